@@ -1,0 +1,1 @@
+//! Kinds and wire types of the fleet, and their CRDs

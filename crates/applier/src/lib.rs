@@ -1,0 +1,1 @@
+//! Applies, prunes, watches and reports for one member

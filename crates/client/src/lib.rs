@@ -1,0 +1,1 @@
+//! How the hub and members are reached: clients, credentials, limits

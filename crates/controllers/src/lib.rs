@@ -1,0 +1,1 @@
+//! One folder per controller: observe, plan, apply, status

@@ -1,0 +1,1 @@
+//! The hub as one process: store, API server, controllers

@@ -1,0 +1,1 @@
+//! What an object means: health, replicas, phases

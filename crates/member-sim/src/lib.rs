@@ -1,0 +1,1 @@
+//! A simulated member: API server and the behaviour of nodes, workloads and services

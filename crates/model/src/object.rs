@@ -1,0 +1,148 @@
+//! Reading objects that are JSON values.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::kind::{GroupKind, GroupVersion, GroupVersionKind};
+
+/// What an object is called within one cluster, whatever the version it is read in. The namespace is empty for
+/// cluster-scoped objects.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ObjectKey {
+    /// API group, empty for the core group.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub group: String,
+    /// Kind in CamelCase.
+    pub kind: String,
+    /// Namespace, empty for cluster-scoped objects.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+}
+
+impl ObjectKey {
+    /// The key of an object, as far as it says. A missing kind or name is an empty string.
+    pub fn of(object: &Value) -> Self {
+        let gvk = gvk(object).unwrap_or_default();
+        Self {
+            group: gvk.group,
+            kind: gvk.kind,
+            namespace: namespace(object).unwrap_or_default().to_owned(),
+            name: name(object).unwrap_or_default().to_owned(),
+        }
+    }
+
+    /// Group and kind.
+    pub fn group_kind(&self) -> GroupKind {
+        GroupKind::new(self.group.clone(), self.kind.clone())
+    }
+}
+
+impl fmt::Display for ObjectKey {
+    /// `Deployment.apps shop/web`; cluster-scoped objects have no namespace part.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ", self.group_kind())?;
+        if !self.namespace.is_empty() {
+            write!(f, "{}/", self.namespace)?;
+        }
+        f.write_str(&self.name)
+    }
+}
+
+/// The group, version and kind that an object says it has; `None` when `apiVersion` or `kind` is missing or malformed.
+pub fn gvk(object: &Value) -> Option<GroupVersionKind> {
+    let version: GroupVersion = object.get("apiVersion")?.as_str()?.parse().ok()?;
+    let kind = object.get("kind")?.as_str().filter(|k| !k.is_empty())?;
+    Some(version.kind(kind))
+}
+
+/// Follows field names from the object inward.
+pub fn get<'a>(object: &'a Value, fields: &[&str]) -> Option<&'a Value> {
+    fields.iter().try_fold(object, |value, field| value.get(field))
+}
+
+/// Follows field names to a string.
+pub fn get_str<'a>(object: &'a Value, fields: &[&str]) -> Option<&'a str> {
+    get(object, fields)?.as_str()
+}
+
+/// Follows field names to an integer.
+pub fn get_i64(object: &Value, fields: &[&str]) -> Option<i64> {
+    get(object, fields)?.as_i64()
+}
+
+/// Follows field names, making objects on the way, and returns the place to write. Anything on the way that is not an
+/// object is replaced by one.
+pub fn slot<'a>(object: &'a mut Value, fields: &[&str]) -> &'a mut Value {
+    let mut place = object;
+    for field in fields {
+        if !place.is_object() {
+            *place = Value::Object(Map::new());
+        }
+        let Value::Object(map) = place else { unreachable!("made an object above") };
+        place = map.entry((*field).to_owned()).or_insert(Value::Null);
+    }
+    place
+}
+
+/// Removes a field and returns it.
+pub fn remove(object: &mut Value, fields: &[&str]) -> Option<Value> {
+    let (last, parents) = fields.split_last()?;
+    let parent = parents.iter().try_fold(object, |value, field| value.get_mut(field))?;
+    parent.as_object_mut()?.remove(*last)
+}
+
+/// `metadata.name`.
+pub fn name(object: &Value) -> Option<&str> {
+    get_str(object, &["metadata", "name"])
+}
+
+/// `metadata.namespace`; empty counts as none.
+pub fn namespace(object: &Value) -> Option<&str> {
+    get_str(object, &["metadata", "namespace"]).filter(|n| !n.is_empty())
+}
+
+/// `metadata.uid`.
+pub fn uid(object: &Value) -> Option<&str> {
+    get_str(object, &["metadata", "uid"])
+}
+
+/// `metadata.resourceVersion`.
+pub fn resource_version(object: &Value) -> Option<&str> {
+    get_str(object, &["metadata", "resourceVersion"])
+}
+
+/// A string map such as labels, annotations or match labels. Values that are not strings are left out.
+pub fn string_map(value: Option<&Value>) -> BTreeMap<String, String> {
+    let Some(Value::Object(map)) = value else { return BTreeMap::new() };
+    map.iter().filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect()
+}
+
+/// `metadata.labels`.
+pub fn labels(object: &Value) -> BTreeMap<String, String> {
+    string_map(get(object, &["metadata", "labels"]))
+}
+
+/// One label.
+pub fn label<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
+    get_str(object, &["metadata", "labels", key])
+}
+
+/// `metadata.annotations`.
+pub fn annotations(object: &Value) -> BTreeMap<String, String> {
+    string_map(get(object, &["metadata", "annotations"]))
+}
+
+/// One annotation.
+pub fn annotation<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
+    get_str(object, &["metadata", "annotations", key])
+}
+
+/// Is the object being deleted?
+pub fn is_deleting(object: &Value) -> bool {
+    get(object, &["metadata", "deletionTimestamp"]).is_some_and(|t| !t.is_null())
+}

@@ -1,0 +1,1 @@
+//! Which members a unit goes to

@@ -1,0 +1,1 @@
+//! Every other decision as a function from values to values: diff, prune, drift, deletion guard, lifecycle

@@ -1,0 +1,1 @@
+//! Trees of files to objects: plain YAML and Kustomize

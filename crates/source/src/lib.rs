@@ -1,0 +1,1 @@
+//! Fetches sources into immutable artifacts

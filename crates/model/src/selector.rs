@@ -141,7 +141,8 @@ impl FromStr for LabelSelector {
                 return Err(fail("found an empty requirement"));
             }
             let requirement = parse_requirement(part).map_err(|why| fail(&why))?;
-            name::check_qualified_name(&requirement.key).map_err(|why| fail(&format!("key {:?}: {why}", requirement.key)))?;
+            name::check_qualified_name(&requirement.key)
+                .map_err(|why| fail(&format!("key {:?}: {why}", requirement.key)))?;
             requirements.push(requirement);
         }
         Ok(Self { requirements })

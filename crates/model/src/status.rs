@@ -232,12 +232,7 @@ pub struct Status {
 impl Status {
     /// A failure with a reason and a sentence.
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self {
-            code: reason.code(),
-            reason: reason.as_str().to_owned(),
-            message: message.into(),
-            details: Value::Null,
-        }
+        Self { code: reason.code(), reason: reason.as_str().to_owned(), message: message.into(), details: Value::Null }
     }
 
     fn about(reason: Reason, resource: &GroupResource, name: &str, message: String) -> Self {

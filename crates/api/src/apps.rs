@@ -1,0 +1,3 @@
+//! API group `apps.kurator.dev`.
+
+pub mod v1alpha1;

@@ -1,0 +1,3 @@
+//! API group `cluster.kurator.dev`.
+
+pub mod v1alpha1;

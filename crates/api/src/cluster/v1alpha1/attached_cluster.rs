@@ -1,0 +1,56 @@
+//! AttachedCluster: a cluster that exists already joins the hub.
+
+use kube::CustomResource;
+use serde::{Deserialize, Serialize};
+
+use crate::condition::Condition;
+
+/// Desired state (reference/kurator.md 1.2), plus the optional `memberName`.
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[kube(
+    group = "cluster.kurator.dev",
+    version = "v1alpha1",
+    kind = "AttachedCluster",
+    namespaced,
+    status = "AttachedClusterStatus",
+    schema = "disabled"
+)]
+#[serde(rename_all = "camelCase")]
+pub struct AttachedClusterSpec {
+    /// The Secret, in the same namespace, that holds a kubeconfig.
+    #[serde(default)]
+    pub kubeconfig: KubeconfigRef,
+    /// Name of the member, unique over the hub; the object's own name when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member_name: Option<String>,
+}
+
+/// A key of a Secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KubeconfigRef {
+    /// Name of the Secret.
+    #[serde(default)]
+    pub name: String,
+    /// Key in the Secret.
+    #[serde(default = "default_key")]
+    pub key: String,
+}
+
+fn default_key() -> String {
+    "value".to_owned()
+}
+
+/// Observed state: `ready` as Kurator has it, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AttachedClusterStatus {
+    /// The member answered its last probe.
+    #[serde(default)]
+    pub ready: bool,
+    /// Name of the member that this object made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<String>,
+    /// `Ready`, with a reason such as `NameTaken`, `SameCluster`, `KubeconfigRefused`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Condition>,
+}

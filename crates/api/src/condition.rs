@@ -1,0 +1,109 @@
+//! Conditions, and the one helper that sets them.
+
+use model::Timestamp;
+use model::clock::format_seconds;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// `metav1.Condition`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Condition {
+    /// What it is about, in CamelCase.
+    #[serde(rename = "type")]
+    pub type_: String,
+    /// `True`, `False` or `Unknown`.
+    pub status: String,
+    /// Machine-readable reason, in CamelCase.
+    pub reason: String,
+    /// Sentence for people.
+    #[serde(default)]
+    pub message: String,
+    /// Generation of the spec that it speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// When `status` last changed, RFC 3339.
+    pub last_transition_time: String,
+}
+
+/// What a condition says, before it has a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// What it is about.
+    pub type_: &'static str,
+    /// `Some(true)` is `True`, `None` is `Unknown`.
+    pub status: Option<bool>,
+    /// Machine-readable reason.
+    pub reason: &'static str,
+    /// Sentence for people.
+    pub message: String,
+}
+
+impl Verdict {
+    /// Makes a verdict.
+    pub fn new(type_: &'static str, status: Option<bool>, reason: &'static str, message: impl Into<String>) -> Self {
+        Self { type_, status, reason, message: message.into() }
+    }
+}
+
+/// Everything of a kind is as it should be.
+pub const READY: &str = "Ready";
+/// Fields were set that are not honoured yet; the message names their paths.
+pub const NOT_IMPLEMENTED: &str = "NotImplemented";
+/// Deletions wait for approval.
+pub const DELETIONS_HELD: &str = "DeletionsHeld";
+/// The source was fetched.
+pub const SOURCE_READY: &str = "SourceReady";
+
+/// Merges verdicts into the conditions of before: the time changes only where the status does, order is by type, and
+/// types that no verdict speaks of are dropped. Equal verdicts give equal conditions, so a settled object is not written.
+pub fn merge(before: &[Condition], verdicts: Vec<Verdict>, generation: Option<i64>, now: Timestamp) -> Vec<Condition> {
+    let mut out: Vec<Condition> = verdicts
+        .into_iter()
+        .map(|verdict| {
+            let status = match verdict.status {
+                Some(true) => "True",
+                Some(false) => "False",
+                None => "Unknown",
+            };
+            let since = before
+                .iter()
+                .find(|c| c.type_ == verdict.type_ && c.status == status)
+                .map_or_else(|| format_seconds(now), |c| c.last_transition_time.clone());
+            Condition {
+                type_: verdict.type_.to_owned(),
+                status: status.to_owned(),
+                reason: verdict.reason.to_owned(),
+                message: verdict.message,
+                observed_generation: generation,
+                last_transition_time: since,
+            }
+        })
+        .collect();
+    out.sort_by(|a, b| a.type_.cmp(&b.type_));
+    out
+}
+
+/// Finds a condition.
+pub fn find<'a>(conditions: &'a [Condition], type_: &str) -> Option<&'a Condition> {
+    conditions.iter().find(|c| c.type_ == type_)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_changes_only_with_the_status() {
+        let at = |s: &str| s.parse::<Timestamp>().unwrap();
+        let first =
+            merge(&[], vec![Verdict::new(READY, Some(false), "Waiting", "a")], Some(1), at("2026-01-01T00:00:00Z"));
+        let second =
+            merge(&first, vec![Verdict::new(READY, Some(false), "Other", "b")], Some(2), at("2026-01-02T00:00:00Z"));
+        assert_eq!(second[0].last_transition_time, "2026-01-01T00:00:00Z");
+        assert_eq!((second[0].reason.as_str(), second[0].observed_generation), ("Other", Some(2)));
+        let third =
+            merge(&second, vec![Verdict::new(READY, Some(true), "Ok", "")], Some(2), at("2026-01-03T00:00:00Z"));
+        assert_eq!(third[0].last_transition_time, "2026-01-03T00:00:00Z");
+    }
+}

@@ -1,0 +1,102 @@
+//! The CustomResourceDefinitions that the hub installs.
+//!
+//! Kurator's are the published schemas (`crds/*.json`, without their prose) plus the optional fields that
+//! `docs/adr/0003-optional-fields.md` lists; ours and Karmada's Cluster come from the types.
+
+use kube::CustomResourceExt;
+use serde_json::{Value, json};
+
+use crate::member::v1alpha1::Cluster;
+
+const ATTACHED_CLUSTERS: &str = include_str!("../crds/cluster.kurator.dev_attachedclusters.json");
+const FLEETS: &str = include_str!("../crds/fleet.kurator.dev_fleets.json");
+const APPLICATIONS: &str = include_str!("../crds/apps.kurator.dev_applications.json");
+
+/// Every CRD of the hub, in the order of their names.
+pub fn all() -> Vec<Value> {
+    let mut out = vec![attached_clusters(), fleets(), applications(), members()];
+    out.sort_by(|a, b| model::object::name(a).cmp(&model::object::name(b)));
+    out
+}
+
+fn published(text: &str) -> Value {
+    serde_json::from_str(text).expect("the committed CRD is JSON: a test reads it")
+}
+
+/// Adds optional properties to an object schema inside the first version of a CRD.
+fn add(crd: &mut Value, path: &[&str], properties: Value) {
+    let mut at = &mut crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+    for field in path {
+        at = &mut at["properties"][*field];
+    }
+    let (Value::Object(into), Value::Object(from)) = (&mut at["properties"], properties) else {
+        unreachable!("object schemas have properties: a test walks this")
+    };
+    into.extend(from);
+}
+
+fn condition_list() -> Value {
+    json!({
+        "type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"],
+        "items": {
+            "type": "object",
+            "required": ["type", "status", "reason", "lastTransitionTime"],
+            "properties": {
+                "type": {"type": "string"}, "status": {"type": "string", "enum": ["True", "False", "Unknown"]},
+                "reason": {"type": "string"}, "message": {"type": "string"},
+                "observedGeneration": {"type": "integer", "format": "int64"},
+                "lastTransitionTime": {"type": "string", "format": "date-time"},
+            },
+        },
+    })
+}
+
+fn attached_clusters() -> Value {
+    let mut crd = published(ATTACHED_CLUSTERS);
+    let name = "Name of the member, unique over the hub; the object's own name when absent.";
+    add(&mut crd, &["spec"], json!({"memberName": {"type": "string", "maxLength": 48, "description": name}}));
+    add(&mut crd, &["status"], json!({"conditions": condition_list(), "member": {"type": "string"}}));
+    crd
+}
+
+fn fleets() -> Value {
+    let mut crd = published(FLEETS);
+    let generation = json!({"type": "integer", "format": "int64"});
+    add(&mut crd, &["status"], json!({"conditions": condition_list(), "observedGeneration": generation}));
+    crd
+}
+
+fn applications() -> Value {
+    let mut crd = published(APPLICATIONS);
+    let count = || json!({"type": "integer", "format": "int32"});
+    add(
+        &mut crd,
+        &["status"],
+        json!({
+            "conditions": condition_list(),
+            "observedGeneration": {"type": "integer", "format": "int64"},
+            "lastHandledSync": {"type": "string"},
+            "truncated": count(),
+            "summary": {
+                "type": "object",
+                "properties": {"placed": count(), "ready": count(), "objects": count(), "held": count()},
+            },
+        }),
+    );
+    let column = |name: &str, path: &str| json!({"name": name, "type": "string", "jsonPath": path});
+    crd["spec"]["versions"][0]["additionalPrinterColumns"] = json!([
+        column("Ready", ".status.conditions[?(@.type==\"Ready\")].status"),
+        column("Revision", ".status.sourceStatus.gitRepoStatus.artifact.revision"),
+        {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+    ]);
+    crd
+}
+
+fn members() -> Value {
+    let mut crd = serde_json::to_value(Cluster::crd()).expect("a derived CRD serializes");
+    crd["spec"]["names"]["categories"] = json!(["karmada-io"]);
+    crd
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,3 @@
+//! API group `fleet.kurator.dev`.
+
+pub mod v1alpha1;

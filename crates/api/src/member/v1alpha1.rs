@@ -1,0 +1,5 @@
+//! `cluster.karmada.io/v1alpha1`.
+
+mod cluster;
+
+pub use cluster::*;

@@ -3,5 +3,6 @@
 //! [`schema::Schema`] is the one description of a type that everything here reads: built-in kinds are converted from the
 //! generated table, custom kinds from their CRD. No I/O, no clock, no randomness.
 
-pub mod schema;
 pub mod builtin;
+pub mod patch;
+pub mod schema;

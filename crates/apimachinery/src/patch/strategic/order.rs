@@ -1,0 +1,82 @@
+//! The order of a merged list: first what the patch says, then what the live list said.
+
+use model::FieldPath;
+use serde_json::Value;
+
+use super::{PATCH, SET_ELEMENT_ORDER, directive};
+use crate::patch::PatchError;
+
+/// What an item is known by: its merge key's value, or itself.
+fn identity<'a>(item: &'a Value, key: Option<&str>, at: &FieldPath) -> Result<&'a Value, PatchError> {
+    match key {
+        None => Ok(item),
+        Some(key) => item.get(key).ok_or_else(|| PatchError::MergeKey { path: at.clone(), key: key.to_owned() }),
+    }
+}
+
+fn identities<'a>(items: &'a [Value], key: Option<&str>, at: &FieldPath) -> Result<Vec<&'a Value>, PatchError> {
+    items.iter().enumerate().map(|(index, item)| identity(item, key, &at.index(index))).collect()
+}
+
+/// Orders `merged`: items that `wanted` names come in its order; the others keep the order of `live`; both are woven
+/// together so that an untouched item stays before the first wanted item that it stood before in `live`.
+pub(super) fn arrange(
+    merged: Vec<Value>,
+    wanted: &[Value],
+    live: &[Value],
+    key: Option<&str>,
+    at: &FieldPath,
+) -> Result<Vec<Value>, PatchError> {
+    let wanted = identities(wanted, key, at)?;
+    let live = identities(live, key, at)?;
+    let place = |list: &[&Value], id: &Value| list.iter().position(|other| *other == id);
+
+    let mut named = Vec::new();
+    let mut others = Vec::new();
+    for item in merged {
+        let id = identity(&item, key, at)?;
+        let in_live = place(&live, id);
+        match place(&wanted, id) {
+            Some(rank) => named.push((rank, in_live, item)),
+            None => others.push((in_live.unwrap_or(usize::MAX), in_live, item)),
+        }
+    }
+    named.sort_by_key(|(rank, ..)| *rank);
+    others.sort_by_key(|(rank, ..)| *rank);
+
+    let mut out = Vec::with_capacity(named.len() + others.len());
+    let mut others = others.into_iter().peekable();
+    for (_, in_live, item) in named {
+        while let Some((_, other_in_live, _)) = others.peek() {
+            let stands_before = matches!((other_in_live, in_live), (Some(other), Some(own)) if *other < own);
+            if !stands_before {
+                break;
+            }
+            out.extend(others.next().map(|(.., other)| other));
+        }
+        out.push(item);
+    }
+    out.extend(others.map(|(.., other)| other));
+    Ok(out)
+}
+
+/// Checks that a patch's items appear in the order directive, in the same relative order.
+pub(super) fn check(items: &[Value], order: &[Value], key: Option<&str>, at: &FieldPath) -> Result<(), PatchError> {
+    if items.is_empty() || order.is_empty() {
+        return Ok(());
+    }
+    let order = identities(order, key, at)?;
+    let mut rest = order.iter();
+    for (index, item) in items.iter().enumerate() {
+        if item.get(PATCH).is_some() {
+            continue;
+        }
+        let id = identity(item, key, &at.index(index))?;
+        if !rest.any(|other| *other == id) {
+            let why =
+                format!("does not name the items of the patch in the patch's order: {id} is missing or misplaced");
+            return Err(directive(at, SET_ELEMENT_ORDER.trim_end_matches('/'), why));
+        }
+    }
+    Ok(())
+}

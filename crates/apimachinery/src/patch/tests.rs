@@ -1,0 +1,226 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{PatchError, merge, strategic};
+use crate::schema::{PatchStrategy, Schema, Type};
+
+fn object(fields: &[(&str, Schema)]) -> Schema {
+    let fields: BTreeMap<_, _> = fields.iter().map(|(name, s)| ((*name).to_owned(), Arc::new(s.clone()))).collect();
+    Schema { ty: Type::Object, fields, ..Schema::default() }
+}
+
+fn list(item: Schema, patch: Option<PatchStrategy>) -> Schema {
+    Schema { ty: Type::Array, item: Some(Arc::new(item)), patch, ..Schema::default() }
+}
+
+fn by(key: &str) -> Option<PatchStrategy> {
+    Some(PatchStrategy { merge: true, retain_keys: false, merge_key: Some(key.to_owned()) })
+}
+
+fn text() -> Schema {
+    Schema { ty: Type::String, ..Schema::default() }
+}
+
+/// Containers merge by name, their ports by containerPort, finalizers as scalars, args are replaced.
+fn pod() -> Schema {
+    let port = object(&[("name", text()), ("containerPort", Schema { ty: Type::Integer, ..Schema::default() })]);
+    let container = object(&[
+        ("name", text()),
+        ("image", text()),
+        ("args", list(text(), None)),
+        ("ports", list(port, by("containerPort"))),
+    ]);
+    let scalars = Some(PatchStrategy { merge: true, ..PatchStrategy::default() });
+    object(&[
+        ("containers", list(container, by("name"))),
+        ("finalizers", list(text(), scalars)),
+        ("strategy", object(&[("type", text()), ("rollingUpdate", object(&[("maxSurge", text())]))])),
+    ])
+}
+
+#[track_caller]
+fn check(doc: Value, patch: Value, expect: Value) {
+    assert_eq!(strategic(&doc, &patch, &pod()).unwrap(), expect);
+}
+
+#[track_caller]
+fn refuse(doc: Value, patch: Value, expect: &str) {
+    let error = strategic(&doc, &patch, &pod()).unwrap_err();
+    assert!(error.to_string().contains(expect), "{error}");
+    assert_eq!(error.code(), 400);
+}
+
+#[test]
+fn objects_merge_and_null_removes() {
+    check(
+        json!({"a": {"b": 1, "c": 2}, "d": 3}),
+        json!({"a": {"b": null, "e": 5}}),
+        json!({"a": {"c": 2, "e": 5}, "d": 3}),
+    );
+    check(json!({"a": 1}), json!({"b": {"c": null, "d": 1}, "e": null}), json!({"a": 1, "b": {"d": 1}}));
+    check(json!({"a": [1]}), json!({"a": {"b": 1}}), json!({"a": {"b": 1}}));
+}
+
+#[test]
+fn lists_merge_by_key_and_others_are_replaced() {
+    check(
+        json!({"containers": [{"name": "a", "image": "1", "args": ["x", "y"]}, {"name": "b", "image": "1"}]}),
+        json!({"containers": [{"name": "c", "image": "9"}, {"name": "a", "image": "2", "args": ["z"]}]}),
+        json!({"containers": [{"name": "c", "image": "9"}, {"name": "a", "image": "2", "args": ["z"]}, {"name": "b", "image": "1"}]}),
+    );
+    check(
+        json!({"containers": [{"name": "a", "ports": [{"containerPort": 80, "name": "web"}]}]}),
+        json!({"containers": [{"name": "a", "ports": [{"containerPort": 81}, {"containerPort": 80, "name": "w"}]}]}),
+        json!({"containers": [{"name": "a", "ports": [{"containerPort": 81}, {"containerPort": 80, "name": "w"}]}]}),
+    );
+    check(json!({"finalizers": ["a", "b"]}), json!({"finalizers": ["c", "a"]}), json!({"finalizers": ["c", "a", "b"]}));
+    check(json!({"unknown": [1, 2]}), json!({"unknown": [3]}), json!({"unknown": [3]}));
+    check(json!({"containers": []}), json!({"containers": []}), json!({"containers": []}));
+}
+
+#[test]
+fn an_untouched_item_stays_before_what_it_stood_before() {
+    check(
+        json!({"containers": [{"name": "a"}, {"name": "b"}, {"name": "c"}]}),
+        json!({"containers": [{"name": "b", "image": "2"}, {"name": "d"}]}),
+        json!({"containers": [{"name": "a"}, {"name": "b", "image": "2"}, {"name": "d"}, {"name": "c"}]}),
+    );
+}
+
+#[test]
+fn items_are_deleted_and_lists_replaced_by_directive() {
+    check(
+        json!({"containers": [{"name": "a"}, {"name": "b"}]}),
+        json!({"containers": [{"name": "a", "$patch": "delete"}, {"name": "nobody", "$patch": "delete"}]}),
+        json!({"containers": [{"name": "b"}]}),
+    );
+    check(
+        json!({"containers": [{"name": "a"}, {"name": "b"}]}),
+        json!({"containers": [{"$patch": "replace"}, {"name": "c"}]}),
+        json!({"containers": [{"name": "c"}]}),
+    );
+    check(
+        json!({}),
+        json!({"containers": [{"name": "a", "$patch": "delete"}, {"name": "c"}]}),
+        json!({"containers": [{"name": "c"}]}),
+    );
+    check(
+        json!({"finalizers": ["a", "b", "c"]}),
+        json!({"$deleteFromPrimitiveList/finalizers": ["b", "z"], "finalizers": ["d"]}),
+        json!({"finalizers": ["d", "a", "c"]}),
+    );
+    check(json!({}), json!({"$deleteFromPrimitiveList/finalizers": ["b"]}), json!({}));
+}
+
+#[test]
+fn objects_are_replaced_and_emptied_by_directive() {
+    let doc = json!({"strategy": {"type": "A", "rollingUpdate": {"maxSurge": "1"}}});
+    check(doc.clone(), json!({"strategy": {"$patch": "replace", "type": "B"}}), json!({"strategy": {"type": "B"}}));
+    check(doc.clone(), json!({"strategy": {"$patch": "delete"}}), json!({"strategy": {}}));
+    check(doc.clone(), json!({"$patch": "replace", "x": 1, "y": null}), json!({"x": 1}));
+    check(
+        doc,
+        json!({"strategy": {"$patch": "merge", "type": "B"}}),
+        json!({"strategy": {"type": "B", "rollingUpdate": {"maxSurge": "1"}}}),
+    );
+    check(json!({}), json!({"strategy": {"$patch": "replace", "type": "B"}}), json!({"strategy": {"type": "B"}}));
+    check(json!({}), json!({"strategy": {"$patch": "delete"}}), json!({}));
+}
+
+#[test]
+fn retain_keys_drops_what_it_does_not_name() {
+    check(
+        json!({"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "1"}}}),
+        json!({"strategy": {"$retainKeys": ["type"], "type": "Recreate"}}),
+        json!({"strategy": {"type": "Recreate"}}),
+    );
+    check(
+        json!({}),
+        json!({"strategy": {"$retainKeys": ["type"], "type": "Recreate"}}),
+        json!({"strategy": {"type": "Recreate"}}),
+    );
+    refuse(
+        json!({"strategy": {}}),
+        json!({"strategy": {"$retainKeys": ["type"], "rollingUpdate": {}}}),
+        "strategy: $retainKeys does not list \"rollingUpdate\"",
+    );
+    refuse(json!({"strategy": {}}), json!({"strategy": {"$retainKeys": "type"}}), "must be a list");
+}
+
+#[test]
+fn the_order_directive_wins_over_both_lists() {
+    check(
+        json!({"containers": [{"name": "a"}, {"name": "b"}, {"name": "c"}]}),
+        json!({"$setElementOrder/containers": [{"name": "c"}, {"name": "d"}, {"name": "a"}], "containers": [{"name": "d"}, {"name": "b", "$patch": "delete"}]}),
+        json!({"containers": [{"name": "c"}, {"name": "d"}, {"name": "a"}]}),
+    );
+    check(
+        json!({"containers": [{"name": "a"}, {"name": "server"}, {"name": "b"}]}),
+        json!({"$setElementOrder/containers": [{"name": "b"}, {"name": "a"}]}),
+        json!({"containers": [{"name": "server"}, {"name": "b"}, {"name": "a"}]}),
+    );
+    check(
+        json!({"finalizers": ["a", "b"]}),
+        json!({"$setElementOrder/finalizers": ["c", "b"], "$deleteFromPrimitiveList/finalizers": ["a"], "finalizers": ["c"]}),
+        json!({"finalizers": ["c", "b"]}),
+    );
+    check(
+        json!({}),
+        json!({"$setElementOrder/containers": [{"name": "b"}, {"name": "a"}], "containers": [{"name": "b"}, {"name": "a"}]}),
+        json!({"containers": [{"name": "b"}, {"name": "a"}]}),
+    );
+    check(json!({}), json!({"$setElementOrder/containers": [{"name": "a"}]}), json!({}));
+    refuse(
+        json!({"containers": []}),
+        json!({"$setElementOrder/containers": [{"name": "a"}], "containers": [{"name": "b"}]}),
+        "containers: $setElementOrder",
+    );
+}
+
+#[test]
+fn what_cannot_be_merged_is_refused_with_its_path() {
+    refuse(
+        json!({"containers": [{"name": "a"}]}),
+        json!({"containers": [{"image": "1"}]}),
+        "containers[0]: the item has no \"name\"",
+    );
+    refuse(
+        json!({"containers": [{"name": "a"}]}),
+        json!({"containers": [{"$patch": "delete"}]}),
+        "containers[0]: the item has no \"name\"",
+    );
+    refuse(
+        json!({"containers": [{"name": "a"}]}),
+        json!({"containers": [{"name": "a", "$patch": "drop"}]}),
+        "containers[0]: $patch must be",
+    );
+    refuse(json!({"containers": [{"name": "a"}]}), json!({"containers": ["a"]}), "either all objects or all scalars");
+    refuse(json!({"finalizers": [["a"]]}), json!({"finalizers": ["a"]}), "lists of lists");
+    refuse(json!({"strategy": {}}), json!({"strategy": {"$patch": 1}}), "strategy: $patch must be");
+    refuse(json!({}), json!([]), "must be JSON objects");
+}
+
+#[test]
+fn json_patch_reports_the_operation_at_fault() {
+    let doc = json!({"a": {"b": [1, 2]}});
+    let patch = json!([{"op": "test", "path": "/a/b/0", "value": 1}, {"op": "add", "path": "/a/b/-", "value": 3}]);
+    assert_eq!(super::json(&doc, &patch).unwrap(), json!({"a": {"b": [1, 2, 3]}}));
+
+    let failed =
+        super::json(&doc, &json!([{"op": "remove", "path": "/a/b/0"}, {"op": "remove", "path": "/x"}])).unwrap_err();
+    assert_eq!(failed.code(), 422);
+    assert!(matches!(failed, PatchError::Operation { index: 1, ref pointer, .. } if pointer == "/x"), "{failed}");
+
+    let many = Value::Array(vec![json!({"op": "remove", "path": "/a"}); super::OPERATIONS_MAX + 1]);
+    assert_eq!(super::json(&doc, &many).unwrap_err().code(), 413);
+    assert_eq!(super::json(&doc, &json!({})).unwrap_err().code(), 400);
+    assert_eq!(super::json(&doc, &json!([{"op": "fly"}])).unwrap_err().code(), 400);
+}
+
+#[test]
+fn merge_patch_replaces_lists_and_drops_nulls() {
+    let doc = json!({"a": {"b": 1, "c": [1, 2]}});
+    assert_eq!(merge(&doc, &json!({"a": {"b": null, "c": [3]}, "d": {"e": null}})), json!({"a": {"c": [3]}, "d": {}}));
+}

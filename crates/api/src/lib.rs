@@ -9,6 +9,7 @@ pub mod apps;
 pub mod cluster;
 pub mod condition;
 pub mod crd;
+pub mod delivery;
 pub mod fleet;
 pub mod member;
 

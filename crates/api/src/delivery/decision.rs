@@ -1,0 +1,76 @@
+//! Which member gets which revision of a unit, and why.
+
+use std::collections::BTreeMap;
+
+use kube::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::name::{Digest, MemberName, ShortId, UnitId};
+use super::payload::Removal;
+
+/// What was decided for one member.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MemberDecision {
+    /// Name of the Revision object in the same namespace.
+    pub revision: String,
+    /// That revision's epoch.
+    pub epoch: u64,
+    /// Digest of the rendered payload, once it is rendered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// Why this member, in words.
+    pub reason: String,
+    /// Replicas that this member runs, when the unit's replicas are divided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<u32>,
+    /// Set while the unit is being taken out of this member: the tombstone that an unreachable member keeps.
+    #[serde(default, skip_serializing_if = "Removal::is_none")]
+    pub removal: Removal,
+}
+
+/// A slice of at most 100 members of a unit's decision, named by the unit's short id and the slice.
+#[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[kube(group = "delivery.kurator.dev", version = "v1alpha1", kind = "Decision", namespaced)]
+#[kube(derive = "PartialEq", category = "kurator", doc = "Which members get which revision of a unit.")]
+#[kube(printcolumn(name = "Unit", type_ = "string", json_path = ".spec.unit"))]
+#[kube(printcolumn(name = "Slice", type_ = "integer", json_path = ".spec.slice"))]
+#[kube(printcolumn(name = "Suspended", type_ = "boolean", json_path = ".spec.suspended"))]
+#[kube(printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"))]
+#[serde(rename_all = "camelCase")]
+pub struct DecisionSpec {
+    /// The unit.
+    pub unit: UnitId,
+    /// Which slice this is, from 0.
+    pub slice: u32,
+    /// Whether objects that the unit no longer has are deleted.
+    #[serde(default)]
+    pub prune: bool,
+    /// Whether members are only observed.
+    #[serde(default)]
+    pub suspended: bool,
+    /// Whether objects whose immutable fields changed are made anew, and replicas are kept against autoscalers.
+    #[serde(default)]
+    pub force: bool,
+    /// Why nothing is deleted for now; set while the unit did not resolve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<String>,
+    /// Digest of the list of deletions that a person released.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<Digest>,
+    /// The members, at most 100.
+    #[serde(default)]
+    pub members: BTreeMap<MemberName, MemberDecision>,
+}
+
+impl DecisionSpec {
+    /// Most members in a slice. An entry is below 400 bytes, so a slice stays below 40 kB: a change of one member
+    /// rewrites little, and 1,000 members are ten objects.
+    pub const MEMBERS_MAX: usize = 100;
+
+    /// The name of a slice of a unit's decision.
+    pub fn object_name(short: &ShortId, slice: u32) -> String {
+        format!("{short}-{slice}")
+    }
+}

@@ -1,0 +1,92 @@
+//! What became of each unit in one member.
+
+use std::collections::BTreeMap;
+
+use kube::CustomResource;
+use model::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::name::{Digest, MemberName, UnitId};
+use super::report::{Deletions, DriftRecord, Health, PodCounts, UnitCounts, UnitPhase};
+
+/// Identifies a slice of a member's status.
+#[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[kube(group = "delivery.kurator.dev", version = "v1alpha1", kind = "MemberStatus", plural = "memberstatuses")]
+#[kube(status = "MemberStatusStatus", derive = "PartialEq", category = "kurator")]
+#[kube(doc = "What became of each unit in one member.")]
+#[kube(printcolumn(name = "Member", type_ = "string", json_path = ".spec.member"))]
+#[kube(printcolumn(name = "Slice", type_ = "integer", json_path = ".spec.slice"))]
+#[kube(printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"))]
+#[serde(rename_all = "camelCase")]
+pub struct MemberStatusSpec {
+    /// The member.
+    pub member: MemberName,
+    /// Which slice this is, from 0.
+    pub slice: u32,
+}
+
+impl MemberStatusSpec {
+    /// Most units in a slice. An entry is below 2 kB, mostly below 600 bytes: a slice stays below 200 kB.
+    pub const UNITS_MAX: usize = 100;
+
+    /// The name of a slice of a member's status.
+    pub fn object_name(member: &MemberName, slice: u32) -> String {
+        format!("{member}-{slice}")
+    }
+}
+
+/// The units of a slice of a member's status.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MemberStatusStatus {
+    /// By unit, at most 100.
+    #[serde(default)]
+    pub units: BTreeMap<UnitId, UnitStatus>,
+}
+
+/// One unit in one member.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UnitStatus {
+    /// Name of the Revision that this speaks of.
+    pub revision: String,
+    /// That revision's epoch.
+    pub epoch: u64,
+    /// Digest of the payload that was last applied in full.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied: Option<Digest>,
+    /// How far delivery is.
+    pub phase: UnitPhase,
+    /// Health of the unit's objects, the worst first.
+    pub health: Health,
+    /// Objects, counted.
+    #[serde(default)]
+    pub objects: UnitCounts,
+    /// Pods, counted.
+    #[serde(default)]
+    pub pods: PodCounts,
+    /// Since when phase and health are as they are.
+    #[schemars(schema_with = "super::crd::time")]
+    pub since: Timestamp,
+    /// Why, in one CamelCase word.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Why, in words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message: String,
+    /// Deletions that wait to be released, or were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Deletions>,
+    /// How often a change that somebody made in the member was reverted.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub reverts: u64,
+    /// The last such change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_drift: Option<DriftRecord>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}

@@ -1,0 +1,141 @@
+//! What a feed hands to a member's applier.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::name::{Digest, HubId, MemberName, ShortId, UnitId};
+
+/// Everything that one member should have, without the objects themselves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Snapshot {
+    /// The member.
+    pub member: MemberName,
+    /// The hub that says so.
+    pub hub: HubId,
+    /// Digest of `units`: two snapshots with the same digest ask for the same.
+    pub digest: Digest,
+    /// The units, in order of their ids. Units that left stay here, with a removal, until the member has reported
+    /// them gone.
+    pub units: Vec<UnitEntry>,
+}
+
+impl Snapshot {
+    /// Makes a snapshot: sorts the units and takes their digest.
+    pub fn new(member: MemberName, hub: HubId, mut units: Vec<UnitEntry>) -> Self {
+        units.sort_by(|a, b| a.unit.cmp(&b.unit));
+        let value = serde_json::to_value(&units).expect("units have string keys and no foreign serializers");
+        Self { member, hub, digest: Digest::of_json(&value), units }
+    }
+}
+
+/// One unit of a snapshot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnitEntry {
+    /// The unit.
+    pub unit: UnitId,
+    /// Its short id on that hub.
+    pub short: ShortId,
+    /// Name of the Revision.
+    pub revision: String,
+    /// That revision's epoch.
+    pub epoch: u64,
+    /// Digest of the payload, by which the feed hands it out.
+    pub payload: Digest,
+    /// Whether objects that the payload no longer has are deleted.
+    #[serde(default)]
+    pub prune: bool,
+    /// Whether the member is only observed.
+    #[serde(default)]
+    pub suspend: bool,
+    /// Whether objects whose immutable fields changed are deleted and made anew, and replicas kept against
+    /// autoscalers.
+    #[serde(default)]
+    pub force: bool,
+    /// Digest of *this member's* list of deletions that may go ahead: within the guard's budget, or released by a
+    /// person. Any other list waits. Filled from `plan::guard`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<Digest>,
+    /// Why nothing may be deleted for now (the unit did not resolve, the hub has not listed everything yet).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<String>,
+    /// Whether the unit leaves this member.
+    #[serde(default, skip_serializing_if = "Removal::is_none")]
+    pub removal: Removal,
+}
+
+/// What happens to a unit's objects when the unit leaves a member.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Removal {
+    /// The unit stays.
+    #[default]
+    None,
+    /// What we put there is deleted and what we adopted is released. A person asked for it on the hub, so the guard
+    /// against a source's deletions does not apply.
+    Prune,
+    /// Everything is left there, without our labels and our ownership of fields.
+    Release,
+}
+
+impl Removal {
+    /// Does the unit stay?
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
+    pub fn is_none(&self) -> bool {
+        *self == Self::None
+    }
+}
+
+/// A unit's objects for a member, in the order in which they are applied. Shared by all members whose inputs are the
+/// same.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Payload {
+    /// The phases, in order.
+    pub phases: Vec<Phase>,
+}
+
+impl Payload {
+    /// The digest by which snapshots name this payload.
+    pub fn digest(&self) -> Digest {
+        Digest::of_json(&serde_json::to_value(self).expect("a payload has string keys and no foreign serializers"))
+    }
+
+    /// Every object, in order.
+    pub fn objects(&self) -> impl Iterator<Item = &Arc<Value>> {
+        self.phases.iter().flat_map(|phase| &phase.objects)
+    }
+}
+
+/// Objects that are applied together, before those of the next phase.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Phase {
+    /// What the phase is, such as `namespaces`.
+    pub name: String,
+    /// The objects, complete: with `apiVersion`, `kind`, name and, for namespaced kinds, namespace.
+    pub objects: Vec<Arc<Value>>,
+    /// What must be true of them before the next phase begins.
+    #[serde(default)]
+    pub wait: Wait,
+    /// How long to wait for that. Reaching it fails the unit, and later phases stay unapplied.
+    pub timeout_secs: u32,
+    /// What to do with hook objects before and after; reserved for Helm releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hook: Option<String>,
+}
+
+/// What a phase waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Wait {
+    /// The server accepted the objects.
+    #[default]
+    Accepted,
+    /// CustomResourceDefinitions are Established and their kinds are served.
+    Established,
+    /// The objects are healthy.
+    Healthy,
+}

@@ -1,0 +1,269 @@
+//! What an applier says of a unit.
+
+use std::fmt;
+
+use model::{ObjectKey, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::name::{Digest, MemberName, UnitId};
+
+/// How far delivery of a unit to a member is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum UnitPhase {
+    /// Nothing was tried yet.
+    #[default]
+    Pending,
+    /// Objects are being applied.
+    Applying,
+    /// A phase's objects are applied and waited for.
+    Waiting,
+    /// Everything is applied as the payload says.
+    Applied,
+    /// Everything is applied, and deletions wait to be released.
+    DeletionsHeld,
+    /// Some objects could not be applied; the others are.
+    Failed,
+    /// Observed only.
+    Suspended,
+    /// The unit is leaving the member.
+    Removing,
+    /// The unit has left the member.
+    Removed,
+    /// The member could not be asked.
+    Unknown,
+}
+
+impl fmt::Display for UnitPhase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// What an object, or all objects of a unit, amount to. Ordered from best to worst.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum Health {
+    /// Does what it should.
+    Healthy,
+    /// Paused by its own fields.
+    Suspended,
+    /// On its way.
+    Progressing,
+    /// Not known: never seen, or not seen for too long. No decision treats it as healthy.
+    #[default]
+    Unknown,
+    /// Should be there and is not.
+    Missing,
+    /// Failed or stuck.
+    Degraded,
+}
+
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// How an object compares with what was applied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum SyncState {
+    /// Not applied yet.
+    #[default]
+    Pending,
+    /// As applied.
+    Synced,
+    /// Differs from what was applied, and is about to be reverted (or would be, if the unit were not suspended).
+    Drifted,
+    /// Reverted again and again against the same manager; left alone for a while.
+    Contested,
+    /// The server refused it; the message says why.
+    Failed,
+    /// Waits to be deleted until a person releases it.
+    DeletionHeld,
+    /// Being deleted.
+    Deleting,
+    /// Waits for an earlier phase.
+    Waiting,
+}
+
+/// A field that somebody changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangedField {
+    /// Path of the field, such as `spec.replicas`.
+    pub path: String,
+    /// Who the server says last set it; absent when nobody owns it (it was removed).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manager: Option<String>,
+    /// When they did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "super::crd::time")]
+    pub time: Option<Timestamp>,
+}
+
+/// One change that somebody made to a delivered object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DriftRecord {
+    /// The object, such as `Deployment.apps shop/web`.
+    pub object: String,
+    /// Whether the object was deleted. Kubernetes does not record who deleted an object.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
+    /// The fields, at most 10; none for a deletion. Values are left out: they may be secret.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<ChangedField>,
+    /// When the applier saw it.
+    #[schemars(schema_with = "super::crd::time")]
+    pub seen: Timestamp,
+    /// Whether it was reverted.
+    pub reverted: bool,
+}
+
+impl DriftRecord {
+    /// Most fields named in a record. Hand edits touch one to three; a replaced object touches all, and ten say so.
+    pub const FIELDS_MAX: usize = 10;
+}
+
+/// Deletions that a source causes in one member for one epoch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Deletions {
+    /// Digest of exactly this member's list, or, in a unit's own status, of the lists of all its members.
+    pub digest: Digest,
+    /// Length of the list.
+    pub count: u32,
+    /// The first objects of the list, those of guarded kinds first; at most 10.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sample: Vec<String>,
+    /// How many of them are of a kind that is never deleted without approval (Namespace, CustomResourceDefinition,
+    /// PersistentVolume, PersistentVolumeClaim).
+    #[serde(default)]
+    pub guarded: u32,
+    /// Whether they wait.
+    pub state: DeletionState,
+}
+
+impl Deletions {
+    /// Most objects named in a sample: what a terminal shows at once.
+    pub const SAMPLE_MAX: usize = 10;
+}
+
+/// Whether deletions wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DeletionState {
+    /// They wait for the hub's word.
+    #[default]
+    Waiting,
+    /// The member was told to go ahead with exactly this list, and recorded that.
+    Released,
+}
+
+/// Objects of a unit in a member, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UnitCounts {
+    /// In the payload.
+    pub desired: u32,
+    /// As the payload says.
+    pub applied: u32,
+    /// Healthy among the desired.
+    pub healthy: u32,
+    /// Refused by the server.
+    pub failed: u32,
+    /// In the inventory: desired ones that exist, and those that wait to be deleted.
+    pub inventory: u32,
+    /// Existed before us and would be released, not deleted.
+    #[serde(default)]
+    pub adopted: u32,
+}
+
+/// Pods of a unit's workloads, counted from the workloads' own status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PodCounts {
+    /// Asked for.
+    pub desired: u32,
+    /// Ready.
+    pub ready: u32,
+}
+
+/// The truth about one object in a member, behind `view.kurator.dev`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectReport {
+    /// The object.
+    #[schemars(schema_with = "super::crd::free_object")]
+    pub key: ObjectKey,
+    /// API version by which it is read.
+    pub version: String,
+    /// How it compares with what was applied.
+    pub sync: SyncState,
+    /// What it amounts to.
+    pub health: Health,
+    /// Why, in one CamelCase word; empty when there is nothing to say.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Why, in words; never holds a Secret's values.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message: String,
+    /// Fields that the server accepted otherwise than they were sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed_by_admission: Vec<String>,
+    /// Whether it existed before us.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
+    /// How often changes to it were reverted since the applier started.
+    #[serde(default)]
+    pub reverts: u64,
+    /// The last changes that somebody made to it, newest first; at most 5.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drift: Vec<DriftRecord>,
+}
+
+impl ObjectReport {
+    /// Most changes remembered of an object: enough to see a fight (three reverts make it contested) and its end.
+    pub const DRIFT_MAX: usize = 5;
+}
+
+/// What an applier says of one unit; each report replaces the one before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UnitReport {
+    /// The member.
+    pub member: MemberName,
+    /// The unit.
+    pub unit: UnitId,
+    /// Name of the Revision that this speaks of.
+    pub revision: String,
+    /// That revision's epoch.
+    pub epoch: u64,
+    /// Digest of the payload that this speaks of.
+    pub payload: Digest,
+    /// How far delivery is.
+    pub phase: UnitPhase,
+    /// Health of all objects: the worst of them.
+    pub health: Health,
+    /// Objects, counted.
+    pub objects: UnitCounts,
+    /// Pods, counted.
+    pub pods: PodCounts,
+    /// Why, in one CamelCase word.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Why, in words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message: String,
+    /// Deletions that the source causes at this epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletions: Option<Deletions>,
+    /// How often a change was reverted since the applier started.
+    #[serde(default)]
+    pub reverts: u64,
+    /// The last change that somebody made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_drift: Option<DriftRecord>,
+    /// Object by object.
+    #[serde(default)]
+    pub details: Vec<ObjectReport>,
+}

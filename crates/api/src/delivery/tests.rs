@@ -1,0 +1,129 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn hub() -> HubId {
+    HubId::from_random([7; 10])
+}
+
+#[test]
+fn a_member_name_is_a_label_of_at_most_48_characters() {
+    assert_eq!("beijing".parse::<MemberName>().unwrap().as_str(), "beijing");
+    for bad in ["", "Beijing", "a.b", "-a", &"a".repeat(49)] {
+        assert!(bad.parse::<MemberName>().is_err(), "{bad:?} was accepted");
+    }
+    let e = serde_json::from_value::<MemberName>(json!("A")).unwrap_err().to_string();
+    assert!(e.starts_with("member name \"A\": a lowercase RFC 1123 label"), "{e}");
+}
+
+#[test]
+fn a_unit_id_round_trips_through_its_text() {
+    for text in [
+        "apps.kurator.dev/Application/default/shop/base",
+        "/ConfigMap/default/web",
+        "policy.karmada.io/ClusterPropagationPolicy//all",
+    ] {
+        let unit: UnitId = text.parse().unwrap();
+        assert_eq!(unit.to_string(), text);
+        assert_eq!(serde_json::to_value(&unit).unwrap(), json!(text));
+        assert_eq!(serde_json::from_value::<UnitId>(json!(text)).unwrap(), unit);
+    }
+    for bad in ["", "a/b/c", "a/b/c/d/e/f", "g//ns/name", "g/K/ns/", "g/K/ns/n/"] {
+        assert!(bad.parse::<UnitId>().is_err(), "{bad:?} was accepted");
+    }
+}
+
+#[test]
+fn a_short_id_depends_on_hub_and_unit_and_never_changes() {
+    let unit = UnitId::new("apps.kurator.dev", "Application", "default", "shop", Some("base"));
+    let short = unit.short(&hub());
+    assert_eq!(short.as_str().len(), ShortId::LENGTH);
+    assert_eq!(short, short.to_string().parse().unwrap());
+    assert_ne!(short, unit.short(&HubId::from_random([8; 10])));
+    // Stored in members: another text here would orphan everything that was delivered.
+    insta::assert_snapshot!(short, @"o7yqkfnqei");
+}
+
+#[test]
+fn a_digest_round_trips_and_separates_lists() {
+    let digest = Digest::of(b"x");
+    assert_eq!(digest.to_string().parse::<Digest>().unwrap(), digest);
+    assert_eq!(Digest::of_json(&json!({"b": 1, "a": [true]})), Digest::of(br#"{"a":[true],"b":1}"#));
+    assert_ne!(Digest::of_texts(["ab", "c"]), Digest::of_texts(["a", "bc"]));
+    assert!("sha256:XY".parse::<Digest>().is_err());
+}
+
+#[test]
+fn a_snapshot_digest_ignores_the_order_in_which_units_came() {
+    let entry = |name: &str| {
+        let unit = UnitId::new("apps.kurator.dev", "Application", "default", name, None);
+        UnitEntry {
+            short: unit.short(&hub()),
+            unit,
+            revision: "r-1".into(),
+            epoch: 1,
+            payload: Payload::default().digest(),
+            prune: true,
+            suspend: false,
+            force: false,
+            approved: None,
+            frozen: None,
+            removal: Removal::None,
+        }
+    };
+    let member: MemberName = "beijing".parse().unwrap();
+    let one = Snapshot::new(member.clone(), hub(), vec![entry("a"), entry("b")]);
+    let other = Snapshot::new(member, hub(), vec![entry("b"), entry("a")]);
+    assert_eq!(one, other);
+}
+
+#[test]
+fn definitions() {
+    let mut text = String::new();
+    for crd in crds() {
+        text.push_str("---\n");
+        text.push_str(&model::yaml::to_string(&crd));
+    }
+    insta::assert_snapshot!("crds", text);
+}
+
+#[test]
+fn definitions_use_only_formats_that_kubernetes_knows() {
+    fn formats(value: &Value, out: &mut Vec<String>) {
+        match value {
+            Value::Object(map) => {
+                out.extend(map.get("format").and_then(Value::as_str).map(str::to_owned));
+                map.values().for_each(|v| formats(v, out));
+            }
+            Value::Array(items) => items.iter().for_each(|v| formats(v, out)),
+            _ => {}
+        }
+    }
+    let mut seen = Vec::new();
+    crds().iter().for_each(|crd| formats(crd, &mut seen));
+    assert!(seen.iter().all(|f| ["int64", "int32", "date-time"].contains(&f.as_str())), "{seen:?}");
+}
+
+#[test]
+fn records_round_trip() {
+    let unit = UnitId::new("apps.kurator.dev", "Application", "default", "shop", Some("base"));
+    let spec = RevisionSpec {
+        unit: unit.clone(),
+        epoch: 3,
+        artifact: Artifact {
+            digest: Digest::of(b"tree"),
+            revision: "main@sha1:3f2c1a".into(),
+            url: "http://127.0.0.1/r".into(),
+        },
+        policy: json!({"prune": true}),
+        renderer: "1".into(),
+        time: "2026-11-23T10:00:00Z".parse().unwrap(),
+        seed: "00ff".into(),
+        facts: [].into(),
+        inputs: [].into(),
+    };
+    let revision = Revision::new(&RevisionSpec::object_name(&unit.short(&hub()), 3), spec);
+    let value = serde_json::to_value(&revision).unwrap();
+    assert_eq!(value["apiVersion"], "delivery.kurator.dev/v1alpha1");
+    assert_eq!(serde_json::from_value::<Revision>(value).unwrap(), revision);
+}

@@ -13,6 +13,20 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
+mod feed;
+mod live;
+pub mod memory;
+mod range;
+#[cfg(test)]
+mod tests;
+
+/// Events that a store keeps for watchers that start in the past, unless told otherwise.
+///
+/// kube-apiserver keeps five minutes. A busy hub (1,000 members, statuses at most once per second and mostly
+/// transitions) makes some 50 writes/s: 5 min x 50/s = 15,000, rounded up to a power of two. An event costs some
+/// 500 bytes of index, so a full window is 8 MB.
+pub const HISTORY: usize = 16_384;
+
 /// A point in the history of the whole store. The empty store is at 0; the first write makes 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revision(pub u64);
@@ -63,20 +77,25 @@ pub struct Entry<M> {
     pub place: Place,
 }
 
-/// Where a value is: a driver's own business.
+/// Where a value is: a driver's own business, handed back to [`Store::read`]. It keeps its value readable, whatever is
+/// overwritten, deleted or compacted meanwhile.
 #[derive(Clone, Debug)]
-pub enum Place {
+pub struct Place(pub(crate) Stored);
+
+#[derive(Clone, Debug)]
+pub(crate) enum Stored {
     /// In the heap.
     Heap(Bytes),
-    /// In a segment file of the disk driver.
-    Disk {
-        /// Segment number.
-        segment: u64,
-        /// Offset of the value in bytes.
-        offset: u64,
-        /// Length of the value in bytes.
-        length: u32,
-    },
+}
+
+impl Place {
+    /// Length of the value in bytes.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        match &self.0 {
+            Stored::Heap(value) => value.len(),
+        }
+    }
 }
 
 /// One change, shared by all watchers.
@@ -146,8 +165,8 @@ pub enum WatchError {
 #[error("cannot read a value: {0}")]
 pub struct ReadError(pub String);
 
-/// A half-open range of keys, or everything below a prefix.
-#[derive(Clone, Debug)]
+/// A range of keys. See [`Range::prefix`], [`Range::all`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Range {
     /// First key.
     pub start: Bound<Key>,
@@ -155,7 +174,8 @@ pub struct Range {
     pub end: Bound<Key>,
 }
 
-/// Makes the projection that the index keeps of each value. Runs on the writer's thread: keep it short.
+/// Makes the projection that the index keeps of each value. Runs on the thread of whoever writes, before the write is
+/// queued, and once per object when a store is opened.
 pub trait Projection: Send + Sync + 'static {
     /// What is kept.
     type Meta: Clone + Send + Sync + 'static;

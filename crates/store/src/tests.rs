@@ -1,0 +1,157 @@
+use std::ops::Bound;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::*;
+
+struct Length;
+
+impl Projection for Length {
+    type Meta = usize;
+
+    fn project(&self, _key: &[u8], value: &[u8]) -> Result<usize, String> {
+        if value == b"bad" { Err("it is bad".to_owned()) } else { Ok(value.len()) }
+    }
+}
+
+fn put(key: &str, value: &str) -> Write {
+    let value = Some(Bytes::copy_from_slice(value.as_bytes()));
+    Write { key: Arc::from(key.as_bytes()), expect: Expect::Any, value }
+}
+
+fn delete(key: &str) -> Write {
+    Write { key: Arc::from(key.as_bytes()), expect: Expect::Any, value: None }
+}
+
+fn open(history: usize) -> Arc<dyn Store<usize>> {
+    memory::open(Length, memory::Options { history })
+}
+
+#[tokio::test]
+async fn writes_reads_and_lists() {
+    let store = open(10);
+    assert_eq!(store.revision(), Revision(0));
+    let first = store.write(put("a/1", "one")).await.unwrap();
+    store.write(put("a/2", "two!")).await.unwrap();
+    store.write(put("b/1", "three")).await.unwrap();
+    let before = store.snapshot();
+    let second = store.write(put("a/1", "again")).await.unwrap();
+    let gone = store.write(delete("a/2")).await.unwrap();
+    assert_eq!((first.revision, second.revision, gone.revision), (Revision(1), Revision(4), Revision(5)));
+    assert_eq!((second.entry.created, second.entry.modified), (Revision(1), Revision(4)));
+    assert_eq!(gone.entry.modified, Revision(2));
+
+    let keys = |snapshot: &dyn Snapshot<usize>, range| -> Vec<String> {
+        snapshot.range(range).map(|entry| String::from_utf8_lossy(&entry.key).into_owned()).collect()
+    };
+    let after = store.snapshot();
+    assert_eq!(keys(&*before, Range::prefix(b"a/")), ["a/1", "a/2"]);
+    assert_eq!(keys(&*after, Range::prefix(b"a/")), ["a/1"]);
+    assert_eq!(keys(&*after, Range::all()), ["a/1", "b/1"]);
+    assert_eq!((before.revision(), before.len()), (Revision(3), 3));
+    assert_eq!(store.read(&before.get(b"a/1").unwrap().place).unwrap(), "one");
+    assert_eq!(store.read(&after.get(b"a/1").unwrap().place).unwrap(), "again");
+    assert_eq!(after.get(b"a/1").unwrap().meta, 5);
+    assert!(after.get(b"a/2").is_none());
+}
+
+#[tokio::test]
+async fn a_write_that_is_not_as_expected_changes_nothing() {
+    let store = open(10);
+    store.write(put("a", "one")).await.unwrap();
+    let refused = |expect, value: Option<&'static str>| {
+        let value = value.map(Bytes::from);
+        store.write(Write { key: Arc::from(*b"a"), expect, value })
+    };
+    let error = refused(Expect::Absent, Some("x")).await.unwrap_err();
+    assert!(matches!(error, WriteError::Unexpected { actual: Some(Revision(1)) }), "{error}");
+    let error = refused(Expect::At(Revision(7)), None).await.unwrap_err();
+    assert!(matches!(error, WriteError::Unexpected { actual: Some(Revision(1)) }), "{error}");
+    let error = refused(Expect::Any, Some("bad")).await.unwrap_err();
+    assert!(matches!(error, WriteError::Refused(_)), "{error}");
+    let error = store.write(delete("b")).await.unwrap_err();
+    assert!(matches!(error, WriteError::Absent), "{error}");
+    assert_eq!(store.revision(), Revision(1));
+    refused(Expect::At(Revision(1)), None).await.unwrap();
+    refused(Expect::Absent, Some("x")).await.unwrap();
+    assert_eq!(store.snapshot().get(b"a").unwrap().created, Revision(3));
+}
+
+#[tokio::test]
+async fn a_watch_returns_what_happens_in_its_range_once() {
+    let store = open(100);
+    store.write(put("a/1", "one")).await.unwrap();
+    store.write(put("b/1", "two")).await.unwrap();
+    let mut past = store.watch(Range::prefix(b"a/"), Revision(0)).unwrap();
+    let mut now = store.watch(Range::prefix(b"a/"), Revision(2)).unwrap();
+    assert_eq!(now.seen(), Revision(2));
+    assert_eq!(past.seen(), Revision(0));
+    assert_eq!(past.next().await.unwrap().revision, Revision(1));
+    assert_eq!(past.seen(), Revision(2));
+    let mut older = store.watch(Range::prefix(b"a/"), Revision(0)).unwrap();
+    assert_eq!(older.next().await.unwrap().revision, Revision(1));
+
+    let waiting = tokio::spawn(async move {
+        let event = now.next().await.unwrap();
+        (event, now)
+    });
+    store.write(put("b/1", "three")).await.unwrap();
+    store.write(delete("a/1")).await.unwrap();
+    let (event, now) = waiting.await.unwrap();
+    assert_eq!((event.revision, event.key.as_ref()), (Revision(4), b"a/1".as_slice()));
+    assert!(event.current.is_none());
+    let previous = event.previous.as_ref().unwrap();
+    assert_eq!(store.read(&previous.place).unwrap(), "one");
+    assert_eq!(now.seen(), Revision(4));
+    assert!(Arc::ptr_eq(&event, &past.next().await.unwrap()), "watchers share events");
+}
+
+#[tokio::test]
+async fn a_watch_starts_only_where_history_is_kept() {
+    let store = open(4);
+    let mut slow = store.watch(Range::all(), Revision(0)).unwrap();
+    let mut idle = store.watch(Range::prefix(b"z"), Revision(0)).unwrap();
+    for n in 0..10 {
+        store.write(put("a", &n.to_string())).await.unwrap();
+    }
+    assert_eq!(store.compacted(), Revision(6));
+    let refused = |after| store.watch(Range::all(), Revision(after)).err();
+    assert_eq!(refused(5), Some(WatchError::Compacted { asked: Revision(5), oldest: Revision(6) }));
+    assert_eq!(refused(11), Some(WatchError::Future { asked: Revision(11), newest: Revision(10) }));
+    let mut kept = store.watch(Range::all(), Revision(6)).unwrap();
+    assert_eq!(kept.next().await.unwrap().revision, Revision(7));
+    assert!(slow.next().await.is_none(), "it fell behind");
+
+    store.compact(Revision(9)).await.unwrap();
+    assert_eq!(store.compacted(), Revision(9));
+    assert!(refused(8).is_some());
+    // Nothing of its range was lost, so it goes on.
+    store.write(put("z", "z")).await.unwrap();
+    assert_eq!(idle.next().await.unwrap().revision, Revision(11));
+}
+
+#[tokio::test]
+async fn a_store_that_closes_ends_its_watches() {
+    let store = open(10);
+    store.write(put("a", "one")).await.unwrap();
+    let mut watch = store.watch(Range::all(), Revision(0)).unwrap();
+    drop(store);
+    assert!(watch.next().await.is_some());
+    assert!(watch.next().await.is_none());
+}
+
+#[test]
+fn a_prefix_is_a_range() {
+    let end = |prefix: &[u8]| Range::prefix(prefix).end;
+    assert_eq!(end(b"a/"), Bound::Excluded(Arc::from(*b"a0")));
+    assert_eq!(end(b"a\xff"), Bound::Excluded(Arc::from(*b"b")));
+    assert_eq!(end(b"\xff\xff"), Bound::Unbounded);
+    assert_eq!(end(b""), Bound::Unbounded);
+    assert!(Range::prefix(b"a/").contains(b"a/") && Range::prefix(b"a/").contains(b"a/\xff"));
+    assert!(!Range::prefix(b"a/").contains(b"a0") && !Range::prefix(b"a/").contains(b"a"));
+    assert!(Range::one(b"k").contains(b"k") && !Range::one(b"k").contains(b"kk"));
+    let void = Range { start: Bound::Included(Arc::from(*b"b")), end: Bound::Excluded(Arc::from(*b"a")) };
+    assert!(void.is_void() && !Range::one(b"k").is_void());
+    assert_eq!(open(1).snapshot().range(void).count(), 0);
+}

@@ -1,1 +1,8 @@
-//! How the hub and members are reached: clients, credentials, limits
+//! How the hub and members are reached: kubeconfigs from Secrets, clients with limits, and what a failure means.
+
+pub mod credential;
+pub mod failure;
+pub mod limit;
+
+pub use credential::{Credential, CredentialError, Trust};
+pub use failure::{Failure, classify};

@@ -1,0 +1,165 @@
+//! A member's credential: a kubeconfig that came from somebody else.
+//!
+//! A kubeconfig can run programs and read files where it is used. From a Secret it may do neither: what would be run or
+//! read is refused, with the field, before anything is used (DESIGN 10).
+
+use std::fmt;
+use std::net::IpAddr;
+
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use serde_json::Value;
+
+use crate::limit;
+
+/// What the hub's operator allows of kubeconfigs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Trust {
+    /// Members on loopback addresses: true for the demo and for tests, since on a real hub they would be the hub's own
+    /// services.
+    pub loopback: bool,
+}
+
+/// A kubeconfig that has been checked. Debug output shows the server only.
+#[derive(Clone)]
+pub struct Credential {
+    server: String,
+    kubeconfig: Kubeconfig,
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credential").field("server", &self.server).finish_non_exhaustive()
+    }
+}
+
+/// Why a kubeconfig is not used. Never shows its contents beyond names and the server.
+#[derive(Debug, thiserror::Error)]
+pub enum CredentialError {
+    /// Not a kubeconfig.
+    #[error("not a kubeconfig: {0}")]
+    Malformed(String),
+    /// Something in it is refused.
+    #[error("{path} is refused: {why}")]
+    Refused {
+        /// Field path in the kubeconfig.
+        path: String,
+        /// Why, and what to do instead.
+        why: &'static str,
+    },
+    /// A client cannot be made of it.
+    #[error("cannot connect with this kubeconfig: {0}")]
+    Unusable(String),
+}
+
+const REFUSED_USER_FIELDS: [(&str, &str); 5] = [
+    ("exec", "it would run a program on the hub; use a token or an embedded client certificate"),
+    ("auth-provider", "it would run code on the hub; use a token or an embedded client certificate"),
+    ("tokenFile", "it would read a file on the hub; put the token in `token`"),
+    ("client-certificate", "it would read a file on the hub; embed it as `client-certificate-data`"),
+    ("client-key", "it would read a file on the hub; embed it as `client-key-data`"),
+];
+
+impl Credential {
+    /// Parses and checks a kubeconfig.
+    ///
+    /// # Errors
+    /// The first thing that is malformed or refused, by field path.
+    pub fn parse(text: &[u8], trust: Trust) -> Result<Self, CredentialError> {
+        if text.len() > limit::KUBECONFIG_BYTES_MAX {
+            let why = format!("{} bytes; at most {} are read", text.len(), limit::KUBECONFIG_BYTES_MAX);
+            return Err(CredentialError::Malformed(why));
+        }
+        let text = std::str::from_utf8(text).map_err(|_| CredentialError::Malformed("it is not UTF-8".into()))?;
+        // The parser's message may quote a line, and a line may be a key: say where, not what.
+        let raw = model::yaml::parse(text).map_err(|_| CredentialError::Malformed("it is not valid YAML".into()))?;
+        let server = check(&raw, trust)?;
+        let kubeconfig: Kubeconfig = serde_json::from_value(raw)
+            .map_err(|e| CredentialError::Malformed(format!("a field has the wrong type (line {})", e.line())))?;
+        Ok(Self { server, kubeconfig })
+    }
+
+    /// URL of the API server.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// Makes a client with this crate's limits.
+    ///
+    /// # Errors
+    /// [`CredentialError::Unusable`] when certificates or keys in it cannot be read. Nothing is connected yet.
+    pub async fn client(&self) -> Result<Client, CredentialError> {
+        let unusable = |e: &dyn fmt::Display| CredentialError::Unusable(e.to_string());
+        let mut config = Config::from_custom_kubeconfig(self.kubeconfig.clone(), &KubeConfigOptions::default())
+            .await
+            .map_err(|e| unusable(&e))?;
+        config.connect_timeout = Some(limit::CONNECT_TIMEOUT);
+        config.read_timeout = Some(limit::READ_TIMEOUT);
+        config.write_timeout = Some(limit::READ_TIMEOUT);
+        // Retries are decided by whoever asked, with the member's own back-off.
+        config.default_retry = false;
+        let builder = kube::client::ClientBuilder::try_from(config).map_err(|e| unusable(&e))?;
+        Ok(builder.build())
+    }
+}
+
+fn named<'a>(raw: &'a Value, list: &str, name: &str) -> Option<(usize, &'a Value)> {
+    let items = raw.get(list)?.as_array()?;
+    items.iter().enumerate().find(|(_, item)| item.get("name").and_then(Value::as_str) == Some(name))
+}
+
+/// Checks everything in the file, not only what its current context uses: contexts change.
+fn check(raw: &Value, trust: Trust) -> Result<String, CredentialError> {
+    let malformed = |why: &str| CredentialError::Malformed(why.to_owned());
+    let users = raw.get("users").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    for (index, user) in users.iter().enumerate() {
+        for (field, why) in REFUSED_USER_FIELDS {
+            if user.get("user").and_then(|u| u.get(field)).is_some_and(|v| !v.is_null()) {
+                return Err(CredentialError::Refused { path: format!("users[{index}].user.{field}"), why });
+            }
+        }
+    }
+    let clusters = raw.get("clusters").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    for (index, entry) in clusters.iter().enumerate() {
+        let cluster = &entry["cluster"];
+        if cluster.get("certificate-authority").is_some_and(|v| !v.is_null()) {
+            let why = "it would read a file on the hub; embed it as `certificate-authority-data`";
+            return Err(CredentialError::Refused {
+                path: format!("clusters[{index}].cluster.certificate-authority"),
+                why,
+            });
+        }
+        let server = cluster.get("server").and_then(Value::as_str).unwrap_or_default();
+        check_server(server, trust)
+            .map_err(|why| CredentialError::Refused { path: format!("clusters[{index}].cluster.server"), why })?;
+    }
+    let current = raw
+        .get("current-context")
+        .and_then(Value::as_str)
+        .filter(|c| !c.is_empty())
+        .ok_or_else(|| malformed("current-context is not set"))?;
+    let (_, context) = named(raw, "contexts", current).ok_or_else(|| malformed("current-context names no context"))?;
+    let cluster = context["context"]["cluster"].as_str().unwrap_or_default();
+    let (_, cluster) =
+        named(raw, "clusters", cluster).ok_or_else(|| malformed("the current context names no cluster"))?;
+    Ok(cluster["cluster"]["server"].as_str().unwrap_or_default().to_owned())
+}
+
+fn check_server(server: &str, trust: Trust) -> Result<(), &'static str> {
+    let uri: http::Uri = server.parse().map_err(|_| "it is not a URL")?;
+    if uri.scheme_str() != Some("https") {
+        return Err("members are reached by https only");
+    }
+    let host = uri.host().ok_or("it names no host")?.trim_matches(['[', ']']);
+    let loopback =
+        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified());
+    if loopback && !trust.loopback {
+        return Err(
+            "it is a loopback address, which would be the hub itself; start the hub with --allow-loopback-members if that is meant",
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! How a built-in kind is served: names, scope, verbs, subresources.
+
+use model::GroupVersionKind;
+
+use crate::schema::Schema;
+
+/// A built-in kind as the API serves it. Facts of `kubectl api-resources` and of upstream's registry (`pkg/registry`).
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    /// API group; empty for core.
+    pub group: &'static str,
+    /// API version.
+    pub version: &'static str,
+    /// Kind.
+    pub kind: &'static str,
+    /// Resource name in URLs.
+    pub plural: &'static str,
+    /// Singular resource name.
+    pub singular: &'static str,
+    /// Abbreviations.
+    pub short_names: &'static [&'static str],
+    /// Groups of resources such as `all`.
+    pub categories: &'static [&'static str],
+    /// Lives in a namespace.
+    pub namespaced: bool,
+    /// Has a `status` subresource: a write to the main resource leaves status alone and the other way round.
+    pub status: bool,
+    /// Has a `scale` subresource.
+    pub scale: Option<ScalePaths>,
+    /// Verbs of the main resource, sorted.
+    pub verbs: &'static [&'static str],
+    /// Subresources with a behaviour of their own, besides `status` and `scale`.
+    pub subresources: &'static [Subresource],
+    /// Field selectors besides `metadata.name` and `metadata.namespace`.
+    pub selectable: &'static [&'static str],
+    /// `metadata.generation` starts at 1 and counts changes of anything but metadata and status. (Other kinds have none,
+    /// or are bumped by rules of their own.)
+    pub generation: bool,
+}
+
+/// Where a `scale` subresource reads and writes, as dotted paths (`spec.replicas`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScalePaths {
+    /// The wanted number.
+    pub spec: &'static str,
+    /// The observed number.
+    pub status: &'static str,
+    /// The selector: an object (a label selector or a plain map) for built-in kinds.
+    pub selector: &'static str,
+}
+
+/// A subresource besides `status` and `scale`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subresource {
+    /// Segment after the object's name.
+    pub name: &'static str,
+    /// Group of what it takes and returns; empty with an empty `version` for the parent's own.
+    pub group: &'static str,
+    /// Version of what it takes and returns.
+    pub version: &'static str,
+    /// Kind of what it takes and returns.
+    pub kind: &'static str,
+    /// Verbs, sorted.
+    pub verbs: &'static [&'static str],
+}
+
+/// Every built-in kind that is served: stable versions only, groups in the order of discovery, the preferred version of
+/// a group first.
+pub fn kinds() -> &'static [Kind] {
+    super::served::KINDS
+}
+
+/// A built-in kind by its name.
+pub fn kind(gvk: &GroupVersionKind) -> Option<&'static Kind> {
+    kinds().iter().find(|k| k.kind == gvk.kind && k.group == gvk.group && k.version == gvk.version)
+}
+
+impl Kind {
+    /// Describes its objects.
+    pub fn schema(&self) -> &'static Schema {
+        // A test holds every kind to have a type; an unknown index describes anything.
+        super::named(self.index().unwrap_or(u16::MAX))
+    }
+
+    /// Its type in the table.
+    pub(crate) fn index(&self) -> Option<u16> {
+        let package = match self.group.split('.').next().unwrap_or_default() {
+            "" => "core",
+            package => package,
+        };
+        super::index(&format!("{package}.{}.{}", self.version, self.kind))
+    }
+
+    /// `apiVersion` of its objects.
+    pub fn api_version(&self) -> String {
+        if self.group.is_empty() { self.version.to_owned() } else { format!("{}/{}", self.group, self.version) }
+    }
+
+    /// Group, version and kind.
+    pub fn gvk(&self) -> GroupVersionKind {
+        GroupVersionKind { group: self.group.into(), version: self.version.into(), kind: self.kind.into() }
+    }
+}

@@ -1,0 +1,219 @@
+//! The reader of `table.txt`.
+//!
+//! Format, one line each, sorted by type:
+//! - `=core.v1.PodSpec [atomic]` begins a type; `atomic`: one owner for the whole object under server-side apply.
+//! - `NAME NUMBER[FLAGS] WORD [ATTRIBUTE…]` is a field. `NAME` is its JSON name, or `^` for an embedded struct, whose
+//!   fields JSON has in its place. `NUMBER` is its protobuf number, 0 when it is not on the wire.
+//! - Flags: `p` a pointer to a scalar (zero is kept), `a` always written, `z` omitted when all of it is empty,
+//!   `!` required.
+//! - Words: `s` string, `b` bool, `i` int32, `l` int64, `f` double, `y` bytes, `t` Time, `u` MicroTime, `d` Duration,
+//!   `q` Quantity, `n` IntOrString, `v` FieldsV1, `r` RawExtension, `j` JSON, `A` `B` `S` JSONSchemaPropsOr{Array,
+//!   Bool,StringArray}, `w` a list of strings inside a message, `[]W` list, `{}W` map from strings, or a type's name.
+//! - Attributes: `set` and `k=KEYS` the list type, `atomic` the map type, `p=STRATEGIES[:KEY]` the patch strategy and
+//!   merge key, `d=JSON` the default.
+
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+const TEXT: &str = include_str!("table.txt");
+
+/// What a field holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Word {
+    String,
+    Bool,
+    Int32,
+    Int64,
+    Double,
+    Bytes,
+    Time,
+    MicroTime,
+    Duration,
+    Quantity,
+    IntOrString,
+    FieldsV1,
+    RawExtension,
+    Json,
+    SchemaOrArray,
+    SchemaOrBool,
+    SchemaOrStrings,
+    Strings,
+    List(Box<Word>),
+    Map(Box<Word>),
+    Type(u16),
+}
+
+/// When a field is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// When it is not empty (a struct: when it is there).
+    NotEmpty,
+    /// When it is there, zero included.
+    Pointer,
+    /// Always.
+    Always,
+    /// When something in the struct is not empty.
+    NotZero,
+}
+
+/// How a list merges.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ListKind {
+    Atomic,
+    Set,
+    Map(Vec<&'static str>),
+}
+
+/// Strategic merge patch of a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Patch {
+    pub(crate) merge: bool,
+    pub(crate) retain_keys: bool,
+    pub(crate) key: Option<&'static str>,
+}
+
+/// One field of a type.
+#[derive(Clone, Debug)]
+pub(crate) struct Field {
+    pub(crate) name: &'static str,
+    pub(crate) number: u32,
+    pub(crate) presence: Presence,
+    pub(crate) required: bool,
+    pub(crate) word: Word,
+    pub(crate) list: ListKind,
+    pub(crate) atomic: bool,
+    pub(crate) patch: Option<Patch>,
+    pub(crate) default: Option<Value>,
+}
+
+/// One type.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) atomic: bool,
+    pub(crate) fields: Vec<Field>,
+}
+
+/// A type's name, the rest of its header, and its fields' lines.
+type Block = (&'static str, bool, &'static str);
+
+fn blocks() -> &'static [Block] {
+    static BLOCKS: OnceLock<Vec<Block>> = OnceLock::new();
+    BLOCKS.get_or_init(|| {
+        let block = |text: &'static str| {
+            let (header, fields) = text.split_once('\n').unwrap_or((text, ""));
+            let (name, atomic) = header.split_once(' ').map_or((header, false), |(name, _)| (name, true));
+            (name, atomic, fields)
+        };
+        TEXT.trim_start_matches('=').split("\n=").map(block).collect()
+    })
+}
+
+/// How many types there are.
+pub(crate) fn len() -> usize {
+    blocks().len()
+}
+
+/// A type's index by its short name.
+pub(crate) fn index(name: &str) -> Option<u16> {
+    let at = blocks().binary_search_by(|(other, ..)| (*other).cmp(name)).ok()?;
+    u16::try_from(at).ok()
+}
+
+/// A type by its index, which comes from [`index`] or a [`Word::Type`].
+pub(crate) fn row(index: u16) -> &'static Row {
+    static ROWS: OnceLock<Vec<OnceLock<Row>>> = OnceLock::new();
+    static NONE: Row = Row { name: "", atomic: false, fields: Vec::new() };
+    let rows = ROWS.get_or_init(|| (0..len()).map(|_| OnceLock::new()).collect());
+    let Some((slot, (name, atomic, fields))) = rows.get(usize::from(index)).zip(blocks().get(usize::from(index)))
+    else {
+        return &NONE;
+    };
+    slot.get_or_init(|| Row { name, atomic: *atomic, fields: fields.lines().filter_map(field).collect() })
+}
+
+/// Parses a field's line; the tests hold every line of the table to be parsable.
+pub(crate) fn field(line: &'static str) -> Option<Field> {
+    let mut parts = line.splitn(4, ' ');
+    let (name, number, word) = (parts.next()?, parts.next()?, parts.next()?);
+    let digits = number.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let flags = &number[digits.len()..];
+    let presence = match flags.chars().next() {
+        Some('p') => Presence::Pointer,
+        Some('a') => Presence::Always,
+        Some('z') => Presence::NotZero,
+        _ => Presence::NotEmpty,
+    };
+    let mut field = Field {
+        name,
+        number: digits.parse().ok()?,
+        presence,
+        required: flags.ends_with('!'),
+        word: self::word(word)?,
+        list: ListKind::Atomic,
+        atomic: false,
+        patch: None,
+        default: None,
+    };
+    let mut rest = parts.next().unwrap_or_default();
+    while !rest.is_empty() {
+        // A default is JSON and may hold spaces: it is last.
+        if let Some(json) = rest.strip_prefix("d=") {
+            field.default = Some(serde_json::from_str(json).ok()?);
+            break;
+        }
+        let (attribute, more) = rest.split_once(' ').unwrap_or((rest, ""));
+        rest = more;
+        match attribute.split_once('=') {
+            None if attribute == "set" => field.list = ListKind::Set,
+            None if attribute == "atomic" => field.atomic = true,
+            Some(("k", keys)) => field.list = ListKind::Map(keys.split(',').collect()),
+            Some(("p", patch)) => {
+                let (strategies, key) = patch.split_once(':').map_or((patch, None), |(s, key)| (s, Some(key)));
+                let has = |name: &str| strategies.split(',').any(|s| s == name);
+                field.patch = Some(Patch { merge: has("merge"), retain_keys: has("retainKeys"), key });
+            }
+            _ => return None,
+        }
+    }
+    Some(field)
+}
+
+fn word(text: &str) -> Option<Word> {
+    Some(match text {
+        "s" => Word::String,
+        "b" => Word::Bool,
+        "i" => Word::Int32,
+        "l" => Word::Int64,
+        "f" => Word::Double,
+        "y" => Word::Bytes,
+        "t" => Word::Time,
+        "u" => Word::MicroTime,
+        "d" => Word::Duration,
+        "q" => Word::Quantity,
+        "n" => Word::IntOrString,
+        "v" => Word::FieldsV1,
+        "r" => Word::RawExtension,
+        "j" => Word::Json,
+        "A" => Word::SchemaOrArray,
+        "B" => Word::SchemaOrBool,
+        "S" => Word::SchemaOrStrings,
+        "w" => Word::Strings,
+        _ => {
+            if let Some(item) = text.strip_prefix("[]") {
+                Word::List(Box::new(word(item)?))
+            } else if let Some(value) = text.strip_prefix("{}") {
+                Word::Map(Box::new(word(value)?))
+            } else {
+                Word::Type(index(text)?)
+            }
+        }
+    })
+}
+
+/// Every line of fields, for the test that holds each to be parsable.
+#[cfg(test)]
+pub(crate) fn lines() -> impl Iterator<Item = &'static str> {
+    TEXT.lines().filter(|line| !line.starts_with('='))
+}

@@ -6,3 +6,4 @@
 pub mod builtin;
 pub mod patch;
 pub mod schema;
+pub mod structural;

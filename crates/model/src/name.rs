@@ -6,6 +6,7 @@ pub const SUBDOMAIN_MAX: usize = 253;
 pub const LABEL_MAX: usize = 63;
 
 const LABEL_RULE: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
+const LABEL_1035_RULE: &str = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
 const SUBDOMAIN_RULE: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 const QUALIFIED_RULE: &str = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
 const VALUE_RULE: &str = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
@@ -44,6 +45,15 @@ pub fn check_dns_label(text: &str) -> Result<(), String> {
     if is_label_shape(text) { Ok(()) } else { Err(LABEL_RULE.to_owned()) }
 }
 
+/// Checks a DNS-1035 label, as kinds' names and Services have; the error is Kubernetes' sentence.
+pub fn check_dns_1035_label(text: &str) -> Result<(), String> {
+    if text.len() > LABEL_MAX {
+        return Err(too_long(LABEL_MAX));
+    }
+    let starts = text.bytes().next().is_some_and(|c| c.is_ascii_lowercase());
+    if starts && is_label_shape(text) { Ok(()) } else { Err(LABEL_1035_RULE.to_owned()) }
+}
+
 /// Checks a DNS-1123 subdomain; the error is Kubernetes' sentence.
 pub fn check_dns_subdomain(text: &str) -> Result<(), String> {
     if text.len() > SUBDOMAIN_MAX {
@@ -65,7 +75,7 @@ pub fn check_path_segment(text: &str) -> Result<(), String> {
 /// Checks a label or annotation key: `[prefix/]name`.
 pub fn check_qualified_name(text: &str) -> Result<(), String> {
     let name = match text.split_once('/') {
-        Some((prefix, _)) if prefix.is_empty() => return Err("prefix part must be non-empty".to_owned()),
+        Some(("", _)) => return Err("prefix part must be non-empty".to_owned()),
         Some((prefix, name)) => {
             check_dns_subdomain(prefix).map_err(|e| format!("prefix part {e}"))?;
             name

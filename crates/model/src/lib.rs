@@ -12,6 +12,7 @@ pub mod path;
 pub mod quantity;
 pub mod selector;
 pub mod status;
+pub mod tree;
 pub mod yaml;
 
 pub use clock::{Clock, Timestamp};

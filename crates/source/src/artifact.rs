@@ -1,0 +1,258 @@
+//! An immutable tree of files, named by the digest of its content, in one file of the cache.
+//!
+//! Layout: the bytes of all files one after the other, the manifest, the manifest's length (8 bytes, little endian), and
+//! [`MAGIC`]. The manifest has one line per entry in order of path: mode, SHA-256 of the content, its length, and the
+//! path as a JSON string. The artifact's digest is the SHA-256 of the manifest, so it depends on paths, modes and bytes
+//! only, and each file can be read and verified alone.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use model::tree::{Entry, FileTree};
+use sha2::{Digest, Sha256};
+
+use crate::error::Error;
+
+/// Ends every artifact file; the digit is the version of the layout.
+const MAGIC: &[u8; 8] = b"kuraart1";
+/// Most bytes of all files of one artifact. The largest public fleet repositories hold less than a tenth of it in
+/// manifests; it bounds what one tenant takes of the hub's disk.
+pub const ARTIFACT_BYTES_MAX: u64 = 128 << 20;
+/// Most files of one artifact: 50,000 manifests of 2.5 kB fill the byte limit.
+pub const ARTIFACT_FILES_MAX: usize = 50_000;
+/// Deepest path. Linux' PATH_MAX of 4,096 bytes allows more; real trees stay below 20.
+pub const PATH_DEPTH_MAX: usize = 64;
+
+/// What kind of entry a line of the manifest is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// A file.
+    File,
+    /// A file that may be executed.
+    Executable,
+    /// A symbolic link; its content is the target.
+    Link,
+    /// A submodule; it has no content.
+    Submodule,
+}
+
+impl Mode {
+    fn text(self) -> &'static str {
+        match self {
+            Self::File => "100644",
+            Self::Executable => "100755",
+            Self::Link => "120000",
+            Self::Submodule => "160000",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        [Self::File, Self::Executable, Self::Link, Self::Submodule].into_iter().find(|m| m.text() == text)
+    }
+}
+
+/// One entry of an artifact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArtifactFile {
+    /// Path from the root.
+    pub path: String,
+    /// Kind of entry.
+    pub mode: Mode,
+    /// Content length in bytes.
+    pub size: u64,
+    sha256: [u8; 32],
+    offset: u64,
+}
+
+/// An artifact. Cheap to clone. It keeps its file open, so it stays readable when the cache evicts it.
+#[derive(Clone, Debug)]
+pub struct Artifact {
+    digest: String,
+    revision: String,
+    size: u64,
+    files: Arc<Vec<ArtifactFile>>,
+    file: Arc<File>,
+}
+
+impl Artifact {
+    /// `sha256:` and 64 hexadecimal digits.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// What was fetched, in Flux' form: `main@sha1:3f2c…`.
+    pub fn revision(&self) -> &str {
+        &self.revision
+    }
+
+    /// Bytes of all files.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Every entry, in order of path.
+    pub fn files(&self) -> &[ArtifactFile] {
+        &self.files
+    }
+
+    /// Paths of git submodules, whose files are not part of the artifact.
+    pub fn submodules(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().filter(|f| f.mode == Mode::Submodule).map(|f| f.path.as_str())
+    }
+
+    /// All paths, with the bytes of the files below one directory (empty for all). Reads the disk.
+    ///
+    /// # Errors
+    /// A file of the cache is damaged.
+    pub fn tree(&self, below: &str) -> Result<FileTree, Error> {
+        let mut tree = FileTree::new();
+        for file in self.files.iter() {
+            let entry = match file.mode {
+                Mode::Submodule => Entry::Submodule,
+                Mode::Link => Entry::Link(String::from_utf8_lossy(&self.read(file)?).into_owned()),
+                Mode::File | Mode::Executable => Entry::Known,
+            };
+            tree.insert(file.path.clone(), entry);
+        }
+        self.load(&mut tree, below)?;
+        Ok(tree)
+    }
+
+    /// Loads the bytes of the files below another directory, after a renderer asked for them
+    /// ([`model::tree::TreeError::NotLoaded`]). Reads the disk.
+    ///
+    /// # Errors
+    /// A file of the cache is damaged.
+    pub fn load(&self, tree: &mut FileTree, below: &str) -> Result<(), Error> {
+        let below = model::tree::normalize("", below)?;
+        // The path may go through a link; what is not there is for the reader of the tree to report.
+        let below = tree.node(&below).map_or(below, |(found, _)| found);
+        let prefix = if below.is_empty() { String::new() } else { format!("{below}/") };
+        for file in self.files.iter().filter(|f| matches!(f.mode, Mode::File | Mode::Executable)) {
+            if file.path.starts_with(&prefix) || file.path == below {
+                tree.insert_file(file.path.clone(), self.read(file)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&self, file: &ArtifactFile) -> Result<Vec<u8>, Error> {
+        let damaged = |why: String| Error::Damaged { digest: self.digest.clone(), why };
+        let length = usize::try_from(file.size).map_err(|_| damaged(format!("{} is too long", file.path)))?;
+        let mut bytes = vec![0; length];
+        self.file.read_exact_at(&mut bytes, file.offset).map_err(|e| damaged(format!("{}: {e}", file.path)))?;
+        if Sha256::digest(&bytes)[..] != file.sha256 {
+            return Err(damaged(format!("{} has other bytes than were fetched", file.path)));
+        }
+        Ok(bytes)
+    }
+
+    /// Reads every file once and compares its digest.
+    pub(crate) fn verify(&self) -> Result<(), Error> {
+        self.files.iter().try_for_each(|file| self.read(file).map(drop))
+    }
+
+    /// Opens an artifact file and verifies its manifest; contents are verified when they are read.
+    pub(crate) fn open(path: &Path, digest: &str, revision: String) -> Result<Self, Error> {
+        let damaged = |why: &str| Error::Damaged { digest: digest.to_owned(), why: why.to_owned() };
+        let failed = |source: io::Error| Error::Cache { path: path.display().to_string(), source };
+        let file = File::open(path).map_err(failed)?;
+        let length = file.metadata().map_err(failed)?.len();
+        let trailer_at = length.checked_sub(16).ok_or_else(|| damaged("it is too short"))?;
+        let mut trailer = [0; 16];
+        file.read_exact_at(&mut trailer, trailer_at).map_err(failed)?;
+        let (size, magic) = trailer.split_at(8);
+        let manifest_size = u64::from_le_bytes(size.try_into().unwrap_or_default());
+        let manifest_at = trailer_at.checked_sub(manifest_size).filter(|_| magic == MAGIC);
+        let manifest_at = manifest_at.ok_or_else(|| damaged("it has no manifest"))?;
+        let manifest_length = usize::try_from(manifest_size).map_err(|_| damaged("its manifest is too long"))?;
+        let mut manifest = vec![0; manifest_length];
+        file.read_exact_at(&mut manifest, manifest_at).map_err(failed)?;
+        if format!("sha256:{}", hex(&Sha256::digest(&manifest))) != digest {
+            return Err(damaged("its manifest has another digest"));
+        }
+        let files = parse(&manifest, manifest_at).ok_or_else(|| damaged("its manifest is malformed"))?;
+        let (files, file) = (Arc::new(files), Arc::new(file));
+        Ok(Self { digest: digest.to_owned(), revision, size: manifest_at, files, file })
+    }
+}
+
+fn parse(manifest: &[u8], end: u64) -> Option<Vec<ArtifactFile>> {
+    let mut offset = 0_u64;
+    let mut files = Vec::new();
+    for line in std::str::from_utf8(manifest).ok()?.lines() {
+        let mut parts = line.splitn(4, ' ');
+        let mode = Mode::parse(parts.next()?)?;
+        let sha256 = unhex(parts.next()?)?;
+        let size = parts.next()?.parse().ok()?;
+        let path = serde_json::from_str(parts.next()?).ok()?;
+        files.push(ArtifactFile { path, mode, size, sha256, offset });
+        offset = offset.checked_add(size)?;
+    }
+    (offset == end).then_some(files)
+}
+
+/// An artifact being written. Entries come in any order of path that is the same each time.
+pub(crate) struct Builder<W> {
+    out: W,
+    lines: Vec<(String, Mode, [u8; 32], u64)>,
+    size: u64,
+    url: String,
+}
+
+impl<W: Write> Builder<W> {
+    pub(crate) fn new(out: W, url: &str) -> Self {
+        Self { out, lines: Vec::new(), size: 0, url: url.to_owned() }
+    }
+
+    /// Adds an entry; paths must come in ascending byte order, as the manifest has them.
+    pub(crate) fn add(&mut self, path: String, mode: Mode, bytes: &[u8]) -> Result<(), Error> {
+        let too_large = |what: &str, limit: u64| Error::TooLarge { url: self.url.clone(), what: what.into(), limit };
+        self.size += bytes.len() as u64;
+        if self.size > ARTIFACT_BYTES_MAX {
+            return Err(too_large("the size of all files, in bytes,", ARTIFACT_BYTES_MAX));
+        }
+        if self.lines.len() >= ARTIFACT_FILES_MAX {
+            return Err(too_large("the number of files", ARTIFACT_FILES_MAX as u64));
+        }
+        if path.split('/').count() > PATH_DEPTH_MAX {
+            return Err(too_large(&format!("the depth of {path}"), PATH_DEPTH_MAX as u64));
+        }
+        self.out.write_all(bytes).map_err(|e| Error::Cache { path: "artifacts".into(), source: e })?;
+        self.lines.push((path, mode, Sha256::digest(bytes).into(), bytes.len() as u64));
+        Ok(())
+    }
+
+    /// Ends the file and returns the digest.
+    pub(crate) fn finish(mut self) -> io::Result<String> {
+        let mut manifest = String::new();
+        for (path, mode, sha256, size) in &self.lines {
+            let path = serde_json::to_string(path).map_err(io::Error::other)?;
+            manifest.push_str(&format!("{} {} {size} {path}\n", mode.text(), hex(sha256)));
+        }
+        self.out.write_all(manifest.as_bytes())?;
+        self.out.write_all(&(manifest.len() as u64).to_le_bytes())?;
+        self.out.write_all(MAGIC)?;
+        self.out.flush()?;
+        Ok(format!("sha256:{}", hex(&Sha256::digest(manifest.as_bytes()))))
+    }
+}
+
+/// Lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<[u8; 32]> {
+    let mut out = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (at, byte) in out.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
+    }
+    Some(out)
+}

@@ -1,0 +1,104 @@
+//! What can go wrong with a source, in words that say who acts. URLs in errors never carry user information or queries.
+
+use std::time::Duration;
+
+/// Who has to act on an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// It may go away by itself: try again with back-off.
+    Retry,
+    /// Somebody has to change the source, its credentials or the repository.
+    AwaitChange,
+}
+
+/// Why a source could not be resolved, fetched or read.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages are the documentation; `url` is always without user information")]
+pub enum Error {
+    #[error("{url}: {why}; use a URL that begins with http:// or https://")]
+    UnsupportedUrl { url: String, why: String },
+    #[error("{field}: {value:?} is not valid: {why}")]
+    InvalidReference { field: &'static str, value: String, why: String },
+    #[error("the CA certificate of {url} cannot be read: {why}; it must be PEM")]
+    Certificate { url: String, why: String },
+    #[error("{url}: no git repository there (HTTP {status}); check the URL, and the credentials if it is private")]
+    RepositoryNotFound { url: String, status: u16 },
+    #[error("{url}: access refused (HTTP {status}); check the credentials in secretRef")]
+    Refused { url: String, status: u16 },
+    #[error("{url}: the repository has no commit yet; push one")]
+    Empty { url: String },
+    #[error("{url}: {what} {name:?} does not exist; {}", known_text(known))]
+    ReferenceNotFound { url: String, what: &'static str, name: String, known: Vec<String> },
+    #[error("{url}: the server does not have commit {commit}; it may have been removed by a force-push")]
+    CommitNotFound { url: String, commit: String },
+    #[error("{url}: no answer within {}; check the network or raise spec.timeout", seconds(.after))]
+    Timeout { url: String, after: Duration },
+    #[error("{url}: TLS failed: {why}; check the certificate of the server or give its CA")]
+    Tls { url: String, why: String },
+    #[error("{url}: cannot connect: {why}")]
+    Unreachable { url: String, why: String },
+    #[error("{url}: the server answered HTTP {status}")]
+    Http { url: String, status: u16 },
+    #[error("{url}: redirected to {to}, which is not followed; use that URL if you trust it")]
+    Redirected { url: String, to: String },
+    #[error("{url}: not understood: {why}")]
+    Protocol { url: String, why: String },
+    #[error("{url}: {what} exceeds the limit of {limit}")]
+    TooLarge { url: String, what: String, limit: u64 },
+    #[error("the source cache at {path}: {source}")]
+    Cache { path: String, source: std::io::Error },
+    #[error("artifact {digest} in the source cache is damaged ({why}); it is fetched again")]
+    Damaged { digest: String, why: String },
+    #[error("{url}: what was fetched is damaged: {why}")]
+    BadObjects { url: String, why: String },
+    #[error("ignore: {pattern:?} is not understood")]
+    Ignore { pattern: String },
+    #[error(transparent)]
+    Tree(#[from] model::tree::TreeError),
+    #[error("the fetch was stopped")]
+    Stopped,
+}
+
+impl Error {
+    /// Who acts.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Timeout { .. }
+            | Self::Tls { .. }
+            | Self::Unreachable { .. }
+            | Self::Protocol { .. }
+            | Self::Cache { .. }
+            | Self::Damaged { .. }
+            | Self::BadObjects { .. }
+            | Self::Stopped => Class::Retry,
+            Self::Http { status, .. } if *status >= 500 || matches!(status, 408 | 425 | 429) => Class::Retry,
+            _ => Class::AwaitChange,
+        }
+    }
+
+    /// The reason in CamelCase, for a condition.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::UnsupportedUrl { .. } => "UnsupportedURL",
+            Self::InvalidReference { .. } | Self::Ignore { .. } => "InvalidSource",
+            Self::Certificate { .. } | Self::Refused { .. } => "AuthenticationFailed",
+            Self::RepositoryNotFound { .. } => "RepositoryNotFound",
+            Self::Empty { .. } | Self::ReferenceNotFound { .. } | Self::CommitNotFound { .. } => "ReferenceNotFound",
+            Self::Timeout { .. } => "Timeout",
+            Self::Tls { .. } => "TLSFailed",
+            Self::Unreachable { .. } | Self::Http { .. } | Self::Redirected { .. } => "Unreachable",
+            Self::Protocol { .. } | Self::BadObjects { .. } | Self::Stopped => "GitOperationFailed",
+            Self::TooLarge { .. } => "SourceTooLarge",
+            Self::Cache { .. } | Self::Damaged { .. } => "StorageOperationFailed",
+            Self::Tree(_) => "InvalidPath",
+        }
+    }
+}
+
+fn known_text(known: &[String]) -> String {
+    if known.is_empty() { "there is none of that kind".to_owned() } else { format!("there is {}", known.join(", ")) }
+}
+
+fn seconds(after: &Duration) -> String {
+    format!("{} s", after.as_secs_f64())
+}

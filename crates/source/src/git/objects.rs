@@ -1,0 +1,175 @@
+//! Git objects of one repository in the cache: packs are added, trees of commits become artifacts.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use gix_hash::ObjectId;
+use gix_object::tree::EntryKind;
+use gix_object::{CommitRefIter, Find, Kind, TreeRefIter};
+
+use super::reference::Commit;
+use crate::artifact::{ARTIFACT_BYTES_MAX, Artifact, Builder, Mode, PATH_DEPTH_MAX};
+use crate::cache::{Pack, Repository};
+use crate::error::Error;
+use crate::ignore::Ignore;
+
+/// Most bytes of one pack: compressed, it is smaller than the artifact it makes, unless an artifact leaves out most of
+/// the repository.
+pub(super) const PACK_BYTES_MAX: u64 = 2 * ARTIFACT_BYTES_MAX;
+const HASH: gix_hash::Kind = gix_hash::Kind::Sha1;
+
+/// The objects of one repository.
+pub(super) struct Objects {
+    repository: Arc<Repository>,
+    path: PathBuf,
+    url: String,
+}
+
+impl Objects {
+    pub(super) fn open(repository: &Arc<Repository>, url: String) -> Result<Self, Error> {
+        Ok(Self { path: repository.objects()?, repository: repository.clone(), url })
+    }
+
+    fn bad(&self, why: impl std::fmt::Display) -> Error {
+        Error::BadObjects { url: self.url.clone(), why: why.to_string() }
+    }
+
+    fn database(&self) -> Result<gix_odb::Handle, Error> {
+        gix_odb::at(&self.path, HASH).map_err(|e| self.repository.failed(e))
+    }
+
+    /// Indexes a received pack, completing it with objects that are here already.
+    pub(super) fn add_pack(&self, pack: Pack, stop: &AtomicBool) -> Result<(), Error> {
+        // Made again: the repository may have been cleared when the pack began.
+        let directory = self.repository.objects()?.join("pack");
+        let mut input = BufReader::new(File::open(pack.path()).map_err(|e| self.repository.failed(e))?);
+        let options = gix_pack::bundle::write::Options {
+            // The fetch is one of many on a small machine.
+            thread_limit: Some(1),
+            alloc_limit_bytes: usize::try_from(ARTIFACT_BYTES_MAX).ok(),
+            ..Default::default()
+        };
+        let outcome = gix_pack::Bundle::write_to_directory(
+            &mut input,
+            Some(&directory),
+            &mut gix_utils::progress::Discard,
+            stop,
+            Some(self.database()?),
+            HASH,
+            options,
+        );
+        if stop.load(Ordering::Relaxed) {
+            return Err(Error::Stopped);
+        }
+        if let Some(keep) = outcome.map_err(|e| self.bad(e))?.keep_path {
+            std::fs::remove_file(keep).map_err(|e| self.repository.failed(e))?;
+        }
+        Ok(())
+    }
+
+    /// Writes the tree of a commit as an artifact.
+    pub(super) fn artifact(&self, commit: &Commit, ignore: &Ignore, stop: &AtomicBool) -> Result<Artifact, Error> {
+        let database = self.database()?;
+        let id = ObjectId::from_hex(commit.sha.as_bytes()).map_err(|e| self.bad(e))?;
+        let mut buffer = Vec::new();
+        self.read(&database, id, Kind::Commit, &mut buffer)?;
+        let root = CommitRefIter::from_bytes(&buffer, HASH).tree_id().map_err(|e| self.bad(e))?;
+        let mut file = self.repository.new_artifact()?;
+        let mut builder = Builder::new(BufWriter::new(file.file()), &self.url);
+        let walk = Walk { objects: self, database: &database, ignore, stop };
+        let mut entries = Vec::new();
+        walk.tree(root, "", 0, &mut entries)?;
+        // Git sorts a directory as if its name ended with a slash; the manifest is in plain order of paths.
+        entries.sort_by(|a, b| a.0.cmp(&b.0));
+        for window in entries.windows(2) {
+            if window[0].0 == window[1].0 {
+                return Err(self.bad(format!("the path {:?} is there twice", window[0].0)));
+            }
+        }
+        for (path, mode, id) in entries {
+            if stop.load(Ordering::Relaxed) {
+                return Err(Error::Stopped);
+            }
+            buffer.clear();
+            if mode != Mode::Submodule {
+                self.read(&database, id, Kind::Blob, &mut buffer)?;
+            }
+            builder.add(path, mode, &buffer)?;
+        }
+        let digest = builder.finish().map_err(|e| self.repository.failed(e))?;
+        self.repository.publish(file, &digest, commit)
+    }
+
+    /// Reads one object and compares its name with its content.
+    fn read(&self, database: &gix_odb::Handle, id: ObjectId, kind: Kind, buffer: &mut Vec<u8>) -> Result<(), Error> {
+        let found = database.try_find(&id, buffer).map_err(|e| self.bad(e))?;
+        let found = found.ok_or_else(|| self.bad(format!("object {id} is missing")))?;
+        if found.kind != kind {
+            return Err(self.bad(format!("object {id} is a {}, not a {kind}", found.kind)));
+        }
+        found.verify_checksum(&id).map_err(|e| self.bad(e))?;
+        // The data may be a part of the buffer that does not begin at its start.
+        let data = found.data.to_vec();
+        *buffer = data;
+        Ok(())
+    }
+}
+
+struct Walk<'a> {
+    objects: &'a Objects,
+    database: &'a gix_odb::Handle,
+    ignore: &'a Ignore,
+    stop: &'a AtomicBool,
+}
+
+impl Walk<'_> {
+    /// Collects the entries below one tree.
+    fn tree(
+        &self,
+        id: ObjectId,
+        dir: &str,
+        depth: usize,
+        out: &mut Vec<(String, Mode, ObjectId)>,
+    ) -> Result<(), Error> {
+        if depth > PATH_DEPTH_MAX {
+            let what = format!("the depth of {dir}");
+            return Err(Error::TooLarge { url: self.objects.url.clone(), what, limit: PATH_DEPTH_MAX as u64 });
+        }
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(Error::Stopped);
+        }
+        let mut buffer = Vec::new();
+        self.objects.read(self.database, id, Kind::Tree, &mut buffer)?;
+        for entry in TreeRefIter::from_bytes(&buffer, HASH) {
+            let entry = entry.map_err(|e| self.objects.bad(e))?;
+            let name = String::from_utf8_lossy(entry.filename).into_owned();
+            if name.is_empty() || name == "." || name == ".." || name.contains('/') {
+                return Err(self.objects.bad(format!("{dir}/{name:?} is not a name that a file can have")));
+            }
+            let path = model::tree::join(dir, &name);
+            let kind = entry.mode.kind();
+            if self.ignore.excludes(&path, kind == EntryKind::Tree) {
+                continue;
+            }
+            let mode = match kind {
+                EntryKind::Tree => {
+                    self.tree(entry.oid.to_owned(), &path, depth + 1, out)?;
+                    continue;
+                }
+                EntryKind::Blob => Mode::File,
+                EntryKind::BlobExecutable => Mode::Executable,
+                EntryKind::Link => Mode::Link,
+                EntryKind::Commit => Mode::Submodule,
+            };
+            if out.len() >= crate::artifact::ARTIFACT_FILES_MAX {
+                let (what, limit) = ("the number of files".to_owned(), crate::artifact::ARTIFACT_FILES_MAX as u64);
+                return Err(Error::TooLarge { url: self.objects.url.clone(), what, limit });
+            }
+            out.push((path, mode, entry.oid.to_owned()));
+        }
+        Ok(())
+    }
+}

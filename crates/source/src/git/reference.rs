@@ -1,0 +1,143 @@
+//! What of a repository to follow.
+
+use super::range::Range;
+use super::wire::Ref;
+use crate::error::Error;
+
+/// What to follow. A Flux `ref` with several fields set means the first of commit, name, semver, tag, branch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum GitReference {
+    /// `master` if it exists (Flux' default), else the repository's default branch.
+    #[default]
+    Default,
+    /// A branch.
+    Branch(String),
+    /// A tag.
+    Tag(String),
+    /// The highest tag within a range such as `>=1.2.0 <2.0.0` or `1.x`.
+    Semver(String),
+    /// A full reference name such as `refs/heads/main` or `refs/pull/1/head`.
+    Name(String),
+    /// One commit, 40 hexadecimal digits.
+    Commit(String),
+}
+
+/// A commit that a reference meant when it was resolved.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Commit {
+    /// 40 hexadecimal digits.
+    pub sha: String,
+    /// Branch, tag or reference name; empty for a pinned commit.
+    pub name: String,
+}
+
+impl Commit {
+    /// Flux' form: `main@sha1:3f2c…`, or `sha1:3f2c…` for a pinned commit.
+    pub fn revision(&self) -> String {
+        let at = if self.name.is_empty() { "" } else { "@" };
+        format!("{}{at}sha1:{}", self.name, self.sha)
+    }
+}
+
+impl GitReference {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let fail = |field, value: &str, why: &str| {
+            Err(Error::InvalidReference { field, value: value.to_owned(), why: why.to_owned() })
+        };
+        let bad_name = |text: &str| {
+            text.is_empty()
+                || text.starts_with('-')
+                || text.contains("..")
+                || text.contains([' ', '\n', '\r', '\0', '~', '^', ':', '\\'])
+        };
+        let rule = "a reference name has no spaces, no \"..\" and none of ~ ^ : \\";
+        match self {
+            Self::Default => Ok(()),
+            Self::Branch(name) if bad_name(name) => fail("ref.branch", name, rule),
+            Self::Tag(name) if bad_name(name) => fail("ref.tag", name, rule),
+            Self::Name(name) if bad_name(name) || !name.starts_with("refs/") => {
+                fail("ref.name", name, "it must be a full name such as refs/heads/main")
+            }
+            Self::Commit(sha) if sha.len() != 40 || !sha.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f')) => {
+                fail("ref.commit", sha, "it must be 40 hexadecimal digits in lower case")
+            }
+            Self::Semver(range) => match Range::parse(range) {
+                Ok(_) => Ok(()),
+                Err(why) => fail("ref.semver", range, &why),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// The commit, when no server has to be asked.
+    pub(super) fn pinned(&self) -> Option<Commit> {
+        match self {
+            Self::Commit(sha) => Some(Commit { sha: sha.clone(), name: String::new() }),
+            _ => None,
+        }
+    }
+
+    /// Which references the server has to list.
+    pub(super) fn prefixes(&self) -> Vec<String> {
+        match self {
+            Self::Default => vec!["HEAD".into(), "refs/heads/master".into()],
+            Self::Branch(name) => vec![format!("refs/heads/{name}")],
+            Self::Tag(name) => vec![format!("refs/tags/{name}")],
+            Self::Semver(_) => vec!["refs/tags/".into()],
+            Self::Name(name) => vec![name.clone()],
+            Self::Commit(_) => Vec::new(),
+        }
+    }
+
+    /// The commit among listed references; `None` when it is not there.
+    pub(super) fn choose(&self, refs: &[Ref]) -> Result<Option<Commit>, Error> {
+        let exact = |full: &str, name: &str| {
+            let found = refs.iter().find(|r| r.name == full)?;
+            Some(Commit { sha: found.commit().to_owned(), name: name.to_owned() })
+        };
+        Ok(match self {
+            Self::Default => exact("refs/heads/master", "master").or_else(|| {
+                let head = refs.iter().find(|r| r.name == "HEAD")?;
+                let name = head.target.as_deref().and_then(|t| t.strip_prefix("refs/heads/")).unwrap_or("HEAD");
+                Some(Commit { sha: head.commit().to_owned(), name: name.to_owned() })
+            }),
+            Self::Branch(name) => exact(&format!("refs/heads/{name}"), name),
+            Self::Tag(name) => exact(&format!("refs/tags/{name}"), name),
+            Self::Name(name) => exact(name, name),
+            Self::Commit(_) => self.pinned(),
+            Self::Semver(text) => {
+                let range = Range::parse(text).map_err(|why| Error::InvalidReference {
+                    field: "ref.semver",
+                    value: text.clone(),
+                    why,
+                })?;
+                let tags = refs.iter().filter_map(|r| Some((r.name.strip_prefix("refs/tags/")?, r)));
+                let versions = tags.filter_map(|(tag, r)| Some((range.accept(tag)?, tag, r)));
+                // Tags that differ only in build metadata or a leading `v` tie: the name decides.
+                let best = versions.max_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.cmp(b.1)));
+                best.map(|(_, tag, r)| Commit { sha: r.commit().to_owned(), name: tag.to_owned() })
+            }
+        })
+    }
+
+    /// What kind of thing it is, and the prefix of its siblings.
+    pub(super) fn siblings(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Default | Self::Branch(_) => ("branch", "refs/heads/"),
+            Self::Tag(_) => ("tag", "refs/tags/"),
+            Self::Semver(_) => ("a tag within", "refs/tags/"),
+            Self::Name(_) | Self::Commit(_) => ("reference", ""),
+        }
+    }
+
+    /// As the user wrote it.
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::Default => "master".into(),
+            Self::Branch(t) | Self::Tag(t) | Self::Semver(t) | Self::Name(t) | Self::Commit(t) => t.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

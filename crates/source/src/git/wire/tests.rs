@@ -1,0 +1,26 @@
+use super::*;
+
+#[test]
+fn urls_lose_their_secrets_and_keep_their_meaning() {
+    let (url, credentials) = parse_url("https://me:p%40ss@Example.com:8443/a/b.git/").unwrap();
+    assert_eq!(url, "https://example.com:8443/a/b.git");
+    assert!(credentials == Some(Credentials::Basic { username: "me".into(), password: "p@ss".into() }));
+    assert_eq!(parse_url("not a url:pw@host").unwrap_err().to_string().matches("pw").count(), 0);
+}
+
+#[test]
+fn reference_lines_are_read() {
+    let oid = "a".repeat(40);
+    let line = format!("{oid} refs/tags/v1 peeled:{}", "b".repeat(40));
+    assert_eq!(Ref::parse(&line).unwrap().commit(), "b".repeat(40));
+    assert_eq!(Ref::parse("unborn HEAD symref-target:refs/heads/main"), None);
+    let head = Ref::parse(&format!("{oid} HEAD symref-target:refs/heads/main")).unwrap();
+    assert_eq!(head.target.as_deref(), Some("refs/heads/main"));
+}
+
+proptest::proptest! {
+    #[test]
+    fn packets_never_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
+        let _ = packet::all(&bytes);
+    }
+}

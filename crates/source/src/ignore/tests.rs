@@ -1,0 +1,25 @@
+use super::*;
+
+#[test]
+fn patterns_match_as_gitignore_says() {
+    for (pattern, path, directory, excluded) in [
+        ("*.md", "a/b.md", false, true),
+        ("*.md", "a/b.mdx", false, false),
+        ("/docs", "docs", true, true),
+        ("/docs", "a/docs", true, false),
+        ("docs/", "a/docs", true, true),
+        ("docs/", "a/docs", false, false),
+        ("a/**/b", "a/x/y/b", false, true),
+        ("a/**/b", "a/b", false, true),
+        ("**/b", "x/b", false, true),
+        ("a/**", "a/b/c", false, true),
+        ("a/**", "a", true, false),
+        ("f[0-9]?", "f1x", false, true),
+        ("f[!0-9]", "f1", false, false),
+        ("\\#x", "#x", false, true),
+        ("*\n!keep", "keep", false, false),
+        ("*a*a*a*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false, false),
+    ] {
+        assert_eq!(Ignore::parse(pattern).unwrap().excludes(path, directory), excluded, "{pattern} {path}");
+    }
+}

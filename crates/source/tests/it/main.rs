@@ -1,0 +1,6 @@
+//! Git sources against repositories that the real `git` made, served by our server.
+
+mod fetch;
+mod resolve;
+mod serving;
+mod world;

@@ -6,6 +6,7 @@
 //! pays for a few. Not here: what kinds mean (defaults, validation, columns), which other modules say in code.
 
 mod kind;
+mod normal;
 mod served;
 pub(crate) mod table;
 #[cfg(test)]
@@ -15,6 +16,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 pub use kind::{Kind, ScalePaths, Subresource, kind, kinds};
+pub use normal::normalize;
+pub(crate) use normal::normalize_type;
+
+use model::GroupVersionKind;
 
 use crate::schema::{ListType, MapType, PatchStrategy, Schema, Type};
 use table::{Field, ListKind, Word};
@@ -34,6 +39,19 @@ pub fn named(index: u16) -> &'static Schema {
 /// The index of a type by its short name: package and type as in `core.v1.PodSpec`, `meta.v1.ObjectMeta`.
 pub fn index(name: &str) -> Option<u16> {
     table::index(name)
+}
+
+/// The type of objects that requests carry as `gvk`: a kind's own, or one of the types that every group knows
+/// (`DeleteOptions`, `Status`), which clients send under the group they talk to.
+pub(crate) fn type_of(gvk: &GroupVersionKind) -> Option<u16> {
+    if matches!(gvk.kind.as_str(), "DeleteOptions" | "Status") {
+        return index(&format!("meta.v1.{}", gvk.kind));
+    }
+    let package = match gvk.group.split('.').next().unwrap_or_default() {
+        "" => "core",
+        package => package,
+    };
+    index(&format!("{package}.{}.{}", gvk.version, gvk.kind))
 }
 
 /// The schema of one table type: its own fields, and those of the structs that it embeds.
@@ -106,7 +124,7 @@ fn word(word: &Word) -> Schema {
         _ => scalar(inner),
     };
     match word {
-        Word::String | Word::Bytes | Word::Time | Word::MicroTime | Word::Duration | Word::Quantity => of(Type::String),
+        Word::String | Word::Bytes | Word::Time | Word::MicroTime | Word::Quantity => of(Type::String),
         Word::Bool => of(Type::Boolean),
         Word::Int32 | Word::Int64 => of(Type::Integer),
         Word::Double => of(Type::Number),

@@ -21,7 +21,6 @@ const SPECIAL: &[(&str, &str)] = &[
     ("[]byte", "y"),
     ("meta.v1.Time", "t"),
     ("meta.v1.MicroTime", "u"),
-    ("meta.v1.Duration", "d"),
     ("api.resource.Quantity", "q"),
     ("util.intstr.IntOrString", "n"),
     ("meta.v1.FieldsV1", "v"),
@@ -30,11 +29,6 @@ const SPECIAL: &[(&str, &str)] = &[
     ("apiextensions.v1.JSONSchemaPropsOrArray", "A"),
     ("apiextensions.v1.JSONSchemaPropsOrBool", "B"),
     ("apiextensions.v1.JSONSchemaPropsOrStringArray", "S"),
-    // Lists with a message of their own around them on the wire (`+protobuf.nullable`).
-    ("meta.v1.Verbs", "w"),
-    ("authentication.v1.ExtraValue", "w"),
-    ("authorization.v1.ExtraValue", "w"),
-    ("certificates.v1.ExtraValue", "w"),
     ("pkg.types.UID", "s"),
     ("pkg.types.NodeName", "s"),
 ];
@@ -128,7 +122,11 @@ fn word<'a>(ty: &Expr, types: &'a BTreeMap<String, Type>, refs: &mut BTreeSet<&'
         Expr::Name(name) => match SPECIAL.iter().find(|(special, _)| special == name) {
             Some((_, letter)) => (*letter).to_owned(),
             None => match types.get_key_value(name.as_str()).with_context(|| format!("unknown type {name}"))? {
-                (_, Type::Alias(inner)) => word(inner, types, refs)?,
+                // A list with a message of its own around it on the wire; such lists all hold strings.
+                (_, Type::Alias(markers, Expr::List(_))) if markers.iter().any(|m| m == "protobuf.nullable=true") => {
+                    "w".to_owned()
+                }
+                (_, Type::Alias(_, inner)) => word(inner, types, refs)?,
                 (name, Type::Struct(..)) => {
                     refs.insert(name);
                     name.clone()
@@ -138,15 +136,15 @@ fn word<'a>(ty: &Expr, types: &'a BTreeMap<String, Type>, refs: &mut BTreeSet<&'
     })
 }
 
-/// `p`: a pointer to a scalar, whose zero is kept; `a`: written even when nobody set it; `z`: a struct that is omitted
-/// when all of it is empty; nothing: omitted when empty (a struct: when absent).
+/// `p`: a pointer to a scalar, whose zero is kept; `a`: written even when nobody set it; nothing: omitted when empty (a
+/// struct: when absent).
 fn presence(field: &Field, word: &str) -> &'static str {
     let pointer = matches!(field.ty, Expr::Pointer(_));
     let scalar = matches!(word, "s" | "b" | "i" | "l" | "f" | "y");
     let collection = word.starts_with(['[', '{']) || word == "w";
     match () {
         () if pointer => ["", "p"][usize::from(scalar)],
-        () if field.omit_zero => ["z", ""][usize::from(scalar || collection)],
+        () if field.omit_zero => "",
         () if scalar || collection => ["a", ""][usize::from(field.omit_empty)],
         // `omitempty` means nothing to Go for a struct.
         () => "a",

@@ -42,8 +42,8 @@ pub(crate) struct Field {
 pub(crate) enum Type {
     /// A struct: markers and fields.
     Struct(Vec<String>, Vec<Field>),
-    /// Another name for a type.
-    Alias(Expr),
+    /// Another name for a type, and its markers.
+    Alias(Vec<String>, Expr),
 }
 
 /// The short name of a package: the last two segments of its folder (`core.v1`, `meta.v1`), which are unique here.
@@ -112,7 +112,8 @@ fn read(text: &str, package: &str, types: &mut BTreeMap<String, Type>) -> Result
             } else if ty == "struct{}" {
                 types.insert(name, Type::Struct(markers, Vec::new()));
             } else if !ty.is_empty() && !ty.contains('{') && !ty.contains('(') {
-                types.insert(name, Type::Alias(expr(ty.split(" //").next().unwrap_or(ty), package, &imports)));
+                let ty = expr(ty.split(" //").next().unwrap_or(ty), package, &imports);
+                types.insert(name, Type::Alias(markers, ty));
             }
         } else if code.contains("\"k8s.io/") && code.ends_with('"') {
             let mut words = code.trim_start_matches("import ").split_whitespace();

@@ -84,11 +84,7 @@ impl Kind {
 
     /// Its type in the table.
     pub(crate) fn index(&self) -> Option<u16> {
-        let package = match self.group.split('.').next().unwrap_or_default() {
-            "" => "core",
-            package => package,
-        };
-        super::index(&format!("{package}.{}.{}", self.version, self.kind))
+        super::type_of(&self.gvk())
     }
 
     /// `apiVersion` of its objects.

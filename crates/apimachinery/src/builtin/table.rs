@@ -4,9 +4,8 @@
 //! - `=core.v1.PodSpec [atomic]` begins a type; `atomic`: one owner for the whole object under server-side apply.
 //! - `NAME NUMBER[FLAGS] WORD [ATTRIBUTE…]` is a field. `NAME` is its JSON name, or `^` for an embedded struct, whose
 //!   fields JSON has in its place. `NUMBER` is its protobuf number, 0 when it is not on the wire.
-//! - Flags: `p` a pointer to a scalar (zero is kept), `a` always written, `z` omitted when all of it is empty,
-//!   `!` required.
-//! - Words: `s` string, `b` bool, `i` int32, `l` int64, `f` double, `y` bytes, `t` Time, `u` MicroTime, `d` Duration,
+//! - Flags: `p` a pointer to a scalar (zero is kept), `a` always written, `!` required.
+//! - Words: `s` string, `b` bool, `i` int32, `l` int64, `f` double, `y` bytes, `t` Time, `u` MicroTime,
 //!   `q` Quantity, `n` IntOrString, `v` FieldsV1, `r` RawExtension, `j` JSON, `A` `B` `S` JSONSchemaPropsOr{Array,
 //!   Bool,StringArray}, `w` a list of strings inside a message, `[]W` list, `{}W` map from strings, or a type's name.
 //! - Attributes: `set` and `k=KEYS` the list type, `atomic` the map type, `p=STRATEGIES[:KEY]` the patch strategy and
@@ -29,7 +28,6 @@ pub(crate) enum Word {
     Bytes,
     Time,
     MicroTime,
-    Duration,
     Quantity,
     IntOrString,
     FieldsV1,
@@ -53,8 +51,6 @@ pub(crate) enum Presence {
     Pointer,
     /// Always.
     Always,
-    /// When something in the struct is not empty.
-    NotZero,
 }
 
 /// How a list merges.
@@ -142,7 +138,6 @@ pub(crate) fn field(line: &'static str) -> Option<Field> {
     let presence = match flags.chars().next() {
         Some('p') => Presence::Pointer,
         Some('a') => Presence::Always,
-        Some('z') => Presence::NotZero,
         _ => Presence::NotEmpty,
     };
     let mut field = Field {
@@ -190,7 +185,6 @@ fn word(text: &str) -> Option<Word> {
         "y" => Word::Bytes,
         "t" => Word::Time,
         "u" => Word::MicroTime,
-        "d" => Word::Duration,
         "q" => Word::Quantity,
         "n" => Word::IntOrString,
         "v" => Word::FieldsV1,

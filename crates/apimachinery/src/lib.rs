@@ -8,3 +8,4 @@ pub mod patch;
 pub mod protobuf;
 pub mod schema;
 pub mod structural;
+pub mod table;

@@ -4,6 +4,8 @@
 //! became of it. [`Snapshot`] and [`Payload`] are what a feed hands to an applier, [`UnitReport`] what comes back.
 //! Names and digests are newtypes: see [`name`].
 
+#![allow(clippy::duplicated_attributes, reason = "each printer column names its type, and two may be of the same")]
+
 pub mod crd;
 pub mod decision;
 pub mod label;

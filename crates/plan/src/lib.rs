@@ -1,1 +1,21 @@
-//! Every other decision as a function from values to values: diff, prune, drift, deletion guard, lifecycle
+//! Every other decision as a function from values to values.
+//!
+//! One module per decision. Each decision returns `(Plan, Report)`: what to do, and in typed words why that and nothing
+//! else. Nothing here does I/O, reads the time or draws a random number: time and jitter are arguments.
+//!
+//! What members rely on: [`prune`] deletes nothing that is not in the inventory, nothing that was adopted and nothing
+//! that another unit wants; [`guard`] lets no source empty a unit; [`drift`] compares with what the server accepted;
+//! [`apply`] asks for nothing when everything holds.
+
+pub mod adopt;
+pub mod apply;
+pub mod drift;
+pub mod field;
+pub mod guard;
+pub mod handover;
+pub mod health;
+pub mod inventory;
+pub mod phase;
+pub mod prepare;
+pub mod prune;
+pub mod retry;

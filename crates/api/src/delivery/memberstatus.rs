@@ -86,7 +86,6 @@ pub struct UnitStatus {
     pub last_drift: Option<DriftRecord>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
 fn is_zero(n: &u64) -> bool {
     *n == 0
 }

@@ -292,6 +292,11 @@ impl Digest {
         Self(hash.finalize().into())
     }
 
+    /// The 32 bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// The hexadecimal digits without the prefix.
     pub fn hex(&self) -> String {
         let mut out = String::with_capacity(64);

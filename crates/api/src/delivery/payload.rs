@@ -83,7 +83,6 @@ pub enum Removal {
 
 impl Removal {
     /// Does the unit stay?
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
     pub fn is_none(&self) -> bool {
         *self == Self::None
     }

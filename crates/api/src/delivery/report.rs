@@ -142,6 +142,13 @@ pub struct Deletions {
     pub guarded: u32,
     /// Whether they wait.
     pub state: DeletionState,
+    /// How many more were released earlier at this epoch; the guard's budget counts them too.
+    #[serde(default)]
+    pub released: u32,
+    /// Whether the hub's epoch is behind the one that the member has seen (a hub restored from an older backup): only a
+    /// person may release the list.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub behind: bool,
 }
 
 impl Deletions {

@@ -1,0 +1,94 @@
+//! Whose an object is that was there before we first applied it.
+
+use api::delivery::{HubId, label};
+use serde_json::Value;
+
+/// What to do with an object that is there before our first apply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Adoption {
+    /// It is not there, or it is one that this hub made and recorded elsewhere: it will be ours.
+    Ours,
+    /// It was there before us: it is taken over, and released instead of deleted later.
+    Adopt,
+    /// Another hub delivers it. Two hubs would take it from each other for ever, so neither force nor time helps.
+    Foreign(String),
+    /// It is being deleted: wait until it is gone.
+    Leaving,
+}
+
+/// Decides from the live object. `recorded` says how another of this hub's inventories in the member has it, as
+/// `Some(adopted)`: a handover keeps what was recorded. An object with our label that no inventory records counts as
+/// somebody else's, since nothing is deleted that was not recorded.
+pub fn plan(live: Option<&Value>, hub: &HubId, recorded: Option<bool>) -> Adoption {
+    let Some(live) = live else { return Adoption::Ours };
+    if model::object::is_deleting(live) {
+        return Adoption::Leaving;
+    }
+    match model::object::label(live, label::HUB) {
+        Some(other) if other != hub.as_str() => Adoption::Foreign(other.to_owned()),
+        _ if recorded == Some(false) => Adoption::Ours,
+        _ => Adoption::Adopt,
+    }
+}
+
+/// The merge patch that gives an adopted object back: without our labels and our ownership of fields, its values as
+/// they are. `None` when there is nothing of ours. Bound to the object's resourceVersion, since `managedFields` is
+/// replaced as a whole.
+pub fn release(live: &Value) -> Option<Value> {
+    let labels = model::object::labels(live);
+    let ours = [label::HUB, label::APPLYSET_PART_OF];
+    let managed = model::object::get(live, &["metadata", "managedFields"]).and_then(Value::as_array);
+    let is_ours = |entry: &Value| entry.get("manager").and_then(Value::as_str) == Some(label::FIELD_MANAGER);
+    let owned = managed.is_some_and(|entries| entries.iter().any(is_ours));
+    if !owned && !ours.iter().any(|key| labels.contains_key(*key)) {
+        return None;
+    }
+    let mut others: Vec<Value> = managed.into_iter().flatten().filter(|entry| !is_ours(entry)).cloned().collect();
+    if others.is_empty() {
+        // One empty entry is how Kubernetes is told to forget all owners; an empty list means "unchanged".
+        others.push(serde_json::json!({}));
+    }
+    let removed: serde_json::Map<String, Value> =
+        ours.iter().filter(|k| labels.contains_key(**k)).map(|k| ((*k).to_owned(), Value::Null)).collect();
+    Some(serde_json::json!({"metadata": {
+        "resourceVersion": model::object::resource_version(live),
+        "labels": removed,
+        "managedFields": others,
+    }}))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn hub() -> HubId {
+        HubId::from_random([1; 10])
+    }
+
+    #[test]
+    fn what_was_there_is_adopted_unless_recorded_as_ours() {
+        let plain = json!({"metadata": {"name": "a"}});
+        assert_eq!(plan(None, &hub(), None), Adoption::Ours);
+        assert_eq!(plan(Some(&plain), &hub(), None), Adoption::Adopt);
+        assert_eq!(plan(Some(&plain), &hub(), Some(true)), Adoption::Adopt);
+        assert_eq!(plan(Some(&plain), &hub(), Some(false)), Adoption::Ours);
+        let labelled = json!({"metadata": {"labels": {"kurator.dev/hub": hub().as_str()}}});
+        assert_eq!(plan(Some(&labelled), &hub(), None), Adoption::Adopt);
+        let foreign = json!({"metadata": {"labels": {"kurator.dev/hub": "other"}}});
+        assert_eq!(plan(Some(&foreign), &hub(), Some(false)), Adoption::Foreign("other".into()));
+    }
+
+    #[test]
+    fn a_release_keeps_values_and_other_owners() {
+        let live = json!({"metadata": {"resourceVersion": "7", "labels": {"kurator.dev/hub": "h", "app": "x"}, "managedFields": [
+            {"manager": "kurator", "operation": "Apply"}, {"manager": "kubectl", "operation": "Update"}]}});
+        assert_eq!(
+            release(&live).unwrap(),
+            json!({"metadata": {"resourceVersion": "7", "labels": {"kurator.dev/hub": null},
+                "managedFields": [{"manager": "kubectl", "operation": "Update"}]}})
+        );
+        assert_eq!(release(&json!({"metadata": {"labels": {"app": "x"}}})), None);
+    }
+}

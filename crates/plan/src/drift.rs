@@ -1,0 +1,252 @@
+//! What somebody changed in a delivered object, and whether to take it back.
+//!
+//! "As applied" is the server's answer, projected onto the fields that our manager owns; drift is when that projection
+//! changes later. No schema is guessed and nothing is sent to find out. [`diff`] then names the fields, [`record`] who
+//! set them and when, and [`contest`] stops a fight that reverting does not end.
+
+use api::delivery::{ChangedField, DriftRecord, label};
+use model::{ObjectKey, Quantity, Timestamp};
+use serde_json::Value;
+
+use crate::field::{self, Element, Path, Tree};
+
+/// The path that a HorizontalPodAutoscaler writes.
+pub fn replicas() -> Path {
+    Path::of_fields(&["spec", "replicas"])
+}
+
+/// The digest of what our manager owns of an object. With `scaled`, `spec.replicas` belongs to an autoscaler and is
+/// left out.
+pub fn projection(object: &Value, scaled: bool) -> api::delivery::Digest {
+    let mut owned = field::applied_by(object, label::FIELD_MANAGER);
+    if scaled {
+        owned = owned.without(&replicas().0);
+    }
+    api::delivery::Digest::of_json(&owned.project(object))
+}
+
+/// The fields of what was sent that the live object has otherwise. Fields that only the live object has are nobody's
+/// drift: defaults and other managers' fields. The paths are in the order of the sent object.
+pub fn diff(sent: &Value, live: &Value) -> Vec<Path> {
+    let mut out = Vec::new();
+    walk(sent, live, Some(&field::shape(live)), &Path::default(), &mut out);
+    out
+}
+
+/// Fields that no manifest decides: the server sets them, or they say what the object is.
+fn is_servers(path: &Path) -> bool {
+    let [Element::Field(first), rest @ ..] = &path.0[..] else { return false };
+    match rest {
+        [] => matches!(first.as_str(), "apiVersion" | "kind" | "status"),
+        [Element::Field(second)] if first == "metadata" => matches!(
+            second.as_str(),
+            "creationTimestamp" | "managedFields" | "resourceVersion" | "uid" | "generation" | "selfLink"
+        ),
+        _ => false,
+    }
+}
+
+/// Servers drop what says nothing.
+fn says_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Object(map) => map.values().all(says_nothing),
+        Value::Array(items) => items.is_empty(),
+        _ => false,
+    }
+}
+
+fn walk(sent: &Value, live: &Value, shape: Option<&Tree>, path: &Path, out: &mut Vec<Path>) {
+    if is_servers(path) {
+        return;
+    }
+    match (sent, live) {
+        (Value::Object(sent), Value::Object(live)) => {
+            for (name, value) in sent {
+                let element = Element::Field(name.clone());
+                let below = path.then(element.clone());
+                match live.get(name) {
+                    Some(theirs) => walk(value, theirs, shape.and_then(|s| s.child(&element)), &below, out),
+                    None if says_nothing(value) || is_servers(&below) => {}
+                    None => out.push(below),
+                }
+            }
+        }
+        (Value::Array(sent), Value::Array(live)) => walk_list(sent, live, shape, path, out),
+        (sent, live) if same_scalar(sent, live, path) => {}
+        (sent, _) if says_nothing(sent) => {}
+        _ => out.push(path.clone()),
+    }
+}
+
+fn walk_list(sent: &[Value], live: &[Value], shape: Option<&Tree>, path: &Path, out: &mut Vec<Path>) {
+    let elements = || shape.into_iter().flat_map(Tree::elements);
+    let key_names: Option<Vec<String>> = elements().find_map(Element::keys).map(|keys| keys.keys().cloned().collect());
+    if let Some(names) = key_names {
+        for item in sent {
+            // A key that was not sent was defaulted by the server.
+            let matches = |l: &&Value| names.iter().all(|n| item.get(n).is_none() || item.get(n) == l.get(n));
+            let found = live.iter().find(matches);
+            let keys: serde_json::Map<String, Value> =
+                names.iter().filter_map(|n| Some((n.clone(), found.unwrap_or(item).get(n)?.clone()))).collect();
+            let element = Element::Key(Value::Object(keys).to_string());
+            let below = path.then(element.clone());
+            match found {
+                Some(theirs) => walk(item, theirs, shape.and_then(|s| s.child(&element)), &below, out),
+                None => out.push(below),
+            }
+        }
+    } else if elements().any(|e| matches!(e, Element::Value(_))) {
+        out.extend(sent.iter().filter(|v| !live.contains(v)).map(|v| path.then(Element::Value(v.to_string()))));
+    } else {
+        // An atomic list is one value: it differs as a whole, though the server may default inside its items.
+        let mut inner = Vec::new();
+        for (index, (item, theirs)) in sent.iter().zip(live).enumerate() {
+            walk(item, theirs, None, &path.then(Element::Index(index)), &mut inner);
+        }
+        if sent.len() != live.len() || !inner.is_empty() {
+            out.push(path.clone());
+        }
+    }
+}
+
+/// Names below which a value is a Quantity that the server writes in its canonical form.
+const QUANTITIES: [&str; 9] =
+    ["limits", "requests", "hard", "capacity", "sizeLimit", "divisor", "averageValue", "min", "max"];
+
+fn same_scalar(sent: &Value, live: &Value, path: &Path) -> bool {
+    if sent == live {
+        return true;
+    }
+    if let (Some(a), Some(b)) = (sent.as_f64(), live.as_f64()) {
+        return a.to_bits() == b.to_bits();
+    }
+    let quantity = path.0.iter().any(|e| matches!(e, Element::Field(name) if QUANTITIES.contains(&name.as_str())));
+    let parse = |value: &Value| match value {
+        Value::String(text) => text.parse::<Quantity>().ok(),
+        Value::Number(number) => number.to_string().parse::<Quantity>().ok(),
+        _ => None,
+    };
+    quantity && matches!((parse(sent), parse(live)), (Some(a), Some(b)) if a == b)
+}
+
+/// What happened to an object, to be reported.
+///
+/// `live` is the object as it is now, `None` when it is gone; `sent` what we last sent. Fields in `known` (paths that
+/// admission changed when we applied) are no drift. A projection that changed although no field differs means that our
+/// ownership was taken away, and names `metadata.managedFields`.
+pub fn record(
+    key: &ObjectKey,
+    sent: &Value,
+    live: Option<&Value>,
+    known: &[String],
+    scaled: bool,
+    now: Timestamp,
+) -> DriftRecord {
+    let mut out =
+        DriftRecord { object: key.to_string(), deleted: live.is_none(), fields: vec![], seen: now, reverted: false };
+    let Some(live) = live else { return out };
+    let replicas = replicas();
+    let changed =
+        diff(sent, live).into_iter().filter(|p| !(known.contains(&p.to_string()) || scaled && *p == replicas));
+    for path in changed.take(DriftRecord::FIELDS_MAX) {
+        let blamed = field::blame(live, &path, label::FIELD_MANAGER);
+        let (manager, time) = blamed.map_or((None, None), |(manager, time)| (Some(manager), time));
+        out.fields.push(ChangedField { path: path.to_string(), manager, time });
+    }
+    if out.fields.is_empty() {
+        out.fields.push(ChangedField { path: "metadata.managedFields".to_owned(), manager: None, time: None });
+    }
+    out
+}
+
+/// The paths that the server accepted otherwise than sent: an admission webhook or a mutating policy changed them.
+/// They are reported and left alone.
+pub fn changed_by_admission(sent: &Value, answer: &Value, scaled: bool) -> Vec<String> {
+    let replicas = replicas();
+    diff(sent, answer)
+        .into_iter()
+        .filter(|path| !(scaled && *path == replicas))
+        .take(DriftRecord::FIELDS_MAX)
+        .map(|path| path.to_string())
+        .collect()
+}
+
+/// Reverts against the same manager within the window before we stop.
+pub const CONTEST_REVERTS: usize = 3;
+/// Seconds within which they count, and the first pause after.
+pub const CONTEST_WINDOW_SECS: i64 = 600;
+/// Longest pause, in seconds: a fight that lasts a day is reverted once an hour.
+pub const CONTEST_PAUSE_MAX_SECS: i64 = 3_600;
+
+/// One revert in an object's history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revert {
+    /// When.
+    pub at: Timestamp,
+    /// Against whom; `None` when the server does not say (a deletion, a removed field).
+    pub manager: Option<String>,
+}
+
+/// Whether a change is taken back now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Take it back.
+    Revert,
+    /// Three reverts against the same manager in ten minutes did not help: leave it until then.
+    Contested {
+        /// When to try again.
+        until: Timestamp,
+    },
+}
+
+/// Decides from an object's reverts, oldest first. Each revert after a pause that is contested again doubles the pause.
+pub fn contest(history: &[Revert], manager: Option<&str>, now: Timestamp) -> Verdict {
+    let against: Vec<i64> =
+        history.iter().filter(|r| r.manager.as_deref() == manager).map(|r| r.at.as_second()).collect();
+    let Some(&last) = against.last() else { return Verdict::Revert };
+    // Walk the reverts: three within a window make the contest, every further one within twice the pause keeps it.
+    let mut pause = 0;
+    for (i, &at) in against.iter().enumerate() {
+        if pause > 0 && at - against[i - 1] <= 2 * pause {
+            pause = (pause * 2).min(CONTEST_PAUSE_MAX_SECS);
+        } else if i + 1 >= CONTEST_REVERTS && at - against[i + 1 - CONTEST_REVERTS] <= CONTEST_WINDOW_SECS {
+            pause = CONTEST_WINDOW_SECS;
+        } else {
+            pause = 0;
+        }
+    }
+    let until = last + pause;
+    match Timestamp::from_second(until) {
+        Ok(until) if pause > 0 && now < until => Verdict::Contested { until },
+        _ => Verdict::Revert,
+    }
+}
+
+/// Reverts remembered per object. Enough for the pause to reach its maximum: 3 + log2(3600 / 600) rounded up.
+pub const HISTORY_MAX: usize = 8;
+
+/// Adds a revert to an object's history and forgets the oldest.
+pub fn remember(history: &mut Vec<Revert>, revert: Revert) {
+    history.push(revert);
+    if history.len() > HISTORY_MAX {
+        history.remove(0);
+    }
+}
+
+/// Does one of these HorizontalPodAutoscalers scale the object? (`spec.scaleTargetRef` names kind and name in the
+/// autoscaler's own namespace, and an API version whose group counts.)
+pub fn is_autoscaled(key: &ObjectKey, autoscalers: &[Value]) -> bool {
+    autoscalers.iter().any(|hpa| {
+        let target = |field: &str| model::object::get_str(hpa, &["spec", "scaleTargetRef", field]).unwrap_or_default();
+        let group = target("apiVersion").split_once('/').map_or("", |(group, _)| group);
+        model::object::namespace(hpa).unwrap_or_default() == key.namespace
+            && target("kind") == key.kind
+            && target("name") == key.name
+            && group == key.group
+            && !model::object::is_deleting(hpa)
+    })
+}
+
+#[cfg(test)]
+mod tests;

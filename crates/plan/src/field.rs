@@ -1,0 +1,279 @@
+//! Reading `metadata.managedFields`: who owns which field, and the part of an object that one manager owns.
+//!
+//! A read-only view of FieldsV1 (`structured-merge-diff/fieldpath/serialize.go`): `f:NAME` is a field, `k:{…}` a list
+//! item by its keys, `v:…` an item of a set, `i:N` an item by position, `.` the thing itself. It needs no schema, since
+//! the keys of lists are in the paths.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use model::Timestamp;
+use serde_json::{Map, Value};
+
+/// One step of a path into an object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Element {
+    /// A field of an object.
+    Field(String),
+    /// A list item with these key fields, as canonical JSON.
+    Key(String),
+    /// An item of a list that is a set, as canonical JSON.
+    Value(String),
+    /// A list item by position.
+    Index(usize),
+}
+
+impl Element {
+    fn parse(text: &str) -> Option<Self> {
+        let (kind, rest) = text.split_once(':')?;
+        match kind {
+            "f" => Some(Self::Field(rest.to_owned())),
+            "k" => Some(Self::Key(serde_json::from_str::<Value>(rest).ok()?.to_string())),
+            "v" => Some(Self::Value(serde_json::from_str::<Value>(rest).ok()?.to_string())),
+            "i" => rest.parse().ok().map(Self::Index),
+            _ => None,
+        }
+    }
+
+    /// The key fields of a `Key`.
+    pub(crate) fn keys(&self) -> Option<Map<String, Value>> {
+        match self {
+            Self::Key(text) => serde_json::from_str(text).ok(),
+            _ => None,
+        }
+    }
+}
+
+/// A path into an object. Prints as `spec.template.spec.containers[name="web"].image`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Path(pub Vec<Element>);
+
+impl Path {
+    /// This path and one more step.
+    #[must_use]
+    pub fn then(&self, element: Element) -> Self {
+        let mut steps = self.0.clone();
+        steps.push(element);
+        Self(steps)
+    }
+
+    /// A path of fields.
+    pub fn of_fields(fields: &[&str]) -> Self {
+        Self(fields.iter().map(|f| Element::Field((*f).to_owned())).collect())
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, element) in self.0.iter().enumerate() {
+            match element {
+                Element::Field(name) if name.contains(['.', '/']) => write!(f, "[{name}]")?,
+                Element::Field(name) if i == 0 => f.write_str(name)?,
+                Element::Field(name) => write!(f, ".{name}")?,
+                Element::Key(_) => {
+                    let keys = element.keys().unwrap_or_default();
+                    let pairs: Vec<String> = keys.iter().map(|(k, v)| format!("{k}={v}")).collect();
+                    write!(f, "[{}]", pairs.join(","))?;
+                }
+                Element::Value(value) => write!(f, "[={value}]")?,
+                Element::Index(index) => write!(f, "[{index}]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A set of paths, as a tree. A node without children owns everything below it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tree {
+    itself: bool,
+    children: BTreeMap<Element, Tree>,
+}
+
+impl Tree {
+    /// Reads a FieldsV1 value. Steps of an unknown kind are left out.
+    pub fn parse(fields: &Value) -> Self {
+        let mut out = Self::default();
+        if let Value::Object(map) = fields {
+            for (text, below) in map {
+                if text == "." {
+                    out.itself = true;
+                } else if let Some(element) = Element::parse(text) {
+                    out.children.insert(element, Self::parse(below));
+                }
+            }
+        }
+        out
+    }
+
+    /// Has no path at all?
+    pub fn is_empty(&self) -> bool {
+        self.children.is_empty()
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.itself |= other.itself;
+        for (element, tree) in other.children {
+            self.children.entry(element).or_default().merge(tree);
+        }
+    }
+
+    /// The tree below one step.
+    pub(crate) fn child(&self, element: &Element) -> Option<&Self> {
+        self.children.get(element)
+    }
+
+    /// The steps that lead on from here.
+    pub(crate) fn elements(&self) -> impl Iterator<Item = &Element> {
+        self.children.keys()
+    }
+
+    /// Does the tree own this path, itself or by owning the whole of something above it?
+    pub fn owns(&self, path: &[Element]) -> bool {
+        if self.is_empty() {
+            return false;
+        }
+        let mut at = self;
+        for element in path {
+            match at.children.get(element) {
+                Some(below) => at = below,
+                None => return at.children.is_empty() && !at.itself,
+            }
+        }
+        // At the path: either a leaf, or an owner of the thing itself, or of something inside it.
+        true
+    }
+
+    /// Takes a path out. Used for fields that are somebody else's by agreement.
+    pub fn without(mut self, path: &[Element]) -> Self {
+        self.remove(path);
+        self
+    }
+
+    fn remove(&mut self, path: &[Element]) {
+        match path {
+            [] => {}
+            [last] => {
+                self.children.remove(last);
+            }
+            [first, rest @ ..] => {
+                if let Some(below) = self.children.get_mut(first) {
+                    below.remove(rest);
+                    if below.children.is_empty() && !below.itself {
+                        self.children.remove(first);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The part of a value that the tree names. List items come in order of their keys, so that somebody else's
+    /// reordering changes nothing; what is named and absent is left out.
+    pub fn project(&self, value: &Value) -> Value {
+        if self.children.is_empty() {
+            return match value {
+                Value::Object(_) if self.itself => Value::Object(Map::new()),
+                Value::Array(_) if self.itself => Value::Array(Vec::new()),
+                whole => whole.clone(),
+            };
+        }
+        match value {
+            Value::Object(map) => {
+                let mut out = Map::new();
+                for (element, below) in &self.children {
+                    if let Element::Field(name) = element
+                        && let Some(inner) = map.get(name)
+                    {
+                        out.insert(name.clone(), below.project(inner));
+                    }
+                }
+                Value::Object(out)
+            }
+            Value::Array(items) => {
+                let mut out = Vec::new();
+                for (element, below) in &self.children {
+                    if let Some(item) = find(items, element) {
+                        out.push(below.project(item));
+                    }
+                }
+                Value::Array(out)
+            }
+            scalar => scalar.clone(),
+        }
+    }
+}
+
+/// The item of a list that a step names.
+pub(crate) fn find<'a>(items: &'a [Value], element: &Element) -> Option<&'a Value> {
+    match element {
+        Element::Index(index) => items.get(*index),
+        Element::Value(text) => items.iter().find(|item| item.to_string() == *text),
+        Element::Key(_) => {
+            let keys = element.keys()?;
+            items.iter().find(|item| keys.iter().all(|(k, v)| item.get(k) == Some(v)))
+        }
+        Element::Field(_) => None,
+    }
+}
+
+/// One entry of `metadata.managedFields`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Name of the manager.
+    pub manager: String,
+    /// `Apply` or `Update`.
+    pub operation: String,
+    /// Subresource through which it wrote, empty for the object itself.
+    pub subresource: String,
+    /// When it last changed what it owns.
+    pub time: Option<Timestamp>,
+    /// What it owns.
+    pub fields: Tree,
+}
+
+/// All entries of `metadata.managedFields`; malformed ones are left out.
+pub fn owners(object: &Value) -> Vec<Owner> {
+    let entries = model::object::get(object, &["metadata", "managedFields"]).and_then(Value::as_array);
+    let read = |entry: &Value| {
+        let text = |field: &str| entry.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+        Some(Owner {
+            manager: text("manager"),
+            operation: text("operation"),
+            subresource: text("subresource"),
+            time: text("time").parse().ok(),
+            fields: Tree::parse(entry.get("fieldsV1")?),
+        })
+    };
+    entries.into_iter().flatten().filter_map(read).collect()
+}
+
+/// What a manager owns by server-side apply to the object itself.
+pub fn applied_by(object: &Value, manager: &str) -> Tree {
+    let mut out = Tree::default();
+    for owner in owners(object) {
+        if owner.manager == manager && owner.operation == "Apply" && owner.subresource.is_empty() {
+            out.merge(owner.fields);
+        }
+    }
+    out
+}
+
+/// Everything that anybody owns: it tells which lists have keys.
+pub fn shape(object: &Value) -> Tree {
+    let mut out = Tree::default();
+    owners(object).into_iter().for_each(|owner| out.merge(owner.fields));
+    out
+}
+
+/// Who last set a field, other than `except`, and when: the newest entry that owns it. `None` when nobody does, as
+/// after a removal.
+pub fn blame(object: &Value, path: &Path, except: &str) -> Option<(String, Option<Timestamp>)> {
+    owners(object)
+        .into_iter()
+        .filter(|owner| owner.manager != except && owner.fields.owns(&path.0))
+        .max_by(|a, b| a.time.cmp(&b.time).then_with(|| b.manager.cmp(&a.manager)))
+        .map(|owner| (owner.manager, owner.time))
+}
+
+#[cfg(test)]
+mod tests;

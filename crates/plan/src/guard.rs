@@ -1,0 +1,145 @@
+//! No source may empty a unit by accident.
+//!
+//! Counted over all members of a unit: the deletions that its source causes at one epoch are held when they would leave
+//! the unit without any object, exceed the larger of 10 objects and a quarter of the unit, touch a Namespace,
+//! CustomResourceDefinition, PersistentVolume or PersistentVolumeClaim, or come from a hub whose epoch is behind a
+//! member's. Held deletions are released by an approval bound to the digest of exactly the list; an approval of any other
+//! list releases nothing.
+
+use api::delivery::{DeletionState, Deletions, Digest, MemberName};
+
+/// Deletions that are always allowed in number: what a person still reads in a plan.
+pub const OBJECTS_ALWAYS: u64 = 10;
+/// Share of a unit, in percent, that may go at once.
+pub const PERCENT_MAX: u64 = 25;
+
+/// What one member reported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberScope {
+    /// The member.
+    pub member: MemberName,
+    /// Entries in its inventory now.
+    pub inventory: u64,
+    /// Objects of its payload at the unit's current epoch.
+    pub desired: u64,
+    /// What it reported at the unit's current epoch; `None` when it has not yet.
+    pub report: Option<Option<Deletions>>,
+    /// Whether it is expected to report: it is reachable. A member that is not does not hold up the others, and is
+    /// weighed together with what they did when it comes back.
+    pub expected: bool,
+}
+
+/// Which lists may go ahead.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Per member the digest of its list, for [`api::delivery::UnitEntry::approved`].
+    pub grants: Vec<(MemberName, Digest)>,
+}
+
+/// Why deletions are held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// Nothing would be left of the unit.
+    Empties,
+    /// More than the larger of 10 objects and a quarter of the unit.
+    TooMany,
+    /// A kind that holds other objects or data.
+    Guarded,
+    /// The hub was restored from an older backup.
+    Behind,
+}
+
+impl Cause {
+    /// The cause in words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Empties => "nothing would be left of it",
+            Self::TooMany => "that is more than 10 objects and more than a quarter of it",
+            Self::Guarded => {
+                "a Namespace, CustomResourceDefinition, PersistentVolume or PersistentVolumeClaim is among them"
+            }
+            Self::Behind => "the hub is behind what the member has seen, as after a restore from a backup",
+        }
+    }
+}
+
+/// What is held, for the condition `DeletionsHeld`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Digest of exactly this list over all members: what an approval must say.
+    pub digest: Digest,
+    /// Objects that wait.
+    pub count: u64,
+    /// Entries of the unit's inventories over all members, before.
+    pub of: u64,
+    /// Why.
+    pub causes: Vec<Cause>,
+    /// Per member: how many, and the first of them.
+    pub members: Vec<(MemberName, u32, Vec<String>)>,
+}
+
+/// What there is to say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Set while deletions are held.
+    pub held: Option<Held>,
+    /// Members whose report is waited for before anything is granted.
+    pub waiting_on: Vec<MemberName>,
+}
+
+/// Weighs what all members of a unit reported. `approved` is the digest that a person approved, if any.
+///
+/// Same input, same output: members are taken in order of their names.
+pub fn plan(scopes: &[MemberScope], approved: Option<Digest>) -> (Plan, Report) {
+    let mut members: Vec<&MemberScope> = scopes.iter().collect();
+    members.sort_by(|a, b| a.member.cmp(&b.member));
+    let (mut plan, mut report) = (Plan::default(), Report::default());
+    let lists: Vec<(&MemberScope, &Deletions)> =
+        members.iter().filter_map(|m| Some((*m, m.report.as_ref()?.as_ref()?))).collect();
+    let waits = |d: &Deletions| d.state == DeletionState::Waiting && d.count > 0;
+    let waiting: Vec<&(&MemberScope, &Deletions)> = lists.iter().filter(|(_, d)| waits(d)).collect();
+    if waiting.is_empty() {
+        return (plan, report);
+    }
+    let grants = || waiting.iter().map(|(m, d)| (m.member.clone(), d.digest)).collect();
+    // Lists already released stay in the digest: otherwise the first member to go ahead would void the approval under
+    // which the others are about to.
+    let digest = Digest::of_texts(lists.iter().flat_map(|(m, d)| [m.member.to_string(), d.digest.to_string()]));
+    if approved == Some(digest) {
+        plan.grants = grants();
+        return (plan, report);
+    }
+    // What was released before at this epoch counts: a unit must not be emptied in slices. Released objects have left
+    // the inventories, or are about to; adding them to what is there errs on neither side by more than those in flight.
+    let released: u64 = lists.iter().map(|(_, d)| u64::from(d.released)).sum();
+    let count: u64 = waiting.iter().map(|(_, d)| u64::from(d.count)).sum();
+    let of: u64 = members.iter().map(|m| m.inventory).sum::<u64>() + released;
+    let desired: u64 = members.iter().map(|m| m.desired).sum();
+    let mut causes = Vec::new();
+    if desired == 0 {
+        causes.push(Cause::Empties);
+    }
+    if count + released > OBJECTS_ALWAYS.max(of * PERCENT_MAX / 100) {
+        causes.push(Cause::TooMany);
+    }
+    if waiting.iter().any(|(_, d)| d.guarded > 0) {
+        causes.push(Cause::Guarded);
+    }
+    if waiting.iter().any(|(_, d)| d.behind) {
+        causes.push(Cause::Behind);
+    }
+    report.waiting_on = members.iter().filter(|m| m.expected && m.report.is_none()).map(|m| m.member.clone()).collect();
+    if causes.is_empty() {
+        // Granting before all have reported would let a hundred small lists pass one by one.
+        if report.waiting_on.is_empty() {
+            plan.grants = grants();
+        }
+    } else {
+        let sample = |(m, d): &&(&MemberScope, &Deletions)| (m.member.clone(), d.count, d.sample.clone());
+        report.held = Some(Held { digest, count, of, causes, members: waiting.iter().map(sample).collect() });
+    }
+    (plan, report)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,121 @@
+use model::ObjectKey;
+use proptest::prelude::*;
+
+use super::*;
+use crate::prune;
+
+fn keys(count: u32, kind: &str) -> Vec<ObjectKey> {
+    let name =
+        |i| ObjectKey { kind: kind.into(), namespace: "n".into(), name: format!("o{i}"), ..ObjectKey::default() };
+    (0..count).map(name).collect()
+}
+
+fn scope(member: &str, inventory: u64, deletions: u32) -> MemberScope {
+    MemberScope {
+        member: member.parse().unwrap(),
+        inventory,
+        desired: inventory - u64::from(deletions),
+        report: Some((deletions > 0).then(|| prune::deletions(&keys(deletions, "ConfigMap"), 0, false))),
+        expected: true,
+    }
+}
+
+fn causes(scopes: &[MemberScope]) -> Vec<Cause> {
+    plan(scopes, None).1.held.map(|held| held.causes).unwrap_or_default()
+}
+
+#[test]
+fn small_deletions_go_ahead() {
+    let (plan, report) = plan(&[scope("a", 20, 5), scope("b", 20, 5)], None);
+    assert_eq!((plan.grants.len(), report), (2, Report::default()));
+}
+
+#[test]
+fn the_budget_is_the_larger_of_ten_objects_and_a_quarter_over_all_members() {
+    assert_eq!(causes(&[scope("a", 20, 5), scope("b", 20, 5)]), []);
+    assert_eq!(causes(&[scope("a", 20, 6), scope("b", 20, 5)]), [Cause::TooMany]);
+    assert_eq!(causes(&[scope("a", 100, 25), scope("b", 100, 25)]), []);
+    assert_eq!(causes(&[scope("a", 100, 26), scope("b", 100, 25)]), [Cause::TooMany]);
+}
+
+#[test]
+fn an_empty_unit_is_held_however_small() {
+    assert_eq!(causes(&[scope("a", 1, 1), scope("b", 2, 2)]), [Cause::Empties]);
+    assert_eq!(causes(&[scope("a", 1, 1), scope("b", 2, 0)]), []);
+}
+
+#[test]
+fn guarded_kinds_are_held_however_few() {
+    let mut scope = scope("a", 100, 0);
+    for kind in ["Namespace", "PersistentVolumeClaim", "PersistentVolume"] {
+        scope.report = Some(Some(prune::deletions(&keys(1, kind), 0, false)));
+        assert_eq!(causes(&[scope.clone()]), [Cause::Guarded], "{kind}");
+    }
+}
+
+#[test]
+fn a_hub_that_is_behind_is_held() {
+    let mut scope = scope("a", 100, 0);
+    scope.report = Some(Some(prune::deletions(&keys(1, "ConfigMap"), 0, true)));
+    assert_eq!(causes(&[scope]), [Cause::Behind]);
+}
+
+#[test]
+fn nothing_is_granted_before_every_reachable_member_reported() {
+    let mut late = scope("b", 100, 0);
+    late.report = None;
+    let scopes = [scope("a", 100, 3), late.clone()];
+    let (granted, report) = plan(&scopes, None);
+    assert!(granted.grants.is_empty());
+    assert_eq!(report.waiting_on, [late.member.clone()]);
+    late.expected = false;
+    assert_eq!(plan(&[scope("a", 100, 3), late], None).0.grants.len(), 1);
+}
+
+#[test]
+fn what_was_released_before_counts() {
+    let mut done = scope("a", 15, 0);
+    done.report = Some(Some(Deletions {
+        count: 0,
+        released: 10,
+        state: DeletionState::Released,
+        ..prune::deletions(&keys(1, "Pod"), 0, false)
+    }));
+    assert_eq!(causes(&[done, scope("b", 15, 1)]), [Cause::TooMany]);
+}
+
+#[test]
+fn an_approval_holds_while_its_members_go_ahead_one_by_one() {
+    let wiped = |m: &str| scope(m, 4, 4);
+    let held = plan(&[wiped("a"), wiped("b")], None).1.held.unwrap();
+    assert_eq!((held.count, held.of), (8, 8));
+    let mut done = wiped("a");
+    let list = done.report.clone().unwrap().unwrap();
+    done.report = Some(Some(Deletions { count: 0, released: 4, state: DeletionState::Released, ..list }));
+    done.inventory = 0;
+    let (plan, report) = plan(&[done, wiped("b")], Some(held.digest));
+    assert_eq!((plan.grants.len(), report.held), (1, None));
+}
+
+proptest! {
+    /// An approval releases exactly the lists that it was given for.
+    #[test]
+    fn an_approval_is_bound_to_its_lists(counts in proptest::collection::vec(0_u32..30, 1..5), other in proptest::collection::vec(0_u32..30, 1..5)) {
+        let scopes = |counts: &[u32]| -> Vec<MemberScope> {
+            counts.iter().enumerate().map(|(i, c)| scope(&format!("m{i}"), 30, *c)).collect()
+        };
+        let (free, report) = plan(&scopes(&counts), None);
+        let Some(held) = report.held else {
+            prop_assert_eq!(free.grants.len(), counts.iter().filter(|c| **c > 0).count());
+            return Ok(());
+        };
+        prop_assert!(free.grants.is_empty());
+        let lists = |counts: &[u32]| -> Vec<(usize, u32)> { counts.iter().copied().enumerate().filter(|(_, c)| *c > 0).collect() };
+        let (granted, after) = plan(&scopes(&other), Some(held.digest));
+        if lists(&counts) == lists(&other) {
+            prop_assert_eq!(granted.grants.len(), lists(&counts).len());
+        } else {
+            prop_assert!(granted.grants.is_empty() || after.held.is_none() && plan(&scopes(&other), None).0 == granted);
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The order in which a unit's objects are applied.
+//!
+//! Namespaces first, then definitions (waited for until Established), then what workloads read, then workloads, and last
+//! what intercepts requests: a webhook configuration that arrives before its backend would block everything else.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+
+use api::delivery::{Payload, Phase, Wait};
+use model::ObjectKey;
+use serde_json::Value;
+
+/// Seconds for a CustomResourceDefinition to become Established. A real API server needs below two; a loaded one ten.
+pub const ESTABLISHED_TIMEOUT_SECS: u32 = 60;
+/// Seconds for a namespace to be usable.
+pub const ACCEPTED_TIMEOUT_SECS: u32 = 60;
+
+/// The phases, in order, with what each waits for.
+const PHASES: [(&str, Wait, u32); 5] = [
+    ("namespaces", Wait::Accepted, ACCEPTED_TIMEOUT_SECS),
+    ("definitions", Wait::Established, ESTABLISHED_TIMEOUT_SECS),
+    ("settings", Wait::Accepted, ACCEPTED_TIMEOUT_SECS),
+    ("workloads", Wait::Accepted, ACCEPTED_TIMEOUT_SECS),
+    ("interceptors", Wait::Accepted, ACCEPTED_TIMEOUT_SECS),
+];
+
+/// In which phase an object belongs, from 0. Deletion goes the other way.
+pub fn rank(key: &ObjectKey) -> usize {
+    match (key.group.as_str(), key.kind.as_str()) {
+        ("", "Namespace") => 0,
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => 1,
+        (
+            "",
+            "ConfigMap"
+            | "Secret"
+            | "ServiceAccount"
+            | "ResourceQuota"
+            | "LimitRange"
+            | "PersistentVolume"
+            | "PersistentVolumeClaim",
+        )
+        | ("rbac.authorization.k8s.io" | "scheduling.k8s.io" | "storage.k8s.io" | "node.k8s.io", _)
+        | ("networking.k8s.io", "NetworkPolicy" | "IngressClass") => 2,
+        ("admissionregistration.k8s.io" | "apiregistration.k8s.io", _) => 4,
+        _ => 3,
+    }
+}
+
+/// Kinds whose deletion takes other objects with it.
+pub fn is_container(key: &ObjectKey) -> bool {
+    rank(key) <= 1
+}
+
+/// Kinds that no source may delete without a person's approval: they hold other objects, or data.
+pub fn is_guarded(key: &ObjectKey) -> bool {
+    is_container(key)
+        || (key.group.is_empty() && matches!(key.kind.as_str(), "PersistentVolume" | "PersistentVolumeClaim"))
+}
+
+/// Why an object cannot be delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No `apiVersion`, `kind` or `metadata.name`.
+    Incomplete(ObjectKey),
+    /// The unit has the object twice.
+    Duplicate(ObjectKey),
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Incomplete(key) => {
+                write!(f, "{key}: apiVersion, kind and metadata.name are required; generateName cannot be delivered")
+            }
+            Self::Duplicate(key) => write!(f, "{key} is in the unit twice; remove one"),
+        }
+    }
+}
+
+/// What there is to say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Objects that cannot be delivered. With any, the unit did not resolve and nothing may be pruned.
+    pub refused: Vec<Refusal>,
+}
+
+/// Orders a unit's objects. Within a phase they are in order of their keys, so that the same objects make the same
+/// payload, whatever the order of files.
+pub fn plan(objects: Vec<Value>) -> (Payload, Report) {
+    let mut report = Report::default();
+    let mut sorted: BTreeMap<(usize, ObjectKey), Arc<Value>> = BTreeMap::new();
+    for object in objects {
+        let key = ObjectKey::of(&object);
+        if key.kind.is_empty() || key.name.is_empty() {
+            report.refused.push(Refusal::Incomplete(key));
+            continue;
+        }
+        match sorted.entry((rank(&key), key)) {
+            Entry::Occupied(twice) => report.refused.push(Refusal::Duplicate(twice.key().1.clone())),
+            Entry::Vacant(place) => {
+                place.insert(Arc::new(object));
+            }
+        }
+    }
+    let mut payload = Payload::default();
+    for (index, (name, wait, timeout_secs)) in PHASES.into_iter().enumerate() {
+        let objects: Vec<Arc<Value>> =
+            sorted.iter().filter(|((rank, _), _)| *rank == index).map(|(_, object)| Arc::clone(object)).collect();
+        if !objects.is_empty() {
+            payload.phases.push(Phase { name: name.to_owned(), objects, wait, timeout_secs, hook: None });
+        }
+    }
+    (payload, report)
+}
+
+#[cfg(test)]
+mod tests;

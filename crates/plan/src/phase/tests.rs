@@ -1,0 +1,51 @@
+use serde_json::json;
+
+use super::*;
+
+fn object(api: &str, kind: &str, name: &str) -> Value {
+    json!({"apiVersion": api, "kind": kind, "metadata": {"name": name, "namespace": "n"}})
+}
+
+#[test]
+fn namespaces_and_definitions_come_first_and_interceptors_last() {
+    let objects = vec![
+        object("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "w"),
+        object("apps/v1", "Deployment", "b"),
+        object("apps/v1", "Deployment", "a"),
+        object("v1", "ConfigMap", "c"),
+        object("apiextensions.k8s.io/v1", "CustomResourceDefinition", "d"),
+        object("v1", "Namespace", "n"),
+        object("example.com/v1", "Thing", "t"),
+    ];
+    let (payload, report) = plan(objects.clone());
+    assert_eq!(report, Report::default());
+    let names: Vec<(&str, Vec<&str>)> = payload
+        .phases
+        .iter()
+        .map(|p| (p.name.as_str(), p.objects.iter().map(|o| model::object::name(o).unwrap()).collect()))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            ("namespaces", vec!["n"]),
+            ("definitions", vec!["d"]),
+            ("settings", vec!["c"]),
+            ("workloads", vec!["a", "b", "t"]),
+            ("interceptors", vec!["w"])
+        ]
+    );
+    assert_eq!(payload.phases[1].wait, Wait::Established);
+    let reversed = plan(objects.into_iter().rev().collect()).0;
+    assert_eq!(reversed.digest(), payload.digest());
+}
+
+#[test]
+fn objects_without_a_name_and_doubles_are_refused() {
+    let unnamed = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "p-"}});
+    let twice = object("v1", "ConfigMap", "c");
+    let (payload, report) = plan(vec![unnamed, twice.clone(), twice]);
+    assert_eq!(payload.objects().count(), 1);
+    let text: Vec<String> = report.refused.iter().map(ToString::to_string).collect();
+    assert_eq!(text[1], "ConfigMap n/c is in the unit twice; remove one");
+    assert!(text[0].contains("generateName cannot be delivered"));
+}

@@ -1,0 +1,155 @@
+//! A payload as it is sent: labelled, in the form in which the server will own it, with digests.
+//!
+//! Made once per unit and payload and shared by all members that get it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use api::delivery::{Digest, HubId, Payload, ShortId, Wait, label};
+use model::ObjectKey;
+use serde_json::{Value, json};
+
+use crate::inventory;
+
+/// An object ready to be sent.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// Its key.
+    pub key: ObjectKey,
+    /// API version to send it to.
+    pub version: String,
+    /// Digest of `object`.
+    pub digest: Digest,
+    /// What is sent.
+    pub object: Arc<Value>,
+}
+
+/// Objects that are applied together.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    /// Name of the phase.
+    pub name: String,
+    /// Its objects.
+    pub objects: Vec<Prepared>,
+    /// What to wait for.
+    pub wait: Wait,
+    /// For how long, in seconds.
+    pub timeout_secs: u32,
+}
+
+/// A payload ready to be sent.
+#[derive(Clone, Debug)]
+pub struct Bundle {
+    /// Digest of the payload.
+    pub digest: Digest,
+    /// Its phases.
+    pub stages: Vec<Stage>,
+    /// The keys of all objects.
+    pub keys: BTreeSet<ObjectKey>,
+    places: BTreeMap<ObjectKey, (usize, usize)>,
+}
+
+impl Bundle {
+    /// Prepares a payload for the members of a hub.
+    pub fn new(payload: &Payload, hub: &HubId, short: &ShortId) -> Self {
+        let part_of = inventory::applyset_id(short);
+        let prepare = |object: &Arc<Value>| {
+            let object = sent(object, hub, &part_of);
+            Prepared {
+                key: ObjectKey::of(&object),
+                version: model::object::gvk(&object).unwrap_or_default().version,
+                digest: Digest::of_json(&object),
+                object: Arc::new(object),
+            }
+        };
+        let stages: Vec<Stage> = payload
+            .phases
+            .iter()
+            .map(|phase| Stage {
+                name: phase.name.clone(),
+                objects: phase.objects.iter().map(prepare).collect(),
+                wait: phase.wait,
+                timeout_secs: phase.timeout_secs,
+            })
+            .collect();
+        let places: BTreeMap<ObjectKey, (usize, usize)> = stages
+            .iter()
+            .enumerate()
+            .flat_map(|(s, stage)| stage.objects.iter().enumerate().map(move |(i, o)| (o.key.clone(), (s, i))))
+            .collect();
+        Self { digest: payload.digest(), stages, keys: places.keys().cloned().collect(), places }
+    }
+
+    /// One object.
+    pub fn get(&self, key: &ObjectKey) -> Option<&Prepared> {
+        let (stage, index) = self.places.get(key)?;
+        self.stages.get(*stage)?.objects.get(*index)
+    }
+
+    /// Every object in order.
+    pub fn objects(&self) -> impl Iterator<Item = &Prepared> {
+        self.stages.iter().flat_map(|stage| &stage.objects)
+    }
+}
+
+/// Our labels; no field that only a server sets; a Secret's `stringData` as `data`, since the server converts it and
+/// nobody would own the result.
+fn sent(object: &Value, hub: &HubId, part_of: &str) -> Value {
+    let mut out = object.clone();
+    for field in ["creationTimestamp", "resourceVersion", "uid", "generation", "managedFields", "selfLink"] {
+        model::object::remove(&mut out, &["metadata", field]);
+    }
+    model::object::remove(&mut out, &["status"]);
+    *model::object::slot(&mut out, &["metadata", "labels", label::HUB]) = json!(hub.as_str());
+    *model::object::slot(&mut out, &["metadata", "labels", label::APPLYSET_PART_OF]) = json!(part_of);
+    let key = ObjectKey::of(&out);
+    if key.group.is_empty()
+        && key.kind == "Secret"
+        && let Some(Value::Object(texts)) = model::object::remove(&mut out, &["stringData"])
+    {
+        for (name, text) in texts {
+            if let Some(text) = text.as_str() {
+                *model::object::slot(&mut out, &["data", &name]) = json!(base64(text.as_bytes()));
+            }
+        }
+    }
+    out
+}
+
+/// RFC 4648 base64 with padding.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let bits = chunk.iter().fold(0_u32, |acc, b| acc << 8 | u32::from(*b)) << (8 * (3 - chunk.len()));
+        for i in 0..4 {
+            let digit = char::from(ALPHABET[(bits >> (18 - 6 * i) & 63) as usize]);
+            out.push(if i <= chunk.len() { digit } else { '=' });
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use api::delivery::UnitId;
+
+    use super::*;
+
+    #[test]
+    fn a_bundle_is_labelled_and_owns_what_the_server_will_hold() {
+        let object = json!({"apiVersion": "v1", "kind": "Secret", "stringData": {"a": "hello", "b": "hi"}, "status": {},
+            "metadata": {"name": "s", "namespace": "n", "creationTimestamp": null}});
+        let hub = HubId::from_random([1; 10]);
+        let short = UnitId::new("g", "K", "n", "u", None).short(&hub);
+        let (payload, _) = crate::phase::plan(vec![object]);
+        let bundle = Bundle::new(&payload, &hub, &short);
+        let sent = bundle.objects().next().unwrap();
+        assert_eq!(sent.object["data"], json!({"a": "aGVsbG8=", "b": "aGk="}));
+        assert!(sent.object.get("stringData").is_none() && sent.object.get("status").is_none());
+        assert_eq!(model::object::label(&sent.object, label::HUB), Some(hub.as_str()));
+        let part_of = model::object::label(&sent.object, label::APPLYSET_PART_OF).unwrap();
+        assert!(part_of.starts_with("applyset-") && part_of.ends_with("-v1") && part_of.len() == 55, "{part_of}");
+        assert_eq!(bundle.get(&sent.key).unwrap().digest, sent.digest);
+    }
+}

@@ -1,0 +1,215 @@
+//! What a unit no longer has: inventory − desired.
+//!
+//! Deletes nothing that is not in the inventory, nothing that was adopted (it is released), nothing that another unit
+//! of the member wants (it is handed over first), and nothing at all while the unit is frozen, suspended, not settled, or
+//! told by a hub that is behind. Deletions that a source causes wait for the word of the [guard](crate::guard).
+
+use std::collections::BTreeSet;
+
+use api::delivery::{DeletionState, Deletions, Digest, Removal, UnitEntry, UnitId};
+use model::ObjectKey;
+
+use crate::handover::{Claims, Succession};
+use crate::inventory::{Inventory, Released};
+use crate::phase;
+
+/// What the decision is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Observed<'a> {
+    /// What the hub says of the unit.
+    pub entry: &'a UnitEntry,
+    /// What the member has of it.
+    pub inventory: &'a Inventory,
+    /// The keys of its payload.
+    pub desired: &'a BTreeSet<ObjectKey>,
+    /// What all units of the member want and hold.
+    pub claims: &'a Claims,
+    /// Whether everything desired was applied and waited for. Until then the old objects may be all that works.
+    pub settled: bool,
+}
+
+/// What to do, in this order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Entries to forget: another unit holds the object now.
+    pub forget: Vec<ObjectKey>,
+    /// Adopted objects to give back.
+    pub release: Vec<ObjectKey>,
+    /// Objects whose release to deletion must be recorded in the inventory before anything is deleted.
+    pub doom: Vec<ObjectKey>,
+    /// What to record with them.
+    pub released: Option<Released>,
+    /// Objects to delete, dependants first; see [`waves`].
+    pub delete: Vec<ObjectKey>,
+    /// Whether the inventory goes too, once it is empty: the unit leaves the member.
+    pub finish: bool,
+}
+
+/// Why objects that are no longer desired are still there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WaitingOn {
+    /// The policy does not prune.
+    NotAsked(usize),
+    /// The unit is only observed.
+    Suspended(usize),
+    /// The unit did not resolve, in the hub's words.
+    Frozen(String),
+    /// Not everything desired is applied yet.
+    Apply(usize),
+    /// Other units are taking these over.
+    Handover(Vec<(ObjectKey, UnitId)>),
+    /// The hub has to release the list.
+    Guard,
+}
+
+/// What there is to say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Why something is still there.
+    pub waiting: Vec<WaitingOn>,
+    /// The deletions that the source causes at this epoch, for the hub's guard.
+    pub deletions: Option<Deletions>,
+}
+
+/// Decides.
+pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
+    let Observed { entry, inventory, desired, claims, settled } = *observed;
+    let (mut plan, mut report) = (Plan::default(), Report::default());
+    let leaving = entry.removal != Removal::None;
+    let stale: Vec<&ObjectKey> = inventory.entries.keys().filter(|key| leaving || !desired.contains(*key)).collect();
+    plan.finish = leaving;
+    if stale.is_empty() {
+        report.deletions = remembered(observed);
+        return (plan, report);
+    }
+    if entry.suspend && !leaving {
+        report.waiting.push(WaitingOn::Suspended(stale.len()));
+        return (plan, report);
+    }
+    let mut candidates = Vec::new();
+    let mut moving = Vec::new();
+    for key in stale {
+        match claims.succession(&entry.unit, key) {
+            Succession::Taken(_) => plan.forget.push(key.clone()),
+            Succession::Awaited(other) => moving.push((key.clone(), other.clone())),
+            Succession::Nobody => candidates.push(key.clone()),
+        }
+    }
+    if !moving.is_empty() {
+        report.waiting.push(WaitingOn::Handover(moving));
+    }
+    if entry.removal == Removal::Release {
+        plan.release = candidates;
+        return (plan, report);
+    }
+    if !leaving && !entry.prune {
+        if !candidates.is_empty() {
+            report.waiting.push(WaitingOn::NotAsked(candidates.len()));
+        }
+        return (plan, report);
+    }
+    if let Some(why) = &entry.frozen {
+        report.waiting.push(WaitingOn::Frozen(why.clone()));
+        return (plan, report);
+    }
+    let settled = settled || leaving;
+    if !settled {
+        report.waiting.push(WaitingOn::Apply(candidates.len()));
+        // The hub may already weigh the list.
+    }
+    let adopted = |key: &ObjectKey| inventory.entries.get(key).is_some_and(|e| e.adopted);
+    let (release, mut delete): (Vec<_>, Vec<_>) = candidates.into_iter().partition(adopted);
+    delete.sort_by(|a, b| phase::rank(b).cmp(&phase::rank(a)).then_with(|| a.cmp(b)));
+    let behind = entry.epoch < inventory.epoch;
+    if leaving && !(behind && !delete.is_empty()) {
+        plan.release = release;
+        plan.delete = delete;
+        return (plan, report);
+    }
+    let (doomed, pending): (Vec<_>, Vec<_>) =
+        delete.into_iter().partition(|key| inventory.entries.get(key).is_some_and(|e| e.doomed));
+    let released = inventory.released.filter(|r| r.epoch == entry.epoch);
+    let mut go = doomed;
+    if pending.is_empty() {
+        report.deletions = remembered(observed);
+    } else {
+        let list = deletions(&pending, released.map_or(0, |r| r.count), behind);
+        let granted = entry.approved == Some(list.digest);
+        if granted && settled {
+            plan.released =
+                Some(Released { epoch: entry.epoch, digest: list.digest, count: list.released + list.count });
+            plan.doom.clone_from(&pending);
+            go.extend(pending);
+            report.deletions = plan.released.map(as_released);
+        } else {
+            if !granted {
+                report.waiting.push(WaitingOn::Guard);
+            }
+            report.deletions = Some(list);
+        }
+    }
+    if settled {
+        plan.release = release;
+        go.sort_by(|a, b| phase::rank(b).cmp(&phase::rank(a)).then_with(|| a.cmp(b)));
+        plan.delete = go;
+    }
+    (plan, report)
+}
+
+/// What was released at this epoch stays in the report, so that the guard counts it with what other members still
+/// have to delete.
+fn remembered(observed: &Observed<'_>) -> Option<Deletions> {
+    observed.inventory.released.filter(|r| r.epoch == observed.entry.epoch).map(as_released)
+}
+
+fn as_released(released: Released) -> Deletions {
+    Deletions {
+        digest: released.digest,
+        count: 0,
+        sample: Vec::new(),
+        guarded: 0,
+        state: DeletionState::Released,
+        released: released.count,
+        behind: false,
+    }
+}
+
+/// Describes a list of deletions of one member. The digest is of exactly this list.
+pub fn deletions(keys: &[ObjectKey], released: u32, behind: bool) -> Deletions {
+    let mut sorted: Vec<&ObjectKey> = keys.iter().collect();
+    sorted.sort();
+    let digest = Digest::of_texts(sorted.iter().map(ToString::to_string));
+    sorted.sort_by_key(|key| !phase::is_guarded(key));
+    Deletions {
+        digest,
+        count: u32::try_from(keys.len()).unwrap_or(u32::MAX),
+        sample: sorted.iter().take(Deletions::SAMPLE_MAX).map(ToString::to_string).collect(),
+        guarded: u32::try_from(keys.iter().filter(|k| phase::is_guarded(k)).count()).unwrap_or(u32::MAX),
+        state: DeletionState::Waiting,
+        released,
+        behind,
+    }
+}
+
+/// Splits deletions into waves: the next is begun when the one before is gone. Namespaces and CRDs, which take with them
+/// what is in them, are last.
+pub fn waves(delete: &[ObjectKey]) -> (Vec<ObjectKey>, Vec<ObjectKey>) {
+    delete.iter().cloned().partition(|key| !phase::is_container(key))
+}
+
+/// The entry that a released deletion leaves behind until the object is gone.
+pub fn doom(inventory: &mut Inventory, plan: &Plan, epoch: u64) {
+    for key in &plan.doom {
+        if let Some(entry) = inventory.entries.get_mut(key) {
+            entry.doomed = true;
+        }
+    }
+    if plan.released.is_some() {
+        inventory.released = plan.released;
+        // A person told a restored hub to go on: from now on its epoch counts.
+        inventory.epoch = epoch;
+    }
+}
+
+#[cfg(test)]
+mod tests;

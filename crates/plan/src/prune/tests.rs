@@ -1,0 +1,261 @@
+use std::collections::BTreeMap;
+
+use api::delivery::HubId;
+use proptest::prelude::*;
+
+use super::*;
+use crate::inventory::Entry;
+
+fn hub() -> HubId {
+    HubId::from_random([3; 10])
+}
+
+fn unit(name: &str) -> UnitId {
+    UnitId::new("apps.kurator.dev", "Application", "default", name, None)
+}
+
+fn key(kind: &str, name: &str) -> ObjectKey {
+    ObjectKey { kind: kind.into(), namespace: "shop".into(), name: name.into(), ..ObjectKey::default() }
+}
+
+fn entry_of(unit: &UnitId) -> UnitEntry {
+    UnitEntry {
+        unit: unit.clone(),
+        short: unit.short(&hub()),
+        revision: "r".into(),
+        epoch: 5,
+        payload: Digest::of(b"payload"),
+        prune: true,
+        suspend: false,
+        force: false,
+        approved: None,
+        frozen: None,
+        removal: Removal::None,
+    }
+}
+
+struct World {
+    entry: UnitEntry,
+    inventory: Inventory,
+    desired: BTreeSet<ObjectKey>,
+    claims: Claims,
+    settled: bool,
+}
+
+impl World {
+    fn new(has: &[(&str, &str)], wants: &[(&str, &str)]) -> Self {
+        let me = unit("a");
+        let mut inventory = Inventory::empty(hub(), me.clone());
+        inventory.epoch = 4;
+        let mut claims = Claims::default();
+        for (kind, name) in has {
+            inventory.put(key(kind, name), Entry { uid: Some("u".into()), ..Entry::default() });
+            claims.hold(&me, &key(kind, name));
+        }
+        let desired: BTreeSet<ObjectKey> = wants.iter().map(|(k, n)| key(k, n)).collect();
+        desired.iter().for_each(|k| claims.desire(&me, k));
+        Self { entry: entry_of(&me), inventory, desired, claims, settled: true }
+    }
+
+    fn plan(&self) -> (Plan, Report) {
+        let Self { entry, inventory, desired, claims, settled } = self;
+        plan(&Observed { entry, inventory, desired, claims, settled: *settled })
+    }
+
+    /// Grants exactly the list that is reported.
+    fn approve(&mut self) {
+        self.entry.approved = self.plan().1.deletions.map(|d| d.digest);
+    }
+}
+
+#[test]
+fn what_the_source_lost_waits_for_the_guard_and_goes_when_granted() {
+    let mut world = World::new(&[("ConfigMap", "a"), ("ConfigMap", "b")], &[("ConfigMap", "a")]);
+    let (plan, report) = world.plan();
+    assert_eq!((plan.delete, report.waiting), (vec![], vec![WaitingOn::Guard]));
+    assert_eq!(report.deletions.unwrap().sample, ["ConfigMap shop/b"]);
+    world.approve();
+    let (plan, report) = world.plan();
+    assert_eq!(plan.delete, [key("ConfigMap", "b")]);
+    assert_eq!(plan.doom, plan.delete);
+    assert_eq!(plan.released.unwrap().count, 1);
+    assert_eq!(report.deletions.unwrap().state, DeletionState::Released);
+}
+
+#[test]
+fn a_grant_for_another_list_releases_nothing() {
+    let mut world = World::new(&[("ConfigMap", "a"), ("ConfigMap", "b")], &[("ConfigMap", "a")]);
+    world.approve();
+    world.desired.clear();
+    let (plan, report) = world.plan();
+    assert_eq!((plan.delete, plan.doom), (vec![], vec![]));
+    assert_eq!(report.deletions.unwrap().count, 2);
+}
+
+#[test]
+fn a_released_list_goes_on_after_a_restart_and_a_later_one_waits_again() {
+    let mut world = World::new(&[("ConfigMap", "a"), ("ConfigMap", "b"), ("ConfigMap", "c")], &[("ConfigMap", "c")]);
+    world.approve();
+    let (plan, _) = world.plan();
+    doom(&mut world.inventory, &plan, world.entry.epoch);
+    // One is gone, the grant is no longer in the snapshot, and another object left the source.
+    world.inventory.entries.remove(&key("ConfigMap", "a"));
+    world.entry.approved = None;
+    world.desired.clear();
+    let (plan, report) = world.plan();
+    assert_eq!(plan.delete, [key("ConfigMap", "b")]);
+    let deletions = report.deletions.unwrap();
+    assert_eq!((deletions.count, deletions.released, deletions.state), (1, 2, DeletionState::Waiting));
+}
+
+#[test]
+fn nothing_goes_while_frozen_suspended_unsettled_or_not_asked() {
+    let world = || {
+        let mut world = World::new(&[("ConfigMap", "b")], &[]);
+        world.approve();
+        world
+    };
+    let check = |change: fn(&mut World), expect: WaitingOn| {
+        let mut world = world();
+        change(&mut world);
+        let (plan, report) = world.plan();
+        assert_eq!(plan.delete, [], "{expect:?}");
+        assert!(report.waiting.contains(&expect), "{:?}", report.waiting);
+    };
+    check(|w| w.entry.frozen = Some("no such branch".into()), WaitingOn::Frozen("no such branch".into()));
+    check(|w| w.entry.suspend = true, WaitingOn::Suspended(1));
+    check(|w| w.settled = false, WaitingOn::Apply(1));
+    check(|w| w.entry.prune = false, WaitingOn::NotAsked(1));
+    assert_eq!(world().plan().0.delete.len(), 1);
+}
+
+#[test]
+fn adopted_objects_are_released_without_asking() {
+    let mut world = World::new(&[("ConfigMap", "a")], &[]);
+    world.inventory.entries.get_mut(&key("ConfigMap", "a")).unwrap().adopted = true;
+    let (plan, report) = world.plan();
+    assert_eq!((plan.release, plan.delete, report.deletions), (vec![key("ConfigMap", "a")], vec![], None));
+}
+
+#[test]
+fn a_moving_object_is_handed_over_before_anything_else() {
+    let mut world = World::new(&[("ConfigMap", "a")], &[]);
+    world.claims.desire(&unit("b"), &key("ConfigMap", "a"));
+    let (plan, report) = world.plan();
+    assert_eq!(plan, Plan::default());
+    assert_eq!(report.waiting, [WaitingOn::Handover(vec![(key("ConfigMap", "a"), unit("b"))])]);
+    world.claims.hold(&unit("b"), &key("ConfigMap", "a"));
+    assert_eq!(world.plan().0.forget, [key("ConfigMap", "a")]);
+}
+
+#[test]
+fn a_restored_hub_deletes_nothing_until_told() {
+    let mut world = World::new(&[("ConfigMap", "a")], &[]);
+    world.inventory.epoch = 9;
+    let (plan, report) = world.plan();
+    assert!(plan.delete.is_empty() && report.deletions.unwrap().behind);
+    world.entry.removal = Removal::Prune;
+    assert!(world.plan().0.delete.is_empty());
+    world.approve();
+    let (plan, _) = world.plan();
+    assert_eq!(plan.delete.len(), 1);
+    doom(&mut world.inventory, &plan, world.entry.epoch);
+    assert_eq!(world.inventory.epoch, 5);
+}
+
+#[test]
+fn leaving_deletes_dependants_first_and_containers_last() {
+    let namespace = ObjectKey { kind: "Namespace".into(), name: "shop".into(), ..ObjectKey::default() };
+    let mut world = World::new(&[("ConfigMap", "a"), ("Pod", "p")], &[("ConfigMap", "a")]);
+    world.inventory.put(namespace.clone(), Entry::default());
+    world.entry.removal = Removal::Prune;
+    let (plan, _) = world.plan();
+    assert_eq!(plan.delete, [key("Pod", "p"), key("ConfigMap", "a"), namespace.clone()]);
+    assert_eq!(waves(&plan.delete), (vec![key("Pod", "p"), key("ConfigMap", "a")], vec![namespace]));
+    assert!(plan.finish);
+}
+
+#[derive(Clone, Debug)]
+struct Case {
+    has: BTreeMap<u8, bool>,
+    wants: BTreeSet<u8>,
+    others_want: BTreeSet<u8>,
+    others_hold: BTreeSet<u8>,
+    removal: u8,
+    prune: bool,
+    settled: bool,
+    epoch: u64,
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let set = || proptest::collection::btree_set(0_u8..8, 0..8);
+    (
+        proptest::collection::btree_map(0_u8..8, any::<bool>(), 0..8),
+        set(),
+        set(),
+        set(),
+        0_u8..3,
+        any::<bool>(),
+        any::<bool>(),
+        1_u64..9,
+    )
+        .prop_map(|(has, wants, others_want, others_hold, removal, prune, settled, epoch)| Case {
+            has,
+            wants,
+            others_want,
+            others_hold,
+            removal,
+            prune,
+            settled,
+            epoch,
+        })
+}
+
+proptest! {
+    /// Whatever is approved: only what is in the inventory, never what was adopted, never what this or another unit of
+    /// the member desires, and the plan after its own execution has nothing left to do.
+    #[test]
+    fn prune_touches_only_what_is_ours_and_unwanted(case in case()) {
+        let name = |i: &u8| key("ConfigMap", &format!("c{i}"));
+        let mut world = World::new(&[], &[]);
+        let me = world.entry.unit.clone();
+        for (i, adopted) in &case.has {
+            world.inventory.put(name(i), Entry { adopted: *adopted, ..Entry::default() });
+            world.claims.hold(&me, &name(i));
+        }
+        world.desired = case.wants.iter().map(name).collect();
+        world.entry.removal = [Removal::None, Removal::Prune, Removal::Release][usize::from(case.removal)];
+        if world.entry.removal.is_none() {
+            world.desired.iter().for_each(|k| world.claims.desire(&me, k));
+        }
+        case.others_want.iter().for_each(|i| world.claims.desire(&unit("b"), &name(i)));
+        case.others_hold.iter().for_each(|i| world.claims.hold(&unit("b"), &name(i)));
+        world.entry.prune = case.prune;
+        world.entry.epoch = case.epoch;
+        world.settled = case.settled;
+        let before = world.plan();
+        world.approve();
+        let (plan, _) = world.plan();
+        for gone in &plan.delete {
+            let entry = world.inventory.entries.get(gone);
+            prop_assert!(entry.is_some_and(|e| !e.adopted), "{gone} is not ours");
+            prop_assert!(!case.others_want.iter().any(|i| name(i) == *gone), "{gone} is wanted elsewhere");
+            prop_assert!(!world.entry.removal.is_none() || !world.desired.contains(gone), "{gone} is desired");
+            prop_assert!(world.entry.removal != Removal::Release);
+        }
+        for key in plan.release.iter().chain(&plan.forget) {
+            prop_assert!(world.inventory.entries.contains_key(key));
+        }
+        // Without a grant a source deletes nothing.
+        if world.entry.removal.is_none() {
+            prop_assert!(before.0.delete.is_empty());
+        }
+        // Idempotent: once done, nothing more is planned.
+        doom(&mut world.inventory, &plan, world.entry.epoch);
+        for key in plan.delete.iter().chain(&plan.release).chain(&plan.forget) {
+            world.inventory.entries.remove(key);
+        }
+        let (again, _) = world.plan();
+        prop_assert!(again.delete.is_empty() && again.release.is_empty() && again.forget.is_empty(), "{again:?}");
+    }
+}

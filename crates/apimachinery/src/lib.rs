@@ -4,6 +4,8 @@
 //! generated table, custom kinds from their CRD. No I/O, no clock, no randomness.
 
 pub mod builtin;
+pub mod fieldset;
+pub mod managed;
 pub mod patch;
 pub mod protobuf;
 pub mod schema;

@@ -3,12 +3,14 @@
 //! Everything here maps values to values. Absent: reading a patch from bytes, defaulting, validation of the result,
 //! and restoring what an endpoint may not write (`status` on the main resource): those are the API server's steps.
 
+pub mod apply;
 mod json;
 mod merge;
 mod strategic;
 
 use model::FieldPath;
 
+pub use apply::{ApplyError, Change, Conflict, apply, reset_fields, update};
 pub use json::{OPERATIONS_MAX, json};
 pub use merge::merge;
 pub use strategic::strategic;

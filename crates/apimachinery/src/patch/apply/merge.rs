@@ -1,0 +1,136 @@
+//! Laying an applied configuration over a live object.
+
+use serde_json::{Map, Value};
+
+use super::shape::{Items, Shape, TypeRef};
+use super::{Invalid, at};
+use crate::fieldset::PathElement;
+
+/// The live value with the applied one laid over it. Nothing is removed; where both say something, the applied value
+/// wins. Lists come in the live order when the applied list adds nothing to it, else in the applied order with the
+/// other live items woven in.
+///
+/// `null` is a value, except over a list or object that is merged part by part: there it says nothing.
+///
+/// # Errors
+/// When an item of a live list has no identity.
+pub(super) fn merge(
+    live: &Value,
+    applied: &Value,
+    ty: TypeRef<'_>,
+    path: &mut Vec<PathElement>,
+) -> Result<Value, Invalid> {
+    match (ty.shape(live), ty.shape(applied)) {
+        (Shape::Map(a), Shape::Map(b)) if !(a.is_empty() && b.is_empty()) => {
+            Ok(Value::Object(merge_maps(a, b, ty, path)?))
+        }
+        (Shape::List(a, of), Shape::List(b, _)) if !(a.is_empty() && b.is_empty()) => {
+            Ok(Value::Array(merge_lists(a, b, of, path)?))
+        }
+        (Shape::Map(map), Shape::Leaf) if applied.is_null() && !map.is_empty() => Ok(live.clone()),
+        (Shape::List(items, _), Shape::Leaf) if applied.is_null() && !items.is_empty() => Ok(live.clone()),
+        _ => Ok(applied.clone()),
+    }
+}
+
+fn merge_maps(
+    live: &Map<String, Value>,
+    applied: &Map<String, Value>,
+    ty: TypeRef<'_>,
+    path: &mut Vec<PathElement>,
+) -> Result<Map<String, Value>, Invalid> {
+    let mut out = Map::new();
+    for (name, old) in live.iter().filter(|(name, _)| !ty.ignores(name)) {
+        let merged = match applied.get(name) {
+            Some(new) => {
+                path.push(PathElement::field(name.as_str()));
+                let merged = merge(old, new, ty.field_or_deduced(name), path)?;
+                path.pop();
+                merged
+            }
+            None => old.clone(),
+        };
+        out.insert(name.clone(), merged);
+    }
+    for (name, new) in applied.iter().filter(|(name, _)| !ty.ignores(name) && !live.contains_key(*name)) {
+        out.insert(name.clone(), new.clone());
+    }
+    Ok(out)
+}
+
+/// One side's items with their identities.
+struct Side<'v> {
+    elements: Vec<PathElement>,
+    items: &'v [Value],
+}
+
+impl<'v> Side<'v> {
+    fn new(items: &'v [Value], of: Items<'_>, path: &[PathElement]) -> Result<Self, Invalid> {
+        let mut elements = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            elements.push(
+                of.element(item).map_err(|why| Invalid { path: at(path), why: format!("element {index}: {why}") })?,
+            );
+        }
+        Ok(Self { elements, items })
+    }
+
+    fn has(&self, element: &PathElement) -> bool {
+        self.elements.contains(element)
+    }
+
+    /// The one item of that identity; `None` when there is none or more than one.
+    fn only(&self, element: &PathElement) -> Option<&'v Value> {
+        let mut found = self.elements.iter().zip(self.items).filter(|(other, _)| *other == element);
+        let (_, first) = found.next()?;
+        found.next().is_none().then_some(first)
+    }
+}
+
+/// Weaves both lists together: applied items come in the applied order, items that only the live list has keep their
+/// place before the item that they stood before, unless that would disturb the applied order.
+fn merge_lists(
+    live: &[Value],
+    applied: &[Value],
+    of: Items<'_>,
+    path: &mut Vec<PathElement>,
+) -> Result<Vec<Value>, Invalid> {
+    let live = Side::new(live, of, path)?;
+    let applied = Side::new(applied, of, path)?;
+    // Items of both sides that are not in the result yet; the first is the next one due.
+    let mut shared = applied.elements.iter().filter(|element| live.has(element)).peekable();
+    let mut out = Vec::with_capacity(live.items.len().max(applied.items.len()));
+
+    let (mut l, mut a) = (0, 0);
+    while l < live.items.len() || a < applied.items.len() {
+        let due = applied.elements.get(a);
+        if let Some(element) = live.elements.get(l) {
+            if !applied.has(element) {
+                out.push(live.items[l].clone());
+                l += 1;
+                continue;
+            }
+            let is_placed = applied.elements[..a].contains(element);
+            if Some(element) == due || is_placed {
+                l += 1;
+            } else if due.is_some() && shared.peek().is_some_and(|next| *next != element) {
+                // It will come when its turn comes.
+                l += 1;
+                continue;
+            }
+        }
+        if let Some(element) = due {
+            path.push(element.clone());
+            out.push(match live.only(element) {
+                Some(old) => merge(old, &applied.items[a], of.ty, path)?,
+                None => applied.items[a].clone(),
+            });
+            path.pop();
+            if shared.peek() == Some(&element) {
+                shared.next();
+            }
+            a += 1;
+        }
+    }
+    Ok(out)
+}

@@ -1,0 +1,134 @@
+//! The verdict, and which rule gives it.
+
+use std::fmt;
+
+use model::{GroupVersionKind, object};
+use serde_json::Value;
+
+use crate::read::{Condition, get, int};
+use crate::{cluster, generic, network, pod, storage, workload};
+
+/// What an object amounts to. Ordered from best to worst.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum State {
+    /// Does what it should.
+    Healthy,
+    /// Paused by its own fields.
+    Suspended,
+    /// On its way.
+    Progressing,
+    /// Cannot be told.
+    #[default]
+    Unknown,
+    /// Should be there and is not.
+    Missing,
+    /// Failed or stuck.
+    Degraded,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// A state with its reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// The verdict.
+    pub state: State,
+    /// One word in CamelCase; empty for a healthy object with nothing to say.
+    pub reason: String,
+    /// A sentence for people; may be empty.
+    pub message: String,
+}
+
+impl Health {
+    /// Makes a verdict.
+    pub fn new(state: State, reason: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { state, reason: reason.into(), message: message.into() }
+    }
+
+    /// Healthy, with nothing to say.
+    pub fn healthy() -> Self {
+        Self::new(State::Healthy, "", "")
+    }
+
+    /// The object should be there and is not.
+    pub fn missing() -> Self {
+        Self::new(State::Missing, "NotFound", "the object does not exist")
+    }
+
+    pub(crate) fn progressing(reason: &str, message: impl Into<String>) -> Self {
+        Self::new(State::Progressing, reason, message)
+    }
+
+    pub(crate) fn degraded(reason: &str, message: impl Into<String>) -> Self {
+        Self::new(State::Degraded, reason, message)
+    }
+
+    pub(crate) fn suspended(message: &str) -> Self {
+        Self::new(State::Suspended, "Suspended", message)
+    }
+
+    /// As a condition says; `or` names the reason when the condition has none.
+    pub(crate) fn of(state: State, condition: Condition<'_>, or: &str) -> Self {
+        let reason = if condition.reason.is_empty() { or } else { condition.reason };
+        Self::new(state, reason, condition.message)
+    }
+}
+
+/// Tells the health of an object from its own fields.
+///
+/// An object that is being deleted is progressing whatever its status says, and so is one whose controller has not yet
+/// seen its latest generation. Kinds without status, such as a ConfigMap, are healthy once they exist.
+pub fn health(object: &Value) -> Health {
+    let Some(gvk) = object::gvk(object) else {
+        return Health::new(State::Unknown, "NotAnObject", "apiVersion or kind is missing");
+    };
+    if object::is_deleting(object) {
+        let waits = object.pointer("/metadata/finalizers").and_then(Value::as_array).map_or(0, Vec::len);
+        let message = match waits {
+            0 => "being deleted".to_owned(),
+            _ => format!("being deleted, {waits} finalizers to go"),
+        };
+        return Health::progressing("Terminating", message);
+    }
+    if let Some(health) = unseen_generation(object) {
+        return health;
+    }
+    native(&gvk, object).unwrap_or_else(|| generic::health(object))
+}
+
+fn unseen_generation(object: &Value) -> Option<Health> {
+    let seen = get(object, "status.observedGeneration")?.as_i64()?;
+    let now = int(object, "metadata.generation");
+    (now != 0 && seen != now)
+        .then(|| Health::progressing("GenerationNotObserved", format!("generation is {now}, observed {seen}")))
+}
+
+fn native(gvk: &GroupVersionKind, object: &Value) -> Option<Health> {
+    Some(match (gvk.group.as_str(), gvk.kind.as_str()) {
+        ("apps", "Deployment") => workload::deployment(object),
+        ("apps", "ReplicaSet") | ("", "ReplicationController") => workload::replica_set(object),
+        ("apps", "StatefulSet") => workload::stateful_set(object),
+        ("apps", "DaemonSet") => workload::daemon_set(object),
+        ("batch", "Job") => workload::job(object),
+        ("batch", "CronJob") => workload::cron_job(object),
+        ("autoscaling", "HorizontalPodAutoscaler") => workload::autoscaler(object),
+        ("policy", "PodDisruptionBudget") => workload::disruption_budget(object),
+        ("", "Pod") => pod::health(object),
+        ("", "Service") => network::service(object),
+        ("networking.k8s.io", "Ingress") => network::ingress(object),
+        ("", "PersistentVolumeClaim") => storage::claim(object),
+        ("", "PersistentVolume") => storage::volume(object),
+        ("", "Namespace") => cluster::namespace(object),
+        ("", "Node") => cluster::node(object),
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => cluster::custom_kind(object),
+        ("apiregistration.k8s.io", "APIService") => cluster::api_service(object),
+        ("certificates.k8s.io", "CertificateSigningRequest") => cluster::signing_request(object),
+        // What else the core groups have is data: it is as it should be once it is there.
+        ("", _) | ("rbac.authorization.k8s.io" | "storage.k8s.io" | "coordination.k8s.io", _) => Health::healthy(),
+        _ => return None,
+    })
+}

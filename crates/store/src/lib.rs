@@ -13,12 +13,16 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
+pub mod disk;
 mod feed;
 mod live;
 pub mod memory;
+mod place;
 mod range;
 #[cfg(test)]
 mod tests;
+
+pub use place::Place;
 
 /// Events that a store keeps for watchers that start in the past, unless told otherwise.
 ///
@@ -75,27 +79,6 @@ pub struct Entry<M> {
     pub meta: M,
     /// Where the driver finds the value; opaque to callers.
     pub place: Place,
-}
-
-/// Where a value is: a driver's own business, handed back to [`Store::read`]. It keeps its value readable, whatever is
-/// overwritten, deleted or compacted meanwhile.
-#[derive(Clone, Debug)]
-pub struct Place(pub(crate) Stored);
-
-#[derive(Clone, Debug)]
-pub(crate) enum Stored {
-    /// In the heap.
-    Heap(Bytes),
-}
-
-impl Place {
-    /// Length of the value in bytes.
-    #[must_use]
-    pub fn length(&self) -> usize {
-        match &self.0 {
-            Stored::Heap(value) => value.len(),
-        }
-    }
 }
 
 /// One change, shared by all watchers.

@@ -14,6 +14,9 @@ use crate::{Entry, Event, Expect, Key, Range, Revision, Snapshot, WatchError, Wr
 /// 1.5 kB are 1.5 MB, where the whole window would be 25 MB. Older ones are encoded again by whoever asks.
 const ENCODED_EVENTS: usize = 1_024;
 
+/// Changes published under one hold of the lock, so that a reader waits at most some 100 µs for a large batch.
+const PUBLISH_CHUNK: usize = 64;
+
 /// One durable change on its way into the index.
 pub(crate) struct Change<M> {
     pub(crate) key: Key,
@@ -80,10 +83,28 @@ impl<M: Send + Sync + 'static> Shared<M> {
         Ok(Watcher::new(self.clone(), range, after, wake))
     }
 
-    pub(crate) fn compact(&self, up_to: Revision) {
+    /// Publishes changes, the first of them at the revision after the newest one. Returns what fell out of the window.
+    pub(crate) fn publish(&self, changes: Vec<Change<M>>) -> Vec<Arc<Event<M>>> {
+        let mut retired = Vec::new();
+        let mut changes = changes.into_iter().peekable();
+        while changes.peek().is_some() {
+            let mut after = Aftermath::default();
+            let mut live = self.lock();
+            for change in changes.by_ref().take(PUBLISH_CHUNK) {
+                live.publish(change, &mut after);
+            }
+            live.collect_wakes(&mut after);
+            drop(live);
+            retired.append(&mut after.settle());
+        }
+        retired
+    }
+
+    /// Forgets events; returns them.
+    pub(crate) fn compact(&self, up_to: Revision) -> Vec<Arc<Event<M>>> {
         let mut after = Aftermath::default();
         self.lock().compact(up_to, &mut after);
-        after.settle();
+        after.settle()
     }
 
     /// Ends all watches, once they have returned what was published.
@@ -153,6 +174,14 @@ impl<M> Live<M> {
         self.window.get(usize::try_from(at).ok()?)
     }
 
+    /// Replaces an event of the window by one that says the same.
+    pub(crate) fn replace(&mut self, event: Arc<Event<M>>) {
+        let at = event.revision.0.checked_sub(self.compacted.0 + 1).and_then(|at| usize::try_from(at).ok());
+        if let Some(kept) = at.and_then(|at| self.window.get_mut(at)) {
+            *kept = event;
+        }
+    }
+
     /// Counts one more watcher of a range, whose topic then lists all events after `after`.
     fn join(&mut self, range: &Range, after: Revision) -> watch::Receiver<()> {
         let revision = self.revision;
@@ -202,10 +231,12 @@ impl<M> Default for Aftermath<M> {
 }
 
 impl<M> Aftermath<M> {
-    pub(crate) fn settle(self) {
+    /// Wakes watchers; returns the events that fell out of the window.
+    pub(crate) fn settle(self) -> Vec<Arc<Event<M>>> {
         for wake in &self.wakes {
             wake.send_replace(());
         }
+        self.retired
     }
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::live::{Aftermath, Change, Shared, check};
 use crate::{
-    BoxFuture, Entry, Place, Projection, Range, ReadError, Revision, Snapshot, Store, Stored, Watch, WatchError, Write,
+    BoxFuture, Entry, Place, Projection, Range, ReadError, Revision, Snapshot, Store, Watch, WatchError, Write,
     WriteError, Written,
 };
 
@@ -47,7 +47,7 @@ impl<P: Projection> Memory<P> {
         let revision = Revision(live.revision.0 + 1);
         let current = value.map(|(meta, bytes)| {
             let created = previous.as_ref().map_or(revision, |entry| entry.created);
-            let place = Place(Stored::Heap(bytes));
+            let place = Place::heap(bytes);
             Arc::new(Entry { key: key.clone(), created, modified: revision, meta, place })
         });
         let entry = current.clone().or_else(|| previous.clone()).ok_or(WriteError::Absent)?;
@@ -55,7 +55,7 @@ impl<P: Projection> Memory<P> {
         live.publish(Change { key, current, previous }, &mut after);
         live.collect_wakes(&mut after);
         drop(live);
-        after.settle();
+        drop(after.settle());
         Ok(Written { revision, entry })
     }
 }
@@ -76,9 +76,7 @@ impl<P: Projection> Store<P::Meta> for Memory<P> {
     }
 
     fn read(&self, place: &Place) -> Result<Bytes, ReadError> {
-        match &place.0 {
-            Stored::Heap(value) => Ok(value.clone()),
-        }
+        place.read()
     }
 
     fn write(&self, write: Write) -> BoxFuture<'_, Result<Written<P::Meta>, WriteError>> {
@@ -91,7 +89,7 @@ impl<P: Projection> Store<P::Meta> for Memory<P> {
 
     fn compact(&self, up_to: Revision) -> BoxFuture<'_, Result<(), WriteError>> {
         Box::pin(async move {
-            self.shared.compact(up_to);
+            drop(self.shared.compact(up_to));
             Ok(())
         })
     }

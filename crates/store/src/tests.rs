@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::*;
 
-struct Length;
+pub(crate) struct Length;
 
 impl Projection for Length {
     type Meta = usize;
@@ -15,12 +15,12 @@ impl Projection for Length {
     }
 }
 
-fn put(key: &str, value: &str) -> Write {
+pub(crate) fn put(key: &str, value: &str) -> Write {
     let value = Some(Bytes::copy_from_slice(value.as_bytes()));
     Write { key: Arc::from(key.as_bytes()), expect: Expect::Any, value }
 }
 
-fn delete(key: &str) -> Write {
+pub(crate) fn delete(key: &str) -> Write {
     Write { key: Arc::from(key.as_bytes()), expect: Expect::Any, value: None }
 }
 

@@ -1,0 +1,302 @@
+//! The disk driver: an append-only log of segments, written by one thread in batches that are durable before anyone hears
+//! of them. In memory is only the index; values are read from the segments. See `docs/adr/0001-store-log.md`.
+
+mod books;
+mod draft;
+mod frame;
+mod log;
+mod reclaim;
+mod recover;
+mod relocate;
+mod segment;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+
+use self::books::Books;
+use self::log::{Log, Medium, System};
+use self::recover::recover;
+pub(crate) use self::segment::Segment;
+use self::writer::{Answer, Job, Writer};
+use crate::live::Shared;
+use crate::{
+    BoxFuture, Place, Projection, Range, ReadError, Revision, Snapshot, Store, Watch, WatchError, Write, WriteError,
+    Written,
+};
+
+/// Length after which a new segment is begun. Small enough that reclaiming one takes some 50 ms and opening reads it into
+/// memory whole; large enough that 100,000 objects of 1.5 kB, at twice their size, are in some 20 files.
+const SEGMENT_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Length of the log below which no space is reclaimed: two segments, of which the last cannot be.
+const RECLAIM_BYTES: u64 = 2 * SEGMENT_BYTES;
+
+/// Writes that wait. 60,000/s are some 70 ms of work: a client that is told to come back later waits no longer than that.
+const QUEUE: usize = 4_096;
+
+/// Bytes of values that wait: many large values must not fill the memory of a hub that should fit in 250 MiB.
+const QUEUE_BYTES: usize = 32 * 1024 * 1024;
+
+/// Longest key in bytes. A Kubernetes key is a group, resource, namespace and name: at most four times 253 bytes.
+pub const KEY_MAX: usize = 2_048;
+
+/// Longest value in bytes: kube-apiserver takes requests of 3 MiB, and an object may grow by defaults and status.
+pub const VALUE_MAX: usize = 8 * 1024 * 1024;
+
+/// How a store on a disk behaves.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Events kept for watchers that start in the past, also after a restart.
+    pub history: usize,
+    /// Length in bytes after which a new segment is begun. Far below 4 GiB; tests make it small.
+    pub segment_bytes: u64,
+    /// Length of the log in bytes below which no space is reclaimed.
+    pub reclaim_bytes: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { history: crate::HISTORY, segment_bytes: SEGMENT_BYTES, reclaim_bytes: RECLAIM_BYTES }
+    }
+}
+
+/// Why a store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process, or another store of this one, has the directory.
+    #[error(
+        "{} is in use by {}: stop that process, or use another directory",
+        .dir.display(), .holder.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
+    )]
+    Locked {
+        /// The directory.
+        dir: PathBuf,
+        /// The process, as far as it said who it is.
+        holder: Option<u32>,
+    },
+    /// The directory was written in another format.
+    #[error(
+        "{} has format version {found}, this build reads version {}: use the build that wrote it, export there and import here",
+        .path.display(), frame::VERSION
+    )]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+    },
+    /// A file is damaged where no torn write can be the reason. Nothing was changed.
+    #[error(
+        "{} is damaged at byte {offset}: {what}; nothing was changed, keep the directory for analysis and restore it from a backup",
+        .path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Where.
+        offset: u64,
+        /// How.
+        what: &'static str,
+    },
+    /// A file of the store is not there. Nothing was changed.
+    #[error("{} is missing; nothing was changed, put the file back or restore the directory from a backup", .path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Every file is sound, yet they do not fit together. Nothing was changed.
+    #[error("{} does not fit together: {what}; nothing was changed, restore the directory from a backup", .dir.display())]
+    Inconsistent {
+        /// The directory.
+        dir: PathBuf,
+        /// How.
+        what: String,
+    },
+    /// The projection refused a stored value. Nothing was changed.
+    #[error("the value of {key} cannot be used: {what}; open the directory with the build that wrote it")]
+    Refused {
+        /// The key.
+        key: String,
+        /// What the projection said.
+        what: String,
+    },
+    /// The operating system said no.
+    #[error("cannot {action} {}: {source}", .path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl OpenError {
+    fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::Io { action, path: path.to_path_buf(), source }
+    }
+
+    fn damaged(path: &Path, offset: u64, what: &'static str) -> Self {
+        Self::Damaged { path: path.to_path_buf(), offset, what }
+    }
+}
+
+/// Opens the store in a directory, which is made if it is not there. Blocks while it reads the whole log.
+///
+/// Guarantees: everything that was acknowledged is there, events as far back as they were kept; a batch that was not
+/// completely written is not there at all. The directory is locked until the store is dropped.
+///
+/// # Errors
+/// See [`OpenError`].
+pub fn open<P: Projection>(dir: &Path, projection: P, options: Options) -> Result<Arc<dyn Store<P::Meta>>, OpenError> {
+    open_on(dir, projection, options, Box::new(System))
+}
+
+fn open_on<P: Projection>(
+    dir: &Path,
+    projection: P,
+    options: Options,
+    medium: Box<dyn Medium>,
+) -> Result<Arc<dyn Store<P::Meta>>, OpenError> {
+    let lock = segment::lock(dir)?;
+    let history = options.history.max(1);
+    let recovered = recover(dir, &projection, history as u64)?;
+    let mut books = Books::default();
+    recovered.index.values().for_each(|entry| books.count(entry));
+    recovered.window.iter().for_each(|event| books.count_past(event));
+    let log = Log::new(dir.to_path_buf(), recovered.sealed, recovered.active, medium, lock);
+    let shared = Arc::new(Shared::restored(history, recovered.revision, recovered.index, recovered.window));
+    let (sender, queue) = mpsc::channel(QUEUE);
+    let queued_bytes = Arc::new(AtomicUsize::new(0));
+    let writer = Writer {
+        shared: shared.clone(),
+        queue,
+        queued_bytes: queued_bytes.clone(),
+        log,
+        books,
+        segment_bytes: options.segment_bytes,
+        reclaim_bytes: options.reclaim_bytes,
+        pass: None,
+        failed: None,
+        keeps_all: false,
+    };
+    let thread = thread::Builder::new()
+        .name("store-writer".to_owned())
+        .spawn(move || writer.run())
+        .map_err(|error| OpenError::io("start the writer of", dir, error))?;
+    Ok(Arc::new(Disk { projection, shared, queue: Some(sender), queued_bytes, thread: Some(thread) }))
+}
+
+struct Disk<P: Projection> {
+    projection: P,
+    shared: Arc<Shared<P::Meta>>,
+    /// `None` only while it is dropped.
+    queue: Option<mpsc::Sender<Job<P::Meta>>>,
+    queued_bytes: Arc<AtomicUsize>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl<P: Projection> Disk<P> {
+    /// Projects and queues a write.
+    fn queue_write(&self, write: Write, answer: Answer<Written<P::Meta>>) -> Result<(), WriteError> {
+        let Write { key, expect, value } = write;
+        if key.len() > KEY_MAX {
+            return Err(WriteError::Refused(format!("the key has {} bytes, the most is {KEY_MAX}", key.len())));
+        }
+        let value = match value {
+            Some(bytes) if bytes.len() > VALUE_MAX => {
+                return Err(WriteError::Refused(format!(
+                    "the value has {} bytes, the most is {VALUE_MAX}",
+                    bytes.len()
+                )));
+            }
+            Some(bytes) => Some((bytes.clone(), self.projection.project(&key, &bytes).map_err(WriteError::Refused)?)),
+            None => None,
+        };
+        self.queue(Job::Write { key, expect, value, answer })
+    }
+
+    fn queue(&self, job: Job<P::Meta>) -> Result<(), WriteError> {
+        let ended = || WriteError::Failed("its writer has ended".to_owned());
+        let queue = self.queue.as_ref().ok_or_else(ended)?;
+        let weight = job.weight();
+        let queued = self.queued_bytes.fetch_add(weight, Ordering::Relaxed);
+        let result = if queued + weight > QUEUE_BYTES {
+            Err(WriteError::Overloaded { queued: QUEUE - queue.capacity() })
+        } else {
+            queue.try_send(job).map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => WriteError::Overloaded { queued: QUEUE },
+                mpsc::error::TrySendError::Closed(_) => ended(),
+            })
+        };
+        if result.is_err() {
+            self.queued_bytes.fetch_sub(weight, Ordering::Relaxed);
+        }
+        result
+    }
+}
+
+async fn answer<T>(receiver: oneshot::Receiver<Result<T, WriteError>>) -> Result<T, WriteError> {
+    // The writer answers whatever it took; without an answer it has panicked.
+    receiver.await.unwrap_or_else(|_| Err(WriteError::Failed("its writer has ended".to_owned())))
+}
+
+impl<P: Projection> Drop for Disk<P> {
+    /// Waits until the queue is written and the directory is free again.
+    fn drop(&mut self) {
+        self.queue = None;
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the writer of a store panicked");
+        }
+        self.shared.close();
+    }
+}
+
+impl<P: Projection> Store<P::Meta> for Disk<P> {
+    fn revision(&self) -> Revision {
+        self.shared.lock().revision
+    }
+
+    fn snapshot(&self) -> Arc<dyn Snapshot<P::Meta>> {
+        self.shared.snapshot()
+    }
+
+    fn read(&self, place: &Place) -> Result<Bytes, ReadError> {
+        place.read()
+    }
+
+    fn write(&self, write: Write) -> BoxFuture<'_, Result<Written<P::Meta>, WriteError>> {
+        Box::pin(async move {
+            let (sender, receiver) = oneshot::channel();
+            self.queue_write(write, sender)?;
+            answer(receiver).await
+        })
+    }
+
+    fn watch(&self, range: Range, after: Revision) -> Result<Box<dyn Watch<P::Meta>>, WatchError> {
+        Ok(Box::new(self.shared.watch(range, after)?))
+    }
+
+    fn compact(&self, up_to: Revision) -> BoxFuture<'_, Result<(), WriteError>> {
+        Box::pin(async move {
+            let (sender, receiver) = oneshot::channel();
+            self.queue(Job::Compact { up_to, answer: sender })?;
+            answer(receiver).await
+        })
+    }
+
+    fn compacted(&self) -> Revision {
+        self.shared.lock().compacted
+    }
+}

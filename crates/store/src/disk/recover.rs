@@ -1,0 +1,351 @@
+//! Opening: reads all segments, checks every byte, and rebuilds the index and the window of events.
+
+use std::collections::{HashMap, VecDeque};
+use std::fs;
+use std::num::NonZero;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::thread;
+
+use imbl::OrdMap;
+
+use super::OpenError;
+use super::frame::{BadFrame, BadHeader, Frame, HEADER, Header, Kind, commits_later};
+use super::log::Part;
+use super::segment::{Segment, list};
+use crate::{Entry, Event, Key, Place, Projection, Revision};
+
+/// Threads that project values: parsing is what opening spends its time on, and the machine has nothing else to do yet.
+/// More than four gain little, since the segments are read by one.
+const PROJECTORS: usize = 4;
+
+/// What a directory held.
+pub(super) struct Recovered<M> {
+    pub(super) sealed: VecDeque<Part>,
+    pub(super) active: Part,
+    pub(super) revision: Revision,
+    pub(super) index: OrdMap<Key, Arc<Entry<M>>>,
+    pub(super) window: VecDeque<Arc<Event<M>>>,
+}
+
+/// One put or delete found in the log.
+struct Version {
+    key: u32,
+    revision: u64,
+    created: u64,
+    /// The revision that ended it, when the log says so (`Kind::Past`); else 0.
+    ended: u64,
+    value: Option<Place>,
+}
+
+/// What has been read so far.
+#[derive(Default)]
+struct Reading {
+    revision: u64,
+    compacted: u64,
+    first: u64,
+    keys: HashMap<Key, u32>,
+    versions: Vec<Version>,
+}
+
+/// Where and why a segment ends before its file does.
+struct Bad {
+    /// Where the last good batch ends.
+    batch: usize,
+    /// Where the trouble is.
+    at: usize,
+    what: &'static str,
+}
+
+/// Reads a directory that is locked.
+pub(super) fn recover<P: Projection>(
+    dir: &Path,
+    projection: &P,
+    history: u64,
+) -> Result<Recovered<P::Meta>, OpenError> {
+    let numbers = list(dir)?;
+    let Some(last) = numbers.last().copied() else {
+        let header = Header { number: 1, base: 0, sealed: 0, first: 1, compacted: 0 };
+        let segment =
+            Segment::create(dir, &header).map_err(|error| OpenError::io("create", &Segment::path_of(dir, 1), error))?;
+        let active = Part { segment: Arc::new(segment), length: HEADER as u64 };
+        return Ok(Recovered {
+            sealed: VecDeque::new(),
+            active,
+            revision: Revision(0),
+            index: OrdMap::new(),
+            window: VecDeque::new(),
+        });
+    };
+
+    let first = first_of(dir, last)?;
+    let mut reading = Reading { first, ..Reading::default() };
+    let mut parts: VecDeque<Part> = VecDeque::new();
+    let mut torn = None;
+    for number in first..=last {
+        let segment = Arc::new(Segment::open(dir, number)?);
+        let bytes = fs::read(&segment.path).map_err(|error| OpenError::io("read", &segment.path, error))?;
+        let header = header_of(&segment, &bytes)?;
+        if let Some(part) = parts.back()
+            && part.length != header.sealed
+        {
+            let what = "the file is shorter or longer than when it was sealed";
+            return Err(OpenError::damaged(&part.segment.path, part.length.min(header.sealed), what));
+        }
+        if number == first {
+            reading.revision = header.base;
+        }
+        if reading.revision != header.base {
+            return Err(OpenError::damaged(&segment.path, 24, "the segment does not continue the one before it"));
+        }
+        reading.compacted = reading.compacted.max(header.compacted);
+        let length = match reading.segment(&segment, &bytes) {
+            Ok(()) => bytes.len(),
+            Err(bad) if number == last && !commits_later(&bytes[bad.batch..]) => {
+                let batch = bad.batch;
+                torn = Some((bytes, bad));
+                batch
+            }
+            Err(bad) => return Err(OpenError::damaged(&segment.path, bad.at as u64, bad.what)),
+        };
+        parts.push_back(Part { segment, length: length as u64 });
+    }
+    let Some(active) = parts.pop_back() else { return Err(OpenError::Missing { path: Segment::path_of(dir, last) }) };
+    let compacted = reading.compacted.max(reading.revision.saturating_sub(history));
+    let revision = Revision(reading.revision);
+    let (index, window) = reading.resolve(dir, projection, compacted)?;
+    // Only now is it certain that the directory can be opened, and may be changed.
+    if let Some((bytes, bad)) = torn {
+        cut(dir, &active.segment, &bytes, &bad)?;
+    }
+    for number in numbers.iter().filter(|number| **number < first) {
+        let path = Segment::path_of(dir, *number);
+        fs::remove_file(&path).map_err(|error| OpenError::io("remove", &path, error))?;
+    }
+    Ok(Recovered { sealed: parts, active, revision, index, window })
+}
+
+/// The oldest segment of the store, which the last one knows: older ones are leftovers.
+fn first_of(dir: &Path, last: u64) -> Result<u64, OpenError> {
+    let segment = Arc::new(Segment::open(dir, last)?);
+    let bytes = fs::read(&segment.path).map_err(|error| OpenError::io("read", &segment.path, error))?;
+    let header = header_of(&segment, &bytes)?;
+    let mut reading = Reading { revision: header.base, first: header.first, ..Reading::default() };
+    // Whatever is wrong with it is reported when its turn comes.
+    let _ = reading.segment(&segment, &bytes);
+    Ok(reading.first)
+}
+
+fn header_of(segment: &Segment, bytes: &[u8]) -> Result<Header, OpenError> {
+    let header = Header::decode(bytes).map_err(|bad| match bad {
+        BadHeader::Version(found) => OpenError::Version { path: segment.path.clone(), found },
+        BadHeader::Damaged(what) => OpenError::damaged(&segment.path, 0, what),
+    })?;
+    if header.number != segment.number {
+        return Err(OpenError::damaged(&segment.path, 16, "the file has another segment's name"));
+    }
+    Ok(header)
+}
+
+/// Cuts off a batch that was being written when the machine or the process stopped; nobody was told that it happened.
+/// Its bytes are kept beside the log until the next such accident.
+fn cut(dir: &Path, segment: &Segment, bytes: &[u8], bad: &Bad) -> Result<(), OpenError> {
+    let kept = dir.join("torn");
+    fs::write(&kept, &bytes[bad.batch..]).map_err(|error| OpenError::io("write", &kept, error))?;
+    let cut = segment.file.set_len(bad.batch as u64).and_then(|()| segment.file.sync_all());
+    cut.map_err(|error| OpenError::io("truncate", &segment.path, error))?;
+    tracing::warn!(
+        path = %segment.path.display(),
+        offset = bad.batch,
+        bytes = bytes.len() - bad.batch,
+        reason = bad.what,
+        kept = %kept.display(),
+        "cut off a batch that was not completely written; no write in it was acknowledged"
+    );
+    Ok(())
+}
+
+impl Reading {
+    /// Reads one segment, batch by batch.
+    fn segment(&mut self, segment: &Arc<Segment>, bytes: &[u8]) -> Result<(), Bad> {
+        let (mut batch, mut at) = (HEADER, HEADER);
+        let mut frames = Vec::new();
+        while at < bytes.len() {
+            let bad = |what| Bad { batch, at, what };
+            let (frame, crc) = Frame::decode(&bytes[at..]).map_err(|error| match error {
+                BadFrame::Short(_) => bad("the file ends within a frame"),
+                BadFrame::Damaged(what) => bad(what),
+            })?;
+            let end = at + frame.size();
+            if frame.kind != Kind::Commit {
+                frames.push((at, frame, crc));
+                at = end;
+                continue;
+            }
+            if frame.other != frames.len() as u64 || frame.created != (end - batch) as u64 {
+                return Err(bad("a batch is incomplete"));
+            }
+            for (at, frame, crc) in frames.drain(..) {
+                self.frame(segment, at, &frame, crc).map_err(|what| Bad { batch, at, what })?;
+            }
+            if frame.revision != self.revision {
+                return Err(bad("a batch ends at another revision than it says"));
+            }
+            (batch, at) = (end, end);
+        }
+        if frames.is_empty() { Ok(()) } else { Err(Bad { batch, at, what: "the file ends within a batch" }) }
+    }
+
+    fn frame(&mut self, segment: &Arc<Segment>, at: usize, frame: &Frame<'_>, crc: u32) -> Result<(), &'static str> {
+        let ended = match frame.kind {
+            Kind::Put | Kind::Delete => {
+                if frame.revision != self.revision + 1 {
+                    return Err("a revision is missing");
+                }
+                self.revision = frame.revision;
+                0
+            }
+            Kind::Moved | Kind::MovedDelete => 0,
+            Kind::Past => frame.other,
+            Kind::Floor => {
+                self.compacted = self.compacted.max(frame.revision);
+                self.first = self.first.max(frame.other);
+                return Ok(());
+            }
+            Kind::Commit => return Ok(()),
+        };
+        if frame.revision > self.revision {
+            return Err("a copy is newer than the store");
+        }
+        let key = match self.keys.get(frame.key) {
+            Some(key) => *key,
+            None => {
+                let key = self.keys.len() as u32;
+                self.keys.insert(Arc::from(frame.key), key);
+                key
+            }
+        };
+        let value = match frame.kind {
+            Kind::Delete | Kind::MovedDelete => None,
+            _ => {
+                let offset = at + frame.size() - frame.value.len();
+                Some(Place::disk(segment.clone(), offset as u32, frame.value.len() as u32, crc))
+            }
+        };
+        self.versions.push(Version { key, revision: frame.revision, created: frame.created, ended, value });
+        Ok(())
+    }
+
+    /// Turns what was read into the index and the window of events after `compacted`.
+    fn resolve<P: Projection>(
+        mut self,
+        dir: &Path,
+        projection: &P,
+        compacted: u64,
+    ) -> Result<Resolved<P::Meta>, OpenError> {
+        let mut keys: Vec<Key> = vec![Arc::from([]); self.keys.len()];
+        for (key, at) in self.keys.drain() {
+            keys[at as usize] = key;
+        }
+        // Copies of one revision lie together, the newest copy last; the sort keeps the log's order among them.
+        let mut versions = std::mem::take(&mut self.versions);
+        versions.sort_by_key(|version| (version.key, version.revision, version.ended == 0));
+        versions.dedup_by(|later, kept| {
+            let same = (later.key, later.revision) == (kept.key, kept.revision);
+            if same {
+                std::mem::swap(later, kept);
+            }
+            same
+        });
+
+        let newest = |at: usize| versions.get(at + 1).is_none_or(|next| next.key != versions[at].key);
+        let lives = |at: usize| newest(at) && versions[at].value.is_some() && versions[at].ended == 0;
+        let recent = |at: usize| versions[at].revision > compacted;
+        let wanted: Vec<usize> = (0..versions.len())
+            .filter(|at| {
+                versions[*at].value.is_some() && (lives(*at) || recent(*at) || (!newest(*at) && recent(at + 1)))
+            })
+            .collect();
+        let entries = project(projection, &keys, &versions, &wanted)?;
+
+        let mut index: Vec<(Key, Arc<Entry<P::Meta>>)> = Vec::new();
+        let mut window: Vec<Arc<Event<P::Meta>>> = Vec::new();
+        for (at, version) in versions.iter().enumerate() {
+            let current = entries.get(&at).cloned();
+            let key = &keys[version.key as usize];
+            if lives(at)
+                && let Some(entry) = &current
+            {
+                index.push((key.clone(), entry.clone()));
+            }
+            if !recent(at) {
+                continue;
+            }
+            // A copy of a value that another revision ended, which may be gone, is not what was there before this one.
+            let before = at.checked_sub(1).filter(|before| {
+                let before = &versions[*before];
+                before.key == version.key && (before.ended == 0 || before.ended == version.revision)
+            });
+            let previous = before.and_then(|before| entries.get(&before).cloned());
+            let creates = version.value.is_some() && version.created == version.revision;
+            if creates == previous.is_some() {
+                let what = format!("the value before revision {} is not what it should be", version.revision);
+                return Err(OpenError::Inconsistent { dir: dir.to_path_buf(), what });
+            }
+            window.push(Arc::new(Event {
+                revision: Revision(version.revision),
+                key: key.clone(),
+                current,
+                previous,
+                encoded: OnceLock::new(),
+            }));
+        }
+        window.sort_by_key(|event| event.revision);
+        let expected = compacted + 1..=self.revision;
+        if !window.iter().map(|event| event.revision.0).eq(expected) {
+            let what = format!("not every revision after {compacted} is there");
+            return Err(OpenError::Inconsistent { dir: dir.to_path_buf(), what });
+        }
+        index.sort_by(|one, other| one.0.cmp(&other.0));
+        Ok((index.into_iter().collect(), window.into()))
+    }
+}
+
+type Resolved<M> = (OrdMap<Key, Arc<Entry<M>>>, VecDeque<Arc<Event<M>>>);
+type Entries<M> = HashMap<usize, Arc<Entry<M>>>;
+
+/// Reads and projects the values of the versions `wanted`, on several threads.
+fn project<P: Projection>(
+    projection: &P,
+    keys: &[Key],
+    versions: &[Version],
+    wanted: &[usize],
+) -> Result<Entries<P::Meta>, OpenError> {
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(PROJECTORS);
+    let share = wanted.len().div_ceil(threads).max(1);
+    let one = |at: &usize| {
+        let version = &versions[*at];
+        let key = keys[version.key as usize].clone();
+        let Some(place) = version.value.clone() else { return Ok(None) };
+        let refused = |what: String| OpenError::Refused { key: String::from_utf8_lossy(&key).into_owned(), what };
+        let value = place.read().map_err(|error| refused(error.to_string()))?;
+        let meta = projection.project(&key, &value).map_err(refused)?;
+        let (created, modified) = (Revision(version.created), Revision(version.revision));
+        Ok(Some((*at, Arc::new(Entry { key, created, modified, meta, place }))))
+    };
+    let parts: Vec<Result<Vec<_>, OpenError>> = thread::scope(|scope| {
+        let threads: Vec<_> = wanted
+            .chunks(share)
+            .map(|share| scope.spawn(move || share.iter().filter_map(|at| one(at).transpose()).collect()))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    });
+    let mut entries = HashMap::with_capacity(wanted.len());
+    for part in parts {
+        entries.extend(part?);
+    }
+    Ok(entries)
+}

@@ -1,0 +1,121 @@
+//! Segment files: names, creation, reading of values, and the lock on their directory.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use super::OpenError;
+use super::frame::Header;
+use crate::ReadError;
+
+const SUFFIX: &str = ".log";
+const UNFINISHED: &str = ".log.new";
+const LOCK: &str = "lock";
+
+/// An open segment file. Whoever holds a place in it keeps it open, and so readable even after it was unlinked.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub(super) file: File,
+    pub(super) number: u64,
+    pub(super) path: PathBuf,
+}
+
+impl Segment {
+    pub(super) fn path_of(dir: &Path, number: u64) -> PathBuf {
+        dir.join(format!("{number:020}{SUFFIX}"))
+    }
+
+    /// Creates a segment with its header, durably. It gets its name only once the header is on the disk: a segment is
+    /// never without one.
+    pub(super) fn create(dir: &Path, header: &Header) -> io::Result<Self> {
+        let unfinished = dir.join(format!("{:020}{UNFINISHED}", header.number));
+        let path = Self::path_of(dir, header.number);
+        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&unfinished)?;
+        file.write_all(&header.encode())?;
+        file.sync_all()?;
+        fs::rename(&unfinished, &path)?;
+        File::open(dir)?.sync_all()?;
+        Ok(Self { file, number: header.number, path })
+    }
+
+    pub(super) fn open(dir: &Path, number: u64) -> Result<Self, OpenError> {
+        let path = Self::path_of(dir, number);
+        match OpenOptions::new().read(true).write(true).open(&path) {
+            Ok(file) => Ok(Self { file, number, path }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(OpenError::Missing { path }),
+            Err(error) => Err(OpenError::io("open", &path, error)),
+        }
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Reads a value and checks it.
+    pub(crate) fn value(&self, offset: u32, length: u32, crc: u32) -> Result<Bytes, ReadError> {
+        let mut value = vec![0; length as usize];
+        if let Err(error) = self.file.read_exact_at(&mut value, u64::from(offset)) {
+            return Err(ReadError(format!("{} at byte {offset}: {error}", self.path.display())));
+        }
+        if crc32c::crc32c(&value) != crc {
+            return Err(ReadError(format!(
+                "{} at byte {offset}: the value's checksum is wrong, the file is damaged; restore the directory from a backup",
+                self.path.display()
+            )));
+        }
+        Ok(value.into())
+    }
+}
+
+/// The numbers of a directory's segments, ascending. Removes what a crash left unfinished.
+pub(super) fn list(dir: &Path) -> Result<Vec<u64>, OpenError> {
+    let mut numbers = Vec::new();
+    for file in fs::read_dir(dir).map_err(|error| OpenError::io("list", dir, error))? {
+        let file = file.map_err(|error| OpenError::io("list", dir, error))?;
+        let name = file.file_name();
+        let Some(name) = name.to_str() else { continue };
+        if name.ends_with(UNFINISHED) {
+            fs::remove_file(file.path()).map_err(|error| OpenError::io("remove", &file.path(), error))?;
+        } else if let Some(number) = name.strip_suffix(SUFFIX).and_then(|number| number.parse().ok()) {
+            numbers.push(number);
+        }
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+/// Makes the directory, if it is not there, and locks it for this process until the file is closed.
+pub(super) fn lock(dir: &Path) -> Result<File, OpenError> {
+    fs::create_dir_all(dir).map_err(|error| OpenError::io("create", dir, error))?;
+    if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        File::open(parent)
+            .and_then(|parent| parent.sync_all())
+            .map_err(|error| OpenError::io("sync", parent, error))?;
+    }
+    let path = dir.join(LOCK);
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(|error| OpenError::io("open", &path, error))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            // Only for the message: a lock that cannot be read is a lock all the same.
+            let _ = file.read_to_string(&mut holder);
+            let holder = holder.trim().parse().ok();
+            return Err(OpenError::Locked { dir: dir.to_path_buf(), holder });
+        }
+        Err(TryLockError::Error(error)) => return Err(OpenError::io("lock", &path, error)),
+    }
+    file.set_len(0)
+        .and_then(|()| file.write_all(format!("{}\n", std::process::id()).as_bytes()))
+        .map_err(|error| OpenError::io("write", &path, error))?;
+    Ok(file)
+}

@@ -15,6 +15,7 @@ const APPLICATIONS: &str = include_str!("../crds/apps.kurator.dev_applications.j
 /// Every CRD of the hub, in the order of their names.
 pub fn all() -> Vec<Value> {
     let mut out = vec![attached_clusters(), fleets(), applications(), members()];
+    out.extend(crate::delivery::crds());
     out.sort_by(|a, b| model::object::name(a).cmp(&model::object::name(b)));
     out
 }
@@ -80,6 +81,17 @@ fn applications() -> Value {
             "summary": {
                 "type": "object",
                 "properties": {"placed": count(), "ready": count(), "objects": count(), "held": count()},
+            },
+            "held": {
+                "type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["policy"],
+                "items": {
+                    "type": "object",
+                    "required": ["policy", "digest", "count"],
+                    "properties": {
+                        "policy": {"type": "string"}, "digest": {"type": "string"}, "count": count(),
+                        "members": {"type": "array", "items": {"type": "string"}},
+                    },
+                },
             },
         }),
     );

@@ -24,6 +24,7 @@ pub struct Trust {
 #[derive(Clone)]
 pub struct Credential {
     server: String,
+    text: String,
     kubeconfig: Kubeconfig,
 }
 
@@ -76,7 +77,12 @@ impl Credential {
         let server = check(&raw, trust)?;
         let kubeconfig: Kubeconfig = serde_json::from_value(raw)
             .map_err(|e| CredentialError::Malformed(format!("a field has the wrong type (line {})", e.line())))?;
-        Ok(Self { server, kubeconfig })
+        Ok(Self { server, text: text.to_owned(), kubeconfig })
+    }
+
+    /// The text that it was parsed from, to tell two credentials apart. Secret: hash it, never show it.
+    pub fn identity(&self) -> &str {
+        &self.text
     }
 
     /// URL of the API server.

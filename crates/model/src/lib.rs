@@ -4,6 +4,7 @@
 //! Absent on purpose: anything that does I/O, reads the time or knows what a fleet is.
 
 pub mod clock;
+pub mod duration;
 pub mod kind;
 pub mod limit;
 pub mod name;

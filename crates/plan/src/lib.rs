@@ -8,13 +8,16 @@
 //! [`apply`] asks for nothing when everything holds.
 
 pub mod adopt;
+pub mod application;
 pub mod apply;
 pub mod drift;
 pub mod field;
+pub mod fleet;
 pub mod guard;
 pub mod handover;
 pub mod health;
 pub mod inventory;
+pub mod member;
 pub mod phase;
 pub mod prepare;
 pub mod prune;

@@ -223,6 +223,24 @@ pub struct ApplicationStatus {
     /// Members and objects, counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<Summary>,
+    /// Deletions that wait for approval, one entry per policy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<HeldDeletions>,
+}
+
+/// Deletions of one policy that wait for approval.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldDeletions {
+    /// The policy.
+    pub policy: String,
+    /// Digest of exactly this list over all members: what `kurator.dev/approve` must say.
+    pub digest: String,
+    /// How many deletions wait.
+    pub count: u32,
+    /// For each member, what would be deleted, shortened.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<String>,
 }
 
 /// Counts over all units and members.

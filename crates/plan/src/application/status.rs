@@ -1,0 +1,329 @@
+//! How an Application is, from what its members report.
+
+use api::apps::v1alpha1::{
+    Application, ApplicationStatus, ArtifactStatus, GitRepoStatus, HeldDeletions, KustomizationStatus, SourceStatus,
+    Summary, SyncStatus,
+};
+use api::condition::{self, Condition, Verdict};
+use api::delivery::{Health, MemberDecision, MemberName, UnitId, UnitPhase, UnitStatus};
+use model::Timestamp;
+use model::clock::format_seconds;
+
+use crate::guard::{Held, MemberScope};
+
+use super::{Observed, Reach, Report, SYNC_STATUS_MAX, UnitReport, WaitingOn};
+
+/// Longest name of Kurator's Flux objects, which `syncStatus[].name` repeats.
+const SYNC_NAME_MAX: usize = 63;
+
+/// How one unit is at one member.
+struct Pair<'a> {
+    unit: &'a UnitReport,
+    member: MemberName,
+    status: Option<&'a UnitStatus>,
+    reach: Option<Reach>,
+}
+
+impl Pair<'_> {
+    fn runs_wanted(&self) -> bool {
+        let phase_done = |s: &UnitStatus| matches!(s.phase, UnitPhase::Applied | UnitPhase::Suspended);
+        self.status.is_some_and(|s| Some(&s.revision) == self.unit.revision.as_ref() && phase_done(s))
+    }
+
+    /// `None`: not known, since the member does not answer.
+    fn ready(&self) -> Option<bool> {
+        match self.reach {
+            Some(Reach::Unknown) | None => None,
+            Some(Reach::Blocked) => Some(false),
+            Some(Reach::Reachable) => {
+                let healthy = self.status.is_some_and(|s| matches!(s.health, Health::Healthy | Health::Suspended));
+                Some(self.runs_wanted() && healthy)
+            }
+        }
+    }
+
+    fn reason(&self) -> (&'static str, String) {
+        match (self.reach, self.status) {
+            (None, _) => ("MemberGone", format!("member {} has no record any more", self.member)),
+            (Some(Reach::Unknown), Some(s)) => {
+                ("MemberUnknown", format!("the member does not answer; last known: {} {}", s.phase, s.health))
+            }
+            (Some(Reach::Unknown), None) => ("MemberUnknown", "the member does not answer".to_owned()),
+            (Some(Reach::Blocked), _) => ("MemberBlocked", "the member is not delivered to; see its Ready".to_owned()),
+            (Some(Reach::Reachable), None) => ("Pending", "the member has not reported yet".to_owned()),
+            (Some(Reach::Reachable), Some(s)) => {
+                let word = match s.phase {
+                    UnitPhase::Applied if s.health == Health::Healthy => "ReconciliationSucceeded",
+                    UnitPhase::Failed => "ReconciliationFailed",
+                    UnitPhase::DeletionsHeld => "DeletionsHeld",
+                    UnitPhase::Suspended => "Suspended",
+                    _ if s.health == Health::Degraded => "HealthCheckFailed",
+                    _ => "Progressing",
+                };
+                let message =
+                    if s.message.is_empty() { format!("{}, {}", s.phase, s.health) } else { s.message.clone() };
+                (word, message)
+            }
+        }
+    }
+}
+
+/// What the guard weighs of a unit: one scope per member that its decision names. Members report for the epoch that
+/// their entry asks for; an older report says nothing of this one.
+pub fn scopes(
+    unit: &UnitId,
+    entries: &[(&MemberName, &MemberDecision)],
+    status_of: impl Fn(&UnitId, &MemberName) -> Option<UnitStatus>,
+    reach_of: impl Fn(&MemberName) -> Option<Reach>,
+) -> Vec<MemberScope> {
+    let settled = |s: &UnitStatus| !matches!(s.phase, UnitPhase::Pending | UnitPhase::Applying | UnitPhase::Unknown);
+    entries
+        .iter()
+        .filter(|(_, entry)| entry.removal.is_none())
+        .map(|(member, entry)| {
+            let status = status_of(unit, member);
+            let current = status.as_ref().filter(|s| s.epoch == entry.epoch && settled(s));
+            MemberScope {
+                member: (*member).clone(),
+                inventory: status.as_ref().map_or(0, |s| u64::from(s.objects.inventory)),
+                desired: status.as_ref().map_or(0, |s| u64::from(s.objects.desired)),
+                report: current.map(|s| s.held.clone()),
+                expected: reach_of(member) == Some(Reach::Reachable),
+            }
+        })
+        .collect()
+}
+
+/// What is held of a unit.
+pub(super) fn held(observed: &Observed<'_>, unit: &UnitId) -> Option<Held> {
+    let slices = observed.decisions.values().filter(|d| d.unit == *unit);
+    let entries: Vec<_> = slices.flat_map(|d| &d.members).collect();
+    let status_of = |u: &UnitId, m: &MemberName| observed.statuses.get(&(u.clone(), m.clone())).cloned();
+    let scopes = scopes(unit, &entries, status_of, |m| observed.members.get(m).copied());
+    crate::guard::plan(&scopes, None).1.held
+}
+
+fn sample(count: u32, names: &[String]) -> String {
+    let shown = names.len().min(3);
+    let more = (count as usize).saturating_sub(shown);
+    let mut out = names[..shown].join(", ");
+    if more > 0 {
+        out.push_str(&format!(" and {more} more"));
+    }
+    out
+}
+
+pub(super) fn status(
+    observed: &Observed<'_>,
+    application: &Application,
+    report: &Report,
+    now: Timestamp,
+) -> ApplicationStatus {
+    let generation = application.metadata.generation;
+    let before = application.status.clone().unwrap_or_default();
+    let pairs = pairs(observed, report);
+    let held: Vec<(Held, HeldDeletions)> = report
+        .units
+        .iter()
+        .filter_map(|u| {
+            let facts = held(observed, &u.unit)?;
+            let members = facts.members.iter().map(|(m, count, names)| format!("{m}: {}", sample(*count, names)));
+            let entry = HeldDeletions {
+                policy: u.unit.policy.clone().unwrap_or_default(),
+                digest: facts.digest.to_string(),
+                count: u32::try_from(facts.count).unwrap_or(u32::MAX),
+                members: members.collect(),
+            };
+            Some((facts, entry))
+        })
+        .collect();
+    let causes: Vec<&str> = held.iter().flat_map(|(facts, _)| facts.causes.iter().map(|c| c.as_str())).collect();
+    let causes = causes.join("; ");
+    let held: Vec<HeldDeletions> = held.into_iter().map(|(_, entry)| entry).collect();
+    let mut verdicts = vec![ready(report, &pairs, &held), source(observed)];
+    if !held.is_empty() {
+        let count: u32 = held.iter().map(|h| h.count).sum();
+        let list: Vec<&str> = held.iter().flat_map(|h| h.members.iter().map(String::as_str)).collect();
+        let message = format!(
+            "{count} deletions wait for approval ({causes}): {}; `kurator approve app/{}` releases exactly these",
+            list.join("; "),
+            observed.key.1
+        );
+        verdicts.push(Verdict::new(condition::DELETIONS_HELD, Some(true), "SourceRemovesObjects", message));
+    }
+    if !observed.not_implemented.is_empty() {
+        let paths: Vec<&str> = observed.not_implemented.iter().map(model::FieldPath::as_str).collect();
+        let message = format!("accepted, not honoured yet: {}", paths.join(", "));
+        verdicts.push(Verdict::new(condition::NOT_IMPLEMENTED, Some(true), "FieldsNotHonoured", message));
+    }
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let (sync_status, truncated) = sync_status(observed, &before, &pairs, now);
+    ApplicationStatus {
+        source_status: source_status(observed, application, &before, now).or_else(|| before.source_status.clone()),
+        sync_status,
+        truncated,
+        conditions: condition::merge(&before.conditions, verdicts, generation, now),
+        observed_generation: generation,
+        last_handled_sync: observed.source.handled_sync.clone().or(before.last_handled_sync),
+        summary: Some(Summary {
+            placed: count(pairs.len()),
+            ready: count(pairs.iter().filter(|p| p.ready() == Some(true)).count()),
+            objects: pairs.iter().filter_map(|p| p.status).map(|s| s.objects.desired).sum(),
+            held: held.iter().map(|h| h.count).sum(),
+        }),
+        held,
+    }
+}
+
+fn pairs<'a>(observed: &'a Observed<'_>, report: &'a Report) -> Vec<Pair<'a>> {
+    let mut out = Vec::new();
+    for unit in &report.units {
+        let mut members: Vec<MemberName> = unit.chosen.iter().filter_map(|(m, _)| m.parse().ok()).collect();
+        if unit.chosen.is_empty() && !unit.waiting_on.is_empty() {
+            // Not decided now: what was decided before still runs and is still worth seeing.
+            let decisions = observed.decisions.values().filter(|d| d.unit == unit.unit);
+            members = decisions
+                .flat_map(|d| d.members.iter().filter(|(_, e)| e.removal.is_none()))
+                .map(|(m, _)| m.clone())
+                .collect();
+        }
+        for member in members {
+            let status = observed.statuses.get(&(unit.unit.clone(), member.clone()));
+            let reach = observed.members.get(&member).copied();
+            out.push(Pair { unit, member, status, reach });
+        }
+    }
+    out
+}
+
+fn ready(report: &Report, pairs: &[Pair<'_>], held: &[HeldDeletions]) -> Verdict {
+    let verdict = |status, reason, message: String| Verdict::new(condition::READY, status, reason, message);
+    for unit in &report.units {
+        let policy = unit.unit.policy.as_deref().unwrap_or_default();
+        for waiting in &unit.waiting_on {
+            let (reason, message) = match waiting {
+                WaitingOn::Source => ("SourceNotReady", "the source has not been fetched yet".to_owned()),
+                WaitingOn::Fleet(name) => {
+                    ("FleetNotFound", format!("Fleet {name:?} does not exist in this namespace; what runs stays"))
+                }
+                WaitingOn::Render(why) => ("BuildFailed", format!("policy {policy}: {why}; what runs stays")),
+                WaitingOn::DuplicateName => {
+                    ("DuplicatePolicyName", format!("two policies are named {policy:?}; give each a name of its own"))
+                }
+                WaitingOn::HubDestination => (
+                    "NotImplemented",
+                    "no fleet is named: delivery to the hub itself is not implemented; set spec.destination.fleet"
+                        .to_owned(),
+                ),
+                WaitingOn::NoMember => {
+                    let why: Vec<String> = unit.passed_over.iter().map(|(m, r)| format!("{m}: {r}")).collect();
+                    ("NoMemberSelected", format!("policy {policy} selects no member ({})", why.join("; ")))
+                }
+                WaitingOn::Members(_) => continue,
+            };
+            return verdict(Some(false), reason, message);
+        }
+    }
+    let count = |want: Option<bool>| pairs.iter().filter(|p| p.ready() == want).count();
+    let (good, bad, unknown) = (count(Some(true)), count(Some(false)), count(None));
+    let total = pairs.len();
+    if !held.is_empty() {
+        return verdict(Some(false), "DeletionsHeld", format!("{good} of {total} ready; deletions wait for approval"));
+    }
+    if let Some(worst) = pairs.iter().find(|p| p.ready() == Some(false)) {
+        let (reason, message) = worst.reason();
+        return verdict(Some(false), reason, format!("{good} of {total} ready; {}: {message}", worst.member));
+    }
+    if unknown > 0 {
+        let names: Vec<&str> = pairs.iter().filter(|p| p.ready().is_none()).map(|p| p.member.as_str()).collect();
+        return verdict(None, "MemberUnknown", format!("{good} of {total} ready; not answering: {}", names.join(", ")));
+    }
+    debug_assert_eq!(bad, 0);
+    verdict(Some(true), "ReconciliationSucceeded", format!("{good} of {total} ready"))
+}
+
+fn source(observed: &Observed<'_>) -> Verdict {
+    let facts = &observed.source;
+    let (status, reason, message) = match (&facts.error, &facts.artifact) {
+        (Some((_, why)), _) => (Some(false), "FetchFailed", why.clone()),
+        (None, Some(artifact)) if facts.suspended => (Some(true), "Suspended", artifact.revision.clone()),
+        (None, Some(artifact)) => (Some(true), "Succeeded", artifact.revision.clone()),
+        (None, None) if facts.suspended => (Some(false), "Suspended", "suspended before the first fetch".to_owned()),
+        (None, None) => (None, "Fetching", "waiting for the first fetch".to_owned()),
+    };
+    Verdict::new(condition::SOURCE_READY, status, reason, message)
+}
+
+fn source_status(
+    observed: &Observed<'_>,
+    application: &Application,
+    before: &ApplicationStatus,
+    now: Timestamp,
+) -> Option<SourceStatus> {
+    application.spec.source.git_repository.as_ref()?;
+    let known = before.source_status.as_ref().and_then(|s| s.git_repo_status.clone()).unwrap_or_default();
+    let artifact = observed.source.artifact.as_ref().map(|artifact| {
+        let same = known.artifact.as_ref().filter(|a| a.revision == artifact.revision);
+        let first_seen = observed.source.since.unwrap_or(now);
+        ArtifactStatus {
+            digest: Some(artifact.digest.to_string()),
+            last_update_time: same.map_or_else(|| format_seconds(first_seen), |a| a.last_update_time.clone()),
+            path: artifact.digest.to_string(),
+            revision: artifact.revision.clone(),
+            url: artifact.url.clone(),
+        }
+    });
+    let mut verdict = source(observed);
+    verdict.type_ = condition::READY;
+    let generation = application.metadata.generation;
+    Some(SourceStatus {
+        git_repo_status: Some(GitRepoStatus {
+            artifact: artifact.or(known.artifact),
+            conditions: condition::merge(&known.conditions, vec![verdict], generation, now),
+            observed_generation: generation,
+            url: observed.source.artifact.as_ref().map(|a| a.url.clone()).or(known.url),
+        }),
+    })
+}
+
+/// Not-ready pairs first, then by name; at most [`SYNC_STATUS_MAX`].
+fn sync_status(
+    observed: &Observed<'_>,
+    before: &ApplicationStatus,
+    pairs: &[Pair<'_>],
+    now: Timestamp,
+) -> (Vec<SyncStatus>, Option<u32>) {
+    let text_of = |name: &String| observed.revisions.get(name).map(|r| r.artifact.revision.clone());
+    let mut entries: Vec<(bool, SyncStatus)> = pairs
+        .iter()
+        .map(|pair| {
+            let policy = pair.unit.unit.policy.as_deref().unwrap_or_default();
+            let mut name = format!("{policy}-attachedcluster-{}", pair.member).to_lowercase();
+            name.truncate(SYNC_NAME_MAX);
+            let known =
+                before.sync_status.iter().find(|s| s.name == name).and_then(|s| s.kustomization_status.as_ref());
+            let none: &[Condition] = &[];
+            let ready = pair.ready();
+            let (reason, message) = pair.reason();
+            let verdict = Verdict::new(condition::READY, ready, reason, message);
+            let applied = pair.status.filter(|s| s.applied.is_some()).and_then(|s| text_of(&s.revision));
+            let status = KustomizationStatus {
+                conditions: condition::merge(known.map_or(none, |k| &k.conditions), vec![verdict], None, now),
+                last_applied_revision: applied.or_else(|| known.and_then(|k| k.last_applied_revision.clone())),
+                last_attempted_revision: pair
+                    .unit
+                    .revision
+                    .as_ref()
+                    .and_then(text_of)
+                    .or_else(|| observed.source.artifact.as_ref().map(|a| a.revision.clone())),
+                observed_generation: None,
+            };
+            (ready == Some(true), SyncStatus { name, kustomization_status: Some(status) })
+        })
+        .collect();
+    entries.sort_by(|a, b| (a.0, &a.1.name).cmp(&(b.0, &b.1.name)));
+    let left_out = entries.len().saturating_sub(SYNC_STATUS_MAX);
+    entries.truncate(SYNC_STATUS_MAX);
+    let truncated = (left_out > 0).then(|| u32::try_from(left_out).unwrap_or(u32::MAX));
+    (entries.into_iter().map(|(_, status)| status).collect(), truncated)
+}

@@ -1,0 +1,340 @@
+use std::collections::BTreeMap;
+
+use api::apps::v1alpha1::ApplicationSpec;
+use api::delivery::{DeletionState, Deletions, Health, PodCounts, Removal, UnitCounts, UnitPhase};
+use api::fleet::v1alpha1::ClusterRef;
+use serde_json::json;
+
+use super::*;
+
+fn now() -> Timestamp {
+    "2026-01-01T00:00:00Z".parse().unwrap()
+}
+
+fn hub() -> HubId {
+    "hub".parse().unwrap()
+}
+
+fn name(text: &str) -> MemberName {
+    text.parse().unwrap()
+}
+
+fn application(policies: serde_json::Value) -> Application {
+    let spec: ApplicationSpec = serde_json::from_value(json!({
+        "source": {"gitRepository": {"url": "https://x", "interval": "1m"}},
+        "destination": {"fleet": "f"},
+        "syncPolicies": policies,
+    }))
+    .unwrap();
+    let mut application = Application::new("shop", spec);
+    application.metadata.namespace = Some("default".into());
+    application.metadata.generation = Some(1);
+    application.metadata.finalizers = Some(vec![api::annotation::APPLICATION_FINALIZER.into()]);
+    application
+}
+
+fn one_policy() -> serde_json::Value {
+    json!([{"name": "p", "kustomization": {"interval": "1m", "prune": true, "path": "./a"}}])
+}
+
+fn artifact(commit: &str) -> Artifact {
+    Artifact { digest: Digest::of(commit.as_bytes()), revision: format!("main@sha1:{commit}"), url: "https://x".into() }
+}
+
+fn candidate(member: &str) -> Candidate {
+    Candidate {
+        reference: ClusterRef { name: member.into(), kind: "AttachedCluster".into() },
+        member: Some(member.into()),
+        labels: BTreeMap::new(),
+    }
+}
+
+/// A hub that keeps what plans say, so that a test can go on from there.
+struct World {
+    application: Option<Application>,
+    hub: HubId,
+    fleet: FleetFacts,
+    source: SourceFacts,
+    revisions: BTreeMap<String, RevisionSpec>,
+    decisions: BTreeMap<String, DecisionSpec>,
+    statuses: BTreeMap<(UnitId, MemberName), UnitStatus>,
+    members: BTreeMap<MemberName, Reach>,
+    rendered: Option<Rendered>,
+}
+
+impl World {
+    fn new(policies: serde_json::Value, members: &[&str]) -> Self {
+        Self {
+            application: Some(application(policies)),
+            hub: hub(),
+            fleet: FleetFacts::Found(members.iter().map(|m| candidate(m)).collect()),
+            source: SourceFacts { artifact: Some(artifact("c1")), ..SourceFacts::default() },
+            revisions: BTreeMap::new(),
+            decisions: BTreeMap::new(),
+            statuses: BTreeMap::new(),
+            members: members.iter().map(|m| (name(m), Reach::Reachable)).collect(),
+            rendered: Some(Rendered::Payload { digest: Digest::of(b"payload"), objects: 2 }),
+        }
+    }
+
+    fn step(&mut self) -> (Plan, Report) {
+        let mut observed = Observed {
+            key: ("default", "shop"),
+            application: self.application.as_ref(),
+            hub: &self.hub,
+            fleet: self.fleet.clone(),
+            source: self.source.clone(),
+            revisions: self.revisions.clone(),
+            decisions: self.decisions.clone(),
+            statuses: self.statuses.clone(),
+            members: self.members.clone(),
+            rendered: BTreeMap::new(),
+            not_implemented: Vec::new(),
+            renderer: "1",
+        };
+        for want in wanted(&observed, now()) {
+            if let Some(rendered) = &self.rendered {
+                observed.rendered.insert(want.revision.unit.clone(), rendered.clone());
+            }
+        }
+        let (plan, report) = plan(&observed, now());
+        self.revisions.extend(plan.create_revisions.clone());
+        self.decisions.extend(plan.write_decisions.clone());
+        plan.delete_decisions.iter().for_each(|n| drop(self.decisions.remove(n)));
+        plan.delete_revisions.iter().for_each(|n| drop(self.revisions.remove(n)));
+        if let (Some(application), Some(status)) = (&mut self.application, &plan.status) {
+            application.status = Some(status.clone());
+        }
+        (plan, report)
+    }
+
+    fn unit(&self) -> UnitId {
+        "apps.kurator.dev/Application/default/shop/p".parse().unwrap()
+    }
+
+    fn members_of(&self) -> Vec<(String, u64, Removal)> {
+        let all = self.decisions.values().flat_map(|d| &d.members);
+        all.map(|(m, e)| (m.to_string(), e.epoch, e.removal)).collect()
+    }
+
+    /// A member reports what its decision wants, or that it removed it.
+    fn report(&mut self, member: &str) {
+        let entry = self.decisions.values().find_map(|d| d.members.get(&name(member))).unwrap();
+        let status = UnitStatus {
+            revision: entry.revision.clone(),
+            epoch: entry.epoch,
+            applied: entry.digest,
+            phase: if entry.removal == Removal::None { UnitPhase::Applied } else { UnitPhase::Removed },
+            health: Health::Healthy,
+            objects: UnitCounts { desired: 2, ..UnitCounts::default() },
+            pods: PodCounts::default(),
+            since: now(),
+            reason: String::new(),
+            message: String::new(),
+            held: None,
+            reverts: 0,
+            last_drift: None,
+        };
+        self.statuses.insert((self.unit(), name(member)), status);
+    }
+
+    fn ready(&self) -> (String, String) {
+        let status = self.application.as_ref().unwrap().status.as_ref().unwrap();
+        let ready = api::condition::find(&status.conditions, "Ready").unwrap();
+        (ready.status.clone(), ready.reason.clone())
+    }
+}
+
+#[test]
+fn a_first_fetch_places_the_first_revision_and_then_nothing_is_written() {
+    let mut world = World::new(one_policy(), &["a", "b"]);
+    let (plan, _) = world.step();
+    assert_eq!(plan.create_revisions.len(), 1);
+    assert_eq!(world.members_of(), [("a".into(), 1, Removal::None), ("b".into(), 1, Removal::None)]);
+    assert_eq!(world.ready(), ("False".into(), "Pending".into()));
+    world.report("a");
+    world.report("b");
+    let (plan, _) = world.step();
+    assert!(plan.is_settled(), "{plan:?}");
+    assert_eq!(world.ready(), ("True".into(), "ReconciliationSucceeded".into()));
+    let status = |w: &World| w.application.as_ref().unwrap().status.clone();
+    let settled = status(&world);
+    assert!(world.step().0.is_settled());
+    assert_eq!(status(&world), settled, "a second look changes nothing");
+}
+
+#[test]
+fn a_commit_makes_the_next_epoch_and_a_policy_that_renders_the_same_inputs_does_not() {
+    let mut world = World::new(one_policy(), &["a"]);
+    world.step();
+    world.application.as_mut().unwrap().spec.sync_policies[0].kustomization.as_mut().unwrap().interval = "9m".into();
+    assert!(world.step().0.is_settled(), "the interval is no input of rendering");
+    world.source.artifact = Some(artifact("c2"));
+    world.step();
+    assert_eq!(world.members_of(), [("a".into(), 2, Removal::None)]);
+}
+
+#[test]
+fn what_runs_stays_when_the_source_the_fleet_or_rendering_fails() {
+    let fail: [(&str, fn(&mut World)); 3] = [
+        ("BuildFailed", |w| {
+            w.source.artifact = Some(artifact("c2"));
+            w.rendered = Some(Rendered::Failed("a/x.yaml: no kind".into()));
+        }),
+        ("FleetNotFound", |w| w.fleet = FleetFacts::Missing("f".into())),
+        ("SourceNotReady", |w| w.rendered = None),
+    ];
+    for (reason, break_it) in fail {
+        let mut world = World::new(one_policy(), &["a"]);
+        world.step();
+        break_it(&mut world);
+        let (plan, _) = world.step();
+        assert_eq!(world.members_of(), [("a".into(), 1, Removal::None)], "{reason}");
+        assert!(world.decisions.values().all(|d| d.frozen.is_some()), "{reason}: deletions are frozen");
+        assert!(plan.create_revisions.is_empty(), "{reason}");
+        assert_eq!(world.ready(), ("False".into(), reason.into()));
+    }
+}
+
+#[test]
+fn a_member_that_leaves_keeps_a_tombstone_until_it_is_done() {
+    let mut world = World::new(one_policy(), &["a", "b"]);
+    world.step();
+    world.fleet = FleetFacts::Found(vec![candidate("a")]);
+    world.step();
+    assert_eq!(world.members_of(), [("a".into(), 1, Removal::None), ("b".into(), 1, Removal::Prune)]);
+    assert!(world.step().0.is_settled(), "it waits");
+    world.report("b");
+    world.step();
+    assert_eq!(world.members_of(), [("a".into(), 1, Removal::None)]);
+}
+
+#[test]
+fn a_member_whose_record_is_gone_is_forgotten() {
+    let mut world = World::new(one_policy(), &["a", "b"]);
+    world.step();
+    world.fleet = FleetFacts::Found(vec![candidate("a")]);
+    world.members.remove(&name("b"));
+    world.step();
+    assert_eq!(world.members_of(), [("a".into(), 1, Removal::None)]);
+}
+
+#[test]
+fn deleting_the_application_waits_for_members_that_answer_only() {
+    let mut world = World::new(one_policy(), &["a", "b"]);
+    world.step();
+    world.members.insert(name("b"), Reach::Unknown);
+    world.application.as_mut().unwrap().metadata.deletion_timestamp =
+        Some(serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap());
+    let (plan, _) = world.step();
+    assert_eq!(plan.finalizer, None, "a answers and has not removed it yet");
+    world.report("a");
+    let (plan, _) = world.step();
+    assert_eq!(plan.finalizer, Some(false), "b keeps its tombstone");
+    world.application = None;
+    world.revisions.clear();
+    assert!(world.step().0.is_settled());
+    assert_eq!(world.members_of(), [("b".into(), 1, Removal::Prune)]);
+    world.members.insert(name("b"), Reach::Reachable);
+    world.report("b");
+    world.step();
+    assert!(world.decisions.is_empty());
+}
+
+#[test]
+fn an_epoch_is_never_used_twice_even_when_the_application_was_deleted_in_between() {
+    let mut world = World::new(one_policy(), &["a"]);
+    world.step();
+    world.source.artifact = Some(artifact("c2"));
+    world.step();
+    world.report("a");
+    world.revisions.clear();
+    world.decisions.clear();
+    world.step();
+    assert_eq!(world.members_of(), [("a".into(), 3, Removal::None)]);
+}
+
+#[test]
+fn without_prune_what_leaves_is_released() {
+    let mut policies = one_policy();
+    policies[0]["kustomization"]["prune"] = json!(false);
+    let mut world = World::new(policies, &["a"]);
+    world.step();
+    world.fleet = FleetFacts::Found(Vec::new());
+    world.step();
+    assert_eq!(world.members_of(), [("a".into(), 1, Removal::Release)]);
+}
+
+#[test]
+fn a_silent_member_makes_the_application_unknown_never_green() {
+    let mut world = World::new(one_policy(), &["a", "b"]);
+    world.step();
+    world.report("a");
+    world.report("b");
+    world.members.insert(name("b"), Reach::Unknown);
+    world.step();
+    assert_eq!(world.ready(), ("Unknown".into(), "MemberUnknown".into()));
+}
+
+#[test]
+fn two_policies_of_one_name_place_nothing_new() {
+    let policy = one_policy()[0].clone();
+    let mut world = World::new(json!([policy, policy]), &["a"]);
+    let (plan, _) = world.step();
+    assert!(plan.create_revisions.is_empty() && plan.write_decisions.is_empty());
+    assert_eq!(world.ready(), ("False".into(), "DuplicatePolicyName".into()));
+}
+
+#[test]
+fn held_deletions_are_shown_and_an_approval_counts_only_for_that_list() {
+    let mut world = World::new(one_policy(), &["a"]);
+    world.step();
+    world.report("a");
+    let list = |text: &str| Deletions {
+        digest: Digest::of(text.as_bytes()),
+        count: 3,
+        sample: vec!["Deployment.apps shop/web".into()],
+        guarded: 1,
+        behind: false,
+        released: 0,
+        state: DeletionState::Waiting,
+    };
+    let key = (world.unit(), name("a"));
+    world.statuses.get_mut(&key).unwrap().held = Some(list("one"));
+    world.step();
+    assert_eq!(world.ready(), ("False".into(), "DeletionsHeld".into()));
+    let held = world.application.as_ref().unwrap().status.as_ref().unwrap().held.clone();
+    assert_eq!(held[0].members, ["a: Deployment.apps shop/web and 2 more"]);
+    let annotations = BTreeMap::from([(api::annotation::APPROVE.to_owned(), held[0].digest.clone())]);
+    world.application.as_mut().unwrap().metadata.annotations = Some(annotations);
+    world.step();
+    let approved = |w: &World| w.decisions.values().next().unwrap().approved;
+    assert_eq!(approved(&world).map(|d| d.to_string()), Some(held[0].digest.clone()));
+    world.statuses.get_mut(&key).unwrap().held = Some(list("another"));
+    world.step();
+    assert_eq!(approved(&world), None, "another list needs another approval");
+}
+
+#[test]
+fn only_the_last_revisions_are_kept() {
+    let mut world = World::new(one_policy(), &["a"]);
+    for n in 0..15 {
+        world.source.artifact = Some(artifact(&format!("c{n}")));
+        world.step();
+    }
+    world.step();
+    assert_eq!(world.revisions.len(), REVISIONS_KEPT);
+}
+
+#[test]
+fn a_thousand_members_fill_slices_of_a_hundred_and_stay_in_them() {
+    let names: Vec<String> = (0..250).map(|n| format!("m{n:03}")).collect();
+    let refs: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut world = World::new(one_policy(), &refs);
+    world.step();
+    assert_eq!(world.decisions.values().map(|d| d.members.len()).collect::<Vec<_>>(), [100, 100, 50]);
+    world.fleet = FleetFacts::Found(refs[1..].iter().map(|m| candidate(m)).collect());
+    world.members.remove(&name("m000"));
+    let (plan, _) = world.step();
+    assert_eq!(plan.write_decisions.len(), 1, "only the slice of the member that left is written");
+}

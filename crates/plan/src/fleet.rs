@@ -1,0 +1,132 @@
+//! What a fleet amounts to: its members counted, and who carries its label.
+
+use api::condition::{self, Verdict};
+use api::fleet::v1alpha1::FleetStatus;
+use model::{FieldPath, Timestamp};
+
+/// One entry of `spec.clusters`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Name of the object.
+    pub name: String,
+    /// Whether it is of a kind that makes members here.
+    pub supported: bool,
+    /// Whether the object exists.
+    pub exists: bool,
+    /// Whether its member answers.
+    pub ready: bool,
+}
+
+/// Everything the decision needs.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// The fleet's name.
+    pub name: String,
+    /// Its entries.
+    pub entries: Vec<Entry>,
+    /// AttachedClusters of its namespace that carry its label now.
+    pub labelled: Vec<String>,
+    /// Fields that are not honoured yet.
+    pub not_implemented: Vec<FieldPath>,
+    /// Its status before.
+    pub status: FleetStatus,
+    /// Is it being deleted?
+    pub deleting: bool,
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// AttachedClusters that get the label.
+    pub label: Vec<String>,
+    /// AttachedClusters that lose it.
+    pub unlabel: Vec<String>,
+    /// The status.
+    pub status: FleetStatus,
+}
+
+/// Decides.
+pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> Plan {
+    let wanted = |entry: &&Entry| entry.exists && entry.supported && !observed.deleting;
+    let members: Vec<&str> = observed.entries.iter().filter(wanted).map(|e| e.name.as_str()).collect();
+    let mut label: Vec<String> = members.iter().map(|m| (*m).to_owned()).collect();
+    label.retain(|m| !observed.labelled.contains(m));
+    label.sort();
+    label.dedup();
+    let mut unlabel = observed.labelled.clone();
+    unlabel.retain(|m| !members.contains(&m.as_str()));
+    let ready = observed.entries.iter().filter(|e| e.ready).count();
+    let total = observed.entries.len();
+    let names = |test: &dyn Fn(&Entry) -> bool| {
+        let list: Vec<&str> = observed.entries.iter().filter(|e| test(e)).map(|e| e.name.as_str()).collect();
+        list.join(", ")
+    };
+    let missing = names(&|e| e.supported && !e.exists);
+    let unsupported = names(&|e| !e.supported);
+    let silent = names(&|e| e.supported && e.exists && !e.ready);
+    let verdict = if !missing.is_empty() {
+        let message = format!("not found in this namespace: {missing}; the other members go on");
+        Verdict::new(condition::READY, Some(false), "MemberNotFound", message)
+    } else if !silent.is_empty() {
+        Verdict::new(condition::READY, Some(false), "MemberNotReady", format!("not ready: {silent}"))
+    } else {
+        Verdict::new(condition::READY, Some(true), "AllMembersReady", format!("{ready} of {total} members are ready"))
+    };
+    let mut verdicts = vec![verdict];
+    let mut unhonoured: Vec<String> = observed.not_implemented.iter().map(ToString::to_string).collect();
+    if !unsupported.is_empty() {
+        unhonoured.push(format!("spec.clusters of a kind other than AttachedCluster ({unsupported})"));
+    }
+    if !unhonoured.is_empty() {
+        let message = format!("accepted, not honoured yet: {}", unhonoured.join(", "));
+        verdicts.push(Verdict::new(condition::NOT_IMPLEMENTED, Some(true), "FieldsNotHonoured", message));
+    }
+    let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
+    Plan {
+        label,
+        unlabel,
+        status: FleetStatus {
+            // Kurator sets Ready before it looks at members; tools wait for it. Members are in the conditions.
+            phase: Some(if observed.deleting { "Terminating" } else { "Ready" }.to_owned()),
+            reason: None,
+            ready_clusters: count(ready),
+            un_ready_clusters: count(total - ready),
+            conditions: condition::merge(&observed.status.conditions, verdicts, generation, now),
+            observed_generation: generation,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(name: &str, exists: bool, ready: bool) -> Entry {
+        Entry { name: name.into(), supported: true, exists, ready }
+    }
+
+    #[test]
+    fn one_missing_member_does_not_stop_the_others() {
+        let observed = Observed {
+            name: "f".into(),
+            entries: vec![entry("a", true, true), entry("b", false, false), entry("c", true, false)],
+            labelled: vec!["c".into(), "z".into()],
+            ..Observed::default()
+        };
+        let plan = plan(&observed, Some(3), "2026-01-01T00:00:00Z".parse().unwrap());
+        assert_eq!((plan.label, plan.unlabel), (vec!["a".to_owned()], vec!["z".to_owned()]));
+        assert_eq!((plan.status.ready_clusters, plan.status.un_ready_clusters), (1, 2));
+        assert_eq!(plan.status.conditions[0].reason, "MemberNotFound");
+        assert!(plan.status.conditions[0].message.contains(": b;"));
+    }
+
+    #[test]
+    fn kinds_that_make_no_member_yet_are_reported() {
+        let mut cluster = entry("aws", true, false);
+        cluster.supported = false;
+        let observed = Observed { entries: vec![cluster, entry("a", true, true)], ..Observed::default() };
+        let plan = plan(&observed, None, "2026-01-01T00:00:00Z".parse().unwrap());
+        let types: Vec<&str> = plan.status.conditions.iter().map(|c| c.type_.as_str()).collect();
+        assert_eq!(types, ["NotImplemented", "Ready"]);
+    }
+}

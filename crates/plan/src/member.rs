@@ -1,0 +1,281 @@
+//! Who a member is and how it is: one AttachedCluster, its kubeconfig, its probes → the Cluster record and both
+//! statuses.
+//!
+//! | observed | decided |
+//! |---|---|
+//! | the name is taken, malformed, or the kubeconfig is refused | no record; the AttachedCluster says why |
+//! | no probe yet | record; `Unknown`, delivery may start |
+//! | it answers, and is who it was | `True`; deliver |
+//! | it answers as somebody else, or is a member already | `False`; nothing is delivered until approved |
+//! | it does not answer | `Unknown` with the time last seen; delivery keeps trying by itself |
+
+use std::collections::BTreeMap;
+
+use api::cluster::v1alpha1::AttachedClusterStatus;
+use api::condition::{self, Condition, Verdict};
+use api::member::v1alpha1::{ClusterStatus, NodeSummary, ResourceSummary};
+use model::Timestamp;
+use model::clock::format_seconds;
+use serde_json::{Value, json};
+
+/// Reasons of the `Ready` condition of AttachedCluster and Cluster.
+pub mod reason {
+    /// It answered its last probe and says that it is ready. Karmada's reason of the same meaning.
+    pub const READY: &str = "ClusterReady";
+    /// It answers, and says that it is not ready.
+    pub const NOT_READY: &str = "ClusterNotReady";
+    /// It does not answer.
+    pub const NOT_REACHABLE: &str = "ClusterNotReachable";
+    /// It refuses the credential.
+    pub const DENIED: &str = "CredentialDenied";
+    /// No probe has ended yet.
+    pub const PROBING: &str = "Probing";
+    /// Another object has made a member of this name.
+    pub const NAME_TAKEN: &str = "NameTaken";
+    /// The name cannot be a member's.
+    pub const NAME_INVALID: &str = "NameInvalid";
+    /// The same cluster is a member already.
+    pub const SAME_CLUSTER: &str = "SameCluster";
+    /// Another cluster answers at the member's address.
+    pub const IDENTITY_CHANGED: &str = "IdentityChanged";
+}
+
+/// What the last probe saw.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Probe {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// When the member last answered at all.
+    pub last_seen: Option<Timestamp>,
+    /// What it said of itself when it last answered.
+    pub facts: Facts,
+}
+
+/// How a probe ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Ready.
+    Ready,
+    /// It answers and is not ready; what it said.
+    NotReady(String),
+    /// It refuses the credential; what it said.
+    Denied(String),
+    /// No answer; what went wrong.
+    Unreachable(String),
+}
+
+/// What a member says of itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facts {
+    /// UID of the kube-system namespace.
+    pub uid: Option<String>,
+    /// Version of the API server.
+    pub version: Option<String>,
+    /// Nodes.
+    pub nodes: Option<NodeSummary>,
+    /// Capacity.
+    pub resources: Option<ResourceSummary>,
+    /// The region that all its nodes share, by their `topology.kubernetes.io/region` label.
+    pub region: Option<String>,
+}
+
+/// The Cluster record of the wanted name, if there is one.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Record {
+    /// Who made it, as `NAMESPACE/NAME`.
+    pub attached_by: Option<String>,
+    /// The recorded identity.
+    pub id: Option<String>,
+    /// The identity that a person approved.
+    pub approved_id: Option<String>,
+    /// Its status.
+    pub status: ClusterStatus,
+}
+
+/// Why there is no credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Machine-readable.
+    pub reason: &'static str,
+    /// Sentence with what to do.
+    pub message: String,
+}
+
+/// Everything the decision needs.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// Namespace of the AttachedCluster.
+    pub namespace: String,
+    /// Name of the AttachedCluster.
+    pub name: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// `spec.memberName`, or its name.
+    pub member: String,
+    /// Its Secret, as named in the spec.
+    pub secret: String,
+    /// Its conditions before.
+    pub conditions: Vec<Condition>,
+    /// The server in its kubeconfig, or why it has none.
+    pub server: Result<String, Problem>,
+    /// The record of that name.
+    pub record: Option<Record>,
+    /// Another member with the identity that the probe saw.
+    pub twin: Option<String>,
+    /// The last probe.
+    pub probe: Option<Probe>,
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The record to apply, without status; `None` when there shall be none.
+    pub record: Option<Value>,
+    /// May objects be delivered?
+    pub deliver: bool,
+    /// The record's status.
+    pub cluster_status: Option<ClusterStatus>,
+    /// The AttachedCluster's status.
+    pub attached_status: AttachedClusterStatus,
+}
+
+/// Decides.
+pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> Plan {
+    let me = format!("{}/{}", observed.namespace, observed.name);
+    let refuse = |verdict: Verdict| Plan {
+        record: None,
+        deliver: false,
+        cluster_status: None,
+        attached_status: AttachedClusterStatus {
+            ready: false,
+            member: None,
+            conditions: condition::merge(&observed.conditions, vec![verdict], generation, now),
+        },
+    };
+    let ready = |status, reason, message: String| Verdict::new(condition::READY, status, reason, message);
+    if let Err(problem) = observed.member.parse::<api::delivery::MemberName>() {
+        let message = format!("{problem}; set spec.memberName to a name that a member can have");
+        return refuse(ready(Some(false), reason::NAME_INVALID, message));
+    }
+    let other = observed.record.as_ref().filter(|r| r.attached_by.as_deref() != Some(me.as_str()));
+    if let Some(record) = other {
+        let owner = record.attached_by.as_deref().unwrap_or("another object");
+        let message =
+            format!("member name {:?} is taken by {owner}; set spec.memberName to another name", observed.member);
+        return refuse(ready(Some(false), reason::NAME_TAKEN, message));
+    }
+    let server = match &observed.server {
+        Ok(server) => server,
+        Err(problem) => {
+            let verdict = ready(Some(false), problem.reason, problem.message.clone());
+            let mut plan = refuse(verdict.clone());
+            // The record stays: a Secret that is gone for a moment must not unmake a member.
+            if let Some(record) = &observed.record {
+                plan.cluster_status = Some(cluster_status(record, None, verdict, now));
+                plan.attached_status.member = Some(observed.member.clone());
+            }
+            return plan;
+        }
+    };
+    let recorded = observed.record.as_ref().and_then(|r| r.id.clone());
+    let (verdict, identity_ok) = judge(observed, recorded.as_deref());
+    let seen_id = observed.probe.as_ref().and_then(|p| p.facts.uid.clone());
+    let approved = observed.record.as_ref().and_then(|r| r.approved_id.clone());
+    let id = match (&recorded, &seen_id) {
+        (None, Some(seen)) if identity_ok => Some(seen.clone()),
+        (Some(_), Some(seen)) if approved.as_ref() == Some(seen) => Some(seen.clone()),
+        _ => recorded,
+    };
+    let is_ready = verdict.status == Some(true);
+    let conditions = condition::merge(&observed.conditions, vec![verdict.clone()], generation, now);
+    let before = observed.record.clone().unwrap_or_default();
+    let cluster_status = cluster_status(&before, observed.probe.as_ref(), verdict, now);
+    Plan {
+        record: Some(record(observed, &me, server, id)),
+        deliver: identity_ok,
+        cluster_status: Some(cluster_status),
+        attached_status: AttachedClusterStatus { ready: is_ready, member: Some(observed.member.clone()), conditions },
+    }
+}
+
+/// The `Ready` verdict, and whether the member is who it should be.
+fn judge(observed: &Observed, recorded: Option<&str>) -> (Verdict, bool) {
+    let ready = |status, reason, message: String| Verdict::new(condition::READY, status, reason, message);
+    let Some(probe) = &observed.probe else {
+        return (ready(None, reason::PROBING, "waiting for the first answer".into()), true);
+    };
+    let seen = probe.facts.uid.as_deref();
+    if let (Some(twin), Some(seen)) = (&observed.twin, seen) {
+        let message = format!(
+            "the cluster that answers (kube-system UID {seen}) is member {twin:?} already; nothing is delivered twice: \
+             delete one of the two AttachedClusters"
+        );
+        return (ready(Some(false), reason::SAME_CLUSTER, message), false);
+    }
+    let approved = observed.record.as_ref().and_then(|r| r.approved_id.as_deref());
+    if let (Some(recorded), Some(seen)) = (recorded, seen)
+        && recorded != seen
+        && approved != Some(seen)
+    {
+        let message = format!(
+            "another cluster answers at this address: kube-system has UID {seen}, recorded is {recorded}; nothing is \
+             delivered until `kurator approve member/{}`",
+            observed.member
+        );
+        return (ready(Some(false), reason::IDENTITY_CHANGED, message), false);
+    }
+    let verdict = match &probe.outcome {
+        Outcome::Ready => ready(Some(true), reason::READY, "the member answers".into()),
+        Outcome::NotReady(why) => ready(Some(false), reason::NOT_READY, why.clone()),
+        Outcome::Denied(why) => {
+            let message = format!("the member refuses the credential: {why}; replace the kubeconfig in its Secret");
+            ready(Some(false), reason::DENIED, message)
+        }
+        Outcome::Unreachable(why) => {
+            let since = probe.last_seen.map_or_else(|| "never".to_owned(), format_seconds);
+            ready(None, reason::NOT_REACHABLE, format!("last seen {since}: {why}"))
+        }
+    };
+    (verdict, true)
+}
+
+fn cluster_status(record: &Record, probe: Option<&Probe>, verdict: Verdict, now: Timestamp) -> ClusterStatus {
+    let mut status = record.status.clone();
+    status.conditions = condition::merge(&record.status.conditions, vec![verdict], None, now);
+    if let Some(probe) = probe {
+        let facts = &probe.facts;
+        status.kubernetes_version = facts.version.clone().or(status.kubernetes_version);
+        status.node_summary = facts.nodes.clone().or(status.node_summary);
+        status.resource_summary = facts.resources.clone().or(status.resource_summary);
+        // Heartbeats stay in memory: the time is written when the member is lost, not while it answers.
+        status.last_seen = match &probe.outcome {
+            Outcome::Unreachable(_) => probe.last_seen.map(format_seconds).or(status.last_seen),
+            _ => None,
+        };
+    }
+    status
+}
+
+fn record(observed: &Observed, me: &str, server: &str, id: Option<String>) -> Value {
+    let mut spec = json!({
+        "syncMode": "Push",
+        "apiEndpoint": server,
+        "secretRef": {"namespace": observed.namespace, "name": observed.secret},
+    });
+    if let Some(id) = id {
+        spec["id"] = json!(id);
+    }
+    let label = observed.labels.get("topology.kubernetes.io/region");
+    let probed = observed.probe.as_ref().and_then(|p| p.facts.region.as_ref());
+    if let Some(region) = label.or(probed) {
+        spec["region"] = json!(region);
+    }
+    let mut metadata = json!({"name": observed.member, "annotations": {api::annotation::ATTACHED_BY: me}});
+    if !observed.labels.is_empty() {
+        metadata["labels"] = json!(observed.labels);
+    }
+    json!({"apiVersion": "cluster.karmada.io/v1alpha1", "kind": "Cluster", "metadata": metadata, "spec": spec})
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+use super::*;
+
+fn now() -> Timestamp {
+    "2026-01-01T00:00:10Z".parse().unwrap()
+}
+
+fn observed() -> Observed {
+    Observed {
+        namespace: "default".into(),
+        name: "beijing".into(),
+        labels: BTreeMap::from([("size".to_owned(), "large".to_owned())]),
+        member: "beijing".into(),
+        secret: "kc".into(),
+        conditions: Vec::new(),
+        server: Ok("https://10.0.0.1:6443".into()),
+        record: None,
+        twin: None,
+        probe: None,
+    }
+}
+
+fn probe(outcome: Outcome, uid: &str) -> Option<Probe> {
+    let facts = Facts { uid: Some(uid.into()), version: Some("v1.37.2".into()), ..Facts::default() };
+    Some(Probe { outcome, last_seen: "2026-01-01T00:00:05Z".parse().ok(), facts })
+}
+
+fn mine(id: Option<&str>) -> Option<Record> {
+    Some(Record { attached_by: Some("default/beijing".into()), id: id.map(str::to_owned), ..Record::default() })
+}
+
+fn check(observed: &Observed, expect: (&str, &str), deliver: bool) -> Plan {
+    let plan = plan(observed, Some(1), now());
+    let condition = &plan.attached_status.conditions[0];
+    assert_eq!((condition.status.as_str(), condition.reason.as_str()), expect, "{}", condition.message);
+    assert_eq!(plan.deliver, deliver);
+    plan
+}
+
+#[test]
+fn a_new_member_gets_a_record_before_it_answers() {
+    let plan = check(&observed(), ("Unknown", reason::PROBING), true);
+    let record = plan.record.unwrap();
+    assert_eq!(record["spec"]["secretRef"], json!({"namespace": "default", "name": "kc"}));
+    assert_eq!(record["metadata"]["annotations"][api::annotation::ATTACHED_BY], "default/beijing");
+    assert_eq!(record["spec"].get("id"), None);
+}
+
+#[test]
+fn the_first_answer_records_the_identity() {
+    let o = Observed { record: mine(None), probe: probe(Outcome::Ready, "u1"), ..observed() };
+    let plan = check(&o, ("True", reason::READY), true);
+    assert_eq!(plan.record.unwrap()["spec"]["id"], "u1");
+    assert!(plan.attached_status.ready);
+    assert_eq!(plan.cluster_status.unwrap().last_seen, None, "heartbeats are not written");
+}
+
+#[test]
+fn a_silent_member_is_unknown_since_it_was_last_seen() {
+    let o = Observed {
+        record: mine(Some("u1")),
+        probe: probe(Outcome::Unreachable("connection refused".into()), "u1"),
+        ..observed()
+    };
+    let plan = check(&o, ("Unknown", reason::NOT_REACHABLE), true);
+    let status = plan.cluster_status.unwrap();
+    assert_eq!(status.conditions[0].message, "last seen 2026-01-01T00:00:05Z: connection refused");
+    assert_eq!(status.last_seen.as_deref(), Some("2026-01-01T00:00:05Z"));
+    assert_eq!(status.kubernetes_version.as_deref(), Some("v1.37.2"), "what was known stays");
+}
+
+#[test]
+fn another_cluster_at_the_address_holds_delivery_until_approved() {
+    let mut o = Observed { record: mine(Some("u1")), probe: probe(Outcome::Ready, "u2"), ..observed() };
+    let plan = check(&o, ("False", reason::IDENTITY_CHANGED), false);
+    assert_eq!(plan.record.unwrap()["spec"]["id"], "u1", "the old identity stays recorded");
+    o.record.as_mut().unwrap().approved_id = Some("u2".into());
+    let plan = check(&o, ("True", reason::READY), true);
+    assert_eq!(plan.record.unwrap()["spec"]["id"], "u2");
+}
+
+#[test]
+fn the_same_cluster_is_not_a_member_twice() {
+    let o = Observed { twin: Some("b2".into()), probe: probe(Outcome::Ready, "u1"), ..observed() };
+    let plan = check(&o, ("False", reason::SAME_CLUSTER), false);
+    assert_eq!(plan.record.unwrap()["spec"].get("id"), None);
+}
+
+#[test]
+fn a_second_claimant_of_a_name_is_told_who_has_it() {
+    let record = Some(Record { attached_by: Some("other/beijing".into()), ..Record::default() });
+    let plan = check(&Observed { record, ..observed() }, ("False", reason::NAME_TAKEN), false);
+    assert!(plan.record.is_none() && plan.cluster_status.is_none());
+    assert!(plan.attached_status.conditions[0].message.contains("other/beijing"));
+}
+
+#[test]
+fn names_that_no_member_can_have_are_refused() {
+    let o = Observed { member: "m".repeat(49), ..observed() };
+    check(&o, ("False", reason::NAME_INVALID), false);
+}
+
+#[test]
+fn a_missing_secret_leaves_the_record_as_it_is() {
+    let problem = Problem { reason: "SecretNotFound", message: "Secret default/kc does not exist".into() };
+    let o = Observed { server: Err(problem), record: mine(Some("u1")), ..observed() };
+    let plan = check(&o, ("False", "SecretNotFound"), false);
+    assert!(plan.record.is_none());
+    assert_eq!(plan.cluster_status.unwrap().conditions[0].reason, "SecretNotFound");
+}
+
+#[test]
+fn a_second_look_changes_nothing() {
+    let o = Observed { record: mine(Some("u1")), probe: probe(Outcome::Ready, "u1"), ..observed() };
+    let first = plan(&o, Some(1), now());
+    let record = Record { status: first.cluster_status.clone().unwrap(), ..o.record.clone().unwrap() };
+    let again = Observed { record: Some(record), conditions: first.attached_status.conditions.clone(), ..o };
+    let later = "2026-02-01T00:00:00Z".parse().unwrap();
+    assert_eq!(plan(&again, Some(1), later), first);
+}

@@ -4,6 +4,7 @@
 //! generated table, custom kinds from their CRD. No I/O, no clock, no randomness.
 
 pub mod builtin;
+pub mod defaults;
 pub mod fieldset;
 pub mod managed;
 pub mod patch;

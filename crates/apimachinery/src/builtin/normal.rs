@@ -60,7 +60,9 @@ fn fields(index: u16, map: &mut Map<String, Value>, path: &FieldPath, errors: &m
         let keep = match map.get_mut(field.name) {
             Some(value) if !value.is_null() => {
                 self::value(&field.word, value, &path.field(field.name), errors);
-                field.presence != Presence::NotEmpty || !is_empty(&field.word, value)
+                // An empty list of a field that is always written comes back as `null` from storage, and so not at all.
+                let collection = matches!(field.word, Word::List(_) | Word::Map(_) | Word::Strings);
+                (field.presence != Presence::NotEmpty && !collection) || !is_empty(&field.word, value)
             }
             _ => false,
         };

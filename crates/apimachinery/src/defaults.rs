@@ -1,0 +1,124 @@
+//! Defaults of built-in kinds, as upstream's `SetDefaults_*` functions set them (`pkg/apis/*/v1/defaults.go` and the
+//! `+default` markers of the types).
+//!
+//! Upstream attaches a function to a Go type and calls it wherever a value of that type is, outer types first; so does
+//! [`builtin`], with the table of built-in types to find the values. Rules are grouped by the domain of their types.
+//!
+//! Not here: what upstream's registry strategies and admission plugins set (a Service's cluster IP, a Job's selector, the
+//! default service account of a Pod). Two defaults need the time or arithmetic over containers and are absent: a device
+//! taint's `timeAdded` and a Pod's pod-level resource requests.
+
+mod network;
+mod pod;
+mod policy;
+mod storage;
+mod workload;
+
+#[cfg(test)]
+mod tests;
+
+use serde_json::{Map, Value};
+
+use crate::builtin::Kind;
+use crate::builtin::table::{self, Field, Presence, Word};
+
+/// Fills in what the object leaves open, in place. Run [`crate::builtin::normalize`] first: a value of the wrong type is
+/// skipped here, and `null` or empty text would count as set where upstream counts it as open.
+pub fn builtin(kind: &Kind, object: &mut Value) {
+    if let (Some(index), Value::Object(map)) = (kind.index(), object) {
+        walk(index, map);
+    }
+}
+
+/// An object's fields.
+type Fields = Map<String, Value>;
+
+fn walk(index: u16, map: &mut Fields) {
+    let row = table::row(index);
+    if let Some((package, name)) = row.name.rsplit_once('.') {
+        match package {
+            "core.v1" => {
+                pod::rule(name, map);
+                storage::rule(name, map);
+                network::core_rule(name, map);
+                workload::core_rule(name, map);
+            }
+            "apps.v1" | "batch.v1" | "autoscaling.v1" | "autoscaling.v2" => workload::rule(package, name, map),
+            "networking.v1" | "discovery.v1" => network::rule(name, map),
+            "storage.v1" => storage::class_rule(name, map),
+            _ => policy::rule(name, map),
+        }
+    }
+    for field in &row.fields {
+        if let (Word::Type(inner), "^") = (&field.word, field.name) {
+            walk(*inner, map);
+            continue;
+        }
+        declared(field, map);
+        if let (Word::Type(_), Presence::Always) = (&field.word, field.presence) {
+            map.entry(field.name).or_insert_with(|| Value::Object(Map::new()));
+        }
+        if let Some(value) = map.get_mut(field.name) {
+            descend(&field.word, value);
+        }
+    }
+}
+
+fn descend(word: &Word, value: &mut Value) {
+    match (word, value) {
+        (Word::Type(index), Value::Object(map)) => walk(*index, map),
+        (Word::List(item), Value::Array(items)) => items.iter_mut().for_each(|value| descend(item, value)),
+        (Word::Map(item), Value::Object(map)) => map.values_mut().for_each(|value| descend(item, value)),
+        _ => {}
+    }
+}
+
+/// A `+default` marker. A zero that JSON would leave out again sets nothing.
+fn declared(field: &Field, map: &mut Fields) {
+    if let Some(default) = &field.default
+        && !map.contains_key(field.name)
+        && (field.presence == Presence::Pointer || !(default == "" || default == 0 || default == false))
+    {
+        map.insert(field.name.to_owned(), default.clone());
+    }
+}
+
+/// Sets a field that is not there or empty text.
+fn set(map: &mut Fields, name: &str, value: impl Into<Value>) {
+    if map.get(name).is_none_or(|v| v.is_null() || v == "") {
+        map.insert(name.to_owned(), value.into());
+    }
+}
+
+/// Sets a number that is not there or zero, for fields where Go cannot tell these apart.
+fn set_number(map: &mut Fields, name: &str, value: i32) {
+    if map.get(name).is_none_or(|v| v.is_null() || v == 0) {
+        map.insert(name.to_owned(), value.into());
+    }
+}
+
+/// The fields of a struct inside, which is made when it is not there; `None` when something else is in its place.
+fn inside<'a>(map: &'a mut Fields, name: &str) -> Option<&'a mut Fields> {
+    map.entry(name).or_insert_with(|| Value::Object(Map::new())).as_object_mut()
+}
+
+/// The text of a field; empty when it is not there.
+fn text<'a>(map: &'a Fields, name: &str) -> &'a str {
+    map.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Has this field something in it?
+fn filled(map: &Fields, name: &str) -> bool {
+    match map.get(name) {
+        None | Some(Value::Null) => false,
+        Some(Value::Array(items)) => !items.is_empty(),
+        Some(Value::Object(map)) => !map.is_empty(),
+        Some(Value::String(text)) => !text.is_empty(),
+        Some(_) => true,
+    }
+}
+
+/// The objects of a list.
+fn items<'a>(map: &'a mut Fields, name: &str) -> impl Iterator<Item = &'a mut Fields> {
+    map.get_mut(name).and_then(Value::as_array_mut).into_iter().flatten().filter_map(Value::as_object_mut)
+}

@@ -110,13 +110,14 @@ fn merge_lists(
                 l += 1;
                 continue;
             }
-            let is_placed = applied.elements[..a].contains(element);
-            if Some(element) == due || is_placed {
+            if Some(element) == due {
                 l += 1;
             } else if due.is_some() && shared.peek().is_some_and(|next| *next != element) {
-                // It will come when its turn comes.
+                // It is there already, or comes when its turn comes.
                 l += 1;
                 continue;
+            } else if applied.elements[..a].contains(element) {
+                l += 1;
             }
         }
         if let Some(element) = due {

@@ -221,7 +221,10 @@ impl<'a> TypeRef<'a> {
     /// Is this an object with fields, as opposed to a map with entries?
     pub(crate) fn is_struct(self) -> bool {
         match self {
-            Self::Known { schema, place, .. } => place == Place::Root || !schema.resolve().fields.is_empty(),
+            Self::Known { schema, .. } => {
+                let node = schema.resolve();
+                node.ty != Type::Array && (node.value.is_none() || !node.fields.is_empty())
+            }
             Self::Deduced => true,
         }
     }

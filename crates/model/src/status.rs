@@ -227,12 +227,15 @@ pub struct Status {
     /// `details`: name, group, kind, causes, retryAfterSeconds.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub details: Value,
+    /// `metadata.continue`: how a list whose revision is gone can go on at the newest one.
+    #[serde(skip)]
+    pub continue_token: Option<String>,
 }
 
 impl Status {
     /// A failure with a reason and a sentence.
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self { code: reason.code(), reason: reason.as_str().to_owned(), message: message.into(), details: Value::Null }
+        Self { code: reason.code(), reason: reason.as_str().to_owned(), message: message.into(), details: Value::Null, continue_token: None }
     }
 
     fn about(reason: Reason, resource: &GroupResource, name: &str, message: String) -> Self {
@@ -327,6 +330,9 @@ impl Status {
         });
         if !self.details.is_null() {
             out["details"] = self.details.clone();
+        }
+        if let Some(token) = &self.continue_token {
+            out["metadata"]["continue"] = json!(token);
         }
         out
     }

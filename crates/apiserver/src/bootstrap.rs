@@ -1,0 +1,113 @@
+//! What every cluster has from its first start: system namespaces and the roles that let people look around.
+
+use bytes::Bytes;
+use http::{Method, Request};
+use http_body_util::{BodyExt as _, Full};
+use model::{Reason, Status};
+use serde_json::{Value, json};
+
+use crate::namespace;
+use crate::server::{ApiServer, Error};
+use crate::user::{AUTHENTICATED, MASTERS, UNAUTHENTICATED, UserInfo};
+
+/// The user in whose name the server makes its own objects.
+const USER: &str = "system:apiserver";
+
+/// Makes what is missing; a server that has it all writes nothing.
+pub(crate) async fn run(server: &ApiServer) -> Result<(), Error> {
+    for name in namespace::SYSTEM {
+        // The label is set by the NamespaceDefaultLabelName step of upstream; see `semantics::default`.
+        let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+        ensure(server, "/api/v1/namespaces", name, &object).await?;
+    }
+    for (resource, name, object) in policies() {
+        ensure(server, &format!("/apis/rbac.authorization.k8s.io/v1/{resource}"), name, &object).await?;
+    }
+    Ok(())
+}
+
+/// The bootstrap policy that a hub needs (`plugin/pkg/auth/authorizer/rbac/bootstrappolicy`): everything for masters,
+/// discovery and self-review for known users, health for all.
+fn policies() -> Vec<(&'static str, &'static str, Value)> {
+    let role = |name: &str, rules: Value| {
+        json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+            "metadata": {"name": name, "labels": {"kubernetes.io/bootstrapping": "rbac-defaults"}}, "rules": rules,
+        })
+    };
+    let binding = |name: &str, groups: &[&str]| {
+        let subject = |g: &&str| json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": g});
+        json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+            "metadata": {"name": name, "labels": {"kubernetes.io/bootstrapping": "rbac-defaults"}},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
+            "subjects": groups.iter().map(subject).collect::<Vec<_>>(),
+        })
+    };
+    let get = |paths: &[&str]| json!([{"verbs": ["get"], "nonResourceURLs": paths}]);
+    let reviews = json!([
+        {"verbs": ["create"], "apiGroups": ["authorization.k8s.io"],
+         "resources": ["selfsubjectaccessreviews", "selfsubjectrulesreviews"]},
+        {"verbs": ["create"], "apiGroups": ["authentication.k8s.io"], "resources": ["selfsubjectreviews"]},
+    ]);
+    let all = json!([
+        {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
+        {"verbs": ["*"], "nonResourceURLs": ["*"]},
+    ]);
+    let discovery = [
+        "/api",
+        "/api/*",
+        "/apis",
+        "/apis/*",
+        "/healthz",
+        "/livez",
+        "/openapi",
+        "/openapi/*",
+        "/readyz",
+        "/version",
+        "/version/",
+    ];
+    let roles: [(&str, Value, &[&str]); 4] = [
+        ("cluster-admin", all, &[MASTERS]),
+        ("system:discovery", get(&discovery), &[AUTHENTICATED]),
+        ("system:basic-user", reviews, &[AUTHENTICATED]),
+        (
+            "system:public-info-viewer",
+            get(&["/healthz", "/livez", "/readyz", "/version", "/version/"]),
+            &[AUTHENTICATED, UNAUTHENTICATED],
+        ),
+    ];
+    roles
+        .into_iter()
+        .flat_map(|(name, rules, groups)| {
+            [("clusterroles", name, role(name, rules)), ("clusterrolebindings", name, binding(name, groups))]
+        })
+        .collect()
+}
+
+async fn ensure(server: &ApiServer, path: &str, name: &str, object: &Value) -> Result<(), Error> {
+    let failed = |status| Error::Bootstrap { what: format!("{path}/{name}"), status };
+    let found = ask(server, Method::GET, &format!("{path}/{name}"), Bytes::new()).await;
+    match found {
+        Ok(()) => return Ok(()),
+        Err(status) if status.is(Reason::NotFound) => {}
+        Err(status) => return Err(failed(status)),
+    }
+    match ask(server, Method::POST, path, Bytes::from(object.to_string())).await {
+        Err(status) if !status.is(Reason::AlreadyExists) => Err(failed(status)),
+        _ => Ok(()),
+    }
+}
+
+async fn ask(server: &ApiServer, method: Method, path: &str, body: Bytes) -> Result<(), Status> {
+    let mut request = Request::new(Full::new(body));
+    *request.method_mut() = method;
+    *request.uri_mut() = path.parse().map_err(Status::internal)?;
+    request.headers_mut().insert(http::header::USER_AGENT, http::HeaderValue::from_static("kube-apiserver"));
+    let answer = crate::service::answer(server.0.clone(), UserInfo::master(USER), request).await;
+    if answer.status().is_success() {
+        return Ok(());
+    }
+    let Ok(bytes) = answer.into_body().collect().await;
+    Err(serde_json::from_slice(&bytes.to_bytes()).unwrap_or_else(Status::internal))
+}

@@ -1,0 +1,272 @@
+//! CustomResourceDefinitions: kinds that come and go while the server runs.
+//!
+//! A CRD's status is decided in the same write that stores it, so that its kind is served when the create is answered;
+//! upstream's controllers need a moment. Conversion between versions is `None`: only `apiVersion` changes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use apimachinery::structural::{self, CustomKind};
+use model::{FieldError, GroupResource, Reason, Timestamp, clock, object};
+use serde_json::{Value, json};
+use store::{Expect, Revision, Write};
+
+use crate::key;
+use crate::meta::Meta;
+use crate::registry::{Definition, Registry, Served};
+use crate::server::{Current, Error, Inner};
+use crate::verb::{DeleteOptions, delete_entry};
+
+/// Group of CRDs.
+pub(crate) const GROUP: &str = "apiextensions.k8s.io";
+/// Resource of CRDs.
+pub(crate) const RESOURCE: &str = "customresourcedefinitions";
+/// Holds a CRD until its objects are gone.
+const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
+
+/// Reads all CRDs when the server starts, and goes on with clean-ups that were under way.
+pub(crate) fn load(inner: &Arc<Inner>) -> Result<(), Error> {
+    for entry in inner.entries(&key::prefix(GROUP, RESOURCE, None)) {
+        let what = || format!("{RESOURCE}.{GROUP} {}", entry.meta.name);
+        let bytes = inner.read(&entry).map_err(|e| Error::Unreadable { what: what(), why: e.message })?;
+        let crd: Value =
+            serde_json::from_slice(&bytes).map_err(|e| Error::Unreadable { what: what(), why: e.to_string() })?;
+        publish(inner, &entry.meta.name, &crd, entry.modified);
+    }
+    Ok(())
+}
+
+/// Goes on with clean-ups that a restart interrupted.
+pub(crate) fn resume(inner: &Arc<Inner>) {
+    for entry in inner.entries(&key::prefix(GROUP, RESOURCE, None)).iter().filter(|e| e.meta.deleting) {
+        start_cleanup(inner, &entry.meta.name);
+    }
+}
+
+/// Lets the registry follow a write of a CRD.
+pub(crate) fn changed(inner: &Arc<Inner>, name: &str, written: &store::Written<Meta>, deleted: bool) {
+    if deleted {
+        inner.change_registry(|registry| registry.with(name, None, written.revision));
+        return;
+    }
+    let Ok(bytes) = inner.read(&written.entry) else { return };
+    let Ok(crd) = serde_json::from_slice::<Value>(&bytes) else { return };
+    publish(inner, name, &crd, written.revision);
+}
+
+fn publish(inner: &Inner, name: &str, crd: &Value, revision: Revision) {
+    let accepted = condition(crd, "Established") == Some("True");
+    let definition = match structural::parse_crd(crd) {
+        Ok(kind) if accepted => Some(Definition { kind: Arc::new(kind), revision, open: !object::is_deleting(crd) }),
+        Ok(_) => None,
+        Err(errors) => {
+            // It was valid when it was written; a newer server may be stricter. The kind is not served, and says so.
+            tracing::warn!(crd = name, error = %errors[0], "a stored CustomResourceDefinition is not valid");
+            None
+        }
+    };
+    inner.change_registry(|registry| registry.with(name, definition, revision));
+}
+
+/// What is wrong with a CRD, or with an object of a kind whose CRD goes away.
+pub(crate) fn validate(served: &Served, object: &Value) -> Vec<FieldError> {
+    if !served.is(GROUP, "CustomResourceDefinition") {
+        return Vec::new();
+    }
+    structural::parse_crd(object).err().unwrap_or_default()
+}
+
+/// May objects of this kind be made? Not while its CRD is being deleted.
+pub(crate) fn is_open(registry: &Registry, served: &Served) -> bool {
+    let crd = format!("{}.{}", served.resource.resource, served.resource.group);
+    !served.is_custom() || registry.definition(&crd).is_none_or(|definition| definition.open)
+}
+
+/// Fills in names, conversion, status and finalizer of a CRD that is made or changed.
+pub(crate) fn prepare(inner: &Inner, crd: &mut Value, old: Option<&Value>, now: Timestamp) {
+    let kind = object::get_str(crd, &["spec", "names", "kind"]).unwrap_or_default().to_owned();
+    let names = object::slot(crd, &["spec", "names"]);
+    if names.is_object() {
+        if names.get("singular").is_none_or(|s| s == "") {
+            names["singular"] = json!(kind.to_ascii_lowercase());
+        }
+        if names.get("listKind").is_none_or(|s| s == "") {
+            names["listKind"] = json!(format!("{kind}List"));
+        }
+    }
+    let conversion = object::slot(crd, &["spec", "conversion", "strategy"]);
+    if conversion.is_null() {
+        *conversion = json!("None");
+    }
+    let Ok(parsed) = structural::parse_crd(crd) else { return };
+    let finalizers = object::slot(crd, &["metadata", "finalizers"]);
+    if old.is_none() {
+        match finalizers.as_array_mut() {
+            Some(list) if list.iter().any(|f| f == CLEANUP) => {}
+            Some(list) => list.push(json!(CLEANUP)),
+            None => *finalizers = json!([CLEANUP]),
+        }
+    } else if finalizers.is_null() {
+        object::remove(crd, &["metadata", "finalizers"]);
+    }
+    let status = status(inner, &parsed, old, object::name(crd).unwrap_or_default(), now);
+    *object::slot(crd, &["status"]) = status;
+}
+
+fn status(inner: &Inner, kind: &CustomKind, old: Option<&Value>, crd: &str, now: Timestamp) -> Value {
+    let conflict = conflict(&inner.registry(), kind, crd);
+    let storage = kind.storage_version().map(|v| v.name.clone()).unwrap_or_default();
+    let mut stored: Vec<Value> =
+        old.and_then(|old| object::get(old, &["status", "storedVersions"])?.as_array().cloned()).unwrap_or_default();
+    if !stored.iter().any(|v| *v == storage) {
+        stored.push(json!(storage));
+    }
+    let accepted = match (&conflict, old) {
+        (None, _) => kind.names.to_value(),
+        (Some(_), Some(old)) => object::get(old, &["status", "acceptedNames"]).cloned().unwrap_or_else(|| json!({})),
+        (Some(_), None) => json!({"kind": "", "plural": ""}),
+    };
+    let was_established = old.is_some_and(|old| condition(old, "Established") == Some("True"));
+    let terminating = old.is_some_and(object::is_deleting);
+    let mut conditions = vec![match &conflict {
+        None => ("NamesAccepted", "True", "NoConflicts", "no conflicts found".to_owned()),
+        Some(why) => ("NamesAccepted", "False", "NameConflict", why.clone()),
+    }];
+    conditions.push(if conflict.is_none() || was_established {
+        ("Established", "True", "InitialNamesAccepted", "the initial names have been accepted".to_owned())
+    } else {
+        ("Established", "False", "NotAccepted", "not all names are accepted".to_owned())
+    });
+    if terminating {
+        let why = "CustomResource deletion is in progress".to_owned();
+        conditions.push(("Terminating", "True", "InstanceDeletionInProgress", why));
+    }
+    let conditions: Vec<Value> = conditions
+        .into_iter()
+        .map(|(ty, status, reason, message)| {
+            let before = old.and_then(|old| {
+                let list = object::get(old, &["status", "conditions"])?.as_array()?;
+                list.iter().find(|c| c.get("type").and_then(Value::as_str) == Some(ty)).cloned()
+            });
+            let since = before
+                .filter(|c| c.get("status").and_then(Value::as_str) == Some(status))
+                .and_then(|c| c.get("lastTransitionTime").cloned())
+                .unwrap_or_else(|| json!(clock::format_seconds(now)));
+            json!({"type": ty, "status": status, "reason": reason, "message": message, "lastTransitionTime": since})
+        })
+        .collect();
+    json!({"acceptedNames": accepted, "storedVersions": stored, "conditions": conditions})
+}
+
+/// Another kind of the same group that has one of these names.
+fn conflict(registry: &Registry, kind: &CustomKind, crd: &str) -> Option<String> {
+    let own = GroupResource { group: kind.group.clone(), resource: kind.names.plural.clone() };
+    let mut taken: BTreeMap<String, GroupResource> = BTreeMap::new();
+    let mut kinds: BTreeMap<String, GroupResource> = BTreeMap::new();
+    for other in registry.all().filter(|s| s.gvk.group == kind.group) {
+        if other.resource == own && (!other.is_custom() || format!("{own}") == crd) {
+            if other.is_custom() {
+                continue;
+            }
+            return Some(format!("{:?} is a built-in kind", own.to_string()));
+        }
+        for name in [&other.resource.resource, &other.singular].into_iter().chain(&other.short_names) {
+            taken.insert(name.clone(), other.resource.clone());
+        }
+        kinds.insert(other.gvk.kind.clone(), other.resource.clone());
+    }
+    let names = [&kind.names.plural, &kind.names.singular].into_iter().chain(&kind.names.short_names);
+    let clash = names.clone().find(|name| taken.contains_key(*name));
+    match clash {
+        Some(name) => Some(format!("{name:?} is already in use")),
+        None => kinds.contains_key(&kind.names.kind).then(|| format!("{:?} is already in use", kind.names.kind)),
+    }
+}
+
+fn condition<'a>(crd: &'a Value, ty: &str) -> Option<&'a str> {
+    let list = object::get(crd, &["status", "conditions"])?.as_array()?;
+    list.iter().find(|c| c.get("type").and_then(Value::as_str) == Some(ty))?.get("status")?.as_str()
+}
+
+/// Starts the clean-up when the object just marked for deletion is a CRD.
+pub(crate) fn deleting(inner: &Arc<Inner>, served: &Served, object: &Value) {
+    if served.is(GROUP, "CustomResourceDefinition") {
+        start_cleanup(inner, object::name(object).unwrap_or_default());
+    }
+}
+
+fn start_cleanup(inner: &Arc<Inner>, crd: &str) {
+    let mut running = inner.cleanups.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if !running.insert(crd.to_owned()) {
+        return;
+    }
+    let (inner, crd) = (inner.clone(), crd.to_owned());
+    tokio::spawn(async move {
+        if let Err(why) = cleanup(&inner, &crd).await {
+            tracing::warn!(
+                crd,
+                why,
+                "objects of a CustomResourceDefinition could not be cleaned up; a restart tries again"
+            );
+        }
+        inner.cleanups.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&crd);
+    });
+}
+
+/// Deletes the objects of a CRD, waits until those with finalizers are gone, then lets the CRD go.
+async fn cleanup(inner: &Arc<Inner>, crd: &str) -> Result<(), String> {
+    let definition = inner.registry().definition(crd).cloned();
+    if let Some(Definition { kind, .. }) = definition {
+        let prefix = key::prefix(&kind.group, &kind.names.plural, None);
+        let range = key::below(&prefix, std::ops::Bound::Unbounded);
+        let Some(served) = inner.registry().all().find(|s| s.resource.to_string() == crd) else {
+            return Err("the kind is not served".to_owned());
+        };
+        let mut events = inner.store.watch(range, inner.store.revision()).map_err(|error| error.to_string())?;
+        loop {
+            let entries = inner.entries(&prefix);
+            if entries.is_empty() {
+                break;
+            }
+            for entry in entries {
+                let (bytes, object) = inner.parse(&served, &entry).map_err(|s| s.message)?;
+                let current = Current { entry, bytes, object };
+                match delete_entry(inner, &served, current, &DeleteOptions::default()).await {
+                    Ok(_) => {}
+                    Err(status) if status.is(Reason::NotFound) => {}
+                    Err(status) => return Err(status.message),
+                }
+            }
+            if inner.entries(&prefix).is_empty() {
+                break;
+            }
+            tokio::select! {
+                () = inner.closing.cancelled() => return Ok(()),
+                event = events.next() => if event.is_none() {
+                    return Err("the watch ended".to_owned());
+                },
+            }
+        }
+    }
+    release(inner, crd).await
+}
+
+/// Removes the finalizer; the CRD goes when it was the last.
+async fn release(inner: &Arc<Inner>, crd: &str) -> Result<(), String> {
+    let key = key::object(GROUP, RESOURCE, "", crd);
+    loop {
+        let Some(entry) = inner.store.snapshot().get(&key) else { return Ok(()) };
+        let bytes = inner.read(&entry).map_err(|s| s.message)?;
+        let mut object: Value = serde_json::from_slice(&bytes).map_err(|e| e.to_string())?;
+        let Some(list) = object.pointer_mut("/metadata/finalizers").and_then(Value::as_array_mut) else {
+            return Ok(());
+        };
+        list.retain(|f| f != CLEANUP);
+        let value = if list.is_empty() { None } else { Some(crate::stored::encode(&mut object)) };
+        match inner.write(Write { key: key.clone(), expect: Expect::At(entry.modified), value }).await {
+            Ok(_) => return Ok(()),
+            Err(store::WriteError::Unexpected { .. } | store::WriteError::Absent) => {}
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+}

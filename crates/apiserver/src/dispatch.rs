@@ -1,0 +1,169 @@
+//! From a path and a method to a verb.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, USER_AGENT};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, Method};
+use model::Status;
+
+use crate::authz::{self, Attributes};
+use crate::call::Call;
+use crate::negotiate::{self, Form};
+use crate::path::{self, ResourcePath, Target};
+use crate::query::Query;
+use crate::reply::{self, Answer};
+use crate::resource::{ConnectRequest, Source, not_allowed};
+use crate::server::Inner;
+use crate::user::UserInfo;
+use crate::{discovery, openapi, verb};
+
+/// Answers a request whose user is known.
+pub(crate) async fn dispatch(inner: &Arc<Inner>, user: UserInfo, parts: Parts, body: Bytes) -> Result<Answer, Status> {
+    let target = path::parse(parts.uri.path());
+    let resource = match target {
+        Target::Resource(resource) => resource,
+        other => return fixed(inner, &user, &other, &parts),
+    };
+    let query = Query::parse(parts.uri.query().unwrap_or_default());
+    let verb = verb_of(&parts, &resource, &query);
+    let subresource = resource.subresource.clone().unwrap_or_default();
+    let what = Attributes {
+        verb,
+        group: &resource.group,
+        version: &resource.version,
+        resource: &resource.resource,
+        subresource: &subresource,
+        // A namespace itself is authorized as an object in it, as kube-apiserver does.
+        namespace: match (&resource.namespace, &resource.name) {
+            (Some(namespace), _) => namespace,
+            (None, Some(name)) if resource.resource == "namespaces" && resource.group.is_empty() => name,
+            _ => "",
+        },
+        name: resource.name.as_deref().unwrap_or_default(),
+        path: "",
+    };
+    authz::check(&inner.authorizer, &user, &what, inner.as_ref())?;
+    let registry = inner.registry();
+    if let Some(connect) = resource
+        .subresource
+        .as_ref()
+        .and_then(|sub| registry.find(&resource.group, &resource.version, &format!("{}/{sub}", resource.resource)))
+    {
+        return connected(connect, user, resource, parts, body).await;
+    }
+    let served = registry.find(&resource.group, &resource.version, &resource.resource);
+    let served = served.ok_or_else(Status::no_such_path)?.clone();
+    drop(registry);
+    if served.namespaced && resource.namespace.is_none() && (resource.name.is_some() || verb == "create") {
+        // A namespaced object has no path outside of its namespace.
+        return Err(if verb == "create" { not_allowed() } else { Status::no_such_path() });
+    }
+    if !served.namespaced && resource.namespace.is_some() {
+        return Err(Status::no_such_path());
+    }
+    let agent = client_of(&parts.headers);
+    let client = query.get("fieldManager").unwrap_or(&agent);
+    let counted = if verb == "patch" && is_apply(&parts) { "apply" } else { verb };
+    inner.counters.request(counted, client);
+    let call = Call {
+        form: negotiate::accept(header(&parts.headers, &ACCEPT))?,
+        gzip: header(&parts.headers, &ACCEPT_ENCODING).is_some_and(|h| h.contains("gzip")),
+        content_type: header(&parts.headers, &CONTENT_TYPE).map(str::to_owned),
+        server: inner.clone(),
+        user,
+        served,
+        path: resource,
+        query,
+        agent,
+        body,
+        warnings: Vec::new(),
+    };
+    let mut call = call;
+    let result = verb::run(&mut call, verb).await;
+    let mut answer = result.unwrap_or_else(|status| reply::failure(&status));
+    reply::warn(&mut answer, &call.warnings);
+    Ok(answer)
+}
+
+/// Kubernetes' verb of a request (`requestinfo.go`).
+fn verb_of(parts: &Parts, path: &ResourcePath, query: &Query) -> &'static str {
+    let collection = path.name.is_none();
+    match parts.method {
+        Method::POST => "create",
+        Method::PUT => "update",
+        Method::PATCH => "patch",
+        Method::DELETE if collection => "deletecollection",
+        Method::DELETE => "delete",
+        Method::GET | Method::HEAD if query.flag("watch") && path.subresource.is_none() => "watch",
+        Method::GET | Method::HEAD if collection => "list",
+        Method::GET | Method::HEAD => "get",
+        _ => "",
+    }
+}
+
+fn is_apply(parts: &Parts) -> bool {
+    header(&parts.headers, &CONTENT_TYPE).is_some_and(|t| t.starts_with("application/apply-patch"))
+}
+
+/// What serves no object.
+fn fixed(inner: &Arc<Inner>, user: &UserInfo, target: &Target, parts: &Parts) -> Result<Answer, Status> {
+    let method = parts.method.as_str().to_ascii_lowercase();
+    let what = Attributes { verb: &method, path: parts.uri.path(), ..Attributes::default() };
+    authz::check(&inner.authorizer, user, &what, inner.as_ref())?;
+    if !matches!(parts.method, Method::GET | Method::HEAD) {
+        return Err(not_allowed());
+    }
+    let form = || negotiate::accept(header(&parts.headers, &ACCEPT));
+    let etag = header(&parts.headers, &http::header::IF_NONE_MATCH);
+    let gzip = header(&parts.headers, &ACCEPT_ENCODING).is_some_and(|h| h.contains("gzip"));
+    match target {
+        Target::Health => Ok(reply::text(200, "ok")),
+        Target::Version => Ok(discovery::version(inner)),
+        Target::Metrics => Ok(reply::text(200, inner.counters.exposition())),
+        Target::Root => Ok(discovery::root(inner)),
+        Target::CoreVersions | Target::Groups if form()? == Form::Discovery => {
+            Ok(discovery::aggregated(inner, *target == Target::CoreVersions, etag, gzip))
+        }
+        Target::CoreVersions => Ok(discovery::core_versions()),
+        Target::Groups => Ok(discovery::groups(inner)),
+        Target::Group(group) => discovery::group(inner, group),
+        Target::Resources(group, version) => discovery::resources(inner, group, version),
+        Target::OpenApiIndex => Ok(openapi::index(inner)),
+        Target::OpenApi(group, version) => openapi::document(inner, group, version, etag, gzip),
+        Target::OpenApiV2 => openapi::v2(inner, header(&parts.headers, &ACCEPT), etag, gzip),
+        Target::Resource(_) | Target::Unknown => Err(Status::no_such_path()),
+    }
+}
+
+async fn connected(
+    served: &crate::registry::Served,
+    user: UserInfo,
+    path: ResourcePath,
+    parts: Parts,
+    body: Bytes,
+) -> Result<Answer, Status> {
+    let Some((code, Source::Connect)) = served.code() else { return Err(not_allowed()) };
+    let request = ConnectRequest {
+        user,
+        namespace: path.namespace,
+        name: path.name.unwrap_or_default(),
+        path: path.rest,
+        request: http::Request::from_parts(parts, body),
+    };
+    code.connect(request).await
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The first word of the user agent: the field manager when the request names none
+/// (`endpoints/handlers/create.go`, prefixFromUserAgent).
+fn client_of(headers: &HeaderMap) -> String {
+    let agent = header(headers, &USER_AGENT).unwrap_or_default();
+    let name: String =
+        agent.split('/').next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(128).collect();
+    if name.is_empty() { "unknown".to_owned() } else { name }
+}

@@ -1,0 +1,97 @@
+//! Kinds that are questions: who am I, may I, is this token good.
+
+use model::{Status, object};
+use serde_json::{Value, json};
+
+use crate::authz::{self, Attributes};
+use crate::call::Call;
+use crate::reply::{self, Answer};
+use crate::resource::not_allowed;
+use crate::user::UserInfo;
+
+/// Answers a review.
+pub(crate) async fn create(call: &mut Call) -> Result<Answer, Status> {
+    let mut review = call.decode_object()?;
+    let status = match call.served.gvk.kind.as_str() {
+        "SelfSubjectReview" => json!({"userInfo": user_value(&call.user)}),
+        "SelfSubjectAccessReview" => access(call, &call.user, &review)?,
+        "SubjectAccessReview" => access(call, &subject(&review), &review)?,
+        "LocalSubjectAccessReview" => {
+            let asked = object::get_str(&review, &["spec", "resourceAttributes", "namespace"]).unwrap_or_default();
+            if call.namespace() != Some(asked) {
+                let path = model::FieldPath::of("spec.resourceAttributes.namespace");
+                let error = model::FieldError::invalid(path, asked, "must match metadata.namespace");
+                return Err(Status::invalid(&call.served.gvk.group_kind(), "", &[error]));
+            }
+            access(call, &subject(&review), &review)?
+        }
+        "SelfSubjectRulesReview" => json!({
+            "resourceRules": [], "nonResourceRules": [], "incomplete": true,
+            "evaluationError": "rules cannot be enumerated here: ask with a SelfSubjectAccessReview",
+        }),
+        "TokenReview" => token(call, &review),
+        // `v1 Binding` at the collection is served by `pods/binding`, as every scheduler uses it.
+        _ => return Err(not_allowed()),
+    };
+    review["status"] = status;
+    Ok(reply::value(201, &review))
+}
+
+fn user_value(user: &UserInfo) -> Value {
+    let mut value = json!({"username": &*user.name, "groups": &*user.groups});
+    if let Some(uid) = &user.uid {
+        value["uid"] = json!(&**uid);
+    }
+    if !user.extra.is_empty() {
+        value["extra"] = json!(&*user.extra);
+    }
+    value
+}
+
+fn subject(review: &Value) -> UserInfo {
+    let groups = object::get(review, &["spec", "groups"]).and_then(Value::as_array).into_iter().flatten();
+    let groups: Vec<String> = groups.filter_map(Value::as_str).map(str::to_owned).collect();
+    let name = object::get_str(review, &["spec", "user"]).unwrap_or_default();
+    // Exactly the groups that are asked about: a review does not add any.
+    UserInfo { groups: groups.into(), name: name.into(), ..UserInfo::default() }
+}
+
+fn access(call: &Call, user: &UserInfo, review: &Value) -> Result<Value, Status> {
+    let at = |part: &str, field: &str| object::get_str(review, &["spec", part, field]).unwrap_or_default();
+    let resource = object::get(review, &["spec", "resourceAttributes"]).is_some();
+    let path = object::get(review, &["spec", "nonResourceAttributes"]).is_some();
+    if resource == path {
+        let why = "exactly one of nonResourceAttributes or resourceAttributes must be specified";
+        let error = model::FieldError::invalid(model::FieldPath::of("spec.resourceAttributes"), Value::Null, why);
+        return Err(Status::invalid(&call.served.gvk.group_kind(), "", &[error]));
+    }
+    let what = if resource {
+        let field = |name| at("resourceAttributes", name);
+        Attributes {
+            verb: field("verb"),
+            group: field("group"),
+            version: field("version"),
+            resource: field("resource"),
+            subresource: field("subresource"),
+            namespace: field("namespace"),
+            name: field("name"),
+            path: "",
+        }
+    } else {
+        Attributes {
+            verb: at("nonResourceAttributes", "verb"),
+            path: at("nonResourceAttributes", "path"),
+            ..Attributes::default()
+        }
+    };
+    let allowed = authz::check(&call.server.authorizer, user, &what, call.server.as_ref()).is_ok();
+    Ok(json!({"allowed": allowed}))
+}
+
+fn token(call: &Call, review: &Value) -> Value {
+    let token = object::get_str(review, &["spec", "token"]).unwrap_or_default();
+    match crate::authn::bearer(&call.server, token) {
+        Ok(user) => json!({"authenticated": true, "user": user_value(&user)}),
+        Err(why) => json!({"authenticated": false, "error": why}),
+    }
+}

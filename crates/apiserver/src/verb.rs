@@ -1,0 +1,62 @@
+//! The verbs, each once for all kinds.
+
+use model::Status;
+
+use crate::call::Call;
+use crate::negotiate::Form;
+use crate::reply::Answer;
+use crate::resource::not_allowed;
+
+mod collection;
+mod create;
+mod delete;
+mod filter;
+mod get;
+mod list;
+pub(crate) mod page;
+mod patch;
+mod scale;
+mod shape;
+mod update;
+mod virtual_kind;
+mod watch;
+mod write;
+
+pub(crate) use delete::{Options as DeleteOptions, delete_entry, delete_object};
+pub(crate) use update::replace_part;
+
+/// Runs a verb.
+pub(crate) async fn run(call: &mut Call, verb: &'static str) -> Result<Answer, Status> {
+    if call.served.code().is_some() {
+        return virtual_kind::run(call, verb).await;
+    }
+    if call.form == Form::Table {
+        shape::include(call)?;
+    }
+    let (kind, name) = (call.served.gvk.kind.clone(), call.name().to_owned());
+    match (call.subresource(), verb) {
+        ("", _) if !call.served.verbs.contains(&verb) => Err(not_allowed()),
+        ("", "get") => get::get(call),
+        ("", "list") => list::list(call).await,
+        ("", "watch") => watch::watch(call).await,
+        ("", "create") if name.is_empty() => create::create(call).await,
+        ("", "update") => update::update(call).await,
+        ("", "patch") => patch::patch(call).await,
+        ("", "delete") => delete::delete(call).await,
+        ("", "deletecollection") => collection::delete_collection(call).await,
+        ("status", "get") if call.served.status => get::get(call),
+        ("status", "update") if call.served.status => update::update(call).await,
+        ("status", "patch") if call.served.status => patch::patch(call).await,
+        ("scale", "get" | "update" | "patch") if call.served.scale.is_some() => scale::scale(call, verb).await,
+        ("finalize", "update") if kind == "Namespace" => update::update(call).await,
+        ("approval", "get") if kind == "CertificateSigningRequest" => get::get(call),
+        ("approval", "update") if kind == "CertificateSigningRequest" => update::update(call).await,
+        ("approval", "patch") if kind == "CertificateSigningRequest" => patch::patch(call).await,
+        ("binding", "create") if call.served.is("", "Pod") => crate::pod::bind(call).await,
+        ("eviction", "create") if call.served.is("", "Pod") => crate::pod::evict(call).await,
+        ("token", "create") if call.served.is("", "ServiceAccount") => crate::token::create(call).await,
+        ("", _) => Err(not_allowed()),
+        (sub, _) if crate::discovery::subresources(&call.served).iter().any(|s| s.name == sub) => Err(not_allowed()),
+        _ => Err(Status::no_such_path()),
+    }
+}

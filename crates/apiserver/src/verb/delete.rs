@@ -1,0 +1,298 @@
+//! `delete`: preconditions, finalizers, propagation, grace.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use model::{FieldError, FieldPath, GroupKind, Status, Timestamp, clock, object};
+use serde_json::{Value, json};
+use store::{Expect, Write, WriteError};
+
+use super::get;
+use super::write::TRIES;
+use crate::admission::Operation;
+use crate::call::Call;
+use crate::negotiate::{self, Encoding};
+use crate::registry::Served;
+use crate::reply::{self, Answer};
+use crate::semantics;
+use crate::server::{Current, Inner, write_failure};
+
+/// Finalizers by which the garbage collector knows what to do with dependents.
+const ORPHAN: &str = "orphan";
+const FOREGROUND: &str = "foregroundDeletion";
+/// Grace of a Pod that names none.
+const POD_GRACE_SECS: i64 = 30;
+
+/// `metav1.DeleteOptions`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Options {
+    pub(crate) uid: Option<String>,
+    pub(crate) resource_version: Option<String>,
+    /// `Orphan`, `Background` or `Foreground`.
+    pub(crate) propagation: Option<String>,
+    pub(crate) grace_secs: Option<i64>,
+    pub(crate) dry_run: bool,
+}
+
+/// What a delete did.
+pub(crate) enum Deleted {
+    /// The object is gone; its last state.
+    Gone(Value),
+    /// It waits for finalizers or for its grace to pass; its new state.
+    Waits(Value),
+}
+
+impl Options {
+    /// Reads the body, or the query where the body says nothing.
+    pub(crate) fn of(call: &Call) -> Result<Self, Status> {
+        let body = if call.body.is_empty() {
+            Value::Null
+        } else {
+            match negotiate::object_body(call.content_type.as_deref())? {
+                Encoding::Protobuf => semantics::delete_options(&call.body)?,
+                Encoding::Yaml => {
+                    let text = String::from_utf8_lossy(&call.body);
+                    model::yaml::parse(&text).map_err(|e| Status::bad_request(e.to_string()))?
+                }
+                _ => serde_json::from_slice(&call.body).map_err(|e| Status::bad_request(e.to_string()))?,
+            }
+        };
+        if let Some(kind) = body.get("kind").and_then(Value::as_str)
+            && kind != "DeleteOptions"
+        {
+            return Err(Status::bad_request(format!("no kind {kind:?} is accepted here: expected DeleteOptions")));
+        }
+        let text = |fields: &[&str]| object::get_str(&body, fields).filter(|s| !s.is_empty()).map(str::to_owned);
+        let policy = text(&["propagationPolicy"]).or_else(|| call.query.get("propagationPolicy").map(str::to_owned));
+        let orphan =
+            body.get("orphanDependents").and_then(Value::as_bool).or_else(|| call.query.tristate("orphanDependents"));
+        let dry_body = body.get("dryRun").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+        let out = Self {
+            uid: text(&["preconditions", "uid"]),
+            resource_version: text(&["preconditions", "resourceVersion"]),
+            propagation: match (policy, orphan) {
+                (Some(policy), _) => Some(policy),
+                (None, Some(true)) => Some("Orphan".to_owned()),
+                (None, Some(false)) => Some("Background".to_owned()),
+                (None, None) => None,
+            },
+            grace_secs: match body.get("gracePeriodSeconds").and_then(Value::as_i64) {
+                Some(secs) => Some(secs),
+                None => call.query.number("gracePeriodSeconds")?,
+            },
+            dry_run: dry_body || call.query.dry_run("DeleteOptions")?,
+        };
+        out.check()?;
+        Ok(out)
+    }
+
+    fn check(&self) -> Result<(), Status> {
+        let kind = GroupKind::new("meta.k8s.io", "DeleteOptions");
+        if let Some(policy) = &self.propagation
+            && !matches!(policy.as_str(), "Orphan" | "Background" | "Foreground")
+        {
+            let path = FieldPath::of("propagationPolicy");
+            let error = FieldError::not_supported(path, policy.as_str(), &["Background", "Foreground", "Orphan"]);
+            return Err(Status::invalid(&kind, "", &[error]));
+        }
+        if let Some(secs) = self.grace_secs
+            && secs < 0
+        {
+            let path = FieldPath::of("gracePeriodSeconds");
+            let error = FieldError::invalid(path, secs, "must be greater than or equal to 0");
+            return Err(Status::invalid(&kind, "", &[error]));
+        }
+        Ok(())
+    }
+}
+
+/// Deletes the object of the path.
+pub(super) async fn delete(call: &mut Call) -> Result<Answer, Status> {
+    let options = Options::of(call)?;
+    let (deleted, mut warnings) = delete_object(call, call.name(), &options).await?;
+    call.warnings.append(&mut warnings);
+    match deleted {
+        Deleted::Gone(object) if returns_object(&call.served) => get::object(call, 200, object.to_string().into()),
+        Deleted::Gone(last) => Ok(reply::value(200, &success(&call.served, &last))),
+        Deleted::Waits(object) => get::object(call, 200, object.to_string().into()),
+    }
+}
+
+/// Deletes one object on behalf of a call, admission included. Returns what happened and warnings.
+pub(crate) async fn delete_object(
+    call: &Call,
+    name: &str,
+    options: &Options,
+) -> Result<(Deleted, Vec<String>), Status> {
+    let missing = || Status::not_found(&call.served.resource, name);
+    let mut warnings = Vec::new();
+    for _ in 0..TRIES {
+        let current = call.server.current(&call.served, call.namespace(), name)?.ok_or_else(missing)?;
+        crate::namespace::check_deletable(&call.served, name)?;
+        for admission in call.server.admissions.iter().filter(|a| a.handles(&call.served.resource, Operation::Delete)) {
+            let request = call.admission(Operation::Delete, name, Some(&current.object), options.dry_run);
+            warnings = admission.validate(&request, None).map_err(|denied| denied.into_status(&request))?;
+        }
+        if let Some(deleted) = delete_entry(&call.server, &call.served, current, options).await? {
+            return Ok((deleted, warnings));
+        }
+    }
+    let why = "the object has been modified; please apply your changes to the latest version and try again";
+    Err(Status::conflict(&call.served.resource, name, why))
+}
+
+/// Deletes one object as it was read; `None` when somebody else wrote in between.
+pub(crate) async fn delete_entry(
+    server: &Arc<Inner>,
+    served: &Served,
+    current: Current,
+    options: &Options,
+) -> Result<Option<Deleted>, Status> {
+    let Current { entry, bytes, mut object } = current;
+    preconditions(served, &object, options)?;
+    let now = server.now();
+    let waits = mark(served, &mut object, options, now);
+    let mut next = object.clone();
+    let value: Option<Bytes> = if waits { Some(semantics::encode(served, &mut next)?) } else { None };
+    if options.dry_run || value.as_ref() == Some(&bytes) {
+        // A second delete that changes nothing writes nothing.
+        return Ok(Some(if waits { Deleted::Waits(object) } else { Deleted::Gone(object) }));
+    }
+    let write = Write { key: entry.key.clone(), expect: Expect::At(entry.modified), value };
+    match server.write(write).await {
+        Ok(written) => {
+            crate::stored::set_revision(&mut object, written.revision);
+            if waits {
+                crate::crd::deleting(server, served, &object);
+            }
+            Ok(Some(if waits { Deleted::Waits(object) } else { Deleted::Gone(object) }))
+        }
+        Err(WriteError::Unexpected { .. } | WriteError::Absent) => Ok(None),
+        Err(error) => Err(write_failure(&error)),
+    }
+}
+
+fn preconditions(served: &Served, object: &Value, options: &Options) -> Result<(), Status> {
+    let name = object::name(object).unwrap_or_default();
+    let check = |what: &str, asked: &Option<String>, actual: Option<&str>| match asked {
+        Some(asked) if actual != Some(asked) => {
+            let why = format!(
+                "Precondition failed: {what} in precondition: {asked}, {what} in object meta: {}",
+                actual.unwrap_or_default()
+            );
+            Err(Status::conflict(&served.resource, name, &why))
+        }
+        _ => Ok(()),
+    };
+    check("UID", &options.uid, object::uid(object))?;
+    check("ResourceVersion", &options.resource_version, object::resource_version(object))
+}
+
+/// Marks an object for deletion as far as it is not; does it have to wait? (`registry/rest/delete.go`, BeforeDelete, and
+/// `registry/generic/registry/store.go`, deletionFinalizersForGarbageCollection.)
+fn mark(served: &Served, object: &mut Value, options: &Options, now: Timestamp) -> bool {
+    propagate(object, options);
+    let grace = grace(served, object, options);
+    let before = object::is_deleting(object);
+    let held = finalizers(object).next().is_some()
+        || object::get(object, &["spec", "finalizers"]).and_then(Value::as_array).is_some_and(|l| !l.is_empty())
+            && served.is("", "Namespace");
+    if before {
+        let left = object::get_i64(object, &["metadata", "deletionGracePeriodSeconds"]).unwrap_or(0);
+        let shorter = grace.min(left);
+        if shorter < left {
+            set_deletion(object, deletion_time(object, now, left, shorter), shorter);
+        }
+        return held || shorter > 0;
+    }
+    if !held && grace == 0 {
+        return false;
+    }
+    let at = now.checked_add(jiff::SignedDuration::from_secs(grace)).unwrap_or(now);
+    set_deletion(object, clock::format_seconds(at), grace);
+    if let Some(generation) = object::get_i64(object, &["metadata", "generation"]).filter(|g| *g > 0) {
+        object["metadata"]["generation"] = json!(generation + 1);
+    }
+    if served.is("", "Namespace") {
+        *object::slot(object, &["status", "phase"]) = json!("Terminating");
+    }
+    true
+}
+
+fn set_deletion(object: &mut Value, at: String, grace_secs: i64) {
+    object["metadata"]["deletionTimestamp"] = json!(at);
+    object["metadata"]["deletionGracePeriodSeconds"] = json!(grace_secs);
+}
+
+/// The new end when a grace is shortened: counted from the first delete, but not into the past.
+fn deletion_time(object: &Value, now: Timestamp, old_secs: i64, new_secs: i64) -> String {
+    let old = object::get_str(object, &["metadata", "deletionTimestamp"]).and_then(|t| t.parse::<Timestamp>().ok());
+    let shift = jiff::SignedDuration::from_secs(new_secs.saturating_sub(old_secs));
+    let at = old.and_then(|old| old.checked_add(shift).ok()).unwrap_or(now);
+    clock::format_seconds(at.max(now))
+}
+
+/// Seconds until the object may go: only Pods that run somewhere wait.
+fn grace(served: &Served, object: &Value, options: &Options) -> i64 {
+    if !served.is("", "Pod") {
+        return 0;
+    }
+    let asked = options
+        .grace_secs
+        .or_else(|| object::get_i64(object, &["spec", "terminationGracePeriodSeconds"]))
+        .unwrap_or(POD_GRACE_SECS);
+    let unscheduled = object::get_str(object, &["spec", "nodeName"]).unwrap_or_default().is_empty();
+    let ended = matches!(object::get_str(object, &["status", "phase"]), Some("Succeeded" | "Failed"));
+    if unscheduled || ended { 0 } else { asked.max(0) }
+}
+
+/// Sets the finalizer that a propagation policy means and removes the others; without a policy those that are there
+/// decide.
+fn propagate(object: &mut Value, options: &Options) {
+    let Some(policy) = options.propagation.as_deref() else { return };
+    let wanted = match policy {
+        "Orphan" => Some(ORPHAN),
+        "Foreground" => Some(FOREGROUND),
+        _ => None,
+    };
+    let mut list: Vec<Value> =
+        finalizers(object).filter(|f| *f != ORPHAN && *f != FOREGROUND).map(|f| json!(f)).collect();
+    list.extend(wanted.map(|f| json!(f)));
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        if list.is_empty() {
+            metadata.remove("finalizers");
+        } else {
+            metadata.insert("finalizers".to_owned(), Value::Array(list));
+        }
+    }
+}
+
+fn finalizers(object: &Value) -> impl Iterator<Item = &str> {
+    let list = object::get(object, &["metadata", "finalizers"]).and_then(Value::as_array);
+    list.into_iter().flatten().filter_map(Value::as_str)
+}
+
+/// Kinds whose delete answers with the object (`ReturnDeletedObject` in upstream's storages).
+fn returns_object(served: &Served) -> bool {
+    served.gvk.group.is_empty()
+        && matches!(
+            served.gvk.kind.as_str(),
+            "Pod"
+                | "PodTemplate"
+                | "PersistentVolume"
+                | "PersistentVolumeClaim"
+                | "ResourceQuota"
+                | "Service"
+                | "ServiceAccount"
+        )
+}
+
+fn success(served: &Served, last: &Value) -> Value {
+    let mut details = json!({
+        "name": object::name(last), "kind": served.resource.resource, "uid": object::uid(last),
+    });
+    if !served.resource.group.is_empty() {
+        details["group"] = json!(served.resource.group);
+    }
+    json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details})
+}

@@ -1,0 +1,143 @@
+//! `patch`: JSON, merge, strategic merge, and server-side apply.
+
+use apimachinery::patch;
+use model::{Reason, Status, object};
+use serde_json::Value;
+
+use super::update::preconditions;
+use super::write::{How, Outcome, TRIES, conflict, insert, replace};
+use crate::call::Call;
+use crate::negotiate::{self, Encoding};
+use crate::reply::Answer;
+use crate::semantics;
+
+/// Patches an object; a patch that is not bound to a resourceVersion is tried again when somebody else wrote in between.
+pub(super) async fn patch(call: &mut Call) -> Result<Answer, Status> {
+    let dry_run = call.query.dry_run("PatchOptions")?;
+    let strategic = call.served.builtin().is_some();
+    let encoding = negotiate::patch_body(call.content_type.as_deref(), strategic)?;
+    if encoding == Encoding::Apply {
+        return apply(call, dry_run).await;
+    }
+    if call.query.get("force").is_some() {
+        let error =
+            model::FieldError::forbidden(model::FieldPath::of("force"), "may not be specified for non-apply patch");
+        return Err(Status::invalid(&model::GroupKind::new("meta.k8s.io", "PatchOptions"), "", &[error]));
+    }
+    let body: Value =
+        serde_json::from_slice(&call.body).map_err(|e| Status::bad_request(format!("error decoding patch: {e}")))?;
+    for _ in 0..TRIES {
+        let Some(current) = call.server.current(&call.served, call.namespace(), call.name())? else {
+            return Err(call.not_found());
+        };
+        let mut new = changed(call, encoding, &current.object, &body)?;
+        semantics::check_kind(&mut new, &call.served)?;
+        if object::name(&new) != Some(call.name()) {
+            let error = model::FieldError::invalid(
+                model::FieldPath::of("metadata.name"),
+                object::name(&new).unwrap_or_default(),
+                "field is immutable",
+            );
+            return Err(Status::invalid(&call.served.gvk.group_kind(), call.name(), &[error]));
+        }
+        call.warnings.clear();
+        call.prune(&mut new, Vec::new())?;
+        // The patched object carries the version it was made from, so only a patch that sets another one is refused.
+        let bound = preconditions(call, &new, current.entry.modified, &current.object)
+            .map(|_| names_version(encoding, &body))?;
+        match replace(call, &current, new, How::Update, dry_run).await? {
+            Outcome::Done(answer) => return Ok(answer),
+            Outcome::Raced if bound => break,
+            Outcome::Raced => {}
+        }
+    }
+    Err(conflict(call))
+}
+
+fn names_version(encoding: Encoding, body: &Value) -> bool {
+    encoding != Encoding::JsonPatch && object::resource_version(body).is_some()
+}
+
+fn changed(call: &Call, encoding: Encoding, current: &Value, body: &Value) -> Result<Value, Status> {
+    let result = match encoding {
+        Encoding::JsonPatch => patch::json(current, body),
+        Encoding::StrategicPatch => patch::strategic(current, body, call.served.schema()),
+        _ => Ok(patch::merge(current, body)),
+    };
+    result.map_err(|error| {
+        let reason = match error.code() {
+            413 => Reason::RequestEntityTooLarge,
+            422 => Reason::Invalid,
+            _ => Reason::BadRequest,
+        };
+        match reason {
+            Reason::Invalid => Status {
+                details: serde_json::json!({
+                    "name": call.name(), "group": call.served.gvk.group, "kind": call.served.gvk.kind
+                }),
+                ..Status::new(
+                    reason,
+                    format!("the server rejected our request due to an error in our request: {error}"),
+                )
+            },
+            _ => Status::new(reason, error.to_string()),
+        }
+    })
+}
+
+/// Server-side apply: makes the object when it is not there.
+async fn apply(call: &mut Call, dry_run: bool) -> Result<Answer, Status> {
+    if call.query.get("fieldManager").is_none() {
+        let error = model::FieldError::required(model::FieldPath::of("fieldManager"), "is required for apply patch");
+        return Err(Status::invalid(&model::GroupKind::new("meta.k8s.io", "PatchOptions"), "", &[error]));
+    }
+    let text = std::str::from_utf8(&call.body).map_err(|e| Status::bad_request(format!("error decoding YAML: {e}")))?;
+    // JSON is YAML; when it is plain JSON the faster parser does it.
+    let mut applied: Value = match serde_json::from_str(text) {
+        Ok(value) => value,
+        Err(_) => model::yaml::parse(text).map_err(|e| Status::bad_request(format!("error decoding YAML: {e}")))?,
+    };
+    semantics::check_kind_given(&applied, &call.served)?;
+    call.prune(&mut applied, Vec::new())?;
+    match object::name(&applied) {
+        None | Some("") => object::slot(&mut applied, &["metadata", "name"]).clone_from(&call.name().into()),
+        Some(name) if name == call.name() => {}
+        Some(name) => {
+            return Err(Status::bad_request(format!(
+                "the name of the object ({name}) does not match the name on the URL ({})",
+                call.name()
+            )));
+        }
+    }
+    let force = call.query.flag("force");
+    for _ in 0..TRIES {
+        let now = call.server.now();
+        let outcome = match call.server.current(&call.served, call.namespace(), call.name())? {
+            Some(current) => {
+                let bound = match object::resource_version(&applied) {
+                    Some(_) => preconditions(call, &applied, current.entry.modified, &current.object)?,
+                    None => false,
+                };
+                let new = semantics::apply(call, Some(&current.object), &applied, force, now)?;
+                let outcome = replace(call, &current, new, How::Apply, dry_run).await?;
+                if bound && matches!(outcome, Outcome::Raced) {
+                    break;
+                }
+                outcome
+            }
+            None if !call.subresource().is_empty() => return Err(call.not_found()),
+            None if object::resource_version(&applied).is_some() || object::uid(&applied).is_some() => {
+                // An object that has to be there already.
+                return Err(conflict(call));
+            }
+            None => {
+                let new = semantics::apply(call, None, &applied, force, now)?;
+                insert(call, new, How::Apply, dry_run).await?
+            }
+        };
+        if let Outcome::Done(answer) = outcome {
+            return Ok(answer);
+        }
+    }
+    Err(conflict(call))
+}

@@ -1,0 +1,92 @@
+//! `update`, of objects and of their subresources.
+
+use model::{Status, object};
+use serde_json::Value;
+use store::Revision;
+
+use super::write::{How, Outcome, TRIES, conflict, insert, replace};
+use crate::call::Call;
+use crate::reply::Answer;
+use crate::semantics;
+
+/// Replaces an object.
+pub(super) async fn update(call: &mut Call) -> Result<Answer, Status> {
+    let dry_run = call.query.dry_run("UpdateOptions")?;
+    let new = call.decode_object()?;
+    match object::name(&new) {
+        Some(name) if name == call.name() => {}
+        Some(name) if !name.is_empty() => {
+            return Err(Status::bad_request(format!(
+                "the name of the object ({name}) does not match the name on the URL ({})",
+                call.name()
+            )));
+        }
+        _ => return Err(Status::bad_request("name must be provided")),
+    }
+    for _ in 0..TRIES {
+        let Some(current) = call.server.current(&call.served, call.namespace(), call.name())? else {
+            if call.subresource().is_empty() && semantics::may_create_on_update(&call.served) {
+                if object::resource_version(&new).is_some_and(|rv| !rv.is_empty() && rv != "0") {
+                    return Err(conflict(call));
+                }
+                match insert(call, new.clone(), How::Update, dry_run).await? {
+                    Outcome::Done(answer) => return Ok(answer),
+                    Outcome::Raced => continue,
+                }
+            }
+            return Err(call.not_found());
+        };
+        let bound = preconditions(call, &new, current.entry.modified, &current.object)?;
+        match replace(call, &current, new.clone(), How::Update, dry_run).await? {
+            Outcome::Done(answer) => return Ok(answer),
+            Outcome::Raced if bound => break,
+            Outcome::Raced => {}
+        }
+    }
+    Err(conflict(call))
+}
+
+/// Changes an object on behalf of a subresource that is not a part of it (`pods/binding`).
+pub(crate) async fn replace_part(
+    call: &mut Call,
+    change: impl Fn(&Call, &mut Value) -> Result<(), Status>,
+) -> Result<(), Status> {
+    let dry_run = call.query.dry_run("CreateOptions")?;
+    for _ in 0..TRIES {
+        let current = call.server.current(&call.served, call.namespace(), call.name())?;
+        let current = current.ok_or_else(|| call.not_found())?;
+        let mut new = current.object.clone();
+        change(call, &mut new)?;
+        if let Outcome::Done(_) = replace(call, &current, new, How::Update, dry_run).await? {
+            return Ok(());
+        }
+    }
+    Err(conflict(call))
+}
+
+/// Checks what the object says about the version it is based on; is it bound to one?
+pub(super) fn preconditions(call: &Call, new: &Value, at: Revision, old: &Value) -> Result<bool, Status> {
+    let asked = object::uid(new).filter(|uid| !uid.is_empty());
+    if let (Some(asked), Some(actual)) = (asked, object::uid(old))
+        && asked != actual
+    {
+        let why = format!("Precondition failed: UID in precondition: {asked}, UID in object meta: {actual}");
+        return Err(Status::conflict(&call.served.resource, call.name(), &why));
+    }
+    match object::resource_version(new).filter(|rv| !rv.is_empty() && *rv != "0") {
+        Some(text) => {
+            let asked: u64 = text.parse().map_err(|_| {
+                let path = model::FieldPath::of("metadata.resourceVersion");
+                let error = model::FieldError::invalid(path, text, "must be an unsigned integer");
+                Status::invalid(&call.served.gvk.group_kind(), call.name(), &[error])
+            })?;
+            if Revision(asked) == at { Ok(true) } else { Err(conflict(call)) }
+        }
+        None if semantics::may_update_blindly(&call.served) || !call.subresource().is_empty() => Ok(false),
+        None => {
+            let path = model::FieldPath::of("metadata.resourceVersion");
+            let error = model::FieldError::invalid(path, 0, "must be specified for an update");
+            Err(Status::invalid(&call.served.gvk.group_kind(), call.name(), &[error]))
+        }
+    }
+}

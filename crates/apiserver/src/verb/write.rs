@@ -1,0 +1,182 @@
+//! What create, update, patch and apply have in common: from a wanted object to a stored one.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use model::{Status, object};
+use serde_json::Value;
+use store::{Entry, Expect, Write, WriteError};
+
+use super::get;
+use crate::admission::Operation;
+use crate::call::Call;
+use crate::meta::Meta;
+use crate::reply::Answer;
+use crate::server::{Current, write_failure};
+use crate::{lifecycle, network, semantics, stored};
+
+/// Tries of a write that is not bound to a resourceVersion and meets a newer version
+/// (`endpoints/handlers/patch.go`, maxRetryWhenPatchConflicts).
+pub(super) const TRIES: usize = 5;
+
+/// What became of a write.
+pub(super) enum Outcome {
+    /// It is done; the answer.
+    Done(Answer),
+    /// Somebody else wrote in between: read again, try again.
+    Raced,
+}
+
+/// How a wanted object came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum How {
+    /// The client sent the object, or a patch made it: changed fields go to its manager.
+    Update,
+    /// Server-side apply has set the managers already.
+    Apply,
+}
+
+/// Finishes an object that is to be made, and stores it.
+pub(super) async fn insert(call: &mut Call, mut new: Value, how: How, dry_run: bool) -> Result<Outcome, Status> {
+    let server = call.server.clone();
+    let served = call.served.clone();
+    let now = server.now();
+    semantics::normalize(&served, &mut new)?;
+    let generated = lifecycle::before_create(call, &mut new, now)?;
+    semantics::default(&served, &mut new);
+    lifecycle::prepare_create(call, &mut new, now);
+    admit(call, Operation::Create, &mut new, None, dry_run)?;
+    // Held until the object is in the store: what is free is seen by one creation at a time.
+    let _network = network::allocate(&server, &served, &mut new, None).await?;
+    check(call, &new, None)?;
+    validate_admission(call, Operation::Create, &new, None, dry_run)?;
+    if how == How::Update {
+        new = semantics::track(call, None, new, now);
+    }
+    let name = object::name(&new).unwrap_or_default().to_owned();
+    let key = server.key(&served, call.namespace(), &name);
+    if dry_run {
+        if server.store.snapshot().get(&key).is_some() {
+            return Err(Status::already_exists(&served.resource, &name));
+        }
+        return Ok(Outcome::Done(get::object(call, 201, new.to_string().into())?));
+    }
+    let bytes = semantics::encode(&served, &mut new)?;
+    let write = Write { key, expect: Expect::Absent, value: Some(bytes.clone()) };
+    match server.write(write).await {
+        Ok(written) => Ok(Outcome::Done(answer(call, 201, &bytes, &written.entry)?)),
+        Err(WriteError::Unexpected { .. }) if generated || how == How::Apply => Ok(Outcome::Raced),
+        Err(WriteError::Unexpected { .. }) => Err(Status::already_exists(&served.resource, &name)),
+        Err(error) => Err(write_failure(&error)),
+    }
+}
+
+/// Finishes a changed object, and stores it if it differs from what is stored.
+pub(super) async fn replace(
+    call: &mut Call,
+    current: &Current,
+    mut new: Value,
+    how: How,
+    dry_run: bool,
+) -> Result<Outcome, Status> {
+    let server = call.server.clone();
+    let served = call.served.clone();
+    let now = server.now();
+    semantics::normalize(&served, &mut new)?;
+    lifecycle::before_update(call, &mut new, &current.object)?;
+    semantics::default(&served, &mut new);
+    admit(call, Operation::Update, &mut new, Some(&current.object), dry_run)?;
+    let _network = network::allocate(&server, &served, &mut new, Some(&current.object)).await?;
+    lifecycle::after_update(call, &mut new, &current.object, now);
+    check(call, &new, Some(&current.object))?;
+    validate_admission(call, Operation::Update, &new, Some(&current.object), dry_run)?;
+    if how == How::Update {
+        new = semantics::track(call, Some(&current.object), new, now);
+    }
+    if dry_run {
+        stored::set_revision(&mut new, current.entry.modified);
+        return Ok(Outcome::Done(get::object(call, 200, new.to_string().into())?));
+    }
+    let gone = lifecycle::is_finished(&served, &new);
+    let bytes = semantics::encode(&served, &mut new)?;
+    if !gone && bytes == current.bytes {
+        return Ok(Outcome::Done(answer(call, 200, &bytes, &current.entry)?));
+    }
+    let expect = Expect::At(current.entry.modified);
+    if gone {
+        // The last finalizer went: the object goes with it. Watchers see it as it was before.
+        let write = Write { key: current.entry.key.clone(), expect, value: None };
+        return match server.write(write).await {
+            Ok(written) => {
+                stored::set_revision(&mut new, written.revision);
+                semantics::convert(&mut new, &served);
+                Ok(Outcome::Done(get::object(call, 200, new.to_string().into())?))
+            }
+            Err(WriteError::Unexpected { .. } | WriteError::Absent) => Ok(Outcome::Raced),
+            Err(error) => Err(write_failure(&error)),
+        };
+    }
+    let write = Write { key: current.entry.key.clone(), expect, value: Some(bytes.clone()) };
+    match server.write(write).await {
+        Ok(written) => Ok(Outcome::Done(answer(call, 200, &bytes, &written.entry)?)),
+        Err(WriteError::Unexpected { .. }) => Ok(Outcome::Raced),
+        Err(error) => Err(write_failure(&error)),
+    }
+}
+
+/// Says that a write lost against another.
+pub(super) fn conflict(call: &Call) -> Status {
+    let why = "the object has been modified; please apply your changes to the latest version and try again";
+    Status::conflict(&call.served.resource, call.name(), why)
+}
+
+fn answer(call: &Call, code: u16, bytes: &Bytes, entry: &Arc<Entry<Meta>>) -> Result<Answer, Status> {
+    let mut out = BytesMut::new();
+    if stored::is_version(bytes, &call.served.api_version) {
+        stored::splice(&mut out, bytes, &entry.meta, entry.modified);
+    } else {
+        call.server.render(&mut out, &call.served, entry, entry.modified)?;
+    }
+    get::object(call, code, out.freeze())
+}
+
+fn admit(call: &Call, operation: Operation, new: &mut Value, old: Option<&Value>, dry_run: bool) -> Result<(), Status> {
+    let mut changed = false;
+    for admission in call.server.admissions.iter().filter(|a| a.handles(&call.served.resource, operation)) {
+        let name = object::name(new).unwrap_or_default().to_owned();
+        let request = call.admission(operation, &name, old, dry_run);
+        admission.mutate(&request, new).map_err(|denied| denied.into_status(&request))?;
+        changed = true;
+    }
+    if changed {
+        semantics::prune(&call.served, new);
+        semantics::default(&call.served, new);
+    }
+    Ok(())
+}
+
+fn validate_admission(
+    call: &mut Call,
+    operation: Operation,
+    new: &Value,
+    old: Option<&Value>,
+    dry_run: bool,
+) -> Result<(), Status> {
+    let mut warnings = Vec::new();
+    for admission in call.server.admissions.iter().filter(|a| a.handles(&call.served.resource, operation)) {
+        let request = call.admission(operation, object::name(new).unwrap_or_default(), old, dry_run);
+        warnings.extend(admission.validate(&request, Some(new)).map_err(|denied| denied.into_status(&request))?);
+    }
+    call.warnings.append(&mut warnings);
+    Ok(())
+}
+
+fn check(call: &Call, new: &Value, old: Option<&Value>) -> Result<(), Status> {
+    let mut errors = semantics::validate(&call.served, new, old);
+    errors.extend(crate::crd::validate(&call.served, new));
+    if errors.is_empty() {
+        return Ok(());
+    }
+    let name = object::name(new).unwrap_or_default();
+    Err(Status::invalid(&call.served.gvk.group_kind(), name, &errors))
+}

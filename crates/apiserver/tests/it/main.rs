@@ -1,0 +1,6 @@
+//! The server through `kube::Client`, in process.
+
+mod custom;
+mod object;
+mod support;
+mod watching;

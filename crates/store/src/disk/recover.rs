@@ -12,7 +12,7 @@ use imbl::OrdMap;
 use super::OpenError;
 use super::frame::{BadFrame, BadHeader, Frame, HEADER, Header, Kind, commits_later};
 use super::log::Part;
-use super::segment::{Segment, list};
+use super::segment::{Segment, list, write_private};
 use crate::{Entry, Event, Key, Place, Projection, Revision};
 
 /// Threads that project values: parsing is what opening spends its time on, and the machine has nothing else to do yet.
@@ -151,7 +151,7 @@ fn header_of(segment: &Segment, bytes: &[u8]) -> Result<Header, OpenError> {
 /// Its bytes are kept beside the log until the next such accident.
 fn cut(dir: &Path, segment: &Segment, bytes: &[u8], bad: &Bad) -> Result<(), OpenError> {
     let kept = dir.join("torn");
-    fs::write(&kept, &bytes[bad.batch..]).map_err(|error| OpenError::io("write", &kept, error))?;
+    write_private(&kept, &bytes[bad.batch..]).map_err(|error| OpenError::io("write", &kept, error))?;
     let cut = segment.file.set_len(bad.batch as u64).and_then(|()| segment.file.sync_all());
     cut.map_err(|error| OpenError::io("truncate", &segment.path, error))?;
     tracing::warn!(

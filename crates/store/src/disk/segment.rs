@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -14,6 +14,10 @@ use crate::ReadError;
 const SUFFIX: &str = ".log";
 const UNFINISHED: &str = ".log.new";
 const LOCK: &str = "lock";
+
+/// Modes of what the store makes: it may hold secrets.
+const PRIVATE_DIR: u32 = 0o700;
+const PRIVATE_FILE: u32 = 0o600;
 
 /// An open segment file. Whoever holds a place in it keeps it open, and so readable even after it was unlinked.
 #[derive(Debug)]
@@ -33,7 +37,13 @@ impl Segment {
     pub(super) fn create(dir: &Path, header: &Header) -> io::Result<Self> {
         let unfinished = dir.join(format!("{:020}{UNFINISHED}", header.number));
         let path = Self::path_of(dir, header.number);
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&unfinished)?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(PRIVATE_FILE)
+            .open(&unfinished)?;
         file.write_all(&header.encode())?;
         file.sync_all()?;
         fs::rename(&unfinished, &path)?;
@@ -70,6 +80,11 @@ impl Segment {
     }
 }
 
+/// Writes a file that only its owner can read.
+pub(super) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(PRIVATE_FILE).open(path)?.write_all(bytes)
+}
+
 /// The numbers of a directory's segments, ascending. Removes what a crash left unfinished.
 pub(super) fn list(dir: &Path) -> Result<Vec<u64>, OpenError> {
     let mut numbers = Vec::new();
@@ -89,7 +104,8 @@ pub(super) fn list(dir: &Path) -> Result<Vec<u64>, OpenError> {
 
 /// Makes the directory, if it is not there, and locks it for this process until the file is closed.
 pub(super) fn lock(dir: &Path) -> Result<File, OpenError> {
-    fs::create_dir_all(dir).map_err(|error| OpenError::io("create", dir, error))?;
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true).mode(PRIVATE_DIR).create(dir).map_err(|error| OpenError::io("create", dir, error))?;
     if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         File::open(parent)
             .and_then(|parent| parent.sync_all())
@@ -101,6 +117,7 @@ pub(super) fn lock(dir: &Path) -> Result<File, OpenError> {
         .write(true)
         .create(true)
         .truncate(false)
+        .mode(PRIVATE_FILE)
         .open(&path)
         .map_err(|error| OpenError::io("open", &path, error))?;
     match file.try_lock() {

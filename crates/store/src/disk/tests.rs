@@ -1,10 +1,11 @@
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::frame::{FRAME, Frame, HEADER, Header, Kind};
 use super::log::{Medium, System};
@@ -46,11 +47,12 @@ async fn three(dir: &Path) -> Vec<usize> {
 }
 
 async fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !done() {
-        assert!(Instant::now() < deadline, "not in time: {what}");
-        tokio::task::yield_now().await;
-    }
+    let wait = async {
+        while !done() {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(10), wait).await.is_ok(), "not in time: {what}");
 }
 
 #[tokio::test]
@@ -174,6 +176,9 @@ async fn a_directory_has_one_store() {
     drop(store);
     assert!(open(dir.path(), Length, large()).is_ok(), "a snapshot does not hold the lock");
     drop(snapshot);
+    for path in [dir.path().join("lock"), files(dir.path()).remove(0)] {
+        assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600, "others cannot read it");
+    }
 }
 
 #[tokio::test]

@@ -12,3 +12,4 @@ pub mod protobuf;
 pub mod schema;
 pub mod structural;
 pub mod table;
+pub mod validate;

@@ -7,6 +7,7 @@ pub mod builtin;
 pub mod defaults;
 pub mod fieldset;
 pub mod managed;
+pub mod openapi;
 pub mod patch;
 pub mod protobuf;
 pub mod schema;

@@ -1,0 +1,5 @@
+//! Housekeeping over a real API server in process, under paused time.
+
+mod collect;
+mod namespace;
+mod support;

@@ -1,0 +1,119 @@
+//! A cluster: an API server in memory and a housekeeper.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use apiserver::{ApiServer, Config, Ids, JsonProjection, UserInfo};
+use housekeeping::api::JSON;
+use housekeeping::{Api, Housekeeper, Options};
+use model::{Clock, Timestamp};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep, timeout};
+
+/// How long anything may take. Time is paused, so waiting for it costs nothing.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+struct TestClock(Instant);
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_second(1_700_000_000).unwrap() + self.0.elapsed()
+    }
+}
+
+#[derive(Default)]
+struct Counting(AtomicU64);
+
+impl Ids for Counting {
+    fn uid(&self) -> String {
+        format!("00000000-0000-4000-8000-{:012}", self.0.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn suffix(&self) -> String {
+        format!("{:05}", self.0.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+pub(crate) struct Cluster {
+    pub(crate) server: ApiServer,
+    pub(crate) api: Api,
+    _keeper: tokio_util::task::AbortOnDropHandle<()>,
+}
+
+impl Cluster {
+    pub(crate) async fn start() -> Self {
+        let clock = Arc::new(TestClock(Instant::now()));
+        let store = store::memory::open(JsonProjection, store::memory::Options::default());
+        let server = ApiServer::start(Config::new(store, clock.clone(), Arc::new(Counting::default()))).await.unwrap();
+        let client = || kube::Client::new(server.service_as(UserInfo::master("test")), "default");
+        let options = Options { ca: Some("the CA".to_owned()), clock, events: None };
+        let keeper = tokio::spawn(Housekeeper::new(client(), options).run());
+        Self { api: Api::new(client(), "test"), server, _keeper: tokio_util::task::AbortOnDropHandle::new(keeper) }
+    }
+
+    pub(crate) async fn create(&self, collection: &str, object: Value) -> Value {
+        self.api.create(collection, &object).await.unwrap()
+    }
+
+    /// A ConfigMap in `default`, owned by these.
+    pub(crate) async fn map(&self, name: &str, owners: &[&Value]) -> Value {
+        let owners: Vec<Value> = owners.iter().map(|owner| own(owner)).collect();
+        let object =
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "ownerReferences": owners}});
+        self.create("/api/v1/namespaces/default/configmaps", object).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str, policy: &str) {
+        self.api.delete(path, &json!({"propagationPolicy": policy})).await.unwrap();
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Option<Value> {
+        self.api.get(path, JSON).await.unwrap()
+    }
+
+    /// Waits until an object is as wanted.
+    pub(crate) async fn until(&self, path: &str, wanted: impl Fn(Option<&Value>) -> bool) -> Option<Value> {
+        let mut last = None;
+        let wait = async {
+            loop {
+                last = self.get(path).await;
+                if wanted(last.as_ref()) {
+                    return;
+                }
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        assert!(timeout(DEADLINE, wait).await.is_ok(), "{path} is never as wanted; last: {last:#?}");
+        last
+    }
+
+    pub(crate) async fn until_gone(&self, path: &str) {
+        self.until(path, |object| object.is_none()).await;
+    }
+
+    /// Waits until nothing has been written for a minute and more.
+    pub(crate) async fn until_settled(&self) {
+        let writes = || self.server.counters().mutations();
+        for _ in 0..50 {
+            let before = writes();
+            sleep(Duration::from_secs(61)).await;
+            if before == writes() {
+                return;
+            }
+        }
+        panic!("it never settles: {:?}", self.server.counters().mutations_by_client());
+    }
+}
+
+/// An owner reference that blocks.
+pub(crate) fn own(owner: &Value) -> Value {
+    json!({
+        "apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": owner["metadata"]["name"],
+        "uid": owner["metadata"]["uid"], "blockOwnerDeletion": true,
+    })
+}
+
+pub(crate) fn path(name: &str) -> String {
+    format!("/api/v1/namespaces/default/configmaps/{name}")
+}

@@ -1,0 +1,302 @@
+//! The kubelet's part: what a pod on a node does next.
+//!
+//! | stage | after | then |
+//! |---|---|---|
+//! | bound | `accept` | `ContainerCreating` is written |
+//! | creating | `create` and jitter | address, Running, Ready at once unless a readiness probe delays it |
+//! | creating, image `*/fail*` | the same | the container ends with 1: `CrashLoopBackOff`, or Failed if never restarted |
+//! | crashed | 10 s, 20 s, … 300 s from the crash | one more restart, one more crash |
+//! | ready, not to be restarted | `run` | Succeeded |
+//! | being deleted | `stop`, at most the grace period | it is gone |
+//!
+//! Not here: probes that fail, exec, logs, volumes.
+
+use std::time::Duration;
+
+use model::{Timestamp, clock};
+use serde_json::{Value, json};
+
+use super::hash;
+use crate::object::{Condition, Container, Pod, RestartPolicy, Stage};
+
+/// First pause before a crashed container is started again (kubelet's `MaxContainerBackOff` and its base).
+const BACKOFF_MIN: i64 = 10;
+/// Longest such pause, in seconds.
+const BACKOFF_MAX: i64 = 300;
+
+/// How long things take.
+#[derive(Clone, Debug)]
+pub struct Pace {
+    /// From bound to `ContainerCreating`.
+    pub accept: Duration,
+    /// From there to running.
+    pub create: Duration,
+    /// At most this much more, different for each pod, the same for the same seed.
+    pub jitter: Duration,
+    /// From deleted to gone.
+    pub stop: Duration,
+    /// How long containers run that are not to be restarted.
+    pub run: Duration,
+    /// How long a node may be silent before it is not Ready (kube-controller-manager: 50 s).
+    pub node_grace: Duration,
+    /// How long pods stay on a node that is not Ready when they say nothing else (admission's default: 300 s).
+    pub eviction: Duration,
+}
+
+impl Default for Pace {
+    /// A pod is ready about 300 ms after it was made.
+    fn default() -> Self {
+        Self {
+            accept: Duration::from_millis(20),
+            create: Duration::from_millis(130),
+            jitter: Duration::from_millis(100),
+            stop: Duration::from_millis(100),
+            run: Duration::from_millis(500),
+            node_grace: Duration::from_secs(50),
+            eviction: Duration::from_secs(300),
+        }
+    }
+}
+
+/// What is known of a pod besides itself.
+pub struct Observed<'a> {
+    /// The pod; bound to a node that is up.
+    pub pod: &'a Pod,
+    /// Its node's address.
+    pub host_ip: &'a str,
+    /// The address it is to get.
+    pub pod_ip: &'a str,
+    /// When it was first seen in this stage, or first seen being deleted.
+    pub since: Timestamp,
+    /// Seed of the member's delays.
+    pub seed: u64,
+}
+
+/// What happens next.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Nothing, until something changes.
+    Rest,
+    /// Nothing for that long.
+    Wait(Duration),
+    /// This status, as a merge patch.
+    Write(Value),
+    /// The pod has ended: it is deleted for good.
+    Remove,
+}
+
+/// Decides.
+pub fn plan(observed: &Observed<'_>, pace: &Pace, now: Timestamp) -> Step {
+    let pod = observed.pod;
+    let at = |delay: Duration, what: &dyn Fn() -> Step| {
+        let spent = Duration::try_from(now.duration_since(observed.since)).unwrap_or_default();
+        if spent >= delay { what() } else { Step::Wait(delay - spent) }
+    };
+    if pod.meta.deleting() {
+        let grace = Duration::from_secs(u64::try_from(pod.grace).unwrap_or_default());
+        return if pod.finished() { Step::Remove } else { at(pace.stop.min(grace), &|| Step::Remove) };
+    }
+    let create = pace.create + jitter(observed, pace.jitter);
+    let fails = pod.containers.iter().any(Container::fails);
+    match pod.stage {
+        Stage::Unbound | Stage::Finished => Step::Rest,
+        Stage::Bound => at(pace.accept, &|| write(observed, creating(pod), now)),
+        Stage::Creating if fails => at(create, &|| write(observed, crash(pod, 0, now), now)),
+        Stage::Creating => at(create, &|| {
+            let ready = pod.containers.iter().all(|c| c.readiness_delay == 0);
+            write(observed, running(pod, ready, now), now)
+        }),
+        Stage::Started => {
+            let delay = pod.containers.iter().map(|c| c.readiness_delay).max().unwrap_or_default();
+            at(seconds(delay), &|| write(observed, running(pod, true, pod.moved.unwrap_or(now)), now))
+        }
+        // Its node was silent, and the pod was called not ready for it.
+        Stage::Ready if !pod.ready() => write(observed, running(pod, true, pod.moved.unwrap_or(now)), now),
+        Stage::Ready if pod.restart_policy == RestartPolicy::Always => Step::Rest,
+        Stage::Ready => at(pace.run, &|| write(observed, finished(pod, now), now)),
+        Stage::Crashed { restarts } => {
+            let due = pod.moved.unwrap_or(observed.since).as_second() + backoff(restarts);
+            let left = due - now.as_second();
+            if left > 0 {
+                Step::Wait(seconds(left))
+            } else {
+                write(observed, crash(pod, i64::from(restarts) + 1, now), now)
+            }
+        }
+    }
+}
+
+fn seconds(n: i64) -> Duration {
+    Duration::from_secs(u64::try_from(n).unwrap_or_default())
+}
+
+fn backoff(restarts: u32) -> i64 {
+    BACKOFF_MIN.saturating_mul(1 << restarts.min(10)).min(BACKOFF_MAX)
+}
+
+fn jitter(observed: &Observed<'_>, most: Duration) -> Duration {
+    let part = hash(&[&observed.seed.to_be_bytes(), observed.pod.meta.uid.as_bytes()]) % 1000;
+    most.mul_f64(part as f64 / 1000.0)
+}
+
+/// The part of a status that differs from stage to stage.
+struct Report {
+    phase: &'static str,
+    running: bool,
+    ready: bool,
+    /// Why not ready.
+    reason: &'static str,
+    statuses: Vec<Value>,
+}
+
+fn status_of(container: &Container, pod: &Pod, ready: bool, started: bool, restarts: i64, state: Value) -> Value {
+    let mut out = json!({
+        "name": container.name, "image": container.image, "imageID": "", "ready": ready, "started": started,
+        "restartCount": restarts, "state": state, "lastState": {},
+    });
+    if started || restarts > 0 {
+        let digest = hash(&[container.image.as_bytes()]);
+        out["imageID"] =
+            json!(format!("{}@sha256:{digest:016x}{digest:016x}{digest:016x}{digest:016x}", container.image));
+        out["containerID"] = json!(format!(
+            "sim://{:016x}",
+            hash(&[pod.meta.uid.as_bytes(), container.name.as_bytes(), &restarts.to_be_bytes()])
+        ));
+    }
+    out
+}
+
+fn creating(pod: &Pod) -> Report {
+    let waiting = json!({"waiting": {"reason": "ContainerCreating"}});
+    let statuses = pod.containers.iter().map(|c| status_of(c, pod, false, false, 0, waiting.clone())).collect();
+    Report { phase: "Pending", running: false, ready: false, reason: "ContainersNotReady", statuses }
+}
+
+fn running(pod: &Pod, ready: bool, since: Timestamp) -> Report {
+    let state = json!({"running": {"startedAt": clock::format_seconds(since)}});
+    let statuses = pod.containers.iter().map(|c| status_of(c, pod, ready, true, 0, state.clone())).collect();
+    Report { phase: "Running", running: true, ready, reason: "ContainersNotReady", statuses }
+}
+
+fn ended(code: i64, reason: &str, since: Timestamp, now: Timestamp) -> Value {
+    json!({"terminated": {
+        "exitCode": code, "reason": reason,
+        "startedAt": clock::format_seconds(since), "finishedAt": clock::format_seconds(now),
+    }})
+}
+
+fn finished(pod: &Pod, now: Timestamp) -> Report {
+    let state = ended(0, "Completed", pod.moved.unwrap_or(now), now);
+    let statuses = pod.containers.iter().map(|c| status_of(c, pod, false, false, 0, state.clone())).collect();
+    Report { phase: "Succeeded", running: false, ready: false, reason: "PodCompleted", statuses }
+}
+
+/// A failing container has just ended, after so many restarts; the others run.
+fn crash(pod: &Pod, restarts: i64, now: Timestamp) -> Report {
+    let over = ended(1, "Error", now, now);
+    let never = pod.restart_policy == RestartPolicy::Never;
+    let pause = backoff(u32::try_from(restarts).unwrap_or_default());
+    let one = |container: &Container| {
+        if !container.fails() {
+            let state = json!({"running": {"startedAt": clock::format_seconds(pod.started.unwrap_or(now))}});
+            let state = if never { ended(0, "Completed", pod.started.unwrap_or(now), now) } else { state };
+            return status_of(container, pod, !never, !never, 0, state);
+        }
+        if never {
+            return status_of(container, pod, false, false, 0, over.clone());
+        }
+        let message = format!(
+            "back-off {} restarting failed container={} pod={}_{}({})",
+            span(pause),
+            container.name,
+            pod.meta.name,
+            pod.meta.namespace,
+            pod.meta.uid
+        );
+        let waiting = json!({"waiting": {"reason": "CrashLoopBackOff", "message": message}});
+        let mut status = status_of(container, pod, false, false, restarts, waiting);
+        status["lastState"] = over.clone();
+        status
+    };
+    let statuses = pod.containers.iter().map(one).collect();
+    let (phase, reason) = if never { ("Failed", "PodFailed") } else { ("Running", "ContainersNotReady") };
+    Report { phase, running: !never, ready: false, reason, statuses }
+}
+
+/// As Go prints a duration of whole seconds.
+fn span(secs: i64) -> String {
+    match (secs / 60, secs % 60) {
+        (0, s) => format!("{s}s"),
+        (m, s) => format!("{m}m{s}s"),
+    }
+}
+
+fn write(observed: &Observed<'_>, report: Report, now: Timestamp) -> Step {
+    let pod = observed.pod;
+    let Report { phase, running, ready, reason, statuses } = report;
+    let started = pod.started.unwrap_or(now);
+    let has_ip = phase != "Pending";
+    let names: Vec<&str> = pod.containers.iter().map(|c| c.name.as_str()).collect();
+    let unready = format!("containers with unready status: [{}]", names.join(" "));
+    let completed = phase == "Succeeded";
+    let mut conditions: Vec<Value> = Vec::with_capacity(5);
+    let mut put = |kind: &str, on: bool, why: &str, message: &str| {
+        let status = if on { "True" } else { "False" };
+        let before = pod.condition(kind);
+        let changed = before.filter(|c| c.status == status).and_then(|c| c.changed).unwrap_or(now);
+        let mut condition =
+            Condition::new(kind, status, if on { "" } else { why }, if on { "" } else { message }, changed);
+        condition.updated = None;
+        // Written so in every status of kubelet, although it is never probed here.
+        let mut value = condition.to_value();
+        value["lastProbeTime"] = Value::Null;
+        value["observedGeneration"] = json!(pod.meta.generation.max(1));
+        conditions.push(value);
+    };
+    put("PodReadyToStartContainers", running || ready, "", "");
+    put("Initialized", true, "", "");
+    let message = if completed { "" } else { unready.as_str() };
+    put("Ready", ready, reason, message);
+    put("ContainersReady", ready, reason, message);
+    put("PodScheduled", true, "", "");
+    let ip = if pod.host_network { observed.host_ip } else { observed.pod_ip };
+    let init: Vec<Value> = pod
+        .init
+        .iter()
+        .map(|c| {
+            status_of(
+                c,
+                pod,
+                has_ip,
+                false,
+                0,
+                if has_ip {
+                    ended(0, "Completed", started, started)
+                } else {
+                    json!({"waiting": {"reason": "PodInitializing"}})
+                },
+            )
+        })
+        .collect();
+    let mut status = json!({
+        "observedGeneration": pod.meta.generation.max(1),
+        "phase": phase,
+        "conditions": conditions,
+        "containerStatuses": statuses,
+        "hostIP": observed.host_ip,
+        "hostIPs": [{"ip": observed.host_ip}],
+        "startTime": clock::format_seconds(started),
+        "qosClass": pod.qos,
+    });
+    if !init.is_empty() {
+        status["initContainerStatuses"] = Value::Array(init);
+    }
+    if has_ip {
+        status["podIP"] = json!(ip);
+        status["podIPs"] = json!([{"ip": ip}]);
+    }
+    Step::Write(json!({"metadata": {"uid": &*pod.meta.uid}, "status": status}))
+}
+
+#[cfg(test)]
+mod tests;

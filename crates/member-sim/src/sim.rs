@@ -1,0 +1,232 @@
+//! The loop: watches into the world, changes into keys, keys into plans, plans into requests.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use housekeeping::api::Class;
+use housekeeping::informer::{Collection, Event, follow};
+use housekeeping::queue::{Queue, Turn};
+use housekeeping::{Api, Error};
+use model::{Clock, Timestamp};
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use crate::object::{Stage, Uid};
+use crate::option::{NodeSpec, Pace};
+use crate::world::{Change, Name, World};
+
+mod known;
+mod kubelet;
+mod node;
+mod scheduler;
+mod service;
+mod workload;
+
+use known::Known;
+
+/// Objects worked on at the same time in one member. Requests stay in the process; more would only wait for the store.
+const CONCURRENCY: usize = 16;
+
+/// What is looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Key {
+    Deployment(Name),
+    ReplicaSet(Name),
+    StatefulSet(Name),
+    DaemonSet(Name),
+    Job(Name),
+    Service(Name),
+    /// A pod, as its node's kubelet and the node lifecycle see it.
+    Pod(Name),
+    Node(String),
+    /// All pods that wait for a node.
+    Schedule,
+}
+
+/// What simulated members are made of.
+pub(crate) struct Config {
+    pub(crate) api: Api,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) nodes: Vec<NodeSpec>,
+    pub(crate) pace: Pace,
+    pub(crate) seed: u64,
+    pub(crate) version: String,
+}
+
+/// What the kubelets keep in memory.
+#[derive(Default)]
+struct Local {
+    /// When a pod was first seen in a stage, and whether it was being deleted.
+    since: HashMap<Uid, (Stage, bool, Timestamp)>,
+    /// Addresses given out.
+    ips: BTreeMap<String, Uid>,
+    /// Pods bound by us whose event is still to come.
+    assumed: HashMap<Uid, String>,
+    /// Nodes that are down, and since when.
+    silent: BTreeMap<String, Timestamp>,
+}
+
+/// The behaviours of one member.
+pub(crate) struct Sim {
+    api: Api,
+    clock: Arc<dyn Clock>,
+    nodes: Vec<NodeSpec>,
+    pace: Pace,
+    seed: u64,
+    version: String,
+    world: Mutex<World>,
+    local: Mutex<Local>,
+    queue: Queue<Key>,
+    listed: Notify,
+}
+
+impl Sim {
+    pub(crate) fn new(config: Config) -> Arc<Self> {
+        let Config { api, clock, nodes, pace, seed, version } = config;
+        let (world, local) = (Mutex::default(), Mutex::default());
+        let (queue, listed) = (Queue::default(), Notify::new());
+        Arc::new(Self { api, clock, nodes, pace, seed, version, world, local, queue, listed })
+    }
+
+    /// Works until the future is dropped.
+    pub(crate) async fn run(self: Arc<Self>) {
+        for node in &self.nodes {
+            self.queue.push(Key::Node(node.name.clone()));
+        }
+        let work = async {
+            // Deciding on half a world would make pods that are there already.
+            self.listed.notified().await;
+            self.queue.run(CONCURRENCY, |key| self.work(key)).await;
+        };
+        tokio::join!(
+            self.follow::<crate::object::Node>(),
+            self.follow::<crate::object::Pod>(),
+            self.follow::<crate::object::ReplicaSet>(),
+            self.follow::<crate::object::Deployment>(),
+            self.follow::<crate::object::StatefulSet>(),
+            self.follow::<crate::object::DaemonSet>(),
+            self.follow::<crate::object::Job>(),
+            self.follow::<crate::object::Service>(),
+            self.follow::<crate::object::Slice>(),
+            work,
+        );
+    }
+
+    /// Takes a node down or brings it back.
+    pub(crate) fn set_node_down(&self, name: &str, down: bool) {
+        let now = self.now();
+        let mut local = self.local();
+        if down {
+            local.silent.entry(name.to_owned()).or_insert(now);
+        } else {
+            local.silent.remove(name);
+            // Its kubelet starts afresh.
+            local.since.clear();
+        }
+        drop(local);
+        self.queue.push(Key::Node(name.to_owned()));
+        let world = self.world();
+        world.pods.all().filter(|pod| pod.node == name).for_each(|pod| self.queue.push(Key::Pod(pod.meta.key())));
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn local(&self) -> MutexGuard<'_, Local> {
+        self.local.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn follow<T: Known>(&self) {
+        let collection = Collection { path: T::collection(""), metadata: false };
+        let sink = |event: Event<T>| {
+            let mut world = self.world();
+            let shelf = T::shelf(&mut world);
+            let changes = match event {
+                Event::Listed(items) => shelf.replace(items),
+                Event::Applied(item) => shelf.apply(item).into_iter().collect(),
+                Event::Deleted(item) => shelf.remove(&item).into_iter().collect(),
+            };
+            changes.iter().for_each(|change| self.notice(&world, change));
+            if world.listed() {
+                self.listed.notify_one();
+            }
+        };
+        follow(self.api.clone(), collection, T::read, sink).await;
+    }
+
+    fn notice<T: Known>(&self, world: &World, change: &Change<T>) {
+        T::wake(change, world, &mut |key| self.queue.push(key));
+    }
+
+    /// Takes in what the server answered to a write, before the watch brings it.
+    fn learn<T: Known>(&self, object: &Value) {
+        let Some(item) = T::read(object) else { return };
+        let mut world = self.world();
+        if let Some(change) = T::shelf(&mut world).apply(item) {
+            self.notice(&world, &change);
+        }
+    }
+
+    async fn create<T: Known>(&self, namespace: &str, object: &Value) -> Result<(), Error> {
+        let stored = self.api.create(&T::collection(namespace), object).await?;
+        self.learn::<T>(&stored);
+        Ok(())
+    }
+
+    /// Patches an object; one that is gone, or is another one by now, is left to the watch.
+    async fn patch<T: Known>(&self, name: &Name, part: &str, patch: &Value) -> Result<(), Error> {
+        let path = format!("{}/{}{part}", T::collection(&name.0), name.1);
+        let stored = self.api.merge(&path, patch).await?;
+        self.learn::<T>(&stored);
+        Ok(())
+    }
+
+    /// Deletes exactly this object; with a grace period of its own unless told otherwise.
+    async fn delete<T: Known>(&self, name: &Name, uid: &str, grace: Option<i64>) -> Result<(), Error> {
+        let mut options = json!({
+            "kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background", "preconditions": {"uid": uid},
+        });
+        if let Some(secs) = grace {
+            options["gracePeriodSeconds"] = json!(secs);
+        }
+        let answer = self.api.delete(&format!("{}/{}", T::collection(&name.0), name.1), &options).await?;
+        match answer {
+            Some(object) if model::object::is_deleting(&object) => self.learn::<T>(&object),
+            _ => {
+                let mut world = self.world();
+                if let Some(change) = T::shelf(&mut world).bury(name.clone(), &uid.into()) {
+                    self.notice(&world, &change);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn work(&self, key: Key) -> Turn {
+        let turn = match &key {
+            Key::Deployment(name) => self.deployment(name).await,
+            Key::ReplicaSet(name) => self.replica_set(name).await,
+            Key::StatefulSet(name) => self.stateful_set(name).await,
+            Key::DaemonSet(name) => self.daemon_set(name).await,
+            Key::Job(name) => self.job(name).await,
+            Key::Service(name) => self.service(name).await,
+            Key::Pod(name) => self.pod(name).await,
+            Key::Node(name) => self.node(name).await,
+            Key::Schedule => self.schedule().await,
+        };
+        turn.unwrap_or_else(|error| {
+            tracing::debug!(?key, error = %error, "a behaviour looks again later");
+            // What the server refuses for good is tried again when the object changes.
+            if error.class() == Class::AwaitChange { Turn::Done } else { Turn::Retry }
+        })
+    }
+}
+
+fn again(after: Option<std::time::Duration>) -> Turn {
+    after.map_or(Turn::Done, Turn::After)
+}

@@ -1,0 +1,185 @@
+//! Which kinds behaviours know, where they are, and what a change of one means for others.
+
+use crate::object::{DaemonSet, Deployment, Job, Node, Object, Pod, ReplicaSet, Service, Slice, StatefulSet, Uid};
+use crate::sim::Key;
+use crate::world::{Change, Shelf, World};
+
+/// A kind that behaviours know.
+pub(crate) trait Known: Object {
+    /// Group and version as in paths.
+    const ROOT: &'static str;
+    /// Plural name.
+    const PLURAL: &'static str;
+
+    /// The path of all objects, or of those in one namespace.
+    fn collection(namespace: &str) -> String {
+        if namespace.is_empty() {
+            format!("{}/{}", Self::ROOT, Self::PLURAL)
+        } else {
+            format!("{}/namespaces/{namespace}/{}", Self::ROOT, Self::PLURAL)
+        }
+    }
+
+    /// Where the world keeps them.
+    fn shelf(world: &mut World) -> &mut Shelf<Self>;
+
+    /// What is to be looked at because of a change.
+    fn wake(change: &Change<Self>, world: &World, push: &mut dyn FnMut(Key));
+}
+
+/// The workload that controls a pod or ReplicaSet.
+fn wake_owner(owner: &Uid, world: &World, push: &mut dyn FnMut(Key), namespace: &str) {
+    let owned = |meta: &crate::object::Meta| meta.uid == *owner;
+    if let Some(set) = world.replica_sets.within(namespace).find(|s| owned(&s.meta)) {
+        push(Key::ReplicaSet(set.meta.key()));
+        // Recreate waits for pods, not only for counts.
+        if let Some(deployment) = &set.meta.controller {
+            wake_owner(deployment, world, push, namespace);
+        }
+    } else if let Some(deployment) = world.deployments.within(namespace).find(|d| owned(&d.meta)) {
+        push(Key::Deployment(deployment.meta.key()));
+    } else if let Some(set) = world.stateful_sets.within(namespace).find(|s| owned(&s.meta)) {
+        push(Key::StatefulSet(set.meta.key()));
+    } else if let Some(set) = world.daemon_sets.within(namespace).find(|s| owned(&s.meta)) {
+        push(Key::DaemonSet(set.meta.key()));
+    } else if let Some(job) = world.jobs.within(namespace).find(|j| owned(&j.meta)) {
+        push(Key::Job(job.meta.key()));
+    }
+}
+
+impl Known for Pod {
+    const ROOT: &'static str = "/api/v1";
+    const PLURAL: &'static str = "pods";
+
+    fn shelf(world: &mut World) -> &mut Shelf<Self> {
+        &mut world.pods
+    }
+
+    fn wake(change: &Change<Self>, world: &World, push: &mut dyn FnMut(Key)) {
+        for pod in change.sides() {
+            if let Some(owner) = &pod.meta.controller {
+                wake_owner(owner, world, push, &pod.meta.namespace);
+            }
+        }
+        let shown = |p: &Pod| (p.ip.clone(), p.ready(), p.meta.deleting(), p.finished(), p.meta.labels.clone());
+        if change.old.as_deref().map(shown) != change.new.as_deref().map(shown) {
+            for pod in change.sides() {
+                let selects = |s: &&std::sync::Arc<Service>| {
+                    !s.selector.is_empty()
+                        && s.selector.iter().all(|(key, value)| pod.meta.labels.get(key) == Some(value))
+                };
+                world
+                    .services
+                    .within(&pod.meta.namespace)
+                    .filter(selects)
+                    .for_each(|s| push(Key::Service(s.meta.key())));
+            }
+        }
+        match &change.new {
+            Some(pod) if pod.unscheduled() => push(Key::Schedule),
+            Some(pod) => push(Key::Pod(pod.meta.key())),
+            None => {}
+        }
+        let holds = |pod: Option<&Pod>| pod.is_some_and(|p| !p.node.is_empty() && !p.finished());
+        if holds(change.old.as_deref()) && !holds(change.new.as_deref()) {
+            // Room for others.
+            push(Key::Schedule);
+        }
+    }
+}
+
+impl Known for Node {
+    const ROOT: &'static str = "/api/v1";
+    const PLURAL: &'static str = "nodes";
+
+    fn shelf(world: &mut World) -> &mut Shelf<Self> {
+        &mut world.nodes
+    }
+
+    fn wake(change: &Change<Self>, world: &World, push: &mut dyn FnMut(Key)) {
+        push(Key::Schedule);
+        for node in change.sides() {
+            push(Key::Node(node.meta.name.clone()));
+        }
+        let trouble = |n: &Node| (n.taints.clone(), n.ready());
+        if change.old.as_deref().map(trouble) != change.new.as_deref().map(trouble) {
+            let name = change.sides().next().map(|n| n.meta.name.clone()).unwrap_or_default();
+            world.pods.all().filter(|p| p.node == name).for_each(|p| push(Key::Pod(p.meta.key())));
+        }
+        world.daemon_sets.all().for_each(|d| push(Key::DaemonSet(d.meta.key())));
+    }
+}
+
+impl Known for ReplicaSet {
+    const ROOT: &'static str = "/apis/apps/v1";
+    const PLURAL: &'static str = "replicasets";
+
+    fn shelf(world: &mut World) -> &mut Shelf<Self> {
+        &mut world.replica_sets
+    }
+
+    fn wake(change: &Change<Self>, world: &World, push: &mut dyn FnMut(Key)) {
+        for set in change.sides() {
+            if let Some(owner) = &set.meta.controller {
+                wake_owner(owner, world, push, &set.meta.namespace);
+            }
+        }
+        if let Some(set) = &change.new {
+            push(Key::ReplicaSet(set.meta.key()));
+        }
+    }
+}
+
+impl Known for Service {
+    const ROOT: &'static str = "/api/v1";
+    const PLURAL: &'static str = "services";
+
+    fn shelf(world: &mut World) -> &mut Shelf<Self> {
+        &mut world.services
+    }
+
+    fn wake(change: &Change<Self>, _: &World, push: &mut dyn FnMut(Key)) {
+        if let Some(service) = &change.new {
+            push(Key::Service(service.meta.key()));
+        }
+    }
+}
+
+impl Known for Slice {
+    const ROOT: &'static str = "/apis/discovery.k8s.io/v1";
+    const PLURAL: &'static str = "endpointslices";
+
+    fn shelf(world: &mut World) -> &mut Shelf<Self> {
+        &mut world.slices
+    }
+
+    fn wake(change: &Change<Self>, _: &World, push: &mut dyn FnMut(Key)) {
+        for slice in change.sides().filter(|slice| !slice.service.is_empty()) {
+            push(Key::Service((slice.meta.namespace.clone(), slice.service.clone())));
+        }
+    }
+}
+
+macro_rules! workload {
+    ($kind:ident, $root:literal, $plural:literal, $shelf:ident) => {
+        impl Known for $kind {
+            const ROOT: &'static str = $root;
+            const PLURAL: &'static str = $plural;
+
+            fn shelf(world: &mut World) -> &mut Shelf<Self> {
+                &mut world.$shelf
+            }
+
+            fn wake(change: &Change<Self>, _: &World, push: &mut dyn FnMut(Key)) {
+                if let Some(object) = &change.new {
+                    push(Key::$kind(object.meta.key()));
+                }
+            }
+        }
+    };
+}
+
+workload!(Deployment, "/apis/apps/v1", "deployments", deployments);
+workload!(StatefulSet, "/apis/apps/v1", "statefulsets", stateful_sets);
+workload!(DaemonSet, "/apis/apps/v1", "daemonsets", daemon_sets);
+workload!(Job, "/apis/batch/v1", "jobs", jobs);

@@ -1,0 +1,88 @@
+//! Applies [`crate::plan::schedule`]: bindings, and the condition of pods that fit nowhere.
+
+use std::sync::Arc;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use housekeeping::Error;
+use housekeeping::queue::Turn;
+use serde_json::{Value, json};
+
+use super::Sim;
+use crate::object::{Condition, Node, Pod};
+use crate::plan::schedule::{self, Verdict};
+
+/// Bindings at the same time: kube-scheduler's cycle binds in the background too.
+const FAN_OUT: usize = 16;
+
+impl Sim {
+    pub(super) async fn schedule(&self) -> Result<Turn, Error> {
+        let verdicts = {
+            let world = self.world();
+            if !world.pods.all().any(|pod| pod.unscheduled()) {
+                return Ok(Turn::Done);
+            }
+            let mut local = self.local();
+            // A pod bound a moment ago counts where it goes, until its event says so.
+            let assume = |pod: &Arc<Pod>| match local.assumed.get(&pod.meta.uid) {
+                Some(node) if pod.node.is_empty() => Arc::new(Pod { node: node.clone(), ..Pod::clone(pod) }),
+                _ => pod.clone(),
+            };
+            let pods: Vec<Arc<Pod>> = world.pods.all().map(assume).collect();
+            let nodes: Vec<Arc<Node>> = world.nodes.all().cloned().collect();
+            let waiting = |uid: &crate::object::Uid| world.pods.all().any(|p| p.meta.uid == *uid && p.unscheduled());
+            local.assumed.retain(|uid, _| waiting(uid));
+            schedule::plan(&nodes, &pods)
+        };
+        stream::iter(verdicts)
+            .map(|(pod, verdict)| async move {
+                match verdict {
+                    Verdict::Bind(node) => self.bind(&pod, &node).await,
+                    Verdict::Unschedulable(message) => self.refuse(&pod, message).await,
+                }
+            })
+            .buffer_unordered(FAN_OUT)
+            .try_collect::<()>()
+            .await?;
+        Ok(Turn::Done)
+    }
+
+    async fn bind(&self, pod: &Pod, node: &str) -> Result<(), Error> {
+        let meta = &pod.meta;
+        let binding = json!({
+            "apiVersion": "v1", "kind": "Binding",
+            "metadata": {"name": meta.name, "namespace": meta.namespace, "uid": &*meta.uid},
+            "target": {"apiVersion": "v1", "kind": "Node", "name": node},
+        });
+        self.local().assumed.insert(meta.uid.clone(), node.to_owned());
+        let path = format!("/api/v1/namespaces/{}/pods/{}/binding", meta.namespace, meta.name);
+        match self.api.create(&path, &binding).await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                self.local().assumed.remove(&meta.uid);
+                // Gone, being deleted, or bound by somebody else.
+                if matches!(error.code(), Some(404 | 409)) { Ok(()) } else { Err(error) }
+            }
+        }
+    }
+
+    async fn refuse(&self, pod: &Pod, message: String) -> Result<(), Error> {
+        let now = self.now();
+        let mut condition = Condition::new("PodScheduled", "False", "Unschedulable", message, now);
+        condition.updated = None;
+        if let Some(before) = pod.condition("PodScheduled") {
+            if before.status == "False" && before.message == condition.message {
+                return Ok(());
+            }
+            if before.status == "False" {
+                condition.changed = before.changed;
+            }
+        }
+        let others = pod.conditions.iter().filter(|c| c.kind != "PodScheduled").map(Condition::to_value);
+        let list: Vec<Value> = others.chain([condition.to_value()]).collect();
+        let patch = json!({"metadata": {"uid": &*pod.meta.uid}, "status": {"conditions": list}});
+        match self.patch::<Pod>(&pod.meta.key(), "/status", &patch).await {
+            Err(error) if matches!(error.code(), Some(404 | 409)) => Ok(()),
+            other => other,
+        }
+    }
+}

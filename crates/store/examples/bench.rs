@@ -3,6 +3,8 @@
 //! The directory should be on the disk that is to be measured; without one it is made in the working directory and removed
 //! afterwards. The load runs in the same process on the same cores as the store.
 
+#![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+
 use std::error::Error;
 use std::fs;
 use std::path::Path;

@@ -141,6 +141,51 @@ async fn a_store_that_closes_ends_its_watches() {
     assert!(watch.next().await.is_none());
 }
 
+/// Everyone adds one to the same number, and repeats when someone else was faster.
+async fn count_together(store: Arc<dyn Store<usize>>) {
+    const TASKS: usize = 8;
+    const TIMES: usize = 40;
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..TASKS {
+        let store = store.clone();
+        tasks.spawn(async move {
+            let mut done = 0;
+            while done < TIMES {
+                let entry = store.snapshot().get(b"count");
+                let count = entry.as_ref().map_or(0, |entry| number(&store.read(&entry.place).unwrap()));
+                let expect = entry.map_or(Expect::Absent, |entry| Expect::At(entry.modified));
+                let value = Some(Bytes::from((count + 1).to_string()));
+                match store.write(Write { key: Arc::from(*b"count"), expect, value }).await {
+                    Ok(written) => {
+                        assert!(store.revision() >= written.revision, "a write is visible to whoever made it");
+                        done += 1;
+                    }
+                    Err(WriteError::Unexpected { .. }) => tokio::task::yield_now().await,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        });
+    }
+    let mut watch = store.watch(Range::all(), Revision(0)).unwrap();
+    for expected in 1..=TASKS * TIMES {
+        let event = watch.next().await.unwrap();
+        assert_eq!(number(&store.read(&event.current.as_ref().unwrap().place).unwrap()), expected);
+    }
+    tasks.join_all().await;
+    assert_eq!(store.revision(), Revision((TASKS * TIMES) as u64));
+}
+
+fn number(value: &[u8]) -> usize {
+    std::str::from_utf8(value).unwrap().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn concurrent_writers_lose_no_update() {
+    count_together(open(HISTORY)).await;
+    let dir = tempfile::tempdir().unwrap();
+    count_together(disk::open(dir.path(), Length, disk::Options::default()).unwrap()).await;
+}
+
 #[test]
 fn a_prefix_is_a_range() {
     let end = |prefix: &[u8]| Range::prefix(prefix).end;

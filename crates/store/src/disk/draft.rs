@@ -26,7 +26,7 @@ impl Draft {
         let crc = frame.encode(&mut self.bytes);
         self.frames += 1;
         let offset = self.base + (self.bytes.len() - frame.value.len()) as u64;
-        // A segment ends at SEGMENT_BYTES and one batch, far below 4 GiB.
+        // A segment ends at SEGMENT_BYTES_MOST and one batch, below 4 GiB.
         Place::disk(self.segment.clone(), offset as u32, frame.value.len() as u32, crc)
     }
 

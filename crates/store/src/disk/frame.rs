@@ -166,19 +166,25 @@ impl<'a> Frame<'a> {
         value_crc
     }
 
-    /// Reads the frame at the beginning of `bytes`; also returns the checksum of its value.
-    pub(super) fn decode(bytes: &'a [u8]) -> Result<(Self, u32), BadFrame> {
+    /// Length of the frame at the beginning of `bytes`, which need not be there whole.
+    pub(super) fn span(bytes: &[u8]) -> Result<usize, BadFrame> {
         let Some(head) = bytes.get(..FRAME) else { return Err(BadFrame::Short(FRAME)) };
-        let key_length = usize::from(u16::from_le_bytes([head[6], head[7]]));
-        let value_length = u32_at(head, 8) as usize;
-        let Some(key) = bytes.get(FRAME..FRAME + key_length) else { return Err(BadFrame::Short(FRAME + key_length)) };
+        let key = usize::from(u16::from_le_bytes([head[6], head[7]]));
+        let Some(checked) = bytes.get(4..FRAME + key) else { return Err(BadFrame::Short(FRAME + key)) };
         // Before the value's length is believed.
-        if crc32c::crc32c(&bytes[4..FRAME + key_length]) != u32_at(head, 0) {
+        if crc32c::crc32c(checked) != u32_at(head, 0) {
             return Err(BadFrame::Damaged("a frame's checksum is wrong"));
         }
+        Ok(FRAME + key + u32_at(head, 8) as usize)
+    }
+
+    /// Reads the frame at the beginning of `bytes`; also returns the checksum of its value.
+    pub(super) fn decode(bytes: &'a [u8]) -> Result<(Self, u32), BadFrame> {
+        let span = Self::span(bytes)?;
+        let Some(bytes) = bytes.get(..span) else { return Err(BadFrame::Short(span)) };
+        let (head, rest) = bytes.split_at(FRAME);
+        let (key, value) = rest.split_at(usize::from(u16::from_le_bytes([head[6], head[7]])));
         let Some(kind) = Kind::of(head[4]) else { return Err(BadFrame::Damaged("a frame is of no known kind")) };
-        let end = FRAME + key_length + value_length;
-        let Some(value) = bytes.get(FRAME + key_length..end) else { return Err(BadFrame::Short(end)) };
         let value_crc = u32_at(head, 12);
         if crc32c::crc32c(value) != value_crc {
             return Err(BadFrame::Damaged("a value's checksum is wrong"));

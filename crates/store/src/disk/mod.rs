@@ -8,6 +8,7 @@ mod log;
 mod reclaim;
 mod recover;
 mod relocate;
+mod scan;
 mod segment;
 #[cfg(test)]
 mod tests;
@@ -46,6 +47,9 @@ const QUEUE: usize = 4_096;
 /// Bytes of values that wait: many large values must not fill the memory of a hub that should fit in 250 MiB.
 const QUEUE_BYTES: usize = 32 * 1024 * 1024;
 
+/// Longest segment that can be asked for: the place of a value has 32 bits, and a batch comes on top.
+const SEGMENT_BYTES_MOST: u64 = 1 << 30;
+
 /// Longest key in bytes. A Kubernetes key is a group, resource, namespace and name: at most four times 253 bytes.
 pub const KEY_MAX: usize = 2_048;
 
@@ -57,7 +61,7 @@ pub const VALUE_MAX: usize = 8 * 1024 * 1024;
 pub struct Options {
     /// Events kept for watchers that start in the past, also after a restart.
     pub history: usize,
-    /// Length in bytes after which a new segment is begun. Far below 4 GiB; tests make it small.
+    /// Length in bytes after which a new segment is begun, at most 1 GiB. Tests make it small.
     pub segment_bytes: u64,
     /// Length of the log in bytes below which no space is reclaimed.
     pub reclaim_bytes: u64,
@@ -130,7 +134,7 @@ pub enum OpenError {
         what: String,
     },
     /// The operating system said no.
-    #[error("cannot {action} {}: {source}", .path.display())]
+    #[error("cannot {action} {}", .path.display())]
     Io {
         /// What was tried.
         action: &'static str,
@@ -185,7 +189,7 @@ fn open_on<P: Projection>(
         queued_bytes: queued_bytes.clone(),
         log,
         books,
-        segment_bytes: options.segment_bytes,
+        segment_bytes: options.segment_bytes.min(SEGMENT_BYTES_MOST),
         reclaim_bytes: options.reclaim_bytes,
         pass: None,
         failed: None,

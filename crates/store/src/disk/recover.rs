@@ -1,8 +1,9 @@
 //! Opening: reads all segments, checks every byte, and rebuilds the index and the window of events.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::fs;
 use std::num::NonZero;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -10,10 +11,11 @@ use std::thread;
 use imbl::OrdMap;
 
 use super::OpenError;
-use super::frame::{BadFrame, BadHeader, Frame, HEADER, Header, Kind, commits_later};
+use super::frame::{BadHeader, HEADER, Header};
 use super::log::Part;
+use super::scan::{Reading, Trouble, Version};
 use super::segment::{Segment, list, write_private};
-use crate::{Entry, Event, Key, Place, Projection, Revision};
+use crate::{Entry, Event, Key, Projection, Revision};
 
 /// Threads that project values: parsing is what opening spends its time on, and the machine has nothing else to do yet.
 /// More than four gain little, since the segments are read by one.
@@ -26,35 +28,6 @@ pub(super) struct Recovered<M> {
     pub(super) revision: Revision,
     pub(super) index: OrdMap<Key, Arc<Entry<M>>>,
     pub(super) window: VecDeque<Arc<Event<M>>>,
-}
-
-/// One put or delete found in the log.
-struct Version {
-    key: u32,
-    revision: u64,
-    created: u64,
-    /// The revision that ended it, when the log says so (`Kind::Past`); else 0.
-    ended: u64,
-    value: Option<Place>,
-}
-
-/// What has been read so far.
-#[derive(Default)]
-struct Reading {
-    revision: u64,
-    compacted: u64,
-    first: u64,
-    keys: HashMap<Key, u32>,
-    versions: Vec<Version>,
-}
-
-/// Where and why a segment ends before its file does.
-struct Bad {
-    /// Where the last good batch ends.
-    batch: usize,
-    /// Where the trouble is.
-    at: usize,
-    what: &'static str,
 }
 
 /// Reads a directory that is locked.
@@ -83,9 +56,7 @@ pub(super) fn recover<P: Projection>(
     let mut parts: VecDeque<Part> = VecDeque::new();
     let mut torn = None;
     for number in first..=last {
-        let segment = Arc::new(Segment::open(dir, number)?);
-        let bytes = fs::read(&segment.path).map_err(|error| OpenError::io("read", &segment.path, error))?;
-        let header = header_of(&segment, &bytes)?;
+        let (segment, header, mut length) = open_segment(dir, number)?;
         if let Some(part) = parts.back()
             && part.length != header.sealed
         {
@@ -99,24 +70,26 @@ pub(super) fn recover<P: Projection>(
             return Err(OpenError::damaged(&segment.path, 24, "the segment does not continue the one before it"));
         }
         reading.compacted = reading.compacted.max(header.compacted);
-        let length = match reading.segment(&segment, &bytes) {
-            Ok(()) => bytes.len(),
-            Err(bad) if number == last && !commits_later(&bytes[bad.batch..]) => {
-                let batch = bad.batch;
-                torn = Some((bytes, bad));
-                batch
+        match reading.segment(&segment, length) {
+            Ok(()) => {}
+            Err(Trouble::Torn { batch, what, .. }) if number == last => {
+                torn = Some((length, what));
+                length = batch;
             }
-            Err(bad) => return Err(OpenError::damaged(&segment.path, bad.at as u64, bad.what)),
-        };
-        parts.push_back(Part { segment, length: length as u64 });
+            Err(Trouble::Torn { at, what, .. } | Trouble::Damaged { at, what }) => {
+                return Err(OpenError::damaged(&segment.path, at, what));
+            }
+            Err(Trouble::Io(error)) => return Err(OpenError::io("read", &segment.path, error)),
+        }
+        parts.push_back(Part { segment, length });
     }
     let Some(active) = parts.pop_back() else { return Err(OpenError::Missing { path: Segment::path_of(dir, last) }) };
     let compacted = reading.compacted.max(reading.revision.saturating_sub(history));
     let revision = Revision(reading.revision);
     let (index, window) = reading.resolve(dir, projection, compacted)?;
     // Only now is it certain that the directory can be opened, and may be changed.
-    if let Some((bytes, bad)) = torn {
-        cut(dir, &active.segment, &bytes, &bad)?;
+    if let Some((length, what)) = torn {
+        cut(dir, &active, length, what)?;
     }
     for number in numbers.iter().filter(|number| **number < first) {
         let path = Segment::path_of(dir, *number);
@@ -127,38 +100,47 @@ pub(super) fn recover<P: Projection>(
 
 /// The oldest segment of the store, which the last one knows: older ones are leftovers.
 fn first_of(dir: &Path, last: u64) -> Result<u64, OpenError> {
-    let segment = Arc::new(Segment::open(dir, last)?);
-    let bytes = fs::read(&segment.path).map_err(|error| OpenError::io("read", &segment.path, error))?;
-    let header = header_of(&segment, &bytes)?;
+    let (segment, header, length) = open_segment(dir, last)?;
     let mut reading = Reading { revision: header.base, first: header.first, ..Reading::default() };
     // Whatever is wrong with it is reported when its turn comes.
-    let _ = reading.segment(&segment, &bytes);
+    let _ = reading.segment(&segment, length);
     Ok(reading.first)
 }
 
-fn header_of(segment: &Segment, bytes: &[u8]) -> Result<Header, OpenError> {
-    let header = Header::decode(bytes).map_err(|bad| match bad {
+fn open_segment(dir: &Path, number: u64) -> Result<(Arc<Segment>, Header, u64), OpenError> {
+    let segment = Segment::open(dir, number)?;
+    let unread = |error| OpenError::io("read", &segment.path, error);
+    let length = segment.file.metadata().map_err(unread)?.len();
+    let mut bytes = vec![0; HEADER.min(usize::try_from(length).unwrap_or(HEADER))];
+    segment.file.read_exact_at(&mut bytes, 0).map_err(unread)?;
+    let header = Header::decode(&bytes).map_err(|bad| match bad {
         BadHeader::Version(found) => OpenError::Version { path: segment.path.clone(), found },
         BadHeader::Damaged(what) => OpenError::damaged(&segment.path, 0, what),
     })?;
-    if header.number != segment.number {
+    if header.number != number {
         return Err(OpenError::damaged(&segment.path, 16, "the file has another segment's name"));
     }
-    Ok(header)
+    Ok((Arc::new(segment), header, length))
 }
 
 /// Cuts off a batch that was being written when the machine or the process stopped; nobody was told that it happened.
 /// Its bytes are kept beside the log until the next such accident.
-fn cut(dir: &Path, segment: &Segment, bytes: &[u8], bad: &Bad) -> Result<(), OpenError> {
+fn cut(dir: &Path, active: &Part, length: u64, what: &'static str) -> Result<(), OpenError> {
+    let segment = &active.segment;
+    let mut bytes = vec![0; usize::try_from(length - active.length).unwrap_or(usize::MAX)];
+    segment
+        .file
+        .read_exact_at(&mut bytes, active.length)
+        .map_err(|error| OpenError::io("read", &segment.path, error))?;
     let kept = dir.join("torn");
-    write_private(&kept, &bytes[bad.batch..]).map_err(|error| OpenError::io("write", &kept, error))?;
-    let cut = segment.file.set_len(bad.batch as u64).and_then(|()| segment.file.sync_all());
+    write_private(&kept, &bytes).map_err(|error| OpenError::io("write", &kept, error))?;
+    let cut = segment.file.set_len(active.length).and_then(|()| segment.file.sync_all());
     cut.map_err(|error| OpenError::io("truncate", &segment.path, error))?;
     tracing::warn!(
         path = %segment.path.display(),
-        offset = bad.batch,
-        bytes = bytes.len() - bad.batch,
-        reason = bad.what,
+        offset = active.length,
+        bytes = bytes.len(),
+        reason = what,
         kept = %kept.display(),
         "cut off a batch that was not completely written; no write in it was acknowledged"
     );
@@ -166,76 +148,6 @@ fn cut(dir: &Path, segment: &Segment, bytes: &[u8], bad: &Bad) -> Result<(), Ope
 }
 
 impl Reading {
-    /// Reads one segment, batch by batch.
-    fn segment(&mut self, segment: &Arc<Segment>, bytes: &[u8]) -> Result<(), Bad> {
-        let (mut batch, mut at) = (HEADER, HEADER);
-        let mut frames = Vec::new();
-        while at < bytes.len() {
-            let bad = |what| Bad { batch, at, what };
-            let (frame, crc) = Frame::decode(&bytes[at..]).map_err(|error| match error {
-                BadFrame::Short(_) => bad("the file ends within a frame"),
-                BadFrame::Damaged(what) => bad(what),
-            })?;
-            let end = at + frame.size();
-            if frame.kind != Kind::Commit {
-                frames.push((at, frame, crc));
-                at = end;
-                continue;
-            }
-            if frame.other != frames.len() as u64 || frame.created != (end - batch) as u64 {
-                return Err(bad("a batch is incomplete"));
-            }
-            for (at, frame, crc) in frames.drain(..) {
-                self.frame(segment, at, &frame, crc).map_err(|what| Bad { batch, at, what })?;
-            }
-            if frame.revision != self.revision {
-                return Err(bad("a batch ends at another revision than it says"));
-            }
-            (batch, at) = (end, end);
-        }
-        if frames.is_empty() { Ok(()) } else { Err(Bad { batch, at, what: "the file ends within a batch" }) }
-    }
-
-    fn frame(&mut self, segment: &Arc<Segment>, at: usize, frame: &Frame<'_>, crc: u32) -> Result<(), &'static str> {
-        let ended = match frame.kind {
-            Kind::Put | Kind::Delete => {
-                if frame.revision != self.revision + 1 {
-                    return Err("a revision is missing");
-                }
-                self.revision = frame.revision;
-                0
-            }
-            Kind::Moved | Kind::MovedDelete => 0,
-            Kind::Past => frame.other,
-            Kind::Floor => {
-                self.compacted = self.compacted.max(frame.revision);
-                self.first = self.first.max(frame.other);
-                return Ok(());
-            }
-            Kind::Commit => return Ok(()),
-        };
-        if frame.revision > self.revision {
-            return Err("a copy is newer than the store");
-        }
-        let key = match self.keys.get(frame.key) {
-            Some(key) => *key,
-            None => {
-                let key = self.keys.len() as u32;
-                self.keys.insert(Arc::from(frame.key), key);
-                key
-            }
-        };
-        let value = match frame.kind {
-            Kind::Delete | Kind::MovedDelete => None,
-            _ => {
-                let offset = at + frame.size() - frame.value.len();
-                Some(Place::disk(segment.clone(), offset as u32, frame.value.len() as u32, crc))
-            }
-        };
-        self.versions.push(Version { key, revision: frame.revision, created: frame.created, ended, value });
-        Ok(())
-    }
-
     /// Turns what was read into the index and the window of events after `compacted`.
     fn resolve<P: Projection>(
         mut self,
@@ -266,12 +178,12 @@ impl Reading {
                 versions[*at].value.is_some() && (lives(*at) || recent(*at) || (!newest(*at) && recent(at + 1)))
             })
             .collect();
-        let entries = project(projection, &keys, &versions, &wanted)?;
+        let entries = self.project(projection, &keys, &versions, &wanted)?;
 
         let mut index: Vec<(Key, Arc<Entry<P::Meta>>)> = Vec::new();
         let mut window: Vec<Arc<Event<P::Meta>>> = Vec::new();
         for (at, version) in versions.iter().enumerate() {
-            let current = entries.get(&at).cloned();
+            let current = entries[at].clone();
             let key = &keys[version.key as usize];
             if lives(at)
                 && let Some(entry) = &current
@@ -286,7 +198,7 @@ impl Reading {
                 let before = &versions[*before];
                 before.key == version.key && (before.ended == 0 || before.ended == version.revision)
             });
-            let previous = before.and_then(|before| entries.get(&before).cloned());
+            let previous = before.and_then(|before| entries[before].clone());
             let creates = version.value.is_some() && version.created == version.revision;
             if creates == previous.is_some() {
                 let what = format!("the value before revision {} is not what it should be", version.revision);
@@ -309,43 +221,44 @@ impl Reading {
         index.sort_by(|one, other| one.0.cmp(&other.0));
         Ok((index.into_iter().collect(), window.into()))
     }
+    /// Reads and projects the values of the versions `wanted`, on several threads. Returns them by version.
+    fn project<P: Projection>(
+        &self,
+        projection: &P,
+        keys: &[Key],
+        versions: &[Version],
+        wanted: &[usize],
+    ) -> Result<Entries<P::Meta>, OpenError> {
+        let threads = thread::available_parallelism().map_or(1, NonZero::get).min(PROJECTORS);
+        let share = wanted.len().div_ceil(threads).max(1);
+        let one = |at: &usize| {
+            let version = &versions[*at];
+            let key = keys[version.key as usize].clone();
+            let Some(spot) = version.value else { return Ok((*at, None)) };
+            let place = self.place(spot);
+            let refused = |what: String| OpenError::Refused { key: String::from_utf8_lossy(&key).into_owned(), what };
+            let value = place.read().map_err(|error| refused(error.to_string()))?;
+            let meta = projection.project(&key, &value).map_err(refused)?;
+            let (created, modified) = (Revision(version.created), Revision(version.revision));
+            Ok((*at, Some(Arc::new(Entry { key, created, modified, meta, place }))))
+        };
+        let parts: Vec<Result<Vec<_>, OpenError>> = thread::scope(|scope| {
+            let threads: Vec<_> =
+                wanted.chunks(share).map(|share| scope.spawn(move || share.iter().map(one).collect())).collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .collect()
+        });
+        let mut entries = vec![None; versions.len()];
+        for part in parts {
+            for (at, entry) in part? {
+                entries[at] = entry;
+            }
+        }
+        Ok(entries)
+    }
 }
 
 type Resolved<M> = (OrdMap<Key, Arc<Entry<M>>>, VecDeque<Arc<Event<M>>>);
-type Entries<M> = HashMap<usize, Arc<Entry<M>>>;
-
-/// Reads and projects the values of the versions `wanted`, on several threads.
-fn project<P: Projection>(
-    projection: &P,
-    keys: &[Key],
-    versions: &[Version],
-    wanted: &[usize],
-) -> Result<Entries<P::Meta>, OpenError> {
-    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(PROJECTORS);
-    let share = wanted.len().div_ceil(threads).max(1);
-    let one = |at: &usize| {
-        let version = &versions[*at];
-        let key = keys[version.key as usize].clone();
-        let Some(place) = version.value.clone() else { return Ok(None) };
-        let refused = |what: String| OpenError::Refused { key: String::from_utf8_lossy(&key).into_owned(), what };
-        let value = place.read().map_err(|error| refused(error.to_string()))?;
-        let meta = projection.project(&key, &value).map_err(refused)?;
-        let (created, modified) = (Revision(version.created), Revision(version.revision));
-        Ok(Some((*at, Arc::new(Entry { key, created, modified, meta, place }))))
-    };
-    let parts: Vec<Result<Vec<_>, OpenError>> = thread::scope(|scope| {
-        let threads: Vec<_> = wanted
-            .chunks(share)
-            .map(|share| scope.spawn(move || share.iter().filter_map(|at| one(at).transpose()).collect()))
-            .collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect()
-    });
-    let mut entries = HashMap::with_capacity(wanted.len());
-    for part in parts {
-        entries.extend(part?);
-    }
-    Ok(entries)
-}
+type Entries<M> = Vec<Option<Arc<Entry<M>>>>;

@@ -237,6 +237,32 @@ async fn space_is_reclaimed_while_snapshots_read_on() {
     assert_eq!(store.write(put("new", "x")).await.unwrap().revision, Revision(563));
 }
 
+#[tokio::test]
+async fn a_segment_that_comes_back_after_it_was_reclaimed_is_ignored() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path(), Length, small()).unwrap();
+    let first = files(dir.path()).remove(0);
+    // The first segment says that `ghost` is there, a later one that it is not.
+    store.write(put("ghost", "boo")).await.unwrap();
+    let value = "x".repeat(200);
+    let mut kept = Vec::new();
+    for n in 0..500 {
+        if n == 30 {
+            store.write(delete("ghost")).await.unwrap();
+            kept = fs::read(&first).unwrap();
+        }
+        store.write(put("key", &value)).await.unwrap();
+    }
+    wait_until("the first segment is gone", || !first.exists()).await;
+    drop(store);
+    // As if the power went before the directory was written.
+    fs::write(&first, &kept).unwrap();
+    let store = open(dir.path(), Length, small()).unwrap();
+    assert!(store.snapshot().get(b"ghost").is_none());
+    assert_eq!(store.revision(), Revision(502));
+    assert!(!first.exists());
+}
+
 /// A disk that fails at the nth write or sync, or that waits.
 #[derive(Default)]
 struct Faulty {

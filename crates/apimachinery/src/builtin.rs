@@ -80,7 +80,11 @@ fn node(field: &Field) -> Arc<Schema> {
     if plain && !matches!(field.word, Word::List(_) | Word::Map(_) | Word::Type(_)) {
         return scalar(&field.word);
     }
-    let mut schema = word(&field.word);
+    let mut schema = match &field.word {
+        // The field overrides its type, which a reference to the type could not say.
+        Word::Type(index) if field.granular => Schema { map: MapType::Granular, ..object(*index) },
+        other => word(other),
+    };
     schema.default = field.default.clone();
     schema.list = match &field.list {
         ListKind::Atomic => ListType::Atomic,

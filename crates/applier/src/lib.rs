@@ -1,1 +1,34 @@
-//! Applies, prunes, watches and reports for one member
+//! Gets one member to hold what the hub says, and says what it holds.
+//!
+//! An [`Applier`] reads desired state from a [`Feed`], compares it with the inventory in the member and with what it
+//! watches there, and sends what differs by server-side apply. All decisions are in crate `plan`; this crate reads,
+//! writes and waits. Used by the hub (push) and by the agent (pull).
+//!
+//! # What it promises
+//! - A settled member gets no request that mutates, also right after a restart: the inventory is the memory.
+//! - An inventory entry is written before its object is applied for the first time and dropped after the object is gone.
+//!   Every write of it carries a resourceVersion; a conflict means another applier, and is reported.
+//! - Nothing is deleted that is not in the inventory with its UID, nor anything that was adopted.
+//! - An object that the server refuses stops only itself; a unit stops only itself; a member stops only itself.
+//!
+//! Absent on purpose: bodies of objects (it keeps digests), dry runs, guesses about schemas.
+
+mod discovery;
+mod error;
+mod feed;
+mod limit;
+mod look;
+mod member;
+mod push;
+mod record;
+mod shard;
+mod site;
+mod unit;
+mod watch;
+mod wire;
+
+pub use error::{Class, Error};
+pub use feed::{Feed, FeedError, Link, MemberReport, Report};
+pub use limit::Limits;
+pub use member::{Applier, Ctx, Jitter};
+pub use push::PushFeed;

@@ -1,8 +1,8 @@
 //! What somebody changed in a delivered object, and whether to take it back.
 //!
 //! "As applied" is the server's answer, projected onto the fields that our manager owns; drift is when that projection
-//! changes later. No schema is guessed and nothing is sent to find out. [`diff`] then names the fields, [`record`] who
-//! set them and when, and [`contest`] stops a fight that reverting does not end.
+//! changes later. No schema is guessed and nothing is sent to find out. [`changed`] then names the fields, who set them
+//! and when, and [`contest`] stops a fight that reverting does not end.
 
 use api::delivery::{ChangedField, DriftRecord, label};
 use model::{ObjectKey, Quantity, Timestamp};
@@ -130,34 +130,33 @@ fn same_scalar(sent: &Value, live: &Value, path: &Path) -> bool {
     quantity && matches!((parse(sent), parse(live)), (Some(a), Some(b)) if a == b)
 }
 
-/// What happened to an object, to be reported.
-///
-/// `live` is the object as it is now, `None` when it is gone; `sent` what we last sent. Fields in `known` (paths that
-/// admission changed when we applied) are no drift. A projection that changed although no field differs means that our
-/// ownership was taken away, and names `metadata.managedFields`.
-pub fn record(
-    key: &ObjectKey,
-    sent: &Value,
-    live: Option<&Value>,
-    known: &[String],
-    scaled: bool,
-    now: Timestamp,
-) -> DriftRecord {
-    let mut out =
-        DriftRecord { object: key.to_string(), deleted: live.is_none(), fields: vec![], seen: now, reverted: false };
-    let Some(live) = live else { return out };
+/// The fields of what was sent that the live object has otherwise, with who set them and when. Fields in `known` (paths
+/// that admission changed when we applied) are no drift, nor are an autoscaler's replicas.
+pub fn changed(sent: &Value, live: &Value, known: &[String], scaled: bool) -> Vec<ChangedField> {
     let replicas = replicas();
-    let changed =
-        diff(sent, live).into_iter().filter(|p| !(known.contains(&p.to_string()) || scaled && *p == replicas));
-    for path in changed.take(DriftRecord::FIELDS_MAX) {
+    let blamed = |path: Path| {
         let blamed = field::blame(live, &path, label::FIELD_MANAGER);
         let (manager, time) = blamed.map_or((None, None), |(manager, time)| (Some(manager), time));
-        out.fields.push(ChangedField { path: path.to_string(), manager, time });
+        ChangedField { path: path.to_string(), manager, time }
+    };
+    diff(sent, live)
+        .into_iter()
+        .filter(|p| !(known.contains(&p.to_string()) || scaled && *p == replicas))
+        .take(DriftRecord::FIELDS_MAX)
+        .map(blamed)
+        .collect()
+}
+
+/// What happened to an object, to be reported. `fields` is what [`changed`] found, `None` when the object is gone. A
+/// projection that changed although no field differs means that our ownership was taken away, and names
+/// `metadata.managedFields`.
+pub fn record(key: &ObjectKey, fields: Option<Vec<ChangedField>>, now: Timestamp) -> DriftRecord {
+    let deleted = fields.is_none();
+    let mut fields = fields.unwrap_or_default();
+    if fields.is_empty() && !deleted {
+        fields.push(ChangedField { path: "metadata.managedFields".to_owned(), manager: None, time: None });
     }
-    if out.fields.is_empty() {
-        out.fields.push(ChangedField { path: "metadata.managedFields".to_owned(), manager: None, time: None });
-    }
-    out
+    DriftRecord { object: key.to_string(), deleted, fields, seen: now, reverted: false }
 }
 
 /// The paths that the server accepted otherwise than sent: an admission webhook or a mutating policy changed them.

@@ -4,7 +4,7 @@
 //! it keeps it; a holder that does not is succeeded by the first unit, by id, that does. An object is therefore handed
 //! over before anything is pruned, and never deleted by the unit that lets it go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use api::delivery::UnitId;
 use model::ObjectKey;
@@ -16,12 +16,15 @@ pub struct Stake {
     pub desires: bool,
     /// The unit's inventory has it, confirmed by the server.
     pub holds: bool,
+    /// The unit's inventory has it, and whether as adopted.
+    pub adopted: Option<bool>,
 }
 
 /// Objects and the units that have a stake in them.
 #[derive(Clone, Debug, Default)]
 pub struct Claims {
     stakes: BTreeMap<ObjectKey, BTreeMap<UnitId, Stake>>,
+    keys: BTreeMap<UnitId, BTreeSet<ObjectKey>>,
 }
 
 impl Claims {
@@ -35,7 +38,37 @@ impl Claims {
         self.stake(unit, key).holds = true;
     }
 
+    /// Notes that a unit's inventory has an entry, and whether the object was adopted.
+    pub fn record(&mut self, unit: &UnitId, key: &ObjectKey, adopted: bool) {
+        self.stake(unit, key).adopted = Some(adopted);
+    }
+
+    /// Whether the inventory of a unit other than this one has an object, and if so whether as adopted. An object that
+    /// any of them made is not adopted.
+    pub fn recorded(&self, key: &ObjectKey, except: &UnitId) -> Option<bool> {
+        let stakes = self.stakes.get(key)?;
+        stakes.iter().filter(|(unit, _)| *unit != except).filter_map(|(_, stake)| stake.adopted).min()
+    }
+
+    /// Forgets everything that a unit said, before it says it anew.
+    pub fn forget(&mut self, unit: &UnitId) {
+        for key in self.keys.remove(unit).unwrap_or_default() {
+            if let Some(stakes) = self.stakes.get_mut(&key) {
+                stakes.remove(unit);
+                if stakes.is_empty() {
+                    self.stakes.remove(&key);
+                }
+            }
+        }
+    }
+
+    /// The units that have a stake in an object.
+    pub fn units(&self, key: &ObjectKey) -> impl Iterator<Item = &UnitId> {
+        self.stakes.get(key).into_iter().flat_map(BTreeMap::keys)
+    }
+
     fn stake(&mut self, unit: &UnitId, key: &ObjectKey) -> &mut Stake {
+        self.keys.entry(unit.clone()).or_default().insert(key.clone());
         self.stakes.entry(key.clone()).or_default().entry(unit.clone()).or_default()
     }
 

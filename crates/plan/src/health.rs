@@ -1,6 +1,37 @@
 //! What a unit's objects amount to.
 
 use api::delivery::{Health, PodCounts};
+use interpret::State;
+use serde_json::Value;
+
+/// What one object says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// Its share in the unit.
+    pub part: Part,
+    /// Why, in one CamelCase word.
+    pub reason: String,
+    /// Why, in words.
+    pub message: String,
+}
+
+/// Reads an object's health and, for workloads that own pods, how many they ask for and have.
+pub fn read(object: &Value) -> Verdict {
+    let verdict = interpret::health(object);
+    let health = match verdict.state {
+        State::Healthy => Health::Healthy,
+        State::Suspended => Health::Suspended,
+        State::Progressing => Health::Progressing,
+        State::Unknown => Health::Unknown,
+        State::Missing => Health::Missing,
+        State::Degraded => Health::Degraded,
+    };
+    let count = |n: i64| u32::try_from(n.max(0)).unwrap_or(u32::MAX);
+    let replicas = interpret::replicas(object);
+    let pods =
+        replicas.map_or_else(PodCounts::default, |r| PodCounts { desired: count(r.desired), ready: count(r.ready) });
+    Verdict { part: Part { health, pods }, reason: verdict.reason, message: verdict.message }
+}
 
 /// One object's share.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -11,6 +11,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::delivery::{Digest, HubId, ShortId, UnitId, label};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::{GroupKind, ObjectKey};
 use serde::{Deserialize, Serialize};
 
@@ -264,20 +266,7 @@ pub fn secret_name(short: &ShortId, shard: u32) -> String {
 /// The id of a unit's ApplySet: `applyset-BASE64URL(sha256("NAME.NAMESPACE.KIND.GROUP"))-v1` of the parent (KEP-3659).
 pub fn applyset_id(short: &ShortId) -> String {
     let parent = format!("{}.{}.Secret.", secret_name(short, 0), label::SYSTEM_NAMESPACE);
-    format!("applyset-{}-v1", base64_url(&Digest::of(parent.as_bytes())))
-}
-
-/// RFC 4648 base64url without padding.
-fn base64_url(digest: &Digest) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let mut out = String::with_capacity(44);
-    for chunk in digest.as_bytes().chunks(3) {
-        let bits = chunk.iter().fold(0_u32, |acc, b| acc << 8 | u32::from(*b)) << (8 * (3 - chunk.len()));
-        for i in 0..=chunk.len() {
-            out.push(char::from(ALPHABET[(bits >> (18 - 6 * i) & 63) as usize]));
-        }
-    }
-    out
+    format!("applyset-{}-v1", URL_SAFE_NO_PAD.encode(Digest::of(parent.as_bytes()).as_bytes()))
 }
 
 #[cfg(test)]

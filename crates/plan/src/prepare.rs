@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use api::delivery::{Digest, HubId, Payload, ShortId, Wait, label};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use model::ObjectKey;
 use serde_json::{Value, json};
 
@@ -109,22 +111,8 @@ fn sent(object: &Value, hub: &HubId, part_of: &str) -> Value {
     {
         for (name, text) in texts {
             if let Some(text) = text.as_str() {
-                *model::object::slot(&mut out, &["data", &name]) = json!(base64(text.as_bytes()));
+                *model::object::slot(&mut out, &["data", &name]) = json!(STANDARD.encode(text));
             }
-        }
-    }
-    out
-}
-
-/// RFC 4648 base64 with padding.
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let bits = chunk.iter().fold(0_u32, |acc, b| acc << 8 | u32::from(*b)) << (8 * (3 - chunk.len()));
-        for i in 0..4 {
-            let digit = char::from(ALPHABET[(bits >> (18 - 6 * i) & 63) as usize]);
-            out.push(if i <= chunk.len() { digit } else { '=' });
         }
     }
     out

@@ -121,7 +121,7 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
     let (release, mut delete): (Vec<_>, Vec<_>) = candidates.into_iter().partition(adopted);
     delete.sort_by(|a, b| phase::rank(b).cmp(&phase::rank(a)).then_with(|| a.cmp(b)));
     let behind = entry.epoch < inventory.epoch;
-    if leaving && !(behind && !delete.is_empty()) {
+    if leaving && (!behind || delete.is_empty()) {
         plan.release = release;
         plan.delete = delete;
         return (plan, report);

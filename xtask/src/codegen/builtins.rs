@@ -163,6 +163,9 @@ fn attributes(field: &Field) -> Result<String> {
     if !all("mapType=atomic").is_empty() || !all("structType=atomic").is_empty() {
         out.push_str(" atomic");
     }
+    if !all("structType=granular").is_empty() {
+        out.push_str(" granular");
+    }
     if let Some((strategy, key)) = &field.patch {
         write!(out, " p={strategy}{}{key}", if key.is_empty() { "" } else { ":" })?;
     }

@@ -120,7 +120,8 @@ pub struct Phase {
     /// What must be true of them before the next phase begins.
     #[serde(default)]
     pub wait: Wait,
-    /// How long to wait for that. Reaching it fails the unit, and later phases stay unapplied.
+    /// How long to wait for that. Reaching it fails the objects that are not there yet; later phases go on without
+    /// them.
     pub timeout_secs: u32,
     /// What to do with hook objects before and after; reserved for Helm releases.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -8,7 +8,7 @@
 //! - Words: `s` string, `b` bool, `i` int32, `l` int64, `f` double, `y` bytes, `t` Time, `u` MicroTime,
 //!   `q` Quantity, `n` IntOrString, `v` FieldsV1, `r` RawExtension, `j` JSON, `A` `B` `S` JSONSchemaPropsOr{Array,
 //!   Bool,StringArray}, `w` a list of strings inside a message, `[]W` list, `{}W` map from strings, or a type's name.
-//! - Attributes: `set` and `k=KEYS` the list type, `atomic` the map type, `p=STRATEGIES[:KEY]` the patch strategy and
+//! - Attributes: `set` and `k=KEYS` the list type, `atomic` and `granular` the map type, `p=STRATEGIES[:KEY]` the patch strategy and
 //!   merge key, `d=JSON` the default.
 
 use std::sync::OnceLock;
@@ -79,6 +79,8 @@ pub(crate) struct Field {
     pub(crate) word: Word,
     pub(crate) list: ListKind,
     pub(crate) atomic: bool,
+    /// Each field has an owner, although the type says otherwise.
+    pub(crate) granular: bool,
     pub(crate) patch: Option<Patch>,
     pub(crate) default: Option<Value>,
 }
@@ -148,6 +150,7 @@ pub(crate) fn field(line: &'static str) -> Option<Field> {
         word: self::word(word)?,
         list: ListKind::Atomic,
         atomic: false,
+        granular: false,
         patch: None,
         default: None,
     };
@@ -163,6 +166,7 @@ pub(crate) fn field(line: &'static str) -> Option<Field> {
         match attribute.split_once('=') {
             None if attribute == "set" => field.list = ListKind::Set,
             None if attribute == "atomic" => field.atomic = true,
+            None if attribute == "granular" => field.granular = true,
             Some(("k", keys)) => field.list = ListKind::Map(keys.split(',').collect()),
             Some(("p", patch)) => {
                 let (strategies, key) = patch.split_once(':').map_or((patch, None), |(s, key)| (s, Some(key)));

@@ -72,6 +72,13 @@ fn list_keys_and_their_defaults_are_known() {
 }
 
 #[test]
+fn a_field_may_be_granular_where_its_type_is_atomic() {
+    let claim = at(schema("", "v1", "PersistentVolume"), "spec.claimRef");
+    assert_eq!((claim.named, claim.map), (None, MapType::Granular));
+    assert_eq!(at(claim, "name").ty, Type::String);
+}
+
+#[test]
 fn a_kind_finds_recursive_types() {
     let crd = schema("apiextensions.k8s.io", "v1", "CustomResourceDefinition");
     let open = at(crd, "spec.versions[].schema.openAPIV3Schema");

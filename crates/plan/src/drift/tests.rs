@@ -46,7 +46,7 @@ fn a_diff_names_changed_fields_and_no_defaults() {
 fn a_record_says_field_manager_and_time() {
     let key = ObjectKey::of(&live());
     let seen = at(0);
-    let record = record(&key, &sent(), Some(&live()), &[], false, seen);
+    let record = record(&key, Some(changed(&sent(), &live(), &[], false)), seen);
     assert_eq!(record.object, "Deployment.apps shop/web");
     assert_eq!(record.fields.len(), 1);
     assert_eq!(record.fields[0].manager.as_deref(), Some("kubectl"));
@@ -56,7 +56,7 @@ fn a_record_says_field_manager_and_time() {
 
 #[test]
 fn a_record_of_a_deletion_names_no_actor() {
-    let record = record(&ObjectKey::of(&live()), &sent(), None, &[], false, at(0));
+    let record = record(&ObjectKey::of(&live()), None, at(0));
     assert!(record.deleted && record.fields.is_empty());
 }
 

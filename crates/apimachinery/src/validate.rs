@@ -1,0 +1,83 @@
+//! Validation of built-in kinds: what people run into, with kube-apiserver's sentences and field paths.
+//!
+//! Objects are expected after defaulting; a field that a default would fill in is not reported when it is missing, so
+//! validation also works before. Source: `pkg/apis/*/validation` and `apimachinery/pkg/api/validation` of Kubernetes 1.37.
+//!
+//! Absent on purpose: probes, security contexts, the sources of volumes beyond "exactly one", affinity and topology,
+//! admission webhooks' rules, quotas. They are stored as given.
+
+mod access;
+mod apps;
+mod batch;
+mod config;
+mod meta;
+mod network;
+mod pod;
+mod report;
+mod scaling;
+mod storage;
+
+#[cfg(test)]
+mod tests;
+
+use model::FieldError;
+use serde_json::Value;
+
+pub use meta::{NameRule, object_meta};
+
+use crate::builtin::Kind;
+use crate::structural::parse_crd;
+use report::{Report, get, text};
+
+/// What is wrong with an object of a built-in kind: metadata first, then its fields, at most
+/// [`crate::structural::ERRORS_MAX`] errors. With `old` it is an update: fields that may not change are compared too.
+pub fn builtin(kind: &Kind, new: &Value, old: Option<&Value>) -> Vec<FieldError> {
+    let mut report = Report::new();
+    report.extend(object_meta(new, old, kind.namespaced, NameRule::of(kind.group, kind.kind)));
+    match (kind.group, kind.kind) {
+        ("", "Pod") => pod::pod(new, old, &mut report),
+        ("", "PodTemplate") => pod::template(new.get("template"), &"template".into(), &mut report),
+        ("", "ReplicationController") => apps::replication_controller(new, &mut report),
+        ("", "Service") => network::service(new, old, &mut report),
+        ("", "ConfigMap") => config::config_map(new, old, &mut report),
+        ("", "Secret") => config::secret(new, old, &mut report),
+        ("", "PersistentVolumeClaim") => storage::claim(new, old, &mut report),
+        ("", "Namespace") => config::namespace(new, old, &mut report),
+        ("apps", "Deployment") => apps::deployment(new, old, &mut report),
+        ("apps", "ReplicaSet") => apps::replica_set(new, old, &mut report),
+        ("apps", "StatefulSet") => apps::stateful_set(new, old, &mut report),
+        ("apps", "DaemonSet") => apps::daemon_set(new, old, &mut report),
+        ("batch", "Job") => batch::job(new, old, &mut report),
+        ("batch", "CronJob") => batch::cron_job(new, &mut report),
+        ("networking.k8s.io", "Ingress") => network::ingress(new, &mut report),
+        ("networking.k8s.io", "NetworkPolicy") => network::network_policy(new, &mut report),
+        ("autoscaling", "HorizontalPodAutoscaler") => scaling::autoscaler(new, &mut report),
+        ("policy", "PodDisruptionBudget") => scaling::disruption_budget(new, &mut report),
+        ("rbac.authorization.k8s.io", "Role") => access::role(new, true, &mut report),
+        ("rbac.authorization.k8s.io", "ClusterRole") => access::role(new, false, &mut report),
+        ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => {
+            access::binding(new, old, kind.namespaced, &mut report);
+        }
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => custom_kind(new, old, &mut report),
+        _ => {}
+    }
+    report.errors()
+}
+
+/// A CRD is judged by [`parse_crd`]; once it is served its identity may not change.
+fn custom_kind(new: &Value, old: Option<&Value>, report: &mut Report) {
+    if let Err(errors) = parse_crd(new) {
+        report.extend(errors);
+    }
+    let Some(old) = old else { return };
+    let established = get(old, "status.conditions")
+        .and_then(Value::as_array)
+        .is_some_and(|all| all.iter().any(|c| text(c, "type") == "Established" && text(c, "status") == "True"));
+    let fixed: &[&str] = match established {
+        true => &["spec.group", "spec.names.plural", "spec.scope", "spec.names.kind"],
+        false => &["spec.group", "spec.names.plural"],
+    };
+    for path in fixed {
+        report.immutable(new, old, path);
+    }
+}

@@ -1,0 +1,117 @@
+//! Jobs and their schedules.
+
+use model::{FieldError, LabelSelector, object};
+use serde_json::Value;
+
+use super::pod;
+use super::report::{At, Report, get, text};
+
+/// A CronJob appends a time to its name for the names of its jobs: 63 - 11.
+const CRON_NAME_MAX: usize = 52;
+
+pub(super) fn job(new: &Value, old: Option<&Value>, report: &mut Report) {
+    let at = At::from("spec");
+    let empty = Value::Object(serde_json::Map::new());
+    let spec = new.get("spec").unwrap_or(&empty);
+    job_spec(spec, &at, report);
+    if let Some(selector) = get(spec, "selector") {
+        report.selector(selector, &at.field("selector"));
+        let labels = get(spec, "template.metadata.labels");
+        let matches =
+            LabelSelector::from_object(selector).is_ok_and(|selector| selector.matches(&object::string_map(labels)));
+        if !matches {
+            let why = "`selector` does not match template `labels`";
+            report.invalid(at.field("template.metadata.labels"), labels.cloned().unwrap_or(Value::Null), why);
+        }
+    }
+    let Some(old) = old else { return };
+    for field in
+        ["selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"]
+    {
+        report.immutable(new, old, &format!("spec.{field}"));
+    }
+    // Indexed jobs may be resized, and a suspended job that never started may get another template.
+    if text(spec, "completionMode") != "Indexed" {
+        report.immutable(new, old, "spec.completions");
+    }
+    let untouched = get(old, "spec.suspend") == Some(&Value::Bool(true)) && get(old, "status.startTime").is_none();
+    if !untouched {
+        report.immutable(new, old, "spec.template");
+    }
+}
+
+fn job_spec(spec: &Value, at: &At, report: &mut Report) {
+    for field in [
+        "parallelism",
+        "completions",
+        "activeDeadlineSeconds",
+        "backoffLimit",
+        "ttlSecondsAfterFinished",
+        "backoffLimitPerIndex",
+        "maxFailedIndexes",
+    ] {
+        report.non_negative(spec, field, at);
+    }
+    report.one_of(spec, "completionMode", at, &["NonIndexed", "Indexed"]);
+    if text(spec, "completionMode") == "Indexed" && get(spec, "completions").is_none() {
+        report.required(at.field("completions"), "when completion mode is Indexed");
+    }
+    pod::template(get(spec, "template"), &at.field("template"), report);
+    let policy = text(spec, "template.spec.restartPolicy");
+    let place = at.field("template.spec.restartPolicy");
+    match policy {
+        "OnFailure" | "Never" => {}
+        "Always" | "" => report.required(place, "valid values: \"OnFailure\", \"Never\""),
+        other => report.push(FieldError::not_supported(place.path(), other, &["OnFailure", "Never"])),
+    }
+}
+
+pub(super) fn cron_job(new: &Value, report: &mut Report) {
+    let at = At::from("spec");
+    let empty = Value::Object(serde_json::Map::new());
+    let spec = new.get("spec").unwrap_or(&empty);
+    if text(new, "metadata.name").len() > CRON_NAME_MAX {
+        report.invalid("metadata.name".into(), text(new, "metadata.name"), "must be no more than 52 characters");
+    }
+    let schedule = text(spec, "schedule");
+    if schedule.is_empty() {
+        report.required(at.field("schedule"), "");
+    } else if let Err(why) = check_schedule(schedule) {
+        report.invalid(at.field("schedule"), schedule, why);
+    }
+    let zone = text(spec, "timeZone");
+    if get(spec, "timeZone").is_some() && (zone.is_empty() || zone.eq_ignore_ascii_case("local")) {
+        report.invalid(at.field("timeZone"), zone, "timeZone must be nil or non-empty string, and not Local");
+    }
+    report.one_of(spec, "concurrencyPolicy", &at, &["Allow", "Forbid", "Replace"]);
+    for field in ["startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"] {
+        report.non_negative(spec, field, &at);
+    }
+    let template = get(spec, "jobTemplate.spec").unwrap_or(&empty);
+    job_spec(template, &at.field("jobTemplate.spec"), report);
+    if get(template, "manualSelector") == Some(&Value::Bool(true)) {
+        let place = at.field("jobTemplate.spec.manualSelector");
+        report.push(FieldError::not_supported(place.path(), true, &["nil", "false"]));
+    }
+}
+
+/// A schedule has five fields or is one of the named ones. The values of the fields are left to whoever runs it.
+fn check_schedule(schedule: &str) -> Result<(), String> {
+    const NAMED: [&str; 7] = ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
+    if schedule.contains("TZ") {
+        return Err("cannot use TZ or CRON_TZ in schedule, use timeZone field instead".to_owned());
+    }
+    if schedule.starts_with('@') {
+        let known = NAMED.contains(&schedule) || schedule.starts_with("@every ");
+        return if known { Ok(()) } else { Err(format!("unrecognized descriptor: {schedule}")) };
+    }
+    let fields: Vec<&str> = schedule.split_whitespace().collect();
+    if fields.len() != 5 {
+        return Err(format!("expected exactly 5 fields, found {}: [{}]", fields.len(), fields.join(" ")));
+    }
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "*/,-?".contains(c);
+    match fields.iter().find(|f| !f.chars().all(allowed)) {
+        Some(bad) => Err(format!("failed to parse int from {bad}")),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,60 @@
+//! Claims of volumes.
+
+use model::name::check_dns_subdomain;
+use model::{FieldError, object};
+use serde_json::{Map, Value};
+
+use super::pod::quantity;
+use super::report::{At, Report, get, list, text};
+
+const MODES: [&str; 4] = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];
+
+pub(super) fn claim(new: &Value, old: Option<&Value>, report: &mut Report) {
+    let at = At::from("spec");
+    let empty = Value::Object(Map::new());
+    let spec = new.get("spec").unwrap_or(&empty);
+    let modes = list(spec, "accessModes");
+    if modes.is_empty() {
+        report.required(at.field("accessModes"), "at least 1 access mode is required");
+    }
+    for mode in modes.iter().filter_map(Value::as_str).filter(|mode| !MODES.contains(mode)) {
+        report.push(FieldError::not_supported(at.field("accessModes").path(), mode, &MODES));
+    }
+    if modes.len() > 1 && modes.iter().any(|m| m == "ReadWriteOncePod") {
+        report.forbidden(at.field("accessModes"), "may not use ReadWriteOncePod with other access modes");
+    }
+    let place = at.field("resources").key("storage");
+    match get(spec, "resources.requests.storage") {
+        None => report.required(place, ""),
+        Some(size) => match quantity(size) {
+            Err(why) => report.invalid(place, size.clone(), why),
+            Ok(amount) if amount.milli() <= 0 => report.invalid(place, size.clone(), "must be greater than zero"),
+            Ok(_) => {}
+        },
+    }
+    let class = text(spec, "storageClassName");
+    if !class.is_empty() {
+        report.rule(at.field("storageClassName"), class, check_dns_subdomain);
+    }
+    report.one_of(spec, "volumeMode", &at, &["Block", "Filesystem"]);
+    if let Some(old) = old
+        && fixed_part(new, old) != fixed_part(old, new)
+    {
+        let why =
+            "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims";
+        report.forbidden(at, why);
+    }
+}
+
+/// A claim's spec without what may change: its size, and what binding it to a volume fills in.
+fn fixed_part(claim: &Value, other: &Value) -> Value {
+    let mut spec = claim.get("spec").cloned().unwrap_or_default();
+    object::remove(&mut spec, &["resources", "requests"]);
+    object::remove(&mut spec, &["volumeAttributesClassName"]);
+    for field in ["volumeName", "storageClassName"] {
+        if get(&spec, field).is_none() || get(other, &format!("spec.{field}")).is_none() {
+            object::remove(&mut spec, &[field]);
+        }
+    }
+    spec
+}

@@ -1,0 +1,54 @@
+//! What is kept of an object that was seen: digests and a verdict, not the body.
+
+use plan::apply::Seen;
+use plan::drift;
+use plan::health::{self, Verdict};
+use serde_json::Value;
+
+/// An object as it was last seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Look {
+    pub(crate) seen: Seen,
+    /// Position in the server's history, when the server's versions are numbers.
+    pub(crate) version: Option<u64>,
+    pub(crate) verdict: Verdict,
+    /// For a CustomResourceDefinition: its kind is served.
+    pub(crate) established: bool,
+}
+
+impl Look {
+    /// Looks at a whole object, with its `apiVersion` and `kind`.
+    pub(crate) fn of(object: &Value) -> Self {
+        let projection = drift::projection(object, false);
+        let scales = model::object::get(object, &["spec", "replicas"]).is_some();
+        Self {
+            seen: Seen {
+                uid: model::object::uid(object).unwrap_or_default().to_owned(),
+                projection,
+                projection_scaled: if scales { drift::projection(object, true) } else { projection },
+                deleting: model::object::is_deleting(object),
+            },
+            version: model::object::resource_version(object).and_then(|v| v.parse().ok()),
+            verdict: health::read(object),
+            established: is_established(object),
+        }
+    }
+
+    /// Is the other the same, apart from when it was seen?
+    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
+        (&self.seen, &self.verdict, self.established) == (&other.seen, &other.verdict, other.established)
+    }
+
+    /// Was the other seen later? Versions that are not numbers count as later, in the order in which they come.
+    pub(crate) fn is_older_than(&self, version: Option<u64>) -> bool {
+        match (self.version, version) {
+            (Some(mine), Some(other)) => mine < other,
+            _ => true,
+        }
+    }
+}
+
+fn is_established(object: &Value) -> bool {
+    let conditions = model::object::get(object, &["status", "conditions"]).and_then(Value::as_array);
+    conditions.into_iter().flatten().any(|c| c["type"] == "Established" && c["status"] == "True")
+}

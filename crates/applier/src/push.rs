@@ -1,0 +1,166 @@
+//! The feed of an applier that runs in the hub.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use api::delivery::{Digest, HubId, MemberName, Payload, ShortId, Snapshot, UnitEntry, UnitId, UnitReport};
+use futures::future::BoxFuture;
+use plan::prepare::Bundle;
+use tokio::sync::{mpsc, watch};
+
+use crate::feed::{Feed, FeedError, MemberReport, Report};
+use crate::limit;
+
+#[derive(Clone, Default)]
+struct Published {
+    snapshot: Option<Arc<Snapshot>>,
+    bundles: Arc<BTreeMap<UnitId, Arc<Bundle>>>,
+}
+
+#[derive(Default)]
+struct State {
+    members: BTreeMap<MemberName, watch::Sender<Published>>,
+    prepared: HashMap<(ShortId, Digest), Weak<Bundle>>,
+    units: BTreeMap<UnitId, BTreeMap<MemberName, Arc<UnitReport>>>,
+    links: BTreeMap<MemberName, MemberReport>,
+}
+
+/// All members' feeds: controllers set what each member should have, appliers take it from here and report back.
+///
+/// Keeps the last report of each unit and member for those who look (status, `view.kurator.dev`).
+pub struct PushFeed {
+    hub: HubId,
+    state: Mutex<State>,
+    reports: mpsc::Sender<Report>,
+}
+
+impl PushFeed {
+    /// Makes the feed of a hub, and the end where its reports come out. A full channel slows appliers down.
+    pub fn new(hub: HubId) -> (Arc<Self>, mpsc::Receiver<Report>) {
+        let (reports, out) = mpsc::channel(limit::REPORTS_MAX);
+        (Arc::new(Self { hub, state: Mutex::default(), reports }), out)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Every change is one insertion or removal: a panic elsewhere leaves nothing half done.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Prepares a payload of a unit once, however many members get it.
+    pub fn bundle(&self, short: &ShortId, payload: &Payload) -> Arc<Bundle> {
+        let place = (short.clone(), payload.digest());
+        if let Some(ready) = self.state().prepared.get(&place).and_then(Weak::upgrade) {
+            return ready;
+        }
+        // Two callers may both prepare it; they make the same, and one is kept.
+        let bundle = Arc::new(Bundle::new(payload, &self.hub, short));
+        let mut state = self.state();
+        state.prepared.retain(|_, weak| weak.strong_count() > 0);
+        state.prepared.insert(place, Arc::downgrade(&bundle));
+        bundle
+    }
+
+    /// Says what a member should have. A unit without a bundle, or with one of another digest than its entry's, waits:
+    /// nothing of it is applied or deleted.
+    pub fn set(&self, snapshot: Snapshot, bundles: impl IntoIterator<Item = (UnitId, Arc<Bundle>)>) {
+        let member = snapshot.member.clone();
+        let published =
+            Published { snapshot: Some(Arc::new(snapshot)), bundles: Arc::new(bundles.into_iter().collect()) };
+        let mut state = self.state();
+        let sender = state.members.entry(member).or_insert_with(|| watch::channel(Published::default()).0);
+        sender.send_if_modified(|current| {
+            let same = current.snapshot == published.snapshot && current.bundles.keys().eq(published.bundles.keys());
+            *current = published;
+            !same
+        });
+    }
+
+    /// One member's end.
+    pub fn member(self: &Arc<Self>, member: &MemberName) -> Arc<dyn Feed> {
+        let receiver = {
+            let mut state = self.state();
+            let sender = state.members.entry(member.clone()).or_insert_with(|| watch::channel(Published::default()).0);
+            sender.subscribe()
+        };
+        Arc::new(MemberFeed { hub: Arc::clone(self), member: member.clone(), receiver })
+    }
+
+    /// Forgets a member that is no longer the hub's: its snapshot and its reports. Its applier must have been stopped.
+    pub fn forget(&self, member: &MemberName) {
+        let mut state = self.state();
+        state.members.remove(member);
+        state.links.remove(member);
+        state.units.values_mut().for_each(|members| drop(members.remove(member)));
+        state.units.retain(|_, members| !members.is_empty());
+    }
+
+    /// What members last said of a unit.
+    pub fn reports_of(&self, unit: &UnitId) -> Vec<Arc<UnitReport>> {
+        self.state().units.get(unit).into_iter().flat_map(BTreeMap::values).cloned().collect()
+    }
+
+    /// What a member last said of its units.
+    pub fn reports_in(&self, member: &MemberName) -> Vec<Arc<UnitReport>> {
+        self.state().units.values().filter_map(|members| members.get(member)).cloned().collect()
+    }
+
+    /// What an applier last said of its member.
+    pub fn link(&self, member: &MemberName) -> Option<MemberReport> {
+        self.state().links.get(member).cloned()
+    }
+}
+
+struct MemberFeed {
+    hub: Arc<PushFeed>,
+    member: MemberName,
+    receiver: watch::Receiver<Published>,
+}
+
+impl Feed for MemberFeed {
+    fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.receiver.borrow().snapshot.clone()
+    }
+
+    fn delta(&self, from: Option<Digest>) -> BoxFuture<'_, Arc<Snapshot>> {
+        let mut receiver = self.receiver.clone();
+        Box::pin(async move {
+            let changed = |p: &Published| p.snapshot.as_ref().is_some_and(|s| Some(s.digest) != from);
+            let found = receiver.wait_for(changed).await.ok().and_then(|p| p.snapshot.clone());
+            match found {
+                Some(snapshot) => snapshot,
+                // The member was forgotten: nothing will ever come.
+                None => futures::future::pending().await,
+            }
+        })
+    }
+
+    fn blob<'a>(&'a self, entry: &'a UnitEntry) -> BoxFuture<'a, Result<Arc<Bundle>, FeedError>> {
+        let bundle = self.receiver.borrow().bundles.get(&entry.unit).filter(|b| b.digest == entry.payload).cloned();
+        Box::pin(std::future::ready(bundle.ok_or(FeedError::Missing(entry.payload))))
+    }
+
+    fn report(&self, report: Report) -> BoxFuture<'_, ()> {
+        {
+            let mut state = self.hub.state();
+            match &report {
+                Report::Member(said) => {
+                    state.links.insert(self.member.clone(), said.clone());
+                }
+                Report::Unit(said) => {
+                    let members = state.units.entry(said.unit.clone()).or_default();
+                    if said.phase == api::delivery::UnitPhase::Removed {
+                        members.remove(&self.member);
+                    } else {
+                        members.insert(self.member.clone(), Arc::clone(said));
+                    }
+                    if members.is_empty() {
+                        state.units.remove(&said.unit);
+                    }
+                }
+            }
+        }
+        let sender = self.hub.reports.clone();
+        // A closed channel means that the hub is going down.
+        Box::pin(async move { drop(sender.send(report).await) })
+    }
+}

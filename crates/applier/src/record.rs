@@ -1,0 +1,74 @@
+//! What is remembered of an object between passes: failures, changes that others made, reverts.
+
+use api::delivery::{Digest, DriftRecord, ObjectReport};
+use model::Timestamp;
+use plan::drift::{self, Revert};
+use tokio::time::Instant;
+
+use crate::error::Error;
+
+/// Why an object is not as the payload says.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) reason: String,
+    pub(crate) message: String,
+    /// What was tried.
+    pub(crate) digest: Digest,
+    pub(crate) attempts: u32,
+    pub(crate) retry: Instant,
+}
+
+/// An object's past.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Memory {
+    pub(crate) failure: Option<Failure>,
+    pub(crate) contested: Option<Instant>,
+    pub(crate) history: Vec<Revert>,
+    pub(crate) reverts: u64,
+    pub(crate) drift: Vec<DriftRecord>,
+    /// Projection that was already reported while nothing may be written.
+    pub(crate) noticed: Option<Option<Digest>>,
+}
+
+impl Memory {
+    /// Notes a failure. The pause grows while the same thing fails for the same object.
+    pub(crate) fn fail(&mut self, digest: Digest, reason: &str, message: String, jitter: f64) {
+        let attempts = self.failure.as_ref().filter(|f| f.digest == digest).map_or(0, |f| f.attempts) + 1;
+        let retry = Instant::now() + plan::retry::pause(attempts, jitter);
+        self.failure = Some(Failure { reason: reason.to_owned(), message, digest, attempts, retry });
+    }
+
+    /// Notes an error. What a server says about a Secret may quote it, so only fields are kept.
+    pub(crate) fn fail_with(&mut self, digest: Digest, secret: bool, error: &Error, jitter: f64) {
+        let message = match error {
+            Error::Api { fields, .. } if secret => format!("the server refused the Secret ({})", fields.join(", ")),
+            other => other.to_string(),
+        };
+        self.fail(digest, error.reason(), message, jitter);
+    }
+
+    /// Must the object wait before it is tried again?
+    pub(crate) fn is_waiting(&self, digest: Digest, now: Instant) -> bool {
+        self.failure.as_ref().is_some_and(|f| f.digest == digest && f.retry > now)
+            || self.contested.is_some_and(|c| c > now)
+    }
+
+    /// When to look again.
+    pub(crate) fn wake(&self) -> Option<Instant> {
+        self.failure.as_ref().map(|f| f.retry).into_iter().chain(self.contested).min()
+    }
+
+    /// Notes what somebody did to the object. The same change seen again replaces its record.
+    pub(crate) fn notice(&mut self, record: DriftRecord, now: Timestamp) {
+        if record.reverted {
+            self.reverts += 1;
+            let manager = record.fields.first().and_then(|f| f.manager.clone());
+            drift::remember(&mut self.history, Revert { at: now, manager });
+        }
+        if self.drift.first().is_some_and(|last| !last.reverted && last.fields == record.fields) {
+            self.drift.remove(0);
+        }
+        self.drift.insert(0, record);
+        self.drift.truncate(ObjectReport::DRIFT_MAX);
+    }
+}

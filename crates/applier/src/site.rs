@@ -1,0 +1,170 @@
+//! What all units of a member share while it is connected: requests, watches, what was seen, who claims what.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use model::{GroupKind, GroupVersionKind, ObjectKey};
+use plan::handover::Claims;
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::discovery::{Discovery, Resource};
+use crate::error::Error;
+use crate::look::Look;
+use crate::member::Ctx;
+use crate::watch::{Event, Watch};
+use crate::wire::Wire;
+
+/// What is known of a kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Its list is on the way.
+    Listing,
+    /// What is not among the looks is not there.
+    Listed,
+    /// The member does not serve it, so no object of it is there.
+    Absent,
+    /// We may not see it.
+    Blind(String),
+}
+
+/// What was seen, and who claims what.
+#[derive(Default)]
+pub(crate) struct View {
+    pub(crate) looks: HashMap<ObjectKey, Look>,
+    pub(crate) kinds: HashMap<GroupKind, Kind>,
+    pub(crate) claims: Claims,
+    /// Why nothing may be pruned: not everything that the units desire is known.
+    pub(crate) incomplete: Option<String>,
+}
+
+impl View {
+    /// Takes what a watch says. Returns whether it changes anything, and for which objects; `None` means all.
+    pub(crate) fn take(&mut self, event: Event) -> Changed {
+        match event {
+            Event::Listed(kind, looks) => {
+                self.looks.retain(|key, _| key.group_kind() != kind);
+                self.looks.extend(looks);
+                self.kinds.insert(kind, Kind::Listed);
+                Changed::All
+            }
+            Event::Seen(key, look) => match self.looks.get_mut(&key) {
+                Some(old) if !old.is_older_than(look.version) => Changed::Nothing,
+                Some(old) if old.says_the_same(&look) => {
+                    *old = look;
+                    Changed::Nothing
+                }
+                _ => {
+                    self.looks.insert(key.clone(), look);
+                    Changed::Object(key)
+                }
+            },
+            Event::Gone(key, version) => match self.looks.get(&key) {
+                Some(old) if old.is_older_than(version) => {
+                    self.looks.remove(&key);
+                    Changed::Object(key)
+                }
+                // Nobody had seen it, or it was made anew since.
+                _ => Changed::Nothing,
+            },
+            Event::Absent(kind) => {
+                self.looks.retain(|key, _| key.group_kind() != kind);
+                self.kinds.insert(kind, Kind::Absent);
+                Changed::All
+            }
+            Event::Blind(kind, why) => {
+                let now = Kind::Blind(why);
+                let changed = self.kinds.get(&kind) != Some(&now);
+                self.kinds.insert(kind, now);
+                if changed { Changed::All } else { Changed::Nothing }
+            }
+            Event::Lost(_) => Changed::Nothing,
+        }
+    }
+}
+
+/// What an event changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Changed {
+    Nothing,
+    Object(ObjectKey),
+    All,
+}
+
+/// A connected member.
+pub(crate) struct Site {
+    pub(crate) ctx: Ctx,
+    pub(crate) wire: Wire,
+    pub(crate) discovery: Discovery,
+    view: Mutex<View>,
+    watches: Mutex<JoinSet<()>>,
+    events: mpsc::Sender<Event>,
+}
+
+impl Site {
+    pub(crate) fn new(ctx: Ctx, wire: Wire, events: mpsc::Sender<Event>) -> Arc<Self> {
+        let (discovery, view, watches) = (Discovery::default(), Mutex::default(), Mutex::default());
+        Arc::new(Self { ctx, wire, discovery, view, watches, events })
+    }
+
+    /// What was seen. Held for a moment, never while waiting.
+    pub(crate) fn view(&self) -> MutexGuard<'_, View> {
+        // Every change is one insertion or removal: a panic elsewhere leaves nothing half done.
+        self.view.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes sure that a kind is watched, if the member serves it, and says what is known of it.
+    pub(crate) async fn watch(&self, gvk: &GroupVersionKind) -> Result<Kind, Error> {
+        let kind = gvk.group_kind();
+        match self.view().kinds.get(&kind) {
+            None | Some(Kind::Absent) => {}
+            Some(known) => return Ok(known.clone()),
+        }
+        let Some(resource) = self.discovery.find(&self.wire, gvk).await? else {
+            self.view().kinds.insert(kind, Kind::Absent);
+            return Ok(Kind::Absent);
+        };
+        {
+            // Another unit may have started it meanwhile.
+            let mut view = self.view();
+            match view.kinds.get(&kind) {
+                None | Some(Kind::Absent) => view.kinds.insert(kind, Kind::Listing),
+                Some(known) => return Ok(known.clone()),
+            };
+        }
+        let watch = Watch {
+            wire: self.wire.clone(),
+            resource,
+            hub: self.ctx.hub.clone(),
+            limits: self.ctx.limits,
+            jitter: Arc::clone(&self.ctx.jitter),
+            events: self.events.clone(),
+        };
+        // Dropping the site ends its watches.
+        self.watches.lock().unwrap_or_else(PoisonError::into_inner).spawn(watch.run());
+        Ok(Kind::Listing)
+    }
+
+    /// The kind of an object as it is served.
+    pub(crate) async fn resource(&self, key: &ObjectKey, version: &str) -> Result<Resource, Error> {
+        let gvk = GroupVersionKind::new(key.group.clone(), version, key.kind.clone());
+        self.discovery.resolve(&self.wire, &gvk).await
+    }
+
+    /// The autoscalers of a namespace. A member without the kind, or one that does not show it, has none for us.
+    pub(crate) async fn autoscalers(&self, namespace: &str) -> Result<Vec<Value>, Error> {
+        let gvk = GroupVersionKind::new("autoscaling", "v2", "HorizontalPodAutoscaler");
+        let Some(resource) = self.discovery.find(&self.wire, &gvk).await? else { return Ok(Vec::new()) };
+        match self.wire.list(&resource.path(namespace, ""), "").await {
+            Ok(listed) => Ok(listed.items),
+            Err(e) if matches!(e.code(), Some(403 | 404)) => Ok(Vec::new()),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// A number in `0.0..1.0`.
+    pub(crate) fn jitter(&self) -> f64 {
+        (self.ctx.jitter)()
+    }
+}

@@ -1,0 +1,434 @@
+//! One pass over one unit: look, apply in phases, prune, say what is.
+//!
+//! A pass is level-triggered and never waits for the member to change: where a phase has to wait, it ends, and what the
+//! watches see begins the next one. It may be begun at any time and for no reason; a settled unit costs no request.
+
+mod delete;
+mod report;
+mod send;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::delivery::{Deletions, Digest, Removal, ShortId, UnitEntry, UnitId, UnitReport, Wait};
+use futures::StreamExt as _;
+use model::{GroupVersionKind, ObjectKey};
+use plan::adopt::{self, Adoption};
+use plan::apply::{self, Step};
+use plan::inventory::{Entry, Inventory};
+use plan::prepare::{Bundle, Prepared, Stage};
+use plan::prune::WaitingOn;
+use tokio::time::Instant;
+
+use crate::error::{Class, Error};
+use crate::feed::FeedError;
+use crate::record::Memory;
+use crate::shard::{self, Shelf};
+use crate::site::{Kind, Site};
+
+/// A unit between passes.
+pub(crate) struct Unit {
+    pub(crate) id: UnitId,
+    pub(crate) short: ShortId,
+    pub(crate) inventory: Inventory,
+    /// The inventory cannot be read. Nothing is written then.
+    pub(crate) unreadable: bool,
+    pub(crate) shelf: Shelf,
+    pub(crate) memory: HashMap<ObjectKey, Memory>,
+    /// The phase that is waited for: of which payload, which, since when.
+    pub(crate) stage: Option<(Digest, usize, Instant)>,
+    /// Failures of the unit as a whole in a row.
+    pub(crate) failures: u32,
+    /// Another applier wrote this epoch: keep off until the hub's is as high.
+    pub(crate) fenced: Option<u64>,
+}
+
+/// What came of a pass.
+pub(crate) struct Outcome {
+    pub(crate) unit: Unit,
+    /// `None` while the member's objects are still being listed.
+    pub(crate) report: Option<UnitReport>,
+    /// When to look again, whatever happens.
+    pub(crate) next: Duration,
+    /// Another unit's pass may change what this one can do.
+    pub(crate) entangled: bool,
+    /// Nothing can be asked of the member.
+    pub(crate) unreachable: Option<Error>,
+}
+
+/// How far a pass got.
+enum Progress {
+    /// Lists are on the way.
+    Listing,
+    /// The hub has not said yet what the unit is.
+    NoPayload(FeedError),
+    /// Observed only.
+    Suspended,
+    /// A phase waits.
+    Waiting { phase: String, left: Duration },
+    /// Everything was tried.
+    Done,
+    /// The unit is on its way out, or out.
+    Leaving { gone: bool },
+}
+
+/// A pass on its way.
+struct Pass {
+    site: Arc<Site>,
+    entry: UnitEntry,
+    bundle: Result<Arc<Bundle>, FeedError>,
+    unit: Unit,
+    /// Why objects that are no longer desired are still there.
+    kept: Vec<WaitingOn>,
+    deletions: Option<Deletions>,
+    /// Objects that another unit has.
+    elsewhere: BTreeSet<ObjectKey>,
+    /// Did anything that others wait for change?
+    entangled: bool,
+    /// An object changed between reading and writing it: look again at once.
+    again: bool,
+}
+
+/// Looks at a unit and does what is to be done now.
+pub(crate) async fn pass(
+    site: Arc<Site>,
+    unit: Unit,
+    entry: UnitEntry,
+    bundle: Result<Arc<Bundle>, FeedError>,
+) -> Outcome {
+    let mut pass = Pass {
+        site,
+        entry,
+        bundle,
+        unit,
+        kept: Vec::new(),
+        deletions: None,
+        elsewhere: BTreeSet::new(),
+        entangled: false,
+        again: false,
+    };
+    let result = pass.run().await;
+    pass.claim();
+    pass.outcome(result)
+}
+
+impl Pass {
+    async fn run(&mut self) -> Result<Progress, Error> {
+        if self.unit.unreadable {
+            // Somebody may have repaired it.
+            self.reload().await?;
+        }
+        if let Some(epoch) = self.unit.fenced {
+            if self.entry.epoch < epoch {
+                return Err(Error::Fenced { epoch });
+            }
+            self.unit.fenced = None;
+        }
+        if self.watch().await? {
+            return Ok(Progress::Listing);
+        }
+        if self.entry.suspend && self.entry.removal.is_none() {
+            self.notice().await?;
+            return Ok(Progress::Suspended);
+        }
+        if !self.entry.removal.is_none() {
+            let gone = self.prune(&BTreeSet::new(), true).await?;
+            return Ok(Progress::Leaving { gone });
+        }
+        let bundle = match &self.bundle {
+            Ok(bundle) => Arc::clone(bundle),
+            Err(e) => return Ok(Progress::NoPayload(e.clone())),
+        };
+        self.unit.memory.retain(|key, _| bundle.keys.contains(key) || self.unit.inventory.entries.contains_key(key));
+        self.admit(bundle.objects()).await?;
+        for (index, stage) in bundle.stages.iter().enumerate() {
+            if index > 0 {
+                // Kinds that an earlier phase brought.
+                self.admit(stage.objects.iter()).await?;
+            }
+            self.apply(stage).await?;
+            if let Some(left) = self.wait(bundle.digest, index, stage) {
+                self.save().await?;
+                return Ok(Progress::Waiting { phase: stage.name.clone(), left });
+            }
+        }
+        self.unit.stage = None;
+        self.claim();
+        let settled = bundle.objects().all(|o| self.is_settled(o));
+        self.prune(&bundle.keys, settled).await?;
+        self.save().await?;
+        Ok(Progress::Done)
+    }
+
+    /// Starts watches for all kinds of the unit. True while objects that the inventory has are not listed yet.
+    async fn watch(&mut self) -> Result<bool, Error> {
+        let held = self.unit.inventory.entries.iter().map(|(key, entry)| (key, entry.version.clone(), true));
+        let desired: Vec<(&ObjectKey, String, bool)> = match &self.bundle {
+            Ok(bundle) => bundle.objects().map(|o| (&o.key, o.version.clone(), false)).collect(),
+            Err(_) => Vec::new(),
+        };
+        let mut kinds: HashMap<model::GroupKind, (String, bool)> = HashMap::new();
+        for (key, version, held) in desired.into_iter().chain(held) {
+            kinds.entry(key.group_kind()).or_insert_with(|| (version, false)).1 |= held;
+        }
+        let mut listing = false;
+        for (kind, (version, held)) in kinds {
+            let gvk = GroupVersionKind::new(kind.group, version, kind.kind);
+            listing |= self.site.watch(&gvk).await? == Kind::Listing && held;
+        }
+        Ok(listing)
+    }
+
+    /// Is this unit the one that delivers the object?
+    fn is_mine(&self, key: &ObjectKey) -> bool {
+        self.site.view().claims.owner(key).is_none_or(|owner| *owner == self.unit.id)
+    }
+
+    /// What the member has of an object. For a kind that we may not see, the inventory is believed.
+    fn step(&self, object: &Prepared) -> Step {
+        let entry = self.unit.inventory.entries.get(&object.key);
+        let view = self.site.view();
+        let look = view.looks.get(&object.key);
+        if look.is_none()
+            && matches!(view.kinds.get(&object.key.group_kind()), Some(Kind::Blind(_)))
+            && entry.is_some_and(|e| e.accepted.is_some() && e.applied == Some(object.digest))
+        {
+            return Step::Skip;
+        }
+        apply::step(object.digest, entry, look.map(|l| &l.seen))
+    }
+
+    fn is_settled(&self, object: &Prepared) -> bool {
+        let failed = self.unit.memory.get(&object.key).is_some_and(|m| m.failure.is_some());
+        self.elsewhere.contains(&object.key) || (!failed && self.step(object) == Step::Skip)
+    }
+
+    fn memory(&mut self, key: &ObjectKey) -> &mut Memory {
+        self.unit.memory.entry(key.clone()).or_default()
+    }
+
+    fn fail(&mut self, object: &Prepared, error: &Error) {
+        let (jitter, secret) = (self.site.jitter(), object.key.group.is_empty() && object.key.kind == "Secret");
+        self.memory(&object.key).fail_with(object.digest, secret, error, jitter);
+    }
+
+    /// Takes new objects into the inventory, before any of them is applied, with whose they are.
+    async fn admit(&mut self, objects: impl Iterator<Item = &Prepared>) -> Result<(), Error> {
+        let now = Instant::now();
+        let mut new = Vec::new();
+        for object in objects {
+            if !self.is_mine(&object.key) {
+                self.elsewhere.insert(object.key.clone());
+                continue;
+            }
+            let waiting = self.unit.memory.get(&object.key).is_some_and(|m| m.is_waiting(object.digest, now));
+            if !self.unit.inventory.entries.contains_key(&object.key) && !waiting {
+                new.push(object.clone());
+            }
+        }
+        let width = self.site.ctx.limits.objects_in_flight;
+        let site = &self.site;
+        let read = |object: Prepared| async move {
+            let live = match site.resource(&object.key, &object.version).await {
+                Ok(resource) => site.wire.get(&resource, &object.key.namespace, &object.key.name).await,
+                Err(e) => Err(e),
+            };
+            (object, live)
+        };
+        let found: Vec<_> = futures::stream::iter(new.into_iter().map(read)).buffered(width).collect().await;
+        let mut grown = self.unit.inventory.epoch < self.entry.epoch;
+        for (object, live) in found {
+            let live = match live {
+                Ok(live) => live,
+                Err(e) if e.class() == Class::Unreachable => return Err(e),
+                Err(e) => {
+                    self.fail(&object, &e);
+                    continue;
+                }
+            };
+            let recorded = self.recorded_elsewhere(&object.key);
+            let adopted = match adopt::plan(live.as_ref(), &self.site.ctx.hub, recorded) {
+                Adoption::Ours => false,
+                Adoption::Adopt => true,
+                Adoption::Leaving => {
+                    self.hold(
+                        &object,
+                        "BeingDeleted",
+                        "it is being deleted; it is made anew when it is gone".to_owned(),
+                    );
+                    continue;
+                }
+                Adoption::Foreign(hub) => {
+                    let message = format!("hub {hub} delivers it; remove it there, or its label kurator.dev/hub here");
+                    self.hold(&object, "ForeignHub", message);
+                    continue;
+                }
+            };
+            let entry = Entry { version: object.version.clone(), adopted, ..Entry::default() };
+            self.unit.inventory.put(object.key.clone(), entry);
+            grown = true;
+        }
+        if grown {
+            self.unit.inventory.epoch = self.unit.inventory.epoch.max(self.entry.epoch);
+            self.save().await?;
+        }
+        Ok(())
+    }
+
+    fn hold(&mut self, object: &Prepared, reason: &str, message: String) {
+        let jitter = self.site.jitter();
+        self.memory(&object.key).fail(object.digest, reason, message, jitter);
+    }
+
+    /// How another unit's inventory has an object: a handover keeps it.
+    fn recorded_elsewhere(&self, key: &ObjectKey) -> Option<bool> {
+        self.site.view().claims.recorded(key, &self.unit.id)
+    }
+
+    /// Sends what differs of a phase, several at a time.
+    async fn apply(&mut self, stage: &Stage) -> Result<(), Error> {
+        let now = Instant::now();
+        let mut todo = Vec::new();
+        for object in &stage.objects {
+            let Some(entry) = self.unit.inventory.entries.get(&object.key) else { continue };
+            if self.elsewhere.contains(&object.key) {
+                continue;
+            }
+            let step = self.step(object);
+            let memory = self.unit.memory.get(&object.key);
+            match step {
+                Step::Send(_) if memory.is_some_and(|m| m.is_waiting(object.digest, now)) => {}
+                Step::Send(why) => {
+                    let history = memory.map(|m| m.history.clone()).unwrap_or_default();
+                    todo.push(send::Job { object: object.clone(), entry: entry.clone(), why, history });
+                }
+                Step::Skip => {
+                    if let Some(memory) = self.unit.memory.get_mut(&object.key) {
+                        (memory.failure, memory.contested, memory.noticed) = (None, None, None);
+                    }
+                }
+                Step::Wait => {}
+            }
+        }
+        let (site, force) = (Arc::clone(&self.site), self.entry.force);
+        let width = site.ctx.limits.objects_in_flight;
+        let jobs = todo.into_iter().map(|job| send::send(&site, job, force));
+        let mut sent = futures::stream::iter(jobs).buffer_unordered(width);
+        while let Some((job, result)) = sent.next().await {
+            match result {
+                Ok(sent) => self.settle(&job, sent),
+                Err(e) if e.class() == Class::Unreachable => return Err(e),
+                Err(e) => self.fail(&job.object, &e),
+            }
+        }
+        Ok(())
+    }
+
+    /// How much longer a phase waits; `None` to go on.
+    fn wait(&mut self, payload: Digest, index: usize, stage: &Stage) -> Option<Duration> {
+        let pending: Vec<Prepared> = {
+            let view = self.site.view();
+            let ready = |o: &&Prepared| {
+                let look = view.looks.get(&o.key);
+                match stage.wait {
+                    Wait::Accepted => true,
+                    Wait::Established => look.is_some_and(|l| l.established),
+                    Wait::Healthy => look.is_some_and(|l| l.verdict.part.health == api::delivery::Health::Healthy),
+                }
+            };
+            let failed = |o: &&Prepared| self.unit.memory.get(&o.key).is_some_and(|m| m.failure.is_some());
+            stage
+                .objects
+                .iter()
+                .filter(|o| !failed(o) && !self.elsewhere.contains(&o.key) && !ready(o))
+                .cloned()
+                .collect()
+        };
+        if pending.is_empty() {
+            return None;
+        }
+        let since = match self.unit.stage {
+            Some((digest, at, since)) if digest == payload && at == index => since,
+            _ => Instant::now(),
+        };
+        self.unit.stage = Some((payload, index, since));
+        let limit = Duration::from_secs(stage.timeout_secs.into());
+        let left = limit.saturating_sub(since.elapsed());
+        if !left.is_zero() {
+            return Some(left);
+        }
+        for object in pending {
+            let message = format!("not {} after {} s", word(stage.wait), stage.timeout_secs);
+            self.hold(&object, "PhaseTimeout", message);
+        }
+        None
+    }
+
+    /// Writes the inventory, if it changed. Another writer's version is taken over and reported.
+    async fn save(&mut self) -> Result<(), Error> {
+        let Unit { shelf, inventory, .. } = &mut self.unit;
+        match shelf.write(&self.site.wire, inventory).await {
+            Err(e) if e.code() == Some(409) => {
+                self.reload().await?;
+                let epoch = self.unit.inventory.epoch;
+                if epoch > self.entry.epoch {
+                    self.unit.fenced = Some(epoch);
+                }
+                Err(Error::Fenced { epoch })
+            }
+            other => other,
+        }
+    }
+
+    async fn reload(&mut self) -> Result<(), Error> {
+        let found = shard::read(&self.site.wire, &self.site.ctx.hub, Some(&self.unit.short)).await?;
+        match found.into_iter().find(|f| f.unit == self.unit.id) {
+            Some(found) => {
+                self.unit.shelf = found.shelf;
+                self.unit.unreadable = found.inventory.is_err();
+                self.unit.inventory = found.inventory?;
+            }
+            None => {
+                self.unit.unreadable = false;
+                self.unit.shelf = Shelf::empty(self.unit.short.clone());
+                self.unit.inventory = Inventory::empty(self.site.ctx.hub.clone(), self.unit.id.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// Says to the other units of the member what this one wants and has.
+    fn claim(&self) {
+        let mut view = self.site.view();
+        claim(&mut view.claims, &self.unit.id, &self.unit.inventory, self.bundle.as_ref().ok(), &self.entry);
+    }
+}
+
+/// Says what a unit wants and has.
+pub(crate) fn claim(
+    claims: &mut plan::handover::Claims,
+    unit: &UnitId,
+    inventory: &Inventory,
+    bundle: Option<&Arc<Bundle>>,
+    entry: &UnitEntry,
+) {
+    claims.forget(unit);
+    for (key, entry) in &inventory.entries {
+        claims.record(unit, key, entry.adopted);
+        if entry.accepted.is_some() {
+            claims.hold(unit, key);
+        }
+    }
+    if entry.removal == Removal::None {
+        bundle.into_iter().flat_map(|b| &b.keys).for_each(|key| claims.desire(unit, key));
+    }
+}
+
+fn word(wait: Wait) -> &'static str {
+    match wait {
+        Wait::Accepted => "accepted",
+        Wait::Established => "Established",
+        Wait::Healthy => "healthy",
+    }
+}

@@ -86,7 +86,7 @@ fn policies() -> Vec<(&'static str, &'static str, Value)> {
 }
 
 async fn ensure(server: &ApiServer, path: &str, name: &str, object: &Value) -> Result<(), Error> {
-    let failed = |status| Error::Bootstrap { what: format!("{path}/{name}"), status };
+    let failed = |status| Error::Bootstrap { what: format!("{path}/{name}"), status: Box::new(status) };
     let found = ask(server, Method::GET, &format!("{path}/{name}"), Bytes::new()).await;
     match found {
         Ok(()) => return Ok(()),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use model::Status;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use crate::admission::{AdmissionRequest, Operation};
 use crate::negotiate::{self, Encoding, Form};
@@ -28,6 +29,8 @@ pub(crate) struct Call {
     pub(crate) agent: String,
     pub(crate) body: Bytes,
     pub(crate) warnings: Vec<String>,
+    /// Ends watches: of the listener that the request came through, or of the server.
+    pub(crate) closing: CancellationToken,
 }
 
 impl Call {
@@ -45,6 +48,7 @@ impl Call {
             agent: self.agent.clone(),
             body: Bytes::new(),
             warnings: Vec::new(),
+            closing: self.closing.clone(),
         }
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use apimachinery::structural::{self, CustomKind};
-use model::{FieldError, GroupResource, Reason, Timestamp, clock, object};
+use model::{GroupResource, Reason, Timestamp, clock, object};
 use serde_json::{Value, json};
 use store::{Expect, Revision, Write};
 
@@ -66,14 +66,6 @@ fn publish(inner: &Inner, name: &str, crd: &Value, revision: Revision) {
         }
     };
     inner.change_registry(|registry| registry.with(name, definition, revision));
-}
-
-/// What is wrong with a CRD, or with an object of a kind whose CRD goes away.
-pub(crate) fn validate(served: &Served, object: &Value) -> Vec<FieldError> {
-    if !served.is(GROUP, "CustomResourceDefinition") {
-        return Vec::new();
-    }
-    structural::parse_crd(object).err().unwrap_or_default()
 }
 
 /// May objects of this kind be made? Not while its CRD is being deleted.

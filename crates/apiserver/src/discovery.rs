@@ -6,6 +6,7 @@ use std::sync::Arc;
 use model::Status;
 use serde_json::{Value, json};
 
+use crate::document::Document;
 use crate::negotiate;
 use crate::registry::{Registry, Served};
 use crate::reply::{self, Answer};
@@ -114,7 +115,7 @@ pub(crate) fn root(inner: &Inner) -> Answer {
         paths.push(format!("/apis/{group}"));
         paths.extend(versions.iter().map(|version| format!("/apis/{group}/{version}")));
     }
-    let fixed = ["/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version"];
+    let fixed = ["/healthz", "/livez", "/metrics", "/openapi/v3", "/readyz", "/version"];
     paths.extend(fixed.map(str::to_owned));
     reply::value(200, &json!({"paths": paths}))
 }
@@ -193,7 +194,8 @@ pub(crate) fn resources(inner: &Inner, group: &str, version: &str) -> Result<Ans
 pub(crate) fn aggregated(inner: &Inner, core: bool, if_none_match: Option<&str>, gzip: bool) -> Answer {
     let registry = inner.registry();
     let name = if core { "discovery/core" } else { "discovery/groups" };
-    let document = inner.documents.get(registry.generation, name, || aggregate(&registry, core).to_string().into());
+    let document =
+        inner.documents.get(registry.generation, name, || Document::new(aggregate(&registry, core).to_string().into()));
     document.answer(negotiate::DISCOVERY, if_none_match, gzip)
 }
 

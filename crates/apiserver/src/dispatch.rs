@@ -16,6 +16,7 @@ use crate::query::Query;
 use crate::reply::{self, Answer};
 use crate::resource::{ConnectRequest, Source, not_allowed};
 use crate::server::Inner;
+use crate::tls::Closing;
 use crate::user::UserInfo;
 use crate::{discovery, openapi, verb};
 
@@ -67,7 +68,7 @@ pub(crate) async fn dispatch(inner: &Arc<Inner>, user: UserInfo, parts: Parts, b
     let client = query.get("fieldManager").unwrap_or(&agent);
     let counted = if verb == "patch" && is_apply(&parts) { "apply" } else { verb };
     inner.counters.request(counted, client);
-    let call = Call {
+    let mut call = Call {
         form: negotiate::accept(header(&parts.headers, &ACCEPT))?,
         gzip: header(&parts.headers, &ACCEPT_ENCODING).is_some_and(|h| h.contains("gzip")),
         content_type: header(&parts.headers, &CONTENT_TYPE).map(str::to_owned),
@@ -79,8 +80,8 @@ pub(crate) async fn dispatch(inner: &Arc<Inner>, user: UserInfo, parts: Parts, b
         agent,
         body,
         warnings: Vec::new(),
+        closing: parts.extensions.get::<Closing>().map_or_else(|| inner.closing.clone(), |closing| closing.0.clone()),
     };
-    let mut call = call;
     let result = verb::run(&mut call, verb).await;
     let mut answer = result.unwrap_or_else(|status| reply::failure(&status));
     reply::warn(&mut answer, &call.warnings);
@@ -132,7 +133,6 @@ fn fixed(inner: &Arc<Inner>, user: &UserInfo, target: &Target, parts: &Parts) ->
         Target::Resources(group, version) => discovery::resources(inner, group, version),
         Target::OpenApiIndex => Ok(openapi::index(inner)),
         Target::OpenApi(group, version) => openapi::document(inner, group, version, etag, gzip),
-        Target::OpenApiV2 => openapi::v2(inner, header(&parts.headers, &ACCEPT), etag, gzip),
         Target::Resource(_) | Target::Unknown => Err(Status::no_such_path()),
     }
 }

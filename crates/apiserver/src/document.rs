@@ -20,11 +20,12 @@ const KEPT_BYTES_MAX: usize = 4 * 1024 * 1024;
 #[derive(Clone, Debug)]
 pub(crate) struct Document {
     pub(crate) bytes: Bytes,
-    /// SHA-256 in upper-case hex, as kube-apiserver writes it.
+    /// SHA-256 in upper-case hex of the content, or of what it is made from.
     pub(crate) hash: String,
 }
 
 impl Document {
+    /// A document named by its content.
     pub(crate) fn new(bytes: Vec<u8>) -> Self {
         let hash = Sha256::digest(&bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
             // Writing to a String cannot fail.
@@ -61,8 +62,6 @@ impl Document {
 struct Kept {
     generation: u64,
     documents: BTreeMap<String, Document>,
-    /// Hashes outlive their documents: the index needs all of them.
-    hashes: BTreeMap<String, String>,
     bytes: usize,
 }
 
@@ -72,14 +71,13 @@ pub(crate) struct Documents(Mutex<Kept>);
 
 impl Documents {
     /// The document of a name, made when it is not kept.
-    pub(crate) fn get(&self, generation: u64, name: &str, make: impl FnOnce() -> Vec<u8>) -> Document {
+    pub(crate) fn get(&self, generation: u64, name: &str, make: impl FnOnce() -> Document) -> Document {
         if let Some(found) = self.kept(generation).documents.get(name) {
             return found.clone();
         }
         // Made without the lock: two requests may make the same document, and both are right.
-        let document = Document::new(make());
+        let document = make();
         let mut kept = self.kept(generation);
-        kept.hashes.insert(name.to_owned(), document.hash.clone());
         if kept.bytes + document.bytes.len() > KEPT_BYTES_MAX {
             kept.documents.clear();
             kept.bytes = 0;
@@ -89,14 +87,6 @@ impl Documents {
             kept.documents.insert(name.to_owned(), document.clone());
         }
         document
-    }
-
-    /// The hash of a document, without making it when it was made before.
-    pub(crate) fn hash(&self, generation: u64, name: &str, make: impl FnOnce() -> Vec<u8>) -> String {
-        if let Some(hash) = self.kept(generation).hashes.get(name) {
-            return hash.clone();
-        }
-        self.get(generation, name, make).hash
     }
 
     fn kept(&self, generation: u64) -> std::sync::MutexGuard<'_, Kept> {

@@ -38,6 +38,7 @@ mod semantics;
 mod server;
 mod service;
 mod stored;
+mod tls;
 mod token;
 mod verb;
 
@@ -47,6 +48,7 @@ pub mod body;
 pub mod config;
 pub mod counter;
 pub mod meta;
+pub mod pki;
 pub mod reply;
 pub mod resource;
 pub mod user;

@@ -127,8 +127,7 @@ pub(crate) fn after_update(call: &Call, new: &mut Value, old: &Value, now: Times
     if !has_generation(served) {
         return;
     }
-    let wants =
-        |name: &str| !matches!(name, "metadata" | "apiVersion" | "kind") && !(served.status && name == "status");
+    let wants = |name: &str| !(matches!(name, "metadata" | "apiVersion" | "kind") || served.status && name == "status");
     let same = |a: &Value, b: &Value| match (a.as_object(), b.as_object()) {
         (Some(a), Some(b)) => a.iter().filter(|(n, _)| wants(n)).eq(b.iter().filter(|(n, _)| wants(n))),
         _ => a == b,

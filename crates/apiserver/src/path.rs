@@ -42,8 +42,6 @@ pub(crate) enum Target {
     OpenApiIndex,
     /// `/openapi/v3/api/v1` or `/openapi/v3/apis/GROUP/VERSION`: group and version.
     OpenApi(String, String),
-    /// `/openapi/v2`.
-    OpenApiV2,
     /// An object or a collection.
     Resource(ResourcePath),
     /// Nothing that is served.
@@ -69,7 +67,6 @@ pub(crate) fn parse(path: &str) -> Target {
         ["apis", group] => Target::Group((*group).to_owned()),
         ["api", version] => Target::Resources(String::new(), (*version).to_owned()),
         ["apis", group, version] => Target::Resources((*group).to_owned(), (*version).to_owned()),
-        ["openapi", "v2"] => Target::OpenApiV2,
         ["openapi", "v3"] => Target::OpenApiIndex,
         ["openapi", "v3", "api", version] => Target::OpenApi(String::new(), (*version).to_owned()),
         ["openapi", "v3", "apis", group, version] => Target::OpenApi((*group).to_owned(), (*version).to_owned()),

@@ -31,7 +31,7 @@ fn quality(pod: &Value) -> &'static str {
     for container in containers {
         for resource in ["cpu", "memory"] {
             let limit = amount(container, "limits", resource);
-            let request = amount(container, "requests", resource).or_else(|| limit.clone());
+            let request = amount(container, "requests", resource).or(limit);
             any |= limit.is_some() || request.is_some();
             guaranteed &= limit.is_some() && limit == request;
         }

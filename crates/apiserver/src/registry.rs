@@ -238,9 +238,14 @@ impl Registry {
         self.all().filter(|s| s.gvk.group == group && s.gvk.version == version).collect()
     }
 
-    /// CRDs that are served.
+    /// A CRD that is served.
     pub(crate) fn definition(&self, crd: &str) -> Option<&Definition> {
         self.customs.get(crd)
+    }
+
+    /// All definitions with the name of their CRD.
+    pub(crate) fn definitions(&self) -> impl Iterator<Item = (&String, &Definition)> {
+        self.customs.iter()
     }
 
     /// A registry with a CRD added, changed (`Some`) or removed (`None`); `None` when this is old news.

@@ -5,6 +5,7 @@ use apimachinery::fieldset::FieldSet;
 use apimachinery::patch::apply::{self, Change};
 use apimachinery::structural::{self, CustomVersion};
 use apimachinery::table::{self, Columns};
+use apimachinery::validate::{self, NameRule};
 use bytes::Bytes;
 use model::{FieldError, FieldPath, GroupResource, Reason, Status, Timestamp, object};
 use serde_json::{Value, json};
@@ -133,7 +134,10 @@ pub(crate) fn normalize(served: &Served, object: &mut Value) -> Result<(), Statu
 
 /// Fills in defaults.
 pub(crate) fn default(served: &Served, object: &mut Value) {
-    structural::default(object, served.schema());
+    match served.builtin() {
+        Some(kind) => apimachinery::defaults::builtin(kind, object),
+        None => structural::default(object, served.schema()),
+    }
     if served.is("", "Namespace") {
         // Every namespace carries its name as a label (`plugin/.../namespace/strategy.go`, since Kubernetes 1.21).
         if let Some(name) = object::name(object).map(str::to_owned) {
@@ -143,8 +147,13 @@ pub(crate) fn default(served: &Served, object: &mut Value) {
 }
 
 /// What is wrong with an object.
-pub(crate) fn validate(served: &Served, new: &Value, _old: Option<&Value>) -> Vec<FieldError> {
-    structural::validate(new, served.schema())
+pub(crate) fn validate(served: &Served, new: &Value, old: Option<&Value>) -> Vec<FieldError> {
+    if let Some(kind) = served.builtin() {
+        return validate::builtin(kind, new, old);
+    }
+    let mut errors = validate::object_meta(new, old, served.namespaced, NameRule::default());
+    errors.extend(structural::validate(new, served.schema()));
+    errors
 }
 
 /// What tracking and apply need to know of a write.

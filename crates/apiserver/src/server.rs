@@ -42,7 +42,7 @@ pub enum Error {
         /// The object.
         what: String,
         /// The answer of the server's own handler.
-        status: Status,
+        status: Box<Status>,
     },
 }
 

@@ -53,13 +53,19 @@ pub(super) async fn run(call: &mut Call, verb: &str) -> Result<Answer, Status> {
             let after = call.query.get("resourceVersion").filter(|rv| *rv != "0").unwrap_or_default();
             let events = code.watch(&request, after).await?;
             let server = call.server.clone();
-            let closing = server.closing.clone().cancelled_owned();
+            let (closing, stopping) = (call.closing.clone(), server.closing.clone());
+            let end = async move {
+                tokio::select! {
+                    () = closing.cancelled() => {}
+                    () = stopping.cancelled() => {}
+                }
+            };
             let Ok(permit) = server.watches.clone().try_acquire_owned() else {
                 server.counters.refuse();
                 return Err(Status::new(model::Reason::TooManyRequests, "too many watches at once").retry_after(1));
             };
             let call = call.take();
-            let lines = events.take_until(closing).filter_map(move |event| {
+            let lines = events.take_until(Box::pin(end)).filter_map(move |event| {
                 // The permit lives as long as the stream.
                 let _held = &permit;
                 let line = line(&call, &filter, event);

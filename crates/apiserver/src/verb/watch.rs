@@ -150,7 +150,7 @@ impl Watcher {
             if self.failure.is_some() {
                 return self.failure.take();
             }
-            let closing = &self.call.server.closing;
+            let (closing, stopping) = (&self.call.closing, &self.call.server.closing);
             let tick = async {
                 match &mut self.bookmarks {
                     Some(interval) => {
@@ -162,6 +162,7 @@ impl Watcher {
             let next = tokio::select! {
                 biased;
                 () = closing.cancelled() => Next::End,
+                () = stopping.cancelled() => Next::End,
                 event = self.events.next() => Next::Event(event),
                 () = tokio::time::sleep_until(self.deadline) => Next::End,
                 () = tick => Next::Bookmark,

@@ -172,8 +172,7 @@ fn validate_admission(
 }
 
 fn check(call: &Call, new: &Value, old: Option<&Value>) -> Result<(), Status> {
-    let mut errors = semantics::validate(&call.served, new, old);
-    errors.extend(crate::crd::validate(&call.served, new));
+    let errors = semantics::validate(&call.served, new, old);
     if errors.is_empty() {
         return Ok(());
     }

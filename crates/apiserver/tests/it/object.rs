@@ -35,7 +35,7 @@ async fn an_object_lives_through_all_verbs() {
 async fn a_write_that_changes_nothing_is_not_a_write() {
     let server = server().await;
     let (_, made) = post(&server, MAPS, &json!({"metadata": {"name": "a"}, "data": {"k": "v"}})).await;
-    let before = server.counters().writes();
+    let (before, asked) = (server.counters().writes(), server.counters().mutations());
     let path = format!("{MAPS}/a");
     for (method, kind, body) in [
         ("PUT", "application/json", json!({"metadata": {"name": "a"}, "data": {"k": "v"}})),
@@ -52,7 +52,7 @@ async fn a_write_that_changes_nothing_is_not_a_write() {
         assert_eq!(answer, made, "{kind}");
     }
     assert_eq!(server.counters().writes(), before);
-    assert_eq!(server.counters().mutations() - 12, 5 - 0, "no-op requests count as mutating requests");
+    assert_eq!(server.counters().mutations() - asked, 4, "no-op requests count as mutating requests");
 }
 
 #[tokio::test]

@@ -1,0 +1,136 @@
+//! The front door: TLS connections, who is behind them, and an orderly end.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use model::{Reason, Status};
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::reply::{self, Answer};
+use crate::server::{ApiServer, Inner};
+use crate::user::UserInfo;
+use crate::{authn, authz, service};
+
+/// Streams of one HTTP/2 connection at once: a controller watches some tens of kinds (Go's default is 250).
+const STREAMS_MAX: u32 = 1_000;
+/// How long connections may go on after shutdown began: requests end by then, watches at once.
+const DRAIN: Duration = Duration::from_secs(5);
+/// Pause after a failed accept (out of file descriptors), so that the loop does not spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Ends the watches of one listener; travels in a request's extensions.
+#[derive(Clone)]
+pub(crate) struct Closing(pub(crate) CancellationToken);
+
+impl ApiServer {
+    /// Serves TLS connections until `shutdown` is cancelled; then takes no new ones, ends watches, lets requests finish
+    /// and returns within seconds. The server itself goes on for clients in the process.
+    ///
+    /// Use [`crate::pki::server_config`] for `tls`: a client certificate is optional and names user and groups; without
+    /// one a bearer token is needed for everything but health and version.
+    pub async fn serve(&self, listener: TcpListener, tls: Arc<ServerConfig>, shutdown: CancellationToken) {
+        let acceptor = TlsAcceptor::from(tls);
+        let connections = Arc::new(Semaphore::new(self.0.limits.connections));
+        let tracker = TaskTracker::new();
+        loop {
+            let accepted = tokio::select! {
+                () = shutdown.cancelled() => break,
+                () = self.0.closing.cancelled() => break,
+                accepted = listener.accept() => accepted,
+            };
+            let stream = match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            let Ok(permit) = connections.clone().try_acquire_owned() else {
+                self.0.counters.refuse();
+                continue;
+            };
+            let (inner, acceptor, shutdown) = (self.0.clone(), acceptor.clone(), shutdown.clone());
+            tracker.spawn(async move {
+                connection(inner, acceptor, stream, shutdown).await;
+                drop(permit);
+            });
+        }
+        // Nobody can connect from here on.
+        drop(listener);
+        tracker.close();
+        if tokio::time::timeout(DRAIN, tracker.wait()).await.is_err() {
+            tracing::info!(left = tracker.len(), "connections were cut at shutdown");
+        }
+    }
+}
+
+async fn connection(inner: Arc<Inner>, acceptor: TlsAcceptor, stream: TcpStream, shutdown: CancellationToken) {
+    let handshake = inner.limits.handshake;
+    // Small answers must not wait for more to send.
+    let _ = stream.set_nodelay(true);
+    let Ok(Ok(stream)) = tokio::time::timeout(handshake, acceptor.accept(stream)).await else { return };
+    let (_, session) = stream.get_ref();
+    let user = session.peer_certificates().and_then(|chain| authn::certificate(chain.first()?));
+    let closing = Closing(shutdown.clone());
+    let server = inner.clone();
+    let handler = service_fn(move |mut request: Request<Incoming>| {
+        let (inner, user, closing) = (server.clone(), user.clone(), closing.clone());
+        async move {
+            request.extensions_mut().insert(closing);
+            Ok::<Answer, Infallible>(match identify(&inner, user, &request) {
+                Ok(user) => service::answer(inner, user, request).await,
+                Err(status) => reply::failure(&status),
+            })
+        }
+    });
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(handshake);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .keep_alive_interval(Duration::from_secs(30))
+        .keep_alive_timeout(Duration::from_secs(15));
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), handler);
+    tokio::pin!(connection);
+    let stopped = async {
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = inner.closing.cancelled() => {}
+        }
+    };
+    tokio::select! {
+        // A client that goes away in the middle is its own business.
+        _ = connection.as_mut() => return,
+        () = stopped => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = tokio::time::timeout(DRAIN, connection).await;
+}
+
+/// The user of a request: the certificate's, else the bearer token's, else nobody, who may ask for health only.
+fn identify(inner: &Inner, user: Option<UserInfo>, request: &Request<Incoming>) -> Result<UserInfo, Status> {
+    let unauthorized = || Status::new(Reason::Unauthorized, "Unauthorized");
+    if let Some(user) = user {
+        return Ok(user);
+    }
+    match authn::token_of(request.headers()) {
+        Some(token) => authn::bearer(inner, token).map_err(|why| {
+            tracing::debug!(why, "a bearer token was refused");
+            unauthorized()
+        }),
+        None if authz::is_public(request.uri().path()) => Ok(UserInfo::anonymous()),
+        None => Err(unauthorized()),
+    }
+}

@@ -1,0 +1,176 @@
+//! The real kubectl over TLS. Taken from `KURATOR_KUBECTL` or the cache of `cargo xtask tools`.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use apiserver::{ApiServer, pki};
+use model::Timestamp;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::custom::widget_crd;
+use crate::support::server;
+
+/// No command here takes long; kubectl's own retries would hide a server that does not answer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn binary() -> Option<PathBuf> {
+    let given = std::env::var_os("KURATOR_KUBECTL").map(PathBuf::from);
+    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+    let cached = ["kubectl/bin/kubectl", "bin/kubectl", "kubectl/venv/bin/kubectl"]
+        .map(|path| home.join(".cache/kurator-tools").join(path));
+    given.into_iter().chain(cached).find(|path| path.is_file())
+}
+
+struct Kubectl {
+    binary: PathBuf,
+    home: tempfile::TempDir,
+    stop: CancellationToken,
+    _server: ApiServer,
+}
+
+impl Drop for Kubectl {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl Kubectl {
+    async fn start() -> Option<Self> {
+        let Some(binary) = binary() else {
+            eprintln!("skipped: no kubectl; set KURATOR_KUBECTL or run `cargo xtask tools`");
+            return None;
+        };
+        let server = server().await;
+        let now = Timestamp::now();
+        let day = Duration::from_secs(24 * 3600);
+        let authority = pki::Authority::new("test", now).expect("makes");
+        let tls = pki::server_config(&authority.server(&[], now, day).expect("signs"), authority.certificate_pem());
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
+        let url = format!("https://{}", listener.local_addr().expect("bound"));
+        let admin = authority.client("admin", &["system:masters"], now, day).expect("signs");
+        let context = pki::Context {
+            name: "hub",
+            server: &url,
+            authority_pem: authority.certificate_pem(),
+            credential: pki::Credential::Certificate(&admin),
+        };
+        let home = tempfile::tempdir().expect("a directory");
+        std::fs::write(home.path().join("config"), pki::kubeconfig(&[context])).expect("writes");
+        let stop = CancellationToken::new();
+        let (front, token, tls) = (server.clone(), stop.clone(), tls.expect("configures"));
+        tokio::spawn(async move { front.serve(listener, tls, token).await });
+        Some(Self { binary, home, stop, _server: server })
+    }
+
+    /// Runs a command with text on its standard input; returns whether it succeeded, and all it said.
+    async fn run(&self, command: &str, input: &str) -> (bool, String) {
+        let mut child = tokio::process::Command::new(&self.binary)
+            .args(command.split_whitespace())
+            .env_clear()
+            .env("HOME", self.home.path())
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("KUBECONFIG", self.home.path().join("config"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("starts");
+        let mut stdin = child.stdin.take().expect("piped");
+        stdin.write_all(input.as_bytes()).await.expect("writes");
+        drop(stdin);
+        let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await.expect("in time").expect("runs");
+        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        (output.status.success(), text)
+    }
+
+    async fn ok(&self, command: &str, input: &str, expect: &str) {
+        let (success, text) = self.run(command, input).await;
+        assert!(
+            success && text.contains(expect),
+            "kubectl {command}: success={success}, expected {expect:?} in:\n{text}"
+        );
+    }
+
+    async fn fails(&self, command: &str, input: &str, expect: &str) {
+        let (success, text) = self.run(command, input).await;
+        assert!(
+            !success && text.contains(expect),
+            "kubectl {command}: success={success}, expected {expect:?} in:\n{text}"
+        );
+    }
+}
+
+const WEB: &str = "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, labels: {app: web}}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: c, image: 'nginx:1', ports: [{containerPort: 80}]}]}
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kubectl_makes_shows_changes_and_deletes() {
+    let Some(kubectl) = Kubectl::start().await else { return };
+    let k = &kubectl;
+    k.ok("create ns shop", "", "namespace/shop created").await;
+    k.ok("create cm conf -n shop --from-literal=a=b", "", "configmap/conf created").await;
+    k.ok("create secret generic s -n shop --from-literal=p=q", "", "secret/s created").await;
+    k.ok("create deployment d -n shop --image=nginx:1", "", "deployment.apps/d created").await;
+    k.ok("create role r -n shop --verb=get --resource=pods", "", "role.rbac.authorization.k8s.io/r created").await;
+    k.ok("create sa robot -n shop", "", "serviceaccount/robot created").await;
+    k.ok("create -n shop service nodeport web --tcp=80:8080", "", "service/web created").await;
+    k.ok("get all,cm,secret,role -n shop", "", "configmap/conf").await;
+    k.ok("get cm conf -n shop -o jsonpath={.data.a}", "", "b").await;
+    k.ok("get ns", "", "kube-system").await;
+    k.ok("apply -n shop -f -", WEB, "deployment.apps/web created").await;
+    k.ok("apply -n shop -f -", WEB, "deployment.apps/web unchanged").await;
+    let three = WEB.replace("replicas: 2", "replicas: 3");
+    let (differs, diff) = k.run("diff -n shop -f -", &three).await;
+    assert!(!differs && diff.contains("+  replicas: 3"), "{diff}");
+    k.ok("apply -n shop -f -", &three, "deployment.apps/web configured").await;
+    k.ok("apply -n shop --server-side --force-conflicts -f -", &three, "deployment.apps/web serverside-applied").await;
+    k.ok("scale -n shop deploy/web --replicas=5", "", "deployment.apps/web scaled").await;
+    k.ok("get -n shop deploy web", "", "0/5").await;
+    k.ok("patch -n shop deploy web -p {\"spec\":{\"paused\":true}}", "", "deployment.apps/web patched").await;
+    k.ok("label -n shop deploy web tier=front", "", "deployment.apps/web labeled").await;
+    k.ok("annotate -n shop deploy web note=x", "", "deployment.apps/web annotated").await;
+    k.ok("get -n shop deploy -l tier=front -o name", "", "deployment.apps/web").await;
+    k.ok("set image -n shop deploy/web c=nginx:2", "", "image updated").await;
+    k.ok("wait -n shop deploy/web --for=jsonpath={.spec.replicas}=5 --timeout=20s", "", "condition met").await;
+    k.ok("delete -n shop deploy web", "", "deleted").await;
+    k.fails("get -n shop deploy web", "", "deployments.apps \"web\" not found").await;
+    k.ok("api-resources", "", "deployments").await;
+    k.ok("explain deployment.spec.replicas", "", "replicas <integer>").await;
+    k.ok("auth can-i create pods", "", "yes").await;
+    k.ok("auth whoami", "", "admin").await;
+    k.ok("version", "", "Server Version: v1.37").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kubectl_uses_custom_kinds() {
+    let Some(kubectl) = Kubectl::start().await else { return };
+    let k = &kubectl;
+    let crd = widget_crd().to_string();
+    k.ok("apply -f -", &crd, "customresourcedefinition.apiextensions.k8s.io/widgets.x.io created").await;
+    k.ok("wait crd/widgets.x.io --for=condition=established --timeout=20s", "", "condition met").await;
+    let widget = "{apiVersion: x.io/v1, kind: Widget, metadata: {name: a}, spec: {size: 2, replicas: 1}}";
+    k.ok("apply -f -", widget, "widget.x.io/a created").await;
+    k.ok("apply -f -", widget, "widget.x.io/a unchanged").await;
+    k.ok("get wd", "", "SIZE").await;
+    k.ok("scale wd/a --replicas=3", "", "widget.x.io/a scaled").await;
+    k.ok("explain widget.spec", "", "size\t<integer> -required-").await;
+    k.fails("apply -f -", &widget.replace("size: 2", "size: 0"), "spec.size").await;
+    k.fails("apply -f -", &widget.replace("size: 2", "size: 2, bogus: 1"), "unknown field \"spec.bogus\"").await;
+    // `scale` owns the replicas now: applying them server-side is a conflict, until it is forced.
+    let four = widget.replace("size: 2", "size: 4");
+    k.fails("apply --server-side -f -", &four, "conflict with \"kubectl\" with subresource \"scale\"").await;
+    k.ok("apply --server-side --force-conflicts -f -", &four, "widget.x.io/a serverside-applied").await;
+}

@@ -189,8 +189,9 @@ fn enumeration<'a>(ty: &Expr, types: &'a BTreeMap<String, Type>) -> Vec<&'a str>
         Expr::Pointer(inner) | Expr::List(inner) | Expr::Map(inner) => enumeration(inner, types),
         Expr::Name(name) => match types.get(name) {
             Some(Type::Alias(markers, _, values)) if markers.iter().any(|m| m == "enum") => {
-                let values: BTreeSet<&str> = values.iter().map(String::as_str).collect();
-                values.into_iter().collect()
+                // All or none: half an enumeration would be a wrong fact.
+                let values: Option<BTreeSet<&str>> = values.iter().map(Option::as_deref).collect();
+                values.into_iter().flatten().collect()
             }
             _ => Vec::new(),
         },

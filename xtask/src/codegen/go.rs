@@ -43,7 +43,7 @@ pub(crate) enum Type {
     /// A struct: markers and fields.
     Struct(Vec<String>, Vec<Field>),
     /// Another name for a type, its markers, and the constants of that type.
-    Alias(Vec<String>, Expr, Vec<String>),
+    Alias(Vec<String>, Expr, Vec<Option<String>>),
 }
 
 /// The short name of a package: the last two segments of its folder (`core.v1`, `meta.v1`), which are unique here.
@@ -96,7 +96,7 @@ fn read(
     text: &str,
     package: &str,
     types: &mut BTreeMap<String, Type>,
-    constants: &mut Vec<(String, String)>,
+    constants: &mut Vec<(String, Option<String>)>,
 ) -> Result<()> {
     let mut imports = BTreeMap::new();
     let mut markers = Vec::new();
@@ -141,16 +141,18 @@ fn read(
     Ok(())
 }
 
-/// A typed constant of text: `PullAlways PullPolicy = "Always"` or `PathExact = PathType("Exact")`.
-fn constant(code: &str) -> Option<(&str, String)> {
+/// A typed constant of text: `PullAlways PullPolicy = "Always"` or `PathExact = PathType("Exact")`. One that stands for
+/// another constant (`AddressTypeIPv4 = AddressType(v1.IPv4Protocol)`) has no value here, so that its type is known to
+/// be read in part only.
+fn constant(code: &str) -> Option<(&str, Option<String>)> {
     let (declaration, value) = code.trim_start_matches("const ").split_once(" = ")?;
     let mut words = declaration.split_whitespace().skip(1);
     let (ty, value) = match (words.next(), words.next()) {
-        (Some(ty), None) => (ty, value.strip_prefix('"')?),
-        (None, _) => value.split_once("(\"")?,
+        (Some(ty), None) => (ty, value),
+        (None, _) => value.split_once('(')?,
         _ => return None,
     };
-    Some((ty, value.split('"').next()?.to_owned()))
+    Some((ty, value.strip_prefix('"').and_then(|v| v.split('"').next()).map(str::to_owned)))
 }
 
 /// A line of a struct; `None` for fields that JSON does not have.

@@ -84,7 +84,7 @@ impl Kind {
 
     /// Its type in the table.
     pub(crate) fn index(&self) -> Option<u16> {
-        super::type_of(&self.gvk())
+        super::table::find(super::package(self.group), self.version, self.kind)
     }
 
     /// `apiVersion` of its objects.

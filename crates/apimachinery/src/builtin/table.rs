@@ -121,6 +121,14 @@ pub(crate) fn index(name: &str) -> Option<u16> {
     u16::try_from(at).ok()
 }
 
+/// [`index`] of a name in three parts, without making the text: this is asked for on every request.
+pub(crate) fn find(package: &str, version: &str, kind: &str) -> Option<u16> {
+    let wanted = [package, ".", version, ".", kind];
+    let name = || wanted.iter().flat_map(|part| part.bytes());
+    let at = blocks().binary_search_by(|(other, ..)| other.bytes().cmp(name())).ok()?;
+    u16::try_from(at).ok()
+}
+
 /// A type by its index, which comes from [`index`] or a [`Word::Type`].
 pub(crate) fn row(index: u16) -> &'static Row {
     static ROWS: OnceLock<Vec<OnceLock<Row>>> = OnceLock::new();

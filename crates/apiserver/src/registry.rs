@@ -195,7 +195,7 @@ fn owned(list: &[&str]) -> Vec<String> {
 pub(crate) struct Definition {
     /// The kind.
     pub(crate) kind: Arc<CustomKind>,
-    /// Revision of the CRD that this was read from.
+    /// Revision of the CRD that this was read from; older news about the same CRD is ignored.
     pub(crate) revision: Revision,
     /// Objects can be made: the CRD is not being deleted.
     pub(crate) open: bool,
@@ -248,8 +248,11 @@ impl Registry {
         self.customs.iter()
     }
 
-    /// A registry with a CRD added, changed (`Some`) or removed (`None`).
-    pub(crate) fn with(&self, crd: &str, definition: Option<Definition>) -> Self {
+    /// A registry with a CRD added, changed (`Some`) or removed (`None`); `None` when this is old news.
+    pub(crate) fn with(&self, crd: &str, definition: Option<Definition>, revision: Revision) -> Option<Self> {
+        if self.customs.get(crd).is_some_and(|known| known.revision > revision) {
+            return None;
+        }
         let mut out = self.clone();
         match definition {
             Some(definition) => out.customs.insert(crd.to_owned(), definition),
@@ -257,7 +260,7 @@ impl Registry {
         };
         out.generation += 1;
         out.index();
-        out
+        Some(out)
     }
 
     fn index(&mut self) {

@@ -4,13 +4,14 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Request;
+use http::{Method, Request, Uri};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use model::{Reason, Status};
 use rustls::ServerConfig;
+use store::BoxFuture;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
@@ -33,6 +34,21 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 #[derive(Clone)]
 pub(crate) struct Closing(pub(crate) CancellationToken);
 
+/// Sees each request of a listener before it is handled, and may delay or refuse it: faults in simulations, maintenance.
+pub trait Gate: Send + Sync + 'static {
+    /// Lets a request through when the future ends well; the failure is the answer otherwise.
+    fn pass<'a>(&'a self, method: &'a Method, uri: &'a Uri) -> BoxFuture<'a, Result<(), Status>>;
+}
+
+/// The gate that is always open.
+struct Open;
+
+impl Gate for Open {
+    fn pass<'a>(&'a self, _: &'a Method, _: &'a Uri) -> BoxFuture<'a, Result<(), Status>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
 impl ApiServer {
     /// Serves TLS connections until `shutdown` is cancelled; then takes no new ones, ends watches, lets requests finish
     /// and returns within seconds. The server itself goes on for clients in the process.
@@ -40,6 +56,17 @@ impl ApiServer {
     /// Use [`crate::pki::server_config`] for `tls`: a client certificate is optional and names user and groups; without
     /// one a bearer token is needed for everything but health and version.
     pub async fn serve(&self, listener: TcpListener, tls: Arc<ServerConfig>, shutdown: CancellationToken) {
+        self.serve_through(Arc::new(Open), listener, tls, shutdown).await;
+    }
+
+    /// [`serve`](Self::serve) with a gate that each request passes first.
+    pub async fn serve_through(
+        &self,
+        gate: Arc<dyn Gate>,
+        listener: TcpListener,
+        tls: Arc<ServerConfig>,
+        shutdown: CancellationToken,
+    ) {
         let acceptor = TlsAcceptor::from(tls);
         let connections = Arc::new(Semaphore::new(self.0.limits.connections));
         let tracker = TaskTracker::new();
@@ -62,8 +89,9 @@ impl ApiServer {
                 continue;
             };
             let (inner, acceptor, shutdown) = (self.0.clone(), acceptor.clone(), shutdown.clone());
+            let gate = gate.clone();
             tracker.spawn(async move {
-                connection(inner, acceptor, stream, shutdown).await;
+                connection(inner, gate, acceptor, stream, shutdown).await;
                 drop(permit);
             });
         }
@@ -76,7 +104,13 @@ impl ApiServer {
     }
 }
 
-async fn connection(inner: Arc<Inner>, acceptor: TlsAcceptor, stream: TcpStream, shutdown: CancellationToken) {
+async fn connection(
+    inner: Arc<Inner>,
+    gate: Arc<dyn Gate>,
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+    shutdown: CancellationToken,
+) {
     let handshake = inner.limits.handshake;
     // Small answers must not wait for more to send.
     let _ = stream.set_nodelay(true);
@@ -86,10 +120,13 @@ async fn connection(inner: Arc<Inner>, acceptor: TlsAcceptor, stream: TcpStream,
     let closing = Closing(shutdown.clone());
     let server = inner.clone();
     let handler = service_fn(move |mut request: Request<Incoming>| {
-        let (inner, user, closing) = (server.clone(), user.clone(), closing.clone());
+        let (inner, gate, user, closing) = (server.clone(), gate.clone(), user.clone(), closing.clone());
         async move {
             request.extensions_mut().insert(closing);
-            Ok::<Answer, Infallible>(match identify(&inner, user, &request) {
+            if let Err(status) = gate.pass(request.method(), request.uri()).await {
+                return Ok::<Answer, Infallible>(reply::failure(&status));
+            }
+            Ok(match identify(&inner, user, &request) {
                 Ok(user) => service::answer(inner, user, request).await,
                 Err(status) => reply::failure(&status),
             })

@@ -1,9 +1,6 @@
-//! The server through `kube::Client` in process and over TLS, and through the real kubectl.
+//! The server through `kube::Client`, in process.
 
-mod access;
 mod custom;
-mod extension;
-mod front;
 mod kubectl;
 mod object;
 mod support;

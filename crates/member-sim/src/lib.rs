@@ -6,10 +6,18 @@
 //!
 //! Absent on purpose: containers, networks and volumes. What a pod's image would do is decided by its name.
 
+mod fault;
+mod front;
+mod identity;
+mod ids;
+mod member;
 pub mod object;
 pub mod option;
 pub mod plan;
 mod sim;
 mod world;
 
+pub use fault::Faults;
+pub use identity::IdentityError;
+pub use member::{Error, Member};
 pub use option::{NodeSpec, Options, Pace, TokioClock};

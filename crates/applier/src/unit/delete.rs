@@ -56,6 +56,7 @@ impl Pass {
                 }
                 return Ok(false);
             }
+            self.entangled = true;
         }
     }
 

@@ -69,7 +69,8 @@ fn place(pod: &Pod, nodes: &[&Arc<Node>], usage: &HashMap<&str, Usage>) -> Verdi
     let free = Usage::default();
     let used = |node: &Node| usage.get(node.meta.name.as_str()).unwrap_or(&free);
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
-    let (mut best, mut full): (Option<((i64, i128), &str)>, usize) = (None, 0);
+    let mut best: Option<(Score, &str)> = None;
+    let mut full = 0;
     for node in nodes {
         let refusals = refuse(pod, node, used(node));
         if refusals.is_empty() {
@@ -173,8 +174,11 @@ fn term_matches(term: &Value, node: &Node) -> bool {
         && fields.iter().all(|e| e["key"] == "metadata.name" && holds(e, Some(&node.meta.name)))
 }
 
+/// Pods of the same owner, and how full the node would be.
+type Score = (i64, i128);
+
 /// Smaller is better: pods of the same owner, then how full the node would be, in thousandths.
-fn score(pod: &Pod, node: &Node, usage: &Usage) -> (i64, i128) {
+fn score(pod: &Pod, node: &Node, usage: &Usage) -> Score {
     let siblings =
         pod.meta.controller.as_ref().and_then(|owner| usage.by_owner.get(owner)).copied().unwrap_or_default();
     let share = |name: &str| {

@@ -1,0 +1,77 @@
+use std::time::Duration;
+
+use housekeeping::Api;
+use housekeeping::api::JSON;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use member_sim::{Member, Options, Pace};
+use serde_json::Value;
+use tokio::time::timeout;
+
+use crate::lab::{Lab, PODS, options};
+
+const SOON: Duration = Duration::from_secs(10);
+
+/// A client over TLS, made from the kubeconfig and nothing else.
+async fn outside(member: &Member) -> Api {
+    let config = Kubeconfig::from_yaml(member.kubeconfig()).unwrap();
+    let config = kube::Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await.unwrap();
+    Api::new(kube::Client::try_from(config).unwrap(), "outside")
+}
+
+#[tokio::test]
+async fn it_is_reached_by_its_kubeconfig_until_it_is_unplugged_and_again_when_plugged() {
+    let member = Member::start(options()).await.unwrap();
+    let api = outside(&member).await;
+    assert_eq!(api.read("/version", JSON).await.unwrap()["gitVersion"], "v1.37.2-sim");
+    assert!(api.get("/api/v1/namespaces/kube-system", JSON).await.unwrap().is_some());
+    let url = member.url();
+    member.unplug().await;
+    assert!(!member.is_plugged());
+    assert!(api.read("/version", JSON).await.is_err());
+    member.plug().await.unwrap();
+    assert_eq!(member.url(), url);
+    assert!(api.read("/version", JSON).await.is_ok());
+    member.stop().await;
+}
+
+#[tokio::test]
+async fn faults_show_outside_and_not_inside() {
+    let member = Member::start(options()).await.unwrap();
+    let (api, inside) = (outside(&member).await, Api::new(member.client(), "inside"));
+    member.faults().set_unreachable(true);
+    assert!(timeout(Duration::from_millis(200), api.read("/version", JSON)).await.is_err());
+    assert!(timeout(SOON, inside.read("/version", JSON)).await.unwrap().is_ok());
+    member.faults().clear();
+    member.faults().fail_call(1);
+    // Clients that try again on their own see only the second answer: ask in a way that is not tried again.
+    let refused = api.create("/api/v1/namespaces", &serde_json::json!({"metadata": {"name": "x"}})).await;
+    assert_eq!(refused.unwrap_err().code(), Some(500));
+    assert!(api.read("/version", JSON).await.is_ok());
+    member.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_is_down_loses_its_pods_to_the_others() {
+    let pace = Pace { node_grace: Duration::from_secs(5), eviction: Duration::from_secs(10), ..Pace::default() };
+    let lab = Lab::of(Member::start(Options { pace, ..options() }).await.unwrap());
+    lab.deploy("web", 4, "nginx:1").await;
+    lab.until_available("web", 4).await;
+    let on = |pods: &[Value], node: &str| pods.iter().filter(|p| p["spec"]["nodeName"] == node).count();
+    assert_eq!(on(&lab.pods().await, "n1"), 2);
+    lab.member.node_down("n1");
+    let node = lab.until("/api/v1/nodes/n1", |n| n["spec"]["taints"].is_array()).await;
+    let ready = node["status"]["conditions"].as_array().unwrap().iter().find(|c| c["type"] == "Ready").unwrap().clone();
+    assert_eq!((&ready["status"], &ready["reason"]), (&"Unknown".into(), &"NodeStatusUnknown".into()));
+    let moved = |list: &Value| {
+        let staying = |p: &&Value| p["metadata"]["deletionTimestamp"].is_null() && p["status"]["phase"] == "Running";
+        list["items"]
+            .as_array()
+            .is_some_and(|l| l.iter().filter(staying).filter(|p| p["spec"]["nodeName"] == "n2").count() == 4)
+    };
+    lab.until(PODS, moved).await;
+    assert_eq!(on(&lab.pods().await, "n1"), 2, "nobody ends them there");
+    lab.member.node_up("n1");
+    lab.until(PODS, |list| list["items"].as_array().is_some_and(|l| l.len() == 4)).await;
+    lab.until("/api/v1/nodes/n1", |n| n["spec"]["taints"].is_null()).await;
+    lab.until_settled(Duration::from_secs(120)).await;
+}

@@ -210,7 +210,7 @@ fn parse_version(raw: &Value, path: &FieldPath, group_slash: &str, kind: &str, f
     let schema = match raw.pointer("/schema/openAPIV3Schema") {
         Some(raw) if !raw.is_null() => parse::root(raw, &at_schema, found),
         _ => {
-            found.push(FieldError::required(at_schema, "schemas are required"));
+            found.push(FieldError::required(at_schema, ""));
             Arc::new(Schema::default())
         }
     };

@@ -292,7 +292,7 @@ fn check_set(item: Option<&Map<String, Value>>, at_items: &FieldPath, found: &mu
     // Lists are atomic when nothing is said; objects are granular.
     if given != Some("atomic") && !(keyword == "x-kubernetes-list-type" && given.is_none()) {
         let why = "must be atomic as item of a list with x-kubernetes-list-type=set";
-        found.push(FieldError::invalid(at_items.field(keyword), given.unwrap_or_default(), why));
+        found.push(FieldError::invalid(at_items.field(keyword), given, why));
     }
 }
 

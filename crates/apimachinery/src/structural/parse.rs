@@ -84,7 +84,8 @@ fn structure(raw: &Value, path: &FieldPath, level: Level, depth: usize, found: &
         Some(Value::Bool(true)) => schema.preserve_unknown = true,
         _ => {}
     }
-    schema.rules = rules(node, raw, path, path, int_or_string, depth, found);
+    let home = Home { skeleton: Some(raw), path, checked: level == Level::Root };
+    schema.rules = rules(node, home, path, int_or_string, depth, found);
     if schema.embedded {
         add_object_fields(&mut schema, raw);
         let rules = schema.rules.get_or_insert_default();
@@ -128,13 +129,38 @@ pub(super) fn strings(node: &Map<String, Value>, name: &str) -> Vec<String> {
     list.iter().filter_map(|s| s.as_str().map(ToOwned::to_owned)).collect()
 }
 
-/// The value rules of a node. `skeleton` is the structural node that they belong to, at `home`: whatever a rule
-/// mentions must be there too.
+/// The structural node that value rules belong to.
+#[derive(Clone, Copy)]
+struct Home<'a> {
+    skeleton: Option<&'a Value>,
+    path: &'a FieldPath,
+    /// Must whatever a rule mentions be in the skeleton too? Upstream means to ask that everywhere and asks it of the
+    /// rules at the root only; published CRDs rely on the rest being let through.
+    checked: bool,
+}
+
+impl Home<'_> {
+    /// The node below this one that a rule at `place` speaks about.
+    fn child<R>(
+        self,
+        path: &FieldPath,
+        skeleton: Option<&Value>,
+        place: &FieldPath,
+        found: &mut Findings,
+        then: impl FnOnce(Home<'_>, &mut Findings) -> R,
+    ) -> R {
+        if self.checked && skeleton.is_none() {
+            found.push(FieldError::required(path.clone(), format!("because it is defined in {place}")));
+        }
+        then(Home { skeleton, path, checked: self.checked && skeleton.is_some() }, found)
+    }
+}
+
+/// The value rules of a node.
 fn rules(
     node: &Map<String, Value>,
-    skeleton: &Value,
+    home: Home<'_>,
     path: &FieldPath,
-    home: &FieldPath,
     int_or_string: bool,
     depth: usize,
     found: &mut Findings,
@@ -153,14 +179,12 @@ fn rules(
         }
         let parse = |(index, raw): (usize, &Value)| {
             let open = int_or_string && name == "allOf" && index == 0;
-            value_rules(raw, skeleton, &place.index(index), home, open, depth + 1, found)
+            value_rules(raw, home, &place.index(index), open, depth + 1, found)
         };
         list.iter().enumerate().map(parse).map(Arc::new).collect()
     };
     let (all_of, any_of, one_of) = (nested("allOf"), nested("anyOf"), nested("oneOf"));
-    let not = node
-        .get("not")
-        .map(|raw| Arc::new(value_rules(raw, skeleton, &path.field("not"), home, false, depth + 1, found)));
+    let not = node.get("not").map(|raw| Arc::new(value_rules(raw, home, &path.field("not"), false, depth + 1, found)));
     let rules = Rules {
         required: strings(node, "required"),
         enumeration: node.get("enum").and_then(Value::as_array).cloned().unwrap_or_default(),
@@ -189,9 +213,8 @@ fn rules(
 /// A node below `allOf`, `anyOf`, `oneOf` or `not`: rules for values, and no structure of its own.
 fn value_rules(
     raw: &Value,
-    skeleton: &Value,
+    home: Home<'_>,
     path: &FieldPath,
-    home: &FieldPath,
     int_or_string: bool,
     depth: usize,
     found: &mut Findings,
@@ -202,28 +225,22 @@ fn value_rules(
     };
     invariant::check_nested(node, path, found);
     let mut schema = Schema::default();
+    let below = |place: &str| home.skeleton.and_then(|s| s.get(place));
     for (name, child, place) in properties(node, path) {
-        let known = skeleton.get("properties").and_then(|p| p.get(name));
-        let home = home.field("properties").key(name);
-        match known {
-            Some(known) => {
-                let parsed = value_rules(child, known, &place, &home, false, depth + 1, found);
-                schema.fields.insert(name.to_owned(), Arc::new(parsed));
-            }
-            None => found.push(FieldError::required(home, format!("because it is defined in {place}"))),
-        }
+        let known = below("properties").and_then(|p| p.get(name));
+        let at = home.path.field("properties").key(name);
+        let parsed = home
+            .child(&at, known, &place, found, |home, found| value_rules(child, home, &place, false, depth + 1, found));
+        schema.fields.insert(name.to_owned(), Arc::new(parsed));
     }
     if let Some(child) = node.get("items") {
-        let (place, home) = (path.field("items"), home.field("items"));
-        match skeleton.get("items") {
-            Some(known) => {
-                let parsed = value_rules(child, known, &place, &home, false, depth + 1, found);
-                schema.item = Some(Arc::new(parsed));
-            }
-            None => found.push(FieldError::required(home, format!("because it is defined in {place}"))),
-        }
+        let (place, at) = (path.field("items"), home.path.field("items"));
+        let parsed = home.child(&at, below("items"), &place, found, |home, found| {
+            value_rules(child, home, &place, false, depth + 1, found)
+        });
+        schema.item = Some(Arc::new(parsed));
     }
-    schema.rules = rules(node, skeleton, path, home, int_or_string, depth, found);
+    schema.rules = rules(node, home, path, int_or_string, depth, found);
     schema
 }
 

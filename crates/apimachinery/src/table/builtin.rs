@@ -79,7 +79,18 @@ const EVENT: &[Head] = &[
     text("Message"),
     wide("First Seen"),
     wide("Count"),
-    wide("Name"),
+    Head { priority: 1, ..NAME },
+];
+
+const CUSTOM_KIND: &[Head] = &[
+    NAME,
+    text("Scope"),
+    text("Versions"),
+    Head { ty: "date", ..text("Created At") },
+    wide("Group"),
+    wide("Kind"),
+    wide("ShortNames"),
+    Head { ty: "boolean", ..wide("Established") },
 ];
 
 const BINDING: &[Head] = &[NAME, text("Role"), AGE, wide("Users"), wide("Groups"), wide("ServiceAccounts")];
@@ -296,6 +307,7 @@ const TABLE: &[(&str, &str, &[Head], Code)] = &[
         &[NAME, AGE, text("SignerName"), text("Requestor"), text("RequestedDuration"), text("Condition")],
         cluster::signing_request,
     ),
+    ("apiextensions.k8s.io", "CustomResourceDefinition", CUSTOM_KIND, cluster::custom_kind),
     ("apiregistration.k8s.io", "APIService", &[NAME, text("Service"), text("Available"), AGE], cluster::api_service),
     ("admissionregistration.k8s.io", "MutatingWebhookConfiguration", &[NAME, int("Webhooks"), AGE], apps::webhooks),
     ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration", &[NAME, int("Webhooks"), AGE], apps::webhooks),

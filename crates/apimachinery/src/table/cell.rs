@@ -1,6 +1,8 @@
 //! Reading an object while its cells are written.
 
-use model::{LabelSelector, Timestamp, object};
+use std::collections::BTreeSet;
+
+use model::{Timestamp, object};
 use serde_json::Value;
 
 use super::duration;
@@ -71,14 +73,27 @@ impl<'a> Row<'a> {
         (join("name"), join("image"))
     }
 
-    /// A label selector in query form.
+    /// A `metav1.LabelSelector` in query form, its requirements in the order of their keys.
     pub(super) fn selector(&self, path: &str) -> String {
-        match self.get(path).map(LabelSelector::from_object) {
-            None => NONE.to_owned(),
-            Some(Err(_)) => "<error>".to_owned(),
-            Some(Ok(selector)) if selector.is_everything() => NONE.to_owned(),
-            Some(Ok(selector)) => selector.to_string(),
+        let Some(selector) = self.get(path) else { return NONE.to_owned() };
+        let equal = object::string_map(get(selector, "matchLabels"));
+        let mut parts: Vec<(String, String)> =
+            equal.into_iter().map(|(k, v)| (k.clone(), format!("{k}={v}"))).collect();
+        for requirement in list(selector, "matchExpressions") {
+            let key = text(requirement, "key");
+            let values: BTreeSet<&str> = list(requirement, "values").iter().filter_map(Value::as_str).collect();
+            let values = values.into_iter().collect::<Vec<_>>().join(",");
+            let part = match text(requirement, "operator") {
+                "In" => format!("{key} in ({values})"),
+                "NotIn" => format!("{key} notin ({values})"),
+                "Exists" => key.to_owned(),
+                "DoesNotExist" => format!("!{key}"),
+                _ => return "<error>".to_owned(),
+            };
+            parts.push((key.to_owned(), part));
         }
+        parts.sort();
+        or(parts.into_iter().map(|(_, part)| part).collect::<Vec<_>>().join(","), NONE)
     }
 
     /// A plain map of labels as `a=b,c=d`.

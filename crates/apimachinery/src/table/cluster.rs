@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use model::object;
 use serde_json::Value;
 
-use super::cell::{NONE, Row, UNKNOWN, or, text};
+use super::cell::{NONE, Row, UNKNOWN, condition, get, or, text};
 use super::duration;
 
 pub(super) fn node(row: &Row<'_>) -> Vec<Value> {
@@ -170,7 +170,26 @@ pub(super) fn signing_request(row: &Row<'_>) -> Vec<Value> {
     ]
 }
 
-/// APIService and CustomResourceDefinition have plain tables upstream; kubectl shows what the server sends.
+pub(super) fn custom_kind(row: &Row<'_>) -> Vec<Value> {
+    let served = row.list("spec.versions").iter().filter(|v| get(v, "served") == Some(&Value::Bool(true)));
+    let label = |version: &Value| {
+        let storage = get(version, "storage") == Some(&Value::Bool(true));
+        format!("{}{}", text(version, "name"), if storage { "(storage)" } else { "" })
+    };
+    let versions: BTreeSet<String> = served.map(label).collect();
+    let short_names: Vec<&str> = row.list("spec.names.shortNames").iter().filter_map(Value::as_str).collect();
+    vec![
+        row.name().into(),
+        row.text("spec.scope").into(),
+        versions.into_iter().collect::<Vec<_>>().join(",").into(),
+        row.text("metadata.creationTimestamp").into(),
+        row.text("spec.group").into(),
+        row.text("spec.names.kind").into(),
+        short_names.join(",").into(),
+        condition(row.object, "status.conditions", "Established").into(),
+    ]
+}
+
 pub(super) fn api_service(row: &Row<'_>) -> Vec<Value> {
     let service = match row.get("spec.service") {
         Some(_) => format!("{}/{}", row.text("spec.service.namespace"), row.text("spec.service.name")),

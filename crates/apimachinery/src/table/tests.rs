@@ -150,6 +150,11 @@ fn workloads() {
         &format!("{{spec: {{{spec}}}, status: {{replicas: 3, readyReplicas: 2}}}}"),
         "x | 3 | 3 | 2 | 5m3s | a,b | i:1,j | app=w",
     );
+    check(
+        "NetworkPolicy.networking.k8s.io",
+        "{spec: {podSelector: {matchLabels: {a: b}, matchExpressions: [{key: d, operator: In, values: [v, u]}, {key: c, operator: NotIn, values: [w]}, {key: e, operator: DoesNotExist}]}}}",
+        "x | a=b,c notin (w),d in (u,v),!e | 5m3s",
+    );
     check("StatefulSet.apps", &format!("{{spec: {{{spec}}}}}"), "x | 0/3 | 5m3s | a,b | i:1,j");
     check(
         "DaemonSet.apps",
@@ -246,7 +251,11 @@ status:
     );
     check("Lease.coordination.k8s.io", "{spec: {holderIdentity: me}}", "x | me | 5m3s");
     check("Role.rbac.authorization.k8s.io", "{}", "x | 2026-11-23T11:54:57Z");
-    check("CustomResourceDefinition.apiextensions.k8s.io", "{}", "x | 2026-11-23T11:54:57Z");
+    check(
+        "CustomResourceDefinition.apiextensions.k8s.io",
+        "{spec: {group: e.com, scope: Cluster, names: {kind: A, shortNames: [a]}, versions: [{name: v1, served: true, storage: true}, {name: v0, served: false}]}, status: {conditions: [{type: Established, status: 'True'}]}}",
+        "x | Cluster | v1(storage) | 2026-11-23T11:54:57Z | e.com | A | a | true",
+    );
 }
 
 #[test]

@@ -13,7 +13,7 @@ pub(super) fn role(new: &Value, namespaced: bool, report: &mut Report) {
         let at = At::from("rules").index(index);
         let has = |field: &str| !list(rule, field).is_empty();
         if !has("verbs") {
-            report.required(at.field("verbs"), "verbs must contain at least one value");
+            report.required(at.field("verbs"), "");
         }
         if has("nonResourceURLs") {
             let why = if namespaced {

@@ -153,7 +153,12 @@ fn workload(new: &Value, word: &str, report: &mut Report) {
     report.non_negative(&spec, "replicas", &at);
     report.non_negative(&spec, "minReadySeconds", &at);
     match get(&spec, "selector") {
-        None => report.required(at.field("selector"), ""),
+        None => {
+            report.required(at.field("selector"), "");
+            // A missing selector selects nothing.
+            let labels = get(&spec, "template.metadata.labels").cloned().unwrap_or(Value::Null);
+            report.invalid(at.field("template.metadata.labels"), labels, MISMATCH);
+        }
         Some(selector) => {
             let place = at.field("selector");
             report.selector(selector, &place);

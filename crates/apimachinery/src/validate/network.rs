@@ -111,7 +111,7 @@ pub(super) fn ingress(new: &Value, report: &mut Report) {
     let rules = list(spec, "rules");
     let default = get(spec, "defaultBackend");
     if rules.is_empty() && default.is_none() {
-        report.invalid(at.clone(), Value::Array(Vec::new()), "either `defaultBackend` or `rules` must be specified");
+        report.invalid(at.clone(), Value::Null, "either `defaultBackend` or `rules` must be specified");
     }
     if let Some(default) = default {
         backend(default, &at.field("defaultBackend"), report);

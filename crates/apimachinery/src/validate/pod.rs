@@ -112,10 +112,8 @@ fn volumes<'a>(spec: &'a Value, at: &At, report: &mut Report) -> BTreeMap<&'a st
             report.duplicate(place.field("name"), name);
         }
         let Value::Object(map) = volume else { continue };
-        let mut sources = map.iter().filter(|(key, value)| *key != NOT_A_SOURCE && !value.is_null());
-        if sources.next().is_none() {
-            report.required(place.clone(), "must specify a volume type");
-        }
+        // Without a source the default is an empty directory.
+        let sources = map.iter().filter(|(key, value)| *key != NOT_A_SOURCE && !value.is_null()).skip(1);
         for (second, _) in sources {
             report.forbidden(place.field(second), "may not specify more than 1 volume type");
         }
@@ -190,15 +188,25 @@ fn environment(container: &Value, at: &At, report: &mut Report) {
         let Some(Value::Object(from)) = get(variable, "valueFrom") else { continue };
         let place = place.field("valueFrom");
         if !text(variable, "value").is_empty() {
-            report.invalid(place, "", "may not be specified when `value` is not empty");
+            report.invalid(place.clone(), "", "may not be specified when `value` is not empty");
         } else if from.is_empty() {
             report.invalid(
-                place,
+                place.clone(),
                 "",
                 "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`",
             );
         } else if from.len() > 1 {
-            report.invalid(place, "", "may not have more than one field specified at a time");
+            report.invalid(place.clone(), "", "may not have more than one field specified at a time");
+        }
+        for (source, field) in [
+            ("fieldRef", "fieldPath"),
+            ("resourceFieldRef", "resource"),
+            ("configMapKeyRef", "key"),
+            ("secretKeyRef", "key"),
+        ] {
+            if from.get(source).is_some_and(|source| text(source, field).is_empty()) {
+                report.required(place.field(source).field(field), "");
+            }
         }
     }
 }

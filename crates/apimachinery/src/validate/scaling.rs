@@ -26,6 +26,11 @@ pub(super) fn autoscaler(new: &Value, report: &mut Report) {
             report.required(at.field("scaleTargetRef").field(field), "");
         }
     }
+    // Only ReplicationControllers are of the core group and can be scaled.
+    let api_version = text(spec, "scaleTargetRef.apiVersion");
+    if !api_version.contains('/') && text(spec, "scaleTargetRef.kind") != "ReplicationController" {
+        report.invalid(at.field("scaleTargetRef.apiVersion"), api_version, "apiVersion must specify API group");
+    }
 }
 
 pub(super) fn disruption_budget(new: &Value, report: &mut Report) {

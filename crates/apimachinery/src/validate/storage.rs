@@ -37,20 +37,27 @@ pub(super) fn claim(new: &Value, old: Option<&Value>, report: &mut Report) {
         report.rule(at.field("storageClassName"), class, check_dns_subdomain);
     }
     report.one_of(spec, "volumeMode", &at, &["Block", "Filesystem"]);
-    if let Some(old) = old
-        && fixed_part(new, old) != fixed_part(old, new)
-    {
+    let Some(old) = old else { return };
+    let amount = |claim: &Value, path: &str| get(claim, path).and_then(|size| quantity(size).ok());
+    let (now, before) = (amount(new, REQUEST), amount(old, REQUEST));
+    if fixed_part(new, old) != fixed_part(old, new) {
         let why =
             "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims";
         report.forbidden(at, why);
+    } else if now < before && now <= amount(old, "status.capacity.storage") {
+        report.forbidden(REQUEST.into(), "field can not be less than status.capacity");
     }
 }
 
-/// A claim's spec without what may change: its size, and what binding it to a volume fills in.
+const REQUEST: &str = "spec.resources.requests.storage";
+
+/// A claim's spec without what may change: what binding it to a volume fills in, and, once it is bound, its size.
 fn fixed_part(claim: &Value, other: &Value) -> Value {
     let mut spec = claim.get("spec").cloned().unwrap_or_default();
-    object::remove(&mut spec, &["resources", "requests"]);
-    object::remove(&mut spec, &["volumeAttributesClassName"]);
+    if [claim, other].iter().any(|c| text(c, "status.phase") == "Bound") {
+        object::remove(&mut spec, &["resources", "requests"]);
+        object::remove(&mut spec, &["volumeAttributesClassName"]);
+    }
     for field in ["volumeName", "storageClassName"] {
         if get(&spec, field).is_none() || get(other, &format!("spec.{field}")).is_none() {
             object::remove(&mut spec, &[field]);

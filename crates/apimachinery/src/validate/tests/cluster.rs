@@ -24,12 +24,12 @@ fn services() {
         ],
     );
     let at = |ip: &str| format!("{{spec: {{clusterIP: {ip}, clusterIPs: [{ip}], ports: [{{port: 80}}]}}}}");
-    check_update(service, &at("10.0.0.1"), &at("10.0.0.1"), &[]);
+    check_update(service, &at("10.96.0.1"), &at("10.96.0.1"), &[]);
     check_update(
         service,
-        &at("10.0.0.1"),
-        &at("10.0.0.2"),
-        &[r#"spec.clusterIPs[0]: Invalid value: ["10.0.0.2"]: may not change once set"#],
+        &at("10.96.0.1"),
+        &at("10.96.0.2"),
+        &[r#"spec.clusterIPs[0]: Invalid value: ["10.96.0.2"]: may not change once set"#],
     );
 }
 
@@ -77,7 +77,7 @@ fn traffic_rules() {
         "{spec: {rules: [{host: a.b, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: s, port: {number: 80}}}}]}}]}}",
         &[],
     );
-    check(ingress, "{spec: {}}", &["spec: Invalid value: []: either `defaultBackend` or `rules` must be specified"]);
+    check(ingress, "{spec: {}}", &["spec: Invalid value: null: either `defaultBackend` or `rules` must be specified"]);
     check(
         ingress,
         "{spec: {rules: [{http: {paths: [{path: a, pathType: Exact, backend: {service: {name: s}}}]}}]}}",
@@ -111,7 +111,20 @@ fn claims() {
             "spec.resources[storage]: Required value",
         ],
     );
-    check_update(claim, &with("", "1Gi"), &with(", volumeName: v", "2Gi"), &[]);
+    check_update(claim, &with("", "1Gi"), &with(", volumeName: v", "1Gi"), &[]);
+    let bound = |size: &str| {
+        let spec = with(", volumeName: v", size);
+        format!("{{status: {{phase: Bound, capacity: {{storage: 1Gi}}}}, {}", spec.trim_start_matches('{'))
+    };
+    check_update(claim, &bound("1Gi"), &bound("2Gi"), &[]);
+    check_update(
+        claim,
+        &bound("2Gi"),
+        &bound("1Gi"),
+        &["spec.resources.requests.storage: Forbidden: field can not be less than status.capacity"],
+    );
+    let fixed = "spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims";
+    check_update(claim, &with("", "1Gi"), &with("", "2Gi"), &[fixed]);
     check_update(
         claim,
         &with(", storageClassName: a", "1Gi"),
@@ -130,7 +143,7 @@ fn access() {
         &format!("{group}/Role"),
         "{rules: [{resources: [pods]}]}",
         &[
-            "rules[0].verbs: Required value: verbs must contain at least one value",
+            "rules[0].verbs: Required value",
             "rules[0].apiGroups: Required value: resource rules must supply at least one api group",
         ],
     );

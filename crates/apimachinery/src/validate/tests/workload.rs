@@ -57,7 +57,6 @@ fn ports_mounts_and_resources() {
         POD,
         "{spec: {volumes: [{name: v}, {name: v, emptyDir: {}, hostPath: {path: /}}], containers: [{name: a, image: b}]}}",
         &[
-            "spec.volumes[0]: Required value: must specify a volume type",
             r#"spec.volumes[1].name: Duplicate value: "v""#,
             "spec.volumes[1].hostPath: Forbidden: may not specify more than 1 volume type",
         ],
@@ -67,6 +66,7 @@ fn ports_mounts_and_resources() {
         &one("env: [{name: A, value: x, valueFrom: {fieldRef: {}}}, {value: x}]"),
         &[
             r#"spec.containers[0].env[0].valueFrom: Invalid value: "": may not be specified when `value` is not empty"#,
+            "spec.containers[0].env[0].valueFrom.fieldRef.fieldPath: Required value",
             "spec.containers[0].env[1].name: Required value",
         ],
     );
@@ -99,7 +99,11 @@ fn deployments() {
     check(
         DEPLOYMENT,
         "{spec: {replicas: -1, template: {spec: {containers: [{name: a, image: b}]}}}}",
-        &["spec.replicas: Invalid value: -1: must be greater than or equal to 0", "spec.selector: Required value"],
+        &[
+            "spec.replicas: Invalid value: -1: must be greater than or equal to 0",
+            "spec.selector: Required value",
+            "spec.template.metadata.labels: Invalid value: null: `selector` does not match template `labels`",
+        ],
     );
     check(
         DEPLOYMENT,
@@ -191,10 +195,11 @@ fn jobs() {
 fn scaling() {
     check(
         "autoscaling/v2/HorizontalPodAutoscaler",
-        "{spec: {minReplicas: 3, maxReplicas: 2, scaleTargetRef: {kind: Deployment}}}",
+        "{spec: {minReplicas: 3, maxReplicas: 2, scaleTargetRef: {apiVersion: v1, kind: Deployment}}}",
         &[
             "spec.maxReplicas: Invalid value: 2: must be greater than or equal to `minReplicas`",
             "spec.scaleTargetRef.name: Required value",
+            r#"spec.scaleTargetRef.apiVersion: Invalid value: "v1": apiVersion must specify API group"#,
         ],
     );
     check(

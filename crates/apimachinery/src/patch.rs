@@ -10,7 +10,7 @@ mod strategic;
 
 use model::FieldPath;
 
-pub use apply::{ApplyError, Change, Conflict, apply, reset_fields, update};
+pub use apply::{ApplyError, Change, Conflict, apply, keep_times, reset_fields, update};
 pub use json::{OPERATIONS_MAX, json};
 pub use merge::merge;
 pub use strategic::strategic;

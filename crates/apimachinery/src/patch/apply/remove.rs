@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::shape::{Items, Shape, TypeRef};
-use crate::fieldset::FieldSet;
+use crate::fieldset::{FieldSet, PathElement};
 
 /// Removes the fields and items of the set, with all below them. A field that is not in the set itself but loses its
 /// last part becomes `null`: it is still a field of the object, which who owns what depends on. [`tidy_emptied`] then
@@ -52,19 +52,22 @@ fn remove_items(items: &mut Vec<Value>, set: &FieldSet, of: Items<'_>) {
     });
 }
 
-/// Tidies up what [`remove`] emptied with the same set: somebody owns these fields still, but a map or list without
-/// entries is as good as none. A struct stays, empty: upstream's Go types do the same.
+/// Makes an empty list or object of what [`remove`] emptied with the same set: somebody owns these fields still.
+/// (Upstream leaves `null` in custom objects; of built-in ones its Go types, as our canonical form, drop empty maps and
+/// lists.)
 pub(super) fn tidy_emptied(value: &mut Value, set: &FieldSet, ty: TypeRef<'_>) {
     match value {
-        Value::Object(map) => map.retain(|name, value| {
-            let Some(node) = set.find_field(name).filter(|node| !node.member) else { return true };
-            let below = ty.field_or_deduced(name);
-            if value.is_null() && below.is_struct() {
-                *value = Value::Object(Map::new());
+        Value::Object(map) => {
+            for node in set.nodes().iter().filter(|node| !node.member) {
+                let PathElement::Field(name) = &node.element else { continue };
+                let Some(value) = map.get_mut(&**name) else { continue };
+                if value.is_null() {
+                    let was_object = node.children.nodes().iter().all(|n| matches!(n.element, PathElement::Field(_)));
+                    *value = if was_object { Value::Object(Map::new()) } else { Value::Array(Vec::new()) };
+                }
+                tidy_emptied(value, &node.children, ty.field_or_deduced(name));
             }
-            tidy_emptied(value, &node.children, below);
-            !value.is_null()
-        }),
+        }
         Value::Array(items) => {
             let Some(of) = ty.items() else { return };
             for item in items {

@@ -218,17 +218,6 @@ impl<'a> TypeRef<'a> {
         }
     }
 
-    /// Is this an object with fields, as opposed to a map with entries?
-    pub(crate) fn is_struct(self) -> bool {
-        match self {
-            Self::Known { schema, .. } => {
-                let node = schema.resolve();
-                node.ty != Type::Array && (node.value.is_none() || !node.fields.is_empty())
-            }
-            Self::Deduced => true,
-        }
-    }
-
     /// Is `null` a value here that is kept, and not a way to say "not set"?
     pub(crate) fn keeps_null(self) -> bool {
         match self {

@@ -3,6 +3,7 @@
 mod lists;
 mod ownership;
 mod properties;
+mod real;
 mod records;
 mod rules;
 mod updates;

@@ -78,25 +78,21 @@ fn parts_of_leaf(value: &Value, ty: TypeRef<'_>, path: &mut Vec<PathElement>, er
     }
 }
 
-/// The type that was expected, when the value is of another. `null` fits everywhere. Text with a format may be written
-/// in other ways (a quantity as a number), which decoding or validation decides.
+/// The type that was expected, when the value is of another. `null` fits everywhere. Any scalar passes for text: some
+/// text may be written in other ways (a quantity as a number), which decoding or validation decides.
 fn misfit(value: &Value, ty: TypeRef<'_>) -> Option<&'static str> {
     let TypeRef::Known { schema, .. } = ty else { return None };
-    let node = schema.resolve();
-    let fits = match node.ty {
+    let expected = schema.kind();
+    let fits = match expected {
         _ if value.is_null() => true,
         Type::Any | Type::IntOrString => true,
         Type::Object => value.is_object(),
         Type::Array => value.is_array(),
         Type::Integer | Type::Number => value.is_number(),
         Type::Boolean => value.is_boolean(),
-        Type::String => {
-            let format = schema.rules.as_ref().or(node.rules.as_ref()).and_then(|rules| rules.format.as_deref());
-            let has_format = format.is_some_and(|format| !format.is_empty() && format != "byte");
-            value.is_string() || has_format && !value.is_object() && !value.is_array()
-        }
+        Type::String => !value.is_object() && !value.is_array(),
     };
-    (!fits).then_some(match node.ty {
+    (!fits).then_some(match expected {
         Type::Object => "a map",
         Type::Array => "a list",
         Type::Integer | Type::Number => "a number",

@@ -45,13 +45,17 @@ pub fn index(name: &str) -> Option<u16> {
 /// (`DeleteOptions`, `Status`), which clients send under the group they talk to.
 pub(crate) fn type_of(gvk: &GroupVersionKind) -> Option<u16> {
     if matches!(gvk.kind.as_str(), "DeleteOptions" | "Status") {
-        return index(&format!("meta.v1.{}", gvk.kind));
+        return table::find("meta", "v1", &gvk.kind);
     }
-    let package = match gvk.group.split('.').next().unwrap_or_default() {
+    table::find(package(&gvk.group), &gvk.version, &gvk.kind)
+}
+
+/// The table's name for the package of an API group.
+fn package(group: &str) -> &str {
+    match group.split('.').next().unwrap_or_default() {
         "" => "core",
         package => package,
-    };
-    index(&format!("{package}.{}.{}", gvk.version, gvk.kind))
+    }
 }
 
 /// The schema of one table type: its own fields, and those of the structs that it embeds.

@@ -110,8 +110,8 @@ impl Call {
                 Ok((apimachinery::protobuf::decode(&self.body).map_err(|e| malformed(&e))?, Vec::new()))
             }
             _ => {
-                let value = serde_json::from_slice(&self.body).map_err(|e| malformed(&e))?;
-                Ok((value, Vec::new()))
+                let (value, twice) = crate::json::parse(&self.body).map_err(|e| malformed(&e))?;
+                Ok((value, twice.into_iter().map(|path| format!("duplicate field \"{path}\"")).collect()))
             }
         }
     }
@@ -121,6 +121,7 @@ impl Call {
     pub(crate) fn decode_object(&mut self) -> Result<Value, Status> {
         let (mut object, duplicates) = self.decode()?;
         semantics::check_kind(&mut object, &self.served)?;
+        self.warnings.extend(semantics::deprecation(&self.served, &object));
         self.prune(&mut object, duplicates)?;
         Ok(object)
     }

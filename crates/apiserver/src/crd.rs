@@ -31,41 +31,56 @@ pub(crate) fn load(inner: &Arc<Inner>) -> Result<(), Error> {
         let bytes = inner.read(&entry).map_err(|e| Error::Unreadable { what: what(), why: e.message })?;
         let crd: Value =
             serde_json::from_slice(&bytes).map_err(|e| Error::Unreadable { what: what(), why: e.to_string() })?;
-        publish(inner, &entry.meta.name, &crd, entry.modified);
+        let name = &*entry.meta.name;
+        let definition = definition(name, &crd, entry.modified);
+        inner.change_registry(|registry| registry.with(name, definition));
     }
     Ok(())
 }
 
 /// Goes on with clean-ups that a restart interrupted.
 pub(crate) fn resume(inner: &Arc<Inner>) {
-    for entry in inner.entries(&key::prefix(GROUP, RESOURCE, None)).iter().filter(|e| e.meta.deleting) {
+    for entry in inner.entries(&key::prefix(GROUP, RESOURCE, None)).iter().filter(|e| is_held(&e.meta)) {
         start_cleanup(inner, &entry.meta.name);
     }
 }
 
-/// Lets the registry follow a write of a CRD.
-pub(crate) fn changed(inner: &Arc<Inner>, name: &str, written: &store::Written<Meta>, deleted: bool) {
-    if deleted {
-        inner.change_registry(|registry| registry.with(name, None, written.revision));
-        return;
+/// Lets the registry follow a write of a CRD, and starts the clean-up of one that is to go. What counts is what the store
+/// holds now: of two writes at once, whichever comes here last sees both.
+pub(crate) fn changed(inner: &Arc<Inner>, name: &str) {
+    let mut goes = false;
+    inner.change_registry(|registry| {
+        let snapshot = inner.store.snapshot();
+        let definition = snapshot.get(&key::object(GROUP, RESOURCE, "", name)).and_then(|entry| {
+            goes = is_held(&entry.meta);
+            let bytes = inner.read(&entry).ok()?;
+            definition(name, &serde_json::from_slice(&bytes).ok()?, entry.modified)
+        });
+        registry.with(name, definition)
+    });
+    if goes {
+        start_cleanup(inner, name);
     }
-    let Ok(bytes) = inner.read(&written.entry) else { return };
-    let Ok(crd) = serde_json::from_slice::<Value>(&bytes) else { return };
-    publish(inner, name, &crd, written.revision);
 }
 
-fn publish(inner: &Inner, name: &str, crd: &Value, revision: Revision) {
-    let accepted = condition(crd, "Established") == Some("True");
-    let definition = match structural::parse_crd(crd) {
-        Ok(kind) if accepted => Some(Definition { kind: Arc::new(kind), revision, open: !object::is_deleting(crd) }),
-        Ok(_) => None,
+/// Is a CRD on its way out, held by its objects?
+fn is_held(meta: &Meta) -> bool {
+    meta.deleting && meta.finalizers.iter().any(|f| **f == *CLEANUP)
+}
+
+/// The kind that a stored CRD defines, if its names were accepted.
+fn definition(name: &str, crd: &Value, revision: Revision) -> Option<Definition> {
+    if condition(crd, "Established") != Some("True") {
+        return None;
+    }
+    match structural::parse_crd(crd) {
+        Ok(kind) => Some(Definition { kind: Arc::new(kind), revision, open: !object::is_deleting(crd) }),
         Err(errors) => {
             // It was valid when it was written; a newer server may be stricter. The kind is not served, and says so.
             tracing::warn!(crd = name, error = %errors[0], "a stored CustomResourceDefinition is not valid");
             None
         }
-    };
-    inner.change_registry(|registry| registry.with(name, definition, revision));
+    }
 }
 
 /// May objects of this kind be made? Not while its CRD is being deleted.
@@ -180,13 +195,6 @@ fn condition<'a>(crd: &'a Value, ty: &str) -> Option<&'a str> {
     list.iter().find(|c| c.get("type").and_then(Value::as_str) == Some(ty))?.get("status")?.as_str()
 }
 
-/// Starts the clean-up when the object just marked for deletion is a CRD.
-pub(crate) fn deleting(inner: &Arc<Inner>, served: &Served, object: &Value) {
-    if served.is(GROUP, "CustomResourceDefinition") {
-        start_cleanup(inner, object::name(object).unwrap_or_default());
-    }
-}
-
 fn start_cleanup(inner: &Arc<Inner>, crd: &str) {
     let mut running = inner.cleanups.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if !running.insert(crd.to_owned()) {
@@ -253,6 +261,9 @@ async fn release(inner: &Arc<Inner>, crd: &str) -> Result<(), String> {
         let Some(list) = object.pointer_mut("/metadata/finalizers").and_then(Value::as_array_mut) else {
             return Ok(());
         };
+        if !list.iter().any(|f| f == CLEANUP) {
+            return Ok(());
+        }
         list.retain(|f| f != CLEANUP);
         let value = if list.is_empty() { None } else { Some(crate::stored::encode(&mut object)) };
         match inner.write(Write { key: key.clone(), expect: Expect::At(entry.modified), value }).await {

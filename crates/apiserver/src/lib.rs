@@ -23,6 +23,7 @@ mod crd;
 mod discovery;
 mod dispatch;
 mod document;
+mod json;
 mod key;
 mod lifecycle;
 mod namespace;

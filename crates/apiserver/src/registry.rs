@@ -195,7 +195,7 @@ fn owned(list: &[&str]) -> Vec<String> {
 pub(crate) struct Definition {
     /// The kind.
     pub(crate) kind: Arc<CustomKind>,
-    /// Revision of the CRD that this was read from; older news about the same CRD is ignored.
+    /// Revision of the CRD that this was read from.
     pub(crate) revision: Revision,
     /// Objects can be made: the CRD is not being deleted.
     pub(crate) open: bool,
@@ -248,11 +248,8 @@ impl Registry {
         self.customs.iter()
     }
 
-    /// A registry with a CRD added, changed (`Some`) or removed (`None`); `None` when this is old news.
-    pub(crate) fn with(&self, crd: &str, definition: Option<Definition>, revision: Revision) -> Option<Self> {
-        if self.customs.get(crd).is_some_and(|known| known.revision > revision) {
-            return None;
-        }
+    /// A registry with a CRD added, changed (`Some`) or removed (`None`).
+    pub(crate) fn with(&self, crd: &str, definition: Option<Definition>) -> Self {
         let mut out = self.clone();
         match definition {
             Some(definition) => out.customs.insert(crd.to_owned(), definition),
@@ -260,7 +257,7 @@ impl Registry {
         };
         out.generation += 1;
         out.index();
-        Some(out)
+        out
     }
 
     fn index(&mut self) {

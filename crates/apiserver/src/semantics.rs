@@ -3,7 +3,7 @@
 use apimachinery::builtin;
 use apimachinery::fieldset::FieldSet;
 use apimachinery::patch::apply::{self, Change};
-use apimachinery::structural::{self, CustomVersion};
+use apimachinery::structural::{self, ConversionStrategy, CustomVersion};
 use apimachinery::table::{self, Columns};
 use apimachinery::validate::{self, NameRule};
 use bytes::Bytes;
@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 use crate::call::Call;
 use crate::registry::{Origin, Served};
 use crate::stored;
+
+/// Most warnings about rules of one CRD that are not enforced: a client shows each on a line.
+const WARNINGS_MAX: usize = 5;
 
 /// Kinds that may be made by an update (`AllowCreateOnUpdate` in upstream's strategies).
 pub(crate) fn may_create_on_update(served: &Served) -> bool {
@@ -154,6 +157,32 @@ pub(crate) fn validate(served: &Served, new: &Value, old: Option<&Value>) -> Vec
     let mut errors = validate::object_meta(new, old, served.namespaced, NameRule::default());
     errors.extend(structural::validate(new, served.schema()));
     errors
+}
+
+/// What a client should know about the kind of an object it writes, or about what its definition says and this server
+/// does not do.
+pub(crate) fn deprecation(served: &Served, object: &Value) -> Vec<String> {
+    if let Origin::Custom(kind, version) = &served.origin {
+        return kind.versions[*version].deprecation.iter().cloned().collect();
+    }
+    if !served.is(crate::crd::GROUP, "CustomResourceDefinition") {
+        return Vec::new();
+    }
+    let Ok(kind) = structural::parse_crd(object) else { return Vec::new() };
+    let rules = kind.versions.iter().flat_map(|v| v.cel_rules.iter().map(move |path| (v, path)));
+    let mut out: Vec<String> = rules
+        .take(WARNINGS_MAX)
+        .map(|(v, path)| {
+            format!("version {}: x-kubernetes-validations at {path} are not enforced by this server", v.name)
+        })
+        .collect();
+    if kind.conversion != ConversionStrategy::None {
+        out.push(
+            "spec.conversion: webhooks are not called by this server: versions convert as with strategy None"
+                .to_owned(),
+        );
+    }
+    out
 }
 
 /// What tracking and apply need to know of a write.

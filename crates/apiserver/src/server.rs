@@ -25,6 +25,9 @@ use crate::user::UserInfo;
 use crate::verb::page::Pages;
 use crate::{bootstrap, crd, key, semantics, stored};
 
+/// Group of roles and bindings.
+const RBAC_GROUP: &str = "rbac.authorization.k8s.io";
+
 /// Why a server cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -153,12 +156,10 @@ impl Inner {
         self.registry.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Replaces the registry by what `change` makes of it, if it makes something.
-    pub(crate) fn change_registry(&self, change: impl FnOnce(&Registry) -> Option<Registry>) {
+    /// Replaces the registry by what `change` makes of it; one change at a time.
+    pub(crate) fn change_registry(&self, change: impl FnOnce(&Registry) -> Registry) {
         let mut held = self.registry.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(new) = change(&held) {
-            *held = Arc::new(new);
-        }
+        *held = Arc::new(change(&held));
     }
 
     pub(crate) fn key(&self, served: &Served, namespace: Option<&str>, name: &str) -> Key {
@@ -212,19 +213,28 @@ impl Inner {
 
     /// Writes to the store and lets the rest of the server know.
     pub(crate) async fn write(self: &Arc<Self>, write: Write) -> Result<store::Written<Meta>, WriteError> {
-        let deletes = write.value.is_none();
-        let written = self.store.write(write).await?;
-        self.counters.wrote();
-        if let Some((group, resource, _, name)) = key::split(&written.entry.key) {
-            match group {
-                "rbac.authorization.k8s.io" => {
-                    self.rbac_epoch.fetch_add(1, Ordering::AcqRel);
-                }
-                crd::GROUP if resource == crd::RESOURCE => crd::changed(self, name, &written, deletes),
-                _ => {}
+        let (group, resource, name) = match key::split(&write.key) {
+            Some((group @ (RBAC_GROUP | crd::GROUP), resource, _, name)) => (group, resource, name.to_owned()),
+            _ => {
+                let written = self.store.write(write).await?;
+                self.counters.wrote();
+                return Ok(written);
             }
-        }
-        Ok(written)
+        };
+        let (rbac, definition) = (group == RBAC_GROUP, resource == crd::RESOURCE);
+        let server = self.clone();
+        // A task of its own: a client that hangs up drops its request, and with it what must follow a write.
+        let task = tokio::spawn(async move {
+            let written = server.store.write(write).await?;
+            server.counters.wrote();
+            if rbac {
+                server.rbac_epoch.fetch_add(1, Ordering::AcqRel);
+            } else if definition {
+                crd::changed(&server, &name);
+            }
+            Ok(written)
+        });
+        task.await.unwrap_or_else(|error| Err(WriteError::Failed(error.to_string())))
     }
 
     /// All objects below a prefix at the newest revision.
@@ -240,7 +250,7 @@ impl Policies for Inner {
     }
 
     fn objects(&self, resource: &str) -> Vec<Value> {
-        let entries = self.entries(&key::prefix("rbac.authorization.k8s.io", resource, None));
+        let entries = self.entries(&key::prefix(RBAC_GROUP, resource, None));
         entries.iter().filter_map(|e| serde_json::from_slice(&self.read(e).ok()?).ok()).collect()
     }
 }

@@ -172,12 +172,12 @@ impl Applier {
                     }
                 }
                 Some(outcome) = passes.next() => {
-                    let Outcome { unit, report, next, entangled, unreachable } = outcome;
+                    let Outcome { unit, report, next, entangled, moved, unreachable } = outcome;
                     if let Some(error) = unreachable {
                         self.memory.insert(unit.id.clone(), unit.memory);
                         return Err(error);
                     }
-                    if session.back(unit, next, entangled) && let Some(report) = report {
+                    if session.back(unit, next, entangled, moved) && let Some(report) = report {
                         self.tell(report).await;
                     }
                     session.refresh(&*feed).await;
@@ -332,7 +332,11 @@ impl Session {
                 unit::claim(&mut view.claims, id, &unit.inventory, slot.bundle.as_ref().ok(), &slot.entry);
             }
         }
-        self.site.view().incomplete = incomplete;
+        let mut view = self.site.view();
+        if view.incomplete != incomplete {
+            view.incomplete = incomplete;
+            self.slots.values_mut().for_each(|slot| slot.dirty = true);
+        }
     }
 
     /// Takes what a watch says.
@@ -379,7 +383,7 @@ impl Session {
     }
 
     /// Takes a unit back from its pass. False when it is no longer in the snapshot.
-    fn back(&mut self, unit: Unit, next: std::time::Duration, entangled: bool) -> bool {
+    fn back(&mut self, unit: Unit, next: std::time::Duration, entangled: bool, moved: bool) -> bool {
         let Some(slot) = self.slots.get_mut(&unit.id) else {
             self.retire(unit);
             return false;
@@ -395,7 +399,7 @@ impl Session {
                 unit::claim(&mut view.claims, &id, &unit.inventory, slot.bundle.as_ref().ok(), &slot.entry);
             }
         }
-        if entangled {
+        if moved {
             // What this pass did may be what others wait for.
             for (other, slot) in &mut self.slots {
                 slot.dirty |= slot.entangled && *other != id;

@@ -53,6 +53,8 @@ pub(crate) struct Outcome {
     pub(crate) next: Duration,
     /// Another unit's pass may change what this one can do.
     pub(crate) entangled: bool,
+    /// What this unit holds changed: others may have waited for that.
+    pub(crate) moved: bool,
     /// Nothing can be asked of the member.
     pub(crate) unreachable: Option<Error>,
 }
@@ -84,7 +86,7 @@ struct Pass {
     deletions: Option<Deletions>,
     /// Objects that another unit has.
     elsewhere: BTreeSet<ObjectKey>,
-    /// Did anything that others wait for change?
+    /// Does anything wait for another unit?
     entangled: bool,
     /// An object changed between reading and writing it: look again at once.
     again: bool,
@@ -108,9 +110,11 @@ pub(crate) async fn pass(
         entangled: false,
         again: false,
     };
+    let before = pass.held();
     let result = pass.run().await;
     pass.claim();
-    pass.outcome(result)
+    let moved = pass.held() != before;
+    Outcome { moved, ..pass.outcome(result) }
 }
 
 impl Pass {
@@ -159,6 +163,12 @@ impl Pass {
         self.prune(&bundle.keys, settled).await?;
         self.save().await?;
         Ok(Progress::Done)
+    }
+
+    /// The objects that the server confirmed as this unit's.
+    fn held(&self) -> BTreeSet<ObjectKey> {
+        let entries = self.unit.inventory.entries.iter();
+        entries.filter(|(_, e)| e.accepted.is_some()).map(|(key, _)| key.clone()).collect()
     }
 
     /// Starts watches for all kinds of the unit. True while objects that the inventory has are not listed yet.

@@ -10,11 +10,11 @@ use crate::limit;
 #[error("not valid YAML: {0}")]
 pub struct YamlError(String);
 
-fn options() -> serde_saphyr::Options {
+fn options(words_are_booleans: bool) -> serde_saphyr::Options {
     let mut options = serde_saphyr::Options::default();
     // Without this `defaultMode: 0644` becomes the float 644.0.
     options.legacy_octal_numbers = true;
-    options.strict_booleans = false;
+    options.strict_booleans = !words_are_booleans;
     if let Some(budget) = options.budget.as_mut() {
         budget.max_documents = limit::YAML_DOCUMENTS_MAX;
         budget.max_depth = limit::NESTING_MAX;
@@ -30,8 +30,20 @@ fn options() -> serde_saphyr::Options {
 /// # Errors
 /// The first thing in the text that is not YAML, with its place.
 pub fn documents(text: &str) -> Result<Vec<Value>, YamlError> {
-    let all: Vec<Value> =
-        serde_saphyr::from_multiple_with_options(text, options()).map_err(|e| YamlError(e.to_string()))?;
+    documents_with(text, true)
+}
+
+/// Parses a file of manifests as kustomize does: `yes`, `no`, `on`, `off`, `y` and `n` are text, not booleans.
+///
+/// # Errors
+/// The first thing in the text that is not YAML, with its place.
+pub fn manifests(text: &str) -> Result<Vec<Value>, YamlError> {
+    documents_with(text, false)
+}
+
+fn documents_with(text: &str, words_are_booleans: bool) -> Result<Vec<Value>, YamlError> {
+    let all: Vec<Value> = serde_saphyr::from_multiple_with_options(text, options(words_are_booleans))
+        .map_err(|e| YamlError(e.to_string()))?;
     Ok(all.into_iter().filter(|v| !v.is_null()).collect())
 }
 
@@ -40,7 +52,7 @@ pub fn documents(text: &str) -> Result<Vec<Value>, YamlError> {
 /// # Errors
 /// The first thing in the text that is not YAML, with its place.
 pub fn parse(text: &str) -> Result<Value, YamlError> {
-    serde_saphyr::from_str_with_options(text, options()).map_err(|e| YamlError(e.to_string()))
+    serde_saphyr::from_str_with_options(text, options(true)).map_err(|e| YamlError(e.to_string()))
 }
 
 /// Writes a value as YAML, ending with a newline.

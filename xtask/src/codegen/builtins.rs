@@ -108,7 +108,7 @@ fn block<'a>(
         let required = !field.omit_empty && !field.omit_zero && !field.markers.iter().any(|m| m == "optional")
             || field.markers.iter().any(|m| m == "required" || m == "k8s:required");
         let (flag, bang) = (presence(field, &word), if required { "!" } else { "" });
-        writeln!(out, "{} {}{flag}{bang} {word}{}", field.json, field.number, attributes(field)?)?;
+        writeln!(out, "{} {}{flag}{bang} {word}{}", field.json, field.number, attributes(field, types)?)?;
     }
     Ok(out)
 }
@@ -123,10 +123,12 @@ fn word<'a>(ty: &Expr, types: &'a BTreeMap<String, Type>, refs: &mut BTreeSet<&'
             Some((_, letter)) => (*letter).to_owned(),
             None => match types.get_key_value(name.as_str()).with_context(|| format!("unknown type {name}"))? {
                 // A list with a message of its own around it on the wire; such lists all hold strings.
-                (_, Type::Alias(markers, Expr::List(_))) if markers.iter().any(|m| m == "protobuf.nullable=true") => {
+                (_, Type::Alias(markers, Expr::List(_), _))
+                    if markers.iter().any(|m| m == "protobuf.nullable=true") =>
+                {
                     "w".to_owned()
                 }
-                (_, Type::Alias(_, inner)) => word(inner, types, refs)?,
+                (_, Type::Alias(_, inner, _)) => word(inner, types, refs)?,
                 (name, Type::Struct(..)) => {
                     refs.insert(name);
                     name.clone()
@@ -151,8 +153,8 @@ fn presence(field: &Field, word: &str) -> &'static str {
     }
 }
 
-/// List type and keys, patch strategy and default.
-fn attributes(field: &Field) -> Result<String> {
+/// List type and keys, patch strategy, enumeration and default.
+fn attributes(field: &Field, types: &BTreeMap<String, Type>) -> Result<String> {
     let all = |key: &str| field.markers.iter().filter_map(|m| m.strip_prefix(key)).map(str::trim).collect::<Vec<_>>();
     let mut out = String::new();
     match all("listType=").first() {
@@ -174,5 +176,24 @@ fn attributes(field: &Field) -> Result<String> {
         let value: serde_json::Value = serde_json::from_str(value).with_context(|| format!("default {default}"))?;
         write!(out, " d={value}")?;
     }
+    let values = enumeration(&field.ty, types);
+    if !values.is_empty() {
+        write!(out, " e={}", values.join(","))?;
+    }
     Ok(out)
+}
+
+/// The values of a `+enum` type, also of its lists and maps, sorted.
+fn enumeration<'a>(ty: &Expr, types: &'a BTreeMap<String, Type>) -> Vec<&'a str> {
+    match ty {
+        Expr::Pointer(inner) | Expr::List(inner) | Expr::Map(inner) => enumeration(inner, types),
+        Expr::Name(name) => match types.get(name) {
+            Some(Type::Alias(markers, _, values)) if markers.iter().any(|m| m == "enum") => {
+                // All or none: half an enumeration would be a wrong fact.
+                let values: Option<BTreeSet<&str>> = values.iter().map(Option::as_deref).collect();
+                values.into_iter().flatten().collect()
+            }
+            _ => Vec::new(),
+        },
+    }
 }

@@ -42,8 +42,8 @@ pub(crate) struct Field {
 pub(crate) enum Type {
     /// A struct: markers and fields.
     Struct(Vec<String>, Vec<Field>),
-    /// Another name for a type, and its markers.
-    Alias(Vec<String>, Expr),
+    /// Another name for a type, its markers, and the constants of that type.
+    Alias(Vec<String>, Expr, Vec<Option<String>>),
 }
 
 /// The short name of a package: the last two segments of its folder (`core.v1`, `meta.v1`), which are unique here.
@@ -55,12 +55,19 @@ pub(crate) fn package(path: &str) -> String {
 /// Every type that the modules declare, by short name.
 pub(crate) fn types(modules: &[PathBuf]) -> Result<BTreeMap<String, Type>> {
     let mut types = BTreeMap::new();
+    let mut constants = Vec::new();
     for module in modules {
         for file in files(module)? {
             let dir = file.parent().context("a file lies in a folder")?.to_string_lossy().into_owned();
             let package = package(&dir);
             let text = std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
-            read(&text, &package, &mut types).with_context(|| format!("reading {}", file.display()))?;
+            read(&text, &package, &mut types, &mut constants).with_context(|| format!("reading {}", file.display()))?;
+        }
+    }
+    // A constant may stand in a file before its type.
+    for (name, value) in constants {
+        if let Some(Type::Alias(_, _, values)) = types.get_mut(&name) {
+            values.push(value);
         }
     }
     Ok(types)
@@ -85,7 +92,12 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn read(text: &str, package: &str, types: &mut BTreeMap<String, Type>) -> Result<()> {
+fn read(
+    text: &str,
+    package: &str,
+    types: &mut BTreeMap<String, Type>,
+    constants: &mut Vec<(String, Option<String>)>,
+) -> Result<()> {
     let mut imports = BTreeMap::new();
     let mut markers = Vec::new();
     let mut open: Option<(String, Vec<String>, Vec<Field>)> = None;
@@ -113,7 +125,7 @@ fn read(text: &str, package: &str, types: &mut BTreeMap<String, Type>) -> Result
                 types.insert(name, Type::Struct(markers, Vec::new()));
             } else if !ty.is_empty() && !ty.contains('{') && !ty.contains('(') {
                 let ty = expr(ty.split(" //").next().unwrap_or(ty), package, &imports);
-                types.insert(name, Type::Alias(markers, ty));
+                types.insert(name, Type::Alias(markers, ty, Vec::new()));
             }
         } else if code.contains("\"k8s.io/") && code.ends_with('"') {
             let mut words = code.trim_start_matches("import ").split_whitespace();
@@ -122,10 +134,25 @@ fn read(text: &str, package: &str, types: &mut BTreeMap<String, Type>) -> Result
             let alias = second.map_or_else(|| path.rsplit('/').next().unwrap_or(path), |_| first);
             imports.insert(alias.to_owned(), self::package(path));
         } else if !code.is_empty() {
+            constants.extend(constant(code).map(|(ty, value)| (format!("{package}.{ty}"), value)));
             markers.clear();
         }
     }
     Ok(())
+}
+
+/// A typed constant of text: `PullAlways PullPolicy = "Always"` or `PathExact = PathType("Exact")`. One that stands for
+/// another constant (`AddressTypeIPv4 = AddressType(v1.IPv4Protocol)`) has no value here, so that its type is known to
+/// be read in part only.
+fn constant(code: &str) -> Option<(&str, Option<String>)> {
+    let (declaration, value) = code.trim_start_matches("const ").split_once(" = ")?;
+    let mut words = declaration.split_whitespace().skip(1);
+    let (ty, value) = match (words.next(), words.next()) {
+        (Some(ty), None) => (ty, value),
+        (None, _) => value.split_once('(')?,
+        _ => return None,
+    };
+    Some((ty, value.strip_prefix('"').and_then(|v| v.split('"').next()).map(str::to_owned)))
 }
 
 /// A line of a struct; `None` for fields that JSON does not have.

@@ -33,8 +33,8 @@ pub struct Kind {
     pub subresources: &'static [Subresource],
     /// Field selectors besides `metadata.name` and `metadata.namespace`.
     pub selectable: &'static [&'static str],
-    /// `metadata.generation` starts at 1 and counts changes of anything but metadata and status. (Other kinds have none,
-    /// or are bumped by rules of their own.)
+    /// `metadata.generation` starts at 1 and counts changes of anything but metadata and status. (Other kinds have
+    /// none, or are bumped by rules of their own.)
     pub generation: bool,
 }
 
@@ -84,7 +84,7 @@ impl Kind {
 
     /// Its type in the table.
     pub(crate) fn index(&self) -> Option<u16> {
-        super::type_of(&self.gvk())
+        super::table::find(super::package(self.group), self.version, self.kind)
     }
 
     /// `apiVersion` of its objects.

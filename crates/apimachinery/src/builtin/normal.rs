@@ -37,29 +37,48 @@ pub fn normalize(kind: &Kind, object: &mut Value) -> Result<(), Vec<FieldError>>
 /// [`normalize`] for a type of the table.
 pub(crate) fn normalize_type(index: u16, object: &mut Value) -> Result<(), Vec<FieldError>> {
     let mut errors = Vec::new();
-    structure(index, object, &FieldPath::root(), &mut errors);
+    structure(index, object, &At::Root, &mut errors);
     if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 
-fn structure(index: u16, value: &mut Value, path: &FieldPath, errors: &mut Vec<FieldError>) {
+/// The way to a value, as a chain on the stack: most values are right, and nobody wants their path.
+enum At<'a> {
+    Root,
+    Field(&'a At<'a>, &'a str),
+    Index(&'a At<'a>, usize),
+    Key(&'a At<'a>, &'a str),
+}
+
+impl At<'_> {
+    fn path(&self) -> FieldPath {
+        match self {
+            Self::Root => FieldPath::root(),
+            Self::Field(parent, name) => parent.path().field(name),
+            Self::Index(parent, index) => parent.path().index(*index),
+            Self::Key(parent, key) => parent.path().key(key),
+        }
+    }
+}
+
+fn structure(index: u16, value: &mut Value, at: &At<'_>, errors: &mut Vec<FieldError>) {
     if value.is_null() {
         *value = Value::Object(Map::new());
     }
     match value {
-        Value::Object(map) => fields(index, map, path, errors),
-        other => errors.push(mismatch(other, path, "an object")),
+        Value::Object(map) => fields(index, map, at, errors),
+        other => errors.push(mismatch(other, at, "an object")),
     }
 }
 
-fn fields(index: u16, map: &mut Map<String, Value>, path: &FieldPath, errors: &mut Vec<FieldError>) {
+fn fields(index: u16, map: &mut Map<String, Value>, at: &At<'_>, errors: &mut Vec<FieldError>) {
     for field in &table::row(index).fields {
         if let (Word::Type(inner), "^") = (&field.word, field.name) {
-            fields(*inner, map, path, errors);
+            fields(*inner, map, at, errors);
             continue;
         }
         let keep = match map.get_mut(field.name) {
             Some(value) if !value.is_null() => {
-                self::value(&field.word, value, &path.field(field.name), errors);
+                self::value(&field.word, value, &At::Field(at, field.name), errors);
                 // An empty list of a field that is always written comes back as `null` from storage, and so not at all.
                 let collection = matches!(field.word, Word::List(_) | Word::Map(_) | Word::Strings);
                 (field.presence != Presence::NotEmpty && !collection) || !is_empty(&field.word, value)
@@ -73,7 +92,7 @@ fn fields(index: u16, map: &mut Map<String, Value>, path: &FieldPath, errors: &m
         if field.presence == Presence::Always
             && let Some(mut zero) = zero(field)
         {
-            self::value(&field.word, &mut zero, path, errors);
+            self::value(&field.word, &mut zero, at, errors);
             map.insert(field.name.to_owned(), zero);
         }
     }
@@ -103,15 +122,15 @@ fn zero(field: &Field) -> Option<Value> {
     })
 }
 
-fn value(word: &Word, value: &mut Value, path: &FieldPath, errors: &mut Vec<FieldError>) {
+fn value(word: &Word, value: &mut Value, at: &At<'_>, errors: &mut Vec<FieldError>) {
     let expected = match word {
-        Word::Type(index) => return structure(*index, value, path, errors),
-        Word::SchemaOrArray | Word::SchemaOrBool | Word::SchemaOrStrings => return schema_or(value, path, errors),
+        Word::Type(index) => return structure(*index, value, at, errors),
+        Word::SchemaOrArray | Word::SchemaOrBool | Word::SchemaOrStrings => return schema_or(value, at, errors),
         Word::FieldsV1 | Word::RawExtension | Word::Json => return,
         Word::List(item) => match value {
             Value::Array(items) => {
-                for (at, value) in items.iter_mut().enumerate() {
-                    self::item(item, value, &path.index(at), errors);
+                for (index, value) in items.iter_mut().enumerate() {
+                    self::item(item, value, &At::Index(at, index), errors);
                 }
                 return;
             }
@@ -124,7 +143,7 @@ fn value(word: &Word, value: &mut Value, path: &FieldPath, errors: &mut Vec<Fiel
         Word::Map(item) => match value {
             Value::Object(map) => {
                 for (key, value) in map.iter_mut() {
-                    self::item(item, value, &path.key(key), errors);
+                    self::item(item, value, &At::Key(at, key), errors);
                 }
                 return;
             }
@@ -135,11 +154,11 @@ fn value(word: &Word, value: &mut Value, path: &FieldPath, errors: &mut Vec<Fiel
             Err(expected) => expected,
         },
     };
-    errors.push(mismatch(value, path, expected));
+    errors.push(mismatch(value, at, expected));
 }
 
 /// An item of a list or map: Go reads `null` there as the zero value.
-fn item(word: &Word, value: &mut Value, path: &FieldPath, errors: &mut Vec<FieldError>) {
+fn item(word: &Word, value: &mut Value, at: &At<'_>, errors: &mut Vec<FieldError>) {
     if value.is_null() {
         *value = match word {
             Word::String | Word::Bytes => "".into(),
@@ -150,21 +169,21 @@ fn item(word: &Word, value: &mut Value, path: &FieldPath, errors: &mut Vec<Field
             _ => return,
         };
     }
-    self::value(word, value, path, errors);
+    self::value(word, value, at, errors);
 }
 
 /// The unions of `JSONSchemaProps`: a schema, a list of schemas or strings, or a boolean.
-fn schema_or(value: &mut Value, path: &FieldPath, errors: &mut Vec<FieldError>) {
-    let Some(index) = table::index("apiextensions.v1.JSONSchemaProps") else { return };
+fn schema_or(value: &mut Value, at: &At<'_>, errors: &mut Vec<FieldError>) {
+    let Some(schema) = table::index("apiextensions.v1.JSONSchemaProps") else { return };
     match value {
-        Value::Object(map) => fields(index, map, path, errors),
+        Value::Object(map) => fields(schema, map, at, errors),
         Value::Array(items) => {
-            for (at, item) in items.iter_mut().enumerate().filter(|(_, item)| item.is_object()) {
-                structure(index, item, &path.index(at), errors);
+            for (index, item) in items.iter_mut().enumerate().filter(|(_, item)| item.is_object()) {
+                structure(schema, item, &At::Index(at, index), errors);
             }
         }
         Value::Bool(_) => {}
-        other => errors.push(mismatch(other, path, "a schema")),
+        other => errors.push(mismatch(other, at, "a schema")),
     }
 }
 
@@ -218,7 +237,7 @@ fn quantity(value: &Value) -> Option<String> {
     Some(if inexact && !whole_exa { text } else { parsed.to_string() })
 }
 
-fn mismatch(value: &Value, path: &FieldPath, expected: &'static str) -> FieldError {
+fn mismatch(value: &Value, at: &At<'_>, expected: &'static str) -> FieldError {
     let found = match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",
@@ -229,5 +248,5 @@ fn mismatch(value: &Value, path: &FieldPath, expected: &'static str) -> FieldErr
     };
     // The value itself stays out: it may be a secret.
     let detail = format!("must be {expected}, found {found}");
-    FieldError { path: path.clone(), kind: FieldErrorKind::TypeInvalid, value: None, detail }
+    FieldError { path: at.path(), kind: FieldErrorKind::TypeInvalid, value: None, detail }
 }

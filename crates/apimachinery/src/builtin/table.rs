@@ -8,8 +8,8 @@
 //! - Words: `s` string, `b` bool, `i` int32, `l` int64, `f` double, `y` bytes, `t` Time, `u` MicroTime,
 //!   `q` Quantity, `n` IntOrString, `v` FieldsV1, `r` RawExtension, `j` JSON, `A` `B` `S` JSONSchemaPropsOr{Array,
 //!   Bool,StringArray}, `w` a list of strings inside a message, `[]W` list, `{}W` map from strings, or a type's name.
-//! - Attributes: `set` and `k=KEYS` the list type, `atomic` and `granular` the map type, `p=STRATEGIES[:KEY]` the patch strategy and
-//!   merge key, `d=JSON` the default.
+//! - Attributes: `set` and `k=KEYS` the list type, `atomic` and `granular` the map type, `p=STRATEGIES[:KEY]` the patch
+//!   strategy and merge key, `d=JSON` the default, `e=VALUES` what text may be here, in a list or in a map.
 
 use std::sync::OnceLock;
 
@@ -82,6 +82,8 @@ pub(crate) struct Field {
     /// Each field has an owner, although the type says otherwise.
     pub(crate) granular: bool,
     pub(crate) patch: Option<Patch>,
+    /// The values that upstream declares. Its validation decides whether others are refused; status takes any.
+    pub(crate) values: Vec<&'static str>,
     pub(crate) default: Option<Value>,
 }
 
@@ -119,6 +121,14 @@ pub(crate) fn index(name: &str) -> Option<u16> {
     u16::try_from(at).ok()
 }
 
+/// [`index`] of a name in three parts, without making the text: this is asked for on every request.
+pub(crate) fn find(package: &str, version: &str, kind: &str) -> Option<u16> {
+    let wanted = [package, ".", version, ".", kind];
+    let name = || wanted.iter().flat_map(|part| part.bytes());
+    let at = blocks().binary_search_by(|(other, ..)| other.bytes().cmp(name())).ok()?;
+    u16::try_from(at).ok()
+}
+
 /// A type by its index, which comes from [`index`] or a [`Word::Type`].
 pub(crate) fn row(index: u16) -> &'static Row {
     static ROWS: OnceLock<Vec<OnceLock<Row>>> = OnceLock::new();
@@ -152,14 +162,21 @@ pub(crate) fn field(line: &'static str) -> Option<Field> {
         atomic: false,
         granular: false,
         patch: None,
+        values: Vec::new(),
         default: None,
     };
     let mut rest = parts.next().unwrap_or_default();
     while !rest.is_empty() {
-        // A default is JSON and may hold spaces: it is last.
-        if let Some(json) = rest.strip_prefix("d=") {
-            field.default = Some(serde_json::from_str(json).ok()?);
+        // Values may hold spaces and are last; a default is JSON and stands before them.
+        if let Some(values) = rest.strip_prefix("e=") {
+            field.values = values.split(',').collect();
             break;
+        }
+        if let Some(default) = rest.strip_prefix("d=") {
+            let (json, more) = default.find(" e=").map_or((default, ""), |at| (&default[..at], &default[at + 1..]));
+            field.default = Some(serde_json::from_str(json).ok()?);
+            rest = more;
+            continue;
         }
         let (attribute, more) = rest.split_once(' ').unwrap_or((rest, ""));
         rest = more;

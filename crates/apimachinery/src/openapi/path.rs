@@ -165,7 +165,8 @@ fn put(
     if operations.is_empty() {
         return;
     }
-    let in_path = |name: &str| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string", "uniqueItems": true}});
+    let text = json!({"type": "string", "uniqueItems": true});
+    let in_path = |name: &str| json!({"name": name, "in": "path", "required": true, "schema": text});
     let variables: Vec<Value> =
         ["name", "namespace"].into_iter().filter(|n| path.contains(&format!("{{{n}}}"))).map(in_path).collect();
     let mut item = Map::new();

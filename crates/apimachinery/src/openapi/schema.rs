@@ -156,7 +156,16 @@ impl Components {
         } else if matches!((&field.word, field.presence), (Word::Type(_), Presence::Always)) {
             extra.insert("default".to_owned(), json!({}));
         }
-        beside(self.word(&field.word), extra)
+        let mut schema = self.word(&field.word);
+        if !field.values.is_empty() {
+            let text = match &field.word {
+                Word::List(_) => &mut schema["items"],
+                Word::Map(_) => &mut schema["additionalProperties"],
+                _ => &mut schema,
+            };
+            text["enum"] = json!(field.values);
+        }
+        beside(schema, extra)
     }
 
     fn word(&mut self, word: &Word) -> Value {

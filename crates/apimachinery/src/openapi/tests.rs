@@ -64,6 +64,7 @@ fn a_deployment_is_described_as_kubectl_needs_it() {
     assert_eq!(deployment["x-kubernetes-group-version-kind"], json!([gvk]));
     let spec = &schemas["io.k8s.api.core.v1.PodSpec"];
     assert_eq!(spec["required"], json!(["containers"]));
+    assert_eq!(spec["properties"]["restartPolicy"]["enum"], json!(["Always", "Never", "OnFailure"]));
     assert_eq!(
         spec["properties"]["containers"],
         json!({

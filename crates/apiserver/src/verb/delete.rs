@@ -162,9 +162,6 @@ pub(crate) async fn delete_entry(
     match server.write(write).await {
         Ok(written) => {
             crate::stored::set_revision(&mut object, written.revision);
-            if waits {
-                crate::crd::deleting(server, served, &object);
-            }
             Ok(Some(if waits { Deleted::Waits(object) } else { Deleted::Gone(object) }))
         }
         Err(WriteError::Unexpected { .. } | WriteError::Absent) => Ok(None),

@@ -4,14 +4,10 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use apiserver::{ApiServer, pki};
-use model::Timestamp;
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 use crate::custom::widget_crd;
-use crate::support::server;
+use crate::front::Front;
 
 /// No command here takes long; kubectl's own retries would hide a server that does not answer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,14 +23,7 @@ fn binary() -> Option<PathBuf> {
 struct Kubectl {
     binary: PathBuf,
     home: tempfile::TempDir,
-    stop: CancellationToken,
-    _server: ApiServer,
-}
-
-impl Drop for Kubectl {
-    fn drop(&mut self) {
-        self.stop.cancel();
-    }
+    _front: Front,
 }
 
 impl Kubectl {
@@ -43,26 +32,11 @@ impl Kubectl {
             eprintln!("skipped: no kubectl; set KURATOR_KUBECTL or run `cargo xtask tools`");
             return None;
         };
-        let server = server().await;
-        let now = Timestamp::now();
-        let day = Duration::from_secs(24 * 3600);
-        let authority = pki::Authority::new("test", now).expect("makes");
-        let tls = pki::server_config(&authority.server(&[], now, day).expect("signs"), authority.certificate_pem());
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
-        let url = format!("https://{}", listener.local_addr().expect("bound"));
-        let admin = authority.client("admin", &["system:masters"], now, day).expect("signs");
-        let context = pki::Context {
-            name: "hub",
-            server: &url,
-            authority_pem: authority.certificate_pem(),
-            credential: pki::Credential::Certificate(&admin),
-        };
+        let front = Front::start().await;
         let home = tempfile::tempdir().expect("a directory");
-        std::fs::write(home.path().join("config"), pki::kubeconfig(&[context])).expect("writes");
-        let stop = CancellationToken::new();
-        let (front, token, tls) = (server.clone(), stop.clone(), tls.expect("configures"));
-        tokio::spawn(async move { front.serve(listener, tls, token).await });
-        Some(Self { binary, home, stop, _server: server })
+        let kubeconfig = front.kubeconfig("admin", &["system:masters"]);
+        std::fs::write(home.path().join("config"), kubeconfig).expect("writes");
+        Some(Self { binary, home, _front: front })
     }
 
     /// Runs a command with text on its standard input; returns whether it succeeded, and all it said.

@@ -1,6 +1,9 @@
-//! The server through `kube::Client`, in process.
+//! The server through `kube::Client` in process and over TLS, and through the real kubectl.
 
+mod access;
 mod custom;
+mod extension;
+mod front;
 mod kubectl;
 mod object;
 mod support;

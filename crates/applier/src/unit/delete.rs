@@ -56,7 +56,6 @@ impl Pass {
                 }
                 return Ok(false);
             }
-            self.entangled = true;
         }
     }
 

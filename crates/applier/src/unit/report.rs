@@ -64,7 +64,7 @@ impl Pass {
         let report = verdict.map(|v| self.report(v));
         let unreachable = result.err().filter(|e| e.class() == Class::Unreachable);
         let entangled = self.entangled || !self.elsewhere.is_empty();
-        Outcome { unit: self.unit, report, next, entangled, unreachable }
+        Outcome { unit: self.unit, report, next, entangled, moved: false, unreachable }
     }
 
     fn verdict(&self, progress: &Progress) -> Verdict {

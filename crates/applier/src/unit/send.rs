@@ -135,8 +135,9 @@ fn explain(error: Error, key: &ObjectKey, force: bool) -> Error {
                 422 if immutable && phase::is_guarded(key) => "; delete it by hand to have it made anew",
                 422 if immutable && force => "; it existed before us, so it is not deleted; delete it by hand",
                 422 if immutable => "; set `force: true` to have it deleted and made anew",
-                403 => "; give the member's credential that right",
-                404 => "; is its namespace part of a unit, or there already?",
+                // Admission answers 403 too, with words of its own.
+                403 if message.contains(" cannot ") => "; give the member's credential that right",
+                404 => "; deliver its namespace too, or make it",
                 _ => "",
             };
             let reason = if immutable { "Immutable".to_owned() } else { reason };

@@ -1,0 +1,159 @@
+//! What is desired arrives, once.
+
+use api::delivery::{Health, SyncState, UnitPhase, label};
+use serde_json::json;
+
+use crate::world::{World, config_map, config_map_path, config_maps, deployment, deployment_path, detail};
+
+#[tokio::test]
+async fn a_unit_arrives_with_its_labels_and_its_inventory() {
+    let mut world = World::new().await;
+    let unit = world.set("shop", 1, vec![config_map("c", "1"), deployment("web", 2, "nginx")]);
+    let report = world.applied(&unit).await;
+    assert_eq!((report.objects.desired, report.objects.applied, report.objects.inventory), (2, 2, 2));
+    let live = world.get(&deployment_path("web")).await.unwrap();
+    assert_eq!(model::object::label(&live, label::HUB), Some(world.hub.as_str()));
+    let inventory = world.inventories().await;
+    assert_eq!(inventory.len(), 1);
+    let secret = world.get(&format!("/api/v1/namespaces/kurator-system/secrets/{}", inventory[0])).await.unwrap();
+    assert_eq!(model::object::label(&secret, label::APPLYSET_ID), model::object::label(&live, label::APPLYSET_PART_OF));
+    assert_eq!(model::object::annotation(&secret, label::APPLYSET_GROUP_KINDS), Some("ConfigMap,Deployment.apps"));
+    // Nothing runs deployments here: not healthy, and not called so.
+    assert_eq!(detail(&report, "web").health, Health::Progressing);
+    assert_eq!(detail(&report, "c").health, Health::Healthy);
+    assert!(detail(&report, "web").changed_by_admission.is_empty(), "{:?}", detail(&report, "web"));
+}
+
+#[tokio::test]
+async fn a_settled_member_gets_no_mutation_nor_after_a_restart() {
+    let mut world = World::new().await;
+    let a = world.set("a", 1, vec![config_map("c", "1"), deployment("web", 2, "nginx")]);
+    let b = world.set("b", 1, config_maps(30));
+    world.applied(&a).await;
+    world.applied(&b).await;
+    let before = world.quiet().await;
+    world.publish();
+    // Somebody's label on our object is none of our business.
+    world.edit(&config_map_path("c"), "kubectl", json!({"metadata": {"labels": {"team": "x"}}})).await;
+    assert_eq!(world.quiet().await, before + 1);
+    world.restart();
+    world.applied(&a).await;
+    world.applied(&b).await;
+    assert_eq!(world.quiet().await, before + 1);
+    // The same objects under a new revision.
+    world.change(&a, |entry| entry.revision = "other".into());
+    world.until(&a, "reported under the new revision", |r| r.revision == "other").await;
+    assert_eq!(world.quiet().await, before + 1);
+}
+
+#[tokio::test]
+async fn a_change_sends_only_what_changed() {
+    let mut world = World::new().await;
+    let mut objects = config_maps(20);
+    let unit = world.set("a", 1, objects.clone());
+    world.applied(&unit).await;
+    let before = world.quiet().await;
+    objects[3] = config_map("c003", "2");
+    world.set("a", 2, objects);
+    world.applied(&unit).await;
+    assert_eq!(world.config_map("c003").await.unwrap()["data"]["a"], "2");
+    // The object, and the inventory before (epoch) and after (digests).
+    assert_eq!(world.quiet().await, before + 3);
+}
+
+#[tokio::test]
+async fn namespaces_and_definitions_come_first() {
+    let mut world = World::new().await;
+    let crd = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "things.example.com"},
+        "spec": {"group": "example.com", "scope": "Namespaced", "names": {"kind": "Thing", "plural": "things"},
+            "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object",
+                "properties": {"spec": {"type": "object", "properties": {"size": {"type": "integer"}}}}}}}]}});
+    let thing = json!({"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "t", "namespace": "new"}, "spec": {"size": 1}});
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "new"}});
+    let unit = world.set("a", 1, vec![thing, crd, namespace]);
+    world.applied(&unit).await;
+    assert!(world.get("/apis/example.com/v1/namespaces/new/things/t").await.is_some());
+}
+
+#[tokio::test]
+async fn a_bad_object_stops_only_itself() {
+    let mut world = World::new().await;
+    let mut refused = config_map("refused", "1");
+    refused["data"]["refuse"] = json!("please");
+    let unknown =
+        json!({"apiVersion": "nowhere.io/v1", "kind": "Nothing", "metadata": {"name": "n", "namespace": "shop"}});
+    let mut homeless = config_map("homeless", "1");
+    homeless["metadata"]["namespace"] = json!("missing");
+    let mut invalid = deployment("invalid", 1, "nginx");
+    invalid["spec"]["selector"]["matchLabels"]["app"] = json!("other");
+    let good = config_map("good", "1");
+    let unit = world.set("a", 1, vec![refused, unknown, homeless, invalid, good.clone()]);
+    let other = world.set("b", 1, vec![config_map("fine", "1")]);
+    let report = world.until(&unit, "failed", |r| r.phase == UnitPhase::Failed && r.objects.failed == 4).await;
+    world.applied(&other).await;
+    assert_eq!(detail(&report, "good").sync, SyncState::Synced);
+    let reason = |name: &str| (detail(&report, name).reason.clone(), detail(&report, name).message.clone());
+    assert_eq!(reason("refused").0, "Forbidden");
+    assert!(reason("refused").1.contains("refused by policy"), "{:?}", reason("refused"));
+    assert_eq!(reason("n").0, "NoKind");
+    assert_eq!(reason("homeless").0, "NotFound");
+    assert_eq!(reason("invalid").0, "Invalid");
+    // Corrected, it arrives at once: no back-off of the old one holds it up.
+    world.set("a", 2, vec![config_map("refused", "1"), good]);
+    let unit_failed_no_more =
+        world.until(&unit, "corrected", |r| r.objects.failed == 0 && r.objects.applied == 2).await;
+    assert_eq!(unit_failed_no_more.epoch, 2);
+}
+
+#[tokio::test]
+async fn what_admission_changed_is_reported_and_left_alone() {
+    let mut world = World::new().await;
+    let mut object = config_map("c", "1");
+    object["data"]["meddle"] = json!("please");
+    let unit = world.set("a", 1, vec![object]);
+    let report = world.applied(&unit).await;
+    assert_eq!(detail(&report, "c").changed_by_admission, ["data.meddle"]);
+    let before = world.quiet().await;
+    world.restart();
+    let report = world.applied(&unit).await;
+    assert_eq!(detail(&report, "c").changed_by_admission, ["data.meddle"]);
+    assert_eq!(world.quiet().await, before);
+}
+
+#[tokio::test]
+async fn immutable_fields_are_reported_and_made_anew_only_with_force() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, vec![deployment("web", 1, "nginx")]);
+    world.applied(&unit).await;
+    let old = world.get(&deployment_path("web")).await.unwrap();
+    let mut changed = deployment("web", 1, "nginx");
+    changed["spec"]["selector"]["matchLabels"] = json!({"app": "web", "tier": "x"});
+    changed["spec"]["template"]["metadata"]["labels"] = json!({"app": "web", "tier": "x"});
+    world.set("a", 2, vec![changed.clone()]);
+    let report = world.until(&unit, "refused", |r| r.phase == UnitPhase::Failed).await;
+    assert_eq!(detail(&report, "web").reason, "Immutable");
+    assert!(detail(&report, "web").message.contains("force: true"), "{}", detail(&report, "web").message);
+    world.set_with("a", 3, vec![changed], |entry| entry.force = true);
+    world.applied(&unit).await;
+    let new = world.get(&deployment_path("web")).await.unwrap();
+    assert_ne!(model::object::uid(&new), model::object::uid(&old));
+}
+
+#[tokio::test]
+async fn a_suspended_unit_is_observed_and_not_written() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, vec![config_map("c", "1")]);
+    world.applied(&unit).await;
+    world.change(&unit, |entry| entry.suspend = true);
+    world.until(&unit, "suspended", |r| r.phase == UnitPhase::Suspended).await;
+    let before = world.quiet().await;
+    world.edit(&config_map_path("c"), "kubectl-edit", json!({"data": {"a": "2"}})).await;
+    let report = world.until(&unit, "drifted", |r| r.last_drift.is_some()).await;
+    assert_eq!(detail(&report, "c").sync, SyncState::Drifted);
+    let drift = report.last_drift.as_ref().unwrap();
+    assert_eq!((drift.reverted, drift.fields[0].manager.as_deref()), (false, Some("kubectl-edit")));
+    assert_eq!(world.quiet().await, before + 1);
+    world.change(&unit, |entry| entry.suspend = false);
+    world.applied(&unit).await;
+    assert_eq!(world.config_map("c").await.unwrap()["data"]["a"], "1");
+}

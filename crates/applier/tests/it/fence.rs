@@ -1,0 +1,111 @@
+//! Two writers, restored hubs, foreign hubs, members that are away.
+
+use std::sync::atomic::Ordering;
+
+use api::delivery::{Health, Removal, UnitPhase, label};
+use applier::Link;
+use plan::guard::Cause;
+use serde_json::json;
+
+use crate::world::{World, config_map, config_map_path, config_maps};
+
+#[tokio::test]
+async fn a_hub_from_an_older_backup_deletes_nothing_until_told() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 7, config_maps(20));
+    world.applied(&unit).await;
+    world.set("a", 4, config_maps(19));
+    world.restart();
+    world.until(&unit, "held", |r| r.deletions.as_ref().is_some_and(|d| d.behind)).await;
+    let held = world.guard(&unit, None).held.unwrap();
+    assert_eq!(held.causes, [Cause::Behind]);
+    world.quiet().await;
+    assert!(world.config_map("c019").await.is_some());
+    // A unit that is taken out waits just the same.
+    world.change(&unit, |entry| entry.removal = Removal::Prune);
+    world.until(&unit, "removing", |r| r.phase == UnitPhase::Removing).await;
+    world.quiet().await;
+    assert!(world.config_map("c000").await.is_some());
+    world.change(&unit, |entry| entry.removal = Removal::None);
+    world.until(&unit, "held again", |r| r.phase == UnitPhase::DeletionsHeld).await;
+    world.guard(&unit, Some(held.digest));
+    world.until(&unit, "told", |r| r.objects.inventory == 19).await;
+}
+
+#[tokio::test]
+async fn two_appliers_of_one_hub_are_fenced_by_the_inventory() {
+    let mut old = World::new().await;
+    let unit = old.set("a", 1, vec![config_map("c", "1")]);
+    old.applied(&unit).await;
+    let mut new = old.twin();
+    new.set("a", 5, vec![config_map("c", "5")]);
+    new.applied(&unit).await;
+    // The old one does not know of it, and wants to go on.
+    old.set("a", 2, vec![config_map("c", "2"), config_map("d", "2")]);
+    let report = old.until(&unit, "fenced", |r| r.phase == UnitPhase::Failed).await;
+    assert_eq!(report.reason, "Fenced");
+    assert!(report.message.contains("epoch 5"), "{}", report.message);
+    new.until(&unit, "in charge", |r| r.objects.applied == 1).await;
+    let writes = new.quiet().await;
+    assert_eq!(new.config_map("c").await.unwrap()["data"]["a"], "5");
+    assert!(new.config_map("d").await.is_none());
+    assert_eq!(new.quiet().await, writes);
+}
+
+#[tokio::test]
+async fn an_object_of_another_hub_is_left_alone() {
+    let mut world = World::new().await;
+    let mut foreign = config_map("c", "theirs");
+    foreign["metadata"]["labels"] = json!({label::HUB: "otherhub"});
+    world.post("/api/v1/namespaces/shop/configmaps", foreign).await;
+    let unit = world.set("a", 1, vec![config_map("c", "ours"), config_map("d", "1")]);
+    let report = world.until(&unit, "refused", |r| r.phase == UnitPhase::Failed && r.objects.applied == 1).await;
+    assert_eq!(report.reason, "ForeignHub");
+    assert!(report.message.contains("otherhub"), "{}", report.message);
+    assert_eq!(world.config_map("c").await.unwrap()["data"]["a"], "theirs");
+}
+
+#[tokio::test]
+async fn a_member_that_is_away_is_unknown_and_catches_up() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, config_maps(3));
+    world.applied(&unit).await;
+    world.down.store(true, Ordering::SeqCst);
+    world.set("a", 2, config_maps(4));
+    let report = world.until(&unit, "unknown", |r| r.phase == UnitPhase::Unknown).await;
+    assert_eq!((report.health, report.reason.as_str()), (Health::Unknown, "Unreachable"));
+    assert!(report.message.contains("connection refused"), "{}", report.message);
+    assert!(matches!(world.push.link(&world.member).unwrap().link, Link::Unreachable(_)));
+    // Taken out meanwhile: the tombstone waits.
+    world.change(&unit, |entry| entry.removal = Removal::Prune);
+    world.until(&unit, "still unknown", |r| r.phase == UnitPhase::Unknown).await;
+    assert!(world.config_map("c000").await.is_some());
+    world.down.store(false, Ordering::SeqCst);
+    world
+        .eventually("gone", || async {
+            world.config_map("c000").await.is_none() && world.inventories().await.is_empty()
+        })
+        .await;
+    assert_eq!(world.push.link(&world.member).unwrap().link, Link::Connected);
+}
+
+#[tokio::test]
+async fn a_unit_that_no_snapshot_names_is_left_and_told() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, vec![config_map("c", "1")]);
+    world.applied(&unit).await;
+    world.forget(&unit);
+    world
+        .eventually("told", || async { world.push.link(&world.member).is_some_and(|l| l.orphans == [unit.clone()]) })
+        .await;
+    world.edit(&config_map_path("c"), "kubectl", json!({"data": {"a": "2"}})).await;
+    let before = world.quiet().await;
+    world.restart();
+    world
+        .eventually("told", || async { world.push.link(&world.member).is_some_and(|l| l.orphans == [unit.clone()]) })
+        .await;
+    assert_eq!(world.quiet().await, before);
+    // The unit is back, as after deleting and making its owner anew: it finds what it delivered.
+    world.set("a", 1, vec![config_map("c", "1")]);
+    world.until(&unit, "found again", |r| r.objects.applied == 1 && r.reverts == 1).await;
+}

@@ -1,0 +1,7 @@
+//! An applier against our own API server, one scenario per promise.
+
+mod deliver;
+mod drift;
+mod fence;
+mod prune;
+mod world;

@@ -1,0 +1,214 @@
+//! What goes, what stays, and who decides.
+
+use api::delivery::{DeletionState, Removal, UnitPhase, label};
+use plan::guard::Cause;
+use serde_json::json;
+
+use crate::world::{World, config_map, config_map_path, config_maps, detail};
+
+#[tokio::test]
+async fn a_small_deletion_goes_ahead_and_the_inventory_shrinks() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, config_maps(20));
+    world.applied(&unit).await;
+    world.set("a", 2, config_maps(17));
+    let report = world.until(&unit, "held", |r| r.phase == UnitPhase::DeletionsHeld).await;
+    assert_eq!(report.deletions.as_ref().unwrap().count, 3);
+    assert!(world.guard(&unit, None).held.is_none());
+    let report = world.until(&unit, "pruned", |r| r.objects.inventory == 17).await;
+    assert!(world.config_map("c018").await.is_none() && world.config_map("c016").await.is_some());
+    assert_eq!(report.deletions.as_ref().unwrap().state, DeletionState::Released);
+    let before = world.quiet().await;
+    world.restart();
+    world.applied(&unit).await;
+    assert_eq!(world.quiet().await, before);
+}
+
+#[tokio::test]
+async fn an_empty_commit_deletes_nothing_until_approved() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, config_maps(3));
+    world.applied(&unit).await;
+    world.set("a", 2, vec![]);
+    world.until(&unit, "held", |r| r.phase == UnitPhase::DeletionsHeld).await;
+    let held = world.guard(&unit, None).held.unwrap();
+    assert_eq!((held.count, held.causes.clone()), (3, vec![Cause::Empties]));
+    assert_eq!(held.members[0].2, ["ConfigMap shop/c000", "ConfigMap shop/c001", "ConfigMap shop/c002"]);
+    let before = world.quiet().await;
+    // Somebody approves what was shown earlier: another list.
+    let stale = api::delivery::Digest::of(b"another list");
+    assert!(world.guard(&unit, Some(stale)).held.is_some());
+    world.change(&unit, |entry| entry.approved = Some(stale));
+    assert_eq!(world.quiet().await, before);
+    assert!(world.config_map("c001").await.is_some());
+    world.guard(&unit, Some(held.digest));
+    world.until(&unit, "emptied", |r| r.objects.inventory == 0).await;
+    assert!(world.config_map("c001").await.is_none());
+}
+
+#[tokio::test]
+async fn a_released_list_is_finished_by_the_next_process() {
+    let mut world = World::new().await;
+    let mut objects = config_maps(2);
+    for object in &mut objects {
+        object["metadata"]["finalizers"] = json!(["example.com/wait"]);
+    }
+    let unit = world.set("a", 1, objects);
+    world.applied(&unit).await;
+    world.set("a", 2, vec![]);
+    world.until(&unit, "held", |r| r.deletions.is_some()).await;
+    let held = world.guard(&unit, None).held.unwrap();
+    world.guard(&unit, Some(held.digest));
+    world
+        .eventually("deleting", || async {
+            world.config_map("c001").await.is_some_and(|c| model::object::is_deleting(&c))
+        })
+        .await;
+    // The process dies; the approval is no longer in the snapshot.
+    world.change(&unit, |entry| entry.approved = None);
+    world.restart();
+    for name in ["c000", "c001"] {
+        world.edit(&config_map_path(name), "finalizer", json!({"metadata": {"finalizers": null}})).await;
+    }
+    world.until(&unit, "emptied", |r| r.objects.inventory == 0).await;
+}
+
+#[tokio::test]
+async fn what_existed_before_is_adopted_and_given_back() {
+    let mut world = World::new().await;
+    world.post("/api/v1/namespaces/shop/configmaps", config_map("theirs", "old")).await;
+    let unit = world.set("a", 1, vec![config_map("theirs", "new"), config_map("ours", "new")]);
+    let report = world.applied(&unit).await;
+    assert_eq!(report.objects.adopted, 1);
+    assert!(detail(&report, "theirs").adopted);
+    assert_eq!(world.config_map("theirs").await.unwrap()["data"]["a"], "new");
+    world.restart();
+    world.set("a", 2, vec![config_map("ours", "new")]);
+    world.until(&unit, "given back", |r| r.objects.inventory == 1).await;
+    let live = world.config_map("theirs").await.unwrap();
+    assert_eq!(live["data"]["a"], "new");
+    assert!(model::object::label(&live, label::HUB).is_none());
+    assert!(plan::field::applied_by(&live, label::FIELD_MANAGER).is_empty());
+}
+
+#[tokio::test]
+async fn an_object_that_moves_is_handed_over_and_never_deleted() {
+    let mut world = World::new().await;
+    let a = world.set("a", 1, vec![config_map("moves", "1"), config_map("stays", "1")]);
+    let b = world.set("b", 1, vec![config_map("b", "1")]);
+    world.applied(&a).await;
+    world.applied(&b).await;
+    let uid = model::object::uid(&world.config_map("moves").await.unwrap()).unwrap().to_owned();
+    world.stage("a", 2, vec![config_map("stays", "1")], |_| {});
+    world.stage("b", 2, vec![config_map("b", "1"), config_map("moves", "1")], |_| {});
+    world.publish();
+    world.until(&b, "taken over", |r| r.objects.inventory == 2 && r.objects.applied == 2).await;
+    let report = world.until(&a, "let go", |r| r.objects.inventory == 1).await;
+    assert_eq!((report.phase, report.deletions.is_none()), (UnitPhase::Applied, true));
+    let live = world.config_map("moves").await.unwrap();
+    assert_eq!(model::object::uid(&live), Some(uid.as_str()));
+    let part_of = plan::inventory::applyset_id(&b.short(&world.hub));
+    assert_eq!(model::object::label(&live, label::APPLYSET_PART_OF), Some(part_of.as_str()));
+    // What we made stays ours: the new unit may delete it.
+    assert!(!detail(&world.report(&b).unwrap(), "moves").adopted);
+    let before = world.quiet().await;
+    world.restart();
+    world.applied(&a).await;
+    world.applied(&b).await;
+    assert_eq!(world.quiet().await, before);
+}
+
+#[tokio::test]
+async fn two_units_with_one_object_do_not_fight() {
+    let mut world = World::new().await;
+    let a = world.set("a", 1, vec![config_map("c", "from a")]);
+    world.applied(&a).await;
+    let b = world.set("b", 1, vec![config_map("c", "from b"), config_map("d", "1")]);
+    let report = world.until(&b, "in conflict", |r| r.phase == UnitPhase::Failed).await;
+    assert_eq!(report.reason, "Conflict");
+    assert!(report.message.contains(&a.to_string()), "{}", report.message);
+    assert_eq!(world.config_map("c").await.unwrap()["data"]["a"], "from a");
+    assert!(world.config_map("d").await.is_some());
+    // When the first lets it go, the second gets it.
+    world.set("a", 2, vec![config_map("x", "1")]);
+    world.applied(&b).await;
+    assert_eq!(world.config_map("c").await.unwrap()["data"]["a"], "from b");
+}
+
+#[tokio::test]
+async fn a_unit_that_leaves_takes_what_it_put_there_and_its_inventory() {
+    let mut world = World::new().await;
+    world.post("/api/v1/namespaces/shop/configmaps", config_map("theirs", "old")).await;
+    let unit = world.set("a", 1, vec![config_map("theirs", "new"), config_map("ours", "1")]);
+    world.applied(&unit).await;
+    world.change(&unit, |entry| entry.removal = Removal::Prune);
+    world
+        .eventually("gone", || async {
+            world.config_map("ours").await.is_none() && world.inventories().await.is_empty()
+        })
+        .await;
+    assert!(world.config_map("theirs").await.is_some());
+    let before = world.quiet().await;
+    world.forget(&unit);
+    assert_eq!(world.quiet().await, before);
+}
+
+#[tokio::test]
+async fn a_unit_that_is_released_leaves_everything_without_a_trace_of_us() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, vec![config_map("c", "1")]);
+    world.applied(&unit).await;
+    world.change(&unit, |entry| entry.removal = Removal::Release);
+    world.eventually("released", || async { world.inventories().await.is_empty() }).await;
+    let live = world.config_map("c").await.unwrap();
+    assert_eq!(model::object::labels(&live).len(), 0);
+    assert_eq!(live["data"]["a"], "1");
+}
+
+#[tokio::test]
+async fn nothing_goes_while_the_unit_or_a_neighbour_is_unresolved() {
+    let mut world = World::new().await;
+    let a = world.set("a", 1, config_maps(20));
+    let b = world.set("b", 1, vec![config_map("b", "1")]);
+    world.applied(&a).await;
+    world.applied(&b).await;
+    world.set_with("a", 2, config_maps(19), |entry| entry.frozen = Some("the branch is gone".into()));
+    let report = world.until(&a, "frozen", |r| r.message.contains("the branch is gone")).await;
+    assert_eq!((report.phase, report.objects.inventory), (UnitPhase::Applied, 20));
+    // Thawed, but what its neighbour wants is not known.
+    world.stage("b", 2, vec![config_map("b", "1"), config_map("c019", "1")], |_| {});
+    world.lose(&b);
+    world.change(&a, |entry| entry.frozen = None);
+    world.until(&a, "waiting for b", |r| r.message.contains("is not known yet")).await;
+    assert!(world.config_map("c019").await.is_some());
+    world.set("b", 2, vec![config_map("b", "1"), config_map("c019", "1")]);
+    world.until(&a, "handed over", |r| r.objects.inventory == 19).await;
+    assert!(world.config_map("c019").await.is_some());
+}
+
+#[tokio::test]
+async fn an_object_that_is_not_the_one_we_made_is_not_deleted() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, config_maps(20));
+    world.applied(&unit).await;
+    world.stop();
+    world.delete(&config_map_path("c019")).await;
+    world.post("/api/v1/namespaces/shop/configmaps", config_map("c019", "somebody's")).await;
+    world.set("a", 2, config_maps(19));
+    world.restart();
+    world.until(&unit, "held", |r| r.deletions.is_some()).await;
+    world.guard(&unit, None);
+    world.until(&unit, "forgotten", |r| r.objects.inventory == 19).await;
+    assert_eq!(world.config_map("c019").await.unwrap()["data"]["a"], "somebody's");
+}
+
+#[tokio::test]
+async fn without_prune_nothing_goes() {
+    let mut world = World::new().await;
+    let unit = world.set_with("a", 1, config_maps(5), |entry| entry.prune = false);
+    world.applied(&unit).await;
+    world.set_with("a", 2, config_maps(4), |entry| entry.prune = false);
+    let report = world.until(&unit, "applied", |r| r.epoch == 2 && r.phase == UnitPhase::Applied).await;
+    assert_eq!((report.deletions.is_none(), report.objects.inventory), (true, 5));
+    assert!(world.config_map("c004").await.is_some());
+}

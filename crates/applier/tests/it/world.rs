@@ -1,0 +1,399 @@
+//! One member in process, a hub that feeds it, and hands that reach into it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use api::delivery::{
+    Digest, HubId, MemberName, ObjectReport, Removal, Snapshot, UnitEntry, UnitId, UnitPhase, UnitReport,
+};
+use apiserver::{Admission, AdmissionRequest, ApiServer, Config, Denied, Ids, JsonProjection, Operation, UserInfo};
+use applier::{Applier, Ctx, Limits, PushFeed};
+use http::Request;
+use kube::client::Body;
+use model::{Clock, FieldError, FieldPath, GroupResource, Timestamp};
+use plan::guard::{self, MemberScope};
+use plan::prepare::Bundle;
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use tower::{BoxError, ServiceExt as _};
+
+/// How long a state is waited for. Everything here takes milliseconds; the rest is for a loaded machine.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// A clock that only tests move.
+pub(crate) struct Hand(AtomicI64);
+
+impl Clock for Hand {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_second(self.0.load(Ordering::SeqCst)).unwrap()
+    }
+}
+
+#[derive(Default)]
+struct Counting(AtomicU64);
+
+impl Ids for Counting {
+    fn uid(&self) -> String {
+        format!("00000000-0000-4000-8000-{:012}", self.0.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn suffix(&self) -> String {
+        "bcdfg".to_owned()
+    }
+}
+
+/// Changes ConfigMaps that ask for it, refuses those that ask for that, and holds Deployments to their selectors.
+struct Meddler;
+
+impl Admission for Meddler {
+    fn handles(&self, resource: &GroupResource, _: Operation) -> bool {
+        matches!(resource.resource.as_str(), "configmaps" | "deployments")
+    }
+
+    fn mutate(&self, request: &AdmissionRequest<'_>, object: &mut Value) -> Result<(), Denied> {
+        let selector = &object["spec"]["selector"];
+        let invalid = |detail: &str| {
+            let path = FieldPath::of("spec.selector");
+            Err(Denied::Invalid(vec![FieldError::invalid(path, selector.clone(), detail)]))
+        };
+        if selector["matchLabels"] != object["spec"]["template"]["metadata"]["labels"] {
+            return invalid("`selector` does not match template `labels`");
+        }
+        if request.old.is_some_and(|old| old["spec"]["selector"] != *selector) {
+            return invalid("field is immutable");
+        }
+        if object["data"]["meddle"] == "please" {
+            object["data"]["meddle"] = json!("done");
+        }
+        if object["data"]["refuse"] == "please" {
+            return Err(Denied::Forbidden("refused by policy".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) server: ApiServer,
+    pub(crate) push: Arc<PushFeed>,
+    pub(crate) clock: Arc<Hand>,
+    pub(crate) hub: HubId,
+    pub(crate) member: MemberName,
+    pub(crate) down: Arc<AtomicBool>,
+    applier: Option<JoinHandle<()>>,
+    units: BTreeMap<UnitId, (UnitEntry, Option<Arc<Bundle>>)>,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn feed(hub: &HubId) -> Arc<PushFeed> {
+    let (push, mut reports) = PushFeed::new(hub.clone());
+    tokio::spawn(async move { while reports.recv().await.is_some() {} });
+    push
+}
+
+impl World {
+    /// A member with a namespace `shop`, and a running applier.
+    pub(crate) async fn new() -> Self {
+        let clock = Arc::new(Hand(AtomicI64::new(1_800_000_000)));
+        let store = store::memory::open(JsonProjection, store::memory::Options::default());
+        let mut config = Config::new(store, Arc::<Hand>::clone(&clock), Arc::new(Counting::default()));
+        config.admissions.push(Arc::new(Meddler));
+        let server = ApiServer::start(config).await.unwrap();
+        let hub = HubId::from_random([9; 10]);
+        let mut world = Self {
+            push: feed(&hub),
+            server,
+            clock,
+            hub,
+            member: "beijing".parse().unwrap(),
+            down: Arc::default(),
+            applier: None,
+            units: BTreeMap::new(),
+        };
+        world
+            .post("/api/v1/namespaces", json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}))
+            .await;
+        world.start();
+        world
+    }
+
+    /// The same member as another hub process sees it, from the same backup.
+    pub(crate) fn twin(&self) -> Self {
+        let mut twin = Self {
+            server: self.server.clone(),
+            push: feed(&self.hub),
+            clock: Arc::clone(&self.clock),
+            hub: self.hub.clone(),
+            member: self.member.clone(),
+            down: Arc::default(),
+            applier: None,
+            units: BTreeMap::new(),
+        };
+        twin.start();
+        twin
+    }
+
+    pub(crate) fn start(&mut self) {
+        let (server, down) = (self.server.clone(), Arc::clone(&self.down));
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let (server, down) = (server.clone(), Arc::clone(&down));
+            async move {
+                if down.load(Ordering::SeqCst) {
+                    return Err(BoxError::from("connection refused"));
+                }
+                server.service_as(UserInfo::master("kurator")).oneshot(request).await.map_err(BoxError::from)
+            }
+        });
+        let ctx = Ctx {
+            member: self.member.clone(),
+            hub: self.hub.clone(),
+            cluster: None,
+            clock: Arc::<Hand>::clone(&self.clock),
+            jitter: Arc::new(|| 1.0),
+            limits: Limits::default(),
+        };
+        let (feed, client) = (self.push.member(&self.member), kube::Client::new(service, "default"));
+        self.applier = Some(tokio::spawn(async move { match Applier::run(feed, client, ctx).await {} }));
+    }
+
+    pub(crate) fn stop(&mut self) {
+        if let Some(applier) = self.applier.take() {
+            applier.abort();
+        }
+    }
+
+    /// A new process: nothing is remembered but what the hub says.
+    pub(crate) fn restart(&mut self) {
+        self.stop();
+        self.push = feed(&self.hub);
+        self.publish();
+        self.start();
+    }
+
+    pub(crate) fn pass_time(&self, seconds: i64) {
+        self.clock.0.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    /// Says what a unit is.
+    pub(crate) fn set(&mut self, name: &str, epoch: u64, objects: Vec<Value>) -> UnitId {
+        self.set_with(name, epoch, objects, |_| {})
+    }
+
+    pub(crate) fn set_with(
+        &mut self,
+        name: &str,
+        epoch: u64,
+        objects: Vec<Value>,
+        change: impl FnOnce(&mut UnitEntry),
+    ) -> UnitId {
+        let unit = self.stage(name, epoch, objects, change);
+        self.publish();
+        unit
+    }
+
+    /// Says what a unit is, with the next publication.
+    pub(crate) fn stage(
+        &mut self,
+        name: &str,
+        epoch: u64,
+        objects: Vec<Value>,
+        change: impl FnOnce(&mut UnitEntry),
+    ) -> UnitId {
+        let unit = unit(name);
+        let (payload, report) = plan::phase::plan(objects);
+        assert_eq!(report.refused, []);
+        let short = unit.short(&self.hub);
+        let bundle = self.push.bundle(&short, &payload);
+        let mut entry = UnitEntry {
+            unit: unit.clone(),
+            revision: format!("{short}-{epoch}"),
+            short,
+            epoch,
+            payload: bundle.digest,
+            prune: true,
+            suspend: false,
+            force: false,
+            approved: None,
+            frozen: None,
+            removal: Removal::None,
+        };
+        change(&mut entry);
+        self.units.insert(unit.clone(), (entry, Some(bundle)));
+        unit
+    }
+
+    pub(crate) fn change(&mut self, unit: &UnitId, change: impl FnOnce(&mut UnitEntry)) {
+        change(&mut self.units.get_mut(unit).unwrap().0);
+        self.publish();
+    }
+
+    /// Takes a unit's payload away from the feed.
+    pub(crate) fn lose(&mut self, unit: &UnitId) {
+        self.units.get_mut(unit).unwrap().1 = None;
+    }
+
+    pub(crate) fn forget(&mut self, unit: &UnitId) {
+        self.units.remove(unit);
+        self.publish();
+    }
+
+    pub(crate) fn publish(&self) {
+        let entries = self.units.values().map(|(entry, _)| entry.clone()).collect();
+        let bundles = self.units.iter().filter_map(|(unit, (_, bundle))| Some((unit.clone(), bundle.clone()?)));
+        self.push.set(Snapshot::new(self.member.clone(), self.hub.clone(), entries), bundles);
+    }
+
+    /// The hub's guard: weighs what was reported, and grants what may go ahead.
+    pub(crate) fn guard(&mut self, unit: &UnitId, approved: Option<Digest>) -> guard::Report {
+        let report = self.report(unit).unwrap();
+        let scope = MemberScope {
+            member: self.member.clone(),
+            inventory: report.objects.inventory.into(),
+            desired: report.objects.desired.into(),
+            report: Some(report.deletions.clone()),
+            expected: true,
+        };
+        let (plan, said) = guard::plan(&[scope], approved);
+        if let Some((_, digest)) = plan.grants.first() {
+            let digest = *digest;
+            self.change(unit, |entry| entry.approved = Some(digest));
+        }
+        said
+    }
+
+    pub(crate) fn report(&self, unit: &UnitId) -> Option<Arc<UnitReport>> {
+        self.push.reports_of(unit).into_iter().find(|r| r.member == self.member)
+    }
+
+    /// Waits until a unit's report is as wanted.
+    pub(crate) async fn until(
+        &self,
+        unit: &UnitId,
+        what: &str,
+        wanted: impl Fn(&UnitReport) -> bool,
+    ) -> Arc<UnitReport> {
+        let end = tokio::time::Instant::now() + DEADLINE;
+        loop {
+            let report = self.report(unit);
+            match report {
+                Some(report) if wanted(&report) => return report,
+                report => assert!(tokio::time::Instant::now() < end, "never {what}; last: {report:#?}"),
+            }
+            tokio::time::sleep(Duration::from_millis(3)).await;
+        }
+    }
+
+    /// Waits until a unit is applied at its epoch.
+    pub(crate) async fn applied(&self, unit: &UnitId) -> Arc<UnitReport> {
+        let payload = self.units[unit].0.payload;
+        self.until(unit, "applied", |r| {
+            r.phase == UnitPhase::Applied && r.payload == payload && r.objects.desired == r.objects.applied
+        })
+        .await
+    }
+
+    /// Waits until the member is as wanted.
+    pub(crate) async fn eventually<F: Future<Output = bool>>(&self, what: &str, wanted: impl Fn() -> F) {
+        let end = tokio::time::Instant::now() + DEADLINE;
+        while !wanted().await {
+            assert!(tokio::time::Instant::now() < end, "never {what}");
+            tokio::time::sleep(Duration::from_millis(3)).await;
+        }
+    }
+
+    pub(crate) async fn ask(&self, method: &str, path: &str, kind: &str, body: Option<&Value>) -> (u16, Value) {
+        let bytes = body.map(|b| b.to_string().into_bytes()).unwrap_or_default();
+        let request =
+            Request::builder().method(method).uri(path).header("content-type", kind).header("user-agent", "kubectl/1");
+        let service = self.server.service_as(UserInfo::master("somebody"));
+        let client = kube::Client::new(service, "default");
+        let answer = client.send(request.body(Body::from(bytes)).unwrap()).await.unwrap();
+        let code = answer.status().as_u16();
+        let bytes = answer.into_body().collect_bytes().await.unwrap();
+        (code, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Option<Value> {
+        let (code, body) = self.ask("GET", path, "application/json", None).await;
+        (code == 200).then_some(body)
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Value {
+        let (code, answer) = self.ask("POST", path, "application/json", Some(&body)).await;
+        assert!(code < 300, "{answer}");
+        answer
+    }
+
+    /// Somebody's merge patch.
+    pub(crate) async fn edit(&self, path: &str, manager: &str, patch: Value) {
+        let path = format!("{path}?fieldManager={manager}");
+        let (code, answer) = self.ask("PATCH", &path, "application/merge-patch+json", Some(&patch)).await;
+        assert!(code < 300, "{answer}");
+    }
+
+    pub(crate) async fn delete(&self, path: &str) {
+        let (code, answer) = self.ask("DELETE", path, "application/json", None).await;
+        assert!(code < 300, "{answer}");
+    }
+
+    pub(crate) async fn config_map(&self, name: &str) -> Option<Value> {
+        self.get(&config_map_path(name)).await
+    }
+
+    /// The member's inventories of this hub, by name.
+    pub(crate) async fn inventories(&self) -> Vec<String> {
+        let list = self.get("/api/v1/namespaces/kurator-system/secrets").await.unwrap_or_default();
+        let items = list["items"].as_array().cloned().unwrap_or_default();
+        items.iter().map(|s| s["metadata"]["name"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Waits until nothing was asked for a while, and says how many mutations there have been.
+    pub(crate) async fn quiet(&self) -> u64 {
+        let all = || apiserver::counter::VERBS.iter().map(|v| self.server.counters().verb(v)).sum::<u64>();
+        let (mut last, mut same) = (all(), 0);
+        while same < 20 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            let now = all();
+            same = if now == last { same + 1 } else { 0 };
+            last = now;
+        }
+        self.server.counters().mutations()
+    }
+}
+
+pub(crate) fn unit(name: &str) -> UnitId {
+    UnitId::new("apps.kurator.dev", "Application", "default", name, Some("base"))
+}
+
+pub(crate) fn config_map(name: &str, value: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "shop"}, "data": {"a": value}})
+}
+
+pub(crate) fn config_maps(count: usize) -> Vec<Value> {
+    (0..count).map(|i| config_map(&format!("c{i:03}"), "1")).collect()
+}
+
+pub(crate) fn config_map_path(name: &str) -> String {
+    format!("/api/v1/namespaces/shop/configmaps/{name}")
+}
+
+pub(crate) fn deployment(name: &str, replicas: i64, image: &str) -> Value {
+    json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": "shop"}, "spec": {
+        "replicas": replicas, "selector": {"matchLabels": {"app": name}},
+        "template": {"metadata": {"labels": {"app": name}}, "spec": {"containers": [
+            {"name": "web", "image": image, "ports": [{"containerPort": 80}], "resources": {"limits": {"cpu": "500m"}}}]}}}})
+}
+
+pub(crate) fn deployment_path(name: &str) -> String {
+    format!("/apis/apps/v1/namespaces/shop/deployments/{name}")
+}
+
+pub(crate) fn detail<'a>(report: &'a UnitReport, name: &str) -> &'a ObjectReport {
+    report.details.iter().find(|d| d.key.name == name).unwrap_or_else(|| panic!("no {name} in {report:#?}"))
+}

@@ -1,0 +1,70 @@
+//! What can be wrong with a directory of manifests.
+
+use model::ObjectKey;
+use model::tree::TreeError;
+
+use crate::resource::Origin;
+
+/// A field that is understood and not done yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsupported {
+    /// Kustomization file.
+    pub file: String,
+    /// Path of the field.
+    pub field: String,
+}
+
+/// Why a directory cannot be rendered.
+#[derive(Clone, Debug, thiserror::Error, PartialEq)]
+#[allow(missing_docs, reason = "the messages are the documentation; `file` is a path from the root of the tree")]
+pub enum RenderError {
+    #[error("{origin}: {source}")]
+    Tree { origin: String, source: TreeError },
+    #[error("{file}: {why}")]
+    Yaml { file: String, why: String },
+    #[error(
+        "{origin}: not a Kubernetes object: {why}; move files that are not manifests elsewhere, or list them in spec.ignore"
+    )]
+    NotAnObject { origin: Origin, why: String },
+    #[error("{file}: {field}: {why}")]
+    Field { file: String, field: String, why: String },
+    #[error("{}: not supported yet; remove these fields or render before committing", list(.0))]
+    NotImplemented(Vec<Unsupported>),
+    #[error(
+        "{file}: {field}: {url:?} is remote; only files of the same source are rendered: copy it there, or make it a source of its own"
+    )]
+    Remote { file: String, field: String, url: String },
+    #[error("{key} is defined twice: {first} and {second}; remove one or rename it")]
+    Collision { key: ObjectKey, first: Origin, second: Origin },
+    #[error("{file}: {field}: {target} matches no object; check kind, name and namespace")]
+    NoTarget { file: String, field: String, target: String },
+    #[error("{file}: {field}: {target} matches more than one object: {first} and {second}")]
+    Ambiguous { file: String, field: String, target: String, first: Origin, second: Origin },
+    #[error("{file}: {field}: the patch does not apply to {key}: {why}")]
+    Patch { file: String, field: String, key: ObjectKey, why: String },
+    #[error("{path}: kustomizations include each other: {chain}")]
+    Cycle { path: String, chain: String },
+    #[error("{file}: kustomizations are nested more than {limit} deep")]
+    TooDeep { file: String, limit: usize },
+    #[error("more than {limit} objects; split the directory")]
+    TooMany { limit: usize },
+}
+
+impl RenderError {
+    /// The directory to load (empty for the root) before calling again, when that is all that is missing.
+    pub fn needs(&self) -> Option<&str> {
+        match self {
+            Self::Tree { source: TreeError::NotLoaded { path }, .. } => Some(path),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn field(file: &str, field: impl Into<String>, why: impl Into<String>) -> Self {
+        Self::Field { file: file.to_owned(), field: field.into(), why: why.into() }
+    }
+}
+
+fn list(fields: &[Unsupported]) -> String {
+    let all: Vec<String> = fields.iter().map(|u| format!("{}: {}", u.file, u.field)).collect();
+    all.join(", ")
+}

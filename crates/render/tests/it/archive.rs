@@ -1,0 +1,51 @@
+//! Trees of files in one text: a line `-- path --` begins a file.
+
+use model::tree::FileTree;
+use render::{Overlay, Render, RenderError, Rendered};
+use serde_json::Value;
+
+pub(crate) fn files(text: &str) -> Vec<(String, String)> {
+    let mut files: Vec<(String, String)> = Vec::new();
+    for line in text.lines() {
+        if let Some(path) = line.strip_prefix("-- ").and_then(|l| l.strip_suffix(" --")) {
+            files.push((path.to_owned(), String::new()));
+        } else if let Some((_, content)) = files.last_mut() {
+            content.push_str(line);
+            content.push('\n');
+        }
+    }
+    files
+}
+
+pub(crate) fn tree(text: &str) -> FileTree {
+    let mut tree = FileTree::new();
+    for (path, content) in files(text) {
+        tree.insert_file(path, content.into_bytes());
+    }
+    tree
+}
+
+pub(crate) fn render(text: &str, path: &str) -> Result<Rendered, RenderError> {
+    render_with(text, path, Overlay::default())
+}
+
+pub(crate) fn render_with(text: &str, path: &str, overlay: Overlay) -> Result<Rendered, RenderError> {
+    render::render(&tree(text), &Render { path: path.to_owned(), overlay })
+}
+
+/// Objects sorted by key, with base64 values on one line.
+pub(crate) fn sorted(objects: Vec<Value>) -> Vec<Value> {
+    let mut objects = objects;
+    for object in &mut objects {
+        for field in ["data", "binaryData"] {
+            if object["kind"] == "ConfigMap" && field == "data" {
+                continue;
+            }
+            for value in object.get_mut(field).and_then(Value::as_object_mut).into_iter().flatten() {
+                *value.1 = value.1.as_str().unwrap_or_default().replace('\n', "").into();
+            }
+        }
+    }
+    objects.sort_by_key(|o| (model::ObjectKey::of(o), o["apiVersion"].to_string()));
+    objects
+}

@@ -7,8 +7,7 @@
 //! Source: `apiextensions-apiserver/pkg/apiserver/{schema,validation}` of Kubernetes 1.37.
 //!
 //! Absent on purpose: evaluation of `x-kubernetes-validations` (CEL). The paths of such rules are kept in
-//! [`CustomVersion::cel_rules`], so that a server can say that it does not enforce them. Ratcheting is absent too:
-//! whoever wants it compares the errors of the old and the new object.
+//! [`CustomVersion::cel_rules`], so that a server can say that it does not enforce them.
 
 mod crd;
 mod defaults;
@@ -28,7 +27,7 @@ pub use crd::parse_crd;
 pub use defaults::default;
 pub use kind::{Column, ConversionStrategy, CustomKind, CustomVersion, Names, ScaleFields};
 pub use pruning::{prune, unknown_fields};
-pub use validation::validate;
+pub use validation::{validate, validate_update};
 
 /// Most errors that one call reports. A person fixes a handful at a time, and an object of 3 MiB could otherwise produce
 /// a status of several times its size.

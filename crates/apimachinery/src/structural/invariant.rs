@@ -102,7 +102,7 @@ fn check_common(node: &Map<String, Value>, path: &FieldPath, found: &mut Finding
         found.push(FieldError::forbidden(path.field("items"), "items must be a schema object and not an array"));
     }
     if let Some(text) = node.get("pattern").and_then(Value::as_str)
-        && let Err(why) = pattern::compile(text)
+        && let Err(why) = pattern::check(text)
     {
         let detail = format!("must be a valid regular expression, but isn't: {why}");
         found.push(FieldError::invalid(path.field("pattern"), text, detail));

@@ -22,7 +22,7 @@ type Kept = HashMap<String, Option<Arc<Regex>>>;
 ///
 /// # Errors
 /// Why it is not an expression, or that it is too large.
-pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
+fn compile(pattern: &str) -> Result<Regex, String> {
     RegexBuilder::new(&from_go(pattern)).size_limit(COMPILED_BYTES_MAX).build().map_err(|e| {
         // The crate's text has several lines, with the place marked by a caret; the last line says what is wrong.
         let text = e.to_string();
@@ -30,13 +30,29 @@ pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
     })
 }
 
-/// Does the text match? `None` when the expression cannot be compiled. Expressions are compiled once: the result depends
-/// on nothing but the text, so keeping it is not state that anyone can see.
+/// Does the text match? `None` when the expression cannot be compiled.
 pub(crate) fn matches(pattern: &str, text: &str) -> Option<bool> {
+    Some(kept(pattern)?.is_match(text))
+}
+
+/// Is it an expression?
+///
+/// # Errors
+/// Why it is not.
+pub(crate) fn check(pattern: &str) -> Result<(), String> {
+    match kept(pattern) {
+        Some(_) => Ok(()),
+        None => compile(pattern).map(|_| ()),
+    }
+}
+
+/// The compiled expression, if it can be compiled. Each is compiled once: the result depends on nothing but the text,
+/// so keeping it is not state that anyone can see.
+fn kept(pattern: &str) -> Option<Arc<Regex>> {
     static KEPT: RwLock<Option<Kept>> = RwLock::new(None);
     let known =
         KEPT.read().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(|kept| kept.get(pattern).cloned());
-    let regex = known.unwrap_or_else(|| {
+    known.unwrap_or_else(|| {
         let regex = compile(pattern).ok().map(Arc::new);
         let mut kept = KEPT.write().unwrap_or_else(PoisonError::into_inner);
         let kept = kept.get_or_insert_with(HashMap::new);
@@ -45,8 +61,7 @@ pub(crate) fn matches(pattern: &str, text: &str) -> Option<bool> {
         }
         kept.insert(pattern.to_owned(), regex.clone());
         regex
-    })?;
-    Some(regex.is_match(text))
+    })
 }
 
 /// Rewrites Go syntax to the crate's.

@@ -13,14 +13,24 @@ use crate::schema::{ListType, Rules, Schema, Type};
 /// [`ERRORS_MAX`] errors are reported, in the order of the object's fields.
 pub fn validate(object: &Value, schema: &Schema) -> Vec<FieldError> {
     let mut report = Report { errors: Vec::new() };
-    check(object, schema, &Trail::ROOT, &mut report);
+    check(object, None, schema, &Trail::ROOT, &mut report);
+    report.errors
+}
+
+/// As [`validate`], for an update: what did not change is not judged again, so that a schema that has become stricter
+/// does not lock up the objects that are there (upstream's ratcheting, KEP-4008). A part counts as unchanged when the
+/// same value stood at the same place: the same field, the same entry of a map, the item of a list map with the same
+/// keys. Items of other lists have no identity, so such a list is judged whole once anything in it changes.
+pub fn validate_update(new: &Value, old: &Value, schema: &Schema) -> Vec<FieldError> {
+    let mut report = Report { errors: Vec::new() };
+    check(new, Some(old), schema, &Trail::ROOT, &mut report);
     report.errors
 }
 
 /// As [`validate`], for a value that stands at a path.
 pub(super) fn validate_at(value: &Value, schema: &Schema, path: &FieldPath) -> Vec<FieldError> {
     let mut report = Report { errors: Vec::new() };
-    check(value, schema, &Trail::ROOT.field(path.as_str()), &mut report);
+    check(value, None, schema, &Trail::ROOT.field(path.as_str()), &mut report);
     report.errors
 }
 
@@ -89,8 +99,8 @@ fn type_words(ty: Type) -> &'static str {
     }
 }
 
-fn check(value: &Value, schema: &Schema, trail: &Trail<'_>, report: &mut Report) {
-    if report.is_full() {
+fn check(value: &Value, old: Option<&Value>, schema: &Schema, trail: &Trail<'_>, report: &mut Report) {
+    if report.is_full() || old == Some(value) {
         return;
     }
     if trail.too_deep() {
@@ -119,7 +129,7 @@ fn check(value: &Value, schema: &Schema, trail: &Trail<'_>, report: &mut Report)
         Value::Object(map) => {
             for (name, child) in map {
                 if let Some(known) = schema.field(name) {
-                    check(child, known, &trail.field(name), report);
+                    check(child, old.and_then(|o| o.get(name)), known, &trail.field(name), report);
                 }
             }
         }
@@ -127,12 +137,19 @@ fn check(value: &Value, schema: &Schema, trail: &Trail<'_>, report: &mut Report)
             check_unique(items, &schema.list, trail, report);
             if let Some(known) = schema.items() {
                 for (index, item) in items.iter().enumerate() {
-                    check(item, known, &trail.index(index), report);
+                    check(item, same_item(item, old, &schema.list), known, &trail.index(index), report);
                 }
             }
         }
         _ => {}
     }
+}
+
+/// The item of the old list that has the same keys.
+fn same_item<'a>(item: &Value, old: Option<&'a Value>, list: &ListType) -> Option<&'a Value> {
+    let ListType::Map(keys) = list else { return None };
+    let same = |other: &&Value| keys.iter().all(|key| item.get(key) == other.get(key));
+    old?.as_array()?.iter().find(same)
 }
 
 fn wrong_type(value: &Value, ty: Type, trail: &Trail<'_>, report: &mut Report) {
@@ -285,7 +302,7 @@ fn check_object(map: &Map<String, Value>, rules: &Rules, trail: &Trail<'_>, repo
 
 fn errors_of(value: &Value, schema: &Schema, trail: &Trail<'_>) -> Vec<FieldError> {
     let mut report = Report { errors: Vec::new() };
-    check(value, schema, trail, &mut report);
+    check(value, None, schema, trail, &mut report);
     report.errors
 }
 

@@ -1,3 +1,5 @@
+mod recorded;
+
 use model::{GroupKind, Timestamp};
 use serde_json::{Value, json};
 

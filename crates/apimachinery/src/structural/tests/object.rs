@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::{crd_with, parsed, yaml};
 use crate::schema::Schema;
-use crate::structural::{ERRORS_MAX, default, prune, unknown_fields, validate};
+use crate::structural::{ERRORS_MAX, default, prune, unknown_fields, validate, validate_update};
 
 fn schema(spec: &str) -> Schema {
     (*parsed(&crd_with(spec)).versions[0].schema).clone()
@@ -222,6 +222,29 @@ fn junctors() {
             r#"spec.a: Invalid value: "x": spec.a in body should be at least 2 chars long"#,
             r#"spec: Invalid value: "": "spec" must validate all the schemas (allOf)"#,
         ],
+    );
+}
+
+#[test]
+fn what_did_not_change_is_not_judged_again() {
+    let schema = schema(
+        "{type: object, required: [need], properties: {a: {type: string, maxLength: 1}, b: {type: string}, need: {type: string}, o: {type: object, required: [p], properties: {p: {type: string}, q: {type: string}}}, s: {type: array, items: {type: string, maxLength: 1}}, m: {type: array, x-kubernetes-list-type: map, x-kubernetes-list-map-keys: [k], items: {type: object, required: [k], properties: {k: {type: string}, v: {type: string, maxLength: 1}}}}}}",
+    );
+    let check = |old: &str, new: &str, expect: &[&str]| {
+        let errors: Vec<String> =
+            validate_update(&widget(new), &widget(old), &schema).iter().map(ToString::to_string).collect();
+        assert_eq!(errors, expect, "{old} -> {new}");
+    };
+    check("{need: x, a: long}", "{need: x, a: long, b: new}", &[]);
+    check("{need: x, a: long}", "{need: x, a: longer}", &["spec.a: Too long: may not be more than 1 byte"]);
+    check("{a: x}", "{a: z}", &["spec.need: Required value"]);
+    check("{need: x, o: {q: a}}", "{need: z, o: {q: a}}", &[]);
+    check("{need: x, o: {q: a}}", "{need: x, o: {q: b}}", &["spec.o.p: Required value"]);
+    check("{need: x, s: [long]}", "{need: x, s: [long, a]}", &["spec.s[0]: Too long: may not be more than 1 byte"]);
+    check(
+        "{need: x, m: [{k: a, v: long}, {k: b, v: long}]}",
+        "{need: x, m: [{k: b, v: worse}, {k: a, v: long}]}",
+        &["spec.m[0].v: Too long: may not be more than 1 byte"],
     );
 }
 

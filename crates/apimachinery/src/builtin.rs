@@ -16,8 +16,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 pub use kind::{Kind, ScalePaths, Subresource, kind, kinds};
-pub use normal::normalize;
 pub(crate) use normal::normalize_type;
+pub use normal::{empty, normalize};
 
 use model::GroupVersionKind;
 
@@ -132,7 +132,9 @@ fn word(word: &Word) -> Schema {
         _ => scalar(inner),
     };
     match word {
-        Word::String | Word::Bytes | Word::Time | Word::MicroTime | Word::Quantity => of(Type::String),
+        Word::String | Word::Bytes | Word::Time | Word::MicroTime => of(Type::String),
+        // Text or a number in what people write (`cpu: 1`); `normalize` checks it and makes it text.
+        Word::Quantity => any(),
         Word::Bool => of(Type::Boolean),
         Word::Int32 | Word::Int64 => of(Type::Integer),
         Word::Double => of(Type::Number),

@@ -4,7 +4,7 @@ use model::{LabelSelector, object};
 use serde_json::Value;
 
 use super::pod;
-use super::report::{At, Report, get, percent, text};
+use super::report::{At, Report, get, list, percent, text};
 
 const MISMATCH: &str = "`selector` does not match template `labels`";
 
@@ -177,7 +177,8 @@ fn workload(new: &Value, word: &str, report: &mut Report) {
             }
         }
     }
-    pod::template(get(&spec, "template"), &at.field("template"), report);
+    let claims = list(&spec, "volumeClaimTemplates");
+    pod::template_with(get(&spec, "template"), claims, &at.field("template"), report);
     let policy = text(&spec, "template.spec.restartPolicy");
     if !policy.is_empty() && policy != "Always" {
         let path = at.field("template.spec.restartPolicy").path();

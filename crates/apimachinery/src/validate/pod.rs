@@ -17,7 +17,7 @@ const MUTABLE: &str = "pod updates may not change fields other than `spec.contai
 pub(super) fn pod(new: &Value, old: Option<&Value>, report: &mut Report) {
     let empty = Value::Object(Map::new());
     let at = At::from("spec");
-    spec(new.get("spec").unwrap_or(&empty), &at, report);
+    spec(new.get("spec").unwrap_or(&empty), HashSet::new(), &at, report);
     if let Some(old) = old
         && fixed_part(new, old) != fixed_part(old, new)
     {
@@ -53,18 +53,26 @@ fn fixed_part(pod: &Value, other: &Value) -> Value {
 
 /// `spec.template` of a workload: labels, annotations and the pod's spec.
 pub(super) fn template(template: Option<&Value>, at: &At, report: &mut Report) {
+    template_with(template, &[], at, report);
+}
+
+/// As [`template`], for pods that get a volume of the same name for each of these claims.
+pub(super) fn template_with(template: Option<&Value>, claims: &[Value], at: &At, report: &mut Report) {
     let empty = Value::Object(Map::new());
     let template = template.unwrap_or(&empty);
     report.labels(get(template, "metadata.labels"), &at.field("labels"));
-    spec(template.get("spec").unwrap_or(&empty), &at.field("spec"), report);
+    let claims = claims.iter().map(|claim| text(claim, "metadata.name")).collect();
+    spec(template.get("spec").unwrap_or(&empty), claims, &at.field("spec"), report);
     if !list(template, "spec.ephemeralContainers").is_empty() {
         let why = "ephemeral containers not allowed in pod template";
         report.forbidden(at.field("spec.ephemeralContainers"), why);
     }
 }
 
-fn spec(spec: &Value, at: &At, report: &mut Report) {
-    let volumes = volumes(spec, at, report);
+fn spec(spec: &Value, claims: HashSet<&str>, at: &At, report: &mut Report) {
+    let mut volumes = volumes(spec, at, report);
+    // A claim wins over a volume of the pod with its name.
+    volumes.extend(claims);
     let mut names = HashSet::new();
     let containers = list(spec, "containers");
     if containers.is_empty() {
@@ -98,9 +106,9 @@ fn spec(spec: &Value, at: &At, report: &mut Report) {
     report.labels(get(spec, "nodeSelector"), &at.field("nodeSelector"));
 }
 
-/// The volumes by name; the value says whether the volume can be mounted at all.
-fn volumes<'a>(spec: &'a Value, at: &At, report: &mut Report) -> BTreeMap<&'a str, &'a Value> {
-    let mut found = BTreeMap::new();
+/// The names of the volumes.
+fn volumes<'a>(spec: &'a Value, at: &At, report: &mut Report) -> HashSet<&'a str> {
+    let mut found = HashSet::new();
     for (index, volume) in list(spec, "volumes").iter().enumerate() {
         let place = at.field("volumes").index(index);
         let name = text(volume, "name");
@@ -108,8 +116,8 @@ fn volumes<'a>(spec: &'a Value, at: &At, report: &mut Report) -> BTreeMap<&'a st
             report.required(place.field("name"), "");
         } else if let Err(why) = check_dns_label(name) {
             report.invalid(place.field("name"), name, why);
-        } else if found.insert(name, volume).is_some() {
-            report.duplicate(place.field("name"), name);
+        } else {
+            report.unique(place.field("name"), name, &mut found);
         }
         let Value::Object(map) = volume else { continue };
         // Without a source the default is an empty directory.
@@ -123,7 +131,7 @@ fn volumes<'a>(spec: &'a Value, at: &At, report: &mut Report) -> BTreeMap<&'a st
 
 fn container<'a>(
     container: &'a Value,
-    volumes: &BTreeMap<&str, &Value>,
+    volumes: &HashSet<&str>,
     at: &At,
     names: &mut HashSet<&'a str>,
     report: &mut Report,
@@ -211,14 +219,14 @@ fn environment(container: &Value, at: &At, report: &mut Report) {
     }
 }
 
-fn mounts(container: &Value, volumes: &BTreeMap<&str, &Value>, at: &At, report: &mut Report) {
+fn mounts(container: &Value, volumes: &HashSet<&str>, at: &At, report: &mut Report) {
     let mut paths = HashSet::new();
     for (index, mount) in list(container, "volumeMounts").iter().enumerate() {
         let place = at.field("volumeMounts").index(index);
         let (name, path) = (text(mount, "name"), text(mount, "mountPath"));
         if name.is_empty() {
             report.required(place.field("name"), "");
-        } else if !volumes.contains_key(name) {
+        } else if !volumes.contains(name) {
             report.not_found(place.field("name"), name);
         }
         if path.is_empty() {

@@ -160,6 +160,21 @@ fn other_workloads() {
 }
 
 #[test]
+fn claims_of_a_stateful_set_are_volumes() {
+    let set = |claims: &str| {
+        format!(
+            "{{spec: {{selector: {{matchLabels: {{a: b}}}}, template: {{metadata: {{labels: {{a: b}}}}, spec: {{containers: [{{name: a, image: b, volumeMounts: [{{name: data, mountPath: /d}}]}}]}}}}{claims}}}}}"
+        )
+    };
+    check("apps/v1/StatefulSet", &set(", volumeClaimTemplates: [{metadata: {name: data}}]"), &[]);
+    check(
+        "apps/v1/StatefulSet",
+        &set(""),
+        &[r#"spec.template.spec.containers[0].volumeMounts[0].name: Not found: "data""#],
+    );
+}
+
+#[test]
 fn jobs() {
     let job = |policy: &str, rest: &str| {
         format!(

@@ -35,13 +35,13 @@ pub enum RenderError {
     )]
     Remote { file: String, field: String, url: String },
     #[error("{key} is defined twice: {first} and {second}; remove one or rename it")]
-    Collision { key: ObjectKey, first: Origin, second: Origin },
+    Collision { key: String, first: String, second: String },
     #[error("{file}: {field}: {target} matches no object; check kind, name and namespace")]
     NoTarget { file: String, field: String, target: String },
-    #[error("{file}: {field}: {target} matches more than one object: {first} and {second}")]
-    Ambiguous { file: String, field: String, target: String, first: Origin, second: Origin },
+    #[error("{file}: {field}: {target} matches more than one object: {places}")]
+    Ambiguous { file: String, field: String, target: String, places: String },
     #[error("{file}: {field}: the patch does not apply to {key}: {why}")]
-    Patch { file: String, field: String, key: ObjectKey, why: String },
+    Patch { file: String, field: String, key: String, why: String },
     #[error("{path}: kustomizations include each other: {chain}")]
     Cycle { path: String, chain: String },
     #[error("{file}: kustomizations are nested more than {limit} deep")]
@@ -57,6 +57,15 @@ impl RenderError {
             Self::Tree { source: TreeError::NotLoaded { path }, .. } => Some(path),
             _ => None,
         }
+    }
+
+    pub(crate) fn collision(key: &ObjectKey, first: &Origin, second: &Origin) -> Self {
+        Self::Collision { key: key.to_string(), first: first.to_string(), second: second.to_string() }
+    }
+
+    pub(crate) fn ambiguous(file: &str, field: &str, target: String, first: &Origin, second: &Origin) -> Self {
+        let places = format!("{first} and {second}");
+        Self::Ambiguous { file: file.to_owned(), field: field.to_owned(), target, places }
     }
 
     pub(crate) fn field(file: &str, field: impl Into<String>, why: impl Into<String>) -> Self {

@@ -165,10 +165,7 @@ fn add(
     match (places.as_slice(), behavior) {
         ([], Behavior::Create) => all.append(vec![new]),
         ([], _) => Err(RenderError::NoTarget { file, field: format!("{field}.behavior"), target }),
-        ([at], Behavior::Create) => {
-            let first = all.0[*at].origin.clone();
-            Err(RenderError::Collision { key, first, second: new.origin })
-        }
+        ([at], Behavior::Create) => Err(RenderError::collision(&key, &all.0[*at].origin, &new.origin)),
         ([at], _) => {
             let old = &mut all.0[*at];
             for name in ["labels", "annotations"] {
@@ -194,13 +191,9 @@ fn add(
             old.hashed |= new.hashed;
             Ok(())
         }
-        ([first, second, ..], _) => Err(RenderError::Ambiguous {
-            file,
-            field: field.to_owned(),
-            target,
-            first: all.0[*first].origin.clone(),
-            second: all.0[*second].origin.clone(),
-        }),
+        ([first, second, ..], _) => {
+            Err(RenderError::ambiguous(&file, field, target, &all.0[*first].origin, &all.0[*second].origin))
+        }
     }
 }
 

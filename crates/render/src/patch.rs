@@ -94,7 +94,7 @@ fn json(
         .map_err(|e| RenderError::field(&file.file, field, format!("not a JSON 6902 patch: {e}")))?;
     for at in select(file, field, target, all)? {
         let resource = &mut all.0[at];
-        let key = resource.key();
+        let key = resource.key().to_string();
         let before = resource.object.clone();
         if let Err(error) = json_patch::patch(&mut resource.object, &parsed) {
             let why = error.to_string();
@@ -129,13 +129,13 @@ fn strategic(
                 [] => return Err(RenderError::NoTarget { file: file.file.clone(), field: field.to_owned(), target }),
                 [one] => vec![*one],
                 [first, second, ..] => {
-                    return Err(RenderError::Ambiguous {
-                        file: file.file.clone(),
-                        field: field.to_owned(),
+                    return Err(RenderError::ambiguous(
+                        &file.file,
+                        field,
                         target,
-                        first: all.0[*first].origin.clone(),
-                        second: all.0[*second].origin.clone(),
-                    });
+                        &all.0[*first].origin,
+                        &all.0[*second].origin,
+                    ));
                 }
             }
         }
@@ -149,7 +149,7 @@ fn strategic(
         let outcome = merge::merge(&mut resource.object, document, schema).map_err(|why| RenderError::Patch {
             file: file.file.clone(),
             field: field.to_owned(),
-            key: ObjectKey::of(&before),
+            key: ObjectKey::of(&before).to_string(),
             why,
         })?;
         if outcome == Outcome::Delete {

@@ -241,13 +241,11 @@ impl Index {
             [] => Ok(None),
             [first, rest @ ..] => match rest.iter().find(|r| r.key().name != first.key().name) {
                 None => Ok(Some(first)),
-                Some(second) => Err(RenderError::Ambiguous {
-                    file: referrer.origin.file.clone(),
-                    field: path.replace('/', "."),
-                    target: format!("{kind} {name:?}"),
-                    first: first.origin.clone(),
-                    second: second.origin.clone(),
-                }),
+                Some(second) => {
+                    let target = format!("{kind} {name:?}");
+                    let field = path.replace('/', ".");
+                    Err(RenderError::ambiguous(&referrer.origin.file, &field, target, &first.origin, &second.origin))
+                }
             },
         }
     }

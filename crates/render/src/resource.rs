@@ -122,8 +122,7 @@ impl Resources {
                 "default".clone_into(&mut effective.namespace);
             }
             if let Some(first) = seen.insert(effective, at) {
-                let first = self.0[first].origin.clone();
-                return Err(RenderError::Collision { key, first, second: resource.origin.clone() });
+                return Err(RenderError::collision(&key, &self.0[first].origin, &resource.origin));
             }
         }
         Ok(())

@@ -84,9 +84,7 @@ pub(crate) fn namespace(namespace: &str, all: &mut Resources) {
                 resource.object["metadata"]["name"] = namespace.into();
             }
             ("apiregistration.k8s.io", "APIService") => {
-                if resource.object["spec"].get("service").is_some_and(Value::is_object) {
-                    resource.object["spec"]["service"]["namespace"] = namespace.into();
-                }
+                field::each(&mut resource.object, "spec/service", false, &mut |v| v["namespace"] = namespace.into());
             }
             ("apiextensions.k8s.io", "CustomResourceDefinition") => {
                 let path = "spec/conversion/webhook/clientConfig/service/namespace";

@@ -75,6 +75,7 @@ pub struct Artifact {
     size: u64,
     files: Arc<Vec<ArtifactFile>>,
     file: Arc<File>,
+    path: Arc<Path>,
 }
 
 impl Artifact {
@@ -106,7 +107,7 @@ impl Artifact {
     /// All paths, with the bytes of the files below one directory (empty for all). Reads the disk.
     ///
     /// # Errors
-    /// A file of the cache is damaged.
+    /// A file of the cache is damaged; the artifact is then removed from the cache, so that it is fetched again.
     pub fn tree(&self, below: &str) -> Result<FileTree, Error> {
         let mut tree = FileTree::new();
         for file in self.files.iter() {
@@ -125,7 +126,7 @@ impl Artifact {
     /// ([`model::tree::TreeError::NotLoaded`]). Reads the disk.
     ///
     /// # Errors
-    /// A file of the cache is damaged.
+    /// As [`tree`](Self::tree).
     pub fn load(&self, tree: &mut FileTree, below: &str) -> Result<(), Error> {
         let below = model::tree::normalize("", below)?;
         // The path may go through a link; what is not there is for the reader of the tree to report.
@@ -145,9 +146,18 @@ impl Artifact {
         let mut bytes = vec![0; length];
         self.file.read_exact_at(&mut bytes, file.offset).map_err(|e| damaged(format!("{}: {e}", file.path)))?;
         if Sha256::digest(&bytes)[..] != file.sha256 {
+            // Taken out of the cache, so that whoever asks for the digest next learns that it must be fetched again.
+            // What cannot be removed is found damaged again.
+            let _ = std::fs::remove_file(&self.path);
             return Err(damaged(format!("{} has other bytes than were fetched", file.path)));
         }
         Ok(bytes)
+    }
+
+    /// Length and time of change of the artifact's file, to see whether it changed.
+    pub(crate) fn state(&self) -> Option<(u64, std::time::SystemTime)> {
+        let about = self.file.metadata().ok()?;
+        Some((about.len(), about.modified().ok()?))
     }
 
     /// Reads every file once and compares its digest.
@@ -175,8 +185,8 @@ impl Artifact {
             return Err(damaged("its manifest has another digest"));
         }
         let files = parse(&manifest, manifest_at).ok_or_else(|| damaged("its manifest is malformed"))?;
-        let (files, file) = (Arc::new(files), Arc::new(file));
-        Ok(Self { digest: digest.to_owned(), revision, size: manifest_at, files, file })
+        let (files, file, path) = (Arc::new(files), Arc::new(file), Arc::from(path));
+        Ok(Self { digest: digest.to_owned(), revision, size: manifest_at, files, file, path })
     }
 }
 

@@ -29,6 +29,9 @@ const TIPS_MAX: usize = 16;
 /// with one fetch of everything.
 const PACKS_MAX: usize = 100;
 
+/// Artifacts that are remembered as verified: the ten that each of a thousand sources keeps.
+const VERIFIED_MAX: usize = 10_000;
+
 /// A bounded cache on disk. Cheap to clone. One process uses a directory at a time.
 #[derive(Clone)]
 pub struct Cache(Arc<Shared>);
@@ -46,6 +49,8 @@ struct State {
     used: HashMap<PathBuf, u64>,
     locks: HashMap<String, Weak<tokio::sync::Mutex<()>>>,
     temporary: u64,
+    /// Artifacts whose content was read and compared, with the file's state then.
+    verified: HashMap<String, (u64, SystemTime)>,
 }
 
 impl Cache {
@@ -86,7 +91,7 @@ impl Cache {
         let guard = lock.lock_owned().await;
         let dir = self.0.root.join("git").join(key);
         self.0.touch(&dir);
-        let ignored = crate::artifact::hex(&<sha2::Sha256 as sha2::Digest>::digest(ignore.text()))[..16].to_owned();
+        let ignored = crate::artifact::hex(&<sha2::Sha256 as sha2::Digest>::digest(ignore.key()))[..16].to_owned();
         Ok(Arc::new(Repository { cache: self.clone(), dir, ignored, _guard: guard }))
     }
 }
@@ -140,6 +145,28 @@ impl Shared {
                 Err(error)
             }
         }
+    }
+
+    /// Is the content whole? It is read once, and again when the file has changed.
+    fn verified(&self, artifact: &Artifact) -> bool {
+        let Some(now) = artifact.state() else { return false };
+        if self.state().verified.get(artifact.digest()) == Some(&now) {
+            return true;
+        }
+        let whole = artifact.verify().is_ok();
+        if whole {
+            self.note_verified(artifact);
+        }
+        whole
+    }
+
+    fn note_verified(&self, artifact: &Artifact) {
+        let Some(now) = artifact.state() else { return };
+        let mut state = self.state();
+        if state.verified.len() >= VERIFIED_MAX {
+            state.verified.clear();
+        }
+        state.verified.insert(artifact.digest().to_owned(), now);
     }
 
     /// Removes what was used longest ago until the rest fits. `keep` stays.
@@ -215,7 +242,7 @@ impl Repository {
     pub(crate) fn artifact(&self, commit: &Commit) -> Result<Option<Artifact>, Error> {
         let Ok(digest) = fs::read_to_string(self.commit_file(&commit.sha)) else { return Ok(None) };
         match self.cache.0.artifact(&digest, commit.revision()) {
-            Ok(Some(artifact)) if artifact.verify().is_ok() => Ok(Some(artifact)),
+            Ok(Some(artifact)) if self.cache.0.verified(&artifact) => Ok(Some(artifact)),
             // Damaged content is written again from the objects, or fetched.
             Ok(_) | Err(Error::Damaged { .. }) => Ok(None),
             Err(error) => Err(error),
@@ -261,7 +288,9 @@ impl Repository {
         let path = self.cache.0.root.join("artifacts").join(name);
         fs::rename(&written.path, &path).map_err(failed(&path))?;
         self.cache.0.touch(&path);
-        Artifact::open(&path, digest, commit.revision())
+        let artifact = Artifact::open(&path, digest, commit.revision())?;
+        self.cache.0.note_verified(&artifact);
+        Ok(artifact)
     }
 
     /// Records that a commit's objects are all here and which artifact it makes; then makes room.

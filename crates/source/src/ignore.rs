@@ -1,6 +1,39 @@
 //! Which files of a repository are left out of its artifact: `.gitignore` syntax (`gitignore(5)`), the last match wins.
 
+use std::sync::OnceLock;
+
 use crate::error::Error;
+
+/// File with patterns for its directory and what is below.
+pub(crate) const FILE: &str = ".sourceignore";
+/// Raised when the defaults change, so that artifacts are made again.
+const DEFAULTS_VERSION: u32 = 1;
+const DEFAULTS_TEXT: &str = "\
+.git/
+.gitignore
+.gitmodules
+.gitattributes
+*.jpg
+*.jpeg
+*.gif
+*.png
+*.wmv
+*.flv
+*.tar.gz
+*.zip
+.github/
+.circleci/
+.travis.yml
+.gitlab-ci.yml
+appveyor.yml
+.drone.yml
+cloudbuild.yaml
+codeship-services.yml
+codeship-steps.yml
+.goreleaser.yml
+.sops.yaml
+.flux.yaml
+";
 
 /// Most patterns of one source. The largest `.sourceignore` files in public have a few dozen lines.
 const PATTERNS_MAX: usize = 1_000;
@@ -45,13 +78,14 @@ impl Ignore {
         Ok(Self { patterns, text: text.to_owned() })
     }
 
-    /// The patterns as written: part of the cache key.
-    pub(crate) fn text(&self) -> &str {
-        &self.text
+    /// Names these patterns: part of the cache key, with the version of the defaults.
+    pub(crate) fn key(&self) -> String {
+        format!("{DEFAULTS_VERSION}\n{}", self.text)
     }
 
-    /// Is an entry left out? Callers do not descend into directories that are.
-    pub(crate) fn excludes(&self, path: &str, directory: bool) -> bool {
+    /// What the last pattern that matches an entry says: left out, or not. `None` when none matches. Callers do not
+    /// descend into directories that are left out.
+    pub(crate) fn decide(&self, path: &str, directory: bool) -> Option<bool> {
         let parts: Vec<&str> = path.split('/').collect();
         let hit = self.patterns.iter().rev().find(|p| {
             if p.directory && !directory {
@@ -63,8 +97,15 @@ impl Ignore {
                 parts.last().is_some_and(|name| wildcard(p.parts[0].as_bytes(), name.as_bytes()))
             }
         });
-        hit.is_some_and(|p| !p.negated)
+        hit.map(|p| !p.negated)
     }
+}
+
+/// What is left out when nothing else is said: what Flux leaves out (version control, continuous integration, archives
+/// and pictures). `ignore` and `.sourceignore` may take it back with `!`.
+pub(crate) fn defaults() -> &'static Ignore {
+    static DEFAULTS: OnceLock<Ignore> = OnceLock::new();
+    DEFAULTS.get_or_init(|| Ignore::parse(DEFAULTS_TEXT).unwrap_or_default())
 }
 
 fn matches(pattern: &[String], path: &[&str]) -> bool {

@@ -1,5 +1,6 @@
 //! The HTTP client that git sources share.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::error::Error;
@@ -11,32 +12,50 @@ const REDIRECTS_MAX: usize = 5;
 /// Servers such as GitHub look for `git/` at the start.
 const USER_AGENT: &str = concat!("git/2.50 kurator/", env!("CARGO_PKG_VERSION"));
 
-/// Connections and trusted certificates for sources without a CA of their own. Cheap to clone; make one per runtime.
+/// Connections that sources share. Cheap to clone; make one per runtime.
 #[derive(Clone)]
-pub struct Http(reqwest::Client);
+pub struct Http {
+    /// For plain HTTP on this machine, which no proxy can reach.
+    local: reqwest::Client,
+    /// For everything else. Made when it is first needed: it reads the machine's trusted certificates, which takes 30 ms.
+    remote: Arc<OnceLock<reqwest::Client>>,
+}
 
 impl Http {
-    /// Reads the machine's trusted certificates.
+    /// Makes the client for plain HTTP on this machine; the one for other servers is made when a source needs it.
     ///
     /// # Errors
-    /// They cannot be read.
+    /// The client cannot be made.
     pub fn new() -> Result<Self, Error> {
-        build(None).map(Self).map_err(|e| Error::Certificate { url: "this machine".into(), why: text(&e) })
+        let local = builder().no_proxy().tls_certs_only([]).build();
+        let local = local.map_err(|e| Error::Certificate { url: "http://localhost".into(), why: text(&e) })?;
+        Ok(Self { local, remote: Arc::default() })
     }
 
-    /// This client, or one that trusts `ca` too.
+    /// The client for a server; one of its own when `ca` is trusted too.
     pub(super) fn client(&self, url: &str, ca: Option<&[u8]>) -> Result<reqwest::Client, Error> {
-        let Some(pem) = ca else { return Ok(self.0.clone()) };
         let fail = |why: String| Error::Certificate { url: url.to_owned(), why };
-        let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(|e| fail(text(&e)))?;
-        if certificates.is_empty() {
-            return Err(fail("there is no certificate in it".into()));
+        let local = is_local(url);
+        if let Some(pem) = ca {
+            let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(|e| fail(text(&e)))?;
+            if certificates.is_empty() {
+                return Err(fail("there is no certificate in it".into()));
+            }
+            let builder = if local { builder().no_proxy() } else { builder() };
+            return builder.tls_certs_merge(certificates).build().map_err(|e| fail(text(&e)));
         }
-        build(Some(certificates)).map_err(|e| fail(text(&e)))
+        if local && url.starts_with("http://") {
+            return Ok(self.local.clone());
+        }
+        if let Some(client) = self.remote.get() {
+            return Ok(client.clone());
+        }
+        let client = builder().build().map_err(|e| fail(text(&e)))?;
+        Ok(self.remote.get_or_init(|| client).clone())
     }
 }
 
-fn build(ca: Option<Vec<reqwest::Certificate>>) -> Result<reqwest::Client, reqwest::Error> {
+fn builder() -> reqwest::ClientBuilder {
     let policy = reqwest::redirect::Policy::custom(|attempt| {
         let previous = attempt.previous().last();
         let downgrade = previous.is_some_and(|p| p.scheme() == "https") && attempt.url().scheme() != "https";
@@ -48,12 +67,14 @@ fn build(ca: Option<Vec<reqwest::Certificate>>) -> Result<reqwest::Client, reqwe
             attempt.follow()
         }
     });
-    let builder = reqwest::Client::builder().user_agent(USER_AGENT).connect_timeout(CONNECT_TIMEOUT).redirect(policy);
-    match ca {
-        Some(certificates) => builder.tls_certs_merge(certificates),
-        None => builder,
-    }
-    .build()
+    reqwest::Client::builder().user_agent(USER_AGENT).connect_timeout(CONNECT_TIMEOUT).redirect(policy)
+}
+
+/// Is the server on this machine?
+fn is_local(url: &str) -> bool {
+    let host = reqwest::Url::parse(url).ok().and_then(|u| u.host_str().map(str::to_owned)).unwrap_or_default();
+    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|a| a.is_loopback())
 }
 
 /// The innermost cause, which says what happened; the outer ones repeat the URL.

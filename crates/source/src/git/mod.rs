@@ -149,7 +149,10 @@ impl GitSource {
 
     async fn fetch_now(&self, commit: &Commit, cache: &Cache) -> Result<Artifact, Error> {
         let repository = cache.repository(&self.remote.cache_key(), &self.ignore).await?;
-        if let Some(artifact) = repository.artifact(commit)? {
+        let (known, wanted) = (repository.clone(), commit.clone());
+        let known =
+            tokio::task::spawn_blocking(move || known.artifact(&wanted)).await.map_err(|_| Error::Stopped)??;
+        if let Some(artifact) = known {
             return Ok(artifact);
         }
         let tips = repository.tips();

@@ -11,10 +11,10 @@ use gix_object::tree::EntryKind;
 use gix_object::{CommitRefIter, Find, Kind, TreeRefIter};
 
 use super::reference::Commit;
-use crate::artifact::{ARTIFACT_BYTES_MAX, Artifact, Builder, Mode, PATH_DEPTH_MAX};
+use crate::artifact::{ARTIFACT_BYTES_MAX, ARTIFACT_FILES_MAX, Artifact, Builder, Mode, PATH_DEPTH_MAX};
 use crate::cache::{Pack, Repository};
 use crate::error::Error;
-use crate::ignore::Ignore;
+use crate::ignore::{self, Ignore};
 
 /// Most bytes of one pack: compressed, it is smaller than the artifact it makes, unless an artifact leaves out most of
 /// the repository.
@@ -79,9 +79,9 @@ impl Objects {
         let root = CommitRefIter::from_bytes(&buffer, HASH).tree_id().map_err(|e| self.bad(e))?;
         let mut file = self.repository.new_artifact()?;
         let mut builder = Builder::new(BufWriter::new(file.file()), &self.url);
-        let walk = Walk { objects: self, database: &database, ignore, stop };
-        let mut entries = Vec::new();
-        walk.tree(root, "", 0, &mut entries)?;
+        let mut walk = Walk { objects: self, database: &database, layers: vec![], ignore, stop, entries: Vec::new() };
+        walk.tree(root, "")?;
+        let mut entries = walk.entries;
         // Git sorts a directory as if its name ended with a slash; the manifest is in plain order of paths.
         entries.sort_by(|a, b| a.0.cmp(&b.0));
         for window in entries.windows(2) {
@@ -118,45 +118,53 @@ impl Objects {
     }
 }
 
+/// A walk over the trees of one commit.
 struct Walk<'a> {
     objects: &'a Objects,
     database: &'a gix_odb::Handle,
+    /// `.sourceignore` files on the way, outermost first, each with its directory.
+    layers: Vec<(String, Ignore)>,
+    /// The source's own patterns.
     ignore: &'a Ignore,
     stop: &'a AtomicBool,
+    entries: Vec<(String, Mode, ObjectId)>,
 }
 
 impl Walk<'_> {
     /// Collects the entries below one tree.
-    fn tree(
-        &self,
-        id: ObjectId,
-        dir: &str,
-        depth: usize,
-        out: &mut Vec<(String, Mode, ObjectId)>,
-    ) -> Result<(), Error> {
-        if depth > PATH_DEPTH_MAX {
-            let what = format!("the depth of {dir}");
-            return Err(Error::TooLarge { url: self.objects.url.clone(), what, limit: PATH_DEPTH_MAX as u64 });
+    fn tree(&mut self, id: ObjectId, dir: &str) -> Result<(), Error> {
+        if dir.split('/').count() > PATH_DEPTH_MAX {
+            return Err(self.too_large(format!("the depth of {dir}"), PATH_DEPTH_MAX));
         }
         if self.stop.load(Ordering::Relaxed) {
             return Err(Error::Stopped);
         }
         let mut buffer = Vec::new();
         self.objects.read(self.database, id, Kind::Tree, &mut buffer)?;
+        let mut found = Vec::new();
         for entry in TreeRefIter::from_bytes(&buffer, HASH) {
             let entry = entry.map_err(|e| self.objects.bad(e))?;
             let name = String::from_utf8_lossy(entry.filename).into_owned();
             if name.is_empty() || name == "." || name == ".." || name.contains('/') {
                 return Err(self.objects.bad(format!("{dir}/{name:?} is not a name that a file can have")));
             }
+            found.push((name, entry.mode.kind(), entry.oid.to_owned()));
+        }
+        let patterns = found.iter().find(|(name, kind, _)| name == ignore::FILE && *kind == EntryKind::Blob);
+        if let Some((_, _, id)) = patterns {
+            self.objects.read(self.database, *id, Kind::Blob, &mut buffer)?;
+            self.layers.push((dir.to_owned(), Ignore::parse(&String::from_utf8_lossy(&buffer))?));
+        }
+        let layers = self.layers.len();
+        for (name, kind, id) in found {
             let path = model::tree::join(dir, &name);
-            let kind = entry.mode.kind();
-            if self.ignore.excludes(&path, kind == EntryKind::Tree) {
+            if self.excludes(&path, kind == EntryKind::Tree) {
                 continue;
             }
             let mode = match kind {
                 EntryKind::Tree => {
-                    self.tree(entry.oid.to_owned(), &path, depth + 1, out)?;
+                    self.tree(id, &path)?;
+                    self.layers.truncate(layers);
                     continue;
                 }
                 EntryKind::Blob => Mode::File,
@@ -164,12 +172,26 @@ impl Walk<'_> {
                 EntryKind::Link => Mode::Link,
                 EntryKind::Commit => Mode::Submodule,
             };
-            if out.len() >= crate::artifact::ARTIFACT_FILES_MAX {
-                let (what, limit) = ("the number of files".to_owned(), crate::artifact::ARTIFACT_FILES_MAX as u64);
-                return Err(Error::TooLarge { url: self.objects.url.clone(), what, limit });
+            if self.entries.len() >= ARTIFACT_FILES_MAX {
+                return Err(self.too_large("the number of files".into(), ARTIFACT_FILES_MAX));
             }
-            out.push((path, mode, entry.oid.to_owned()));
+            self.entries.push((path, mode, id));
         }
         Ok(())
+    }
+
+    /// The source's patterns decide first, then the nearest `.sourceignore`, then those above it, then the defaults.
+    fn excludes(&self, path: &str, directory: bool) -> bool {
+        let in_layer = |(dir, ignore): &(String, Ignore)| {
+            let below = if dir.is_empty() { Some(path) } else { path.strip_prefix(&format!("{dir}/")) };
+            below.and_then(|below| ignore.decide(below, directory))
+        };
+        let decided = self.ignore.decide(path, directory);
+        let decided = decided.or_else(|| self.layers.iter().rev().find_map(in_layer));
+        decided.or_else(|| ignore::defaults().decide(path, directory)).unwrap_or(false)
+    }
+
+    fn too_large(&self, what: String, limit: usize) -> Error {
+        Error::TooLarge { url: self.objects.url.clone(), what, limit: limit as u64 }
     }
 }

@@ -20,6 +20,22 @@ fn patterns_match_as_gitignore_says() {
         ("*\n!keep", "keep", false, false),
         ("*a*a*a*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false, false),
     ] {
-        assert_eq!(Ignore::parse(pattern).unwrap().excludes(path, directory), excluded, "{pattern} {path}");
+        assert_eq!(
+            Ignore::parse(pattern).unwrap().decide(path, directory).unwrap_or(false),
+            excluded,
+            "{pattern} {path}"
+        );
+    }
+}
+
+#[test]
+fn the_defaults_are_patterns() {
+    for (path, directory, excluded) in [
+        (".github", true, true),
+        ("a/.gitlab-ci.yml", false, true),
+        ("pictures/x.png", false, true),
+        ("app.yaml", false, false),
+    ] {
+        assert_eq!(defaults().decide(path, directory).unwrap_or(false), excluded, "{path}");
     }
 }

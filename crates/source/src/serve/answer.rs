@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
@@ -21,6 +22,9 @@ pub(super) type Body = BoxBody<Bytes, std::io::Error>;
 
 /// Largest request: 10,000 `have` lines of 50 bytes are half of it.
 const REQUEST_BYTES_MAX: usize = 1 << 20;
+
+/// Time for a request's body to arrive; it is small.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
     Ok(route(state, request).await.unwrap_or_else(|(status, why)| text(status, why)))
@@ -76,7 +80,9 @@ fn advertisement() -> Response<Body> {
 async fn body(request: Request<Incoming>) -> Result<Bytes, Refusal> {
     let gzip = request.headers().get("content-encoding").is_some_and(|v| v == "gzip");
     let too_large = || (StatusCode::PAYLOAD_TOO_LARGE, format!("a request has at most {REQUEST_BYTES_MAX} bytes\n"));
-    let body = Limited::new(request.into_body(), REQUEST_BYTES_MAX).collect().await.map_err(|_| too_large())?;
+    let body = Limited::new(request.into_body(), REQUEST_BYTES_MAX).collect();
+    let slow = |_| (StatusCode::REQUEST_TIMEOUT, "the request did not arrive in time\n".to_owned());
+    let body = tokio::time::timeout(BODY_TIMEOUT, body).await.map_err(slow)?.map_err(|_| too_large())?;
     if !gzip {
         return Ok(body.to_bytes());
     }

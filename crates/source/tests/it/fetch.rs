@@ -141,6 +141,15 @@ async fn the_cache_may_go_at_any_time() {
     }
     let again = source.fetch(&commit, &world.cache).await.unwrap();
     assert_eq!((again.digest(), text(&again, "a.yaml").as_str()), (artifact.digest(), "1"));
+    for file in walk(&root.join("artifacts")) {
+        let mut bytes = std::fs::read(&file).unwrap();
+        bytes[0] ^= 1;
+        std::fs::write(file, bytes).unwrap();
+    }
+    let damaged = world.cache.artifact(artifact.digest(), artifact.revision()).unwrap().unwrap();
+    assert!(matches!(damaged.tree(""), Err(Error::Damaged { .. })));
+    assert!(world.cache.artifact(artifact.digest(), artifact.revision()).unwrap().is_none(), "to be fetched again");
+    source.fetch(&commit, &world.cache).await.unwrap();
     let by_digest = world.cache.artifact(artifact.digest(), artifact.revision()).unwrap().unwrap();
     assert_eq!(text(&by_digest, "a.yaml"), "1");
 }
@@ -179,6 +188,22 @@ async fn ignored_files_and_submodules_are_not_there() {
     assert_eq!(artifact.submodules().collect::<Vec<_>>(), ["vendor"]);
     let tree = artifact.tree("").unwrap();
     assert!(tree.entries().any(|(path, entry)| path == "vendor" && *entry == Entry::Submodule));
+}
+
+#[tokio::test]
+async fn sourceignore_files_and_the_defaults_leave_files_out() {
+    let world = World::new().await;
+    for path in
+        ["a.yaml", ".github/w.yaml", "x.png", "app/b.yaml", "app/c.txt", "app/keep.txt", "app/sub/d.txt", "lib/e.txt"]
+    {
+        world.write(path, "x");
+    }
+    world.write(".sourceignore", "/lib/\n!/x.png\n");
+    world.write("app/.sourceignore", "*.txt\n!/keep.txt\n");
+    world.commit();
+    let (_, artifact) = world.fetch(&world.main()).await.unwrap();
+    let expect = [".sourceignore", "a.yaml", "app/.sourceignore", "app/b.yaml", "app/keep.txt", "x.png"];
+    assert_eq!(paths(&artifact), expect);
 }
 
 #[tokio::test]

@@ -2,5 +2,6 @@
 
 mod fetch;
 mod resolve;
+mod secure;
 mod serving;
 mod world;

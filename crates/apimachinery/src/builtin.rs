@@ -16,8 +16,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 pub use kind::{Kind, ScalePaths, Subresource, kind, kinds};
+pub use normal::normalize;
 pub(crate) use normal::normalize_type;
-pub use normal::{empty, normalize};
 
 use model::GroupVersionKind;
 

@@ -34,34 +34,6 @@ pub fn normalize(kind: &Kind, object: &mut Value) -> Result<(), Vec<FieldError>>
     }
 }
 
-/// The object of a kind that nobody has set anything in, without `apiVersion` and `kind`: what upstream compares a new
-/// object with to see which fields its maker owns, and what the status of a new object is. Unlike [`normalize`] it has
-/// `null` for lists, maps and times that Go writes so.
-pub fn empty(kind: &Kind) -> Value {
-    kind.index().map_or_else(|| Value::Object(Map::new()), zero_value)
-}
-
-fn zero_value(index: u16) -> Value {
-    let mut out = Map::new();
-    for field in &table::row(index).fields {
-        match (&field.word, field.presence) {
-            (Word::Type(inner), _) if field.name == "^" => {
-                if let Value::Object(embedded) = zero_value(*inner) {
-                    out.extend(embedded);
-                }
-            }
-            (Word::Type(inner), Presence::Always) => {
-                out.insert(field.name.to_owned(), zero_value(*inner));
-            }
-            (_, Presence::Always) => {
-                out.insert(field.name.to_owned(), zero(field).unwrap_or(Value::Null));
-            }
-            _ => {}
-        }
-    }
-    Value::Object(out)
-}
-
 /// [`normalize`] for a type of the table.
 pub(crate) fn normalize_type(index: u16, object: &mut Value) -> Result<(), Vec<FieldError>> {
     let mut errors = Vec::new();

@@ -87,15 +87,3 @@ fn values_of_another_type_are_refused_with_their_path() {
     refused(json!([]), "spec: Invalid value: must be an object, found a list");
     refused(json!({"nodeSelector": {"a": 1}}), "spec.nodeSelector[a]: Invalid value: must be a string, found a number");
 }
-
-#[test]
-fn an_empty_object_is_what_go_writes_of_one() {
-    let empty = |group, name| empty(kind(&GroupVersionKind::new(group, "v1", name)).unwrap());
-    let template = json!({"metadata": {}, "spec": {"containers": null}});
-    assert_eq!(
-        empty("apps", "Deployment"),
-        json!({"metadata": {}, "spec": {"strategy": {}, "template": template}, "status": {}})
-    );
-    assert_eq!(empty("apps", "ReplicaSet")["status"], json!({"replicas": 0}));
-    assert_eq!(empty("", "Service")["status"], json!({"loadBalancer": {}}));
-}

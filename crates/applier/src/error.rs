@@ -48,6 +48,14 @@ pub enum Error {
         /// Group and version.
         version: String,
     },
+    /// The object's namespace does not go with its kind.
+    #[error("{kind} is {}; {} metadata.namespace", if *.namespaced { "namespaced" } else { "cluster-scoped" }, if *.namespaced { "set" } else { "remove" })]
+    Scope {
+        /// Group and kind.
+        kind: String,
+        /// Whether objects of the kind live in namespaces.
+        namespaced: bool,
+    },
     /// The inventory in the member.
     #[error(transparent)]
     Inventory(#[from] InventoryError),
@@ -96,7 +104,9 @@ impl Error {
             Self::Transport(_) | Self::Deadline(_) => Class::Unreachable,
             Self::Api { code: 401 | 502 | 503 | 504, .. } => Class::Unreachable,
             Self::Api { code: 400 | 403 | 405 | 413 | 415 | 422, .. } => Class::AwaitChange,
-            Self::NoKind { .. } | Self::Inventory(_) | Self::OtherCluster { .. } => Class::AwaitChange,
+            Self::NoKind { .. } | Self::Scope { .. } | Self::Inventory(_) | Self::OtherCluster { .. } => {
+                Class::AwaitChange
+            }
             Self::Api { .. } | Self::Answer(_) | Self::Fenced { .. } => Class::Retry,
         }
     }
@@ -110,6 +120,7 @@ impl Error {
             Self::Deadline(_) => "Timeout",
             Self::Answer(_) => "BadAnswer",
             Self::NoKind { .. } => "NoKind",
+            Self::Scope { .. } => "WrongScope",
             Self::Inventory(_) => "InventoryUnreadable",
             Self::Fenced { .. } => "Fenced",
             Self::OtherCluster { .. } => "OtherCluster",

@@ -42,7 +42,7 @@ impl Look {
     /// Was the other seen later? Versions that are not numbers count as later, in the order in which they come.
     pub(crate) fn is_older_than(&self, version: Option<u64>) -> bool {
         match (self.version, version) {
-            (Some(mine), Some(other)) => mine < other,
+            (Some(mine), Some(other)) => mine <= other,
             _ => true,
         }
     }

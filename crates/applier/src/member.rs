@@ -3,7 +3,7 @@
 //! A connection lasts until the member cannot be reached; then its units are reported Unknown, and after a pause that
 //! doubles everything is read again: nothing is assumed to be as it was.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -234,6 +234,8 @@ struct Session {
     slots: BTreeMap<UnitId, Slot>,
     /// Units with an inventory and without a place in the snapshot: nothing is done to them.
     orphans: BTreeMap<UnitId, Unit>,
+    /// Units that a pass has.
+    away: BTreeSet<UnitId>,
 }
 
 impl Session {
@@ -248,7 +250,7 @@ impl Session {
             let unit = fresh(&site.ctx.hub, id.clone(), inventory, Some(shelf), unreadable);
             orphans.insert(id, unit);
         }
-        let session = Self { site, slots: BTreeMap::new(), orphans };
+        let session = Self { site, slots: BTreeMap::new(), orphans, away: BTreeSet::new() };
         let mut view = session.site.view();
         for unit in session.orphans.values() {
             for (key, entry) in &unit.inventory.entries {
@@ -272,13 +274,22 @@ impl Session {
                 Some(slot) if slot.entry == *entry => slot,
                 Some(slot) => Slot { entry: entry.clone(), dirty: true, ..slot },
                 None => {
-                    let unit = self.orphans.remove(&entry.unit).unwrap_or_else(|| {
-                        let hub = &self.site.ctx.hub;
-                        fresh(hub, entry.unit.clone(), Inventory::empty(hub.clone(), entry.unit.clone()), None, false)
+                    // One that left and came back during a pass is brought back by it.
+                    let unit = (!self.away.contains(&entry.unit)).then(|| {
+                        let unit = self.orphans.remove(&entry.unit).unwrap_or_else(|| {
+                            let hub = &self.site.ctx.hub;
+                            fresh(
+                                hub,
+                                entry.unit.clone(),
+                                Inventory::empty(hub.clone(), entry.unit.clone()),
+                                None,
+                                false,
+                            )
+                        });
+                        Unit { memory: memory.remove(&entry.unit).unwrap_or_default(), ..unit }
                     });
-                    let unit = Unit { memory: memory.remove(&entry.unit).unwrap_or_default(), ..unit };
                     let bundle = Err(FeedError::Missing(entry.payload));
-                    Slot { entry: entry.clone(), bundle, unit: Some(unit), dirty: true, due: None, entangled: false }
+                    Slot { entry: entry.clone(), bundle, unit, dirty: true, due: None, entangled: false }
                 }
             };
             self.slots.insert(entry.unit.clone(), slot);
@@ -371,6 +382,7 @@ impl Session {
                 && let Some(unit) = slot.unit.take()
             {
                 (slot.dirty, slot.due) = (false, None);
+                self.away.insert(unit.id.clone());
                 let (site, entry, bundle) = (Arc::clone(&self.site), slot.entry.clone(), slot.bundle.clone());
                 passes.push(Box::pin(unit::pass(site, unit, entry, bundle)));
             }
@@ -384,6 +396,7 @@ impl Session {
 
     /// Takes a unit back from its pass. False when it is no longer in the snapshot.
     fn back(&mut self, unit: Unit, next: std::time::Duration, entangled: bool, moved: bool) -> bool {
+        self.away.remove(&unit.id);
         let Some(slot) = self.slots.get_mut(&unit.id) else {
             self.retire(unit);
             return false;
@@ -421,5 +434,6 @@ fn fresh(hub: &HubId, id: UnitId, inventory: Inventory, shelf: Option<Shelf>, un
         stage: None,
         failures: 0,
         fenced: None,
+        scaled: Instant::now(),
     }
 }

@@ -43,9 +43,14 @@ impl View {
     /// Takes what a watch says. Returns whether it changes anything, and for which objects; `None` means all.
     pub(crate) fn take(&mut self, event: Event) -> Changed {
         match event {
-            Event::Listed(kind, looks) => {
-                self.looks.retain(|key, _| key.group_kind() != kind);
-                self.looks.extend(looks);
+            Event::Listed(kind, version, looks) => {
+                // What we applied after the list was made is not in it.
+                self.looks.retain(|key, look| key.group_kind() != kind || !look.is_older_than(version));
+                for (key, look) in looks {
+                    if self.looks.get(&key).is_none_or(|old| old.is_older_than(look.version)) {
+                        self.looks.insert(key, look);
+                    }
+                }
                 self.kinds.insert(kind, Kind::Listed);
                 Changed::All
             }
@@ -149,7 +154,11 @@ impl Site {
     /// The kind of an object as it is served.
     pub(crate) async fn resource(&self, key: &ObjectKey, version: &str) -> Result<Resource, Error> {
         let gvk = GroupVersionKind::new(key.group.clone(), version, key.kind.clone());
-        self.discovery.resolve(&self.wire, &gvk).await
+        let resource = self.discovery.resolve(&self.wire, &gvk).await?;
+        if resource.namespaced == key.namespace.is_empty() {
+            return Err(Error::Scope { kind: key.group_kind().to_string(), namespaced: resource.namespaced });
+        }
+        Ok(resource)
     }
 
     /// The autoscalers of a namespace. A member without the kind, or one that does not show it, has none for us.

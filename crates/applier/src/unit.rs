@@ -15,7 +15,7 @@ use api::delivery::{Deletions, Digest, Removal, ShortId, UnitEntry, UnitId, Unit
 use futures::StreamExt as _;
 use model::{GroupVersionKind, ObjectKey};
 use plan::adopt::{self, Adoption};
-use plan::apply::{self, Step};
+use plan::apply::{self, Step, Why};
 use plan::inventory::{Entry, Inventory};
 use plan::prepare::{Bundle, Prepared, Stage};
 use plan::prune::WaitingOn;
@@ -42,6 +42,8 @@ pub(crate) struct Unit {
     pub(crate) failures: u32,
     /// Another applier wrote this epoch: keep off until the hub's is as high.
     pub(crate) fenced: Option<u64>,
+    /// When objects with an autoscaler were last asked whether they still have it: no watch tells.
+    pub(crate) scaled: Instant,
 }
 
 /// What came of a pass.
@@ -158,6 +160,9 @@ impl Pass {
             }
         }
         self.unit.stage = None;
+        if self.unit.scaled + self.site.ctx.limits.resync <= Instant::now() {
+            self.unit.scaled = Instant::now();
+        }
         self.claim();
         let settled = bundle.objects().all(|o| self.is_settled(o));
         self.prune(&bundle.keys, settled).await?;
@@ -299,13 +304,17 @@ impl Pass {
     /// Sends what differs of a phase, several at a time.
     async fn apply(&mut self, stage: &Stage) -> Result<(), Error> {
         let now = Instant::now();
+        let ask = self.unit.scaled + self.site.ctx.limits.resync <= now;
         let mut todo = Vec::new();
         for object in &stage.objects {
             let Some(entry) = self.unit.inventory.entries.get(&object.key) else { continue };
             if self.elsewhere.contains(&object.key) {
                 continue;
             }
-            let step = self.step(object);
+            let mut step = self.step(object);
+            if step == Step::Skip && entry.scaled && ask {
+                step = Step::Send(Why::Revert);
+            }
             let memory = self.unit.memory.get(&object.key);
             match step {
                 Step::Send(_) if memory.is_some_and(|m| m.is_waiting(object.digest, now)) => {}
@@ -343,7 +352,9 @@ impl Pass {
                 let look = view.looks.get(&o.key);
                 match stage.wait {
                     Wait::Accepted => true,
-                    Wait::Established => look.is_some_and(|l| l.established),
+                    Wait::Established => {
+                        o.key.kind != "CustomResourceDefinition" || look.is_some_and(|l| l.established)
+                    }
                     Wait::Healthy => look.is_some_and(|l| l.verdict.part.health == api::delivery::Health::Healthy),
                 }
             };
@@ -430,8 +441,11 @@ pub(crate) fn claim(
             claims.hold(unit, key);
         }
     }
-    if entry.removal == Removal::None {
-        bundle.into_iter().flat_map(|b| &b.keys).for_each(|key| claims.desire(unit, key));
+    match bundle {
+        _ if entry.removal != Removal::None => {}
+        Some(bundle) => bundle.keys.iter().for_each(|key| claims.desire(unit, key)),
+        // Not known yet: what it has is not up for grabs.
+        None => inventory.entries.keys().for_each(|key| claims.desire(unit, key)),
     }
 }
 

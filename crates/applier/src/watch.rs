@@ -17,8 +17,8 @@ use crate::wire::{Wire, encode, transport};
 /// What a watch says.
 #[derive(Debug)]
 pub(crate) enum Event {
-    /// All objects of the kind, as of now.
-    Listed(GroupKind, Vec<(ObjectKey, Look)>),
+    /// All objects of the kind, as of this position.
+    Listed(GroupKind, Option<u64>, Vec<(ObjectKey, Look)>),
     /// An object is there, perhaps changed.
     Seen(ObjectKey, Look),
     /// An object is gone, as of this position.
@@ -127,7 +127,8 @@ impl Watch {
         } else {
             let listed = self.wire.list(&path, &self.selector()).await?;
             let looks = listed.items.into_iter().map(|object| self.look(object)).collect();
-            if self.events.send(Event::Listed(self.kind(), looks)).await.is_err() {
+            let position = listed.resource_version.parse().ok();
+            if self.events.send(Event::Listed(self.kind(), position, looks)).await.is_err() {
                 return Ok(End::Expired);
             }
             listed.resource_version

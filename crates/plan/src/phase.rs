@@ -8,7 +8,8 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use api::delivery::{Payload, Phase, Wait};
-use model::ObjectKey;
+use apimachinery::builtin;
+use model::{GroupKind, ObjectKey};
 use serde_json::Value;
 
 /// Seconds for a CustomResourceDefinition to become Established. A real API server needs below two; a loaded one ten.
@@ -85,12 +86,41 @@ pub struct Report {
     pub refused: Vec<Refusal>,
 }
 
+/// Kinds whose scope the unit itself says, by its CustomResourceDefinitions.
+fn scopes(objects: &[Value]) -> BTreeMap<GroupKind, bool> {
+    let defined = |object: &Value| {
+        let text = |path: &[&str]| Some(model::object::get_str(object, path)?.to_owned());
+        let is_definition = object.get("kind")?.as_str()? == "CustomResourceDefinition";
+        let kind = GroupKind::new(text(&["spec", "group"])?, text(&["spec", "names", "kind"])?);
+        is_definition.then_some((kind, text(&["spec", "scope"])? == "Namespaced"))
+    };
+    objects.iter().filter_map(defined).collect()
+}
+
+/// Gives a namespaced object the namespace `default` when it has none, as kubectl does, and takes the namespace from one
+/// that cannot have it, as kustomizations put it everywhere. Kinds that nobody here knows stay as they are.
+fn place(object: &mut Value, scopes: &BTreeMap<GroupKind, bool>) {
+    let Some(gvk) = model::object::gvk(object) else { return };
+    let known = builtin::kind(&gvk).map(|kind| kind.namespaced);
+    match known.or_else(|| scopes.get(&gvk.group_kind()).copied()) {
+        Some(true) if model::object::namespace(object).is_none() => {
+            *model::object::slot(object, &["metadata", "namespace"]) = "default".into();
+        }
+        Some(false) => {
+            model::object::remove(object, &["metadata", "namespace"]);
+        }
+        _ => {}
+    }
+}
+
 /// Orders a unit's objects. Within a phase they are in order of their keys, so that the same objects make the same
 /// payload, whatever the order of files.
 pub fn plan(objects: Vec<Value>) -> (Payload, Report) {
     let mut report = Report::default();
     let mut sorted: BTreeMap<(usize, ObjectKey), Arc<Value>> = BTreeMap::new();
-    for object in objects {
+    let scopes = scopes(&objects);
+    for mut object in objects {
+        place(&mut object, &scopes);
         let key = ObjectKey::of(&object);
         if key.kind.is_empty() || key.name.is_empty() {
             report.refused.push(Refusal::Incomplete(key));

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use api::delivery::{Removal, label};
+use futures::StreamExt as _;
 use model::ObjectKey;
 use plan::adopt;
 use plan::inventory;
 use plan::prune::{self, Observed, Plan, WaitingOn};
+use tokio::time::Instant;
 
 use crate::error::{Class, Error};
 
@@ -41,9 +43,7 @@ impl Pass {
             let (first, last) = prune::waves(delete);
             // What contains others goes when the others are gone.
             let wave = if first.is_empty() { last } else { first };
-            for key in &wave {
-                progress |= self.delete(key).await?;
-            }
+            progress |= self.delete(&wave).await?;
             if *finish && self.unit.inventory.entries.is_empty() {
                 self.unit.shelf.remove(&self.site.wire).await?;
                 self.unit.inventory.epoch = 0;
@@ -85,32 +85,37 @@ impl Pass {
         gone == Gone::Yes
     }
 
-    /// Deletes one object. True when its entry is gone. An error stops only this object.
-    async fn delete(&mut self, key: &ObjectKey) -> Result<bool, Error> {
-        if self
-            .unit
-            .memory
-            .get(key)
-            .is_some_and(|m| m.failure.as_ref().is_some_and(|f| f.retry > tokio::time::Instant::now()))
-        {
-            return Ok(false);
-        }
-        match self.try_delete(key).await {
-            Err(e) if e.code() == Some(409) => {
+    /// Deletes objects, several at a time. True when any entry is gone. An error stops only its object.
+    async fn delete(&mut self, keys: &[ObjectKey]) -> Result<bool, Error> {
+        let now = Instant::now();
+        let resting = |key: &&ObjectKey| {
+            self.unit.memory.get(*key).and_then(|m| m.failure.as_ref()).is_none_or(|f| f.retry <= now)
+        };
+        let todo: Vec<ObjectKey> = keys.iter().filter(resting).cloned().collect();
+        let pass = &*self;
+        let try_one = |key: ObjectKey| async move {
+            let result = pass.try_delete(&key).await;
+            (key, result)
+        };
+        let tried = todo.into_iter().map(try_one);
+        let width = self.site.ctx.limits.objects_in_flight;
+        let results: Vec<_> = futures::stream::iter(tried).buffer_unordered(width).collect().await;
+        let mut progress = false;
+        for (key, result) in results {
+            match result {
+                Ok(gone) => progress |= self.done(&key, gone),
                 // It changed since it was read.
-                self.again = true;
-                Ok(false)
+                Err(e) if e.code() == Some(409) => self.again = true,
+                Err(e) if e.class() == Class::Unreachable => return Err(e),
+                Err(e) => self.keep(&key, &e),
             }
-            Ok(gone) => Ok(self.done(key, gone)),
-            Err(e) if e.class() == Class::Unreachable => Err(e),
-            Err(e) => self.keep(key, &e),
         }
+        Ok(progress)
     }
 
-    fn keep(&mut self, key: &ObjectKey, error: &Error) -> Result<bool, Error> {
+    fn keep(&mut self, key: &ObjectKey, error: &Error) {
         let (jitter, digest) = (self.site.jitter(), self.entry.payload);
         self.memory(key).fail_with(digest, false, error, jitter);
-        Ok(false)
     }
 
     async fn try_delete(&self, key: &ObjectKey) -> Result<Gone, Error> {
@@ -156,7 +161,10 @@ impl Pass {
             }
             Ok(gone) => Ok(self.done(key, gone)),
             Err(e) if e.class() == Class::Unreachable => Err(e),
-            Err(e) => self.keep(key, &e),
+            Err(e) => {
+                self.keep(key, &e);
+                Ok(false)
+            }
         }
     }
 

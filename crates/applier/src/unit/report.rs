@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use api::delivery::{DeletionState, Health, ObjectReport, PodCounts, SyncState, UnitCounts, UnitPhase, UnitReport};
 use model::ObjectKey;
-use plan::apply::Step;
+use plan::apply::{Step, Why};
 use plan::health::{self, Part};
 use plan::prune::WaitingOn;
 use tokio::time::Instant;
@@ -91,16 +91,41 @@ impl Pass {
                 let more = if failed > 1 { format!(" (and {} more)", failed - 1) } else { String::new() };
                 verdict(UnitPhase::Failed, &reason, message + &more)
             }
+            Progress::Done if let Some(key) = self.pending() => {
+                verdict(UnitPhase::Applying, "ObjectsPending", format!("{key} is not applied yet"))
+            }
             Progress::Done if self.deletions.as_ref().is_some_and(|d| d.state == DeletionState::Waiting) => {
                 let count = self.deletions.as_ref().map_or(0, |d| d.count);
                 verdict(UnitPhase::DeletionsHeld, "DeletionsHeld", format!("{count} deletions wait to be released"))
             }
+            Progress::Done if let Some(key) = self.contested() => verdict(
+                UnitPhase::Applied,
+                "Contested",
+                format!("{key} is changed again and again by the same manager; it is left alone for a while"),
+            ),
             Progress::Done => {
                 let kept = self.kept_words();
                 let reason = if kept.is_empty() { "Applied" } else { "PruneWaits" };
                 verdict(UnitPhase::Applied, reason, kept.trim_start_matches("; "))
             }
         }
+    }
+
+    /// The first object that was neither sent nor refused: it is being deleted.
+    fn pending(&self) -> Option<&ObjectKey> {
+        let bundle = self.bundle.as_ref().ok()?;
+        let idle = |key: &ObjectKey| {
+            !self.elsewhere.contains(key) && self.unit.memory.get(key).is_none_or(|m| m.failure.is_none())
+        };
+        let unsent = |step| matches!(step, Step::Wait | Step::Send(Why::New | Why::Changed));
+        bundle.objects().find(|o| idle(&o.key) && unsent(self.step(o))).map(|o| &o.key)
+    }
+
+    /// The first object that is left alone after a fight.
+    fn contested(&self) -> Option<&ObjectKey> {
+        let now = Instant::now();
+        let fought = self.unit.memory.iter().filter(|(_, m)| m.contested.is_some_and(|c| c > now));
+        fought.map(|(key, _)| key).min()
     }
 
     fn conflict_words(&self) -> String {
@@ -187,7 +212,7 @@ impl Pass {
                     match step {
                         Step::Skip => SyncState::Synced,
                         Step::Wait => SyncState::Deleting,
-                        Step::Send(plan::apply::Why::Revert | plan::apply::Why::Recreate) => SyncState::Drifted,
+                        Step::Send(Why::Revert | Why::Recreate) => SyncState::Drifted,
                         Step::Send(_) if said.phase == UnitPhase::Waiting => SyncState::Waiting,
                         Step::Send(_) => SyncState::Pending,
                     }

@@ -77,14 +77,16 @@ async fn attempt(site: &Site, job: &Job, force: bool) -> Result<Sent, Error> {
             {
                 return Ok(Sent::AsIs { look: Box::new(look), scaled });
             }
+            // An autoscaler that went away leaves its replicas behind; nobody changed anything.
+            let left_behind = entry.scaled && !scaled && live.is_some();
             let manager = fields.as_deref().and_then(|f| f.first()?.manager.clone());
             let now = site.ctx.clock.now();
             let record = drift::record(key, fields, now);
-            if let Verdict::Contested { until } = drift::contest(history, manager.as_deref(), now) {
+            if !left_behind && let Verdict::Contested { until } = drift::contest(history, manager.as_deref(), now) {
                 let pause = until.duration_since(now).unsigned_abs();
                 return Ok(Sent::Contested { until: Instant::now() + pause, drift: record });
             }
-            drift = Some(DriftRecord { reverted: true, ..record });
+            drift = (!left_behind).then_some(DriftRecord { reverted: true, ..record });
         }
     }
     match site.wire.apply(&resource, &body).await {

@@ -86,8 +86,10 @@ async fn a_bad_object_stops_only_itself() {
     homeless["metadata"]["namespace"] = json!("missing");
     let mut invalid = deployment("invalid", 1, "nginx");
     invalid["spec"]["selector"]["matchLabels"]["app"] = json!("other");
+    let misplaced =
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "placed", "namespace": "shop"}});
     let good = config_map("good", "1");
-    let unit = world.set("a", 1, vec![refused, unknown, homeless, invalid, good.clone()]);
+    let unit = world.set("a", 1, vec![refused, unknown, homeless, invalid, misplaced, good.clone()]);
     let other = world.set("b", 1, vec![config_map("fine", "1")]);
     let report = world.until(&unit, "failed", |r| r.phase == UnitPhase::Failed && r.objects.failed == 4).await;
     world.applied(&other).await;

@@ -116,6 +116,28 @@ async fn replicas_that_an_autoscaler_owns_are_not_ours() {
 }
 
 #[tokio::test]
+async fn replicas_come_back_when_the_autoscaler_goes() {
+    let mut world = World::new().await;
+    world.stop();
+    world.limits.resync = std::time::Duration::from_millis(200);
+    world.start();
+    let unit = world.set("a", 1, vec![deployment("web", 2, "nginx")]);
+    world.applied(&unit).await;
+    let autoscalers = "/apis/autoscaling/v2/namespaces/shop/horizontalpodautoscalers";
+    let hpa = json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"maxReplicas": 9, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}}});
+    world.post(autoscalers, hpa).await;
+    let scale = format!("{}/scale", deployment_path("web"));
+    world.edit(&scale, "kube-controller-manager", json!({"spec": {"replicas": 5}})).await;
+    world.applied(&unit).await;
+    world.delete(&format!("{autoscalers}/web")).await;
+    world
+        .eventually("back", || async { world.get(&deployment_path("web")).await.unwrap()["spec"]["replicas"] == 2 })
+        .await;
+    assert_eq!(world.applied(&unit).await.reverts, 0);
+}
+
+#[tokio::test]
 async fn health_follows_the_member() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, vec![deployment("web", 2, "nginx")]);

@@ -109,3 +109,20 @@ async fn a_unit_that_no_snapshot_names_is_left_and_told() {
     world.set("a", 1, vec![config_map("c", "1")]);
     world.until(&unit, "found again", |r| r.objects.applied == 1 && r.reverts == 1).await;
 }
+
+#[tokio::test]
+async fn an_idle_member_that_goes_away_is_noticed() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, config_maps(3));
+    world.applied(&unit).await;
+    let before = world.quiet().await;
+    world.down.store(true, Ordering::SeqCst);
+    // Nobody asks for anything: its watches break.
+    world.until(&unit, "unknown", |r| r.phase == UnitPhase::Unknown).await;
+    // Changed while it was away.
+    world.edit(&config_map_path("c001"), "kubectl", json!({"data": {"a": "2"}})).await;
+    world.down.store(false, Ordering::SeqCst);
+    let report = world.until(&unit, "reverted", |r| r.reverts == 1 && r.objects.applied == 3).await;
+    assert_eq!((report.phase, report.health), (UnitPhase::Applied, Health::Healthy));
+    assert_eq!(world.quiet().await, before + 2);
+}

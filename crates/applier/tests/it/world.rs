@@ -1,19 +1,27 @@
 //! One member in process, a hub that feeds it, and hands that reach into it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::io::Read as _;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use api::delivery::{
-    Digest, HubId, MemberName, ObjectReport, Removal, Snapshot, UnitEntry, UnitId, UnitPhase, UnitReport,
+    Digest, HubId, MemberName, ObjectReport, Removal, Snapshot, UnitEntry, UnitId, UnitPhase, UnitReport, label,
 };
 use apiserver::{Admission, AdmissionRequest, ApiServer, Config, Denied, Ids, JsonProjection, Operation, UserInfo};
 use applier::{Applier, Ctx, Limits, PushFeed};
-use http::Request;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use flate2::read::GzDecoder;
+use futures::{StreamExt as _, TryStreamExt as _};
+use http::{Method, Request};
+use http_body::Frame;
+use http_body_util::{BodyExt as _, StreamBody};
 use kube::client::Body;
-use model::{Clock, FieldError, FieldPath, GroupResource, Timestamp};
+use model::{Clock, FieldError, FieldPath, GroupResource, ObjectKey, Timestamp};
 use plan::guard::{self, MemberScope};
+use plan::inventory::{Entry, Inventory};
 use plan::prepare::Bundle;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -74,6 +82,60 @@ impl Admission for Meddler {
     }
 }
 
+/// What happens to the mutating request at which a process dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Blow {
+    /// It never arrives.
+    Before,
+    /// It is carried out and its answer never arrives.
+    After,
+}
+
+/// Lets so many mutating requests through; the next one is the process's last.
+#[derive(Default)]
+pub(crate) struct Fuse(Mutex<Burning>);
+
+#[derive(Default)]
+struct Burning {
+    left: Option<(u64, Blow)>,
+    dead: bool,
+    blew: bool,
+}
+
+impl Fuse {
+    pub(crate) fn set(&self, left: u64, how: Blow) {
+        self.0.lock().unwrap().left = Some((left, how));
+    }
+
+    /// Is the process dead?
+    pub(crate) fn is_dead(&self) -> bool {
+        self.0.lock().unwrap().dead
+    }
+
+    /// Did a process ever die?
+    pub(crate) fn blew(&self) -> bool {
+        self.0.lock().unwrap().blew
+    }
+
+    fn burn(&self, mutates: bool) -> Option<Blow> {
+        let mut fuse = self.0.lock().unwrap();
+        if fuse.dead {
+            return Some(Blow::Before);
+        }
+        match fuse.left {
+            Some((0, how)) if mutates => {
+                *fuse = Burning { left: None, dead: true, blew: true };
+                Some(how)
+            }
+            Some((left, how)) if mutates => {
+                fuse.left = Some((left - 1, how));
+                None
+            }
+            _ => None,
+        }
+    }
+}
+
 pub(crate) struct World {
     pub(crate) server: ApiServer,
     pub(crate) push: Arc<PushFeed>,
@@ -81,6 +143,8 @@ pub(crate) struct World {
     pub(crate) hub: HubId,
     pub(crate) member: MemberName,
     pub(crate) down: Arc<AtomicBool>,
+    pub(crate) fuse: Arc<Fuse>,
+    pub(crate) limits: Limits,
     applier: Option<JoinHandle<()>>,
     units: BTreeMap<UnitId, (UnitEntry, Option<Arc<Bundle>>)>,
 }
@@ -113,6 +177,8 @@ impl World {
             hub,
             member: "beijing".parse().unwrap(),
             down: Arc::default(),
+            fuse: Arc::default(),
+            limits: Limits::default(),
             applier: None,
             units: BTreeMap::new(),
         };
@@ -132,6 +198,8 @@ impl World {
             hub: self.hub.clone(),
             member: self.member.clone(),
             down: Arc::default(),
+            fuse: Arc::default(),
+            limits: Limits::default(),
             applier: None,
             units: BTreeMap::new(),
         };
@@ -140,14 +208,27 @@ impl World {
     }
 
     pub(crate) fn start(&mut self) {
-        let (server, down) = (self.server.clone(), Arc::clone(&self.down));
+        let (server, down, fuse) = (self.server.clone(), Arc::clone(&self.down), Arc::clone(&self.fuse));
         let service = tower::service_fn(move |request: Request<Body>| {
-            let (server, down) = (server.clone(), Arc::clone(&down));
+            let (server, down, fuse) = (server.clone(), Arc::clone(&down), Arc::clone(&fuse));
             async move {
-                if down.load(Ordering::SeqCst) {
+                let blown = fuse.burn(request.method() != Method::GET);
+                if down.load(Ordering::SeqCst) || blown == Some(Blow::Before) {
                     return Err(BoxError::from("connection refused"));
                 }
-                server.service_as(UserInfo::master("kurator")).oneshot(request).await.map_err(BoxError::from)
+                let answer = server.service_as(UserInfo::master("kurator")).oneshot(request).await;
+                if blown == Some(Blow::After) {
+                    return Err(BoxError::from("connection reset"));
+                }
+                // Answers that are still coming, such as watches, break off when the member goes away.
+                let gone = async move {
+                    while !down.load(Ordering::SeqCst) {
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                    }
+                };
+                let (parts, body) = answer?.into_parts();
+                let frames = body.into_data_stream().map_ok(Frame::data).take_until(Box::pin(gone));
+                Ok(http::Response::from_parts(parts, StreamBody::new(frames)))
             }
         });
         let ctx = Ctx {
@@ -156,7 +237,7 @@ impl World {
             cluster: None,
             clock: Arc::<Hand>::clone(&self.clock),
             jitter: Arc::new(|| 1.0),
-            limits: Limits::default(),
+            limits: self.limits,
         };
         let (feed, client) = (self.push.member(&self.member), kube::Client::new(service, "default"));
         self.applier = Some(tokio::spawn(async move { match Applier::run(feed, client, ctx).await {} }));
@@ -174,6 +255,13 @@ impl World {
         self.push = feed(&self.hub);
         self.publish();
         self.start();
+    }
+
+    /// A new process after one that died.
+    pub(crate) fn revive(&mut self) {
+        self.stop();
+        self.fuse.0.lock().unwrap().dead = false;
+        self.restart();
     }
 
     pub(crate) fn pass_time(&self, seconds: i64) {
@@ -351,6 +439,32 @@ impl World {
         let list = self.get("/api/v1/namespaces/kurator-system/secrets").await.unwrap_or_default();
         let items = list["items"].as_array().cloned().unwrap_or_default();
         items.iter().map(|s| s["metadata"]["name"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// What the inventories of this hub in the member say, put together.
+    pub(crate) async fn recorded(&self) -> BTreeMap<ObjectKey, Entry> {
+        let list = self.get("/api/v1/namespaces/kurator-system/secrets").await.unwrap_or_default();
+        let mut out = BTreeMap::new();
+        for secret in list["items"].as_array().cloned().unwrap_or_default() {
+            let packed = STANDARD.decode(secret["data"]["inventory"].as_str().unwrap()).unwrap();
+            let mut json = Vec::new();
+            GzDecoder::new(packed.as_slice()).read_to_end(&mut json).unwrap();
+            let (hub, unit) = Inventory::unit_of(0, &json).unwrap();
+            out.extend(Inventory::decode(&hub, &unit, &[(0, json)]).unwrap().entries);
+        }
+        out
+    }
+
+    /// Everything delivered must be recorded, at any moment.
+    pub(crate) async fn check_recorded(&self, when: &str) {
+        let recorded = self.recorded().await;
+        let list = self.get("/api/v1/namespaces/shop/configmaps").await.unwrap();
+        for object in list["items"].as_array().unwrap() {
+            let name = model::object::name(object).unwrap().to_owned();
+            let key = ObjectKey { kind: "ConfigMap".into(), namespace: "shop".into(), name, ..ObjectKey::default() };
+            let delivered = model::object::label(object, label::HUB).is_some();
+            assert!(!delivered || recorded.contains_key(&key), "{when}: {key} is delivered and not recorded");
+        }
     }
 
     /// Waits until nothing was asked for a while, and says how many mutations there have been.

@@ -49,3 +49,25 @@ fn objects_without_a_name_and_doubles_are_refused() {
     assert_eq!(text[1], "ConfigMap n/c is in the unit twice; remove one");
     assert!(text[0].contains("generateName cannot be delivered"));
 }
+
+#[test]
+fn objects_are_put_where_their_kind_lives() {
+    let definition = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "things.example.com"},
+        "spec": {"group": "example.com", "scope": "Cluster", "names": {"kind": "Thing"}}});
+    let homeless = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}});
+    let objects = vec![
+        definition,
+        homeless,
+        object("example.com/v1", "Thing", "t"),
+        object("v1", "Namespace", "n"),
+        object("x.io/v1", "X", "x"),
+    ];
+    let (payload, _) = plan(objects);
+    let place = |kind: &str| {
+        let object = payload.objects().find(|o| o["kind"] == kind).unwrap();
+        model::object::namespace(object).map(str::to_owned)
+    };
+    assert_eq!(place("ConfigMap").as_deref(), Some("default"));
+    assert_eq!((place("Thing"), place("Namespace")), (None, None));
+    assert_eq!(place("X").as_deref(), Some("n"));
+}

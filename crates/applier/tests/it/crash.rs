@@ -1,0 +1,106 @@
+//! A process that dies between any two writes leaves nothing that the next one cannot finish.
+
+use api::delivery::{Removal, UnitPhase};
+
+use crate::world::{Blow, World, config_map, config_map_path};
+
+/// Plays a story with a process that dies at each of its mutating requests in turn, before or after it is carried out.
+/// Returns how many deaths it takes.
+async fn at_each_write(story: impl AsyncFn(&mut World, &str)) -> u64 {
+    let mut deaths = 0;
+    for how in [Blow::Before, Blow::After] {
+        for last in 0.. {
+            assert!(last < 100, "the story does not end");
+            let mut world = World::new().await;
+            let when = format!("death {how:?} write {last}");
+            world.fuse.set(last, how);
+            story(&mut world, &when).await;
+            if !world.fuse.blew() {
+                break;
+            }
+            deaths += 1;
+        }
+    }
+    deaths
+}
+
+/// Waits for a state, or for the process's death; then the next process takes over.
+async fn until_or_dead(world: &mut World, when: &str, wanted: impl AsyncFn(&World) -> bool) {
+    let reached = async |world: &World| world.fuse.is_dead() || wanted(world).await;
+    world.eventually(when, || reached(world)).await;
+    if world.fuse.is_dead() {
+        world.check_recorded(when).await;
+        world.revive();
+        world.eventually(when, || wanted(world)).await;
+    }
+    world.check_recorded(when).await;
+}
+
+#[tokio::test]
+async fn delivering_and_removing_survive_death_at_each_write() {
+    let deaths = at_each_write(async |world, when| {
+        world.post("/api/v1/namespaces/shop/configmaps", config_map("theirs", "old")).await;
+        let unit = world.set("a", 1, vec![config_map("theirs", "new"), config_map("ours", "1")]);
+        until_or_dead(world, when, async |w: &World| {
+            w.report(&unit).is_some_and(|r| r.phase == UnitPhase::Applied && r.objects.applied == 2)
+        })
+        .await;
+        // Recorded before it was touched: it stays theirs whatever happened in between.
+        let recorded = world.recorded().await;
+        let adopted: Vec<(&str, bool)> = recorded.iter().map(|(k, e)| (k.name.as_str(), e.adopted)).collect();
+        assert_eq!(adopted, [("ours", false), ("theirs", true)], "{when}");
+        world.change(&unit, |entry| entry.removal = Removal::Prune);
+        until_or_dead(world, when, async |w: &World| {
+            w.config_map("ours").await.is_none() && w.inventories().await.is_empty()
+        })
+        .await;
+        let theirs = world.config_map("theirs").await.unwrap();
+        assert_eq!((theirs["data"]["a"].as_str(), model::object::labels(&theirs).len()), (Some("new"), 0), "{when}");
+    })
+    .await;
+    assert!(deaths >= 14, "{deaths}");
+}
+
+#[tokio::test]
+async fn a_handover_survives_death_at_each_write() {
+    at_each_write(async |world, when| {
+        let a = world.set("a", 1, vec![config_map("moves", "1"), config_map("stays", "1")]);
+        until_or_dead(world, when, async |w: &World| w.report(&a).is_some_and(|r| r.objects.applied == 2)).await;
+        let uid = world.config_map("moves").await.unwrap()["metadata"]["uid"].clone();
+        world.stage("a", 2, vec![config_map("stays", "1")], |_| {});
+        let b = world.stage("b", 1, vec![config_map("moves", "1")], |_| {});
+        world.publish();
+        until_or_dead(world, when, async |w: &World| {
+            let done =
+                |unit, n| w.report(unit).is_some_and(|r| r.phase == UnitPhase::Applied && r.objects.inventory == n);
+            done(&a, 1) && done(&b, 1)
+        })
+        .await;
+        assert_eq!(world.config_map("moves").await.unwrap()["metadata"]["uid"], uid, "{when}");
+        assert!(world.recorded().await.values().all(|entry| !entry.adopted), "{when}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_approved_deletion_survives_death_at_each_write() {
+    at_each_write(async |world, when| {
+        let unit = world.set("a", 1, vec![config_map("x", "1"), config_map("y", "1")]);
+        until_or_dead(world, when, async |w: &World| w.report(&unit).is_some_and(|r| r.objects.applied == 2)).await;
+        world.set("a", 2, vec![]);
+        until_or_dead(world, when, async |w: &World| {
+            w.report(&unit).is_some_and(|r| r.phase == UnitPhase::DeletionsHeld)
+        })
+        .await;
+        assert!(world.get(&config_map_path("x")).await.is_some(), "{when}");
+        let held = world.guard(&unit, None).held.unwrap();
+        world.guard(&unit, Some(held.digest));
+        until_or_dead(world, when, async |w: &World| {
+            w.config_map("x").await.is_none()
+                && w.config_map("y").await.is_none()
+                && w.report(&unit).is_some_and(|r| r.objects.inventory == 0 && r.phase == UnitPhase::Applied)
+        })
+        .await;
+    })
+    .await;
+}

@@ -1,7 +1,9 @@
 //! One stream of metadata for all kinds of a server.
 //!
 //! [`Watches`] makes it from one metadata watch per kind, which works against any server. A server in the same process
-//! can implement [`Events`] over its store instead.
+//! could implement [`Events`] over its store instead; it does not, since there is little to gain: over our own server 50
+//! idle watches take 0.85 MiB and no measurable processor time (`cargo run --example members` in `member-sim`, with and
+//! without housekeeping, 30 members).
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -48,9 +50,9 @@ impl Watches {
     }
 }
 
-/// Is a kind left out? Events are never owned, and there are many.
+/// Is a kind followed? Not what cannot be deleted (views, reviews); and not Events, which are never owned and many.
 pub(crate) fn is_followed(served: &Served) -> bool {
-    served.can("list") && served.can("watch") && served.plural != "events"
+    ["list", "watch", "delete"].iter().all(|verb| served.can(verb)) && served.plural != "events"
 }
 
 fn changes_discovery(served: &Served) -> bool {

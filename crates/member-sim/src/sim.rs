@@ -120,13 +120,15 @@ impl Sim {
             local.silent.entry(name.to_owned()).or_insert(now);
         } else {
             local.silent.remove(name);
-            // Its kubelet starts afresh.
-            local.since.clear();
         }
         drop(local);
         self.queue.push(Key::Node(name.to_owned()));
         let world = self.world();
-        world.pods.all().filter(|pod| pod.node == name).for_each(|pod| self.queue.push(Key::Pod(pod.meta.key())));
+        for pod in world.pods.all().filter(|pod| pod.node == name) {
+            // Its kubelet starts afresh.
+            self.local().since.remove(&pod.meta.uid);
+            self.queue.push(Key::Pod(pod.meta.key()));
+        }
     }
 
     fn now(&self) -> Timestamp {
@@ -160,7 +162,19 @@ impl Sim {
     }
 
     fn notice<T: Known>(&self, world: &World, change: &Change<T>) {
+        if let (Some(old), None) = (&change.old, &change.new) {
+            self.forget(&old.meta().uid);
+        }
         T::wake(change, world, &mut |key| self.queue.push(key));
+    }
+
+    /// Forgets what was kept in memory of a pod that is gone. Takes the local lock: callers hold the world's at most.
+    fn forget(&self, uid: &Uid) {
+        let mut local = self.local();
+        local.assumed.remove(uid);
+        if local.since.remove(uid).is_some() {
+            local.ips.retain(|_, owner| owner != uid);
+        }
     }
 
     /// Takes in what the server answered to a write, before the watch brings it.

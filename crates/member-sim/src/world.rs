@@ -28,6 +28,7 @@ impl<T> Change<T> {
 /// All objects of one kind.
 pub(crate) struct Shelf<T> {
     items: BTreeMap<Name, Arc<T>>,
+    names: HashMap<Uid, Name>,
     owned: HashMap<Uid, BTreeSet<Name>>,
     /// Deleted by us; the event is still to come.
     dead: HashSet<Uid>,
@@ -36,7 +37,13 @@ pub(crate) struct Shelf<T> {
 
 impl<T> Default for Shelf<T> {
     fn default() -> Self {
-        Self { items: BTreeMap::new(), owned: HashMap::new(), dead: HashSet::new(), listed: false }
+        Self {
+            items: BTreeMap::new(),
+            names: HashMap::new(),
+            owned: HashMap::new(),
+            dead: HashSet::new(),
+            listed: false,
+        }
     }
 }
 
@@ -48,6 +55,11 @@ impl<T: Object> Shelf<T> {
 
     pub(crate) fn get(&self, name: &Name) -> Option<&Arc<T>> {
         self.items.get(name)
+    }
+
+    /// One object by UID.
+    pub(crate) fn by_uid(&self, uid: &Uid) -> Option<&Arc<T>> {
+        self.items.get(self.names.get(uid)?)
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<T>> {
@@ -77,6 +89,10 @@ impl<T: Object> Shelf<T> {
         let owner = meta.controller.clone();
         let new = Arc::new(new);
         let old = self.items.insert(name.clone(), new.clone());
+        if let Some(old) = old.as_ref().filter(|old| old.meta().uid != new.meta().uid) {
+            self.names.remove(&old.meta().uid);
+        }
+        self.names.insert(new.meta().uid.clone(), name.clone());
         if let Some(old) = &old
             && old.meta().controller != owner
         {
@@ -103,6 +119,7 @@ impl<T: Object> Shelf<T> {
     fn take(&mut self, name: Name, uid: &Uid) -> Option<Change<T>> {
         self.items.get(&name).filter(|item| item.meta().uid == *uid)?;
         let old = self.items.remove(&name)?;
+        self.names.remove(uid);
         self.disown(&old);
         Some(Change { old: Some(old), new: None })
     }

@@ -27,22 +27,21 @@ pub(crate) trait Known: Object {
     fn wake(change: &Change<Self>, world: &World, push: &mut dyn FnMut(Key));
 }
 
-/// The workload that controls a pod or ReplicaSet.
-fn wake_owner(owner: &Uid, world: &World, push: &mut dyn FnMut(Key), namespace: &str) {
-    let owned = |meta: &crate::object::Meta| meta.uid == *owner;
-    if let Some(set) = world.replica_sets.within(namespace).find(|s| owned(&s.meta)) {
+/// The workload that controls a pod or ReplicaSet, and the one that controls that.
+fn wake_owner(owner: &Uid, world: &World, push: &mut dyn FnMut(Key)) {
+    if let Some(set) = world.replica_sets.by_uid(owner) {
         push(Key::ReplicaSet(set.meta.key()));
         // Recreate waits for pods, not only for counts.
         if let Some(deployment) = &set.meta.controller {
-            wake_owner(deployment, world, push, namespace);
+            wake_owner(deployment, world, push);
         }
-    } else if let Some(deployment) = world.deployments.within(namespace).find(|d| owned(&d.meta)) {
+    } else if let Some(deployment) = world.deployments.by_uid(owner) {
         push(Key::Deployment(deployment.meta.key()));
-    } else if let Some(set) = world.stateful_sets.within(namespace).find(|s| owned(&s.meta)) {
+    } else if let Some(set) = world.stateful_sets.by_uid(owner) {
         push(Key::StatefulSet(set.meta.key()));
-    } else if let Some(set) = world.daemon_sets.within(namespace).find(|s| owned(&s.meta)) {
+    } else if let Some(set) = world.daemon_sets.by_uid(owner) {
         push(Key::DaemonSet(set.meta.key()));
-    } else if let Some(job) = world.jobs.within(namespace).find(|j| owned(&j.meta)) {
+    } else if let Some(job) = world.jobs.by_uid(owner) {
         push(Key::Job(job.meta.key()));
     }
 }
@@ -58,7 +57,7 @@ impl Known for Pod {
     fn wake(change: &Change<Self>, world: &World, push: &mut dyn FnMut(Key)) {
         for pod in change.sides() {
             if let Some(owner) = &pod.meta.controller {
-                wake_owner(owner, world, push, &pod.meta.namespace);
+                wake_owner(owner, world, push);
             }
         }
         let shown = |p: &Pod| (p.ip.clone(), p.ready(), p.meta.deleting(), p.finished(), p.meta.labels.clone());
@@ -121,7 +120,7 @@ impl Known for ReplicaSet {
     fn wake(change: &Change<Self>, world: &World, push: &mut dyn FnMut(Key)) {
         for set in change.sides() {
             if let Some(owner) = &set.meta.controller {
-                wake_owner(owner, world, push, &set.meta.namespace);
+                wake_owner(owner, world, push);
             }
         }
         if let Some(set) = &change.new {

@@ -67,7 +67,6 @@ impl Sim {
             Step::Write(patch) => self.patch::<Pod>(name, "/status", &patch).await.map(|()| None),
             Step::Remove => {
                 self.delete::<Pod>(name, &pod.meta.uid, Some(0)).await?;
-                self.release(pod);
                 Ok(None)
             }
         }
@@ -91,12 +90,5 @@ impl Sim {
         let ip = ip.unwrap_or_else(|| format!("{net}.255"));
         local.ips.insert(ip.clone(), pod.meta.uid.clone());
         ip
-    }
-
-    /// Forgets what was kept of a pod that is gone.
-    fn release(&self, pod: &Pod) {
-        let mut local = self.local();
-        local.since.remove(&pod.meta.uid);
-        local.ips.retain(|_, uid| *uid != pod.meta.uid);
     }
 }

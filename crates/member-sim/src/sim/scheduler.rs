@@ -29,8 +29,7 @@ impl Sim {
             };
             let pods: Vec<Arc<Pod>> = world.pods.all().map(assume).collect();
             let nodes: Vec<Arc<Node>> = world.nodes.all().cloned().collect();
-            let waiting = |uid: &crate::object::Uid| world.pods.all().any(|p| p.meta.uid == *uid && p.unscheduled());
-            local.assumed.retain(|uid, _| waiting(uid));
+            local.assumed.retain(|uid, _| world.pods.by_uid(uid).is_some_and(|pod| pod.unscheduled()));
             schedule::plan(&nodes, &pods)
         };
         stream::iter(verdicts)

@@ -162,9 +162,15 @@ async fn a_deleted_owner_takes_everything_along() {
     let lab = Lab::start().await;
     lab.deploy("web", 2, "nginx:1").await;
     lab.until_available("web", 2).await;
+    let sets = "/apis/apps/v1/namespaces/default/replicasets";
     lab.api.delete(&format!("{DEPLOYMENTS}/web"), &json!({})).await.unwrap();
-    lab.until("/apis/apps/v1/namespaces/default/replicasets", |l| l["items"] == json!([])).await;
+    lab.until(sets, |l| l["items"] == json!([])).await;
     lab.until(PODS, |l| l["items"] == json!([])).await;
+    lab.deploy("web", 2, "nginx:1").await;
+    lab.until_available("web", 2).await;
+    lab.api.delete(&format!("{DEPLOYMENTS}/web"), &json!({"propagationPolicy": "Foreground"})).await.unwrap();
+    lab.until_gone(&format!("{DEPLOYMENTS}/web")).await;
+    assert_eq!((lab.items(sets).await.len(), lab.pods().await.len()), (0, 0), "the owner goes last");
     lab.until_settled(QUIET).await;
 }
 

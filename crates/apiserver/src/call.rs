@@ -103,17 +103,22 @@ impl Call {
     pub(crate) fn decode(&self) -> Result<(Value, Vec<String>), Status> {
         match negotiate::object_body(self.content_type.as_deref())? {
             Encoding::Yaml => {
-                let text = std::str::from_utf8(&self.body).map_err(|e| malformed(&e))?;
-                Ok((model::yaml::parse(text).map_err(|e| malformed(&e))?, Vec::new()))
+                let text = std::str::from_utf8(&self.body).map_err(|e| self.malformed(&e))?;
+                Ok((model::yaml::parse(text).map_err(|e| self.malformed(&e))?, Vec::new()))
             }
             Encoding::Protobuf => {
-                Ok((apimachinery::protobuf::decode(&self.body).map_err(|e| malformed(&e))?, Vec::new()))
+                Ok((apimachinery::protobuf::decode(&self.body).map_err(|e| self.malformed(&e))?, Vec::new()))
             }
             _ => {
-                let (value, twice) = crate::json::parse(&self.body).map_err(|e| malformed(&e))?;
+                let (value, twice) = crate::json::parse(&self.body).map_err(|e| self.malformed(&e))?;
                 Ok((value, twice.into_iter().map(|path| format!("duplicate field \"{path}\"")).collect()))
             }
         }
+    }
+
+    fn malformed(&self, error: &dyn std::fmt::Display) -> Status {
+        let kind = &self.served.gvk.kind;
+        Status::bad_request(format!("the object provided is unrecognized (must be of type {kind}): {error}"))
     }
 
     /// Decodes the body as an object of the kind of the path: fills in a missing kind, checks a given one, reports
@@ -121,7 +126,9 @@ impl Call {
     pub(crate) fn decode_object(&mut self) -> Result<Value, Status> {
         let (mut object, duplicates) = self.decode()?;
         semantics::check_kind(&mut object, &self.served)?;
-        self.warnings.extend(semantics::deprecation(&self.served, &object));
+        if self.served.is(crate::crd::GROUP, crate::crd::KIND) {
+            self.warnings.extend(semantics::unsupported(&object));
+        }
         self.prune(&mut object, duplicates)?;
         Ok(object)
     }
@@ -158,8 +165,4 @@ impl Call {
         }
         Ok(())
     }
-}
-
-fn malformed(error: &dyn std::fmt::Display) -> Status {
-    Status::bad_request(format!("the object provided is unrecognized (must be of type and version known): {error}"))
 }

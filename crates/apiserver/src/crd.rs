@@ -3,11 +3,11 @@
 //! A CRD's status is decided in the same write that stores it, so that its kind is served when the create is answered;
 //! upstream's controllers need a moment. Conversion between versions is `None`: only `apiVersion` changes.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use apimachinery::structural::{self, CustomKind};
-use model::{GroupResource, Reason, Timestamp, clock, object};
+use model::{Reason, Timestamp, clock, object};
 use serde_json::{Value, json};
 use store::{Expect, Revision, Write};
 
@@ -19,8 +19,17 @@ use crate::verb::{DeleteOptions, delete_entry};
 
 /// Group of CRDs.
 pub(crate) const GROUP: &str = "apiextensions.k8s.io";
+/// Kind of CRDs.
+pub(crate) const KIND: &str = "CustomResourceDefinition";
 /// Resource of CRDs.
 pub(crate) const RESOURCE: &str = "customresourcedefinitions";
+/// The condition of a CRD that is to go.
+const TERMINATING: (&str, &str, &str, &str) = (
+    "Terminating",
+    "True",
+    "InstanceDeletionPending",
+    "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+);
 /// Holds a CRD until its objects are gone.
 const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
 
@@ -85,8 +94,7 @@ fn definition(name: &str, crd: &Value, revision: Revision) -> Option<Definition>
 
 /// May objects of this kind be made? Not while its CRD is being deleted.
 pub(crate) fn is_open(registry: &Registry, served: &Served) -> bool {
-    let crd = format!("{}.{}", served.resource.resource, served.resource.group);
-    !served.is_custom() || registry.definition(&crd).is_none_or(|definition| definition.open)
+    !served.is_custom() || registry.definition(&served.resource.to_string()).is_none_or(|definition| definition.open)
 }
 
 /// Fills in names, conversion, status and finalizer of a CRD that is made or changed.
@@ -106,47 +114,31 @@ pub(crate) fn prepare(inner: &Inner, crd: &mut Value, old: Option<&Value>, now: 
         *conversion = json!("None");
     }
     let Ok(parsed) = structural::parse_crd(crd) else { return };
-    let finalizers = object::slot(crd, &["metadata", "finalizers"]);
-    if old.is_none() {
-        match finalizers.as_array_mut() {
-            Some(list) if list.iter().any(|f| f == CLEANUP) => {}
-            Some(list) => list.push(json!(CLEANUP)),
-            None => *finalizers = json!([CLEANUP]),
-        }
-    } else if finalizers.is_null() {
-        object::remove(crd, &["metadata", "finalizers"]);
-    }
     let status = status(inner, &parsed, old, object::name(crd).unwrap_or_default(), now);
     *object::slot(crd, &["status"]) = status;
 }
 
 fn status(inner: &Inner, kind: &CustomKind, old: Option<&Value>, crd: &str, now: Timestamp) -> Value {
-    let conflict = conflict(&inner.registry(), kind, crd);
+    let (accepted, conflict) = names(&inner.registry(), kind, crd, old);
     let storage = kind.storage_version().map(|v| v.name.clone()).unwrap_or_default();
     let mut stored: Vec<Value> =
         old.and_then(|old| object::get(old, &["status", "storedVersions"])?.as_array().cloned()).unwrap_or_default();
     if !stored.iter().any(|v| *v == storage) {
         stored.push(json!(storage));
     }
-    let accepted = match (&conflict, old) {
-        (None, _) => kind.names.to_value(),
-        (Some(_), Some(old)) => object::get(old, &["status", "acceptedNames"]).cloned().unwrap_or_else(|| json!({})),
-        (Some(_), None) => json!({"kind": "", "plural": ""}),
-    };
     let was_established = old.is_some_and(|old| condition(old, "Established") == Some("True"));
-    let terminating = old.is_some_and(object::is_deleting);
     let mut conditions = vec![match &conflict {
         None => ("NamesAccepted", "True", "NoConflicts", "no conflicts found".to_owned()),
-        Some(why) => ("NamesAccepted", "False", "NameConflict", why.clone()),
+        Some((reason, why)) => ("NamesAccepted", "False", *reason, why.clone()),
     }];
     conditions.push(if conflict.is_none() || was_established {
         ("Established", "True", "InitialNamesAccepted", "the initial names have been accepted".to_owned())
     } else {
         ("Established", "False", "NotAccepted", "not all names are accepted".to_owned())
     });
-    if terminating {
-        let why = "CustomResource deletion is in progress".to_owned();
-        conditions.push(("Terminating", "True", "InstanceDeletionInProgress", why));
+    if old.is_some_and(object::is_deleting) {
+        let (ty, status, reason, message) = TERMINATING;
+        conditions.push((ty, status, reason, message.to_owned()));
     }
     let conditions: Vec<Value> = conditions
         .into_iter()
@@ -165,28 +157,61 @@ fn status(inner: &Inner, kind: &CustomKind, old: Option<&Value>, crd: &str, now:
     json!({"acceptedNames": accepted, "storedVersions": stored, "conditions": conditions})
 }
 
-/// Another kind of the same group that has one of these names.
-fn conflict(registry: &Registry, kind: &CustomKind, crd: &str) -> Option<String> {
-    let own = GroupResource { group: kind.group.clone(), resource: kind.names.plural.clone() };
-    let mut taken: BTreeMap<String, GroupResource> = BTreeMap::new();
-    let mut kinds: BTreeMap<String, GroupResource> = BTreeMap::new();
-    for other in registry.all().filter(|s| s.gvk.group == kind.group) {
-        if other.resource == own && (!other.is_custom() || format!("{own}") == crd) {
-            if other.is_custom() {
-                continue;
-            }
-            return Some(format!("{:?} is a built-in kind", own.to_string()));
-        }
-        for name in [&other.resource.resource, &other.singular].into_iter().chain(&other.short_names) {
-            taken.insert(name.clone(), other.resource.clone());
-        }
-        kinds.insert(other.gvk.kind.clone(), other.resource.clone());
+/// The names that the kind gets, and the last that another kind of its group has
+/// (`apiextensions-apiserver/pkg/controller/status`, calculateNamesAndConditions).
+fn names(
+    registry: &Registry,
+    kind: &CustomKind,
+    crd: &str,
+    old: Option<&Value>,
+) -> (Value, Option<(&'static str, String)>) {
+    let mut resources: BTreeSet<&str> = BTreeSet::new();
+    let mut kinds: BTreeSet<String> = BTreeSet::new();
+    let others: Vec<_> =
+        registry.all().filter(|s| s.gvk.group == kind.group && s.resource.to_string() != crd).collect();
+    for other in &others {
+        let names = [&other.resource.resource, &other.singular].into_iter().chain(&other.short_names);
+        resources.extend(names.map(String::as_str));
+        kinds.extend([other.gvk.kind.clone(), format!("{}List", other.gvk.kind)]);
     }
-    let names = [&kind.names.plural, &kind.names.singular].into_iter().chain(&kind.names.short_names);
-    let clash = names.clone().find(|name| taken.contains_key(*name));
-    match clash {
-        Some(name) => Some(format!("{name:?} is already in use")),
-        None => kinds.contains_key(&kind.names.kind).then(|| format!("{:?} is already in use", kind.names.kind)),
+    let mut accepted = kind.names.to_value();
+    let mut conflict = None;
+    let mut check = |field: &str, reason: &'static str, taken: Option<&String>| {
+        let Some(name) = taken else { return };
+        conflict = Some((reason, format!("{name:?} is already in use")));
+        accepted[field] = old
+            .and_then(|old| object::get(old, &["status", "acceptedNames", field]).cloned())
+            .unwrap_or_else(|| if field == "shortNames" { json!([]) } else { json!("") });
+    };
+    let names = &kind.names;
+    let resource = |name: &String| resources.contains(name.as_str());
+    check("plural", "PluralConflict", Some(&names.plural).filter(|n| resource(n)));
+    check("singular", "SingularConflict", Some(&names.singular).filter(|n| resource(n)));
+    check("shortNames", "ShortNamesConflict", names.short_names.iter().find(|n| resource(n)));
+    check("kind", "KindConflict", Some(&names.kind).filter(|n| kinds.contains(*n)));
+    check("listKind", "ListKindConflict", Some(&names.list_kind).filter(|n| kinds.contains(*n)));
+    (accepted, conflict)
+}
+
+/// Marks a CRD that is to go: it waits until its objects are gone.
+pub(crate) fn mark(crd: &mut Value, now: Timestamp) {
+    let finalizers = object::slot(crd, &["metadata", "finalizers"]);
+    match finalizers.as_array_mut() {
+        Some(list) if list.iter().any(|f| f == CLEANUP) => {}
+        Some(list) => list.push(json!(CLEANUP)),
+        None => *finalizers = json!([CLEANUP]),
+    }
+    object::remove(crd, &["metadata", "deletionGracePeriodSeconds"]);
+    let conditions = object::slot(crd, &["status", "conditions"]);
+    if !conditions.is_array() {
+        *conditions = json!([]);
+    }
+    if let Some(list) = conditions.as_array_mut() {
+        let (ty, status, reason, message) = TERMINATING;
+        let since = clock::format_seconds(now);
+        list.push(json!({
+            "type": ty, "status": status, "reason": reason, "message": message, "lastTransitionTime": since,
+        }));
     }
 }
 

@@ -8,6 +8,13 @@ use crate::call::Call;
 use crate::registry::Served;
 use crate::{crd, pod};
 
+/// A new object has no status but what the server gives it.
+pub(crate) fn drop_status(call: &Call, new: &mut Value) {
+    if call.served.status {
+        object::remove(new, &["status"]);
+    }
+}
+
 /// Prepares metadata of a new object. Returns whether its name was generated.
 pub(crate) fn before_create(call: &Call, new: &mut Value, now: Timestamp) -> Result<bool, Status> {
     own_namespace(call, new)?;
@@ -46,9 +53,6 @@ pub(crate) fn before_create(call: &Call, new: &mut Value, now: Timestamp) -> Res
 /// Sets what a new object starts with, after defaulting.
 pub(crate) fn prepare_create(call: &Call, new: &mut Value, now: Timestamp) {
     let served = &call.served;
-    if served.status {
-        object::remove(new, &["status"]);
-    }
     if has_generation(served) {
         new["metadata"]["generation"] = json!(1);
     }
@@ -57,7 +61,7 @@ pub(crate) fn prepare_create(call: &Call, new: &mut Value, now: Timestamp) {
             *object::slot(new, &["spec", "finalizers"]) = json!(["kubernetes"]);
             *object::slot(new, &["status", "phase"]) = json!("Active");
         }
-        ("", "Pod") => pod::prepare(new),
+        ("", "Pod") => pod::prepare(&call.server, new),
         ("", "PersistentVolumeClaim" | "PersistentVolume") => {
             *object::slot(new, &["status", "phase"]) = json!("Pending");
         }
@@ -69,7 +73,7 @@ pub(crate) fn prepare_create(call: &Call, new: &mut Value, now: Timestamp) {
                 spec["uid"] = json!(&**uid);
             }
         }
-        (crd::GROUP, "CustomResourceDefinition") => crd::prepare(&call.server, new, None, now),
+        (crd::GROUP, crd::KIND) => crd::prepare(&call.server, new, None, now),
         _ => {}
     }
 }
@@ -121,7 +125,7 @@ pub(crate) fn before_update(call: &Call, new: &mut Value, old: &Value) -> Result
 /// Counts changes of what the object wants, after defaulting and admission.
 pub(crate) fn after_update(call: &Call, new: &mut Value, old: &Value, now: Timestamp) {
     let served = &call.served;
-    if served.is(crd::GROUP, "CustomResourceDefinition") && call.subresource().is_empty() {
+    if served.is(crd::GROUP, crd::KIND) && call.subresource().is_empty() {
         crd::prepare(&call.server, new, Some(old), now);
     }
     if !has_generation(served) {

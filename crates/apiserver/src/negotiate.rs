@@ -78,7 +78,7 @@ pub(crate) fn object_body(header: Option<&str>) -> Result<Encoding, Status> {
         "" | "application/json" => Ok(Encoding::Json),
         "application/yaml" => Ok(Encoding::Yaml),
         "application/vnd.kubernetes.protobuf" => Ok(Encoding::Protobuf),
-        other => Err(unsupported(other, "application/json, application/yaml, application/vnd.kubernetes.protobuf")),
+        _ => Err(unsupported("application/json, application/yaml, application/vnd.kubernetes.protobuf")),
     }
 }
 
@@ -89,14 +89,14 @@ pub(crate) fn patch_body(header: Option<&str>, strategic: bool) -> Result<Encodi
         "application/merge-patch+json" => Ok(Encoding::MergePatch),
         "application/strategic-merge-patch+json" if strategic => Ok(Encoding::StrategicPatch),
         "application/apply-patch+yaml" => Ok(Encoding::Apply),
-        other => {
+        _ => {
             let all = if strategic {
                 "application/json-patch+json, application/merge-patch+json, \
                  application/strategic-merge-patch+json, application/apply-patch+yaml"
             } else {
                 "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"
             };
-            Err(unsupported(other, all))
+            Err(unsupported(all))
         }
     }
 }
@@ -105,9 +105,8 @@ fn media_type(header: Option<&str>) -> &str {
     header.and_then(|h| h.split(';').next()).unwrap_or_default().trim()
 }
 
-fn unsupported(got: &str, accepted: &str) -> Status {
-    let message = format!(
-        "the body of the request was in an unknown format - accepted media types include: {accepted} (got {got:?})"
-    );
+fn unsupported(accepted: &str) -> Status {
+    let message =
+        format!("the body of the request was in an unknown format - accepted media types include: {accepted}");
     Status::new(Reason::UnsupportedMediaType, message)
 }

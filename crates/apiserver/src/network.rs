@@ -79,17 +79,42 @@ fn fill(new: &mut Value, old: Option<&Value>, taken: &Taken) -> Result<(), Field
     }
     let seed = seed(new);
     address(new, old, taken, seed)?;
-    let wants_ports = match ty.as_str() {
-        "NodePort" => true,
-        "LoadBalancer" => {
-            object::get(new, &["spec", "allocateLoadBalancerNodePorts"]).and_then(Value::as_bool) != Some(false)
-        }
-        _ => false,
-    };
-    if wants_ports {
-        node_ports(new, old, taken, seed)?;
+    if wants_ports(new) {
+        return node_ports(new, old, taken, seed);
+    }
+    if let Some(old) = old.filter(|old| wants_ports(old)) {
+        release(new, old);
     }
     Ok(())
+}
+
+fn wants_ports(service: &Value) -> bool {
+    match object::get_str(service, &["spec", "type"]) {
+        Some("NodePort") => true,
+        Some("LoadBalancer") => {
+            object::get(service, &["spec", "allocateLoadBalancerNodePorts"]).and_then(Value::as_bool) != Some(false)
+        }
+        _ => false,
+    }
+}
+
+/// A Service that stops being reachable from outside gives back what came with it, unless the client changed it in the
+/// same write (`pkg/registry/core/service/strategy.go`, dropTypeDependentFields).
+fn release(new: &mut Value, old: &Value) {
+    let before: BTreeSet<u32> = ports(old).filter_map(|(_, port)| port).collect();
+    let list = new.pointer_mut("/spec/ports").and_then(Value::as_array_mut);
+    for port in list.into_iter().flatten().filter_map(Value::as_object_mut) {
+        let number = port.get("nodePort").and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
+        if number.is_some_and(|n| before.contains(&n)) {
+            port.remove("nodePort");
+        }
+    }
+    for field in ["externalTrafficPolicy", "healthCheckNodePort", "allocateLoadBalancerNodePorts", "loadBalancerClass"]
+    {
+        if object::get(new, &["spec", field]) == object::get(old, &["spec", field]) {
+            object::remove(new, &["spec", field]);
+        }
+    }
 }
 
 fn address(new: &mut Value, old: Option<&Value>, taken: &Taken, seed: u32) -> Result<(), FieldError> {
@@ -101,6 +126,11 @@ fn address(new: &mut Value, old: Option<&Value>, taken: &Taken, seed: u32) -> Re
     let kept = old.and_then(|old| object::get_str(old, &["spec", "clusterIP"])).filter(|ip| !ip.is_empty());
     let ip = match given.or_else(|| kept.map(str::to_owned)) {
         Some(ip) => {
+            let outside = ip.parse::<Ipv4Addr>().is_ok_and(|ip| !(FIRST..FIRST + SIZE).contains(&u32::from(ip)));
+            if outside {
+                let why = format!("failed to allocate IP {ip}: the provided network does not match the current range");
+                return Err(FieldError::invalid(FieldPath::of("spec.clusterIPs"), json!([ip]), why));
+            }
             let held = ip.parse::<Ipv4Addr>().is_ok_and(|ip| taken.addresses.contains(&u32::from(ip)));
             if held {
                 let why = format!("failed to allocate IP {ip}: provided IP is already allocated");
@@ -118,14 +148,21 @@ fn address(new: &mut Value, old: Option<&Value>, taken: &Taken, seed: u32) -> Re
             Ipv4Addr::from(free).to_string()
         }
     };
+    // Without a selector nobody can know the families of a headless Service's endpoints: both, as upstream has it.
+    let selects = object::get(new, &["spec", "selector"]).and_then(Value::as_object).is_some_and(|s| !s.is_empty());
+    let (families, policy) = if ip == "None" && !selects {
+        (json!(["IPv4", "IPv6"]), "RequireDualStack")
+    } else {
+        (json!(["IPv4"]), "SingleStack")
+    };
     let spec = object::slot(new, &["spec"]);
     spec["clusterIPs"] = json!([ip]);
     spec["clusterIP"] = json!(ip);
     if spec.get("ipFamilies").is_none_or(Value::is_null) {
-        spec["ipFamilies"] = json!(["IPv4"]);
+        spec["ipFamilies"] = families;
     }
     if spec.get("ipFamilyPolicy").is_none_or(Value::is_null) {
-        spec["ipFamilyPolicy"] = json!("SingleStack");
+        spec["ipFamilyPolicy"] = json!(policy);
     }
     Ok(())
 }

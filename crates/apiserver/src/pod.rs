@@ -4,13 +4,47 @@ use model::{Quantity, Status, object};
 use serde_json::{Value, json};
 
 use crate::call::Call;
+use crate::key;
 use crate::reply::{self, Answer};
+use crate::server::Inner;
 use crate::verb::{DeleteOptions, replace_part};
 
-/// The status that a new Pod starts with.
-pub(crate) fn prepare(pod: &mut Value) {
+/// Taints that every Pod tolerates for a while, unless it says otherwise (upstream's DefaultTolerationSeconds admission).
+const TOLERATED: [&str; 2] = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"];
+const TOLERATED_SECS: i64 = 300;
+
+/// What a new Pod is given: status, tolerations, and the value of its priority class.
+pub(crate) fn prepare(server: &Inner, pod: &mut Value) {
     let class = quality(pod);
     *object::slot(pod, &["status"]) = json!({"phase": "Pending", "qosClass": class});
+    tolerate(pod);
+    let class = object::get_str(pod, &["spec", "priorityClassName"]).unwrap_or_default();
+    let class = server.store.snapshot().get(&key::object("scheduling.k8s.io", "priorityclasses", "", class));
+    let class: Value =
+        class.and_then(|entry| serde_json::from_slice(&server.read(&entry).ok()?).ok()).unwrap_or_default();
+    let spec = object::slot(pod, &["spec"]);
+    spec["priority"] = class.get("value").cloned().unwrap_or_else(|| json!(0));
+    spec["preemptionPolicy"] = class.get("preemptionPolicy").cloned().unwrap_or_else(|| json!("PreemptLowerPriority"));
+}
+
+fn tolerate(pod: &mut Value) {
+    let tolerations = object::slot(pod, &["spec", "tolerations"]);
+    if !tolerations.is_array() {
+        *tolerations = json!([]);
+    }
+    let Some(list) = tolerations.as_array_mut() else { return };
+    for key in TOLERATED {
+        let covers = |t: &Value| {
+            let key_of = t.get("key").and_then(Value::as_str).unwrap_or_default();
+            let effect = t.get("effect").and_then(Value::as_str).unwrap_or_default();
+            (key_of == key || key_of.is_empty()) && matches!(effect, "" | "NoExecute")
+        };
+        if !list.iter().any(covers) {
+            list.push(json!({
+                "key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": TOLERATED_SECS,
+            }));
+        }
+    }
 }
 
 /// The quality-of-service class (`pkg/apis/core/v1/helper/qos`): Guaranteed when every container limits cpu and memory
@@ -54,7 +88,8 @@ pub(crate) async fn bind(call: &mut Call) -> Result<Answer, Status> {
     let now = model::clock::format_seconds(call.server.now());
     let asked = object::uid(&binding).filter(|u| !u.is_empty()).map(str::to_owned);
     replace_part(call, |call, pod| {
-        let why = |why: String| Err(Status::conflict(&call.served.resource, call.name(), &why));
+        let resource = model::GroupResource { group: String::new(), resource: "pods/binding".to_owned() };
+        let why = |why: String| Err(Status::conflict(&resource, call.name(), &why));
         if let Some(asked) = &asked
             && object::uid(pod) != Some(asked)
         {
@@ -80,7 +115,7 @@ pub(crate) async fn bind(call: &mut Call) -> Result<Answer, Status> {
         Ok(())
     })
     .await?;
-    Ok(reply::value(201, &json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"})))
+    Ok(reply::value(201, &success()))
 }
 
 /// `pods/eviction`: a delete. PodDisruptionBudgets are not consulted: nothing here computes their status.
@@ -93,8 +128,9 @@ pub(crate) async fn evict(call: &mut Call) -> Result<Answer, Status> {
         ..DeleteOptions::default()
     };
     crate::verb::delete_object(call, call.name(), &options).await?;
-    Ok(reply::value(
-        201,
-        &json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}),
-    ))
+    Ok(reply::value(201, &success()))
+}
+
+fn success() -> Value {
+    json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201})
 }

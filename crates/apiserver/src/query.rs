@@ -62,7 +62,7 @@ impl Query {
         let mut dry = false;
         for value in self.all("dryRun").filter(|v| !v.is_empty()) {
             if value != "All" {
-                let error = FieldError::not_supported(FieldPath::of("dryRun"), value, &["All"]);
+                let error = FieldError::not_supported(FieldPath::of("dryRun"), vec![value], &["All"]);
                 return Err(Status::invalid(&GroupKind::new("meta.k8s.io", options_kind), "", &[error]));
             }
             dry = true;

@@ -34,6 +34,10 @@ pub(crate) async fn create(call: &mut Call) -> Result<Answer, Status> {
         _ => return Err(not_allowed()),
     };
     review["status"] = status;
+    if call.served.gvk.kind == "SelfSubjectReview" {
+        *object::slot(&mut review, &["metadata", "creationTimestamp"]) =
+            json!(model::clock::format_seconds(call.server.now()));
+    }
     Ok(reply::value(201, &review))
 }
 

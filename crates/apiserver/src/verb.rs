@@ -30,12 +30,14 @@ pub(crate) async fn run(call: &mut Call, verb: &'static str) -> Result<Answer, S
     if call.served.code().is_some() {
         return virtual_kind::run(call, verb).await;
     }
+    call.warnings.extend(crate::semantics::deprecation(&call.served));
     if call.form == Form::Table {
         shape::include(call)?;
     }
     let (kind, name) = (call.served.gvk.kind.clone(), call.name().to_owned());
     match (call.subresource(), verb) {
         ("", _) if !call.served.verbs.contains(&verb) => Err(not_allowed()),
+        (_, "update" | "patch") if name.is_empty() => Err(not_allowed()),
         ("", "get") => get::get(call),
         ("", "list") => list::list(call).await,
         ("", "watch") => watch::watch(call).await,

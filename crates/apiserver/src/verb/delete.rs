@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::{FieldError, FieldPath, GroupKind, Status, Timestamp, clock, object};
+use model::{FieldError, FieldPath, GroupKind, GroupResource, Status, Timestamp, clock, object};
 use serde_json::{Value, json};
 use store::{Expect, Write, WriteError};
 
@@ -92,7 +92,8 @@ impl Options {
             && !matches!(policy.as_str(), "Orphan" | "Background" | "Foreground")
         {
             let path = FieldPath::of("propagationPolicy");
-            let error = FieldError::not_supported(path, policy.as_str(), &["Background", "Foreground", "Orphan"]);
+            let error =
+                FieldError::not_supported(path, policy.as_str(), &["Foreground", "Background", "Orphan", "nil"]);
             return Err(Status::invalid(&kind, "", &[error]));
         }
         if let Some(secs) = self.grace_secs
@@ -169,20 +170,22 @@ pub(crate) async fn delete_entry(
     }
 }
 
+/// `rest.BeforeDelete`: the object must be the one that is meant.
 fn preconditions(served: &Served, object: &Value, options: &Options) -> Result<(), Status> {
-    let name = object::name(object).unwrap_or_default();
-    let check = |what: &str, asked: &Option<String>, actual: Option<&str>| match asked {
+    let kind = GroupResource { group: served.gvk.group.clone(), resource: served.gvk.kind.clone() };
+    let check = |what: &str, done: &str, asked: &Option<String>, actual: Option<&str>| match asked {
         Some(asked) if actual != Some(asked) => {
+            let actual = actual.unwrap_or_default();
             let why = format!(
-                "Precondition failed: {what} in precondition: {asked}, {what} in object meta: {}",
-                actual.unwrap_or_default()
+                "the {what} in the precondition ({asked}) does not match the {what} in record ({actual}). \
+                 The object might have been {done}"
             );
-            Err(Status::conflict(&served.resource, name, &why))
+            Err(Status::conflict(&kind, object::name(object).unwrap_or_default(), &why))
         }
         _ => Ok(()),
     };
-    check("UID", &options.uid, object::uid(object))?;
-    check("ResourceVersion", &options.resource_version, object::resource_version(object))
+    check("UID", "deleted and then recreated", &options.uid, object::uid(object))?;
+    check("ResourceVersion", "modified", &options.resource_version, object::resource_version(object))
 }
 
 /// Marks an object for deletion as far as it is not; does it have to wait? (`registry/rest/delete.go`, BeforeDelete, and
@@ -190,6 +193,7 @@ fn preconditions(served: &Served, object: &Value, options: &Options) -> Result<(
 fn mark(served: &Served, object: &mut Value, options: &Options, now: Timestamp) -> bool {
     propagate(object, options);
     let grace = grace(served, object, options);
+    let definition = served.is(crate::crd::GROUP, crate::crd::KIND);
     let before = object::is_deleting(object);
     let held = finalizers(object).next().is_some()
         || object::get(object, &["spec", "finalizers"]).and_then(Value::as_array).is_some_and(|l| !l.is_empty())
@@ -202,15 +206,20 @@ fn mark(served: &Served, object: &mut Value, options: &Options, now: Timestamp) 
         }
         return held || shorter > 0;
     }
-    if !held && grace == 0 {
+    if !held && grace == 0 && !definition {
         return false;
     }
     let at = now.checked_add(jiff::SignedDuration::from_secs(grace)).unwrap_or(now);
     set_deletion(object, clock::format_seconds(at), grace);
+    if definition {
+        crate::crd::mark(object, now);
+        return true;
+    }
     if let Some(generation) = object::get_i64(object, &["metadata", "generation"]).filter(|g| *g > 0) {
         object["metadata"]["generation"] = json!(generation + 1);
     }
     if served.is("", "Namespace") {
+        object::remove(object, &["metadata", "deletionGracePeriodSeconds"]);
         *object::slot(object, &["status", "phase"]) = json!("Terminating");
     }
     true

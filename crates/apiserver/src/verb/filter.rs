@@ -33,13 +33,11 @@ impl Filter {
         };
         for (path, ..) in &fields.terms {
             if !is_selectable(&call.served, path) {
-                let why = format!("field label not supported: {path}");
-                return Err(Status::bad_request(format!(
-                    "Unable to find {:?} that match label selector {:?}, field selector {:?}: {why}",
-                    call.served.gvk.group_version().resource(call.served.resource.resource.clone()).resource,
-                    call.query.get("labelSelector").unwrap_or_default(),
-                    call.query.get("fieldSelector").unwrap_or_default(),
-                )));
+                return Err(Status::bad_request(if call.served.selectable.is_empty() && !call.served.is_custom() {
+                    format!("{path:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\"")
+                } else {
+                    format!("field label not supported: {path}")
+                }));
             }
         }
         if !call.name().is_empty() {

@@ -42,12 +42,8 @@ pub(super) fn object(call: &Call, code: u16, bytes: Bytes) -> Result<Answer, Sta
 pub(super) fn requested(call: &Call) -> Result<Option<Revision>, Status> {
     let Some(text) = call.query.get("resourceVersion") else { return Ok(None) };
     let number = text.parse().map_err(|_| {
-        let error = model::FieldError::invalid(
-            model::FieldPath::of("resourceVersion"),
-            text,
-            format!("strconv.ParseUint: parsing {text:?}: invalid syntax"),
-        );
-        Status::invalid(&model::GroupKind::default(), "", &[error])
+        let why = format!("Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax");
+        Status::bad_request(format!("invalid resource version: resourceVersion: {why}"))
     })?;
     Ok(Some(Revision(number)))
 }

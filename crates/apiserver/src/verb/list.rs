@@ -109,7 +109,7 @@ fn snapshot(call: &Call, token: Option<&Token>) -> Result<Arc<dyn Snapshot<Meta>
             return invalid("resourceVersionMatch is forbidden when continue is provided");
         }
         (Some("Exact"), Some(Revision(0))) => {
-            return invalid("resourceVersionMatch \"Exact\" is forbidden for resourceVersion \"0\"");
+            return invalid("resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
         }
         (Some("Exact" | "NotOlderThan"), _) => {}
         (Some(other), _) => {

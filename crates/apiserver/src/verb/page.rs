@@ -42,9 +42,9 @@ impl Token {
     /// Parses a token.
     pub(crate) fn decode(text: &str) -> Result<Self, Status> {
         let token = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok());
-        token
-            .filter(|token| token.v == FORMAT)
-            .ok_or_else(|| Status::bad_request("continue key is not valid: it was not made by this server"))
+        token.filter(|token| token.v == FORMAT).ok_or_else(|| {
+            Status::bad_request("invalid continue token: continue key is not valid: it was not made by this server")
+        })
     }
 
     /// The revision that the list is pinned to.

@@ -4,7 +4,7 @@ use apimachinery::patch;
 use model::{Reason, Status, object};
 use serde_json::Value;
 
-use super::update::preconditions;
+use super::update::{misnamed, nameless, preconditions};
 use super::write::{How, Outcome, TRIES, conflict, insert, replace};
 use crate::call::Call;
 use crate::negotiate::{self, Encoding};
@@ -32,12 +32,14 @@ pub(super) async fn patch(call: &mut Call) -> Result<Answer, Status> {
         };
         let mut new = changed(call, encoding, &current.object, &body)?;
         semantics::check_kind(&mut new, &call.served)?;
-        if object::name(&new) != Some(call.name()) {
-            let error = model::FieldError::invalid(
-                model::FieldPath::of("metadata.name"),
-                object::name(&new).unwrap_or_default(),
-                "field is immutable",
-            );
+        match object::name(&new) {
+            Some(name) if name == call.name() => {}
+            name => return Err(misnamed(call, name.unwrap_or_default())),
+        }
+        let uid = object::uid(&new);
+        if uid != object::uid(&current.object) {
+            let path = model::FieldPath::of("metadata.uid");
+            let error = model::FieldError::invalid(path, uid.unwrap_or_default(), "field is immutable");
             return Err(Status::invalid(&call.served.gvk.group_kind(), call.name(), &[error]));
         }
         call.warnings.clear();
@@ -93,21 +95,14 @@ async fn apply(call: &mut Call, dry_run: bool) -> Result<Answer, Status> {
     }
     let text = std::str::from_utf8(&call.body).map_err(|e| Status::bad_request(format!("error decoding YAML: {e}")))?;
     // JSON is YAML; when it is plain JSON the faster parser does it.
-    let mut applied: Value = match serde_json::from_str(text) {
+    let applied: Value = match serde_json::from_str(text) {
         Ok(value) => value,
         Err(_) => model::yaml::parse(text).map_err(|e| Status::bad_request(format!("error decoding YAML: {e}")))?,
     };
     semantics::check_kind_given(&applied, &call.served)?;
-    call.prune(&mut applied, Vec::new())?;
-    match object::name(&applied) {
-        None | Some("") => object::slot(&mut applied, &["metadata", "name"]).clone_from(&call.name().into()),
-        Some(name) if name == call.name() => {}
-        Some(name) => {
-            return Err(Status::bad_request(format!(
-                "the name of the object ({name}) does not match the name on the URL ({})",
-                call.name()
-            )));
-        }
+    // Not pruned: what the schema does not know cannot be owned, and is refused below.
+    if let Some(name) = object::name(&applied).filter(|name| *name != call.name() && !name.is_empty()) {
+        return Err(misnamed(call, name));
     }
     let force = call.query.flag("force");
     for _ in 0..TRIES {
@@ -126,10 +121,15 @@ async fn apply(call: &mut Call, dry_run: bool) -> Result<Answer, Status> {
                 outcome
             }
             None if !call.subresource().is_empty() => return Err(call.not_found()),
-            None if object::resource_version(&applied).is_some() || object::uid(&applied).is_some() => {
-                // An object that has to be there already.
-                return Err(conflict(call));
+            None if object::uid(&applied).is_some() => {
+                let uid = object::uid(&applied).unwrap_or_default();
+                let why =
+                    format!("uid mismatch: the provided object specified uid {uid}, and no existing object was found");
+                return Err(Status::conflict(&call.served.resource, call.name(), &why));
             }
+            None if object::name(&applied).is_none_or(str::is_empty) => return Err(nameless(call)),
+            // An object that has to be there already.
+            None if object::resource_version(&applied).is_some() => return Err(conflict(call)),
             None => {
                 let new = semantics::apply(call, None, &applied, force, now)?;
                 insert(call, new, How::Apply, dry_run).await?

@@ -2,12 +2,13 @@
 
 use model::{Status, object};
 use serde_json::Value;
-use store::Revision;
+use store::{Expect, Revision, Write, WriteError};
 
 use super::write::{How, Outcome, TRIES, conflict, insert, replace};
 use crate::call::Call;
 use crate::reply::Answer;
 use crate::semantics;
+use crate::server::write_failure;
 
 /// Replaces an object.
 pub(super) async fn update(call: &mut Call) -> Result<Answer, Status> {
@@ -16,12 +17,9 @@ pub(super) async fn update(call: &mut Call) -> Result<Answer, Status> {
     match object::name(&new) {
         Some(name) if name == call.name() => {}
         Some(name) if !name.is_empty() => {
-            return Err(Status::bad_request(format!(
-                "the name of the object ({name}) does not match the name on the URL ({})",
-                call.name()
-            )));
+            return Err(misnamed(call, name));
         }
-        _ => return Err(Status::bad_request("name must be provided")),
+        _ => return Err(nameless(call)),
     }
     for _ in 0..TRIES {
         let Some(current) = call.server.current(&call.served, call.namespace(), call.name())? else {
@@ -46,7 +44,22 @@ pub(super) async fn update(call: &mut Call) -> Result<Answer, Status> {
     Err(conflict(call))
 }
 
-/// Changes an object on behalf of a subresource that is not a part of it (`pods/binding`).
+/// 400 for a body with another name than the path.
+pub(super) fn misnamed(call: &Call, name: &str) -> Status {
+    let url = call.name();
+    Status::bad_request(format!("the name of the object ({name}) does not match the name on the URL ({url})"))
+}
+
+/// 400 for a body without a name.
+pub(super) fn nameless(call: &Call) -> Status {
+    let name = call.name();
+    Status::bad_request(format!(
+        "the name of the object ({name} based on URL) was undeterminable: name must be provided"
+    ))
+}
+
+/// Changes an object on behalf of the server itself (`pods/binding`): nobody comes to own the fields, and generations do
+/// not count.
 pub(crate) async fn replace_part(
     call: &mut Call,
     change: impl Fn(&Call, &mut Value) -> Result<(), Status>,
@@ -54,11 +67,17 @@ pub(crate) async fn replace_part(
     let dry_run = call.query.dry_run("CreateOptions")?;
     for _ in 0..TRIES {
         let current = call.server.current(&call.served, call.namespace(), call.name())?;
-        let current = current.ok_or_else(|| call.not_found())?;
-        let mut new = current.object.clone();
-        change(call, &mut new)?;
-        if let Outcome::Done(_) = replace(call, &current, new, How::Update, dry_run).await? {
+        let mut current = current.ok_or_else(|| call.not_found())?;
+        change(call, &mut current.object)?;
+        if dry_run {
             return Ok(());
+        }
+        let value = Some(semantics::encode(&call.served, &mut current.object)?);
+        let write = Write { key: current.entry.key.clone(), expect: Expect::At(current.entry.modified), value };
+        match call.server.write(write).await {
+            Ok(_) => return Ok(()),
+            Err(WriteError::Unexpected { .. } | WriteError::Absent) => {}
+            Err(error) => return Err(write_failure(&error)),
         }
     }
     Err(conflict(call))

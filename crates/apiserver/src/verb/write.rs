@@ -41,18 +41,20 @@ pub(super) async fn insert(call: &mut Call, mut new: Value, how: How, dry_run: b
     let server = call.server.clone();
     let served = call.served.clone();
     let now = server.now();
+    lifecycle::drop_status(call, &mut new);
     semantics::normalize(&served, &mut new)?;
     let generated = lifecycle::before_create(call, &mut new, now)?;
     semantics::default(&served, &mut new);
-    lifecycle::prepare_create(call, &mut new, now);
     admit(call, Operation::Create, &mut new, None, dry_run)?;
+    if how == How::Update {
+        new = semantics::track(call, None, new, now);
+    }
+    // From here on the server itself sets fields: nobody owns them.
+    lifecycle::prepare_create(call, &mut new, now);
     // Held until the object is in the store: what is free is seen by one creation at a time.
     let _network = network::allocate(&server, &served, &mut new, None).await?;
     check(call, &new, None)?;
     validate_admission(call, Operation::Create, &new, None, dry_run)?;
-    if how == How::Update {
-        new = semantics::track(call, None, new, now);
-    }
     let name = object::name(&new).unwrap_or_default().to_owned();
     let key = server.key(&served, call.namespace(), &name);
     if dry_run {
@@ -86,13 +88,13 @@ pub(super) async fn replace(
     lifecycle::before_update(call, &mut new, &current.object)?;
     semantics::default(&served, &mut new);
     admit(call, Operation::Update, &mut new, Some(&current.object), dry_run)?;
+    if how == How::Update {
+        new = semantics::track(call, Some(&current.object), new, now);
+    }
     let _network = network::allocate(&server, &served, &mut new, Some(&current.object)).await?;
     lifecycle::after_update(call, &mut new, &current.object, now);
     check(call, &new, Some(&current.object))?;
     validate_admission(call, Operation::Update, &new, Some(&current.object), dry_run)?;
-    if how == How::Update {
-        new = semantics::track(call, Some(&current.object), new, now);
-    }
     if dry_run {
         stored::set_revision(&mut new, current.entry.modified);
         return Ok(Outcome::Done(get::object(call, 200, new.to_string().into())?));

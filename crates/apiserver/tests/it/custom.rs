@@ -31,6 +31,10 @@ pub(crate) fn widget_crd() -> Value {
     })
 }
 
+fn widget(name: &str, spec: Value) -> Value {
+    json!({"apiVersion": "x.io/v1", "kind": "Widget", "metadata": {"name": name}, "spec": spec})
+}
+
 #[tokio::test]
 async fn a_kind_is_served_as_soon_as_its_definition_is_made() {
     let server = server().await;
@@ -40,10 +44,9 @@ async fn a_kind_is_served_as_soon_as_its_definition_is_made() {
     assert_eq!(crd["status"]["storedVersions"], json!(["v1"]));
     let established = crd["status"]["conditions"].as_array().expect("conditions").iter();
     assert!(established.clone().any(|c| c["type"] == "Established" && c["status"] == "True"), "{crd}");
-    let (code, made) =
-        post(&server, WIDGETS, &json!({"metadata": {"name": "a"}, "spec": {"size": 2, "bogus": 1}})).await;
+    let (code, made) = post(&server, WIDGETS, &widget("a", json!({"size": 2, "bogus": 1}))).await;
     assert_eq!((code, &made["spec"]), (201, &json!({"size": 2, "color": "red"})), "pruned and defaulted: {made}");
-    let (code, wrong) = post(&server, WIDGETS, &json!({"metadata": {"name": "b"}, "spec": {"size": 0}})).await;
+    let (code, wrong) = post(&server, WIDGETS, &widget("b", json!({"size": 0}))).await;
     assert_eq!((code, wrong["details"]["causes"][0]["field"].as_str()), (422, Some("spec.size")), "{wrong}");
     let (_, beta) = get(&server, "/apis/x.io/v1beta1/namespaces/default/widgets/a").await;
     assert_eq!(beta["apiVersion"], "x.io/v1beta1");
@@ -59,7 +62,7 @@ async fn a_kind_is_served_as_soon_as_its_definition_is_made() {
 async fn strict_validation_refuses_what_it_would_prune() {
     let server = server().await;
     post(&server, CRDS, &widget_crd()).await;
-    let body = json!({"metadata": {"name": "a"}, "spec": {"size": 2, "bogus": 1}});
+    let body = widget("a", json!({"size": 2, "bogus": 1}));
     let (code, refused) = post(&server, &format!("{WIDGETS}?fieldValidation=Strict"), &body).await;
     assert_eq!(code, 400);
     let message = refused["message"].as_str().expect("a message");
@@ -70,7 +73,7 @@ async fn strict_validation_refuses_what_it_would_prune() {
 async fn a_definition_takes_its_objects_with_it() {
     let server = server().await;
     post(&server, CRDS, &widget_crd()).await;
-    post(&server, WIDGETS, &json!({"metadata": {"name": "a"}, "spec": {"size": 2}})).await;
+    post(&server, WIDGETS, &widget("a", json!({"size": 2}))).await;
     let path = format!("{CRDS}/widgets.x.io");
     let (code, going) = ask(&server, "DELETE", &path, "", "").await;
     assert_eq!(code, 200, "{going}");

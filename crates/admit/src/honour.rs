@@ -27,6 +27,7 @@ const APPLICATION: Honour = Fields(&[
                 ("ref", All),
                 ("secretRef", All),
                 ("timeout", All),
+                ("ignore", All),
                 ("suspend", All),
                 // Flux dropped the choice of library; both meant the same result.
                 ("gitImplementation", Values(&["go-git", "libgit2"])),

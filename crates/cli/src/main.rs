@@ -1,1 +1,76 @@
-fn main() {}
+//! `kurator`: the command line, and the composition root of the hub and of the demo.
+//!
+//! stdout is data, stderr is talk. Errors say what to do next. Everything but `up` and the demo's scenes goes through
+//! the hub's Kubernetes API: what this can do, kubectl can do.
+
+mod approve;
+mod args;
+mod connect;
+mod demo;
+mod duration;
+mod instance;
+mod output;
+mod status;
+mod sync;
+mod tree;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use args::{Args, Command};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    // One crypto provider for everything; a second call would only find it set.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("KURATOR_LOG")
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(if args.verbose { "info" } else { "error" })),
+        )
+        .init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(args)) {
+        Ok(code) => code,
+        Err(error) => {
+            // A reader that went away (`kurator status | head`) is no failure of ours.
+            if error
+                .chain()
+                .any(|e| e.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe))
+            {
+                return ExitCode::SUCCESS;
+            }
+            eprintln!("error: {}", output::chain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let common = args.common;
+    match args.command {
+        Command::Up(up) => return up::run(&common, up).await,
+        Command::Demo(scene) => demo::scene::play(&common, scene).await?,
+        Command::Status(what) => status::run(&common, what).await?,
+        Command::Tree(what) => tree::run(&common, what).await?,
+        Command::Sync(what) => sync::sync(&common, what).await?,
+        Command::Suspend(what) => sync::suspend(&common, &what.object, true).await?,
+        Command::Resume(what) => sync::suspend(&common, &what.object, false).await?,
+        Command::Approve(what) => approve::run(&common, &what).await?,
+        Command::Completion { shell } => {
+            clap_complete::generate(shell, &mut Args::command(), "kurator", &mut std::io::stdout());
+        }
+        Command::Version => println!("kurator {}", env!("CARGO_PKG_VERSION")),
+    }
+    Ok(ExitCode::SUCCESS)
+}

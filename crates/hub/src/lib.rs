@@ -1,1 +1,193 @@
-//! The hub as one process: store, API server, controllers
+//! The hub as one process: store → API server → controllers.
+//!
+//! [`Hub::start`] opens a directory and serves; everything that people see goes through its API. Dropping the hub's
+//! shutdown token's parent, or [`Hub::stop`], ends it; killing the process at any instant loses nothing acknowledged.
+
+mod admission;
+mod clock;
+pub mod directory;
+pub mod entropy;
+mod hook;
+mod install;
+mod keys;
+pub mod view;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use apiserver::config::Config;
+use apiserver::{ApiServer, JsonProjection, UserInfo, pki};
+use client::Trust;
+use controllers::Ctx;
+use kube::Client;
+use model::Clock;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use clock::SystemClock;
+pub use directory::{Directory, DirectoryError};
+pub use entropy::SystemIds;
+pub use keys::{Keys, KeysError};
+
+/// Most bytes of the artifact cache: 100 repositories of 10 MiB.
+const CACHE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+
+/// How a hub is started.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Its directory.
+    pub directory: PathBuf,
+    /// Where it listens. Port 0 takes the port of the last time, or any that is free.
+    pub listen: SocketAddr,
+    /// What is allowed of members' kubeconfigs.
+    pub trust: Trust,
+}
+
+/// Why a hub does not start.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "each variant is one step of the start, named by it")]
+pub enum Error {
+    #[error("the hub's directory")]
+    Directory(#[from] DirectoryError),
+    #[error("the hub's store")]
+    Store(#[from] store::disk::OpenError),
+    #[error("the hub's keys")]
+    Keys(#[from] KeysError),
+    #[error("the hub's API server")]
+    ApiServer(#[from] apiserver::Error),
+    #[error("cannot listen on {address}: is another process there? Choose another with --listen")]
+    Listen { address: SocketAddr, source: std::io::Error },
+    #[error("the hub's own objects")]
+    Install(#[from] install::InstallError),
+    #[error("the source cache")]
+    Cache(#[from] source::Error),
+}
+
+/// A running hub.
+pub struct Hub {
+    server: ApiServer,
+    address: SocketAddr,
+    hook: SocketAddr,
+    keys: Keys,
+    ctx: Arc<Ctx>,
+    shutdown: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Hub {
+    /// Opens the directory and serves. Ready when it returns.
+    ///
+    /// # Errors
+    /// See [`Error`]; nothing runs then.
+    pub async fn start(options: Options, clock: Arc<dyn Clock>, shutdown: CancellationToken) -> Result<Self, Error> {
+        let directory = Directory::open(&options.directory)?;
+        let store = store::disk::open(&directory.store(), JsonProjection, store::disk::Options::default())?;
+        let keys = Keys::open(&directory, clock.now())?;
+        let views: view::Shared = Arc::new(OnceLock::new());
+        let mut config = Config::new(store, clock.clone(), Arc::new(SystemIds));
+        config.token_key = Some(keys.token.clone());
+        config.resources = vec![Arc::new(view::Trees(views.clone())), Arc::new(view::MemberTrees(views.clone()))];
+        config.admissions = vec![Arc::new(admission::FleetAdmission)];
+        config.version = concat!("v1.37.0+kurator-", env!("CARGO_PKG_VERSION")).to_owned();
+        let server = ApiServer::start(config).await?;
+        let listener = listen(&directory, "hub", options.listen).await?;
+        let hook_listener = listen(&directory, "hook", SocketAddr::new(options.listen.ip(), 0)).await?;
+        let (address, hook) = (local(&listener, options.listen)?, local(&hook_listener, options.listen)?);
+        let client = client_of(&server, "system:kurator");
+        let installed = install::install(&client).await?;
+        let controllers =
+            controllers::Options { trust: options.trust, cache: directory.cache(), cache_bytes_max: CACHE_BYTES_MAX };
+        let jitter: applier::Jitter = Arc::new(entropy::fraction);
+        let ctx = Ctx::new(client.clone(), clock.clone(), jitter, installed.id, &controllers, shutdown.child_token())?;
+        // Set once, here: the cell was made above.
+        let _ = views.set(ctx.clone());
+        let tasks = TaskTracker::new();
+        tasks.spawn({
+            let (server, tls, stop) = (server.clone(), keys.tls.clone(), shutdown.clone());
+            async move { server.serve(listener, tls, stop).await }
+        });
+        tasks.spawn(controllers::run(ctx.clone()));
+        let housekeeping =
+            housekeeping::Options { ca: Some(keys.authority_pem.clone()), clock: clock.clone(), events: None };
+        let keeper = housekeeping::Housekeeper::new(client_of(&server, "system:housekeeping"), housekeeping);
+        let stop = shutdown.clone();
+        tasks.spawn(async move {
+            tokio::select! {
+                () = keeper.run() => {}
+                () = stop.cancelled() => {}
+            }
+        });
+        let hooks = Arc::new(hook::Hook { client, clock, secret: installed.hook });
+        tasks.spawn(hooks.serve(hook_listener, keys.tls.clone(), shutdown.clone()));
+        Ok(Self { server, address, hook, keys, ctx, shutdown, tasks })
+    }
+
+    /// Where the API is.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where push hooks go.
+    pub fn hook_address(&self) -> SocketAddr {
+        self.hook
+    }
+
+    /// A client in the process, as the administrator.
+    pub fn client(&self) -> Client {
+        client_of(&self.server, "kurator-admin")
+    }
+
+    /// The administrator's kubeconfig, with one context of this name. Holds secrets.
+    pub fn kubeconfig(&self, name: &str) -> String {
+        let server = format!("https://{}", self.address);
+        pki::kubeconfig(&[pki::Context {
+            name,
+            server: &server,
+            authority_pem: &self.keys.authority_pem,
+            credential: pki::Credential::Certificate(&self.keys.admin),
+        }])
+    }
+
+    /// What was asked of the API so far.
+    pub fn counters(&self) -> &apiserver::Counters {
+        self.server.counters()
+    }
+
+    /// The controllers' context, for those who show what is in memory.
+    pub fn controllers(&self) -> &Arc<Ctx> {
+        &self.ctx
+    }
+
+    /// Ends everything after what has been begun.
+    pub async fn stop(self) {
+        self.shutdown.cancel();
+        self.server.close();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+fn client_of(server: &ApiServer, user: &str) -> Client {
+    Client::new(server.service_as(UserInfo::master(user)), "default")
+}
+
+fn local(listener: &TcpListener, asked: SocketAddr) -> Result<SocketAddr, Error> {
+    listener.local_addr().map_err(|source| Error::Listen { address: asked, source })
+}
+
+/// Binds; with port 0 to the port of the last time if it is still free, so that kubeconfigs stay right.
+async fn listen(directory: &Directory, name: &str, address: SocketAddr) -> Result<TcpListener, Error> {
+    let file = directory.port(name);
+    let before = directory::read(&file)?.and_then(|text| text.trim().parse::<u16>().ok());
+    if let (0, Some(port)) = (address.port(), before)
+        && let Ok(listener) = TcpListener::bind(SocketAddr::new(address.ip(), port)).await
+    {
+        return Ok(listener);
+    }
+    let failed = |source| Error::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    directory::write(&file, &listener.local_addr().map_err(failed)?.port().to_string())?;
+    Ok(listener)
+}

@@ -10,6 +10,7 @@
 pub mod adopt;
 pub mod application;
 pub mod apply;
+pub mod delivery;
 pub mod drift;
 pub mod field;
 pub mod fleet;

@@ -247,6 +247,7 @@ fn cluster_status(record: &Record, probe: Option<&Probe>, verdict: Verdict, now:
         status.kubernetes_version = facts.version.clone().or(status.kubernetes_version);
         status.node_summary = facts.nodes.clone().or(status.node_summary);
         status.resource_summary = facts.resources.clone().or(status.resource_summary);
+        status.observed_id = facts.uid.clone().filter(|seen| record.id.as_ref().is_some_and(|known| known != seen));
         // Heartbeats stay in memory: the time is written when the member is lost, not while it answers.
         status.last_seen = match &probe.outcome {
             Outcome::Unreachable(_) => probe.last_seen.map(format_seconds).or(status.last_seen),

@@ -145,6 +145,10 @@ pub struct ClusterStatus {
     /// Capacity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource_summary: Option<ResourceSummary>,
+    /// UID of the kube-system namespace that answers, while it is another than `spec.id`: what
+    /// `kurator approve member/NAME` approves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_id: Option<String>,
     /// When the member last answered, RFC 3339. Written on a transition only: while `Ready` is True it is now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_seen: Option<String>,

@@ -1,0 +1,217 @@
+//! The command line as data.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// One process that turns any number of Kubernetes clusters into one fleet that follows git.
+#[derive(Parser, Debug)]
+#[command(
+    name = "kurator",
+    version,
+    after_help = "Examples:\n  kurator up --demo            a hub and three simulated members, from nothing\n  \
+                  kurator status               the fleet\n  kurator tree app/shop        one application, object by object\n  \
+                  kurator demo edit            edit a member by hand and watch it being reverted"
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Say more on stderr (`KURATOR_LOG` filters in detail).
+    #[arg(long, short, global = true)]
+    pub(crate) verbose: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Which hub, and how to print.
+#[derive(ClapArgs, Debug, Clone)]
+pub(crate) struct Common {
+    /// Kubeconfig of the hub.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// Context in that kubeconfig; the current one by default.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+    /// Directory of a hub on this machine.
+    #[arg(long, global = true, value_name = "DIR", env = "KURATOR_DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Namespace of applications.
+    #[arg(long, short, global = true, default_value = "default")]
+    pub(crate) namespace: String,
+    /// How to print.
+    #[arg(long, short, global = true, value_enum, default_value_t = Format::Text)]
+    pub(crate) output: Format,
+}
+
+/// How to print.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Tables and sentences.
+    Text,
+    /// JSON.
+    Json,
+    /// YAML.
+    Yaml,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Run a hub on this machine.
+    #[command(after_help = "Examples:\n  kurator up\n  kurator up --demo\n  \
+                            kurator up --demo --dir /tmp/demo --exit-when-ready")]
+    Up(Up),
+    /// Play a scene with the demo that runs.
+    #[command(after_help = "Examples:\n  kurator demo edit\n  kurator demo wipe && kurator approve app/shop\n  \
+                            kurator demo unplug beijing && kurator status && kurator demo plug beijing\n  \
+                            kurator demo restart")]
+    Demo(Scene),
+    /// Show the fleet, one application per member, or one member per application.
+    #[command(
+        after_help = "Examples:\n  kurator status\n  kurator status app/shop\n  kurator status member/beijing -o json"
+    )]
+    Status(What),
+    /// Show the objects of an application or of a member, with their health.
+    #[command(after_help = "Examples:\n  kurator tree app/shop\n  kurator tree member/beijing")]
+    Tree(Object),
+    /// Fetch an application's source now and wait until its members follow.
+    #[command(after_help = "Examples:\n  kurator sync app/shop\n  kurator sync app/shop --no-wait")]
+    Sync(Sync),
+    /// Stop fetching an application's source; what runs stays and is still looked after.
+    Suspend(Object),
+    /// Fetch an application's source again.
+    Resume(Object),
+    /// Release held deletions of an application, exactly those that are shown; or a member's new identity.
+    #[command(after_help = "Examples:\n  kurator approve app/shop\n  kurator approve app/shop --digest sha256:…\n  \
+                            kurator approve member/beijing")]
+    Approve(Approve),
+    /// Print a completion script for a shell.
+    #[command(after_help = "Example:\n  source <(kurator completion bash)")]
+    Completion {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the version.
+    Version,
+}
+
+/// How to run a hub.
+#[derive(ClapArgs, Debug, Clone)]
+pub(crate) struct Up {
+    /// Add three simulated members and a git repository, and apply `examples/demo`.
+    #[arg(long)]
+    pub(crate) demo: bool,
+    /// Exit as soon as everything has converged (0), or cannot (1, with the reason).
+    #[arg(long)]
+    pub(crate) exit_when_ready: bool,
+    /// Where the API listens; port 0 takes the port of the last time, or any that is free.
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
+    pub(crate) listen: SocketAddr,
+    /// Allow members whose kubeconfig names a loopback address. The demo does.
+    #[arg(long)]
+    pub(crate) allow_loopback_members: bool,
+    /// How long `--exit-when-ready` waits, such as `60s`.
+    #[arg(long, default_value = "60s", value_name = "DURATION", value_parser = crate::duration::parse)]
+    pub(crate) timeout: std::time::Duration,
+}
+
+/// A scene of the demo.
+#[derive(ClapArgs, Debug, Clone)]
+pub(crate) struct Scene {
+    #[command(subcommand)]
+    pub(crate) scene: SceneKind,
+}
+
+/// The scenes.
+#[derive(Subcommand, Debug, Clone)]
+pub(crate) enum SceneKind {
+    /// Commit a change and watch the members follow.
+    Commit,
+    /// Edit a member by hand, delete something there, and watch both being reverted and reported.
+    Edit,
+    /// Commit an empty directory and watch that nothing is deleted.
+    Wipe,
+    /// Revert the last commit (after `wipe`: bring everything back).
+    Restore,
+    /// Close a member's listener; the hub is told nothing.
+    Unplug {
+        /// The member.
+        member: String,
+    },
+    /// Open a member's listener again.
+    Plug {
+        /// The member.
+        member: String,
+    },
+    /// Restart hub and members and watch that everything is as it was.
+    Restart,
+    /// Count the requests that changed something, at each API server.
+    Counters,
+    /// Stop the demo.
+    Stop,
+}
+
+/// An object: `app/NAME` or `member/NAME`.
+#[derive(ClapArgs, Debug, Clone)]
+pub(crate) struct Object {
+    /// `app/NAME` or `member/NAME`.
+    #[arg(value_name = "KIND/NAME")]
+    pub(crate) object: Target,
+}
+
+/// All, or an object.
+#[derive(ClapArgs, Debug, Clone)]
+pub(crate) struct What {
+    /// `app/NAME` or `member/NAME`; the whole fleet when absent.
+    #[arg(value_name = "KIND/NAME")]
+    pub(crate) object: Option<Target>,
+}
+
+/// What to sync.
+#[derive(ClapArgs, Debug, Clone)]
+pub(crate) struct Sync {
+    /// `app/NAME`.
+    #[arg(value_name = "app/NAME")]
+    pub(crate) object: Target,
+    /// Return as soon as the hub was told.
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    /// How long to wait.
+    #[arg(long, default_value = "60s", value_name = "DURATION", value_parser = crate::duration::parse)]
+    pub(crate) timeout: std::time::Duration,
+}
+
+/// What to approve.
+#[derive(ClapArgs, Debug, Clone)]
+pub(crate) struct Approve {
+    /// `app/NAME` or `member/NAME`.
+    #[arg(value_name = "KIND/NAME")]
+    pub(crate) object: Target,
+    /// Approve only if this is (still) the digest of the list; without it, of the list that is shown.
+    #[arg(long)]
+    pub(crate) digest: Option<String>,
+}
+
+/// An application or a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// An Application.
+    App(String),
+    /// A member.
+    Member(String),
+}
+
+impl std::str::FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('/') {
+            Some(("app" | "application" | "applications", name)) if !name.is_empty() => Ok(Self::App(name.to_owned())),
+            Some(("member" | "members" | "cluster" | "clusters", name)) if !name.is_empty() => {
+                Ok(Self::Member(name.to_owned()))
+            }
+            _ => Err(format!("{text:?} is neither app/NAME nor member/NAME")),
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! A client of the hub: `--kubeconfig`, else the directory of a hub on this machine.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+
+use crate::args::Common;
+use crate::instance;
+
+/// A client of the hub.
+pub(crate) async fn hub(common: &Common) -> anyhow::Result<Client> {
+    let (file, context) = match &common.kubeconfig {
+        Some(file) => (file.clone(), common.context.clone()),
+        None => {
+            let dir = instance::dir(common.dir.as_deref())?;
+            (dir.join(instance::KUBECONFIG), common.context.clone().or(Some("hub".to_owned())))
+        }
+    };
+    client(file, context).await
+}
+
+/// A client of one context of the demo's kubeconfig.
+pub(crate) async fn member(common: &Common, name: &str) -> anyhow::Result<Client> {
+    let dir = instance::dir(common.dir.as_deref())?;
+    client(dir.join(instance::KUBECONFIG), Some(name.to_owned())).await
+}
+
+async fn client(file: PathBuf, context: Option<String>) -> anyhow::Result<Client> {
+    let shown = file.display().to_string();
+    let kubeconfig = Kubeconfig::read_from(&file).with_context(|| format!("cannot read the kubeconfig {shown}"))?;
+    let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &options)
+        .await
+        .with_context(|| format!("the kubeconfig {shown}"))?;
+    config.connect_timeout = Some(std::time::Duration::from_secs(5));
+    config.default_retry = false;
+    Client::try_from(config).with_context(|| format!("the kubeconfig {shown}"))
+}
+
+/// Says what to do when the hub does not answer.
+pub(crate) fn asked(what: &str) -> impl FnOnce(kube::Error) -> anyhow::Error {
+    let what = what.to_owned();
+    move |error| {
+        let hint = match &error {
+            kube::Error::Api(status) if status.code == 404 => format!("{what}: {}", status.message),
+            kube::Error::Api(status) => format!("{what}: the hub refused: {}", status.message),
+            _ => format!("{what}: the hub does not answer; is it running? (`kurator up`)"),
+        };
+        match error {
+            kube::Error::Api(_) => anyhow::anyhow!(hint),
+            other => anyhow::Error::new(other).context(hint),
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The demo's git repository: an ordinary one, made with the system's git.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, bail};
+
+/// Files of `examples/demo/repository`, by path.
+const FILES: [(&str, &str); 4] = [
+    ("README.md", include_str!("../../../../examples/demo/repository/README.md")),
+    ("shop/namespace.yaml", include_str!("../../../../examples/demo/repository/shop/namespace.yaml")),
+    ("shop/settings.yaml", include_str!("../../../../examples/demo/repository/shop/settings.yaml")),
+    ("shop/web.yaml", include_str!("../../../../examples/demo/repository/shop/web.yaml")),
+];
+
+/// Makes the repository with its first commit, unless it has one. A start that was killed in between is repeated.
+pub(super) fn make(repo: &Path) -> anyhow::Result<()> {
+    if repo.join(".git").is_dir() && run(repo, &["rev-parse", "--verify", "--quiet", "HEAD"]).is_ok() {
+        return Ok(());
+    }
+    for (path, text) in FILES {
+        let file = repo.join(path);
+        let parent = file.parent().unwrap_or(repo);
+        std::fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+        std::fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    run(repo, &["init", "--quiet", "--initial-branch=main"])?;
+    run(repo, &["add", "--all"])?;
+    commit(repo, "The shop opens")
+}
+
+/// Commits what is staged.
+pub(super) fn commit(repo: &Path, message: &str) -> anyhow::Result<()> {
+    run(repo, &["commit", "--quiet", "--message", message]).map(drop)
+}
+
+/// Runs git in the repository and returns what it prints. Nothing of the user's own configuration is needed.
+pub(super) fn run(repo: &Path, args: &[&str]) -> anyhow::Result<String> {
+    let mut command = Command::new("git");
+    command.arg("-C").arg(repo).args(["-c", "commit.gpgsign=false", "-c", "core.hooksPath=.git/hooks"]).args(args);
+    for who in ["AUTHOR", "COMMITTER"] {
+        command.env(format!("GIT_{who}_NAME"), "demo").env(format!("GIT_{who}_EMAIL"), "demo@kurator.invalid");
+    }
+    let output = command.output().context("cannot run git: the demo needs it installed")?;
+    if !output.status.success() {
+        bail!("git {}: {}", args.join(" "), String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}

@@ -1,0 +1,101 @@
+//! `kurator sync`, `suspend`, `resume`.
+
+use std::time::Duration;
+
+use anyhow::bail;
+use api::annotation::SYNC;
+use api::apps::v1alpha1::Application;
+use api::condition;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use model::Clock;
+use serde_json::json;
+
+use crate::args::{Common, Sync, Target};
+use crate::connect::{self, asked};
+
+/// How often a waiting command looks.
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Field manager of what this command line writes.
+pub(crate) const FIELD_MANAGER: &str = "kurator-cli";
+
+pub(crate) fn application(target: &Target) -> anyhow::Result<&str> {
+    match target {
+        Target::App(name) => Ok(name),
+        Target::Member(name) => bail!("member/{name} is no application: say app/NAME"),
+    }
+}
+
+/// Asks for a fetch and waits until the fleet follows.
+pub(crate) async fn sync(common: &Common, what: Sync) -> anyhow::Result<()> {
+    let name = application(&what.object)?;
+    let api: Api<Application> = Api::namespaced(connect::hub(common).await?, &common.namespace);
+    let asked_for = model::clock::format_micros(hub::SystemClock.now());
+    let patch = json!({"metadata": {"annotations": {SYNC: asked_for}}});
+    api.patch(name, &params(), &Patch::Merge(&patch)).await.map_err(asked(&format!("cannot sync app/{name}")))?;
+    if what.no_wait {
+        eprintln!("app/{name}: asked to sync");
+        return Ok(());
+    }
+    let deadline = tokio::time::Instant::now() + what.timeout;
+    loop {
+        let app = api.get(name).await.map_err(asked(&format!("cannot read app/{name}")))?;
+        let status = app.status.unwrap_or_default();
+        let ready = condition::find(&status.conditions, condition::READY);
+        let source = condition::find(&status.conditions, condition::SOURCE_READY);
+        if status.last_handled_sync.as_deref() == Some(&asked_for) {
+            let revision = revision(&status);
+            if let Some(failed) = source.filter(|c| c.status == "False") {
+                bail!("app/{name}: the source cannot be fetched: {}", failed.message);
+            }
+            match ready {
+                Some(c) if c.status == "True" => {
+                    eprintln!("app/{name}: {revision}, {}", c.message);
+                    return Ok(());
+                }
+                Some(c) if matches!(c.reason.as_str(), "DeletionsHeld" | "BuildFailed" | "FleetNotFound") => {
+                    bail!("app/{name}: {revision}, {}: {}", c.reason, held_or(&status, &c.message));
+                }
+                _ => {}
+            }
+        }
+        if tokio::time::Instant::now() >= deadline {
+            let why = ready.map(|c| format!("{}: {}", c.reason, c.message)).unwrap_or_default();
+            bail!("app/{name}: not there after {} s ({why}); see `kurator status app/{name}`", what.timeout.as_secs());
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+fn held_or(status: &api::apps::v1alpha1::ApplicationStatus, message: &str) -> String {
+    condition::find(&status.conditions, condition::DELETIONS_HELD)
+        .map_or_else(|| message.to_owned(), |c| c.message.clone())
+}
+
+pub(crate) fn revision(status: &api::apps::v1alpha1::ApplicationStatus) -> String {
+    let git = status.source_status.as_ref().and_then(|s| s.git_repo_status.as_ref());
+    git.and_then(|g| g.artifact.as_ref()).map(|a| short_revision(&a.revision)).unwrap_or_default()
+}
+
+/// `main@3f2c1a` for `main@sha1:3f2c1a…`.
+pub(crate) fn short_revision(revision: &str) -> String {
+    match revision.rsplit_once("sha1:") {
+        Some((name, sha)) => format!("{name}{}", &sha[..sha.len().min(6)]),
+        None => revision.to_owned(),
+    }
+}
+
+/// Stops or starts the fetching of a source.
+pub(crate) async fn suspend(common: &Common, target: &Target, on: bool) -> anyhow::Result<()> {
+    let name = application(target)?;
+    let api: Api<Application> = Api::namespaced(connect::hub(common).await?, &common.namespace);
+    let patch = json!({"spec": {"source": {"gitRepository": {"suspend": on}}}});
+    api.patch(name, &params(), &Patch::Merge(&patch)).await.map_err(asked(&format!("cannot change app/{name}")))?;
+    eprintln!("app/{name}: {}", if on { "suspended; what runs stays" } else { "resumed" });
+    Ok(())
+}
+
+pub(crate) fn params() -> PatchParams {
+    PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
+}

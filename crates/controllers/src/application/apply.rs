@@ -1,0 +1,125 @@
+//! Revisions, decisions, the finalizer: what the plan says, in the order that a crash in between leaves whole.
+
+use api::annotation::APPLICATION_FINALIZER;
+use api::apps::v1alpha1::Application;
+use api::delivery::{Decision, DecisionSpec, Revision, RevisionSpec};
+use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::{Api, ResourceExt};
+use plan::application::Plan;
+use serde_json::{Value, json};
+
+use super::FIELD_MANAGER;
+use crate::Ctx;
+use crate::informer::Key;
+use crate::write::{self, WriteError};
+
+pub(super) async fn apply(
+    ctx: &Ctx,
+    key: &Key,
+    application: Option<&Application>,
+    plan: &Plan,
+) -> Result<(), WriteError> {
+    let Plan { create_revisions, write_decisions, delete_decisions, delete_revisions, finalizer, status: _ } = plan;
+    // The finalizer before anything is placed, so that nothing placed can be forgotten.
+    if let (Some(true), Some(application)) = (finalizer, application) {
+        set_finalizer(ctx, key, application, true).await?;
+    }
+    // Revisions before the decisions that name them.
+    for (name, spec) in create_revisions {
+        create_revision(ctx, key, application, name, spec).await?;
+    }
+    for (name, spec) in write_decisions {
+        write_decision(ctx, key, name, spec).await?;
+    }
+    for name in delete_decisions {
+        delete::<Decision>(&write::namespaced(&ctx.client, &key.namespace), name).await?;
+    }
+    for name in delete_revisions {
+        delete::<Revision>(&write::namespaced(&ctx.client, &key.namespace), name).await?;
+    }
+    // The finalizer goes last: after it the Application is no more.
+    if let (Some(false), Some(application)) = (finalizer, application) {
+        set_finalizer(ctx, key, application, false).await?;
+    }
+    Ok(())
+}
+
+async fn create_revision(
+    ctx: &Ctx,
+    key: &Key,
+    application: Option<&Application>,
+    name: &str,
+    spec: &RevisionSpec,
+) -> Result<(), WriteError> {
+    let owners: Vec<Value> = application
+        .map(|a| {
+            json!({"apiVersion": "apps.kurator.dev/v1alpha1", "kind": "Application", "name": a.name_any(),
+                "uid": a.uid().unwrap_or_default(), "controller": true})
+        })
+        .into_iter()
+        .collect();
+    let object = json!({
+        "apiVersion": "delivery.kurator.dev/v1alpha1", "kind": "Revision",
+        "metadata": {"name": name, "namespace": key.namespace, "ownerReferences": owners},
+        "spec": spec,
+    });
+    let api: Api<Revision> = write::namespaced(&ctx.client, &key.namespace);
+    let typed: Revision = serde_json::from_value(object)
+        .map_err(|e| WriteError::new::<Revision>("create", name, kube::Error::SerdeError(e)))?;
+    match api.create(&kube::api::PostParams::default(), &typed).await {
+        Ok(revision) => {
+            ctx.world.revisions.learn(revision);
+            Ok(())
+        }
+        Err(error) => Err(WriteError::new::<Revision>("create", name, error)),
+    }
+}
+
+async fn write_decision(ctx: &Ctx, key: &Key, name: &str, spec: &DecisionSpec) -> Result<(), WriteError> {
+    let object = json!({
+        "apiVersion": "delivery.kurator.dev/v1alpha1", "kind": "Decision",
+        "metadata": {"name": name, "namespace": key.namespace},
+        "spec": spec,
+    });
+    let api: Api<Decision> = write::namespaced(&ctx.client, &key.namespace);
+    let decision = write::apply(&api, FIELD_MANAGER, &object).await?;
+    let members: Vec<_> = decision.spec.members.keys().cloned().collect();
+    ctx.world.decisions.learn(decision);
+    members.into_iter().for_each(|member| ctx.member_queue.add(member));
+    Ok(())
+}
+
+async fn delete<K>(api: &Api<K>, name: &str) -> Result<(), WriteError>
+where
+    K: kube::Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned,
+{
+    match api.delete(name, &DeleteParams::default()).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        Err(error) => Err(WriteError::new::<K>("delete", name, error)),
+    }
+}
+
+/// Adds or takes our finalizer, and nobody else's, at the version that was decided from.
+async fn set_finalizer(ctx: &Ctx, key: &Key, application: &Application, on: bool) -> Result<(), WriteError> {
+    let mut finalizers: Vec<String> = application.finalizers().to_vec();
+    finalizers.retain(|f| f != APPLICATION_FINALIZER);
+    if on {
+        finalizers.push(APPLICATION_FINALIZER.to_owned());
+    }
+    let patch = json!({"metadata": {
+        "finalizers": finalizers,
+        "resourceVersion": application.resource_version(),
+    }});
+    let api: Api<Application> = write::namespaced(&ctx.client, &key.namespace);
+    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    match api.patch(&key.name, &params, &Patch::Merge(&patch)).await {
+        Ok(application) => {
+            ctx.world.applications.learn(application);
+            Ok(())
+        }
+        // Gone already: nothing holds it any more.
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        Err(error) => Err(WriteError::new::<Application>("set the finalizer of", &key.name, error)),
+    }
+}

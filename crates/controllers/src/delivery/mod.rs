@@ -1,0 +1,135 @@
+//! Delivery: one member's decisions become its snapshot; its applier gets it, and what it reports is kept.
+//!
+//! Triggered by Decisions that name the member, its record, its connection, and reports of its applier. Reads Decisions
+//! and Revisions. Writes MemberStatus (all of it). What appliers do in members is theirs (crate `applier`).
+//!
+//! | step | what |
+//! |---|---|
+//! | [`observe`] | decisions that name the member, their renderings, what the guard says over all members |
+//! | [`plan::delivery`] | the snapshot |
+//! | [`apply`] | the feed; the applier runs as long as the member may be delivered to |
+//! | [`status`] | MemberStatus, when it differs, at most once a second |
+//!
+//! Failure modes: a unit that cannot be rendered waits; a member that does not answer keeps its applier, which tries
+//! again by itself; a member whose record is gone is forgotten.
+
+mod apply;
+mod observe;
+mod report;
+mod status;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use api::delivery::{HubId, MemberName, UnitId, UnitReport, UnitStatus};
+use applier::{MemberReport, PushFeed, Report};
+use plan::delivery::Grants;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::informer::Key;
+use crate::queue::Next;
+use crate::{Ctx, WriteError};
+
+pub(crate) use report::load;
+
+#[derive(Default)]
+struct State {
+    /// What members report, by unit: an Application reads only its own.
+    statuses: BTreeMap<UnitId, BTreeMap<MemberName, UnitStatus>>,
+    /// Units that a member reports.
+    units: BTreeMap<MemberName, BTreeSet<UnitId>>,
+    /// Deletions that were released.
+    grants: Grants,
+    appliers: BTreeMap<MemberName, apply::Running>,
+    /// When the statuses of objects were last written.
+    written: BTreeMap<Key, Instant>,
+}
+
+/// Appliers, and what they report.
+pub struct Delivery {
+    feed: Arc<PushFeed>,
+    reports: Mutex<Option<mpsc::Receiver<Report>>>,
+    state: Mutex<State>,
+}
+
+impl Delivery {
+    /// Makes the delivery of a hub. No applier runs yet.
+    pub(crate) fn new(hub: HubId) -> Self {
+        let (feed, reports) = PushFeed::new(hub);
+        Self { feed, reports: Mutex::new(Some(reports)), state: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What members report of the units that belong to one owner.
+    pub(crate) fn statuses(&self, mine: impl Fn(&UnitId) -> bool) -> BTreeMap<(UnitId, MemberName), UnitStatus> {
+        let state = self.state();
+        let units = state.statuses.iter().filter(|(unit, _)| mine(unit));
+        units.flat_map(|(u, all)| all.iter().map(|(m, s)| ((u.clone(), m.clone()), s.clone()))).collect()
+    }
+
+    /// What members last said of a unit, object by object.
+    pub fn reports_of(&self, unit: &UnitId) -> Vec<Arc<UnitReport>> {
+        self.feed.reports_of(unit)
+    }
+
+    /// What a member last said of its units, object by object.
+    pub fn reports_in(&self, member: &MemberName) -> Vec<Arc<UnitReport>> {
+        self.feed.reports_in(member)
+    }
+
+    /// How a member's applier gets on with it.
+    pub fn link(&self, member: &MemberName) -> Option<MemberReport> {
+        self.feed.link(member)
+    }
+
+    /// How long to wait before the next status write of an object; `None`: write now, and that is noted. News may go at
+    /// once, the rest at most once in `every`.
+    pub(crate) fn pace(&self, key: &Key, every: Duration, news: bool) -> Option<Duration> {
+        let now = Instant::now();
+        let mut state = self.state();
+        let wait = state.written.get(key).and_then(|last| every.checked_sub(now - *last)).filter(|w| !w.is_zero());
+        match wait {
+            Some(wait) if !news => Some(wait),
+            _ => {
+                state.written.insert(key.clone(), now);
+                None
+            }
+        }
+    }
+
+    /// Stops all appliers and waits for what they have begun.
+    pub(crate) async fn close(&self) {
+        let running: Vec<_> = std::mem::take(&mut self.state().appliers).into_values().collect();
+        for applier in running {
+            applier.stop().await;
+        }
+    }
+}
+
+/// Looks at one member.
+pub async fn reconcile(ctx: Arc<Ctx>, member: MemberName) -> Next {
+    match pass(&ctx, &member).await {
+        Ok(next) => next,
+        Err(error) if error.is_conflict() => Next::Retry,
+        Err(error) => {
+            tracing::warn!(%member, error = &error as &dyn std::error::Error, "cannot deliver");
+            Next::Retry
+        }
+    }
+}
+
+async fn pass(ctx: &Arc<Ctx>, member: &MemberName) -> Result<Next, WriteError> {
+    if ctx.world.clusters.get(&Key::new("", member.as_str())).is_none() {
+        apply::forget(ctx, member).await;
+        return status::remove(ctx, member).await;
+    }
+    let observed = observe::observe(ctx, member).await; // cache, renderer
+    let snapshot = observed.snapshot(ctx, member); // pure
+    apply::apply(ctx, member, snapshot, observed.bundles).await; // the feed, the applier
+    status::write(ctx, member).await // client
+}

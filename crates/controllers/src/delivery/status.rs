@@ -1,0 +1,106 @@
+//! MemberStatus: what one member reports of its units, in slices.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use api::delivery::{MemberName, MemberStatus, MemberStatusSpec, MemberStatusStatus, UnitId, UnitStatus};
+use kube::api::{DeleteParams, PostParams};
+use kube::{Api, ResourceExt};
+
+use crate::Ctx;
+use crate::informer::Key;
+use crate::queue::Next;
+use crate::write::{self, WriteError};
+
+/// Shortest time between two writes of one member's status (DESIGN 6).
+const WRITE_EVERY: Duration = Duration::from_secs(1);
+
+pub(super) async fn write(ctx: &Ctx, member: &MemberName) -> Result<Next, WriteError> {
+    let decided = |unit: &UnitId| {
+        // By name of the object: a list over all decisions would grow with units × members.
+        ctx.world.decisions.list().iter().any(|d| d.spec.unit == *unit && d.spec.members.contains_key(member))
+    };
+    let statuses = {
+        let reported = ctx.delivery.state().of(member);
+        let wanted: Vec<UnitId> = reported.iter().map(|(u, _)| u.clone()).filter(decided).collect();
+        let mut state = ctx.delivery.state();
+        state.retain(member, |unit| wanted.contains(unit));
+        state.of(member)
+    };
+    let slices: Vec<BTreeMap<UnitId, UnitStatus>> =
+        statuses.chunks(MemberStatusSpec::UNITS_MAX).map(|chunk| chunk.iter().cloned().collect()).collect();
+    let stored = stored(ctx, member);
+    let api: Api<MemberStatus> = Api::all(ctx.client.clone());
+    for (index, units) in slices.iter().enumerate() {
+        let slice = u32::try_from(index).unwrap_or(u32::MAX);
+        let name = MemberStatusSpec::object_name(member, slice);
+        let known = stored.iter().find(|s| s.name_any() == name);
+        let before = known.and_then(|s| s.status.clone()).unwrap_or_default();
+        if known.is_some() && before.units == *units {
+            continue;
+        }
+        if let Some(wait) = ctx.delivery.pace(&Key::new("", &name), WRITE_EVERY, is_news(&before.units, units)) {
+            return Ok(Next::After(wait));
+        }
+        let object = match known {
+            Some(object) => object.as_ref().clone(),
+            None => create(&api, &name, member, slice).await?,
+        };
+        let status = MemberStatusStatus { units: units.clone() };
+        let value = serde_json::to_value(status).unwrap_or_default();
+        ctx.world.statuses.learn(write::status(&api, &object, value).await?);
+    }
+    for surplus in stored.iter().filter(|s| s.spec.slice as usize >= slices.len()) {
+        delete(&api, &surplus.name_any()).await?;
+    }
+    Ok(Next::Wait)
+}
+
+/// The member is no more.
+pub(super) async fn remove(ctx: &Ctx, member: &MemberName) -> Result<Next, WriteError> {
+    let api: Api<MemberStatus> = Api::all(ctx.client.clone());
+    for status in stored(ctx, member) {
+        delete(&api, &status.name_any()).await?;
+    }
+    Ok(Next::Wait)
+}
+
+fn stored(ctx: &Ctx, member: &MemberName) -> Vec<std::sync::Arc<MemberStatus>> {
+    let mut out = Vec::new();
+    for slice in 0.. {
+        match ctx.world.statuses.get(&Key::new("", MemberStatusSpec::object_name(member, slice))) {
+            Some(status) => out.push(status),
+            None => return out,
+        }
+    }
+    out
+}
+
+async fn create(
+    api: &Api<MemberStatus>,
+    name: &str,
+    member: &MemberName,
+    slice: u32,
+) -> Result<MemberStatus, WriteError> {
+    let object = MemberStatus::new(name, MemberStatusSpec { member: member.clone(), slice });
+    match api.create(&PostParams::default(), &object).await {
+        Ok(created) => Ok(created),
+        Err(error) => Err(WriteError::new::<MemberStatus>("create", name, error)),
+    }
+}
+
+async fn delete(api: &Api<MemberStatus>, name: &str) -> Result<(), WriteError> {
+    match api.delete(name, &DeleteParams::default()).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        Err(error) => Err(WriteError::new::<MemberStatus>("delete", name, error)),
+    }
+}
+
+/// Whether somebody waits for it: a unit came, went, or changed its phase, health, revision or deletions.
+fn is_news(before: &BTreeMap<UnitId, UnitStatus>, after: &BTreeMap<UnitId, UnitStatus>) -> bool {
+    let said = |units: &BTreeMap<UnitId, UnitStatus>| -> Vec<_> {
+        units.iter().map(|(u, s)| (u.clone(), s.phase, s.health, s.revision.clone(), s.held.clone())).collect()
+    };
+    said(before) != said(after)
+}

@@ -1,0 +1,118 @@
+//! Connections to members: one client and one prober each, shared by everything that talks to that member.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use client::Credential;
+use kube::Client;
+use plan::member::Probe;
+use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
+
+/// A connection to a member.
+#[derive(Clone)]
+pub struct Connection {
+    /// The client, with the member's own limits.
+    pub client: Client,
+    /// Changes when the client is replaced.
+    pub serial: u64,
+}
+
+struct Entry {
+    connection: Connection,
+    /// Of the kubeconfig that the client was made from. Never leaves the process.
+    fingerprint: [u8; 32],
+    probe: Option<Probe>,
+    deliver: bool,
+    stop: CancellationToken,
+}
+
+/// All connections, by member name.
+#[derive(Default)]
+pub struct Members {
+    entries: Mutex<BTreeMap<String, Entry>>,
+    serial: std::sync::atomic::AtomicU64,
+}
+
+/// What came of offering a credential.
+pub(super) enum Offered {
+    /// The connection is as before.
+    Same,
+    /// A new connection, whose prober must be started.
+    New(Connection, CancellationToken),
+}
+
+impl Members {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes a connection unless there is one with the same kubeconfig.
+    pub(super) async fn offer(
+        &self,
+        member: &str,
+        credential: &Credential,
+        parent: &CancellationToken,
+    ) -> Result<Offered, client::CredentialError> {
+        let fingerprint: [u8; 32] = Sha256::digest(credential.identity().as_bytes()).into();
+        if self.lock().get(member).is_some_and(|e| e.fingerprint == fingerprint) {
+            return Ok(Offered::Same);
+        }
+        let client = credential.client().await?;
+        let serial = self.serial.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
+        let connection = Connection { client, serial };
+        let stop = parent.child_token();
+        let mut entries = self.lock();
+        // What an earlier connection saw stays known until the new one has answered.
+        let probe = entries.get(member).and_then(|e| e.probe.clone());
+        let entry = Entry { connection: connection.clone(), fingerprint, probe, deliver: false, stop: stop.clone() };
+        if let Some(old) = entries.insert(member.to_owned(), entry) {
+            old.stop.cancel();
+        }
+        Ok(Offered::New(connection, stop))
+    }
+
+    /// Ends a connection.
+    pub(super) fn remove(&self, member: &str) {
+        if let Some(entry) = self.lock().remove(member) {
+            entry.stop.cancel();
+        }
+    }
+
+    /// What the last probe saw.
+    pub fn probe(&self, member: &str) -> Option<Probe> {
+        self.lock().get(member).and_then(|e| e.probe.clone())
+    }
+
+    /// Keeps what a probe saw, unless the connection was replaced meanwhile. Says whether anybody has to look.
+    pub(super) fn saw(&self, member: &str, serial: u64, probe: Probe) -> bool {
+        let mut entries = self.lock();
+        let Some(entry) = entries.get_mut(member).filter(|e| e.connection.serial == serial) else { return false };
+        let news = entry.probe.as_ref().is_none_or(|p| p.outcome != probe.outcome || p.facts != probe.facts);
+        entry.probe = Some(probe);
+        news
+    }
+
+    /// Allows or forbids delivery. Says whether that changed anything.
+    pub(super) fn allow(&self, member: &str, deliver: bool) -> bool {
+        let mut entries = self.lock();
+        let Some(entry) = entries.get_mut(member) else { return false };
+        std::mem::replace(&mut entry.deliver, deliver) != deliver
+    }
+
+    /// The connection, if objects may be delivered over it.
+    pub fn deliverable(&self, member: &str) -> Option<Connection> {
+        self.lock().get(member).filter(|e| e.deliver).map(|e| e.connection.clone())
+    }
+
+    /// Names of all members that have a connection.
+    pub fn names(&self) -> Vec<String> {
+        self.lock().keys().cloned().collect()
+    }
+}
+
+impl std::fmt::Debug for Members {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Members").field("names", &self.names()).finish()
+    }
+}

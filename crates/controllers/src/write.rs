@@ -1,0 +1,80 @@
+//! Writing to the hub so that nothing is written twice.
+
+use std::fmt::Debug;
+
+use k8s_openapi::NamespaceResourceScope;
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::{Api, Resource, ResourceExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// A write to the hub that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {verb} {object} on the hub")]
+pub struct WriteError {
+    /// What was tried.
+    verb: &'static str,
+    /// Kind and name.
+    object: String,
+    #[source]
+    source: kube::Error,
+}
+
+impl WriteError {
+    pub(crate) fn new<K: Resource<DynamicType = ()>>(verb: &'static str, name: &str, source: kube::Error) -> Self {
+        Self { verb, object: format!("{} {name}", K::kind(&())), source }
+    }
+
+    /// Somebody else wrote in between: look again, it is no failure.
+    pub fn is_conflict(&self) -> bool {
+        matches!(&self.source, kube::Error::Api(status) if status.code == 409)
+    }
+
+    /// The object was deleted in between: nothing is left to write to.
+    pub fn is_gone(&self) -> bool {
+        matches!(&self.source, kube::Error::Api(status) if status.code == 404)
+    }
+}
+
+/// Replaces the status of an object, at the version that the decision was made from.
+pub(crate) async fn status<K>(api: &Api<K>, object: &K, status: Value) -> Result<K, WriteError>
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Serialize,
+{
+    let name = object.name_any();
+    let fail = |e| WriteError::new::<K>("write the status of", &name, e);
+    let mut body = serde_json::to_value(object).map_err(|e| fail(kube::Error::SerdeError(e)))?;
+    body["status"] = status;
+    let typed: K = serde_json::from_value(body).map_err(|e| fail(kube::Error::SerdeError(e)))?;
+    api.replace_status(&name, &PostParams::default(), &typed).await.map_err(fail)
+}
+
+/// Applies an object with a controller's own field manager.
+pub(crate) async fn apply<K>(api: &Api<K>, manager: &str, object: &Value) -> Result<K, WriteError>
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+{
+    let name = model::object::name(object).unwrap_or_default();
+    let params = PatchParams { field_manager: Some(manager.to_owned()), force: true, ..PatchParams::default() };
+    api.patch(name, &params, &Patch::Apply(object)).await.map_err(|e| WriteError::new::<K>("apply", name, e))
+}
+
+/// An API of one namespace.
+pub(crate) fn namespaced<K>(client: &kube::Client, namespace: &str) -> Api<K>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+{
+    Api::namespaced(client.clone(), namespace)
+}
+
+/// Does `live` have everything that `wanted` says? Lists must be equal. What applying it would change is then nothing,
+/// provided that nobody else owns more of it.
+pub(crate) fn holds(live: &Value, wanted: &Value) -> bool {
+    match (live, wanted) {
+        (Value::Object(live), Value::Object(wanted)) => {
+            wanted.iter().all(|(key, value)| live.get(key).is_some_and(|l| holds(l, value)))
+        }
+        _ => live == wanted,
+    }
+}

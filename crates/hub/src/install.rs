@@ -1,0 +1,132 @@
+//! What every hub has: its CRDs, its namespace, its id. Nothing is written that is there already.
+
+use std::collections::BTreeMap;
+
+use api::annotation::SYSTEM_NAMESPACE;
+use api::delivery::HubId;
+use futures::StreamExt;
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use kube::{Api, Client, ResourceExt};
+use serde_json::Value;
+
+use crate::entropy;
+
+const FIELD_MANAGER: &str = "kurator-hub";
+/// Secret that holds the hub's id. Backup, export and import keep it.
+const ID_SECRET: &str = "kurator-hub-id";
+/// Secret that push hooks must know.
+const HOOK_SECRET: &str = "kurator-push-hook";
+/// CRDs that are applied at once; each is one durable write, and they share its sync.
+const CRDS_AT_ONCE: usize = 16;
+
+/// The hub's own objects could not be installed.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallError {
+    /// A request failed.
+    #[error("cannot install {what}")]
+    Request {
+        /// What was being installed.
+        what: String,
+        /// Why.
+        #[source]
+        source: kube::Error,
+    },
+    /// The id was changed by hand.
+    #[error("Secret {SYSTEM_NAMESPACE}/{ID_SECRET} holds no hub id: {0}; restore it from a backup")]
+    Id(String),
+}
+
+fn failed(what: impl Into<String>) -> impl FnOnce(kube::Error) -> InstallError {
+    let what = what.into();
+    move |source| InstallError::Request { what, source }
+}
+
+/// What was installed, or was there.
+pub(crate) struct Installed {
+    pub(crate) id: HubId,
+    /// What push hooks must know.
+    pub(crate) hook: String,
+}
+
+pub(crate) async fn install(client: &Client) -> Result<Installed, InstallError> {
+    definitions(client).await?;
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    if namespaces.get_opt(SYSTEM_NAMESPACE).await.map_err(failed("the system namespace"))?.is_none() {
+        let mut namespace = Namespace::default();
+        namespace.metadata.name = Some(SYSTEM_NAMESPACE.to_owned());
+        create(&namespaces, &namespace).await?;
+    }
+    let id = kept(client, ID_SECRET, "id", || HubId::from_random(entropy::bytes()).to_string()).await?;
+    let id = id.parse().map_err(|e: api::delivery::NameError| InstallError::Id(e.to_string()))?;
+    let hook = kept(client, HOOK_SECRET, "token", entropy::token::<32>).await?;
+    Ok(Installed { id, hook })
+}
+
+async fn definitions(client: &Client) -> Result<(), InstallError> {
+    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let stored = api.list(&ListParams::default()).await.map_err(failed("CRDs"))?;
+    let stored: BTreeMap<String, Value> =
+        stored.items.iter().map(|c| (c.name_any(), serde_json::to_value(c).unwrap_or_default())).collect();
+    let missing: Vec<Value> = api::crd::all()
+        .into_iter()
+        .filter(|crd| {
+            let name = model::object::name(crd).unwrap_or_default();
+            !stored.get(name).is_some_and(|stored| holds(stored, crd))
+        })
+        .collect();
+    let params = PatchParams { force: true, field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    let mut applied = futures::stream::iter(missing)
+        .map(|crd| {
+            let (api, params) = (api.clone(), params.clone());
+            async move {
+                let name = model::object::name(&crd).unwrap_or_default().to_owned();
+                api.patch(&name, &params, &Patch::Apply(&crd)).await.map(drop).map_err(failed(format!("CRD {name}")))
+            }
+        })
+        .buffer_unordered(CRDS_AT_ONCE);
+    while let Some(result) = applied.next().await {
+        result?;
+    }
+    Ok(())
+}
+
+/// Does the stored object say everything that ours says? Other fields are defaults.
+fn holds(stored: &Value, wanted: &Value) -> bool {
+    match (stored, wanted) {
+        (Value::Object(stored), Value::Object(wanted)) => {
+            wanted.iter().all(|(key, value)| stored.get(key).is_some_and(|s| holds(s, value)))
+        }
+        (Value::Array(stored), Value::Array(wanted)) => {
+            stored.len() == wanted.len() && stored.iter().zip(wanted).all(|(s, w)| holds(s, w))
+        }
+        // Typed clients read 1 and 1.0 alike.
+        (Value::Number(stored), Value::Number(wanted)) => stored.as_f64() == wanted.as_f64(),
+        _ => stored == wanted,
+    }
+}
+
+/// A value in a Secret, made once.
+async fn kept(client: &Client, name: &str, key: &str, make: impl FnOnce() -> String) -> Result<String, InstallError> {
+    let api: Api<Secret> = Api::namespaced(client.clone(), SYSTEM_NAMESPACE);
+    let stored = api.get_opt(name).await.map_err(failed(format!("Secret {name}")))?;
+    if let Some(bytes) = stored.and_then(|s| s.data.unwrap_or_default().remove(key)) {
+        return Ok(String::from_utf8_lossy(&bytes.0).into_owned());
+    }
+    let value = make();
+    let mut secret = Secret::default();
+    secret.metadata.name = Some(name.to_owned());
+    secret.data = Some(BTreeMap::from([(key.to_owned(), ByteString(value.clone().into_bytes()))]));
+    create(&api, &secret).await?;
+    Ok(value)
+}
+
+async fn create<K>(api: &Api<K>, object: &K) -> Result<(), InstallError>
+where
+    K: kube::Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned + serde::Serialize,
+{
+    let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+    api.create(&params, object).await.map(drop).map_err(failed(format!("{} {}", K::kind(&()), object.name_any())))
+}

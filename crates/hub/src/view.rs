@@ -1,0 +1,150 @@
+//! `view.kurator.dev/v1alpha1`: the truth object by object, read from what appliers reported last. Nothing of it is
+//! stored, and nothing can be written.
+//!
+//! | kind | named by | says |
+//! |---|---|---|
+//! | Tree | an Application | its units, in each member, with every object |
+//! | MemberTree | a member | the units in it, with every object |
+
+use std::sync::{Arc, OnceLock};
+
+use api::delivery::{MemberName, UnitReport};
+use apimachinery::schema::{Schema, Type};
+use apimachinery::structural::Column;
+use apiserver::{Resource, ResourceInfo, ResourceRequest, Source, VirtualList};
+use controllers::Ctx;
+use controllers::informer::Key;
+use kube::ResourceExt;
+use model::{GroupResource, Reason, Status};
+use serde_json::{Value, json};
+use store::BoxFuture;
+
+/// API group of the views.
+pub const GROUP: &str = "view.kurator.dev";
+/// Version of the views.
+pub const VERSION: &str = "v1alpha1";
+
+/// What the views read; filled in when the controllers run.
+pub(crate) type Shared = Arc<OnceLock<Arc<Ctx>>>;
+
+fn info(kind: &str, plural: &str, namespaced: bool, columns: Vec<Column>) -> ResourceInfo {
+    ResourceInfo {
+        group: GROUP.to_owned(),
+        version: VERSION.to_owned(),
+        kind: kind.to_owned(),
+        plural: plural.to_owned(),
+        singular: kind.to_lowercase(),
+        short_names: Vec::new(),
+        categories: Vec::new(),
+        namespaced,
+        verbs: vec!["get", "list"],
+        source: Source::Virtual,
+        columns,
+        schema: Arc::new(Schema { ty: Type::Object, preserve_unknown: true, ..Schema::default() }),
+        status: false,
+    }
+}
+
+fn ready(shared: &Shared) -> Result<&Arc<Ctx>, Status> {
+    shared.get().ok_or_else(|| {
+        Status::new(Reason::ServiceUnavailable, "the controllers are starting; try again in a moment").retry_after(1)
+    })
+}
+
+fn unit(report: &UnitReport) -> Value {
+    let mut value = serde_json::to_value(report).unwrap_or_default();
+    if let Some(policy) = &report.unit.policy {
+        value["policy"] = json!(policy);
+    }
+    value
+}
+
+/// Applications, object by object.
+pub(crate) struct Trees(pub(crate) Shared);
+
+impl Trees {
+    fn tree(ctx: &Ctx, key: &Key) -> Option<Value> {
+        let application = ctx.world.applications.get(key)?;
+        let units: Vec<Value> = plan::application::unit_ids(&application)
+            .iter()
+            .flat_map(|unit| ctx.delivery.reports_of(unit))
+            .map(|report| unit(&report))
+            .collect();
+        Some(json!({
+            "metadata": {
+                "name": key.name, "namespace": key.namespace,
+                "creationTimestamp": application.metadata.creation_timestamp,
+            },
+            "units": units,
+        }))
+    }
+}
+
+impl Resource for Trees {
+    fn info(&self) -> ResourceInfo {
+        info("Tree", "trees", true, Vec::new())
+    }
+
+    fn get<'a>(&'a self, request: &'a ResourceRequest, name: &'a str) -> BoxFuture<'a, Result<Value, Status>> {
+        Box::pin(async move {
+            let ctx = ready(&self.0)?;
+            let key = Key::new(request.namespace.clone().unwrap_or_default(), name);
+            Self::tree(ctx, &key).ok_or_else(|| Status::not_found(&GroupResource::new(GROUP, "trees"), name))
+        })
+    }
+
+    fn list<'a>(&'a self, request: &'a ResourceRequest) -> BoxFuture<'a, Result<VirtualList, Status>> {
+        Box::pin(async move {
+            let ctx = ready(&self.0)?;
+            let all = match &request.namespace {
+                Some(namespace) => ctx.world.applications.list_in(namespace),
+                None => ctx.world.applications.list(),
+            };
+            let items = all.iter().filter_map(|a| Self::tree(ctx, &Key::of(a.as_ref()))).collect();
+            Ok(VirtualList { items, resource_version: String::new() })
+        })
+    }
+}
+
+/// Members, object by object.
+pub(crate) struct MemberTrees(pub(crate) Shared);
+
+impl MemberTrees {
+    fn tree(ctx: &Ctx, name: &str) -> Option<Value> {
+        let cluster = ctx.world.clusters.get(&Key::new("", name))?;
+        let member: MemberName = name.parse().ok()?;
+        let units: Vec<Value> = ctx.delivery.reports_in(&member).iter().map(|report| unit(report)).collect();
+        let link = ctx.delivery.link(&member);
+        let orphans: Vec<String> = link.iter().flat_map(|l| l.orphans.iter().map(ToString::to_string)).collect();
+        Some(json!({
+            "metadata": {
+                "name": name, "labels": cluster.labels(),
+                "creationTimestamp": cluster.metadata.creation_timestamp,
+            },
+            "link": link.map(|l| format!("{:?}", l.link)),
+            "orphans": orphans,
+            "units": units,
+        }))
+    }
+}
+
+impl Resource for MemberTrees {
+    fn info(&self) -> ResourceInfo {
+        info("MemberTree", "membertrees", false, Vec::new())
+    }
+
+    fn get<'a>(&'a self, _: &'a ResourceRequest, name: &'a str) -> BoxFuture<'a, Result<Value, Status>> {
+        Box::pin(async move {
+            Self::tree(ready(&self.0)?, name)
+                .ok_or_else(|| Status::not_found(&GroupResource::new(GROUP, "membertrees"), name))
+        })
+    }
+
+    fn list<'a>(&'a self, _: &'a ResourceRequest) -> BoxFuture<'a, Result<VirtualList, Status>> {
+        Box::pin(async move {
+            let ctx = ready(&self.0)?;
+            let items = ctx.world.clusters.list().iter().filter_map(|c| Self::tree(ctx, &c.name_any())).collect();
+            Ok(VirtualList { items, resource_version: String::new() })
+        })
+    }
+}

@@ -104,23 +104,58 @@ impl FieldSet {
     /// Paths in this set and not in the other. A parent stays when its child goes, and the other way round.
     #[must_use]
     pub fn difference(&self, other: &Self) -> Self {
-        self.zip(other, |pair| match pair {
-            (Some(only), None) => Some(only.clone()),
-            (Some(a), Some(b)) => Node::new(&a.element, a.member && !b.member, a.children.difference(&b.children)),
-            (None, _) => None,
-        })
+        let mut out = self.clone();
+        out.subtract(other);
+        out
     }
 
     /// Paths in this set that are neither in the other nor below a path of the other.
     #[must_use]
     pub fn difference_recursive(&self, other: &Self) -> Self {
-        self.zip(other, |pair| match pair {
-            (Some(only), None) => Some(only.clone()),
-            (Some(a), Some(b)) if !b.member => {
-                Node::new(&a.element, a.member, a.children.difference_recursive(&b.children))
+        let mut out = self.clone();
+        out.subtract_recursive(other);
+        out
+    }
+
+    /// [`FieldSet::difference`] in place.
+    pub fn subtract(&mut self, other: &Self) {
+        self.prune(other, &|node, other| {
+            node.member &= !other.member;
+            node.children.subtract(&other.children);
+        });
+    }
+
+    /// [`FieldSet::difference_recursive`] in place.
+    pub fn subtract_recursive(&mut self, other: &Self) {
+        self.prune(other, &|node, other| {
+            if other.member {
+                node.member = false;
+                node.children = Self::new();
+            } else {
+                node.children.subtract_recursive(&other.children);
             }
-            _ => None,
-        })
+        });
+    }
+
+    /// Changes the nodes that the other set has too, and drops those that come to nothing.
+    fn prune(&mut self, other: &Self, change: &impl Fn(&mut Node, &Node)) {
+        if other.is_empty() {
+            return;
+        }
+        self.nodes.retain_mut(|node| {
+            if let Some(other) = other.find(&node.element) {
+                change(node, other);
+            }
+            node.member || !node.children.is_empty()
+        });
+    }
+
+    /// Has the other set a path of this one?
+    pub fn intersects(&self, other: &Self) -> bool {
+        let (few, many) = if self.nodes.len() <= other.nodes.len() { (self, other) } else { (other, self) };
+        few.nodes
+            .iter()
+            .any(|a| many.find(&a.element).is_some_and(|b| a.member && b.member || a.children.intersects(&b.children)))
     }
 
     /// Are all paths of this set in the other?

@@ -50,8 +50,11 @@ impl Managed {
             return;
         }
         for (_, entry) in self.entries.iter_mut().enumerate().filter(|(at, _)| Some(*at) != except) {
-            if !entry.fields().intersection(fields).is_empty() {
-                entry.set_fields(entry.fields().difference(fields));
+            if entry.fields().intersects(fields) {
+                entry.change_fields(|own| {
+                    own.subtract(fields);
+                    true
+                });
             }
         }
     }

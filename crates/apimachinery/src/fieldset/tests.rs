@@ -47,6 +47,7 @@ proptest! {
         prop_assert_eq!(listed(&x.intersection(&y)), a.intersection(&b).cloned().collect::<BTreeSet<_>>());
         prop_assert_eq!(listed(&x.difference(&y)), a.difference(&b).cloned().collect::<BTreeSet<_>>());
         prop_assert_eq!(x.is_subset(&y), a.is_subset(&b));
+        prop_assert_eq!(x.intersects(&y), !a.is_disjoint(&b));
         let below_none = |path: &&Path| (1..=path.len()).all(|n| !b.contains(&Path(path[..n].to_vec())));
         prop_assert_eq!(listed(&x.difference_recursive(&y)), a.iter().filter(below_none).cloned().collect::<BTreeSet<_>>());
         let leaf = |path: &&Path| a.iter().all(|other| other.len() <= path.len() || other[..path.len()] != path[..]);

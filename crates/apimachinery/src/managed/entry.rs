@@ -81,8 +81,13 @@ impl Entry {
     }
 
     pub(crate) fn set_fields(&mut self, fields: FieldSet) {
-        if fields != self.fields {
-            self.fields = fields;
+        self.fields = fields;
+        self.wire = None;
+    }
+
+    /// Changes the fields in place; `change` says whether it did.
+    pub(crate) fn change_fields(&mut self, change: impl FnOnce(&mut FieldSet) -> bool) {
+        if change(&mut self.fields) {
             self.wire = None;
         }
     }

@@ -35,7 +35,7 @@ use self::collect::{Paths, follow_schema, paths, with_named_parents};
 use self::compare::{Comparison, compare};
 use self::merge::merge;
 use self::remove::{drop_nulls, has_null, remove, tidy_emptied};
-use crate::fieldset::{FieldSet, Path, PathElement};
+use crate::fieldset::{FieldSet, Path};
 use crate::managed::{self, Entry, Managed, ManagedFieldsError, Operation};
 use crate::schema::Schema;
 
@@ -79,11 +79,11 @@ impl<'a> Change<'a> {
     }
 
     /// Leaves out what this endpoint does not write.
-    fn writable(&self, set: FieldSet) -> FieldSet {
-        match self.reset {
-            Some(reset) => set.difference_recursive(reset),
-            None => set,
+    fn writable(&self, mut set: FieldSet) -> FieldSet {
+        if let Some(reset) = self.reset {
+            set.subtract_recursive(reset);
         }
+        set
     }
 
     fn compare(&self, old: &Value, new: &Value) -> Comparison {
@@ -98,10 +98,7 @@ impl<'a> Change<'a> {
     fn managed(&self, object: &Value) -> Result<Managed, ManagedFieldsError> {
         let mut managed = Managed::of(object)?;
         for entry in &mut managed.entries {
-            let mut fields = entry.fields().clone();
-            if follow_schema(&mut fields, self.ty()) {
-                entry.set_fields(fields);
-            }
+            entry.change_fields(|fields| follow_schema(fields, self.ty()));
         }
         Ok(managed)
     }
@@ -183,14 +180,15 @@ fn apply_checked(change: &Change<'_>, applied: &Value, force: bool) -> Result<Va
 
     let mut own = change.entry(change.manager, Operation::Apply);
     own.set_fields(change.writable(paths(applied, ty, Paths::Owned)));
-    let at = managed.entries.iter().position(|entry| entry.is_same(&own));
-    let last = at.map(|at| std::mem::replace(&mut managed.entries[at], own.clone()));
-    let at = at.unwrap_or_else(|| {
-        managed.entries.push(own);
-        managed.entries.len() - 1
-    });
+    let (at, last) = match managed.entries.iter().position(|entry| entry.is_same(&own)) {
+        Some(at) => (at, Some(std::mem::replace(&mut managed.entries[at], own))),
+        None => {
+            managed.entries.push(own);
+            (managed.entries.len() - 1, None)
+        }
+    };
 
-    let mut object = merge(live, applied, ty, &mut Vec::new()).map_err(|e| ApplyError::Invalid(vec![e]))?;
+    let mut object = merge(live, applied, ty).map_err(|e| ApplyError::Invalid(vec![e]))?;
     let gone = match &last {
         Some(last) => pruned(&object, last.fields(), &managed, at, ty),
         None => FieldSet::new(),
@@ -203,21 +201,24 @@ fn apply_checked(change: &Change<'_>, applied: &Value, force: bool) -> Result<Va
         tidy_emptied(&mut object, &gone, ty);
         // Nobody owns an empty list, so one that is applied went with its last item. Upstream brings it back with the next
         // apply of the same; here the second apply changes nothing.
-        object = merge(&object, applied, ty, &mut Vec::new()).map_err(|e| ApplyError::Invalid(vec![e]))?;
+        object = merge(&object, applied, ty).map_err(|e| ApplyError::Invalid(vec![e]))?;
     }
     if has_null(applied) {
         drop_nulls(&mut object, ty);
     }
 
-    let is_same_object = change.live.is_some_and(|live| same_but_managed(live, &object));
     let own = &mut managed.entries[at];
-    own.set_fields(own.fields().difference(managed::unowned()));
-    own.time = match last {
-        Some(last) if is_same_object && last.fields() == own.fields() && last.api_version == own.api_version => {
-            last.time
+    own.change_fields(|fields| {
+        fields.subtract(managed::unowned());
+        true
+    });
+    own.time = change.now();
+    if let Some(mut last) = last.filter(|last| last.fields() == own.fields() && last.api_version == own.api_version) {
+        if !change.live.is_some_and(|live| same_but_managed(live, &object)) {
+            last.time = own.time.take();
         }
-        _ => change.now(),
-    };
+        *own = last;
+    }
     managed.drop_empty();
     managed.write(&mut object);
     Ok(object)
@@ -285,9 +286,9 @@ pub fn update(change: Change<'_>, new: Value) -> Value {
 
     let comparison = change.compare(live, &object);
     if !comparison.is_empty() {
-        let written = comparison.written();
-        managed.take(&written.union(&comparison.removed), None);
-        let won = written.difference(managed::unowned());
+        let mut won = comparison.written();
+        managed.take(&won.union(&comparison.removed), None);
+        won.subtract(managed::unowned());
         if !won.is_empty() {
             let own = change.entry(change.manager, Operation::Update);
             let at = managed.entries.iter().position(|entry| entry.is_same(&own)).unwrap_or_else(|| {
@@ -352,11 +353,6 @@ fn same_but_managed(a: &Value, b: &Value) -> bool {
             }),
             _ => b.get(name) == Some(value),
         })
-}
-
-/// A path from its elements.
-fn at(path: &[PathElement]) -> Path {
-    Path(path.to_vec())
 }
 
 #[cfg(test)]

@@ -188,14 +188,16 @@ fn merge_list(
     arrange(merged, &items, &order, Some(key), at)
 }
 
-/// Acts on the items that carry `$patch`; returns what is left of the live list, and the patch's other items with their
-/// places.
+/// An item of a patch with its place.
+type Placed<'a> = (usize, &'a Value);
+
+/// Acts on the items that carry `$patch`; returns what is left of the live list, and the patch's other items.
 fn special_items<'a>(
     mut live: Vec<Value>,
     patch: &'a [Value],
     key: &str,
     at: &FieldPath,
-) -> Result<(Vec<Value>, Vec<(usize, &'a Value)>), PatchError> {
+) -> Result<(Vec<Value>, Vec<Placed<'a>>), PatchError> {
     let mut items = Vec::with_capacity(patch.len());
     let mut replace = false;
     for (index, item) in patch.iter().enumerate() {

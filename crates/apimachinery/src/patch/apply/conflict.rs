@@ -5,7 +5,7 @@ use std::fmt;
 use model::{Reason, Status};
 use serde_json::{Value, json};
 
-use crate::fieldset::Path;
+use crate::fieldset::{Path, PathElement};
 use crate::managed::{Entry, ManagedFieldsError, Operation};
 
 /// A field that another manager owns and that the configuration would change. Ordered by manager, then path.
@@ -56,6 +56,19 @@ pub struct Invalid {
     pub path: Path,
     /// What is wrong.
     pub why: String,
+}
+
+impl Invalid {
+    /// A fault of the value itself; who calls knows where that is.
+    pub(super) fn here(why: String) -> Self {
+        Self { path: Path::default(), why }
+    }
+
+    /// The same fault, seen from one step further out.
+    pub(super) fn within(mut self, element: PathElement) -> Self {
+        self.path.0.insert(0, element);
+        self
+    }
 }
 
 impl fmt::Display for Invalid {

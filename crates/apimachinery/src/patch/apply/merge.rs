@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use super::Invalid;
 use super::shape::{Items, Shape, TypeRef};
-use super::{Invalid, at};
 use crate::fieldset::PathElement;
 
 /// The live value with the applied one laid over it. Nothing is removed; where both say something, the applied value
@@ -14,18 +14,11 @@ use crate::fieldset::PathElement;
 ///
 /// # Errors
 /// When an item of a live list has no identity.
-pub(super) fn merge(
-    live: &Value,
-    applied: &Value,
-    ty: TypeRef<'_>,
-    path: &mut Vec<PathElement>,
-) -> Result<Value, Invalid> {
+pub(super) fn merge(live: &Value, applied: &Value, ty: TypeRef<'_>) -> Result<Value, Invalid> {
     match (ty.shape(live), ty.shape(applied)) {
-        (Shape::Map(a), Shape::Map(b)) if !(a.is_empty() && b.is_empty()) => {
-            Ok(Value::Object(merge_maps(a, b, ty, path)?))
-        }
+        (Shape::Map(a), Shape::Map(b)) if !(a.is_empty() && b.is_empty()) => Ok(Value::Object(merge_maps(a, b, ty)?)),
         (Shape::List(a, of), Shape::List(b, _)) if !(a.is_empty() && b.is_empty()) => {
-            Ok(Value::Array(merge_lists(a, b, of, path)?))
+            Ok(Value::Array(merge_lists(a, b, of)?))
         }
         (Shape::Map(map), Shape::Leaf) if applied.is_null() && !map.is_empty() => Ok(live.clone()),
         (Shape::List(items, _), Shape::Leaf) if applied.is_null() && !items.is_empty() => Ok(live.clone()),
@@ -37,16 +30,12 @@ fn merge_maps(
     live: &Map<String, Value>,
     applied: &Map<String, Value>,
     ty: TypeRef<'_>,
-    path: &mut Vec<PathElement>,
 ) -> Result<Map<String, Value>, Invalid> {
     let mut out = Map::new();
     for (name, old) in live.iter().filter(|(name, _)| !ty.ignores(name)) {
         let merged = match applied.get(name) {
             Some(new) => {
-                path.push(PathElement::field(name.as_str()));
-                let merged = merge(old, new, ty.field_or_deduced(name), path)?;
-                path.pop();
-                merged
+                merge(old, new, ty.field_or_deduced(name)).map_err(|e| e.within(PathElement::field(name.as_str())))?
             }
             None => old.clone(),
         };
@@ -65,14 +54,9 @@ struct Side<'v> {
 }
 
 impl<'v> Side<'v> {
-    fn new(items: &'v [Value], of: Items<'_>, path: &[PathElement]) -> Result<Self, Invalid> {
-        let mut elements = Vec::with_capacity(items.len());
-        for (index, item) in items.iter().enumerate() {
-            elements.push(
-                of.element(item).map_err(|why| Invalid { path: at(path), why: format!("element {index}: {why}") })?,
-            );
-        }
-        Ok(Self { elements, items })
+    fn new(items: &'v [Value], of: Items<'_>) -> Result<Self, Invalid> {
+        let element = |(index, item)| of.element(item).map_err(|why| Invalid::here(format!("element {index}: {why}")));
+        Ok(Self { elements: items.iter().enumerate().map(element).collect::<Result<_, _>>()?, items })
     }
 
     fn has(&self, element: &PathElement) -> bool {
@@ -89,14 +73,9 @@ impl<'v> Side<'v> {
 
 /// Weaves both lists together: applied items come in the applied order, items that only the live list has keep their
 /// place before the item that they stood before, unless that would disturb the applied order.
-fn merge_lists(
-    live: &[Value],
-    applied: &[Value],
-    of: Items<'_>,
-    path: &mut Vec<PathElement>,
-) -> Result<Vec<Value>, Invalid> {
-    let live = Side::new(live, of, path)?;
-    let applied = Side::new(applied, of, path)?;
+fn merge_lists(live: &[Value], applied: &[Value], of: Items<'_>) -> Result<Vec<Value>, Invalid> {
+    let live = Side::new(live, of)?;
+    let applied = Side::new(applied, of)?;
     // Items of both sides that are not in the result yet; the first is the next one due.
     let mut shared = applied.elements.iter().filter(|element| live.has(element)).peekable();
     let mut out = Vec::with_capacity(live.items.len().max(applied.items.len()));
@@ -121,12 +100,10 @@ fn merge_lists(
             }
         }
         if let Some(element) = due {
-            path.push(element.clone());
             out.push(match live.only(element) {
-                Some(old) => merge(old, &applied.items[a], of.ty, path)?,
+                Some(old) => merge(old, &applied.items[a], of.ty).map_err(|e| e.within(element.clone()))?,
                 None => applied.items[a].clone(),
             });
-            path.pop();
             if shared.peek() == Some(&element) {
                 shared.next();
             }

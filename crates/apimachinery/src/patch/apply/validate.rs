@@ -1,9 +1,9 @@
 //! Does an applied configuration fit the schema, as far as merging needs it to?
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::shape::{Place, Shape, TypeRef};
-use super::{Invalid, at};
+use super::Invalid;
+use super::shape::{Items, Place, Shape, TypeRef};
 use crate::fieldset::PathElement;
 use crate::schema::Type;
 
@@ -11,70 +11,64 @@ use crate::schema::Type;
 /// same identity twice.
 pub(super) fn validate(value: &Value, ty: TypeRef<'_>) -> Vec<Invalid> {
     let mut errors = Vec::new();
-    walk(value, ty, &mut Vec::new(), &mut errors);
+    walk(value, ty, &mut errors);
     errors
 }
 
-fn walk(value: &Value, ty: TypeRef<'_>, path: &mut Vec<PathElement>, errors: &mut Vec<Invalid>) {
-    let mut fail = |path: &[PathElement], why: String| errors.push(Invalid { path: at(path), why });
+/// Reports what `check` finds as being below an element. The path is only made when there is something to report.
+fn below(errors: &mut Vec<Invalid>, element: impl Fn() -> PathElement, check: impl FnOnce(&mut Vec<Invalid>)) {
+    let mut found = Vec::new();
+    check(&mut found);
+    errors.extend(found.into_iter().map(|error| error.within(element())));
+}
+
+fn walk(value: &Value, ty: TypeRef<'_>, errors: &mut Vec<Invalid>) {
     if let Some(expected) = misfit(value, ty) {
-        return fail(path, format!("expected {expected}, got {}", name(value)));
+        return errors.push(Invalid::here(format!("expected {expected}, got {}", name(value))));
     }
-    match ty.shape(value) {
-        Shape::Map(map) => {
-            for (field, value) in map {
-                path.push(PathElement::field(field.as_str()));
-                match ty.field(field) {
-                    Some(below) => walk(value, below, path, errors),
-                    None => errors.push(Invalid { path: at(path), why: "field not declared in schema".to_owned() }),
-                }
-                path.pop();
+    match (ty.shape(value), value) {
+        (Shape::Map(map), _) => fields(map, ty, errors),
+        (Shape::List(list, of), _) => items(list, of, errors),
+        // What has one owner may still be of the wrong type inside.
+        (Shape::Leaf, Value::Object(map)) => fields(map, ty, errors),
+        (Shape::Leaf, Value::Array(list)) => {
+            let TypeRef::Known { schema, preserve, .. } = ty else { return };
+            let Some(schema) = schema.items() else { return };
+            for (index, item) in (0..).zip(list) {
+                let of = TypeRef::Known { schema, place: Place::Inside, preserve };
+                below(errors, || PathElement::Index(index), |errors| walk(item, of, errors));
             }
         }
-        Shape::List(items, of) => {
-            let mut seen: Vec<(PathElement, &Value)> = Vec::with_capacity(items.len());
-            for (index, item) in items.iter().enumerate() {
-                match of.element(item) {
-                    Err(why) => fail(path, format!("element {index}: {why}")),
-                    Ok(element) if seen.iter().any(|(other, _)| *other == element) => {
-                        fail(path, format!("duplicate entries for key {element}"));
-                    }
-                    Ok(element) => seen.push((element, item)),
-                }
-            }
-            for (element, item) in seen {
-                path.push(element);
-                walk(item, of.ty, path, errors);
-                path.pop();
-            }
-        }
-        Shape::Leaf => parts_of_leaf(value, ty, path, errors),
+        (Shape::Leaf, _) => {}
     }
 }
 
-/// What has one owner may still be of the wrong type inside.
-fn parts_of_leaf(value: &Value, ty: TypeRef<'_>, path: &mut Vec<PathElement>, errors: &mut Vec<Invalid>) {
-    let TypeRef::Known { schema, preserve, .. } = ty else { return };
-    match value {
-        Value::Object(map) => {
-            for (field, value) in map {
-                path.push(PathElement::field(field.as_str()));
-                match ty.field(field) {
-                    Some(below) => walk(value, below, path, errors),
-                    None => errors.push(Invalid { path: at(path), why: "field not declared in schema".to_owned() }),
-                }
-                path.pop();
+fn fields(map: &Map<String, Value>, ty: TypeRef<'_>, errors: &mut Vec<Invalid>) {
+    for (name, value) in map {
+        below(
+            errors,
+            || PathElement::field(name.as_str()),
+            |errors| match ty.field(name) {
+                Some(ty) => walk(value, ty, errors),
+                None => errors.push(Invalid::here("field not declared in schema".to_owned())),
+            },
+        );
+    }
+}
+
+fn items(list: &[Value], of: Items<'_>, errors: &mut Vec<Invalid>) {
+    let mut seen: Vec<(PathElement, &Value)> = Vec::with_capacity(list.len());
+    for (index, item) in list.iter().enumerate() {
+        match of.element(item) {
+            Err(why) => errors.push(Invalid::here(format!("element {index}: {why}"))),
+            Ok(element) if seen.iter().any(|(other, _)| *other == element) => {
+                errors.push(Invalid::here(format!("duplicate entries for key {element}")));
             }
+            Ok(element) => seen.push((element, item)),
         }
-        Value::Array(items) => {
-            let Some(schema) = schema.items() else { return };
-            for (index, item) in (0..).zip(items) {
-                path.push(PathElement::Index(index));
-                walk(item, TypeRef::Known { schema, place: Place::Inside, preserve }, path, errors);
-                path.pop();
-            }
-        }
-        _ => {}
+    }
+    for (element, item) in seen {
+        below(errors, || element.clone(), |errors| walk(item, of.ty, errors));
     }
 }
 

@@ -1,6 +1,18 @@
 //! Project tasks, run as `cargo xtask COMMAND`. One module per command; this file only dispatches.
+#![allow(clippy::disallowed_methods, reason = "a command line is a composition root: it reads clocks and waits")]
 
+mod bench;
+mod bless;
+mod ci;
 mod codegen;
+mod deps;
+mod e2e;
+mod process;
+mod real;
+mod test;
+mod tidy;
+mod tools;
+mod workspace;
 
 use std::process::ExitCode;
 
@@ -10,8 +22,17 @@ use anyhow::Result;
 type Run = fn(&[String]) -> Result<()>;
 
 /// Every command, with the line that `cargo xtask` prints about it.
-const COMMANDS: &[(&str, &str, Run)] =
-    &[("codegen", "write the generated files, or verify them with --check", codegen::run)];
+const COMMANDS: &[(&str, &str, Run)] = &[
+    ("test", "run every test: the crates' own, then the end-to-end scenes when their components are there", test::run),
+    ("ci", "the only gate: formatting, lints, tidy, deps, generated files, documentation, then `test`", ci::run),
+    ("tidy", "check the habits that a compiler does not see", tidy::run),
+    ("deps", "check which crate may reach which, and what nobody may reach", deps::run),
+    ("codegen", "write the generated files, or verify them with --check", codegen::run),
+    ("bless", "accept what golden tests see now; review the diff", bless::run),
+    ("tools", "install the pinned real components into a cache outside the clone", tools::run),
+    ("e2e", "play the demo's scenes with the real kubectl, git and Kubernetes", e2e::run),
+    ("bench", "measure; see docs/benchmarks.md", bench::run),
+];
 
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);

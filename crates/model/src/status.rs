@@ -235,7 +235,13 @@ pub struct Status {
 impl Status {
     /// A failure with a reason and a sentence.
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self { code: reason.code(), reason: reason.as_str().to_owned(), message: message.into(), details: Value::Null, continue_token: None }
+        Self {
+            code: reason.code(),
+            reason: reason.as_str().to_owned(),
+            message: message.into(),
+            details: Value::Null,
+            continue_token: None,
+        }
     }
 
     fn about(reason: Reason, resource: &GroupResource, name: &str, message: String) -> Self {

@@ -14,6 +14,8 @@ fn options(words_are_booleans: bool) -> serde_saphyr::Options {
     let mut options = serde_saphyr::Options::default();
     // Without this `defaultMode: 0644` becomes the float 644.0.
     options.legacy_octal_numbers = true;
+    // An error is shown to people who may not see the text, which may be a Secret.
+    options.with_snippet = false;
     options.strict_booleans = !words_are_booleans;
     if let Some(budget) = options.budget.as_mut() {
         budget.max_documents = limit::YAML_DOCUMENTS_MAX;
@@ -42,8 +44,8 @@ pub fn manifests(text: &str) -> Result<Vec<Value>, YamlError> {
 }
 
 fn documents_with(text: &str, words_are_booleans: bool) -> Result<Vec<Value>, YamlError> {
-    let all: Vec<Value> = serde_saphyr::from_multiple_with_options(text, options(words_are_booleans))
-        .map_err(|e| YamlError(e.to_string()))?;
+    let all: Vec<Value> =
+        serde_saphyr::from_multiple_with_options(text, options(words_are_booleans)).map_err(|e| error(&e))?;
     Ok(all.into_iter().filter(|v| !v.is_null()).collect())
 }
 
@@ -52,7 +54,17 @@ fn documents_with(text: &str, words_are_booleans: bool) -> Result<Vec<Value>, Ya
 /// # Errors
 /// The first thing in the text that is not YAML, with its place.
 pub fn parse(text: &str) -> Result<Value, YamlError> {
-    serde_saphyr::from_str_with_options(text, options(true)).map_err(|e| YamlError(e.to_string()))
+    serde_saphyr::from_str_with_options(text, options(true)).map_err(|e| error(&e))
+}
+
+/// The place and what is wrong, without the parser's advice to programmers.
+fn error(error: &serde_saphyr::Error) -> YamlError {
+    let text = error.without_snippet().to_string();
+    let line = text.lines().next().unwrap_or_default();
+    let place = error.location().map(|at| format!("line {} column {}: ", at.line(), at.column()));
+    let what = line.split(", set ").next().unwrap_or(line);
+    let what = what.split(" at line ").next().unwrap_or(what);
+    YamlError(format!("{}{what}", place.unwrap_or_default()))
 }
 
 /// Writes a value as YAML, ending with a newline.

@@ -77,3 +77,18 @@ fn list(fields: &[Unsupported]) -> String {
     let all: Vec<String> = fields.iter().map(|u| format!("{}: {}", u.file, u.field)).collect();
     all.join(", ")
 }
+
+/// A parser's words without the values in quotes, which may be secret; field names are in backticks and stay.
+pub(crate) fn without_values(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some((before, quoted)) = rest.split_once('"') {
+        out.push_str(before);
+        out.push('…');
+        // A quote within the value is escaped; everything after the last quote is the parser's again.
+        rest = quoted.rsplit_once('"').map_or("", |(_, after)| after);
+    }
+    out.push_str(rest);
+    out
+}

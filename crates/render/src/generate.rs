@@ -188,7 +188,8 @@ fn add(
                 }
             }
             old.object = new.object;
-            old.hashed |= new.hashed;
+            // Once a layer switched the suffix off, it stays off.
+            old.hashed &= new.hashed;
             Ok(())
         }
         ([first, second, ..], _) => {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::error::{RenderError, Unsupported};
+use crate::error::{RenderError, Unsupported, without_values};
 use crate::field::OwnedSpec;
 use crate::selector::Selector;
 
@@ -247,7 +247,7 @@ impl Reader<'_> {
             let mut bad =
                 items.filter(|(_, item)| serde_json::from_value::<T>(Value::Array(vec![(*item).clone()])).is_err());
             let field = bad.next().map_or_else(|| name.to_owned(), |(at, _)| format!("{name}[{at}]"));
-            RenderError::field(self.file, field, e.to_string())
+            RenderError::field(self.file, field, without_values(&e))
         })
     }
 }

@@ -5,7 +5,7 @@ use model::object;
 use model::tree::{self, FileTree};
 use serde_json::Value;
 
-use crate::error::RenderError;
+use crate::error::{RenderError, without_values};
 use crate::kustomization::{Kustomization, Patch};
 use crate::load;
 use crate::merge::{self, Outcome};
@@ -91,7 +91,7 @@ fn json(
         return Err(RenderError::field(&file.file, format!("{field}.target"), "a JSON 6902 patch needs a target"));
     };
     let parsed: json_patch::Patch = serde_json::from_value(operations.clone())
-        .map_err(|e| RenderError::field(&file.file, field, format!("not a JSON 6902 patch: {e}")))?;
+        .map_err(|e| RenderError::field(&file.file, field, format!("not a JSON 6902 patch: {}", without_values(&e))))?;
     for at in select(file, field, target, all)? {
         let resource = &mut all.0[at];
         let key = resource.key().to_string();

@@ -60,7 +60,7 @@ const IN_POD_SPECS: [(&str, Form); 24] = [
     ("priorityClassName", Form::Name("PriorityClass")),
 ];
 
-const ELSEWHERE: [(&str, &str, Form); 34] = [
+const ELSEWHERE: [(&str, &str, Form); 33] = [
     ("HorizontalPodAutoscaler", "spec/scaleTargetRef", Form::Kinded),
     ("RoleBinding", "roleRef", Form::Kinded),
     ("ClusterRoleBinding", "roleRef", Form::Kinded),
@@ -71,7 +71,6 @@ const ELSEWHERE: [(&str, &str, Form); 34] = [
     ("ClusterRole", "rules/resourceNames", Form::Name("ConfigMap")),
     ("ClusterRole", "rules/resourceNames", Form::Name("Secret")),
     ("ServiceAccount", "imagePullSecrets/name", Form::Name("Secret")),
-    ("ServiceAccount", "secrets/name", Form::Name("Secret")),
     ("Ingress", "spec/tls/secretName", Form::Name("Secret")),
     ("Ingress", "metadata/annotations/ingress.kubernetes.io\\/auth-secret", Form::Name("Secret")),
     ("Ingress", "metadata/annotations/nginx.ingress.kubernetes.io\\/auth-secret", Form::Name("Secret")),

@@ -89,6 +89,14 @@ fn errors_name_the_file_and_the_field() {
             kustomization("secretGenerator: [{name: c, literals: [topsecret]}]"),
             "secretGenerator[0].literals[0]: KEY=VALUE is expected",
         ),
+        (
+            kustomization("secretGenerator: [{name: c, literals: a=topsecret}]"),
+            "secretGenerator[0]: invalid type: string …, expected a sequence",
+        ),
+        (
+            format!("-- app/a.yaml --\nkind: Secret\nstringData:\n  a: topsecret\n  a: x\n{POD}"),
+            "app/a.yaml: not valid YAML: line 4 column 3: duplicate mapping key",
+        ),
         (kustomization("secretGenerator: [{name: c, envs: [pod.yaml]}]"), "app/pod.yaml line 1: KEY=VALUE is expected"),
         (
             kustomization("namespace: x") + "-- app/kustomization.yml --\nnamespace: y\n",

@@ -241,6 +241,18 @@ impl FieldSet {
         &mut self.nodes[at]
     }
 
+    /// A set of nodes in any order. Nodes of one element become one.
+    fn of_nodes(mut nodes: Vec<Node>) -> Self {
+        if !nodes.is_sorted_by(|a, b| a.element < b.element) {
+            nodes.sort_by(|a, b| a.element.cmp(&b.element));
+        }
+        let mut set = Self { nodes: Vec::with_capacity(nodes.len()) };
+        for node in nodes {
+            set.graft(node.element, node.member, node.children);
+        }
+        set
+    }
+
     /// Adds an element with what is below it to what is there; nothing happens when it adds nothing.
     pub(crate) fn graft(&mut self, element: PathElement, member: bool, children: FieldSet) {
         if !member && children.is_empty() {

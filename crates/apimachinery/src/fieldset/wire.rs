@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{FieldSet, FieldSetError, PathElement};
+use super::{FieldSet, FieldSetError, Node, PathElement};
 
 impl FieldSet {
     /// Reads `fieldsV1`. Elements of unknown type are skipped; `null` is the empty set.
@@ -26,18 +26,18 @@ fn read(name: &str, fields: &Value) -> Result<(FieldSet, bool), FieldSetError> {
         Value::Object(entries) => entries,
         _ => return Err(FieldSetError { element: name.to_owned(), why: "it must hold an object".to_owned() }),
     };
-    let mut set = FieldSet::new();
+    let mut nodes = Vec::with_capacity(entries.len());
     let mut member = false;
     for (name, below) in entries {
         if name == "." {
             member = true;
         } else if let Some(element) = PathElement::from_wire(name)? {
             let (children, is_member) = read(name, below)?;
-            set.graft(element, is_member, children);
+            nodes.push(Node { element, member: is_member, children });
         }
     }
-    let member = member || set.is_empty();
-    Ok((set, member))
+    let member = member || nodes.is_empty();
+    Ok((FieldSet::of_nodes(nodes), member))
 }
 
 fn write(set: &FieldSet, member: bool) -> Map<String, Value> {

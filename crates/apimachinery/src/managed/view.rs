@@ -4,7 +4,7 @@ use model::Timestamp;
 use serde_json::{Map, Value};
 
 use super::{Managed, Operation};
-use crate::fieldset::{FieldSet, Path, PathElement, Scalar};
+use crate::fieldset::{FieldSet, Node, Path, PathElement, Scalar};
 use crate::patch::apply::{Shape, TypeRef};
 use crate::schema::Schema;
 
@@ -83,13 +83,7 @@ fn part(value: &Value, set: &FieldSet, ty: Option<TypeRef<'_>>) -> Option<Value>
             let of = ty.and_then(TypeRef::item_type);
             let mut out = Vec::new();
             for (index, item) in (0..).zip(items) {
-                let named = |element: &PathElement| match element {
-                    PathElement::Key(keys) => has_keys(item, keys),
-                    PathElement::Value(scalar) => scalar.is(item),
-                    PathElement::Index(at) => *at == index,
-                    PathElement::Field(_) => false,
-                };
-                let Some(node) = set.nodes().iter().find(|node| named(&node.element)) else { continue };
+                let Some(node) = node_of(item, index, set) else { continue };
                 if node.children.is_empty() {
                     out.extend(leaf(item, of));
                     continue;
@@ -115,6 +109,31 @@ fn leaf(value: &Value, ty: Option<TypeRef<'_>>) -> Option<Value> {
         Some(Shape::List(..)) => Value::Array(Vec::new()),
         Some(Shape::Leaf) | None => value.clone(),
     })
+}
+
+/// What a set says about a list item.
+fn node_of<'s>(item: &Value, index: i64, set: &'s FieldSet) -> Option<&'s Node> {
+    if let Some(scalar) = Scalar::of(item)
+        && let Some(node) = set.find(&PathElement::Value(scalar))
+    {
+        return Some(node);
+    }
+    if let Some(node) = set.find(&PathElement::Index(index)) {
+        return Some(node);
+    }
+    // All items of a list have the same key fields, save those that are left out.
+    let keys = |node: &'s Node| match &node.element {
+        PathElement::Key(keys) => Some(keys),
+        _ => None,
+    };
+    let names = set.nodes().iter().find_map(keys)?.iter().map(|(name, _)| name.clone());
+    let values: Option<Vec<_>> = names.map(|name| Some((name.clone(), Scalar::of(item.get(&*name)?)?))).collect();
+    if let Some(values) = values
+        && let Some(node) = set.find(&PathElement::key(values))
+    {
+        return Some(node);
+    }
+    set.nodes().iter().find(|node| keys(node).is_some_and(|keys| has_keys(item, keys)))
 }
 
 fn has_keys(item: &Value, keys: &[(Box<str>, Scalar)]) -> bool {

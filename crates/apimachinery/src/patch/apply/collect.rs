@@ -36,7 +36,7 @@ pub(super) fn below(value: &Value, ty: TypeRef<'_>, which: Paths) -> (bool, Fiel
         Shape::List(items, of) => {
             for (element, found) in grouped(items, of) {
                 // Items that share an identity cannot be told apart: their identity is owned, their fields are not.
-                let children = if let [one] = found[..] { below(one, of.ty, which).1 } else { FieldSet::new() };
+                let children = found.only().map_or(FieldSet::new(), |item| below(item, of.ty, which).1);
                 set.graft(element, true, children);
             }
             (which == Paths::Every, set)
@@ -44,14 +44,35 @@ pub(super) fn below(value: &Value, ty: TypeRef<'_>, which: Paths) -> (bool, Fiel
     }
 }
 
-/// The items by identity, in the order in which identities first appear. Items without identity are left out.
-pub(super) fn grouped<'v>(items: &'v [Value], of: Items<'_>) -> Vec<(PathElement, Vec<&'v Value>)> {
-    let mut out: Vec<(PathElement, Vec<&Value>)> = Vec::with_capacity(items.len());
-    for item in items {
-        let Ok(element) = of.element(item) else { continue };
-        match out.iter_mut().find(|(other, _)| *other == element) {
-            Some((_, found)) => found.push(item),
-            None => out.push((element, vec![item])),
+/// The items of one identity.
+pub(super) enum Group<'v> {
+    One(&'v Value),
+    Several(Vec<&'v Value>),
+}
+
+impl<'v> Group<'v> {
+    fn only(&self) -> Option<&'v Value> {
+        match self {
+            Self::One(item) => Some(item),
+            Self::Several(_) => None,
+        }
+    }
+}
+
+/// The items by identity, sorted. Items without identity are left out.
+pub(super) fn grouped<'v>(items: &'v [Value], of: Items<'_>) -> Vec<(PathElement, Group<'v>)> {
+    let mut sorted: Vec<(PathElement, &Value)> =
+        items.iter().filter_map(|item| Some((of.element(item).ok()?, item))).collect();
+    sorted.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut out: Vec<(PathElement, Group<'_>)> = Vec::with_capacity(sorted.len());
+    for (element, item) in sorted {
+        match out.last_mut().filter(|(last, _)| *last == element) {
+            None => out.push((element, Group::One(item))),
+            Some((_, Group::Several(items))) => items.push(item),
+            Some((_, group @ Group::One(_))) => {
+                let items = group.only().into_iter().chain([item]).collect();
+                *group = Group::Several(items);
+            }
         }
     }
     out

@@ -1,8 +1,10 @@
 //! Which fields differ between two objects.
 
+use std::cmp::Ordering;
+
 use serde_json::Value;
 
-use super::collect::{Paths, below, grouped};
+use super::collect::{Group, Paths, below, grouped};
 use super::shape::{Items, Shape, TypeRef};
 use crate::fieldset::{FieldSet, PathElement, compare_numbers};
 
@@ -111,40 +113,54 @@ impl Walk {
     }
 
     fn lists(&mut self, old: &[Value], new: &[Value], of: Items<'_>) {
-        let old = grouped(old, of);
-        let mut new = grouped(new, of);
-        for (element, before) in old {
-            let after = match new.iter().position(|(other, _)| *other == element) {
-                Some(at) => std::mem::take(&mut new[at].1),
-                None => Vec::new(),
+        let mut old = grouped(old, of).into_iter().peekable();
+        let mut new = grouped(new, of).into_iter().peekable();
+        loop {
+            let order = match (old.peek(), new.peek()) {
+                (None, None) => break,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some((old, _)), Some((new, _))) => old.cmp(new),
             };
-            self.within(element, |walk| match (&before[..], &after[..]) {
-                ([old], [new]) => walk.both(old, new, of.ty),
-                ([old], []) => walk.gone(old, of.ty),
-                (_, []) => walk.out.removed.insert(&walk.path),
-                // From several to one: the marker of the several goes, the one comes.
-                (_, [new]) => {
-                    let (_, came) = below(new, of.ty, Paths::Every);
-                    walk.subtree(came, |out| &mut out.added);
-                    walk.out.added.insert(&walk.path);
-                    walk.out.removed.insert(&walk.path);
+            let before = if order.is_le() { old.next() } else { None };
+            let after = if order.is_ge() { new.next() } else { None };
+            let (before, after) = match (before, after) {
+                (Some((element, before)), after) => {
+                    self.path.push(element);
+                    (Some(before), after.map(|(_, after)| after))
                 }
-                ([old], _) => {
-                    let (_, gone) = below(old, of.ty, Paths::Every);
-                    walk.subtree(gone, |out| &mut out.removed);
-                    walk.out.removed.insert(&walk.path);
-                    walk.out.added.insert(&walk.path);
+                (None, Some((element, after))) => {
+                    self.path.push(element);
+                    (None, Some(after))
                 }
-                (a, b) if a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)) => {}
-                _ => walk.out.modified.insert(&walk.path),
-            });
+                (None, None) => continue,
+            };
+            self.group(before, after, of.ty);
+            self.path.pop();
         }
-        for (element, after) in new {
-            self.within(element, |walk| match after[..] {
-                [] => {}
-                [new] => walk.came(new, of.ty),
-                _ => walk.out.added.insert(&walk.path),
-            });
+    }
+
+    /// Compares the items of one identity, which the path ends with. Several of one identity are one thing.
+    fn group(&mut self, before: Option<Group<'_>>, after: Option<Group<'_>>, ty: TypeRef<'_>) {
+        match (before, after) {
+            (Some(Group::One(old)), Some(Group::One(new))) => self.both(old, new, ty),
+            (Some(Group::Several(old)), Some(Group::Several(new))) => {
+                if old.len() != new.len() || !old.iter().zip(&new).all(|(old, new)| same(old, new)) {
+                    self.out.modified.insert(&self.path);
+                }
+            }
+            (before, after) => {
+                match before {
+                    None => {}
+                    Some(Group::One(old)) => self.gone(old, ty),
+                    Some(Group::Several(_)) => self.out.removed.insert(&self.path),
+                }
+                match after {
+                    None => {}
+                    Some(Group::One(new)) => self.came(new, ty),
+                    Some(Group::Several(_)) => self.out.added.insert(&self.path),
+                }
+            }
         }
     }
 

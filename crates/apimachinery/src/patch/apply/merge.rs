@@ -51,23 +51,37 @@ fn merge_maps(
 struct Side<'v> {
     elements: Vec<PathElement>,
     items: &'v [Value],
+    /// Places in the order of their identities, so that long lists do not cost the square of their length.
+    sorted: Vec<usize>,
 }
 
 impl<'v> Side<'v> {
     fn new(items: &'v [Value], of: Items<'_>) -> Result<Self, Invalid> {
         let element = |(index, item)| of.element(item).map_err(|why| Invalid::here(format!("element {index}: {why}")));
-        Ok(Self { elements: items.iter().enumerate().map(element).collect::<Result<_, _>>()?, items })
+        let elements: Vec<PathElement> = items.iter().enumerate().map(element).collect::<Result<_, _>>()?;
+        let mut sorted: Vec<usize> = (0..elements.len()).collect();
+        sorted.sort_by(|a, b| elements[*a].cmp(&elements[*b]));
+        Ok(Self { elements, items, sorted })
+    }
+
+    /// The places of an identity, in order.
+    fn places(&self, element: &PathElement) -> &[usize] {
+        let start = self.sorted.partition_point(|place| self.elements[*place] < *element);
+        let rest = &self.sorted[start..];
+        let count = rest.iter().take_while(|place| self.elements[**place] == *element).count();
+        &rest[..count]
     }
 
     fn has(&self, element: &PathElement) -> bool {
-        self.elements.contains(element)
+        !self.places(element).is_empty()
     }
 
     /// The one item of that identity; `None` when there is none or more than one.
     fn only(&self, element: &PathElement) -> Option<&'v Value> {
-        let mut found = self.elements.iter().zip(self.items).filter(|(other, _)| *other == element);
-        let (_, first) = found.next()?;
-        found.next().is_none().then_some(first)
+        match self.places(element) {
+            [place] => Some(&self.items[*place]),
+            _ => None,
+        }
     }
 }
 
@@ -84,18 +98,18 @@ fn merge_lists(live: &[Value], applied: &[Value], of: Items<'_>) -> Result<Vec<V
     while l < live.items.len() || a < applied.items.len() {
         let due = applied.elements.get(a);
         if let Some(element) = live.elements.get(l) {
-            if !applied.has(element) {
+            let Some(&place) = applied.places(element).first() else {
                 out.push(live.items[l].clone());
                 l += 1;
                 continue;
-            }
+            };
             if Some(element) == due {
                 l += 1;
             } else if due.is_some() && shared.peek().is_some_and(|next| *next != element) {
                 // It is there already, or comes when its turn comes.
                 l += 1;
                 continue;
-            } else if applied.elements[..a].contains(element) {
+            } else if place < a {
                 l += 1;
             }
         }

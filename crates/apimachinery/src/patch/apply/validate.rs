@@ -1,5 +1,8 @@
 //! Does an applied configuration fit the schema, as far as merging needs it to?
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use serde_json::{Map, Value};
 
 use super::Invalid;
@@ -57,14 +60,16 @@ fn fields(map: &Map<String, Value>, ty: TypeRef<'_>, errors: &mut Vec<Invalid>) 
 }
 
 fn items(list: &[Value], of: Items<'_>, errors: &mut Vec<Invalid>) {
-    let mut seen: Vec<(PathElement, &Value)> = Vec::with_capacity(list.len());
+    let mut seen = BTreeMap::new();
     for (index, item) in list.iter().enumerate() {
         match of.element(item) {
             Err(why) => errors.push(Invalid::here(format!("element {index}: {why}"))),
-            Ok(element) if seen.iter().any(|(other, _)| *other == element) => {
-                errors.push(Invalid::here(format!("duplicate entries for key {element}")));
-            }
-            Ok(element) => seen.push((element, item)),
+            Ok(element) => match seen.entry(element) {
+                Entry::Occupied(other) => {
+                    errors.push(Invalid::here(format!("duplicate entries for key {}", other.key())));
+                }
+                Entry::Vacant(place) => drop(place.insert(item)),
+            },
         }
     }
     for (element, item) in seen {

@@ -15,11 +15,18 @@ mod sync;
 mod tree;
 mod up;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
 use args::{Args, Command};
+
+/// What is said on stderr. The client library reports each failed connection as an error of its own; whether a member
+/// answers is in its status.
+const QUIET: &str = "error,kube_client=off";
+/// With `--verbose`.
+const VERBOSE: &str = "info,kube_client=off";
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -28,9 +35,10 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("KURATOR_LOG")
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(if args.verbose { "info" } else { "error" })),
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(if args.verbose { VERBOSE } else { QUIET })),
         )
         .init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {

@@ -8,6 +8,7 @@ use api::delivery::{DriftRecord, Health, MemberStatus, UnitId, UnitPhase, UnitSt
 use api::member::v1alpha1::Cluster;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
+use model::clock::format_seconds;
 use model::{Clock, Timestamp};
 use serde_json::{Value, json};
 
@@ -318,7 +319,7 @@ pub(crate) fn drift(record: &DriftRecord) -> String {
         .iter()
         .map(|f| {
             let who = f.manager.as_deref().unwrap_or("nobody that is recorded");
-            let when = f.time.map_or_else(String::new, |t| format!(" at {t}"));
+            let when = f.time.map_or_else(String::new, |t| format!(" at {}", format_seconds(t)));
             format!("{} by {who}{when}", f.path)
         })
         .collect();

@@ -38,7 +38,7 @@ impl WriteError {
 }
 
 /// Replaces the status of an object, at the version that the decision was made from.
-pub(crate) async fn status<K>(api: &Api<K>, object: &K, status: Value) -> Result<K, WriteError>
+pub(crate) async fn status<K>(api: &Api<K>, manager: &str, object: &K, status: Value) -> Result<K, WriteError>
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Serialize,
 {
@@ -47,7 +47,8 @@ where
     let mut body = serde_json::to_value(object).map_err(|e| fail(kube::Error::SerdeError(e)))?;
     body["status"] = status;
     let typed: K = serde_json::from_value(body).map_err(|e| fail(kube::Error::SerdeError(e)))?;
-    api.replace_status(&name, &PostParams::default(), &typed).await.map_err(fail)
+    let params = PostParams { field_manager: Some(manager.to_owned()), ..PostParams::default() };
+    api.replace_status(&name, &params, &typed).await.map_err(fail)
 }
 
 /// Applies an object with a controller's own field manager.

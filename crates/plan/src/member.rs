@@ -202,7 +202,7 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> Pla
 fn judge(observed: &Observed, recorded: Option<&str>) -> (Verdict, bool) {
     let ready = |status, reason, message: String| Verdict::new(condition::READY, status, reason, message);
     let Some(probe) = &observed.probe else {
-        return (ready(None, reason::PROBING, "waiting for the first answer".into()), true);
+        return (recorded_verdict(observed), recorded_allows(observed));
     };
     let seen = probe.facts.uid.as_deref();
     if let (Some(twin), Some(seen)) = (&observed.twin, seen) {
@@ -237,6 +237,41 @@ fn judge(observed: &Observed, recorded: Option<&str>) -> (Verdict, bool) {
         }
     };
     (verdict, true)
+}
+
+/// Before the first probe of this process has ended: what was recorded last stays, so that a restart of the hub changes
+/// nothing; a new member is being probed.
+fn recorded_verdict(observed: &Observed) -> Verdict {
+    let recorded = observed.record.as_ref().and_then(|r| condition::find(&r.status.conditions, condition::READY));
+    let known = recorded.and_then(|c| Some((c, RECORDED.iter().find(|r| **r == c.reason)?)));
+    match known {
+        Some((c, reason)) => Verdict {
+            type_: condition::READY,
+            status: match c.status.as_str() {
+                "True" => Some(true),
+                "False" => Some(false),
+                _ => None,
+            },
+            reason,
+            message: c.message.clone(),
+        },
+        None => Verdict::new(condition::READY, None, reason::PROBING, "waiting for the first answer"),
+    }
+}
+
+/// Reasons that a probe leads to; the others are judged anew without one.
+const RECORDED: [&str; 6] = [
+    reason::READY,
+    reason::NOT_READY,
+    reason::NOT_REACHABLE,
+    reason::DENIED,
+    reason::SAME_CLUSTER,
+    reason::IDENTITY_CHANGED,
+];
+
+/// A member that was not to be delivered to stays so until it has shown who it is.
+fn recorded_allows(observed: &Observed) -> bool {
+    !matches!(recorded_verdict(observed).reason, reason::SAME_CLUSTER | reason::IDENTITY_CHANGED)
 }
 
 fn cluster_status(record: &Record, probe: Option<&Probe>, verdict: Verdict, now: Timestamp) -> ClusterStatus {

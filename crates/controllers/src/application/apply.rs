@@ -3,7 +3,7 @@
 use api::annotation::APPLICATION_FINALIZER;
 use api::apps::v1alpha1::Application;
 use api::delivery::{Decision, DecisionSpec, Revision, RevisionSpec};
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use plan::application::Plan;
 use serde_json::{Value, json};
@@ -66,7 +66,10 @@ async fn create_revision(
     let api: Api<Revision> = write::namespaced(&ctx.client, &key.namespace);
     let typed: Revision = serde_json::from_value(object)
         .map_err(|e| WriteError::new::<Revision>("create", name, kube::Error::SerdeError(e)))?;
-    match api.create(&kube::api::PostParams::default(), &typed).await {
+    match api
+        .create(&PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() }, &typed)
+        .await
+    {
         Ok(revision) => {
             ctx.world.revisions.learn(revision);
             Ok(())

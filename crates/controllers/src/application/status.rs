@@ -30,7 +30,7 @@ pub(super) async fn write(
     }
     let api = write::namespaced(&ctx.client, &key.namespace);
     let value = serde_json::to_value(status).unwrap_or_default();
-    match write::status(&api, newest.as_ref(), value).await {
+    match write::status(&api, super::FIELD_MANAGER, newest.as_ref(), value).await {
         Ok(written) => ctx.world.applications.learn(written),
         Err(error) if error.is_gone() => {}
         Err(error) => return Err(error),

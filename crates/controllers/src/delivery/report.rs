@@ -66,6 +66,9 @@ fn take(ctx: &Ctx, report: &UnitReport, now: Timestamp) {
     let (changed, weighs, others) = {
         let mut state = ctx.delivery.state();
         let before = state.statuses.get(&report.unit).and_then(|m| m.get(&report.member)).cloned();
+        if before.as_ref().is_some_and(|before| is_on_the_way(report, before)) {
+            return;
+        }
         let status = status(report, before.as_ref(), now);
         let changed = before.as_ref() != Some(&status);
         let weighs = before.as_ref().map(|s| (&s.held, s.objects.inventory, s.epoch))
@@ -86,6 +89,14 @@ fn take(ctx: &Ctx, report: &UnitReport, now: Timestamp) {
     if let Some((namespace, name)) = plan::application::owner(&report.unit) {
         ctx.application_queue.add(Key::new(namespace, name));
     }
+}
+
+/// Is the applier only looking again at what it had delivered already? After a restart, a lost connection or a revert it
+/// passes through the same phases; what it had reached stays the truth until it says otherwise.
+fn is_on_the_way(report: &UnitReport, before: &UnitStatus) -> bool {
+    let passing =
+        matches!(report.phase, UnitPhase::Pending | UnitPhase::Applying | UnitPhase::Waiting | UnitPhase::Unknown);
+    passing && before.epoch == report.epoch && before.applied == Some(report.payload) && report.deletions.is_none()
 }
 
 /// A report as it is stored. Counters that the applier starts anew add to what was counted before.

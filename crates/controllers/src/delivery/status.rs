@@ -12,6 +12,8 @@ use crate::informer::Key;
 use crate::queue::Next;
 use crate::write::{self, WriteError};
 
+/// Field manager of MemberStatus.
+const FIELD_MANAGER: &str = "kurator-delivery";
 /// Shortest time between two writes of one member's status (DESIGN 6).
 const WRITE_EVERY: Duration = Duration::from_secs(1);
 
@@ -48,7 +50,7 @@ pub(super) async fn write(ctx: &Ctx, member: &MemberName) -> Result<Next, WriteE
         };
         let status = MemberStatusStatus { units: units.clone() };
         let value = serde_json::to_value(status).unwrap_or_default();
-        ctx.world.statuses.learn(write::status(&api, &object, value).await?);
+        ctx.world.statuses.learn(write::status(&api, FIELD_MANAGER, &object, value).await?);
     }
     for surplus in stored.iter().filter(|s| s.spec.slice as usize >= slices.len()) {
         delete(&api, &surplus.name_any()).await?;
@@ -83,7 +85,10 @@ async fn create(
     slice: u32,
 ) -> Result<MemberStatus, WriteError> {
     let object = MemberStatus::new(name, MemberStatusSpec { member: member.clone(), slice });
-    match api.create(&PostParams::default(), &object).await {
+    match api
+        .create(&PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() }, &object)
+        .await
+    {
         Ok(created) => Ok(created),
         Err(error) => Err(WriteError::new::<MemberStatus>("create", name, error)),
     }

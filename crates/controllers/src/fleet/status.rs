@@ -12,6 +12,6 @@ pub(super) async fn write(ctx: &Ctx, key: &Key, fleet: &Fleet, status: FleetStat
     }
     let api = write::namespaced(&ctx.client, &key.namespace);
     let value = serde_json::to_value(status).unwrap_or_default();
-    ctx.world.fleets.learn(write::status(&api, fleet, value).await?);
+    ctx.world.fleets.learn(write::status(&api, super::FIELD_MANAGER, fleet, value).await?);
     Ok(())
 }

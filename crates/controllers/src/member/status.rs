@@ -22,7 +22,7 @@ pub(super) async fn write(
     {
         let api: Api<Cluster> = Api::all(ctx.client.clone());
         let value = serde_json::to_value(status).unwrap_or_default();
-        ctx.world.clusters.learn(write::status(&api, cluster.as_ref(), value).await?);
+        ctx.world.clusters.learn(write::status(&api, super::FIELD_MANAGER, cluster.as_ref(), value).await?);
         ctx.member_queue.add(match member.parse() {
             Ok(name) => name,
             Err(_) => return Ok(()),
@@ -31,7 +31,7 @@ pub(super) async fn write(
     if attached.status.as_ref() != Some(&plan.attached_status) {
         let api = write::namespaced(&ctx.client, &key.namespace);
         let value = serde_json::to_value(plan.attached_status).unwrap_or_default();
-        ctx.world.attached.learn(write::status(&api, attached, value).await?);
+        ctx.world.attached.learn(write::status(&api, super::FIELD_MANAGER, attached, value).await?);
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! How an Application is, from what its members report.
 
+use std::collections::BTreeSet;
+
 use api::apps::v1alpha1::{
     Application, ApplicationStatus, ArtifactStatus, GitRepoStatus, HeldDeletions, KustomizationStatus, SourceStatus,
     Summary, SyncStatus,
@@ -138,9 +140,9 @@ pub(super) fn status(
         })
         .collect();
     let causes: Vec<&str> = held.iter().flat_map(|(facts, _)| facts.causes.iter().map(|c| c.as_str())).collect();
-    let causes = causes.join("; ");
+    let causes = causes.into_iter().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join("; ");
     let held: Vec<HeldDeletions> = held.into_iter().map(|(_, entry)| entry).collect();
-    let mut verdicts = vec![ready(report, &pairs, &held), source(observed)];
+    let mut verdicts = vec![ready(report, &pairs, &held), source(observed, &before)];
     if !held.is_empty() {
         let count: u32 = held.iter().map(|h| h.count).sum();
         let list: Vec<&str> = held.iter().flat_map(|h| h.members.iter().map(String::as_str)).collect();
@@ -242,8 +244,13 @@ fn ready(report: &Report, pairs: &[Pair<'_>], held: &[HeldDeletions]) -> Verdict
     verdict(Some(true), "ReconciliationSucceeded", format!("{good} of {total} ready"))
 }
 
-fn source(observed: &Observed<'_>) -> Verdict {
+fn source(observed: &Observed<'_>, before: &ApplicationStatus) -> Verdict {
     let facts = &observed.source;
+    let known = before.source_status.as_ref().and_then(|s| s.git_repo_status.as_ref()?.artifact.as_ref());
+    if let (None, None, Some(known), false) = (&facts.artifact, &facts.error, known, facts.suspended) {
+        // A hub that has just started has not asked yet; what it knew stays until it has.
+        return Verdict::new(condition::SOURCE_READY, Some(true), "Succeeded", known.revision.clone());
+    }
     let (status, reason, message) = match (&facts.error, &facts.artifact) {
         (Some((_, why)), _) => (Some(false), "FetchFailed", why.clone()),
         (None, Some(artifact)) if facts.suspended => (Some(true), "Suspended", artifact.revision.clone()),
@@ -273,7 +280,7 @@ fn source_status(
             url: artifact.url.clone(),
         }
     });
-    let mut verdict = source(observed);
+    let mut verdict = source(observed, before);
     verdict.type_ = condition::READY;
     let generation = application.metadata.generation;
     Some(SourceStatus {

@@ -117,3 +117,21 @@ fn a_second_look_changes_nothing() {
     let later = "2026-02-01T00:00:00Z".parse().unwrap();
     assert_eq!(plan(&again, Some(1), later), first);
 }
+
+#[test]
+fn a_restart_changes_nothing_before_the_first_answer() {
+    for outcome in [Outcome::Ready, Outcome::Unreachable("connection refused".into())] {
+        let o = Observed { record: mine(Some("u1")), probe: probe(outcome, "u1"), ..observed() };
+        let before = plan(&o, Some(1), now());
+        let record = Record { status: before.cluster_status.clone().unwrap(), ..o.record.clone().unwrap() };
+        let restarted = Observed {
+            record: Some(record),
+            conditions: before.attached_status.conditions.clone(),
+            probe: None,
+            ..observed()
+        };
+        let after = plan(&restarted, Some(1), "2026-02-01T00:00:00Z".parse().unwrap());
+        assert_eq!(after.cluster_status, before.cluster_status);
+        assert_eq!(after.attached_status, before.attached_status);
+    }
+}

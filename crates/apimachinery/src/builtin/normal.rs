@@ -196,10 +196,11 @@ fn scalar(word: &Word, value: &mut Value) -> Result<(), &'static str> {
         (Word::Double, _) => Err("a number"),
         (Word::Int32, Value::Number(n)) if n.as_i64().is_some_and(|n| i32::try_from(n).is_ok()) => Ok(()),
         (Word::Int64, Value::Number(n)) if n.as_i64().is_some() => Ok(()),
-        (Word::Int32 | Word::Int64, _) => Err("an integer that fits"),
+        (Word::Int32, _) => Err("a whole number of 32 bits"),
+        (Word::Int64, _) => Err("a whole number of 64 bits"),
         (Word::IntOrString, Value::String(_)) => Ok(()),
         (Word::IntOrString, Value::Number(n)) if n.as_i64().is_some_and(|n| i32::try_from(n).is_ok()) => Ok(()),
-        (Word::IntOrString, _) => Err("an integer or a string"),
+        (Word::IntOrString, _) => Err("a whole number of 32 bits or a string"),
         (Word::Bytes, Value::String(text)) => bytes(text).ok_or("base64 text"),
         (Word::Bytes, _) => Err("base64 text"),
         (Word::Quantity, Value::String(_) | Value::Number(_)) => {
@@ -246,7 +247,14 @@ fn mismatch(value: &Value, at: &At<'_>, expected: &'static str) -> FieldError {
         Value::Array(_) => "a list",
         Value::Object(_) => "an object",
     };
-    // The value itself stays out: it may be a secret.
-    let detail = format!("must be {expected}, found {found}");
+    // Right in type and wrong in content: what was found would only confuse. The value itself stays out: it may be a
+    // secret.
+    let content = match value {
+        Value::String(_) => expected.contains("text") || expected.contains("time") || expected.contains("quantity"),
+        Value::Number(_) => expected.contains("number"),
+        _ => false,
+    };
+    let found = if content { String::new() } else { format!(", found {found}") };
+    let detail = format!("must be {expected}{found}");
     FieldError { path: at.path(), kind: FieldErrorKind::TypeInvalid, value: None, detail }
 }

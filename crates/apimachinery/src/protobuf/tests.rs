@@ -109,11 +109,7 @@ fn what_is_wrong_is_said_with_its_place() {
     let bad_json = [0x8a, 0x01, 0x05, 0x3a, 0x03, 0x0a, 0x01, b'{'];
     refused("Pod", &bytes(1, &bad_json), "Pod.metadata.managedFields.fieldsV1: the embedded JSON cannot be read");
     let limits = bytes(1, &[bytes(1, b"cpu"), bytes(2, &bytes(1, b"much"))].concat());
-    refused(
-        "ResourceQuota",
-        &bytes(2, &limits),
-        "spec.hard[cpu]: must be a quantity such as 500m or 2Gi, found a string",
-    );
+    refused("ResourceQuota", &bytes(2, &limits), "spec.hard[cpu]: must be a quantity such as 500m or 2Gi");
 }
 
 #[test]

@@ -80,9 +80,10 @@ fn values_of_another_type_are_refused_with_their_path() {
          spec.hostNetwork: Invalid value: must be a boolean, found a string",
     );
     refused(json!({"containers": {}}), "spec.containers: Invalid value: must be a list, found an object");
+    refused(json!({"priority": 3_000_000_000_i64}), "spec.priority: Invalid value: must be a whole number of 32 bits");
     refused(
-        json!({"priority": 3_000_000_000_i64}),
-        "spec.priority: Invalid value: must be an integer that fits, found a number",
+        json!({"priority": "x"}),
+        "spec.priority: Invalid value: must be a whole number of 32 bits, found a string",
     );
     refused(json!([]), "spec: Invalid value: must be an object, found a list");
     refused(json!({"nodeSelector": {"a": 1}}), "spec.nodeSelector[a]: Invalid value: must be a string, found a number");

@@ -47,6 +47,12 @@ pub trait Authorizer: Send + Sync + 'static {
     /// # Errors
     /// The refusal.
     fn authorize(&self, user: &UserInfo, what: &Attributes<'_>, policies: &dyn Policies) -> Result<(), String>;
+
+    /// What a user may do in a namespace, as the rules of roles; `None` when this authorizer cannot tell.
+    fn rules(&self, user: &UserInfo, namespace: &str, policies: &dyn Policies) -> Option<Vec<Value>> {
+        let _ = (user, namespace, policies);
+        None
+    }
 }
 
 /// Allows everything to everybody: for servers that are reached in process only.

@@ -32,8 +32,11 @@ pub struct Limits {
     pub watches: usize,
     /// TLS connections open at once: an agent and a few people per member.
     pub connections: usize,
-    /// Time for a client to finish its TLS handshake and to send its headers.
+    /// Time for a client to finish its TLS handshake.
     pub handshake: Duration,
+    /// Time until the headers of the next request on an HTTP/1.1 connection are there; ends idle connections too
+    /// (kube-apiserver's idle timeout: 90 s).
+    pub idle: Duration,
     /// Time for one request that is not a watch (kube-apiserver's `--request-timeout`).
     pub request: Duration,
     /// Longest watch when the client names no time; a watch then ends and is started again.
@@ -53,6 +56,7 @@ impl Default for Limits {
             watches: 20_000,
             connections: 4_096,
             handshake: Duration::from_secs(10),
+            idle: Duration::from_secs(90),
             request: Duration::from_secs(60),
             watch: Duration::from_secs(30 * 60),
             bookmark: Duration::from_secs(60),

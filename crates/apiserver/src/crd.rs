@@ -41,7 +41,7 @@ pub(crate) fn load(inner: &Arc<Inner>) -> Result<(), Error> {
         let crd: Value =
             serde_json::from_slice(&bytes).map_err(|e| Error::Unreadable { what: what(), why: e.to_string() })?;
         let name = &*entry.meta.name;
-        let definition = definition(name, &crd, entry.modified);
+        let definition = definition(name, &crd, entry.modified, None);
         inner.change_registry(|registry| registry.with(name, definition));
     }
     Ok(())
@@ -63,7 +63,8 @@ pub(crate) fn changed(inner: &Arc<Inner>, name: &str) {
         let definition = snapshot.get(&key::object(GROUP, RESOURCE, "", name)).and_then(|entry| {
             goes = is_held(&entry.meta);
             let bytes = inner.read(&entry).ok()?;
-            definition(name, &serde_json::from_slice(&bytes).ok()?, entry.modified)
+            let crd: Value = serde_json::from_slice(&bytes).ok()?;
+            definition(name, &crd, entry.modified, registry.definition(name))
         });
         registry.with(name, definition)
     });
@@ -77,13 +78,24 @@ fn is_held(meta: &Meta) -> bool {
     meta.deleting && meta.finalizers.iter().any(|f| **f == *CLEANUP)
 }
 
-/// The kind that a stored CRD defines, if its names were accepted.
-fn definition(name: &str, crd: &Value, revision: Revision) -> Option<Definition> {
+/// The kind that a stored CRD defines, if its names were accepted. `known` is what it defined before, when that is known.
+fn definition(name: &str, crd: &Value, revision: Revision, known: Option<&Definition>) -> Option<Definition> {
     if condition(crd, "Established") != Some("True") {
         return None;
     }
     match structural::parse_crd(crd) {
-        Ok(kind) => Some(Definition { kind: Arc::new(kind), revision, open: !object::is_deleting(crd) }),
+        Ok(kind) => {
+            let generation = object::get_i64(crd, &["metadata", "generation"]).unwrap_or(1);
+            // Objects cannot be older than the first generation. After a restart nobody knows when a later one began:
+            // the CRD's last write is a safe bound.
+            let since = match known {
+                Some(known) if known.generation == generation => known.since,
+                None if generation == 1 => Revision(0),
+                _ => revision,
+            };
+            let kind = Arc::new(kind);
+            Some(Definition { kind, revision, generation, since, open: !object::is_deleting(crd) })
+        }
         Err(errors) => {
             // It was valid when it was written; a newer server may be stricter. The kind is not served, and says so.
             tracing::warn!(crd = name, error = %errors[0], "a stored CustomResourceDefinition is not valid");

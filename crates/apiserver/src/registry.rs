@@ -51,6 +51,8 @@ pub(crate) struct Served {
     pub(crate) selectable: Vec<String>,
     /// Verbs served.
     pub(crate) verbs: Vec<&'static str>,
+    /// Objects written before this revision are read through the defaults of the schema; zero when it has none.
+    pub(crate) since: Revision,
     /// Definition.
     pub(crate) origin: Origin,
 }
@@ -128,6 +130,7 @@ impl Served {
             }),
             selectable: owned(kind.selectable),
             verbs: kind.verbs.to_vec(),
+            since: Revision(0),
             origin: Origin::Builtin(kind),
         }
     }
@@ -150,11 +153,12 @@ impl Served {
             scale: None,
             selectable: Vec::new(),
             verbs: info.verbs.clone(),
+            since: Revision(0),
             origin: Origin::Code(code.clone(), info),
         }
     }
 
-    fn of_custom(custom: &Arc<CustomKind>, index: usize) -> Self {
+    fn of_custom(custom: &Arc<CustomKind>, since: Revision, index: usize) -> Self {
         let version = &custom.versions[index];
         let gvk = GroupVersionKind::new(custom.group.clone(), version.name.clone(), custom.names.kind.clone());
         let resource = GroupResource { group: custom.group.clone(), resource: custom.names.plural.clone() };
@@ -177,6 +181,7 @@ impl Served {
             }),
             selectable: version.selectable.clone(),
             verbs: STORED_VERBS.to_vec(),
+            since: if has_defaults(&version.schema) { since } else { Revision(0) },
             origin: Origin::Custom(custom.clone(), index),
         }
     }
@@ -197,6 +202,10 @@ pub(crate) struct Definition {
     pub(crate) kind: Arc<CustomKind>,
     /// Revision of the CRD that this was read from.
     pub(crate) revision: Revision,
+    /// `metadata.generation` of the CRD.
+    pub(crate) generation: i64,
+    /// Objects written before this revision may lack defaults that the CRD got since.
+    pub(crate) since: Revision,
     /// Objects can be made: the CRD is not being deleted.
     pub(crate) open: bool,
 }
@@ -229,7 +238,7 @@ impl Registry {
 
     /// Every kind, built-in ones first in the table's order.
     pub(crate) fn all(&self) -> impl Iterator<Item = Arc<Served>> + '_ {
-        let customs = self.customs.values().flat_map(|definition| custom_versions(&definition.kind));
+        let customs = self.customs.values().flat_map(custom_versions);
         self.fixed.iter().cloned().chain(customs)
     }
 
@@ -270,7 +279,13 @@ impl Registry {
     }
 }
 
-fn custom_versions(custom: &Arc<CustomKind>) -> Vec<Arc<Served>> {
-    let served = custom.versions.iter().enumerate().filter(|(_, version)| version.served);
-    served.map(|(index, _)| Arc::new(Served::of_custom(custom, index))).collect()
+fn custom_versions(definition: &Definition) -> Vec<Arc<Served>> {
+    let Definition { kind, since, .. } = definition;
+    let served = kind.versions.iter().enumerate().filter(|(_, version)| version.served);
+    served.map(|(index, _)| Arc::new(Served::of_custom(kind, *since, index))).collect()
+}
+
+fn has_defaults(schema: &Schema) -> bool {
+    let below = schema.fields.values().chain(&schema.item).chain(&schema.value);
+    schema.default.is_some() || below.into_iter().any(|schema| has_defaults(schema))
 }

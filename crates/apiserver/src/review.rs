@@ -7,7 +7,7 @@ use crate::authz::{self, Attributes};
 use crate::call::Call;
 use crate::reply::{self, Answer};
 use crate::resource::not_allowed;
-use crate::user::UserInfo;
+use crate::user::{MASTERS, UserInfo};
 
 /// Answers a review.
 pub(crate) async fn create(call: &mut Call) -> Result<Answer, Status> {
@@ -25,10 +25,7 @@ pub(crate) async fn create(call: &mut Call) -> Result<Answer, Status> {
             }
             access(call, &subject(&review), &review)?
         }
-        "SelfSubjectRulesReview" => json!({
-            "resourceRules": [], "nonResourceRules": [], "incomplete": true,
-            "evaluationError": "rules cannot be enumerated here: ask with a SelfSubjectAccessReview",
-        }),
+        "SelfSubjectRulesReview" => rules(call, &review),
         "TokenReview" => token(call, &review),
         // `v1 Binding` at the collection is served by `pods/binding`, as every scheduler uses it.
         _ => return Err(not_allowed()),
@@ -90,6 +87,23 @@ fn access(call: &Call, user: &UserInfo, review: &Value) -> Result<Value, Status>
     };
     let allowed = authz::check(&call.server.authorizer, user, &what, call.server.as_ref()).is_ok();
     Ok(json!({"allowed": allowed}))
+}
+
+/// What the user may do in a namespace: what `kubectl auth can-i --list` shows.
+fn rules(call: &Call, review: &Value) -> Value {
+    let namespace = object::get_str(review, &["spec", "namespace"]).unwrap_or_default();
+    let all = if call.user.is_in(MASTERS) {
+        Some(vec![
+            json!({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}),
+            json!({"verbs": ["*"], "nonResourceURLs": ["*"]}),
+        ])
+    } else {
+        call.server.authorizer.rules(&call.user, namespace, call.server.as_ref())
+    };
+    let incomplete = all.is_none();
+    let (paths, resources): (Vec<Value>, Vec<Value>) =
+        all.unwrap_or_default().into_iter().partition(|rule| rule.get("nonResourceURLs").is_some());
+    json!({"resourceRules": resources, "nonResourceRules": paths, "incomplete": incomplete})
 }
 
 fn token(call: &Call, review: &Value) -> Value {

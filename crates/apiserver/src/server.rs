@@ -179,11 +179,14 @@ impl Inner {
         revision: Revision,
     ) -> Result<(), Status> {
         let bytes = self.read(entry)?;
-        if stored::is_version(&bytes, &served.api_version) {
+        if stored::is_version(&bytes, &served.api_version) && entry.modified >= served.since {
             stored::splice(out, &bytes, &entry.meta, revision);
         } else {
             let mut object = stored::decode(&bytes, revision)?;
             semantics::convert(&mut object, served);
+            if entry.modified < served.since {
+                semantics::default(served, &mut object);
+            }
             out.extend_from_slice(object.to_string().as_bytes());
         }
         Ok(())
@@ -195,6 +198,9 @@ impl Inner {
         let mut object = stored::decode(&bytes, entry.modified)?;
         if !stored::is_version(&bytes, &served.api_version) {
             semantics::convert(&mut object, served);
+        }
+        if entry.modified < served.since {
+            semantics::default(served, &mut object);
         }
         Ok((bytes, object))
     }

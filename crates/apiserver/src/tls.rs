@@ -133,7 +133,7 @@ async fn connection(
         }
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(handshake);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(inner.limits.idle);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Attributes, Authorizer, Policies};
 use crate::user::UserInfo;
@@ -51,14 +51,25 @@ impl Rbac {
 impl Authorizer for Rbac {
     fn authorize(&self, user: &UserInfo, what: &Attributes<'_>, policies: &dyn Policies) -> Result<(), String> {
         let compiled = self.compiled(policies);
-        let groups = user.groups.iter().map(|group| format!("g:{group}"));
-        let allowed = std::iter::once(format!("u:{}", user.name)).chain(groups).any(|subject| {
-            compiled.subjects.get(&subject).is_some_and(|grants| {
-                let here = |namespace: &str| namespace.is_empty() || namespace == what.namespace;
-                grants.0.iter().any(|(ns, rules)| here(ns) && rules.iter().any(|rule| rule.allows(what)))
-            })
-        });
+        let allowed = compiled.of(user, what.namespace).any(|rule| rule.allows(what));
         if allowed { Ok(()) } else { Err(String::new()) }
+    }
+
+    fn rules(&self, user: &UserInfo, namespace: &str, policies: &dyn Policies) -> Option<Vec<Value>> {
+        Some(self.compiled(policies).of(user, namespace).map(Rule::to_value).collect())
+    }
+}
+
+impl Compiled {
+    /// The rules that hold for a user in a namespace.
+    fn of<'a>(&'a self, user: &'a UserInfo, namespace: &'a str) -> impl Iterator<Item = &'a Rule> {
+        let groups = user.groups.iter().map(|group| format!("g:{group}"));
+        std::iter::once(format!("u:{}", user.name))
+            .chain(groups)
+            .filter_map(|subject| self.subjects.get(&subject))
+            .flat_map(|grants| &grants.0)
+            .filter(move |(ns, _)| ns.is_empty() || ns == namespace)
+            .flat_map(|(_, rules)| rules.iter())
     }
 }
 
@@ -75,6 +86,20 @@ impl Rule {
             names: list("resourceNames"),
             paths: list("nonResourceURLs"),
         }
+    }
+
+    fn to_value(&self) -> Value {
+        let mut value = json!({"verbs": self.verbs});
+        let parts = [
+            ("apiGroups", &self.groups),
+            ("resources", &self.resources),
+            ("resourceNames", &self.names),
+            ("nonResourceURLs", &self.paths),
+        ];
+        for (field, list) in parts.into_iter().filter(|(_, list)| !list.is_empty()) {
+            value[field] = json!(list);
+        }
+        value
     }
 
     fn allows(&self, what: &Attributes<'_>) -> bool {

@@ -99,3 +99,18 @@ async fn definitions_are_there_after_a_restart_and_nothing_is_written() {
     assert_eq!(get(&again, WIDGETS).await.0, 200);
     assert_eq!((store.revision(), again.counters().writes()), (revision, 0));
 }
+
+#[tokio::test]
+async fn a_default_that_comes_later_shows_in_objects_that_were_there_before() {
+    let server = server().await;
+    post(&server, CRDS, &widget_crd()).await;
+    post(&server, WIDGETS, &widget("a", json!({"size": 2}))).await;
+    let path = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/replicas/default";
+    let patch = json!([{"op": "add", "path": path, "value": 3}]).to_string();
+    let (code, answer) =
+        ask(&server, "PATCH", &format!("{CRDS}/widgets.x.io"), "application/json-patch+json", &patch).await;
+    assert_eq!(code, 200, "{answer}");
+    let (_, one) = get(&server, &format!("{WIDGETS}/a")).await;
+    let (_, list) = get(&server, WIDGETS).await;
+    assert_eq!((&one["spec"]["replicas"], &list["items"][0]), (&json!(3), &one));
+}

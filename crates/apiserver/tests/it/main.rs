@@ -5,6 +5,7 @@ mod custom;
 mod extension;
 mod front;
 mod kubectl;
+mod model;
 mod object;
 mod support;
 mod watching;

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use apiserver::UserInfo;
+use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
+use http_body_util::{BodyExt as _, Full};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
 use kube::api::{PostParams, WatchEvent, WatchParams};
 use kube::runtime::{WatchStreamExt as _, watcher};
-use serde_json::json;
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
 
 use crate::support::{ask, client, config_map, get, post, server};
 
@@ -86,8 +90,78 @@ async fn a_watch_ends_when_its_time_is_up_and_when_the_server_closes() {
     assert_eq!(ended.0, 200);
 }
 
+/// Frames of a raw watch as JSON lines.
+async fn frames(server: &apiserver::ApiServer, path: &str, count: usize) -> Vec<Value> {
+    let request = http::Request::get(path)
+        .header("accept", "application/json;as=Table;v=v1;g=meta.k8s.io,application/json")
+        .body(Full::new(Bytes::new()))
+        .expect("a request");
+    let answer = server.service_as(UserInfo::master("w")).oneshot(request).await.expect("infallible");
+    let mut body = answer.into_body();
+    let mut lines = Vec::new();
+    while lines.len() < count {
+        let frame = tokio::time::timeout(PATIENCE * 20, body.frame()).await.expect("in time").expect("goes on");
+        let bytes = frame.expect("infallible").into_data().expect("data");
+        lines.extend(
+            bytes.split(|b| *b == b'\n').filter(|l| !l.is_empty()).map(|l| serde_json::from_slice(l).expect("JSON")),
+        );
+    }
+    lines
+}
+
 #[tokio::test]
-async fn an_old_revision_is_gone() {
+async fn a_watch_of_tables_names_its_columns_once() {
+    let server = server().await;
+    for index in 0..2 {
+        post(&server, MAPS, &json!({"metadata": {"name": format!("m{index}")}, "data": {"k": "v"}})).await;
+    }
+    let lines = frames(&server, &format!("{MAPS}?watch=1"), 2).await;
+    assert_eq!(lines[0]["object"]["columnDefinitions"][1]["name"], "Data");
+    assert_eq!(lines[1]["object"]["columnDefinitions"], json!([]));
+    assert_eq!(lines[1]["object"]["rows"][0]["cells"][0], "m1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quiet_watch_still_moves_on_by_bookmarks() {
+    let server = server().await;
+    let (_, list) = get(&server, MAPS).await;
+    let start = list["metadata"]["resourceVersion"].as_str().expect("a revision").to_owned();
+    // Something else happens: the watch sees nothing, and learns that it missed nothing.
+    post(&server, "/api/v1/namespaces", &json!({"metadata": {"name": "other"}})).await;
+    let path = format!("{MAPS}?watch=1&allowWatchBookmarks=true&resourceVersion={start}");
+    let lines = frames(&server, &path, 1).await;
+    assert_eq!(lines[0]["type"], "BOOKMARK");
+    assert_ne!(lines[0]["object"]["metadata"]["resourceVersion"].as_str(), Some(start.as_str()));
+}
+
+#[tokio::test]
+async fn a_compacted_revision_is_gone_and_a_list_can_go_on_without_it() {
+    let config = crate::support::config();
+    let store = config.store.clone();
+    let server = apiserver::ApiServer::start(config).await.expect("starts");
+    for index in 0..3 {
+        post(&server, MAPS, &json!({"metadata": {"name": format!("m{index}")}})).await;
+    }
+    let (_, list) = get(&server, &format!("{MAPS}?limit=1")).await;
+    let start = list["metadata"]["resourceVersion"].as_str().expect("a revision").to_owned();
+    post(&server, MAPS, &json!({"metadata": {"name": "m3"}})).await;
+    store.compact(store.revision()).await.expect("compacts");
+    let (code, status) = get(&server, &format!("{MAPS}?watch=1&resourceVersion={start}")).await;
+    assert_eq!((code, status["reason"].as_str()), (410, Some("Expired")), "{status}");
+    // A token of another life of the server: its revision is not there.
+    let mut config = crate::support::config();
+    config.store = store;
+    let again = apiserver::ApiServer::start(config).await.expect("starts");
+    let token = list["metadata"]["continue"].as_str().expect("a token");
+    let (code, status) = get(&again, &format!("{MAPS}?continue={token}")).await;
+    assert_eq!((code, status["reason"].as_str()), (410, Some("Expired")));
+    let token = status["metadata"]["continue"].as_str().expect("a token that goes on");
+    let (_, rest) = get(&again, &format!("{MAPS}?continue={token}")).await;
+    assert_eq!(rest["items"].as_array().map(Vec::len), Some(3), "m1 to m3, at the newest revision");
+}
+
+#[tokio::test]
+async fn a_revision_of_the_future_is_refused() {
     let server = server().await;
     let (code, status) = get(&server, &format!("{MAPS}?watch=true&resourceVersion=999999")).await;
     assert_eq!((code, status["reason"].as_str()), (504, Some("Timeout")));

@@ -83,7 +83,15 @@ pub(crate) fn before_update(call: &Call, new: &mut Value, old: &Value) -> Result
     own_namespace(call, new)?;
     match call.subresource() {
         "" | "scale" => whole(&call.served, new, old),
-        "status" => only(new, old, &["status"]),
+        "status" => {
+            // A Deployment's revision is an annotation that its controller writes with the status
+            // (`pkg/registry/apps/deployment/strategy.go`): it does not count as a wish.
+            let annotations = object::get(new, &["metadata", "annotations"]).cloned();
+            only(new, old, &["status"]);
+            if let Some(annotations) = annotations.filter(|_| call.served.is("apps", "Deployment")) {
+                new["metadata"]["annotations"] = annotations;
+            }
+        }
         "finalize" => only(new, old, &["spec", "finalizers"]),
         "approval" => only(new, old, &["status", "conditions"]),
         _ => {}
@@ -138,7 +146,8 @@ pub(crate) fn after_update(call: &Call, new: &mut Value, old: &Value, now: Times
     };
     // A Deployment counts changes of its annotations too (`pkg/registry/apps/deployment/strategy.go`).
     let annotations = |o: &Value| object::annotations(o);
-    let changed = !same(new, old) || (served.is("apps", "Deployment") && annotations(new) != annotations(old));
+    let annotated = served.is("apps", "Deployment") && call.subresource().is_empty();
+    let changed = !same(new, old) || (annotated && annotations(new) != annotations(old));
     if changed {
         let generation = object::get_i64(old, &["metadata", "generation"]).unwrap_or(0);
         new["metadata"]["generation"] = json!(generation + 1);

@@ -6,6 +6,7 @@
 //!
 //! Absent on purpose: containers, networks and volumes. What a pod's image would do is decided by its name.
 
+mod admission;
 mod fault;
 mod front;
 mod identity;

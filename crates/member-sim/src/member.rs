@@ -10,6 +10,7 @@ use housekeeping::{Api, Housekeeper};
 use store::Store;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::admission::PodDefaults;
 use crate::fault::Faults;
 use crate::front::Front;
 use crate::identity::{Identity, IdentityError};
@@ -113,6 +114,8 @@ impl Member {
         let moment = dir.is_some().then(|| clock.now());
         let mut config = apiserver::Config::new(store, clock.clone(), Arc::new(Stream::new(&name, seed, moment)));
         config.version.clone_from(&version);
+        let eviction_secs = i64::try_from(pace.eviction.as_secs()).unwrap_or(i64::MAX);
+        config.admissions.push(Arc::new(PodDefaults { eviction_secs }));
         config.token_key = TokenKey::from_pem(&identity.token_private, &identity.token_public).ok();
         let started = ApiServer::start(config).await;
         let server = started.map_err(|source| Error::Server { name: name.clone(), source })?;

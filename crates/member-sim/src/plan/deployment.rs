@@ -43,10 +43,8 @@ pub struct Plan {
     pub patch: Vec<(String, Value)>,
     /// ReplicaSets to delete: name and UID.
     pub delete: Vec<(String, String)>,
-    /// A merge patch of the Deployment itself: its revision.
-    pub annotate: Option<Value>,
-    /// A merge patch of its status.
-    pub status: Option<Value>,
+    /// A merge patch of the Deployment's `status` subresource: its status, and its revision, which is an annotation.
+    pub report: Option<Value>,
     /// Look again after this time even if nothing happens: a deadline.
     pub again: Option<Duration>,
 }
@@ -101,7 +99,7 @@ pub fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
                     Condition::new("Progressing", "True", "NewReplicaSetCreated", message, now),
                 );
             }
-            plan.annotate = history::annotate(deployment, &set["metadata"]["annotations"]);
+            plan.report = history::annotate(deployment, &set["metadata"]["annotations"]);
             plan.create = Some(set);
         }
         Some(new) if !blocked => {
@@ -117,7 +115,7 @@ pub fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
                 .patch
                 .first()
                 .map_or_else(|| json!(new.meta.annotations), |(_, p)| p["metadata"]["annotations"].clone());
-            plan.annotate = history::annotate(deployment, &revision);
+            plan.report = history::annotate(deployment, &revision);
         }
         _ => {}
     }
@@ -255,7 +253,8 @@ fn status(
     }
     new.conditions = conditions;
     if new != deployment.status {
-        plan.status = Some(json!({"metadata": {"uid": &*deployment.meta.uid}, "status": render(&new)}));
+        let report = plan.report.get_or_insert_with(|| json!({"metadata": {"uid": &*deployment.meta.uid}}));
+        report["status"] = render(&new);
     }
 }
 

@@ -25,7 +25,7 @@ impl Sim {
             let observed = deployment::Observed { deployment, sets: &sets, old_pods: &old_pods };
             deployment::plan(&observed, self.now())
         };
-        let deployment::Plan { create, patch, delete, annotate, status, again: after } = plan;
+        let deployment::Plan { create, patch, delete, report, again: after } = plan;
         if let Some(set) = create
             && !self.create_set(name, &set).await?
         {
@@ -37,10 +37,7 @@ impl Sim {
         for (set, uid) in delete {
             self.delete::<ReplicaSet>(&(name.0.clone(), set), &uid, None).await?;
         }
-        if let Some(patch) = annotate {
-            self.patch::<Deployment>(name, "", &patch).await?;
-        }
-        if let Some(patch) = status {
+        if let Some(patch) = report {
             self.patch::<Deployment>(name, "/status", &patch).await?;
         }
         Ok(again(after))

@@ -24,6 +24,7 @@ async fn a_deployment_becomes_available_and_then_nothing_is_written() {
     };
     assert_eq!(condition("Available")["reason"], "MinimumReplicasAvailable");
     assert_eq!(web["metadata"]["annotations"]["deployment.kubernetes.io/revision"], "1");
+    assert_eq!(web["metadata"]["generation"], 1, "the revision is no wish");
     let pods = lab.pods().await;
     let ips: std::collections::BTreeSet<&str> = pods.iter().map(|p| p["status"]["podIP"].as_str().unwrap()).collect();
     assert_eq!(ips.len(), 3, "each pod has an address of its own");

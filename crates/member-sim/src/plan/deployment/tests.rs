@@ -71,7 +71,7 @@ impl Model {
         for (name, _) in plan.delete {
             assert!(self.sets.remove(&name).unwrap().pods.is_empty());
         }
-        for patch in [plan.annotate, plan.status].into_iter().flatten() {
+        if let Some(patch) = plan.report {
             self.deployment = merge(&self.deployment, &patch);
         }
         !quiet

@@ -6,9 +6,12 @@
 //! ([`RenderError::NotImplemented`]); nothing is ignored in silence. Remote resources are refused: what is rendered is
 //! what was fetched.
 //!
-//! Differences from kustomize, on purpose: objects come in the order of their resources (kubectl sorts them); base64
-//! values are not wrapped into lines; custom kinds whose CRD is among the objects and says `scope: Cluster` get no
-//! namespace.
+//! Differences from kustomize, on purpose:
+//! - objects come in the order of their resources (kubectl sorts them), and base64 values are not wrapped into lines;
+//! - custom kinds whose CRD is among the objects and says `scope: Cluster` get no namespace;
+//! - a `scaleTargetRef`, or a subject of a binding, follows a renamed object only if it is of the kind that it names;
+//! - `labels` without `includeSelectors` never reach a selector (kustomize's share a value with labels set earlier);
+//! - a merged list whose items have two keys, such as ports, takes a missing `protocol` for `TCP`.
 
 mod accumulate;
 mod error;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use model::{GroupVersionKind, object};
+use model::{GroupVersionKind, ObjectKey, object};
 use serde_json::Value;
 
 use crate::error::RenderError;
@@ -194,7 +194,8 @@ impl Index {
                     return Ok(());
                 };
                 value["name"] = key.name.into();
-                if value.get("namespace").is_some() || !key.namespace.is_empty() {
+                // An object without a namespace goes to whichever it is applied to: what is written stays.
+                if !key.namespace.is_empty() {
                     value["namespace"] = key.namespace.into();
                 }
             }
@@ -216,26 +217,19 @@ impl Index {
         let referrer = &self.resources[at];
         // A cluster-scoped object may mean any namespace, unless it says which.
         let anywhere = CLUSTER_SCOPED.contains(&kind) || namespace.is_none() && !referrer.namespaced(&[]);
-        // The namespaces in which the name may be: the one that is written, or those that the referrer was in.
-        let near = |candidate: &str| match namespace {
-            Some(written) => same_namespace(written, candidate),
-            None => referrer.keys().any(|key| same_namespace(&key.namespace, candidate)),
+        let here = referrer.key().namespace;
+        // A name without a namespace means the referrer's, as it is by now: what has ended up elsewhere is another's.
+        let near = |key: &ObjectKey, r: &Resource| match namespace {
+            Some(written) => same_namespace(written, &key.namespace),
+            None => anywhere || same_namespace(&here, &r.key().namespace),
         };
-        let had = |r: &Resource| r.keys().any(|k| k.name == name && (anywhere || near(&k.namespace)));
-        let now = |&p: &usize| anywhere || near(&self.resources[p].key().namespace);
         // A name that is right now stays; one with a namespace may still have to follow a move.
-        if namespace.is_none() && self.current.get(&wanted).is_some_and(|places| places.iter().any(now)) {
+        let is_now = |&p: &usize| near(&self.resources[p].key(), &self.resources[p]);
+        if namespace.is_none() && self.current.get(&wanted).is_some_and(|places| places.iter().any(is_now)) {
             return Ok(None);
         }
-        let mut found: Vec<&Resource> = places.iter().map(|&p| &self.resources[p]).filter(|r| had(r)).collect();
-        if found.len() > 1 && namespace.is_none() {
-            let here = referrer.key().namespace;
-            let same: Vec<&Resource> =
-                found.iter().copied().filter(|r| same_namespace(&r.key().namespace, &here)).collect();
-            if !same.is_empty() {
-                found = same;
-            }
-        }
+        let had = |r: &Resource| r.keys().any(|key| key.name == name && near(&key, r));
+        let found: Vec<&Resource> = places.iter().map(|&p| &self.resources[p]).filter(|r| had(r)).collect();
         match found.as_slice() {
             [] => Ok(None),
             [first, rest @ ..] => match rest.iter().find(|r| r.key().name != first.key().name) {

@@ -17,11 +17,14 @@
 
 mod order;
 
+use std::collections::BTreeSet;
+
 use model::FieldPath;
 use serde_json::{Map, Value};
 
-use self::order::arrange;
+use self::order::{arrange, identity};
 use super::PatchError;
+use crate::fieldset::Scalar;
 use crate::schema::{PatchStrategy, Schema};
 
 const PATCH: &str = "$patch";
@@ -84,7 +87,8 @@ fn merge_map(
                 return Err(directive(at, key, "must be a list".to_owned()));
             };
             if let Some(Value::Array(items)) = live.get_mut(field) {
-                items.retain(|item| !gone.contains(item));
+                let gone: BTreeSet<Scalar> = gone.iter().filter_map(Scalar::of).collect();
+                items.retain(|item| Scalar::of(item).is_none_or(|item| !gone.contains(&item)));
             }
             continue;
         }
@@ -152,9 +156,10 @@ fn merge_list(
     at: &FieldPath,
 ) -> Result<Vec<Value>, PatchError> {
     if !of_objects(&live, patch, at)? {
+        let mut seen = BTreeSet::new();
         let mut merged: Vec<Value> = Vec::with_capacity(live.len() + patch.len());
         for item in live.iter().chain(patch) {
-            if !merged.contains(item) {
+            if seen.insert(identity(item, None, at)?) {
                 merged.push(item.clone());
             }
         }
@@ -168,20 +173,17 @@ fn merge_list(
     };
     let (mut merged, items) = special_items(live, patch, key, at)?;
     let order = merged.clone();
+    let mut places = order::places(&merged, Some(key), at)?;
     let item_schema = schema.and_then(Schema::items);
     for &(index, item) in &items {
         let here = at.index(index);
-        let (Value::Object(fields), Some(id)) = (item, item.get(key)) else {
-            return Err(PatchError::MergeKey { path: here, key: key.to_owned() });
-        };
-        match merged.iter_mut().find(|old| old.get(key) == Some(id)) {
-            Some(old) => {
-                let Value::Object(old_fields) = old.take() else {
-                    return Err(PatchError::Items { path: here, why: "items must be objects" });
-                };
-                *old = Value::Object(merge_map(old_fields, fields, item_schema, &here)?);
+        let id = identity(item, Some(key), &here)?;
+        let place = *places.entry(id).or_insert(merged.len());
+        match (merged.get_mut(place).map(Value::take), item) {
+            (Some(Value::Object(old)), Value::Object(fields)) => {
+                merged[place] = Value::Object(merge_map(old, fields, item_schema, &here)?);
             }
-            None => merged.extend(plain_item(item)),
+            _ => merged.extend(plain_item(item)),
         }
     }
     let items: Vec<Value> = items.into_iter().map(|(_, item)| item.clone()).collect();
@@ -199,6 +201,7 @@ fn special_items<'a>(
     at: &FieldPath,
 ) -> Result<(Vec<Value>, Vec<Placed<'a>>), PatchError> {
     let mut items = Vec::with_capacity(patch.len());
+    let mut gone = BTreeSet::new();
     let mut replace = false;
     for (index, item) in patch.iter().enumerate() {
         match item.get(PATCH) {
@@ -206,10 +209,7 @@ fn special_items<'a>(
             Some(Value::String(word)) if word == "merge" => items.push((index, item)),
             Some(Value::String(word)) if word == "replace" => replace = true,
             Some(Value::String(word)) if word == "delete" => {
-                let Some(id) = item.get(key) else {
-                    return Err(PatchError::MergeKey { path: at.index(index), key: key.to_owned() });
-                };
-                live.retain(|old| old.get(key) != Some(id));
+                gone.insert(identity(item, Some(key), &at.index(index))?);
             }
             Some(other) => {
                 let why = format!("must be replace, delete or merge, not {other}");
@@ -220,6 +220,7 @@ fn special_items<'a>(
     if replace {
         live.clear();
     }
+    live.retain(|old| old.get(key).and_then(Scalar::of).is_none_or(|id| !gone.contains(&id)));
     Ok((live, items))
 }
 

@@ -224,3 +224,17 @@ fn merge_patch_replaces_lists_and_drops_nulls() {
     let doc = json!({"a": {"b": 1, "c": [1, 2]}});
     assert_eq!(merge(&doc, &json!({"a": {"b": null, "c": [3]}, "d": {"e": null}})), json!({"a": {"c": [3]}, "d": {}}));
 }
+
+#[test]
+fn long_lists_do_not_cost_the_square_of_their_length() {
+    let names = |from: usize| (from..from + 10_000).map(|i| format!("item-{i}"));
+    let doc = json!({"finalizers": names(0).collect::<Vec<_>>(), "containers": names(0).map(|n| json!({"name": n})).collect::<Vec<_>>()});
+    let patch = json!({
+        "finalizers": names(5_000).collect::<Vec<_>>(),
+        "containers": names(5_000).map(|n| json!({"name": n, "image": "1"})).collect::<Vec<_>>(),
+        "$setElementOrder/containers": names(5_000).map(|n| json!({"name": n})).collect::<Vec<_>>(),
+    });
+    let merged = strategic(&doc, &patch, &pod()).unwrap();
+    assert_eq!(merged["finalizers"].as_array().unwrap().len(), 15_000);
+    assert_eq!(merged["containers"].as_array().unwrap().len(), 15_000);
+}

@@ -257,12 +257,13 @@ impl Items<'_> {
                 },
             };
             let value = value.ok_or_else(|| format!("key field {key:?} must be a scalar"))?;
-            found.push((key.as_str(), value));
+            found.push((Box::from(key.as_str()), value));
         }
         if found.is_empty() {
             return Err(format!("it omits all key fields {:?} and they have no defaults", self.keys));
         }
-        Ok(PathElement::key(found))
+        found.sort_by(|a: &(Box<str>, Scalar), b| a.0.cmp(&b.0));
+        Ok(PathElement::Key(found.into()))
     }
 
     fn default_of(&self, key: &str) -> Option<&Value> {

@@ -1,21 +1,39 @@
 //! The order of a merged list: first what the patch says, then what the live list said.
 
+use std::collections::BTreeMap;
+
 use model::FieldPath;
 use serde_json::Value;
 
 use super::{PATCH, SET_ELEMENT_ORDER, directive};
+use crate::fieldset::Scalar;
 use crate::patch::PatchError;
 
 /// What an item is known by: its merge key's value, or itself.
-fn identity<'a>(item: &'a Value, key: Option<&str>, at: &FieldPath) -> Result<&'a Value, PatchError> {
-    match key {
-        None => Ok(item),
-        Some(key) => item.get(key).ok_or_else(|| PatchError::MergeKey { path: at.clone(), key: key.to_owned() }),
-    }
+pub(super) fn identity(item: &Value, key: Option<&str>, at: &FieldPath) -> Result<Scalar, PatchError> {
+    let value = match key {
+        None => item,
+        Some(key) => item.get(key).ok_or_else(|| PatchError::MergeKey { path: at.clone(), key: key.to_owned() })?,
+    };
+    let why = "items of a merged list must be scalars, or objects whose merge key is a scalar";
+    Scalar::of(value).ok_or_else(|| PatchError::Items { path: at.clone(), why })
 }
 
-fn identities<'a>(items: &'a [Value], key: Option<&str>, at: &FieldPath) -> Result<Vec<&'a Value>, PatchError> {
+fn identities(items: &[Value], key: Option<&str>, at: &FieldPath) -> Result<Vec<Scalar>, PatchError> {
     items.iter().enumerate().map(|(index, item)| identity(item, key, &at.index(index))).collect()
+}
+
+/// Where each identity comes first.
+pub(super) fn places(
+    items: &[Value],
+    key: Option<&str>,
+    at: &FieldPath,
+) -> Result<BTreeMap<Scalar, usize>, PatchError> {
+    let mut out = BTreeMap::new();
+    for (place, id) in identities(items, key, at)?.into_iter().enumerate() {
+        out.entry(id).or_insert(place);
+    }
+    Ok(out)
 }
 
 /// Orders `merged`: items that `wanted` names come in its order; the others keep the order of `live`; both are woven
@@ -27,16 +45,15 @@ pub(super) fn arrange(
     key: Option<&str>,
     at: &FieldPath,
 ) -> Result<Vec<Value>, PatchError> {
-    let wanted = identities(wanted, key, at)?;
-    let live = identities(live, key, at)?;
-    let place = |list: &[&Value], id: &Value| list.iter().position(|other| *other == id);
+    let wanted = places(wanted, key, at)?;
+    let live = places(live, key, at)?;
 
     let mut named = Vec::new();
     let mut others = Vec::new();
     for item in merged {
         let id = identity(&item, key, at)?;
-        let in_live = place(&live, id);
-        match place(&wanted, id) {
+        let in_live = live.get(&id).copied();
+        match wanted.get(&id).copied() {
             Some(rank) => named.push((rank, in_live, item)),
             None => others.push((in_live.unwrap_or(usize::MAX), in_live, item)),
         }

@@ -291,7 +291,8 @@ fn set_order(
         (Some(old), None) => (old.clone(), old),
         (None, Some(new)) => (new.iter().filter_map(plain_item).collect(), Vec::new()),
         (Some(old), Some(new)) if strategy(schema).is_some_and(|s| s.merge) => {
-            (merge_list(old.clone(), new, schema, &here)?, old)
+            let merged = merge_list(old.clone(), new, schema, &here)?;
+            (merged, order::after_deletes(old, new, key, &here)?)
         }
         (Some(old), Some(new)) => (new.iter().filter_map(plain_item).collect(), old),
     };

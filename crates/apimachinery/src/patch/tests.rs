@@ -172,6 +172,18 @@ fn the_order_directive_wins_over_both_lists() {
         json!({"containers": [{"name": "b"}, {"name": "a"}]}),
     );
     check(json!({}), json!({"$setElementOrder/containers": [{"name": "a"}]}), json!({}));
+    // A new item takes the place of a deleted one among the items that the directive does not name.
+    check(
+        json!({"containers": [{"name": "e"}, {"name": "b"}]}),
+        json!({"$setElementOrder/containers": [{"name": "a"}, {"name": "c"}],
+            "containers": [{"name": "a"}, {"name": "c"}, {"name": "b", "$patch": "delete"}]}),
+        json!({"containers": [{"name": "e"}, {"name": "a"}, {"name": "c"}]}),
+    );
+    check(
+        json!({"containers": [{"name": "e"}]}),
+        json!({"$setElementOrder/containers": [{"name": "a"}], "containers": [{"name": "a"}]}),
+        json!({"containers": [{"name": "a"}, {"name": "e"}]}),
+    );
     refuse(
         json!({"containers": []}),
         json!({"$setElementOrder/containers": [{"name": "a"}], "containers": [{"name": "b"}]}),

@@ -1,6 +1,6 @@
 //! The order of a merged list: first what the patch says, then what the live list said.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::FieldPath;
 use serde_json::Value;
@@ -74,6 +74,38 @@ pub(super) fn arrange(
         out.push(item);
     }
     out.extend(others.map(|(.., other)| other));
+    Ok(out)
+}
+
+/// The live list as upstream compares with it once the patch is merged: its deletes make room, and new items of the patch
+/// take it. (There the lists share memory. Whoever replaces an item by another has the new one in the old one's place.)
+pub(super) fn after_deletes(
+    live: Vec<Value>,
+    patch: &[Value],
+    key: Option<&str>,
+    at: &FieldPath,
+) -> Result<Vec<Value>, PatchError> {
+    let Some(key) = key else { return Ok(live) };
+    let id = |item: &Value| identity(item, Some(key), at);
+    let room = live.len();
+    let mut gone = BTreeSet::new();
+    for item in patch.iter().filter(|item| item.get(PATCH).is_some_and(|word| word == "delete")) {
+        gone.insert(id(item)?);
+    }
+    let mut out = Vec::with_capacity(room);
+    let mut seen = BTreeSet::new();
+    for item in live {
+        let id = id(&item)?;
+        if !gone.contains(&id) {
+            seen.insert(id);
+            out.push(item);
+        }
+    }
+    for item in patch.iter().filter(|item| item.get(PATCH).is_none()) {
+        if out.len() < room && seen.insert(id(item)?) {
+            out.push(item.clone());
+        }
+    }
     Ok(out)
 }
 

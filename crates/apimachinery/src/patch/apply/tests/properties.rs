@@ -132,7 +132,7 @@ fn owned(world: &World, manager: &str, operation: Operation) -> FieldSet {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn applying_twice_changes_nothing(history in history(), config in configuration()) {

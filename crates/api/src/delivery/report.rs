@@ -95,7 +95,8 @@ pub struct ChangedField {
     /// Who the server says last set it; absent when nobody owns it (it was removed).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manager: Option<String>,
-    /// When they did.
+    /// When they did; absent when the server does not record it, as kube-apiserver for what is scaled through the `scale`
+    /// subresource. The record's `seen` is the next best.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "super::crd::time")]
     pub time: Option<Timestamp>,

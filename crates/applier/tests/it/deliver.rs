@@ -159,3 +159,119 @@ async fn a_suspended_unit_is_observed_and_not_written() {
     world.applied(&unit).await;
     assert_eq!(world.config_map("c").await.unwrap()["data"]["a"], "1");
 }
+
+#[tokio::test]
+async fn kinds_as_people_write_them_settle_and_are_not_called_changed() {
+    let manifests = r#"
+apiVersion: v1
+kind: Secret
+metadata: {name: s, namespace: shop, creationTimestamp: null}
+type: Opaque
+stringData: {password: hunter2}
+data: {other: aGk=}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec:
+  selector: {app: web}
+  ports: [{port: 80, name: http, targetPort: http}, {port: 443, name: tls, protocol: TCP}]
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: data, namespace: shop}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1024Mi}}}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db, namespace: shop}
+spec:
+  serviceName: db
+  replicas: 1
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec:
+      containers:
+        - name: db
+          image: postgres
+          env: [{name: A, value: "1"}, {name: B, valueFrom: {secretKeyRef: {name: s, key: password}}}]
+          command: [postgres, -c, x=1]
+          ports: [{containerPort: 5432, name: sql}]
+          volumeMounts: [{name: data, mountPath: /var/lib}, {name: conf, mountPath: /etc/db, readOnly: true}]
+          resources: {requests: {cpu: 0.5, memory: 1024Mi}, limits: {cpu: 1, memory: 2Gi}}
+          livenessProbe: {tcpSocket: {port: sql}, periodSeconds: 10}
+      volumes: [{name: conf, configMap: {name: c, defaultMode: 420}}, {name: data, emptyDir: {}}]
+      tolerations: [{key: a, operator: Exists}]
+      securityContext: {}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: deny, namespace: shop}
+spec: {podSelector: {}, policyTypes: [Ingress], ingress: []}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: web, namespace: shop}
+spec:
+  rules: [{host: a.example.com, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: r, namespace: shop}
+rules: [{apiGroups: [""], resources: [pods], verbs: [get]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: r, namespace: shop}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: r}
+subjects: [{kind: ServiceAccount, name: sa, namespace: shop}]
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: sa, namespace: shop}
+---
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: tick, namespace: shop}
+spec:
+  schedule: "*/5 * * * *"
+  jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: t, image: busybox, args: ["true"]}]}}}}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: web, namespace: shop}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: StatefulSet, name: db}
+  maxReplicas: 4
+  metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 60}}}]
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: web, namespace: shop}
+spec: {minAvailable: 50%, selector: {matchLabels: {app: web}}}
+---
+apiVersion: v1
+kind: ResourceQuota
+metadata: {name: q, namespace: shop}
+spec: {hard: {requests.cpu: 10, limits.memory: 4096Mi, pods: "20"}}
+---
+apiVersion: v1
+kind: LimitRange
+metadata: {name: l, namespace: shop}
+spec: {limits: [{type: Container, default: {cpu: 0.5}}]}
+"#;
+    let objects = model::yaml::documents(manifests).unwrap();
+    let count = u32::try_from(objects.len()).unwrap();
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, objects);
+    let report = world.until(&unit, "applied", |r| r.objects.applied == count).await;
+    for detail in &report.details {
+        assert_eq!((detail.changed_by_admission.len(), detail.reverts), (0, 0), "{detail:#?}");
+    }
+    let before = world.quiet().await;
+    world.restart();
+    world.applied(&unit).await;
+    assert_eq!(world.quiet().await, before);
+    assert_eq!(world.report(&unit).unwrap().reverts, 0);
+}

@@ -129,7 +129,7 @@ async fn replicas_come_back_when_the_autoscaler_goes() {
     world.post(autoscalers, hpa).await;
     let scale = format!("{}/scale", deployment_path("web"));
     world.edit(&scale, "kube-controller-manager", json!({"spec": {"replicas": 5}})).await;
-    world.applied(&unit).await;
+    world.eventually("scaled", || async { world.recorded().await.values().any(|entry| entry.scaled) }).await;
     world.delete(&format!("{autoscalers}/web")).await;
     world
         .eventually("back", || async { world.get(&deployment_path("web")).await.unwrap()["spec"]["replicas"] == 2 })

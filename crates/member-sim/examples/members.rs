@@ -3,12 +3,13 @@
 //! Prints the time until all answer, the time until a Deployment with three replicas is available in each, resident
 //! memory, and processor time while idle.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use housekeeping::Api;
 use housekeeping::api::JSON;
 use member_sim::{Member, NodeSpec, Options};
 use serde_json::json;
+use tokio::time::Instant;
 
 /// How long is looked at idle members.
 const IDLE: Duration = Duration::from_secs(10);

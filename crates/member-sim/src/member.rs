@@ -1,13 +1,14 @@
 //! One member: its store, its API server, its behaviours and its front door.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use apiserver::{ApiServer, JsonProjection, Meta, TokenKey, UserInfo};
 use housekeeping::{Api, Housekeeper};
 use store::Store;
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::admission::PodDefaults;
@@ -252,22 +253,23 @@ async fn prepare(
         return Ok((joined(identity(None).await)?, store));
     };
     std::fs::create_dir_all(&dir).map_err(|source| Error::Dir { path: dir.clone(), source })?;
-    let (owner, place) = (name.to_owned(), dir.join("store"));
-    let store =
-        tokio::task::spawn_blocking(move || open(&place).map_err(|source| Error::Store { name: owner, source }));
-    let (identity, store) = tokio::join!(identity(Some(dir)), store);
-    Ok((joined(identity)?, joined(store)?))
+    let (identity, store) = tokio::join!(identity(Some(dir.clone())), open(dir.join("store")));
+    Ok((joined(identity)?, store.map_err(|source| Error::Store { name: name.to_owned(), source })?))
 }
 
 /// Opens a store. A member of this process that was stopped a moment ago may still be letting go of it.
-fn open(dir: &Path) -> Result<Arc<dyn Store<Meta>>, store::disk::OpenError> {
+async fn open(dir: PathBuf) -> Result<Arc<dyn Store<Meta>>, store::disk::OpenError> {
     let end = Instant::now() + LETTING_GO;
     loop {
-        match store::disk::open(dir, JsonProjection, store::disk::Options::default()) {
+        let place = dir.clone();
+        let opened = tokio::task::spawn_blocking(move || {
+            store::disk::open(&place, JsonProjection, store::disk::Options::default())
+        });
+        match joined(opened.await) {
             Err(store::disk::OpenError::Locked { holder: Some(pid), .. })
                 if pid == std::process::id() && Instant::now() < end =>
             {
-                std::thread::sleep(LETTING_GO_STEP);
+                tokio::time::sleep(LETTING_GO_STEP).await;
             }
             other => return other,
         }

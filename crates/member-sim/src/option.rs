@@ -102,6 +102,7 @@ pub struct TokioClock {
 }
 
 impl Default for TokioClock {
+    #[allow(clippy::disallowed_methods, reason = "this is the clock that comes in everywhere else")]
     fn default() -> Self {
         Self { wall: Timestamp::now(), start: tokio::time::Instant::now() }
     }

@@ -1,6 +1,7 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use member_sim::{Member, Options};
+use tokio::time::Instant;
 
 use crate::lab::{Lab, options};
 

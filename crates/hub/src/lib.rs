@@ -14,14 +14,16 @@ pub mod view;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
 
 use apiserver::config::Config;
-use apiserver::{ApiServer, JsonProjection, UserInfo, pki};
+use apiserver::{ApiServer, JsonProjection, Meta, UserInfo, pki};
 use client::Trust;
 use controllers::Ctx;
 use kube::Client;
 use model::Clock;
+use store::Store;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -33,6 +35,11 @@ pub use keys::{Keys, KeysError};
 
 /// Most bytes of the artifact cache: 100 repositories of 10 MiB.
 const CACHE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+
+/// How often the end of the last client is looked for.
+const FREED_EVERY: Duration = Duration::from_millis(2);
+/// Longest wait for it: requests under way are short once watches have ended.
+const FREED_WITHIN: Duration = Duration::from_secs(3);
 
 /// How a hub is started.
 #[derive(Clone, Debug)]
@@ -74,6 +81,8 @@ pub struct Hub {
     ctx: Arc<Ctx>,
     shutdown: CancellationToken,
     tasks: TaskTracker,
+    /// Held by the API server; when nobody holds it any more, the directory is free.
+    store: Weak<dyn Store<Meta>>,
 }
 
 impl Hub {
@@ -84,6 +93,7 @@ impl Hub {
     pub async fn start(options: Options, clock: Arc<dyn Clock>, shutdown: CancellationToken) -> Result<Self, Error> {
         let directory = Directory::open(&options.directory)?;
         let store = store::disk::open(&directory.store(), JsonProjection, store::disk::Options::default())?;
+        let held = Arc::downgrade(&store);
         let keys = Keys::open(&directory, clock.now())?;
         let views: view::Shared = Arc::new(OnceLock::new());
         let mut config = Config::new(store, clock.clone(), Arc::new(SystemIds));
@@ -102,7 +112,7 @@ impl Hub {
         let jitter: applier::Jitter = Arc::new(entropy::fraction);
         let ctx = Ctx::new(client.clone(), clock.clone(), jitter, installed.id, &controllers, shutdown.child_token())?;
         // Set once, here: the cell was made above.
-        let _ = views.set(ctx.clone());
+        let _ = views.set(Arc::downgrade(&ctx));
         let tasks = TaskTracker::new();
         tasks.spawn({
             let (server, tls, stop) = (server.clone(), keys.tls.clone(), shutdown.clone());
@@ -121,7 +131,7 @@ impl Hub {
         });
         let hooks = Arc::new(hook::Hook { client, clock, secret: installed.hook });
         tasks.spawn(hooks.serve(hook_listener, keys.tls.clone(), shutdown.clone()));
-        Ok(Self { server, address, hook, keys, ctx, shutdown, tasks })
+        Ok(Self { server, address, hook, keys, ctx, shutdown, tasks, store: held })
     }
 
     /// Where the API is.
@@ -166,6 +176,17 @@ impl Hub {
         self.server.close();
         self.tasks.close();
         self.tasks.wait().await;
+        let store = self.store.clone();
+        drop(self);
+        // The last clients of the API end with their own tasks, a moment later.
+        let freed = async {
+            while store.strong_count() > 0 {
+                tokio::time::sleep(FREED_EVERY).await;
+            }
+        };
+        if tokio::time::timeout(FREED_WITHIN, freed).await.is_err() {
+            tracing::warn!("the store is still held; its directory is free when the process ends");
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 //! | Tree | an Application | its units, in each member, with every object |
 //! | MemberTree | a member | the units in it, with every object |
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use api::delivery::{MemberName, UnitReport};
 use apimachinery::schema::{Schema, Type};
@@ -25,7 +25,8 @@ pub const GROUP: &str = "view.kurator.dev";
 pub const VERSION: &str = "v1alpha1";
 
 /// What the views read; filled in when the controllers run.
-pub(crate) type Shared = Arc<OnceLock<Arc<Ctx>>>;
+/// Weak: the API server holds its views, and the context holds clients of the API server.
+pub(crate) type Shared = Arc<OnceLock<Weak<Ctx>>>;
 
 fn info(kind: &str, plural: &str, namespaced: bool, columns: Vec<Column>) -> ResourceInfo {
     ResourceInfo {
@@ -45,9 +46,9 @@ fn info(kind: &str, plural: &str, namespaced: bool, columns: Vec<Column>) -> Res
     }
 }
 
-fn ready(shared: &Shared) -> Result<&Arc<Ctx>, Status> {
-    shared.get().ok_or_else(|| {
-        Status::new(Reason::ServiceUnavailable, "the controllers are starting; try again in a moment").retry_after(1)
+fn ready(shared: &Shared) -> Result<Arc<Ctx>, Status> {
+    shared.get().and_then(Weak::upgrade).ok_or_else(|| {
+        Status::new(Reason::ServiceUnavailable, "the controllers are not running; try again in a moment").retry_after(1)
     })
 }
 
@@ -89,7 +90,7 @@ impl Resource for Trees {
         Box::pin(async move {
             let ctx = ready(&self.0)?;
             let key = Key::new(request.namespace.clone().unwrap_or_default(), name);
-            Self::tree(ctx, &key).ok_or_else(|| Status::not_found(&GroupResource::new(GROUP, "trees"), name))
+            Self::tree(&ctx, &key).ok_or_else(|| Status::not_found(&GroupResource::new(GROUP, "trees"), name))
         })
     }
 
@@ -100,7 +101,7 @@ impl Resource for Trees {
                 Some(namespace) => ctx.world.applications.list_in(namespace),
                 None => ctx.world.applications.list(),
             };
-            let items = all.iter().filter_map(|a| Self::tree(ctx, &Key::of(a.as_ref()))).collect();
+            let items = all.iter().filter_map(|a| Self::tree(&ctx, &Key::of(a.as_ref()))).collect();
             Ok(VirtualList { items, resource_version: String::new() })
         })
     }
@@ -135,7 +136,7 @@ impl Resource for MemberTrees {
 
     fn get<'a>(&'a self, _: &'a ResourceRequest, name: &'a str) -> BoxFuture<'a, Result<Value, Status>> {
         Box::pin(async move {
-            Self::tree(ready(&self.0)?, name)
+            Self::tree(&*ready(&self.0)?, name)
                 .ok_or_else(|| Status::not_found(&GroupResource::new(GROUP, "membertrees"), name))
         })
     }
@@ -143,7 +144,7 @@ impl Resource for MemberTrees {
     fn list<'a>(&'a self, _: &'a ResourceRequest) -> BoxFuture<'a, Result<VirtualList, Status>> {
         Box::pin(async move {
             let ctx = ready(&self.0)?;
-            let items = ctx.world.clusters.list().iter().filter_map(|c| Self::tree(ctx, &c.name_any())).collect();
+            let items = ctx.world.clusters.list().iter().filter_map(|c| Self::tree(&ctx, &c.name_any())).collect();
             Ok(VirtualList { items, resource_version: String::new() })
         })
     }

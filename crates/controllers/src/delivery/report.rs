@@ -23,11 +23,17 @@ pub(crate) fn load(ctx: &Arc<Ctx>) {
     let reports = ctx.delivery.reports.lock().unwrap_or_else(PoisonError::into_inner).take();
     let Some(mut reports) = reports else { return };
     let ctx = ctx.clone();
-    // Ends with the feed's last sender; appliers are stopped before that, so nothing is lost.
-    tokio::spawn(async move {
-        while let Some(report) = reports.recv().await {
-            if let Report::Unit(report) = report {
-                take(&ctx, &report, ctx.clock.now());
+    let tasks = ctx.tasks.clone();
+    tasks.spawn(async move {
+        loop {
+            let report = tokio::select! {
+                () = ctx.shutdown.cancelled() => return,
+                report = reports.recv() => report,
+            };
+            match report {
+                Some(Report::Unit(report)) => take(&ctx, &report, ctx.clock.now()),
+                Some(Report::Member(_)) => {}
+                None => return,
             }
         }
     });

@@ -44,6 +44,9 @@ pub struct Source {
     /// An OCI registry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oci_repository: Option<Value>,
+    /// Published fields that nothing reads yet; they are reported as not honoured.
+    #[serde(flatten)]
+    pub other: BTreeMap<String, Value>,
 }
 
 /// Flux' GitRepository v1beta2 spec, as far as it is read.
@@ -70,6 +73,9 @@ pub struct GitRepository {
     /// Fetch nothing more.
     #[serde(default)]
     pub suspend: bool,
+    /// Published fields that nothing reads yet; they are reported as not honoured.
+    #[serde(flatten)]
+    pub other: BTreeMap<String, Value>,
 }
 
 /// What of a git repository is checked out; `commit` wins over `name`, `semver`, `tag`, `branch`, as in Flux.
@@ -139,6 +145,9 @@ pub struct SyncPolicy {
     /// A canary inside each member.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollout: Option<Value>,
+    /// Published fields that nothing reads yet; they are reported as not honoured.
+    #[serde(flatten)]
+    pub other: BTreeMap<String, Value>,
 }
 
 /// Flux' Kustomization v1beta2 spec, as far as Kurator has it. Kept with each revision as it is: what rendering depends
@@ -182,6 +191,9 @@ pub struct Kustomization {
     /// Labels and annotations for all objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub common_metadata: Option<Value>,
+    /// Published fields that nothing reads yet; they are reported as not honoured.
+    #[serde(flatten)]
+    pub other: BTreeMap<String, Value>,
 }
 
 impl SyncPolicy {

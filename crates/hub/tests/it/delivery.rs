@@ -1,0 +1,164 @@
+//! From a commit to members, and back.
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::{Api, ResourceExt};
+use serde_json::json;
+
+use crate::stage::{Stage, settings, until};
+
+fn settings_of(stage: &Stage, member: &str) -> Api<ConfigMap> {
+    Api::namespaced(stage.member(member).client(), "app")
+}
+
+async fn value(stage: &Stage, member: &str) -> Option<String> {
+    let map = settings_of(stage, member).get_opt("settings").await.unwrap()?;
+    map.data?.get("value").cloned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_reaches_every_member_and_a_hand_edit_is_reverted_and_reported() {
+    let stage = Stage::new(&["a", "b"]).await;
+    stage.apply(stage.application()).await.unwrap();
+    stage.synced().await;
+    assert_eq!(value(&stage, "a").await.as_deref(), Some("one"));
+    stage.commit(&[("app/settings.yaml", Some(&settings("two")))]);
+    stage.synced().await;
+    for member in ["a", "b"] {
+        assert_eq!(value(&stage, member).await.as_deref(), Some("two"));
+    }
+
+    let params = PatchParams { field_manager: Some("somebody".into()), ..PatchParams::default() };
+    let patch = Patch::Merge(json!({"data": {"value": "by hand"}}));
+    settings_of(&stage, "b").patch("settings", &params, &patch).await.unwrap();
+    until("the edit to be reverted", async || match value(&stage, "b").await.as_deref() {
+        Some("two") => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await;
+    let drift = until("the report", async || {
+        let reports = stage.hub.controllers().delivery.reports_in(&"b".parse().unwrap());
+        reports.iter().find_map(|r| r.last_drift.clone()).ok_or(format!("{reports:?}"))
+    })
+    .await;
+    assert!(drift.reverted && drift.object.contains("settings"));
+    assert_eq!(drift.fields[0].manager.as_deref(), Some("somebody"));
+    assert!(drift.fields[0].path.contains("value"), "{drift:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_emptied_directory_deletes_nothing_until_exactly_that_list_is_approved() {
+    let stage = Stage::new(&["a", "b"]).await;
+    stage.apply(stage.application()).await.unwrap();
+    stage.synced().await;
+    stage.commit(&[("app/settings.yaml", None), ("app/web.yaml", None), ("app/namespace.yaml", None)]);
+    stage.ready("False", "DeletionsHeld").await;
+    let held = until("both members' lists", async || {
+        let app: Api<api::apps::v1alpha1::Application> = Api::namespaced(stage.client(), "default");
+        let held = app.get("app").await.unwrap().status.unwrap().held;
+        match held.as_slice() {
+            [one] if one.count == 6 => Ok(one.clone()),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await;
+    assert!(value(&stage, "a").await.is_some() && value(&stage, "b").await.is_some(), "nothing is deleted");
+
+    let approve = async |digest: &str| {
+        let app: Api<api::apps::v1alpha1::Application> = Api::namespaced(stage.client(), "default");
+        let patch = json!({"metadata": {"annotations": {api::annotation::APPROVE: digest}}});
+        app.patch("app", &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();
+    };
+    approve("sha256:0000000000000000000000000000000000000000000000000000000000000000").await;
+    stage.polled(2).await;
+    assert!(value(&stage, "a").await.is_some(), "an approval of another list releases nothing");
+    approve(&held.digest).await;
+    until("the deletions", async || match (value(&stage, "a").await, value(&stage, "b").await) {
+        (None, None) => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await;
+    stage.synced().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_runs_stays_when_a_commit_cannot_be_rendered() {
+    let stage = Stage::new(&["a"]).await;
+    stage.apply(stage.application()).await.unwrap();
+    stage.synced().await;
+    stage.commit(&[("app/settings.yaml", Some("kind: ConfigMap\nmetadata: {name: settings}\n"))]);
+    let ready = stage.ready("False", "BuildFailed").await;
+    assert!(ready.message.contains("app/settings.yaml"), "{}", ready.message);
+    assert_eq!(value(&stage, "a").await.as_deref(), Some("one"));
+    stage.commit(&[("app/settings.yaml", Some(&settings("three")))]);
+    stage.synced().await;
+    assert_eq!(value(&stage, "a").await.as_deref(), Some("three"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_leaves_the_fleet_loses_what_was_put_there_and_a_detached_one_keeps_it() {
+    let stage = Stage::new(&["a", "b", "c"]).await;
+    stage.apply(stage.application()).await.unwrap();
+    stage.synced().await;
+    stage.fleet(&["a", "c"]).await;
+    until("b to be emptied", async || match value(&stage, "b").await {
+        None => Ok(()),
+        some => Err(format!("{some:?}")),
+    })
+    .await;
+    assert!(value(&stage, "a").await.is_some());
+
+    let attached: Api<api::cluster::v1alpha1::AttachedCluster> = Api::namespaced(stage.client(), "default");
+    attached.delete("c", &DeleteParams::default()).await.unwrap();
+    let clusters: Api<api::member::v1alpha1::Cluster> = Api::all(stage.client());
+    until("the record of c to go", async || match clusters.get_opt("c").await.unwrap() {
+        None => Ok(()),
+        Some(c) => Err(c.name_any()),
+    })
+    .await;
+    stage.polled(2).await;
+    assert!(value(&stage, "c").await.is_some(), "nothing is deleted in a detached member");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deleted_application_takes_its_objects_along_and_an_unplugged_member_follows_later() {
+    let stage = Stage::new(&["a", "b"]).await;
+    stage.apply(stage.application()).await.unwrap();
+    stage.synced().await;
+    stage.member("b").unplug().await;
+    stage.ready("Unknown", "MemberUnknown").await;
+    let apps: Api<api::apps::v1alpha1::Application> = Api::namespaced(stage.client(), "default");
+    apps.delete("app", &DeleteParams::default()).await.unwrap();
+    until("the Application to go", async || match apps.get_opt("app").await.unwrap() {
+        None => Ok(()),
+        Some(app) => Err(format!("{:?}", app.metadata.finalizers)),
+    })
+    .await;
+    assert_eq!(value(&stage, "a").await, None);
+    assert!(value(&stage, "b").await.is_some(), "it cannot be asked");
+    stage.member("b").plug().await.unwrap();
+    until("b to follow", async || match value(&stage, "b").await {
+        None => Ok(()),
+        some => Err(format!("{some:?}")),
+    })
+    .await;
+    let decisions: Api<api::delivery::Decision> = Api::namespaced(stage.client(), "default");
+    until("the tombstone to go", async || {
+        match decisions.list(&kube::api::ListParams::default()).await.unwrap().items {
+            items if items.is_empty() => Ok(()),
+            items => Err(format!("{items:?}")),
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fields_that_are_not_honoured_are_named() {
+    let stage = Stage::new(&["a"]).await;
+    let mut application = stage.application();
+    application["spec"]["syncPolicies"][0]["kustomization"]["dependsOn"] = json!([{"name": "x"}]);
+    stage.apply(application).await.unwrap();
+    stage.synced().await;
+    let condition = stage.condition("NotImplemented").await.unwrap();
+    assert!(condition.message.contains("spec.syncPolicies[0].kustomization.dependsOn"), "{}", condition.message);
+}

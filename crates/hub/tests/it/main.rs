@@ -1,0 +1,8 @@
+//! The hub with simulated members and a git repository, all in this process: what a user declares, and what comes of it.
+
+mod delivery;
+mod fleet;
+mod hook;
+mod member;
+mod settled;
+mod stage;

@@ -1,0 +1,235 @@
+//! A hub, members, a repository; and waiting for states.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::apps::v1alpha1::Application;
+use api::condition::{self, Condition};
+use hub::{Hub, Options, SystemClock};
+use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
+use kube::core::GroupVersionKind;
+use kube::{Api, Client};
+use member_sim::Member;
+use serde_json::{Value, json};
+use source::serve::GitServer;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+/// Longest wait for any state; a loaded machine needs a few seconds at most.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// Everything a test needs.
+pub(crate) struct Stage {
+    pub(crate) dir: TempDir,
+    pub(crate) hub: Hub,
+    pub(crate) members: Vec<Member>,
+    pub(crate) git: GitServer,
+    _git_stop: tokio_util::sync::DropGuard,
+}
+
+/// Waits until `look` finds something; panics with what it was and what was seen last.
+pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Result<T, String>) -> T {
+    let deadline = tokio::time::Instant::now() + WAIT_MAX;
+    loop {
+        match look().await {
+            Ok(found) => return found,
+            Err(seen) => assert!(tokio::time::Instant::now() < deadline, "waited for {what}; last seen: {seen}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+pub(crate) async fn start_hub(dir: &Path) -> Hub {
+    let options = Options {
+        directory: dir.join("hub"),
+        listen: ([127, 0, 0, 1], 0).into(),
+        trust: client::Trust { loopback: true },
+    };
+    // A second call only finds it set.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    Hub::start(options, Arc::new(SystemClock), CancellationToken::new()).await.unwrap()
+}
+
+pub(crate) fn git(repo: &Path, args: &[&str]) {
+    let mut command = Command::new("git");
+    command.arg("-C").arg(repo).args(["-c", "commit.gpgsign=false"]).args(args);
+    for who in ["AUTHOR", "COMMITTER"] {
+        command.env(format!("GIT_{who}_NAME"), "test").env(format!("GIT_{who}_EMAIL"), "test@example.invalid");
+    }
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+impl Stage {
+    /// A hub, members of these names (each with the label `name`), and a repository with a ConfigMap, a Deployment and
+    /// their namespace below `app/`.
+    pub(crate) async fn new(members: &[&str]) -> Self {
+        let dir = TempDir::new().unwrap();
+        let repo = dir.path().join("repo");
+        std::fs::create_dir_all(&repo).unwrap();
+        git(&repo, &["init", "--quiet", "--initial-branch=main"]);
+        let stop = CancellationToken::new();
+        let hub = start_hub(dir.path()).await;
+        let mut started = Vec::new();
+        for name in members {
+            started.push(Member::start(member_sim::Options::new(*name)).await.unwrap());
+        }
+        write(&repo, "app/namespace.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: app}\n");
+        write(&repo, "app/settings.yaml", &settings("one"));
+        write(
+            &repo,
+            "app/web.yaml",
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: app}\nspec:\n  replicas: 1\n  \
+             selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec:\n      \
+             containers: [{name: web, image: example/web:1}]\n",
+        );
+        git(&repo, &["add", "--all"]);
+        git(&repo, &["commit", "--quiet", "--message", "first"]);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let git = GitServer::start(listener, BTreeMap::from([("app".to_owned(), repo)]), stop.clone()).unwrap();
+        let stage = Self { dir, hub, members: started, git, _git_stop: stop.drop_guard() };
+        for name in members {
+            stage.attach(name).await;
+        }
+        stage.fleet(members).await;
+        stage
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        self.hub.client()
+    }
+
+    pub(crate) fn member(&self, name: &str) -> &Member {
+        self.members.iter().find(|m| m.name() == name).unwrap()
+    }
+
+    pub(crate) fn repo(&self) -> PathBuf {
+        self.dir.path().join("repo")
+    }
+
+    /// Writes files and commits.
+    pub(crate) fn commit(&self, files: &[(&str, Option<&str>)]) {
+        for (path, text) in files {
+            match text {
+                Some(text) => write(&self.repo(), path, text),
+                None => std::fs::remove_file(self.repo().join(path)).unwrap(),
+            }
+        }
+        git(&self.repo(), &["add", "--all"]);
+        git(&self.repo(), &["commit", "--quiet", "--message", "change"]);
+    }
+
+    /// Applies an object to the hub.
+    pub(crate) async fn apply(&self, object: Value) -> Result<DynamicObject, kube::Error> {
+        apply(&self.client(), object).await
+    }
+
+    /// Declares a member of this stage.
+    pub(crate) async fn attach(&self, name: &str) {
+        let kubeconfig = self.member(name).kubeconfig().to_owned();
+        self.attach_with(name, &kubeconfig, json!({})).await;
+    }
+
+    /// Declares a member with a kubeconfig.
+    pub(crate) async fn attach_with(&self, name: &str, kubeconfig: &str, extra: Value) {
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": "default"},
+            "stringData": {"value": kubeconfig}});
+        self.apply(secret).await.unwrap();
+        let mut attached = json!({"apiVersion": "cluster.kurator.dev/v1alpha1", "kind": "AttachedCluster",
+            "metadata": {"name": name, "namespace": "default", "labels": {"name": name}},
+            "spec": {"kubeconfig": {"name": name, "key": "value"}}});
+        for (field, value) in extra.as_object().unwrap() {
+            attached["spec"][field] = value.clone();
+        }
+        self.apply(attached).await.unwrap();
+    }
+
+    pub(crate) async fn fleet(&self, members: &[&str]) {
+        let clusters: Vec<Value> = members.iter().map(|m| json!({"kind": "AttachedCluster", "name": m})).collect();
+        self.apply(json!({"apiVersion": "fleet.kurator.dev/v1alpha1", "kind": "Fleet",
+            "metadata": {"name": "f", "namespace": "default"}, "spec": {"clusters": clusters}}))
+            .await
+            .unwrap();
+    }
+
+    /// An Application of one policy over the whole fleet, polled every second.
+    pub(crate) fn application(&self) -> Value {
+        json!({"apiVersion": "apps.kurator.dev/v1alpha1", "kind": "Application",
+        "metadata": {"name": "app", "namespace": "default"},
+        "spec": {
+            "source": {"gitRepository": {"url": self.git.url("app"), "interval": "1s", "ref": {"branch": "main"}}},
+            "destination": {"fleet": "f"},
+            "syncPolicies": [{"name": "p", "kustomization": {"interval": "5m", "path": "./app", "prune": true}}],
+        }})
+    }
+
+    pub(crate) async fn condition(&self, type_: &str) -> Option<Condition> {
+        let api: Api<Application> = Api::namespaced(self.client(), "default");
+        let app = api.get_opt("app").await.unwrap()?;
+        condition::find(&app.status?.conditions, type_).cloned()
+    }
+
+    /// Waits until the Application's `Ready` has this status and reason.
+    pub(crate) async fn ready(&self, status: &str, reason: &str) -> Condition {
+        until(&format!("Ready {status} {reason}"), async || match self.condition("Ready").await {
+            Some(c) if c.status == status && c.reason == reason => Ok(c),
+            other => Err(format!("{other:?}")),
+        })
+        .await
+    }
+
+    /// Waits until the Application is ready at the newest commit.
+    pub(crate) async fn synced(&self) {
+        let output = Command::new("git").arg("-C").arg(self.repo()).args(["rev-parse", "HEAD"]).output().unwrap();
+        let head = String::from_utf8(output.stdout).unwrap().trim().to_owned();
+        until("the newest commit to be ready", async || {
+            let source = self.condition("SourceReady").await.map(|c| c.message).unwrap_or_default();
+            let ready = self.condition("Ready").await;
+            match ready {
+                Some(c) if c.status == "True" && source.ends_with(&head) => Ok(()),
+                other => Err(format!("{source}: {other:?}")),
+            }
+        })
+        .await;
+    }
+
+    /// Waits until the repository has been asked this many times more.
+    pub(crate) async fn polled(&self, times: u64) {
+        let goal = self.git.listed() + times;
+        until("the repository to be asked", async || match self.git.listed() {
+            now if now >= goal => Ok(()),
+            now => Err(format!("{now} of {goal}")),
+        })
+        .await;
+    }
+
+    /// Mutating requests at the hub and at each member.
+    pub(crate) fn mutations(&self) -> Vec<u64> {
+        let members = self.members.iter().map(|m| m.counters().mutations());
+        std::iter::once(self.hub.counters().mutations()).chain(members).collect()
+    }
+}
+
+pub(crate) async fn apply(client: &Client, object: Value) -> Result<DynamicObject, kube::Error> {
+    let gvk = model::object::gvk(&object).unwrap();
+    let name = model::object::name(&object).unwrap().to_owned();
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(&gvk.group, &gvk.version, &gvk.kind));
+    let api: Api<DynamicObject> = match model::object::namespace(&object) {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+        None => Api::all_with(client.clone(), &resource),
+    };
+    api.patch(&name, &PatchParams::apply("test").force(), &Patch::Apply(&object)).await
+}
+
+pub(crate) fn settings(value: &str) -> String {
+    format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: settings, namespace: app}}\ndata: {{value: {value}}}\n")
+}
+
+fn write(repo: &Path, path: &str, text: &str) {
+    let file = repo.join(path);
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::write(file, text).unwrap();
+}

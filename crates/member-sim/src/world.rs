@@ -4,10 +4,14 @@
 //! Reading one's own writes is what keeps a controller from making a pod twice: an answer is taken in at once, and an
 //! older event that arrives after it is not.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use crate::object::{DaemonSet, Deployment, Job, Node, Object, Pod, ReplicaSet, Service, Slice, StatefulSet, Uid};
+
+/// How many objects that went are remembered. An answer or event about one of them is late by at most what is in flight:
+/// some tens of requests.
+const DEPARTED: usize = 1024;
 
 /// Namespace and name.
 pub(crate) type Name = (String, String);
@@ -30,8 +34,9 @@ pub(crate) struct Shelf<T> {
     items: BTreeMap<Name, Arc<T>>,
     names: HashMap<Uid, Name>,
     owned: HashMap<Uid, BTreeSet<Name>>,
-    /// Deleted by us; the event is still to come.
-    dead: HashSet<Uid>,
+    /// What went last. UIDs never come back, so what is said of these later is old.
+    departed: HashSet<Uid>,
+    departures: VecDeque<Uid>,
     listed: bool,
 }
 
@@ -41,7 +46,8 @@ impl<T> Default for Shelf<T> {
             items: BTreeMap::new(),
             names: HashMap::new(),
             owned: HashMap::new(),
-            dead: HashSet::new(),
+            departed: HashSet::new(),
+            departures: VecDeque::new(),
             listed: false,
         }
     }
@@ -82,7 +88,8 @@ impl<T: Object> Shelf<T> {
     pub(crate) fn apply(&mut self, new: T) -> Option<Change<T>> {
         let meta = new.meta();
         let name = meta.key();
-        if self.dead.contains(&meta.uid) || self.items.get(&name).is_some_and(|old| old.meta().version >= meta.version)
+        if self.departed.contains(&meta.uid)
+            || self.items.get(&name).is_some_and(|old| old.meta().version >= meta.version)
         {
             return None;
         }
@@ -106,14 +113,25 @@ impl<T: Object> Shelf<T> {
 
     /// Takes in that an object went, from the watch.
     pub(crate) fn remove(&mut self, last: &T) -> Option<Change<T>> {
-        self.dead.remove(&last.meta().uid);
+        self.depart(&last.meta().uid);
         self.take(last.meta().key(), &last.meta().uid)
     }
 
     /// Takes in that we deleted an object for good.
     pub(crate) fn bury(&mut self, name: Name, uid: &Uid) -> Option<Change<T>> {
-        self.dead.insert(uid.clone());
+        self.depart(uid);
         self.take(name, uid)
+    }
+
+    fn depart(&mut self, uid: &Uid) {
+        if self.departed.insert(uid.clone()) {
+            self.departures.push_back(uid.clone());
+        }
+        if self.departures.len() > DEPARTED
+            && let Some(oldest) = self.departures.pop_front()
+        {
+            self.departed.remove(&oldest);
+        }
     }
 
     fn take(&mut self, name: Name, uid: &Uid) -> Option<Change<T>> {
@@ -127,7 +145,6 @@ impl<T: Object> Shelf<T> {
     /// Takes in a list: what is not in it went.
     pub(crate) fn replace(&mut self, items: Vec<T>) -> Vec<Change<T>> {
         self.listed = true;
-        self.dead.clear();
         let kept: HashSet<Uid> = items.iter().map(|item| item.meta().uid.clone()).collect();
         let gone: Vec<Arc<T>> = self.all().filter(|old| !kept.contains(&old.meta().uid)).cloned().collect();
         let mut out: Vec<Change<T>> =
@@ -174,3 +191,6 @@ impl World {
             && self.slices.listed()
     }
 }
+
+#[cfg(test)]
+mod tests;

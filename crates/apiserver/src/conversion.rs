@@ -87,3 +87,6 @@ fn to_v2(object: &mut Value) {
         *object::slot(object, &["status", "currentMetrics"]) = json!([metric]);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use model::Status;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::document::Document;
 use crate::negotiate;
@@ -50,7 +53,7 @@ fn groups_of(registry: &Registry) -> Vec<(String, Vec<String>)> {
     let mut custom: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for served in registry.all() {
         let (group, version) = (&served.gvk.group, &served.gvk.version);
-        let versions = if served.is_custom() && !order.iter().any(|(g, _)| g == group) {
+        let versions = if served.builtin().is_none() && !order.iter().any(|(g, _)| g == group) {
             custom.entry(group.clone()).or_default()
         } else {
             match order.iter().position(|(g, _)| g == group) {
@@ -163,8 +166,11 @@ pub(crate) fn resources(inner: &Inner, group: &str, version: &str) -> Result<Ans
     for served in &kinds {
         let mut row = json!({
             "name": served.resource.resource, "singularName": served.singular, "namespaced": served.namespaced,
-            "kind": served.gvk.kind, "verbs": served.verbs, "storageVersionHash": "",
+            "kind": served.gvk.kind, "verbs": served.verbs,
         });
+        if served.verbs.contains(&"list") && served.code().is_none() {
+            row["storageVersionHash"] = json!(storage_hash(served));
+        }
         if !served.short_names.is_empty() {
             row["shortNames"] = json!(served.short_names);
         }
@@ -204,7 +210,8 @@ fn aggregate(registry: &Registry, core: bool) -> Value {
     for (group, versions) in groups_of(registry).into_iter().filter(|(group, _)| group.is_empty() == core) {
         let version = |version: &String| {
             let kinds = registry.of(&group, version);
-            let resources: Vec<Value> = kinds.iter().map(resource).collect();
+            let resources: Vec<Value> =
+                kinds.iter().filter(|s| !is_part(s)).map(|served| resource(served, &kinds)).collect();
             json!({"version": version, "resources": resources, "freshness": "Current"})
         };
         let metadata = if core { json!({}) } else { json!({"name": group}) };
@@ -214,9 +221,16 @@ fn aggregate(registry: &Registry, core: bool) -> Value {
     json!({"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items})
 }
 
-fn resource(served: &Arc<Served>) -> Value {
+/// Is this a connection below another kind (`clusters/proxy`)?
+fn is_part(served: &Served) -> bool {
+    served.resource.resource.contains('/')
+}
+
+/// One kind, with its own subresources and the connections that code adds to it.
+fn resource(served: &Arc<Served>, kinds: &[Arc<Served>]) -> Value {
     let gvk = |group: &str, version: &str, kind: &str| json!({"group": group, "version": version, "kind": kind});
-    let own = gvk(&served.gvk.group, &served.gvk.version, &served.gvk.kind);
+    let of = |s: &Served| gvk(&s.gvk.group, &s.gvk.version, &s.gvk.kind);
+    let own = of(served);
     let sub = |sub: Sub| {
         let kind = sub.takes.map_or_else(|| own.clone(), |(group, version, kind)| gvk(group, version, kind));
         json!({"subresource": sub.name, "responseKind": kind, "verbs": sub.verbs})
@@ -231,9 +245,24 @@ fn resource(served: &Arc<Served>) -> Value {
             value[field] = json!(list);
         }
     }
-    let subs: Vec<Value> = subresources(served).into_iter().map(sub).collect();
+    let connections = kinds.iter().filter_map(|kind| {
+        let name = kind.resource.resource.strip_prefix(&served.resource.resource)?.strip_prefix('/')?;
+        Some(json!({"subresource": name, "responseKind": of(kind), "verbs": kind.verbs}))
+    });
+    let subs: Vec<Value> = subresources(served).into_iter().map(sub).chain(connections).collect();
     if !subs.is_empty() {
         value["subresources"] = Value::Array(subs);
     }
     value
 }
+
+/// Names the version that objects are stored in, so that a client sees when it changes
+/// (`endpoints/discovery/storageversionhash.go`).
+fn storage_hash(served: &Served) -> String {
+    let kind = &served.gvk.kind;
+    let name = if served.storage.contains('/') { served.storage.clone() } else { format!("/{}", served.storage) };
+    STANDARD.encode(&Sha256::digest(format!("{name}/{kind}"))[..8])
+}
+
+#[cfg(test)]
+mod tests;

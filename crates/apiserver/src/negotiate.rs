@@ -110,3 +110,6 @@ fn unsupported(accepted: &str) -> Status {
         format!("the body of the request was in an unknown format - accepted media types include: {accepted}");
     Status::new(Reason::UnsupportedMediaType, message)
 }
+
+#[cfg(test)]
+mod tests;

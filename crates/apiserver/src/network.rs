@@ -206,3 +206,6 @@ fn seed(service: &Value) -> u32 {
     // FNV-1a: small, and the same on every machine and in every version of Rust.
     text.bytes().fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)) >> 4
 }
+
+#[cfg(test)]
+mod tests;

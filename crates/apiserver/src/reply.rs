@@ -21,7 +21,7 @@ pub(crate) fn json(code: u16, bytes: impl Into<Bytes>) -> Answer {
 
 /// A JSON value with a code.
 pub(crate) fn value(code: u16, value: &Value) -> Answer {
-    json(code, value.to_string())
+    json(code, crate::stored::json_bytes(value))
 }
 
 /// JSON bytes, compressed when the client takes it and they are many.

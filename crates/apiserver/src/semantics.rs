@@ -104,8 +104,9 @@ pub(crate) fn check_kind_given(object: &Value, served: &Served) -> Result<(), St
         if text(field).is_empty() {
             let name = if field == "kind" { "Kind" } else { "apiVersion" };
             let kind = &served.gvk.kind;
+            // Upstream shows the whole object here; it may hold a secret, so this does not.
             return Err(Status::bad_request(format!(
-                "the object provided is unrecognized (must be of type {kind}): Object '{name}' is missing in '{object}'"
+                "the object provided is unrecognized (must be of type {kind}): Object '{name}' is missing"
             )));
         }
     }

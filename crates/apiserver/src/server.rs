@@ -187,7 +187,7 @@ impl Inner {
             if entry.modified < served.since {
                 semantics::default(served, &mut object);
             }
-            out.extend_from_slice(object.to_string().as_bytes());
+            out.extend_from_slice(&stored::json_bytes(&object));
         }
         Ok(())
     }

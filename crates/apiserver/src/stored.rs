@@ -17,7 +17,13 @@ pub(crate) fn encode(object: &mut Value) -> Bytes {
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.remove("resourceVersion");
     }
-    Bytes::from(object.to_string())
+    json_bytes(object)
+}
+
+/// A value as compact JSON.
+pub(crate) fn json_bytes(value: &Value) -> Bytes {
+    // Several times faster than `to_string`, which goes through a formatter.
+    Bytes::from(serde_json::to_vec(value).expect("keys of a Value are strings, so it is always JSON"))
 }
 
 /// Parses stored bytes and sets the revision.

@@ -19,8 +19,13 @@ pub(super) async fn create(call: &mut Call) -> Result<Answer, Status> {
     let object = call.decode_object()?;
     let generate = object::name(&object).unwrap_or_default().is_empty()
         && !object::get_str(&object, &["metadata", "generateName"]).unwrap_or_default().is_empty();
-    let tries = if generate { NAME_TRIES } else { 1 };
-    for _ in 0..tries {
+    if !generate {
+        if let Outcome::Done(answer) = insert(call, object, How::Update, dry_run).await? {
+            return Ok(answer);
+        }
+        return Err(Status::internal("a create without a generated name cannot race"));
+    }
+    for _ in 0..NAME_TRIES {
         if let Outcome::Done(answer) = insert(call, object.clone(), How::Update, dry_run).await? {
             return Ok(answer);
         }

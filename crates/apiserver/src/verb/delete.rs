@@ -113,9 +113,11 @@ pub(super) async fn delete(call: &mut Call) -> Result<Answer, Status> {
     let (deleted, mut warnings) = delete_object(call, call.name(), &options).await?;
     call.warnings.append(&mut warnings);
     match deleted {
-        Deleted::Gone(object) if returns_object(&call.served) => get::object(call, 200, object.to_string().into()),
+        Deleted::Gone(object) if returns_object(&call.served) => {
+            get::object(call, 200, crate::stored::json_bytes(&object))
+        }
         Deleted::Gone(last) => Ok(reply::value(200, &success(&call.served, &last))),
-        Deleted::Waits(object) => get::object(call, 200, object.to_string().into()),
+        Deleted::Waits(object) => get::object(call, 200, crate::stored::json_bytes(&object)),
     }
 }
 

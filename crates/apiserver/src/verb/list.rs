@@ -64,7 +64,7 @@ pub(super) async fn list(call: &Call) -> Result<Answer, Status> {
             let items =
                 page.iter().map(|e| Ok(call.server.parse(&call.served, e)?.1)).collect::<Result<_, Status>>()?;
             let value = shape::list(call, form, items, metadata);
-            Ok(reply::compressible(vec![value.to_string().into()], call.gzip))
+            Ok(reply::compressible(vec![crate::stored::json_bytes(&value)], call.gzip))
         }
     }
 }

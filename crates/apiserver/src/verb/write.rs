@@ -61,7 +61,7 @@ pub(super) async fn insert(call: &mut Call, mut new: Value, how: How, dry_run: b
         if server.store.snapshot().get(&key).is_some() {
             return Err(Status::already_exists(&served.resource, &name));
         }
-        return Ok(Outcome::Done(get::object(call, 201, new.to_string().into())?));
+        return Ok(Outcome::Done(get::object(call, 201, crate::stored::json_bytes(&new))?));
     }
     let bytes = semantics::encode(&served, &mut new)?;
     let write = Write { key, expect: Expect::Absent, value: Some(bytes.clone()) };
@@ -97,7 +97,7 @@ pub(super) async fn replace(
     validate_admission(call, Operation::Update, &new, Some(&current.object), dry_run)?;
     if dry_run {
         stored::set_revision(&mut new, current.entry.modified);
-        return Ok(Outcome::Done(get::object(call, 200, new.to_string().into())?));
+        return Ok(Outcome::Done(get::object(call, 200, crate::stored::json_bytes(&new))?));
     }
     let gone = lifecycle::is_finished(&served, &new);
     let bytes = semantics::encode(&served, &mut new)?;
@@ -112,7 +112,7 @@ pub(super) async fn replace(
             Ok(written) => {
                 stored::set_revision(&mut new, written.revision);
                 semantics::convert(&mut new, &served);
-                Ok(Outcome::Done(get::object(call, 200, new.to_string().into())?))
+                Ok(Outcome::Done(get::object(call, 200, crate::stored::json_bytes(&new))?))
             }
             Err(WriteError::Unexpected { .. } | WriteError::Absent) => Ok(Outcome::Raced),
             Err(error) => Err(write_failure(&error)),

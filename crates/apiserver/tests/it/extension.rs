@@ -138,6 +138,14 @@ async fn a_virtual_kind_is_like_any_other() {
     assert_eq!(code, 405);
     let (_, echoed) = ask(&server, "POST", &format!("{base}/x/echo/deep/er"), "", "").await;
     assert_eq!(echoed, json!("POST x deep/er"));
+    let accept = [("accept", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList")];
+    let (_, headers, all) = ask_as(&server, UserInfo::master("a"), "GET", "/apis", &accept, "").await;
+    let group = all["items"].as_array().expect("groups").iter().find(|g| g["metadata"]["name"] == "view.x.io");
+    let things = &group.expect("the group")["versions"][0]["resources"][0];
+    assert_eq!((&things["resource"], &things["subresources"][0]["subresource"]), (&json!("things"), &json!("echo")));
+    let etag = headers.get("etag").and_then(|v| v.to_str().ok()).expect("an etag");
+    let again = [accept[0], ("if-none-match", etag)];
+    assert_eq!(ask_as(&server, UserInfo::master("a"), "GET", "/apis", &again, "").await.0, 304);
     let (_, found) = get(&server, "/apis/view.x.io/v1").await;
     assert!(found["resources"].as_array().is_some_and(|r| r.iter().any(|r| r["name"] == "things")), "{found}");
 }

@@ -12,6 +12,8 @@ pub enum Class {
     AwaitChange,
     /// The member cannot be reached; nothing is known of it.
     Unreachable,
+    /// We do: the program is wrong.
+    Bug,
 }
 
 /// An error of a request to a member, or of what it holds.
@@ -65,6 +67,9 @@ pub enum Error {
         /// The epoch that the other wrote.
         epoch: u64,
     },
+    /// A part of the applier failed in a way that it should not.
+    #[error("internal error: {0}")]
+    Bug(String),
     /// The cluster behind the address is not the one that is known.
     #[error(
         "this is another cluster: its kube-system namespace has UID {found}, not {expected}; approve the new one, or correct the kubeconfig"
@@ -108,6 +113,7 @@ impl Error {
                 Class::AwaitChange
             }
             Self::Api { .. } | Self::Answer(_) | Self::Fenced { .. } => Class::Retry,
+            Self::Bug(_) => Class::Bug,
         }
     }
 
@@ -123,6 +129,7 @@ impl Error {
             Self::Scope { .. } => "WrongScope",
             Self::Inventory(_) => "InventoryUnreadable",
             Self::Fenced { .. } => "Fenced",
+            Self::Bug(_) => "InternalError",
             Self::OtherCluster { .. } => "OtherCluster",
         }
     }

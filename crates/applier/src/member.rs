@@ -5,12 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use api::delivery::{Health, HubId, MemberName, Snapshot, UnitEntry, UnitId, UnitPhase, UnitReport};
-use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
 use model::{Clock, ObjectKey};
 use plan::inventory::Inventory;
 use plan::prepare::Bundle;
@@ -71,7 +72,7 @@ impl Applier {
             failures += 1;
             let link = match error.class() {
                 Class::AwaitChange => Link::Blocked(error.to_string()),
-                Class::Retry | Class::Unreachable => Link::Unreachable(error.to_string()),
+                Class::Retry | Class::Unreachable | Class::Bug => Link::Unreachable(error.to_string()),
             };
             applier.lost(link, &error).await;
             tokio::time::sleep(plan::retry::pause(failures, (applier.ctx.jitter)())).await;
@@ -112,11 +113,12 @@ impl Applier {
         }
     }
 
-    /// One connection, until it fails.
+    /// One connection, until it fails. A bug that panics ends the connection, not the applier: everything is read again.
     async fn session(&mut self, failures: &mut u32) -> Error {
-        match self.connected(failures).await {
-            Ok(never) => match never {},
-            Err(e) => e,
+        match AssertUnwindSafe(self.connected(failures)).catch_unwind().await {
+            Ok(Ok(never)) => match never {},
+            Ok(Err(e)) => e,
+            Err(_) => Error::Bug("the applier panicked; what happened is in the log".to_owned()),
         }
     }
 
@@ -162,13 +164,15 @@ impl Applier {
                     delta = feed.delta(Some(snapshot.digest));
                 }
                 Some(event) = inbox.recv() => {
-                    let mut next = Some(event);
+                    // What is there already is taken before passes begin, so that a burst causes one; not for ever.
+                    let (mut next, mut taken) = (Some(event), 0);
                     while let Some(event) = next {
-                        if let Event::Lost(why) = event {
-                            return Err(Error::Transport(why));
+                        if let Event::Lost(error) = event {
+                            return Err(error);
                         }
                         session.take(event);
-                        next = inbox.try_recv().ok();
+                        taken += 1;
+                        next = if taken < limit::EVENTS_MAX { inbox.try_recv().ok() } else { None };
                     }
                 }
                 Some(outcome) = passes.next() => {

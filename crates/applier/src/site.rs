@@ -1,8 +1,10 @@
 //! What all units of a member share while it is connected: requests, watches, what was seen, who claims what.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures::FutureExt as _;
 use model::{GroupKind, GroupVersionKind, ObjectKey};
 use plan::handover::Claims;
 use serde_json::Value;
@@ -146,8 +148,16 @@ impl Site {
             jitter: Arc::clone(&self.ctx.jitter),
             events: self.events.clone(),
         };
+        let events = self.events.clone();
+        // A watch that died unheard would leave its kind looking as it was for ever.
+        let watched = async move {
+            if AssertUnwindSafe(watch.run()).catch_unwind().await.is_err() {
+                let error = Error::Bug("a watch panicked; what happened is in the log".to_owned());
+                drop(events.send(Event::Lost(error)).await);
+            }
+        };
         // Dropping the site ends its watches.
-        self.watches.lock().unwrap_or_else(PoisonError::into_inner).spawn(watch.run());
+        self.watches.lock().unwrap_or_else(PoisonError::into_inner).spawn(watched);
         Ok(Kind::Listing)
     }
 

@@ -27,8 +27,8 @@ pub(crate) enum Event {
     Absent(GroupKind),
     /// The member does not let us see the kind. The watch tries again from time to time.
     Blind(GroupKind, String),
-    /// The member cannot be reached.
-    Lost(String),
+    /// Nothing more can be seen: the member cannot be reached, or the watch failed.
+    Lost(Error),
 }
 
 /// One kind's watch.
@@ -90,7 +90,7 @@ impl Watch {
                     let event = match e.class() {
                         _ if e.code() == Some(404) => Some(Event::Absent(self.kind())),
                         Class::AwaitChange => Some(Event::Blind(self.kind(), e.to_string())),
-                        _ if failures >= limit::WATCH_FAILURES_MAX => Some(Event::Lost(e.to_string())),
+                        _ if failures >= limit::WATCH_FAILURES_MAX => Some(Event::Lost(e)),
                         _ => None,
                     };
                     let last = matches!(event, Some(Event::Absent(_)));

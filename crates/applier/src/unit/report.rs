@@ -96,7 +96,11 @@ impl Pass {
             }
             Progress::Done if self.deletions.as_ref().is_some_and(|d| d.state == DeletionState::Waiting) => {
                 let count = self.deletions.as_ref().map_or(0, |d| d.count);
-                verdict(UnitPhase::DeletionsHeld, "DeletionsHeld", format!("{count} deletions wait to be released"))
+                verdict(
+                    UnitPhase::DeletionsHeld,
+                    "DeletionsHeld",
+                    format!("{count} deletions wait to be released{}", self.kept_words()),
+                )
             }
             Progress::Done if let Some(key) = self.contested() => verdict(
                 UnitPhase::Applied,
@@ -137,7 +141,12 @@ impl Pass {
     fn kept_words(&self) -> String {
         let word = |w: &WaitingOn| match w {
             // Not pruning is what the policy asks for.
-            WaitingOn::NotAsked(_) | WaitingOn::Guard => String::new(),
+            WaitingOn::NotAsked(_) => String::new(),
+            WaitingOn::Guard if self.deletions.as_ref().is_some_and(|d| d.behind) => {
+                "; the hub is behind what the member has seen, as after a restore: deletions wait for approval"
+                    .to_owned()
+            }
+            WaitingOn::Guard => String::new(),
             WaitingOn::Suspended(n) => format!("; {n} objects are not pruned while the unit is suspended"),
             WaitingOn::Frozen(why) => format!("; nothing is pruned: {why}"),
             WaitingOn::Apply(n) => format!("; {n} objects are not pruned before everything is applied"),

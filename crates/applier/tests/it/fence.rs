@@ -23,7 +23,8 @@ async fn a_hub_from_an_older_backup_deletes_nothing_until_told() {
     assert!(world.config_map("c019").await.is_some());
     // A unit that is taken out waits just the same.
     world.change(&unit, |entry| entry.removal = Removal::Prune);
-    world.until(&unit, "removing", |r| r.phase == UnitPhase::Removing).await;
+    let report = world.until(&unit, "removing", |r| r.phase == UnitPhase::Removing).await;
+    assert!(report.message.contains("the hub is behind"), "{}", report.message);
     world.quiet().await;
     assert!(world.config_map("c000").await.is_some());
     world.change(&unit, |entry| entry.removal = Removal::None);
@@ -125,4 +126,25 @@ async fn an_idle_member_that_goes_away_is_noticed() {
     let report = world.until(&unit, "reverted", |r| r.reverts == 1 && r.objects.applied == 3).await;
     assert_eq!((report.phase, report.health), (UnitPhase::Applied, Health::Healthy));
     assert_eq!(world.quiet().await, before + 2);
+}
+
+#[tokio::test]
+async fn another_cluster_behind_the_address_is_not_written_to() {
+    let mut world = World::new().await;
+    let uid =
+        world.get("/api/v1/namespaces/kube-system").await.unwrap()["metadata"]["uid"].as_str().unwrap().to_owned();
+    world.stop();
+    world.cluster = Some("the-one-before".to_owned());
+    let unit = world.set("a", 1, config_maps(1));
+    let before = world.quiet().await;
+    world.start();
+    let report = world.until(&unit, "blocked", |r| r.phase == UnitPhase::Unknown).await;
+    assert_eq!(report.reason, "OtherCluster");
+    assert!(report.message.contains(&uid) && report.message.contains("the-one-before"), "{}", report.message);
+    assert!(matches!(world.push.link(&world.member).unwrap().link, Link::Blocked(_)));
+    world.stop();
+    assert_eq!(world.quiet().await, before);
+    world.cluster = Some(uid);
+    world.start();
+    world.applied(&unit).await;
 }

@@ -150,6 +150,7 @@ pub(crate) struct World {
     pub(crate) down: Arc<AtomicBool>,
     pub(crate) fuse: Arc<Fuse>,
     pub(crate) limits: Limits,
+    pub(crate) cluster: Option<String>,
     applier: Option<JoinHandle<()>>,
     units: BTreeMap<UnitId, (UnitEntry, Option<Arc<Bundle>>)>,
 }
@@ -219,6 +220,7 @@ impl World {
             down: Arc::default(),
             fuse: Arc::default(),
             limits: Limits::default(),
+            cluster: None,
             applier: None,
             units: BTreeMap::new(),
         };
@@ -240,6 +242,7 @@ impl World {
             down: Arc::default(),
             fuse: Arc::default(),
             limits: Limits::default(),
+            cluster: None,
             applier: None,
             units: BTreeMap::new(),
         };
@@ -277,7 +280,7 @@ impl World {
         let ctx = Ctx {
             member: self.member.clone(),
             hub: self.hub.clone(),
-            cluster: None,
+            cluster: self.cluster.clone(),
             clock: Arc::<Hand>::clone(&self.clock),
             jitter: Arc::new(|| 1.0),
             limits: self.limits,

@@ -1,6 +1,8 @@
 //! How many requests per second the server answers in process, over a store in memory: semantics without network and
 //! disk. `cargo bench -p kurator-apiserver` prints one line per verb.
 
+#![allow(clippy::disallowed_methods, reason = "a bench measures real time")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;

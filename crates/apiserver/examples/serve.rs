@@ -1,6 +1,8 @@
 //! A server in memory behind TLS, for trying things with kubectl or curl: `cargo run -p kurator-apiserver --example serve
 //! DIRECTORY` writes `DIRECTORY/kubeconfig` and serves until it is stopped.
 
+#![allow(clippy::disallowed_methods, reason = "an example is a composition root")]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

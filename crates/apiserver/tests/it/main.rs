@@ -3,6 +3,7 @@
 mod access;
 mod custom;
 mod extension;
+#[allow(clippy::disallowed_methods, reason = "TLS checks certificates against real time")]
 mod front;
 mod kubectl;
 mod model;

@@ -12,12 +12,15 @@ use crate::front::Front;
 /// No command here takes long; kubectl's own retries would hide a server that does not answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The binary that is named, else one in the cache of `cargo xtask tools`.
 fn binary() -> Option<PathBuf> {
-    let given = std::env::var_os("KURATOR_KUBECTL").map(PathBuf::from);
-    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
-    let cached = ["kubectl/bin/kubectl", "bin/kubectl", "kubectl/venv/bin/kubectl"]
-        .map(|path| home.join(".cache/kurator-tools").join(path));
-    given.into_iter().chain(cached).find(|path| path.is_file())
+    let path = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    let base = path("XDG_CACHE_HOME").or_else(|| Some(path("HOME")?.join(".cache")));
+    let cache = path("KURATOR_TOOLS").or_else(|| Some(base?.join("kurator-tools")));
+    let folders = cache.and_then(|cache| std::fs::read_dir(cache).ok()).into_iter().flatten().flatten();
+    let mut cached: Vec<PathBuf> = folders.map(|folder| folder.path().join("bin/kubectl")).collect();
+    cached.sort();
+    path("KURATOR_KUBECTL").into_iter().chain(cached).find(|path| path.is_file())
 }
 
 struct Kubectl {

@@ -256,11 +256,7 @@ impl Session {
         }
         let session = Self { site, slots: BTreeMap::new(), orphans, away: BTreeSet::new() };
         let mut view = session.site.view();
-        for unit in session.orphans.values() {
-            for (key, entry) in &unit.inventory.entries {
-                view.claims.record(&unit.id, key, entry.adopted);
-            }
-        }
+        session.orphans.values().for_each(|unit| view.claims.set_entries(&unit.id, &unit.inventory.entries));
         drop(view);
         session
     }
@@ -302,19 +298,17 @@ impl Session {
             // One that a pass has comes back later, and finds no slot.
             match slot.unit {
                 Some(unit) => self.retire(unit),
-                None => self.site.view().claims.forget(&id),
+                None => self.site.view().claims.set_desires(&id, []),
             }
         }
-        self.refresh_all(feed, true).await;
+        self.refresh_all(feed).await;
     }
 
     /// A unit that left the snapshot: its inventory, if there is one, stays and is reported.
     fn retire(&mut self, unit: Unit) {
         let mut view = self.site.view();
-        view.claims.forget(&unit.id);
-        for (key, entry) in &unit.inventory.entries {
-            view.claims.record(&unit.id, key, entry.adopted);
-        }
+        view.claims.set_desires(&unit.id, []);
+        view.claims.set_entries(&unit.id, &unit.inventory.entries);
         drop(view);
         if !unit.inventory.entries.is_empty() {
             self.orphans.insert(unit.id.clone(), unit);
@@ -324,27 +318,28 @@ impl Session {
     /// Asks again for payloads that were missing.
     async fn refresh(&mut self, feed: &dyn Feed) {
         if self.slots.values().any(|s| s.bundle.is_err() && s.entry.removal.is_none()) {
-            self.refresh_all(feed, false).await;
+            self.refresh_all(feed).await;
         }
     }
 
-    async fn refresh_all(&mut self, feed: &dyn Feed, claims: bool) {
+    /// Asks for payloads, and says to all units what each wants, before any of them begins a pass.
+    async fn refresh_all(&mut self, feed: &dyn Feed) {
         let mut incomplete = None;
         for (id, slot) in &mut self.slots {
-            if !slot.entry.removal.is_none() {
-                slot.bundle = Err(FeedError::Missing(slot.entry.payload));
-            } else if !slot.bundle.as_ref().is_ok_and(|b| b.digest == slot.entry.payload) {
+            if slot.entry.removal.is_none() && !slot.bundle.as_ref().is_ok_and(|b| b.digest == slot.entry.payload) {
                 slot.bundle = feed.blob(&slot.entry).await;
                 slot.dirty |= slot.bundle.is_ok();
-            } else if !claims {
-                continue;
+            }
+            let mut view = self.site.view();
+            match (&slot.bundle, &slot.unit) {
+                _ if !slot.entry.removal.is_none() => view.claims.set_desires(id, []),
+                (Ok(bundle), _) => view.claims.set_desires(id, &bundle.keys),
+                // Not known yet: what it has is not up for grabs.
+                (Err(_), Some(unit)) => view.claims.set_desires(id, unit.inventory.entries.keys()),
+                (Err(_), None) => {}
             }
             if slot.bundle.is_err() && slot.entry.removal.is_none() {
                 incomplete.get_or_insert_with(|| format!("what unit {id} wants is not known yet"));
-            }
-            if let Some(unit) = &slot.unit {
-                let mut view = self.site.view();
-                unit::claim(&mut view.claims, id, &unit.inventory, slot.bundle.as_ref().ok(), &slot.entry);
             }
         }
         let mut view = self.site.view();
@@ -409,13 +404,6 @@ impl Session {
         slot.due = Some(Instant::now() + next);
         slot.entangled = entangled;
         slot.unit = Some(unit);
-        if !slot.bundle.as_ref().is_ok_and(|b| b.digest == slot.entry.payload) || slot.dirty {
-            // The snapshot moved on during the pass: say to the others what it wants now.
-            let mut view = self.site.view();
-            if let Some(unit) = &slot.unit {
-                unit::claim(&mut view.claims, &id, &unit.inventory, slot.bundle.as_ref().ok(), &slot.entry);
-            }
-        }
         if moved {
             // What this pass did may be what others wait for.
             for (other, slot) in &mut self.slots {

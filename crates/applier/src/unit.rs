@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::delivery::{Deletions, Digest, Removal, ShortId, UnitEntry, UnitId, UnitReport, Wait};
+use api::delivery::{Deletions, Digest, ShortId, UnitEntry, UnitId, UnitReport, Wait};
 use futures::StreamExt as _;
 use model::{GroupVersionKind, ObjectKey};
 use plan::adopt::{self, Adoption};
@@ -419,33 +419,10 @@ impl Pass {
         Ok(())
     }
 
-    /// Says to the other units of the member what this one wants and has.
+    /// Says to the other units of the member what this one has. What it wants is said by whoever takes the snapshots,
+    /// since that may have moved on during the pass.
     fn claim(&self) {
-        let mut view = self.site.view();
-        claim(&mut view.claims, &self.unit.id, &self.unit.inventory, self.bundle.as_ref().ok(), &self.entry);
-    }
-}
-
-/// Says what a unit wants and has.
-pub(crate) fn claim(
-    claims: &mut plan::handover::Claims,
-    unit: &UnitId,
-    inventory: &Inventory,
-    bundle: Option<&Arc<Bundle>>,
-    entry: &UnitEntry,
-) {
-    claims.forget(unit);
-    for (key, entry) in &inventory.entries {
-        claims.record(unit, key, entry.adopted);
-        if entry.accepted.is_some() {
-            claims.hold(unit, key);
-        }
-    }
-    match bundle {
-        _ if entry.removal != Removal::None => {}
-        Some(bundle) => bundle.keys.iter().for_each(|key| claims.desire(unit, key)),
-        // Not known yet: what it has is not up for grabs.
-        None => inventory.entries.keys().for_each(|key| claims.desire(unit, key)),
+        self.site.view().claims.set_entries(&self.unit.id, &self.unit.inventory.entries);
     }
 }
 

@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use api::delivery::UnitId;
 use model::ObjectKey;
 
+use crate::inventory::Entry;
+
 /// What a member's units say of one object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stake {
@@ -28,19 +30,23 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// Notes that a unit's payload names an object.
-    pub fn desire(&mut self, unit: &UnitId, key: &ObjectKey) {
-        self.stake(unit, key).desires = true;
+    /// Says which objects a unit's payload names, instead of what was said before.
+    pub fn set_desires<'a>(&mut self, unit: &UnitId, keys: impl IntoIterator<Item = &'a ObjectKey>) {
+        self.change(unit, |stake| stake.desires = false);
+        for key in keys {
+            self.stake(unit, key).desires = true;
+        }
+        self.tidy(unit);
     }
 
-    /// Notes that a unit's inventory has an object.
-    pub fn hold(&mut self, unit: &UnitId, key: &ObjectKey) {
-        self.stake(unit, key).holds = true;
-    }
-
-    /// Notes that a unit's inventory has an entry, and whether the object was adopted.
-    pub fn record(&mut self, unit: &UnitId, key: &ObjectKey, adopted: bool) {
-        self.stake(unit, key).adopted = Some(adopted);
+    /// Says what a unit's inventory has, instead of what was said before.
+    pub fn set_entries<'a>(&mut self, unit: &UnitId, entries: impl IntoIterator<Item = (&'a ObjectKey, &'a Entry)>) {
+        self.change(unit, |stake| (stake.holds, stake.adopted) = (false, None));
+        for (key, entry) in entries {
+            let stake = self.stake(unit, key);
+            (stake.holds, stake.adopted) = (entry.accepted.is_some(), Some(entry.adopted));
+        }
+        self.tidy(unit);
     }
 
     /// Whether the inventory of a unit other than this one has an object, and if so whether as adopted. An object that
@@ -50,15 +56,30 @@ impl Claims {
         stakes.iter().filter(|(unit, _)| *unit != except).filter_map(|(_, stake)| stake.adopted).min()
     }
 
-    /// Forgets everything that a unit said, before it says it anew.
-    pub fn forget(&mut self, unit: &UnitId) {
-        for key in self.keys.remove(unit).unwrap_or_default() {
-            if let Some(stakes) = self.stakes.get_mut(&key) {
+    fn change(&mut self, unit: &UnitId, mut change: impl FnMut(&mut Stake)) {
+        for key in self.keys.get(unit).into_iter().flatten() {
+            if let Some(stake) = self.stakes.get_mut(key).and_then(|stakes| stakes.get_mut(unit)) {
+                change(stake);
+            }
+        }
+    }
+
+    /// Forgets the objects in which a unit has no stake any more.
+    fn tidy(&mut self, unit: &UnitId) {
+        let Some(keys) = self.keys.get_mut(unit) else { return };
+        keys.retain(|key| {
+            let Some(stakes) = self.stakes.get_mut(key) else { return false };
+            let idle = stakes.get(unit).is_none_or(|stake| *stake == Stake::default());
+            if idle {
                 stakes.remove(unit);
                 if stakes.is_empty() {
-                    self.stakes.remove(&key);
+                    self.stakes.remove(key);
                 }
             }
+            !idle
+        });
+        if keys.is_empty() {
+            self.keys.remove(unit);
         }
     }
 
@@ -115,23 +136,42 @@ mod tests {
         ObjectKey { kind: "ConfigMap".into(), namespace: "shop".into(), name: "c".into(), ..ObjectKey::default() }
     }
 
+    fn entry(confirmed: bool) -> Entry {
+        Entry { accepted: confirmed.then(|| api::delivery::Digest::of(b"ok")), ..Entry::default() }
+    }
+
     #[test]
     fn a_holder_that_wants_its_object_keeps_it() {
         let mut claims = Claims::default();
-        claims.desire(&unit("a"), &key());
-        claims.desire(&unit("b"), &key());
-        claims.hold(&unit("b"), &key());
+        claims.set_desires(&unit("a"), [&key()]);
+        claims.set_desires(&unit("b"), [&key()]);
+        assert_eq!(claims.owner(&key()), Some(&unit("a")));
+        claims.set_entries(&unit("b"), [(&key(), &entry(true))]);
         assert_eq!(claims.owner(&key()), Some(&unit("b")));
     }
 
     #[test]
     fn a_moving_object_is_awaited_then_taken() {
         let mut claims = Claims::default();
-        claims.hold(&unit("a"), &key());
+        claims.set_entries(&unit("a"), [(&key(), &entry(true))]);
         assert_eq!(claims.succession(&unit("a"), &key()), Succession::Nobody);
-        claims.desire(&unit("b"), &key());
+        claims.set_desires(&unit("b"), [&key()]);
+        claims.set_entries(&unit("b"), [(&key(), &entry(false))]);
         assert_eq!(claims.succession(&unit("a"), &key()), Succession::Awaited(&unit("b")));
-        claims.hold(&unit("b"), &key());
+        claims.set_entries(&unit("b"), [(&key(), &entry(true))]);
         assert_eq!(claims.succession(&unit("a"), &key()), Succession::Taken(&unit("b")));
+    }
+
+    #[test]
+    fn what_a_unit_wants_and_has_are_said_apart_and_forgotten_together() {
+        let mut claims = Claims::default();
+        claims.set_desires(&unit("a"), [&key()]);
+        claims.set_entries(&unit("a"), []);
+        assert_eq!(claims.owner(&key()), Some(&unit("a")));
+        claims.set_entries(&unit("a"), [(&key(), &entry(true))]);
+        claims.set_desires(&unit("a"), []);
+        assert_eq!((claims.owner(&key()), claims.recorded(&key(), &unit("b"))), (None, Some(false)));
+        claims.set_entries(&unit("a"), []);
+        assert!(claims.stakes.is_empty() && claims.keys.is_empty());
     }
 }

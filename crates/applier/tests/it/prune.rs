@@ -212,3 +212,31 @@ async fn without_prune_nothing_goes() {
     assert_eq!((report.deletions.is_none(), report.objects.inventory), (true, 5));
     assert!(world.config_map("c004").await.is_some());
 }
+
+#[tokio::test]
+async fn a_unit_that_leaves_hands_over_what_a_busy_neighbour_wants() {
+    let mut world = World::new().await;
+    let b = world.set("b", 1, vec![config_map("b", "0")]);
+    world.applied(&b).await;
+    for round in 1..=10_u64 {
+        let a = world.set("a", round, vec![config_map("moves", "1"), config_map("goes", "1")]);
+        world.applied(&a).await;
+        let uid = model::object::uid(&world.config_map("moves").await.unwrap()).unwrap().to_owned();
+        // The neighbour is in the middle of something when it is told.
+        world.set("b", 2 * round, vec![config_map("b", &format!("{round}"))]);
+        tokio::task::yield_now().await;
+        world.stage("b", 2 * round + 1, vec![config_map("b", &format!("{round}")), config_map("moves", "1")], |_| {});
+        world.change(&a, |entry| entry.removal = Removal::Prune);
+        world
+            .eventually("gone", || async { world.config_map("goes").await.is_none() && world.report(&a).is_none() })
+            .await;
+        world.applied(&b).await;
+        assert_eq!(model::object::uid(&world.config_map("moves").await.unwrap()), Some(uid.as_str()), "round {round}");
+        // And back, for the next round.
+        world.forget(&a);
+        world.stage("b", 2 * round + 2, vec![config_map("b", "0")], |_| {});
+        world.set("a", round + 1, vec![config_map("moves", "1"), config_map("goes", "1")]);
+        world.until(&b, "let go", |r| r.objects.inventory == 1).await;
+        assert_eq!(model::object::uid(&world.config_map("moves").await.unwrap()), Some(uid.as_str()), "round {round}");
+    }
+}

@@ -34,6 +34,10 @@ fn entry_of(unit: &UnitId) -> UnitEntry {
     }
 }
 
+fn confirmed() -> Entry {
+    Entry { accepted: Some(Digest::of(b"ok")), ..Entry::default() }
+}
+
 struct World {
     entry: UnitEntry,
     inventory: Inventory,
@@ -50,10 +54,10 @@ impl World {
         let mut claims = Claims::default();
         for (kind, name) in has {
             inventory.put(key(kind, name), Entry { uid: Some("u".into()), ..Entry::default() });
-            claims.hold(&me, &key(kind, name));
         }
+        claims.set_entries(&me, &inventory.entries);
         let desired: BTreeSet<ObjectKey> = wants.iter().map(|(k, n)| key(k, n)).collect();
-        desired.iter().for_each(|k| claims.desire(&me, k));
+        claims.set_desires(&me, &desired);
         Self { entry: entry_of(&me), inventory, desired, claims, settled: true }
     }
 
@@ -140,11 +144,11 @@ fn adopted_objects_are_released_without_asking() {
 #[test]
 fn a_moving_object_is_handed_over_before_anything_else() {
     let mut world = World::new(&[("ConfigMap", "a")], &[]);
-    world.claims.desire(&unit("b"), &key("ConfigMap", "a"));
+    world.claims.set_desires(&unit("b"), [&key("ConfigMap", "a")]);
     let (plan, report) = world.plan();
     assert_eq!(plan, Plan::default());
     assert_eq!(report.waiting, [WaitingOn::Handover(vec![(key("ConfigMap", "a"), unit("b"))])]);
-    world.claims.hold(&unit("b"), &key("ConfigMap", "a"));
+    world.claims.set_entries(&unit("b"), [(&key("ConfigMap", "a"), &confirmed())]);
     assert_eq!(world.plan().0.forget, [key("ConfigMap", "a")]);
 }
 
@@ -221,15 +225,18 @@ proptest! {
         let me = world.entry.unit.clone();
         for (i, adopted) in &case.has {
             world.inventory.put(name(i), Entry { adopted: *adopted, ..Entry::default() });
-            world.claims.hold(&me, &name(i));
         }
         world.desired = case.wants.iter().map(name).collect();
         world.entry.removal = [Removal::None, Removal::Prune, Removal::Release][usize::from(case.removal)];
+        world.claims.set_entries(&me, &world.inventory.entries);
         if world.entry.removal.is_none() {
-            world.desired.iter().for_each(|k| world.claims.desire(&me, k));
+            world.claims.set_desires(&me, &world.desired);
         }
-        case.others_want.iter().for_each(|i| world.claims.desire(&unit("b"), &name(i)));
-        case.others_hold.iter().for_each(|i| world.claims.hold(&unit("b"), &name(i)));
+        let (want, hold): (Vec<_>, Vec<_>) =
+            (case.others_want.iter().map(name).collect(), case.others_hold.iter().map(name).collect());
+        world.claims.set_desires(&unit("b"), &want);
+        let entry = confirmed();
+        world.claims.set_entries(&unit("b"), hold.iter().map(|key| (key, &entry)));
         world.entry.prune = case.prune;
         world.entry.epoch = case.epoch;
         world.settled = case.settled;

@@ -3,8 +3,8 @@
 //! Counted over all members of a unit: the deletions that its source causes at one epoch are held when they would leave
 //! the unit without any object, exceed the larger of 10 objects and a quarter of the unit, touch a Namespace,
 //! CustomResourceDefinition, PersistentVolume or PersistentVolumeClaim, or come from a hub whose epoch is behind a
-//! member's. Held deletions are released by an approval bound to the digest of exactly the list; an approval of any other
-//! list releases nothing.
+//! member's. Held deletions are released by an approval bound to the digest of exactly the list at exactly this epoch; an
+//! approval of any other list, or of the same list at an earlier epoch, releases nothing.
 
 use api::delivery::{DeletionState, Deletions, Digest, MemberName};
 
@@ -18,6 +18,8 @@ pub const PERCENT_MAX: u64 = 25;
 pub struct MemberScope {
     /// The member.
     pub member: MemberName,
+    /// The unit's current epoch there: the one that its list is about.
+    pub epoch: u64,
     /// Entries in its inventory now.
     pub inventory: u64,
     /// Objects of its payload at the unit's current epoch.
@@ -104,7 +106,10 @@ pub fn plan(scopes: &[MemberScope], approved: Option<Digest>) -> (Plan, Report) 
     let grants = || waiting.iter().map(|(m, d)| (m.member.clone(), d.digest)).collect();
     // Lists already released stay in the digest: otherwise the first member to go ahead would void the approval under
     // which the others are about to.
-    let digest = Digest::of_texts(lists.iter().flat_map(|(m, d)| [m.member.to_string(), d.digest.to_string()]));
+    // The epoch is in it too: an approval is for once. The same objects, made again and lost again, are another list.
+    let digest = Digest::of_texts(
+        lists.iter().flat_map(|(m, d)| [m.member.to_string(), m.epoch.to_string(), d.digest.to_string()]),
+    );
     if approved == Some(digest) {
         plan.grants = grants();
         return (plan, report);

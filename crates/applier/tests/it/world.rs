@@ -388,6 +388,7 @@ impl World {
         let report = self.report(unit).unwrap();
         let scope = MemberScope {
             member: self.member.clone(),
+            epoch: report.epoch,
             inventory: report.objects.inventory.into(),
             desired: report.objects.desired.into(),
             report: Some(report.deletions.clone()),

@@ -87,6 +87,7 @@ pub fn scopes(
             let current = status.as_ref().filter(|s| s.epoch == entry.epoch && settled(s));
             MemberScope {
                 member: (*member).clone(),
+                epoch: entry.epoch,
                 inventory: status.as_ref().map_or(0, |s| u64::from(s.objects.inventory)),
                 desired: status.as_ref().map_or(0, |s| u64::from(s.objects.desired)),
                 report: current.map(|s| s.held.clone()),

@@ -13,6 +13,7 @@ fn keys(count: u32, kind: &str) -> Vec<ObjectKey> {
 fn scope(member: &str, inventory: u64, deletions: u32) -> MemberScope {
     MemberScope {
         member: member.parse().unwrap(),
+        epoch: 1,
         inventory,
         desired: inventory - u64::from(deletions),
         report: Some((deletions > 0).then(|| prune::deletions(&keys(deletions, "ConfigMap"), 0, false))),
@@ -95,6 +96,16 @@ fn an_approval_holds_while_its_members_go_ahead_one_by_one() {
     done.inventory = 0;
     let (plan, report) = plan(&[done, wiped("b")], Some(held.digest));
     assert_eq!((plan.grants.len(), report.held), (1, None));
+}
+
+#[test]
+fn an_approval_is_for_once() {
+    let wiped = |epoch: u64| MemberScope { epoch, ..scope("a", 4, 4) };
+    let first = plan(&[wiped(1)], None).1.held.unwrap();
+    assert_eq!(plan(&[wiped(1)], Some(first.digest)).0.grants.len(), 1);
+    // Restored at epoch 2, and wiped again at 3: the same objects, and nobody has approved that they go.
+    let (again, report) = plan(&[wiped(3)], Some(first.digest));
+    assert_eq!((again.grants.len(), report.held.unwrap().count), (0, 4));
 }
 
 proptest! {

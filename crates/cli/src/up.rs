@@ -53,20 +53,16 @@ pub(crate) async fn run(common: &Common, up: Up) -> anyhow::Result<ExitCode> {
 async fn serve(dir: &Path, up: &Up) -> anyhow::Result<End> {
     let begun = Instant::now();
     let shutdown = CancellationToken::new();
+    // What the demo serves outlives the hub: else the hub would note, while it stops, that its world has gone.
+    let curtain = CancellationToken::new();
     let options = hub::Options {
         directory: dir.join("hub"),
         listen: up.listen,
         trust: Trust { loopback: up.demo || up.allow_loopback_members },
     };
-    let start_hub =
-        async { Hub::start(options, Arc::new(SystemClock), shutdown.clone()).await.map_err(anyhow::Error::new) };
-    let start_demo = async {
-        match up.demo {
-            true => Demo::start(dir, shutdown.clone()).await.map(Some),
-            false => Ok(None),
-        }
-    };
-    let (hub, demo) = tokio::try_join!(start_hub, start_demo)?;
+    // The demo first: a hub that starts again would find its members and its source not listening yet, and say so.
+    let demo = if up.demo { Some(Demo::start(dir, curtain.clone()).await?) } else { None };
+    let hub = Hub::start(options, Arc::new(SystemClock), shutdown.clone()).await.map_err(anyhow::Error::new)?;
     let mut kubeconfigs = vec![hub.kubeconfig("hub")];
     kubeconfigs.extend(demo.iter().flat_map(Demo::kubeconfigs));
     let file = dir.join(instance::KUBECONFIG);
@@ -101,11 +97,12 @@ async fn serve(dir: &Path, up: &Up) -> anyhow::Result<End> {
     shutdown.cancel();
     control.close().await;
     let stopped = tokio::time::timeout(STOP_WITHIN, async {
-        if let Some(demo) = demo.and_then(Arc::into_inner) {
-            demo.stop().await;
-        }
         if let Some(hub) = Arc::into_inner(hub) {
             hub.stop().await;
+        }
+        curtain.cancel();
+        if let Some(demo) = demo.and_then(Arc::into_inner) {
+            demo.stop().await;
         }
     });
     if stopped.await.is_err() {

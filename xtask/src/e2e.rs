@@ -1,16 +1,43 @@
-//! `cargo xtask e2e`: the demo's scenes, played by the real kubectl and git, and a real Kubernetes as a member.
+//! `cargo xtask e2e [PART…]`: the demo's scenes, played by the real kubectl and git, and a real Kubernetes as a member.
+//!
+//! A part starts a hub of its own in a folder of its own, so each can be played alone. A scene says what it did and
+//! what it saw; it waits for states with a deadline. When one fails, its part's logs and state are printed.
+
+mod kubectl;
+mod member;
+mod scene;
+mod stage;
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use crate::real::{self, Real};
 use crate::tools::{self, Tools};
-use crate::workspace;
+use crate::{process, real, workspace};
+use stage::Stage;
 
-/// The parts and the programs that each needs.
-pub(crate) const PARTS: &[(&str, &[&str])] = &[("real member", real::PROGRAMS)];
+/// A part of the play.
+pub(crate) struct Part {
+    name: &'static str,
+    /// The programs that it needs from the cache.
+    programs: &'static [&'static str],
+    play: fn(&mut Stage) -> Result<()>,
+}
 
-/// Installs what is missing in CI, then plays every part.
+/// Every part.
+pub(crate) const PARTS: &[Part] = &[
+    Part { name: "kubectl", programs: &["kubectl"], play: kubectl::play },
+    Part { name: "scenes", programs: &["kubectl"], play: scene::play },
+    Part { name: "real-member", programs: real::PROGRAMS, play: member::play },
+];
+
+/// Installs what is missing (outside CI only what takes seconds), then plays the named parts, or all.
 pub(crate) fn run(args: &[String]) -> Result<()> {
+    if let Some(unknown) = args.iter().find(|a| PARTS.iter().all(|p| p.name != *a)) {
+        bail!("{unknown} is no part; there are {}", PARTS.iter().map(|p| p.name).collect::<Vec<_>>().join(", "));
+    }
     tools::install(if workspace::is_ci() { tools::Cost::Minutes } else { tools::Cost::Seconds })?;
     for (part, reason) in play(&Tools::locate()?, args)? {
         eprintln!("skipped: {part}: {reason}");
@@ -25,23 +52,51 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
 /// A scene that does not come to its state in time; in CI also a missing component.
 pub(crate) fn play(tools: &Tools, only: &[String]) -> Result<Vec<(&'static str, String)>> {
     let mut skipped = Vec::new();
-    for (part, programs) in PARTS {
-        if !only.is_empty() && !only.iter().any(|o| part.contains(o.as_str())) {
-            continue;
+    let mut program = None;
+    for part in PARTS.iter().filter(|p| only.is_empty() || only.iter().any(|o| o == p.name)) {
+        let mut missing = tools.missing(part.programs);
+        if !process::exists("git", "--version") {
+            missing.push("git");
         }
-        let missing = tools.missing(programs);
         if !missing.is_empty() {
+            let missing = format!("{} missing", missing.join(", "));
             if workspace::is_ci() {
-                bail!("{part}: {} missing; CI requires every component", missing.join(", "));
+                bail!("{}: {missing}; CI requires every component", part.name);
             }
-            skipped.push((*part, format!("{} missing, run `cargo xtask tools`", missing.join(", "))));
+            skipped.push((part.name, missing));
             continue;
         }
-        let dir = std::env::temp_dir().join(format!("kurator-e2e-{}", std::process::id()));
-        let real = Real::start(tools, &dir.join("real"), 3)?;
-        eprintln!("{}", real.kubectl(&["get", "nodes"])?);
-        drop(real);
-        std::fs::remove_dir_all(&dir)?;
+        let program = match &program {
+            Some(program) => program,
+            None => program.insert(build()?),
+        };
+        eprintln!("\n=== e2e {}", part.name);
+        let start = Instant::now();
+        let mut stage = Stage::start(tools, program, part.name)?;
+        if let Err(error) = (part.play)(&mut stage) {
+            stage.show();
+            return Err(error.context(format!("e2e {}", part.name)));
+        }
+        stage.finish()?;
+        eprintln!("=== e2e {} passed, {:.1}s", part.name, start.elapsed().as_secs_f64());
     }
     Ok(skipped)
+}
+
+/// Builds `kurator` as developers run it, and says where it lies. `KURATOR_BIN` names one that is built already.
+fn build() -> Result<PathBuf> {
+    if let Some(program) = std::env::var_os("KURATOR_BIN") {
+        return Ok(program.into());
+    }
+    let mut command: Command = workspace::cargo();
+    command.args(["build", "--locked", "--package", "kurator", "--bin", "kurator", "--message-format", "json"]);
+    let said = process::output(&mut command)?;
+    let built = said
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from));
+    match built {
+        Some(program) => Ok(program),
+        None => bail!("cargo built no program named kurator"),
+    }
 }

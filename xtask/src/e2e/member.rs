@@ -1,0 +1,159 @@
+//! A real Kubernetes beside simulated members: commit, drift, wipe, unplug.
+
+use anyhow::{Context, Result};
+use base64::Engine as _;
+use serde_json::json;
+
+use super::scene;
+use super::stage::{Stage, condition, expect};
+use crate::real::Real;
+
+/// The real member's name.
+const NAME: &str = "paris";
+
+/// Replicas that policy `small` gives it.
+const REPLICAS: u64 = 2;
+
+/// Starts a real member, puts it into the fleet in the place of a simulated one, and plays.
+pub(super) fn play(stage: &mut Stage) -> Result<()> {
+    stage.scene("a real Kubernetes starts");
+    let real = Real::start(stage.tools, &stage.base.join("real"), 2)?;
+    stage.say(&real.kubectl(&["get", "nodes"])?);
+    let played = join(stage, &real)
+        .and_then(|()| commit(stage, &real))
+        .and_then(|()| drift(stage, &real))
+        .and_then(|()| wipe(stage, &real))
+        .and_then(|()| unplug(stage, &real))
+        .and_then(|()| leave(stage, &real));
+    if played.is_err() {
+        // A frozen server cannot say why.
+        real.thaw()?;
+        eprintln!("{}", real.logs());
+        eprintln!("{}", real.kubectl(&["get", "all,events", "-A"]).unwrap_or_else(|e| format!("{e:#}")));
+    }
+    played
+}
+
+/// A Secret with its kubeconfig, an AttachedCluster, and a Fleet that takes it instead of virginia.
+fn join(stage: &Stage, real: &Real) -> Result<()> {
+    stage.scene("it joins the fleet; virginia leaves");
+    let kubeconfig = std::fs::read(real.kubeconfig()).context("reading the real member's kubeconfig")?;
+    let kubeconfig = base64::engine::general_purpose::STANDARD.encode(kubeconfig);
+    let secret = json!({"apiVersion": "v1", "kind": "Secret",
+        "metadata": {"name": "paris-kubeconfig", "namespace": "default"}, "data": {"value": kubeconfig}});
+    let attached = json!({"apiVersion": "cluster.kurator.dev/v1alpha1", "kind": "AttachedCluster",
+        "metadata": {"name": NAME, "namespace": "default", "labels": {"size": "small"}},
+        "spec": {"kubeconfig": {"name": "paris-kubeconfig", "key": "value"}}});
+    let objects = format!("{secret}\n---\n{attached}\n");
+    stage.say(&stage.kubectl_with("hub", &["apply", "--server-side", "-f", "-"], &objects)?);
+    stage.member(NAME, "True")?;
+    let cluster = stage.json("hub", &["get", "clusters.cluster.karmada.io", NAME])?;
+    let status = &cluster["status"];
+    stage.say(&format!("{NAME} is Ready: {}, nodes {}", status["kubernetesVersion"], status["nodeSummary"]));
+    let clusters: Vec<_> =
+        ["beijing", "shanghai", NAME].iter().map(|n| json!({"kind": "AttachedCluster", "name": n})).collect();
+    let patch = json!({"spec": {"clusters": clusters}}).to_string();
+    stage.say(&stage.kubectl("hub", &["patch", "fleet", "demo", "--type=merge", "-p", &patch])?);
+    running(stage, real, "1.0.0")?;
+    stage.until("virginia to be empty", |stage| {
+        let gone = stage.kubectl("virginia", &["get", "deployment", "web", "-n", "shop"]);
+        Ok(gone.is_err_and(|e| format!("{e:#}").contains("NotFound")).then_some(()))
+    })?;
+    stage.say("virginia is out of the fleet: what was put there is removed");
+    stage.converged()
+}
+
+/// Waits until the real member runs a version in all replicas.
+fn running(stage: &Stage, real: &Real, version: &str) -> Result<()> {
+    stage.until(&format!("{NAME} to run {version}"), |_| {
+        let text = real.kubectl(&["get", "deployment", "web", "-n", "shop", "-o", "json"])?;
+        let web: serde_json::Value = serde_json::from_str(&text)?;
+        let image = web["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap_or_default();
+        let status = &web["status"];
+        let ready = status["readyReplicas"] == REPLICAS && status["updatedReplicas"] == REPLICAS;
+        Ok((ready && image.ends_with(version) && web["spec"]["replicas"] == REPLICAS).then_some(()))
+    })?;
+    stage.say(&format!("{NAME}:\n{}", real.kubectl(&["get", "pods", "-n", "shop", "-o", "wide"])?));
+    Ok(())
+}
+
+fn commit(stage: &Stage, real: &Real) -> Result<()> {
+    stage.scene("a commit reaches the real member and the simulated ones");
+    scene::new_version(stage, "2.0.0")?;
+    stage.say(&stage.kurator(&["sync", "app/shop"])?);
+    running(stage, real, "2.0.0")?;
+    stage.converged()
+}
+
+fn drift(stage: &Stage, real: &Real) -> Result<()> {
+    stage.scene("hand edits in the real member");
+    stage.say(&real.kubectl(&["scale", "deployment", "web", "-n", "shop", "--replicas=5"])?);
+    let drift = scene::reported(stage, NAME, |d| d["deleted"] != true)?;
+    expect(drift["fields"][0]["manager"] == "kubectl", || format!("which manager? {drift}"))?;
+    running(stage, real, "2.0.0")?;
+    stage.say(&real.kubectl(&["delete", "service", "web", "-n", "shop"])?);
+    let drift = scene::reported(stage, NAME, |d| d["deleted"] == true)?;
+    expect(drift["object"].as_str().is_some_and(|o| o.contains("web")), || format!("which object? {drift}"))?;
+    stage.until("the service to be made again", |_| Ok(real.kubectl(&["get", "service", "web", "-n", "shop"]).ok()))?;
+    stage.converged()
+}
+
+fn wipe(stage: &Stage, real: &Real) -> Result<()> {
+    stage.scene("a wiped directory deletes nothing in the real member until approved");
+    stage.git(&["rm", "-r", "--quiet", "shop"])?;
+    stage.git(&["commit", "--quiet", "--message", "Oops"])?;
+    let app = scene::held(stage, 2)?;
+    stage.say(&format!("held: {}", condition(&app, "DeletionsHeld")["message"].as_str().unwrap_or_default()));
+    let kept = real.kubectl(&["get", "deployment,service,configmap", "-n", "shop", "-o", "name"])?;
+    expect(kept.contains("deployment.apps/web") && kept.contains("service/web"), || format!("lost: {kept}"))?;
+    stage.say(&format!("{NAME} still has {}", kept.trim().replace('\n', ", ")));
+    stage.say(&stage.kurator(&["approve", "app/shop"])?);
+    stage.until("the namespace to be gone", |_| {
+        let gone = real.kubectl(&["get", "namespace", "shop"]);
+        Ok(gone.is_err_and(|e| format!("{e:#}").contains("NotFound")).then_some(()))
+    })?;
+    stage.say(&format!("approved: namespace shop is gone in {NAME}"));
+    stage.git(&["revert", "--no-edit", "HEAD"])?;
+    running(stage, real, "2.0.0")?;
+    stage.converged()
+}
+
+fn unplug(stage: &Stage, real: &Real) -> Result<()> {
+    stage.scene("the real member stops answering");
+    real.freeze()?;
+    stage.say("kill -STOP kube-apiserver: connections are accepted and never answered");
+    let ready = stage.member(NAME, "Unknown")?;
+    stage.say(&format!("{NAME}: {}", ready["message"].as_str().unwrap_or_default()));
+    scene::new_version(stage, "2.1.0")?;
+    for member in ["beijing", "shanghai"] {
+        stage.until(&format!("{member} to go on"), |stage| {
+            let path = "jsonpath={.spec.template.spec.containers[0].image}";
+            let image = stage.kubectl(member, &["get", "deployment", "web", "-n", "shop", "-o", path])?;
+            Ok(image.ends_with("2.1.0").then_some(()))
+        })?;
+    }
+    stage.say("beijing and shanghai run web:2.1.0");
+    expect(condition(&stage.application()?, "Ready")["status"] != "True", || {
+        format!("the application is called Ready, though {NAME} is unknown")
+    })?;
+    real.thaw()?;
+    stage.say("kill -CONT kube-apiserver");
+    stage.member(NAME, "True")?;
+    running(stage, real, "2.1.0")?;
+    stage.converged()
+}
+
+/// Taken out of the fleet, it keeps nothing of ours; its record can go.
+fn leave(stage: &Stage, real: &Real) -> Result<()> {
+    stage.scene("the real member leaves the fleet");
+    let clusters: Vec<_> =
+        ["beijing", "shanghai", "virginia"].iter().map(|n| json!({"kind": "AttachedCluster", "name": n})).collect();
+    let patch = json!({"spec": {"clusters": clusters}}).to_string();
+    stage.say(&stage.kubectl("hub", &["patch", "fleet", "demo", "--type=merge", "-p", &patch])?);
+    stage.until("it to be empty", |_| {
+        let gone = real.kubectl(&["get", "deployment", "web", "-n", "shop"]);
+        Ok(gone.is_err_and(|e| format!("{e:#}").contains("NotFound")).then_some(()))
+    })?;
+    stage.say(&stage.kubectl("hub", &["delete", "attachedcluster", NAME, "--timeout=60s"])?);
+    stage.converged()
+}

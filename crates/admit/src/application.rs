@@ -11,7 +11,7 @@ pub(crate) fn validate(application: &Value) -> Vec<FieldError> {
     let policies = spec["syncPolicies"].as_array().map(Vec::as_slice).unwrap_or_default();
     let path = |index: usize| FieldPath::of("spec.syncPolicies").index(index).field("destination").field("fleet");
     let default = fleet_of(spec);
-    let first = policies.first().and_then(|p| fleet_of(p));
+    let first = policies.first().and_then(fleet_of);
     let mut errors = Vec::new();
     for (index, policy) in policies.iter().enumerate() {
         match (&default, &first, fleet_of(policy)) {

@@ -45,8 +45,8 @@ const APPLICATION: Honour = Fields(&[
                 (
                     "kustomization",
                     Fields(&[
+                        // Members are watched, so what changes there is seen at once, whatever the interval.
                         ("interval", All),
-                        ("retryInterval", All),
                         ("timeout", All),
                         ("path", All),
                         ("prune", All),

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use api::delivery::{Digest, Payload, RevisionSpec};
 use model::tree::TreeError;
@@ -119,7 +120,7 @@ fn render_now(cache: &Cache, revision: &RevisionSpec, missing_is_empty: bool) ->
         .map_err(|e| Failure::Manifests(format!("the policy cannot be read: {e}")))?;
     let mut tree = artifact.tree(&path).map_err(|e| Failure::Disk(e.to_string()))?;
     if missing_is_empty && matches!(tree.node(&path), Err(TreeError::NotFound { .. })) {
-        return rendering(Vec::new());
+        return rendering(Vec::new(), None);
     }
     let request = Render { path, overlay };
     let rendered = loop {
@@ -133,11 +134,17 @@ fn render_now(cache: &Cache, revision: &RevisionSpec, missing_is_empty: bool) ->
         }
     };
     let values = rendered.objects.into_iter().map(|o| o.value).collect();
-    rendering(values)
+    let timeout = model::object::get_str(&revision.policy, &["timeout"]).and_then(model::duration::parse);
+    rendering(values, timeout)
 }
 
-fn rendering(objects: Vec<serde_json::Value>) -> Result<Rendering, Failure> {
-    let (payload, report) = plan::phase::plan(objects);
+/// `timeout` bounds the wait of each phase, instead of the phase's own limit.
+fn rendering(objects: Vec<serde_json::Value>, timeout: Option<Duration>) -> Result<Rendering, Failure> {
+    let (mut payload, report) = plan::phase::plan(objects);
+    if let Some(timeout) = timeout {
+        let secs = u32::try_from(timeout.as_secs()).unwrap_or(u32::MAX).max(1);
+        payload.phases.iter_mut().for_each(|phase| phase.timeout_secs = secs);
+    }
     if !report.refused.is_empty() {
         let list: Vec<String> = report.refused.iter().map(ToString::to_string).collect();
         return Err(Failure::Manifests(list.join("; ")));

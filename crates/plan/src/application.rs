@@ -207,12 +207,13 @@ fn short(observed: &Observed<'_>, unit: &UnitId) -> ShortId {
     unit.short(observed.hub)
 }
 
-/// The fields of a policy that rendering depends on. The others (interval, prune, suspend, …) take effect without a new
+/// The fields of a policy that the payload depends on. The others (interval, prune, suspend, …) take effect without a new
 /// revision.
 fn rendering_inputs(kustomization: &api::apps::v1alpha1::Kustomization) -> Value {
     let mut value = serde_json::to_value(kustomization).unwrap_or_default();
     if let Value::Object(map) = &mut value {
-        const KEPT: [&str; 6] = ["path", "targetNamespace", "patches", "images", "components", "commonMetadata"];
+        const KEPT: [&str; 7] =
+            ["path", "targetNamespace", "patches", "images", "components", "commonMetadata", "timeout"];
         map.retain(|field, _| KEPT.contains(&field.as_str()));
     }
     value

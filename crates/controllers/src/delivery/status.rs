@@ -1,6 +1,6 @@
 //! MemberStatus: what one member reports of its units, in slices.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use api::delivery::{MemberName, MemberStatus, MemberStatusSpec, MemberStatusStatus, UnitId, UnitStatus};
@@ -18,15 +18,12 @@ const FIELD_MANAGER: &str = "kurator-delivery";
 const WRITE_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) async fn write(ctx: &Ctx, member: &MemberName) -> Result<Next, WriteError> {
-    let decided = |unit: &UnitId| {
-        // By name of the object: a list over all decisions would grow with units × members.
-        ctx.world.decisions.list().iter().any(|d| d.spec.unit == *unit && d.spec.members.contains_key(member))
-    };
+    let decisions = ctx.world.decisions.list();
+    let decided: BTreeSet<&UnitId> =
+        decisions.iter().filter(|d| d.spec.members.contains_key(member)).map(|d| &d.spec.unit).collect();
     let statuses = {
-        let reported = ctx.delivery.state().of(member);
-        let wanted: Vec<UnitId> = reported.iter().map(|(u, _)| u.clone()).filter(decided).collect();
         let mut state = ctx.delivery.state();
-        state.retain(member, |unit| wanted.contains(unit));
+        state.retain(member, |unit| decided.contains(unit));
         state.of(member)
     };
     let slices: Vec<BTreeMap<UnitId, UnitStatus>> =

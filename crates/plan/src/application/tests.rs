@@ -176,7 +176,8 @@ fn a_commit_makes_the_next_epoch_and_a_policy_that_renders_the_same_inputs_does_
 
 #[test]
 fn what_runs_stays_when_the_source_the_fleet_or_rendering_fails() {
-    let fail: [(&str, fn(&mut World)); 3] = [
+    type Break = fn(&mut World);
+    let fail: [(&str, Break); 3] = [
         ("BuildFailed", |w| {
             w.source.artifact = Some(artifact("c2"));
             w.rendered = Some(Rendered::Failed("a/x.yaml: no kind".into()));

@@ -21,6 +21,7 @@ mod look;
 mod member;
 mod push;
 mod record;
+mod session;
 mod shard;
 mod site;
 mod unit;

@@ -3,6 +3,7 @@
 //! A pass is level-triggered and never waits for the member to change: where a phase has to wait, it ends, and what the
 //! watches see begins the next one. It may be begun at any time and for no reason; a settled unit costs no request.
 
+mod apply;
 mod delete;
 mod report;
 mod send;
@@ -11,17 +12,15 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::delivery::{Deletions, Digest, ShortId, UnitEntry, UnitId, UnitReport, Wait};
-use futures::StreamExt as _;
+use api::delivery::{Deletions, Digest, ShortId, UnitEntry, UnitId, UnitReport};
 use model::{GroupVersionKind, ObjectKey};
-use plan::adopt::{self, Adoption};
-use plan::apply::{self, Step, Why};
-use plan::inventory::{Entry, Inventory};
-use plan::prepare::{Bundle, Prepared, Stage};
+use plan::apply::{self as decision, Step};
+use plan::inventory::Inventory;
+use plan::prepare::{Bundle, Prepared};
 use plan::prune::WaitingOn;
 use tokio::time::Instant;
 
-use crate::error::{Class, Error};
+use crate::error::Error;
 use crate::feed::FeedError;
 use crate::record::Memory;
 use crate::shard::{self, Shelf};
@@ -211,7 +210,7 @@ impl Pass {
         {
             return Step::Skip;
         }
-        apply::step(object.digest, entry, look.map(|l| &l.seen))
+        decision::step(object.digest, entry, look.map(|l| &l.seen))
     }
 
     fn is_settled(&self, object: &Prepared) -> bool {
@@ -226,164 +225,6 @@ impl Pass {
     fn fail(&mut self, object: &Prepared, error: &Error) {
         let (jitter, secret) = (self.site.jitter(), object.key.group.is_empty() && object.key.kind == "Secret");
         self.memory(&object.key).fail_with(object.digest, secret, error, jitter);
-    }
-
-    /// Takes new objects into the inventory, before any of them is applied, with whose they are.
-    async fn admit(&mut self, objects: impl Iterator<Item = &Prepared>) -> Result<(), Error> {
-        let now = Instant::now();
-        let mut new = Vec::new();
-        for object in objects {
-            if !self.is_mine(&object.key) {
-                self.elsewhere.insert(object.key.clone());
-                continue;
-            }
-            let waiting = self.unit.memory.get(&object.key).is_some_and(|m| m.is_waiting(object.digest, now));
-            if !self.unit.inventory.entries.contains_key(&object.key) && !waiting {
-                new.push(object.clone());
-            }
-        }
-        let width = self.site.ctx.limits.objects_in_flight;
-        let site = &self.site;
-        let read = |object: Prepared| async move {
-            let live = match site.resource(&object.key, &object.version).await {
-                Ok(resource) => site.wire.get(&resource, &object.key.namespace, &object.key.name).await,
-                Err(e) => Err(e),
-            };
-            (object, live)
-        };
-        let found: Vec<_> = futures::stream::iter(new.into_iter().map(read)).buffered(width).collect().await;
-        let mut grown = self.unit.inventory.epoch < self.entry.epoch;
-        for (object, live) in found {
-            let live = match live {
-                Ok(live) => live,
-                Err(e) if e.class() == Class::Unreachable => return Err(e),
-                Err(e) => {
-                    self.fail(&object, &e);
-                    continue;
-                }
-            };
-            let recorded = self.recorded_elsewhere(&object.key);
-            let adopted = match adopt::plan(live.as_ref(), &self.site.ctx.hub, recorded) {
-                Adoption::Ours => false,
-                Adoption::Adopt => true,
-                Adoption::Leaving => {
-                    self.hold(
-                        &object,
-                        "BeingDeleted",
-                        "it is being deleted; it is made anew when it is gone".to_owned(),
-                    );
-                    continue;
-                }
-                Adoption::Foreign(hub) => {
-                    let message = format!("hub {hub} delivers it; remove it there, or its label kurator.dev/hub here");
-                    self.hold(&object, "ForeignHub", message);
-                    continue;
-                }
-            };
-            let entry = Entry { version: object.version.clone(), adopted, ..Entry::default() };
-            self.unit.inventory.put(object.key.clone(), entry);
-            grown = true;
-        }
-        if grown {
-            self.unit.inventory.epoch = self.unit.inventory.epoch.max(self.entry.epoch);
-            self.save().await?;
-        }
-        Ok(())
-    }
-
-    fn hold(&mut self, object: &Prepared, reason: &str, message: String) {
-        let jitter = self.site.jitter();
-        self.memory(&object.key).fail(object.digest, reason, message, jitter);
-    }
-
-    /// How another unit's inventory has an object: a handover keeps it.
-    fn recorded_elsewhere(&self, key: &ObjectKey) -> Option<bool> {
-        self.site.view().claims.recorded(key, &self.unit.id)
-    }
-
-    /// Sends what differs of a phase, several at a time.
-    async fn apply(&mut self, stage: &Stage) -> Result<(), Error> {
-        let now = Instant::now();
-        let ask = self.unit.scaled + self.site.ctx.limits.resync <= now;
-        let mut todo = Vec::new();
-        for object in &stage.objects {
-            let Some(entry) = self.unit.inventory.entries.get(&object.key) else { continue };
-            if self.elsewhere.contains(&object.key) {
-                continue;
-            }
-            let mut step = self.step(object);
-            if step == Step::Skip && entry.scaled && ask {
-                step = Step::Send(Why::Revert);
-            }
-            let memory = self.unit.memory.get(&object.key);
-            match step {
-                Step::Send(_) if memory.is_some_and(|m| m.is_waiting(object.digest, now)) => {}
-                Step::Send(why) => {
-                    let history = memory.map(|m| m.history.clone()).unwrap_or_default();
-                    todo.push(send::Job { object: object.clone(), entry: entry.clone(), why, history });
-                }
-                Step::Skip => {
-                    if let Some(memory) = self.unit.memory.get_mut(&object.key) {
-                        (memory.failure, memory.contested, memory.noticed) = (None, None, None);
-                    }
-                }
-                Step::Wait => {}
-            }
-        }
-        let (site, force) = (Arc::clone(&self.site), self.entry.force);
-        let width = site.ctx.limits.objects_in_flight;
-        let jobs = todo.into_iter().map(|job| send::send(&site, job, force));
-        let mut sent = futures::stream::iter(jobs).buffer_unordered(width);
-        while let Some((job, result)) = sent.next().await {
-            match result {
-                Ok(sent) => self.settle(&job, sent),
-                Err(e) if e.class() == Class::Unreachable => return Err(e),
-                Err(e) => self.fail(&job.object, &e),
-            }
-        }
-        Ok(())
-    }
-
-    /// How much longer a phase waits; `None` to go on.
-    fn wait(&mut self, payload: Digest, index: usize, stage: &Stage) -> Option<Duration> {
-        let pending: Vec<Prepared> = {
-            let view = self.site.view();
-            let ready = |o: &&Prepared| {
-                let look = view.looks.get(&o.key);
-                match stage.wait {
-                    Wait::Accepted => true,
-                    Wait::Established => {
-                        o.key.kind != "CustomResourceDefinition" || look.is_some_and(|l| l.established)
-                    }
-                    Wait::Healthy => look.is_some_and(|l| l.verdict.part.health == api::delivery::Health::Healthy),
-                }
-            };
-            let failed = |o: &&Prepared| self.unit.memory.get(&o.key).is_some_and(|m| m.failure.is_some());
-            stage
-                .objects
-                .iter()
-                .filter(|o| !failed(o) && !self.elsewhere.contains(&o.key) && !ready(o))
-                .cloned()
-                .collect()
-        };
-        if pending.is_empty() {
-            return None;
-        }
-        let since = match self.unit.stage {
-            Some((digest, at, since)) if digest == payload && at == index => since,
-            _ => Instant::now(),
-        };
-        self.unit.stage = Some((payload, index, since));
-        let limit = Duration::from_secs(stage.timeout_secs.into());
-        let left = limit.saturating_sub(since.elapsed());
-        if !left.is_zero() {
-            return Some(left);
-        }
-        for object in pending {
-            let message = format!("not {} after {} s", word(stage.wait), stage.timeout_secs);
-            self.hold(&object, "PhaseTimeout", message);
-        }
-        None
     }
 
     /// Writes the inventory, if it changed. Another writer's version is taken over and reported.
@@ -423,13 +264,5 @@ impl Pass {
     /// since that may have moved on during the pass.
     fn claim(&self) {
         self.site.view().claims.set_entries(&self.unit.id, &self.unit.inventory.entries);
-    }
-}
-
-fn word(wait: Wait) -> &'static str {
-    match wait {
-        Wait::Accepted => "accepted",
-        Wait::Established => "Established",
-        Wait::Healthy => "healthy",
     }
 }

@@ -61,7 +61,19 @@ const EDGES: &[(&str, &[&str])] = &[
     ("member-sim", &["model", "apimachinery", "store", "apiserver", "housekeeping", "client", "interpret"]),
     (
         "cli",
-        &["model", "api", "apimachinery", "apiserver", "hub", "member-sim", "client", "plan", "source", "interpret"],
+        &[
+            "model",
+            "api",
+            "apimachinery",
+            "apiserver",
+            "controllers",
+            "hub",
+            "member-sim",
+            "client",
+            "plan",
+            "source",
+            "interpret",
+        ],
     ),
     ("xtask", &[]),
 ];

@@ -56,12 +56,18 @@ pub(super) fn sleep(file: &File) -> Vec<Breach> {
     if !file.is_rust() || !file.is_test() {
         return Vec::new();
     }
+    if file.text.contains("start_paused = true") {
+        // Virtual time: a pause takes none.
+        return Vec::new();
+    }
     let lines: Vec<&str> = file.text.lines().collect();
     let mut breaches = Vec::new();
     for (index, line) in lines.iter().enumerate() {
         let sleeps = line.contains(concat!("thread::sl", "eep(")) || line.contains(concat!("time::sl", "eep("));
         let before = &lines[index.saturating_sub(LOOP_LINES)..index];
-        let bounded = ["deadline", "elapsed", "timeout", "until"].iter().any(|w| before.iter().any(|l| l.contains(w)));
+        let bounded = ["deadline", "elapsed", "timeout", "until", "< end", "while !"]
+            .iter()
+            .any(|w| before.iter().any(|l| l.contains(w)));
         let excused = before.last().is_some_and(|l| l.trim_start().starts_with("// time:"));
         if sleeps && !bounded && !excused {
             let advice = "wait for a state with a deadline; where time is the subject, say why above it, `// time: …`";

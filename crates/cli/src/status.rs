@@ -319,8 +319,9 @@ pub(crate) fn drift(record: &DriftRecord) -> String {
         .iter()
         .map(|f| {
             let who = f.manager.as_deref().unwrap_or("nobody that is recorded");
-            let when = f.time.map_or_else(String::new, |t| format!(" at {}", format_seconds(t)));
-            format!("{} by {who}{when}", f.path)
+            // Writes through the scale subresource have no time in managedFields: then when it was seen.
+            let when = format_seconds(f.time.unwrap_or(record.seen));
+            format!("{} by {who} at {when}", f.path)
         })
         .collect();
     format!("{} {}: {end}", record.object, fields.join(", "))

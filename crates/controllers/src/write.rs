@@ -68,14 +68,3 @@ where
 {
     Api::namespaced(client.clone(), namespace)
 }
-
-/// Does `live` have everything that `wanted` says? Lists must be equal. What applying it would change is then nothing,
-/// provided that nobody else owns more of it.
-pub(crate) fn holds(live: &Value, wanted: &Value) -> bool {
-    match (live, wanted) {
-        (Value::Object(live), Value::Object(wanted)) => {
-            wanted.iter().all(|(key, value)| live.get(key).is_some_and(|l| holds(l, value)))
-        }
-        _ => live == wanted,
-    }
-}

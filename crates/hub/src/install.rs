@@ -74,7 +74,7 @@ async fn definitions(client: &Client) -> Result<(), InstallError> {
         .into_iter()
         .filter(|crd| {
             let name = model::object::name(crd).unwrap_or_default();
-            !stored.get(name).is_some_and(|stored| holds(stored, crd))
+            !stored.get(name).is_some_and(|stored| model::object::holds(stored, crd))
         })
         .collect();
     let params = PatchParams { force: true, field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
@@ -91,21 +91,6 @@ async fn definitions(client: &Client) -> Result<(), InstallError> {
         result?;
     }
     Ok(())
-}
-
-/// Does the stored object say everything that ours says? Other fields are defaults.
-fn holds(stored: &Value, wanted: &Value) -> bool {
-    match (stored, wanted) {
-        (Value::Object(stored), Value::Object(wanted)) => {
-            wanted.iter().all(|(key, value)| stored.get(key).is_some_and(|s| holds(s, value)))
-        }
-        (Value::Array(stored), Value::Array(wanted)) => {
-            stored.len() == wanted.len() && stored.iter().zip(wanted).all(|(s, w)| holds(s, w))
-        }
-        // Typed clients read 1 and 1.0 alike.
-        (Value::Number(stored), Value::Number(wanted)) => stored.as_f64() == wanted.as_f64(),
-        _ => stored == wanted,
-    }
 }
 
 /// A value in a Secret, made once.

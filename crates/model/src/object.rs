@@ -146,3 +146,36 @@ pub fn annotation<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
 pub fn is_deleting(object: &Value) -> bool {
     get(object, &["metadata", "deletionTimestamp"]).is_some_and(|t| !t.is_null())
 }
+
+/// Does `live` say everything that `wanted` says? Maps may have more; lists must have the same items, each of which may
+/// have more. Numbers compare by value: a typed client reads 1.0 as 1.
+pub fn holds(live: &Value, wanted: &Value) -> bool {
+    match (live, wanted) {
+        (Value::Object(live), Value::Object(wanted)) => {
+            wanted.iter().all(|(key, value)| live.get(key).is_some_and(|l| holds(l, value)))
+        }
+        (Value::Array(live), Value::Array(wanted)) => {
+            live.len() == wanted.len() && live.iter().zip(wanted).all(|(l, w)| holds(l, w))
+        }
+        (Value::Number(live), Value::Number(wanted)) => live.as_f64() == wanted.as_f64(),
+        _ => live == wanted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_holds_may_say_more_and_never_less() {
+        let live = json!({"a": {"b": 1, "c": 2}, "l": [{"x": 1, "y": 2}], "n": 1.0});
+        for wanted in [json!({"a": {"b": 1}}), json!({"l": [{"x": 1}]}), json!({"n": 1}), json!({})] {
+            assert!(holds(&live, &wanted), "{wanted}");
+        }
+        for wanted in [json!({"a": {"b": 2}}), json!({"l": []}), json!({"l": [{"x": 1}, {}]}), json!({"z": null})] {
+            assert!(!holds(&live, &wanted), "{wanted}");
+        }
+    }
+}

@@ -27,7 +27,7 @@ pub(super) async fn apply(
     if let Some(wanted) = record {
         let live = ctx.world.clusters.get(&Key::new("", member));
         let live = live.and_then(|c| serde_json::to_value(c.as_ref()).ok()).unwrap_or_default();
-        if !write::holds(&live, wanted) {
+        if !model::object::holds(&live, wanted) {
             let api: Api<Cluster> = Api::all(ctx.client.clone());
             let cluster = write::apply(&api, FIELD_MANAGER, wanted).await?;
             ctx.world.clusters.learn(cluster);

@@ -21,7 +21,7 @@ pub(crate) async fn run(common: &Common, what: &Approve) -> anyhow::Result<()> {
 
 async fn deletions(common: &Common, name: &str, digest: Option<&str>) -> anyhow::Result<()> {
     let api: Api<Application> = Api::namespaced(connect::hub(common).await?, &common.namespace);
-    let app = api.get(name).await.map_err(asked(&format!("cannot read app/{name}")))?;
+    let app = api.get(name).await.map_err(connect::about(&Target::App(name.to_owned()), common))?;
     let held = app.status.unwrap_or_default().held;
     if held.is_empty() {
         bail!("app/{name}: no deletion waits for approval; see `kurator status app/{name}`");
@@ -49,7 +49,7 @@ async fn deletions(common: &Common, name: &str, digest: Option<&str>) -> anyhow:
 
 async fn identity(common: &Common, name: &str) -> anyhow::Result<()> {
     let api: Api<Cluster> = Api::all(connect::hub(common).await?);
-    let cluster = api.get(name).await.map_err(asked(&format!("cannot read member/{name}")))?;
+    let cluster = api.get(name).await.map_err(connect::about(&Target::Member(name.to_owned()), common))?;
     let status = cluster.status.unwrap_or_default();
     let Some(uid) = status.observed_id else {
         bail!("member/{name}: nothing waits for approval; see `kurator status member/{name}`");

@@ -34,7 +34,7 @@ pub(crate) struct Common {
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) context: Option<String>,
     /// Directory of a hub on this machine.
-    #[arg(long, global = true, value_name = "DIR", env = "KURATOR_DIR")]
+    #[arg(long, global = true, value_name = "DIR", env = "KURATOR_DIR", hide_env_values = true)]
     pub(crate) dir: Option<PathBuf>,
     /// Namespace of applications.
     #[arg(long, short, global = true, default_value = "default")]
@@ -215,3 +215,6 @@ impl std::str::FromStr for Target {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

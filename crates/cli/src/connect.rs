@@ -6,7 +6,7 @@ use anyhow::Context;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
-use crate::args::Common;
+use crate::args::{Common, Target};
 use crate::instance;
 
 /// A client of the hub.
@@ -37,6 +37,24 @@ async fn client(file: PathBuf, context: Option<String>) -> anyhow::Result<Client
     config.connect_timeout = Some(std::time::Duration::from_secs(5));
     config.default_retry = false;
     Client::try_from(config).with_context(|| format!("the kubeconfig {shown}"))
+}
+
+/// Says what is wrong with an object that a command names.
+pub(crate) fn about(target: &Target, common: &Common) -> impl FnOnce(kube::Error) -> anyhow::Error {
+    let (missing, what) = match target {
+        Target::App(name) => {
+            let namespace = &common.namespace;
+            let next = "`kurator status` lists what there is, -n chooses another namespace";
+            (format!("there is no app/{name} in namespace {namespace}: {next}"), format!("app/{name}"))
+        }
+        Target::Member(name) => {
+            (format!("there is no member/{name}: `kurator status` lists what there is"), format!("member/{name}"))
+        }
+    };
+    move |error| match error {
+        kube::Error::Api(status) if status.code == 404 => anyhow::anyhow!(missing),
+        other => asked(&what)(other),
+    }
 }
 
 /// Says what to do when the hub does not answer.

@@ -18,7 +18,7 @@ use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
 use kube::core::GroupVersionKind;
 use kube::{Api, Client};
 use member_sim::{Member, NodeSpec};
-use serde_json::json;
+use serde_json::{Value, json};
 use source::serve::GitServer;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -58,10 +58,12 @@ impl Demo {
         let members = futures::future::try_join_all(MEMBERS.iter().map(|member| start_member(&demo, member)));
         let (made, members) = tokio::join!(made, members);
         made.context("the demo's repository")??;
+        // Before anything is written: members hold the locks of their stores, and a second process ends here.
+        let members = members?;
         let listener = listen(&demo.join("git.port")).await.context("the demo's git server")?;
         let repositories = BTreeMap::from([(APPLICATION.to_owned(), repo)]);
         let git = GitServer::start(listener, repositories, shutdown).context("the demo's git server")?;
-        Ok(Self { members: members?, git })
+        Ok(Self { members, git })
     }
 
     /// Names of the members.
@@ -87,7 +89,8 @@ impl Demo {
         &self.members
     }
 
-    /// Applies the members' Secrets and `examples/demo`, as far as they are not there: what was changed since stays.
+    /// Applies the members' Secrets and `examples/demo`, as far as they are not there: what was changed since stays, but
+    /// for the port of the demo's own git server, if that had to change.
     pub(crate) async fn install(&self, hub: &Client) -> anyhow::Result<()> {
         let secrets: Api<Secret> = Api::namespaced(hub.clone(), "default");
         let params =
@@ -103,6 +106,7 @@ impl Demo {
                 "data": {"value": wanted}});
             secrets.patch(&name, &params, &Patch::Apply(&secret)).await.context("the members' kubeconfigs")?;
         }
+        let merge = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let mut objects = model::yaml::documents(FLEET)?;
         let mut applications = model::yaml::documents(APPLICATION_YAML)?;
         for application in &mut applications {
@@ -115,8 +119,18 @@ impl Demo {
             let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(&gvk.group, &gvk.version, &gvk.kind));
             let api: Api<DynamicObject> = Api::namespaced_with(hub.clone(), "default", &resource);
             let about = || format!("examples/demo: {} {name}", gvk.kind);
-            if api.get_opt(&name).await.with_context(about)?.is_none() {
-                api.patch(&name, &params, &Patch::Apply(&object)).await.with_context(about)?;
+            let url = |object: &Value| object["spec"]["source"]["gitRepository"]["url"].as_str().map(str::to_owned);
+            match api.get_opt(&name).await.with_context(about)? {
+                None => drop(api.patch(&name, &params, &Patch::Apply(&object)).await.with_context(about)?),
+                Some(stored) => {
+                    let ours = url(&stored.data).filter(|url| is_own_git(url));
+                    if let (Some(old), Some(new)) = (ours, url(&object))
+                        && old != new
+                    {
+                        let moved = json!({"spec": {"source": {"gitRepository": {"url": new}}}});
+                        api.patch(&name, &merge, &Patch::Merge(&moved)).await.with_context(about)?;
+                    }
+                }
             }
         }
         Ok(())
@@ -139,6 +153,11 @@ async fn start_member(demo: &Path, &(name, region, nodes): &(&str, &str, usize))
         ..member_sim::Options::new(name)
     };
     Member::start(options).await.with_context(|| format!("member {name}"))
+}
+
+/// Whether a URL is that of a demo's git server, whatever its port.
+fn is_own_git(url: &str) -> bool {
+    url.starts_with("http://127.0.0.1:") && url.ends_with(&format!("/{APPLICATION}.git"))
 }
 
 /// Binds to the port of the last time, so that the Application's URL stays right; else to any, which is kept.

@@ -6,6 +6,9 @@ use serde_json::Value;
 
 use crate::args::Format;
 
+/// Longest line of a text that is broken: with the columns before it, a row stays below 160 characters.
+const TEXT_WIDTH: usize = 80;
+
 /// What a cell says, beyond its text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Tone {
@@ -32,6 +35,17 @@ impl Cell {
     pub(crate) fn new(text: impl Into<String>, tone: Tone) -> Self {
         Self { text: text.into(), tone }
     }
+
+    /// The text, coloured by its tone if there are colours.
+    pub(crate) fn paint(&self, colour: bool) -> String {
+        let code = match self.tone {
+            Tone::Good => "32",
+            Tone::Waiting => "33",
+            Tone::Bad => "31",
+            Tone::Plain => return self.text.clone(),
+        };
+        if colour { format!("\x1b[{code}m{}\x1b[0m", self.text) } else { self.text.clone() }
+    }
 }
 
 impl<T: Into<String>> From<T> for Cell {
@@ -57,6 +71,20 @@ impl Table {
         self.rows.push(cells);
     }
 
+    /// Adds a row whose last cell is a text that continues below itself when it is long.
+    pub(crate) fn wrap(&mut self, cells: Vec<Cell>, text: &str) {
+        let blank = vec![Cell::default(); cells.len()];
+        let mut text = fold(text).into_iter();
+        let mut first = cells;
+        first.push(text.next().unwrap_or_default().into());
+        self.rows.push(first);
+        for line in text {
+            let mut next = blank.clone();
+            next.push(line.into());
+            self.rows.push(next);
+        }
+    }
+
     /// The lines.
     pub(crate) fn lines(&self, colour: bool) -> Vec<String> {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or_default();
@@ -67,7 +95,7 @@ impl Table {
             for (index, cell) in row.iter().enumerate() {
                 let last = index + 1 == row.len();
                 let pad = if last { 0 } else { widths[index] + 2 - cell.text.chars().count() };
-                out.push_str(&paint(&cell.text, cell.tone, colour));
+                out.push_str(&cell.paint(colour));
                 out.extend(std::iter::repeat_n(' ', pad));
             }
             out.trim_end().to_owned()
@@ -76,14 +104,21 @@ impl Table {
     }
 }
 
-fn paint(text: &str, tone: Tone, colour: bool) -> String {
-    let code = match tone {
-        Tone::Good => "32",
-        Tone::Waiting => "33",
-        Tone::Bad => "31",
-        Tone::Plain => return text.to_owned(),
-    };
-    if colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+/// Breaks a text between words; a word that is longer than a line stays whole, since it may be a path to copy.
+fn fold(text: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let Some(line) = lines.last_mut() else { continue };
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > TEXT_WIDTH {
+            lines.push(word.to_owned());
+        } else {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines
 }
 
 /// Whether stdout shows colours: it is a terminal, and `NO_COLOR` is not set.
@@ -127,15 +162,4 @@ pub(crate) fn chain(error: &anyhow::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_align_whatever_their_colours() {
-        let mut table = Table::new(&["MEMBER", "STATE"]);
-        table.row(vec!["a".into(), Cell::new("Ready", Tone::Good)]);
-        table.row(vec!["北京".into(), Cell::new("Unknown", Tone::Waiting)]);
-        assert_eq!(table.lines(false), ["MEMBER  STATE", "a       Ready", "北京      Unknown"]);
-        assert_eq!(table.lines(true)[1], "a       \x1b[32mReady\x1b[0m");
-    }
-}
+mod tests;

@@ -33,7 +33,11 @@ pub(crate) async fn sync(common: &Common, what: Sync) -> anyhow::Result<()> {
     let api: Api<Application> = Api::namespaced(connect::hub(common).await?, &common.namespace);
     let asked_for = model::clock::format_micros(hub::SystemClock.now());
     let patch = json!({"metadata": {"annotations": {SYNC: asked_for}}});
-    api.patch(name, &params(), &Patch::Merge(&patch)).await.map_err(asked(&format!("cannot sync app/{name}")))?;
+    let app = api.get(name).await.map_err(connect::about(&what.object, common))?;
+    if app.spec.source.git_repository.is_some_and(|git| git.suspend) {
+        bail!("app/{name}: its source is suspended and is not fetched; first `kurator resume app/{name}`");
+    }
+    api.patch(name, &params(), &Patch::Merge(&patch)).await.map_err(connect::about(&what.object, common))?;
     if what.no_wait {
         eprintln!("app/{name}: asked to sync");
         return Ok(());
@@ -90,8 +94,12 @@ pub(crate) fn short_revision(revision: &str) -> String {
 pub(crate) async fn suspend(common: &Common, target: &Target, on: bool) -> anyhow::Result<()> {
     let name = application(target)?;
     let api: Api<Application> = Api::namespaced(connect::hub(common).await?, &common.namespace);
+    let app = api.get(name).await.map_err(connect::about(target, common))?;
+    if app.spec.source.git_repository.is_none() {
+        bail!("app/{name}: only git sources can be suspended, and spec.source.gitRepository is not set");
+    }
     let patch = json!({"spec": {"source": {"gitRepository": {"suspend": on}}}});
-    api.patch(name, &params(), &Patch::Merge(&patch)).await.map_err(asked(&format!("cannot change app/{name}")))?;
+    api.patch(name, &params(), &Patch::Merge(&patch)).await.map_err(connect::about(target, common))?;
     eprintln!("app/{name}: {}", if on { "suspended; what runs stays" } else { "resumed" });
     Ok(())
 }

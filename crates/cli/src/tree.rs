@@ -1,11 +1,15 @@
 //! `kurator tree`: object by object, from `view.kurator.dev`.
 
+#[cfg(test)]
+mod tests;
+
+use api::delivery::UnitId;
 use http::Request;
 use serde_json::Value;
 
 use crate::args::{Common, Object, Target};
-use crate::connect::{self, asked};
-use crate::output;
+use crate::connect;
+use crate::output::{self, Cell, Table, Tone};
 
 pub(crate) async fn run(common: &Common, what: Object) -> anyhow::Result<()> {
     let client = connect::hub(common).await?;
@@ -19,57 +23,107 @@ pub(crate) async fn run(common: &Common, what: Object) -> anyhow::Result<()> {
         }
     };
     let request = Request::get(path).body(Vec::new())?;
-    let tree: Value = client.request(request).await.map_err(asked(&format!("cannot read the tree of {name}")))?;
+    let tree: Value = client.request(request).await.map_err(connect::about(&what.object, common))?;
     if !output::structured(common.output, &tree)? {
-        output::print(&lines(&name, &tree, matches!(what.object, Target::App(_))))?;
+        output::print(&lines(&name, &tree, output::colour()))?;
     }
     Ok(())
 }
 
-/// The tree as text: members (or units), then their objects.
-fn lines(name: &str, tree: &Value, by_member: bool) -> Vec<String> {
-    let empty = Vec::new();
-    let units = tree["units"].as_array().unwrap_or(&empty);
+/// The tree as text: units by member, application and policy, then their objects. All objects share their columns.
+fn lines(name: &str, tree: &Value, colour: bool) -> Vec<String> {
+    let mut units: Vec<&Value> = tree["units"].as_array().into_iter().flatten().collect();
+    units.sort_by_key(|unit| (text(unit, "member"), text(unit, "unit")));
+    let of = |unit: &Value| unit["details"].as_array().cloned().unwrap_or_default();
+    let mut table = Table::default();
+    for unit in &units {
+        let objects = of(unit);
+        let last = objects.len().saturating_sub(1);
+        for (index, each) in objects.iter().enumerate() {
+            let branch = if index == last { "└─" } else { "├─" };
+            table.row(object(each, branch, text(unit, "phase") != "Unknown"));
+        }
+    }
+    let mut rows = table.lines(colour).into_iter();
     let mut lines = vec![name.to_owned()];
     if units.is_empty() {
-        lines.push("  nothing reported yet".to_owned());
+        lines.push("  nothing is reported yet".to_owned());
     }
     for unit in units {
-        let text = |field: &str| unit[field].as_str().unwrap_or_default();
-        let label =
-            if by_member { format!("{} (policy {})", text("member"), text("policy")) } else { text("unit").to_owned() };
-        lines.push(format!("  {label}  {}, {}", text("phase"), text("health")));
-        let objects = unit["details"].as_array().unwrap_or(&empty);
-        for (index, object) in objects.iter().enumerate() {
-            let branch = if index + 1 == objects.len() { "└─" } else { "├─" };
-            lines.push(format!("    {branch} {}", self::object(object)));
+        let (phase, health) = (text(unit, "phase"), text(unit, "health"));
+        let (phase, health) = (Cell::new(phase, tone(phase)), Cell::new(health, tone(health)));
+        let head = format!("  {}  {}, {}", label(unit, name), phase.paint(colour), health.paint(colour));
+        lines.push(match text(unit, "message") {
+            "" => head,
+            message => format!("{head}: {message}"),
+        });
+        let count = of(unit).len();
+        if count == 0 {
+            lines.push("    no objects".to_owned());
         }
+        lines.extend(rows.by_ref().take(count).map(|row| format!("    {row}")));
     }
     lines
 }
 
-fn object(object: &Value) -> String {
-    let text = |field: &str| object[field].as_str().unwrap_or_default();
+fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value[field].as_str().unwrap_or_default()
+}
+
+/// What a unit is called below this object: its member below an application, the application below a member.
+fn label(unit: &Value, below: &str) -> String {
+    let id = text(unit, "unit").parse::<UnitId>().ok();
+    let policy = id.as_ref().and_then(|id| id.policy.as_deref());
+    let policy = policy.map_or_else(String::new, |policy| format!(" (policy {policy})"));
+    match id {
+        Some(id) if below.starts_with("member/") => format!("app/{} in namespace {}{policy}", id.name, id.namespace),
+        _ => format!("{}{policy}", text(unit, "member")),
+    }
+}
+
+/// An object's row. In a member that does not answer nothing is known but what was last seen.
+fn object(object: &Value, branch: &str, known: bool) -> Vec<Cell> {
     let key = &object["key"];
-    let part = |field: &str| key[field].as_str().unwrap_or_default();
-    let mut out = part("kind").to_owned();
-    if !part("namespace").is_empty() {
-        out.push_str(&format!(" {}/{}", part("namespace"), part("name")));
-    } else {
-        out.push_str(&format!(" {}", part("name")));
+    let name = match text(key, "namespace") {
+        "" => text(key, "name").to_owned(),
+        namespace => format!("{namespace}/{}", text(key, "name")),
+    };
+    let (mut sync, health) = (text(object, "sync"), text(object, "health"));
+    let mut says = Vec::new();
+    if !known {
+        says.push(format!("last known: {sync}"));
+        sync = "Unknown";
     }
-    out.push_str(&format!("  {}, {}", text("sync"), text("health")));
-    if !text("message").is_empty() {
-        out.push_str(&format!(": {}", text("message")));
+    if !text(object, "message").is_empty() {
+        says.push(text(object, "message").to_owned());
     }
-    let reverts = object["reverts"].as_u64().unwrap_or_default();
-    if reverts > 0 {
-        out.push_str(&format!("  (reverted {reverts} times)"));
+    match object["reverts"].as_u64().unwrap_or_default() {
+        0 => {}
+        1 => says.push("reverted once".to_owned()),
+        many => says.push(format!("reverted {many} times")),
     }
     let changed: Vec<&str> =
         object["changedByAdmission"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     if !changed.is_empty() {
-        out.push_str(&format!("  changed by the member's admission: {}", changed.join(", ")));
+        says.push(format!("changed by the member's admission: {}", changed.join(", ")));
     }
-    out
+    if object["adopted"].as_bool().unwrap_or_default() {
+        says.push("adopted: would be released, not deleted".to_owned());
+    }
+    vec![
+        format!("{branch} {}", text(key, "kind")).into(),
+        name.into(),
+        Cell::new(sync, tone(sync)),
+        Cell::new(health, tone(health)),
+        says.join("; ").into(),
+    ]
+}
+
+/// How a word of [`api::delivery::UnitPhase`], [`api::delivery::SyncState`] or [`api::delivery::Health`] is shown.
+fn tone(word: &str) -> Tone {
+    match word {
+        "Applied" | "Synced" | "Healthy" => Tone::Good,
+        "Failed" | "Contested" | "Degraded" | "Missing" => Tone::Bad,
+        _ => Tone::Waiting,
+    }
 }

@@ -1,5 +1,6 @@
 //! `kurator up`: the hub as a process.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -77,6 +78,10 @@ async fn serve(dir: &Path, up: &Up) -> anyhow::Result<End> {
         file.display(),
         contexts.join(", ")
     )])?;
+    match &demo {
+        None => next_steps(dir, hub.hook_address(), up),
+        Some(_) => tracing::info!("push hooks: https://{}/NAMESPACE/APPLICATION", hub.hook_address()),
+    }
     let end = CancellationToken::new();
     let registration = instance::Registration::new(dir);
     let socket = dir.join(instance::SOCKET);
@@ -109,6 +114,24 @@ async fn serve(dir: &Path, up: &Up) -> anyhow::Result<End> {
         tracing::warn!("did not end in time; nothing that was acknowledged is lost");
     }
     Ok(outcome)
+}
+
+/// What one does with a hub that is empty.
+fn next_steps(dir: &Path, hook: SocketAddr, up: &Up) {
+    if up.exit_when_ready {
+        return;
+    }
+    let dir = dir.display();
+    eprintln!("next, in another terminal:");
+    eprintln!("  export KUBECONFIG={dir}/{}", instance::KUBECONFIG);
+    eprintln!(
+        "  kubectl apply -f attachedcluster.yaml -f fleet.yaml -f application.yaml   (docs/guide.md has examples)"
+    );
+    eprintln!("  kurator status --dir {dir}");
+    eprintln!(
+        "push hooks: https://{hook}/NAMESPACE/APPLICATION, with the token in Secret kurator-system/kurator-push-hook"
+    );
+    eprintln!("Ctrl-C ends it; everything is kept in {dir}");
 }
 
 /// Shows how the demo converges; then waits for ever, unless told to exit when ready.

@@ -155,6 +155,12 @@ impl Fetcher {
         }
     }
 
+    /// What this process has heard of a source; `None` when it does not follow it.
+    pub fn heard(&self, key: &Key) -> Option<SourceFacts> {
+        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.get(key).map(|t| t.state.lock().unwrap_or_else(PoisonError::into_inner).facts.clone())
+    }
+
     /// What is known of a source that is not asked any more for now.
     pub(crate) fn suspended(&self, key: &Key) -> SourceFacts {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);

@@ -47,7 +47,7 @@ pub(crate) async fn show(hub: &Hub, demo: &Demo, begun: Instant, limit: Option<D
                 since.remove(name);
             }
         }
-        let done = rows.values().all(|r| r.ready) && application_ready(hub);
+        let done = rows.values().all(|r| r.ready) && application_ready(hub) && source_is_newest(hub);
         let over = limit.is_some_and(|limit| begun.elapsed() >= limit);
         screen.draw(&table(&commit, &rows), terminal, done || over)?;
         if done {
@@ -67,7 +67,11 @@ pub(crate) async fn show(hub: &Hub, demo: &Demo, begun: Instant, limit: Option<D
                 .map(|(name, r)| format!("{name}: {}", if r.reason.is_empty() { &r.state } else { &r.reason }))
                 .collect();
             let why = if waiting.is_empty() { application_reason(hub) } else { waiting.join("; ") };
-            eprintln!("not converged after {}: {why}; see `kurator status app/{APPLICATION}`", tenths(begun.elapsed()));
+            eprintln!(
+                "error: not converged after {}: {why}; without --exit-when-ready it keeps running, and `kurator status \
+                 app/{APPLICATION}` says more",
+                tenths(begun.elapsed())
+            );
             return Ok(false);
         }
         tokio::time::sleep(DRAW_EVERY).await;
@@ -75,17 +79,35 @@ pub(crate) async fn show(hub: &Hub, demo: &Demo, begun: Instant, limit: Option<D
 }
 
 fn application_ready(hub: &Hub) -> bool {
-    ready_condition(hub).is_some_and(|c| c.status == "True")
+    condition::find(&conditions(hub), condition::READY).is_some_and(|c| c.status == "True")
+}
+
+/// Was the repository asked since this process started, and is its answer what the Application shows? After a restart
+/// what was stored is ready at once, and says nothing of what was committed meanwhile.
+fn source_is_newest(hub: &Hub) -> bool {
+    let key = Key::new("default", APPLICATION);
+    let Some(app) = hub.controllers().world.applications.get(&key) else { return false };
+    if app.spec.source.git_repository.as_ref().is_some_and(|git| git.suspend) {
+        return true;
+    }
+    let shown = app.status.as_ref().and_then(|s| s.source_status.clone()?.git_repo_status?.artifact);
+    let heard = hub.controllers().fetcher.heard(&key);
+    heard.is_some_and(|facts| {
+        facts.error.is_none() && facts.artifact.map(|a| a.revision) == shown.map(|artifact| artifact.revision)
+    })
 }
 
 fn application_reason(hub: &Hub) -> String {
-    ready_condition(hub)
-        .map_or_else(|| "the Application has no status yet".to_owned(), |c| format!("{}: {}", c.reason, c.message))
+    let conditions = conditions(hub);
+    let said = |type_| condition::find(&conditions, type_).map(|c| format!("{}: {}", c.reason, c.message));
+    // Members may be ready with what was fetched before: then it is the source that keeps them from the newest commit.
+    let type_ = if application_ready(hub) { condition::SOURCE_READY } else { condition::READY };
+    said(type_).unwrap_or_else(|| "the Application has no status yet".to_owned())
 }
 
-fn ready_condition(hub: &Hub) -> Option<api::Condition> {
-    let app = hub.controllers().world.applications.get(&Key::new("default", APPLICATION))?;
-    condition::find(&app.status.as_ref()?.conditions, condition::READY).cloned()
+fn conditions(hub: &Hub) -> Vec<api::Condition> {
+    let app = hub.controllers().world.applications.get(&Key::new("default", APPLICATION));
+    app.and_then(|app| Some(app.status.as_ref()?.conditions.clone())).unwrap_or_default()
 }
 
 /// The newest state, from what this process was told: what was stored before it started counts for nothing.
@@ -118,7 +140,7 @@ fn read(hub: &Hub, demo: &Demo) -> (String, BTreeMap<String, Row>) {
             row.drift += report.details.iter().filter(|d| d.sync != api::delivery::SyncState::Synced).count() as u64;
             settled &= is_settled(report) && is_newest(ctx, report);
             if !settled && row.reason.is_empty() {
-                row.reason.clone_from(&report.message);
+                row.reason = unsettled(report);
             }
         }
         if answers {
@@ -138,6 +160,18 @@ fn read(hub: &Hub, demo: &Demo) -> (String, BTreeMap<String, Row>) {
 
 fn is_settled(report: &UnitReport) -> bool {
     report.phase == UnitPhase::Applied && matches!(report.health, Health::Healthy | Health::Suspended)
+}
+
+/// What keeps a unit from being settled: its own message, else its worst object.
+fn unsettled(report: &UnitReport) -> String {
+    if !report.message.is_empty() {
+        return report.message.clone();
+    }
+    let worst = report.details.iter().max_by_key(|d| d.health).filter(|d| d.health > Health::Suspended);
+    worst.map_or_else(String::new, |d| {
+        let said = if d.message.is_empty() { String::new() } else { format!(", {}", d.message) };
+        format!("{} is {}{said}", d.key, d.health)
+    })
 }
 
 /// Does the report speak of the revision that is decided now?

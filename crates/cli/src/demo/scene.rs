@@ -34,6 +34,9 @@ const HAND: &str = "demo-hand";
 /// Plays one scene.
 pub(crate) async fn play(common: &Common, scene: Scene) -> anyhow::Result<()> {
     let dir = instance::dir(common.dir.as_deref())?;
+    if !super::repository(&dir).exists() {
+        bail!("there is no demo in {}: start one with `kurator up --demo`", dir.display());
+    }
     let common = Common { dir: Some(dir.clone()), ..common.clone() };
     let stage = Stage { dir, common };
     match scene.scene {
@@ -125,8 +128,9 @@ impl Stage {
     async fn commit(&self) -> anyhow::Result<()> {
         let hub = connect::hub(&self.common).await?;
         let file = self.repo().join("shop/web.yaml");
-        let text = std::fs::read_to_string(&file)
-            .with_context(|| format!("{}: after `demo wipe`, first `kurator demo restore`", file.display()))?;
+        let text = std::fs::read_to_string(&file).with_context(|| {
+            format!("there is no {}; after `kurator demo wipe`, first `kurator demo restore`", file.display())
+        })?;
         let image = text
             .lines()
             .find_map(|line| line.trim().strip_prefix("image: "))
@@ -199,6 +203,7 @@ impl Stage {
 
     async fn wipe(&self) -> anyhow::Result<()> {
         let hub = connect::hub(&self.common).await?;
+        let answering = self.answering(&hub).await?;
         repository::run(&self.repo(), &["rm", "-r", "--quiet", "shop"])
             .context("the directory is empty already: `kurator demo restore` brings it back")?;
         repository::commit(&self.repo(), "Oops: an empty shop")?;
@@ -206,9 +211,9 @@ impl Stage {
         let (held, took) = self
             .until("the deletions to be held", async || {
                 let status = self.application(&hub).await?.status.unwrap_or_default();
-                let summary = status.summary.clone().unwrap_or_default();
-                // Every policy has to have weighed its members before the list is whole.
-                Ok((status.held.len() == 2 && summary.held > 0).then_some(status.held))
+                // Every member that answers has to have said what it would delete before the list is whole.
+                let members: usize = status.held.iter().map(|list| list.members.len()).sum();
+                Ok((members > 0 && members >= answering).then_some(status.held))
             })
             .await?;
         say(format!("  nothing was deleted; held after {}:", tenths(took)))?;
@@ -221,6 +226,17 @@ impl Stage {
         say(format!(
             "next: `kurator approve app/{APPLICATION}` releases exactly these; `kurator demo restore` takes the commit back"
         ))
+    }
+
+    /// How many members answer.
+    async fn answering(&self, hub: &Client) -> anyhow::Result<usize> {
+        let members: Api<Cluster> = Api::all(hub.clone());
+        let all = members.list(&kube::api::ListParams::default()).await.map_err(asked("cannot list members"))?;
+        let ready = |c: &&Cluster| {
+            let status = c.status.as_ref();
+            status.is_some_and(|s| condition::find(&s.conditions, condition::READY).is_some_and(|c| c.status == "True"))
+        };
+        Ok(all.items.iter().filter(ready).count())
     }
 
     async fn restore(&self) -> anyhow::Result<()> {

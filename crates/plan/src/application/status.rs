@@ -256,6 +256,9 @@ fn source(observed: &Observed<'_>, before: &ApplicationStatus) -> Verdict {
         (Some((_, why)), _) => (Some(false), "FetchFailed", why.clone()),
         (None, Some(artifact)) if facts.suspended => (Some(true), "Suspended", artifact.revision.clone()),
         (None, Some(artifact)) => (Some(true), "Succeeded", artifact.revision.clone()),
+        (None, None) if facts.suspended && known.is_some() => {
+            (Some(true), "Suspended", known.map(|artifact| artifact.revision.clone()).unwrap_or_default())
+        }
         (None, None) if facts.suspended => (Some(false), "Suspended", "suspended before the first fetch".to_owned()),
         (None, None) => (None, "Fetching", "waiting for the first fetch".to_owned()),
     };

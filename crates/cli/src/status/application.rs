@@ -1,0 +1,94 @@
+//! One application, member by member.
+
+use api::apps::v1alpha1::{Application, ApplicationStatus};
+use api::condition::{self, Condition};
+use kube::ResourceExt;
+use model::Timestamp;
+use serde_json::{Value, json};
+
+use super::cell;
+use super::drift;
+use super::world::World;
+use crate::output::{Cell, Table};
+use crate::sync::revision;
+
+pub(super) fn value(world: &World, app: &Application) -> Value {
+    let units: Vec<Value> = world
+        .of_application(app)
+        .iter()
+        .map(|(unit, member, status)| json!({"member": member, "policy": unit.policy, "status": status}))
+        .collect();
+    json!({"name": app.name_any(), "namespace": app.namespace(), "status": app.status, "units": units})
+}
+
+pub(super) fn lines(world: &World, app: &Application, now: Timestamp, colour: bool) -> Vec<String> {
+    let status = app.status.clone().unwrap_or_default();
+    let mut lines = vec![format!("app/{}  {}", app.name_any(), revision(&status)).trim_end().to_owned()];
+    if status.conditions.is_empty() {
+        lines.push("  nothing is known yet: the hub has not looked at it".to_owned());
+    }
+    lines.extend(conditions(&status, now).lines(colour).iter().map(|line| format!("  {line}")));
+    let units = world.of_application(app);
+    if !units.is_empty() {
+        let headings: Vec<&str> = ["MEMBER", "POLICY"].into_iter().chain(cell::UNIT).collect();
+        let mut table = Table::new(&headings);
+        for (unit, member, status) in &units {
+            let mut cells = vec![Cell::from(*member), unit.policy.clone().unwrap_or_default().into()];
+            cells.extend(cell::unit(world, member, status, now));
+            table.row(cells);
+        }
+        lines.push(String::new());
+        lines.extend(table.lines(colour));
+    }
+    let drifts: Vec<String> = units
+        .iter()
+        .filter_map(|(_, member, s)| Some(format!("  {member}: {}", drift(s.last_drift.as_ref()?))))
+        .collect();
+    if !drifts.is_empty() {
+        lines.push(String::new());
+        lines.push("changed by somebody else (the last change in each member):".to_owned());
+        lines.extend(drifts);
+    }
+    lines.extend(held(&app.name_any(), &status));
+    lines
+}
+
+fn conditions(status: &ApplicationStatus, now: Timestamp) -> Table {
+    let mut table = Table::default();
+    for condition in &status.conditions {
+        let tone = cell::condition_tone(condition);
+        table.wrap(
+            vec![
+                condition.type_.clone().into(),
+                Cell::new(condition.status.clone(), tone),
+                cell::age(condition, now).into(),
+                condition.reason.clone().into(),
+            ],
+            &message(condition, status),
+        );
+    }
+    table
+}
+
+/// A condition's sentence; a list that is shown below is not shown twice.
+fn message(condition: &Condition, status: &ApplicationStatus) -> String {
+    if condition.type_ == condition::DELETIONS_HELD && !status.held.is_empty() {
+        let head = condition.message.split("): ").next().unwrap_or_default();
+        return format!("{head}{}, listed below", if head.contains('(') { ")" } else { "" });
+    }
+    condition.message.clone()
+}
+
+fn held(name: &str, status: &ApplicationStatus) -> Vec<String> {
+    let mut lines = Vec::new();
+    for held in &status.held {
+        lines.push(String::new());
+        lines.push(format!("held in policy {}: {} deletions ({})", held.policy, held.count, held.digest));
+        lines.extend(held.members.iter().map(|m| format!("  {m}")));
+    }
+    if !lines.is_empty() {
+        lines.push(String::new());
+        lines.push(format!("release exactly these with: kurator approve app/{name}"));
+    }
+    lines
+}

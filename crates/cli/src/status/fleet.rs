@@ -1,0 +1,79 @@
+//! All members and all applications.
+
+use api::condition;
+use kube::ResourceExt;
+use model::Timestamp;
+use serde_json::{Value, json};
+
+use super::cell::{counted, state};
+use super::world::{World, ready};
+use super::{application, member};
+use crate::output::Table;
+use crate::sync::revision;
+use api::delivery::{Health, UnitPhase, UnitStatus};
+
+pub(super) fn lines(world: &World, now: Timestamp, colour: bool) -> Vec<String> {
+    let mut lines = if world.members.is_empty() {
+        vec!["no members yet: apply an AttachedCluster to the hub".to_owned()]
+    } else {
+        members(world, now).lines(colour)
+    };
+    lines.push(String::new());
+    if world.applications.is_empty() {
+        let namespace = &world.namespace;
+        lines.push(format!("no applications in namespace {namespace}: apply an Application, or choose with -n"));
+    } else {
+        lines.extend(applications(world, now).lines(colour));
+    }
+    lines
+}
+
+fn members(world: &World, now: Timestamp) -> Table {
+    let mut table = Table::new(&["MEMBER", "REGION", "VERSION", "NODES", "UNITS", "PODS", "STATE"]);
+    for member in &world.members {
+        let name = member.name_any();
+        let status = member.status.clone().unwrap_or_default();
+        let units = world.of_member(&name);
+        let good = units.iter().filter(|(_, s)| is_good(s)).count();
+        let (ready_pods, pods) = units.iter().fold((0, 0), |(r, d), (_, s)| (r + s.pods.ready, d + s.pods.desired));
+        let answers = world.answers(&name);
+        let nodes = status.node_summary.map(|n| counted(answers, n.ready_num, n.total_num));
+        table.row(vec![
+            name.clone().into(),
+            member.spec.region.clone().unwrap_or_default().into(),
+            status.kubernetes_version.unwrap_or_default().into(),
+            nodes.unwrap_or_default().into(),
+            counted(answers, good, units.len()).into(),
+            counted(answers, ready_pods, pods).into(),
+            state(ready(member), now),
+        ]);
+    }
+    table
+}
+
+fn applications(world: &World, now: Timestamp) -> Table {
+    let mut table = Table::new(&["APPLICATION", "REVISION", "READY", "OBJECTS", "STATE"]);
+    for app in &world.applications {
+        let status = app.status.clone().unwrap_or_default();
+        let summary = status.summary.clone().unwrap_or_default();
+        table.row(vec![
+            app.name_any().into(),
+            revision(&status).into(),
+            format!("{}/{}", summary.ready, summary.placed).into(),
+            summary.objects.to_string().into(),
+            state(condition::find(&status.conditions, condition::READY), now),
+        ]);
+    }
+    table
+}
+
+fn is_good(status: &UnitStatus) -> bool {
+    status.phase == UnitPhase::Applied && matches!(status.health, Health::Healthy | Health::Suspended)
+}
+
+pub(super) fn value(world: &World) -> Value {
+    json!({
+        "members": world.members.iter().map(|m| member::value(world, m)).collect::<Vec<_>>(),
+        "applications": world.applications.iter().map(|a| application::value(world, a)).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,58 @@
+//! One member, unit by unit.
+
+use api::member::v1alpha1::Cluster;
+use kube::ResourceExt;
+use model::Timestamp;
+use serde_json::{Value, json};
+
+use super::cell;
+use super::world::{World, ready};
+use crate::output::{Cell, Table};
+
+pub(super) fn value(world: &World, member: &Cluster) -> Value {
+    let name = member.name_any();
+    let units: Vec<Value> =
+        world.of_member(&name).iter().map(|(unit, status)| json!({"unit": unit, "status": status})).collect();
+    json!({"name": name, "region": member.spec.region, "status": member.status, "units": units})
+}
+
+pub(super) fn lines(world: &World, member: &Cluster, now: Timestamp, colour: bool) -> Vec<String> {
+    let name = member.name_any();
+    let status = member.status.clone().unwrap_or_default();
+    let version = status.kubernetes_version.clone().unwrap_or_default();
+    let mut lines = vec![format!("member/{name}  {version}").trim_end().to_owned()];
+    let mut about = Table::default();
+    if let Some(c) = ready(member) {
+        let tone = cell::condition_tone(c);
+        let cells =
+            vec!["Ready".into(), Cell::new(c.status.clone(), tone), cell::age(c, now).into(), c.reason.clone().into()];
+        about.wrap(cells, &c.message);
+    }
+    lines.extend(about.lines(colour).iter().map(|line| format!("  {line}")));
+    lines.push(format!("  server {}", member.spec.api_endpoint.as_deref().unwrap_or("not known yet")));
+    if let Some(resources) = &status.resource_summary {
+        lines.push(String::new());
+        let mut table = Table::new(&["RESOURCE", "REQUESTED", "ALLOCATABLE"]);
+        for (resource, amount) in &resources.allocatable {
+            let used = resources.allocated.get(resource).map_or("0", String::as_str);
+            table.row(vec![resource.clone().into(), used.into(), amount.clone().into()]);
+        }
+        lines.extend(table.lines(colour));
+    }
+    lines.push(String::new());
+    let units = world.of_member(&name);
+    if units.is_empty() {
+        lines.push("nothing is delivered here".to_owned());
+        return lines;
+    }
+    let headings: Vec<&str> = ["APPLICATION", "POLICY"].into_iter().chain(cell::UNIT).collect();
+    let mut table = Table::new(&headings);
+    for (unit, status) in units {
+        let mut cells =
+            vec![format!("{}/{}", unit.namespace, unit.name).into(), unit.policy.clone().unwrap_or_default().into()];
+        cells.extend(cell::unit(world, &name, status, now));
+        table.row(cells);
+    }
+    lines.extend(table.lines(colour));
+    lines
+}

@@ -1,0 +1,232 @@
+//! What people see of a fleet: golden texts of every state that matters.
+
+use api::apps::v1alpha1::Application;
+use api::delivery::{MemberStatus, Revision};
+use api::member::v1alpha1::Cluster;
+use model::Timestamp;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::world::World;
+use super::{application, drift, fleet, member};
+
+const SHA: &str = "main@sha1:3f2c1a97df8477b5708f63235d978e6ede475f92";
+const DIGEST: &str = "sha256:119f58614a4407a1ecee652d686cc84f61f3a4f83c1df5e42d3e440494f0c596";
+
+fn now() -> Timestamp {
+    "2026-11-23T11:10:00Z".parse().unwrap()
+}
+
+fn of<T: DeserializeOwned>(value: Value) -> T {
+    serde_json::from_value(value).unwrap()
+}
+
+fn condition(type_: &str, status: &str, reason: &str, message: &str) -> Value {
+    json!({"type": type_, "status": status, "reason": reason, "message": message,
+        "lastTransitionTime": "2026-11-23T11:08:30Z"})
+}
+
+fn cluster(name: &str, ready: Value) -> Cluster {
+    of(json!({"apiVersion": "cluster.karmada.io/v1alpha1", "kind": "Cluster", "metadata": {"name": name},
+        "spec": {"syncMode": "Push", "apiEndpoint": format!("https://{name}.example:6443"), "region": "cn-north"},
+        "status": {"kubernetesVersion": "v1.37.2", "conditions": [ready],
+            "nodeSummary": {"totalNum": 3, "readyNum": 3},
+            "resourceSummary": {"allocatable": {"cpu": "12", "memory": "24Gi", "pods": "330"},
+                "allocated": {"cpu": "600m", "pods": "6"}}}}))
+}
+
+fn answers() -> Value {
+    condition("Ready", "True", "ClusterReady", "the member answers")
+}
+
+fn lost() -> Value {
+    let message = "last seen 2026-11-23T11:08:27Z: client error (Connect): tcp connect error: Connection refused";
+    condition("Ready", "Unknown", "ClusterNotReachable", message)
+}
+
+fn unit(phase: &str, health: &str, message: &str) -> Value {
+    json!({"revision": "abc-1", "epoch": 1, "phase": phase, "health": health, "message": message,
+        "objects": {"desired": 4, "applied": 4, "healthy": 4, "failed": 0, "inventory": 4},
+        "pods": {"desired": 6, "ready": 6}, "since": "2026-11-23T11:07:00Z"})
+}
+
+fn reported(member: &str, policy: &str, unit: Value) -> MemberStatus {
+    let id = format!("apps.kurator.dev/Application/default/shop/{policy}");
+    of(json!({"apiVersion": "delivery.kurator.dev/v1alpha1", "kind": "MemberStatus",
+        "metadata": {"name": format!("{member}-0")}, "spec": {"member": member, "slice": 0},
+        "status": {"units": {id: unit}}}))
+}
+
+fn revision() -> Revision {
+    of(json!({"apiVersion": "delivery.kurator.dev/v1alpha1", "kind": "Revision", "metadata": {"name": "abc-1"},
+        "spec": {"unit": "apps.kurator.dev/Application/default/shop/large", "epoch": 1, "renderer": "1",
+            "artifact": {"digest": DIGEST, "revision": SHA, "url": "https://git.example/shop.git"},
+            "policy": {}, "time": "2026-11-23T11:00:00Z", "seed": "00"}}))
+}
+
+fn shop(conditions: &[Value], ready: u32, held: Value) -> Application {
+    of(json!({"apiVersion": "apps.kurator.dev/v1alpha1", "kind": "Application",
+        "metadata": {"name": "shop", "namespace": "default"}, "spec": {},
+        "status": {"conditions": conditions, "held": held,
+            "summary": {"placed": 2, "ready": ready, "objects": 8, "held": 0},
+            "sourceStatus": {"gitRepoStatus": {"artifact": {"lastUpdateTime": "2026-11-23T11:00:00Z", "path": "p",
+                "revision": SHA, "url": "https://git.example/shop.git"}}}}}))
+}
+
+fn settled() -> World {
+    let conditions = [
+        condition("Ready", "True", "ReconciliationSucceeded", "2 of 2 ready"),
+        condition("SourceReady", "True", "Succeeded", SHA),
+    ];
+    World::new(
+        "default",
+        // Not in order: lists are sorted by name whatever the hub says.
+        vec![cluster("shanghai", answers()), cluster("beijing", answers())],
+        vec![shop(&conditions, 2, json!([]))],
+        vec![
+            reported("shanghai", "small", unit("Applied", "Healthy", "")),
+            reported("beijing", "large", unit("Applied", "Healthy", "")),
+        ],
+        vec![revision()],
+    )
+}
+
+fn lost_one() -> World {
+    let conditions = [condition("Ready", "Unknown", "MemberUnknown", "1 of 2 ready; not answering: beijing")];
+    World::new(
+        "default",
+        vec![cluster("beijing", lost()), cluster("shanghai", answers())],
+        vec![shop(&conditions, 1, json!([]))],
+        vec![
+            reported("beijing", "large", unit("Applied", "Healthy", "")),
+            reported("shanghai", "small", unit("Applied", "Healthy", "")),
+        ],
+        vec![revision()],
+    )
+}
+
+fn text(lines: &[String]) -> String {
+    assert!(lines.iter().all(|line| !line.contains('\x1b')), "escape codes without colours: {lines:#?}");
+    assert!(lines.iter().all(|line| line.trim_end() == line), "spaces at the end of a line: {lines:#?}");
+    lines.join("\n")
+}
+
+fn application_text(world: &World) -> String {
+    text(&application::lines(world, world.application("shop").unwrap(), now(), false))
+}
+
+fn member_text(world: &World, name: &str) -> String {
+    text(&member::lines(world, world.member(name).unwrap(), now(), false))
+}
+
+#[test]
+fn a_settled_fleet() {
+    let world = settled();
+    insta::assert_snapshot!("fleet", text(&fleet::lines(&world, now(), false)));
+    insta::assert_snapshot!("application", application_text(&world));
+    insta::assert_snapshot!("member", member_text(&world, "beijing"));
+}
+
+#[test]
+fn an_empty_hub_says_what_comes_next() {
+    let world = World::new("default", vec![], vec![], vec![], vec![]);
+    insta::assert_snapshot!("empty", text(&fleet::lines(&world, now(), false)));
+}
+
+#[test]
+fn a_member_that_does_not_answer_is_unknown_and_never_green() {
+    let world = lost_one();
+    insta::assert_snapshot!("lost_fleet", text(&fleet::lines(&world, now(), false)));
+    insta::assert_snapshot!("lost_application", application_text(&world));
+    insta::assert_snapshot!("lost_member", member_text(&world, "beijing"));
+    let coloured = member::lines(&world, world.member("beijing").unwrap(), now(), true).join("\n");
+    assert!(!coloured.contains("\x1b[32m"), "something is green: {coloured}");
+}
+
+#[test]
+fn held_deletions_are_listed_with_the_command_that_releases_them() {
+    let list = "beijing: Namespace shop, ConfigMap shop/settings, Service shop/web and 1 more";
+    let why = "a Namespace, CustomResourceDefinition, PersistentVolume or PersistentVolumeClaim is among them";
+    let message =
+        format!("4 deletions wait for approval ({why}): {list}; `kurator approve app/shop` releases exactly these");
+    let conditions = [
+        condition("DeletionsHeld", "True", "SourceRemovesObjects", &message),
+        condition("Ready", "False", "DeletionsHeld", "0 of 1 ready; deletions wait for approval"),
+        condition("SourceReady", "True", "Succeeded", SHA),
+    ];
+    let held = json!([{"policy": "large", "digest": DIGEST, "count": 4, "members": [list]}]);
+    let world = World::new(
+        "default",
+        vec![cluster("beijing", answers())],
+        vec![shop(&conditions, 0, held)],
+        vec![reported("beijing", "large", unit("DeletionsHeld", "Healthy", "4 deletions wait to be released"))],
+        vec![revision()],
+    );
+    insta::assert_snapshot!("held_application", application_text(&world));
+    insta::assert_snapshot!("held_fleet", text(&fleet::lines(&world, now(), false)));
+}
+
+#[test]
+fn failures_say_why_in_full_on_the_page_and_in_short_in_the_overview() {
+    let why = "policy large: shop/web.yaml: document 1: line 7: a mapping is expected here, and a sequence was found; what \
+               runs stays, and the next commit that can be read is delivered";
+    let conditions = [
+        condition(
+            "NotImplemented",
+            "True",
+            "FieldsNotHonoured",
+            "accepted, not honoured yet: spec.syncPolicies[0].helm",
+        ),
+        condition("Ready", "False", "BuildFailed", why),
+        condition("SourceReady", "False", "FetchFailed", "https://git.example/shop.git: 503 Service Unavailable"),
+    ];
+    let world = World::new(
+        "default",
+        vec![cluster("beijing", answers())],
+        vec![shop(&conditions, 0, json!([]))],
+        vec![reported(
+            "beijing",
+            "large",
+            unit("Failed", "Degraded", "Deployment.apps shop/web: spec.replicas is invalid"),
+        )],
+        vec![revision()],
+    );
+    insta::assert_snapshot!("failed_application", application_text(&world));
+    insta::assert_snapshot!("failed_fleet", text(&fleet::lines(&world, now(), false)));
+}
+
+#[test]
+fn changes_by_hand_are_one_line_each() {
+    let deleted = json!({"object": "Service shop/web", "deleted": true, "seen": "2026-11-23T11:09:59.217502373Z",
+        "reverted": true});
+    let edited = json!({"object": "Deployment.apps shop/web", "seen": "2026-11-23T11:09:59.2Z", "reverted": true,
+        "fields": [{"path": "spec.replicas", "manager": "kubectl", "time": "2026-11-23T11:09:58Z"},
+            {"path": "metadata.labels.app"}]});
+    let scaled = json!({"object": "Deployment.apps shop/web", "seen": "2026-11-23T11:09:59.2Z", "reverted": false,
+        "fields": [{"path": "spec.replicas", "manager": "kubectl"}]});
+    let lines: Vec<String> = [deleted, edited.clone(), scaled].into_iter().map(|d| drift(&of(d))).collect();
+    insta::assert_snapshot!("drift", text(&lines));
+    let mut unit = unit("Applied", "Healthy", "");
+    unit["lastDrift"] = edited;
+    let mut world = settled();
+    world.statuses.extend(World::new("", vec![], vec![], vec![reported("beijing", "large", unit)], vec![]).statuses);
+    insta::assert_snapshot!("drift_application", application_text(&world));
+}
+
+#[test]
+fn unknown_names_list_the_known_ones() {
+    let world = settled();
+    let empty = World::new("team", vec![], vec![], vec![], vec![]);
+    let errors = [
+        world.application("shopp").unwrap_err(),
+        world.member("paris").unwrap_err(),
+        empty.application("shop").unwrap_err(),
+        empty.member("beijing").unwrap_err(),
+    ];
+    insta::assert_snapshot!("errors", errors.map(|e| e.to_string()).join("\n"));
+}
+
+#[test]
+fn json_has_a_settled_shape() {
+    insta::assert_json_snapshot!("value", fleet::value(&settled()));
+}

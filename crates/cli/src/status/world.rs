@@ -1,0 +1,116 @@
+//! Everything that is shown, read once.
+
+use std::collections::BTreeMap;
+
+use api::apps::v1alpha1::Application;
+use api::condition::{self, Condition};
+use api::delivery::{MemberStatus, Revision, UnitId, UnitStatus};
+use api::member::v1alpha1::Cluster;
+use kube::api::ListParams;
+use kube::{Api, Client, ResourceExt};
+
+use crate::connect::asked;
+use crate::sync::short_revision;
+
+pub(super) struct World {
+    pub(super) namespace: String,
+    pub(super) members: Vec<Cluster>,
+    pub(super) applications: Vec<Application>,
+    /// By unit and member.
+    pub(super) statuses: BTreeMap<(UnitId, String), UnitStatus>,
+    /// What git calls a Revision, by its name.
+    pub(super) revisions: BTreeMap<String, String>,
+}
+
+impl World {
+    pub(super) async fn read(client: &Client, namespace: &str) -> anyhow::Result<Self> {
+        let all = ListParams::default();
+        let members: Api<Cluster> = Api::all(client.clone());
+        let applications: Api<Application> = Api::namespaced(client.clone(), namespace);
+        let statuses: Api<MemberStatus> = Api::all(client.clone());
+        // A member runs units of every namespace.
+        let revisions: Api<Revision> = Api::all(client.clone());
+        let members = members.list(&all).await.map_err(asked("cannot list members"))?.items;
+        let applications = applications.list(&all).await.map_err(asked("cannot list applications"))?.items;
+        let statuses = statuses.list(&all).await.map_err(asked("cannot list what members report"))?.items;
+        let revisions = revisions.list(&all).await.map_err(asked("cannot list revisions"))?.items;
+        Ok(Self::new(namespace, members, applications, statuses, revisions))
+    }
+
+    pub(super) fn new(
+        namespace: &str,
+        mut members: Vec<Cluster>,
+        mut applications: Vec<Application>,
+        statuses: Vec<MemberStatus>,
+        revisions: Vec<Revision>,
+    ) -> Self {
+        members.sort_by_key(ResourceExt::name_any);
+        applications.sort_by_key(ResourceExt::name_any);
+        let statuses = statuses.into_iter().flat_map(|slice| {
+            let member = slice.spec.member.to_string();
+            let units = slice.status.map(|s| s.units).unwrap_or_default();
+            units.into_iter().map(move |(unit, status)| ((unit, member.clone()), status))
+        });
+        let revisions = revisions.into_iter().map(|r| (r.name_any(), short_revision(&r.spec.artifact.revision)));
+        Self {
+            namespace: namespace.to_owned(),
+            members,
+            applications,
+            statuses: statuses.collect(),
+            revisions: revisions.collect(),
+        }
+    }
+
+    pub(super) fn application(&self, name: &str) -> anyhow::Result<&Application> {
+        self.applications.iter().find(|a| a.name_any() == name).ok_or_else(|| {
+            let known = self.applications.iter().map(|a| format!("app/{}", a.name_any()));
+            let namespace = &self.namespace;
+            anyhow::anyhow!(
+                "there is no app/{name} in namespace {namespace} ({}); choose another namespace with -n",
+                there_is(known)
+            )
+        })
+    }
+
+    pub(super) fn member(&self, name: &str) -> anyhow::Result<&Cluster> {
+        self.members.iter().find(|m| m.name_any() == name).ok_or_else(|| {
+            let known = self.members.iter().map(|m| format!("member/{}", m.name_any()));
+            anyhow::anyhow!("there is no member/{name} ({})", there_is(known))
+        })
+    }
+
+    /// Whether a member answers, so that what it reported last still holds.
+    pub(super) fn answers(&self, member: &str) -> bool {
+        let cluster = self.members.iter().find(|m| m.name_any() == member);
+        cluster.and_then(ready).is_some_and(|c| c.status != "Unknown")
+    }
+
+    /// An application's units, by member and policy.
+    pub(super) fn of_application(&self, app: &Application) -> Vec<(&UnitId, &str, &UnitStatus)> {
+        let (namespace, name) = (app.namespace().unwrap_or_default(), app.name_any());
+        let mine = |unit: &UnitId| unit.kind == "Application" && unit.namespace == namespace && unit.name == name;
+        let all = self.statuses.iter().filter(|((unit, _), _)| mine(unit));
+        let mut all: Vec<_> = all.map(|((unit, member), status)| (unit, member.as_str(), status)).collect();
+        all.sort_by_key(|(unit, member, _)| (*member, *unit));
+        all
+    }
+
+    pub(super) fn of_member(&self, member: &str) -> Vec<(&UnitId, &UnitStatus)> {
+        self.statuses.iter().filter(|((_, m), _)| m == member).map(|((unit, _), s)| (unit, s)).collect()
+    }
+
+    /// What git calls the revision that a unit runs.
+    pub(super) fn revision_of(&self, status: &UnitStatus) -> String {
+        self.revisions.get(&status.revision).cloned().unwrap_or_default()
+    }
+}
+
+fn there_is(names: impl Iterator<Item = String>) -> String {
+    let names: Vec<String> = names.collect();
+    if names.is_empty() { "there is none yet".to_owned() } else { format!("there is: {}", names.join(", ")) }
+}
+
+/// A member's `Ready`.
+pub(super) fn ready(member: &Cluster) -> Option<&Condition> {
+    member.status.as_ref().and_then(|s| condition::find(&s.conditions, condition::READY))
+}

@@ -1,0 +1,110 @@
+//! `kurator up --demo` and its scenes.
+
+use serde_json::Value;
+
+use crate::process::{Place, git, until};
+
+/// The words of a table's lines: columns are as wide as what is in them.
+fn words(text: &str) -> Vec<Vec<&str>> {
+    text.lines().map(|line| line.split_whitespace().collect()).collect()
+}
+
+fn application(value: &Value) -> &Value {
+    &value["applications"][0]
+}
+
+#[test]
+fn the_demo_converges_and_its_scenes_do_what_they_say() {
+    let mut place = Place::new();
+    let dir = place.dir().display().to_string();
+
+    let first = place.ok(&format!("up --demo --dir {dir} --exit-when-ready"));
+    let lines = words(&first);
+    assert_eq!(lines[1][..3], ["MEMBER", "REGION", "NODES"], "{first}");
+    for (line, expected) in lines[2..5].iter().zip([
+        ["beijing", "cn-north", "3", "6/6", "Ready"],
+        ["shanghai", "cn-east", "2", "2/2", "Ready"],
+        ["virginia", "us-east", "2", "2/2", "Ready"],
+    ]) {
+        assert_eq!(line[..5], expected, "{first}");
+    }
+    assert!(lines[5][0] == "converged" && lines.len() == 6, "{first}");
+    assert!(place.fails("status").contains("kurator up --demo"), "nothing runs, and that is said");
+
+    let seen = place.up("--demo", "converged");
+    assert!(seen[0].contains("(contexts hub, beijing, shanghai, virginia)"), "{seen:?}");
+    let busy = place.fails(&format!("up --demo --dir {dir}"));
+    assert!(
+        busy.contains("is in use by process") && busy.contains("stop that process, or use another directory"),
+        "{busy}"
+    );
+
+    let status = place.json("status");
+    let names: Vec<_> = status["members"].as_array().unwrap().iter().map(|m| m["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["beijing", "shanghai", "virginia"]);
+    assert_eq!(application(&status)["status"]["summary"]["ready"], 3);
+    assert!(place.ok("status app/shop -o yaml").contains("name: shop"));
+    let tree = place.ok("tree app/shop");
+    let below: Vec<&str> = tree.lines().filter(|l| l.contains("(policy")).collect();
+    assert!(below[0].starts_with("  beijing (policy large)  Applied, Healthy"), "{tree}");
+    assert_eq!(tree.lines().filter(|l| l.contains("shop/web") && l.contains("Synced")).count(), 6, "{tree}");
+
+    assert!(place.fails("tree app/nobody").contains("there is no app/nobody in namespace default"));
+    assert!(place.fails("status app/nobody").contains("app/shop"));
+    assert!(place.fails("status member/nobody").contains("member/beijing, member/shanghai, member/virginia"));
+    assert!(place.fails("approve app/shop").contains("no deletion waits"));
+    assert!(place.fails("approve member/beijing").contains("nothing waits"));
+    assert!(place.fails("suspend member/beijing").contains("say app/NAME"));
+    assert!(place.fails("demo unplug paris").contains("beijing, shanghai, virginia"));
+
+    assert!(place.ok("demo commit").contains("all members run"));
+    let edit = place.ok("demo edit");
+    assert!(edit.contains("spec.replicas set by demo-hand at") && edit.contains("; reverted"), "{edit}");
+    assert!(edit.contains("Kubernetes does not record by whom"), "{edit}");
+    assert!(place.ok("status app/shop").contains("changed by somebody else"));
+
+    assert!(place.ok("demo wipe").contains("nothing was deleted"));
+    let held = place.ok("status app/shop");
+    assert!(held.contains("release exactly these with: kurator approve app/shop"), "{held}");
+    assert!(place.fails("approve app/shop --digest sha256:0").contains("has changed since you looked"));
+    assert!(place.fails("demo commit").contains("first `kurator demo restore`"));
+    let approved = place.run("approve app/shop");
+    assert!(
+        approved.code == Some(0) && approved.err.contains("releasing 8 deletions of policy small"),
+        "{}",
+        approved.err
+    );
+    until("the deletions", || {
+        let summary = application(&place.json("status"))["status"]["summary"].clone();
+        (summary["held"] == 0 && summary["ready"] == 3).then_some(()).ok_or(summary.to_string())
+    });
+    assert!(place.ok("demo restore").contains("all members run"));
+
+    place.ok("suspend app/shop");
+    assert!(place.fails("sync app/shop").contains("kurator resume app/shop"));
+    place.ok("resume app/shop");
+    let synced = place.run("sync app/shop");
+    assert!(synced.code == Some(0) && synced.out.is_empty() && synced.err.contains("3 of 3 ready"), "{}", synced.err);
+
+    place.ok("demo stop");
+    assert_eq!(place.ended(), Some(0));
+}
+
+#[test]
+fn what_cannot_converge_ends_with_the_reason() {
+    let place = Place::new();
+    let repo = place.dir().join("demo/repo");
+    std::fs::create_dir_all(repo.join("shop")).unwrap();
+    let web = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: default}\nspec:\n  selector: \
+               {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec: {containers: [{name: \
+               web, image: 'x/fail:1'}]}\n";
+    std::fs::write(repo.join("shop/web.yaml"), web).unwrap();
+    git(&repo, &["init", "--quiet", "--initial-branch=main"]);
+    git(&repo, &["add", "--all"]);
+    git(&repo, &["commit", "--quiet", "--message", "broken"]);
+    let said = place.run(&format!("up --demo --dir {} --exit-when-ready --timeout 8s", place.dir().display()));
+    assert_eq!(said.code, Some(1), "{}{}", said.out, said.err);
+    assert!(said.err.starts_with("error: not converged after 8."), "{}", said.err);
+    assert!(said.err.contains("Deployment.apps default/web is "), "{}", said.err);
+    assert!(!said.out.contains("converged"), "{}", said.out);
+}

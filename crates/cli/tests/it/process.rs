@@ -1,0 +1,144 @@
+//! Runs `kurator` as its users do, in a directory of its own.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Longest wait for a state: many times what it takes, for a machine that does much else.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// A directory, and everything that runs in it.
+pub(crate) struct Place {
+    home: TempDir,
+    running: Option<Child>,
+}
+
+/// What a command printed, and its exit code.
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        Self { home: TempDir::new().unwrap(), running: None }
+    }
+
+    /// The instance's directory.
+    pub(crate) fn dir(&self) -> PathBuf {
+        self.home.path().join("instance")
+    }
+
+    fn command(&self, words: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kurator"));
+        command.args(words.split_whitespace()).stdin(Stdio::null());
+        for name in ["KURATOR_DIR", "KURATOR_LOG", "NO_COLOR", "KUBECONFIG"] {
+            command.env_remove(name);
+        }
+        // Other instances of this machine are none of a test's business.
+        command.env("XDG_STATE_HOME", self.home.path().join("state"));
+        command
+    }
+
+    /// Runs a command to its end. It finds the hub of this place by itself.
+    pub(crate) fn run(&self, words: &str) -> Said {
+        let Output { status, stdout, stderr } = self.command(words).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let said = Said { code: status.code(), out: text(stdout), err: text(stderr) };
+        assert!(!said.out.contains('\x1b') && !said.err.contains('\x1b'), "escape codes: {}{}", said.out, said.err);
+        said
+    }
+
+    /// Runs a command that has to succeed; returns its data.
+    pub(crate) fn ok(&self, words: &str) -> String {
+        let said = self.run(words);
+        assert_eq!(said.code, Some(0), "kurator {words}: {}{}", said.out, said.err);
+        said.out
+    }
+
+    /// Runs a command that has to fail; returns what it says.
+    pub(crate) fn fails(&self, words: &str) -> String {
+        let said = self.run(words);
+        assert_eq!(said.code, Some(1), "kurator {words}: {}{}", said.out, said.err);
+        assert_eq!(said.out, "", "kurator {words}: an error on stdout");
+        said.err
+    }
+
+    pub(crate) fn json(&self, words: &str) -> Value {
+        serde_json::from_str(&self.ok(&format!("{words} -o json"))).unwrap()
+    }
+
+    /// Starts `kurator up` and waits for a line on its stdout.
+    pub(crate) fn up(&mut self, words: &str, line: &str) -> Vec<String> {
+        let words = format!("up {words} --dir {}", self.dir().display());
+        let mut child = self.command(&words).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        self.running = Some(child);
+        let mut seen = Vec::new();
+        loop {
+            let next =
+                lines.next().unwrap_or_else(|| panic!("kurator {words} ended before {line:?}: {seen:?}")).unwrap();
+            let found = next.starts_with(line);
+            seen.push(next);
+            if found {
+                return seen;
+            }
+        }
+    }
+
+    /// Sends a signal to what runs.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.running.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+    }
+
+    /// Waits until what runs has ended; its exit code.
+    pub(crate) fn ended(&mut self) -> Option<i32> {
+        let mut child = self.running.take().unwrap();
+        let deadline = Instant::now() + WAIT_MAX;
+        loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(Instant::now() < deadline, "it does not end");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.running.take() {
+            // It may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Looks until it finds something.
+pub(crate) fn until<T>(what: &str, look: impl Fn() -> Result<T, String>) -> T {
+    let deadline = Instant::now() + WAIT_MAX;
+    loop {
+        match look() {
+            Ok(found) => return found,
+            Err(seen) => assert!(Instant::now() < deadline, "waited for {what}; last seen: {seen}"),
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+pub(crate) fn git(repo: &Path, args: &[&str]) {
+    let mut command = Command::new("git");
+    command.arg("-C").arg(repo).args(["-c", "commit.gpgsign=false"]).args(args);
+    for who in ["AUTHOR", "COMMITTER"] {
+        command.env(format!("GIT_{who}_NAME"), "test").env(format!("GIT_{who}_EMAIL"), "test@example.invalid");
+    }
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+}

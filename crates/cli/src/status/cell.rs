@@ -74,7 +74,7 @@ pub(super) fn unit(world: &World, member: &str, status: &UnitStatus, now: Timest
     ]
 }
 
-/// The headings of [`unit`].
+/// The headings of [`unit()`].
 pub(super) const UNIT: [&str; 7] = ["REVISION", "OBJECTS", "PODS", "DELIVERY", "HEALTH", "SINCE", "MESSAGE"];
 
 /// `2/3`; `?/3` where nobody knows how many.

@@ -5,10 +5,10 @@
 //!
 //! | step | what |
 //! |---|---|
-//! | [`observe`] | the fleet, the source, stored revisions and decisions, members' reports; renders what is wanted |
+//! | `observe` | the fleet, the source, stored revisions and decisions, members' reports; renders what is wanted |
 //! | [`plan::application`] | new revisions, who gets which, tombstones, approvals, status |
-//! | [`apply`] | revisions before the decisions that name them |
-//! | [`status`] | the status, when it differs, at most once a second |
+//! | `apply` | revisions before the decisions that name them |
+//! | `status` | the status, when it differs, at most once a second |
 //!
 //! Failure modes: whatever cannot be resolved freezes deletions and leaves what runs; an Application that is gone is
 //! still looked after until its tombstones are gone.

@@ -5,10 +5,10 @@
 //!
 //! | step | what |
 //! |---|---|
-//! | [`observe`] | decisions that name the member, their renderings, what the guard says over all members |
+//! | `observe` | decisions that name the member, their renderings, what the guard says over all members |
 //! | [`plan::delivery`] | the snapshot |
-//! | [`apply`] | the feed; the applier runs as long as the member may be delivered to |
-//! | [`status`] | MemberStatus, when it differs, at most once a second |
+//! | `apply` | the feed; the applier runs as long as the member may be delivered to |
+//! | `status` | MemberStatus, when it differs, at most once a second |
 //!
 //! Failure modes: a unit that cannot be rendered waits; a member that does not answer keeps its applier, which tries
 //! again by itself; a member whose record is gone is forgotten.

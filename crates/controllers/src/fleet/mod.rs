@@ -6,10 +6,10 @@
 //!
 //! | step | what |
 //! |---|---|
-//! | [`observe`] | entries of `spec.clusters` with what is known of each |
+//! | `observe` | entries of `spec.clusters` with what is known of each |
 //! | [`plan::fleet`] | who gets or loses the label; counts; conditions |
-//! | [`apply`] | label patches |
-//! | [`status`] | the status, when it differs |
+//! | `apply` | label patches |
+//! | `status` | the status, when it differs |
 
 mod apply;
 mod observe;

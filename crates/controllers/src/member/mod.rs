@@ -6,10 +6,10 @@
 //!
 //! | step | what |
 //! |---|---|
-//! | [`observe`] | the record of that name, the Secret's kubeconfig, the last probe |
+//! | `observe` | the record of that name, the Secret's kubeconfig, the last probe |
 //! | [`plan::member`] | whose name it is, who it is, how it is |
-//! | [`apply`] | the record; the connection and its prober |
-//! | [`status`] | both statuses, when they differ |
+//! | `apply` | the record; the connection and its prober |
+//! | `status` | both statuses, when they differ |
 //!
 //! Failure modes: a Secret that is missing or refused leaves the record and says so; a member that does not answer is
 //! probed for ever with back-off by its own task.

@@ -1,5 +1,12 @@
 //! `cargo xtask bench NAME`: measures in release and prints one table; `docs/benchmarks.md` keeps what was measured.
 
+mod apiserver;
+mod build;
+mod idle;
+mod instance;
+mod sheet;
+mod up;
+
 use anyhow::{Result, bail};
 
 use crate::{process, workspace};
@@ -8,7 +15,13 @@ use crate::{process, workspace};
 type Run = fn(&[String]) -> Result<()>;
 
 /// Every bench, with the line that says what it measures.
-const BENCHES: &[(&str, &str, Run)] = &[("store", "writes, reads, watches and opening of both store drivers", store)];
+const BENCHES: &[(&str, &str, Run)] = &[
+    ("up", "how soon `kurator up` is ready and `kurator up --demo` has converged", up::run),
+    ("idle", "memory, CPU and writes of a settled hub with three simulated members", idle::run),
+    ("apiserver", "creates, gets, a long list and watches over TLS, beside a real kube-apiserver", apiserver::run),
+    ("build", "how long a clean release build takes; minutes", build::run),
+    ("store", "writes, reads, watches and opening of both store drivers", store),
+];
 
 /// Runs the named bench.
 pub(crate) fn run(args: &[String]) -> Result<()> {
@@ -17,7 +30,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         for (name, about, _) in BENCHES {
             eprintln!("  {name:10} {about}");
         }
-        bail!("name one of these benches");
+        bail!("name one of these benches; KURATOR_BIN=PATH measures that binary instead of building one");
     };
     bench(args.get(1..).unwrap_or_default())
 }

@@ -24,6 +24,15 @@ const READY: Duration = Duration::from_secs(120);
 /// Between two looks at something that becomes ready.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// Does etcd wait for the disk?
+#[derive(Clone, Copy)]
+enum Disk {
+    /// A write is answered when it is on disk.
+    Durable,
+    /// What it holds need not survive the machine.
+    Lazy,
+}
+
 /// A running control plane. Dropping it ends its processes; its folder stays for whoever reads the logs.
 pub(crate) struct Real {
     dir: PathBuf,
@@ -42,11 +51,31 @@ impl Real {
         let mut real =
             Self { dir: dir.to_owned(), kubectl: tools.require("kubectl")?.to_owned(), children: Vec::new() };
         let [client, peer, secure, controller, scheduler, kubelet] = ports()?;
-        real.etcd(tools, client, peer)?;
+        real.etcd(tools, client, peer, Disk::Lazy)?;
         real.apiserver(tools, client, secure)?;
         real.controllers(tools, controller, scheduler, kubelet)?;
         real.nodes(nodes)?;
         Ok(real)
+    }
+
+    /// Starts only etcd and kube-apiserver, durable as in production: the baseline of benches.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub(crate) fn api(tools: &Tools, dir: &Path) -> Result<Self> {
+        fs::create_dir_all(dir).with_context(|| format!("creating {}", dir.display()))?;
+        let mut real =
+            Self { dir: dir.to_owned(), kubectl: tools.require("kubectl")?.to_owned(), children: Vec::new() };
+        let [client, peer, secure] = ports()?;
+        real.etcd(tools, client, peer, Disk::Durable)?;
+        real.apiserver(tools, client, secure)?;
+        Ok(real)
+    }
+
+    /// Its processes.
+    pub(crate) fn pids(&self) -> impl Iterator<Item = u32> + '_ {
+        self.children.iter().map(|(_, child)| child.id())
     }
 
     /// The path of the kubeconfig of the member's administrator.
@@ -85,8 +114,7 @@ impl Real {
         crate::process::output(Command::new("kill").args([&format!("-{signal}"), &child.1.id().to_string()])).map(drop)
     }
 
-    /// etcd without fsync: what it holds need not survive the machine.
-    fn etcd(&mut self, tools: &Tools, client: u16, peer: u16) -> Result<()> {
+    fn etcd(&mut self, tools: &Tools, client: u16, peer: u16, disk: Disk) -> Result<()> {
         let (client, peer) = (format!("http://127.0.0.1:{client}"), format!("http://127.0.0.1:{peer}"));
         self.spawn(
             "etcd",
@@ -98,7 +126,10 @@ impl Real {
                 &format!("--listen-peer-urls={peer}"),
                 &format!("--initial-advertise-peer-urls={peer}"),
                 &format!("--initial-cluster=default={peer}"),
-                "--unsafe-no-fsync",
+                match disk {
+                    Disk::Durable => "--unsafe-no-fsync=false",
+                    Disk::Lazy => "--unsafe-no-fsync",
+                },
                 "--log-level=warn",
             ],
         )

@@ -1,0 +1,67 @@
+//! What a settled hub with three simulated members costs: memory, CPU, and the writes that nobody needed.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use super::instance::{Instance, Scratch, binary, processor, resident, threads};
+use super::sheet::Sheet;
+
+/// How long is measured.
+const MEASURED: Duration = Duration::from_secs(30);
+/// Nobody has written for this long: settled. Members' nodes and pods are counted every 30 s ± 10 %, so the count that
+/// sees what was delivered comes (and is written, once) up to 33 s after the last pod.
+const QUIET: Duration = Duration::from_secs(36);
+/// Longest wait for that.
+const SETTLED: Duration = Duration::from_secs(120);
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(500);
+
+pub(crate) fn run(_: &[String]) -> Result<()> {
+    let binary = binary()?;
+    let scratch = Scratch::new("idle")?;
+    let mut sheet = Sheet::new(&["hub with three simulated members", "new directory", "after a restart", "goal"]);
+    let (fresh, again) = (measure(&binary, &scratch)?, measure(&binary, &scratch)?);
+    let names = ["resident memory", "CPU, of one core", "mutating requests in 30 s", "threads"];
+    let goals = ["≤ 80 MiB", "≤ 1 %", "0", "-"];
+    for (((name, goal), fresh), again) in names.into_iter().zip(goals).zip(fresh).zip(again) {
+        sheet.row([name.to_owned(), fresh, again, goal.to_owned()]);
+    }
+    sheet.print();
+    Ok(())
+}
+
+/// One start on the same directory.
+fn measure(binary: &std::path::Path, scratch: &Scratch) -> Result<[String; 4]> {
+    let mut instance = Instance::start(binary, &scratch.join("dir"), &["--demo"])?;
+    instance.until("converged")?;
+    settle(&instance)?;
+    let before = instance.mutations()?;
+    let (start, used) = (Instant::now(), processor(instance.pid())?);
+    std::thread::sleep(MEASURED);
+    let share = (processor(instance.pid())? - used).as_secs_f64() / start.elapsed().as_secs_f64();
+    let memory = resident(instance.pid())?;
+    let threads = threads(instance.pid())?;
+    let after = instance.mutations()?;
+    let count = |all: &[(String, u64)]| all.iter().map(|(_, n)| n).sum::<u64>();
+    let writes = count(&after) - count(&before);
+    instance.stop()?;
+    Ok([format!("{memory:.1} MiB"), format!("{:.2} %", share * 100.0), writes.to_string(), threads.to_string()])
+}
+
+/// Waits until no API server has seen a mutating request for a while.
+fn settle(instance: &Instance) -> Result<()> {
+    let begun = Instant::now();
+    let (mut last, mut since) = (instance.mutations()?, Instant::now());
+    while since.elapsed() < QUIET {
+        if begun.elapsed() > SETTLED {
+            bail!("somebody still writes after {} s: {last:?}", SETTLED.as_secs());
+        }
+        std::thread::sleep(LOOK);
+        let now = instance.mutations()?;
+        if now != last {
+            (last, since) = (now, Instant::now());
+        }
+    }
+    Ok(())
+}

@@ -102,7 +102,7 @@ pub(crate) struct Up {
     /// Add three simulated members and a git repository, and apply `examples/demo`.
     #[arg(long)]
     pub(crate) demo: bool,
-    /// Exit as soon as everything has converged (0), or cannot (1, with the reason).
+    /// Exit 0 as soon as everything has converged; 1, with the reason, when it has not within `--timeout`.
     #[arg(long)]
     pub(crate) exit_when_ready: bool,
     /// Where the API listens; port 0 takes the port of the last time, or any that is free.

@@ -17,6 +17,10 @@ use crate::connect::{self, asked};
 /// How often a waiting command looks.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(100);
 
+/// How long something has to be in the way before `kurator sync` gives up: longer than the hub takes from a fetch to
+/// the members' first reports on it.
+const STUCK_FOR: Duration = Duration::from_secs(2);
+
 /// Field manager of what this command line writes.
 pub(crate) const FIELD_MANAGER: &str = "kurator-cli";
 
@@ -43,6 +47,7 @@ pub(crate) async fn sync(common: &Common, what: Sync) -> anyhow::Result<()> {
         return Ok(());
     }
     let deadline = tokio::time::Instant::now() + what.timeout;
+    let mut stuck_since = None;
     loop {
         let app = api.get(name).await.map_err(asked(&format!("cannot read app/{name}")))?;
         let status = app.status.unwrap_or_default();
@@ -59,9 +64,13 @@ pub(crate) async fn sync(common: &Common, what: Sync) -> anyhow::Result<()> {
                     return Ok(());
                 }
                 Some(c) if matches!(c.reason.as_str(), "DeletionsHeld" | "BuildFailed" | "FleetNotFound") => {
-                    bail!("app/{name}: {revision}, {}: {}", c.reason, held_or(&status, &c.message));
+                    // The first status after a fetch may still speak of the commit before.
+                    let since = *stuck_since.get_or_insert_with(tokio::time::Instant::now);
+                    if since.elapsed() >= STUCK_FOR {
+                        bail!("app/{name}: {revision}, {}: {}", c.reason, held_or(&status, &c.message));
+                    }
                 }
-                _ => {}
+                _ => stuck_since = None,
             }
         }
         if tokio::time::Instant::now() >= deadline {

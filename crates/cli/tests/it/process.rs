@@ -1,5 +1,7 @@
 //! Runs `kurator` as its users do, in a directory of its own.
 
+#![allow(clippy::disallowed_methods, reason = "watches other processes, by the time that they live in")]
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};

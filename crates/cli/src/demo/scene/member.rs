@@ -1,0 +1,117 @@
+//! Members that go and come back, and the whole process.
+
+use std::collections::BTreeSet;
+
+use anyhow::bail;
+use api::condition::{self, Condition};
+use api::member::v1alpha1::Cluster;
+use kube::api::ListParams;
+use kube::{Api, Client, ResourceExt};
+use serde_json::Value;
+
+use super::{Stage, say};
+use crate::args::Format;
+use crate::connect::{self, asked};
+use crate::demo::{APPLICATION, MEMBERS, repository};
+use crate::duration::tenths;
+use crate::output;
+
+impl Stage {
+    async fn member_ready(&self, hub: &Client, member: &str) -> anyhow::Result<Option<Condition>> {
+        let api: Api<Cluster> = Api::all(hub.clone());
+        let cluster = api.get(member).await.map_err(asked(&format!("cannot read member/{member}")))?;
+        let status = cluster.status.unwrap_or_default();
+        Ok(condition::find(&status.conditions, condition::READY).cloned())
+    }
+
+    pub(super) async fn unplug(&self, member: &str) -> anyhow::Result<()> {
+        let hub = connect::hub(&self.common).await?;
+        self.ask(&format!("unplug {member}")).await?;
+        say(format!("{member}: its listener is closed; the hub was told nothing"))?;
+        let (ready, took) = self
+            .until("the hub to notice", async || {
+                Ok(self.member_ready(&hub, member).await?.filter(|c| c.status == "Unknown"))
+            })
+            .await?;
+        say(format!("  {member} is Unknown after {}: {}", tenths(took), ready.message))?;
+        let others: Api<Cluster> = Api::all(hub);
+        for cluster in others.list(&ListParams::default()).await.map_err(asked("members"))? {
+            let name = cluster.name_any();
+            let status = cluster.status.unwrap_or_default();
+            if let Some(ready) = condition::find(&status.conditions, condition::READY).filter(|_| name != member) {
+                say(format!("  {name}: Ready {}", ready.status))?;
+            }
+        }
+        say(format!("next: `kurator demo commit` to see the others go on; `kurator demo plug {member}`"))
+    }
+
+    pub(super) async fn plug(&self, member: &str) -> anyhow::Result<()> {
+        let hub = connect::hub(&self.common).await?;
+        self.ask(&format!("plug {member}")).await?;
+        say(format!("{member}: its listener is open again; the hub was told nothing"))?;
+        let (_, took) = self
+            .until("the hub to notice", async || {
+                Ok(self.member_ready(&hub, member).await?.filter(|c| c.status == "True"))
+            })
+            .await?;
+        say(format!("  {member} is Ready after {}", tenths(took)))?;
+        if repository::run(&self.repo(), &["cat-file", "-e", "HEAD:shop"]).is_ok() {
+            let took = self.converged(&hub, &self.head()?).await?;
+            say(format!("  it has caught up after {}", tenths(took)))?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn restart(&self) -> anyhow::Result<()> {
+        let before = self.ask("counters").await?;
+        let hub = connect::hub(&self.common).await?;
+        let app = self.application(&hub).await?;
+        let revision = crate::sync::revision(&app.status.unwrap_or_default());
+        drop(hub);
+        self.ask("restart").await?;
+        say(format!("the process is starting again, hub and members; {APPLICATION} ran {revision}"))?;
+        let gone = |text: &str| text == before;
+        let (_, took) = self
+            .until("it to answer again with counters of its own", async || {
+                Ok(self.ask("counters").await.ok().filter(|text| !gone(text)))
+            })
+            .await?;
+        let hub = connect::hub(&self.common).await?;
+        let (reports, _) = self
+            .until("every member to be looked at", async || {
+                let reports = self.reports(&hub).await?;
+                let members: BTreeSet<_> = reports.iter().map(|r| &r.member).collect();
+                let all = members.len() == MEMBERS.len();
+                let settled = reports.iter().all(|r| r.phase == api::delivery::UnitPhase::Applied);
+                Ok((all && settled).then_some(reports))
+            })
+            .await?;
+        say(format!("  answered again after {}", tenths(took)))?;
+        for report in reports {
+            say(format!(
+                "  {}: {} of {} objects as before, pods {}/{}",
+                report.member, report.objects.applied, report.objects.desired, report.pods.ready, report.pods.desired
+            ))?;
+        }
+        let counters: Value = serde_json::from_str(&self.ask("counters").await?)?;
+        for (name, count) in counters.as_object().into_iter().flatten() {
+            say(format!("  {name}: {} mutating requests since the start", count["mutations"]))?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn counters(&self) -> anyhow::Result<()> {
+        let counters: Value = serde_json::from_str(&self.ask("counters").await?)?;
+        if self.common.output == Format::Text {
+            for (name, count) in counters.as_object().into_iter().flatten() {
+                say(format!("{name}: {} mutating requests", count["mutations"]))?;
+                for (client, verbs) in count["byClient"].as_object().into_iter().flatten() {
+                    say(format!("  {client} {verbs}"))?;
+                }
+            }
+        } else if !output::structured(self.common.output, &counters)? {
+            bail!("unknown output format");
+        }
+        Ok(())
+    }
+}

@@ -34,7 +34,8 @@ pub(super) fn lines(world: &World, member: &Cluster, now: Timestamp, colour: boo
         lines.push(String::new());
         let mut table = Table::new(&["RESOURCE", "REQUESTED", "ALLOCATABLE"]);
         for (resource, amount) in &resources.allocatable {
-            let used = resources.allocated.get(resource).map_or("0", String::as_str);
+            // What no pod requests is not counted, pods themselves among it.
+            let used = resources.allocated.get(resource).map_or("-", String::as_str);
             table.row(vec![resource.clone().into(), used.into(), amount.clone().into()]);
         }
         lines.extend(table.lines(colour));

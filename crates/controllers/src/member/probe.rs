@@ -12,7 +12,7 @@ use http::Request;
 use kube::Client;
 use model::{Quantity, Timestamp, object};
 use plan::member::{Facts, Outcome, Probe};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -208,8 +208,6 @@ async fn capacity(client: &Client) -> Result<(NodeSummary, ResourceSummary, Opti
             Some(node) if !node.is_empty() => &mut allocated,
             _ => &mut allocating,
         };
-        // As Karmada counts them, against the pods that nodes allow.
-        sums.add(Some(&json!({"pods": "1"})));
         for container in object::get(pod, &["spec", "containers"]).and_then(Value::as_array).into_iter().flatten() {
             sums.add(object::get(container, &["resources", "requests"]));
         }

@@ -28,6 +28,8 @@ pub(crate) struct Slot {
     due: Option<Instant>,
     /// Its last pass waited for another unit.
     entangled: bool,
+    /// [`Session::stirs`] when its pass began.
+    began: u64,
 }
 
 /// One connection's state.
@@ -38,6 +40,8 @@ pub(crate) struct Session {
     pub(crate) orphans: BTreeMap<UnitId, Unit>,
     /// Units that a pass has.
     away: BTreeSet<UnitId>,
+    /// How often what some unit wants or has changed, which others may have waited for.
+    stirs: u64,
 }
 
 impl Session {
@@ -52,7 +56,7 @@ impl Session {
             let unit = fresh(&site.ctx.hub, id.clone(), inventory, Some(shelf), unreadable);
             orphans.insert(id, unit);
         }
-        let session = Self { site, slots: BTreeMap::new(), orphans, away: BTreeSet::new() };
+        let session = Self { site, slots: BTreeMap::new(), orphans, away: BTreeSet::new(), stirs: 0 };
         let mut view = session.site.view();
         session.orphans.values().for_each(|unit| view.claims.set_entries(&unit.id, &unit.inventory.entries));
         drop(view);
@@ -67,10 +71,14 @@ impl Session {
         memory: &mut HashMap<UnitId, HashMap<ObjectKey, Memory>>,
     ) {
         let mut old = std::mem::take(&mut self.slots);
+        let mut changed = false;
         for entry in &snapshot.units {
             let slot = match old.remove(&entry.unit) {
                 Some(slot) if slot.entry == *entry => slot,
-                Some(slot) => Slot { entry: entry.clone(), dirty: true, ..slot },
+                Some(slot) => {
+                    changed = true;
+                    Slot { entry: entry.clone(), dirty: true, ..slot }
+                }
                 None => {
                     // One that left and came back during a pass is brought back by it.
                     let unit = (!self.away.contains(&entry.unit)).then(|| {
@@ -87,11 +95,12 @@ impl Session {
                         Unit { memory: memory.remove(&entry.unit).unwrap_or_default(), ..unit }
                     });
                     let bundle = Err(FeedError::Missing(entry.payload));
-                    Slot { entry: entry.clone(), bundle, unit, dirty: true, due: None, entangled: false }
+                    Slot { entry: entry.clone(), bundle, unit, dirty: true, due: None, entangled: false, began: 0 }
                 }
             };
             self.slots.insert(entry.unit.clone(), slot);
         }
+        changed |= !old.is_empty();
         for (id, slot) in old {
             // One that a pass has comes back later, and finds no slot.
             match slot.unit {
@@ -100,6 +109,17 @@ impl Session {
             }
         }
         self.refresh_all(feed).await;
+        if changed {
+            self.stir(None);
+        }
+    }
+
+    /// Looks again at units that wait for another one, except at the one that did something.
+    fn stir(&mut self, except: Option<&UnitId>) {
+        self.stirs += 1;
+        for (id, slot) in &mut self.slots {
+            slot.dirty |= slot.entangled && Some(id) != except;
+        }
     }
 
     /// A unit that left the snapshot: its inventory, if there is one, stays and is reported.
@@ -170,6 +190,7 @@ impl Session {
     /// Begins passes over units that need one.
     pub(crate) fn start(&mut self, passes: &mut FuturesUnordered<BoxFuture<'static, Outcome>>) {
         let now = Instant::now();
+        let stirs = self.stirs;
         for slot in self.slots.values_mut() {
             if passes.len() >= self.site.ctx.limits.units_in_flight {
                 return;
@@ -178,7 +199,7 @@ impl Session {
             if (slot.dirty || due)
                 && let Some(unit) = slot.unit.take()
             {
-                (slot.dirty, slot.due) = (false, None);
+                (slot.dirty, slot.due, slot.began) = (false, None, stirs);
                 self.away.insert(unit.id.clone());
                 let (site, entry, bundle) = (Arc::clone(&self.site), slot.entry.clone(), slot.bundle.clone());
                 passes.push(Box::pin(unit::pass(site, unit, entry, bundle)));
@@ -202,11 +223,11 @@ impl Session {
         slot.due = Some(Instant::now() + next);
         slot.entangled = entangled;
         slot.unit = Some(unit);
+        // What it waits for may have come while it looked.
+        slot.dirty |= entangled && slot.began != self.stirs;
         if moved {
             // What this pass did may be what others wait for.
-            for (other, slot) in &mut self.slots {
-                slot.dirty |= slot.entangled && *other != id;
-            }
+            self.stir(Some(&id));
         }
         true
     }

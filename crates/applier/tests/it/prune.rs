@@ -240,3 +240,17 @@ async fn a_unit_that_leaves_hands_over_what_a_busy_neighbour_wants() {
         assert_eq!(model::object::uid(&world.config_map("moves").await.unwrap()), Some(uid.as_str()), "round {round}");
     }
 }
+
+#[tokio::test]
+async fn a_unit_in_conflict_takes_over_as_soon_as_the_other_one_leaves() {
+    let mut world = World::new().await;
+    let a = world.set("a", 1, vec![config_map("c", "1")]);
+    world.applied(&a).await;
+    let uid = model::object::uid(&world.config_map("c").await.unwrap()).unwrap().to_owned();
+    let b = world.set("b", 1, vec![config_map("c", "1")]);
+    world.until(&b, "in conflict", |r| r.phase == UnitPhase::Failed && r.reason == "Conflict").await;
+    world.change(&a, |entry| entry.removal = Removal::Prune);
+    world.applied(&b).await;
+    world.eventually("gone", || async { world.report(&a).is_none_or(|r| r.phase == UnitPhase::Removed) }).await;
+    assert_eq!(model::object::uid(&world.config_map("c").await.unwrap()), Some(uid.as_str()));
+}

@@ -44,6 +44,7 @@ pub(super) fn decide(observed: &Observed<'_>, now: Timestamp) -> Decided {
         }
     }
     write_decisions(observed, live, &next, &mut plan);
+    place_before_removing(observed, &mut plan);
     retire_revisions(observed, &mut plan);
     plan.finalizer = finalizer(observed, &plan);
     Decided { plan, report }
@@ -205,6 +206,40 @@ fn write_decisions(
             }
         }
     }
+}
+
+/// A unit that is given a member is decided before another loses it: decisions are written one by one, and a member that
+/// is told of the loss alone deletes what it should hand over.
+fn place_before_removing(observed: &Observed<'_>, plan: &mut Plan) {
+    let stays = |entry: &MemberDecision| entry.removal == Removal::None;
+    let placed = |decision: Option<&DecisionSpec>, member: &MemberName| {
+        decision.and_then(|d| d.members.get(member)).is_some_and(stays)
+    };
+    let given = plan.write_decisions.iter().any(|(name, decision)| {
+        let before = observed.decisions.get(name);
+        decision.members.iter().any(|(member, entry)| stays(entry) && !placed(before, member))
+    });
+    if !given {
+        return;
+    }
+    let wanted = std::mem::take(&mut plan.write_decisions);
+    let mut last = Vec::new();
+    for (name, decision) in wanted {
+        let before = observed.decisions.get(&name);
+        let lost = before.into_iter().flat_map(|d| &d.members);
+        let lost = lost.filter(|(member, entry)| stays(entry) && !placed(Some(&decision), member));
+        let mut first = decision.clone();
+        first.members.extend(lost.map(|(member, entry)| (member.clone(), entry.clone())));
+        if first == decision {
+            plan.write_decisions.push((name, decision));
+            continue;
+        }
+        if before.is_some_and(|before| before.members != first.members) {
+            plan.write_decisions.push((name.clone(), first));
+        }
+        last.push((name, decision));
+    }
+    plan.write_decisions.extend(last);
 }
 
 fn empty_slice(unit: &UnitId, slice: u32) -> DecisionSpec {

@@ -143,7 +143,7 @@ pub(super) fn status(
     let causes: Vec<&str> = held.iter().flat_map(|(facts, _)| facts.causes.iter().map(|c| c.as_str())).collect();
     let causes = causes.into_iter().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join("; ");
     let held: Vec<HeldDeletions> = held.into_iter().map(|(_, entry)| entry).collect();
-    let mut verdicts = vec![ready(report, &pairs, &held), source(observed, &before)];
+    let mut verdicts = vec![ready(application, report, &pairs, &held), source(observed, &before)];
     if !held.is_empty() {
         let count: u32 = held.iter().map(|h| h.count).sum();
         let list: Vec<&str> = held.iter().flat_map(|h| h.members.iter().map(String::as_str)).collect();
@@ -199,7 +199,7 @@ fn pairs<'a>(observed: &'a Observed<'_>, report: &'a Report) -> Vec<Pair<'a>> {
     out
 }
 
-fn ready(report: &Report, pairs: &[Pair<'_>], held: &[HeldDeletions]) -> Verdict {
+fn ready(application: &Application, report: &Report, pairs: &[Pair<'_>], held: &[HeldDeletions]) -> Verdict {
     let verdict = |status, reason, message: String| Verdict::new(condition::READY, status, reason, message);
     for unit in &report.units {
         let policy = unit.unit.policy.as_deref().unwrap_or_default();
@@ -236,6 +236,13 @@ fn ready(report: &Report, pairs: &[Pair<'_>], held: &[HeldDeletions]) -> Verdict
     if let Some(worst) = pairs.iter().find(|p| p.ready() == Some(false)) {
         let (reason, message) = worst.reason();
         return verdict(Some(false), reason, format!("{good} of {total} ready; {}: {message}", worst.member));
+    }
+    // A policy of which nothing is delivered is not ready, however well the others are.
+    if let Some(index) = application.spec.sync_policies.iter().position(|p| p.kustomization.is_none()) {
+        let message = format!(
+            "{good} of {total} ready; spec.syncPolicies[{index}] has no kustomization: nothing else is delivered so far"
+        );
+        return verdict(Some(false), "NotImplemented", message);
     }
     if unknown > 0 {
         let names: Vec<&str> = pairs.iter().filter(|p| p.ready().is_none()).map(|p| p.member.as_str()).collect();
@@ -309,8 +316,9 @@ fn sync_status(
         .iter()
         .map(|pair| {
             let policy = pair.unit.unit.policy.as_deref().unwrap_or_default();
-            let mut name = format!("{policy}-attachedcluster-{}", pair.member).to_lowercase();
-            name.truncate(SYNC_NAME_MAX);
+            // Cut by characters: a policy's name may be any text.
+            let name = format!("{policy}-attachedcluster-{}", pair.member).to_lowercase();
+            let name: String = name.chars().take(SYNC_NAME_MAX).collect();
             let known =
                 before.sync_status.iter().find(|s| s.name == name).and_then(|s| s.kustomization_status.as_ref());
             let none: &[Condition] = &[];

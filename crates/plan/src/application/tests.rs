@@ -359,3 +359,67 @@ fn a_thousand_members_fill_slices_of_a_hundred_and_stay_in_them() {
     let (plan, _) = world.step();
     assert_eq!(plan.write_decisions.len(), 1, "only the slice of the member that left is written");
 }
+
+#[test]
+fn an_application_of_which_a_policy_is_not_delivered_is_never_ready() {
+    let helm = || json!({"name": "h", "helm": {"interval": "1m"}});
+    let mut world = World::new(json!([helm()]), &["a"]);
+    world.step();
+    assert_eq!(world.ready(), ("False".into(), "NotImplemented".into()));
+    let mut both = one_policy();
+    both.as_array_mut().unwrap().push(helm());
+    let mut world = World::new(both, &["a"]);
+    world.step();
+    world.report("a");
+    world.step();
+    assert_eq!(world.ready(), ("False".into(), "NotImplemented".into()));
+}
+
+#[test]
+fn a_policy_may_have_a_long_name_in_any_alphabet() {
+    let policy = json!([{"name": "é".repeat(100), "kustomization": {"interval": "1m", "prune": true, "path": "./a"}}]);
+    let mut world = World::new(policy, &["a"]);
+    world.step();
+    let status = world.application.unwrap().status.unwrap();
+    assert_eq!(status.sync_status[0].name, "é".repeat(63));
+}
+
+#[test]
+fn a_member_is_placed_by_its_new_unit_before_the_old_one_loses_it() {
+    // The new name sorts after the old one, and the old unit gets a member at the same time as it loses another.
+    let mut world = World::new(one_policy(), &["a"]);
+    world.step();
+    let policy = |name: &str| json!({"name": name, "kustomization": {"interval": "1m", "prune": true, "path": "./a"}});
+    world.application = Some(application(json!([policy("q")])));
+    let (plan, _) = world.step();
+    let writes: Vec<_> = plan
+        .write_decisions
+        .iter()
+        .map(|(_, d)| (d.unit.policy.clone().unwrap(), d.members[&name("a")].removal == Removal::None))
+        .collect();
+    assert_eq!(writes, [("q".to_owned(), true), ("p".to_owned(), false)]);
+
+    let select = |name: &str, size: &str| {
+        let mut policy = policy(name);
+        policy["destination"] = json!({"fleet": "f", "clusterSelector": {"matchLabels": {"size": size}}});
+        policy
+    };
+    let sized = |member: &str, size: &str| Candidate {
+        labels: BTreeMap::from([("size".to_owned(), size.to_owned())]),
+        ..candidate(member)
+    };
+    let mut world = World::new(json!([select("p", "s"), select("q", "l")]), &["a", "b"]);
+    world.fleet = FleetFacts::Found(vec![sized("a", "s"), sized("b", "l")]);
+    world.step();
+    world.fleet = FleetFacts::Found(vec![sized("a", "l"), sized("b", "s")]);
+    let (plan, _) = world.step();
+    let placed: Vec<(String, usize)> = plan
+        .write_decisions
+        .iter()
+        .map(|(_, d)| {
+            let staying = d.members.values().filter(|e| e.removal == Removal::None).count();
+            (d.unit.policy.clone().unwrap(), staying)
+        })
+        .collect();
+    assert_eq!(placed, [("p".into(), 2), ("q".into(), 2), ("p".into(), 1), ("q".into(), 1)]);
+}

@@ -18,10 +18,11 @@ use crate::resource::{ConnectRequest, Source, not_allowed};
 use crate::server::Inner;
 use crate::tls::Closing;
 use crate::user::UserInfo;
-use crate::{discovery, openapi, verb};
+use crate::{discovery, impersonation, openapi, verb};
 
 /// Answers a request whose user is known.
 pub(crate) async fn dispatch(inner: &Arc<Inner>, user: UserInfo, parts: Parts, body: Bytes) -> Result<Answer, Status> {
+    let user = impersonation::user(inner, user, &parts.headers)?;
     let target = path::parse(parts.uri.path());
     let resource = match target {
         Target::Resource(resource) => resource,

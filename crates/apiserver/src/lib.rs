@@ -23,6 +23,7 @@ mod crd;
 mod discovery;
 mod dispatch;
 mod document;
+mod impersonation;
 mod json;
 mod key;
 mod lifecycle;

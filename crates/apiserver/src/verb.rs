@@ -59,6 +59,13 @@ pub(crate) async fn run(call: &mut Call, verb: &'static str) -> Result<Answer, S
         ("token", "create") if call.served.is("", "ServiceAccount") => crate::token::create(call).await,
         ("", _) => Err(not_allowed()),
         (sub, _) if crate::discovery::subresources(&call.served).iter().any(|s| s.name == sub) => Err(not_allowed()),
+        (sub, _) if call.served.is("", "Pod") && KUBELET.contains(&sub) => Err(Status {
+            message: format!("pods/{sub} is not served: no kubelet runs behind this API server"),
+            ..Status::no_such_path()
+        }),
         _ => Err(Status::no_such_path()),
     }
 }
+
+/// Subresources of pods that kube-apiserver passes on to a kubelet.
+const KUBELET: [&str; 5] = ["attach", "exec", "log", "portforward", "proxy"];

@@ -255,8 +255,10 @@ impl Status {
     }
 
     /// 404 for a path that nothing serves.
+    ///
+    /// With `details`, though empty: kubectl looks into them without asking whether they are there.
     pub fn no_such_path() -> Self {
-        Self::new(Reason::NotFound, "the server could not find the requested resource")
+        Self { details: json!({}), ..Self::new(Reason::NotFound, "the server could not find the requested resource") }
     }
 
     /// 409 for a create of something that is there.

@@ -73,10 +73,9 @@ fn changed(call: &Call, encoding: Encoding, current: &Value, body: &Value) -> Re
             _ => Reason::BadRequest,
         };
         match reason {
+            // Without a kind in the details: kubectl shows the message only then.
             Reason::Invalid => Status {
-                details: serde_json::json!({
-                    "name": call.name(), "group": call.served.gvk.group, "kind": call.served.gvk.kind
-                }),
+                details: serde_json::json!({}),
                 ..Status::new(
                     reason,
                     format!("the server rejected our request due to an error in our request: {error}"),

@@ -88,3 +88,33 @@ async fn closing_the_listener_ends_watches_and_nothing_else() {
     let inside: Api<ConfigMap> = Api::namespaced(crate::support::client(&front.server), "default");
     assert!(inside.get("a").await.is_ok());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_as_somebody_else_has_their_rights_and_needs_the_right_to_ask() {
+    use http_body_util::{BodyExt as _, Full};
+    use tower::ServiceExt as _;
+    let server = crate::support::server().await;
+    let ask = async |sender: apiserver::UserInfo, headers: &[(&str, &str)]| {
+        let mut request = http::Request::get("/api/v1/namespaces/default/pods");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::<bytes::Bytes>::default()).expect("a request");
+        let answer = server.service_as(sender).oneshot(request).await.expect("answers");
+        let code = answer.status().as_u16();
+        let body = answer.into_body().collect().await.expect("a body").to_bytes();
+        (code, String::from_utf8_lossy(&body).into_owned())
+    };
+    let master = || apiserver::UserInfo::master("root");
+    assert_eq!(ask(master(), &[]).await.0, 200);
+    let (code, body) = ask(master(), &[("Impersonate-User", "joe"), ("Impersonate-Extra-a%2fb", "x")]).await;
+    assert!(code == 403 && body.contains(r#"User \"joe\" cannot list"#), "{code} {body}");
+    let (code, body) = ask(master(), &[("Impersonate-User", "system:serviceaccount:default:robot")]).await;
+    assert!(code == 403 && body.contains("serviceaccount:default:robot"), "{code} {body}");
+    let masters = [("Impersonate-User", "joe"), ("Impersonate-Group", "system:masters")];
+    assert_eq!(ask(master(), &masters).await.0, 200);
+    let (code, body) = ask(apiserver::UserInfo::new("bob", ["dev"]), &masters).await;
+    assert!(code == 403 && body.contains("cannot impersonate resource"), "{code} {body}");
+    assert_eq!(ask(master(), &[("Impersonate-Group", "system:masters")]).await.0, 400);
+    assert_eq!(ask(master(), &[("Impersonate-Nobody", "x")]).await.0, 400);
+}

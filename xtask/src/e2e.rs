@@ -38,7 +38,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     if let Some(unknown) = args.iter().find(|a| PARTS.iter().all(|p| p.name != *a)) {
         bail!("{unknown} is no part; there are {}", PARTS.iter().map(|p| p.name).collect::<Vec<_>>().join(", "));
     }
-    tools::install(if workspace::is_ci() { tools::Cost::Minutes } else { tools::Cost::Seconds })?;
+    tools::prepare()?;
     for (part, reason) in play(&Tools::locate()?, args)? {
         eprintln!("skipped: {part}: {reason}");
     }

@@ -10,12 +10,7 @@ use crate::{e2e, process, tools, workspace};
 
 /// Runs the crates' tests, then the end-to-end scenes.
 pub(crate) fn run(args: &[String]) -> Result<()> {
-    // What PyPI has is there in seconds, so the README's command installs it; what Go builds takes minutes.
-    if let Err(error) = tools::install(tools::Cost::Seconds)
-        && workspace::is_ci()
-    {
-        return Err(error);
-    }
+    tools::prepare()?;
     let tools = Tools::locate()?;
     let mut passed = vec!["crates"];
     crates(&tools, args)?;
@@ -38,6 +33,7 @@ fn crates(tools: &Tools, args: &[String]) -> Result<()> {
     match tools.find("cargo-nextest") {
         Some(nextest) => {
             let mut command = Command::new(nextest);
+            workspace::once(&mut command);
             command.current_dir(workspace::root()).args(["nextest", "run", "--workspace", "--locked"]).args(args);
             process::run(&mut command)
         }

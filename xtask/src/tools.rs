@@ -21,7 +21,7 @@ const KUBERNETES: &str = "v1.37.2";
 
 /// What it costs to install a group from nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cost {
+enum Cost {
     /// A download.
     Seconds,
     /// A build of Go sources.
@@ -133,8 +133,19 @@ pub(crate) fn run(_: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// Installs what tests want: everything in CI; elsewhere what takes seconds, and what fails is said and done without.
+pub(crate) fn prepare() -> Result<()> {
+    if workspace::is_ci() {
+        return install(Cost::Minutes);
+    }
+    if let Err(error) = install(Cost::Seconds) {
+        eprintln!("tools: {error:#}");
+    }
+    Ok(())
+}
+
 /// Installs every missing group that costs at most this.
-pub(crate) fn install(most: Cost) -> Result<()> {
+fn install(most: Cost) -> Result<()> {
     for group in GROUPS.iter().filter(|g| most == Cost::Minutes || g.cost == Cost::Seconds) {
         let folder = group.folder()?;
         if folder.is_dir() {

@@ -23,7 +23,15 @@ pub(crate) fn is_ci() -> bool {
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
+    once(&mut command);
     command
+}
+
+/// In CI everything is built once: what would make the second build faster is only time and disk.
+pub(crate) fn once(command: &mut Command) {
+    if is_ci() {
+        command.env("CARGO_INCREMENTAL", "0");
+    }
 }
 
 /// The files that git knows, relative to the root; new files that are not ignored included.

@@ -1,4 +1,4 @@
-//! Mounts crate `admit` into the API server.
+//! Mounts crate `admit` into the API server, and keeps our CRDs whole.
 
 use apiserver::{Admission, AdmissionRequest, Denied, Operation};
 use model::GroupResource;
@@ -30,5 +30,57 @@ impl Admission for FleetAdmission {
         }
         let unhonoured = admit::not_implemented(&kind, object);
         Ok(unhonoured.iter().map(|path| format!("{path} is accepted, but not honoured yet")).collect())
+    }
+}
+
+/// Adds to our CRDs, whoever writes them, what the hub needs of them.
+///
+/// People apply the CRDs as Kurator and Karmada publish them. These lack our optional fields, above all the conditions
+/// in status: without this, the hub's status would be pruned away until its next start.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct DefinitionAdmission;
+
+impl Admission for DefinitionAdmission {
+    fn handles(&self, resource: &GroupResource, operation: Operation) -> bool {
+        operation != Operation::Delete
+            && resource.group == "apiextensions.k8s.io"
+            && resource.resource == "customresourcedefinitions"
+    }
+
+    fn mutate(&self, request: &AdmissionRequest<'_>, object: &mut Value) -> Result<(), Denied> {
+        if request.subresource.is_empty()
+            && let Some(wanted) = api::crd::all().iter().find(|crd| model::object::name(crd) == Some(request.name))
+            && let (Some(spec), Some(wanted)) = (object.get_mut("spec"), wanted.get("spec"))
+        {
+            complete(spec, wanted);
+        }
+        Ok(())
+    }
+}
+
+/// Makes `object` say everything that `wanted` says; what it says beyond that stays.
+fn complete(object: &mut Value, wanted: &Value) {
+    match (object, wanted) {
+        (Value::Object(object), Value::Object(wanted)) => {
+            for (key, value) in wanted {
+                match object.get_mut(key) {
+                    Some(has) => complete(has, value),
+                    None => drop(object.insert(key.clone(), value.clone())),
+                }
+            }
+        }
+        (Value::Array(object), Value::Array(wanted)) if object.len() == wanted.len() => {
+            object.iter_mut().zip(wanted).for_each(|(has, value)| complete(has, value));
+        }
+        (object, wanted) if !equal(object, wanted) => object.clone_from(wanted),
+        _ => {}
+    }
+}
+
+/// 1 and 1.0 are the same number.
+fn equal(one: &Value, other: &Value) -> bool {
+    match (one.as_f64(), other.as_f64()) {
+        (Some(one), Some(other)) => one.total_cmp(&other).is_eq(),
+        _ => one == other,
     }
 }

@@ -99,7 +99,7 @@ impl Hub {
         let mut config = Config::new(store, clock.clone(), Arc::new(SystemIds));
         config.token_key = Some(keys.token.clone());
         config.resources = vec![Arc::new(view::Trees(views.clone())), Arc::new(view::MemberTrees(views.clone()))];
-        config.admissions = vec![Arc::new(admission::FleetAdmission)];
+        config.admissions = vec![Arc::new(admission::FleetAdmission), Arc::new(admission::DefinitionAdmission)];
         config.version = concat!("v1.37.0+kurator-", env!("CARGO_PKG_VERSION")).to_owned();
         let server = ApiServer::start(config).await?;
         let listener = listen(&directory, "hub", options.listen).await?;

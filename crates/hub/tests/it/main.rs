@@ -1,5 +1,6 @@
 //! The hub with simulated members and a git repository, all in this process: what a user declares, and what comes of it.
 
+mod acceptance;
 mod delivery;
 mod fleet;
 mod hook;

@@ -69,6 +69,11 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> Pla
         Verdict::new(condition::READY, Some(false), "MemberNotFound", message)
     } else if !silent.is_empty() {
         Verdict::new(condition::READY, Some(false), "MemberNotReady", format!("not ready: {silent}"))
+    } else if !unsupported.is_empty() {
+        // Nothing is known of them: not a reason to call the fleet ready.
+        let message =
+            format!("{ready} of {total} members are ready; not of a kind that is followed so far: {unsupported}");
+        Verdict::new(condition::READY, Some(false), "NotImplemented", message)
     } else {
         Verdict::new(condition::READY, Some(true), "AllMembersReady", format!("{ready} of {total} members are ready"))
     };
@@ -103,6 +108,18 @@ mod tests {
 
     fn entry(name: &str, exists: bool, ready: bool) -> Entry {
         Entry { name: name.into(), supported: true, exists, ready }
+    }
+
+    #[test]
+    fn a_member_of_another_kind_keeps_the_fleet_from_being_ready() {
+        let other = Entry { supported: false, ..entry("b", false, false) };
+        let observed = Observed { entries: vec![entry("a", true, true), other], ..Observed::default() };
+        let plan = plan(&observed, Some(1), "2026-01-01T00:00:00Z".parse().unwrap());
+        let ready = &plan.status.conditions[0];
+        assert_eq!(
+            (ready.type_.as_str(), ready.status.as_str(), ready.reason.as_str()),
+            ("Ready", "False", "NotImplemented")
+        );
     }
 
     #[test]

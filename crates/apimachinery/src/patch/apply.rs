@@ -169,7 +169,11 @@ fn apply_checked(change: &Change<'_>, applied: &Value, force: bool) -> Result<Va
     let live = change.live.unwrap_or(&nothing);
     let ty = change.ty();
     let mut managed = change.managed(live).map_err(ApplyError::ManagedFields)?;
-    if managed.entries.is_empty() && change.live.is_some() {
+    let mut own = change.entry(change.manager, Operation::Apply);
+    own.set_fields(change.writable(paths(applied, ty, Paths::Owned)));
+    // A configuration that owns nothing takes nothing over, so nothing has to be remembered of before it; recording it
+    // would make the second of two equal applies a change.
+    if managed.entries.is_empty() && change.live.is_some() && !own.fields().is_subset(managed::unowned()) {
         let mut before = change.entry(BEFORE_FIRST_APPLY, Operation::Update);
         let written = change.compare(&zero::empty(live), live).written();
         before.set_fields(written.difference(managed::unowned()));
@@ -178,8 +182,6 @@ fn apply_checked(change: &Change<'_>, applied: &Value, force: bool) -> Result<Va
         managed.drop_empty();
     }
 
-    let mut own = change.entry(change.manager, Operation::Apply);
-    own.set_fields(change.writable(paths(applied, ty, Paths::Owned)));
     let (at, last) = match managed.entries.iter().position(|entry| entry.is_same(&own)) {
         Some(at) => (at, Some(std::mem::replace(&mut managed.entries[at], own))),
         None => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use api::annotation::SYNC;
+use api::annotation::{ATTACHED_BY, SYNC};
 use api::apps::v1alpha1::{Application, GitRepository};
 use api::condition;
 use api::delivery::MemberName;
@@ -53,9 +53,17 @@ fn not_implemented(application: &Application) -> Vec<model::FieldPath> {
     admit::not_implemented(&GroupKind::new("apps.kurator.dev", "Application"), &value)
 }
 
-/// Whether a member answers, by its record.
+/// Whether a member answers, by its record. A record whose AttachedCluster is gone, or is going, is no member any more,
+/// even while the record itself is still there: detaching deletes nothing in the member, so nothing may be removed from
+/// it in that moment either.
 pub(crate) fn reach(ctx: &Ctx, cluster: &Cluster) -> Option<(MemberName, Reach)> {
     let name: MemberName = cluster.name_any().parse().ok()?;
+    if let Some((namespace, attached)) = cluster.annotations().get(ATTACHED_BY).and_then(|by| by.split_once('/')) {
+        let attached = ctx.world.attached.get(&Key::new(namespace, attached))?;
+        if attached.metadata.deletion_timestamp.is_some() {
+            return None;
+        }
+    }
     let conditions = cluster.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
     let ready = condition::find(conditions, condition::READY).map(|c| c.status.as_str());
     let reach = match ready {

@@ -234,3 +234,14 @@ fn exists(value: &Value, path: &[PathElement]) -> bool {
         _ => false,
     }
 }
+
+/// Found by `applying_twice_changes_nothing`: such a configuration owns nothing, and its second apply recorded an owner.
+#[test]
+fn applying_an_empty_list_twice_changes_nothing() {
+    let mut world = World::new();
+    let config = spec(json!({"set": []}));
+    world.force("a", config.clone());
+    let once = world.object.clone();
+    world.apply("a", config);
+    assert_eq!(world.object, once);
+}

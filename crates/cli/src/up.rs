@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 use client::Trust;
 use hub::{Hub, SystemClock};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -53,6 +54,7 @@ pub(crate) async fn run(common: &Common, up: Up) -> anyhow::Result<ExitCode> {
 
 async fn serve(dir: &Path, up: &Up) -> anyhow::Result<End> {
     let begun = Instant::now();
+    let mut signals = Signals::catch()?;
     let shutdown = CancellationToken::new();
     // What the demo serves outlives the hub: else the hub would note, while it stops, that its world has gone.
     let curtain = CancellationToken::new();
@@ -94,7 +96,7 @@ async fn serve(dir: &Path, up: &Up) -> anyhow::Result<End> {
     let outcome = tokio::select! {
         outcome = watch(&hub, demo.as_deref(), up, begun) => outcome?,
         how = control.ended() => how,
-        () = signal() => End::Stop,
+        () = signals.any() => End::Stop,
     };
     // A file that is not there any more is what was wanted.
     let _ = std::fs::remove_file(&socket);
@@ -151,19 +153,23 @@ async fn watch(hub: &Hub, demo: Option<&Demo>, up: &Up, begun: Instant) -> anyho
     }
 }
 
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = match signal(SignalKind::terminate()) {
-        Ok(terminate) => terminate,
-        Err(error) => {
-            tracing::warn!(%error, "SIGTERM cannot be caught; Ctrl-C works");
-            let _ = tokio::signal::ctrl_c().await;
-            return;
+/// Ctrl-C and SIGTERM, caught from the start: one that comes while the hub is starting ends it in order as well.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn catch() -> anyhow::Result<Self> {
+        let catch = |kind| signal(kind).context("cannot catch signals");
+        Ok(Self { interrupt: catch(SignalKind::interrupt())?, terminate: catch(SignalKind::terminate())? })
+    }
+
+    async fn any(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
     }
 }
 

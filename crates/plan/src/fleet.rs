@@ -115,7 +115,7 @@ mod tests {
         let other = Entry { supported: false, ..entry("b", false, false) };
         let observed = Observed { entries: vec![entry("a", true, true), other], ..Observed::default() };
         let plan = plan(&observed, Some(1), "2026-01-01T00:00:00Z".parse().unwrap());
-        let ready = &plan.status.conditions[0];
+        let ready = condition::find(&plan.status.conditions, condition::READY).unwrap();
         assert_eq!(
             (ready.type_.as_str(), ready.status.as_str(), ready.reason.as_str()),
             ("Ready", "False", "NotImplemented")

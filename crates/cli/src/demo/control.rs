@@ -33,6 +33,8 @@ struct Shared {
     demo: Option<Arc<Demo>>,
     end: Arc<Mutex<End>>,
     ended: CancellationToken,
+    /// Tells this start of the process from every other one.
+    start: String,
 }
 
 impl Control {
@@ -47,7 +49,8 @@ impl Control {
         let _ = std::fs::remove_file(socket);
         let listener = UnixListener::bind(socket).with_context(|| format!("cannot listen on {}", socket.display()))?;
         let end = Arc::new(Mutex::new(End::Stop));
-        let shared = Arc::new(Shared { hub, demo, end: end.clone(), ended: ended.clone() });
+        let start = hub::entropy::token::<8>();
+        let shared = Arc::new(Shared { hub, demo, end: end.clone(), ended: ended.clone(), start });
         let closed = CancellationToken::new();
         let closing = closed.clone();
         let task = tokio::spawn(async move {
@@ -100,7 +103,7 @@ impl Shared {
         let words: Vec<&str> = line.split_whitespace().collect();
         let demo = || self.demo.as_deref().context("no demo runs here: start one with `kurator up --demo`");
         match words.as_slice() {
-            ["ping"] => Ok(String::new()),
+            ["ping"] => Ok(self.start.clone()),
             ["unplug", member] => {
                 demo()?.member(member)?.unplug().await;
                 Ok(String::new())

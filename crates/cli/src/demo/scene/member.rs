@@ -63,7 +63,7 @@ impl Stage {
     }
 
     pub(super) async fn restart(&self) -> anyhow::Result<()> {
-        let before = self.ask("counters").await?;
+        let before = self.ask("ping").await?;
         let hub = connect::hub(&self.common).await?;
         let app = self.application(&hub).await?;
         let revision = crate::sync::revision(&app.status.unwrap_or_default());
@@ -72,9 +72,7 @@ impl Stage {
         say(format!("the process is starting again, hub and members; {APPLICATION} ran {revision}"))?;
         let gone = |text: &str| text == before;
         let (_, took) = self
-            .until("it to answer again with counters of its own", async || {
-                Ok(self.ask("counters").await.ok().filter(|text| !gone(text)))
-            })
+            .until("the new process to answer", async || Ok(self.ask("ping").await.ok().filter(|text| !gone(text))))
             .await?;
         let hub = connect::hub(&self.common).await?;
         let (reports, _) = self

@@ -150,9 +150,10 @@ fn edit(stage: &Stage) -> Result<()> {
         Ok((now != uid).then_some(()))
     })?;
     stage.converged()?;
-    let said = stage.kurator(&["status", "app/shop"])?;
-    expect(said.contains("by kubectl") && said.contains("does not record by whom"), || {
-        format!("blame is missing:\n{said}")
+    // Statuses are stored at most once a second; views are at once.
+    stage.until("the blame in the status", |stage| {
+        let said = stage.kurator(&["status", "app/shop"])?;
+        Ok((said.contains("by kubectl") && said.contains("does not record by whom")).then_some(()))
     })?;
     stage.say(&said);
     Ok(())

@@ -90,6 +90,7 @@ fn applications() -> Value {
                     "properties": {
                         "policy": {"type": "string"}, "digest": {"type": "string"}, "count": count(),
                         "members": {"type": "array", "items": {"type": "string"}},
+                        "waitingOn": {"type": "array", "items": {"type": "string"}},
                     },
                 },
             },

@@ -1,5 +1,7 @@
 //! `kurator approve`: releases exactly the deletions that are shown, or a member's new identity.
 
+use std::time::Duration;
+
 use anyhow::bail;
 use api::annotation::{APPROVE, APPROVE_IDENTITY};
 use api::apps::v1alpha1::Application;
@@ -10,7 +12,7 @@ use serde_json::json;
 
 use crate::args::{Approve, Common, Target};
 use crate::connect::{self, asked};
-use crate::sync::params;
+use crate::sync::{LOOK_EVERY, params};
 
 pub(crate) async fn run(common: &Common, what: &Approve) -> anyhow::Result<()> {
     match &what.object {
@@ -19,13 +21,36 @@ pub(crate) async fn run(common: &Common, what: &Approve) -> anyhow::Result<()> {
     }
 }
 
+/// How long members have to list their deletions before `kurator approve` gives up: a member that answers takes
+/// well below a second, and its status is stored at most once a second.
+const LISTED_WITHIN: Duration = Duration::from_secs(30);
+
 async fn deletions(common: &Common, name: &str, digest: Option<&str>) -> anyhow::Result<()> {
     let api: Api<Application> = Api::namespaced(connect::hub(common).await?, &common.namespace);
-    let app = api.get(name).await.map_err(connect::about(&Target::App(name.to_owned()), common))?;
-    let held = app.status.unwrap_or_default().held;
-    if held.is_empty() {
-        bail!("app/{name}: no deletion waits for approval; see `kurator status app/{name}`");
-    }
+    let deadline = tokio::time::Instant::now() + LISTED_WITHIN;
+    // The first member's list is held at once. An approval of it would be void when the second one's is there, so
+    // without a digest it is the whole list that is shown and approved.
+    let held = loop {
+        let app = api.get(name).await.map_err(connect::about(&Target::App(name.to_owned()), common))?;
+        let held = app.status.unwrap_or_default().held;
+        if held.is_empty() {
+            bail!("app/{name}: no deletion waits for approval; see `kurator status app/{name}`");
+        }
+        let Some(late) = held.iter().find(|h| !h.waiting_on.is_empty()).filter(|_| digest.is_none()) else {
+            break held;
+        };
+        if tokio::time::Instant::now() >= deadline {
+            bail!(
+                "app/{name}: {} did not say within {} s what would be deleted there, so the list of policy {} may still \
+                 grow; see `kurator status app/{name}`, or approve what is listed with --digest {}",
+                late.waiting_on.join(", "),
+                LISTED_WITHIN.as_secs(),
+                late.policy,
+                late.digest
+            );
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    };
     let chosen: Vec<_> = held.iter().filter(|h| digest.is_none_or(|d| d == h.digest)).collect();
     if chosen.is_empty() {
         let now: Vec<&str> = held.iter().map(|h| h.digest.as_str()).collect();

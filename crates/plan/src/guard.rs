@@ -78,6 +78,8 @@ pub struct Held {
     pub causes: Vec<Cause>,
     /// Per member: how many, and the first of them.
     pub members: Vec<(MemberName, u32, Vec<String>)>,
+    /// Members that are expected to report and have not: until they do, the list may grow, and its digest change.
+    pub waiting_on: Vec<MemberName>,
 }
 
 /// What there is to say.
@@ -141,7 +143,9 @@ pub fn plan(scopes: &[MemberScope], approved: Option<Digest>) -> (Plan, Report) 
         }
     } else {
         let sample = |(m, d): &&(&MemberScope, &Deletions)| (m.member.clone(), d.count, d.sample.clone());
-        report.held = Some(Held { digest, count, of, causes, members: waiting.iter().map(sample).collect() });
+        let waiting_on = report.waiting_on.clone();
+        report.held =
+            Some(Held { digest, count, of, causes, members: waiting.iter().map(sample).collect(), waiting_on });
     }
     (plan, report)
 }

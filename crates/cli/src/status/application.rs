@@ -85,6 +85,9 @@ fn held(name: &str, status: &ApplicationStatus) -> Vec<String> {
         lines.push(String::new());
         lines.push(format!("held in policy {}: {} deletions ({})", held.policy, held.count, held.digest));
         lines.extend(held.members.iter().map(|m| format!("  {m}")));
+        if !held.waiting_on.is_empty() {
+            lines.push(format!("  not reported yet: {}", held.waiting_on.join(", ")));
+        }
     }
     if !lines.is_empty() {
         lines.push(String::new());

@@ -164,6 +164,11 @@ fn held_deletions_are_listed_with_the_command_that_releases_them() {
     );
     insta::assert_snapshot!("held_application", application_text(&world));
     insta::assert_snapshot!("held_fleet", text(&fleet::lines(&world, now(), false)));
+
+    let growing = json!([{"policy": "large", "digest": DIGEST, "count": 4, "members": [list], "waitingOn": ["tokyo"]}]);
+    let app = shop(&conditions, 0, growing);
+    let text = application_text(&World::new("default", vec![], vec![app], vec![], vec![]));
+    assert!(text.contains("and 1 more\n  not reported yet: tokyo\n"), "{text}");
 }
 
 #[test]

@@ -15,6 +15,12 @@ use crate::guard::{Held, MemberScope};
 
 use super::{Observed, Reach, Report, SYNC_STATUS_MAX, UnitReport, WaitingOn};
 
+/// Members whose held deletions the status lists; all of them are in `view.kurator.dev`. As for `syncStatus`.
+const HELD_SHOWN: usize = SYNC_STATUS_MAX;
+
+/// Members named that have not reported their deletions: enough to know whom to look at.
+const WAITING_SHOWN: usize = 10;
+
 /// Longest name of Kurator's Flux objects, which `syncStatus[].name` repeats.
 const SYNC_NAME_MAX: usize = 63;
 
@@ -130,12 +136,14 @@ pub(super) fn status(
         .iter()
         .filter_map(|u| {
             let facts = held(observed, &u.unit)?;
-            let members = facts.members.iter().map(|(m, count, names)| format!("{m}: {}", sample(*count, names)));
+            let members = facts.members.iter().take(HELD_SHOWN);
+            let members = members.map(|(m, count, names)| format!("{m}: {}", sample(*count, names)));
             let entry = HeldDeletions {
                 policy: u.unit.policy.clone().unwrap_or_default(),
                 digest: facts.digest.to_string(),
                 count: u32::try_from(facts.count).unwrap_or(u32::MAX),
                 members: members.collect(),
+                waiting_on: facts.waiting_on.iter().take(WAITING_SHOWN).map(MemberName::to_string).collect(),
             };
             Some((facts, entry))
         })
@@ -147,11 +155,15 @@ pub(super) fn status(
     if !held.is_empty() {
         let count: u32 = held.iter().map(|h| h.count).sum();
         let list: Vec<&str> = held.iter().flat_map(|h| h.members.iter().map(String::as_str)).collect();
-        let message = format!(
-            "{count} deletions wait for approval ({causes}): {}; `kurator approve app/{}` releases exactly these",
-            list.join("; "),
-            observed.key.1
-        );
+        let (list, name) = (list.join("; "), &observed.key.1);
+        let waiting: BTreeSet<&str> = held.iter().flat_map(|h| h.waiting_on.iter().map(String::as_str)).collect();
+        let then = if waiting.is_empty() {
+            format!("`kurator approve app/{name}` releases exactly these")
+        } else {
+            let waiting = waiting.into_iter().collect::<Vec<_>>().join(", ");
+            format!("not reported yet: {waiting}; then `kurator approve app/{name}` releases the whole list")
+        };
+        let message = format!("{count} deletions wait for approval ({causes}): {list}; {then}");
         verdicts.push(Verdict::new(condition::DELETIONS_HELD, Some(true), "SourceRemovesObjects", message));
     }
     if !observed.not_implemented.is_empty() {

@@ -337,6 +337,39 @@ fn held_deletions_are_shown_and_an_approval_counts_only_for_that_list() {
 }
 
 #[test]
+fn a_held_list_that_may_still_grow_says_so() {
+    let mut world = World::new(one_policy(), &["a", "b"]);
+    world.step();
+    world.report("a");
+    let key = (world.unit(), name("a"));
+    world.statuses.get_mut(&key).unwrap().held = Some(Deletions {
+        digest: Digest::of(b"one"),
+        count: 3,
+        sample: vec!["Deployment.apps shop/web".into()],
+        guarded: 1,
+        behind: false,
+        released: 0,
+        state: DeletionState::Waiting,
+    });
+    let held = |world: &mut World| {
+        world.step();
+        let status = world.application.as_ref().unwrap().status.clone().unwrap();
+        let message = api::condition::find(&status.conditions, api::condition::DELETIONS_HELD).unwrap().message.clone();
+        (status.held[0].waiting_on.clone(), message)
+    };
+    let (waiting, message) = held(&mut world);
+    assert_eq!(waiting, ["b"]);
+    assert!(
+        message.ends_with("not reported yet: b; then `kurator approve app/shop` releases the whole list"),
+        "{message}"
+    );
+    world.report("b");
+    let (waiting, message) = held(&mut world);
+    assert_eq!(waiting, [""; 0]);
+    assert!(message.ends_with("`kurator approve app/shop` releases exactly these"), "{message}");
+}
+
+#[test]
 fn only_the_last_revisions_are_kept() {
     let mut world = World::new(one_policy(), &["a"]);
     for n in 0..15 {

@@ -74,6 +74,22 @@ fn nothing_is_granted_before_every_reachable_member_reported() {
 }
 
 #[test]
+fn a_list_says_who_has_not_reported_yet() {
+    let mut late = scope("b", 4, 0);
+    late.report = None;
+    let held = |late: &MemberScope| plan(&[scope("a", 4, 4), late.clone()], None).1.held.unwrap();
+    late.desired = 0;
+    assert_eq!(held(&late).waiting_on, [late.member.clone()]);
+    let partial = held(&late).digest;
+    late.report = scope("b", 4, 4).report;
+    assert_eq!((held(&late).waiting_on, held(&late).count), (vec![], 8));
+    assert_ne!(held(&late).digest, partial, "the whole list is another one");
+    late.report = None;
+    late.expected = false;
+    assert_eq!(held(&late).waiting_on, [], "one that does not answer is not waited for");
+}
+
+#[test]
 fn what_was_released_before_counts() {
     let mut done = scope("a", 15, 0);
     done.report = Some(Some(Deletions {

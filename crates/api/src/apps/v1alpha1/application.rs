@@ -250,9 +250,12 @@ pub struct HeldDeletions {
     pub digest: String,
     /// How many deletions wait.
     pub count: u32,
-    /// For each member, what would be deleted, shortened.
+    /// For each member, what would be deleted, shortened; the first 100 members.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<String>,
+    /// Members that have not reported yet: until they do, the list may grow, and its digest change. The first 10.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting_on: Vec<String>,
 }
 
 /// Counts over all units and members.

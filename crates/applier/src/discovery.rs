@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use model::{GroupVersion, GroupVersionKind};
+use model::{GroupKind, GroupVersion, GroupVersionKind};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -82,6 +82,23 @@ impl Discovery {
     pub(crate) async fn resolve(&self, wire: &Wire, gvk: &GroupVersionKind) -> Result<Resource, Error> {
         let missing = || Error::NoKind { kind: gvk.group_kind().to_string(), version: gvk.api_version() };
         self.find(wire, gvk).await?.ok_or_else(missing)
+    }
+
+    /// Finds a kind at any version of its group that the member serves.
+    pub(crate) async fn find_anywhere(&self, wire: &Wire, kind: &GroupKind) -> Result<Option<Resource>, Error> {
+        if kind.group.is_empty() {
+            // The core group has one version.
+            return self.find(wire, &GroupVersionKind::new("", "v1", kind.kind.clone())).await;
+        }
+        let Some(group) = wire.read(&format!("/apis/{}", kind.group)).await? else { return Ok(None) };
+        for version in group.get("versions").and_then(Value::as_array).into_iter().flatten() {
+            let Some(version) = version.get("version").and_then(Value::as_str) else { continue };
+            let gvk = GroupVersionKind::new(kind.group.clone(), version, kind.kind.clone());
+            if let Some(found) = self.find(wire, &gvk).await? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
     }
 
     /// Forgets a group, one of whose kinds turned out not to be there.

@@ -37,6 +37,9 @@ pub enum Error {
     /// The server did not answer in time.
     #[error("the member did not answer within {0} s")]
     Deadline(u64),
+    /// Something behind the server did not answer: an aggregated API, a webhook, a slow part of its store.
+    #[error("{0}; the rest of the member answers")]
+    Unavailable(String),
     /// The server answered with something that is not JSON.
     #[error("the member answered with something that is not a Kubernetes object: {0}")]
     Answer(String),
@@ -112,7 +115,7 @@ impl Error {
             Self::NoKind { .. } | Self::Scope { .. } | Self::Inventory(_) | Self::OtherCluster { .. } => {
                 Class::AwaitChange
             }
-            Self::Api { .. } | Self::Answer(_) | Self::Fenced { .. } => Class::Retry,
+            Self::Api { .. } | Self::Answer(_) | Self::Unavailable(_) | Self::Fenced { .. } => Class::Retry,
             Self::Bug(_) => Class::Bug,
         }
     }
@@ -125,6 +128,7 @@ impl Error {
             Self::Transport(_) => "Unreachable",
             Self::Deadline(_) => "Timeout",
             Self::Answer(_) => "BadAnswer",
+            Self::Unavailable(_) => "Unavailable",
             Self::NoKind { .. } => "NoKind",
             Self::Scope { .. } => "WrongScope",
             Self::Inventory(_) => "InventoryUnreadable",
@@ -132,6 +136,16 @@ impl Error {
             Self::Bug(_) => "InternalError",
             Self::OtherCluster { .. } => "OtherCluster",
         }
+    }
+
+    /// May this come from one part of the member while the rest of it answers?
+    pub(crate) fn is_doubtful(&self) -> bool {
+        matches!(self, Self::Deadline(_) | Self::Api { code: 502..=504, .. })
+    }
+
+    /// Is it unknown whether a write was carried out?
+    pub(crate) fn is_ambiguous(&self) -> bool {
+        !matches!(self.code(), Some(400..=499))
     }
 
     /// Did the server refuse a change of a field that cannot change? Kubernetes says so in words only.

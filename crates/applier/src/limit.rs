@@ -39,6 +39,10 @@ pub(crate) const LIST_PAGE: usize = 500;
 /// which the server buffers.
 pub(crate) const EVENTS_MAX: usize = 256;
 
+/// Deadline of the question whether the rest of a member answers, when a part of it did not. Small reads of a busy API
+/// server take below one second.
+pub(crate) const JUDGE: Duration = Duration::from_secs(5);
+
 /// Failures of a watch in a row before the member counts as unreachable.
 pub(crate) const WATCH_FAILURES_MAX: u32 = 2;
 

@@ -67,8 +67,10 @@ impl Applier {
         let mut applier = Self { feed, client, ctx, memory, last, link: None };
         let mut failures = 0;
         loop {
-            let error = applier.session(&mut failures).await;
-            failures += 1;
+            let began = Instant::now();
+            let error = applier.session().await;
+            // A member that answers and breaks off again and again is not asked for everything each time at once.
+            failures = if began.elapsed() > plan::retry::LONGEST { 1 } else { failures + 1 };
             let link = match error.class() {
                 Class::AwaitChange => Link::Blocked(error.to_string()),
                 Class::Retry | Class::Unreachable | Class::Bug => Link::Unreachable(error.to_string()),
@@ -113,15 +115,15 @@ impl Applier {
     }
 
     /// One connection, until it fails. A bug that panics ends the connection, not the applier: everything is read again.
-    async fn session(&mut self, failures: &mut u32) -> Error {
-        match AssertUnwindSafe(self.connected(failures)).catch_unwind().await {
+    async fn session(&mut self) -> Error {
+        match AssertUnwindSafe(self.connected()).catch_unwind().await {
             Ok(Ok(never)) => match never {},
             Ok(Err(e)) => e,
             Err(_) => Error::Bug("the applier panicked; what happened is in the log".to_owned()),
         }
     }
 
-    async fn connected(&mut self, failures: &mut u32) -> Result<Infallible, Error> {
+    async fn connected(&mut self) -> Result<Infallible, Error> {
         if self.link.is_none() {
             self.say(Link::Connecting, Vec::new()).await;
         }
@@ -135,7 +137,6 @@ impl Applier {
             }
         }
         let inventories = shard::read(&wire, &self.ctx.hub, None).await?;
-        *failures = 0;
         let (events, inbox) = mpsc::channel(limit::EVENTS_MAX);
         let site = Site::new(self.ctx.clone(), wire, events);
         let mut session = Session::new(site, inventories);
@@ -180,7 +181,9 @@ impl Applier {
                         self.memory.insert(unit.id.clone(), unit.memory);
                         return Err(error);
                     }
-                    if session.back(unit, next, entangled, moved) && let Some(report) = report {
+                    if !session.back(unit, next, entangled, moved) {
+                        self.say(Link::Connected, session.orphans.keys().cloned().collect()).await;
+                    } else if let Some(report) = report {
                         self.tell(report).await;
                     }
                     session.refresh(&*feed).await;

@@ -16,12 +16,16 @@ pub(crate) struct Failure {
     pub(crate) digest: Digest,
     pub(crate) attempts: u32,
     pub(crate) retry: Instant,
+    /// Nothing is wrong but that the object is still there: it is tried as soon as it is seen to be gone.
+    pub(crate) until_gone: bool,
 }
 
 /// An object's past.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory {
     pub(crate) failure: Option<Failure>,
+    /// Its phase of this payload has run out of time without it, in words. Ends when it is as it was waited for.
+    pub(crate) overdue: Option<(Digest, String)>,
     pub(crate) contested: Option<Instant>,
     pub(crate) history: Vec<Revert>,
     pub(crate) reverts: u64,
@@ -35,7 +39,14 @@ impl Memory {
     pub(crate) fn fail(&mut self, digest: Digest, reason: &str, message: String, jitter: f64) {
         let attempts = self.failure.as_ref().filter(|f| f.digest == digest).map_or(0, |f| f.attempts) + 1;
         let retry = Instant::now() + plan::retry::pause(attempts, jitter);
-        self.failure = Some(Failure { reason: reason.to_owned(), message, digest, attempts, retry });
+        let reason = reason.to_owned();
+        self.failure = Some(Failure { reason, message, digest, attempts, retry, until_gone: false });
+    }
+
+    /// What is wrong with the object: reason and words.
+    pub(crate) fn problem(&self) -> Option<(&str, &str)> {
+        let failure = self.failure.as_ref().map(|f| (f.reason.as_str(), f.message.as_str()));
+        failure.or_else(|| Some(("PhaseTimeout", self.overdue.as_ref()?.1.as_str())))
     }
 
     /// Notes an error. What a server says about a Secret may quote it, so only fields are kept.
@@ -47,10 +58,10 @@ impl Memory {
         self.fail(digest, error.reason(), message, jitter);
     }
 
-    /// Must the object wait before it is tried again?
-    pub(crate) fn is_waiting(&self, digest: Digest, now: Instant) -> bool {
-        self.failure.as_ref().is_some_and(|f| f.digest == digest && f.retry > now)
-            || self.contested.is_some_and(|c| c > now)
+    /// Must the object wait before it is tried again? `gone` says that the member was seen not to have it.
+    pub(crate) fn is_waiting(&self, digest: Digest, now: Instant, gone: bool) -> bool {
+        let waits = |f: &Failure| f.digest == digest && f.retry > now && !(f.until_gone && gone);
+        self.failure.as_ref().is_some_and(waits) || self.contested.is_some_and(|c| c > now)
     }
 
     /// When to look again.

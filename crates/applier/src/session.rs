@@ -58,7 +58,10 @@ impl Session {
         }
         let session = Self { site, slots: BTreeMap::new(), orphans, away: BTreeSet::new(), stirs: 0 };
         let mut view = session.site.view();
-        session.orphans.values().for_each(|unit| view.claims.set_entries(&unit.id, &unit.inventory.entries));
+        for unit in session.orphans.values() {
+            view.claims.set_entries(&unit.id, &unit.inventory.entries);
+            view.claims.set_idle(&unit.id, true);
+        }
         drop(view);
         session
     }
@@ -98,14 +101,20 @@ impl Session {
                     Slot { entry: entry.clone(), bundle, unit, dirty: true, due: None, entangled: false, began: 0 }
                 }
             };
+            self.site.view().claims.set_idle(&entry.unit, false);
             self.slots.insert(entry.unit.clone(), slot);
         }
+        memory.retain(|unit, _| self.slots.contains_key(unit));
         changed |= !old.is_empty();
         for (id, slot) in old {
             // One that a pass has comes back later, and finds no slot.
             match slot.unit {
                 Some(unit) => self.retire(unit),
-                None => self.site.view().claims.set_desires(&id, []),
+                None => {
+                    let mut view = self.site.view();
+                    view.claims.set_desires(&id, []);
+                    view.claims.set_idle(&id, true);
+                }
             }
         }
         self.refresh_all(feed).await;
@@ -127,8 +136,11 @@ impl Session {
         let mut view = self.site.view();
         view.claims.set_desires(&unit.id, []);
         view.claims.set_entries(&unit.id, &unit.inventory.entries);
+        // One without entries may still have a Secret, which it has to know when it comes back.
+        let remains = !unit.inventory.entries.is_empty() || unit.unreadable || !unit.shelf.is_empty();
+        view.claims.set_idle(&unit.id, remains);
         drop(view);
-        if !unit.inventory.entries.is_empty() {
+        if remains {
             self.orphans.insert(unit.id.clone(), unit);
         }
     }

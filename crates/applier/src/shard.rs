@@ -55,13 +55,16 @@ pub(crate) async fn read(wire: &Wire, hub: &HubId, only: Option<&ShortId>) -> Re
     let mut units: BTreeMap<UnitId, Vec<(u32, Value)>> = BTreeMap::new();
     for secret in wire.list(&path, &selector).await?.items {
         let unit = model::object::annotation(&secret, label::UNIT_ID).and_then(|text| text.parse().ok());
-        let number = model::object::label(&secret, label::SHARD).and_then(|text| text.parse().ok());
+        let number: Option<u32> = model::object::label(&secret, label::SHARD).and_then(|text| text.parse().ok());
+        let name = model::object::name(&secret);
+        let unit: Option<UnitId> = unit;
+        // A copy under another name, as of a backup, is older than what it was copied from.
+        let place = |unit: &UnitId, number| Some(inventory::secret_name(&unit.short(hub), number));
         match (unit, number) {
-            (Some(unit), Some(number)) => units.entry(unit).or_default().push((number, secret)),
-            _ => tracing::warn!(
-                secret = model::object::name(&secret),
-                "a Secret looks like an inventory and does not say whose"
-            ),
+            (Some(unit), Some(number)) if name == place(&unit, number).as_deref() => {
+                units.entry(unit).or_default().push((number, secret));
+            }
+            _ => tracing::warn!(secret = name, "a Secret looks like an inventory and is none; it is left alone"),
         }
     }
     Ok(units.into_iter().map(|(unit, secrets)| found(hub, unit, secrets)).collect())
@@ -125,6 +128,11 @@ impl Shelf {
     /// A unit without Secrets.
     pub(crate) fn empty(short: ShortId) -> Self {
         Self { short, shards: BTreeMap::new() }
+    }
+
+    /// Is there no Secret at all?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.shards.is_empty()
     }
 
     /// Writes the shards that changed and deletes those that are empty. Each write is bound to the version that was read;

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::discovery::{Discovery, Resource};
-use crate::error::Error;
+use crate::error::{Class, Error};
 use crate::look::Look;
 use crate::member::Ctx;
 use crate::watch::{Event, Watch};
@@ -27,8 +27,20 @@ pub(crate) enum Kind {
     Listed,
     /// The member does not serve it, so no object of it is there.
     Absent,
-    /// We may not see it.
+    /// We may not see it, or the member cannot show it.
     Blind(String),
+    /// Whether the member serves it could not be found out; the next look asks again.
+    Unasked(String),
+}
+
+impl Kind {
+    /// Why objects of the kind cannot be seen.
+    pub(crate) fn hidden(&self) -> Option<&str> {
+        match self {
+            Self::Blind(why) | Self::Unasked(why) => Some(why),
+            Self::Listing | Self::Listed | Self::Absent => None,
+        }
+    }
 }
 
 /// What was seen, and who claims what.
@@ -83,6 +95,8 @@ impl View {
             Event::Blind(kind, why) => {
                 let now = Kind::Blind(why);
                 let changed = self.kinds.get(&kind) != Some(&now);
+                // What was seen before is no longer known.
+                self.looks.retain(|key, _| key.group_kind() != kind);
                 self.kinds.insert(kind, now);
                 if changed { Changed::All } else { Changed::Nothing }
             }
@@ -125,18 +139,27 @@ impl Site {
     pub(crate) async fn watch(&self, gvk: &GroupVersionKind) -> Result<Kind, Error> {
         let kind = gvk.group_kind();
         match self.view().kinds.get(&kind) {
-            None | Some(Kind::Absent) => {}
+            None | Some(Kind::Absent | Kind::Unasked(_)) => {}
             Some(known) => return Ok(known.clone()),
         }
-        let Some(resource) = self.discovery.find(&self.wire, gvk).await? else {
-            self.view().kinds.insert(kind, Kind::Absent);
-            return Ok(Kind::Absent);
+        let resource = match self.discovery.find(&self.wire, gvk).await {
+            Ok(Some(resource)) => resource,
+            Ok(None) => {
+                self.view().kinds.insert(kind, Kind::Absent);
+                return Ok(Kind::Absent);
+            }
+            Err(e) if e.class() == Class::Unreachable => return Err(e),
+            Err(e) => {
+                let unasked = Kind::Unasked(e.to_string());
+                self.view().kinds.insert(kind, unasked.clone());
+                return Ok(unasked);
+            }
         };
         {
             // Another unit may have started it meanwhile.
             let mut view = self.view();
             match view.kinds.get(&kind) {
-                None | Some(Kind::Absent) => view.kinds.insert(kind, Kind::Listing),
+                None | Some(Kind::Absent | Kind::Unasked(_)) => view.kinds.insert(kind, Kind::Listing),
                 Some(known) => return Ok(known.clone()),
             };
         }
@@ -169,6 +192,16 @@ impl Site {
             return Err(Error::Scope { kind: key.group_kind().to_string(), namespaced: resource.namespaced });
         }
         Ok(resource)
+    }
+
+    /// The kind of an object that was delivered at this version, which the member may have ceased to serve; `None` when
+    /// it serves the kind at no version, so that there is no such object.
+    pub(crate) async fn recorded_resource(&self, key: &ObjectKey, version: &str) -> Result<Option<Resource>, Error> {
+        match self.resource(key, version).await {
+            Ok(resource) => Ok(Some(resource)),
+            Err(Error::NoKind { .. }) => self.discovery.find_anywhere(&self.wire, &key.group_kind()).await,
+            Err(e) => Err(e),
+        }
     }
 
     /// The autoscalers of a namespace. A member without the kind, or one that does not show it, has none for us.

@@ -17,7 +17,7 @@ use model::{GroupVersionKind, ObjectKey};
 use plan::apply::{self as decision, Step};
 use plan::inventory::Inventory;
 use plan::prepare::{Bundle, Prepared};
-use plan::prune::WaitingOn;
+use plan::prune::{self, WaitingOn};
 use tokio::time::Instant;
 
 use crate::error::Error;
@@ -31,7 +31,8 @@ pub(crate) struct Unit {
     pub(crate) id: UnitId,
     pub(crate) short: ShortId,
     pub(crate) inventory: Inventory,
-    /// The inventory cannot be read. Nothing is written then.
+    /// The inventory cannot be read, or it is not known whether the last write of it arrived: it is read before
+    /// anything else is done.
     pub(crate) unreadable: bool,
     pub(crate) shelf: Shelf,
     pub(crate) memory: HashMap<ObjectKey, Memory>,
@@ -87,6 +88,8 @@ struct Pass {
     deletions: Option<Deletions>,
     /// Objects that another unit has.
     elsewhere: BTreeSet<ObjectKey>,
+    /// Objects that were read before they are applied for the first time, or made again, and whether they were there.
+    read: HashMap<ObjectKey, bool>,
     /// Does anything wait for another unit?
     entangled: bool,
     /// An object changed between reading and writing it: look again at once.
@@ -108,6 +111,7 @@ pub(crate) async fn pass(
         kept: Vec::new(),
         deletions: None,
         elsewhere: BTreeSet::new(),
+        read: HashMap::new(),
         entangled: false,
         again: false,
     };
@@ -133,6 +137,9 @@ impl Pass {
         if self.watch().await? {
             return Ok(Progress::Listing);
         }
+        let nothing = BTreeSet::new();
+        let desired = self.bundle.as_ref().ok().filter(|_| self.entry.removal.is_none()).map_or(&nothing, |b| &b.keys);
+        prune::judge_epoch(&mut self.unit.inventory, self.entry.epoch, desired);
         if self.entry.suspend && self.entry.removal.is_none() {
             self.notice().await?;
             return Ok(Progress::Suspended);
@@ -205,7 +212,7 @@ impl Pass {
         let view = self.site.view();
         let look = view.looks.get(&object.key);
         if look.is_none()
-            && matches!(view.kinds.get(&object.key.group_kind()), Some(Kind::Blind(_)))
+            && view.kinds.get(&object.key.group_kind()).is_some_and(|kind| kind.hidden().is_some())
             && entry.is_some_and(|e| e.accepted.is_some() && e.applied == Some(object.digest))
         {
             return Step::Skip;
@@ -214,7 +221,7 @@ impl Pass {
     }
 
     fn is_settled(&self, object: &Prepared) -> bool {
-        let failed = self.unit.memory.get(&object.key).is_some_and(|m| m.failure.is_some());
+        let failed = self.unit.memory.get(&object.key).is_some_and(|m| m.problem().is_some());
         self.elsewhere.contains(&object.key) || (!failed && self.step(object) == Step::Skip)
     }
 
@@ -238,6 +245,10 @@ impl Pass {
                     self.unit.fenced = Some(epoch);
                 }
                 Err(Error::Fenced { epoch })
+            }
+            Err(e) if e.is_ambiguous() => {
+                self.unit.unreadable = true;
+                Err(e)
             }
             other => other,
         }

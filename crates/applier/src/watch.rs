@@ -25,7 +25,7 @@ pub(crate) enum Event {
     Gone(ObjectKey, Option<u64>),
     /// The member does not serve the kind, or no longer. The watch is over.
     Absent(GroupKind),
-    /// The member does not let us see the kind. The watch tries again from time to time.
+    /// The member does not let us see the kind, or cannot show it. The watch tries again from time to time.
     Blind(GroupKind, String),
     /// Nothing more can be seen: the member cannot be reached, or the watch failed.
     Lost(Error),
@@ -82,16 +82,22 @@ impl Watch {
         loop {
             let from = position.take();
             let began = tokio::time::Instant::now();
-            match self.stretch(from, &mut failures).await {
-                Ok(End::Resume(version)) => position = Some(version),
-                Ok(End::Expired) => {}
+            match self.stretch(from).await {
+                Ok(end) => {
+                    failures = 0;
+                    if let End::Resume(version) = end {
+                        position = Some(version);
+                    }
+                }
                 Err(e) => {
                     failures += 1;
                     let event = match e.class() {
                         _ if e.code() == Some(404) => Some(Event::Absent(self.kind())),
                         Class::AwaitChange => Some(Event::Blind(self.kind(), e.to_string())),
-                        _ if failures >= limit::WATCH_FAILURES_MAX => Some(Event::Lost(e)),
-                        _ => None,
+                        _ if failures < limit::WATCH_FAILURES_MAX => None,
+                        // The member answers: what it cannot show, such as a kind whose conversion fails, is that kind.
+                        Class::Retry => Some(Event::Blind(self.kind(), e.to_string())),
+                        Class::Unreachable | Class::Bug => Some(Event::Lost(e)),
                     };
                     let last = matches!(event, Some(Event::Absent(_)));
                     if last {
@@ -120,7 +126,7 @@ impl Watch {
     }
 
     /// Lists, unless there is a position to go on from, and watches for one request.
-    async fn stretch(&self, from: Option<String>, failures: &mut u32) -> Result<End, Error> {
+    async fn stretch(&self, from: Option<String>) -> Result<End, Error> {
         let path = self.resource.path("", "");
         let mut version = if let Some(version) = from {
             version
@@ -151,9 +157,8 @@ impl Watch {
         let stream = match stream {
             Ok(stream) => stream,
             Err(e) if e.code() == Some(410) => return Ok(End::Expired),
-            Err(e) => return Err(e),
+            Err(e) => return Err(self.wire.judge(e).await),
         };
-        *failures = 0;
         let mut stream = std::pin::pin!(stream);
         // The server ends the request before this; a connection that died silently ends here.
         while let Ok(next) = tokio::time::timeout_at(end, stream.next()).await {
@@ -162,6 +167,8 @@ impl Watch {
                 Some(Ok(event)) => event,
                 Some(Err(e)) => match transport(&e) {
                     e if e.code() == Some(410) => return Ok(End::Expired),
+                    // The request was refused; that is in the stream too.
+                    e @ Error::Api { .. } => return Err(self.wire.judge(e).await),
                     _ => break,
                 },
             };

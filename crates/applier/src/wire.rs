@@ -51,6 +51,33 @@ impl Wire {
     }
 
     async fn send(&self, method: Method, path: &str, kind: &str, body: Option<&Value>) -> Result<(u16, Value), Error> {
+        match self.exchange(method, path, kind, body, self.deadline).await {
+            Err(e) => Err(self.judge(e).await),
+            done => done,
+        }
+    }
+
+    /// Tells a member that does not answer from one of which a part does not, such as an aggregated API or a webhook:
+    /// that stops only what asked for it.
+    pub(crate) async fn judge(&self, error: Error) -> Error {
+        if !error.is_doubtful() {
+            return error;
+        }
+        let path = Resource::core("Namespace", "namespaces", false).path("", "kube-system");
+        match self.exchange(Method::GET, &path, "application/json", None, limit::JUDGE).await {
+            Ok(_) | Err(Error::Api { code: 403 | 404, .. }) => Error::Unavailable(error.to_string()),
+            Err(_) => error,
+        }
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        kind: &str,
+        body: Option<&Value>,
+        deadline: Duration,
+    ) -> Result<(u16, Value), Error> {
         let bytes = body.map(|b| b.to_string().into_bytes()).unwrap_or_default();
         let request = http::Request::builder()
             .method(method)
@@ -69,9 +96,9 @@ impl Wire {
             }
             Err(Error::api(code, &body.unwrap_or(Value::Null)))
         };
-        match tokio::time::timeout(self.deadline, exchange).await {
+        match tokio::time::timeout(deadline, exchange).await {
             Ok(result) => result,
-            Err(_) => Err(Error::Deadline(self.deadline.as_secs())),
+            Err(_) => Err(Error::Deadline(deadline.as_secs())),
         }
     }
 

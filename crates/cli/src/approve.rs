@@ -64,6 +64,12 @@ async fn deletions(common: &Common, name: &str, digest: Option<&str>) -> anyhow:
         for member in &list.members {
             eprintln!("  {member}");
         }
+        if !list.waiting_on.is_empty() {
+            eprintln!(
+                "  not covered: what {} may still report; that is held again, look with `kurator status app/{name}`",
+                list.waiting_on.join(", ")
+            );
+        }
     }
     let digests: Vec<&str> = chosen.iter().map(|h| h.digest.as_str()).collect();
     // The version that was shown: what changed since is not approved.

@@ -6,7 +6,7 @@ use serde_json::Value;
 /// What to do with an object that is there before our first apply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Adoption {
-    /// It is not there, or it is one that this hub made and recorded elsewhere: it will be ours.
+    /// It is not there, or it is one that this hub made and recorded: it will be ours.
     Ours,
     /// It was there before us: it is taken over, and released instead of deleted later.
     Adopt,
@@ -17,16 +17,20 @@ pub enum Adoption {
 }
 
 /// Decides from the live object. `recorded` says how another of this hub's inventories in the member has it, as
-/// `Some(adopted)`: a handover keeps what was recorded. An object with our label that no inventory records counts as
-/// somebody else's, since nothing is deleted that was not recorded.
-pub fn plan(live: Option<&Value>, hub: &HubId, recorded: Option<bool>) -> Adoption {
+/// `Some(adopted)`: a handover keeps what was recorded. `begun` is the id of the unit's ApplySet when its own inventory
+/// names the object and does not know whether the first apply arrived: then its labels tell. Any other object with our
+/// label counts as somebody else's, since nothing is deleted that was not recorded.
+pub fn plan(live: Option<&Value>, hub: &HubId, recorded: Option<bool>, begun: Option<&str>) -> Adoption {
     let Some(live) = live else { return Adoption::Ours };
     if model::object::is_deleting(live) {
         return Adoption::Leaving;
     }
-    match model::object::label(live, label::HUB) {
+    let hub_label = model::object::label(live, label::HUB);
+    let arrived =
+        hub_label.is_some() && begun.is_some() && model::object::label(live, label::APPLYSET_PART_OF) == begun;
+    match hub_label {
         Some(other) if other != hub.as_str() => Adoption::Foreign(other.to_owned()),
-        _ if recorded == Some(false) => Adoption::Ours,
+        _ if recorded == Some(false) || arrived => Adoption::Ours,
         _ => Adoption::Adopt,
     }
 }
@@ -70,14 +74,23 @@ mod tests {
     #[test]
     fn what_was_there_is_adopted_unless_recorded_as_ours() {
         let plain = json!({"metadata": {"name": "a"}});
-        assert_eq!(plan(None, &hub(), None), Adoption::Ours);
-        assert_eq!(plan(Some(&plain), &hub(), None), Adoption::Adopt);
-        assert_eq!(plan(Some(&plain), &hub(), Some(true)), Adoption::Adopt);
-        assert_eq!(plan(Some(&plain), &hub(), Some(false)), Adoption::Ours);
+        assert_eq!(plan(None, &hub(), None, None), Adoption::Ours);
+        assert_eq!(plan(Some(&plain), &hub(), None, None), Adoption::Adopt);
+        assert_eq!(plan(Some(&plain), &hub(), Some(true), None), Adoption::Adopt);
+        assert_eq!(plan(Some(&plain), &hub(), Some(false), None), Adoption::Ours);
         let labelled = json!({"metadata": {"labels": {"kurator.dev/hub": hub().as_str()}}});
-        assert_eq!(plan(Some(&labelled), &hub(), None), Adoption::Adopt);
+        assert_eq!(plan(Some(&labelled), &hub(), None, None), Adoption::Adopt);
         let foreign = json!({"metadata": {"labels": {"kurator.dev/hub": "other"}}});
-        assert_eq!(plan(Some(&foreign), &hub(), Some(false)), Adoption::Foreign("other".into()));
+        assert_eq!(plan(Some(&foreign), &hub(), Some(false), None), Adoption::Foreign("other".into()));
+    }
+
+    #[test]
+    fn what_was_begun_is_ours_only_if_it_arrived() {
+        let labelled = |part_of: &str| json!({"metadata": {"labels": {"kurator.dev/hub": hub().as_str(), "applyset.kubernetes.io/part-of": part_of}}});
+        assert_eq!(plan(Some(&labelled("mine")), &hub(), None, Some("mine")), Adoption::Ours);
+        assert_eq!(plan(Some(&labelled("mine")), &hub(), None, None), Adoption::Adopt);
+        assert_eq!(plan(Some(&labelled("another")), &hub(), None, Some("mine")), Adoption::Adopt);
+        assert_eq!(plan(Some(&json!({"metadata": {"name": "a"}})), &hub(), None, Some("mine")), Adoption::Adopt);
     }
 
     #[test]

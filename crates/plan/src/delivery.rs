@@ -44,7 +44,8 @@ pub fn plan(member: &MemberName, hub: &HubId, wanted: &[Wanted<'_>], before: &Gr
             prune: w.decision.prune,
             suspend: w.decision.suspended && !leaving,
             force: w.decision.force,
-            approved: if leaving { None } else { approved },
+            // What leaves needs no release, unless the hub is behind what the member has seen.
+            approved,
             frozen: w.decision.frozen.clone().filter(|_| !leaving),
             removal: entry.removal,
         })
@@ -98,8 +99,14 @@ mod tests {
     }
 
     #[test]
-    fn a_unit_that_leaves_needs_no_payload_and_no_release() {
+    fn a_unit_that_leaves_needs_no_payload() {
         let (entry, _) = snapshot(&decision(1, Removal::Prune), None, &Grants::new());
         assert_eq!((entry.payload, entry.removal), (Payload::default().digest(), Removal::Prune));
+    }
+
+    #[test]
+    fn a_restored_hub_passes_on_the_release_of_what_leaves() {
+        let (entry, _) = snapshot(&decision(1, Removal::Prune), Some(b"list"), &Grants::new());
+        assert_eq!((entry.approved, entry.removal), (Some(Digest::of(b"list")), Removal::Prune));
     }
 }

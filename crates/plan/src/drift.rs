@@ -160,16 +160,26 @@ pub fn record(key: &ObjectKey, fields: Option<Vec<ChangedField>>, now: Timestamp
 }
 
 /// The paths that the server accepted otherwise than sent: an admission webhook or a mutating policy changed them.
-/// They are reported and left alone.
+/// They are reported and left alone; those beyond [`ADMISSION_BYTES_MAX`] are left alone only.
 pub fn changed_by_admission(sent: &Value, answer: &Value, scaled: bool) -> Vec<String> {
     let replicas = replicas();
+    let mut room = ADMISSION_BYTES_MAX;
     diff(sent, answer)
         .into_iter()
         .filter(|path| !(scaled && *path == replicas))
         .take(DriftRecord::FIELDS_MAX)
         .map(|path| path.to_string())
+        .take_while(|path| {
+            let fits = path.len() <= room;
+            room = room.saturating_sub(path.len());
+            fits
+        })
         .collect()
 }
+
+/// Bytes of paths that an inventory keeps per object. An entry without them is 420 bytes and its names, so a shard that
+/// was filled before its objects were applied at most doubles, and still fits into a Secret when compressed by half.
+pub const ADMISSION_BYTES_MAX: usize = 512;
 
 /// Reverts against the same manager within the window before we stop.
 pub const CONTEST_REVERTS: usize = 3;

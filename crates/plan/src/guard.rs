@@ -5,6 +5,9 @@
 //! CustomResourceDefinition, PersistentVolume or PersistentVolumeClaim, or come from a hub whose epoch is behind a
 //! member's. Held deletions are released by an approval bound to the digest of exactly the list at exactly this epoch; an
 //! approval of any other list, or of the same list at an earlier epoch, releases nothing.
+//!
+//! Taking a unit out of a member is a person's word already, so its list counts towards no budget; only a hub that is
+//! behind needs another word, since the decision to take it out may be as old as the backup.
 
 use api::delivery::{DeletionState, Deletions, Digest, MemberName};
 
@@ -22,13 +25,16 @@ pub struct MemberScope {
     pub epoch: u64,
     /// Entries in its inventory now.
     pub inventory: u64,
-    /// Objects of its payload at the unit's current epoch.
+    /// Objects of its payload at the unit's current epoch; 0 until it has reported for that epoch. What an older payload
+    /// had says nothing of what is left now.
     pub desired: u64,
     /// What it reported at the unit's current epoch; `None` when it has not yet.
     pub report: Option<Option<Deletions>>,
     /// Whether it is expected to report: it is reachable. A member that is not does not hold up the others, and is
     /// weighed together with what they did when it comes back.
     pub expected: bool,
+    /// The unit is being taken out of it.
+    pub leaving: bool,
 }
 
 /// Which lists may go ahead.
@@ -118,24 +124,25 @@ pub fn plan(scopes: &[MemberScope], approved: Option<Digest>) -> (Plan, Report) 
     }
     // What was released before at this epoch counts: a unit must not be emptied in slices. Released objects have left
     // the inventories, or are about to; adding them to what is there errs on neither side by more than those in flight.
-    let released: u64 = lists.iter().map(|(_, d)| u64::from(d.released)).sum();
-    let count: u64 = waiting.iter().map(|(_, d)| u64::from(d.count)).sum();
-    let of: u64 = members.iter().map(|m| m.inventory).sum::<u64>() + released;
-    let desired: u64 = members.iter().map(|m| m.desired).sum();
+    let released: u64 = lists.iter().filter(|(m, _)| !m.leaving).map(|(_, d)| u64::from(d.released)).sum();
+    let caused: u64 = waiting.iter().filter(|(m, _)| !m.leaving).map(|(_, d)| u64::from(d.count)).sum();
+    let of: u64 = members.iter().filter(|m| !m.leaving).map(|m| m.inventory).sum::<u64>() + released;
+    let desired: u64 = members.iter().filter(|m| !m.leaving).map(|m| m.desired).sum();
     let mut causes = Vec::new();
-    if desired == 0 {
+    if caused > 0 && desired == 0 {
         causes.push(Cause::Empties);
     }
-    if count + released > OBJECTS_ALWAYS.max(of * PERCENT_MAX / 100) {
+    if caused > 0 && caused + released > OBJECTS_ALWAYS.max(of * PERCENT_MAX / 100) {
         causes.push(Cause::TooMany);
     }
-    if waiting.iter().any(|(_, d)| d.guarded > 0) {
+    if waiting.iter().any(|(m, d)| !m.leaving && d.guarded > 0) {
         causes.push(Cause::Guarded);
     }
     if waiting.iter().any(|(_, d)| d.behind) {
         causes.push(Cause::Behind);
     }
-    report.waiting_on = members.iter().filter(|m| m.expected && m.report.is_none()).map(|m| m.member.clone()).collect();
+    let silent = |m: &&&MemberScope| m.expected && !m.leaving && m.report.is_none();
+    report.waiting_on = members.iter().filter(silent).map(|m| m.member.clone()).collect();
     if causes.is_empty() {
         // Granting before all have reported would let a hundred small lists pass one by one.
         if report.waiting_on.is_empty() {
@@ -143,6 +150,8 @@ pub fn plan(scopes: &[MemberScope], approved: Option<Digest>) -> (Plan, Report) 
         }
     } else {
         let sample = |(m, d): &&(&MemberScope, &Deletions)| (m.member.clone(), d.count, d.sample.clone());
+        let count = waiting.iter().map(|(_, d)| u64::from(d.count)).sum();
+        let of = of + members.iter().filter(|m| m.leaving).map(|m| m.inventory).sum::<u64>();
         let waiting_on = report.waiting_on.clone();
         report.held =
             Some(Held { digest, count, of, causes, members: waiting.iter().map(sample).collect(), waiting_on });

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::delivery::UnitId;
+use api::delivery::{Digest, UnitId};
 use model::ObjectKey;
 
 use crate::inventory::Entry;
@@ -20,6 +20,25 @@ pub struct Stake {
     pub holds: bool,
     /// The unit's inventory has it, and whether as adopted.
     pub adopted: Option<bool>,
+    /// Fingerprint of the UID that the inventory has for it.
+    pub uid: Option<u64>,
+}
+
+/// Eight bytes of a UID's digest: what tells objects of one key apart, for as long as a member has them.
+fn fingerprint(uid: &str) -> u64 {
+    let digest = Digest::of(uid.as_bytes());
+    digest.as_bytes().iter().take(8).fold(0, |all, byte| all << 8 | u64::from(*byte))
+}
+
+/// How other units stay in the way of deleting what holds their objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Occupied {
+    /// Nobody else has anything in it.
+    No,
+    /// What others have in it is on its way out.
+    Leaving,
+    /// Others want what they have in it.
+    Stays,
 }
 
 /// Objects and the units that have a stake in them.
@@ -27,6 +46,8 @@ pub struct Stake {
 pub struct Claims {
     stakes: BTreeMap<ObjectKey, BTreeMap<UnitId, Stake>>,
     keys: BTreeMap<UnitId, BTreeSet<ObjectKey>>,
+    /// Units of which nothing is known but their inventory: nothing is done to what they have.
+    idle: BTreeSet<UnitId>,
 }
 
 impl Claims {
@@ -41,19 +62,50 @@ impl Claims {
 
     /// Says what a unit's inventory has, instead of what was said before.
     pub fn set_entries<'a>(&mut self, unit: &UnitId, entries: impl IntoIterator<Item = (&'a ObjectKey, &'a Entry)>) {
-        self.change(unit, |stake| (stake.holds, stake.adopted) = (false, None));
+        self.change(unit, |stake| (stake.holds, stake.adopted, stake.uid) = (false, None, None));
         for (key, entry) in entries {
             let stake = self.stake(unit, key);
             (stake.holds, stake.adopted) = (entry.accepted.is_some(), Some(entry.adopted));
+            stake.uid = entry.uid.as_deref().map(fingerprint);
         }
         self.tidy(unit);
     }
 
-    /// Whether the inventory of a unit other than this one has an object, and if so whether as adopted. An object that
-    /// any of them made is not adopted.
-    pub fn recorded(&self, key: &ObjectKey, except: &UnitId) -> Option<bool> {
+    /// Says whether a unit is in no snapshot: what it has stays as it is.
+    pub fn set_idle(&mut self, unit: &UnitId, idle: bool) {
+        if idle {
+            self.idle.insert(unit.clone());
+        } else {
+            self.idle.remove(unit);
+        }
+    }
+
+    /// Whether the inventory of a unit other than this one has this very object, and if so whether as adopted. An object
+    /// that any of them made is not adopted; one of the same name that somebody made in its place is in none.
+    pub fn recorded(&self, key: &ObjectKey, uid: &str, except: &UnitId) -> Option<bool> {
         let stakes = self.stakes.get(key)?;
-        stakes.iter().filter(|(unit, _)| *unit != except).filter_map(|(_, stake)| stake.adopted).min()
+        let same = Some(fingerprint(uid));
+        let others = stakes.iter().filter(|(unit, stake)| *unit != except && stake.uid == same);
+        others.filter_map(|(_, stake)| stake.adopted).min()
+    }
+
+    /// Whether other units have something in a Namespace, or of a CustomResourceDefinition's group: it would go along.
+    pub fn occupied(&self, unit: &UnitId, container: &ObjectKey) -> Occupied {
+        let within = |key: &ObjectKey| match (container.group.as_str(), container.kind.as_str()) {
+            ("", "Namespace") => key.namespace == container.name,
+            // A definition's name is PLURAL.GROUP; which kind has that plural is not known here.
+            (_, "CustomResourceDefinition") => {
+                container.name.split_once('.').is_some_and(|(_, group)| key.group == group)
+            }
+            _ => false,
+        };
+        let inside = self.stakes.iter().filter(|(key, _)| within(key)).flat_map(|(_, stakes)| stakes);
+        let state = |(other, stake): (&UnitId, &Stake)| match stake {
+            _ if other == unit => Occupied::No,
+            stake if stake.desires || self.idle.contains(other) => Occupied::Stays,
+            _ => Occupied::Leaving,
+        };
+        inside.map(state).max().unwrap_or(Occupied::No)
     }
 
     fn change(&mut self, unit: &UnitId, mut change: impl FnMut(&mut Stake)) {
@@ -137,7 +189,8 @@ mod tests {
     }
 
     fn entry(confirmed: bool) -> Entry {
-        Entry { accepted: confirmed.then(|| api::delivery::Digest::of(b"ok")), ..Entry::default() }
+        let uid = confirmed.then(|| "u".to_owned());
+        Entry { accepted: confirmed.then(|| api::delivery::Digest::of(b"ok")), uid, ..Entry::default() }
     }
 
     #[test]
@@ -170,8 +223,34 @@ mod tests {
         assert_eq!(claims.owner(&key()), Some(&unit("a")));
         claims.set_entries(&unit("a"), [(&key(), &entry(true))]);
         claims.set_desires(&unit("a"), []);
-        assert_eq!((claims.owner(&key()), claims.recorded(&key(), &unit("b"))), (None, Some(false)));
+        assert_eq!((claims.owner(&key()), claims.recorded(&key(), "u", &unit("b"))), (None, Some(false)));
+        assert_eq!(claims.recorded(&key(), "another object of that name", &unit("b")), None);
         claims.set_entries(&unit("a"), []);
         assert!(claims.stakes.is_empty() && claims.keys.is_empty());
+    }
+
+    #[test]
+    fn a_container_is_occupied_by_what_others_have_in_it() {
+        let namespace = ObjectKey { kind: "Namespace".into(), name: "shop".into(), ..ObjectKey::default() };
+        let mut claims = Claims::default();
+        claims.set_entries(&unit("a"), [(&key(), &entry(true)), (&namespace, &entry(true))]);
+        assert_eq!(claims.occupied(&unit("a"), &namespace), Occupied::No);
+        claims.set_entries(&unit("b"), [(&key(), &entry(true))]);
+        assert_eq!(claims.occupied(&unit("a"), &namespace), Occupied::Leaving);
+        claims.set_idle(&unit("b"), true);
+        assert_eq!(claims.occupied(&unit("a"), &namespace), Occupied::Stays);
+        claims.set_idle(&unit("b"), false);
+        claims.set_desires(&unit("b"), [&key()]);
+        assert_eq!(claims.occupied(&unit("a"), &namespace), Occupied::Stays);
+        let definition = ObjectKey {
+            group: "apiextensions.k8s.io".into(),
+            kind: "CustomResourceDefinition".into(),
+            name: "things.example.com".into(),
+            ..ObjectKey::default()
+        };
+        let thing = ObjectKey { group: "example.com".into(), ..key() };
+        assert_eq!(claims.occupied(&unit("a"), &definition), Occupied::No);
+        claims.set_desires(&unit("b"), [&thing]);
+        assert_eq!(claims.occupied(&unit("a"), &definition), Occupied::Stays);
     }
 }

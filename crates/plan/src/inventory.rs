@@ -76,6 +76,9 @@ pub struct Inventory {
     pub epoch: u64,
     /// Deletions released at that epoch.
     pub released: Option<Released>,
+    /// A hub with a lower epoch has written it since, as after a restore from an older backup, and nobody has said yet
+    /// that it may delete. Kept until then: its epoch catches up by itself, its memory does not.
+    pub behind: bool,
     /// The objects.
     pub entries: BTreeMap<ObjectKey, Entry>,
 }
@@ -125,6 +128,8 @@ struct Shard {
     epoch: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     released: Option<Released>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    behind: bool,
     entries: Vec<Line>,
 }
 
@@ -145,7 +150,7 @@ fn cost(key: &ObjectKey, entry: &Entry) -> usize {
 impl Inventory {
     /// An inventory of nothing.
     pub fn empty(hub: HubId, unit: UnitId) -> Self {
-        Self { hub, unit, epoch: 0, released: None, entries: BTreeMap::new() }
+        Self { hub, unit, epoch: 0, released: None, behind: false, entries: BTreeMap::new() }
     }
 
     /// Puts shards together. `shards` are their numbers and JSON, in any order.
@@ -166,6 +171,7 @@ impl Inventory {
             }
             out.epoch = out.epoch.max(read.epoch.unwrap_or(0));
             out.released = out.released.or(read.released);
+            out.behind |= read.behind;
             out.entries.extend(read.entries.into_iter().map(|line| (line.key, Entry { shard, ..line.entry })));
         }
         Ok(out)
@@ -215,6 +221,7 @@ impl Inventory {
                 unit: self.unit.clone(),
                 epoch: first.then_some(self.epoch),
                 released: self.released.filter(|_| first),
+                behind: self.behind && first,
                 entries,
             };
             (number, serde_json::to_vec(&shard).expect("a shard has string keys and no foreign serializers"))

@@ -4,7 +4,7 @@
 //! | observed | decided |
 //! |---|---|
 //! | the name is taken, malformed, or the kubeconfig is refused | no record; the AttachedCluster says why |
-//! | no probe yet | record; `Unknown`, delivery may start |
+//! | no probe yet | record; `Unknown`; delivery may start if its identity is recorded |
 //! | it answers, and is who it was | `True`; deliver |
 //! | it answers as somebody else, or is a member already | `False`; nothing is delivered until approved |
 //! | it does not answer | `Unknown` with the time last seen; delivery keeps trying by itself |
@@ -187,12 +187,14 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> Pla
         _ => recorded,
     };
     let is_ready = verdict.status == Some(true);
+    // Nothing is delivered to a cluster of which nobody knows which it is: it may be a member already.
+    let deliver = identity_ok && id.is_some();
     let conditions = condition::merge(&observed.conditions, vec![verdict.clone()], generation, now);
     let before = observed.record.clone().unwrap_or_default();
     let cluster_status = cluster_status(&before, observed.probe.as_ref(), verdict, now);
     Plan {
         record: Some(record(observed, &me, server, id)),
-        deliver: identity_ok,
+        deliver,
         cluster_status: Some(cluster_status),
         attached_status: AttachedClusterStatus { ready: is_ready, member: Some(observed.member.clone()), conditions },
     }

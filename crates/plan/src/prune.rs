@@ -1,15 +1,15 @@
 //! What a unit no longer has: inventory − desired.
 //!
 //! Deletes nothing that is not in the inventory, nothing that was adopted (it is released), nothing that another unit
-//! of the member wants (it is handed over first), and nothing at all while the unit is frozen, suspended, not settled, or
-//! told by a hub that is behind. Deletions that a source causes wait for the word of the [guard](crate::guard).
+//! of the member wants (it is handed over first), no Namespace or definition that holds what another unit wants (it is
+//! released), and nothing at all while the unit is frozen, suspended, not settled, or told by a hub that is behind. Deletions that a source causes wait for the word of the [guard](crate::guard).
 
 use std::collections::BTreeSet;
 
 use api::delivery::{DeletionState, Deletions, Digest, Removal, UnitEntry, UnitId};
 use model::ObjectKey;
 
-use crate::handover::{Claims, Succession};
+use crate::handover::{Claims, Occupied, Succession};
 use crate::inventory::{Inventory, Released};
 use crate::phase;
 
@@ -58,6 +58,8 @@ pub enum WaitingOn {
     Apply(usize),
     /// Other units are taking these over.
     Handover(Vec<(ObjectKey, UnitId)>),
+    /// What other units have in these, or of these, goes first.
+    Occupied(Vec<ObjectKey>),
     /// The hub has to release the list.
     Guard,
 }
@@ -117,10 +119,23 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
         report.waiting.push(WaitingOn::Apply(candidates.len()));
         // The hub may already weigh the list.
     }
-    let adopted = |key: &ObjectKey| inventory.entries.get(key).is_some_and(|e| e.adopted);
-    let (release, mut delete): (Vec<_>, Vec<_>) = candidates.into_iter().partition(adopted);
+    let (mut release, mut delete, mut occupied) = (Vec::new(), Vec::new(), Vec::new());
+    for key in candidates {
+        let adopted = inventory.entries.get(&key).is_some_and(|e| e.adopted);
+        let inside = if phase::is_container(&key) { claims.occupied(&entry.unit, &key) } else { Occupied::No };
+        match inside {
+            _ if adopted => release.push(key),
+            // Deleting it would delete what another unit wants.
+            Occupied::Stays => release.push(key),
+            Occupied::Leaving => occupied.push(key),
+            Occupied::No => delete.push(key),
+        }
+    }
+    if !occupied.is_empty() {
+        report.waiting.push(WaitingOn::Occupied(occupied));
+    }
     delete.sort_by(|a, b| phase::rank(b).cmp(&phase::rank(a)).then_with(|| a.cmp(b)));
-    let behind = entry.epoch < inventory.epoch;
+    let behind = inventory.behind || entry.epoch < inventory.epoch;
     if leaving && (!behind || delete.is_empty()) {
         plan.release = release;
         plan.delete = delete;
@@ -154,6 +169,16 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
         plan.delete = go;
     }
     (plan, report)
+}
+
+/// Notes that a hub whose epoch is behind the inventory's is at work, and that one which was has caught up: everything
+/// that the member has is what it wants.
+pub fn judge_epoch(inventory: &mut Inventory, epoch: u64, desired: &BTreeSet<ObjectKey>) {
+    if epoch < inventory.epoch {
+        inventory.behind = true;
+    } else if inventory.behind && inventory.entries.keys().all(|key| desired.contains(key)) {
+        inventory.behind = false;
+    }
 }
 
 /// What was released at this epoch stays in the report, so that the guard counts it with what other members still
@@ -208,6 +233,7 @@ pub fn doom(inventory: &mut Inventory, plan: &Plan, epoch: u64) {
         inventory.released = plan.released;
         // A person told a restored hub to go on: from now on its epoch counts.
         inventory.epoch = epoch;
+        inventory.behind = false;
     }
 }
 

@@ -129,7 +129,8 @@ impl FromStr for UnitId {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        let parts: Vec<&str> = text.split('/').collect();
+        // No part but the last can hold a slash; a policy's name may be any text.
+        let parts: Vec<&str> = text.splitn(5, '/').collect();
         let (group, kind, namespace, name, policy) = match parts[..] {
             [group, kind, namespace, name] => (group, kind, namespace, name, None),
             [group, kind, namespace, name, policy] => (group, kind, namespace, name, Some(policy)),

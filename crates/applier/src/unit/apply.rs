@@ -1,5 +1,6 @@
 //! Applying a phase: take new objects into the inventory, send what differs, wait.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,11 +9,13 @@ use futures::StreamExt as _;
 use model::ObjectKey;
 use plan::adopt::{self, Adoption};
 use plan::apply::{Step, Why};
-use plan::inventory::Entry;
+use plan::inventory::{self, Entry};
 use plan::prepare::{Prepared, Stage};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::error::{Class, Error};
+use crate::site::Kind;
 
 use super::{Pass, send};
 
@@ -21,56 +24,26 @@ impl Pass {
     pub(super) async fn admit(&mut self, objects: impl Iterator<Item = &Prepared>) -> Result<(), Error> {
         let now = Instant::now();
         let mut new = Vec::new();
+        let mut grown = self.unit.inventory.epoch < self.entry.epoch;
         for object in objects {
             if !self.is_mine(&object.key) {
                 self.elsewhere.insert(object.key.clone());
                 continue;
             }
-            let waiting = self.unit.memory.get(&object.key).is_some_and(|m| m.is_waiting(object.digest, now));
-            if !self.unit.inventory.entries.contains_key(&object.key) && !waiting {
+            if let Some(entry) = self.unit.inventory.entries.get_mut(&object.key) {
+                // The source has it again: an earlier release of its deletion is over, also for later.
+                grown |= std::mem::take(&mut entry.doomed);
+                continue;
+            }
+            if !self.unit.memory.get(&object.key).is_some_and(|m| m.is_waiting(object.digest, now, false)) {
                 new.push(object.clone());
             }
         }
-        let width = self.site.ctx.limits.objects_in_flight;
-        let site = &self.site;
-        let read = |object: Prepared| async move {
-            let live = match site.resource(&object.key, &object.version).await {
-                Ok(resource) => site.wire.get(&resource, &object.key.namespace, &object.key.name).await,
-                Err(e) => Err(e),
-            };
-            (object, live)
-        };
-        let found: Vec<_> = futures::stream::iter(new.into_iter().map(read)).buffered(width).collect().await;
-        let mut grown = self.unit.inventory.epoch < self.entry.epoch;
-        for (object, live) in found {
-            let live = match live {
-                Ok(live) => live,
-                Err(e) if e.class() == Class::Unreachable => return Err(e),
-                Err(e) => {
-                    self.fail(&object, &e);
-                    continue;
-                }
-            };
-            let recorded = self.recorded_elsewhere(&object.key);
-            let adopted = match adopt::plan(live.as_ref(), &self.site.ctx.hub, recorded) {
-                Adoption::Ours => false,
-                Adoption::Adopt => true,
-                Adoption::Leaving => {
-                    self.hold(
-                        &object,
-                        "BeingDeleted",
-                        "it is being deleted; it is made anew when it is gone".to_owned(),
-                    );
-                    continue;
-                }
-                Adoption::Foreign(hub) => {
-                    let message = format!("hub {hub} delivers it; remove it there, or its label kurator.dev/hub here");
-                    self.hold(&object, "ForeignHub", message);
-                    continue;
-                }
-            };
+        for (object, live) in self.look_at(new).await? {
+            let Some(adopted) = self.judge(&object, live.as_ref(), None) else { continue };
             let entry = Entry { version: object.version.clone(), adopted, ..Entry::default() };
             self.unit.inventory.put(object.key.clone(), entry);
+            self.read.insert(object.key, live.is_some());
             grown = true;
         }
         if grown {
@@ -80,14 +53,90 @@ impl Pass {
         Ok(())
     }
 
+    /// Reads objects as the member has them. One that cannot be read fails by itself.
+    async fn look_at(&mut self, objects: Vec<Prepared>) -> Result<Vec<(Prepared, Option<Value>)>, Error> {
+        let width = self.site.ctx.limits.objects_in_flight;
+        let site = &self.site;
+        let read = |object: Prepared| async move {
+            let live = match site.resource(&object.key, &object.version).await {
+                Ok(resource) => site.wire.get(&resource, &object.key.namespace, &object.key.name).await,
+                Err(e) => Err(e),
+            };
+            (object, live)
+        };
+        let found: Vec<_> = futures::stream::iter(objects.into_iter().map(read)).buffered(width).collect().await;
+        let mut out = Vec::with_capacity(found.len());
+        for (object, live) in found {
+            match live {
+                Ok(live) => out.push((object, live)),
+                Err(e) if e.class() == Class::Unreachable => return Err(e),
+                Err(e) => self.fail(&object, &e),
+            }
+        }
+        Ok(out)
+    }
+
+    /// Whether an object that was read would be adopted; `None` when it has to be left alone for now. `begun` as in
+    /// [`adopt::plan`].
+    fn judge(&mut self, object: &Prepared, live: Option<&Value>, begun: Option<&str>) -> Option<bool> {
+        let uid = live.and_then(model::object::uid).unwrap_or_default();
+        let recorded = self.site.view().claims.recorded(&object.key, uid, &self.unit.id);
+        match adopt::plan(live, &self.site.ctx.hub, recorded, begun) {
+            Adoption::Ours => Some(false),
+            Adoption::Adopt => Some(true),
+            Adoption::Leaving => {
+                let message = "it is being deleted; it is made anew when it is gone".to_owned();
+                self.hold(object, "BeingDeleted", message);
+                None
+            }
+            Adoption::Foreign(hub) => {
+                let message = format!("hub {hub} delivers it; remove it there, or its label kurator.dev/hub here");
+                self.hold(object, "ForeignHub", message);
+                None
+            }
+        }
+    }
+
+    /// Reads what a process that died may have left half done, or may leave so: objects whose first apply may have
+    /// arrived or not, and objects that are gone. What turns out to be somebody else's is recorded as adopted before it is
+    /// touched; what is made again loses its UID in the record first, so that its labels tell whose it is.
+    async fn verify(&mut self, jobs: Vec<send::Job>) -> Result<Vec<send::Job>, Error> {
+        let unsure = |job: &send::Job| {
+            job.why == Why::Recreate || (job.entry.uid.is_none() && !self.read.contains_key(&job.object.key))
+        };
+        let (unsure, mut sure): (Vec<_>, Vec<_>) = jobs.into_iter().partition(unsure);
+        if unsure.is_empty() {
+            return Ok(sure);
+        }
+        let part_of = inventory::applyset_id(&self.unit.short);
+        let mut jobs: BTreeMap<ObjectKey, send::Job> =
+            unsure.into_iter().map(|job| (job.object.key.clone(), job)).collect();
+        let objects = jobs.values().map(|job| job.object.clone()).collect();
+        let mut changed = false;
+        for (object, live) in self.look_at(objects).await? {
+            let Some(mut job) = jobs.remove(&object.key) else { continue };
+            if job.entry.uid.is_none() {
+                let Some(adopted) = self.judge(&object, live.as_ref(), Some(&part_of)) else { continue };
+                job.entry.adopted |= adopted;
+            }
+            if let Some(entry) = self.unit.inventory.entries.get_mut(&object.key) {
+                changed |= entry.adopted != job.entry.adopted || (live.is_none() && entry.uid.is_some());
+                entry.adopted = job.entry.adopted;
+                entry.uid = entry.uid.take().filter(|_| live.is_some());
+            }
+            self.read.insert(object.key, live.is_some());
+            job.live = Some(live);
+            sure.push(job);
+        }
+        if changed {
+            self.save().await?;
+        }
+        Ok(sure)
+    }
+
     pub(super) fn hold(&mut self, object: &Prepared, reason: &str, message: String) {
         let jitter = self.site.jitter();
         self.memory(&object.key).fail(object.digest, reason, message, jitter);
-    }
-
-    /// How another unit's inventory has an object: a handover keeps it.
-    fn recorded_elsewhere(&self, key: &ObjectKey) -> Option<bool> {
-        self.site.view().claims.recorded(key, &self.unit.id)
     }
 
     /// Sends what differs of a phase, several at a time.
@@ -105,11 +154,12 @@ impl Pass {
                 step = Step::Send(Why::Revert);
             }
             let memory = self.unit.memory.get(&object.key);
+            let gone = self.is_gone(&object.key);
             match step {
-                Step::Send(_) if memory.is_some_and(|m| m.is_waiting(object.digest, now)) => {}
+                Step::Send(_) if memory.is_some_and(|m| m.is_waiting(object.digest, now, gone)) => {}
                 Step::Send(why) => {
                     let history = memory.map(|m| m.history.clone()).unwrap_or_default();
-                    todo.push(send::Job { object: object.clone(), entry: entry.clone(), why, history });
+                    todo.push(send::Job { object: object.clone(), entry: entry.clone(), why, history, live: None });
                 }
                 Step::Skip => {
                     if let Some(memory) = self.unit.memory.get_mut(&object.key) {
@@ -119,6 +169,7 @@ impl Pass {
                 Step::Wait => {}
             }
         }
+        let todo = self.verify(todo).await?;
         let (site, force) = (Arc::clone(&self.site), self.entry.force);
         let width = site.ctx.limits.objects_in_flight;
         let jobs = todo.into_iter().map(|job| send::send(&site, job, force));
@@ -133,28 +184,40 @@ impl Pass {
         Ok(())
     }
 
-    /// How much longer a phase waits; `None` to go on.
+    /// Was the member seen not to have the object?
+    fn is_gone(&self, key: &ObjectKey) -> bool {
+        let view = self.site.view();
+        !view.looks.contains_key(key) && view.kinds.get(&key.group_kind()) == Some(&Kind::Listed)
+    }
+
+    /// Is an object as its phase waits for?
+    fn is_ready(&self, wait: Wait, key: &ObjectKey) -> bool {
+        let view = self.site.view();
+        let look = view.looks.get(key);
+        match wait {
+            Wait::Accepted => true,
+            Wait::Established => key.kind != "CustomResourceDefinition" || look.is_some_and(|l| l.established),
+            Wait::Healthy => look.is_some_and(|l| l.verdict.part.health == api::delivery::Health::Healthy),
+        }
+    }
+
+    /// How much longer a phase waits; `None` to go on. A payload's phase runs out of time once: from then on its later
+    /// phases are looked after without it.
     pub(super) fn wait(&mut self, payload: Digest, index: usize, stage: &Stage) -> Option<Duration> {
-        let pending: Vec<Prepared> = {
-            let view = self.site.view();
-            let ready = |o: &&Prepared| {
-                let look = view.looks.get(&o.key);
-                match stage.wait {
-                    Wait::Accepted => true,
-                    Wait::Established => {
-                        o.key.kind != "CustomResourceDefinition" || look.is_some_and(|l| l.established)
-                    }
-                    Wait::Healthy => look.is_some_and(|l| l.verdict.part.health == api::delivery::Health::Healthy),
+        let mut pending = Vec::new();
+        for object in &stage.objects {
+            let ready = self.is_ready(stage.wait, &object.key);
+            let Some(memory) = self.unit.memory.get_mut(&object.key) else {
+                if !ready && !self.elsewhere.contains(&object.key) {
+                    pending.push(object.key.clone());
                 }
+                continue;
             };
-            let failed = |o: &&Prepared| self.unit.memory.get(&o.key).is_some_and(|m| m.failure.is_some());
-            stage
-                .objects
-                .iter()
-                .filter(|o| !failed(o) && !self.elsewhere.contains(&o.key) && !ready(o))
-                .cloned()
-                .collect()
-        };
+            memory.overdue = memory.overdue.take().filter(|(of, _)| !ready && *of == payload);
+            if !ready && memory.problem().is_none() && !self.elsewhere.contains(&object.key) {
+                pending.push(object.key.clone());
+            }
+        }
         if pending.is_empty() {
             return None;
         }
@@ -168,9 +231,9 @@ impl Pass {
         if !left.is_zero() {
             return Some(left);
         }
-        for object in pending {
+        for key in pending {
             let message = format!("not {} after {} s", word(stage.wait), stage.timeout_secs);
-            self.hold(&object, "PhaseTimeout", message);
+            self.memory(&key).overdue = Some((payload, message));
         }
         None
     }

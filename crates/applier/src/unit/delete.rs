@@ -8,8 +8,10 @@ use model::ObjectKey;
 use plan::adopt;
 use plan::inventory;
 use plan::prune::{self, Observed, Plan, WaitingOn};
+use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::discovery::Resource;
 use crate::error::{Class, Error};
 
 use super::Pass;
@@ -70,7 +72,7 @@ impl Pass {
             Observed { entry: &entry, inventory: &self.unit.inventory, desired, claims: &view.claims, settled };
         let (plan, report) = prune::plan(&observed);
         drop(view);
-        self.entangled |= report.waiting.iter().any(|w| matches!(w, WaitingOn::Handover(_)));
+        self.entangled |= report.waiting.iter().any(|w| matches!(w, WaitingOn::Handover(_) | WaitingOn::Occupied(_)));
         self.kept = report.waiting;
         self.deletions = report.deletions;
         plan
@@ -118,27 +120,31 @@ impl Pass {
         self.memory(key).fail_with(digest, false, error, jitter);
     }
 
+    /// Reads an object that the inventory names, at whichever version the member serves it now.
+    async fn recorded(&self, key: &ObjectKey, version: &str) -> Result<Option<(Resource, Value)>, Error> {
+        let Some(resource) = self.site.recorded_resource(key, version).await? else { return Ok(None) };
+        let live = self.site.wire.get(&resource, &key.namespace, &key.name).await?;
+        Ok(live.map(|live| (resource, live)))
+    }
+
+    /// Is an object this unit's, by its label? False when another unit has taken it over, which may have happened since
+    /// this one looked at what the others want.
+    fn is_part(&self, live: &Value) -> Option<bool> {
+        let part_of = model::object::label(live, label::APPLYSET_PART_OF)?;
+        Some(part_of == inventory::applyset_id(&self.unit.short))
+    }
+
     async fn try_delete(&self, key: &ObjectKey) -> Result<Gone, Error> {
         let Some(entry) = self.unit.inventory.entries.get(key) else { return Ok(Gone::Yes) };
-        let resource = match self.site.resource(key, &entry.version).await {
-            Ok(resource) => resource,
-            // A kind that is not served has no objects.
-            Err(Error::NoKind { .. }) => return Ok(Gone::Yes),
-            Err(e) => return Err(e),
-        };
-        let Some(live) = self.site.wire.get(&resource, &key.namespace, &key.name).await? else { return Ok(Gone::Yes) };
+        let Some((resource, live)) = self.recorded(key, &entry.version).await? else { return Ok(Gone::Yes) };
         let hub = model::object::label(&live, label::HUB);
         let ours = match &entry.uid {
             Some(uid) => model::object::uid(&live) == Some(uid.as_str()),
             // We do not know whether our first apply arrived: its labels tell.
-            None => {
-                hub == Some(self.site.ctx.hub.as_str())
-                    && model::object::label(&live, label::APPLYSET_PART_OF)
-                        == Some(inventory::applyset_id(&self.unit.short).as_str())
-            }
+            None => hub == Some(self.site.ctx.hub.as_str()) && self.is_part(&live) == Some(true),
         };
         let foreign = hub.is_some_and(|h| h != self.site.ctx.hub.as_str());
-        if !ours || foreign {
+        if !ours || foreign || self.is_part(&live) == Some(false) {
             tracing::warn!(object = %key, unit = %self.unit.id, "not deleted: it is not the object that was delivered");
             return Ok(Gone::Yes);
         }
@@ -170,12 +176,10 @@ impl Pass {
 
     async fn try_release(&self, key: &ObjectKey) -> Result<Gone, Error> {
         let Some(entry) = self.unit.inventory.entries.get(key) else { return Ok(Gone::Yes) };
-        let resource = match self.site.resource(key, &entry.version).await {
-            Ok(resource) => resource,
-            Err(Error::NoKind { .. }) => return Ok(Gone::Yes),
-            Err(e) => return Err(e),
-        };
-        let Some(live) = self.site.wire.get(&resource, &key.namespace, &key.name).await? else { return Ok(Gone::Yes) };
+        let Some((resource, live)) = self.recorded(key, &entry.version).await? else { return Ok(Gone::Yes) };
+        if self.is_part(&live) == Some(false) {
+            return Ok(Gone::Yes);
+        }
         if entry.uid.is_some()
             && model::object::uid(&live) != entry.uid.as_deref()
             && self.entry.removal != Removal::Release

@@ -10,7 +10,6 @@ use plan::prune::WaitingOn;
 use tokio::time::Instant;
 
 use crate::error::{Class, Error};
-use crate::site::Kind;
 
 use super::{Outcome, Pass, Progress};
 
@@ -68,7 +67,8 @@ impl Pass {
     }
 
     fn verdict(&self, progress: &Progress) -> Verdict {
-        let failed = self.unit.memory.iter().filter(|(_, m)| m.failure.is_some()).count() + self.elsewhere.len();
+        let problems = || self.unit.memory.iter().filter_map(|(k, m)| Some((k, m.problem()?)));
+        let failed = problems().count() + self.elsewhere.len();
         match progress {
             Progress::Listing => verdict(UnitPhase::Pending, "Listing", "the member's objects are being listed"),
             Progress::NoPayload(e) => verdict(UnitPhase::Pending, "NoPayload", e.to_string()),
@@ -82,10 +82,8 @@ impl Pass {
                 verdict(UnitPhase::Removing, "Removing", format!("{left} objects are left{}", self.kept_words()))
             }
             Progress::Done if failed > 0 => {
-                let first =
-                    self.unit.memory.iter().filter_map(|(k, m)| Some((k, m.failure.as_ref()?))).min_by_key(|(k, _)| *k);
-                let (reason, message) = match first {
-                    Some((key, failure)) => (failure.reason.clone(), format!("{key}: {}", failure.message)),
+                let (reason, message) = match problems().min_by_key(|(key, _)| *key) {
+                    Some((key, (reason, message))) => (reason.to_owned(), format!("{key}: {message}")),
                     None => ("Conflict".to_owned(), self.conflict_words()),
                 };
                 let more = if failed > 1 { format!(" (and {} more)", failed - 1) } else { String::new() };
@@ -119,7 +117,7 @@ impl Pass {
     fn pending(&self) -> Option<&ObjectKey> {
         let bundle = self.bundle.as_ref().ok()?;
         let idle = |key: &ObjectKey| {
-            !self.elsewhere.contains(key) && self.unit.memory.get(key).is_none_or(|m| m.failure.is_none())
+            !self.elsewhere.contains(key) && self.unit.memory.get(key).is_none_or(|m| m.problem().is_none())
         };
         let unsent = |step| matches!(step, Step::Wait | Step::Send(Why::New | Why::Changed));
         bundle.objects().find(|o| idle(&o.key) && unsent(self.step(o))).map(|o| &o.key)
@@ -151,6 +149,10 @@ impl Pass {
             WaitingOn::Frozen(why) => format!("; nothing is pruned: {why}"),
             WaitingOn::Apply(n) => format!("; {n} objects are not pruned before everything is applied"),
             WaitingOn::Handover(moving) => format!("; {} objects are being handed over", moving.len()),
+            WaitingOn::Occupied(keys) => {
+                let names: Vec<String> = keys.iter().map(ToString::to_string).collect();
+                format!("; waiting for what other units have in {}", names.join(", "))
+            }
         };
         self.kept.iter().map(word).collect()
     }
@@ -184,16 +186,16 @@ impl Pass {
                     pods = look.verdict.part.pods;
                     (out.reason, out.message) = (look.verdict.reason.clone(), look.verdict.message.clone());
                 }
-                (None, Some(Kind::Blind(why))) => {
-                    (out.reason, out.message) = ("NotVisible".to_owned(), why.clone());
+                (None, Some(kind)) if let Some(why) = kind.hidden() => {
+                    (out.reason, out.message) = ("NotVisible".to_owned(), why.to_owned());
                 }
                 (None, _) => match sync {
                     SyncState::Pending | SyncState::Waiting => out.health = Health::Progressing,
                     _ => out.health = Health::Missing,
                 },
             }
-            if let Some(failure) = memory.and_then(|m| m.failure.as_ref()) {
-                (out.reason, out.message) = (failure.reason.clone(), failure.message.clone());
+            if let Some((reason, message)) = memory.and_then(|m| m.problem()) {
+                (out.reason, out.message) = (reason.to_owned(), message.to_owned());
             }
             (out, pods)
         };
@@ -208,10 +210,10 @@ impl Pass {
                 let memory = self.unit.memory.get(&object.key);
                 let look = view.looks.get(&object.key);
                 let entry = entries.get(&object.key);
-                let blind = matches!(view.kinds.get(&object.key.group_kind()), Some(Kind::Blind(_)));
+                let blind = view.kinds.get(&object.key.group_kind()).is_some_and(|kind| kind.hidden().is_some());
                 let step = plan::apply::step(object.digest, entry, look.map(|l| &l.seen));
                 let believed = blind && look.is_none() && entry.is_some_and(|e| e.applied == Some(object.digest));
-                let sync = if elsewhere || memory.is_some_and(|m| m.failure.is_some()) {
+                let sync = if elsewhere || memory.is_some_and(|m| m.problem().is_some()) {
                     SyncState::Failed
                 } else if memory.is_some_and(|m| m.contested.is_some_and(|c| c > now)) {
                     SyncState::Contested

@@ -22,6 +22,8 @@ pub(super) struct Job {
     pub(super) entry: Entry,
     pub(super) why: Why,
     pub(super) history: Vec<Revert>,
+    /// The object as it was read just now, if it was.
+    pub(super) live: Option<Option<Value>>,
 }
 
 /// What became of it.
@@ -34,8 +36,10 @@ pub(super) enum Sent {
     Contested { until: Instant, drift: DriftRecord },
     /// Another hub took it.
     Foreign(String),
-    /// It is being deleted, by somebody or by us to make it anew.
-    Leaving { renewed: bool },
+    /// Somebody is deleting it.
+    Leaving,
+    /// We deleted it, to make it anew; perhaps it is gone already.
+    Renewed { gone: bool },
 }
 
 /// Sends an object. What somebody changed is read first, so that it can be said what and by whom.
@@ -45,7 +49,7 @@ pub(super) async fn send(site: &Site, job: Job, force: bool) -> (Job, Result<Sen
 }
 
 async fn attempt(site: &Site, job: &Job, force: bool) -> Result<Sent, Error> {
-    let Job { object, entry, why, history } = job;
+    let Job { object, entry, why, history, live } = job;
     let key = &object.key;
     let resource = site.resource(key, &object.version).await?;
     let wants = model::object::get(&object.object, &["spec", "replicas"]);
@@ -53,10 +57,13 @@ async fn attempt(site: &Site, job: &Job, force: bool) -> Result<Sent, Error> {
     let mut body = Value::clone(&object.object);
     let (mut scaled, mut drift) = (false, None);
     if lost || (wants.is_some() && (*why == Why::Changed || entry.adopted)) {
-        let live = site.wire.get(&resource, &key.namespace, &key.name).await?;
+        let live = match live {
+            Some(live) => live.clone(),
+            None => site.wire.get(&resource, &key.namespace, &key.name).await?,
+        };
         if let Some(live) = &live {
             if model::object::is_deleting(live) {
-                return Ok(Sent::Leaving { renewed: false });
+                return Ok(Sent::Leaving);
             }
             if let Some(other) = model::object::label(live, label::HUB).filter(|hub| *hub != site.ctx.hub.as_str()) {
                 return Ok(Sent::Foreign(other.to_owned()));
@@ -104,10 +111,11 @@ async fn attempt(site: &Site, job: &Job, force: bool) -> Result<Sent, Error> {
     }
 }
 
-/// Is the object what the server accepted, perhaps with replicas that an autoscaler has taken over since?
+/// Is the object what the server accepted, perhaps with replicas that an autoscaler has taken over since? An object
+/// without a UID in the record was made again by a process that could not note it.
 fn as_it_was(entry: &Entry, live: &Value, fields: &[ChangedField], scaled: bool) -> Option<Look> {
     let look = Look::of(live);
-    let same_object = entry.uid.as_deref() == Some(look.seen.uid.as_str());
+    let same_object = entry.uid.as_deref().is_none_or(|uid| uid == look.seen.uid);
     let taken_over = scaled && !entry.scaled && fields.is_empty();
     let same = entry.scaled == scaled && entry.accepted == Some(look.seen.accepted(scaled));
     (same_object && (same || taken_over)).then_some(look)
@@ -120,12 +128,16 @@ async fn renew(
     key: &ObjectKey,
     entry: &Entry,
 ) -> Result<Sent, Error> {
-    if let Some(live) = site.wire.get(resource, &key.namespace, &key.name).await?
-        && (entry.uid.is_none() || model::object::uid(&live) == entry.uid.as_deref())
-    {
-        site.wire.delete(resource, &live).await?;
-    }
-    Ok(Sent::Leaving { renewed: true })
+    let gone = match site.wire.get(resource, &key.namespace, &key.name).await? {
+        // Without a UID in the record it was read, and found to be ours, before it was sent.
+        Some(live) if entry.uid.as_deref().is_none_or(|uid| model::object::uid(&live) == Some(uid)) => {
+            site.wire.delete(resource, &live).await?
+        }
+        // Another object is in its place: it is judged anew.
+        Some(_) => false,
+        None => true,
+    };
+    Ok(Sent::Renewed { gone })
 }
 
 /// Adds what to do.
@@ -159,10 +171,11 @@ impl Pass {
             Sent::Applied { created, look, scaled, admission, drift } => {
                 if let Some(entry) = self.unit.inventory.entries.get_mut(key) {
                     let uid = Some(look.seen.uid.clone());
+                    let was_absent = self.read.get(key) == Some(&false);
                     if created {
                         entry.adopted = false;
-                    } else if entry.uid.is_some() && entry.uid != uid {
-                        // Somebody deleted ours and made their own.
+                    } else if was_absent || (entry.uid.is_some() && entry.uid != uid) {
+                        // Somebody made theirs in its place, perhaps since we read that it is not there.
                         entry.adopted = true;
                     }
                     entry.version.clone_from(&object.version);
@@ -182,6 +195,7 @@ impl Pass {
             }
             Sent::AsIs { look, scaled } => {
                 if let Some(entry) = self.unit.inventory.entries.get_mut(key) {
+                    entry.uid = Some(look.seen.uid.clone());
                     entry.scaled = scaled;
                     entry.accepted = Some(look.seen.accepted(scaled));
                 }
@@ -196,13 +210,28 @@ impl Pass {
                 let message = format!("hub {hub} took it over; remove it there, or its label kurator.dev/hub here");
                 self.hold(object, "ForeignHub", message);
             }
-            Sent::Leaving { renewed } => {
-                if renewed && let Some(entry) = self.unit.inventory.entries.get_mut(key) {
+            Sent::Leaving => self.hold_until_gone(object),
+            Sent::Renewed { gone } => {
+                if let Some(entry) = self.unit.inventory.entries.get_mut(key) {
                     (entry.uid, entry.applied, entry.accepted) = (None, None, None);
                 }
-                let message = "it is being deleted; it is made anew when it is gone".to_owned();
-                self.hold(object, "BeingDeleted", message);
+                if gone {
+                    // Its record is written without a UID before it is made again.
+                    self.site.view().looks.remove(key);
+                    self.memory(key).failure = None;
+                    self.again = true;
+                } else {
+                    self.hold_until_gone(object);
+                }
             }
+        }
+    }
+
+    /// What sees it go wakes the unit.
+    fn hold_until_gone(&mut self, object: &Prepared) {
+        self.hold(object, "BeingDeleted", "it is being deleted; it is made anew when it is gone".to_owned());
+        if let Some(failure) = &mut self.memory(&object.key).failure {
+            failure.until_gone = true;
         }
     }
 

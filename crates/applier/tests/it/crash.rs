@@ -104,3 +104,21 @@ async fn an_approved_deletion_survives_death_at_each_write() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_object_that_is_made_good_stays_ours_whenever_the_process_dies() {
+    at_each_write(async |world, when| {
+        let unit = world.set("a", 1, vec![config_map("x", "1"), config_map("y", "1")]);
+        until_or_dead(world, when, async |w: &World| w.report(&unit).is_some_and(|r| r.objects.applied == 2)).await;
+        let old = world.config_map("x").await.unwrap()["metadata"]["uid"].clone();
+        world.delete(&config_map_path("x")).await;
+        until_or_dead(world, when, async |w: &World| {
+            let made = w.config_map("x").await.is_some_and(|x| x["metadata"]["uid"] != old);
+            made && w.report(&unit).is_some_and(|r| r.phase == UnitPhase::Applied && r.objects.applied == 2)
+        })
+        .await;
+        let entries = world.recorded().await;
+        assert!(entries.values().all(|entry| !entry.adopted && entry.uid.is_some()), "{when}: {entries:?}");
+    })
+    .await;
+}

@@ -34,6 +34,44 @@ async fn a_hub_from_an_older_backup_deletes_nothing_until_told() {
 }
 
 #[tokio::test]
+async fn a_hub_from_an_older_backup_takes_a_unit_out_when_told() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 7, config_maps(3));
+    world.applied(&unit).await;
+    world.set_with("a", 4, config_maps(3), |entry| entry.removal = Removal::Prune);
+    world.restart();
+    world.until(&unit, "held", |r| r.phase == UnitPhase::Removing && r.deletions.is_some()).await;
+    let held = world.guard(&unit, None).held.unwrap();
+    assert_eq!((held.causes.clone(), held.count), (vec![Cause::Behind], 3));
+    world.quiet().await;
+    assert!(world.config_map("c000").await.is_some());
+    world.guard(&unit, Some(held.digest));
+    world.eventually("gone", || async { world.report(&unit).is_none() && world.inventories().await.is_empty() }).await;
+    assert!(world.config_map("c000").await.is_none());
+}
+
+#[tokio::test]
+async fn a_hub_from_an_older_backup_is_behind_until_told_however_many_commits_come() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 7, config_maps(20));
+    world.applied(&unit).await;
+    world.set("a", 4, config_maps(19));
+    world.restart();
+    world.until(&unit, "held", |r| r.deletions.as_ref().is_some_and(|d| d.behind)).await;
+    world.set("a", 8, config_maps(19));
+    world.restart();
+    world.until(&unit, "still held", |r| r.epoch == 8 && r.deletions.as_ref().is_some_and(|d| d.behind)).await;
+    assert_eq!(world.guard(&unit, None).held.unwrap().causes, [Cause::Behind]);
+    // The commit that has everything again ends it.
+    world.set("a", 9, config_maps(20));
+    world.applied(&unit).await;
+    world.set("a", 10, config_maps(19));
+    world.until(&unit, "held", |r| r.epoch == 10 && r.deletions.is_some()).await;
+    assert!(world.guard(&unit, None).held.is_none());
+    world.until(&unit, "pruned", |r| r.objects.inventory == 19).await;
+}
+
+#[tokio::test]
 async fn two_appliers_of_one_hub_are_fenced_by_the_inventory() {
     let mut old = World::new().await;
     let unit = old.set("a", 1, vec![config_map("c", "1")]);

@@ -3,6 +3,9 @@
 mod crash;
 mod deliver;
 mod drift;
+mod fault;
 mod fence;
+mod own;
+mod part;
 mod prune;
 mod world;

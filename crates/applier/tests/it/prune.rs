@@ -1,9 +1,11 @@
 //! What goes, what stays, and who decides.
 
 use api::delivery::{DeletionState, Removal, UnitPhase, label};
+use http::Method;
 use plan::guard::Cause;
 use serde_json::json;
 
+use crate::fault::Act;
 use crate::world::{World, config_map, config_map_path, config_maps, detail};
 
 #[tokio::test]
@@ -253,4 +255,25 @@ async fn a_unit_in_conflict_takes_over_as_soon_as_the_other_one_leaves() {
     world.applied(&b).await;
     world.eventually("gone", || async { world.report(&a).is_none_or(|r| r.phase == UnitPhase::Removed) }).await;
     assert_eq!(model::object::uid(&world.config_map("c").await.unwrap()), Some(uid.as_str()));
+}
+
+#[tokio::test]
+async fn a_release_that_could_not_be_carried_out_does_not_release_a_later_loss() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, config_maps(20));
+    world.applied(&unit).await;
+    world.faults.add(Method::DELETE, "configmaps/c019", usize::MAX, Act::Refuse(403));
+    world.set("a", 2, config_maps(19));
+    world.until(&unit, "held", |r| r.phase == UnitPhase::DeletionsHeld).await;
+    world.guard(&unit, None);
+    world.until(&unit, "refused", |r| r.phase == UnitPhase::Failed || r.message.contains("broken")).await;
+    world.set("a", 3, config_maps(20));
+    world.applied(&unit).await;
+    world.faults.clear();
+    world.restart();
+    world.set("a", 4, vec![]);
+    let report = world.until(&unit, "held", |r| r.epoch == 4 && r.phase == UnitPhase::DeletionsHeld).await;
+    assert_eq!(report.deletions.as_ref().unwrap().count, 20);
+    world.quiet().await;
+    assert!(world.config_map("c019").await.is_some());
 }

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use api::delivery::{
-    Digest, HubId, MemberName, ObjectReport, Removal, Snapshot, UnitEntry, UnitId, UnitPhase, UnitReport, label,
+    Digest, HubId, MemberName, ObjectReport, Payload, Removal, Snapshot, UnitEntry, UnitId, UnitPhase, UnitReport,
+    label,
 };
 use apiserver::{Admission, AdmissionRequest, ApiServer, Config, Denied, Ids, JsonProjection, Operation, UserInfo};
 use applier::{Applier, Ctx, Limits, PushFeed};
@@ -26,6 +27,8 @@ use plan::prepare::Bundle;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tower::BoxError;
+
+use crate::fault::{Act, Faults, answer};
 
 /// How long a state is waited for. Everything here takes milliseconds; the rest is for a loaded machine.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -149,6 +152,7 @@ pub(crate) struct World {
     pub(crate) member: MemberName,
     pub(crate) down: Arc<AtomicBool>,
     pub(crate) fuse: Arc<Fuse>,
+    pub(crate) faults: Arc<Faults>,
     pub(crate) limits: Limits,
     pub(crate) cluster: Option<String>,
     applier: Option<JoinHandle<()>>,
@@ -219,6 +223,7 @@ impl World {
             member: "beijing".parse().unwrap(),
             down: Arc::default(),
             fuse: Arc::default(),
+            faults: Arc::default(),
             limits: Limits::default(),
             cluster: None,
             applier: None,
@@ -241,6 +246,7 @@ impl World {
             member: self.member.clone(),
             down: Arc::default(),
             fuse: Arc::default(),
+            faults: Arc::default(),
             limits: Limits::default(),
             cluster: None,
             applier: None,
@@ -252,17 +258,36 @@ impl World {
 
     pub(crate) fn start(&mut self) {
         let (api, counts) = (self.api.clone(), Arc::clone(&self.counts));
-        let (down, fuse) = (Arc::clone(&self.down), Arc::clone(&self.fuse));
+        let (down, fuse, faults) = (Arc::clone(&self.down), Arc::clone(&self.fuse), Arc::clone(&self.faults));
         let service = tower::service_fn(move |request: Request<Body>| {
             let (api, counts) = (api.clone(), Arc::clone(&counts));
-            let (down, fuse) = (Arc::clone(&down), Arc::clone(&fuse));
+            let (down, fuse, faults) = (Arc::clone(&down), Arc::clone(&fuse), Arc::clone(&faults));
             async move {
                 let blown = fuse.burn(request.method() != Method::GET);
                 if down.load(Ordering::SeqCst) || blown == Some(Blow::Before) {
                     return Err(BoxError::from("connection refused"));
                 }
                 counts.count(request.method());
-                let answer = api.send(request).await;
+                let mut lie = None;
+                match faults.meet(request.method(), &request.uri().to_string()) {
+                    Some(Act::Refuse(code)) => lie = Some((code, false)),
+                    Some(Act::Lie(code)) => lie = Some((code, true)),
+                    Some(Act::After(path, object)) => {
+                        let first = Request::post(path).header("content-type", "application/json");
+                        let first = first.body(Body::from(object.to_string().into_bytes())).unwrap();
+                        api.send(first).await?.into_body().collect_bytes().await?;
+                    }
+                    None => {}
+                }
+                let answer = match lie {
+                    Some((code, carried_out)) => {
+                        if carried_out {
+                            api.send(request).await?.into_body().collect_bytes().await?;
+                        }
+                        Ok(answer(code))
+                    }
+                    None => api.send(request).await,
+                };
                 if blown == Some(Blow::After) {
                     return Err(BoxError::from("connection reset"));
                 }
@@ -339,11 +364,21 @@ impl World {
         objects: Vec<Value>,
         change: impl FnOnce(&mut UnitEntry),
     ) -> UnitId {
-        let unit = unit(name);
         let (payload, report) = plan::phase::plan(objects);
         assert_eq!(report.refused, []);
+        self.stage_payload(name, epoch, &payload, change)
+    }
+
+    pub(crate) fn stage_payload(
+        &mut self,
+        name: &str,
+        epoch: u64,
+        payload: &Payload,
+        change: impl FnOnce(&mut UnitEntry),
+    ) -> UnitId {
+        let unit = unit(name);
         let short = unit.short(&self.hub);
-        let bundle = self.push.bundle(&short, &payload);
+        let bundle = self.push.bundle(&short, payload);
         let mut entry = UnitEntry {
             unit: unit.clone(),
             revision: format!("{short}-{epoch}"),
@@ -393,6 +428,7 @@ impl World {
             desired: report.objects.desired.into(),
             report: Some(report.deletions.clone()),
             expected: true,
+            leaving: !self.units[unit].0.removal.is_none(),
         };
         let (plan, said) = guard::plan(&[scope], approved);
         if let Some((_, digest)) = plan.grants.first() {

@@ -83,13 +83,21 @@ fn fleet(ctx: &Ctx, key: &Key, application: &Application) -> FleetFacts {
     let Some(fleet) = ctx.world.fleets.get(&Key::new(&key.namespace, &name)) else {
         return FleetFacts::Missing(name);
     };
+    let records = ctx.world.clusters.list();
     let candidates = fleet.spec.clusters.iter().map(|reference| {
         let attached = (reference.kind == "AttachedCluster")
             .then(|| ctx.world.attached.get(&Key::new(&key.namespace, &reference.name)))
             .flatten();
+        // One that was just made anew does not know its member yet; the member's record knows it.
+        let by_record = || {
+            attached.as_ref()?;
+            let me = format!("{}/{}", key.namespace, reference.name);
+            let mut records = records.iter();
+            records.find(|c| c.annotations().get(ATTACHED_BY) == Some(&me)).map(|c| c.name_any())
+        };
         Candidate {
             reference: reference.clone(),
-            member: attached.as_ref().and_then(|a| a.status.as_ref()?.member.clone()),
+            member: attached.as_ref().and_then(|a| a.status.as_ref()?.member.clone()).or_else(by_record),
             labels: attached.map(|a| a.labels().clone()).unwrap_or_default(),
         }
     });

@@ -16,6 +16,8 @@ use crate::informer::Key;
 pub(super) struct Running {
     /// Of the connection that it uses.
     serial: u64,
+    /// The identity that it was told to expect.
+    cluster: Option<String>,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -38,10 +40,16 @@ pub(super) async fn apply(
 ) {
     ctx.delivery.feed.set(snapshot, bundles);
     let connection = ctx.members.deliverable(member.as_str());
+    let record = ctx.world.clusters.get(&Key::new("", member.as_str()));
+    let cluster = record.and_then(|c| c.spec.id.clone());
     let outdated = {
         let mut state = ctx.delivery.state();
         match (state.appliers.get(member), &connection) {
-            (Some(running), Some(connection)) if running.serial == connection.serial => return,
+            (Some(running), Some(connection))
+                if (running.serial, &running.cluster) == (connection.serial, &cluster) =>
+            {
+                return;
+            }
             _ => state.appliers.remove(member),
         }
     };
@@ -50,14 +58,13 @@ pub(super) async fn apply(
     }
     let Some(connection) = connection else { return };
     let stop = ctx.shutdown.child_token();
-    let record = ctx.world.clusters.get(&Key::new("", member.as_str()));
     let run = Applier::run(
         ctx.delivery.feed.member(member),
         connection.client,
         applier::Ctx {
             member: member.clone(),
             hub: ctx.hub.clone(),
-            cluster: record.and_then(|c| c.spec.id.clone()),
+            cluster: cluster.clone(),
             clock: ctx.clock.clone(),
             jitter: ctx.jitter.clone(),
             limits: applier::Limits::default(),
@@ -71,7 +78,7 @@ pub(super) async fn apply(
             () = stopped.cancelled() => {}
         }
     });
-    let running = Running { serial: connection.serial, stop, task };
+    let running = Running { serial: connection.serial, cluster, stop, task };
     ctx.delivery.state().appliers.insert(member.clone(), running);
 }
 
@@ -83,7 +90,9 @@ pub(super) async fn forget(ctx: &Ctx, member: &MemberName) {
     }
     ctx.delivery.feed.forget(member);
     let mut state = ctx.delivery.state();
+    state.reporting.remove(member);
     for unit in state.units.remove(member).unwrap_or_default() {
+        state.waiting.remove(&(unit.clone(), member.clone()));
         if let Some(members) = state.statuses.get_mut(&unit) {
             members.remove(member);
         }

@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use api::delivery::{HubId, MemberName, UnitId, UnitReport, UnitStatus};
 use applier::{MemberReport, PushFeed, Report};
+use plan::application::Reach;
 use plan::delivery::Grants;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -40,6 +41,10 @@ struct State {
     statuses: BTreeMap<UnitId, BTreeMap<MemberName, UnitStatus>>,
     /// Units that a member reports.
     units: BTreeMap<MemberName, BTreeSet<UnitId>>,
+    /// Lists of deletions that wait to be granted: what any member of the unit says may grant them.
+    waiting: BTreeSet<(UnitId, MemberName)>,
+    /// Whether each member's reports are waited for, as of its last look.
+    reporting: BTreeMap<MemberName, Option<Reach>>,
     /// Deletions that were released.
     grants: Grants,
     appliers: BTreeMap<MemberName, apply::Running>,
@@ -124,6 +129,7 @@ pub async fn reconcile(ctx: Arc<Ctx>, member: MemberName) -> Next {
 }
 
 async fn pass(ctx: &Arc<Ctx>, member: &MemberName) -> Result<Next, WriteError> {
+    wake_those_who_wait(ctx, member);
     if ctx.world.clusters.get(&Key::new("", member.as_str())).is_none() {
         apply::forget(ctx, member).await;
         return status::remove(ctx, member).await;
@@ -132,4 +138,16 @@ async fn pass(ctx: &Arc<Ctx>, member: &MemberName) -> Result<Next, WriteError> {
     let snapshot = observed.snapshot(ctx, member); // pure
     apply::apply(ctx, member, snapshot, observed.bundles).await; // the feed, the applier
     status::write(ctx, member).await // client
+}
+
+/// A member that came or went is no longer, or again, waited for before deletions are granted to the others.
+fn wake_those_who_wait(ctx: &Ctx, member: &MemberName) {
+    let now = observe::reporting(ctx, member);
+    let mut state = ctx.delivery.state();
+    if state.reporting.insert(member.clone(), now) == Some(now) {
+        return;
+    }
+    for (_, other) in state.waiting.iter().filter(|(_, other)| other != member) {
+        ctx.member_queue.add(other.clone());
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::delivery::{Decision, Digest, MemberName, Payload, Snapshot, UnitId};
+use applier::Link;
 use kube::ResourceExt;
 use plan::application::{Reach, scopes};
 use plan::delivery::Wanted;
@@ -75,10 +76,15 @@ fn weigh(ctx: &Ctx, unit: &UnitId, approved: Option<Digest>) -> guard::Plan {
     }
     let slices: Vec<Arc<Decision>> = ctx.world.decisions.list().into_iter().filter(|d| d.spec.unit == *unit).collect();
     let entries: Vec<_> = slices.iter().flat_map(|d| &d.spec.members).collect();
-    let reach_of = |member: &MemberName| -> Option<Reach> {
-        let cluster = ctx.world.clusters.get(&Key::new("", member.as_str()))?;
-        reach(ctx, &cluster).map(|(_, reach)| reach)
-    };
-    let scopes = scopes(unit, &entries, |_, m| reports.get(m).cloned(), reach_of);
+    let scopes = scopes(unit, &entries, |_, m| reports.get(m).cloned(), |m| reporting(ctx, m));
     guard::plan(&scopes, approved).0
+}
+
+/// Whether a member's reports are to be waited for. One whose applier is kept out, though it answers probes, would be
+/// waited for in vain.
+pub(super) fn reporting(ctx: &Ctx, member: &MemberName) -> Option<Reach> {
+    let cluster = ctx.world.clusters.get(&Key::new("", member.as_str()))?;
+    let (_, reach) = reach(ctx, &cluster)?;
+    let kept_out = ctx.delivery.link(member).is_some_and(|l| !matches!(l.link, Link::Connected | Link::Connecting));
+    Some(if kept_out { Reach::Unknown } else { reach })
 }

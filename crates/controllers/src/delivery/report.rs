@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use api::delivery::{MemberName, UnitId, UnitPhase, UnitReport, UnitStatus};
+use api::delivery::{DeletionState, MemberName, UnitId, UnitPhase, UnitReport, UnitStatus};
 use applier::Report;
 use model::Timestamp;
 
@@ -32,7 +32,8 @@ pub(crate) fn load(ctx: &Arc<Ctx>) {
             };
             match report {
                 Some(Report::Unit(report)) => take(&ctx, &report, ctx.clock.now()),
-                Some(Report::Member(_)) => {}
+                // Whether it is waited for may have changed.
+                Some(Report::Member(report)) => ctx.member_queue.add(report.member),
                 None => return,
             }
         }
@@ -43,6 +44,12 @@ impl State {
     /// Keeps a status. Says what was there before.
     fn put(&mut self, member: &MemberName, unit: &UnitId, status: UnitStatus) -> Option<UnitStatus> {
         self.units.entry(member.clone()).or_default().insert(unit.clone());
+        let place = (unit.clone(), member.clone());
+        if status.held.as_ref().is_some_and(|d| d.state == DeletionState::Waiting) {
+            self.waiting.insert(place);
+        } else {
+            self.waiting.remove(&place);
+        }
         self.statuses.entry(unit.clone()).or_default().insert(member.clone(), status)
     }
 
@@ -52,6 +59,7 @@ impl State {
         let gone: Vec<UnitId> = units.iter().filter(|unit| !wanted(unit)).cloned().collect();
         for unit in gone {
             units.remove(&unit);
+            self.waiting.remove(&(unit.clone(), member.clone()));
             if let Some(members) = self.statuses.get_mut(&unit) {
                 members.remove(member);
                 if members.is_empty() {
@@ -80,9 +88,9 @@ fn take(ctx: &Ctx, report: &UnitReport, now: Timestamp) {
         let weighs = before.as_ref().map(|s| (&s.held, s.objects.inventory, s.epoch))
             != Some((&status.held, status.objects.inventory, status.epoch));
         state.put(&report.member, &report.unit, status);
-        let all = &state.statuses[&report.unit];
-        let any_held = all.values().any(|s| s.held.is_some());
-        let others: Vec<MemberName> = if any_held { all.keys().cloned().collect() } else { Vec::new() };
+        // Only a list that waits can be granted because of what another member says.
+        let waiting = state.waiting.iter().filter(|(unit, _)| *unit == report.unit);
+        let others: Vec<MemberName> = waiting.map(|(_, m)| m.clone()).collect();
         (changed, weighs, others)
     };
     if !changed {

@@ -199,7 +199,10 @@ fn write_decisions(
                 decision.suspended = wish.suspended;
                 decision.force = wish.force;
                 decision.frozen.clone_from(&wish.frozen);
-                decision.approved = observed.application.and_then(|a| approved(a, unit, observed));
+            }
+            // What leaves may need a word as well; without an Application the last one stays.
+            if let Some(application) = observed.application {
+                decision.approved = approved(application, unit, observed);
             }
             if slices.get(&slice).is_none_or(|(_, before)| **before != decision) {
                 plan.write_decisions.push((name, decision));
@@ -256,6 +259,9 @@ fn empty_slice(unit: &UnitId, slice: u32) -> DecisionSpec {
 }
 
 /// The entry of a member that is being left: its tombstone, or nothing once it is done or the member is no more.
+///
+/// Once the Application is gone, nobody can be asked any more: a tombstone stays what its annotation made it. One that
+/// went without our finalizer, which somebody took off, left no word that anything may be deleted.
 fn leave(
     observed: &Observed<'_>,
     unit: &UnitId,
@@ -264,6 +270,11 @@ fn leave(
     removal: Removal,
 ) -> Option<MemberDecision> {
     observed.members.get(member)?;
+    let removal = match (observed.application, entry.removal) {
+        (Some(_), _) => removal,
+        (None, Removal::None) => Removal::Release,
+        (None, said) => said,
+    };
     let status = observed.statuses.get(&(unit.clone(), member.clone()));
     let done = status.is_some_and(|s| s.phase == UnitPhase::Removed) && entry.removal != Removal::None;
     (!done).then(|| MemberDecision { removal, ..entry.clone() })

@@ -7,7 +7,7 @@ use api::apps::v1alpha1::{
     Summary, SyncStatus,
 };
 use api::condition::{self, Condition, Verdict};
-use api::delivery::{Health, MemberDecision, MemberName, UnitId, UnitPhase, UnitStatus};
+use api::delivery::{Digest, Health, MemberDecision, MemberName, UnitId, UnitPhase, UnitStatus};
 use model::Timestamp;
 use model::clock::format_seconds;
 
@@ -30,12 +30,20 @@ struct Pair<'a> {
     member: MemberName,
     status: Option<&'a UnitStatus>,
     reach: Option<Reach>,
+    /// Digest of the payload that is decided for the member at the revision of its status.
+    payload: Option<Digest>,
 }
 
 impl Pair<'_> {
     fn runs_wanted(&self) -> bool {
         let phase_done = |s: &UnitStatus| matches!(s.phase, UnitPhase::Applied | UnitPhase::Suspended);
-        self.status.is_some_and(|s| Some(&s.revision) == self.unit.revision.as_ref() && phase_done(s))
+        self.status.is_some_and(|s| Some(&s.revision) == self.unit.revision.as_ref() && phase_done(s) && self.has(s))
+    }
+
+    /// Did the member apply what its report speaks of? While it is suspended, or fails, an older payload may run.
+    fn has(&self, status: &UnitStatus) -> bool {
+        matches!(status.phase, UnitPhase::Applied | UnitPhase::DeletionsHeld)
+            || status.applied.is_some() && status.applied == self.payload
     }
 
     /// `None`: not known, since the member does not answer.
@@ -84,23 +92,28 @@ pub fn scopes(
     status_of: impl Fn(&UnitId, &MemberName) -> Option<UnitStatus>,
     reach_of: impl Fn(&MemberName) -> Option<Reach>,
 ) -> Vec<MemberScope> {
-    let settled = |s: &UnitStatus| !matches!(s.phase, UnitPhase::Pending | UnitPhase::Applying | UnitPhase::Unknown);
-    entries
-        .iter()
-        .filter(|(_, entry)| entry.removal.is_none())
-        .map(|(member, entry)| {
-            let status = status_of(unit, member);
-            let current = status.as_ref().filter(|s| s.epoch == entry.epoch && settled(s));
-            MemberScope {
-                member: (*member).clone(),
-                epoch: entry.epoch,
-                inventory: status.as_ref().map_or(0, |s| u64::from(s.objects.inventory)),
-                desired: status.as_ref().map_or(0, |s| u64::from(s.objects.desired)),
-                report: current.map(|s| s.held.clone()),
-                expected: reach_of(member) == Some(Reach::Reachable),
-            }
+    // In these phases a member has not yet come to what it would delete. In `Applying` it has: an object that is stuck
+    // there must not hold up what the others may delete.
+    let knows = |s: &UnitStatus| !matches!(s.phase, UnitPhase::Pending | UnitPhase::Waiting | UnitPhase::Unknown);
+    let scope = |(member, entry): &(&MemberName, &MemberDecision)| {
+        let status = status_of(unit, member);
+        let current = status.as_ref().filter(|s| s.epoch == entry.epoch && knows(s));
+        let leaving = !entry.removal.is_none();
+        // What leaves is nobody's to weigh, unless its member says that it waits for a word.
+        if leaving && current.is_none_or(|s| s.held.is_none()) {
+            return None;
+        }
+        Some(MemberScope {
+            member: (*member).clone(),
+            epoch: entry.epoch,
+            inventory: status.as_ref().map_or(0, |s| u64::from(s.objects.inventory)),
+            desired: current.map_or(0, |s| u64::from(s.objects.desired)),
+            report: current.map(|s| s.held.clone()),
+            expected: reach_of(member) == Some(Reach::Reachable),
+            leaving,
         })
-        .collect()
+    };
+    entries.iter().filter_map(scope).collect()
 }
 
 /// What is held of a unit.
@@ -131,15 +144,21 @@ pub(super) fn status(
     let generation = application.metadata.generation;
     let before = application.status.clone().unwrap_or_default();
     let pairs = pairs(observed, report);
-    let held: Vec<(Held, HeldDeletions)> = report
-        .units
-        .iter()
-        .filter_map(|u| {
-            let facts = held(observed, &u.unit)?;
+    // Policies that are gone may still have something to delete.
+    let mut units: Vec<&UnitId> = report.units.iter().map(|u| &u.unit).collect();
+    for decision in observed.decisions.values() {
+        if !units.contains(&&decision.unit) {
+            units.push(&decision.unit);
+        }
+    }
+    let held: Vec<(Held, HeldDeletions)> = units
+        .into_iter()
+        .filter_map(|unit| {
+            let facts = held(observed, unit)?;
             let members = facts.members.iter().take(HELD_SHOWN);
             let members = members.map(|(m, count, names)| format!("{m}: {}", sample(*count, names)));
             let entry = HeldDeletions {
-                policy: u.unit.policy.clone().unwrap_or_default(),
+                policy: unit.policy.clone().unwrap_or_default(),
                 digest: facts.digest.to_string(),
                 count: u32::try_from(facts.count).unwrap_or(u32::MAX),
                 members: members.collect(),
@@ -205,7 +224,10 @@ fn pairs<'a>(observed: &'a Observed<'_>, report: &'a Report) -> Vec<Pair<'a>> {
         for member in members {
             let status = observed.statuses.get(&(unit.unit.clone(), member.clone()));
             let reach = observed.members.get(&member).copied();
-            out.push(Pair { unit, member, status, reach });
+            let mut decided = observed.decisions.values().filter(|d| d.unit == unit.unit);
+            let entry = decided.find_map(|d| d.members.get(&member));
+            let payload = entry.filter(|e| status.is_some_and(|s| s.revision == e.revision)).and_then(|e| e.digest);
+            out.push(Pair { unit, member, status, reach, payload });
         }
     }
     out
@@ -337,7 +359,7 @@ fn sync_status(
             let ready = pair.ready();
             let (reason, message) = pair.reason();
             let verdict = Verdict::new(condition::READY, ready, reason, message);
-            let applied = pair.status.filter(|s| s.applied.is_some()).and_then(|s| text_of(&s.revision));
+            let applied = pair.status.filter(|s| pair.has(s)).and_then(|s| text_of(&s.revision));
             let status = KustomizationStatus {
                 conditions: condition::merge(known.map_or(none, |k| &k.conditions), vec![verdict], None, now),
                 last_applied_revision: applied.or_else(|| known.and_then(|k| k.last_applied_revision.clone())),

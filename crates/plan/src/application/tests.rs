@@ -456,3 +456,134 @@ fn a_member_is_placed_by_its_new_unit_before_the_old_one_loses_it() {
         .collect();
     assert_eq!(placed, [("p".into(), 2), ("q".into(), 2), ("p".into(), 1), ("q".into(), 1)]);
 }
+
+#[test]
+fn what_was_to_be_left_behind_stays_when_its_member_comes_back_after_the_application_is_gone() {
+    let mut world = World::new(one_policy(), &["a"]);
+    world.step();
+    world.members.insert(name("a"), Reach::Unknown);
+    let application = world.application.as_mut().unwrap();
+    application.metadata.annotations =
+        Some(BTreeMap::from([(api::annotation::ON_DELETE.to_owned(), "orphan".to_owned())]));
+    application.metadata.deletion_timestamp = Some(serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap());
+    assert_eq!(world.step().0.finalizer, Some(false));
+    world.application = None;
+    world.step();
+    world.members.insert(name("a"), Reach::Reachable);
+    world.step();
+    assert_eq!(world.members_of(), [("a".into(), 1, Removal::Release)]);
+}
+
+#[test]
+fn an_application_whose_finalizer_was_taken_off_deletes_nothing() {
+    let mut world = World::new(one_policy(), &["a"]);
+    world.step();
+    world.application = None;
+    world.step();
+    assert_eq!(world.members_of(), [("a".into(), 1, Removal::Release)]);
+}
+
+fn wiped(objects: u32, behind: bool) -> Deletions {
+    Deletions {
+        digest: Digest::of(b"all"),
+        count: objects,
+        sample: vec!["ConfigMap shop/c".into()],
+        guarded: 0,
+        behind,
+        released: 0,
+        state: DeletionState::Waiting,
+    }
+}
+
+#[test]
+fn a_member_that_is_away_does_not_hide_that_a_commit_empties_the_unit() {
+    let mut world = World::new(one_policy(), &["a", "b"]);
+    world.step();
+    world.report("a");
+    world.report("b");
+    world.source.artifact = Some(artifact("c2"));
+    world.rendered = Some(Rendered::Payload { digest: Digest::of(b"nothing"), objects: 0 });
+    world.members.insert(name("b"), Reach::Unknown);
+    world.step();
+    world.report("a");
+    let key = (world.unit(), name("a"));
+    let status = world.statuses.get_mut(&key).unwrap();
+    status.objects = UnitCounts { desired: 0, inventory: 2, ..UnitCounts::default() };
+    status.held = Some(wiped(2, false));
+    // What b last said is that it has two objects of the revision before.
+    world.step();
+    assert_eq!(world.ready(), ("False".into(), "DeletionsHeld".into()));
+}
+
+#[test]
+fn an_object_that_is_stuck_in_one_member_does_not_hold_up_the_others() {
+    let mut world = World::new(one_policy(), &["a", "b"]);
+    world.step();
+    world.report("a");
+    world.report("b");
+    let scopes = |world: &World| {
+        let entries: Vec<_> = world.decisions.values().flat_map(|d| &d.members).collect();
+        let status_of = |u: &UnitId, m: &MemberName| world.statuses.get(&(u.clone(), m.clone())).cloned();
+        scopes(&world.unit(), &entries, status_of, |m| world.members.get(m).copied())
+    };
+    let mut reported = |phase| {
+        let key = (world.unit(), name("b"));
+        world.statuses.get_mut(&key).unwrap().phase = phase;
+        scopes(&world)[1].report.is_some()
+    };
+    assert!(reported(UnitPhase::Applying), "it has said what it would delete");
+    assert!(!reported(UnitPhase::Waiting), "it has not come to that yet");
+    assert!(!reported(UnitPhase::Unknown));
+}
+
+#[test]
+fn what_leaves_waits_for_a_person_when_the_hub_is_behind_also_while_the_application_goes() {
+    let mut world = World::new(one_policy(), &["a", "b"]);
+    world.step();
+    world.report("a");
+    world.report("b");
+    world.fleet = FleetFacts::Found(vec![candidate("a")]);
+    world.step();
+    world.report("b");
+    let key = (world.unit(), name("b"));
+    let removing = world.statuses.get_mut(&key).unwrap();
+    (removing.phase, removing.held) = (UnitPhase::Removing, Some(wiped(12, true)));
+    world.step();
+    assert_eq!(world.ready(), ("False".into(), "DeletionsHeld".into()));
+    // It is asked for as well when the whole Application goes.
+    world.application.as_mut().unwrap().metadata.deletion_timestamp =
+        Some(serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap());
+    world.step();
+    let held = world.application.as_ref().unwrap().status.as_ref().unwrap().held.clone();
+    assert_eq!((held[0].policy.as_str(), held[0].count), ("p", 12));
+    let annotations = BTreeMap::from([(api::annotation::APPROVE.to_owned(), held[0].digest.clone())]);
+    world.application.as_mut().unwrap().metadata.annotations = Some(annotations);
+    world.step();
+    let approved = world.decisions.values().next().unwrap().approved;
+    assert_eq!(approved.map(|d| d.to_string()), Some(held[0].digest.clone()));
+}
+
+#[test]
+fn a_revision_that_a_member_did_not_apply_is_not_called_applied_or_ready() {
+    let last = |world: &World| {
+        let status = world.application.as_ref().unwrap().status.as_ref().unwrap();
+        status.sync_status[0].kustomization_status.as_ref().unwrap().last_applied_revision.clone()
+    };
+    for phase in [UnitPhase::Suspended, UnitPhase::Failed] {
+        let mut world = World::new(one_policy(), &["a"]);
+        world.step();
+        world.report("a");
+        world.step();
+        assert_eq!((last(&world), world.ready().0), (Some("main@sha1:c1".into()), "True".into()));
+        let key = (world.unit(), name("a"));
+        let before = world.statuses[&key].applied;
+        world.source.artifact = Some(artifact("c2"));
+        world.rendered = Some(Rendered::Payload { digest: Digest::of(b"changed"), objects: 2 });
+        world.step();
+        world.report("a");
+        let status = world.statuses.get_mut(&key).unwrap();
+        (status.phase, status.applied) = (phase, before);
+        world.step();
+        assert_eq!((last(&world), world.ready().0), (Some("main@sha1:c1".into()), "False".into()), "{phase}");
+    }
+}

@@ -18,6 +18,7 @@ fn scope(member: &str, inventory: u64, deletions: u32) -> MemberScope {
         desired: inventory - u64::from(deletions),
         report: Some((deletions > 0).then(|| prune::deletions(&keys(deletions, "ConfigMap"), 0, false))),
         expected: true,
+        leaving: false,
     }
 }
 
@@ -59,6 +60,33 @@ fn a_hub_that_is_behind_is_held() {
     let mut scope = scope("a", 100, 0);
     scope.report = Some(Some(prune::deletions(&keys(1, "ConfigMap"), 0, true)));
     assert_eq!(causes(&[scope]), [Cause::Behind]);
+}
+
+#[test]
+fn what_leaves_counts_towards_no_budget_and_waits_only_when_the_hub_is_behind() {
+    let list = |behind| prune::deletions(&keys(40, "ConfigMap"), 0, behind);
+    let leaving =
+        |behind| MemberScope { desired: 0, report: Some(Some(list(behind))), leaving: true, ..scope("b", 40, 0) };
+    let held = plan(&[scope("a", 40, 0), leaving(true)], None).1.held.unwrap();
+    assert_eq!((held.causes.clone(), held.count), (vec![Cause::Behind], 40));
+    assert_eq!(plan(&[scope("a", 40, 0), leaving(true)], Some(held.digest)).0.grants.len(), 1);
+    // A unit that leaves its last member does not empty itself by accident.
+    assert_eq!(causes(&[leaving(true)]), [Cause::Behind]);
+    // A small change of the source goes on as ever beside one that is told.
+    assert_eq!(causes(&[scope("a", 40, 3), leaving(false)]), []);
+}
+
+#[test]
+fn what_has_not_been_reported_is_named_and_not_approved() {
+    let mut late = scope("b", 4, 4);
+    let list = late.report.take();
+    let held = plan(&[scope("a", 4, 4), late.clone()], None).1.held.unwrap();
+    assert_eq!(held.waiting_on, [late.member.clone()]);
+    let (granted, _) = plan(&[scope("a", 4, 4), late.clone()], Some(held.digest));
+    assert_eq!(granted.grants.iter().map(|(m, _)| m.as_str()).collect::<Vec<_>>(), ["a"]);
+    late.report = list;
+    let (granted, report) = plan(&[scope("a", 4, 4), late], Some(held.digest));
+    assert_eq!((granted.grants.len(), report.held.unwrap().waiting_on), (0, vec![]));
 }
 
 #[test]

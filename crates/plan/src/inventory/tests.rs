@@ -32,6 +32,7 @@ fn an_inventory_round_trips() {
     let mut inventory = Inventory::empty(hub(), unit());
     inventory.epoch = 7;
     inventory.released = Some(Released { epoch: 7, digest: Digest::of(b"list"), count: 3 });
+    inventory.behind = true;
     inventory.put(key(1), entry(1));
     inventory
         .put(key(2), Entry { adopted: true, doomed: true, scaled: true, admission: vec!["spec.x".into()], ..entry(2) });

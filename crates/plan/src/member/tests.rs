@@ -38,7 +38,8 @@ fn check(observed: &Observed, expect: (&str, &str), deliver: bool) -> Plan {
 
 #[test]
 fn a_new_member_gets_a_record_before_it_answers() {
-    let plan = check(&observed(), ("Unknown", reason::PROBING), true);
+    // Delivery waits until it is known which cluster it is.
+    let plan = check(&observed(), ("Unknown", reason::PROBING), false);
     let record = plan.record.unwrap();
     assert_eq!(record["spec"]["secretRef"], json!({"namespace": "default", "name": "kc"}));
     assert_eq!(record["metadata"]["annotations"][api::annotation::ATTACHED_BY], "default/beijing");

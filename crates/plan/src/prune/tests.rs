@@ -168,6 +168,43 @@ fn a_restored_hub_deletes_nothing_until_told() {
 }
 
 #[test]
+fn a_hub_that_was_behind_is_told_once_or_has_nothing_to_delete() {
+    let mut world = World::new(&[("ConfigMap", "a"), ("ConfigMap", "b")], &[("ConfigMap", "a")]);
+    world.inventory.epoch = 9;
+    judge_epoch(&mut world.inventory, world.entry.epoch, &world.desired);
+    // Commits make its epoch as high again; what it forgot it still does not know.
+    world.entry.epoch = 12;
+    judge_epoch(&mut world.inventory, world.entry.epoch, &world.desired);
+    assert!(world.plan().1.deletions.unwrap().behind);
+    let mut told = World { inventory: world.inventory.clone(), ..World::new(&[], &[("ConfigMap", "a")]) };
+    told.entry.epoch = 12;
+    told.approve();
+    let (plan, _) = told.plan();
+    doom(&mut told.inventory, &plan, told.entry.epoch);
+    assert!(!told.inventory.behind);
+    // Without anything to delete, it knows all that the member has.
+    world.desired.insert(key("ConfigMap", "b"));
+    judge_epoch(&mut world.inventory, world.entry.epoch, &world.desired);
+    assert!(!world.inventory.behind);
+}
+
+#[test]
+fn a_namespace_with_objects_of_another_unit_is_not_deleted_with_them_in_it() {
+    let namespace = ObjectKey { kind: "Namespace".into(), name: "shop".into(), ..ObjectKey::default() };
+    let mut world = World::new(&[("ConfigMap", "a")], &[]);
+    world.inventory.put(namespace.clone(), Entry::default());
+    world.entry.removal = Removal::Prune;
+    let theirs = key("ConfigMap", "theirs");
+    world.claims.set_entries(&unit("b"), [(&theirs, &confirmed())]);
+    let (plan, report) = world.plan();
+    assert_eq!((plan.delete, plan.release), (vec![key("ConfigMap", "a")], vec![]), "the other is leaving too");
+    assert_eq!(report.waiting, [WaitingOn::Occupied(vec![namespace.clone()])]);
+    world.claims.set_desires(&unit("b"), [&theirs]);
+    let (plan, _) = world.plan();
+    assert_eq!((plan.delete, plan.release), (vec![key("ConfigMap", "a")], vec![namespace]));
+}
+
+#[test]
 fn leaving_deletes_dependants_first_and_containers_last() {
     let namespace = ObjectKey { kind: "Namespace".into(), name: "shop".into(), ..ObjectKey::default() };
     let mut world = World::new(&[("ConfigMap", "a"), ("Pod", "p")], &[("ConfigMap", "a")]);

@@ -31,6 +31,11 @@ pub use place::Place;
 /// 500 bytes of index, so a full window is 8 MB.
 pub const HISTORY: usize = 16_384;
 
+/// Bytes of replaced and deleted values that a store keeps for such watchers, unless told otherwise. [`HISTORY`] events of
+/// the usual 1.5 kB are a tenth of it; without this limit somebody who rewrites one object of 3 MiB would make the store
+/// keep 48 GiB. It bounds the projections that the events hold, too: they are smaller than what they project.
+pub const HISTORY_BYTES: u64 = 256 * 1024 * 1024;
+
 /// A point in the history of the whole store. The empty store is at 0; the first write makes 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revision(pub u64);

@@ -32,8 +32,19 @@ pub(crate) struct Live<M> {
     /// One event per revision from `compacted + 1` to `revision`, without gaps: found by subtraction.
     pub(crate) window: VecDeque<Arc<Event<M>>>,
     pub(crate) topics: HashMap<Range, Topic>,
-    history: usize,
+    kept: Kept,
+    /// Bytes of the values that events of the window replaced or deleted.
+    past_bytes: u64,
     closed: bool,
+}
+
+/// How much of the past is kept, at most.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kept {
+    /// Events.
+    pub(crate) events: usize,
+    /// Bytes of values that only they need.
+    pub(crate) bytes: u64,
 }
 
 /// The state, shared by the driver, its snapshots and its watchers.
@@ -42,13 +53,13 @@ pub(crate) struct Shared<M> {
 }
 
 impl<M: Send + Sync + 'static> Shared<M> {
-    pub(crate) fn new(history: usize) -> Self {
-        Self::restored(history, Revision(0), OrdMap::new(), VecDeque::new())
+    pub(crate) fn new(kept: Kept) -> Self {
+        Self::restored(kept, Revision(0), OrdMap::new(), VecDeque::new())
     }
 
     /// A state read back from a disk; `window` holds the last events up to `revision`.
     pub(crate) fn restored(
-        history: usize,
+        kept: Kept,
         revision: Revision,
         index: OrdMap<Key, Arc<Entry<M>>>,
         window: VecDeque<Arc<Event<M>>>,
@@ -56,8 +67,9 @@ impl<M: Send + Sync + 'static> Shared<M> {
         let compacted = Revision(revision.0 - window.len() as u64);
         let topics = HashMap::new();
         // At least the newest event stays: a watcher that is behind by one batch must not lose its place.
-        let history = history.max(1);
-        Self { live: Mutex::new(Live { revision, compacted, index, window, topics, history, closed: false }) }
+        let kept = Kept { events: kept.events.max(1), ..kept };
+        let past_bytes = window.iter().map(|event| past_bytes(event)).sum();
+        Self { live: Mutex::new(Live { revision, compacted, index, window, topics, kept, past_bytes, closed: false }) }
     }
 
     /// Nothing that runs under the lock can panic half-way through a change, so a poisoned lock is as good as new.
@@ -131,16 +143,15 @@ impl<M> Live<M> {
                 topic.push(self.revision);
             }
         }
-        self.window.push_back(Arc::new(Event {
-            revision: self.revision,
-            key,
-            current,
-            previous,
-            encoded: OnceLock::new(),
-        }));
+        let event = Event { revision: self.revision, key, current, previous, encoded: OnceLock::new() };
+        self.past_bytes += past_bytes(&event);
+        self.window.push_back(Arc::new(event));
         self.forget_encoding();
-        if self.window.len() > self.history {
-            self.compact(Revision(self.revision.0 - self.history as u64), after);
+        if self.window.len() > self.kept.events {
+            self.compact(Revision(self.revision.0 - self.kept.events as u64), after);
+        }
+        while self.past_bytes > self.kept.bytes && self.window.len() > 1 {
+            self.compact(Revision(self.compacted.0 + 1), after);
         }
     }
 
@@ -164,7 +175,10 @@ impl<M> Live<M> {
             return;
         }
         let count = usize::try_from(up_to.0 - self.compacted.0).map_or(self.window.len(), |n| n.min(self.window.len()));
-        after.retired.extend(self.window.drain(..count));
+        for event in self.window.drain(..count) {
+            self.past_bytes -= past_bytes(&event);
+            after.retired.push(event);
+        }
         self.compacted = up_to;
     }
 
@@ -215,6 +229,11 @@ impl<M> Live<M> {
             after.wakes.extend(topic.take_wake());
         }
     }
+}
+
+/// Bytes of the value that an event ended.
+fn past_bytes<M>(event: &Event<M>) -> u64 {
+    event.previous.as_ref().map_or(0, |entry| entry.place.length() as u64)
 }
 
 /// What is left to do once the lock is free: waking watchers, which would only queue up for the lock, and freeing what

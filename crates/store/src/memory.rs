@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::live::{Aftermath, Change, Shared, check};
+use crate::live::{Aftermath, Change, Kept, Shared, check};
 use crate::{
     BoxFuture, Entry, Place, Projection, Range, ReadError, Revision, Snapshot, Store, Watch, WatchError, Write,
     WriteError, Written,
@@ -15,18 +15,21 @@ use crate::{
 pub struct Options {
     /// Events kept for watchers that start in the past; with them the values they replaced.
     pub history: usize,
+    /// Bytes that these values may take.
+    pub history_bytes: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { history: crate::HISTORY }
+        Self { history: crate::HISTORY, history_bytes: crate::HISTORY_BYTES }
     }
 }
 
 /// Opens an empty store in memory.
 #[must_use]
 pub fn open<P: Projection>(projection: P, options: Options) -> Arc<dyn Store<P::Meta>> {
-    Arc::new(Memory { projection, shared: Arc::new(Shared::new(options.history)) })
+    let kept = Kept { events: options.history, bytes: options.history_bytes };
+    Arc::new(Memory { projection, shared: Arc::new(Shared::new(kept)) })
 }
 
 struct Memory<P: Projection> {

@@ -25,7 +25,7 @@ pub(crate) fn delete(key: &str) -> Write {
 }
 
 fn open(history: usize) -> Arc<dyn Store<usize>> {
-    memory::open(Length, memory::Options { history })
+    memory::open(Length, memory::Options { history, ..memory::Options::default() })
 }
 
 #[tokio::test]
@@ -199,4 +199,26 @@ fn a_prefix_is_a_range() {
     let void = Range { start: Bound::Included(Arc::from(*b"b")), end: Bound::Excluded(Arc::from(*b"a")) };
     assert!(void.is_void() && !Range::one(b"k").is_void());
     assert_eq!(open(1).snapshot().range(void).count(), 0);
+}
+
+#[tokio::test]
+async fn large_values_shorten_the_past_that_is_kept() {
+    let store = memory::open(Length, memory::Options { history: 100, history_bytes: 1_000 });
+    let value = "x".repeat(300);
+    for _ in 0..10 {
+        store.write(put("a", &value)).await.unwrap();
+    }
+    // Three replaced values fit in.
+    assert_eq!((store.revision(), store.compacted()), (Revision(10), Revision(7)));
+    assert!(matches!(store.watch(Range::all(), Revision(6)), Err(WatchError::Compacted { .. })));
+    // One that fits by itself no better stays all the same: the newest event is always there.
+    store.write(put("a", &"x".repeat(3_000))).await.unwrap();
+    store.write(put("a", "small")).await.unwrap();
+    assert_eq!(store.compacted(), Revision(11));
+    let mut watch = store.watch(Range::all(), Revision(11)).unwrap();
+    assert_eq!(watch.next().await.unwrap().revision, Revision(12));
+    for _ in 0..20 {
+        store.write(put("b", "tiny")).await.unwrap();
+    }
+    assert!(store.compacted() < Revision(20), "what is small again is kept again");
 }

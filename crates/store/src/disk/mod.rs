@@ -28,7 +28,7 @@ use self::log::{Log, Medium, System};
 use self::recover::recover;
 pub(crate) use self::segment::Segment;
 use self::writer::{Answer, Job, Writer};
-use crate::live::Shared;
+use crate::live::{Kept, Shared};
 use crate::{
     BoxFuture, Place, Projection, Range, ReadError, Revision, Snapshot, Store, Watch, WatchError, Write, WriteError,
     Written,
@@ -61,6 +61,8 @@ pub const VALUE_MAX: usize = 8 * 1024 * 1024;
 pub struct Options {
     /// Events kept for watchers that start in the past, also after a restart.
     pub history: usize,
+    /// Bytes of replaced and deleted values that these events may keep.
+    pub history_bytes: u64,
     /// Length in bytes after which a new segment is begun, at most 1 GiB. Tests make it small.
     pub segment_bytes: u64,
     /// Length of the log in bytes below which no space is reclaimed.
@@ -69,7 +71,12 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { history: crate::HISTORY, segment_bytes: SEGMENT_BYTES, reclaim_bytes: RECLAIM_BYTES }
+        Self {
+            history: crate::HISTORY,
+            history_bytes: crate::HISTORY_BYTES,
+            segment_bytes: SEGMENT_BYTES,
+            reclaim_bytes: RECLAIM_BYTES,
+        }
     }
 }
 
@@ -171,16 +178,18 @@ fn open_on<P: Projection>(
     dir: &Path,
     projection: P,
     options: Options,
-    medium: Box<dyn Medium>,
+    mut medium: Box<dyn Medium>,
 ) -> Result<Arc<dyn Store<P::Meta>>, OpenError> {
     let lock = segment::lock(dir)?;
     let history = options.history.max(1);
     let recovered = recover(dir, &projection, history as u64)?;
+    settle(dir, &recovered.active, medium.as_mut())?;
     let mut books = Books::default();
     recovered.index.values().for_each(|entry| books.count(entry));
     recovered.window.iter().for_each(|event| books.count_past(event));
     let log = Log::new(dir.to_path_buf(), recovered.sealed, recovered.active, medium, lock);
-    let shared = Arc::new(Shared::restored(history, recovered.revision, recovered.index, recovered.window));
+    let kept = Kept { events: history, bytes: options.history_bytes };
+    let shared = Arc::new(Shared::restored(kept, recovered.revision, recovered.index, recovered.window));
     let (sender, queue) = mpsc::channel(QUEUE);
     let queued_bytes = Arc::new(AtomicUsize::new(0));
     let writer = Writer {
@@ -200,6 +209,19 @@ fn open_on<P: Projection>(
         .spawn(move || writer.run())
         .map_err(|error| OpenError::io("start the writer of", dir, error))?;
     Ok(Arc::new(Disk { projection, shared, queue: Some(sender), queued_bytes, thread: Some(thread) }))
+}
+
+/// Makes durable what was read. A process that is killed between a write and its sync leaves a batch that is complete to
+/// whoever reads the file, and yet may be gone after the next loss of power: what this store shows must not go.
+fn settle(dir: &Path, active: &log::Part, medium: &mut dyn Medium) -> Result<(), OpenError> {
+    if active.length == frame::HEADER as u64 {
+        // A segment is begun durably.
+        return Ok(());
+    }
+    let segment = &active.segment;
+    medium.sync(&segment.file).map_err(|error| OpenError::io("sync", &segment.path, error))?;
+    let folder = std::fs::File::open(dir).and_then(|folder| folder.sync_all());
+    folder.map_err(|error| OpenError::io("sync", dir, error))
 }
 
 struct Disk<P: Projection> {

@@ -35,7 +35,8 @@ impl Projection for Length {
 
 fn open_small(dir: &Path) -> Arc<dyn Store<usize>> {
     // Segments are begun and reclaimed many times a second.
-    open(dir, Length, Options { history: 200, segment_bytes: 50_000, reclaim_bytes: 150_000 }).unwrap()
+    open(dir, Length, Options { history: 200, segment_bytes: 50_000, reclaim_bytes: 150_000, ..Options::default() })
+        .unwrap()
 }
 
 /// The nth write of a writer: its key and value.

@@ -139,7 +139,9 @@ enum Driver {
 impl Driver {
     fn open(&self) -> Arc<dyn Store<Meta>> {
         match self {
-            Self::Memory => memory::open(Shape, memory::Options { history: HISTORY as usize }),
+            Self::Memory => {
+                memory::open(Shape, memory::Options { history: HISTORY as usize, ..memory::Options::default() })
+            }
             Self::Disk(dir) => open_disk(dir).unwrap(),
         }
     }
@@ -147,7 +149,12 @@ impl Driver {
 
 fn open_disk(dir: &Path) -> Result<Arc<dyn Store<Meta>>, disk::OpenError> {
     // So small that segments are begun and reclaimed all the time.
-    let options = disk::Options { history: HISTORY as usize, segment_bytes: 2_000, reclaim_bytes: 5_000 };
+    let options = disk::Options {
+        history: HISTORY as usize,
+        segment_bytes: 2_000,
+        reclaim_bytes: 5_000,
+        ..disk::Options::default()
+    };
     disk::open(dir, Shape, options)
 }
 

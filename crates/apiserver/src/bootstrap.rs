@@ -13,17 +13,19 @@ use crate::user::{AUTHENTICATED, MASTERS, UNAUTHENTICATED, UserInfo};
 /// The user in whose name the server makes its own objects.
 const USER: &str = "system:apiserver";
 
-/// Makes what is missing; a server that has it all writes nothing.
+/// Makes what is missing; a server that has it all writes nothing. Nothing here needs another to be there first, so all
+/// are made at once: a first start then waits for the disk once or twice, not a dozen times.
 pub(crate) async fn run(server: &ApiServer) -> Result<(), Error> {
-    for name in namespace::SYSTEM {
+    let namespaces = namespace::SYSTEM.into_iter().map(|name| {
         // The label is set by the NamespaceDefaultLabelName step of upstream; see `semantics::default`.
         let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
-        ensure(server, "/api/v1/namespaces", name, &object).await?;
-    }
-    for (resource, name, object) in policies() {
-        ensure(server, &format!("/apis/rbac.authorization.k8s.io/v1/{resource}"), name, &object).await?;
-    }
-    Ok(())
+        ("/api/v1/namespaces".to_owned(), name, object)
+    });
+    let policies = policies()
+        .into_iter()
+        .map(|(resource, name, object)| (format!("/apis/rbac.authorization.k8s.io/v1/{resource}"), name, object));
+    let all = namespaces.chain(policies).map(|(path, name, object)| ensure(server, path, name, object));
+    futures::future::try_join_all(all).await.map(drop)
 }
 
 /// The bootstrap policy that a hub needs (`plugin/pkg/auth/authorizer/rbac/bootstrappolicy`): everything for masters,
@@ -85,7 +87,7 @@ fn policies() -> Vec<(&'static str, &'static str, Value)> {
         .collect()
 }
 
-async fn ensure(server: &ApiServer, path: &str, name: &str, object: &Value) -> Result<(), Error> {
+async fn ensure(server: &ApiServer, path: String, name: &str, object: Value) -> Result<(), Error> {
     let failed = |status| Error::Bootstrap { what: format!("{path}/{name}"), status: Box::new(status) };
     let found = ask(server, Method::GET, &format!("{path}/{name}"), Bytes::new()).await;
     match found {
@@ -93,7 +95,7 @@ async fn ensure(server: &ApiServer, path: &str, name: &str, object: &Value) -> R
         Err(status) if status.is(Reason::NotFound) => {}
         Err(status) => return Err(failed(status)),
     }
-    match ask(server, Method::POST, path, Bytes::from(object.to_string())).await {
+    match ask(server, Method::POST, &path, Bytes::from(object.to_string())).await {
         Err(status) if !status.is(Reason::AlreadyExists) => Err(failed(status)),
         _ => Ok(()),
     }

@@ -76,17 +76,34 @@ pub fn read(path: &Path) -> Result<Option<String>, DirectoryError> {
     }
 }
 
-/// Writes a file so that a crash leaves the old or the new one, readable by its owner only.
+/// Writes a file so that a crash leaves the old or the new one whole, readable by its owner only. The new one is durable,
+/// under its name, when this returns.
 ///
 /// # Errors
 /// It cannot be written.
 pub fn write(path: &Path, text: &str) -> Result<(), DirectoryError> {
+    let done = replace(path, text, fs::File::sync_all).and_then(|()| {
+        // The name is in the directory.
+        path.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
+    });
+    done.map_err(|source| failed(path, "cannot be written", source))
+}
+
+/// Writes a file that may be lost with the power, as [`write`] does otherwise: for what is only nice to know again.
+///
+/// # Errors
+/// It cannot be written.
+pub fn note(path: &Path, text: &str) -> Result<(), DirectoryError> {
+    replace(path, text, |_| Ok(())).map_err(|source| failed(path, "cannot be written", source))
+}
+
+fn replace(path: &Path, text: &str, settle: impl FnOnce(&fs::File) -> io::Result<()>) -> io::Result<()> {
     use io::Write;
-    let next = path.with_extension("next");
-    let done =
-        fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&next).and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        });
-    done.and_then(|()| fs::rename(&next, path)).map_err(|source| failed(path, "cannot be written", source))
+    // Beside it and with its whole name: files that differ in their ending must not share a draft.
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(".next");
+    let mut file = fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&draft)?;
+    file.write_all(text.as_bytes())?;
+    settle(&file)?;
+    fs::rename(&draft, path)
 }

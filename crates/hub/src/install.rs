@@ -52,16 +52,23 @@ pub(crate) struct Installed {
 }
 
 pub(crate) async fn install(client: &Client) -> Result<Installed, InstallError> {
-    definitions(client).await?;
+    // CRDs and the system namespace do not need each other, nor do the two Secrets: writes at once share a sync.
+    let ((), installed) = futures::future::try_join(definitions(client), secrets(client)).await?;
+    Ok(installed)
+}
+
+/// The system namespace and what is kept in it.
+async fn secrets(client: &Client) -> Result<Installed, InstallError> {
     let namespaces: Api<Namespace> = Api::all(client.clone());
     if namespaces.get_opt(SYSTEM_NAMESPACE).await.map_err(failed("the system namespace"))?.is_none() {
         let mut namespace = Namespace::default();
         namespace.metadata.name = Some(SYSTEM_NAMESPACE.to_owned());
         create(&namespaces, &namespace).await?;
     }
-    let id = kept(client, ID_SECRET, "id", || HubId::from_random(entropy::bytes()).to_string()).await?;
+    let id = kept(client, ID_SECRET, "id", || HubId::from_random(entropy::bytes()).to_string());
+    let hook = kept(client, HOOK_SECRET, "token", entropy::token::<32>);
+    let (id, hook) = futures::future::try_join(id, hook).await?;
     let id = id.parse().map_err(|e: api::delivery::NameError| InstallError::Id(e.to_string()))?;
-    let hook = kept(client, HOOK_SECRET, "token", entropy::token::<32>).await?;
     Ok(Installed { id, hook })
 }
 

@@ -1,6 +1,8 @@
 //! Certificates and keys of the hub: made once, kept on disk, renewed before they end.
+//!
+//! All are in one file that is replaced as a whole: no crash, at a first start or at a renewal, leaves a key without its
+//! certificate, or certificates of an authority that is gone.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use apiserver::TokenKey;
 use apiserver::pki::{self, Authority, Pair};
 use model::Timestamp;
 use rustls::ServerConfig;
+use serde_json::{Map, Value};
 
 use crate::directory::{self, Directory, DirectoryError};
 
@@ -18,12 +21,24 @@ const LIFE: Duration = Duration::from_secs(365 * 24 * 3600);
 /// User of the administrator's kubeconfig.
 const ADMIN: &str = "kurator-admin";
 
+/// The file.
+const FILE: &str = "hub.json";
+
 /// Why keys could not be made or read.
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
     /// On disk.
     #[error("keys of the hub")]
     Directory(#[from] DirectoryError),
+    /// The file holds something else.
+    #[error("{path} holds no keys: restore it from a backup, or remove it to have new keys made")]
+    Damaged {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        #[source]
+        source: serde_json::Error,
+    },
     /// In themselves.
     #[error("keys of the hub")]
     Pki(#[from] pki::PkiError),
@@ -45,55 +60,85 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Reads what is there and makes what is not, or is about to end.
+    /// Reads what is there and makes what is not, or is about to end. What is made is durable when this returns.
     ///
     /// # Errors
     /// See [`KeysError`].
     pub fn open(directory: &Directory, now: Timestamp) -> Result<Self, KeysError> {
-        let at = directory.keys();
-        let authority = match pair(&at, "ca")? {
+        let path = directory.keys().join(FILE);
+        let damaged = |source| KeysError::Damaged { path: path.display().to_string(), source };
+        let mut ring = Ring::parse(directory::read(&path)?.as_deref()).map_err(damaged)?;
+        let authority = match ring.pair("ca") {
             Some(pair) => Authority::from_pem(&pair)?,
             None => {
+                // Nothing that another authority signed is of use any more.
+                ring = Ring::default();
                 let authority = Authority::new("kurator-hub", now)?;
-                keep(&at, "ca", &authority.to_pem())?;
+                ring.put("ca", &authority.to_pem());
                 authority
             }
         };
-        let current = |name: &str| -> Result<Option<Pair>, KeysError> {
-            let pair = pair(&at, name)?;
-            Ok(pair.filter(|p| expires(p).is_some_and(|end| end - now.as_second() > half())))
-        };
-        let server = match current("server")? {
-            Some(pair) => pair,
-            None => {
-                let pair = authority.server(&["kubernetes", "kubernetes.default.svc"], now, LIFE)?;
-                keep(&at, "server", &pair)?;
-                pair
-            }
-        };
-        let admin = match current("admin")? {
-            Some(pair) => pair,
-            None => {
-                let pair = authority.client(ADMIN, &["system:masters"], now, LIFE)?;
-                keep(&at, "admin", &pair)?;
-                pair
-            }
-        };
-        let token = match pair(&at, "token")? {
+        let server =
+            ring.certified("server", now, || authority.server(&["kubernetes", "kubernetes.default.svc"], now, LIFE))?;
+        let admin = ring.certified("admin", now, || authority.client(ADMIN, &["system:masters"], now, LIFE))?;
+        let token = match ring.pair("token") {
             Some(pair) => pair,
             None => {
                 let (key_pem, certificate_pem) = pki::token_key()?;
-                let pair = Pair { certificate_pem, key_pem };
-                keep(&at, "token", &pair)?;
-                pair
+                ring.put("token", &Pair { certificate_pem, key_pem })
             }
         };
+        if ring.changed {
+            directory::write(&path, &Value::Object(ring.pairs).to_string())?;
+        }
         Ok(Self {
             tls: pki::server_config(&server, authority.certificate_pem())?,
             authority_pem: authority.certificate_pem().to_owned(),
             admin,
             token: TokenKey::from_pem(&token.key_pem, &token.certificate_pem)?,
         })
+    }
+}
+
+/// The content of the file: pairs by name, each `{certificate, key}` in PEM. For tokens the certificate is a public key.
+#[derive(Default)]
+struct Ring {
+    pairs: Map<String, Value>,
+    changed: bool,
+}
+
+impl Ring {
+    /// A file that is not there holds nothing. One that cannot be read is not made anew: it may be all that is left of
+    /// an authority that others trust.
+    fn parse(text: Option<&str>) -> Result<Self, serde_json::Error> {
+        let pairs = text.map(serde_json::from_str).transpose()?.unwrap_or_default();
+        Ok(Self { pairs, changed: false })
+    }
+
+    fn pair(&self, name: &str) -> Option<Pair> {
+        let text = |field: &str| Some(self.pairs.get(name)?.get(field)?.as_str()?.to_owned());
+        Some(Pair { certificate_pem: text("certificate")?, key_pem: text("key")? })
+    }
+
+    fn put(&mut self, name: &str, pair: &Pair) -> Pair {
+        let value = serde_json::json!({"certificate": pair.certificate_pem, "key": pair.key_pem});
+        self.pairs.insert(name.to_owned(), value);
+        self.changed = true;
+        pair.clone()
+    }
+
+    /// A pair whose certificate lasts long enough, made anew when it does not.
+    fn certified(
+        &mut self,
+        name: &str,
+        now: Timestamp,
+        make: impl FnOnce() -> Result<Pair, pki::PkiError>,
+    ) -> Result<Pair, KeysError> {
+        let lasting = |pair: &Pair| expires(pair).is_some_and(|end| end - now.as_second() > half());
+        match self.pair(name).filter(lasting) {
+            Some(pair) => Ok(pair),
+            None => Ok(self.put(name, &make()?)),
+        }
     }
 }
 
@@ -107,14 +152,5 @@ fn half() -> i64 {
     i64::try_from(LIFE.as_secs() / 2).unwrap_or(i64::MAX)
 }
 
-fn pair(at: &Path, name: &str) -> Result<Option<Pair>, DirectoryError> {
-    let certificate = directory::read(&at.join(format!("{name}.crt")))?;
-    let key = directory::read(&at.join(format!("{name}.key")))?;
-    Ok(certificate.zip(key).map(|(certificate_pem, key_pem)| Pair { certificate_pem, key_pem }))
-}
-
-/// The key before the certificate: a crash in between leaves no certificate, and both are made again.
-fn keep(at: &Path, name: &str, pair: &Pair) -> Result<(), DirectoryError> {
-    directory::write(&at.join(format!("{name}.key")), &pair.key_pem)?;
-    directory::write(&at.join(format!("{name}.crt")), &pair.certificate_pem)
-}
+#[cfg(test)]
+mod tests;

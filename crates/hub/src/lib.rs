@@ -92,9 +92,15 @@ impl Hub {
     /// See [`Error`]; nothing runs then.
     pub async fn start(options: Options, clock: Arc<dyn Clock>, shutdown: CancellationToken) -> Result<Self, Error> {
         let directory = Directory::open(&options.directory)?;
-        let store = store::disk::open(&directory.store(), JsonProjection, store::disk::Options::default())?;
+        // Both wait for the disk and neither needs the other.
+        let (place, now) = (directory.clone(), clock.now());
+        let keys = tokio::task::spawn_blocking(move || Keys::open(&place, now));
+        let place = directory.store();
+        let opened = tokio::task::spawn_blocking(move || {
+            store::disk::open(&place, JsonProjection, store::disk::Options::default())
+        });
+        let (store, keys) = (finished(opened).await?, finished(keys).await?);
         let held = Arc::downgrade(&store);
-        let keys = Keys::open(&directory, clock.now())?;
         let views: view::Shared = Arc::new(OnceLock::new());
         let mut config = Config::new(store, clock.clone(), Arc::new(SystemIds));
         config.token_key = Some(keys.token.clone());
@@ -194,6 +200,14 @@ fn client_of(server: &ApiServer, user: &str) -> Client {
     Client::new(server.service_as(UserInfo::master(user)), "default")
 }
 
+/// What a thread returns; its panic goes on here.
+async fn finished<T>(thread: tokio::task::JoinHandle<T>) -> T {
+    thread.await.unwrap_or_else(|error| match error.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(error) => panic!("threads are not cancelled: {error}"),
+    })
+}
+
 fn local(listener: &TcpListener, asked: SocketAddr) -> Result<SocketAddr, Error> {
     listener.local_addr().map_err(|source| Error::Listen { address: asked, source })
 }
@@ -209,6 +223,7 @@ async fn listen(directory: &Directory, name: &str, address: SocketAddr) -> Resul
     }
     let failed = |source| Error::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
-    directory::write(&file, &listener.local_addr().map_err(failed)?.port().to_string())?;
+    // A power loss may take it: the next start then has another port, and writes kubeconfigs that say so.
+    directory::note(&file, &listener.local_addr().map_err(failed)?.port().to_string())?;
     Ok(listener)
 }

@@ -96,6 +96,26 @@ pub fn remove(object: &mut Value, fields: &[&str]) -> Option<Value> {
     parent.as_object_mut()?.remove(*last)
 }
 
+/// How many lists and objects lie inside each other: 0 for a scalar, 1 for a list or object of scalars.
+pub fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(map) => 1 + map.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+/// About how many bytes a value takes as JSON, without writing it: for limits, not for lengths.
+pub fn weight(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) => 5,
+        Value::Number(_) => 8,
+        Value::String(text) => text.len() + 3,
+        Value::Array(items) => 2 + items.iter().map(weight).sum::<usize>(),
+        Value::Object(map) => 2 + map.iter().map(|(name, value)| name.len() + 4 + weight(value)).sum::<usize>(),
+    }
+}
+
 /// `metadata.name`.
 pub fn name(object: &Value) -> Option<&str> {
     get_str(object, &["metadata", "name"])

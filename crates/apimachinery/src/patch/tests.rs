@@ -232,6 +232,40 @@ fn json_patch_reports_the_operation_at_fault() {
 }
 
 #[test]
+fn a_json_patch_neither_multiplies_nor_buries_what_it_copies() {
+    let refused = |doc: &Value, patch: Vec<Value>, expect: &str| {
+        let error = super::json(doc, &Value::Array(patch)).unwrap_err();
+        assert!(error.code() == 422 && error.to_string().contains(expect), "{error}");
+    };
+    let doc = json!({"a": {"b": "x".repeat(100)}});
+    // Each doubles the document: forty of them would be a terabyte.
+    let doubling =
+        |n: usize| (0..n).map(|i| json!({"op": "copy", "from": "/a", "path": format!("/a/c{i}")})).collect::<Vec<_>>();
+    assert!(super::json(&doc, &Value::Array(doubling(8))).is_ok());
+    refused(&doc, doubling(40), "the copies of this patch exceed");
+    // Each adds a level: thousands of them would end the process when the value is walked.
+    let burying = vec![json!({"op": "copy", "from": "/a", "path": "/a/c"}); 200];
+    refused(&doc, burying, "nest deeper than");
+    let sinking: Vec<Value> = (0..200)
+        .flat_map(|_| {
+            [
+                json!({"op": "move", "from": "/a", "path": "/b"}),
+                json!({"op": "add", "path": "/a", "value": {}}),
+                json!({"op": "move", "from": "/b", "path": "/a/b"}),
+            ]
+        })
+        .collect();
+    refused(&doc, sinking, "nest deeper than");
+    let deep = (0..100).fold(json!(1), |inner, _| json!({"d": inner}));
+    let place = "/d".repeat(99);
+    refused(
+        &json!({"d": deep}),
+        vec![json!({"op": "add", "path": format!("/d{place}"), "value": deep})],
+        "nest deeper",
+    );
+}
+
+#[test]
 fn merge_patch_replaces_lists_and_drops_nulls() {
     let doc = json!({"a": {"b": 1, "c": [1, 2]}});
     assert_eq!(merge(&doc, &json!({"a": {"b": null, "c": [3]}, "d": {"e": null}})), json!({"a": {"c": [3]}, "d": {}}));

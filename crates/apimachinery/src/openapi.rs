@@ -5,13 +5,15 @@
 //! keys and patch strategies (client-side apply merges by them, `explain` prints them). Built-in types come from the
 //! generated table and have no descriptions; custom kinds keep those of their CRD.
 //!
-//! Not here: OpenAPI v2, which clients before 1.27 ask for and only in protobuf form. A document of `v1` is about 0.4 MB
-//! as text and some MB as a value: build it when it is asked for and keep the bytes.
+//! A document of `v1` is about 0.4 MB as text and some MB as a value: build it when it is asked for and keep the bytes.
+//! From all of them [`v2`] makes the one document of OpenAPI v2, and [`encode_v2`] its protobuf form.
 
 mod path;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod v2;
+mod wire;
 
 use std::collections::BTreeMap;
 
@@ -21,6 +23,9 @@ use serde_json::{Map, Value, json};
 use crate::builtin::{self, Kind};
 use crate::structural::{CustomKind, CustomVersion};
 use schema::Components;
+
+pub use v2::v2;
+pub use wire::encode as encode_v2;
 
 /// The version that documents carry in `info`: whose API this is.
 const KUBERNETES: &str = "1.37";

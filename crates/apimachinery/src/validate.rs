@@ -80,4 +80,17 @@ fn custom_kind(new: &Value, old: Option<&Value>, report: &mut Report) {
     for path in fixed {
         report.immutable(new, old, path);
     }
+    // Objects may still be stored in them.
+    let stored = get(new, "status.storedVersions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let versions = get(new, "spec.versions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    for (index, name) in stored.iter().filter_map(Value::as_str).enumerate() {
+        if !versions.iter().any(|version| text(version, "name") == name) {
+            let why = format!(
+                "missing from spec.versions; {name} was previously a storage version, and must remain in spec.versions \
+                 until a storage migration ensures no data remains persisted in {name} and removes {name} from \
+                 status.storedVersions"
+            );
+            report.invalid(report::At::from("status.storedVersions").index(index), name, why);
+        }
+    }
 }

@@ -115,23 +115,34 @@ pub(crate) fn sign(inner: &Inner, grant: Grant<'_>) -> Result<String, String> {
     jsonwebtoken::encode(&Header::new(Algorithm::ES256), &claims, &key.encoding).map_err(|e| e.to_string())
 }
 
-/// The user of a bearer token.
+/// The user of a bearer token that is good for this server.
 pub(crate) fn bearer(inner: &Inner, token: &str) -> Result<UserInfo, String> {
+    reviewed(inner, token, &[ISSUER.to_owned()]).map(|(user, _)| user)
+}
+
+/// The user of a token that is good for one of these audiences, and for which of them.
+pub(crate) fn reviewed(inner: &Inner, token: &str, audiences: &[String]) -> Result<(UserInfo, Vec<String>), String> {
+    let shared = |own: &[String]| -> Result<Vec<String>, String> {
+        let both: Vec<String> = audiences.iter().filter(|a| own.contains(a)).cloned().collect();
+        if both.is_empty() { Err(format!("the token is for {own:?}, not for {audiences:?}")) } else { Ok(both) }
+    };
     // Compared by digest, so that the time of a look-up says nothing about how much of a token was right.
     let digest = Sha256::digest(token.as_bytes());
     let fixed = inner.tokens.iter().find(|(known, _)| Sha256::digest(known.as_bytes()) == digest);
     if let Some((_, user)) = fixed {
-        return Ok(user.clone());
+        return Ok((user.clone(), shared(&[ISSUER.to_owned()])?));
     }
     let key = inner.token_key.as_ref().ok_or("the token is not known")?;
     let mut rules = Validation::new(Algorithm::ES256);
-    rules.set_audience(&[ISSUER]);
+    // Audiences are compared below, where the answer is which ones fit.
+    rules.validate_aud = false;
     rules.set_issuer(&[ISSUER]);
     // Time comes from the server's clock, below.
     rules.validate_exp = false;
     rules.validate_nbf = false;
     let data = jsonwebtoken::decode::<Claims>(token, &key.decoding, &rules).map_err(|e| e.to_string())?;
-    let Claims { exp, nbf, bound, jti, .. } = data.claims;
+    let Claims { aud, exp, nbf, bound, jti, .. } = data.claims;
+    let audiences = shared(&aud)?;
     let now = inner.now().as_second();
     if now >= exp {
         return Err("the token has expired".to_owned());
@@ -154,7 +165,8 @@ pub(crate) fn bearer(inner: &Inner, token: &str) -> Result<UserInfo, String> {
     let name = format!("system:serviceaccount:{}:{}", bound.namespace, bound.serviceaccount.name);
     let groups = ["system:serviceaccounts".to_owned(), format!("system:serviceaccounts:{}", bound.namespace)];
     let user = UserInfo::new(&name, groups);
-    Ok(UserInfo { uid: Some(bound.serviceaccount.uid.as_str().into()), extra: Arc::new(extra), ..user })
+    let user = UserInfo { uid: Some(bound.serviceaccount.uid.as_str().into()), extra: Arc::new(extra), ..user };
+    Ok((user, audiences))
 }
 
 fn alive(inner: &Inner, resource: &str, namespace: &str, named: &Named) -> Result<(), String> {
@@ -165,13 +177,13 @@ fn alive(inner: &Inner, resource: &str, namespace: &str, named: &Named) -> Resul
     }
 }
 
-/// The user of a client certificate in DER: CN is the name, each O a group.
-pub(crate) fn certificate(der: &[u8]) -> Option<UserInfo> {
+/// The user of a client certificate in DER: CN is the name, each O a group; and the second in which it ends.
+pub(crate) fn certificate(der: &[u8]) -> Option<(UserInfo, i64)> {
     let (_, certificate) = x509_parser::parse_x509_certificate(der).ok()?;
     let subject = certificate.subject();
     let name = subject.iter_common_name().next()?.as_str().ok()?;
     let groups = subject.iter_organization().filter_map(|o| o.as_str().ok().map(str::to_owned));
-    Some(UserInfo::new(name, groups))
+    Some((UserInfo::new(name, groups), certificate.validity().not_after.timestamp()))
 }
 
 /// The bearer token of a request: the `Authorization` header, if it has that form.

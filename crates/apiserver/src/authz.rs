@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 
 use crate::user::{MASTERS, UserInfo};
 
+pub(crate) mod escalation;
 mod rbac;
+pub(crate) mod signer;
 
 pub use rbac::Rbac;
 

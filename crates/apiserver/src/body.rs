@@ -16,11 +16,13 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use model::{Reason, Status, limit};
 
+use crate::visit::InProgress;
+
 /// Answers smaller than this are not compressed (`apiserver/pkg/endpoints/handlers/responsewriters`, gzip threshold).
 const GZIP_MIN: usize = 128 * 1024;
 
 /// The body of an answer: bytes that are there, or a stream (watch).
-pub struct ResponseBody(Inner);
+pub struct ResponseBody(Inner, Option<InProgress>);
 
 enum Inner {
     Chunks(VecDeque<Bytes>),
@@ -30,22 +32,27 @@ enum Inner {
 impl ResponseBody {
     /// No bytes.
     pub fn empty() -> Self {
-        Self(Inner::Chunks(VecDeque::new()))
+        Self(Inner::Chunks(VecDeque::new()), None)
     }
 
     /// These bytes.
     pub fn full(bytes: impl Into<Bytes>) -> Self {
-        Self(Inner::Chunks(VecDeque::from([bytes.into()])))
+        Self(Inner::Chunks(VecDeque::from([bytes.into()])), None)
     }
 
     /// These bytes, in pieces.
     pub(crate) fn chunks(chunks: Vec<Bytes>) -> Self {
-        Self(Inner::Chunks(chunks.into()))
+        Self(Inner::Chunks(chunks.into()), None)
     }
 
     /// Bytes that come over time; the body ends with the stream.
     pub fn stream(stream: impl Stream<Item = Bytes> + Send + 'static) -> Self {
-        Self(Inner::Stream(Box::pin(stream)))
+        Self(Inner::Stream(Box::pin(stream)), None)
+    }
+
+    /// The body, with the request that it answers under way until it is sent or dropped.
+    pub(crate) fn during(self, request: InProgress) -> Self {
+        Self(self.0, Some(request))
     }
 }
 
@@ -63,10 +70,19 @@ impl Body for ResponseBody {
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        match &mut self.0 {
-            Inner::Chunks(chunks) => Poll::Ready(chunks.pop_front().map(|bytes| Ok(Frame::data(bytes)))),
-            Inner::Stream(stream) => stream.as_mut().poll_next(cx).map(|next| next.map(|bytes| Ok(Frame::data(bytes)))),
+        let Self(inner, request) = &mut *self;
+        if let Some(request) = request {
+            // Asked for more: what came before is taken.
+            request.taken();
         }
+        let next = match inner {
+            Inner::Chunks(chunks) => Poll::Ready(chunks.pop_front()),
+            Inner::Stream(stream) => stream.as_mut().poll_next(cx),
+        };
+        if let (Poll::Ready(Some(_)), Some(request)) = (&next, request) {
+            request.offered();
+        }
+        next.map(|part| part.map(|bytes| Ok(Frame::data(bytes))))
     }
 
     fn is_end_stream(&self) -> bool {

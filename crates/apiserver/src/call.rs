@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::{AdmissionRequest, Operation};
+use crate::authz::{self, Attributes};
 use crate::negotiate::{self, Encoding, Form};
 use crate::path::ResourcePath;
 use crate::query::Query;
@@ -65,6 +66,21 @@ impl Call {
     /// Subresource of the path; empty for the object itself.
     pub(crate) fn subresource(&self) -> &str {
         self.path.subresource.as_deref().unwrap_or_default()
+    }
+
+    /// May the user make the object that an update or an apply found missing? These verbs alone do not allow it
+    /// (`endpoints/handlers/{update,patch}.go`, withAuthorization).
+    pub(crate) fn may_create(&self) -> Result<(), Status> {
+        let what = Attributes {
+            verb: "create",
+            group: &self.served.gvk.group,
+            version: &self.served.gvk.version,
+            resource: &self.served.resource.resource,
+            namespace: self.namespace().unwrap_or_default(),
+            name: self.name(),
+            ..Attributes::default()
+        };
+        authz::check(&self.server.authorizer, &self.user, &what, self.server.as_ref())
     }
 
     /// 404 for the object of the path.

@@ -32,10 +32,10 @@ pub struct Limits {
     pub watches: usize,
     /// TLS connections open at once: an agent and a few people per member.
     pub connections: usize,
-    /// Time for a client to finish its TLS handshake.
+    /// Time for a client to finish its TLS handshake, and then for a first request that says who it is.
     pub handshake: Duration,
-    /// Time until the headers of the next request on an HTTP/1.1 connection are there; ends idle connections too
-    /// (kube-apiserver's idle timeout: 90 s).
+    /// Time for the headers of a request, and without any request, before a connection is closed (kube-apiserver's idle
+    /// timeout: 90 s).
     pub idle: Duration,
     /// Time for one request that is not a watch (kube-apiserver's `--request-timeout`).
     pub request: Duration,

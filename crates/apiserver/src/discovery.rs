@@ -118,7 +118,7 @@ pub(crate) fn root(inner: &Inner) -> Answer {
         paths.push(format!("/apis/{group}"));
         paths.extend(versions.iter().map(|version| format!("/apis/{group}/{version}")));
     }
-    let fixed = ["/healthz", "/livez", "/metrics", "/openapi/v3", "/readyz", "/version"];
+    let fixed = ["/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version"];
     paths.extend(fixed.map(str::to_owned));
     reply::value(200, &json!({"paths": paths}))
 }

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method};
-use model::Status;
+use model::name::check_path_segment;
+use model::{FieldSelector, Status};
 
 use crate::authz::{self, Attributes};
 use crate::call::Call;
@@ -31,6 +32,7 @@ pub(crate) async fn dispatch(inner: &Arc<Inner>, user: UserInfo, parts: Parts, b
     let query = Query::parse(parts.uri.query().unwrap_or_default());
     let verb = verb_of(&parts, &resource, &query);
     let subresource = resource.subresource.clone().unwrap_or_default();
+    let selected = selected_name(verb, &query);
     let what = Attributes {
         verb,
         group: &resource.group,
@@ -43,7 +45,7 @@ pub(crate) async fn dispatch(inner: &Arc<Inner>, user: UserInfo, parts: Parts, b
             (None, Some(name)) if resource.resource == "namespaces" && resource.group.is_empty() => name,
             _ => "",
         },
-        name: resource.name.as_deref().unwrap_or_default(),
+        name: resource.name.as_deref().or(selected.as_deref()).unwrap_or_default(),
         path: "",
     };
     authz::check(&inner.authorizer, &user, &what, inner.as_ref())?;
@@ -98,11 +100,22 @@ fn verb_of(parts: &Parts, path: &ResourcePath, query: &Query) -> &'static str {
         Method::PATCH => "patch",
         Method::DELETE if collection => "deletecollection",
         Method::DELETE => "delete",
-        Method::GET | Method::HEAD if query.flag("watch") && path.subresource.is_none() => "watch",
+        Method::GET | Method::HEAD if collection && query.flag("watch") => "watch",
         Method::GET | Method::HEAD if collection => "list",
         Method::GET | Method::HEAD => "get",
         _ => "",
     }
+}
+
+/// A list or watch of one object by `metadata.name` is allowed to whoever may list or watch that object, by the
+/// `resourceNames` of a rule (`requestinfo.go`).
+fn selected_name(verb: &str, query: &Query) -> Option<String> {
+    if !matches!(verb, "list" | "watch") {
+        return None;
+    }
+    let selector: FieldSelector = query.get("fieldSelector")?.parse().ok()?;
+    let (_, name, _) = selector.terms.into_iter().find(|(path, _, equal)| path == "metadata.name" && *equal)?;
+    check_path_segment(&name).is_ok().then_some(name)
 }
 
 fn is_apply(parts: &Parts) -> bool {
@@ -132,6 +145,10 @@ fn fixed(inner: &Arc<Inner>, user: &UserInfo, target: &Target, parts: &Parts) ->
         Target::Groups => Ok(discovery::groups(inner)),
         Target::Group(group) => discovery::group(inner, group),
         Target::Resources(group, version) => discovery::resources(inner, group, version),
+        Target::OpenApiV2 => {
+            let accept = header(&parts.headers, &ACCEPT).unwrap_or_default();
+            Ok(openapi::v2(inner, accept, etag, gzip))
+        }
         Target::OpenApiIndex => Ok(openapi::index(inner)),
         Target::OpenApi(group, version) => openapi::document(inner, group, version, etag, gzip),
         Target::Resource(_) | Target::Unknown => Err(Status::no_such_path()),

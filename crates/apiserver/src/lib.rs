@@ -24,6 +24,7 @@ mod discovery;
 mod dispatch;
 mod document;
 mod impersonation;
+mod job;
 mod json;
 mod key;
 mod lifecycle;
@@ -43,6 +44,7 @@ mod stored;
 mod tls;
 mod token;
 mod verb;
+mod visit;
 
 pub mod admission;
 pub mod authz;

@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 
 use crate::call::Call;
 use crate::registry::Served;
-use crate::{crd, pod};
+use crate::{crd, job, pod};
 
-/// A new object has no status but what the server gives it.
+/// A new object has no status but what the server gives it. Nodes keep theirs: a kubelet registers itself with its
+/// capacity in one request (`pkg/registry/core/node/strategy.go`).
 pub(crate) fn drop_status(call: &Call, new: &mut Value) {
-    if call.served.status {
+    if call.served.status && !call.served.is("", "Node") {
         object::remove(new, &["status"]);
     }
 }
@@ -69,10 +70,18 @@ pub(crate) fn prepare_create(call: &Call, new: &mut Value, now: Timestamp) {
             let spec = object::slot(new, &["spec"]);
             spec["username"] = json!(&*call.user.name);
             spec["groups"] = json!(&*call.user.groups);
-            if let Some(uid) = &call.user.uid {
-                spec["uid"] = json!(&**uid);
+            // Who asks is what the server saw, whatever the body says.
+            match &call.user.uid {
+                Some(uid) => spec["uid"] = json!(&**uid),
+                None => drop(object::remove(new, &["spec", "uid"])),
+            }
+            let extra = &*call.user.extra;
+            match extra.is_empty() {
+                false => *object::slot(new, &["spec", "extra"]) = json!(extra),
+                true => drop(object::remove(new, &["spec", "extra"])),
             }
         }
+        ("batch", "Job") => job::prepare(new),
         (crd::GROUP, crd::KIND) => crd::prepare(&call.server, new, None, now),
         _ => {}
     }
@@ -175,6 +184,10 @@ fn whole(served: &Served, new: &mut Value, old: &Value) {
     }
     if served.is("", "Namespace") {
         keep.push(&["spec", "finalizers"]);
+    }
+    if served.is("certificates.k8s.io", "CertificateSigningRequest") {
+        // It names who asked.
+        keep.push(&["spec"]);
     }
     for path in keep {
         match object::get(old, path) {

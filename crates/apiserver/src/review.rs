@@ -108,8 +108,13 @@ fn rules(call: &Call, review: &Value) -> Value {
 
 fn token(call: &Call, review: &Value) -> Value {
     let token = object::get_str(review, &["spec", "token"]).unwrap_or_default();
-    match crate::authn::bearer(&call.server, token) {
-        Ok(user) => json!({"authenticated": true, "user": user_value(&user)}),
-        Err(why) => json!({"authenticated": false, "error": why}),
+    let asked = object::get(review, &["spec", "audiences"]).and_then(Value::as_array).into_iter().flatten();
+    let mut audiences: Vec<String> = asked.filter_map(Value::as_str).map(str::to_owned).collect();
+    if audiences.is_empty() {
+        audiences.push(crate::authn::ISSUER.to_owned());
+    }
+    match crate::authn::reviewed(&call.server, token, &audiences) {
+        Ok((user, audiences)) => json!({"authenticated": true, "user": user_value(&user), "audiences": audiences}),
+        Err(why) => json!({"authenticated": false, "user": {}, "error": why}),
     }
 }

@@ -73,6 +73,12 @@ pub(crate) fn encode(served: &Served, object: &mut Value) -> Result<Bytes, Statu
             format!("the object is {} bytes long, the limit is {}", bytes.len(), model::limit::OBJECT_BYTES_MAX);
         return Err(Status::new(Reason::RequestEntityTooLarge, message));
     }
+    // What cannot be parsed again would break every list of the kind. Patches and field owners nest deeper than any body.
+    let deep = object::depth(object);
+    if deep > model::limit::NESTING_MAX {
+        let message = format!("the object nests {deep} levels deep, the limit is {}", model::limit::NESTING_MAX);
+        return Err(Status::bad_request(message));
+    }
     Ok(bytes)
 }
 
@@ -168,7 +174,10 @@ pub(crate) fn validate(served: &Served, new: &Value, old: Option<&Value>) -> Vec
         return validate::builtin(kind, new, old);
     }
     let mut errors = validate::object_meta(new, old, served.namespaced, NameRule::default());
-    errors.extend(structural::validate(new, served.schema()));
+    errors.extend(match old {
+        Some(old) => structural::validate_update(new, old, served.schema()),
+        None => structural::validate(new, served.schema()),
+    });
     errors
 }
 

@@ -20,7 +20,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::reply::{self, Answer};
 use crate::server::{ApiServer, Inner};
-use crate::user::UserInfo;
+use crate::user::{ANONYMOUS, UserInfo};
+use crate::visit::{Strangers, Visit};
 use crate::{authn, authz, service};
 
 /// Streams of one HTTP/2 connection at once: a controller watches some tens of kinds (Go's default is 250).
@@ -69,7 +70,9 @@ impl ApiServer {
     ) {
         let acceptor = TlsAcceptor::from(tls);
         let connections = Arc::new(Semaphore::new(self.0.limits.connections));
+        let strangers = Arc::new(Strangers::default());
         let tracker = TaskTracker::new();
+        let mut failing = false;
         loop {
             let accepted = tokio::select! {
                 () = shutdown.cancelled() => break,
@@ -79,19 +82,35 @@ impl ApiServer {
             let stream = match accepted {
                 Ok((stream, _)) => stream,
                 Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
+                    // Said once: while files are out this comes twenty times a second.
+                    if !std::mem::replace(&mut failing, true) {
+                        tracing::warn!(%error, "cannot accept connections");
+                    }
+                    self.0.counters.refuse();
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
             };
+            failing = false;
             let Ok(permit) = connections.clone().try_acquire_owned() else {
                 self.0.counters.refuse();
                 continue;
             };
             let (inner, acceptor, shutdown) = (self.0.clone(), acceptor.clone(), shutdown.clone());
-            let gate = gate.clone();
+            let (gate, strangers) = (gate.clone(), strangers.clone());
             tracker.spawn(async move {
-                connection(inner, gate, acceptor, stream, shutdown).await;
+                let (visit, crowded) = strangers.admit();
+                if crowded {
+                    inner.counters.refuse();
+                }
+                let leave = visit.leave.clone();
+                let connection =
+                    connection(inner, gate, acceptor, stream, shutdown, (strangers.clone(), visit.clone()));
+                tokio::select! {
+                    () = connection => {}
+                    () = leave.cancelled() => {}
+                }
+                strangers.forget(&visit);
                 drop(permit);
             });
         }
@@ -104,35 +123,54 @@ impl ApiServer {
     }
 }
 
+/// Who is behind a client certificate, and the second in which it ends.
+type Peer = Option<(UserInfo, i64)>;
+
 async fn connection(
     inner: Arc<Inner>,
     gate: Arc<dyn Gate>,
     acceptor: TlsAcceptor,
     stream: TcpStream,
     shutdown: CancellationToken,
+    (strangers, visit): (Arc<Strangers>, Arc<Visit>),
 ) {
     let handshake = inner.limits.handshake;
     // Small answers must not wait for more to send.
     let _ = stream.set_nodelay(true);
     let Ok(Ok(stream)) = tokio::time::timeout(handshake, acceptor.accept(stream)).await else { return };
     let (_, session) = stream.get_ref();
-    let user = session.peer_certificates().and_then(|chain| authn::certificate(chain.first()?));
+    let peer: Peer = session.peer_certificates().and_then(|chain| authn::certificate(chain.first()?));
+    // Said by the client, so that nothing has to be read to find out: a connection that sends nothing is idle.
+    let http2 = session.alpn_protocol() == Some(b"h2");
+    if peer.is_some() {
+        strangers.know(&visit);
+    }
     let closing = Closing(shutdown.clone());
     let server = inner.clone();
+    let (present, known) = (visit.clone(), strangers.clone());
     let handler = service_fn(move |mut request: Request<Incoming>| {
-        let (inner, gate, user, closing) = (server.clone(), gate.clone(), user.clone(), closing.clone());
+        let (inner, gate, peer, closing) = (server.clone(), gate.clone(), peer.clone(), closing.clone());
+        let (visit, strangers) = (present.clone(), known.clone());
+        let progress = visit.begin();
         async move {
             request.extensions_mut().insert(closing);
             if let Err(status) = gate.pass(request.method(), request.uri()).await {
                 return Ok::<Answer, Infallible>(reply::failure(&status));
             }
-            Ok(match identify(&inner, user, &request) {
-                Ok(user) => service::answer(inner, user, request).await,
+            let answer = match identify(&inner, peer, &request) {
+                Ok(user) => {
+                    if user.name.as_ref() != ANONYMOUS {
+                        strangers.know(&visit);
+                    }
+                    service::answer(inner, user, request).await
+                }
                 Err(status) => reply::failure(&status),
-            })
+            };
+            Ok(answer.map(|body| body.during(progress)))
         }
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder = if http2 { builder.http2_only() } else { builder.http1_only() };
     builder.http1().timer(TokioTimer::new()).header_read_timeout(inner.limits.idle);
     builder
         .http2()
@@ -146,6 +184,7 @@ async fn connection(
         tokio::select! {
             () = shutdown.cancelled() => {}
             () = inner.closing.cancelled() => {}
+            () = visit.idle(handshake, inner.limits.idle) => {}
         }
     };
     tokio::select! {
@@ -157,10 +196,11 @@ async fn connection(
 }
 
 /// The user of a request: the certificate's, else the bearer token's, else nobody, who may ask for health only.
-fn identify(inner: &Inner, user: Option<UserInfo>, request: &Request<Incoming>) -> Result<UserInfo, Status> {
+fn identify(inner: &Inner, peer: Peer, request: &Request<Incoming>) -> Result<UserInfo, Status> {
     let unauthorized = || Status::new(Reason::Unauthorized, "Unauthorized");
-    if let Some(user) = user {
-        return Ok(user);
+    if let Some((user, ends)) = peer {
+        // A connection may live longer than the certificate that it was opened with.
+        return if inner.now().as_second() <= ends { Ok(user) } else { Err(unauthorized()) };
     }
     match authn::token_of(request.headers()) {
         Some(token) => authn::bearer(inner, token).map_err(|why| {

@@ -15,6 +15,9 @@ const LIFE_MAX_SECS: i64 = 1 << 32;
 /// Answers a `TokenRequest`.
 pub(crate) async fn create(call: &mut Call) -> Result<Answer, Status> {
     let (mut request, _) = call.decode()?;
+    if !request.is_object() {
+        return Err(Status::bad_request("the object provided is not a JSON object"));
+    }
     let (audiences, life_secs) = authn::requested(&request);
     let invalid = |error| Status::invalid(&GroupKind::new("authentication.k8s.io", "TokenRequest"), "", &[error]);
     let path = FieldPath::of("spec.expirationSeconds");

@@ -1,6 +1,6 @@
 //! The verbs, each once for all kinds.
 
-use model::Status;
+use model::{FieldError, FieldErrorKind, FieldPath, GroupKind, Status};
 
 use crate::call::Call;
 use crate::negotiate::Form;
@@ -34,6 +34,7 @@ pub(crate) async fn run(call: &mut Call, verb: &'static str) -> Result<Answer, S
     if call.form == Form::Table {
         shape::include(call)?;
     }
+    check_manager(call, verb)?;
     let (kind, name) = (call.served.gvk.kind.clone(), call.name().to_owned());
     match (call.subresource(), verb) {
         ("", _) if !call.served.verbs.contains(&verb) => Err(not_allowed()),
@@ -65,6 +66,30 @@ pub(crate) async fn run(call: &mut Call, verb: &'static str) -> Result<Answer, S
         }),
         _ => Err(Status::no_such_path()),
     }
+}
+
+/// Longest name of a field manager (`apimachinery/pkg/apis/meta/v1/validation`, FieldManagerMaxLength).
+const MANAGER_MAX: usize = 128;
+
+/// Checks `fieldManager`: it is stored with each object it writes.
+fn check_manager(call: &Call, verb: &str) -> Result<(), Status> {
+    let options = match verb {
+        "create" => "CreateOptions",
+        "update" => "UpdateOptions",
+        "patch" => "PatchOptions",
+        _ => return Ok(()),
+    };
+    let Some(manager) = call.query.get("fieldManager") else { return Ok(()) };
+    let path = FieldPath::of("fieldManager");
+    let error = if manager.len() > MANAGER_MAX {
+        let detail = format!("may not be more than {MANAGER_MAX} bytes");
+        FieldError { path, kind: FieldErrorKind::TooLong, value: None, detail }
+    } else if let Some(at) = manager.find(char::is_control) {
+        FieldError::invalid(path, manager, format!("invalid character at byte {at}: should be printable"))
+    } else {
+        return Ok(());
+    };
+    Err(Status::invalid(&GroupKind::new("meta.k8s.io", options), "", &[error]))
 }
 
 /// Subresources of pods that kube-apiserver passes on to a kubelet.

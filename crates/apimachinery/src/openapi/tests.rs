@@ -118,3 +118,74 @@ fn a_custom_kind_is_described_by_its_crd() {
     let patch = &document["paths"]["/apis/x.example/v1/widgets/{name}"]["patch"]["requestBody"]["content"];
     assert_eq!(patch.get("application/strategic-merge-patch+json"), None);
 }
+
+/// The fields of a message: number and, for those with a length, their bytes.
+fn cut(mut bytes: &[u8]) -> Vec<(u64, Vec<u8>)> {
+    let varint = |bytes: &mut &[u8]| {
+        let mut number = 0_u64;
+        for shift in (0..).step_by(7) {
+            let byte = bytes[0];
+            *bytes = &bytes[1..];
+            number |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                break;
+            }
+        }
+        number
+    };
+    let mut out = Vec::new();
+    while !bytes.is_empty() {
+        let tag = varint(&mut bytes);
+        let inner = match tag & 7 {
+            0 => varint(&mut bytes).to_le_bytes().to_vec(),
+            length => {
+                let length = if length == 1 { 8 } else { usize::try_from(varint(&mut bytes)).unwrap() };
+                let (inner, rest) = bytes.split_at(length);
+                bytes = rest;
+                inner.to_vec()
+            }
+        };
+        out.push((tag >> 3, inner));
+    }
+    out
+}
+
+fn one(bytes: &[u8], field: u64) -> Vec<u8> {
+    cut(bytes).into_iter().find(|(number, _)| *number == field).map(|(_, inner)| inner).unwrap_or_default()
+}
+
+#[test]
+fn one_v2_document_says_what_kubectl_looks_for() {
+    let core = GroupVersion::new("", "v1");
+    let namespace = OpenApiKind::BuiltIn(builtin::kind(&core.kind("Namespace")).unwrap());
+    let pod = OpenApiKind::BuiltIn(builtin::kind(&core.kind("Pod")).unwrap());
+    let document = super::v2([super::document(&core, &[namespace]), super::document(&core, &[pod])]);
+    let patch = &document["paths"]["/api/v1/namespaces/{name}"]["patch"];
+    assert_eq!(patch["x-kubernetes-group-version-kind"]["kind"], "Namespace");
+    let names: Vec<&str> = patch["parameters"].as_array().unwrap().iter().filter_map(|p| p["name"].as_str()).collect();
+    assert_eq!(names, ["dryRun", "fieldManager", "fieldValidation", "force", "body"]);
+    let definitions = &document["definitions"];
+    let meta = &definitions["io.k8s.api.core.v1.Pod"]["properties"]["metadata"];
+    assert_eq!(meta["$ref"], "#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta");
+    assert_eq!(definitions["io.k8s.apimachinery.pkg.api.resource.Quantity"]["type"], "string");
+    let text = document.to_string();
+    assert!(!text.contains("oneOf") && !text.contains("#/components/") && !text.contains("\"nullable\""));
+
+    // As `kubectl` walks it: paths, the path, its patch, the extension, and a parameter of the query.
+    let bytes = super::encode_v2(&document);
+    assert_eq!(one(&bytes, 1), b"2.0");
+    let paths = one(&bytes, 8);
+    let path = cut(&paths).into_iter().find(|(_, path)| one(path, 1) == b"/api/v1/namespaces/{name}").unwrap().1;
+    let patch = one(&one(&path, 2), 8);
+    let kind = cut(&patch)
+        .into_iter()
+        .find(|(field, inner)| *field == 13 && one(inner, 1) == b"x-kubernetes-group-version-kind");
+    let yaml = one(&one(&kind.unwrap().1, 2), 2);
+    assert_eq!(yaml, br#"{"group":"","kind":"Namespace","version":"v1"}"#);
+    let queries = cut(&patch).into_iter().filter(|(field, _)| *field == 8);
+    let names: Vec<Vec<u8>> = queries.map(|(_, item)| one(&one(&one(&one(&item, 1), 2), 3), 4)).collect();
+    assert!(names.contains(&b"fieldValidation".to_vec()));
+    let definitions = one(&bytes, 9);
+    let pod = cut(&definitions).into_iter().find(|(_, pair)| one(pair, 1) == b"io.k8s.api.core.v1.Pod").unwrap().1;
+    assert_eq!(one(&one(&one(&pod, 2), 22), 1), b"object");
+}

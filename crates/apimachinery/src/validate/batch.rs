@@ -24,7 +24,10 @@ pub(super) fn job(new: &Value, old: Option<&Value>, report: &mut Report) {
             report.invalid(at.field("template.metadata.labels"), labels.cloned().unwrap_or(Value::Null), why);
         }
     }
-    let Some(old) = old else { return };
+    let Some(old) = old else {
+        generated(new, spec, report);
+        return;
+    };
     for field in
         ["selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"]
     {
@@ -37,6 +40,39 @@ pub(super) fn job(new: &Value, old: Option<&Value>, report: &mut Report) {
     let untouched = get(old, "spec.suspend") == Some(&Value::Bool(true)) && get(old, "status.startTime").is_none();
     if !untouched {
         report.immutable(new, old, "spec.template");
+    }
+}
+
+/// A selector that the API server makes selects by the UID of the job; labels and selectors of a client's own must not get
+/// in its way (`ValidateGeneratedSelector`).
+fn generated(new: &Value, spec: &Value, report: &mut Report) {
+    let uid = text(new, "metadata.uid");
+    if get(spec, "manualSelector") == Some(&Value::Bool(true)) || uid.is_empty() || get(spec, "selector").is_none() {
+        return;
+    }
+    let name = text(new, "metadata.name");
+    let labels = object::string_map(get(spec, "template.metadata.labels"));
+    let at = At::from("spec.template.metadata.labels");
+    let wanted = [
+        ("batch.kubernetes.io/controller-uid", uid),
+        ("batch.kubernetes.io/job-name", name),
+        ("controller-uid", uid),
+        ("job-name", name),
+    ];
+    for (label, wanted) in wanted {
+        match labels.get(label) {
+            Some(value) if value == wanted => {}
+            Some(_) => {
+                let given = get(spec, "template.metadata.labels").cloned().unwrap_or(Value::Null);
+                report.invalid(at.key(label), given, format!("must be '{wanted}'"));
+            }
+            None => report.required(at.key(label), &format!("must be '{wanted}'")),
+        }
+    }
+    let own = wanted.into_iter().map(|(label, value)| (label.to_owned(), value.to_owned())).collect();
+    let selector = get(spec, "selector").unwrap_or(&Value::Null);
+    if !LabelSelector::from_object(selector).is_ok_and(|selector| selector.matches(&own)) {
+        report.invalid("spec.selector".into(), selector.clone(), "`selector` not auto-generated");
     }
 }
 

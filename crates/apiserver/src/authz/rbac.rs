@@ -10,7 +10,7 @@ use crate::user::UserInfo;
 
 /// One policy rule.
 #[derive(Clone, Debug, Default)]
-struct Rule {
+pub(super) struct Rule {
     verbs: Vec<String>,
     groups: Vec<String>,
     resources: Vec<String>,
@@ -74,7 +74,7 @@ impl Compiled {
 }
 
 impl Rule {
-    fn of(rule: &Value) -> Self {
+    pub(super) fn of(rule: &Value) -> Self {
         let list = |field: &str| {
             let items = rule.get(field).and_then(Value::as_array).into_iter().flatten();
             items.filter_map(Value::as_str).map(str::to_owned).collect()
@@ -100,6 +100,68 @@ impl Rule {
             value[field] = json!(list);
         }
         value
+    }
+
+    /// Does it allow whatever the other rule allows (`ruleCovers`)? A star is covered by a star only.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        let all = |held: &[String], wanted: &[String]| wanted.iter().all(|w| held.contains(w));
+        let star = |held: &[String]| held.iter().any(|h| h == "*");
+        let resource = |wanted: &String| {
+            self.resources.contains(wanted)
+                || wanted.split_once('/').is_some_and(|(_, sub)| self.resources.contains(&format!("*/{sub}")))
+        };
+        let path = |wanted: &String| {
+            self.paths
+                .iter()
+                .any(|held| held == wanted || held.strip_suffix('*').is_some_and(|prefix| wanted.starts_with(prefix)))
+        };
+        (star(&self.verbs) || all(&self.verbs, &other.verbs))
+            && (star(&self.groups) || all(&self.groups, &other.groups))
+            && (star(&self.resources) || other.resources.iter().all(resource))
+            && other.paths.iter().all(path)
+            && (self.names.is_empty() || (!other.names.is_empty() && all(&self.names, &other.names)))
+    }
+
+    /// The single permissions of a rule, one verb on one thing each (`BreakdownRule`).
+    pub(super) fn cells(&self) -> impl Iterator<Item = Self> + '_ {
+        fn one(text: &str) -> Vec<String> {
+            vec![text.to_owned()]
+        }
+        let paths = self.paths.iter().flat_map(move |path| {
+            self.verbs.iter().map(move |verb| Self { verbs: one(verb), paths: one(path), ..Self::default() })
+        });
+        let names = move || {
+            let unnamed = self.names.is_empty().then(Vec::new);
+            unnamed.into_iter().chain(self.names.iter().map(|name| one(name)))
+        };
+        let objects = self.groups.iter().flat_map(move |group| {
+            self.resources.iter().flat_map(move |resource| {
+                self.verbs.iter().flat_map(move |verb| {
+                    names().map(move |names| Self {
+                        verbs: one(verb),
+                        groups: one(group),
+                        resources: one(resource),
+                        names,
+                        paths: Vec::new(),
+                    })
+                })
+            })
+        });
+        paths.chain(objects)
+    }
+
+    /// The rule as refusals show it.
+    pub(super) fn describe(&self) -> String {
+        let parts = [
+            ("APIGroups", &self.groups),
+            ("Resources", &self.resources),
+            ("ResourceNames", &self.names),
+            ("NonResourceURLs", &self.paths),
+            ("Verbs", &self.verbs),
+        ];
+        let shown =
+            parts.into_iter().filter(|(_, list)| !list.is_empty()).map(|(name, list)| format!("{name}:{list:?}"));
+        format!("{{{}}}", shown.collect::<Vec<_>>().join(", "))
     }
 
     fn allows(&self, what: &Attributes<'_>) -> bool {

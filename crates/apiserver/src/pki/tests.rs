@@ -11,7 +11,8 @@ fn a_client_certificate_names_user_and_groups() {
     let authority = Authority::new("kurator", now()).expect("makes");
     let pair = authority.client("ann", &["a", "system:masters"], now(), YEAR).expect("signs");
     let der = CertificateDer::from_pem_slice(pair.certificate_pem.as_bytes()).expect("PEM");
-    let user = crate::authn::certificate(&der).expect("a user");
+    let (user, ends) = crate::authn::certificate(&der).expect("a user");
+    assert_eq!(ends, now().as_second() + i64::try_from(YEAR.as_secs()).expect("small"));
     assert_eq!(&*user.name, "ann");
     assert_eq!(&*user.groups, ["a", "system:masters", "system:authenticated"]);
     assert!(matches!(authority.client("ann", &["a"; 3], now(), YEAR), Err(PkiError::Groups { .. })));

@@ -57,6 +57,9 @@ impl Options {
                 _ => serde_json::from_slice(&call.body).map_err(|e| Status::bad_request(e.to_string()))?,
             }
         };
+        if !matches!(body, Value::Null | Value::Object(_)) {
+            return Err(Status::bad_request("the options of a delete must be a JSON object"));
+        }
         if let Some(kind) = body.get("kind").and_then(Value::as_str)
             && kind != "DeleteOptions"
         {
@@ -66,7 +69,11 @@ impl Options {
         let policy = text(&["propagationPolicy"]).or_else(|| call.query.get("propagationPolicy").map(str::to_owned));
         let orphan =
             body.get("orphanDependents").and_then(Value::as_bool).or_else(|| call.query.tristate("orphanDependents"));
-        let dry_body = body.get("dryRun").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+        let dry_body: &[Value] = body.get("dryRun").and_then(Value::as_array).map_or(&[], Vec::as_slice);
+        if let Some(other) = dry_body.iter().find(|value| *value != "All") {
+            let error = FieldError::not_supported(FieldPath::of("dryRun"), other.clone(), &["All"]);
+            return Err(Status::invalid(&GroupKind::new("meta.k8s.io", "DeleteOptions"), "", &[error]));
+        }
         let out = Self {
             uid: text(&["preconditions", "uid"]),
             resource_version: text(&["preconditions", "resourceVersion"]),
@@ -80,7 +87,7 @@ impl Options {
                 Some(secs) => Some(secs),
                 None => call.query.number("gracePeriodSeconds")?,
             },
-            dry_run: dry_body || call.query.dry_run("DeleteOptions")?,
+            dry_run: !dry_body.is_empty() || call.query.dry_run("DeleteOptions")?,
         };
         out.check()?;
         Ok(out)

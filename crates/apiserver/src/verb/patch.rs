@@ -130,6 +130,7 @@ async fn apply(call: &mut Call, dry_run: bool) -> Result<Answer, Status> {
             // An object that has to be there already.
             None if object::resource_version(&applied).is_some() => return Err(conflict(call)),
             None => {
+                call.may_create()?;
                 let new = semantics::apply(call, None, &applied, force, now)?;
                 insert(call, new, How::Apply, dry_run).await?
             }

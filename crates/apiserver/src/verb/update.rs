@@ -27,6 +27,7 @@ pub(super) async fn update(call: &mut Call) -> Result<Answer, Status> {
                 if object::resource_version(&new).is_some_and(|rv| !rv.is_empty() && rv != "0") {
                     return Err(conflict(call));
                 }
+                call.may_create()?;
                 match insert(call, new.clone(), How::Update, dry_run).await? {
                     Outcome::Done(answer) => return Ok(answer),
                     Outcome::Raced => continue,

@@ -88,7 +88,8 @@ pub(super) async fn watch(call: &mut Call) -> Result<Answer, Status> {
         filter,
         events,
         initial,
-        marker: streaming.then_some(after),
+        // Only who takes bookmarks is told where the initial events end (`cacher.go`).
+        marker: (streaming && bookmarks).then_some(after),
         failure: None,
         bookmarks: bookmarks.then(|| {
             let mut interval = tokio::time::interval_at(Instant::now() + period, period);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use apimachinery::patch;
 use bytes::{Bytes, BytesMut};
 use model::{Status, object};
 use serde_json::Value;
@@ -13,7 +14,7 @@ use crate::call::Call;
 use crate::meta::Meta;
 use crate::reply::Answer;
 use crate::server::{Current, write_failure};
-use crate::{lifecycle, network, semantics, stored};
+use crate::{authz, lifecycle, network, semantics, stored};
 
 /// Tries of a write that is not bound to a resourceVersion and meets a newer version
 /// (`endpoints/handlers/patch.go`, maxRetryWhenPatchConflicts).
@@ -95,6 +96,8 @@ pub(super) async fn replace(
     lifecycle::after_update(call, &mut new, &current.object, now);
     check(call, &new, Some(&current.object))?;
     validate_admission(call, Operation::Update, &new, Some(&current.object), dry_run)?;
+    // What only came about by normalizing and defaulting again is no change, and gets no new time.
+    patch::keep_times(&current.object, &mut new);
     if dry_run {
         stored::set_revision(&mut new, current.entry.modified);
         return Ok(Outcome::Done(get::object(call, 200, crate::stored::json_bytes(&new))?));
@@ -175,9 +178,10 @@ fn validate_admission(
 
 fn check(call: &Call, new: &Value, old: Option<&Value>) -> Result<(), Status> {
     let errors = semantics::validate(&call.served, new, old);
-    if errors.is_empty() {
-        return Ok(());
+    if !errors.is_empty() {
+        let name = object::name(new).unwrap_or_default();
+        return Err(Status::invalid(&call.served.gvk.group_kind(), name, &errors));
     }
-    let name = object::name(new).unwrap_or_default();
-    Err(Status::invalid(&call.served.gvk.group_kind(), name, &errors))
+    authz::signer::check(call, new, old)?;
+    authz::escalation::check(&call.server, &call.user, &call.served, new, old)
 }

@@ -30,8 +30,13 @@ impl Drop for Front {
 
 impl Front {
     pub(crate) async fn start() -> Self {
+        Self::start_with(apiserver::Limits::default()).await
+    }
+
+    pub(crate) async fn start_with(limits: apiserver::Limits) -> Self {
         let (private, public) = pki::token_key().expect("makes");
         let mut config = config();
+        config.limits = limits;
         config.token_key = Some(TokenKey::from_pem(&private, &public).expect("reads"));
         config.tokens = [("t0ken".to_owned(), apiserver::UserInfo::new("ann", ["staff"]))].into();
         let server = ApiServer::start(config).await.expect("starts");
@@ -56,6 +61,24 @@ impl Front {
     fn context(&self, credential: pki::Credential<'_>) -> String {
         let authority_pem = self.authority.certificate_pem();
         pki::kubeconfig(&[pki::Context { name: "hub", server: &self.url, authority_pem, credential }])
+    }
+
+    /// A connection of a stranger, after its handshake.
+    pub(crate) async fn connect(&self, alpn: &[u8]) -> tokio_rustls::client::TlsStream<tokio::net::TcpStream> {
+        use rustls_pki_types::pem::PemObject as _;
+        let mut roots = rustls::RootCertStore::empty();
+        let authority = self.authority.certificate_pem().as_bytes();
+        roots.add(rustls_pki_types::CertificateDer::from_pem_slice(authority).expect("PEM")).expect("a certificate");
+        let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = if alpn.is_empty() { Vec::new() } else { vec![alpn.to_vec()] };
+        let stream = tokio::net::TcpStream::connect(self.url.trim_start_matches("https://")).await.expect("connects");
+        let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));
+        connector.connect("localhost".try_into().expect("a name"), stream).await.expect("shakes hands")
     }
 
     pub(crate) async fn client_as(&self, user: &str, groups: &[&str]) -> Client {

@@ -1,12 +1,16 @@
 //! The server through `kube::Client` in process and over TLS, and through the real kubectl.
 
 mod access;
+mod bound;
 mod custom;
 mod extension;
 #[allow(clippy::disallowed_methods, reason = "TLS checks certificates against real time")]
 mod front;
+mod fuzz;
+mod grant;
 mod kubectl;
 mod model;
 mod object;
+mod rule;
 mod support;
 mod watching;

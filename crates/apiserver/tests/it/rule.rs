@@ -1,0 +1,112 @@
+//! Rules of single kinds, and of writes that change less than they seem to.
+
+use serde_json::{Value, json};
+
+use crate::custom::widget_crd;
+use crate::support::{ask, get, post, server};
+
+const CRDS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+const WIDGETS: &str = "/apis/x.io/v1/namespaces/default/widgets";
+const JOBS: &str = "/apis/batch/v1/namespaces/default/jobs";
+
+#[tokio::test]
+async fn an_apply_in_another_spelling_changes_nothing() {
+    let server = server().await;
+    let body = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}, "spec": {
+        "selector": {"matchLabels": {"a": "b"}}, "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [
+            {"name": "c", "image": "i", "resources": {"requests": {"cpu": "1000m", "memory": "1024Mi"}}}]}}}});
+    let path = "/apis/apps/v1/namespaces/default/deployments/d?fieldManager=m";
+    let apply = async || ask(&server, "PATCH", path, "application/apply-patch+yaml", &body.to_string()).await;
+    let (code, made) = apply().await;
+    assert_eq!(
+        (code, &made["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["cpu"]),
+        (201, &json!("1"))
+    );
+    let before = server.counters().writes();
+    for _ in 0..3 {
+        assert_eq!(apply().await, (200, made.clone()));
+    }
+    assert_eq!(server.counters().writes(), before);
+}
+
+#[tokio::test]
+async fn what_was_valid_and_does_not_change_stays_valid() {
+    let server = server().await;
+    post(&server, CRDS, &widget_crd()).await;
+    let widget = json!({"apiVersion": "x.io/v1", "kind": "Widget", "metadata": {"name": "a"}, "spec": {"size": 2}});
+    assert_eq!(post(&server, WIDGETS, &widget).await.0, 201);
+    let stricter = json!([{"op": "replace", "path": "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/size/minimum", "value": 5}]);
+    let crd = format!("{CRDS}/widgets.x.io");
+    let (code, answer) = ask(&server, "PATCH", &crd, "application/json-patch+json", &stricter.to_string()).await;
+    assert_eq!(code, 200, "{answer}");
+    let path = format!("{WIDGETS}/a");
+    let patch = async |spec: Value| {
+        ask(&server, "PATCH", &path, "application/merge-patch+json", &json!({"spec": spec}).to_string()).await
+    };
+    let (code, answer) = patch(json!({"color": "blue"})).await;
+    assert_eq!((code, &answer["spec"]["size"]), (200, &json!(2)), "{answer}");
+    let (code, answer) = patch(json!({"size": 3})).await;
+    assert_eq!((code, &answer["details"]["causes"][0]["field"]), (422, &json!("spec.size")), "{answer}");
+    assert_eq!(patch(json!({"size": 6})).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_node_registers_with_its_status() {
+    let server = server().await;
+    let node = json!({"metadata": {"name": "n"}, "status": {"capacity": {"cpu": "4"}}});
+    let (code, made) = post(&server, "/api/v1/nodes", &node).await;
+    assert_eq!((code, &made["status"]["capacity"]["cpu"]), (201, &json!("4")), "{made}");
+}
+
+fn job(name: &str) -> Value {
+    json!({"metadata": {"name": name}, "spec": {"template": {"spec": {"restartPolicy": "Never",
+        "containers": [{"name": "c", "image": "i"}]}}}})
+}
+
+#[tokio::test]
+async fn a_job_finds_its_pods_by_a_selector_of_its_own() {
+    let server = server().await;
+    let (code, made) = post(&server, JOBS, &job("j")).await;
+    let uid = &made["metadata"]["uid"];
+    assert_eq!(
+        (code, &made["spec"]["selector"]),
+        (201, &json!({"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}))
+    );
+    let labels = json!({"batch.kubernetes.io/controller-uid": uid, "batch.kubernetes.io/job-name": "j", "controller-uid": uid, "job-name": "j"});
+    assert_eq!(made["spec"]["template"]["metadata"]["labels"], labels);
+
+    let mut own = job("own");
+    own["spec"]["manualSelector"] = json!(true);
+    own["spec"]["selector"] = json!({"matchLabels": {"a": "b"}});
+    own["spec"]["template"]["metadata"] = json!({"labels": {"a": "b"}});
+    let (code, made) = post(&server, JOBS, &own).await;
+    assert_eq!((code, &made["spec"]["template"]["metadata"]["labels"]), (201, &json!({"a": "b"})), "{made}");
+
+    let mut odd = job("odd");
+    odd["spec"]["selector"] = json!({"matchLabels": {"a": "b"}});
+    odd["spec"]["template"]["metadata"] = json!({"labels": {"a": "b"}});
+    let (code, refused) = post(&server, JOBS, &odd).await;
+    assert_eq!(code, 422);
+    assert!(refused["message"].as_str().unwrap().contains("`selector` not auto-generated"), "{refused}");
+    let mut taken = job("taken");
+    taken["spec"]["template"]["metadata"] = json!({"labels": {"job-name": "other"}});
+    let (code, refused) = post(&server, JOBS, &taken).await;
+    assert_eq!(
+        (code, &refused["details"]["causes"][0]["field"]),
+        (422, &json!("spec.template.metadata.labels[job-name]")),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn a_version_that_objects_are_stored_in_stays() {
+    let server = server().await;
+    post(&server, CRDS, &widget_crd()).await;
+    let (_, mut crd) = get(&server, &format!("{CRDS}/widgets.x.io")).await;
+    let mut second = crd["spec"]["versions"][1].clone();
+    second["storage"] = json!(true);
+    crd["spec"]["versions"] = json!([second]);
+    let (code, answer) =
+        ask(&server, "PUT", &format!("{CRDS}/widgets.x.io"), "application/json", &crd.to_string()).await;
+    assert_eq!((code, &answer["details"]["causes"][0]["field"]), (422, &json!("status.storedVersions[0]")), "{answer}");
+}

@@ -12,5 +12,6 @@ pub mod crd;
 pub mod delivery;
 pub mod fleet;
 pub mod member;
+pub mod reason;
 
 pub use condition::Condition;

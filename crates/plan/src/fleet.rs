@@ -2,6 +2,7 @@
 
 use api::condition::{self, Verdict};
 use api::fleet::v1alpha1::FleetStatus;
+use api::reason;
 use model::{FieldPath, Timestamp};
 
 /// One entry of `spec.clusters`.
@@ -66,16 +67,21 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> Pla
     let silent = names(&|e| e.supported && e.exists && !e.ready);
     let verdict = if !missing.is_empty() {
         let message = format!("not found in this namespace: {missing}; the other members go on");
-        Verdict::new(condition::READY, Some(false), "MemberNotFound", message)
+        Verdict::new(condition::READY, Some(false), reason::MEMBER_NOT_FOUND, message)
     } else if !silent.is_empty() {
-        Verdict::new(condition::READY, Some(false), "MemberNotReady", format!("not ready: {silent}"))
+        Verdict::new(condition::READY, Some(false), reason::MEMBER_NOT_READY, format!("not ready: {silent}"))
     } else if !unsupported.is_empty() {
         // Nothing is known of them: not a reason to call the fleet ready.
         let message =
             format!("{ready} of {total} members are ready; not of a kind that is followed so far: {unsupported}");
-        Verdict::new(condition::READY, Some(false), "NotImplemented", message)
+        Verdict::new(condition::READY, Some(false), reason::NOT_IMPLEMENTED, message)
     } else {
-        Verdict::new(condition::READY, Some(true), "AllMembersReady", format!("{ready} of {total} members are ready"))
+        Verdict::new(
+            condition::READY,
+            Some(true),
+            reason::ALL_MEMBERS_READY,
+            format!("{ready} of {total} members are ready"),
+        )
     };
     let mut verdicts = vec![verdict];
     let mut unhonoured: Vec<String> = observed.not_implemented.iter().map(ToString::to_string).collect();
@@ -84,7 +90,7 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> Pla
     }
     if !unhonoured.is_empty() {
         let message = format!("accepted, not honoured yet: {}", unhonoured.join(", "));
-        verdicts.push(Verdict::new(condition::NOT_IMPLEMENTED, Some(true), "FieldsNotHonoured", message));
+        verdicts.push(Verdict::new(condition::NOT_IMPLEMENTED, Some(true), reason::FIELDS_NOT_HONOURED, message));
     }
     let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
     Plan {

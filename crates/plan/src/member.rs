@@ -14,31 +14,10 @@ use std::collections::BTreeMap;
 use api::cluster::v1alpha1::AttachedClusterStatus;
 use api::condition::{self, Condition, Verdict};
 use api::member::v1alpha1::{ClusterStatus, NodeSummary, ResourceSummary};
+use api::reason;
 use model::Timestamp;
 use model::clock::format_seconds;
 use serde_json::{Value, json};
-
-/// Reasons of the `Ready` condition of AttachedCluster and Cluster.
-pub mod reason {
-    /// It answered its last probe and says that it is ready. Karmada's reason of the same meaning.
-    pub const READY: &str = "ClusterReady";
-    /// It answers, and says that it is not ready.
-    pub const NOT_READY: &str = "ClusterNotReady";
-    /// It does not answer.
-    pub const NOT_REACHABLE: &str = "ClusterNotReachable";
-    /// It refuses the credential.
-    pub const DENIED: &str = "CredentialDenied";
-    /// No probe has ended yet.
-    pub const PROBING: &str = "Probing";
-    /// Another object has made a member of this name.
-    pub const NAME_TAKEN: &str = "NameTaken";
-    /// The name cannot be a member's.
-    pub const NAME_INVALID: &str = "NameInvalid";
-    /// The same cluster is a member already.
-    pub const SAME_CLUSTER: &str = "SameCluster";
-    /// Another cluster answers at the member's address.
-    pub const IDENTITY_CHANGED: &str = "IdentityChanged";
-}
 
 /// What the last probe saw.
 #[derive(Clone, Debug, PartialEq)]
@@ -227,15 +206,15 @@ fn judge(observed: &Observed, recorded: Option<&str>) -> (Verdict, bool) {
         return (ready(Some(false), reason::IDENTITY_CHANGED, message), false);
     }
     let verdict = match &probe.outcome {
-        Outcome::Ready => ready(Some(true), reason::READY, "the member answers".into()),
-        Outcome::NotReady(why) => ready(Some(false), reason::NOT_READY, why.clone()),
+        Outcome::Ready => ready(Some(true), reason::CLUSTER_READY, "the member answers".into()),
+        Outcome::NotReady(why) => ready(Some(false), reason::CLUSTER_NOT_READY, why.clone()),
         Outcome::Denied(why) => {
             let message = format!("the member refuses the credential: {why}; replace the kubeconfig in its Secret");
-            ready(Some(false), reason::DENIED, message)
+            ready(Some(false), reason::CREDENTIAL_DENIED, message)
         }
         Outcome::Unreachable(why) => {
             let since = probe.last_seen.map_or_else(|| "never".to_owned(), format_seconds);
-            ready(None, reason::NOT_REACHABLE, format!("last seen {since}: {why}"))
+            ready(None, reason::CLUSTER_NOT_REACHABLE, format!("last seen {since}: {why}"))
         }
     };
     (verdict, true)
@@ -263,10 +242,10 @@ fn recorded_verdict(observed: &Observed) -> Verdict {
 
 /// Reasons that a probe leads to; the others are judged anew without one.
 const RECORDED: [&str; 6] = [
-    reason::READY,
-    reason::NOT_READY,
-    reason::NOT_REACHABLE,
-    reason::DENIED,
+    reason::CLUSTER_READY,
+    reason::CLUSTER_NOT_READY,
+    reason::CLUSTER_NOT_REACHABLE,
+    reason::CREDENTIAL_DENIED,
     reason::SAME_CLUSTER,
     reason::IDENTITY_CHANGED,
 ];

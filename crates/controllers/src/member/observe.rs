@@ -2,6 +2,7 @@
 
 use api::annotation::{APPROVE_IDENTITY, ATTACHED_BY};
 use api::cluster::v1alpha1::AttachedCluster;
+use api::reason;
 use client::{Credential, CredentialError};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, ResourceExt};
@@ -53,11 +54,11 @@ async fn credential(ctx: &Ctx, attached: &AttachedCluster, key: &Key) -> Result<
                 "Secret {}/{} does not exist; create it with the member's kubeconfig under key {:?}",
                 key.namespace, reference.name, reference.key
             );
-            return Err(problem("SecretNotFound", message));
+            return Err(problem(reason::SECRET_NOT_FOUND, message));
         }
         Err(error) => {
             let message = format!("cannot read Secret {}/{}: {error}", key.namespace, reference.name);
-            return Err(problem("SecretUnreadable", message));
+            return Err(problem(reason::SECRET_UNREADABLE, message));
         }
     };
     let data = secret.data.unwrap_or_default();
@@ -70,12 +71,12 @@ async fn credential(ctx: &Ctx, attached: &AttachedCluster, key: &Key) -> Result<
             reference.key,
             if keys.is_empty() { "none".to_owned() } else { keys.join(", ") }
         );
-        return Err(problem("SecretKeyNotFound", message));
+        return Err(problem(reason::SECRET_KEY_NOT_FOUND, message));
     };
     Credential::parse(&bytes.0, ctx.trust).map_err(|error| {
         let reason = match error {
-            CredentialError::Refused { .. } => "KubeconfigRefused",
-            CredentialError::Malformed(_) | CredentialError::Unusable(_) => "KubeconfigMalformed",
+            CredentialError::Refused { .. } => reason::KUBECONFIG_REFUSED,
+            CredentialError::Malformed(_) | CredentialError::Unusable(_) => reason::KUBECONFIG_MALFORMED,
         };
         problem(reason, format!("Secret {}/{}: {error}", key.namespace, reference.name))
     })

@@ -8,6 +8,7 @@ use api::apps::v1alpha1::{
 };
 use api::condition::{self, Condition, Verdict};
 use api::delivery::{Digest, Health, MemberDecision, MemberName, UnitId, UnitPhase, UnitStatus};
+use api::reason;
 use model::Timestamp;
 use model::clock::format_seconds;
 
@@ -60,21 +61,23 @@ impl Pair<'_> {
 
     fn reason(&self) -> (&'static str, String) {
         match (self.reach, self.status) {
-            (None, _) => ("MemberGone", format!("member {} has no record any more", self.member)),
+            (None, _) => (reason::MEMBER_GONE, format!("member {} has no record any more", self.member)),
             (Some(Reach::Unknown), Some(s)) => {
-                ("MemberUnknown", format!("the member does not answer; last known: {} {}", s.phase, s.health))
+                (reason::MEMBER_UNKNOWN, format!("the member does not answer; last known: {} {}", s.phase, s.health))
             }
-            (Some(Reach::Unknown), None) => ("MemberUnknown", "the member does not answer".to_owned()),
-            (Some(Reach::Blocked), _) => ("MemberBlocked", "the member is not delivered to; see its Ready".to_owned()),
-            (Some(Reach::Reachable), None) => ("Pending", "the member has not reported yet".to_owned()),
+            (Some(Reach::Unknown), None) => (reason::MEMBER_UNKNOWN, "the member does not answer".to_owned()),
+            (Some(Reach::Blocked), _) => {
+                (reason::MEMBER_BLOCKED, "the member is not delivered to; see its Ready".to_owned())
+            }
+            (Some(Reach::Reachable), None) => (reason::PENDING, "the member has not reported yet".to_owned()),
             (Some(Reach::Reachable), Some(s)) => {
                 let word = match s.phase {
-                    UnitPhase::Applied if s.health == Health::Healthy => "ReconciliationSucceeded",
-                    UnitPhase::Failed => "ReconciliationFailed",
-                    UnitPhase::DeletionsHeld => "DeletionsHeld",
-                    UnitPhase::Suspended => "Suspended",
-                    _ if s.health == Health::Degraded => "HealthCheckFailed",
-                    _ => "Progressing",
+                    UnitPhase::Applied if s.health == Health::Healthy => reason::RECONCILIATION_SUCCEEDED,
+                    UnitPhase::Failed => reason::RECONCILIATION_FAILED,
+                    UnitPhase::DeletionsHeld => reason::DELETIONS_HELD,
+                    UnitPhase::Suspended => reason::SUSPENDED,
+                    _ if s.health == Health::Degraded => reason::HEALTH_CHECK_FAILED,
+                    _ => reason::PROGRESSING,
                 };
                 let message =
                     if s.message.is_empty() { format!("{}, {}", s.phase, s.health) } else { s.message.clone() };
@@ -183,12 +186,12 @@ pub(super) fn status(
             format!("not reported yet: {waiting}; then `kurator approve app/{name}` releases the whole list")
         };
         let message = format!("{count} deletions wait for approval ({causes}): {list}; {then}");
-        verdicts.push(Verdict::new(condition::DELETIONS_HELD, Some(true), "SourceRemovesObjects", message));
+        verdicts.push(Verdict::new(condition::DELETIONS_HELD, Some(true), reason::SOURCE_REMOVES_OBJECTS, message));
     }
     if !observed.not_implemented.is_empty() {
         let paths: Vec<&str> = observed.not_implemented.iter().map(model::FieldPath::as_str).collect();
         let message = format!("accepted, not honoured yet: {}", paths.join(", "));
-        verdicts.push(Verdict::new(condition::NOT_IMPLEMENTED, Some(true), "FieldsNotHonoured", message));
+        verdicts.push(Verdict::new(condition::NOT_IMPLEMENTED, Some(true), reason::FIELDS_NOT_HONOURED, message));
     }
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let (sync_status, truncated) = sync_status(observed, &before, &pairs, now);
@@ -239,22 +242,24 @@ fn ready(application: &Application, report: &Report, pairs: &[Pair<'_>], held: &
         let policy = unit.unit.policy.as_deref().unwrap_or_default();
         for waiting in &unit.waiting_on {
             let (reason, message) = match waiting {
-                WaitingOn::Source => ("SourceNotReady", "the source has not been fetched yet".to_owned()),
-                WaitingOn::Fleet(name) => {
-                    ("FleetNotFound", format!("Fleet {name:?} does not exist in this namespace; what runs stays"))
-                }
-                WaitingOn::Render(why) => ("BuildFailed", format!("policy {policy}: {why}; what runs stays")),
-                WaitingOn::DuplicateName => {
-                    ("DuplicatePolicyName", format!("two policies are named {policy:?}; give each a name of its own"))
-                }
+                WaitingOn::Source => (reason::SOURCE_NOT_READY, "the source has not been fetched yet".to_owned()),
+                WaitingOn::Fleet(name) => (
+                    reason::FLEET_NOT_FOUND,
+                    format!("Fleet {name:?} does not exist in this namespace; what runs stays"),
+                ),
+                WaitingOn::Render(why) => (reason::BUILD_FAILED, format!("policy {policy}: {why}; what runs stays")),
+                WaitingOn::DuplicateName => (
+                    reason::DUPLICATE_POLICY_NAME,
+                    format!("two policies are named {policy:?}; give each a name of its own"),
+                ),
                 WaitingOn::HubDestination => (
-                    "NotImplemented",
+                    reason::NOT_IMPLEMENTED,
                     "no fleet is named: delivery to the hub itself is not implemented; set spec.destination.fleet"
                         .to_owned(),
                 ),
                 WaitingOn::NoMember => {
                     let why: Vec<String> = unit.passed_over.iter().map(|(m, r)| format!("{m}: {r}")).collect();
-                    ("NoMemberSelected", format!("policy {policy} selects no member ({})", why.join("; ")))
+                    (reason::NO_MEMBER_SELECTED, format!("policy {policy} selects no member ({})", why.join("; ")))
                 }
                 WaitingOn::Members(_) => continue,
             };
@@ -265,7 +270,11 @@ fn ready(application: &Application, report: &Report, pairs: &[Pair<'_>], held: &
     let (good, bad, unknown) = (count(Some(true)), count(Some(false)), count(None));
     let total = pairs.len();
     if !held.is_empty() {
-        return verdict(Some(false), "DeletionsHeld", format!("{good} of {total} ready; deletions wait for approval"));
+        return verdict(
+            Some(false),
+            reason::DELETIONS_HELD,
+            format!("{good} of {total} ready; deletions wait for approval"),
+        );
     }
     if let Some(worst) = pairs.iter().find(|p| p.ready() == Some(false)) {
         let (reason, message) = worst.reason();
@@ -276,14 +285,18 @@ fn ready(application: &Application, report: &Report, pairs: &[Pair<'_>], held: &
         let message = format!(
             "{good} of {total} ready; spec.syncPolicies[{index}] has no kustomization: nothing else is delivered so far"
         );
-        return verdict(Some(false), "NotImplemented", message);
+        return verdict(Some(false), reason::NOT_IMPLEMENTED, message);
     }
     if unknown > 0 {
         let names: Vec<&str> = pairs.iter().filter(|p| p.ready().is_none()).map(|p| p.member.as_str()).collect();
-        return verdict(None, "MemberUnknown", format!("{good} of {total} ready; not answering: {}", names.join(", ")));
+        return verdict(
+            None,
+            reason::MEMBER_UNKNOWN,
+            format!("{good} of {total} ready; not answering: {}", names.join(", ")),
+        );
     }
     debug_assert_eq!(bad, 0);
-    verdict(Some(true), "ReconciliationSucceeded", format!("{good} of {total} ready"))
+    verdict(Some(true), reason::RECONCILIATION_SUCCEEDED, format!("{good} of {total} ready"))
 }
 
 fn source(observed: &Observed<'_>, before: &ApplicationStatus) -> Verdict {
@@ -291,17 +304,19 @@ fn source(observed: &Observed<'_>, before: &ApplicationStatus) -> Verdict {
     let known = before.source_status.as_ref().and_then(|s| s.git_repo_status.as_ref()?.artifact.as_ref());
     if let (None, None, Some(known), false) = (&facts.artifact, &facts.error, known, facts.suspended) {
         // A hub that has just started has not asked yet; what it knew stays until it has.
-        return Verdict::new(condition::SOURCE_READY, Some(true), "Succeeded", known.revision.clone());
+        return Verdict::new(condition::SOURCE_READY, Some(true), reason::SUCCEEDED, known.revision.clone());
     }
     let (status, reason, message) = match (&facts.error, &facts.artifact) {
-        (Some((_, why)), _) => (Some(false), "FetchFailed", why.clone()),
-        (None, Some(artifact)) if facts.suspended => (Some(true), "Suspended", artifact.revision.clone()),
-        (None, Some(artifact)) => (Some(true), "Succeeded", artifact.revision.clone()),
+        (Some((_, why)), _) => (Some(false), reason::FETCH_FAILED, why.clone()),
+        (None, Some(artifact)) if facts.suspended => (Some(true), reason::SUSPENDED, artifact.revision.clone()),
+        (None, Some(artifact)) => (Some(true), reason::SUCCEEDED, artifact.revision.clone()),
         (None, None) if facts.suspended && known.is_some() => {
-            (Some(true), "Suspended", known.map(|artifact| artifact.revision.clone()).unwrap_or_default())
+            (Some(true), reason::SUSPENDED, known.map(|artifact| artifact.revision.clone()).unwrap_or_default())
         }
-        (None, None) if facts.suspended => (Some(false), "Suspended", "suspended before the first fetch".to_owned()),
-        (None, None) => (None, "Fetching", "waiting for the first fetch".to_owned()),
+        (None, None) if facts.suspended => {
+            (Some(false), reason::SUSPENDED, "suspended before the first fetch".to_owned())
+        }
+        (None, None) => (None, reason::FETCHING, "waiting for the first fetch".to_owned()),
     };
     Verdict::new(condition::SOURCE_READY, status, reason, message)
 }

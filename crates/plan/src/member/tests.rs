@@ -49,7 +49,7 @@ fn a_new_member_gets_a_record_before_it_answers() {
 #[test]
 fn the_first_answer_records_the_identity() {
     let o = Observed { record: mine(None), probe: probe(Outcome::Ready, "u1"), ..observed() };
-    let plan = check(&o, ("True", reason::READY), true);
+    let plan = check(&o, ("True", reason::CLUSTER_READY), true);
     assert_eq!(plan.record.unwrap()["spec"]["id"], "u1");
     assert!(plan.attached_status.ready);
     assert_eq!(plan.cluster_status.unwrap().last_seen, None, "heartbeats are not written");
@@ -62,7 +62,7 @@ fn a_silent_member_is_unknown_since_it_was_last_seen() {
         probe: probe(Outcome::Unreachable("connection refused".into()), "u1"),
         ..observed()
     };
-    let plan = check(&o, ("Unknown", reason::NOT_REACHABLE), true);
+    let plan = check(&o, ("Unknown", reason::CLUSTER_NOT_REACHABLE), true);
     let status = plan.cluster_status.unwrap();
     assert_eq!(status.conditions[0].message, "last seen 2026-01-01T00:00:05Z: connection refused");
     assert_eq!(status.last_seen.as_deref(), Some("2026-01-01T00:00:05Z"));
@@ -75,7 +75,7 @@ fn another_cluster_at_the_address_holds_delivery_until_approved() {
     let plan = check(&o, ("False", reason::IDENTITY_CHANGED), false);
     assert_eq!(plan.record.unwrap()["spec"]["id"], "u1", "the old identity stays recorded");
     o.record.as_mut().unwrap().approved_id = Some("u2".into());
-    let plan = check(&o, ("True", reason::READY), true);
+    let plan = check(&o, ("True", reason::CLUSTER_READY), true);
     assert_eq!(plan.record.unwrap()["spec"]["id"], "u2");
 }
 

@@ -1,0 +1,179 @@
+//! Reasons of conditions: the words that programs compare. `docs/errors.md` says who acts on each.
+
+// Application, `Ready`
+
+/// Everything is applied and healthy everywhere.
+pub const RECONCILIATION_SUCCEEDED: &str = "ReconciliationSucceeded";
+
+/// A member refused something; the message names the object.
+pub const RECONCILIATION_FAILED: &str = "ReconciliationFailed";
+
+/// What is applied does not become healthy.
+pub const HEALTH_CHECK_FAILED: &str = "HealthCheckFailed";
+
+/// Members are being brought to what is wanted.
+pub const PROGRESSING: &str = "Progressing";
+
+/// A member has not reported yet.
+pub const PENDING: &str = "Pending";
+
+/// Deletions wait for approval.
+pub const DELETIONS_HELD: &str = "DeletionsHeld";
+
+/// A member does not answer; all others are ready.
+pub const MEMBER_UNKNOWN: &str = "MemberUnknown";
+
+/// A member's record is gone while something is still delivered to it.
+pub const MEMBER_GONE: &str = "MemberGone";
+
+/// A member is not delivered to, for the reason that its own `Ready` gives.
+pub const MEMBER_BLOCKED: &str = "MemberBlocked";
+
+/// The source was never fetched.
+pub const SOURCE_NOT_READY: &str = "SourceNotReady";
+
+/// The Fleet that is named does not exist in the namespace.
+pub const FLEET_NOT_FOUND: &str = "FleetNotFound";
+
+/// What was fetched cannot be rendered; what runs stays.
+pub const BUILD_FAILED: &str = "BuildFailed";
+
+/// Two policies have one name.
+pub const DUPLICATE_POLICY_NAME: &str = "DuplicatePolicyName";
+
+/// A policy selects nobody.
+pub const NO_MEMBER_SELECTED: &str = "NoMemberSelected";
+
+/// Nothing is delivered, since what was asked for is not built yet.
+pub const NOT_IMPLEMENTED: &str = "NotImplemented";
+
+// Application, other conditions
+
+/// `DeletionsHeld`: a commit removes more than may go without approval.
+pub const SOURCE_REMOVES_OBJECTS: &str = "SourceRemovesObjects";
+
+/// `NotImplemented`: fields that are accepted and not honoured yet.
+pub const FIELDS_NOT_HONOURED: &str = "FieldsNotHonoured";
+
+/// `SourceReady`: fetched.
+pub const SUCCEEDED: &str = "Succeeded";
+
+/// `SourceReady`: the last fetch failed; the message says why.
+pub const FETCH_FAILED: &str = "FetchFailed";
+
+/// `SourceReady`: the first fetch is under way.
+pub const FETCHING: &str = "Fetching";
+
+/// Stopped by hand.
+pub const SUSPENDED: &str = "Suspended";
+
+// Fleet
+
+/// Every member answers.
+pub const ALL_MEMBERS_READY: &str = "AllMembersReady";
+
+/// A cluster that the Fleet lists does not exist.
+pub const MEMBER_NOT_FOUND: &str = "MemberNotFound";
+
+/// A member is not ready.
+pub const MEMBER_NOT_READY: &str = "MemberNotReady";
+
+// AttachedCluster and Cluster, `Ready`
+
+/// It answers.
+pub const CLUSTER_READY: &str = "ClusterReady";
+
+/// It answers, and says that it is not well.
+pub const CLUSTER_NOT_READY: &str = "ClusterNotReady";
+
+/// No answer; the message has the time last seen.
+pub const CLUSTER_NOT_REACHABLE: &str = "ClusterNotReachable";
+
+/// It refuses the credential.
+pub const CREDENTIAL_DENIED: &str = "CredentialDenied";
+
+/// The first look is under way.
+pub const PROBING: &str = "Probing";
+
+/// Another object made a member of this name.
+pub const NAME_TAKEN: &str = "NameTaken";
+
+/// The name cannot be a member's.
+pub const NAME_INVALID: &str = "NameInvalid";
+
+/// The same cluster is a member already.
+pub const SAME_CLUSTER: &str = "SameCluster";
+
+/// Another cluster answers at this address.
+pub const IDENTITY_CHANGED: &str = "IdentityChanged";
+
+/// The Secret of the kubeconfig does not exist.
+pub const SECRET_NOT_FOUND: &str = "SecretNotFound";
+
+/// The Secret has no such key.
+pub const SECRET_KEY_NOT_FOUND: &str = "SecretKeyNotFound";
+
+/// The Secret cannot be read.
+pub const SECRET_UNREADABLE: &str = "SecretUnreadable";
+
+/// The kubeconfig would run code or read files on the hub, or is not safe; the message has the path.
+pub const KUBECONFIG_REFUSED: &str = "KubeconfigRefused";
+
+/// The kubeconfig is none.
+pub const KUBECONFIG_MALFORMED: &str = "KubeconfigMalformed";
+
+/// Every reason.
+pub const ALL: &[&str] = &[
+    RECONCILIATION_SUCCEEDED,
+    RECONCILIATION_FAILED,
+    HEALTH_CHECK_FAILED,
+    PROGRESSING,
+    PENDING,
+    DELETIONS_HELD,
+    MEMBER_UNKNOWN,
+    MEMBER_GONE,
+    MEMBER_BLOCKED,
+    SOURCE_NOT_READY,
+    FLEET_NOT_FOUND,
+    BUILD_FAILED,
+    DUPLICATE_POLICY_NAME,
+    NO_MEMBER_SELECTED,
+    NOT_IMPLEMENTED,
+    SOURCE_REMOVES_OBJECTS,
+    FIELDS_NOT_HONOURED,
+    SUCCEEDED,
+    FETCH_FAILED,
+    FETCHING,
+    SUSPENDED,
+    ALL_MEMBERS_READY,
+    MEMBER_NOT_FOUND,
+    MEMBER_NOT_READY,
+    CLUSTER_READY,
+    CLUSTER_NOT_READY,
+    CLUSTER_NOT_REACHABLE,
+    CREDENTIAL_DENIED,
+    PROBING,
+    NAME_TAKEN,
+    NAME_INVALID,
+    SAME_CLUSTER,
+    IDENTITY_CHANGED,
+    SECRET_NOT_FOUND,
+    SECRET_KEY_NOT_FOUND,
+    SECRET_UNREADABLE,
+    KUBECONFIG_REFUSED,
+    KUBECONFIG_MALFORMED,
+];
+
+#[cfg(test)]
+mod tests {
+    const DOCUMENT: &str = include_str!("../../../docs/errors.md");
+
+    #[test]
+    fn each_reason_has_a_row_that_says_who_acts() {
+        for reason in super::ALL {
+            let cell = format!("`{reason}`");
+            let row = DOCUMENT.lines().find(|line| line.starts_with('|') && line.contains(&cell));
+            assert!(row.is_some(), "docs/errors.md does not say who acts on {reason}");
+        }
+    }
+}

@@ -97,12 +97,6 @@ impl Api {
         Self { client, manager }
     }
 
-    /// The same connection under another field manager.
-    #[must_use]
-    pub fn managed_by(&self, manager: &'static str) -> Self {
-        Self { client: self.client.clone(), manager }
-    }
-
     /// The client underneath.
     pub fn client(&self) -> &kube::Client {
         &self.client

@@ -62,8 +62,10 @@ struct Local {
     ips: BTreeMap<String, Uid>,
     /// Pods bound by us whose event is still to come.
     assumed: HashMap<Uid, String>,
-    /// Nodes that are down, and since when.
+    /// Nodes that are down, or that nobody here answers for, and since when.
     silent: BTreeMap<String, Timestamp>,
+    /// Nodes that pods are bound to and that are not there, and since when.
+    lost: BTreeMap<String, Timestamp>,
 }
 
 /// The behaviours of one member.

@@ -292,16 +292,17 @@ fn qos(object: &Value) -> &'static str {
 
 fn stage(object: &Value, phase: Phase, node: &str, ready: bool) -> (Stage, Option<Timestamp>, i64) {
     let statuses = list(object, "/status/containerStatuses");
-    let restarts = statuses.iter().map(|s| int(s, "/restartCount", 0)).sum::<i64>();
-    let latest = |path: &str| statuses.iter().filter_map(|s| time(s, path)).max();
-    let crashed = statuses.iter().any(|s| s.pointer("/state/waiting/reason").is_some_and(|r| r == "CrashLoopBackOff"));
-    let most = statuses.iter().map(|s| int(s, "/restartCount", 0)).max().unwrap_or_default();
+    let all = || statuses.iter().chain(list(object, "/status/initContainerStatuses"));
+    let restarts = all().map(|s| int(s, "/restartCount", 0)).sum::<i64>();
+    let latest = |path: &str| all().filter_map(|s| time(s, path)).max();
+    let crashed = all().any(|s| s.pointer("/state/waiting/reason").is_some_and(|r| r == "CrashLoopBackOff"));
+    let most = all().map(|s| int(s, "/restartCount", 0)).max().unwrap_or_default();
     let stage = match phase {
         _ if node.is_empty() => Stage::Unbound,
         Phase::Succeeded | Phase::Failed => Stage::Finished,
         _ if statuses.is_empty() => Stage::Bound,
-        Phase::Pending => Stage::Creating,
         _ if crashed => Stage::Crashed { restarts: u32::try_from(most).unwrap_or_default() },
+        Phase::Pending => Stage::Creating,
         _ if ready => Stage::Ready,
         _ => Stage::Started,
     };

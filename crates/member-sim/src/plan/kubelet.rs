@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | bound | `accept` | `ContainerCreating` is written |
 //! | creating | `create` and jitter | address, Running, Ready at once unless a readiness probe delays it |
-//! | creating, image `*/fail*` | the same | the container ends with 1: `CrashLoopBackOff`, or Failed if never restarted |
+//! | creating, image `*/fail*` | the same | the container ends with 1: `CrashLoopBackOff`, or Failed if never restarted; an init container keeps the others from starting |
 //! | crashed | 10 s, 20 s, … 300 s from the crash | one more restart, one more crash |
 //! | ready, not to be restarted | `run` | Succeeded |
 //! | being deleted | `stop`, at most the grace period | it is gone |
@@ -97,7 +97,7 @@ pub fn plan(observed: &Observed<'_>, pace: &Pace, now: Timestamp) -> Step {
         return if pod.finished() { Step::Remove } else { at(pace.stop.min(grace), &|| Step::Remove) };
     }
     let create = pace.create + jitter(observed, pace.jitter);
-    let fails = pod.containers.iter().any(Container::fails);
+    let fails = pod.containers.iter().chain(&pod.init).any(Container::fails);
     match pod.stage {
         Stage::Unbound | Stage::Finished => Step::Rest,
         Stage::Bound => at(pace.accept, &|| write(observed, creating(pod), now)),
@@ -147,6 +147,8 @@ struct Report {
     /// Why not ready.
     reason: &'static str,
     statuses: Vec<Value>,
+    /// How often the init container that fails was started again; `None` when none fails.
+    stuck: Option<i64>,
 }
 
 fn status_of(container: &Container, pod: &Pod, ready: bool, started: bool, restarts: i64, state: Value) -> Value {
@@ -169,13 +171,13 @@ fn status_of(container: &Container, pod: &Pod, ready: bool, started: bool, resta
 fn creating(pod: &Pod) -> Report {
     let waiting = json!({"waiting": {"reason": "ContainerCreating"}});
     let statuses = pod.containers.iter().map(|c| status_of(c, pod, false, false, 0, waiting.clone())).collect();
-    Report { phase: "Pending", running: false, ready: false, reason: "ContainersNotReady", statuses }
+    Report { phase: "Pending", running: false, ready: false, reason: "ContainersNotReady", statuses, stuck: None }
 }
 
 fn running(pod: &Pod, ready: bool, since: Timestamp) -> Report {
     let state = json!({"running": {"startedAt": clock::format_seconds(since)}});
     let statuses = pod.containers.iter().map(|c| status_of(c, pod, ready, true, 0, state.clone())).collect();
-    Report { phase: "Running", running: true, ready, reason: "ContainersNotReady", statuses }
+    Report { phase: "Running", running: true, ready, reason: "ContainersNotReady", statuses, stuck: None }
 }
 
 fn ended(code: i64, reason: &str, since: Timestamp, now: Timestamp) -> Value {
@@ -188,39 +190,67 @@ fn ended(code: i64, reason: &str, since: Timestamp, now: Timestamp) -> Value {
 fn finished(pod: &Pod, now: Timestamp) -> Report {
     let state = ended(0, "Completed", pod.moved.unwrap_or(now), now);
     let statuses = pod.containers.iter().map(|c| status_of(c, pod, false, false, 0, state.clone())).collect();
-    Report { phase: "Succeeded", running: false, ready: false, reason: "PodCompleted", statuses }
+    Report { phase: "Succeeded", running: false, ready: false, reason: "PodCompleted", statuses, stuck: None }
 }
 
-/// A failing container has just ended, after so many restarts; the others run.
+/// A failing container has just ended, after so many restarts; the others run, or wait for an init container that fails.
 fn crash(pod: &Pod, restarts: i64, now: Timestamp) -> Report {
-    let over = ended(1, "Error", now, now);
     let never = pod.restart_policy == RestartPolicy::Never;
-    let pause = backoff(u32::try_from(restarts).unwrap_or_default());
+    let stuck = pod.init.iter().any(Container::fails).then_some(restarts);
     let one = |container: &Container| {
-        if !container.fails() {
-            let state = json!({"running": {"startedAt": clock::format_seconds(pod.started.unwrap_or(now))}});
-            let state = if never { ended(0, "Completed", pod.started.unwrap_or(now), now) } else { state };
-            return status_of(container, pod, !never, !never, 0, state);
+        if stuck.is_some() {
+            return status_of(container, pod, false, false, 0, json!({"waiting": {"reason": "PodInitializing"}}));
         }
-        if never {
-            return status_of(container, pod, false, false, 0, over.clone());
+        if container.fails() {
+            return crashed(container, pod, restarts, now);
         }
-        let message = format!(
-            "back-off {} restarting failed container={} pod={}_{}({})",
-            span(pause),
-            container.name,
-            pod.meta.name,
-            pod.meta.namespace,
-            pod.meta.uid
-        );
-        let waiting = json!({"waiting": {"reason": "CrashLoopBackOff", "message": message}});
-        let mut status = status_of(container, pod, false, false, restarts, waiting);
-        status["lastState"] = over.clone();
-        status
+        let state = json!({"running": {"startedAt": clock::format_seconds(pod.started.unwrap_or(now))}});
+        let state = if never { ended(0, "Completed", pod.started.unwrap_or(now), now) } else { state };
+        status_of(container, pod, !never, !never, 0, state)
     };
     let statuses = pod.containers.iter().map(one).collect();
-    let (phase, reason) = if never { ("Failed", "PodFailed") } else { ("Running", "ContainersNotReady") };
-    Report { phase, running: !never, ready: false, reason, statuses }
+    let (phase, reason) = match (never, stuck) {
+        (true, _) => ("Failed", "PodFailed"),
+        (false, Some(_)) => ("Pending", "ContainersNotReady"),
+        (false, None) => ("Running", "ContainersNotReady"),
+    };
+    Report { phase, running: phase == "Running", ready: false, reason, statuses, stuck }
+}
+
+/// The status of a container that has just failed.
+fn crashed(container: &Container, pod: &Pod, restarts: i64, now: Timestamp) -> Value {
+    let over = ended(1, "Error", now, now);
+    if pod.restart_policy == RestartPolicy::Never {
+        return status_of(container, pod, false, false, 0, over);
+    }
+    let message = format!(
+        "back-off {} restarting failed container={} pod={}_{}({})",
+        span(backoff(u32::try_from(restarts).unwrap_or_default())),
+        container.name,
+        pod.meta.name,
+        pod.meta.namespace,
+        pod.meta.uid
+    );
+    let waiting = json!({"waiting": {"reason": "CrashLoopBackOff", "message": message}});
+    let mut status = status_of(container, pod, false, false, restarts, waiting);
+    status["lastState"] = over;
+    status
+}
+
+/// Init containers run one after the other: those before the one that fails have ended well, those behind it wait.
+fn init(pod: &Pod, over: bool, stuck: Option<i64>, started: Timestamp, now: Timestamp) -> Vec<Value> {
+    let failing = stuck.and_then(|_| pod.init.iter().position(Container::fails));
+    let one = |(index, container): (usize, &Container)| {
+        let done = failing.map_or(over, |failing| index < failing);
+        match (failing == Some(index), done) {
+            (true, _) => crashed(container, pod, stuck.unwrap_or_default(), now),
+            (false, true) => status_of(container, pod, true, false, 0, ended(0, "Completed", started, started)),
+            (false, false) => {
+                status_of(container, pod, false, false, 0, json!({"waiting": {"reason": "PodInitializing"}}))
+            }
+        }
+    };
+    pod.init.iter().enumerate().map(one).collect()
 }
 
 /// As Go prints a duration of whole seconds.
@@ -233,9 +263,9 @@ fn span(secs: i64) -> String {
 
 fn write(observed: &Observed<'_>, report: Report, now: Timestamp) -> Step {
     let pod = observed.pod;
-    let Report { phase, running, ready, reason, statuses } = report;
+    let Report { phase, running, ready, reason, statuses, stuck } = report;
     let started = pod.started.unwrap_or(now);
-    let has_ip = phase != "Pending";
+    let has_ip = phase != "Pending" || stuck.is_some();
     let names: Vec<&str> = pod.containers.iter().map(|c| c.name.as_str()).collect();
     let unready = format!("containers with unready status: [{}]", names.join(" "));
     let completed = phase == "Succeeded";
@@ -253,31 +283,16 @@ fn write(observed: &Observed<'_>, report: Report, now: Timestamp) -> Step {
         value["observedGeneration"] = json!(pod.meta.generation.max(1));
         conditions.push(value);
     };
-    put("PodReadyToStartContainers", running || ready, "", "");
-    put("Initialized", true, "", "");
+    put("PodReadyToStartContainers", running || ready || stuck.is_some(), "", "");
+    let initial: Vec<&str> = pod.init.iter().skip_while(|c| !c.fails()).map(|c| c.name.as_str()).collect();
+    let incomplete = format!("containers with incomplete status: [{}]", initial.join(" "));
+    put("Initialized", stuck.is_none(), "ContainersNotInitialized", &incomplete);
     let message = if completed { "" } else { unready.as_str() };
     put("Ready", ready, reason, message);
     put("ContainersReady", ready, reason, message);
     put("PodScheduled", true, "", "");
     let ip = if pod.host_network { observed.host_ip } else { observed.pod_ip };
-    let init: Vec<Value> = pod
-        .init
-        .iter()
-        .map(|c| {
-            status_of(
-                c,
-                pod,
-                has_ip,
-                false,
-                0,
-                if has_ip {
-                    ended(0, "Completed", started, started)
-                } else {
-                    json!({"waiting": {"reason": "PodInitializing"}})
-                },
-            )
-        })
-        .collect();
+    let init = init(pod, has_ip, stuck, started, now);
     let mut status = json!({
         "observedGeneration": pod.meta.generation.max(1),
         "phase": phase,

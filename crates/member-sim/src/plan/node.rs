@@ -118,16 +118,18 @@ pub fn lifecycle(node: &Node, silent: Option<Timestamp>, pace: &Pace, now: Times
     out
 }
 
+/// Conditions that the node lifecycle controller keeps (`monitorNodeHealth` in `pkg/controller/nodelifecycle`).
+const WATCHED: [&str; 4] = ["MemoryPressure", "DiskPressure", "PIDPressure", "Ready"];
+
 fn silence(node: &Node, now: Timestamp) -> Vec<Value> {
-    let one = |c: &Condition| {
-        let mut next = c.clone();
-        next.status = "Unknown".to_owned();
-        next.reason = "NodeStatusUnknown".to_owned();
-        next.message = "Kubelet stopped posting node status.".to_owned();
-        next.changed = Some(now);
-        next.to_value()
+    let unknown = |kind: &str, reason: &str, message: &str| Condition {
+        updated: None,
+        ..Condition::new(kind, "Unknown", reason, message, now)
     };
-    node.conditions.iter().map(one).collect()
+    let stopped = |c: &Condition| unknown(&c.kind, "NodeStatusUnknown", "Kubelet stopped posting node status.");
+    let never = |kind: &&str| unknown(kind, "NodeStatusNeverUpdated", "Kubelet never posted node status.");
+    let absent = WATCHED.iter().filter(|kind| !node.conditions.iter().any(|c| c.kind == **kind));
+    node.conditions.iter().map(stopped).chain(absent.map(never)).map(|c| c.to_value()).collect()
 }
 
 fn taints(node: &Node, lost: bool, not_ready: bool, now: Timestamp) -> Option<Value> {

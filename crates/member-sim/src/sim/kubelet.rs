@@ -13,6 +13,10 @@ use crate::plan::kubelet::{self, Observed, Step};
 use crate::plan::node::{self, Eviction};
 use crate::world::Name;
 
+/// How long pods may be bound to a node that is not there: it may be registered again (`quarantineTime` in
+/// `pkg/controller/podgc`).
+const QUARANTINE: Duration = Duration::from_secs(40);
+
 impl Sim {
     pub(super) async fn pod(&self, name: &Name) -> Result<Turn, Error> {
         let (pod, host) = {
@@ -21,7 +25,7 @@ impl Sim {
             let host = world.nodes.get(&(String::new(), pod.node.clone())).cloned();
             (pod, host)
         };
-        let Some(host) = host else { return Ok(Turn::Done) };
+        let Some(host) = host else { return self.orphan(&pod).await };
         let evicted = match node::evict(&pod, &host, &self.pace, self.now()) {
             Eviction::Now => {
                 self.delete::<Pod>(name, &pod.meta.uid, None).await?;
@@ -44,6 +48,21 @@ impl Sim {
             (Some(a), Some(b)) => Turn::After(a.min(b)),
             (a, b) => again(a.or(b)),
         })
+    }
+
+    /// A pod whose node is gone goes as well, when the node has not come back for a while.
+    async fn orphan(&self, pod: &Pod) -> Result<Turn, Error> {
+        if pod.node.is_empty() {
+            return Ok(Turn::Done);
+        }
+        let now = self.now();
+        let since = *self.local().lost.entry(pod.node.clone()).or_insert(now);
+        let left = QUARANTINE.saturating_sub(Duration::try_from(now.duration_since(since)).unwrap_or_default());
+        if !left.is_zero() {
+            return Ok(Turn::After(left));
+        }
+        self.delete::<Pod>(&pod.meta.key(), &pod.meta.uid, Some(0)).await?;
+        Ok(Turn::Done)
     }
 
     /// One step; returns after which time the next one is due, if time is all it waits for.

@@ -1,4 +1,5 @@
-//! Applies [`crate::plan::node`]: the member's own nodes are registered and kept Ready while they are up.
+//! Applies [`crate::plan::node`]: the member's own nodes are registered and kept Ready while they are up. Other nodes,
+//! those of an earlier start or made by hand, have no kubelet, so they are silent.
 
 use housekeeping::Error;
 use housekeeping::queue::Turn;
@@ -10,13 +11,24 @@ use crate::plan::node;
 impl Sim {
     pub(super) async fn node(&self, name: &str) -> Result<Turn, Error> {
         let key = (String::new(), name.to_owned());
-        let silent = self.local().silent.get(name).copied();
         let known = self.world().nodes.get(&key).cloned();
-        let Some((index, spec)) = self.nodes.iter().enumerate().find(|(_, spec)| spec.name == name) else {
-            return Ok(Turn::Done);
+        let own = self.nodes.iter().enumerate().find(|(_, spec)| spec.name == name);
+        let silent = {
+            let mut local = self.local();
+            match (&known, own) {
+                (Some(_), None) => {
+                    local.silent.entry(name.to_owned()).or_insert_with(|| self.now());
+                }
+                (None, None) => drop(local.silent.remove(name)),
+                _ => {}
+            }
+            if known.is_some() {
+                local.lost.remove(name);
+            }
+            local.silent.get(name).copied()
         };
         let Some(known) = known else {
-            if silent.is_none() {
+            if let (Some((index, spec)), None) = (own, silent) {
                 match self.create::<Node>("", &node::object(spec, index)).await {
                     Err(error) if error.code() == Some(409) => {}
                     other => other?,
@@ -24,7 +36,7 @@ impl Sim {
             }
             return Ok(Turn::Done);
         };
-        if silent.is_none()
+        if let (Some((index, spec)), None) = (own, silent)
             && let Some(patch) = node::report(spec, index, &self.version, &known, self.now())
         {
             self.patch::<Node>(&key, "/status", &patch).await?;

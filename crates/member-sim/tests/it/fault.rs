@@ -75,3 +75,28 @@ async fn a_node_that_is_down_loses_its_pods_to_the_others() {
     lab.until("/api/v1/nodes/n1", |n| n["spec"]["taints"].is_null()).await;
     lab.until_settled(Duration::from_secs(120)).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_nobody_answers_for_is_called_unknown_and_its_pods_move_and_then_go_with_it() {
+    let pace = Pace { node_grace: Duration::from_secs(5), eviction: Duration::from_secs(10), ..Pace::default() };
+    let lab = Lab::of(Member::start(Options { pace, ..options() }).await.unwrap());
+    lab.until("/api/v1/nodes/n2", |n| n["status"]["allocatable"].is_object()).await;
+    let ghost = serde_json::json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "ghost"}});
+    lab.create("/api/v1/nodes", ghost).await;
+    let room = serde_json::json!({"status": {"allocatable": {"cpu": "64", "memory": "64Gi", "pods": "110"}}});
+    lab.api.merge("/api/v1/nodes/ghost/status", &room).await.unwrap();
+    lab.deploy("web", 6, "nginx:1").await;
+    let on = |list: &Value, node: &str| {
+        list["items"].as_array().map_or(0, |l| l.iter().filter(|p| p["spec"]["nodeName"] == node).count())
+    };
+    lab.until(PODS, |list| on(list, "ghost") > 0).await;
+    let node = lab.until("/api/v1/nodes/ghost", |n| n["spec"]["taints"].is_array()).await;
+    let ready = node["status"]["conditions"].as_array().unwrap().iter().find(|c| c["type"] == "Ready").unwrap().clone();
+    assert_eq!((&ready["status"], &ready["reason"]), (&"Unknown".into(), &"NodeStatusNeverUpdated".into()));
+    lab.until_available("web", 6).await;
+    assert!(on(&lab.get(PODS).await, "ghost") > 0, "nobody ends them there");
+    lab.api.delete("/api/v1/nodes/ghost", &serde_json::json!({})).await.unwrap();
+    let list = lab.until(PODS, |list| on(list, "ghost") == 0).await;
+    assert_eq!(list["items"].as_array().map(Vec::len), Some(6));
+    lab.until_settled(Duration::from_secs(120)).await;
+}

@@ -129,6 +129,27 @@ async fn a_failing_image_crash_loops() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_init_container_that_fails_keeps_the_others_from_starting() {
+    let lab = Lab::start().await;
+    let mut stuck = crate::lab::deployment("stuck", 1, "nginx:1");
+    stuck["spec"]["template"]["spec"]["initContainers"] = json!([{"name": "one", "image": "nginx:1"}, {"name": "two", "image": "x/fail:1"}, {"name": "three", "image": "nginx:1"}]);
+    lab.create(DEPLOYMENTS, stuck).await;
+    let list = lab
+        .until(PODS, |list| list.pointer("/items/0/status/initContainerStatuses/1/restartCount") == Some(&json!(2)))
+        .await;
+    let status = &list["items"][0]["status"];
+    let reason = |path: &str| status.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
+    assert_eq!(status["phase"], "Pending");
+    assert_eq!(reason("/initContainerStatuses/0/state/terminated/reason"), "Completed");
+    assert_eq!(reason("/initContainerStatuses/1/state/waiting/reason"), "CrashLoopBackOff");
+    assert_eq!(reason("/initContainerStatuses/2/state/waiting/reason"), "PodInitializing");
+    assert_eq!(reason("/containerStatuses/0/state/waiting/reason"), "PodInitializing");
+    let conditions = status["conditions"].as_array().unwrap();
+    let initialized = conditions.iter().find(|c| c["type"] == "Initialized").unwrap();
+    assert_eq!(initialized["message"], "containers with incomplete status: [two three]");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_does_not_fit_waits_until_there_is_room() {
     let lab = Lab::start().await;
     let mut big = crate::lab::deployment("big", 3, "nginx:1");

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::args::{Approve, Common, Target};
 use crate::connect::{self, asked};
+use crate::output;
 use crate::sync::{LOOK_EVERY, params};
 
 pub(crate) async fn run(common: &Common, what: &Approve) -> anyhow::Result<()> {
@@ -59,22 +60,26 @@ async fn deletions(common: &Common, name: &str, digest: Option<&str>) -> anyhow:
             now.join(", ")
         );
     }
-    for list in &chosen {
-        eprintln!("releasing {} deletions of policy {} ({})", list.count, list.policy, list.digest);
-        for member in &list.members {
-            eprintln!("  {member}");
-        }
-        if !list.waiting_on.is_empty() {
-            eprintln!(
-                "  not covered: what {} may still report; that is held again, look with `kurator status app/{name}`",
-                list.waiting_on.join(", ")
-            );
-        }
-    }
     let digests: Vec<&str> = chosen.iter().map(|h| h.digest.as_str()).collect();
-    // The version that was shown: what changed since is not approved.
+    // The digests that were shown: a list that has changed since is another one, and not approved.
     let patch = json!({"metadata": {"annotations": {APPROVE: digests.join(",")}}});
     api.patch(name, &params(), &Patch::Merge(&patch)).await.map_err(asked(&format!("cannot approve app/{name}")))?;
+    let facts = json!({"name": name, "namespace": common.namespace, "approved": chosen});
+    if output::structured(common.output, &facts)? {
+        return Ok(());
+    }
+    for list in &chosen {
+        output::note(format_args!("releasing {} deletions of policy {} ({})", list.count, list.policy, list.digest));
+        for member in &list.members {
+            output::note(format_args!("  {member}"));
+        }
+        if !list.waiting_on.is_empty() {
+            output::note(format_args!(
+                "  not covered: what {} may still report; that is held again, look with `kurator status app/{name}`",
+                list.waiting_on.join(", ")
+            ));
+        }
+    }
     Ok(())
 }
 
@@ -85,8 +90,10 @@ async fn identity(common: &Common, name: &str) -> anyhow::Result<()> {
     let Some(uid) = status.observed_id else {
         bail!("member/{name}: nothing waits for approval; see `kurator status member/{name}`");
     };
-    eprintln!("member/{name}: from now on the cluster with kube-system UID {uid}");
     let patch = json!({"metadata": {"annotations": {APPROVE_IDENTITY: uid}}});
     api.patch(name, &params(), &Patch::Merge(&patch)).await.map_err(asked(&format!("cannot approve member/{name}")))?;
+    if !output::structured(common.output, &json!({"name": name, "approvedId": uid}))? {
+        output::note(format_args!("member/{name}: from now on the cluster with kube-system UID {uid}"));
+    }
     Ok(())
 }

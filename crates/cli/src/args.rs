@@ -37,7 +37,7 @@ pub(crate) struct Common {
     #[arg(long, global = true, value_name = "DIR", env = "KURATOR_DIR", hide_env_values = true)]
     pub(crate) dir: Option<PathBuf>,
     /// Namespace of applications.
-    #[arg(long, short, global = true, default_value = "default")]
+    #[arg(long, short, global = true, default_value = "default", value_parser = namespace)]
     pub(crate) namespace: String,
     /// How to print.
     #[arg(long, short, global = true, value_enum, default_value_t = Format::Text)]
@@ -60,7 +60,8 @@ pub(crate) enum Format {
 pub(crate) enum Command {
     /// Run a hub on this machine.
     #[command(after_help = "Examples:\n  kurator up\n  kurator up --demo\n  \
-                            kurator up --demo --dir /tmp/demo --exit-when-ready")]
+                            kurator up --demo --dir /tmp/demo --exit-when-ready\n  \
+                            kurator up --listen 0.0.0.0:6443 --advertise hub.example.com")]
     Up(Up),
     /// Play a scene with the demo that runs.
     #[command(after_help = "Examples:\n  kurator demo edit\n  kurator demo wipe && kurator approve app/shop\n  \
@@ -79,8 +80,10 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  kurator sync app/shop\n  kurator sync app/shop --no-wait")]
     Sync(Sync),
     /// Stop fetching an application's source; what runs stays and is still looked after.
+    #[command(after_help = "Example:\n  kurator suspend app/shop")]
     Suspend(Object),
     /// Fetch an application's source again.
+    #[command(after_help = "Example:\n  kurator resume app/shop")]
     Resume(Object),
     /// Release held deletions of an application, exactly those that are shown; or a member's new identity.
     #[command(after_help = "Examples:\n  kurator approve app/shop\n  kurator approve app/shop --digest sha256:…\n  \
@@ -93,6 +96,7 @@ pub(crate) enum Command {
         shell: clap_complete::Shell,
     },
     /// Print the version.
+    #[command(after_help = "Example:\n  kurator version -o json")]
     Version,
 }
 
@@ -108,6 +112,9 @@ pub(crate) struct Up {
     /// Where the API listens; port 0 takes the port of the last time, or any that is free.
     #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
     pub(crate) listen: SocketAddr,
+    /// Name or address by which other machines reach it: the kubeconfig says it and the certificate covers it.
+    #[arg(long, value_name = "HOST", value_parser = host)]
+    pub(crate) advertise: Option<String>,
     /// Allow members whose kubeconfig names a loopback address. The demo does.
     #[arg(long)]
     pub(crate) allow_loopback_members: bool,
@@ -127,28 +134,37 @@ pub(crate) struct Scene {
 #[derive(Subcommand, Debug, Clone)]
 pub(crate) enum SceneKind {
     /// Commit a change and watch the members follow.
+    #[command(after_help = "Example:\n  kurator demo commit")]
     Commit,
     /// Edit a member by hand, delete something there, and watch both being reverted and reported.
+    #[command(after_help = "Example:\n  kurator demo edit")]
     Edit,
     /// Commit an empty directory and watch that nothing is deleted.
+    #[command(after_help = "Example:\n  kurator demo wipe")]
     Wipe,
     /// Revert the last commit (after `wipe`: bring everything back).
+    #[command(after_help = "Example:\n  kurator demo restore")]
     Restore,
     /// Close a member's listener; the hub is told nothing.
+    #[command(after_help = "Example:\n  kurator demo unplug beijing")]
     Unplug {
         /// The member.
         member: String,
     },
     /// Open a member's listener again.
+    #[command(after_help = "Example:\n  kurator demo plug beijing")]
     Plug {
         /// The member.
         member: String,
     },
     /// Restart hub and members and watch that everything is as it was.
+    #[command(after_help = "Example:\n  kurator demo restart")]
     Restart,
     /// Count the requests that changed something, at each API server.
+    #[command(after_help = "Example:\n  kurator demo counters -o json")]
     Counters,
     /// Stop the demo.
+    #[command(after_help = "Example:\n  kurator demo stop")]
     Stop,
 }
 
@@ -207,13 +223,35 @@ impl std::str::FromStr for Target {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once('/') {
-            Some(("app" | "application" | "applications", name)) if !name.is_empty() => Ok(Self::App(name.to_owned())),
+            Some(("app" | "application" | "applications", name)) if !name.is_empty() => named(name).map(Self::App),
             Some(("member" | "members" | "cluster" | "clusters", name)) if !name.is_empty() => {
-                Ok(Self::Member(name.to_owned()))
+                named(name).map(Self::Member)
             }
             _ => Err(format!("{text:?} is neither app/NAME nor member/NAME")),
         }
     }
+}
+
+/// A name as objects have them.
+fn named(name: &str) -> Result<String, String> {
+    let rule = "names have lower case letters, digits, '-' and '.', and begin and end with a letter or digit";
+    model::name::check_dns_subdomain(name).map(|()| name.to_owned()).map_err(|_| format!("{name:?} is no name: {rule}"))
+}
+
+fn namespace(name: &str) -> Result<String, String> {
+    let rule = "its name has lower case letters, digits and '-', and begins and ends with a letter or digit";
+    let wrong = |_| format!("{name:?} is no namespace: {rule}");
+    model::name::check_dns_label(name).map(|()| name.to_owned()).map_err(wrong)
+}
+
+/// A DNS name or an address, without a port.
+fn host(text: &str) -> Result<String, String> {
+    let is_address = text.parse::<std::net::IpAddr>().is_ok();
+    let lower = text.to_ascii_lowercase();
+    if is_address || model::name::check_dns_subdomain(&lower).is_ok() {
+        return Ok(lower);
+    }
+    Err(format!("{text:?} is neither a DNS name nor an address (the port is that of --listen)"))
 }
 
 #[cfg(test)]

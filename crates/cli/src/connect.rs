@@ -31,12 +31,14 @@ async fn client(file: PathBuf, context: Option<String>) -> anyhow::Result<Client
     let shown = file.display().to_string();
     let kubeconfig = Kubeconfig::read_from(&file).with_context(|| format!("cannot read the kubeconfig {shown}"))?;
     let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
-    let mut config = Config::from_custom_kubeconfig(kubeconfig, &options)
-        .await
-        .with_context(|| format!("the kubeconfig {shown}"))?;
+    let about = || format!("the kubeconfig {shown}");
+    let mut config = Config::from_custom_kubeconfig(kubeconfig.clone(), &options).await.with_context(about)?;
+    client::proxy::keep_own(&mut config, &kubeconfig, options.context.as_deref())
+        .map_err(anyhow::Error::msg)
+        .with_context(about)?;
     config.connect_timeout = Some(std::time::Duration::from_secs(5));
     config.default_retry = false;
-    Client::try_from(config).with_context(|| format!("the kubeconfig {shown}"))
+    Client::try_from(config).with_context(about)
 }
 
 /// Says what is wrong with an object that a command names.

@@ -1,12 +1,18 @@
 //! Hubs that run on this machine: where their directories are, and how a command finds the one it means.
 
-use std::fs;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 
 /// Name of the control socket in an instance's directory.
-pub(crate) const SOCKET: &str = "kurator.sock";
+const SOCKET: &str = "kurator.sock";
+/// Longest path of a unix socket that every system takes: macOS has 104 bytes for it, Linux 108, one of them the end.
+const SOCKET_PATH_MAX: usize = 103;
 /// Name of the kubeconfig in an instance's directory.
 pub(crate) const KUBECONFIG: &str = "kubeconfig";
 
@@ -19,6 +25,39 @@ pub(crate) fn state_home() -> anyhow::Result<PathBuf> {
         .ok_or_else(|| anyhow!("neither XDG_STATE_HOME nor HOME is set: say --dir DIR"))
 }
 
+/// The control socket of a directory. A path that is too long for a socket's address goes through a descriptor of the
+/// directory, which is why this lives as long as the address is used.
+pub(crate) struct Socket {
+    path: PathBuf,
+    _directory: Option<File>,
+}
+
+impl Socket {
+    /// The socket in a directory.
+    ///
+    /// # Errors
+    /// The path is too long, and the directory cannot be opened.
+    pub(crate) fn of(dir: &Path) -> io::Result<Self> {
+        let path = dir.join(SOCKET);
+        if path.as_os_str().len() <= SOCKET_PATH_MAX || !cfg!(target_os = "linux") {
+            return Ok(Self { path, _directory: None });
+        }
+        let directory = File::open(dir)?;
+        let path = PathBuf::from(format!("/proc/self/fd/{}/{SOCKET}", directory.as_raw_fd()));
+        Ok(Self { path, _directory: Some(directory) })
+    }
+
+    /// The address.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Does a hub answer at a directory's socket?
+fn answers(dir: &Path) -> bool {
+    Socket::of(dir).and_then(|socket| std::os::unix::net::UnixStream::connect(socket.path())).is_ok()
+}
+
 /// Where an instance lives when nothing is said.
 pub(crate) fn default_dir(demo: bool) -> anyhow::Result<PathBuf> {
     Ok(state_home()?.join(if demo { "demo" } else { "hub" }))
@@ -28,12 +67,13 @@ pub(crate) fn default_dir(demo: bool) -> anyhow::Result<PathBuf> {
 pub(crate) struct Registration(PathBuf);
 
 impl Registration {
-    /// Notes it. A machine whose state home cannot be written still runs hubs; they are then found by `--dir` only.
+    /// Notes it, once it answers: what does not answer is taken for dead and forgotten. A machine whose state home cannot
+    /// be written still runs hubs; they are then found by `--dir` only.
     pub(crate) fn new(dir: &Path) -> Option<Self> {
         let home = state_home().ok()?.join("running");
         fs::create_dir_all(&home).ok()?;
         let file = home.join(std::process::id().to_string());
-        fs::write(&file, dir.display().to_string()).ok()?;
+        fs::write(&file, dir.as_os_str().as_bytes()).ok()?;
         Some(Self(file))
     }
 }
@@ -50,9 +90,9 @@ pub(crate) fn only_one() -> anyhow::Result<PathBuf> {
     let home = state_home()?.join("running");
     let mut found: Vec<PathBuf> = Vec::new();
     for entry in fs::read_dir(&home).into_iter().flatten().flatten() {
-        let Ok(text) = fs::read_to_string(entry.path()) else { continue };
-        let dir = PathBuf::from(text);
-        if std::os::unix::net::UnixStream::connect(dir.join(SOCKET)).is_ok() {
+        let Ok(bytes) = fs::read(entry.path()) else { continue };
+        let dir = PathBuf::from(OsString::from_vec(bytes));
+        if answers(&dir) {
             found.push(dir);
         } else {
             let _ = fs::remove_file(entry.path());
@@ -73,8 +113,10 @@ pub(crate) fn only_one() -> anyhow::Result<PathBuf> {
 /// The directory that a command means: `--dir` (or `KURATOR_DIR`), else the one that runs.
 pub(crate) fn dir(given: Option<&Path>) -> anyhow::Result<PathBuf> {
     match given {
-        Some(dir) => fs::canonicalize(dir)
-            .with_context(|| format!("{}: start a hub there with `kurator up --dir`", dir.display())),
+        Some(dir) => fs::canonicalize(dir).with_context(|| {
+            let dir = dir.display();
+            format!("there is no hub in {dir}: start one with `kurator up --dir {dir}`, or choose another directory")
+        }),
         None => only_one(),
     }
 }

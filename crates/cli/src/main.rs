@@ -15,7 +15,6 @@ mod sync;
 mod tree;
 mod up;
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -35,7 +34,7 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_target(false)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(output::colours(&std::io::stderr()))
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("KURATOR_LOG")
                 .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(if args.verbose { VERBOSE } else { QUIET })),
@@ -44,24 +43,24 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: cannot start: {error}");
+            output::note(format_args!("error: cannot start: {error}"));
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(run(args)) {
+    let code = match runtime.block_on(run(args)) {
         Ok(code) => code,
+        // A reader that went away (`kurator status | head`) is no failure of ours.
+        Err(error) if error.downcast_ref::<output::WriteError>().is_some_and(output::WriteError::is_broken_pipe) => {
+            ExitCode::SUCCESS
+        }
         Err(error) => {
-            // A reader that went away (`kurator status | head`) is no failure of ours.
-            if error
-                .chain()
-                .any(|e| e.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe))
-            {
-                return ExitCode::SUCCESS;
-            }
-            eprintln!("error: {}", output::chain(&error));
+            output::note(format_args!("error: {}", output::chain(&error)));
             ExitCode::FAILURE
         }
-    }
+    };
+    // What blocks a thread just now, such as a fetch from a disk that hangs, holds nobody up.
+    runtime.shutdown_background();
+    code
 }
 
 async fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -76,9 +75,19 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Resume(what) => sync::suspend(&common, &what.object, false).await?,
         Command::Approve(what) => approve::run(&common, &what).await?,
         Command::Completion { shell } => {
-            clap_complete::generate(shell, &mut Args::command(), "kurator", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "kurator", &mut script);
+            output::raw(&script)?;
         }
-        Command::Version => println!("kurator {}", env!("CARGO_PKG_VERSION")),
+        Command::Version => version(common.output)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn version(format: args::Format) -> Result<(), output::WriteError> {
+    let version = env!("CARGO_PKG_VERSION");
+    if !output::structured(format, &serde_json::json!({"version": version}))? {
+        output::print(&[format!("kurator {version}")])?;
+    }
+    Ok(())
 }

@@ -5,14 +5,15 @@ use std::time::Duration;
 use anyhow::bail;
 use api::annotation::SYNC;
 use api::apps::v1alpha1::Application;
-use api::condition;
+use api::{condition, reason};
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use model::Clock;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::args::{Common, Sync, Target};
 use crate::connect::{self, asked};
+use crate::output;
 
 /// How often a waiting command looks.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -43,8 +44,7 @@ pub(crate) async fn sync(common: &Common, what: Sync) -> anyhow::Result<()> {
     }
     api.patch(name, &params(), &Patch::Merge(&patch)).await.map_err(connect::about(&what.object, common))?;
     if what.no_wait {
-        eprintln!("app/{name}: asked to sync");
-        return Ok(());
+        return done(common, name, "asked to sync", json!({"requested": asked_for}));
     }
     let deadline = tokio::time::Instant::now() + what.timeout;
     let mut stuck_since = None;
@@ -60,10 +60,15 @@ pub(crate) async fn sync(common: &Common, what: Sync) -> anyhow::Result<()> {
             }
             match ready {
                 Some(c) if c.status == "True" => {
-                    eprintln!("app/{name}: {revision}, {}", c.message);
-                    return Ok(());
+                    let said = format!("{revision}, {}", c.message);
+                    return done(common, name, &said, json!({"revision": revision, "message": c.message}));
                 }
-                Some(c) if matches!(c.reason.as_str(), "DeletionsHeld" | "BuildFailed" | "FleetNotFound") => {
+                Some(c)
+                    if matches!(
+                        c.reason.as_str(),
+                        reason::DELETIONS_HELD | reason::BUILD_FAILED | reason::FLEET_NOT_FOUND
+                    ) =>
+                {
                     // The first status after a fetch may still speak of the commit before.
                     let since = *stuck_since.get_or_insert_with(tokio::time::Instant::now);
                     if since.elapsed() >= STUCK_FOR {
@@ -94,7 +99,7 @@ pub(crate) fn revision(status: &api::apps::v1alpha1::ApplicationStatus) -> Strin
 /// `main@3f2c1a` for `main@sha1:3f2c1a…`.
 pub(crate) fn short_revision(revision: &str) -> String {
     match revision.rsplit_once("sha1:") {
-        Some((name, sha)) => format!("{name}{}", &sha[..sha.len().min(6)]),
+        Some((name, sha)) => format!("{name}{}", sha.chars().take(6).collect::<String>()),
         None => revision.to_owned(),
     }
 }
@@ -109,7 +114,17 @@ pub(crate) async fn suspend(common: &Common, target: &Target, on: bool) -> anyho
     }
     let patch = json!({"spec": {"source": {"gitRepository": {"suspend": on}}}});
     api.patch(name, &params(), &Patch::Merge(&patch)).await.map_err(connect::about(target, common))?;
-    eprintln!("app/{name}: {}", if on { "suspended; what runs stays" } else { "resumed" });
+    let said = if on { "suspended; what runs stays" } else { "resumed" };
+    done(common, name, said, json!({"suspended": on}))
+}
+
+/// Says what was done: a sentence on stderr, or the facts on stdout.
+fn done(common: &Common, name: &str, said: &str, mut facts: Value) -> anyhow::Result<()> {
+    facts["name"] = json!(name);
+    facts["namespace"] = json!(common.namespace);
+    if !output::structured(common.output, &facts)? {
+        output::note(format_args!("app/{name}: {said}"));
+    }
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! `kurator up`: the hub as a process.
 
-use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -9,11 +9,12 @@ use std::time::Duration;
 use anyhow::Context;
 use client::Trust;
 use hub::{Hub, SystemClock};
+use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::args::{Common, Up};
+use crate::args::{Common, Format, Up};
 use crate::demo::control::Control;
 use crate::demo::{self, Demo};
 use crate::duration::tenths;
@@ -38,72 +39,125 @@ pub(crate) async fn run(common: &Common, up: Up) -> anyhow::Result<ExitCode> {
         Some(dir) => dir.clone(),
         None => instance::default_dir(up.demo)?,
     };
-    std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
-    let dir = std::fs::canonicalize(&dir).with_context(|| format!("cannot use {}", dir.display()))?;
-    let end = serve(&dir, &up).await?;
+    // Now: if the program is replaced while this runs, the next start is that of the new one.
+    let program = std::env::current_exe().context("cannot find this program")?;
+    let about = |what: &str| format!("cannot {what} {}; choose another directory with --dir", dir.display());
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir).with_context(|| about("make"))?;
+    let dir = std::fs::canonicalize(&dir).with_context(|| about("use"))?;
+    let end = serve(&dir, &up, common.output).await?;
     match end {
         End::Stop => Ok(ExitCode::SUCCESS),
         End::NotReady => Ok(ExitCode::FAILURE),
         End::Restart => {
             use std::os::unix::process::CommandExt;
-            let error = std::process::Command::new(std::env::current_exe()?).args(std::env::args_os().skip(1)).exec();
-            Err(error).context("cannot start again")
+            let error = std::process::Command::new(&program).args(std::env::args_os().skip(1)).exec();
+            Err(error).with_context(|| format!("cannot start {} again", program.display()))
         }
     }
 }
 
-async fn serve(dir: &Path, up: &Up) -> anyhow::Result<End> {
-    let begun = Instant::now();
+async fn serve(dir: &Path, up: &Up, format: Format) -> anyhow::Result<End> {
     let mut signals = Signals::catch()?;
     let shutdown = CancellationToken::new();
     // What the demo serves outlives the hub: else the hub would note, while it stops, that its world has gone.
     let curtain = CancellationToken::new();
-    let options = hub::Options {
-        directory: dir.join("hub"),
-        listen: up.listen,
-        trust: Trust { loopback: up.demo || up.allow_loopback_members },
+    let begun = Instant::now();
+    let running = tokio::select! {
+        running = Running::start(dir, up, format, begun, &shutdown, &curtain) => running?,
+        () = signals.any() => {
+            shutdown.cancel();
+            return Ok(End::Stop);
+        }
     };
-    // The demo first: a hub that starts again would find its members and its source not listening yet, and say so.
-    let demo = if up.demo { Some(Demo::start(dir, curtain.clone()).await?) } else { None };
-    let hub = Hub::start(options, Arc::new(SystemClock), shutdown.clone()).await.map_err(anyhow::Error::new)?;
-    let mut kubeconfigs = vec![hub.kubeconfig("hub")];
-    kubeconfigs.extend(demo.iter().flat_map(Demo::kubeconfigs));
-    let file = dir.join(instance::KUBECONFIG);
-    hub::directory::write(&file, &merge(&kubeconfigs)?).context("cannot write the kubeconfig")?;
-    let mut contexts = vec!["hub".to_owned()];
-    contexts.extend(demo.iter().flat_map(Demo::names));
-    let plural = if contexts.len() == 1 { "context" } else { "contexts" };
-    let simulated = if demo.is_some() { "   members are simulated" } else { "" };
-    output::print(&[format!(
-        "hub ready {}   kubeconfig {} ({plural} {}){simulated}",
-        tenths(begun.elapsed()),
-        file.display(),
-        contexts.join(", ")
-    )])?;
-    match &demo {
-        None => next_steps(dir, hub.hook_address(), up),
-        Some(_) => tracing::info!("push hooks: https://{}/NAMESPACE/APPLICATION", hub.hook_address()),
-    }
-    let end = CancellationToken::new();
-    let registration = instance::Registration::new(dir);
-    let socket = dir.join(instance::SOCKET);
-    let demo = demo.map(Arc::new);
-    let hub = Arc::new(hub);
-    let control = Control::serve(&socket, hub.clone(), demo.clone(), end)?;
-    if let Some(demo) = &demo {
-        demo.install(&hub.client()).await?;
-    }
     let outcome = tokio::select! {
-        outcome = watch(&hub, demo.as_deref(), up, begun) => outcome?,
-        how = control.ended() => how,
-        () = signals.any() => End::Stop,
+        outcome = watch(&running, up, format, begun) => outcome,
+        how = running.control.ended() => Ok(how),
+        () = signals.any() => Ok(End::Stop),
     };
-    // A file that is not there any more is what was wanted.
-    let _ = std::fs::remove_file(&socket);
-    drop(registration);
     shutdown.cancel();
-    control.close().await;
-    let stopped = tokio::time::timeout(STOP_WITHIN, async {
+    tokio::select! {
+        stopped = tokio::time::timeout(STOP_WITHIN, running.stop(&curtain)) => if stopped.is_err() {
+            tracing::warn!("did not end in time; nothing that was acknowledged is lost");
+        },
+        // Asked twice: at once. It is as safe as a kill.
+        () = signals.any() => {}
+    }
+    outcome
+}
+
+/// Everything that runs.
+struct Running {
+    hub: Arc<Hub>,
+    demo: Option<Arc<Demo>>,
+    control: Control,
+    registration: Option<instance::Registration>,
+}
+
+impl Running {
+    async fn start(
+        dir: &Path,
+        up: &Up,
+        format: Format,
+        begun: Instant,
+        shutdown: &CancellationToken,
+        curtain: &CancellationToken,
+    ) -> anyhow::Result<Self> {
+        let options = hub::Options {
+            directory: dir.join("hub"),
+            listen: up.listen,
+            advertise: up.advertise.clone(),
+            trust: Trust { loopback: up.demo || up.allow_loopback_members },
+        };
+        // The demo first: a hub that starts again would find its members and its source not listening yet, and say so.
+        let demo = if up.demo { Some(Arc::new(Demo::start(dir, curtain.clone()).await?)) } else { None };
+        let hub = Hub::start(options, Arc::new(SystemClock), shutdown.clone()).await.map_err(anyhow::Error::new)?;
+        let hub = Arc::new(hub);
+        let mut kubeconfigs = vec![hub.kubeconfig("hub")];
+        kubeconfigs.extend(demo.iter().flat_map(|demo| demo.kubeconfigs()));
+        let file = dir.join(instance::KUBECONFIG);
+        hub::directory::write(&file, &merge(&kubeconfigs)?).context("cannot write the kubeconfig")?;
+        let control = Control::serve(dir, hub.clone(), demo.clone(), CancellationToken::new())?;
+        let registration = instance::Registration::new(dir);
+        let running = Self { hub, demo, control, registration };
+        running.announce(&file, begun, format)?;
+        match &running.demo {
+            None if !up.exit_when_ready => next_steps(dir, &running.hub, up),
+            _ => tracing::info!("push hooks: {}/NAMESPACE/APPLICATION", running.hub.hook_url()),
+        }
+        if let Some(demo) = &running.demo {
+            demo.install(&running.hub.client()).await?;
+        }
+        Ok(running)
+    }
+
+    /// Says where the hub is.
+    fn announce(&self, file: &Path, begun: Instant, format: Format) -> anyhow::Result<()> {
+        let mut contexts = vec!["hub".to_owned()];
+        contexts.extend(self.demo.iter().flat_map(|demo| demo.names()));
+        let value = json!({
+            "hub": self.hub.url(), "hook": self.hub.hook_url(), "kubeconfig": file.display().to_string(), "contexts": contexts,
+            "simulated": self.demo.is_some(), "readySeconds": begun.elapsed().as_secs_f64(),
+        });
+        if format != Format::Text {
+            output::unread(output::structured(format, &value))?;
+            return Ok(());
+        }
+        let plural = if contexts.len() == 1 { "context" } else { "contexts" };
+        let simulated = if self.demo.is_some() { "   members are simulated" } else { "" };
+        output::unread(output::print(&[format!(
+            "hub ready {}   kubeconfig {} ({plural} {}){simulated}",
+            tenths(begun.elapsed()),
+            file.display(),
+            contexts.join(", ")
+        )]))?;
+        Ok(())
+    }
+
+    /// Ends everything in order: those who ask first, what they ask about last.
+    async fn stop(self, curtain: &CancellationToken) {
+        let Self { hub, demo, control, registration } = self;
+        drop(registration);
+        control.close().await;
         if let Some(hub) = Arc::into_inner(hub) {
             hub.stop().await;
         }
@@ -111,41 +165,41 @@ async fn serve(dir: &Path, up: &Up) -> anyhow::Result<End> {
         if let Some(demo) = demo.and_then(Arc::into_inner) {
             demo.stop().await;
         }
-    });
-    if stopped.await.is_err() {
-        tracing::warn!("did not end in time; nothing that was acknowledged is lost");
     }
-    Ok(outcome)
 }
 
 /// What one does with a hub that is empty.
-fn next_steps(dir: &Path, hook: SocketAddr, up: &Up) {
-    if up.exit_when_ready {
-        return;
-    }
+fn next_steps(dir: &Path, hub: &Hub, up: &Up) {
     let dir = dir.display();
-    eprintln!("next, in another terminal:");
-    eprintln!("  export KUBECONFIG={dir}/{}", instance::KUBECONFIG);
-    eprintln!(
+    let mut lines = vec![
+        "next, in another terminal:".to_owned(),
+        format!("  export KUBECONFIG={dir}/{}", instance::KUBECONFIG),
         "  kubectl apply -f attachedcluster.yaml -f fleet.yaml -f application.yaml   (docs/guide.md has examples)"
-    );
-    eprintln!("  kurator status --dir {dir}");
-    eprintln!(
-        "push hooks: https://{hook}/NAMESPACE/APPLICATION, with the token in Secret kurator-system/kurator-push-hook"
-    );
-    eprintln!("Ctrl-C ends it; everything is kept in {dir}");
+            .to_owned(),
+        format!("  kurator status --dir {dir}"),
+        format!(
+            "push hooks: {}/NAMESPACE/APPLICATION, with the token in Secret kurator-system/kurator-push-hook",
+            hub.hook_url()
+        ),
+    ];
+    if up.listen.ip().is_unspecified() && up.advertise.is_none() {
+        let only = "it listens on every address, but its kubeconfig and certificate are good for this machine only";
+        lines.push(format!("{only}: say --advertise HOST for others"));
+    }
+    lines.push(format!("Ctrl-C ends it; everything is kept in {dir}"));
+    output::note(lines.join("\n"));
 }
 
 /// Shows how the demo converges; then waits for ever, unless told to exit when ready.
-async fn watch(hub: &Hub, demo: Option<&Demo>, up: &Up, begun: Instant) -> anyhow::Result<End> {
-    let Some(demo) = demo else {
+async fn watch(running: &Running, up: &Up, format: Format, begun: Instant) -> anyhow::Result<End> {
+    let Some(demo) = &running.demo else {
         if up.exit_when_ready {
             return Ok(End::Stop);
         }
         return std::future::pending().await;
     };
     let limit = up.exit_when_ready.then_some(up.timeout);
-    let converged = demo::progress::show(hub, demo, begun, limit).await?;
+    let converged = demo::progress::show(&running.hub, demo, begun, limit, format).await?;
     match (converged, up.exit_when_ready) {
         (true, true) => Ok(End::Stop),
         (false, true) => Ok(End::NotReady),

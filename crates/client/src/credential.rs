@@ -99,6 +99,7 @@ impl Credential {
         let mut config = Config::from_custom_kubeconfig(self.kubeconfig.clone(), &KubeConfigOptions::default())
             .await
             .map_err(|e| unusable(&e))?;
+        crate::proxy::keep_own(&mut config, &self.kubeconfig, None).map_err(|e| unusable(&e))?;
         config.connect_timeout = Some(limit::CONNECT_TIMEOUT);
         config.read_timeout = Some(limit::READ_TIMEOUT);
         config.write_timeout = Some(limit::READ_TIMEOUT);

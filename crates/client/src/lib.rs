@@ -3,6 +3,7 @@
 pub mod credential;
 pub mod failure;
 pub mod limit;
+pub mod proxy;
 
 pub use credential::{Credential, CredentialError, Trust};
 pub use failure::{Failure, classify};

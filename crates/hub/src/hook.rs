@@ -30,6 +30,8 @@ use tokio_util::sync::CancellationToken;
 const BODY_MAX: usize = 1024 * 1024;
 /// Connections at once: hooks are short, and a git server sends one per push.
 const CONNECTIONS_MAX: usize = 64;
+/// Pause after a connection could not be taken: a busy loop would make it worse.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Longest time for one connection.
 const CONNECTION_MAX: Duration = Duration::from_secs(20);
 
@@ -55,7 +57,7 @@ impl Hook {
             };
             let Ok((stream, _)) = accepted else {
                 // Out of descriptors: others must close first.
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             };
             let Ok(permit) = free.clone().try_acquire_owned() else { continue };

@@ -3,6 +3,7 @@
 //! All are in one file that is replaced as a whole: no crash, at a first start or at a renewal, leaves a key without its
 //! certificate, or certificates of an authority that is gone.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use apiserver::pki::{self, Authority, Pair};
 use model::Timestamp;
 use rustls::ServerConfig;
 use serde_json::{Map, Value};
+use x509_parser::extensions::GeneralName;
 
 use crate::directory::{self, Directory, DirectoryError};
 
@@ -60,11 +62,12 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Reads what is there and makes what is not, or is about to end. What is made is durable when this returns.
+    /// Reads what is there and makes what is not, or is about to end. The server's certificate covers loopback and the
+    /// host that clients are told; with another host it is made anew. What is made is durable when this returns.
     ///
     /// # Errors
     /// See [`KeysError`].
-    pub fn open(directory: &Directory, now: Timestamp) -> Result<Self, KeysError> {
+    pub fn open(directory: &Directory, host: &str, now: Timestamp) -> Result<Self, KeysError> {
         let path = directory.keys().join(FILE);
         let damaged = |source| KeysError::Damaged { path: path.display().to_string(), source };
         let mut ring = Ring::parse(directory::read(&path)?.as_deref()).map_err(damaged)?;
@@ -78,9 +81,11 @@ impl Keys {
                 authority
             }
         };
+        let names = ["kubernetes", "kubernetes.default.svc", host];
         let server =
-            ring.certified("server", now, || authority.server(&["kubernetes", "kubernetes.default.svc"], now, LIFE))?;
-        let admin = ring.certified("admin", now, || authority.client(ADMIN, &["system:masters"], now, LIFE))?;
+            ring.certified("server", now, |pair| covers(pair, host), || authority.server(&names, now, LIFE))?;
+        let admin =
+            ring.certified("admin", now, |_| true, || authority.client(ADMIN, &["system:masters"], now, LIFE))?;
         let token = match ring.pair("token") {
             Some(pair) => pair,
             None => {
@@ -127,15 +132,16 @@ impl Ring {
         pair.clone()
     }
 
-    /// A pair whose certificate lasts long enough, made anew when it does not.
+    /// A pair whose certificate lasts long enough and fits, made anew when it does not.
     fn certified(
         &mut self,
         name: &str,
         now: Timestamp,
+        fits: impl Fn(&Pair) -> bool,
         make: impl FnOnce() -> Result<Pair, pki::PkiError>,
     ) -> Result<Pair, KeysError> {
         let lasting = |pair: &Pair| expires(pair).is_some_and(|end| end - now.as_second() > half());
-        match self.pair(name).filter(lasting) {
+        match self.pair(name).filter(lasting).filter(fits) {
             Some(pair) => Ok(pair),
             None => Ok(self.put(name, &make()?)),
         }
@@ -146,6 +152,22 @@ impl Ring {
 fn expires(pair: &Pair) -> Option<i64> {
     let (_, pem) = x509_parser::pem::parse_x509_pem(pair.certificate_pem.as_bytes()).ok()?;
     Some(pem.parse_x509().ok()?.validity().not_after.timestamp())
+}
+
+/// Is a certificate good for a host?
+fn covers(pair: &Pair, host: &str) -> bool {
+    let names = || {
+        let (_, pem) = x509_parser::pem::parse_x509_pem(pair.certificate_pem.as_bytes()).ok()?;
+        let certificate = pem.parse_x509().ok()?;
+        let names = &certificate.subject_alternative_name().ok()??.value.general_names;
+        Some(names.iter().any(|name| match (name, host.parse::<IpAddr>()) {
+            (GeneralName::IPAddress(bytes), Ok(IpAddr::V4(ip))) => *bytes == ip.octets(),
+            (GeneralName::IPAddress(bytes), Ok(IpAddr::V6(ip))) => *bytes == ip.octets(),
+            (GeneralName::DNSName(name), Err(_)) => name.eq_ignore_ascii_case(host),
+            _ => false,
+        }))
+    };
+    names().unwrap_or_default()
 }
 
 fn half() -> i64 {

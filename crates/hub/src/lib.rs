@@ -6,6 +6,7 @@
 mod admission;
 mod clock;
 pub mod directory;
+mod endpoint;
 pub mod entropy;
 mod hook;
 mod install;
@@ -48,6 +49,8 @@ pub struct Options {
     pub directory: PathBuf,
     /// Where it listens. Port 0 takes the port of the last time, or any that is free.
     pub listen: SocketAddr,
+    /// Name or address by which clients reach it, if that is another than the listener's. The certificate covers it.
+    pub advertise: Option<String>,
     /// What is allowed of members' kubeconfigs.
     pub trust: Trust,
 }
@@ -77,6 +80,8 @@ pub struct Hub {
     server: ApiServer,
     address: SocketAddr,
     hook: SocketAddr,
+    /// What clients are told.
+    host: String,
     keys: Keys,
     ctx: Arc<Ctx>,
     shutdown: CancellationToken,
@@ -93,8 +98,9 @@ impl Hub {
     pub async fn start(options: Options, clock: Arc<dyn Clock>, shutdown: CancellationToken) -> Result<Self, Error> {
         let directory = Directory::open(&options.directory)?;
         // Both wait for the disk and neither needs the other.
-        let (place, now) = (directory.clone(), clock.now());
-        let keys = tokio::task::spawn_blocking(move || Keys::open(&place, now));
+        let host = endpoint::host(options.listen.ip(), options.advertise.as_deref());
+        let (place, told, now) = (directory.clone(), host.clone(), clock.now());
+        let keys = tokio::task::spawn_blocking(move || Keys::open(&place, &told, now));
         let place = directory.store();
         let opened = tokio::task::spawn_blocking(move || {
             store::disk::open(&place, JsonProjection, store::disk::Options::default())
@@ -137,7 +143,7 @@ impl Hub {
         });
         let hooks = Arc::new(hook::Hook { client, clock, secret: installed.hook });
         tasks.spawn(hooks.serve(hook_listener, keys.tls.clone(), shutdown.clone()));
-        Ok(Self { server, address, hook, keys, ctx, shutdown, tasks, store: held })
+        Ok(Self { server, address, hook, host, keys, ctx, shutdown, tasks, store: held })
     }
 
     /// Where the API is.
@@ -145,9 +151,19 @@ impl Hub {
         self.address
     }
 
+    /// Where clients are told that the API is.
+    pub fn url(&self) -> String {
+        endpoint::url(&self.host, self.address.port())
+    }
+
     /// Where push hooks go.
     pub fn hook_address(&self) -> SocketAddr {
         self.hook
+    }
+
+    /// Where git servers are told to send push hooks; `/NAMESPACE/APPLICATION` follows.
+    pub fn hook_url(&self) -> String {
+        endpoint::url(&self.host, self.hook.port())
     }
 
     /// A client in the process, as the administrator.
@@ -157,10 +173,9 @@ impl Hub {
 
     /// The administrator's kubeconfig, with one context of this name. Holds secrets.
     pub fn kubeconfig(&self, name: &str) -> String {
-        let server = format!("https://{}", self.address);
         pki::kubeconfig(&[pki::Context {
             name,
-            server: &server,
+            server: &self.url(),
             authority_pem: &self.keys.authority_pem,
             credential: pki::Credential::Certificate(&self.keys.admin),
         }])

@@ -1,15 +1,49 @@
 //! The real kubectl against the hub and against each member: the verbs that people use every day.
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 
 use super::stage::{MEMBERS, Stage, expect, refused};
+use crate::{process, workspace};
 
-/// Plays every verb in every context.
+/// Plays every verb in every context, then what the user guide shows of kubectl.
 pub(super) fn play(stage: &mut Stage) -> Result<()> {
     for context in std::iter::once("hub").chain(MEMBERS.iter().map(|(name, _)| *name)) {
         verbs(stage, context)?;
     }
-    Ok(())
+    guide(stage)
+}
+
+/// The guide's kubeconfig, and its place for the address of the hook.
+const GUIDE_KUBECONFIG: &str = "~/.local/state/kurator/demo/kubeconfig";
+const GUIDE_HOOK: &str = "https://ADDRESS";
+
+/// The guide's blocks for kubectl and curl, as one script. Its blocks for `kurator` are played by the tests of crate `cli`.
+fn guide(stage: &Stage) -> Result<()> {
+    stage.scene("the user guide's kubectl examples");
+    if !process::exists("curl", "--version") {
+        if workspace::is_ci() {
+            bail!("curl is missing, which an example of docs/guide.md calls; CI requires every component");
+        }
+        stage.say("skipped: an example calls curl, which is missing");
+        return Ok(());
+    }
+    let text = std::fs::read_to_string(workspace::root().join("docs/guide.md")).context("reading docs/guide.md")?;
+    let mut script = String::new();
+    let mut inside = false;
+    for line in text.lines() {
+        match line {
+            "```sh" => inside = true,
+            "```" => inside = false,
+            line if inside => script += &format!("{line}\n"),
+            _ => {}
+        }
+    }
+    let kubeconfig = stage.dir().join("kubeconfig").display().to_string();
+    expect(script.contains(GUIDE_KUBECONFIG) && script.contains(GUIDE_HOOK), || format!("the guide shows:\n{script}"))?;
+    let script = script.replace(GUIDE_KUBECONFIG, &kubeconfig).replace(GUIDE_HOOK, &stage.ask("hook")?);
+    let said = stage.shell(&script)?;
+    stage.say(&said);
+    expect(said.contains("shop") && said.contains("web") && said.contains("syncing"), || format!("it said:\n{said}"))
 }
 
 const NAMESPACE: &str = "e2e";

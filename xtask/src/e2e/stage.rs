@@ -137,6 +137,16 @@ impl<'a> Stage<'a> {
         Ok(process::output(&mut command)?.trim_end().to_owned())
     }
 
+    /// What a script for the shell says that calls kubectl and curl; it ends at its first failure.
+    pub(super) fn shell(&self, script: &str) -> Result<String> {
+        let folder = self.kubectl.parent().context("kubectl lies nowhere")?;
+        let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default());
+        let mut command = Command::new("bash");
+        command.args(["-euo", "pipefail", "-c", script]).current_dir(&self.base);
+        command.env("HOME", &self.base).env("PATH", path).env("no_proxy", "127.0.0.1").env_remove("KUBECONFIG");
+        Ok(process::output(&mut command)?.trim_end().to_owned())
+    }
+
     /// What the command line says; what it wrote to its standard error comes first.
     pub(super) fn kurator(&self, args: &[&str]) -> Result<String> {
         let out = self.own(args).stdin(Stdio::null()).output().context("starting kurator")?;

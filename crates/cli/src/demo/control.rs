@@ -13,12 +13,19 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 
 use super::Demo;
+use crate::instance::Socket;
 use crate::up::End;
 
 /// Longest line that is read: a command and a name.
 const LINE_MAX: u64 = 4096;
 /// Longest time for one conversation.
 const TALK_MAX: Duration = Duration::from_secs(30);
+/// Conversations at a time. A scene has one; more are only there when somebody connects and says nothing.
+const TALKS_MAX: usize = 32;
+/// Pause after a connection could not be taken: a busy loop would make it worse.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How long conversations may go on when the process ends: whoever asked for the end hears that it was heard.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// The listening end.
 pub(crate) struct Control {
@@ -35,34 +42,49 @@ struct Shared {
     ended: CancellationToken,
     /// Tells this start of the process from every other one.
     start: String,
+    /// Commands are obeyed one at a time: scenes are few, and their order matters.
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl Control {
     /// Listens. `ended` is cancelled when somebody asks for the end.
     pub(crate) fn serve(
-        socket: &Path,
+        dir: &Path,
         hub: Arc<Hub>,
         demo: Option<Arc<Demo>>,
         ended: CancellationToken,
     ) -> anyhow::Result<Self> {
+        let about = || format!("cannot listen on a socket in {}; choose another --dir", dir.display());
+        let socket = Socket::of(dir).with_context(about)?;
         // The store's lock is held: a socket that is there was left by a process that is gone.
-        let _ = std::fs::remove_file(socket);
-        let listener = UnixListener::bind(socket).with_context(|| format!("cannot listen on {}", socket.display()))?;
+        let _ = std::fs::remove_file(socket.path());
+        let listener = UnixListener::bind(socket.path()).with_context(about)?;
         let end = Arc::new(Mutex::new(End::Stop));
         let start = hub::entropy::token::<8>();
-        let shared = Arc::new(Shared { hub, demo, end: end.clone(), ended: ended.clone(), start });
+        let shared =
+            Arc::new(Shared { hub, demo, end: end.clone(), ended: ended.clone(), start, turn: Default::default() });
         let closed = CancellationToken::new();
         let closing = closed.clone();
         let task = tokio::spawn(async move {
+            let mut talks = tokio::task::JoinSet::new();
             loop {
-                let stream = tokio::select! {
-                    () = closing.cancelled() => return,
-                    accepted = listener.accept() => accepted,
+                let accepted = tokio::select! {
+                    () = closing.cancelled() => break,
+                    Some(_) = talks.join_next() => continue,
+                    accepted = listener.accept(), if talks.len() < TALKS_MAX => accepted,
                 };
-                let Ok((stream, _)) = stream else { continue };
-                // One at a time: scenes are few, and their order matters.
-                let _ = tokio::time::timeout(TALK_MAX, shared.talk(stream)).await;
+                let Ok((stream, _)) = accepted else {
+                    // Out of descriptors: others must close first.
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                };
+                let shared = shared.clone();
+                talks.spawn(async move { tokio::time::timeout(TALK_MAX, shared.talk(stream)).await });
             }
+            // A file that is not there any more is what was wanted.
+            let _ = std::fs::remove_file(socket.path());
+            let _ = tokio::time::timeout(LAST_WORDS, async { while talks.join_next().await.is_some() {} }).await;
+            talks.shutdown().await;
         });
         Ok(Self { end, ended, closed, task: Some(task) })
     }
@@ -87,9 +109,9 @@ impl Shared {
     async fn talk(&self, stream: UnixStream) -> anyhow::Result<()> {
         use tokio::io::AsyncReadExt;
         let (reader, mut writer) = stream.into_split();
-        let mut line = String::new();
-        BufReader::new(reader.take(LINE_MAX)).read_line(&mut line).await?;
-        let answer = match self.obey(line.trim()).await {
+        let mut line = Vec::new();
+        BufReader::new(reader.take(LINE_MAX)).read_until(b'\n', &mut line).await?;
+        let answer = match self.obey(&line).await {
             Ok(text) if text.is_empty() => "ok\n".to_owned(),
             Ok(text) => format!("{text}\nok\n"),
             Err(error) => format!("error: {error:#}\n"),
@@ -99,7 +121,10 @@ impl Shared {
         Ok(())
     }
 
-    async fn obey(&self, line: &str) -> anyhow::Result<String> {
+    async fn obey(&self, line: &[u8]) -> anyhow::Result<String> {
+        let Some(line) = line.strip_suffix(b"\n") else { bail!("a command is one line of at most {LINE_MAX} bytes") };
+        let line = std::str::from_utf8(line).context("a command is UTF-8 text")?;
+        let _turn = self.turn.lock().await;
         let words: Vec<&str> = line.split_whitespace().collect();
         let demo = || self.demo.as_deref().context("no demo runs here: start one with `kurator up --demo`");
         match words.as_slice() {
@@ -113,7 +138,7 @@ impl Shared {
                 Ok(String::new())
             }
             ["counters"] => Ok(self.counters().to_string()),
-            ["hook"] => Ok(format!("https://{}", self.hub.hook_address())),
+            ["hook"] => Ok(self.hub.hook_url()),
             ["restart"] => {
                 self.end(End::Restart);
                 Ok(String::new())
@@ -122,7 +147,9 @@ impl Shared {
                 self.end(End::Stop);
                 Ok(String::new())
             }
-            _ => bail!("{line:?} is not understood"),
+            _ => bail!(
+                "{line:?} is not understood; a command is one of ping, unplug MEMBER, plug MEMBER, counters, hook, restart and stop"
+            ),
         }
     }
 
@@ -144,9 +171,10 @@ impl Shared {
 }
 
 /// Asks the process that runs in a directory.
-pub(crate) async fn ask(socket: &Path, line: &str) -> anyhow::Result<String> {
-    let missing = || format!("no hub runs at {}: start one with `kurator up --demo`", socket.display());
-    let mut stream = UnixStream::connect(socket).await.with_context(missing)?;
+pub(crate) async fn ask(dir: &Path, line: &str) -> anyhow::Result<String> {
+    let missing = || format!("no hub runs in {0}: start one with `kurator up --demo --dir {0}`", dir.display());
+    let socket = Socket::of(dir).with_context(missing)?;
+    let mut stream = UnixStream::connect(socket.path()).await.with_context(missing)?;
     stream.write_all(format!("{line}\n").as_bytes()).await?;
     let mut lines = BufReader::new(stream).lines();
     let mut out = Vec::new();

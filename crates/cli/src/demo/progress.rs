@@ -1,18 +1,20 @@
 //! How the demo converges: a table that is drawn again on a terminal, and lines where something changed elsewhere.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use api::condition;
 use api::delivery::{Health, UnitPhase, UnitReport};
 use controllers::informer::Key;
 use hub::Hub;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{APPLICATION, Demo};
+use crate::args::Format;
 use crate::duration::tenths;
-use crate::output::{self, Cell, Table, Tone};
+use crate::output::{self, Cell, Table, Tone, WriteError};
 use crate::sync::short_revision;
 
 /// How often the table is drawn again: fast enough to watch, slow enough to read.
@@ -33,9 +35,14 @@ struct Row {
 }
 
 /// Draws until everything has converged, or until the limit; says whether it has.
-pub(crate) async fn show(hub: &Hub, demo: &Demo, begun: Instant, limit: Option<Duration>) -> anyhow::Result<bool> {
-    let terminal = std::io::stdout().is_terminal();
-    let mut screen = Screen::default();
+pub(crate) async fn show(
+    hub: &Hub,
+    demo: &Demo,
+    begun: Instant,
+    limit: Option<Duration>,
+    format: Format,
+) -> anyhow::Result<bool> {
+    let mut screen = Screen::new(output::is_screen(std::io::stdout().is_terminal()));
     let mut since: BTreeMap<String, Duration> = BTreeMap::new();
     loop {
         let (commit, mut rows) = read(hub, demo);
@@ -49,15 +56,22 @@ pub(crate) async fn show(hub: &Hub, demo: &Demo, begun: Instant, limit: Option<D
         }
         let done = rows.values().all(|r| r.ready) && application_ready(hub) && source_is_newest(hub);
         let over = limit.is_some_and(|limit| begun.elapsed() >= limit);
-        screen.draw(&table(&commit, &rows), terminal, done || over)?;
+        let objects: u32 = rows.values().map(|r| r.objects).sum();
+        let drift: u64 = rows.values().map(|r| r.drift).sum();
+        if format == Format::Text {
+            output::unread(screen.draw(&table(&commit, &rows), done || over))?;
+        } else if done || over {
+            output::unread(output::structured(format, &value(&commit, &rows, done, begun.elapsed())))?;
+        }
         if done {
-            let objects: u32 = rows.values().map(|r| r.objects).sum();
-            let drift: u64 = rows.values().map(|r| r.drift).sum();
-            output::print(&[format!(
+            if format != Format::Text {
+                return Ok(true);
+            }
+            output::unread(output::print(&[format!(
                 "converged {} · {objects} objects · {drift} drift       try: kurator demo commit | edit | wipe | unplug \
                  beijing | restart",
                 tenths(begun.elapsed())
-            )])?;
+            )]))?;
             return Ok(true);
         }
         if over {
@@ -67,11 +81,11 @@ pub(crate) async fn show(hub: &Hub, demo: &Demo, begun: Instant, limit: Option<D
                 .map(|(name, r)| format!("{name}: {}", if r.reason.is_empty() { &r.state } else { &r.reason }))
                 .collect();
             let why = if waiting.is_empty() { application_reason(hub) } else { waiting.join("; ") };
-            eprintln!(
+            output::note(format_args!(
                 "error: not converged after {}: {why}; without --exit-when-ready it keeps running, and `kurator status \
                  app/{APPLICATION}` says more",
                 tenths(begun.elapsed())
-            );
+            ));
             return Ok(false);
         }
         tokio::time::sleep(DRAW_EVERY).await;
@@ -182,10 +196,10 @@ fn is_newest(ctx: &controllers::Ctx, report: &UnitReport) -> bool {
     entry.is_some_and(|e| e.revision == report.revision)
 }
 
-fn table(commit: &str, rows: &BTreeMap<String, Row>) -> Vec<(String, Vec<Cell>)> {
+fn table(commit: &str, rows: &BTreeMap<String, Row>) -> Vec<Vec<Cell>> {
     let heading = if commit.is_empty() { APPLICATION.to_owned() } else { format!("{APPLICATION}@{commit}") };
     let head = ["MEMBER", "REGION", "NODES", &heading, "STATE"].iter().map(|h| Cell::from(*h)).collect();
-    let mut out = vec![(String::new(), head)];
+    let mut out = vec![head];
     for (name, row) in rows {
         let cells = vec![
             name.clone().into(),
@@ -194,41 +208,68 @@ fn table(commit: &str, rows: &BTreeMap<String, Row>) -> Vec<(String, Vec<Cell>)>
             format!("{}/{}", row.pods.0, row.pods.1).into(),
             Cell::new(row.state.clone(), row.tone),
         ];
-        out.push((name.clone(), cells));
+        out.push(cells);
     }
     out
 }
 
+/// What the table says, for programs.
+fn value(commit: &str, rows: &BTreeMap<String, Row>, converged: bool, took: Duration) -> Value {
+    let member = |(name, row): (&String, &Row)| {
+        json!({"name": name, "region": row.region, "nodes": row.nodes, "pods": {"ready": row.pods.0, "desired": row.pods.1},
+            "objects": row.objects, "drift": row.drift, "ready": row.ready, "state": row.state, "reason": row.reason})
+    };
+    json!({"converged": converged, "commit": commit, "seconds": took.as_secs_f64(),
+        "members": rows.iter().map(member).collect::<Vec<_>>()})
+}
+
 /// What is on the screen.
-#[derive(Default)]
 struct Screen {
+    /// Can lines be drawn over?
+    terminal: bool,
     height: usize,
-    said: BTreeMap<String, Vec<Cell>>,
+    said: Vec<Vec<Cell>>,
 }
 
 impl Screen {
+    fn new(terminal: bool) -> Self {
+        Self { terminal, height: 0, said: Vec::new() }
+    }
+
     /// Draws over the last table on a terminal. Elsewhere prints the table once, at the end.
-    fn draw(&mut self, rows: &[(String, Vec<Cell>)], terminal: bool, last: bool) -> std::io::Result<()> {
-        if !terminal && !last {
+    fn draw(&mut self, rows: &[Vec<Cell>], last: bool) -> Result<(), WriteError> {
+        if !self.terminal && !last {
             return Ok(());
         }
-        let now: BTreeMap<String, Vec<Cell>> = rows.iter().cloned().collect();
-        if now == self.said {
-            return Ok(());
+        match self.frame(rows, output::colour(), output::columns()) {
+            Some(frame) => output::raw(frame.as_bytes()),
+            None => Ok(()),
+        }
+    }
+
+    /// What to write; `None` when it is on the screen already. A line that the terminal would break in two is cut: else
+    /// the next table would begin in the wrong place.
+    fn frame(&mut self, rows: &[Vec<Cell>], colour: bool, columns: usize) -> Option<String> {
+        if rows == self.said {
+            return None;
         }
         let mut table = Table::default();
-        rows.iter().for_each(|(_, cells)| table.row(cells.clone()));
-        let lines = table.lines(output::colour());
-        let mut out = std::io::stdout().lock();
-        if terminal && self.height > 0 {
-            write!(out, "\x1b[{}A", self.height)?;
+        rows.iter().for_each(|cells| table.row(cells.clone()));
+        let lines = if self.terminal { table.clipped(colour, columns) } else { table.lines(colour) };
+        let mut out = String::new();
+        if self.height > 0 {
+            out.push_str(&format!("\x1b[{}A", self.height));
         }
         for line in &lines {
             // Clears to the end of the line: the last text may have been longer.
-            if terminal { writeln!(out, "{line}\x1b[K")? } else { writeln!(out, "{line}")? }
+            out.push_str(line);
+            out.push_str(if self.terminal { "\x1b[K\n" } else { "\n" });
         }
         self.height = lines.len();
-        self.said = now;
-        out.flush()
+        self.said = rows.to_vec();
+        Some(out)
     }
 }
+
+#[cfg(test)]
+mod tests;

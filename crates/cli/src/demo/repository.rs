@@ -34,10 +34,28 @@ pub(super) fn commit(repo: &Path, message: &str) -> anyhow::Result<()> {
     run(repo, &["commit", "--quiet", "--message", message]).map(drop)
 }
 
-/// Runs git in the repository and returns what it prints. Nothing of the user's own configuration is needed.
+/// What git takes from its environment: inside a hook or `git rebase --exec`, these name the repository of somebody else.
+const ENVIRONMENT: [&str; 9] = [
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_COMMON_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_NAMESPACE",
+    "GIT_PREFIX",
+    "GIT_CONFIG_PARAMETERS",
+];
+
+/// Runs git in the repository and returns what it prints. Nothing of the user's own configuration is needed, and nothing
+/// of it (templates, hooks, ignored files, signing) gets in the way.
 pub(super) fn run(repo: &Path, args: &[&str]) -> anyhow::Result<String> {
     let mut command = Command::new("git");
-    command.arg("-C").arg(repo).args(["-c", "commit.gpgsign=false", "-c", "core.hooksPath=.git/hooks"]).args(args);
+    command.arg("-C").arg(repo).args(args);
+    for name in ENVIRONMENT {
+        command.env_remove(name);
+    }
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
     for who in ["AUTHOR", "COMMITTER"] {
         command.env(format!("GIT_{who}_NAME"), "demo").env(format!("GIT_{who}_EMAIL"), "demo@kurator.invalid");
     }

@@ -6,20 +6,21 @@
 mod member;
 mod source;
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use api::apps::v1alpha1::Application;
-use api::condition;
 use api::delivery::UnitReport;
+use api::{condition, reason};
 use http::Request;
 use kube::{Api, Client};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{APPLICATION, control, repository};
-use crate::args::{Common, Scene, SceneKind};
+use crate::args::{Common, Format, Scene, SceneKind};
 use crate::connect::asked;
 use crate::sync::{LOOK_EVERY, short_revision};
 use crate::{instance, output};
@@ -34,32 +35,57 @@ pub(crate) async fn play(common: &Common, scene: Scene) -> anyhow::Result<()> {
         bail!("there is no demo in {}: start one with `kurator up --demo`", dir.display());
     }
     let common = Common { dir: Some(dir.clone()), ..common.clone() };
-    let stage = Stage { dir, common };
-    match scene.scene {
-        SceneKind::Commit => stage.commit().await,
-        SceneKind::Edit => stage.edit().await,
-        SceneKind::Wipe => stage.wipe().await,
-        SceneKind::Restore => stage.restore().await,
-        SceneKind::Unplug { member } => stage.unplug(&member).await,
-        SceneKind::Plug { member } => stage.plug(&member).await,
-        SceneKind::Restart => stage.restart().await,
-        SceneKind::Counters => stage.counters().await,
-        SceneKind::Stop => stage.ask("stop").await.map(drop),
-    }
+    let stage = Stage { dir, common, said: RefCell::default() };
+    stage.play(scene.scene).await?;
+    stage.finish()
 }
 
 struct Stage {
     dir: PathBuf,
     common: Common,
-}
-
-fn say(line: impl Into<String>) -> anyhow::Result<()> {
-    Ok(output::print(&[line.into()])?)
+    /// What was said, for programs; people see it as it happens.
+    said: RefCell<Vec<String>>,
 }
 
 impl Stage {
+    async fn play(&self, scene: SceneKind) -> anyhow::Result<()> {
+        match scene {
+            SceneKind::Commit => self.commit().await,
+            SceneKind::Edit => self.edit().await,
+            SceneKind::Wipe => self.wipe().await,
+            SceneKind::Restore => self.restore().await,
+            SceneKind::Unplug { member } => self.unplug(&member).await,
+            SceneKind::Plug { member } => self.plug(&member).await,
+            SceneKind::Restart => self.restart().await,
+            SceneKind::Counters => self.counters().await,
+            SceneKind::Stop => {
+                self.ask("stop").await?;
+                self.say("the demo is stopping; `kurator up --demo` goes on where it ended")
+            }
+        }
+    }
+
+    /// Says a line: at once to people, at the end to programs.
+    fn say(&self, line: impl Into<String>) -> anyhow::Result<()> {
+        if self.common.output == Format::Text {
+            output::print(&[line.into()])?;
+        } else {
+            self.said.borrow_mut().push(line.into());
+        }
+        Ok(())
+    }
+
+    fn finish(&self) -> anyhow::Result<()> {
+        let said = self.said.take();
+        if !said.is_empty() {
+            let lines: Vec<&str> = said.iter().map(|line| line.trim()).collect();
+            output::structured(self.common.output, &json!({"said": lines}))?;
+        }
+        Ok(())
+    }
+
     async fn ask(&self, line: &str) -> anyhow::Result<String> {
-        control::ask(&self.dir.join(instance::SOCKET), line).await
+        control::ask(&self.dir, line).await
     }
 
     fn repo(&self) -> PathBuf {
@@ -69,6 +95,11 @@ impl Stage {
     /// The short name of the newest commit.
     fn head(&self) -> anyhow::Result<String> {
         Ok(repository::run(&self.repo(), &["rev-parse", "HEAD"])?.chars().take(6).collect())
+    }
+
+    /// Is there such a file or directory in a commit?
+    fn has(&self, object: &str) -> bool {
+        repository::run(&self.repo(), &["cat-file", "-e", object]).is_ok()
     }
 
     async fn application(&self, hub: &Client) -> anyhow::Result<Application> {
@@ -106,7 +137,7 @@ impl Stage {
         }
     }
 
-    /// Waits until every member that can be reached runs a commit.
+    /// Waits until every member that can be reached runs a commit. `MemberUnknown` means that all others are ready.
     async fn converged(&self, hub: &Client, commit: &str) -> anyhow::Result<Duration> {
         let (_, took) = self
             .until("the fleet to follow", async || {
@@ -114,7 +145,8 @@ impl Stage {
                 let status = app.status.unwrap_or_default();
                 let at =
                     status.source_status.and_then(|s| s.git_repo_status?.artifact).map(|a| short_revision(&a.revision));
-                let ready = condition::find(&status.conditions, condition::READY).is_some_and(|c| c.status == "True");
+                let ready = condition::find(&status.conditions, condition::READY)
+                    .is_some_and(|c| c.status == "True" || c.reason == reason::MEMBER_UNKNOWN);
                 Ok((ready && at.is_some_and(|at| at.ends_with(commit))).then_some(()))
             })
             .await?;

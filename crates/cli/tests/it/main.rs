@@ -2,6 +2,10 @@
 #![allow(clippy::disallowed_methods, reason = "these tests wait for another process, on the machine's own clock")]
 
 mod demo;
+mod document;
 mod guide;
 mod process;
+mod signal;
 mod single;
+mod socket;
+mod stream;

@@ -16,8 +16,18 @@ const WAIT_MAX: Duration = Duration::from_secs(60);
 /// A directory, and everything that runs in it.
 pub(crate) struct Place {
     home: TempDir,
+    dir: PathBuf,
     running: Option<Child>,
 }
+
+/// What a user's environment may hold and nothing here may follow: a proxy for the web, and the repository of the git
+/// hook that started the command.
+const ELSEWHERE: [(&str, &str); 4] = [
+    ("HTTPS_PROXY", "http://127.0.0.1:1"),
+    ("https_proxy", "http://127.0.0.1:1"),
+    ("GIT_DIR", "/nowhere/.git"),
+    ("GIT_INDEX_FILE", "/nowhere/index"),
+];
 
 /// What a command printed, and its exit code.
 pub(crate) struct Said {
@@ -28,20 +38,28 @@ pub(crate) struct Said {
 
 impl Place {
     pub(crate) fn new() -> Self {
-        Self { home: TempDir::new().unwrap(), running: None }
+        Self::at("instance")
+    }
+
+    /// One whose instance lies there, below its home.
+    pub(crate) fn at(path: &str) -> Self {
+        let home = TempDir::new().unwrap();
+        Self { dir: home.path().join(path), home, running: None }
     }
 
     /// The instance's directory.
     pub(crate) fn dir(&self) -> PathBuf {
-        self.home.path().join("instance")
+        self.dir.clone()
     }
 
-    fn command(&self, words: &str) -> Command {
+    /// The program with these words, in this place.
+    pub(crate) fn command(&self, words: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kurator"));
         command.args(words.split_whitespace()).stdin(Stdio::null());
         for name in ["KURATOR_DIR", "KURATOR_LOG", "NO_COLOR", "KUBECONFIG"] {
             command.env_remove(name);
         }
+        command.envs(ELSEWHERE);
         // Other instances of this machine are none of a test's business.
         command.env("XDG_STATE_HOME", self.home.path().join("state"));
         command
@@ -77,8 +95,13 @@ impl Place {
 
     /// Starts `kurator up` and waits for a line on its stdout.
     pub(crate) fn up(&mut self, words: &str, line: &str) -> Vec<String> {
+        self.up_with(words, line, Stdio::inherit())
+    }
+
+    /// [`up`](Self::up) with a stderr of one's own.
+    pub(crate) fn up_with(&mut self, words: &str, line: &str, stderr: Stdio) -> Vec<String> {
         let words = format!("up {words} --dir {}", self.dir().display());
-        let mut child = self.command(&words).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+        let mut child = self.command(&words).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         self.running = Some(child);
         let mut seen = Vec::new();
@@ -91,6 +114,13 @@ impl Place {
                 return seen;
             }
         }
+    }
+
+    /// Starts `kurator up` and waits for nothing.
+    pub(crate) fn start(&mut self, words: &str) {
+        let words = format!("up {words} --dir {}", self.dir().display());
+        let child = self.command(&words).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap();
+        self.running = Some(child);
     }
 
     /// Sends a signal to what runs.

@@ -46,6 +46,7 @@ pub(crate) async fn start_hub(dir: &Path) -> Hub {
     let options = Options {
         directory: dir.join("hub"),
         listen: ([127, 0, 0, 1], 0).into(),
+        advertise: None,
         trust: client::Trust { loopback: true },
     };
     // A second call only finds it set.

@@ -9,10 +9,10 @@ use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
 
-use super::{Stage, say};
+use super::Stage;
 use crate::args::Format;
 use crate::connect::{self, asked};
-use crate::demo::{APPLICATION, MEMBERS, repository};
+use crate::demo::{APPLICATION, MEMBERS};
 use crate::duration::tenths;
 use crate::output;
 
@@ -27,37 +27,37 @@ impl Stage {
     pub(super) async fn unplug(&self, member: &str) -> anyhow::Result<()> {
         let hub = connect::hub(&self.common).await?;
         self.ask(&format!("unplug {member}")).await?;
-        say(format!("{member}: its listener is closed; the hub was told nothing"))?;
+        self.say(format!("{member}: its listener is closed; the hub was told nothing"))?;
         let (ready, took) = self
             .until("the hub to notice", async || {
                 Ok(self.member_ready(&hub, member).await?.filter(|c| c.status == "Unknown"))
             })
             .await?;
-        say(format!("  {member} is Unknown after {}: {}", tenths(took), ready.message))?;
+        self.say(format!("  {member} is Unknown after {}: {}", tenths(took), ready.message))?;
         let others: Api<Cluster> = Api::all(hub);
         for cluster in others.list(&ListParams::default()).await.map_err(asked("members"))? {
             let name = cluster.name_any();
             let status = cluster.status.unwrap_or_default();
             if let Some(ready) = condition::find(&status.conditions, condition::READY).filter(|_| name != member) {
-                say(format!("  {name}: Ready {}", ready.status))?;
+                self.say(format!("  {name}: Ready {}", ready.status))?;
             }
         }
-        say(format!("next: `kurator demo commit` to see the others go on; `kurator demo plug {member}`"))
+        self.say(format!("next: `kurator demo commit` to see the others go on; `kurator demo plug {member}`"))
     }
 
     pub(super) async fn plug(&self, member: &str) -> anyhow::Result<()> {
         let hub = connect::hub(&self.common).await?;
         self.ask(&format!("plug {member}")).await?;
-        say(format!("{member}: its listener is open again; the hub was told nothing"))?;
+        self.say(format!("{member}: its listener is open again; the hub was told nothing"))?;
         let (_, took) = self
             .until("the hub to notice", async || {
                 Ok(self.member_ready(&hub, member).await?.filter(|c| c.status == "True"))
             })
             .await?;
-        say(format!("  {member} is Ready after {}", tenths(took)))?;
-        if repository::run(&self.repo(), &["cat-file", "-e", "HEAD:shop"]).is_ok() {
+        self.say(format!("  {member} is Ready after {}", tenths(took)))?;
+        if self.has("HEAD:shop") {
             let took = self.converged(&hub, &self.head()?).await?;
-            say(format!("  it has caught up after {}", tenths(took)))?;
+            self.say(format!("  it has caught up after {}", tenths(took)))?;
         }
         Ok(())
     }
@@ -69,7 +69,7 @@ impl Stage {
         let revision = crate::sync::revision(&app.status.unwrap_or_default());
         drop(hub);
         self.ask("restart").await?;
-        say(format!("the process is starting again, hub and members; {APPLICATION} ran {revision}"))?;
+        self.say(format!("the process is starting again, hub and members; {APPLICATION} ran {revision}"))?;
         let gone = |text: &str| text == before;
         let (_, took) = self
             .until("the new process to answer", async || Ok(self.ask("ping").await.ok().filter(|text| !gone(text))))
@@ -84,16 +84,16 @@ impl Stage {
                 Ok((all && settled).then_some(reports))
             })
             .await?;
-        say(format!("  answered again after {}", tenths(took)))?;
+        self.say(format!("  answered again after {}", tenths(took)))?;
         for report in reports {
-            say(format!(
+            self.say(format!(
                 "  {}: {} of {} objects as before, pods {}/{}",
                 report.member, report.objects.applied, report.objects.desired, report.pods.ready, report.pods.desired
             ))?;
         }
         let counters: Value = serde_json::from_str(&self.ask("counters").await?)?;
         for (name, count) in counters.as_object().into_iter().flatten() {
-            say(format!("  {name}: {} mutating requests since the start", count["mutations"]))?;
+            self.say(format!("  {name}: {} mutating requests since the start", count["mutations"]))?;
         }
         Ok(())
     }
@@ -102,9 +102,9 @@ impl Stage {
         let counters: Value = serde_json::from_str(&self.ask("counters").await?)?;
         if self.common.output == Format::Text {
             for (name, count) in counters.as_object().into_iter().flatten() {
-                say(format!("{name}: {} mutating requests", count["mutations"]))?;
+                self.say(format!("{name}: {} mutating requests", count["mutations"]))?;
                 for (client, verbs) in count["byClient"].as_object().into_iter().flatten() {
-                    say(format!("  {client} {verbs}"))?;
+                    self.say(format!("  {client} {verbs}"))?;
                 }
             }
         } else if !output::structured(self.common.output, &counters)? {

@@ -1,6 +1,6 @@
 //! What a commit, an edit by hand, and an empty directory lead to.
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use api::condition;
 use api::delivery::DriftRecord;
 use api::member::v1alpha1::Cluster;
@@ -10,7 +10,7 @@ use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::json;
 
-use super::{Stage, say};
+use super::Stage;
 use crate::connect::{self, asked};
 use crate::demo::{APPLICATION, repository};
 use crate::duration::tenths;
@@ -37,15 +37,15 @@ impl Stage {
         repository::run(&self.repo(), &["add", "--all"])?;
         repository::commit(&self.repo(), &format!("Run {next}"))?;
         let head = self.head()?;
-        say(format!("committed {head}: image {image} becomes {next}; nobody is told, the hub polls"))?;
+        self.say(format!("committed {head}: image {image} becomes {next}; nobody is told, the hub polls"))?;
         let took = self.converged(&hub, &head).await?;
         for report in self.reports(&hub).await? {
-            say(format!(
+            self.say(format!(
                 "  {}: {} objects, pods {}/{}",
                 report.member, report.objects.applied, report.pods.ready, report.pods.desired
             ))?;
         }
-        say(format!("all members run {head} after {}", tenths(took)))
+        self.say(format!("all members run {head} after {}", tenths(took)))
     }
 
     pub(super) async fn edit(&self) -> anyhow::Result<()> {
@@ -60,17 +60,17 @@ impl Stage {
         let params = PatchParams { field_manager: Some(HAND.to_owned()), ..PatchParams::default() };
         let patch = json!({"spec": {"replicas": before + 1}});
         deployments.patch_scale("web", &params, &Patch::Merge(&patch)).await.map_err(asked("scale in beijing"))?;
-        say(format!("beijing: scaled deployment shop/web from {before} to {} by hand, as {HAND}", before + 1))?;
+        self.say(format!("beijing: scaled deployment shop/web from {before} to {} by hand, as {HAND}", before + 1))?;
         let (_, took) =
             self.until("the scale to be reverted", async || Ok((replicas().await? == before).then_some(()))).await?;
         let drift = self.drift(&hub, "beijing", |d| !d.deleted && d.object.contains("web")).await?;
-        say(format!("  reverted after {}; the hub reports: {}", tenths(took), status::drift(&drift)))?;
+        self.say(format!("  reverted after {}; the hub reports: {}", tenths(took), status::drift(&drift)))?;
 
         let shanghai = connect::member(&self.common, "shanghai").await?;
         let services: Api<Service> = Api::namespaced(shanghai, "shop");
         let old = services.get("web").await.map_err(asked("service web in shanghai"))?.uid();
         services.delete("web", &DeleteParams::default()).await.map_err(asked("delete in shanghai"))?;
-        say("shanghai: deleted service shop/web by hand")?;
+        self.say("shanghai: deleted service shop/web by hand")?;
         let (_, took) = self
             .until("the service to be made again", async || {
                 let now = services.get_opt("web").await?;
@@ -78,7 +78,7 @@ impl Stage {
             })
             .await?;
         let drift = self.drift(&hub, "shanghai", |d| d.deleted).await?;
-        say(format!("  made again after {}; the hub reports: {}", tenths(took), status::drift(&drift)))
+        self.say(format!("  made again after {}; the hub reports: {}", tenths(took), status::drift(&drift)))
     }
 
     /// The last change that a member's applier reported.
@@ -99,10 +99,12 @@ impl Stage {
     pub(super) async fn wipe(&self) -> anyhow::Result<()> {
         let hub = connect::hub(&self.common).await?;
         let answering = self.answering(&hub).await?;
-        repository::run(&self.repo(), &["rm", "-r", "--quiet", "shop"])
-            .context("the directory is empty already: `kurator demo restore` brings it back")?;
+        if !self.has("HEAD:shop") {
+            bail!("the directory is empty already: `kurator demo restore` brings it back");
+        }
+        repository::run(&self.repo(), &["rm", "-r", "--quiet", "shop"])?;
         repository::commit(&self.repo(), "Oops: an empty shop")?;
-        say(format!("committed {}: directory shop/ is empty now", self.head()?))?;
+        self.say(format!("committed {}: directory shop/ is empty now", self.head()?))?;
         let (held, took) = self
             .until("the deletions to be held", async || {
                 let status = self.application(&hub).await?.status.unwrap_or_default();
@@ -111,14 +113,17 @@ impl Stage {
                 Ok((members > 0 && members >= answering).then_some(status.held))
             })
             .await?;
-        say(format!("  nothing was deleted; held after {}:", tenths(took)))?;
+        self.say(format!("  nothing was deleted; held after {}:", tenths(took)))?;
         for list in &held {
-            say(format!("  policy {}: {} deletions wait for approval ({})", list.policy, list.count, list.digest))?;
+            self.say(format!(
+                "  policy {}: {} deletions wait for approval ({})",
+                list.policy, list.count, list.digest
+            ))?;
             for member in &list.members {
-                say(format!("    {member}"))?;
+                self.say(format!("    {member}"))?;
             }
         }
-        say(format!(
+        self.say(format!(
             "next: `kurator approve app/{APPLICATION}` releases exactly these; `kurator demo restore` takes the commit back"
         ))
     }
@@ -136,10 +141,13 @@ impl Stage {
 
     pub(super) async fn restore(&self) -> anyhow::Result<()> {
         let hub = connect::hub(&self.common).await?;
+        if !self.has("HEAD~1:shop") {
+            bail!("nothing to restore: the commit before has no shop/, and to revert the last one would empty it");
+        }
         repository::run(&self.repo(), &["revert", "--no-edit", "HEAD"])?;
         let head = self.head()?;
-        say(format!("reverted the last commit as {head}"))?;
+        self.say(format!("reverted the last commit as {head}"))?;
         let took = self.converged(&hub, &head).await?;
-        say(format!("all members run {head} after {}", tenths(took)))
+        self.say(format!("all members run {head} after {}", tenths(took)))
     }
 }

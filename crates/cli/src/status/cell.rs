@@ -61,7 +61,7 @@ pub(super) fn unit(world: &World, member: &str, status: &UnitStatus, now: Timest
     let message = if answers {
         status.message.clone()
     } else {
-        format!("the member does not answer; last known: {}, {}", status.phase, status.health)
+        format!("{}; last known: {}, {}", world.silence(member), status.phase, status.health)
     };
     vec![
         world.revision_of(status).into(),

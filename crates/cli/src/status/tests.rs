@@ -144,6 +144,24 @@ fn a_member_that_does_not_answer_is_unknown_and_never_green() {
 }
 
 #[test]
+fn another_cluster_at_a_members_address_is_never_green() {
+    let changed = condition("Ready", "False", "IdentityChanged", "another cluster answers at this address");
+    let world = World::new(
+        "default",
+        vec![cluster("beijing", changed)],
+        vec![],
+        vec![reported("beijing", "large", unit("Applied", "Healthy", ""))],
+        vec![revision()],
+    );
+    let page = member_text(&world, "beijing");
+    assert!(page.contains("?/4"), "{page}");
+    assert!(page.contains("Unknown   Unknown"), "{page}");
+    assert!(page.contains("the member is not delivered to; last known: Applied, Healthy"), "{page}");
+    let overview = text(&fleet::lines(&world, now(), false));
+    assert!(overview.contains("?/3") && overview.contains("?/1") && overview.contains("?/6"), "{overview}");
+}
+
+#[test]
 fn held_deletions_are_listed_with_the_command_that_releases_them() {
     let list = "beijing: Namespace shop, ConfigMap shop/settings, Service shop/web and 1 more";
     let why = "a Namespace, CustomResourceDefinition, PersistentVolume or PersistentVolumeClaim is among them";

@@ -8,6 +8,7 @@ use api::delivery::{MemberStatus, Revision, UnitId, UnitStatus};
 use api::member::v1alpha1::Cluster;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
+use plan::member::reason;
 
 use crate::connect::asked;
 use crate::sync::short_revision;
@@ -79,10 +80,20 @@ impl World {
         })
     }
 
-    /// Whether a member answers, so that what it reported last still holds.
+    /// Whether a member answers, so that what it reported last still holds. One that is not ready may; one that does not
+    /// answer, refuses us or turned out to be another cluster does not.
     pub(super) fn answers(&self, member: &str) -> bool {
         let cluster = self.members.iter().find(|m| m.name_any() == member);
-        cluster.and_then(ready).is_some_and(|c| c.status != "Unknown")
+        cluster.and_then(ready).is_some_and(|c| c.status == "True" || c.reason == reason::NOT_READY)
+    }
+
+    /// Why what a member reported last does not hold, in words.
+    pub(super) fn silence(&self, member: &str) -> &'static str {
+        let cluster = self.members.iter().find(|m| m.name_any() == member);
+        match cluster.and_then(ready) {
+            Some(c) if c.status == "False" => "the member is not delivered to",
+            _ => "the member does not answer",
+        }
     }
 
     /// An application's units, by member and policy.

@@ -12,6 +12,7 @@ use api::delivery::{MemberName, UnitReport};
 use apimachinery::schema::{Schema, Type};
 use apimachinery::structural::Column;
 use apiserver::{Resource, ResourceInfo, ResourceRequest, Source, VirtualList};
+use applier::Link;
 use controllers::Ctx;
 use controllers::informer::Key;
 use kube::ResourceExt;
@@ -116,13 +117,20 @@ impl MemberTrees {
         let member: MemberName = name.parse().ok()?;
         let units: Vec<Value> = ctx.delivery.reports_in(&member).iter().map(|report| unit(report)).collect();
         let link = ctx.delivery.link(&member);
+        let state = link.as_ref().map(|l| match &l.link {
+            Link::Connecting => ("Connecting", ""),
+            Link::Connected => ("Connected", ""),
+            Link::Unreachable(why) => ("Unreachable", why.as_str()),
+            Link::Blocked(why) => ("Blocked", why.as_str()),
+        });
         let orphans: Vec<String> = link.iter().flat_map(|l| l.orphans.iter().map(ToString::to_string)).collect();
         Some(json!({
             "metadata": {
                 "name": name, "labels": cluster.labels(),
                 "creationTimestamp": cluster.metadata.creation_timestamp,
             },
-            "link": link.map(|l| format!("{:?}", l.link)),
+            "link": state.map(|(state, _)| state),
+            "linkMessage": state.map(|(_, why)| why).filter(|why| !why.is_empty()),
             "orphans": orphans,
             "units": units,
         }))

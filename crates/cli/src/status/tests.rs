@@ -162,6 +162,23 @@ fn another_cluster_at_a_members_address_is_never_green() {
 }
 
 #[test]
+fn a_cluster_that_was_attached_and_is_no_member_says_why() {
+    let attached = |name: &str, wanted: Option<&str>, reason: &str, message: &str| {
+        of(json!({"apiVersion": "cluster.kurator.dev/v1alpha1", "kind": "AttachedCluster",
+            "metadata": {"name": name, "namespace": "default"},
+            "spec": {"kubeconfig": {"name": name, "key": "value"}, "memberName": wanted},
+            "status": {"conditions": [condition("Ready", "False", reason, message)]}}))
+    };
+    let refused = "users[0].user.exec is refused: it would run a program on the hub";
+    let world = World::new("default", vec![cluster("beijing", answers())], vec![], vec![], vec![]).with_attached(vec![
+        attached("paris", None, "KubeconfigRefused", refused),
+        attached("twin", Some("beijing"), "NameTaken", "default/beijing has made a member of this name"),
+    ]);
+    insta::assert_snapshot!("attached_fleet", text(&fleet::lines(&world, now(), false)));
+    insta::assert_snapshot!("attached_member", member_text(&world, "paris"));
+}
+
+#[test]
 fn held_deletions_are_listed_with_the_command_that_releases_them() {
     let list = "beijing: Namespace shop, ConfigMap shop/settings, Service shop/web and 1 more";
     let why = "a Namespace, CustomResourceDefinition, PersistentVolume or PersistentVolumeClaim is among them";

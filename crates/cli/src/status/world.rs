@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use api::annotation::ATTACHED_BY;
 use api::apps::v1alpha1::Application;
+use api::cluster::v1alpha1::AttachedCluster;
 use api::condition::{self, Condition};
 use api::delivery::{MemberStatus, Revision, UnitId, UnitStatus};
-use api::member::v1alpha1::Cluster;
+use api::member::v1alpha1::{Cluster, ClusterSpec, ClusterStatus};
+use api::reason;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
-use plan::member::reason;
 
 use crate::connect::asked;
 use crate::sync::short_revision;
@@ -35,7 +37,29 @@ impl World {
         let applications = applications.list(&all).await.map_err(asked("cannot list applications"))?.items;
         let statuses = statuses.list(&all).await.map_err(asked("cannot list what members report"))?.items;
         let revisions = revisions.list(&all).await.map_err(asked("cannot list revisions"))?.items;
-        Ok(Self::new(namespace, members, applications, statuses, revisions))
+        let attached: Api<AttachedCluster> = Api::all(client.clone());
+        let attached = attached.list(&all).await.map_err(asked("cannot list attached clusters"))?.items;
+        Ok(Self::new(namespace, members, applications, statuses, revisions).with_attached(attached))
+    }
+
+    /// Takes in clusters that were attached and have made no member: their own `Ready` says why, and nobody else does. Such
+    /// a one is shown by the name that it wants, or by that of its object if another member has it.
+    pub(super) fn with_attached(mut self, attached: Vec<AttachedCluster>) -> Self {
+        for one in attached {
+            let me = format!("{}/{}", one.namespace().unwrap_or_default(), one.name_any());
+            if self.members.iter().any(|member| member.annotations().get(ATTACHED_BY) == Some(&me)) {
+                continue;
+            }
+            let wanted = one.spec.member_name.clone().unwrap_or_else(|| one.name_any());
+            let is_free = |name: &String| self.members.iter().all(|member| member.name_any() != *name);
+            let name = [wanted, one.name_any()].into_iter().find(is_free).unwrap_or(me);
+            let mut member = Cluster::new(&name, ClusterSpec::default());
+            let conditions = one.status.map(|status| status.conditions).unwrap_or_default();
+            member.status = Some(ClusterStatus { conditions, ..ClusterStatus::default() });
+            self.members.push(member);
+        }
+        self.members.sort_by_key(ResourceExt::name_any);
+        self
     }
 
     pub(super) fn new(
@@ -84,7 +108,7 @@ impl World {
     /// answer, refuses us or turned out to be another cluster does not.
     pub(super) fn answers(&self, member: &str) -> bool {
         let cluster = self.members.iter().find(|m| m.name_any() == member);
-        cluster.and_then(ready).is_some_and(|c| c.status == "True" || c.reason == reason::NOT_READY)
+        cluster.and_then(ready).is_some_and(|c| c.status == "True" || c.reason == reason::CLUSTER_NOT_READY)
     }
 
     /// Why what a member reported last does not hold, in words.

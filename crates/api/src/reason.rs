@@ -20,6 +20,12 @@ pub const PENDING: &str = "Pending";
 /// Deletions wait for approval.
 pub const DELETIONS_HELD: &str = "DeletionsHeld";
 
+/// Somebody changes an object in a member again and again; it is left alone for a while.
+pub const CONTESTED: &str = "Contested";
+
+/// It is being deleted, and taken out of its members before.
+pub const DELETING: &str = "Deleting";
+
 /// A member does not answer; all others are ready.
 pub const MEMBER_UNKNOWN: &str = "MemberUnknown";
 
@@ -130,6 +136,8 @@ pub const ALL: &[&str] = &[
     PROGRESSING,
     PENDING,
     DELETIONS_HELD,
+    CONTESTED,
+    DELETING,
     MEMBER_UNKNOWN,
     MEMBER_GONE,
     MEMBER_BLOCKED,

@@ -224,7 +224,11 @@ fn wire(ctx: &Arc<Ctx>) {
     // A member's record: the AttachedCluster that made it, those that want its name, and its delivery.
     let (attached, fleets, applications, members) = queues();
     let (known, known_fleets, known_applications) = (w.attached.clone(), w.fleets.clone(), w.applications.clone());
-    w.clusters.on_change(move |key, _| {
+    w.clusters.on_change(move |key, record| {
+        if record.is_none() {
+            // One that was the same cluster may be a member of its own now.
+            known.list().iter().for_each(|object| attached.add(Key::of(object.as_ref())));
+        }
         for object in known.list() {
             let wanted = object.spec.member_name.clone().unwrap_or_else(|| object.name_any());
             if wanted == key.name {

@@ -192,19 +192,27 @@ impl Inventory {
     }
 
     /// Adds an entry in the first shard that has room, or changes it where it is.
-    pub fn put(&mut self, key: ObjectKey, mut entry: Entry) {
-        if let Some(old) = self.entries.get(&key) {
-            entry.shard = old.shard;
-        } else {
-            let mut sizes: BTreeMap<u32, usize> = BTreeMap::new();
-            for (k, e) in &self.entries {
-                *sizes.entry(e.shard).or_default() += cost(k, e);
-            }
-            let size = cost(&key, &entry);
-            let fits = |n: &u32| sizes.get(n).copied().unwrap_or(0) + size <= SHARD_BYTES_MAX;
-            entry.shard = (0..).find(fits).unwrap_or(0);
+    pub fn put(&mut self, key: ObjectKey, entry: Entry) {
+        self.put_all([(key, entry)]);
+    }
+
+    /// Adds or changes entries as [`put`](Self::put) does; weighs the shards once for all of them.
+    pub fn put_all(&mut self, entries: impl IntoIterator<Item = (ObjectKey, Entry)>) {
+        let mut sizes: BTreeMap<u32, usize> = BTreeMap::new();
+        for (key, entry) in &self.entries {
+            *sizes.entry(entry.shard).or_default() += cost(key, entry);
         }
-        self.entries.insert(key, entry);
+        for (key, mut entry) in entries {
+            if let Some(old) = self.entries.get(&key) {
+                entry.shard = old.shard;
+            } else {
+                let size = cost(&key, &entry);
+                let fits = |n: &u32| sizes.get(n).copied().unwrap_or(0) + size <= SHARD_BYTES_MAX;
+                entry.shard = (0..).find(fits).unwrap_or(0);
+                *sizes.entry(entry.shard).or_default() += size;
+            }
+            self.entries.insert(key, entry);
+        }
     }
 
     /// The JSON of each shard. The first is always there; others only when they hold something.

@@ -39,13 +39,15 @@ impl Pass {
                 new.push(object.clone());
             }
         }
+        let mut entries = Vec::new();
         for (object, live) in self.look_at(new).await? {
             let Some(adopted) = self.judge(&object, live.as_ref(), None) else { continue };
             let entry = Entry { version: object.version.clone(), adopted, ..Entry::default() };
-            self.unit.inventory.put(object.key.clone(), entry);
+            entries.push((object.key.clone(), entry));
             self.read.insert(object.key, live.is_some());
-            grown = true;
         }
+        grown |= !entries.is_empty();
+        self.unit.inventory.put_all(entries);
         if grown {
             self.unit.inventory.epoch = self.unit.inventory.epoch.max(self.entry.epoch);
             self.save().await?;

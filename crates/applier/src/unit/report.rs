@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use api::delivery::{DeletionState, Health, ObjectReport, PodCounts, SyncState, UnitCounts, UnitPhase, UnitReport};
+use api::reason;
 use model::ObjectKey;
 use plan::apply::{Step, Why};
 use plan::health::{self, Part};
@@ -87,7 +88,8 @@ impl Pass {
                     None => ("Conflict".to_owned(), self.conflict_words()),
                 };
                 let more = if failed > 1 { format!(" (and {} more)", failed - 1) } else { String::new() };
-                verdict(UnitPhase::Failed, &reason, message + &more)
+                // What waits because of it is said too: an approved deletion comes after everything else.
+                verdict(UnitPhase::Failed, &reason, message + &more + &self.kept_words())
             }
             Progress::Done if let Some(key) = self.pending() => {
                 verdict(UnitPhase::Applying, "ObjectsPending", format!("{key} is not applied yet"))
@@ -102,7 +104,7 @@ impl Pass {
             }
             Progress::Done if let Some(key) = self.contested() => verdict(
                 UnitPhase::Applied,
-                "Contested",
+                reason::CONTESTED,
                 format!("{key} is changed again and again by the same manager; it is left alone for a while"),
             ),
             Progress::Done => {

@@ -38,7 +38,8 @@ struct Pair<'a> {
 impl Pair<'_> {
     fn runs_wanted(&self) -> bool {
         let phase_done = |s: &UnitStatus| matches!(s.phase, UnitPhase::Applied | UnitPhase::Suspended);
-        self.status.is_some_and(|s| Some(&s.revision) == self.unit.revision.as_ref() && phase_done(s) && self.has(s))
+        let whole = |s: &UnitStatus| phase_done(s) && s.reason != reason::CONTESTED && self.has(s);
+        self.status.is_some_and(|s| Some(&s.revision) == self.unit.revision.as_ref() && whole(s))
     }
 
     /// Did the member apply what its report speaks of? While it is suspended, or fails, an older payload may run.
@@ -72,6 +73,7 @@ impl Pair<'_> {
             (Some(Reach::Reachable), None) => (reason::PENDING, "the member has not reported yet".to_owned()),
             (Some(Reach::Reachable), Some(s)) => {
                 let word = match s.phase {
+                    UnitPhase::Applied if s.reason == reason::CONTESTED => reason::CONTESTED,
                     UnitPhase::Applied if s.health == Health::Healthy => reason::RECONCILIATION_SUCCEEDED,
                     UnitPhase::Failed => reason::RECONCILIATION_FAILED,
                     UnitPhase::DeletionsHeld => reason::DELETIONS_HELD,
@@ -173,7 +175,7 @@ pub(super) fn status(
     let causes: Vec<&str> = held.iter().flat_map(|(facts, _)| facts.causes.iter().map(|c| c.as_str())).collect();
     let causes = causes.into_iter().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join("; ");
     let held: Vec<HeldDeletions> = held.into_iter().map(|(_, entry)| entry).collect();
-    let mut verdicts = vec![ready(application, report, &pairs, &held), source(observed, &before)];
+    let mut verdicts = vec![ready(observed, application, report, &pairs, &held), source(observed, &before)];
     if !held.is_empty() {
         let count: u32 = held.iter().map(|h| h.count).sum();
         let list: Vec<&str> = held.iter().flat_map(|h| h.members.iter().map(String::as_str)).collect();
@@ -236,8 +238,20 @@ fn pairs<'a>(observed: &'a Observed<'_>, report: &'a Report) -> Vec<Pair<'a>> {
     out
 }
 
-fn ready(application: &Application, report: &Report, pairs: &[Pair<'_>], held: &[HeldDeletions]) -> Verdict {
+fn ready(
+    observed: &Observed<'_>,
+    application: &Application,
+    report: &Report,
+    pairs: &[Pair<'_>],
+    held: &[HeldDeletions],
+) -> Verdict {
     let verdict = |status, reason, message: String| Verdict::new(condition::READY, status, reason, message);
+    if application.metadata.deletion_timestamp.is_some() && held.is_empty() {
+        let left = observed.decisions.values().flat_map(|d| d.members.keys());
+        let left: BTreeSet<&str> = left.map(MemberName::as_str).collect();
+        let names = left.into_iter().take(WAITING_SHOWN).collect::<Vec<_>>().join(", ");
+        return verdict(Some(false), reason::DELETING, format!("it is being taken out of its members: {names}"));
+    }
     for unit in &report.units {
         let policy = unit.unit.policy.as_deref().unwrap_or_default();
         for waiting in &unit.waiting_on {

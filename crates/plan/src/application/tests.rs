@@ -587,3 +587,18 @@ fn a_revision_that_a_member_did_not_apply_is_not_called_applied_or_ready() {
         assert_eq!((last(&world), world.ready().0), (Some("main@sha1:c1".into()), "False".into()), "{phase}");
     }
 }
+
+#[test]
+fn an_application_that_is_fought_over_or_on_its_way_out_is_not_ready() {
+    let mut world = World::new(one_policy(), &["a"]);
+    world.step();
+    world.report("a");
+    let key = (world.unit(), name("a"));
+    world.statuses.get_mut(&key).unwrap().reason = api::reason::CONTESTED.to_owned();
+    world.step();
+    assert_eq!(world.ready(), ("False".into(), "Contested".into()));
+    world.application.as_mut().unwrap().metadata.deletion_timestamp =
+        Some(serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap());
+    world.step();
+    assert_eq!(world.ready(), ("False".into(), "Deleting".into()));
+}

@@ -60,9 +60,9 @@ pub(crate) async fn dispatch(inner: &Arc<Inner>, user: UserInfo, parts: Parts, b
     let served = registry.find(&resource.group, &resource.version, &resource.resource);
     let served = served.ok_or_else(Status::no_such_path)?.clone();
     drop(registry);
-    if served.namespaced && resource.namespace.is_none() && (resource.name.is_some() || verb == "create") {
-        // A namespaced object has no path outside of its namespace.
-        return Err(if verb == "create" { not_allowed() } else { Status::no_such_path() });
+    if served.namespaced && resource.namespace.is_none() && !matches!(verb, "list" | "watch") {
+        // A namespaced object has no path outside of its namespace, and nobody deletes those of all namespaces at once.
+        return Err(if resource.name.is_none() { not_allowed() } else { Status::no_such_path() });
     }
     if !served.namespaced && resource.namespace.is_some() {
         return Err(Status::no_such_path());

@@ -25,6 +25,12 @@ pub(crate) fn prepare(job: &mut Value) {
             *value = metadata.get(field).cloned().unwrap_or_default();
         }
     }
+    // An empty label map of the Job itself is filled from its template, as if that had had its labels from the start.
+    let labels = object::get(job, &["spec", "template", "metadata", "labels"]).cloned().unwrap_or_default();
+    let own = object::slot(job, &["metadata", "labels"]);
+    if own.as_object().is_none_or(serde_json::Map::is_empty) {
+        *own = labels;
+    }
     let selected = object::slot(job, &["spec", "selector", "matchLabels", "batch.kubernetes.io/controller-uid"]);
     if selected.is_null() {
         *selected = json!(metadata.get("uid"));

@@ -92,15 +92,7 @@ pub(crate) fn before_update(call: &Call, new: &mut Value, old: &Value) -> Result
     own_namespace(call, new)?;
     match call.subresource() {
         "" | "scale" => whole(&call.served, new, old),
-        "status" => {
-            // A Deployment's revision is an annotation that its controller writes with the status
-            // (`pkg/registry/apps/deployment/strategy.go`): it does not count as a wish.
-            let annotations = object::get(new, &["metadata", "annotations"]).cloned();
-            only(new, old, &["status"]);
-            if let Some(annotations) = annotations.filter(|_| call.served.is("apps", "Deployment")) {
-                new["metadata"]["annotations"] = annotations;
-            }
-        }
+        "status" => status(&call.served, new, old),
         "finalize" => only(new, old, &["spec", "finalizers"]),
         "approval" => only(new, old, &["status", "conditions"]),
         _ => {}
@@ -196,6 +188,37 @@ fn whole(served: &Served, new: &mut Value, old: &Value) {
                 object::remove(new, path);
             }
         }
+    }
+}
+
+/// A write of the status. Metadata goes with it for built-in kinds, as far as upstream's strategies let it
+/// (`pkg/registry/*/strategy.go`); objects of CRDs, and CRDs themselves, keep theirs (`ResetObjectMetaForStatus`).
+fn status(served: &Served, new: &mut Value, old: &Value) {
+    let metadata = new.get("metadata").filter(|metadata| metadata.is_object()).cloned();
+    only(new, old, &["status"]);
+    if let Some(metadata) = metadata.filter(|_| status_takes_metadata(served)) {
+        new["metadata"] = metadata;
+        for field in status_keeps(served) {
+            match object::get(old, &["metadata", field]) {
+                Some(value) => new["metadata"][*field] = value.clone(),
+                None => drop(object::remove(new, &["metadata", field])),
+            }
+        }
+    }
+}
+
+/// Does a write of the status take metadata along?
+pub(crate) fn status_takes_metadata(served: &Served) -> bool {
+    let own = ["", "apps", "batch", "autoscaling", "policy", "networking.k8s.io"];
+    served.builtin().is_some() && own.contains(&served.gvk.group.as_str())
+}
+
+/// The metadata that it does not take along.
+pub(crate) fn status_keeps(served: &Served) -> &'static [&'static str] {
+    match (served.gvk.group.as_str(), served.gvk.kind.as_str()) {
+        ("apps", "Deployment") => &["labels"],
+        ("", "Pod") => &["ownerReferences"],
+        _ => &[],
     }
 }
 

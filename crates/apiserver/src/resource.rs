@@ -148,5 +148,6 @@ pub trait Resource: Send + Sync + 'static {
 
 /// 405 as Kubernetes says it.
 pub(crate) fn not_allowed() -> Status {
-    Status::new(Reason::MethodNotAllowed, "the server does not allow this method on the requested resource")
+    let message = "the server does not allow this method on the requested resource";
+    Status { details: serde_json::json!({}), ..Status::new(Reason::MethodNotAllowed, message) }
 }

@@ -1,7 +1,7 @@
 //! The one door to `apimachinery`: what a kind's schema and rules do to objects.
 
 use apimachinery::builtin;
-use apimachinery::fieldset::FieldSet;
+use apimachinery::fieldset::{FieldSet, Path};
 use apimachinery::patch::apply::{self, Change};
 use apimachinery::structural::{self, ConversionStrategy, CustomVersion};
 use apimachinery::table::{self, Columns};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::call::Call;
 use crate::registry::{Origin, Served};
-use crate::stored;
+use crate::{lifecycle, stored};
 
 /// Most warnings about rules of one CRD that are not enforced: a client shows each on a line.
 const WARNINGS_MAX: usize = 5;
@@ -219,9 +219,18 @@ fn change<'a>(call: &'a Call, live: Option<&'a Value>, reset: &'a FieldSet, now:
     }
 }
 
+/// The fields that a write leaves alone whatever it says: nobody comes to own them by it.
+fn reset(call: &Call) -> FieldSet {
+    if call.subresource() == "status" && lifecycle::status_takes_metadata(&call.served) {
+        let kept = lifecycle::status_keeps(&call.served).iter().map(|field| Path::fields(["metadata", *field]));
+        return kept.chain([Path::fields(["spec"])]).collect::<Vec<_>>().iter().collect();
+    }
+    apply::reset_fields(call.subresource(), call.served.status)
+}
+
 /// Writes down who owns the fields that changed.
 pub(crate) fn track(call: &Call, old: Option<&Value>, new: Value, now: Timestamp) -> Value {
-    let reset = apply::reset_fields(call.subresource(), call.served.status);
+    let reset = reset(call);
     apply::update(change(call, old, &reset, now), new)
 }
 
@@ -233,7 +242,7 @@ pub(crate) fn apply(
     force: bool,
     now: Timestamp,
 ) -> Result<Value, Status> {
-    let reset = apply::reset_fields(call.subresource(), call.served.status);
+    let reset = reset(call);
     apply::apply(change(call, live, &reset, now), applied, force).map_err(|error| error.to_status())
 }
 

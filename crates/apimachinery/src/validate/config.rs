@@ -122,6 +122,10 @@ pub(super) fn namespace(new: &Value, old: Option<&Value>, report: &mut Report) {
         let place = At::from("spec.finalizers").index(index);
         report.rule(place, finalizer.as_str().unwrap_or_default(), check_qualified_name);
     }
+    if text(new, "status.phase") == "Terminating" && get(new, "metadata.deletionTimestamp").is_none() {
+        let why = "may only be 'Active' if `deletionTimestamp` is empty";
+        report.invalid("status.Phase".into(), "Terminating", why);
+    }
     // Deletion is one way: the phase does not come back.
     if let Some(old) = old
         && text(old, "status.phase") == "Terminating"

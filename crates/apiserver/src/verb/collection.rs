@@ -24,13 +24,8 @@ pub(super) async fn delete_collection(call: &mut Call) -> Result<Answer, Status>
         snapshot.range(key::below(&prefix, Bound::Unbounded)).filter(|e| filter.matches(&server, e)).collect();
     let revision = snapshot.revision();
     drop(snapshot);
-    let namespace = call.path.namespace.clone();
     let mut items = Vec::new();
     for entry in entries {
-        // In a delete over all namespaces each object brings its own.
-        if call.served.namespaced {
-            call.path.namespace = Some(entry.meta.namespace.to_string());
-        }
         match delete_object(call, &entry.meta.name, &options).await {
             Ok((Deleted::Gone(object) | Deleted::Waits(object), mut warnings)) => {
                 call.warnings.append(&mut warnings);
@@ -40,7 +35,6 @@ pub(super) async fn delete_collection(call: &mut Call) -> Result<Answer, Status>
             Err(status) => return Err(status),
         }
     }
-    call.path.namespace = namespace;
     items.sort_by(|a, b| (object::namespace(a), object::name(a)).cmp(&(object::namespace(b), object::name(b))));
     let metadata = json!({"resourceVersion": revision.to_string()});
     Ok(reply::value(200, &shape::list(call, Form::Object, items, metadata)))

@@ -69,9 +69,14 @@ impl Options {
         let policy = text(&["propagationPolicy"]).or_else(|| call.query.get("propagationPolicy").map(str::to_owned));
         let orphan =
             body.get("orphanDependents").and_then(Value::as_bool).or_else(|| call.query.tristate("orphanDependents"));
+        if let (Some(policy), Some(_)) = (&policy, orphan) {
+            let why = "orphanDependents and deletionPropagation cannot be both set";
+            let error = FieldError::invalid(FieldPath::of("propagationPolicy"), policy.as_str(), why);
+            return Err(Status::invalid(&GroupKind::new("meta.k8s.io", "DeleteOptions"), "", &[error]));
+        }
         let dry_body: &[Value] = body.get("dryRun").and_then(Value::as_array).map_or(&[], Vec::as_slice);
-        if let Some(other) = dry_body.iter().find(|value| *value != "All") {
-            let error = FieldError::not_supported(FieldPath::of("dryRun"), other.clone(), &["All"]);
+        if dry_body.iter().any(|value| *value != "All") {
+            let error = FieldError::not_supported(FieldPath::of("dryRun"), dry_body.to_vec(), &["All"]);
             return Err(Status::invalid(&GroupKind::new("meta.k8s.io", "DeleteOptions"), "", &[error]));
         }
         let out = Self {
@@ -83,10 +88,12 @@ impl Options {
                 (None, Some(false)) => Some("Background".to_owned()),
                 (None, None) => None,
             },
+            // Less than nothing counts as a second (`registry/rest/delete.go`).
             grace_secs: match body.get("gracePeriodSeconds").and_then(Value::as_i64) {
                 Some(secs) => Some(secs),
                 None => call.query.number("gracePeriodSeconds")?,
-            },
+            }
+            .map(|secs| if secs < 0 { 1 } else { secs }),
             dry_run: !dry_body.is_empty() || call.query.dry_run("DeleteOptions")?,
         };
         out.check()?;
@@ -101,13 +108,6 @@ impl Options {
             let path = FieldPath::of("propagationPolicy");
             let error =
                 FieldError::not_supported(path, policy.as_str(), &["Foreground", "Background", "Orphan", "nil"]);
-            return Err(Status::invalid(&kind, "", &[error]));
-        }
-        if let Some(secs) = self.grace_secs
-            && secs < 0
-        {
-            let path = FieldPath::of("gracePeriodSeconds");
-            let error = FieldError::invalid(path, secs, "must be greater than or equal to 0");
             return Err(Status::invalid(&kind, "", &[error]));
         }
         Ok(())

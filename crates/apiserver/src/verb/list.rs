@@ -102,6 +102,11 @@ fn snapshot(call: &Call, token: Option<&Token>) -> Result<Arc<dyn Snapshot<Meta>
         let error = FieldError::forbidden(FieldPath::of("resourceVersionMatch"), detail);
         Err(Status::invalid(&GroupKind::new("meta.k8s.io", "ListOptions"), "", &[error]))
     };
+    if call.query.tristate("sendInitialEvents").is_some() {
+        let error =
+            FieldError::forbidden(FieldPath::of("sendInitialEvents"), "sendInitialEvents is forbidden for list");
+        return Err(Status::invalid(&GroupKind::new("meta.k8s.io", "ListOptions"), "", &[error]));
+    }
     match (rule, wanted) {
         (None, _) => {}
         (Some(_), None) => return invalid("resourceVersionMatch is forbidden unless resourceVersion is provided"),

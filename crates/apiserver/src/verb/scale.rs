@@ -4,7 +4,7 @@ use apimachinery::patch;
 use model::{FieldError, FieldPath, LabelSelector, Status, object};
 use serde_json::{Value, json};
 
-use super::update::preconditions;
+use super::update::{misnamed, preconditions};
 use super::write::{How, Outcome, TRIES, conflict, replace};
 use crate::call::Call;
 use crate::negotiate::{self, Encoding};
@@ -27,6 +27,9 @@ pub(super) async fn scale(call: &mut Call, verb: &str) -> Result<Answer, Status>
         let wanted_kind = wanted.get("kind").and_then(Value::as_str).unwrap_or("Scale");
         if wanted_kind != "Scale" {
             return Err(Status::bad_request(format!("expected an autoscaling/v1 Scale, got {wanted_kind}")));
+        }
+        if let Some(name) = object::name(&wanted).filter(|name| !name.is_empty() && *name != call.name()) {
+            return Err(misnamed(call, name));
         }
         let dry_run = call.query.dry_run("UpdateOptions")?;
         let bound = preconditions(call, &wanted, current.entry.modified, &current.object)? && verb == "update";

@@ -102,11 +102,14 @@ pub(super) fn preconditions(call: &Call, new: &Value, at: Revision, old: &Value)
             })?;
             if Revision(asked) == at { Ok(true) } else { Err(conflict(call)) }
         }
-        None if semantics::may_update_blindly(&call.served) || !call.subresource().is_empty() => Ok(false),
+        None if semantics::may_update_blindly(&call.served) || call.subresource() == "scale" => Ok(false),
         None => {
             let path = model::FieldPath::of("metadata.resourceVersion");
             let error = model::FieldError::invalid(path, 0, "must be specified for an update");
-            Err(Status::invalid(&call.served.gvk.group_kind(), call.name(), &[error]))
+            // Upstream names the resource here, not the kind (`registry/generic/registry/store.go`).
+            let resource = &call.served.resource;
+            let named = model::GroupKind::new(resource.group.clone(), resource.resource.clone());
+            Err(Status::invalid(&named, call.name(), &[error]))
         }
     }
 }

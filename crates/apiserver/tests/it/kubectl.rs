@@ -122,6 +122,11 @@ async fn kubectl_makes_shows_changes_and_deletes() {
     k.ok("get -n shop deploy -l tier=front -o name", "", "deployment.apps/web").await;
     k.ok("set image -n shop deploy/web c=nginx:2", "", "image updated").await;
     k.ok("wait -n shop deploy/web --for=jsonpath={.spec.replicas}=5 --timeout=20s", "", "condition met").await;
+    let list = "{apiVersion: v1, kind: List, items: [{apiVersion: v1, kind: ConfigMap, metadata: {name: listed, labels: {g: p}}}]}";
+    k.ok("apply -n shop -f -", list, "configmap/listed created").await;
+    k.ok("apply -n shop -f -", list, "configmap/listed unchanged").await;
+    k.ok("explain deployment.spec --output=plaintext-openapiv2", "", "VERSION:  apps/v1").await;
+    k.ok("replace -n shop --force -f -", WEB, "deployment.apps/web replaced").await;
     k.ok("delete -n shop deploy web", "", "deleted").await;
     k.fails("get -n shop deploy web", "", "deployments.apps \"web\" not found").await;
     k.ok("api-resources", "", "deployments").await;

@@ -110,3 +110,73 @@ async fn a_version_that_objects_are_stored_in_stays() {
         ask(&server, "PUT", &format!("{CRDS}/widgets.x.io"), "application/json", &crd.to_string()).await;
     assert_eq!((code, &answer["details"]["causes"][0]["field"]), (422, &json!("status.storedVersions[0]")), "{answer}");
 }
+
+#[tokio::test]
+async fn a_status_takes_metadata_along_where_upstream_does() {
+    let server = server().await;
+    let patch = json!({"status": {"replicas": 2}, "spec": {"replicas": 7},
+        "metadata": {"labels": {"x": "y"}, "annotations": {"n": "m"}, "finalizers": ["a.b/c"]}});
+    let template = json!({"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
+    let spec = json!({"replicas": 1, "selector": {"matchLabels": {"a": "b"}}, "template": template});
+    for (plural, labels) in [("replicasets", json!({"x": "y"})), ("deployments", Value::Null)] {
+        let path = format!("/apis/apps/v1/namespaces/default/{plural}");
+        assert_eq!(post(&server, &path, &json!({"metadata": {"name": "s"}, "spec": spec})).await.0, 201);
+        let status = format!("{path}/s/status");
+        let (code, after) = ask(&server, "PATCH", &status, "application/merge-patch+json", &patch.to_string()).await;
+        assert_eq!(
+            (code, &after["spec"]["replicas"], &after["status"]["replicas"]),
+            (200, &json!(1), &json!(2)),
+            "{after}"
+        );
+        let metadata = &after["metadata"];
+        assert_eq!((&metadata["labels"], &metadata["annotations"]["n"]), (&labels, &json!("m")), "{plural}");
+        assert_eq!((&metadata["finalizers"], &metadata["generation"]), (&json!(["a.b/c"]), &metadata["generation"]));
+        let owned =
+            metadata["managedFields"].as_array().expect("entries").iter().find(|e| e["subresource"] == "status");
+        assert!(owned.expect("an entry")["fieldsV1"]["f:metadata"]["f:finalizers"].is_object(), "{metadata}");
+    }
+    post(&server, CRDS, &widget_crd()).await;
+    let widget = json!({"apiVersion": "x.io/v1", "kind": "Widget", "metadata": {"name": "a"}, "spec": {"size": 2}});
+    post(&server, WIDGETS, &widget).await;
+    let status = format!("{WIDGETS}/a/status");
+    let (code, after) = ask(&server, "PATCH", &status, "application/merge-patch+json", &patch.to_string()).await;
+    assert_eq!(
+        (code, &after["metadata"]["labels"], &after["metadata"]["finalizers"]),
+        (200, &Value::Null, &Value::Null)
+    );
+    let (code, refused) = ask(&server, "PUT", &status, "application/json", &widget.to_string()).await;
+    assert_eq!(code, 422);
+    assert_eq!(
+        refused["message"],
+        "widgets.x.io \"a\" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update"
+    );
+}
+
+#[tokio::test]
+async fn nobody_deletes_the_objects_of_all_namespaces_at_once() {
+    let server = server().await;
+    post(&server, "/api/v1/namespaces/default/configmaps", &json!({"metadata": {"name": "a"}})).await;
+    let (code, refused) = ask(&server, "DELETE", "/api/v1/configmaps", "", "").await;
+    assert_eq!((code, &refused["reason"], &refused["details"]), (405, &json!("MethodNotAllowed"), &json!({})));
+    assert_eq!(get(&server, "/api/v1/namespaces/default/configmaps/a").await.0, 200);
+}
+
+#[tokio::test]
+async fn options_that_contradict_each_other_are_refused() {
+    let server = server().await;
+    let maps = "/api/v1/namespaces/default/configmaps";
+    post(&server, maps, &json!({"metadata": {"name": "a"}})).await;
+    let both = json!({"propagationPolicy": "Orphan", "orphanDependents": true}).to_string();
+    let delete = async |body: &str| ask(&server, "DELETE", &format!("{maps}/a"), "application/json", body).await.0;
+    assert_eq!(delete(&both).await, 422);
+    assert_eq!(delete(&json!({"dryRun": ["None"]}).to_string()).await, 422);
+    assert_eq!(get(&server, &format!("{maps}?sendInitialEvents=true")).await.0, 422);
+    let scale = json!({"metadata": {"name": "other"}, "spec": {"replicas": 1}});
+    let spec = json!({"selector": {"matchLabels": {"a": "b"}}, "template": {"metadata": {"labels": {"a": "b"}},
+        "spec": {"containers": [{"name": "c", "image": "i"}]}}});
+    let apps = "/apis/apps/v1/namespaces/default/deployments";
+    post(&server, apps, &json!({"metadata": {"name": "d"}, "spec": spec})).await;
+    let (code, _) = ask(&server, "PUT", &format!("{apps}/d/scale"), "application/json", &scale.to_string()).await;
+    assert_eq!(code, 400);
+    assert_eq!(delete(&json!({"gracePeriodSeconds": -1}).to_string()).await, 200);
+}

@@ -137,10 +137,10 @@ async fn a_copy_of_an_inventory_is_not_believed() {
 #[tokio::test]
 async fn a_namespace_outlives_its_unit_while_another_unit_has_objects_in_it() {
     let mut world = World::new().await;
-    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shared"}});
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "lived-in"}});
     let within = |name: &str| {
         let mut object = config_map(name, "1");
-        object["metadata"]["namespace"] = json!("shared");
+        object["metadata"]["namespace"] = json!("lived-in");
         object
     };
     let a = world.set("a", 1, vec![namespace, within("of-a")]);
@@ -149,12 +149,11 @@ async fn a_namespace_outlives_its_unit_while_another_unit_has_objects_in_it() {
     world.applied(&b).await;
     world.change(&a, |entry| entry.removal = Removal::Prune);
     world.eventually("gone", || async { world.report(&a).is_none() }).await;
-    assert!(world.get("/api/v1/namespaces/shared/configmaps/of-a").await.is_none());
-    assert!(world.get("/api/v1/namespaces/shared/configmaps/of-b").await.is_some());
-    let namespace = world.get("/api/v1/namespaces/shared").await.unwrap();
+    assert!(world.get("/api/v1/namespaces/lived-in/configmaps/of-a").await.is_none());
+    assert!(world.get("/api/v1/namespaces/lived-in/configmaps/of-b").await.is_some());
+    let namespace = world.get("/api/v1/namespaces/lived-in").await.unwrap();
     assert!(!model::object::is_deleting(&namespace));
     assert!(model::object::label(&namespace, label::HUB).is_none());
     world.change(&b, |entry| entry.removal = Removal::Prune);
     world.eventually("gone", || async { world.report(&b).is_none() }).await;
-    world.delete("/api/v1/namespaces/shared").await;
 }

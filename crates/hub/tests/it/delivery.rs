@@ -162,3 +162,21 @@ async fn fields_that_are_not_honoured_are_named() {
     let condition = stage.condition("NotImplemented").await.unwrap();
     assert!(condition.message.contains("spec.syncPolicies[0].kustomization.dependsOn"), "{}", condition.message);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_goes_away_is_not_waited_for_before_the_others_delete() {
+    let stage = Stage::new(&["a", "b"]).await;
+    let extra = settings("one").replace("name: settings", "name: extra");
+    stage.commit(&[("app/extra.yaml", Some(&extra))]);
+    stage.apply(stage.application()).await.unwrap();
+    stage.synced().await;
+    // It still counts as reachable when the commit comes, and never says what it would delete.
+    stage.member("b").unplug().await;
+    stage.commit(&[("app/extra.yaml", None)]);
+    until("a to delete it", async || match settings_of(&stage, "a").get_opt("extra").await.unwrap() {
+        None => Ok(()),
+        Some(_) => Err("it is still there".to_owned()),
+    })
+    .await;
+    assert!(settings_of(&stage, "b").get_opt("extra").await.unwrap().is_some());
+}

@@ -199,7 +199,11 @@ impl Shared {
                 continue;
             }
             let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-            removed.map_err(failed(&path))?;
+            match removed {
+                // Another fetch made room at the same time.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                other => other.map_err(failed(&path))?,
+            }
             self.state().used.remove(&path);
             total -= size;
         }

@@ -108,17 +108,35 @@ pub(crate) fn defaults() -> &'static Ignore {
     DEFAULTS.get_or_init(|| Ignore::parse(DEFAULTS_TEXT).unwrap_or_default())
 }
 
+/// A `**` stands for any number of names; at the end, for at least one. Takes at most pattern × path steps, as
+/// [`wildcard`] does: what a later `**` can take, an earlier one need not.
 fn matches(pattern: &[String], path: &[&str]) -> bool {
-    match (pattern.split_first(), path.split_first()) {
-        (None, None) => true,
-        (Some((first, rest)), _) if first == "**" => {
-            let start = usize::from(rest.is_empty());
-            (start..=path.len()).any(|skip| matches(rest, &path[skip..]))
+    let (mut p, mut n) = (0, 0);
+    let mut star = None;
+    loop {
+        match (pattern.get(p), path.get(n)) {
+            (Some(part), name) if part == "**" => {
+                p += 1;
+                if p == pattern.len() {
+                    return name.is_some();
+                }
+                star = Some((p, n));
+                continue;
+            }
+            (None, None) => return true,
+            (Some(part), Some(name)) if wildcard(part.as_bytes(), name.as_bytes()) => {
+                (p, n) = (p + 1, n + 1);
+                continue;
+            }
+            _ => {}
         }
-        (Some((first, rest)), Some((name, below))) => {
-            wildcard(first.as_bytes(), name.as_bytes()) && matches(rest, below)
+        match star {
+            Some((after, from)) if from < path.len() => {
+                star = Some((after, from + 1));
+                (p, n) = (after, from + 1);
+            }
+            _ => return false,
         }
-        _ => false,
     }
 }
 

@@ -57,17 +57,20 @@ impl Http {
 
 fn builder() -> reqwest::ClientBuilder {
     let policy = reqwest::redirect::Policy::custom(|attempt| {
-        let previous = attempt.previous().last();
-        let downgrade = previous.is_some_and(|p| p.scheme() == "https") && attempt.url().scheme() != "https";
-        let elsewhere = previous.is_some_and(|p| p.host_str() != attempt.url().host_str());
-        // Another host would be given what this one was trusted with; git's answer is to name it in the URL.
-        if downgrade || elsewhere || attempt.previous().len() > REDIRECTS_MAX {
-            attempt.stop()
-        } else {
-            attempt.follow()
-        }
+        let stays = attempt.previous().last().is_none_or(|previous| same_server(previous, attempt.url()));
+        // Another server would be given what this one was trusted with; git's answer is to name it in the URL.
+        if !stays || attempt.previous().len() > REDIRECTS_MAX { attempt.stop() } else { attempt.follow() }
     });
     reqwest::Client::builder().user_agent(USER_AGENT).connect_timeout(CONNECT_TIMEOUT).redirect(policy)
+}
+
+/// Is it the same server: host and port, with TLS if it was with TLS? From plain HTTP to TLS, each at its usual port, is a
+/// step that servers ask for.
+fn same_server(from: &reqwest::Url, to: &reqwest::Url) -> bool {
+    let upgrade = (from.scheme(), to.scheme()) == ("http", "https")
+        && (from.port_or_known_default(), to.port_or_known_default()) == (Some(80), Some(443));
+    let same = from.scheme() == to.scheme() && from.port_or_known_default() == to.port_or_known_default();
+    from.host_str() == to.host_str() && (same || upgrade)
 }
 
 /// Is the server on this machine?

@@ -19,6 +19,9 @@ use crate::ignore::{self, Ignore};
 /// Most bytes of one pack: compressed, it is smaller than the artifact it makes, unless an artifact leaves out most of
 /// the repository.
 pub(super) const PACK_BYTES_MAX: u64 = 2 * ARTIFACT_BYTES_MAX;
+/// Most directories of one commit. Each real one leads to a file; trees that only hold each other can name more paths than
+/// there are atoms, in a few objects.
+const DIRECTORIES_MAX: usize = ARTIFACT_FILES_MAX;
 const HASH: gix_hash::Kind = gix_hash::Kind::Sha1;
 
 /// The objects of one repository.
@@ -79,7 +82,15 @@ impl Objects {
         let root = CommitRefIter::from_bytes(&buffer, HASH).tree_id().map_err(|e| self.bad(e))?;
         let mut file = self.repository.new_artifact()?;
         let mut builder = Builder::new(BufWriter::new(file.file()), &self.url);
-        let mut walk = Walk { objects: self, database: &database, layers: vec![], ignore, stop, entries: Vec::new() };
+        let mut walk = Walk {
+            objects: self,
+            database: &database,
+            layers: vec![],
+            ignore,
+            stop,
+            directories: 0,
+            entries: Vec::new(),
+        };
         walk.tree(root, "")?;
         let mut entries = walk.entries;
         // Git sorts a directory as if its name ended with a slash; the manifest is in plain order of paths.
@@ -127,6 +138,7 @@ struct Walk<'a> {
     /// The source's own patterns.
     ignore: &'a Ignore,
     stop: &'a AtomicBool,
+    directories: usize,
     entries: Vec<(String, Mode, ObjectId)>,
 }
 
@@ -135,6 +147,10 @@ impl Walk<'_> {
     fn tree(&mut self, id: ObjectId, dir: &str) -> Result<(), Error> {
         if dir.split('/').count() > PATH_DEPTH_MAX {
             return Err(self.too_large(format!("the depth of {dir}"), PATH_DEPTH_MAX));
+        }
+        self.directories += 1;
+        if self.directories > DIRECTORIES_MAX {
+            return Err(self.too_large("the number of directories".into(), DIRECTORIES_MAX));
         }
         if self.stop.load(Ordering::Relaxed) {
             return Err(Error::Stopped);

@@ -79,15 +79,18 @@ fn term(text: &str) -> Result<Term, String> {
         "<" => Term::Within(floor, Some(low)),
         "<=" | "=<" => Term::Within(floor, Some(next?)),
         "~" | "~>" => {
-            let high =
-                if given >= 2 { Version::new(low.major, low.minor + 1, 0) } else { Version::new(low.major + 1, 0, 0) };
+            let high = if given >= 2 {
+                Version::new(low.major, low.minor.saturating_add(1), 0)
+            } else {
+                Version::new(low.major.saturating_add(1), 0, 0)
+            };
             if given == 0 { Term::Within(floor, None) } else { Term::Within(low, Some(below_prereleases(high))) }
         }
         "^" => {
             let high = match (low.major, low.minor, low.patch) {
-                (0, 0, patch) if given == 3 => Version::new(0, 0, patch + 1),
-                (0, minor, _) if given >= 2 => Version::new(0, minor + 1, 0),
-                (major, _, _) => Version::new(major + 1, 0, 0),
+                (0, 0, patch) if given == 3 => Version::new(0, 0, patch.saturating_add(1)),
+                (0, minor, _) if given >= 2 => Version::new(0, minor.saturating_add(1), 0),
+                (major, _, _) => Version::new(major.saturating_add(1), 0, 0),
             };
             Term::Within(low, Some(below_prereleases(high)))
         }
@@ -113,10 +116,10 @@ fn after(text: &str) -> Result<Version, String> {
     Ok(match given {
         3 => Version {
             pre: Prerelease::new("0").map_err(|e| e.to_string())?,
-            ..Version::new(version.major, version.minor, version.patch + 1)
+            ..Version::new(version.major, version.minor, version.patch.saturating_add(1))
         },
-        2 => below_prereleases(Version::new(version.major, version.minor + 1, 0)),
-        1 => below_prereleases(Version::new(version.major + 1, 0, 0)),
+        2 => below_prereleases(Version::new(version.major, version.minor.saturating_add(1), 0)),
+        1 => below_prereleases(Version::new(version.major.saturating_add(1), 0, 0)),
         _ => Version::new(u64::MAX, 0, 0),
     })
 }

@@ -15,6 +15,8 @@ use crate::error::Error;
 
 /// Largest answer that is kept in memory: capabilities and reference lists. 100,000 references of 100 bytes fit.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
+/// Most characters of a server's own words, or of a URL, in an error.
+const WORDS_MAX: usize = 200;
 /// Media type prefix of every message.
 const MEDIA: &str = "application/x-git-upload-pack";
 
@@ -194,7 +196,7 @@ impl Remote {
 
     /// The server's own words, cut and without control characters.
     fn said(&self, data: &[u8], sha: &str) -> Error {
-        let text: String = String::from_utf8_lossy(data).chars().filter(|c| !c.is_control()).take(200).collect();
+        let text: String = String::from_utf8_lossy(data).chars().filter(|c| !c.is_control()).take(WORDS_MAX).collect();
         if text.contains("not our ref") || text.contains("unadvertised object") {
             return Error::CommitNotFound { url: self.url.clone(), commit: sha.to_owned() };
         }
@@ -275,8 +277,8 @@ impl Remote {
         match status {
             200 => Ok(answer),
             300..=399 => {
-                let to = answer.headers().get("location").and_then(|l| l.to_str().ok()).unwrap_or("elsewhere");
-                let to = to.split(['?', '@']).next().unwrap_or(to).to_owned();
+                let to = answer.headers().get("location").and_then(|l| l.to_str().ok());
+                let to = to.and_then(|to| answer.url().join(to).ok()).map_or_else(|| "elsewhere".into(), shown);
                 Err(Error::Redirected { url, to })
             }
             401 | 403 => Err(Error::Refused { url, status }),
@@ -290,7 +292,7 @@ impl Remote {
         if media == format!("{MEDIA}{suffix}") {
             return Ok(());
         }
-        Err(self.protocol(format!("this is not a git server (it answered {media:?})")))
+        Err(self.protocol(format!("this is not a git server (it answered {:?})", cut(media))))
     }
 
     async fn limited(&self, answer: reqwest::Response) -> Result<Vec<u8>, Error> {
@@ -319,8 +321,9 @@ fn command(name: &str, abilities: &Abilities) -> Writer {
 
 /// The URL as it may be printed, and the user information that was in it.
 fn parse_url(text: &str) -> Result<(String, Option<Credentials>), Error> {
-    // What cannot be parsed may still hold a password: only the part after the last `@` is repeated.
-    let shown = text.rsplit('@').next().unwrap_or(text).to_owned();
+    // What cannot be parsed may still hold a password or a token: only what is after the last `@` and before a query is
+    // repeated.
+    let shown = text.rsplit('@').next().unwrap_or(text).split(['?', '#']).next().map(cut).unwrap_or_default();
     let fail = |why: &str| Error::UnsupportedUrl { url: shown.clone(), why: why.to_owned() };
     let scp_like = !text.contains("://") && text.contains(':');
     let mut url = match reqwest::Url::parse(text) {
@@ -342,6 +345,20 @@ fn parse_url(text: &str) -> Result<(String, Option<Credentials>), Error> {
     let cleared = url.set_username("").and_then(|()| url.set_password(None));
     cleared.map_err(|()| fail("the URL has no host"))?;
     Ok((url.as_str().trim_end_matches('/').to_owned(), credentials))
+}
+
+/// A URL without user information, query and fragment.
+fn shown(mut url: reqwest::Url) -> String {
+    url.set_query(None);
+    url.set_fragment(None);
+    // Both fail for URLs that cannot have any.
+    let _ = url.set_username("").and_then(|()| url.set_password(None));
+    cut(url.as_str())
+}
+
+/// Somebody else's words, as far as they are worth repeating.
+fn cut(text: &str) -> String {
+    text.chars().take(WORDS_MAX).collect()
 }
 
 /// Undoes percent-encoding of user information.

@@ -18,6 +18,15 @@ fn patterns_match_as_gitignore_says() {
         ("f[!0-9]", "f1", false, false),
         ("\\#x", "#x", false, true),
         ("*\n!keep", "keep", false, false),
+        ("a/**/b/**", "a/x/b/c/b", false, true),
+        ("a/**/b/**", "a/b", false, false),
+        ("a/**/**/b", "a/b", false, true),
+        (
+            "**/**/**/**/**/**/**/**/**/**/z",
+            "a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a",
+            false,
+            false,
+        ),
         ("*a*a*a*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false, false),
     ] {
         assert_eq!(

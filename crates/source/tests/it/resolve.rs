@@ -94,6 +94,9 @@ async fn refuses_urls_that_it_does_not_serve_without_their_secrets() {
         ("file:///etc", "file:// would read the hub's own disk"),
         ("ftp://me:secret@host/x", "the scheme ftp is not supported"),
         ("https://me:secret@host/x?token=1", "a repository URL has no query and no fragment"),
+        ("https://host/x?token=secret", "a repository URL has no query and no fragment"),
+        ("https://host/x#secret", "a repository URL has no query and no fragment"),
+        ("https://host:port/x?token=secret", "not a URL"),
     ] {
         let error = GitSource::new(&world.http, GitSpec::new(url, GitReference::Default)).err().unwrap().to_string();
         assert!(error.contains(why) && error.contains("http://"), "{error}");
@@ -123,4 +126,18 @@ async fn a_poll_is_one_request_without_a_process() {
     };
     let error = tokio::time::timeout(Duration::from_secs(5), down).await.unwrap();
     assert_eq!(error.class(), Class::Retry, "{error}");
+}
+
+#[tokio::test]
+async fn a_range_of_the_largest_numbers_is_a_range() {
+    let world = World::new().await;
+    world.commit();
+    world.git(&["tag", "v1.0.0"]);
+    let max = u64::MAX;
+    for range in
+        [format!("~{max}"), format!("~1.{max}"), format!("^0.{max}"), format!("^0.0.{max}"), format!("{max}.x")]
+    {
+        let error = world.source(GitReference::Semver(range)).resolve().await.unwrap_err();
+        assert!(matches!(error, Error::ReferenceNotFound { .. }), "{error}");
+    }
 }

@@ -1,7 +1,7 @@
 //! TLS and credentials.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use source::{Class, Credentials, Error, GitReference, GitSource, GitSpec};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -109,4 +109,129 @@ async fn a_redirect_to_another_host_is_not_followed() {
     let spec = GitSpec::new(format!("http://{address}/x.git"), GitReference::Default);
     let error = GitSource::new(&world.http, spec).unwrap().resolve().await.unwrap_err();
     assert!(matches!(&error, Error::Redirected { to, .. } if to == "http://localhost:1/x.git/info/refs"), "{error}");
+}
+
+#[tokio::test]
+async fn a_redirect_shows_no_secret_and_gives_none_to_another_port() {
+    let world = World::new().await;
+    let location = "https://me:hunter2@other.example/x.git/info/refs?token=hunter2";
+    let answer =
+        format!("HTTP/1.1 302 Found\r\nlocation: {location}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    let (address, _) = recorded(answer).await;
+    let spec = GitSpec::new(format!("http://{address}/x.git"), GitReference::Default);
+    let error = GitSource::new(&world.http, spec).unwrap().resolve().await.unwrap_err().to_string();
+    assert!(error.contains("https://other.example/x.git/info/refs") && !error.contains("hunter2"), "{error}");
+
+    // Another service on the same host, which would go along with everything.
+    let (other, heard) =
+        recorded("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".into()).await;
+    let location = format!("http://{other}/x.git/info/refs?service=git-upload-pack");
+    let answer =
+        format!("HTTP/1.1 302 Found\r\nlocation: {location}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    let (address, _) = recorded(answer).await;
+    let mut spec = GitSpec::new(format!("http://{address}/x.git"), GitReference::Default);
+    spec.credentials = Some(Credentials::Basic { username: "me".into(), password: "hunter2".into() });
+    let error = GitSource::new(&world.http, spec).unwrap().resolve().await.unwrap_err();
+    assert!(matches!(error, Error::Redirected { .. }), "{error}");
+    assert!(heard.lock().unwrap().is_empty(), "it was not even asked");
+}
+
+/// A server that gives every request the same answer, and remembers what it was asked.
+async fn recorded(answer: String) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let hears = heard.clone();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let (head, _) = request(&mut stream).await;
+            hears.lock().unwrap().push(head);
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    (address, heard)
+}
+
+/// One request: its head and its body.
+async fn request(stream: &mut TcpStream) -> (String, Vec<u8>) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    let head = String::from_utf8(head).unwrap();
+    let header = |name: &str| {
+        let found = head.lines().find(|line| line.to_lowercase().starts_with(&format!("{name}:")));
+        found.map(|line| line[name.len() + 1..].trim().to_owned())
+    };
+    let mut body = vec![0; header("content-length").map_or(0, |n| n.parse().unwrap())];
+    stream.read_exact(&mut body).await.unwrap();
+    (head, body)
+}
+
+/// The real `git http-backend` for the repositories below a directory, for whoever sends this `Authorization`.
+async fn backend(root: std::path::PathBuf, authorization: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let root = root.clone();
+            tokio::spawn(async move {
+                let (head, body) = request(&mut stream).await;
+                let answer = match head.lines().any(|line| line == format!("authorization: {authorization}")) {
+                    true => cgi(&root, &head, body),
+                    false => b"HTTP/1.1 401 Unauthorized\r\nwww-authenticate: Basic realm=\"git\"\r\n\r\n".to_vec(),
+                };
+                stream.write_all(&answer).await.unwrap();
+            });
+        }
+    });
+    address
+}
+
+/// What the backend says to one request, to the end of the connection.
+fn cgi(root: &std::path::Path, head: &str, body: Vec<u8>) -> Vec<u8> {
+    let mut line = head.lines().next().unwrap().split(' ');
+    let (method, target) = (line.next().unwrap(), line.next().unwrap());
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let mut child = std::process::Command::new("git")
+        .arg("http-backend")
+        .env("GIT_PROJECT_ROOT", root)
+        .env("GIT_HTTP_EXPORT_ALL", "1")
+        .env("GIT_PROTOCOL", "version=2")
+        .env("REQUEST_METHOD", method)
+        .env("PATH_INFO", path)
+        .env("QUERY_STRING", query)
+        .env("CONTENT_TYPE", "application/x-git-upload-pack-request")
+        .env("CONTENT_LENGTH", body.len().to_string())
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), &body).unwrap();
+    let said = child.wait_with_output().unwrap().stdout;
+    // A CGI program says how it went in a header of its own; without one it went well.
+    let status = match std::str::from_utf8(&said).ok().and_then(|t| t.strip_prefix("Status: ")?.lines().next()) {
+        Some(status) => status.to_owned(),
+        None => "200 OK".to_owned(),
+    };
+    [format!("HTTP/1.1 {status}\r\nconnection: close\r\n").into_bytes(), said].concat()
+}
+
+#[tokio::test]
+async fn a_private_repository_of_git_itself_is_fetched_with_a_password_and_refused_with_a_wrong_one() {
+    let world = World::new().await;
+    world.write("a.yaml", "1");
+    let sha = world.commit();
+    let address = backend(world.repo(), "Basic bWU6cEBzcw==").await;
+    let source = |password: &str| {
+        let mut spec = GitSpec::new(format!("http://{address}/.git"), GitReference::Branch("main".into()));
+        spec.credentials = Some(Credentials::Basic { username: "me".into(), password: password.into() });
+        GitSource::new(&world.http, spec).unwrap()
+    };
+    let (commit, artifact) = world.fetch(&source("p@ss")).await.unwrap();
+    assert_eq!((commit.sha, crate::world::text(&artifact, "a.yaml")), (sha, "1".into()));
+    let error = source("hunter2").resolve().await.unwrap_err();
+    assert!(matches!(error, Error::Refused { status: 401, .. }), "{error}");
+    assert_eq!((error.class(), error.reason()), (Class::AwaitChange, "AuthenticationFailed"));
+    assert!(!error.to_string().contains("hunter2") && error.to_string().contains("secretRef"), "{error}");
 }

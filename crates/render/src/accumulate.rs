@@ -13,6 +13,9 @@ use crate::{Object, Overlay, Render, Rendered, generate, hash, patch, reference,
 
 /// Deepest nesting of kustomizations. Real ones stay below 6.
 const DEPTH_MAX: usize = 32;
+/// Most layers of one rendering. A base that is used twice is rendered twice; one that uses another twice, and so on, in
+/// 32 files, would take years. A fleet repository of a thousand overlays stays below 5,000.
+const LAYERS_MAX: usize = 20_000;
 
 pub(crate) fn render(tree: &FileTree, request: &Render) -> Result<Rendered, RenderError> {
     let at = |source| RenderError::Tree { origin: "spec.path".into(), source };
@@ -37,7 +40,7 @@ pub(crate) fn render(tree: &FileTree, request: &Render) -> Result<Rendered, Rend
         ));
     }
     put_on_top(&mut file, &request.overlay);
-    let mut layers = Layers { tree, stack: Vec::new() };
+    let mut layers = Layers { tree, stack: Vec::new(), count: 0 };
     let mut all = Resources::default();
     layers.layer(&file, &mut all)?;
     suffix_names(&mut all);
@@ -50,7 +53,8 @@ pub(crate) fn render(tree: &FileTree, request: &Render) -> Result<Rendered, Rend
     Ok(Rendered { objects })
 }
 
-/// What stands for a kustomization file where there is none: every manifest below the directory.
+/// What stands for a kustomization file where there is none: every manifest below the directory. Links to directories are
+/// not entered, as a walk over a disk does not: they may lead to each other, or to the same place over and over.
 fn plain(tree: &FileTree, dir: &str) -> Result<Kustomization, RenderError> {
     let mut file = Kustomization { file: dir.to_owned(), dir: dir.to_owned(), ..Kustomization::default() };
     let mut todo = vec![String::new()];
@@ -71,6 +75,7 @@ fn plain(tree: &FileTree, dir: &str) -> Result<Kustomization, RenderError> {
         for (name, node) in entries {
             let inner = tree::join(&below, &name);
             match node {
+                Node::Directory if is_link(tree, dir, &inner) => {}
                 Node::Directory => todo.push(inner),
                 Node::File if name.ends_with(".yaml") || name.ends_with(".yml") => file.resources.push(inner),
                 Node::File => {}
@@ -79,6 +84,12 @@ fn plain(tree: &FileTree, dir: &str) -> Result<Kustomization, RenderError> {
     }
     file.resources.sort();
     Ok(file)
+}
+
+/// Is the last part of the path a link? What leads there has none: links were not entered.
+fn is_link(tree: &FileTree, dir: &str, path: &str) -> bool {
+    let whole = tree::join(dir, path);
+    tree.node(&whole).is_ok_and(|(found, _)| found != whole)
 }
 
 /// Adds what the policy says to the kustomization file, as Flux does.
@@ -125,6 +136,8 @@ struct Layers<'a> {
     tree: &'a FileTree,
     /// Directories being rendered, outermost first.
     stack: Vec<String>,
+    /// Layers so far.
+    count: usize,
 }
 
 impl Layers<'_> {
@@ -136,6 +149,10 @@ impl Layers<'_> {
         }
         if self.stack.len() >= DEPTH_MAX {
             return Err(RenderError::TooDeep { file: file.file.clone(), limit: DEPTH_MAX });
+        }
+        self.count += 1;
+        if self.count > LAYERS_MAX {
+            return Err(RenderError::TooManyLayers { file: file.file.clone(), limit: LAYERS_MAX });
         }
         self.stack.push(file.dir.clone());
         for (at, path) in file.resources.iter().enumerate() {

@@ -46,6 +46,8 @@ pub enum RenderError {
     Cycle { path: String, chain: String },
     #[error("{file}: kustomizations are nested more than {limit} deep")]
     TooDeep { file: String, limit: usize },
+    #[error("{file}: kustomizations use each other more than {limit} times in all; split the directory")]
+    TooManyLayers { file: String, limit: usize },
     #[error("more than {limit} objects; split the directory")]
     TooMany { limit: usize },
 }

@@ -12,6 +12,10 @@ use crate::merge::{self, Outcome};
 use crate::resource::Resources;
 use crate::selector::Selector;
 
+/// Most bytes that the `copy` operations of one patch make, as the API server allows: each may copy what the one before
+/// has made, and sixty of them would fill any memory.
+const COPIED_BYTES_MAX: usize = 3 << 20;
+
 /// `patchesStrategicMerge`, whose entries are paths or patches.
 pub(crate) fn merge_patches(tree: &FileTree, file: &Kustomization, all: &mut Resources) -> Result<(), RenderError> {
     for (at, entry) in file.merge_patches.iter().enumerate() {
@@ -96,13 +100,43 @@ fn json(
         let resource = &mut all.0[at];
         let key = resource.key().to_string();
         let before = resource.object.clone();
-        if let Err(error) = json_patch::patch(&mut resource.object, &parsed) {
-            let why = error.to_string();
+        if let Err(why) = apply(&mut resource.object, &parsed) {
             return Err(RenderError::Patch { file: file.file.clone(), field: field.to_owned(), key, why });
         }
         settle(all, at, &before)?;
     }
     Ok(())
+}
+
+/// Applies the operations, as long as what they copy stays within the limit.
+fn apply(object: &mut Value, patch: &json_patch::Patch) -> Result<(), String> {
+    let copies = |operation: &&json_patch::PatchOperation| matches!(operation, json_patch::PatchOperation::Copy(_));
+    if patch.0.iter().filter(copies).count() == 0 {
+        return json_patch::patch(object, patch).map_err(|error| error.to_string());
+    }
+    let mut copied = 0;
+    for (number, operation) in patch.0.iter().enumerate() {
+        if let json_patch::PatchOperation::Copy(copy) = operation {
+            copied += object.pointer(copy.from.as_str()).map_or(0, size);
+            if copied > COPIED_BYTES_MAX {
+                return Err(format!("operation '/{number}': copies make more than {COPIED_BYTES_MAX} bytes"));
+            }
+        }
+        let one = std::slice::from_ref(operation);
+        json_patch::patch(object, one)
+            .map_err(|e| format!("operation '/{number}' failed at path '{}': {}", e.path, e.kind))?;
+    }
+    Ok(())
+}
+
+/// About how many bytes of JSON a value is.
+fn size(value: &Value) -> usize {
+    8 + match value {
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(size).sum(),
+        Value::Object(map) => map.iter().map(|(name, value)| name.len() + size(value)).sum(),
+        _ => 0,
+    }
 }
 
 fn strategic(

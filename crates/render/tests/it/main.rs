@@ -1,6 +1,7 @@
 //! Whole directories: against what `kubectl kustomize` makes of them, and what only we do.
 
 mod archive;
+mod bomb;
 mod errors;
 mod oracle;
 mod policy;

@@ -1,0 +1,62 @@
+//! Trees that are small and would become anything: they are refused, or cost what they are.
+
+use model::tree::{Entry, FileTree};
+use render::{Overlay, Render, RenderError};
+
+use crate::archive::{render, tree};
+
+const MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m, annotations: {a: xxxxxxxx}}\n";
+
+fn plain(tree: &FileTree) -> Result<usize, RenderError> {
+    let request = Render { path: "app".into(), overlay: Overlay::default() };
+    render::render(tree, &request).map(|rendered| rendered.objects.len())
+}
+
+#[test]
+fn links_to_directories_are_not_entered() {
+    let mut tree = tree(&format!("-- app/a.yaml --\n{MAP}"));
+    // Itself, and 10 directories of 10 links each: 10^10 paths.
+    tree.insert("app/self", Entry::Link(".".into()));
+    for level in 0..10 {
+        for link in 0..10 {
+            tree.insert(format!("app/d{level}/l{link}"), Entry::Link(format!("../d{}", level + 1)));
+        }
+    }
+    tree.insert_file("app/d10/readme.txt", *b"x");
+    assert_eq!(plain(&tree), Ok(1));
+    // A link to a manifest is one.
+    tree.insert("app/b.yaml", Entry::Link("../other.yaml".into()));
+    tree.insert_file("other.yaml", MAP.replace("name: m", "name: o").into_bytes());
+    assert_eq!(plain(&tree), Ok(2));
+}
+
+#[test]
+fn bases_that_use_each_other_over_and_over_are_refused() {
+    // 30 levels of two overlays, each of which uses both of the next level.
+    let mut files = String::new();
+    for level in 0..30 {
+        for side in ["a", "b"] {
+            let next = level + 1;
+            let dir = format!("l{level}{side}");
+            files += &format!("-- app/{dir}/kustomization.yaml --\nresources: [../l{next}a, ../l{next}b]\n");
+        }
+    }
+    for side in ["a", "b"] {
+        files += &format!("-- app/l30{side}/kustomization.yaml --\nkind: Kustomization\n");
+    }
+    files += "-- app/kustomization.yaml --\nresources: [l0a, l0b]\n";
+    assert!(matches!(render(&files, "app"), Err(RenderError::TooManyLayers { .. })));
+}
+
+#[test]
+fn a_patch_that_copies_itself_is_refused() {
+    let copies: String = (0..40)
+        .map(|n| format!("\n    - {{op: copy, from: /metadata/annotations, path: /metadata/annotations/b{n}}}"))
+        .collect();
+    let patch = format!("patches:\n- target: {{kind: ConfigMap}}\n  patch: |{copies}\n");
+    let files = format!("-- app/kustomization.yaml --\nresources: [a.yaml]\n{patch}-- app/a.yaml --\n{MAP}");
+    let error = render(&files, "app").unwrap_err().to_string();
+    assert!(error.contains("copies make more than"), "{error}");
+    let one = files.replace(&copies, "\n    - {op: copy, from: /metadata/name, path: /metadata/annotations/b}");
+    assert_eq!(render(&one, "app").unwrap().objects[0].value["metadata"]["annotations"]["b"], "m");
+}

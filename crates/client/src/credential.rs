@@ -136,6 +136,10 @@ fn check(raw: &Value, trust: Trust) -> Result<String, CredentialError> {
                 why,
             });
         }
+        if cluster.get("proxy-url").is_some_and(|v| !v.is_null() && v != "") {
+            let why = "members are reached without a proxy; use an address that the hub can reach";
+            return Err(CredentialError::Refused { path: format!("clusters[{index}].cluster.proxy-url"), why });
+        }
         let server = cluster.get("server").and_then(Value::as_str).unwrap_or_default();
         check_server(server, trust)
             .map_err(|why| CredentialError::Refused { path: format!("clusters[{index}].cluster.server"), why })?;
@@ -157,15 +161,34 @@ fn check_server(server: &str, trust: Trust) -> Result<(), &'static str> {
     if uri.scheme_str() != Some("https") {
         return Err("members are reached by https only");
     }
+    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        // The address is written to the member's record, which many may read.
+        return Err("it holds a user name or password; put them into users");
+    }
     let host = uri.host().ok_or("it names no host")?.trim_matches(['[', ']']);
-    let loopback =
-        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified());
-    if loopback && !trust.loopback {
+    if is_loopback(host)? && !trust.loopback {
         return Err(
             "it is a loopback address, which would be the hub itself; start the hub with --allow-loopback-members if that is meant",
         );
     }
     Ok(())
+}
+
+/// Does a host, as written, mean the machine itself? A name of somebody's zone that resolves to it is not known here.
+fn is_loopback(host: &str) -> Result<bool, &'static str> {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    if let Ok(address) = host.parse::<IpAddr>() {
+        // `::ffff:127.0.0.1` is another way to write it.
+        let address = address.to_canonical();
+        return Ok(address.is_loopback() || address.is_unspecified());
+    }
+    let last = host.rsplit('.').next().unwrap_or_default();
+    if last.starts_with(|c: char| c.is_ascii_digit()) {
+        // Resolvers read `127.1`, `0x7f.1` and `2130706433` as addresses; no name of the DNS ends like that.
+        return Err("its host is neither a name nor an address; write an IPv4 address as four decimal numbers");
+    }
+    let names = ["localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"];
+    Ok(names.contains(&host.as_str()) || host.ends_with(".localhost"))
 }
 
 #[cfg(test)]

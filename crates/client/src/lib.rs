@@ -4,6 +4,8 @@ pub mod credential;
 pub mod failure;
 pub mod limit;
 pub mod proxy;
+mod read;
 
 pub use credential::{Credential, CredentialError, Trust};
 pub use failure::{Failure, classify};
+pub use read::read;

@@ -14,3 +14,9 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Largest kubeconfig that is read from a Secret, in bytes. Real ones are below 20 kB.
 pub const KUBECONFIG_BYTES_MAX: usize = 256 * 1024;
+
+/// Largest refusal that is read, in bytes: a Status with a few hundred causes.
+pub const REFUSAL_BYTES_MAX: usize = 64 * 1024;
+
+/// Most characters of a member's own words that are repeated in status and errors: a long sentence.
+pub const WORDS_MAX: usize = 300;

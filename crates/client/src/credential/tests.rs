@@ -49,3 +49,28 @@ fn debug_output_shows_no_secret() {
     let credential = Credential::parse(text.as_bytes(), Trust::default()).unwrap();
     assert!(!format!("{credential:?}").contains("hunter2"));
 }
+
+#[test]
+fn loopback_is_known_however_it_is_written() {
+    for host in ["LOCALHOST", "localhost.", "a.localhost", "[::ffff:127.0.0.1]", "127.8.8.8", "ip6-localhost"] {
+        let refused = refusal(&kubeconfig(&format!("https://{host}:6443"), "", "token: x"));
+        assert!(refused.contains("is a loopback address"), "{host}: {refused}");
+    }
+    // Resolvers take these for 127.0.0.1.
+    for host in ["127.1", "2130706433", "0x7f.0.0.1", "0177.0.0.1", "0x7f000001."] {
+        let refused = refusal(&kubeconfig(&format!("https://{host}:6443"), "", "token: x"));
+        assert!(refused.contains("neither a name nor an address"), "{host}: {refused}");
+    }
+    for host in ["10.0.0.1", "1.a.example", "localhost.example", "[fd00::1]"] {
+        let text = kubeconfig(&format!("https://{host}:6443"), "", "token: x");
+        assert!(Credential::parse(text.as_bytes(), Trust::default()).is_ok(), "{host}");
+    }
+}
+
+#[test]
+fn an_address_holds_no_secret_and_no_detour() {
+    let refused = refusal(&kubeconfig("https://me:hunter2@a.example", "", "token: x"));
+    assert!(refused.contains("clusters[0].cluster.server is refused") && !refused.contains("hunter2"), "{refused}");
+    let refused = refusal(&kubeconfig("https://a.example", ", proxy-url: 'http://127.0.0.1:1'", "token: x"));
+    assert!(refused.starts_with("clusters[0].cluster.proxy-url is refused"), "{refused}");
+}

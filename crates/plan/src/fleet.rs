@@ -5,6 +5,9 @@ use api::fleet::v1alpha1::FleetStatus;
 use api::reason;
 use model::{FieldPath, Timestamp};
 
+/// Most names that a message lists: it is read by people, and a fleet may have a thousand members.
+const LISTED_MAX: usize = 20;
+
 /// One entry of `spec.clusters`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -16,6 +19,8 @@ pub struct Entry {
     pub exists: bool,
     /// Whether its member answers.
     pub ready: bool,
+    /// Another fleet that lists it too and has the say over its label: the one whose name comes first.
+    pub labelled_by: Option<String>,
 }
 
 /// Everything the decision needs.
@@ -49,7 +54,9 @@ pub struct Plan {
 /// Decides.
 pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> Plan {
     let wanted = |entry: &&Entry| entry.exists && entry.supported && !observed.deleting;
-    let members: Vec<&str> = observed.entries.iter().filter(wanted).map(|e| e.name.as_str()).collect();
+    // One label holds one name: of several fleets the first has it, or they would write over each other for ever.
+    let ours = observed.entries.iter().filter(wanted).filter(|e| e.labelled_by.is_none());
+    let members: Vec<&str> = ours.map(|e| e.name.as_str()).collect();
     let mut label: Vec<String> = members.iter().map(|m| (*m).to_owned()).collect();
     label.retain(|m| !observed.labelled.contains(m));
     label.sort();
@@ -60,7 +67,10 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> Pla
     let total = observed.entries.len();
     let names = |test: &dyn Fn(&Entry) -> bool| {
         let list: Vec<&str> = observed.entries.iter().filter(|e| test(e)).map(|e| e.name.as_str()).collect();
-        list.join(", ")
+        match list.len().checked_sub(LISTED_MAX) {
+            None | Some(0) => list.join(", "),
+            Some(more) => format!("{} and {more} more", list[..LISTED_MAX].join(", ")),
+        }
     };
     let missing = names(&|e| e.supported && !e.exists);
     let unsupported = names(&|e| !e.supported);
@@ -113,7 +123,17 @@ mod tests {
     use super::*;
 
     fn entry(name: &str, exists: bool, ready: bool) -> Entry {
-        Entry { name: name.into(), supported: true, exists, ready }
+        Entry { name: name.into(), supported: true, exists, ready, labelled_by: None }
+    }
+
+    #[test]
+    fn a_member_of_two_fleets_has_the_label_of_the_first_and_counts_in_both() {
+        let shared = Entry { labelled_by: Some("a".into()), ..entry("m", true, true) };
+        let observed =
+            Observed { name: "b".into(), entries: vec![shared], labelled: vec!["m".into()], ..Observed::default() };
+        let plan = plan(&observed, None, "2026-01-01T00:00:00Z".parse().unwrap());
+        assert_eq!((plan.label.len(), plan.unlabel), (0, vec!["m".to_owned()]));
+        assert_eq!(plan.status.ready_clusters, 1);
     }
 
     #[test]

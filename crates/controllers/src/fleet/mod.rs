@@ -1,8 +1,8 @@
 //! Fleet: counts its members and labels the objects that made them.
 //!
 //! Triggered by Fleets, and by AttachedClusters and members' records of its namespace. Reads these. Writes
-//! `Fleet.status` (all of it) and the label `fleet.kurator.dev/fleet-name` on AttachedClusters. One missing member stops
-//! nobody else.
+//! `Fleet.status` (all of it) and the label `fleet.kurator.dev/fleet-name` on AttachedClusters, which a fleet that is gone
+//! takes along. Of several fleets with one member, the first by name labels it. One missing member stops nobody else.
 //!
 //! | step | what |
 //! |---|---|
@@ -37,9 +37,13 @@ pub async fn reconcile(ctx: Arc<Ctx>, key: Key) -> Next {
 }
 
 async fn pass(ctx: &Ctx, key: &Key) -> Result<(), WriteError> {
-    let Some(fleet) = ctx.world.fleets.get(key) else { return Ok(()) };
-    let observed = observe::observe(ctx, &fleet, key); // the hub's cache
-    let plan = plan::fleet::plan(&observed, fleet.metadata.generation, ctx.clock.now()); // pure
+    let fleet = ctx.world.fleets.get(key);
+    let observed = observe::observe(ctx, fleet.as_deref(), key); // the hub's cache
+    let generation = fleet.as_ref().and_then(|f| f.metadata.generation);
+    let plan = plan::fleet::plan(&observed, generation, ctx.clock.now()); // pure
     apply::apply(ctx, key, &plan).await?; // client
-    status::write(ctx, key, &fleet, plan.status).await // client
+    match fleet {
+        Some(fleet) => status::write(ctx, key, &fleet, plan.status).await, // client
+        None => Ok(()),
+    }
 }

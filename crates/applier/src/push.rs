@@ -46,6 +46,11 @@ impl PushFeed {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A unit's payload of this digest, when it was prepared and a member still has it.
+    pub fn prepared(&self, short: &ShortId, payload: Digest) -> Option<Arc<Bundle>> {
+        self.state().prepared.get(&(short.clone(), payload)).and_then(Weak::upgrade)
+    }
+
     /// Prepares a payload of a unit once, however many members get it.
     pub fn bundle(&self, short: &ShortId, payload: &Payload) -> Arc<Bundle> {
         let place = (short.clone(), payload.digest());

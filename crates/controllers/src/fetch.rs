@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use api::delivery::Artifact;
+use api::delivery::{Artifact, Digest};
 use model::{Clock, Timestamp};
 use plan::application::SourceFacts;
 use source::{Cache, Class, GitSource, GitSpec, Http};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::informer::Key;
@@ -19,6 +20,12 @@ use crate::queue::{Queue, backoff};
 
 /// Shortest interval between two polls of one source. Asking more often than once a second only wears the server.
 const INTERVAL_MIN: Duration = Duration::from_secs(1);
+/// Fetches under way at once, over all sources: each is a connection, a temporary file and up to
+/// [`source::ARTIFACT_BYTES_MAX`] to unpack. Asking what a reference means is not counted, so a source that drips
+/// slowly delays other sources' new commits only together with 63 like it, and each for its own timeout only.
+const FETCHES_AT_ONCE: usize = 64;
+/// How long an artifact that could not be fetched again is not asked for.
+const RECOVER_AGAIN: Duration = Duration::from_secs(10);
 /// Interval of a source whose own cannot be read; its CRD requires one.
 const INTERVAL_DEFAULT: Duration = Duration::from_secs(60);
 
@@ -39,14 +46,34 @@ impl Follow {
 
     fn same(&self, other: &Self) -> bool {
         let (a, b) = (&self.spec, &other.spec);
-        a.url == b.url
-            && a.reference == b.reference
+        self.same_content(other)
             && a.credentials == b.credentials
             && a.ca == b.ca
             && a.timeout == b.timeout
-            && a.ignore == b.ignore
             && self.interval == other.interval
     }
+
+    /// Would both fetch the same? Another URL, reference or set of files is another source: what was fetched of the one
+    /// says nothing of the other.
+    fn same_content(&self, other: &Self) -> bool {
+        let (a, b) = (&self.spec, &other.spec);
+        a.url == b.url && a.reference == b.reference && a.ignore == b.ignore
+    }
+}
+
+/// How an artifact is that the cache has lost.
+#[derive(Clone, Debug)]
+pub(crate) enum Recovery {
+    /// It is being fetched, for the first time: the answer comes within the source's timeout.
+    UnderWay,
+    /// It could not be fetched, and is asked for again now and then.
+    Failed(String),
+}
+
+/// What is known of a lost artifact.
+struct Lost {
+    running: bool,
+    failed: Option<(Instant, String)>,
 }
 
 #[derive(Default)]
@@ -77,12 +104,16 @@ pub struct Fetcher {
     queue: Queue<Key>,
     clock: Arc<dyn Clock>,
     tasks: Mutex<BTreeMap<Key, Task>>,
+    lost: Arc<Mutex<BTreeMap<(Key, Digest), Lost>>>,
+    fetches: Arc<Semaphore>,
 }
 
 impl Fetcher {
     /// Makes a fetcher that adds an Application to the queue when its source has news.
     pub(crate) fn new(cache: Cache, queue: Queue<Key>, clock: Arc<dyn Clock>) -> Result<Self, source::Error> {
-        Ok(Self { http: Http::new()?, cache, queue, clock, tasks: Mutex::default() })
+        let (tasks, lost) = (Mutex::default(), Arc::default());
+        let fetches = Arc::new(Semaphore::new(FETCHES_AT_ONCE));
+        Ok(Self { http: Http::new()?, cache, queue, clock, tasks, lost, fetches })
     }
 
     /// Follows a source from now on, and says what is known of it. A changed source starts anew and keeps what was
@@ -107,10 +138,9 @@ impl Fetcher {
             return Ok(state.facts.clone());
         }
         let git = GitSource::new(&self.http, follow.spec.clone())?;
-        // Another URL or reference is another source: what was fetched from the old one says nothing of it.
         let known = tasks
             .get(key)
-            .filter(|t| t.follow.spec.url == follow.spec.url && t.follow.spec.reference == follow.spec.reference)
+            .filter(|t| t.follow.same_content(&follow))
             .map(|t| t.state.lock().unwrap_or_else(PoisonError::into_inner).facts.clone());
         let state = State { facts: known.unwrap_or_default(), asked_sync: sync.map(str::to_owned) };
         let facts = state.facts.clone();
@@ -126,6 +156,7 @@ impl Fetcher {
             clock: self.clock.clone(),
             state: state.clone(),
             poke: poke.clone(),
+            fetches: self.fetches.clone(),
         };
         let stopped = stop.clone();
         tokio::spawn(async move {
@@ -138,21 +169,42 @@ impl Fetcher {
         Ok(facts)
     }
 
-    /// Fetches an artifact again that the cache has lost.
-    ///
-    /// # Errors
-    /// The source is not followed now, or does not have that commit any more.
-    pub(crate) async fn recover(&self, key: &Key, artifact: &Artifact) -> Result<(), source::Error> {
-        let git = {
-            let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-            tasks.get(key).map(|t| t.git.clone())
-        };
-        let (name, sha) = artifact.revision.rsplit_once("sha1:").unwrap_or(("", &artifact.revision));
-        let commit = source::Commit { sha: sha.to_owned(), name: name.trim_end_matches('@').to_owned() };
-        match git {
-            Some(git) => git.fetch(&commit, &self.cache).await.map(drop),
-            None => Err(source::Error::CommitNotFound { url: artifact.url.clone(), commit: commit.sha }),
+    /// Fetches an artifact again that the cache has lost, in the background, and says how that is. Whoever needs it asks
+    /// again.
+    pub(crate) fn recover(&self, key: &Key, artifact: &Artifact) -> Recovery {
+        let place = (key.clone(), artifact.digest);
+        let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = lost.entry(place.clone()).or_insert(Lost { running: false, failed: None });
+        let due = known.failed.as_ref().is_none_or(|(at, _)| at.elapsed() >= RECOVER_AGAIN);
+        if due && !known.running {
+            known.running = true;
+            let git = {
+                let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+                tasks.get(key).map(|t| t.git.clone())
+            };
+            let (commit, artifact) = (commit_of(artifact), artifact.clone());
+            let (cache, fetches, all) = (self.cache.clone(), self.fetches.clone(), self.lost.clone());
+            tokio::spawn(async move {
+                let done = match git {
+                    Some(git) => {
+                        // The semaphore is never closed.
+                        let _permit = fetches.acquire().await;
+                        git.fetch(&commit, &cache).await.map_err(|error| text(&error)).and_then(|found| {
+                            // Another ignore pattern, or a history that was rewritten under the same name.
+                            let other = found.digest() != artifact.digest.to_string();
+                            if other { Err("the source has other files at that commit now".to_owned()) } else { Ok(()) }
+                        })
+                    }
+                    None => Err("its source is not followed now".to_owned()),
+                };
+                let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+                match done {
+                    Ok(()) => drop(all.remove(&place)),
+                    Err(why) => drop(all.insert(place, Lost { running: false, failed: Some((Instant::now(), why)) })),
+                }
+            });
         }
+        known.failed.as_ref().map_or(Recovery::UnderWay, |(_, why)| Recovery::Failed(why.clone()))
     }
 
     /// What this process has heard of a source; `None` when it does not follow it.
@@ -174,6 +226,10 @@ impl Fetcher {
     /// Stops following.
     pub(crate) fn forget(&self, key: &Key) {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.lost
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|(other, _), lost| other != key || lost.running);
     }
 }
 
@@ -186,6 +242,7 @@ struct Runner {
     clock: Arc<dyn Clock>,
     state: Arc<Mutex<State>>,
     poke: Arc<Notify>,
+    fetches: Arc<Semaphore>,
 }
 
 impl Runner {
@@ -244,7 +301,11 @@ impl Runner {
         if known.as_deref() == Some(commit.revision().as_str()) {
             return Ok(None);
         }
-        let fetched = self.git.fetch(&commit, &self.cache).await?;
+        let fetched = {
+            // The semaphore is never closed.
+            let _permit = self.fetches.acquire().await;
+            self.git.fetch(&commit, &self.cache).await?
+        };
         let Ok(digest) = fetched.digest().parse() else {
             let digest = fetched.digest().to_owned();
             return Err(source::Error::Damaged { digest, why: "its digest has another form".to_owned() });
@@ -252,6 +313,12 @@ impl Runner {
         let artifact = Artifact { digest, revision: fetched.revision().to_owned(), url: self.git.url().to_owned() };
         Ok(Some((artifact, self.clock.now())))
     }
+}
+
+/// The commit that an artifact was made of.
+fn commit_of(artifact: &Artifact) -> source::Commit {
+    let (name, sha) = artifact.revision.rsplit_once("sha1:").unwrap_or(("", &artifact.revision));
+    source::Commit { sha: sha.to_owned(), name: name.trim_end_matches('@').to_owned() }
 }
 
 /// The error and its causes in one line.

@@ -1,8 +1,10 @@
 //! One watch per kind, shared by all controllers: the newest state of each object, and a call for each change.
 
+mod index;
+
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use futures::TryStreamExt;
 use kube::runtime::watcher::{self, Event};
@@ -10,6 +12,9 @@ use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+
+pub use index::Index;
+use index::Objects;
 
 /// Namespace (empty for cluster-scoped objects) and name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,17 +45,18 @@ impl std::fmt::Display for Key {
 
 type Listener<K> = Box<dyn Fn(&Key, Option<&Arc<K>>) + Send + Sync>;
 
-/// The newest known state of a kind.
-pub struct Informer<K> {
-    objects: RwLock<BTreeMap<Key, Arc<K>>>,
-    listeners: RwLock<Vec<Listener<K>>>,
-    synced: watch::Sender<bool>,
+/// What is known, and how new it is.
+struct State<K> {
+    objects: Objects<K>,
+    /// The newest revision that the watch has delivered, deletions included. What is older and not there was deleted.
+    delivered: u64,
 }
 
-impl<K> Default for Informer<K> {
-    fn default() -> Self {
-        Self { objects: RwLock::default(), listeners: RwLock::default(), synced: watch::Sender::new(false) }
-    }
+/// The newest known state of a kind.
+pub struct Informer<K> {
+    state: RwLock<State<K>>,
+    listeners: RwLock<Vec<Listener<K>>>,
+    synced: watch::Sender<bool>,
 }
 
 impl<K> Informer<K>
@@ -59,7 +65,24 @@ where
 {
     /// Makes an informer that knows nothing yet.
     pub fn new() -> Arc<Self> {
-        Arc::new(Self::default())
+        Self::indexed(Vec::new())
+    }
+
+    /// Makes an informer that knows nothing yet and finds objects by these indexes too.
+    pub fn indexed(indexes: Vec<Index<K>>) -> Arc<Self> {
+        Arc::new(Self {
+            state: RwLock::new(State { objects: Objects::new(indexes), delivered: 0 }),
+            listeners: RwLock::default(),
+            synced: watch::Sender::new(false),
+        })
+    }
+
+    fn state(&self) -> RwLockReadGuard<'_, State<K>> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn state_mut(&self) -> RwLockWriteGuard<'_, State<K>> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Calls back for each change: the key, and the new state (`None`: deleted). Called on the informer's task: only
@@ -70,19 +93,25 @@ where
 
     /// One object.
     pub fn get(&self, key: &Key) -> Option<Arc<K>> {
-        self.objects.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+        self.state().objects.by_key().get(key).cloned()
     }
 
     /// All objects, in the order of their keys.
     pub fn list(&self) -> Vec<Arc<K>> {
-        self.objects.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.state().objects.by_key().values().cloned().collect()
     }
 
     /// All objects of a namespace, in the order of their names.
     pub fn list_in(&self, namespace: &str) -> Vec<Arc<K>> {
-        let objects = self.objects.read().unwrap_or_else(PoisonError::into_inner);
         let from = Key::new(namespace, "");
-        objects.range(from..).take_while(|(key, _)| key.namespace == namespace).map(|(_, o)| o.clone()).collect()
+        let state = self.state();
+        let range = state.objects.by_key().range(from..);
+        range.take_while(|(key, _)| key.namespace == namespace).map(|(_, object)| object.clone()).collect()
+    }
+
+    /// The objects that an index has under a term, in the order of their keys. Costs what it finds.
+    pub fn by(&self, index: &str, term: &str) -> Vec<Arc<K>> {
+        self.state().objects.by(index, term)
     }
 
     /// Waits until everything has been listed once.
@@ -98,13 +127,13 @@ where
     }
 
     /// Takes over what a write returned, so that the writer's next look sees it even before the watch does. An older
-    /// state is ignored; listeners are not called.
+    /// state is ignored, also one of an object that the watch has seen deleted since; listeners are not called.
     pub fn learn(&self, object: K) {
         let key = Key::of(&object);
-        let mut objects = self.objects.write().unwrap_or_else(PoisonError::into_inner);
-        let newer = |known: &Arc<K>| revision(known.as_ref()) < revision(&object);
-        if objects.get(&key).is_none_or(newer) {
-            objects.insert(key, Arc::new(object));
+        let mut state = self.state_mut();
+        let known = state.objects.by_key().get(&key).map(|known| revision(known.as_ref()));
+        if revision(&object) > known.unwrap_or(state.delivered) {
+            state.objects.insert(key, Arc::new(object));
         }
     }
 
@@ -129,7 +158,7 @@ where
                     self.synced.send_replace(true);
                 }
                 Ok(Some(Event::Apply(object))) => self.put(object),
-                Ok(Some(Event::Delete(object))) => self.remove(&Key::of(&object)),
+                Ok(Some(Event::Delete(object))) => self.remove(&object),
                 Ok(None) => return,
                 Err(error) => tracing::debug!(kind = %K::kind(&()), %error, "watch interrupted"),
             }
@@ -140,12 +169,13 @@ where
         let key = Key::of(&object);
         let object = Arc::new(object);
         let known = {
-            let mut objects = self.objects.write().unwrap_or_else(PoisonError::into_inner);
-            match objects.get(&key) {
+            let mut state = self.state_mut();
+            state.delivered = state.delivered.max(revision(object.as_ref()));
+            match state.objects.by_key().get(&key) {
                 // Learned from a write a moment ago, and still the newest.
                 Some(known) if revision(known.as_ref()) >= revision(object.as_ref()) => known.clone(),
                 _ => {
-                    objects.insert(key.clone(), object.clone());
+                    state.objects.insert(key.clone(), object.clone());
                     object
                 }
             }
@@ -153,14 +183,28 @@ where
         self.tell(&key, Some(&known));
     }
 
-    fn remove(&self, key: &Key) {
-        self.objects.write().unwrap_or_else(PoisonError::into_inner).remove(key);
-        self.tell(key, None);
+    fn remove(&self, object: &K) {
+        let key = Key::of(object);
+        {
+            let mut state = self.state_mut();
+            state.delivered = state.delivered.max(revision(object));
+            let known = state.objects.by_key().get(&key);
+            if known.is_some_and(|known| revision(known.as_ref()) > revision(object)) {
+                // Made anew since, and learned from that write: the watch is about to say so too.
+                return;
+            }
+            state.objects.remove(&key);
+        }
+        self.tell(&key, None);
     }
 
     fn replace(&self, listed: BTreeMap<Key, Arc<K>>) {
-        let before =
-            std::mem::replace(&mut *self.objects.write().unwrap_or_else(PoisonError::into_inner), listed.clone());
+        let before = {
+            let mut state = self.state_mut();
+            let newest = listed.values().map(|object| revision(object.as_ref())).max().unwrap_or_default();
+            state.delivered = state.delivered.max(newest);
+            state.objects.replace(&listed)
+        };
         for key in before.keys().filter(|key| !listed.contains_key(key)) {
             self.tell(key, None);
         }
@@ -180,3 +224,6 @@ where
 fn revision(object: &impl ResourceExt) -> u64 {
     object.resource_version().and_then(|v| v.parse().ok()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

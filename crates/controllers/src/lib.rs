@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | [`member`] | AttachedCluster, its Secret, the member | Cluster, AttachedCluster status |
 //! | [`fleet`] | Fleet, AttachedCluster, Cluster | Fleet status, the fleet's label |
-//! | [`application`] | Application, Fleet, Cluster, MemberStatus, the source | Revision, Decision, Application status |
+//! | [`application`] | Application, Fleet, Cluster, members' reports, the source | Revision, Decision, Application status |
 //! | [`delivery`] | Decision, Revision, Cluster, members (through appliers) | MemberStatus |
 
 pub mod application;
@@ -19,7 +19,9 @@ pub mod informer;
 pub mod member;
 pub mod queue;
 pub mod rendering;
+mod world;
 mod write;
 
-pub use context::{Ctx, Options, World, run};
+pub use context::{Ctx, Options, run};
+pub use world::World;
 pub use write::WriteError;

@@ -23,6 +23,7 @@ use crate::informer::Key;
 use crate::queue::Next;
 use crate::{Ctx, WriteError};
 
+use observe::Lost;
 pub(crate) use observe::reach;
 
 /// Field manager of Decisions and Revisions.
@@ -43,9 +44,13 @@ pub async fn reconcile(ctx: Arc<Ctx>, key: Key) -> Next {
 async fn pass(ctx: &Ctx, key: &Key) -> Result<Next, WriteError> {
     let now = ctx.clock.now();
     let application = ctx.world.applications.get(key);
-    let observed = observe::observe(ctx, key, application.as_deref(), now).await; // source, cache
+    let (observed, lost) = observe::observe(ctx, key, application.as_deref(), now).await?; // source, cache
+    if lost == Some(Lost::UnderWay) {
+        return Ok(Next::After(Lost::UnderWay.look_again()));
+    }
     let (plan, report) = plan::application::plan(&observed, now); // pure
     tracing::debug!(application = %key, ?report, "decided");
     apply::apply(ctx, key, application.as_deref(), &plan).await?; // client
-    status::write(ctx, key, application.as_deref(), plan.status).await // client
+    let next = status::write(ctx, key, application.as_deref(), plan.status).await?; // client
+    Ok(next.or_after(lost.map(Lost::look_again)))
 }

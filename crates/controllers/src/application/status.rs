@@ -21,7 +21,10 @@ pub(super) async fn write(
 ) -> Result<Next, WriteError> {
     // What apply wrote a moment ago (the finalizer) is newer than what was decided from.
     let newest = ctx.world.applications.get(key);
-    let (Some(_), Some(newest), Some(status)) = (application, newest, status) else { return Ok(Next::Wait) };
+    let (Some(_), Some(newest), Some(status)) = (application, newest, status) else {
+        ctx.delivery.unpace(key);
+        return Ok(Next::Wait);
+    };
     if newest.status.as_ref() == Some(&status) {
         return Ok(Next::Wait);
     }

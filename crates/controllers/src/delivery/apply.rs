@@ -1,16 +1,23 @@
 //! The member's feed, and its applier.
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::delivery::{MemberName, Snapshot, UnitId};
 use applier::Applier;
+use futures::FutureExt;
 use plan::prepare::Bundle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::Ctx;
 use crate::informer::Key;
+use crate::member::Connection;
+
+/// Time until an applier that panicked is started again: what made it panic is most likely still there.
+const PANIC_AGAIN: Duration = Duration::from_secs(10);
 
 /// An applier that runs.
 pub(super) struct Running {
@@ -23,6 +30,11 @@ pub(super) struct Running {
 }
 
 impl Running {
+    /// Does it use this connection, expect this identity, and still run?
+    fn serves(&self, connection: &Connection, cluster: Option<&String>) -> bool {
+        self.serial == connection.serial && self.cluster.as_ref() == cluster && !self.task.is_finished()
+    }
+
     /// Ends it after what it has begun.
     pub(super) async fn stop(self) {
         self.stop.cancel();
@@ -45,11 +57,7 @@ pub(super) async fn apply(
     let outdated = {
         let mut state = ctx.delivery.state();
         match (state.appliers.get(member), &connection) {
-            (Some(running), Some(connection))
-                if (running.serial, &running.cluster) == (connection.serial, &cluster) =>
-            {
-                return;
-            }
+            (Some(running), Some(connection)) if running.serves(connection, cluster.as_ref()) => return,
             _ => state.appliers.remove(member),
         }
     };
@@ -70,13 +78,18 @@ pub(super) async fn apply(
             limits: applier::Limits::default(),
         },
     );
-    let stopped = stop.clone();
-    // Dropping an applier at any moment is safe: the next one finishes what was begun.
+    let (stopped, member_queue, name) = (stop.clone(), ctx.member_queue.clone(), member.clone());
     let task = tokio::spawn(async move {
-        tokio::select! {
-            never = run => match never {},
-            () = stopped.cancelled() => {}
+        // Dropping an applier at any moment is safe: the next one finishes what was begun.
+        let ended = tokio::select! {
+            ended = AssertUnwindSafe(run).catch_unwind() => ended,
+            () = stopped.cancelled() => return,
+        };
+        match ended {
+            Ok(never) => match never {},
+            Err(_) => tracing::error!(member = %name, "the applier panicked and starts anew; please report this bug"),
         }
+        member_queue.add_after(name, PANIC_AGAIN);
     });
     let running = Running { serial: connection.serial, cluster, stop, task };
     ctx.delivery.state().appliers.insert(member.clone(), running);
@@ -91,12 +104,6 @@ pub(super) async fn forget(ctx: &Ctx, member: &MemberName) {
     ctx.delivery.feed.forget(member);
     let mut state = ctx.delivery.state();
     state.reporting.remove(member);
-    for unit in state.units.remove(member).unwrap_or_default() {
-        state.waiting.remove(&(unit.clone(), member.clone()));
-        if let Some(members) = state.statuses.get_mut(&unit) {
-            members.remove(member);
-        }
-    }
-    state.statuses.retain(|_, members| !members.is_empty());
-    state.grants.retain(|(_, m), _| m != member);
+    state.retain(member, |_| false);
+    state.grants.remove(member);
 }

@@ -1,7 +1,8 @@
 //! Delivery: one member's decisions become its snapshot; its applier gets it, and what it reports is kept.
 //!
-//! Triggered by Decisions that name the member, its record, its connection, and reports of its applier. Reads Decisions
-//! and Revisions. Writes MemberStatus (all of it). What appliers do in members is theirs (crate `applier`).
+//! Triggered by Decisions that name the member, its record and its connection; what is stored also by reports of its
+//! applier. Reads Decisions and Revisions. Writes MemberStatus (all of it). What appliers do in members is theirs (crate
+//! `applier`).
 //!
 //! | step | what |
 //! |---|---|
@@ -9,6 +10,9 @@
 //! | [`plan::delivery`] | the snapshot |
 //! | `apply` | the feed; the applier runs as long as the member may be delivered to |
 //! | `status` | MemberStatus, when it differs, at most once a second |
+//!
+//! One member's pass costs what is decided for that member, one unit's status what its own members report: neither grows
+//! with the units and members that there are.
 //!
 //! Failure modes: a unit that cannot be rendered waits; a member that does not answer keeps its applier, which tries
 //! again by itself; a member whose record is gone is forgotten.
@@ -29,9 +33,9 @@ use plan::delivery::Grants;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::Ctx;
 use crate::informer::Key;
 use crate::queue::Next;
-use crate::{Ctx, WriteError};
 
 pub(crate) use report::load;
 
@@ -41,12 +45,13 @@ struct State {
     statuses: BTreeMap<UnitId, BTreeMap<MemberName, UnitStatus>>,
     /// Units that a member reports.
     units: BTreeMap<MemberName, BTreeSet<UnitId>>,
-    /// Lists of deletions that wait to be granted: what any member of the unit says may grant them.
-    waiting: BTreeSet<(UnitId, MemberName)>,
+    /// Members with lists of deletions that wait to be granted, by unit: what any member of the unit says may grant them,
+    /// and the guard has nothing else to weigh.
+    waiting: BTreeMap<UnitId, BTreeSet<MemberName>>,
     /// Whether each member's reports are waited for, as of its last look.
     reporting: BTreeMap<MemberName, Option<Reach>>,
-    /// Deletions that were released.
-    grants: Grants,
+    /// Deletions that were released, by member.
+    grants: BTreeMap<MemberName, Grants>,
     appliers: BTreeMap<MemberName, apply::Running>,
     /// When the statuses of objects were last written.
     written: BTreeMap<Key, Instant>,
@@ -70,10 +75,17 @@ impl Delivery {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What members report of the units that belong to one owner.
-    pub(crate) fn statuses(&self, mine: impl Fn(&UnitId) -> bool) -> BTreeMap<(UnitId, MemberName), UnitStatus> {
+    /// What members report of the units of one Application.
+    pub(crate) fn statuses(&self, application: &Key) -> BTreeMap<(UnitId, MemberName), UnitStatus> {
+        let Key { namespace, name } = application;
+        // Units are in the order of their owners: those of one are beside each other.
+        let first = UnitId::new("apps.kurator.dev", "Application", namespace, name, None);
+        let mine = |unit: &UnitId| {
+            (&unit.group, &unit.kind, &unit.namespace, &unit.name)
+                == (&first.group, &first.kind, &first.namespace, &first.name)
+        };
         let state = self.state();
-        let units = state.statuses.iter().filter(|(unit, _)| mine(unit));
+        let units = state.statuses.range(first.clone()..).take_while(|(unit, _)| mine(unit));
         units.flat_map(|(u, all)| all.iter().map(|(m, s)| ((u.clone(), m.clone()), s.clone()))).collect()
     }
 
@@ -107,6 +119,11 @@ impl Delivery {
         }
     }
 
+    /// An object is gone: nothing is written to it any more.
+    pub(crate) fn unpace(&self, key: &Key) {
+        self.state().written.remove(key);
+    }
+
     /// Stops all appliers and waits for what they have begun.
     pub(crate) async fn close(&self) {
         let running: Vec<_> = std::mem::take(&mut self.state().appliers).into_values().collect();
@@ -118,26 +135,35 @@ impl Delivery {
 
 /// Looks at one member.
 pub async fn reconcile(ctx: Arc<Ctx>, member: MemberName) -> Next {
-    match pass(&ctx, &member).await {
+    let (ctx, member) = (&ctx, &member);
+    wake_those_who_wait(ctx, member);
+    // What is not decided for it any more is not stored any more.
+    ctx.status_queue.add(member.clone());
+    if ctx.world.clusters.get(&Key::new("", member.as_str())).is_none() {
+        apply::forget(ctx, member).await;
+        return Next::Wait;
+    }
+    let observed = observe::observe(ctx, member).await; // cache, renderer
+    let (snapshot, again) = (observed.snapshot(ctx, member), observed.again); // pure
+    apply::apply(ctx, member, snapshot, observed.bundles).await; // the feed, the applier
+    Next::Wait.or_after(again)
+}
+
+/// Stores what one member reports. A queue of its own: a report changes what is stored, and seldom what the member should
+/// have.
+pub async fn store(ctx: Arc<Ctx>, member: MemberName) -> Next {
+    let done = match ctx.world.clusters.get(&Key::new("", member.as_str())) {
+        Some(_) => status::write(&ctx, &member).await, // client
+        None => status::remove(&ctx, &member).await,   // client
+    };
+    match done {
         Ok(next) => next,
         Err(error) if error.is_conflict() => Next::Retry,
         Err(error) => {
-            tracing::warn!(%member, error = &error as &dyn std::error::Error, "cannot deliver");
+            tracing::warn!(%member, error = &error as &dyn std::error::Error, "cannot store what it reports");
             Next::Retry
         }
     }
-}
-
-async fn pass(ctx: &Arc<Ctx>, member: &MemberName) -> Result<Next, WriteError> {
-    wake_those_who_wait(ctx, member);
-    if ctx.world.clusters.get(&Key::new("", member.as_str())).is_none() {
-        apply::forget(ctx, member).await;
-        return status::remove(ctx, member).await;
-    }
-    let observed = observe::observe(ctx, member).await; // cache, renderer
-    let snapshot = observed.snapshot(ctx, member); // pure
-    apply::apply(ctx, member, snapshot, observed.bundles).await; // the feed, the applier
-    status::write(ctx, member).await // client
 }
 
 /// A member that came or went is no longer, or again, waited for before deletions are granted to the others.
@@ -147,7 +173,10 @@ fn wake_those_who_wait(ctx: &Ctx, member: &MemberName) {
     if state.reporting.insert(member.clone(), now) == Some(now) {
         return;
     }
-    for (_, other) in state.waiting.iter().filter(|(_, other)| other != member) {
+    for other in state.waiting.values().flatten().filter(|other| *other != member) {
         ctx.member_queue.add(other.clone());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use api::delivery::{Decision, Digest, MemberName, Payload, Snapshot, UnitId};
+use api::delivery::{Decision, Digest, MemberDecision, MemberName, Payload, ShortId, Snapshot, UnitId};
 use applier::Link;
 use kube::ResourceExt;
 use plan::application::{Reach, scopes};
@@ -14,38 +15,69 @@ use plan::prepare::Bundle;
 use crate::Ctx;
 use crate::application::reach;
 use crate::informer::Key;
+use crate::rendering::Failure;
+use crate::world::MEMBER;
+
+/// How often a unit is looked at whose artifact is being fetched again; nothing else says that it has come.
+const LOST_AGAIN: Duration = Duration::from_secs(1);
 
 pub(super) struct Observed {
     decisions: Vec<(Arc<Decision>, Option<Digest>)>,
     pub(super) bundles: BTreeMap<UnitId, Arc<Bundle>>,
+    /// When to look again, because something is waited for that nothing announces.
+    pub(super) again: Option<Duration>,
 }
 
 pub(super) async fn observe(ctx: &Ctx, member: &MemberName) -> Observed {
-    let mut out = Observed { decisions: Vec::new(), bundles: BTreeMap::new() };
-    for decision in ctx.world.decisions.list() {
+    let mut out = Observed { decisions: Vec::new(), bundles: BTreeMap::new(), again: None };
+    for decision in ctx.world.decisions.by(MEMBER, member.as_str()) {
         let Some(entry) = decision.spec.members.get(member) else { continue };
         let unit = decision.spec.unit.clone();
         let short = unit.short(&ctx.hub);
-        let mut rendered = None;
-        if entry.removal.is_none() {
-            let namespace = decision.namespace().unwrap_or_default();
-            let revision = ctx.world.revisions.get(&Key::new(namespace, &entry.revision));
-            match revision {
-                Some(revision) => match ctx.renderings.render(&revision.spec, true).await {
-                    Ok(rendering) => {
-                        rendered = Some(rendering.digest);
-                        out.bundles.insert(unit, ctx.delivery.feed.bundle(&short, &rendering.payload));
-                    }
-                    Err(failure) => tracing::debug!(%unit, %member, %failure, "waits for its rendering"),
-                },
-                None => tracing::debug!(%unit, %member, revision = entry.revision, "waits for its revision"),
-            }
+        let bundle = if entry.removal.is_none() {
+            bundle(ctx, &decision, entry, &short, &mut out.again).await
         } else {
-            out.bundles.insert(unit, ctx.delivery.feed.bundle(&short, &Payload::default()));
+            Some(ctx.delivery.feed.bundle(&short, &Payload::default()))
+        };
+        let rendered = bundle.as_ref().map(|b| b.digest).filter(|_| entry.removal.is_none());
+        if let Some(bundle) = bundle {
+            out.bundles.insert(unit, bundle);
         }
         out.decisions.push((decision, rendered));
     }
     out
+}
+
+/// What a unit should be in a member: prepared already for whichever member has it too, or rendered now.
+async fn bundle(
+    ctx: &Ctx,
+    decision: &Decision,
+    entry: &MemberDecision,
+    short: &ShortId,
+    again: &mut Option<Duration>,
+) -> Option<Arc<Bundle>> {
+    if let Some(ready) = entry.digest.and_then(|digest| ctx.delivery.feed.prepared(short, digest)) {
+        return Some(ready);
+    }
+    let unit = &decision.spec.unit;
+    // Its own change makes this member look again.
+    let key = Key::new(decision.namespace().unwrap_or_default(), &entry.revision);
+    let revision = ctx.world.revisions.get(&key)?;
+    match ctx.renderings.render(&revision.spec, true).await {
+        Ok(rendering) => Some(ctx.delivery.feed.bundle(short, &rendering.payload)),
+        Err(failure) => {
+            tracing::debug!(%unit, %failure, "waits for its rendering");
+            match (&failure, plan::application::owner(unit)) {
+                (Failure::ArtifactLost(_), Some((namespace, name))) => {
+                    ctx.fetcher.recover(&Key::new(namespace, name), &revision.spec.artifact);
+                    *again = Some(LOST_AGAIN);
+                }
+                (Failure::Manifests(_), _) => {}
+                _ => *again = Some(LOST_AGAIN),
+            }
+            None
+        }
+    }
 }
 
 impl Observed {
@@ -61,20 +93,25 @@ impl Observed {
             })
             .collect();
         let mut state = ctx.delivery.state();
-        let (snapshot, grants) = plan::delivery::plan(member, &ctx.hub, &wanted, &state.grants);
-        state.grants.retain(|(_, m), _| m != member);
-        state.grants.extend(grants);
+        let before = state.grants.remove(member).unwrap_or_default();
+        let (snapshot, grants) = plan::delivery::plan(member, &ctx.hub, &wanted, &before);
+        if !grants.is_empty() {
+            state.grants.insert(member.clone(), grants);
+        }
         snapshot
     }
 }
 
-/// What the guard says of a unit over all its members. Costs nothing while no member lists a deletion.
+/// What the guard says of a unit over all its members. Costs nothing while no list of deletions waits.
 fn weigh(ctx: &Ctx, unit: &UnitId, approved: Option<Digest>) -> guard::Plan {
-    let reports = ctx.delivery.state().statuses.get(unit).cloned().unwrap_or_default();
-    if reports.values().all(|s| s.held.is_none()) {
-        return guard::Plan::default();
-    }
-    let slices: Vec<Arc<Decision>> = ctx.world.decisions.list().into_iter().filter(|d| d.spec.unit == *unit).collect();
+    let reports = {
+        let state = ctx.delivery.state();
+        if !state.waiting.contains_key(unit) {
+            return guard::Plan::default();
+        }
+        state.statuses.get(unit).cloned().unwrap_or_default()
+    };
+    let slices = ctx.world.decisions_of(unit);
     let entries: Vec<_> = slices.iter().flat_map(|d| &d.spec.members).collect();
     let scopes = scopes(unit, &entries, |_, m| reports.get(m).cloned(), |m| reporting(ctx, m));
     guard::plan(&scopes, approved).0
@@ -83,8 +120,7 @@ fn weigh(ctx: &Ctx, unit: &UnitId, approved: Option<Digest>) -> guard::Plan {
 /// Whether a member's reports are to be waited for. One whose applier is kept out, though it answers probes, would be
 /// waited for in vain.
 pub(super) fn reporting(ctx: &Ctx, member: &MemberName) -> Option<Reach> {
-    let cluster = ctx.world.clusters.get(&Key::new("", member.as_str()))?;
-    let (_, reach) = reach(ctx, &cluster)?;
+    let reach = reach(ctx, member)?;
     let kept_out = ctx.delivery.link(member).is_some_and(|l| !matches!(l.link, Link::Connected | Link::Connecting));
     Some(if kept_out { Reach::Unknown } else { reach })
 }

@@ -10,6 +10,7 @@ use kube::{Api, ResourceExt};
 use crate::Ctx;
 use crate::informer::Key;
 use crate::queue::Next;
+use crate::world::MEMBER;
 use crate::write::{self, WriteError};
 
 /// Field manager of MemberStatus.
@@ -18,9 +19,8 @@ const FIELD_MANAGER: &str = "kurator-delivery";
 const WRITE_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) async fn write(ctx: &Ctx, member: &MemberName) -> Result<Next, WriteError> {
-    let decisions = ctx.world.decisions.list();
-    let decided: BTreeSet<&UnitId> =
-        decisions.iter().filter(|d| d.spec.members.contains_key(member)).map(|d| &d.spec.unit).collect();
+    let decisions = ctx.world.decisions.by(MEMBER, member.as_str());
+    let decided: BTreeSet<&UnitId> = decisions.iter().map(|d| &d.spec.unit).collect();
     let statuses = {
         let mut state = ctx.delivery.state();
         state.retain(member, |unit| decided.contains(unit));
@@ -60,6 +60,7 @@ pub(super) async fn remove(ctx: &Ctx, member: &MemberName) -> Result<Next, Write
     let api: Api<MemberStatus> = Api::all(ctx.client.clone());
     for status in stored(ctx, member) {
         delete(&api, &status.name_any()).await?;
+        ctx.delivery.unpace(&Key::of(status.as_ref()));
     }
     Ok(Next::Wait)
 }

@@ -5,15 +5,17 @@ use std::sync::Arc;
 use api::annotation::ATTACHED_BY;
 use api::cluster::v1alpha1::AttachedCluster;
 use api::member::v1alpha1::Cluster;
-use client::Credential;
+use kube::api::{DeleteParams, Preconditions};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Api, Resource, ResourceExt};
 use plan::member::Plan;
+use serde_json::Value;
 
-use super::registry::Offered;
+use super::observe::Fresh;
 use super::{FIELD_MANAGER, probe};
 use crate::Ctx;
 use crate::informer::Key;
+use crate::world::{MADE_BY, MEMBER};
 use crate::write::{self, WriteError};
 
 pub(super) async fn apply(
@@ -21,49 +23,75 @@ pub(super) async fn apply(
     key: &Key,
     member: &str,
     plan: &Plan,
-    credential: Option<Credential>,
+    fresh: Option<Fresh>,
 ) -> Result<(), WriteError> {
     let Plan { record, deliver, cluster_status: _, attached_status: _ } = plan;
+    // Before there is another record of the same cluster: that would be the same cluster twice.
+    detach(ctx, key, Some(member)).await?;
     if let Some(wanted) = record {
         let live = ctx.world.clusters.get(&Key::new("", member));
         let live = live.and_then(|c| serde_json::to_value(c.as_ref()).ok()).unwrap_or_default();
-        if !model::object::holds(&live, wanted) {
+        if !model::object::holds(&live, wanted) || owns_more(&live, wanted) {
             let api: Api<Cluster> = Api::all(ctx.client.clone());
             let cluster = write::apply(&api, FIELD_MANAGER, wanted).await?;
             ctx.world.clusters.learn(cluster);
         }
-        if let Some(credential) = credential {
-            connect(ctx, key, member, &credential).await;
+        if let Some(Fresh { credential, client }) = fresh {
+            let (connection, stop) = ctx.members.connect(member, &credential, client, &ctx.shutdown);
+            ctx.tasks.spawn(probe::run(ctx.clone(), key.clone(), member.to_owned(), connection, stop));
         }
     }
-    if ctx.members.allow(member, *deliver && record.is_some())
+    // Whoever is refused a name has no say in what its owner's member gets.
+    if (record.is_some() || made_by(ctx, member, key))
+        && ctx.members.allow(member, *deliver && record.is_some())
         && let Ok(name) = member.parse()
     {
         ctx.member_queue.add(name);
+        // Whether it is delivered to is not only in its record: Applications that have something there tell it.
+        for decision in ctx.world.decisions.by(MEMBER, member) {
+            if let Some((namespace, name)) = plan::application::owner(&decision.spec.unit) {
+                ctx.application_queue.add(Key::new(namespace, name));
+            }
+        }
     }
     Ok(())
 }
 
-async fn connect(ctx: &Arc<Ctx>, key: &Key, member: &str, credential: &Credential) {
-    match ctx.members.offer(member, credential, &ctx.shutdown).await {
-        Ok(Offered::Same) => {}
-        Ok(Offered::New(connection, stop)) => {
-            ctx.tasks.spawn(probe::run(ctx.clone(), key.clone(), member.to_owned(), connection, stop));
-        }
-        Err(error) => tracing::warn!(%member, %error, "cannot connect"),
-    }
+/// Is it this AttachedCluster that made the record of this name?
+fn made_by(ctx: &Ctx, member: &str, key: &Key) -> bool {
+    let record = ctx.world.clusters.get(&Key::new("", member));
+    record.is_some_and(|record| record.annotations().get(ATTACHED_BY) == Some(&key.to_string()))
 }
 
-/// The AttachedCluster is gone: so are the record and the connection. Nothing is deleted in the member.
-pub(super) async fn detach(ctx: &Ctx, key: &Key) -> Result<(), WriteError> {
-    let me = key.to_string();
+/// Does the record have a label or a region from us that is not wanted any more? Others' stay.
+fn owns_more(live: &Value, wanted: &Value) -> bool {
+    let fields = model::object::get(live, &["metadata", "managedFields"]).and_then(Value::as_array);
+    let ours = fields.into_iter().flatten().filter(|entry| entry["manager"] == FIELD_MANAGER);
+    let ours = ours.filter(|entry| model::object::get_str(entry, &["subresource"]).unwrap_or_default().is_empty());
+    let under = |entry: &Value, path: [&str; 2], below: &[&str]| -> bool {
+        let set = &entry["fieldsV1"][format!("f:{}", path[0])];
+        let set = if path[1].is_empty() { set } else { &set[format!("f:{}", path[1])] };
+        let names = set.as_object().into_iter().flatten().filter_map(|(name, _)| name.strip_prefix("f:"));
+        names.into_iter().any(|name| model::object::get(wanted, &[below, &[name]].concat()).is_none())
+    };
+    ours.into_iter().any(|entry| {
+        under(entry, ["metadata", "labels"], &["metadata", "labels"]) || under(entry, ["spec", ""], &["spec"])
+    })
+}
+
+/// The AttachedCluster is gone, or goes by another name: so are the records that it made and their connections, but for
+/// the one that it has now. Nothing is deleted in the member.
+pub(super) async fn detach(ctx: &Ctx, key: &Key, but: Option<&str>) -> Result<(), WriteError> {
     let api: Api<Cluster> = Api::all(ctx.client.clone());
-    for cluster in ctx.world.clusters.list() {
-        if cluster.annotations().get(ATTACHED_BY) != Some(&me) {
+    for cluster in ctx.world.clusters.by(MADE_BY, &key.to_string()) {
+        let name = cluster.name_any();
+        if but == Some(name.as_str()) {
             continue;
         }
-        let name = cluster.name_any();
-        match api.delete(&name, &kube::api::DeleteParams::default()).await {
+        // Exactly this one: a record that somebody else has made under the name since is theirs.
+        let preconditions = Preconditions { uid: cluster.uid(), resource_version: None };
+        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+        match api.delete(&name, &params).await {
             Ok(_) => {}
             Err(kube::Error::Api(status)) if status.code == 404 => {}
             Err(error) => return Err(WriteError::new::<Cluster>("delete", &name, error)),

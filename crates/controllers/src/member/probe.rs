@@ -1,18 +1,20 @@
 //! Probing one member, for as long as its connection lives. Heartbeats stay in memory; whoever decides is told only
 //! when a probe saw something new.
+//!
+//! Whether a member is ready is what its `/readyz` says, and who it is what its `kube-system` says. What it holds
+//! ([`capacity`]) is counted when it may have changed, and says nothing of its being ready.
 
-use std::collections::BTreeMap;
-use std::fmt::Display;
+mod capacity;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::member::v1alpha1::{NodeSummary, ResourceSummary};
-use client::{Failure, classify};
-use http::Request;
+use client::{Failure, classify, limit};
 use kube::Client;
-use model::{Quantity, Timestamp, object};
+use model::{Timestamp, object};
 use plan::member::{Facts, Outcome, Probe};
 use serde_json::Value;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -30,19 +32,25 @@ const RETRY_FIRST: Duration = Duration::from_millis(500);
 const RETRY_MAX: Duration = Duration::from_secs(10);
 /// Failures in a row before a member counts as silent: one lost connection is no outage.
 const FAILURES_MAX: u32 = 2;
-/// How often nodes and pods are counted. Capacity moves slowly and costs a list.
+/// How often identity, version, nodes and pods are read when nothing is known to have changed: nodes come and go by
+/// themselves.
 const FACTS_EVERY: Duration = Duration::from_secs(30);
-/// Items per page of nodes and pods.
-const PAGE: u32 = 500;
-/// Most pages that are counted: 10,000 pods. A larger member reports its nodes' capacity and no allocation.
-const PAGES_MAX: usize = 20;
+/// How long nothing must have changed before pods are counted again: a rollout reports several times a second, and what
+/// is on its way need not be counted.
+const REST: Duration = Duration::from_secs(1);
+/// Counting takes at most this share of the time: a member with 10,000 pods, which take 2 s to list, is counted once in
+/// 40 s however much goes on in it.
+const COUNT_SHARE: u32 = 20;
+/// Largest answer to `/readyz`, `/version` and for a namespace, in bytes. Real ones have a few hundred.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 pub(super) async fn run(ctx: Arc<Ctx>, key: Key, member: String, connection: Connection, stop: CancellationToken) {
     let mut state = State::default();
+    let mut changed = connection.changed.clone();
     loop {
         let outcome = tokio::select! {
             () = stop.cancelled() => return,
-            outcome = state.once(&connection.client, ctx.clock.now()) => outcome,
+            outcome = state.once(&connection.client, ctx.clock.now(), &mut changed) => outcome,
         };
         let failures = state.failures;
         if let Some(outcome) = outcome {
@@ -56,9 +64,10 @@ pub(super) async fn run(ctx: Arc<Ctx>, key: Key, member: String, connection: Con
             n => RETRY_FIRST.saturating_mul(1 << (n - 1).min(8)).min(RETRY_MAX),
         };
         state.turns += 1;
+        let next = Instant::now() + spread(pause, &member, state.turns);
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(spread(pause, &member, state.turns)) => {}
+            () = state.rest(next, &mut changed) => {}
         }
     }
 }
@@ -72,65 +81,149 @@ fn spread(pause: Duration, member: &str, turn: u64) -> Duration {
     pause.mul_f64(0.9 + 0.2 * (hasher.finish() % 1000) as f64 / 1000.0)
 }
 
+/// A count that was made.
+#[derive(Clone, Copy, Debug)]
+struct Counted {
+    /// When it began.
+    at: Instant,
+    /// How long it took.
+    took: Duration,
+    /// It differed from the one before, or not all nodes were ready: things move, and the next probe counts again.
+    moving: bool,
+}
+
+impl Counted {
+    /// When the next one may begin.
+    fn next(&self) -> Instant {
+        self.at + self.took.saturating_mul(COUNT_SHARE)
+    }
+}
+
 #[derive(Default)]
 struct State {
     failures: u32,
     turns: u64,
     last_seen: Option<Timestamp>,
+    said: Option<Outcome>,
     facts: Facts,
-    counted: Option<Instant>,
+    counted: Option<Counted>,
 }
 
 impl State {
     /// One probe; `None` when it failed and says nothing yet.
-    async fn once(&mut self, client: &Client, now: Timestamp) -> Option<Outcome> {
-        let asked = match answer(get_text(client, "/readyz")).await {
-            Ok(_) => self.count(client).await,
+    async fn once(
+        &mut self,
+        client: &Client,
+        now: Timestamp,
+        changed: &mut watch::Receiver<Option<Instant>>,
+    ) -> Option<Outcome> {
+        let asked = match answer(client::read(client, "/readyz", ANSWER_BYTES_MAX)).await {
+            Ok(_) => self.look(client, changed).await,
             Err(failure) => Err(failure),
         };
-        match asked {
-            Ok(()) => {
-                self.failures = 0;
-                self.last_seen = Some(now);
-                Some(Outcome::Ready)
-            }
-            Err(Silent::Answered(outcome)) => {
-                self.failures = 0;
-                self.last_seen = Some(now);
-                Some(outcome)
-            }
+        let outcome = match asked {
+            Ok(()) => Outcome::Ready,
+            Err(Silent::Answered(outcome)) => outcome,
             Err(Silent::NoAnswer(why)) => {
                 self.failures = self.failures.saturating_add(1);
-                (self.failures >= FAILURES_MAX).then_some(Outcome::Unreachable(why))
+                return (self.failures >= FAILURES_MAX).then(|| self.say(Outcome::Unreachable(why)));
             }
+        };
+        self.failures = 0;
+        self.last_seen = Some(now);
+        Some(self.say(outcome))
+    }
+
+    /// What to say of an outcome: what was said before, when it is the same but for numbers. A certificate that ran out
+    /// is refused with the seconds since then, and a record must not be written for each of them.
+    fn say(&mut self, outcome: Outcome) -> Outcome {
+        let same = self.said.as_ref().is_some_and(|said| words(said) == words(&outcome));
+        match &self.said {
+            Some(said) if same => said.clone(),
+            _ => self.said.insert(outcome).clone(),
         }
     }
 
-    /// Learns what the member is, when that is due.
-    async fn count(&mut self, client: &Client) -> Result<(), Silent> {
-        let due = self.counted.is_none_or(|at| at.elapsed() >= FACTS_EVERY) || self.failures > 0;
-        if !due {
+    /// Learns who the member is and what it holds, when that is due.
+    async fn look(&mut self, client: &Client, changed: &mut watch::Receiver<Option<Instant>>) -> Result<(), Silent> {
+        let at = Instant::now();
+        let changed = *changed.borrow_and_update();
+        if self.failures == 0 && !self.is_due(at, changed) {
             return Ok(());
         }
-        let system = answer(get(client, "/api/v1/namespaces/kube-system".to_owned())).await?;
-        let version = answer(get(client, "/version".to_owned())).await?;
-        let (nodes, resources, region) = capacity(client).await?;
-        self.facts = Facts {
+        let system = answer(get(client, "/api/v1/namespaces/kube-system", ANSWER_BYTES_MAX)).await?;
+        let version = answer(get(client, "/version", ANSWER_BYTES_MAX)).await?;
+        let mut facts = Facts {
             uid: object::uid(&system).map(str::to_owned),
             version: object::get_str(&version, &["gitVersion"]).map(str::to_owned),
-            nodes: Some(nodes),
-            resources: Some(resources),
-            region,
+            ..self.facts.clone()
         };
-        self.counted = Some(Instant::now());
+        let mut moving = false;
+        match capacity::count(client).await {
+            Ok(count) => {
+                let ready = count.nodes.ready_num >= count.nodes.total_num;
+                (facts.nodes, facts.region) = (Some(count.nodes), count.region);
+                facts.resources = Some(count.resources);
+                moving = !ready || self.counted.is_some() && facts != self.facts;
+            }
+            // It answers, and is who it is. A credential need not be allowed to list pods, and a member that is slow
+            // with them is not silent: what was counted last stays.
+            Err(why) => tracing::debug!(server = ?facts.uid, %why, "nodes and pods cannot be counted"),
+        }
+        self.facts = facts;
+        self.counted = Some(Counted { at, took: at.elapsed(), moving });
         Ok(())
+    }
+
+    /// Is it time to count? `changed`: when something was last seen to change in the member.
+    fn is_due(&self, now: Instant, changed: Option<Instant>) -> bool {
+        let Some(counted) = self.counted else { return true };
+        let outdated = counted.moving || changed.is_some_and(|at| at >= counted.at);
+        now >= counted.at + FACTS_EVERY || outdated && now >= counted.next()
+    }
+
+    /// Waits for the next probe: until `next`, or until the member has come to rest after a change.
+    async fn rest(&self, next: Instant, changed: &mut watch::Receiver<Option<Instant>>) {
+        loop {
+            let at = *changed.borrow_and_update();
+            let wake = match (at, self.counted) {
+                (Some(at), Some(counted)) if at >= counted.at && self.failures == 0 => {
+                    next.min((at + REST).max(counted.next()))
+                }
+                _ => next,
+            };
+            tokio::select! {
+                () = tokio::time::sleep_until(wake) => return,
+                // The sender goes with the connection, and then this probe is stopped.
+                Ok(()) = changed.changed() => {}
+            }
+        }
     }
 }
 
+/// An outcome without its numbers.
+fn words(outcome: &Outcome) -> (std::mem::Discriminant<Outcome>, String) {
+    let text = match outcome {
+        Outcome::Ready => "",
+        Outcome::NotReady(text) | Outcome::Denied(text) | Outcome::Unreachable(text) => text,
+    };
+    (std::mem::discriminant(outcome), text.chars().filter(|c| !c.is_ascii_digit()).collect())
+}
+
 /// Why a probe is not simply fine.
+#[derive(Debug)]
 enum Silent {
     Answered(Outcome),
     NoAnswer(String),
+}
+
+impl std::fmt::Display for Silent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Answered(outcome) => write!(f, "{outcome:?}"),
+            Self::NoAnswer(why) => f.write_str(why),
+        }
+    }
 }
 
 async fn answer<T>(request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Silent> {
@@ -152,101 +245,20 @@ fn status(error: &kube::Error) -> String {
     }
 }
 
-/// The innermost cause: `Connection refused`, not three layers of client around it.
+/// The innermost cause: `Connection refused`, not three layers of client around it. Cut: a certificate may have
+/// thousands of names, and TLS lists them.
 fn root(error: &dyn std::error::Error) -> String {
     let mut at = error;
     while let Some(source) = at.source() {
         at = source;
     }
-    at.to_string()
+    at.to_string().chars().take(limit::WORDS_MAX).collect()
 }
 
-async fn get_text(client: &Client, path: &str) -> Result<String, kube::Error> {
-    let request = Request::get(path).body(Vec::new()).map_err(kube::Error::HttpError)?;
-    client.request_text(request).await
+async fn get(client: &Client, path: &str, bytes_max: usize) -> Result<Value, kube::Error> {
+    let body = client::read(client, path, bytes_max).await?;
+    serde_json::from_slice(&body).map_err(kube::Error::SerdeError)
 }
 
-async fn get(client: &Client, path: String) -> Result<Value, kube::Error> {
-    let request = Request::get(path).body(Vec::new()).map_err(kube::Error::HttpError)?;
-    client.request(request).await
-}
-
-/// Sums of resources by name.
-#[derive(Default)]
-struct Sums(BTreeMap<String, Quantity>);
-
-impl Sums {
-    fn add(&mut self, resources: Option<&Value>) {
-        for (name, amount) in object::string_map(resources) {
-            if let Ok(amount) = amount.parse::<Quantity>() {
-                let sum = self.0.entry(name).or_default();
-                *sum = *sum + amount;
-            }
-        }
-    }
-
-    fn text(self) -> BTreeMap<String, String> {
-        self.0.into_iter().map(|(name, sum)| (name, sum.to_string())).collect()
-    }
-}
-
-async fn capacity(client: &Client) -> Result<(NodeSummary, ResourceSummary, Option<String>), Silent> {
-    let (mut total, mut ready, mut allocatable) = (0, 0, Sums::default());
-    let mut regions: Vec<Option<String>> = Vec::new();
-    for_each(client, "/api/v1/nodes?", |node| {
-        total += 1;
-        let conditions = object::get(node, &["status", "conditions"]).and_then(Value::as_array);
-        let is_ready = |c: &Value| c["type"] == "Ready" && c["status"] == "True";
-        ready += i32::from(conditions.is_some_and(|all| all.iter().any(is_ready)));
-        allocatable.add(object::get(node, &["status", "allocatable"]));
-        regions.push(object::label(node, "topology.kubernetes.io/region").map(str::to_owned));
-    })
-    .await?;
-    let (mut allocated, mut allocating) = (Sums::default(), Sums::default());
-    for_each(client, "/api/v1/pods?fieldSelector=status.phase!=Succeeded,status.phase!=Failed&", |pod| {
-        let sums = match object::get_str(pod, &["spec", "nodeName"]) {
-            Some(node) if !node.is_empty() => &mut allocated,
-            _ => &mut allocating,
-        };
-        for container in object::get(pod, &["spec", "containers"]).and_then(Value::as_array).into_iter().flatten() {
-            sums.add(object::get(container, &["resources", "requests"]));
-        }
-    })
-    .await?;
-    regions.sort();
-    regions.dedup();
-    let region = match regions.as_slice() {
-        [Some(one)] => Some(one.clone()),
-        _ => None,
-    };
-    let resources =
-        ResourceSummary { allocatable: allocatable.text(), allocating: allocating.text(), allocated: allocated.text() };
-    Ok((NodeSummary { total_num: total, ready_num: ready }, resources, region))
-}
-
-async fn for_each(client: &Client, path: &str, mut see: impl FnMut(&Value)) -> Result<(), Silent> {
-    let mut next = String::new();
-    for _ in 0..PAGES_MAX {
-        let token = if next.is_empty() { String::new() } else { format!("&continue={}", encode(&next)) };
-        let page = answer(get(client, format!("{path}limit={PAGE}{token}"))).await?;
-        page["items"].as_array().into_iter().flatten().for_each(&mut see);
-        next = object::get_str(&page, &["metadata", "continue"]).unwrap_or_default().to_owned();
-        if next.is_empty() {
-            break;
-        }
-    }
-    Ok(())
-}
-
-/// Percent-encodes a query value.
-fn encode(text: impl Display) -> String {
-    let mut out = String::new();
-    for byte in text.to_string().bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
-}
+#[cfg(test)]
+mod tests;

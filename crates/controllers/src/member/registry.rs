@@ -1,4 +1,7 @@
 //! Connections to members: one client and one prober each, shared by everything that talks to that member.
+//!
+//! Appliers and probers do not know each other: what is delivered to a member outdates what its prober counted there,
+//! and that is said here.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -7,6 +10,8 @@ use client::Credential;
 use kube::Client;
 use plan::member::Probe;
 use sha2::{Digest, Sha256};
+use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// A connection to a member.
@@ -16,6 +21,8 @@ pub struct Connection {
     pub client: Client,
     /// Changes when the client is replaced.
     pub serial: u64,
+    /// When something was last seen to change in the member: what was counted before is out of date.
+    pub(super) changed: watch::Receiver<Option<Instant>>,
 }
 
 struct Entry {
@@ -24,6 +31,7 @@ struct Entry {
     fingerprint: [u8; 32],
     probe: Option<Probe>,
     deliver: bool,
+    changed: watch::Sender<Option<Instant>>,
     stop: CancellationToken,
 }
 
@@ -34,42 +42,51 @@ pub struct Members {
     serial: std::sync::atomic::AtomicU64,
 }
 
-/// What came of offering a credential.
-pub(super) enum Offered {
-    /// The connection is as before.
-    Same,
-    /// A new connection, whose prober must be started.
-    New(Connection, CancellationToken),
-}
-
 impl Members {
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes a connection unless there is one with the same kubeconfig.
-    pub(super) async fn offer(
+    /// Is there a connection with this kubeconfig?
+    pub(super) fn has(&self, member: &str, credential: &Credential) -> bool {
+        self.lock().get(member).is_some_and(|e| e.fingerprint == fingerprint(credential))
+    }
+
+    /// Puts a new connection in place of the one that there is, if there is one. Its prober must be started.
+    pub(super) fn connect(
         &self,
         member: &str,
         credential: &Credential,
+        client: Client,
         parent: &CancellationToken,
-    ) -> Result<Offered, client::CredentialError> {
-        let fingerprint: [u8; 32] = Sha256::digest(credential.identity().as_bytes()).into();
-        if self.lock().get(member).is_some_and(|e| e.fingerprint == fingerprint) {
-            return Ok(Offered::Same);
-        }
-        let client = credential.client().await?;
+    ) -> (Connection, CancellationToken) {
         let serial = self.serial.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
-        let connection = Connection { client, serial };
+        let changed = watch::Sender::new(None);
+        let connection = Connection { client, serial, changed: changed.subscribe() };
         let stop = parent.child_token();
         let mut entries = self.lock();
         // What an earlier connection saw stays known until the new one has answered.
         let probe = entries.get(member).and_then(|e| e.probe.clone());
-        let entry = Entry { connection: connection.clone(), fingerprint, probe, deliver: false, stop: stop.clone() };
+        let entry = Entry {
+            connection: connection.clone(),
+            fingerprint: fingerprint(credential),
+            probe,
+            deliver: false,
+            changed,
+            stop: stop.clone(),
+        };
         if let Some(old) = entries.insert(member.to_owned(), entry) {
             old.stop.cancel();
         }
-        Ok(Offered::New(connection, stop))
+        (connection, stop)
+    }
+
+    /// Something changed in a member, as its applier reports: its prober counts nodes and requests anew when it has
+    /// come to rest.
+    pub(crate) fn changed(&self, member: &str) {
+        if let Some(entry) = self.lock().get(member) {
+            entry.changed.send_replace(Some(Instant::now()));
+        }
     }
 
     /// Ends a connection.
@@ -109,6 +126,10 @@ impl Members {
     pub fn names(&self) -> Vec<String> {
         self.lock().keys().cloned().collect()
     }
+}
+
+fn fingerprint(credential: &Credential) -> [u8; 32] {
+    Sha256::digest(credential.identity().as_bytes()).into()
 }
 
 impl std::fmt::Debug for Members {

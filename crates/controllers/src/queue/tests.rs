@@ -51,3 +51,53 @@ async fn failures_back_off_and_success_resets() {
     assert_eq!(gaps, [250, 500, 1000]);
     assert_eq!(backoff(30), RETRY_MAX);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_stops_neither_the_queue_nor_its_own_key() {
+    let queue: Queue<&str> = Queue::new();
+    let stop = CancellationToken::new();
+    let seen = Mutex::new(Vec::new());
+    queue.add("bad");
+    queue.add("good");
+    queue
+        .run(4, stop.clone(), |key| {
+            seen.lock().unwrap().push(key);
+            let times = seen.lock().unwrap().iter().filter(|k| **k == "bad").count();
+            let stop = &stop;
+            async move {
+                assert!(key != "bad" || times > 1, "a bug");
+                if times > 1 {
+                    stop.cancel();
+                }
+                Next::Wait
+            }
+        })
+        .await;
+    assert_eq!(*seen.lock().unwrap(), ["bad", "good", "bad"]);
+}
+
+#[test]
+fn keys_are_taken_in_the_order_in_which_they_are_due() {
+    let start = Instant::now();
+    let at = |secs| start + Duration::from_secs(secs);
+    let mut slots = Slots { by_key: BTreeMap::new(), order: BTreeSet::new() };
+    slots.schedule("late", at(9));
+    slots.schedule("a", at(2));
+    slots.schedule("b", at(1));
+    slots.schedule("late", at(3));
+    slots.schedule("b", at(5));
+    assert_eq!(slots.take(at(0)), Err(Some(at(1))));
+    assert_eq!(slots.take(at(1)), Ok("b"));
+    // Added while it runs: taken again only when it has finished.
+    slots.schedule("b", at(1));
+    assert_eq!(slots.take(at(2)), Ok("a"));
+    assert_eq!(slots.take(at(2)), Err(Some(at(3))));
+    slots.finish("b", Next::Wait, at(2));
+    assert_eq!(slots.take(at(2)), Ok("b"));
+    slots.finish("a", Next::Wait, at(2));
+    slots.finish("b", Next::After(Duration::from_secs(7)), at(2));
+    assert_eq!((slots.take(at(9)), slots.take(at(9))), (Ok("late"), Ok("b")));
+    slots.finish("late", Next::Wait, at(9));
+    slots.finish("b", Next::Wait, at(9));
+    assert!(slots.by_key.is_empty() && slots.order.is_empty(), "nothing is left of what is done");
+}

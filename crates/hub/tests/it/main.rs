@@ -6,4 +6,5 @@ mod fleet;
 mod hook;
 mod member;
 mod settled;
+mod source;
 mod stage;

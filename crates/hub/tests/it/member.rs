@@ -6,7 +6,7 @@ use api::member::v1alpha1::Cluster;
 use kube::Api;
 use serde_json::json;
 
-use crate::stage::{Stage, until};
+use crate::stage::{Stage, settings, until};
 
 async fn ready(stage: &Stage, name: &str, reason: &str) -> Condition {
     let api: Api<AttachedCluster> = Api::namespaced(stage.client(), "default");
@@ -91,4 +91,99 @@ async fn a_member_that_never_answers_delays_nobody_else() {
         other => Err(other),
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_claims_a_members_name_does_not_stop_what_it_gets() {
+    let stage = Stage::new(&["a"]).await;
+    stage.apply(stage.application()).await.unwrap();
+    stage.synced().await;
+    stage.attach_with("claimant", stage.member("a").kubeconfig(), json!({"memberName": "a"})).await;
+    ready(&stage, "claimant", "NameTaken").await;
+    assert!(stage.hub.controllers().members.deliverable("a").is_some(), "its owner's member is still delivered to");
+    stage.commit(&[("app/settings.yaml", Some(&settings("two")))]);
+    stage.synced().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_that_are_the_same_cluster_the_second_is_a_member_when_the_first_is_gone() {
+    let stage = Stage::new(&["a"]).await;
+    ready(&stage, "a", "ClusterReady").await;
+    stage.attach_with("twin", stage.member("a").kubeconfig(), json!({})).await;
+    ready(&stage, "twin", "SameCluster").await;
+    let api: Api<AttachedCluster> = Api::namespaced(stage.client(), "default");
+    api.delete("a", &kube::api::DeleteParams::default()).await.unwrap();
+    ready(&stage, "twin", "ClusterReady").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_under_another_name_keeps_what_it_has() {
+    let stage = Stage::new(&["a"]).await;
+    stage.apply(stage.application()).await.unwrap();
+    stage.synced().await;
+    let maps: Api<k8s_openapi::api::core::v1::ConfigMap> = Api::namespaced(stage.member("a").client(), "app");
+    let uid = maps.get("settings").await.unwrap().metadata.uid;
+    // A name that cannot be had, and then one that can: in between the member is none.
+    let other = member_sim::Member::start(member_sim::Options::new("b")).await.unwrap();
+    stage.attach_with("b", other.kubeconfig(), json!({})).await;
+    ready(&stage, "b", "ClusterReady").await;
+    let kubeconfig = stage.member("a").kubeconfig().to_owned();
+    stage.attach_with("a", &kubeconfig, json!({"memberName": "b"})).await;
+    ready(&stage, "a", "NameTaken").await;
+    stage.attach_with("a", &kubeconfig, json!({"memberName": "renamed"})).await;
+    ready(&stage, "a", "ClusterReady").await;
+    let clusters: Api<Cluster> = Api::all(stage.client());
+    until("the old record to go", async || match clusters.get_opt("a").await.unwrap() {
+        None => Ok(()),
+        Some(cluster) => Err(format!("{:?}", cluster.metadata)),
+    })
+    .await;
+    stage.commit(&[("app/settings.yaml", Some(&settings("two")))]);
+    stage.synced().await;
+    let map = maps.get("settings").await.unwrap();
+    assert_eq!(map.data.unwrap()["value"], "two");
+    assert_eq!(map.metadata.uid, uid, "it was never deleted");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kubeconfig_that_no_client_can_be_made_of_is_said() {
+    let stage = Stage::new(&[]).await;
+    let broken = "apiVersion: v1\nkind: Config\ncurrent-context: c\ncontexts: [{name: c, context: {cluster: k, user: u}}]\n\
+                  clusters: [{name: k, cluster: {server: 'https://10.1.2.3:6443'}}]\n\
+                  users: [{name: u, user: {client-certificate-data: aHVudGVyMg==, client-key-data: aHVudGVyMg==}}]\n";
+    stage.attach_with("broken", broken, json!({})).await;
+    let said = ready(&stage, "broken", "KubeconfigMalformed").await;
+    assert!(said.message.contains("cannot connect with this kubeconfig"), "{}", said.message);
+    assert!(!said.message.contains("hunter2") && !said.message.contains("aHVudGVyMg"), "{}", said.message);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_label_that_is_taken_off_an_attached_cluster_leaves_its_record_and_others_stay() {
+    let stage = Stage::new(&["a"]).await;
+    ready(&stage, "a", "ClusterReady").await;
+    let clusters: Api<Cluster> = Api::all(stage.client());
+    let attached: Api<AttachedCluster> = Api::namespaced(stage.client(), "default");
+    let label = async |api: &str, name: &str, value: serde_json::Value| {
+        let patch = kube::api::Patch::Merge(json!({"metadata": {"labels": {name: value}}}));
+        let params = kube::api::PatchParams { field_manager: Some("me".into()), ..Default::default() };
+        match api {
+            "record" => drop(clusters.patch("a", &params, &patch).await.unwrap()),
+            _ => drop(attached.patch("a", &params, &patch).await.unwrap()),
+        }
+    };
+    let labels = async |what: &str, want: &[&str], no: &[&str]| {
+        until(what, async || {
+            let labels = clusters.get("a").await.unwrap().metadata.labels.unwrap_or_default();
+            match want.iter().all(|l| labels.contains_key(*l)) && !no.iter().any(|l| labels.contains_key(*l)) {
+                true => Ok(()),
+                false => Err(format!("{labels:?}")),
+            }
+        })
+        .await;
+    };
+    label("record", "own", json!("x")).await;
+    label("attached", "tier", json!("gold")).await;
+    labels("the label", &["tier", "own"], &[]).await;
+    label("attached", "tier", serde_json::Value::Null).await;
+    labels("the label to go", &["own"], &["tier"]).await;
 }

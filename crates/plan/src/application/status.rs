@@ -25,6 +25,9 @@ const WAITING_SHOWN: usize = 10;
 /// Longest name of Kurator's Flux objects, which `syncStatus[].name` repeats.
 const SYNC_NAME_MAX: usize = 63;
 
+/// Most members, candidates or fields that a message lists.
+const LISTED_MAX: usize = 20;
+
 /// How one unit is at one member.
 struct Pair<'a> {
     unit: &'a UnitReport,
@@ -130,6 +133,15 @@ pub(super) fn held(observed: &Observed<'_>, unit: &UnitId) -> Option<Held> {
     crate::guard::plan(&scopes, None).1.held
 }
 
+/// The first of a list, and how many more: a message is read, and a thousand members would not be.
+fn some(items: impl Iterator<Item = String>, between: &str) -> String {
+    let mut items: Vec<String> = items.collect();
+    let more = items.len().saturating_sub(LISTED_MAX);
+    items.truncate(LISTED_MAX);
+    let more = if more > 0 { format!("{between}and {more} more") } else { String::new() };
+    items.join(between) + &more
+}
+
 fn sample(count: u32, names: &[String]) -> String {
     let shown = names.len().min(3);
     let more = (count as usize).saturating_sub(shown);
@@ -178,21 +190,21 @@ pub(super) fn status(
     let mut verdicts = vec![ready(observed, application, report, &pairs, &held), source(observed, &before)];
     if !held.is_empty() {
         let count: u32 = held.iter().map(|h| h.count).sum();
-        let list: Vec<&str> = held.iter().flat_map(|h| h.members.iter().map(String::as_str)).collect();
-        let (list, name) = (list.join("; "), &observed.key.1);
-        let waiting: BTreeSet<&str> = held.iter().flat_map(|h| h.waiting_on.iter().map(String::as_str)).collect();
+        let list = some(held.iter().flat_map(|h| h.members.iter().cloned()), "; ");
+        let name = &observed.key.1;
+        let waiting: BTreeSet<&String> = held.iter().flat_map(|h| &h.waiting_on).collect();
         let then = if waiting.is_empty() {
             format!("`kurator approve app/{name}` releases exactly these")
         } else {
-            let waiting = waiting.into_iter().collect::<Vec<_>>().join(", ");
+            let waiting = some(waiting.into_iter().cloned(), ", ");
             format!("not reported yet: {waiting}; then `kurator approve app/{name}` releases the whole list")
         };
         let message = format!("{count} deletions wait for approval ({causes}): {list}; {then}");
         verdicts.push(Verdict::new(condition::DELETIONS_HELD, Some(true), reason::SOURCE_REMOVES_OBJECTS, message));
     }
     if !observed.not_implemented.is_empty() {
-        let paths: Vec<&str> = observed.not_implemented.iter().map(model::FieldPath::as_str).collect();
-        let message = format!("accepted, not honoured yet: {}", paths.join(", "));
+        let paths = observed.not_implemented.iter().map(ToString::to_string);
+        let message = format!("accepted, not honoured yet: {}", some(paths, ", "));
         verdicts.push(Verdict::new(condition::NOT_IMPLEMENTED, Some(true), reason::FIELDS_NOT_HONOURED, message));
     }
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
@@ -256,7 +268,10 @@ fn ready(
         let policy = unit.unit.policy.as_deref().unwrap_or_default();
         for waiting in &unit.waiting_on {
             let (reason, message) = match waiting {
-                WaitingOn::Source => (reason::SOURCE_NOT_READY, "the source has not been fetched yet".to_owned()),
+                WaitingOn::Source => {
+                    let why = observed.source.error.as_ref().map(|(_, why)| format!(": {why}")).unwrap_or_default();
+                    (reason::SOURCE_NOT_READY, format!("the source has not been fetched yet{why}"))
+                }
                 WaitingOn::Fleet(name) => (
                     reason::FLEET_NOT_FOUND,
                     format!("Fleet {name:?} does not exist in this namespace; what runs stays"),
@@ -272,8 +287,8 @@ fn ready(
                         .to_owned(),
                 ),
                 WaitingOn::NoMember => {
-                    let why: Vec<String> = unit.passed_over.iter().map(|(m, r)| format!("{m}: {r}")).collect();
-                    (reason::NO_MEMBER_SELECTED, format!("policy {policy} selects no member ({})", why.join("; ")))
+                    let why = unit.passed_over.iter().map(|(m, r)| format!("{m}: {r}"));
+                    (reason::NO_MEMBER_SELECTED, format!("policy {policy} selects no member ({})", some(why, "; ")))
                 }
                 WaitingOn::Members(_) => continue,
             };
@@ -302,11 +317,11 @@ fn ready(
         return verdict(Some(false), reason::NOT_IMPLEMENTED, message);
     }
     if unknown > 0 {
-        let names: Vec<&str> = pairs.iter().filter(|p| p.ready().is_none()).map(|p| p.member.as_str()).collect();
+        let names = pairs.iter().filter(|p| p.ready().is_none()).map(|p| p.member.to_string());
         return verdict(
             None,
             reason::MEMBER_UNKNOWN,
-            format!("{good} of {total} ready; not answering: {}", names.join(", ")),
+            format!("{good} of {total} ready; not answering: {}", some(names, ", ")),
         );
     }
     debug_assert_eq!(bad, 0);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use api::condition;
 use api::delivery::{Health, UnitPhase, UnitReport};
+use api::reason;
 use controllers::informer::Key;
 use hub::Hub;
 use serde_json::{Value, json};
@@ -19,6 +20,12 @@ use crate::sync::short_revision;
 
 /// How often the table is drawn again: fast enough to watch, slow enough to read.
 const DRAW_EVERY: Duration = Duration::from_millis(50);
+
+/// How long something that only a person can change has to be in the way before nothing more is waited for: longer than
+/// the hub takes from a fetch to the members' first reports on it.
+const STUCK_FOR: Duration = Duration::from_secs(3);
+/// The same for what may still mend itself: an applier's first retries, a container's first restarts.
+const FAILING_FOR: Duration = Duration::from_secs(15);
 
 /// One row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,6 +51,7 @@ pub(crate) async fn show(
 ) -> anyhow::Result<bool> {
     let mut screen = Screen::new(output::is_screen(std::io::stdout().is_terminal()));
     let mut since: BTreeMap<String, Duration> = BTreeMap::new();
+    let mut stuck = Stuck::default();
     loop {
         let (commit, mut rows) = read(hub, demo);
         for (name, row) in &mut rows {
@@ -55,7 +63,8 @@ pub(crate) async fn show(
             }
         }
         let done = rows.values().all(|r| r.ready) && application_ready(hub) && source_is_newest(hub);
-        let over = limit.is_some_and(|limit| begun.elapsed() >= limit);
+        let hopeless = !done && limit.is_some() && stuck.see(in_the_way(hub), begun.elapsed());
+        let over = hopeless || limit.is_some_and(|limit| begun.elapsed() >= limit);
         let objects: u32 = rows.values().map(|r| r.objects).sum();
         let drift: u64 = rows.values().map(|r| r.drift).sum();
         if format == Format::Text {
@@ -80,7 +89,7 @@ pub(crate) async fn show(
                 .filter(|(_, r)| !r.ready)
                 .map(|(name, r)| format!("{name}: {}", if r.reason.is_empty() { &r.state } else { &r.reason }))
                 .collect();
-            let why = if waiting.is_empty() { application_reason(hub) } else { waiting.join("; ") };
+            let why = if hopeless || waiting.is_empty() { application_reason(hub) } else { waiting.join("; ") };
             output::note(format_args!(
                 "error: not converged after {}: {why}; without --exit-when-ready it keeps running, and `kurator status \
                  app/{APPLICATION}` says more",
@@ -90,6 +99,56 @@ pub(crate) async fn show(
         }
         tokio::time::sleep(DRAW_EVERY).await;
     }
+}
+
+/// What keeps the Application from converging, and for how long it has to before there is no hope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct InTheWay {
+    reason: String,
+    long: Duration,
+}
+
+/// Since when the same is in the way.
+#[derive(Debug, Default)]
+struct Stuck(Option<(InTheWay, Duration)>);
+
+impl Stuck {
+    /// Says whether it has been there for long enough. `now` is any time that goes on.
+    fn see(&mut self, found: Option<InTheWay>, now: Duration) -> bool {
+        let since = match (&self.0, &found) {
+            (Some((before, since)), Some(found)) if before == found => *since,
+            _ => now,
+        };
+        self.0 = found.map(|found| (found, since));
+        self.0.as_ref().is_some_and(|(found, since)| now.saturating_sub(*since) >= found.long)
+    }
+}
+
+fn in_the_way(hub: &Hub) -> Option<InTheWay> {
+    let exists = hub.controllers().world.applications.get(&Key::new("default", APPLICATION)).is_some();
+    if !exists {
+        return Some(InTheWay { reason: "NotFound".to_owned(), long: STUCK_FOR });
+    }
+    hindrance(&conditions(hub))
+}
+
+fn hindrance(conditions: &[api::Condition]) -> Option<InTheWay> {
+    let refused = |type_| condition::find(conditions, type_).filter(|c| c.status == "False");
+    let ready = refused(condition::READY).and_then(|c| {
+        let long = match c.reason.as_str() {
+            reason::BUILD_FAILED
+            | reason::FLEET_NOT_FOUND
+            | reason::DUPLICATE_POLICY_NAME
+            | reason::NOT_IMPLEMENTED
+            | reason::NO_MEMBER_SELECTED
+            | reason::DELETIONS_HELD => STUCK_FOR,
+            reason::RECONCILIATION_FAILED | reason::HEALTH_CHECK_FAILED | reason::MEMBER_BLOCKED => FAILING_FOR,
+            _ => return None,
+        };
+        Some(InTheWay { reason: c.reason.clone(), long })
+    });
+    let source = refused(condition::SOURCE_READY).map(|c| InTheWay { reason: c.reason.clone(), long: STUCK_FOR });
+    ready.or(source)
 }
 
 fn application_ready(hub: &Hub) -> bool {
@@ -116,7 +175,11 @@ fn application_reason(hub: &Hub) -> String {
     let said = |type_| condition::find(&conditions, type_).map(|c| format!("{}: {}", c.reason, c.message));
     // Members may be ready with what was fetched before: then it is the source that keeps them from the newest commit.
     let type_ = if application_ready(hub) { condition::SOURCE_READY } else { condition::READY };
-    said(type_).unwrap_or_else(|| "the Application has no status yet".to_owned())
+    let gone = hub.controllers().world.applications.get(&Key::new("default", APPLICATION)).is_none();
+    said(type_).unwrap_or_else(|| match gone {
+        true => format!("there is no Application {APPLICATION} in namespace default"),
+        false => "the Application has no status yet".to_owned(),
+    })
 }
 
 fn conditions(hub: &Hub) -> Vec<api::Condition> {
@@ -190,9 +253,8 @@ fn unsettled(report: &UnitReport) -> String {
 
 /// Does the report speak of the revision that is decided now?
 fn is_newest(ctx: &controllers::Ctx, report: &UnitReport) -> bool {
-    let decisions = ctx.world.decisions.list();
-    let entry =
-        decisions.iter().filter(|d| d.spec.unit == report.unit).find_map(|d| d.spec.members.get(&report.member));
+    let decisions = ctx.world.decisions_of(&report.unit);
+    let entry = decisions.iter().find_map(|d| d.spec.members.get(&report.member));
     entry.is_some_and(|e| e.revision == report.revision)
 }
 

@@ -94,8 +94,8 @@ fn what_cannot_converge_ends_with_the_reason() {
     let place = Place::new();
     let repo = place.dir().join("demo/repo");
     std::fs::create_dir_all(repo.join("shop")).unwrap();
-    let web = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: default}\nspec:\n  selector: \
-               {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec: {containers: [{name: \
+    let web = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: default}\nspec:\n  replicas: 1\n  \
+               selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec: {containers: [{name: \
                web, image: 'x/fail:1'}]}\n";
     std::fs::write(repo.join("shop/web.yaml"), web).unwrap();
     git(&repo, &["init", "--quiet", "--initial-branch=main"]);
@@ -106,4 +106,19 @@ fn what_cannot_converge_ends_with_the_reason() {
     assert!(said.err.starts_with("error: not converged after 8."), "{}", said.err);
     assert!(said.err.contains("Deployment.apps default/web is "), "{}", said.err);
     assert!(!said.out.contains("converged"), "{}", said.out);
+}
+
+#[test]
+fn what_only_a_person_can_mend_is_not_waited_for() {
+    let place = Place::new();
+    let repo = place.dir().join("demo/repo");
+    std::fs::create_dir_all(repo.join("shop")).unwrap();
+    std::fs::write(repo.join("shop/web.yaml"), "kind: Deployment\nmetadata: {name: web}\n").unwrap();
+    git(&repo, &["init", "--quiet", "--initial-branch=main"]);
+    git(&repo, &["add", "--all"]);
+    git(&repo, &["commit", "--quiet", "--message", "broken"]);
+    // Far beyond what a test may take.
+    let said = place.run(&format!("up --demo --dir {} --exit-when-ready --timeout 1h", place.dir().display()));
+    assert_eq!(said.code, Some(1), "{}{}", said.out, said.err);
+    assert!(said.err.contains("BuildFailed") && said.err.contains("shop/web.yaml"), "{}", said.err);
 }

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::informer::Key;
 use crate::queue::{Queue, backoff};
+use crate::write::without_numbers;
 
 /// Shortest interval between two polls of one source. Asking more often than once a second only wears the server.
 const INTERVAL_MIN: Duration = Duration::from_secs(1);
@@ -279,7 +280,13 @@ impl Runner {
                 None
             }
             Err(error) => {
-                state.facts.error = Some((error.reason().to_owned(), text(&error)));
+                let (reason, said) = (error.reason(), text(&error));
+                let same = state.facts.error.as_ref().is_some_and(|(before, known)| {
+                    before == reason && without_numbers(known) == without_numbers(&said)
+                });
+                if !same {
+                    state.facts.error = Some((reason.to_owned(), said));
+                }
                 Some(error.class())
             }
         };

@@ -61,6 +61,12 @@ where
     api.patch(name, &params, &Patch::Apply(object)).await.map_err(|e| WriteError::new::<K>("apply", name, e))
 }
 
+/// A message without its numbers: two that are equal then say the same, such as since how many seconds a certificate has
+/// run out, and a status must not be written for each second.
+pub(crate) fn without_numbers(message: &str) -> String {
+    message.chars().filter(|c| !c.is_ascii_digit()).collect()
+}
+
 /// An API of one namespace.
 pub(crate) fn namespaced<K>(client: &kube::Client, namespace: &str) -> Api<K>
 where

@@ -14,4 +14,4 @@ pub mod serve;
 pub use artifact::{ARTIFACT_BYTES_MAX, ARTIFACT_FILES_MAX, Artifact, ArtifactFile, Mode, PATH_DEPTH_MAX};
 pub use cache::{CACHE_BYTES_DEFAULT, Cache};
 pub use error::{Class, Error};
-pub use git::{Commit, Credentials, GitReference, GitSource, GitSpec, Http, TIMEOUT_DEFAULT};
+pub use git::{Commit, Credentials, GitReference, GitSource, GitSpec, Http, TIMEOUT_DEFAULT, TIMEOUT_MAX};

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::registry::Connection;
 use crate::Ctx;
 use crate::informer::Key;
+use crate::write::without_numbers;
 
 /// How often a member that answers is asked. 1,000 members are then 200 small requests per second.
 const EVERY: Duration = Duration::from_secs(5);
@@ -207,7 +208,7 @@ fn words(outcome: &Outcome) -> (std::mem::Discriminant<Outcome>, String) {
         Outcome::Ready => "",
         Outcome::NotReady(text) | Outcome::Denied(text) | Outcome::Unreachable(text) => text,
     };
-    (std::mem::discriminant(outcome), text.chars().filter(|c| !c.is_ascii_digit()).collect())
+    (std::mem::discriminant(outcome), without_numbers(text))
 }
 
 /// Why a probe is not simply fine.

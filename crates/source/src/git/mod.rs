@@ -25,6 +25,9 @@ use wire::Remote;
 
 /// Time for one operation when the source says nothing (Flux' default for `spec.timeout`).
 pub const TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
+/// Longest time for one operation, whatever the source says: 128 MiB, the most that an artifact holds, take 9 minutes at
+/// 2 Mbit/s. Fetches share a limit, so a source that drips must end some time.
+pub const TIMEOUT_MAX: Duration = Duration::from_secs(600);
 /// Most names in an error that lists what exists.
 const KNOWN_MAX: usize = 5;
 
@@ -62,7 +65,7 @@ pub struct GitSpec {
     pub credentials: Option<Credentials>,
     /// PEM certificates that are trusted for this server, besides the machine's own.
     pub ca: Option<Vec<u8>>,
-    /// Time for one `resolve` or one `fetch`.
+    /// Time for one `resolve` or one `fetch`, at most [`TIMEOUT_MAX`].
     pub timeout: Duration,
     /// Files that are left out of the artifact, in `.gitignore` syntax.
     pub ignore: Option<String>,
@@ -94,7 +97,7 @@ impl GitSource {
         spec.reference.check()?;
         let ignore = Arc::new(Ignore::parse(spec.ignore.as_deref().unwrap_or_default())?);
         let remote = Arc::new(Remote::new(http, &spec.url, spec.credentials, spec.ca.as_deref())?);
-        Ok(Self { remote, reference: spec.reference, timeout: spec.timeout, ignore })
+        Ok(Self { remote, reference: spec.reference, timeout: spec.timeout.min(TIMEOUT_MAX), ignore })
     }
 
     /// The URL without user information.

@@ -256,7 +256,11 @@ impl Pass {
 
     async fn reload(&mut self) -> Result<(), Error> {
         let found = shard::read(&self.site.wire, &self.site.ctx.hub, Some(&self.unit.short)).await?;
-        match found.into_iter().find(|f| f.unit == self.unit.id) {
+        let found = match found.into_iter().find(|f| f.unit == self.unit.id) {
+            None => shard::read_by_name(&self.site.wire, &self.site.ctx.hub, &self.unit.id).await?,
+            found => found,
+        };
+        match found {
             Some(found) => {
                 self.unit.shelf = found.shelf;
                 self.unit.unreadable = found.inventory.is_err();

@@ -13,6 +13,11 @@ use tokio::time::Instant;
 
 /// How long is looked at idle members.
 const IDLE: Duration = Duration::from_secs(10);
+/// How long a Deployment may take, and how often is looked at it.
+const AVAILABLE_MAX: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_millis(5);
+/// From available to idle: the last statuses are being written.
+const SETTLE: Duration = Duration::from_secs(2);
 const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/default/deployments";
 
 fn memory_mib() -> f64 {
@@ -34,12 +39,14 @@ async fn deploy(member: &Member) -> Result<(), housekeeping::Error> {
     let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {
         "replicas": 3, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}}});
     api.create(DEPLOYMENTS, &deployment).await?;
+    let begin = Instant::now();
     loop {
         let web = api.read(&format!("{DEPLOYMENTS}/web"), JSON).await?;
         if web["status"]["availableReplicas"] == 3 {
             return Ok(());
         }
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        assert!(begin.elapsed() < AVAILABLE_MAX, "web is never available: {}", web["status"]);
+        tokio::time::sleep(LOOK).await;
     }
 }
 
@@ -62,7 +69,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             futures::future::try_join_all(members.iter().map(deploy)).await?;
             println!("3 replicas available    {:7.1} ms", begin.elapsed().as_secs_f64() * 1000.0);
         }
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        tokio::time::sleep(SETTLE).await;
         let (ticks, writes) = (processor_ticks(), members.iter().map(|m| m.counters().mutations()).sum::<u64>());
         tokio::time::sleep(IDLE).await;
         let spent = processor_ticks() - ticks;

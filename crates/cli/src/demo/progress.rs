@@ -84,12 +84,14 @@ pub(crate) async fn show(
             return Ok(true);
         }
         if over {
-            let waiting: Vec<String> = rows
-                .iter()
-                .filter(|(_, r)| !r.ready)
-                .map(|(name, r)| format!("{name}: {}", if r.reason.is_empty() { &r.state } else { &r.reason }))
-                .collect();
-            let why = if hopeless || waiting.is_empty() { application_reason(hub) } else { waiting.join("; ") };
+            let waiting = rows.iter().filter(|(_, row)| !row.ready);
+            let (said, silent): (Vec<_>, Vec<_>) = waiting.partition(|(_, row)| !row.reason.is_empty());
+            let mut why: Vec<String> = said.iter().map(|(name, row)| format!("{name}: {}", row.reason)).collect();
+            // A member of which nothing is wrong waits for what comes before it; what only a person can mend is said first.
+            if hopeless || why.is_empty() || !silent.is_empty() {
+                why.insert(0, application_reason(hub));
+            }
+            let why = why.join("; ");
             output::note(format_args!(
                 "error: not converged after {}: {why}; without --exit-when-ready it keeps running, and `kurator status \
                  app/{APPLICATION}` says more",
@@ -170,16 +172,16 @@ fn source_is_newest(hub: &Hub) -> bool {
     })
 }
 
+/// What keeps the Application: its source before its members, which may be ready with what was fetched earlier.
 fn application_reason(hub: &Hub) -> String {
     let conditions = conditions(hub);
-    let said = |type_| condition::find(&conditions, type_).map(|c| format!("{}: {}", c.reason, c.message));
-    // Members may be ready with what was fetched before: then it is the source that keeps them from the newest commit.
-    let type_ = if application_ready(hub) { condition::SOURCE_READY } else { condition::READY };
+    let wrong = |type_| condition::find(&conditions, type_).filter(|c| c.status != "True");
     let gone = hub.controllers().world.applications.get(&Key::new("default", APPLICATION)).is_none();
-    said(type_).unwrap_or_else(|| match gone {
-        true => format!("there is no Application {APPLICATION} in namespace default"),
-        false => "the Application has no status yet".to_owned(),
-    })
+    match wrong(condition::SOURCE_READY).or_else(|| wrong(condition::READY)) {
+        Some(c) => format!("app/{APPLICATION}: {}: {}", c.reason, c.message),
+        None if gone => format!("there is no Application {APPLICATION} in namespace default"),
+        None => format!("app/{APPLICATION}: its source has not been asked since the start"),
+    }
 }
 
 fn conditions(hub: &Hub) -> Vec<api::Condition> {

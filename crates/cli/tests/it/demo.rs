@@ -122,3 +122,15 @@ fn what_only_a_person_can_mend_is_not_waited_for() {
     assert_eq!(said.code, Some(1), "{}{}", said.out, said.err);
     assert!(said.err.contains("BuildFailed") && said.err.contains("shop/web.yaml"), "{}", said.err);
 }
+
+#[test]
+fn what_cannot_be_fetched_ends_with_the_reason() {
+    let place = Place::new();
+    let repo = place.dir().join("demo/repo");
+    std::fs::create_dir_all(&repo).unwrap();
+    git(&repo, &["init", "--quiet", "--initial-branch=other"]);
+    git(&repo, &["commit", "--quiet", "--allow-empty", "--message", "on another branch"]);
+    let said = place.run(&format!("up --demo --dir {} --exit-when-ready --timeout 3s", place.dir().display()));
+    assert_eq!(said.code, Some(1), "{}{}", said.out, said.err);
+    assert!(said.err.contains("app/shop: ") && said.err.contains("\"main\" does not exist"), "{}", said.err);
+}

@@ -22,11 +22,13 @@ pub(crate) struct Place {
 
 /// What a user's environment may hold and nothing here may follow: a proxy for the web, and the repository of the git
 /// hook that started the command.
-const ELSEWHERE: [(&str, &str); 4] = [
+const ELSEWHERE: [(&str, &str); 6] = [
     ("HTTPS_PROXY", "http://127.0.0.1:1"),
     ("https_proxy", "http://127.0.0.1:1"),
     ("GIT_DIR", "/nowhere/.git"),
     ("GIT_INDEX_FILE", "/nowhere/index"),
+    ("GIT_OBJECT_DIRECTORY", "/nowhere/objects"),
+    ("GIT_COMMON_DIR", "/nowhere/.git"),
 ];
 
 /// What a command printed, and its exit code.

@@ -28,6 +28,7 @@ async fn a_restart_keeps_everything_and_writes_nothing() {
     assert_eq!((lab.member.url(), lab.member.kubeconfig()), (url, kubeconfig.as_str()));
     assert_eq!(lab.pods().await, pods);
     assert_eq!(lab.get("/api/v1/namespaces/kube-system").await, system);
+    // time: for this long nothing may be written
     tokio::time::sleep(QUIET).await;
     assert_eq!(lab.member.counters().mutations(), 0, "{:?}", lab.member.counters().mutations_by_client());
     assert!(took < Duration::from_secs(2), "{took:?}");

@@ -25,6 +25,17 @@ const CHUNK_BYTES: usize = 64 << 10;
 /// Chunks between the process and a slow client.
 const CHUNKS_MAX: usize = 4;
 
+/// What would make git read another repository, or speak another protocol, than it is told here: a server that was
+/// started inside a git hook inherits it.
+const ENVIRONMENT: [&str; 6] = [
+    "GIT_DIR",
+    "GIT_COMMON_DIR",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_NAMESPACE",
+    "GIT_PROTOCOL",
+];
+
 /// Which exchange the process is for.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Call {
@@ -55,7 +66,10 @@ pub(super) async fn run(
     if call == Call::Advertise {
         command.arg("--http-backend-info-refs");
     }
-    command.arg(refs.git_dir()).env_remove("GIT_DIR").env_remove("GIT_PROTOCOL");
+    command.arg(refs.git_dir());
+    for name in ENVIRONMENT {
+        command.env_remove(name);
+    }
     if call == Call::Version2 {
         command.env("GIT_PROTOCOL", "version=2");
     }

@@ -13,7 +13,7 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use model::{Clock, ObjectKey};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::discovery::Resource;
@@ -47,6 +47,9 @@ pub struct Ctx {
     pub jitter: Jitter,
     /// What it may use.
     pub limits: Limits,
+    /// Changes when somebody else saw the member answer again, such as its prober: the next attempt need not wait out
+    /// its pause. A channel that is closed says nothing.
+    pub back: watch::Receiver<u64>,
 }
 
 /// Gets one member to hold what its feed says.
@@ -68,6 +71,7 @@ impl Applier {
         let mut failures = 0;
         loop {
             let began = Instant::now();
+            applier.ctx.back.mark_unchanged();
             let error = applier.session().await;
             // A member that answers and breaks off again and again is not asked for everything each time at once.
             failures = if began.elapsed() > plan::retry::LONGEST { 1 } else { failures + 1 };
@@ -76,7 +80,11 @@ impl Applier {
                 Class::Retry | Class::Unreachable | Class::Bug => Link::Unreachable(error.to_string()),
             };
             applier.lost(link, &error).await;
-            tokio::time::sleep(plan::retry::pause(failures, (applier.ctx.jitter)())).await;
+            let pause = plan::retry::pause(failures, (applier.ctx.jitter)());
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                Ok(()) = applier.ctx.back.changed() => {}
+            }
         }
     }
 

@@ -76,6 +76,7 @@ pub(super) async fn apply(
             clock: ctx.clock.clone(),
             jitter: ctx.jitter.clone(),
             limits: applier::Limits::default(),
+            back: connection.back,
         },
     );
     let (stopped, member_queue, name) = (stop.clone(), ctx.member_queue.clone(), member.clone());

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use client::Credential;
 use kube::Client;
-use plan::member::Probe;
+use plan::member::{Outcome, Probe};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -23,6 +23,8 @@ pub struct Connection {
     pub serial: u64,
     /// When something was last seen to change in the member: what was counted before is out of date.
     pub(super) changed: watch::Receiver<Option<Instant>>,
+    /// Counts how often the member answered after it had not: its applier need not wait out its pause.
+    pub(crate) back: watch::Receiver<u64>,
 }
 
 struct Entry {
@@ -32,6 +34,7 @@ struct Entry {
     probe: Option<Probe>,
     deliver: bool,
     changed: watch::Sender<Option<Instant>>,
+    back: watch::Sender<u64>,
     stop: CancellationToken,
 }
 
@@ -62,7 +65,8 @@ impl Members {
     ) -> (Connection, CancellationToken) {
         let serial = self.serial.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
         let changed = watch::Sender::new(None);
-        let connection = Connection { client, serial, changed: changed.subscribe() };
+        let back = watch::Sender::new(0);
+        let connection = Connection { client, serial, changed: changed.subscribe(), back: back.subscribe() };
         let stop = parent.child_token();
         let mut entries = self.lock();
         // What an earlier connection saw stays known until the new one has answered.
@@ -73,6 +77,7 @@ impl Members {
             probe,
             deliver: false,
             changed,
+            back,
             stop: stop.clone(),
         };
         if let Some(old) = entries.insert(member.to_owned(), entry) {
@@ -106,6 +111,10 @@ impl Members {
         let mut entries = self.lock();
         let Some(entry) = entries.get_mut(member).filter(|e| e.connection.serial == serial) else { return false };
         let news = entry.probe.as_ref().is_none_or(|p| p.outcome != probe.outcome || p.facts != probe.facts);
+        let silent = |probe: &Probe| matches!(probe.outcome, Outcome::Unreachable(_));
+        if entry.probe.as_ref().is_some_and(silent) && !silent(&probe) {
+            entry.back.send_modify(|times| *times += 1);
+        }
         entry.probe = Some(probe);
         news
     }

@@ -76,8 +76,17 @@ fn the_demo_converges_and_its_scenes_do_what_they_say() {
         (summary["held"] == 0 && summary["ready"] == 3).then_some(()).ok_or(summary.to_string())
     });
     let restored = place.json("demo restore");
-    assert!(restored["said"][1].as_str().is_some_and(|said| said.starts_with("all members run ")), "{restored}");
+    let said = |scene: &serde_json::Value| -> Vec<String> {
+        scene["said"].as_array().into_iter().flatten().filter_map(|line| Some(line.as_str()?.to_owned())).collect()
+    };
+    assert!(said(&restored).last().is_some_and(|last| last.starts_with("all members run ")), "{restored}");
     assert!(place.fails("demo restore").contains("nothing to restore"), "it would wipe again");
+
+    place.ok("demo unplug beijing");
+    let others = said(&place.json("demo commit"));
+    assert!(others.iter().any(|line| line.ends_with("beijing: does not answer, so nobody knows")), "{others:?}");
+    assert!(others.last().is_some_and(|last| last.starts_with("all members that answer run ")), "{others:?}");
+    place.ok("demo plug beijing");
 
     assert_eq!(place.json("suspend app/shop")["suspended"], true);
     assert!(place.fails("sync app/shop").contains("kurator resume app/shop"));

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail};
 use api::condition;
-use api::delivery::DriftRecord;
+use api::delivery::{DriftRecord, UnitPhase};
 use api::member::v1alpha1::Cluster;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Service;
@@ -38,14 +38,25 @@ impl Stage {
         repository::commit(&self.repo(), &format!("Run {next}"))?;
         let head = self.head()?;
         self.say(format!("committed {head}: image {image} becomes {next}; nobody is told, the hub polls"))?;
-        let took = self.converged(&hub, &head).await?;
-        for report in self.reports(&hub).await? {
-            self.say(format!(
-                "  {}: {} objects, pods {}/{}",
-                report.member, report.objects.applied, report.pods.ready, report.pods.desired
-            ))?;
+        self.followed(&hub, &head).await
+    }
+
+    /// Waits until the fleet runs a commit, and says who runs what. A member that does not answer is not waited for.
+    async fn followed(&self, hub: &Client, head: &str) -> anyhow::Result<()> {
+        let took = self.converged(hub, head).await?;
+        let reports = self.reports(hub).await?;
+        for report in &reports {
+            self.say(match report.phase {
+                UnitPhase::Unknown => format!("  {}: does not answer, so nobody knows", report.member),
+                _ => format!(
+                    "  {}: {} objects, pods {}/{}",
+                    report.member, report.objects.applied, report.pods.ready, report.pods.desired
+                ),
+            })?;
         }
-        self.say(format!("all members run {head} after {}", tenths(took)))
+        let silent = reports.iter().any(|report| report.phase == UnitPhase::Unknown);
+        let who = if silent { "all members that answer" } else { "all members" };
+        self.say(format!("{who} run {head} after {}", tenths(took)))
     }
 
     pub(super) async fn edit(&self) -> anyhow::Result<()> {
@@ -147,7 +158,6 @@ impl Stage {
         repository::run(&self.repo(), &["revert", "--no-edit", "HEAD"])?;
         let head = self.head()?;
         self.say(format!("reverted the last commit as {head}"))?;
-        let took = self.converged(&hub, &head).await?;
-        self.say(format!("all members run {head} after {}", tenths(took)))
+        self.followed(&hub, &head).await
     }
 }

@@ -89,7 +89,7 @@ pub fn write(path: &Path, text: &str) -> Result<(), DirectoryError> {
     done.map_err(|source| failed(path, "cannot be written", source))
 }
 
-/// Writes a file that may be lost with the power, as [`write`] does otherwise: for what is only nice to know again.
+/// Writes a file that may be lost with the power, as [`write()`] does otherwise: for what is only nice to know again.
 ///
 /// # Errors
 /// It cannot be written.

@@ -3,7 +3,7 @@
 //! | the object | then |
 //! |---|---|
 //! | is being deleted with the `orphan` finalizer | dependents lose their reference to it, then the finalizer goes |
-//! | is being deleted with the `foregroundDeletion` finalizer | dependents are looked at; when none blocks, the finalizer goes |
+//! | is being deleted with the `foregroundDeletion` finalizer | dependents are looked at; when none blocks, the finalizer goes; one that waits for the object in turn stops blocking |
 //! | is being deleted otherwise, or has no owners | nothing |
 //! | has an owner that lives | references to owners that are gone or wait for it are dropped |
 //! | has only owners that wait for it, and dependents of its own | it is deleted in the foreground |
@@ -61,6 +61,8 @@ pub struct Dependent {
     pub deleting: bool,
     /// Is it being deleted in the foreground?
     pub waiting: bool,
+    /// Does it wait, directly or over others, for the object itself to go? Then neither would ever go.
+    pub circle: bool,
 }
 
 /// What to do with an object, in this order.
@@ -93,7 +95,12 @@ pub fn decide(item: &Item, owners: &[OwnerState], dependents: &[Dependent]) -> V
         if blocking.is_empty() {
             return vec![Step::EndForeground];
         }
-        return blocking.into_iter().filter(|d| !d.deleting).map(|d| Step::Look(d.uid.clone())).collect();
+        let step = |d: &Dependent| match (d.deleting, d.circle) {
+            (false, _) => Some(Step::Look(d.uid.clone())),
+            (true, true) => Some(Step::Unblock(d.uid.clone())),
+            (true, false) => None,
+        };
+        return blocking.into_iter().filter_map(step).collect();
     }
     if item.deleting || item.owners.is_empty() {
         return Vec::new();

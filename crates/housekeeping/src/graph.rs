@@ -133,6 +133,24 @@ impl Graph {
         self.dependents.get(uid).into_iter().flatten().filter_map(|uid| self.items.get(uid))
     }
 
+    /// Does one object that waits for its dependents wait, over objects that wait too, for another one? Costs a walk over
+    /// what waits below it.
+    pub fn waits_for(&self, uid: &Uid, other: &Uid) -> bool {
+        let (mut todo, mut seen) = (vec![uid], BTreeSet::new());
+        while let Some(uid) = todo.pop() {
+            if !seen.insert(uid) || !self.items.get(uid).is_some_and(Item::waiting) {
+                continue;
+            }
+            for dependent in self.dependents(uid).filter(|d| d.owners.iter().any(|o| o.uid == *uid && o.blocks)) {
+                if dependent.uid == *other {
+                    return true;
+                }
+                todo.push(&dependent.uid);
+            }
+        }
+        false
+    }
+
     /// One object by name.
     pub fn find(&self, served: &Arc<Served>, namespace: &str, name: &str) -> Option<&Item> {
         let uid = self.names.get(&(served.clone(), namespace.to_owned()))?.get(name)?;

@@ -137,6 +137,7 @@ fn dependents_of(graph: &Graph, uid: &Uid) -> Vec<Dependent> {
         blocks: d.owners.iter().any(|o| o.uid == *uid && o.blocks),
         deleting: d.deleting,
         waiting: d.waiting(),
+        circle: graph.get(uid).is_some_and(Item::waiting) && graph.waits_for(&d.uid, uid),
     };
     graph.dependents(uid).map(of).collect()
 }
@@ -194,6 +195,34 @@ proptest! {
         }
         prop_assert_eq!(world.log.len(), before, "a settled world is left alone");
     }
+}
+
+#[test]
+fn a_circle_that_is_deleted_in_the_foreground_goes_whole() {
+    for size in [2, 3] {
+        let mut world = World::default();
+        for id in 0..size {
+            world.put(item(id, &[((id + 1) % size, true)]));
+        }
+        for id in 0..size {
+            world.delete(&id.to_string(), Policy::Foreground);
+        }
+        world.settle();
+        assert!(world.objects.is_empty(), "{:#?}", world.log);
+    }
+}
+
+#[test]
+fn a_chain_that_is_deleted_in_the_foreground_goes_from_its_end() {
+    let mut world = World::default();
+    world.put(item(1, &[]));
+    world.put(item(2, &[(1, true)]));
+    world.put(item(3, &[(2, true)]));
+    for uid in ["1", "2", "3"] {
+        world.delete(uid, Policy::Foreground);
+    }
+    world.settle();
+    assert!(world.objects.is_empty() && !world.log.iter().any(|l| l.contains("Unblock")), "{:#?}", world.log);
 }
 
 #[test]

@@ -41,6 +41,7 @@ impl Inner {
             blocks: d.owners.iter().any(|o| o.uid == *uid && o.blocks),
             deleting: d.deleting,
             waiting: d.waiting(),
+            circle: item.waiting() && state.graph.waits_for(&d.uid, uid),
         };
         let dependents = state.graph.dependents(uid).map(seen_from_here).collect();
         Some((item, dependents))

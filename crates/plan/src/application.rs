@@ -19,9 +19,9 @@ mod unit;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::apps::v1alpha1::{Application, ApplicationStatus};
-use api::delivery::{Artifact, DecisionSpec, Digest, HubId, MemberName, RevisionSpec, ShortId, UnitId, UnitStatus};
-use model::{FieldPath, Timestamp};
+use api::delivery::{Artifact, DecisionSpec, HubId, RevisionSpec, ShortId, UnitId, UnitStatus};
+use api::kurator::apps::v1alpha1::{Application, ApplicationStatus};
+use model::{Digest, FieldPath, MemberName, Timestamp};
 use place::Candidate;
 use serde_json::Value;
 
@@ -209,7 +209,7 @@ fn short(observed: &Observed<'_>, unit: &UnitId) -> ShortId {
 
 /// The fields of a policy that the payload depends on. The others (interval, prune, suspend, …) take effect without a new
 /// revision.
-fn rendering_inputs(kustomization: &api::apps::v1alpha1::Kustomization) -> Value {
+fn rendering_inputs(kustomization: &api::kurator::apps::v1alpha1::Kustomization) -> Value {
     let mut value = serde_json::to_value(kustomization).unwrap_or_default();
     if let Value::Object(map) = &mut value {
         const KEPT: [&str; 7] =

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use api::annotation::ATTACHED_BY;
-use api::apps::v1alpha1::Application;
-use api::cluster::v1alpha1::AttachedCluster;
 use api::condition::{self, Condition};
 use api::delivery::{MemberStatus, Revision, UnitId, UnitStatus};
-use api::member::v1alpha1::{Cluster, ClusterSpec, ClusterStatus};
+use api::karmada::cluster::v1alpha1::{Cluster, ClusterSpec, ClusterStatus};
+use api::kurator::annotation::ATTACHED_BY;
+use api::kurator::apps::v1alpha1::Application;
+use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::reason;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};

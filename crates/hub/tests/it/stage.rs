@@ -6,8 +6,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::apps::v1alpha1::Application;
 use api::condition::{self, Condition};
+use api::kurator::apps::v1alpha1::Application;
 use hub::{Hub, Options, SystemClock};
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
 use kube::core::GroupVersionKind;

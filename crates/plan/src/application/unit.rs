@@ -1,7 +1,7 @@
 //! Units, and the inputs that each should be rendered from.
 
-use api::apps::v1alpha1::Application;
 use api::delivery::{Artifact, RevisionSpec, UnitId};
+use api::kurator::apps::v1alpha1::Application;
 use model::Timestamp;
 
 use super::{Observed, duplicates, newest, rendering_inputs, short};

@@ -36,7 +36,7 @@ impl fmt::Debug for TokenKey {
 pub struct TokenKeyError(String);
 
 impl TokenKey {
-    /// Reads a private key (PKCS #8) and its public key (SPKI), as [`crate::pki`] makes them.
+    /// Reads a private key (PKCS #8) and its public key (SPKI), as the crate `pki` makes them.
     ///
     /// # Errors
     /// Text that is not such a key.
@@ -202,3 +202,6 @@ pub(crate) fn requested(request: &Value) -> (Vec<String>, i64) {
     }
     (audiences, model::object::get_i64(request, &["spec", "expirationSeconds"]).unwrap_or(3_600))
 }
+
+#[cfg(test)]
+mod tests;

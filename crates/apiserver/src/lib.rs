@@ -52,7 +52,6 @@ pub mod body;
 pub mod config;
 pub mod counter;
 pub mod meta;
-pub mod pki;
 pub mod reply;
 pub mod resource;
 pub mod user;

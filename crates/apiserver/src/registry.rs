@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use apimachinery::builtin;
-use apimachinery::schema::Schema;
 use apimachinery::structural::CustomKind;
+use kinds::schema::Schema;
 use model::{GroupResource, GroupVersion, GroupVersionKind};
 use store::Revision;
 
@@ -15,7 +14,7 @@ use crate::resource::{Resource, ResourceInfo, Source};
 #[derive(Clone)]
 pub(crate) enum Origin {
     /// A row of the generated table.
-    Builtin(&'static builtin::Kind),
+    Builtin(&'static kinds::Kind),
     /// A version of a CRD, by its index.
     Custom(Arc<CustomKind>, usize),
     /// Code.
@@ -83,7 +82,7 @@ impl Served {
     }
 
     /// The row of the built-in table.
-    pub(crate) fn builtin(&self) -> Option<&'static builtin::Kind> {
+    pub(crate) fn builtin(&self) -> Option<&'static kinds::Kind> {
         match &self.origin {
             Origin::Builtin(kind) => Some(kind),
             _ => None,
@@ -108,7 +107,7 @@ impl Served {
         self.gvk.group == group && self.gvk.kind == kind
     }
 
-    fn of_builtin(kind: &'static builtin::Kind) -> Self {
+    fn of_builtin(kind: &'static kinds::Kind) -> Self {
         let gvk = GroupVersionKind::new(kind.group, kind.version, kind.kind);
         let resource = GroupResource { group: kind.group.to_owned(), resource: kind.plural.to_owned() };
         let (stored_as, storage) = crate::semantics::storage(kind);
@@ -223,7 +222,7 @@ pub(crate) struct Registry {
 impl Registry {
     /// Built-in kinds and kinds from code.
     pub(crate) fn new(resources: &[Arc<dyn Resource>]) -> Self {
-        let builtins = builtin::kinds().iter().map(Served::of_builtin);
+        let builtins = kinds::all().iter().map(Served::of_builtin);
         let fixed: Vec<_> = builtins.chain(resources.iter().map(Served::of_code)).map(Arc::new).collect();
         let mut out = Self { fixed: Arc::new(fixed), ..Self::default() };
         out.index();

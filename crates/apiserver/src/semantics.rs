@@ -1,7 +1,7 @@
 //! The one door to `apimachinery`: what a kind's schema and rules do to objects.
 
-use apimachinery::builtin;
 use apimachinery::fieldset::{FieldSet, Path};
+use apimachinery::normal;
 use apimachinery::patch::apply::{self, Change};
 use apimachinery::structural::{self, ConversionStrategy, CustomVersion};
 use apimachinery::table::{self, Columns};
@@ -41,7 +41,7 @@ pub(crate) fn may_update_blindly(served: &Served) -> bool {
 }
 
 /// Where objects of a built-in kind are kept and in which version: two kinds are shown in two versions each.
-pub(crate) fn storage(kind: &builtin::Kind) -> (GroupResource, String) {
+pub(crate) fn storage(kind: &kinds::Kind) -> (GroupResource, String) {
     let (group, version) = match (kind.group, kind.kind) {
         ("events.k8s.io", "Event") => ("", "v1"),
         ("autoscaling", "HorizontalPodAutoscaler") => ("autoscaling", "v2"),
@@ -58,7 +58,7 @@ pub(crate) fn convert(object: &mut Value, served: &Served) {
     if let Some(kind) = served.builtin() {
         // Two shapes of one object differ in which empty fields they show. What was stored was valid, so this cannot fail
         // in a way that a reader could do something about.
-        let _ = builtin::normalize(kind, object);
+        let _ = normal::normalize(kind, object);
     }
 }
 
@@ -146,7 +146,7 @@ pub(crate) fn prune(served: &Served, object: &mut Value) -> Vec<FieldPath> {
 /// Brings a whole object to its canonical JSON, so that two ways to write the same store the same bytes.
 pub(crate) fn normalize(served: &Served, object: &mut Value) -> Result<(), Status> {
     let Some(kind) = served.builtin() else { return Ok(()) };
-    builtin::normalize(kind, object).map_err(|errors| {
+    normal::normalize(kind, object).map_err(|errors| {
         let list: Vec<String> = errors.iter().map(ToString::to_string).collect();
         let (version, kind) = (&served.gvk.version, &served.gvk.kind);
         let why = list.join(", ");

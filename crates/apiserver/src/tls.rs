@@ -54,7 +54,7 @@ impl ApiServer {
     /// Serves TLS connections until `shutdown` is cancelled; then takes no new ones, ends watches, lets requests finish
     /// and returns within seconds. The server itself goes on for clients in the process.
     ///
-    /// Use [`crate::pki::server_config`] for `tls`: a client certificate is optional and names user and groups; without
+    /// Use `pki::server_config` for `tls`: a client certificate is optional and names user and groups; without
     /// one a bearer token is needed for everything but health and version.
     pub async fn serve(&self, listener: TcpListener, tls: Arc<ServerConfig>, shutdown: CancellationToken) {
         self.serve_through(Arc::new(Open), listener, tls, shutdown).await;

@@ -12,16 +12,18 @@ use crate::{process, workspace};
 const EDGES: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("api", &["model"]),
-    ("apimachinery", &["model"]),
+    ("kinds", &["model"]),
+    ("apimachinery", &["model", "kinds"]),
+    ("pki", &["model"]),
     ("store", &[]),
-    ("render", &["model", "apimachinery"]),
+    ("render", &["model", "kinds"]),
     ("interpret", &["model"]),
     ("place", &["model", "api"]),
-    ("plan", &["model", "api", "apimachinery", "interpret", "place"]),
+    ("plan", &["model", "api", "kinds", "interpret", "place"]),
     ("admit", &["model", "api"]),
     ("source", &["model"]),
     ("client", &["model"]),
-    ("apiserver", &["model", "apimachinery", "store"]),
+    ("apiserver", &["model", "kinds", "apimachinery", "store"]),
     ("housekeeping", &["model"]),
     ("applier", &["model", "api", "plan", "interpret", "client"]),
     (
@@ -47,7 +49,9 @@ const EDGES: &[(&str, &[&str])] = &[
             "api",
             "admit",
             "store",
+            "pki",
             "apiserver",
+            "kinds",
             "apimachinery",
             "housekeeping",
             "controllers",
@@ -58,7 +62,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "interpret",
         ],
     ),
-    ("member-sim", &["model", "apimachinery", "store", "apiserver", "housekeeping", "client", "interpret"]),
+    ("member-sim", &["model", "apimachinery", "store", "pki", "apiserver", "housekeeping", "client", "interpret"]),
     (
         "cli",
         &[
@@ -79,7 +83,7 @@ const EDGES: &[(&str, &[&str])] = &[
 ];
 
 /// Crates without I/O, clock, randomness or async: their dependencies must not have them either.
-const PURE: &[&str] = &["model", "api", "apimachinery", "render", "interpret", "place", "plan", "admit"];
+const PURE: &[&str] = &["model", "api", "kinds", "apimachinery", "render", "interpret", "place", "plan", "admit"];
 
 /// Packages that bring a runtime, a socket, a client or randomness.
 const IMPURE: &[&str] = &[

@@ -19,13 +19,13 @@ mod tests;
 
 use serde_json::{Map, Value};
 
-use crate::builtin::Kind;
-use crate::builtin::table::{self, Field, Presence, Word};
+use kinds::Kind;
+use kinds::table::{self, Field, Presence, Word};
 
-/// Fills in what the object leaves open, in place. Run [`crate::builtin::normalize`] first: a value of the wrong type is
+/// Fills in what the object leaves open, in place. Run [`crate::normal::normalize`] first: a value of the wrong type is
 /// skipped here, and `null` or empty text would count as set where upstream counts it as open.
 pub fn builtin(kind: &Kind, object: &mut Value) {
-    if let (Some(index), Value::Object(map)) = (kind.index(), object) {
+    if let (Some(index), Value::Object(map)) = (kind.type_index(), object) {
         walk(index, map);
     }
 }

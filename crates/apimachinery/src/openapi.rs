@@ -20,8 +20,8 @@ use std::collections::BTreeMap;
 use model::{GroupVersion, GroupVersionKind};
 use serde_json::{Map, Value, json};
 
-use crate::builtin::{self, Kind};
 use crate::structural::{CustomKind, CustomVersion};
+use kinds::Kind;
 use schema::Components;
 
 pub use v2::v2;
@@ -48,7 +48,7 @@ struct Described<'a> {
     status: bool,
     scale: bool,
     verbs: &'a [&'a str],
-    subresources: &'a [builtin::Subresource],
+    subresources: &'a [kinds::Subresource],
     /// Strategic merge patches are for built-in kinds only.
     strategic: bool,
     /// Name of its schema in the document.
@@ -71,7 +71,7 @@ impl<'a> OpenApiKind<'a> {
                 verbs: kind.verbs,
                 subresources: kind.subresources,
                 strategic: true,
-                schema: kind.index().map(schema::full_name).unwrap_or_default(),
+                schema: kind.type_index().map(schema::full_name).unwrap_or_default(),
             },
             Self::Custom(kind, version) => Described {
                 gvk: kind.gvk(version),
@@ -104,7 +104,7 @@ pub fn document(gv: &GroupVersion, kinds: &[OpenApiKind<'_>]) -> Value {
         path::add(&described, &mut components, &mut paths);
         match kind {
             OpenApiKind::BuiltIn(kind) => {
-                if let Some(index) = kind.index() {
+                if let Some(index) = kind.type_index() {
                     components.add(index);
                 }
             }

@@ -15,7 +15,7 @@ mod wire;
 use model::GroupVersionKind;
 use serde_json::Value;
 
-use crate::builtin;
+use crate::normal::normalize_type;
 use message::Reader;
 
 /// What every body begins with.
@@ -56,7 +56,7 @@ pub enum ProtobufError {
 }
 
 /// Reads a whole body into the object's JSON, with `apiVersion` and `kind`, in the canonical form of
-/// [`builtin::normalize`].
+/// [`crate::normal::normalize`].
 ///
 /// # Errors
 /// See [`ProtobufError`].
@@ -80,12 +80,12 @@ pub fn decode(body: &[u8]) -> Result<Value, ProtobufError> {
 /// # Errors
 /// See [`ProtobufError`].
 pub fn decode_as(gvk: &GroupVersionKind, raw: &[u8]) -> Result<Value, ProtobufError> {
-    let index = builtin::type_of(gvk).ok_or_else(|| ProtobufError::UnknownKind(gvk.clone()))?;
+    let index = kinds::request_type(gvk).ok_or_else(|| ProtobufError::UnknownKind(gvk.clone()))?;
     let mut object = Reader::new(&gvk.kind).message(index, raw)?;
     object.insert("apiVersion".to_owned(), gvk.api_version().into());
     object.insert("kind".to_owned(), gvk.kind.clone().into());
     let mut object = Value::Object(object);
-    builtin::normalize_type(index, &mut object).map_err(|errors| {
+    normalize_type(index, &mut object).map_err(|errors| {
         let first = errors.into_iter().next();
         first.map_or(ProtobufError::NoKind, |e| ProtobufError::Value { at: e.path.to_string(), detail: e.detail })
     })?;

@@ -1,7 +1,7 @@
 //! Custom kinds: reading a CustomResourceDefinition, and what its structural schema does to objects.
 //!
 //! [`parse_crd`] turns a CRD into a [`CustomKind`]. [`prune`], [`default`] and [`validate`] then work on any
-//! [`crate::schema::Schema`], built-in or custom, because the schema says everything: custom kinds get the fields of
+//! [`kinds::schema::Schema`], built-in or custom, because the schema says everything: custom kinds get the fields of
 //! every object (`apiVersion`, `kind`, `metadata`) written into their schema when they are parsed.
 //!
 //! Source: `apiextensions-apiserver/pkg/apiserver/{schema,validation}` of Kubernetes 1.37.

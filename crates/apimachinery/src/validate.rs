@@ -25,8 +25,8 @@ use serde_json::Value;
 
 pub use meta::{NameRule, object_meta};
 
-use crate::builtin::Kind;
 use crate::structural::parse_crd;
+use kinds::Kind;
 use report::{Report, get, text};
 
 /// What is wrong with an object of a built-in kind: metadata first, then its fields, at most

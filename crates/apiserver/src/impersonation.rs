@@ -10,7 +10,7 @@ use http::HeaderMap;
 use model::Status;
 
 use crate::authz::{self, Attributes};
-use crate::server::Inner;
+use crate::state::State;
 use crate::user::{ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED, UserInfo};
 
 const USER: &str = "impersonate-user";
@@ -23,10 +23,10 @@ const AUTHENTICATION: &str = "authentication.k8s.io";
 ///
 /// # Errors
 /// 403 when the sender may not; 400 when groups, uid or extra come without a user, or a header is no text.
-pub(crate) fn user(inner: &Arc<Inner>, sender: UserInfo, headers: &HeaderMap) -> Result<UserInfo, Status> {
+pub(crate) fn user(state: &Arc<State>, sender: UserInfo, headers: &HeaderMap) -> Result<UserInfo, Status> {
     let Some(asked) = Asked::read(headers)? else { return Ok(sender) };
     let check = |what: Attributes<'_>| {
-        authz::check(&inner.authorizer, &sender, &Attributes { verb: "impersonate", ..what }, inner.as_ref())
+        authz::check(&state.authorizer, &sender, &Attributes { verb: "impersonate", ..what }, state.as_ref())
     };
     let account = service_account(&asked.name);
     match account {

@@ -19,9 +19,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::reply::{self, Answer};
-use crate::server::{ApiServer, Inner};
+use crate::server::ApiServer;
+use crate::state::State;
 use crate::user::{ANONYMOUS, UserInfo};
-use crate::visit::{Strangers, Visit};
+use crate::visit::{Closing, Strangers, Visit};
 use crate::{authn, authz, service};
 
 /// Streams of one HTTP/2 connection at once: a controller watches some tens of kinds (Go's default is 250).
@@ -30,10 +31,6 @@ const STREAMS_MAX: u32 = 1_000;
 const DRAIN: Duration = Duration::from_secs(5);
 /// Pause after a failed accept (out of file descriptors), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// Ends the watches of one listener; travels in a request's extensions.
-#[derive(Clone)]
-pub(crate) struct Closing(pub(crate) CancellationToken);
 
 /// Sees each request of a listener before it is handled, and may delay or refuse it: faults in simulations, maintenance.
 pub trait Gate: Send + Sync + 'static {
@@ -54,7 +51,7 @@ impl ApiServer {
     /// Serves TLS connections until `shutdown` is cancelled; then takes no new ones, ends watches, lets requests finish
     /// and returns within seconds. The server itself goes on for clients in the process.
     ///
-    /// Use [`crate::pki::server_config`] for `tls`: a client certificate is optional and names user and groups; without
+    /// Use `pki::server_config` for `tls`: a client certificate is optional and names user and groups; without
     /// one a bearer token is needed for everything but health and version.
     pub async fn serve(&self, listener: TcpListener, tls: Arc<ServerConfig>, shutdown: CancellationToken) {
         self.serve_through(Arc::new(Open), listener, tls, shutdown).await;
@@ -96,16 +93,16 @@ impl ApiServer {
                 self.0.counters.refuse();
                 continue;
             };
-            let (inner, acceptor, shutdown) = (self.0.clone(), acceptor.clone(), shutdown.clone());
+            let (state, acceptor, shutdown) = (self.0.clone(), acceptor.clone(), shutdown.clone());
             let (gate, strangers) = (gate.clone(), strangers.clone());
             tracker.spawn(async move {
                 let (visit, crowded) = strangers.admit();
                 if crowded {
-                    inner.counters.refuse();
+                    state.counters.refuse();
                 }
                 let leave = visit.leave.clone();
                 let connection =
-                    connection(inner, gate, acceptor, stream, shutdown, (strangers.clone(), visit.clone()));
+                    connection(state, gate, acceptor, stream, shutdown, (strangers.clone(), visit.clone()));
                 tokio::select! {
                     () = connection => {}
                     () = leave.cancelled() => {}
@@ -127,14 +124,14 @@ impl ApiServer {
 type Peer = Option<(UserInfo, i64)>;
 
 async fn connection(
-    inner: Arc<Inner>,
+    state: Arc<State>,
     gate: Arc<dyn Gate>,
     acceptor: TlsAcceptor,
     stream: TcpStream,
     shutdown: CancellationToken,
     (strangers, visit): (Arc<Strangers>, Arc<Visit>),
 ) {
-    let handshake = inner.limits.handshake;
+    let handshake = state.limits.handshake;
     // Small answers must not wait for more to send.
     let _ = stream.set_nodelay(true);
     let Ok(Ok(stream)) = tokio::time::timeout(handshake, acceptor.accept(stream)).await else { return };
@@ -146,10 +143,10 @@ async fn connection(
         strangers.know(&visit);
     }
     let closing = Closing(shutdown.clone());
-    let server = inner.clone();
+    let server = state.clone();
     let (present, known) = (visit.clone(), strangers.clone());
     let handler = service_fn(move |mut request: Request<Incoming>| {
-        let (inner, gate, peer, closing) = (server.clone(), gate.clone(), peer.clone(), closing.clone());
+        let (state, gate, peer, closing) = (server.clone(), gate.clone(), peer.clone(), closing.clone());
         let (visit, strangers) = (present.clone(), known.clone());
         let progress = visit.begin();
         async move {
@@ -157,12 +154,12 @@ async fn connection(
             if let Err(status) = gate.pass(request.method(), request.uri()).await {
                 return Ok::<Answer, Infallible>(reply::failure(&status));
             }
-            let answer = match identify(&inner, peer, &request) {
+            let answer = match identify(&state, peer, &request) {
                 Ok(user) => {
                     if user.name.as_ref() != ANONYMOUS {
                         strangers.know(&visit);
                     }
-                    service::answer(inner, user, request).await
+                    service::answer(state, user, request).await
                 }
                 Err(status) => reply::failure(&status),
             };
@@ -171,7 +168,7 @@ async fn connection(
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder = if http2 { builder.http2_only() } else { builder.http1_only() };
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(inner.limits.idle);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(state.limits.idle);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -183,8 +180,8 @@ async fn connection(
     let stopped = async {
         tokio::select! {
             () = shutdown.cancelled() => {}
-            () = inner.closing.cancelled() => {}
-            () = visit.idle(handshake, inner.limits.idle) => {}
+            () = state.closing.cancelled() => {}
+            () = visit.idle(handshake, state.limits.idle) => {}
         }
     };
     tokio::select! {
@@ -196,14 +193,14 @@ async fn connection(
 }
 
 /// The user of a request: the certificate's, else the bearer token's, else nobody, who may ask for health only.
-fn identify(inner: &Inner, peer: Peer, request: &Request<Incoming>) -> Result<UserInfo, Status> {
+fn identify(state: &State, peer: Peer, request: &Request<Incoming>) -> Result<UserInfo, Status> {
     let unauthorized = || Status::new(Reason::Unauthorized, "Unauthorized");
     if let Some((user, ends)) = peer {
         // A connection may live longer than the certificate that it was opened with.
-        return if inner.now().as_second() <= ends { Ok(user) } else { Err(unauthorized()) };
+        return if state.now().as_second() <= ends { Ok(user) } else { Err(unauthorized()) };
     }
     match authn::token_of(request.headers()) {
-        Some(token) => authn::bearer(inner, token).map_err(|why| {
+        Some(token) => authn::bearer(state, token).map_err(|why| {
             tracing::debug!(why, "a bearer token was refused");
             unauthorized()
         }),

@@ -20,6 +20,10 @@ const STRANGERS_MAX: usize = 256;
 /// all that it has yet to send, for ever; at 1 MiB a part this asks for 17 kB/s.
 const UNTAKEN_MAX: Duration = Duration::from_secs(60);
 
+/// Ends the watches of one listener; travels in a request's extensions.
+#[derive(Clone)]
+pub(crate) struct Closing(pub(crate) CancellationToken);
+
 /// One connection.
 pub(crate) struct Visit {
     known: AtomicBool,

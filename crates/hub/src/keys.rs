@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apiserver::TokenKey;
-use apiserver::pki::{self, Authority, Pair};
 use model::Timestamp;
+use pki::{Authority, Pair};
 use rustls::ServerConfig;
 use serde_json::{Map, Value};
 use x509_parser::extensions::GeneralName;

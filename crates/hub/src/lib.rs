@@ -19,7 +19,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use apiserver::config::Config;
-use apiserver::{ApiServer, JsonProjection, Meta, UserInfo, pki};
+use apiserver::{ApiServer, JsonProjection, Meta, UserInfo};
 use client::Trust;
 use controllers::Ctx;
 use kube::Client;

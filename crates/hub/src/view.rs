@@ -9,12 +9,12 @@
 use std::sync::{Arc, OnceLock, Weak};
 
 use api::feed::UnitReport;
-use apimachinery::schema::{Schema, Type};
 use apimachinery::structural::Column;
 use apiserver::{Resource, ResourceInfo, ResourceRequest, Source, VirtualList};
 use applier::Link;
 use controllers::Ctx;
 use controllers::informer::Key;
+use kinds::schema::{Schema, Type};
 use kube::ResourceExt;
 use model::{GroupResource, MemberName, Reason, Status};
 use serde_json::{Value, json};

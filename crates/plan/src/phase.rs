@@ -8,7 +8,6 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use api::feed::{Payload, Phase, Wait};
-use apimachinery::builtin;
 use model::{GroupKind, ObjectKey};
 use serde_json::Value;
 
@@ -101,7 +100,7 @@ fn scopes(objects: &[Value]) -> BTreeMap<GroupKind, bool> {
 /// that cannot have it, as kustomizations put it everywhere. Kinds that nobody here knows stay as they are.
 fn place(object: &mut Value, scopes: &BTreeMap<GroupKind, bool>) {
     let Some(gvk) = model::object::gvk(object) else { return };
-    let known = builtin::kind(&gvk).map(|kind| kind.namespaced);
+    let known = kinds::find(&gvk).map(|kind| kind.namespaced);
     match known.or_else(|| scopes.get(&gvk.group_kind()).copied()) {
         Some(true) if model::object::namespace(object).is_none() => {
             *model::object::slot(object, &["metadata", "namespace"]) = "default".into();

@@ -4,7 +4,7 @@
 //! names comes first, which people rely on for init containers and environment variables. Directives inside lists and
 //! maps are `$patch: delete|replace|merge`; the API server's list directives do not exist in kustomize.
 
-use apimachinery::schema::{ListType, Schema};
+use kinds::schema::{ListType, Schema};
 use serde_json::{Map, Value};
 
 /// What becomes of the value that was patched.

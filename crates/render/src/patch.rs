@@ -179,7 +179,7 @@ fn strategic(
     for at in places {
         let resource = &mut all.0[at];
         let before = resource.object.clone();
-        let schema = object::gvk(&before).and_then(|gvk| apimachinery::builtin::kind(&gvk)).map(|kind| kind.schema());
+        let schema = object::gvk(&before).and_then(|gvk| kinds::find(&gvk)).map(|kind| kind.schema());
         let outcome = merge::merge(&mut resource.object, document, schema).map_err(|why| RenderError::Patch {
             file: file.file.clone(),
             field: field.to_owned(),

@@ -80,7 +80,7 @@ impl Resource {
     /// Is the object of a kind that lives in namespaces, as far as anyone knows?
     pub(crate) fn namespaced(&self, cluster_kinds: &[(String, String)]) -> bool {
         let Some(gvk) = object::gvk(&self.object) else { return true };
-        match apimachinery::builtin::kind(&gvk) {
+        match kinds::find(&gvk) {
             Some(kind) => kind.namespaced,
             None => !cluster_kinds.iter().any(|(group, kind)| *group == gvk.group && *kind == gvk.kind),
         }

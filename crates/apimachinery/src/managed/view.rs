@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::{Managed, Operation};
 use crate::fieldset::{FieldSet, Node, Path, PathElement, Scalar};
 use crate::patch::apply::{Shape, TypeRef};
-use crate::schema::Schema;
+use kinds::schema::Schema;
 
 /// Who owns a field.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -37,7 +37,7 @@ use self::merge::merge;
 use self::remove::{drop_nulls, has_null, remove, tidy_emptied};
 use crate::fieldset::{FieldSet, Path};
 use crate::managed::{self, Entry, Managed, ManagedFieldsError, Operation};
-use crate::schema::Schema;
+use kinds::schema::Schema;
 
 /// The manager that owns, after the first apply, what an object without records had before.
 const BEFORE_FIRST_APPLY: &str = "before-first-apply";

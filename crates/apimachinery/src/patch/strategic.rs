@@ -25,7 +25,7 @@ use serde_json::{Map, Value};
 use self::order::{arrange, identity};
 use super::PatchError;
 use crate::fieldset::Scalar;
-use crate::schema::{PatchStrategy, Schema};
+use kinds::schema::{PatchStrategy, Schema};
 
 const PATCH: &str = "$patch";
 const RETAIN_KEYS: &str = "$retainKeys";

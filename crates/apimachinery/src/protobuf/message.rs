@@ -8,7 +8,7 @@ use serde_json::{Map, Number, Value};
 
 use super::ProtobufError;
 use super::wire::{Cutter, Wire};
-use crate::builtin::table::{self, Word};
+use kinds::table::{self, Word};
 
 /// Messages inside messages. The deepest built-in types are some 12 deep; a CRD's schema adds two per level, and its own
 /// rules stop far below.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::trail::Trail;
 use super::{ERRORS_MAX, format, pattern};
-use crate::schema::{ListType, Rules, Schema, Type};
+use kinds::schema::{ListType, Rules, Schema, Type};
 
 /// Checks an object against a schema: types, value rules, and uniqueness of sets and list maps. At most
 /// [`ERRORS_MAX`] errors are reported, in the order of the object's fields.

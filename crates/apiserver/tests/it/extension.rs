@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use apimachinery::schema::Schema;
 use apimachinery::structural::Column;
 use apiserver::{
     Admission, AdmissionRequest, Answer, ApiServer, ConnectRequest, Denied, Operation, Resource, ResourceInfo,
     ResourceRequest, ResponseBody, Source, UserInfo, VirtualList,
 };
+use kinds::schema::Schema;
 use model::{FieldError, FieldPath, GroupResource, Status};
 use serde_json::{Value, json};
 use store::BoxFuture;

@@ -2,7 +2,7 @@ use super::*;
 use serde_json::json;
 
 fn check(value: Value, patch: Value, expect: Value) {
-    let pod = apimachinery::builtin::kind(&model::GroupVersionKind::new("", "v1", "Pod")).unwrap().schema();
+    let pod = kinds::find(&model::GroupVersionKind::new("", "v1", "Pod")).unwrap().schema();
     let mut merged = value;
     assert_eq!(merge(&mut merged, &patch, Some(pod)).unwrap(), Outcome::Keep);
     assert_eq!(merged, expect);

@@ -15,7 +15,7 @@ use std::sync::{Arc, LazyLock};
 use serde_json::{Map, Value};
 
 use crate::fieldset::{PathElement, Scalar};
-use crate::schema::{ListType, MapType, Schema, Type};
+use kinds::schema::{ListType, MapType, Schema, Type};
 
 /// A type: a node of a schema and where it stands, or "whatever the value is".
 #[derive(Clone, Copy)]

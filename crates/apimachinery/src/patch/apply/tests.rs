@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::{ApplyError, Change, apply, reset_fields, update};
 use crate::managed::{Managed, list};
-use crate::schema::{ListType, MapType, Rules, Schema, Type};
+use kinds::schema::{ListType, MapType, Rules, Schema, Type};
 
 /// A schema from a sketch of OpenAPI.
 pub(crate) fn schema(sketch: &Value) -> Schema {

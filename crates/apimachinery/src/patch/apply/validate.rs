@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::Invalid;
 use super::shape::{Items, Place, Shape, TypeRef};
 use crate::fieldset::PathElement;
-use crate::schema::Type;
+use kinds::schema::Type;
 
 /// Everything that is wrong: unknown fields, values of the wrong type, items without identity, and items that say the
 /// same identity twice.

@@ -8,13 +8,13 @@
 use model::object;
 use serde_json::{Map, Value};
 
-use crate::builtin::table::{self, Presence, Word};
+use kinds::table::{self, Presence, Word};
 
 /// The empty object of the kind that `like` says it is.
 pub(super) fn empty(like: &Value) -> Value {
-    let kind = object::gvk(like).and_then(|gvk| crate::builtin::kind(&gvk));
+    let kind = object::gvk(like).and_then(|gvk| kinds::find(&gvk));
     let mut out = Map::new();
-    if let Some(index) = kind.and_then(crate::builtin::Kind::index) {
+    if let Some(index) = kind.and_then(kinds::Kind::type_index) {
         fill(index, &mut out);
     }
     Value::Object(out)

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{World, config, kind, schema, spec};
 use crate::patch::apply::ApplyError;
-use crate::schema::Schema;
+use kinds::schema::Schema;
 
 #[test]
 fn a_configuration_must_fit_the_schema() {

@@ -4,6 +4,8 @@
 use model::object;
 use serde_json::{Value, json};
 
+use crate::surroundings::Surroundings;
+
 /// The labels of a Job's Pods, and what each holds: its name and its UID, under the names of today and of the past.
 const LABELS: [(&str, &str); 4] = [
     ("batch.kubernetes.io/job-name", "name"),
@@ -14,7 +16,7 @@ const LABELS: [(&str, &str); 4] = [
 
 /// Gives a new Job a selector that no other Job has, unless it says that it brings its own. What it says itself stays, and
 /// is refused by validation when it does not fit.
-pub(crate) fn prepare(job: &mut Value) {
+pub(super) fn prepare_create(job: &mut Value, _: &dyn Surroundings) {
     if object::get(job, &["spec", "manualSelector"]).and_then(Value::as_bool) == Some(true) {
         return;
     }

@@ -3,6 +3,7 @@
 use model::GroupVersionKind;
 
 use crate::schema::Schema;
+use crate::{builtin_type, table};
 
 /// A built-in kind as the API serves it. Facts of `kubectl api-resources` and of upstream's registry (`pkg/registry`).
 #[derive(Clone, Copy, Debug)]
@@ -64,27 +65,16 @@ pub struct Subresource {
     pub verbs: &'static [&'static str],
 }
 
-/// Every built-in kind that is served: stable versions only, groups in the order of discovery, the preferred version of
-/// a group first.
-pub fn kinds() -> &'static [Kind] {
-    super::served::KINDS
-}
-
-/// A built-in kind by its name.
-pub fn kind(gvk: &GroupVersionKind) -> Option<&'static Kind> {
-    kinds().iter().find(|k| k.kind == gvk.kind && k.group == gvk.group && k.version == gvk.version)
-}
-
 impl Kind {
     /// Describes its objects.
     pub fn schema(&self) -> &'static Schema {
         // A test holds every kind to have a type; an unknown index describes anything.
-        super::named(self.index().unwrap_or(u16::MAX))
+        builtin_type::schema_at(self.type_index().unwrap_or(u16::MAX))
     }
 
-    /// Its type in the table.
-    pub(crate) fn index(&self) -> Option<u16> {
-        super::table::find(super::package(self.group), self.version, self.kind)
+    /// The index of its type in the table.
+    pub fn type_index(&self) -> Option<u16> {
+        table::find(builtin_type::package(self.group), self.version, self.kind)
     }
 
     /// `apiVersion` of its objects.

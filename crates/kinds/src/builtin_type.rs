@@ -1,32 +1,16 @@
-//! Built-in kinds: a generated table of facts about their types, read lazily as schemas, and a table of how they are
-//! served.
-//!
-//! The types come from `table.txt`, written by `cargo xtask codegen` from Kubernetes' Go modules. It is embedded as
-//! text (77 kB) and a type is parsed when somebody first asks for it, so that a process that touches only a few kinds
-//! pays for a few. Not here: what kinds mean (defaults, validation, columns), which other modules say in code.
-
-mod kind;
-mod normal;
-mod served;
-pub(crate) mod table;
-#[cfg(test)]
-mod tests;
+//! The types of the generated table as schemas, made when they are first asked for.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-pub use kind::{Kind, ScalePaths, Subresource, kind, kinds};
-pub use normal::normalize;
-pub(crate) use normal::normalize_type;
-
 use model::GroupVersionKind;
 
 use crate::schema::{ListType, MapType, PatchStrategy, Schema, Type};
-use table::{Field, ListKind, Word};
+use crate::table::{self, Field, ListKind, Word};
 
 /// The type at an index of the generated table. An index that the table does not have gives a schema that accepts
 /// anything; only [`Schema::named`] holds indexes, and it gets them from here.
-pub fn named(index: u16) -> &'static Schema {
+pub fn schema_at(index: u16) -> &'static Schema {
     static SCHEMAS: OnceLock<Vec<OnceLock<Schema>>> = OnceLock::new();
     static ANY: OnceLock<Schema> = OnceLock::new();
     let schemas = SCHEMAS.get_or_init(|| (0..table::len()).map(|_| OnceLock::new()).collect());
@@ -37,13 +21,13 @@ pub fn named(index: u16) -> &'static Schema {
 }
 
 /// The index of a type by its short name: package and type as in `core.v1.PodSpec`, `meta.v1.ObjectMeta`.
-pub fn index(name: &str) -> Option<u16> {
+pub fn type_index(name: &str) -> Option<u16> {
     table::index(name)
 }
 
-/// The type of objects that requests carry as `gvk`: a kind's own, or one of the types that every group knows
+/// The index of the type of objects that requests carry as `gvk`: a kind's own, or one of the types that every group knows
 /// (`DeleteOptions`, `Status`), which clients send under the group they talk to.
-pub(crate) fn type_of(gvk: &GroupVersionKind) -> Option<u16> {
+pub fn request_type(gvk: &GroupVersionKind) -> Option<u16> {
     if matches!(gvk.kind.as_str(), "DeleteOptions" | "Status") {
         return table::find("meta", "v1", &gvk.kind);
     }
@@ -51,7 +35,7 @@ pub(crate) fn type_of(gvk: &GroupVersionKind) -> Option<u16> {
 }
 
 /// The table's name for the package of an API group.
-fn package(group: &str) -> &str {
+pub(crate) fn package(group: &str) -> &str {
     match group.split('.').next().unwrap_or_default() {
         "" => "core",
         package => package,

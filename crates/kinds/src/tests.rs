@@ -1,9 +1,10 @@
 use model::GroupVersionKind;
 
 use super::*;
+use crate::schema::{ListType, MapType, Schema, Type};
 
 fn schema(group: &str, version: &str, kind: &str) -> &'static Schema {
-    super::kind(&GroupVersionKind::new(group, version, kind)).unwrap().schema()
+    find(&GroupVersionKind::new(group, version, kind)).unwrap().schema()
 }
 
 /// Follows fields, and `[]` for items.
@@ -27,11 +28,11 @@ fn every_line_of_the_table_parses() {
 
 #[test]
 fn every_served_kind_has_a_type_with_metadata_and_its_status() {
-    assert!(kinds().len() > 60);
-    for kind in kinds() {
-        let index = kind.index().unwrap_or_else(|| panic!("{} has no type", kind.kind));
-        assert!(named(index).fields.contains_key("metadata"), "{}", kind.kind);
-        assert!(!kind.status || named(index).fields.contains_key("status"), "{}", kind.kind);
+    assert!(all().len() > 60);
+    for kind in all() {
+        let index = kind.type_index().unwrap_or_else(|| panic!("{} has no type", kind.kind));
+        assert!(schema_at(index).fields.contains_key("metadata"), "{}", kind.kind);
+        assert!(!kind.status || schema_at(index).fields.contains_key("status"), "{}", kind.kind);
         assert_eq!(kind.singular, kind.kind.to_lowercase());
     }
 }
@@ -40,7 +41,7 @@ fn every_served_kind_has_a_type_with_metadata_and_its_status() {
 fn every_type_has_a_schema() {
     for index in 0..table::len() {
         let index = u16::try_from(index).unwrap();
-        assert_eq!(named(index).ty, Type::Object, "{}", table::row(index).name);
+        assert_eq!(schema_at(index).ty, Type::Object, "{}", table::row(index).name);
     }
 }
 
@@ -68,7 +69,7 @@ fn list_keys_and_their_defaults_are_known() {
     assert_eq!(ports.list, ListType::Map(vec!["containerPort".into(), "protocol".into()]));
     assert_eq!(at(ports.items().unwrap(), "protocol").default, Some("TCP".into()));
     assert_eq!(at(schema("", "v1", "Service"), "spec.selector").map, MapType::Atomic);
-    assert_eq!(named(at(schema("apps", "v1", "Deployment"), "spec.selector").named.unwrap()).map, MapType::Atomic);
+    assert_eq!(schema_at(at(schema("apps", "v1", "Deployment"), "spec.selector").named.unwrap()).map, MapType::Atomic);
 }
 
 #[test]

@@ -1,61 +1,21 @@
-//! Certificates, keys and kubeconfigs: pure but for the randomness of new keys.
-//!
-//! ECDSA P-256 throughout. Nothing is written here: the caller stores keys, with mode 0600, and decides when to issue
-//! anew. Keys never show in `Debug`.
+//! A certificate authority and what it signs.
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use model::Timestamp;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyPair, KeyUsagePurpose, SanType, date_time_ymd,
 };
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use serde_json::{Value, json};
+
+use crate::error::{GROUPS_MAX, PkiError};
 
 /// How long an authority is valid: ten years, as kubeadm makes them.
 const AUTHORITY_LIFE: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 /// Certificates are valid from a little before they are made, for clients whose clock is behind.
 const SKEW: Duration = Duration::from_secs(3600);
-
-/// Most groups of one certificate: rcgen keeps one value per attribute type, and there are two spellings of O.
-const GROUPS_MAX: usize = 2;
-
-/// Why a certificate or key could not be made or read.
-#[derive(Debug, thiserror::Error)]
-pub enum PkiError {
-    /// The certificate could not be made or signed.
-    #[error("cannot make {what}: {source}")]
-    Make {
-        /// What was wanted.
-        what: String,
-        /// Reason.
-        #[source]
-        source: rcgen::Error,
-    },
-    /// More groups than a certificate can hold.
-    #[error("a certificate for {user:?} holds at most {GROUPS_MAX} groups; give the user more by RBAC bindings")]
-    Groups {
-        /// The user.
-        user: String,
-    },
-    /// Text that is not what it should be.
-    #[error("cannot read {what}: {why}; restore it from a backup, or remove it to have a new one made")]
-    Read {
-        /// What was read.
-        what: String,
-        /// Reason.
-        why: String,
-    },
-}
 
 /// A certificate chain and its key, in PEM.
 #[derive(Clone, PartialEq, Eq)]
@@ -194,95 +154,3 @@ pub fn token_key() -> Result<(String, String), PkiError> {
     let key = KeyPair::generate().map_err(|source| PkiError::Make { what: "a token key".to_owned(), source })?;
     Ok((key.serialize_pem(), key.public_key_pem()))
 }
-
-/// The TLS side of [`ApiServer::serve`](crate::ApiServer::serve): HTTP/2 and HTTP/1.1, client certificates of this
-/// authority accepted and not demanded.
-///
-/// # Errors
-/// [`PkiError::Read`]: a certificate or key that is not one.
-pub fn server_config(pair: &Pair, client_authority_pem: &str) -> Result<Arc<ServerConfig>, PkiError> {
-    let read = |what: &str, why: String| PkiError::Read { what: what.to_owned(), why };
-    let certificates = |what: &str, pem: &str| -> Result<Vec<CertificateDer<'static>>, PkiError> {
-        let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
-        all.map_err(|e| read(what, e.to_string()))
-    };
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates("the client authority", client_authority_pem)? {
-        roots.add(certificate).map_err(|e| read("the client authority", e.to_string()))?;
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
-        .allow_unauthenticated()
-        .build()
-        .map_err(|e| read("the client authority", e.to_string()))?;
-    let key =
-        PrivateKeyDer::from_pem_slice(pair.key_pem.as_bytes()).map_err(|e| read("the server key", e.to_string()))?;
-    let chain = certificates("the server certificate", &pair.certificate_pem)?;
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|e| read("the TLS versions", e.to_string()))?
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(chain, key)
-        .map_err(|e| read("the server certificate", e.to_string()))?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
-}
-
-/// One context of a kubeconfig: a cluster and how to log in to it.
-#[derive(Clone, Debug)]
-pub struct Context<'a> {
-    /// Name of context, cluster and user.
-    pub name: &'a str,
-    /// `https://127.0.0.1:6443`.
-    pub server: &'a str,
-    /// The authority that signed the server's certificate.
-    pub authority_pem: &'a str,
-    /// Who logs in.
-    pub credential: Credential<'a>,
-}
-
-/// How a kubeconfig logs in.
-#[derive(Clone)]
-pub enum Credential<'a> {
-    /// With a client certificate.
-    Certificate(&'a Pair),
-    /// With a bearer token.
-    Token(&'a str),
-}
-
-impl fmt::Debug for Credential<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Certificate(_) => "Certificate",
-            Self::Token(_) => "Token",
-        })
-    }
-}
-
-/// A kubeconfig as YAML with everything embedded. The first context is the current one. Holds secrets: write it with
-/// mode 0600.
-pub fn kubeconfig(contexts: &[Context<'_>]) -> String {
-    let encode = |pem: &str| STANDARD.encode(pem);
-    let cluster = |c: &Context<'_>| json!({"name": c.name, "cluster": {"server": c.server, "certificate-authority-data": encode(c.authority_pem)}});
-    let user = |c: &Context<'_>| {
-        let login = match &c.credential {
-            Credential::Certificate(pair) => json!({
-                "client-certificate-data": encode(&pair.certificate_pem), "client-key-data": encode(&pair.key_pem),
-            }),
-            Credential::Token(token) => json!({"token": token}),
-        };
-        json!({"name": c.name, "user": login})
-    };
-    let context = |c: &Context<'_>| json!({"name": c.name, "context": {"cluster": c.name, "user": c.name}});
-    let config = json!({
-        "apiVersion": "v1", "kind": "Config", "preferences": {},
-        "clusters": contexts.iter().map(cluster).collect::<Vec<Value>>(),
-        "users": contexts.iter().map(user).collect::<Vec<Value>>(),
-        "contexts": contexts.iter().map(context).collect::<Vec<Value>>(),
-        "current-context": contexts.first().map(|c| c.name).unwrap_or_default(),
-    });
-    model::yaml::to_string(&config)
-}
-
-#[cfg(test)]
-mod tests;

@@ -150,7 +150,7 @@ impl Schema {
     /// and `default`, `list`, `map`, `patch` from `self` first.
     pub fn resolve(&self) -> &Schema {
         match self.named {
-            Some(index) => crate::builtin::named(index),
+            Some(index) => crate::builtin_type::schema_at(index),
             None => self,
         }
     }

@@ -3,7 +3,20 @@
 //! Subresources that stream to a kubelet (`log`, `exec`, `attach`, `portforward`, `proxy`) are absent: there is no
 //! kubelet behind this API. So is ComponentStatus, deprecated since Kubernetes 1.19.
 
-use super::kind::{Kind, ScalePaths, Subresource};
+use model::GroupVersionKind;
+
+use crate::kind::{Kind, ScalePaths, Subresource};
+
+/// Every built-in kind that is served: stable versions only, groups in the order of discovery, the preferred version of
+/// a group first.
+pub fn all() -> &'static [Kind] {
+    KINDS
+}
+
+/// A built-in kind by its name.
+pub fn find(gvk: &GroupVersionKind) -> Option<&'static Kind> {
+    KINDS.iter().find(|k| k.kind == gvk.kind && k.group == gvk.group && k.version == gvk.version)
+}
 
 const EVERY_VERB: &[&str] = &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 const NO_COLLECTION: &[&str] = &["create", "delete", "get", "list", "patch", "update", "watch"];

@@ -19,32 +19,52 @@ const TEXT: &str = include_str!("table.txt");
 
 /// What a field holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Word {
+pub enum Word {
+    /// Text.
     String,
+    /// True or false.
     Bool,
+    /// A whole number of 32 bits.
     Int32,
+    /// A whole number of 64 bits.
     Int64,
+    /// A number.
     Double,
+    /// Bytes, in JSON as base64.
     Bytes,
+    /// A time in whole seconds.
     Time,
+    /// A time in microseconds.
     MicroTime,
+    /// A quantity such as `500m`.
     Quantity,
+    /// A whole number or text.
     IntOrString,
+    /// The set of fields that a manager owns.
     FieldsV1,
+    /// An object of any kind.
     RawExtension,
+    /// Any JSON.
     Json,
+    /// `JSONSchemaPropsOrArray`.
     SchemaOrArray,
+    /// `JSONSchemaPropsOrBool`.
     SchemaOrBool,
+    /// `JSONSchemaPropsOrStringArray`.
     SchemaOrStrings,
+    /// A list of strings that is a message of its own in protobuf.
     Strings,
+    /// A list.
     List(Box<Word>),
+    /// A map from strings.
     Map(Box<Word>),
+    /// A type of the table, by its index.
     Type(u16),
 }
 
 /// When a field is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Presence {
+pub enum Presence {
     /// When it is not empty (a struct: when it is there).
     NotEmpty,
     /// When it is there, zero included.
@@ -55,44 +75,62 @@ pub(crate) enum Presence {
 
 /// How a list merges.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum ListKind {
+pub enum ListKind {
+    /// One owner for the whole list.
     Atomic,
+    /// Scalars, each owned on its own.
     Set,
+    /// Objects, each identified by the values of these fields.
     Map(Vec<&'static str>),
 }
 
 /// Strategic merge patch of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Patch {
-    pub(crate) merge: bool,
-    pub(crate) retain_keys: bool,
-    pub(crate) key: Option<&'static str>,
+pub struct Patch {
+    /// Merge instead of replace.
+    pub merge: bool,
+    /// Drop fields of the live object that the patch does not name.
+    pub retain_keys: bool,
+    /// The field that identifies items of a merged list.
+    pub key: Option<&'static str>,
 }
 
 /// One field of a type.
 #[derive(Clone, Debug)]
-pub(crate) struct Field {
-    pub(crate) name: &'static str,
-    pub(crate) number: u32,
-    pub(crate) presence: Presence,
-    pub(crate) required: bool,
-    pub(crate) word: Word,
-    pub(crate) list: ListKind,
-    pub(crate) atomic: bool,
+pub struct Field {
+    /// JSON name, or `^` for an embedded struct.
+    pub name: &'static str,
+    /// Protobuf number; 0 when it is not on the wire.
+    pub number: u32,
+    /// When it is written.
+    pub presence: Presence,
+    /// It must be there.
+    pub required: bool,
+    /// What it holds.
+    pub word: Word,
+    /// How it merges when it is a list.
+    pub list: ListKind,
+    /// One owner for the whole value.
+    pub atomic: bool,
     /// Each field has an owner, although the type says otherwise.
-    pub(crate) granular: bool,
-    pub(crate) patch: Option<Patch>,
+    pub granular: bool,
+    /// Strategic merge patch.
+    pub patch: Option<Patch>,
     /// The values that upstream declares. Its validation decides whether others are refused; status takes any.
-    pub(crate) values: Vec<&'static str>,
-    pub(crate) default: Option<Value>,
+    pub values: Vec<&'static str>,
+    /// Filled in when the field is missing.
+    pub default: Option<Value>,
 }
 
 /// One type.
 #[derive(Clone, Debug)]
-pub(crate) struct Row {
-    pub(crate) name: &'static str,
-    pub(crate) atomic: bool,
-    pub(crate) fields: Vec<Field>,
+pub struct Row {
+    /// Short name: package and type, as in `core.v1.PodSpec`.
+    pub name: &'static str,
+    /// One owner for the whole object under server-side apply.
+    pub atomic: bool,
+    /// Its fields.
+    pub fields: Vec<Field>,
 }
 
 /// A type's name, the rest of its header, and its fields' lines.
@@ -111,18 +149,18 @@ fn blocks() -> &'static [Block] {
 }
 
 /// How many types there are.
-pub(crate) fn len() -> usize {
+pub fn len() -> usize {
     blocks().len()
 }
 
 /// A type's index by its short name.
-pub(crate) fn index(name: &str) -> Option<u16> {
+pub fn index(name: &str) -> Option<u16> {
     let at = blocks().binary_search_by(|(other, ..)| (*other).cmp(name)).ok()?;
     u16::try_from(at).ok()
 }
 
 /// [`index`] of a name in three parts, without making the text: this is asked for on every request.
-pub(crate) fn find(package: &str, version: &str, kind: &str) -> Option<u16> {
+pub fn find(package: &str, version: &str, kind: &str) -> Option<u16> {
     let wanted = [package, ".", version, ".", kind];
     let name = || wanted.iter().flat_map(|part| part.bytes());
     let at = blocks().binary_search_by(|(other, ..)| other.bytes().cmp(name())).ok()?;
@@ -130,7 +168,7 @@ pub(crate) fn find(package: &str, version: &str, kind: &str) -> Option<u16> {
 }
 
 /// A type by its index, which comes from [`index`] or a [`Word::Type`].
-pub(crate) fn row(index: u16) -> &'static Row {
+pub fn row(index: u16) -> &'static Row {
     static ROWS: OnceLock<Vec<OnceLock<Row>>> = OnceLock::new();
     static NONE: Row = Row { name: "", atomic: false, fields: Vec::new() };
     let rows = ROWS.get_or_init(|| (0..len()).map(|_| OnceLock::new()).collect());

@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use store::{Key, Revision, Snapshot};
 
 use crate::meta::Meta;
-use crate::server::Inner;
 
 /// Where the next page starts.
 #[derive(Debug, Serialize, Deserialize)]
@@ -104,13 +103,17 @@ impl Pages {
     }
 
     /// The snapshot of a revision, if it is the newest or still kept.
-    pub(crate) fn at(&self, server: &Inner, revision: Revision) -> Option<Arc<dyn Snapshot<Meta>>> {
-        let newest = server.store.snapshot();
+    pub(crate) fn snapshot_at(
+        &self,
+        newest: Arc<dyn Snapshot<Meta>>,
+        revision: Revision,
+        now: Timestamp,
+    ) -> Option<Arc<dyn Snapshot<Meta>>> {
         if newest.revision() == revision {
             return Some(newest);
         }
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        self.drop_old(&mut held, server.now());
+        self.drop_old(&mut held, now);
         held.iter().find(|p| p.snapshot.revision() == revision).map(|p| p.snapshot.clone())
     }
 

@@ -18,8 +18,8 @@ use model::clock::{format_micros, format_seconds};
 use model::{FieldError, FieldErrorKind, FieldPath, Quantity, Timestamp};
 use serde_json::{Map, Value};
 
-use super::kind::Kind;
-use super::table::{self, Field, Presence, Word};
+use kinds::Kind;
+use kinds::table::{self, Field, Presence, Word};
 
 /// Brings a whole object to its canonical JSON, in place. Never for a patch or an applied configuration: it would add
 /// fields that their author did not name.
@@ -28,7 +28,7 @@ use super::table::{self, Field, Presence, Word};
 /// Every value whose JSON type is not the field's, with its path; upstream answers those with 400. The object is then
 /// partly changed.
 pub fn normalize(kind: &Kind, object: &mut Value) -> Result<(), Vec<FieldError>> {
-    match kind.index() {
+    match kind.type_index() {
         Some(index) => normalize_type(index, object),
         None => Ok(()),
     }

@@ -2,10 +2,10 @@ use model::GroupVersionKind;
 use serde_json::json;
 
 use super::*;
-use crate::builtin::kind;
+use kinds::find;
 
 fn check(group: &str, kind_name: &str, spec: Value, expect: Value) {
-    let kind = kind(&GroupVersionKind::new(group, "v1", kind_name)).unwrap();
+    let kind = find(&GroupVersionKind::new(group, "v1", kind_name)).unwrap();
     let mut object = json!({"spec": spec});
     normalize(kind, &mut object).unwrap();
     assert_eq!(object["spec"], expect);
@@ -16,7 +16,7 @@ fn check(group: &str, kind_name: &str, spec: Value, expect: Value) {
 
 fn refused(spec: Value, expect: &str) {
     let mut object = json!({"spec": spec});
-    let errors = normalize(kind(&GroupVersionKind::new("", "v1", "Pod")).unwrap(), &mut object).unwrap_err();
+    let errors = normalize(find(&GroupVersionKind::new("", "v1", "Pod")).unwrap(), &mut object).unwrap_err();
     assert_eq!(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "), expect);
 }
 
@@ -63,7 +63,7 @@ fn what_go_omits_is_dropped_and_what_it_always_writes_is_there() {
 
 #[test]
 fn times_are_in_utc_with_whole_seconds() {
-    let kind = kind(&GroupVersionKind::new("coordination.k8s.io", "v1", "Lease")).unwrap();
+    let kind = find(&GroupVersionKind::new("coordination.k8s.io", "v1", "Lease")).unwrap();
     let mut lease = json!({"metadata": {"creationTimestamp": "2026-01-01T02:00:00.7+02:00"}, "spec": {"renewTime": "2026-01-01T00:00:00Z"}});
     normalize(kind, &mut lease).unwrap();
     assert_eq!(

@@ -53,7 +53,7 @@ const EDGES: &[(&str, &[&str])] = &[
 ];
 
 /// Crates without I/O, clock, randomness or async: their dependencies must not have them either.
-const PURE: &[&str] = &["model", "api", "apimachinery", "render", "interpret", "place", "plan", "admit"];
+pub(crate) const PURE: &[&str] = &["model", "api", "apimachinery", "render", "interpret", "place", "plan", "admit"];
 
 /// Packages that bring a runtime, a socket, a client or randomness.
 const IMPURE: &[&str] = &[

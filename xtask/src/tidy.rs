@@ -2,6 +2,7 @@
 
 mod link;
 mod manifest;
+mod pure;
 mod source;
 
 use std::path::{Path, PathBuf};
@@ -58,6 +59,7 @@ const RULES: &[Rule] = &[
     Rule { name: "name", why: "CONTRIBUTING.md#code", check: source::name },
     Rule { name: "whitespace", why: "CONTRIBUTING.md#size", check: source::whitespace },
     Rule { name: "manifest", why: "CONTRIBUTING.md#crates", check: manifest::check },
+    Rule { name: "pure", why: "CONTRIBUTING.md#crates", check: pure::check },
     Rule { name: "link", why: "CONTRIBUTING.md#documents", check: link::check },
 ];
 

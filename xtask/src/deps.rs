@@ -25,6 +25,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("plan", &["model", "api", "apimachinery", "interpret", "place"]),
     ("admit", &["model"]),
     ("source", &["model"]),
+    ("git-server", &["source"]),
     ("client", &["model"]),
     ("apiserver", &["model", "apimachinery", "store"]),
     ("housekeeping", &["model"]),
@@ -48,7 +49,7 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("member-sim", &["model", "store", "apiserver", "housekeeping"]),
-    ("cli", &["model", "api", "apiserver", "controllers", "hub", "member-sim", "client", "source"]),
+    ("cli", &["model", "api", "apiserver", "controllers", "hub", "member-sim", "client", "git-server"]),
     ("xtask", &[]),
 ];
 

@@ -19,6 +19,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("api", &["model"]),
     ("apimachinery", &["model"]),
     ("store", &[]),
+    ("component", &[]),
     ("render", &["model", "apimachinery"]),
     ("interpret", &["model"]),
     ("place", &["api"]),

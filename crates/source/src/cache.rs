@@ -91,7 +91,7 @@ impl Cache {
         let guard = lock.lock_owned().await;
         let dir = self.0.root.join("git").join(key);
         self.0.touch(&dir);
-        let ignored = crate::artifact::hex(&<sha2::Sha256 as sha2::Digest>::digest(ignore.key()))[..16].to_owned();
+        let ignored = data_encoding::HEXLOWER.encode(&<sha2::Sha256 as sha2::Digest>::digest(ignore.key())[..8]);
         Ok(Arc::new(Repository { cache: self.clone(), dir, ignored, _guard: guard }))
     }
 }

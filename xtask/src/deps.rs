@@ -59,7 +59,8 @@ const EDGES: &[(&str, &[&str])] = &[
 ];
 
 /// Crates without I/O, clock, randomness or async: their dependencies must not have them either.
-pub(crate) const PURE: &[&str] = &["model", "api", "kinds", "apimachinery", "render", "interpret", "place", "plan", "admit"];
+pub(crate) const PURE: &[&str] =
+    &["model", "api", "kinds", "apimachinery", "render", "interpret", "place", "plan", "admit"];
 
 /// Packages that bring a runtime, a socket, a client or randomness.
 const IMPURE: &[&str] = &[

@@ -187,7 +187,7 @@ impl Window<'_> {
                 Ok(span) if span <= self.rest().len() => return Ok(()),
                 Ok(span) => span,
                 Err(BadFrame::Short(need)) => need,
-                // Whoever decodes it will say so.
+                // The decoder reports it.
                 Err(BadFrame::Damaged(_)) => return Ok(()),
             };
             let left = self.length - self.at();

@@ -13,7 +13,7 @@ use crate::{process, workspace};
 
 /// Longest time for an orderly end. The process gives itself 5 s.
 const STOP: Duration = Duration::from_secs(10);
-/// A tick of `/proc/PID/stat`: Linux shows 100 a second on every machine that it is built for here.
+/// A tick of `/proc/PID/stat`: Linux counts 100 of them a second on x86-64 and arm64.
 const TICK_MILLIS: u64 = 10;
 /// Between two looks whether it has ended.
 const LOOK: Duration = Duration::from_millis(20);

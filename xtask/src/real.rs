@@ -100,7 +100,7 @@ impl Real {
         self.signal("kube-apiserver", "CONT")
     }
 
-    /// The last lines of every component's log, to show why a scene failed.
+    /// The last lines of every component's log: they say why a scene failed.
     pub(crate) fn logs(&self) -> String {
         let mut all = String::new();
         for (name, _) in &self.children {

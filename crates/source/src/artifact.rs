@@ -147,7 +147,7 @@ impl Artifact {
         let mut bytes = vec![0; length];
         self.file.read_exact_at(&mut bytes, file.offset).map_err(|e| damaged(format!("{}: {e}", file.path)))?;
         if Sha256::digest(&bytes)[..] != file.sha256 {
-            // Taken out of the cache, so that the next reader learns that it must be fetched again.
+            // Taken out of the cache, so that the next lookup of the digest finds nothing and fetches it again.
             // What cannot be removed is found damaged again.
             let _ = std::fs::remove_file(&self.path);
             return Err(damaged(format!("{} has other bytes than were fetched", file.path)));

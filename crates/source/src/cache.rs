@@ -26,7 +26,7 @@ pub const CACHE_BYTES_DEFAULT: u64 = 1 << 30;
 /// rarely follow more than a few branches.
 const TIPS_MAX: usize = 16;
 /// Most packs of one repository. Each fetch adds one; a lookup tries each in turn. Beyond it the repository is emptied,
-/// and one fetch brings everything.
+/// and one fetch brings everything again.
 const PACKS_MAX: usize = 100;
 
 /// Artifacts that are remembered as verified: the ten that each of a thousand sources keeps.

@@ -11,7 +11,7 @@ use crate::feed::{Topic, Watcher};
 use crate::{Entry, Event, Expect, Key, Range, Revision, Snapshot, WatchError, WriteError};
 
 /// Events whose shared encoding is kept. Watchers that keep up read an event within milliseconds; 1,024 encodings of
-/// 1.5 kB are 1.5 MB, where the whole window would be 25 MB. A reader that asks for an older one encodes it again.
+/// 1.5 kB are 1.5 MB, where the whole window would be 25 MB. Older ones are encoded again for each reader.
 const ENCODED_EVENTS: usize = 1_024;
 
 /// Changes published under one hold of the lock, so that a reader waits at most some 100 µs for a large batch.

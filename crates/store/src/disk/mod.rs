@@ -211,8 +211,8 @@ fn open_on<P: Projection>(
     Ok(Arc::new(Disk { projection, shared, queue: Some(sender), queued_bytes, thread: Some(thread) }))
 }
 
-/// Makes durable what was read. A process that is killed between a write and its sync leaves a batch that a reader of the
-/// file finds complete, and that the next loss of power may take away: what this store shows must stay.
+/// Makes durable what was read. A process that is killed between a write and its sync leaves a batch that is complete
+/// in the file as it is read now, and yet may be gone after the next loss of power: what this store shows must not go.
 fn settle(dir: &Path, active: &log::Part, medium: &mut dyn Medium) -> Result<(), OpenError> {
     if active.length == frame::HEADER as u64 {
         // A segment is begun durably.

@@ -187,7 +187,7 @@ impl Window<'_> {
                 Ok(span) if span <= self.rest().len() => return Ok(()),
                 Ok(span) => span,
                 Err(BadFrame::Short(need)) => need,
-                // The decoder reports it.
+                // The caller decodes it next, and reports the damage.
                 Err(BadFrame::Damaged(_)) => return Ok(()),
             };
             let left = self.length - self.at();

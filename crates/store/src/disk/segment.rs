@@ -19,7 +19,7 @@ const LOCK: &str = "lock";
 const PRIVATE_DIR: u32 = 0o700;
 const PRIVATE_FILE: u32 = 0o600;
 
-/// An open segment file. A holder of a place in it keeps it open, so it can be read even after it was unlinked.
+/// An open segment file. Each place in it keeps the file open, and so readable even after it was unlinked.
 #[derive(Debug)]
 pub(crate) struct Segment {
     pub(super) file: File,

@@ -31,7 +31,7 @@ impl Managed {
     ///
     /// # Errors
     /// When an entry cannot be read.
-    pub(crate) fn of(object: &Value) -> Result<Self, ManagedFieldsError> {
+    pub(crate) fn from_object(object: &Value) -> Result<Self, ManagedFieldsError> {
         let Some(list) = list(object) else { return Ok(Self::default()) };
         let mut managed = Self { entries: Vec::with_capacity(list.len()) };
         for (index, entry) in list.iter().enumerate() {
@@ -44,8 +44,8 @@ impl Managed {
         Ok(managed)
     }
 
-    /// Takes fields from everybody but one.
-    pub(crate) fn take(&mut self, fields: &FieldSet, except: Option<usize>) {
+    /// Removes fields from the entries of all managers but one.
+    pub(crate) fn disown(&mut self, fields: &FieldSet, except: Option<usize>) {
         if fields.is_empty() {
             return;
         }
@@ -136,7 +136,7 @@ pub(crate) fn is_reset(object: &Value) -> bool {
     }
 }
 
-/// The fields that identify an object or that the server writes: nobody owns them.
+/// The fields that identify an object or that the server writes: they have no owner.
 pub(crate) fn unowned() -> &'static FieldSet {
     static SET: std::sync::LazyLock<FieldSet> = std::sync::LazyLock::new(|| {
         let paths: &[&[&str]] = &[

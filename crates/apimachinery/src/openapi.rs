@@ -9,11 +9,11 @@
 //! From all of them [`v2`] makes the one document of OpenAPI v2, and [`encode_v2`] its protobuf form.
 
 mod path;
+mod protobuf;
 mod schema;
 #[cfg(test)]
 mod tests;
 mod v2;
-mod wire;
 
 use std::collections::BTreeMap;
 
@@ -24,8 +24,8 @@ use crate::structural::{CustomKind, CustomVersion};
 use kinds::Kind;
 use schema::Components;
 
+pub use protobuf::encode as encode_v2;
 pub use v2::v2;
-pub use wire::encode as encode_v2;
 
 /// The version that documents carry in `info`: whose API this is.
 const KUBERNETES: &str = "1.37";

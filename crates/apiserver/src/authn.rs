@@ -94,7 +94,8 @@ pub(crate) fn reviewed(state: &State, token: &str, audiences: &[String]) -> Resu
         let both: Vec<String> = audiences.iter().filter(|a| own.contains(a)).cloned().collect();
         if both.is_empty() { Err(format!("the token is for {own:?}, not for {audiences:?}")) } else { Ok(both) }
     };
-    // The time of a comparison says nothing about how much of a token was right, and by digest nothing about its length.
+    // The time of a comparison says nothing about how much of a token was right, and by digest nothing about its
+    // length.
     let digest = Sha256::digest(token.as_bytes());
     let is_same = |known: &str| bool::from(Sha256::digest(known.as_bytes()).ct_eq(&digest));
     let fixed = state.tokens.iter().find(|(known, _)| is_same(known));

@@ -1,5 +1,5 @@
-//! The disk driver: an append-only log of segments, written by one thread in batches that are durable before anyone hears
-//! of them. In memory is only the index; values are read from the segments. See `docs/adr/0001-store-log.md`.
+//! The disk driver: an append-only log of segments, written by one thread in batches that are durable before anyone
+//! hears of them. In memory is only the index; values are read from the segments. See `docs/adr/0001-store-log.md`.
 
 mod books;
 mod draft;
@@ -34,14 +34,15 @@ use crate::{
     Written,
 };
 
-/// Length after which a new segment is begun. Small enough that reclaiming one takes some 50 ms and opening reads it into
-/// memory whole; large enough that 100,000 objects of 1.5 kB, at twice their size, are in some 20 files.
+/// Length after which a new segment is begun. Small enough that reclaiming one takes some 50 ms and opening reads it
+/// into memory whole; large enough that 100,000 objects of 1.5 kB, at twice their size, are in some 20 files.
 const SEGMENT_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Length of the log below which no space is reclaimed: two segments, of which the last cannot be.
 const RECLAIM_BYTES: u64 = 2 * SEGMENT_BYTES;
 
-/// Writes that wait. 60,000/s are some 70 ms of work: a client that is told to come back later waits no longer than that.
+/// Writes that wait. 60,000/s are some 70 ms of work: a client that is told to come back later waits no longer than
+/// that.
 const QUEUE: usize = 4_096;
 
 /// Bytes of values that wait: many large values must not fill the memory of a hub that should fit in 250 MiB.
@@ -211,8 +212,9 @@ fn open_on<P: Projection>(
     Ok(Arc::new(Disk { projection, shared, queue: Some(sender), queued_bytes, thread: Some(thread) }))
 }
 
-/// Makes durable what was read. A process that is killed between a write and its sync leaves a batch that is complete to
-/// whoever reads the file, and yet may be gone after the next loss of power: what this store shows must not go.
+/// Makes durable what was read. A process that is killed between a write and its sync leaves a batch that is complete
+/// to a reader of the file, and yet may be gone after the next loss of power: what this store has returned must not
+/// disappear.
 fn settle(dir: &Path, active: &log::Part, medium: &mut dyn Medium) -> Result<(), OpenError> {
     if active.length == frame::HEADER as u64 {
         // A segment is begun durably.
@@ -274,7 +276,7 @@ impl<P: Projection> Disk<P> {
 }
 
 async fn answer<T>(receiver: oneshot::Receiver<Result<T, WriteError>>) -> Result<T, WriteError> {
-    // The writer answers whatever it took; without an answer it has panicked.
+    // The writer answers every job that it took. No answer means that it panicked.
     receiver.await.unwrap_or_else(|_| Err(WriteError::Failed("its writer has ended".to_owned())))
 }
 

@@ -3,9 +3,6 @@
 mod entry;
 mod view;
 
-use std::cmp::Ordering;
-
-use model::Timestamp;
 use serde_json::{Map, Value};
 
 pub use entry::{Entry, ManagedFieldsError, Operation};
@@ -156,16 +153,6 @@ pub(crate) fn unowned() -> &'static FieldSet {
         paths.iter().map(|path| Path::fields(path.iter().copied())).collect::<Vec<_>>().iter().collect()
     });
     &SET
-}
-
-/// The seconds of a time as the API writes it; 0 when there is none.
-fn seconds(time: Option<&str>) -> i64 {
-    time.and_then(|time| time.parse::<Timestamp>().ok()).map_or(0, Timestamp::as_second)
-}
-
-/// Compares times, oldest first.
-fn compare_times(a: Option<&str>, b: Option<&str>) -> Ordering {
-    if a == b { Ordering::Equal } else { seconds(a).cmp(&seconds(b)) }
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use std::cmp::Ordering;
 use std::fmt;
 
+use model::Timestamp;
 use serde_json::{Map, Value};
 
-use super::compare_times;
 use crate::fieldset::{FieldSet, FieldSetError};
 
 /// How a manager came to own fields. Ordered as upstream orders entries.
@@ -171,4 +171,14 @@ impl Entry {
         }
         out
     }
+}
+
+/// The seconds of a time as the API writes it; 0 when there is none.
+fn seconds(time: Option<&str>) -> i64 {
+    time.and_then(|time| time.parse::<Timestamp>().ok()).map_or(0, Timestamp::as_second)
+}
+
+/// Compares times, oldest first.
+fn compare_times(a: Option<&str>, b: Option<&str>) -> Ordering {
+    if a == b { Ordering::Equal } else { seconds(a).cmp(&seconds(b)) }
 }

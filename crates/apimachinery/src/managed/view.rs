@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::{Managed, Operation};
 use crate::fieldset::{FieldSet, Node, Path, PathElement, Scalar};
-use crate::patch::apply::{Shape, TypeRef};
+use crate::patch::apply::shape::{Shape, TypeRef};
 use kinds::schema::Schema;
 
 /// Who owns a field.

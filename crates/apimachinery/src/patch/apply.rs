@@ -21,7 +21,7 @@ mod conflict;
 mod last_applied;
 mod merge;
 mod remove;
-mod shape;
+pub(crate) mod shape;
 mod validate;
 mod zero;
 
@@ -29,12 +29,12 @@ use model::{Timestamp, clock};
 use serde_json::{Map, Value};
 
 pub use conflict::{ApplyError, Conflict, Invalid};
-pub(crate) use shape::{Shape, TypeRef};
 
 use self::collect::{Paths, follow_schema, paths, with_named_parents};
 use self::compare::{Comparison, compare};
 use self::merge::merge;
 use self::remove::{drop_nulls, has_null, remove, tidy_emptied};
+use self::shape::TypeRef;
 use crate::fieldset::{FieldSet, Path};
 use crate::managed::{self, Entry, Managed, ManagedFieldsError, Operation};
 use kinds::schema::Schema;

@@ -23,7 +23,7 @@ use model::FieldPath;
 use serde_json::{Map, Value};
 
 use self::order::{arrange, identity};
-use super::PatchError;
+use super::error::PatchError;
 use crate::fieldset::Scalar;
 use kinds::schema::{PatchStrategy, Schema};
 

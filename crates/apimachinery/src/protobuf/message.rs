@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use model::clock::{format_micros, format_seconds};
 use serde_json::{Map, Number, Value};
 
-use super::ProtobufError;
+use super::error::ProtobufError;
 use super::wire::{Cutter, Wire};
 use kinds::table::{self, Word};
 

@@ -1,6 +1,6 @@
 //! Protobuf's wire format, as far as Kubernetes uses it.
 
-use super::ProtobufError;
+use super::error::ProtobufError;
 
 /// One field as it lies on the wire.
 #[derive(Clone, Copy, Debug)]

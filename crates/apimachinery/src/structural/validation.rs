@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use model::{FieldError, FieldErrorKind, FieldPath};
 use serde_json::{Map, Value};
 
+use super::limit::ERRORS_MAX;
 use super::trail::Trail;
-use super::{ERRORS_MAX, format, pattern};
+use super::{format, pattern};
 use kinds::schema::{ListType, Rules, Schema, Type};
 
 /// Checks an object against a schema: types, value rules, and uniqueness of sets and list maps. At most

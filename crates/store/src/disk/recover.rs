@@ -10,7 +10,7 @@ use std::thread;
 
 use imbl::OrdMap;
 
-use super::OpenError;
+use super::error::OpenError;
 use super::frame::{BadHeader, HEADER, Header};
 use super::log::Part;
 use super::scan::{Reading, Trouble, Version};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use super::OpenError;
+use super::error::OpenError;
 use super::frame::Header;
 use crate::ReadError;
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{PATCH, SET_ELEMENT_ORDER, directive};
 use crate::fieldset::Scalar;
-use crate::patch::PatchError;
+use crate::patch::error::PatchError;
 
 /// What an item is known by: its merge key's value, or itself.
 pub(super) fn identity(item: &Value, key: Option<&str>, at: &FieldPath) -> Result<Scalar, PatchError> {

@@ -1,11 +1,11 @@
 //! The canonical JSON of built-in objects: what kube-apiserver would write after reading them into its Go types.
 //!
-//! Reading into Go and writing again is where upstream checks types, drops empty values of fields that omit them, writes
-//! structs that nobody set, and brings quantities and times to one form. Without it an object would differ from itself
-//! after an apply (`cpu: 0.5` and `500m`), and a settled fleet would write.
+//! Reading into Go and writing again is where upstream checks types, drops empty values of fields that omit them,
+//! writes structs that were not set, and brings quantities and times to one form. Without it an object would differ
+//! from itself after an apply (`cpu: 0.5` and `500m`), and a settled fleet would write.
 //!
 //! Not here: unknown fields (see pruning), defaults, validation. One difference from upstream: a list, map or time that
-//! Go writes as `null` when nobody set it (`rules: null` of a ClusterRole) is left out.
+//! Go writes as `null` when it was not set (`rules: null` of a ClusterRole) is left out.
 
 #[cfg(test)]
 mod tests;
@@ -41,7 +41,7 @@ pub(crate) fn normalize_type(index: u16, object: &mut Value) -> Result<(), Vec<F
     if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 
-/// The way to a value, as a chain on the stack: most values are right, and nobody wants their path.
+/// The way to a value, as a chain on the stack: most values are right, and their path is not needed.
 enum At<'a> {
     Root,
     Field(&'a At<'a>, &'a str),

@@ -8,6 +8,7 @@ use model::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
 
 use crate::key;
 use crate::state::State;
@@ -93,9 +94,11 @@ pub(crate) fn reviewed(state: &State, token: &str, audiences: &[String]) -> Resu
         let both: Vec<String> = audiences.iter().filter(|a| own.contains(a)).cloned().collect();
         if both.is_empty() { Err(format!("the token is for {own:?}, not for {audiences:?}")) } else { Ok(both) }
     };
-    // Compared by digest, so that the time of a look-up says nothing about how much of a token was right.
+    // The time of a comparison says nothing about how much of a token was right, and by digest nothing about its
+    // length.
     let digest = Sha256::digest(token.as_bytes());
-    let fixed = state.tokens.iter().find(|(known, _)| Sha256::digest(known.as_bytes()) == digest);
+    let is_same = |known: &str| bool::from(Sha256::digest(known.as_bytes()).ct_eq(&digest));
+    let fixed = state.tokens.iter().find(|(known, _)| is_same(known));
     if let Some((_, user)) = fixed {
         return Ok((user.clone(), shared(&[ISSUER.to_owned()])?));
     }

@@ -16,7 +16,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use model::{Reason, Status, limit};
 
-use crate::visit::InProgress;
+use crate::connection::InProgress;
 
 /// Answers smaller than this are not compressed (`apiserver/pkg/endpoints/handlers/responsewriters`, gzip threshold).
 const GZIP_MIN: usize = 128 * 1024;

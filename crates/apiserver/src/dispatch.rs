@@ -11,6 +11,7 @@ use model::{FieldSelector, Status};
 
 use crate::authz::{self, Attributes};
 use crate::call::Call;
+use crate::connection::Closing;
 use crate::negotiate::{self, Form};
 use crate::path::{self, ResourcePath, Target};
 use crate::query::Query;
@@ -18,7 +19,6 @@ use crate::reply::{self, Answer};
 use crate::resource::{ConnectRequest, Source, not_allowed};
 use crate::state::State;
 use crate::user::UserInfo;
-use crate::visit::Closing;
 use crate::{discovery, impersonation, openapi, verb};
 
 /// Answers a request whose user is known.
@@ -61,7 +61,8 @@ pub(crate) async fn dispatch(state: &Arc<State>, user: UserInfo, parts: Parts, b
     let served = served.ok_or_else(Status::no_such_path)?.clone();
     drop(registry);
     if served.namespaced && resource.namespace.is_none() && !matches!(verb, "list" | "watch") {
-        // A namespaced object has no path outside of its namespace, and nobody deletes those of all namespaces at once.
+        // A namespaced object has no path outside of its namespace, and there is no deletion over all namespaces at
+        // once.
         return Err(if resource.name.is_none() { not_allowed() } else { Status::no_such_path() });
     }
     if !served.namespaced && resource.namespace.is_some() {
@@ -107,8 +108,8 @@ fn verb_of(parts: &Parts, path: &ResourcePath, query: &Query) -> &'static str {
     }
 }
 
-/// A list or watch of one object by `metadata.name` is allowed to whoever may list or watch that object, by the
-/// `resourceNames` of a rule (`requestinfo.go`).
+/// A list or watch of one object by `metadata.name` is allowed when a rule with that name in `resourceNames` allows it
+/// (`requestinfo.go`).
 fn selected_name(verb: &str, query: &Query) -> Option<String> {
     if !matches!(verb, "list" | "watch") {
         return None;

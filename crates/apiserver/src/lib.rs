@@ -19,6 +19,7 @@ mod authn;
 mod bootstrap;
 mod call;
 mod cleanup;
+mod connection;
 mod conversion;
 mod crd;
 mod discovery;
@@ -50,7 +51,6 @@ mod token;
 mod token_key;
 mod tracking;
 mod verb;
-mod visit;
 
 pub mod admission;
 pub mod authz;

@@ -1,4 +1,4 @@
-//! What the server decides about an object, whatever the client says: identity, times, generation, which part of the
+//! What the server decides about an object and the client cannot: identity, times, generation, which part of the
 //! object a write may touch (`registry/rest/{create,update}.go`; what a kind does of its own is in `strategy`).
 
 use model::{FieldError, FieldPath, Status, Timestamp, clock, object};

@@ -148,7 +148,7 @@ fn address(new: &mut Value, old: Option<&Value>, taken: &Taken, seed: u32) -> Re
             Ipv4Addr::from(free).to_string()
         }
     };
-    // Without a selector nobody can know the families of a headless Service's endpoints: both, as upstream has it.
+    // Without a selector the families of a headless Service's endpoints are not known: upstream sets both.
     let selects = object::get(new, &["spec", "selector"]).and_then(Value::as_object).is_some_and(|s| !s.is_empty());
     let (families, policy) = if ip == "None" && !selects {
         (json!(["IPv4", "IPv6"]), "RequireDualStack")

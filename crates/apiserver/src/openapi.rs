@@ -5,10 +5,10 @@
 //! them: kubectl asks for it before it sends what a `kind: List` holds.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use apimachinery::openapi::{self, OpenApiKind};
+use data_encoding::HEXUPPER;
 use model::{GroupVersion, Status};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -61,7 +61,7 @@ fn described(gv: &GroupVersion, kinds: &[Arc<Served>]) -> Value {
         .filter_map(|served| match &served.origin {
             Origin::Builtin(kind) => Some(OpenApiKind::BuiltIn(kind)),
             Origin::Custom(kind, index) => Some(OpenApiKind::Custom(kind, &kind.versions[*index])),
-            // Kinds from code are described when they are read, not when they are written: nobody sends them.
+            // Kinds from code are described when they are read, not when they are written: no client sends them.
             Origin::Code(..) => None,
         })
         .collect();
@@ -96,10 +96,5 @@ fn hash(state: &State, registry: &Registry, gv: &GroupVersion) -> String {
     for (crd, definition) in registry.definitions().filter(|(_, d)| d.kind.group == gv.group) {
         digest.update(format!(" {crd}@{}", definition.revision));
     }
-    let mut text = String::with_capacity(64);
-    for byte in digest.finalize() {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02X}");
-    }
-    text
+    HEXUPPER.encode(&digest.finalize())
 }

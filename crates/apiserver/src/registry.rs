@@ -215,7 +215,8 @@ pub(crate) struct Definition {
 }
 
 impl Definition {
-    /// The kind that a stored CRD defines, if its names were accepted. `known` is what it defined before, when that is known.
+    /// The kind that a stored CRD defines, if its names were accepted. `known` is what it defined before, when that is
+    /// known.
     pub(crate) fn read(name: &str, crd: &Value, revision: Revision, known: Option<&Self>) -> Option<Self> {
         if crd::condition(crd, "Established") != Some("True") {
             return None;
@@ -223,8 +224,8 @@ impl Definition {
         match structural::parse_crd(crd) {
             Ok(kind) => {
                 let generation = object::get_i64(crd, &["metadata", "generation"]).unwrap_or(1);
-                // Objects cannot be older than the first generation. After a restart nobody knows when a later one began:
-                // the CRD's last write is a safe bound.
+                // Objects cannot be older than the first generation. After a restart it is not known when a later one
+                // began: the CRD's last write is a safe bound.
                 let since = match known {
                     Some(known) if known.generation == generation => known.since,
                     None if generation == 1 => Revision(0),
@@ -234,7 +235,8 @@ impl Definition {
                 Some(Self { kind, revision, generation, since, open: !object::is_deleting(crd) })
             }
             Err(errors) => {
-                // It was valid when it was written; a newer server may be stricter. The kind is not served, and says so.
+                // It was valid when it was written; a newer server may be stricter. The kind is not served, and says
+                // so.
                 tracing::warn!(crd = name, error = %errors[0], "a stored CustomResourceDefinition is not valid");
                 None
             }

@@ -20,7 +20,7 @@ fn change<'a>(call: &'a Call, live: Option<&'a Value>, reset: &'a FieldSet, now:
     }
 }
 
-/// The fields that a write leaves alone whatever it says: nobody comes to own them by it.
+/// The fields that a write of this path never changes: the writer does not become their owner.
 fn reset(call: &Call) -> FieldSet {
     if call.subresource() == "status"
         && let Some(kept) = call.served.strategy.status_metadata

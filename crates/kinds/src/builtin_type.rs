@@ -25,8 +25,8 @@ pub fn type_index(name: &str) -> Option<u16> {
     table::index(name)
 }
 
-/// The index of the type of objects that requests carry as `gvk`: a kind's own, or one of the types that every group knows
-/// (`DeleteOptions`, `Status`), which clients send under the group they talk to.
+/// The index of the type of objects that requests carry as `gvk`: a kind's own, or one of the types that every group
+/// knows (`DeleteOptions`, `Status`), which clients send under the group they talk to.
 pub fn request_type(gvk: &GroupVersionKind) -> Option<u16> {
     if matches!(gvk.kind.as_str(), "DeleteOptions" | "Status") {
         return table::find("meta", "v1", &gvk.kind);

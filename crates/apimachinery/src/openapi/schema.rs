@@ -6,7 +6,7 @@ use std::sync::Arc;
 use model::{GroupVersion, GroupVersionKind};
 use serde_json::{Map, Value, json};
 
-use super::{Described, gvk_value, reference};
+use super::described::{Described, gvk_value, reference};
 use kinds::schema::{ListType, MapType, Rules, Schema, Type};
 use kinds::table::{self, Field, ListKind, Presence, Word};
 

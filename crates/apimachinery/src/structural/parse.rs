@@ -6,7 +6,8 @@ use model::{FieldError, FieldPath};
 use serde_json::{Map, Value};
 
 use super::invariant::{self, Level};
-use super::{DEPTH_MAX, ERRORS_MAX, defaults, pruning, validation};
+use super::limit::{DEPTH_MAX, ERRORS_MAX};
+use super::{defaults, pruning, validation};
 use kinds::schema::{ListType, MapType, Rules, Schema, Type};
 
 /// Errors and findings of one version's schema.

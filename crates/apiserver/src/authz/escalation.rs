@@ -1,8 +1,9 @@
-//! Nobody grants what they do not hold (`pkg/registry/rbac/*/policybased`, `component-helpers/auth/rbac/validation`).
+//! A user may grant only what that user holds (`pkg/registry/rbac/*/policybased`,
+//! `component-helpers/auth/rbac/validation`).
 //!
-//! Who writes a role must hold every rule of it, or the verb `escalate`; who writes a binding must hold every rule of the
-//! role it refers to, or the verb `bind` on that role. Rules count where they are granted: for a Role or RoleBinding in its
-//! namespace, else everywhere. Members of `system:masters` may grant anything.
+//! The writer of a role must hold every rule of it, or the verb `escalate`. The writer of a binding must hold every
+//! rule of the role that it refers to, or the verb `bind` on that role. Rules count where they are granted: for a Role
+//! or RoleBinding in its namespace, else everywhere. Members of `system:masters` may grant anything.
 
 use model::{GroupResource, Status, object};
 use serde_json::{Value, json};
@@ -17,8 +18,8 @@ use crate::user::{MASTERS, UserInfo};
 
 const GROUP: &str = "rbac.authorization.k8s.io";
 
-/// Single permissions that one check looks at. The largest role of Kubernetes (`admin`) has some 700; a rule of 3 MiB could
-/// ask for a billion.
+/// Single permissions that one check looks at. The largest role of Kubernetes (`admin`) has some 700; a rule of 3 MiB
+/// could ask for a billion.
 const CELLS_MAX: usize = 10_000;
 
 /// Missing permissions that a refusal lists: a person reads a handful.
@@ -27,8 +28,8 @@ const LISTED_MAX: usize = 10;
 /// Checks a write of an RBAC object; writes of other kinds pass.
 ///
 /// # Errors
-/// 403 when the user would grant what they do not hold; 404 when a binding refers to a role that is not there and the user
-/// may not bind it unseen.
+/// 403 when the user would grant what they do not hold; 404 when a binding refers to a role that is not there
+/// and the user may not bind it unseen.
 pub(crate) fn check(
     state: &State,
     user: &UserInfo,
@@ -54,7 +55,7 @@ pub(crate) fn check(
             if may("escalate", &served.resource.resource, name) {
                 return Ok(());
             }
-            // It gathers the rules of whatever comes to carry a label.
+            // It gathers the rules of all roles that have a label, also of later ones.
             if (aggregates(new) || old.is_some_and(aggregates)) && missing(&held, &everything()).is_some() {
                 return Err(refused("must have cluster-admin privileges to use the aggregationRule"));
             }

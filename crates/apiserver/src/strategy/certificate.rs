@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::surroundings::Surroundings;
 
-/// Writes down the user that asks, as the server saw it, whatever the body says.
+/// Writes down the user that asks, as the server authenticated it. What the body says does not count.
 pub(super) fn prepare_create(request: &mut Value, surroundings: &dyn Surroundings) {
     let user = surroundings.user();
     let spec = object::slot(request, &["spec"]);

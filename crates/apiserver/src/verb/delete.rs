@@ -152,7 +152,7 @@ pub(crate) async fn delete_object(
     Err(Status::conflict(&call.served.resource, name, why))
 }
 
-/// Deletes one object as it was read; `None` when somebody else wrote in between.
+/// Deletes one object as it was read; `None` when another write came in between.
 pub(crate) async fn delete_entry(
     state: &Arc<State>,
     served: &Served,
@@ -198,8 +198,8 @@ fn preconditions(served: &Served, object: &Value, options: &DeleteOptions) -> Re
     check("ResourceVersion", "modified", &options.resource_version, object::resource_version(object))
 }
 
-/// Marks an object for deletion as far as it is not; does it have to wait? (`registry/rest/delete.go`, BeforeDelete, and
-/// `registry/generic/registry/store.go`, deletionFinalizersForGarbageCollection.)
+/// Marks an object for deletion as far as it is not; does it have to wait? (`registry/rest/delete.go`, BeforeDelete,
+/// and `registry/generic/registry/store.go`, deletionFinalizersForGarbageCollection.)
 fn mark(served: &Served, object: &mut Value, options: &DeleteOptions, now: Timestamp) -> bool {
     propagate(object, options);
     let strategy = served.strategy;

@@ -11,7 +11,8 @@ use crate::negotiate::{self, Encoding};
 use crate::reply::Answer;
 use crate::{semantics, tracking};
 
-/// Patches an object; a patch that is not bound to a resourceVersion is tried again when somebody else wrote in between.
+/// Patches an object; a patch that is not bound to a resourceVersion is tried again after another write came in
+/// between.
 pub(super) async fn patch(call: &mut Call) -> Result<Answer, Status> {
     let dry_run = call.query.dry_run("PatchOptions")?;
     let strategic = call.served.builtin().is_some();

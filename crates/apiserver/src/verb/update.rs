@@ -59,7 +59,7 @@ pub(super) fn nameless(call: &Call) -> Status {
     ))
 }
 
-/// Changes an object on behalf of the server itself (`pods/binding`): nobody comes to own the fields, and generations do
+/// Changes an object on behalf of the server itself (`pods/binding`): the fields get no owner, and generations do
 /// not count.
 pub(super) async fn replace_part(
     call: &mut Call,

@@ -195,7 +195,7 @@ impl Watcher {
     }
 
     /// One event's line as this watcher sees it: an object that comes to match is ADDED, one that no longer does is
-    /// DELETED, whatever happened to it.
+    /// DELETED, independent of what happened to it.
     fn line(&mut self, event: &Event<Meta>) -> Result<Option<Bytes>, Status> {
         let state = self.call.state.clone();
         let sees =

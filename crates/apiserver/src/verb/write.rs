@@ -24,7 +24,7 @@ pub(super) const TRIES: usize = 5;
 pub(super) enum Outcome {
     /// It is done; the answer.
     Done(Answer),
-    /// Somebody else wrote in between: read again, try again.
+    /// Another write came in between: the caller reads again and tries again.
     Raced,
 }
 
@@ -50,7 +50,7 @@ pub(super) async fn insert(call: &mut Call, mut new: Value, how: How, dry_run: b
     if how == How::Update {
         new = tracking::track(call, None, new, now);
     }
-    // From here on the server itself sets fields: nobody owns them.
+    // From here on the server itself sets fields: they have no owner.
     lifecycle::prepare_create(call, &mut new, now);
     // Held until the object is in the store: what is free is seen by one creation at a time.
     let _network = network::allocate(&state, &served, &mut new, None).await?;

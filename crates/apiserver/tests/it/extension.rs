@@ -16,7 +16,7 @@ use crate::support::{ask, ask_as, config, get, post};
 
 const MAPS: &str = "/api/v1/namespaces/default/configmaps";
 
-/// Shows two things that nobody stores.
+/// Shows two things that are not stored.
 struct Things;
 
 fn info(plural: &str, source: Source, verbs: &[&'static str]) -> ResourceInfo {

@@ -1,4 +1,4 @@
-//! Nobody gets more rights than they were given: roles, bindings, creation by another verb, tokens for others.
+//! No user gets more rights than were granted: roles, bindings, creation by another verb, tokens for others.
 
 use apiserver::{ApiServer, UserInfo};
 use serde_json::{Value, json};

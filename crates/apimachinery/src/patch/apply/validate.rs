@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 
 use serde_json::{Map, Value};
 
-use super::Invalid;
+use super::conflict::Invalid;
 use super::shape::{Items, Place, Shape, TypeRef};
 use crate::fieldset::PathElement;
 use kinds::schema::Type;

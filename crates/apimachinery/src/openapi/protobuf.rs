@@ -1,4 +1,5 @@
-//! An OpenAPI v2 document in protobuf (`gnostic-models/openapiv2/OpenAPIv2.proto`): the only form in which kubectl takes it.
+//! An OpenAPI v2 document in protobuf (`gnostic-models/openapiv2/OpenAPIv2.proto`): the only form in which kubectl
+//! takes it.
 //!
 //! Only messages and fields that [`super::v2`] writes are known here.
 

@@ -31,7 +31,7 @@ fn read(name: &str, fields: &Value) -> Result<(FieldSet, bool), FieldSetError> {
     for (name, below) in entries {
         if name == "." {
             member = true;
-        } else if let Some(element) = PathElement::from_wire(name)? {
+        } else if let Some(element) = PathElement::from_key_text(name)? {
             let (children, is_member) = read(name, below)?;
             nodes.push(Node { element, member: is_member, children });
         }
@@ -46,7 +46,7 @@ fn write(set: &FieldSet, member: bool) -> Map<String, Value> {
         out.insert(".".to_owned(), Value::Object(Map::new()));
     }
     for node in set.nodes() {
-        out.insert(node.element.to_wire(), Value::Object(write(&node.children, node.member)));
+        out.insert(node.element.to_key_text(), Value::Object(write(&node.children, node.member)));
     }
     out
 }

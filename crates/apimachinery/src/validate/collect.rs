@@ -53,16 +53,16 @@ impl At {
 }
 
 /// Errors found so far.
-pub(super) struct Report {
+pub(super) struct FieldErrors {
     errors: Vec<FieldError>,
 }
 
-impl Report {
+impl FieldErrors {
     pub(super) fn new() -> Self {
         Self { errors: Vec::new() }
     }
 
-    pub(super) fn errors(self) -> Vec<FieldError> {
+    pub(super) fn into_vec(self) -> Vec<FieldError> {
         self.errors
     }
 

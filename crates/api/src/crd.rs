@@ -6,7 +6,7 @@
 use kube::CustomResourceExt;
 use serde_json::{Value, json};
 
-use crate::member::v1alpha1::Cluster;
+use crate::karmada::cluster::v1alpha1::Cluster;
 
 const ATTACHED_CLUSTERS: &str = include_str!("../crds/cluster.kurator.dev_attachedclusters.json");
 const FLEETS: &str = include_str!("../crds/fleet.kurator.dev_fleets.json");

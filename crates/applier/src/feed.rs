@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use api::delivery::{Digest, MemberName, Snapshot, UnitEntry, UnitId, UnitReport};
+use api::delivery::UnitId;
+use api::feed::{Snapshot, UnitEntry, UnitReport};
 use futures::future::BoxFuture;
+use model::{Digest, MemberName};
 use plan::prepare::Bundle;
 
 /// A feed cannot say what a unit is.

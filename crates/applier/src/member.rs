@@ -8,11 +8,12 @@ use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use api::delivery::{Health, HubId, MemberName, UnitEntry, UnitId, UnitPhase, UnitReport};
+use api::delivery::{Health, HubId, UnitId, UnitPhase};
+use api::feed::{UnitEntry, UnitReport};
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
-use model::{Clock, ObjectKey};
+use model::{Clock, MemberName, ObjectKey};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 

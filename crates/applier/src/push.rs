@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use api::delivery::{Digest, HubId, MemberName, Payload, ShortId, Snapshot, UnitEntry, UnitId, UnitReport};
+use api::delivery::{HubId, ShortId, UnitId};
+use api::feed::{Payload, Snapshot, UnitEntry, UnitReport};
 use futures::future::BoxFuture;
+use model::{Digest, MemberName};
 use plan::prepare::Bundle;
 use tokio::sync::{mpsc, watch};
 

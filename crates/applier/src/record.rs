@@ -1,7 +1,8 @@
 //! What is remembered of an object between passes: failures, changes that others made, reverts.
 
-use api::delivery::{Digest, DriftRecord, ObjectReport};
-use model::Timestamp;
+use api::delivery::DriftRecord;
+use api::feed::ObjectReport;
+use model::{Digest, Timestamp};
 use plan::drift::{self, Revert};
 use tokio::time::Instant;
 

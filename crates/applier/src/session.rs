@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use api::delivery::{HubId, Snapshot, UnitEntry, UnitId};
+use api::delivery::{HubId, UnitId};
+use api::feed::{Snapshot, UnitEntry};
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use model::ObjectKey;

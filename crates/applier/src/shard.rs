@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 
-use api::delivery::{Digest, HubId, ShortId, UnitId, label};
+use api::delivery::{HubId, ShortId, UnitId, label};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
+use model::Digest;
 use plan::inventory::{self, Inventory, SHARD_BYTES_MAX};
 use serde_json::{Value, json};
 

@@ -12,8 +12,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::delivery::{Deletions, Digest, ShortId, UnitEntry, UnitId, UnitReport};
-use model::{GroupVersionKind, ObjectKey};
+use api::delivery::{Deletions, ShortId, UnitId};
+use api::feed::{UnitEntry, UnitReport};
+use model::{Digest, GroupVersionKind, ObjectKey};
 use plan::apply::{self as decision, Step};
 use plan::inventory::Inventory;
 use plan::prepare::{Bundle, Prepared};

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use anyhow::bail;
-use api::annotation::{APPROVE, APPROVE_IDENTITY};
-use api::apps::v1alpha1::Application;
-use api::member::v1alpha1::Cluster;
+use api::karmada::cluster::v1alpha1::Cluster;
+use api::kurator::annotation::{APPROVE, APPROVE_IDENTITY};
+use api::kurator::apps::v1alpha1::Application;
 use kube::Api;
 use kube::api::Patch;
 use serde_json::json;

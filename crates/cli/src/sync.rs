@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::bail;
-use api::annotation::SYNC;
-use api::apps::v1alpha1::Application;
+use api::kurator::annotation::SYNC;
+use api::kurator::apps::v1alpha1::Application;
 use api::{condition, reason};
 use kube::Api;
 use kube::api::{Patch, PatchParams};
@@ -86,12 +86,12 @@ pub(crate) async fn sync(common: &Common, what: Sync) -> anyhow::Result<()> {
     }
 }
 
-fn held_or(status: &api::apps::v1alpha1::ApplicationStatus, message: &str) -> String {
+fn held_or(status: &api::kurator::apps::v1alpha1::ApplicationStatus, message: &str) -> String {
     condition::find(&status.conditions, condition::DELETIONS_HELD)
         .map_or_else(|| message.to_owned(), |c| c.message.clone())
 }
 
-pub(crate) fn revision(status: &api::apps::v1alpha1::ApplicationStatus) -> String {
+pub(crate) fn revision(status: &api::kurator::apps::v1alpha1::ApplicationStatus) -> String {
     let git = status.source_status.as_ref().and_then(|s| s.git_repo_status.as_ref());
     git.and_then(|g| g.artifact.as_ref()).map(|a| short_revision(&a.revision)).unwrap_or_default()
 }

@@ -119,7 +119,7 @@ fn object(object: &Value, branch: &str, known: bool) -> Vec<Cell> {
     ]
 }
 
-/// How a word of [`api::delivery::UnitPhase`], [`api::delivery::SyncState`] or [`api::delivery::Health`] is shown.
+/// How a word of [`api::delivery::UnitPhase`], [`api::feed::SyncState`] or [`api::delivery::Health`] is shown.
 fn tone(word: &str) -> Tone {
     match word {
         "Applied" | "Synced" | "Healthy" => Tone::Good,

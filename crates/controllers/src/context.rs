@@ -4,10 +4,10 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use api::delivery::{HubId, MemberName};
+use api::delivery::HubId;
 use client::Trust;
 use kube::{Api, Client};
-use model::Clock;
+use model::{Clock, MemberName};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use api::delivery::{Artifact, Digest};
-use model::{Clock, Timestamp};
+use api::delivery::Artifact;
+use model::{Clock, Digest, Timestamp};
 use plan::application::SourceFacts;
 use source::{Cache, Class, GitSource, GitSpec, Http};
 use tokio::sync::{Notify, Semaphore};

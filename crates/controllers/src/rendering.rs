@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use api::delivery::{Digest, Payload, RevisionSpec};
-use model::tree::TreeError;
+use api::delivery::RevisionSpec;
+use api::feed::Payload;
+use model::{Digest, tree::TreeError};
 use render::{Overlay, Render};
 use serde_json::Value;
 use source::Cache;

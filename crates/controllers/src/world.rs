@@ -6,14 +6,15 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use api::annotation::ATTACHED_BY;
-use api::apps::v1alpha1::Application;
-use api::cluster::v1alpha1::AttachedCluster;
 use api::condition;
-use api::delivery::{Decision, MemberName, MemberStatus, Revision, UnitId};
-use api::fleet::v1alpha1::{ClusterRef, Fleet};
-use api::member::v1alpha1::Cluster;
+use api::delivery::{Decision, MemberStatus, Revision, UnitId};
+use api::karmada::cluster::v1alpha1::Cluster;
+use api::kurator::annotation::ATTACHED_BY;
+use api::kurator::apps::v1alpha1::Application;
+use api::kurator::cluster::v1alpha1::AttachedCluster;
+use api::kurator::fleet::v1alpha1::{ClusterRef, Fleet};
 use kube::ResourceExt;
+use model::MemberName;
 
 use crate::informer::{Index, Informer, Key};
 use crate::queue::Queue;
@@ -245,7 +246,7 @@ pub(crate) fn wire(ctx: &Arc<Ctx>) {
         }
         // A Fleet that lists it no more may still have its label on it.
         if let Some(object) = object
-            && let Some(fleet) = object.labels().get(api::annotation::FLEET_NAME)
+            && let Some(fleet) = object.labels().get(api::kurator::annotation::FLEET_NAME)
         {
             fleets.add(Key::new(&key.namespace, fleet));
         }

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::annotation::SYNC;
-use api::apps::v1alpha1::Application;
+use api::kurator::annotation::SYNC;
+use api::kurator::apps::v1alpha1::Application;
 use bytes::Bytes;
 use hmac::{Hmac, Mac};
 use http::{HeaderMap, Method, Request, Response, StatusCode};

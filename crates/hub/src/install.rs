@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use api::annotation::SYSTEM_NAMESPACE;
 use api::delivery::HubId;
+use api::delivery::label::SYSTEM_NAMESPACE;
 use futures::StreamExt;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
@@ -68,7 +68,7 @@ async fn secrets(client: &Client) -> Result<Installed, InstallError> {
     let id = kept(client, ID_SECRET, "id", || HubId::from_random(entropy::bytes()).to_string());
     let hook = kept(client, HOOK_SECRET, "token", entropy::token::<32>);
     let (id, hook) = futures::future::try_join(id, hook).await?;
-    let id = id.parse().map_err(|e: api::delivery::NameError| InstallError::Id(e.to_string()))?;
+    let id = id.parse().map_err(|e: model::NameError| InstallError::Id(e.to_string()))?;
     Ok(Installed { id, hook })
 }
 

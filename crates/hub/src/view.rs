@@ -8,7 +8,7 @@
 
 use std::sync::{Arc, OnceLock, Weak};
 
-use api::delivery::{MemberName, UnitReport};
+use api::feed::UnitReport;
 use apimachinery::structural::Column;
 use apiserver::{Resource, ResourceInfo, ResourceRequest, Source, VirtualList};
 use applier::Link;
@@ -16,7 +16,7 @@ use controllers::Ctx;
 use controllers::informer::Key;
 use kinds::schema::{Schema, Type};
 use kube::ResourceExt;
-use model::{GroupResource, Reason, Status};
+use model::{GroupResource, MemberName, Reason, Status};
 use serde_json::{Value, json};
 use store::BoxFuture;
 

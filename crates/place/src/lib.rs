@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use api::apps::v1alpha1::Destination;
-use api::fleet::v1alpha1::ClusterRef;
+use api::kurator::apps::v1alpha1::Destination;
+use api::kurator::fleet::v1alpha1::ClusterRef;
 
 /// A member of a fleet, as far as selecting needs it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

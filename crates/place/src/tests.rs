@@ -1,4 +1,4 @@
-use api::apps::v1alpha1::ClusterSelector;
+use api::kurator::apps::v1alpha1::ClusterSelector;
 use proptest::prelude::*;
 
 use super::*;

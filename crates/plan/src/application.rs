@@ -19,11 +19,10 @@ mod unit;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::apps::v1alpha1::{Application, ApplicationStatus};
-use api::delivery::{Artifact, DecisionSpec, Digest, HubId, MemberName, RevisionSpec, ShortId, UnitId, UnitStatus};
-use model::{FieldPath, Timestamp};
+use api::delivery::{Artifact, DecisionSpec, HubId, RevisionSpec, ShortId, UnitId, UnitStatus};
+use api::kurator::apps::v1alpha1::{Application, ApplicationStatus};
+use model::{Digest, FieldPath, MemberName, Timestamp};
 use place::Candidate;
-use serde_json::Value;
 
 pub use status::scopes;
 pub use unit::{Wanted, owner, unit_ids, wanted};
@@ -205,16 +204,4 @@ fn newest<'a>(observed: &'a Observed<'_>, unit: &UnitId) -> Option<(&'a str, &'a
 
 fn short(observed: &Observed<'_>, unit: &UnitId) -> ShortId {
     unit.short(observed.hub)
-}
-
-/// The fields of a policy that the payload depends on. The others (interval, prune, suspend, …) take effect without a new
-/// revision.
-fn rendering_inputs(kustomization: &api::apps::v1alpha1::Kustomization) -> Value {
-    let mut value = serde_json::to_value(kustomization).unwrap_or_default();
-    if let Value::Object(map) = &mut value {
-        const KEPT: [&str; 7] =
-            ["path", "targetNamespace", "patches", "images", "components", "commonMetadata", "timeout"];
-        map.retain(|field, _| KEPT.contains(&field.as_str()));
-    }
-    value
 }

@@ -3,7 +3,7 @@
 //! An object whose sent digest and accepted projection are what the inventory recorded needs nothing: a settled member
 //! gets no request that mutates, also right after a restart, since the inventory is the memory.
 
-use api::delivery::Digest;
+use model::Digest;
 
 use crate::inventory::Entry;
 

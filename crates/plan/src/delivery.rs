@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use api::delivery::{DecisionSpec, Digest, HubId, MemberName, Payload, Snapshot, UnitEntry, UnitId};
+use api::delivery::{DecisionSpec, HubId, UnitId};
+use api::feed::{Payload, Snapshot, UnitEntry};
+use model::{Digest, MemberName};
 
 /// A deletion list that was released, remembered for as long as its epoch is current: a release is never taken back
 /// because another member's part of it is done.

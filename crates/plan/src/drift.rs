@@ -17,12 +17,12 @@ pub fn replicas() -> Path {
 
 /// The digest of what our manager owns of an object. With `scaled`, `spec.replicas` belongs to an autoscaler and is
 /// left out.
-pub fn projection(object: &Value, scaled: bool) -> api::delivery::Digest {
+pub fn projection(object: &Value, scaled: bool) -> model::Digest {
     let mut owned = field::applied_by(object, label::FIELD_MANAGER);
     if scaled {
         owned = owned.without(&replicas().0);
     }
-    api::delivery::Digest::of_json(&owned.project(object))
+    model::Digest::of_json(&owned.project(object))
 }
 
 /// The fields of what was sent that the live object has otherwise. Fields that only the live object has are nobody's

@@ -1,7 +1,7 @@
 //! What a fleet amounts to: its members counted, and who carries its label.
 
 use api::condition::{self, Verdict};
-use api::fleet::v1alpha1::FleetStatus;
+use api::kurator::fleet::v1alpha1::FleetStatus;
 use api::reason;
 use model::{FieldPath, Timestamp};
 

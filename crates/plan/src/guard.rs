@@ -9,7 +9,8 @@
 //! Taking a unit out of a member is a person's word already, so its list counts towards no budget; only a hub that is
 //! behind needs another word, since the decision to take it out may be as old as the backup.
 
-use api::delivery::{DeletionState, Deletions, Digest, MemberName};
+use api::delivery::{DeletionState, Deletions};
+use model::{Digest, MemberName};
 
 /// Deletions that are always allowed in number: what a person still reads in a plan.
 pub const OBJECTS_ALWAYS: u64 = 10;
@@ -40,7 +41,7 @@ pub struct MemberScope {
 /// Which lists may go ahead.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// Per member the digest of its list, for [`api::delivery::UnitEntry::approved`].
+    /// Per member the digest of its list, for [`api::feed::UnitEntry::approved`].
     pub grants: Vec<(MemberName, Digest)>,
 }
 

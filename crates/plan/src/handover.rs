@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::delivery::{Digest, UnitId};
-use model::ObjectKey;
+use api::delivery::UnitId;
+use model::{Digest, ObjectKey};
 
 use crate::inventory::Entry;
 
@@ -190,7 +190,7 @@ mod tests {
 
     fn entry(confirmed: bool) -> Entry {
         let uid = confirmed.then(|| "u".to_owned());
-        Entry { accepted: confirmed.then(|| api::delivery::Digest::of(b"ok")), uid, ..Entry::default() }
+        Entry { accepted: confirmed.then(|| model::Digest::of(b"ok")), uid, ..Entry::default() }
     }
 
     #[test]

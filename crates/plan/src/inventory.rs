@@ -10,10 +10,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::delivery::{Digest, HubId, ShortId, UnitId, label};
+use api::delivery::{HubId, ShortId, UnitId, label};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use model::{GroupKind, ObjectKey};
+use model::{Digest, GroupKind, ObjectKey};
 use serde::{Deserialize, Serialize};
 
 /// Largest shard as JSON, in bytes. Base64 makes 4/3 of it, so a Secret stays below 512 kB even when nothing

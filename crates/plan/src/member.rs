@@ -11,12 +11,11 @@
 
 use std::collections::BTreeMap;
 
-use api::cluster::v1alpha1::AttachedClusterStatus;
 use api::condition::{self, Condition, Verdict};
-use api::member::v1alpha1::{ClusterStatus, NodeSummary, ResourceSummary};
+use api::karmada::cluster::v1alpha1::{ClusterStatus, NodeSummary, ResourceSummary};
+use api::kurator::cluster::v1alpha1::AttachedClusterStatus;
 use api::reason;
-use model::Timestamp;
-use model::clock::format_seconds;
+use model::{Timestamp, clock::format_seconds};
 use serde_json::{Value, json};
 
 /// What the last probe saw.
@@ -132,7 +131,7 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> Pla
         },
     };
     let ready = |status, reason, message: String| Verdict::new(condition::READY, status, reason, message);
-    if let Err(problem) = observed.member.parse::<api::delivery::MemberName>() {
+    if let Err(problem) = observed.member.parse::<model::MemberName>() {
         let message = format!("{problem}; set spec.memberName to a name that a member can have");
         return refuse(ready(Some(false), reason::NAME_INVALID, message));
     }
@@ -287,7 +286,7 @@ fn record(observed: &Observed, me: &str, server: &str, id: Option<String>) -> Va
     if let Some(region) = label.or(probed) {
         spec["region"] = json!(region);
     }
-    let mut metadata = json!({"name": observed.member, "annotations": {api::annotation::ATTACHED_BY: me}});
+    let mut metadata = json!({"name": observed.member, "annotations": {api::kurator::annotation::ATTACHED_BY: me}});
     if !observed.labels.is_empty() {
         metadata["labels"] = json!(observed.labels);
     }

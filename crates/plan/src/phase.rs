@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-use api::delivery::{Payload, Phase, Wait};
+use api::feed::{Payload, Phase, Wait};
 use model::{GroupKind, ObjectKey};
 use serde_json::Value;
 

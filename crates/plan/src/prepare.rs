@@ -5,10 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use api::delivery::{Digest, HubId, Payload, ShortId, Wait, label};
+use api::delivery::{HubId, ShortId, label};
+use api::feed::{Payload, Wait};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use model::ObjectKey;
+use model::{Digest, ObjectKey};
 use serde_json::{Value, json};
 
 use crate::inventory;

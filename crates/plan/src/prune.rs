@@ -6,8 +6,9 @@
 
 use std::collections::BTreeSet;
 
-use api::delivery::{DeletionState, Deletions, Digest, Removal, UnitEntry, UnitId};
-use model::ObjectKey;
+use api::delivery::{DeletionState, Deletions, Removal, UnitId};
+use api::feed::UnitEntry;
+use model::{Digest, ObjectKey};
 
 use crate::handover::{Claims, Occupied, Succession};
 use crate::inventory::{Inventory, Released};

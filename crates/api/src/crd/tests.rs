@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::apps::v1alpha1::{Application, ApplicationSpec};
+use crate::kurator::apps::v1alpha1::{Application, ApplicationSpec};
 
 fn crd(name: &str) -> Value {
     all().into_iter().find(|c| model::object::name(c) == Some(name)).unwrap()

@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use super::{Decision, MemberStatus, Revision};
 
 /// An object of any fields, none pruned.
-pub(super) fn free_object(_: &mut SchemaGenerator) -> Schema {
+pub(crate) fn free_object(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
 }
 
 /// An RFC 3339 time.
-pub(super) fn time(_: &mut SchemaGenerator) -> Schema {
+pub(crate) fn time(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "format": "date-time"})
 }
 

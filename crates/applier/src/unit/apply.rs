@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::delivery::{Digest, Wait};
+use api::feed::Wait;
 use futures::StreamExt as _;
-use model::ObjectKey;
+use model::{Digest, ObjectKey};
 use plan::adopt::{self, Adoption};
 use plan::apply::{Step, Why};
 use plan::inventory::{self, Entry};

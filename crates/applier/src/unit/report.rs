@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use api::delivery::{DeletionState, Health, ObjectReport, PodCounts, SyncState, UnitCounts, UnitPhase, UnitReport};
+use api::delivery::{DeletionState, Health, PodCounts, UnitCounts, UnitPhase};
+use api::feed::{ObjectReport, SyncState, UnitReport};
 use api::reason;
 use model::ObjectKey;
 use plan::apply::{Step, Why};

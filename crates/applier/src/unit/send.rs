@@ -1,7 +1,7 @@
 //! Sending one object, and what its answer means.
 
-use api::delivery::{ChangedField, Digest, DriftRecord, label};
-use model::ObjectKey;
+use api::delivery::{ChangedField, DriftRecord, label};
+use model::{Digest, ObjectKey};
 use plan::apply::Why;
 use plan::drift::{self, Revert, Verdict};
 use plan::inventory::Entry;

@@ -1,6 +1,7 @@
 //! What is desired arrives, once.
 
-use api::delivery::{Health, SyncState, UnitPhase, label};
+use api::delivery::{Health, UnitPhase, label};
+use api::feed::SyncState;
 use serde_json::json;
 
 use crate::world::{World, config_map, config_map_path, config_maps, deployment, deployment_path, detail};

@@ -1,6 +1,7 @@
 //! What somebody changes is taken back and told.
 
-use api::delivery::{Health, SyncState, UnitPhase};
+use api::delivery::{Health, UnitPhase};
+use api::feed::SyncState;
 use serde_json::json;
 
 use crate::world::{World, config_map, config_map_path, deployment, deployment_path, detail};

@@ -22,7 +22,7 @@ async fn a_member_that_is_seen_to_answer_again_is_asked_at_once() {
         async { Err::<http::Response<Body>, BoxError>("connection refused".into()) }
     });
     let hub: api::delivery::HubId = "hub".parse().unwrap();
-    let member: api::delivery::MemberName = "beijing".parse().unwrap();
+    let member: model::MemberName = "beijing".parse().unwrap();
     let (push, _reports) = PushFeed::new(hub.clone());
     let ctx = Ctx {
         member: member.clone(),

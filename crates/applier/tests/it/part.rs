@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use api::delivery::{Health, Payload, Phase, SyncState, UnitPhase, UnitReport, Wait};
+use api::delivery::{Health, UnitPhase};
+use api::feed::{Payload, Phase, SyncState, UnitReport, Wait};
 use applier::Link;
 use http::Method;
 use serde_json::json;

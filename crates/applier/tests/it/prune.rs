@@ -38,7 +38,7 @@ async fn an_empty_commit_deletes_nothing_until_approved() {
     assert_eq!(held.members[0].2, ["ConfigMap shop/c000", "ConfigMap shop/c001", "ConfigMap shop/c002"]);
     let before = world.quiet().await;
     // Somebody approves what was shown earlier: another list.
-    let stale = api::delivery::Digest::of(b"another list");
+    let stale = model::Digest::of(b"another list");
     assert!(world.guard(&unit, Some(stale)).held.is_some());
     world.change(&unit, |entry| entry.approved = Some(stale));
     assert_eq!(world.quiet().await, before);

@@ -6,10 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use api::delivery::{
-    Digest, HubId, MemberName, ObjectReport, Payload, Removal, Snapshot, UnitEntry, UnitId, UnitPhase, UnitReport,
-    label,
-};
+use api::delivery::{HubId, Removal, UnitId, UnitPhase, label};
+use api::feed::{ObjectReport, Payload, Snapshot, UnitEntry, UnitReport};
 use apiserver::{Admission, AdmissionRequest, ApiServer, Config, Denied, Ids, JsonProjection, Operation, UserInfo};
 use applier::{Applier, Ctx, Limits, PushFeed};
 use base64::Engine as _;
@@ -20,7 +18,7 @@ use http::{Method, Request};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
 use kube::client::Body;
-use model::{Clock, GroupResource, ObjectKey, Timestamp};
+use model::{Clock, Digest, GroupResource, MemberName, ObjectKey, Timestamp};
 use plan::guard::{self, MemberScope};
 use plan::inventory::{Entry, Inventory};
 use plan::prepare::Bundle;

@@ -5,7 +5,8 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use api::condition;
-use api::delivery::{Health, UnitPhase, UnitReport};
+use api::delivery::{Health, UnitPhase};
+use api::feed::UnitReport;
 use api::reason;
 use controllers::informer::Key;
 use hub::Hub;
@@ -216,7 +217,7 @@ fn read(hub: &Hub, demo: &Demo) -> (String, BTreeMap<String, Row>) {
             row.pods.0 += report.pods.ready;
             row.pods.1 += report.pods.desired;
             row.objects += report.objects.desired;
-            row.drift += report.details.iter().filter(|d| d.sync != api::delivery::SyncState::Synced).count() as u64;
+            row.drift += report.details.iter().filter(|d| d.sync != api::feed::SyncState::Synced).count() as u64;
             settled &= is_settled(report) && is_newest(ctx, report);
             if !settled && row.reason.is_empty() {
                 row.reason = unsettled(report);

@@ -11,8 +11,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use api::apps::v1alpha1::Application;
-use api::delivery::UnitReport;
+use api::feed::UnitReport;
+use api::kurator::apps::v1alpha1::Application;
 use api::{condition, reason};
 use http::Request;
 use kube::{Api, Client};

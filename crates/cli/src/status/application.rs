@@ -1,7 +1,7 @@
 //! One application, member by member.
 
-use api::apps::v1alpha1::{Application, ApplicationStatus};
 use api::condition::{self, Condition};
+use api::kurator::apps::v1alpha1::{Application, ApplicationStatus};
 use kube::ResourceExt;
 use model::Timestamp;
 use serde_json::{Value, json};

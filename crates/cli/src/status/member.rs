@@ -1,6 +1,6 @@
 //! One member, unit by unit.
 
-use api::member::v1alpha1::Cluster;
+use api::karmada::cluster::v1alpha1::Cluster;
 use kube::ResourceExt;
 use model::Timestamp;
 use serde_json::{Value, json};

@@ -1,8 +1,8 @@
 //! What people see of a fleet: golden texts of every state that matters.
 
-use api::apps::v1alpha1::Application;
 use api::delivery::{MemberStatus, Revision};
-use api::member::v1alpha1::Cluster;
+use api::karmada::cluster::v1alpha1::Cluster;
+use api::kurator::apps::v1alpha1::Application;
 use model::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};

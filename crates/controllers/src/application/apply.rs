@@ -1,8 +1,8 @@
 //! Revisions, decisions, the finalizer: what the plan says, in the order that a crash in between leaves whole.
 
-use api::annotation::APPLICATION_FINALIZER;
-use api::apps::v1alpha1::Application;
 use api::delivery::{Decision, DecisionSpec, Revision, RevisionSpec};
+use api::kurator::annotation::APPLICATION_FINALIZER;
+use api::kurator::apps::v1alpha1::Application;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use plan::application::Plan;

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::annotation::SYNC;
-use api::apps::v1alpha1::{Application, GitRepository};
 use api::condition;
-use api::delivery::{Decision, MemberName};
+use api::delivery::Decision;
+use api::kurator::annotation::SYNC;
+use api::kurator::apps::v1alpha1::{Application, GitRepository};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, ResourceExt};
-use model::{GroupKind, Timestamp};
+use model::{GroupKind, MemberName, Timestamp};
 use place::Candidate;
 use plan::application::{FleetFacts, Observed, Reach, Rendered, SourceFacts, wanted};
 use source::{Credentials, GitReference, GitSpec};

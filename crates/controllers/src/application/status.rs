@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use api::apps::v1alpha1::{Application, ApplicationStatus};
+use api::kurator::apps::v1alpha1::{Application, ApplicationStatus};
 
 use crate::Ctx;
 use crate::informer::Key;

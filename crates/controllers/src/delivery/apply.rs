@@ -5,9 +5,11 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::delivery::{MemberName, Snapshot, UnitId};
+use api::delivery::UnitId;
+use api::feed::Snapshot;
 use applier::Applier;
 use futures::FutureExt;
+use model::MemberName;
 use plan::prepare::Bundle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;

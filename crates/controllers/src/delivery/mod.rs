@@ -26,8 +26,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use api::delivery::{HubId, MemberName, UnitId, UnitReport, UnitStatus};
+use api::delivery::{HubId, UnitId, UnitStatus};
+use api::feed::UnitReport;
 use applier::{MemberReport, PushFeed, Report};
+use model::MemberName;
 use plan::application::Reach;
 use plan::delivery::Grants;
 use tokio::sync::mpsc;

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::delivery::{Decision, Digest, MemberDecision, MemberName, Payload, ShortId, Snapshot, UnitId};
+use api::delivery::{Decision, MemberDecision, ShortId, UnitId};
+use api::feed::{Payload, Snapshot};
 use applier::Link;
 use kube::ResourceExt;
+use model::{Digest, MemberName};
 use plan::application::{Reach, scopes};
 use plan::delivery::Wanted;
 use plan::guard;

@@ -3,9 +3,10 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use api::delivery::{DeletionState, MemberName, UnitId, UnitPhase, UnitReport, UnitStatus};
+use api::delivery::{DeletionState, UnitId, UnitPhase, UnitStatus};
+use api::feed::UnitReport;
 use applier::Report;
-use model::Timestamp;
+use model::{MemberName, Timestamp};
 
 use super::State;
 use crate::Ctx;

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use api::delivery::{MemberName, MemberStatus, MemberStatusSpec, MemberStatusStatus, UnitId, UnitStatus};
+use api::delivery::{MemberStatus, MemberStatusSpec, MemberStatusStatus, UnitId, UnitStatus};
 use kube::api::{DeleteParams, PostParams};
 use kube::{Api, ResourceExt};
+use model::MemberName;
 
 use crate::Ctx;
 use crate::informer::Key;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-use api::delivery::{DecisionSpec, Deletions, Digest, MemberDecision, Removal, UnitPhase};
+use api::delivery::{DecisionSpec, Deletions, MemberDecision, Removal, UnitPhase};
 use kube::client::Body;
-use model::Timestamp;
+use model::{Digest, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use super::*;

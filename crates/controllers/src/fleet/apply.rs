@@ -1,7 +1,7 @@
 //! The fleet's label on the objects that made its members.
 
-use api::annotation::FLEET_NAME;
-use api::cluster::v1alpha1::AttachedCluster;
+use api::kurator::annotation::FLEET_NAME;
+use api::kurator::cluster::v1alpha1::AttachedCluster;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use plan::fleet::Plan;

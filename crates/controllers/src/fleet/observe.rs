@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use api::annotation::FLEET_NAME;
-use api::fleet::v1alpha1::Fleet;
+use api::kurator::annotation::FLEET_NAME;
+use api::kurator::fleet::v1alpha1::Fleet;
 use kube::ResourceExt;
 use model::GroupKind;
 use plan::fleet::{Entry, Observed};

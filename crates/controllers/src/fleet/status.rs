@@ -1,6 +1,6 @@
 //! The status of a fleet, written when it differs.
 
-use api::fleet::v1alpha1::{Fleet, FleetStatus};
+use api::kurator::fleet::v1alpha1::{Fleet, FleetStatus};
 
 use crate::Ctx;
 use crate::informer::Key;

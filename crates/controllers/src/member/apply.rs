@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use api::annotation::ATTACHED_BY;
-use api::cluster::v1alpha1::AttachedCluster;
-use api::member::v1alpha1::Cluster;
+use api::karmada::cluster::v1alpha1::Cluster;
+use api::kurator::annotation::ATTACHED_BY;
+use api::kurator::cluster::v1alpha1::AttachedCluster;
 use kube::api::{DeleteParams, Preconditions};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Api, Resource, ResourceExt};
@@ -108,7 +108,7 @@ pub(super) async fn detach(ctx: &Ctx, key: &Key, but: Option<&str>) -> Result<()
 
 async fn say_so(ctx: &Ctx, key: &Key, member: &str) {
     let reporter = Reporter { controller: FIELD_MANAGER.to_owned(), instance: None };
-    let mut about = AttachedCluster::new(&key.name, api::cluster::v1alpha1::AttachedClusterSpec::default());
+    let mut about = AttachedCluster::new(&key.name, api::kurator::cluster::v1alpha1::AttachedClusterSpec::default());
     about.metadata.namespace = Some(key.namespace.clone());
     let event = Event {
         type_: EventType::Normal,

@@ -25,9 +25,9 @@ mod status;
 
 use std::sync::Arc;
 
-use api::annotation::ATTACHED_BY;
-use api::cluster::v1alpha1::AttachedCluster;
-use api::member::v1alpha1::Cluster;
+use api::karmada::cluster::v1alpha1::Cluster;
+use api::kurator::annotation::ATTACHED_BY;
+use api::kurator::cluster::v1alpha1::AttachedCluster;
 use futures::TryStreamExt;
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::PartialObjectMeta;

@@ -1,7 +1,7 @@
 //! The record, the kubeconfig with a client made of it, the last probe.
 
-use api::annotation::{APPROVE_IDENTITY, ATTACHED_BY};
-use api::cluster::v1alpha1::AttachedCluster;
+use api::kurator::annotation::{APPROVE_IDENTITY, ATTACHED_BY};
+use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::reason;
 use client::{Credential, CredentialError};
 use k8s_openapi::api::core::v1::Secret;

@@ -1,7 +1,7 @@
 //! The statuses of the record and of the AttachedCluster, written when they differ.
 
-use api::cluster::v1alpha1::AttachedCluster;
-use api::member::v1alpha1::Cluster;
+use api::karmada::cluster::v1alpha1::Cluster;
+use api::kurator::cluster::v1alpha1::AttachedCluster;
 use kube::Api;
 use plan::member::Plan;
 

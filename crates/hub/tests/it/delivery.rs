@@ -54,7 +54,7 @@ async fn an_emptied_directory_deletes_nothing_until_exactly_that_list_is_approve
     stage.commit(&[("app/settings.yaml", None), ("app/web.yaml", None), ("app/namespace.yaml", None)]);
     stage.ready("False", "DeletionsHeld").await;
     let held = until("both members' lists", async || {
-        let app: Api<api::apps::v1alpha1::Application> = Api::namespaced(stage.client(), "default");
+        let app: Api<api::kurator::apps::v1alpha1::Application> = Api::namespaced(stage.client(), "default");
         let held = app.get("app").await.unwrap().status.unwrap().held;
         match held.as_slice() {
             [one] if one.count == 6 => Ok(one.clone()),
@@ -65,8 +65,8 @@ async fn an_emptied_directory_deletes_nothing_until_exactly_that_list_is_approve
     assert!(value(&stage, "a").await.is_some() && value(&stage, "b").await.is_some(), "nothing is deleted");
 
     let approve = async |digest: &str| {
-        let app: Api<api::apps::v1alpha1::Application> = Api::namespaced(stage.client(), "default");
-        let patch = json!({"metadata": {"annotations": {api::annotation::APPROVE: digest}}});
+        let app: Api<api::kurator::apps::v1alpha1::Application> = Api::namespaced(stage.client(), "default");
+        let patch = json!({"metadata": {"annotations": {api::kurator::annotation::APPROVE: digest}}});
         app.patch("app", &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();
     };
     approve("sha256:0000000000000000000000000000000000000000000000000000000000000000").await;
@@ -108,9 +108,9 @@ async fn a_member_that_leaves_the_fleet_loses_what_was_put_there_and_a_detached_
     .await;
     assert!(value(&stage, "a").await.is_some());
 
-    let attached: Api<api::cluster::v1alpha1::AttachedCluster> = Api::namespaced(stage.client(), "default");
+    let attached: Api<api::kurator::cluster::v1alpha1::AttachedCluster> = Api::namespaced(stage.client(), "default");
     attached.delete("c", &DeleteParams::default()).await.unwrap();
-    let clusters: Api<api::member::v1alpha1::Cluster> = Api::all(stage.client());
+    let clusters: Api<api::karmada::cluster::v1alpha1::Cluster> = Api::all(stage.client());
     until("the record of c to go", async || match clusters.get_opt("c").await.unwrap() {
         None => Ok(()),
         Some(c) => Err(c.name_any()),
@@ -127,7 +127,7 @@ async fn a_deleted_application_takes_its_objects_along_and_an_unplugged_member_f
     stage.synced().await;
     stage.member("b").unplug().await;
     stage.ready("Unknown", "MemberUnknown").await;
-    let apps: Api<api::apps::v1alpha1::Application> = Api::namespaced(stage.client(), "default");
+    let apps: Api<api::kurator::apps::v1alpha1::Application> = Api::namespaced(stage.client(), "default");
     apps.delete("app", &DeleteParams::default()).await.unwrap();
     until("the Application to go", async || match apps.get_opt("app").await.unwrap() {
         None => Ok(()),

@@ -1,6 +1,6 @@
 //! Fleets, and what admission says of bad input.
 
-use api::fleet::v1alpha1::Fleet;
+use api::kurator::fleet::v1alpha1::Fleet;
 use kube::Api;
 use serde_json::json;
 
@@ -22,7 +22,7 @@ async fn a_fleet_counts_its_members_labels_them_and_names_those_that_are_missing
     .await;
     assert_eq!(status.phase.as_deref(), Some("Ready"));
     assert!(status.conditions.iter().any(|c| c.reason == "MemberNotFound" && c.message.contains("nobody")));
-    let attached: Api<api::cluster::v1alpha1::AttachedCluster> = Api::namespaced(stage.client(), "default");
+    let attached: Api<api::kurator::cluster::v1alpha1::AttachedCluster> = Api::namespaced(stage.client(), "default");
     until("the label", async || {
         let labels = attached.get("a").await.unwrap().metadata.labels.unwrap_or_default();
         match labels.get("fleet.kurator.dev/fleet-name") {

@@ -1,8 +1,8 @@
 //! Who may be a member, and what its record says.
 
-use api::cluster::v1alpha1::AttachedCluster;
 use api::condition::{self, Condition};
-use api::member::v1alpha1::Cluster;
+use api::karmada::cluster::v1alpha1::Cluster;
+use api::kurator::cluster::v1alpha1::AttachedCluster;
 use kube::Api;
 use serde_json::json;
 

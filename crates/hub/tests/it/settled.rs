@@ -28,7 +28,7 @@ async fn a_settled_fleet_makes_zero_writes_also_after_a_restart() {
     let at_start = stage.mutations();
     until("both appliers to have looked", async || {
         let members = ["a", "b"].map(|m| stage.hub.controllers().delivery.reports_in(&m.parse().unwrap()));
-        let applied = |r: &std::sync::Arc<api::delivery::UnitReport>| r.phase == api::delivery::UnitPhase::Applied;
+        let applied = |r: &std::sync::Arc<api::feed::UnitReport>| r.phase == api::delivery::UnitPhase::Applied;
         match members.iter().all(|reports| reports.iter().any(applied)) {
             true => Ok(()),
             false => Err(format!("{members:?}")),

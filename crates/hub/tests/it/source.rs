@@ -1,6 +1,6 @@
 //! Sources that are private, change their settings, or whose artifacts are lost.
 
-use api::apps::v1alpha1::Application;
+use api::kurator::apps::v1alpha1::Application;
 use base64::Engine as _;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
@@ -72,7 +72,7 @@ async fn a_private_repository_follows_its_secret_and_no_error_shows_it() {
     application["spec"]["source"]["gitRepository"]["secretRef"] = json!({"name": "git"});
     // Nobody waits for an interval of an hour: what changes makes itself known.
     application["spec"]["source"]["gitRepository"]["interval"] = json!("1h");
-    application["metadata"]["annotations"] = json!({api::annotation::SYNC: "asked"});
+    application["metadata"]["annotations"] = json!({api::kurator::annotation::SYNC: "asked"});
     stage.apply(application).await.unwrap();
     let app = source(&stage, "the missing Secret", "Secret default/git does not exist").await;
     let status = app.status.unwrap();
@@ -145,7 +145,7 @@ async fn what_a_member_holds_is_recorded_soon_after_it_has_come_to_rest() {
     stage.apply(stage.application()).await.unwrap();
     stage.synced().await;
     let begun = tokio::time::Instant::now();
-    let api: Api<api::member::v1alpha1::Cluster> = Api::all(stage.client());
+    let api: Api<api::karmada::cluster::v1alpha1::Cluster> = Api::all(stage.client());
     until("the pods' requests", async || {
         let status = api.get("a").await.unwrap().status.unwrap_or_default();
         let cpu = status.resource_summary.and_then(|r| r.allocated.get("cpu").cloned());
@@ -167,7 +167,7 @@ async fn a_member_of_two_fleets_settles_and_a_fleet_that_is_gone_takes_its_label
         "spec": {"clusters": [{"kind": "AttachedCluster", "name": "a"}]}});
     stage.apply(second).await.unwrap();
     let label = async |want: Value| {
-        let api: Api<api::cluster::v1alpha1::AttachedCluster> = Api::namespaced(stage.client(), "default");
+        let api: Api<api::kurator::cluster::v1alpha1::AttachedCluster> = Api::namespaced(stage.client(), "default");
         until("the label", async || {
             let labels = json!(api.get("a").await.unwrap().metadata.labels);
             let found = labels["fleet.kurator.dev/fleet-name"].clone();
@@ -185,7 +185,7 @@ async fn a_member_of_two_fleets_settles_and_a_fleet_that_is_gone_takes_its_label
         }
     })
     .await;
-    let fleets: Api<api::fleet::v1alpha1::Fleet> = Api::namespaced(stage.client(), "default");
+    let fleets: Api<api::kurator::fleet::v1alpha1::Fleet> = Api::namespaced(stage.client(), "default");
     fleets.delete("e", &kube::api::DeleteParams::default()).await.unwrap();
     label(json!("f")).await;
     fleets.delete("f", &kube::api::DeleteParams::default()).await.unwrap();

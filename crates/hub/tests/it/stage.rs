@@ -6,15 +6,15 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::apps::v1alpha1::Application;
 use api::condition::{self, Condition};
+use api::kurator::apps::v1alpha1::Application;
+use git_server::GitServer;
 use hub::{Hub, Options, SystemClock};
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
 use kube::core::GroupVersionKind;
 use kube::{Api, Client};
 use member_sim::Member;
 use serde_json::{Value, json};
-use source::serve::GitServer;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::annotation;
-use api::apps::v1alpha1::{Application, SyncPolicy};
-use api::delivery::{DecisionSpec, Digest, MemberDecision, MemberName, Removal, UnitId, UnitPhase};
-use model::Timestamp;
+use api::delivery::{DecisionSpec, MemberDecision, Removal, UnitId, UnitPhase};
+use api::kurator::annotation;
+use api::kurator::apps::v1alpha1::{Application, SyncPolicy};
+use model::{Digest, MemberName, Timestamp};
 
 use super::{
     FleetFacts, Observed, Plan, REVISIONS_KEPT, Reach, Rendered, Report, UnitReport, WaitingOn, Wanted, duplicates,

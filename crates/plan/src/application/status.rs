@@ -2,15 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use api::apps::v1alpha1::{
+use api::condition::{self, Condition, Verdict};
+use api::delivery::{Health, MemberDecision, UnitId, UnitPhase, UnitStatus};
+use api::kurator::apps::v1alpha1::{
     Application, ApplicationStatus, ArtifactStatus, GitRepoStatus, HeldDeletions, KustomizationStatus, SourceStatus,
     Summary, SyncStatus,
 };
-use api::condition::{self, Condition, Verdict};
-use api::delivery::{Digest, Health, MemberDecision, MemberName, UnitId, UnitPhase, UnitStatus};
 use api::reason;
-use model::Timestamp;
-use model::clock::format_seconds;
+use model::{Digest, MemberName, Timestamp, clock::format_seconds};
 
 use crate::guard::{Held, MemberScope};
 

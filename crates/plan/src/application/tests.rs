@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
-use api::apps::v1alpha1::ApplicationSpec;
 use api::delivery::{DeletionState, Deletions, Health, PodCounts, Removal, UnitCounts, UnitPhase};
-use api::fleet::v1alpha1::ClusterRef;
+use api::kurator::apps::v1alpha1::ApplicationSpec;
+use api::kurator::fleet::v1alpha1::ClusterRef;
 use serde_json::json;
 
 use super::*;
@@ -29,7 +29,7 @@ fn application(policies: serde_json::Value) -> Application {
     let mut application = Application::new("shop", spec);
     application.metadata.namespace = Some("default".into());
     application.metadata.generation = Some(1);
-    application.metadata.finalizers = Some(vec![api::annotation::APPLICATION_FINALIZER.into()]);
+    application.metadata.finalizers = Some(vec![api::kurator::annotation::APPLICATION_FINALIZER.into()]);
     application
 }
 
@@ -326,7 +326,7 @@ fn held_deletions_are_shown_and_an_approval_counts_only_for_that_list() {
     assert_eq!(world.ready(), ("False".into(), "DeletionsHeld".into()));
     let held = world.application.as_ref().unwrap().status.as_ref().unwrap().held.clone();
     assert_eq!(held[0].members, ["a: Deployment.apps shop/web and 2 more"]);
-    let annotations = BTreeMap::from([(api::annotation::APPROVE.to_owned(), held[0].digest.clone())]);
+    let annotations = BTreeMap::from([(api::kurator::annotation::APPROVE.to_owned(), held[0].digest.clone())]);
     world.application.as_mut().unwrap().metadata.annotations = Some(annotations);
     world.step();
     let approved = |w: &World| w.decisions.values().next().unwrap().approved;
@@ -464,7 +464,7 @@ fn what_was_to_be_left_behind_stays_when_its_member_comes_back_after_the_applica
     world.members.insert(name("a"), Reach::Unknown);
     let application = world.application.as_mut().unwrap();
     application.metadata.annotations =
-        Some(BTreeMap::from([(api::annotation::ON_DELETE.to_owned(), "orphan".to_owned())]));
+        Some(BTreeMap::from([(api::kurator::annotation::ON_DELETE.to_owned(), "orphan".to_owned())]));
     application.metadata.deletion_timestamp = Some(serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap());
     assert_eq!(world.step().0.finalizer, Some(false));
     world.application = None;
@@ -556,7 +556,7 @@ fn what_leaves_waits_for_a_person_when_the_hub_is_behind_also_while_the_applicat
     world.step();
     let held = world.application.as_ref().unwrap().status.as_ref().unwrap().held.clone();
     assert_eq!((held[0].policy.as_str(), held[0].count), ("p", 12));
-    let annotations = BTreeMap::from([(api::annotation::APPROVE.to_owned(), held[0].digest.clone())]);
+    let annotations = BTreeMap::from([(api::kurator::annotation::APPROVE.to_owned(), held[0].digest.clone())]);
     world.application.as_mut().unwrap().metadata.annotations = Some(annotations);
     world.step();
     let approved = world.decisions.values().next().unwrap().approved;

@@ -1,10 +1,10 @@
 //! Units, and the inputs that each should be rendered from.
 
-use api::apps::v1alpha1::Application;
 use api::delivery::{Artifact, RevisionSpec, UnitId};
+use api::kurator::apps::v1alpha1::Application;
 use model::Timestamp;
 
-use super::{Observed, duplicates, newest, rendering_inputs, short};
+use super::{Observed, duplicates, newest, short};
 
 /// The inputs that a unit should be rendered from.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,7 +50,7 @@ pub fn wanted(observed: &Observed<'_>, now: Timestamp) -> Vec<Wanted> {
     policies
         .filter(|(unit, _)| !twice.contains(unit))
         .filter_map(|(unit, policy)| {
-            let inputs = rendering_inputs(policy.kustomization.as_ref()?);
+            let inputs = serde_json::to_value(&policy.kustomization.as_ref()?.inputs).unwrap_or_default();
             let newest = newest(observed, unit);
             match (&observed.source.artifact, newest) {
                 (None, None) => None,

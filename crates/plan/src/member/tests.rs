@@ -42,7 +42,7 @@ fn a_new_member_gets_a_record_before_it_answers() {
     let plan = check(&observed(), ("Unknown", reason::PROBING), false);
     let record = plan.record.unwrap();
     assert_eq!(record["spec"]["secretRef"], json!({"namespace": "default", "name": "kc"}));
-    assert_eq!(record["metadata"]["annotations"][api::annotation::ATTACHED_BY], "default/beijing");
+    assert_eq!(record["metadata"]["annotations"][api::kurator::annotation::ATTACHED_BY], "default/beijing");
     assert_eq!(record["spec"].get("id"), None);
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::bail;
 use api::condition::{self, Condition};
-use api::member::v1alpha1::Cluster;
+use api::karmada::cluster::v1alpha1::Cluster;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 use serde_json::Value;

@@ -3,7 +3,7 @@
 use anyhow::{Context, bail};
 use api::condition;
 use api::delivery::{DriftRecord, UnitPhase};
-use api::member::v1alpha1::Cluster;
+use api::karmada::cluster::v1alpha1::Cluster;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Service;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use api::member::v1alpha1::{NodeSummary, ResourceSummary};
+use api::karmada::cluster::v1alpha1::{NodeSummary, ResourceSummary};
 use kube::Client;
 use model::{Quantity, object};
 use serde_json::Value;

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use kube::CustomResource;
-use model::Timestamp;
+use model::{Digest, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::name::{Digest, UnitId};
+use crate::delivery::UnitId;
 
 /// An immutable fetched tree of manifests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -40,18 +40,18 @@ pub struct RevisionSpec {
     /// The manifests.
     pub artifact: Artifact,
     /// The sync policy as it was.
-    #[schemars(schema_with = "super::crd::free_object")]
+    #[schemars(schema_with = "crate::delivery::crd::free_object")]
     pub policy: Value,
     /// Version of the renderer, since another one may render differently.
     pub renderer: String,
     /// What `now` means while rendering.
-    #[schemars(schema_with = "super::crd::time")]
+    #[schemars(schema_with = "crate::delivery::crd::time")]
     pub time: Timestamp,
     /// Seed of the random functions of templates, in hexadecimal.
     pub seed: String,
     /// Answers to what rendering asked of the world, by question.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(schema_with = "super::crd::free_object")]
+    #[schemars(schema_with = "crate::delivery::crd::free_object")]
     pub facts: BTreeMap<String, Value>,
     /// Digests of further inputs (overrides, values), by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -60,7 +60,7 @@ pub struct RevisionSpec {
 
 impl RevisionSpec {
     /// The name of a unit's revision.
-    pub fn object_name(short: &super::ShortId, epoch: u64) -> String {
+    pub fn object_name(short: &crate::delivery::ShortId, epoch: u64) -> String {
         format!("{short}-{epoch}")
     }
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use kube::CustomResource;
+use model::{Digest, MemberName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::name::{Digest, MemberName, ShortId, UnitId};
-use super::payload::Removal;
+use crate::delivery::{ShortId, UnitId};
 
 /// What was decided for one member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -28,6 +28,26 @@ pub struct MemberDecision {
     /// Set while the unit is being taken out of this member: the tombstone that an unreachable member keeps.
     #[serde(default, skip_serializing_if = "Removal::is_none")]
     pub removal: Removal,
+}
+
+/// What happens to a unit's objects when the unit leaves a member.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Removal {
+    /// The unit stays.
+    #[default]
+    None,
+    /// What we put there is deleted and what we adopted is released. A person asked for it on the hub, so the guard
+    /// against a source's deletions does not apply.
+    Prune,
+    /// Everything is left there, without our labels and our ownership of fields.
+    Release,
+}
+
+impl Removal {
+    /// Does the unit stay?
+    pub fn is_none(&self) -> bool {
+        *self == Self::None
+    }
 }
 
 /// A slice of at most 100 members of a unit's decision, named by the unit's short id and the slice.

@@ -11,11 +11,11 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
+use source::packet::{self, Packet, Writer};
 
-use super::State;
-use super::refs::{Query, Refs};
-use super::upload;
-use crate::git::packet::{self, Packet, Writer};
+use crate::State;
+use crate::refs::{Query, Refs};
+use crate::upload;
 
 /// The body of an answer.
 pub(super) type Body = BoxBody<Bytes, std::io::Error>;

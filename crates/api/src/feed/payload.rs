@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use schemars::JsonSchema;
+use model::{Digest, MemberName};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::name::{Digest, HubId, MemberName, ShortId, UnitId};
+use crate::delivery::{HubId, Removal, ShortId, UnitId};
 
 /// Everything that one member should have, without the objects themselves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -66,26 +66,6 @@ pub struct UnitEntry {
     /// Whether the unit leaves this member.
     #[serde(default, skip_serializing_if = "Removal::is_none")]
     pub removal: Removal,
-}
-
-/// What happens to a unit's objects when the unit leaves a member.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Removal {
-    /// The unit stays.
-    #[default]
-    None,
-    /// What we put there is deleted and what we adopted is released. A person asked for it on the hub, so the guard
-    /// against a source's deletions does not apply.
-    Prune,
-    /// Everything is left there, without our labels and our ownership of fields.
-    Release,
-}
-
-impl Removal {
-    /// Does the unit stay?
-    pub fn is_none(&self) -> bool {
-        *self == Self::None
-    }
 }
 
 /// A unit's objects for a member, in the order in which they are applied. Shared by all members whose inputs are the

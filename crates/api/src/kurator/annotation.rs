@@ -22,6 +22,3 @@ pub const FLEET_NAME: &str = "fleet.kurator.dev/fleet-name";
 
 /// Finalizer of an Application, as Kurator names it.
 pub const APPLICATION_FINALIZER: &str = "apps.kurator.dev";
-
-/// Namespace of the hub's own objects.
-pub const SYSTEM_NAMESPACE: &str = "kurator-system";

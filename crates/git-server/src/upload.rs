@@ -10,13 +10,13 @@ use futures::Stream;
 use http::{Response, StatusCode};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
+use source::packet::Writer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
-use super::State;
-use super::answer::{Body, message};
-use super::refs::Refs;
-use crate::git::packet::Writer;
+use crate::State;
+use crate::answer::{Body, message};
+use crate::refs::Refs;
 
 /// Time for one answer. A pack of the artifact limit leaves loopback in seconds.
 const UPLOAD_TIMEOUT: Duration = Duration::from_secs(60);
@@ -143,7 +143,7 @@ fn frames(received: tokio::sync::mpsc::Receiver<Chunk>) -> impl Stream<Item = Re
     })
 }
 
-/// Gives a place among [`super::UPLOADS_MAX`] back.
+/// Gives a place among [`crate::UPLOADS_MAX`] back.
 struct Slot(Arc<State>);
 
 impl Drop for Slot {

@@ -3,6 +3,8 @@
 //!
 //! `ls-refs`, which followers ask every second, is answered from the repository's files without a process; `fetch` is
 //! handed to `git upload-pack`. Pushing is refused.
+//!
+//! Absent on purpose: authentication, TLS, pushing, and repositories that appear after the start.
 
 mod answer;
 mod refs;

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use kube::CustomResource;
-use model::Timestamp;
+use model::{Digest, MemberName, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::name::{Digest, MemberName, UnitId};
-use super::report::{Deletions, DriftRecord, Health, PodCounts, UnitCounts, UnitPhase};
+use super::state::{Deletions, DriftRecord, Health, PodCounts, UnitCounts, UnitPhase};
+use crate::delivery::UnitId;
 
 /// Identifies a slice of a member's status.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -67,7 +67,7 @@ pub struct UnitStatus {
     #[serde(default)]
     pub pods: PodCounts,
     /// Since when phase and health are as they are.
-    #[schemars(schema_with = "super::crd::time")]
+    #[schemars(schema_with = "crate::delivery::crd::time")]
     pub since: Timestamp,
     /// Why, in one CamelCase word.
     #[serde(default, skip_serializing_if = "String::is_empty")]

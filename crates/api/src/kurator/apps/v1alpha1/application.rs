@@ -161,24 +161,35 @@ pub struct Kustomization {
     /// Delay after a failure; `interval` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_interval: Option<String>,
-    /// Longest time for one pass; `interval` when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeout: Option<String>,
-    /// Directory in the source; the root when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub path: Option<String>,
     /// Delete what is no longer in the source.
     #[serde(default)]
     pub prune: bool,
-    /// Namespace for all namespaced objects.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target_namespace: Option<String>,
     /// Re-create objects whose immutable fields changed.
     #[serde(default)]
     pub force: bool,
     /// Write nothing to members.
     #[serde(default)]
     pub suspend: bool,
+    /// What decides the rendered objects.
+    #[serde(flatten)]
+    pub inputs: KustomizeInputs,
+    /// Published fields that nothing reads yet; they are reported as not honoured.
+    #[serde(flatten)]
+    pub other: BTreeMap<String, Value>,
+}
+
+/// The fields of a kustomization that decide what is rendered. A change of one of them makes a new revision; the other
+/// fields take effect without one. This is the one place where these fields are declared: revisions hold this type, and
+/// the renderer reads it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KustomizeInputs {
+    /// Directory in the source; the root when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Namespace for all namespaced objects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_namespace: Option<String>,
     /// Kustomize components to add.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub components: Vec<String>,
@@ -191,9 +202,9 @@ pub struct Kustomization {
     /// Labels and annotations for all objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub common_metadata: Option<Value>,
-    /// Published fields that nothing reads yet; they are reported as not honoured.
-    #[serde(flatten)]
-    pub other: BTreeMap<String, Value>,
+    /// Longest time to wait for each phase of the objects; the phase's own limit when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<String>,
 }
 
 impl SyncPolicy {

@@ -1,0 +1,10 @@
+//! What passes between the hub and a member's applier: [`Snapshot`] and [`Payload`] on the way there, [`UnitReport`] on the
+//! way back. Never stored as it is.
+
+mod payload;
+mod report;
+#[cfg(test)]
+mod tests;
+
+pub use payload::{Payload, Phase, Snapshot, UnitEntry, Wait};
+pub use report::{ObjectReport, SyncState, UnitReport};

@@ -1,0 +1,109 @@
+//! What an applier says of a unit.
+
+use model::{Digest, MemberName, ObjectKey};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::delivery::{Deletions, DriftRecord, Health, PodCounts, UnitCounts, UnitId, UnitPhase};
+
+/// How an object compares with what was applied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum SyncState {
+    /// Not applied yet.
+    #[default]
+    Pending,
+    /// As applied.
+    Synced,
+    /// Differs from what was applied, and is about to be reverted (or would be, if the unit were not suspended).
+    Drifted,
+    /// Reverted again and again against the same manager; left alone for a while.
+    Contested,
+    /// The server refused it; the message says why.
+    Failed,
+    /// Waits to be deleted until a person releases it.
+    DeletionHeld,
+    /// Being deleted.
+    Deleting,
+    /// Waits for an earlier phase.
+    Waiting,
+}
+
+/// The truth about one object in a member, behind `view.kurator.dev`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectReport {
+    /// The object.
+    #[schemars(schema_with = "crate::delivery::crd::free_object")]
+    pub key: ObjectKey,
+    /// API version by which it is read.
+    pub version: String,
+    /// How it compares with what was applied.
+    pub sync: SyncState,
+    /// What it amounts to.
+    pub health: Health,
+    /// Why, in one CamelCase word; empty when there is nothing to say.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Why, in words; never holds a Secret's values.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message: String,
+    /// Fields that the server accepted otherwise than they were sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed_by_admission: Vec<String>,
+    /// Whether it existed before us.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
+    /// How often changes to it were reverted since the applier started.
+    #[serde(default)]
+    pub reverts: u64,
+    /// The last changes that somebody made to it, newest first; at most 5.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drift: Vec<DriftRecord>,
+}
+
+impl ObjectReport {
+    /// Most changes remembered of an object: enough to see a fight (three reverts make it contested) and its end.
+    pub const DRIFT_MAX: usize = 5;
+}
+
+/// What an applier says of one unit; each report replaces the one before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UnitReport {
+    /// The member.
+    pub member: MemberName,
+    /// The unit.
+    pub unit: UnitId,
+    /// Name of the Revision that this speaks of.
+    pub revision: String,
+    /// That revision's epoch.
+    pub epoch: u64,
+    /// Digest of the payload that this speaks of.
+    pub payload: Digest,
+    /// How far delivery is.
+    pub phase: UnitPhase,
+    /// Health of all objects: the worst of them.
+    pub health: Health,
+    /// Objects, counted.
+    pub objects: UnitCounts,
+    /// Pods, counted.
+    pub pods: PodCounts,
+    /// Why, in one CamelCase word.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Why, in words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message: String,
+    /// Deletions that the source causes at this epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletions: Option<Deletions>,
+    /// How often a change was reverted since the applier started.
+    #[serde(default)]
+    pub reverts: u64,
+    /// The last change that somebody made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_drift: Option<DriftRecord>,
+    /// Object by object.
+    #[serde(default)]
+    pub details: Vec<ObjectReport>,
+}

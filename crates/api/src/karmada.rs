@@ -1,0 +1,3 @@
+//! Karmada's kinds, as published.
+
+pub mod cluster;

@@ -1,0 +1,6 @@
+//! Kurator's kinds, as published, and the annotations that people write on them.
+
+pub mod annotation;
+pub mod apps;
+pub mod cluster;
+pub mod fleet;

@@ -162,7 +162,7 @@ pub struct Range {
     pub end: Bound<Key>,
 }
 
-/// Makes the projection that the index keeps of each value. Runs on the thread that writes, before the write is
+/// Makes the projection that the index keeps of each value. Runs on the thread of the caller, before the write is
 /// queued, and once per object when a store is opened.
 pub trait Projection: Send + Sync + 'static {
     /// What is kept.

@@ -22,7 +22,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("source", &["model"]),
     ("client", &["model"]),
     ("apiserver", &["model", "apimachinery", "store"]),
-    ("housekeeping", &["model"]),
+    ("housekeeping", &["model", "client"]),
     ("applier", &["model", "api", "plan", "interpret", "client"]),
     (
         "controllers",

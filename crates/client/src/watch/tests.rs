@@ -260,3 +260,11 @@ async fn nothing_is_lost_when_the_wait_for_an_event_is_given_up() {
     let expected: Vec<String> = (6..=200).map(|n| format!("+ {n} @{n}")).collect();
     assert_eq!(seen.into_inner().unwrap()[1..], expected);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_watch_is_small() {
+    let (watch, _) = follow(vec![Say::Closed(list(5, &[])), Say::Open(vec![])]);
+    let idle = watch.follow(|_| {});
+    // A thousand members with ten watches each: 20 MB, without their connections.
+    assert!(size_of_val(&idle) + size_of::<Stream>() < 2048, "{} + {}", size_of_val(&idle), size_of::<Stream>());
+}

@@ -31,7 +31,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("git-server", &["source"]),
     ("client", &["model"]),
     ("apiserver", &["model", "kinds", "apimachinery", "store"]),
-    ("housekeeping", &["model"]),
+    ("housekeeping", &["model", "client"]),
     ("applier", &["model", "api", "plan"]),
     ("controllers", &["model", "api", "plan", "place", "render", "admit", "source", "client", "applier"]),
     (
@@ -53,7 +53,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "plan",
         ],
     ),
-    ("member-sim", &["model", "store", "pki", "apiserver", "housekeeping"]),
+    ("member-sim", &["model", "store", "pki", "apiserver", "housekeeping", "client"]),
     ("cli", &["model", "api", "apiserver", "controllers", "hub", "member-sim", "client", "git-server"]),
     ("xtask", &[]),
 ];

@@ -16,8 +16,6 @@ const VERSION: &str = "selects the version of Kubernetes for kube";
 /// Dependencies that a crate needs though no line of it names them: the crate, the dependency and why.
 const UNNAMED: &[(&str, &str, &str)] = &[
     ("api", "k8s-openapi", VERSION),
-    ("client", "k8s-openapi", VERSION),
-    ("housekeeping", "k8s-openapi", VERSION),
     ("member-sim", "k8s-openapi", VERSION),
 ];
 

@@ -14,7 +14,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("api", &["model"]),
     ("apimachinery", &["model"]),
     ("store", &[]),
-    ("render", &["model", "apimachinery"]),
+    ("render", &["model", "api", "apimachinery"]),
     ("interpret", &["model"]),
     ("place", &["model", "api"]),
     ("plan", &["model", "api", "apimachinery", "interpret", "place"]),

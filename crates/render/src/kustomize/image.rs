@@ -3,7 +3,7 @@
 use regex::Regex;
 use serde_json::Value;
 
-use crate::kustomization::Image;
+use super::file::Image;
 
 /// An image change that is ready to use.
 pub(crate) struct Compiled<'a> {

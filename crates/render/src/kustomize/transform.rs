@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use model::object;
 use serde_json::{Map, Value};
 
+use super::field::{self, Spec};
+use super::file::{Kustomization, Labels, Scalar};
+use super::image;
+use super::resource::Resources;
 use crate::error::RenderError;
-use crate::field::{self, Spec};
-use crate::image;
-use crate::kustomization::{Kustomization, Labels, Scalar};
-use crate::resource::Resources;
 
 const METADATA_LABELS: Spec = Spec::new("", "", "metadata/labels", true);
 const METADATA_ANNOTATIONS: Spec = Spec::new("", "", "metadata/annotations", true);

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use model::{GroupVersionKind, ObjectKey, object};
 use serde_json::Value;
 
+use super::field;
+use super::resource::{Resource, Resources, same_namespace};
 use crate::error::RenderError;
-use crate::field;
-use crate::resource::{Resource, Resources, same_namespace};
 
 /// How a field names an object.
 #[derive(Clone, Copy)]

@@ -1,6 +1,7 @@
 //! The suffix of generated names: a hash of the content, so that a change makes a new object and pods follow
 //! (`kustomize/api/hasher/hasher.go`).
 
+use data_encoding::HEXLOWER;
 use model::object;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -25,7 +26,6 @@ pub(crate) fn suffix(object: &Value) -> Option<String> {
         content["stringData"] = text.clone();
     }
     let digest = Sha256::digest(go_json(&content).as_bytes());
-    let hex: String = digest.iter().map(|b| format!("{b:02x}")).collect();
     // Vowels and look-alikes make place for letters that form no words.
     let letter = |c: char| match c {
         '0' => 'g',
@@ -35,7 +35,7 @@ pub(crate) fn suffix(object: &Value) -> Option<String> {
         'e' => 't',
         c => c,
     };
-    Some(hex.chars().take(10).map(letter).collect())
+    Some(HEXLOWER.encode(&digest).chars().take(10).map(letter).collect())
 }
 
 /// Values as kustomize writes them: longer than a line, each line ends with a line feed.

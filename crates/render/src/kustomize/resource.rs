@@ -1,30 +1,15 @@
 //! An object on its way through the layers, and the set of them.
 
 use std::collections::HashMap;
-use std::fmt;
 
 use model::{ObjectKey, object};
 use serde_json::Value;
 
 use crate::error::RenderError;
+use crate::object::{Object, Origin};
 
 /// Most objects of one unit: 100,000 placed objects is the design limit of a whole hub.
 const OBJECTS_MAX: usize = 100_000;
-
-/// Where an object was written.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Origin {
-    /// Path from the root of the tree.
-    pub file: String,
-    /// Number of the document in the file, from 1; in a kustomization file, of the generator.
-    pub document: usize,
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} document {}", self.file, self.document)
-    }
-}
 
 /// What a generator does when its object exists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,7 +62,7 @@ impl Resource {
         }
     }
 
-    /// Is the object of a kind that lives in namespaces, as far as anyone knows?
+    /// Whether the object is of a kind that lives in namespaces. A kind that is not known does.
     pub(crate) fn namespaced(&self, cluster_kinds: &[(String, String)]) -> bool {
         let Some(gvk) = object::gvk(&self.object) else { return true };
         match apimachinery::builtin::kind(&gvk) {
@@ -87,15 +72,21 @@ impl Resource {
     }
 }
 
-/// Same object? An empty namespace and `default` are one, as in kustomize.
+/// Whether two keys name the same object. An empty namespace and `default` are one, as in kustomize.
 pub(crate) fn same_key(a: &ObjectKey, b: &ObjectKey) -> bool {
     a.group == b.group && a.kind == b.kind && a.name == b.name && same_namespace(&a.namespace, &b.namespace)
 }
 
-/// Same namespace? Empty means `default`.
+/// Whether two namespaces are the same. Empty means `default`.
 pub(crate) fn same_namespace(a: &str, b: &str) -> bool {
     let effective = |n: &str| if n.is_empty() { "default".to_owned() } else { n.to_owned() };
     a == b || effective(a) == effective(b)
+}
+
+impl From<Object> for Resource {
+    fn from(object: Object) -> Self {
+        Self::new(object.value, object.origin)
+    }
 }
 
 /// Objects in order, no two with the same key.
@@ -110,6 +101,11 @@ impl Resources {
             return Err(RenderError::TooMany { limit: OBJECTS_MAX });
         }
         Ok(())
+    }
+
+    /// About how many bytes the objects are.
+    pub(crate) fn weight(&self) -> usize {
+        self.0.iter().map(|resource| object::weight(&resource.object)).sum()
     }
 
     /// Checks that all keys differ.

@@ -20,7 +20,7 @@ impl Spec {
         Self { group, kind, path, create }
     }
 
-    /// Is it for this kind?
+    /// Whether it is for this kind.
     pub(crate) fn selects(&self, gvk: &GroupVersionKind) -> bool {
         (self.group.is_empty() || self.group == gvk.group) && (self.kind.is_empty() || self.kind == gvk.kind)
     }

@@ -4,7 +4,7 @@
 //! order, each with the file that it comes from. When it needs something that the request does not have, it returns
 //! [`Outcome::Needs`] with typed questions; the caller answers them and calls again. It never reaches out itself.
 //!
-//! | room | what it makes |
+//! | module | what it does |
 //! |---|---|
 //! | `plain` | the list of manifests of a directory that has no kustomization file |
 //! | `kustomize` | objects from kustomization files, and from that list; it adds what the policy says |
@@ -14,7 +14,7 @@
 //! ([`RenderError::NotImplemented`]); nothing is ignored in silence. Remote resources are refused: what is rendered is
 //! what was fetched.
 //!
-//! Absent: Helm charts (there is no room for them yet), and everything that differs between members. A rendering reads no
+//! Absent: Helm charts (no module for them exists yet), and everything that differs between members. A rendering reads no
 //! fact of a member, so all members share it; [`sharing_key`] says which inputs it depends on.
 //!
 //! Differences from kustomize, on purpose:

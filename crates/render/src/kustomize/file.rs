@@ -10,7 +10,7 @@ use super::field::OwnedSpec;
 use super::selector::Selector;
 use crate::error::{RenderError, Unsupported, without_values};
 
-/// Fields that exist and are not done here.
+/// Fields that kustomize has and this crate does not support.
 const UNSUPPORTED: [&str; 14] = [
     "replacements",
     "vars",
@@ -68,7 +68,7 @@ pub(crate) struct Labels {
     pub(crate) fields: Vec<OwnedSpec>,
 }
 
-/// A string, or a number or boolean that is written as one, as kustomize reads them.
+/// A string. A number or a boolean without quotes is an error, as in kustomize.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Scalar(pub(crate) String);
 
@@ -112,17 +112,17 @@ pub(crate) struct Generator {
     pub(crate) envs: Vec<String>,
     pub(crate) env: String,
     pub(crate) options: Option<GeneratorOptions>,
-    /// Secrets only.
+    /// The type of a Secret; unused for ConfigMaps.
     #[serde(rename = "type")]
     pub(crate) secret_type: String,
 }
 
-/// A kustomization file, or what stands for one.
+/// A kustomization file, or the list of resources that stands for one in a plain directory.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Kustomization {
     /// The file, for errors.
     pub(crate) file: String,
-    /// Paths in it are from here.
+    /// The directory from which paths in it start.
     pub(crate) dir: String,
     pub(crate) component: bool,
     pub(crate) resources: Vec<String>,
@@ -135,7 +135,7 @@ pub(crate) struct Kustomization {
     pub(crate) common_annotations: BTreeMap<String, Scalar>,
     pub(crate) images: Vec<Image>,
     pub(crate) replicas: Vec<Replicas>,
-    /// Each with the field it comes from.
+    /// Each with the name of the field that it comes from, for errors.
     pub(crate) patches: Vec<(String, Patch)>,
     pub(crate) merge_patches: Vec<String>,
     pub(crate) json_patches: Vec<Patch>,

@@ -99,7 +99,7 @@ fn generated(
     }
     for (at, literal) in generator.literals.iter().enumerate() {
         let below = format!(".literals[{at}]");
-        // The literal itself may be secret: it is not repeated.
+        // The error does not repeat the literal, which may be secret.
         let (key, value) = literal.split_once('=').ok_or_else(|| fail(&below, "KEY=VALUE is expected".into()))?;
         put(key, Datum::Text(unquote(value).to_owned()), below)?;
     }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::file::Image;
 
-/// An image change that is ready to use.
+/// An image change with its compiled name.
 pub(crate) struct Compiled<'a> {
     image: &'a Image,
     matches: Regex,

@@ -10,9 +10,9 @@ use serde_json::{Map, Value};
 /// What becomes of the value that was patched.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// It stays.
+    /// It is kept.
     Keep,
-    /// It goes.
+    /// It is removed by the caller.
     Delete,
 }
 
@@ -101,7 +101,7 @@ fn item_is_only(item: &Value) -> bool {
     item.as_object().is_some_and(|map| map.len() == 1)
 }
 
-/// Merges a list whose schema says that it merges, else replaces it.
+/// Merges a list when its schema says so; replaces it otherwise.
 fn list(items: &mut Vec<Value>, changes: &[Value], schema: Option<&Schema>) -> Result<(), String> {
     let strategy = schema.and_then(|s| s.patch.as_ref()).filter(|p| p.merge);
     let Some(strategy) = strategy else {
@@ -159,7 +159,7 @@ fn plain(changes: &[Value]) -> Vec<Value> {
     }
 }
 
-/// Whether two items are the same. A key that both leave out is equal; a protocol that is left out is TCP.
+/// Whether two items have equal keys. A key that both leave out is equal; a protocol that is left out is TCP.
 fn same(a: &Value, b: &Value, keys: &[String]) -> bool {
     let read = |v: &Value, key: &str| match v.get(key) {
         None if key == "protocol" => Value::from("TCP"),

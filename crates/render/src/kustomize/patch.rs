@@ -13,7 +13,7 @@ use super::selector::Selector;
 use crate::error::{RenderError, without_values};
 use crate::files::Files;
 
-/// What finding an object by its key costs for each object there is: about the bytes of two keys.
+/// Work of finding an object by its key, for each object that is compared: about the bytes of two keys.
 const KEY_BYTES: usize = 128;
 
 /// `patchesStrategicMerge`, whose entries are paths or patches.
@@ -203,7 +203,7 @@ fn restore_namespace(object: &mut Value, before: &Value) {
     };
 }
 
-/// Keeps the object an object, and its earlier key when it got another one.
+/// Checks that a patched object still has a key. When it is another one, the earlier key is remembered.
 fn settle(all: &mut Resources, index: usize, before: &Value) -> Result<(), RenderError> {
     let resource = &mut all.0[index];
     let (old, new) = (ObjectKey::of(before), resource.key());
@@ -212,7 +212,7 @@ fn settle(all: &mut Resources, index: usize, before: &Value) -> Result<(), Rende
         return Err(RenderError::NotAnObject { origin: resource.origin.clone(), why });
     }
     if old != new && resource.earlier.last() != Some(&old) {
-        // A patch that renames is a rename like any other: references follow.
+        // References follow an object that a patch renames, as they follow other renames.
         resource.earlier.push(old);
     }
     Ok(())

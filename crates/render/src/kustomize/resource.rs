@@ -1,4 +1,4 @@
-//! An object on its way through the layers, and the set of them.
+//! An object while layers change it, and the list of these objects.
 
 use std::collections::HashMap;
 
@@ -11,15 +11,15 @@ use crate::object::{Object, Origin};
 /// Most objects of one unit: 100,000 placed objects is the design limit of a whole hub.
 const OBJECTS_MAX: usize = 100_000;
 
-/// What a generator does when its object exists.
+/// What a generator does when the object is already there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Behavior {
-    /// It must not.
+    /// This is an error.
     #[default]
     Create,
-    /// Put its data in place of the data there.
+    /// The generated data replaces the data there.
     Replace,
-    /// Add its data.
+    /// The generated data is added to the data there.
     Merge,
 }
 
@@ -30,7 +30,7 @@ pub(crate) struct Resource {
     pub(crate) origin: Origin,
     /// Earlier keys, oldest first, without the current one: patches and references may still use them.
     pub(crate) earlier: Vec<ObjectKey>,
-    /// The name gets a suffix made of the content when everything else is done.
+    /// Whether the name gets a suffix made of the content, after everything else is done.
     pub(crate) hashed: bool,
 }
 
@@ -94,7 +94,7 @@ impl From<Object> for Resource {
 pub(crate) struct Resources(pub(crate) Vec<Resource>);
 
 impl Resources {
-    /// Adds objects; [`check`](Self::check) follows when a layer is whole.
+    /// Adds objects. Call [`check`](Self::check) when the layer is complete.
     pub(crate) fn append(&mut self, more: Vec<Resource>) -> Result<(), RenderError> {
         self.0.extend(more);
         if self.0.len() > OBJECTS_MAX {

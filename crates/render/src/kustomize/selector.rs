@@ -45,7 +45,7 @@ impl std::fmt::Display for Selector {
     }
 }
 
-/// A selector that is ready to use.
+/// A compiled selector.
 pub(crate) struct Compiled {
     group: Option<Regex>,
     version: Option<Regex>,
@@ -57,7 +57,7 @@ pub(crate) struct Compiled {
 }
 
 impl Selector {
-    /// Compiles it; the error is the field and what is wrong.
+    /// Compiles the regular expressions and label queries. The error is the field and what is wrong with it.
     pub(crate) fn compile(&self) -> Result<Compiled, (&'static str, String)> {
         let regex = |name: &'static str, text: &str| -> Result<Option<Regex>, (&'static str, String)> {
             if text.is_empty() {

@@ -14,10 +14,7 @@ use crate::{syntax, workspace};
 const VERSION: &str = "selects the version of Kubernetes for kube";
 
 /// Dependencies that a crate needs though no line of it names them: the crate, the dependency and why.
-const UNNAMED: &[(&str, &str, &str)] = &[
-    ("api", "k8s-openapi", VERSION),
-    ("member-sim", "k8s-openapi", VERSION),
-];
+const UNNAMED: &[(&str, &str, &str)] = &[("api", "k8s-openapi", VERSION), ("member-sim", "k8s-openapi", VERSION)];
 
 /// The crates that a package's sources name.
 #[derive(Default)]

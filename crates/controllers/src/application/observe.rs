@@ -19,7 +19,7 @@ use crate::Ctx;
 use crate::fetch::{Follow, Recovery};
 use crate::informer::Key;
 use crate::member::{self, is_claimed};
-use crate::rendering::{Failure, RENDERER, Summary};
+use crate::rendering::{Failure, Summary};
 use crate::world::{MADE_BY, OWNER, owner_term};
 use crate::write::{self, WriteError};
 
@@ -64,7 +64,7 @@ pub(super) async fn observe<'a>(
         fleet,
         rendered: BTreeMap::new(),
         not_implemented: application.map(not_implemented).unwrap_or_default(),
-        renderer: RENDERER,
+        renderer: render::VERSION,
     };
     let lost = render_wanted(ctx, key, &mut observed, now).await;
     Ok((observed, lost))

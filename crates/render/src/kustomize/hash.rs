@@ -1,6 +1,7 @@
 //! The suffix of generated names: a hash of the content, so that a change makes a new object and pods follow
 //! (`kustomize/api/hasher/hasher.go`).
 
+use data_encoding::HEXLOWER;
 use model::object;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -11,7 +12,7 @@ const LINE: usize = 70;
 /// The suffix of a ConfigMap or Secret, ten characters; of any other kind `None`.
 pub(crate) fn suffix(object: &Value) -> Option<String> {
     let part = |name: &str| object.get(name).filter(|v| !v.is_null()).cloned().unwrap_or_else(|| Value::from(""));
-    // The name takes no part: kustomize leaves it empty here.
+    // The name is not hashed: kustomize leaves it empty here.
     let name = "";
     let mut content = match object::get_str(object, &["kind"])? {
         "ConfigMap" => json!({ "kind": "ConfigMap", "name": name, "data": part("data") }),
@@ -25,8 +26,7 @@ pub(crate) fn suffix(object: &Value) -> Option<String> {
         content["stringData"] = text.clone();
     }
     let digest = Sha256::digest(go_json(&content).as_bytes());
-    let hex: String = digest.iter().map(|b| format!("{b:02x}")).collect();
-    // Vowels and look-alikes make place for letters that form no words.
+    // As in kustomize: vowels and characters that look alike are replaced, so that no words are formed.
     let letter = |c: char| match c {
         '0' => 'g',
         '1' => 'h',
@@ -35,10 +35,10 @@ pub(crate) fn suffix(object: &Value) -> Option<String> {
         'e' => 't',
         c => c,
     };
-    Some(hex.chars().take(10).map(letter).collect())
+    Some(HEXLOWER.encode(&digest).chars().take(10).map(letter).collect())
 }
 
-/// Values as kustomize writes them: longer than a line, each line ends with a line feed.
+/// Values as kustomize writes them. A value that is longer than a line becomes lines, each with a line feed at its end.
 fn wrapped(mut data: Value) -> Value {
     for value in data.as_object_mut().into_iter().flat_map(|map| map.values_mut()) {
         if let Value::String(text) = value
@@ -61,7 +61,7 @@ fn go_json(value: &Value) -> String {
             c => out.push(c),
         }
     }
-    // Go has no short form for these two.
+    // serde_json writes these two in their short form, which Go does not have.
     out.replace("\\b", "\\u0008").replace("\\f", "\\u000c")
 }
 

@@ -6,27 +6,27 @@ use model::{LabelSelector, object};
 use regex::Regex;
 use serde::Deserialize;
 
-use crate::resource::Resource;
+use super::resource::Resource;
 
 /// The `target` of a patch. Group, version, kind, name and namespace are regular expressions that must match whole;
 /// an empty one matches everything.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-pub struct Selector {
+pub(crate) struct Selector {
     /// API group.
-    pub group: String,
+    pub(crate) group: String,
     /// API version.
-    pub version: String,
+    pub(crate) version: String,
     /// Kind.
-    pub kind: String,
+    pub(crate) kind: String,
     /// Name: now, or as written in the file.
-    pub name: String,
+    pub(crate) name: String,
     /// Namespace: now, or as written in the file; objects without one are in `default`.
-    pub namespace: String,
+    pub(crate) namespace: String,
     /// Labels in query form (`app=web,tier in (a,b)`).
-    pub label_selector: String,
+    pub(crate) label_selector: String,
     /// Annotations in the same form.
-    pub annotation_selector: String,
+    pub(crate) annotation_selector: String,
 }
 
 impl std::fmt::Display for Selector {
@@ -45,7 +45,7 @@ impl std::fmt::Display for Selector {
     }
 }
 
-/// A selector that is ready to use.
+/// A compiled selector.
 pub(crate) struct Compiled {
     group: Option<Regex>,
     version: Option<Regex>,
@@ -57,7 +57,7 @@ pub(crate) struct Compiled {
 }
 
 impl Selector {
-    /// Compiles it; the error is the field and what is wrong.
+    /// Compiles the regular expressions and label queries. The error is the field and what is wrong with it.
     pub(crate) fn compile(&self) -> Result<Compiled, (&'static str, String)> {
         let regex = |name: &'static str, text: &str| -> Result<Option<Regex>, (&'static str, String)> {
             if text.is_empty() {
@@ -80,7 +80,7 @@ impl Selector {
 }
 
 impl Compiled {
-    /// Is the object selected?
+    /// Whether the object is selected.
     pub(crate) fn selects(&self, resource: &Resource, cluster_kinds: &[(String, String)]) -> bool {
         let matches = |regex: &Option<Regex>, text: &str| regex.as_ref().is_none_or(|r| r.is_match(text));
         let gvk = object::gvk(&resource.object).unwrap_or_default();

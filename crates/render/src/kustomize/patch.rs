@@ -1,23 +1,23 @@
 //! Patches: strategic merge and JSON 6902.
 
+use apimachinery::patch::PatchError;
 use model::ObjectKey;
 use model::object;
-use model::tree::{self, FileTree};
+use model::tree;
 use serde_json::Value;
 
+use super::file::{Kustomization, Patch};
+use super::merge::{self, Outcome};
+use super::resource::Resources;
+use super::selector::Selector;
 use crate::error::{RenderError, without_values};
-use crate::kustomization::{Kustomization, Patch};
-use crate::load;
-use crate::merge::{self, Outcome};
-use crate::resource::Resources;
-use crate::selector::Selector;
+use crate::files::Files;
 
-/// Most bytes that the `copy` operations of one patch make, as the API server allows: each may copy what the one before
-/// has made, and sixty of them would fill any memory.
-const COPIED_BYTES_MAX: usize = 3 << 20;
+/// Work of finding an object by its key, for each object that is compared: about the bytes of two keys.
+const KEY_BYTES: usize = 128;
 
 /// `patchesStrategicMerge`, whose entries are paths or patches.
-pub(crate) fn merge_patches(tree: &FileTree, file: &Kustomization, all: &mut Resources) -> Result<(), RenderError> {
+pub(crate) fn merge_patches(files: &Files<'_>, file: &Kustomization, all: &mut Resources) -> Result<(), RenderError> {
     for (at, entry) in file.merge_patches.iter().enumerate() {
         let field = format!("patchesStrategicMerge[{at}]");
         let inline = entry.contains('\n') || entry.contains(": ");
@@ -26,29 +26,29 @@ pub(crate) fn merge_patches(tree: &FileTree, file: &Kustomization, all: &mut Res
         } else {
             Patch { path: entry.clone(), ..Patch::default() }
         };
-        one(tree, file, &field, &patch, all)?;
+        apply_patch(files, file, &field, &patch, all)?;
     }
     Ok(())
 }
 
 /// `patches`.
-pub(crate) fn patches(tree: &FileTree, file: &Kustomization, all: &mut Resources) -> Result<(), RenderError> {
-    file.patches.iter().try_for_each(|(field, patch)| one(tree, file, field, patch, all))
+pub(crate) fn patches(files: &Files<'_>, file: &Kustomization, all: &mut Resources) -> Result<(), RenderError> {
+    file.patches.iter().try_for_each(|(field, patch)| apply_patch(files, file, field, patch, all))
 }
 
 /// `patchesJson6902`.
-pub(crate) fn json_patches(tree: &FileTree, file: &Kustomization, all: &mut Resources) -> Result<(), RenderError> {
+pub(crate) fn json_patches(files: &Files<'_>, file: &Kustomization, all: &mut Resources) -> Result<(), RenderError> {
     let indexed = file.json_patches.iter().enumerate();
     indexed.map(|(at, patch)| (format!("patchesJson6902[{at}]"), patch)).try_for_each(|(field, patch)| {
         if patch.target.is_none() {
             return Err(RenderError::field(&file.file, format!("{field}.target"), "it is missing"));
         }
-        one(tree, file, &field, patch, all)
+        apply_patch(files, file, &field, patch, all)
     })
 }
 
-fn one(
-    tree: &FileTree,
+fn apply_patch(
+    files: &Files<'_>,
     file: &Kustomization,
     field: &str,
     patch: &Patch,
@@ -61,7 +61,7 @@ fn one(
     let (text, place) = match (patch.path.is_empty(), patch.patch.is_empty()) {
         (false, true) => {
             let path = tree::normalize(&file.dir, &patch.path).map_err(|e| fail(".path", e.to_string()))?;
-            (load::text(tree, &path, &format!("{}: {field}.path", file.file))?, path)
+            (files.text(&path, &format!("{}: {field}.path", file.file))?, path)
         }
         (true, false) => (patch.patch.clone(), format!("{field}.patch")),
         _ => return Err(fail("", "give either path or patch".into())),
@@ -69,12 +69,13 @@ fn one(
     let documents = model::yaml::manifests(&text).map_err(|e| fail("", format!("{place}: {e}")))?;
     match documents.as_slice() {
         [] => Err(fail("", format!("{place} is empty"))),
-        [operations @ Value::Array(_)] => json(file, field, patch, operations, all),
-        documents => documents.iter().try_for_each(|document| strategic(file, field, patch, document, all)),
+        [operations @ Value::Array(_)] => json(files, file, field, patch, operations, all),
+        documents => documents.iter().try_for_each(|document| strategic(files, file, field, patch, document, all)),
     }
 }
 
-/// The places of what a target selects; none is an error of its own, since a patch that does nothing is a mistake.
+/// The places of the objects that a target selects. There may be none: kustomize accepts a patch whose target
+/// selects nothing.
 fn select(file: &Kustomization, field: &str, target: &Selector, all: &Resources) -> Result<Vec<usize>, RenderError> {
     let compiled = target.compile();
     let compiled =
@@ -85,6 +86,7 @@ fn select(file: &Kustomization, field: &str, target: &Selector, all: &Resources)
 }
 
 fn json(
+    files: &Files<'_>,
     file: &Kustomization,
     field: &str,
     patch: &Patch,
@@ -94,52 +96,34 @@ fn json(
     let Some(target) = &patch.target else {
         return Err(RenderError::field(&file.file, format!("{field}.target"), "a JSON 6902 patch needs a target"));
     };
-    let parsed: json_patch::Patch = serde_json::from_value(operations.clone())
-        .map_err(|e| RenderError::field(&file.file, field, format!("not a JSON 6902 patch: {}", without_values(&e))))?;
-    for at in select(file, field, target, all)? {
-        let resource = &mut all.0[at];
-        let key = resource.key().to_string();
-        let before = resource.object.clone();
-        if let Err(why) = apply(&mut resource.object, &parsed) {
-            return Err(RenderError::Patch { file: file.file.clone(), field: field.to_owned(), key, why });
-        }
-        settle(all, at, &before)?;
+    let malformed = |error: PatchError| {
+        let why = without_values(&error.to_string());
+        RenderError::field(&file.file, field, why)
+    };
+    // A malformed patch is a mistake also when its target selects nothing, so it is read once without an object.
+    let without_object = apimachinery::patch::json(&Value::Null, operations);
+    if let Err(error @ (PatchError::Malformed { .. } | PatchError::TooManyOperations { .. })) = without_object {
+        return Err(malformed(error));
+    }
+    let (count, weight) = (operations.as_array().map_or(0, Vec::len), object::weight(operations));
+    for index in select(file, field, target, all)? {
+        let resource = &mut all.0[index];
+        // Each operation may walk over the whole object.
+        files.budget().spend(weight.saturating_add(count.saturating_mul(object::weight(&resource.object))))?;
+        let patched = apimachinery::patch::json(&resource.object, operations).map_err(|error| RenderError::Patch {
+            file: file.file.clone(),
+            field: field.to_owned(),
+            key: resource.key().to_string(),
+            why: error.to_string(),
+        })?;
+        let before = std::mem::replace(&mut resource.object, patched);
+        settle(all, index, &before)?;
     }
     Ok(())
-}
-
-/// Applies the operations, as long as what they copy stays within the limit.
-fn apply(object: &mut Value, patch: &json_patch::Patch) -> Result<(), String> {
-    let copies = |operation: &&json_patch::PatchOperation| matches!(operation, json_patch::PatchOperation::Copy(_));
-    if patch.0.iter().filter(copies).count() == 0 {
-        return json_patch::patch(object, patch).map_err(|error| error.to_string());
-    }
-    let mut copied = 0;
-    for (number, operation) in patch.0.iter().enumerate() {
-        if let json_patch::PatchOperation::Copy(copy) = operation {
-            copied += object.pointer(copy.from.as_str()).map_or(0, size);
-            if copied > COPIED_BYTES_MAX {
-                return Err(format!("operation '/{number}': copies make more than {COPIED_BYTES_MAX} bytes"));
-            }
-        }
-        let one = std::slice::from_ref(operation);
-        json_patch::patch(object, one)
-            .map_err(|e| format!("operation '/{number}' failed at path '{}': {}", e.path, e.kind))?;
-    }
-    Ok(())
-}
-
-/// About how many bytes of JSON a value is.
-fn size(value: &Value) -> usize {
-    8 + match value {
-        Value::String(text) => text.len(),
-        Value::Array(items) => items.iter().map(size).sum(),
-        Value::Object(map) => map.iter().map(|(name, value)| name.len() + size(value)).sum(),
-        _ => 0,
-    }
 }
 
 fn strategic(
+    files: &Files<'_>,
     file: &Kustomization,
     field: &str,
     patch: &Patch,
@@ -159,6 +143,7 @@ fn strategic(
                 return Err(RenderError::field(&file.file, field, why));
             }
             let target = format!("{key}");
+            files.budget().spend(all.0.len().saturating_mul(KEY_BYTES))?;
             match all.find(&key).as_slice() {
                 [] => return Err(RenderError::NoTarget { file: file.file.clone(), field: field.to_owned(), target }),
                 [one] => vec![*one],
@@ -175,9 +160,11 @@ fn strategic(
         }
     };
     let allowed = |name: &str| patch.options.get(name).copied().unwrap_or(false);
+    let weight = object::weight(document);
     let mut deleted = Vec::new();
-    for at in places {
-        let resource = &mut all.0[at];
+    for index in places {
+        files.budget().spend(weight)?;
+        let resource = &mut all.0[index];
         let before = resource.object.clone();
         let schema = object::gvk(&before).and_then(|gvk| kinds::find(&gvk)).map(|kind| kind.schema());
         let outcome = merge::merge(&mut resource.object, document, schema).map_err(|why| RenderError::Patch {
@@ -187,7 +174,7 @@ fn strategic(
             why,
         })?;
         if outcome == Outcome::Delete {
-            deleted.push(at);
+            deleted.push(index);
             continue;
         }
         if !allowed("allowKindChange") {
@@ -199,10 +186,10 @@ fn strategic(
             resource.object["metadata"]["name"] = before["metadata"]["name"].clone();
         }
         restore_namespace(&mut resource.object, &before);
-        settle(all, at, &before)?;
+        settle(all, index, &before)?;
     }
-    for at in deleted.into_iter().rev() {
-        all.0.remove(at);
+    for index in deleted.into_iter().rev() {
+        all.0.remove(index);
     }
     Ok(())
 }
@@ -216,16 +203,16 @@ fn restore_namespace(object: &mut Value, before: &Value) {
     };
 }
 
-/// Keeps the object an object, and its earlier key when it got another one.
-fn settle(all: &mut Resources, at: usize, before: &Value) -> Result<(), RenderError> {
-    let resource = &mut all.0[at];
+/// Checks that a patched object still has a key. When it is another one, the earlier key is remembered.
+fn settle(all: &mut Resources, index: usize, before: &Value) -> Result<(), RenderError> {
+    let resource = &mut all.0[index];
     let (old, new) = (ObjectKey::of(before), resource.key());
     if new.kind.is_empty() || new.name.is_empty() {
         let why = "a patch removed its apiVersion, kind or name".to_owned();
         return Err(RenderError::NotAnObject { origin: resource.origin.clone(), why });
     }
     if old != new && resource.earlier.last() != Some(&old) {
-        // A patch that renames is a rename like any other: references follow.
+        // References follow an object that a patch renames, as they follow other renames.
         resource.earlier.push(old);
     }
     Ok(())

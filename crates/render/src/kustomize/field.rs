@@ -11,7 +11,7 @@ pub(crate) struct Spec {
     pub(crate) kind: &'static str,
     /// Field names separated by `/`; lists on the way are walked through.
     pub(crate) path: &'static str,
-    /// Make what is missing on the way.
+    /// Whether mappings that are missing on the way are added.
     pub(crate) create: bool,
 }
 
@@ -20,7 +20,7 @@ impl Spec {
         Self { group, kind, path, create }
     }
 
-    /// Is it for this kind?
+    /// Whether it is for this kind.
     pub(crate) fn selects(&self, gvk: &GroupVersionKind) -> bool {
         (self.group.is_empty() || self.group == gvk.group) && (self.kind.is_empty() || self.kind == gvk.kind)
     }
@@ -67,7 +67,7 @@ fn walk(value: &mut Value, parts: &[&str], create: bool, change: &mut dyn FnMut(
     let Value::Object(map) = value else { return };
     let missing = map.get(name).is_none_or(Value::is_null);
     if missing {
-        // A list is not made: there would be no item to change.
+        // A missing list is not added: it would have no item to change.
         if !create || list {
             return;
         }

@@ -6,11 +6,11 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::field::OwnedSpec;
+use super::selector::Selector;
 use crate::error::{RenderError, Unsupported, without_values};
-use crate::field::OwnedSpec;
-use crate::selector::Selector;
 
-/// Fields that exist and are not done here.
+/// Fields that kustomize has and this crate does not support.
 const UNSUPPORTED: [&str; 14] = [
     "replacements",
     "vars",
@@ -31,31 +31,31 @@ const UNSUPPORTED: [&str; 14] = [
 /// One change of an image reference.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-pub struct Image {
+pub(crate) struct Image {
     /// The image as it is written, without tag and digest.
-    pub name: String,
+    pub(crate) name: String,
     /// Name to put in its place.
-    pub new_name: String,
+    pub(crate) new_name: String,
     /// Tag to put in its place; removes a digest.
-    pub new_tag: String,
+    pub(crate) new_tag: String,
     /// Digest to put in its place, `sha256:…`; removes a tag.
-    pub digest: String,
+    pub(crate) digest: String,
     /// Added to the tag that is there.
-    pub tag_suffix: String,
+    pub(crate) tag_suffix: String,
 }
 
 /// One patch: strategic merge or JSON 6902, told apart by its shape.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-pub struct Patch {
+pub(crate) struct Patch {
     /// File with the patch, from the directory of the kustomization file.
-    pub path: String,
+    pub(crate) path: String,
     /// The patch itself.
-    pub patch: String,
+    pub(crate) patch: String,
     /// What to patch; a strategic merge patch without it names its target itself.
-    pub target: Option<Selector>,
+    pub(crate) target: Option<Selector>,
     /// `allowNameChange` and `allowKindChange`.
-    pub options: BTreeMap<String, bool>,
+    pub(crate) options: BTreeMap<String, bool>,
 }
 
 /// One entry of `labels`.
@@ -68,7 +68,7 @@ pub(crate) struct Labels {
     pub(crate) fields: Vec<OwnedSpec>,
 }
 
-/// A string, or a number or boolean that is written as one, as kustomize reads them.
+/// A string. A number or a boolean without quotes is an error, as in kustomize.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Scalar(pub(crate) String);
 
@@ -112,17 +112,17 @@ pub(crate) struct Generator {
     pub(crate) envs: Vec<String>,
     pub(crate) env: String,
     pub(crate) options: Option<GeneratorOptions>,
-    /// Secrets only.
+    /// The type of a Secret; unused for ConfigMaps.
     #[serde(rename = "type")]
     pub(crate) secret_type: String,
 }
 
-/// A kustomization file, or what stands for one.
+/// A kustomization file, or the list of resources that stands for one in a plain directory.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Kustomization {
     /// The file, for errors.
     pub(crate) file: String,
-    /// Paths in it are from here.
+    /// The directory from which paths in it start.
     pub(crate) dir: String,
     pub(crate) component: bool,
     pub(crate) resources: Vec<String>,
@@ -135,7 +135,7 @@ pub(crate) struct Kustomization {
     pub(crate) common_annotations: BTreeMap<String, Scalar>,
     pub(crate) images: Vec<Image>,
     pub(crate) replicas: Vec<Replicas>,
-    /// Each with the field it comes from.
+    /// Each with the name of the field that it comes from, for errors.
     pub(crate) patches: Vec<(String, Patch)>,
     pub(crate) merge_patches: Vec<String>,
     pub(crate) json_patches: Vec<Patch>,
@@ -175,8 +175,8 @@ impl Kustomization {
             fields.remove(*name);
         }
         let mut reader = Reader { file, fields };
-        let kind: String = reader.take("kind")?;
-        let version: String = reader.take("apiVersion")?;
+        let kind: String = reader.field("kind")?;
+        let version: String = reader.field("apiVersion")?;
         let component = kind == "Component";
         let expected = if component { "kustomize.config.k8s.io/v1alpha1" } else { "kustomize.config.k8s.io/v1beta1" };
         if !matches!(kind.as_str(), "" | "Kustomization" | "Component") {
@@ -187,29 +187,29 @@ impl Kustomization {
             let hint = if flux { "; this is a Flux object, not a kustomization file: rename it" } else { "" };
             return Err(RenderError::field(file, "apiVersion", format!("{version:?} is not {expected}{hint}")));
         }
-        let mut resources: Vec<String> = reader.take("resources")?;
-        resources.extend(reader.take::<Vec<String>>("bases")?);
-        let patches: Vec<Patch> = reader.take("patches")?;
+        let mut resources: Vec<String> = reader.field("resources")?;
+        resources.extend(reader.field::<Vec<String>>("bases")?);
+        let patches: Vec<Patch> = reader.field("patches")?;
         let out = Self {
             file: file.to_owned(),
             dir: model::tree::parent(file).to_owned(),
             component,
             resources,
-            components: reader.take("components")?,
-            namespace: reader.take("namespace")?,
-            name_prefix: reader.take("namePrefix")?,
-            name_suffix: reader.take("nameSuffix")?,
-            common_labels: reader.take("commonLabels")?,
-            labels: reader.take("labels")?,
-            common_annotations: reader.take("commonAnnotations")?,
-            images: reader.take("images")?,
-            replicas: reader.take("replicas")?,
+            components: reader.field("components")?,
+            namespace: reader.field("namespace")?,
+            name_prefix: reader.field("namePrefix")?,
+            name_suffix: reader.field("nameSuffix")?,
+            common_labels: reader.field("commonLabels")?,
+            labels: reader.field("labels")?,
+            common_annotations: reader.field("commonAnnotations")?,
+            images: reader.field("images")?,
+            replicas: reader.field("replicas")?,
             patches: patches.into_iter().enumerate().map(|(at, p)| (format!("patches[{at}]"), p)).collect(),
-            merge_patches: reader.take("patchesStrategicMerge")?,
-            json_patches: reader.take("patchesJson6902")?,
-            config_maps: reader.take("configMapGenerator")?,
-            secrets: reader.take("secretGenerator")?,
-            options: reader.take("generatorOptions")?,
+            merge_patches: reader.field("patchesStrategicMerge")?,
+            json_patches: reader.field("patchesJson6902")?,
+            config_maps: reader.field("configMapGenerator")?,
+            secrets: reader.field("secretGenerator")?,
+            options: reader.field("generatorOptions")?,
         };
         match reader.fields.keys().next() {
             Some(name) => {
@@ -217,6 +217,15 @@ impl Kustomization {
             }
             None => Ok(out),
         }
+    }
+
+    /// How many times rendering this file walks over all objects: once for each entry of the fields that change objects,
+    /// and once for names, namespaces, references and checks together.
+    pub(crate) fn steps(&self) -> usize {
+        let labels: usize = self.labels.iter().map(|entry| 1 + entry.fields.len()).sum();
+        let patches = self.patches.len() + self.merge_patches.len() + self.json_patches.len();
+        let generators = self.config_maps.len() + self.secrets.len();
+        1 + labels + patches + generators + self.images.len() + self.replicas.len()
     }
 }
 
@@ -236,8 +245,8 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Takes a field; a missing or null one is its default. Lists name the item that is wrong.
-    fn take<T: DeserializeOwned + Default>(&mut self, name: &str) -> Result<T, RenderError> {
+    /// Removes a field and returns its value; a missing or null one is its default. Errors of lists name the item.
+    fn field<T: DeserializeOwned + Default>(&mut self, name: &str) -> Result<T, RenderError> {
         let value = match self.fields.remove(name) {
             None | Some(Value::Null) => return Ok(T::default()),
             Some(value) => value,
@@ -247,7 +256,7 @@ impl Reader<'_> {
             let mut bad =
                 items.filter(|(_, item)| serde_json::from_value::<T>(Value::Array(vec![(*item).clone()])).is_err());
             let field = bad.next().map_or_else(|| name.to_owned(), |(at, _)| format!("{name}[{at}]"));
-            RenderError::field(self.file, field, without_values(&e))
+            RenderError::field(self.file, field, without_values(&e.to_string()))
         })
     }
 }

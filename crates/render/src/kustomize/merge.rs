@@ -10,9 +10,9 @@ use serde_json::{Map, Value};
 /// What becomes of the value that was patched.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// It stays.
+    /// It is kept.
     Keep,
-    /// It goes.
+    /// It is removed by the caller.
     Delete,
 }
 
@@ -43,15 +43,15 @@ pub(crate) fn merge(value: &mut Value, patch: &Value, schema: Option<&Schema>) -
         let gone = match (target.get_mut(name), change) {
             (_, Value::Null) => true,
             (Some(Value::Array(items)), Value::Array(changes)) => {
-                list(items, changes, below).map_err(|e| format!("{name}: {e}"))?;
+                list(items, changes, below).map_err(|e| below_field(name, e))?;
                 false
             }
-            (Some(old), change) => merge(old, change, below).map_err(|e| at(name, e))? == Outcome::Delete,
+            (Some(old), change) => merge(old, change, below).map_err(|e| below_field(name, e))? == Outcome::Delete,
             (None, Value::Object(map)) if directive(map)? == Some("delete") => true,
             (None, change) => {
                 let mut fresh = if change.is_array() { Value::Array(Vec::new()) } else { Value::Null };
                 if let (Value::Array(items), Value::Array(changes)) = (&mut fresh, change) {
-                    list(items, changes, below).map_err(|e| at(name, e))?;
+                    list(items, changes, below).map_err(|e| below_field(name, e))?;
                 } else {
                     fresh = strip(change);
                 }
@@ -66,7 +66,7 @@ pub(crate) fn merge(value: &mut Value, patch: &Value, schema: Option<&Schema>) -
     Ok(Outcome::Keep)
 }
 
-fn at(name: &str, why: String) -> String {
+fn below_field(name: &str, why: String) -> String {
     format!("{name}: {why}")
 }
 
@@ -101,7 +101,7 @@ fn item_is_only(item: &Value) -> bool {
     item.as_object().is_some_and(|map| map.len() == 1)
 }
 
-/// Merges a list whose schema says that it merges, else replaces it.
+/// Merges a list when its schema says so; replaces it otherwise.
 fn list(items: &mut Vec<Value>, changes: &[Value], schema: Option<&Schema>) -> Result<(), String> {
     let strategy = schema.and_then(|s| s.patch.as_ref()).filter(|p| p.merge);
     let Some(strategy) = strategy else {
@@ -159,7 +159,7 @@ fn plain(changes: &[Value]) -> Vec<Value> {
     }
 }
 
-/// Same item? A key that both leave out is equal; a protocol that is left out is TCP.
+/// Whether two items have equal keys. A key that both leave out is equal; a protocol that is left out is TCP.
 fn same(a: &Value, b: &Value, keys: &[String]) -> bool {
     let read = |v: &Value, key: &str| match v.get(key) {
         None if key == "protocol" => Value::from("TCP"),

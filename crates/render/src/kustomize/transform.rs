@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use model::object;
 use serde_json::{Map, Value};
 
+use super::field::{self, Spec};
+use super::file::{Kustomization, Labels, Scalar};
+use super::image;
+use super::resource::Resources;
 use crate::error::RenderError;
-use crate::field::{self, Spec};
-use crate::image;
-use crate::kustomization::{Kustomization, Labels, Scalar};
-use crate::resource::Resources;
 
 const METADATA_LABELS: Spec = Spec::new("", "", "metadata/labels", true);
 const METADATA_ANNOTATIONS: Spec = Spec::new("", "", "metadata/annotations", true);
@@ -66,7 +66,7 @@ const REPLICAS: [Spec; 4] = [
     Spec::new("", "StatefulSet", "spec/replicas", true),
 ];
 
-/// Sets the namespace of every namespaced object, and where kinds refer to their own namespace.
+/// Sets the namespace of every namespaced object, and the fields in which some kinds repeat it.
 pub(crate) fn namespace(namespace: &str, all: &mut Resources) {
     if namespace.is_empty() {
         return;
@@ -91,7 +91,7 @@ pub(crate) fn namespace(namespace: &str, all: &mut Resources) {
                 field::each(&mut resource.object, path, false, &mut |v| *v = namespace.into());
             }
             (_, "RoleBinding" | "ClusterRoleBinding") => {
-                // Only the service account that every namespace has; others follow the object they name.
+                // Only the service account that every namespace has. `reference` updates the subjects that name an object.
                 for subject in resource.object.get_mut("subjects").and_then(Value::as_array_mut).into_iter().flatten() {
                     if subject["kind"] == "ServiceAccount" && subject["name"] == "default" {
                         subject["namespace"] = namespace.into();

@@ -5,16 +5,16 @@ use std::collections::HashMap;
 use model::{GroupVersionKind, ObjectKey, object};
 use serde_json::Value;
 
+use super::field;
+use super::resource::{Resource, Resources, same_namespace};
 use crate::error::RenderError;
-use crate::field;
-use crate::resource::{Resource, Resources, same_namespace};
 
 /// How a field names an object.
 #[derive(Clone, Copy)]
 enum Form {
     /// The field is the name of an object of this kind.
     Name(&'static str),
-    /// The field is a mapping with `name`, and `namespace` when the object may be elsewhere, of this kind.
+    /// The field is a mapping that names an object of this kind: with `name`, and `namespace` when it may be another one.
     Mapping(&'static str),
     /// The field is a mapping with `kind` and `name`.
     Kinded,
@@ -96,14 +96,14 @@ const ELSEWHERE: [(&str, &str, Form); 33] = [
     ("StorageClass", "parameters/secretRef", Form::Name("Secret")),
 ];
 
-/// Kinds that a name may mean from any namespace.
+/// Kinds without a namespace: a name of theirs means the same object in every namespace.
 const CLUSTER_SCOPED: [&str; 6] =
     ["ClusterRole", "PersistentVolume", "StorageClass", "PriorityClass", "ValidatingAdmissionPolicy", "Namespace"];
 
-/// Points every reference at the current name of what it names.
+/// Updates every field that names an object which was renamed or moved.
 ///
 /// # Errors
-/// A name that more than one object had.
+/// A name is ambiguous: more than one object had it.
 pub(crate) fn update(all: &mut Resources) -> Result<(), RenderError> {
     if all.0.iter().all(|r| r.earlier.is_empty()) {
         return Ok(());
@@ -119,7 +119,7 @@ pub(crate) fn update(all: &mut Resources) -> Result<(), RenderError> {
             }
         }
     }
-    // What is looked up is read from a copy of keys, since the objects themselves change meanwhile.
+    // Names are looked up in a copy of the keys, because this loop changes the objects themselves.
     let index = Index { former, current, resources: all.0.iter().map(keys_only).collect() };
     for at in 0..all.0.len() {
         let mut object = std::mem::take(&mut all.0[at].object);
@@ -130,7 +130,7 @@ pub(crate) fn update(all: &mut Resources) -> Result<(), RenderError> {
     Ok(())
 }
 
-/// A resource without its content.
+/// A resource with its keys only.
 fn keys_only(resource: &Resource) -> Resource {
     let fields = ["apiVersion", "kind"].map(|name| (name.to_owned(), resource.object[name].clone()));
     let mut object = Value::Object(fields.into_iter().collect());
@@ -194,7 +194,8 @@ impl Index {
                     return Ok(());
                 };
                 value["name"] = key.name.into();
-                // An object without a namespace goes to whichever it is applied to: what is written stays.
+                // An object without a namespace goes into the namespace that it is applied to, so the reference keeps its
+                // own.
                 if !key.namespace.is_empty() {
                     value["namespace"] = key.namespace.into();
                 }
@@ -203,7 +204,8 @@ impl Index {
         Ok(())
     }
 
-    /// The object that a name meant; `None` when it means the same now, or nothing here.
+    /// The object that a name meant before renames. `None` when the name is still right, or names nothing among these
+    /// objects.
     fn find(
         &self,
         at: usize,
@@ -215,15 +217,16 @@ impl Index {
         let wanted = (kind.to_owned(), name.to_owned());
         let Some(places) = self.former.get(&wanted) else { return Ok(None) };
         let referrer = &self.resources[at];
-        // A cluster-scoped object may mean any namespace, unless it says which.
+        // A reference in a cluster-scoped object may mean any namespace, unless it names one.
         let anywhere = CLUSTER_SCOPED.contains(&kind) || namespace.is_none() && !referrer.namespaced(&[]);
         let here = referrer.key().namespace;
-        // A name without a namespace means the referrer's, as it is by now: what has ended up elsewhere is another's.
+        // A name without a namespace means an object in the referrer's present namespace. An object that was moved to
+        // another namespace is not meant.
         let near = |key: &ObjectKey, r: &Resource| match namespace {
             Some(written) => same_namespace(written, &key.namespace),
             None => anywhere || same_namespace(&here, &r.key().namespace),
         };
-        // A name that is right now stays; one with a namespace may still have to follow a move.
+        // A name that is right now stays. One with a namespace may still have to follow a move.
         let is_now = |&p: &usize| near(&self.resources[p].key(), &self.resources[p]);
         if namespace.is_none() && self.current.get(&wanted).is_some_and(|places| places.iter().any(is_now)) {
             return Ok(None);

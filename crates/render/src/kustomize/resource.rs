@@ -1,40 +1,25 @@
-//! An object on its way through the layers, and the set of them.
+//! An object while layers change it, and the list of these objects.
 
 use std::collections::HashMap;
-use std::fmt;
 
 use model::{ObjectKey, object};
 use serde_json::Value;
 
 use crate::error::RenderError;
+use crate::object::{Object, Origin};
 
 /// Most objects of one unit: 100,000 placed objects is the design limit of a whole hub.
 const OBJECTS_MAX: usize = 100_000;
 
-/// Where an object was written.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Origin {
-    /// Path from the root of the tree.
-    pub file: String,
-    /// Number of the document in the file, from 1; in a kustomization file, of the generator.
-    pub document: usize,
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} document {}", self.file, self.document)
-    }
-}
-
-/// What a generator does when its object exists.
+/// What a generator does when the object is already there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Behavior {
-    /// It must not.
+    /// This is an error.
     #[default]
     Create,
-    /// Put its data in place of the data there.
+    /// The generated data replaces the data there.
     Replace,
-    /// Add its data.
+    /// The generated data is added to the data there.
     Merge,
 }
 
@@ -45,7 +30,7 @@ pub(crate) struct Resource {
     pub(crate) origin: Origin,
     /// Earlier keys, oldest first, without the current one: patches and references may still use them.
     pub(crate) earlier: Vec<ObjectKey>,
-    /// The name gets a suffix made of the content when everything else is done.
+    /// Whether the name gets a suffix made of the content, after everything else is done.
     pub(crate) hashed: bool,
 }
 
@@ -77,7 +62,7 @@ impl Resource {
         }
     }
 
-    /// Is the object of a kind that lives in namespaces, as far as anyone knows?
+    /// Whether the object is of a kind that lives in namespaces. A kind that is not known does.
     pub(crate) fn namespaced(&self, cluster_kinds: &[(String, String)]) -> bool {
         let Some(gvk) = object::gvk(&self.object) else { return true };
         match kinds::find(&gvk) {
@@ -87,15 +72,21 @@ impl Resource {
     }
 }
 
-/// Same object? An empty namespace and `default` are one, as in kustomize.
+/// Whether two keys name the same object. An empty namespace and `default` are one, as in kustomize.
 pub(crate) fn same_key(a: &ObjectKey, b: &ObjectKey) -> bool {
     a.group == b.group && a.kind == b.kind && a.name == b.name && same_namespace(&a.namespace, &b.namespace)
 }
 
-/// Same namespace? Empty means `default`.
+/// Whether two namespaces are the same. Empty means `default`.
 pub(crate) fn same_namespace(a: &str, b: &str) -> bool {
     let effective = |n: &str| if n.is_empty() { "default".to_owned() } else { n.to_owned() };
     a == b || effective(a) == effective(b)
+}
+
+impl From<Object> for Resource {
+    fn from(object: Object) -> Self {
+        Self::new(object.value, object.origin)
+    }
 }
 
 /// Objects in order, no two with the same key.
@@ -103,13 +94,18 @@ pub(crate) fn same_namespace(a: &str, b: &str) -> bool {
 pub(crate) struct Resources(pub(crate) Vec<Resource>);
 
 impl Resources {
-    /// Adds objects; [`check`](Self::check) follows when a layer is whole.
+    /// Adds objects. Call [`check`](Self::check) when the layer is complete.
     pub(crate) fn append(&mut self, more: Vec<Resource>) -> Result<(), RenderError> {
         self.0.extend(more);
         if self.0.len() > OBJECTS_MAX {
             return Err(RenderError::TooMany { limit: OBJECTS_MAX });
         }
         Ok(())
+    }
+
+    /// About how many bytes the objects are.
+    pub(crate) fn weight(&self) -> usize {
+        self.0.iter().map(|resource| object::weight(&resource.object)).sum()
     }
 
     /// Checks that all keys differ.

@@ -2,23 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use model::tree::{self, FileTree};
+use data_encoding::BASE64;
+use model::tree;
 use serde_json::{Map, Value, json};
 
+use super::file::{Generator, GeneratorOptions, Kustomization, Scalar};
+use super::resource::{Behavior, Resource, Resources};
 use crate::error::RenderError;
-use crate::kustomization::{Generator, GeneratorOptions, Kustomization, Scalar};
-use crate::load;
-use crate::resource::{Behavior, Origin, Resource, Resources};
+use crate::files::Files;
+use crate::object::Origin;
 
 /// Adds what a kustomization file generates.
-pub(crate) fn generate(tree: &FileTree, file: &Kustomization, all: &mut Resources) -> Result<(), RenderError> {
+pub(crate) fn generate(files: &Files<'_>, file: &Kustomization, all: &mut Resources) -> Result<(), RenderError> {
     for (field, generators) in [("configMapGenerator", &file.config_maps), ("secretGenerator", &file.secrets)] {
         for (at, generator) in generators.iter().enumerate() {
             let field = format!("{field}[{at}]");
             let secret = field.starts_with('s');
-            let (resource, behavior) = one(tree, file, generator, &field, secret)?;
+            let (resource, behavior) = generated(files, file, generator, &field, secret)?;
             add(all, resource, behavior, file, &field)?;
         }
     }
@@ -31,8 +31,8 @@ enum Datum {
     Binary(Vec<u8>),
 }
 
-fn one(
-    tree: &FileTree,
+fn generated(
+    files: &Files<'_>,
     file: &Kustomization,
     generator: &Generator,
     field: &str,
@@ -66,7 +66,7 @@ fn one(
     let env_files = generator.envs.iter().chain(std::iter::once(&generator.env).filter(|e| !e.is_empty()));
     for (at, path) in env_files.enumerate() {
         let path = path_in(&file.dir, path).map_err(|e| fail(&format!(".envs[{at}]"), e))?;
-        let text = load::text(tree, &path, &format!("{}: {field}.envs[{at}]", file.file))?;
+        let text = files.text(&path, &format!("{}: {field}.envs[{at}]", file.file))?;
         for (line, content) in text.trim_start_matches('\u{feff}').lines().enumerate() {
             let content = content.trim_start();
             if content.is_empty() || content.starts_with('#') {
@@ -90,7 +90,7 @@ fn one(
             None => (entry.rsplit('/').next().unwrap_or(entry).to_owned(), entry.as_str()),
         };
         let path = path_in(&file.dir, path).map_err(|e| fail(&below, e))?;
-        let bytes = load::bytes(tree, &path, &format!("{}: {field}{below}", file.file))?;
+        let bytes = files.bytes(&path, &format!("{}: {field}{below}", file.file))?;
         let datum = match String::from_utf8(bytes.to_vec()) {
             Ok(text) => Datum::Text(text),
             Err(_) => Datum::Binary(bytes.to_vec()),
@@ -99,7 +99,7 @@ fn one(
     }
     for (at, literal) in generator.literals.iter().enumerate() {
         let below = format!(".literals[{at}]");
-        // The literal itself may be secret: it is not repeated.
+        // The error does not repeat the literal, which may be secret.
         let (key, value) = literal.split_once('=').ok_or_else(|| fail(&below, "KEY=VALUE is expected".into()))?;
         put(key, Datum::Text(unquote(value).to_owned()), below)?;
     }
@@ -127,10 +127,10 @@ fn object(generator: &Generator, shared: &GeneratorOptions, secret: bool, data: 
     }
     for (key, datum) in data {
         let (place, value) = match datum {
-            Datum::Text(text) if secret => ("data", BASE64.encode(text)),
+            Datum::Text(text) if secret => ("data", BASE64.encode(text.as_bytes())),
             Datum::Text(text) => ("data", text),
-            Datum::Binary(bytes) if secret => ("data", BASE64.encode(bytes)),
-            Datum::Binary(bytes) => ("binaryData", BASE64.encode(bytes)),
+            Datum::Binary(bytes) if secret => ("data", BASE64.encode(&bytes)),
+            Datum::Binary(bytes) => ("binaryData", BASE64.encode(&bytes)),
         };
         object[place][key] = value.into();
     }

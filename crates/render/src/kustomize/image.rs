@@ -3,9 +3,9 @@
 use regex::Regex;
 use serde_json::Value;
 
-use crate::kustomization::Image;
+use super::file::Image;
 
-/// An image change that is ready to use.
+/// An image change with its compiled name.
 pub(crate) struct Compiled<'a> {
     image: &'a Image,
     matches: Regex,

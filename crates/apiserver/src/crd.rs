@@ -16,7 +16,7 @@ pub(crate) const GROUP: &str = "apiextensions.k8s.io";
 pub(crate) const KIND: &str = "CustomResourceDefinition";
 /// Resource of CRDs.
 pub(crate) const RESOURCE: &str = "customresourcedefinitions";
-/// The condition of a CRD that is to go.
+/// The condition of a CRD that is being deleted.
 const TERMINATING: (&str, &str, &str, &str) = (
     "Terminating",
     "True",
@@ -124,7 +124,7 @@ fn names(in_use: &NamesInUse, kind: &CustomKind, old: Option<&Value>) -> (Value,
     (accepted, conflict)
 }
 
-/// Marks a CRD that is to go: it waits until its objects are gone.
+/// Marks a CRD that is being deleted: it waits until its objects are gone.
 pub(crate) fn mark_deleted(crd: &mut Value, now: Timestamp) {
     let finalizers = object::slot(crd, &["metadata", "finalizers"]);
     match finalizers.as_array_mut() {

@@ -11,12 +11,12 @@ use crate::surroundings::{NamesInUse, Surroundings};
 use crate::user::UserInfo;
 
 /// The surroundings of a call.
-struct OfCall<'a> {
+struct CallSurroundings<'a> {
     call: &'a Call,
     now: Timestamp,
 }
 
-impl Surroundings for OfCall<'_> {
+impl Surroundings for CallSurroundings<'_> {
     fn user(&self) -> &UserInfo {
         &self.call.user
     }
@@ -85,7 +85,7 @@ pub(crate) fn prepare_create(call: &Call, new: &mut Value, now: Timestamp) {
         new["metadata"]["generation"] = json!(1);
     }
     if let Some(prepare_create) = served.strategy.prepare_create {
-        prepare_create(new, &OfCall { call, now });
+        prepare_create(new, &CallSurroundings { call, now });
     }
 }
 
@@ -138,7 +138,7 @@ pub(crate) fn after_update(call: &Call, new: &mut Value, old: &Value, now: Times
     let served = &call.served;
     let whole = call.subresource().is_empty();
     if let Some(prepare_update) = served.strategy.prepare_update.filter(|_| whole) {
-        prepare_update(new, old, &OfCall { call, now });
+        prepare_update(new, old, &CallSurroundings { call, now });
     }
     if !has_generation(served) {
         return;

@@ -30,7 +30,7 @@ use crate::{crd, key, semantics, stored};
 /// Group of roles and bindings.
 const RBAC_GROUP: &str = "rbac.authorization.k8s.io";
 
-/// Starts the clean-up of a CRD that is to go. The clean-up deletes objects, so it lies above this file.
+/// Starts the clean-up of a CRD that is being deleted. The clean-up deletes objects, so it lies above this file.
 pub(crate) type StartCleanup = fn(&Arc<State>, &str);
 
 /// What the requests of one server share.
@@ -115,15 +115,15 @@ impl State {
         Ok(())
     }
 
-    /// The CRDs that are to go and wait for their objects.
+    /// The CRDs that are being deleted and wait until their objects are gone.
     pub(crate) fn held_definitions(&self) -> Vec<Arc<Entry<Meta>>> {
         let mut entries = self.entries(&key::prefix(crd::GROUP, crd::RESOURCE, None));
         entries.retain(|entry| crd::is_held(&entry.meta));
         entries
     }
 
-    /// Lets the registry follow a write of a CRD, and starts the clean-up of one that is to go. What counts is what the
-    /// store holds now: of two writes at once, the one that comes here last sees both.
+    /// Lets the registry follow a write of a CRD, and starts the clean-up of one that is being deleted. What counts is
+    /// what the store holds now: of two concurrent writes, the later call sees both.
     fn definition_changed(self: &Arc<Self>, name: &str) {
         let mut goes = false;
         self.change_registry(|registry| {

@@ -21,7 +21,7 @@ pub(super) fn prepare_create(namespace: &mut Value, _: &dyn Surroundings) {
     *object::slot(namespace, &["status", "phase"]) = json!("Active");
 }
 
-/// A namespace that is to go says so in its status.
+/// Shows in the status that the namespace is being deleted.
 pub(super) fn mark_deleted(namespace: &mut Value, _: Timestamp) {
     object::remove(namespace, &["metadata", "deletionGracePeriodSeconds"]);
     *object::slot(namespace, &["status", "phase"]) = json!("Terminating");

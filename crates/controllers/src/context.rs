@@ -8,6 +8,7 @@ use api::delivery::HubId;
 use client::Trust;
 use kube::{Api, Client};
 use model::{Clock, MemberName};
+use plan::authenticator::HubKey;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -77,7 +78,7 @@ const APPLICATIONS_AT_ONCE: usize = 8;
 const FLEETS_AT_ONCE: usize = 8;
 
 impl Ctx {
-    /// Makes the context. Nothing runs yet.
+    /// Makes the context. Nothing runs yet. `key` proves to appliers what this hub wrote in members.
     ///
     /// # Errors
     /// The cache directory cannot be used, or the HTTP client cannot be made.
@@ -86,6 +87,7 @@ impl Ctx {
         clock: Arc<dyn Clock>,
         jitter: applier::Jitter,
         hub: HubId,
+        key: HubKey,
         options: &Options,
         shutdown: CancellationToken,
     ) -> Result<Arc<Self>, source::Error> {
@@ -94,7 +96,7 @@ impl Ctx {
         Ok(Arc::new(Self {
             fetcher: Fetcher::new(cache.clone(), application_queue.clone(), clock.clone())?,
             renderings: Renderings::new(cache),
-            delivery: Delivery::new(hub.clone()),
+            delivery: Delivery::new(hub.clone(), key),
             members: Members::default(),
             client,
             clock,

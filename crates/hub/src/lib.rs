@@ -122,7 +122,15 @@ impl Hub {
         let controllers =
             controllers::Options { trust: options.trust, cache: directory.cache(), cache_bytes_max: CACHE_BYTES_MAX };
         let jitter: applier::Jitter = Arc::new(entropy::fraction);
-        let ctx = Ctx::new(client.clone(), clock.clone(), jitter, installed.id, &controllers, shutdown.child_token())?;
+        let ctx = Ctx::new(
+            client.clone(),
+            clock.clone(),
+            jitter,
+            installed.id,
+            installed.key,
+            &controllers,
+            shutdown.child_token(),
+        )?;
         // Set once, here: the cell was made above.
         let _ = views.set(Arc::downgrade(&ctx));
         let tasks = TaskTracker::new();

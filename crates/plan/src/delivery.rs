@@ -42,6 +42,7 @@ pub fn plan(member: &MemberName, hub: &HubId, wanted: &[Wanted<'_>], before: &Gr
             short: unit.short(hub),
             revision: entry.revision.clone(),
             epoch: entry.epoch,
+            placed: entry.placed,
             payload: if leaving { nothing() } else { w.rendered.or(entry.digest).unwrap_or_else(nothing) },
             prune: w.decision.prune,
             suspend: w.decision.suspended && !leaving,
@@ -65,6 +66,7 @@ mod tests {
         let entry = MemberDecision {
             revision: format!("r-{epoch}"),
             epoch,
+            placed: None,
             digest: Some(Digest::of(b"decided")),
             reason: String::new(),
             replicas: None,

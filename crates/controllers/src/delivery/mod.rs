@@ -31,6 +31,7 @@ use api::feed::UnitReport;
 use applier::{MemberReport, PushFeed, Report};
 use model::MemberName;
 use plan::application::Reach;
+use plan::authenticator::HubKey;
 use plan::delivery::Grants;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -68,8 +69,8 @@ pub struct Delivery {
 
 impl Delivery {
     /// Makes the delivery of a hub. No applier runs yet.
-    pub(crate) fn new(hub: HubId) -> Self {
-        let (feed, reports) = PushFeed::new(hub);
+    pub(crate) fn new(hub: HubId, key: HubKey) -> Self {
+        let (feed, reports) = PushFeed::new(hub, key);
         Self { feed, reports: Mutex::new(Some(reports)), state: Mutex::default() }
     }
 

@@ -36,6 +36,7 @@ fn decision(n: usize) -> api::delivery::Decision {
     let entry = MemberDecision {
         revision: "r".into(),
         epoch: 1,
+        placed: None,
         digest: None,
         reason: String::new(),
         replicas: None,
@@ -66,7 +67,8 @@ fn ctx(cache: &std::path::Path) -> Arc<Ctx> {
     let client = kube::Client::new(tower::service_fn(nobody), "default");
     let options = Options { trust: client::Trust::default(), cache: cache.to_owned(), cache_bytes_max: 1 << 20 };
     let hub = HubId::from_random([7; 10]);
-    Ctx::new(client, Arc::new(Clock), Arc::new(|| 0.5), hub, &options, CancellationToken::new()).unwrap()
+    let key = plan::authenticator::HubKey::from_random([1; 32]);
+    Ctx::new(client, Arc::new(Clock), Arc::new(|| 0.5), hub, key, &options, CancellationToken::new()).unwrap()
 }
 
 fn status(held: bool) -> UnitStatus {

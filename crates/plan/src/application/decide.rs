@@ -37,7 +37,7 @@ pub(super) fn decide(observed: &Observed<'_>, now: Timestamp) -> Decided {
                 (Wish::keep(policy, Some("two policies have this name")), unit_report(unit, None, waiting_on))
             } else {
                 let want = wants.iter().find(|w| w.revision.unit == *unit);
-                one_unit(observed, application, policy, unit, want, &mut plan)
+                one_unit(observed, application, policy, unit, want, &mut plan, now)
             };
             next.insert(unit.clone(), wish);
             report.units.push(unit_report);
@@ -84,6 +84,7 @@ fn one_unit(
     unit: &UnitId,
     want: Option<&Wanted>,
     plan: &mut Plan,
+    now: Timestamp,
 ) -> (Wish, UnitReport) {
     let blocked = |why: &str, waiting: WaitingOn| {
         (Wish::keep(policy, Some(why)), unit_report(unit, want.map(|w| w.name.clone()), vec![waiting]))
@@ -111,6 +112,7 @@ fn one_unit(
     let entry = |reason: &place::Reason| MemberDecision {
         revision: want.name.clone(),
         epoch: want.revision.epoch,
+        placed: Some(now),
         digest: Some(digest),
         reason: reason.to_string(),
         replicas: None,
@@ -170,6 +172,10 @@ fn write_decisions(
                     (Some(removal), _) => leave(observed, unit, member, entry, removal),
                     (None, None) => Some(entry.clone()),
                     (None, Some(chosen)) => match chosen.get(member) {
+                        // It is given to the member now only if it was leaving.
+                        Some(wanted) if entry.removal.is_none() => {
+                            Some(MemberDecision { placed: entry.placed, ..wanted.clone() })
+                        }
                         Some(wanted) => Some(wanted.clone()),
                         None => leave(observed, unit, member, entry, removal(None, prune)),
                     },

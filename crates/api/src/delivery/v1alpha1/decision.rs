@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kube::CustomResource;
-use model::{Digest, MemberName};
+use model::{Digest, MemberName, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,11 @@ pub struct MemberDecision {
     pub revision: String,
     /// That revision's epoch.
     pub epoch: u64,
+    /// When the unit was last given to this member. Kept until it leaves, so that an old tombstone cannot be taken for a
+    /// new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::delivery::crd::time")]
+    pub placed: Option<Timestamp>,
     /// Digest of the rendered payload, once it is rendered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,

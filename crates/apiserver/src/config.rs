@@ -23,6 +23,10 @@ pub trait Ids: Send + Sync + 'static {
     fn suffix(&self) -> String;
 }
 
+/// Adds lines to `/metrics`, in the OpenMetrics text format and without its end. Called for each scrape: it must be cheap
+/// and must not wait.
+pub type Exposition = Arc<dyn Fn(&mut String) + Send + Sync>;
+
 /// Limits of one server. Each refuses with 429 or closes, and counts in [`Counters::refused`](crate::Counters::refused).
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -88,6 +92,8 @@ pub struct Config {
     pub limits: Limits,
     /// `gitVersion` of `/version`: `v1.37.0+kurator`.
     pub version: String,
+    /// What `/metrics` shows besides the server's own counters.
+    pub exposition: Option<Exposition>,
 }
 
 impl Config {
@@ -104,6 +110,7 @@ impl Config {
             admissions: Vec::new(),
             limits: Limits::default(),
             version: "v1.37.0+kurator".to_owned(),
+            exposition: None,
         }
     }
 }

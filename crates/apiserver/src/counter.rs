@@ -90,22 +90,37 @@ impl Counters {
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The counters in Prometheus' text format.
+    /// The counters in the OpenMetrics text format, without its end.
     pub(crate) fn exposition(&self) -> String {
         use std::fmt::Write as _;
-        let mut out = String::from("# TYPE apiserver_request_total counter\n");
+        let mut out = String::new();
+        family(&mut out, "apiserver_request", "Requests by verb");
         for verb in VERBS {
             let _ = writeln!(out, "apiserver_request_total{{verb=\"{verb}\"}} {}", self.verb(verb));
         }
+        family(&mut out, "apiserver_mutation", "Mutating requests by client (its field manager) and verb");
+        for (client, verbs) in self.mutations_by_client() {
+            let client = client.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            for (verb, count) in verbs {
+                let _ = writeln!(out, "apiserver_mutation_total{{client=\"{client}\",verb=\"{verb}\"}} {count}");
+            }
+        }
         let single = [
-            ("apiserver_store_write_total", self.writes()),
-            ("apiserver_request_failed_total", self.failures()),
-            ("apiserver_request_panic_total", self.panics()),
-            ("apiserver_request_refused_total", self.refused()),
+            ("apiserver_store_write", "Writes that reached the store", self.writes()),
+            ("apiserver_request_failed", "Answers with a code of 500 and above", self.failures()),
+            ("apiserver_request_panic", "Requests whose handler panicked", self.panics()),
+            ("apiserver_request_refused", "Requests and connections refused by a limit", self.refused()),
         ];
-        for (name, value) in single {
-            let _ = writeln!(out, "# TYPE {name} counter\n{name} {value}");
+        for (name, help, value) in single {
+            family(&mut out, name, help);
+            let _ = writeln!(out, "{name}_total {value}");
         }
         out
     }
+}
+
+/// The head of a family of counters.
+fn family(out: &mut String, name: &str, help: &str) {
+    use std::fmt::Write as _;
+    let _ = write!(out, "# HELP {name} {help}.\n# TYPE {name} counter\n");
 }

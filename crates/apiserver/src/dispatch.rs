@@ -123,6 +123,16 @@ fn is_apply(parts: &Parts) -> bool {
     header(&parts.headers, &CONTENT_TYPE).is_some_and(|t| t.starts_with("application/apply-patch"))
 }
 
+/// Everything that `/metrics` shows.
+fn exposition(state: &State) -> String {
+    let mut text = state.counters.exposition();
+    if let Some(more) = &state.exposition {
+        more(&mut text);
+    }
+    text.push_str("# EOF\n");
+    text
+}
+
 /// What serves no object.
 fn fixed(state: &Arc<State>, user: &UserInfo, target: &Target, parts: &Parts) -> Result<Answer, Status> {
     let method = parts.method.as_str().to_ascii_lowercase();
@@ -137,7 +147,7 @@ fn fixed(state: &Arc<State>, user: &UserInfo, target: &Target, parts: &Parts) ->
     match target {
         Target::Health => Ok(reply::text(200, "ok")),
         Target::Version => Ok(discovery::version(state)),
-        Target::Metrics => Ok(reply::text(200, state.counters.exposition())),
+        Target::Metrics => Ok(reply::metrics(exposition(state))),
         Target::Root => Ok(discovery::root(state)),
         Target::CoreVersions | Target::Groups if form()? == Form::Discovery => {
             Ok(discovery::aggregated(state, *target == Target::CoreVersions, etag, gzip))

@@ -65,7 +65,7 @@ pub mod user;
 pub use admission::{Admission, AdmissionRequest, Denied, Operation};
 pub use authz::{AllowAll, Attributes, Authorizer, Policies, Rbac};
 pub use body::ResponseBody;
-pub use config::{Config, Ids, Limits};
+pub use config::{Config, Exposition, Ids, Limits};
 pub use counter::Counters;
 pub use error::Error;
 pub use meta::{JsonProjection, Meta, Owner};

@@ -44,6 +44,14 @@ pub(crate) fn text(code: u16, text: impl Into<Bytes>) -> Answer {
     answer
 }
 
+/// Metrics, in the OpenMetrics text format.
+pub(crate) fn metrics(text: String) -> Answer {
+    let mut answer = json(200, text);
+    let form = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    answer.headers_mut().insert(CONTENT_TYPE, form);
+    answer
+}
+
 /// A failure.
 pub(crate) fn failure(status: &Status) -> Answer {
     let mut answer = value(status.code, &status.to_value());

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admission::Admission;
 use crate::authz::{Authorizer, Policies};
-use crate::config::{Config, Ids, Limits};
+use crate::config::{Config, Exposition, Ids, Limits};
 use crate::counter::Counters;
 use crate::document::Documents;
 use crate::error::Error;
@@ -44,6 +44,7 @@ pub(crate) struct State {
     pub(crate) admissions: Vec<Arc<dyn Admission>>,
     pub(crate) limits: Limits,
     pub(crate) version: String,
+    pub(crate) exposition: Option<Exposition>,
     pub(crate) counters: Counters,
     pub(crate) requests: Semaphore,
     pub(crate) watches: Arc<Semaphore>,
@@ -73,8 +74,19 @@ impl State {
     /// # Errors
     /// A store whose CRDs cannot be read.
     pub(crate) fn open(config: Config, start_cleanup: StartCleanup) -> Result<Self, Error> {
-        let Config { store, clock, ids, authorizer, tokens, token_key, resources, admissions, limits, version } =
-            config;
+        let Config {
+            store,
+            clock,
+            ids,
+            authorizer,
+            tokens,
+            token_key,
+            resources,
+            admissions,
+            limits,
+            version,
+            exposition,
+        } = config;
         let state = Self {
             pages: Pages::new(limits.list_snapshots, limits.list_snapshot_age),
             requests: Semaphore::new(limits.requests),
@@ -96,6 +108,7 @@ impl State {
             admissions,
             limits,
             version,
+            exposition,
         };
         state.load_definitions()?;
         Ok(state)

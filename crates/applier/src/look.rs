@@ -1,9 +1,9 @@
-//! What is kept of an object that was seen: digests and a verdict, not the body.
+//! What is kept of an object that was seen: digests and a reading of its health, not the body.
 
 use model::Digest;
 use plan::apply::Seen;
 use plan::drift;
-use plan::health::{self, Verdict};
+use plan::health::{self, Reading};
 use plan::recall::Recalled;
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ pub(crate) struct Look {
     pub(crate) seen: Seen,
     /// Position in the server's history, when the server's versions are numbers.
     pub(crate) version: Option<u64>,
-    pub(crate) verdict: Verdict,
+    pub(crate) reading: Reading,
     /// For a CustomResourceDefinition: its kind is served.
     pub(crate) established: bool,
     /// What was found out while the body was at hand, for whoever awaits it, of the object with this digest.
@@ -33,7 +33,7 @@ impl Look {
                 deleting: model::object::is_deleting(object),
             },
             version: model::object::resource_version(object).and_then(|v| v.parse().ok()),
-            verdict: health::read(object),
+            reading: health::read(object),
             established: is_established(object),
             recalled: None,
         }
@@ -41,7 +41,7 @@ impl Look {
 
     /// Is the other the same, apart from when it was seen?
     pub(crate) fn says_the_same(&self, other: &Self) -> bool {
-        (&self.seen, &self.verdict, self.established) == (&other.seen, &other.verdict, other.established)
+        (&self.seen, &self.reading, self.established) == (&other.seen, &other.reading, other.established)
     }
 
     /// Was the other seen later? Versions that are not numbers count as later, in the order in which they come.

@@ -127,7 +127,7 @@ impl Applier {
             report.health = Health::Unknown;
             error.reason().clone_into(&mut report.reason);
             report.message = error.to_string();
-            report.details.iter_mut().for_each(|d| d.health = Health::Unknown);
+            report.details.iter_mut().for_each(|row| Arc::make_mut(row).health = Health::Unknown);
             self.tell(report).await;
         }
     }

@@ -15,7 +15,7 @@ use crate::feed::{Feed, FeedError};
 use crate::record::Past;
 use crate::shard::{Found, Shelf};
 use crate::site::{Changed, Site};
-use crate::unit::{self, Outcome, Unit};
+use crate::unit::{self, Due, Outcome, Unit};
 use crate::watch::Event;
 
 /// A unit of the snapshot.
@@ -24,12 +24,38 @@ pub(crate) struct Slot {
     bundle: Result<Arc<Bundle>, FeedError>,
     /// Away while a pass has it.
     pub(crate) unit: Option<Unit>,
-    dirty: bool,
+    /// Which objects to look at.
+    dirty: Due,
+    /// When to look at all of them.
     due: Option<Instant>,
+    /// What the other units were told that it wants.
+    told: Option<Wants>,
     /// Its last pass waited for another unit.
     entangled: bool,
     /// [`Session::stirs`] when its pass began.
     began: u64,
+}
+
+/// What a unit wants, as far as the others have to know.
+#[derive(Clone, Debug)]
+enum Wants {
+    /// It leaves.
+    Nothing,
+    /// Not known: what it has is not up for grabs.
+    Entries,
+    /// The objects of this payload.
+    Payload(Arc<Bundle>),
+}
+
+impl Wants {
+    /// Does it name the same objects?
+    fn names_the_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Nothing, Self::Nothing) | (Self::Entries, Self::Entries) => true,
+            (Self::Payload(a), Self::Payload(b)) => a.digest == b.digest || b.difference(a).changed.is_some(),
+            _ => false,
+        }
+    }
 }
 
 /// One connection's state.
@@ -73,9 +99,13 @@ impl Session {
         for entry in &snapshot.units {
             let slot = match old.remove(&entry.unit) {
                 Some(slot) if slot.entry == *entry => slot,
+                Some(mut slot) if unit::asks_the_same(&slot.entry, entry) => {
+                    slot.dirty.add_payload();
+                    Slot { entry: entry.clone(), ..slot }
+                }
                 Some(slot) => {
                     changed = true;
-                    Slot { entry: entry.clone(), dirty: true, ..slot }
+                    Slot { entry: entry.clone(), dirty: Due::All, ..slot }
                 }
                 None => {
                     // One that left and came back during a pass is brought back by it.
@@ -87,7 +117,8 @@ impl Session {
                         Unit { past: past.remove(&entry.unit).unwrap_or_default(), ..unit }
                     });
                     let bundle = Err(FeedError::Missing(entry.payload));
-                    Slot { entry: entry.clone(), bundle, unit, dirty: true, due: None, entangled: false, began: 0 }
+                    let (entry, dirty) = (entry.clone(), Due::All);
+                    Slot { entry, bundle, unit, dirty, due: None, told: None, entangled: false, began: 0 }
                 }
             };
             self.site.view().claims.set_idle(&entry.unit, false);
@@ -106,7 +137,7 @@ impl Session {
                 }
             }
         }
-        self.refresh_all(feed).await;
+        changed |= self.refresh_all(feed).await;
         if changed {
             self.stir(None);
         }
@@ -116,7 +147,9 @@ impl Session {
     fn stir(&mut self, except: Option<&UnitId>) {
         self.stirs += 1;
         for (id, slot) in &mut self.slots {
-            slot.dirty |= slot.entangled && Some(id) != except;
+            if slot.entangled && Some(id) != except {
+                slot.dirty = Due::All;
+            }
         }
     }
 
@@ -142,24 +175,36 @@ impl Session {
     }
 
     /// Asks for payloads, and says to all units what each wants, before any of them begins a pass.
-    async fn refresh_all(&mut self, feed: &dyn Feed) {
-        let mut incomplete = None;
+    /// True when any of them wants other objects than before.
+    async fn refresh_all(&mut self, feed: &dyn Feed) -> bool {
+        let (mut incomplete, mut changed) = (None, false);
         for (id, slot) in &mut self.slots {
             if slot.entry.removal.is_none() && !slot.bundle.as_ref().is_ok_and(|b| b.digest == slot.entry.payload) {
                 slot.bundle = feed.blob(&slot.entry).await;
                 if let (Ok(bundle), Some(unit)) = (&slot.bundle, &slot.unit) {
                     unit.await_lists(&self.site, bundle);
                 }
-                slot.dirty |= slot.bundle.is_ok();
+                if slot.bundle.is_ok() {
+                    slot.dirty.add_payload();
+                }
             }
-            let mut view = self.site.view();
-            match (&slot.bundle, &slot.unit) {
-                _ if !slot.entry.removal.is_none() => view.claims.set_desires(id, []),
-                (Ok(bundle), _) => view.claims.set_desires(id, &bundle.keys),
-                // Not known yet: what it has is not up for grabs.
-                (Err(_), Some(unit)) => view.claims.set_desires(id, unit.inventory.entries().keys()),
-                (Err(_), None) => {}
+            let wants = match &slot.bundle {
+                _ if !slot.entry.removal.is_none() => Wants::Nothing,
+                Ok(bundle) => Wants::Payload(Arc::clone(bundle)),
+                Err(_) => Wants::Entries,
+            };
+            if !slot.told.as_ref().is_some_and(|told| told.names_the_same(&wants)) {
+                let mut view = self.site.view();
+                match (&wants, &slot.unit) {
+                    (Wants::Nothing, _) => view.claims.set_desires(id, []),
+                    (Wants::Payload(bundle), _) => view.claims.set_desires(id, &bundle.keys),
+                    (Wants::Entries, Some(unit)) => view.claims.set_desires(id, unit.inventory.entries().keys()),
+                    (Wants::Entries, None) => {}
+                }
+                changed = true;
             }
+            // The last payload is kept, so that the next difference is to the one that most members have.
+            slot.told = Some(wants);
             if slot.bundle.is_err() && slot.entry.removal.is_none() {
                 incomplete.get_or_insert_with(|| format!("what unit {id} wants is not known yet"));
             }
@@ -167,8 +212,9 @@ impl Session {
         let mut view = self.site.view();
         if view.incomplete != incomplete {
             view.incomplete = incomplete;
-            self.slots.values_mut().for_each(|slot| slot.dirty = true);
+            self.slots.values_mut().for_each(|slot| slot.dirty = Due::All);
         }
+        changed
     }
 
     /// Takes what a watch says.
@@ -179,12 +225,12 @@ impl Session {
         let changed = self.site.view().take(event);
         match changed {
             Changed::Nothing => {}
-            Changed::All => self.slots.values_mut().for_each(|slot| slot.dirty = true),
+            Changed::All => self.slots.values_mut().for_each(|slot| slot.dirty = Due::All),
             Changed::Object(key) => {
                 let units: Vec<UnitId> = self.site.view().claims.units(&key).cloned().collect();
                 for id in units {
                     if let Some(slot) = self.slots.get_mut(&id) {
-                        slot.dirty = true;
+                        slot.dirty.add(&key);
                     }
                 }
             }
@@ -199,14 +245,17 @@ impl Session {
             if passes.len() >= self.site.ctx.limits.units_in_flight {
                 return;
             }
-            let due = slot.due.is_some_and(|due| due <= now);
-            if (slot.dirty || due)
+            if slot.due.is_some_and(|due| due <= now) {
+                slot.dirty = Due::All;
+            }
+            if !slot.dirty.is_nothing()
                 && let Some(unit) = slot.unit.take()
             {
-                (slot.dirty, slot.due, slot.began) = (false, None, stirs);
+                let due = std::mem::take(&mut slot.dirty);
+                (slot.due, slot.began) = (None, stirs);
                 self.away.insert(unit.id.clone());
                 let (site, entry, bundle) = (Arc::clone(&self.site), slot.entry.clone(), slot.bundle.clone());
-                passes.push(Box::pin(unit::pass(site, unit, entry, bundle)));
+                passes.push(Box::pin(unit::pass(site, unit, entry, bundle, due)));
             }
         }
     }
@@ -228,7 +277,9 @@ impl Session {
         slot.entangled = entangled;
         slot.unit = Some(unit);
         // What it waits for may have come while it looked.
-        slot.dirty |= entangled && slot.began != self.stirs;
+        if entangled && slot.began != self.stirs {
+            slot.dirty = Due::All;
+        }
         if moved {
             // What this pass did may be what others wait for.
             self.stir(Some(&id));
@@ -249,6 +300,8 @@ fn fresh(hub: &HubId, id: UnitId, inventory: Inventory, shelf: Option<Shelf>, un
         stage: None,
         failures: 0,
         fenced: None,
+        settled: None,
+        claimed: None,
         scaled: Instant::now(),
     }
 }

@@ -5,6 +5,7 @@
 
 mod apply;
 mod delete;
+mod quick;
 mod recall;
 mod report;
 mod send;
@@ -28,6 +29,8 @@ use crate::record::{Memory, Past};
 use crate::shard::{self, Shelf};
 use crate::site::{Kind, Site, View};
 
+pub(crate) use quick::{Due, Settled, asks_the_same};
+
 /// A unit between passes.
 pub(crate) struct Unit {
     pub(crate) id: UnitId,
@@ -44,6 +47,10 @@ pub(crate) struct Unit {
     pub(crate) failures: u32,
     /// Another applier wrote this epoch: keep off until the hub's is as high.
     pub(crate) fenced: Option<u64>,
+    /// A whole pass found that nothing is left to do.
+    pub(crate) settled: Option<Settled>,
+    /// [`Inventory::mutations`] as of what the other units were told.
+    pub(crate) claimed: Option<u64>,
     /// When objects with an autoscaler were last asked whether they still have it: no watch tells.
     pub(crate) scaled: Instant,
 }
@@ -75,6 +82,8 @@ enum Progress {
     Waiting { phase: String, left: Duration },
     /// Everything was tried.
     Done,
+    /// A few objects were looked at, and the unit is settled as before.
+    Quick,
     /// The unit is on its way out, or out.
     Leaving { gone: bool },
 }
@@ -96,6 +105,8 @@ struct Pass {
     entangled: bool,
     /// An object changed between reading and writing it: look again at once.
     again: bool,
+    /// Only a few objects were looked at.
+    is_quick: bool,
 }
 
 /// Looks at a unit and does what is to be done now.
@@ -104,6 +115,7 @@ pub(crate) async fn pass(
     unit: Unit,
     entry: UnitEntry,
     bundle: Result<Arc<Bundle>, FeedError>,
+    due: Due,
 ) -> Outcome {
     let mut pass = Pass {
         site,
@@ -116,11 +128,16 @@ pub(crate) async fn pass(
         read: HashMap::new(),
         entangled: false,
         again: false,
+        is_quick: false,
     };
-    let before = pass.held();
-    let result = pass.run().await;
+    let before = pass.unit.inventory.mutations();
+    let result = match pass.quick(&due).await {
+        Ok(Some(progress)) => Ok(progress),
+        Ok(None) => pass.run().await,
+        Err(e) => Err(e),
+    };
     pass.claim();
-    let moved = pass.held() != before;
+    let moved = pass.unit.inventory.mutations() != before;
     Outcome { moved, ..pass.outcome(result) }
 }
 
@@ -163,7 +180,7 @@ impl Pass {
                 // Kinds that an earlier phase brought.
                 self.admit(stage.objects.iter()).await?;
             }
-            self.apply(stage).await?;
+            self.apply(stage.objects.iter()).await?;
             if let Some(left) = self.wait(bundle.digest, index, stage) {
                 self.save().await?;
                 return Ok(Progress::Waiting { phase: stage.name.clone(), left });
@@ -181,12 +198,6 @@ impl Pass {
         }
         self.save().await?;
         Ok(Progress::Done)
-    }
-
-    /// The objects that the server confirmed as this unit's.
-    fn held(&self) -> BTreeSet<ObjectKey> {
-        let entries = self.unit.inventory.entries().iter();
-        entries.filter(|(_, e)| e.uid.is_some()).map(|(key, _)| key.clone()).collect()
     }
 
     /// Starts watches for all kinds of the unit. True while objects that the inventory has are not listed yet.
@@ -274,11 +285,13 @@ impl Pass {
         };
         match found {
             Some(found) => {
+                self.unit.claimed = None;
                 self.unit.shelf = found.shelf;
                 self.unit.unreadable = found.inventory.is_err();
                 self.unit.inventory = found.inventory?;
             }
             None => {
+                self.unit.claimed = None;
                 self.unit.unreadable = false;
                 self.unit.shelf = Shelf::empty(self.unit.short.clone());
                 self.unit.inventory = Inventory::empty(self.unit.id.clone());
@@ -289,7 +302,12 @@ impl Pass {
 
     /// Says to the other units of the member what this one has. What it wants is said by whoever takes the snapshots,
     /// since that may have moved on during the pass.
-    fn claim(&self) {
+    fn claim(&mut self) {
+        let now = Some(self.unit.inventory.mutations());
+        if self.unit.claimed == now {
+            return;
+        }
+        self.unit.claimed = now;
         self.site.view().claims.set_entries(&self.unit.id, self.unit.inventory.entries());
     }
 }

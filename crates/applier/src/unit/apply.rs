@@ -138,12 +138,12 @@ impl Pass {
         self.memory(&object.key).fail(object.digest, reason, message, jitter);
     }
 
-    /// Sends what differs of a phase, several at a time.
-    pub(super) async fn apply(&mut self, stage: &Stage) -> Result<(), Error> {
+    /// Sends what differs of these objects, several at a time.
+    pub(super) async fn apply<'a>(&mut self, objects: impl Iterator<Item = &'a Prepared>) -> Result<(), Error> {
         let now = Instant::now();
         let ask = self.unit.scaled + self.site.ctx.limits.resync <= now;
         let mut todo = Vec::new();
-        for object in &stage.objects {
+        for object in objects {
             let Some(entry) = self.unit.inventory.get(&object.key) else { continue };
             if self.elsewhere.contains(&object.key) {
                 continue;
@@ -198,7 +198,7 @@ impl Pass {
         match wait {
             Wait::Accepted => true,
             Wait::Established => key.kind != "CustomResourceDefinition" || look.is_some_and(|l| l.established),
-            Wait::Healthy => look.is_some_and(|l| l.verdict.part.health == api::delivery::Health::Healthy),
+            Wait::Healthy => look.is_some_and(|l| l.reading.part.health == api::delivery::Health::Healthy),
         }
     }
 

@@ -41,6 +41,7 @@ impl Pass {
             if *finish && self.unit.inventory.entries().is_empty() {
                 self.unit.shelf.remove(&self.site.wire).await?;
                 self.unit.inventory = Inventory::empty(self.unit.id.clone());
+                self.unit.claimed = None;
                 return Ok(true);
             }
             if !progress {

@@ -102,10 +102,11 @@ impl Pass {
                 });
                 self.accept(object, &look, scaled, admission);
                 self.site.view().looks.insert(key.clone(), look);
-                let memory = self.memory(key);
-                (memory.failure, memory.contested, memory.noticed) = (None, None, None);
+                if let Some(memory) = self.unit.past.memory.get_mut(key) {
+                    (memory.failure, memory.contested, memory.noticed) = (None, None, None);
+                }
                 if let Some(drift) = drift {
-                    memory.notice(drift, clock);
+                    self.memory(key).notice(drift, clock);
                 }
             }
             Sent::AsIs { live, scaled } => {
@@ -167,11 +168,13 @@ impl Pass {
         for object in bundle.objects() {
             let lost = matches!(self.step(object), Step::Send(Why::Revert | Why::Recreate));
             let state: Option<Digest> = self.site.view().looks.get(&object.key).map(|l| l.seen.projection);
-            let memory = self.memory(&object.key);
             if !lost {
-                memory.noticed = None;
+                if let Some(memory) = self.unit.past.memory.get_mut(&object.key) {
+                    memory.noticed = None;
+                }
                 continue;
             }
+            let memory = self.memory(&object.key);
             if memory.noticed == Some(state) {
                 continue;
             }

@@ -61,7 +61,7 @@ pub fn is_secret(key: &ObjectKey) -> bool {
 
 /// Objects that are applied together.
 #[derive(Clone, Debug)]
-pub struct Stage {
+pub struct Batch {
     /// Name of the phase.
     pub name: String,
     /// Its objects.
@@ -88,7 +88,7 @@ pub struct Bundle {
     /// Digest of the payload.
     pub digest: Digest,
     /// Its phases.
-    pub stages: Vec<Stage>,
+    pub batches: Vec<Batch>,
     /// The keys of all objects.
     pub keys: BTreeSet<ObjectKey>,
     places: BTreeMap<ObjectKey, (usize, usize)>,
@@ -101,35 +101,35 @@ impl Bundle {
     pub fn new(digest: Digest, payload: &Payload, hub: &HubId, short: &ShortId, key: &HubKey) -> Self {
         let part_of = inventory::applyset_id(short);
         let prepare = |object: &Arc<Value>| Prepared::new(sent(object, hub, &part_of), key);
-        let stages: Vec<Stage> = payload
+        let batches: Vec<Batch> = payload
             .phases
             .iter()
-            .map(|phase| Stage {
+            .map(|phase| Batch {
                 name: phase.name.clone(),
                 objects: phase.objects.iter().map(prepare).collect(),
                 wait: phase.wait,
                 timeout_secs: phase.timeout_secs,
             })
             .collect();
-        let places: BTreeMap<ObjectKey, (usize, usize)> = stages
+        let places: BTreeMap<ObjectKey, (usize, usize)> = batches
             .iter()
             .enumerate()
-            .flat_map(|(s, stage)| stage.objects.iter().enumerate().map(move |(i, o)| (o.key.clone(), (s, i))))
+            .flat_map(|(s, batch)| batch.objects.iter().enumerate().map(move |(i, o)| (o.key.clone(), (s, i))))
             .collect();
-        Self { digest, stages, keys: places.keys().cloned().collect(), places, differences: Mutex::default() }
+        Self { digest, batches, keys: places.keys().cloned().collect(), places, differences: Mutex::default() }
     }
 
     /// One object.
     pub fn get(&self, key: &ObjectKey) -> Option<&Prepared> {
-        let (stage, index) = self.places.get(key)?;
-        self.stages.get(*stage)?.objects.get(*index)
+        let (batch, index) = self.places.get(key)?;
+        self.batches.get(*batch)?.objects.get(*index)
     }
 
-    /// In which stage an object is, and how many objects come before it.
-    pub fn place(&self, key: &ObjectKey) -> Option<(&Stage, usize)> {
-        let (stage, index) = *self.places.get(key)?;
-        let before: usize = self.stages.iter().take(stage).map(|stage| stage.objects.len()).sum();
-        Some((self.stages.get(stage)?, before + index))
+    /// In which batch an object is, and how many objects come before it.
+    pub fn place(&self, key: &ObjectKey) -> Option<(&Batch, usize)> {
+        let (batch, index) = *self.places.get(key)?;
+        let before: usize = self.batches.iter().take(batch).map(|batch| batch.objects.len()).sum();
+        Some((self.batches.get(batch)?, before + index))
     }
 
     /// How this differs from an earlier payload. Found out once, however many members had that.
@@ -152,7 +152,7 @@ impl Bundle {
 
     /// Every object in order.
     pub fn objects(&self) -> impl Iterator<Item = &Prepared> {
-        self.stages.iter().flat_map(|stage| &stage.objects)
+        self.batches.iter().flat_map(|batch| &batch.objects)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::prune::WaitingOn;
 
 /// What an object is to its unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Standing {
     /// The unit wants it; this is what is to be done with it.
     Wanted(Step),
     /// The unit wants it, and another unit delivers it.
@@ -35,7 +35,7 @@ pub struct Facts<'a> {
     /// API version by which it is read.
     pub version: &'a str,
     /// What it is to the unit.
-    pub place: Place,
+    pub standing: Standing,
     /// An earlier phase is waited for.
     pub phase_waits: bool,
     /// What is wrong with it: reason and words.
@@ -58,17 +58,17 @@ pub struct Facts<'a> {
 
 /// How an object compares with what was applied.
 fn sync(facts: &Facts<'_>) -> SyncState {
-    match &facts.place {
-        Place::Leaving => SyncState::Deleting,
-        Place::Held => SyncState::DeletionHeld,
-        Place::Elsewhere(_) => SyncState::Failed,
-        Place::Wanted(_) if facts.problem.is_some() => SyncState::Failed,
-        Place::Wanted(_) if facts.is_contested => SyncState::Contested,
-        Place::Wanted(Step::Skip) => SyncState::Synced,
-        Place::Wanted(Step::Wait) => SyncState::Deleting,
-        Place::Wanted(Step::Send(Why::Revert | Why::Recreate)) => SyncState::Drifted,
-        Place::Wanted(Step::Send(_)) if facts.phase_waits => SyncState::Waiting,
-        Place::Wanted(Step::Send(_) | Step::Recall) => SyncState::Pending,
+    match &facts.standing {
+        Standing::Leaving => SyncState::Deleting,
+        Standing::Held => SyncState::DeletionHeld,
+        Standing::Elsewhere(_) => SyncState::Failed,
+        Standing::Wanted(_) if facts.problem.is_some() => SyncState::Failed,
+        Standing::Wanted(_) if facts.is_contested => SyncState::Contested,
+        Standing::Wanted(Step::Skip) => SyncState::Synced,
+        Standing::Wanted(Step::Wait) => SyncState::Deleting,
+        Standing::Wanted(Step::Send(Why::Revert | Why::Recreate)) => SyncState::Drifted,
+        Standing::Wanted(Step::Send(_)) if facts.phase_waits => SyncState::Waiting,
+        Standing::Wanted(Step::Send(_) | Step::Recall) => SyncState::Pending,
     }
 }
 
@@ -91,8 +91,8 @@ pub fn row(facts: &Facts<'_>) -> (ObjectReport, Part) {
     if let Some(problem) = facts.problem {
         (reason, message) = problem;
     }
-    let conflict = match &facts.place {
-        Place::Elsewhere(owner) => Some(format!("unit {owner} delivers it already")),
+    let conflict = match &facts.standing {
+        Standing::Elsewhere(owner) => Some(format!("unit {owner} delivers it already")),
         _ => None,
     };
     if let Some(conflict) = &conflict {

@@ -87,8 +87,8 @@ impl Pass {
         };
         let keys: BTreeSet<&ObjectKey> = seen.iter().chain(changed).collect();
         let place = |key: &ObjectKey| {
-            let (stage, _) = bundle.place(key)?;
-            (stage.wait == Wait::Accepted && self.is_mine(key)).then(|| bundle.get(key).cloned()).flatten()
+            let (batch, _) = bundle.place(key)?;
+            (batch.wait == Wait::Accepted && self.is_mine(key)).then(|| bundle.get(key).cloned()).flatten()
         };
         keys.into_iter().map(place).collect()
     }
@@ -106,7 +106,7 @@ impl Pass {
         }
         let Some(mut settled) = self.unit.settled.take() else { return Ok(None) };
         {
-            let view = self.site.view();
+            let view = self.connection.view();
             for object in &objects {
                 if let Some((_, index)) = bundle.place(&object.key) {
                     settled.rows.replace(index, &self.facts_of(&view, object));

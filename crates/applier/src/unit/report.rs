@@ -7,11 +7,11 @@ use api::feed::UnitReport;
 use model::ObjectKey;
 use plan::apply::{Step, Why};
 use plan::prepare::Prepared;
-use plan::report::{self, Facts, Place, Reached, Rows, Said, Troubles};
+use plan::report::{self, Facts, Reached, Rows, Said, Standing, Troubles};
 use tokio::time::Instant;
 
+use crate::connection::View;
 use crate::error::{Class, Error};
-use crate::site::View;
 
 use super::quick::Settled;
 use super::{Outcome, Pass, Progress};
@@ -35,7 +35,7 @@ fn reached(progress: &Progress) -> Option<Reached> {
 
 impl Pass {
     pub(super) fn outcome(mut self, result: Result<Progress, Error>) -> Outcome {
-        let mut next = self.site.ctx.limits.resync;
+        let mut next = self.connection.ctx.limits.resync;
         let said = match &result {
             Ok(progress) => {
                 match progress {
@@ -52,7 +52,7 @@ impl Pass {
             Err(e) if e.class() == Class::Unreachable => None,
             Err(e) => {
                 self.unit.failures += 1;
-                next = plan::retry::pause(self.unit.failures, self.site.jitter());
+                next = plan::retry::pause(self.unit.failures, self.connection.jitter());
                 Some(Said::new(UnitPhase::Failed, e.reason(), e.to_string()))
             }
         };
@@ -80,8 +80,8 @@ impl Pass {
             }
         });
         let unreachable = result.err().filter(|e| e.class() == Class::Unreachable);
-        let entangled = self.entangled || !self.elsewhere.is_empty();
-        Outcome { unit: self.unit, report, next, entangled, moved: false, unreachable }
+        let waits_for_others = self.waits_for_others || !self.elsewhere.is_empty();
+        Outcome { unit: self.unit, report, next, waits_for_others, moved: false, unreachable }
     }
 
     /// Remembers that there is nothing left to do, so that the next pass need not look at what has not changed.
@@ -102,7 +102,7 @@ impl Pass {
             let all = self.unit.past.memory.iter();
             all.filter_map(|(key, memory)| memory.problem().map(|(reason, message)| (key, reason, message)))
         };
-        let view = self.site.view();
+        let view = self.connection.view();
         let conflict = |key| Some((key, view.claims.owner(key)?.to_string()));
         let conflict = self.elsewhere.first().and_then(conflict);
         drop(view);
@@ -122,7 +122,7 @@ impl Pass {
     /// The first object that was neither sent nor refused: it is being deleted.
     fn pending(&self) -> Option<&ObjectKey> {
         let bundle = self.bundle.as_ref().ok()?;
-        let view = self.site.view();
+        let view = self.connection.view();
         let idle = |key: &ObjectKey| {
             !self.elsewhere.contains(key) && self.unit.past.memory.get(key).is_none_or(|m| m.problem().is_none())
         };
@@ -138,19 +138,19 @@ impl Pass {
     }
 
     /// What is known of an object.
-    fn facts<'a>(&'a self, view: &'a View, key: &'a ObjectKey, version: &'a str, place: Place) -> Facts<'a> {
+    fn facts<'a>(&'a self, view: &'a View, key: &'a ObjectKey, version: &'a str, standing: Standing) -> Facts<'a> {
         let memory = self.unit.past.memory.get(key);
         let now = Instant::now();
         Facts {
             key,
             version,
-            place,
+            standing,
             phase_waits: false,
             problem: memory.and_then(|m| m.problem()),
             is_contested: memory.is_some_and(|m| m.contested.is_some_and(|c| c > now)),
             entry: self.unit.inventory.get(key),
             accepted: self.unit.past.accepted.get(key),
-            reading: view.looks.get(key).map(|look| &look.reading),
+            reading: view.observations.get(key).map(|observation| &observation.reading),
             hidden: view.kinds.get(&key.group_kind()).and_then(|kind| kind.hidden()),
             reverts: memory.map_or(0, |m| m.reverts),
             drift: memory.map_or(&[], |m| &m.drift),
@@ -159,17 +159,17 @@ impl Pass {
 
     /// What is known of an object that the unit wants.
     pub(super) fn facts_of<'a>(&'a self, view: &'a View, object: &'a Prepared) -> Facts<'a> {
-        let place = if self.elsewhere.contains(&object.key) {
-            Place::Elsewhere(view.claims.owner(&object.key).map(ToString::to_string).unwrap_or_default())
+        let standing = if self.elsewhere.contains(&object.key) {
+            Standing::Elsewhere(view.claims.owner(&object.key).map(ToString::to_string).unwrap_or_default())
         } else {
-            Place::Wanted(self.step_in(view, object))
+            Standing::Wanted(self.step_in(view, object))
         };
-        self.facts(view, &object.key, &object.version, place)
+        self.facts(view, &object.key, &object.version, standing)
     }
 
     /// The rows of all objects.
     fn rows(&self, phase_waits: bool) -> Rows {
-        let view = self.site.view();
+        let view = self.connection.view();
         let wanted = self.bundle.as_ref().ok().filter(|_| self.entry.removal.is_none());
         let mut rows = Rows::default();
         for object in wanted.into_iter().flat_map(|bundle| bundle.objects()) {
@@ -179,8 +179,8 @@ impl Pass {
         for (key, entry) in self.unit.inventory.entries().iter().filter(|(key, _)| !is_wanted(key)) {
             let leaving = entry.doomed || !self.entry.removal.is_none();
             if leaving || self.entry.prune {
-                let place = if leaving { Place::Leaving } else { Place::Held };
-                rows.push_unwanted(&self.facts(&view, key, &entry.version, place));
+                let standing = if leaving { Standing::Leaving } else { Standing::Held };
+                rows.push_unwanted(&self.facts(&view, key, &entry.version, standing));
             }
         }
         rows
@@ -193,7 +193,7 @@ impl Pass {
         let memory = || self.unit.past.memory.values();
         let last_drift = memory().filter_map(|m| m.drift.first()).max_by_key(|d| (d.seen, &d.object)).cloned();
         UnitReport {
-            member: self.site.ctx.member.clone(),
+            member: self.connection.ctx.member.clone(),
             unit: self.unit.id.clone(),
             revision: self.entry.revision.clone(),
             epoch: self.entry.epoch,

@@ -6,11 +6,11 @@ fn key() -> ObjectKey {
     ObjectKey { kind: "ConfigMap".into(), namespace: "shop".into(), name: "c".into(), ..ObjectKey::default() }
 }
 
-fn facts(key: &ObjectKey, place: Place) -> Facts<'_> {
+fn facts(key: &ObjectKey, standing: Standing) -> Facts<'_> {
     Facts {
         key,
         version: "v1",
-        place,
+        standing,
         phase_waits: false,
         problem: None,
         is_contested: false,
@@ -27,7 +27,7 @@ fn facts(key: &ObjectKey, place: Place) -> Facts<'_> {
 fn a_row_says_how_an_object_compares_and_what_it_amounts_to() {
     let key = key();
     let healthy = Reading { part: Part { health: Health::Healthy, ..Part::default() }, ..Reading::default() };
-    let wanted = |step| facts(&key, Place::Wanted(step));
+    let wanted = |step| facts(&key, Standing::Wanted(step));
     let check = |facts: Facts<'_>, sync, health, reason: &str| {
         let (row, part) = row(&facts);
         assert_eq!((row.sync, row.health, row.reason.as_str()), (sync, health, reason), "{facts:?}");
@@ -46,31 +46,29 @@ fn a_row_says_how_an_object_compares_and_what_it_amounts_to() {
     check(refused, SyncState::Failed, Health::Missing, "Invalid");
     let fought = Facts { is_contested: true, ..seen(wanted(Step::Send(Why::Revert))) };
     check(fought, SyncState::Contested, Health::Healthy, "");
-    check(facts(&key, Place::Elsewhere("u".into())), SyncState::Failed, Health::Missing, "Conflict");
-    check(seen(facts(&key, Place::Leaving)), SyncState::Deleting, Health::Healthy, "");
-    check(facts(&key, Place::Held), SyncState::DeletionHeld, Health::Missing, "");
+    check(facts(&key, Standing::Elsewhere("u".into())), SyncState::Failed, Health::Missing, "Conflict");
+    check(seen(facts(&key, Standing::Leaving)), SyncState::Deleting, Health::Healthy, "");
+    check(facts(&key, Standing::Held), SyncState::DeletionHeld, Health::Missing, "");
 }
 
 #[test]
 fn one_row_is_made_again_and_the_sum_follows() {
     let key = key();
     let healthy = Reading { part: Part { health: Health::Healthy, ..Part::default() }, ..Reading::default() };
-    let good = Facts { reading: Some(&healthy), ..facts(&key, Place::Wanted(Step::Skip)) };
+    let good = Facts { reading: Some(&healthy), ..facts(&key, Standing::Wanted(Step::Skip)) };
     let mut rows = Rows::default();
     rows.push_wanted(&good);
     rows.push_wanted(&good);
-    rows.push_unwanted(&facts(&key, Place::Held));
+    rows.push_unwanted(&facts(&key, Standing::Held));
     let (counts, sum) = rows.sum(3, 1);
     assert_eq!((counts.desired, counts.applied, counts.healthy, counts.inventory, counts.adopted), (2, 2, 2, 3, 1));
     assert_eq!(sum.health, Health::Healthy);
     let before = rows.shared();
     assert!(!rows.replace(1, &good), "it says the same");
-    assert!(
-        rows.replace(
-            1,
-            &Facts { problem: Some(("Invalid", "no")), ..facts(&key, Place::Wanted(Step::Send(Why::New))) }
-        )
-    );
+    assert!(rows.replace(
+        1,
+        &Facts { problem: Some(("Invalid", "no")), ..facts(&key, Standing::Wanted(Step::Send(Why::New))) }
+    ));
     let (counts, sum) = rows.sum(3, 1);
     assert_eq!((counts.applied, counts.failed, sum.health), (1, 1, Health::Missing));
     let after = rows.shared();

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// An object as it was last seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Look {
+pub(crate) struct Observation {
     pub(crate) seen: Seen,
     /// Position in the server's history, when the server's versions are numbers.
     pub(crate) version: Option<u64>,
@@ -20,7 +20,7 @@ pub(crate) struct Look {
     pub(crate) recalled: Option<Box<(Digest, Recalled)>>,
 }
 
-impl Look {
+impl Observation {
     /// Looks at a whole object, with its `apiVersion` and `kind`.
     pub(crate) fn of(object: &Value) -> Self {
         let projection = drift::projection(object, false);

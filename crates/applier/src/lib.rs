@@ -14,17 +14,17 @@
 //! Absent on purpose: bodies of objects (it keeps digests), dry runs, guesses about schemas.
 
 mod awaited;
+mod connection;
 mod discovery;
 mod error;
 mod feed;
 mod limit;
-mod look;
 mod member;
+mod observation;
 mod push;
 mod record;
 mod session;
 mod shard;
-mod site;
 mod unit;
 mod watch;
 mod wire;

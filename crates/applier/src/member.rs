@@ -18,6 +18,7 @@ use plan::authenticator::MemberKey;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use crate::connection::Connection;
 use crate::discovery::Resource;
 use crate::error::{Class, Error};
 use crate::feed::{Feed, Link, MemberReport, Report};
@@ -25,7 +26,6 @@ use crate::limit::{self, Limits};
 use crate::record::Past;
 use crate::session::Session;
 use crate::shard::{self, Owner};
-use crate::site::Site;
 use crate::unit::Outcome;
 use crate::watch::Event;
 use crate::wire::Wire;
@@ -127,7 +127,7 @@ impl Applier {
             report.health = Health::Unknown;
             error.reason().clone_into(&mut report.reason);
             report.message = error.to_string();
-            report.details.iter_mut().for_each(|d| d.health = Health::Unknown);
+            report.details.iter_mut().for_each(|row| Arc::make_mut(row).health = Health::Unknown);
             self.tell(report).await;
         }
     }
@@ -156,8 +156,8 @@ impl Applier {
         }
         let inventories = shard::read(&wire, &self.ctx.owner(), None).await?;
         let (events, inbox) = mpsc::channel(limit::EVENTS_MAX);
-        let site = Site::new(self.ctx.clone(), wire, events);
-        let mut session = Session::new(site, inventories);
+        let connection = Connection::new(self.ctx.clone(), wire, events);
+        let mut session = Session::new(connection, inventories);
         let result = self.serve(&mut session, inbox).await;
         for (id, slot) in session.slots {
             if let Some(unit) = slot.unit {
@@ -194,12 +194,12 @@ impl Applier {
                     }
                 }
                 Some(outcome) = passes.next() => {
-                    let Outcome { unit, report, next, entangled, moved, unreachable } = outcome;
+                    let Outcome { unit, report, next, waits_for_others, moved, unreachable } = outcome;
                     if let Some(error) = unreachable {
                         self.memory.insert(unit.id.clone(), unit.past);
                         return Err(error);
                     }
-                    if !session.back(unit, next, entangled, moved) {
+                    if !session.back(unit, next, waits_for_others, moved) {
                         self.say(Link::Connected, session.orphans.keys().cloned().collect()).await;
                     } else if let Some(report) = report {
                         self.tell(report).await;

@@ -11,11 +11,11 @@ use plan::inventory::Inventory;
 use plan::prepare::Bundle;
 use tokio::time::Instant;
 
+use crate::connection::{Changed, Connection};
 use crate::feed::{Feed, FeedError};
 use crate::record::Past;
-use crate::shard::{Found, Shelf};
-use crate::site::{Changed, Site};
-use crate::unit::{self, Outcome, Unit};
+use crate::shard::{Found, InventorySecrets};
+use crate::unit::{self, Due, Outcome, Unit};
 use crate::watch::Event;
 
 /// A unit of the snapshot.
@@ -24,40 +24,66 @@ pub(crate) struct Slot {
     bundle: Result<Arc<Bundle>, FeedError>,
     /// Away while a pass has it.
     pub(crate) unit: Option<Unit>,
-    dirty: bool,
+    /// Which objects to look at.
+    dirty: Due,
+    /// When to look at all of them.
     due: Option<Instant>,
+    /// What the other units were told that it wants.
+    told: Option<Wants>,
     /// Its last pass waited for another unit.
-    entangled: bool,
-    /// [`Session::stirs`] when its pass began.
+    waits_for_others: bool,
+    /// [`Session::changes`] when its pass began.
     began: u64,
+}
+
+/// What a unit wants, as far as the others have to know.
+#[derive(Clone, Debug)]
+enum Wants {
+    /// It leaves.
+    Nothing,
+    /// Not known: what it has is not up for grabs.
+    Entries,
+    /// The objects of this payload.
+    Payload(Arc<Bundle>),
+}
+
+impl Wants {
+    /// Does it name the same objects?
+    fn names_the_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Nothing, Self::Nothing) | (Self::Entries, Self::Entries) => true,
+            (Self::Payload(a), Self::Payload(b)) => a.digest == b.digest || b.difference(a).changed.is_some(),
+            _ => false,
+        }
+    }
 }
 
 /// One connection's state.
 pub(crate) struct Session {
-    site: Arc<Site>,
+    connection: Arc<Connection>,
     pub(crate) slots: BTreeMap<UnitId, Slot>,
     /// Units with an inventory and without a place in the snapshot: nothing is done to them.
     pub(crate) orphans: BTreeMap<UnitId, Unit>,
     /// Units that a pass has.
     away: BTreeSet<UnitId>,
     /// How often what some unit wants or has changed, which others may have waited for.
-    stirs: u64,
+    changes: u64,
 }
 
 impl Session {
-    pub(crate) fn new(site: Arc<Site>, inventories: Vec<Found>) -> Self {
+    pub(crate) fn new(connection: Arc<Connection>, inventories: Vec<Found>) -> Self {
         let mut orphans = BTreeMap::new();
-        for Found { unit: id, inventory, shelf } in inventories {
+        for Found { unit: id, inventory, inventory_secrets } in inventories {
             let unreadable = inventory.is_err();
             let inventory = inventory.unwrap_or_else(|e| {
                 tracing::warn!(unit = %id, error = %e, "an inventory cannot be read");
                 Inventory::empty(id.clone())
             });
-            let unit = fresh(&site.ctx.hub, id.clone(), inventory, Some(shelf), unreadable);
+            let unit = fresh(&connection.ctx.hub, id.clone(), inventory, Some(inventory_secrets), unreadable);
             orphans.insert(id, unit);
         }
-        let session = Self { site, slots: BTreeMap::new(), orphans, away: BTreeSet::new(), stirs: 0 };
-        let mut view = session.site.view();
+        let session = Self { connection, slots: BTreeMap::new(), orphans, away: BTreeSet::new(), changes: 0 };
+        let mut view = session.connection.view();
         for unit in session.orphans.values() {
             view.claims.set_entries(&unit.id, unit.inventory.entries());
             view.claims.set_idle(&unit.id, true);
@@ -73,24 +99,29 @@ impl Session {
         for entry in &snapshot.units {
             let slot = match old.remove(&entry.unit) {
                 Some(slot) if slot.entry == *entry => slot,
+                Some(mut slot) if unit::asks_the_same(&slot.entry, entry) => {
+                    slot.dirty.add_payload();
+                    Slot { entry: entry.clone(), ..slot }
+                }
                 Some(slot) => {
                     changed = true;
-                    Slot { entry: entry.clone(), dirty: true, ..slot }
+                    Slot { entry: entry.clone(), dirty: Due::All, ..slot }
                 }
                 None => {
                     // One that left and came back during a pass is brought back by it.
                     let unit = (!self.away.contains(&entry.unit)).then(|| {
                         let unit = self.orphans.remove(&entry.unit).unwrap_or_else(|| {
-                            let hub = &self.site.ctx.hub;
+                            let hub = &self.connection.ctx.hub;
                             fresh(hub, entry.unit.clone(), Inventory::empty(entry.unit.clone()), None, false)
                         });
                         Unit { past: past.remove(&entry.unit).unwrap_or_default(), ..unit }
                     });
                     let bundle = Err(FeedError::Missing(entry.payload));
-                    Slot { entry: entry.clone(), bundle, unit, dirty: true, due: None, entangled: false, began: 0 }
+                    let (entry, dirty) = (entry.clone(), Due::All);
+                    Slot { entry, bundle, unit, dirty, due: None, told: None, waits_for_others: false, began: 0 }
                 }
             };
-            self.site.view().claims.set_idle(&entry.unit, false);
+            self.connection.view().claims.set_idle(&entry.unit, false);
             self.slots.insert(entry.unit.clone(), slot);
         }
         past.retain(|unit, _| self.slots.contains_key(unit));
@@ -100,33 +131,35 @@ impl Session {
             match slot.unit {
                 Some(unit) => self.retire(unit),
                 None => {
-                    let mut view = self.site.view();
+                    let mut view = self.connection.view();
                     view.claims.set_desires(&id, []);
                     view.claims.set_idle(&id, true);
                 }
             }
         }
-        self.refresh_all(feed).await;
+        changed |= self.refresh_all(feed).await;
         if changed {
-            self.stir(None);
+            self.wake_waiting(None);
         }
     }
 
     /// Looks again at units that wait for another one, except at the one that did something.
-    fn stir(&mut self, except: Option<&UnitId>) {
-        self.stirs += 1;
+    fn wake_waiting(&mut self, except: Option<&UnitId>) {
+        self.changes += 1;
         for (id, slot) in &mut self.slots {
-            slot.dirty |= slot.entangled && Some(id) != except;
+            if slot.waits_for_others && Some(id) != except {
+                slot.dirty = Due::All;
+            }
         }
     }
 
     /// A unit that left the snapshot: its inventory, if there is one, stays and is reported.
     fn retire(&mut self, unit: Unit) {
-        let mut view = self.site.view();
+        let mut view = self.connection.view();
         view.claims.set_desires(&unit.id, []);
         view.claims.set_entries(&unit.id, unit.inventory.entries());
         // One without entries may still have a Secret, which it has to know when it comes back.
-        let remains = !unit.inventory.entries().is_empty() || unit.unreadable || !unit.shelf.is_empty();
+        let remains = !unit.inventory.entries().is_empty() || unit.unreadable || !unit.inventory_secrets.is_empty();
         view.claims.set_idle(&unit.id, remains);
         drop(view);
         if remains {
@@ -142,49 +175,62 @@ impl Session {
     }
 
     /// Asks for payloads, and says to all units what each wants, before any of them begins a pass.
-    async fn refresh_all(&mut self, feed: &dyn Feed) {
-        let mut incomplete = None;
+    /// True when any of them wants other objects than before.
+    async fn refresh_all(&mut self, feed: &dyn Feed) -> bool {
+        let (mut incomplete, mut changed) = (None, false);
         for (id, slot) in &mut self.slots {
             if slot.entry.removal.is_none() && !slot.bundle.as_ref().is_ok_and(|b| b.digest == slot.entry.payload) {
                 slot.bundle = feed.blob(&slot.entry).await;
                 if let (Ok(bundle), Some(unit)) = (&slot.bundle, &slot.unit) {
-                    unit.await_lists(&self.site, bundle);
+                    unit.await_lists(&self.connection, bundle);
                 }
-                slot.dirty |= slot.bundle.is_ok();
+                if slot.bundle.is_ok() {
+                    slot.dirty.add_payload();
+                }
             }
-            let mut view = self.site.view();
-            match (&slot.bundle, &slot.unit) {
-                _ if !slot.entry.removal.is_none() => view.claims.set_desires(id, []),
-                (Ok(bundle), _) => view.claims.set_desires(id, &bundle.keys),
-                // Not known yet: what it has is not up for grabs.
-                (Err(_), Some(unit)) => view.claims.set_desires(id, unit.inventory.entries().keys()),
-                (Err(_), None) => {}
+            let wants = match &slot.bundle {
+                _ if !slot.entry.removal.is_none() => Wants::Nothing,
+                Ok(bundle) => Wants::Payload(Arc::clone(bundle)),
+                Err(_) => Wants::Entries,
+            };
+            if !slot.told.as_ref().is_some_and(|told| told.names_the_same(&wants)) {
+                let mut view = self.connection.view();
+                match (&wants, &slot.unit) {
+                    (Wants::Nothing, _) => view.claims.set_desires(id, []),
+                    (Wants::Payload(bundle), _) => view.claims.set_desires(id, &bundle.keys),
+                    (Wants::Entries, Some(unit)) => view.claims.set_desires(id, unit.inventory.entries().keys()),
+                    (Wants::Entries, None) => {}
+                }
+                changed = true;
             }
+            // The last payload is kept, so that the next difference is to the one that most members have.
+            slot.told = Some(wants);
             if slot.bundle.is_err() && slot.entry.removal.is_none() {
                 incomplete.get_or_insert_with(|| format!("what unit {id} wants is not known yet"));
             }
         }
-        let mut view = self.site.view();
+        let mut view = self.connection.view();
         if view.incomplete != incomplete {
             view.incomplete = incomplete;
-            self.slots.values_mut().for_each(|slot| slot.dirty = true);
+            self.slots.values_mut().for_each(|slot| slot.dirty = Due::All);
         }
+        changed
     }
 
     /// Takes what a watch says.
     pub(crate) fn take(&mut self, event: Event) {
         if let Event::Absent(kind) = &event {
-            self.site.discovery.forget(&kind.group);
+            self.connection.discovery.forget(&kind.group);
         }
-        let changed = self.site.view().take(event);
+        let changed = self.connection.view().take(event);
         match changed {
             Changed::Nothing => {}
-            Changed::All => self.slots.values_mut().for_each(|slot| slot.dirty = true),
+            Changed::All => self.slots.values_mut().for_each(|slot| slot.dirty = Due::All),
             Changed::Object(key) => {
-                let units: Vec<UnitId> = self.site.view().claims.units(&key).cloned().collect();
+                let units: Vec<UnitId> = self.connection.view().claims.units(&key).cloned().collect();
                 for id in units {
                     if let Some(slot) = self.slots.get_mut(&id) {
-                        slot.dirty = true;
+                        slot.dirty.add(&key);
                     }
                 }
             }
@@ -194,19 +240,23 @@ impl Session {
     /// Begins passes over units that need one.
     pub(crate) fn start(&mut self, passes: &mut FuturesUnordered<BoxFuture<'static, Outcome>>) {
         let now = Instant::now();
-        let stirs = self.stirs;
+        let changes = self.changes;
         for slot in self.slots.values_mut() {
-            if passes.len() >= self.site.ctx.limits.units_in_flight {
+            if passes.len() >= self.connection.ctx.limits.units_in_flight {
                 return;
             }
-            let due = slot.due.is_some_and(|due| due <= now);
-            if (slot.dirty || due)
+            if slot.due.is_some_and(|due| due <= now) {
+                slot.dirty = Due::All;
+            }
+            if !slot.dirty.is_nothing()
                 && let Some(unit) = slot.unit.take()
             {
-                (slot.dirty, slot.due, slot.began) = (false, None, stirs);
+                let due = std::mem::take(&mut slot.dirty);
+                (slot.due, slot.began) = (None, changes);
                 self.away.insert(unit.id.clone());
-                let (site, entry, bundle) = (Arc::clone(&self.site), slot.entry.clone(), slot.bundle.clone());
-                passes.push(Box::pin(unit::pass(site, unit, entry, bundle)));
+                let (connection, entry, bundle) =
+                    (Arc::clone(&self.connection), slot.entry.clone(), slot.bundle.clone());
+                passes.push(Box::pin(unit::pass(connection, unit, entry, bundle, due)));
             }
         }
     }
@@ -217,7 +267,7 @@ impl Session {
     }
 
     /// Takes a unit back from its pass. False when it is no longer in the snapshot.
-    pub(crate) fn back(&mut self, unit: Unit, next: std::time::Duration, entangled: bool, moved: bool) -> bool {
+    pub(crate) fn back(&mut self, unit: Unit, next: std::time::Duration, waits_for_others: bool, moved: bool) -> bool {
         self.away.remove(&unit.id);
         let Some(slot) = self.slots.get_mut(&unit.id) else {
             self.retire(unit);
@@ -225,30 +275,40 @@ impl Session {
         };
         let id = unit.id.clone();
         slot.due = Some(Instant::now() + next);
-        slot.entangled = entangled;
+        slot.waits_for_others = waits_for_others;
         slot.unit = Some(unit);
         // What it waits for may have come while it looked.
-        slot.dirty |= entangled && slot.began != self.stirs;
+        if waits_for_others && slot.began != self.changes {
+            slot.dirty = Due::All;
+        }
         if moved {
             // What this pass did may be what others wait for.
-            self.stir(Some(&id));
+            self.wake_waiting(Some(&id));
         }
         true
     }
 }
 
-fn fresh(hub: &HubId, id: UnitId, inventory: Inventory, shelf: Option<Shelf>, unreadable: bool) -> Unit {
+fn fresh(
+    hub: &HubId,
+    id: UnitId,
+    inventory: Inventory,
+    inventory_secrets: Option<InventorySecrets>,
+    unreadable: bool,
+) -> Unit {
     let short = id.short(hub);
     Unit {
-        shelf: shelf.unwrap_or_else(|| Shelf::empty(short.clone())),
+        inventory_secrets: inventory_secrets.unwrap_or_else(|| InventorySecrets::empty(short.clone())),
         id,
         short,
         inventory,
         unreadable,
         past: Past::default(),
-        stage: None,
+        batch: None,
         failures: 0,
         fenced: None,
+        settled: None,
+        claimed: None,
         scaled: Instant::now(),
     }
 }

@@ -34,7 +34,7 @@ struct Stored {
 
 /// A unit's Secrets as they were last read or written.
 #[derive(Clone, Debug)]
-pub(crate) struct Shelf {
+pub(crate) struct InventorySecrets {
     short: ShortId,
     shards: BTreeMap<u32, Stored>,
 }
@@ -43,7 +43,7 @@ pub(crate) struct Shelf {
 pub(crate) struct Found {
     pub(crate) unit: UnitId,
     pub(crate) inventory: Result<Inventory, Error>,
-    pub(crate) shelf: Shelf,
+    pub(crate) inventory_secrets: InventorySecrets,
 }
 
 /// Whose inventories are read and written.
@@ -84,7 +84,7 @@ pub(crate) async fn read(wire: &Wire, owner: &Owner, only: Option<&ShortId>) -> 
             (Some(unit), Some(number)) if name == place(&unit, number).as_deref() => {
                 units.entry(unit).or_default().push((number, secret));
             }
-            _ => tracing::warn!(secret = name, "a Secret looks like an inventory and is none; it is left alone"),
+            _ => tracing::warn!(secret = name, "a Secret observations like an inventory and is none; it is left alone"),
         }
     }
     Ok(units.into_iter().map(|(unit, secrets)| found(owner, unit, secrets)).collect())
@@ -108,12 +108,12 @@ pub(crate) async fn read_by_name(wire: &Wire, owner: &Owner, unit: &UnitId) -> R
     if let Ok(inventory) = &mut found.inventory {
         inventory.set_changed();
     }
-    found.shelf.shards.values_mut().for_each(|stored| stored.content = Digest::of(b"without labels"));
+    found.inventory_secrets.shards.values_mut().for_each(|stored| stored.content = Digest::of(b"without labels"));
     Ok(Some(found))
 }
 
 fn found(owner: &Owner, unit: UnitId, secrets: Vec<(u32, Value)>) -> Found {
-    let mut shelf = Shelf::empty(unit.short(&owner.hub));
+    let mut inventory_secrets = InventorySecrets::empty(unit.short(&owner.hub));
     let mut shards = BTreeMap::new();
     for (number, secret) in secrets {
         // What does not decode goes on as it is: the inventory then says which shard is not readable.
@@ -121,21 +121,21 @@ fn found(owner: &Owner, unit: UnitId, secrets: Vec<(u32, Value)>) -> Found {
         let json = unpack(text(DATA)).unwrap_or_default();
         let authenticator = STANDARD.decode(text(AUTHENTICATOR)).unwrap_or_default();
         let content = Digest::of_texts([text(DATA)]);
-        shelf.shards.insert(number, Stored { object: slim(&secret), content });
+        inventory_secrets.shards.insert(number, Stored { object: slim(&secret), content });
         shards.insert(number, Sealed { json, authenticator });
     }
     let inventory = shard::decode_own(&owner.place(&unit), &shards).map_err(Error::from);
     if let Ok(inventory) = &inventory {
         // Compare by what would be written now, so that another compressor's bytes do not count as a change.
         for (number, sealed) in shard::encode(&owner.place(&unit), &[inventory]) {
-            if let Some(stored) = shelf.shards.get_mut(&number)
+            if let Some(stored) = inventory_secrets.shards.get_mut(&number)
                 && shards.get(&number) == Some(&sealed)
             {
-                stored.content = content(owner, inventory, &shelf.short, number, &sealed);
+                stored.content = content(owner, inventory, &inventory_secrets.short, number, &sealed);
             }
         }
     }
-    Found { unit, inventory, shelf }
+    Found { unit, inventory, inventory_secrets }
 }
 
 /// What a precondition needs of a Secret.
@@ -167,7 +167,7 @@ fn content(owner: &Owner, inventory: &Inventory, short: &ShortId, number: u32, s
     Digest::of_texts([meta, Digest::of(&sealed.json).to_string()])
 }
 
-impl Shelf {
+impl InventorySecrets {
     /// A unit without Secrets.
     pub(crate) fn empty(short: ShortId) -> Self {
         Self { short, shards: BTreeMap::new() }

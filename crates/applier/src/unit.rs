@@ -5,6 +5,7 @@
 
 mod apply;
 mod delete;
+mod quick;
 mod recall;
 mod report;
 mod send;
@@ -22,11 +23,13 @@ use plan::prepare::{self, Bundle, Prepared};
 use plan::prune::WaitingOn;
 use tokio::time::Instant;
 
+use crate::connection::{Connection, Kind, View};
 use crate::error::Error;
 use crate::feed::FeedError;
 use crate::record::{Memory, Past};
-use crate::shard::{self, Shelf};
-use crate::site::{Kind, Site, View};
+use crate::shard::{self, InventorySecrets};
+
+pub(crate) use quick::{Due, Settled, asks_the_same};
 
 /// A unit between passes.
 pub(crate) struct Unit {
@@ -36,14 +39,18 @@ pub(crate) struct Unit {
     /// The inventory cannot be read, or it is not known whether the last write of it arrived: it is read before
     /// anything else is done.
     pub(crate) unreadable: bool,
-    pub(crate) shelf: Shelf,
+    pub(crate) inventory_secrets: InventorySecrets,
     pub(crate) past: Past,
     /// The phase that is waited for: of which payload, which, since when.
-    pub(crate) stage: Option<(Digest, usize, Instant)>,
+    pub(crate) batch: Option<(Digest, usize, Instant)>,
     /// Failures of the unit as a whole in a row.
     pub(crate) failures: u32,
     /// Another applier wrote this epoch: keep off until the hub's is as high.
     pub(crate) fenced: Option<u64>,
+    /// A whole pass found that nothing is left to do.
+    pub(crate) settled: Option<Settled>,
+    /// [`Inventory::mutations`] as of what the other units were told.
+    pub(crate) claimed: Option<u64>,
     /// When objects with an autoscaler were last asked whether they still have it: no watch tells.
     pub(crate) scaled: Instant,
 }
@@ -56,7 +63,7 @@ pub(crate) struct Outcome {
     /// When to look again, whatever happens.
     pub(crate) next: Duration,
     /// Another unit's pass may change what this one can do.
-    pub(crate) entangled: bool,
+    pub(crate) waits_for_others: bool,
     /// What this unit holds changed: others may have waited for that.
     pub(crate) moved: bool,
     /// Nothing can be asked of the member.
@@ -75,13 +82,15 @@ enum Progress {
     Waiting { phase: String, left: Duration },
     /// Everything was tried.
     Done,
+    /// A few objects were looked at, and the unit is settled as before.
+    Quick,
     /// The unit is on its way out, or out.
     Leaving { gone: bool },
 }
 
 /// A pass on its way.
 struct Pass {
-    site: Arc<Site>,
+    connection: Arc<Connection>,
     entry: UnitEntry,
     bundle: Result<Arc<Bundle>, FeedError>,
     unit: Unit,
@@ -93,20 +102,23 @@ struct Pass {
     /// Objects that were read before they are applied for the first time, or made again, and whether they were there.
     read: HashMap<ObjectKey, bool>,
     /// Does anything wait for another unit?
-    entangled: bool,
+    waits_for_others: bool,
     /// An object changed between reading and writing it: look again at once.
     again: bool,
+    /// Only a few objects were looked at.
+    is_quick: bool,
 }
 
 /// Looks at a unit and does what is to be done now.
 pub(crate) async fn pass(
-    site: Arc<Site>,
+    connection: Arc<Connection>,
     unit: Unit,
     entry: UnitEntry,
     bundle: Result<Arc<Bundle>, FeedError>,
+    due: Due,
 ) -> Outcome {
     let mut pass = Pass {
-        site,
+        connection,
         entry,
         bundle,
         unit,
@@ -114,13 +126,18 @@ pub(crate) async fn pass(
         deletions: None,
         elsewhere: BTreeSet::new(),
         read: HashMap::new(),
-        entangled: false,
+        waits_for_others: false,
         again: false,
+        is_quick: false,
     };
-    let before = pass.held();
-    let result = pass.run().await;
+    let before = pass.unit.inventory.mutations();
+    let result = match pass.quick(&due).await {
+        Ok(Some(progress)) => Ok(progress),
+        Ok(None) => pass.run().await,
+        Err(e) => Err(e),
+    };
     pass.claim();
-    let moved = pass.held() != before;
+    let moved = pass.unit.inventory.mutations() != before;
     Outcome { moved, ..pass.outcome(result) }
 }
 
@@ -158,19 +175,19 @@ impl Pass {
         self.unit.past.memory.retain(|key, _| bundle.get(key).is_some() || inventory.get(key).is_some());
         self.unit.past.accepted.retain(|key, _| inventory.get(key).is_some());
         self.admit(bundle.objects()).await?;
-        for (index, stage) in bundle.stages.iter().enumerate() {
+        for (index, batch) in bundle.batches.iter().enumerate() {
             if index > 0 {
                 // Kinds that an earlier phase brought.
-                self.admit(stage.objects.iter()).await?;
+                self.admit(batch.objects.iter()).await?;
             }
-            self.apply(stage).await?;
-            if let Some(left) = self.wait(bundle.digest, index, stage) {
+            self.apply(batch.objects.iter()).await?;
+            if let Some(left) = self.wait(bundle.digest, index, batch) {
                 self.save().await?;
-                return Ok(Progress::Waiting { phase: stage.name.clone(), left });
+                return Ok(Progress::Waiting { phase: batch.name.clone(), left });
             }
         }
-        self.unit.stage = None;
-        if self.unit.scaled + self.site.ctx.limits.resync <= Instant::now() {
+        self.unit.batch = None;
+        if self.unit.scaled + self.connection.ctx.limits.resync <= Instant::now() {
             self.unit.scaled = Instant::now();
         }
         self.claim();
@@ -181,12 +198,6 @@ impl Pass {
         }
         self.save().await?;
         Ok(Progress::Done)
-    }
-
-    /// The objects that the server confirmed as this unit's.
-    fn held(&self) -> BTreeSet<ObjectKey> {
-        let entries = self.unit.inventory.entries().iter();
-        entries.filter(|(_, e)| e.uid.is_some()).map(|(key, _)| key.clone()).collect()
     }
 
     /// Starts watches for all kinds of the unit. True while objects that the inventory has are not listed yet.
@@ -203,29 +214,30 @@ impl Pass {
         let mut listing = false;
         for (kind, (version, held)) in kinds {
             let gvk = GroupVersionKind::new(kind.group, version, kind.kind);
-            listing |= self.site.watch(&gvk).await? == Kind::Listing && held;
+            listing |= self.connection.watch(&gvk).await? == Kind::Listing && held;
         }
         Ok(listing)
     }
 
     /// Is this unit the one that delivers the object?
     fn is_mine(&self, key: &ObjectKey) -> bool {
-        self.site.view().claims.owner(key).is_none_or(|owner| *owner == self.unit.id)
+        self.connection.view().claims.owner(key).is_none_or(|owner| *owner == self.unit.id)
     }
 
     /// What is to be done with an object.
     fn step(&self, object: &Prepared) -> Step {
-        self.step_in(&self.site.view(), object)
+        self.step_in(&self.connection.view(), object)
     }
 
     /// The same, of what is seen already.
     fn step_in(&self, view: &View, object: &Prepared) -> Step {
         let (entry, accepted) = (self.unit.inventory.get(&object.key), self.unit.past.accepted.get(&object.key));
-        let look = view.looks.get(&object.key);
-        if look.is_none() && view.kinds.get(&object.key.group_kind()).is_some_and(|kind| kind.hidden().is_some()) {
+        let observation = view.observations.get(&object.key);
+        if observation.is_none() && view.kinds.get(&object.key.group_kind()).is_some_and(|kind| kind.hidden().is_some())
+        {
             return decision::step_unseen(object.digest, entry, accepted);
         }
-        decision::step(object.digest, entry, accepted, look.map(|l| &l.seen))
+        decision::step(object.digest, entry, accepted, observation.map(|l| &l.seen))
     }
 
     fn is_settled(&self, object: &Prepared) -> bool {
@@ -238,17 +250,17 @@ impl Pass {
     }
 
     fn fail(&mut self, object: &Prepared, error: &Error) {
-        let (jitter, secret) = (self.site.jitter(), prepare::is_secret(&object.key));
+        let (jitter, secret) = (self.connection.jitter(), prepare::is_secret(&object.key));
         self.memory(&object.key).fail_with(object.digest, secret, error, jitter);
     }
 
     /// Writes the inventory, if it changed. Another writer's version is taken over and reported.
     async fn save(&mut self) -> Result<(), Error> {
-        let Unit { shelf, inventory, .. } = &mut self.unit;
+        let Unit { inventory_secrets, inventory, .. } = &mut self.unit;
         if inventory.is_changed() {
             inventory.raise(&self.entry);
         }
-        match shelf.write(&self.site.wire, &self.site.ctx.owner(), inventory).await {
+        match inventory_secrets.write(&self.connection.wire, &self.connection.ctx.owner(), inventory).await {
             Err(e) if e.code() == Some(409) => {
                 self.reload().await?;
                 let epoch = self.unit.inventory.epoch();
@@ -266,21 +278,23 @@ impl Pass {
     }
 
     async fn reload(&mut self) -> Result<(), Error> {
-        let owner = self.site.ctx.owner();
-        let found = shard::read(&self.site.wire, &owner, Some(&self.unit.short)).await?;
+        let owner = self.connection.ctx.owner();
+        let found = shard::read(&self.connection.wire, &owner, Some(&self.unit.short)).await?;
         let found = match found.into_iter().find(|f| f.unit == self.unit.id) {
-            None => shard::read_by_name(&self.site.wire, &owner, &self.unit.id).await?,
+            None => shard::read_by_name(&self.connection.wire, &owner, &self.unit.id).await?,
             found => found,
         };
         match found {
             Some(found) => {
-                self.unit.shelf = found.shelf;
+                self.unit.claimed = None;
+                self.unit.inventory_secrets = found.inventory_secrets;
                 self.unit.unreadable = found.inventory.is_err();
                 self.unit.inventory = found.inventory?;
             }
             None => {
+                self.unit.claimed = None;
                 self.unit.unreadable = false;
-                self.unit.shelf = Shelf::empty(self.unit.short.clone());
+                self.unit.inventory_secrets = InventorySecrets::empty(self.unit.short.clone());
                 self.unit.inventory = Inventory::empty(self.unit.id.clone());
             }
         }
@@ -289,7 +303,12 @@ impl Pass {
 
     /// Says to the other units of the member what this one has. What it wants is said by whoever takes the snapshots,
     /// since that may have moved on during the pass.
-    fn claim(&self) {
-        self.site.view().claims.set_entries(&self.unit.id, self.unit.inventory.entries());
+    fn claim(&mut self) {
+        let now = Some(self.unit.inventory.mutations());
+        if self.unit.claimed == now {
+            return;
+        }
+        self.unit.claimed = now;
+        self.connection.view().claims.set_entries(&self.unit.id, self.unit.inventory.entries());
     }
 }

@@ -13,17 +13,17 @@ use crate::awaited::Awaited;
 use crate::discovery::Resource;
 use crate::error::{Class, Error};
 use crate::limit::{self, Limits};
-use crate::look::Look;
 use crate::member::Jitter;
+use crate::observation::Observation;
 use crate::wire::{Wire, encode, transport};
 
 /// What a watch says.
 #[derive(Debug)]
 pub(crate) enum Event {
     /// All objects of the kind, as of this position.
-    Listed(GroupKind, Option<u64>, Vec<(ObjectKey, Look)>),
+    Listed(GroupKind, Option<u64>, Vec<(ObjectKey, Observation)>),
     /// An object is there, perhaps changed.
-    Seen(ObjectKey, Look),
+    Seen(ObjectKey, Observation),
     /// An object is gone, as of this position.
     Gone(ObjectKey, Option<u64>),
     /// The member does not serve the kind, or no longer. The watch is over.
@@ -64,12 +64,13 @@ impl Watch {
     }
 
     /// Items of lists do not say their kind.
-    fn look(&self, mut object: Value) -> (ObjectKey, Look) {
+    fn look(&self, mut object: Value) -> (ObjectKey, Observation) {
         object["apiVersion"] = self.resource.version.to_string().into();
         object["kind"] = self.resource.kind.clone().into();
         let key = self.key(&object);
-        let look = Look { recalled: self.awaited.recall(&key, &object).map(Box::new), ..Look::of(&object) };
-        (key, look)
+        let observation =
+            Observation { recalled: self.awaited.recall(&key, &object).map(Box::new), ..Observation::of(&object) };
+        (key, observation)
     }
 
     fn key(&self, object: &Value) -> ObjectKey {
@@ -138,9 +139,9 @@ impl Watch {
             version
         } else {
             let listed = self.wire.list(&path, &self.selector()).await?;
-            let looks = listed.items.into_iter().map(|object| self.look(object)).collect();
+            let observations = listed.items.into_iter().map(|object| self.look(object)).collect();
             let position = listed.resource_version.parse().ok();
-            if self.events.send(Event::Listed(self.kind(), position, looks)).await.is_err() {
+            if self.events.send(Event::Listed(self.kind(), position, observations)).await.is_err() {
                 return Ok(End::Expired);
             }
             listed.resource_version
@@ -181,8 +182,8 @@ impl Watch {
             let said = match event {
                 WatchEvent::Added(object) | WatchEvent::Modified(object) => {
                     update(&mut version, &object);
-                    let (key, look) = self.look(object);
-                    Event::Seen(key, look)
+                    let (key, observation) = self.look(object);
+                    Event::Seen(key, observation)
                 }
                 WatchEvent::Deleted(object) => {
                     update(&mut version, &object);

@@ -5,6 +5,7 @@
 //! over before anything is pruned, and never deleted by the unit that lets it go.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use api::delivery::UnitId;
 use model::{Digest, ObjectKey};
@@ -44,8 +45,10 @@ pub enum Occupied {
 /// Objects and the units that have a stake in them.
 #[derive(Clone, Debug, Default)]
 pub struct Claims {
-    stakes: BTreeMap<ObjectKey, BTreeMap<UnitId, Stake>>,
-    keys: BTreeMap<UnitId, BTreeSet<ObjectKey>>,
+    /// By object, the units in order of their ids; nearly always one. Keys and ids are shared with `keys`: a member has
+    /// many of them.
+    stakes: BTreeMap<Arc<ObjectKey>, Vec<(Arc<UnitId>, Stake)>>,
+    keys: BTreeMap<Arc<UnitId>, BTreeSet<Arc<ObjectKey>>>,
     /// Units of which nothing is known but their inventory: nothing is done to what they have.
     idle: BTreeSet<UnitId>,
 }
@@ -85,7 +88,7 @@ impl Claims {
     pub fn recorded(&self, key: &ObjectKey, uid: &str, except: &UnitId) -> Option<bool> {
         let stakes = self.stakes.get(key)?;
         let same = Some(fingerprint(uid));
-        let others = stakes.iter().filter(|(unit, stake)| *unit != except && stake.uid == same);
+        let others = stakes.iter().filter(|(unit, stake)| **unit != *except && stake.uid == same);
         others.filter_map(|(_, stake)| stake.adopted).min()
     }
 
@@ -100,9 +103,9 @@ impl Claims {
             _ => false,
         };
         let inside = self.stakes.iter().filter(|(key, _)| within(key)).flat_map(|(_, stakes)| stakes);
-        let state = |(other, stake): (&UnitId, &Stake)| match stake {
-            _ if other == unit => Occupied::No,
-            stake if stake.desires || self.idle.contains(other) => Occupied::Stays,
+        let state = |(other, stake): &(Arc<UnitId>, Stake)| match stake {
+            _ if **other == *unit => Occupied::No,
+            stake if stake.desires || self.idle.contains(&**other) => Occupied::Stays,
             _ => Occupied::Leaving,
         };
         inside.map(state).max().unwrap_or(Occupied::No)
@@ -110,9 +113,8 @@ impl Claims {
 
     fn change(&mut self, unit: &UnitId, mut change: impl FnMut(&mut Stake)) {
         for key in self.keys.get(unit).into_iter().flatten() {
-            if let Some(stake) = self.stakes.get_mut(key).and_then(|stakes| stakes.get_mut(unit)) {
-                change(stake);
-            }
+            let stakes = self.stakes.get_mut(key).into_iter().flatten();
+            stakes.filter(|(other, _)| **other == *unit).for_each(|(_, stake)| change(stake));
         }
     }
 
@@ -121,14 +123,12 @@ impl Claims {
         let Some(keys) = self.keys.get_mut(unit) else { return };
         keys.retain(|key| {
             let Some(stakes) = self.stakes.get_mut(key) else { return false };
-            let idle = stakes.get(unit).is_none_or(|stake| *stake == Stake::default());
-            if idle {
-                stakes.remove(unit);
-                if stakes.is_empty() {
-                    self.stakes.remove(key);
-                }
+            stakes.retain(|(other, stake)| **other != *unit || *stake != Stake::default());
+            let stays = stakes.iter().any(|(other, _)| **other == *unit);
+            if stakes.is_empty() {
+                self.stakes.remove(key);
             }
-            !idle
+            stays
         });
         if keys.is_empty() {
             self.keys.remove(unit);
@@ -137,19 +137,35 @@ impl Claims {
 
     /// The units that have a stake in an object.
     pub fn units(&self, key: &ObjectKey) -> impl Iterator<Item = &UnitId> {
-        self.stakes.get(key).into_iter().flat_map(BTreeMap::keys)
+        self.stakes.get(key).into_iter().flatten().map(|(unit, _)| &**unit)
     }
 
     fn stake(&mut self, unit: &UnitId, key: &ObjectKey) -> &mut Stake {
-        self.keys.entry(unit.clone()).or_default().insert(key.clone());
-        self.stakes.entry(key.clone()).or_default().entry(unit.clone()).or_default()
+        let unit = match self.keys.get_key_value(unit) {
+            Some((unit, _)) => Arc::clone(unit),
+            None => Arc::new(unit.clone()),
+        };
+        let key = match self.stakes.get_key_value(key) {
+            Some((key, _)) => Arc::clone(key),
+            None => Arc::new(key.clone()),
+        };
+        self.keys.entry(Arc::clone(&unit)).or_default().insert(Arc::clone(&key));
+        let stakes = self.stakes.entry(key).or_insert_with(|| Vec::with_capacity(1));
+        let index = match stakes.binary_search_by(|(other, _)| other.cmp(&unit)) {
+            Ok(index) => index,
+            Err(index) => {
+                stakes.insert(index, (unit, Stake::default()));
+                index
+            }
+        };
+        &mut stakes[index].1
     }
 
     /// The unit that should apply an object: who holds and desires it, else the first by id that desires it.
     pub fn owner(&self, key: &ObjectKey) -> Option<&UnitId> {
         let stakes = self.stakes.get(key)?;
         let wanting = || stakes.iter().filter(|(_, stake)| stake.desires);
-        wanting().find(|(_, stake)| stake.holds).or_else(|| wanting().next()).map(|(unit, _)| unit)
+        wanting().find(|(_, stake)| stake.holds).or_else(|| wanting().next()).map(|(unit, _)| &**unit)
     }
 
     /// What becomes of an object that a unit holds and no longer desires.
@@ -158,7 +174,8 @@ impl Claims {
             None => Succession::Nobody,
             Some(owner) if owner == unit => Succession::Nobody,
             Some(owner) => {
-                let taken = self.stakes.get(key).and_then(|s| s.get(owner)).is_some_and(|stake| stake.holds);
+                let stakes = self.stakes.get(key).into_iter().flatten();
+                let taken = stakes.filter(|(unit, _)| **unit == *owner).any(|(_, stake)| stake.holds);
                 if taken { Succession::Taken(owner) } else { Succession::Awaited(owner) }
             }
         }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// What one object says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Verdict {
+pub struct Reading {
     /// Its share in the unit.
     pub part: Part,
     /// Why, in one CamelCase word.
@@ -16,7 +16,7 @@ pub struct Verdict {
 }
 
 /// Reads an object's health and, for workloads that own pods, how many they ask for and have.
-pub fn read(object: &Value) -> Verdict {
+pub fn read(object: &Value) -> Reading {
     let verdict = interpret::health(object);
     let health = match verdict.state {
         State::Healthy => Health::Healthy,
@@ -30,7 +30,7 @@ pub fn read(object: &Value) -> Verdict {
     let replicas = interpret::replicas(object);
     let pods =
         replicas.map_or_else(PodCounts::default, |r| PodCounts { desired: count(r.desired), ready: count(r.ready) });
-    Verdict { part: Part { health, pods }, reason: verdict.reason, message: verdict.message }
+    Reading { part: Part { health, pods }, reason: verdict.reason, message: verdict.message }
 }
 
 /// One object's share.

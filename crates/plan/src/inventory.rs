@@ -62,7 +62,7 @@ pub struct Released {
 }
 
 /// A unit's inventory in a member.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Inventory {
     /// The unit.
     pub unit: UnitId,
@@ -79,6 +79,16 @@ pub struct Inventory {
     entries: BTreeMap<ObjectKey, Entry>,
     /// Something is not in the member yet.
     changed: bool,
+    /// How often an entry came, went or changed.
+    mutations: u64,
+}
+
+impl PartialEq for Inventory {
+    /// Do they say the same, and is as much of it in the member? How they came to it does not count.
+    fn eq(&self, other: &Self) -> bool {
+        let parts = |i: &Self| (i.epoch, i.placed, i.released, i.behind, i.changed);
+        self.unit == other.unit && parts(self) == parts(other) && self.entries == other.entries
+    }
 }
 
 /// Bytes of an entry as JSON, at most: key and version as they are, a UID of 36 and the field names.
@@ -90,7 +100,7 @@ impl Inventory {
     /// An inventory of nothing.
     pub fn empty(unit: UnitId) -> Self {
         let entries = BTreeMap::new();
-        Self { unit, epoch: 0, placed: None, released: None, behind: false, entries, changed: false }
+        Self { unit, epoch: 0, placed: None, released: None, behind: false, entries, changed: false, mutations: 0 }
     }
 
     /// The objects.
@@ -133,8 +143,10 @@ impl Inventory {
                 entry.shard = (0..).find(fits).unwrap_or(0);
                 *sizes.entry(entry.shard).or_default() += size;
             }
-            self.changed |= self.entries.get(&key) != Some(&entry);
-            self.entries.insert(key, entry);
+            if self.entries.get(&key) != Some(&entry) {
+                self.note_mutation();
+                self.entries.insert(key, entry);
+            }
         }
     }
 
@@ -144,15 +156,29 @@ impl Inventory {
         let before = entry.clone();
         change(entry);
         let changed = *entry != before;
-        self.changed |= changed;
+        if changed {
+            self.note_mutation();
+        }
         changed
     }
 
     /// Drops an object. True when it was recorded.
     pub fn remove(&mut self, key: &ObjectKey) -> bool {
         let removed = self.entries.remove(key).is_some();
-        self.changed |= removed;
+        if removed {
+            self.note_mutation();
+        }
         removed
+    }
+
+    fn note_mutation(&mut self) {
+        self.changed = true;
+        self.mutations += 1;
+    }
+
+    /// How often an entry came, went or changed: the same number means the same entries.
+    pub fn mutations(&self) -> u64 {
+        self.mutations
     }
 
     /// Is there something that the member does not have yet?

@@ -26,5 +26,6 @@ pub mod phase;
 pub mod prepare;
 pub mod prune;
 pub mod recall;
+pub mod report;
 pub mod retry;
 pub mod send;

@@ -3,7 +3,7 @@
 //! Made once per unit and payload and shared by all members that get it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use api::delivery::{HubId, ShortId, label};
 use api::feed::{Payload, Wait};
@@ -61,7 +61,7 @@ pub fn is_secret(key: &ObjectKey) -> bool {
 
 /// Objects that are applied together.
 #[derive(Clone, Debug)]
-pub struct Stage {
+pub struct Batch {
     /// Name of the phase.
     pub name: String,
     /// Its objects.
@@ -72,16 +72,28 @@ pub struct Stage {
     pub timeout_secs: u32,
 }
 
+/// How a unit's payload differs from another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The keys of objects that differ; `None` when objects came, went or changed places.
+    pub changed: Option<Vec<ObjectKey>>,
+}
+
+/// Differences that a bundle remembers. Members that lag behind are at one of the last few payloads.
+const DIFFERENCES_MAX: usize = 4;
+
 /// A payload ready to be sent.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Bundle {
     /// Digest of the payload.
     pub digest: Digest,
     /// Its phases.
-    pub stages: Vec<Stage>,
+    pub batches: Vec<Batch>,
     /// The keys of all objects.
     pub keys: BTreeSet<ObjectKey>,
     places: BTreeMap<ObjectKey, (usize, usize)>,
+    /// To earlier payloads, for all members that had those.
+    differences: Mutex<Vec<(Digest, Arc<Difference>)>>,
 }
 
 impl Bundle {
@@ -89,33 +101,58 @@ impl Bundle {
     pub fn new(digest: Digest, payload: &Payload, hub: &HubId, short: &ShortId, key: &HubKey) -> Self {
         let part_of = inventory::applyset_id(short);
         let prepare = |object: &Arc<Value>| Prepared::new(sent(object, hub, &part_of), key);
-        let stages: Vec<Stage> = payload
+        let batches: Vec<Batch> = payload
             .phases
             .iter()
-            .map(|phase| Stage {
+            .map(|phase| Batch {
                 name: phase.name.clone(),
                 objects: phase.objects.iter().map(prepare).collect(),
                 wait: phase.wait,
                 timeout_secs: phase.timeout_secs,
             })
             .collect();
-        let places: BTreeMap<ObjectKey, (usize, usize)> = stages
+        let places: BTreeMap<ObjectKey, (usize, usize)> = batches
             .iter()
             .enumerate()
-            .flat_map(|(s, stage)| stage.objects.iter().enumerate().map(move |(i, o)| (o.key.clone(), (s, i))))
+            .flat_map(|(s, batch)| batch.objects.iter().enumerate().map(move |(i, o)| (o.key.clone(), (s, i))))
             .collect();
-        Self { digest, stages, keys: places.keys().cloned().collect(), places }
+        Self { digest, batches, keys: places.keys().cloned().collect(), places, differences: Mutex::default() }
     }
 
     /// One object.
     pub fn get(&self, key: &ObjectKey) -> Option<&Prepared> {
-        let (stage, index) = self.places.get(key)?;
-        self.stages.get(*stage)?.objects.get(*index)
+        let (batch, index) = self.places.get(key)?;
+        self.batches.get(*batch)?.objects.get(*index)
+    }
+
+    /// In which batch an object is, and how many objects come before it.
+    pub fn place(&self, key: &ObjectKey) -> Option<(&Batch, usize)> {
+        let (batch, index) = *self.places.get(key)?;
+        let before: usize = self.batches.iter().take(batch).map(|batch| batch.objects.len()).sum();
+        Some((self.batches.get(batch)?, before + index))
+    }
+
+    /// How this differs from an earlier payload. Found out once, however many members had that.
+    pub fn difference(&self, earlier: &Self) -> Arc<Difference> {
+        // What is in it is complete at every moment.
+        let mut known = self.differences.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, difference)) = known.iter().find(|(digest, _)| *digest == earlier.digest) {
+            return Arc::clone(difference);
+        }
+        let differs = |(new, old): (&Prepared, &Prepared)| (new.digest != old.digest).then(|| new.key.clone());
+        let same_places = self.places == earlier.places;
+        let changed = same_places.then(|| self.objects().zip(earlier.objects()).filter_map(differs).collect());
+        let difference = Arc::new(Difference { changed });
+        if known.len() == DIFFERENCES_MAX {
+            known.remove(0);
+        }
+        known.push((earlier.digest, Arc::clone(&difference)));
+        difference
     }
 
     /// Every object in order.
     pub fn objects(&self) -> impl Iterator<Item = &Prepared> {
-        self.stages.iter().flat_map(|stage| &stage.objects)
+        self.batches.iter().flat_map(|batch| &batch.objects)
     }
 }
 
@@ -166,6 +203,27 @@ mod tests {
         assert_eq!(bundle.get(&sent.key).unwrap().digest, sent.digest);
         assert_eq!(serde_json::from_slice::<Value>(&sent.body).unwrap(), *sent.object);
         assert_eq!(Mark::read(&sent.object), Some(sent.mark(false)));
+    }
+
+    #[test]
+    fn a_difference_names_what_changed_while_everything_has_its_place() {
+        let hub = HubId::from_random([1; 10]);
+        let short = UnitId::new("g", "K", "n", "u", None).short(&hub);
+        let bundle = |objects: &[(&str, &str)]| {
+            let object = |(name, value): &(&str, &str)| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "n"}, "data": {"a": value}});
+            let (payload, _) = crate::phase::plan(objects.iter().map(object).collect());
+            Bundle::new(payload.digest(), &payload, &hub, &short, &HubKey::from_random([1; 32]))
+        };
+        let first = bundle(&[("a", "1"), ("b", "1"), ("c", "1")]);
+        let second = bundle(&[("a", "1"), ("b", "2"), ("c", "1")]);
+        let names = |difference: Arc<Difference>| {
+            let names = |keys: &Vec<ObjectKey>| keys.iter().map(|key| key.name.clone()).collect::<Vec<_>>();
+            difference.changed.as_ref().map(names)
+        };
+        assert_eq!(names(second.difference(&first)), Some(vec!["b".to_owned()]));
+        assert!(Arc::ptr_eq(&second.difference(&first), &second.difference(&first)));
+        assert_eq!(names(bundle(&[("a", "1")]).difference(&first)), None);
+        assert_eq!(second.place(&second.objects().nth(2).unwrap().key).unwrap().1, 2);
     }
 
     #[test]

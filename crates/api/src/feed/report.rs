@@ -1,5 +1,7 @@
 //! What an applier says of a unit.
 
+use std::sync::Arc;
+
 use model::{Digest, MemberName, ObjectKey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,7 +31,7 @@ pub enum SyncState {
 }
 
 /// The truth about one object in a member, behind `view.kurator.dev`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectReport {
     /// The object.
@@ -103,7 +105,7 @@ pub struct UnitReport {
     /// The last change that somebody made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_drift: Option<DriftRecord>,
-    /// Object by object.
+    /// Object by object. A row that says the same is shared with the report before.
     #[serde(default)]
-    pub details: Vec<ObjectReport>,
+    pub details: Vec<Arc<ObjectReport>>,
 }

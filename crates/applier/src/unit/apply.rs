@@ -10,13 +10,13 @@ use model::{Digest, ObjectKey};
 use plan::adopt::{self, Adoption};
 use plan::apply::{Step, Why};
 use plan::inventory::{self, Entry};
-use plan::prepare::{Prepared, Stage};
+use plan::prepare::{Batch, Prepared};
 use plan::send::Job;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::connection::Kind;
 use crate::error::{Class, Error};
-use crate::site::Kind;
 
 use super::{Pass, send};
 
@@ -56,11 +56,11 @@ impl Pass {
 
     /// Reads objects as the member has them. One that cannot be read fails by itself.
     pub(super) async fn look_at(&mut self, objects: Vec<Prepared>) -> Result<Vec<(Prepared, Option<Value>)>, Error> {
-        let width = self.site.ctx.limits.objects_in_flight;
-        let site = &self.site;
+        let width = self.connection.ctx.limits.objects_in_flight;
+        let connection = &self.connection;
         let read = |object: Prepared| async move {
-            let live = match site.resource(&object.key, &object.version).await {
-                Ok(resource) => site.wire.get(&resource, &object.key.namespace, &object.key.name).await,
+            let live = match connection.resource(&object.key, &object.version).await {
+                Ok(resource) => connection.wire.get(&resource, &object.key.namespace, &object.key.name).await,
                 Err(e) => Err(e),
             };
             (object, live)
@@ -81,8 +81,8 @@ impl Pass {
     /// [`adopt::plan`].
     fn judge(&mut self, object: &Prepared, live: Option<&Value>, begun: Option<&str>) -> Option<bool> {
         let uid = live.and_then(model::object::uid).unwrap_or_default();
-        let recorded = self.site.view().claims.recorded(&object.key, uid, &self.unit.id);
-        match adopt::plan(live, &self.site.ctx.hub, recorded, begun) {
+        let recorded = self.connection.view().claims.recorded(&object.key, uid, &self.unit.id);
+        match adopt::plan(live, &self.connection.ctx.hub, recorded, begun) {
             Adoption::Ours => Some(false),
             Adoption::Adopt => Some(true),
             Adoption::Leaving => {
@@ -134,16 +134,16 @@ impl Pass {
     }
 
     pub(super) fn hold(&mut self, object: &Prepared, reason: &str, message: String) {
-        let jitter = self.site.jitter();
+        let jitter = self.connection.jitter();
         self.memory(&object.key).fail(object.digest, reason, message, jitter);
     }
 
-    /// Sends what differs of a phase, several at a time.
-    pub(super) async fn apply(&mut self, stage: &Stage) -> Result<(), Error> {
+    /// Sends what differs of these objects, several at a time.
+    pub(super) async fn apply<'a>(&mut self, objects: impl Iterator<Item = &'a Prepared>) -> Result<(), Error> {
         let now = Instant::now();
-        let ask = self.unit.scaled + self.site.ctx.limits.resync <= now;
+        let ask = self.unit.scaled + self.connection.ctx.limits.resync <= now;
         let mut todo = Vec::new();
-        for object in &stage.objects {
+        for object in objects {
             let Some(entry) = self.unit.inventory.get(&object.key) else { continue };
             if self.elsewhere.contains(&object.key) {
                 continue;
@@ -171,9 +171,9 @@ impl Pass {
             }
         }
         let todo = self.verify(todo).await?;
-        let (site, terms) = (Arc::clone(&self.site), self.terms());
-        let width = site.ctx.limits.objects_in_flight;
-        let jobs = todo.into_iter().map(|job| send::send(&site, job, &terms));
+        let (connection, terms) = (Arc::clone(&self.connection), self.terms());
+        let width = connection.ctx.limits.objects_in_flight;
+        let jobs = todo.into_iter().map(|job| send::send(&connection, job, &terms));
         let mut sent = futures::stream::iter(jobs).buffer_unordered(width);
         while let Some((job, result)) = sent.next().await {
             match result {
@@ -187,27 +187,27 @@ impl Pass {
 
     /// Was the member seen not to have the object?
     fn is_gone(&self, key: &ObjectKey) -> bool {
-        let view = self.site.view();
-        !view.looks.contains_key(key) && view.kinds.get(&key.group_kind()) == Some(&Kind::Listed)
+        let view = self.connection.view();
+        !view.observations.contains_key(key) && view.kinds.get(&key.group_kind()) == Some(&Kind::Listed)
     }
 
     /// Is an object as its phase waits for?
     fn is_ready(&self, wait: Wait, key: &ObjectKey) -> bool {
-        let view = self.site.view();
-        let look = view.looks.get(key);
+        let view = self.connection.view();
+        let observation = view.observations.get(key);
         match wait {
             Wait::Accepted => true,
-            Wait::Established => key.kind != "CustomResourceDefinition" || look.is_some_and(|l| l.established),
-            Wait::Healthy => look.is_some_and(|l| l.verdict.part.health == api::delivery::Health::Healthy),
+            Wait::Established => key.kind != "CustomResourceDefinition" || observation.is_some_and(|l| l.established),
+            Wait::Healthy => observation.is_some_and(|l| l.reading.part.health == api::delivery::Health::Healthy),
         }
     }
 
     /// How much longer a phase waits; `None` to go on. A payload's phase runs out of time once: from then on its later
     /// phases are looked after without it.
-    pub(super) fn wait(&mut self, payload: Digest, index: usize, stage: &Stage) -> Option<Duration> {
+    pub(super) fn wait(&mut self, payload: Digest, index: usize, batch: &Batch) -> Option<Duration> {
         let mut pending = Vec::new();
-        for object in &stage.objects {
-            let ready = self.is_ready(stage.wait, &object.key);
+        for object in &batch.objects {
+            let ready = self.is_ready(batch.wait, &object.key);
             let Some(memory) = self.unit.past.memory.get_mut(&object.key) else {
                 if !ready && !self.elsewhere.contains(&object.key) {
                     pending.push(object.key.clone());
@@ -222,18 +222,18 @@ impl Pass {
         if pending.is_empty() {
             return None;
         }
-        let since = match self.unit.stage {
+        let since = match self.unit.batch {
             Some((digest, at, since)) if digest == payload && at == index => since,
             _ => Instant::now(),
         };
-        self.unit.stage = Some((payload, index, since));
-        let limit = Duration::from_secs(stage.timeout_secs.into());
+        self.unit.batch = Some((payload, index, since));
+        let limit = Duration::from_secs(batch.timeout_secs.into());
         let left = limit.saturating_sub(since.elapsed());
         if !left.is_zero() {
             return Some(left);
         }
         for key in pending {
-            let message = format!("not {} after {} s", word(stage.wait), stage.timeout_secs);
+            let message = format!("not {} after {} s", word(batch.wait), batch.timeout_secs);
             self.memory(&key).overdue = Some((payload, message));
         }
         None

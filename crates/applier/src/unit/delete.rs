@@ -39,8 +39,9 @@ impl Pass {
             let wave = if first.is_empty() { last } else { first };
             progress |= self.delete(&wave).await?;
             if *finish && self.unit.inventory.entries().is_empty() {
-                self.unit.shelf.remove(&self.site.wire).await?;
+                self.unit.inventory_secrets.remove(&self.connection.wire).await?;
                 self.unit.inventory = Inventory::empty(self.unit.id.clone());
+                self.unit.claimed = None;
                 return Ok(true);
             }
             if !progress {
@@ -54,7 +55,7 @@ impl Pass {
     }
 
     fn plan_prune(&mut self, desired: &BTreeSet<ObjectKey>, settled: bool) -> Plan {
-        let view = self.site.view();
+        let view = self.connection.view();
         let mut entry = self.entry.clone();
         // Without knowing what the other units want, an object of theirs could be taken for nobody's.
         if entry.frozen.is_none() {
@@ -64,7 +65,8 @@ impl Pass {
             Observed { entry: &entry, inventory: &self.unit.inventory, desired, claims: &view.claims, settled };
         let (plan, report) = prune::plan(&observed);
         drop(view);
-        self.entangled |= report.waiting.iter().any(|w| matches!(w, WaitingOn::Handover(_) | WaitingOn::Occupied(_)));
+        self.waits_for_others |=
+            report.waiting.iter().any(|w| matches!(w, WaitingOn::Handover(_) | WaitingOn::Occupied(_)));
         self.kept = report.waiting;
         self.deletions = report.deletions;
         plan
@@ -75,7 +77,7 @@ impl Pass {
         self.unit.inventory.remove(key);
         self.unit.past.memory.remove(key);
         self.unit.past.accepted.remove(key);
-        self.site.view().looks.remove(key);
+        self.connection.view().observations.remove(key);
     }
 
     /// Deletes objects, several at a time. True when any entry is gone. An error stops only its object.
@@ -91,7 +93,7 @@ impl Pass {
             (key, result)
         };
         let tried = todo.into_iter().map(try_one);
-        let width = self.site.ctx.limits.objects_in_flight;
+        let width = self.connection.ctx.limits.objects_in_flight;
         let results: Vec<_> = futures::stream::iter(tried).buffer_unordered(width).collect().await;
         let mut progress = false;
         for (key, result) in results {
@@ -111,14 +113,14 @@ impl Pass {
     }
 
     fn keep(&mut self, key: &ObjectKey, error: &Error) {
-        let (jitter, digest) = (self.site.jitter(), self.entry.payload);
+        let (jitter, digest) = (self.connection.jitter(), self.entry.payload);
         self.memory(key).fail_with(digest, false, error, jitter);
     }
 
     /// Reads an object that the inventory names, at whichever version the member serves it now.
     async fn recorded(&self, key: &ObjectKey, version: &str) -> Result<Option<(Resource, Value)>, Error> {
-        let Some(resource) = self.site.recorded_resource(key, version).await? else { return Ok(None) };
-        let live = self.site.wire.get(&resource, &key.namespace, &key.name).await?;
+        let Some(resource) = self.connection.recorded_resource(key, version).await? else { return Ok(None) };
+        let live = self.connection.wire.get(&resource, &key.namespace, &key.name).await?;
         Ok(live.map(|live| (resource, live)))
     }
 
@@ -130,9 +132,9 @@ impl Pass {
             None => (None, None),
         };
         let part_of = inventory::applyset_id(&self.unit.short);
-        let ours = Claimant { hub: &self.site.ctx.hub, part_of: &part_of };
+        let ours = Claimant { hub: &self.connection.ctx.hub, part_of: &part_of };
         match (ownership::may_delete(&ours, entry, live.as_ref()), resource, live) {
-            (MayDelete::Delete, Some(resource), Some(live)) => self.site.wire.delete(&resource, &live).await,
+            (MayDelete::Delete, Some(resource), Some(live)) => self.connection.wire.delete(&resource, &live).await,
             (MayDelete::NotOurs(why), ..) => {
                 tracing::warn!(object = %key, unit = %self.unit.id, %why, "not deleted, and no longer recorded");
                 Ok(true)
@@ -165,7 +167,7 @@ impl Pass {
         let Some(entry) = self.unit.inventory.get(key) else { return Ok(()) };
         let Some((resource, live)) = self.recorded(key, &entry.version).await? else { return Ok(()) };
         let part_of = inventory::applyset_id(&self.unit.short);
-        let ours = Claimant { hub: &self.site.ctx.hub, part_of: &part_of };
+        let ours = Claimant { hub: &self.connection.ctx.hub, part_of: &part_of };
         match ownership::may_release(&ours, entry, self.entry.removal, Some(&live)) {
             MayRelease::Nothing => Ok(()),
             MayRelease::NotOurs(why) => {
@@ -173,7 +175,7 @@ impl Pass {
                 Ok(())
             }
             MayRelease::Release(patch) => {
-                match self.site.wire.merge(&resource, &key.namespace, &key.name, &patch).await {
+                match self.connection.wire.merge(&resource, &key.namespace, &key.name, &patch).await {
                     Err(e) if e.code() == Some(404) => Ok(()),
                     other => other,
                 }

@@ -7,18 +7,18 @@ use plan::recall::{self, Recalled};
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::connection::Connection;
 use crate::error::{Class, Error};
-use crate::look::Look;
-use crate::site::Site;
+use crate::observation::Observation;
 
 use super::{Pass, Unit};
 
 impl Unit {
     /// Asks the lists that are to come for what is not known of earlier applies.
-    pub(crate) fn await_lists(&self, site: &Site, bundle: &Bundle) {
+    pub(crate) fn await_lists(&self, connection: &Connection, bundle: &Bundle) {
         for object in bundle.objects().filter(|object| !self.past.accepted.contains_key(&object.key)) {
             if let Some(uid) = self.inventory.get(&object.key).and_then(|entry| entry.uid.as_deref()) {
-                site.awaited.add(object, Some(uid));
+                connection.awaited.add(object, Some(uid));
             }
         }
     }
@@ -37,8 +37,13 @@ impl Pass {
             if self.step(object) != Step::Recall || !self.is_mine(&object.key) {
                 continue;
             }
-            self.site.awaited.remove(&object.key);
-            let told = self.site.view().looks.get_mut(&object.key).and_then(|look| look.recalled.take());
+            self.connection.awaited.remove(&object.key);
+            let told = self
+                .connection
+                .view()
+                .observations
+                .get_mut(&object.key)
+                .and_then(|observation| observation.recalled.take());
             match told.map(|told| *told) {
                 Some((digest, Recalled::Known(accepted))) if digest == object.digest => {
                     self.unit.past.accepted.insert(object.key.clone(), accepted);
@@ -56,7 +61,11 @@ impl Pass {
             match self.recall_one(&object, live.as_ref()).await {
                 Ok(accepted) => {
                     if let Some(live) = &live {
-                        self.site.view().looks.entry(object.key.clone()).or_insert_with(|| Look::of(live));
+                        self.connection
+                            .view()
+                            .observations
+                            .entry(object.key.clone())
+                            .or_insert_with(|| Observation::of(live));
                     }
                     self.unit.past.accepted.insert(object.key.clone(), accepted);
                     if let Some(memory) = self.unit.past.memory.get_mut(&object.key) {
@@ -79,7 +88,7 @@ impl Pass {
             match recall::plan(object, uid, live, scaled) {
                 Recalled::Known(accepted) => return Ok(accepted),
                 Recalled::AskAutoscaler => {
-                    let found = self.site.autoscalers(&object.key.namespace).await?;
+                    let found = self.connection.autoscalers(&object.key.namespace).await?;
                     scaled = Some(drift::is_autoscaled(&object.key, &found));
                 }
             }

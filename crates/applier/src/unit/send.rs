@@ -9,29 +9,29 @@ use plan::prepare::Prepared;
 use plan::send::{Answer, Job, Keeps, Next, Send, Sent, Terms};
 use tokio::time::Instant;
 
+use crate::connection::Connection;
 use crate::error::{Class, Error};
-use crate::look::Look;
-use crate::site::Site;
+use crate::observation::Observation;
 
 use super::Pass;
 
 /// Sends an object, as far as its requests go.
-pub(super) async fn send(site: &Site, job: Job, terms: &Terms) -> (Job, Result<Sent, Error>) {
-    let result = attempt(site, &job, terms).await;
+pub(super) async fn send(connection: &Connection, job: Job, terms: &Terms) -> (Job, Result<Sent, Error>) {
+    let result = attempt(connection, &job, terms).await;
     (job, result)
 }
 
-async fn attempt(site: &Site, job: &Job, terms: &Terms) -> Result<Sent, Error> {
+async fn attempt(connection: &Connection, job: &Job, terms: &Terms) -> Result<Sent, Error> {
     let key = &job.object.key;
-    let resource = site.resource(key, &job.object.version).await?;
-    let now = site.ctx.clock.now();
+    let resource = connection.resource(key, &job.object.version).await?;
+    let now = connection.ctx.clock.now();
     let (mut send, mut next) = Send::begin(job, terms, now);
     let mut refused = None;
     loop {
         let answer = match next {
-            Next::Read => Answer::Live(site.wire.get(&resource, &key.namespace, &key.name).await?),
-            Next::AskAutoscalers => Answer::Autoscalers(site.autoscalers(&key.namespace).await?),
-            Next::Apply(body) => match site.wire.apply(&resource, key, body).await {
+            Next::Read => Answer::Live(connection.wire.get(&resource, &key.namespace, &key.name).await?),
+            Next::AskAutoscalers => Answer::Autoscalers(connection.autoscalers(&key.namespace).await?),
+            Next::Apply(body) => match connection.wire.apply(&resource, key, body).await {
                 Ok(applied) => Answer::Applied { created: applied.created, object: applied.object },
                 Err(e) if e.is_immutable() => {
                     refused = Some(e);
@@ -39,7 +39,7 @@ async fn attempt(site: &Site, job: &Job, terms: &Terms) -> Result<Sent, Error> {
                 }
                 Err(e) => return Err(explain(e, None)),
             },
-            Next::Delete(live) => Answer::Deleted(site.wire.delete(&resource, &live).await?),
+            Next::Delete(live) => Answer::Deleted(connection.wire.delete(&resource, &live).await?),
             Next::Done(Sent::Refused(why)) => match refused {
                 Some(e) => return Err(explain(e, Some(why))),
                 None => return Ok(Sent::Vanished),
@@ -78,7 +78,7 @@ impl Pass {
     /// What holds for all sends of this pass.
     pub(super) fn terms(&self) -> Terms {
         Terms {
-            hub: self.site.ctx.hub.clone(),
+            hub: self.connection.ctx.hub.clone(),
             part_of: inventory::applyset_id(&self.unit.short),
             force: self.entry.force,
             behind: self.unit.inventory.is_behind(&self.entry),
@@ -89,31 +89,32 @@ impl Pass {
     pub(super) fn settle(&mut self, job: &Job, sent: Sent) {
         let Job { object, .. } = job;
         let key = &object.key;
-        let (now, clock) = (Instant::now(), self.site.ctx.clock.now());
+        let (now, clock) = (Instant::now(), self.connection.ctx.clock.now());
         match sent {
             Sent::Applied { created, live, scaled, admission, drift } => {
-                let look = Look::of(&live);
+                let observation = Observation::of(&live);
                 let was_absent = self.read.get(key) == Some(&false);
                 self.unit.inventory.update(key, |entry| {
-                    entry.adopted = ownership::is_adopted_after(entry, created, was_absent, &look.seen.uid);
+                    entry.adopted = ownership::is_adopted_after(entry, created, was_absent, &observation.seen.uid);
                     entry.version.clone_from(&object.version);
-                    entry.uid = Some(look.seen.uid.clone());
+                    entry.uid = Some(observation.seen.uid.clone());
                     entry.doomed = false;
                 });
-                self.accept(object, &look, scaled, admission);
-                self.site.view().looks.insert(key.clone(), look);
-                let memory = self.memory(key);
-                (memory.failure, memory.contested, memory.noticed) = (None, None, None);
+                self.accept(object, &observation, scaled, admission);
+                self.connection.view().observations.insert(key.clone(), observation);
+                if let Some(memory) = self.unit.past.memory.get_mut(key) {
+                    (memory.failure, memory.contested, memory.noticed) = (None, None, None);
+                }
                 if let Some(drift) = drift {
-                    memory.notice(drift, clock);
+                    self.memory(key).notice(drift, clock);
                 }
             }
             Sent::AsIs { live, scaled } => {
-                let look = Look::of(&live);
-                self.unit.inventory.update(key, |entry| entry.uid = Some(look.seen.uid.clone()));
+                let observation = Observation::of(&live);
+                self.unit.inventory.update(key, |entry| entry.uid = Some(observation.seen.uid.clone()));
                 let admission = job.accepted.as_ref().map(|accepted| accepted.admission.clone());
-                self.accept(object, &look, scaled, admission.unwrap_or_default());
-                self.site.view().looks.insert(key.clone(), look);
+                self.accept(object, &observation, scaled, admission.unwrap_or_default());
+                self.connection.view().observations.insert(key.clone(), observation);
             }
             Sent::Contested { until, drift } => {
                 let until = now + until.duration_since(clock).unsigned_abs();
@@ -128,7 +129,7 @@ impl Pass {
             Sent::Leaving => self.hold_until_gone(object),
             // Sends that are refused are errors.
             Sent::Vanished | Sent::Refused(_) => {
-                self.site.view().looks.remove(key);
+                self.connection.view().observations.remove(key);
                 self.again = true;
             }
             Sent::Renewed { gone } => {
@@ -136,7 +137,7 @@ impl Pass {
                 self.unit.past.accepted.remove(key);
                 if gone {
                     // Its record is written without a UID before it is made again.
-                    self.site.view().looks.remove(key);
+                    self.connection.view().observations.remove(key);
                     self.memory(key).failure = None;
                     self.again = true;
                 } else {
@@ -147,8 +148,8 @@ impl Pass {
     }
 
     /// Notes how the server has it.
-    fn accept(&mut self, object: &Prepared, look: &Look, scaled: bool, admission: Vec<String>) {
-        let projection = Some(look.seen.accepted(scaled));
+    fn accept(&mut self, object: &Prepared, observation: &Observation, scaled: bool, admission: Vec<String>) {
+        let projection = Some(observation.seen.accepted(scaled));
         let accepted = Accepted { applied: Some(object.digest), projection, scaled, admission };
         self.unit.past.accepted.insert(object.key.clone(), accepted);
     }
@@ -166,25 +167,27 @@ impl Pass {
         let Ok(bundle) = self.bundle.clone() else { return Ok(()) };
         for object in bundle.objects() {
             let lost = matches!(self.step(object), Step::Send(Why::Revert | Why::Recreate));
-            let state: Option<Digest> = self.site.view().looks.get(&object.key).map(|l| l.seen.projection);
-            let memory = self.memory(&object.key);
+            let state: Option<Digest> = self.connection.view().observations.get(&object.key).map(|l| l.seen.projection);
             if !lost {
-                memory.noticed = None;
+                if let Some(memory) = self.unit.past.memory.get_mut(&object.key) {
+                    memory.noticed = None;
+                }
                 continue;
             }
+            let memory = self.memory(&object.key);
             if memory.noticed == Some(state) {
                 continue;
             }
             memory.noticed = Some(state);
             let accepted = self.unit.past.accepted.get(&object.key).cloned().unwrap_or_default();
-            let live = match self.site.resource(&object.key, &object.version).await {
-                Ok(resource) => self.site.wire.get(&resource, &object.key.namespace, &object.key.name).await,
+            let live = match self.connection.resource(&object.key, &object.version).await {
+                Ok(resource) => self.connection.wire.get(&resource, &object.key.namespace, &object.key.name).await,
                 Err(e) => Err(e),
             };
             match live {
                 Ok(live) => {
                     let changed = |live| drift::changed(&object.object, live, &accepted.admission, accepted.scaled);
-                    let now = self.site.ctx.clock.now();
+                    let now = self.connection.ctx.clock.now();
                     let record = drift::record(&object.key, live.as_ref().map(changed), now);
                     self.memory(&object.key).notice(record, now);
                 }

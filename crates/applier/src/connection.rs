@@ -14,8 +14,8 @@ use tokio::task::JoinSet;
 use crate::awaited::Awaited;
 use crate::discovery::{Discovery, Resource};
 use crate::error::{Class, Error};
-use crate::look::Look;
 use crate::member::Ctx;
+use crate::observation::Observation;
 use crate::watch::{Event, Watch};
 use crate::wire::Wire;
 
@@ -24,7 +24,7 @@ use crate::wire::Wire;
 pub(crate) enum Kind {
     /// Its list is on the way.
     Listing,
-    /// What is not among the looks is not there.
+    /// What is not among the observations is not there.
     Listed,
     /// The member does not serve it, so no object of it is there.
     Absent,
@@ -47,7 +47,7 @@ impl Kind {
 /// What was seen, and who claims what.
 #[derive(Default)]
 pub(crate) struct View {
-    pub(crate) looks: HashMap<ObjectKey, Look>,
+    pub(crate) observations: HashMap<ObjectKey, Observation>,
     pub(crate) kinds: HashMap<GroupKind, Kind>,
     pub(crate) claims: Claims,
     /// Why nothing may be pruned: not everything that the units desire is known.
@@ -58,39 +58,40 @@ impl View {
     /// Takes what a watch says. Returns whether it changes anything, and for which objects; `None` means all.
     pub(crate) fn take(&mut self, event: Event) -> Changed {
         match event {
-            Event::Listed(kind, version, looks) => {
+            Event::Listed(kind, version, observations) => {
                 // What we applied after the list was made is not in it.
-                self.looks.retain(|key, look| key.group_kind() != kind || !look.is_older_than(version));
-                for (key, look) in looks {
-                    if self.looks.get(&key).is_none_or(|old| old.is_older_than(look.version)) {
-                        self.looks.insert(key, look);
+                self.observations
+                    .retain(|key, observation| key.group_kind() != kind || !observation.is_older_than(version));
+                for (key, observation) in observations {
+                    if self.observations.get(&key).is_none_or(|old| old.is_older_than(observation.version)) {
+                        self.observations.insert(key, observation);
                     }
                 }
                 self.kinds.insert(kind, Kind::Listed);
                 Changed::All
             }
-            Event::Seen(key, look) => match self.looks.get_mut(&key) {
-                Some(old) if !old.is_older_than(look.version) => Changed::Nothing,
-                Some(old) if old.says_the_same(&look) => {
-                    let recalled = look.recalled.or_else(|| old.recalled.take());
-                    *old = Look { recalled, ..look };
+            Event::Seen(key, observation) => match self.observations.get_mut(&key) {
+                Some(old) if !old.is_older_than(observation.version) => Changed::Nothing,
+                Some(old) if old.says_the_same(&observation) => {
+                    let recalled = observation.recalled.or_else(|| old.recalled.take());
+                    *old = Observation { recalled, ..observation };
                     Changed::Nothing
                 }
                 _ => {
-                    self.looks.insert(key.clone(), look);
+                    self.observations.insert(key.clone(), observation);
                     Changed::Object(key)
                 }
             },
-            Event::Gone(key, version) => match self.looks.get(&key) {
+            Event::Gone(key, version) => match self.observations.get(&key) {
                 Some(old) if old.is_older_than(version) => {
-                    self.looks.remove(&key);
+                    self.observations.remove(&key);
                     Changed::Object(key)
                 }
                 // Nobody had seen it, or it was made anew since.
                 _ => Changed::Nothing,
             },
             Event::Absent(kind) => {
-                self.looks.retain(|key, _| key.group_kind() != kind);
+                self.observations.retain(|key, _| key.group_kind() != kind);
                 self.kinds.insert(kind, Kind::Absent);
                 Changed::All
             }
@@ -98,7 +99,7 @@ impl View {
                 let now = Kind::Blind(why);
                 let changed = self.kinds.get(&kind) != Some(&now);
                 // What was seen before is no longer known.
-                self.looks.retain(|key, _| key.group_kind() != kind);
+                self.observations.retain(|key, _| key.group_kind() != kind);
                 self.kinds.insert(kind, now);
                 if changed { Changed::All } else { Changed::Nothing }
             }
@@ -116,7 +117,7 @@ pub(crate) enum Changed {
 }
 
 /// A connected member.
-pub(crate) struct Site {
+pub(crate) struct Connection {
     pub(crate) ctx: Ctx,
     pub(crate) wire: Wire,
     pub(crate) discovery: Discovery,
@@ -126,7 +127,7 @@ pub(crate) struct Site {
     events: mpsc::Sender<Event>,
 }
 
-impl Site {
+impl Connection {
     pub(crate) fn new(ctx: Ctx, wire: Wire, events: mpsc::Sender<Event>) -> Arc<Self> {
         let (discovery, view, watches) = (Discovery::default(), Mutex::default(), Mutex::default());
         Arc::new(Self { ctx, wire, discovery, awaited: Arc::default(), view, watches, events })
@@ -183,7 +184,7 @@ impl Site {
                 drop(events.send(Event::Lost(error)).await);
             }
         };
-        // Dropping the site ends its watches.
+        // Dropping the connection ends its watches.
         self.watches.lock().unwrap_or_else(PoisonError::into_inner).spawn(watched);
         Ok(Kind::Listing)
     }

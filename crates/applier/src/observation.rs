@@ -1,26 +1,26 @@
-//! What is kept of an object that was seen: digests and a verdict, not the body.
+//! What is kept of an object that was seen: digests and a reading of its health, not the body.
 
 use model::Digest;
 use plan::apply::Seen;
 use plan::drift;
-use plan::health::{self, Verdict};
+use plan::health::{self, Reading};
 use plan::recall::Recalled;
 use serde_json::Value;
 
 /// An object as it was last seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Look {
+pub(crate) struct Observation {
     pub(crate) seen: Seen,
     /// Position in the server's history, when the server's versions are numbers.
     pub(crate) version: Option<u64>,
-    pub(crate) verdict: Verdict,
+    pub(crate) reading: Reading,
     /// For a CustomResourceDefinition: its kind is served.
     pub(crate) established: bool,
     /// What was found out while the body was at hand, for whoever awaits it, of the object with this digest.
     pub(crate) recalled: Option<Box<(Digest, Recalled)>>,
 }
 
-impl Look {
+impl Observation {
     /// Looks at a whole object, with its `apiVersion` and `kind`.
     pub(crate) fn of(object: &Value) -> Self {
         let projection = drift::projection(object, false);
@@ -33,7 +33,7 @@ impl Look {
                 deleting: model::object::is_deleting(object),
             },
             version: model::object::resource_version(object).and_then(|v| v.parse().ok()),
-            verdict: health::read(object),
+            reading: health::read(object),
             established: is_established(object),
             recalled: None,
         }
@@ -41,7 +41,7 @@ impl Look {
 
     /// Is the other the same, apart from when it was seen?
     pub(crate) fn says_the_same(&self, other: &Self) -> bool {
-        (&self.seen, &self.verdict, self.established) == (&other.seen, &other.verdict, other.established)
+        (&self.seen, &self.reading, self.established) == (&other.seen, &other.reading, other.established)
     }
 
     /// Was the other seen later? Versions that are not numbers count as later, in the order in which they come.

@@ -1,0 +1,306 @@
+//! What there is to say of a unit in a member: one row per object, their sum, and in one word how far it is.
+//!
+//! A row follows from what is known of its object alone, so when one object changes, one row is made again.
+
+use std::sync::Arc;
+
+use api::delivery::{DeletionState, Deletions, DriftRecord, Health, PodCounts, UnitCounts, UnitPhase};
+use api::feed::{ObjectReport, SyncState};
+use api::reason;
+use model::ObjectKey;
+
+use crate::apply::{Accepted, Step, Why};
+use crate::health::{self, Part, Reading};
+use crate::inventory::Entry;
+use crate::prune::WaitingOn;
+
+/// What an object is to its unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The unit wants it; this is what is to be done with it.
+    Wanted(Step),
+    /// The unit wants it, and another unit delivers it.
+    Elsewhere(String),
+    /// The unit no longer wants it, and it is on its way out.
+    Leaving,
+    /// The unit no longer wants it, and it is kept for now.
+    Held,
+}
+
+/// Everything that a row is made from.
+#[derive(Clone, Debug)]
+pub struct Facts<'a> {
+    /// The object.
+    pub key: &'a ObjectKey,
+    /// API version by which it is read.
+    pub version: &'a str,
+    /// What it is to the unit.
+    pub standing: Standing,
+    /// An earlier phase is waited for.
+    pub phase_waits: bool,
+    /// What is wrong with it: reason and words.
+    pub problem: Option<(&'a str, &'a str)>,
+    /// It is left alone after a fight.
+    pub is_contested: bool,
+    /// What is recorded of it.
+    pub entry: Option<&'a Entry>,
+    /// What is known of its last apply.
+    pub accepted: Option<&'a Accepted>,
+    /// What it says of itself, when it was seen.
+    pub reading: Option<&'a Reading>,
+    /// Why objects of its kind cannot be seen.
+    pub hidden: Option<&'a str>,
+    /// How often changes to it were reverted.
+    pub reverts: u64,
+    /// The last changes to it.
+    pub drift: &'a [DriftRecord],
+}
+
+/// How an object compares with what was applied.
+fn sync(facts: &Facts<'_>) -> SyncState {
+    match &facts.standing {
+        Standing::Leaving => SyncState::Deleting,
+        Standing::Held => SyncState::DeletionHeld,
+        Standing::Elsewhere(_) => SyncState::Failed,
+        Standing::Wanted(_) if facts.problem.is_some() => SyncState::Failed,
+        Standing::Wanted(_) if facts.is_contested => SyncState::Contested,
+        Standing::Wanted(Step::Skip) => SyncState::Synced,
+        Standing::Wanted(Step::Wait) => SyncState::Deleting,
+        Standing::Wanted(Step::Send(Why::Revert | Why::Recreate)) => SyncState::Drifted,
+        Standing::Wanted(Step::Send(_)) if facts.phase_waits => SyncState::Waiting,
+        Standing::Wanted(Step::Send(_) | Step::Recall) => SyncState::Pending,
+    }
+}
+
+/// One object's row, and its share in the unit.
+pub fn row(facts: &Facts<'_>) -> (ObjectReport, Part) {
+    let sync = sync(facts);
+    let mut part = Part { health: Health::Unknown, pods: PodCounts::default() };
+    let (mut reason, mut message) = ("", "");
+    match (facts.reading, facts.hidden) {
+        (Some(reading), _) => {
+            part = reading.part;
+            (reason, message) = (&reading.reason, &reading.message);
+        }
+        (None, Some(why)) => (reason, message) = ("NotVisible", why),
+        (None, None) => {
+            let on_its_way = matches!(sync, SyncState::Pending | SyncState::Waiting);
+            part.health = if on_its_way { Health::Progressing } else { Health::Missing };
+        }
+    }
+    if let Some(problem) = facts.problem {
+        (reason, message) = problem;
+    }
+    let conflict = match &facts.standing {
+        Standing::Elsewhere(owner) => Some(format!("unit {owner} delivers it already")),
+        _ => None,
+    };
+    if let Some(conflict) = &conflict {
+        (reason, message) = ("Conflict", conflict);
+    }
+    let row = ObjectReport {
+        key: facts.key.clone(),
+        version: facts.version.to_owned(),
+        sync,
+        health: part.health,
+        reason: reason.to_owned(),
+        message: message.to_owned(),
+        changed_by_admission: facts.accepted.map(|accepted| accepted.admission.clone()).unwrap_or_default(),
+        adopted: facts.entry.is_some_and(|entry| entry.adopted),
+        reverts: facts.reverts,
+        drift: facts.drift.to_vec(),
+    };
+    (row, part)
+}
+
+/// The rows of a unit's objects: first those that it wants, in their order, then those that it no longer wants.
+#[derive(Clone, Debug, Default)]
+pub struct Rows {
+    rows: Vec<Arc<ObjectReport>>,
+    /// The shares of those that it wants.
+    parts: Vec<Part>,
+}
+
+impl Rows {
+    /// Adds a row of an object that the unit wants. All of these come before the others.
+    pub fn push_wanted(&mut self, facts: &Facts<'_>) {
+        let (row, part) = row(facts);
+        self.rows.push(Arc::new(row));
+        self.parts.push(part);
+    }
+
+    /// Adds a row of an object that the unit no longer wants.
+    pub fn push_unwanted(&mut self, facts: &Facts<'_>) {
+        self.rows.push(Arc::new(row(facts).0));
+    }
+
+    /// Makes one row again. True when it says something else now.
+    pub fn replace(&mut self, index: usize, facts: &Facts<'_>) -> bool {
+        let (Some(old), Some(old_part)) = (self.rows.get_mut(index), self.parts.get_mut(index)) else { return false };
+        let (row, part) = row(facts);
+        let changed = **old != row || *old_part != part;
+        if changed {
+            (*old, *old_part) = (Arc::new(row), part);
+        }
+        changed
+    }
+
+    /// The rows, shared.
+    pub fn shared(&self) -> Vec<Arc<ObjectReport>> {
+        self.rows.clone()
+    }
+
+    /// Counts, health and pods of all.
+    pub fn sum(&self, inventory: usize, adopted: usize) -> (UnitCounts, health::Sum) {
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let wanted = &self.rows[..self.parts.len()];
+        let of = |sync| count(wanted.iter().filter(|row| row.sync == sync).count());
+        let sum = health::sum(self.parts.iter().copied());
+        let counts = UnitCounts {
+            desired: count(wanted.len()),
+            applied: of(SyncState::Synced),
+            healthy: sum.healthy,
+            failed: of(SyncState::Failed),
+            adopted: count(adopted),
+            inventory: count(inventory),
+        };
+        (counts, sum)
+    }
+}
+
+/// How far a pass got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reached {
+    /// The hub has not said yet what the unit is, in words.
+    NoPayload(String),
+    /// Observed only.
+    Suspended,
+    /// A phase waits.
+    Waiting {
+        /// Its name.
+        phase: String,
+    },
+    /// Everything was tried.
+    Done,
+    /// The unit is on its way out, or out.
+    Leaving {
+        /// It is out.
+        gone: bool,
+    },
+}
+
+/// What keeps a unit from being as it should be.
+#[derive(Clone, Debug, Default)]
+pub struct Troubles<'a> {
+    /// The first object that is not as the payload says: which, reason, words.
+    pub problem: Option<(&'a ObjectKey, &'a str, &'a str)>,
+    /// The first object that another unit delivers, and which unit that is.
+    pub conflict: Option<(&'a ObjectKey, String)>,
+    /// How many objects have either.
+    pub failed: usize,
+    /// The first object that was neither sent nor refused.
+    pub pending: Option<&'a ObjectKey>,
+    /// The first object that is left alone after a fight.
+    pub contested: Option<&'a ObjectKey>,
+    /// Why objects that are no longer desired are still there.
+    pub kept: &'a [WaitingOn],
+    /// Deletions that the source causes.
+    pub deletions: Option<&'a Deletions>,
+    /// Objects in the inventory.
+    pub left: usize,
+}
+
+impl Troubles<'_> {
+    fn waits_for_release(&self) -> Option<&Deletions> {
+        self.deletions.filter(|deletions| deletions.state == DeletionState::Waiting)
+    }
+
+    fn kept_words(&self) -> String {
+        let behind = self.deletions.is_some_and(|deletions| deletions.behind);
+        self.kept.iter().map(|waiting| kept_words(waiting, behind)).collect()
+    }
+}
+
+fn kept_words(waiting: &WaitingOn, behind: bool) -> String {
+    match waiting {
+        WaitingOn::Guard if behind => {
+            "; the hub is behind what the member has seen, as after a restore: deletions wait for approval".to_owned()
+        }
+        // Not pruning is what the policy asks for.
+        WaitingOn::Guard | WaitingOn::NotAsked(_) => String::new(),
+        WaitingOn::Suspended(n) => format!("; {n} objects are not pruned while the unit is suspended"),
+        WaitingOn::Frozen(why) => format!("; nothing is pruned: {why}"),
+        WaitingOn::Apply(n) => format!("; {n} objects are not pruned before everything is applied"),
+        WaitingOn::Handover(moving) => format!("; {} objects are being handed over", moving.len()),
+        WaitingOn::Occupied(keys) => {
+            let names: Vec<String> = keys.iter().map(ToString::to_string).collect();
+            format!("; waiting for what other units have in {}", names.join(", "))
+        }
+    }
+}
+
+/// Phase, reason and message of a unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// How far delivery is.
+    pub phase: UnitPhase,
+    /// Why, in one CamelCase word.
+    pub reason: String,
+    /// Why, in words.
+    pub message: String,
+}
+
+impl Said {
+    /// Puts the three together.
+    pub fn new(phase: UnitPhase, reason: &str, message: impl Into<String>) -> Self {
+        Self { phase, reason: reason.to_owned(), message: message.into() }
+    }
+}
+
+/// Says how far a unit is.
+pub fn say(reached: &Reached, troubles: &Troubles<'_>) -> Said {
+    let kept = || troubles.kept_words();
+    match reached {
+        Reached::NoPayload(why) => Said::new(UnitPhase::Pending, "NoPayload", why.clone()),
+        Reached::Suspended => Said::new(UnitPhase::Suspended, "Suspended", "observed only"),
+        Reached::Waiting { phase } => {
+            Said::new(UnitPhase::Waiting, "PhaseWaiting", format!("waiting for the {phase} of the unit"))
+        }
+        Reached::Leaving { gone: true } => Said::new(UnitPhase::Removed, "Removed", ""),
+        Reached::Leaving { gone: false } => {
+            Said::new(UnitPhase::Removing, "Removing", format!("{} objects are left{}", troubles.left, kept()))
+        }
+        Reached::Done => done(troubles),
+    }
+}
+
+/// Everything was tried: what came of it, the worst first.
+fn done(troubles: &Troubles<'_>) -> Said {
+    if troubles.failed > 0 {
+        let (reason, message) = match (troubles.problem, &troubles.conflict) {
+            (Some((key, reason, message)), _) => (reason, format!("{key}: {message}")),
+            (None, Some((key, owner))) => ("Conflict", format!("{key}: unit {owner} delivers it already")),
+            (None, None) => ("Conflict", String::new()),
+        };
+        let more = if troubles.failed > 1 { format!(" (and {} more)", troubles.failed - 1) } else { String::new() };
+        // What waits because of it is said too: an approved deletion comes after everything else.
+        return Said::new(UnitPhase::Failed, reason, message + &more + &troubles.kept_words());
+    }
+    if let Some(key) = troubles.pending {
+        return Said::new(UnitPhase::Applying, "ObjectsPending", format!("{key} is not applied yet"));
+    }
+    if let Some(deletions) = troubles.waits_for_release() {
+        let message = format!("{} deletions wait to be released{}", deletions.count, troubles.kept_words());
+        return Said::new(UnitPhase::DeletionsHeld, "DeletionsHeld", message);
+    }
+    if let Some(key) = troubles.contested {
+        let message = format!("{key} is changed again and again by the same manager; it is left alone for a while");
+        return Said::new(UnitPhase::Applied, reason::CONTESTED, message);
+    }
+    let kept = troubles.kept_words();
+    let reason = if kept.is_empty() { "Applied" } else { "PruneWaits" };
+    Said::new(UnitPhase::Applied, reason, kept.trim_start_matches("; "))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+use model::Digest;
+
+use super::*;
+
+fn key() -> ObjectKey {
+    ObjectKey { kind: "ConfigMap".into(), namespace: "shop".into(), name: "c".into(), ..ObjectKey::default() }
+}
+
+fn facts(key: &ObjectKey, standing: Standing) -> Facts<'_> {
+    Facts {
+        key,
+        version: "v1",
+        standing,
+        phase_waits: false,
+        problem: None,
+        is_contested: false,
+        entry: None,
+        accepted: None,
+        reading: None,
+        hidden: None,
+        reverts: 0,
+        drift: &[],
+    }
+}
+
+#[test]
+fn a_row_says_how_an_object_compares_and_what_it_amounts_to() {
+    let key = key();
+    let healthy = Reading { part: Part { health: Health::Healthy, ..Part::default() }, ..Reading::default() };
+    let wanted = |step| facts(&key, Standing::Wanted(step));
+    let check = |facts: Facts<'_>, sync, health, reason: &str| {
+        let (row, part) = row(&facts);
+        assert_eq!((row.sync, row.health, row.reason.as_str()), (sync, health, reason), "{facts:?}");
+        assert_eq!(part.health, health);
+    };
+    let seen = |facts| Facts { reading: Some(&healthy), ..facts };
+    check(seen(wanted(Step::Skip)), SyncState::Synced, Health::Healthy, "");
+    check(seen(wanted(Step::Send(Why::Revert))), SyncState::Drifted, Health::Healthy, "");
+    check(wanted(Step::Send(Why::Recreate)), SyncState::Drifted, Health::Missing, "");
+    check(wanted(Step::Send(Why::New)), SyncState::Pending, Health::Progressing, "");
+    check(seen(wanted(Step::Recall)), SyncState::Pending, Health::Healthy, "");
+    check(Facts { phase_waits: true, ..wanted(Step::Send(Why::New)) }, SyncState::Waiting, Health::Progressing, "");
+    check(seen(wanted(Step::Wait)), SyncState::Deleting, Health::Healthy, "");
+    check(Facts { hidden: Some("forbidden"), ..wanted(Step::Skip) }, SyncState::Synced, Health::Unknown, "NotVisible");
+    let refused = Facts { problem: Some(("Invalid", "no")), ..wanted(Step::Send(Why::New)) };
+    check(refused, SyncState::Failed, Health::Missing, "Invalid");
+    let fought = Facts { is_contested: true, ..seen(wanted(Step::Send(Why::Revert))) };
+    check(fought, SyncState::Contested, Health::Healthy, "");
+    check(facts(&key, Standing::Elsewhere("u".into())), SyncState::Failed, Health::Missing, "Conflict");
+    check(seen(facts(&key, Standing::Leaving)), SyncState::Deleting, Health::Healthy, "");
+    check(facts(&key, Standing::Held), SyncState::DeletionHeld, Health::Missing, "");
+}
+
+#[test]
+fn one_row_is_made_again_and_the_sum_follows() {
+    let key = key();
+    let healthy = Reading { part: Part { health: Health::Healthy, ..Part::default() }, ..Reading::default() };
+    let good = Facts { reading: Some(&healthy), ..facts(&key, Standing::Wanted(Step::Skip)) };
+    let mut rows = Rows::default();
+    rows.push_wanted(&good);
+    rows.push_wanted(&good);
+    rows.push_unwanted(&facts(&key, Standing::Held));
+    let (counts, sum) = rows.sum(3, 1);
+    assert_eq!((counts.desired, counts.applied, counts.healthy, counts.inventory, counts.adopted), (2, 2, 2, 3, 1));
+    assert_eq!(sum.health, Health::Healthy);
+    let before = rows.shared();
+    assert!(!rows.replace(1, &good), "it says the same");
+    assert!(rows.replace(
+        1,
+        &Facts { problem: Some(("Invalid", "no")), ..facts(&key, Standing::Wanted(Step::Send(Why::New))) }
+    ));
+    let (counts, sum) = rows.sum(3, 1);
+    assert_eq!((counts.applied, counts.failed, sum.health), (1, 1, Health::Missing));
+    let after = rows.shared();
+    assert!(Arc::ptr_eq(&before[0], &after[0]) && !Arc::ptr_eq(&before[1], &after[1]));
+}
+
+#[test]
+fn the_worst_is_said_first() {
+    let key = key();
+    let held =
+        Deletions { state: DeletionState::Waiting, ..crate::prune::deletions(std::slice::from_ref(&key), 0, true) };
+    let waiting = [WaitingOn::Guard];
+    let all = Troubles {
+        problem: Some((&key, "Invalid", "no")),
+        conflict: Some((&key, "other".into())),
+        failed: 2,
+        pending: Some(&key),
+        contested: Some(&key),
+        kept: &waiting,
+        deletions: Some(&held),
+        left: 4,
+    };
+    let word = |reached: &Reached, troubles: &Troubles<'_>| {
+        let said = say(reached, troubles);
+        (said.phase, said.reason)
+    };
+    let done = |troubles: &Troubles<'_>| word(&Reached::Done, troubles);
+    assert_eq!(done(&all), (UnitPhase::Failed, "Invalid".into()));
+    assert!(say(&Reached::Done, &all).message.starts_with("ConfigMap shop/c: no (and 1 more); the hub is behind"));
+    let conflict = Troubles { problem: None, ..all.clone() };
+    assert_eq!(done(&conflict), (UnitPhase::Failed, "Conflict".into()));
+    let pending = Troubles { failed: 0, ..conflict };
+    assert_eq!(done(&pending), (UnitPhase::Applying, "ObjectsPending".into()));
+    let guarded = Troubles { pending: None, ..pending };
+    assert_eq!(done(&guarded), (UnitPhase::DeletionsHeld, "DeletionsHeld".into()));
+    let released = Deletions { state: DeletionState::Released, ..held.clone() };
+    let contested = Troubles { deletions: Some(&released), ..guarded };
+    assert_eq!(done(&contested), (UnitPhase::Applied, reason::CONTESTED.into()));
+    let frozen = [WaitingOn::Frozen("no branch".into())];
+    let kept = Troubles { contested: None, kept: &frozen, ..contested };
+    assert_eq!(say(&Reached::Done, &kept), Said::new(UnitPhase::Applied, "PruneWaits", "nothing is pruned: no branch"));
+    assert_eq!(done(&Troubles { kept: &[], ..kept.clone() }), (UnitPhase::Applied, "Applied".into()));
+    assert_eq!(word(&Reached::Suspended, &all).0, UnitPhase::Suspended);
+    assert_eq!(word(&Reached::NoPayload("why".into()), &all).0, UnitPhase::Pending);
+    assert_eq!(word(&Reached::Waiting { phase: "x".into() }, &all).0, UnitPhase::Waiting);
+    assert_eq!(word(&Reached::Leaving { gone: true }, &all).0, UnitPhase::Removed);
+    assert!(say(&Reached::Leaving { gone: false }, &all).message.starts_with("4 objects are left; the hub is behind"));
+    assert_ne!(held.digest, Digest::of(b""));
+}

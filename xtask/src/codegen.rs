@@ -34,7 +34,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         return Ok(());
     }
     let dirs = MODULES.iter().map(|m| module_dir(m)).collect::<Result<Vec<_>>>()?;
-    write(&root.join("crates/apimachinery/src/builtin/table.txt"), &builtins::table(&dirs)?, check)
+    write(&root.join("crates/kinds/src/table.txt"), &builtins::table(&dirs)?, check)
 }
 
 /// Writes a generated file when its content changed; with `check`, fails instead of writing.

@@ -1,10 +1,15 @@
-//! `cargo xtask deps`: which crate may depend on which, what pure crates may not reach, and what nobody may.
+//! `cargo xtask deps`: which crate may depend on which, what pure crates may not reach, what no crate may, and which
+//! dependencies are not used.
 //!
 //! The table is ARCHITECTURE.md's picture as data. A new edge is a decision: change the table together with an ADR.
+//! An edge that no manifest has, or a dependency that no source line names, goes.
+
+mod usage;
 
 use std::collections::BTreeSet;
 
 use anyhow::{Result, bail};
+use serde_json::Value;
 
 use crate::{process, workspace};
 
@@ -12,34 +17,23 @@ use crate::{process, workspace};
 const EDGES: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("api", &["model"]),
-    ("apimachinery", &["model"]),
+    ("kinds", &["model"]),
+    ("apimachinery", &["model", "kinds"]),
+    ("pki", &["model"]),
     ("store", &[]),
-    ("render", &["model", "apimachinery"]),
+    ("component", &[]),
+    ("render", &["model", "api", "kinds", "apimachinery"]),
     ("interpret", &["model"]),
-    ("place", &["model", "api"]),
-    ("plan", &["model", "api", "apimachinery", "interpret", "place"]),
+    ("place", &["model"]),
+    ("plan", &["model", "api", "kinds", "interpret", "place"]),
     ("admit", &["model", "api"]),
     ("source", &["model"]),
+    ("git-server", &["source"]),
     ("client", &["model"]),
-    ("apiserver", &["model", "apimachinery", "store"]),
-    ("housekeeping", &["model"]),
-    ("applier", &["model", "api", "plan", "interpret", "client"]),
-    (
-        "controllers",
-        &[
-            "model",
-            "api",
-            "plan",
-            "place",
-            "render",
-            "admit",
-            "source",
-            "client",
-            "applier",
-            "interpret",
-            "apimachinery",
-        ],
-    ),
+    ("apiserver", &["model", "kinds", "apimachinery", "store"]),
+    ("housekeeping", &["model", "client"]),
+    ("applier", &["model", "api", "plan"]),
+    ("controllers", &["model", "api", "plan", "place", "render", "admit", "source", "client", "applier"]),
     (
         "hub",
         &[
@@ -47,7 +41,9 @@ const EDGES: &[(&str, &[&str])] = &[
             "api",
             "admit",
             "store",
+            "pki",
             "apiserver",
+            "kinds",
             "apimachinery",
             "housekeeping",
             "controllers",
@@ -55,31 +51,16 @@ const EDGES: &[(&str, &[&str])] = &[
             "source",
             "applier",
             "plan",
-            "interpret",
         ],
     ),
-    ("member-sim", &["model", "apimachinery", "store", "apiserver", "housekeeping", "client", "interpret"]),
-    (
-        "cli",
-        &[
-            "model",
-            "api",
-            "apimachinery",
-            "apiserver",
-            "controllers",
-            "hub",
-            "member-sim",
-            "client",
-            "plan",
-            "source",
-            "interpret",
-        ],
-    ),
+    ("member-sim", &["model", "store", "pki", "apiserver", "housekeeping", "client"]),
+    ("cli", &["model", "api", "apiserver", "controllers", "hub", "member-sim", "client", "git-server"]),
     ("xtask", &[]),
 ];
 
 /// Crates without I/O, clock, randomness or async: their dependencies must not have them either.
-const PURE: &[&str] = &["model", "api", "apimachinery", "render", "interpret", "place", "plan", "admit"];
+pub(crate) const PURE: &[&str] =
+    &["model", "api", "kinds", "apimachinery", "render", "interpret", "place", "plan", "admit"];
 
 /// Packages that bring a runtime, a socket, a client or randomness.
 const IMPURE: &[&str] = &[
@@ -109,7 +90,9 @@ const ONCE: &[&str] = &["rustls", "aws-lc-rs", "aws-lc-sys", "kube-core", "k8s-o
 
 /// Checks every rule and lists every breach.
 pub(crate) fn run(_: &[String]) -> Result<()> {
-    let mut breaches = edges()?;
+    let packages = workspace::packages()?;
+    let mut breaches = edges(&packages);
+    breaches.extend(usage::breaches(&packages)?);
     for name in PURE {
         for package in tree(&["-p", &format!("kurator-{name}"), "-e", "normal"])? {
             let package = package.split(' ').next().unwrap_or_default().to_owned();
@@ -142,25 +125,32 @@ pub(crate) fn run(_: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Workspace edges that the table does not list.
-fn edges() -> Result<Vec<String>> {
-    let packages = workspace::packages()?;
+/// Workspace edges that the table does not list, and rows and edges of the table that no manifest has.
+fn edges(packages: &[Value]) -> Vec<String> {
     let own: BTreeSet<&str> = packages.iter().filter_map(|p| p["name"].as_str()).collect();
     let mut breaches = Vec::new();
-    for package in &packages {
+    for (from, _) in EDGES.iter().filter(|(from, _)| !own.iter().any(|name| short(name) == *from)) {
+        breaches.push(format!("{from} is in the table of edges, but there is no such crate"));
+    }
+    for package in packages {
         let name = short(package["name"].as_str().unwrap_or_default());
         let Some((_, allowed)) = EDGES.iter().find(|(from, _)| *from == name) else {
             breaches.push(format!("{name} is not in the table of edges"));
             continue;
         };
-        for dependency in package["dependencies"].as_array().into_iter().flatten() {
-            let target = dependency["name"].as_str().unwrap_or_default();
-            if dependency["kind"] != "dev" && own.contains(target) && !allowed.contains(&short(target)) {
-                breaches.push(format!("{name} may not depend on {}", short(target)));
-            }
-        }
+        let dependencies = package["dependencies"].as_array().into_iter().flatten();
+        let used: BTreeSet<&str> = dependencies
+            .filter(|d| d["kind"] != "dev")
+            .filter_map(|d| d["name"].as_str())
+            .filter(|target| own.contains(target))
+            .map(short)
+            .collect();
+        let forbidden = used.iter().filter(|target| !allowed.contains(target));
+        breaches.extend(forbidden.map(|target| format!("{name} may not depend on {target}")));
+        let unused = allowed.iter().filter(|target| !used.contains(*target));
+        breaches.extend(unused.map(|target| format!("{name} may depend on {target} and does not: remove the edge")));
     }
-    Ok(breaches)
+    breaches
 }
 
 /// A package's name in the table: `kurator-plan` is `plan`, the binary's package `kurator` is `cli`.

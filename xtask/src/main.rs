@@ -9,6 +9,7 @@ mod deps;
 mod e2e;
 mod process;
 mod real;
+mod syntax;
 mod test;
 mod tidy;
 mod tools;
@@ -26,7 +27,7 @@ const COMMANDS: &[(&str, &str, Run)] = &[
     ("test", "run every test: the crates' own, then the end-to-end scenes when their components are there", test::run),
     ("ci", "the only gate: formatting, lints, tidy, deps, generated files, documentation, then `test`", ci::run),
     ("tidy", "check the habits that a compiler does not see", tidy::run),
-    ("deps", "check which crate may reach which, and what nobody may reach", deps::run),
+    ("deps", "check which crate may reach which, what none may, and that each dependency is used", deps::run),
     ("codegen", "write the generated files, or verify them with --check", codegen::run),
     ("bless", "accept what golden tests see now; review the diff", bless::run),
     ("tools", "install the pinned real components into a cache outside the clone", tools::run),

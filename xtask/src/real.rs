@@ -33,7 +33,7 @@ enum Disk {
     Lazy,
 }
 
-/// A running control plane. Dropping it ends its processes; its folder stays for whoever reads the logs.
+/// A running control plane. Dropping it ends its processes; its folder stays, so that the logs can be read.
 pub(crate) struct Real {
     dir: PathBuf,
     kubectl: PathBuf,
@@ -100,7 +100,7 @@ impl Real {
         self.signal("kube-apiserver", "CONT")
     }
 
-    /// The last lines of every component's log, for whoever asks why a scene failed.
+    /// The last lines of every component's log: they say why a scene failed.
     pub(crate) fn logs(&self) -> String {
         let mut all = String::new();
         for (name, _) in &self.children {

@@ -1,9 +1,12 @@
 //! `cargo xtask test [-- ARGUMENTS]`: every test of the project. What cannot run here is skipped by name, with the
-//! reason, and counted in the summary; in CI nothing may be skipped.
+//! reason, and counted in the summary; in CI no component may be missing.
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::tools::Tools;
 use crate::{e2e, process, tools, workspace};
@@ -13,14 +16,15 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     tools::prepare()?;
     let tools = Tools::locate()?;
     let mut passed = vec!["crates"];
-    crates(&tools, args)?;
-    let skipped = e2e::play(&tools, &[])?;
-    if skipped.len() < e2e::PARTS.len() {
+    let mut skipped = crates(&tools, args)?;
+    let parts = e2e::play(&tools, &[])?;
+    if parts.len() < e2e::PARTS.len() {
         passed.push("end to end");
     }
+    skipped.extend(parts.into_iter().map(|(part, reason)| format!("e2e {part}: {reason}")));
     eprintln!("\npassed: {}", passed.join(", "));
-    for (name, reason) in &skipped {
-        eprintln!("skipped: {name}: {reason}");
+    for skip in &skipped {
+        eprintln!("skipped: {skip}");
     }
     if !skipped.is_empty() {
         eprintln!("{} skipped; `cargo xtask tools` installs what is missing", skipped.len());
@@ -32,17 +36,57 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
 /// who runs the tests elsewhere, where the seed is random, and what they find becomes a test of its own.
 const CI_SEED: (&str, &str) = ("PROPTEST_RNG_SEED", "37");
 
-/// The tests of every crate, by nextest when it is in the cache.
-fn crates(tools: &Tools, args: &[String]) -> Result<()> {
-    let seed = std::env::var_os("CI").map(|_| CI_SEED);
-    match tools.find("cargo-nextest") {
+/// The variable with the file to which tests append what they skip, `TEST: REASON` (crate `component`).
+const SKIPPED: &str = "KURATOR_SKIPPED";
+/// The variable with the path of kubectl.
+const KUBECTL: &str = "KURATOR_KUBECTL";
+
+/// The tests of every crate, by nextest when it is in the cache; what they skipped, each once.
+fn crates(tools: &Tools, args: &[String]) -> Result<BTreeSet<String>> {
+    let skipped = Skipped::new()?;
+    let mut command = match tools.find("cargo-nextest") {
         Some(nextest) => {
             let mut command = Command::new(nextest);
             workspace::once(&mut command);
-            command.current_dir(workspace::root()).args(["nextest", "run", "--workspace", "--locked"]).args(args);
-            command.envs(seed);
-            process::run(&mut command)
+            command.current_dir(workspace::root()).args(["nextest", "run"]);
+            command
         }
-        None => process::run(workspace::cargo().args(["test", "--workspace", "--locked"]).args(args).envs(seed)),
+        None => {
+            let mut command = workspace::cargo();
+            command.arg("test");
+            command
+        }
+    };
+    command.args(["--workspace", "--locked"]).args(args).env(SKIPPED, &skipped.0);
+    command.envs(std::env::var_os("CI").map(|_| CI_SEED));
+    if let Some(kubectl) = tools.find("kubectl").filter(|_| std::env::var_os(KUBECTL).is_none()) {
+        command.env(KUBECTL, kubectl);
+    }
+    process::run(&mut command)?;
+    skipped.read()
+}
+
+/// The file of what was skipped, removed when dropped.
+struct Skipped(PathBuf);
+
+impl Skipped {
+    fn new() -> Result<Self> {
+        let folder = workspace::root().join("target");
+        fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+        let path = folder.join(format!("skipped-{}.txt", std::process::id()));
+        fs::write(&path, "").with_context(|| format!("writing {}", path.display()))?;
+        Ok(Self(path))
+    }
+
+    fn read(&self) -> Result<BTreeSet<String>> {
+        let text = fs::read_to_string(&self.0).with_context(|| format!("reading {}", self.0.display()))?;
+        Ok(text.lines().map(str::to_owned).collect())
+    }
+}
+
+impl Drop for Skipped {
+    fn drop(&mut self) {
+        // A file that stays is a few bytes under `target`.
+        let _ = fs::remove_file(&self.0);
     }
 }

@@ -2,6 +2,8 @@
 
 mod link;
 mod manifest;
+mod pure;
+mod riddle;
 mod source;
 
 use std::path::{Path, PathBuf};
@@ -58,6 +60,7 @@ const RULES: &[Rule] = &[
     Rule { name: "name", why: "CONTRIBUTING.md#code", check: source::name },
     Rule { name: "whitespace", why: "CONTRIBUTING.md#size", check: source::whitespace },
     Rule { name: "manifest", why: "CONTRIBUTING.md#crates", check: manifest::check },
+    Rule { name: "pure", why: "CONTRIBUTING.md#crates", check: pure::check },
     Rule { name: "link", why: "CONTRIBUTING.md#documents", check: link::check },
 ];
 
@@ -68,6 +71,7 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 pub(crate) fn run(_: &[String]) -> Result<()> {
     let mut breaches = 0;
     let mut files = 0;
+    let mut riddles = Vec::new();
     for path in workspace::files()? {
         let whole = workspace::root().join(&path);
         if !is_checked(&path) || whole.metadata().is_ok_and(|m| m.len() > FILE_BYTES_MAX) {
@@ -76,6 +80,7 @@ pub(crate) fn run(_: &[String]) -> Result<()> {
         let text = std::fs::read_to_string(&whole).with_context(|| format!("reading {}", path.display()))?;
         let file = File { path, text };
         files += 1;
+        riddles.extend(riddle::lines(&file).into_iter().map(|found| (file.path.clone(), found)));
         for rule in RULES {
             for (line, message) in (rule.check)(&file) {
                 breaches += 1;
@@ -83,10 +88,19 @@ pub(crate) fn run(_: &[String]) -> Result<()> {
             }
         }
     }
+    if riddles.len() > riddle::RIDDLES_MAX {
+        breaches += 1;
+        for (path, (line, word)) in &riddles {
+            eprintln!("{}:{line}: \"{word}\"", path.display());
+        }
+        let (found, most) = (riddles.len(), riddle::RIDDLES_MAX);
+        eprintln!("{found} riddles, at most {most}: say who does what (riddle: CONTRIBUTING.md#code)");
+    }
     if breaches > 0 {
         bail!("{breaches} breaches");
     }
-    eprintln!("tidy: {files} files keep {} rules", RULES.len());
+    let (found, most) = (riddles.len(), riddle::RIDDLES_MAX);
+    eprintln!("tidy: {files} files keep {} rules; {found} riddles are left, at most {most}", RULES.len());
     Ok(())
 }
 

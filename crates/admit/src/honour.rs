@@ -1,10 +1,13 @@
 //! Which fields are accepted but not honoured yet. They are reported by the `NotImplemented` condition, with their
 //! paths, never ignored in silence (DESIGN 8).
 
+use std::collections::BTreeMap;
+
+use api::kurator::apps::v1alpha1::Kustomization;
 use model::{FieldPath, GroupKind};
 use serde_json::Value;
 
-/// A tree of field names that are honoured. `*` below a list or map stands for each of its items.
+/// A tree of field names that are honoured. `*` below a list stands for each of its items.
 enum Honour {
     /// This field and everything below it.
     All,
@@ -12,6 +15,8 @@ enum Honour {
     Fields(&'static [(&'static str, Honour)]),
     /// Only these values; another one is reported.
     Values(&'static [&'static str]),
+    /// The fields that the kind's type knows and that are read.
+    Kustomization,
 }
 
 use Honour::{All, Fields, Values};
@@ -37,30 +42,7 @@ const APPLICATION: Honour = Fields(&[
     ("destination", All),
     (
         "syncPolicies",
-        Fields(&[(
-            "*",
-            Fields(&[
-                ("name", All),
-                ("destination", All),
-                (
-                    "kustomization",
-                    Fields(&[
-                        // Members are watched, so what changes there is seen at once, whatever the interval.
-                        ("interval", All),
-                        ("timeout", All),
-                        ("path", All),
-                        ("prune", All),
-                        ("targetNamespace", All),
-                        ("force", All),
-                        ("suspend", All),
-                        ("components", All),
-                        ("patches", All),
-                        ("images", All),
-                        ("commonMetadata", All),
-                    ]),
-                ),
-            ]),
-        )]),
+        Fields(&[("*", Fields(&[("name", All), ("destination", All), ("kustomization", Honour::Kustomization)]))]),
     ),
 ]);
 
@@ -112,5 +94,31 @@ fn walk(value: &Value, tree: &Honour, path: FieldPath, out: &mut Vec<FieldPath>)
             }
         }
         (Fields(_), _) => {}
+        (Honour::Kustomization, _) => match serde_json::from_value::<Kustomization>(value.clone()) {
+            Ok(kustomization) => {
+                let unread = unread_fields(kustomization).into_iter().filter(|(_, value)| !says_nothing(value));
+                out.extend(unread.map(|(name, _)| path.field(&name)));
+            }
+            // Nothing of a kustomization that cannot be read is honoured. The schema of the kind refuses it as well.
+            Err(_) => out.push(path),
+        },
     }
+}
+
+/// The fields of a kustomization that are set and not read, by name. Every field of the type is named here: a new one does
+/// not compile until it is decided on which side it is.
+fn unread_fields(kustomization: Kustomization) -> BTreeMap<String, Value> {
+    let Kustomization {
+        // Members are watched, so what changes there is seen at once, whatever the interval.
+        interval: _,
+        prune: _,
+        force: _,
+        suspend: _,
+        // The renderer reads all of them, and names each (`render::kustomize::policy`).
+        inputs: _,
+        retry_interval,
+        other: mut unread,
+    } = kustomization;
+    unread.extend(retry_interval.map(|interval| ("retryInterval".to_owned(), interval.into())));
+    unread
 }

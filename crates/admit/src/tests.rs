@@ -50,7 +50,12 @@ fn what_is_not_honoured_is_named_with_its_path() {
             "recurseSubmodules": true, "verify": {"mode": "head"}, "include": []},
             "helmRepository": {"url": "https://x"}},
         "syncPolicies": [
-            {"kustomization": {"path": "./x", "prune": true, "dependsOn": [{"name": "a"}]}},
+            {"kustomization": {"path": "./x", "prune": true, "dependsOn": [{"name": "a"}], "interval": "1m",
+                "retryInterval": "1m", "timeout": "1m", "targetNamespace": "n", "force": true, "suspend": true,
+                "components": ["../c"], "patches": [{"patch": "x", "target": {"kind": "Pod"}}],
+                "images": [{"name": "a", "newTag": "1"}], "commonMetadata": {"labels": {"a": "b"}}}},
+            {"kustomization": {"retryInterval": "", "dependsOn": []}},
+            {"kustomization": {"path": ["x"]}},
             {"helm": {"chart": {}}, "rollout": {"port": 1}},
         ],
     }});
@@ -62,8 +67,10 @@ fn what_is_not_honoured_is_named_with_its_path() {
             "spec.source.gitRepository.verify",
             "spec.source.helmRepository",
             "spec.syncPolicies[0].kustomization.dependsOn",
-            "spec.syncPolicies[1].helm",
-            "spec.syncPolicies[1].rollout",
+            "spec.syncPolicies[0].kustomization.retryInterval",
+            "spec.syncPolicies[2].kustomization",
+            "spec.syncPolicies[3].helm",
+            "spec.syncPolicies[3].rollout",
         ]
     );
 }

@@ -6,7 +6,7 @@ use std::error::Error;
 use std::time::Instant;
 
 use apimachinery::patch::{Change, apply, keep_times, reset_fields, update};
-use apimachinery::{builtin, defaults};
+use apimachinery::{defaults, normal};
 use model::{GroupVersionKind, Timestamp};
 use serde_json::{Value, json};
 
@@ -42,7 +42,7 @@ fn deployment(image: &str) -> Value {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let kind = builtin::kind(&GroupVersionKind::new("apps", "v1", "Deployment")).ok_or("no Deployment")?;
+    let kind = kinds::find(&GroupVersionKind::new("apps", "v1", "Deployment")).ok_or("no Deployment")?;
     let reset = reset_fields("", true);
     let now: Timestamp = "2026-01-01T00:00:00Z".parse()?;
     let change = |live| Change {
@@ -56,7 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let serve = |mut object: Value| {
         // The caller's steps, so that what is stored is what a server stores.
-        builtin::normalize(kind, &mut object).map_err(|errors| format!("{errors:?}"))?;
+        normal::normalize(kind, &mut object).map_err(|errors| format!("{errors:?}"))?;
         defaults::builtin(kind, &mut object);
         Ok::<Value, String>(object)
     };

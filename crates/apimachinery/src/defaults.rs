@@ -8,6 +8,7 @@
 //! default service account of a Pod). Two defaults need the time or arithmetic over containers and are absent: a device
 //! taint's `timeAdded` and a Pod's pod-level resource requests.
 
+mod field;
 mod network;
 mod pod;
 mod policy;
@@ -19,19 +20,17 @@ mod tests;
 
 use serde_json::{Map, Value};
 
-use crate::builtin::Kind;
-use crate::builtin::table::{self, Field, Presence, Word};
+use field::Fields;
+use kinds::Kind;
+use kinds::table::{self, Field, Presence, Word};
 
-/// Fills in what the object leaves open, in place. Run [`crate::builtin::normalize`] first: a value of the wrong type is
+/// Fills in what the object leaves open, in place. Run [`crate::normal::normalize`] first: a value of the wrong type is
 /// skipped here, and `null` or empty text would count as set where upstream counts it as open.
 pub fn builtin(kind: &Kind, object: &mut Value) {
-    if let (Some(index), Value::Object(map)) = (kind.index(), object) {
+    if let (Some(index), Value::Object(map)) = (kind.type_index(), object) {
         walk(index, map);
     }
 }
-
-/// An object's fields.
-type Fields = Map<String, Value>;
 
 fn walk(index: u16, map: &mut Fields) {
     let row = table::row(index);
@@ -81,44 +80,4 @@ fn declared(field: &Field, map: &mut Fields) {
     {
         map.insert(field.name.to_owned(), default.clone());
     }
-}
-
-/// Sets a field that is not there or empty text.
-fn set(map: &mut Fields, name: &str, value: impl Into<Value>) {
-    if map.get(name).is_none_or(|v| v.is_null() || v == "") {
-        map.insert(name.to_owned(), value.into());
-    }
-}
-
-/// Sets a number that is not there or zero, for fields where Go cannot tell these apart.
-fn set_number(map: &mut Fields, name: &str, value: i32) {
-    if map.get(name).is_none_or(|v| v.is_null() || v == 0) {
-        map.insert(name.to_owned(), value.into());
-    }
-}
-
-/// The fields of a struct inside, which is made when it is not there; `None` when something else is in its place.
-fn inside<'a>(map: &'a mut Fields, name: &str) -> Option<&'a mut Fields> {
-    map.entry(name).or_insert_with(|| Value::Object(Map::new())).as_object_mut()
-}
-
-/// The text of a field; empty when it is not there.
-fn text<'a>(map: &'a Fields, name: &str) -> &'a str {
-    map.get(name).and_then(Value::as_str).unwrap_or_default()
-}
-
-/// Has this field something in it?
-fn filled(map: &Fields, name: &str) -> bool {
-    match map.get(name) {
-        None | Some(Value::Null) => false,
-        Some(Value::Array(items)) => !items.is_empty(),
-        Some(Value::Object(map)) => !map.is_empty(),
-        Some(Value::String(text)) => !text.is_empty(),
-        Some(_) => true,
-    }
-}
-
-/// The objects of a list.
-fn items<'a>(map: &'a mut Fields, name: &str) -> impl Iterator<Item = &'a mut Fields> {
-    map.get_mut(name).and_then(Value::as_array_mut).into_iter().flatten().filter_map(Value::as_object_mut)
 }

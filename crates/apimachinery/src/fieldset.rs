@@ -5,7 +5,7 @@
 //! looks at subtrees is [`FieldSet::difference_recursive`].
 
 mod element;
-mod wire;
+mod fields_v1;
 
 use std::cmp::Ordering;
 
@@ -54,7 +54,7 @@ impl FieldSet {
         self.nodes.iter().map(|node| usize::from(node.member) + node.children.len()).sum()
     }
 
-    /// Is the path in the set? The empty path never is: nobody owns a whole object.
+    /// Is the path in the set? The empty path never is: a whole object has no owner.
     pub fn contains(&self, path: &[PathElement]) -> bool {
         match path {
             [] => false,

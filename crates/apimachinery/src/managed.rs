@@ -3,9 +3,6 @@
 mod entry;
 mod view;
 
-use std::cmp::Ordering;
-
-use model::Timestamp;
 use serde_json::{Map, Value};
 
 pub use entry::{Entry, ManagedFieldsError, Operation};
@@ -31,7 +28,7 @@ impl Managed {
     ///
     /// # Errors
     /// When an entry cannot be read.
-    pub(crate) fn of(object: &Value) -> Result<Self, ManagedFieldsError> {
+    pub(crate) fn from_object(object: &Value) -> Result<Self, ManagedFieldsError> {
         let Some(list) = list(object) else { return Ok(Self::default()) };
         let mut managed = Self { entries: Vec::with_capacity(list.len()) };
         for (index, entry) in list.iter().enumerate() {
@@ -44,8 +41,8 @@ impl Managed {
         Ok(managed)
     }
 
-    /// Takes fields from everybody but one.
-    pub(crate) fn take(&mut self, fields: &FieldSet, except: Option<usize>) {
+    /// Removes fields from the entries of all managers but one.
+    pub(crate) fn disown(&mut self, fields: &FieldSet, except: Option<usize>) {
         if fields.is_empty() {
             return;
         }
@@ -136,7 +133,7 @@ pub(crate) fn is_reset(object: &Value) -> bool {
     }
 }
 
-/// The fields that identify an object or that the server writes: nobody owns them.
+/// The fields that identify an object or that the server writes: they have no owner.
 pub(crate) fn unowned() -> &'static FieldSet {
     static SET: std::sync::LazyLock<FieldSet> = std::sync::LazyLock::new(|| {
         let paths: &[&[&str]] = &[
@@ -156,16 +153,6 @@ pub(crate) fn unowned() -> &'static FieldSet {
         paths.iter().map(|path| Path::fields(path.iter().copied())).collect::<Vec<_>>().iter().collect()
     });
     &SET
-}
-
-/// The seconds of a time as the API writes it; 0 when there is none.
-fn seconds(time: Option<&str>) -> i64 {
-    time.and_then(|time| time.parse::<Timestamp>().ok()).map_or(0, Timestamp::as_second)
-}
-
-/// Compares times, oldest first.
-fn compare_times(a: Option<&str>, b: Option<&str>) -> Ordering {
-    if a == b { Ordering::Equal } else { seconds(a).cmp(&seconds(b)) }
 }
 
 #[cfg(test)]

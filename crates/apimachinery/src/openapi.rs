@@ -8,27 +8,26 @@
 //! A document of `v1` is about 0.4 MB as text and some MB as a value: build it when it is asked for and keep the bytes.
 //! From all of them [`v2`] makes the one document of OpenAPI v2, and [`encode_v2`] its protobuf form.
 
+mod described;
 mod path;
+mod protobuf;
 mod schema;
 #[cfg(test)]
 mod tests;
 mod v2;
-mod wire;
 
 use std::collections::BTreeMap;
 
-use model::{GroupVersion, GroupVersionKind};
+use model::GroupVersion;
 use serde_json::{Map, Value, json};
 
-use crate::builtin::{self, Kind};
 use crate::structural::{CustomKind, CustomVersion};
+use described::{Described, KUBERNETES};
+use kinds::Kind;
 use schema::Components;
 
+pub use protobuf::encode as encode_v2;
 pub use v2::v2;
-pub use wire::encode as encode_v2;
-
-/// The version that documents carry in `info`: whose API this is.
-const KUBERNETES: &str = "1.37";
 
 /// A kind to describe.
 #[derive(Clone, Copy, Debug)]
@@ -37,22 +36,6 @@ pub enum OpenApiKind<'a> {
     BuiltIn(&'static Kind),
     /// One version of a custom kind.
     Custom(&'a CustomKind, &'a CustomVersion),
-}
-
-/// What the paths and schemas of a kind need to know about it.
-struct Described<'a> {
-    gvk: GroupVersionKind,
-    plural: &'a str,
-    list_kind: String,
-    namespaced: bool,
-    status: bool,
-    scale: bool,
-    verbs: &'a [&'a str],
-    subresources: &'a [builtin::Subresource],
-    /// Strategic merge patches are for built-in kinds only.
-    strategic: bool,
-    /// Name of its schema in the document.
-    schema: String,
 }
 
 /// Every verb, which is what custom kinds have.
@@ -71,7 +54,7 @@ impl<'a> OpenApiKind<'a> {
                 verbs: kind.verbs,
                 subresources: kind.subresources,
                 strategic: true,
-                schema: kind.index().map(schema::full_name).unwrap_or_default(),
+                schema: kind.type_index().map(schema::full_name).unwrap_or_default(),
             },
             Self::Custom(kind, version) => Described {
                 gvk: kind.gvk(version),
@@ -104,7 +87,7 @@ pub fn document(gv: &GroupVersion, kinds: &[OpenApiKind<'_>]) -> Value {
         path::add(&described, &mut components, &mut paths);
         match kind {
             OpenApiKind::BuiltIn(kind) => {
-                if let Some(index) = kind.index() {
+                if let Some(index) = kind.type_index() {
                     components.add(index);
                 }
             }
@@ -123,12 +106,4 @@ pub fn document(gv: &GroupVersion, kinds: &[OpenApiKind<'_>]) -> Value {
             "securitySchemes": {"BearerToken": {"type": "apiKey", "name": "authorization", "in": "header"}},
         },
     })
-}
-
-fn gvk_value(gvk: &GroupVersionKind) -> Value {
-    json!({"group": gvk.group, "version": gvk.version, "kind": gvk.kind})
-}
-
-fn reference(name: &str) -> Value {
-    json!({"$ref": format!("#/components/schemas/{name}")})
 }

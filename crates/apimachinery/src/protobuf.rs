@@ -4,9 +4,10 @@
 //! names (`apimachinery/pkg/runtime/serializer/protobuf`). Messages are read by the table of built-in types; there is no
 //! generated code. Nothing is written in this encoding: answers are JSON, which every client accepts.
 //!
-//! Bodies come from anybody who can reach the server, so depth and the number of values are bounded, and every failure
-//! is an error that says where.
+//! Bodies come from every client that can reach the server, so depth and the number of values are bounded, and every
+//! failure is an error that says where.
 
+mod error;
 mod message;
 #[cfg(test)]
 mod tests;
@@ -15,7 +16,8 @@ mod wire;
 use model::GroupVersionKind;
 use serde_json::Value;
 
-use crate::builtin;
+use crate::normal::normalize_type;
+pub use error::ProtobufError;
 use message::Reader;
 
 /// What every body begins with.
@@ -24,39 +26,8 @@ pub const MAGIC: &[u8] = b"k8s\0";
 /// The content type of such bodies.
 pub const CONTENT_TYPE: &str = "application/vnd.kubernetes.protobuf";
 
-/// Why a body cannot be read. All of these are the client's fault: 400, except for [`ProtobufError::UnknownKind`],
-/// which is 415 for kinds that exist only as JSON.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the messages say it")]
-pub enum ProtobufError {
-    #[error("the body does not begin with the four bytes of Kubernetes' protobuf encoding")]
-    NotKubernetes,
-    #[error("the object names no apiVersion and kind")]
-    NoKind,
-    #[error("{0:?} is no apiVersion")]
-    ApiVersion(String),
-    #[error("{0} has no protobuf encoding here: send JSON")]
-    UnknownKind(GroupVersionKind),
-    #[error("the object is encoded as {encoding:?} {content_type:?}, which is not supported: send it plain")]
-    Encoding { encoding: String, content_type: String },
-    #[error("{at}: the message ends too early")]
-    Truncated { at: String },
-    #[error("{at}: wire type {wire} does not fit")]
-    WireType { at: String, wire: u8 },
-    #[error("{at}: the text is not UTF-8")]
-    Utf8 { at: String },
-    #[error("{at}: the embedded JSON cannot be read")]
-    Json { at: String },
-    #[error("{at}: nested deeper than {limit} messages")]
-    Depth { at: String, limit: usize },
-    #[error("{at}: more than {limit} values in one object")]
-    Values { at: String, limit: usize },
-    #[error("{at}: {detail}")]
-    Value { at: String, detail: String },
-}
-
 /// Reads a whole body into the object's JSON, with `apiVersion` and `kind`, in the canonical form of
-/// [`builtin::normalize`].
+/// [`crate::normal::normalize`].
 ///
 /// # Errors
 /// See [`ProtobufError`].
@@ -80,12 +51,12 @@ pub fn decode(body: &[u8]) -> Result<Value, ProtobufError> {
 /// # Errors
 /// See [`ProtobufError`].
 pub fn decode_as(gvk: &GroupVersionKind, raw: &[u8]) -> Result<Value, ProtobufError> {
-    let index = builtin::type_of(gvk).ok_or_else(|| ProtobufError::UnknownKind(gvk.clone()))?;
+    let index = kinds::request_type(gvk).ok_or_else(|| ProtobufError::UnknownKind(gvk.clone()))?;
     let mut object = Reader::new(&gvk.kind).message(index, raw)?;
     object.insert("apiVersion".to_owned(), gvk.api_version().into());
     object.insert("kind".to_owned(), gvk.kind.clone().into());
     let mut object = Value::Object(object);
-    builtin::normalize_type(index, &mut object).map_err(|errors| {
+    normalize_type(index, &mut object).map_err(|errors| {
         let first = errors.into_iter().next();
         first.map_or(ProtobufError::NoKind, |e| ProtobufError::Value { at: e.path.to_string(), detail: e.detail })
     })?;

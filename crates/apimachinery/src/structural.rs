@@ -1,7 +1,7 @@
 //! Custom kinds: reading a CustomResourceDefinition, and what its structural schema does to objects.
 //!
 //! [`parse_crd`] turns a CRD into a [`CustomKind`]. [`prune`], [`default`] and [`validate`] then work on any
-//! [`crate::schema::Schema`], built-in or custom, because the schema says everything: custom kinds get the fields of
+//! [`kinds::schema::Schema`], built-in or custom, because the schema says everything: custom kinds get the fields of
 //! every object (`apiVersion`, `kind`, `metadata`) written into their schema when they are parsed.
 //!
 //! Source: `apiextensions-apiserver/pkg/apiserver/{schema,validation}` of Kubernetes 1.37.
@@ -14,6 +14,7 @@ mod defaults;
 mod format;
 mod invariant;
 mod kind;
+mod limit;
 mod parse;
 mod pattern;
 mod pruning;
@@ -26,13 +27,6 @@ mod tests;
 pub use crd::parse_crd;
 pub use defaults::default;
 pub use kind::{Column, ConversionStrategy, CustomKind, CustomVersion, Names, ScaleFields};
+pub use limit::ERRORS_MAX;
 pub use pruning::{prune, unknown_fields};
 pub use validation::{validate, validate_update};
-
-/// Most errors that one call reports. A person fixes a handful at a time, and an object of 3 MiB could otherwise produce
-/// a status of several times its size.
-pub const ERRORS_MAX: usize = 100;
-
-/// Deepest nesting that is followed. JSON text stops at 128 levels in the parser; deeper values can only be built in
-/// memory.
-pub(crate) const DEPTH_MAX: usize = 130;

@@ -1,7 +1,8 @@
 //! Validation of built-in kinds: what people run into, with kube-apiserver's sentences and field paths.
 //!
 //! Objects are expected after defaulting; a field that a default would fill in is not reported when it is missing, so
-//! validation also works before. Source: `pkg/apis/*/validation` and `apimachinery/pkg/api/validation` of Kubernetes 1.37.
+//! validation also works before. Source: `pkg/apis/*/validation` and `apimachinery/pkg/api/validation` of Kubernetes
+//! 1.37.
 //!
 //! Absent on purpose: probes, security contexts, the sources of volumes beyond "exactly one", affinity and topology,
 //! admission webhooks' rules, quotas. They are stored as given.
@@ -9,11 +10,11 @@
 mod access;
 mod apps;
 mod batch;
+mod collect;
 mod config;
 mod meta;
 mod network;
 mod pod;
-mod report;
 mod scaling;
 mod storage;
 
@@ -25,49 +26,49 @@ use serde_json::Value;
 
 pub use meta::{NameRule, object_meta};
 
-use crate::builtin::Kind;
 use crate::structural::parse_crd;
-use report::{Report, get, text};
+use collect::{FieldErrors, get, text};
+use kinds::Kind;
 
 /// What is wrong with an object of a built-in kind: metadata first, then its fields, at most
 /// [`crate::structural::ERRORS_MAX`] errors. With `old` it is an update: fields that may not change are compared too.
 pub fn builtin(kind: &Kind, new: &Value, old: Option<&Value>) -> Vec<FieldError> {
-    let mut report = Report::new();
-    report.extend(object_meta(new, old, kind.namespaced, NameRule::of(kind.group, kind.kind)));
+    let mut found = FieldErrors::new();
+    found.extend(object_meta(new, old, kind.namespaced, NameRule::for_kind(kind.group, kind.kind)));
     match (kind.group, kind.kind) {
-        ("", "Pod") => pod::pod(new, old, &mut report),
-        ("", "PodTemplate") => pod::template(new.get("template"), &"template".into(), &mut report),
-        ("", "ReplicationController") => apps::replication_controller(new, &mut report),
-        ("", "Service") => network::service(new, old, &mut report),
-        ("", "ConfigMap") => config::config_map(new, old, &mut report),
-        ("", "Secret") => config::secret(new, old, &mut report),
-        ("", "PersistentVolumeClaim") => storage::claim(new, old, &mut report),
-        ("", "Namespace") => config::namespace(new, old, &mut report),
-        ("apps", "Deployment") => apps::deployment(new, old, &mut report),
-        ("apps", "ReplicaSet") => apps::replica_set(new, old, &mut report),
-        ("apps", "StatefulSet") => apps::stateful_set(new, old, &mut report),
-        ("apps", "DaemonSet") => apps::daemon_set(new, old, &mut report),
-        ("batch", "Job") => batch::job(new, old, &mut report),
-        ("batch", "CronJob") => batch::cron_job(new, &mut report),
-        ("networking.k8s.io", "Ingress") => network::ingress(new, &mut report),
-        ("networking.k8s.io", "NetworkPolicy") => network::network_policy(new, &mut report),
-        ("autoscaling", "HorizontalPodAutoscaler") => scaling::autoscaler(new, &mut report),
-        ("policy", "PodDisruptionBudget") => scaling::disruption_budget(new, &mut report),
-        ("rbac.authorization.k8s.io", "Role") => access::role(new, true, &mut report),
-        ("rbac.authorization.k8s.io", "ClusterRole") => access::role(new, false, &mut report),
+        ("", "Pod") => pod::pod(new, old, &mut found),
+        ("", "PodTemplate") => pod::template(new.get("template"), &"template".into(), &mut found),
+        ("", "ReplicationController") => apps::replication_controller(new, &mut found),
+        ("", "Service") => network::service(new, old, &mut found),
+        ("", "ConfigMap") => config::config_map(new, old, &mut found),
+        ("", "Secret") => config::secret(new, old, &mut found),
+        ("", "PersistentVolumeClaim") => storage::claim(new, old, &mut found),
+        ("", "Namespace") => config::namespace(new, old, &mut found),
+        ("apps", "Deployment") => apps::deployment(new, old, &mut found),
+        ("apps", "ReplicaSet") => apps::replica_set(new, old, &mut found),
+        ("apps", "StatefulSet") => apps::stateful_set(new, old, &mut found),
+        ("apps", "DaemonSet") => apps::daemon_set(new, old, &mut found),
+        ("batch", "Job") => batch::job(new, old, &mut found),
+        ("batch", "CronJob") => batch::cron_job(new, &mut found),
+        ("networking.k8s.io", "Ingress") => network::ingress(new, &mut found),
+        ("networking.k8s.io", "NetworkPolicy") => network::network_policy(new, &mut found),
+        ("autoscaling", "HorizontalPodAutoscaler") => scaling::autoscaler(new, &mut found),
+        ("policy", "PodDisruptionBudget") => scaling::disruption_budget(new, &mut found),
+        ("rbac.authorization.k8s.io", "Role") => access::role(new, true, &mut found),
+        ("rbac.authorization.k8s.io", "ClusterRole") => access::role(new, false, &mut found),
         ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => {
-            access::binding(new, old, kind.namespaced, &mut report);
+            access::binding(new, old, kind.namespaced, &mut found);
         }
-        ("apiextensions.k8s.io", "CustomResourceDefinition") => custom_kind(new, old, &mut report),
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => custom_kind(new, old, &mut found),
         _ => {}
     }
-    report.errors()
+    found.into_vec()
 }
 
 /// A CRD is judged by [`parse_crd`]; once it is served its identity may not change.
-fn custom_kind(new: &Value, old: Option<&Value>, report: &mut Report) {
+fn custom_kind(new: &Value, old: Option<&Value>, found: &mut FieldErrors) {
     if let Err(errors) = parse_crd(new) {
-        report.extend(errors);
+        found.extend(errors);
     }
     let Some(old) = old else { return };
     let established = get(old, "status.conditions")
@@ -78,7 +79,7 @@ fn custom_kind(new: &Value, old: Option<&Value>, report: &mut Report) {
         false => &["spec.group", "spec.names.plural"],
     };
     for path in fixed {
-        report.immutable(new, old, path);
+        found.immutable(new, old, path);
     }
     // Objects may still be stored in them.
     let stored = get(new, "status.storedVersions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
@@ -90,7 +91,7 @@ fn custom_kind(new: &Value, old: Option<&Value>, report: &mut Report) {
                  until a storage migration ensures no data remains persisted in {name} and removes {name} from \
                  status.storedVersions"
             );
-            report.invalid(report::At::from("status.storedVersions").index(index), name, why);
+            found.invalid(collect::At::from("status.storedVersions").index(index), name, why);
         }
     }
 }

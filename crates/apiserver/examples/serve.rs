@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use apiserver::{ApiServer, Config, Ids, JsonProjection, TokenKey, UserInfo, pki};
+use apiserver::{ApiServer, Config, Ids, JsonProjection, TokenKey, UserInfo};
 use model::{Clock, Timestamp};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;

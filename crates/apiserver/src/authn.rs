@@ -1,53 +1,21 @@
 //! Who a request comes from: client certificates, bearer tokens, service account tokens.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use jsonwebtoken::{Algorithm, Header, Validation};
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
 
 use crate::key;
-use crate::server::Inner;
+use crate::state::State;
 use crate::user::UserInfo;
 
 /// The audience of tokens that are good for this server, and their issuer.
 pub(crate) const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
-
-/// The key pair that signs service account tokens; made by [`TokenKey::from_pem`]. Its `Debug` shows no key.
-#[derive(Clone)]
-pub struct TokenKey {
-    encoding: Arc<EncodingKey>,
-    decoding: Arc<DecodingKey>,
-}
-
-impl fmt::Debug for TokenKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TokenKey")
-    }
-}
-
-/// A key pair that is not ECDSA P-256 in PEM.
-#[derive(Debug, thiserror::Error)]
-#[error("not an ECDSA P-256 key pair in PEM (PKCS #8): {0}")]
-pub struct TokenKeyError(String);
-
-impl TokenKey {
-    /// Reads a private key (PKCS #8) and its public key (SPKI), as [`crate::pki`] makes them.
-    ///
-    /// # Errors
-    /// Text that is not such a key.
-    pub fn from_pem(private: &str, public: &str) -> Result<Self, TokenKeyError> {
-        let fail = |e: jsonwebtoken::errors::Error| TokenKeyError(e.to_string());
-        Ok(Self {
-            encoding: Arc::new(EncodingKey::from_ec_pem(private.as_bytes()).map_err(fail)?),
-            decoding: Arc::new(DecodingKey::from_ec_pem(public.as_bytes()).map_err(fail)?),
-        })
-    }
-}
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Named {
@@ -90,9 +58,9 @@ pub(crate) struct Grant<'a> {
 }
 
 /// Signs a service account token.
-pub(crate) fn sign(inner: &Inner, grant: Grant<'_>) -> Result<String, String> {
-    let key = inner.token_key.as_ref().ok_or("this server has no key for service account tokens")?;
-    let now = inner.now().as_second();
+pub(crate) fn sign(state: &State, grant: Grant<'_>) -> Result<String, String> {
+    let key = state.token_key.as_ref().ok_or("this server has no key for service account tokens")?;
+    let now = state.now().as_second();
     let named = |kind: &str| {
         let (_, name, uid) = grant.bound_to.filter(|(k, ..)| *k == kind)?;
         Some(Named { name: name.to_owned(), uid: uid.to_owned() })
@@ -103,7 +71,7 @@ pub(crate) fn sign(inner: &Inner, grant: Grant<'_>) -> Result<String, String> {
         iat: now,
         nbf: now,
         iss: ISSUER.to_owned(),
-        jti: inner.ids.uid(),
+        jti: state.ids.uid(),
         sub: format!("system:serviceaccount:{}:{}", grant.namespace, grant.account),
         bound: Bound {
             namespace: grant.namespace.to_owned(),
@@ -116,23 +84,25 @@ pub(crate) fn sign(inner: &Inner, grant: Grant<'_>) -> Result<String, String> {
 }
 
 /// The user of a bearer token that is good for this server.
-pub(crate) fn bearer(inner: &Inner, token: &str) -> Result<UserInfo, String> {
-    reviewed(inner, token, &[ISSUER.to_owned()]).map(|(user, _)| user)
+pub(crate) fn bearer(state: &State, token: &str) -> Result<UserInfo, String> {
+    reviewed(state, token, &[ISSUER.to_owned()]).map(|(user, _)| user)
 }
 
 /// The user of a token that is good for one of these audiences, and for which of them.
-pub(crate) fn reviewed(inner: &Inner, token: &str, audiences: &[String]) -> Result<(UserInfo, Vec<String>), String> {
+pub(crate) fn reviewed(state: &State, token: &str, audiences: &[String]) -> Result<(UserInfo, Vec<String>), String> {
     let shared = |own: &[String]| -> Result<Vec<String>, String> {
         let both: Vec<String> = audiences.iter().filter(|a| own.contains(a)).cloned().collect();
         if both.is_empty() { Err(format!("the token is for {own:?}, not for {audiences:?}")) } else { Ok(both) }
     };
-    // Compared by digest, so that the time of a look-up says nothing about how much of a token was right.
+    // The time of a comparison says nothing about how much of a token was right, and by digest nothing about its
+    // length.
     let digest = Sha256::digest(token.as_bytes());
-    let fixed = inner.tokens.iter().find(|(known, _)| Sha256::digest(known.as_bytes()) == digest);
+    let is_same = |known: &str| bool::from(Sha256::digest(known.as_bytes()).ct_eq(&digest));
+    let fixed = state.tokens.iter().find(|(known, _)| is_same(known));
     if let Some((_, user)) = fixed {
         return Ok((user.clone(), shared(&[ISSUER.to_owned()])?));
     }
-    let key = inner.token_key.as_ref().ok_or("the token is not known")?;
+    let key = state.token_key.as_ref().ok_or("the token is not known")?;
     let mut rules = Validation::new(Algorithm::ES256);
     // Audiences are compared below, where the answer is which ones fit.
     rules.validate_aud = false;
@@ -143,7 +113,7 @@ pub(crate) fn reviewed(inner: &Inner, token: &str, audiences: &[String]) -> Resu
     let data = jsonwebtoken::decode::<Claims>(token, &key.decoding, &rules).map_err(|e| e.to_string())?;
     let Claims { aud, exp, nbf, bound, jti, .. } = data.claims;
     let audiences = shared(&aud)?;
-    let now = inner.now().as_second();
+    let now = state.now().as_second();
     if now >= exp {
         return Err("the token has expired".to_owned());
     }
@@ -151,16 +121,16 @@ pub(crate) fn reviewed(inner: &Inner, token: &str, audiences: &[String]) -> Resu
         return Err("the token is not valid yet".to_owned());
     }
     // A token ends with its account, and with the object it is bound to: the same uid must still be there.
-    alive(inner, "serviceaccounts", &bound.namespace, &bound.serviceaccount)?;
+    alive(state, "serviceaccounts", &bound.namespace, &bound.serviceaccount)?;
     let mut extra =
         BTreeMap::from([("authentication.kubernetes.io/credential-id".to_owned(), vec![format!("JTI={jti}")])]);
     if let Some(pod) = &bound.pod {
-        alive(inner, "pods", &bound.namespace, pod)?;
+        alive(state, "pods", &bound.namespace, pod)?;
         extra.insert("authentication.kubernetes.io/pod-name".to_owned(), vec![pod.name.clone()]);
         extra.insert("authentication.kubernetes.io/pod-uid".to_owned(), vec![pod.uid.clone()]);
     }
     if let Some(secret) = &bound.secret {
-        alive(inner, "secrets", &bound.namespace, secret)?;
+        alive(state, "secrets", &bound.namespace, secret)?;
     }
     let name = format!("system:serviceaccount:{}:{}", bound.namespace, bound.serviceaccount.name);
     let groups = ["system:serviceaccounts".to_owned(), format!("system:serviceaccounts:{}", bound.namespace)];
@@ -169,8 +139,8 @@ pub(crate) fn reviewed(inner: &Inner, token: &str, audiences: &[String]) -> Resu
     Ok((user, audiences))
 }
 
-fn alive(inner: &Inner, resource: &str, namespace: &str, named: &Named) -> Result<(), String> {
-    let entry = inner.store.snapshot().get(&key::object("", resource, namespace, &named.name));
+fn alive(state: &State, resource: &str, namespace: &str, named: &Named) -> Result<(), String> {
+    let entry = state.store.snapshot().get(&key::object("", resource, namespace, &named.name));
     match entry {
         Some(entry) if *entry.meta.uid == *named.uid => Ok(()),
         _ => Err(format!("the token's {resource} {namespace}/{} is gone", named.name)),
@@ -202,3 +172,6 @@ pub(crate) fn requested(request: &Value) -> (Vec<String>, i64) {
     }
     (audiences, model::object::get_i64(request, &["spec", "expirationSeconds"]).unwrap_or(3_600))
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,15 +16,15 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use model::{Reason, Status, limit};
 
-use crate::visit::InProgress;
+use crate::connection::InProgress;
 
 /// Answers smaller than this are not compressed (`apiserver/pkg/endpoints/handlers/responsewriters`, gzip threshold).
 const GZIP_MIN: usize = 128 * 1024;
 
 /// The body of an answer: bytes that are there, or a stream (watch).
-pub struct ResponseBody(Inner, Option<InProgress>);
+pub struct ResponseBody(Content, Option<InProgress>);
 
-enum Inner {
+enum Content {
     Chunks(VecDeque<Bytes>),
     Stream(BoxStream<'static, Bytes>),
 }
@@ -32,22 +32,22 @@ enum Inner {
 impl ResponseBody {
     /// No bytes.
     pub fn empty() -> Self {
-        Self(Inner::Chunks(VecDeque::new()), None)
+        Self(Content::Chunks(VecDeque::new()), None)
     }
 
     /// These bytes.
     pub fn full(bytes: impl Into<Bytes>) -> Self {
-        Self(Inner::Chunks(VecDeque::from([bytes.into()])), None)
+        Self(Content::Chunks(VecDeque::from([bytes.into()])), None)
     }
 
     /// These bytes, in pieces.
     pub(crate) fn chunks(chunks: Vec<Bytes>) -> Self {
-        Self(Inner::Chunks(chunks.into()), None)
+        Self(Content::Chunks(chunks.into()), None)
     }
 
     /// Bytes that come over time; the body ends with the stream.
     pub fn stream(stream: impl Stream<Item = Bytes> + Send + 'static) -> Self {
-        Self(Inner::Stream(Box::pin(stream)), None)
+        Self(Content::Stream(Box::pin(stream)), None)
     }
 
     /// The body, with the request that it answers under way until it is sent or dropped.
@@ -59,8 +59,10 @@ impl ResponseBody {
 impl fmt::Debug for ResponseBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Inner::Chunks(chunks) => write!(f, "ResponseBody({} bytes)", chunks.iter().map(Bytes::len).sum::<usize>()),
-            Inner::Stream(_) => f.write_str("ResponseBody(stream)"),
+            Content::Chunks(chunks) => {
+                write!(f, "ResponseBody({} bytes)", chunks.iter().map(Bytes::len).sum::<usize>())
+            }
+            Content::Stream(_) => f.write_str("ResponseBody(stream)"),
         }
     }
 }
@@ -70,14 +72,14 @@ impl Body for ResponseBody {
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let Self(inner, request) = &mut *self;
+        let Self(content, request) = &mut *self;
         if let Some(request) = request {
             // Asked for more: what came before is taken.
             request.taken();
         }
-        let next = match inner {
-            Inner::Chunks(chunks) => Poll::Ready(chunks.pop_front()),
-            Inner::Stream(stream) => stream.as_mut().poll_next(cx),
+        let next = match content {
+            Content::Chunks(chunks) => Poll::Ready(chunks.pop_front()),
+            Content::Stream(stream) => stream.as_mut().poll_next(cx),
         };
         if let (Poll::Ready(Some(_)), Some(request)) = (&next, request) {
             request.offered();
@@ -86,13 +88,13 @@ impl Body for ResponseBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(&self.0, Inner::Chunks(chunks) if chunks.is_empty())
+        matches!(&self.0, Content::Chunks(chunks) if chunks.is_empty())
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Inner::Chunks(chunks) => SizeHint::with_exact(chunks.iter().map(|b| b.len() as u64).sum()),
-            Inner::Stream(_) => SizeHint::default(),
+            Content::Chunks(chunks) => SizeHint::with_exact(chunks.iter().map(|b| b.len() as u64).sum()),
+            Content::Stream(_) => SizeHint::default(),
         }
     }
 }

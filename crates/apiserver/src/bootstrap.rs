@@ -1,13 +1,16 @@
 //! What every cluster has from its first start: system namespaces and the roles that let people look around.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::{BodyExt as _, Full};
 use model::{Reason, Status};
 use serde_json::{Value, json};
 
+use crate::error::Error;
 use crate::namespace;
-use crate::server::{ApiServer, Error};
+use crate::state::State;
 use crate::user::{AUTHENTICATED, MASTERS, UNAUTHENTICATED, UserInfo};
 
 /// The user in whose name the server makes its own objects.
@@ -15,7 +18,7 @@ const USER: &str = "system:apiserver";
 
 /// Makes what is missing; a server that has it all writes nothing. Nothing here needs another to be there first, so all
 /// are made at once: a first start then waits for the disk once or twice, not a dozen times.
-pub(crate) async fn run(server: &ApiServer) -> Result<(), Error> {
+pub(crate) async fn run(state: &Arc<State>) -> Result<(), Error> {
     let namespaces = namespace::SYSTEM.into_iter().map(|name| {
         // The label is set by the NamespaceDefaultLabelName step of upstream; see `semantics::default`.
         let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
@@ -24,7 +27,7 @@ pub(crate) async fn run(server: &ApiServer) -> Result<(), Error> {
     let policies = policies()
         .into_iter()
         .map(|(resource, name, object)| (format!("/apis/rbac.authorization.k8s.io/v1/{resource}"), name, object));
-    let all = namespaces.chain(policies).map(|(path, name, object)| ensure(server, path, name, object));
+    let all = namespaces.chain(policies).map(|(path, name, object)| ensure(state, path, name, object));
     futures::future::try_join_all(all).await.map(drop)
 }
 
@@ -87,26 +90,26 @@ fn policies() -> Vec<(&'static str, &'static str, Value)> {
         .collect()
 }
 
-async fn ensure(server: &ApiServer, path: String, name: &str, object: Value) -> Result<(), Error> {
+async fn ensure(state: &Arc<State>, path: String, name: &str, object: Value) -> Result<(), Error> {
     let failed = |status| Error::Bootstrap { what: format!("{path}/{name}"), status: Box::new(status) };
-    let found = ask(server, Method::GET, &format!("{path}/{name}"), Bytes::new()).await;
+    let found = ask(state, Method::GET, &format!("{path}/{name}"), Bytes::new()).await;
     match found {
         Ok(()) => return Ok(()),
         Err(status) if status.is(Reason::NotFound) => {}
         Err(status) => return Err(failed(status)),
     }
-    match ask(server, Method::POST, &path, Bytes::from(object.to_string())).await {
+    match ask(state, Method::POST, &path, Bytes::from(object.to_string())).await {
         Err(status) if !status.is(Reason::AlreadyExists) => Err(failed(status)),
         _ => Ok(()),
     }
 }
 
-async fn ask(server: &ApiServer, method: Method, path: &str, body: Bytes) -> Result<(), Status> {
+async fn ask(state: &Arc<State>, method: Method, path: &str, body: Bytes) -> Result<(), Status> {
     let mut request = Request::new(Full::new(body));
     *request.method_mut() = method;
     *request.uri_mut() = path.parse().map_err(Status::internal)?;
     request.headers_mut().insert(http::header::USER_AGENT, http::HeaderValue::from_static("kube-apiserver"));
-    let answer = crate::service::answer(server.0.clone(), UserInfo::master(USER), request).await;
+    let answer = crate::service::answer(state.clone(), UserInfo::master(USER), request).await;
     if answer.status().is_success() {
         return Ok(());
     }

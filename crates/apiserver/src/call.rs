@@ -14,12 +14,12 @@ use crate::path::ResourcePath;
 use crate::query::Query;
 use crate::registry::Served;
 use crate::semantics;
-use crate::server::Inner;
+use crate::state::State;
 use crate::user::UserInfo;
 
 /// A request to a kind.
 pub(crate) struct Call {
-    pub(crate) server: Arc<Inner>,
+    pub(crate) state: Arc<State>,
     pub(crate) user: UserInfo,
     pub(crate) served: Arc<Served>,
     pub(crate) path: ResourcePath,
@@ -36,9 +36,9 @@ pub(crate) struct Call {
 
 impl Call {
     /// The call without its body, for an answer that outlives the handler.
-    pub(crate) fn take(&self) -> Self {
+    pub(crate) fn without_body(&self) -> Self {
         Self {
-            server: self.server.clone(),
+            state: self.state.clone(),
             user: self.user.clone(),
             served: self.served.clone(),
             path: self.path.clone(),
@@ -80,7 +80,7 @@ impl Call {
             name: self.name(),
             ..Attributes::default()
         };
-        authz::check(&self.server.authorizer, &self.user, &what, self.server.as_ref())
+        authz::check(&self.state.authorizer, &self.user, &what, self.state.as_ref())
     }
 
     /// 404 for the object of the path.
@@ -111,7 +111,7 @@ impl Call {
             user: &self.user,
             old,
             dry_run,
-            now: self.server.now(),
+            now: self.state.now(),
         }
     }
 
@@ -142,8 +142,8 @@ impl Call {
     pub(crate) fn decode_object(&mut self) -> Result<Value, Status> {
         let (mut object, duplicates) = self.decode()?;
         semantics::check_kind(&mut object, &self.served)?;
-        if self.served.is(crate::crd::GROUP, crate::crd::KIND) {
-            self.warnings.extend(semantics::unsupported(&object));
+        if let Some(warn) = self.served.strategy.warn {
+            self.warnings.extend(warn(&object));
         }
         self.prune(&mut object, duplicates)?;
         Ok(object)

@@ -9,10 +9,10 @@ use model::Clock;
 use store::Store;
 
 use crate::admission::Admission;
-use crate::authn::TokenKey;
 use crate::authz::Authorizer;
 use crate::meta::Meta;
 use crate::resource::Resource;
+use crate::token_key::TokenKey;
 use crate::user::UserInfo;
 
 /// Makes what must be unique. The composition root passes a random source, tests and simulations a seeded one.

@@ -20,20 +20,38 @@ const EVENT_FIELDS: [(&str, &str); 7] = [
 /// Where the parts of a v2 autoscaler that v1 has no field for are kept.
 const METRICS: &str = "autoscaling.alpha.kubernetes.io/metrics";
 
+/// Changes the shape of an object from one `apiVersion` to another.
+type Reshape = fn(&mut Value, &str, &str);
+
 /// Changes an object to another version of its kind.
-pub(crate) fn convert(object: &mut Value, api_version: &str) {
-    let from = object.get("apiVersion").and_then(Value::as_str).unwrap_or_default().to_owned();
+pub(crate) fn convert(object: &mut Value, api_version: &str, reshape: Option<Reshape>) {
+    let from = object.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
     if from == api_version {
         return;
     }
-    match (object.get("kind").and_then(Value::as_str), from.as_str(), api_version) {
-        (Some("Event"), "v1", "events.k8s.io/v1") => rename(object, |(core, new)| (core, new)),
-        (Some("Event"), "events.k8s.io/v1", "v1") => rename(object, |(core, new)| (new, core)),
-        (Some("HorizontalPodAutoscaler"), "autoscaling/v2", "autoscaling/v1") => to_v1(object),
-        (Some("HorizontalPodAutoscaler"), "autoscaling/v1", "autoscaling/v2") => to_v2(object),
-        _ => {}
+    if let Some(reshape) = reshape {
+        let from = from.to_owned();
+        reshape(object, &from, api_version);
     }
     object["apiVersion"] = json!(api_version);
+}
+
+/// An Event between the core group and `events.k8s.io`.
+pub(crate) fn event(object: &mut Value, from: &str, to: &str) {
+    match (from, to) {
+        ("v1", "events.k8s.io/v1") => rename(object, |(core, new)| (core, new)),
+        ("events.k8s.io/v1", "v1") => rename(object, |(core, new)| (new, core)),
+        _ => {}
+    }
+}
+
+/// A HorizontalPodAutoscaler between `autoscaling/v1` and `autoscaling/v2`.
+pub(crate) fn autoscaler(object: &mut Value, from: &str, to: &str) {
+    match (from, to) {
+        ("autoscaling/v2", "autoscaling/v1") => to_v1(object),
+        ("autoscaling/v1", "autoscaling/v2") => to_v2(object),
+        _ => {}
+    }
 }
 
 fn rename(object: &mut Value, direction: impl Fn((&'static str, &'static str)) -> (&'static str, &'static str)) {

@@ -13,7 +13,7 @@ use crate::document::Document;
 use crate::negotiate;
 use crate::registry::{Registry, Served};
 use crate::reply::{self, Answer};
-use crate::server::Inner;
+use crate::state::State;
 
 /// A subresource as discovery shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +25,8 @@ pub(crate) struct Sub {
 }
 
 const PART_VERBS: &[&str] = &["get", "patch", "update"];
-/// Subresources of built-in kinds that `verb::run` answers, besides `status` and `scale`.
-const SERVED_SUBRESOURCES: [&str; 5] = ["approval", "binding", "eviction", "finalize", "token"];
+/// Subresources of built-in kinds that `verb` answers, besides `status` and `scale`.
+pub(crate) const SERVED_SUBRESOURCES: [&str; 5] = ["approval", "binding", "eviction", "finalize", "token"];
 
 /// The subresources of a kind.
 pub(crate) fn subresources(served: &Served) -> Vec<Sub> {
@@ -97,14 +97,14 @@ fn priority(version: &str) -> (u8, u64, u64, String) {
 }
 
 /// `/version`.
-pub(crate) fn version(inner: &Inner) -> Answer {
-    let mut numbers = inner.version.trim_start_matches('v').split('.');
+pub(crate) fn version(state: &State) -> Answer {
+    let mut numbers = state.version.trim_start_matches('v').split('.');
     let mut next = || numbers.next().unwrap_or_default().to_owned();
     let (major, minor) = (next(), next());
     reply::value(
         200,
         &json!({
-            "major": major, "minor": minor, "gitVersion": inner.version, "gitCommit": "", "gitTreeState": "clean",
+            "major": major, "minor": minor, "gitVersion": state.version, "gitCommit": "", "gitTreeState": "clean",
             "buildDate": "1970-01-01T00:00:00Z", "goVersion": "", "compiler": "rustc",
             "platform": format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
         }),
@@ -112,9 +112,9 @@ pub(crate) fn version(inner: &Inner) -> Answer {
 }
 
 /// `/`.
-pub(crate) fn root(inner: &Inner) -> Answer {
+pub(crate) fn root(state: &State) -> Answer {
     let mut paths = vec!["/api".to_owned(), "/api/v1".to_owned(), "/apis".to_owned()];
-    for (group, versions) in groups_of(&inner.registry()).into_iter().filter(|(g, _)| !g.is_empty()) {
+    for (group, versions) in groups_of(&state.registry()).into_iter().filter(|(g, _)| !g.is_empty()) {
         paths.push(format!("/apis/{group}"));
         paths.extend(versions.iter().map(|version| format!("/apis/{group}/{version}")));
     }
@@ -137,8 +137,8 @@ fn group_value(group: &str, versions: &[String]) -> Value {
 }
 
 /// `/apis`.
-pub(crate) fn groups(inner: &Inner) -> Answer {
-    let groups: Vec<Value> = groups_of(&inner.registry())
+pub(crate) fn groups(state: &State) -> Answer {
+    let groups: Vec<Value> = groups_of(&state.registry())
         .iter()
         .filter(|(group, _)| !group.is_empty())
         .map(|(group, versions)| group_value(group, versions))
@@ -147,8 +147,8 @@ pub(crate) fn groups(inner: &Inner) -> Answer {
 }
 
 /// `/apis/GROUP`.
-pub(crate) fn group(inner: &Inner, name: &str) -> Result<Answer, Status> {
-    let groups = groups_of(&inner.registry());
+pub(crate) fn group(state: &State, name: &str) -> Result<Answer, Status> {
+    let groups = groups_of(&state.registry());
     let (group, versions) = groups.iter().find(|(group, _)| group == name).ok_or_else(Status::no_such_path)?;
     let mut value = group_value(group, versions);
     value["kind"] = json!("APIGroup");
@@ -157,8 +157,8 @@ pub(crate) fn group(inner: &Inner, name: &str) -> Result<Answer, Status> {
 }
 
 /// `/api/v1` and `/apis/GROUP/VERSION`.
-pub(crate) fn resources(inner: &Inner, group: &str, version: &str) -> Result<Answer, Status> {
-    let kinds = inner.registry().of(group, version);
+pub(crate) fn resources(state: &State, group: &str, version: &str) -> Result<Answer, Status> {
+    let kinds = state.registry().in_version(group, version);
     if kinds.is_empty() {
         return Err(Status::no_such_path());
     }
@@ -197,11 +197,11 @@ pub(crate) fn resources(inner: &Inner, group: &str, version: &str) -> Result<Ans
 }
 
 /// `/api` and `/apis` in aggregated form.
-pub(crate) fn aggregated(inner: &Inner, core: bool, if_none_match: Option<&str>, gzip: bool) -> Answer {
-    let registry = inner.registry();
+pub(crate) fn aggregated(state: &State, core: bool, if_none_match: Option<&str>, gzip: bool) -> Answer {
+    let registry = state.registry();
     let name = if core { "discovery/core" } else { "discovery/groups" };
     let document =
-        inner.documents.get(registry.generation, name, || Document::new(aggregate(&registry, core).to_string().into()));
+        state.documents.get(registry.generation, name, || Document::new(aggregate(&registry, core).to_string().into()));
     document.answer(negotiate::DISCOVERY, if_none_match, gzip)
 }
 
@@ -209,7 +209,7 @@ fn aggregate(registry: &Registry, core: bool) -> Value {
     let mut items = Vec::new();
     for (group, versions) in groups_of(registry).into_iter().filter(|(group, _)| group.is_empty() == core) {
         let version = |version: &String| {
-            let kinds = registry.of(&group, version);
+            let kinds = registry.in_version(&group, version);
             let resources: Vec<Value> =
                 kinds.iter().filter(|s| !is_part(s)).map(|served| resource(served, &kinds)).collect();
             json!({"version": version, "resources": resources, "freshness": "Current"})

@@ -11,23 +11,23 @@ use model::{FieldSelector, Status};
 
 use crate::authz::{self, Attributes};
 use crate::call::Call;
+use crate::connection::Closing;
 use crate::negotiate::{self, Form};
 use crate::path::{self, ResourcePath, Target};
 use crate::query::Query;
 use crate::reply::{self, Answer};
 use crate::resource::{ConnectRequest, Source, not_allowed};
-use crate::server::Inner;
-use crate::tls::Closing;
+use crate::state::State;
 use crate::user::UserInfo;
 use crate::{discovery, impersonation, openapi, verb};
 
 /// Answers a request whose user is known.
-pub(crate) async fn dispatch(inner: &Arc<Inner>, user: UserInfo, parts: Parts, body: Bytes) -> Result<Answer, Status> {
-    let user = impersonation::user(inner, user, &parts.headers)?;
+pub(crate) async fn dispatch(state: &Arc<State>, user: UserInfo, parts: Parts, body: Bytes) -> Result<Answer, Status> {
+    let user = impersonation::user(state, user, &parts.headers)?;
     let target = path::parse(parts.uri.path());
     let resource = match target {
         Target::Resource(resource) => resource,
-        other => return fixed(inner, &user, &other, &parts),
+        other => return fixed(state, &user, &other, &parts),
     };
     let query = Query::parse(parts.uri.query().unwrap_or_default());
     let verb = verb_of(&parts, &resource, &query);
@@ -48,8 +48,8 @@ pub(crate) async fn dispatch(inner: &Arc<Inner>, user: UserInfo, parts: Parts, b
         name: resource.name.as_deref().or(selected.as_deref()).unwrap_or_default(),
         path: "",
     };
-    authz::check(&inner.authorizer, &user, &what, inner.as_ref())?;
-    let registry = inner.registry();
+    authz::check(&state.authorizer, &user, &what, state.as_ref())?;
+    let registry = state.registry();
     if let Some(connect) = resource
         .subresource
         .as_ref()
@@ -61,7 +61,8 @@ pub(crate) async fn dispatch(inner: &Arc<Inner>, user: UserInfo, parts: Parts, b
     let served = served.ok_or_else(Status::no_such_path)?.clone();
     drop(registry);
     if served.namespaced && resource.namespace.is_none() && !matches!(verb, "list" | "watch") {
-        // A namespaced object has no path outside of its namespace, and nobody deletes those of all namespaces at once.
+        // A namespaced object has no path outside of its namespace, and there is no deletion over all namespaces at
+        // once.
         return Err(if resource.name.is_none() { not_allowed() } else { Status::no_such_path() });
     }
     if !served.namespaced && resource.namespace.is_some() {
@@ -70,12 +71,12 @@ pub(crate) async fn dispatch(inner: &Arc<Inner>, user: UserInfo, parts: Parts, b
     let agent = client_of(&parts.headers);
     let client = query.get("fieldManager").unwrap_or(&agent);
     let counted = if verb == "patch" && is_apply(&parts) { "apply" } else { verb };
-    inner.counters.request(counted, client);
+    state.counters.request(counted, client);
     let mut call = Call {
         form: negotiate::accept(header(&parts.headers, &ACCEPT))?,
         gzip: header(&parts.headers, &ACCEPT_ENCODING).is_some_and(|h| h.contains("gzip")),
         content_type: header(&parts.headers, &CONTENT_TYPE).map(str::to_owned),
-        server: inner.clone(),
+        state: state.clone(),
         user,
         served,
         path: resource,
@@ -83,7 +84,7 @@ pub(crate) async fn dispatch(inner: &Arc<Inner>, user: UserInfo, parts: Parts, b
         agent,
         body,
         warnings: Vec::new(),
-        closing: parts.extensions.get::<Closing>().map_or_else(|| inner.closing.clone(), |closing| closing.0.clone()),
+        closing: parts.extensions.get::<Closing>().map_or_else(|| state.closing.clone(), |closing| closing.0.clone()),
     };
     let result = verb::run(&mut call, verb).await;
     let mut answer = result.unwrap_or_else(|status| reply::failure(&status));
@@ -107,8 +108,8 @@ fn verb_of(parts: &Parts, path: &ResourcePath, query: &Query) -> &'static str {
     }
 }
 
-/// A list or watch of one object by `metadata.name` is allowed to whoever may list or watch that object, by the
-/// `resourceNames` of a rule (`requestinfo.go`).
+/// A list or watch of one object by `metadata.name` is allowed when a rule with that name in `resourceNames` allows it
+/// (`requestinfo.go`).
 fn selected_name(verb: &str, query: &Query) -> Option<String> {
     if !matches!(verb, "list" | "watch") {
         return None;
@@ -123,10 +124,10 @@ fn is_apply(parts: &Parts) -> bool {
 }
 
 /// What serves no object.
-fn fixed(inner: &Arc<Inner>, user: &UserInfo, target: &Target, parts: &Parts) -> Result<Answer, Status> {
+fn fixed(state: &Arc<State>, user: &UserInfo, target: &Target, parts: &Parts) -> Result<Answer, Status> {
     let method = parts.method.as_str().to_ascii_lowercase();
     let what = Attributes { verb: &method, path: parts.uri.path(), ..Attributes::default() };
-    authz::check(&inner.authorizer, user, &what, inner.as_ref())?;
+    authz::check(&state.authorizer, user, &what, state.as_ref())?;
     if !matches!(parts.method, Method::GET | Method::HEAD) {
         return Err(not_allowed());
     }
@@ -135,22 +136,22 @@ fn fixed(inner: &Arc<Inner>, user: &UserInfo, target: &Target, parts: &Parts) ->
     let gzip = header(&parts.headers, &ACCEPT_ENCODING).is_some_and(|h| h.contains("gzip"));
     match target {
         Target::Health => Ok(reply::text(200, "ok")),
-        Target::Version => Ok(discovery::version(inner)),
-        Target::Metrics => Ok(reply::text(200, inner.counters.exposition())),
-        Target::Root => Ok(discovery::root(inner)),
+        Target::Version => Ok(discovery::version(state)),
+        Target::Metrics => Ok(reply::text(200, state.counters.exposition())),
+        Target::Root => Ok(discovery::root(state)),
         Target::CoreVersions | Target::Groups if form()? == Form::Discovery => {
-            Ok(discovery::aggregated(inner, *target == Target::CoreVersions, etag, gzip))
+            Ok(discovery::aggregated(state, *target == Target::CoreVersions, etag, gzip))
         }
         Target::CoreVersions => Ok(discovery::core_versions()),
-        Target::Groups => Ok(discovery::groups(inner)),
-        Target::Group(group) => discovery::group(inner, group),
-        Target::Resources(group, version) => discovery::resources(inner, group, version),
+        Target::Groups => Ok(discovery::groups(state)),
+        Target::Group(group) => discovery::group(state, group),
+        Target::Resources(group, version) => discovery::resources(state, group, version),
         Target::OpenApiV2 => {
             let accept = header(&parts.headers, &ACCEPT).unwrap_or_default();
-            Ok(openapi::v2(inner, accept, etag, gzip))
+            Ok(openapi::v2(state, accept, etag, gzip))
         }
-        Target::OpenApiIndex => Ok(openapi::index(inner)),
-        Target::OpenApi(group, version) => openapi::document(inner, group, version, etag, gzip),
+        Target::OpenApiIndex => Ok(openapi::index(state)),
+        Target::OpenApi(group, version) => openapi::document(state, group, version, etag, gzip),
         Target::Resource(_) | Target::Unknown => Err(Status::no_such_path()),
     }
 }

@@ -1,10 +1,10 @@
 //! Documents that are made on demand and kept as long as the set of kinds stays the same.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
+use data_encoding::HEXUPPER;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, VARY};
 use http::{Response, StatusCode};
 use sha2::{Digest as _, Sha256};
@@ -27,11 +27,7 @@ pub(crate) struct Document {
 impl Document {
     /// A document named by its content.
     pub(crate) fn new(bytes: Vec<u8>) -> Self {
-        let hash = Sha256::digest(&bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02X}");
-            text
-        });
+        let hash = HEXUPPER.encode(&Sha256::digest(&bytes));
         Self { bytes: bytes.into(), hash }
     }
 

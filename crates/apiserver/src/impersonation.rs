@@ -1,16 +1,18 @@
-//! Requests on behalf of somebody else (`staging/src/k8s.io/apiserver/pkg/endpoints/filters/impersonation`): the headers
+//! Requests on behalf of another user (`staging/src/k8s.io/apiserver/pkg/endpoints/filters/impersonation`): the headers
 //! `Impersonate-User`, `-Group`, `-Uid` and `-Extra-*`. Each of them needs the verb `impersonate`.
 //!
 //! Ignoring these headers would let a request run with more rights than its sender asked for.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::HeaderMap;
 use model::Status;
+use percent_encoding::percent_decode_str;
 
 use crate::authz::{self, Attributes};
-use crate::server::Inner;
+use crate::state::State;
 use crate::user::{ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED, UserInfo};
 
 const USER: &str = "impersonate-user";
@@ -23,10 +25,10 @@ const AUTHENTICATION: &str = "authentication.k8s.io";
 ///
 /// # Errors
 /// 403 when the sender may not; 400 when groups, uid or extra come without a user, or a header is no text.
-pub(crate) fn user(inner: &Arc<Inner>, sender: UserInfo, headers: &HeaderMap) -> Result<UserInfo, Status> {
+pub(crate) fn user(state: &Arc<State>, sender: UserInfo, headers: &HeaderMap) -> Result<UserInfo, Status> {
     let Some(asked) = Asked::read(headers)? else { return Ok(sender) };
     let check = |what: Attributes<'_>| {
-        authz::check(&inner.authorizer, &sender, &Attributes { verb: "impersonate", ..what }, inner.as_ref())
+        authz::check(&state.authorizer, &sender, &Attributes { verb: "impersonate", ..what }, state.as_ref())
     };
     let account = service_account(&asked.name);
     match account {
@@ -116,17 +118,14 @@ impl Asked {
     }
 }
 
+/// Text whose every `%` begins an escape, and whose bytes are UTF-8.
 fn percent_decoded(text: &str) -> Option<String> {
-    let mut bytes = text.bytes();
-    let mut out = Vec::with_capacity(text.len());
-    while let Some(byte) = bytes.next() {
-        if byte != b'%' {
-            out.push(byte);
-            continue;
-        }
-        let digit = |b: Option<u8>| char::from(b?).to_digit(16);
-        let (high, low) = (digit(bytes.next())?, digit(bytes.next())?);
-        out.push(u8::try_from(high * 16 + low).ok()?);
+    let is_escape = |rest: &str| rest.len() >= 2 && rest.bytes().take(2).all(|b| b.is_ascii_hexdigit());
+    if !text.split('%').skip(1).all(is_escape) {
+        return None;
     }
-    String::from_utf8(out).ok()
+    percent_decode_str(text).decode_utf8().ok().map(Cow::into_owned)
 }
+
+#[cfg(test)]
+mod tests;

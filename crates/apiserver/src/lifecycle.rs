@@ -1,17 +1,44 @@
-//! What the server decides about an object, whatever the client says: identity, times, generation, which part of the
-//! object a write may touch (`registry/rest/{create,update}.go` and the strategies of built-in kinds).
+//! What the server decides about an object and the client cannot: identity, times, generation, which part of the
+//! object a write may touch (`registry/rest/{create,update}.go`; what a kind does of its own is in `strategy`).
 
 use model::{FieldError, FieldPath, Status, Timestamp, clock, object};
 use serde_json::{Value, json};
 
 use crate::call::Call;
+use crate::key;
 use crate::registry::Served;
-use crate::{crd, job, pod};
+use crate::surroundings::{NamesInUse, Surroundings};
+use crate::user::UserInfo;
 
-/// A new object has no status but what the server gives it. Nodes keep theirs: a kubelet registers itself with its
-/// capacity in one request (`pkg/registry/core/node/strategy.go`).
+/// The surroundings of a call.
+struct CallSurroundings<'a> {
+    call: &'a Call,
+    now: Timestamp,
+}
+
+impl Surroundings for CallSurroundings<'_> {
+    fn user(&self) -> &UserInfo {
+        &self.call.user
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    fn stored(&self, group: &str, resource: &str, namespace: &str, name: &str) -> Option<Value> {
+        let state = &self.call.state;
+        let entry = state.store.snapshot().get(&key::object(group, resource, namespace, name))?;
+        serde_json::from_slice(&state.read(&entry).ok()?).ok()
+    }
+
+    fn names_in_use(&self, group: &str, crd: &str) -> NamesInUse {
+        self.call.state.registry().names_in_use(group, crd)
+    }
+}
+
+/// A new object has no status but what the server gives it, unless its kind says otherwise.
 pub(crate) fn drop_status(call: &Call, new: &mut Value) {
-    if call.served.status && !call.served.is("", "Node") {
+    if call.served.status && !call.served.strategy.create_with_status {
         object::remove(new, &["status"]);
     }
 }
@@ -39,9 +66,9 @@ pub(crate) fn before_create(call: &Call, new: &mut Value, now: Timestamp) -> Res
     if generated {
         // Room for the suffix within the longest label, as upstream cuts it (`storage/names/generate.go`).
         let base: String = generate.chars().take(58).collect();
-        metadata.insert("name".to_owned(), json!(format!("{base}{}", call.server.ids.suffix())));
+        metadata.insert("name".to_owned(), json!(format!("{base}{}", call.state.ids.suffix())));
     }
-    metadata.insert("uid".to_owned(), json!(call.server.ids.uid()));
+    metadata.insert("uid".to_owned(), json!(call.state.ids.uid()));
     metadata.insert("creationTimestamp".to_owned(), json!(clock::format_seconds(now)));
     if name.is_empty() && !generated {
         let error = FieldError::required(FieldPath::of("metadata.name"), "name or generateName is required");
@@ -57,33 +84,8 @@ pub(crate) fn prepare_create(call: &Call, new: &mut Value, now: Timestamp) {
     if has_generation(served) {
         new["metadata"]["generation"] = json!(1);
     }
-    match (served.gvk.group.as_str(), served.gvk.kind.as_str()) {
-        ("", "Namespace") => {
-            *object::slot(new, &["spec", "finalizers"]) = json!(["kubernetes"]);
-            *object::slot(new, &["status", "phase"]) = json!("Active");
-        }
-        ("", "Pod") => pod::prepare(&call.server, new),
-        ("", "PersistentVolumeClaim" | "PersistentVolume") => {
-            *object::slot(new, &["status", "phase"]) = json!("Pending");
-        }
-        ("certificates.k8s.io", "CertificateSigningRequest") => {
-            let spec = object::slot(new, &["spec"]);
-            spec["username"] = json!(&*call.user.name);
-            spec["groups"] = json!(&*call.user.groups);
-            // Who asks is what the server saw, whatever the body says.
-            match &call.user.uid {
-                Some(uid) => spec["uid"] = json!(&**uid),
-                None => drop(object::remove(new, &["spec", "uid"])),
-            }
-            let extra = &*call.user.extra;
-            match extra.is_empty() {
-                false => *object::slot(new, &["spec", "extra"]) = json!(extra),
-                true => drop(object::remove(new, &["spec", "extra"])),
-            }
-        }
-        ("batch", "Job") => job::prepare(new),
-        (crd::GROUP, crd::KIND) => crd::prepare(&call.server, new, None, now),
-        _ => {}
+    if let Some(prepare_create) = served.strategy.prepare_create {
+        prepare_create(new, &CallSurroundings { call, now });
     }
 }
 
@@ -134,8 +136,9 @@ pub(crate) fn before_update(call: &Call, new: &mut Value, old: &Value) -> Result
 /// Counts changes of what the object wants, after defaulting and admission.
 pub(crate) fn after_update(call: &Call, new: &mut Value, old: &Value, now: Timestamp) {
     let served = &call.served;
-    if served.is(crd::GROUP, crd::KIND) && call.subresource().is_empty() {
-        crd::prepare(&call.server, new, Some(old), now);
+    let whole = call.subresource().is_empty();
+    if let Some(prepare_update) = served.strategy.prepare_update.filter(|_| whole) {
+        prepare_update(new, old, &CallSurroundings { call, now });
     }
     if !has_generation(served) {
         return;
@@ -145,10 +148,8 @@ pub(crate) fn after_update(call: &Call, new: &mut Value, old: &Value, now: Times
         (Some(a), Some(b)) => a.iter().filter(|(n, _)| wants(n)).eq(b.iter().filter(|(n, _)| wants(n))),
         _ => a == b,
     };
-    // A Deployment counts changes of its annotations too (`pkg/registry/apps/deployment/strategy.go`).
-    let annotations = |o: &Value| object::annotations(o);
-    let annotated = served.is("apps", "Deployment") && call.subresource().is_empty();
-    let changed = !same(new, old) || (annotated && annotations(new) != annotations(old));
+    let annotated = served.strategy.annotations_count && whole;
+    let changed = !same(new, old) || (annotated && object::annotations(new) != object::annotations(old));
     if changed {
         let generation = object::get_i64(old, &["metadata", "generation"]).unwrap_or(0);
         new["metadata"]["generation"] = json!(generation + 1);
@@ -160,7 +161,7 @@ pub(crate) fn is_finished(served: &Served, object: &Value) -> bool {
     let empty = |fields: &[&str]| object::get(object, fields).and_then(Value::as_array).is_none_or(Vec::is_empty);
     object::is_deleting(object)
         && empty(&["metadata", "finalizers"])
-        && (!served.is("", "Namespace") || empty(&["spec", "finalizers"]))
+        && (!served.strategy.spec_finalizers || empty(&["spec", "finalizers"]))
         && object::get_i64(object, &["metadata", "deletionGracePeriodSeconds"]).unwrap_or(0) == 0
 }
 
@@ -170,18 +171,8 @@ fn has_generation(served: &Served) -> bool {
 
 /// A write of the whole object leaves status, and what only a subresource may write, as it was.
 fn whole(served: &Served, new: &mut Value, old: &Value) {
-    let mut keep: Vec<&[&str]> = Vec::new();
-    if served.status {
-        keep.push(&["status"]);
-    }
-    if served.is("", "Namespace") {
-        keep.push(&["spec", "finalizers"]);
-    }
-    if served.is("certificates.k8s.io", "CertificateSigningRequest") {
-        // It names who asked.
-        keep.push(&["spec"]);
-    }
-    for path in keep {
+    let status: &[&[&str]] = if served.status { &[&["status"]] } else { &[] };
+    for path in status.iter().chain(served.strategy.kept) {
         match object::get(old, path) {
             Some(value) => *object::slot(new, path) = value.clone(),
             None => {
@@ -196,29 +187,14 @@ fn whole(served: &Served, new: &mut Value, old: &Value) {
 fn status(served: &Served, new: &mut Value, old: &Value) {
     let metadata = new.get("metadata").filter(|metadata| metadata.is_object()).cloned();
     only(new, old, &["status"]);
-    if let Some(metadata) = metadata.filter(|_| status_takes_metadata(served)) {
+    if let (Some(metadata), Some(kept)) = (metadata, served.strategy.status_metadata) {
         new["metadata"] = metadata;
-        for field in status_keeps(served) {
+        for field in kept {
             match object::get(old, &["metadata", field]) {
                 Some(value) => new["metadata"][*field] = value.clone(),
                 None => drop(object::remove(new, &["metadata", field])),
             }
         }
-    }
-}
-
-/// Does a write of the status take metadata along?
-pub(crate) fn status_takes_metadata(served: &Served) -> bool {
-    let own = ["", "apps", "batch", "autoscaling", "policy", "networking.k8s.io"];
-    served.builtin().is_some() && own.contains(&served.gvk.group.as_str())
-}
-
-/// The metadata that it does not take along.
-pub(crate) fn status_keeps(served: &Served) -> &'static [&'static str] {
-    match (served.gvk.group.as_str(), served.gvk.kind.as_str()) {
-        ("apps", "Deployment") => &["labels"],
-        ("", "Pod") => &["ownerReferences"],
-        _ => &[],
     }
 }
 

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use apimachinery::builtin;
 use model::LabelSelector;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -177,7 +176,7 @@ fn indexed(group: &str, resource: &str) -> &'static [Arc<str>] {
     static TABLE: OnceLock<Table> = OnceLock::new();
     let build = || {
         let mut table = Table::new();
-        for kind in builtin::kinds().iter().filter(|k| !k.selectable.is_empty()) {
+        for kind in kinds::all().iter().filter(|k| !k.selectable.is_empty()) {
             let paths = || kind.selectable.iter().map(|p| intern(p)).collect();
             table.entry(kind.group).or_default().entry(kind.plural).or_insert_with(paths);
         }

@@ -1,25 +1,22 @@
-//! Namespaces: what may be made in them, which may be deleted (upstream's NamespaceLifecycle admission).
+//! Namespaces: which there are from the start, and what may be made in them (upstream's NamespaceLifecycle admission).
 
 use model::{GroupResource, Reason, Status, object};
 use serde_json::{Value, json};
 
 use crate::call::Call;
 use crate::key;
-use crate::registry::Served;
 
 /// Namespaces that every cluster has; made at the start.
 pub(crate) const SYSTEM: [&str; 4] = ["default", "kube-system", "kube-public", "kube-node-lease"];
-/// Of these, the ones that cannot be deleted.
-const IMMORTAL: [&str; 3] = ["default", "kube-system", "kube-public"];
 
 /// Refuses to make an object in a namespace that is not there or is going away.
 pub(crate) fn check_open(call: &Call, new: &Value) -> Result<(), Status> {
-    if !crate::crd::is_open(&call.server.registry(), &call.served) {
+    if !call.state.registry().is_open(&call.served) {
         let why = "create not allowed while custom resource definition is terminating";
         return Err(Status::new(Reason::MethodNotAllowed, why));
     }
     let Some(namespace) = call.namespace().filter(|_| call.served.namespaced) else { return Ok(()) };
-    let entry = call.server.store.snapshot().get(&key::object("", "namespaces", "", namespace));
+    let entry = call.state.store.snapshot().get(&key::object("", "namespaces", "", namespace));
     let Some(entry) = entry else {
         let resource = GroupResource { group: String::new(), resource: "namespaces".to_owned() };
         return Err(Status::not_found(&resource, namespace));
@@ -35,12 +32,4 @@ pub(crate) fn check_open(call: &Call, new: &Value) -> Result<(), Status> {
         "field": "metadata.namespace",
     }]);
     Err(status)
-}
-
-/// Refuses to delete the namespaces that everything else relies on.
-pub(crate) fn check_deletable(served: &Served, name: &str) -> Result<(), Status> {
-    if served.is("", "Namespace") && IMMORTAL.contains(&name) {
-        return Err(Status::forbidden(&served.resource, name, "this namespace may not be deleted"));
-    }
-    Ok(())
 }

@@ -10,7 +10,7 @@ use tokio::sync::MutexGuard;
 
 use crate::key;
 use crate::registry::Served;
-use crate::server::Inner;
+use crate::state::State;
 
 /// kube-apiserver's usual service range as kubeadm sets it: 10.96.0.0/12.
 const FIRST: u32 = u32::from_be_bytes([10, 96, 0, 0]);
@@ -24,18 +24,18 @@ const PORTS: u32 = 2_768;
 /// Gives a Service the addresses it has none of. The guard is held until the Service is stored, so that two Services
 /// never take the same.
 pub(crate) async fn allocate<'a>(
-    server: &'a Arc<Inner>,
+    state: &'a Arc<State>,
     served: &Served,
     new: &mut Value,
     old: Option<&Value>,
 ) -> Result<Option<MutexGuard<'a, ()>>, Status> {
-    if !served.is("", "Service") {
+    if !served.strategy.allocates_addresses {
         return Ok(None);
     }
-    let guard = server.network.lock().await;
+    let guard = state.network.lock().await;
     let mut taken = Taken::default();
     let own = (object::namespace(new).unwrap_or_default(), object::name(new).unwrap_or_default());
-    for entry in server.entries(&key::prefix("", "services", None)) {
+    for entry in state.entries(&key::prefix("", "services", None)) {
         if (&*entry.meta.namespace, &*entry.meta.name) == own {
             continue;
         }
@@ -44,7 +44,7 @@ pub(crate) async fn allocate<'a>(
         }
         // Only these have node ports, which the index does not hold.
         if matches!(entry.meta.field("spec.type"), Some("NodePort" | "LoadBalancer"))
-            && let Ok((_, service)) = server.parse(served, &entry)
+            && let Ok((_, service)) = state.parse(served, &entry)
         {
             taken.ports.extend(ports(&service).filter_map(|(_, port)| port));
         }
@@ -148,7 +148,7 @@ fn address(new: &mut Value, old: Option<&Value>, taken: &Taken, seed: u32) -> Re
             Ipv4Addr::from(free).to_string()
         }
     };
-    // Without a selector nobody can know the families of a headless Service's endpoints: both, as upstream has it.
+    // Without a selector the families of a headless Service's endpoints are not known: upstream sets both.
     let selects = object::get(new, &["spec", "selector"]).and_then(Value::as_object).is_some_and(|s| !s.is_empty());
     let (families, policy) = if ip == "None" && !selects {
         (json!(["IPv4", "IPv6"]), "RequireDualStack")

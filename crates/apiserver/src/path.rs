@@ -1,5 +1,9 @@
 //! What a request's URL path names.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
 /// The object or collection that a resource path names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ResourcePath {
@@ -101,30 +105,10 @@ fn resource(group: &str, version: &str, rest: &[&str]) -> Target {
 /// Decodes percent escapes, and `+` as a blank in queries. An escape that is not one stands for itself; bytes that are
 /// not UTF-8 become the replacement character, which no name may contain.
 pub(crate) fn decode(text: &str, plus_is_blank: bool) -> String {
-    if !text.contains(['%', '+']) {
-        return text.to_owned();
-    }
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let hex = |i: usize| bytes.get(i).and_then(|b| char::from(*b).to_digit(16));
-        match (bytes[at], hex(at + 1), hex(at + 2)) {
-            (b'%', Some(high), Some(low)) => {
-                out.push(u8::try_from(high * 16 + low).expect("two hex digits fit a byte"));
-                at += 3;
-            }
-            (b'+', ..) if plus_is_blank => {
-                out.push(b' ');
-                at += 1;
-            }
-            (byte, ..) => {
-                out.push(byte);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
+    // An escaped plus is none, so blanks come first.
+    let text =
+        if plus_is_blank && text.contains('+') { Cow::Owned(text.replace('+', " ")) } else { Cow::Borrowed(text) };
+    percent_decode_str(&text).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]

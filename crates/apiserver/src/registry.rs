@@ -3,19 +3,22 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use apimachinery::builtin;
-use apimachinery::schema::Schema;
-use apimachinery::structural::CustomKind;
-use model::{GroupResource, GroupVersion, GroupVersionKind};
+use apimachinery::structural::{self, CustomKind};
+use kinds::schema::Schema;
+use model::{GroupResource, GroupVersion, GroupVersionKind, object};
+use serde_json::Value;
 use store::Revision;
 
+use crate::crd;
 use crate::resource::{Resource, ResourceInfo, Source};
+use crate::strategy::{self, Strategy};
+use crate::surroundings::NamesInUse;
 
 /// Where a kind's definition comes from.
 #[derive(Clone)]
 pub(crate) enum Origin {
     /// A row of the generated table.
-    Builtin(&'static builtin::Kind),
+    Builtin(&'static kinds::Kind),
     /// A version of a CRD, by its index.
     Custom(Arc<CustomKind>, usize),
     /// Code.
@@ -53,6 +56,8 @@ pub(crate) struct Served {
     pub(crate) verbs: Vec<&'static str>,
     /// Objects written before this revision are read through the defaults of the schema; zero when it has none.
     pub(crate) since: Revision,
+    /// Rules of its own.
+    pub(crate) strategy: &'static Strategy,
     /// Definition.
     pub(crate) origin: Origin,
 }
@@ -83,7 +88,7 @@ impl Served {
     }
 
     /// The row of the built-in table.
-    pub(crate) fn builtin(&self) -> Option<&'static builtin::Kind> {
+    pub(crate) fn builtin(&self) -> Option<&'static kinds::Kind> {
         match &self.origin {
             Origin::Builtin(kind) => Some(kind),
             _ => None,
@@ -103,16 +108,14 @@ impl Served {
         }
     }
 
-    /// Is it this kind?
-    pub(crate) fn is(&self, group: &str, kind: &str) -> bool {
-        self.gvk.group == group && self.gvk.kind == kind
-    }
-
-    fn of_builtin(kind: &'static builtin::Kind) -> Self {
+    fn of_builtin(kind: &'static kinds::Kind) -> Self {
         let gvk = GroupVersionKind::new(kind.group, kind.version, kind.kind);
         let resource = GroupResource { group: kind.group.to_owned(), resource: kind.plural.to_owned() };
-        let (stored_as, storage) = crate::semantics::storage(kind);
+        let strategy = strategy::of_builtin(kind.group, kind.version, kind.kind);
+        let (group, version) = strategy.stored_as.unwrap_or((kind.group, kind.version));
         Self {
+            stored_as: GroupResource { group: group.to_owned(), resource: kind.plural.to_owned() },
+            storage: GroupVersion::new(group, version).to_string(),
             api_version: gvk.api_version(),
             gvk,
             resource,
@@ -120,8 +123,6 @@ impl Served {
             short_names: owned(kind.short_names),
             categories: owned(kind.categories),
             namespaced: kind.namespaced,
-            stored_as,
-            storage,
             status: kind.status,
             scale: kind.scale.as_ref().map(|paths| ScalePaths {
                 spec: fields(paths.spec),
@@ -131,6 +132,7 @@ impl Served {
             selectable: owned(kind.selectable),
             verbs: kind.verbs.to_vec(),
             since: Revision(0),
+            strategy,
             origin: Origin::Builtin(kind),
         }
     }
@@ -154,6 +156,7 @@ impl Served {
             selectable: Vec::new(),
             verbs: info.verbs.clone(),
             since: Revision(0),
+            strategy: strategy::of_code(),
             origin: Origin::Code(code.clone(), info),
         }
     }
@@ -182,6 +185,7 @@ impl Served {
             selectable: version.selectable.clone(),
             verbs: STORED_VERBS.to_vec(),
             since: if has_defaults(&version.schema) { since } else { Revision(0) },
+            strategy: strategy::of_custom(),
             origin: Origin::Custom(custom.clone(), index),
         }
     }
@@ -210,6 +214,36 @@ pub(crate) struct Definition {
     pub(crate) open: bool,
 }
 
+impl Definition {
+    /// The kind that a stored CRD defines, if its names were accepted. `known` is what it defined before, when that is
+    /// known.
+    pub(crate) fn read(name: &str, crd: &Value, revision: Revision, known: Option<&Self>) -> Option<Self> {
+        if crd::condition(crd, "Established") != Some("True") {
+            return None;
+        }
+        match structural::parse_crd(crd) {
+            Ok(kind) => {
+                let generation = object::get_i64(crd, &["metadata", "generation"]).unwrap_or(1);
+                // Objects cannot be older than the first generation. After a restart it is not known when a later one
+                // began: the CRD's last write is a safe bound.
+                let since = match known {
+                    Some(known) if known.generation == generation => known.since,
+                    None if generation == 1 => Revision(0),
+                    _ => revision,
+                };
+                let kind = Arc::new(kind);
+                Some(Self { kind, revision, generation, since, open: !object::is_deleting(crd) })
+            }
+            Err(errors) => {
+                // It was valid when it was written; a newer server may be stricter. The kind is not served, and says
+                // so.
+                tracing::warn!(crd = name, error = %errors[0], "a stored CustomResourceDefinition is not valid");
+                None
+            }
+        }
+    }
+}
+
 /// An immutable set of kinds; replaced as a whole when a CRD changes.
 #[derive(Clone, Default)]
 pub(crate) struct Registry {
@@ -223,7 +257,7 @@ pub(crate) struct Registry {
 impl Registry {
     /// Built-in kinds and kinds from code.
     pub(crate) fn new(resources: &[Arc<dyn Resource>]) -> Self {
-        let builtins = builtin::kinds().iter().map(Served::of_builtin);
+        let builtins = kinds::all().iter().map(Served::of_builtin);
         let fixed: Vec<_> = builtins.chain(resources.iter().map(Served::of_code)).map(Arc::new).collect();
         let mut out = Self { fixed: Arc::new(fixed), ..Self::default() };
         out.index();
@@ -243,7 +277,7 @@ impl Registry {
     }
 
     /// Every kind of one group and version.
-    pub(crate) fn of(&self, group: &str, version: &str) -> Vec<Arc<Served>> {
+    pub(crate) fn in_version(&self, group: &str, version: &str) -> Vec<Arc<Served>> {
         self.all().filter(|s| s.gvk.group == group && s.gvk.version == version).collect()
     }
 
@@ -252,9 +286,25 @@ impl Registry {
         self.customs.get(crd)
     }
 
+    /// May objects of this kind be made? Not while its CRD is being deleted.
+    pub(crate) fn is_open(&self, served: &Served) -> bool {
+        !served.is_custom() || self.definition(&served.resource.to_string()).is_none_or(|definition| definition.open)
+    }
+
     /// All definitions with the name of their CRD.
     pub(crate) fn definitions(&self) -> impl Iterator<Item = (&String, &Definition)> {
         self.customs.iter()
+    }
+
+    /// The names in a group that belong to other kinds than that of this CRD.
+    pub(crate) fn names_in_use(&self, group: &str, crd: &str) -> NamesInUse {
+        let mut out = NamesInUse::default();
+        for other in self.all().filter(|s| s.gvk.group == group && s.resource.to_string() != crd) {
+            let names = [&other.resource.resource, &other.singular].into_iter().chain(&other.short_names);
+            out.resources.extend(names.cloned());
+            out.kinds.extend([other.gvk.kind.clone(), format!("{}List", other.gvk.kind)]);
+        }
+        out
     }
 
     /// A registry with a CRD added, changed (`Some`) or removed (`None`).

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use apimachinery::schema::Schema;
 use apimachinery::structural::Column;
 use bytes::Bytes;
 use futures::stream::BoxStream;
+use kinds::schema::Schema;
 use model::{FieldSelector, LabelSelector, Reason, Status};
 use serde_json::Value;
 use store::BoxFuture;

@@ -6,17 +6,17 @@ use serde_json::{Value, json};
 use crate::authz::{self, Attributes};
 use crate::call::Call;
 use crate::reply::{self, Answer};
-use crate::resource::not_allowed;
+use crate::strategy::Review;
 use crate::user::{MASTERS, UserInfo};
 
 /// Answers a review.
-pub(crate) async fn create(call: &mut Call) -> Result<Answer, Status> {
+pub(crate) async fn create(call: &mut Call, asked: Review) -> Result<Answer, Status> {
     let mut review = call.decode_object()?;
-    let status = match call.served.gvk.kind.as_str() {
-        "SelfSubjectReview" => json!({"userInfo": user_value(&call.user)}),
-        "SelfSubjectAccessReview" => access(call, &call.user, &review)?,
-        "SubjectAccessReview" => access(call, &subject(&review), &review)?,
-        "LocalSubjectAccessReview" => {
+    let status = match asked {
+        Review::WhoAmI => json!({"userInfo": user_value(&call.user)}),
+        Review::OwnAccess => access(call, &call.user, &review)?,
+        Review::Access => access(call, &subject(&review), &review)?,
+        Review::NamespacedAccess => {
             let asked = object::get_str(&review, &["spec", "resourceAttributes", "namespace"]).unwrap_or_default();
             if call.namespace() != Some(asked) {
                 let path = model::FieldPath::of("spec.resourceAttributes.namespace");
@@ -25,15 +25,13 @@ pub(crate) async fn create(call: &mut Call) -> Result<Answer, Status> {
             }
             access(call, &subject(&review), &review)?
         }
-        "SelfSubjectRulesReview" => rules(call, &review),
-        "TokenReview" => token(call, &review),
-        // `v1 Binding` at the collection is served by `pods/binding`, as every scheduler uses it.
-        _ => return Err(not_allowed()),
+        Review::OwnRules => rules(call, &review),
+        Review::Token => token(call, &review),
     };
     review["status"] = status;
-    if call.served.gvk.kind == "SelfSubjectReview" {
+    if asked == Review::WhoAmI {
         *object::slot(&mut review, &["metadata", "creationTimestamp"]) =
-            json!(model::clock::format_seconds(call.server.now()));
+            json!(model::clock::format_seconds(call.state.now()));
     }
     Ok(reply::value(201, &review))
 }
@@ -85,7 +83,7 @@ fn access(call: &Call, user: &UserInfo, review: &Value) -> Result<Value, Status>
             ..Attributes::default()
         }
     };
-    let allowed = authz::check(&call.server.authorizer, user, &what, call.server.as_ref()).is_ok();
+    let allowed = authz::check(&call.state.authorizer, user, &what, call.state.as_ref()).is_ok();
     Ok(json!({"allowed": allowed}))
 }
 
@@ -98,7 +96,7 @@ fn rules(call: &Call, review: &Value) -> Value {
             json!({"verbs": ["*"], "nonResourceURLs": ["*"]}),
         ])
     } else {
-        call.server.authorizer.rules(&call.user, namespace, call.server.as_ref())
+        call.state.authorizer.rules(&call.user, namespace, call.state.as_ref())
     };
     let incomplete = all.is_none();
     let (paths, resources): (Vec<Value>, Vec<Value>) =
@@ -113,7 +111,7 @@ fn token(call: &Call, review: &Value) -> Value {
     if audiences.is_empty() {
         audiences.push(crate::authn::ISSUER.to_owned());
     }
-    match crate::authn::reviewed(&call.server, token, &audiences) {
+    match crate::authn::reviewed(&call.state, token, &audiences) {
         Ok((user, audiences)) => json!({"authenticated": true, "user": user_value(&user), "audiences": audiences}),
         Err(why) => json!({"authenticated": false, "user": {}, "error": why}),
     }

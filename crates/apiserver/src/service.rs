@@ -15,20 +15,20 @@ use http_body::Body;
 use model::{Reason, Status};
 
 use crate::reply::{self, Answer};
-use crate::server::Inner;
+use crate::state::State;
 use crate::user::UserInfo;
 use crate::{body, dispatch};
 
 /// Answers requests of one user. Goes into `kube::Client::new`.
 #[derive(Clone)]
 pub struct Service {
-    inner: Arc<Inner>,
+    state: Arc<State>,
     user: UserInfo,
 }
 
 impl Service {
-    pub(crate) fn new(inner: Arc<Inner>, user: UserInfo) -> Self {
-        Self { inner, user }
+    pub(crate) fn new(state: Arc<State>, user: UserInfo) -> Self {
+        Self { state, user }
     }
 }
 
@@ -52,19 +52,19 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (inner, user) = (self.inner.clone(), self.user.clone());
-        Box::pin(async move { Ok(answer(inner, user, request).await) })
+        let (state, user) = (self.state.clone(), self.user.clone());
+        Box::pin(async move { Ok(answer(state, user, request).await) })
     }
 }
 
 /// Handles one request whole: limits, body, dispatch; a panic becomes a 500 and ends nothing else.
-pub(crate) async fn answer<B>(inner: Arc<Inner>, user: UserInfo, request: Request<B>) -> Answer
+pub(crate) async fn answer<B>(state: Arc<State>, user: UserInfo, request: Request<B>) -> Answer
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: fmt::Display,
 {
-    let counters = inner.clone();
-    let handled = AssertUnwindSafe(handle(inner, user, request)).catch_unwind().await;
+    let counters = state.clone();
+    let handled = AssertUnwindSafe(handle(state, user, request)).catch_unwind().await;
     let answer = match handled {
         Ok(Ok(answer)) => answer,
         Ok(Err(status)) => reply::failure(&status),
@@ -80,22 +80,22 @@ where
     answer
 }
 
-async fn handle<B>(inner: Arc<Inner>, user: UserInfo, request: Request<B>) -> Result<Answer, Status>
+async fn handle<B>(state: Arc<State>, user: UserInfo, request: Request<B>) -> Result<Answer, Status>
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: fmt::Display,
 {
     // A watch holds a permit of its own for as long as its body lives; see `verb::watch`.
-    let Ok(_permit) = inner.requests.try_acquire() else {
-        inner.counters.refuse();
+    let Ok(_permit) = state.requests.try_acquire() else {
+        state.counters.refuse();
         let message = "too many requests at once, please try again later";
         return Err(Status::new(Reason::TooManyRequests, message).retry_after(1));
     };
-    let limit = inner.limits.request;
+    let limit = state.limits.request;
     let work = async {
         let (parts, stream) = request.into_parts();
         let bytes = body::read(stream).await?;
-        Box::pin(dispatch::dispatch(&inner, user, parts, bytes)).await
+        Box::pin(dispatch::dispatch(&state, user, parts, bytes)).await
     };
     tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
         let message = format!("the request did not finish within {} s", limit.as_secs());

@@ -18,10 +18,11 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::connection::{Closing, Connection, Unauthenticated};
 use crate::reply::{self, Answer};
-use crate::server::{ApiServer, Inner};
+use crate::server::ApiServer;
+use crate::state::State;
 use crate::user::{ANONYMOUS, UserInfo};
-use crate::visit::{Strangers, Visit};
 use crate::{authn, authz, service};
 
 /// Streams of one HTTP/2 connection at once: a controller watches some tens of kinds (Go's default is 250).
@@ -31,11 +32,8 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// Pause after a failed accept (out of file descriptors), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Ends the watches of one listener; travels in a request's extensions.
-#[derive(Clone)]
-pub(crate) struct Closing(pub(crate) CancellationToken);
-
-/// Sees each request of a listener before it is handled, and may delay or refuse it: faults in simulations, maintenance.
+/// Sees each request of a listener before it is handled, and may delay or refuse it: faults in simulations,
+/// maintenance.
 pub trait Gate: Send + Sync + 'static {
     /// Lets a request through when the future ends well; the failure is the answer otherwise.
     fn pass<'a>(&'a self, method: &'a Method, uri: &'a Uri) -> BoxFuture<'a, Result<(), Status>>;
@@ -54,7 +52,7 @@ impl ApiServer {
     /// Serves TLS connections until `shutdown` is cancelled; then takes no new ones, ends watches, lets requests finish
     /// and returns within seconds. The server itself goes on for clients in the process.
     ///
-    /// Use [`crate::pki::server_config`] for `tls`: a client certificate is optional and names user and groups; without
+    /// Use `pki::server_config` for `tls`: a client certificate is optional and names user and groups; without
     /// one a bearer token is needed for everything but health and version.
     pub async fn serve(&self, listener: TcpListener, tls: Arc<ServerConfig>, shutdown: CancellationToken) {
         self.serve_through(Arc::new(Open), listener, tls, shutdown).await;
@@ -70,7 +68,7 @@ impl ApiServer {
     ) {
         let acceptor = TlsAcceptor::from(tls);
         let connections = Arc::new(Semaphore::new(self.0.limits.connections));
-        let strangers = Arc::new(Strangers::default());
+        let unauthenticated = Arc::new(Unauthenticated::default());
         let tracker = TaskTracker::new();
         let mut failing = false;
         loop {
@@ -96,25 +94,31 @@ impl ApiServer {
                 self.0.counters.refuse();
                 continue;
             };
-            let (inner, acceptor, shutdown) = (self.0.clone(), acceptor.clone(), shutdown.clone());
-            let (gate, strangers) = (gate.clone(), strangers.clone());
+            let (state, acceptor, shutdown) = (self.0.clone(), acceptor.clone(), shutdown.clone());
+            let (gate, unauthenticated) = (gate.clone(), unauthenticated.clone());
             tracker.spawn(async move {
-                let (visit, crowded) = strangers.admit();
+                let (connection, crowded) = unauthenticated.add();
                 if crowded {
-                    inner.counters.refuse();
+                    state.counters.refuse();
                 }
-                let leave = visit.leave.clone();
-                let connection =
-                    connection(inner, gate, acceptor, stream, shutdown, (strangers.clone(), visit.clone()));
+                let end = connection.end.clone();
+                let serving = serve_connection(
+                    state,
+                    gate,
+                    acceptor,
+                    stream,
+                    shutdown,
+                    (unauthenticated.clone(), connection.clone()),
+                );
                 tokio::select! {
-                    () = connection => {}
-                    () = leave.cancelled() => {}
+                    () = serving => {}
+                    () = end.cancelled() => {}
                 }
-                strangers.forget(&visit);
+                unauthenticated.remove(&connection);
                 drop(permit);
             });
         }
-        // Nobody can connect from here on.
+        // From here on the port accepts no connection.
         drop(listener);
         tracker.close();
         if tokio::time::timeout(DRAIN, tracker.wait()).await.is_err() {
@@ -126,15 +130,15 @@ impl ApiServer {
 /// Who is behind a client certificate, and the second in which it ends.
 type Peer = Option<(UserInfo, i64)>;
 
-async fn connection(
-    inner: Arc<Inner>,
+async fn serve_connection(
+    state: Arc<State>,
     gate: Arc<dyn Gate>,
     acceptor: TlsAcceptor,
     stream: TcpStream,
     shutdown: CancellationToken,
-    (strangers, visit): (Arc<Strangers>, Arc<Visit>),
+    (unauthenticated, connection): (Arc<Unauthenticated>, Arc<Connection>),
 ) {
-    let handshake = inner.limits.handshake;
+    let handshake = state.limits.handshake;
     // Small answers must not wait for more to send.
     let _ = stream.set_nodelay(true);
     let Ok(Ok(stream)) = tokio::time::timeout(handshake, acceptor.accept(stream)).await else { return };
@@ -143,26 +147,26 @@ async fn connection(
     // Said by the client, so that nothing has to be read to find out: a connection that sends nothing is idle.
     let http2 = session.alpn_protocol() == Some(b"h2");
     if peer.is_some() {
-        strangers.know(&visit);
+        unauthenticated.mark_authenticated(&connection);
     }
     let closing = Closing(shutdown.clone());
-    let server = inner.clone();
-    let (present, known) = (visit.clone(), strangers.clone());
+    let server = state.clone();
+    let (present, known) = (connection.clone(), unauthenticated.clone());
     let handler = service_fn(move |mut request: Request<Incoming>| {
-        let (inner, gate, peer, closing) = (server.clone(), gate.clone(), peer.clone(), closing.clone());
-        let (visit, strangers) = (present.clone(), known.clone());
-        let progress = visit.begin();
+        let (state, gate, peer, closing) = (server.clone(), gate.clone(), peer.clone(), closing.clone());
+        let (connection, unauthenticated) = (present.clone(), known.clone());
+        let progress = connection.begin();
         async move {
             request.extensions_mut().insert(closing);
             if let Err(status) = gate.pass(request.method(), request.uri()).await {
                 return Ok::<Answer, Infallible>(reply::failure(&status));
             }
-            let answer = match identify(&inner, peer, &request) {
+            let answer = match identify(&state, peer, &request) {
                 Ok(user) => {
                     if user.name.as_ref() != ANONYMOUS {
-                        strangers.know(&visit);
+                        unauthenticated.mark_authenticated(&connection);
                     }
-                    service::answer(inner, user, request).await
+                    service::answer(state, user, request).await
                 }
                 Err(status) => reply::failure(&status),
             };
@@ -171,39 +175,40 @@ async fn connection(
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder = if http2 { builder.http2_only() } else { builder.http1_only() };
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(inner.limits.idle);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(state.limits.idle);
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS_MAX)
         .keep_alive_interval(Duration::from_secs(30))
         .keep_alive_timeout(Duration::from_secs(15));
-    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), handler);
-    tokio::pin!(connection);
+    let served = builder.serve_connection_with_upgrades(TokioIo::new(stream), handler);
+    tokio::pin!(served);
     let stopped = async {
         tokio::select! {
             () = shutdown.cancelled() => {}
-            () = inner.closing.cancelled() => {}
-            () = visit.idle(handshake, inner.limits.idle) => {}
+            () = state.closing.cancelled() => {}
+            () = connection.idle(handshake, state.limits.idle) => {}
         }
     };
     tokio::select! {
         // A client that goes away in the middle is its own business.
-        _ = connection.as_mut() => return,
-        () = stopped => connection.as_mut().graceful_shutdown(),
+        _ = served.as_mut() => return,
+        () = stopped => served.as_mut().graceful_shutdown(),
     }
-    let _ = tokio::time::timeout(DRAIN, connection).await;
+    let _ = tokio::time::timeout(DRAIN, served).await;
 }
 
-/// The user of a request: the certificate's, else the bearer token's, else nobody, who may ask for health only.
-fn identify(inner: &Inner, peer: Peer, request: &Request<Incoming>) -> Result<UserInfo, Status> {
+/// The user of a request: that of the certificate, else that of the bearer token. Without both the user is anonymous,
+/// and may ask for health and version only.
+fn identify(state: &State, peer: Peer, request: &Request<Incoming>) -> Result<UserInfo, Status> {
     let unauthorized = || Status::new(Reason::Unauthorized, "Unauthorized");
     if let Some((user, ends)) = peer {
         // A connection may live longer than the certificate that it was opened with.
-        return if inner.now().as_second() <= ends { Ok(user) } else { Err(unauthorized()) };
+        return if state.now().as_second() <= ends { Ok(user) } else { Err(unauthorized()) };
     }
     match authn::token_of(request.headers()) {
-        Some(token) => authn::bearer(inner, token).map_err(|why| {
+        Some(token) => authn::bearer(state, token).map_err(|why| {
             tracing::debug!(why, "a bearer token was refused");
             unauthorized()
         }),

@@ -31,15 +31,15 @@ pub(crate) async fn create(call: &mut Call) -> Result<Answer, Status> {
             "may not specify a duration larger than 2^32 seconds",
         )));
     }
-    let key = call.server.key(&call.served, call.namespace(), call.name());
-    let account = call.server.store.snapshot().get(&key).ok_or_else(|| call.not_found())?;
+    let key = call.state.key(&call.served, call.namespace(), call.name());
+    let account = call.state.store.snapshot().get(&key).ok_or_else(|| call.not_found())?;
     let namespace = call.namespace().unwrap_or_default();
     let bound = object::get(&request, &["spec", "boundObjectRef"]).filter(|v| v.is_object());
     let bound = bound.map(|reference| bound_object(call, namespace, reference)).transpose()?;
-    let now = call.server.now();
+    let now = call.state.now();
     let expires = now.checked_add(jiff::SignedDuration::from_secs(life_secs)).map_err(Status::internal)?;
     let token = authn::sign(
-        &call.server,
+        &call.state,
         Grant {
             namespace,
             account: call.name(),
@@ -70,7 +70,7 @@ fn bound_object(call: &Call, namespace: &str, reference: &Value) -> Result<(Stri
         "Secret" => "secrets",
         _ => return Err(Status::bad_request(format!("cannot bind token for serviceaccount to object of type {kind}"))),
     };
-    let entry = call.server.store.snapshot().get(&key::object("", resource, namespace, &name));
+    let entry = call.state.store.snapshot().get(&key::object("", resource, namespace, &name));
     let group_resource = model::GroupResource { group: String::new(), resource: resource.to_owned() };
     let entry = entry.ok_or_else(|| Status::not_found(&group_resource, &name))?;
     if !uid.is_empty() && *uid != *entry.meta.uid {

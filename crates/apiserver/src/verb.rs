@@ -6,6 +6,7 @@ use crate::call::Call;
 use crate::negotiate::Form;
 use crate::reply::Answer;
 use crate::resource::not_allowed;
+use crate::{discovery, token};
 
 mod collection;
 mod create;
@@ -13,8 +14,8 @@ mod delete;
 mod filter;
 mod get;
 mod list;
-pub(crate) mod page;
 mod patch;
+mod pod;
 mod scale;
 mod shape;
 mod update;
@@ -22,8 +23,7 @@ mod virtual_kind;
 mod watch;
 mod write;
 
-pub(crate) use delete::{Options as DeleteOptions, delete_entry, delete_object};
-pub(crate) use update::replace_part;
+pub(crate) use delete::{DeleteOptions, delete_entry};
 
 /// Runs a verb.
 pub(crate) async fn run(call: &mut Call, verb: &'static str) -> Result<Answer, Status> {
@@ -35,7 +35,7 @@ pub(crate) async fn run(call: &mut Call, verb: &'static str) -> Result<Answer, S
         shape::include(call)?;
     }
     check_manager(call, verb)?;
-    let (kind, name) = (call.served.gvk.kind.clone(), call.name().to_owned());
+    let name = call.name().to_owned();
     match (call.subresource(), verb) {
         ("", _) if !call.served.verbs.contains(&verb) => Err(not_allowed()),
         (_, "update" | "patch") if name.is_empty() => Err(not_allowed()),
@@ -47,24 +47,32 @@ pub(crate) async fn run(call: &mut Call, verb: &'static str) -> Result<Answer, S
         ("", "patch") => patch::patch(call).await,
         ("", "delete") => delete::delete(call).await,
         ("", "deletecollection") => collection::delete_collection(call).await,
-        ("status", "get") if call.served.status => get::get(call),
-        ("status", "update") if call.served.status => update::update(call).await,
-        ("status", "patch") if call.served.status => patch::patch(call).await,
-        ("scale", "get" | "update" | "patch") if call.served.scale.is_some() => scale::scale(call, verb).await,
-        ("finalize", "update") if kind == "Namespace" => update::update(call).await,
-        ("approval", "get") if kind == "CertificateSigningRequest" => get::get(call),
-        ("approval", "update") if kind == "CertificateSigningRequest" => update::update(call).await,
-        ("approval", "patch") if kind == "CertificateSigningRequest" => patch::patch(call).await,
-        ("binding", "create") if call.served.is("", "Pod") => crate::pod::bind(call).await,
-        ("eviction", "create") if call.served.is("", "Pod") => crate::pod::evict(call).await,
-        ("token", "create") if call.served.is("", "ServiceAccount") => crate::token::create(call).await,
         ("", _) => Err(not_allowed()),
-        (sub, _) if crate::discovery::subresources(&call.served).iter().any(|s| s.name == sub) => Err(not_allowed()),
-        (sub, _) if call.served.is("", "Pod") && KUBELET.contains(&sub) => Err(Status {
-            message: format!("pods/{sub} is not served: no kubelet runs behind this API server"),
-            ..Status::no_such_path()
-        }),
-        _ => Err(Status::no_such_path()),
+        (subresource, _) => match discovery::subresources(&call.served).iter().find(|s| s.name == subresource) {
+            Some(served) if served.verbs.contains(&verb) => run_subresource(call, served.name, verb).await,
+            Some(_) => Err(not_allowed()),
+            None if call.served.strategy.kubelet.contains(&subresource) => {
+                let path = format!("{}/{subresource}", call.served.resource.resource);
+                let message = format!("{path} is not served: no kubelet runs behind this API server");
+                Err(Status { message, ..Status::no_such_path() })
+            }
+            None => Err(Status::no_such_path()),
+        },
+    }
+}
+
+/// Runs a verb on a subresource that the kind has, with this verb. The names are those of
+/// [`discovery::SERVED_SUBRESOURCES`], and `scale` and `status`.
+async fn run_subresource(call: &mut Call, subresource: &str, verb: &'static str) -> Result<Answer, Status> {
+    match (subresource, verb) {
+        ("scale", _) => scale::scale(call, verb).await,
+        ("binding", _) => pod::bind(call).await,
+        ("eviction", _) => pod::evict(call).await,
+        ("token", _) => token::create(call).await,
+        ("approval" | "finalize" | "status", "get") => get::get(call),
+        ("approval" | "finalize" | "status", "update") => update::update(call).await,
+        ("approval" | "finalize" | "status", "patch") => patch::patch(call).await,
+        _ => Err(not_allowed()),
     }
 }
 
@@ -91,6 +99,3 @@ fn check_manager(call: &Call, verb: &str) -> Result<(), Status> {
     };
     Err(Status::invalid(&GroupKind::new("meta.k8s.io", options), "", &[error]))
 }
-
-/// Subresources of pods that kube-apiserver passes on to a kubelet.
-const KUBELET: [&str; 5] = ["attach", "exec", "log", "portforward", "proxy"];

@@ -131,6 +131,9 @@ impl Error {
             Self::Unavailable(_) => "Unavailable",
             Self::NoKind { .. } => "NoKind",
             Self::Scope { .. } => "WrongScope",
+            Self::Inventory(InventoryError::Unverified { .. } | InventoryError::Foreign { .. }) => {
+                "InventoryUnverified"
+            }
             Self::Inventory(_) => "InventoryUnreadable",
             Self::Fenced { .. } => "Fenced",
             Self::Bug(_) => "InternalError",

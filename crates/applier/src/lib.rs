@@ -5,7 +5,7 @@
 //! writes and waits. Used by the hub (push) and by the agent (pull).
 //!
 //! # What it promises
-//! - A settled member gets no request that mutates, also right after a restart: the inventory is the memory.
+//! - A settled member gets no request that mutates, also right after a restart: what was sent is read from the objects.
 //! - An inventory entry is written before its object is applied for the first time and dropped after the object is gone.
 //!   Every write of it carries a resourceVersion; a conflict means another applier, and is reported.
 //! - Nothing is deleted that is not in the inventory with its UID, nor anything that was adopted.
@@ -13,6 +13,7 @@
 //!
 //! Absent on purpose: bodies of objects (it keeps digests), dry runs, guesses about schemas.
 
+mod awaited;
 mod discovery;
 mod error;
 mod feed;

@@ -1,8 +1,10 @@
 //! What is kept of an object that was seen: digests and a verdict, not the body.
 
+use model::Digest;
 use plan::apply::Seen;
 use plan::drift;
 use plan::health::{self, Verdict};
+use plan::recall::Recalled;
 use serde_json::Value;
 
 /// An object as it was last seen.
@@ -14,6 +16,8 @@ pub(crate) struct Look {
     pub(crate) verdict: Verdict,
     /// For a CustomResourceDefinition: its kind is served.
     pub(crate) established: bool,
+    /// What was found out while the body was at hand, for whoever awaits it, of the object with this digest.
+    pub(crate) recalled: Option<Box<(Digest, Recalled)>>,
 }
 
 impl Look {
@@ -31,6 +35,7 @@ impl Look {
             version: model::object::resource_version(object).and_then(|v| v.parse().ok()),
             verdict: health::read(object),
             established: is_established(object),
+            recalled: None,
         }
     }
 

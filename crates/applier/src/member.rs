@@ -13,7 +13,8 @@ use api::feed::{UnitEntry, UnitReport};
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
-use model::{Clock, MemberName, ObjectKey};
+use model::{Clock, MemberName};
+use plan::authenticator::MemberKey;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -21,9 +22,9 @@ use crate::discovery::Resource;
 use crate::error::{Class, Error};
 use crate::feed::{Feed, Link, MemberReport, Report};
 use crate::limit::{self, Limits};
-use crate::record::Memory;
+use crate::record::Past;
 use crate::session::Session;
-use crate::shard::{self};
+use crate::shard::{self, Owner};
 use crate::site::Site;
 use crate::unit::Outcome;
 use crate::watch::Event;
@@ -39,6 +40,8 @@ pub struct Ctx {
     pub member: MemberName,
     /// The hub.
     pub hub: HubId,
+    /// The member's key, by which it is told what this hub wrote there.
+    pub key: MemberKey,
     /// UID of the kube-system namespace of the cluster that this member is known to be; checked on each connection.
     /// Nothing is written to another cluster.
     pub cluster: Option<String>,
@@ -53,13 +56,19 @@ pub struct Ctx {
     pub back: watch::Receiver<u64>,
 }
 
+impl Ctx {
+    pub(crate) fn owner(&self) -> Owner {
+        Owner { hub: self.hub.clone(), member: self.member.clone(), key: self.key.clone() }
+    }
+}
+
 /// Gets one member to hold what its feed says.
 pub struct Applier {
     feed: Arc<dyn Feed>,
     client: kube::Client,
     ctx: Ctx,
     /// What is remembered of objects over connections.
-    memory: HashMap<UnitId, HashMap<ObjectKey, Memory>>,
+    memory: HashMap<UnitId, Past>,
     last: BTreeMap<UnitId, Arc<UnitReport>>,
     link: Option<MemberReport>,
 }
@@ -145,14 +154,14 @@ impl Applier {
                 return Err(Error::OtherCluster { expected: expected.clone(), found: found.to_owned() });
             }
         }
-        let inventories = shard::read(&wire, &self.ctx.hub, None).await?;
+        let inventories = shard::read(&wire, &self.ctx.owner(), None).await?;
         let (events, inbox) = mpsc::channel(limit::EVENTS_MAX);
         let site = Site::new(self.ctx.clone(), wire, events);
         let mut session = Session::new(site, inventories);
         let result = self.serve(&mut session, inbox).await;
         for (id, slot) in session.slots {
             if let Some(unit) = slot.unit {
-                self.memory.insert(id, unit.memory);
+                self.memory.insert(id, unit.past);
             }
         }
         result
@@ -187,7 +196,7 @@ impl Applier {
                 Some(outcome) = passes.next() => {
                     let Outcome { unit, report, next, entangled, moved, unreachable } = outcome;
                     if let Some(error) = unreachable {
-                        self.memory.insert(unit.id.clone(), unit.memory);
+                        self.memory.insert(unit.id.clone(), unit.past);
                         return Err(error);
                     }
                     if !session.back(unit, next, entangled, moved) {

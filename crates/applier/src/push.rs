@@ -7,6 +7,7 @@ use api::delivery::{HubId, ShortId, UnitId};
 use api::feed::{Payload, Snapshot, UnitEntry, UnitReport};
 use futures::future::BoxFuture;
 use model::{Digest, MemberName};
+use plan::authenticator::{HubKey, MemberKey};
 use plan::prepare::Bundle;
 use tokio::sync::{mpsc, watch};
 
@@ -32,15 +33,21 @@ struct State {
 /// Keeps the last report of each unit and member for those who look (status, `view.kurator.dev`).
 pub struct PushFeed {
     hub: HubId,
+    key: HubKey,
     state: Mutex<State>,
     reports: mpsc::Sender<Report>,
 }
 
 impl PushFeed {
     /// Makes the feed of a hub, and the end where its reports come out. A full channel slows appliers down.
-    pub fn new(hub: HubId) -> (Arc<Self>, mpsc::Receiver<Report>) {
+    pub fn new(hub: HubId, key: HubKey) -> (Arc<Self>, mpsc::Receiver<Report>) {
         let (reports, out) = mpsc::channel(limit::REPORTS_MAX);
-        (Arc::new(Self { hub, state: Mutex::default(), reports }), out)
+        (Arc::new(Self { hub, key, state: Mutex::default(), reports }), out)
+    }
+
+    /// The key by which a member's applier proves what this hub wrote there.
+    pub fn member_key(&self, member: &MemberName) -> MemberKey {
+        self.key.of_member(&self.hub, member)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -55,12 +62,13 @@ impl PushFeed {
 
     /// Prepares a payload of a unit once, however many members get it.
     pub fn bundle(&self, short: &ShortId, payload: &Payload) -> Arc<Bundle> {
-        let place = (short.clone(), payload.digest());
+        let digest = payload.digest();
+        let place = (short.clone(), digest);
         if let Some(ready) = self.state().prepared.get(&place).and_then(Weak::upgrade) {
             return ready;
         }
         // Two callers may both prepare it; they make the same, and one is kept.
-        let bundle = Arc::new(Bundle::new(payload, &self.hub, short));
+        let bundle = Arc::new(Bundle::new(digest, payload, &self.hub, short, &self.key));
         let mut state = self.state();
         state.prepared.retain(|_, weak| weak.strong_count() > 0);
         state.prepared.insert(place, Arc::downgrade(&bundle));

@@ -1,8 +1,11 @@
 //! What is remembered of an object between passes: failures, changes that others made, reverts.
 
+use std::collections::HashMap;
+
 use api::delivery::DriftRecord;
 use api::feed::ObjectReport;
-use model::{Digest, Timestamp};
+use model::{Digest, ObjectKey, Timestamp};
+use plan::apply::Accepted;
 use plan::drift::{self, Revert};
 use tokio::time::Instant;
 
@@ -19,6 +22,15 @@ pub(crate) struct Failure {
     pub(crate) retry: Instant,
     /// Nothing is wrong but that the object is still there: it is tried as soon as it is seen to be gone.
     pub(crate) until_gone: bool,
+}
+
+/// What is remembered of a unit's objects, over connections.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Past {
+    /// Failures, changes and reverts, of the objects that have any.
+    pub(crate) memory: HashMap<ObjectKey, Memory>,
+    /// What is known of each object's last apply.
+    pub(crate) accepted: HashMap<ObjectKey, Accepted>,
 }
 
 /// An object's past.

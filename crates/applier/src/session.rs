@@ -7,13 +7,12 @@ use api::delivery::{HubId, UnitId};
 use api::feed::{Snapshot, UnitEntry};
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use model::ObjectKey;
 use plan::inventory::Inventory;
 use plan::prepare::Bundle;
 use tokio::time::Instant;
 
 use crate::feed::{Feed, FeedError};
-use crate::record::Memory;
+use crate::record::Past;
 use crate::shard::{Found, Shelf};
 use crate::site::{Changed, Site};
 use crate::unit::{self, Outcome, Unit};
@@ -52,7 +51,7 @@ impl Session {
             let unreadable = inventory.is_err();
             let inventory = inventory.unwrap_or_else(|e| {
                 tracing::warn!(unit = %id, error = %e, "an inventory cannot be read");
-                Inventory::empty(site.ctx.hub.clone(), id.clone())
+                Inventory::empty(id.clone())
             });
             let unit = fresh(&site.ctx.hub, id.clone(), inventory, Some(shelf), unreadable);
             orphans.insert(id, unit);
@@ -60,7 +59,7 @@ impl Session {
         let session = Self { site, slots: BTreeMap::new(), orphans, away: BTreeSet::new(), stirs: 0 };
         let mut view = session.site.view();
         for unit in session.orphans.values() {
-            view.claims.set_entries(&unit.id, &unit.inventory.entries);
+            view.claims.set_entries(&unit.id, unit.inventory.entries());
             view.claims.set_idle(&unit.id, true);
         }
         drop(view);
@@ -68,12 +67,7 @@ impl Session {
     }
 
     /// Takes a new snapshot.
-    pub(crate) async fn update(
-        &mut self,
-        feed: &dyn Feed,
-        snapshot: &Snapshot,
-        memory: &mut HashMap<UnitId, HashMap<ObjectKey, Memory>>,
-    ) {
+    pub(crate) async fn update(&mut self, feed: &dyn Feed, snapshot: &Snapshot, past: &mut HashMap<UnitId, Past>) {
         let mut old = std::mem::take(&mut self.slots);
         let mut changed = false;
         for entry in &snapshot.units {
@@ -88,15 +82,9 @@ impl Session {
                     let unit = (!self.away.contains(&entry.unit)).then(|| {
                         let unit = self.orphans.remove(&entry.unit).unwrap_or_else(|| {
                             let hub = &self.site.ctx.hub;
-                            fresh(
-                                hub,
-                                entry.unit.clone(),
-                                Inventory::empty(hub.clone(), entry.unit.clone()),
-                                None,
-                                false,
-                            )
+                            fresh(hub, entry.unit.clone(), Inventory::empty(entry.unit.clone()), None, false)
                         });
-                        Unit { memory: memory.remove(&entry.unit).unwrap_or_default(), ..unit }
+                        Unit { past: past.remove(&entry.unit).unwrap_or_default(), ..unit }
                     });
                     let bundle = Err(FeedError::Missing(entry.payload));
                     Slot { entry: entry.clone(), bundle, unit, dirty: true, due: None, entangled: false, began: 0 }
@@ -105,7 +93,7 @@ impl Session {
             self.site.view().claims.set_idle(&entry.unit, false);
             self.slots.insert(entry.unit.clone(), slot);
         }
-        memory.retain(|unit, _| self.slots.contains_key(unit));
+        past.retain(|unit, _| self.slots.contains_key(unit));
         changed |= !old.is_empty();
         for (id, slot) in old {
             // One that a pass has comes back later, and finds no slot.
@@ -136,9 +124,9 @@ impl Session {
     fn retire(&mut self, unit: Unit) {
         let mut view = self.site.view();
         view.claims.set_desires(&unit.id, []);
-        view.claims.set_entries(&unit.id, &unit.inventory.entries);
+        view.claims.set_entries(&unit.id, unit.inventory.entries());
         // One without entries may still have a Secret, which it has to know when it comes back.
-        let remains = !unit.inventory.entries.is_empty() || unit.unreadable || !unit.shelf.is_empty();
+        let remains = !unit.inventory.entries().is_empty() || unit.unreadable || !unit.shelf.is_empty();
         view.claims.set_idle(&unit.id, remains);
         drop(view);
         if remains {
@@ -159,6 +147,9 @@ impl Session {
         for (id, slot) in &mut self.slots {
             if slot.entry.removal.is_none() && !slot.bundle.as_ref().is_ok_and(|b| b.digest == slot.entry.payload) {
                 slot.bundle = feed.blob(&slot.entry).await;
+                if let (Ok(bundle), Some(unit)) = (&slot.bundle, &slot.unit) {
+                    unit.await_lists(&self.site, bundle);
+                }
                 slot.dirty |= slot.bundle.is_ok();
             }
             let mut view = self.site.view();
@@ -166,7 +157,7 @@ impl Session {
                 _ if !slot.entry.removal.is_none() => view.claims.set_desires(id, []),
                 (Ok(bundle), _) => view.claims.set_desires(id, &bundle.keys),
                 // Not known yet: what it has is not up for grabs.
-                (Err(_), Some(unit)) => view.claims.set_desires(id, unit.inventory.entries.keys()),
+                (Err(_), Some(unit)) => view.claims.set_desires(id, unit.inventory.entries().keys()),
                 (Err(_), None) => {}
             }
             if slot.bundle.is_err() && slot.entry.removal.is_none() {
@@ -254,7 +245,7 @@ fn fresh(hub: &HubId, id: UnitId, inventory: Inventory, shelf: Option<Shelf>, un
         short,
         inventory,
         unreadable,
-        memory: HashMap::new(),
+        past: Past::default(),
         stage: None,
         failures: 0,
         fenced: None,

@@ -9,16 +9,20 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
-use model::Digest;
-use plan::inventory::{self, Inventory, SHARD_BYTES_MAX};
+use model::{Digest, MemberName};
+use plan::authenticator::MemberKey;
+use plan::inventory::shard::{self, Place, SHARD_BYTES_MAX, Sealed};
+use plan::inventory::{self, Inventory};
 use serde_json::{Value, json};
 
 use crate::discovery::Resource;
 use crate::error::Error;
 use crate::wire::Wire;
 
-/// Key of the Secret's data.
+/// Key of the Secret's data: the shard, compressed.
 const DATA: &str = "inventory";
+/// Key of the Secret's data: what proves that this hub wrote it.
+const AUTHENTICATOR: &str = "authenticator";
 /// Type of the Secret.
 const TYPE: &str = "kurator.dev/inventory";
 
@@ -42,20 +46,35 @@ pub(crate) struct Found {
     pub(crate) shelf: Shelf,
 }
 
+/// Whose inventories are read and written.
+#[derive(Clone, Debug)]
+pub(crate) struct Owner {
+    pub(crate) hub: HubId,
+    pub(crate) member: MemberName,
+    pub(crate) key: MemberKey,
+}
+
+impl Owner {
+    fn place<'a>(&'a self, group: &'a UnitId) -> Place<'a> {
+        Place { hub: &self.hub, member: &self.member, group, key: &self.key }
+    }
+}
+
 fn secrets() -> Resource {
     Resource::core("Secret", "secrets", true)
 }
 
 /// Reads all inventories of a hub, or one unit's. Secrets with our labels that do not say whose they are are left alone.
-pub(crate) async fn read(wire: &Wire, hub: &HubId, only: Option<&ShortId>) -> Result<Vec<Found>, Error> {
+pub(crate) async fn read(wire: &Wire, owner: &Owner, only: Option<&ShortId>) -> Result<Vec<Found>, Error> {
+    let hub = &owner.hub;
     let selector = match only {
-        Some(short) => format!("{}={hub},{}={short}", label::HUB, label::UNIT),
-        None => format!("{}={hub},{}", label::HUB, label::UNIT),
+        Some(short) => format!("{}={hub},{}={short}", label::HUB, label::GROUP),
+        None => format!("{}={hub},{}", label::HUB, label::GROUP),
     };
     let path = secrets().path(label::SYSTEM_NAMESPACE, "");
     let mut units: BTreeMap<UnitId, Vec<(u32, Value)>> = BTreeMap::new();
     for secret in wire.list(&path, &selector).await?.items {
-        let unit = model::object::annotation(&secret, label::UNIT_ID).and_then(|text| text.parse().ok());
+        let unit = model::object::annotation(&secret, label::GROUP_ID).and_then(|text| text.parse().ok());
         let number: Option<u32> = model::object::label(&secret, label::SHARD).and_then(|text| text.parse().ok());
         let name = model::object::name(&secret);
         let unit: Option<UnitId> = unit;
@@ -68,12 +87,12 @@ pub(crate) async fn read(wire: &Wire, hub: &HubId, only: Option<&ShortId>) -> Re
             _ => tracing::warn!(secret = name, "a Secret looks like an inventory and is none; it is left alone"),
         }
     }
-    Ok(units.into_iter().map(|(unit, secrets)| found(hub, unit, secrets)).collect())
+    Ok(units.into_iter().map(|(unit, secrets)| found(owner, unit, secrets)).collect())
 }
 
 /// Reads a unit's Secrets by their names, for the case that somebody took their labels off; the next write puts them back.
-pub(crate) async fn read_by_name(wire: &Wire, hub: &HubId, unit: &UnitId) -> Result<Option<Found>, Error> {
-    let short = unit.short(hub);
+pub(crate) async fn read_by_name(wire: &Wire, owner: &Owner, unit: &UnitId) -> Result<Option<Found>, Error> {
+    let short = unit.short(&owner.hub);
     let mut secrets_found = Vec::new();
     for number in 0.. {
         let name = inventory::secret_name(&short, number);
@@ -85,30 +104,34 @@ pub(crate) async fn read_by_name(wire: &Wire, hub: &HubId, unit: &UnitId) -> Res
     if secrets_found.is_empty() {
         return Ok(None);
     }
-    let mut found = found(hub, unit.clone(), secrets_found);
+    let mut found = found(owner, unit.clone(), secrets_found);
+    if let Ok(inventory) = &mut found.inventory {
+        inventory.set_changed();
+    }
     found.shelf.shards.values_mut().for_each(|stored| stored.content = Digest::of(b"without labels"));
     Ok(Some(found))
 }
 
-fn found(hub: &HubId, unit: UnitId, secrets: Vec<(u32, Value)>) -> Found {
-    let mut shelf = Shelf::empty(unit.short(hub));
-    let mut shards = Vec::new();
+fn found(owner: &Owner, unit: UnitId, secrets: Vec<(u32, Value)>) -> Found {
+    let mut shelf = Shelf::empty(unit.short(&owner.hub));
+    let mut shards = BTreeMap::new();
     for (number, secret) in secrets {
         // What does not decode goes on as it is: the inventory then says which shard is not readable.
-        let packed = model::object::get_str(&secret, &["data", DATA]).unwrap_or_default();
-        let bytes = unpack(packed).unwrap_or_default();
-        let content = Digest::of_texts([packed]);
+        let text = |key: &str| model::object::get_str(&secret, &["data", key]).unwrap_or_default();
+        let json = unpack(text(DATA)).unwrap_or_default();
+        let authenticator = STANDARD.decode(text(AUTHENTICATOR)).unwrap_or_default();
+        let content = Digest::of_texts([text(DATA)]);
         shelf.shards.insert(number, Stored { object: slim(&secret), content });
-        shards.push((number, bytes));
+        shards.insert(number, Sealed { json, authenticator });
     }
-    let inventory = Inventory::decode(hub, &unit, &shards).map_err(Error::from);
+    let inventory = shard::decode_own(&owner.place(&unit), &shards).map_err(Error::from);
     if let Ok(inventory) = &inventory {
         // Compare by what would be written now, so that another compressor's bytes do not count as a change.
-        for (number, json) in inventory.encode() {
+        for (number, sealed) in shard::encode(&owner.place(&unit), &[inventory]) {
             if let Some(stored) = shelf.shards.get_mut(&number)
-                && shards.iter().any(|(n, bytes)| *n == number && *bytes == json)
+                && shards.get(&number) == Some(&sealed)
             {
-                stored.content = content(inventory, &shelf.short, number, &json);
+                stored.content = content(owner, inventory, &shelf.short, number, &sealed);
             }
         }
     }
@@ -138,10 +161,10 @@ fn pack(json: &[u8]) -> String {
 }
 
 /// Digest of a shard with its labels and annotations.
-fn content(inventory: &Inventory, short: &ShortId, number: u32, json: &[u8]) -> Digest {
-    let (labels, annotations) = inventory.metadata(short, number);
+fn content(owner: &Owner, inventory: &Inventory, short: &ShortId, number: u32, sealed: &Sealed) -> Digest {
+    let (labels, annotations) = inventory.metadata(&owner.hub, short, number);
     let meta = serde_json::to_string(&(labels, annotations)).expect("maps of strings serialize");
-    Digest::of_texts([meta, Digest::of(json).to_string()])
+    Digest::of_texts([meta, Digest::of(&sealed.json).to_string()])
 }
 
 impl Shelf {
@@ -156,23 +179,26 @@ impl Shelf {
     }
 
     /// Writes the shards that changed and deletes those that are empty. Each write is bound to the version that was read;
-    /// 409 means that somebody else wrote.
-    pub(crate) async fn write(&mut self, wire: &Wire, inventory: &Inventory) -> Result<(), Error> {
-        let shards = inventory.encode();
-        for (number, json) in &shards {
-            let content = content(inventory, &self.short, *number, json);
+    /// 409 means that somebody else wrote. Costs nothing when nothing changed.
+    pub(crate) async fn write(&mut self, wire: &Wire, owner: &Owner, inventory: &mut Inventory) -> Result<(), Error> {
+        if !inventory.is_changed() {
+            return Ok(());
+        }
+        let shards = shard::encode(&owner.place(&inventory.unit), &[inventory]);
+        for (number, sealed) in &shards {
+            let content = content(owner, inventory, &self.short, *number, sealed);
             let stored = self.shards.get(number);
             if stored.is_some_and(|s| s.content == content) {
                 continue;
             }
-            let (labels, annotations) = inventory.metadata(&self.short, *number);
+            let (labels, annotations) = inventory.metadata(&owner.hub, &self.short, *number);
             let mut secret = json!({
                 "apiVersion": "v1", "kind": "Secret", "type": TYPE,
                 "metadata": {
                     "name": inventory::secret_name(&self.short, *number), "namespace": label::SYSTEM_NAMESPACE,
                     "labels": labels, "annotations": annotations,
                 },
-                "data": {DATA: pack(json)},
+                "data": {DATA: pack(&sealed.json), AUTHENTICATOR: STANDARD.encode(&sealed.authenticator)},
             });
             let written = if let Some(stored) = stored {
                 for field in ["uid", "resourceVersion"] {
@@ -193,7 +219,9 @@ impl Shelf {
             self.shards.insert(*number, Stored { object: slim(&written), content });
         }
         let empty: Vec<u32> = self.shards.keys().filter(|n| !shards.contains_key(n)).copied().collect();
-        self.delete(wire, &empty).await
+        self.delete(wire, &empty).await?;
+        inventory.set_written();
+        Ok(())
     }
 
     /// Deletes all Secrets, the parent last.

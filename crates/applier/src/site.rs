@@ -11,6 +11,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use crate::awaited::Awaited;
 use crate::discovery::{Discovery, Resource};
 use crate::error::{Class, Error};
 use crate::look::Look;
@@ -71,7 +72,8 @@ impl View {
             Event::Seen(key, look) => match self.looks.get_mut(&key) {
                 Some(old) if !old.is_older_than(look.version) => Changed::Nothing,
                 Some(old) if old.says_the_same(&look) => {
-                    *old = look;
+                    let recalled = look.recalled.or_else(|| old.recalled.take());
+                    *old = Look { recalled, ..look };
                     Changed::Nothing
                 }
                 _ => {
@@ -118,6 +120,7 @@ pub(crate) struct Site {
     pub(crate) ctx: Ctx,
     pub(crate) wire: Wire,
     pub(crate) discovery: Discovery,
+    pub(crate) awaited: Arc<Awaited>,
     view: Mutex<View>,
     watches: Mutex<JoinSet<()>>,
     events: mpsc::Sender<Event>,
@@ -126,7 +129,7 @@ pub(crate) struct Site {
 impl Site {
     pub(crate) fn new(ctx: Ctx, wire: Wire, events: mpsc::Sender<Event>) -> Arc<Self> {
         let (discovery, view, watches) = (Discovery::default(), Mutex::default(), Mutex::default());
-        Arc::new(Self { ctx, wire, discovery, view, watches, events })
+        Arc::new(Self { ctx, wire, discovery, awaited: Arc::default(), view, watches, events })
     }
 
     /// What was seen. Held for a moment, never while waiting.
@@ -167,6 +170,7 @@ impl Site {
             wire: self.wire.clone(),
             resource,
             hub: self.ctx.hub.clone(),
+            awaited: Arc::clone(&self.awaited),
             limits: self.ctx.limits,
             jitter: Arc::clone(&self.ctx.jitter),
             events: self.events.clone(),

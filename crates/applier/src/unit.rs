@@ -5,6 +5,7 @@
 
 mod apply;
 mod delete;
+mod recall;
 mod report;
 mod send;
 
@@ -17,15 +18,15 @@ use api::feed::{UnitEntry, UnitReport};
 use model::{Digest, GroupVersionKind, ObjectKey};
 use plan::apply::{self as decision, Step};
 use plan::inventory::Inventory;
-use plan::prepare::{Bundle, Prepared};
-use plan::prune::{self, WaitingOn};
+use plan::prepare::{self, Bundle, Prepared};
+use plan::prune::WaitingOn;
 use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::feed::FeedError;
-use crate::record::Memory;
+use crate::record::{Memory, Past};
 use crate::shard::{self, Shelf};
-use crate::site::{Kind, Site};
+use crate::site::{Kind, Site, View};
 
 /// A unit between passes.
 pub(crate) struct Unit {
@@ -36,7 +37,7 @@ pub(crate) struct Unit {
     /// anything else is done.
     pub(crate) unreadable: bool,
     pub(crate) shelf: Shelf,
-    pub(crate) memory: HashMap<ObjectKey, Memory>,
+    pub(crate) past: Past,
     /// The phase that is waited for: of which payload, which, since when.
     pub(crate) stage: Option<(Digest, usize, Instant)>,
     /// Failures of the unit as a whole in a row.
@@ -138,9 +139,9 @@ impl Pass {
         if self.watch().await? {
             return Ok(Progress::Listing);
         }
-        let nothing = BTreeSet::new();
-        let desired = self.bundle.as_ref().ok().filter(|_| self.entry.removal.is_none()).map_or(&nothing, |b| &b.keys);
-        prune::judge_epoch(&mut self.unit.inventory, self.entry.epoch, desired);
+        let wanted = self.bundle.as_ref().ok().filter(|_| self.entry.removal.is_none());
+        self.unit.inventory.judge(&self.entry, |key| wanted.is_some_and(|bundle| bundle.get(key).is_some()));
+        self.recall().await?;
         if self.entry.suspend && self.entry.removal.is_none() {
             self.notice().await?;
             return Ok(Progress::Suspended);
@@ -153,7 +154,9 @@ impl Pass {
             Ok(bundle) => Arc::clone(bundle),
             Err(e) => return Ok(Progress::NoPayload(e.clone())),
         };
-        self.unit.memory.retain(|key, _| bundle.keys.contains(key) || self.unit.inventory.entries.contains_key(key));
+        let inventory = &self.unit.inventory;
+        self.unit.past.memory.retain(|key, _| bundle.get(key).is_some() || inventory.get(key).is_some());
+        self.unit.past.accepted.retain(|key, _| inventory.get(key).is_some());
         self.admit(bundle.objects()).await?;
         for (index, stage) in bundle.stages.iter().enumerate() {
             if index > 0 {
@@ -173,19 +176,22 @@ impl Pass {
         self.claim();
         let settled = bundle.objects().all(|o| self.is_settled(o));
         self.prune(&bundle.keys, settled).await?;
+        if self.unit.inventory.entries().keys().any(|key| bundle.get(key).is_none()) {
+            self.unit.inventory.note_kept(&self.entry);
+        }
         self.save().await?;
         Ok(Progress::Done)
     }
 
     /// The objects that the server confirmed as this unit's.
     fn held(&self) -> BTreeSet<ObjectKey> {
-        let entries = self.unit.inventory.entries.iter();
-        entries.filter(|(_, e)| e.accepted.is_some()).map(|(key, _)| key.clone()).collect()
+        let entries = self.unit.inventory.entries().iter();
+        entries.filter(|(_, e)| e.uid.is_some()).map(|(key, _)| key.clone()).collect()
     }
 
     /// Starts watches for all kinds of the unit. True while objects that the inventory has are not listed yet.
     async fn watch(&mut self) -> Result<bool, Error> {
-        let held = self.unit.inventory.entries.iter().map(|(key, entry)| (key, entry.version.clone(), true));
+        let held = self.unit.inventory.entries().iter().map(|(key, entry)| (key, entry.version.clone(), true));
         let desired: Vec<(&ObjectKey, String, bool)> = match &self.bundle {
             Ok(bundle) => bundle.objects().map(|o| (&o.key, o.version.clone(), false)).collect(),
             Err(_) => Vec::new(),
@@ -207,41 +213,45 @@ impl Pass {
         self.site.view().claims.owner(key).is_none_or(|owner| *owner == self.unit.id)
     }
 
-    /// What the member has of an object. For a kind that we may not see, the inventory is believed.
+    /// What is to be done with an object.
     fn step(&self, object: &Prepared) -> Step {
-        let entry = self.unit.inventory.entries.get(&object.key);
-        let view = self.site.view();
+        self.step_in(&self.site.view(), object)
+    }
+
+    /// The same, of what is seen already.
+    fn step_in(&self, view: &View, object: &Prepared) -> Step {
+        let (entry, accepted) = (self.unit.inventory.get(&object.key), self.unit.past.accepted.get(&object.key));
         let look = view.looks.get(&object.key);
-        if look.is_none()
-            && view.kinds.get(&object.key.group_kind()).is_some_and(|kind| kind.hidden().is_some())
-            && entry.is_some_and(|e| e.accepted.is_some() && e.applied == Some(object.digest))
-        {
-            return Step::Skip;
+        if look.is_none() && view.kinds.get(&object.key.group_kind()).is_some_and(|kind| kind.hidden().is_some()) {
+            return decision::step_unseen(object.digest, entry, accepted);
         }
-        decision::step(object.digest, entry, look.map(|l| &l.seen))
+        decision::step(object.digest, entry, accepted, look.map(|l| &l.seen))
     }
 
     fn is_settled(&self, object: &Prepared) -> bool {
-        let failed = self.unit.memory.get(&object.key).is_some_and(|m| m.problem().is_some());
+        let failed = self.unit.past.memory.get(&object.key).is_some_and(|m| m.problem().is_some());
         self.elsewhere.contains(&object.key) || (!failed && self.step(object) == Step::Skip)
     }
 
     fn memory(&mut self, key: &ObjectKey) -> &mut Memory {
-        self.unit.memory.entry(key.clone()).or_default()
+        self.unit.past.memory.entry(key.clone()).or_default()
     }
 
     fn fail(&mut self, object: &Prepared, error: &Error) {
-        let (jitter, secret) = (self.site.jitter(), object.key.group.is_empty() && object.key.kind == "Secret");
+        let (jitter, secret) = (self.site.jitter(), prepare::is_secret(&object.key));
         self.memory(&object.key).fail_with(object.digest, secret, error, jitter);
     }
 
     /// Writes the inventory, if it changed. Another writer's version is taken over and reported.
     async fn save(&mut self) -> Result<(), Error> {
         let Unit { shelf, inventory, .. } = &mut self.unit;
-        match shelf.write(&self.site.wire, inventory).await {
+        if inventory.is_changed() {
+            inventory.raise(&self.entry);
+        }
+        match shelf.write(&self.site.wire, &self.site.ctx.owner(), inventory).await {
             Err(e) if e.code() == Some(409) => {
                 self.reload().await?;
-                let epoch = self.unit.inventory.epoch;
+                let epoch = self.unit.inventory.epoch();
                 if epoch > self.entry.epoch {
                     self.unit.fenced = Some(epoch);
                 }
@@ -256,9 +266,10 @@ impl Pass {
     }
 
     async fn reload(&mut self) -> Result<(), Error> {
-        let found = shard::read(&self.site.wire, &self.site.ctx.hub, Some(&self.unit.short)).await?;
+        let owner = self.site.ctx.owner();
+        let found = shard::read(&self.site.wire, &owner, Some(&self.unit.short)).await?;
         let found = match found.into_iter().find(|f| f.unit == self.unit.id) {
-            None => shard::read_by_name(&self.site.wire, &self.site.ctx.hub, &self.unit.id).await?,
+            None => shard::read_by_name(&self.site.wire, &owner, &self.unit.id).await?,
             found => found,
         };
         match found {
@@ -270,7 +281,7 @@ impl Pass {
             None => {
                 self.unit.unreadable = false;
                 self.unit.shelf = Shelf::empty(self.unit.short.clone());
-                self.unit.inventory = Inventory::empty(self.site.ctx.hub.clone(), self.unit.id.clone());
+                self.unit.inventory = Inventory::empty(self.unit.id.clone());
             }
         }
         Ok(())
@@ -279,6 +290,6 @@ impl Pass {
     /// Says to the other units of the member what this one has. What it wants is said by whoever takes the snapshots,
     /// since that may have moved on during the pass.
     fn claim(&self) {
-        self.site.view().claims.set_entries(&self.unit.id, &self.unit.inventory.entries);
+        self.site.view().claims.set_entries(&self.unit.id, self.unit.inventory.entries());
     }
 }

@@ -1,5 +1,7 @@
 //! Watching the objects of one kind that this hub delivered.
 
+use std::sync::Arc;
+
 use api::delivery::{HubId, label};
 use futures::StreamExt as _;
 use kube::api::WatchEvent;
@@ -7,6 +9,7 @@ use model::{GroupKind, ObjectKey};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
+use crate::awaited::Awaited;
 use crate::discovery::Resource;
 use crate::error::{Class, Error};
 use crate::limit::{self, Limits};
@@ -36,6 +39,7 @@ pub(crate) struct Watch {
     pub(crate) wire: Wire,
     pub(crate) resource: Resource,
     pub(crate) hub: HubId,
+    pub(crate) awaited: Arc<Awaited>,
     pub(crate) limits: Limits,
     pub(crate) jitter: Jitter,
     pub(crate) events: mpsc::Sender<Event>,
@@ -63,7 +67,9 @@ impl Watch {
     fn look(&self, mut object: Value) -> (ObjectKey, Look) {
         object["apiVersion"] = self.resource.version.to_string().into();
         object["kind"] = self.resource.kind.clone().into();
-        (self.key(&object), Look::of(&object))
+        let key = self.key(&object);
+        let look = Look { recalled: self.awaited.recall(&key, &object).map(Box::new), ..Look::of(&object) };
+        (key, look)
     }
 
     fn key(&self, object: &Value) -> ObjectKey {

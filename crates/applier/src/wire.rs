@@ -4,8 +4,10 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use api::delivery::label;
+use bytes::Bytes;
 use http::Method;
 use kube::client::Body;
+use model::ObjectKey;
 use serde_json::{Value, json};
 
 use crate::discovery::Resource;
@@ -51,6 +53,11 @@ impl Wire {
     }
 
     async fn send(&self, method: Method, path: &str, kind: &str, body: Option<&Value>) -> Result<(u16, Value), Error> {
+        let bytes = body.map(|b| Bytes::from(b.to_string())).unwrap_or_default();
+        self.send_bytes(method, path, kind, bytes).await
+    }
+
+    async fn send_bytes(&self, method: Method, path: &str, kind: &str, body: Bytes) -> Result<(u16, Value), Error> {
         match self.exchange(method, path, kind, body, self.deadline).await {
             Err(e) => Err(self.judge(e).await),
             done => done,
@@ -64,7 +71,7 @@ impl Wire {
             return error;
         }
         let path = Resource::core("Namespace", "namespaces", false).path("", "kube-system");
-        match self.exchange(Method::GET, &path, "application/json", None, limit::JUDGE).await {
+        match self.exchange(Method::GET, &path, "application/json", Bytes::new(), limit::JUDGE).await {
             Ok(_) | Err(Error::Api { code: 403 | 404, .. }) => Error::Unavailable(error.to_string()),
             Err(_) => error,
         }
@@ -75,16 +82,15 @@ impl Wire {
         method: Method,
         path: &str,
         kind: &str,
-        body: Option<&Value>,
+        body: Bytes,
         deadline: Duration,
     ) -> Result<(u16, Value), Error> {
-        let bytes = body.map(|b| b.to_string().into_bytes()).unwrap_or_default();
         let request = http::Request::builder()
             .method(method)
             .uri(path)
             .header(http::header::CONTENT_TYPE, kind)
             .header(http::header::ACCEPT, "application/json")
-            .body(Body::from(bytes))
+            .body(Body::from(body))
             .map_err(|e| Error::Answer(format!("{path} is not a path: {e}")))?;
         let exchange = async {
             let answer = self.client.send(request).await.map_err(|e| transport(&e))?;
@@ -143,11 +149,10 @@ impl Wire {
 
     /// Server-side apply in our name. Fields that others own become ours too: what was there before is recorded by the
     /// caller.
-    pub(crate) async fn apply(&self, resource: &Resource, object: &Value) -> Result<Applied, Error> {
-        let namespace = model::object::namespace(object).unwrap_or_default();
-        let name = model::object::name(object).unwrap_or_default();
-        let path = format!("{}?fieldManager={}&force=true", resource.path(namespace, name), label::FIELD_MANAGER);
-        let (code, object) = self.send(Method::PATCH, &path, "application/apply-patch+yaml", Some(object)).await?;
+    pub(crate) async fn apply(&self, resource: &Resource, key: &ObjectKey, body: Bytes) -> Result<Applied, Error> {
+        let path = resource.path(&key.namespace, &key.name);
+        let path = format!("{path}?fieldManager={}&force=true", label::FIELD_MANAGER);
+        let (code, object) = self.send_bytes(Method::PATCH, &path, "application/apply-patch+yaml", body).await?;
         Ok(Applied { created: code == 201, object })
     }
 

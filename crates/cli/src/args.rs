@@ -89,6 +89,11 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  kurator approve app/shop\n  kurator approve app/shop --digest sha256:…\n  \
                             kurator approve member/beijing")]
     Approve(Approve),
+    /// Look for known faults in the hub, its members, fleets and applications, and say what to do about each. Changes nothing;
+    /// exits with 1 when there is a fault.
+    #[command(after_help = "Examples:\n  kurator doctor\n  kurator doctor -o json\n  \
+                            kurator doctor --kubeconfig hub.kubeconfig")]
+    Doctor,
     /// Print a completion script for a shell.
     #[command(after_help = "Example:\n  source <(kurator completion bash)")]
     Completion {

@@ -11,6 +11,11 @@ use crate::instance;
 
 /// A client of the hub.
 pub(crate) async fn hub(common: &Common) -> anyhow::Result<Client> {
+    hub_and_server(common).await.map(|(client, _)| client)
+}
+
+/// A client of the hub, and the address where it asks.
+pub(crate) async fn hub_and_server(common: &Common) -> anyhow::Result<(Client, String)> {
     let (file, context) = match &common.kubeconfig {
         Some(file) => (file.clone(), common.context.clone()),
         None => {
@@ -24,10 +29,10 @@ pub(crate) async fn hub(common: &Common) -> anyhow::Result<Client> {
 /// A client of one context of the demo's kubeconfig.
 pub(crate) async fn member(common: &Common, name: &str) -> anyhow::Result<Client> {
     let dir = instance::dir(common.dir.as_deref())?;
-    client(dir.join(instance::KUBECONFIG), Some(name.to_owned())).await
+    client(dir.join(instance::KUBECONFIG), Some(name.to_owned())).await.map(|(client, _)| client)
 }
 
-async fn client(file: PathBuf, context: Option<String>) -> anyhow::Result<Client> {
+async fn client(file: PathBuf, context: Option<String>) -> anyhow::Result<(Client, String)> {
     let shown = file.display().to_string();
     let kubeconfig = Kubeconfig::read_from(&file).with_context(|| format!("cannot read the kubeconfig {shown}"))?;
     let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
@@ -38,7 +43,8 @@ async fn client(file: PathBuf, context: Option<String>) -> anyhow::Result<Client
         .with_context(about)?;
     config.connect_timeout = Some(std::time::Duration::from_secs(5));
     config.default_retry = false;
-    Client::try_from(config).with_context(about)
+    let server = config.cluster_url.to_string();
+    Ok((Client::try_from(config).with_context(about)?, server))
 }
 
 /// Says what is wrong with an object that a command names.

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use git_server::GitServer;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
@@ -19,7 +20,6 @@ use kube::core::GroupVersionKind;
 use kube::{Api, Client};
 use member_sim::{Member, NodeSpec};
 use serde_json::{Value, json};
-use source::serve::GitServer;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 

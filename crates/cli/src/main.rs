@@ -7,6 +7,7 @@ mod approve;
 mod args;
 mod connect;
 mod demo;
+mod doctor;
 mod duration;
 mod instance;
 mod output;
@@ -74,6 +75,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Suspend(what) => sync::suspend(&common, &what.object, true).await?,
         Command::Resume(what) => sync::suspend(&common, &what.object, false).await?,
         Command::Approve(what) => approve::run(&common, &what).await?,
+        Command::Doctor => return doctor::run(&common).await,
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "kurator", &mut script);

@@ -228,17 +228,7 @@ pub(crate) fn structured(format: Format, value: &Value) -> Result<bool, WriteErr
 
 /// An error and its causes, each once, in one line.
 pub(crate) fn chain(error: &anyhow::Error) -> String {
-    let mut out = String::new();
-    for cause in error.chain() {
-        let text = cause.to_string();
-        if !out.contains(&text) {
-            if !out.is_empty() {
-                out.push_str(": ");
-            }
-            out.push_str(&text);
-        }
-    }
-    out
+    model::cause::chain(error.as_ref())
 }
 
 #[cfg(test)]

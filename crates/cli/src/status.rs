@@ -16,6 +16,7 @@ use crate::{connect, output};
 
 pub(crate) use drift::sentence as drift;
 use world::World;
+pub(crate) use world::members;
 
 pub(crate) async fn run(common: &Common, what: What) -> anyhow::Result<()> {
     let client = connect::hub(common).await?;

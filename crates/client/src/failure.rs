@@ -1,33 +1,225 @@
-//! What a failed request to a member means for what happens next.
+//! What went wrong with a request, and who acts on it: the table of `docs/errors.md`.
 
-/// Who has to act on a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// Nobody answered: the member is unreachable. Retry with back-off; nothing is known of it meanwhile.
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::limit;
+
+/// Who acts on an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// Nobody: it is tried again with back-off.
+    Retry,
+    /// Nobody: the world moved. It is read again.
+    Reread,
+    /// Who runs the server or the network: nothing is known of the server meanwhile.
     Unreachable,
-    /// It answered that it cannot now (429, 5xx, a lost race). Retry with back-off.
-    Busy,
-    /// It refused the credential (401, 403).
-    Denied,
-    /// It answered that the object is not there.
-    NotFound,
-    /// The write was based on an older state. Read again.
-    Conflict,
-    /// It refused the request: only a change of the object or the member helps.
-    Rejected,
+    /// Who wrote the object, or who runs the server: only a change helps.
+    AwaitChange,
+    /// We do: the program is wrong.
+    Bug,
 }
 
-/// Sorts a client's error.
-pub fn classify(error: &kube::Error) -> Failure {
-    match error {
-        kube::Error::Api(status) => match status.code {
-            401 | 403 => Failure::Denied,
-            404 => Failure::NotFound,
-            409 => Failure::Conflict,
-            408 | 429 | 500..=599 => Failure::Busy,
-            _ => Failure::Rejected,
-        },
-        kube::Error::SerdeError(_) | kube::Error::BuildRequest(_) => Failure::Rejected,
-        _ => Failure::Unreachable,
+/// A request that failed. Its text does not say who was asked: the server, or which member, is known to the caller.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The server answered with a failure.
+    #[error("{message}")]
+    Refused {
+        /// HTTP status code.
+        code: u16,
+        /// Kubernetes' reason, such as `Invalid`. Empty when the answer has none.
+        reason: String,
+        /// The server's sentence, cut to [`limit::WORDS_MAX`].
+        message: String,
+        /// Fields that it names, at most [`limit::FIELDS_MAX`].
+        fields: Vec<String>,
+    },
+    /// The server could not be asked, or its answer broke off.
+    #[error("{cause}")]
+    Transport {
+        /// The innermost cause in words, such as `Connection refused (os error 111)`.
+        cause: String,
+        /// All of it.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// The server did not answer in time.
+    #[error("no answer within {} s", .0.as_secs_f32())]
+    Deadline(Duration),
+    /// Something behind the server did not answer: an aggregated API, a webhook, a slow part of its store.
+    #[error("{0}; the rest of it answers")]
+    Unavailable(Box<Error>),
+    /// The answer is larger than what is read.
+    #[error("the answer is larger than {max} {of}")]
+    TooLarge {
+        /// The limit.
+        max: usize,
+        /// What it counts.
+        of: &'static str,
+    },
+    /// A list has too many pages, objects or bytes.
+    #[error("the list does not end: it has more than {max} {of}")]
+    Endless {
+        /// The limit.
+        max: usize,
+        /// What it counts.
+        of: &'static str,
+    },
+    /// The answer is no JSON, or not of the form that it should have.
+    #[error("the answer is not a Kubernetes object: {0}")]
+    Malformed(String),
+    /// The answer is about something else than the question.
+    #[error("the answer is about {found}; the question was about {asked}")]
+    Mismatch {
+        /// What was asked for.
+        asked: String,
+        /// What came.
+        found: String,
+    },
+    /// The server does not serve the kind.
+    #[error("{kind} is not served in {version}")]
+    NoKind {
+        /// Group and kind.
+        kind: String,
+        /// Group and version.
+        version: String,
+    },
+    /// The request could not be built.
+    #[error("not a request: {0}")]
+    Request(String),
+}
+
+impl Error {
+    /// A refusal, read from the answer's body.
+    pub(crate) fn refused(code: u16, body: &[u8]) -> Self {
+        let status: Value = serde_json::from_slice(body).unwrap_or_default();
+        let text = |field: &str| status.get(field).and_then(Value::as_str).unwrap_or_default();
+        let causes = model::object::get(&status, &["details", "causes"]).and_then(Value::as_array);
+        let fields = causes.into_iter().flatten().filter_map(|c| c.get("field")?.as_str());
+        let message = match (text("message"), String::from_utf8_lossy(body).trim()) {
+            ("", "") => http::StatusCode::from_u16(code).map_or_else(|_| code.to_string(), |code| code.to_string()),
+            ("", other) => words(other),
+            (message, _) => words(message),
+        };
+        Self::Refused {
+            code,
+            reason: words(text("reason")),
+            message,
+            fields: fields.take(limit::FIELDS_MAX).map(words).collect(),
+        }
+    }
+
+    /// A failure below HTTP.
+    pub(crate) fn transport(error: kube::Error) -> Self {
+        if let kube::Error::Api(status) = &error {
+            let (reason, message) = (words(&status.reason), words(&status.message));
+            return Self::Refused { code: status.code, reason, message, fields: Vec::new() };
+        }
+        let mut innermost: &dyn std::error::Error = &error;
+        while let Some(inner) = innermost.source() {
+            innermost = inner;
+        }
+        Self::Transport { cause: words(&innermost.to_string()), source: Box::new(error) }
+    }
+
+    /// HTTP status code, when the server answered with a failure.
+    pub fn code(&self) -> Option<u16> {
+        match self {
+            Self::Refused { code, .. } => Some(*code),
+            Self::Unavailable(inner) => inner.code(),
+            _ => None,
+        }
+    }
+
+    /// Who acts.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Refused { code: 404 | 409 | 410, .. } => Class::Reread,
+            Self::Refused { code: 401 | 502..=504, .. } | Self::Transport { .. } | Self::Deadline(_) => {
+                Class::Unreachable
+            }
+            Self::Refused { code: 408 | 429, .. } => Class::Retry,
+            Self::Refused { code: 400..=499, .. } | Self::NoKind { .. } => Class::AwaitChange,
+            Self::Refused { .. }
+            | Self::Unavailable(_)
+            | Self::TooLarge { .. }
+            | Self::Endless { .. }
+            | Self::Malformed(_)
+            | Self::Mismatch { .. } => Class::Retry,
+            Self::Request(_) => Class::Bug,
+        }
+    }
+
+    /// One CamelCase word for conditions and counters.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Refused { reason, .. } if !reason.is_empty() => reason,
+            Self::Refused { .. } => "ServerError",
+            Self::Transport { .. } => "Unreachable",
+            Self::Deadline(_) => "Timeout",
+            Self::Unavailable(_) => "Unavailable",
+            Self::TooLarge { .. } | Self::Endless { .. } | Self::Malformed(_) | Self::Mismatch { .. } => "BadAnswer",
+            Self::NoKind { .. } => "NoKind",
+            Self::Request(_) => "InternalError",
+        }
+    }
+
+    /// Fields that the server names as wrong.
+    pub fn fields(&self) -> &[String] {
+        match self {
+            Self::Refused { fields, .. } => fields,
+            _ => &[],
+        }
+    }
+
+    /// Did another writer come first, or is the name taken?
+    pub fn is_conflict(&self) -> bool {
+        self.code() == Some(409)
+    }
+
+    /// Is the object not there, or no longer?
+    pub fn is_gone(&self) -> bool {
+        self.code() == Some(404)
+    }
+
+    /// Does the server no longer keep the version that was asked for?
+    pub fn is_expired(&self) -> bool {
+        self.code() == Some(410)
+    }
+
+    /// Was the credential refused?
+    pub fn is_denied(&self) -> bool {
+        matches!(self.code(), Some(401 | 403))
+    }
+
+    /// May this come from one part of the server while the rest of it answers?
+    pub fn is_doubtful(&self) -> bool {
+        matches!(self, Self::Deadline(_) | Self::Refused { code: 502..=504, .. })
+    }
+
+    /// Is it unknown whether a write was carried out?
+    pub fn is_ambiguous(&self) -> bool {
+        match self {
+            Self::Refused { code, .. } => !matches!(code, 400..=407 | 409..=499),
+            Self::Unavailable(inner) => inner.is_ambiguous(),
+            Self::NoKind { .. } | Self::Request(_) => false,
+            _ => true,
+        }
+    }
+
+    /// Did the server refuse a change of a field that cannot change? Kubernetes says so in words only.
+    pub fn is_immutable(&self) -> bool {
+        const WORDS: [&str; 2] = ["immutable", "updates to statefulset spec for fields other than"];
+        matches!(self, Self::Refused { code: 422, message, .. } if WORDS.iter().any(|words| message.contains(words)))
     }
 }
+
+/// A server's words: without control characters, and cut.
+pub(crate) fn words(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(limit::WORDS_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,53 @@
-//! How the hub and members are reached: kubeconfigs from Secrets, clients with limits, and what a failure means.
+//! The one way to reach any Kubernetes API: the hub's own, a member's, an agent's hub, a host's new cluster.
+//!
+//! | question | module |
+//! |---|---|
+//! | one request, one list | [`api`], [`Typed`] for Rust types, [`Raw`] by path |
+//! | where a kind is | [`resource`], [`discovery`] |
+//! | what changes | [`watch`]; [`store`] keeps the newest state |
+//! | what to do next, and when | [`queue`], [`retry`] |
+//! | what went wrong, and who acts | [`failure`] |
+//! | who is asked, and with which rights | [`credential`], [`proxy`] |
+//!
+//! Guarantees: each request has a deadline; each answer, list and line of a watch has a limit in bytes, counted while it
+//! is read, and one in memory; each answer is compared with its question; a panic costs one reconcile or one watch, and is
+//! counted. What a server says is cut before it is repeated.
+//!
+//! Absent on purpose: anything that knows fleets, exec and port forwarding, and requests that are repeated in secret.
 
+mod answer;
+pub mod api;
+pub mod contain;
 pub mod credential;
+pub mod discovery;
+mod exchange;
 pub mod failure;
+#[cfg(test)]
+mod fake;
+mod json;
 pub mod limit;
+pub mod metrics;
 pub mod proxy;
+pub mod queue;
+mod raw;
 mod read;
+pub mod resource;
+pub mod retry;
+pub mod store;
+mod typed;
+pub mod watch;
 
+pub use api::{Api, Applied, Content, Delete, Deletion, Document, List, Propagation, Selection};
 pub use credential::{Credential, CredentialError, Trust};
-pub use failure::{Failure, classify};
-pub use read::read;
+pub use discovery::{Discovery, Served};
+pub use failure::{Class, Error};
+pub use limit::Limits;
+pub use metrics::Metrics;
+pub use queue::{Next, Queue};
+pub use raw::Raw;
+pub use read::{Failure, classify, read};
+pub use resource::{Resource, Target, Verb};
+pub use retry::{Backoff, Jitter, Pace};
+pub use store::{Index, NamespacedName, Store};
+pub use typed::Typed;
+pub use watch::{Event, Position, Watch};

@@ -1,4 +1,4 @@
-//! Limits of one member's client. Each member has its own, so that a slow one delays only itself.
+//! Limits of one server's client. Each server has its own client, so that a slow or lying one delays only itself.
 
 use std::time::Duration;
 
@@ -9,8 +9,77 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest silence on an open connection. Watches get a bookmark each minute, so 90 s without a byte is a dead peer.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// Longest time for one request that is not a watch.
-pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+/// Longest time for one request that is not a watch. A kube-apiserver gives up after 60 s; webhooks time out after 10 s
+/// by default, and a request may pass two of them.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Longest time for a whole list with all its pages. A kube-apiserver keeps what a `continue` token points at for five
+/// minutes, so a list that takes longer cannot end well.
+pub const LIST_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Largest answer about one object, in bytes, and largest line of a watch. etcd takes 1.5 MiB for a value, and JSON of a
+/// built-in kind is up to twice as long as what is stored.
+pub const OBJECT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Memory that one parsed object may take, in bytes. Real objects take up to twelve times their JSON (many small maps, as
+/// in `managedFields`); JSON that is made for it takes eighty times as much.
+pub const OBJECT_MEMORY_MAX: usize = 12 * OBJECT_BYTES_MAX;
+
+/// Objects per page of a list: the usual chunk of kube-apiserver's clients. 500 objects of 4 kB are 2 MB.
+pub const PAGE_OBJECTS: usize = 500;
+
+/// Largest page of a list, in bytes: four times the largest object, so that a page of one object always fits. Where
+/// objects are so large that [`PAGE_OBJECTS`] of them do not fit, fewer are asked for.
+pub const PAGE_BYTES_MAX: usize = 4 * OBJECT_BYTES_MAX;
+
+/// When a page is too large, the next try asks for so many times fewer objects: 500, 62, 7, 1.
+pub const PAGE_SHRINK: usize = 8;
+
+/// Objects of a list in total: five times the pods of the largest cluster that Kubernetes is tested with (150,000 by its
+/// scalability thresholds). More is a server that does not end.
+pub const LIST_OBJECTS_MAX: usize = 750_000;
+
+/// Pages of a list, also of those without objects: [`LIST_OBJECTS_MAX`] in pages of 500, and twice as many again for
+/// pages that had to shrink.
+pub const LIST_PAGES_MAX: usize = 4_500;
+
+/// Memory that a list of whole objects may take, in bytes. Who lists more keeps projections, which are not counted.
+pub const LIST_MEMORY_MAX: usize = 256 * 1024 * 1024;
+
+/// Bytes of a list in total, projected or not: [`LIST_OBJECTS_MAX`] objects of 4 kB.
+pub const LIST_BYTES_MAX: usize = 3 * 1024 * 1024 * 1024;
+
+/// How long a watch request lives before it is renewed. Bounds how long a connection that died without a word goes
+/// unnoticed where nothing else does; client-go uses 5 to 10 minutes.
+pub const WATCH_LIFE: Duration = Duration::from_secs(570);
+
+/// How much later than asked for the server may end a watch before we cut it.
+pub const WATCH_GRACE: Duration = Duration::from_secs(20);
+
+/// Longest silence of a watch before it is opened again from where it was. Bookmarks come each minute.
+pub const WATCH_SILENCE: Duration = READ_TIMEOUT;
+
+/// A watch that ends sooner than this is followed by a pause: a server that ends watches at once is not asked in a tight
+/// loop.
+pub const WATCH_LEAST: Duration = Duration::from_secs(1);
+
+/// Failures of a watch in a row before it is said: one lost connection is no outage.
+pub const WATCH_FAILURES_MAX: u32 = 2;
+
+/// Deadline of the question whether the rest of a server answers, when a part of it did not. Small reads of a busy API
+/// server take below one second.
+pub const JUDGE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Least time between two fetches of the same discovery document.
+pub const DISCOVERY_REFRESH: Duration = Duration::from_millis(500);
+
+/// Discovery documents that are kept. A large cluster serves about 150 group versions; names of versions that it does not
+/// serve come from manifests, and must not add up.
+pub const DISCOVERY_DOCUMENTS_MAX: usize = 512;
+
+/// Discovery documents asked for at the same time: a server with 60 groups answers in a few round trips, and a small one
+/// is not flooded.
+pub const DISCOVERY_FAN_OUT: usize = 8;
 
 /// Largest kubeconfig that is read from a Secret, in bytes. Real ones are below 20 kB.
 pub const KUBECONFIG_BYTES_MAX: usize = 256 * 1024;
@@ -18,5 +87,53 @@ pub const KUBECONFIG_BYTES_MAX: usize = 256 * 1024;
 /// Largest refusal that is read, in bytes: a Status with a few hundred causes.
 pub const REFUSAL_BYTES_MAX: usize = 64 * 1024;
 
-/// Most characters of a member's own words that are repeated in status and errors: a long sentence.
+/// Most characters of a server's own words that are repeated in status and errors: a long sentence.
 pub const WORDS_MAX: usize = 300;
+
+/// Most fields of a refusal that are repeated: more say nothing that the first ones do not.
+pub const FIELDS_MAX: usize = 32;
+
+/// What one client may use of its server. [`Limits::default`] is made of the constants above.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Longest time for one request that is not a watch.
+    pub request: Duration,
+    /// Longest time for a whole list.
+    pub list: Duration,
+    /// Largest answer about one object and largest line of a watch, in bytes.
+    pub object_bytes: usize,
+    /// Objects per page of a list.
+    pub page_objects: usize,
+    /// Largest page of a list, in bytes.
+    pub page_bytes: usize,
+    /// Objects of a list in total.
+    pub list_objects: usize,
+    /// Pages of a list.
+    pub list_pages: usize,
+    /// Bytes of a list in total.
+    pub list_bytes: usize,
+    /// Memory that a list of whole objects may take, in bytes.
+    pub list_memory: usize,
+    /// How long a watch request lives.
+    pub watch_life: Duration,
+    /// Longest silence of a watch.
+    pub watch_silence: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            request: REQUEST_TIMEOUT,
+            list: LIST_TIMEOUT,
+            object_bytes: OBJECT_BYTES_MAX,
+            page_objects: PAGE_OBJECTS,
+            page_bytes: PAGE_BYTES_MAX,
+            list_objects: LIST_OBJECTS_MAX,
+            list_pages: LIST_PAGES_MAX,
+            list_bytes: LIST_BYTES_MAX,
+            list_memory: LIST_MEMORY_MAX,
+            watch_life: WATCH_LIFE,
+            watch_silence: WATCH_SILENCE,
+        }
+    }
+}

@@ -1,29 +1,28 @@
 //! Renders revisions: once for each distinct input, shared by all members that it goes to.
+//!
+//! A rendering is inputs → [`render::Request`] → answers to its questions → objects → phases (`plan::phase`). What it may
+//! cost is bounded by [`render::Budget`]; a revision that exceeds it fails as other wrong manifests do.
 
-use std::collections::HashMap;
+mod kept;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use api::delivery::RevisionSpec;
+use api::delivery::{Inputs, ObjectInputs, RevisionSpec};
 use api::feed::Payload;
-use model::{Digest, tree::TreeError};
-use render::{Overlay, Render};
+use api::kurator::apps::v1alpha1::KustomizeInputs;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Client;
+use model::Digest;
+use model::tree::FileTree;
+use render::{Budget, Outcome, Question, RenderError, Request};
 use serde_json::Value;
 use source::Cache;
 use tokio::sync::Semaphore;
 
-/// Version of the renderer, recorded with each revision. Change it when the same inputs render otherwise: that makes new
-/// revisions, which pass stages like any other change.
-pub const RENDERER: &str = "1";
-
-/// Most inputs whose result is remembered, as a digest and a count of 100 bytes: the newest revision of 10,000 units,
-/// which is what a hub is made for, and one more each.
-const KNOWN_MAX: usize = 20_000;
-
-/// Most bytes of objects that are kept. A rendering is needed until it has become a bundle, which the feed keeps for as
-/// long as a member has it; one that is needed again costs one more render.
-const KEPT_BYTES_MAX: usize = 32 << 20;
+use crate::write;
+use kept::Kept;
 
 /// Renders at once: CPU work, and two cores are what a hub has.
 const AT_ONCE: usize = 2;
@@ -48,40 +47,54 @@ pub struct Summary {
 }
 
 /// Why there is no rendering.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// The cache has lost the artifact: fetch it again.
     #[error("artifact {0} is not in the cache any more")]
     ArtifactLost(Digest),
+    /// The directory of the policy is not in the artifact.
+    #[error("{0}")]
+    NoDirectory(String),
     /// The manifests are wrong; the sentence names file and field.
     #[error("{0}")]
     Manifests(String),
+    /// The hub cannot be asked for what the revision keeps beside it.
+    #[error("{0}")]
+    Hub(String),
     /// The cache's disk failed.
     #[error("the artifact cannot be read: {0}")]
     Disk(String),
 }
 
-/// What is known of one input.
-#[derive(Default)]
-struct Entry {
-    used: u64,
-    /// Rendering is a function of the input: a mistake stays one.
-    outcome: Option<Result<Summary, String>>,
-    rendering: Option<Arc<Rendering>>,
-    /// Held by whoever renders it: the others wait for the result.
-    gate: Arc<tokio::sync::Mutex<()>>,
+impl From<RenderError> for Failure {
+    fn from(error: RenderError) -> Self {
+        match error {
+            RenderError::NoDirectory(_) => Self::NoDirectory(error.to_string()),
+            _ => Self::Manifests(error.to_string()),
+        }
+    }
 }
 
-#[derive(Default)]
-struct Kept {
-    by_input: HashMap<Digest, Entry>,
-    uses: u64,
-    bytes: usize,
+impl From<source::Error> for Failure {
+    fn from(error: source::Error) -> Self {
+        Self::Disk(error.to_string())
+    }
+}
+
+impl Failure {
+    /// Whether the same inputs fail in the same way next time.
+    fn is_lasting(&self) -> bool {
+        match self {
+            Self::NoDirectory(_) | Self::Manifests(_) => true,
+            Self::ArtifactLost(_) | Self::Hub(_) | Self::Disk(_) => false,
+        }
+    }
 }
 
 /// All renderings, by their inputs.
 pub struct Renderings {
     cache: Cache,
+    client: Client,
     kept: Mutex<Kept>,
     at_once: Semaphore,
     rendered: AtomicU64,
@@ -89,8 +102,8 @@ pub struct Renderings {
 
 impl Renderings {
     /// Renders from artifacts of this cache.
-    pub(crate) fn new(cache: Cache) -> Self {
-        Self { cache, kept: Mutex::default(), at_once: Semaphore::new(AT_ONCE), rendered: AtomicU64::new(0) }
+    pub(crate) fn new(cache: Cache, client: Client) -> Self {
+        Self { cache, client, kept: Mutex::default(), at_once: Semaphore::new(AT_ONCE), rendered: AtomicU64::new(0) }
     }
 
     /// How many times something was rendered since the start.
@@ -103,11 +116,16 @@ impl Renderings {
     /// # Errors
     /// See [`Failure`].
     pub async fn summary(&self, revision: &RevisionSpec, missing_is_empty: bool) -> Result<Summary, Failure> {
-        let inputs = inputs(revision, missing_is_empty);
-        if let Some(outcome) = self.kept().find(&inputs).outcome.clone() {
-            return outcome.map_err(Failure::Manifests);
+        let inputs = self.work(revision).await?;
+        let known = self.kept().find(&inputs.key()).outcome.clone();
+        let outcome = match known {
+            Some(outcome) => outcome,
+            None => self.render_once(inputs).await.map(|rendering| rendering.summary),
+        };
+        match outcome {
+            Err(Failure::NoDirectory(_)) if missing_is_empty => Ok(in_phases(Vec::new(), None)?.summary),
+            outcome => outcome,
         }
-        self.render(revision, missing_is_empty).await.map(|rendering| rendering.summary)
     }
 
     /// The rendering of a revision. `missing_is_empty`: a directory that is not in the artifact stands for no objects
@@ -117,40 +135,67 @@ impl Renderings {
     /// # Errors
     /// See [`Failure`].
     pub async fn render(&self, revision: &RevisionSpec, missing_is_empty: bool) -> Result<Arc<Rendering>, Failure> {
-        let inputs = inputs(revision, missing_is_empty);
-        let gate = self.kept().find(&inputs).gate.clone();
+        match self.render_once(self.work(revision).await?).await {
+            Err(Failure::NoDirectory(_)) if missing_is_empty => Ok(Arc::new(in_phases(Vec::new(), None)?)),
+            outcome => outcome,
+        }
+    }
+
+    async fn render_once(&self, inputs: Work) -> Result<Arc<Rendering>, Failure> {
+        let key = inputs.key();
+        let gate = self.kept().find(&key).gate.clone();
         let _only = gate.lock().await;
-        {
-            let mut kept = self.kept();
-            let entry = kept.find(&inputs);
-            match (&entry.rendering, &entry.outcome) {
-                (Some(rendering), _) => return Ok(rendering.clone()),
-                (None, Some(Err(why))) => return Err(Failure::Manifests(why.clone())),
-                (None, _) => {}
-            }
+        if let Some(known) = self.kept().find(&key).known() {
+            return known;
         }
         // The semaphore is never closed.
         let _permit = self.at_once.acquire().await;
         self.rendered.fetch_add(1, Ordering::Relaxed);
         let cache = self.cache.clone();
-        let revision = revision.clone();
-        let work = move || render_now(&cache, &revision, missing_is_empty);
-        let done = tokio::task::spawn_blocking(work).await;
+        let done = tokio::task::spawn_blocking(move || inputs.render(&cache)).await;
         // A panic in the renderer is a bug; it stops this unit only.
         let done = done.unwrap_or_else(|_| Err(Failure::Manifests("the renderer panicked: please report it".into())));
-        let mut kept = self.kept();
         match done {
             Ok(rendering) => {
                 let rendering = Arc::new(rendering);
-                kept.keep(&inputs, rendering.clone());
+                self.kept().keep(&key, rendering.clone());
                 Ok(rendering)
             }
-            Err(Failure::Manifests(why)) => {
-                kept.find(&inputs).outcome = Some(Err(why.clone()));
-                Err(Failure::Manifests(why))
+            Err(failure) => {
+                if failure.is_lasting() {
+                    self.kept().find(&key).outcome = Some(Err(failure.clone()));
+                }
+                Err(failure)
             }
-            Err(other) => Err(other),
         }
+    }
+
+    /// What a revision is rendered from, with what it keeps beside it.
+    async fn work(&self, revision: &RevisionSpec) -> Result<Work, Failure> {
+        match &revision.inputs {
+            Inputs::Artifact(inputs) => Ok(Work::Tree {
+                artifact: inputs.artifact.digest,
+                revision: inputs.artifact.revision.clone(),
+                policy: inputs.kustomize.clone(),
+            }),
+            Inputs::Objects(inputs) => {
+                let sealed = match &inputs.sealed {
+                    Some(name) => Some(self.sealed(&revision.unit.namespace, name).await?),
+                    None => None,
+                };
+                Ok(Work::Objects { inputs: inputs.clone(), sealed })
+            }
+            Inputs::Chart(_) => Err(Failure::Manifests("charts are not rendered so far".to_owned())),
+        }
+    }
+
+    /// The bodies of Secrets that a revision keeps beside it.
+    async fn sealed(&self, namespace: &str, name: &str) -> Result<Vec<u8>, Failure> {
+        let secrets = write::namespaced::<Secret>(&self.client, namespace);
+        let secret = secrets.get(name).await.map_err(|e| Failure::Hub(format!("cannot read Secret {name}: {e}")))?;
+        let data = secret.data.and_then(|mut data| data.remove(ObjectInputs::SEALED_KEY));
+        let missing = || Failure::Hub(format!("Secret {name} has no key {}", ObjectInputs::SEALED_KEY));
+        data.map(|bytes| bytes.0).ok_or_else(missing)
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -159,89 +204,61 @@ impl Renderings {
 }
 
 /// Everything that a rendering depends on.
-fn inputs(revision: &RevisionSpec, missing_is_empty: bool) -> Digest {
-    Digest::of_texts([
-        revision.artifact.digest.to_string(),
-        revision.policy.to_string(),
-        revision.renderer.clone(),
-        missing_is_empty.to_string(),
-    ])
+enum Work {
+    /// A fetched tree; `revision` is what the source calls it.
+    Tree { artifact: Digest, revision: String, policy: KustomizeInputs },
+    /// Objects of the hub, with the bodies of Secrets that are kept beside the revision.
+    Objects { inputs: ObjectInputs, sealed: Option<Vec<u8>> },
 }
 
-impl Kept {
-    /// The entry of an input, which is then the last one used.
-    fn find(&mut self, inputs: &Digest) -> &mut Entry {
-        self.uses += 1;
-        if !self.by_input.contains_key(inputs) && self.by_input.len() >= KNOWN_MAX {
-            // Half of them at a time, so that the search for the oldest is paid by many.
-            let mut uses: Vec<u64> = self.by_input.values().map(|entry| entry.used).collect();
-            let middle = uses.len() / 2;
-            let (_, limit, _) = uses.select_nth_unstable(middle);
-            let limit = *limit;
-            self.by_input.retain(|_, entry| entry.used > limit);
-            self.bytes = self.by_input.values().filter_map(|e| e.rendering.as_ref()).map(|r| r.bytes).sum();
-        }
-        let entry = self.by_input.entry(*inputs).or_default();
-        entry.used = self.uses;
-        entry
-    }
-
-    fn keep(&mut self, inputs: &Digest, rendering: Arc<Rendering>) {
-        self.bytes += rendering.bytes;
-        let entry = self.find(inputs);
-        entry.outcome = Some(Ok(rendering.summary));
-        let before = entry.rendering.replace(rendering);
-        self.bytes -= before.map_or(0, |before| before.bytes);
-        while self.bytes > KEPT_BYTES_MAX {
-            let with = self.by_input.iter_mut().filter(|(other, entry)| *other != inputs && entry.rendering.is_some());
-            let Some((_, oldest)) = with.min_by_key(|(_, entry)| entry.used) else { return };
-            self.bytes -= oldest.rendering.take().map_or(0, |gone| gone.bytes);
+impl Work {
+    fn key(&self) -> Digest {
+        match self {
+            Self::Tree { artifact, policy, .. } => render::sharing_key(artifact, policy),
+            Self::Objects { inputs, .. } => inputs.digest,
         }
     }
-}
 
-/// About how much memory a value takes: its texts, and 32 bytes for each value and each entry of a map.
-fn weigh(value: &Value) -> usize {
-    32 + match value {
-        Value::String(text) => text.len(),
-        Value::Array(items) => items.iter().map(weigh).sum(),
-        Value::Object(map) => map.iter().map(|(name, value)| 32 + name.len() + weigh(value)).sum(),
-        _ => 0,
+    fn render(&self, cache: &Cache) -> Result<Rendering, Failure> {
+        let (digest, revision, policy) = match self {
+            Self::Tree { artifact, revision, policy } => (artifact, revision, policy),
+            Self::Objects { inputs, sealed } => {
+                let bodies = plan::unit::objects::unpack(inputs, sealed.as_deref());
+                return in_phases(bodies.map_err(|e| Failure::Manifests(e.to_string()))?, None);
+            }
+        };
+        let artifact = cache.artifact(&digest.to_string(), revision)?;
+        let artifact = artifact.ok_or(Failure::ArtifactLost(*digest))?;
+        let tree = artifact.tree(&render::directory(policy)?)?;
+        let objects = render_objects(tree, policy, |tree, directory| Ok(artifact.load(tree, directory)?))?;
+        in_phases(objects, policy.timeout.as_deref().and_then(model::duration::parse))
     }
 }
 
-fn render_now(cache: &Cache, revision: &RevisionSpec, missing_is_empty: bool) -> Result<Rendering, Failure> {
-    let digest = revision.artifact.digest;
-    let artifact = cache
-        .artifact(&digest.to_string(), &revision.artifact.revision)
-        .map_err(|e| Failure::Disk(e.to_string()))?
-        .ok_or(Failure::ArtifactLost(digest))?;
-    let path = model::object::get_str(&revision.policy, &["path"]).unwrap_or_default();
-    let path = model::tree::normalize("", path).map_err(|e| Failure::Manifests(format!("spec path: {e}")))?;
-    let overlay: Overlay = serde_json::from_value(revision.policy.clone())
-        .map_err(|e| Failure::Manifests(format!("the policy cannot be read: {e}")))?;
-    let mut tree = artifact.tree(&path).map_err(|e| Failure::Disk(e.to_string()))?;
-    if missing_is_empty && matches!(tree.node(&path), Err(TreeError::NotFound { .. })) {
-        return rendering(Vec::new(), None);
-    }
-    let request = Render { path, overlay };
-    let rendered = loop {
-        match render::render(&tree, &request) {
-            Err(error) => match error.needs().map(str::to_owned) {
-                // Each turn loads one more directory of a finite tree.
-                Some(directory) => artifact.load(&mut tree, &directory).map_err(|e| Failure::Disk(e.to_string()))?,
-                None => return Err(Failure::Manifests(error.to_string())),
-            },
-            Ok(rendered) => break rendered,
+/// Renders, and answers the questions that come up. `load` puts the files below a directory into the tree.
+fn render_objects(
+    mut tree: FileTree,
+    inputs: &KustomizeInputs,
+    mut load: impl FnMut(&mut FileTree, &str) -> Result<(), Failure>,
+) -> Result<Vec<Value>, Failure> {
+    let budget = Budget::default();
+    loop {
+        match render::render(&Request { tree: &tree, inputs, budget: &budget })? {
+            Outcome::Rendered(rendered) => return Ok(rendered.objects.into_iter().map(|o| o.value).collect()),
+            // The budget ends this: it has a limit of turns.
+            Outcome::Needs(questions) => {
+                for question in questions {
+                    match question {
+                        Question::Directory(directory) => load(&mut tree, &directory)?,
+                    }
+                }
+            }
         }
-    };
-    let values = rendered.objects.into_iter().map(|o| o.value).collect();
-    let timeout = model::object::get_str(&revision.policy, &["timeout"]).and_then(model::duration::parse);
-    rendering(values, timeout)
+    }
 }
 
-/// `timeout` bounds the wait of each phase, instead of the phase's own limit.
-fn rendering(objects: Vec<Value>, timeout: Option<Duration>) -> Result<Rendering, Failure> {
+/// The payload of rendered objects. `timeout` bounds the wait of each phase, instead of the phase's own limit.
+fn in_phases(objects: Vec<Value>, timeout: Option<Duration>) -> Result<Rendering, Failure> {
     let (mut payload, report) = plan::phase::plan(objects);
     if let Some(timeout) = timeout {
         let secs = u32::try_from(timeout.as_secs()).unwrap_or(u32::MAX).max(1);
@@ -252,7 +269,7 @@ fn rendering(objects: Vec<Value>, timeout: Option<Duration>) -> Result<Rendering
         return Err(Failure::Manifests(list.join("; ")));
     }
     let summary = Summary { digest: payload.digest(), objects: payload.objects().count() };
-    let bytes = payload.objects().map(|object| weigh(object)).sum();
+    let bytes = payload.objects().map(|object| kept::memory(object)).sum();
     Ok(Rendering { payload: Arc::new(payload), summary, bytes })
 }
 

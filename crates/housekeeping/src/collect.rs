@@ -13,29 +13,9 @@
 //! looked up (its kind is not served, or is namespaced while the dependent is not) is never taken for gone.
 //! Follows `pkg/controller/garbagecollector/garbagecollector.go`.
 
+use client::Propagation;
+
 use crate::graph::{Item, Uid};
-
-/// How an object is deleted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Policy {
-    /// At once, dependents later.
-    Background,
-    /// Dependents first.
-    Foreground,
-    /// Dependents stay.
-    Orphan,
-}
-
-impl Policy {
-    /// The value of `propagationPolicy`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Background => "Background",
-            Self::Foreground => "Foreground",
-            Self::Orphan => "Orphan",
-        }
-    }
-}
 
 /// What is known of one owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +61,7 @@ pub enum Step {
     /// Drop the object's references to these owners.
     Disown(Vec<Uid>),
     /// Delete the object.
-    Delete(Policy),
+    Delete(Propagation),
 }
 
 /// Decides. `owners` has one state for each of the object's owner references, in order.
@@ -117,12 +97,12 @@ pub fn decide(item: &Item, owners: &[OwnerState], dependents: &[Dependent]) -> V
     if !waiting.is_empty() && !dependents.is_empty() {
         let circle = dependents.iter().any(|d| d.waiting);
         let unblock = dependents.iter().filter(|d| circle && d.blocks).map(|d| Step::Unblock(d.uid.clone()));
-        return unblock.chain([Step::Delete(Policy::Foreground)]).collect();
+        return unblock.chain([Step::Delete(Propagation::Foreground)]).collect();
     }
     let policy = match (item.orphan, item.foreground) {
-        (true, _) => Policy::Orphan,
-        (_, true) => Policy::Foreground,
-        _ => Policy::Background,
+        (true, _) => Propagation::Orphan,
+        (_, true) => Propagation::Foreground,
+        _ => Propagation::Background,
     };
     vec![Step::Delete(policy)]
 }

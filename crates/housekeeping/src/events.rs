@@ -10,14 +10,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use client::contain::restarting;
+use client::{Api, Event, Metrics, Resource, Selection, Served, Verb, Watch, retry};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::api::Api;
-use crate::discovery::{Discovery, Served};
 use crate::graph::Item;
-use crate::informer::{Collection, Event, follow};
 
 /// Changes to CRDs come in bursts (created, names accepted, established); one discovery serves a burst.
 const BURST: Duration = Duration::from_millis(20);
@@ -27,56 +26,84 @@ const RETRY: Duration = Duration::from_secs(5);
 /// Takes the stream in. Called in order for each kind; must not block.
 pub trait Sink: Send + Sync + 'static {
     /// The server serves these kinds now. Comes first, and again after each change.
-    fn discovered(&self, discovery: Arc<Discovery>);
+    fn discovered(&self, served: Arc<Served>);
     /// Something happened to objects of a kind.
-    fn event(&self, served: &Arc<Served>, event: Event<Item>);
+    fn event(&self, resource: &Arc<Resource>, event: Event<Item>);
 }
 
 /// A source of such a stream.
-pub trait Events: Send + 'static {
-    /// Feeds the sink until the future is dropped.
-    fn run(self: Box<Self>, sink: Arc<dyn Sink>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+pub trait Events: Send + Sync + 'static {
+    /// Feeds the sink until the future is dropped. Called again after a panic: it then begins from the beginning.
+    fn run(&self, sink: Arc<dyn Sink>) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
 /// One metadata watch per kind, and discovery again when a CRD or an APIService changes.
 pub struct Watches {
     api: Api,
+    metrics: Metrics,
 }
 
 impl Watches {
     /// Over a client.
     pub fn new(api: Api) -> Self {
-        Self { api }
+        Self { api, metrics: Metrics::default() }
+    }
+
+    /// Counts panics there.
+    pub fn with_metrics(self, metrics: &Metrics) -> Self {
+        Self { metrics: metrics.clone(), ..self }
+    }
+
+    fn watch(&self, resource: Arc<Resource>, sink: &Arc<dyn Sink>, changed: &Arc<Notify>) -> AbortOnDropHandle<()> {
+        let (api, metrics, sink) = (self.api.clone(), self.metrics.clone(), sink.clone());
+        let changed = changes_served(&resource).then(|| changed.clone());
+        AbortOnDropHandle::new(tokio::spawn(async move {
+            restarting("housekeeping-watch", metrics, retry::steady(), || {
+                let (kind, sink, changed) = (resource.clone(), sink.clone(), changed.clone());
+                let watch = Watch::new(api.clone(), resource.clone(), move |object| Item::project(&kind, &object));
+                let resource = resource.clone();
+                let mut listed = false;
+                watch.selection(Selection::metadata()).follow(move |event| {
+                    // The first list says nothing that discovery did not know a moment ago.
+                    if let Some(changed) = changed.as_ref().filter(|_| listed) {
+                        changed.notify_one();
+                    }
+                    listed |= matches!(event, Event::Listed(..));
+                    sink.event(&resource, event);
+                })
+            })
+            .await;
+        }))
     }
 }
 
 /// Is a kind followed? Not what cannot be deleted (views, reviews); and not Events, which are never owned and many.
-pub(crate) fn is_followed(served: &Served) -> bool {
-    ["list", "watch", "delete"].iter().all(|verb| served.can(verb)) && served.plural != "events"
+pub(crate) fn is_followed(resource: &Resource) -> bool {
+    [Verb::List, Verb::Watch, Verb::Delete].iter().all(|verb| resource.can(*verb)) && resource.plural != "events"
 }
 
-fn changes_discovery(served: &Served) -> bool {
+fn changes_served(resource: &Resource) -> bool {
     matches!(
-        (served.group.as_str(), served.kind.as_str()),
+        (resource.group.as_str(), resource.kind.as_str()),
         ("apiextensions.k8s.io", "CustomResourceDefinition") | ("apiregistration.k8s.io", "APIService")
     )
 }
 
 impl Events for Watches {
-    fn run(self: Box<Self>, sink: Arc<dyn Sink>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    fn run(&self, sink: Arc<dyn Sink>) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async move {
             let changed = Arc::new(Notify::new());
-            let mut running: HashMap<Arc<Served>, AbortOnDropHandle<()>> = HashMap::new();
+            let mut running: HashMap<Arc<Resource>, AbortOnDropHandle<()>> = HashMap::new();
             loop {
-                let retry = match Discovery::of(&self.api).await {
+                let retry = match Served::discover(&self.api).await {
                     Ok(found) => {
                         let found = Arc::new(found);
-                        running.retain(|served, _| found.kinds.contains(served));
+                        running.retain(|resource, _| found.kinds.contains(resource));
                         sink.discovered(found.clone());
-                        for served in found.kinds.iter().filter(|served| is_followed(served)) {
+                        for resource in found.kinds.iter().filter(|resource| is_followed(resource)) {
                             running
-                                .entry(served.clone())
-                                .or_insert_with(|| watch(self.api.clone(), served.clone(), &sink, &changed));
+                                .entry(resource.clone())
+                                .or_insert_with(|| self.watch(resource.clone(), &sink, &changed));
                         }
                         !found.failed.is_empty()
                     }
@@ -94,24 +121,4 @@ impl Events for Watches {
             }
         })
     }
-}
-
-fn watch(api: Api, served: Arc<Served>, sink: &Arc<dyn Sink>, changed: &Arc<Notify>) -> AbortOnDropHandle<()> {
-    let collection = Collection { path: served.collection(""), metadata: true };
-    let changed = changes_discovery(&served).then(|| changed.clone());
-    let (sink, kind) = (sink.clone(), served.clone());
-    let mut listed = false;
-    AbortOnDropHandle::new(tokio::spawn(follow(
-        api,
-        collection,
-        move |object| Item::project(&kind, object),
-        move |event| {
-            // The first list says nothing that discovery did not know a moment ago.
-            if let Some(changed) = changed.as_ref().filter(|_| listed) {
-                changed.notify_one();
-            }
-            listed = true;
-            sink.event(&served, event);
-        },
-    )))
 }

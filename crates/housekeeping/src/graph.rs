@@ -7,9 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use client::{Resource, Target};
 use serde_json::Value;
-
-use crate::discovery::Served;
 
 /// A UID. Shared, because each owner is named by all of its dependents.
 pub type Uid = Arc<str>;
@@ -40,7 +39,7 @@ pub struct Item {
     /// UID.
     pub uid: Uid,
     /// Its kind.
-    pub served: Arc<Served>,
+    pub resource: Arc<Resource>,
     /// Namespace, empty for cluster-scoped objects.
     pub namespace: String,
     /// Name.
@@ -59,7 +58,7 @@ pub struct Item {
 
 impl Item {
     /// Reads an object's metadata. `None` without a UID, which no stored object lacks.
-    pub fn project(served: &Arc<Served>, object: &Value) -> Option<Self> {
+    pub fn project(resource: &Arc<Resource>, object: &Value) -> Option<Self> {
         let meta = object.get("metadata")?;
         let text = |value: &Value, field: &str| value.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
         let list = |field: &str| meta.get(field).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
@@ -77,7 +76,7 @@ impl Item {
         let has = |name: &str| finalizers.iter().any(|f| f.as_str() == Some(name));
         Some(Self {
             uid: meta.get("uid")?.as_str()?.into(),
-            served: served.clone(),
+            resource: resource.clone(),
             namespace: text(meta, "namespace"),
             name: text(meta, "name"),
             owners: owners.collect(),
@@ -98,9 +97,9 @@ impl Item {
         self.deleting && self.foreground
     }
 
-    /// Its path.
-    pub fn path(&self) -> String {
-        self.served.object(&self.namespace, &self.name)
+    /// Where it is.
+    pub fn target(&self) -> Target<'_> {
+        self.resource.target(&self.namespace, &self.name)
     }
 }
 
@@ -109,7 +108,7 @@ impl Item {
 pub struct Graph {
     items: HashMap<Uid, Item>,
     dependents: HashMap<Uid, BTreeSet<Uid>>,
-    names: HashMap<(Arc<Served>, String), HashMap<String, Uid>>,
+    names: HashMap<(Arc<Resource>, String), HashMap<String, Uid>>,
 }
 
 impl Graph {
@@ -152,16 +151,16 @@ impl Graph {
     }
 
     /// One object by name.
-    pub fn find(&self, served: &Arc<Served>, namespace: &str, name: &str) -> Option<&Item> {
-        let uid = self.names.get(&(served.clone(), namespace.to_owned()))?.get(name)?;
+    pub fn find(&self, resource: &Arc<Resource>, namespace: &str, name: &str) -> Option<&Item> {
+        let uid = self.names.get(&(resource.clone(), namespace.to_owned()))?.get(name)?;
         self.items.get(uid)
     }
 
     /// The objects of a namespace, kind by kind in the order of kinds.
-    pub fn contents(&self, namespace: &str) -> BTreeMap<Arc<Served>, Vec<&Item>> {
+    pub fn contents(&self, namespace: &str) -> BTreeMap<Arc<Resource>, Vec<&Item>> {
         let here = self.names.iter().filter(|((_, place), _)| place == namespace);
-        here.map(|((served, _), names)| {
-            (served.clone(), names.values().filter_map(|uid| self.items.get(uid)).collect())
+        here.map(|((resource, _), names)| {
+            (resource.clone(), names.values().filter_map(|uid| self.items.get(uid)).collect())
         })
         .collect()
     }
@@ -173,8 +172,8 @@ impl Graph {
     }
 
     /// Forgets all objects of a kind that is no longer served.
-    pub fn forget(&mut self, served: &Arc<Served>) {
-        self.replace(served, Vec::new());
+    pub fn forget(&mut self, resource: &Arc<Resource>) {
+        self.replace(resource, Vec::new());
     }
 
     /// Takes in an object; returns those that deserve a look because of it.
@@ -182,11 +181,11 @@ impl Graph {
         let mut look = Vec::new();
         let uid = item.uid.clone();
         // The same name with another UID: the old object went without our seeing it.
-        let same_name = self.find(&item.served, &item.namespace, &item.name).map(|old| old.uid.clone());
+        let same_name = self.find(&item.resource, &item.namespace, &item.name).map(|old| old.uid.clone());
         if let Some(old) = same_name.filter(|old| *old != uid) {
             look.extend(self.remove(&old));
         }
-        let place = (item.served.clone(), item.namespace.clone());
+        let place = (item.resource.clone(), item.namespace.clone());
         self.names.entry(place).or_default().insert(item.name.clone(), uid.clone());
         let before = self.items.get(&uid);
         let owners_before: &[Owner] = before.map_or(&[], |old| &old.owners);
@@ -230,7 +229,7 @@ impl Graph {
     /// Forgets an object; returns those that deserve a look because of it: its dependents, and owners that wait for it.
     pub fn remove(&mut self, uid: &str) -> Vec<Uid> {
         let Some(item) = self.items.remove(uid) else { return Vec::new() };
-        let place = (item.served.clone(), item.namespace.clone());
+        let place = (item.resource.clone(), item.namespace.clone());
         if let Some(names) = self.names.get_mut(&place) {
             if names.get(&item.name) == Some(&item.uid) {
                 names.remove(&item.name);
@@ -250,10 +249,10 @@ impl Graph {
     }
 
     /// Replaces all objects of one kind; returns those that deserve a look, and those that went.
-    pub fn replace(&mut self, served: &Arc<Served>, items: Vec<Item>) -> (Vec<Uid>, Vec<Item>) {
+    pub fn replace(&mut self, resource: &Arc<Resource>, items: Vec<Item>) -> (Vec<Uid>, Vec<Item>) {
         let kept: HashSet<&Uid> = items.iter().map(|item| &item.uid).collect();
         let gone: Vec<Item> =
-            self.items.values().filter(|old| old.served == *served && !kept.contains(&old.uid)).cloned().collect();
+            self.items.values().filter(|old| old.resource == *resource && !kept.contains(&old.uid)).cloned().collect();
         let mut look: Vec<Uid> = gone.iter().flat_map(|item| self.remove(&item.uid)).collect();
         for item in items {
             look.extend(self.apply(item));

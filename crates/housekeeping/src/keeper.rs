@@ -1,19 +1,19 @@
 //! The loop: events into the graph, looks into the queue, decisions into requests.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use client::contain::restarting;
+use client::{Api, Backoff, Class, Error, Event, Metrics, Next, Queue, Resource, Served, retry};
 use model::Clock;
 use tokio::sync::Notify;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
-use crate::api::{Api, Class, Error};
-use crate::discovery::{Discovery, Served};
 use crate::events::{Events, Sink, Watches, is_followed};
 use crate::graph::{Graph, Item, Uid};
-use crate::informer::Event;
-use crate::queue::{Queue, Turn};
 
 mod absent;
 mod account;
@@ -29,6 +29,11 @@ const CONCURRENCY: usize = 16;
 /// How long the first lists may take before work begins without the missing ones. Nothing wrong comes of that: absent
 /// owners are read live.
 const LISTS_MAX: Duration = Duration::from_secs(10);
+
+/// Pauses before a look that failed is repeated. The server is near, and most failures are lost races.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(30));
+/// Its name in logs and counters.
+const NAME: &str = "housekeeping";
 
 /// What it works with.
 pub struct Options {
@@ -48,18 +53,29 @@ enum Key {
     Account(String),
 }
 
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Object(uid) => write!(f, "object {uid}"),
+            Self::Namespace(name) => write!(f, "namespace {name}"),
+            Self::Account(namespace) => write!(f, "service account of {namespace}"),
+        }
+    }
+}
+
 #[derive(Default)]
 struct State {
     graph: Graph,
-    discovery: Arc<Discovery>,
-    listed: HashSet<Arc<Served>>,
+    served: Arc<Served>,
+    listed: HashSet<Arc<Resource>>,
     absent: Absent,
 }
 
 /// Keeps a cluster's house. Start with [`Housekeeper::new`], then [`Housekeeper::run`].
 pub struct Housekeeper {
     inner: Arc<Inner>,
-    events: Box<dyn Events>,
+    events: Option<Box<dyn Events>>,
+    metrics: Metrics,
 }
 
 struct Inner {
@@ -75,20 +91,32 @@ impl Housekeeper {
     /// Over a client that may do everything.
     pub fn new(client: kube::Client, options: Options) -> Self {
         let api = Api::new(client, FIELD_MANAGER);
-        let Options { ca, clock, events } = options;
-        let events = events.unwrap_or_else(|| Box::new(Watches::new(api.clone())));
-        let inner = Inner { api, ca, clock, state: Mutex::default(), queue: Queue::default(), listed: Notify::new() };
-        Self { inner: Arc::new(inner), events }
+        Self::counted(api, options, Metrics::default())
     }
 
-    /// Works until the future is dropped.
+    /// The same, counted.
+    pub fn with_metrics(client: kube::Client, options: Options, metrics: &Metrics) -> Self {
+        Self::counted(Api::new(client, FIELD_MANAGER), options, metrics.clone())
+    }
+
+    fn counted(api: Api, options: Options, metrics: Metrics) -> Self {
+        let Options { ca, clock, events } = options;
+        let queue = Queue::with(NAME, BACKOFF, retry::steady(), &metrics);
+        let inner = Inner { api, ca, clock, state: Mutex::default(), queue, listed: Notify::new() };
+        Self { inner: Arc::new(inner), events, metrics }
+    }
+
+    /// Works until the future is dropped. A panic costs one look, or one watch that begins again: never all of it.
     pub async fn run(self) {
-        let Self { inner, events } = self;
+        let Self { inner, events, metrics } = self;
+        let watches = || Box::new(Watches::new(inner.api.clone()).with_metrics(&metrics));
+        let events = events.unwrap_or_else(|| watches());
+        let feed = restarting(NAME, metrics.clone(), retry::steady(), || events.run(inner.clone()));
         let work = async {
             let _ = timeout(LISTS_MAX, inner.listed.notified()).await;
-            inner.queue.run(CONCURRENCY, |key| inner.work(key)).await;
+            inner.queue.run(CONCURRENCY, CancellationToken::new(), |key| inner.work(key)).await;
         };
-        tokio::join!(events.run(inner.clone()), work);
+        tokio::join!(feed, work);
     }
 }
 
@@ -97,46 +125,46 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn work(&self, key: Key) -> Turn {
-        let turn = match &key {
+    async fn work(&self, key: Key) -> Next {
+        let next = match &key {
             Key::Object(uid) => self.collect(uid).await,
             Key::Namespace(name) => self.empty(name).await,
             Key::Account(namespace) => self.furnish(namespace).await,
         };
-        turn.unwrap_or_else(|error| {
-            let level = error.class();
-            tracing::debug!(?key, error = %error, ?level, "housekeeping looks again later");
-            if level == Class::AwaitChange { Turn::Done } else { Turn::Retry }
+        next.unwrap_or_else(|error| {
+            let class = error.class();
+            tracing::debug!(%error, ?class, "housekeeping looks again later");
+            if class == Class::AwaitChange { Next::Wait } else { Next::Retry }
         })
     }
 
     fn look(&self, looks: impl IntoIterator<Item = Uid>) {
-        looks.into_iter().for_each(|uid| self.queue.push(Key::Object(uid)));
+        looks.into_iter().for_each(|uid| self.queue.add(Key::Object(uid)));
     }
 
     /// What has to be looked at besides owners and dependents, now that an object came, changed or went.
     fn notice(&self, state: &State, item: &Item, gone: bool) {
-        let kind = (item.served.group.as_str(), item.served.kind.as_str());
+        let kind = (item.resource.group.as_str(), item.resource.kind.as_str());
         match kind {
             ("", "Namespace") if gone => {}
-            ("", "Namespace") if item.deleting => self.queue.push(Key::Namespace(item.name.clone())),
-            ("", "Namespace") => self.queue.push(Key::Account(item.name.clone())),
+            ("", "Namespace") if item.deleting => self.queue.add(Key::Namespace(item.name.clone())),
+            ("", "Namespace") => self.queue.add(Key::Account(item.name.clone())),
             ("", "ServiceAccount") if gone && item.name == crate::account::ACCOUNT => {
-                self.queue.push(Key::Account(item.namespace.clone()));
+                self.queue.add(Key::Account(item.namespace.clone()));
             }
             ("", "ConfigMap") if gone && item.name == crate::account::ROOT_CA => {
-                self.queue.push(Key::Account(item.namespace.clone()));
+                self.queue.add(Key::Account(item.namespace.clone()));
             }
             _ => {}
         }
         if !item.namespace.is_empty() && state.namespace(&item.namespace).is_some_and(|ns| ns.deleting) {
-            self.queue.push(Key::Namespace(item.namespace.clone()));
+            self.queue.add(Key::Namespace(item.namespace.clone()));
         }
     }
 
     /// Takes in what the server answered to a write, before the watch brings it.
-    fn learn(&self, served: &Arc<Served>, object: &serde_json::Value) {
-        if let Some(item) = Item::project(served, object) {
+    fn learn(&self, resource: &Arc<Resource>, object: &serde_json::Value) {
+        if let Some(item) = Item::project(resource, object) {
             let looks = self.lock().graph.apply(item);
             self.look(looks);
         }
@@ -145,15 +173,15 @@ impl Inner {
 
 impl State {
     fn namespace(&self, name: &str) -> Option<&Item> {
-        self.graph.find(self.discovery.kind("", "Namespace")?, "", name)
+        self.graph.find(self.served.kind("", "Namespace")?, "", name)
     }
 }
 
 impl Sink for Inner {
-    fn discovered(&self, discovery: Arc<Discovery>) {
+    fn discovered(&self, served: Arc<Served>) {
         let mut state = self.lock();
-        let before = std::mem::replace(&mut state.discovery, discovery.clone());
-        for gone in before.kinds.iter().filter(|kind| !discovery.kinds.contains(kind)) {
+        let before = std::mem::replace(&mut state.served, served.clone());
+        for gone in before.kinds.iter().filter(|kind| !served.kinds.contains(kind)) {
             state.listed.remove(gone);
             state.graph.forget(gone);
         }
@@ -165,30 +193,31 @@ impl Sink for Inner {
         }
     }
 
-    fn event(&self, served: &Arc<Served>, event: Event<Item>) {
+    fn event(&self, resource: &Arc<Resource>, event: Event<Item>) {
         let mut state = self.lock();
         let looks = match event {
-            Event::Listed(items) => {
+            Event::Listed(items, _) => {
                 let came = items.clone();
-                let (looks, gone) = state.graph.replace(served, items);
+                let (looks, gone) = state.graph.replace(resource, items);
                 came.iter().for_each(|item| self.notice(&state, item, false));
                 gone.iter().for_each(|item| self.notice(&state, item, true));
-                state.listed.insert(served.clone());
-                if state.discovery.kinds.iter().filter(|kind| is_followed(kind)).all(|kind| state.listed.contains(kind))
-                {
+                state.listed.insert(resource.clone());
+                if state.served.kinds.iter().filter(|kind| is_followed(kind)).all(|kind| state.listed.contains(kind)) {
                     self.listed.notify_one();
                 }
                 looks
             }
-            Event::Applied(item) => {
+            Event::Applied(item, _) => {
                 self.notice(&state, &item, false);
                 state.graph.apply(item)
             }
-            Event::Deleted(item) => {
+            Event::Deleted(item, _) => {
                 let looks = state.graph.remove(&item.uid);
                 self.notice(&state, &item, true);
                 looks
             }
+            // The watch goes on by itself. What it does not show is read live before anything is deleted.
+            Event::Absent | Event::Refused(_) | Event::Lost(_) => return,
         };
         drop(state);
         self.look(looks);

@@ -3,22 +3,17 @@
 //!
 //! The hub and the simulated members run it over their own API server in process; it is as right against a real
 //! kube-apiserver. Every part observes metadata only, decides in a pure function ([`collect::decide`],
-//! [`namespace::plan`], [`account::plan`]) and applies through [`api::Api`]. A settled cluster causes no request that
+//! [`namespace::plan`], [`account::plan`]) and applies through [`client::Api`]. A settled cluster causes no request that
 //! writes, and none at all but the renewal of watches.
 //!
 //! Absent on purpose: anything that knows fleets, and every controller that gives objects behaviour (see `member-sim`).
 
 pub mod account;
-pub mod api;
 pub mod collect;
-pub mod discovery;
 pub mod events;
 pub mod graph;
-pub mod informer;
 mod keeper;
 pub mod namespace;
-pub mod queue;
 
-pub use api::{Api, Error};
 pub use events::{Events, Watches};
 pub use keeper::{Housekeeper, Options};

@@ -33,7 +33,7 @@ impl Admission for FleetAdmission {
     }
 }
 
-/// Adds to our CRDs, whoever writes them, what the hub needs of them.
+/// Adds to our CRDs what the hub needs of them, also when a user writes them.
 ///
 /// People apply the CRDs as Kurator and Karmada publish them. These lack our optional fields, above all the conditions
 /// in status: without this, the hub's status would be pruned away until its next start.

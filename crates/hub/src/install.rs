@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::{Namespace, Secret};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
+use plan::authenticator::{HubKey, HubKeyError, KEY_BYTES};
 use serde_json::Value;
 
 use crate::entropy;
@@ -17,6 +18,8 @@ use crate::entropy;
 const FIELD_MANAGER: &str = "kurator-hub";
 /// Secret that holds the hub's id. Backup, export and import keep it.
 const ID_SECRET: &str = "kurator-hub-id";
+/// Secret that holds the hub's key, which proves to the hub what it wrote in members. Backup, export and import keep it.
+const KEY_SECRET: &str = "kurator-hub-key";
 /// Secret that push hooks must know.
 const HOOK_SECRET: &str = "kurator-push-hook";
 /// CRDs that are applied at once; each is one durable write, and they share its sync.
@@ -37,6 +40,9 @@ pub enum InstallError {
     /// The id was changed by hand.
     #[error("Secret {SYSTEM_NAMESPACE}/{ID_SECRET} holds no hub id: {0}; restore it from a backup")]
     Id(String),
+    /// The key was changed by hand.
+    #[error("Secret {SYSTEM_NAMESPACE}/{KEY_SECRET} holds no key: {0}; restore it from a backup")]
+    Key(HubKeyError),
 }
 
 fn failed(what: impl Into<String>) -> impl FnOnce(kube::Error) -> InstallError {
@@ -47,12 +53,14 @@ fn failed(what: impl Into<String>) -> impl FnOnce(kube::Error) -> InstallError {
 /// What was installed, or was there.
 pub(crate) struct Installed {
     pub(crate) id: HubId,
+    /// What proves that the hub wrote something in a member.
+    pub(crate) key: HubKey,
     /// What push hooks must know.
     pub(crate) hook: String,
 }
 
 pub(crate) async fn install(client: &Client) -> Result<Installed, InstallError> {
-    // CRDs and the system namespace do not need each other, nor do the two Secrets: writes at once share a sync.
+    // CRDs and the system namespace do not need each other, nor do the three Secrets: writes at once share a sync.
     let ((), installed) = futures::future::try_join(definitions(client), secrets(client)).await?;
     Ok(installed)
 }
@@ -67,9 +75,11 @@ async fn secrets(client: &Client) -> Result<Installed, InstallError> {
     }
     let id = kept(client, ID_SECRET, "id", || HubId::from_random(entropy::bytes()).to_string());
     let hook = kept(client, HOOK_SECRET, "token", entropy::token::<32>);
-    let (id, hook) = futures::future::try_join(id, hook).await?;
+    let key = kept(client, KEY_SECRET, "key", entropy::token::<KEY_BYTES>);
+    let (id, hook, key) = futures::future::try_join3(id, hook, key).await?;
     let id = id.parse().map_err(|e: model::NameError| InstallError::Id(e.to_string()))?;
-    Ok(Installed { id, hook })
+    let key = key.parse().map_err(InstallError::Key)?;
+    Ok(Installed { id, key, hook })
 }
 
 async fn definitions(client: &Client) -> Result<(), InstallError> {

@@ -8,15 +8,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apiserver::TokenKey;
-use apiserver::pki::{self, Authority, Pair};
 use model::Timestamp;
+use pki::{Authority, Pair};
 use rustls::ServerConfig;
 use serde_json::{Map, Value};
 use x509_parser::extensions::GeneralName;
 
 use crate::directory::{self, Directory, DirectoryError};
 
-/// How long server and client certificates last. They are made anew at a start when less than half of it is left, so a
+/// How long server and client certificates last. They are renewed at a start when less than half of it is left, so a
 /// hub that restarts once in half a year never meets the end.
 const LIFE: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -63,7 +63,7 @@ pub struct Keys {
 
 impl Keys {
     /// Reads what is there and makes what is not, or is about to end. The server's certificate covers loopback and the
-    /// host that clients are told; with another host it is made anew. What is made is durable when this returns.
+    /// host that clients are told; with another host it is made again. What is made is durable when this returns.
     ///
     /// # Errors
     /// See [`KeysError`].
@@ -113,7 +113,7 @@ struct Ring {
 }
 
 impl Ring {
-    /// A file that is not there holds nothing. One that cannot be read is not made anew: it may be all that is left of
+    /// A file that is not there holds nothing. One that cannot be read is not replaced: it may be all that is left of
     /// an authority that others trust.
     fn parse(text: Option<&str>) -> Result<Self, serde_json::Error> {
         let pairs = text.map(serde_json::from_str).transpose()?.unwrap_or_default();
@@ -132,7 +132,7 @@ impl Ring {
         pair.clone()
     }
 
-    /// A pair whose certificate lasts long enough and fits, made anew when it does not.
+    /// A pair whose certificate lasts long enough and fits, made again when it does not.
     fn certified(
         &mut self,
         name: &str,

@@ -4,7 +4,7 @@
 //! crash-looping pods, failed creations and failed jobs are [`State::Degraded`] here. Everything is read from the object
 //! alone.
 //!
-//! Absent on purpose: time. An object that has been on its way for too long is a matter of whoever waits for it.
+//! Absent on purpose: time. An object that has been on its way for too long is decided by the code that waits for it.
 
 mod cluster;
 mod generic;

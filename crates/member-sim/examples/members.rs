@@ -5,8 +5,7 @@
 
 use std::time::Duration;
 
-use housekeeping::Api;
-use housekeeping::api::JSON;
+use client::Api;
 use member_sim::{Member, NodeSpec, Options};
 use serde_json::json;
 use tokio::time::Instant;
@@ -32,8 +31,8 @@ fn processor_ticks() -> u64 {
     fields.iter().skip(11).take(2).filter_map(|n| n.parse::<u64>().ok()).sum()
 }
 
-async fn deploy(member: &Member) -> Result<(), housekeeping::Error> {
-    let api = Api::new(member.client(), "example");
+async fn deploy(member: &Member) -> Result<(), client::Error> {
+    let api = Api::new(member.client(), "example").raw();
     let pod = json!({"containers": [{"name": "main", "image": "nginx"}]});
     let labels = json!({"app": "web"});
     let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {
@@ -41,7 +40,7 @@ async fn deploy(member: &Member) -> Result<(), housekeeping::Error> {
     api.create(DEPLOYMENTS, &deployment).await?;
     let begin = Instant::now();
     loop {
-        let web = api.read(&format!("{DEPLOYMENTS}/web"), JSON).await?;
+        let web = api.get(&format!("{DEPLOYMENTS}/web")).await?.unwrap_or_default();
         if web["status"]["availableReplicas"] == 3 {
             return Ok(());
         }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use apiserver::pki::{self, Authority, Context, Credential, Pair, PkiError};
 use model::Timestamp;
+use pki::{Authority, Context, Credential, Pair, PkiError};
 use rustls::ServerConfig;
 use serde_json::{Value, json};
 

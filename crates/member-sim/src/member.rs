@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use apiserver::{ApiServer, JsonProjection, Meta, TokenKey, UserInfo};
-use housekeeping::{Api, Housekeeper};
+use client::Api;
+use housekeeping::Housekeeper;
 use store::Store;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;

@@ -1,15 +1,16 @@
 //! The loop: watches into the world, changes into keys, keys into plans, plans into requests.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use housekeeping::api::Class;
-use housekeeping::informer::{Collection, Event, follow};
-use housekeeping::queue::{Queue, Turn};
-use housekeeping::{Api, Error};
+use client::contain::restarting;
+use client::{Api, Backoff, Class, Delete, Deletion, Error, Event, Metrics, Next, Propagation, Queue, Watch, retry};
 use model::{Clock, Timestamp};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use crate::object::{Stage, Uid};
 use crate::option::{NodeSpec, Pace};
@@ -26,6 +27,10 @@ use known::Known;
 
 /// Objects worked on at the same time in one member. Requests stay in the process; more would only wait for the store.
 const CONCURRENCY: usize = 16;
+/// Pauses before a look that failed is repeated: the server is in the process, and most failures are lost races.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(30));
+/// Its name in logs.
+const NAME: &str = "member-sim";
 
 /// What is looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,6 +46,23 @@ pub(crate) enum Key {
     Node(String),
     /// All pods that wait for a node.
     Schedule,
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut named = |kind: &str, name: &Name| write!(f, "{kind} {}/{}", name.0, name.1);
+        match self {
+            Self::Deployment(name) => named("Deployment", name),
+            Self::ReplicaSet(name) => named("ReplicaSet", name),
+            Self::StatefulSet(name) => named("StatefulSet", name),
+            Self::DaemonSet(name) => named("DaemonSet", name),
+            Self::Job(name) => named("Job", name),
+            Self::Service(name) => named("Service", name),
+            Self::Pod(name) => named("Pod", name),
+            Self::Node(name) => write!(f, "Node {name}"),
+            Self::Schedule => f.write_str("pods without a node"),
+        }
+    }
 }
 
 /// What simulated members are made of.
@@ -86,19 +108,20 @@ impl Sim {
     pub(crate) fn new(config: Config) -> Arc<Self> {
         let Config { api, clock, nodes, pace, seed, version } = config;
         let (world, local) = (Mutex::default(), Mutex::default());
-        let (queue, listed) = (Queue::default(), Notify::new());
+        let queue = Queue::with(NAME, BACKOFF, retry::steady(), &Metrics::default());
+        let listed = Notify::new();
         Arc::new(Self { api, clock, nodes, pace, seed, version, world, local, queue, listed })
     }
 
     /// Works until the future is dropped.
     pub(crate) async fn run(self: Arc<Self>) {
         for node in &self.nodes {
-            self.queue.push(Key::Node(node.name.clone()));
+            self.queue.add(Key::Node(node.name.clone()));
         }
         let work = async {
             // Deciding on half a world would make pods that are there already.
             self.listed.notified().await;
-            self.queue.run(CONCURRENCY, |key| self.work(key)).await;
+            self.queue.run(CONCURRENCY, CancellationToken::new(), |key| self.work(key)).await;
         };
         tokio::join!(
             self.follow::<crate::object::Node>(),
@@ -124,12 +147,12 @@ impl Sim {
             local.silent.remove(name);
         }
         drop(local);
-        self.queue.push(Key::Node(name.to_owned()));
+        self.queue.add(Key::Node(name.to_owned()));
         let world = self.world();
         for pod in world.pods.all().filter(|pod| pod.node == name) {
             // Its kubelet starts afresh.
             self.local().since.remove(&pod.meta.uid);
-            self.queue.push(Key::Pod(pod.meta.key()));
+            self.queue.add(Key::Pod(pod.meta.key()));
         }
     }
 
@@ -146,28 +169,32 @@ impl Sim {
     }
 
     async fn follow<T: Known>(&self) {
-        let collection = Collection { path: T::collection(""), metadata: false };
         let sink = |event: Event<T>| {
             let mut world = self.world();
             let shelf = T::shelf(&mut world);
             let changes = match event {
-                Event::Listed(items) => shelf.replace(items),
-                Event::Applied(item) => shelf.apply(item).into_iter().collect(),
-                Event::Deleted(item) => shelf.remove(&item).into_iter().collect(),
+                Event::Listed(items, _) => shelf.replace(items),
+                Event::Applied(item, _) => shelf.apply(item).into_iter().collect(),
+                Event::Deleted(item, _) => shelf.remove(&item).into_iter().collect(),
+                // The watch goes on by itself.
+                Event::Absent | Event::Refused(_) | Event::Lost(_) => return,
             };
             changes.iter().for_each(|change| self.notice(&world, change));
             if world.listed() {
                 self.listed.notify_one();
             }
         };
-        follow(self.api.clone(), collection, T::read, sink).await;
+        restarting(NAME, Metrics::default(), retry::steady(), || {
+            Watch::new(self.api.clone(), T::resource().clone(), |object| T::read(&object)).follow(sink)
+        })
+        .await;
     }
 
     fn notice<T: Known>(&self, world: &World, change: &Change<T>) {
         if let (Some(old), None) = (&change.old, &change.new) {
             self.forget(&old.meta().uid);
         }
-        T::wake(change, world, &mut |key| self.queue.push(key));
+        T::wake(change, world, &mut |key| self.queue.add(key));
     }
 
     /// Forgets what was kept in memory of a pod that is gone. Takes the local lock: callers hold the world's at most.
@@ -189,31 +216,25 @@ impl Sim {
     }
 
     async fn create<T: Known>(&self, namespace: &str, object: &Value) -> Result<(), Error> {
-        let stored = self.api.create(&T::collection(namespace), object).await?;
+        let stored = self.api.create(T::resource(), namespace, object).await?;
         self.learn::<T>(&stored);
         Ok(())
     }
 
     /// Patches an object; one that is gone, or is another one by now, is left to the watch.
     async fn patch<T: Known>(&self, name: &Name, part: &str, patch: &Value) -> Result<(), Error> {
-        let path = format!("{}/{}{part}", T::collection(&name.0), name.1);
-        let stored = self.api.merge(&path, patch).await?;
+        let stored = self.api.merge(&T::resource().target(&name.0, &name.1).part(part), patch).await?;
         self.learn::<T>(&stored);
         Ok(())
     }
 
     /// Deletes exactly this object; with a grace period of its own unless told otherwise.
     async fn delete<T: Known>(&self, name: &Name, uid: &str, grace: Option<i64>) -> Result<(), Error> {
-        let mut options = json!({
-            "kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background", "preconditions": {"uid": uid},
-        });
-        if let Some(secs) = grace {
-            options["gracePeriodSeconds"] = json!(secs);
-        }
-        let answer = self.api.delete(&format!("{}/{}", T::collection(&name.0), name.1), &options).await?;
-        match answer {
-            Some(object) if model::object::is_deleting(&object) => self.learn::<T>(&object),
-            _ => {
+        let propagation = Some(Propagation::Background);
+        let options = Delete { uid: Some(uid), grace_secs: grace, propagation, ..Delete::default() };
+        match self.api.delete(&T::resource().target(&name.0, &name.1), &options).await? {
+            Deletion::Going(object) => self.learn::<T>(&object),
+            Deletion::Gone | Deletion::Absent => {
                 let mut world = self.world();
                 if let Some(change) = T::shelf(&mut world).bury(name.clone(), &uid.into()) {
                     self.notice(&world, &change);
@@ -223,8 +244,8 @@ impl Sim {
         Ok(())
     }
 
-    async fn work(&self, key: Key) -> Turn {
-        let turn = match &key {
+    async fn work(&self, key: Key) -> Next {
+        let next = match &key {
             Key::Deployment(name) => self.deployment(name).await,
             Key::ReplicaSet(name) => self.replica_set(name).await,
             Key::StatefulSet(name) => self.stateful_set(name).await,
@@ -235,14 +256,14 @@ impl Sim {
             Key::Node(name) => self.node(name).await,
             Key::Schedule => self.schedule().await,
         };
-        turn.unwrap_or_else(|error| {
-            tracing::debug!(?key, error = %error, "a behaviour looks again later");
+        next.unwrap_or_else(|error| {
+            tracing::debug!(%error, "a behaviour looks again later");
             // What the server refuses for good is tried again when the object changes.
-            if error.class() == Class::AwaitChange { Turn::Done } else { Turn::Retry }
+            if error.class() == Class::AwaitChange { Next::Wait } else { Next::Retry }
         })
     }
 }
 
-fn again(after: Option<std::time::Duration>) -> Turn {
-    after.map_or(Turn::Done, Turn::After)
+fn again(after: Option<std::time::Duration>) -> Next {
+    after.map_or(Next::Wait, Next::After)
 }

@@ -3,6 +3,7 @@
 //!
 //! Absent on purpose: anything that does I/O, reads the time or knows what a fleet is.
 
+pub mod cause;
 pub mod clock;
 mod digest;
 pub mod duration;

@@ -1,5 +1,8 @@
 //! A tree of files as a value: what a source hands to a renderer. Some files may be known by name only; reading one of
-//! those says so, and the caller loads it and asks again. Symbolic links are resolved inside the tree and nowhere else.
+//! those is an error that says what to load. Symbolic links are resolved inside the tree and nowhere else.
+//!
+//! It is no vocabulary of Kubernetes. It is in this crate because `source` fills it, `render` reads it, and this crate is
+//! what both have in common (ADR 15).
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -56,7 +59,7 @@ pub enum TreeError {
     /// Links that lead to each other, or too many of them.
     #[error("{path}: too many symbolic links")]
     LinkLoop {
-        /// The path that was asked for.
+        /// The path that was to be read.
         path: String,
     },
     /// The path is in a submodule.
@@ -67,7 +70,7 @@ pub enum TreeError {
         /// Path of the submodule.
         path: String,
     },
-    /// The file exists and its bytes are not loaded: load what is below this path and ask again.
+    /// The file exists and its bytes are not loaded. Load what is below this path, then read again.
     #[error("{path} is not loaded")]
     NotLoaded {
         /// Path of the directory to load; empty for the root.

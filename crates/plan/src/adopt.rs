@@ -35,16 +35,17 @@ pub fn plan(live: Option<&Value>, hub: &HubId, recorded: Option<bool>, begun: Op
     }
 }
 
-/// The merge patch that gives an adopted object back: without our labels and our ownership of fields, its values as
+/// The merge patch that gives an adopted object back: without our marks and our ownership of fields, its values as
 /// they are. `None` when there is nothing of ours. Bound to the object's resourceVersion, since `managedFields` is
 /// replaced as a whole.
 pub fn release(live: &Value) -> Option<Value> {
     let labels = model::object::labels(live);
     let ours = [label::HUB, label::APPLYSET_PART_OF];
+    let marked = model::object::annotation(live, label::APPLIED).is_some();
     let managed = model::object::get(live, &["metadata", "managedFields"]).and_then(Value::as_array);
     let is_ours = |entry: &Value| entry.get("manager").and_then(Value::as_str) == Some(label::FIELD_MANAGER);
     let owned = managed.is_some_and(|entries| entries.iter().any(is_ours));
-    if !owned && !ours.iter().any(|key| labels.contains_key(*key)) {
+    if !owned && !marked && !ours.iter().any(|key| labels.contains_key(*key)) {
         return None;
     }
     let mut others: Vec<Value> = managed.into_iter().flatten().filter(|entry| !is_ours(entry)).cloned().collect();
@@ -54,11 +55,15 @@ pub fn release(live: &Value) -> Option<Value> {
     }
     let removed: serde_json::Map<String, Value> =
         ours.iter().filter(|k| labels.contains_key(**k)).map(|k| ((*k).to_owned(), Value::Null)).collect();
-    Some(serde_json::json!({"metadata": {
+    let mut metadata = serde_json::json!({
         "resourceVersion": model::object::resource_version(live),
         "labels": removed,
         "managedFields": others,
-    }}))
+    });
+    if marked {
+        metadata["annotations"] = serde_json::json!({label::APPLIED: null});
+    }
+    Some(serde_json::json!({"metadata": metadata}))
 }
 
 #[cfg(test)]
@@ -103,5 +108,7 @@ mod tests {
                 "managedFields": [{"manager": "kubectl", "operation": "Update"}]}})
         );
         assert_eq!(release(&json!({"metadata": {"labels": {"app": "x"}}})), None);
+        let marked = json!({"metadata": {"annotations": {"kurator.dev/applied": "sha256:x", "app": "x"}}});
+        assert_eq!(release(&marked).unwrap()["metadata"]["annotations"], json!({"kurator.dev/applied": null}));
     }
 }

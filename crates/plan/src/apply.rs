@@ -1,7 +1,8 @@
 //! Which objects need to be sent.
 //!
-//! An object whose sent digest and accepted projection are what the inventory recorded needs nothing: a settled member
-//! gets no request that mutates, also right after a restart, since the inventory is the memory.
+//! An object whose sent digest and accepted projection are what was noted when it was applied needs nothing. What was
+//! noted is kept in memory only; a process that starts finds it again by reading ([`crate::recall`]), so a settled member
+//! gets no request that mutates, also right after a restart.
 
 use model::Digest;
 
@@ -27,6 +28,20 @@ impl Seen {
     }
 }
 
+/// What is known of the last apply of an object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Accepted {
+    /// Digest of what was sent; `None` when the object does not say.
+    pub applied: Option<Digest>,
+    /// Digest of the server's answer, projected onto our fields; `None` when somebody changed the object before anybody
+    /// could note it.
+    pub projection: Option<Digest>,
+    /// An autoscaler owns its replicas.
+    pub scaled: bool,
+    /// Paths that admission changed.
+    pub admission: Vec<String>,
+}
+
 /// Why an object is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
@@ -45,6 +60,8 @@ pub enum Why {
 pub enum Step {
     /// Nothing: it is as applied.
     Skip,
+    /// It was applied before this process: find out what is known of it, by reading.
+    Recall,
     /// Send it.
     Send(Why),
     /// It is being deleted; look again when it is gone.
@@ -52,19 +69,31 @@ pub enum Step {
 }
 
 /// Decides for one object. `seen` is `None` when the member was listed and does not have it.
-pub fn step(digest: Digest, entry: Option<&Entry>, seen: Option<&Seen>) -> Step {
+pub fn step(digest: Digest, entry: Option<&Entry>, accepted: Option<&Accepted>, seen: Option<&Seen>) -> Step {
     let Some(entry) = entry else {
         return if seen.is_some_and(|s| s.deleting) { Step::Wait } else { Step::Send(Why::New) };
     };
-    match (entry.accepted, seen) {
-        (_, Some(seen)) if seen.deleting => Step::Wait,
-        (None, _) => Step::Send(Why::New),
-        (Some(_), None) => Step::Send(Why::Recreate),
-        (Some(_), Some(_)) if entry.applied != Some(digest) => Step::Send(Why::Changed),
-        (Some(accepted), Some(seen)) => {
-            let same = seen.accepted(entry.scaled) == accepted && entry.uid.as_deref() == Some(seen.uid.as_str());
+    match (&entry.uid, accepted, seen) {
+        (_, _, Some(seen)) if seen.deleting => Step::Wait,
+        (None, _, _) => Step::Send(Why::New),
+        (Some(_), _, None) => Step::Send(Why::Recreate),
+        (Some(_), None, Some(_)) => Step::Recall,
+        (Some(_), Some(accepted), Some(_)) if accepted.applied != Some(digest) => Step::Send(Why::Changed),
+        (Some(uid), Some(accepted), Some(seen)) => {
+            let same = accepted.projection == Some(seen.accepted(accepted.scaled)) && *uid == seen.uid;
             if same { Step::Skip } else { Step::Send(Why::Revert) }
         }
+    }
+}
+
+/// Decides for an object of a kind that the member does not show: what was applied is believed.
+pub fn step_unseen(digest: Digest, entry: Option<&Entry>, accepted: Option<&Accepted>) -> Step {
+    match (entry.and_then(|entry| entry.uid.as_ref()), accepted) {
+        (None, _) => Step::Send(Why::New),
+        (Some(_), None) => Step::Recall,
+        (Some(_), Some(accepted)) if accepted.applied != Some(digest) => Step::Send(Why::Changed),
+        (Some(_), Some(accepted)) if accepted.projection.is_none() => Step::Send(Why::Revert),
+        (Some(_), Some(_)) => Step::Skip,
     }
 }
 
@@ -78,28 +107,47 @@ mod tests {
     }
 
     fn entry() -> Entry {
-        Entry {
-            uid: Some("u".into()),
-            applied: Some(Digest::of(b"sent")),
-            accepted: Some(Digest::of(b"ok")),
-            ..Entry::default()
-        }
+        Entry { uid: Some("u".into()), ..Entry::default() }
+    }
+
+    fn accepted() -> Accepted {
+        Accepted { applied: Some(Digest::of(b"sent")), projection: Some(Digest::of(b"ok")), ..Accepted::default() }
     }
 
     #[test]
     fn only_what_differs_is_sent() {
         let sent = Digest::of(b"sent");
-        let check =
-            |digest, entry: Option<&Entry>, seen: Option<&Seen>, expect| assert_eq!(step(digest, entry, seen), expect);
-        check(sent, Some(&entry()), Some(&seen(b"ok")), Step::Skip);
-        check(sent, Some(&entry()), Some(&seen(b"no")), Step::Send(Why::Revert));
-        check(sent, Some(&entry()), None, Step::Send(Why::Recreate));
-        check(Digest::of(b"new"), Some(&entry()), Some(&seen(b"ok")), Step::Send(Why::Changed));
-        check(sent, None, None, Step::Send(Why::New));
-        check(sent, Some(&Entry { accepted: None, ..entry() }), Some(&seen(b"ok")), Step::Send(Why::New));
-        check(sent, Some(&entry()), Some(&Seen { deleting: true, ..seen(b"ok") }), Step::Wait);
-        check(sent, Some(&entry()), Some(&Seen { uid: "other".into(), ..seen(b"ok") }), Step::Send(Why::Revert));
-        let scaled = Entry { scaled: true, accepted: Some(Digest::of(b"scaled")), ..entry() };
-        check(sent, Some(&scaled), Some(&seen(b"anything")), Step::Skip);
+        let (ok, is_ours) = (accepted(), entry());
+        let check = |digest, entry: Option<&Entry>, accepted: Option<&Accepted>, seen: Option<&Seen>, expect| {
+            assert_eq!(step(digest, entry, accepted, seen), expect);
+        };
+        check(sent, Some(&is_ours), Some(&ok), Some(&seen(b"ok")), Step::Skip);
+        check(sent, Some(&is_ours), Some(&ok), Some(&seen(b"no")), Step::Send(Why::Revert));
+        check(sent, Some(&is_ours), Some(&ok), None, Step::Send(Why::Recreate));
+        check(sent, Some(&is_ours), None, None, Step::Send(Why::Recreate));
+        check(sent, Some(&is_ours), None, Some(&seen(b"ok")), Step::Recall);
+        check(Digest::of(b"new"), Some(&is_ours), Some(&ok), Some(&seen(b"ok")), Step::Send(Why::Changed));
+        check(sent, None, None, None, Step::Send(Why::New));
+        let begun = Entry { uid: None, ..entry() };
+        check(sent, Some(&begun), Some(&ok), Some(&seen(b"ok")), Step::Send(Why::New));
+        check(sent, Some(&is_ours), Some(&ok), Some(&Seen { deleting: true, ..seen(b"ok") }), Step::Wait);
+        let other = Seen { uid: "other".into(), ..seen(b"ok") };
+        check(sent, Some(&is_ours), Some(&ok), Some(&other), Step::Send(Why::Revert));
+        let scaled = Accepted { scaled: true, projection: Some(Digest::of(b"scaled")), ..accepted() };
+        check(sent, Some(&is_ours), Some(&scaled), Some(&seen(b"anything")), Step::Skip);
+        let touched = Accepted { projection: None, ..accepted() };
+        check(sent, Some(&is_ours), Some(&touched), Some(&seen(b"ok")), Step::Send(Why::Revert));
+    }
+
+    #[test]
+    fn what_is_not_shown_is_believed_once_it_was_read() {
+        let sent = Digest::of(b"sent");
+        let (ok, is_ours) = (accepted(), entry());
+        assert_eq!(step_unseen(sent, None, None), Step::Send(Why::New));
+        assert_eq!(step_unseen(sent, Some(&is_ours), None), Step::Recall);
+        assert_eq!(step_unseen(sent, Some(&is_ours), Some(&ok)), Step::Skip);
+        assert_eq!(step_unseen(Digest::of(b"new"), Some(&is_ours), Some(&ok)), Step::Send(Why::Changed));
+        let touched = Accepted { projection: None, ..accepted() };
+        assert_eq!(step_unseen(sent, Some(&is_ours), Some(&touched)), Step::Send(Why::Revert));
     }
 }

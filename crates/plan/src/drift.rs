@@ -33,10 +33,13 @@ pub fn diff(sent: &Value, live: &Value) -> Vec<Path> {
     out
 }
 
-/// Fields that no manifest decides: the server sets them, or they say what the object is.
+/// Fields that no manifest decides: the server sets them, we do, or they say what the object is.
 fn is_servers(path: &Path) -> bool {
     let [Element::Field(first), rest @ ..] = &path.0[..] else { return false };
     match rest {
+        [Element::Field(second), Element::Field(third)] => {
+            first == "metadata" && second == "annotations" && third == label::APPLIED
+        }
         [] => matches!(first.as_str(), "apiVersion" | "kind" | "status"),
         [Element::Field(second)] if first == "metadata" => matches!(
             second.as_str(),
@@ -44,6 +47,13 @@ fn is_servers(path: &Path) -> bool {
         ),
         _ => false,
     }
+}
+
+/// Annotations of which none is the manifest's.
+fn is_only_mark(path: &Path, value: &Value) -> bool {
+    let is_annotations = matches!(&path.0[..], [Element::Field(first), Element::Field(second)]
+        if first == "metadata" && second == "annotations");
+    is_annotations && value.as_object().is_some_and(|map| map.keys().all(|key| key == label::APPLIED))
 }
 
 /// Servers drop what says nothing.
@@ -67,7 +77,7 @@ fn walk(sent: &Value, live: &Value, shape: Option<&Tree>, path: &Path, out: &mut
                 let below = path.then(element.clone());
                 match live.get(name) {
                     Some(theirs) => walk(value, theirs, shape.and_then(|s| s.child(&element)), &below, out),
-                    None if says_nothing(value) || is_servers(&below) => {}
+                    None if says_nothing(value) || is_servers(&below) || is_only_mark(&below, value) => {}
                     None => out.push(below),
                 }
             }
@@ -160,25 +170,29 @@ pub fn record(key: &ObjectKey, fields: Option<Vec<ChangedField>>, now: Timestamp
 }
 
 /// The paths that the server accepted otherwise than sent: an admission webhook or a mutating policy changed them.
-/// They are reported and left alone; those beyond [`ADMISSION_BYTES_MAX`] are left alone only.
+/// They are reported and left alone.
 pub fn changed_by_admission(sent: &Value, answer: &Value, scaled: bool) -> Vec<String> {
     let replicas = replicas();
-    let mut room = ADMISSION_BYTES_MAX;
-    diff(sent, answer)
-        .into_iter()
-        .filter(|path| !(scaled && *path == replicas))
-        .take(DriftRecord::FIELDS_MAX)
-        .map(|path| path.to_string())
-        .take_while(|path| {
-            let fits = path.len() <= room;
-            room = room.saturating_sub(path.len());
-            fits
-        })
-        .collect()
+    let paths = diff(sent, answer).into_iter().filter(|path| !(scaled && *path == replicas));
+    let mut paths = paths.map(|path| path.to_string()).collect();
+    bound(&mut paths);
+    paths
 }
 
-/// Bytes of paths that an inventory keeps per object. An entry without them is 420 bytes and its names, so a shard that
-/// was filled before its objects were applied at most doubles, and still fits into a Secret when compressed by half.
+/// Keeps of an object's paths as many as are remembered and reported.
+pub(crate) fn bound(paths: &mut Vec<String>) {
+    let mut room = ADMISSION_BYTES_MAX;
+    let fits = |path: &&String| {
+        let fits = path.len() <= room;
+        room = room.saturating_sub(path.len());
+        fits
+    };
+    let kept = paths.iter().take(DriftRecord::FIELDS_MAX).take_while(fits).count();
+    paths.truncate(kept);
+}
+
+/// Bytes of paths that are remembered per object. A path has about 40 bytes, so that is a dozen; a member with 10,000
+/// objects, all of them changed by admission, costs 5 MB at most.
 pub const ADMISSION_BYTES_MAX: usize = 512;
 
 /// Reverts against the same manager within the window before we stop.
@@ -199,7 +213,7 @@ pub struct Revert {
 
 /// Whether a change is taken back now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Reverting {
     /// Take it back.
     Revert,
     /// Three reverts against the same manager in ten minutes did not help: leave it until then.
@@ -210,10 +224,10 @@ pub enum Verdict {
 }
 
 /// Decides from an object's reverts, oldest first. Each revert after a pause that is contested again doubles the pause.
-pub fn contest(history: &[Revert], manager: Option<&str>, now: Timestamp) -> Verdict {
+pub fn contest(history: &[Revert], manager: Option<&str>, now: Timestamp) -> Reverting {
     let against: Vec<i64> =
         history.iter().filter(|r| r.manager.as_deref() == manager).map(|r| r.at.as_second()).collect();
-    let Some(&last) = against.last() else { return Verdict::Revert };
+    let Some(&last) = against.last() else { return Reverting::Revert };
     // Walk the reverts: three within a window make the contest, every further one within twice the pause keeps it.
     let mut pause = 0;
     for (i, &at) in against.iter().enumerate() {
@@ -227,8 +241,8 @@ pub fn contest(history: &[Revert], manager: Option<&str>, now: Timestamp) -> Ver
     }
     let until = last + pause;
     match Timestamp::from_second(until) {
-        Ok(until) if pause > 0 && now < until => Verdict::Contested { until },
-        _ => Verdict::Revert,
+        Ok(until) if pause > 0 && now < until => Reverting::Contested { until },
+        _ => Reverting::Revert,
     }
 }
 

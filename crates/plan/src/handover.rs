@@ -65,7 +65,7 @@ impl Claims {
         self.change(unit, |stake| (stake.holds, stake.adopted, stake.uid) = (false, None, None));
         for (key, entry) in entries {
             let stake = self.stake(unit, key);
-            (stake.holds, stake.adopted) = (entry.accepted.is_some(), Some(entry.adopted));
+            (stake.holds, stake.adopted) = (entry.uid.is_some(), Some(entry.adopted));
             stake.uid = entry.uid.as_deref().map(fingerprint);
         }
         self.tidy(unit);
@@ -189,8 +189,7 @@ mod tests {
     }
 
     fn entry(confirmed: bool) -> Entry {
-        let uid = confirmed.then(|| "u".to_owned());
-        Entry { accepted: confirmed.then(|| model::Digest::of(b"ok")), uid, ..Entry::default() }
+        Entry { uid: confirmed.then(|| "u".to_owned()), ..Entry::default() }
     }
 
     #[test]

@@ -1,26 +1,24 @@
 //! What a unit has in a member: the record that pruning trusts.
 //!
-//! Kept in the member, in Secrets of namespace `kurator-system`: one per unit, in shards that stay below 512 kB. The
-//! first shard is the parent of an ApplySet (KEP-3659) and carries epoch and released deletions; each shard decodes
-//! alone. An entry stays in the shard in which it was first written, so a crash between the writes of two shards cannot
-//! lose one.
+//! It names objects by key and UID, with what tells ours from what we adopted. What was last sent is said by the objects
+//! themselves ([`crate::mark`]), so the inventory changes only when a key comes or goes. How it is kept in the member,
+//! and what proves that this hub wrote it, is in [`shard`].
 //!
 //! Order of writes (the applier's side of the promise): an entry is written before its object is applied for the first
-//! time, and dropped after its object is gone. Compression and base64 are the applier's.
+//! time, and dropped after its object is gone.
+
+pub mod shard;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::delivery::{HubId, ShortId, UnitId, label};
+use api::feed::UnitEntry;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use model::{Digest, GroupKind, ObjectKey};
+use model::{Digest, GroupKind, ObjectKey, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// Largest shard as JSON, in bytes. Base64 makes 4/3 of it, so a Secret stays below 512 kB even when nothing
-/// compresses.
-pub const SHARD_BYTES_MAX: usize = 380 * 1024;
-/// Format of the JSON. A reader refuses a newer one.
-pub const FORMAT: u32 = 1;
+pub use shard::InventoryError;
 
 /// One object that a unit put into a member, or took over there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,27 +29,25 @@ pub struct Entry {
     /// Its UID; absent until the server confirmed the first apply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uid: Option<String>,
-    /// Digest of what was sent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub applied: Option<Digest>,
-    /// Digest of the server's answer, projected onto our fields.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub accepted: Option<Digest>,
     /// It existed before us: it is released, never deleted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adopted: bool,
-    /// An autoscaler owns its replicas.
+    /// The source asks to keep it when it goes (a Helm chart does, with `resource-policy: keep`): it is released too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub scaled: bool,
+    pub kept: bool,
     /// Its deletion was released.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub doomed: bool,
-    /// Paths that admission changed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub admission: Vec<String>,
     /// The shard that holds the entry.
     #[serde(skip)]
     pub shard: u32,
+}
+
+impl Entry {
+    /// May it never be deleted, only be given back?
+    pub fn is_only_released(&self) -> bool {
+        self.adopted || self.kept
+    }
 }
 
 /// Deletions that were released at an epoch.
@@ -68,127 +64,53 @@ pub struct Released {
 /// A unit's inventory in a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inventory {
-    /// The hub that writes it.
-    pub hub: HubId,
     /// The unit.
     pub unit: UnitId,
-    /// Highest epoch that wrote it.
-    pub epoch: u64,
+    /// Highest epoch that wrote it. Raised by writes that happen anyway: every key that came later than a hub's backup
+    /// raised it beyond that backup's epoch.
+    epoch: u64,
+    /// When the hub last gave the unit to the member, as of that write. A removal that was decided before is outdated.
+    placed: Option<Timestamp>,
     /// Deletions released at that epoch.
-    pub released: Option<Released>,
-    /// A hub with a lower epoch has written it since, as after a restore from an older backup, and nobody has said yet
-    /// that it may delete. Kept until then: its epoch catches up by itself, its memory does not.
-    pub behind: bool,
-    /// The objects.
-    pub entries: BTreeMap<ObjectKey, Entry>,
-}
-
-/// Text that is not a shard of an inventory.
-#[derive(Debug, thiserror::Error)]
-pub enum InventoryError {
-    /// The JSON does not parse.
-    #[error(
-        "shard {shard} of the inventory is not readable; restore the Secret, or delete it to have its objects adopted"
-    )]
-    Malformed {
-        /// Which shard.
-        shard: u32,
-        /// Why.
-        #[source]
-        source: serde_json::Error,
-    },
-    /// A newer Kurator wrote it.
-    #[error(
-        "shard {shard} of the inventory has format {format}, and this Kurator reads up to {FORMAT}; use the newer one"
-    )]
-    Newer {
-        /// Which shard.
-        shard: u32,
-        /// Its format.
-        format: u32,
-    },
-    /// A shard of another unit or hub.
-    #[error("shard {shard} of the inventory belongs to unit {unit} of hub {hub}")]
-    Foreign {
-        /// Which shard.
-        shard: u32,
-        /// Whose it is.
-        unit: Box<UnitId>,
-        /// Which hub's.
-        hub: HubId,
-    },
-}
-
-#[derive(Serialize, Deserialize)]
-struct Shard {
-    format: u32,
-    hub: HubId,
-    unit: UnitId,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    epoch: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     released: Option<Released>,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    /// A hub that knows less than it was told before has looked at it, as after a restore from an older backup, and
+    /// nobody has said yet that it may delete. Kept until then: its epoch catches up by itself, its memory does not.
     behind: bool,
-    entries: Vec<Line>,
+    entries: BTreeMap<ObjectKey, Entry>,
+    /// Something is not in the member yet.
+    changed: bool,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Line {
-    #[serde(flatten)]
-    key: ObjectKey,
-    #[serde(flatten)]
-    entry: Entry,
-}
-
-/// Bytes of an entry as JSON, at most: key and paths as they are, two digests of 71, a UID of 36 and the field names.
+/// Bytes of an entry as JSON, at most: key and version as they are, a UID of 36 and the field names.
 fn cost(key: &ObjectKey, entry: &Entry) -> usize {
-    let paths: usize = entry.admission.iter().map(|p| p.len() + 3).sum();
-    420 + key.group.len() + key.kind.len() + key.namespace.len() + key.name.len() + entry.version.len() + paths
+    220 + key.group.len() + key.kind.len() + key.namespace.len() + key.name.len() + entry.version.len()
 }
 
 impl Inventory {
     /// An inventory of nothing.
-    pub fn empty(hub: HubId, unit: UnitId) -> Self {
-        Self { hub, unit, epoch: 0, released: None, behind: false, entries: BTreeMap::new() }
+    pub fn empty(unit: UnitId) -> Self {
+        let entries = BTreeMap::new();
+        Self { unit, epoch: 0, placed: None, released: None, behind: false, entries, changed: false }
     }
 
-    /// Puts shards together. `shards` are their numbers and JSON, in any order.
-    ///
-    /// # Errors
-    /// A shard that is not readable, is newer, or is of another unit. Nothing may be pruned then.
-    pub fn decode(hub: &HubId, unit: &UnitId, shards: &[(u32, Vec<u8>)]) -> Result<Self, InventoryError> {
-        let mut out = Self::empty(hub.clone(), unit.clone());
-        for (number, json) in shards {
-            let shard = *number;
-            let read: Shard =
-                serde_json::from_slice(json).map_err(|source| InventoryError::Malformed { shard, source })?;
-            if read.format > FORMAT {
-                return Err(InventoryError::Newer { shard, format: read.format });
-            }
-            if read.hub != *hub || read.unit != *unit {
-                return Err(InventoryError::Foreign { shard, unit: Box::new(read.unit), hub: read.hub });
-            }
-            out.epoch = out.epoch.max(read.epoch.unwrap_or(0));
-            out.released = out.released.or(read.released);
-            out.behind |= read.behind;
-            out.entries.extend(read.entries.into_iter().map(|line| (line.key, Entry { shard, ..line.entry })));
-        }
-        Ok(out)
+    /// The objects.
+    pub fn entries(&self) -> &BTreeMap<ObjectKey, Entry> {
+        &self.entries
     }
 
-    /// The unit that a shard's JSON says it belongs to, so that a member can be read without knowing its units.
-    ///
-    /// # Errors
-    /// When the JSON does not parse.
-    pub fn unit_of(shard: u32, json: &[u8]) -> Result<(HubId, UnitId), InventoryError> {
-        #[derive(Deserialize)]
-        struct Head {
-            hub: HubId,
-            unit: UnitId,
-        }
-        let head: Head = serde_json::from_slice(json).map_err(|source| InventoryError::Malformed { shard, source })?;
-        Ok((head.hub, head.unit))
+    /// What is recorded of an object.
+    pub fn get(&self, key: &ObjectKey) -> Option<&Entry> {
+        self.entries.get(key)
+    }
+
+    /// Highest epoch that wrote it.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Deletions released at its epoch.
+    pub fn released(&self) -> Option<Released> {
+        self.released
     }
 
     /// Adds an entry in the first shard that has room, or changes it where it is.
@@ -207,34 +129,86 @@ impl Inventory {
                 entry.shard = old.shard;
             } else {
                 let size = cost(&key, &entry);
-                let fits = |n: &u32| sizes.get(n).copied().unwrap_or(0) + size <= SHARD_BYTES_MAX;
+                let fits = |n: &u32| sizes.get(n).copied().unwrap_or(0) + size <= shard::SHARD_BYTES_MAX;
                 entry.shard = (0..).find(fits).unwrap_or(0);
                 *sizes.entry(entry.shard).or_default() += size;
             }
+            self.changed |= self.entries.get(&key) != Some(&entry);
             self.entries.insert(key, entry);
         }
     }
 
-    /// The JSON of each shard. The first is always there; others only when they hold something.
-    pub fn encode(&self) -> BTreeMap<u32, Vec<u8>> {
-        let mut lines: BTreeMap<u32, Vec<Line>> = BTreeMap::from([(0, Vec::new())]);
-        for (key, entry) in &self.entries {
-            lines.entry(entry.shard).or_default().push(Line { key: key.clone(), entry: entry.clone() });
+    /// Changes what is recorded of an object, if it is recorded. True when that differs from before.
+    pub fn update(&mut self, key: &ObjectKey, change: impl FnOnce(&mut Entry)) -> bool {
+        let Some(entry) = self.entries.get_mut(key) else { return false };
+        let before = entry.clone();
+        change(entry);
+        let changed = *entry != before;
+        self.changed |= changed;
+        changed
+    }
+
+    /// Drops an object. True when it was recorded.
+    pub fn remove(&mut self, key: &ObjectKey) -> bool {
+        let removed = self.entries.remove(key).is_some();
+        self.changed |= removed;
+        removed
+    }
+
+    /// Is there something that the member does not have yet?
+    pub fn is_changed(&self) -> bool {
+        self.changed
+    }
+
+    /// Everything is in the member now.
+    pub fn set_written(&mut self) {
+        self.changed = false;
+    }
+
+    /// It has to be written again though it says the same.
+    pub fn set_changed(&mut self) {
+        self.changed = true;
+    }
+
+    /// Takes over what the hub says, for a write that happens now.
+    pub fn raise(&mut self, entry: &UnitEntry) {
+        self.epoch = self.epoch.max(entry.epoch);
+        self.placed = self.placed.max(entry.placed);
+    }
+
+    /// Does the hub know less than what it said when it last wrote here, or did it until it was told to go on?
+    pub fn is_behind(&self, entry: &UnitEntry) -> bool {
+        self.behind || entry.epoch < self.epoch || entry.placed < self.placed
+    }
+
+    /// Notes what the hub's epoch tells. A hub that is behind stays so until a person told it to go on, or until all
+    /// that the member has is what the unit wants at an epoch that has caught up. A unit that was given to the member
+    /// once more is noted before anything else: a backup from in between says that it leaves.
+    pub fn judge(&mut self, entry: &UnitEntry, is_desired: impl Fn(&ObjectKey) -> bool) {
+        let before = self.behind;
+        if entry.epoch < self.epoch || entry.placed < self.placed {
+            self.behind = true;
+        } else if self.behind && self.entries.keys().all(is_desired) {
+            self.behind = false;
         }
-        let encode = |(number, entries): (u32, Vec<Line>)| {
-            let first = number == 0;
-            let shard = Shard {
-                format: FORMAT,
-                hub: self.hub.clone(),
-                unit: self.unit.clone(),
-                epoch: first.then_some(self.epoch),
-                released: self.released.filter(|_| first),
-                behind: self.behind && first,
-                entries,
-            };
-            (number, serde_json::to_vec(&shard).expect("a shard has string keys and no foreign serializers"))
-        };
-        lines.into_iter().map(encode).collect()
+        let placed_again = entry.removal.is_none() && entry.placed > self.placed && !self.entries.is_empty();
+        self.changed |= before != self.behind || placed_again;
+    }
+
+    /// Some objects are kept that the unit no longer wants. A hub restored from before that does not know why.
+    pub fn note_kept(&mut self, entry: &UnitEntry) {
+        self.changed |= entry.epoch > self.epoch;
+    }
+
+    /// Records which deletions were released, before any of them is begun.
+    pub fn doom<'a>(&mut self, keys: impl IntoIterator<Item = &'a ObjectKey>, released: Released, entry: &UnitEntry) {
+        for key in keys {
+            self.update(key, |entry| entry.doomed = true);
+        }
+        self.released = Some(released);
+        // A person told a restored hub to go on: from now on its epoch counts.
+        (self.epoch, self.placed, self.behind) = (entry.epoch, entry.placed, false);
+        self.changed = true;
     }
 
     /// The group-kinds of its objects.
@@ -243,14 +217,19 @@ impl Inventory {
     }
 
     /// Labels and annotations of a shard's Secret: the parent of an ApplySet when it is the first.
-    pub fn metadata(&self, short: &ShortId, shard: u32) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
+    pub fn metadata(
+        &self,
+        hub: &HubId,
+        short: &ShortId,
+        shard: u32,
+    ) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
         let text = |k: &str, v: &str| (k.to_owned(), v.to_owned());
         let mut labels = BTreeMap::from([
-            text(label::HUB, self.hub.as_str()),
-            text(label::UNIT, short.as_str()),
+            text(label::HUB, hub.as_str()),
+            text(label::GROUP, short.as_str()),
             text(label::SHARD, &shard.to_string()),
         ]);
-        let mut annotations = BTreeMap::from([text(label::UNIT_ID, &self.unit.to_string())]);
+        let mut annotations = BTreeMap::from([text(label::GROUP_ID, &self.unit.to_string())]);
         if shard == 0 {
             let kinds: BTreeSet<String> = self.group_kinds().iter().map(ToString::to_string).collect();
             let namespaces: BTreeSet<&str> = self
@@ -273,9 +252,12 @@ impl Inventory {
 /// The tool in ApplySet parents: KEP-3659 asks for name and version, and other tools to keep their hands off.
 const TOOLING: &str = concat!("kurator/v", env!("CARGO_PKG_VERSION"));
 
+/// What the names of inventories begin with.
+pub const SECRET_PREFIX: &str = "kurator-";
+
 /// The name of a shard's Secret.
 pub fn secret_name(short: &ShortId, shard: u32) -> String {
-    if shard == 0 { format!("kurator-{short}") } else { format!("kurator-{short}-{shard}") }
+    if shard == 0 { format!("{SECRET_PREFIX}{short}") } else { format!("{SECRET_PREFIX}{short}-{shard}") }
 }
 
 /// The id of a unit's ApplySet: `applyset-BASE64URL(sha256("NAME.NAMESPACE.KIND.GROUP"))-v1` of the parent (KEP-3659).

@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
+use api::delivery::label;
 use api::feed::{Payload, Phase, Wait};
-use apimachinery::builtin;
 use model::{GroupKind, ObjectKey};
 use serde_json::Value;
+
+use crate::inventory;
 
 /// Seconds for a CustomResourceDefinition to become Established. A real API server needs below two; a loaded one ten.
 pub const ESTABLISHED_TIMEOUT_SECS: u32 = 60;
@@ -66,6 +68,8 @@ pub enum Refusal {
     Incomplete(ObjectKey),
     /// The unit has the object twice.
     Duplicate(ObjectKey),
+    /// It is where this hub keeps its own records in the member.
+    Reserved(ObjectKey),
 }
 
 impl std::fmt::Display for Refusal {
@@ -73,6 +77,12 @@ impl std::fmt::Display for Refusal {
         match self {
             Self::Incomplete(key) => {
                 write!(f, "{key}: apiVersion, kind and metadata.name are required; generateName cannot be delivered")
+            }
+            Self::Reserved(key) => {
+                write!(
+                    f,
+                    "{key} is where Kurator keeps its own records in the member; give it another name or namespace"
+                )
             }
             Self::Duplicate(key) => write!(f, "{key} is in the unit twice; remove one"),
         }
@@ -84,6 +94,16 @@ impl std::fmt::Display for Refusal {
 pub struct Report {
     /// Objects that cannot be delivered. With any, the unit did not resolve and nothing may be pruned.
     pub refused: Vec<Refusal>,
+}
+
+/// Is it an inventory, or what inventories are in?
+fn is_reserved(key: &ObjectKey) -> bool {
+    let inventory = key.namespace == label::SYSTEM_NAMESPACE && key.name.starts_with(inventory::SECRET_PREFIX);
+    match (key.group.as_str(), key.kind.as_str()) {
+        ("", "Namespace") => key.name == label::SYSTEM_NAMESPACE,
+        ("", "Secret") => inventory,
+        _ => false,
+    }
 }
 
 /// Kinds whose scope the unit itself says, by its CustomResourceDefinitions.
@@ -101,7 +121,7 @@ fn scopes(objects: &[Value]) -> BTreeMap<GroupKind, bool> {
 /// that cannot have it, as kustomizations put it everywhere. Kinds that nobody here knows stay as they are.
 fn place(object: &mut Value, scopes: &BTreeMap<GroupKind, bool>) {
     let Some(gvk) = model::object::gvk(object) else { return };
-    let known = builtin::kind(&gvk).map(|kind| kind.namespaced);
+    let known = kinds::find(&gvk).map(|kind| kind.namespaced);
     match known.or_else(|| scopes.get(&gvk.group_kind()).copied()) {
         Some(true) if model::object::namespace(object).is_none() => {
             *model::object::slot(object, &["metadata", "namespace"]) = "default".into();
@@ -124,6 +144,10 @@ pub fn plan(objects: Vec<Value>) -> (Payload, Report) {
         let key = ObjectKey::of(&object);
         if key.kind.is_empty() || key.name.is_empty() {
             report.refused.push(Refusal::Incomplete(key));
+            continue;
+        }
+        if is_reserved(&key) {
+            report.refused.push(Refusal::Reserved(key));
             continue;
         }
         match sorted.entry((rank(&key), key)) {

@@ -9,10 +9,13 @@ use api::delivery::{HubId, ShortId, label};
 use api::feed::{Payload, Wait};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use model::{Digest, ObjectKey};
 use serde_json::{Value, json};
 
+use crate::authenticator::HubKey;
 use crate::inventory;
+use crate::mark::Mark;
 
 /// An object ready to be sent.
 #[derive(Clone, Debug)]
@@ -21,10 +24,39 @@ pub struct Prepared {
     pub key: ObjectKey,
     /// API version to send it to.
     pub version: String,
-    /// Digest of `object`.
+    /// Digest of the object without the annotation that says it. Keyed for a Secret.
     pub digest: Digest,
     /// What is sent.
     pub object: Arc<Value>,
+    /// The same as JSON: written once, however many members get it.
+    pub body: Bytes,
+}
+
+impl Prepared {
+    /// Makes an object ready: takes its digest and writes that onto it.
+    fn new(mut object: Value, key: &HubKey) -> Self {
+        let object_key = ObjectKey::of(&object);
+        let keyed = is_secret(&object_key);
+        let digest = if keyed { key.digest_sent(object.to_string().as_bytes()) } else { Digest::of_json(&object) };
+        Mark { digest, keyed, scaled: false }.write(&mut object);
+        Self {
+            version: model::object::gvk(&object).unwrap_or_default().version,
+            key: object_key,
+            digest,
+            body: Bytes::from(object.to_string()),
+            object: Arc::new(object),
+        }
+    }
+
+    /// What the object says of itself when its replicas are an autoscaler's (`scaled`) or the unit's.
+    pub fn mark(&self, scaled: bool) -> Mark {
+        Mark { digest: self.digest, keyed: is_secret(&self.key), scaled }
+    }
+}
+
+/// Is it a Secret, of which nothing may be said that lets its values be guessed?
+pub fn is_secret(key: &ObjectKey) -> bool {
+    key.group.is_empty() && key.kind == "Secret"
 }
 
 /// Objects that are applied together.
@@ -53,18 +85,10 @@ pub struct Bundle {
 }
 
 impl Bundle {
-    /// Prepares a payload for the members of a hub.
-    pub fn new(payload: &Payload, hub: &HubId, short: &ShortId) -> Self {
+    /// Prepares a payload for the members of a hub. `digest` is the payload's.
+    pub fn new(digest: Digest, payload: &Payload, hub: &HubId, short: &ShortId, key: &HubKey) -> Self {
         let part_of = inventory::applyset_id(short);
-        let prepare = |object: &Arc<Value>| {
-            let object = sent(object, hub, &part_of);
-            Prepared {
-                key: ObjectKey::of(&object),
-                version: model::object::gvk(&object).unwrap_or_default().version,
-                digest: Digest::of_json(&object),
-                object: Arc::new(object),
-            }
-        };
+        let prepare = |object: &Arc<Value>| Prepared::new(sent(object, hub, &part_of), key);
         let stages: Vec<Stage> = payload
             .phases
             .iter()
@@ -80,7 +104,7 @@ impl Bundle {
             .enumerate()
             .flat_map(|(s, stage)| stage.objects.iter().enumerate().map(move |(i, o)| (o.key.clone(), (s, i))))
             .collect();
-        Self { digest: payload.digest(), stages, keys: places.keys().cloned().collect(), places }
+        Self { digest, stages, keys: places.keys().cloned().collect(), places }
     }
 
     /// One object.
@@ -106,8 +130,7 @@ fn sent(object: &Value, hub: &HubId, part_of: &str) -> Value {
     *model::object::slot(&mut out, &["metadata", "labels", label::HUB]) = json!(hub.as_str());
     *model::object::slot(&mut out, &["metadata", "labels", label::APPLYSET_PART_OF]) = json!(part_of);
     let key = ObjectKey::of(&out);
-    if key.group.is_empty()
-        && key.kind == "Secret"
+    if is_secret(&key)
         && let Some(Value::Object(texts)) = model::object::remove(&mut out, &["stringData"])
     {
         for (name, text) in texts {
@@ -132,7 +155,8 @@ mod tests {
         let hub = HubId::from_random([1; 10]);
         let short = UnitId::new("g", "K", "n", "u", None).short(&hub);
         let (payload, _) = crate::phase::plan(vec![object]);
-        let bundle = Bundle::new(&payload, &hub, &short);
+        let key = HubKey::from_random([1; 32]);
+        let bundle = Bundle::new(payload.digest(), &payload, &hub, &short, &key);
         let sent = bundle.objects().next().unwrap();
         assert_eq!(sent.object["data"], json!({"a": "aGVsbG8=", "b": "aGk="}));
         assert!(sent.object.get("stringData").is_none() && sent.object.get("status").is_none());
@@ -140,5 +164,26 @@ mod tests {
         let part_of = model::object::label(&sent.object, label::APPLYSET_PART_OF).unwrap();
         assert!(part_of.starts_with("applyset-") && part_of.ends_with("-v1") && part_of.len() == 55, "{part_of}");
         assert_eq!(bundle.get(&sent.key).unwrap().digest, sent.digest);
+        assert_eq!(serde_json::from_slice::<Value>(&sent.body).unwrap(), *sent.object);
+        assert_eq!(Mark::read(&sent.object), Some(sent.mark(false)));
+    }
+
+    #[test]
+    fn the_digest_of_a_secret_cannot_be_guessed_and_others_are_plain() {
+        let hub = HubId::from_random([1; 10]);
+        let short = UnitId::new("g", "K", "n", "u", None).short(&hub);
+        let digests = |kind: &str, key: u8| {
+            let object = json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "s", "namespace": "n"}});
+            let (payload, _) = crate::phase::plan(vec![object]);
+            let bundle = Bundle::new(payload.digest(), &payload, &hub, &short, &HubKey::from_random([key; 32]));
+            let sent = bundle.objects().next().unwrap();
+            let mut bare = Value::clone(&sent.object);
+            model::object::remove(&mut bare, &["metadata", "annotations"]);
+            (sent.digest, Digest::of_json(&bare), Mark::read(&sent.object).unwrap().keyed)
+        };
+        let (secret, plain, keyed) = digests("Secret", 1);
+        assert!(keyed && secret != plain && secret != digests("Secret", 2).0 && secret == digests("Secret", 1).0);
+        let (digest, plain, keyed) = digests("ConfigMap", 1);
+        assert!(!keyed && digest == plain);
     }
 }

@@ -11,7 +11,7 @@ use api::feed::UnitEntry;
 use model::{Digest, ObjectKey};
 
 use crate::handover::{Claims, Occupied, Succession};
-use crate::inventory::{Inventory, Released};
+use crate::inventory::{Entry, Inventory, Released};
 use crate::phase;
 
 /// What the decision is made from.
@@ -79,7 +79,7 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
     let Observed { entry, inventory, desired, claims, settled } = *observed;
     let (mut plan, mut report) = (Plan::default(), Report::default());
     let leaving = entry.removal != Removal::None;
-    let stale: Vec<&ObjectKey> = inventory.entries.keys().filter(|key| leaving || !desired.contains(*key)).collect();
+    let stale: Vec<&ObjectKey> = inventory.entries().keys().filter(|key| leaving || !desired.contains(*key)).collect();
     plan.finish = leaving;
     if stale.is_empty() {
         report.deletions = remembered(observed);
@@ -122,10 +122,10 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
     }
     let (mut release, mut delete, mut occupied) = (Vec::new(), Vec::new(), Vec::new());
     for key in candidates {
-        let adopted = inventory.entries.get(&key).is_some_and(|e| e.adopted);
+        let only_released = inventory.get(&key).is_some_and(Entry::is_only_released);
         let inside = if phase::is_container(&key) { claims.occupied(&entry.unit, &key) } else { Occupied::No };
         match inside {
-            _ if adopted => release.push(key),
+            _ if only_released => release.push(key),
             // Deleting it would delete what another unit wants.
             Occupied::Stays => release.push(key),
             Occupied::Leaving => occupied.push(key),
@@ -136,20 +136,23 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
         report.waiting.push(WaitingOn::Occupied(occupied));
     }
     delete.sort_by(|a, b| phase::rank(b).cmp(&phase::rank(a)).then_with(|| a.cmp(b)));
-    let behind = inventory.behind || entry.epoch < inventory.epoch;
+    let behind = inventory.is_behind(entry);
     if leaving && (!behind || delete.is_empty()) {
         plan.release = release;
         plan.delete = delete;
         return (plan, report);
     }
     let (doomed, pending): (Vec<_>, Vec<_>) =
-        delete.into_iter().partition(|key| inventory.entries.get(key).is_some_and(|e| e.doomed));
-    let released = inventory.released.filter(|r| r.epoch == entry.epoch);
+        delete.into_iter().partition(|key| inventory.get(key).is_some_and(|e| e.doomed));
+    let released = inventory.released().filter(|r| r.epoch == entry.epoch);
     let mut go = doomed;
     if pending.is_empty() {
         report.deletions = remembered(observed);
     } else {
-        let list = deletions(&pending, released.map_or(0, |r| r.count), behind);
+        let mut list = deletions(&pending, released.map_or(0, |r| r.count), behind);
+        if behind {
+            list.digest = digest_behind(inventory, &pending);
+        }
         let granted = entry.approved == Some(list.digest);
         if granted && settled {
             plan.released =
@@ -172,20 +175,10 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
     (plan, report)
 }
 
-/// Notes that a hub whose epoch is behind the inventory's is at work, and that one which was has caught up: everything
-/// that the member has is what it wants.
-pub fn judge_epoch(inventory: &mut Inventory, epoch: u64, desired: &BTreeSet<ObjectKey>) {
-    if epoch < inventory.epoch {
-        inventory.behind = true;
-    } else if inventory.behind && inventory.entries.keys().all(|key| desired.contains(key)) {
-        inventory.behind = false;
-    }
-}
-
 /// What was released at this epoch stays in the report, so that the guard counts it with what other members still
 /// have to delete.
 fn remembered(observed: &Observed<'_>) -> Option<Deletions> {
-    observed.inventory.released.filter(|r| r.epoch == observed.entry.epoch).map(as_released)
+    observed.inventory.released().filter(|r| r.epoch == observed.entry.epoch).map(as_released)
 }
 
 fn as_released(released: Released) -> Deletions {
@@ -217,25 +210,22 @@ pub fn deletions(keys: &[ObjectKey], released: u32, behind: bool) -> Deletions {
     }
 }
 
+/// The digest of a list that a hub restored from a backup asks for: of exactly these objects, by UID, as of the epoch that
+/// the member has seen. A grant of the same names that is in the backup was given for other objects, and releases nothing.
+fn digest_behind(inventory: &Inventory, keys: &[ObjectKey]) -> Digest {
+    let mut lines: Vec<String> = keys
+        .iter()
+        .map(|key| format!("{key} {}", inventory.get(key).and_then(|e| e.uid.as_deref()).unwrap_or_default()))
+        .collect();
+    lines.sort();
+    lines.insert(0, format!("behind {}", inventory.epoch()));
+    Digest::of_texts(lines)
+}
+
 /// Splits deletions into waves: the next is begun when the one before is gone. Namespaces and CRDs, which take with them
 /// what is in them, are last.
 pub fn waves(delete: &[ObjectKey]) -> (Vec<ObjectKey>, Vec<ObjectKey>) {
     delete.iter().cloned().partition(|key| !phase::is_container(key))
-}
-
-/// The entry that a released deletion leaves behind until the object is gone.
-pub fn doom(inventory: &mut Inventory, plan: &Plan, epoch: u64) {
-    for key in &plan.doom {
-        if let Some(entry) = inventory.entries.get_mut(key) {
-            entry.doomed = true;
-        }
-    }
-    if plan.released.is_some() {
-        inventory.released = plan.released;
-        // A person told a restored hub to go on: from now on its epoch counts.
-        inventory.epoch = epoch;
-        inventory.behind = false;
-    }
 }
 
 #[cfg(test)]

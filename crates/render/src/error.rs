@@ -3,7 +3,8 @@
 use model::ObjectKey;
 use model::tree::TreeError;
 
-use crate::resource::Origin;
+use crate::Question;
+use crate::object::Origin;
 
 /// A field that is understood and not done yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +19,9 @@ pub struct Unsupported {
 #[derive(Clone, Debug, thiserror::Error, PartialEq)]
 #[allow(missing_docs, reason = "the messages are the documentation; `file` is a path from the root of the tree")]
 pub enum RenderError {
+    /// The directory of the policy is not in the source.
+    #[error("spec.path: {0}")]
+    NoDirectory(TreeError),
     #[error("{origin}: {source}")]
     Tree { origin: String, source: TreeError },
     #[error("{file}: {why}")]
@@ -50,13 +54,19 @@ pub enum RenderError {
     TooManyLayers { file: String, limit: usize },
     #[error("more than {limit} objects; split the directory")]
     TooMany { limit: usize },
+    #[error(
+        "rendering this takes more than {limit} bytes of work over files and objects; split the directory, or use fewer patches and layers"
+    )]
+    TooMuchWork { limit: u64 },
+    #[error("rendering this asks for files more than {limit} times; use files of fewer directories")]
+    TooManyTurns { limit: u32 },
 }
 
 impl RenderError {
-    /// The directory to load (empty for the root) before calling again, when that is all that is missing.
-    pub fn needs(&self) -> Option<&str> {
+    /// The question to answer before the next call, when that is all that is missing.
+    pub(crate) fn question(&self) -> Option<Question> {
         match self {
-            Self::Tree { source: TreeError::NotLoaded { path }, .. } => Some(path),
+            Self::Tree { source: TreeError::NotLoaded { path }, .. } => Some(Question::Directory(path.clone())),
             _ => None,
         }
     }
@@ -80,11 +90,10 @@ fn list(fields: &[Unsupported]) -> String {
     all.join(", ")
 }
 
-/// A parser's words without the values in quotes, which may be secret; field names are in backticks and stay.
-pub(crate) fn without_values(error: &serde_json::Error) -> String {
-    let text = error.to_string();
+/// A parser's message without the values in quotes, which may be secret; field names are in backticks and stay.
+pub(crate) fn without_values(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut rest = text.as_str();
+    let mut rest = text;
     while let Some((before, quoted)) = rest.split_once('"') {
         out.push_str(before);
         out.push('…');

@@ -1,10 +1,21 @@
 //! Trees of files to objects: plain YAML and Kustomize (`kustomize.config.k8s.io/v1beta1`, components `v1alpha1`).
 //!
-//! [`render`] is a pure function: the same tree and request give the same objects in the same order, each with the file
-//! it comes from. A file that the tree knows and has not loaded is asked for by [`RenderError::needs`]; the caller loads
-//! it and calls again. What a kustomization file says and this crate does not do is an error that lists the fields
+//! [`render`] is the only entry. It is a pure function: the same request gives the same outcome, objects in the same
+//! order, each with the file that it comes from. When it needs something that the request does not have, it returns
+//! [`Outcome::Needs`] with typed questions; the caller answers them and calls again. It never reaches out itself.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `plain` | the list of manifests of a directory that has no kustomization file |
+//! | `kustomize` | objects from kustomization files, and from that list; it adds what the policy says |
+//! | `files`, `object`, `budget` | shared: reading a tree, a rendered object, what a rendering may cost |
+//!
+//! What a kustomization file says and this crate does not do is an error that lists the fields
 //! ([`RenderError::NotImplemented`]); nothing is ignored in silence. Remote resources are refused: what is rendered is
 //! what was fetched.
+//!
+//! Absent: Helm charts (no module for them exists yet), and everything that differs between members. A rendering reads no
+//! fact of a member, so all members share it; [`sharing_key`] says which inputs it depends on.
 //!
 //! Differences from kustomize, on purpose:
 //! - objects come in the order of their resources (kubectl sorts them), and base64 values are not wrapped into lines;
@@ -13,75 +24,55 @@
 //! - `labels` without `includeSelectors` never reach a selector (kustomize's share a value with labels set earlier);
 //! - a merged list whose items have two keys, such as ports, takes a missing `protocol` for `TCP`.
 
-mod accumulate;
+mod budget;
 mod error;
-mod field;
-mod generate;
-mod hash;
-mod image;
-mod kustomization;
-mod load;
-mod merge;
-mod patch;
-mod reference;
-mod resource;
-mod selector;
-mod transform;
+mod files;
+mod kustomize;
+mod object;
+mod plain;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use model::tree::FileTree;
-use serde::Deserialize;
-use serde_json::Value;
+use api::kurator::apps::v1alpha1::KustomizeInputs;
+use model::Digest;
+use model::tree::{self, FileTree, Node, TreeError};
 
+pub use budget::Budget;
 pub use error::{RenderError, Unsupported};
-pub use kustomization::{Image, Patch};
-pub use resource::Origin;
-pub use selector::Selector;
+pub use object::{Object, Origin};
+
+use files::Files;
+
+/// Version of the renderer, recorded with each revision. Change it when the same inputs render to other objects, or when
+/// `plan::phase` puts the same objects into other phases: the change then makes new revisions, which pass stages like any
+/// other change. `tests/it/version.rs`, and a test of the controllers for the phases, fail when it is forgotten.
+pub const VERSION: &str = "1";
 
 /// What to render.
-#[derive(Clone, Debug, Default)]
-pub struct Render {
-    /// Directory of the tree, from its root; empty for the root.
-    pub path: String,
-    /// What the policy puts on top of the directory.
-    pub overlay: Overlay,
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The source. Files that are known by name only are asked for when they are read.
+    pub tree: &'a FileTree,
+    /// The fields of the policy that decide what is rendered.
+    pub inputs: &'a KustomizeInputs,
+    /// What this rendering may still cost. One budget serves all calls for one rendering.
+    pub budget: &'a Budget,
 }
 
-/// The fields of a sync policy that change what is rendered (Flux' Kustomization spec); it can be deserialized from such
-/// a spec, whose other fields it does not read.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Overlay {
-    /// Namespace of every namespaced object; wins over `namespace` of the kustomization file.
-    pub target_namespace: Option<String>,
-    /// Patches, after those of the kustomization file.
-    pub patches: Vec<Patch>,
-    /// Images, which win over those of the same name in the kustomization file.
-    pub images: Vec<Image>,
-    /// Components, after those of the kustomization file; paths from the directory.
-    pub components: Vec<String>,
-    /// Labels and annotations of every object.
-    pub common_metadata: CommonMetadata,
-}
-
-/// Labels and annotations that every object gets. Selectors and templates stay as they are.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct CommonMetadata {
-    /// Labels.
-    pub labels: BTreeMap<String, String>,
-    /// Annotations.
-    pub annotations: BTreeMap<String, String>,
-}
-
-/// One rendered object.
+/// What came of a request.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Object {
-    /// The object.
-    pub value: Value,
-    /// Where it was written.
-    pub origin: Origin,
+pub enum Outcome {
+    /// The objects.
+    Rendered(Rendered),
+    /// What has to be answered first, at least one question, sorted. Then call again.
+    Needs(Vec<Question>),
+}
+
+/// Something that a rendering needs to know and that the request does not have.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Question {
+    /// The files below this directory of the tree, empty for the root. Answered by loading them into the tree.
+    Directory(String),
 }
 
 /// What was rendered, in the order of the resources.
@@ -98,6 +89,56 @@ pub struct Rendered {
 ///
 /// # Errors
 /// See [`RenderError`]. Each names the file and the field, and says what to do.
-pub fn render(tree: &FileTree, request: &Render) -> Result<Rendered, RenderError> {
-    accumulate::render(tree, request)
+pub fn render(request: &Request<'_>) -> Result<Outcome, RenderError> {
+    let files = Files::new(request.tree, request.budget);
+    let mut questions = BTreeSet::new();
+    match objects(&files, request.inputs, &mut questions) {
+        Ok(objects) => Ok(Outcome::Rendered(Rendered { objects })),
+        Err(error) => match error.question() {
+            None => Err(error),
+            Some(last) => {
+                questions.insert(last);
+                request.budget.next_turn()?;
+                Ok(Outcome::Needs(questions.into_iter().collect()))
+            }
+        },
+    }
+}
+
+/// The directory that a policy names, from the root of the tree; empty for the root.
+///
+/// # Errors
+/// The path leaves the tree.
+pub fn directory(inputs: &KustomizeInputs) -> Result<String, RenderError> {
+    tree::normalize("", inputs.path.as_deref().unwrap_or_default()).map_err(spec_path)
+}
+
+/// Names everything that a rendering depends on: requests with the same key render to the same objects. `source` is the
+/// digest of the whole tree.
+pub fn sharing_key(source: &Digest, inputs: &KustomizeInputs) -> Digest {
+    let inputs = serde_json::to_value(inputs).expect("the inputs have string keys and no foreign serializers");
+    Digest::of_texts([VERSION, &source.to_string(), &inputs.to_string()])
+}
+
+fn objects(
+    files: &Files<'_>,
+    inputs: &KustomizeInputs,
+    questions: &mut BTreeSet<Question>,
+) -> Result<Vec<Object>, RenderError> {
+    let (dir, node) = files.tree().node(&directory(inputs)?).map_err(spec_path)?;
+    if node == Node::File {
+        return Err(spec_path(TreeError::WrongNode { path: dir, wanted: "directory" }));
+    }
+    let file = match files.kustomization_file(&dir)? {
+        Some(path) => kustomize::read(files, &path, "spec.path")?,
+        None => kustomize::with_resources(&dir, plain::manifests(files, &dir)?),
+    };
+    kustomize::build(files, file, inputs, questions)
+}
+
+fn spec_path(source: TreeError) -> RenderError {
+    match source {
+        TreeError::NotFound { .. } => RenderError::NoDirectory(source),
+        source => RenderError::Tree { origin: "spec.path".into(), source },
+    }
 }

@@ -11,6 +11,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
 use model::tree::{Entry, FileTree};
 use sha2::{Digest, Sha256};
 
@@ -146,7 +147,7 @@ impl Artifact {
         let mut bytes = vec![0; length];
         self.file.read_exact_at(&mut bytes, file.offset).map_err(|e| damaged(format!("{}: {e}", file.path)))?;
         if Sha256::digest(&bytes)[..] != file.sha256 {
-            // Taken out of the cache, so that whoever asks for the digest next learns that it must be fetched again.
+            // Taken out of the cache, so that the next lookup of the digest finds nothing and fetches it again.
             // What cannot be removed is found damaged again.
             let _ = std::fs::remove_file(&self.path);
             return Err(damaged(format!("{} has other bytes than were fetched", file.path)));
@@ -181,7 +182,7 @@ impl Artifact {
         let manifest_length = usize::try_from(manifest_size).map_err(|_| damaged("its manifest is too long"))?;
         let mut manifest = vec![0; manifest_length];
         file.read_exact_at(&mut manifest, manifest_at).map_err(failed)?;
-        if format!("sha256:{}", hex(&Sha256::digest(&manifest))) != digest {
+        if format!("sha256:{}", HEXLOWER.encode(&Sha256::digest(&manifest))) != digest {
             return Err(damaged("its manifest has another digest"));
         }
         let files = parse(&manifest, manifest_at).ok_or_else(|| damaged("its manifest is malformed"))?;
@@ -196,7 +197,7 @@ fn parse(manifest: &[u8], end: u64) -> Option<Vec<ArtifactFile>> {
     for line in std::str::from_utf8(manifest).ok()?.lines() {
         let mut parts = line.splitn(4, ' ');
         let mode = Mode::parse(parts.next()?)?;
-        let sha256 = unhex(parts.next()?)?;
+        let sha256 = HEXLOWER.decode(parts.next()?.as_bytes()).ok()?.try_into().ok()?;
         let size = parts.next()?.parse().ok()?;
         let path = serde_json::from_str(parts.next()?).ok()?;
         files.push(ArtifactFile { path, mode, size, sha256, offset });
@@ -241,28 +242,12 @@ impl<W: Write> Builder<W> {
         let mut manifest = String::new();
         for (path, mode, sha256, size) in &self.lines {
             let path = serde_json::to_string(path).map_err(io::Error::other)?;
-            manifest.push_str(&format!("{} {} {size} {path}\n", mode.text(), hex(sha256)));
+            manifest.push_str(&format!("{} {} {size} {path}\n", mode.text(), HEXLOWER.encode(sha256)));
         }
         self.out.write_all(manifest.as_bytes())?;
         self.out.write_all(&(manifest.len() as u64).to_le_bytes())?;
         self.out.write_all(MAGIC)?;
         self.out.flush()?;
-        Ok(format!("sha256:{}", hex(&Sha256::digest(manifest.as_bytes()))))
+        Ok(format!("sha256:{}", HEXLOWER.encode(&Sha256::digest(manifest.as_bytes()))))
     }
-}
-
-/// Lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<[u8; 32]> {
-    let mut out = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (at, byte) in out.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
-    }
-    Some(out)
 }

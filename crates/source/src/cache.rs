@@ -25,8 +25,8 @@ pub const CACHE_BYTES_DEFAULT: u64 = 1 << 30;
 /// Commits that a repository remembers as fetched, newest last: what it tells a server that it has. Followers of one URL
 /// rarely follow more than a few branches.
 const TIPS_MAX: usize = 16;
-/// Most packs of one repository. Each fetch adds one; a lookup tries each in turn. Beyond it the repository starts anew
-/// with one fetch of everything.
+/// Most packs of one repository. Each fetch adds one; a lookup tries each in turn. Beyond it the repository is emptied,
+/// and one fetch brings everything again.
 const PACKS_MAX: usize = 100;
 
 /// Artifacts that are remembered as verified: the ten that each of a thousand sources keeps.
@@ -91,7 +91,7 @@ impl Cache {
         let guard = lock.lock_owned().await;
         let dir = self.0.root.join("git").join(key);
         self.0.touch(&dir);
-        let ignored = crate::artifact::hex(&<sha2::Sha256 as sha2::Digest>::digest(ignore.key()))[..16].to_owned();
+        let ignored = data_encoding::HEXLOWER.encode(&<sha2::Sha256 as sha2::Digest>::digest(ignore.key())[..8]);
         Ok(Arc::new(Repository { cache: self.clone(), dir, ignored, _guard: guard }))
     }
 }

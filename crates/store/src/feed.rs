@@ -110,7 +110,7 @@ impl<M: Send + Sync + 'static> Watcher<M> {
         Self { shared, range, at, ready: VecDeque::new(), wake }
     }
 
-    fn take(&mut self) -> Taken {
+    fn drain(&mut self) -> Taken {
         let mut live = self.shared.lock();
         let compacted = live.compacted;
         let Some(topic) = live.topics.get_mut(&self.range) else { return Taken::Behind };
@@ -129,10 +129,10 @@ impl<M: Send + Sync + 'static> Watch<M> for Watcher<M> {
                     self.at = event.revision;
                     return Some(event);
                 }
-                match self.take() {
+                match self.drain() {
                     Taken::Some => {}
                     Taken::Behind => return None,
-                    // The sender goes when the store closes. A wake between `take` and here is not lost: the channel
+                    // The sender goes when the store closes. A wake between `drain` and here is not lost: the channel
                     // remembers that it has news.
                     Taken::Nothing => self.wake.changed().await.ok()?,
                 }

@@ -1,9 +1,9 @@
 //! A revisioned log of keys and bytes.
 //!
-//! One global revision; every write gets the next one. A write is durable before it is acknowledged (group commit). Reads
-//! take an immutable snapshot of the index and never block writes. Values live in the driver (memory, or a file read by
-//! `pread`); the index keeps for each key only its revisions, where its value is, and a caller-defined projection `M`
-//! of the value. Knows neither JSON nor Kubernetes.
+//! One global revision; every write gets the next one. A write is durable before it is acknowledged (group commit).
+//! Reads take an immutable snapshot of the index and never block writes. Values live in the driver (memory, or a file
+//! read by `pread`); the index keeps for each key only its revisions, where its value is, and a caller-defined
+//! projection `M` of the value. Knows neither JSON nor Kubernetes.
 
 use std::fmt;
 use std::future::Future;
@@ -31,9 +31,9 @@ pub use place::Place;
 /// 500 bytes of index, so a full window is 8 MB.
 pub const HISTORY: usize = 16_384;
 
-/// Bytes of replaced and deleted values that a store keeps for such watchers, unless told otherwise. [`HISTORY`] events of
-/// the usual 1.5 kB are a tenth of it; without this limit somebody who rewrites one object of 3 MiB would make the store
-/// keep 48 GiB. It bounds the projections that the events hold, too: they are smaller than what they project.
+/// Bytes of replaced and deleted values that a store keeps for such watchers, unless told otherwise. [`HISTORY`] events
+/// of the usual 1.5 kB are a tenth of it; without this limit a client that rewrites one object of 3 MiB would make the
+/// store keep 48 GiB. It bounds the projections that the events hold, too: they are smaller than what they project.
 pub const HISTORY_BYTES: u64 = 256 * 1024 * 1024;
 
 /// A point in the history of the whole store. The empty store is at 0; the first write makes 1.
@@ -162,7 +162,7 @@ pub struct Range {
     pub end: Bound<Key>,
 }
 
-/// Makes the projection that the index keeps of each value. Runs on the thread of whoever writes, before the write is
+/// Makes the projection that the index keeps of each value. Runs on the thread of the caller, before the write is
 /// queued, and once per object when a store is opened.
 pub trait Projection: Send + Sync + 'static {
     /// What is kept.

@@ -11,7 +11,7 @@ use crate::feed::{Topic, Watcher};
 use crate::{Entry, Event, Expect, Key, Range, Revision, Snapshot, WatchError, WriteError};
 
 /// Events whose shared encoding is kept. Watchers that keep up read an event within milliseconds; 1,024 encodings of
-/// 1.5 kB are 1.5 MB, where the whole window would be 25 MB. Older ones are encoded again by whoever asks.
+/// 1.5 kB are 1.5 MB, where the whole window would be 25 MB. Older ones are encoded again for each watch that asks.
 const ENCODED_EVENTS: usize = 1_024;
 
 /// Changes published under one hold of the lock, so that a reader waits at most some 100 µs for a large batch.
@@ -72,7 +72,7 @@ impl<M: Send + Sync + 'static> Shared<M> {
         Self { live: Mutex::new(Live { revision, compacted, index, window, topics, kept, past_bytes, closed: false }) }
     }
 
-    /// Nothing that runs under the lock can panic half-way through a change, so a poisoned lock is as good as new.
+    /// Code under the lock cannot panic half-way through a change, so what a poisoned lock holds is consistent.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Live<M>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use crate::ReadError;
 use crate::disk::Segment;
 
-/// Where a value is: a driver's own business, handed back to [`crate::Store::read`]. It keeps its value readable, whatever
-/// is overwritten, deleted or compacted meanwhile.
+/// Where a value is: opaque to callers, which give it back to [`crate::Store::read`]. As long as it is held its value
+/// can be read, also after an overwrite, a delete or a compaction.
 #[derive(Clone, Debug)]
 pub struct Place(Stored);
 

@@ -157,7 +157,7 @@ async fn count_together(store: Arc<dyn Store<usize>>) {
                 let value = Some(Bytes::from((count + 1).to_string()));
                 match store.write(Write { key: Arc::from(*b"count"), expect, value }).await {
                     Ok(written) => {
-                        assert!(store.revision() >= written.revision, "a write is visible to whoever made it");
+                        assert!(store.revision() >= written.revision, "a write is visible to the one that made it");
                         done += 1;
                     }
                     Err(WriteError::Unexpected { .. }) => tokio::task::yield_now().await,

@@ -1,9 +1,11 @@
-//! What a settled hub with three simulated members costs: memory, CPU, and the writes that nobody needed.
+//! What a settled hub costs: with three simulated members in its own process memory, CPU, and the writes that were not
+//! needed; with many members in another process memory and CPU.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
+use super::fleet::{Fleet, Programs, Scale};
 use super::instance::{Instance, Scratch, binary, processor, resident, threads};
 use super::sheet::Sheet;
 
@@ -14,10 +16,45 @@ const MEASURED: Duration = Duration::from_secs(30);
 const QUIET: Duration = Duration::from_secs(36);
 /// Longest wait for that.
 const SETTLED: Duration = Duration::from_secs(120);
+/// Objects of the unit that is placed on each of many members.
+const OBJECTS: usize = 10;
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(500);
 
-pub(crate) fn run(_: &[String]) -> Result<()> {
+pub(crate) fn run(args: &[String]) -> Result<()> {
+    let scale = Scale::parse(args)?;
+    demo()?;
+    println!();
+    fleet(&scale)
+}
+
+/// Many members in another process.
+fn fleet(scale: &Scale) -> Result<()> {
+    let programs = Programs::prepare()?;
+    let mut fleet = Fleet::start(&programs, "idle-fleet", scale.members, OBJECTS)?;
+    fleet.attach()?;
+    let attached = rest(&fleet)?;
+    fleet.deliver()?;
+    let placed = rest(&fleet)?;
+    let title = format!("hub with {} members, idle", scale.members);
+    let mut sheet = Sheet::new(&[&title, "all attached", "10 objects on each", "goal"]);
+    let memory = |mebibytes: f64| format!("{mebibytes:.0} MiB");
+    let share = |share: f64| format!("{:.1} %", share * 100.0);
+    sheet.row(["resident memory".to_owned(), memory(attached.0), memory(placed.0), "≤ 150 MiB".to_owned()]);
+    sheet.row(["CPU, of one core".to_owned(), share(attached.1), share(placed.1), "≤ 2 %".to_owned()]);
+    sheet.print();
+    Ok(())
+}
+
+/// Memory in MiB and share of a core, when the last reports are written.
+fn rest(fleet: &Fleet<'_>) -> Result<(f64, f64)> {
+    std::thread::sleep(QUIET);
+    let share = fleet.share(MEASURED)?;
+    Ok((resident(fleet.hub.pid())?, share))
+}
+
+/// Three members in the hub's own process.
+fn demo() -> Result<()> {
     let binary = binary()?;
     let scratch = Scratch::new("idle")?;
     let mut sheet = Sheet::new(&["hub with three simulated members", "new directory", "after a restart", "goal"]);

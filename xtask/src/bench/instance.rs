@@ -8,10 +8,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use super::guard::Guard;
 use crate::{process, workspace};
 
 /// Longest time for an orderly end. The process gives itself 5 s.
 const STOP: Duration = Duration::from_secs(10);
+/// A tick of `/proc/PID/stat`: Linux counts 100 of them a second on x86-64 and arm64.
+const TICK_MILLIS: u64 = 10;
 /// Between two looks whether it has ended.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -26,7 +29,10 @@ pub(crate) fn binary() -> Result<PathBuf> {
 }
 
 /// A directory for one bench, removed when dropped.
-pub(crate) struct Scratch(PathBuf);
+pub(crate) struct Scratch {
+    path: PathBuf,
+    _guard: Guard,
+}
 
 impl Scratch {
     /// Makes an empty directory under the build's own folder: on the disk that people work on, not in memory.
@@ -35,19 +41,20 @@ impl Scratch {
         // Left by a run that was killed, under the same process id.
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).with_context(|| format!("creating {}", path.display()))?;
-        Ok(Self(path))
+        let guard = Guard::folder(&path)?;
+        Ok(Self { path, _guard: guard })
     }
 
     /// A path in it.
     pub(crate) fn join(&self, name: impl AsRef<Path>) -> PathBuf {
-        self.0.join(name)
+        self.path.join(name)
     }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
         // A directory that stays costs disk only; the next run makes another one.
-        let _ = fs::remove_dir_all(&self.0);
+        let _ = fs::remove_dir_all(&self.path);
     }
 }
 
@@ -58,6 +65,7 @@ pub(crate) struct Instance {
     begun: Instant,
     binary: PathBuf,
     dir: PathBuf,
+    _guard: Guard,
 }
 
 impl Instance {
@@ -69,9 +77,10 @@ impl Instance {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let begun = Instant::now();
         let mut child = command.spawn().with_context(|| format!("starting {}", binary.display()))?;
+        let guard = Guard::process(child.id())?;
         let out = child.stdout.take().context("the process has no output")?;
         let lines = BufReader::new(out).lines();
-        Ok(Self { child, lines, begun, binary: binary.to_owned(), dir: dir.to_owned() })
+        Ok(Self { child, lines, begun, binary: binary.to_owned(), dir: dir.to_owned(), _guard: guard })
     }
 
     /// Waits for a line that begins so; the time since the start, the process' own start included.
@@ -105,6 +114,17 @@ impl Instance {
 
     /// Ends it in an orderly way; the time that this took.
     pub(crate) fn stop(mut self) -> Result<Duration> {
+        self.terminate()
+    }
+
+    /// Ends it at once, as a crash would.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        self.child.kill().context("killing kurator")?;
+        self.child.wait().context("waiting for kurator").map(drop)
+    }
+
+    /// As [`stop`](Self::stop), for one that is replaced by another.
+    pub(crate) fn terminate(&mut self) -> Result<Duration> {
         let begun = Instant::now();
         process::output(Command::new("kill").args(["-TERM", &self.pid().to_string()]))?;
         while begun.elapsed() < STOP {
@@ -127,9 +147,19 @@ impl Drop for Instance {
 
 /// Resident memory of a process in MiB.
 pub(crate) fn resident(pid: u32) -> Result<f64> {
+    memory(pid, "VmRSS:")
+}
+
+/// The most memory that a process ever had resident, in MiB.
+pub(crate) fn peak(pid: u32) -> Result<f64> {
+    memory(pid, "VmHWM:")
+}
+
+fn memory(pid: u32, field: &str) -> Result<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).context("reading /proc")?;
-    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).context("/proc says no VmRSS")?;
-    let kib: f64 = line.trim().trim_end_matches(" kB").parse().context("reading VmRSS")?;
+    let line = status.lines().find_map(|l| l.strip_prefix(field));
+    let line = line.with_context(|| format!("/proc says no {field}"))?;
+    let kib: f64 = line.trim().trim_end_matches(" kB").parse().with_context(|| format!("reading {field}"))?;
     Ok(kib / 1024.0)
 }
 
@@ -144,6 +174,15 @@ pub(crate) fn processor(pid: u32) -> Result<Duration> {
         nanos += text.split(' ').next().and_then(|n| n.parse::<u64>().ok()).unwrap_or_default();
     }
     Ok(Duration::from_nanos(nanos))
+}
+
+/// CPU time of a process so far as [`processor`], threads that have ended included, in steps of 10 ms.
+pub(crate) fn processor_coarse(pid: u32) -> Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("reading /proc")?;
+    // The second field is the program's name in parentheses; the 14th and 15th are ticks in user and kernel mode.
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks: u64 = fields.iter().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+    Ok(Duration::from_millis(ticks * TICK_MILLIS))
 }
 
 /// Threads of a process.

@@ -1,6 +1,6 @@
-//! Writes the table of built-in types that `apimachinery::builtin` reads.
+//! Writes the table of built-in types that the crate `kinds` reads.
 //!
-//! The format is described beside its reader, `crates/apimachinery/src/builtin/table.rs`.
+//! The format is described beside its reader, `crates/kinds/src/table.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

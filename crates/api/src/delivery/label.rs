@@ -10,11 +10,14 @@ pub const SYSTEM_NAMESPACE: &str = "kurator-system";
 /// Label on every delivered object and on inventories: the id of the hub that delivered it. Appliers watch by it.
 pub const HUB: &str = "kurator.dev/hub";
 
-/// Label on inventories: the unit's short id.
-pub const UNIT: &str = "kurator.dev/unit";
+/// Annotation on every delivered object: the digest of what was sent, `sha256:…`; of a Secret keyed, `hmac-sha256:…`.
+pub const APPLIED: &str = "kurator.dev/applied";
 
-/// Annotation on inventories: the unit's id in full, for people who read the member.
-pub const UNIT_ID: &str = "kurator.dev/unit-id";
+/// Label on inventories: the short id of the owner group, which today is one unit.
+pub const GROUP: &str = "kurator.dev/group";
+
+/// Annotation on inventories: the owner group's id in full, for people who read the member.
+pub const GROUP_ID: &str = "kurator.dev/group-id";
 
 /// Label on inventories: the number of the shard, from 0.
 pub const SHARD: &str = "kurator.dev/shard";

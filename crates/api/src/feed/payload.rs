@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Digest, MemberName};
+use model::{Digest, MemberName, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -44,6 +44,9 @@ pub struct UnitEntry {
     pub revision: String,
     /// That revision's epoch.
     pub epoch: u64,
+    /// When the hub last gave the unit to the member, which it may have left before. Two tombstones differ by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placed: Option<Timestamp>,
     /// Digest of the payload, by which the feed hands it out.
     pub payload: Digest,
     /// Whether objects that the payload no longer has are deleted.

@@ -16,6 +16,7 @@ fn a_snapshot_digest_ignores_the_order_in_which_units_came() {
             unit,
             revision: "r-1".into(),
             epoch: 1,
+            placed: None,
             payload: Payload::default().digest(),
             prune: true,
             suspend: false,

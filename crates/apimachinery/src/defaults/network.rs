@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Fields, filled, inside, items, set, text};
+use super::field::{Fields, filled, inside, items, set, text};
 
 /// How long a client sticks to a backend: three hours, in seconds.
 const AFFINITY_SECS: i32 = 10_800;

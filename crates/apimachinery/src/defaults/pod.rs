@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Fields, filled, inside, items, set, set_number, text};
+use super::field::{Fields, filled, inside, items, set, set_number, text};
 
 /// Mode of files that volumes make, 0644.
 const FILE_MODE: i32 = 0o644;

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Fields, filled, inside, items, set, set_number, text};
+use super::field::{Fields, filled, inside, items, set, set_number, text};
 
 /// Group of roles and of the users and groups that they are bound to.
 const RBAC: &str = "rbac.authorization.k8s.io";

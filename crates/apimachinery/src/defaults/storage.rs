@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{Fields, filled, inside, set};
+use super::field::{Fields, filled, inside, set};
 
 pub(super) fn rule(name: &str, map: &mut Fields) {
     match name {

@@ -2,7 +2,9 @@ use model::{GroupVersion, GroupVersionKind};
 use serde_json::json;
 
 use super::*;
-use crate::builtin::{kind, kinds, normalize};
+use kinds::{all, find};
+
+use crate::normal::normalize;
 
 fn gvk(object: &Value) -> GroupVersionKind {
     let api_version: GroupVersion = object["apiVersion"].as_str().unwrap().parse().unwrap();
@@ -17,7 +19,7 @@ fn defaults_are_what_kube_apiserver_answers() {
     let cases: Vec<Value> = serde_json::from_str(include_str!("golden.json")).unwrap();
     let mut wrong = Vec::new();
     for case in &cases {
-        let kind = kind(&gvk(&case["given"])).unwrap();
+        let kind = find(&gvk(&case["given"])).unwrap();
         let mut object = case["given"].clone();
         normalize(kind, &mut object).unwrap();
         builtin(kind, &mut object);
@@ -35,7 +37,7 @@ fn defaults_are_what_kube_apiserver_answers() {
 
 #[test]
 fn nothing_that_is_set_is_changed_and_nothing_panics() {
-    for kind in kinds() {
+    for kind in all() {
         for odd in [
             json!({}),
             json!([]),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Fields, filled, inside, items, set, text};
+use super::field::{Fields, filled, inside, items, set, text};
 
 /// Average CPU that an autoscaler without metrics aims at, in percent of the request.
 const CPU_PERCENT: i32 = 80;

@@ -9,7 +9,8 @@ use super::FieldSetError;
 
 /// A JSON value without parts: what an item of a set is, and what the key fields of list items hold.
 ///
-/// Ordered as upstream orders values: numbers (compared as numbers, so that `1` and `1.0` are one), text, booleans, null.
+/// Ordered as upstream orders values: numbers (compared as numbers, so that `1` and `1.0` are one), text, booleans,
+/// null.
 #[derive(Clone, Debug)]
 pub enum Scalar {
     /// A number.
@@ -24,7 +25,7 @@ pub enum Scalar {
 
 impl Scalar {
     /// The scalar that a value is; `None` for lists and objects.
-    pub fn of(value: &Value) -> Option<Self> {
+    pub fn from_value(value: &Value) -> Option<Self> {
         match value {
             Value::Number(number) => Some(Self::Number(number.clone())),
             Value::String(text) => Some(Self::String(text.as_str().into())),
@@ -155,7 +156,7 @@ impl PathElement {
     }
 
     /// The element as `FieldsV1` writes it: `f:name`, `k:{"name":"web"}`, `v:"text"`, `i:0`.
-    pub fn to_wire(&self) -> String {
+    pub fn to_key_text(&self) -> String {
         match self {
             Self::Field(name) => {
                 let mut out = String::with_capacity(name.len() + 2);
@@ -178,12 +179,12 @@ impl PathElement {
         }
     }
 
-    /// Reads what [`Self::to_wire`] writes. `None` for element types that we do not know: upstream skips those, so that
-    /// a later version may add one.
+    /// Reads what [`Self::to_key_text`] writes. `None` for element types that we do not know: upstream skips those, so
+    /// that a later version may add one.
     ///
     /// # Errors
     /// When the text has no type prefix or what follows it is not JSON of the right kind.
-    pub fn from_wire(text: &str) -> Result<Option<Self>, FieldSetError> {
+    pub fn from_key_text(text: &str) -> Result<Option<Self>, FieldSetError> {
         let bad = |why: &str| FieldSetError { element: text.to_owned(), why: why.to_owned() };
         let mut chars = text.chars();
         let (Some(kind), Some(':')) = (chars.next(), chars.next()) else {
@@ -195,13 +196,14 @@ impl PathElement {
             'k' => {
                 let fields: serde_json::Map<String, Value> =
                     serde_json::from_str(rest).map_err(|e| bad(&format!("not a JSON object: {e}")))?;
-                let fields = fields.into_iter().map(|(name, value)| Some((name.into_boxed_str(), Scalar::of(&value)?)));
+                let fields =
+                    fields.into_iter().map(|(name, value)| Some((name.into_boxed_str(), Scalar::from_value(&value)?)));
                 // JSON maps are sorted, so the fields are.
                 Self::Key(fields.collect::<Option<_>>().ok_or_else(|| bad("key fields must hold scalars"))?)
             }
             'v' => {
                 let value: Value = serde_json::from_str(rest).map_err(|e| bad(&format!("not JSON: {e}")))?;
-                Self::Value(Scalar::of(&value).ok_or_else(|| bad("items of sets must be scalars"))?)
+                Self::Value(Scalar::from_value(&value).ok_or_else(|| bad("items of sets must be scalars"))?)
             }
             'i' => Self::Index(rest.parse().map_err(|_| bad("not a whole number"))?),
             _ => return Ok(None),

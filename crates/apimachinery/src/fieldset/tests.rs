@@ -67,9 +67,9 @@ proptest! {
     #[test]
     fn fields_v1_round_trips(a in paths()) {
         let x = set(&a);
-        let wire = x.to_fields_v1();
-        // An empty set and a set that owns only the root look the same; nobody owns the root.
-        prop_assert_eq!(FieldSet::from_fields_v1(&wire).unwrap(), x);
+        let fields_v1 = x.to_fields_v1();
+        // An empty set and a set that owns only the root look the same; the root has no owner.
+        prop_assert_eq!(FieldSet::from_fields_v1(&fields_v1).unwrap(), x);
     }
 
     #[test]
@@ -80,11 +80,11 @@ proptest! {
 
 #[test]
 fn reads_what_the_api_writes() {
-    let wire = json!({
+    let fields_v1 = json!({
         "f:metadata": {"f:labels": {".": {}, "f:app": {}}, "f:finalizers": {".": {}, "v:\"x\"": {}}},
         "f:spec": {"f:containers": {"k:{\"containerPort\":80,\"protocol\":\"TCP\"}": {".": {}, "f:name": {}}, "i:3": {}}},
     });
-    let read = FieldSet::from_fields_v1(&wire).unwrap();
+    let read = FieldSet::from_fields_v1(&fields_v1).unwrap();
     let lines: Vec<String> = read.paths().iter().map(ToString::to_string).collect();
     assert_eq!(
         lines,
@@ -98,7 +98,7 @@ fn reads_what_the_api_writes() {
             ".spec.containers[containerPort=80,protocol=\"TCP\"].name",
         ]
     );
-    assert_eq!(read.to_fields_v1(), wire);
+    assert_eq!(read.to_fields_v1(), fields_v1);
 }
 
 #[test]
@@ -122,9 +122,9 @@ fn unknown_elements_are_skipped_and_broken_ones_refused() {
 #[test]
 fn one_and_one_point_zero_are_the_same_element() {
     let mut set = FieldSet::new();
-    set.insert(&[PathElement::Value(Scalar::of(&json!(1)).unwrap())]);
-    assert!(set.contains(&[PathElement::Value(Scalar::of(&json!(1.0)).unwrap())]));
-    assert!(!set.contains(&[PathElement::Value(Scalar::of(&json!("1")).unwrap())]));
+    set.insert(&[PathElement::Value(Scalar::from_value(&json!(1)).unwrap())]);
+    assert!(set.contains(&[PathElement::Value(Scalar::from_value(&json!(1.0)).unwrap())]));
+    assert!(!set.contains(&[PathElement::Value(Scalar::from_value(&json!("1")).unwrap())]));
 }
 
 #[test]

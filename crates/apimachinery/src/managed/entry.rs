@@ -3,9 +3,9 @@
 use std::cmp::Ordering;
 use std::fmt;
 
+use model::Timestamp;
 use serde_json::{Map, Value};
 
-use super::compare_times;
 use crate::fieldset::{FieldSet, FieldSetError};
 
 /// How a manager came to own fields. Ordered as upstream orders entries.
@@ -58,7 +58,7 @@ pub struct Entry {
     pub time: Option<String>,
     fields: FieldSet,
     /// What the fields were read from, as long as they are the same.
-    wire: Option<Value>,
+    fields_v1: Option<Value>,
 }
 
 impl Entry {
@@ -71,7 +71,7 @@ impl Entry {
             subresource: subresource.to_owned(),
             time: None,
             fields: FieldSet::new(),
-            wire: None,
+            fields_v1: None,
         }
     }
 
@@ -82,13 +82,13 @@ impl Entry {
 
     pub(crate) fn set_fields(&mut self, fields: FieldSet) {
         self.fields = fields;
-        self.wire = None;
+        self.fields_v1 = None;
     }
 
     /// Changes the fields in place; `change` says whether it did.
     pub(crate) fn change_fields(&mut self, change: impl FnOnce(&mut FieldSet) -> bool) {
         if change(&mut self.fields) {
-            self.wire = None;
+            self.fields_v1 = None;
         }
     }
 
@@ -116,8 +116,8 @@ impl Entry {
         if text("fieldsType") != "FieldsV1" {
             return Err(bad("fieldsType must be `FieldsV1`"));
         }
-        let wire = value.get("fieldsV1").cloned().unwrap_or_else(|| Value::Object(Map::new()));
-        let fields = FieldSet::from_fields_v1(&wire).map_err(|e: FieldSetError| bad(&e.to_string()))?;
+        let fields_v1 = value.get("fieldsV1").cloned().unwrap_or_else(|| Value::Object(Map::new()));
+        let fields = FieldSet::from_fields_v1(&fields_v1).map_err(|e: FieldSetError| bad(&e.to_string()))?;
         Ok(Self {
             manager: text("manager").to_owned(),
             operation,
@@ -125,7 +125,7 @@ impl Entry {
             subresource: text("subresource").to_owned(),
             time: value.get("time").and_then(Value::as_str).map(str::to_owned),
             fields,
-            wire: Some(wire),
+            fields_v1: Some(fields_v1),
         })
     }
 
@@ -142,7 +142,7 @@ impl Entry {
         put("subresource", self.subresource);
         put("time", self.time.unwrap_or_default());
         put("fieldsType", "FieldsV1".to_owned());
-        out.insert("fieldsV1".to_owned(), self.wire.unwrap_or_else(|| self.fields.to_fields_v1()));
+        out.insert("fieldsV1".to_owned(), self.fields_v1.unwrap_or_else(|| self.fields.to_fields_v1()));
         Value::Object(out)
     }
 
@@ -171,4 +171,14 @@ impl Entry {
         }
         out
     }
+}
+
+/// The seconds of a time as the API writes it; 0 when there is none.
+fn seconds(time: Option<&str>) -> i64 {
+    time.and_then(|time| time.parse::<Timestamp>().ok()).map_or(0, Timestamp::as_second)
+}
+
+/// Compares times, oldest first.
+fn compare_times(a: Option<&str>, b: Option<&str>) -> Ordering {
+    if a == b { Ordering::Equal } else { seconds(a).cmp(&seconds(b)) }
 }

@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 
 use super::{Managed, Operation};
 use crate::fieldset::{FieldSet, Node, Path, PathElement, Scalar};
-use crate::patch::apply::{Shape, TypeRef};
-use crate::schema::Schema;
+use crate::patch::apply::shape::{Shape, TypeRef};
+use kinds::schema::Schema;
 
 /// Who owns a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct Owner {
 
 /// Everything that a manager owns on an object, by whatever operation. Empty when nothing is recorded or readable.
 pub fn owned_by(object: &Value, manager: &str) -> FieldSet {
-    let managed = Managed::of(object).unwrap_or_default();
+    let managed = Managed::from_object(object).unwrap_or_default();
     let mut owned = managed.entries.iter().filter(|entry| entry.manager == manager);
     let Some(first) = owned.next() else { return FieldSet::new() };
     owned.fold(first.fields().clone(), |all, entry| all.union(entry.fields()))
@@ -31,7 +31,7 @@ pub fn owned_by(object: &Value, manager: &str) -> FieldSet {
 
 /// Who owns a field: directly, or by owning as a whole something that the field is in. Latest writer first.
 pub fn owners_of(object: &Value, path: &[PathElement]) -> Vec<Owner> {
-    let managed = Managed::of(object).unwrap_or_default();
+    let managed = Managed::from_object(object).unwrap_or_default();
     let mut owners: Vec<Owner> = managed
         .entries
         .iter()
@@ -113,7 +113,7 @@ fn leaf(value: &Value, ty: Option<TypeRef<'_>>) -> Option<Value> {
 
 /// What a set says about a list item.
 fn node_of<'s>(item: &Value, index: i64, set: &'s FieldSet) -> Option<&'s Node> {
-    if let Some(scalar) = Scalar::of(item)
+    if let Some(scalar) = Scalar::from_value(item)
         && let Some(node) = set.find(&PathElement::Value(scalar))
     {
         return Some(node);
@@ -127,7 +127,8 @@ fn node_of<'s>(item: &Value, index: i64, set: &'s FieldSet) -> Option<&'s Node> 
         _ => None,
     };
     let names = set.nodes().iter().find_map(keys)?.iter().map(|(name, _)| name.clone());
-    let values: Option<Vec<_>> = names.map(|name| Some((name.clone(), Scalar::of(item.get(&*name)?)?))).collect();
+    let values: Option<Vec<_>> =
+        names.map(|name| Some((name.clone(), Scalar::from_value(item.get(&*name)?)?))).collect();
     if let Some(values) = values
         && let Some(node) = set.find(&PathElement::key(values))
     {

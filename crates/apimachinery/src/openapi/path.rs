@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use model::GroupVersionKind;
 use serde_json::{Map, Value, json};
 
+use super::described::{Described, gvk_value, reference};
 use super::schema::{Components, PATCH, list_name};
-use super::{Described, gvk_value, reference};
 
 /// Query parameters of an operation: name and type.
 type Query = &'static [(&'static str, &'static str)];

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use model::{GroupVersion, GroupVersionKind};
 use serde_json::{Map, Value, json};
 
-use super::{Described, gvk_value, reference};
-use crate::builtin;
-use crate::builtin::table::{self, Field, ListKind, Presence, Word};
-use crate::schema::{ListType, MapType, Rules, Schema, Type};
+use super::described::{Described, gvk_value, reference};
+use kinds::schema::{ListType, MapType, Rules, Schema, Type};
+use kinds::table::{self, Field, ListKind, Presence, Word};
 
 /// Types without a row in the table, by their letter's meaning.
 const QUANTITY: &str = "io.k8s.apimachinery.pkg.api.resource.Quantity";
@@ -97,15 +96,15 @@ impl Components {
             return Vec::new();
         }
         // Objects of this document, and those of other groups that its subresources take.
-        let served = builtin::kinds().iter().find(|k| k.index() == Some(index)).map(|k| k.gvk());
-        let subresources = builtin::kinds().iter().flat_map(|k| k.subresources);
+        let served = kinds::all().iter().find(|k| k.type_index() == Some(index)).map(|k| k.gvk());
+        let subresources = kinds::all().iter().flat_map(|k| k.subresources);
         let other = || {
             let found = subresources.filter(|s| !s.version.is_empty());
             let mut found = found.map(|s| GroupVersionKind::new(s.group, s.version, s.kind));
-            found.find(|gvk| builtin::type_of(gvk) == Some(index))
+            found.find(|gvk| kinds::request_type(gvk) == Some(index))
         };
         let scale = GroupVersionKind::new("autoscaling", "v1", "Scale");
-        let scale = (builtin::type_of(&scale) == Some(index)).then_some(scale);
+        let scale = (kinds::request_type(&scale) == Some(index)).then_some(scale);
         served.or_else(other).or(scale).iter().map(gvk_value).collect()
     }
 

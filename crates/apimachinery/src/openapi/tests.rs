@@ -4,17 +4,13 @@ use super::*;
 use crate::structural::parse_crd;
 
 fn built_in(group: &str, version: &str) -> Value {
-    let kinds: Vec<OpenApiKind<'_>> = builtin::kinds()
-        .iter()
-        .filter(|k| k.group == group && k.version == version)
-        .map(OpenApiKind::BuiltIn)
-        .collect();
+    let kinds: Vec<OpenApiKind<'_>> =
+        kinds::all().iter().filter(|k| k.group == group && k.version == version).map(OpenApiKind::BuiltIn).collect();
     document(&GroupVersion::new(group, version), &kinds)
 }
 
 fn groups() -> Vec<GroupVersion> {
-    let mut groups: Vec<GroupVersion> =
-        builtin::kinds().iter().map(|k| GroupVersion::new(k.group, k.version)).collect();
+    let mut groups: Vec<GroupVersion> = kinds::all().iter().map(|k| GroupVersion::new(k.group, k.version)).collect();
     groups.dedup();
     groups
 }
@@ -157,8 +153,8 @@ fn one(bytes: &[u8], field: u64) -> Vec<u8> {
 #[test]
 fn one_v2_document_says_what_kubectl_looks_for() {
     let core = GroupVersion::new("", "v1");
-    let namespace = OpenApiKind::BuiltIn(builtin::kind(&core.kind("Namespace")).unwrap());
-    let pod = OpenApiKind::BuiltIn(builtin::kind(&core.kind("Pod")).unwrap());
+    let namespace = OpenApiKind::BuiltIn(kinds::find(&core.kind("Namespace")).unwrap());
+    let pod = OpenApiKind::BuiltIn(kinds::find(&core.kind("Pod")).unwrap());
     let document = super::v2([super::document(&core, &[namespace]), super::document(&core, &[pod])]);
     let patch = &document["paths"]["/api/v1/namespaces/{name}"]["patch"];
     assert_eq!(patch["x-kubernetes-group-version-kind"]["kind"], "Namespace");

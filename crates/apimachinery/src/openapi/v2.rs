@@ -48,7 +48,7 @@ pub fn v2(documents: impl IntoIterator<Item = Value>) -> Value {
     }
     json!({
         "swagger": "2.0",
-        "info": {"title": "Kubernetes", "version": super::KUBERNETES},
+        "info": {"title": "Kubernetes", "version": super::described::KUBERNETES},
         "paths": paths,
         "definitions": definitions,
     })

@@ -3,14 +3,14 @@
 //! Semantics of `sigs.k8s.io/structured-merge-diff` v6 and of `apimachinery/pkg/util/managedfields` (Kubernetes 1.37),
 //! over JSON values:
 //!
-//! - [`apply`] lays a configuration over the live object, takes away what the same manager applied before and leaves out
-//!   now (unless somebody else owns it), and refuses to change what others own.
+//! - [`apply`] lays a configuration over the live object, takes away what the same manager applied before and leaves
+//!   out now (unless another manager owns it), and refuses to change what others own.
 //! - [`update`] compares the live object with the one to be written: the writer owns what it changed, and what is gone
-//!   is owned by nobody.
+//!   has no owner.
 //!
 //! One version: entries of other API versions are read as if their fields had the same names in this one, and are kept
-//! when that version is no longer served. That is right for CRDs whose versions share a schema, and harmless where field
-//! names differ: such an entry then owns names that no object has.
+//! when that version is no longer served. That is right for CRDs whose versions share a schema, and harmless where
+//! field names differ: such an entry then owns names that no object has.
 //!
 //! Absent, because they are the caller's: defaulting (after either function), restoring what the endpoint may not
 //! write, and skipping the write when the result equals the live object.
@@ -21,7 +21,7 @@ mod conflict;
 mod last_applied;
 mod merge;
 mod remove;
-mod shape;
+pub(crate) mod shape;
 mod validate;
 mod zero;
 
@@ -29,15 +29,15 @@ use model::{Timestamp, clock};
 use serde_json::{Map, Value};
 
 pub use conflict::{ApplyError, Conflict, Invalid};
-pub(crate) use shape::{Shape, TypeRef};
 
 use self::collect::{Paths, follow_schema, paths, with_named_parents};
 use self::compare::{Comparison, compare};
 use self::merge::merge;
 use self::remove::{drop_nulls, has_null, remove, tidy_emptied};
+use self::shape::TypeRef;
 use crate::fieldset::{FieldSet, Path};
 use crate::managed::{self, Entry, Managed, ManagedFieldsError, Operation};
-use crate::schema::Schema;
+use kinds::schema::Schema;
 
 /// The manager that owns, after the first apply, what an object without records had before.
 const BEFORE_FIRST_APPLY: &str = "before-first-apply";
@@ -58,8 +58,8 @@ pub struct Change<'a> {
     pub api_version: &'a str,
     /// `status`, `scale`, …; empty for the object itself. A `scale` write is given as the change of its object.
     pub subresource: &'a str,
-    /// Fields that this endpoint does not write, with all below them: nobody comes to own them by it. [`reset_fields`]
-    /// has the usual ones.
+    /// Fields that this endpoint does not write, with all below them: a write does not become their owner.
+    /// [`reset_fields`] has the usual ones.
     pub reset: Option<&'a FieldSet>,
     /// The time of the write; kept to the second.
     pub now: Timestamp,
@@ -96,7 +96,7 @@ impl<'a> Change<'a> {
 
     /// Reads recorded owners and adapts them to the schema.
     fn managed(&self, object: &Value) -> Result<Managed, ManagedFieldsError> {
-        let mut managed = Managed::of(object)?;
+        let mut managed = Managed::from_object(object)?;
         for entry in &mut managed.entries {
             entry.change_fields(|fields| follow_schema(fields, self.ty()));
         }
@@ -201,8 +201,8 @@ fn apply_checked(change: &Change<'_>, applied: &Value, force: bool) -> Result<Va
     // Until here `null` took part as a value, so that clearing what others own is a conflict.
     if !gone.is_empty() {
         tidy_emptied(&mut object, &gone, ty);
-        // Nobody owns an empty list, so one that is applied went with its last item. Upstream brings it back with the next
-        // apply of the same; here the second apply changes nothing.
+        // An empty list has no owner, so one that is applied was removed with its last item. Upstream brings it back
+        // with the next apply of the same; here the second apply changes nothing.
         object = merge(&object, applied, ty).map_err(|e| ApplyError::Invalid(vec![e]))?;
     }
     if has_null(applied) {
@@ -226,8 +226,8 @@ fn apply_checked(change: &Change<'_>, applied: &Value, force: bool) -> Result<Va
     Ok(object)
 }
 
-/// What to take away: what the manager applied last time and does not apply now, unless somebody owns it. Entry `own` of
-/// `managed` has the manager's new fields already.
+/// What to take away: what the manager applied last time and does not apply now, unless another manager owns it. Entry
+/// `own` of `managed` has the manager's new fields already.
 fn pruned(object: &Value, last: &FieldSet, managed: &Managed, own: usize, ty: TypeRef<'_>) -> FieldSet {
     // The settled case: what was applied is applied.
     if last.is_subset(managed.entries[own].fields()) {
@@ -241,7 +241,7 @@ fn pruned(object: &Value, last: &FieldSet, managed: &Managed, own: usize, ty: Ty
     };
     let last = with_named_parents(last, Some(ty));
     let all = fields(object);
-    // What stays without everything of last time, and with what somebody owns …
+    // What stays without everything of last time, and with what other managers own …
     let owned = managed.entries.iter().fold(FieldSet::new(), |all, entry| all.union(entry.fields()));
     let kept = without(&last).union(&with_named_parents(&owned, Some(ty)));
     // … decides what goes, but only of what was the manager's: a parent must not take unowned children along.
@@ -249,7 +249,7 @@ fn pruned(object: &Value, last: &FieldSet, managed: &Managed, own: usize, ty: Ty
     all.difference(&kept).intersection(&last)
 }
 
-/// Finds who owns what changed: conflicts when not forced, else they lose it. What is gone nobody owns.
+/// Finds who owns what changed: conflicts when not forced, else they lose it. What is gone has no owner.
 fn settle(managed: &mut Managed, own: usize, comparison: &Comparison, force: bool) -> Result<(), ApplyError> {
     if comparison.is_empty() {
         return Ok(());
@@ -266,7 +266,7 @@ fn settle(managed: &mut Managed, own: usize, comparison: &Comparison, force: boo
             return Err(ApplyError::Conflicts(conflicts));
         }
     }
-    managed.take(&written.union(&comparison.removed), Some(own));
+    managed.disown(&written.union(&comparison.removed), Some(own));
     Ok(())
 }
 
@@ -289,7 +289,7 @@ pub fn update(change: Change<'_>, new: Value) -> Value {
     let comparison = change.compare(live, &object);
     if !comparison.is_empty() {
         let mut won = comparison.written();
-        managed.take(&won.union(&comparison.removed), None);
+        managed.disown(&won.union(&comparison.removed), None);
         won.subtract(managed::unowned());
         if !won.is_empty() {
             let own = change.entry(change.manager, Operation::Update);

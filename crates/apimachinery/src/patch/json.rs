@@ -4,7 +4,7 @@ use json_patch::PatchOperation;
 use model::{limit, object};
 use serde_json::Value;
 
-use super::PatchError;
+use super::error::PatchError;
 
 /// How many operations one patch may have. As kube-apiserver (`maxJSONPatchOperations`): each may copy the document, so
 /// that the bound on the body alone does not bound the work.

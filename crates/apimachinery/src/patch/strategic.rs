@@ -23,9 +23,9 @@ use model::FieldPath;
 use serde_json::{Map, Value};
 
 use self::order::{arrange, identity};
-use super::PatchError;
+use super::error::PatchError;
 use crate::fieldset::Scalar;
-use crate::schema::{PatchStrategy, Schema};
+use kinds::schema::{PatchStrategy, Schema};
 
 const PATCH: &str = "$patch";
 const RETAIN_KEYS: &str = "$retainKeys";
@@ -87,8 +87,8 @@ fn merge_map(
                 return Err(directive(at, key, "must be a list".to_owned()));
             };
             if let Some(Value::Array(items)) = live.get_mut(field) {
-                let gone: BTreeSet<Scalar> = gone.iter().filter_map(Scalar::of).collect();
-                items.retain(|item| Scalar::of(item).is_none_or(|item| !gone.contains(&item)));
+                let gone: BTreeSet<Scalar> = gone.iter().filter_map(Scalar::from_value).collect();
+                items.retain(|item| Scalar::from_value(item).is_none_or(|item| !gone.contains(&item)));
             }
             continue;
         }
@@ -220,7 +220,7 @@ fn special_items<'a>(
     if replace {
         live.clear();
     }
-    live.retain(|old| old.get(key).and_then(Scalar::of).is_none_or(|id| !gone.contains(&id)));
+    live.retain(|old| old.get(key).and_then(Scalar::from_value).is_none_or(|id| !gone.contains(&id)));
     Ok((live, items))
 }
 

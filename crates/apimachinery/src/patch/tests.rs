@@ -4,7 +4,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{PatchError, merge, strategic};
-use crate::schema::{PatchStrategy, Schema, Type};
+use kinds::schema::{PatchStrategy, Schema, Type};
 
 fn object(fields: &[(&str, Schema)]) -> Schema {
     let fields: BTreeMap<_, _> = fields.iter().map(|(name, s)| ((*name).to_owned(), Arc::new(s.clone()))).collect();

@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use model::clock::{format_micros, format_seconds};
 use serde_json::{Map, Number, Value};
 
-use super::ProtobufError;
+use super::error::ProtobufError;
 use super::wire::{Cutter, Wire};
-use crate::builtin::table::{self, Word};
+use kinds::table::{self, Word};
 
-/// Messages inside messages. The deepest built-in types are some 12 deep; a CRD's schema adds two per level, and its own
-/// rules stop far below.
+/// Messages inside messages. The deepest built-in types are some 12 deep; a CRD's schema adds two per level, and its
+/// own rules stop far below.
 const DEPTH_MAX: usize = 64;
 
 /// Values in one object. A body is at most 3 MiB and an honest one spends ten bytes or more on a value; without this
@@ -36,24 +36,24 @@ impl<'a> Reader<'a> {
         Ok(out)
     }
 
-    fn at(&self) -> String {
+    fn path_text(&self) -> String {
         self.path.join(".")
     }
 
     fn count(&mut self, values: usize) -> Result<(), ProtobufError> {
         self.values += values;
         if self.values > VALUES_MAX {
-            return Err(ProtobufError::Values { at: self.at(), limit: VALUES_MAX });
+            return Err(ProtobufError::Values { at: self.path_text(), limit: VALUES_MAX });
         }
         Ok(())
     }
 
     fn fields(&mut self, index: u16, bytes: &[u8], out: &mut Map<String, Value>) -> Result<(), ProtobufError> {
         if self.path.len() > DEPTH_MAX {
-            return Err(ProtobufError::Depth { at: self.at(), limit: DEPTH_MAX });
+            return Err(ProtobufError::Depth { at: self.path_text(), limit: DEPTH_MAX });
         }
         let mut fields = Cutter::new(bytes);
-        while let Some((number, wire)) = fields.next().map_err(|e| e.at(self.at()))? {
+        while let Some((number, wire)) = fields.next().map_err(|e| e.at_path(self.path_text()))? {
             let row = table::row(index);
             let Some(field) = row.fields.iter().find(|f| f.number == number && number != 0) else { continue };
             self.count(1)?;
@@ -109,7 +109,7 @@ impl<'a> Reader<'a> {
     }
 
     fn packed(&mut self, item: &Word, packed: &[u8]) -> Result<Vec<Value>, ProtobufError> {
-        let values = Cutter::new(packed).varints().map_err(|e| e.at(self.at()))?;
+        let values = Cutter::new(packed).varints().map_err(|e| e.at_path(self.path_text()))?;
         self.count(values.len())?;
         values.into_iter().map(|v| self.value(item, Wire::Varint(v))).collect()
     }
@@ -177,7 +177,7 @@ impl<'a> Reader<'a> {
         if (seconds, nanos) == (0, 0) {
             return Ok(Value::Null);
         }
-        let outside = |_| ProtobufError::Value { at: self.at(), detail: "no such time".to_owned() };
+        let outside = |_| ProtobufError::Value { at: self.path_text(), detail: "no such time".to_owned() };
         let at = Timestamp::new(seconds, nanos).map_err(outside)?;
         Ok(if *word == Word::Time { format_seconds(at) } else { format_micros(at) }.into())
     }
@@ -223,14 +223,14 @@ impl<'a> Reader<'a> {
         if bytes.is_empty() {
             return Ok(Value::Null);
         }
-        serde_json::from_slice(bytes).map_err(|_| ProtobufError::Json { at: self.at() })
+        serde_json::from_slice(bytes).map_err(|_| ProtobufError::Json { at: self.path_text() })
     }
 
     /// The fields of a small message, all of them.
     fn cut<'m>(&self, wire: Wire<'m>) -> Result<Vec<(u32, Wire<'m>)>, ProtobufError> {
         let mut fields = Cutter::new(self.bytes(wire)?);
         let mut out = Vec::new();
-        while let Some(field) = fields.next().map_err(|e| e.at(self.at()))? {
+        while let Some(field) = fields.next().map_err(|e| e.at_path(self.path_text()))? {
             out.push(field);
         }
         Ok(out)
@@ -248,7 +248,7 @@ impl<'a> Reader<'a> {
     }
 
     fn text<'m>(&self, wire: Wire<'m>) -> Result<&'m str, ProtobufError> {
-        std::str::from_utf8(self.bytes(wire)?).map_err(|_| ProtobufError::Utf8 { at: self.at() })
+        std::str::from_utf8(self.bytes(wire)?).map_err(|_| ProtobufError::Utf8 { at: self.path_text() })
     }
 
     fn varint(&self, wire: Wire<'_>) -> Result<u64, ProtobufError> {
@@ -265,6 +265,6 @@ impl<'a> Reader<'a> {
             Wire::Bytes(_) => 2,
             Wire::Fixed32 => 5,
         };
-        ProtobufError::WireType { at: self.at(), wire }
+        ProtobufError::WireType { at: self.path_text(), wire }
     }
 }

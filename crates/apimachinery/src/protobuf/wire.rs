@@ -1,6 +1,6 @@
 //! Protobuf's wire format, as far as Kubernetes uses it.
 
-use super::ProtobufError;
+use super::error::ProtobufError;
 
 /// One field as it lies on the wire.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +20,7 @@ pub(super) enum CutError {
 
 impl CutError {
     /// Adds the place.
-    pub(super) fn at(self, at: String) -> ProtobufError {
+    pub(super) fn at_path(self, at: String) -> ProtobufError {
         match self {
             Self::Truncated => ProtobufError::Truncated { at },
             Self::WireType(wire) => ProtobufError::WireType { at, wire },
@@ -49,7 +49,7 @@ impl<'a> Cutter<'a> {
             2 => {
                 let length = self.varint()?;
                 let length = usize::try_from(length).map_err(|_| CutError::Truncated)?;
-                Wire::Bytes(self.take(length)?)
+                Wire::Bytes(self.take_bytes(length)?)
             }
             5 => {
                 let [_, _, _, _] = self.array()?;
@@ -92,7 +92,7 @@ impl<'a> Cutter<'a> {
         }
     }
 
-    fn take(&mut self, length: usize) -> Result<&'a [u8], CutError> {
+    fn take_bytes(&mut self, length: usize) -> Result<&'a [u8], CutError> {
         match self.0.split_at_checked(length) {
             Some((head, rest)) => {
                 self.0 = rest;
@@ -117,7 +117,7 @@ pub(super) struct Envelope<'a> {
 pub(super) fn envelope(message: &[u8]) -> Result<Envelope<'_>, ProtobufError> {
     let at = || "runtime.Unknown".to_owned();
     let text = |bytes| std::str::from_utf8(bytes).map_err(|_| ProtobufError::Utf8 { at: at() });
-    let cut = |error: CutError| error.at(at());
+    let cut = |error: CutError| error.at_path(at());
     let mut envelope = Envelope::default();
     let mut fields = Cutter::new(message);
     while let Some(field) = fields.next().map_err(cut)? {

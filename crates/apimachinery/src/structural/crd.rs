@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::kind::{Column, ConversionStrategy, CustomKind, CustomVersion, Names, ScaleFields};
 use super::parse::{self, Findings, strings};
-use crate::schema::{Schema, Type};
+use kinds::schema::{Schema, Type};
 
 const COLUMN_TYPES: &str = "boolean,date,integer,number,string";
 const COLUMN_FORMATS: &str = "byte,date,date-time,double,float,int32,int64,password";

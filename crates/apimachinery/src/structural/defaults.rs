@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::trail::Trail;
-use crate::schema::Schema;
+use kinds::schema::Schema;
 
 /// Fills in the defaults of missing fields, also inside lists and maps and inside what a default just filled in.
 ///

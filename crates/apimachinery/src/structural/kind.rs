@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model::{FieldPath, GroupVersionKind};
 use serde_json::{Value, json};
 
-use crate::schema::Schema;
+use kinds::schema::Schema;
 
 /// A custom kind: one CustomResourceDefinition.
 #[derive(Clone, Debug)]

@@ -6,9 +6,9 @@ use model::{FieldError, FieldPath};
 use serde_json::{Map, Value};
 
 use super::invariant::{self, Level};
-use super::{DEPTH_MAX, ERRORS_MAX, defaults, pruning, validation};
-use crate::builtin;
-use crate::schema::{ListType, MapType, Rules, Schema, Type};
+use super::limit::{DEPTH_MAX, ERRORS_MAX};
+use super::{defaults, pruning, validation};
+use kinds::schema::{ListType, MapType, Rules, Schema, Type};
 
 /// Errors and findings of one version's schema.
 #[derive(Default)]
@@ -252,7 +252,7 @@ fn add_object_fields(schema: &mut Schema, raw: &Value) {
     }
     let given = schema.fields.remove("metadata");
     let description = given.as_ref().and_then(|g| g.description.clone());
-    let named = Schema { named: builtin::index("meta.v1.ObjectMeta"), description, ..Schema::default() };
+    let named = Schema { named: kinds::type_index("meta.v1.ObjectMeta"), description, ..Schema::default() };
     let metadata = match given {
         Some(given) if raw.pointer("/properties/metadata/properties").is_some() => {
             let mut narrowed = Schema { description: named.description.clone(), ..named.resolve().clone() };

@@ -13,7 +13,7 @@ use regex::{Regex, RegexBuilder};
 const COMPILED_BYTES_MAX: usize = 1024 * 1024;
 
 /// Most compiled expressions kept. A fleet's CRDs have some 100 distinct ones; at the size limit this is 512 MiB,
-/// reached only by somebody who may create CRDs and tries. When it is full it starts over.
+/// reached only when a user who may create CRDs makes many on purpose. When it is full it starts over.
 const KEPT_MAX: usize = 512;
 
 type Kept = HashMap<String, Option<Arc<Regex>>>;

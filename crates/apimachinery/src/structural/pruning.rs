@@ -4,7 +4,7 @@ use model::FieldPath;
 use serde_json::Value;
 
 use super::trail::Trail;
-use crate::schema::{Schema, Type};
+use kinds::schema::{Schema, Type};
 
 /// Drops every field that the schema does not know and returns their paths, sorted. Fields below
 /// `x-kubernetes-preserve-unknown-fields` stay, except inside known fields there that do not preserve.

@@ -30,7 +30,7 @@ impl<'a> Trail<'a> {
 
     /// Is this deeper than anything that came out of a parser?
     pub(crate) fn too_deep(&self) -> bool {
-        self.depth > super::DEPTH_MAX
+        self.depth > super::limit::DEPTH_MAX
     }
 
     pub(crate) fn path(&self) -> FieldPath {

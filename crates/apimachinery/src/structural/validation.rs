@@ -5,16 +5,17 @@ use std::collections::HashMap;
 use model::{FieldError, FieldErrorKind, FieldPath};
 use serde_json::{Map, Value};
 
+use super::limit::ERRORS_MAX;
 use super::trail::Trail;
-use super::{ERRORS_MAX, format, pattern};
-use crate::schema::{ListType, Rules, Schema, Type};
+use super::{format, pattern};
+use kinds::schema::{ListType, Rules, Schema, Type};
 
 /// Checks an object against a schema: types, value rules, and uniqueness of sets and list maps. At most
 /// [`ERRORS_MAX`] errors are reported, in the order of the object's fields.
 pub fn validate(object: &Value, schema: &Schema) -> Vec<FieldError> {
-    let mut report = Report { errors: Vec::new() };
-    check(object, None, schema, &Trail::ROOT, &mut report);
-    report.errors
+    let mut violations = Violations { errors: Vec::new() };
+    check(object, None, schema, &Trail::ROOT, &mut violations);
+    violations.errors
 }
 
 /// As [`validate`], for an update: what did not change is not judged again, so that a schema that has become stricter
@@ -22,23 +23,23 @@ pub fn validate(object: &Value, schema: &Schema) -> Vec<FieldError> {
 /// same value stood at the same place: the same field, the same entry of a map, the item of a list map with the same
 /// keys. Items of other lists have no identity, so such a list is judged whole once anything in it changes.
 pub fn validate_update(new: &Value, old: &Value, schema: &Schema) -> Vec<FieldError> {
-    let mut report = Report { errors: Vec::new() };
-    check(new, Some(old), schema, &Trail::ROOT, &mut report);
-    report.errors
+    let mut violations = Violations { errors: Vec::new() };
+    check(new, Some(old), schema, &Trail::ROOT, &mut violations);
+    violations.errors
 }
 
 /// As [`validate`], for a value that stands at a path.
 pub(super) fn validate_at(value: &Value, schema: &Schema, path: &FieldPath) -> Vec<FieldError> {
-    let mut report = Report { errors: Vec::new() };
-    check(value, None, schema, &Trail::ROOT.field(path.as_str()), &mut report);
-    report.errors
+    let mut violations = Violations { errors: Vec::new() };
+    check(value, None, schema, &Trail::ROOT.field(path.as_str()), &mut violations);
+    violations.errors
 }
 
-struct Report {
+struct Violations {
     errors: Vec<FieldError>,
 }
 
-impl Report {
+impl Violations {
     fn is_full(&self) -> bool {
         self.errors.len() >= ERRORS_MAX
     }
@@ -99,45 +100,45 @@ fn type_words(ty: Type) -> &'static str {
     }
 }
 
-fn check(value: &Value, old: Option<&Value>, schema: &Schema, trail: &Trail<'_>, report: &mut Report) {
-    if report.is_full() || old == Some(value) {
+fn check(value: &Value, old: Option<&Value>, schema: &Schema, trail: &Trail<'_>, violations: &mut Violations) {
+    if violations.is_full() || old == Some(value) {
         return;
     }
     if trail.too_deep() {
-        report.push(FieldError::invalid(trail.path(), "", "nested too deep"));
+        violations.push(FieldError::invalid(trail.path(), "", "nested too deep"));
         return;
     }
     let node = schema.resolve();
     let rules = schema.rules.as_deref().or(node.rules.as_deref());
     if value.is_null() {
         if !(schema.nullable || node.nullable || node.ty == Type::Any) {
-            wrong_type(value, node.ty, trail, report);
+            wrong_type(value, node.ty, trail, violations);
         }
         if let Some(rules) = rules {
-            check_enum(value, rules, schema.nullable || node.nullable, trail, report);
+            check_enum(value, rules, schema.nullable || node.nullable, trail, violations);
         }
         return;
     }
     if !has_type(value, node.ty) {
-        wrong_type(value, node.ty, trail, report);
+        wrong_type(value, node.ty, trail, violations);
         return;
     }
     if let Some(rules) = rules {
-        check_rules(value, rules, node.ty, trail, report);
+        check_rules(value, rules, node.ty, trail, violations);
     }
     match value {
         Value::Object(map) => {
             for (name, child) in map {
                 if let Some(known) = schema.field(name) {
-                    check(child, old.and_then(|o| o.get(name)), known, &trail.field(name), report);
+                    check(child, old.and_then(|o| o.get(name)), known, &trail.field(name), violations);
                 }
             }
         }
         Value::Array(items) => {
-            check_unique(items, &schema.list, trail, report);
+            check_unique(items, &schema.list, trail, violations);
             if let Some(known) = schema.items() {
                 for (index, item) in items.iter().enumerate() {
-                    check(item, same_item(item, old, &schema.list), known, &trail.index(index), report);
+                    check(item, same_item(item, old, &schema.list), known, &trail.index(index), violations);
                 }
             }
         }
@@ -152,25 +153,25 @@ fn same_item<'a>(item: &Value, old: Option<&'a Value>, list: &ListType) -> Optio
     old?.as_array()?.iter().find(same)
 }
 
-fn wrong_type(value: &Value, ty: Type, trail: &Trail<'_>, report: &mut Report) {
+fn wrong_type(value: &Value, ty: Type, trail: &Trail<'_>, violations: &mut Violations) {
     let (path, is) = (trail.path(), type_name(value));
     let detail = format!("{} in body must be of type {}: {is:?}", path.as_str(), type_words(ty));
-    report.push(FieldError { path, kind: FieldErrorKind::TypeInvalid, value: Some(is.into()), detail });
+    violations.push(FieldError { path, kind: FieldErrorKind::TypeInvalid, value: Some(is.into()), detail });
 }
 
-fn check_rules(value: &Value, rules: &Rules, ty: Type, trail: &Trail<'_>, report: &mut Report) {
-    check_junctors(value, rules, trail, report);
-    check_enum(value, rules, false, trail, report);
+fn check_rules(value: &Value, rules: &Rules, ty: Type, trail: &Trail<'_>, violations: &mut Violations) {
+    check_junctors(value, rules, trail, violations);
+    check_enum(value, rules, false, trail, violations);
     match value {
-        Value::String(text) => check_text(text, rules, ty, trail, report),
-        Value::Number(_) => check_number(value, rules, ty, trail, report),
-        Value::Array(items) => check_items(items, rules, trail, report),
-        Value::Object(map) => check_object(map, rules, trail, report),
+        Value::String(text) => check_text(text, rules, ty, trail, violations),
+        Value::Number(_) => check_number(value, rules, ty, trail, violations),
+        Value::Array(items) => check_items(items, rules, trail, violations),
+        Value::Object(map) => check_object(map, rules, trail, violations),
         Value::Null | Value::Bool(_) => {}
     }
 }
 
-fn check_enum(value: &Value, rules: &Rules, nullable: bool, trail: &Trail<'_>, report: &mut Report) {
+fn check_enum(value: &Value, rules: &Rules, nullable: bool, trail: &Trail<'_>, violations: &mut Violations) {
     if rules.enumeration.is_empty() || (value.is_null() && nullable) {
         return;
     }
@@ -187,30 +188,30 @@ fn check_enum(value: &Value, rules: &Rules, nullable: bool, trail: &Trail<'_>, r
         .map(|allowed| allowed.as_str().map_or_else(|| allowed.to_string(), ToOwned::to_owned))
         .collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    report.push(FieldError::not_supported(trail.path(), value.clone(), &words));
+    violations.push(FieldError::not_supported(trail.path(), value.clone(), &words));
 }
 
-fn check_text(text: &str, rules: &Rules, ty: Type, trail: &Trail<'_>, report: &mut Report) {
+fn check_text(text: &str, rules: &Rules, ty: Type, trail: &Trail<'_>, violations: &mut Violations) {
     let chars = || u64::try_from(text.chars().count()).unwrap_or(u64::MAX);
     if let Some(max) = rules.max_length
         && chars() > max
     {
         let unit = if max == 1 { "byte" } else { "bytes" };
         let detail = format!("may not be more than {max} {unit}");
-        report.push(FieldError { path: trail.path(), kind: FieldErrorKind::TooLong, value: None, detail });
+        violations.push(FieldError { path: trail.path(), kind: FieldErrorKind::TooLong, value: None, detail });
     }
     if let Some(min) = rules.min_length
         && chars() < min
     {
-        report.in_body(trail, text.into(), format_args!("should be at least {min} chars long"));
+        violations.in_body(trail, text.into(), format_args!("should be at least {min} chars long"));
     }
     if let Some(expression) = &rules.pattern {
         match pattern::matches(expression, text) {
             Some(true) => {}
-            Some(false) => report.in_body(trail, text.into(), format_args!("should match '{expression}'")),
+            Some(false) => violations.in_body(trail, text.into(), format_args!("should match '{expression}'")),
             None => {
                 let rest = format_args!("should match '{expression}', but pattern is invalid");
-                report.in_body(trail, text.into(), rest);
+                violations.in_body(trail, text.into(), rest);
             }
         }
     }
@@ -220,11 +221,11 @@ fn check_text(text: &str, rules: &Rules, ty: Type, trail: &Trail<'_>, report: &m
     {
         let path = trail.path();
         let detail = format!("{} in body must be of type {name}: {text:?}", path.as_str());
-        report.push(FieldError { path, kind: FieldErrorKind::TypeInvalid, value: Some(text.into()), detail });
+        violations.push(FieldError { path, kind: FieldErrorKind::TypeInvalid, value: Some(text.into()), detail });
     }
 }
 
-fn check_number(value: &Value, rules: &Rules, ty: Type, trail: &Trail<'_>, report: &mut Report) {
+fn check_number(value: &Value, rules: &Rules, ty: Type, trail: &Trail<'_>, violations: &mut Violations) {
     // Bounds are f64 in the schema; comparing there loses nothing below 2^53, and kube-apiserver loses the same.
     let Some(number) = value.as_f64() else { return };
     let format = rules.format.as_deref();
@@ -237,7 +238,7 @@ fn check_number(value: &Value, rules: &Rules, ty: Type, trail: &Trail<'_>, repor
         let path = trail.path();
         let as_format = format.map_or_else(|| "(default format)".to_owned(), |f| format!("with format {f}"));
         let detail = format!("Checked value must be of type integer {as_format} in {}", path.as_str());
-        report.push(FieldError::invalid(path, value.clone(), detail));
+        violations.push(FieldError::invalid(path, value.clone(), detail));
     }
     if let Some(max) = rules.maximum {
         let (bad, words) = match rules.exclusive_maximum {
@@ -245,7 +246,7 @@ fn check_number(value: &Value, rules: &Rules, ty: Type, trail: &Trail<'_>, repor
             false => (number > max, "less than or equal to"),
         };
         if bad {
-            report.in_body(trail, value.clone(), format_args!("should be {words} {max}"));
+            violations.in_body(trail, value.clone(), format_args!("should be {words} {max}"));
         }
     }
     if let Some(min) = rules.minimum {
@@ -254,13 +255,13 @@ fn check_number(value: &Value, rules: &Rules, ty: Type, trail: &Trail<'_>, repor
             false => (number < min, "greater than or equal to"),
         };
         if bad {
-            report.in_body(trail, value.clone(), format_args!("should be {words} {min}"));
+            violations.in_body(trail, value.clone(), format_args!("should be {words} {min}"));
         }
     }
     if let Some(factor) = rules.multiple_of.filter(|f| *f > 0.0) {
         let times = if factor < 1.0 { 1.0 / factor * number } else { number / factor };
         if (times - times.round()).abs() > 1e-9 {
-            report.in_body(trail, value.clone(), format_args!("should be a multiple of {factor}"));
+            violations.in_body(trail, value.clone(), format_args!("should be a multiple of {factor}"));
         }
     }
 }
@@ -271,48 +272,48 @@ fn too_many(actual: usize, max: u64, trail: &Trail<'_>) -> FieldError {
     FieldError { path: trail.path(), kind: FieldErrorKind::TooMany, value: Some(actual.into()), detail }
 }
 
-fn check_items(items: &[Value], rules: &Rules, trail: &Trail<'_>, report: &mut Report) {
+fn check_items(items: &[Value], rules: &Rules, trail: &Trail<'_>, violations: &mut Violations) {
     if let Some(max) = rules.max_items
         && items.len() as u64 > max
     {
-        report.push(too_many(items.len(), max, trail));
+        violations.push(too_many(items.len(), max, trail));
     }
     if let Some(min) = rules.min_items
         && (items.len() as u64) < min
     {
-        report.in_body(trail, items.len().into(), format_args!("should have at least {min} items"));
+        violations.in_body(trail, items.len().into(), format_args!("should have at least {min} items"));
     }
 }
 
-fn check_object(map: &Map<String, Value>, rules: &Rules, trail: &Trail<'_>, report: &mut Report) {
+fn check_object(map: &Map<String, Value>, rules: &Rules, trail: &Trail<'_>, violations: &mut Violations) {
     if let Some(max) = rules.max_properties
         && map.len() as u64 > max
     {
-        report.push(too_many(map.len(), max, trail));
+        violations.push(too_many(map.len(), max, trail));
     }
     if let Some(min) = rules.min_properties
         && (map.len() as u64) < min
     {
-        report.in_body(trail, map.len().into(), format_args!("should have at least {min} properties"));
+        violations.in_body(trail, map.len().into(), format_args!("should have at least {min} properties"));
     }
     for name in rules.required.iter().filter(|name| !map.contains_key(*name)) {
-        report.push(FieldError::required(trail.field(name).path(), ""));
+        violations.push(FieldError::required(trail.field(name).path(), ""));
     }
 }
 
 fn errors_of(value: &Value, schema: &Schema, trail: &Trail<'_>) -> Vec<FieldError> {
-    let mut report = Report { errors: Vec::new() };
-    check(value, None, schema, trail, &mut report);
-    report.errors
+    let mut violations = Violations { errors: Vec::new() };
+    check(value, None, schema, trail, &mut violations);
+    violations.errors
 }
 
 /// `allOf`, `anyOf`, `oneOf` and `not`. When no alternative holds, the errors of the one that came closest follow the
 /// sentence: they are what a person can act on.
-fn check_junctors(value: &Value, rules: &Rules, trail: &Trail<'_>, report: &mut Report) {
-    let say = |report: &mut Report, rest: &str| {
+fn check_junctors(value: &Value, rules: &Rules, trail: &Trail<'_>, violations: &mut Violations) {
+    let violated = |violations: &mut Violations, rest: &str| {
         let path = trail.path();
         let detail = format!("{:?} {rest}", path.as_str());
-        report.push(FieldError::invalid(path, "", detail));
+        violations.push(FieldError::invalid(path, "", detail));
     };
     for (alternatives, only_one) in [(&rules.any_of, false), (&rules.one_of, true)] {
         if alternatives.is_empty() {
@@ -327,14 +328,14 @@ fn check_junctors(value: &Value, rules: &Rules, trail: &Trail<'_>, report: &mut 
                 } else {
                     "must validate at least one schema (anyOf)"
                 };
-                say(report, rest);
+                violated(violations, rest);
                 for error in outcomes.into_iter().min_by_key(Vec::len).unwrap_or_default() {
-                    report.push(error);
+                    violations.push(error);
                 }
             }
             (2.., true) => {
                 let rest = format!("must validate one and only one schema (oneOf). Found {valid} valid alternatives");
-                say(report, &rest);
+                violated(violations, &rest);
             }
             _ => {}
         }
@@ -343,21 +344,21 @@ fn check_junctors(value: &Value, rules: &Rules, trail: &Trail<'_>, report: &mut 
     for part in &rules.all_of {
         let errors = errors_of(value, part, trail);
         failed += usize::from(!errors.is_empty());
-        errors.into_iter().for_each(|error| report.push(error));
+        errors.into_iter().for_each(|error| violations.push(error));
     }
     if failed > 0 {
         let none = if failed == rules.all_of.len() { ". None validated" } else { "" };
-        say(report, &format!("must validate all the schemas (allOf){none}"));
+        violated(violations, &format!("must validate all the schemas (allOf){none}"));
     }
     if let Some(not) = &rules.not
         && errors_of(value, not, trail).is_empty()
     {
-        say(report, "must not validate the schema (not)");
+        violated(violations, "must not validate the schema (not)");
     }
 }
 
 /// A set has no two equal items, a list map no two items with equal keys. The second of equal items is reported, once.
-fn check_unique(items: &[Value], list: &ListType, trail: &Trail<'_>, report: &mut Report) {
+fn check_unique(items: &[Value], list: &ListType, trail: &Trail<'_>, violations: &mut Violations) {
     let identity = |index: usize, item: &Value| -> Option<Value> {
         match list {
             ListType::Atomic => None,
@@ -378,7 +379,7 @@ fn check_unique(items: &[Value], list: &ListType, trail: &Trail<'_>, report: &mu
         let times = seen.entry(id.to_string()).or_default();
         *times += 1;
         if *times == 2 {
-            report.push(FieldError::duplicate(trail.index(index).path(), id));
+            violations.push(FieldError::duplicate(trail.index(index).path(), id));
         }
     }
 }

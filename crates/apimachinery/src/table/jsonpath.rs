@@ -180,7 +180,7 @@ impl Step {
             Self::Field(name) => out.extend(value.get(name)),
             Self::Index(index) => {
                 let Some(items) = value.as_array() else { return };
-                out.extend(at(items, *index));
+                out.extend(item_at(items, *index));
             }
             Self::Slice(from, to) => {
                 let Some(items) = value.as_array() else { return };
@@ -211,7 +211,7 @@ impl Step {
     }
 }
 
-fn at(items: &[Value], index: i64) -> Option<&Value> {
+fn item_at(items: &[Value], index: i64) -> Option<&Value> {
     let place = usize::try_from(index.unsigned_abs()).ok()?;
     if index < 0 { items.len().checked_sub(place).and_then(|i| items.get(i)) } else { items.get(place) }
 }

@@ -4,16 +4,16 @@ use model::FieldError;
 use model::name::{check_dns_subdomain, check_path_segment};
 use serde_json::Value;
 
-use super::report::{At, Report, get, list, text};
+use super::collect::{At, FieldErrors, get, list, text};
 
 const GROUP: &str = "rbac.authorization.k8s.io";
 
-pub(super) fn role(new: &Value, namespaced: bool, report: &mut Report) {
+pub(super) fn role(new: &Value, namespaced: bool, found: &mut FieldErrors) {
     for (index, rule) in list(new, "rules").iter().enumerate() {
         let at = At::from("rules").index(index);
         let has = |field: &str| !list(rule, field).is_empty();
         if !has("verbs") {
-            report.required(at.field("verbs"), "");
+            found.required(at.field("verbs"), "");
         }
         if has("nonResourceURLs") {
             let why = if namespaced {
@@ -24,72 +24,72 @@ pub(super) fn role(new: &Value, namespaced: bool, report: &mut Report) {
                 None
             };
             if let Some(why) = why {
-                report.invalid(at.field("nonResourceURLs"), list(rule, "nonResourceURLs").to_vec(), why);
+                found.invalid(at.field("nonResourceURLs"), list(rule, "nonResourceURLs").to_vec(), why);
             }
             continue;
         }
         if !has("apiGroups") {
-            report.required(at.field("apiGroups"), "resource rules must supply at least one api group");
+            found.required(at.field("apiGroups"), "resource rules must supply at least one api group");
         }
         if !has("resources") {
-            report.required(at.field("resources"), "resource rules must supply at least one resource");
+            found.required(at.field("resources"), "resource rules must supply at least one resource");
         }
     }
     if get(new, "aggregationRule").is_some() && list(new, "aggregationRule.clusterRoleSelectors").is_empty() {
         let why = "at least one clusterRoleSelector required if aggregationRule is non-nil";
-        report.required("aggregationRule.clusterRoleSelectors".into(), why);
+        found.required("aggregationRule.clusterRoleSelectors".into(), why);
     }
 }
 
-pub(super) fn binding(new: &Value, old: Option<&Value>, namespaced: bool, report: &mut Report) {
+pub(super) fn binding(new: &Value, old: Option<&Value>, namespaced: bool, found: &mut FieldErrors) {
     let at = At::from("roleRef");
     let group = text(new, "roleRef.apiGroup");
     if !group.is_empty() && group != GROUP {
-        report.push(FieldError::not_supported(at.field("apiGroup").path(), group, &[GROUP]));
+        found.push(FieldError::not_supported(at.field("apiGroup").path(), group, &[GROUP]));
     }
     let kinds: &[&str] = if namespaced { &["Role", "ClusterRole"] } else { &["ClusterRole"] };
     let kind = text(new, "roleRef.kind");
     if !kinds.contains(&kind) {
-        report.push(FieldError::not_supported(at.field("kind").path(), kind, kinds));
+        found.push(FieldError::not_supported(at.field("kind").path(), kind, kinds));
     }
     let name = text(new, "roleRef.name");
     if name.is_empty() {
-        report.required(at.field("name"), "");
+        found.required(at.field("name"), "");
     } else {
-        report.rule(at.field("name"), name, check_path_segment);
+        found.rule(at.field("name"), name, check_path_segment);
     }
     for (index, subject) in list(new, "subjects").iter().enumerate() {
-        check_subject(subject, namespaced, &At::from("subjects").index(index), report);
+        check_subject(subject, namespaced, &At::from("subjects").index(index), found);
     }
     if let Some(old) = old {
-        report.immutable(new, old, "roleRef");
+        found.immutable(new, old, "roleRef");
     }
 }
 
-fn check_subject(subject: &Value, namespaced: bool, at: &At, report: &mut Report) {
+fn check_subject(subject: &Value, namespaced: bool, at: &At, found: &mut FieldErrors) {
     let name = text(subject, "name");
     if name.is_empty() {
-        report.required(at.field("name"), "");
+        found.required(at.field("name"), "");
     }
     let group = text(subject, "apiGroup");
     match text(subject, "kind") {
         "ServiceAccount" => {
             if !name.is_empty() {
-                report.rule(at.field("name"), name, check_dns_subdomain);
+                found.rule(at.field("name"), name, check_dns_subdomain);
             }
             if !group.is_empty() {
-                report.push(FieldError::not_supported(at.field("apiGroup").path(), group, &[""]));
+                found.push(FieldError::not_supported(at.field("apiGroup").path(), group, &[""]));
             }
             // The accounts of a RoleBinding may be of its own namespace.
             if !namespaced && text(subject, "namespace").is_empty() {
-                report.required(at.field("namespace"), "");
+                found.required(at.field("namespace"), "");
             }
         }
         "User" | "Group" if group.is_empty() || group == GROUP => {}
-        "User" | "Group" => report.push(FieldError::not_supported(at.field("apiGroup").path(), group, &[GROUP])),
+        "User" | "Group" => found.push(FieldError::not_supported(at.field("apiGroup").path(), group, &[GROUP])),
         other => {
             let kinds = ["ServiceAccount", "User", "Group"];
-            report.push(FieldError::not_supported(at.field("kind").path(), other, &kinds));
+            found.push(FieldError::not_supported(at.field("kind").path(), other, &kinds));
         }
     }
 }

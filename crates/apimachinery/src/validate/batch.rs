@@ -3,49 +3,49 @@
 use model::{FieldError, LabelSelector, object};
 use serde_json::Value;
 
+use super::collect::{At, FieldErrors, get, text};
 use super::pod;
-use super::report::{At, Report, get, text};
 
 /// A CronJob appends a time to its name for the names of its jobs: 63 - 11.
 const CRON_NAME_MAX: usize = 52;
 
-pub(super) fn job(new: &Value, old: Option<&Value>, report: &mut Report) {
+pub(super) fn job(new: &Value, old: Option<&Value>, found: &mut FieldErrors) {
     let at = At::from("spec");
     let empty = Value::Object(serde_json::Map::new());
     let spec = new.get("spec").unwrap_or(&empty);
-    job_spec(spec, &at, report);
+    job_spec(spec, &at, found);
     if let Some(selector) = get(spec, "selector") {
-        report.selector(selector, &at.field("selector"));
+        found.selector(selector, &at.field("selector"));
         let labels = get(spec, "template.metadata.labels");
         let matches =
             LabelSelector::from_object(selector).is_ok_and(|selector| selector.matches(&object::string_map(labels)));
         if !matches {
             let why = "`selector` does not match template `labels`";
-            report.invalid(at.field("template.metadata.labels"), labels.cloned().unwrap_or(Value::Null), why);
+            found.invalid(at.field("template.metadata.labels"), labels.cloned().unwrap_or(Value::Null), why);
         }
     }
     let Some(old) = old else {
-        generated(new, spec, report);
+        generated(new, spec, found);
         return;
     };
     for field in
         ["selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"]
     {
-        report.immutable(new, old, &format!("spec.{field}"));
+        found.immutable(new, old, &format!("spec.{field}"));
     }
     // Indexed jobs may be resized, and a suspended job that never started may get another template.
     if text(spec, "completionMode") != "Indexed" {
-        report.immutable(new, old, "spec.completions");
+        found.immutable(new, old, "spec.completions");
     }
     let untouched = get(old, "spec.suspend") == Some(&Value::Bool(true)) && get(old, "status.startTime").is_none();
     if !untouched {
-        report.immutable(new, old, "spec.template");
+        found.immutable(new, old, "spec.template");
     }
 }
 
-/// A selector that the API server makes selects by the UID of the job; labels and selectors of a client's own must not get
-/// in its way (`ValidateGeneratedSelector`).
-fn generated(new: &Value, spec: &Value, report: &mut Report) {
+/// A selector that the API server makes selects by the UID of the job; labels and selectors of a client's own must not
+/// get in its way (`ValidateGeneratedSelector`).
+fn generated(new: &Value, spec: &Value, found: &mut FieldErrors) {
     let uid = text(new, "metadata.uid");
     if get(spec, "manualSelector") == Some(&Value::Bool(true)) || uid.is_empty() || get(spec, "selector").is_none() {
         return;
@@ -64,19 +64,19 @@ fn generated(new: &Value, spec: &Value, report: &mut Report) {
             Some(value) if value == wanted => {}
             Some(_) => {
                 let given = get(spec, "template.metadata.labels").cloned().unwrap_or(Value::Null);
-                report.invalid(at.key(label), given, format!("must be '{wanted}'"));
+                found.invalid(at.key(label), given, format!("must be '{wanted}'"));
             }
-            None => report.required(at.key(label), &format!("must be '{wanted}'")),
+            None => found.required(at.key(label), &format!("must be '{wanted}'")),
         }
     }
     let own = wanted.into_iter().map(|(label, value)| (label.to_owned(), value.to_owned())).collect();
     let selector = get(spec, "selector").unwrap_or(&Value::Null);
     if !LabelSelector::from_object(selector).is_ok_and(|selector| selector.matches(&own)) {
-        report.invalid("spec.selector".into(), selector.clone(), "`selector` not auto-generated");
+        found.invalid("spec.selector".into(), selector.clone(), "`selector` not auto-generated");
     }
 }
 
-fn job_spec(spec: &Value, at: &At, report: &mut Report) {
+fn job_spec(spec: &Value, at: &At, found: &mut FieldErrors) {
     for field in [
         "parallelism",
         "completions",
@@ -86,52 +86,53 @@ fn job_spec(spec: &Value, at: &At, report: &mut Report) {
         "backoffLimitPerIndex",
         "maxFailedIndexes",
     ] {
-        report.non_negative(spec, field, at);
+        found.non_negative(spec, field, at);
     }
-    report.one_of(spec, "completionMode", at, &["NonIndexed", "Indexed"]);
+    found.one_of(spec, "completionMode", at, &["NonIndexed", "Indexed"]);
     if text(spec, "completionMode") == "Indexed" && get(spec, "completions").is_none() {
-        report.required(at.field("completions"), "when completion mode is Indexed");
+        found.required(at.field("completions"), "when completion mode is Indexed");
     }
-    pod::template(get(spec, "template"), &at.field("template"), report);
+    pod::template(get(spec, "template"), &at.field("template"), found);
     let policy = text(spec, "template.spec.restartPolicy");
     let place = at.field("template.spec.restartPolicy");
     match policy {
         "OnFailure" | "Never" => {}
-        "Always" | "" => report.required(place, "valid values: \"OnFailure\", \"Never\""),
-        other => report.push(FieldError::not_supported(place.path(), other, &["OnFailure", "Never"])),
+        "Always" | "" => found.required(place, "valid values: \"OnFailure\", \"Never\""),
+        other => found.push(FieldError::not_supported(place.path(), other, &["OnFailure", "Never"])),
     }
 }
 
-pub(super) fn cron_job(new: &Value, report: &mut Report) {
+pub(super) fn cron_job(new: &Value, found: &mut FieldErrors) {
     let at = At::from("spec");
     let empty = Value::Object(serde_json::Map::new());
     let spec = new.get("spec").unwrap_or(&empty);
     if text(new, "metadata.name").len() > CRON_NAME_MAX {
-        report.invalid("metadata.name".into(), text(new, "metadata.name"), "must be no more than 52 characters");
+        found.invalid("metadata.name".into(), text(new, "metadata.name"), "must be no more than 52 characters");
     }
     let schedule = text(spec, "schedule");
     if schedule.is_empty() {
-        report.required(at.field("schedule"), "");
+        found.required(at.field("schedule"), "");
     } else if let Err(why) = check_schedule(schedule) {
-        report.invalid(at.field("schedule"), schedule, why);
+        found.invalid(at.field("schedule"), schedule, why);
     }
     let zone = text(spec, "timeZone");
     if get(spec, "timeZone").is_some() && (zone.is_empty() || zone.eq_ignore_ascii_case("local")) {
-        report.invalid(at.field("timeZone"), zone, "timeZone must be nil or non-empty string, and not Local");
+        found.invalid(at.field("timeZone"), zone, "timeZone must be nil or non-empty string, and not Local");
     }
-    report.one_of(spec, "concurrencyPolicy", &at, &["Allow", "Forbid", "Replace"]);
+    found.one_of(spec, "concurrencyPolicy", &at, &["Allow", "Forbid", "Replace"]);
     for field in ["startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"] {
-        report.non_negative(spec, field, &at);
+        found.non_negative(spec, field, &at);
     }
     let template = get(spec, "jobTemplate.spec").unwrap_or(&empty);
-    job_spec(template, &at.field("jobTemplate.spec"), report);
+    job_spec(template, &at.field("jobTemplate.spec"), found);
     if get(template, "manualSelector") == Some(&Value::Bool(true)) {
         let place = at.field("jobTemplate.spec.manualSelector");
-        report.push(FieldError::not_supported(place.path(), true, &["nil", "false"]));
+        found.push(FieldError::not_supported(place.path(), true, &["nil", "false"]));
     }
 }
 
-/// A schedule has five fields or is one of the named ones. The values of the fields are left to whoever runs it.
+/// A schedule has five fields or is one of the named ones. The values of the fields are checked by the controller that
+/// runs it.
 fn check_schedule(schedule: &str) -> Result<(), String> {
     const NAMED: [&str; 7] = ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
     if schedule.contains("TZ") {

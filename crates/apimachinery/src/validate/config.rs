@@ -4,7 +4,7 @@ use base64::Engine as _;
 use model::name::{SUBDOMAIN_MAX, check_qualified_name};
 use serde_json::Value;
 
-use super::report::{At, Report, get, list, text};
+use super::collect::{At, FieldErrors, get, list, text};
 
 /// Most bytes of data in a Secret or ConfigMap.
 const DATA_MAX: usize = 1024 * 1024;
@@ -33,108 +33,104 @@ fn decoded_len(text: &str) -> usize {
 }
 
 /// Checks keys and returns the size of the values. Values never enter an error: they may be secrets.
-fn entries(object: &Value, field: &str, binary: bool, report: &mut Report) -> usize {
+fn entries(object: &Value, field: &str, binary: bool, found: &mut FieldErrors) -> usize {
     let Some(Value::Object(map)) = get(object, field) else { return 0 };
     let at = At::from(field);
     let mut size = 0;
     for (key, value) in map {
-        report.rule(at.key(key), key, check_key);
+        found.rule(at.key(key), key, check_key);
         let text = value.as_str().unwrap_or_default();
         if binary && base64::engine::general_purpose::STANDARD.decode(text).is_err() {
-            report.invalid(at.key(key), "<value omitted>", "must be base64");
+            found.invalid(at.key(key), "<value omitted>", "must be base64");
         }
         size += if binary { decoded_len(text) } else { text.len() };
     }
     size
 }
 
-fn locked(new: &Value, old: Option<&Value>, fields: &[&str], report: &mut Report) {
+fn locked(new: &Value, old: Option<&Value>, fields: &[&str], found: &mut FieldErrors) {
     let is_set = |o: &Value| get(o, "immutable") == Some(&Value::Bool(true));
     let Some(old) = old.filter(|old| is_set(old)) else { return };
     if !is_set(new) {
-        report.forbidden("immutable".into(), LOCKED);
+        found.forbidden("immutable".into(), LOCKED);
     }
     for field in fields.iter().filter(|f| get(new, f) != get(old, f)) {
-        report.forbidden((*field).into(), LOCKED);
+        found.forbidden((*field).into(), LOCKED);
     }
 }
 
-pub(super) fn config_map(new: &Value, old: Option<&Value>, report: &mut Report) {
-    locked(new, old, &["data", "binaryData"], report);
-    let size = entries(new, "data", false, report) + entries(new, "binaryData", true, report);
+pub(super) fn config_map(new: &Value, old: Option<&Value>, found: &mut FieldErrors) {
+    locked(new, old, &["data", "binaryData"], found);
+    let size = entries(new, "data", false, found) + entries(new, "binaryData", true, found);
     if let (Some(Value::Object(data)), Some(binary)) = (get(new, "data"), get(new, "binaryData")) {
         for key in data.keys().filter(|key| binary.get(key).is_some()) {
-            report.invalid(At::from("data").key(key), key.as_str(), "duplicate of key present in binaryData");
+            found.invalid(At::from("data").key(key), key.as_str(), "duplicate of key present in binaryData");
         }
     }
     if size > DATA_MAX {
-        report.too_long("".into(), DATA_MAX);
+        found.too_long("".into(), DATA_MAX);
     }
 }
 
-pub(super) fn secret(new: &Value, old: Option<&Value>, report: &mut Report) {
+pub(super) fn secret(new: &Value, old: Option<&Value>, found: &mut FieldErrors) {
     if let Some(old) = old {
-        report.immutable(new, old, "type");
+        found.immutable(new, old, "type");
     }
-    locked(new, old, &["data"], report);
+    locked(new, old, &["data"], found);
     let at = At::from("data");
-    if entries(new, "data", true, report) > DATA_MAX {
-        report.too_long(at.clone(), DATA_MAX);
+    if entries(new, "data", true, found) > DATA_MAX {
+        found.too_long(at.clone(), DATA_MAX);
     }
     let value = |key: &str| new.get("data").and_then(|data| data.get(key)).and_then(Value::as_str);
-    let need = |key: &str, report: &mut Report| {
+    let need = |key: &str, found: &mut FieldErrors| {
         if value(key).is_none() {
-            report.required(at.key(key), "");
+            found.required(at.key(key), "");
         }
     };
     match text(new, "type") {
         "kubernetes.io/service-account-token" => {
             let key = "kubernetes.io/service-account.name";
             if model::object::annotation(new, key).unwrap_or_default().is_empty() {
-                report.required(At::from("metadata.annotations").key(key), "");
+                found.required(At::from("metadata.annotations").key(key), "");
             }
         }
         kind @ ("kubernetes.io/dockercfg" | "kubernetes.io/dockerconfigjson") => {
             let key = if kind.ends_with("json") { ".dockerconfigjson" } else { ".dockercfg" };
-            need(key, report);
+            need(key, found);
             let bytes = value(key).and_then(|text| base64::engine::general_purpose::STANDARD.decode(text).ok());
             if bytes.is_some_and(|bytes| !serde_json::from_slice::<Value>(&bytes).is_ok_and(|v| v.is_object())) {
-                report.invalid(at.key(key), "<secret contents redacted>", "must be a JSON object");
+                found.invalid(at.key(key), "<secret contents redacted>", "must be a JSON object");
             }
         }
         "kubernetes.io/basic-auth" if value("username").is_none() && value("password").is_none() => {
-            need("username", report);
-            need("password", report);
+            need("username", found);
+            need("password", found);
         }
         "kubernetes.io/ssh-auth" if value("ssh-privatekey").is_none_or(str::is_empty) => {
-            report.required(at.key("ssh-privatekey"), "");
+            found.required(at.key("ssh-privatekey"), "");
         }
         "kubernetes.io/tls" => {
-            need("tls.crt", report);
-            need("tls.key", report);
+            need("tls.crt", found);
+            need("tls.key", found);
         }
         _ => {}
     }
 }
 
-pub(super) fn namespace(new: &Value, old: Option<&Value>, report: &mut Report) {
+pub(super) fn namespace(new: &Value, old: Option<&Value>, found: &mut FieldErrors) {
     for (index, finalizer) in list(new, "spec.finalizers").iter().enumerate() {
         let place = At::from("spec.finalizers").index(index);
-        report.rule(place, finalizer.as_str().unwrap_or_default(), check_qualified_name);
+        found.rule(place, finalizer.as_str().unwrap_or_default(), check_qualified_name);
     }
     if text(new, "status.phase") == "Terminating" && get(new, "metadata.deletionTimestamp").is_none() {
         let why = "may only be 'Active' if `deletionTimestamp` is empty";
-        report.invalid("status.Phase".into(), "Terminating", why);
+        found.invalid("status.Phase".into(), "Terminating", why);
     }
     // Deletion is one way: the phase does not come back.
     if let Some(old) = old
         && text(old, "status.phase") == "Terminating"
         && text(new, "status.phase") == "Active"
     {
-        report.invalid(
-            "status.Phase".into(),
-            "Active",
-            "may only be 'Terminating' if `deletionTimestamp` is not empty",
-        );
+        found.invalid("status.Phase".into(), "Active", "may only be 'Terminating' if `deletionTimestamp` is not empty");
     }
 }

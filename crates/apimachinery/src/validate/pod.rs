@@ -6,7 +6,7 @@ use model::name::{check_dns_label, check_dns_subdomain};
 use model::{Quantity, object};
 use serde_json::{Map, Value};
 
-use super::report::{At, Report, check_port_name, get, list, text};
+use super::collect::{At, FieldErrors, check_port_name, get, list, text};
 
 /// Fields of a volume that are not its source.
 const NOT_A_SOURCE: &str = "name";
@@ -14,14 +14,14 @@ const NOT_A_SOURCE: &str = "name";
 /// What an update of a pod may change, in upstream's words.
 const MUTABLE: &str = "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
 
-pub(super) fn pod(new: &Value, old: Option<&Value>, report: &mut Report) {
+pub(super) fn pod(new: &Value, old: Option<&Value>, found: &mut FieldErrors) {
     let empty = Value::Object(Map::new());
     let at = At::from("spec");
-    spec(new.get("spec").unwrap_or(&empty), HashSet::new(), &at, report);
+    spec(new.get("spec").unwrap_or(&empty), HashSet::new(), &at, found);
     if let Some(old) = old
         && fixed_part(new, old) != fixed_part(old, new)
     {
-        report.forbidden(at, MUTABLE);
+        found.forbidden(at, MUTABLE);
     }
 }
 
@@ -52,81 +52,81 @@ fn fixed_part(pod: &Value, other: &Value) -> Value {
 }
 
 /// `spec.template` of a workload: labels, annotations and the pod's spec.
-pub(super) fn template(template: Option<&Value>, at: &At, report: &mut Report) {
-    template_with(template, &[], at, report);
+pub(super) fn template(template: Option<&Value>, at: &At, found: &mut FieldErrors) {
+    template_with(template, &[], at, found);
 }
 
 /// As [`template`], for pods that get a volume of the same name for each of these claims.
-pub(super) fn template_with(template: Option<&Value>, claims: &[Value], at: &At, report: &mut Report) {
+pub(super) fn template_with(template: Option<&Value>, claims: &[Value], at: &At, found: &mut FieldErrors) {
     let empty = Value::Object(Map::new());
     let template = template.unwrap_or(&empty);
-    report.labels(get(template, "metadata.labels"), &at.field("labels"));
+    found.labels(get(template, "metadata.labels"), &at.field("labels"));
     let claims = claims.iter().map(|claim| text(claim, "metadata.name")).collect();
-    spec(template.get("spec").unwrap_or(&empty), claims, &at.field("spec"), report);
+    spec(template.get("spec").unwrap_or(&empty), claims, &at.field("spec"), found);
     if !list(template, "spec.ephemeralContainers").is_empty() {
         let why = "ephemeral containers not allowed in pod template";
-        report.forbidden(at.field("spec.ephemeralContainers"), why);
+        found.forbidden(at.field("spec.ephemeralContainers"), why);
     }
 }
 
-fn spec(spec: &Value, claims: HashSet<&str>, at: &At, report: &mut Report) {
-    let mut volumes = volumes(spec, at, report);
+fn spec(spec: &Value, claims: HashSet<&str>, at: &At, found: &mut FieldErrors) {
+    let mut volumes = volumes(spec, at, found);
     // A claim wins over a volume of the pod with its name.
     volumes.extend(claims);
     let mut names = HashSet::new();
     let containers = list(spec, "containers");
     if containers.is_empty() {
-        report.required(at.field("containers"), "");
+        found.required(at.field("containers"), "");
     }
     for field in ["containers", "initContainers"] {
         for (index, one) in list(spec, field).iter().enumerate() {
-            container(one, &volumes, &at.field(field).index(index), &mut names, report);
+            container(one, &volumes, &at.field(field).index(index), &mut names, found);
         }
     }
-    report.one_of(spec, "restartPolicy", at, &["Always", "OnFailure", "Never"]);
-    report.one_of(spec, "dnsPolicy", at, &["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"]);
-    report.non_negative(spec, "terminationGracePeriodSeconds", at);
+    found.one_of(spec, "restartPolicy", at, &["Always", "OnFailure", "Never"]);
+    found.one_of(spec, "dnsPolicy", at, &["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"]);
+    found.non_negative(spec, "terminationGracePeriodSeconds", at);
     if let Some(seconds) = get(spec, "activeDeadlineSeconds").and_then(Value::as_i64)
         && !(1..=i64::from(i32::MAX)).contains(&seconds)
     {
-        report.invalid(at.field("activeDeadlineSeconds"), seconds, "must be between 1 and 2147483647, inclusive");
+        found.invalid(at.field("activeDeadlineSeconds"), seconds, "must be between 1 and 2147483647, inclusive");
     }
     for field in ["nodeName", "serviceAccountName", "priorityClassName", "runtimeClassName"] {
         let name = text(spec, field);
         if !name.is_empty() {
-            report.rule(at.field(field), name, check_dns_subdomain);
+            found.rule(at.field(field), name, check_dns_subdomain);
         }
     }
     for field in ["hostname", "subdomain"] {
         let name = text(spec, field);
         if !name.is_empty() {
-            report.rule(at.field(field), name, check_dns_label);
+            found.rule(at.field(field), name, check_dns_label);
         }
     }
-    report.labels(get(spec, "nodeSelector"), &at.field("nodeSelector"));
+    found.labels(get(spec, "nodeSelector"), &at.field("nodeSelector"));
 }
 
 /// The names of the volumes.
-fn volumes<'a>(spec: &'a Value, at: &At, report: &mut Report) -> HashSet<&'a str> {
-    let mut found = HashSet::new();
+fn volumes<'a>(spec: &'a Value, at: &At, found: &mut FieldErrors) -> HashSet<&'a str> {
+    let mut names = HashSet::new();
     for (index, volume) in list(spec, "volumes").iter().enumerate() {
         let place = at.field("volumes").index(index);
         let name = text(volume, "name");
         if name.is_empty() {
-            report.required(place.field("name"), "");
+            found.required(place.field("name"), "");
         } else if let Err(why) = check_dns_label(name) {
-            report.invalid(place.field("name"), name, why);
+            found.invalid(place.field("name"), name, why);
         } else {
-            report.unique(place.field("name"), name, &mut found);
+            found.unique(place.field("name"), name, &mut names);
         }
         let Value::Object(map) = volume else { continue };
         // Without a source the default is an empty directory.
         let sources = map.iter().filter(|(key, value)| *key != NOT_A_SOURCE && !value.is_null()).skip(1);
         for (second, _) in sources {
-            report.forbidden(place.field(second), "may not specify more than 1 volume type");
+            found.forbidden(place.field(second), "may not specify more than 1 volume type");
         }
     }
-    found
+    names
 }
 
 fn container<'a>(
@@ -134,77 +134,77 @@ fn container<'a>(
     volumes: &HashSet<&str>,
     at: &At,
     names: &mut HashSet<&'a str>,
-    report: &mut Report,
+    found: &mut FieldErrors,
 ) {
     let name = text(container, "name");
     if name.is_empty() {
-        report.required(at.field("name"), "");
+        found.required(at.field("name"), "");
     } else if let Err(why) = check_dns_label(name) {
-        report.invalid(at.field("name"), name, why);
+        found.invalid(at.field("name"), name, why);
     } else {
-        report.unique(at.field("name"), name, names);
+        found.unique(at.field("name"), name, names);
     }
     let image = text(container, "image");
     if image.is_empty() {
-        report.required(at.field("image"), "");
+        found.required(at.field("image"), "");
     } else if image.trim() != image {
-        report.invalid(at.field("image"), image, "must not have leading or trailing whitespace");
+        found.invalid(at.field("image"), image, "must not have leading or trailing whitespace");
     }
-    report.one_of(container, "imagePullPolicy", at, &["Always", "IfNotPresent", "Never"]);
-    report.one_of(container, "terminationMessagePolicy", at, &["FallbackToLogsOnError", "File"]);
-    ports(container, at, report);
-    environment(container, at, report);
-    mounts(container, volumes, at, report);
+    found.one_of(container, "imagePullPolicy", at, &["Always", "IfNotPresent", "Never"]);
+    found.one_of(container, "terminationMessagePolicy", at, &["FallbackToLogsOnError", "File"]);
+    ports(container, at, found);
+    environment(container, at, found);
+    mounts(container, volumes, at, found);
     if let Some(needs) = get(container, "resources") {
-        resources(needs, &at.field("resources"), report);
+        resources(needs, &at.field("resources"), found);
     }
 }
 
-fn ports(container: &Value, at: &At, report: &mut Report) {
+fn ports(container: &Value, at: &At, found: &mut FieldErrors) {
     let mut names = HashSet::new();
     for (index, port) in list(container, "ports").iter().enumerate() {
         let place = at.field("ports").index(index);
         let name = text(port, "name");
         if !name.is_empty() {
             match check_port_name(name) {
-                Err(why) => report.invalid(place.field("name"), name, why),
-                Ok(()) => report.unique(place.field("name"), name, &mut names),
+                Err(why) => found.invalid(place.field("name"), name, why),
+                Ok(()) => found.unique(place.field("name"), name, &mut names),
             }
         }
         match get(port, "containerPort").and_then(Value::as_i64) {
-            None | Some(0) => report.required(place.field("containerPort"), ""),
-            Some(number) => report.port(place.field("containerPort"), number),
+            None | Some(0) => found.required(place.field("containerPort"), ""),
+            Some(number) => found.port(place.field("containerPort"), number),
         }
         if let Some(number) = get(port, "hostPort").and_then(Value::as_i64).filter(|n| *n != 0) {
-            report.port(place.field("hostPort"), number);
+            found.port(place.field("hostPort"), number);
         }
-        report.one_of(port, "protocol", &place, &["SCTP", "TCP", "UDP"]);
+        found.one_of(port, "protocol", &place, &["SCTP", "TCP", "UDP"]);
     }
 }
 
-fn environment(container: &Value, at: &At, report: &mut Report) {
+fn environment(container: &Value, at: &At, found: &mut FieldErrors) {
     for (index, variable) in list(container, "env").iter().enumerate() {
         let place = at.field("env").index(index);
         let name = text(variable, "name");
         if name.is_empty() {
-            report.required(place.field("name"), "");
+            found.required(place.field("name"), "");
         } else if !name.bytes().all(|b| (b' '..=b'~').contains(&b) && b != b'=') {
             let why =
                 "a valid environment variable name must consist only of printable ASCII characters other than '='";
-            report.invalid(place.field("name"), name, why);
+            found.invalid(place.field("name"), name, why);
         }
         let Some(Value::Object(from)) = get(variable, "valueFrom") else { continue };
         let place = place.field("valueFrom");
         if !text(variable, "value").is_empty() {
-            report.invalid(place.clone(), "", "may not be specified when `value` is not empty");
+            found.invalid(place.clone(), "", "may not be specified when `value` is not empty");
         } else if from.is_empty() {
-            report.invalid(
+            found.invalid(
                 place.clone(),
                 "",
                 "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`",
             );
         } else if from.len() > 1 {
-            report.invalid(place.clone(), "", "may not have more than one field specified at a time");
+            found.invalid(place.clone(), "", "may not have more than one field specified at a time");
         }
         for (source, field) in [
             ("fieldRef", "fieldPath"),
@@ -213,30 +213,30 @@ fn environment(container: &Value, at: &At, report: &mut Report) {
             ("secretKeyRef", "key"),
         ] {
             if from.get(source).is_some_and(|source| text(source, field).is_empty()) {
-                report.required(place.field(source).field(field), "");
+                found.required(place.field(source).field(field), "");
             }
         }
     }
 }
 
-fn mounts(container: &Value, volumes: &HashSet<&str>, at: &At, report: &mut Report) {
+fn mounts(container: &Value, volumes: &HashSet<&str>, at: &At, found: &mut FieldErrors) {
     let mut paths = HashSet::new();
     for (index, mount) in list(container, "volumeMounts").iter().enumerate() {
         let place = at.field("volumeMounts").index(index);
         let (name, path) = (text(mount, "name"), text(mount, "mountPath"));
         if name.is_empty() {
-            report.required(place.field("name"), "");
+            found.required(place.field("name"), "");
         } else if !volumes.contains(name) {
-            report.not_found(place.field("name"), name);
+            found.not_found(place.field("name"), name);
         }
         if path.is_empty() {
-            report.required(place.field("mountPath"), "");
+            found.required(place.field("mountPath"), "");
         } else if !paths.insert(path) {
-            report.invalid(place.field("mountPath"), path, "must be unique");
+            found.invalid(place.field("mountPath"), path, "must be unique");
         }
         if !text(mount, "subPath").is_empty() && !text(mount, "subPathExpr").is_empty() {
             let why = "subPathExpr and subPath are mutually exclusive";
-            report.invalid(place.field("subPathExpr"), text(mount, "subPathExpr"), why);
+            found.invalid(place.field("subPathExpr"), text(mount, "subPathExpr"), why);
         }
     }
 }
@@ -249,7 +249,7 @@ pub(super) fn quantity(value: &Value) -> Result<Quantity, String> {
 }
 
 /// Limits and requests: sound quantities, and no request above its limit.
-fn resources(needs: &Value, at: &At, report: &mut Report) {
+fn resources(needs: &Value, at: &At, found: &mut FieldErrors) {
     let mut limits: BTreeMap<&str, Quantity> = BTreeMap::new();
     for field in ["limits", "requests"] {
         let Some(Value::Object(map)) = get(needs, field) else { continue };
@@ -257,18 +257,18 @@ fn resources(needs: &Value, at: &At, report: &mut Report) {
             let place = at.field(field).key(name);
             let amount = match quantity(value) {
                 Err(why) => {
-                    report.invalid(place, value.clone(), why);
+                    found.invalid(place, value.clone(), why);
                     continue;
                 }
                 Ok(amount) => amount,
             };
             if amount.milli() < 0 {
-                report.invalid(place, value.clone(), "must be greater than or equal to 0");
+                found.invalid(place, value.clone(), "must be greater than or equal to 0");
             } else if field == "limits" {
                 limits.insert(name, amount);
             } else if let Some(limit) = limits.get(name.as_str()).filter(|limit| amount > **limit) {
                 let why = format!("must be less than or equal to {name} limit of {limit}");
-                report.invalid(at.field("requests"), amount.to_string(), why);
+                found.invalid(at.field("requests"), amount.to_string(), why);
             }
         }
     }

@@ -4,48 +4,48 @@ use model::name::check_dns_subdomain;
 use model::{FieldError, object};
 use serde_json::{Map, Value};
 
+use super::collect::{At, FieldErrors, get, list, text};
 use super::pod::quantity;
-use super::report::{At, Report, get, list, text};
 
 const MODES: [&str; 4] = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];
 
-pub(super) fn claim(new: &Value, old: Option<&Value>, report: &mut Report) {
+pub(super) fn claim(new: &Value, old: Option<&Value>, found: &mut FieldErrors) {
     let at = At::from("spec");
     let empty = Value::Object(Map::new());
     let spec = new.get("spec").unwrap_or(&empty);
     let modes = list(spec, "accessModes");
     if modes.is_empty() {
-        report.required(at.field("accessModes"), "at least 1 access mode is required");
+        found.required(at.field("accessModes"), "at least 1 access mode is required");
     }
     for mode in modes.iter().filter_map(Value::as_str).filter(|mode| !MODES.contains(mode)) {
-        report.push(FieldError::not_supported(at.field("accessModes").path(), mode, &MODES));
+        found.push(FieldError::not_supported(at.field("accessModes").path(), mode, &MODES));
     }
     if modes.len() > 1 && modes.iter().any(|m| m == "ReadWriteOncePod") {
-        report.forbidden(at.field("accessModes"), "may not use ReadWriteOncePod with other access modes");
+        found.forbidden(at.field("accessModes"), "may not use ReadWriteOncePod with other access modes");
     }
     let place = at.field("resources").key("storage");
     match get(spec, "resources.requests.storage") {
-        None => report.required(place, ""),
+        None => found.required(place, ""),
         Some(size) => match quantity(size) {
-            Err(why) => report.invalid(place, size.clone(), why),
-            Ok(amount) if amount.milli() <= 0 => report.invalid(place, size.clone(), "must be greater than zero"),
+            Err(why) => found.invalid(place, size.clone(), why),
+            Ok(amount) if amount.milli() <= 0 => found.invalid(place, size.clone(), "must be greater than zero"),
             Ok(_) => {}
         },
     }
     let class = text(spec, "storageClassName");
     if !class.is_empty() {
-        report.rule(at.field("storageClassName"), class, check_dns_subdomain);
+        found.rule(at.field("storageClassName"), class, check_dns_subdomain);
     }
-    report.one_of(spec, "volumeMode", &at, &["Block", "Filesystem"]);
+    found.one_of(spec, "volumeMode", &at, &["Block", "Filesystem"]);
     let Some(old) = old else { return };
     let amount = |claim: &Value, path: &str| get(claim, path).and_then(|size| quantity(size).ok());
     let (now, before) = (amount(new, REQUEST), amount(old, REQUEST));
     if fixed_part(new, old) != fixed_part(old, new) {
         let why =
             "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims";
-        report.forbidden(at, why);
+        found.forbidden(at, why);
     } else if now < before && now <= amount(old, "status.capacity.storage") {
-        report.forbidden(REQUEST.into(), "field can not be less than status.capacity");
+        found.forbidden(REQUEST.into(), "field can not be less than status.capacity");
     }
 }
 

@@ -5,11 +5,11 @@ mod workload;
 use model::GroupVersion;
 use serde_json::{Value, json};
 
-use crate::builtin::{Kind, kind};
+use kinds::{Kind, find};
 
 fn kind_of(name: &str) -> &'static Kind {
     let (api_version, name) = name.rsplit_once('/').unwrap();
-    kind(&api_version.parse::<GroupVersion>().unwrap().kind(name)).unwrap()
+    find(&api_version.parse::<GroupVersion>().unwrap().kind(name)).unwrap()
 }
 
 fn object(kind: &Kind, text: &str) -> Value {
@@ -46,7 +46,7 @@ fn check_update(kind: &str, old: &str, new: &str, expect: &[&str]) {
 
 #[test]
 fn anything_is_taken() {
-    for kind in crate::builtin::kinds() {
+    for kind in kinds::all() {
         for value in [
             json!(null),
             json!([]),

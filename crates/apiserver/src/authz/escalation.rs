@@ -1,8 +1,9 @@
-//! Nobody grants what they do not hold (`pkg/registry/rbac/*/policybased`, `component-helpers/auth/rbac/validation`).
+//! A user may grant only what that user holds (`pkg/registry/rbac/*/policybased`,
+//! `component-helpers/auth/rbac/validation`).
 //!
-//! Who writes a role must hold every rule of it, or the verb `escalate`; who writes a binding must hold every rule of the
-//! role it refers to, or the verb `bind` on that role. Rules count where they are granted: for a Role or RoleBinding in its
-//! namespace, else everywhere. Members of `system:masters` may grant anything.
+//! The writer of a role must hold every rule of it, or the verb `escalate`. The writer of a binding must hold every
+//! rule of the role that it refers to, or the verb `bind` on that role. Rules count where they are granted: for a Role
+//! or RoleBinding in its namespace, else everywhere. Members of `system:masters` may grant anything.
 
 use model::{GroupResource, Status, object};
 use serde_json::{Value, json};
@@ -11,13 +12,14 @@ use super::Attributes;
 use super::rbac::Rule;
 use crate::key;
 use crate::registry::Served;
-use crate::server::Inner;
+use crate::state::State;
+use crate::strategy::Grants;
 use crate::user::{MASTERS, UserInfo};
 
 const GROUP: &str = "rbac.authorization.k8s.io";
 
-/// Single permissions that one check looks at. The largest role of Kubernetes (`admin`) has some 700; a rule of 3 MiB could
-/// ask for a billion.
+/// Single permissions that one check looks at. The largest role of Kubernetes (`admin`) has some 700; a rule of 3 MiB
+/// could ask for a billion.
 const CELLS_MAX: usize = 10_000;
 
 /// Missing permissions that a refusal lists: a person reads a handful.
@@ -26,39 +28,40 @@ const LISTED_MAX: usize = 10;
 /// Checks a write of an RBAC object; writes of other kinds pass.
 ///
 /// # Errors
-/// 403 when the user would grant what they do not hold; 404 when a binding refers to a role that is not there and the user
-/// may not bind it unseen.
+/// 403 when the user would grant what they do not hold; 404 when a binding refers to a role that is not there
+/// and the user may not bind it unseen.
 pub(crate) fn check(
-    inner: &Inner,
+    state: &State,
     user: &UserInfo,
     served: &Served,
     new: &Value,
     old: Option<&Value>,
 ) -> Result<(), Status> {
-    if served.gvk.group != GROUP || user.is_in(MASTERS) || old.is_some_and(|old| only_collected(new, old)) {
+    let Some(grants) = served.strategy.grants else { return Ok(()) };
+    if user.is_in(MASTERS) || old.is_some_and(|old| only_collected(new, old)) {
         return Ok(());
     }
     let namespace = object::namespace(new).unwrap_or_default();
     let name = object::name(new).unwrap_or_default();
     let may = |verb: &str, resource: &str, name: &str| {
         let what = Attributes { verb, group: GROUP, version: "*", resource, namespace, name, ..Attributes::default() };
-        inner.authorizer.authorize(user, &what, inner).is_ok()
+        state.authorizer.authorize(user, &what, state).is_ok()
     };
     let held: Vec<Rule> =
-        inner.authorizer.rules(user, namespace, inner).unwrap_or_default().iter().map(Rule::of).collect();
+        state.authorizer.rules(user, namespace, state).unwrap_or_default().iter().map(Rule::from_value).collect();
     let refused = |why: &str| Status::forbidden(&served.resource, name, why);
-    let wanted = match served.gvk.kind.as_str() {
-        "Role" | "ClusterRole" => {
+    let wanted = match grants {
+        Grants::Rules => {
             if may("escalate", &served.resource.resource, name) {
                 return Ok(());
             }
-            // It gathers the rules of whatever comes to carry a label.
+            // It gathers the rules of all roles that have a label, also of later ones.
             if (aggregates(new) || old.is_some_and(aggregates)) && missing(&held, &everything()).is_some() {
                 return Err(refused("must have cluster-admin privileges to use the aggregationRule"));
             }
             rules(new)
         }
-        "RoleBinding" | "ClusterRoleBinding" => {
+        Grants::Reference => {
             let role = object::get_str(new, &["roleRef", "name"]).unwrap_or_default();
             let (resource, place) = match object::get_str(new, &["roleRef", "kind"]) {
                 Some("ClusterRole") => ("clusterroles", ""),
@@ -71,10 +74,9 @@ pub(crate) fn check(
                 let resource = GroupResource { group: GROUP.to_owned(), resource: resource.to_owned() };
                 Status::not_found(&resource, role)
             };
-            let entry = inner.store.snapshot().get(&key::object(GROUP, resource, place, role)).ok_or_else(missing)?;
-            rules(&serde_json::from_slice(&inner.read(&entry)?).map_err(Status::internal)?)
+            let entry = state.store.snapshot().get(&key::object(GROUP, resource, place, role)).ok_or_else(missing)?;
+            rules(&serde_json::from_slice(&state.read(&entry)?).map_err(Status::internal)?)
         }
-        _ => return Ok(()),
     };
     match missing(&held, &wanted) {
         None => Ok(()),
@@ -106,12 +108,12 @@ fn aggregates(role: &Value) -> bool {
 fn everything() -> Vec<Rule> {
     [json!({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}), json!({"verbs": ["*"], "nonResourceURLs": ["*"]})]
         .iter()
-        .map(Rule::of)
+        .map(Rule::from_value)
         .collect()
 }
 
 fn rules(role: &Value) -> Vec<Rule> {
-    role.get("rules").and_then(Value::as_array).into_iter().flatten().map(Rule::of).collect()
+    role.get("rules").and_then(Value::as_array).into_iter().flatten().map(Rule::from_value).collect()
 }
 
 /// The wanted permissions that are not held, as a refusal lists them; `None` when all are.

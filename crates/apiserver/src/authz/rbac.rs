@@ -51,18 +51,18 @@ impl Rbac {
 impl Authorizer for Rbac {
     fn authorize(&self, user: &UserInfo, what: &Attributes<'_>, policies: &dyn Policies) -> Result<(), String> {
         let compiled = self.compiled(policies);
-        let allowed = compiled.of(user, what.namespace).any(|rule| rule.allows(what));
+        let allowed = compiled.rules_of(user, what.namespace).any(|rule| rule.allows(what));
         if allowed { Ok(()) } else { Err(String::new()) }
     }
 
     fn rules(&self, user: &UserInfo, namespace: &str, policies: &dyn Policies) -> Option<Vec<Value>> {
-        Some(self.compiled(policies).of(user, namespace).map(Rule::to_value).collect())
+        Some(self.compiled(policies).rules_of(user, namespace).map(Rule::to_value).collect())
     }
 }
 
 impl Compiled {
     /// The rules that hold for a user in a namespace.
-    fn of<'a>(&'a self, user: &'a UserInfo, namespace: &'a str) -> impl Iterator<Item = &'a Rule> {
+    fn rules_of<'a>(&'a self, user: &'a UserInfo, namespace: &'a str) -> impl Iterator<Item = &'a Rule> {
         let groups = user.groups.iter().map(|group| format!("g:{group}"));
         std::iter::once(format!("u:{}", user.name))
             .chain(groups)
@@ -74,7 +74,7 @@ impl Compiled {
 }
 
 impl Rule {
-    pub(super) fn of(rule: &Value) -> Self {
+    pub(super) fn from_value(rule: &Value) -> Self {
         let list = |field: &str| {
             let items = rule.get(field).and_then(Value::as_array).into_iter().flatten();
             items.filter_map(Value::as_str).map(str::to_owned).collect()
@@ -195,7 +195,8 @@ fn compile(policies: &dyn Policies, epoch: u64) -> Compiled {
     let mut roles: HashMap<(String, String), Arc<[Rule]>> = HashMap::new();
     for resource in ["roles", "clusterroles"] {
         for role in policies.objects(resource) {
-            let rules = role.get("rules").and_then(Value::as_array).into_iter().flatten().map(Rule::of).collect();
+            let rules =
+                role.get("rules").and_then(Value::as_array).into_iter().flatten().map(Rule::from_value).collect();
             roles.insert((text(&role, &["metadata", "namespace"]), text(&role, &["metadata", "name"])), rules);
         }
     }

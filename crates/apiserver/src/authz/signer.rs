@@ -8,13 +8,13 @@ use super::Attributes;
 use crate::call::Call;
 use crate::user::MASTERS;
 
-/// Checks a write of a CertificateSigningRequest's `approval` or `status`; other writes pass.
+/// Checks a write of the `approval` or `status` of a request that names a signer; other writes pass.
 ///
 /// # Errors
 /// 403 for who may not approve for, or sign as, the signer that the request names.
 pub(crate) fn check(call: &Call, new: &Value, old: Option<&Value>) -> Result<(), Status> {
     let group = "certificates.k8s.io";
-    let Some(old) = old.filter(|_| call.served.is(group, "CertificateSigningRequest")) else { return Ok(()) };
+    let Some(old) = old.filter(|_| call.served.strategy.names_signer) else { return Ok(()) };
     let changed = |field: &str| object::get(new, &["status", field]) != object::get(old, &["status", field]);
     let verb = match call.subresource() {
         "approval" => "approve",
@@ -26,7 +26,7 @@ pub(crate) fn check(call: &Call, new: &Value, old: Option<&Value>) -> Result<(),
     let domain = format!("{}/*", signer.split('/').next().unwrap_or_default());
     let may = |name: &str| {
         let what = Attributes { verb, group, version: "*", resource: "signers", name, ..Attributes::default() };
-        call.server.authorizer.authorize(&call.user, &what, call.server.as_ref()).is_ok()
+        call.state.authorizer.authorize(&call.user, &what, call.state.as_ref()).is_ok()
     };
     if call.user.is_in(MASTERS) || may(signer) || may(&domain) {
         return Ok(());

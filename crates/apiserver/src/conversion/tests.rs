@@ -1,11 +1,11 @@
 use super::*;
 
 #[track_caller]
-fn round(from: Value, version: &str, expect: &Value) {
+fn round(from: Value, version: &str, reshape: Option<Reshape>, expect: &Value) {
     let mut there = from.clone();
-    convert(&mut there, version);
+    convert(&mut there, version, reshape);
     assert_eq!(&there, expect);
-    convert(&mut there, from["apiVersion"].as_str().expect("a version"));
+    convert(&mut there, from["apiVersion"].as_str().expect("a version"), reshape);
     assert_eq!(there, from, "and back");
 }
 
@@ -16,7 +16,7 @@ fn events_change_the_names_of_their_fields() {
     let new = json!({
         "apiVersion": "events.k8s.io/v1", "kind": "Event", "regarding": {"name": "p"}, "note": "m", "deprecatedCount": 2,
     });
-    round(core, "events.k8s.io/v1", &new);
+    round(core, "events.k8s.io/v1", Some(event), &new);
 }
 
 #[test]
@@ -29,10 +29,10 @@ fn autoscalers_keep_in_v1_what_it_has_no_field_for() {
         "spec": {"maxReplicas": 3, "metrics": [cpu, other]},
     });
     let mut one = two.clone();
-    convert(&mut one, "autoscaling/v1");
+    convert(&mut one, "autoscaling/v1", Some(autoscaler));
     assert_eq!(one["spec"], json!({"maxReplicas": 3, "targetCPUUtilizationPercentage": 60}));
     assert!(one["metadata"]["annotations"][METRICS].is_string());
-    convert(&mut one, "autoscaling/v2");
+    convert(&mut one, "autoscaling/v2", Some(autoscaler));
     assert_eq!(one, two);
 }
 
@@ -41,6 +41,7 @@ fn custom_kinds_change_their_version_only() {
     round(
         json!({"apiVersion": "x.io/v1", "kind": "W", "a": 1}),
         "x.io/v2",
+        None,
         &json!({"apiVersion": "x.io/v2", "kind": "W", "a": 1}),
     );
 }

@@ -43,6 +43,7 @@ fn paths_name_what_kubernetes_says_they_name() {
 #[test]
 fn broken_escapes_stand_for_themselves() {
     assert_eq!(decode("a%2Fb%zz%4", false), "a/b%zz%4");
-    assert_eq!(decode("a+b", true), "a b");
+    assert_eq!(decode("a+b%2Bc", true), "a b+c");
+    assert_eq!(decode("%ff", false), "\u{fffd}");
     assert_eq!(decode("a+b", false), "a+b");
 }

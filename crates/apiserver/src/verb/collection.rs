@@ -5,7 +5,7 @@ use std::ops::Bound;
 use model::{Reason, Status, object};
 use serde_json::json;
 
-use super::delete::{Deleted, Options, delete_object};
+use super::delete::{DeleteOptions, Deleted, delete_object};
 use super::filter::Filter;
 use super::shape;
 use crate::call::Call;
@@ -15,13 +15,13 @@ use crate::reply::{self, Answer};
 
 /// Deletes what the selectors select, one after another; what is gone meanwhile is no error.
 pub(super) async fn delete_collection(call: &mut Call) -> Result<Answer, Status> {
-    let options = Options::of(call)?;
-    let filter = Filter::of(call)?;
-    let server = call.server.clone();
-    let snapshot = server.store.snapshot();
+    let options = DeleteOptions::from_call(call)?;
+    let filter = Filter::from_call(call)?;
+    let state = call.state.clone();
+    let snapshot = state.store.snapshot();
     let prefix = key::prefix(&call.served.stored_as.group, &call.served.stored_as.resource, call.namespace());
     let entries: Vec<_> =
-        snapshot.range(key::below(&prefix, Bound::Unbounded)).filter(|e| filter.matches(&server, e)).collect();
+        snapshot.range(key::below(&prefix, Bound::Unbounded)).filter(|e| filter.matches(&state, e)).collect();
     let revision = snapshot.revision();
     drop(snapshot);
     let mut items = Vec::new();

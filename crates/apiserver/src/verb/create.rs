@@ -5,6 +5,8 @@ use model::{Reason, Status, object};
 use super::write::{How, Outcome, insert};
 use crate::call::Call;
 use crate::reply::Answer;
+use crate::resource::not_allowed;
+use crate::review;
 
 /// Tries with new random names before a create with `generateName` gives up (`registry/generic/registry/store.go`,
 /// maxNameGenerationCreateAttempts).
@@ -13,7 +15,9 @@ const NAME_TRIES: usize = 8;
 /// Makes an object.
 pub(super) async fn create(call: &mut Call) -> Result<Answer, Status> {
     if call.served.builtin().is_some_and(|kind| kind.verbs == ["create"]) {
-        return crate::review::create(call).await;
+        // `v1 Binding` at the collection is served by `pods/binding`, as every scheduler uses it.
+        let review = call.served.strategy.review.ok_or_else(not_allowed)?;
+        return review::create(call, review).await;
     }
     let dry_run = call.query.dry_run("CreateOptions")?;
     let object = call.decode_object()?;

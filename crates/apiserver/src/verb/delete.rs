@@ -15,17 +15,15 @@ use crate::negotiate::{self, Encoding};
 use crate::registry::Served;
 use crate::reply::{self, Answer};
 use crate::semantics;
-use crate::server::{Current, Inner, write_failure};
+use crate::state::{Current, State, write_failure};
 
 /// Finalizers by which the garbage collector knows what to do with dependents.
 const ORPHAN: &str = "orphan";
 const FOREGROUND: &str = "foregroundDeletion";
-/// Grace of a Pod that names none.
-const POD_GRACE_SECS: i64 = 30;
 
 /// `metav1.DeleteOptions`.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Options {
+pub(crate) struct DeleteOptions {
     pub(crate) uid: Option<String>,
     pub(crate) resource_version: Option<String>,
     /// `Orphan`, `Background` or `Foreground`.
@@ -42,9 +40,9 @@ pub(crate) enum Deleted {
     Waits(Value),
 }
 
-impl Options {
+impl DeleteOptions {
     /// Reads the body, or the query where the body says nothing.
-    pub(crate) fn of(call: &Call) -> Result<Self, Status> {
+    pub(crate) fn from_call(call: &Call) -> Result<Self, Status> {
         let body = if call.body.is_empty() {
             Value::Null
         } else {
@@ -116,11 +114,11 @@ impl Options {
 
 /// Deletes the object of the path.
 pub(super) async fn delete(call: &mut Call) -> Result<Answer, Status> {
-    let options = Options::of(call)?;
+    let options = DeleteOptions::from_call(call)?;
     let (deleted, mut warnings) = delete_object(call, call.name(), &options).await?;
     call.warnings.append(&mut warnings);
     match deleted {
-        Deleted::Gone(object) if returns_object(&call.served) => {
+        Deleted::Gone(object) if call.served.strategy.returns_deleted => {
             get::object(call, 200, crate::stored::json_bytes(&object))
         }
         Deleted::Gone(last) => Ok(reply::value(200, &success(&call.served, &last))),
@@ -132,18 +130,21 @@ pub(super) async fn delete(call: &mut Call) -> Result<Answer, Status> {
 pub(crate) async fn delete_object(
     call: &Call,
     name: &str,
-    options: &Options,
+    options: &DeleteOptions,
 ) -> Result<(Deleted, Vec<String>), Status> {
     let missing = || Status::not_found(&call.served.resource, name);
     let mut warnings = Vec::new();
     for _ in 0..TRIES {
-        let current = call.server.current(&call.served, call.namespace(), name)?.ok_or_else(missing)?;
-        crate::namespace::check_deletable(&call.served, name)?;
-        for admission in call.server.admissions.iter().filter(|a| a.handles(&call.served.resource, Operation::Delete)) {
+        let current = call.state.current(&call.served, call.namespace(), name)?.ok_or_else(missing)?;
+        if call.served.strategy.permanent.contains(&name) {
+            let why = format!("this {} may not be deleted", call.served.singular);
+            return Err(Status::forbidden(&call.served.resource, name, &why));
+        }
+        for admission in call.state.admissions.iter().filter(|a| a.handles(&call.served.resource, Operation::Delete)) {
             let request = call.admission(Operation::Delete, name, Some(&current.object), options.dry_run);
             warnings = admission.validate(&request, None).map_err(|denied| denied.into_status(&request))?;
         }
-        if let Some(deleted) = delete_entry(&call.server, &call.served, current, options).await? {
+        if let Some(deleted) = delete_entry(&call.state, &call.served, current, options).await? {
             return Ok((deleted, warnings));
         }
     }
@@ -151,16 +152,16 @@ pub(crate) async fn delete_object(
     Err(Status::conflict(&call.served.resource, name, why))
 }
 
-/// Deletes one object as it was read; `None` when somebody else wrote in between.
+/// Deletes one object as it was read; `None` when another write came in between.
 pub(crate) async fn delete_entry(
-    server: &Arc<Inner>,
+    state: &Arc<State>,
     served: &Served,
     current: Current,
-    options: &Options,
+    options: &DeleteOptions,
 ) -> Result<Option<Deleted>, Status> {
     let Current { entry, bytes, mut object } = current;
     preconditions(served, &object, options)?;
-    let now = server.now();
+    let now = state.now();
     let waits = mark(served, &mut object, options, now);
     let mut next = object.clone();
     let value: Option<Bytes> = if waits { Some(semantics::encode(served, &mut next)?) } else { None };
@@ -169,7 +170,7 @@ pub(crate) async fn delete_entry(
         return Ok(Some(if waits { Deleted::Waits(object) } else { Deleted::Gone(object) }));
     }
     let write = Write { key: entry.key.clone(), expect: Expect::At(entry.modified), value };
-    match server.write(write).await {
+    match state.write(write).await {
         Ok(written) => {
             crate::stored::set_revision(&mut object, written.revision);
             Ok(Some(if waits { Deleted::Waits(object) } else { Deleted::Gone(object) }))
@@ -180,7 +181,7 @@ pub(crate) async fn delete_entry(
 }
 
 /// `rest.BeforeDelete`: the object must be the one that is meant.
-fn preconditions(served: &Served, object: &Value, options: &Options) -> Result<(), Status> {
+fn preconditions(served: &Served, object: &Value, options: &DeleteOptions) -> Result<(), Status> {
     let kind = GroupResource { group: served.gvk.group.clone(), resource: served.gvk.kind.clone() };
     let check = |what: &str, done: &str, asked: &Option<String>, actual: Option<&str>| match asked {
         Some(asked) if actual != Some(asked) => {
@@ -197,17 +198,14 @@ fn preconditions(served: &Served, object: &Value, options: &Options) -> Result<(
     check("ResourceVersion", "modified", &options.resource_version, object::resource_version(object))
 }
 
-/// Marks an object for deletion as far as it is not; does it have to wait? (`registry/rest/delete.go`, BeforeDelete, and
-/// `registry/generic/registry/store.go`, deletionFinalizersForGarbageCollection.)
-fn mark(served: &Served, object: &mut Value, options: &Options, now: Timestamp) -> bool {
+/// Marks an object for deletion as far as it is not; does it have to wait? (`registry/rest/delete.go`, BeforeDelete,
+/// and `registry/generic/registry/store.go`, deletionFinalizersForGarbageCollection.)
+fn mark(served: &Served, object: &mut Value, options: &DeleteOptions, now: Timestamp) -> bool {
     propagate(object, options);
-    let grace = grace(served, object, options);
-    let definition = served.is(crate::crd::GROUP, crate::crd::KIND);
-    let before = object::is_deleting(object);
-    let held = finalizers(object).next().is_some()
-        || object::get(object, &["spec", "finalizers"]).and_then(Value::as_array).is_some_and(|l| !l.is_empty())
-            && served.is("", "Namespace");
-    if before {
+    let strategy = served.strategy;
+    let grace = strategy.grace.map_or(0, |grace_secs| grace_secs(object, options.grace_secs));
+    let held = finalizers(object).next().is_some() || strategy.spec_finalizers && has_spec_finalizers(object);
+    if object::is_deleting(object) {
         let left = object::get_i64(object, &["metadata", "deletionGracePeriodSeconds"]).unwrap_or(0);
         let shorter = grace.min(left);
         if shorter < left {
@@ -215,23 +213,24 @@ fn mark(served: &Served, object: &mut Value, options: &Options, now: Timestamp) 
         }
         return held || shorter > 0;
     }
-    if !held && grace == 0 && !definition {
+    if !held && grace == 0 && !strategy.cleaned_up {
         return false;
     }
     let at = now.checked_add(jiff::SignedDuration::from_secs(grace)).unwrap_or(now);
     set_deletion(object, clock::format_seconds(at), grace);
-    if definition {
-        crate::crd::mark(object, now);
-        return true;
-    }
-    if let Some(generation) = object::get_i64(object, &["metadata", "generation"]).filter(|g| *g > 0) {
+    if !strategy.cleaned_up
+        && let Some(generation) = object::get_i64(object, &["metadata", "generation"]).filter(|g| *g > 0)
+    {
         object["metadata"]["generation"] = json!(generation + 1);
     }
-    if served.is("", "Namespace") {
-        object::remove(object, &["metadata", "deletionGracePeriodSeconds"]);
-        *object::slot(object, &["status", "phase"]) = json!("Terminating");
+    if let Some(mark_deleted) = strategy.mark_deleted {
+        mark_deleted(object, now);
     }
     true
+}
+
+fn has_spec_finalizers(object: &Value) -> bool {
+    object::get(object, &["spec", "finalizers"]).and_then(Value::as_array).is_some_and(|list| !list.is_empty())
 }
 
 fn set_deletion(object: &mut Value, at: String, grace_secs: i64) {
@@ -247,23 +246,9 @@ fn deletion_time(object: &Value, now: Timestamp, old_secs: i64, new_secs: i64) -
     clock::format_seconds(at.max(now))
 }
 
-/// Seconds until the object may go: only Pods that run somewhere wait.
-fn grace(served: &Served, object: &Value, options: &Options) -> i64 {
-    if !served.is("", "Pod") {
-        return 0;
-    }
-    let asked = options
-        .grace_secs
-        .or_else(|| object::get_i64(object, &["spec", "terminationGracePeriodSeconds"]))
-        .unwrap_or(POD_GRACE_SECS);
-    let unscheduled = object::get_str(object, &["spec", "nodeName"]).unwrap_or_default().is_empty();
-    let ended = matches!(object::get_str(object, &["status", "phase"]), Some("Succeeded" | "Failed"));
-    if unscheduled || ended { 0 } else { asked.max(0) }
-}
-
 /// Sets the finalizer that a propagation policy means and removes the others; without a policy those that are there
 /// decide.
-fn propagate(object: &mut Value, options: &Options) {
+fn propagate(object: &mut Value, options: &DeleteOptions) {
     let Some(policy) = options.propagation.as_deref() else { return };
     let wanted = match policy {
         "Orphan" => Some(ORPHAN),
@@ -285,21 +270,6 @@ fn propagate(object: &mut Value, options: &Options) {
 fn finalizers(object: &Value) -> impl Iterator<Item = &str> {
     let list = object::get(object, &["metadata", "finalizers"]).and_then(Value::as_array);
     list.into_iter().flatten().filter_map(Value::as_str)
-}
-
-/// Kinds whose delete answers with the object (`ReturnDeletedObject` in upstream's storages).
-fn returns_object(served: &Served) -> bool {
-    served.gvk.group.is_empty()
-        && matches!(
-            served.gvk.kind.as_str(),
-            "Pod"
-                | "PodTemplate"
-                | "PersistentVolume"
-                | "PersistentVolumeClaim"
-                | "ResourceQuota"
-                | "Service"
-                | "ServiceAccount"
-        )
 }
 
 fn success(served: &Served, last: &Value) -> Value {

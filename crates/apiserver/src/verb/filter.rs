@@ -9,7 +9,7 @@ use store::Entry;
 use crate::call::Call;
 use crate::meta::{Meta, scalar};
 use crate::registry::Served;
-use crate::server::Inner;
+use crate::state::State;
 
 /// Selects objects by what the index knows; reads a value only for a selectable field that is not indexed.
 #[derive(Clone)]
@@ -22,7 +22,7 @@ pub(crate) struct Filter {
 
 impl Filter {
     /// Reads `labelSelector` and `fieldSelector`, and the name of the path (a watch of one object).
-    pub(crate) fn of(call: &Call) -> Result<Self, Status> {
+    pub(crate) fn from_call(call: &Call) -> Result<Self, Status> {
         let labels: LabelSelector = match call.query.get("labelSelector") {
             Some(text) => text.parse().map_err(|e| Status::bad_request(format!("{e}")))?,
             None => LabelSelector::everything(),
@@ -54,14 +54,14 @@ impl Filter {
     }
 
     /// Does it select this object?
-    pub(crate) fn matches(&self, server: &Inner, entry: &Arc<Entry<Meta>>) -> bool {
+    pub(crate) fn matches(&self, state: &State, entry: &Arc<Entry<Meta>>) -> bool {
         if !entry.meta.matches(&self.labels) {
             return false;
         }
         if !self.reads {
             return self.fields.is_everything() || self.fields.matches_with(|path| entry.meta.field(path));
         }
-        let Ok(bytes) = server.read(entry) else { return false };
+        let Ok(bytes) = state.read(entry) else { return false };
         let Ok(text) = std::str::from_utf8(&bytes) else { return false };
         self.fields.terms.iter().all(|(path, wanted, equal)| {
             let value = match entry.meta.field(path) {

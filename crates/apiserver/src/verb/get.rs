@@ -9,15 +9,15 @@ use super::shape;
 use crate::call::Call;
 use crate::negotiate::Form;
 use crate::reply::{self, Answer};
-use crate::server::Inner;
+use crate::state::State;
 
 /// One object, copied from the store.
 pub(super) fn get(call: &Call) -> Result<Answer, Status> {
-    at_least(&call.server, requested(call)?)?;
-    let key = call.server.key(&call.served, call.namespace(), call.name());
-    let entry = call.server.store.snapshot().get(&key).ok_or_else(|| call.not_found())?;
+    at_least(&call.state, requested(call)?)?;
+    let key = call.state.key(&call.served, call.namespace(), call.name());
+    let entry = call.state.store.snapshot().get(&key).ok_or_else(|| call.not_found())?;
     let mut out = BytesMut::new();
-    call.server.render(&mut out, &call.served, &entry, entry.modified)?;
+    call.state.render(&mut out, &call.served, &entry, entry.modified)?;
     object(call, 200, out.freeze())
 }
 
@@ -49,8 +49,8 @@ pub(super) fn requested(call: &Call) -> Result<Option<Revision>, Status> {
 }
 
 /// Refuses a revision that has not happened yet (`storage/errors.go`, NewTooLargeResourceVersionError).
-pub(super) fn at_least(server: &Inner, revision: Option<Revision>) -> Result<(), Status> {
-    let newest = server.store.revision();
+pub(super) fn at_least(state: &State, revision: Option<Revision>) -> Result<(), Status> {
+    let newest = state.store.revision();
     match revision {
         Some(asked) if asked > newest => {
             let message = format!("Too large resource version: {asked}, current: {newest}");

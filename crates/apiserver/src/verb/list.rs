@@ -9,17 +9,17 @@ use serde_json::{Value, json};
 use store::{Revision, Snapshot};
 
 use super::filter::Filter;
-use super::page::Token;
 use super::{get, shape};
 use crate::call::Call;
 use crate::key;
 use crate::meta::Meta;
 use crate::negotiate::Form;
+use crate::page::Token;
 use crate::reply::{self, Answer};
 
 /// Answers a list.
 pub(super) async fn list(call: &Call) -> Result<Answer, Status> {
-    let filter = Filter::of(call)?;
+    let filter = Filter::from_call(call)?;
     let limit = call.query.number("limit")?.filter(|n| *n > 0).and_then(|n| usize::try_from(n).ok());
     let token = call.query.get("continue").map(Token::decode).transpose()?;
     let snapshot = snapshot(call, token.as_ref())?;
@@ -34,7 +34,7 @@ pub(super) async fn list(call: &Call) -> Result<Answer, Status> {
             rest += 1;
             continue;
         }
-        if !filter.matches(&call.server, &entry) {
+        if !filter.matches(&call.state, &entry) {
             continue;
         }
         if limit.is_some_and(|limit| page.len() >= limit) {
@@ -49,7 +49,7 @@ pub(super) async fn list(call: &Call) -> Result<Answer, Status> {
     }
     let mut metadata = json!({"resourceVersion": snapshot.revision().to_string()});
     if let Some(after) = next {
-        call.server.pages.pin(&snapshot, call.server.now());
+        call.state.pages.pin(&snapshot, call.state.now());
         metadata["continue"] = json!(Token::new(Some(snapshot.revision()), &after).encode());
         if filter.is_everything() {
             metadata["remainingItemCount"] = json!(rest);
@@ -61,8 +61,7 @@ pub(super) async fn list(call: &Call) -> Result<Answer, Status> {
             Ok(reply::compressible(chunks, call.gzip))
         }
         form => {
-            let items =
-                page.iter().map(|e| Ok(call.server.parse(&call.served, e)?.1)).collect::<Result<_, Status>>()?;
+            let items = page.iter().map(|e| Ok(call.state.parse(&call.served, e)?.1)).collect::<Result<_, Status>>()?;
             let value = shape::list(call, form, items, metadata);
             Ok(reply::compressible(vec![crate::stored::json_bytes(&value)], call.gzip))
         }
@@ -83,7 +82,7 @@ fn plain(call: &Call, page: &[Arc<store::Entry<Meta>>], metadata: &Value) -> Res
         if index > 0 {
             out.extend_from_slice(b",");
         }
-        call.server.render(&mut out, &call.served, entry, entry.modified)?;
+        call.state.render(&mut out, &call.served, entry, entry.modified)?;
         if out.len() >= CHUNK {
             chunks.push(out.split().freeze());
         }
@@ -128,16 +127,22 @@ fn snapshot(call: &Call, token: Option<&Token>) -> Result<Arc<dyn Snapshot<Meta>
             return Err(Status::bad_request("specifying resource version is not allowed when using continue"));
         }
         return match token.revision() {
-            Some(revision) => call.server.pages.at(&call.server, revision).ok_or_else(|| token.expired()),
-            None => Ok(call.server.store.snapshot()),
+            Some(revision) => call
+                .state
+                .pages
+                .snapshot_at(call.state.store.snapshot(), revision, call.state.now())
+                .ok_or_else(|| token.expired()),
+            None => Ok(call.state.store.snapshot()),
         };
     }
-    get::at_least(&call.server, wanted)?;
+    get::at_least(&call.state, wanted)?;
     match (rule, wanted) {
-        (Some("Exact"), Some(revision)) => call.server.pages.at(&call.server, revision).ok_or_else(|| {
-            let message = format!("The resourceVersion for the provided list is too old: {revision}");
-            Status::new(Reason::Expired, message)
-        }),
-        _ => Ok(call.server.store.snapshot()),
+        (Some("Exact"), Some(revision)) => {
+            call.state.pages.snapshot_at(call.state.store.snapshot(), revision, call.state.now()).ok_or_else(|| {
+                let message = format!("The resourceVersion for the provided list is too old: {revision}");
+                Status::new(Reason::Expired, message)
+            })
+        }
+        _ => Ok(call.state.store.snapshot()),
     }
 }

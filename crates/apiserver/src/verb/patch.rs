@@ -9,9 +9,10 @@ use super::write::{How, Outcome, TRIES, conflict, insert, replace};
 use crate::call::Call;
 use crate::negotiate::{self, Encoding};
 use crate::reply::Answer;
-use crate::semantics;
+use crate::{semantics, tracking};
 
-/// Patches an object; a patch that is not bound to a resourceVersion is tried again when somebody else wrote in between.
+/// Patches an object; a patch that is not bound to a resourceVersion is tried again after another write came in
+/// between.
 pub(super) async fn patch(call: &mut Call) -> Result<Answer, Status> {
     let dry_run = call.query.dry_run("PatchOptions")?;
     let strategic = call.served.builtin().is_some();
@@ -27,7 +28,7 @@ pub(super) async fn patch(call: &mut Call) -> Result<Answer, Status> {
     let body: Value =
         serde_json::from_slice(&call.body).map_err(|e| Status::bad_request(format!("error decoding patch: {e}")))?;
     for _ in 0..TRIES {
-        let Some(current) = call.server.current(&call.served, call.namespace(), call.name())? else {
+        let Some(current) = call.state.current(&call.served, call.namespace(), call.name())? else {
             return Err(call.not_found());
         };
         let mut new = changed(call, encoding, &current.object, &body)?;
@@ -105,14 +106,14 @@ async fn apply(call: &mut Call, dry_run: bool) -> Result<Answer, Status> {
     }
     let force = call.query.flag("force");
     for _ in 0..TRIES {
-        let now = call.server.now();
-        let outcome = match call.server.current(&call.served, call.namespace(), call.name())? {
+        let now = call.state.now();
+        let outcome = match call.state.current(&call.served, call.namespace(), call.name())? {
             Some(current) => {
                 let bound = match object::resource_version(&applied) {
                     Some(_) => preconditions(call, &applied, current.entry.modified, &current.object)?,
                     None => false,
                 };
-                let new = semantics::apply(call, Some(&current.object), &applied, force, now)?;
+                let new = tracking::apply(call, Some(&current.object), &applied, force, now)?;
                 let outcome = replace(call, &current, new, How::Apply, dry_run).await?;
                 if bound && matches!(outcome, Outcome::Raced) {
                     break;
@@ -131,7 +132,7 @@ async fn apply(call: &mut Call, dry_run: bool) -> Result<Answer, Status> {
             None if object::resource_version(&applied).is_some() => return Err(conflict(call)),
             None => {
                 call.may_create()?;
-                let new = semantics::apply(call, None, &applied, force, now)?;
+                let new = tracking::apply(call, None, &applied, force, now)?;
                 insert(call, new, How::Apply, dry_run).await?
             }
         };

@@ -16,7 +16,7 @@ use crate::resource::not_allowed;
 pub(super) async fn scale(call: &mut Call, verb: &str) -> Result<Answer, Status> {
     let paths = call.served.scale.clone().ok_or_else(Status::no_such_path)?;
     for _ in 0..TRIES {
-        let current = call.server.current(&call.served, call.namespace(), call.name())?;
+        let current = call.state.current(&call.served, call.namespace(), call.name())?;
         let current = current.ok_or_else(|| call.not_found())?;
         let shown = view(&current.object, &paths);
         let wanted = match verb {
@@ -50,7 +50,7 @@ pub(super) async fn scale(call: &mut Call, verb: &str) -> Result<Answer, Status>
                 return Ok(reply::value(200, &shown));
             }
             Outcome::Done(_) => {
-                let written = call.server.current(&call.served, call.namespace(), call.name())?;
+                let written = call.state.current(&call.served, call.namespace(), call.name())?;
                 let written = written.ok_or_else(|| call.not_found())?;
                 return Ok(reply::value(200, &view(&written.object, &paths)));
             }

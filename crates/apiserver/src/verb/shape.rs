@@ -39,7 +39,7 @@ pub(super) fn list(call: &Call, form: Form, items: Vec<Value>, metadata: Value) 
 pub(super) fn table(call: &Call, objects: &[Value], metadata: Value, with_columns: bool) -> Value {
     // An unknown `includeObject` was refused before; see `verb::run`.
     let include = include(call).unwrap_or_default();
-    semantics::columns(&call.served).table(objects, metadata, include, with_columns, call.server.now())
+    semantics::columns(&call.served).table(objects, metadata, include, with_columns, call.state.now())
 }
 
 /// The `includeObject` parameter.

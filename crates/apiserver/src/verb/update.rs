@@ -8,7 +8,7 @@ use super::write::{How, Outcome, TRIES, conflict, insert, replace};
 use crate::call::Call;
 use crate::reply::Answer;
 use crate::semantics;
-use crate::server::write_failure;
+use crate::state::write_failure;
 
 /// Replaces an object.
 pub(super) async fn update(call: &mut Call) -> Result<Answer, Status> {
@@ -22,8 +22,8 @@ pub(super) async fn update(call: &mut Call) -> Result<Answer, Status> {
         _ => return Err(nameless(call)),
     }
     for _ in 0..TRIES {
-        let Some(current) = call.server.current(&call.served, call.namespace(), call.name())? else {
-            if call.subresource().is_empty() && semantics::may_create_on_update(&call.served) {
+        let Some(current) = call.state.current(&call.served, call.namespace(), call.name())? else {
+            if call.subresource().is_empty() && call.served.strategy.create_on_update {
                 if object::resource_version(&new).is_some_and(|rv| !rv.is_empty() && rv != "0") {
                     return Err(conflict(call));
                 }
@@ -59,15 +59,15 @@ pub(super) fn nameless(call: &Call) -> Status {
     ))
 }
 
-/// Changes an object on behalf of the server itself (`pods/binding`): nobody comes to own the fields, and generations do
+/// Changes an object on behalf of the server itself (`pods/binding`): the fields get no owner, and generations do
 /// not count.
-pub(crate) async fn replace_part(
+pub(super) async fn replace_part(
     call: &mut Call,
     change: impl Fn(&Call, &mut Value) -> Result<(), Status>,
 ) -> Result<(), Status> {
     let dry_run = call.query.dry_run("CreateOptions")?;
     for _ in 0..TRIES {
-        let current = call.server.current(&call.served, call.namespace(), call.name())?;
+        let current = call.state.current(&call.served, call.namespace(), call.name())?;
         let mut current = current.ok_or_else(|| call.not_found())?;
         change(call, &mut current.object)?;
         if dry_run {
@@ -75,7 +75,7 @@ pub(crate) async fn replace_part(
         }
         let value = Some(semantics::encode(&call.served, &mut current.object)?);
         let write = Write { key: current.entry.key.clone(), expect: Expect::At(current.entry.modified), value };
-        match call.server.write(write).await {
+        match call.state.write(write).await {
             Ok(_) => return Ok(()),
             Err(WriteError::Unexpected { .. } | WriteError::Absent) => {}
             Err(error) => return Err(write_failure(&error)),
@@ -102,7 +102,7 @@ pub(super) fn preconditions(call: &Call, new: &Value, at: Revision, old: &Value)
             })?;
             if Revision(asked) == at { Ok(true) } else { Err(conflict(call)) }
         }
-        None if semantics::may_update_blindly(&call.served) || call.subresource() == "scale" => Ok(false),
+        None if call.served.strategy.unconditional_update || call.subresource() == "scale" => Ok(false),
         None => {
             let path = model::FieldPath::of("metadata.resourceVersion");
             let error = model::FieldError::invalid(path, 0, "must be specified for an update");

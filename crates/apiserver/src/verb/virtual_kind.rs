@@ -24,7 +24,7 @@ pub(super) async fn run(call: &mut Call, verb: &str) -> Result<Answer, Status> {
     if !call.served.verbs.contains(&verb) {
         return Err(not_allowed());
     }
-    let filter = Filter::of(call)?;
+    let filter = Filter::from_call(call)?;
     let request = ResourceRequest {
         user: call.user.clone(),
         namespace: call.path.namespace.clone(),
@@ -52,19 +52,19 @@ pub(super) async fn run(call: &mut Call, verb: &str) -> Result<Answer, Status> {
         "watch" => {
             let after = call.query.get("resourceVersion").filter(|rv| *rv != "0").unwrap_or_default();
             let events = code.watch(&request, after).await?;
-            let server = call.server.clone();
-            let (closing, stopping) = (call.closing.clone(), server.closing.clone());
+            let state = call.state.clone();
+            let (closing, stopping) = (call.closing.clone(), state.closing.clone());
             let end = async move {
                 tokio::select! {
                     () = closing.cancelled() => {}
                     () = stopping.cancelled() => {}
                 }
             };
-            let Ok(permit) = server.watches.clone().try_acquire_owned() else {
-                server.counters.refuse();
+            let Ok(permit) = state.watches.clone().try_acquire_owned() else {
+                state.counters.refuse();
                 return Err(Status::new(model::Reason::TooManyRequests, "too many watches at once").retry_after(1));
             };
-            let call = call.take();
+            let call = call.without_body();
             let lines = events.take_until(Box::pin(end)).filter_map(move |event| {
                 // The permit lives as long as the stream.
                 let _held = &permit;

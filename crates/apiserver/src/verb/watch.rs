@@ -49,14 +49,14 @@ struct Watcher {
 
 /// Starts a watch.
 pub(super) async fn watch(call: &mut Call) -> Result<Answer, Status> {
-    let server = call.server.clone();
-    let filter = Filter::of(call)?;
-    let Ok(permit) = server.watches.clone().try_acquire_owned() else {
-        server.counters.refuse();
+    let state = call.state.clone();
+    let filter = Filter::from_call(call)?;
+    let Ok(permit) = state.watches.clone().try_acquire_owned() else {
+        state.counters.refuse();
         return Err(Status::new(Reason::TooManyRequests, "too many watches at once").retry_after(1));
     };
     let wanted = get::requested(call)?;
-    get::at_least(&server, wanted)?;
+    get::at_least(&state, wanted)?;
     let streaming = streaming_list(call)?;
     let bookmarks = call.query.flag("allowWatchBookmarks");
     let seconds = call.query.number("timeoutSeconds")?.and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0);
@@ -67,15 +67,15 @@ pub(super) async fn watch(call: &mut Call) -> Result<Answer, Status> {
     let after = match wanted {
         Some(revision) if revision.0 != 0 && !streaming => revision,
         _ => {
-            let snapshot = server.store.snapshot();
+            let snapshot = state.store.snapshot();
             // Without `sendInitialEvents=false` a watch from nowhere starts with what is there.
             if call.query.tristate("sendInitialEvents") != Some(false) {
-                initial = snapshot.range(range.clone()).filter(|e| filter.matches(&server, e)).collect();
+                initial = snapshot.range(range.clone()).filter(|e| filter.matches(&state, e)).collect();
             }
             snapshot.revision()
         }
     };
-    let events = server.store.watch(range, after).map_err(|error| match error {
+    let events = state.store.watch(range, after).map_err(|error| match error {
         WatchError::Compacted { asked, oldest } => {
             Status::expired(format!("too old resource version: {asked} ({oldest})"))
         }
@@ -83,7 +83,7 @@ pub(super) async fn watch(call: &mut Call) -> Result<Answer, Status> {
             Status::new(Reason::Timeout, format!("Too large resource version: {asked}, current: {newest}"))
         }
     })?;
-    let period = server.limits.bookmark;
+    let period = state.limits.bookmark;
     let watcher = Watcher {
         filter,
         events,
@@ -96,10 +96,10 @@ pub(super) async fn watch(call: &mut Call) -> Result<Answer, Status> {
             interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
             interval
         }),
-        deadline: Instant::now() + seconds.map_or(server.limits.watch, Duration::from_secs),
+        deadline: Instant::now() + seconds.map_or(state.limits.watch, Duration::from_secs),
         columns_sent: false,
         _permit: permit,
-        call: call.take(),
+        call: call.without_body(),
     };
     let stream = futures::stream::unfold(watcher, |mut watcher| async move {
         let frame = watcher.next().await?;
@@ -151,7 +151,7 @@ impl Watcher {
             if self.failure.is_some() {
                 return self.failure.take();
             }
-            let (closing, stopping) = (&self.call.closing, &self.call.server.closing);
+            let (closing, stopping) = (&self.call.closing, &self.call.state.closing);
             let tick = async {
                 match &mut self.bookmarks {
                     Some(interval) => {
@@ -195,11 +195,11 @@ impl Watcher {
     }
 
     /// One event's line as this watcher sees it: an object that comes to match is ADDED, one that no longer does is
-    /// DELETED, whatever happened to it.
+    /// DELETED, independent of what happened to it.
     fn line(&mut self, event: &Event<Meta>) -> Result<Option<Bytes>, Status> {
-        let server = self.call.server.clone();
+        let state = self.call.state.clone();
         let sees =
-            |entry: &Option<Arc<Entry<Meta>>>| entry.as_ref().filter(|e| self.filter.matches(&server, e)).cloned();
+            |entry: &Option<Arc<Entry<Meta>>>| entry.as_ref().filter(|e| self.filter.matches(&state, e)).cloned();
         let (seen, natural) = match (sees(&event.previous), sees(&event.current)) {
             (None, None) => return Ok(None),
             (None, Some(entry)) => (("ADDED", entry), event.previous.is_none()),
@@ -225,9 +225,9 @@ impl Watcher {
         out.extend_from_slice(ty.as_bytes());
         out.extend_from_slice(b"\",\"object\":");
         if self.call.form == Form::Object {
-            self.call.server.render(&mut out, &self.call.served, entry, revision)?;
+            self.call.state.render(&mut out, &self.call.served, entry, revision)?;
         } else {
-            let (_, mut object) = self.call.server.parse(&self.call.served, entry)?;
+            let (_, mut object) = self.call.state.parse(&self.call.served, entry)?;
             crate::stored::set_revision(&mut object, revision);
             out.extend_from_slice(self.shape(object, revision).to_string().as_bytes());
         }

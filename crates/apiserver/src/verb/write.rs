@@ -13,8 +13,8 @@ use crate::admission::Operation;
 use crate::call::Call;
 use crate::meta::Meta;
 use crate::reply::Answer;
-use crate::server::{Current, write_failure};
-use crate::{authz, lifecycle, network, semantics, stored};
+use crate::state::{Current, write_failure};
+use crate::{authz, lifecycle, network, semantics, stored, tracking};
 
 /// Tries of a write that is not bound to a resourceVersion and meets a newer version
 /// (`endpoints/handlers/patch.go`, maxRetryWhenPatchConflicts).
@@ -24,7 +24,7 @@ pub(super) const TRIES: usize = 5;
 pub(super) enum Outcome {
     /// It is done; the answer.
     Done(Answer),
-    /// Somebody else wrote in between: read again, try again.
+    /// Another write came in between: the caller reads again and tries again.
     Raced,
 }
 
@@ -39,34 +39,34 @@ pub(super) enum How {
 
 /// Finishes an object that is to be made, and stores it.
 pub(super) async fn insert(call: &mut Call, mut new: Value, how: How, dry_run: bool) -> Result<Outcome, Status> {
-    let server = call.server.clone();
+    let state = call.state.clone();
     let served = call.served.clone();
-    let now = server.now();
+    let now = state.now();
     lifecycle::drop_status(call, &mut new);
     semantics::normalize(&served, &mut new)?;
     let generated = lifecycle::before_create(call, &mut new, now)?;
     semantics::default(&served, &mut new);
     admit(call, Operation::Create, &mut new, None, dry_run)?;
     if how == How::Update {
-        new = semantics::track(call, None, new, now);
+        new = tracking::track(call, None, new, now);
     }
-    // From here on the server itself sets fields: nobody owns them.
+    // From here on the server itself sets fields: they have no owner.
     lifecycle::prepare_create(call, &mut new, now);
     // Held until the object is in the store: what is free is seen by one creation at a time.
-    let _network = network::allocate(&server, &served, &mut new, None).await?;
+    let _network = network::allocate(&state, &served, &mut new, None).await?;
     check(call, &new, None)?;
     validate_admission(call, Operation::Create, &new, None, dry_run)?;
     let name = object::name(&new).unwrap_or_default().to_owned();
-    let key = server.key(&served, call.namespace(), &name);
+    let key = state.key(&served, call.namespace(), &name);
     if dry_run {
-        if server.store.snapshot().get(&key).is_some() {
+        if state.store.snapshot().get(&key).is_some() {
             return Err(Status::already_exists(&served.resource, &name));
         }
         return Ok(Outcome::Done(get::object(call, 201, crate::stored::json_bytes(&new))?));
     }
     let bytes = semantics::encode(&served, &mut new)?;
     let write = Write { key, expect: Expect::Absent, value: Some(bytes.clone()) };
-    match server.write(write).await {
+    match state.write(write).await {
         Ok(written) => Ok(Outcome::Done(answer(call, 201, &bytes, &written.entry)?)),
         Err(WriteError::Unexpected { .. }) if generated || how == How::Apply => Ok(Outcome::Raced),
         Err(WriteError::Unexpected { .. }) => Err(Status::already_exists(&served.resource, &name)),
@@ -82,17 +82,17 @@ pub(super) async fn replace(
     how: How,
     dry_run: bool,
 ) -> Result<Outcome, Status> {
-    let server = call.server.clone();
+    let state = call.state.clone();
     let served = call.served.clone();
-    let now = server.now();
+    let now = state.now();
     semantics::normalize(&served, &mut new)?;
     lifecycle::before_update(call, &mut new, &current.object)?;
     semantics::default(&served, &mut new);
     admit(call, Operation::Update, &mut new, Some(&current.object), dry_run)?;
     if how == How::Update {
-        new = semantics::track(call, Some(&current.object), new, now);
+        new = tracking::track(call, Some(&current.object), new, now);
     }
-    let _network = network::allocate(&server, &served, &mut new, Some(&current.object)).await?;
+    let _network = network::allocate(&state, &served, &mut new, Some(&current.object)).await?;
     lifecycle::after_update(call, &mut new, &current.object, now);
     check(call, &new, Some(&current.object))?;
     validate_admission(call, Operation::Update, &new, Some(&current.object), dry_run)?;
@@ -111,7 +111,7 @@ pub(super) async fn replace(
     if gone {
         // The last finalizer went: the object goes with it. Watchers see it as it was before.
         let write = Write { key: current.entry.key.clone(), expect, value: None };
-        return match server.write(write).await {
+        return match state.write(write).await {
             Ok(written) => {
                 stored::set_revision(&mut new, written.revision);
                 semantics::convert(&mut new, &served);
@@ -122,7 +122,7 @@ pub(super) async fn replace(
         };
     }
     let write = Write { key: current.entry.key.clone(), expect, value: Some(bytes.clone()) };
-    match server.write(write).await {
+    match state.write(write).await {
         Ok(written) => Ok(Outcome::Done(answer(call, 200, &bytes, &written.entry)?)),
         Err(WriteError::Unexpected { .. }) => Ok(Outcome::Raced),
         Err(error) => Err(write_failure(&error)),
@@ -140,14 +140,14 @@ fn answer(call: &Call, code: u16, bytes: &Bytes, entry: &Arc<Entry<Meta>>) -> Re
     if stored::is_version(bytes, &call.served.api_version) {
         stored::splice(&mut out, bytes, &entry.meta, entry.modified);
     } else {
-        call.server.render(&mut out, &call.served, entry, entry.modified)?;
+        call.state.render(&mut out, &call.served, entry, entry.modified)?;
     }
     get::object(call, code, out.freeze())
 }
 
 fn admit(call: &Call, operation: Operation, new: &mut Value, old: Option<&Value>, dry_run: bool) -> Result<(), Status> {
     let mut changed = false;
-    for admission in call.server.admissions.iter().filter(|a| a.handles(&call.served.resource, operation)) {
+    for admission in call.state.admissions.iter().filter(|a| a.handles(&call.served.resource, operation)) {
         let name = object::name(new).unwrap_or_default().to_owned();
         let request = call.admission(operation, &name, old, dry_run);
         admission.mutate(&request, new).map_err(|denied| denied.into_status(&request))?;
@@ -168,7 +168,7 @@ fn validate_admission(
     dry_run: bool,
 ) -> Result<(), Status> {
     let mut warnings = Vec::new();
-    for admission in call.server.admissions.iter().filter(|a| a.handles(&call.served.resource, operation)) {
+    for admission in call.state.admissions.iter().filter(|a| a.handles(&call.served.resource, operation)) {
         let request = call.admission(operation, object::name(new).unwrap_or_default(), old, dry_run);
         warnings.extend(admission.validate(&request, Some(new)).map_err(|denied| denied.into_status(&request))?);
     }
@@ -183,5 +183,5 @@ fn check(call: &Call, new: &Value, old: Option<&Value>) -> Result<(), Status> {
         return Err(Status::invalid(&call.served.gvk.group_kind(), name, &errors));
     }
     authz::signer::check(call, new, old)?;
-    authz::escalation::check(&call.server, &call.user, &call.served, new, old)
+    authz::escalation::check(&call.state, &call.user, &call.served, new, old)
 }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use apimachinery::schema::Schema;
 use apimachinery::structural::Column;
 use apiserver::{
     Admission, AdmissionRequest, Answer, ApiServer, ConnectRequest, Denied, Operation, Resource, ResourceInfo,
     ResourceRequest, ResponseBody, Source, UserInfo, VirtualList,
 };
+use kinds::schema::Schema;
 use model::{FieldError, FieldPath, GroupResource, Status};
 use serde_json::{Value, json};
 use store::BoxFuture;
@@ -16,7 +16,7 @@ use crate::support::{ask, ask_as, config, get, post};
 
 const MAPS: &str = "/api/v1/namespaces/default/configmaps";
 
-/// Shows two things that nobody stores.
+/// Shows two things that are not stored.
 struct Things;
 
 fn info(plural: &str, source: Source, verbs: &[&'static str]) -> ResourceInfo {

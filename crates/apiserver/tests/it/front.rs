@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use apiserver::{ApiServer, TokenKey, pki};
+use apiserver::{ApiServer, TokenKey};
 use kube::Client;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use model::Timestamp;

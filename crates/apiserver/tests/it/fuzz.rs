@@ -1,5 +1,5 @@
-//! Requests that nobody means: every field of honest bodies replaced by everything else. None may end in a panic or a 5xx,
-//! and what is stored stays readable.
+//! Requests that make no sense: every field of honest bodies replaced by everything else. None may end in a panic or a
+//! 5xx, and what is stored stays readable.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Nobody gets more rights than they were given: roles, bindings, creation by another verb, tokens for others.
+//! No user gets more rights than were granted: roles, bindings, creation by another verb, tokens for others.
 
 use apiserver::{ApiServer, UserInfo};
 use serde_json::{Value, json};
@@ -154,7 +154,7 @@ async fn a_rule_for_one_name_allows_to_list_and_watch_just_that() {
 
 #[tokio::test]
 async fn a_token_for_somebody_else_is_not_for_us() {
-    let (private, public) = apiserver::pki::token_key().expect("makes");
+    let (private, public) = pki::token_key().expect("makes");
     let mut config = crate::support::config();
     config.token_key = Some(apiserver::TokenKey::from_pem(&private, &public).expect("reads"));
     let server = ApiServer::start(config).await.expect("starts");

@@ -1,4 +1,4 @@
-//! The real kubectl over TLS. Taken from `KURATOR_KUBECTL` or the cache of `cargo xtask tools`.
+//! The real kubectl over TLS.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -12,17 +12,6 @@ use crate::front::Front;
 /// No command here takes long; kubectl's own retries would hide a server that does not answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The binary that is named, else one in the cache of `cargo xtask tools`.
-fn binary() -> Option<PathBuf> {
-    let path = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    let base = path("XDG_CACHE_HOME").or_else(|| Some(path("HOME")?.join(".cache")));
-    let cache = path("KURATOR_TOOLS").or_else(|| Some(base?.join("kurator-tools")));
-    let folders = cache.and_then(|cache| std::fs::read_dir(cache).ok()).into_iter().flatten().flatten();
-    let mut cached: Vec<PathBuf> = folders.map(|folder| folder.path().join("bin/kubectl")).collect();
-    cached.sort();
-    path("KURATOR_KUBECTL").into_iter().chain(cached).find(|path| path.is_file())
-}
-
 struct Kubectl {
     binary: PathBuf,
     home: tempfile::TempDir,
@@ -30,11 +19,8 @@ struct Kubectl {
 }
 
 impl Kubectl {
-    async fn start() -> Option<Self> {
-        let Some(binary) = binary() else {
-            eprintln!("skipped: no kubectl; set KURATOR_KUBECTL or run `cargo xtask tools`");
-            return None;
-        };
+    async fn start(test: &str) -> Option<Self> {
+        let binary = component::kubectl(test)?;
         let front = Front::start().await;
         let home = tempfile::tempdir().expect("a directory");
         let kubeconfig = front.kubeconfig("admin", &["system:masters"]);
@@ -95,7 +81,7 @@ spec:
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kubectl_makes_shows_changes_and_deletes() {
-    let Some(kubectl) = Kubectl::start().await else { return };
+    let Some(kubectl) = Kubectl::start("apiserver::kubectl: makes, shows, changes and deletes").await else { return };
     let k = &kubectl;
     k.ok("create ns shop", "", "namespace/shop created").await;
     k.ok("create cm conf -n shop --from-literal=a=b", "", "configmap/conf created").await;
@@ -138,7 +124,7 @@ async fn kubectl_makes_shows_changes_and_deletes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kubectl_uses_custom_kinds() {
-    let Some(kubectl) = Kubectl::start().await else { return };
+    let Some(kubectl) = Kubectl::start("apiserver::kubectl: custom kinds").await else { return };
     let k = &kubectl;
     let crd = widget_crd().to_string();
     k.ok("apply -f -", &crd, "customresourcedefinition.apiextensions.k8s.io/widgets.x.io created").await;

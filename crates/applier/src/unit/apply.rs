@@ -11,6 +11,7 @@ use plan::adopt::{self, Adoption};
 use plan::apply::{Step, Why};
 use plan::inventory::{self, Entry};
 use plan::prepare::{Prepared, Stage};
+use plan::send::Job;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -24,18 +25,18 @@ impl Pass {
     pub(super) async fn admit(&mut self, objects: impl Iterator<Item = &Prepared>) -> Result<(), Error> {
         let now = Instant::now();
         let mut new = Vec::new();
-        let mut grown = self.unit.inventory.epoch < self.entry.epoch;
+        let mut restored = false;
         for object in objects {
             if !self.is_mine(&object.key) {
                 self.elsewhere.insert(object.key.clone());
                 continue;
             }
-            if let Some(entry) = self.unit.inventory.entries.get_mut(&object.key) {
+            if self.unit.inventory.get(&object.key).is_some() {
                 // The source has it again: an earlier release of its deletion is over, also for later.
-                grown |= std::mem::take(&mut entry.doomed);
+                restored |= self.unit.inventory.update(&object.key, |entry| entry.doomed = false);
                 continue;
             }
-            if !self.unit.memory.get(&object.key).is_some_and(|m| m.is_waiting(object.digest, now, false)) {
+            if !self.unit.past.memory.get(&object.key).is_some_and(|m| m.is_waiting(object.digest, now, false)) {
                 new.push(object.clone());
             }
         }
@@ -46,17 +47,15 @@ impl Pass {
             entries.push((object.key.clone(), entry));
             self.read.insert(object.key, live.is_some());
         }
-        grown |= !entries.is_empty();
-        self.unit.inventory.put_all(entries);
-        if grown {
-            self.unit.inventory.epoch = self.unit.inventory.epoch.max(self.entry.epoch);
+        if restored || !entries.is_empty() {
+            self.unit.inventory.put_all(entries);
             self.save().await?;
         }
         Ok(())
     }
 
     /// Reads objects as the member has them. One that cannot be read fails by itself.
-    async fn look_at(&mut self, objects: Vec<Prepared>) -> Result<Vec<(Prepared, Option<Value>)>, Error> {
+    pub(super) async fn look_at(&mut self, objects: Vec<Prepared>) -> Result<Vec<(Prepared, Option<Value>)>, Error> {
         let width = self.site.ctx.limits.objects_in_flight;
         let site = &self.site;
         let read = |object: Prepared| async move {
@@ -102,8 +101,8 @@ impl Pass {
     /// Reads what a process that died may have left half done, or may leave so: objects whose first apply may have
     /// arrived or not, and objects that are gone. What turns out to be somebody else's is recorded as adopted before it is
     /// touched; what is made again loses its UID in the record first, so that its labels tell whose it is.
-    async fn verify(&mut self, jobs: Vec<send::Job>) -> Result<Vec<send::Job>, Error> {
-        let unsure = |job: &send::Job| {
+    async fn verify(&mut self, jobs: Vec<Job>) -> Result<Vec<Job>, Error> {
+        let unsure = |job: &Job| {
             job.why == Why::Recreate || (job.entry.uid.is_none() && !self.read.contains_key(&job.object.key))
         };
         let (unsure, mut sure): (Vec<_>, Vec<_>) = jobs.into_iter().partition(unsure);
@@ -111,8 +110,7 @@ impl Pass {
             return Ok(sure);
         }
         let part_of = inventory::applyset_id(&self.unit.short);
-        let mut jobs: BTreeMap<ObjectKey, send::Job> =
-            unsure.into_iter().map(|job| (job.object.key.clone(), job)).collect();
+        let mut jobs: BTreeMap<ObjectKey, Job> = unsure.into_iter().map(|job| (job.object.key.clone(), job)).collect();
         let objects = jobs.values().map(|job| job.object.clone()).collect();
         let mut changed = false;
         for (object, live) in self.look_at(objects).await? {
@@ -121,11 +119,10 @@ impl Pass {
                 let Some(adopted) = self.judge(&object, live.as_ref(), Some(&part_of)) else { continue };
                 job.entry.adopted |= adopted;
             }
-            if let Some(entry) = self.unit.inventory.entries.get_mut(&object.key) {
-                changed |= entry.adopted != job.entry.adopted || (live.is_none() && entry.uid.is_some());
+            changed |= self.unit.inventory.update(&object.key, |entry| {
                 entry.adopted = job.entry.adopted;
                 entry.uid = entry.uid.take().filter(|_| live.is_some());
-            }
+            });
             self.read.insert(object.key, live.is_some());
             job.live = Some(live);
             sure.push(job);
@@ -147,34 +144,36 @@ impl Pass {
         let ask = self.unit.scaled + self.site.ctx.limits.resync <= now;
         let mut todo = Vec::new();
         for object in &stage.objects {
-            let Some(entry) = self.unit.inventory.entries.get(&object.key) else { continue };
+            let Some(entry) = self.unit.inventory.get(&object.key) else { continue };
             if self.elsewhere.contains(&object.key) {
                 continue;
             }
             let mut step = self.step(object);
-            if step == Step::Skip && entry.scaled && ask {
+            let accepted = self.unit.past.accepted.get(&object.key);
+            if step == Step::Skip && ask && accepted.is_some_and(|accepted| accepted.scaled) {
                 step = Step::Send(Why::Revert);
             }
-            let memory = self.unit.memory.get(&object.key);
+            let memory = self.unit.past.memory.get(&object.key);
             let gone = self.is_gone(&object.key);
             match step {
                 Step::Send(_) if memory.is_some_and(|m| m.is_waiting(object.digest, now, gone)) => {}
                 Step::Send(why) => {
                     let history = memory.map(|m| m.history.clone()).unwrap_or_default();
-                    todo.push(send::Job { object: object.clone(), entry: entry.clone(), why, history, live: None });
+                    let (object, entry, accepted) = (object.clone(), entry.clone(), accepted.cloned());
+                    todo.push(Job { object, entry, accepted, why, history, live: None });
                 }
                 Step::Skip => {
-                    if let Some(memory) = self.unit.memory.get_mut(&object.key) {
+                    if let Some(memory) = self.unit.past.memory.get_mut(&object.key) {
                         (memory.failure, memory.contested, memory.noticed) = (None, None, None);
                     }
                 }
-                Step::Wait => {}
+                Step::Wait | Step::Recall => {}
             }
         }
         let todo = self.verify(todo).await?;
-        let (site, force) = (Arc::clone(&self.site), self.entry.force);
+        let (site, terms) = (Arc::clone(&self.site), self.terms());
         let width = site.ctx.limits.objects_in_flight;
-        let jobs = todo.into_iter().map(|job| send::send(&site, job, force));
+        let jobs = todo.into_iter().map(|job| send::send(&site, job, &terms));
         let mut sent = futures::stream::iter(jobs).buffer_unordered(width);
         while let Some((job, result)) = sent.next().await {
             match result {
@@ -209,7 +208,7 @@ impl Pass {
         let mut pending = Vec::new();
         for object in &stage.objects {
             let ready = self.is_ready(stage.wait, &object.key);
-            let Some(memory) = self.unit.memory.get_mut(&object.key) else {
+            let Some(memory) = self.unit.past.memory.get_mut(&object.key) else {
                 if !ready && !self.elsewhere.contains(&object.key) {
                     pending.push(object.key.clone());
                 }

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use api::delivery::{Removal, label};
 use futures::StreamExt as _;
 use model::ObjectKey;
-use plan::adopt;
-use plan::inventory;
+use plan::inventory::{self, Inventory};
+use plan::ownership::{self, Claimant, MayDelete, MayRelease};
 use plan::prune::{self, Observed, Plan, WaitingOn};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -16,25 +15,18 @@ use crate::error::{Class, Error};
 
 use super::Pass;
 
-/// What became of a deletion.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Gone {
-    /// The object is gone, or is not the one that we recorded.
-    Yes,
-    /// It is being deleted.
-    NotYet,
-}
-
 impl Pass {
     /// Plans and prunes until nothing more can be done now. True when the unit has left the member.
     pub(super) async fn prune(&mut self, desired: &BTreeSet<ObjectKey>, settled: bool) -> Result<bool, Error> {
         loop {
             let plan = self.plan_prune(desired, settled);
-            let Plan { forget, release, doom, released: _, delete, finish } = &plan;
+            let Plan { forget, release, doom, released, delete, finish } = &plan;
             // Another unit holds these objects now: dropping the entries deletes nothing.
-            forget.iter().for_each(|key| drop(self.unit.inventory.entries.remove(key)));
-            if !doom.is_empty() {
-                prune::doom(&mut self.unit.inventory, &plan, self.entry.epoch);
+            for key in forget {
+                self.unit.inventory.remove(key);
+            }
+            if let Some(released) = released {
+                self.unit.inventory.doom(doom, *released, &self.entry);
                 // What may be deleted is on record before anything is.
                 self.save().await?;
             }
@@ -46,9 +38,9 @@ impl Pass {
             // What contains others goes when the others are gone.
             let wave = if first.is_empty() { last } else { first };
             progress |= self.delete(&wave).await?;
-            if *finish && self.unit.inventory.entries.is_empty() {
+            if *finish && self.unit.inventory.entries().is_empty() {
                 self.unit.shelf.remove(&self.site.wire).await?;
-                self.unit.inventory.epoch = 0;
+                self.unit.inventory = Inventory::empty(self.unit.id.clone());
                 return Ok(true);
             }
             if !progress {
@@ -78,20 +70,19 @@ impl Pass {
         plan
     }
 
-    fn done(&mut self, key: &ObjectKey, gone: Gone) -> bool {
-        if gone == Gone::Yes {
-            self.unit.inventory.entries.remove(key);
-            self.unit.memory.remove(key);
-            self.site.view().looks.remove(key);
-        }
-        gone == Gone::Yes
+    /// Forgets an object with which the unit has nothing more to do.
+    fn forget(&mut self, key: &ObjectKey) {
+        self.unit.inventory.remove(key);
+        self.unit.past.memory.remove(key);
+        self.unit.past.accepted.remove(key);
+        self.site.view().looks.remove(key);
     }
 
     /// Deletes objects, several at a time. True when any entry is gone. An error stops only its object.
     async fn delete(&mut self, keys: &[ObjectKey]) -> Result<bool, Error> {
         let now = Instant::now();
         let resting = |key: &&ObjectKey| {
-            self.unit.memory.get(*key).and_then(|m| m.failure.as_ref()).is_none_or(|f| f.retry <= now)
+            self.unit.past.memory.get(*key).and_then(|m| m.failure.as_ref()).is_none_or(|f| f.retry <= now)
         };
         let todo: Vec<ObjectKey> = keys.iter().filter(resting).cloned().collect();
         let pass = &*self;
@@ -105,7 +96,11 @@ impl Pass {
         let mut progress = false;
         for (key, result) in results {
             match result {
-                Ok(gone) => progress |= self.done(&key, gone),
+                Ok(true) => {
+                    self.forget(&key);
+                    progress = true;
+                }
+                Ok(false) => {}
                 // It changed since it was read.
                 Err(e) if e.code() == Some(409) => self.again = true,
                 Err(e) if e.class() == Class::Unreachable => return Err(e),
@@ -127,34 +122,23 @@ impl Pass {
         Ok(live.map(|live| (resource, live)))
     }
 
-    /// Is an object this unit's, by its label? False when another unit has taken it over, which may have happened since
-    /// this one looked at what the others want.
-    fn is_part(&self, live: &Value) -> Option<bool> {
-        let part_of = model::object::label(live, label::APPLYSET_PART_OF)?;
-        Some(part_of == inventory::applyset_id(&self.unit.short))
-    }
-
-    async fn try_delete(&self, key: &ObjectKey) -> Result<Gone, Error> {
-        let Some(entry) = self.unit.inventory.entries.get(key) else { return Ok(Gone::Yes) };
-        let Some((resource, live)) = self.recorded(key, &entry.version).await? else { return Ok(Gone::Yes) };
-        let hub = model::object::label(&live, label::HUB);
-        let ours = match &entry.uid {
-            Some(uid) => model::object::uid(&live) == Some(uid.as_str()),
-            // We do not know whether our first apply arrived: its labels tell.
-            None => hub == Some(self.site.ctx.hub.as_str()) && self.is_part(&live) == Some(true),
+    /// True when the entry is done with: the object is gone, or is not ours.
+    async fn try_delete(&self, key: &ObjectKey) -> Result<bool, Error> {
+        let Some(entry) = self.unit.inventory.get(key) else { return Ok(true) };
+        let (resource, live) = match self.recorded(key, &entry.version).await? {
+            Some((resource, live)) => (Some(resource), Some(live)),
+            None => (None, None),
         };
-        let foreign = hub.is_some_and(|h| h != self.site.ctx.hub.as_str());
-        if !ours || foreign || self.is_part(&live) == Some(false) {
-            tracing::warn!(object = %key, unit = %self.unit.id, "not deleted: it is not the object that was delivered");
-            return Ok(Gone::Yes);
-        }
-        if model::object::is_deleting(&live) {
-            return Ok(Gone::NotYet);
-        }
-        match self.site.wire.delete(&resource, &live).await {
-            Ok(true) => Ok(Gone::Yes),
-            Ok(false) => Ok(Gone::NotYet),
-            Err(e) => Err(e),
+        let part_of = inventory::applyset_id(&self.unit.short);
+        let ours = Claimant { hub: &self.site.ctx.hub, part_of: &part_of };
+        match (ownership::may_delete(&ours, entry, live.as_ref()), resource, live) {
+            (MayDelete::Delete, Some(resource), Some(live)) => self.site.wire.delete(&resource, &live).await,
+            (MayDelete::NotOurs(why), ..) => {
+                tracing::warn!(object = %key, unit = %self.unit.id, %why, "not deleted, and no longer recorded");
+                Ok(true)
+            }
+            (MayDelete::Waiting | MayDelete::OnlyReleased, ..) => Ok(false),
+            (MayDelete::Absent | MayDelete::Delete, ..) => Ok(true),
         }
     }
 
@@ -165,7 +149,10 @@ impl Pass {
                 self.again = true;
                 Ok(false)
             }
-            Ok(gone) => Ok(self.done(key, gone)),
+            Ok(()) => {
+                self.forget(key);
+                Ok(true)
+            }
             Err(e) if e.class() == Class::Unreachable => Err(e),
             Err(e) => {
                 self.keep(key, &e);
@@ -174,23 +161,23 @@ impl Pass {
         }
     }
 
-    async fn try_release(&self, key: &ObjectKey) -> Result<Gone, Error> {
-        let Some(entry) = self.unit.inventory.entries.get(key) else { return Ok(Gone::Yes) };
-        let Some((resource, live)) = self.recorded(key, &entry.version).await? else { return Ok(Gone::Yes) };
-        if self.is_part(&live) == Some(false) {
-            return Ok(Gone::Yes);
-        }
-        if entry.uid.is_some()
-            && model::object::uid(&live) != entry.uid.as_deref()
-            && self.entry.removal != Removal::Release
-        {
-            return Ok(Gone::Yes);
-        }
-        let Some(patch) = adopt::release(&live) else { return Ok(Gone::Yes) };
-        match self.site.wire.merge(&resource, &key.namespace, &key.name, &patch).await {
-            Ok(()) => Ok(Gone::Yes),
-            Err(e) if e.code() == Some(404) => Ok(Gone::Yes),
-            Err(e) => Err(e),
+    async fn try_release(&self, key: &ObjectKey) -> Result<(), Error> {
+        let Some(entry) = self.unit.inventory.get(key) else { return Ok(()) };
+        let Some((resource, live)) = self.recorded(key, &entry.version).await? else { return Ok(()) };
+        let part_of = inventory::applyset_id(&self.unit.short);
+        let ours = Claimant { hub: &self.site.ctx.hub, part_of: &part_of };
+        match ownership::may_release(&ours, entry, self.entry.removal, Some(&live)) {
+            MayRelease::Nothing => Ok(()),
+            MayRelease::NotOurs(why) => {
+                tracing::warn!(object = %key, unit = %self.unit.id, %why, "left as it is, and no longer recorded");
+                Ok(())
+            }
+            MayRelease::Release(patch) => {
+                match self.site.wire.merge(&resource, &key.namespace, &key.name, &patch).await {
+                    Err(e) if e.code() == Some(404) => Ok(()),
+                    other => other,
+                }
+            }
         }
     }
 }

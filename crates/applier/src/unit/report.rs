@@ -54,7 +54,7 @@ impl Pass {
             }
         };
         let now = Instant::now();
-        for memory in self.unit.memory.values() {
+        for memory in self.unit.past.memory.values() {
             if let Some(at) = memory.wake() {
                 next = next.min(at.saturating_duration_since(now).max(AT_ONCE));
             }
@@ -69,7 +69,7 @@ impl Pass {
     }
 
     fn verdict(&self, progress: &Progress) -> Verdict {
-        let problems = || self.unit.memory.iter().filter_map(|(k, m)| Some((k, m.problem()?)));
+        let problems = || self.unit.past.memory.iter().filter_map(|(k, m)| Some((k, m.problem()?)));
         let failed = problems().count() + self.elsewhere.len();
         match progress {
             Progress::Listing => verdict(UnitPhase::Pending, "Listing", "the member's objects are being listed"),
@@ -80,7 +80,7 @@ impl Pass {
             }
             Progress::Leaving { gone: true } => verdict(UnitPhase::Removed, "Removed", ""),
             Progress::Leaving { gone: false } => {
-                let left = self.unit.inventory.entries.len();
+                let left = self.unit.inventory.entries().len();
                 verdict(UnitPhase::Removing, "Removing", format!("{left} objects are left{}", self.kept_words()))
             }
             Progress::Done if failed > 0 => {
@@ -120,16 +120,16 @@ impl Pass {
     fn pending(&self) -> Option<&ObjectKey> {
         let bundle = self.bundle.as_ref().ok()?;
         let idle = |key: &ObjectKey| {
-            !self.elsewhere.contains(key) && self.unit.memory.get(key).is_none_or(|m| m.problem().is_none())
+            !self.elsewhere.contains(key) && self.unit.past.memory.get(key).is_none_or(|m| m.problem().is_none())
         };
-        let unsent = |step| matches!(step, Step::Wait | Step::Send(Why::New | Why::Changed));
+        let unsent = |step| matches!(step, Step::Wait | Step::Recall | Step::Send(Why::New | Why::Changed));
         bundle.objects().find(|o| idle(&o.key) && unsent(self.step(o))).map(|o| &o.key)
     }
 
     /// The first object that is left alone after a fight.
     fn contested(&self) -> Option<&ObjectKey> {
         let now = Instant::now();
-        let fought = self.unit.memory.iter().filter(|(_, m)| m.contested.is_some_and(|c| c > now));
+        let fought = self.unit.past.memory.iter().filter(|(_, m)| m.contested.is_some_and(|c| c > now));
         fought.map(|(key, _)| key).min()
     }
 
@@ -165,11 +165,12 @@ impl Pass {
         let view = self.site.view();
         let (mut details, mut parts) = (Vec::new(), Vec::new());
         let mut counts = UnitCounts::default();
-        let entries = &self.unit.inventory.entries;
+        let entries = self.unit.inventory.entries();
         counts.inventory = u32::try_from(entries.len()).unwrap_or(u32::MAX);
         counts.adopted = u32::try_from(entries.values().filter(|e| e.adopted).count()).unwrap_or(u32::MAX);
         let describe = |key: &ObjectKey, version: &str, sync: SyncState| {
-            let (look, memory, entry) = (view.looks.get(key), self.unit.memory.get(key), entries.get(key));
+            let (look, memory, entry) = (view.looks.get(key), self.unit.past.memory.get(key), entries.get(key));
+            let accepted = self.unit.past.accepted.get(key);
             let mut out = ObjectReport {
                 key: key.clone(),
                 version: version.to_owned(),
@@ -177,7 +178,7 @@ impl Pass {
                 health: Health::Unknown,
                 reason: String::new(),
                 message: String::new(),
-                changed_by_admission: entry.map(|e| e.admission.clone()).unwrap_or_default(),
+                changed_by_admission: accepted.map(|a| a.admission.clone()).unwrap_or_default(),
                 adopted: entry.is_some_and(|e| e.adopted),
                 reverts: memory.map_or(0, |m| m.reverts),
                 drift: memory.map(|m| m.drift.clone()).unwrap_or_default(),
@@ -210,25 +211,19 @@ impl Pass {
                 desired.insert(object.key.clone());
                 counts.desired += 1;
                 let elsewhere = self.elsewhere.contains(&object.key);
-                let memory = self.unit.memory.get(&object.key);
-                let look = view.looks.get(&object.key);
-                let entry = entries.get(&object.key);
-                let blind = view.kinds.get(&object.key.group_kind()).is_some_and(|kind| kind.hidden().is_some());
-                let step = plan::apply::step(object.digest, entry, look.map(|l| &l.seen));
-                let believed = blind && look.is_none() && entry.is_some_and(|e| e.applied == Some(object.digest));
+                let memory = self.unit.past.memory.get(&object.key);
+                let step = self.step_in(&view, object);
                 let sync = if elsewhere || memory.is_some_and(|m| m.problem().is_some()) {
                     SyncState::Failed
                 } else if memory.is_some_and(|m| m.contested.is_some_and(|c| c > now)) {
                     SyncState::Contested
-                } else if believed {
-                    SyncState::Synced
                 } else {
                     match step {
                         Step::Skip => SyncState::Synced,
                         Step::Wait => SyncState::Deleting,
                         Step::Send(Why::Revert | Why::Recreate) => SyncState::Drifted,
                         Step::Send(_) if said.phase == UnitPhase::Waiting => SyncState::Waiting,
-                        Step::Send(_) => SyncState::Pending,
+                        Step::Send(_) | Step::Recall => SyncState::Pending,
                     }
                 };
                 counts.applied += u32::from(sync == SyncState::Synced);
@@ -253,9 +248,9 @@ impl Pass {
         drop(view);
         let sum = health::sum(parts);
         counts.healthy = sum.healthy;
-        let reverts = self.unit.memory.values().map(|m| m.reverts).sum();
+        let reverts = self.unit.past.memory.values().map(|m| m.reverts).sum();
         let last_drift =
-            self.unit.memory.values().filter_map(|m| m.drift.first()).max_by_key(|d| (d.seen, &d.object)).cloned();
+            self.unit.past.memory.values().filter_map(|m| m.drift.first()).max_by_key(|d| (d.seen, &d.object)).cloned();
         UnitReport {
             member: self.site.ctx.member.clone(),
             unit: self.unit.id.clone(),

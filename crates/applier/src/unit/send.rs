@@ -1,160 +1,73 @@
-//! Sending one object, and what its answer means.
+//! Making the requests of a send, and noting what became of it. What to ask next is decided by [`plan::send`].
 
-use api::delivery::{ChangedField, DriftRecord, label};
-use model::{Digest, ObjectKey};
-use plan::apply::Why;
-use plan::drift::{self, Revert, Verdict};
-use plan::inventory::Entry;
-use plan::phase;
+use model::Digest;
+use plan::apply::{Accepted, Step, Why};
+use plan::drift;
+use plan::inventory;
+use plan::ownership;
 use plan::prepare::Prepared;
-use serde_json::Value;
+use plan::send::{Answer, Job, Keeps, Next, Send, Sent, Terms};
 use tokio::time::Instant;
 
 use crate::error::{Class, Error};
 use crate::look::Look;
 use crate::site::Site;
 
-use super::{Pass, Step};
+use super::Pass;
 
-/// One object to send.
-pub(super) struct Job {
-    pub(super) object: Prepared,
-    pub(super) entry: Entry,
-    pub(super) why: Why,
-    pub(super) history: Vec<Revert>,
-    /// The object as it was read just now, if it was.
-    pub(super) live: Option<Option<Value>>,
-}
-
-/// What became of it.
-pub(super) enum Sent {
-    /// The server took it.
-    Applied { created: bool, look: Box<Look>, scaled: bool, admission: Vec<String>, drift: Option<DriftRecord> },
-    /// It is as it was accepted after all.
-    AsIs { look: Box<Look>, scaled: bool },
-    /// It is left alone until then.
-    Contested { until: Instant, drift: DriftRecord },
-    /// Another hub took it.
-    Foreign(String),
-    /// Somebody is deleting it.
-    Leaving,
-    /// We deleted it, to make it anew; perhaps it is gone already.
-    Renewed { gone: bool },
-}
-
-/// Sends an object. What somebody changed is read first, so that it can be said what and by whom.
-pub(super) async fn send(site: &Site, job: Job, force: bool) -> (Job, Result<Sent, Error>) {
-    let result = attempt(site, &job, force).await;
+/// Sends an object, as far as its requests go.
+pub(super) async fn send(site: &Site, job: Job, terms: &Terms) -> (Job, Result<Sent, Error>) {
+    let result = attempt(site, &job, terms).await;
     (job, result)
 }
 
-async fn attempt(site: &Site, job: &Job, force: bool) -> Result<Sent, Error> {
-    let Job { object, entry, why, history, live } = job;
-    let key = &object.key;
-    let resource = site.resource(key, &object.version).await?;
-    let wants = model::object::get(&object.object, &["spec", "replicas"]);
-    let lost = matches!(why, Why::Revert | Why::Recreate);
-    let mut body = Value::clone(&object.object);
-    let (mut scaled, mut drift) = (false, None);
-    if lost || (wants.is_some() && (*why == Why::Changed || entry.adopted)) {
-        let live = match live {
-            Some(live) => live.clone(),
-            None => site.wire.get(&resource, &key.namespace, &key.name).await?,
+async fn attempt(site: &Site, job: &Job, terms: &Terms) -> Result<Sent, Error> {
+    let key = &job.object.key;
+    let resource = site.resource(key, &job.object.version).await?;
+    let now = site.ctx.clock.now();
+    let (mut send, mut next) = Send::begin(job, terms, now);
+    let mut refused = None;
+    loop {
+        let answer = match next {
+            Next::Read => Answer::Live(site.wire.get(&resource, &key.namespace, &key.name).await?),
+            Next::AskAutoscalers => Answer::Autoscalers(site.autoscalers(&key.namespace).await?),
+            Next::Apply(body) => match site.wire.apply(&resource, key, body).await {
+                Ok(applied) => Answer::Applied { created: applied.created, object: applied.object },
+                Err(e) if e.is_immutable() => {
+                    refused = Some(e);
+                    Answer::Immutable
+                }
+                Err(e) => return Err(explain(e, None)),
+            },
+            Next::Delete(live) => Answer::Deleted(site.wire.delete(&resource, &live).await?),
+            Next::Done(Sent::Refused(why)) => match refused {
+                Some(e) => return Err(explain(e, Some(why))),
+                None => return Ok(Sent::Vanished),
+            },
+            Next::Done(sent) => return Ok(sent),
         };
-        if let Some(live) = &live {
-            if model::object::is_deleting(live) {
-                return Ok(Sent::Leaving);
-            }
-            if let Some(other) = model::object::label(live, label::HUB).filter(|hub| *hub != site.ctx.hub.as_str()) {
-                return Ok(Sent::Foreign(other.to_owned()));
-            }
-            let has = model::object::get(live, &["spec", "replicas"]);
-            if wants.is_some() && !force && (has != wants || entry.scaled) {
-                scaled = drift::is_autoscaled(key, &site.autoscalers(&key.namespace).await?);
-            }
-            if scaled {
-                // Sent as it is: leaving it out would have the server reset it if nobody else owns it.
-                *model::object::slot(&mut body, &["spec", "replicas"]) = has.cloned().unwrap_or(Value::Null);
-            }
-        }
-        if lost {
-            let fields = live.as_ref().map(|live| drift::changed(&object.object, live, &entry.admission, scaled));
-            if let (Some(live), Some(fields)) = (&live, &fields)
-                && let Some(look) = as_it_was(entry, live, fields, scaled)
-            {
-                return Ok(Sent::AsIs { look: Box::new(look), scaled });
-            }
-            // An autoscaler that went away leaves its replicas behind; nobody changed anything.
-            let left_behind = entry.scaled && !scaled && live.is_some();
-            let manager = fields.as_deref().and_then(|f| f.first()?.manager.clone());
-            let now = site.ctx.clock.now();
-            let record = drift::record(key, fields, now);
-            if !left_behind && let Verdict::Contested { until } = drift::contest(history, manager.as_deref(), now) {
-                let pause = until.duration_since(now).unsigned_abs();
-                return Ok(Sent::Contested { until: Instant::now() + pause, drift: record });
-            }
-            drift = (!left_behind).then_some(DriftRecord { reverted: true, ..record });
-        }
-    }
-    match site.wire.apply(&resource, &body).await {
-        Ok(applied) => Ok(Sent::Applied {
-            created: applied.created,
-            look: Box::new(Look::of(&applied.object)),
-            scaled,
-            admission: drift::changed_by_admission(&body, &applied.object, scaled),
-            drift,
-        }),
-        Err(e) if e.is_immutable() && force && !entry.adopted && !phase::is_guarded(key) => {
-            renew(site, &resource, key, entry).await
-        }
-        Err(e) => Err(explain(e, key, force)),
+        (send, next) = send.step(answer, now);
     }
 }
 
-/// Is the object what the server accepted, perhaps with replicas that an autoscaler has taken over since? An object
-/// without a UID in the record was made again by a process that could not note it.
-fn as_it_was(entry: &Entry, live: &Value, fields: &[ChangedField], scaled: bool) -> Option<Look> {
-    let look = Look::of(live);
-    let same_object = entry.uid.as_deref().is_none_or(|uid| uid == look.seen.uid);
-    let taken_over = scaled && !entry.scaled && fields.is_empty();
-    let same = entry.scaled == scaled && entry.accepted == Some(look.seen.accepted(scaled));
-    (same_object && (same || taken_over)).then_some(look)
-}
-
-/// Deletes an object whose immutable fields have to change, so that it can be made anew.
-async fn renew(
-    site: &Site,
-    resource: &crate::discovery::Resource,
-    key: &ObjectKey,
-    entry: &Entry,
-) -> Result<Sent, Error> {
-    let gone = match site.wire.get(resource, &key.namespace, &key.name).await? {
-        // Without a UID in the record it was read, and found to be ours, before it was sent.
-        Some(live) if entry.uid.as_deref().is_none_or(|uid| model::object::uid(&live) == Some(uid)) => {
-            site.wire.delete(resource, &live).await?
-        }
-        // Another object is in its place: it is judged anew.
-        Some(_) => false,
-        None => true,
-    };
-    Ok(Sent::Renewed { gone })
-}
-
-/// Adds what to do.
-fn explain(error: Error, key: &ObjectKey, force: bool) -> Error {
-    let immutable = error.is_immutable();
+/// Adds what to do. `keeps` says why an object whose immutable field changed is not made anew.
+fn explain(error: Error, keeps: Option<Keeps>) -> Error {
     match error {
         Error::Api { code, reason, message, fields } => {
-            let hint = match code {
-                422 if immutable && phase::is_guarded(key) => "; delete it by hand to have it made anew",
-                422 if immutable && force => "; it existed before us, so it is not deleted; delete it by hand",
-                422 if immutable => "; set `force: true` to have it deleted and made anew",
+            let hint = match (code, keeps) {
+                (_, Some(Keeps::Guarded)) => "; delete it by hand to have it made anew",
+                (_, Some(Keeps::Adopted)) => "; it existed before us, so it is not deleted; delete it by hand",
+                (_, Some(Keeps::NotForced)) => "; set `force: true` to have it deleted and made anew",
+                (_, Some(Keeps::Behind)) => {
+                    "; the hub is behind what the member has seen, as after a restore, so it is not deleted"
+                }
+                (_, Some(Keeps::NotOurs)) => "; it is not the object that was delivered, so it is not deleted",
                 // Admission answers 403 too, with words of its own.
-                403 if message.contains(" cannot ") => "; give the member's credential that right",
-                404 => "; deliver its namespace too, or make it",
+                (403, None) if message.contains(" cannot ") => "; give the member's credential that right",
+                (404, None) => "; deliver its namespace too, or make it",
                 _ => "",
             };
-            let reason = if immutable { "Immutable".to_owned() } else { reason };
+            let reason = if keeps.is_some() { "Immutable".to_owned() } else { reason };
             Error::Api { code, reason, message: format!("{message}{hint}"), fields }
         }
         other => other,
@@ -162,48 +75,50 @@ fn explain(error: Error, key: &ObjectKey, force: bool) -> Error {
 }
 
 impl Pass {
+    /// What holds for all sends of this pass.
+    pub(super) fn terms(&self) -> Terms {
+        Terms {
+            hub: self.site.ctx.hub.clone(),
+            part_of: inventory::applyset_id(&self.unit.short),
+            force: self.entry.force,
+            behind: self.unit.inventory.is_behind(&self.entry),
+        }
+    }
+
     /// Records what became of an object.
     pub(super) fn settle(&mut self, job: &Job, sent: Sent) {
         let Job { object, .. } = job;
         let key = &object.key;
         let (now, clock) = (Instant::now(), self.site.ctx.clock.now());
         match sent {
-            Sent::Applied { created, look, scaled, admission, drift } => {
-                if let Some(entry) = self.unit.inventory.entries.get_mut(key) {
-                    let uid = Some(look.seen.uid.clone());
-                    let was_absent = self.read.get(key) == Some(&false);
-                    if created {
-                        entry.adopted = false;
-                    } else if was_absent || (entry.uid.is_some() && entry.uid != uid) {
-                        // Somebody made theirs in its place, perhaps since we read that it is not there.
-                        entry.adopted = true;
-                    }
+            Sent::Applied { created, live, scaled, admission, drift } => {
+                let look = Look::of(&live);
+                let was_absent = self.read.get(key) == Some(&false);
+                self.unit.inventory.update(key, |entry| {
+                    entry.adopted = ownership::is_adopted_after(entry, created, was_absent, &look.seen.uid);
                     entry.version.clone_from(&object.version);
-                    entry.uid = uid;
-                    entry.applied = Some(object.digest);
-                    entry.scaled = scaled;
-                    entry.accepted = Some(look.seen.accepted(scaled));
-                    entry.admission = admission;
+                    entry.uid = Some(look.seen.uid.clone());
                     entry.doomed = false;
-                }
-                self.site.view().looks.insert(key.clone(), *look);
+                });
+                self.accept(object, &look, scaled, admission);
+                self.site.view().looks.insert(key.clone(), look);
                 let memory = self.memory(key);
                 (memory.failure, memory.contested, memory.noticed) = (None, None, None);
                 if let Some(drift) = drift {
                     memory.notice(drift, clock);
                 }
             }
-            Sent::AsIs { look, scaled } => {
-                if let Some(entry) = self.unit.inventory.entries.get_mut(key) {
-                    entry.uid = Some(look.seen.uid.clone());
-                    entry.scaled = scaled;
-                    entry.accepted = Some(look.seen.accepted(scaled));
-                }
-                self.site.view().looks.insert(key.clone(), *look);
+            Sent::AsIs { live, scaled } => {
+                let look = Look::of(&live);
+                self.unit.inventory.update(key, |entry| entry.uid = Some(look.seen.uid.clone()));
+                let admission = job.accepted.as_ref().map(|accepted| accepted.admission.clone());
+                self.accept(object, &look, scaled, admission.unwrap_or_default());
+                self.site.view().looks.insert(key.clone(), look);
             }
             Sent::Contested { until, drift } => {
+                let until = now + until.duration_since(clock).unsigned_abs();
                 let memory = self.memory(key);
-                memory.contested = Some(until.max(now));
+                memory.contested = Some(until);
                 memory.notice(drift, clock);
             }
             Sent::Foreign(hub) => {
@@ -211,10 +126,14 @@ impl Pass {
                 self.hold(object, "ForeignHub", message);
             }
             Sent::Leaving => self.hold_until_gone(object),
+            // Sends that are refused are errors.
+            Sent::Vanished | Sent::Refused(_) => {
+                self.site.view().looks.remove(key);
+                self.again = true;
+            }
             Sent::Renewed { gone } => {
-                if let Some(entry) = self.unit.inventory.entries.get_mut(key) {
-                    (entry.uid, entry.applied, entry.accepted) = (None, None, None);
-                }
+                self.unit.inventory.update(key, |entry| entry.uid = None);
+                self.unit.past.accepted.remove(key);
                 if gone {
                     // Its record is written without a UID before it is made again.
                     self.site.view().looks.remove(key);
@@ -225,6 +144,13 @@ impl Pass {
                 }
             }
         }
+    }
+
+    /// Notes how the server has it.
+    fn accept(&mut self, object: &Prepared, look: &Look, scaled: bool, admission: Vec<String>) {
+        let projection = Some(look.seen.accepted(scaled));
+        let accepted = Accepted { applied: Some(object.digest), projection, scaled, admission };
+        self.unit.past.accepted.insert(object.key.clone(), accepted);
     }
 
     /// What sees it go wakes the unit.
@@ -250,14 +176,14 @@ impl Pass {
                 continue;
             }
             memory.noticed = Some(state);
-            let Some(entry) = self.unit.inventory.entries.get(&object.key).cloned() else { continue };
+            let accepted = self.unit.past.accepted.get(&object.key).cloned().unwrap_or_default();
             let live = match self.site.resource(&object.key, &object.version).await {
                 Ok(resource) => self.site.wire.get(&resource, &object.key.namespace, &object.key.name).await,
                 Err(e) => Err(e),
             };
             match live {
                 Ok(live) => {
-                    let changed = |live| drift::changed(&object.object, live, &entry.admission, entry.scaled);
+                    let changed = |live| drift::changed(&object.object, live, &accepted.admission, accepted.scaled);
                     let now = self.site.ctx.clock.now();
                     let record = drift::record(&object.key, live.as_ref().map(changed), now);
                     self.memory(&object.key).notice(record, now);

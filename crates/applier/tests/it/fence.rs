@@ -7,7 +7,7 @@ use applier::Link;
 use plan::guard::Cause;
 use serde_json::json;
 
-use crate::world::{World, config_map, config_map_path, config_maps};
+use crate::world::{World, config_map, config_map_path, config_maps, deployment, deployment_path, unit};
 
 #[tokio::test]
 async fn a_hub_from_an_older_backup_deletes_nothing_until_told() {
@@ -72,19 +72,95 @@ async fn a_hub_from_an_older_backup_is_behind_until_told_however_many_commits_co
 }
 
 #[tokio::test]
+async fn an_epoch_alone_is_not_written_and_a_key_that_came_since_a_backup_is_known_by_it() {
+    let mut world = World::new().await;
+    world.set("a", 4, config_maps(19));
+    let unit = unit("a");
+    world.applied(&unit).await;
+    let before = world.quiet().await;
+    // Three commits that change nothing of what is there, and one that brings an object.
+    for epoch in 5..8 {
+        world.set("a", epoch, config_maps(19));
+        world.until(&unit, "at it", |r| r.epoch == epoch && r.phase == UnitPhase::Applied).await;
+    }
+    assert_eq!(world.quiet().await, before);
+    world.set("a", 8, config_maps(20));
+    world.applied(&unit).await;
+    // A hub from before that: of what it forgot it deletes nothing, and of what it knows only what is approved.
+    world.set("a", 7, config_maps(18));
+    world.restart();
+    let report = world.until(&unit, "held", |r| r.deletions.as_ref().is_some_and(|d| d.behind)).await;
+    assert_eq!(report.deletions.as_ref().unwrap().count, 2);
+    assert_eq!(world.guard(&unit, None).held.unwrap().causes, [Cause::Behind]);
+    world.quiet().await;
+    assert!(world.config_map("c018").await.is_some() && world.config_map("c019").await.is_some());
+}
+
+#[tokio::test]
+async fn a_removal_from_before_the_unit_was_placed_again_deletes_nothing_until_told() {
+    let at = |second| Some(model::Timestamp::from_second(second).unwrap());
+    let mut world = World::new().await;
+    let unit = world.set_with("a", 4, config_maps(3), |entry| entry.placed = at(100));
+    world.applied(&unit).await;
+    // It is taken out while the member is away, the hub is backed up, and it is given to the member again: the same
+    // objects, so no key comes or goes.
+    world.stop();
+    world.set_with("a", 4, config_maps(3), |entry| entry.placed = at(200));
+    world.restart();
+    world.applied(&unit).await;
+    let written = world.quiet().await;
+    world.restart();
+    world.applied(&unit).await;
+    assert_eq!(world.quiet().await, written, "that it was placed again is written once");
+    // The backup is restored: its tombstone is of the same epoch.
+    world.set_with("a", 4, config_maps(3), |entry| (entry.placed, entry.removal) = (at(100), Removal::Prune));
+    world.restart();
+    let report = world.until(&unit, "held", |r| r.deletions.as_ref().is_some_and(|d| d.behind)).await;
+    assert_eq!(report.phase, UnitPhase::Removing);
+    world.quiet().await;
+    assert!(world.config_map("c000").await.is_some());
+    // So too when commits have counted up meanwhile: it was noted in the member.
+    world.set_with("a", 9, config_maps(2), |entry| entry.placed = at(300));
+    world.restart();
+    world.until(&unit, "still held", |r| r.epoch == 9 && r.deletions.as_ref().is_some_and(|d| d.behind)).await;
+    let held = world.guard(&unit, None).held.unwrap();
+    assert_eq!(held.causes, [Cause::Behind]);
+    world.guard(&unit, Some(held.digest));
+    world.until(&unit, "told", |r| r.objects.inventory == 2).await;
+}
+
+#[tokio::test]
+async fn a_hub_that_is_behind_makes_nothing_anew() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 7, vec![deployment("web", 1, "nginx")]);
+    world.applied(&unit).await;
+    let uid = world.get(&deployment_path("web")).await.unwrap()["metadata"]["uid"].clone();
+    let mut older = deployment("web", 1, "nginx");
+    older["spec"]["selector"]["matchLabels"] = json!({"app": "web", "tier": "x"});
+    older["spec"]["template"]["metadata"]["labels"] = json!({"app": "web", "tier": "x"});
+    world.set_with("a", 4, vec![older], |entry| entry.force = true);
+    world.restart();
+    let report = world.until(&unit, "refused", |r| r.reason == "Immutable").await;
+    assert!(report.message.contains("the hub is behind"), "{}", report.message);
+    world.quiet().await;
+    assert_eq!(world.get(&deployment_path("web")).await.unwrap()["metadata"]["uid"], uid);
+}
+
+#[tokio::test]
 async fn two_appliers_of_one_hub_are_fenced_by_the_inventory() {
     let mut old = World::new().await;
     let unit = old.set("a", 1, vec![config_map("c", "1")]);
     old.applied(&unit).await;
     let mut new = old.twin();
-    new.set("a", 5, vec![config_map("c", "5")]);
+    // A key that comes is written, and that fences; a changed object alone is not.
+    new.set("a", 5, vec![config_map("c", "5"), config_map("e", "5")]);
     new.applied(&unit).await;
     // The old one does not know of it, and wants to go on.
     old.set("a", 2, vec![config_map("c", "2"), config_map("d", "2")]);
     let report = old.until(&unit, "fenced", |r| r.phase == UnitPhase::Failed).await;
     assert_eq!(report.reason, "Fenced");
     assert!(report.message.contains("epoch 5"), "{}", report.message);
-    new.until(&unit, "in charge", |r| r.objects.applied == 1).await;
+    new.until(&unit, "in charge", |r| r.objects.applied == 2).await;
     let writes = new.quiet().await;
     assert_eq!(new.config_map("c").await.unwrap()["data"]["a"], "5");
     assert!(new.config_map("d").await.is_none());

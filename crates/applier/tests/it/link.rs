@@ -7,6 +7,7 @@ use std::time::Duration;
 use applier::{Applier, Ctx, Limits, PushFeed};
 use http::Request;
 use kube::client::Body;
+use plan::authenticator::HubKey;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tower::BoxError;
@@ -23,10 +24,11 @@ async fn a_member_that_is_seen_to_answer_again_is_asked_at_once() {
     });
     let hub: api::delivery::HubId = "hub".parse().unwrap();
     let member: model::MemberName = "beijing".parse().unwrap();
-    let (push, _reports) = PushFeed::new(hub.clone());
+    let (push, _reports) = PushFeed::new(hub.clone(), HubKey::from_random([1; 32]));
     let ctx = Ctx {
         member: member.clone(),
         hub,
+        key: push.member_key(&member),
         cluster: Some("a".to_owned()),
         clock: Arc::new(Still),
         jitter: Arc::new(|| 0.0),

@@ -8,5 +8,7 @@ mod fence;
 mod link;
 mod own;
 mod part;
+mod proof;
 mod prune;
+mod restart;
 mod world;

@@ -165,12 +165,12 @@ async fn an_inventory_whose_labels_were_taken_off_is_found_by_its_name() {
     world.applied(&unit).await;
     world.stop();
     let path = format!("/api/v1/namespaces/kurator-system/secrets/{}", world.inventories().await.remove(0));
-    let none = json!({"metadata": {"labels": {label::HUB: null, label::UNIT: null, label::SHARD: null}}});
+    let none = json!({"metadata": {"labels": {label::HUB: null, label::GROUP: null, label::SHARD: null}}});
     world.edit(&path, "vandal", none).await;
     world.set("a", 2, vec![config_map("c", "2"), config_map("d", "1")]);
     world.restart();
     let report = world.until(&unit, "applied", |r| r.epoch == 2 && r.objects.applied == 2).await;
     assert_eq!(report.objects.adopted, 0, "what is recorded stays ours");
-    let labels = |secret: &Value| model::object::label(secret, label::UNIT).is_some();
+    let labels = |secret: &Value| model::object::label(secret, label::GROUP).is_some();
     world.eventually("labelled", || async { labels(&world.get(&path).await.unwrap()) }).await;
 }

@@ -1,7 +1,7 @@
 //! One member in process, a hub that feeds it, and hands that reach into it.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,15 +12,19 @@ use apiserver::{Admission, AdmissionRequest, ApiServer, Config, Denied, Ids, Jso
 use applier::{Applier, Ctx, Limits, PushFeed};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
 use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
 use futures::{StreamExt as _, TryStreamExt as _};
 use http::{Method, Request};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
 use kube::client::Body;
 use model::{Clock, Digest, GroupResource, MemberName, ObjectKey, Timestamp};
+use plan::authenticator::HubKey;
 use plan::guard::{self, MemberScope};
-use plan::inventory::{Entry, Inventory};
+use plan::inventory::Entry;
+use plan::inventory::shard::{Place, Sealed, decode_own};
 use plan::prepare::Bundle;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -163,8 +167,12 @@ impl Drop for World {
     }
 }
 
+fn hub_key() -> HubKey {
+    HubKey::from_random([9; 32])
+}
+
 fn feed(hub: &HubId) -> Arc<PushFeed> {
-    let (push, mut reports) = PushFeed::new(hub.clone());
+    let (push, mut reports) = PushFeed::new(hub.clone(), hub_key());
     tokio::spawn(async move { while reports.recv().await.is_some() {} });
     push
 }
@@ -303,6 +311,7 @@ impl World {
         let ctx = Ctx {
             member: self.member.clone(),
             hub: self.hub.clone(),
+            key: self.push.member_key(&self.member),
             cluster: self.cluster.clone(),
             clock: Arc::<Hand>::clone(&self.clock),
             jitter: Arc::new(|| 1.0),
@@ -383,6 +392,7 @@ impl World {
             revision: format!("{short}-{epoch}"),
             short,
             epoch,
+            placed: None,
             payload: bundle.digest,
             prune: true,
             suspend: false,
@@ -528,11 +538,14 @@ impl World {
         let list = self.get("/api/v1/namespaces/kurator-system/secrets").await.unwrap_or_default();
         let mut out = BTreeMap::new();
         for secret in list["items"].as_array().cloned().unwrap_or_default() {
-            let packed = STANDARD.decode(secret["data"]["inventory"].as_str().unwrap()).unwrap();
+            let data = |key: &str| STANDARD.decode(secret["data"][key].as_str().unwrap()).unwrap();
             let mut json = Vec::new();
-            GzDecoder::new(packed.as_slice()).read_to_end(&mut json).unwrap();
-            let (hub, unit) = Inventory::unit_of(0, &json).unwrap();
-            out.extend(Inventory::decode(&hub, &unit, &[(0, json)]).unwrap().entries);
+            GzDecoder::new(data("inventory").as_slice()).read_to_end(&mut json).unwrap();
+            let group = model::object::annotation(&secret, label::GROUP_ID).unwrap().parse().unwrap();
+            let key = self.push.member_key(&self.member);
+            let place = Place { hub: &self.hub, member: &self.member, group: &group, key: &key };
+            let sealed = Sealed { json, authenticator: data("authenticator") };
+            out.extend(decode_own(&place, &BTreeMap::from([(0, sealed)])).unwrap().entries().clone());
         }
         out
     }
@@ -561,6 +574,13 @@ impl World {
         }
         self.counts.mutations.load(Ordering::SeqCst)
     }
+}
+
+/// A shard as a Secret holds it.
+pub(crate) fn pack(json: &[u8]) -> String {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(json).unwrap();
+    STANDARD.encode(encoder.finish().unwrap())
 }
 
 pub(crate) fn unit(name: &str) -> UnitId {

@@ -24,7 +24,7 @@ const TALK_MAX: Duration = Duration::from_secs(30);
 const TALKS_MAX: usize = 32;
 /// Pause after a connection could not be taken: a busy loop would make it worse.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// How long conversations may go on when the process ends: whoever asked for the end hears that it was heard.
+/// How long conversations may go on when the process ends: the client that asked for the end gets its answer.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// The listening end.

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use api::condition::{self, Condition};
-use api::delivery::{MemberStatus, Revision, UnitId, UnitStatus};
+use api::delivery::{MemberStatus, Origin, Revision, UnitId, UnitStatus};
 use api::karmada::cluster::v1alpha1::{Cluster, ClusterSpec, ClusterStatus};
-use api::kurator::annotation::ATTACHED_BY;
+use api::kurator::annotation::ORIGIN;
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::reason;
@@ -42,23 +42,9 @@ impl World {
         Ok(Self::new(namespace, members, applications, statuses, revisions).with_attached(attached))
     }
 
-    /// Takes in clusters that were attached and have made no member: their own `Ready` says why, and nobody else does. Such
-    /// a one is shown by the name that it wants, or by that of its object if another member has it.
+    /// Takes in clusters that were attached and have made no member.
     pub(super) fn with_attached(mut self, attached: Vec<AttachedCluster>) -> Self {
-        for one in attached {
-            let me = format!("{}/{}", one.namespace().unwrap_or_default(), one.name_any());
-            if self.members.iter().any(|member| member.annotations().get(ATTACHED_BY) == Some(&me)) {
-                continue;
-            }
-            let wanted = one.spec.member_name.clone().unwrap_or_else(|| one.name_any());
-            let is_free = |name: &String| self.members.iter().all(|member| member.name_any() != *name);
-            let name = [wanted, one.name_any()].into_iter().find(is_free).unwrap_or(me);
-            let mut member = Cluster::new(&name, ClusterSpec::default());
-            let conditions = one.status.map(|status| status.conditions).unwrap_or_default();
-            member.status = Some(ClusterStatus { conditions, ..ClusterStatus::default() });
-            self.members.push(member);
-        }
-        self.members.sort_by_key(ResourceExt::name_any);
+        self.members = members(self.members, attached);
         self
     }
 
@@ -76,7 +62,7 @@ impl World {
             let units = slice.status.map(|s| s.units).unwrap_or_default();
             units.into_iter().map(move |(unit, status)| ((unit, member.clone()), status))
         });
-        let revisions = revisions.into_iter().map(|r| (r.name_any(), short_revision(&r.spec.artifact.revision)));
+        let revisions = revisions.into_iter().map(|r| (r.name_any(), short_revision(r.spec.inputs.source_revision())));
         Self {
             namespace: namespace.to_owned(),
             members,
@@ -138,6 +124,28 @@ impl World {
     pub(super) fn revision_of(&self, status: &UnitStatus) -> String {
         self.revisions.get(&status.revision).cloned().unwrap_or_default()
     }
+}
+
+/// Members, and clusters that were attached and have made none: their own `Ready` says why, and nothing else does. Such a
+/// one is shown by the name that it wants, or by that of its object if another member has it. In the order of names.
+pub(crate) fn members(mut members: Vec<Cluster>, attached: Vec<AttachedCluster>) -> Vec<Cluster> {
+    for one in attached {
+        let namespace = one.namespace().unwrap_or_default();
+        let me = format!("{namespace}/{}", one.name_any());
+        let origin = Origin::new("cluster.kurator.dev", "AttachedCluster", &namespace, &one.name_any()).to_string();
+        if members.iter().any(|member| member.annotations().get(ORIGIN) == Some(&origin)) {
+            continue;
+        }
+        let wanted = one.spec.member_name.clone().unwrap_or_else(|| one.name_any());
+        let is_free = |name: &String| members.iter().all(|member| member.name_any() != *name);
+        let name = [wanted, one.name_any()].into_iter().find(is_free).unwrap_or(me);
+        let mut member = Cluster::new(&name, ClusterSpec::default());
+        let conditions = one.status.map(|status| status.conditions).unwrap_or_default();
+        member.status = Some(ClusterStatus { conditions, ..ClusterStatus::default() });
+        members.push(member);
+    }
+    members.sort_by_key(ResourceExt::name_any);
+    members
 }
 
 fn there_is(names: impl Iterator<Item = String>) -> String {

@@ -44,6 +44,7 @@ fn expected(command: &str) -> &'static [&'static str] {
         "status member/beijing" => &["member/beijing  v1.37", "ALLOCATABLE", "default/shop"],
         "tree app/shop" => &["beijing (policy large)  Applied, Healthy", "└─", "Synced"],
         "status app/shop -o json" => &["\"policy\": \"large\""],
+        "doctor" => &["ok  member", "no known fault"],
         "sync app/shop" => &["3 of 3 ready"],
         "sync app/shop --no-wait" => &["asked to sync"],
         "suspend app/shop" => &["suspended; what runs stays"],

@@ -1,3 +1,11 @@
+use std::convert::Infallible;
+
+use api::delivery::{Artifact as ArtifactRecord, ArtifactInputs, ChartInputs, UnitId};
+use kube::client::Body;
+use model::tree::Entry;
+use serde_json::json;
+
+use super::kept::{KEPT_BYTES_MAX, KNOWN_MAX};
 use super::*;
 
 fn rendering(bytes: usize) -> Arc<Rendering> {
@@ -16,13 +24,13 @@ fn objects_are_kept_up_to_a_limit_and_what_a_decision_needs_of_them_longer() {
         kept.keep(&input(n), rendering(KEPT_BYTES_MAX / 4));
         kept.find(&input(0));
     }
-    let at_hand: Vec<usize> = (0..10).filter(|n| kept.by_input[&input(*n)].rendering.is_some()).collect();
+    let at_hand: Vec<usize> = (0..10).filter(|n| kept.by_key[&input(*n)].rendering.is_some()).collect();
     assert_eq!(at_hand, [0, 7, 8, 9], "what is used stays");
     assert!(kept.bytes <= KEPT_BYTES_MAX);
-    assert!((0..10).all(|n| kept.by_input[&input(n)].outcome.is_some()));
-    // One that is larger than the limit is kept alone, since somebody is about to use it.
+    assert!((0..10).all(|n| kept.by_key[&input(n)].outcome.is_some()));
+    // One that is larger than the limit is kept alone, since it is about to be used.
     kept.keep(&input(20), rendering(2 * KEPT_BYTES_MAX));
-    assert_eq!(kept.by_input.values().filter(|e| e.rendering.is_some()).count(), 1);
+    assert_eq!(kept.by_key.values().filter(|e| e.rendering.is_some()).count(), 1);
     assert_eq!(kept.bytes, 2 * KEPT_BYTES_MAX);
 }
 
@@ -32,6 +40,166 @@ fn inputs_are_forgotten_half_at_a_time() {
     for n in 0..=KNOWN_MAX {
         kept.find(&input(n));
     }
-    assert!((KNOWN_MAX / 2..KNOWN_MAX / 2 + 3).contains(&kept.by_input.len()), "{}", kept.by_input.len());
-    assert!(kept.by_input.contains_key(&input(KNOWN_MAX)) && !kept.by_input.contains_key(&input(0)));
+    assert!((KNOWN_MAX / 2..KNOWN_MAX / 2 + 3).contains(&kept.by_key.len()), "{}", kept.by_key.len());
+    assert!(kept.by_key.contains_key(&input(KNOWN_MAX)) && !kept.by_key.contains_key(&input(0)));
+}
+
+/// Which objects are in which phase, and how long each phase is waited for.
+fn phases(objects: Vec<Value>, timeout: Option<Duration>) -> Vec<String> {
+    let rendering = in_phases(objects, timeout).unwrap();
+    let line = |phase: &api::feed::Phase| {
+        let keys: Vec<String> = phase.objects.iter().map(|o| model::ObjectKey::of(o).to_string()).collect();
+        format!("{} {:?} {}s: {}", phase.name, phase.wait, phase.timeout_secs, keys.join(", "))
+    };
+    rendering.payload.phases.iter().map(line).collect()
+}
+
+#[test]
+fn the_phases_of_the_same_objects_change_only_with_the_version() {
+    let object = |version: &str, kind: &str| json!({"apiVersion": version, "kind": kind, "metadata": {"name": "a"}});
+    let objects = vec![
+        object("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"),
+        object("apps/v1", "Deployment"),
+        object("v1", "Service"),
+        object("v1", "ConfigMap"),
+        object("rbac.authorization.k8s.io/v1", "ClusterRole"),
+        object("apiextensions.k8s.io/v1", "CustomResourceDefinition"),
+        object("v1", "Namespace"),
+    ];
+    let expect = [
+        "namespaces Accepted 60s: Namespace a",
+        "definitions Established 60s: CustomResourceDefinition.apiextensions.k8s.io a",
+        "settings Accepted 60s: ConfigMap default/a, ClusterRole.rbac.authorization.k8s.io a",
+        "workloads Accepted 60s: Service default/a, Deployment.apps default/a",
+        "interceptors Accepted 60s: ValidatingWebhookConfiguration.admissionregistration.k8s.io a",
+    ];
+    let why = "other phases for the same objects: bump render::VERSION, and then change what this test expects";
+    assert_eq!((phases(objects.clone(), None), render::VERSION), (expect.map(String::from).to_vec(), "1"), "{why}");
+    let bounded = phases(objects, Some(Duration::from_millis(200)));
+    assert!(bounded.iter().all(|line| line.contains(" 1s: ")), "{bounded:?}");
+}
+
+#[test]
+fn what_a_rendering_asks_for_is_loaded_until_it_is_whole() {
+    let files = [
+        ("app/kustomization.yaml", "resources: [../base]\n"),
+        ("base/kustomization.yaml", "resources: [../part/m.yaml]\n"),
+        ("part/m.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\n"),
+    ];
+    let mut tree = FileTree::new();
+    files.iter().for_each(|(path, _)| tree.insert(*path, Entry::Known));
+    let inputs = KustomizeInputs { path: Some("app".into()), ..KustomizeInputs::default() };
+    let mut loaded = Vec::new();
+    let objects = render_objects(tree.clone(), &inputs, |tree, directory| {
+        for (path, text) in files.iter().filter(|(path, _)| path.starts_with(directory)) {
+            tree.insert_file(*path, text.as_bytes().to_vec());
+        }
+        loaded.push(directory.to_owned());
+        Ok(())
+    });
+    assert_eq!(objects.unwrap().len(), 1);
+    assert_eq!(loaded, ["app", "base", "part"]);
+    // A loader that loads nothing is asked a limited number of times.
+    let mut turns = 0;
+    let endless = render_objects(tree.clone(), &inputs, |_, _| {
+        turns += 1;
+        Ok(())
+    });
+    assert!(matches!(endless, Err(Failure::Manifests(why)) if why.contains("asks for files more than 1000 times")));
+    assert_eq!(turns, 1000);
+    let broken = render_objects(tree, &inputs, |_, _| Err(Failure::Disk("x".into())));
+    assert_eq!(broken, Err(Failure::Disk("x".into())));
+}
+
+fn revision(policy: Value) -> RevisionSpec {
+    let artifact = ArtifactRecord {
+        digest: Digest::of(b"none"),
+        revision: "main".into(),
+        url: "http://x".into(),
+        secret: None,
+        ignore: None,
+    };
+    of_inputs(Inputs::Artifact(ArtifactInputs { artifact, kustomize: serde_json::from_value(policy).unwrap() }))
+}
+
+fn of_inputs(inputs: Inputs) -> RevisionSpec {
+    RevisionSpec {
+        unit: UnitId::new("apps.kurator.dev", "Application", "ns", "a", Some("p")),
+        epoch: 1,
+        inputs,
+        overrides: Default::default(),
+        answers: Default::default(),
+        renderer: render::VERSION.into(),
+        time: "2026-01-01T00:00:00Z".parse().unwrap(),
+    }
+}
+
+/// A hub that answers every request with this.
+fn hub(status: u16, answer: Value) -> Client {
+    let service = tower::service_fn(move |_: http::Request<Body>| {
+        let body = Body::from(answer.to_string().into_bytes());
+        async move { Ok::<_, Infallible>(http::Response::builder().status(status).body(body).unwrap()) }
+    });
+    Client::new(service, "default")
+}
+
+fn renderings(dir: &std::path::Path, hub: Client) -> Renderings {
+    Renderings::new(Cache::open(dir, 1 << 20).unwrap(), hub)
+}
+
+#[tokio::test]
+async fn objects_of_the_hub_are_rendered_in_phases_with_the_secrets_that_are_kept_beside_them() {
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}});
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "shop"}});
+    let objects = [secret.clone(), namespace.clone()];
+    let (inputs, sealed) = plan::unit::objects::pack(&objects, &"abcdefghij".parse().unwrap(), b"key").unwrap();
+    let data = k8s_openapi::ByteString(sealed.unwrap().data);
+    let stored = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": inputs.sealed},
+        "data": {ObjectInputs::SEALED_KEY: data}});
+    let dir = tempfile::tempdir().unwrap();
+    let revision = of_inputs(Inputs::Objects(inputs));
+    let rendering = renderings(dir.path(), hub(200, stored)).render(&revision, false).await.unwrap();
+    let objects: Vec<&Value> = rendering.payload.objects().map(|object| object.as_ref()).collect();
+    assert_eq!(objects, [&namespace, &secret], "the namespace's phase is the first");
+    // Without the Secret nothing is rendered: what is missing must not be taken for what was removed.
+    let gone = hub(404, json!({"kind": "Status", "code": 404, "reason": "NotFound", "message": "gone"}));
+    let failed = renderings(dir.path(), gone).render(&revision, false).await.map(drop);
+    assert!(matches!(failed, Err(Failure::Hub(_))), "{failed:?}");
+}
+
+#[tokio::test]
+async fn a_failure_is_remembered_only_when_it_is_lasting() {
+    let dir = tempfile::tempdir().unwrap();
+    let renderings = renderings(dir.path(), hub(500, json!({})));
+    let lost = Failure::ArtifactLost(Digest::of(b"none"));
+    for turn in 1..=2 {
+        assert_eq!(renderings.summary(&revision(json!({"path": "a"})), true).await, Err(lost.clone()));
+        assert_eq!(renderings.count(), turn);
+    }
+    let chart = ChartInputs {
+        digest: Digest::of(b"chart"),
+        name: "c".into(),
+        version: "1".into(),
+        url: "http://x".into(),
+        values: Default::default(),
+    };
+    let wrong = renderings.summary(&of_inputs(Inputs::Chart(chart)), true).await;
+    assert!(matches!(wrong, Err(Failure::Manifests(why)) if why.starts_with("charts are not rendered")));
+    assert_eq!(renderings.count(), 2);
+}
+
+#[tokio::test]
+async fn a_directory_that_is_missing_is_looked_for_once_whatever_it_stands_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let renderings = renderings(dir.path(), hub(500, json!({})));
+    let revision = revision(json!({"path": "gone"}));
+    let key = renderings.work(&revision).await.unwrap().key();
+    let missing = Failure::NoDirectory("spec.path: gone: no such file".into());
+    renderings.kept().find(&key).outcome = Some(Err(missing.clone()));
+    assert_eq!(renderings.summary(&revision, false).await, Err(missing.clone()));
+    assert_eq!(renderings.render(&revision, false).await.map(drop), Err(missing));
+    let empty = renderings.summary(&revision, true).await.unwrap();
+    assert_eq!((empty.objects, empty.digest), (0, Payload::default().digest()));
+    assert_eq!(renderings.render(&revision, true).await.unwrap().summary, empty);
+    assert_eq!(renderings.count(), 0);
 }

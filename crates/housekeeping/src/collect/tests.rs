@@ -3,22 +3,14 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use client::Resource;
 use proptest::prelude::*;
 
 use super::*;
-use crate::discovery::Served;
 use crate::graph::{Graph, Owner};
 
-fn served() -> Arc<Served> {
-    let text = str::to_owned;
-    Arc::new(Served {
-        group: String::new(),
-        version: text("v1"),
-        kind: text("ConfigMap"),
-        plural: text("configmaps"),
-        namespaced: true,
-        verbs: Vec::new(),
-    })
+fn resource() -> Arc<Resource> {
+    Arc::new(Resource::core("ConfigMap", "configmaps", true))
 }
 
 fn item(id: usize, owners: &[(usize, bool)]) -> Item {
@@ -31,7 +23,7 @@ fn item(id: usize, owners: &[(usize, bool)]) -> Item {
     };
     Item {
         uid: id.to_string().into(),
-        served: served(),
+        resource: resource(),
         namespace: "default".to_owned(),
         name: id.to_string(),
         owners: owners.iter().map(owner).collect(),
@@ -72,12 +64,12 @@ impl World {
         }
     }
 
-    fn delete(&mut self, uid: &str, policy: Policy) {
+    fn delete(&mut self, uid: &str, policy: Propagation) {
         self.log.push(format!("delete {uid} {}", policy.as_str()));
         self.edit(uid, |item| {
             item.deleting = true;
-            item.foreground |= policy == Policy::Foreground;
-            item.orphan |= policy == Policy::Orphan;
+            item.foreground |= policy == Propagation::Foreground;
+            item.orphan |= policy == Propagation::Orphan;
         });
     }
 
@@ -145,13 +137,13 @@ fn dependents_of(graph: &Graph, uid: &Uid) -> Vec<Dependent> {
 #[derive(Clone, Debug)]
 enum Op {
     Create(usize, Vec<(usize, bool)>),
-    Delete(usize, Policy),
+    Delete(usize, Propagation),
     Settle,
 }
 
 fn op() -> impl Strategy<Value = Op> {
     let owners = prop::collection::vec((0..10_usize, any::<bool>()), 0..3);
-    let policy = prop_oneof![Just(Policy::Background), Just(Policy::Foreground), Just(Policy::Orphan)];
+    let policy = prop_oneof![Just(Propagation::Background), Just(Propagation::Foreground), Just(Propagation::Orphan)];
     prop_oneof![
         4 => (0..10_usize, owners).prop_map(|(id, owners)| Op::Create(id, owners)),
         2 => (0..10_usize, policy).prop_map(|(id, policy)| Op::Delete(id, policy)),
@@ -205,7 +197,7 @@ fn a_circle_that_is_deleted_in_the_foreground_goes_whole() {
             world.put(item(id, &[((id + 1) % size, true)]));
         }
         for id in 0..size {
-            world.delete(&id.to_string(), Policy::Foreground);
+            world.delete(&id.to_string(), Propagation::Foreground);
         }
         world.settle();
         assert!(world.objects.is_empty(), "{:#?}", world.log);
@@ -219,7 +211,7 @@ fn a_chain_that_is_deleted_in_the_foreground_goes_from_its_end() {
     world.put(item(2, &[(1, true)]));
     world.put(item(3, &[(2, true)]));
     for uid in ["1", "2", "3"] {
-        world.delete(uid, Policy::Foreground);
+        world.delete(uid, Propagation::Foreground);
     }
     world.settle();
     assert!(world.objects.is_empty() && !world.log.iter().any(|l| l.contains("Unblock")), "{:#?}", world.log);
@@ -230,7 +222,7 @@ fn orphans_stay() {
     let mut world = World::default();
     world.put(item(1, &[]));
     world.put(item(2, &[(1, true)]));
-    world.delete("1", Policy::Orphan);
+    world.delete("1", Propagation::Orphan);
     world.settle();
     assert_eq!(world.objects.keys().map(|u| &**u).collect::<Vec<_>>(), ["2"]);
     assert!(world.objects["2"].owners.is_empty());
@@ -242,7 +234,7 @@ fn a_chain_goes_in_the_background() {
     world.put(item(1, &[]));
     world.put(item(2, &[(1, false)]));
     world.put(item(3, &[(2, false)]));
-    world.delete("1", Policy::Background);
+    world.delete("1", Propagation::Background);
     world.settle();
     assert!(world.objects.is_empty(), "{:?}", world.log);
 }
@@ -258,7 +250,7 @@ fn an_owner_that_cannot_be_looked_up_is_not_gone() {
 fn an_object_with_another_finalizer_is_deleted_once() {
     let mut held = item(1, &[(2, false)]);
     held.held.push("a.io/b".to_owned());
-    assert_eq!(decide(&held, &[OwnerState::Gone], &[]), [Step::Delete(Policy::Background)]);
+    assert_eq!(decide(&held, &[OwnerState::Gone], &[]), [Step::Delete(Propagation::Background)]);
     held.deleting = true;
     assert_eq!(decide(&held, &[OwnerState::Gone], &[]), []);
 }

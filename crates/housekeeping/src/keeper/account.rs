@@ -1,17 +1,17 @@
 //! Applies [`crate::account::plan`].
 
+use client::{Error, Next};
+
 use super::{Inner, is_stale};
 use crate::account::{ACCOUNT, Observed, Plan, ROOT_CA, plan};
-use crate::api::Error;
-use crate::queue::Turn;
 
 impl Inner {
-    pub(super) async fn furnish(&self, namespace: &str) -> Result<Turn, Error> {
+    pub(super) async fn furnish(&self, namespace: &str) -> Result<Next, Error> {
         let (plan, accounts, maps) = {
             let state = self.lock();
-            let kinds = (state.discovery.kind("", "ServiceAccount"), state.discovery.kind("", "ConfigMap"));
-            let (Some(accounts), Some(maps)) = kinds else { return Ok(Turn::Done) };
-            let Some(owner) = state.namespace(namespace) else { return Ok(Turn::Done) };
+            let kinds = (state.served.kind("", "ServiceAccount"), state.served.kind("", "ConfigMap"));
+            let (Some(accounts), Some(maps)) = kinds else { return Ok(Next::Wait) };
+            let Some(owner) = state.namespace(namespace) else { return Ok(Next::Wait) };
             let observed = Observed {
                 deleting: owner.deleting,
                 account: state.graph.find(accounts, namespace, ACCOUNT).is_some(),
@@ -20,15 +20,15 @@ impl Inner {
             (plan(namespace, observed, self.ca.as_deref()), accounts.clone(), maps.clone())
         };
         let Plan { account, root_ca } = plan;
-        for (served, object) in [(accounts, account), (maps, root_ca)] {
+        for (resource, object) in [(accounts, account), (maps, root_ca)] {
             let Some(object) = object else { continue };
-            match self.api.create(&served.collection(namespace), &object).await {
-                Ok(stored) => self.learn(&served, &stored),
+            match self.api.create(&resource, namespace, &object).await {
+                Ok(stored) => self.learn(&resource, &stored),
                 // It is there already, or the namespace went; the watch will say.
                 Err(error) if is_stale(&error) => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(Turn::Done)
+        Ok(Next::Wait)
     }
 }

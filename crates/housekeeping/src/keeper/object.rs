@@ -2,26 +2,25 @@
 
 use std::sync::Arc;
 
+use client::{Delete, Error, Next};
 use serde_json::{Value, json};
 
 use super::{Inner, Key};
-use crate::api::{Error, METADATA};
 use crate::collect::{Dependent, OwnerState, Step, decide};
 use crate::graph::{FOREGROUND, Item, ORPHAN, Owner, Uid};
-use crate::queue::Turn;
 
 impl Inner {
-    pub(super) async fn collect(&self, uid: &Uid) -> Result<Turn, Error> {
-        let Some((known, dependents)) = self.seen(uid) else { return Ok(Turn::Done) };
+    pub(super) async fn collect(&self, uid: &Uid) -> Result<Next, Error> {
+        let Some((known, dependents)) = self.seen(uid) else { return Ok(Next::Wait) };
         if known.owners.is_empty() && !known.deleting {
-            return Ok(Turn::Done);
+            return Ok(Next::Wait);
         }
-        let live = self.api.get(&known.path(), METADATA).await?;
+        let live = self.api.get_metadata(&known.target()).await?;
         let live = live.filter(|object| model::object::uid(object) == Some(&**uid));
-        let Some((item, live)) = live.and_then(|live| Some((Item::project(&known.served, &live)?, live))) else {
+        let Some((item, live)) = live.and_then(|live| Some((Item::project(&known.resource, &live)?, live))) else {
             let looks = self.lock().graph.remove(uid);
             self.look(looks);
-            return Ok(Turn::Done);
+            return Ok(Next::Wait);
         };
         let mut owners = Vec::with_capacity(item.owners.len());
         for owner in &item.owners {
@@ -30,7 +29,7 @@ impl Inner {
         for step in decide(&item, &owners, &dependents) {
             self.step(&item, &live, step).await?;
         }
-        Ok(Turn::Done)
+        Ok(Next::Wait)
     }
 
     fn seen(&self, uid: &Uid) -> Option<(Item, Vec<Dependent>)> {
@@ -48,7 +47,7 @@ impl Inner {
     }
 
     async fn owner_state(&self, item: &Item, owner: &Owner) -> Result<OwnerState, Error> {
-        let served = {
+        let resource = {
             let state = self.lock();
             // A namespaced owner counts only in the dependent's own namespace.
             let here = |o: &&Item| o.namespace.is_empty() || o.namespace == item.namespace;
@@ -58,14 +57,14 @@ impl Inner {
             if state.absent.contains(&owner.uid) && state.graph.get(&owner.uid).is_none() {
                 return Ok(OwnerState::Gone);
             }
-            match state.discovery.kind(&owner.group, &owner.kind) {
-                Some(served) if !(served.namespaced && item.namespace.is_empty()) => served.clone(),
+            match state.served.kind(&owner.group, &owner.kind) {
+                Some(resource) if !(resource.namespaced && item.namespace.is_empty()) => resource.clone(),
                 _ => return Ok(OwnerState::Unknown),
             }
         };
-        let namespace = if served.namespaced { item.namespace.as_str() } else { "" };
-        let found = self.api.get(&served.object(namespace, &owner.name), METADATA).await?;
-        let found = found.and_then(|object| Item::project(&served, &object)).filter(|found| found.uid == owner.uid);
+        let namespace = if resource.namespaced { item.namespace.as_str() } else { "" };
+        let found = self.api.get_metadata(&resource.target(namespace, &owner.name)).await?;
+        let found = found.and_then(|object| Item::project(&resource, &object)).filter(|found| found.uid == owner.uid);
         Ok(match found {
             Some(found) if found.waiting() => OwnerState::Waiting,
             Some(_) => OwnerState::Present,
@@ -83,19 +82,15 @@ impl Inner {
             }
             Step::Unblock(dependent) => self.edit_owners(&dependent, |o| unblock(o, &item.uid)).await,
             Step::Look(dependent) => {
-                self.queue.push(Key::Object(dependent));
+                self.queue.add(Key::Object(dependent));
                 Ok(())
             }
             Step::EndOrphan => self.end(item, live, ORPHAN).await,
             Step::EndForeground => self.end(item, live, FOREGROUND).await,
             Step::Disown(gone) => self.patch_owners(item, live, |owners| release(owners, &gone)).await,
             Step::Delete(policy) => {
-                let options = json!({
-                    "kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": policy.as_str(),
-                    "preconditions": {"uid": &*item.uid, "resourceVersion": model::object::resource_version(live)},
-                });
-                tracing::info!(object = item.name, kind = %item.served, policy = policy.as_str(), "its owners are gone");
-                self.api.delete(&item.path(), &options).await.map(drop)
+                tracing::info!(object = item.name, kind = %item.resource, policy = policy.as_str(), "its owners are gone");
+                self.api.delete(&item.target(), &Delete::exactly(live).propagation(policy)).await.map(drop)
             }
         }
     }
@@ -111,7 +106,7 @@ impl Inner {
 
     async fn edit_owners(&self, uid: &Uid, edit: impl Fn(&mut Vec<Value>)) -> Result<(), Error> {
         let Some((item, _)) = self.seen(uid) else { return Ok(()) };
-        let Some(live) = self.api.get(&item.path(), METADATA).await? else { return Ok(()) };
+        let Some(live) = self.api.get_metadata(&item.target()).await? else { return Ok(()) };
         if model::object::uid(&live) != Some(&**uid) {
             return Ok(());
         }
@@ -134,7 +129,7 @@ impl Inner {
         let meta = |field: &str| model::object::get(live, &["metadata", field]).cloned().unwrap_or_default();
         metadata["uid"] = meta("uid");
         metadata["resourceVersion"] = meta("resourceVersion");
-        self.api.merge(&item.path(), &json!({"metadata": metadata})).await.map(drop)
+        self.api.merge(&item.target(), &json!({"metadata": metadata})).await.map(drop)
     }
 }
 

@@ -2,4 +2,5 @@
 
 mod collect;
 mod namespace;
+mod panic;
 mod support;

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use apiserver::{ApiServer, Config, Ids, JsonProjection, UserInfo};
-use housekeeping::api::JSON;
-use housekeeping::{Api, Housekeeper, Options};
+use client::{Api, Raw};
+use housekeeping::{Events, Housekeeper, Options};
 use model::{Clock, Timestamp};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 /// How long anything may take. Time is paused, so waiting for it costs nothing.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-struct TestClock(Instant);
+pub(crate) struct TestClock(pub(crate) Instant);
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
@@ -37,19 +37,32 @@ impl Ids for Counting {
 
 pub(crate) struct Cluster {
     pub(crate) server: ApiServer,
-    pub(crate) api: Api,
+    pub(crate) api: Raw,
     _keeper: tokio_util::task::AbortOnDropHandle<()>,
 }
 
 impl Cluster {
     pub(crate) async fn start() -> Self {
         let clock = Arc::new(TestClock(Instant::now()));
+        Self::start_with(clock, |_| None).await
+    }
+
+    /// With a clock for housekeeping, and perhaps another source of events.
+    pub(crate) async fn start_with(
+        keepers_clock: Arc<dyn Clock>,
+        events: impl FnOnce(kube::Client) -> Option<Box<dyn Events>>,
+    ) -> Self {
+        let clock = Arc::new(TestClock(Instant::now()));
         let store = store::memory::open(JsonProjection, store::memory::Options::default());
-        let server = ApiServer::start(Config::new(store, clock.clone(), Arc::new(Counting::default()))).await.unwrap();
+        let server = ApiServer::start(Config::new(store, clock, Arc::new(Counting::default()))).await.unwrap();
         let client = || kube::Client::new(server.service_as(UserInfo::master("test")), "default");
-        let options = Options { ca: Some("the CA".to_owned()), clock, events: None };
+        let options = Options { ca: Some("the CA".to_owned()), clock: keepers_clock, events: events(client()) };
         let keeper = tokio::spawn(Housekeeper::new(client(), options).run());
-        Self { api: Api::new(client(), "test"), server, _keeper: tokio_util::task::AbortOnDropHandle::new(keeper) }
+        Self {
+            api: Api::new(client(), "test").raw(),
+            server,
+            _keeper: tokio_util::task::AbortOnDropHandle::new(keeper),
+        }
     }
 
     pub(crate) async fn create(&self, collection: &str, object: Value) -> Value {
@@ -69,7 +82,7 @@ impl Cluster {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Option<Value> {
-        self.api.get(path, JSON).await.unwrap()
+        self.api.get(path).await.unwrap()
     }
 
     /// Waits until an object is as wanted.

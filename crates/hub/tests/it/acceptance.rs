@@ -1,21 +1,10 @@
 //! Manifests as Kurator publishes them, for the kinds in scope: applied unchanged, or refused with the field path.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
 use crate::stage::{Stage, apply, until};
-
-/// The manifests, which are not part of this repository; `KURATOR_ACCEPTANCE` names another place.
-fn manifests() -> Option<PathBuf> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/acceptance");
-    let folder = std::env::var_os("KURATOR_ACCEPTANCE").map_or_else(|| PathBuf::from(beside), PathBuf::from);
-    let found = folder.join("kurator").is_dir();
-    if !found {
-        eprintln!("skipped: acceptance manifests are not at {}", folder.display());
-    }
-    found.then_some(folder)
-}
 
 /// All documents of a file, or of the files below a folder, in order.
 fn documents(path: &Path) -> Vec<Value> {
@@ -52,7 +41,7 @@ async fn verdict(stage: &Stage, object: &Value) -> (String, String, String) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kurators_examples_apply_unchanged_and_say_how_they_are() {
-    let Some(folder) = manifests() else { return };
+    let Some(folder) = component::acceptance("hub::acceptance: examples apply unchanged") else { return };
     let stage = Stage::new(&[]).await;
     let mut objects = documents(&folder.join("kurator/examples"));
     objects.extend(documents(&folder.join("kurator/accepted")));
@@ -70,7 +59,7 @@ async fn kurators_examples_apply_unchanged_and_say_how_they_are() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_kurator_refuses_is_refused_with_the_field_path() {
-    let Some(folder) = manifests() else { return };
+    let Some(folder) = component::acceptance("hub::acceptance: refused with the field path") else { return };
     let stage = Stage::new(&[]).await;
     let rejected =
         ["application", "attachedcluster"].map(|kind| documents(&folder.join("kurator/rejected").join(kind)));
@@ -90,7 +79,7 @@ async fn what_kurator_refuses_is_refused_with_the_field_path() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn crds_as_published_can_be_applied_and_take_nothing_from_the_hub() {
-    let Some(folder) = manifests() else { return };
+    let Some(folder) = component::acceptance("hub::acceptance: CRDs as published") else { return };
     let stage = Stage::new(&[]).await;
     let definitions: Vec<Value> =
         ["kurator/crds", "karmada/crds"].iter().flat_map(|crds| documents(&folder.join(crds))).collect();

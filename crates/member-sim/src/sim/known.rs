@@ -1,24 +1,17 @@
 //! Which kinds behaviours know, where they are, and what a change of one means for others.
 
+use std::sync::{Arc, LazyLock};
+
+use client::Resource;
+
 use crate::object::{DaemonSet, Deployment, Job, Node, Object, Pod, ReplicaSet, Service, Slice, StatefulSet, Uid};
 use crate::sim::Key;
 use crate::world::{Change, Shelf, World};
 
 /// A kind that behaviours know.
 pub(crate) trait Known: Object {
-    /// Group and version as in paths.
-    const ROOT: &'static str;
-    /// Plural name.
-    const PLURAL: &'static str;
-
-    /// The path of all objects, or of those in one namespace.
-    fn collection(namespace: &str) -> String {
-        if namespace.is_empty() {
-            format!("{}/{}", Self::ROOT, Self::PLURAL)
-        } else {
-            format!("{}/namespaces/{namespace}/{}", Self::ROOT, Self::PLURAL)
-        }
-    }
+    /// Where it is in the API.
+    fn resource() -> &'static Arc<Resource>;
 
     /// Where the world keeps them.
     fn shelf(world: &mut World) -> &mut Shelf<Self>;
@@ -47,8 +40,10 @@ fn wake_owner(owner: &Uid, world: &World, push: &mut dyn FnMut(Key)) {
 }
 
 impl Known for Pod {
-    const ROOT: &'static str = "/api/v1";
-    const PLURAL: &'static str = "pods";
+    fn resource() -> &'static Arc<Resource> {
+        static RESOURCE: LazyLock<Arc<Resource>> = LazyLock::new(|| Arc::new(Resource::core("Pod", "pods", true)));
+        &RESOURCE
+    }
 
     fn shelf(world: &mut World) -> &mut Shelf<Self> {
         &mut world.pods
@@ -63,7 +58,7 @@ impl Known for Pod {
         let shown = |p: &Pod| (p.ip.clone(), p.ready(), p.meta.deleting(), p.finished(), p.meta.labels.clone());
         if change.old.as_deref().map(shown) != change.new.as_deref().map(shown) {
             for pod in change.sides() {
-                let selects = |s: &&std::sync::Arc<Service>| {
+                let selects = |s: &&Arc<Service>| {
                     !s.selector.is_empty()
                         && s.selector.iter().all(|(key, value)| pod.meta.labels.get(key) == Some(value))
                 };
@@ -88,8 +83,10 @@ impl Known for Pod {
 }
 
 impl Known for Node {
-    const ROOT: &'static str = "/api/v1";
-    const PLURAL: &'static str = "nodes";
+    fn resource() -> &'static Arc<Resource> {
+        static RESOURCE: LazyLock<Arc<Resource>> = LazyLock::new(|| Arc::new(Resource::core("Node", "nodes", false)));
+        &RESOURCE
+    }
 
     fn shelf(world: &mut World) -> &mut Shelf<Self> {
         &mut world.nodes
@@ -110,8 +107,11 @@ impl Known for Node {
 }
 
 impl Known for ReplicaSet {
-    const ROOT: &'static str = "/apis/apps/v1";
-    const PLURAL: &'static str = "replicasets";
+    fn resource() -> &'static Arc<Resource> {
+        static RESOURCE: LazyLock<Arc<Resource>> =
+            LazyLock::new(|| Arc::new(Resource::new("apps", "v1", "ReplicaSet", "replicasets", true)));
+        &RESOURCE
+    }
 
     fn shelf(world: &mut World) -> &mut Shelf<Self> {
         &mut world.replica_sets
@@ -130,8 +130,11 @@ impl Known for ReplicaSet {
 }
 
 impl Known for Service {
-    const ROOT: &'static str = "/api/v1";
-    const PLURAL: &'static str = "services";
+    fn resource() -> &'static Arc<Resource> {
+        static RESOURCE: LazyLock<Arc<Resource>> =
+            LazyLock::new(|| Arc::new(Resource::core("Service", "services", true)));
+        &RESOURCE
+    }
 
     fn shelf(world: &mut World) -> &mut Shelf<Self> {
         &mut world.services
@@ -145,8 +148,12 @@ impl Known for Service {
 }
 
 impl Known for Slice {
-    const ROOT: &'static str = "/apis/discovery.k8s.io/v1";
-    const PLURAL: &'static str = "endpointslices";
+    fn resource() -> &'static Arc<Resource> {
+        static RESOURCE: LazyLock<Arc<Resource>> = LazyLock::new(|| {
+            Arc::new(Resource::new("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", true))
+        });
+        &RESOURCE
+    }
 
     fn shelf(world: &mut World) -> &mut Shelf<Self> {
         &mut world.slices
@@ -160,10 +167,13 @@ impl Known for Slice {
 }
 
 macro_rules! workload {
-    ($kind:ident, $root:literal, $plural:literal, $shelf:ident) => {
+    ($kind:ident, $group:literal, $plural:literal, $shelf:ident) => {
         impl Known for $kind {
-            const ROOT: &'static str = $root;
-            const PLURAL: &'static str = $plural;
+            fn resource() -> &'static Arc<Resource> {
+                static RESOURCE: LazyLock<Arc<Resource>> =
+                    LazyLock::new(|| Arc::new(Resource::new($group, "v1", stringify!($kind), $plural, true)));
+                &RESOURCE
+            }
 
             fn shelf(world: &mut World) -> &mut Shelf<Self> {
                 &mut world.$shelf
@@ -178,7 +188,7 @@ macro_rules! workload {
     };
 }
 
-workload!(Deployment, "/apis/apps/v1", "deployments", deployments);
-workload!(StatefulSet, "/apis/apps/v1", "statefulsets", stateful_sets);
-workload!(DaemonSet, "/apis/apps/v1", "daemonsets", daemon_sets);
-workload!(Job, "/apis/batch/v1", "jobs", jobs);
+workload!(Deployment, "apps", "deployments", deployments);
+workload!(StatefulSet, "apps", "statefulsets", stateful_sets);
+workload!(DaemonSet, "apps", "daemonsets", daemon_sets);
+workload!(Job, "batch", "jobs", jobs);

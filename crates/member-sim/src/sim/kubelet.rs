@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use housekeeping::Error;
-use housekeeping::queue::Turn;
+use client::{Error, Next};
 
 use super::{Sim, again};
 use crate::object::{Node, Pod};
@@ -18,10 +17,10 @@ use crate::world::Name;
 const QUARANTINE: Duration = Duration::from_secs(40);
 
 impl Sim {
-    pub(super) async fn pod(&self, name: &Name) -> Result<Turn, Error> {
+    pub(super) async fn pod(&self, name: &Name) -> Result<Next, Error> {
         let (pod, host) = {
             let world = self.world();
-            let Some(pod) = world.pods.get(name).cloned() else { return Ok(Turn::Done) };
+            let Some(pod) = world.pods.get(name).cloned() else { return Ok(Next::Wait) };
             let host = world.nodes.get(&(String::new(), pod.node.clone())).cloned();
             (pod, host)
         };
@@ -29,7 +28,7 @@ impl Sim {
         let evicted = match node::evict(&pod, &host, &self.pace, self.now()) {
             Eviction::Now => {
                 self.delete::<Pod>(name, &pod.meta.uid, None).await?;
-                return Ok(Turn::Done);
+                return Ok(Next::Wait);
             }
             Eviction::Later(after) => Some(after),
             Eviction::Stay => None,
@@ -39,30 +38,30 @@ impl Sim {
             if !host.ready()
                 && let Some(patch) = node::lost_pod(&pod, self.now())
             {
-                self.patch::<Pod>(name, "/status", &patch).await?;
+                self.patch::<Pod>(name, "status", &patch).await?;
             }
             return Ok(again(evicted));
         };
         let turn = self.kubelet(name, &pod, &host, index).await?;
         Ok(match (turn, evicted) {
-            (Some(a), Some(b)) => Turn::After(a.min(b)),
+            (Some(a), Some(b)) => Next::After(a.min(b)),
             (a, b) => again(a.or(b)),
         })
     }
 
     /// A pod whose node is gone goes as well, when the node has not come back for a while.
-    async fn orphan(&self, pod: &Pod) -> Result<Turn, Error> {
+    async fn orphan(&self, pod: &Pod) -> Result<Next, Error> {
         if pod.node.is_empty() {
-            return Ok(Turn::Done);
+            return Ok(Next::Wait);
         }
         let now = self.now();
         let since = *self.local().lost.entry(pod.node.clone()).or_insert(now);
         let left = QUARANTINE.saturating_sub(Duration::try_from(now.duration_since(since)).unwrap_or_default());
         if !left.is_zero() {
-            return Ok(Turn::After(left));
+            return Ok(Next::After(left));
         }
         self.delete::<Pod>(&pod.meta.key(), &pod.meta.uid, Some(0)).await?;
-        Ok(Turn::Done)
+        Ok(Next::Wait)
     }
 
     /// One step; returns after which time the next one is due, if time is all it waits for.
@@ -83,7 +82,7 @@ impl Sim {
         match kubelet::plan(&observed, &self.pace, now) {
             Step::Rest => Ok(None),
             Step::Wait(time) => Ok(Some(time)),
-            Step::Write(patch) => self.patch::<Pod>(name, "/status", &patch).await.map(|()| None),
+            Step::Write(patch) => self.patch::<Pod>(name, "status", &patch).await.map(|()| None),
             Step::Remove => {
                 self.delete::<Pod>(name, &pod.meta.uid, Some(0)).await?;
                 Ok(None)

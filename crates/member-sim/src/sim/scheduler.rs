@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use client::{Error, Next};
 use futures::{StreamExt, TryStreamExt, stream};
-use housekeeping::Error;
-use housekeeping::queue::Turn;
 use serde_json::{Value, json};
 
 use super::Sim;
+use super::known::Known;
 use crate::object::{Condition, Node, Pod};
 use crate::plan::schedule::{self, Verdict};
 
@@ -15,11 +15,11 @@ use crate::plan::schedule::{self, Verdict};
 const FAN_OUT: usize = 16;
 
 impl Sim {
-    pub(super) async fn schedule(&self) -> Result<Turn, Error> {
+    pub(super) async fn schedule(&self) -> Result<Next, Error> {
         let verdicts = {
             let world = self.world();
             if !world.pods.all().any(|pod| pod.unscheduled()) {
-                return Ok(Turn::Done);
+                return Ok(Next::Wait);
             }
             let mut local = self.local();
             // A pod bound a moment ago counts where it goes, until its event says so.
@@ -42,7 +42,7 @@ impl Sim {
             .buffer_unordered(FAN_OUT)
             .try_collect::<()>()
             .await?;
-        Ok(Turn::Done)
+        Ok(Next::Wait)
     }
 
     async fn bind(&self, pod: &Pod, node: &str) -> Result<(), Error> {
@@ -53,8 +53,8 @@ impl Sim {
             "target": {"apiVersion": "v1", "kind": "Node", "name": node},
         });
         self.local().assumed.insert(meta.uid.clone(), node.to_owned());
-        let path = format!("/api/v1/namespaces/{}/pods/{}/binding", meta.namespace, meta.name);
-        match self.api.create(&path, &binding).await {
+        let target = Pod::resource().target(&meta.namespace, &meta.name).part("binding");
+        match self.api.create_part(&target, &binding).await {
             Ok(_) => Ok(()),
             Err(error) => {
                 self.local().assumed.remove(&meta.uid);
@@ -79,7 +79,7 @@ impl Sim {
         let others = pod.conditions.iter().filter(|c| c.kind != "PodScheduled").map(Condition::to_value);
         let list: Vec<Value> = others.chain([condition.to_value()]).collect();
         let patch = json!({"metadata": {"uid": &*pod.meta.uid}, "status": {"conditions": list}});
-        match self.patch::<Pod>(&pod.meta.key(), "/status", &patch).await {
+        match self.patch::<Pod>(&pod.meta.key(), "status", &patch).await {
             Err(error) if matches!(error.code(), Some(404 | 409)) => Ok(()),
             other => other,
         }

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use housekeeping::Error;
-use housekeeping::queue::Turn;
+use client::{Error, Next};
 
 use super::Sim;
 use crate::object::{Pod, Slice};
@@ -11,10 +10,10 @@ use crate::plan::endpoint;
 use crate::world::Name;
 
 impl Sim {
-    pub(super) async fn service(&self, name: &Name) -> Result<Turn, Error> {
+    pub(super) async fn service(&self, name: &Name) -> Result<Next, Error> {
         let plan = {
             let world = self.world();
-            let Some(service) = world.services.get(name) else { return Ok(Turn::Done) };
+            let Some(service) = world.services.get(name) else { return Ok(Next::Wait) };
             let selected = |pod: &&Arc<Pod>| service.selector.iter().all(|(k, v)| pod.meta.labels.get(k) == Some(v));
             let pods: Vec<Arc<Pod>> = world.pods.within(&name.0).filter(selected).cloned().collect();
             let slices: Vec<Arc<Slice>> =
@@ -32,6 +31,6 @@ impl Sim {
         for (slice, uid) in delete {
             self.delete::<Slice>(&(name.0.clone(), slice), &uid, None).await?;
         }
-        Ok(Turn::Done)
+        Ok(Next::Wait)
     }
 }

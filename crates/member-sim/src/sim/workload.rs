@@ -1,8 +1,7 @@
 //! Applies the plans of workloads.
 
+use client::{Error, Next};
 use futures::{StreamExt, TryStreamExt, stream};
-use housekeeping::Error;
-use housekeeping::queue::Turn;
 use serde_json::{Value, json};
 
 use super::known::Known;
@@ -15,10 +14,10 @@ use crate::world::Name;
 const FAN_OUT: usize = 16;
 
 impl Sim {
-    pub(super) async fn deployment(&self, name: &Name) -> Result<Turn, Error> {
+    pub(super) async fn deployment(&self, name: &Name) -> Result<Next, Error> {
         let plan = {
             let world = self.world();
-            let Some(deployment) = world.deployments.get(name) else { return Ok(Turn::Done) };
+            let Some(deployment) = world.deployments.get(name) else { return Ok(Next::Wait) };
             let sets = world.replica_sets.owned_by(&deployment.meta.uid);
             let old_pods =
                 |set: &ReplicaSet| world.pods.owned_by(&set.meta.uid).iter().filter(|pod| !pod.finished()).count();
@@ -29,7 +28,7 @@ impl Sim {
         if let Some(set) = create
             && !self.create_set(name, &set).await?
         {
-            return Ok(Turn::Done);
+            return Ok(Next::Wait);
         }
         for (set, patch) in patch {
             self.patch::<ReplicaSet>(&(name.0.clone(), set), "", &patch).await?;
@@ -38,7 +37,7 @@ impl Sim {
             self.delete::<ReplicaSet>(&(name.0.clone(), set), &uid, None).await?;
         }
         if let Some(patch) = report {
-            self.patch::<Deployment>(name, "/status", &patch).await?;
+            self.patch::<Deployment>(name, "status", &patch).await?;
         }
         Ok(again(after))
     }
@@ -50,69 +49,65 @@ impl Sim {
             Err(error) if error.code() == Some(409) => {}
             Err(error) => return Err(error),
         }
-        let taken = format!(
-            "/apis/apps/v1/namespaces/{}/replicasets/{}",
-            name.0,
-            set["metadata"]["name"].as_str().unwrap_or_default()
-        );
-        let Some(found) = self.api.get(&taken, housekeeping::api::JSON).await? else { return Ok(false) };
+        let taken = ReplicaSet::resource().target(&name.0, set["metadata"]["name"].as_str().unwrap_or_default());
+        let Some(found) = self.api.get(&taken).await? else { return Ok(false) };
         let ours = found.pointer("/metadata/ownerReferences/0/uid") == set.pointer("/metadata/ownerReferences/0/uid");
         if ours {
             self.learn::<ReplicaSet>(&found);
             return Ok(true);
         }
         let collisions = self.world().deployments.get(name).map_or(0, |d| d.status.collisions);
-        self.patch::<Deployment>(name, "/status", &json!({"status": {"collisionCount": collisions + 1}})).await?;
+        self.patch::<Deployment>(name, "status", &json!({"status": {"collisionCount": collisions + 1}})).await?;
         Ok(false)
     }
 
-    pub(super) async fn replica_set(&self, name: &Name) -> Result<Turn, Error> {
+    pub(super) async fn replica_set(&self, name: &Name) -> Result<Next, Error> {
         let plan = {
             let world = self.world();
-            let Some(set) = world.replica_sets.get(name) else { return Ok(Turn::Done) };
+            let Some(set) = world.replica_sets.get(name) else { return Ok(Next::Wait) };
             replica_set::plan(set, &world.pods.owned_by(&set.meta.uid), self.now())
         };
         self.apply::<ReplicaSet>(name, plan).await
     }
 
-    pub(super) async fn stateful_set(&self, name: &Name) -> Result<Turn, Error> {
+    pub(super) async fn stateful_set(&self, name: &Name) -> Result<Next, Error> {
         let plan = {
             let world = self.world();
-            let Some(set) = world.stateful_sets.get(name) else { return Ok(Turn::Done) };
+            let Some(set) = world.stateful_sets.get(name) else { return Ok(Next::Wait) };
             stateful_set::plan(set, &world.pods.owned_by(&set.meta.uid), self.now())
         };
         self.apply::<StatefulSet>(name, plan).await
     }
 
-    pub(super) async fn daemon_set(&self, name: &Name) -> Result<Turn, Error> {
+    pub(super) async fn daemon_set(&self, name: &Name) -> Result<Next, Error> {
         let plan = {
             let world = self.world();
-            let Some(set) = world.daemon_sets.get(name) else { return Ok(Turn::Done) };
+            let Some(set) = world.daemon_sets.get(name) else { return Ok(Next::Wait) };
             let nodes: Vec<_> = world.nodes.all().cloned().collect();
             daemon_set::plan(set, &world.pods.owned_by(&set.meta.uid), &nodes, self.now())
         };
         self.apply::<DaemonSet>(name, plan).await
     }
 
-    pub(super) async fn job(&self, name: &Name) -> Result<Turn, Error> {
+    pub(super) async fn job(&self, name: &Name) -> Result<Next, Error> {
         let (plan, uid) = {
             let world = self.world();
-            let Some(job) = world.jobs.get(name) else { return Ok(Turn::Done) };
+            let Some(job) = world.jobs.get(name) else { return Ok(Next::Wait) };
             (job::plan(job, &world.pods.owned_by(&job.meta.uid), self.now()), job.meta.uid.clone())
         };
         let job::Plan { create, delete, status, expire, again } = plan;
         if expire {
             self.delete::<Job>(name, &uid, None).await?;
-            return Ok(Turn::Done);
+            return Ok(Next::Wait);
         }
         self.apply::<Job>(name, replica_set::Plan { create, delete, status, again }).await
     }
 
-    async fn apply<T: Known>(&self, name: &Name, plan: replica_set::Plan) -> Result<Turn, Error> {
+    async fn apply<T: Known>(&self, name: &Name, plan: replica_set::Plan) -> Result<Next, Error> {
         let replica_set::Plan { create, delete, status, again: after } = plan;
         self.change_pods(&name.0, create, delete).await?;
         if let Some(patch) = status {
-            self.patch::<T>(name, "/status", &patch).await?;
+            self.patch::<T>(name, "status", &patch).await?;
         }
         Ok(again(after))
     }

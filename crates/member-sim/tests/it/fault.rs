@@ -1,7 +1,6 @@
 use std::time::Duration;
 
-use housekeeping::Api;
-use housekeeping::api::JSON;
+use client::{Api, Raw};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use member_sim::{Member, Options, Pace};
 use serde_json::Value;
@@ -12,41 +11,41 @@ use crate::lab::{Lab, PODS, options};
 const SOON: Duration = Duration::from_secs(10);
 
 /// A client over TLS, made from the kubeconfig and nothing else.
-async fn outside(member: &Member) -> Api {
+async fn outside(member: &Member) -> Raw {
     let config = Kubeconfig::from_yaml(member.kubeconfig()).unwrap();
     let config = kube::Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await.unwrap();
-    Api::new(kube::Client::try_from(config).unwrap(), "outside")
+    Api::new(kube::Client::try_from(config).unwrap(), "outside").raw()
 }
 
 #[tokio::test]
 async fn it_is_reached_by_its_kubeconfig_until_it_is_unplugged_and_again_when_plugged() {
     let member = Member::start(options()).await.unwrap();
     let api = outside(&member).await;
-    assert_eq!(api.read("/version", JSON).await.unwrap()["gitVersion"], "v1.37.2-sim");
-    assert!(api.get("/api/v1/namespaces/kube-system", JSON).await.unwrap().is_some());
+    assert_eq!(api.get("/version").await.unwrap().unwrap()["gitVersion"], "v1.37.2-sim");
+    assert!(api.get("/api/v1/namespaces/kube-system").await.unwrap().is_some());
     let url = member.url();
     member.unplug().await;
     assert!(!member.is_plugged());
-    assert!(api.read("/version", JSON).await.is_err());
+    assert!(api.get("/version").await.is_err());
     member.plug().await.unwrap();
     assert_eq!(member.url(), url);
-    assert!(api.read("/version", JSON).await.is_ok());
+    assert!(api.get("/version").await.is_ok());
     member.stop().await;
 }
 
 #[tokio::test]
 async fn faults_show_outside_and_not_inside() {
     let member = Member::start(options()).await.unwrap();
-    let (api, inside) = (outside(&member).await, Api::new(member.client(), "inside"));
+    let (api, inside) = (outside(&member).await, Api::new(member.client(), "inside").raw());
     member.faults().set_unreachable(true);
-    assert!(timeout(Duration::from_millis(200), api.read("/version", JSON)).await.is_err());
-    assert!(timeout(SOON, inside.read("/version", JSON)).await.unwrap().is_ok());
+    assert!(timeout(Duration::from_millis(200), api.get("/version")).await.is_err());
+    assert!(timeout(SOON, inside.get("/version")).await.unwrap().is_ok());
     member.faults().clear();
     member.faults().fail_call(1);
     // Clients that try again on their own see only the second answer: ask in a way that is not tried again.
     let refused = api.create("/api/v1/namespaces", &serde_json::json!({"metadata": {"name": "x"}})).await;
     assert_eq!(refused.unwrap_err().code(), Some(500));
-    assert!(api.read("/version", JSON).await.is_ok());
+    assert!(api.get("/version").await.is_ok());
     member.stop().await;
 }
 

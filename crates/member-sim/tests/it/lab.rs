@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use housekeeping::Api;
-use housekeeping::api::JSON;
+use client::{Api, Raw};
 use member_sim::{Member, NodeSpec, Options};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -15,7 +14,7 @@ const STEP: (Duration, Duration) = (Duration::from_millis(2), Duration::from_mil
 
 pub(crate) struct Lab {
     pub(crate) member: Member,
-    pub(crate) api: Api,
+    pub(crate) api: Raw,
 }
 
 /// A member in memory with two nodes of 2 cores.
@@ -30,7 +29,7 @@ impl Lab {
     }
 
     pub(crate) fn of(member: Member) -> Self {
-        Self { api: Api::new(member.client(), "test"), member }
+        Self { api: Api::new(member.client(), "test").raw(), member }
     }
 
     pub(crate) async fn create(&self, collection: &str, object: Value) -> Value {
@@ -43,7 +42,7 @@ impl Lab {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Value {
-        self.api.get(path, JSON).await.unwrap().unwrap_or_default()
+        self.api.get(path).await.unwrap().unwrap_or_default()
     }
 
     pub(crate) async fn items(&self, path: &str) -> Vec<Value> {

@@ -35,20 +35,17 @@ async fn a_deployment_becomes_available_and_then_nothing_is_written() {
 async fn a_watcher_sees_pods_pending_and_being_created_before_they_run() {
     let lab = Lab::start().await;
     let seen = std::sync::Mutex::new(Vec::new());
-    let collection = housekeeping::informer::Collection { path: PODS.to_owned(), metadata: false };
-    let watch = housekeeping::informer::follow(
-        lab.api.clone(),
-        collection,
-        |pod| {
-            let waiting = pod.pointer("/status/containerStatuses/0/state/waiting/reason").and_then(Value::as_str);
-            Some(format!("{} {} {}", phase(pod), pod["spec"]["nodeName"].is_string(), waiting.unwrap_or("-")))
-        },
-        |event| {
-            if let housekeeping::informer::Event::Applied(line) = event {
-                seen.lock().unwrap().push(line);
-            }
-        },
-    );
+    let pods = std::sync::Arc::new(client::Resource::core("Pod", "pods", true));
+    let watch = client::Watch::new(client::Api::new(lab.member.client(), "test"), pods, |pod| {
+        let waiting = pod.pointer("/status/containerStatuses/0/state/waiting/reason").and_then(Value::as_str);
+        Some(format!("{} {} {}", phase(&pod), pod["spec"]["nodeName"].is_string(), waiting.unwrap_or("-")))
+    })
+    .namespace("default")
+    .follow(|event| {
+        if let client::Event::Applied(line, _) = event {
+            seen.lock().unwrap().push(line);
+        }
+    });
     let play = async {
         lab.until("/api/v1/nodes/n1", |n| n["status"]["allocatable"].is_object()).await;
         lab.deploy("web", 1, "nginx:1").await;

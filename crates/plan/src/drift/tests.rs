@@ -90,23 +90,37 @@ fn the_projection_changes_when_another_manager_takes_a_field() {
 fn three_reverts_in_ten_minutes_are_a_contest_that_backs_off() {
     let revert = |s: i64| Revert { at: at(s), manager: Some("hpa".into()) };
     let mut history = vec![revert(0), revert(100)];
-    assert_eq!(contest(&history, Some("hpa"), at(150)), Verdict::Revert);
+    assert_eq!(contest(&history, Some("hpa"), at(150)), Reverting::Revert);
     history.push(revert(200));
-    assert_eq!(contest(&history, Some("hpa"), at(201)), Verdict::Contested { until: at(800) });
-    assert_eq!(contest(&history, Some("other"), at(201)), Verdict::Revert);
-    assert_eq!(contest(&history, Some("hpa"), at(800)), Verdict::Revert);
+    assert_eq!(contest(&history, Some("hpa"), at(201)), Reverting::Contested { until: at(800) });
+    assert_eq!(contest(&history, Some("other"), at(201)), Reverting::Revert);
+    assert_eq!(contest(&history, Some("hpa"), at(800)), Reverting::Revert);
     history.push(revert(800));
-    assert_eq!(contest(&history, Some("hpa"), at(801)), Verdict::Contested { until: at(2_000) });
+    assert_eq!(contest(&history, Some("hpa"), at(801)), Reverting::Contested { until: at(2_000) });
     history.push(revert(2_000));
     history.push(revert(4_400));
-    assert_eq!(contest(&history, Some("hpa"), at(4_401)), Verdict::Contested { until: at(8_000) });
+    assert_eq!(contest(&history, Some("hpa"), at(4_401)), Reverting::Contested { until: at(8_000) });
     // Quiet for long enough: a fresh start.
     history.push(revert(100_000));
-    assert_eq!(contest(&history, Some("hpa"), at(100_001)), Verdict::Revert);
+    assert_eq!(contest(&history, Some("hpa"), at(100_001)), Reverting::Revert);
 }
 
 #[test]
 fn slow_edits_are_no_contest() {
     let history: Vec<Revert> = (0..6).map(|i| Revert { at: at(i * 400), manager: None }).collect();
-    assert_eq!(contest(&history, None, at(2_001)), Verdict::Revert);
+    assert_eq!(contest(&history, None, at(2_001)), Reverting::Revert);
+}
+
+#[test]
+fn our_own_annotation_is_nobodys_drift() {
+    let mut sent = sent();
+    sent["metadata"]["annotations"] = json!({label::APPLIED: "sha256:new"});
+    sent["spec"]["replicas"] = json!(5);
+    let mut live = live();
+    assert_eq!(diff(&sent, &live), []);
+    live["metadata"]["annotations"] = json!({label::APPLIED: "sha256:old", "team": "x"});
+    assert_eq!(diff(&sent, &live), []);
+    sent["metadata"]["annotations"]["team"] = json!("y");
+    let paths: Vec<String> = diff(&sent, &live).iter().map(Path::to_string).collect();
+    assert_eq!(paths, ["metadata.annotations.team"]);
 }

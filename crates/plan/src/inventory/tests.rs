@@ -1,4 +1,8 @@
+use model::MemberName;
+
+use super::shard::{Place, Sealed, Unverified, decode, decode_own, encode};
 use super::*;
+use crate::authenticator::{HubKey, MemberKey};
 
 fn hub() -> HubId {
     HubId::from_random([1; 10])
@@ -8,86 +12,188 @@ fn unit() -> UnitId {
     UnitId::new("apps.kurator.dev", "Application", "default", "shop", Some("base"))
 }
 
+fn member() -> MemberName {
+    "beijing".parse().unwrap()
+}
+
+fn member_key() -> MemberKey {
+    HubKey::from_random([5; 32]).of_member(&hub(), &member())
+}
+
 fn key(i: u32) -> ObjectKey {
     ObjectKey { group: "apps".into(), kind: "Deployment".into(), namespace: "shop".into(), name: format!("d{i:06}") }
 }
 
-fn entry(i: u32) -> Entry {
-    let digest = Some(Digest::of(&i.to_be_bytes()));
-    Entry {
-        version: "v1".into(),
-        uid: Some("b1946ac9-2492-4d23-87d6-21a7c0ea7d22".into()),
-        applied: digest,
-        accepted: digest,
-        ..Entry::default()
+fn entry() -> Entry {
+    Entry { version: "v1".into(), uid: Some("b1946ac9-2492-4d23-87d6-21a7c0ea7d22".into()), ..Entry::default() }
+}
+
+fn said(epoch: u64, placed: i64) -> UnitEntry {
+    UnitEntry {
+        unit: unit(),
+        short: unit().short(&hub()),
+        revision: "r".into(),
+        epoch,
+        placed: Some(Timestamp::from_second(placed).unwrap()),
+        payload: Digest::of(b"payload"),
+        prune: true,
+        suspend: false,
+        force: false,
+        approved: None,
+        frozen: None,
+        removal: api::delivery::Removal::None,
     }
 }
 
-fn shards(inventory: &Inventory) -> Vec<(u32, Vec<u8>)> {
-    inventory.encode().into_iter().collect()
+fn filled() -> Inventory {
+    let mut inventory = Inventory::empty(unit());
+    inventory.raise(&said(7, 1_800_000_000));
+    inventory.put(key(1), entry());
+    inventory.put(key(2), Entry { adopted: true, kept: true, uid: None, ..entry() });
+    inventory
+}
+
+/// What shards say, and what is wrong with them.
+fn read(shards: &BTreeMap<u32, Sealed>) -> Result<Inventory, InventoryError> {
+    let (hub, member, unit, key) = (hub(), member(), unit(), member_key());
+    decode_own(&Place { hub: &hub, member: &member, group: &unit, key: &key }, shards)
+}
+
+fn write(inventories: &[&Inventory]) -> BTreeMap<u32, Sealed> {
+    let (hub, member, unit, key) = (hub(), member(), unit(), member_key());
+    encode(&Place { hub: &hub, member: &member, group: &unit, key: &key }, inventories)
 }
 
 #[test]
 fn an_inventory_round_trips() {
-    let mut inventory = Inventory::empty(hub(), unit());
-    inventory.epoch = 7;
-    inventory.released = Some(Released { epoch: 7, digest: Digest::of(b"list"), count: 3 });
+    let mut inventory = filled();
+    inventory.doom([&key(1)], Released { epoch: 7, digest: Digest::of(b"list"), count: 3 }, &said(7, 1));
     inventory.behind = true;
-    inventory.put(key(1), entry(1));
-    inventory
-        .put(key(2), Entry { adopted: true, doomed: true, scaled: true, admission: vec!["spec.x".into()], ..entry(2) });
-    assert_eq!(Inventory::decode(&hub(), &unit(), &shards(&inventory)).unwrap(), inventory);
+    let read = read(&write(&[&inventory])).unwrap();
+    inventory.set_written();
+    assert_eq!(read, inventory);
 }
 
 #[test]
 fn the_format_is_what_members_hold() {
-    let mut inventory = Inventory::empty(hub(), unit());
-    inventory.put(key(1), entry(1));
+    let inventory = filled();
     // Members out there hold this: it may grow, and what is in it keeps its meaning.
-    insta::assert_snapshot!("format", String::from_utf8(inventory.encode()[&0].clone()).unwrap());
-    insta::assert_yaml_snapshot!("metadata", inventory.metadata(&unit().short(&hub()), 0));
+    let shard = write(&[&inventory]).remove(&0).unwrap();
+    insta::assert_snapshot!("format", String::from_utf8(shard.json).unwrap());
+    let hex: String = shard.authenticator.iter().map(|byte| format!("{byte:02x}")).collect();
+    insta::assert_snapshot!("authenticator", hex);
+    insta::assert_yaml_snapshot!("metadata", inventory.metadata(&hub(), &unit().short(&hub()), 0));
+}
+
+#[test]
+fn a_group_keeps_its_units_apart() {
+    let other = UnitId::new("apps", "Deployment", "shop", "web", None);
+    let (mut own, mut second) = (filled(), Inventory::empty(other.clone()));
+    second.raise(&said(3, 5));
+    // Two units of a group may name the same object, as while it moves.
+    second.put(key(1), Entry { adopted: true, ..entry() });
+    let shards = write(&[&own, &second]);
+    let (hub, member, unit, key_of) = (hub(), member(), unit(), member_key());
+    let place = Place { hub: &hub, member: &member, group: &unit, key: &key_of };
+    let mut units = decode(&place, &shards).unwrap();
+    own.set_written();
+    second.set_written();
+    assert_eq!((units.remove(&unit), units.remove(&other)), (Some(own), Some(second)));
+    assert!(matches!(read(&shards), Err(InventoryError::Shared { unit }) if *unit == other));
+}
+
+#[test]
+fn what_cannot_be_checked_proves_nothing() {
+    let good = write(&[&filled()]);
+    let check = |change: fn(&mut Sealed), expect: Unverified| {
+        let mut shards = good.clone();
+        change(shards.get_mut(&0).unwrap());
+        match read(&shards) {
+            Err(InventoryError::Unverified { shard: 0, why }) => assert_eq!(why, expect),
+            other => panic!("{other:?}"),
+        }
+    };
+    check(|shard| shard.authenticator.clear(), Unverified::Missing);
+    check(|shard| shard.authenticator[3] ^= 1, Unverified::Mismatch);
+    check(
+        |shard| shard.json = String::from_utf8(shard.json.clone()).unwrap().replace("d000001", "innocent").into(),
+        Unverified::Mismatch,
+    );
+    let stranger = HubKey::from_random([6; 32]);
+    let forged = |shard: &mut Sealed| {
+        let stranger = HubKey::from_random([6; 32]);
+        let text = String::from_utf8(shard.json.clone()).unwrap();
+        let own = HubKey::from_random([5; 32]).id().to_string();
+        shard.json = text.replace(&own, &stranger.id().to_string()).into();
+        shard.authenticator = stranger.of_member(&hub(), &member()).sign(&hub(), &member(), 0, &shard.json);
+    };
+    check(forged, Unverified::UnknownKey(stranger.id()));
+    // A shard of this hub in another place is no proof there.
+    let elsewhere = BTreeMap::from([(1, good[&0].clone())]);
+    assert!(matches!(read(&elsewhere), Err(InventoryError::Unverified { shard: 1, why: Unverified::Mismatch })));
+    let other = UnitId::new("g", "K", "n", "other", None);
+    let (hub, member, key) = (hub(), member(), member_key());
+    let copied = decode_own(&Place { hub: &hub, member: &member, group: &other, key: &key }, &good);
+    assert!(matches!(copied, Err(InventoryError::Foreign { .. })), "{copied:?}");
 }
 
 #[test]
 fn big_inventories_are_sharded_and_entries_stay_where_they_are() {
-    let mut inventory = Inventory::empty(hub(), unit());
-    (0..2_000).for_each(|i| inventory.put(key(i), entry(i)));
-    let before = inventory.encode();
+    let mut inventory = Inventory::empty(unit());
+    (0..2_000).for_each(|i| inventory.put(key(i), entry()));
+    let before = write(&[&inventory]);
     assert!(before.len() > 1);
-    assert!(
-        before.values().all(|json| json.len() <= SHARD_BYTES_MAX),
-        "{:?}",
-        before.values().map(Vec::len).collect::<Vec<_>>()
-    );
-    let mut read = Inventory::decode(&hub(), &unit(), &shards(&inventory)).unwrap();
-    assert_eq!(read, inventory);
+    let sizes: Vec<usize> = before.values().map(|shard| shard.json.len()).collect();
+    assert!(sizes.iter().all(|size| *size <= shard::SHARD_BYTES_MAX), "{sizes:?}");
+    let mut again = read(&before).unwrap();
+    inventory.set_written();
+    assert_eq!(again, inventory);
     // Taking one out of the first shard changes only that shard; the next one fills the gap.
-    read.entries.remove(&key(5));
-    let after = read.encode();
+    assert!(again.remove(&key(5)));
+    let after = write(&[&again]);
     assert_ne!(before[&0], after[&0]);
     assert_eq!(before[&1], after[&1]);
-    read.put(key(5), entry(5));
-    assert_eq!(read.encode(), before);
+    again.put(key(5), entry());
+    assert_eq!(write(&[&again]), before);
 }
 
 #[test]
-fn a_shard_of_another_unit_a_newer_format_and_rubbish_are_refused() {
-    let other = UnitId::new("apps.kurator.dev", "Application", "default", "other", None);
-    let json = shards(&Inventory::empty(hub(), other));
-    assert!(matches!(Inventory::decode(&hub(), &unit(), &json), Err(InventoryError::Foreign { .. })));
-    assert!(matches!(Inventory::decode(&hub(), &unit(), &[(0, b"x".to_vec())]), Err(InventoryError::Malformed { .. })));
-    let newer = String::from_utf8(shards(&Inventory::empty(hub(), unit()))[0].1.clone())
-        .unwrap()
-        .replace("\"format\":1", "\"format\":2");
-    assert!(matches!(
-        Inventory::decode(&hub(), &unit(), &[(0, newer.into_bytes())]),
-        Err(InventoryError::Newer { .. })
-    ));
+fn a_shard_of_another_format_or_without_sense_is_not_read() {
+    let shard = |json: &str| BTreeMap::from([(0, Sealed { json: json.into(), authenticator: vec![1] })]);
+    let words = |json: &str| read(&shard(json)).unwrap_err().to_string();
+    assert!(words(r#"{"format": 99}"#).contains("use the newer one"));
+    assert!(words(r#"{"format": 1, "hub": "x"}"#).contains("delete the Secret to have its objects adopted"));
+    for bad in ["", "{", "[]", r#"{"format": "two"}"#] {
+        assert!(matches!(read(&shard(bad)), Err(InventoryError::Malformed { .. })), "{bad}");
+    }
 }
 
 #[test]
-fn an_applyset_id_is_what_the_kep_computes() {
-    // printf %s 'kurator-aaaaaaaaaa.kurator-system.Secret.' | sha256sum | xxd -r -p | basenc --base64url | tr -d =
-    let short: ShortId = "aaaaaaaaaa".parse().unwrap();
-    assert_eq!(applyset_id(&short), "applyset-cMDpEHygyF_070WFFWxWtJXhoYNqbQwEC0rkkq023Zo-v1");
+fn only_what_differs_from_the_member_is_a_change() {
+    let mut inventory = read(&write(&[&filled()])).unwrap();
+    assert!(!inventory.is_changed());
+    assert!(!inventory.update(&key(1), |entry| entry.doomed = false) && !inventory.remove(&key(9)));
+    inventory.put(key(1), entry());
+    inventory.judge(&said(8, 1_800_000_000), |_| true);
+    inventory.raise(&said(8, 1_800_000_000));
+    assert!(!inventory.is_changed(), "an epoch alone is no reason to write");
+    assert!(inventory.update(&key(2), |entry| entry.uid = Some("u".into())));
+    assert!(inventory.is_changed());
+}
+
+#[test]
+fn a_hub_is_behind_by_its_epoch_or_by_an_earlier_placement_and_stays_so() {
+    let mut inventory = read(&write(&[&filled()])).unwrap();
+    assert!(!inventory.is_behind(&said(7, 1_800_000_000)));
+    assert!(inventory.is_behind(&said(6, 1_800_000_000)), "an older epoch");
+    assert!(inventory.is_behind(&said(9, 1_700_000_000)), "a removal from before the unit was placed again");
+    inventory.judge(&said(6, 1_800_000_000), |_| false);
+    assert!(inventory.is_changed(), "it is written at once");
+    assert!(inventory.is_behind(&said(9, 1_800_000_000)), "its epoch caught up, its memory did not");
+    inventory.judge(&said(9, 1_800_000_000), |_| true);
+    assert!(!inventory.is_behind(&said(9, 1_800_000_000)), "it wants all that the member has");
+    // A unit that is given to the member once more is noted, though no key comes or goes.
+    inventory.set_written();
+    inventory.judge(&said(9, 1_900_000_000), |_| true);
+    assert!(inventory.is_changed());
 }

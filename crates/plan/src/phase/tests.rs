@@ -71,3 +71,19 @@ fn objects_are_put_where_their_kind_lives() {
     assert_eq!((place("Thing"), place("Namespace")), (None, None));
     assert_eq!(place("X").as_deref(), Some("n"));
 }
+
+#[test]
+fn our_own_records_cannot_be_delivered() {
+    let object = |kind: &str, namespace: &str, name: &str| json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": namespace}});
+    let refused = |object: Value| plan(vec![object]).1.refused.iter().any(|r| matches!(r, Refusal::Reserved(_)));
+    assert!(refused(object("Secret", "kurator-system", "kurator-abc")));
+    assert!(refused(object("Namespace", "", "kurator-system")));
+    for fine in [
+        object("Secret", "kurator-system", "mine"),
+        object("ConfigMap", "kurator-system", "kurator-abc"),
+        object("Secret", "shop", "kurator-abc"),
+        object("Namespace", "", "shop"),
+    ] {
+        assert!(!refused(fine));
+    }
+}

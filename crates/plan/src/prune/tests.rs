@@ -24,6 +24,7 @@ fn entry_of(unit: &UnitId) -> UnitEntry {
         short: unit.short(&hub()),
         revision: "r".into(),
         epoch: 5,
+        placed: None,
         payload: Digest::of(b"payload"),
         prune: true,
         suspend: false,
@@ -35,7 +36,7 @@ fn entry_of(unit: &UnitId) -> UnitEntry {
 }
 
 fn confirmed() -> Entry {
-    Entry { accepted: Some(Digest::of(b"ok")), ..Entry::default() }
+    Entry { uid: Some("u".into()), ..Entry::default() }
 }
 
 struct World {
@@ -49,13 +50,13 @@ struct World {
 impl World {
     fn new(has: &[(&str, &str)], wants: &[(&str, &str)]) -> Self {
         let me = unit("a");
-        let mut inventory = Inventory::empty(hub(), me.clone());
-        inventory.epoch = 4;
+        let mut inventory = Inventory::empty(me.clone());
+        inventory.raise(&UnitEntry { epoch: 4, ..entry_of(&me) });
         let mut claims = Claims::default();
         for (kind, name) in has {
             inventory.put(key(kind, name), Entry { uid: Some("u".into()), ..Entry::default() });
         }
-        claims.set_entries(&me, &inventory.entries);
+        claims.set_entries(&me, inventory.entries());
         let desired: BTreeSet<ObjectKey> = wants.iter().map(|(k, n)| key(k, n)).collect();
         claims.set_desires(&me, &desired);
         Self { entry: entry_of(&me), inventory, desired, claims, settled: true }
@@ -64,6 +65,18 @@ impl World {
     fn plan(&self) -> (Plan, Report) {
         let Self { entry, inventory, desired, claims, settled } = self;
         plan(&Observed { entry, inventory, desired, claims, settled: *settled })
+    }
+
+    /// Records what the plan releases.
+    fn doom(&mut self, plan: &Plan) {
+        if let Some(released) = plan.released {
+            self.inventory.doom(&plan.doom, released, &self.entry);
+        }
+    }
+
+    fn judge(&mut self) {
+        let desired = &self.desired;
+        self.inventory.judge(&self.entry, |key| desired.contains(key));
     }
 
     /// Grants exactly the list that is reported.
@@ -101,9 +114,9 @@ fn a_released_list_goes_on_after_a_restart_and_a_later_one_waits_again() {
     let mut world = World::new(&[("ConfigMap", "a"), ("ConfigMap", "b"), ("ConfigMap", "c")], &[("ConfigMap", "c")]);
     world.approve();
     let (plan, _) = world.plan();
-    doom(&mut world.inventory, &plan, world.entry.epoch);
+    world.doom(&plan);
     // One is gone, the grant is no longer in the snapshot, and another object left the source.
-    world.inventory.entries.remove(&key("ConfigMap", "a"));
+    world.inventory.remove(&key("ConfigMap", "a"));
     world.entry.approved = None;
     world.desired.clear();
     let (plan, report) = world.plan();
@@ -134,11 +147,15 @@ fn nothing_goes_while_frozen_suspended_unsettled_or_not_asked() {
 }
 
 #[test]
-fn adopted_objects_are_released_without_asking() {
+fn adopted_and_kept_objects_are_released_without_asking() {
     let mut world = World::new(&[("ConfigMap", "a")], &[]);
-    world.inventory.entries.get_mut(&key("ConfigMap", "a")).unwrap().adopted = true;
-    let (plan, report) = world.plan();
-    assert_eq!((plan.release, plan.delete, report.deletions), (vec![key("ConfigMap", "a")], vec![], None));
+    for change in
+        [|entry: &mut Entry| entry.adopted = true, |entry: &mut Entry| (entry.adopted, entry.kept) = (false, true)]
+    {
+        world.inventory.update(&key("ConfigMap", "a"), change);
+        let (plan, report) = world.plan();
+        assert_eq!((plan.release, plan.delete, report.deletions), (vec![key("ConfigMap", "a")], vec![], None));
+    }
 }
 
 #[test]
@@ -155,7 +172,7 @@ fn a_moving_object_is_handed_over_before_anything_else() {
 #[test]
 fn a_restored_hub_deletes_nothing_until_told() {
     let mut world = World::new(&[("ConfigMap", "a")], &[]);
-    world.inventory.epoch = 9;
+    world.inventory.raise(&UnitEntry { epoch: 9, ..world.entry.clone() });
     let (plan, report) = world.plan();
     assert!(plan.delete.is_empty() && report.deletions.unwrap().behind);
     world.entry.removal = Removal::Prune;
@@ -163,29 +180,46 @@ fn a_restored_hub_deletes_nothing_until_told() {
     world.approve();
     let (plan, _) = world.plan();
     assert_eq!(plan.delete.len(), 1);
-    doom(&mut world.inventory, &plan, world.entry.epoch);
-    assert_eq!(world.inventory.epoch, 5);
+    world.doom(&plan);
+    assert_eq!(world.inventory.epoch(), 5);
+}
+
+#[test]
+fn a_removal_from_before_the_unit_was_placed_again_deletes_nothing_until_told() {
+    let at = |second| Some(model::Timestamp::from_second(second).unwrap());
+    let mut world = World::new(&[("ConfigMap", "a")], &[("ConfigMap", "a")]);
+    world.entry.placed = at(200);
+    world.judge();
+    assert!(world.inventory.is_changed(), "the new placement is written, though no key came");
+    world.inventory.raise(&world.entry);
+    // A backup from between its removal and its new placement, at the same epoch.
+    world.entry.placed = at(100);
+    world.entry.removal = Removal::Prune;
+    let (plan, report) = world.plan();
+    assert!(plan.delete.is_empty() && report.deletions.unwrap().behind);
+    world.approve();
+    assert_eq!(world.plan().0.delete.len(), 1);
 }
 
 #[test]
 fn a_hub_that_was_behind_is_told_once_or_has_nothing_to_delete() {
     let mut world = World::new(&[("ConfigMap", "a"), ("ConfigMap", "b")], &[("ConfigMap", "a")]);
-    world.inventory.epoch = 9;
-    judge_epoch(&mut world.inventory, world.entry.epoch, &world.desired);
+    world.inventory.raise(&UnitEntry { epoch: 9, ..world.entry.clone() });
+    world.judge();
     // Commits make its epoch as high again; what it forgot it still does not know.
     world.entry.epoch = 12;
-    judge_epoch(&mut world.inventory, world.entry.epoch, &world.desired);
+    world.judge();
     assert!(world.plan().1.deletions.unwrap().behind);
     let mut told = World { inventory: world.inventory.clone(), ..World::new(&[], &[("ConfigMap", "a")]) };
     told.entry.epoch = 12;
     told.approve();
     let (plan, _) = told.plan();
-    doom(&mut told.inventory, &plan, told.entry.epoch);
-    assert!(!told.inventory.behind);
+    told.doom(&plan);
+    assert!(!told.inventory.is_behind(&told.entry));
     // Without anything to delete, it knows all that the member has.
     world.desired.insert(key("ConfigMap", "b"));
-    judge_epoch(&mut world.inventory, world.entry.epoch, &world.desired);
-    assert!(!world.inventory.behind);
+    world.judge();
+    assert!(!world.inventory.is_behind(&world.entry));
 }
 
 #[test]
@@ -265,7 +299,7 @@ proptest! {
         }
         world.desired = case.wants.iter().map(name).collect();
         world.entry.removal = [Removal::None, Removal::Prune, Removal::Release][usize::from(case.removal)];
-        world.claims.set_entries(&me, &world.inventory.entries);
+        world.claims.set_entries(&me, world.inventory.entries());
         if world.entry.removal.is_none() {
             world.claims.set_desires(&me, &world.desired);
         }
@@ -281,25 +315,46 @@ proptest! {
         world.approve();
         let (plan, _) = world.plan();
         for gone in &plan.delete {
-            let entry = world.inventory.entries.get(gone);
+            let entry = world.inventory.get(gone);
             prop_assert!(entry.is_some_and(|e| !e.adopted), "{gone} is not ours");
             prop_assert!(!case.others_want.iter().any(|i| name(i) == *gone), "{gone} is wanted elsewhere");
             prop_assert!(!world.entry.removal.is_none() || !world.desired.contains(gone), "{gone} is desired");
             prop_assert!(world.entry.removal != Removal::Release);
         }
         for key in plan.release.iter().chain(&plan.forget) {
-            prop_assert!(world.inventory.entries.contains_key(key));
+            prop_assert!(world.inventory.get(key).is_some());
         }
         // Without a grant a source deletes nothing.
         if world.entry.removal.is_none() {
             prop_assert!(before.0.delete.is_empty());
         }
         // Idempotent: once done, nothing more is planned.
-        doom(&mut world.inventory, &plan, world.entry.epoch);
+        world.doom(&plan);
         for key in plan.delete.iter().chain(&plan.release).chain(&plan.forget) {
-            world.inventory.entries.remove(key);
+            world.inventory.remove(key);
         }
         let (again, _) = world.plan();
         prop_assert!(again.delete.is_empty() && again.release.is_empty() && again.forget.is_empty(), "{again:?}");
     }
+}
+
+#[test]
+fn a_grant_from_a_backup_releases_nothing_for_a_hub_that_is_behind() {
+    let mut world = World::new(&[("ConfigMap", "a"), ("ConfigMap", "b")], &[("ConfigMap", "a")]);
+    world.approve();
+    let granted = world.entry.approved;
+    assert!(!world.plan().0.delete.is_empty(), "the hub that gave it is at the member's epoch");
+    // The same names are stale again at a later epoch, and a hub of the earlier epoch comes back with its grant.
+    let later = UnitEntry { epoch: 9, ..world.entry.clone() };
+    world.inventory.raise(&later);
+    let (plan, report) = world.plan();
+    assert_eq!((plan.delete, plan.doom), (vec![], vec![]));
+    let list = report.deletions.unwrap();
+    assert!(list.behind && Some(list.digest) != granted);
+    world.entry.approved = Some(list.digest);
+    assert_eq!(world.plan().0.delete, [key("ConfigMap", "b")], "a person may approve exactly this list");
+    // Made again in between, it is another object.
+    let other = Entry { uid: Some("another".into()), ..Entry::default() };
+    world.inventory.put(key("ConfigMap", "b"), other);
+    assert_eq!(world.plan().0.delete, []);
 }

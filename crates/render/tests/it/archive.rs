@@ -1,7 +1,8 @@
 //! Trees of files in one text: a line `-- path --` begins a file.
 
+use api::kurator::apps::v1alpha1::KustomizeInputs;
 use model::tree::FileTree;
-use render::{Overlay, Render, RenderError, Rendered};
+use render::{Budget, Outcome, RenderError, Rendered, Request};
 use serde_json::Value;
 
 pub(crate) fn files(text: &str) -> Vec<(String, String)> {
@@ -26,11 +27,20 @@ pub(crate) fn tree(text: &str) -> FileTree {
 }
 
 pub(crate) fn render(text: &str, path: &str) -> Result<Rendered, RenderError> {
-    render_with(text, path, Overlay::default())
+    render_with(text, KustomizeInputs { path: Some(path.to_owned()), ..KustomizeInputs::default() })
 }
 
-pub(crate) fn render_with(text: &str, path: &str, overlay: Overlay) -> Result<Rendered, RenderError> {
-    render::render(&tree(text), &Render { path: path.to_owned(), overlay })
+pub(crate) fn render_with(text: &str, inputs: KustomizeInputs) -> Result<Rendered, RenderError> {
+    render_tree(&tree(text), &inputs)
+}
+
+/// Renders a tree whose files are all loaded.
+pub(crate) fn render_tree(tree: &FileTree, inputs: &KustomizeInputs) -> Result<Rendered, RenderError> {
+    let budget = Budget::default();
+    match render::render(&Request { tree, inputs, budget: &budget })? {
+        Outcome::Rendered(rendered) => Ok(rendered),
+        Outcome::Needs(questions) => panic!("everything is loaded, and still it asks {questions:?}"),
+    }
 }
 
 /// Objects sorted by key, with base64 values on one line.

@@ -1,15 +1,16 @@
 //! Trees that are small and would become anything: they are refused, or cost what they are.
 
+use api::kurator::apps::v1alpha1::KustomizeInputs;
 use model::tree::{Entry, FileTree};
-use render::{Overlay, Render, RenderError};
+use render::RenderError;
 
-use crate::archive::{render, tree};
+use crate::archive::{render, render_tree, tree};
 
 const MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m, annotations: {a: xxxxxxxx}}\n";
 
 fn plain(tree: &FileTree) -> Result<usize, RenderError> {
-    let request = Render { path: "app".into(), overlay: Overlay::default() };
-    render::render(tree, &request).map(|rendered| rendered.objects.len())
+    let inputs = KustomizeInputs { path: Some("app".into()), ..KustomizeInputs::default() };
+    render_tree(tree, &inputs).map(|rendered| rendered.objects.len())
 }
 
 #[test]
@@ -56,7 +57,21 @@ fn a_patch_that_copies_itself_is_refused() {
     let patch = format!("patches:\n- target: {{kind: ConfigMap}}\n  patch: |{copies}\n");
     let files = format!("-- app/kustomization.yaml --\nresources: [a.yaml]\n{patch}-- app/a.yaml --\n{MAP}");
     let error = render(&files, "app").unwrap_err().to_string();
-    assert!(error.contains("copies make more than"), "{error}");
+    assert!(error.contains("the copies of this patch exceed"), "{error}");
     let one = files.replace(&copies, "\n    - {op: copy, from: /metadata/name, path: /metadata/annotations/b}");
     assert_eq!(render(&one, "app").unwrap().objects[0].value["metadata"]["annotations"]["b"], "m");
+}
+
+#[test]
+fn many_patches_of_a_large_object_are_refused() {
+    // 1 MB in a file that 5,000 patches of a few bytes change: 5 GB of work.
+    let large =
+        format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: m}}\ndata: {{a: {}}}\n", "x".repeat(1 << 20));
+    let patch = "\n- {target: {kind: ConfigMap}, patch: '[{op: add, path: /data/b, value: c}]'}";
+    let files = |patches: usize| {
+        let patches = patch.repeat(patches);
+        format!("-- app/kustomization.yaml --\nresources: [a.yaml]\npatches:{patches}\n-- app/a.yaml --\n{large}")
+    };
+    assert!(matches!(render(&files(5_000), "app"), Err(RenderError::TooMuchWork { .. })));
+    assert_eq!(render(&files(10), "app").unwrap().objects[0].value["data"]["b"], "c");
 }

@@ -72,6 +72,10 @@ fn errors_name_the_file_and_the_field() {
             "patches[0].target.kind: \"(\" is not a regular expression",
         ),
         (
+            kustomization("patches:\n- target: {kind: None}\n  patch: '[topsecret]'"),
+            "patches[0]: not a JSON patch: operation 0: invalid type: string …",
+        ),
+        (
             kustomization("patches:\n- patch: '[{op: remove, path: /spec}]'"),
             "patches[0].target: a JSON 6902 patch needs a target",
         ),
@@ -108,7 +112,10 @@ fn errors_name_the_file_and_the_field() {
         assert!(error.contains(expect), "{error}\n  expected {expect}");
         assert!(!error.contains("secret@") && !error.contains("topsecret"), "{error}");
     }
-    assert!(matches!(render("", "nowhere"), Err(RenderError::Tree { .. })));
+    let error = render("", "nowhere").unwrap_err();
+    assert!(matches!(error, RenderError::NoDirectory(_)));
+    assert!(error.to_string().starts_with("spec.path: nowhere: no such file or directory"), "{error}");
+    assert!(matches!(render("", "../x"), Err(RenderError::Tree { .. })));
 }
 
 #[test]

@@ -6,3 +6,4 @@ mod errors;
 mod oracle;
 mod policy;
 mod property;
+mod version;

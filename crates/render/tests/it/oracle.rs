@@ -1,17 +1,14 @@
 //! Each file in `tests/fixture` is a tree; beside it is what `kubectl kustomize` made of its directory `app`.
 //!
-//! With `KURATOR_BLESS=1` and kubectl, the expectations are written anew.
+//! With `KURATOR_BLESS=1` and kubectl, the expectations are written again.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::archive::{files, render, sorted};
 
-fn kubectl() -> Option<PathBuf> {
-    let cached =
-        PathBuf::from(std::env::var("HOME").unwrap_or_default()).join(".cache/kurator-tools/kubectl/venv/bin/kubectl");
-    let named = std::env::var("KURATOR_KUBECTL").map(PathBuf::from);
-    named.ok().into_iter().chain([cached]).find(|path| path.is_file())
+fn is_blessing() -> bool {
+    std::env::var_os("KURATOR_BLESS").is_some()
 }
 
 fn fixtures() -> Vec<PathBuf> {
@@ -40,7 +37,7 @@ fn kustomize(kubectl: &Path, text: &str) -> String {
 
 #[test]
 fn objects_are_those_that_kubectl_makes() {
-    let bless = std::env::var_os("KURATOR_BLESS").and_then(|_| kubectl());
+    let bless = is_blessing().then(|| component::kubectl("render::oracle: new expectations")).flatten();
     let mut wrong = Vec::new();
     for path in fixtures() {
         let text = std::fs::read_to_string(&path).unwrap();
@@ -74,15 +71,11 @@ fn objects_are_those_that_kubectl_makes() {
 
 #[test]
 fn expectations_are_what_the_real_kubectl_says() {
-    let Some(kubectl) = kubectl() else {
-        eprintln!(
-            "skipped: kubectl kustomize (no kubectl in KURATOR_KUBECTL or the tools cache; run cargo xtask tools)"
-        );
-        return;
-    };
-    if std::env::var_os("KURATOR_BLESS").is_some() {
+    if is_blessing() {
+        // The test above writes them now.
         return;
     }
+    let Some(kubectl) = component::kubectl("render::oracle: expectations of kubectl kustomize") else { return };
     for path in fixtures() {
         let text = std::fs::read_to_string(&path).unwrap();
         let expected = std::fs::read_to_string(path.with_extension("yaml")).unwrap();

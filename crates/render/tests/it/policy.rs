@@ -1,16 +1,18 @@
 //! Plain directories, and what a policy puts on top.
 
+use api::kurator::apps::v1alpha1::KustomizeInputs;
+use model::Digest;
 use model::tree::{Entry, FileTree};
-use render::{Overlay, Render, RenderError, Rendered};
+use render::{Budget, Outcome, Question, RenderError, Rendered, Request};
 use serde_json::json;
 
-use crate::archive::{render, render_with, tree};
+use crate::archive::{render, render_tree, render_with, tree};
 
 fn names(rendered: &Rendered) -> Vec<String> {
     rendered.objects.iter().map(|o| format!("{} ({})", model::ObjectKey::of(&o.value), o.origin)).collect()
 }
 
-const PLAIN: &str = "
+pub(crate) const PLAIN: &str = "
 -- app/b.yaml --
 apiVersion: v1
 kind: ConfigMap
@@ -61,7 +63,7 @@ fn every_manifest_below_a_plain_directory_is_a_resource() {
 
 #[test]
 fn a_policy_changes_what_the_directory_says() {
-    let overlay: Overlay = serde_json::from_value(json!({
+    let inputs: KustomizeInputs = serde_json::from_value(json!({
         "interval": "1m", "prune": true, "path": "app",
         "targetNamespace": "prod",
         "patches": [{
@@ -77,7 +79,7 @@ fn a_policy_changes_what_the_directory_says() {
         "{PLAIN}-- components/more/kustomization.yaml --\napiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n\
          configMapGenerator: [{{name: gen, literals: [a=b]}}]\n"
     );
-    let rendered = render_with(&files, "app", overlay).unwrap();
+    let rendered = render_with(&files, inputs).unwrap();
     let find = |name: &str| &rendered.objects.iter().find(|o| o.value["metadata"]["name"] == name).unwrap().value;
     let web = find("web");
     assert_eq!(web["spec"]["replicas"], 3);
@@ -92,34 +94,65 @@ fn a_policy_changes_what_the_directory_says() {
 
 #[test]
 fn patches_of_a_policy_are_named_as_such() {
-    let overlay: Overlay = serde_json::from_value(json!({"patches": [{"patch": "x"}]})).unwrap();
-    let error = render_with(PLAIN, "app", overlay).unwrap_err().to_string();
+    let inputs: KustomizeInputs = serde_json::from_value(json!({"path": "app", "patches": [{"patch": "x"}]})).unwrap();
+    let error = render_with(PLAIN, inputs).unwrap_err().to_string();
     assert!(error.contains("(policy) patches[0]"), "{error}");
+}
+
+/// Renders a directory of a tree of which nothing is loaded, and loads what is asked for. Returns the questions of each
+/// turn, and the result.
+fn render_by_turns(text: &str, path: &str) -> (Vec<Vec<String>>, Rendered) {
+    let full = tree(text);
+    let mut part = FileTree::new();
+    full.entries().for_each(|(path, _)| part.insert(path, Entry::Known));
+    let inputs = KustomizeInputs { path: Some(path.to_owned()), ..KustomizeInputs::default() };
+    let budget = Budget::default();
+    let mut turns = Vec::new();
+    loop {
+        match render::render(&Request { tree: &part, inputs: &inputs, budget: &budget }).unwrap() {
+            Outcome::Rendered(rendered) => return (turns, rendered),
+            Outcome::Needs(questions) => {
+                let asked = questions.into_iter().map(|Question::Directory(dir)| dir).collect::<Vec<_>>();
+                for (path, entry) in full.entries().filter(|(path, _)| asked.iter().any(|dir| path.starts_with(dir))) {
+                    part.insert(path, entry.clone());
+                }
+                turns.push(asked);
+            }
+        }
+    }
 }
 
 #[test]
 fn files_that_are_not_loaded_are_asked_for() {
-    let full = tree(
-        "-- app/kustomization.yaml --\nresources: [../base]\n-- base/kustomization.yaml --\nresources: [a.yaml]\n\
-        -- base/a.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n",
-    );
-    let mut part = FileTree::new();
-    full.entries().for_each(|(path, _)| part.insert(path, Entry::Known));
-    let request = Render { path: "app".into(), ..Render::default() };
-    let mut asked = Vec::new();
-    let rendered = loop {
-        match render::render(&part, &request) {
-            Ok(rendered) => break rendered,
-            Err(error) => {
-                let dir = error.needs().unwrap_or_else(|| panic!("{error}")).to_owned();
-                for (path, entry) in full.entries().filter(|(path, _)| path.starts_with(&dir)) {
-                    part.insert(path, entry.clone());
-                }
-                asked.push(dir);
-            }
-        }
-    };
-    assert_eq!((asked, names(&rendered).len()), (vec!["app".to_owned(), "base".to_owned()], 1));
+    let files = "-- app/kustomization.yaml --\nresources: [../base]\n-- base/kustomization.yaml --\nresources: [a.yaml]\n\
+        -- base/a.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n";
+    let (turns, rendered) = render_by_turns(files, "app");
+    assert_eq!((turns, names(&rendered).len()), (vec![vec!["app".to_owned()], vec!["base".to_owned()]], 1));
+}
+
+#[test]
+fn one_turn_asks_for_all_bases_of_a_level() {
+    let mut files = "-- app/kustomization.yaml --\nresources: [../a, ../b, ../c]\n".to_owned();
+    for base in ["a", "b", "c"] {
+        files += &format!("-- {base}/kustomization.yaml --\nnamePrefix: {base}-\nresources: [../{base}0/m.yaml]\n");
+        files += &format!("-- {base}0/m.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: m}}\n");
+    }
+    let (turns, rendered) = render_by_turns(&files, "app");
+    // The directories `a0`, `b0` and `c0` came along: their paths begin with those that were asked for.
+    assert_eq!(turns, [vec!["app"], vec!["a", "b", "c"]]);
+    assert_eq!(rendered, render(&files, "app").unwrap());
+    assert_eq!(names(&rendered).len(), 3);
+}
+
+#[test]
+fn renderings_with_the_same_key_are_the_same() {
+    let source = Digest::of(b"tree");
+    let inputs: KustomizeInputs = serde_json::from_value(json!({"path": "app"})).unwrap();
+    let key = render::sharing_key(&source, &inputs);
+    assert_eq!(render::sharing_key(&source, &inputs.clone()), key);
+    assert_ne!(render::sharing_key(&Digest::of(b"other"), &inputs), key);
+    let other = KustomizeInputs { target_namespace: Some("n".into()), ..inputs };
+    assert_ne!(render::sharing_key(&source, &other), key);
 }
 
 #[test]
@@ -134,8 +167,12 @@ apiVersion: example.com/v1
 kind: Foo
 metadata: {name: foo}
 ";
-    let overlay = Overlay { target_namespace: Some("prod".into()), ..Overlay::default() };
-    let rendered = render_with(files, "app", overlay).unwrap();
+    let inputs = KustomizeInputs {
+        path: Some("app".into()),
+        target_namespace: Some("prod".into()),
+        ..KustomizeInputs::default()
+    };
+    let rendered = render_with(files, inputs).unwrap();
     assert!(rendered.objects.iter().all(|o| o.value["metadata"].get("namespace").is_none()));
 }
 
@@ -144,6 +181,7 @@ fn a_link_out_of_the_tree_is_refused() {
     let mut tree = FileTree::new();
     tree.insert("app/a.yaml", Entry::Link("/etc/passwd".into()));
     tree.insert_file("app/kustomization.yaml", b"resources: [a.yaml]\n".to_vec());
-    let result = render::render(&tree, &Render { path: "app".into(), ..Render::default() });
+    let inputs = KustomizeInputs { path: Some("app".into()), ..KustomizeInputs::default() };
+    let result = render_tree(&tree, &inputs);
     assert!(matches!(result, Err(RenderError::Tree { .. })), "{result:?}");
 }

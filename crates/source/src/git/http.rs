@@ -3,6 +3,8 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use model::cause::innermost;
+
 use crate::error::Error;
 
 /// Time to connect: a SYN is retried after 1, 3 and 7 s, so one lost packet does not fail a fetch.
@@ -28,7 +30,7 @@ impl Http {
     /// The client cannot be made.
     pub fn new() -> Result<Self, Error> {
         let local = builder().no_proxy().tls_certs_only([]).build();
-        let local = local.map_err(|e| Error::Certificate { url: "http://localhost".into(), why: text(&e) })?;
+        let local = local.map_err(|e| Error::Certificate { url: "http://localhost".into(), why: innermost(&e) })?;
         Ok(Self { local, remote: Arc::default() })
     }
 
@@ -37,12 +39,12 @@ impl Http {
         let fail = |why: String| Error::Certificate { url: url.to_owned(), why };
         let local = is_local(url);
         if let Some(pem) = ca {
-            let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(|e| fail(text(&e)))?;
+            let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(|e| fail(innermost(&e)))?;
             if certificates.is_empty() {
                 return Err(fail("there is no certificate in it".into()));
             }
             let builder = if local { builder().no_proxy() } else { builder() };
-            return builder.tls_certs_merge(certificates).build().map_err(|e| fail(text(&e)));
+            return builder.tls_certs_merge(certificates).build().map_err(|e| fail(innermost(&e)));
         }
         if local && url.starts_with("http://") {
             return Ok(self.local.clone());
@@ -50,7 +52,7 @@ impl Http {
         if let Some(client) = self.remote.get() {
             return Ok(client.clone());
         }
-        let client = builder().build().map_err(|e| fail(text(&e)))?;
+        let client = builder().build().map_err(|e| fail(innermost(&e)))?;
         Ok(self.remote.get_or_init(|| client).clone())
     }
 }
@@ -80,18 +82,9 @@ fn is_local(url: &str) -> bool {
     host == "localhost" || address.is_ok_and(|a| a.is_loopback())
 }
 
-/// The innermost cause, which says what happened; the outer ones repeat the URL.
-pub(super) fn text(error: &dyn std::error::Error) -> String {
-    let mut inner = error;
-    while let Some(source) = inner.source() {
-        inner = source;
-    }
-    inner.to_string()
-}
-
 /// Turns a failed request into words.
 pub(super) fn failure(url: &str, error: &reqwest::Error) -> Error {
-    let (url, why) = (url.to_owned(), text(error));
+    let (url, why) = (url.to_owned(), innermost(error));
     let tls = std::error::Error::source(error).is_some_and(is_tls);
     match () {
         () if tls => Error::Tls { url, why },

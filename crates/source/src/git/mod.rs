@@ -5,7 +5,7 @@
 
 mod http;
 mod objects;
-pub(crate) mod packet;
+pub mod packet;
 mod range;
 mod reference;
 mod wire;

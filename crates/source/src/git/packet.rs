@@ -1,11 +1,11 @@
 //! Packet lines (`gitprotocol-common`): four hexadecimal digits of length, then the bytes.
 
 /// Longest packet with its header.
-pub(crate) const PACKET_MAX: usize = 65_520;
+pub const PACKET_MAX: usize = 65_520;
 
 /// One packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Packet<'a> {
+pub enum Packet<'a> {
     /// `0000`
     Flush,
     /// `0001`
@@ -18,7 +18,7 @@ pub(crate) enum Packet<'a> {
 
 impl Packet<'_> {
     /// The text of a line without its line feed; empty for anything else.
-    pub(crate) fn line(&self) -> &str {
+    pub fn line(&self) -> &str {
         match self {
             Packet::Data(bytes) => std::str::from_utf8(bytes).unwrap_or_default().trim_end_matches('\n'),
             _ => "",
@@ -30,7 +30,7 @@ impl Packet<'_> {
 ///
 /// # Errors
 /// The length is not four hexadecimal digits, or out of range.
-pub(crate) fn take<'a>(bytes: &mut &'a [u8]) -> Result<Option<Packet<'a>>, String> {
+pub fn take<'a>(bytes: &mut &'a [u8]) -> Result<Option<Packet<'a>>, String> {
     let Some((head, rest)) = bytes.split_at_checked(4) else { return Ok(None) };
     let digits = std::str::from_utf8(head).ok().filter(|t| t.bytes().all(|c| c.is_ascii_hexdigit()));
     let length = digits.and_then(|t| usize::from_str_radix(t, 16).ok());
@@ -53,7 +53,7 @@ pub(crate) fn take<'a>(bytes: &mut &'a [u8]) -> Result<Option<Packet<'a>>, Strin
 ///
 /// # Errors
 /// As [`take`], and when the message ends within a packet.
-pub(crate) fn all(mut bytes: &[u8]) -> Result<Vec<Packet<'_>>, String> {
+pub fn all(mut bytes: &[u8]) -> Result<Vec<Packet<'_>>, String> {
     let mut packets = Vec::new();
     while !bytes.is_empty() {
         packets.push(take(&mut bytes)?.ok_or("the message ends within a packet")?);
@@ -63,23 +63,26 @@ pub(crate) fn all(mut bytes: &[u8]) -> Result<Vec<Packet<'_>>, String> {
 
 /// A message being written.
 #[derive(Default)]
-pub(crate) struct Writer(pub(crate) Vec<u8>);
+pub struct Writer(
+    /// Its bytes so far.
+    pub Vec<u8>,
+);
 
 impl Writer {
     /// Adds one line.
-    pub(crate) fn line(&mut self, text: &str) -> &mut Self {
+    pub fn line(&mut self, text: &str) -> &mut Self {
         self.0.extend_from_slice(format!("{:04x}{text}\n", text.len() + 5).as_bytes());
         self
     }
 
     /// Adds a delimiter.
-    pub(crate) fn delimiter(&mut self) -> &mut Self {
+    pub fn delimiter(&mut self) -> &mut Self {
         self.0.extend_from_slice(b"0001");
         self
     }
 
     /// Adds a flush.
-    pub(crate) fn flush(&mut self) -> &mut Self {
+    pub fn flush(&mut self) -> &mut Self {
         self.0.extend_from_slice(b"0000");
         self
     }

@@ -4,7 +4,9 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
+use data_encoding::HEXLOWER;
 use futures::StreamExt;
+use percent_encoding::percent_decode_str;
 use sha2::{Digest, Sha256};
 
 use super::http::{self, Http};
@@ -116,7 +118,7 @@ impl Remote {
         hash.update(self.url.as_bytes());
         hash.update([0]);
         hash.update(self.authorization.as_ref().map_or(&b""[..], |a| a.as_bytes()));
-        hash.finalize()[..16].iter().map(|b| format!("{b:02x}")).collect()
+        HEXLOWER.encode(&hash.finalize()[..16])
     }
 
     /// Lists references that begin with any of `prefixes`.
@@ -336,7 +338,7 @@ fn parse_url(text: &str) -> Result<(String, Option<Credentials>), Error> {
     if url.query().is_some() || url.fragment().is_some() {
         return Err(fail("a repository URL has no query and no fragment"));
     }
-    let decode = |t: &str| percent(t);
+    let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
     let credentials = (!url.username().is_empty()).then(|| Credentials::Basic {
         username: decode(url.username()),
         password: decode(url.password().unwrap_or_default()),
@@ -359,26 +361,6 @@ fn shown(mut url: reqwest::Url) -> String {
 /// Somebody else's words, as far as they are worth repeating.
 fn cut(text: &str) -> String {
     text.chars().take(WORDS_MAX).collect()
-}
-
-/// Undoes percent-encoding of user information.
-fn percent(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let (mut out, mut at) = (Vec::with_capacity(bytes.len()), 0);
-    while at < bytes.len() {
-        let code = bytes.get(at + 1..at + 3).and_then(|h| u8::from_str_radix(std::str::from_utf8(h).ok()?, 16).ok());
-        match (bytes[at], code) {
-            (b'%', Some(code)) => {
-                out.push(code);
-                at += 3;
-            }
-            (byte, _) => {
-                out.push(byte);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 #[cfg(test)]

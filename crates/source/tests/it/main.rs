@@ -3,5 +3,4 @@
 mod fetch;
 mod resolve;
 mod secure;
-mod serving;
 mod world;

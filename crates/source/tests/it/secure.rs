@@ -168,7 +168,7 @@ async fn request(stream: &mut TcpStream) -> (String, Vec<u8>) {
     (head, body)
 }
 
-/// The real `git http-backend` for the repositories below a directory, for whoever sends this `Authorization`.
+/// The real `git http-backend` for the repositories below a directory, for requests with this `Authorization`.
 async fn backend(root: std::path::PathBuf, authorization: &'static str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use source::serve::GitServer;
+use git_server::GitServer;
 use source::{Artifact, Cache, Commit, Error, GitReference, GitSource, GitSpec, Http};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;

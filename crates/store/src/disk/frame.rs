@@ -83,8 +83,8 @@ pub(super) enum Kind {
     Moved,
     /// A copy of a delete that watchers may still ask for.
     MovedDelete,
-    /// A copy of a put that was overwritten or deleted before it was copied, at the revision in `other`. It is never its
-    /// key's state, even when the frame that ended it is gone.
+    /// A copy of a put that was overwritten or deleted before it was copied, at the revision in `other`. It is never
+    /// its key's state, even when the frame that ended it is gone.
     Past,
     /// The oldest revision after which a watch can start (`revision`) and the oldest segment of the store (`other`).
     Floor,
@@ -105,7 +105,7 @@ impl Kind {
         }
     }
 
-    fn of(code: u8) -> Option<Self> {
+    fn from_code(code: u8) -> Option<Self> {
         [Self::Put, Self::Delete, Self::Moved, Self::MovedDelete, Self::Past, Self::Floor, Self::Commit]
             .into_iter()
             .find(|kind| kind.code() == code)
@@ -184,7 +184,7 @@ impl<'a> Frame<'a> {
         let Some(bytes) = bytes.get(..span) else { return Err(BadFrame::Short(span)) };
         let (head, rest) = bytes.split_at(FRAME);
         let (key, value) = rest.split_at(usize::from(u16::from_le_bytes([head[6], head[7]])));
-        let Some(kind) = Kind::of(head[4]) else { return Err(BadFrame::Damaged("a frame is of no known kind")) };
+        let Some(kind) = Kind::from_code(head[4]) else { return Err(BadFrame::Damaged("a frame is of no known kind")) };
         let value_crc = u32_at(head, 12);
         if crc32c::crc32c(value) != value_crc {
             return Err(BadFrame::Damaged("a value's checksum is wrong"));
@@ -194,8 +194,8 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Is there a commit in `bytes` of a batch that begins after `bytes` do, or that ends before they do? One batch at a time
-/// is written and made durable, so what precedes such a commit was durable: damage in it is not a torn write.
+/// Is there a commit in `bytes` of a batch that begins after `bytes` do, or that ends before they do? One batch at a
+/// time is written and made durable, so what precedes such a commit was durable: damage in it is not a torn write.
 pub(super) fn commits_later(bytes: &[u8]) -> bool {
     let code = Kind::Commit.code();
     (0..bytes.len().saturating_sub(FRAME - 1)).any(|at| {

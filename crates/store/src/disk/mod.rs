@@ -1,8 +1,9 @@
-//! The disk driver: an append-only log of segments, written by one thread in batches that are durable before anyone hears
-//! of them. In memory is only the index; values are read from the segments. See `docs/adr/0001-store-log.md`.
+//! The disk driver: an append-only log of segments, written by one thread in batches that are durable before anyone
+//! hears of them. In memory is only the index; values are read from the segments. See `docs/adr/0001-store-log.md`.
 
 mod books;
 mod draft;
+mod error;
 mod frame;
 mod log;
 mod reclaim;
@@ -14,14 +15,15 @@ mod segment;
 mod tests;
 mod writer;
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
+
+pub use self::error::OpenError;
 
 use self::books::Books;
 use self::log::{Log, Medium, System};
@@ -34,14 +36,15 @@ use crate::{
     Written,
 };
 
-/// Length after which a new segment is begun. Small enough that reclaiming one takes some 50 ms and opening reads it into
-/// memory whole; large enough that 100,000 objects of 1.5 kB, at twice their size, are in some 20 files.
+/// Length after which a new segment is begun. Small enough that reclaiming one takes some 50 ms and opening reads it
+/// into memory whole; large enough that 100,000 objects of 1.5 kB, at twice their size, are in some 20 files.
 const SEGMENT_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Length of the log below which no space is reclaimed: two segments, of which the last cannot be.
 const RECLAIM_BYTES: u64 = 2 * SEGMENT_BYTES;
 
-/// Writes that wait. 60,000/s are some 70 ms of work: a client that is told to come back later waits no longer than that.
+/// Writes that wait. 60,000/s are some 70 ms of work: a client that is told to come back later waits no longer than
+/// that.
 const QUEUE: usize = 4_096;
 
 /// Bytes of values that wait: many large values must not fill the memory of a hub that should fit in 250 MiB.
@@ -77,89 +80,6 @@ impl Default for Options {
             segment_bytes: SEGMENT_BYTES,
             reclaim_bytes: RECLAIM_BYTES,
         }
-    }
-}
-
-/// Why a store cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Another process, or another store of this one, has the directory.
-    #[error(
-        "{} is in use by {}: stop that process, or use another directory",
-        .dir.display(), .holder.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
-    )]
-    Locked {
-        /// The directory.
-        dir: PathBuf,
-        /// The process, as far as it said who it is.
-        holder: Option<u32>,
-    },
-    /// The directory was written in another format.
-    #[error(
-        "{} has format version {found}, this build reads version {}: use the build that wrote it, export there and import here",
-        .path.display(), frame::VERSION
-    )]
-    Version {
-        /// The file.
-        path: PathBuf,
-        /// Its version.
-        found: u32,
-    },
-    /// A file is damaged where no torn write can be the reason. Nothing was changed.
-    #[error(
-        "{} is damaged at byte {offset}: {what}; nothing was changed, keep the directory for analysis and restore it from a backup",
-        .path.display()
-    )]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// Where.
-        offset: u64,
-        /// How.
-        what: &'static str,
-    },
-    /// A file of the store is not there. Nothing was changed.
-    #[error("{} is missing; nothing was changed, put the file back or restore the directory from a backup", .path.display())]
-    Missing {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Every file is sound, yet they do not fit together. Nothing was changed.
-    #[error("{} does not fit together: {what}; nothing was changed, restore the directory from a backup", .dir.display())]
-    Inconsistent {
-        /// The directory.
-        dir: PathBuf,
-        /// How.
-        what: String,
-    },
-    /// The projection refused a stored value. Nothing was changed.
-    #[error("the value of {key} cannot be used: {what}; open the directory with the build that wrote it")]
-    Refused {
-        /// The key.
-        key: String,
-        /// What the projection said.
-        what: String,
-    },
-    /// The operating system said no.
-    #[error("cannot {action} {}", .path.display())]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// The file or directory.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: io::Error,
-    },
-}
-
-impl OpenError {
-    fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
-        Self::Io { action, path: path.to_path_buf(), source }
-    }
-
-    fn damaged(path: &Path, offset: u64, what: &'static str) -> Self {
-        Self::Damaged { path: path.to_path_buf(), offset, what }
     }
 }
 
@@ -211,8 +131,9 @@ fn open_on<P: Projection>(
     Ok(Arc::new(Disk { projection, shared, queue: Some(sender), queued_bytes, thread: Some(thread) }))
 }
 
-/// Makes durable what was read. A process that is killed between a write and its sync leaves a batch that is complete to
-/// whoever reads the file, and yet may be gone after the next loss of power: what this store shows must not go.
+/// Makes durable what was read. A process that is killed between a write and its sync leaves a batch that is complete
+/// to a reader of the file, and yet may be gone after the next loss of power: what this store has returned must not
+/// disappear.
 fn settle(dir: &Path, active: &log::Part, medium: &mut dyn Medium) -> Result<(), OpenError> {
     if active.length == frame::HEADER as u64 {
         // A segment is begun durably.
@@ -274,7 +195,7 @@ impl<P: Projection> Disk<P> {
 }
 
 async fn answer<T>(receiver: oneshot::Receiver<Result<T, WriteError>>) -> Result<T, WriteError> {
-    // The writer answers whatever it took; without an answer it has panicked.
+    // The writer answers every job that it took. No answer means that it panicked.
     receiver.await.unwrap_or_else(|_| Err(WriteError::Failed("its writer has ended".to_owned())))
 }
 

@@ -10,7 +10,7 @@ use std::thread;
 
 use imbl::OrdMap;
 
-use super::OpenError;
+use super::error::OpenError;
 use super::frame::{BadHeader, HEADER, Header};
 use super::log::Part;
 use super::scan::{Reading, Trouble, Version};
@@ -102,7 +102,7 @@ pub(super) fn recover<P: Projection>(
 fn first_of(dir: &Path, last: u64) -> Result<u64, OpenError> {
     let (segment, header, length) = open_segment(dir, last)?;
     let mut reading = Reading { revision: header.base, first: header.first, ..Reading::default() };
-    // Whatever is wrong with it is reported when its turn comes.
+    // An error in it is reported when it is read.
     let _ = reading.segment(&segment, length);
     Ok(reading.first)
 }
@@ -123,7 +123,7 @@ fn open_segment(dir: &Path, number: u64) -> Result<(Arc<Segment>, Header, u64), 
     Ok((Arc::new(segment), header, length))
 }
 
-/// Cuts off a batch that was being written when the machine or the process stopped; nobody was told that it happened.
+/// Cuts off a batch that was being written when the machine or the process stopped; its write was never acknowledged.
 /// Its bytes are kept beside the log until the next such accident.
 fn cut(dir: &Path, active: &Part, length: u64, what: &'static str) -> Result<(), OpenError> {
     let segment = &active.segment;

@@ -18,7 +18,7 @@ pub(super) fn index<M: Clone + Send + Sync + 'static>(shared: &Shared<M>, moves:
             let Some(entry) = live.index.get(&moved.key).filter(|entry| entry.modified == moved.revision) else {
                 continue;
             };
-            let entry = Arc::new(at(entry, moved.place.clone()));
+            let entry = Arc::new(moved_to(entry, moved.place.clone()));
             live.index.insert(entry.key.clone(), entry);
         }
     }
@@ -46,7 +46,7 @@ pub(super) fn window<M: Clone + Send + Sync + 'static>(
                 let entry = entry.as_ref().filter(|entry| entry.place.segment() == Some(segment))?;
                 // The index has the same entry, if it is still its key's state.
                 let known = live.index.get(&entry.key).filter(|known| known.modified == entry.modified).cloned();
-                known.or_else(|| Some(Arc::new(at(entry, moved.get(&entry.modified)?.clone()))))
+                known.or_else(|| Some(Arc::new(moved_to(entry, moved.get(&entry.modified)?.clone()))))
             };
             let (current, previous) = (relocated(&event.current), relocated(&event.previous));
             if current.is_some() || previous.is_some() {
@@ -64,6 +64,6 @@ pub(super) fn window<M: Clone + Send + Sync + 'static>(
     }
 }
 
-fn at<M: Clone>(entry: &Entry<M>, place: Place) -> Entry<M> {
+fn moved_to<M: Clone>(entry: &Entry<M>, place: Place) -> Entry<M> {
     Entry { key: entry.key.clone(), created: entry.created, modified: entry.modified, meta: entry.meta.clone(), place }
 }

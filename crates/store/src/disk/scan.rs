@@ -23,7 +23,7 @@ pub(super) struct Version {
     pub(super) ended: u64,
 }
 
-/// A place before it is known whether anyone needs it.
+/// A place before it is known whether it is needed.
 #[derive(Clone, Copy)]
 pub(super) struct Spot {
     segment: u32,
@@ -69,7 +69,7 @@ impl Reading {
         self.segments.push(segment.clone());
         let mut window = Window { segment, length, base: HEADER as u64, bytes: Vec::new(), from: 0 };
         loop {
-            let batch = window.at();
+            let batch = window.offset();
             if batch == length {
                 return Ok(());
             }
@@ -87,10 +87,10 @@ impl Reading {
 
     /// Reads frames up to and including a commit.
     fn batch(&mut self, window: &mut Window<'_>) -> Result<(), Trouble> {
-        let batch = window.at();
+        let batch = window.offset();
         let mut frames = 0;
         loop {
-            let at = window.at();
+            let at = window.offset();
             let damaged = |what| Trouble::Damaged { at, what };
             window.fill()?;
             let (frame, crc) = Frame::decode(window.rest()).map_err(|error| damaged(error.what()))?;
@@ -172,7 +172,7 @@ struct Window<'a> {
 }
 
 impl Window<'_> {
-    fn at(&self) -> u64 {
+    fn offset(&self) -> u64 {
         self.base + self.from as u64
     }
 
@@ -187,15 +187,15 @@ impl Window<'_> {
                 Ok(span) if span <= self.rest().len() => return Ok(()),
                 Ok(span) => span,
                 Err(BadFrame::Short(need)) => need,
-                // Whoever decodes it will say so.
+                // Decoding it reports the error.
                 Err(BadFrame::Damaged(_)) => return Ok(()),
             };
-            let left = self.length - self.at();
+            let left = self.length - self.offset();
             if need as u64 > left {
                 return Ok(());
             }
             let take = need.max(WINDOW).min(usize::try_from(left).unwrap_or(usize::MAX));
-            self.base = self.at();
+            self.base = self.offset();
             self.from = 0;
             self.bytes.resize(take, 0);
             self.segment.file.read_exact_at(&mut self.bytes, self.base).map_err(Trouble::Io)?;

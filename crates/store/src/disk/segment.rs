@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use super::OpenError;
+use super::error::OpenError;
 use super::frame::Header;
 use crate::ReadError;
 
@@ -19,7 +19,7 @@ const LOCK: &str = "lock";
 const PRIVATE_DIR: u32 = 0o700;
 const PRIVATE_FILE: u32 = 0o600;
 
-/// An open segment file. Whoever holds a place in it keeps it open, and so readable even after it was unlinked.
+/// An open segment file. A place in it keeps the file open, so that it can be read even after it was unlinked.
 #[derive(Debug)]
 pub(crate) struct Segment {
     pub(super) file: File,
@@ -124,7 +124,7 @@ pub(super) fn lock(dir: &Path) -> Result<File, OpenError> {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();
-            // Only for the message: a lock that cannot be read is a lock all the same.
+            // The text is for the message only. The directory is locked even when it cannot be read.
             let _ = file.read_to_string(&mut holder);
             let holder = holder.trim().parse().ok();
             return Err(OpenError::Locked { dir: dir.to_path_buf(), holder });

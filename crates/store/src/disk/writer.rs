@@ -1,5 +1,5 @@
-//! The one writer: takes what waits in the queue, checks it, appends it as one batch, makes it durable, publishes it, and
-//! only then answers. The lock of the published state is never held during any of the I/O.
+//! The one writer: takes what waits in the queue, checks it, appends it as one batch, makes it durable, publishes it,
+//! and only then answers. The lock of the published state is never held during any of the I/O.
 
 use std::collections::HashMap;
 use std::io;
@@ -19,8 +19,8 @@ use super::relocate;
 use crate::live::{Change, Shared, check};
 use crate::{Entry, Expect, Key, Revision, WriteError, Written};
 
-/// Writes in one batch. At 60,000 writes/s a batch that takes 1 ms has 60; 1,024 is what a stall of the disk piles up, and
-/// still takes only some 5 ms.
+/// Writes in one batch. At 60,000 writes/s a batch that takes 1 ms has 60; 1,024 is what a stall of the disk piles up,
+/// and still takes only some 5 ms.
 const BATCH_WRITES: usize = 1_024;
 
 /// Bytes of values after which a batch takes no more writes: some 10 ms of a disk that writes 400 MB/s. One write more
@@ -45,7 +45,7 @@ impl<M> Job<M> {
     }
 
     fn fail(self, why: &str) {
-        // Nobody waits for the answer if the caller dropped its future.
+        // When the caller dropped its future, the answer is not needed.
         match self {
             Self::Write { answer, .. } => drop(answer.send(Err(WriteError::Failed(why.to_owned())))),
             Self::Compact { answer, .. } => drop(answer.send(Err(WriteError::Failed(why.to_owned())))),
@@ -85,7 +85,7 @@ enum Reply<M> {
 }
 
 impl<M> Reply<M> {
-    /// Sends the answer. Nobody waits for it if the caller dropped its future.
+    /// Sends the answer. When the caller dropped its future, the answer is not needed.
     fn send(self) {
         match self {
             Self::Write(answer, result) => drop(answer.send(result)),
@@ -138,8 +138,8 @@ impl<M: Clone + Send + Sync + 'static> Writer<M> {
         }
     }
 
-    /// Takes the jobs of the next batch. Waits for the first one, unless there is space to reclaim meanwhile. False when
-    /// there will be no more.
+    /// Takes the jobs of the next batch. Waits for the first one, unless there is space to reclaim meanwhile. False
+    /// when there will be no more.
     fn receive(&mut self, jobs: &mut Vec<Job<M>>) -> bool {
         if self.pass.is_none() {
             match self.queue.blocking_recv() {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Invalid;
+use super::conflict::Invalid;
 use super::shape::{Items, Shape, TypeRef};
 use crate::fieldset::PathElement;
 

@@ -52,7 +52,7 @@ fn remove_items(items: &mut Vec<Value>, set: &FieldSet, of: Items<'_>) {
     });
 }
 
-/// Makes an empty list or object of what [`remove`] emptied with the same set: somebody owns these fields still.
+/// Makes an empty list or object of what [`remove`] emptied with the same set: another manager still owns these fields.
 /// (Upstream leaves `null` in custom objects; of built-in ones its Go types, as our canonical form, drop empty maps and
 /// lists.)
 pub(super) fn tidy_emptied(value: &mut Value, set: &FieldSet, ty: TypeRef<'_>) {

@@ -15,7 +15,7 @@ use std::sync::{Arc, LazyLock};
 use serde_json::{Map, Value};
 
 use crate::fieldset::{PathElement, Scalar};
-use crate::schema::{ListType, MapType, Schema, Type};
+use kinds::schema::{ListType, MapType, Schema, Type};
 
 /// A type: a node of a schema and where it stands, or "whatever the value is".
 #[derive(Clone, Copy)]
@@ -241,7 +241,7 @@ impl Items<'_> {
         if self.keys.is_empty() {
             return match item {
                 Value::Null | Value::Array(_) | Value::Object(_) => Err("items of a set must be scalars".to_owned()),
-                scalar => Ok(PathElement::Value(Scalar::of(scalar).ok_or("items of a set must be scalars")?)),
+                scalar => Ok(PathElement::Value(Scalar::from_value(scalar).ok_or("items of a set must be scalars")?)),
             };
         }
         let Value::Object(fields) = item else {
@@ -250,9 +250,9 @@ impl Items<'_> {
         let mut found = Vec::with_capacity(self.keys.len());
         for key in self.keys {
             let value = match fields.get(key) {
-                Some(value) => Scalar::of(value),
+                Some(value) => Scalar::from_value(value),
                 None => match self.default_of(key) {
-                    Some(value) => Scalar::of(value),
+                    Some(value) => Scalar::from_value(value),
                     None => continue,
                 },
             };

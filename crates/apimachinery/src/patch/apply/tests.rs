@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::{ApplyError, Change, apply, reset_fields, update};
 use crate::managed::{Managed, list};
-use crate::schema::{ListType, MapType, Rules, Schema, Type};
+use kinds::schema::{ListType, MapType, Rules, Schema, Type};
 
 /// A schema from a sketch of OpenAPI.
 pub(crate) fn schema(sketch: &Value) -> Schema {
@@ -112,10 +112,10 @@ fn spec(spec: Value) -> Value {
 
 impl World {
     fn new() -> Self {
-        Self::of(kind())
+        Self::with_schema(kind())
     }
 
-    fn of(schema: Schema) -> Self {
+    fn with_schema(schema: Schema) -> Self {
         Self { schema, object: None, version: "v1".to_owned(), subresource: "", now: 0 }
     }
 
@@ -186,7 +186,7 @@ impl World {
         self
     }
 
-    /// Checks the object without metadata that nobody owns.
+    /// Checks the object without the metadata that has no owner.
     #[track_caller]
     fn body(&mut self, expect: Value) -> &mut Self {
         let mut body = self.object.clone().unwrap();
@@ -204,7 +204,7 @@ impl World {
     /// Checks the records: `name op [subresource]` → paths.
     #[track_caller]
     fn owners(&mut self, expect: &[(&str, &[&str])]) -> &mut Self {
-        let managed = Managed::of(self.object.as_ref().unwrap()).unwrap();
+        let managed = Managed::from_object(self.object.as_ref().unwrap()).unwrap();
         let got: Vec<(String, Vec<String>)> = managed
             .entries
             .iter()

@@ -5,10 +5,10 @@ use std::collections::btree_map::Entry;
 
 use serde_json::{Map, Value};
 
-use super::Invalid;
+use super::conflict::Invalid;
 use super::shape::{Items, Place, Shape, TypeRef};
 use crate::fieldset::PathElement;
-use crate::schema::Type;
+use kinds::schema::Type;
 
 /// Everything that is wrong: unknown fields, values of the wrong type, items without identity, and items that say the
 /// same identity twice.

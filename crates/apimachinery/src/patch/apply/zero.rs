@@ -1,20 +1,20 @@
-//! What an object is before anybody wrote it: what a create, and the first apply to an object without records, are
+//! What an object is before the first write: what a create, and the first apply to an object without records, are
 //! compared with.
 //!
 //! For custom kinds that is an empty object. For built-in kinds upstream compares with an empty Go value, in which
-//! structs that are not behind pointers are there already. Whoever creates a Deployment therefore owns the fields of its
-//! `spec`, but not `spec`.
+//! structs that are not behind pointers are there already. The manager that creates a Deployment therefore owns the
+//! fields of its `spec`, but not `spec`.
 
 use model::object;
 use serde_json::{Map, Value};
 
-use crate::builtin::table::{self, Presence, Word};
+use kinds::table::{self, Presence, Word};
 
 /// The empty object of the kind that `like` says it is.
 pub(super) fn empty(like: &Value) -> Value {
-    let kind = object::gvk(like).and_then(|gvk| crate::builtin::kind(&gvk));
+    let kind = object::gvk(like).and_then(|gvk| kinds::find(&gvk));
     let mut out = Map::new();
-    if let Some(index) = kind.and_then(crate::builtin::Kind::index) {
+    if let Some(index) = kind.and_then(kinds::Kind::type_index) {
         fill(index, &mut out);
     }
     Value::Object(out)
@@ -35,7 +35,7 @@ fn fill(index: u16, out: &mut Map<String, Value>) {
             (Word::String | Word::Bytes, Presence::Always) => "".into(),
             (Word::Bool, Presence::Always) => false.into(),
             (Word::Int32 | Word::Int64 | Word::Double, Presence::Always) => 0.into(),
-            // A list or map that nobody made: its entries come, it does not.
+            // A list or map that was not there: its entries get an owner, the list or map itself does not.
             (_, Presence::Always) => Value::Null,
             (_, Presence::NotEmpty | Presence::Pointer) => continue,
         };

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{PATCH, SET_ELEMENT_ORDER, directive};
 use crate::fieldset::Scalar;
-use crate::patch::PatchError;
+use crate::patch::error::PatchError;
 
 /// What an item is known by: its merge key's value, or itself.
 pub(super) fn identity(item: &Value, key: Option<&str>, at: &FieldPath) -> Result<Scalar, PatchError> {
@@ -16,7 +16,7 @@ pub(super) fn identity(item: &Value, key: Option<&str>, at: &FieldPath) -> Resul
         Some(key) => item.get(key).ok_or_else(|| PatchError::MergeKey { path: at.clone(), key: key.to_owned() })?,
     };
     let why = "items of a merged list must be scalars, or objects whose merge key is a scalar";
-    Scalar::of(value).ok_or_else(|| PatchError::Items { path: at.clone(), why })
+    Scalar::from_value(value).ok_or_else(|| PatchError::Items { path: at.clone(), why })
 }
 
 fn identities(items: &[Value], key: Option<&str>, at: &FieldPath) -> Result<Vec<Scalar>, PatchError> {
@@ -77,8 +77,8 @@ pub(super) fn arrange(
     Ok(out)
 }
 
-/// The live list as upstream compares with it once the patch is merged: its deletes make room, and new items of the patch
-/// take it. (There the lists share memory. Whoever replaces an item by another has the new one in the old one's place.)
+/// The live list as upstream compares with it once the patch is merged: its deletes make room, and new items of the
+/// patch take it. (There the lists share memory. When an item is replaced, the new one takes its place.)
 pub(super) fn after_deletes(
     live: Vec<Value>,
     patch: &[Value],

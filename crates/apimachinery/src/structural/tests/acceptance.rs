@@ -6,15 +6,6 @@ use std::path::{Path, PathBuf};
 use super::parsed;
 use crate::structural::{CustomKind, default, prune, validate};
 
-fn folder() -> Option<PathBuf> {
-    let start = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let found = start.ancestors().map(|dir| dir.join("shared/acceptance")).find(|dir| dir.is_dir());
-    if found.is_none() {
-        eprintln!("SKIPPED structural acceptance: no folder shared/acceptance above {}", start.display());
-    }
-    found
-}
-
 fn files(dir: &Path, out: &mut Vec<PathBuf>) {
     let Ok(entries) = std::fs::read_dir(dir) else { return };
     for path in entries.filter_map(|e| Some(e.ok()?.path())) {
@@ -44,7 +35,7 @@ fn kinds(root: &Path) -> HashMap<(String, String), CustomKind> {
 
 #[test]
 fn published_crds_parse_and_their_examples_are_valid() {
-    let Some(root) = folder() else { return };
+    let Some(root) = component::acceptance("apimachinery::structural: published CRDs and examples") else { return };
     let kinds = kinds(&root);
     assert!(kinds.len() >= 29, "{} kinds", kinds.len());
     let mut paths = Vec::new();

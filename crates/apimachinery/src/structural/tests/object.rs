@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
 
 use super::{crd_with, parsed, yaml};
-use crate::schema::Schema;
 use crate::structural::{ERRORS_MAX, default, prune, unknown_fields, validate, validate_update};
+use kinds::schema::Schema;
 
 fn schema(spec: &str) -> Schema {
     (*parsed(&crd_with(spec)).versions[0].schema).clone()

@@ -18,7 +18,7 @@ fn names() {
     assert!(errors[0].to_string().starts_with("metadata.name: Invalid value: \"A\": a lowercase RFC 1123 subdomain"));
     let errors = object_meta(&json!({"metadata": {"name": "a", "namespace": "n"}}), None, false, NameRule::Label);
     assert_eq!(lines(&errors), ["metadata.namespace: Forbidden: not allowed on this type"]);
-    let roles = NameRule::of("rbac.authorization.k8s.io", "Role");
+    let roles = NameRule::for_kind("rbac.authorization.k8s.io", "Role");
     let errors = object_meta(&json!({"metadata": {"name": "system:x", "namespace": "n"}}), None, true, roles);
     assert!(errors.is_empty());
     check(json!({"name": "web-x", "generateName": "web-", "namespace": "n"}), &[]);

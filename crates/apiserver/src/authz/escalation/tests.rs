@@ -9,7 +9,7 @@ fn rule(verbs: &[&str], groups: &[&str], resources: &[&str], names: &[&str]) -> 
 
 #[track_caller]
 fn check(held: &[Value], wanted: &[Value], expect: Option<&[&str]>) {
-    let rules = |list: &[Value]| list.iter().map(Rule::of).collect::<Vec<_>>();
+    let rules = |list: &[Value]| list.iter().map(Rule::from_value).collect::<Vec<_>>();
     let missing = missing(&rules(held), &rules(wanted));
     let expect = expect.map(|list| list.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>());
     assert_eq!(missing, expect);
@@ -85,10 +85,12 @@ fn paths_are_covered_by_their_prefix() {
 fn a_rule_of_a_billion_permissions_is_refused_without_looking_at_each() {
     let many: Vec<String> = (0..1_000).map(|i| format!("r{i}")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
-    let missing =
-        missing(&[Rule::of(&rule(&many, &many, &["*"], &[]))], &[Rule::of(&rule(&many, &many, &many, &["x"]))]);
+    let missing = missing(
+        &[Rule::from_value(&rule(&many, &many, &["*"], &[]))],
+        &[Rule::from_value(&rule(&many, &many, &many, &["x"]))],
+    );
     assert_eq!(missing, None, "held whole, it is not split");
-    let held: Vec<Rule> = many.iter().map(|r| Rule::of(&rule(&["*"], &["*"], &[r], &[]))).collect();
-    let list = super::missing(&held, &[Rule::of(&rule(&many, &many, &many, &[]))]).unwrap();
+    let held: Vec<Rule> = many.iter().map(|r| Rule::from_value(&rule(&["*"], &["*"], &[r], &[]))).collect();
+    let list = super::missing(&held, &[Rule::from_value(&rule(&many, &many, &many, &[]))]).unwrap();
     assert!(list[0].contains("more than 10000"), "{list:?}");
 }

@@ -71,7 +71,7 @@ fn the_wait_ends_when_the_same_has_been_in_the_way_for_long_enough() {
     let mut stuck = Stuck::default();
     let mut see = |found, secs| stuck.see(found, Duration::from_secs(secs));
     assert!(!see(found("a"), 1) && !see(found("a"), 3));
-    assert!(!see(found("b"), 4), "another reason counts anew");
+    assert!(!see(found("b"), 4), "another reason counts from zero");
     assert!(!see(None, 5) && !see(found("b"), 6) && !see(found("b"), 8));
     assert!(see(found("b"), 9));
 }

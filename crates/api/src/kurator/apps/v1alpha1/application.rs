@@ -195,16 +195,83 @@ pub struct KustomizeInputs {
     pub components: Vec<String>,
     /// Strategic merge or JSON 6902 patches.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub patches: Vec<Value>,
+    pub patches: Vec<PolicyPatch>,
     /// Image replacements.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub images: Vec<Value>,
+    pub images: Vec<PolicyImage>,
     /// Labels and annotations for all objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub common_metadata: Option<Value>,
+    pub common_metadata: Option<CommonMetadata>,
     /// Longest time to wait for each phase of the objects; the phase's own limit when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<String>,
+}
+
+/// A patch (Flux' `kustomize.Patch`): strategic merge or JSON 6902, told apart by its shape.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyPatch {
+    /// The patch, as YAML.
+    #[serde(default)]
+    pub patch: String,
+    /// What to patch; a strategic merge patch without it names its target itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<PatchTarget>,
+}
+
+/// The objects that a patch is for (Flux' `kustomize.Selector`). An empty field matches every object.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PatchTarget {
+    /// API group, a regular expression.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub group: String,
+    /// API version, a regular expression.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub version: String,
+    /// Kind, a regular expression.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub kind: String,
+    /// Name, a regular expression.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// Namespace, a regular expression.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub namespace: String,
+    /// Labels in query form, such as `app=web,tier in (a,b)`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub label_selector: String,
+    /// Annotations in the same form.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub annotation_selector: String,
+}
+
+/// A change of an image reference (Flux' `kustomize.Image`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyImage {
+    /// The image as it is written, without tag and digest.
+    #[serde(default)]
+    pub name: String,
+    /// Name to put in its place.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub new_name: String,
+    /// Tag to put in its place; removes a digest.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub new_tag: String,
+    /// Digest to put in its place, `sha256:…`; removes a tag.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub digest: String,
+}
+
+/// Labels and annotations that every object gets. Selectors and templates stay as they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommonMetadata {
+    /// Labels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Annotations.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
 }
 
 impl SyncPolicy {

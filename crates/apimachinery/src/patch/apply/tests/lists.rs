@@ -40,7 +40,7 @@ fn items_of_a_set_have_owners() {
 
 #[test]
 fn finalizers_are_a_set_and_owners_a_map_in_any_kind() {
-    World::of(super::schema(&json!({"preserve": true})))
+    World::with_schema(super::schema(&json!({"preserve": true})))
         .apply("a", config(json!({"metadata": {"finalizers": ["x"], "ownerReferences": [{"uid": "1", "name": "o"}]}})))
         .apply("b", config(json!({"metadata": {"finalizers": ["y"], "ownerReferences": [{"uid": "2", "name": "o"}]}})))
         .apply("a", config(json!({})))
@@ -57,7 +57,7 @@ fn items_of_a_list_map_merge_by_key() {
         .apply("b", containers(json!([{"name": "x", "env": [{"name": "E", "value": "v"}]}, {"name": "y", "image": "2"}])))
         .spec(json!({"containers": [{"name": "x", "image": "1", "env": [{"name": "E", "value": "v"}]}, {"name": "y", "image": "2"}]}))
         .conflict("b", containers(json!([{"name": "x", "image": "9"}])), &["a: .spec.containers[name=\"x\"].image"])
-        // The item stays for whoever still owns part of it.
+        // The item stays, because another manager still owns part of it.
         .apply("a", spec(json!({})))
         .spec(json!({"containers": [{"name": "x", "env": [{"name": "E", "value": "v"}]}, {"name": "y", "image": "2"}]}))
         .apply("b", containers(json!([{"name": "y", "image": "2"}])))

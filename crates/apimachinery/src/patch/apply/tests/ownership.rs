@@ -1,4 +1,4 @@
-//! Who owns scalars and maps, who may change them, and what goes when nobody owns it any more.
+//! Who owns scalars and maps, who may change them, and what is removed when its last owner gives it up.
 
 use serde_json::json;
 

@@ -126,7 +126,7 @@ fn holds(whole: &Value, part: &Value) -> bool {
 }
 
 fn owned(world: &World, manager: &str, operation: Operation) -> FieldSet {
-    let managed = Managed::of(world.object.as_ref().unwrap()).unwrap();
+    let managed = Managed::from_object(world.object.as_ref().unwrap()).unwrap();
     let entry = managed.entries.iter().find(|e| e.manager == manager && e.operation == operation);
     entry.map_or(FieldSet::new(), |entry| entry.fields().clone())
 }
@@ -202,7 +202,7 @@ proptest! {
     fn nobody_owns_what_is_not_there(history in history()) {
         let world = world(&history);
         let Some(object) = &world.object else { return Ok(()) };
-        for entry in &Managed::of(object).unwrap().entries {
+        for entry in &Managed::from_object(object).unwrap().entries {
             for path in entry.fields().leaves().paths() {
                 prop_assert!(exists(object, &path), "{} owns {path} of {object}", entry.manager);
             }
@@ -235,7 +235,8 @@ fn exists(value: &Value, path: &[PathElement]) -> bool {
     }
 }
 
-/// Found by `applying_twice_changes_nothing`: such a configuration owns nothing, and its second apply recorded an owner.
+/// Found by `applying_twice_changes_nothing`: such a configuration owns nothing, and its second apply recorded an
+/// owner.
 #[test]
 fn applying_an_empty_list_twice_changes_nothing() {
     let mut world = World::new();

@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use crate::managed::list;
 use crate::patch::{self, Change, keep_times, reset_fields, update};
-use crate::schema::Schema;
-use crate::{builtin, defaults, structural};
+use crate::{defaults, normal, structural};
+use kinds::schema::Schema;
 
 /// What the server's strategies, allocators and admission write: no business of a patch.
 const FOREIGN: &[(&str, &str)] = &[
@@ -33,9 +33,9 @@ struct Served {
 }
 
 fn served(plural: &str, crd: &Value) -> Served {
-    if let Some(kind) = builtin::kinds().iter().find(|kind| kind.plural == plural) {
+    if let Some(kind) = kinds::all().iter().find(|kind| kind.plural == plural) {
         let canonical = Box::new(|object: &mut Value| {
-            builtin::normalize(kind, object).unwrap();
+            normal::normalize(kind, object).unwrap();
             defaults::builtin(kind, object);
         });
         return Served {

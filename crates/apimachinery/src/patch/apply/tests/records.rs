@@ -209,7 +209,7 @@ fn kubectl_takes_over_from_its_own_annotation() {
 
 #[test]
 fn times_are_kept_when_only_times_differ() {
-    let mut world = World::of(schema(&json!({"preserve": true})));
+    let mut world = World::with_schema(schema(&json!({"preserve": true})));
     world.apply("a", spec(json!({"cpu": "1"})));
     let stored = world.object.clone().unwrap();
     world.apply("a", spec(json!({"cpu": "1000m"})));

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{World, config, kind, schema, spec};
 use crate::patch::apply::ApplyError;
-use crate::schema::Schema;
+use kinds::schema::Schema;
 
 #[test]
 fn a_configuration_must_fit_the_schema() {
@@ -48,7 +48,7 @@ fn the_request_must_be_in_order() {
 
 #[test]
 fn without_a_schema_maps_merge_and_lists_do_not() {
-    let mut world = World::of(Schema { preserve_unknown: true, ..Schema::default() });
+    let mut world = World::with_schema(Schema { preserve_unknown: true, ..Schema::default() });
     world
         .apply("a", spec(json!({"x": {"y": 1}, "list": [{"name": "n"}]})))
         .owners(&[("a Apply", &[".spec", ".spec.list", ".spec.x", ".spec.x.y"])])
@@ -68,7 +68,7 @@ fn metadata_merges_the_same_in_every_kind() {
         schema(&json!({"type": "object", "properties": {
         "metadata": {"type": "object", "properties": {"name": {"type": "string"}}}}})),
     ] {
-        World::of(schema)
+        World::with_schema(schema)
             .apply("a", config(json!({"metadata": {"labels": {"a": "1"}, "finalizers": ["a"]}})))
             .apply("b", config(json!({"metadata": {"labels": {"b": "1"}, "finalizers": ["b"]}})))
             .apply("a", config(json!({})))
@@ -84,7 +84,7 @@ fn what_became_atomic_is_owned_as_one() {
     let atomic = schema(&json!({"type": "object", "properties": {
         "map": {"type": "object", "map": "atomic", "values": {"type": "string"}},
         "list": {"type": "array", "items": {"type": "string"}}}}));
-    let mut world = World::of(granular);
+    let mut world = World::with_schema(granular);
     world.apply("a", config(json!({"map": {"x": "1"}, "list": ["x"]}))).apply("b", config(json!({"map": {"y": "1"}})));
     world.schema = atomic;
     world
@@ -101,7 +101,7 @@ fn what_became_granular_is_owned_by_part_after_the_next_apply() {
     );
     let granular =
         schema(&json!({"type": "object", "properties": {"map": {"type": "object", "values": {"type": "string"}}}}));
-    let mut world = World::of(atomic);
+    let mut world = World::with_schema(atomic);
     world.apply("a", config(json!({"map": {"x": "1", "y": "1"}})));
     world.schema = granular;
     world

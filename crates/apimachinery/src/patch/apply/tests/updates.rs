@@ -65,7 +65,7 @@ fn status_has_owners_of_its_own() {
     world
         .update("ctl", |o| {
             o["status"] = json!({"ready": 1, "conditions": [{"type": "Ready", "status": "True"}]});
-            // Not this endpoint's to write: nobody comes to own it.
+            // This endpoint does not write the field, so the field gets no owner.
             o["spec"]["replicas"] = json!(1);
             o["metadata"]["labels"] = json!({"x": "1"});
         })

@@ -1,0 +1,113 @@
+//! What proves that we wrote an inventory, and what is done with one that proves nothing.
+
+use api::delivery::{Removal, UnitPhase, label};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use plan::authenticator::HubKey;
+use plan::inventory::shard::{Place, Sealed, encode};
+use plan::inventory::{Entry, Inventory};
+use serde_json::{Value, json};
+
+use crate::world::{World, config_map, config_maps, pack, unit};
+
+const SECRETS: &str = "/api/v1/namespaces/kurator-system/secrets";
+
+/// Puts something else into the data of the unit's only shard.
+async fn tamper(world: &World, json: Option<Vec<u8>>, authenticator: Option<Vec<u8>>) {
+    let path = format!("{SECRETS}/{}", world.inventories().await.remove(0));
+    let mut data = json!({});
+    if let Some(json) = json {
+        data["inventory"] = pack(&json).into();
+    }
+    if let Some(authenticator) = authenticator {
+        data["authenticator"] = STANDARD.encode(authenticator).into();
+    }
+    world.edit(&path, "vandal", json!({"data": data})).await;
+}
+
+/// An inventory of the unit as somebody with another key writes it, with an object that was never ours.
+fn forged(world: &World, key: &HubKey, victim: &Value) -> Sealed {
+    let mut inventory = Inventory::empty(unit("a"));
+    let uid = model::object::uid(victim).map(str::to_owned);
+    let doomed = Entry { version: "v1".into(), uid, doomed: true, ..Entry::default() };
+    let mut of_kind = victim.clone();
+    (of_kind["apiVersion"], of_kind["kind"]) = (json!("v1"), json!("ConfigMap"));
+    inventory.put(model::ObjectKey::of(&of_kind), doomed);
+    let (member_key, group) = (key.of_member(&world.hub, &world.member), unit("a"));
+    let place = Place { hub: &world.hub, member: &world.member, group: &group, key: &member_key };
+    encode(&place, &[&inventory]).remove(&0).unwrap()
+}
+
+async fn is_refused(world: &mut World, why: &str) {
+    world.restart();
+    let report = world.until(&unit("a"), "refused", |r| r.phase == UnitPhase::Failed).await;
+    assert_eq!(report.reason, "InventoryUnverified");
+    assert!(report.message.contains(why) && report.message.contains("restore the Secret"), "{}", report.message);
+}
+
+#[tokio::test]
+async fn an_inventory_that_somebody_wrote_proves_nothing() {
+    let mut world = World::new().await;
+    world.post("/api/v1/namespaces/shop/configmaps", config_map("innocent", "theirs")).await;
+    let victim = world.config_map("innocent").await.unwrap();
+    world.set("a", 1, config_maps(2));
+    world.applied(&unit("a")).await;
+    world.stop();
+    let stranger = HubKey::from_random([66; 32]);
+    let sealed = forged(&world, &stranger, &victim);
+    for (json, authenticator, why) in [
+        (None, Some(vec![0; 32]), "somebody changed it"),
+        (None, Some(Vec::new()), "has no authenticator"),
+        (Some(sealed.json), Some(sealed.authenticator), "which this hub does not have"),
+    ] {
+        tamper(&world, json, authenticator).await;
+        world.set("a", 2, vec![]);
+        is_refused(&mut world, why).await;
+        // Nothing is deleted or given back, whatever the hub wants.
+        world.change(&unit("a"), |entry| entry.removal = Removal::Prune);
+        is_refused(&mut world, why).await;
+        world.change(&unit("a"), |entry| entry.removal = Removal::Release);
+        is_refused(&mut world, why).await;
+        world.change(&unit("a"), |entry| entry.removal = Removal::None);
+        assert!(world.config_map("innocent").await.is_some());
+        let ours = world.config_map("c000").await.unwrap();
+        assert!(model::object::label(&ours, label::HUB).is_some());
+        world.stop();
+    }
+    // Deleted, as the message says: what is there is adopted, and never deleted.
+    world.delete(&format!("{SECRETS}/{}", world.inventories().await.remove(0))).await;
+    world.set("a", 3, config_maps(2));
+    world.restart();
+    assert_eq!(world.applied(&unit("a")).await.objects.adopted, 2);
+}
+
+#[tokio::test]
+async fn an_inventory_that_is_changed_under_a_running_applier_is_refused_at_the_next_write() {
+    let mut world = World::new().await;
+    world.set("a", 1, config_maps(2));
+    world.applied(&unit("a")).await;
+    tamper(&world, None, Some(vec![0; 32])).await;
+    // A change of an object needs no inventory.
+    world.set("a", 2, vec![config_map("c000", "2"), config_map("c001", "1")]);
+    world.applied(&unit("a")).await;
+    world.set("a", 3, config_maps(3));
+    let report = world.until(&unit("a"), "refused", |r| r.reason == "InventoryUnverified").await;
+    assert_eq!(report.phase, UnitPhase::Failed);
+    assert!(world.config_map("c002").await.is_none(), "it is not recorded, so it is not applied");
+}
+
+#[tokio::test]
+async fn an_object_without_our_labels_is_not_deleted_though_it_is_recorded() {
+    let mut world = World::new().await;
+    world.set("a", 1, config_maps(20));
+    world.applied(&unit("a")).await;
+    world.stop();
+    let unlabelled = json!({"metadata": {"labels": {label::HUB: null, label::APPLYSET_PART_OF: null}}});
+    world.edit(&crate::world::config_map_path("c019"), "somebody", unlabelled).await;
+    world.set("a", 2, config_maps(19));
+    world.restart();
+    world.until(&unit("a"), "held", |r| r.deletions.is_some()).await;
+    world.guard(&unit("a"), None);
+    world.until(&unit("a"), "forgotten", |r| r.objects.inventory == 19).await;
+    assert!(world.config_map("c019").await.is_some());
+}

@@ -1,0 +1,181 @@
+//! A process that starts finds out by reading what was applied before it, and writes nothing to a settled member.
+
+use api::delivery::{Removal, UnitPhase, label};
+use api::feed::SyncState;
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::fault::Act;
+use crate::world::{World, config_map, config_map_path, config_maps, deployment, deployment_path, detail, unit};
+
+/// Restarts, and checks that the unit is applied again without a write.
+async fn restarts_without_a_write(world: &mut World, what: &str) {
+    let before = world.quiet().await;
+    world.restart();
+    let report = world.applied(&unit("a")).await;
+    assert_eq!(world.quiet().await, before, "{what}");
+    assert_eq!((report.reverts, report.phase), (0, UnitPhase::Applied), "{what}");
+}
+
+fn secret(value: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "shop"},
+        "stringData": {"password": value}})
+}
+
+fn autoscaler() -> Value {
+    json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"maxReplicas": 9, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}}})
+}
+
+const AUTOSCALERS: &str = "/apis/autoscaling/v2/namespaces/shop/horizontalpodautoscalers";
+
+#[tokio::test]
+async fn what_the_server_writes_otherwise_is_no_change() {
+    let mut world = World::new().await;
+    // Quantities in another form, an empty list, ports without the protocol that the server adds, a Secret's texts.
+    let mut web = deployment("web", 2, "nginx");
+    web["spec"]["template"]["spec"]["containers"][0]["resources"] =
+        json!({"limits": {"cpu": 0.5, "memory": "1024Mi"}, "requests": {"cpu": "0.25"}});
+    web["spec"]["template"]["spec"]["tolerations"] = json!([]);
+    let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"selector": {"app": "web"}, "ports": [{"name": "a", "port": 80}, {"name": "b", "port": 81}]}});
+    let mut meddled = config_map("meddled", "1");
+    meddled["data"]["meddle"] = json!("please");
+    world.set("a", 1, vec![web, service, meddled, secret("hello"), config_map("c", "1")]);
+    world.applied(&unit("a")).await;
+    restarts_without_a_write(&mut world, "once").await;
+    restarts_without_a_write(&mut world, "twice").await;
+    let report = world.applied(&unit("a")).await;
+    assert_eq!(detail(&report, "meddled").changed_by_admission, ["data.meddle"]);
+    // The next change of one object is one write.
+    let before = world.quiet().await;
+    world.edit(&config_map_path("c"), "kubectl", json!({"data": {"a": "2"}})).await;
+    world.until(&unit("a"), "reverted", |r| r.reverts == 1 && r.objects.applied == 5).await;
+    assert_eq!(world.quiet().await, before + 2);
+}
+
+#[tokio::test]
+async fn what_no_list_showed_is_read_one_by_one() {
+    let mut world = World::new().await;
+    world.faults.add(Method::GET, "/apis/apps/v1/deployments?", usize::MAX, Act::Refuse(500));
+    world.set("a", 1, vec![deployment("web", 2, "nginx"), config_map("c", "1")]);
+    world.applied(&unit("a")).await;
+    restarts_without_a_write(&mut world, "unseen").await;
+    // Changed while no process ran: seen by that reading.
+    world.stop();
+    let scale = json!({"spec": {"paused": true, "replicas": 3}});
+    world.edit(&deployment_path("web"), "kubectl", scale).await;
+    world.restart();
+    world.until(&unit("a"), "reverted", |r| r.reverts == 1 && r.objects.applied == 2).await;
+    assert_eq!(world.get(&deployment_path("web")).await.unwrap()["spec"]["replicas"], 2);
+}
+
+#[tokio::test]
+async fn replicas_that_an_autoscaler_set_are_known_after_a_restart() {
+    let mut world = World::new().await;
+    world.set("a", 1, vec![deployment("web", 2, "nginx")]);
+    world.applied(&unit("a")).await;
+    world.post(AUTOSCALERS, autoscaler()).await;
+    let scale = format!("{}/scale", deployment_path("web"));
+    world.edit(&scale, "kube-controller-manager", json!({"spec": {"replicas": 5}})).await;
+    restarts_without_a_write(&mut world, "scaled by another").await;
+    // A new image is sent with its replicas, which makes them ours too.
+    world.set("a", 2, vec![deployment("web", 2, "nginx:2")]);
+    world.applied(&unit("a")).await;
+    restarts_without_a_write(&mut world, "sent with its replicas").await;
+    assert_eq!(world.get(&deployment_path("web")).await.unwrap()["spec"]["replicas"], 5);
+    let report = world.applied(&unit("a")).await;
+    assert!(detail(&report, "web").changed_by_admission.is_empty());
+    // It went while no process ran: what it left behind is taken back, and nobody is blamed.
+    world.stop();
+    world.delete(&format!("{AUTOSCALERS}/web")).await;
+    world.restart();
+    world
+        .eventually("back", || async { world.get(&deployment_path("web")).await.unwrap()["spec"]["replicas"] == 2 })
+        .await;
+    assert_eq!(world.applied(&unit("a")).await.reverts, 0);
+    restarts_without_a_write(&mut world, "without an autoscaler").await;
+}
+
+#[tokio::test]
+async fn a_changed_object_is_one_write_and_no_inventory() {
+    let mut world = World::new().await;
+    let mut objects = config_maps(20);
+    world.set("a", 1, objects.clone());
+    world.applied(&unit("a")).await;
+    let before = world.quiet().await;
+    objects[3] = config_map("c003", "2");
+    world.set("a", 2, objects.clone());
+    world.applied(&unit("a")).await;
+    assert_eq!(world.quiet().await, before + 1);
+    // Also by a process that knows nothing yet.
+    objects[4] = config_map("c004", "2");
+    world.stop();
+    world.set("a", 3, objects);
+    world.restart();
+    world.applied(&unit("a")).await;
+    assert_eq!(world.quiet().await, before + 2);
+}
+
+#[tokio::test]
+async fn a_suspended_unit_tells_after_a_restart_what_changed() {
+    let mut world = World::new().await;
+    world.set("a", 1, vec![config_map("c", "1"), config_map("d", "1")]);
+    world.applied(&unit("a")).await;
+    world.stop();
+    world.edit(&config_map_path("c"), "kubectl", json!({"data": {"a": "2"}})).await;
+    let before = world.quiet().await;
+    world.change(&unit("a"), |entry| entry.suspend = true);
+    world.restart();
+    let told = |r: &api::feed::UnitReport| r.last_drift.is_some() && detail(r, "c").sync == SyncState::Drifted;
+    let report = world.until(&unit("a"), "told", told).await;
+    assert_eq!(report.last_drift.as_ref().unwrap().fields[0].path, "data.a");
+    assert_eq!(detail(&report, "d").sync, SyncState::Synced);
+    assert_eq!(world.quiet().await, before);
+}
+
+#[tokio::test]
+async fn the_digest_of_a_secret_says_nothing_of_its_values() {
+    let mut world = World::new().await;
+    world.set("a", 1, vec![secret("hello"), config_map("c", "1")]);
+    world.applied(&unit("a")).await;
+    let live = world.get("/api/v1/namespaces/shop/secrets/s").await.unwrap();
+    let applied = |object: &Value| model::object::annotation(object, label::APPLIED).unwrap().to_owned();
+    assert!(applied(&live).starts_with("hmac-sha256:"), "{live}");
+    assert!(applied(&world.config_map("c").await.unwrap()).starts_with("sha256:"));
+}
+
+#[tokio::test]
+async fn an_annotation_that_somebody_changed_is_put_right_and_not_reported_by_name() {
+    let mut world = World::new().await;
+    world.set("a", 1, vec![config_map("c", "1")]);
+    world.applied(&unit("a")).await;
+    let path = config_map_path("c");
+    world.edit(&path, "vandal", json!({"metadata": {"annotations": {label::APPLIED: "sha256:x"}}})).await;
+    let report = world.until(&unit("a"), "put right", |r| r.reverts == 1 && r.objects.applied == 1).await;
+    assert_eq!(report.last_drift.as_ref().unwrap().fields[0].path, "metadata.managedFields");
+    restarts_quietly_after_tampering(&mut world, &path).await;
+}
+
+/// While no process ran: the object is sent once more.
+async fn restarts_quietly_after_tampering(world: &mut World, path: &str) {
+    world.stop();
+    world.edit(path, "vandal", json!({"metadata": {"annotations": {label::APPLIED: null}}})).await;
+    let before = world.quiet().await;
+    world.restart();
+    world.applied(&unit("a")).await;
+    assert_eq!(world.quiet().await, before + 1);
+    assert!(model::object::annotation(&world.get(path).await.unwrap(), label::APPLIED).is_some());
+}
+
+#[tokio::test]
+async fn what_is_given_back_bears_no_mark_of_ours() {
+    let mut world = World::new().await;
+    world.post("/api/v1/namespaces/shop/configmaps", config_map("c", "1")).await;
+    world.set("a", 1, vec![config_map("c", "1")]);
+    world.applied(&unit("a")).await;
+    world.change(&unit("a"), |entry| entry.removal = Removal::Prune);
+    world.eventually("gone", || async { world.inventories().await.is_empty() }).await;
+    let live = world.config_map("c").await.unwrap();
+    assert!(model::object::labels(&live).is_empty() && model::object::annotations(&live).is_empty(), "{live}");
+}

@@ -1,0 +1,185 @@
+//! The faults that are known, and what to do about each. `docs/errors.md` explains the same reasons at length.
+
+use api::reason;
+
+/// Where a fault shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Place {
+    /// The hub's process.
+    Process,
+    /// The hub's directory.
+    Store,
+    /// A member.
+    Member,
+    /// A Fleet.
+    Fleet,
+    /// An Application.
+    Application,
+    /// An Application's source.
+    Source,
+    /// A unit in a member.
+    Unit,
+}
+
+impl Place {
+    /// As it is printed.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Process => "process",
+            Self::Store => "store",
+            Self::Member => "member",
+            Self::Fleet => "fleet",
+            Self::Application => "application",
+            Self::Source => "source",
+            Self::Unit => "unit",
+        }
+    }
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Severity {
+    /// As it should be.
+    Fine,
+    /// Nothing is broken yet, or time may mend it.
+    Warning,
+    /// Somebody has to act.
+    Fault,
+}
+
+impl Severity {
+    /// As it is printed.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Fine => "ok",
+            Self::Warning => "warning",
+            Self::Fault => "fault",
+        }
+    }
+}
+
+/// One known fault.
+#[derive(Debug)]
+pub(super) struct Fault {
+    /// Where it shows.
+    pub(super) place: Place,
+    /// The reason in a condition or in a member's report.
+    pub(super) reason: &'static str,
+    /// How bad it is.
+    pub(super) severity: Severity,
+    /// What to do. `{name}` stands for the object, `{member}` for the member of a unit.
+    pub(super) remedy: &'static str,
+}
+
+const fn fault(place: Place, reason: &'static str, remedy: &'static str) -> Fault {
+    Fault { place, reason, severity: Severity::Fault, remedy }
+}
+
+const fn warning(place: Place, reason: &'static str, remedy: &'static str) -> Fault {
+    Fault { place, reason, severity: Severity::Warning, remedy }
+}
+
+/// `Process`: it does not answer.
+pub(super) const UNANSWERED: &str = "HubDoesNotAnswer";
+/// `Process`: a health check of the API server fails.
+pub(super) const NOT_READY: &str = "HubNotReady";
+/// `Process`: this program and the hub are of different versions.
+pub(super) const OTHER_VERSION: &str = "OtherVersion";
+/// `Process`: its clock and this machine's differ.
+pub(super) const CLOCK_SKEW: &str = "ClockSkew";
+/// `Process`: a handler of a request or a reconcile panicked.
+pub(super) const PANICKED: &str = "Panicked";
+/// `Store`: little space is left on its disk.
+pub(super) const DISK_ALMOST_FULL: &str = "DiskAlmostFull";
+/// `Store`: other users of the machine can read its keys.
+pub(super) const KEYS_READABLE: &str = "KeysReadable";
+
+use Place::{Application, Fleet, Member, Process, Source, Store, Unit};
+
+const SEE_MEMBER: &str = "see `kurator status member/{name}`";
+const SEE_TREE: &str = "see which object, and why, with `kurator tree app/{name}`";
+
+/// Every known fault. A reason that has no row here is reported as unknown, with the words that came with it.
+pub(super) const FAULTS: &[Fault] = &[
+    fault(Process, UNANSWERED, "start it with `kurator up`, or name another with --kubeconfig or --dir"),
+    fault(Process, NOT_READY, "look at the hub's own output; restart it if the check stays so"),
+    warning(Process, OTHER_VERSION, "run the same version of this program and of the hub"),
+    warning(Process, CLOCK_SKEW, "set both clocks by NTP; certificates and times in conditions depend on it"),
+    fault(Process, PANICKED, "this is a bug: report it with the hub's output"),
+    fault(Store, DISK_ALMOST_FULL, "free space on that disk; the hub refuses writes when it is full"),
+    fault(Store, KEYS_READABLE, "take the rights away with `chmod -R go= DIR`; the keys of all members are in it"),
+    fault(Member, reason::CLUSTER_NOT_REACHABLE, "see that its API server runs and can be reached from the hub"),
+    fault(Member, reason::CLUSTER_NOT_READY, "see its own `kubectl get --raw '/readyz?verbose'`"),
+    fault(Member, reason::CREDENTIAL_DENIED, "replace the kubeconfig in its Secret"),
+    warning(Member, reason::PROBING, "wait a few seconds; the first look at it is under way"),
+    fault(Member, reason::NAME_TAKEN, "set spec.memberName of one of the two AttachedClusters"),
+    fault(Member, reason::NAME_INVALID, "set spec.memberName to a DNS label of at most 48 characters"),
+    fault(Member, reason::SAME_CLUSTER, "delete one of the two AttachedClusters of this cluster"),
+    fault(Member, reason::IDENTITY_CHANGED, "correct its kubeconfig, or accept it: `kurator approve member/{name}`"),
+    fault(Member, reason::SECRET_NOT_FOUND, "create the Secret that spec.kubeconfig names"),
+    fault(Member, reason::SECRET_KEY_NOT_FOUND, "set spec.kubeconfig.key to a key of the Secret"),
+    fault(Member, reason::SECRET_UNREADABLE, "see that the Secret can be read"),
+    fault(Member, reason::KUBECONFIG_REFUSED, "embed tokens and certificates in the kubeconfig"),
+    fault(Member, reason::KUBECONFIG_MALFORMED, "replace the kubeconfig in its Secret"),
+    fault(Fleet, reason::MEMBER_NOT_FOUND, "create the cluster that is named, or take it out of spec.clusters"),
+    fault(Fleet, reason::MEMBER_NOT_READY, "see its members above"),
+    warning(Fleet, reason::NOT_IMPLEMENTED, "do without members of that kind for now"),
+    fault(Application, reason::RECONCILIATION_FAILED, SEE_TREE),
+    fault(Application, reason::HEALTH_CHECK_FAILED, SEE_TREE),
+    fault(Application, reason::DELETIONS_HELD, "revert the commit, or release them: `kurator approve app/{name}`"),
+    fault(
+        Application,
+        reason::CONTESTED,
+        "let only one of the two write the field; `kurator status app/{name}` names it",
+    ),
+    warning(Application, reason::MEMBER_UNKNOWN, "see its members above"),
+    fault(Application, reason::MEMBER_GONE, "attach the member again to have what it holds removed"),
+    fault(Application, reason::MEMBER_BLOCKED, "see its members above"),
+    fault(Application, reason::SOURCE_NOT_READY, "see its source below"),
+    fault(Application, reason::FLEET_NOT_FOUND, "create the Fleet, or correct spec.destination.fleet"),
+    fault(Application, reason::BUILD_FAILED, "correct the file that is named, and commit it"),
+    fault(Application, reason::DUPLICATE_POLICY_NAME, "give each policy a name of its own"),
+    fault(Application, reason::NO_MEMBER_SELECTED, "correct the selector, or label the clusters"),
+    fault(Application, reason::NOT_IMPLEMENTED, "do without what is named for now"),
+    warning(Application, reason::FIELDS_NOT_HONOURED, "do without these fields for now"),
+    warning(Application, reason::PROGRESSING, "wait; if it stays so, see `kurator tree app/{name}`"),
+    warning(Application, reason::PENDING, "wait; if it stays so, see `kurator status app/{name}`"),
+    warning(Application, reason::DELETING, "see the members that are named; it goes when they have let go"),
+    warning(Application, reason::SUSPENDED, "go on with `kurator resume app/{name}`"),
+    fault(Source, reason::FETCH_FAILED, "correct URL, reference or Secret of the source, or see its server"),
+    warning(Source, reason::FETCHING, "wait; the first fetch is under way"),
+    warning(Source, reason::SUSPENDED, "go on with `kurator resume app/{name}`"),
+    fault(Unit, "Immutable", "set `force: true` in the policy, or delete the object by hand"),
+    fault(Unit, "NoKind", "install the CustomResourceDefinition in {member}, or correct apiVersion and kind"),
+    fault(Unit, "WrongScope", "correct metadata.namespace of the object"),
+    fault(Unit, "Conflict", "name the object in one unit only"),
+    fault(Unit, "ForeignHub", "remove the object from the other hub"),
+    fault(Unit, "Fenced", "stop the second hub that runs from the same backup"),
+    fault(Unit, "InventoryUnreadable", "restore the Secret of the inventory; nothing is deleted meanwhile"),
+    fault(Unit, "Forbidden", "give the member's credential that right"),
+    fault(Unit, "Invalid", "correct the object in the source"),
+    fault(Unit, "PhaseTimeout", SEE_TREE),
+    fault(Unit, "NotFound", "deliver its namespace too, or make it"),
+    fault(Unit, "OtherCluster", "correct the kubeconfig, or accept it: `kurator approve member/{member}`"),
+    warning(Unit, "BeingDeleted", "see which finalizer holds the object in {member}"),
+    warning(Unit, "Unavailable", "see the aggregated API or webhook of {member} that is named"),
+    warning(Unit, "NotVisible", "let the member's credential list that kind"),
+    fault(Unit, reason::CONTESTED, "let only one of the two write the field"),
+    fault(Unit, "InternalError", "this is a bug: report it with the hub's output"),
+];
+
+/// What is known of a reason in a place.
+pub(super) fn known(place: Place, reason: &str) -> Option<&'static Fault> {
+    FAULTS.iter().find(|fault| fault.place == place && fault.reason == reason)
+}
+
+/// What to do, for these names. A reason that is not known leads to where its words are shown whole.
+pub(super) fn remedy(fault: Option<&Fault>, place: Place, name: &str, member: &str) -> String {
+    let template = match (fault, place) {
+        (Some(fault), _) => fault.remedy,
+        (None, Place::Member) => SEE_MEMBER,
+        (None, Place::Application | Place::Source | Place::Unit) => SEE_TREE,
+        (None, Place::Process | Place::Store | Place::Fleet) => "see what it says above",
+    };
+    template.replace("{name}", name).replace("{member}", member)
+}

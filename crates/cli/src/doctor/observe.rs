@@ -1,0 +1,131 @@
+//! Reads the hub's API, and its directory when it lies on this machine.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use api::delivery::MemberStatus;
+use api::karmada::cluster::v1alpha1::Cluster;
+use api::kurator::apps::v1alpha1::Application;
+use api::kurator::cluster::v1alpha1::AttachedCluster;
+use api::kurator::fleet::v1alpha1::Fleet;
+use http::Request;
+use kube::api::ListParams;
+use kube::{Api, Client};
+use model::Clock;
+
+use super::diagnose::{Facts, Process, Store};
+use crate::args::Common;
+use crate::{connect, instance, status};
+
+/// Longest wait for an answer of a health check: one that needs longer is a finding.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// Most bytes of the metrics that are read: 1,000 times what a hub with every metric has.
+const METRICS_BYTES_MAX: usize = 16 << 20;
+
+pub(super) async fn observe(common: &Common) -> anyhow::Result<Facts> {
+    let (client, server) = connect::hub_and_server(common).await?;
+    let process = process(&client, server).await;
+    let store = match &common.kubeconfig {
+        Some(_) => None,
+        None => Some(store(&instance::dir(common.dir.as_deref())?.join("hub"))?),
+    };
+    if process.version.is_err() {
+        return Ok(Facts::of_process(process, store));
+    }
+    let all = ListParams::default();
+    let asked = connect::asked;
+    let members: Api<Cluster> = Api::all(client.clone());
+    let members = members.list(&all).await.map_err(asked("cannot list members"))?.items;
+    let attached: Api<AttachedCluster> = Api::all(client.clone());
+    let attached = attached.list(&all).await.map_err(asked("cannot list attached clusters"))?.items;
+    let fleets: Api<Fleet> = Api::all(client.clone());
+    let applications: Api<Application> = Api::all(client.clone());
+    let statuses: Api<MemberStatus> = Api::all(client.clone());
+    Ok(Facts {
+        process,
+        store,
+        members: status::members(members, attached),
+        fleets: fleets.list(&all).await.map_err(asked("cannot list fleets"))?.items,
+        applications: applications.list(&all).await.map_err(asked("cannot list applications"))?.items,
+        statuses: statuses.list(&all).await.map_err(asked("cannot list what members report"))?.items,
+    })
+}
+
+async fn process(client: &Client, server: String) -> Process {
+    let (version, ahead_secs) = match answer(client, "/version").await {
+        Ok((body, date)) => {
+            let value: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+            let version = value["gitVersion"].as_str().unwrap_or("unknown").to_owned();
+            let now = hub::SystemClock.now();
+            (Ok(version), date.map(|date| date.as_second() - now.as_second()))
+        }
+        Err(why) => (Err(why), None),
+    };
+    let ready = answer(client, "/readyz").await;
+    let metrics = answer(client, "/metrics").await.ok();
+    let panics = metrics.map(|(body, _)| panics(&String::from_utf8_lossy(&body)));
+    Process { server, version, unready: ready.err(), ahead_secs, panics }
+}
+
+/// The sum of every metric that counts panics.
+pub(super) fn panics(metrics: &str) -> u64 {
+    let lines = metrics.lines().filter(|line| !line.starts_with('#'));
+    let counters = lines.filter(|line| line.split(['{', ' ']).next().is_some_and(|name| name.contains("panic")));
+    counters.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>() as u64
+}
+
+/// A body and the time at which the server says that it answered.
+async fn answer(client: &Client, path: &str) -> Result<(Vec<u8>, Option<model::Timestamp>), String> {
+    let ask = async {
+        let request = Request::get(path).body(kube::client::Body::empty()).map_err(|e| e.to_string())?;
+        let answer = client.send(request).await.map_err(|e| cause(&e))?;
+        let code = answer.status();
+        let date = answer.headers().get(http::header::DATE).and_then(|date| date.to_str().ok()).and_then(date_of);
+        let body = http_body_util::Limited::new(answer.into_body(), METRICS_BYTES_MAX);
+        let body = http_body_util::BodyExt::collect(body).await.map_err(|e| e.to_string())?.to_bytes().to_vec();
+        if code.is_success() {
+            return Ok((body, date));
+        }
+        Err(format!("{path} answers {code}: {}", String::from_utf8_lossy(&body).trim()))
+    };
+    let slow = || format!("{path} does not answer within {} s", ANSWER_WITHIN.as_secs());
+    tokio::time::timeout(ANSWER_WITHIN, ask).await.unwrap_or_else(|_| Err(slow()))
+}
+
+/// The innermost cause: `Connection refused`, not the layers of the client around it.
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut inner = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    inner.to_string()
+}
+
+/// A time as HTTP writes it (RFC 9110): `Thu, 26 Nov 2026 14:30:18 GMT`.
+pub(super) fn date_of(text: &str) -> Option<model::Timestamp> {
+    jiff::fmt::rfc2822::parse(text).ok().map(|date| date.timestamp())
+}
+
+fn store(directory: &Path) -> anyhow::Result<Store> {
+    let about = || format!("the hub's directory {}", directory.display());
+    let disk = rustix::fs::statvfs(directory).with_context(about)?;
+    let keys = directory.join("keys");
+    let open = [directory.to_owned(), keys.clone(), keys.join("hub.json")];
+    let mode = |path: &PathBuf| fs::metadata(path).map(|meta| meta.permissions().mode() & 0o044);
+    Ok(Store {
+        path: directory.display().to_string(),
+        used_bytes: used_bytes(&directory.join("store")),
+        free_bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
+        // A key that no one else can reach, because a folder above it is closed, is not open.
+        is_readable_by_others: open.iter().all(|path| mode(path).is_ok_and(|bits| bits != 0)),
+    })
+}
+
+/// Bytes of the files in a folder; the store has no folders below.
+fn used_bytes(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.metadata().ok()).map(|meta| meta.len()).sum()
+}

@@ -1,0 +1,200 @@
+use api::condition::Condition;
+use api::delivery::{Health, MemberStatus, MemberStatusSpec, MemberStatusStatus, UnitId, UnitPhase, UnitStatus};
+use api::karmada::cluster::v1alpha1::{Cluster, ClusterSpec, ClusterStatus};
+use api::kurator::apps::v1alpha1::{Application, ApplicationSpec, ApplicationStatus};
+use api::reason;
+use model::Timestamp;
+
+use super::diagnose::{Facts, Process, Store, diagnose};
+use super::fault::{FAULTS, Place, Severity};
+use super::observe::{date_of, panics};
+use super::*;
+
+fn now() -> Timestamp {
+    "2026-01-01T01:00:00Z".parse().unwrap()
+}
+
+fn process() -> Process {
+    Process {
+        server: "https://hub:6443".into(),
+        version: Ok(format!("v1.37.0+kurator-{}", env!("CARGO_PKG_VERSION"))),
+        unready: None,
+        ahead_secs: Some(1),
+        panics: Some(0),
+    }
+}
+
+fn condition(type_: &str, status: &str, reason: &str, message: &str, since: &str) -> Condition {
+    Condition {
+        type_: type_.into(),
+        status: status.into(),
+        reason: reason.into(),
+        message: message.into(),
+        observed_generation: None,
+        last_transition_time: since.into(),
+    }
+}
+
+fn member(name: &str, ready: Condition) -> Cluster {
+    let mut member = Cluster::new(name, ClusterSpec::default());
+    member.status = Some(ClusterStatus { conditions: vec![ready], ..ClusterStatus::default() });
+    member
+}
+
+fn application(name: &str, conditions: Vec<Condition>) -> Application {
+    let mut app = Application::new(name, ApplicationSpec::default());
+    app.status = Some(ApplicationStatus { conditions, ..ApplicationStatus::default() });
+    app
+}
+
+fn reported(member: &str, phase: UnitPhase, reason: &str, message: &str, since: &str) -> MemberStatus {
+    let unit = UnitId::new("apps.kurator.dev", "Application", "default", "shop", Some("base"));
+    let status = UnitStatus {
+        revision: "r-1".into(),
+        epoch: 1,
+        phase,
+        health: Health::Progressing,
+        since: since.parse().unwrap(),
+        reason: reason.into(),
+        message: message.into(),
+        ..serde_json::from_value(serde_json::json!({
+            "revision": "", "epoch": 0, "phase": "Pending", "health": "Unknown", "since": since,
+        }))
+        .unwrap()
+    };
+    let spec = MemberStatusSpec { member: member.parse().unwrap(), slice: 0 };
+    let mut out = MemberStatus::new(&format!("{member}-0"), spec);
+    out.status = Some(MemberStatusStatus { link: None, units: [(unit, status)].into_iter().collect() });
+    out
+}
+
+#[test]
+fn every_reason_of_a_condition_is_in_the_table_or_says_that_all_is_well() {
+    let well = [
+        reason::RECONCILIATION_SUCCEEDED,
+        reason::SUCCEEDED,
+        reason::IDENTITY_KNOWN,
+        reason::ALL_MEMBERS_READY,
+        reason::CLUSTER_READY,
+        // Of the condition DeletionsHeld; Ready then has the reason of that name.
+        reason::SOURCE_REMOVES_OBJECTS,
+    ];
+    for reason in reason::ALL {
+        let known = FAULTS.iter().any(|fault| fault.reason == *reason);
+        assert_ne!(known, well.contains(reason), "{reason} must be in exactly one of the two lists");
+    }
+}
+
+#[test]
+fn every_reason_that_the_table_knows_is_explained_in_the_document() {
+    const DOCUMENT: &str = include_str!("../../../../docs/errors.md");
+    for fault in FAULTS.iter().filter(|fault| !matches!(fault.reason, "Invalid" | "Forbidden" | "NotFound")) {
+        assert!(DOCUMENT.contains(&format!("`{}`", fault.reason)), "docs/errors.md does not explain {}", fault.reason);
+    }
+}
+
+#[test]
+fn no_fault_is_twice_in_the_table() {
+    let mut seen = std::collections::BTreeSet::new();
+    assert!(FAULTS.iter().all(|fault| seen.insert((fault.place, fault.reason))));
+}
+
+#[test]
+fn a_fleet_with_faults_is_told_what_to_do_worst_first() {
+    let old = "2026-01-01T00:00:00Z";
+    let lost = |name: &str| {
+        member(
+            name,
+            condition("Ready", "Unknown", reason::CLUSTER_NOT_REACHABLE, "last seen …: Connection refused", old),
+        )
+    };
+    let members = vec![
+        lost("a"),
+        lost("b"),
+        lost("c"),
+        lost("d"),
+        member("e", condition("Ready", "True", reason::CLUSTER_READY, "the member answers", old)),
+        member("f", condition("Ready", "False", "SomethingNew", "words that came with it", old)),
+    ];
+    let ready = condition("Ready", "False", reason::PROGRESSING, "1 of 2 ready", old);
+    let source = condition("SourceReady", "True", reason::SUCCEEDED, "main@sha1:1", old);
+    let facts = Facts {
+        members,
+        applications: vec![application("shop", vec![ready, source])],
+        statuses: vec![reported(
+            "e",
+            UnitPhase::Failed,
+            "Immutable",
+            "Service shop/web: spec.clusterIP: field is immutable",
+            old,
+        )],
+        ..Facts::of_process(
+            Process { ahead_secs: Some(-90), ..process() },
+            Some(Store {
+                path: "/d/hub".into(),
+                used_bytes: 3 << 20,
+                free_bytes: 1 << 30,
+                is_readable_by_others: false,
+            }),
+        )
+    };
+    let findings = diagnose(&facts, now());
+    insta::assert_snapshot!(lines(&findings, false).join("\n"), @r"
+    fault  store /d/hub: DiskAlmostFull
+         1024 MiB are free for /d/hub
+      →  free space on that disk; the hub refuses writes when it is full
+    fault  member a, b, c and 1 more: ClusterNotReachable
+         last seen …: Connection refused
+      →  see that its API server runs and can be reached from the hub
+    fault  member f: SomethingNew
+         words that came with it
+      →  see `kurator status member/f`
+    fault  unit shop/base in e: Immutable
+         Service shop/web: spec.clusterIP: field is immutable
+      →  set `force: true` in the policy, or delete the object by hand
+    warning  process https://hub:6443: ClockSkew
+         the hub's clock is 90 s behind this machine's
+      →  set both clocks by NTP; certificates and times in conditions depend on it
+    warning  application shop: Progressing
+         1 of 2 ready
+      →  wait; if it stays so, see `kurator tree app/shop`
+    ok  member  the member answers
+    ok  source  main@sha1:1
+    7 faults, 2 warnings
+    ");
+    assert_eq!(value(&findings)["summary"], serde_json::json!({"faults": 7, "warnings": 2, "passed": 2}));
+}
+
+#[test]
+fn a_fleet_without_faults_has_none() {
+    let since = "2026-01-01T00:59:50Z";
+    let facts = Facts {
+        members: vec![member("a", condition("Ready", "True", reason::CLUSTER_READY, "the member answers", since))],
+        // Under way, and not for long.
+        applications: vec![application(
+            "shop",
+            vec![condition("Ready", "False", reason::PROGRESSING, "0 of 1", since)],
+        )],
+        statuses: vec![reported("a", UnitPhase::Applying, "ObjectsPending", "", since)],
+        ..Facts::of_process(process(), None)
+    };
+    let findings = diagnose(&facts, now());
+    assert!(findings.iter().all(|finding| finding.severity == Severity::Fine), "{findings:?}");
+}
+
+#[test]
+fn a_hub_that_does_not_answer_is_the_only_finding_about_it() {
+    let silent = Process { version: Err("Connection refused".into()), unready: Some("x".into()), ..process() };
+    let findings = diagnose(&Facts::of_process(silent, None), now());
+    let seen: Vec<_> = findings.iter().map(|f| (f.place, f.reason.as_str(), f.severity)).collect();
+    assert_eq!(seen, [(Place::Process, "HubDoesNotAnswer", Severity::Fault)]);
+}
+
+#[test]
+fn dates_and_panics_are_read_as_servers_write_them() {
+    assert_eq!(date_of("Thu, 26 Nov 2026 14:30:18 GMT"), "2026-11-26T14:30:18Z".parse().ok());
+    assert_eq!(date_of("yesterday"), None);
+    let text = "# TYPE apiserver_request_panic_total counter\napiserver_request_panic_total 2\n\
+                kurator_reconcile_panics_total{controller=\"fleet\"} 1\napiserver_request_total{verb=\"get\"} 7\n";
+    assert_eq!(panics(text), 3);
+}

@@ -1,0 +1,123 @@
+//! An answer is compared with its question: a server that says "done" about another object has not done it.
+//!
+//! A broken proxy, or a member that lies, answers 200 with any JSON. Kind, name, namespace and UID of what comes back
+//! must be those that were asked for.
+
+use model::object;
+use serde_json::Value;
+
+use crate::failure::{Error, words};
+use crate::resource::{Resource, Target};
+
+/// `apiVersion` and `kind` of metadata alone.
+const METADATA: (&str, &str) = ("meta.k8s.io/v1", "PartialObjectMetadata");
+
+/// Which object an answer should be about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Name<'a> {
+    /// This one.
+    Exactly(&'a str),
+    /// One that the server named, beginning with this.
+    Generated(&'a str),
+    /// Any: an object of a list or a watch.
+    Any,
+}
+
+/// What an answer should be about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Question<'a> {
+    pub(crate) resource: &'a Resource,
+    /// Empty: all namespaces.
+    pub(crate) namespace: &'a str,
+    pub(crate) name: Name<'a>,
+    pub(crate) uid: Option<&'a str>,
+    /// Is the answer of the resource's own kind? A scale or a binding is not.
+    pub(crate) own_kind: bool,
+    /// May it leave out its kind? Objects in lists do.
+    pub(crate) kind_optional: bool,
+}
+
+impl<'a> Question<'a> {
+    pub(crate) fn object(target: &Target<'a>, uid: Option<&'a str>) -> Self {
+        Self {
+            resource: target.resource,
+            namespace: target.namespace,
+            name: Name::Exactly(target.name),
+            uid,
+            own_kind: matches!(target.part, "" | "status" | "finalize" | "ephemeralcontainers" | "resize"),
+            kind_optional: false,
+        }
+    }
+
+    /// An object of a list (which may not say its kind) or of a watch (which does).
+    pub(crate) fn any(resource: &'a Resource, namespace: &'a str, kind_optional: bool) -> Self {
+        Self { resource, namespace, name: Name::Any, uid: None, own_kind: true, kind_optional }
+    }
+
+    /// Compares.
+    pub(crate) fn check(&self, answer: &Value) -> Result<(), Error> {
+        let text = |field: &str| answer.get(field).and_then(Value::as_str).unwrap_or_default();
+        let (api_version, kind) = (text("apiVersion"), text("kind"));
+        let name = object::name(answer).unwrap_or_default();
+        let namespace = object::namespace(answer).unwrap_or_default();
+        let unsaid = self.kind_optional && api_version.is_empty() && kind.is_empty();
+        let right_kind = !self.own_kind
+            || unsaid
+            || (api_version, kind) == METADATA
+            || kind == self.resource.kind && is_api_version(api_version, self.resource);
+        let right_name = match self.name {
+            Name::Exactly(wanted) => name == wanted,
+            Name::Generated(prefix) => name.starts_with(prefix) && name.len() > prefix.len(),
+            Name::Any => !name.is_empty(),
+        };
+        let right_namespace = match (self.resource.namespaced, self.namespace) {
+            (true, "") => !namespace.is_empty(),
+            (true, wanted) => namespace == wanted,
+            // A part, such as a scale, may repeat nothing; an object without namespaces has none.
+            (false, _) => namespace.is_empty(),
+        };
+        let right_uid = self.uid.is_none_or(|uid| object::uid(answer) == Some(uid));
+        if right_kind && right_name && right_namespace && right_uid {
+            return Ok(());
+        }
+        Err(Error::Mismatch { asked: self.asked(), found: found(answer, self.uid.filter(|_| !right_uid).is_some()) })
+    }
+
+    fn asked(&self) -> String {
+        let name = match self.name {
+            Name::Exactly(name) => name,
+            Name::Generated(prefix) => &format!("{prefix}*"),
+            Name::Any => "*",
+        };
+        let uid = self.uid.map(|uid| format!(" with UID {uid}")).unwrap_or_default();
+        format!("{} {}{uid}", self.resource, place(self.namespace, name))
+    }
+}
+
+/// Without building the text: this is asked for each object of a list.
+fn is_api_version(text: &str, resource: &Resource) -> bool {
+    match text.split_once('/') {
+        Some((group, version)) => group == resource.group && version == resource.version,
+        None => resource.group.is_empty() && text == resource.version,
+    }
+}
+
+fn place(namespace: &str, name: &str) -> String {
+    if namespace.is_empty() { name.to_owned() } else { format!("{namespace}/{name}") }
+}
+
+/// An answer in few words, for an error: never its content.
+pub(crate) fn found(answer: &Value, with_uid: bool) -> String {
+    let kind = match answer {
+        Value::Object(_) => answer.get("kind").and_then(Value::as_str).unwrap_or("an object without a kind"),
+        Value::Array(_) => "an array",
+        Value::Null => "null",
+        _ => "no object",
+    };
+    let place = place(object::namespace(answer).unwrap_or_default(), object::name(answer).unwrap_or_default());
+    let uid = object::uid(answer).filter(|_| with_uid).map(|uid| format!(" with UID {uid}")).unwrap_or_default();
+    words(format!("{kind} {place}{uid}").trim_end())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,218 @@
+//! Lists: in pages, each object projected as it is read, with limits on a page and on the whole.
+
+use serde::de::DeserializeSeed;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::Api;
+use crate::answer::Question;
+use crate::exchange::{Ask, JSON, METADATA, METADATA_LIST, exchange};
+use crate::failure::Error;
+use crate::json::{Budget, Page};
+use crate::limit;
+use crate::resource::{Resource, encode};
+
+/// How much of each object crosses the wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Content {
+    /// All of it.
+    #[default]
+    Whole,
+    /// Its metadata. A server that does not know this form sends the object.
+    Metadata,
+}
+
+impl Content {
+    pub(crate) fn accept(self) -> &'static str {
+        match self {
+            Self::Whole => JSON,
+            Self::Metadata => METADATA,
+        }
+    }
+
+    fn accept_list(self) -> &'static str {
+        match self {
+            Self::Whole => JSON,
+            Self::Metadata => METADATA_LIST,
+        }
+    }
+}
+
+/// Which objects of a collection, and how much of them. The default is all of all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Label selector, such as `app=web`; empty for all.
+    pub labels: String,
+    /// Field selector, such as `metadata.name=web`; empty for all.
+    pub fields: String,
+    /// How much of each.
+    pub content: Content,
+}
+
+impl Selection {
+    /// Objects with these labels.
+    pub fn labels(selector: impl Into<String>) -> Self {
+        Self { labels: selector.into(), ..Self::default() }
+    }
+
+    /// Metadata of all objects.
+    pub fn metadata() -> Self {
+        Self { content: Content::Metadata, ..Self::default() }
+    }
+
+    /// The selectors as parts of a query, each with `&` before it.
+    pub(crate) fn query(&self) -> String {
+        let one = |name: &str, value: &str| match value {
+            "" => String::new(),
+            value => format!("&{name}={}", encode(value)),
+        };
+        one("labelSelector", &self.labels) + &one("fieldSelector", &self.fields)
+    }
+}
+
+/// A list, and the version that it shows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct List<T = Value> {
+    /// Its objects, or what is kept of them.
+    pub items: Vec<T>,
+    /// The version that a watch may go on from.
+    pub resource_version: String,
+}
+
+/// What has been read of a list.
+#[derive(Default)]
+struct Progress {
+    objects: usize,
+    bytes: usize,
+    pages: usize,
+}
+
+impl Api {
+    /// Reads all objects of a kind, or those of one namespace, that are selected.
+    ///
+    /// # Errors
+    /// See [`Error`]; [`Error::Endless`] and [`Error::TooLarge`] at the limits.
+    pub async fn list(&self, resource: &Resource, namespace: &str, selection: &Selection) -> Result<List, Error> {
+        let heap = Budget::new(self.limits.list_memory);
+        self.list_within(resource, namespace, selection, heap, true, Some).await
+    }
+
+    /// The same, and keeps of each object what `project` makes of it: nothing, if it is `None`. An object is forgotten
+    /// before the next one is read.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn list_as<T>(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        selection: &Selection,
+        project: impl FnMut(Value) -> Option<T>,
+    ) -> Result<List<T>, Error> {
+        let heap = Budget::new(limit::OBJECT_MEMORY_MAX);
+        self.list_within(resource, namespace, selection, heap, false, project).await
+    }
+
+    async fn list_within<T>(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        selection: &Selection,
+        mut heap: Budget,
+        kept: bool,
+        mut project: impl FnMut(Value) -> Option<T>,
+    ) -> Result<List<T>, Error> {
+        let end = Instant::now() + self.limits.list;
+        let (collection, selectors) = (resource.collection(namespace), selection.query());
+        let question = Question::any(resource, namespace, true);
+        let (mut token, mut size) = (String::new(), self.limits.page_objects);
+        let (mut out, mut progress) = (Vec::new(), Progress::default());
+        loop {
+            let mut path = format!("{collection}?limit={size}{selectors}");
+            if !token.is_empty() {
+                path.push_str(&format!("&continue={}", encode(&token)));
+            }
+            let ask = Ask::get(path, selection.content.accept_list(), self.limits.page_bytes);
+            let time = self.limits.request.min(end.saturating_duration_since(Instant::now()));
+            let bytes = match exchange(self.client(), ask, time).await {
+                Ok((_, bytes)) => bytes,
+                Err(Error::TooLarge { .. }) if size > 1 => {
+                    size = (size / limit::PAGE_SHRINK).max(1);
+                    self.count_page(&mut progress, self.limits.page_bytes)?;
+                    continue;
+                }
+                Err(error) => return Err(self.judge(error).await),
+            };
+            self.count_page(&mut progress, bytes.len())?;
+            let mut wrong = None;
+            let mut take = |object: Value| {
+                let checked = question.check(&object).and_then(|()| self.count_object(&mut progress));
+                if let Err(error) = checked {
+                    wrong = Some(error);
+                    return Err(Error::Malformed("it is not what was asked for".to_owned()));
+                }
+                if let Some(item) = project(object) {
+                    out.push(item);
+                }
+                Ok(())
+            };
+            let mut reader = serde_json::Deserializer::from_slice(&bytes);
+            let page = Page { budget: &mut heap, kept, take: &mut take }.deserialize(&mut reader);
+            let page = page.and_then(|page| reader.end().map(|()| page));
+            let page = match (page, wrong) {
+                (_, Some(error)) => return Err(error),
+                (Err(error), None) => return Err(heap.judge(&error)),
+                (Ok(page), None) => page,
+            };
+            if !page.kind.ends_with("List") || !page.has_items {
+                let asked = format!("a list of {resource}");
+                return Err(Error::Mismatch { asked, found: crate::failure::words(&format!("{:?}", page.kind)) });
+            }
+            let text = |field: &str| page.metadata.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+            token = text("continue");
+            if token.is_empty() {
+                return Ok(List { items: out, resource_version: text("resourceVersion") });
+            }
+        }
+    }
+
+    fn count_page(&self, progress: &mut Progress, bytes: usize) -> Result<(), Error> {
+        progress.pages += 1;
+        progress.bytes += bytes;
+        let limits =
+            [(progress.pages, self.limits.list_pages, "pages"), (progress.bytes, self.limits.list_bytes, "bytes")];
+        match limits.into_iter().find(|(count, max, _)| count > max) {
+            Some((_, max, of)) => Err(Error::Endless { max, of }),
+            None => Ok(()),
+        }
+    }
+
+    fn count_object(&self, progress: &mut Progress) -> Result<(), Error> {
+        progress.objects += 1;
+        if progress.objects > self.limits.list_objects {
+            return Err(Error::Endless { max: self.limits.list_objects, of: "objects" });
+        }
+        Ok(())
+    }
+
+    /// How many objects there are: from one small page, without reading the rest.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn count(&self, resource: &Resource, namespace: &str) -> Result<usize, Error> {
+        let path = format!("{}?limit=1", resource.collection(namespace));
+        let ask = Ask::get(path, METADATA_LIST, self.limits.page_bytes);
+        let bytes = match exchange(self.client(), ask, self.limits.request).await {
+            Ok((_, bytes)) => bytes,
+            Err(error) if error.is_gone() => return Ok(0),
+            Err(error) => return Err(self.judge(error).await),
+        };
+        let page = crate::json::parse(&bytes, limit::OBJECT_MEMORY_MAX)?;
+        let Some(items) = page.get("items").and_then(Value::as_array) else {
+            let found = crate::answer::found(&page, false);
+            return Err(Error::Mismatch { asked: format!("a list of {resource}"), found });
+        };
+        let more = page.pointer("/metadata/remainingItemCount").and_then(Value::as_u64).unwrap_or_default();
+        Ok(items.len().saturating_add(usize::try_from(more).unwrap_or(usize::MAX)))
+    }
+}

@@ -1,0 +1,335 @@
+//! Hostile and broken servers; what an honest one does is in `tests/it`.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::{StreamExt, stream};
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::*;
+use crate::failure::Class;
+use crate::fake::{self, Asked, endless, reply, server, simple};
+
+fn maps() -> Resource {
+    Resource::core("ConfigMap", "configmaps", true)
+}
+
+fn map(name: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": "shop", "name": name, "uid": "1"}})
+}
+
+fn page(items: &[Value], token: &str) -> String {
+    json!({"apiVersion": "v1", "kind": "ConfigMapList", "metadata": {"resourceVersion": "7", "continue": token},
+        "items": items})
+    .to_string()
+}
+
+fn small() -> Limits {
+    Limits { object_bytes: 1 << 16, page_bytes: 1 << 18, ..Limits::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_without_end_is_read_up_to_the_limit_whatever_was_asked() {
+    let (api, _) = server(|_, _| async { reply(200, endless("{\"a\":\"", "xxxxxxxx")) });
+    let api = api.with_limits(small());
+    let (maps, object) = (maps(), map("a"));
+    let target = maps.target("shop", "a");
+    let merge = json!({"metadata": {"labels": null}});
+    let options = Delete::default();
+    let errors = [
+        api.get(&target).await.unwrap_err(),
+        api.get_metadata(&target).await.unwrap_err(),
+        api.read("/version").await.unwrap_err(),
+        api.read_bytes("/readyz", 64).await.unwrap_err(),
+        api.create(&maps, "shop", &object).await.unwrap_err(),
+        api.replace(&target, &object).await.unwrap_err(),
+        api.apply(&target, &object).await.unwrap_err(),
+        api.merge(&target, &merge).await.unwrap_err(),
+        api.delete(&target, &options).await.unwrap_err(),
+        api.list(&maps, "", &Selection::default()).await.unwrap_err(),
+        api.count(&maps, "").await.unwrap_err(),
+    ];
+    for error in errors {
+        assert!(matches!(error, Error::TooLarge { .. }), "{error:?}");
+        assert_eq!(error.class(), Class::Retry);
+    }
+    api.delete_all(&maps, "shop", &Selection::default(), &options).await.expect("its answer is not read");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_without_end_is_a_refusal() {
+    let (api, _) = server(|_, _| async { reply(403, endless("no ", "no ")) });
+    let error = api.get(&maps().target("shop", "a")).await.unwrap_err();
+    assert_eq!((error.code(), error.to_string().as_str()), (Some(403), "403 Forbidden"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn json_that_is_heavier_than_it_looks_is_refused() {
+    let heavy = format!("[{}0]", "{\"\":0},".repeat(500_000));
+    let (api, _) = simple(move |_, _| (200, heavy.clone()));
+    let error = api.get(&maps().target("shop", "a")).await.unwrap_err();
+    assert!(matches!(error, Error::TooLarge { of: "bytes in memory", .. }), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_comes_too_late_or_drips_for_ever_ends_at_the_deadline() {
+    for drips in [false, true] {
+        let (api, log) = server(move |_, _| async move {
+            let pause = if drips { Duration::from_secs(1) } else { Duration::from_secs(3600) };
+            reply(
+                200,
+                stream::repeat(Bytes::from(" ")).then(move |byte| async move {
+                    tokio::time::sleep(pause).await;
+                    byte
+                }),
+            )
+        });
+        let start = Instant::now();
+        let error = api.get(&maps().target("shop", "a")).await.unwrap_err();
+        assert!(matches!(error, Error::Deadline(limit::REQUEST_TIMEOUT)), "{error:?}");
+        // The question whether anything else answers has a deadline too.
+        assert_eq!(start.elapsed(), limit::REQUEST_TIMEOUT + limit::JUDGE_TIMEOUT);
+        assert_eq!(log.lock().unwrap().len(), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_of_which_a_part_is_silent_is_not_unreachable() {
+    async fn ask(rest: u16) -> Error {
+        let (api, _) = simple(move |_, asked| match asked.line.as_str() {
+            "GET /api/v1/namespaces/kube-system" => (rest, "{}".to_owned()),
+            _ => (503, json!({"message": "the webhook does not answer"}).to_string()),
+        });
+        api.create(&maps(), "shop", &map("a")).await.unwrap_err()
+    }
+    for rest in [200, 403, 404] {
+        let error = ask(rest).await;
+        assert_eq!((error.class(), error.reason(), error.code()), (Class::Retry, "Unavailable", Some(503)));
+        assert_eq!(error.to_string(), "the webhook does not answer; the rest of it answers");
+    }
+    assert_eq!(ask(503).await.class(), Class::Unreachable);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_readyz_says_is_an_answer_and_nothing_else_is_asked() {
+    let (api, log) = simple(|_, _| (503, "etcd failed".to_owned()));
+    let error = api.read_bytes("/readyz", 64).await.unwrap_err();
+    assert_eq!((error.code(), error.to_string().as_str()), (Some(503), "etcd failed"));
+    assert_eq!(log.lock().unwrap().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn done_about_another_object_is_not_done() {
+    let others = [json!(null), json!([]), json!({"kind": "Status", "status": "Success"}), map("b")];
+    for other in others {
+        let text = other.to_string();
+        let (api, _) = simple(move |_, _| (200, text.clone()));
+        let (maps, object) = (maps(), map("a"));
+        let target = maps.target("shop", "a");
+        let mut errors = vec![
+            api.get(&target).await.unwrap_err(),
+            api.create(&maps, "shop", &object).await.unwrap_err(),
+            api.replace(&target, &object).await.unwrap_err(),
+            api.apply(&target, &object).await.map(|_| ()).unwrap_err(),
+            api.merge(&target, &json!({})).await.unwrap_err(),
+        ];
+        if other["kind"] != "Status" {
+            errors.push(api.delete(&target, &Delete::default()).await.unwrap_err());
+        }
+        for error in errors {
+            assert!(matches!(error, Error::Mismatch { .. }), "{other}: {error:?}");
+            assert!(error.is_ambiguous(), "nobody knows what it did");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_uid_that_was_named_must_come_back() {
+    let (api, _) = simple(|_, _| (200, map("a").to_string()));
+    let maps = maps();
+    let target = maps.target("shop", "a");
+    for (uid, right) in [("1", true), ("2", false)] {
+        let patch = json!({"metadata": {"uid": uid}});
+        assert_eq!(api.merge(&target, &patch).await.is_ok(), right);
+        assert_eq!(api.delete(&target, &Delete { uid: Some(uid), ..Delete::default() }).await.is_ok(), right);
+    }
+    let (api, _) = simple(|_, _| (200, json!({"kind": "Status", "details": {"uid": "1"}}).to_string()));
+    for (uid, right) in [("1", true), ("2", false)] {
+        let deleted = api.delete(&target, &Delete { uid: Some(uid), ..Delete::default() }).await;
+        assert_eq!(deleted.is_ok(), right, "{deleted:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_verb_asks_what_its_name_says() {
+    let (api, log) = simple(|_, asked| match asked.line.split(' ').next() {
+        Some("PATCH") if asked.content_type.contains("apply") => (201, map("a").to_string()),
+        _ => (200, map("a").to_string()),
+    });
+    let api = api.with_manager("a b");
+    let (maps, object) = (maps(), map("a"));
+    let target = maps.target("shop", "a");
+    api.get(&target).await.unwrap();
+    api.get_metadata(&target).await.unwrap();
+    api.create(&maps, "shop", &object).await.unwrap();
+    api.create_part(&target.part("eviction"), &json!({})).await.unwrap();
+    api.replace(&target.part("status"), &object).await.unwrap();
+    assert!(api.apply(&target, Document::from_bytes(Bytes::from("{}"))).await.unwrap().created);
+    api.merge(&target, &json!({"a": 1})).await.unwrap();
+    let live = json!({"metadata": {"uid": "1", "resourceVersion": "5"}});
+    let options = Delete { grace_secs: Some(0), ..Delete::exactly(&live).propagation(Propagation::Orphan) };
+    api.delete(&target, &options).await.unwrap();
+    api.delete_all(&maps, "shop", &Selection::labels("a=b,c"), &Delete::default()).await.unwrap();
+    let lines: Vec<String> = log
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|Asked { line, accept, content_type, body }| format!("{line} | {accept} | {content_type} | {body}"))
+        .map(|line| line.replace(&object.to_string(), "OBJECT"))
+        .collect();
+    let at = "/api/v1/namespaces/shop/configmaps";
+    let json = "application/json";
+    assert_eq!(
+        lines,
+        [
+            format!("GET {at}/a | {json} |  | "),
+            format!("GET {at}/a | {} |  | ", crate::exchange::METADATA),
+            format!("POST {at}?fieldManager=a%20b | {json} | {json} | OBJECT"),
+            format!("POST {at}/a/eviction?fieldManager=a%20b | {json} | {json} | {{}}"),
+            format!("PUT {at}/a/status?fieldManager=a%20b | {json} | {json} | OBJECT"),
+            format!("PATCH {at}/a?fieldManager=a%20b&force=true | {json} | application/apply-patch+yaml | {{}}"),
+            format!("PATCH {at}/a?fieldManager=a%20b | {json} | application/merge-patch+json | {{\"a\":1}}"),
+            format!(
+                "DELETE {at}/a | {json} | {json} | {}",
+                json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Orphan",
+                "gracePeriodSeconds": 0, "preconditions": {"uid": "1", "resourceVersion": "5"}})
+            ),
+            format!(
+                "DELETE {at}?labelSelector=a%3Db%2Cc | {json} | {json} | {}",
+                json!({"apiVersion": "v1", "kind": "DeleteOptions"})
+            ),
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_is_read_in_pages_and_projected() {
+    let (api, log) = simple(|nth, _| match nth {
+        0 => (200, page(&[map("a"), map("b")], "t/1=")),
+        _ => (200, page(&[map("c")], "")),
+    });
+    let keep = |object: Value| object::name(&object).filter(|name| *name != "b").map(str::to_owned);
+    let selection = Selection { fields: "metadata.name!=x".to_owned(), ..Selection::metadata() };
+    let listed = api.list_as(&maps(), "shop", &selection, keep).await.unwrap();
+    assert_eq!(listed, List { items: vec!["a".to_owned(), "c".to_owned()], resource_version: "7".to_owned() });
+    let lines: Vec<String> = log.lock().unwrap().iter().map(|asked| asked.line.clone()).collect();
+    let base = "GET /api/v1/namespaces/shop/configmaps?limit=500&fieldSelector=metadata.name%21%3Dx";
+    assert_eq!(lines, [base.to_owned(), format!("{base}&continue=t%2F1%3D")]);
+    assert!(log.lock().unwrap().iter().all(|asked| asked.accept == crate::exchange::METADATA_LIST));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_is_too_large_is_asked_for_in_smaller_ones() {
+    let (api, log) = simple(|_, asked| {
+        let size: usize = asked.line.split("limit=").nth(1).unwrap().split('&').next().unwrap().parse().unwrap();
+        let mut large = map("a");
+        large["data"] = json!({"x": "y".repeat(60_000)});
+        (200, page(&vec![large; size.min(100)], ""))
+    });
+    let api = api.with_limits(small());
+    assert_eq!(api.list(&maps(), "shop", &Selection::default()).await.unwrap().items.len(), 1);
+    let sizes: Vec<String> =
+        log.lock().unwrap().iter().map(|asked| asked.line.split("limit=").nth(1).unwrap().to_owned()).collect();
+    assert_eq!(sizes, ["500", "62", "7", "1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_never_ends_does() {
+    let limits = Limits { list_objects: 1_000, list_pages: 50, list_bytes: 1 << 20, ..small() };
+    let full = vec![map("a"); 100];
+    let fat = {
+        let mut fat = map("a");
+        fat["data"] = json!({"x": "y".repeat(50_000)});
+        vec![fat; 4]
+    };
+    for (items, of) in [(full, "objects"), (Vec::new(), "pages"), (fat, "bytes")] {
+        let (api, log) = simple(move |_, _| (200, page(&items, "more")));
+        let error = api.with_limits(limits).list_as(&maps(), "shop", &Selection::default(), |_| Some(())).await;
+        let error = error.unwrap_err();
+        assert!(matches!(&error, Error::Endless { of: found, .. } if *found == of), "{of}: {error:?}");
+        assert!(log.lock().unwrap().len() <= 51);
+    }
+    // Time alone ends it too.
+    let (api, _) = server(|_, _| async {
+        tokio::time::sleep(Duration::from_secs(25)).await;
+        reply(200, stream::iter([Bytes::from(page(&[], "more"))]))
+    });
+    let start = Instant::now();
+    let error = api.list(&maps(), "", &Selection::default()).await.unwrap_err();
+    assert!(matches!(error, Error::Unavailable(_) | Error::Deadline(_)), "{error:?}");
+    assert!(start.elapsed() <= limit::LIST_TIMEOUT + limit::REQUEST_TIMEOUT, "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn whole_objects_that_are_kept_have_a_limit_together() {
+    let mut item = map("a");
+    item["data"] = json!({"x": "y".repeat(10_000)});
+    let twenty = move || {
+        let item = item.clone();
+        let (api, _) = simple(move |nth, _| (200, page(&vec![item.clone(); 10], if nth < 19 { "more" } else { "" })));
+        api.with_limits(Limits { list_memory: 1 << 20, ..Limits::default() })
+    };
+    let error = twenty().list(&maps(), "shop", &Selection::default()).await.unwrap_err();
+    assert!(matches!(error, Error::TooLarge { of: "bytes in memory", .. }), "{error:?}");
+    let projected = twenty().list_as(&maps(), "shop", &Selection::default(), |_| Some(())).await.unwrap();
+    assert_eq!(projected.items.len(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_of_something_else_is_refused() {
+    let mut foreign = map("a");
+    foreign["metadata"]["namespace"] = json!("other");
+    let secrets = json!({"kind": "SecretList", "apiVersion": "v1", "items": [{"apiVersion": "v1", "kind": "Secret",
+        "metadata": {"namespace": "shop", "name": "a"}}]});
+    for body in [page(&[foreign], ""), secrets.to_string(), map("a").to_string(), "{}".to_owned()] {
+        let (api, _) = simple(move |_, _| (200, body.clone()));
+        let error = api.list(&maps(), "shop", &Selection::default()).await.unwrap_err();
+        assert!(matches!(error, Error::Mismatch { .. }), "{error:?}");
+    }
+    for body in ["null", "[]", "\"x\"", r#"{"kind":"ConfigMapList","items":{}}"#] {
+        let (api, _) = simple(move |_, _| (200, body.to_owned()));
+        let error = api.list(&maps(), "shop", &Selection::default()).await.unwrap_err();
+        assert!(matches!(error, Error::Malformed(_)), "{error:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn absence_is_none_and_a_count_costs_one_object() {
+    let (api, _) = simple(|_, _| (404, json!({"reason": "NotFound"}).to_string()));
+    let maps = maps();
+    assert_eq!(api.get(&maps.target("shop", "a")).await.unwrap(), None);
+    assert_eq!(api.delete(&maps.target("shop", "a"), &Delete::default()).await.unwrap(), Deletion::Absent);
+    assert_eq!(api.count(&maps, "shop").await.unwrap(), 0);
+    let (api, log) = simple(|_, _| {
+        let body =
+            json!({"kind": "PartialObjectMetadataList", "metadata": {"remainingItemCount": 41}, "items": [map("a")]});
+        (200, body.to_string())
+    });
+    assert_eq!(api.count(&maps, "shop").await.unwrap(), 42);
+    assert!(log.lock().unwrap()[0].line.ends_with("?limit=1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_on_its_way_out_is_told_from_what_is_gone() {
+    let mut going = map("a");
+    going["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+    for (answer, expected) in [
+        (going.clone(), Deletion::Going(going)),
+        (map("a"), Deletion::Gone),
+        (json!({"kind": "Status", "status": "Success"}), Deletion::Gone),
+    ] {
+        let (api, _) = fake::simple(move |_, _| (200, answer.to_string()));
+        assert_eq!(api.delete(&maps().target("shop", "a"), &Delete::default()).await.unwrap(), expected);
+    }
+}

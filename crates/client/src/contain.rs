@@ -1,0 +1,52 @@
+//! Panics stay where they happen: work that panicked begins again, is counted, and ends nothing else.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt;
+use tokio::time::{Instant, sleep};
+
+use crate::metrics::Metrics;
+use crate::retry::{Backoff, Jitter};
+
+/// Pauses before work that panicked begins again: it is a bug, and likely to come again.
+const BACKOFF: Backoff = Backoff::new(std::time::Duration::from_millis(250), std::time::Duration::from_secs(60));
+
+/// Runs work. What it shares with others must be behind locks that outlive a panic.
+pub(crate) async fn contained<T>(work: impl Future<Output = T>) -> Result<T, String> {
+    AssertUnwindSafe(work).catch_unwind().await.map_err(|panic| words(panic.as_ref()))
+}
+
+/// Runs work to its end. If it panics, it is made and begun again, after a pause that grows while panics follow each
+/// other. `what` names it in logs and counters.
+pub async fn restarting<T, F: Future<Output = T>>(
+    what: &'static str,
+    metrics: Metrics,
+    jitter: Jitter,
+    make: impl Fn() -> F,
+) -> T {
+    let mut failures = 0_u32;
+    loop {
+        let began = Instant::now();
+        // Making it may panic too.
+        match contained(async { make().await }).await {
+            Ok(done) => return done,
+            Err(panic) => {
+                metrics.panicked(what);
+                tracing::error!(what, panic, "this part panicked, and begins again; this is a bug: please report it");
+            }
+        }
+        failures = if began.elapsed() > BACKOFF.longest { 1 } else { failures.saturating_add(1) };
+        sleep(BACKOFF.pause(failures, jitter())).await;
+    }
+}
+
+/// What a panic says.
+fn words(panic: &(dyn Any + Send)) -> String {
+    let said = panic.downcast_ref::<&str>().copied();
+    let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    crate::failure::words(said.unwrap_or("a panic without words"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+use super::*;
+
+fn refused(code: u16, body: &str) -> Error {
+    Error::refused(code, body.as_bytes())
+}
+
+#[test]
+fn the_class_says_who_acts_as_the_table_in_docs_errors_md_has_it() {
+    let table: [(Class, &[u16]); 4] = [
+        (Class::Retry, &[302, 408, 429, 500, 501, 507]),
+        (Class::Reread, &[404, 409, 410]),
+        (Class::Unreachable, &[401, 502, 503, 504]),
+        (Class::AwaitChange, &[400, 403, 405, 406, 413, 415, 418, 422]),
+    ];
+    for (class, codes) in table {
+        for code in codes {
+            assert_eq!(refused(*code, "").class(), class, "{code}");
+        }
+    }
+    let others = [
+        (Error::Deadline(Duration::from_secs(30)), Class::Unreachable, "Timeout", true),
+        (Error::transport(kube::Error::Service("no route".into())), Class::Unreachable, "Unreachable", true),
+        (Error::Unavailable(Box::new(refused(503, ""))), Class::Retry, "Unavailable", true),
+        (Error::TooLarge { max: 1, of: "bytes" }, Class::Retry, "BadAnswer", true),
+        (Error::Endless { max: 1, of: "pages" }, Class::Retry, "BadAnswer", true),
+        (Error::Malformed(String::new()), Class::Retry, "BadAnswer", true),
+        (Error::Mismatch { asked: String::new(), found: String::new() }, Class::Retry, "BadAnswer", true),
+        (Error::NoKind { kind: "A.b".into(), version: "b/v1".into() }, Class::AwaitChange, "NoKind", false),
+        (Error::Request(String::new()), Class::Bug, "InternalError", false),
+    ];
+    for (error, class, reason, ambiguous) in others {
+        assert_eq!((error.class(), error.reason(), error.is_ambiguous()), (class, reason, ambiguous), "{error:?}");
+    }
+}
+
+#[test]
+fn a_refusal_is_no_doubt_about_a_write_and_silence_is() {
+    for (code, ambiguous) in [(400, false), (404, false), (408, true), (409, false), (422, false), (429, false)] {
+        assert_eq!(refused(code, "").is_ambiguous(), ambiguous, "{code}");
+    }
+    for code in [500, 502, 503, 504] {
+        assert!(refused(code, "").is_ambiguous(), "{code}");
+    }
+}
+
+#[test]
+fn a_refusal_says_what_the_server_said_cut_and_without_control_characters() {
+    let body = serde_json::json!({
+        "kind": "Status", "reason": "Invalid", "message": "spec.a:\u{7} wrong", "code": 422,
+        "details": {"causes": [{"field": "spec.a", "message": "no"}, {"field": "spec.b"}, {"message": "no field"}]},
+    });
+    let error = refused(422, &body.to_string());
+    assert_eq!((error.to_string().as_str(), error.reason(), error.code()), ("spec.a: wrong", "Invalid", Some(422)));
+    assert_eq!(error.fields(), ["spec.a", "spec.b"]);
+    let long = refused(500, &"x".repeat(10_000));
+    assert_eq!((long.to_string().len(), long.reason()), (limit::WORDS_MAX, "ServerError"));
+    assert_eq!(refused(503, "").to_string(), "503 Service Unavailable");
+    let causes: Vec<Value> = (0..1000).map(|i| serde_json::json!({"field": format!("f{i}")})).collect();
+    let many = refused(422, &serde_json::json!({"details": {"causes": causes}}).to_string());
+    assert_eq!(many.fields().len(), limit::FIELDS_MAX);
+}
+
+#[test]
+fn immutable_fields_are_told_by_words_in_a_422_only() {
+    for (code, words, immutable) in [
+        (422, "spec.clusterIP: Invalid value: field is immutable", true),
+        (422, "updates to statefulset spec for fields other than 'replicas' are forbidden", true),
+        (422, "spec.replicas: must be positive", false),
+        (409, "the field is immutable", false),
+    ] {
+        let error = refused(code, &serde_json::json!({"message": words}).to_string());
+        assert_eq!(error.is_immutable(), immutable, "{words}");
+    }
+}
+
+#[test]
+fn the_innermost_cause_of_silence_is_named() {
+    #[derive(Debug, thiserror::Error)]
+    #[error("client error")]
+    struct Outer(#[source] std::io::Error);
+    let error = Error::transport(kube::Error::Service(Outer(std::io::Error::other("Connection refused")).into()));
+    assert_eq!(error.to_string(), "Connection refused");
+    assert_eq!(Error::Deadline(Duration::from_millis(1500)).to_string(), "no answer within 1.5 s");
+    assert_eq!(Error::Deadline(Duration::from_secs(30)).to_string(), "no answer within 30 s");
+}

@@ -1,0 +1,319 @@
+//! Following one collection: a list, then a watch from there, for ever.
+//!
+//! The caller asks for one event after the other ([`Watch::next`]), so a slow caller slows the server and nothing piles
+//! up here. Each object is projected as it is read; its body is not kept. An idle watch holds no buffer.
+
+mod line;
+
+use std::sync::Arc;
+
+use model::object;
+use serde_json::Value;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::answer::Question;
+use crate::api::{Api, List, Selection};
+use crate::exchange::{Ask, open, within};
+use crate::failure::{Class, Error};
+use crate::json;
+use crate::limit;
+use crate::resource::{Resource, encode};
+use crate::retry::{Backoff, Jitter, later, steady};
+use line::Lines;
+
+/// A resourceVersion as a number, as Kubernetes allows to compare it since 1.35 (KEP-5504). `None` where an aggregated API
+/// has its own kind.
+pub type Position = Option<u64>;
+
+/// What happened to a collection.
+#[derive(Debug)]
+pub enum Event<T> {
+    /// This is all there is, as of this position; forget anything else. Comes first, and again whenever continuity was
+    /// lost.
+    Listed(Vec<T>, Position),
+    /// An object was created or changed.
+    Applied(T, Position),
+    /// An object is gone; its last state.
+    Deleted(T, Position),
+    /// The server does not serve the kind. Asked for another event, the watch tries again after a pause.
+    Absent,
+    /// The server does not let us see the kind, or cannot show it. Asked for another event, the watch tries again.
+    Refused(Error),
+    /// The server cannot be reached. Asked for another event, the watch tries again.
+    Lost(Error),
+}
+
+/// Where a watch is.
+enum State {
+    List,
+    Open { version: String },
+    Stream(Box<Stream>),
+}
+
+/// An open watch request.
+struct Stream {
+    lines: Lines,
+    version: String,
+    began: Instant,
+    /// The server has said something.
+    spoke: bool,
+}
+
+type Project<T> = Box<dyn FnMut(Value) -> Option<T> + Send>;
+
+/// A watch of one collection.
+pub struct Watch<T> {
+    api: Api,
+    resource: Arc<Resource>,
+    namespace: String,
+    selection: Selection,
+    project: Project<T>,
+    backoff: Backoff,
+    jitter: Jitter,
+    state: State,
+    failures: u32,
+    /// Nothing is asked before this time.
+    not_before: Option<Instant>,
+}
+
+impl<T> Watch<T> {
+    /// Follows all objects of a kind. `project` makes of each object what is handed on; `None` skips it. Objects in lists
+    /// may leave out `apiVersion` and `kind`.
+    pub fn new(api: Api, resource: Arc<Resource>, project: impl FnMut(Value) -> Option<T> + Send + 'static) -> Self {
+        Self {
+            api,
+            resource,
+            namespace: String::new(),
+            selection: Selection::default(),
+            project: Box::new(project),
+            backoff: Backoff::NEAR,
+            jitter: steady(),
+            state: State::List,
+            failures: 0,
+            not_before: None,
+        }
+    }
+
+    /// Only objects of one namespace.
+    pub fn namespace(self, namespace: impl Into<String>) -> Self {
+        Self { namespace: namespace.into(), ..self }
+    }
+
+    /// Only some objects, or only their metadata.
+    pub fn selection(self, selection: Selection) -> Self {
+        Self { selection, ..self }
+    }
+
+    /// How long it waits after failures.
+    pub fn backoff(self, backoff: Backoff, jitter: Jitter) -> Self {
+        Self { backoff, jitter, ..self }
+    }
+
+    /// Goes on from a version that an earlier watch was at, without a list. Where the server no longer keeps it, the
+    /// first event is a list after all.
+    pub fn resume(self, version: impl Into<String>) -> Self {
+        Self { state: State::Open { version: version.into() }, ..self }
+    }
+
+    /// The version that another watch may go on from; `None` before the first list.
+    pub fn version(&self) -> Option<&str> {
+        match &self.state {
+            State::List => None,
+            State::Open { version } => Some(version),
+            State::Stream(stream) => Some(&stream.version),
+        }
+    }
+
+    /// The kind that is followed.
+    pub fn resource(&self) -> &Arc<Resource> {
+        &self.resource
+    }
+
+    /// Follows until the future is dropped; `sink` gets the events in order and must not block.
+    pub async fn follow(mut self, mut sink: impl FnMut(Event<T>)) {
+        loop {
+            let event = self.next().await;
+            sink(event);
+        }
+    }
+
+    /// The next event. Dropped while it lists, it lists from the beginning when it is called again; otherwise nothing is
+    /// lost.
+    pub async fn next(&mut self) -> Event<T> {
+        loop {
+            if let Some(at) = self.not_before {
+                sleep_until(at).await;
+                self.not_before = None;
+            }
+            // What lists and opens is boxed: an idle watch, of which there are thousands, has no room for it.
+            let step = match &mut self.state {
+                State::List => Box::pin(self.list()).await,
+                State::Open { version } => {
+                    let version = version.clone();
+                    Box::pin(self.open(version)).await
+                }
+                State::Stream(_) => self.read().await,
+            };
+            let event = match step {
+                Ok(event) => event,
+                Err(error) => self.fail(error),
+            };
+            if let Some(event) = event {
+                return event;
+            }
+        }
+    }
+
+    fn pause(&mut self, failures: u32) {
+        self.not_before = Some(later(Instant::now(), self.backoff.pause(failures, (self.jitter)())));
+    }
+
+    /// What a failure says. The first one in a row says nothing, since one lost connection is no outage.
+    fn fail(&mut self, error: Error) -> Option<Event<T>> {
+        self.failures = self.failures.saturating_add(1);
+        self.pause(self.failures);
+        tracing::debug!(kind = %self.resource, %error, failures = self.failures, "a watch is interrupted");
+        if error.is_gone() {
+            self.state = State::List;
+            return Some(Event::Absent);
+        }
+        match error.class() {
+            Class::AwaitChange => Some(Event::Refused(error)),
+            _ if self.failures < limit::WATCH_FAILURES_MAX => None,
+            // The server answers: what it cannot show, such as a kind whose conversion fails, is that kind.
+            Class::Retry | Class::Reread => Some(Event::Refused(error)),
+            Class::Unreachable | Class::Bug => Some(Event::Lost(error)),
+        }
+    }
+
+    async fn list(&mut self) -> Result<Option<Event<T>>, Error> {
+        let Self { api, resource, namespace, selection, project, .. } = self;
+        let List { items, resource_version } = api.list_as(resource, namespace, selection, project).await?;
+        let position = resource_version.parse().ok();
+        self.state = State::Open { version: resource_version };
+        Ok(Some(Event::Listed(items, position)))
+    }
+
+    async fn open(&mut self, version: String) -> Result<Option<Event<T>>, Error> {
+        let limits = self.api.limits();
+        let path = format!(
+            "{}?watch=true&allowWatchBookmarks=true&timeoutSeconds={}&resourceVersion={}{}",
+            self.resource.collection(&self.namespace),
+            limits.watch_life.as_secs().max(1),
+            encode(&version),
+            self.selection.query(),
+        );
+        let ask = Ask::get(path, self.selection.content.accept(), limits.object_bytes);
+        let body = match within(limits.request, open(self.api.client(), ask)).await {
+            Ok((_, body)) => body,
+            Err(error) if error.is_expired() => {
+                self.expire();
+                return Ok(None);
+            }
+            Err(error) => return Err(self.api.judge(error).await),
+        };
+        let lines = Lines::new(body, limits.object_bytes);
+        let stream = Stream { lines, version, began: Instant::now(), spoke: false };
+        self.state = State::Stream(Box::new(stream));
+        Ok(None)
+    }
+
+    /// The position is no longer kept: everything is listed again. A server that says so at once, again and again, is
+    /// not asked in a tight loop.
+    fn expire(&mut self) {
+        if let State::Stream(stream) = &self.state
+            && stream.began.elapsed() >= limit::WATCH_LEAST
+        {
+            self.failures = 0;
+        } else {
+            self.failures = self.failures.saturating_add(1);
+            self.pause(self.failures);
+        }
+        self.state = State::List;
+    }
+
+    /// The request is over; the next one goes on from here.
+    fn end(&mut self) {
+        let State::Stream(stream) = &mut self.state else { return };
+        let (version, short) = (std::mem::take(&mut stream.version), stream.began.elapsed() < limit::WATCH_LEAST);
+        let spoke = stream.spoke;
+        self.state = State::Open { version };
+        if short {
+            self.failures = if spoke { 1 } else { self.failures.saturating_add(1) };
+            self.pause(self.failures);
+        } else {
+            self.failures = 0;
+        }
+    }
+
+    /// Reads one event of an open watch; `None` when there is nothing to hand on.
+    async fn read(&mut self) -> Result<Option<Event<T>>, Error> {
+        let State::Stream(stream) = &mut self.state else { return Ok(None) };
+        let limits = self.api.limits();
+        // The server ends the request before this; a connection that died silently ends here.
+        let end = later(stream.began, limits.watch_life + limit::WATCH_GRACE);
+        let silent = later(Instant::now(), limits.watch_silence);
+        let line = match timeout_at(end.min(silent), stream.lines.next()).await {
+            Ok(Ok(Some(line))) => line,
+            Ok(Err(error @ Error::TooLarge { .. })) => return Err(self.restart(error)),
+            // The connection is over; what was read counts.
+            Ok(Ok(None) | Err(_)) | Err(_) => {
+                self.end();
+                return Ok(None);
+            }
+        };
+        match self.take(&line) {
+            Ok(event) => Ok(event),
+            Err(error) if error.is_expired() => {
+                self.expire();
+                Ok(None)
+            }
+            Err(error) => Err(self.restart(error)),
+        }
+    }
+
+    /// What was read cannot be trusted: everything is listed again.
+    fn restart(&mut self, error: Error) -> Error {
+        self.state = State::List;
+        error
+    }
+
+    fn take(&mut self, line: &[u8]) -> Result<Option<Event<T>>, Error> {
+        let State::Stream(stream) = &mut self.state else { return Ok(None) };
+        let mut event = json::parse(line, limit::OBJECT_MEMORY_MAX)?;
+        let object = event.get_mut("object").map(Value::take).unwrap_or_default();
+        let kind = event.get("type").and_then(Value::as_str).unwrap_or_default();
+        let version = object::resource_version(&object).unwrap_or_default();
+        let gone = match kind {
+            "ADDED" | "MODIFIED" => false,
+            "DELETED" => true,
+            "BOOKMARK" => {
+                if !version.is_empty() {
+                    version.clone_into(&mut stream.version);
+                }
+                stream.spoke = true;
+                self.failures = 0;
+                return Ok(None);
+            }
+            "ERROR" => {
+                let code = object.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
+                return Err(Error::refused(code.unwrap_or(500), object.to_string().as_bytes()));
+            }
+            other => return Err(Error::Malformed(format!("a watch event of type {:?}", crate::failure::words(other)))),
+        };
+        Question::any(&self.resource, &self.namespace, false).check(&object)?;
+        if !version.is_empty() {
+            version.clone_into(&mut stream.version);
+        }
+        stream.spoke = true;
+        self.failures = 0;
+        let position = version.parse().ok();
+        Ok((self.project)(object).map(|item| match gone {
+            true => Event::Deleted(item, position),
+            false => Event::Applied(item, position),
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+//! The lines of a body, each of limited length: the limit counts while a line is read, not when it has ended.
+//!
+//! The codec of the client library has no limit, so a server that never ends a line would fill our memory.
+
+use bytes::{Buf, Bytes};
+use http_body_util::BodyExt;
+use kube::client::Body;
+
+use crate::failure::Error;
+
+/// A body, line by line.
+pub(super) struct Lines {
+    body: Body,
+    /// The beginning of a line whose end has not been read.
+    partial: Vec<u8>,
+    /// What has been read and not looked at.
+    rest: Bytes,
+    bytes_max: usize,
+}
+
+impl Lines {
+    pub(super) fn new(body: Body, bytes_max: usize) -> Self {
+        Self { body, partial: Vec::new(), rest: Bytes::new(), bytes_max }
+    }
+
+    /// The next line that is not empty, without its end; `None` at the end of the body. What is left of a line that was
+    /// cut off is dropped. Cancel-safe.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`]; [`Error::Transport`].
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        loop {
+            let end = self.rest.iter().position(|byte| *byte == b'\n');
+            if self.partial.len() + end.unwrap_or(self.rest.len()) > self.bytes_max {
+                return Err(Error::TooLarge { max: self.bytes_max, of: "bytes" });
+            }
+            if let Some(end) = end {
+                let line = self.rest.split_to(end);
+                self.rest.advance(1);
+                let line = if self.partial.is_empty() {
+                    line
+                } else {
+                    self.partial.extend_from_slice(&line);
+                    Bytes::from(std::mem::take(&mut self.partial))
+                };
+                if self.rest.is_empty() {
+                    // A slice, however short, keeps the whole buffer that was read.
+                    self.rest = Bytes::new();
+                }
+                if !line.is_empty() {
+                    return Ok(Some(line));
+                }
+                continue;
+            }
+            self.partial.extend_from_slice(&std::mem::take(&mut self.rest));
+            match self.body.frame().await {
+                None => return Ok(None),
+                Some(Err(error)) => return Err(Error::transport(error)),
+                // Trailers say nothing that matters here.
+                Some(Ok(frame)) => self.rest = frame.into_data().unwrap_or_default(),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,270 @@
+use std::sync::Mutex;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::StreamExt;
+use serde_json::json;
+
+use super::*;
+use crate::fake::{Log, closed, endless, open, reply, server};
+use crate::limit::Limits;
+
+fn maps() -> Arc<Resource> {
+    Arc::new(Resource::core("ConfigMap", "configmaps", true))
+}
+
+fn map(name: &str, version: u64) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"namespace": "shop", "name": name, "resourceVersion": version.to_string()}})
+}
+
+fn list(version: u64, items: &[Value]) -> Vec<String> {
+    vec![
+        json!({"apiVersion": "v1", "kind": "ConfigMapList", "metadata": {"resourceVersion": version.to_string()},
+            "items": items})
+        .to_string(),
+    ]
+}
+
+fn event(kind: &str, object: Value) -> String {
+    json!({"type": kind, "object": object}).to_string()
+}
+
+fn bookmark(version: u64) -> String {
+    event(
+        "BOOKMARK",
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"resourceVersion": version.to_string()}}),
+    )
+}
+
+fn expired() -> String {
+    event("ERROR", json!({"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"}))
+}
+
+/// One answer of a script.
+#[derive(Clone)]
+enum Say {
+    /// These lines, and the end of the body.
+    Closed(Vec<String>),
+    /// These lines, and then nothing for ever.
+    Open(Vec<String>),
+    /// A refusal.
+    Refuse(u16),
+    /// A line that does not end.
+    Endless,
+    /// No connection.
+    Nothing,
+}
+
+/// Follows a server that answers as the script says, and then refuses.
+fn follow(script: Vec<Say>) -> (Watch<String>, Log) {
+    let script = Arc::new(script);
+    let (api, log) = server(move |nth, _| {
+        let say = script.get(nth).cloned().unwrap_or(Say::Refuse(418));
+        async move {
+            match say {
+                Say::Closed(lines) => reply(200, closed(lines)),
+                Say::Open(lines) => reply(200, open(lines)),
+                Say::Refuse(code) => reply(code, closed(vec!["no".to_owned()])),
+                Say::Endless => reply(200, endless("{\"type\":\"", "xxxxxxxx")),
+                Say::Nothing => Err("no connection".into()),
+            }
+        }
+    });
+    let limits = Limits { object_bytes: 1 << 16, ..Limits::default() };
+    let name = |object: Value| object::name(&object).filter(|name| *name != "skipped").map(str::to_owned);
+    (Watch::new(api.with_limits(limits), maps(), name), log)
+}
+
+/// An event in short.
+fn short(event: Event<String>) -> String {
+    let at = |position: Position| position.map_or("?".to_owned(), |at| at.to_string());
+    match event {
+        Event::Listed(items, position) => format!("= {} @{}", items.join(","), at(position)),
+        Event::Applied(item, position) => format!("+ {item} @{}", at(position)),
+        Event::Deleted(item, position) => format!("- {item} @{}", at(position)),
+        Event::Absent => "absent".to_owned(),
+        Event::Refused(error) => format!("refused: {}", error.reason()),
+        Event::Lost(error) => format!("lost: {}", error.reason()),
+    }
+}
+
+async fn events(watch: &mut Watch<String>, count: usize) -> Vec<String> {
+    let mut out = Vec::new();
+    for _ in 0..count {
+        out.push(short(watch.next().await));
+    }
+    out
+}
+
+fn asked(log: &Log) -> Vec<String> {
+    let line = |line: &str| line.trim_start_matches("GET /api/v1/configmaps?").to_owned();
+    log.lock().unwrap().iter().map(|asked| line(&asked.line)).collect()
+}
+
+const WATCH: &str = "watch=true&allowWatchBookmarks=true&timeoutSeconds=570&resourceVersion=";
+
+#[tokio::test(start_paused = true)]
+async fn a_list_and_then_each_change_and_on_from_there_when_the_request_ends() {
+    let (mut watch, log) = follow(vec![
+        Say::Closed(list(5, &[map("a", 3), map("skipped", 4)])),
+        Say::Closed(vec![
+            event("ADDED", map("b", 6)),
+            event("MODIFIED", map("skipped", 7)),
+            event("DELETED", map("a", 8)),
+            bookmark(20),
+        ]),
+        Say::Open(vec![event("MODIFIED", map("b", 21))]),
+    ]);
+    assert_eq!(watch.version(), None);
+    assert_eq!(events(&mut watch, 4).await, ["= a @5", "+ b @6", "- a @8", "+ b @21"]);
+    assert_eq!(asked(&log), ["limit=500".to_owned(), format!("{WATCH}5"), format!("{WATCH}20")]);
+    assert_eq!(watch.version(), Some("21"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_watch_goes_on_where_one_was() {
+    let (watch, log) = follow(vec![Say::Open(vec![event("ADDED", map("b", 6))])]);
+    let mut watch = watch.resume("5").selection(Selection::labels("a=b"));
+    assert_eq!(events(&mut watch, 1).await, ["+ b @6"]);
+    assert_eq!(asked(&log), [format!("{WATCH}5&labelSelector=a%3Db")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_position_that_is_no_longer_kept_means_a_list() {
+    for gone in [Say::Refuse(410), Say::Closed(vec![expired()])] {
+        let (watch, _) = follow(vec![gone, Say::Closed(list(9, &[map("a", 9)])), Say::Open(vec![])]);
+        assert_eq!(events(&mut watch.resume("5"), 1).await, ["= a @9"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_without_end_or_about_something_else_is_not_believed() {
+    let mut secret = map("a", 7);
+    secret["kind"] = json!("Secret");
+    let bad = [
+        Say::Endless,
+        Say::Closed(vec![event("MODIFIED", secret)]),
+        Say::Closed(vec![event("MODIFIED", json!(null))]),
+        Say::Closed(vec![event("RENAMED", map("a", 7))]),
+        Say::Closed(vec!["not json".to_owned()]),
+        Say::Closed(vec![event("ERROR", json!({"code": 500, "reason": "InternalError"}))]),
+    ];
+    for bad in bad {
+        let listed = || Say::Closed(list(5, &[]));
+        let (mut watch, _) = follow(vec![listed(), bad.clone(), listed(), bad.clone(), listed(), Say::Open(vec![])]);
+        let seen = events(&mut watch, 4).await;
+        assert_eq!((seen[0].as_str(), seen[1].as_str(), seen[3].as_str()), ("=  @5", "=  @5", "=  @5"));
+        assert!(["refused: BadAnswer", "refused: InternalError"].contains(&seen[2].as_str()), "{seen:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_lost_connection_is_no_outage_and_two_are() {
+    let (mut watch, _) = follow(vec![Say::Nothing, Say::Closed(list(5, &[])), Say::Open(vec![])]);
+    assert_eq!(events(&mut watch, 1).await, ["=  @5"]);
+    let (mut watch, _) = follow(vec![Say::Nothing, Say::Nothing, Say::Closed(list(5, &[])), Say::Open(vec![])]);
+    assert_eq!(events(&mut watch, 2).await, ["lost: Unreachable", "=  @5"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_or_not_served_is_said_at_once_and_tried_again() {
+    let (mut watch, _) = follow(vec![Say::Refuse(404), Say::Refuse(403), Say::Closed(list(5, &[])), Say::Open(vec![])]);
+    assert_eq!(events(&mut watch, 3).await, ["absent", "refused: ServerError", "=  @5"]);
+    // A part of the server: the rest of it answers.
+    let (mut watch, _) = follow(vec![Say::Refuse(503), Say::Refuse(404), Say::Refuse(503), Say::Refuse(404)]);
+    assert_eq!(events(&mut watch, 1).await, ["refused: Unavailable"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_watch_does_not_list_again_and_again() {
+    let mut script = vec![Say::Closed(list(5, &[]))];
+    script.extend(vec![Say::Refuse(403); 5]);
+    let (mut watch, log) = follow(script);
+    events(&mut watch, 6).await;
+    assert_eq!(asked(&log).iter().filter(|line| line.starts_with("limit")).count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_ends_a_request_and_bookmarks_keep_it() {
+    let (mut watch, log) =
+        follow(vec![Say::Closed(list(5, &[])), Say::Open(vec![]), Say::Open(vec![event("ADDED", map("a", 6))])]);
+    let start = Instant::now();
+    assert_eq!(events(&mut watch, 2).await, ["=  @5", "+ a @6"]);
+    assert_eq!(start.elapsed(), limit::WATCH_SILENCE);
+    assert_eq!(asked(&log).len(), 3);
+    // A server that speaks each minute, but never ends the request, is cut at its time.
+    let (api, log) = server(|nth, _| async move {
+        match nth {
+            0 => reply(200, closed(list(5, &[]))),
+            _ => reply(
+                200,
+                futures::stream::iter(1..).then(|n| async move {
+                    tokio::time::sleep(Duration::from_secs(60)).await;
+                    Bytes::from(bookmark(n) + "\n")
+                }),
+            ),
+        }
+    });
+    let mut watch = Watch::new(api, maps(), |_| Some(()));
+    watch.next().await;
+    let hour = tokio::time::timeout(Duration::from_secs(3600), watch.next()).await;
+    assert!(hour.is_err());
+    let life = limit::WATCH_LIFE + limit::WATCH_GRACE;
+    assert_eq!(asked(&log).len() as u64, 2 + 3600 / life.as_secs());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_ends_watches_at_once_is_not_asked_in_a_tight_loop() {
+    let (api, log) = server(|nth, _| async move {
+        match nth {
+            0 => reply(200, closed(list(5, &[]))),
+            _ => reply(200, closed(vec![])),
+        }
+    });
+    let mut watch = Watch::new(api, maps(), |_| Some(()));
+    watch.next().await;
+    let _ = tokio::time::timeout(Duration::from_secs(600), watch.next()).await;
+    assert!(asked(&log).len() < 40, "{}", asked(&log).len());
+    // Nor one that always says that the position is too old.
+    let (api, log) = server(|_, asked| {
+        let watches = asked.line.contains("watch=true");
+        async move { if watches { reply(200, closed(vec![expired()])) } else { reply(200, closed(list(5, &[]))) } }
+    });
+    let watch = Watch::new(api, maps(), |_| Some(()));
+    let _ = tokio::time::timeout(Duration::from_secs(600), watch.follow(|_| {})).await;
+    assert!(asked(&log).len() < 80, "{}", asked(&log).len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_lost_when_the_wait_for_an_event_is_given_up() {
+    let (api, _) = server(|nth, _| async move {
+        match nth {
+            0 => reply(200, closed(list(5, &[]))),
+            _ => reply(
+                200,
+                futures::stream::iter(6..=200).then(|n| async move {
+                    tokio::time::sleep(Duration::from_millis(7)).await;
+                    Bytes::from(event("ADDED", map("a", n)) + "\n")
+                }),
+            ),
+        }
+    });
+    let mut watch = Watch::new(api, maps(), |object| object::resource_version(&object).map(str::to_owned));
+    let seen = Mutex::new(Vec::new());
+    while seen.lock().unwrap().len() < 196 {
+        if let Ok(event) = tokio::time::timeout(Duration::from_millis(10), watch.next()).await {
+            seen.lock().unwrap().push(short(event));
+        }
+    }
+    let expected: Vec<String> = (6..=200).map(|n| format!("+ {n} @{n}")).collect();
+    assert_eq!(seen.into_inner().unwrap()[1..], expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_watch_is_small() {
+    let (watch, _) = follow(vec![Say::Closed(list(5, &[])), Say::Open(vec![])]);
+    let idle = watch.follow(|_| {});
+    // A thousand members with ten watches each: 20 MB, without their connections.
+    assert!(size_of_val(&idle) + size_of::<Stream>() < 2048, "{} + {}", size_of_val(&idle), size_of::<Stream>());
+}

@@ -1,0 +1,5 @@
+//! The client against a real API server in process, under paused time.
+
+mod follow;
+mod object;
+mod support;

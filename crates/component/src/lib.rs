@@ -1,0 +1,92 @@
+//! Real components that tests use: where they lie, and what is said when one is missing. For tests only.
+//!
+//! A test asks for a component by [`kubectl`] or [`acceptance`] and returns when there is none. Such a test counts as
+//! passed for its runner, so the skip is written to the file that [`SKIPPED`] names; `cargo xtask test` names and counts
+//! what is in it. With `CI=true` a missing component ends the test instead.
+//!
+//! Absent: installing anything. That is `cargo xtask tools`.
+
+#[cfg(test)]
+mod tests;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// The variable with the path of the file that skips are written to, one line each, `TEST: REASON`.
+pub const SKIPPED: &str = "KURATOR_SKIPPED";
+/// The variable with the path of kubectl.
+pub const KUBECTL: &str = "KURATOR_KUBECTL";
+/// The variable with the folder of the acceptance manifests.
+pub const ACCEPTANCE: &str = "KURATOR_ACCEPTANCE";
+
+/// The real kubectl for the named test: the one that [`KUBECTL`] names, else one in the cache of `cargo xtask tools`.
+///
+/// # Panics
+///
+/// There is none, and `CI=true` requires it.
+pub fn kubectl(test: &str) -> Option<PathBuf> {
+    let cached = || {
+        let home = || Some(variable("HOME")?.join(".cache"));
+        let cache = variable("KURATOR_TOOLS").or_else(|| {
+            let base = variable("XDG_CACHE_HOME").or_else(home);
+            Some(base?.join("kurator-tools"))
+        });
+        newest(&cache?, "bin/kubectl")
+    };
+    let found = variable(KUBECTL).or_else(cached).filter(|path| path.is_file());
+    if found.is_none() {
+        missing(test, "kubectl is missing; run `cargo xtask tools` or set KURATOR_KUBECTL", is_ci());
+    }
+    found
+}
+
+/// The manifests that Kurator and Karmada publish, for the named test: in the folder that [`ACCEPTANCE`] names, else in
+/// `shared/acceptance` beside a folder above this clone.
+///
+/// They are no part of the repository and nothing installs them, so CI requires them only where [`ACCEPTANCE`] is set.
+///
+/// # Panics
+///
+/// [`ACCEPTANCE`] is set, they are not there, and `CI=true` requires them.
+pub fn acceptance(test: &str) -> Option<PathBuf> {
+    let named = variable(ACCEPTANCE);
+    let required = named.is_some() && is_ci();
+    let beside = || {
+        let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+        above.map(|dir| dir.join("shared/acceptance")).find(|dir| dir.is_dir())
+    };
+    let found = named.or_else(beside).filter(|dir| dir.join("kurator").is_dir());
+    if found.is_none() {
+        missing(test, "the acceptance manifests are missing; set KURATOR_ACCEPTANCE to their folder", required);
+    }
+    found
+}
+
+/// Says that a test is skipped.
+fn missing(test: &str, reason: &str, required: bool) {
+    assert!(!required, "{test}: {reason}; CI requires every component");
+    eprintln!("skipped: {test}: {reason}");
+    if let Some(file) = variable(SKIPPED) {
+        // One write of a short line: processes that append at the same time do not mix.
+        let line = format!("{test}: {reason}\n");
+        let opened = std::fs::OpenOptions::new().append(true).create(true).open(&file);
+        let written = opened.and_then(|mut file| file.write_all(line.as_bytes()));
+        written.unwrap_or_else(|error| panic!("cannot count the skip of {test} in {}: {error}", file.display()));
+    }
+}
+
+/// The file below the folder of the cache that was installed last, when clones with different pins share it.
+fn newest(cache: &Path, program: &str) -> Option<PathBuf> {
+    let folders = std::fs::read_dir(cache).ok()?.flatten();
+    let programs = folders.map(|folder| folder.path().join(program)).filter(|path| path.is_file());
+    programs.max_by_key(|path| path.metadata().and_then(|m| m.modified()).ok())
+}
+
+/// The path that a variable names, when it is set and not empty.
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+fn is_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|value| value == "true" || value == "1")
+}

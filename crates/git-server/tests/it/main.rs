@@ -1,0 +1,3 @@
+//! The server beside the real `git`.
+
+mod serving;

@@ -1,0 +1,17 @@
+//! Certificates, keys and kubeconfigs: pure but for the randomness of new keys.
+//!
+//! ECDSA P-256 throughout. Keys never show in `Debug`. Absent on purpose: files (the caller stores keys, with mode 0600),
+//! the decision when a certificate is renewed, and revocation.
+
+mod authority;
+mod error;
+mod kubeconfig;
+mod tls;
+
+pub use authority::{Authority, Pair, token_key};
+pub use error::PkiError;
+pub use kubeconfig::{Context, Credential, kubeconfig};
+pub use tls::server_config;
+
+#[cfg(test)]
+mod tests;

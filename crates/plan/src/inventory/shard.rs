@@ -1,0 +1,256 @@
+//! How inventories are kept in a member: Secrets of namespace `kurator-system`, one per owner group, in shards.
+//!
+//! A shard is JSON (format 2) and an authenticator over it ([`crate::authenticator`]), bound to hub, member and number:
+//! a shard without one that verifies proves nothing, whoever wrote it. A group has one or more units; today each unit is
+//! its own group. The first shard is the parent of an ApplySet (KEP-3659) and carries epochs and released deletions; each
+//! shard decodes alone. An entry stays in the shard in which it was first written, so a crash between the writes of two
+//! shards cannot lose one. Compression and base64 are the applier's.
+
+use std::collections::BTreeMap;
+
+use api::delivery::{HubId, UnitId};
+use model::{MemberName, ObjectKey, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{Entry, Inventory, Released};
+use crate::authenticator::{KeyId, MemberKey};
+
+/// Largest shard as JSON, in bytes. Base64 makes 4/3 of it, so a Secret stays below 512 kB even when nothing
+/// compresses.
+pub const SHARD_BYTES_MAX: usize = 380 * 1024;
+/// Format of the JSON. A reader refuses every other.
+pub const FORMAT: u32 = 2;
+
+/// What to do about an inventory that proves nothing.
+const REMEDY: &str = "restore the Secret from a backup of the member, or delete it to have its objects adopted";
+
+/// A shard as it is stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sealed {
+    /// JSON.
+    pub json: Vec<u8>,
+    /// Proof that this hub wrote it.
+    pub authenticator: Vec<u8>,
+}
+
+/// Whose shards they are.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The hub.
+    pub hub: &'a HubId,
+    /// The member that holds them.
+    pub member: &'a MemberName,
+    /// The owner group.
+    pub group: &'a UnitId,
+    /// The member's key.
+    pub key: &'a MemberKey,
+}
+
+/// Shards that are no inventory of this group.
+#[derive(Debug, thiserror::Error)]
+pub enum InventoryError {
+    /// The JSON does not parse.
+    #[error("shard {shard} of the inventory is not readable; {REMEDY}")]
+    Malformed {
+        /// Which shard.
+        shard: u32,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// Another Kurator wrote it.
+    #[error("shard {shard} of the inventory has format {format}, and this Kurator reads format {FORMAT} only; {}",
+        if *.format > FORMAT { "use the newer one" } else { "delete the Secret to have its objects adopted" })]
+    Format {
+        /// Which shard.
+        shard: u32,
+        /// Its format.
+        format: u32,
+    },
+    /// Nothing proves that this hub wrote it for this member.
+    #[error(
+        "nothing proves that this hub wrote shard {shard} of the inventory ({why}); nothing of the unit is touched; {REMEDY}"
+    )]
+    Unverified {
+        /// Which shard.
+        shard: u32,
+        /// What is wrong with the proof.
+        why: Unverified,
+    },
+    /// A shard of another group or member, though this hub wrote it.
+    #[error("shard {shard} of the inventory is a copy of one of {group} in member {member}; {REMEDY}")]
+    Foreign {
+        /// Which shard.
+        shard: u32,
+        /// Whose it is.
+        group: Box<UnitId>,
+        /// Which member's.
+        member: MemberName,
+    },
+    /// A group with other units than the one that is its own.
+    #[error("the inventory has units that share it, such as {unit}; a newer Kurator wrote it: use that one")]
+    Shared {
+        /// One of them.
+        unit: Box<UnitId>,
+    },
+}
+
+/// What is wrong with a shard's proof.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unverified {
+    /// There is none.
+    #[error("it has no authenticator")]
+    Missing,
+    /// It was made with a key that this hub does not have.
+    #[error("it is signed with key {0}, which this hub does not have")]
+    UnknownKey(KeyId),
+    /// It is of another text, place or key.
+    #[error("its authenticator does not match; somebody changed it or copied it here")]
+    Mismatch,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Shard {
+    format: u32,
+    hub: HubId,
+    member: MemberName,
+    group: UnitId,
+    key: KeyId,
+    units: Vec<UnitLine>,
+    entries: Vec<Line>,
+}
+
+/// A unit of the group. All but its id is in the first shard only.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct UnitLine {
+    unit: UnitId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    epoch: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    placed: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    released: Option<Released>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    behind: bool,
+}
+
+/// An object, and which of the shard's units has it.
+#[derive(Serialize, Deserialize)]
+struct Line {
+    #[serde(flatten)]
+    key: ObjectKey,
+    #[serde(flatten)]
+    entry: Entry,
+    unit: usize,
+}
+
+/// The shards of a group. The first is always there; others only when they hold something.
+pub fn encode(place: &Place<'_>, inventories: &[&Inventory]) -> BTreeMap<u32, Sealed> {
+    let shard = |number: u32| Shard {
+        format: FORMAT,
+        hub: place.hub.clone(),
+        member: place.member.clone(),
+        group: place.group.clone(),
+        key: place.key.id().clone(),
+        units: inventories.iter().map(|inventory| line(inventory, number == 0)).collect(),
+        entries: Vec::new(),
+    };
+    let mut shards = BTreeMap::from([(0, shard(0))]);
+    for (unit, inventory) in inventories.iter().enumerate() {
+        for (key, entry) in inventory.entries() {
+            let line = Line { key: key.clone(), entry: entry.clone(), unit };
+            shards.entry(entry.shard).or_insert_with(|| shard(entry.shard)).entries.push(line);
+        }
+    }
+    let seal = |(number, shard): (u32, Shard)| {
+        let json = serde_json::to_vec(&shard).expect("a shard has string keys and no foreign serializers");
+        let authenticator = place.key.sign(place.hub, place.member, number, &json);
+        (number, Sealed { json, authenticator })
+    };
+    shards.into_iter().map(seal).collect()
+}
+
+fn line(inventory: &Inventory, first: bool) -> UnitLine {
+    UnitLine {
+        unit: inventory.unit.clone(),
+        epoch: first.then_some(inventory.epoch),
+        placed: inventory.placed.filter(|_| first),
+        released: inventory.released.filter(|_| first),
+        behind: inventory.behind && first,
+    }
+}
+
+/// Puts a group's shards together, after checking each. In any order.
+///
+/// # Errors
+/// A shard that is not readable, of another format, not proven or of another place. Nothing may be deleted then.
+pub fn decode(
+    place: &Place<'_>,
+    shards: &BTreeMap<u32, Sealed>,
+) -> Result<BTreeMap<UnitId, Inventory>, InventoryError> {
+    let mut out: BTreeMap<UnitId, Inventory> = BTreeMap::new();
+    for (&shard, sealed) in shards {
+        let read = open(place, shard, sealed)?;
+        for unit in &read.units {
+            let inventory = out.entry(unit.unit.clone()).or_insert_with(|| Inventory::empty(unit.unit.clone()));
+            inventory.epoch = inventory.epoch.max(unit.epoch.unwrap_or(0));
+            inventory.placed = inventory.placed.max(unit.placed);
+            inventory.released = inventory.released.or(unit.released);
+            inventory.behind |= unit.behind;
+        }
+        for Line { key, entry, unit } in read.entries {
+            let unit = read.units.get(unit).and_then(|line| out.get_mut(&line.unit));
+            // The authenticator holds, so the number is one that we wrote.
+            if let Some(inventory) = unit {
+                inventory.entries.insert(key, Entry { shard, ..entry });
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// The inventory of a group that is one unit's own.
+///
+/// # Errors
+/// As of [`decode`], and when other units share it.
+pub fn decode_own(place: &Place<'_>, shards: &BTreeMap<u32, Sealed>) -> Result<Inventory, InventoryError> {
+    let mut units = decode(place, shards)?;
+    let own = units.remove(place.group);
+    match units.into_keys().next() {
+        Some(unit) => Err(InventoryError::Shared { unit: Box::new(unit) }),
+        None => Ok(own.unwrap_or_else(|| Inventory::empty(place.group.clone()))),
+    }
+}
+
+/// Checks a shard and reads it.
+fn open(place: &Place<'_>, shard: u32, sealed: &Sealed) -> Result<Shard, InventoryError> {
+    #[derive(Deserialize)]
+    struct Head {
+        format: u32,
+        key: Option<KeyId>,
+    }
+    let malformed = |source| InventoryError::Malformed { shard, source };
+    let head: Head = serde_json::from_slice(&sealed.json).map_err(malformed)?;
+    if head.format != FORMAT {
+        return Err(InventoryError::Format { shard, format: head.format });
+    }
+    let unverified = |why| InventoryError::Unverified { shard, why };
+    if sealed.authenticator.is_empty() {
+        return Err(unverified(Unverified::Missing));
+    }
+    match head.key {
+        Some(key) if key != *place.key.id() => return Err(unverified(Unverified::UnknownKey(key))),
+        None => return Err(unverified(Unverified::Missing)),
+        Some(_) => {}
+    }
+    if !place.key.verifies(place.hub, place.member, shard, &sealed.json, &sealed.authenticator) {
+        return Err(unverified(Unverified::Mismatch));
+    }
+    let read: Shard = serde_json::from_slice(&sealed.json).map_err(malformed)?;
+    if read.group != *place.group || read.member != *place.member {
+        return Err(InventoryError::Foreign { shard, group: Box::new(read.group), member: read.member });
+    }
+    Ok(read)
+}

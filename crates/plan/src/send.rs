@@ -1,0 +1,338 @@
+//! Sending one object: what to ask of the member next, and what its answers mean.
+//!
+//! | state | answer | next |
+//! |---|---|---|
+//! | begun | | `Read` when somebody changed it or its replicas may be an autoscaler's, else `Apply` |
+//! | `Read` | being deleted, another hub's, gone | done: `Leaving`, `Foreign`, `Vanished` |
+//! | `Read` | replicas differ | `AskAutoscalers` |
+//! | `Read`, `AskAutoscalers` | as it was accepted after all | done: `AsIs` |
+//! | | changed again and again | done: `Contested` |
+//! | | else | `Apply` |
+//! | `Apply` | taken | done: `Applied` |
+//! | `Apply` | an immutable field | `Read` when it may be made anew, else done: `Refused` |
+//! | `Read` to make it anew | ours | `Delete`, then done: `Renewed` |
+//!
+//! The applier makes the requests; every other error of theirs ends the send.
+
+use std::borrow::Cow;
+
+use api::delivery::{ChangedField, DriftRecord, HubId, label};
+use bytes::Bytes;
+use model::{ObjectKey, Timestamp};
+use serde_json::Value;
+
+use crate::apply::{Accepted, Why};
+use crate::drift::{self, Revert, Reverting};
+use crate::inventory::Entry;
+use crate::ownership::{self, Claimant, MayDelete};
+use crate::phase;
+use crate::prepare::Prepared;
+
+/// One object to send.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The object.
+    pub object: Prepared,
+    /// What is recorded of it.
+    pub entry: Entry,
+    /// What is known of its last apply.
+    pub accepted: Option<Accepted>,
+    /// Why it is sent.
+    pub why: Why,
+    /// Earlier reverts, oldest first.
+    pub history: Vec<Revert>,
+    /// The object as it was read just now, if it was.
+    pub live: Option<Option<Value>>,
+}
+
+/// What holds for all objects of a pass.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// The hub.
+    pub hub: HubId,
+    /// The id of the unit's ApplySet.
+    pub part_of: String,
+    /// Objects whose immutable fields changed are made anew, and replicas are kept against autoscalers.
+    pub force: bool,
+    /// The hub knows less than the member was told before: nothing is deleted, not even to be made anew.
+    pub behind: bool,
+}
+
+/// What to ask of the member.
+#[derive(Clone, Debug)]
+pub enum Next {
+    /// Read the object.
+    Read,
+    /// List the autoscalers of its namespace.
+    AskAutoscalers,
+    /// Apply this.
+    Apply(Bytes),
+    /// Delete exactly this object.
+    Delete(Value),
+    /// Nothing: this is what became of it.
+    Done(Sent),
+}
+
+/// What the member answered.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// To `Read`.
+    Live(Option<Value>),
+    /// To `AskAutoscalers`.
+    Autoscalers(Vec<Value>),
+    /// To `Apply`: the object was not there before (`created`), and as it is now.
+    Applied {
+        /// It was not there before.
+        created: bool,
+        /// The object.
+        object: Value,
+    },
+    /// To `Apply`: a field cannot change.
+    Immutable,
+    /// To `Delete`: whether it is gone already.
+    Deleted(bool),
+}
+
+/// What became of a send.
+#[derive(Clone, Debug)]
+pub enum Sent {
+    /// The server took it.
+    Applied {
+        /// The object was not there before.
+        created: bool,
+        /// The server's answer.
+        live: Value,
+        /// An autoscaler owns its replicas.
+        scaled: bool,
+        /// Paths that admission changed.
+        admission: Vec<String>,
+        /// What was taken back.
+        drift: Option<DriftRecord>,
+    },
+    /// It is as it was accepted after all.
+    AsIs {
+        /// The object.
+        live: Value,
+        /// An autoscaler owns its replicas.
+        scaled: bool,
+    },
+    /// It is left alone until then.
+    Contested {
+        /// Until when.
+        until: Timestamp,
+        /// What was found changed.
+        drift: DriftRecord,
+    },
+    /// Another hub took it.
+    Foreign(String),
+    /// Somebody is deleting it.
+    Leaving,
+    /// It was seen a moment ago and is gone: it is made again after its record says so.
+    Vanished,
+    /// An immutable field changed, and it may not be made anew.
+    Refused(Keeps),
+    /// We deleted it, to make it anew; perhaps it is gone already.
+    Renewed {
+        /// It is gone.
+        gone: bool,
+    },
+}
+
+/// Why an object whose immutable field changed is not deleted and made anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeps {
+    /// Deleting its kind takes others or data along.
+    Guarded,
+    /// Nobody asked for it.
+    NotForced,
+    /// It existed before us.
+    Adopted,
+    /// The hub is behind.
+    Behind,
+    /// It is another object, or our labels are not on it.
+    NotOurs,
+}
+
+/// May an object whose immutable fields changed be deleted and made anew?
+fn renewal(entry: &Entry, key: &ObjectKey, terms: &Terms) -> Option<Keeps> {
+    match entry {
+        _ if phase::is_guarded(key) => Some(Keeps::Guarded),
+        _ if !terms.force => Some(Keeps::NotForced),
+        entry if entry.is_only_released() => Some(Keeps::Adopted),
+        _ if terms.behind => Some(Keeps::Behind),
+        _ => None,
+    }
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    Reading,
+    Asking { live: Value },
+    Applying { scaled: bool, drift: Option<DriftRecord> },
+    ReadingToRenew,
+    Deleting,
+    Over,
+}
+
+/// A send on its way.
+#[derive(Clone, Debug)]
+pub struct Send<'a> {
+    job: &'a Job,
+    terms: &'a Terms,
+    state: State,
+}
+
+const REPLICAS: [&str; 2] = ["spec", "replicas"];
+
+impl<'a> Send<'a> {
+    /// Begins. `now` is when.
+    pub fn begin(job: &'a Job, terms: &'a Terms, now: Timestamp) -> (Self, Next) {
+        let send = Self { job, terms, state: State::Reading };
+        let divided = send.wanted_replicas().is_some();
+        if !send.is_lost() && !(divided && (job.why == Why::Changed || job.entry.adopted)) {
+            return send.apply(None, false, None);
+        }
+        match &job.live {
+            Some(live) => send.step(Answer::Live(live.clone()), now),
+            None => (send, Next::Read),
+        }
+    }
+
+    /// Takes an answer. One that was not asked for ends the send as if the object had vanished: it is looked at again.
+    pub fn step(self, answer: Answer, now: Timestamp) -> (Self, Next) {
+        match (self.state.clone(), answer) {
+            (State::Reading, Answer::Live(live)) => self.read(live, now),
+            (State::Asking { live }, Answer::Autoscalers(found)) => {
+                let scaled = drift::is_autoscaled(&self.job.object.key, &found);
+                self.compare(Some(live), scaled, now)
+            }
+            (State::Applying { scaled, drift }, Answer::Applied { created, object }) => {
+                let admission = drift::changed_by_admission(&self.body(Some(&object), scaled), &object, scaled);
+                self.done(Sent::Applied { created, live: object, scaled, admission, drift })
+            }
+            (State::Applying { .. }, Answer::Immutable) => {
+                match renewal(&self.job.entry, &self.job.object.key, self.terms) {
+                    Some(why) => self.done(Sent::Refused(why)),
+                    None => (Self { state: State::ReadingToRenew, ..self }, Next::Read),
+                }
+            }
+            (State::ReadingToRenew, Answer::Live(live)) => self.renew(live),
+            (State::Deleting, Answer::Deleted(gone)) => self.done(Sent::Renewed { gone }),
+            _ => self.done(Sent::Vanished),
+        }
+    }
+
+    fn done(self, sent: Sent) -> (Self, Next) {
+        (Self { state: State::Over, ..self }, Next::Done(sent))
+    }
+
+    /// Did somebody change or delete what was applied?
+    fn is_lost(&self) -> bool {
+        matches!(self.job.why, Why::Revert | Why::Recreate)
+    }
+
+    fn wanted_replicas(&self) -> Option<&'a Value> {
+        model::object::get(&self.job.object.object, &REPLICAS)
+    }
+
+    fn was_scaled(&self) -> bool {
+        self.job.accepted.as_ref().is_some_and(|accepted| accepted.scaled)
+    }
+
+    fn read(self, live: Option<Value>, now: Timestamp) -> (Self, Next) {
+        let Some(live) = live else {
+            return if self.job.why == Why::Revert {
+                self.done(Sent::Vanished)
+            } else {
+                self.compare(None, false, now)
+            };
+        };
+        if model::object::is_deleting(&live) {
+            return self.done(Sent::Leaving);
+        }
+        if let Some(other) = model::object::label(&live, label::HUB).filter(|hub| *hub != self.terms.hub.as_str()) {
+            let other = other.to_owned();
+            return self.done(Sent::Foreign(other));
+        }
+        let (wants, has) = (self.wanted_replicas(), model::object::get(&live, &REPLICAS));
+        if wants.is_some() && !self.terms.force && (has != wants || self.was_scaled()) {
+            return (Self { state: State::Asking { live }, ..self }, Next::AskAutoscalers);
+        }
+        self.compare(Some(live), false, now)
+    }
+
+    /// Says what somebody changed, and whether it is taken back.
+    fn compare(self, live: Option<Value>, scaled: bool, now: Timestamp) -> (Self, Next) {
+        if !self.is_lost() {
+            return self.apply(live.as_ref(), scaled, None);
+        }
+        let object = &self.job.object;
+        let known = self.job.accepted.as_ref().map_or(&[][..], |accepted| &accepted.admission);
+        let fields = live.as_ref().map(|live| drift::changed(&object.object, live, known, scaled));
+        if let (Some(live), Some(fields)) = (&live, &fields)
+            && self.is_as_it_was(live, fields, scaled)
+        {
+            let live = live.clone();
+            return self.done(Sent::AsIs { live, scaled });
+        }
+        // An autoscaler that went away leaves its replicas behind; nobody changed anything.
+        let left_behind = self.was_scaled() && !scaled && live.is_some();
+        let manager = fields.as_deref().and_then(|f| f.first()?.manager.clone());
+        let record = drift::record(&object.key, fields, now);
+        if !left_behind
+            && let Reverting::Contested { until } = drift::contest(&self.job.history, manager.as_deref(), now)
+        {
+            return self.done(Sent::Contested { until, drift: record });
+        }
+        let record = (!left_behind).then_some(DriftRecord { reverted: true, ..record });
+        self.apply(live.as_ref(), scaled, record)
+    }
+
+    /// Is the object what the server accepted, perhaps with replicas that an autoscaler has taken over since? An object
+    /// without a UID in the record was made again by a process that could not note it.
+    fn is_as_it_was(&self, live: &Value, fields: &[ChangedField], scaled: bool) -> bool {
+        let uid = model::object::uid(live);
+        let same_object = self.job.entry.uid.as_deref().is_none_or(|recorded| Some(recorded) == uid);
+        let Some(accepted) = self.job.accepted.as_ref().filter(|accepted| accepted.projection.is_some()) else {
+            return false;
+        };
+        let taken_over = scaled && !accepted.scaled && fields.is_empty();
+        let same = accepted.scaled == scaled && accepted.projection == Some(drift::projection(live, scaled));
+        same_object && (same || taken_over)
+    }
+
+    /// What is sent: the unit's object, or the same with the replicas that an autoscaler has set. They are sent as they
+    /// are, since leaving them out would have the server reset them if nobody else owns them.
+    fn body(&self, live: Option<&Value>, scaled: bool) -> Cow<'a, Value> {
+        let object = &self.job.object;
+        if !scaled {
+            return Cow::Borrowed(object.object.as_ref());
+        }
+        let mut body = Value::clone(&object.object);
+        let has = live.and_then(|live| model::object::get(live, &REPLICAS)).cloned();
+        *model::object::slot(&mut body, &REPLICAS) = has.unwrap_or(Value::Null);
+        object.mark(true).write(&mut body);
+        Cow::Owned(body)
+    }
+
+    fn apply(self, live: Option<&Value>, scaled: bool, drift: Option<DriftRecord>) -> (Self, Next) {
+        let bytes = match self.body(live, scaled) {
+            Cow::Borrowed(_) => self.job.object.body.clone(),
+            Cow::Owned(body) => Bytes::from(body.to_string()),
+        };
+        (Self { state: State::Applying { scaled, drift }, ..self }, Next::Apply(bytes))
+    }
+
+    fn renew(self, live: Option<Value>) -> (Self, Next) {
+        let ours = Claimant { hub: &self.terms.hub, part_of: &self.terms.part_of };
+        match (ownership::may_delete(&ours, &self.job.entry, live.as_ref()), live) {
+            (MayDelete::Delete, Some(live)) => (Self { state: State::Deleting, ..self }, Next::Delete(live)),
+            (MayDelete::Waiting, _) => self.done(Sent::Renewed { gone: false }),
+            (MayDelete::NotOurs(_) | MayDelete::OnlyReleased, _) => self.done(Sent::Refused(Keeps::NotOurs)),
+            (MayDelete::Absent | MayDelete::Delete, _) => self.done(Sent::Renewed { gone: true }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! Reading a tree: bytes, texts, documents and objects. Every read counts against the budget of the rendering.
+
+use std::sync::Arc;
+
+use model::object;
+use model::tree::{FileTree, Node, TreeError};
+use serde_json::Value;
+
+use crate::budget::Budget;
+use crate::error::RenderError;
+use crate::object::{Object, Origin};
+
+/// Deepest nesting of kustomizations, and of directories below a plain one. Real ones stay below 6.
+pub(crate) const DEPTH_MAX: usize = 32;
+
+/// Names of kustomization files, in the order in which they are looked for.
+const KUSTOMIZATION_FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+
+/// The files of one rendering.
+pub(crate) struct Files<'a> {
+    tree: &'a FileTree,
+    budget: &'a Budget,
+}
+
+impl<'a> Files<'a> {
+    pub(crate) fn new(tree: &'a FileTree, budget: &'a Budget) -> Self {
+        Self { tree, budget }
+    }
+
+    /// The tree, for what a path names.
+    pub(crate) fn tree(&self) -> &FileTree {
+        self.tree
+    }
+
+    /// What the rendering may still cost.
+    pub(crate) fn budget(&self) -> &Budget {
+        self.budget
+    }
+
+    /// The bytes of a file; `asked_by` says which field names it.
+    pub(crate) fn bytes(&self, path: &str, asked_by: &str) -> Result<Arc<[u8]>, RenderError> {
+        let bytes = self.tree.read(path).map_err(|source| RenderError::Tree { origin: asked_by.to_owned(), source })?;
+        self.budget.spend(bytes.len())?;
+        Ok(bytes)
+    }
+
+    /// The text of a file; `asked_by` says which field names it.
+    pub(crate) fn text(&self, path: &str, asked_by: &str) -> Result<String, RenderError> {
+        let text = String::from_utf8(self.bytes(path, asked_by)?.to_vec());
+        text.map_err(|_| RenderError::Yaml { file: path.to_owned(), why: "it is not UTF-8 text".into() })
+    }
+
+    /// Every object of a file; lists are taken apart. `asked_by` says which field names the file.
+    pub(crate) fn objects(&self, path: &str, asked_by: &str) -> Result<Vec<Object>, RenderError> {
+        let documents = model::yaml::manifests(&self.text(path, asked_by)?);
+        let documents = documents.map_err(|e| RenderError::Yaml { file: path.to_owned(), why: e.to_string() })?;
+        let mut out = Vec::new();
+        for (number, document) in documents.into_iter().enumerate() {
+            add_objects(document, Origin { file: path.to_owned(), document: number + 1 }, &mut out)?;
+        }
+        Ok(out)
+    }
+
+    /// The kustomization file of a directory, if it has one.
+    pub(crate) fn kustomization_file(&self, dir: &str) -> Result<Option<String>, RenderError> {
+        let mut found: Option<String> = None;
+        for name in KUSTOMIZATION_FILES {
+            let path = model::tree::join(dir, name);
+            match self.tree.node(&path) {
+                Ok((_, Node::File)) if found.is_some() => {
+                    let why = format!("{dir:?} has more than one kustomization file; keep one");
+                    return Err(RenderError::Yaml { file: path, why });
+                }
+                Ok((_, Node::File)) => found = Some(path),
+                Ok(_) | Err(TreeError::NotFound { .. } | TreeError::WrongNode { .. }) => {}
+                Err(source) => return Err(RenderError::Tree { origin: dir.to_owned(), source }),
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Adds the object that a document is, or each item when the document is a list.
+fn add_objects(document: Value, origin: Origin, out: &mut Vec<Object>) -> Result<(), RenderError> {
+    let fail = |why: &str| RenderError::NotAnObject { origin: origin.clone(), why: why.to_owned() };
+    if !document.is_object() {
+        return Err(fail("it is not a mapping"));
+    }
+    let gvk = object::gvk(&document).ok_or_else(|| fail("apiVersion or kind is missing or malformed"))?;
+    if gvk.kind.ends_with("List") && document.get("items").is_some_and(Value::is_array) {
+        let Some(Value::Array(items)) = document.get("items").cloned() else { return Ok(()) };
+        return items.into_iter().try_for_each(|item| add_objects(item, origin.clone(), out));
+    }
+    match object::name(&document) {
+        None | Some("") if object::get_str(&document, &["metadata", "generateName"]).is_some() => {
+            Err(fail("it has metadata.generateName and no metadata.name, so it would be a new object each time"))
+        }
+        None | Some("") => Err(fail("metadata.name is missing")),
+        Some(_) => {
+            let mut value = document;
+            remove_empty_metadata(&mut value);
+            out.push(Object { value, origin });
+            Ok(())
+        }
+    }
+}
+
+/// An empty labels or annotations field says nothing, and neither does an empty namespace.
+fn remove_empty_metadata(document: &mut Value) {
+    let Some(metadata) = document.get_mut("metadata").and_then(Value::as_object_mut) else { return };
+    for name in ["labels", "annotations", "namespace"] {
+        if metadata.get(name).is_some_and(|v| v.is_null() || *v == "") {
+            metadata.remove(name);
+        }
+    }
+}

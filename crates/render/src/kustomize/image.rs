@@ -1,0 +1,83 @@
+//! Image references: name, tag, digest.
+
+use regex::Regex;
+use serde_json::Value;
+
+use super::file::Image;
+
+/// An image change with its compiled name.
+pub(crate) struct Compiled<'a> {
+    image: &'a Image,
+    matches: Regex,
+}
+
+impl<'a> Compiled<'a> {
+    /// Compiles the name, which kustomize takes as a regular expression.
+    pub(crate) fn new(image: &'a Image) -> Result<Self, String> {
+        if image.name.is_empty() {
+            return Err("name is missing".into());
+        }
+        let text = format!("^(?:{})(:[a-zA-Z0-9_.{{}}-]*)?(@sha256:[a-zA-Z0-9_.{{}}-]*)?$", image.name);
+        let matches = Regex::new(&text).map_err(|_| format!("name {:?} is not a regular expression", image.name))?;
+        Ok(Self { image, matches })
+    }
+
+    /// Changes the reference when it is the image.
+    fn change(&self, text: &str) -> Option<String> {
+        if !self.matches.is_match(text) {
+            return None;
+        }
+        let Image { new_name, new_tag, digest: new_digest, tag_suffix, .. } = self.image;
+        let (name, mut tag, mut digest) = split(text);
+        if !new_tag.is_empty() || !new_digest.is_empty() {
+            (tag, digest) = (new_tag.clone(), new_digest.clone());
+        } else if !tag_suffix.is_empty() {
+            tag.push_str(tag_suffix);
+            digest.clear();
+        }
+        let mut out = if new_name.is_empty() { name } else { new_name.clone() };
+        if !tag.is_empty() {
+            out.push(':');
+            out.push_str(&tag);
+        }
+        if !digest.is_empty() {
+            out.push('@');
+            out.push_str(&digest);
+        }
+        Some(out)
+    }
+
+    /// Changes every container of an object, at any depth.
+    pub(crate) fn apply(&self, value: &mut Value) {
+        match value {
+            Value::Array(items) => items.iter_mut().for_each(|item| self.apply(item)),
+            Value::Object(map) => {
+                for (name, inner) in map.iter_mut() {
+                    if matches!(name.as_str(), "containers" | "initContainers") {
+                        for container in inner.as_array_mut().into_iter().flatten() {
+                            let image = container.get_mut("image");
+                            if let Some(Value::String(text)) = image
+                                && let Some(changed) = self.change(text)
+                            {
+                                *text = changed;
+                            }
+                        }
+                    }
+                    self.apply(inner);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// `registry:5000/name:tag@digest` to its parts; a colon before the last slash belongs to the registry.
+fn split(text: &str) -> (String, String, String) {
+    let (rest, digest) = text.split_once('@').unwrap_or((text, ""));
+    let from = rest.rfind('/').map_or(0, |at| at + 1);
+    let (name, tag) = match rest[from..].find(':') {
+        Some(at) => (&rest[..from + at], &rest[from + at + 1..]),
+        None => (rest, ""),
+    };
+    (name.to_owned(), tag.to_owned(), digest.to_owned())
+}

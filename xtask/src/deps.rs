@@ -24,7 +24,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("component", &[]),
     ("render", &["model", "api", "kinds", "apimachinery"]),
     ("interpret", &["model"]),
-    ("place", &["api"]),
+    ("place", &["model"]),
     ("plan", &["model", "api", "kinds", "interpret", "place"]),
     ("admit", &["model", "api"]),
     ("source", &["model"]),

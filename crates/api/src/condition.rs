@@ -52,6 +52,8 @@ pub const READY: &str = "Ready";
 pub const NOT_IMPLEMENTED: &str = "NotImplemented";
 /// Deletions wait for approval.
 pub const DELETIONS_HELD: &str = "DeletionsHeld";
+/// Objects may be delivered to the member: it is known which cluster it is, and its credential can be used.
+pub const DELIVERABLE: &str = "Deliverable";
 /// The source was fetched.
 pub const SOURCE_READY: &str = "SourceReady";
 

@@ -14,7 +14,7 @@ pub mod v1alpha1;
 mod tests;
 
 pub use crd::crds;
-pub use id::{HubId, ShortId, UnitId};
+pub use id::{HubId, Origin, Owner, ShortId, UnitId};
 pub use v1alpha1::*;
 
 /// API group of the records.

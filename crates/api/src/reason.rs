@@ -89,6 +89,9 @@ pub const MEMBER_NOT_READY: &str = "MemberNotReady";
 /// It answers.
 pub const CLUSTER_READY: &str = "ClusterReady";
 
+/// `Deliverable`: it is known which cluster it is, and its credential can be used.
+pub const IDENTITY_KNOWN: &str = "IdentityKnown";
+
 /// It answers, and says that it is not well.
 pub const CLUSTER_NOT_READY: &str = "ClusterNotReady";
 

@@ -107,6 +107,7 @@ impl Running {
             listen: up.listen,
             advertise: up.advertise.clone(),
             trust: Trust { loopback: up.demo || up.allow_loopback_members },
+            controllers: controllers::Controller::ALL.into(),
         };
         // The demo first: a hub that starts again would find its members and its source not listening yet, and say so.
         let demo = if up.demo { Some(Arc::new(Demo::start(dir, curtain.clone()).await?)) } else { None };

@@ -1,4 +1,4 @@
-//! Follows sources: one task for each Application, which asks at its interval, or at once when told to.
+//! Follows sources: one task for each key, which asks at its interval, or at once when told to.
 //!
 //! A task keeps the newest artifact it could fetch; a failure keeps it and says why. Nothing of this is stored: after a
 //! restart the first answer finds the same commit and nothing changes.
@@ -8,25 +8,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use api::delivery::Artifact;
-use model::{Clock, Digest, Timestamp};
+use model::{Clock, Timestamp};
 use plan::application::SourceFacts;
-use source::{Cache, Class, GitSource, GitSpec, Http};
-use tokio::sync::{Notify, Semaphore};
-use tokio::time::Instant;
+use source::{Class, GitSource, GitSpec};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::artifact::{Artifacts, text};
 use crate::informer::Key;
 use crate::queue::{Queue, backoff};
 use crate::write::without_numbers;
 
 /// Shortest interval between two polls of one source. Asking more often than once a second only wears the server.
 const INTERVAL_MIN: Duration = Duration::from_secs(1);
-/// Fetches under way at once, over all sources: each is a connection, a temporary file and up to
-/// [`source::ARTIFACT_BYTES_MAX`] to unpack. Asking what a reference means is not counted, so a source that drips
-/// slowly delays other sources' new commits only together with 63 like it, and each for its own timeout only.
-const FETCHES_AT_ONCE: usize = 64;
-/// How long an artifact that could not be fetched again is not asked for.
-const RECOVER_AGAIN: Duration = Duration::from_secs(10);
 /// Interval of a source whose own cannot be read; its CRD requires one.
 const INTERVAL_DEFAULT: Duration = Duration::from_secs(60);
 
@@ -35,6 +29,8 @@ const INTERVAL_DEFAULT: Duration = Duration::from_secs(60);
 pub struct Follow {
     /// The repository.
     pub spec: GitSpec,
+    /// Name of the Secret with its credentials; what is fetched says it, so that it can be fetched again.
+    pub secret: Option<String>,
     /// How often it is asked.
     pub interval: Duration,
 }
@@ -51,6 +47,7 @@ impl Follow {
             && a.credentials == b.credentials
             && a.ca == b.ca
             && a.timeout == b.timeout
+            && self.secret == other.secret
             && self.interval == other.interval
     }
 
@@ -62,21 +59,6 @@ impl Follow {
     }
 }
 
-/// How an artifact is that the cache has lost.
-#[derive(Clone, Debug)]
-pub(crate) enum Recovery {
-    /// It is being fetched, for the first time: the answer comes within the source's timeout.
-    UnderWay,
-    /// It could not be fetched, and is asked for again now and then.
-    Failed(String),
-}
-
-/// What is known of a lost artifact.
-struct Lost {
-    running: bool,
-    failed: Option<(Instant, String)>,
-}
-
 #[derive(Default)]
 struct State {
     facts: SourceFacts,
@@ -86,7 +68,7 @@ struct State {
 
 struct Task {
     follow: Follow,
-    git: GitSource,
+    url: String,
     state: Arc<Mutex<State>>,
     poke: Arc<Notify>,
     stop: CancellationToken,
@@ -100,25 +82,25 @@ impl Drop for Task {
 
 /// All tasks.
 pub struct Fetcher {
-    http: Http,
-    cache: Cache,
+    artifacts: Arc<Artifacts>,
     queue: Queue<Key>,
     clock: Arc<dyn Clock>,
     tasks: Mutex<BTreeMap<Key, Task>>,
-    lost: Arc<Mutex<BTreeMap<(Key, Digest), Lost>>>,
-    fetches: Arc<Semaphore>,
 }
 
 impl Fetcher {
-    /// Makes a fetcher that adds an Application to the queue when its source has news.
-    pub(crate) fn new(cache: Cache, queue: Queue<Key>, clock: Arc<dyn Clock>) -> Result<Self, source::Error> {
-        let (tasks, lost) = (Mutex::default(), Arc::default());
-        let fetches = Arc::new(Semaphore::new(FETCHES_AT_ONCE));
-        Ok(Self { http: Http::new()?, cache, queue, clock, tasks, lost, fetches })
+    /// Follows nothing yet.
+    pub(crate) fn new(artifacts: Arc<Artifacts>, clock: Arc<dyn Clock>) -> Self {
+        Self { artifacts, queue: Queue::new(), clock, tasks: Mutex::default() }
     }
 
-    /// Follows a source from now on, and says what is known of it. A changed source starts anew and keeps what was
-    /// fetched until it has its first answer. `sync` that was not seen before asks at once.
+    /// Where keys come out whose sources have news.
+    pub(crate) fn queue(&self) -> Queue<Key> {
+        self.queue.clone()
+    }
+
+    /// Follows a source from now on, and says what is known of it. A changed source starts from the beginning and keeps
+    /// what was fetched until it has its first answer. `sync` that was not seen before asks at once.
     ///
     /// # Errors
     /// The source cannot be followed at all: the URL or reference is malformed.
@@ -138,7 +120,8 @@ impl Fetcher {
             }
             return Ok(state.facts.clone());
         }
-        let git = GitSource::new(&self.http, follow.spec.clone())?;
+        let git = self.artifacts.follow(&key.namespace, follow.spec.clone())?;
+        let url = git.url().to_owned();
         let known = tasks
             .get(key)
             .filter(|t| t.follow.same_content(&follow))
@@ -149,15 +132,16 @@ impl Fetcher {
         let poke = Arc::new(Notify::new());
         let stop = stop.child_token();
         let runner = Runner {
-            git: git.clone(),
+            git,
+            secret: follow.secret.clone(),
+            ignore: follow.spec.ignore.clone(),
             interval: follow.interval,
-            cache: self.cache.clone(),
+            artifacts: self.artifacts.clone(),
             key: key.clone(),
             queue: self.queue.clone(),
             clock: self.clock.clone(),
             state: state.clone(),
             poke: poke.clone(),
-            fetches: self.fetches.clone(),
         };
         let stopped = stop.clone();
         tokio::spawn(async move {
@@ -166,46 +150,8 @@ impl Fetcher {
                 () = runner.run() => {}
             }
         });
-        tasks.insert(key.clone(), Task { follow, git, state, poke, stop });
+        tasks.insert(key.clone(), Task { follow, url, state, poke, stop });
         Ok(facts)
-    }
-
-    /// Fetches an artifact again that the cache has lost, in the background, and says how that is. Whoever needs it asks
-    /// again.
-    pub(crate) fn recover(&self, key: &Key, artifact: &Artifact) -> Recovery {
-        let place = (key.clone(), artifact.digest);
-        let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = lost.entry(place.clone()).or_insert(Lost { running: false, failed: None });
-        let due = known.failed.as_ref().is_none_or(|(at, _)| at.elapsed() >= RECOVER_AGAIN);
-        if due && !known.running {
-            known.running = true;
-            let git = {
-                let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-                tasks.get(key).map(|t| t.git.clone())
-            };
-            let (commit, artifact) = (commit_of(artifact), artifact.clone());
-            let (cache, fetches, all) = (self.cache.clone(), self.fetches.clone(), self.lost.clone());
-            tokio::spawn(async move {
-                let done = match git {
-                    Some(git) => {
-                        // The semaphore is never closed.
-                        let _permit = fetches.acquire().await;
-                        git.fetch(&commit, &cache).await.map_err(|error| text(&error)).and_then(|found| {
-                            // Another ignore pattern, or a history that was rewritten under the same name.
-                            let other = found.digest() != artifact.digest.to_string();
-                            if other { Err("the source has other files at that commit now".to_owned()) } else { Ok(()) }
-                        })
-                    }
-                    None => Err("its source is not followed now".to_owned()),
-                };
-                let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
-                match done {
-                    Ok(()) => drop(all.remove(&place)),
-                    Err(why) => drop(all.insert(place, Lost { running: false, failed: Some((Instant::now(), why)) })),
-                }
-            });
-        }
-        known.failed.as_ref().map_or(Recovery::UnderWay, |(_, why)| Recovery::Failed(why.clone()))
     }
 
     /// What this process has heard of a source; `None` when it does not follow it.
@@ -226,24 +172,24 @@ impl Fetcher {
 
     /// Stops following.
     pub(crate) fn forget(&self, key: &Key) {
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
-        self.lost
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|(other, _), lost| other != key || lost.running);
+        let gone = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        if let Some(task) = gone {
+            self.artifacts.forget(&key.namespace, &task.url);
+        }
     }
 }
 
 struct Runner {
     git: GitSource,
+    secret: Option<String>,
+    ignore: Option<String>,
     interval: Duration,
-    cache: Cache,
+    artifacts: Arc<Artifacts>,
     key: Key,
     queue: Queue<Key>,
     clock: Arc<dyn Clock>,
     state: Arc<Mutex<State>>,
     poke: Arc<Notify>,
-    fetches: Arc<Semaphore>,
 }
 
 impl Runner {
@@ -254,7 +200,7 @@ impl Runner {
             let class = self.once(asked).await;
             let pause = match class {
                 None => self.interval,
-                // A wrong branch or credential mends itself only when somebody acts; the interval is often enough.
+                // A wrong branch or credential stays wrong until a person acts; the interval is often enough.
                 Some(Class::AwaitChange) => self.interval.max(backoff(failures)),
                 Some(Class::Retry) => backoff(failures).min(self.interval.max(Duration::from_secs(5))),
             };
@@ -308,37 +254,18 @@ impl Runner {
         if known.as_deref() == Some(commit.revision().as_str()) {
             return Ok(None);
         }
-        let fetched = {
-            // The semaphore is never closed.
-            let _permit = self.fetches.acquire().await;
-            self.git.fetch(&commit, &self.cache).await?
-        };
+        let fetched = self.artifacts.fetch(&self.git, &commit).await?;
         let Ok(digest) = fetched.digest().parse() else {
             let digest = fetched.digest().to_owned();
             return Err(source::Error::Damaged { digest, why: "its digest has another form".to_owned() });
         };
-        let artifact = Artifact { digest, revision: fetched.revision().to_owned(), url: self.git.url().to_owned() };
+        let artifact = Artifact {
+            digest,
+            revision: fetched.revision().to_owned(),
+            url: self.git.url().to_owned(),
+            secret: self.secret.clone(),
+            ignore: self.ignore.clone(),
+        };
         Ok(Some((artifact, self.clock.now())))
     }
-}
-
-/// The commit that an artifact was made of.
-fn commit_of(artifact: &Artifact) -> source::Commit {
-    let (name, sha) = artifact.revision.rsplit_once("sha1:").unwrap_or(("", &artifact.revision));
-    source::Commit { sha: sha.to_owned(), name: name.trim_end_matches('@').to_owned() }
-}
-
-/// The error and its causes in one line.
-fn text(error: &dyn std::error::Error) -> String {
-    let mut out = error.to_string();
-    let mut at = error.source();
-    while let Some(cause) = at {
-        let cause_text = cause.to_string();
-        if !out.contains(&cause_text) {
-            out.push_str(": ");
-            out.push_str(&cause_text);
-        }
-        at = cause.source();
-    }
-    out
 }

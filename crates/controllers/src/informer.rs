@@ -31,6 +31,11 @@ impl Key {
         Self { namespace: namespace.into(), name: name.into() }
     }
 
+    /// The key of an object of this name in the same namespace.
+    pub fn beside(&self, name: &str) -> Self {
+        Self::new(self.namespace.clone(), name)
+    }
+
     /// The key of an object.
     pub fn of(object: &impl ResourceExt) -> Self {
         Self::new(object.namespace().unwrap_or_default(), object.name_any())
@@ -137,8 +142,14 @@ where
         }
     }
 
-    /// Watches until shutdown. Errors are retried with back-off; the last known state stays.
+    /// Watches until shutdown. Errors are retried with back-off; the last known state stays. Nothing is called back after
+    /// that: listeners look things up in other informers, which would keep each other alive.
     pub async fn run(self: Arc<Self>, api: Api<K>, shutdown: CancellationToken) {
+        self.follow(api, shutdown).await;
+        self.listeners.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    async fn follow(&self, api: Api<K>, shutdown: CancellationToken) {
         use kube::runtime::WatchStreamExt;
         let stream = watcher::watcher(api, watcher::Config::default()).default_backoff();
         let mut stream = std::pin::pin!(stream);

@@ -1,27 +1,38 @@
-//! One folder per controller, the same files in each: `mod` (what it is and its wiring), `observe` (reads the world),
-//! `apply` (writes what the plan says), `status`. The decisions are in crate `plan`, in modules of the same names.
+//! One folder per controller, the same files in each: `mod` (what it is, its context and its watches), `observe` (reads
+//! what is stored), `apply` (writes what the plan says), `status`. The decisions are in crate `plan`.
 //!
 //! Controllers reach state only through the Kubernetes API, and meet only at stored objects:
 //!
 //! | controller | reads | writes |
 //! |---|---|---|
-//! | [`member`] | AttachedCluster, its Secret, the member | Cluster, AttachedCluster status |
-//! | [`fleet`] | Fleet, AttachedCluster, Cluster | Fleet status, the fleet's label |
-//! | [`application`] | Application, Fleet, Cluster, members' reports, the source | Revision, Decision, Application status |
-//! | [`delivery`] | Decision, Revision, Cluster, members (through appliers) | MemberStatus |
+//! | [`member`] | AttachedCluster, its Secret, the member, MemberStatus | Cluster, AttachedCluster status |
+//! | [`fleet`] | Fleet, AttachedCluster | Fleet status, the fleet's label |
+//! | [`application`] | Application, Fleet, Cluster, MemberStatus, the source | Revision, Decision, Application status: the source |
+//! | [`delivery`] | Decision, Revision, Cluster, its Secret, members (through appliers) | MemberStatus |
+//! | [`status`] | Application, Decision, Revision, Cluster, MemberStatus | Application status: its units |
+//!
+//! What they share in one process are caches of stored objects: [`stores`], [`connection`], [`artifact`], [`rendering`].
 
 pub mod application;
-mod context;
+pub mod artifact;
+mod changes;
+pub mod connection;
 pub mod delivery;
+mod deps;
 pub mod fetch;
 pub mod fleet;
 pub mod informer;
 pub mod member;
+mod origin;
+mod pace;
 pub mod queue;
+mod reach;
+mod record;
 pub mod rendering;
-mod world;
+mod secrets;
+pub mod status;
+pub mod stores;
 mod write;
 
-pub use context::{Ctx, Options, run};
-pub use world::World;
+pub use deps::{Controller, Controllers, Deps, Options};
 pub use write::WriteError;

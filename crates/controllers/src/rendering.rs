@@ -9,9 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use api::delivery::RevisionSpec;
+use api::delivery::{Inputs, ObjectInputs, RevisionSpec};
 use api::feed::Payload;
 use api::kurator::apps::v1alpha1::KustomizeInputs;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Client;
 use model::Digest;
 use model::tree::FileTree;
 use render::{Budget, Outcome, Question, RenderError, Request};
@@ -19,6 +21,7 @@ use serde_json::Value;
 use source::Cache;
 use tokio::sync::Semaphore;
 
+use crate::write;
 use kept::Kept;
 
 /// Renders at once: CPU work, and two cores are what a hub has.
@@ -55,6 +58,9 @@ pub enum Failure {
     /// The manifests are wrong; the sentence names file and field.
     #[error("{0}")]
     Manifests(String),
+    /// The hub cannot be asked for what the revision keeps beside it.
+    #[error("{0}")]
+    Hub(String),
     /// The cache's disk failed.
     #[error("the artifact cannot be read: {0}")]
     Disk(String),
@@ -80,7 +86,7 @@ impl Failure {
     fn is_lasting(&self) -> bool {
         match self {
             Self::NoDirectory(_) | Self::Manifests(_) => true,
-            Self::ArtifactLost(_) | Self::Disk(_) => false,
+            Self::ArtifactLost(_) | Self::Hub(_) | Self::Disk(_) => false,
         }
     }
 }
@@ -88,6 +94,7 @@ impl Failure {
 /// All renderings, by their inputs.
 pub struct Renderings {
     cache: Cache,
+    client: Client,
     kept: Mutex<Kept>,
     at_once: Semaphore,
     rendered: AtomicU64,
@@ -95,8 +102,8 @@ pub struct Renderings {
 
 impl Renderings {
     /// Renders from artifacts of this cache.
-    pub(crate) fn new(cache: Cache) -> Self {
-        Self { cache, kept: Mutex::default(), at_once: Semaphore::new(AT_ONCE), rendered: AtomicU64::new(0) }
+    pub(crate) fn new(cache: Cache, client: Client) -> Self {
+        Self { cache, client, kept: Mutex::default(), at_once: Semaphore::new(AT_ONCE), rendered: AtomicU64::new(0) }
     }
 
     /// How many times something was rendered since the start.
@@ -109,7 +116,7 @@ impl Renderings {
     /// # Errors
     /// See [`Failure`].
     pub async fn summary(&self, revision: &RevisionSpec, missing_is_empty: bool) -> Result<Summary, Failure> {
-        let inputs = Inputs::of_revision(revision)?;
+        let inputs = self.work(revision).await?;
         let known = self.kept().find(&inputs.key()).outcome.clone();
         let outcome = match known {
             Some(outcome) => outcome,
@@ -128,13 +135,13 @@ impl Renderings {
     /// # Errors
     /// See [`Failure`].
     pub async fn render(&self, revision: &RevisionSpec, missing_is_empty: bool) -> Result<Arc<Rendering>, Failure> {
-        match self.render_once(Inputs::of_revision(revision)?).await {
+        match self.render_once(self.work(revision).await?).await {
             Err(Failure::NoDirectory(_)) if missing_is_empty => Ok(Arc::new(in_phases(Vec::new(), None)?)),
             outcome => outcome,
         }
     }
 
-    async fn render_once(&self, inputs: Inputs) -> Result<Arc<Rendering>, Failure> {
+    async fn render_once(&self, inputs: Work) -> Result<Arc<Rendering>, Failure> {
         let key = inputs.key();
         let gate = self.kept().find(&key).gate.clone();
         let _only = gate.lock().await;
@@ -163,36 +170,68 @@ impl Renderings {
         }
     }
 
+    /// What a revision is rendered from, with what it keeps beside it.
+    async fn work(&self, revision: &RevisionSpec) -> Result<Work, Failure> {
+        match &revision.inputs {
+            Inputs::Artifact(inputs) => Ok(Work::Tree {
+                artifact: inputs.artifact.digest,
+                revision: inputs.artifact.revision.clone(),
+                policy: inputs.kustomize.clone(),
+            }),
+            Inputs::Objects(inputs) => {
+                let sealed = match &inputs.sealed {
+                    Some(name) => Some(self.sealed(&revision.unit.namespace, name).await?),
+                    None => None,
+                };
+                Ok(Work::Objects { inputs: inputs.clone(), sealed })
+            }
+            Inputs::Chart(_) => Err(Failure::Manifests("charts are not rendered so far".to_owned())),
+        }
+    }
+
+    /// The bodies of Secrets that a revision keeps beside it.
+    async fn sealed(&self, namespace: &str, name: &str) -> Result<Vec<u8>, Failure> {
+        let secrets = write::namespaced::<Secret>(&self.client, namespace);
+        let secret = secrets.get(name).await.map_err(|e| Failure::Hub(format!("cannot read Secret {name}: {e}")))?;
+        let data = secret.data.and_then(|mut data| data.remove(ObjectInputs::SEALED_KEY));
+        let missing = || Failure::Hub(format!("Secret {name} has no key {}", ObjectInputs::SEALED_KEY));
+        data.map(|bytes| bytes.0).ok_or_else(missing)
+    }
+
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Everything that a rendering depends on.
-struct Inputs {
-    artifact: Digest,
-    /// What the source calls the artifact.
-    revision: String,
-    policy: KustomizeInputs,
+enum Work {
+    /// A fetched tree; `revision` is what the source calls it.
+    Tree { artifact: Digest, revision: String, policy: KustomizeInputs },
+    /// Objects of the hub, with the bodies of Secrets that are kept beside the revision.
+    Objects { inputs: ObjectInputs, sealed: Option<Vec<u8>> },
 }
 
-impl Inputs {
-    fn of_revision(revision: &RevisionSpec) -> Result<Self, Failure> {
-        let policy = serde_json::from_value(revision.policy.clone())
-            .map_err(|e| Failure::Manifests(format!("the policy cannot be read: {e}")))?;
-        Ok(Self { artifact: revision.artifact.digest, revision: revision.artifact.revision.clone(), policy })
-    }
-
+impl Work {
     fn key(&self) -> Digest {
-        render::sharing_key(&self.artifact, &self.policy)
+        match self {
+            Self::Tree { artifact, policy, .. } => render::sharing_key(artifact, policy),
+            Self::Objects { inputs, .. } => inputs.digest,
+        }
     }
 
     fn render(&self, cache: &Cache) -> Result<Rendering, Failure> {
-        let artifact = cache.artifact(&self.artifact.to_string(), &self.revision)?;
-        let artifact = artifact.ok_or(Failure::ArtifactLost(self.artifact))?;
-        let tree = artifact.tree(&render::directory(&self.policy)?)?;
-        let objects = render_objects(tree, &self.policy, |tree, directory| Ok(artifact.load(tree, directory)?))?;
-        in_phases(objects, self.policy.timeout.as_deref().and_then(model::duration::parse))
+        let (digest, revision, policy) = match self {
+            Self::Tree { artifact, revision, policy } => (artifact, revision, policy),
+            Self::Objects { inputs, sealed } => {
+                let bodies = plan::unit::objects::unpack(inputs, sealed.as_deref());
+                return in_phases(bodies.map_err(|e| Failure::Manifests(e.to_string()))?, None);
+            }
+        };
+        let artifact = cache.artifact(&digest.to_string(), revision)?;
+        let artifact = artifact.ok_or(Failure::ArtifactLost(*digest))?;
+        let tree = artifact.tree(&render::directory(policy)?)?;
+        let objects = render_objects(tree, policy, |tree, directory| Ok(artifact.load(tree, directory)?))?;
+        in_phases(objects, policy.timeout.as_deref().and_then(model::duration::parse))
     }
 }
 

@@ -37,18 +37,37 @@ impl WriteError {
     }
 }
 
-/// Replaces the status of an object, at the version that the decision was made from.
-pub(crate) async fn status<K>(api: &Api<K>, manager: &str, object: &K, status: Value) -> Result<K, WriteError>
+/// Replaces the status of an object by the one that it holds, at the version that the decision was made from.
+pub(crate) async fn status<K>(api: &Api<K>, manager: &str, object: &K) -> Result<K, WriteError>
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Serialize,
 {
     let name = object.name_any();
-    let fail = |e| WriteError::new::<K>("write the status of", &name, e);
-    let mut body = serde_json::to_value(object).map_err(|e| fail(kube::Error::SerdeError(e)))?;
-    body["status"] = status;
-    let typed: K = serde_json::from_value(body).map_err(|e| fail(kube::Error::SerdeError(e)))?;
     let params = PostParams { field_manager: Some(manager.to_owned()), ..PostParams::default() };
-    api.replace_status(&name, &params, &typed).await.map_err(fail)
+    api.replace_status(&name, &params, object).await.map_err(|e| WriteError::new::<K>("write the status of", &name, e))
+}
+
+/// Applies a part of the status of an object, with the field manager that owns this part. `uid`: of the object that was
+/// decided for; another one of the same name is left alone.
+pub(crate) async fn status_part<K>(
+    api: &Api<K>,
+    manager: &str,
+    object: &K,
+    status: &impl Serialize,
+) -> Result<K, WriteError>
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+{
+    let name = object.name_any();
+    let fail = |e| WriteError::new::<K>("write the status of", &name, e);
+    let status = serde_json::to_value(status).map_err(|e| fail(kube::Error::SerdeError(e)))?;
+    let patch = serde_json::json!({
+        "apiVersion": K::api_version(&()), "kind": K::kind(&()),
+        "metadata": {"name": name, "namespace": object.namespace(), "uid": object.uid()},
+        "status": status,
+    });
+    let params = PatchParams { field_manager: Some(manager.to_owned()), force: true, ..PatchParams::default() };
+    api.patch_status(&name, &params, &Patch::Apply(&patch)).await.map_err(fail)
 }
 
 /// Applies an object with a controller's own field manager.

@@ -14,6 +14,7 @@ mod keys;
 mod metrics;
 pub mod view;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, Weak};
@@ -22,7 +23,7 @@ use std::time::Duration;
 use apiserver::config::Config;
 use apiserver::{ApiServer, JsonProjection, Meta, UserInfo};
 use client::Trust;
-use controllers::Ctx;
+use controllers::{Controller, Controllers};
 use kube::Client;
 use model::Clock;
 use store::Store;
@@ -55,6 +56,8 @@ pub struct Options {
     pub advertise: Option<String>,
     /// What is allowed of members' kubeconfigs.
     pub trust: Trust,
+    /// Which controllers run in this process.
+    pub controllers: BTreeSet<Controller>,
 }
 
 /// Why a hub does not start.
@@ -85,7 +88,7 @@ pub struct Hub {
     /// What clients are told.
     host: String,
     keys: Keys,
-    ctx: Arc<Ctx>,
+    controllers: Arc<Controllers>,
     shutdown: CancellationToken,
     tasks: TaskTracker,
     /// Held by the API server; when nobody holds it any more, the directory is free.
@@ -124,26 +127,23 @@ impl Hub {
         let (address, hook) = (local(&listener, options.listen)?, local(&hook_listener, options.listen)?);
         let client = client_of(&server, "system:kurator");
         let installed = install::install(&client).await?;
-        let controllers =
-            controllers::Options { trust: options.trust, cache: directory.cache(), cache_bytes_max: CACHE_BYTES_MAX };
+        let wanted = controllers::Options {
+            trust: options.trust,
+            cache: directory.cache(),
+            cache_bytes_max: CACHE_BYTES_MAX,
+            controllers: options.controllers,
+        };
         let jitter: applier::Jitter = Arc::new(entropy::fraction);
-        let ctx = Ctx::new(
-            client.clone(),
-            clock.clone(),
-            jitter,
-            installed.id,
-            installed.key,
-            &controllers,
-            shutdown.child_token(),
-        )?;
+        let (hub, key, stop) = (installed.id, installed.key, shutdown.child_token());
+        let controllers = Controllers::new(client.clone(), clock.clone(), jitter, hub, key, &wanted, stop)?;
         // Set once, here: the cell was made above.
-        let _ = views.set(Arc::downgrade(&ctx));
+        let _ = views.set(Arc::downgrade(&controllers));
         let tasks = TaskTracker::new();
         tasks.spawn({
             let (server, tls, stop) = (server.clone(), keys.tls.clone(), shutdown.clone());
             async move { server.serve(listener, tls, stop).await }
         });
-        tasks.spawn(controllers::run(ctx.clone()));
+        tasks.spawn(controllers.clone().run());
         let housekeeping =
             housekeeping::Options { ca: Some(keys.authority_pem.clone()), clock: clock.clone(), events: None };
         let client_of_keeper = client_of(&server, "system:housekeeping");
@@ -157,7 +157,7 @@ impl Hub {
         });
         let hooks = Arc::new(hook::Hook { client, clock, secret: installed.hook });
         tasks.spawn(hooks.serve(hook_listener, keys.tls.clone(), shutdown.clone()));
-        Ok(Self { server, address, hook, host, keys, ctx, shutdown, tasks, store: held })
+        Ok(Self { server, address, hook, host, keys, controllers, shutdown, tasks, store: held })
     }
 
     /// Where the API is.
@@ -200,9 +200,9 @@ impl Hub {
         self.server.counters()
     }
 
-    /// The controllers' context, for those who show what is in memory.
-    pub fn controllers(&self) -> &Arc<Ctx> {
-        &self.ctx
+    /// The controllers, for what is shown of their memory.
+    pub fn controllers(&self) -> &Arc<Controllers> {
+        &self.controllers
     }
 
     /// Ends everything after what has been begun.

@@ -12,7 +12,7 @@ use api::feed::UnitReport;
 use apimachinery::structural::Column;
 use apiserver::{Resource, ResourceInfo, ResourceRequest, Source, VirtualList};
 use applier::Link;
-use controllers::Ctx;
+use controllers::Controllers;
 use controllers::informer::Key;
 use kinds::schema::{Schema, Type};
 use kube::ResourceExt;
@@ -27,7 +27,7 @@ pub const VERSION: &str = "v1alpha1";
 
 /// What the views read; filled in when the controllers run.
 /// Weak: the API server holds its views, and the context holds clients of the API server.
-pub(crate) type Shared = Arc<OnceLock<Weak<Ctx>>>;
+pub(crate) type Shared = Arc<OnceLock<Weak<Controllers>>>;
 
 fn info(kind: &str, plural: &str, namespaced: bool, columns: Vec<Column>) -> ResourceInfo {
     ResourceInfo {
@@ -47,7 +47,7 @@ fn info(kind: &str, plural: &str, namespaced: bool, columns: Vec<Column>) -> Res
     }
 }
 
-fn ready(shared: &Shared) -> Result<Arc<Ctx>, Status> {
+fn ready(shared: &Shared) -> Result<Arc<Controllers>, Status> {
     shared.get().and_then(Weak::upgrade).ok_or_else(|| {
         Status::new(Reason::ServiceUnavailable, "the controllers are not running; try again in a moment").retry_after(1)
     })
@@ -65,11 +65,11 @@ fn unit(report: &UnitReport) -> Value {
 pub(crate) struct Trees(pub(crate) Shared);
 
 impl Trees {
-    fn tree(ctx: &Ctx, key: &Key) -> Option<Value> {
-        let application = ctx.world.applications.get(key)?;
+    fn tree(ctx: &Controllers, key: &Key) -> Option<Value> {
+        let application = ctx.stores.applications.get(key)?;
         let units: Vec<Value> = plan::application::unit_ids(&application)
             .iter()
-            .flat_map(|unit| ctx.delivery.reports_of(unit))
+            .flat_map(|unit| ctx.feed.reports_of(unit))
             .map(|report| unit(&report))
             .collect();
         Some(json!({
@@ -99,8 +99,8 @@ impl Resource for Trees {
         Box::pin(async move {
             let ctx = ready(&self.0)?;
             let all = match &request.namespace {
-                Some(namespace) => ctx.world.applications.list_in(namespace),
-                None => ctx.world.applications.list(),
+                Some(namespace) => ctx.stores.applications.list_in(namespace),
+                None => ctx.stores.applications.list(),
             };
             let items = all.iter().filter_map(|a| Self::tree(&ctx, &Key::of(a.as_ref()))).collect();
             Ok(VirtualList { items, resource_version: String::new() })
@@ -112,11 +112,11 @@ impl Resource for Trees {
 pub(crate) struct MemberTrees(pub(crate) Shared);
 
 impl MemberTrees {
-    fn tree(ctx: &Ctx, name: &str) -> Option<Value> {
-        let cluster = ctx.world.clusters.get(&Key::new("", name))?;
+    fn tree(ctx: &Controllers, name: &str) -> Option<Value> {
+        let cluster = ctx.stores.clusters.get(&Key::new("", name))?;
         let member: MemberName = name.parse().ok()?;
-        let units: Vec<Value> = ctx.delivery.reports_in(&member).iter().map(|report| unit(report)).collect();
-        let link = ctx.delivery.link(&member);
+        let units: Vec<Value> = ctx.feed.reports_in(&member).iter().map(|report| unit(report)).collect();
+        let link = ctx.feed.link(&member);
         let state = link.as_ref().map(|l| match &l.link {
             Link::Connecting => ("Connecting", ""),
             Link::Connected => ("Connected", ""),
@@ -152,7 +152,7 @@ impl Resource for MemberTrees {
     fn list<'a>(&'a self, _: &'a ResourceRequest) -> BoxFuture<'a, Result<VirtualList, Status>> {
         Box::pin(async move {
             let ctx = ready(&self.0)?;
-            let items = ctx.world.clusters.list().iter().filter_map(|c| Self::tree(&ctx, &c.name_any())).collect();
+            let items = ctx.stores.clusters.list().iter().filter_map(|c| Self::tree(&ctx, &c.name_any())).collect();
             Ok(VirtualList { items, resource_version: String::new() })
         })
     }

@@ -1,20 +1,38 @@
 //! Which members a unit goes to.
 //!
 //! Today: equality on labels of the objects that made the members, as Kurator's Applications select. Same input, same
-//! answer, ordered by member name; every candidate gets a reason.
+//! answer, ordered by member name; every candidate gets a reason. Knows no kind of owner and no kind of list.
 
 use std::collections::BTreeMap;
 
-use api::kurator::apps::v1alpha1::Destination;
-use api::kurator::fleet::v1alpha1::ClusterRef;
+use model::MemberName;
 
-/// A member of a fleet, as far as selecting needs it.
+/// What a unit asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// Where candidates come from, in words, such as `fleet all`.
+    pub list: String,
+    /// Labels that must all be equal; empty selects every candidate.
+    pub match_labels: BTreeMap<String, String>,
+}
+
+impl std::fmt::Display for Rules {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.list)?;
+        if !self.match_labels.is_empty() {
+            write!(f, " where {}", listed(&self.match_labels))?;
+        }
+        Ok(())
+    }
+}
+
+/// A member of a list, as far as selecting needs it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Candidate {
-    /// How the fleet names it.
-    pub reference: ClusterRef,
+    /// How the list names it.
+    pub name: String,
     /// The member's name; `None` when the object that makes it does not exist or made none yet.
-    pub member: Option<String>,
+    pub member: Option<MemberName>,
     /// Labels of the object that made the member.
     pub labels: BTreeMap<String, String>,
 }
@@ -59,18 +77,18 @@ impl std::fmt::Display for Reason {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
     /// Members that the unit goes to.
-    pub chosen: Vec<(String, Reason)>,
-    /// Candidates that it does not go to, by the fleet's name for them.
+    pub chosen: Vec<(MemberName, Reason)>,
+    /// Candidates that it does not go to, by the list's name for them.
     pub passed_over: Vec<(String, Reason)>,
 }
 
-/// Selects members of a fleet.
-pub fn select(destination: &Destination, candidates: &[Candidate]) -> Selection {
-    let wanted = destination.cluster_selector.as_ref().map(|s| &s.match_labels).filter(|m| !m.is_empty());
+/// Selects members of a list.
+pub fn select(rules: &Rules, candidates: &[Candidate]) -> Selection {
+    let wanted = Some(&rules.match_labels).filter(|labels| !labels.is_empty());
     let mut out = Selection::default();
     for candidate in candidates {
         let Some(member) = &candidate.member else {
-            out.passed_over.push((candidate.reference.name.clone(), Reason::NotAMember));
+            out.passed_over.push((candidate.name.clone(), Reason::NotAMember));
             continue;
         };
         let differs = wanted.into_iter().flatten().find(|(key, value)| candidate.labels.get(*key) != Some(value));
@@ -78,19 +96,20 @@ pub fn select(destination: &Destination, candidates: &[Candidate]) -> Selection 
             (_, Some((key, value))) => {
                 let found = candidate.labels.get(key).cloned();
                 let reason = Reason::LabelDiffers { key: key.clone(), wanted: value.clone(), found };
-                out.passed_over.push((candidate.reference.name.clone(), reason));
+                out.passed_over.push((candidate.name.clone(), reason));
             }
             (None, None) => out.chosen.push((member.clone(), Reason::WholeFleet)),
-            (Some(labels), None) => {
-                let list: Vec<String> = labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
-                out.chosen.push((member.clone(), Reason::Matched(list.join(","))));
-            }
+            (Some(labels), None) => out.chosen.push((member.clone(), Reason::Matched(listed(labels)))),
         }
     }
     out.chosen.sort_by(|a, b| a.0.cmp(&b.0));
     out.chosen.dedup_by(|a, b| a.0 == b.0);
     out.passed_over.sort_by(|a, b| a.0.cmp(&b.0));
     out
+}
+
+fn listed(labels: &BTreeMap<String, String>) -> String {
+    labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
 }
 
 #[cfg(test)]

@@ -1,26 +1,25 @@
-use api::kurator::apps::v1alpha1::ClusterSelector;
 use proptest::prelude::*;
 
 use super::*;
 
 fn candidate(name: &str, labels: &[(&str, &str)]) -> Candidate {
     Candidate {
-        reference: ClusterRef { name: name.into(), kind: "AttachedCluster".into() },
-        member: Some(name.into()),
+        name: name.into(),
+        member: Some(name.parse().unwrap()),
         labels: labels.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
     }
 }
 
-fn to(labels: &[(&str, &str)]) -> Destination {
+fn to(labels: &[(&str, &str)]) -> Rules {
     let match_labels = labels.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
-    Destination { fleet: "f".into(), cluster_selector: Some(ClusterSelector { match_labels }) }
+    Rules { list: "fleet f".into(), match_labels }
 }
 
 #[test]
 fn labels_choose_and_everyone_gets_a_reason() {
     let fleet = [candidate("b", &[("size", "small")]), candidate("a", &[("size", "large")]), candidate("c", &[])];
     let selection = select(&to(&[("size", "small")]), &fleet);
-    assert_eq!(selection.chosen, [("b".into(), Reason::Matched("size=small".into()))]);
+    assert_eq!(selection.chosen, [("b".parse().unwrap(), Reason::Matched("size=small".into()))]);
     let reasons: Vec<String> = selection.passed_over.iter().map(|(n, r)| format!("{n}: {r}")).collect();
     assert_eq!(
         reasons,
@@ -29,6 +28,12 @@ fn labels_choose_and_everyone_gets_a_reason() {
             "c: label size is missing, the selector wants \"small\""
         ]
     );
+}
+
+#[test]
+fn rules_can_be_read() {
+    assert_eq!(to(&[]).to_string(), "fleet f");
+    assert_eq!(to(&[("size", "small"), ("area", "x")]).to_string(), "fleet f where area=x,size=small");
 }
 
 #[test]

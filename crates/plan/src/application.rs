@@ -1,34 +1,30 @@
-//! What an Application's units are, which revision goes to which member, and how the Application is.
+//! An Application as units, and units' state as its status. What a unit is, and what becomes of it, is in
+//! [`crate::unit`].
 //!
-//! In two steps, because rendering needs the artifact's files: [`wanted`] says which inputs each unit should be
-//! rendered from; the controller renders what it has not rendered yet; [`plan`] decides with the results.
-//!
-//! | observed | decided |
-//! |---|---|
-//! | source not fetched (yet), fleet missing, render failed | decisions stay as they are, deletions frozen, status says why |
-//! | inputs differ from the newest revision | a new revision with the next epoch |
-//! | a member is selected | it gets the newest revision |
-//! | a member left the fleet or the selector, a policy or the Application is gone | a removal, kept until the member reported it done |
-//! | the member's record is gone | its entry is dropped: nothing is deleted there |
+//! Two controllers write its status, each its own fields: [`source_part`] is what is known of the source, [`fold`] what
+//! became of the units in their members.
 
-mod decide;
+mod pair;
+mod source;
 mod status;
 #[cfg(test)]
 mod tests;
-mod unit;
 
-use std::collections::{BTreeMap, BTreeSet};
+use api::delivery::{Artifact, ArtifactInputs, Inputs, Missing, Owner, Removal, UnitId, WaitingOn};
+use api::kurator::annotation;
+use api::kurator::apps::v1alpha1::{Application, Destination, Kustomization, SyncPolicy};
+use model::{Digest, Timestamp};
+use place::{Candidate, Rules};
 
-use api::delivery::{Artifact, DecisionSpec, HubId, RevisionSpec, ShortId, UnitId, UnitStatus};
-use api::kurator::apps::v1alpha1::{Application, ApplicationStatus};
-use model::{Digest, FieldPath, MemberName, Timestamp};
-use place::Candidate;
+use crate::unit::{OwnerFacts, OwnerState, Placement, UnitSpec, editor};
 
-pub use status::scopes;
-pub use unit::{Wanted, owner, unit_ids, wanted};
+pub use source::{SourcePart, source_part};
+pub use status::{Fold, FoldFacts, fold};
 
-/// How many revisions of a unit are kept, with their artifacts (DESIGN 6).
-pub const REVISIONS_KEPT: usize = 10;
+/// API group of Applications.
+pub const GROUP: &str = "apps.kurator.dev";
+/// Their kind.
+pub const KIND: &str = "Application";
 
 /// Most entries of `status.syncStatus` (DESIGN 6: status kept per member inside one object is capped).
 pub const SYNC_STATUS_MAX: usize = 100;
@@ -60,148 +56,90 @@ pub enum FleetFacts {
     Found(Vec<Candidate>),
 }
 
-/// Whether a member's record exists and its member answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// It answers.
-    Reachable,
-    /// It does not answer: nothing is known of it now.
-    Unknown,
-    /// It answers, and nothing may be delivered to it (another identity, a refused credential).
-    Blocked,
+/// The owner that stands for an Application.
+pub fn owner(namespace: &str, name: &str) -> Owner {
+    Owner::new(GROUP, KIND, namespace, name)
 }
 
-/// The result of rendering a unit's wanted inputs.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Rendered {
-    /// Objects, as a payload of this digest.
-    Payload {
-        /// Digest of the payload.
-        digest: Digest,
-        /// How many objects.
-        objects: usize,
-    },
-    /// It cannot be rendered; the sentence names the file and the field.
-    Failed(String),
+/// The units of an Application, one for each policy, in their order. Two may be equal; then the names are wrong.
+pub fn unit_ids(application: &Application) -> Vec<UnitId> {
+    let metadata = &application.metadata;
+    let name = metadata.name.as_deref().unwrap_or_default();
+    let owner = owner(metadata.namespace.as_deref().unwrap_or_default(), name);
+    let policies = application.spec.sync_policies.iter().enumerate();
+    policies.map(|(index, policy)| owner.unit(Some(&policy.name_or_default(name, index)))).collect()
 }
 
-/// Everything the decisions need.
-#[derive(Debug)]
-pub struct Observed<'a> {
-    /// Namespace and name of the Application.
-    pub key: (&'a str, &'a str),
-    /// The Application; `None` when it is gone and only its removals are left.
-    pub application: Option<&'a Application>,
-    /// The hub.
-    pub hub: &'a HubId,
-    /// The fleet.
-    pub fleet: FleetFacts,
-    /// The source.
-    pub source: SourceFacts,
-    /// Revisions of its units, by object name.
-    pub revisions: BTreeMap<String, RevisionSpec>,
-    /// Slices of its units' decisions, by object name.
-    pub decisions: BTreeMap<String, DecisionSpec>,
-    /// What members report.
-    pub statuses: BTreeMap<(UnitId, MemberName), UnitStatus>,
-    /// All members of the hub.
-    pub members: BTreeMap<MemberName, Reach>,
-    /// Results of rendering what [`wanted`] asked for.
-    pub rendered: BTreeMap<UnitId, Rendered>,
-    /// Fields that are not honoured yet.
-    pub not_implemented: Vec<FieldPath>,
-    /// Version of the renderer.
-    pub renderer: &'a str,
+/// The one fleet that an Application names: admission sees to it that all policies agree.
+pub fn fleet_name(application: &Application) -> Option<&str> {
+    let spec = &application.spec;
+    let named = spec.sync_policies.iter().find_map(|p| spec.destination_of(p)).or(spec.destination.as_ref());
+    named.map(|destination| destination.fleet.as_str()).filter(|name| !name.is_empty())
 }
 
-/// What to do.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Plan {
-    /// Revisions to create: name and content.
-    pub create_revisions: Vec<(String, RevisionSpec)>,
-    /// Decision slices to write: name and content.
-    pub write_decisions: Vec<(String, DecisionSpec)>,
-    /// Decision slices to delete: nothing is left in them.
-    pub delete_decisions: Vec<String>,
-    /// Revisions to delete: old, and used by nobody.
-    pub delete_revisions: Vec<String>,
-    /// Whether the Application should have our finalizer; `None`: as it is.
-    pub finalizer: Option<bool>,
-    /// The status; `None` when the Application is gone.
-    pub status: Option<ApplicationStatus>,
-}
-
-impl Plan {
-    /// Is there nothing to write but perhaps the status?
-    pub fn is_settled(&self) -> bool {
-        let Self { create_revisions, write_decisions, delete_decisions, delete_revisions, finalizer, status: _ } = self;
-        create_revisions.is_empty()
-            && write_decisions.is_empty()
-            && delete_decisions.is_empty()
-            && delete_revisions.is_empty()
-            && finalizer.is_none()
+/// What decisions need of an Application; `None` when it is gone.
+pub fn owner_facts(application: Option<&Application>) -> OwnerFacts {
+    let Some(application) = application else {
+        return OwnerFacts { state: OwnerState::Gone, has_finalizer: false, approved: Vec::new(), edited_by: None };
+    };
+    let metadata = &application.metadata;
+    let annotation = |key: &str| metadata.annotations.as_ref().and_then(|all| all.get(key)).map(String::as_str);
+    let state = match (&metadata.deletion_timestamp, annotation(annotation::ON_DELETE)) {
+        (None, _) => OwnerState::Live,
+        (Some(_), None) => OwnerState::Leaving(None),
+        (Some(_), Some("prune")) => OwnerState::Leaving(Some(Removal::Prune)),
+        (Some(_), Some(_)) => OwnerState::Leaving(Some(Removal::Release)),
+    };
+    let approved = annotation(annotation::APPROVE).unwrap_or_default().split([',', ' ']);
+    OwnerFacts {
+        state,
+        has_finalizer: metadata.finalizers.iter().flatten().any(|f| f == annotation::APPLICATION_FINALIZER),
+        approved: approved.filter_map(|text| text.parse::<Digest>().ok()).collect(),
+        edited_by: serde_json::to_value(&metadata.managed_fields).ok().and_then(|fields| editor(&fields)),
     }
 }
 
-/// Why a unit is not as wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WaitingOn {
-    /// The source was never fetched.
-    Source,
-    /// The fleet does not exist.
-    Fleet(String),
-    /// Rendering failed.
-    Render(String),
-    /// No member is selected.
-    NoMember,
-    /// Members have not reported the wanted revision yet.
-    Members(usize),
-    /// Two policies have this name.
-    DuplicateName,
-    /// The destination is the hub itself.
-    HubDestination,
+/// The units that an Application asks for; none while it is being deleted.
+pub fn units(application: &Application, fleet: &FleetFacts, source: &SourceFacts) -> Vec<UnitSpec> {
+    if application.metadata.deletion_timestamp.is_some() {
+        return Vec::new();
+    }
+    let ids = unit_ids(application).into_iter();
+    ids.zip(&application.spec.sync_policies).map(|(id, policy)| unit(id, application, policy, fleet, source)).collect()
 }
 
-/// One unit, decided.
-#[derive(Clone, Debug, PartialEq)]
-pub struct UnitReport {
-    /// The unit.
-    pub unit: UnitId,
-    /// The revision that members should have.
-    pub revision: Option<String>,
-    /// Members and why they were chosen.
-    pub chosen: Vec<(String, place::Reason)>,
-    /// Candidates and why they were not.
-    pub passed_over: Vec<(String, place::Reason)>,
-    /// Why it is not as wanted.
-    pub waiting_on: Vec<WaitingOn>,
+fn unit(
+    id: UnitId,
+    application: &Application,
+    policy: &SyncPolicy,
+    fleet: &FleetFacts,
+    source: &SourceFacts,
+) -> UnitSpec {
+    // Helm and friends are reported as NotImplemented. What is placed already stays as it is.
+    let frozen = policy.kustomization.is_none().then(|| WaitingOn::new(Missing::Support, "kustomization"));
+    let Kustomization { inputs, prune, suspend, force, .. } = policy.kustomization.clone().unwrap_or_default();
+    let tree = |artifact: &Artifact| {
+        Inputs::Artifact(ArtifactInputs { artifact: artifact.clone(), kustomize: inputs.clone() })
+    };
+    let destination = application.spec.destination_of(policy).cloned().unwrap_or_default();
+    UnitSpec {
+        id,
+        inputs: source.artifact.as_ref().map(tree),
+        placement: placement(&destination, fleet),
+        prune,
+        suspend,
+        force,
+        frozen,
+    }
 }
 
-/// Every unit of the Application, in the order of its policies.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Report {
-    /// The units.
-    pub units: Vec<UnitReport>,
-}
-
-/// Decides. Call it with everything listed and every wanted input rendered, or known to be impossible.
-pub fn plan(observed: &Observed<'_>, now: Timestamp) -> (Plan, Report) {
-    let decided = decide::decide(observed, now);
-    let status = observed.application.map(|app| status::status(observed, app, &decided.report, now));
-    (Plan { status, ..decided.plan }, decided.report)
-}
-
-/// Which names are used twice by policies of one Application.
-fn duplicates(units: &[UnitId]) -> BTreeSet<&UnitId> {
-    let mut seen = BTreeSet::new();
-    units.iter().filter(|unit| !seen.insert(*unit)).collect()
-}
-
-fn newest<'a>(observed: &'a Observed<'_>, unit: &UnitId) -> Option<(&'a str, &'a RevisionSpec)> {
-    let mine = observed.revisions.iter().filter(|(_, spec)| spec.unit == *unit);
-    mine.max_by_key(|(_, spec)| spec.epoch).map(|(name, spec)| (name.as_str(), spec))
-}
-
-fn short(observed: &Observed<'_>, unit: &UnitId) -> ShortId {
-    unit.short(observed.hub)
+fn placement(destination: &Destination, fleet: &FleetFacts) -> Placement {
+    match fleet {
+        FleetFacts::Unnamed => Placement::Missing(WaitingOn::new(Missing::HubDelivery, "")),
+        FleetFacts::Missing(name) => Placement::Missing(WaitingOn::new(Missing::Fleet, name.clone())),
+        FleetFacts::Found(candidates) => {
+            let match_labels = destination.cluster_selector.clone().unwrap_or_default().match_labels;
+            Placement::Rules(Rules { list: format!("fleet {}", destination.fleet), match_labels }, candidates.clone())
+        }
+    }
 }

@@ -1,14 +1,8 @@
 //! What one member should have now: its entries of all decisions, with the deletions that may go ahead.
 
-use std::collections::BTreeMap;
-
 use api::delivery::{DecisionSpec, HubId, UnitId};
 use api::feed::{Payload, Snapshot, UnitEntry};
 use model::{Digest, MemberName};
-
-/// A deletion list that was released, remembered for as long as its epoch is current: a release is never taken back
-/// because another member's part of it is done.
-pub type Grants = BTreeMap<(UnitId, MemberName), (u64, Digest)>;
 
 /// One decision that names the member.
 #[derive(Clone, Debug)]
@@ -17,26 +11,27 @@ pub struct Wanted<'a> {
     pub decision: &'a DecisionSpec,
     /// Digest of the rendered payload, when it could be rendered.
     pub rendered: Option<Digest>,
-    /// What the guard says of the unit, over all members.
-    pub guard: crate::guard::Plan,
+}
+
+/// What there is to say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Units that wait for their rendering.
+    pub unrendered: Vec<UnitId>,
 }
 
 /// Assembles a member's snapshot. A unit that could not be rendered is asked for by the digest that was decided, which
-/// nobody has: it waits, and nothing of it is applied or deleted.
-pub fn plan(member: &MemberName, hub: &HubId, wanted: &[Wanted<'_>], before: &Grants) -> (Snapshot, Grants) {
-    let mut grants = Grants::new();
+/// no feed has: it waits, and nothing of it is applied or deleted.
+pub fn plan(member: &MemberName, hub: &HubId, wanted: &[Wanted<'_>]) -> (Snapshot, Report) {
+    let mut report = Report::default();
     let entries = wanted.iter().filter_map(|w| {
         let entry = w.decision.members.get(member)?;
         let unit = &w.decision.unit;
-        let place = (unit.clone(), member.clone());
-        let fresh = w.guard.grants.iter().find(|(m, _)| m == member).map(|(_, digest)| *digest);
-        let kept = before.get(&place).filter(|(epoch, _)| *epoch == entry.epoch).map(|(_, digest)| *digest);
-        let approved = fresh.or(kept);
-        if let Some(digest) = approved {
-            grants.insert(place, (entry.epoch, digest));
-        }
         let leaving = !entry.removal.is_none();
         let nothing = || Payload::default().digest();
+        if !leaving && w.rendered.is_none() {
+            report.unrendered.push(unit.clone());
+        }
         Some(UnitEntry {
             unit: unit.clone(),
             short: unit.short(hub),
@@ -48,12 +43,13 @@ pub fn plan(member: &MemberName, hub: &HubId, wanted: &[Wanted<'_>], before: &Gr
             suspend: w.decision.suspended && !leaving,
             force: w.decision.force,
             // What leaves needs no release, unless the hub is behind what the member has seen.
-            approved,
+            approved: entry.granted,
             frozen: w.decision.frozen.clone().filter(|_| !leaving),
             removal: entry.removal,
         })
     });
-    (Snapshot::new(member.clone(), hub.clone(), entries.collect()), grants)
+    let snapshot = Snapshot::new(member.clone(), hub.clone(), entries.collect());
+    (snapshot, report)
 }
 
 #[cfg(test)]
@@ -62,55 +58,43 @@ mod tests {
 
     use super::*;
 
-    fn decision(epoch: u64, removal: Removal) -> DecisionSpec {
+    fn entry(removal: Removal, granted: Option<&[u8]>, rendered: bool) -> (UnitEntry, Report) {
         let entry = MemberDecision {
-            revision: format!("r-{epoch}"),
-            epoch,
+            revision: "r-1".into(),
+            epoch: 1,
             placed: None,
             digest: Some(Digest::of(b"decided")),
             reason: String::new(),
             replicas: None,
+            granted: granted.map(Digest::of),
             removal,
         };
-        DecisionSpec {
-            unit: "apps.kurator.dev/Application/default/shop/p".parse().unwrap(),
-            slice: 0,
-            prune: true,
-            suspended: false,
-            force: false,
-            frozen: None,
-            approved: None,
-            members: BTreeMap::from([("a".parse().unwrap(), entry)]),
-        }
-    }
-
-    fn snapshot(decision: &DecisionSpec, granted: Option<&[u8]>, before: &Grants) -> (UnitEntry, Grants) {
-        let (member, hub) = ("a".parse().unwrap(), "hub".parse().unwrap());
-        let grants = granted.map(|text| (MemberName::clone(&member), Digest::of(text))).into_iter().collect();
-        let wanted = Wanted { decision, rendered: Some(Digest::of(b"rendered")), guard: crate::guard::Plan { grants } };
-        let (snapshot, grants) = plan(&member, &hub, &[wanted], before);
-        (snapshot.units[0].clone(), grants)
+        let unit = "apps.kurator.dev/Application/default/shop/p".parse().unwrap();
+        let mut decision = DecisionSpec { prune: true, suspended: true, ..DecisionSpec::empty(unit, 0) };
+        decision.members.insert("a".parse().unwrap(), entry);
+        let wanted = Wanted { decision: &decision, rendered: rendered.then(|| Digest::of(b"rendered")) };
+        let (snapshot, report) = plan(&"a".parse().unwrap(), &"hub".parse().unwrap(), &[wanted]);
+        (snapshot.units[0].clone(), report)
     }
 
     #[test]
-    fn a_release_stays_for_its_epoch_and_ends_with_it() {
-        let (entry, grants) = snapshot(&decision(1, Removal::None), Some(b"list"), &Grants::new());
-        assert_eq!(entry.approved, Some(Digest::of(b"list")));
-        let (entry, grants) = snapshot(&decision(1, Removal::None), None, &grants);
-        assert_eq!(entry.approved, Some(Digest::of(b"list")), "another member's turn takes nothing back");
-        let (entry, _) = snapshot(&decision(2, Removal::None), None, &grants);
-        assert_eq!(entry.approved, None);
+    fn a_grant_is_passed_on_as_it_is_decided() {
+        assert_eq!(entry(Removal::None, Some(b"list"), true).0.approved, Some(Digest::of(b"list")));
+        assert_eq!(entry(Removal::None, None, true).0.approved, None);
+        // A restored hub passes on the release of what leaves.
+        assert_eq!(entry(Removal::Prune, Some(b"list"), true).0.approved, Some(Digest::of(b"list")));
     }
 
     #[test]
-    fn a_unit_that_leaves_needs_no_payload() {
-        let (entry, _) = snapshot(&decision(1, Removal::Prune), None, &Grants::new());
-        assert_eq!((entry.payload, entry.removal), (Payload::default().digest(), Removal::Prune));
+    fn a_unit_that_leaves_needs_no_payload_and_is_not_only_observed() {
+        let (entry, report) = entry(Removal::Prune, None, false);
+        assert_eq!((entry.payload, entry.removal, entry.suspend), (Payload::default().digest(), Removal::Prune, false));
+        assert_eq!(report, Report::default());
     }
 
     #[test]
-    fn a_restored_hub_passes_on_the_release_of_what_leaves() {
-        let (entry, _) = snapshot(&decision(1, Removal::Prune), Some(b"list"), &Grants::new());
-        assert_eq!((entry.approved, entry.removal), (Some(Digest::of(b"list")), Removal::Prune));
+    fn what_cannot_be_rendered_waits_and_is_not_taken_for_nothing() {
+        let (entry, report) = entry(Removal::None, None, false);
+        assert_eq!((entry.payload, report.unrendered.len()), (Digest::of(b"decided"), 1));
     }
 }

@@ -1,9 +1,11 @@
 //! What a fleet amounts to: its members counted, and who carries its label.
 
+use std::collections::BTreeMap;
+
 use api::condition::{self, Verdict};
 use api::kurator::fleet::v1alpha1::FleetStatus;
 use api::reason;
-use model::{FieldPath, Timestamp};
+use model::{FieldPath, MemberName, Timestamp};
 
 /// Most names that a message lists: it is read by people, and a fleet may have a thousand members.
 const LISTED_MAX: usize = 20;
@@ -51,8 +53,55 @@ pub struct Plan {
     pub status: FleetStatus,
 }
 
+/// Why the fleet is as it is: names of entries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Their objects do not exist.
+    pub missing: Vec<String>,
+    /// They exist and are not ready.
+    pub silent: Vec<String>,
+    /// They are of a kind that makes no members here.
+    pub unsupported: Vec<String>,
+}
+
+/// Another fleet of the namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Other {
+    /// Its name.
+    pub name: String,
+    /// Is it being deleted? Then it labels nothing.
+    pub deleting: bool,
+    /// What it lists, of kinds that make members here.
+    pub lists: Vec<String>,
+}
+
+/// Entries that a fleet whose name comes before `me` lists too, with the first such fleet: it labels them.
+pub fn labelled_by_others(me: &str, others: &[Other]) -> BTreeMap<String, String> {
+    let mut earlier: Vec<&Other> = others.iter().filter(|o| o.name.as_str() < me && !o.deleting).collect();
+    earlier.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut out = BTreeMap::new();
+    for other in earlier {
+        for entry in &other.lists {
+            out.entry(entry.clone()).or_insert_with(|| other.name.clone());
+        }
+    }
+    out
+}
+
+/// Which member a fleet's entry means. `says`: what the status of the entry's object says; it may be of a name that the
+/// object had before. `wants`: the name that the object wants now. `records`: members whose records name the object as
+/// their origin; one that was made a moment ago is there before the object's status says so.
+pub fn member_of_entry(
+    says: Option<&MemberName>,
+    wants: Option<&MemberName>,
+    records: &[MemberName],
+) -> Option<MemberName> {
+    let wants = wants?;
+    (says == Some(wants) || records.contains(wants)).then(|| wants.clone())
+}
+
 /// Decides.
-pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> Plan {
+pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Plan, Report) {
     let wanted = |entry: &&Entry| entry.exists && entry.supported && !observed.deleting;
     // One label holds one name: of several fleets the first has it, or they would write over each other for ever.
     let ours = observed.entries.iter().filter(wanted).filter(|e| e.labelled_by.is_none());
@@ -65,16 +114,16 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> Pla
     unlabel.retain(|m| !members.contains(&m.as_str()));
     let ready = observed.entries.iter().filter(|e| e.ready).count();
     let total = observed.entries.len();
-    let names = |test: &dyn Fn(&Entry) -> bool| {
-        let list: Vec<&str> = observed.entries.iter().filter(|e| test(e)).map(|e| e.name.as_str()).collect();
-        match list.len().checked_sub(LISTED_MAX) {
-            None | Some(0) => list.join(", "),
-            Some(more) => format!("{} and {more} more", list[..LISTED_MAX].join(", ")),
-        }
+    let names = |test: &dyn Fn(&Entry) -> bool| -> Vec<String> {
+        observed.entries.iter().filter(|e| test(e)).map(|e| e.name.clone()).collect()
     };
-    let missing = names(&|e| e.supported && !e.exists);
-    let unsupported = names(&|e| !e.supported);
-    let silent = names(&|e| e.supported && e.exists && !e.ready);
+    let report = Report {
+        missing: names(&|e| e.supported && !e.exists),
+        silent: names(&|e| e.supported && e.exists && !e.ready),
+        unsupported: names(&|e| !e.supported),
+    };
+    let (missing, silent) = (listed(&report.missing), listed(&report.silent));
+    let unsupported = listed(&report.unsupported);
     let verdict = if !missing.is_empty() {
         let message = format!("not found in this namespace: {missing}; the other members go on");
         Verdict::new(condition::READY, Some(false), reason::MEMBER_NOT_FOUND, message)
@@ -103,7 +152,7 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> Pla
         verdicts.push(Verdict::new(condition::NOT_IMPLEMENTED, Some(true), reason::FIELDS_NOT_HONOURED, message));
     }
     let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
-    Plan {
+    let plan = Plan {
         label,
         unlabel,
         status: FleetStatus {
@@ -115,6 +164,14 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> Pla
             conditions: condition::merge(&observed.status.conditions, verdicts, generation, now),
             observed_generation: generation,
         },
+    };
+    (plan, report)
+}
+
+fn listed(names: &[String]) -> String {
+    match names.len().checked_sub(LISTED_MAX) {
+        None | Some(0) => names.join(", "),
+        Some(more) => format!("{} and {more} more", names[..LISTED_MAX].join(", ")),
     }
 }
 
@@ -131,16 +188,50 @@ mod tests {
         let shared = Entry { labelled_by: Some("a".into()), ..entry("m", true, true) };
         let observed =
             Observed { name: "b".into(), entries: vec![shared], labelled: vec!["m".into()], ..Observed::default() };
-        let plan = plan(&observed, None, "2026-01-01T00:00:00Z".parse().unwrap());
+        let (plan, _) = plan(&observed, None, "2026-01-01T00:00:00Z".parse().unwrap());
         assert_eq!((plan.label.len(), plan.unlabel), (0, vec!["m".to_owned()]));
         assert_eq!(plan.status.ready_clusters, 1);
+    }
+
+    #[test]
+    fn the_first_fleet_by_name_that_is_not_going_labels_a_member() {
+        let fleet = |name: &str, deleting, lists: &[&str]| Other {
+            name: name.into(),
+            deleting,
+            lists: lists.iter().map(ToString::to_string).collect(),
+        };
+        let others =
+            [fleet("c", false, &["x"]), fleet("b", false, &["m"]), fleet("a", true, &["m"]), fleet("z", false, &["m"])];
+        let expect = [("m".to_owned(), "b".to_owned()), ("x".to_owned(), "c".to_owned())];
+        assert_eq!(labelled_by_others("f", &others), BTreeMap::from(expect));
+        assert!(labelled_by_others("b", &others).is_empty());
+    }
+
+    #[test]
+    fn an_entry_means_the_member_that_its_object_wants_once_that_is_its_own() {
+        let name = |text: &str| text.parse::<MemberName>().unwrap();
+        for (says, wants, records, expect) in [
+            (Some("m"), Some("m"), vec![], Some("m")),
+            // Renamed: what the status says is of the name before.
+            (Some("old"), Some("m"), vec![], None),
+            (Some("old"), Some("m"), vec!["m"], Some("m")),
+            // Made a moment ago.
+            (None, Some("m"), vec!["m"], Some("m")),
+            (None, Some("m"), vec!["other"], None),
+            // The object is gone.
+            (None, None, vec!["m"], None),
+        ] {
+            let records: Vec<MemberName> = records.into_iter().map(name).collect();
+            let found = member_of_entry(says.map(name).as_ref(), wants.map(name).as_ref(), &records);
+            assert_eq!(found, expect.map(name), "{says:?} {wants:?} {records:?}");
+        }
     }
 
     #[test]
     fn a_member_of_another_kind_keeps_the_fleet_from_being_ready() {
         let other = Entry { supported: false, ..entry("b", false, false) };
         let observed = Observed { entries: vec![entry("a", true, true), other], ..Observed::default() };
-        let plan = plan(&observed, Some(1), "2026-01-01T00:00:00Z".parse().unwrap());
+        let (plan, _) = plan(&observed, Some(1), "2026-01-01T00:00:00Z".parse().unwrap());
         let ready = condition::find(&plan.status.conditions, condition::READY).unwrap();
         assert_eq!(
             (ready.type_.as_str(), ready.status.as_str(), ready.reason.as_str()),
@@ -156,7 +247,7 @@ mod tests {
             labelled: vec!["c".into(), "z".into()],
             ..Observed::default()
         };
-        let plan = plan(&observed, Some(3), "2026-01-01T00:00:00Z".parse().unwrap());
+        let (plan, _) = plan(&observed, Some(3), "2026-01-01T00:00:00Z".parse().unwrap());
         assert_eq!((plan.label, plan.unlabel), (vec!["a".to_owned()], vec!["z".to_owned()]));
         assert_eq!((plan.status.ready_clusters, plan.status.un_ready_clusters), (1, 2));
         assert_eq!(plan.status.conditions[0].reason, "MemberNotFound");
@@ -168,7 +259,7 @@ mod tests {
         let mut cluster = entry("aws", true, false);
         cluster.supported = false;
         let observed = Observed { entries: vec![cluster, entry("a", true, true)], ..Observed::default() };
-        let plan = plan(&observed, None, "2026-01-01T00:00:00Z".parse().unwrap());
+        let (plan, _) = plan(&observed, None, "2026-01-01T00:00:00Z".parse().unwrap());
         let types: Vec<&str> = plan.status.conditions.iter().map(|c| c.type_.as_str()).collect();
         assert_eq!(types, ["NotImplemented", "Ready"]);
     }

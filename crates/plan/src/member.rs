@@ -1,9 +1,9 @@
-//! Who a member is and how it is: one AttachedCluster, its kubeconfig, its probes → the Cluster record and both
-//! statuses.
+//! Who a member is and how it is: the object that makes it (its origin), a credential, probes → the Cluster record and
+//! both statuses. Knows no kind of origin by name.
 //!
 //! | observed | decided |
 //! |---|---|
-//! | the name is taken, malformed, or the kubeconfig is refused | no record; the AttachedCluster says why |
+//! | the name is taken, malformed, or the kubeconfig is refused | no record; the origin says why |
 //! | no probe yet | record; `Unknown`; delivery may start if its identity is recorded |
 //! | it answers, and is who it was | `True`; deliver |
 //! | it answers as somebody else, or is a member already | `False`; nothing is delivered until approved |
@@ -12,10 +12,11 @@
 use std::collections::BTreeMap;
 
 use api::condition::{self, Condition, Verdict};
+use api::delivery::Origin;
 use api::karmada::cluster::v1alpha1::{ClusterStatus, NodeSummary, ResourceSummary};
-use api::kurator::cluster::v1alpha1::AttachedClusterStatus;
+use api::kurator::annotation::{CREDENTIAL_KEY, ORIGIN};
 use api::reason;
-use model::{Timestamp, clock::format_seconds};
+use model::{MemberName, NameError, Timestamp, clock::format_seconds};
 use serde_json::{Value, json};
 
 /// What the last probe saw.
@@ -60,8 +61,8 @@ pub struct Facts {
 /// The Cluster record of the wanted name, if there is one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Record {
-    /// Who made it, as `NAMESPACE/NAME`.
-    pub attached_by: Option<String>,
+    /// The object that made it.
+    pub origin: Option<Origin>,
     /// The recorded identity.
     pub id: Option<String>,
     /// The identity that a person approved.
@@ -79,27 +80,36 @@ pub struct Problem {
     pub message: String,
 }
 
+/// Where a member's kubeconfig is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CredentialRef {
+    /// Namespace of the Secret.
+    pub namespace: String,
+    /// Name of the Secret.
+    pub secret: String,
+    /// Key in it.
+    pub key: String,
+}
+
 /// Everything the decision needs.
 #[derive(Clone, Debug)]
 pub struct Observed {
-    /// Namespace of the AttachedCluster.
-    pub namespace: String,
-    /// Name of the AttachedCluster.
-    pub name: String,
+    /// The object that makes the member.
+    pub origin: Origin,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
-    /// `spec.memberName`, or its name.
-    pub member: String,
-    /// Its Secret, as named in the spec.
-    pub secret: String,
-    /// Its conditions before.
+    /// The name that it wants for its member.
+    pub member: Result<MemberName, NameError>,
+    /// Where the kubeconfig is.
+    pub credential: CredentialRef,
+    /// The origin's conditions before.
     pub conditions: Vec<Condition>,
-    /// The server in its kubeconfig, or why it has none.
+    /// The server in the kubeconfig, or why there is none.
     pub server: Result<String, Problem>,
     /// The record of that name.
     pub record: Option<Record>,
     /// Another member with the identity that the probe saw.
-    pub twin: Option<String>,
+    pub twin: Option<MemberName>,
     /// The last probe.
     pub probe: Option<Probe>,
 }
@@ -109,54 +119,79 @@ pub struct Observed {
 pub struct Plan {
     /// The record to apply, without status; `None` when there shall be none.
     pub record: Option<Value>,
-    /// May objects be delivered?
-    pub deliver: bool,
-    /// The record's status.
+    /// The record's status: `Ready`, and `Deliverable`, by which delivery knows whether it may.
     pub cluster_status: Option<ClusterStatus>,
-    /// The AttachedCluster's status.
-    pub attached_status: AttachedClusterStatus,
+    /// The origin's status.
+    pub origin_status: OriginStatus,
+}
+
+/// What the object that makes a member is told of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OriginStatus {
+    /// Is the member ready?
+    pub ready: bool,
+    /// The member, when there is one.
+    pub member: Option<MemberName>,
+    /// `Ready`.
+    pub conditions: Vec<Condition>,
+}
+
+/// Why the member is as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Is it ready?
+    pub ready: Verdict,
+    /// May objects be delivered?
+    pub deliverable: Verdict,
 }
 
 /// Decides.
-pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> Plan {
-    let me = format!("{}/{}", observed.namespace, observed.name);
-    let refuse = |verdict: Verdict| Plan {
-        record: None,
-        deliver: false,
-        cluster_status: None,
-        attached_status: AttachedClusterStatus {
-            ready: false,
-            member: None,
-            conditions: condition::merge(&observed.conditions, vec![verdict], generation, now),
-        },
+pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Plan, Report) {
+    let refuse = |verdict: Verdict| {
+        let plan = Plan {
+            record: None,
+            cluster_status: None,
+            origin_status: OriginStatus {
+                ready: false,
+                member: None,
+                conditions: condition::merge(&observed.conditions, vec![verdict.clone()], generation, now),
+            },
+        };
+        (plan, Report { deliverable: deliverable(false, &verdict), ready: verdict })
     };
     let ready = |status, reason, message: String| Verdict::new(condition::READY, status, reason, message);
-    if let Err(problem) = observed.member.parse::<model::MemberName>() {
-        let message = format!("{problem}; set spec.memberName to a name that a member can have");
-        return refuse(ready(Some(false), reason::NAME_INVALID, message));
-    }
-    let other = observed.record.as_ref().filter(|r| r.attached_by.as_deref() != Some(me.as_str()));
+    let member = match &observed.member {
+        Ok(member) => member,
+        Err(problem) => {
+            let message = format!("{problem}; set spec.memberName to a name that a member can have");
+            return refuse(ready(Some(false), reason::NAME_INVALID, message));
+        }
+    };
+    let other = observed.record.as_ref().filter(|r| r.origin.as_ref() != Some(&observed.origin));
     if let Some(record) = other {
-        let owner = record.attached_by.as_deref().unwrap_or("another object");
+        let owner = match &record.origin {
+            Some(Origin { kind, namespace, name, .. }) => format!("{kind} {namespace}/{name}"),
+            None => "another object".to_owned(),
+        };
         let message =
-            format!("member name {:?} is taken by {owner}; set spec.memberName to another name", observed.member);
+            format!("member name {:?} is taken by {owner}; set spec.memberName to another name", member.as_str());
         return refuse(ready(Some(false), reason::NAME_TAKEN, message));
     }
     let server = match &observed.server {
         Ok(server) => server,
         Err(problem) => {
             let verdict = ready(Some(false), problem.reason, problem.message.clone());
-            let mut plan = refuse(verdict.clone());
+            let (mut plan, report) = refuse(verdict);
             // The record stays: a Secret that is gone for a moment must not unmake a member.
             if let Some(record) = &observed.record {
-                plan.cluster_status = Some(cluster_status(record, None, verdict, now));
-                plan.attached_status.member = Some(observed.member.clone());
+                plan.cluster_status = Some(cluster_status(record, None, &report, now));
+                plan.origin_status.member = Some(member.clone());
             }
-            return plan;
+            return (plan, report);
         }
     };
     let recorded = observed.record.as_ref().and_then(|r| r.id.clone());
-    let (verdict, identity_ok) = judge(observed, recorded.as_deref());
+    let (verdict, identity_ok) = judge(observed, member, recorded.as_deref());
     let seen_id = observed.probe.as_ref().and_then(|p| p.facts.uid.clone());
     let approved = observed.record.as_ref().and_then(|r| r.approved_id.clone());
     let id = match (&recorded, &seen_id) {
@@ -165,21 +200,31 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> Pla
         _ => recorded,
     };
     let is_ready = verdict.status == Some(true);
-    // Nothing is delivered to a cluster of which nobody knows which it is: it may be a member already.
-    let deliver = identity_ok && id.is_some();
-    let conditions = condition::merge(&observed.conditions, vec![verdict.clone()], generation, now);
+    // Nothing is delivered to a cluster whose identity is not known: it may be a member already.
+    let report = Report { deliverable: deliverable(identity_ok && id.is_some(), &verdict), ready: verdict };
+    let conditions = condition::merge(&observed.conditions, vec![report.ready.clone()], generation, now);
     let before = observed.record.clone().unwrap_or_default();
-    let cluster_status = cluster_status(&before, observed.probe.as_ref(), verdict, now);
-    Plan {
-        record: Some(record(observed, &me, server, id)),
-        deliver,
-        cluster_status: Some(cluster_status),
-        attached_status: AttachedClusterStatus { ready: is_ready, member: Some(observed.member.clone()), conditions },
+    let plan = Plan {
+        record: Some(record(observed, member, server, id)),
+        cluster_status: Some(cluster_status(&before, observed.probe.as_ref(), &report, now)),
+        origin_status: OriginStatus { ready: is_ready, member: Some(member.clone()), conditions },
+    };
+    (plan, report)
+}
+
+/// The `Deliverable` verdict. When nothing may be delivered, the reason is that of `Ready`; a member whose identity is
+/// not known yet is being probed.
+fn deliverable(deliver: bool, ready: &Verdict) -> Verdict {
+    let verdict = |status, reason, message: &str| Verdict::new(condition::DELIVERABLE, Some(status), reason, message);
+    match (deliver, ready.status) {
+        (true, _) => verdict(true, reason::IDENTITY_KNOWN, "it is known which cluster this is"),
+        (false, Some(false)) => verdict(false, ready.reason, &ready.message),
+        (false, _) => verdict(false, reason::PROBING, "it is not known yet which cluster this is"),
     }
 }
 
 /// The `Ready` verdict, and whether the member is who it should be.
-fn judge(observed: &Observed, recorded: Option<&str>) -> (Verdict, bool) {
+fn judge(observed: &Observed, member: &MemberName, recorded: Option<&str>) -> (Verdict, bool) {
     let ready = |status, reason, message: String| Verdict::new(condition::READY, status, reason, message);
     let Some(probe) = &observed.probe else {
         return (recorded_verdict(observed), recorded_allows(observed));
@@ -187,8 +232,10 @@ fn judge(observed: &Observed, recorded: Option<&str>) -> (Verdict, bool) {
     let seen = probe.facts.uid.as_deref();
     if let (Some(twin), Some(seen)) = (&observed.twin, seen) {
         let message = format!(
-            "the cluster that answers (kube-system UID {seen}) is member {twin:?} already; nothing is delivered twice: \
-             delete one of the two AttachedClusters"
+            "the cluster that answers (kube-system UID {seen}) is member {:?} already; nothing is delivered twice: \
+             delete the {} of one of the two",
+            twin.as_str(),
+            observed.origin.kind
         );
         return (ready(Some(false), reason::SAME_CLUSTER, message), false);
     }
@@ -199,8 +246,7 @@ fn judge(observed: &Observed, recorded: Option<&str>) -> (Verdict, bool) {
     {
         let message = format!(
             "another cluster answers at this address: kube-system has UID {seen}, recorded is {recorded}; nothing is \
-             delivered until `kurator approve member/{}`",
-            observed.member
+             delivered until `kurator approve member/{member}`"
         );
         return (ready(Some(false), reason::IDENTITY_CHANGED, message), false);
     }
@@ -254,9 +300,10 @@ fn recorded_allows(observed: &Observed) -> bool {
     !matches!(recorded_verdict(observed).reason, reason::SAME_CLUSTER | reason::IDENTITY_CHANGED)
 }
 
-fn cluster_status(record: &Record, probe: Option<&Probe>, verdict: Verdict, now: Timestamp) -> ClusterStatus {
+fn cluster_status(record: &Record, probe: Option<&Probe>, report: &Report, now: Timestamp) -> ClusterStatus {
     let mut status = record.status.clone();
-    status.conditions = condition::merge(&record.status.conditions, vec![verdict], None, now);
+    let verdicts = vec![report.ready.clone(), report.deliverable.clone()];
+    status.conditions = condition::merge(&record.status.conditions, verdicts, None, now);
     if let Some(probe) = probe {
         let facts = &probe.facts;
         status.kubernetes_version = facts.version.clone().or(status.kubernetes_version);
@@ -272,11 +319,12 @@ fn cluster_status(record: &Record, probe: Option<&Probe>, verdict: Verdict, now:
     status
 }
 
-fn record(observed: &Observed, me: &str, server: &str, id: Option<String>) -> Value {
+fn record(observed: &Observed, member: &MemberName, server: &str, id: Option<String>) -> Value {
+    let CredentialRef { namespace, secret, key } = &observed.credential;
     let mut spec = json!({
         "syncMode": "Push",
         "apiEndpoint": server,
-        "secretRef": {"namespace": observed.namespace, "name": observed.secret},
+        "secretRef": {"namespace": namespace, "name": secret},
     });
     if let Some(id) = id {
         spec["id"] = json!(id);
@@ -286,7 +334,8 @@ fn record(observed: &Observed, me: &str, server: &str, id: Option<String>) -> Va
     if let Some(region) = label.or(probed) {
         spec["region"] = json!(region);
     }
-    let mut metadata = json!({"name": observed.member, "annotations": {api::kurator::annotation::ATTACHED_BY: me}});
+    let annotations = json!({ORIGIN: observed.origin, CREDENTIAL_KEY: key});
+    let mut metadata = json!({"name": member, "annotations": annotations});
     if !observed.labels.is_empty() {
         metadata["labels"] = json!(observed.labels);
     }

@@ -149,7 +149,10 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
     if pending.is_empty() {
         report.deletions = remembered(observed);
     } else {
-        let list = deletions(&pending, released.map_or(0, |r| r.count), behind);
+        let mut list = deletions(&pending, released.map_or(0, |r| r.count), behind);
+        if behind {
+            list.digest = digest_behind(inventory, &pending);
+        }
         let granted = entry.approved == Some(list.digest);
         if granted && settled {
             plan.released =
@@ -205,6 +208,18 @@ pub fn deletions(keys: &[ObjectKey], released: u32, behind: bool) -> Deletions {
         released,
         behind,
     }
+}
+
+/// The digest of a list that a hub restored from a backup asks for: of exactly these objects, by UID, as of the epoch that
+/// the member has seen. A grant of the same names that is in the backup was given for other objects, and releases nothing.
+fn digest_behind(inventory: &Inventory, keys: &[ObjectKey]) -> Digest {
+    let mut lines: Vec<String> = keys
+        .iter()
+        .map(|key| format!("{key} {}", inventory.get(key).and_then(|e| e.uid.as_deref()).unwrap_or_default()))
+        .collect();
+    lines.sort();
+    lines.insert(0, format!("behind {}", inventory.epoch()));
+    Digest::of_texts(lines)
 }
 
 /// Splits deletions into waves: the next is begun when the one before is gone. Namespaces and CRDs, which take with them

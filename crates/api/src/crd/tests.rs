@@ -40,7 +40,7 @@ fn every_field_that_we_read_exists_in_the_published_schema() {
         "destination": {"fleet": "f", "clusterSelector": {"matchLabels": {"a": "b"}}},
         "syncPolicies": [{"name": "p", "kustomization": {"interval": "1m", "retryInterval": "1m", "timeout": "1m",
             "path": "x", "prune": true, "targetNamespace": "n", "force": true, "suspend": true, "components": ["c"],
-            "patches": [{"patch": "x"}], "images": [{"name": "i"}], "commonMetadata": {"labels": {}}}}],
+            "patches": [{"patch": "x"}], "images": [{"name": "i"}], "commonMetadata": {"labels": {"a": "b"}}}}],
     });
     let typed: ApplicationSpec = serde_json::from_value(full.clone()).unwrap();
     let mut again = serde_json::to_value(&typed).unwrap();

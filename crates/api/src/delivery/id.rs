@@ -32,6 +32,65 @@ pub struct UnitId {
     pub policy: Option<String>,
 }
 
+/// The object that units are made for: `group/Kind/namespace/name`. Like [`UnitId`] it holds neither a UID nor an API
+/// version, and keeps its slashes when the group or the namespace is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+pub struct Owner {
+    /// API group, empty for the core group.
+    pub group: String,
+    /// Kind.
+    pub kind: String,
+    /// Namespace, empty when it is cluster-scoped.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+}
+
+/// The object that made a member. It has the same form as the owner of a unit.
+pub type Origin = Owner;
+
+impl Owner {
+    /// Makes an owner.
+    pub fn new(group: &str, kind: &str, namespace: &str, name: &str) -> Self {
+        Self { group: group.to_owned(), kind: kind.to_owned(), namespace: namespace.to_owned(), name: name.to_owned() }
+    }
+
+    /// One of its units; `policy` for owners that have several.
+    pub fn unit(&self, policy: Option<&str>) -> UnitId {
+        UnitId::new(&self.group, &self.kind, &self.namespace, &self.name, policy)
+    }
+
+    /// Is it of this kind?
+    pub fn is_of(&self, group: &str, kind: &str) -> bool {
+        self.group == group && self.kind == kind
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}/{}", self.group, self.kind, self.namespace, self.name)
+    }
+}
+
+impl FromStr for Owner {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let problem = |why: &str| NameError::new("owner", text, why);
+        let parts: Vec<&str> = text.split('/').collect();
+        let [group, kind, namespace, name] = parts[..] else {
+            return Err(problem("must be group/Kind/namespace/name"));
+        };
+        if kind.is_empty() || name.is_empty() {
+            return Err(problem("kind and name must not be empty"));
+        }
+        Ok(Self::new(group, kind, namespace, name))
+    }
+}
+
+text_form!(Owner);
+
 impl UnitId {
     /// Makes an id.
     pub fn new(group: &str, kind: &str, namespace: &str, name: &str, policy: Option<&str>) -> Self {
@@ -42,6 +101,11 @@ impl UnitId {
             name: name.to_owned(),
             policy: policy.map(str::to_owned),
         }
+    }
+
+    /// The object that the unit is made for.
+    pub fn owner(&self) -> Owner {
+        Owner::new(&self.group, &self.kind, &self.namespace, &self.name)
     }
 
     /// The id that stands for this unit in object names and labels.

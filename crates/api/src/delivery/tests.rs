@@ -1,6 +1,8 @@
 use model::Digest;
 use serde_json::{Value, json};
 
+use crate::kurator::apps::v1alpha1::KustomizeInputs;
+
 use super::*;
 
 fn hub() -> HubId {
@@ -22,6 +24,56 @@ fn a_unit_id_round_trips_through_its_text() {
     }
     for bad in ["", "a/b/c", "g//ns/name", "g/K/ns/", "g/K/ns/n/"] {
         assert!(bad.parse::<UnitId>().is_err(), "{bad:?} was accepted");
+    }
+}
+
+#[test]
+fn an_owner_round_trips_and_is_what_its_units_share() {
+    for text in ["apps.kurator.dev/Application/default/shop", "/ConfigMap/default/web", "g/K//all"] {
+        let owner: Owner = text.parse().unwrap();
+        assert_eq!(owner.to_string(), text);
+        assert_eq!(owner.unit(Some("a/b")).owner(), owner);
+        assert_eq!(owner.unit(None).to_string(), text);
+    }
+    for bad in ["", "a/b/c", "g//ns/name", "g/K/ns/", "g/K/ns/n/p"] {
+        assert!(bad.parse::<Owner>().is_err(), "{bad:?} was accepted");
+    }
+}
+
+#[test]
+fn a_reflected_status_is_whole_or_left_out() {
+    let small = json!({"replicas": 3});
+    assert_eq!(UnitStatus::cap_reflected(small.clone()), Some(small));
+    assert_eq!(UnitStatus::cap_reflected(json!({"text": "x".repeat(UnitStatus::REFLECTED_BYTES_MAX)})), None);
+    assert_eq!(UnitStatus::cap_reflected(json!("text")), None);
+}
+
+fn artifact() -> Artifact {
+    Artifact {
+        digest: Digest::of(b"tree"),
+        revision: "main@sha1:3f2c1a".into(),
+        url: "http://127.0.0.1/r".into(),
+        secret: None,
+        ignore: None,
+    }
+}
+
+#[test]
+fn inputs_are_compared_by_what_they_render_to() {
+    let tree = |artifact| Inputs::Artifact(ArtifactInputs { artifact, kustomize: KustomizeInputs::default() });
+    let objects = |data: &str| {
+        Inputs::Objects(ObjectInputs { digest: Digest::of(b"bodies"), data: data.to_owned(), sealed: None })
+    };
+    let moved = Artifact { url: "http://127.0.0.1/other".into(), ..artifact() };
+    let resecured = Artifact { secret: Some("git".into()), ..artifact() };
+    for (a, b, same) in [
+        (tree(artifact()), tree(artifact()), true),
+        (tree(artifact()), tree(resecured), true),
+        (tree(artifact()), tree(moved), false),
+        (objects("one"), objects("compressed by another version"), true),
+        (objects("one"), tree(artifact()), false),
+    ] {
+        assert_eq!(a.is_same(&b), same, "{a:?} {b:?}");
     }
 }
 
@@ -69,17 +121,15 @@ fn records_round_trip() {
     let spec = RevisionSpec {
         unit: unit.clone(),
         epoch: 3,
-        artifact: Artifact {
-            digest: Digest::of(b"tree"),
-            revision: "main@sha1:3f2c1a".into(),
-            url: "http://127.0.0.1/r".into(),
-        },
-        policy: json!({"prune": true}),
+        inputs: Inputs::Artifact(ArtifactInputs { artifact: artifact(), kustomize: KustomizeInputs::default() }),
+        overrides: [("regions".to_owned(), Digest::of(b"override"))].into(),
+        answers: [
+            ("capabilities".to_owned(), Answer::Value(json!(["apps/v1"]))),
+            ("random/0".to_owned(), Answer::Sealed(SealedAnswer { secret: "s".into(), key: "k".into() })),
+        ]
+        .into(),
         renderer: "1".into(),
         time: "2026-11-23T10:00:00Z".parse().unwrap(),
-        seed: "00ff".into(),
-        facts: [].into(),
-        inputs: [].into(),
     };
     let revision = Revision::new(&RevisionSpec::object_name(&unit.short(&hub()), 3), spec);
     let value = serde_json::to_value(&revision).unwrap();

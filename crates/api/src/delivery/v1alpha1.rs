@@ -1,11 +1,17 @@
 //! `delivery.kurator.dev/v1alpha1`.
 
 mod decision;
+mod explanation;
+mod link;
 mod memberstatus;
 mod revision;
 mod state;
 
 pub use decision::{Decision, DecisionSpec, MemberDecision, Removal};
+pub use explanation::{Explanation, Missing, PassedOver, Trigger, TriggerCause, WaitingOn};
+pub use link::{LinkState, MemberLink};
 pub use memberstatus::{MemberStatus, MemberStatusSpec, MemberStatusStatus, UnitStatus};
-pub use revision::{Artifact, Revision, RevisionSpec};
+pub use revision::{
+    Answer, Artifact, ArtifactInputs, ChartInputs, Inputs, ObjectInputs, Revision, RevisionSpec, SealedAnswer,
+};
 pub use state::{ChangedField, DeletionState, Deletions, DriftRecord, Health, PodCounts, UnitCounts, UnitPhase};

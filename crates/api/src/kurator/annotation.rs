@@ -11,8 +11,11 @@ pub const APPROVE: &str = "kurator.dev/approve";
 /// policy's own `prune` decides, as in Kurator.
 pub const ON_DELETE: &str = "kurator.dev/on-delete";
 
-/// On a member's Cluster: which object made it, as `NAMESPACE/NAME` of the AttachedCluster.
-pub const ATTACHED_BY: &str = "kurator.dev/attached-by";
+/// On a member's Cluster: which object made it, as `group/Kind/namespace/name`.
+pub const ORIGIN: &str = "kurator.dev/origin";
+
+/// On a member's Cluster: the key of the kubeconfig in the Secret that `spec.secretRef` names.
+pub const CREDENTIAL_KEY: &str = "kurator.dev/credential-key";
 
 /// On a member's Cluster: the UID of the kube-system namespace that may replace the recorded one.
 pub const APPROVE_IDENTITY: &str = "kurator.dev/approve-identity";

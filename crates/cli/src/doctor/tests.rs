@@ -64,7 +64,7 @@ fn reported(member: &str, phase: UnitPhase, reason: &str, message: &str, since: 
     };
     let spec = MemberStatusSpec { member: member.parse().unwrap(), slice: 0 };
     let mut out = MemberStatus::new(&format!("{member}-0"), spec);
-    out.status = Some(MemberStatusStatus { units: [(unit, status)].into_iter().collect() });
+    out.status = Some(MemberStatusStatus { link: None, units: [(unit, status)].into_iter().collect() });
     out
 }
 
@@ -73,6 +73,7 @@ fn every_reason_of_a_condition_is_in_the_table_or_says_that_all_is_well() {
     let well = [
         reason::RECONCILIATION_SUCCEEDED,
         reason::SUCCEEDED,
+        reason::IDENTITY_KNOWN,
         reason::ALL_MEMBERS_READY,
         reason::CLUSTER_READY,
         // Of the condition DeletionsHeld; Ready then has the reason of that name.

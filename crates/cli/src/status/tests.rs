@@ -60,8 +60,8 @@ fn reported(member: &str, policy: &str, unit: Value) -> MemberStatus {
 fn revision() -> Revision {
     of(json!({"apiVersion": "delivery.kurator.dev/v1alpha1", "kind": "Revision", "metadata": {"name": "abc-1"},
         "spec": {"unit": "apps.kurator.dev/Application/default/shop/large", "epoch": 1, "renderer": "1",
-            "artifact": {"digest": DIGEST, "revision": SHA, "url": "https://git.example/shop.git"},
-            "policy": {}, "time": "2026-11-23T11:00:00Z", "seed": "00"}}))
+            "inputs": {"artifact": {"artifact": {"digest": DIGEST, "revision": SHA, "url": "https://git.example/shop.git"}}},
+            "time": "2026-11-23T11:00:00Z"}}))
 }
 
 fn shop(conditions: &[Value], ready: u32, held: Value) -> Application {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use api::condition::{self, Condition};
-use api::delivery::{MemberStatus, Revision, UnitId, UnitStatus};
+use api::delivery::{MemberStatus, Origin, Revision, UnitId, UnitStatus};
 use api::karmada::cluster::v1alpha1::{Cluster, ClusterSpec, ClusterStatus};
-use api::kurator::annotation::ATTACHED_BY;
+use api::kurator::annotation::ORIGIN;
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::reason;
@@ -62,7 +62,7 @@ impl World {
             let units = slice.status.map(|s| s.units).unwrap_or_default();
             units.into_iter().map(move |(unit, status)| ((unit, member.clone()), status))
         });
-        let revisions = revisions.into_iter().map(|r| (r.name_any(), short_revision(&r.spec.artifact.revision)));
+        let revisions = revisions.into_iter().map(|r| (r.name_any(), short_revision(r.spec.inputs.source_revision())));
         Self {
             namespace: namespace.to_owned(),
             members,
@@ -130,8 +130,10 @@ impl World {
 /// one is shown by the name that it wants, or by that of its object if another member has it. In the order of names.
 pub(crate) fn members(mut members: Vec<Cluster>, attached: Vec<AttachedCluster>) -> Vec<Cluster> {
     for one in attached {
-        let me = format!("{}/{}", one.namespace().unwrap_or_default(), one.name_any());
-        if members.iter().any(|member| member.annotations().get(ATTACHED_BY) == Some(&me)) {
+        let namespace = one.namespace().unwrap_or_default();
+        let me = format!("{namespace}/{}", one.name_any());
+        let origin = Origin::new("cluster.kurator.dev", "AttachedCluster", &namespace, &one.name_any()).to_string();
+        if members.iter().any(|member| member.annotations().get(ORIGIN) == Some(&origin)) {
             continue;
         }
         let wanted = one.spec.member_name.clone().unwrap_or_else(|| one.name_any());

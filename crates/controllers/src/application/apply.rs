@@ -3,13 +3,13 @@
 use api::delivery::{Decision, DecisionSpec, Revision, RevisionSpec};
 use api::kurator::annotation::APPLICATION_FINALIZER;
 use api::kurator::apps::v1alpha1::Application;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
-use kube::{Api, ResourceExt};
-use plan::application::Plan;
-use serde_json::{Value, json};
+use kube::{Api, Resource, ResourceExt};
+use plan::unit::Plan;
+use serde_json::json;
 
-use super::FIELD_MANAGER;
-use crate::Ctx;
+use super::{Ctx, FIELD_MANAGER};
 use crate::informer::Key;
 use crate::write::{self, WriteError};
 
@@ -19,7 +19,7 @@ pub(super) async fn apply(
     application: Option<&Application>,
     plan: &Plan,
 ) -> Result<(), WriteError> {
-    let Plan { create_revisions, write_decisions, delete_decisions, delete_revisions, finalizer, status: _ } = plan;
+    let Plan { create_revisions, write_decisions, delete_decisions, delete_revisions, finalizer } = plan;
     // The finalizer before anything is placed, so that nothing placed can be forgotten.
     if let (Some(true), Some(application)) = (finalizer, application) {
         set_finalizer(ctx, key, application, true).await?;
@@ -51,31 +51,17 @@ async fn create_revision(
     name: &str,
     spec: &RevisionSpec,
 ) -> Result<(), WriteError> {
-    let owners: Vec<Value> = application
-        .map(|a| {
-            json!({"apiVersion": "apps.kurator.dev/v1alpha1", "kind": "Application", "name": a.name_any(),
-                "uid": a.uid().unwrap_or_default(), "controller": true})
-        })
-        .into_iter()
-        .collect();
-    let object = json!({
-        "apiVersion": "delivery.kurator.dev/v1alpha1", "kind": "Revision",
-        "metadata": {"name": name, "namespace": key.namespace, "ownerReferences": owners},
-        "spec": spec,
-    });
+    let mut revision = Revision::new(name, spec.clone());
+    revision.metadata.namespace = Some(key.namespace.clone());
+    let owner = application.and_then(|a| a.controller_owner_ref(&()));
+    // Revisions do not keep their Application from being deleted.
+    let owner = owner.map(|owner| OwnerReference { block_owner_deletion: None, ..owner });
+    revision.metadata.owner_references = owner.map(|owner| vec![owner]);
     let api: Api<Revision> = write::namespaced(&ctx.client, &key.namespace);
-    let typed: Revision = serde_json::from_value(object)
-        .map_err(|e| WriteError::new::<Revision>("create", name, kube::Error::SerdeError(e)))?;
-    match api
-        .create(&PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() }, &typed)
-        .await
-    {
-        Ok(revision) => {
-            ctx.world.revisions.learn(revision);
-            Ok(())
-        }
-        Err(error) => Err(WriteError::new::<Revision>("create", name, error)),
-    }
+    let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+    let created = api.create(&params, &revision).await.map_err(|e| WriteError::new::<Revision>("create", name, e))?;
+    ctx.revisions.learn(created);
+    Ok(())
 }
 
 async fn write_decision(ctx: &Ctx, key: &Key, name: &str, spec: &DecisionSpec) -> Result<(), WriteError> {
@@ -85,10 +71,7 @@ async fn write_decision(ctx: &Ctx, key: &Key, name: &str, spec: &DecisionSpec) -
         "spec": spec,
     });
     let api: Api<Decision> = write::namespaced(&ctx.client, &key.namespace);
-    let decision = write::apply(&api, FIELD_MANAGER, &object).await?;
-    let members: Vec<_> = decision.spec.members.keys().cloned().collect();
-    ctx.world.decisions.learn(decision);
-    members.into_iter().for_each(|member| ctx.member_queue.add(member));
+    ctx.decisions.learn(write::apply(&api, FIELD_MANAGER, &object).await?);
     Ok(())
 }
 
@@ -103,7 +86,7 @@ where
     }
 }
 
-/// Adds or takes our finalizer, and nobody else's, at the version that was decided from.
+/// Adds or takes our finalizer, and no other, at the version that was decided from.
 async fn set_finalizer(ctx: &Ctx, key: &Key, application: &Application, on: bool) -> Result<(), WriteError> {
     let mut finalizers: Vec<String> = application.finalizers().to_vec();
     finalizers.retain(|f| f != APPLICATION_FINALIZER);
@@ -118,7 +101,7 @@ async fn set_finalizer(ctx: &Ctx, key: &Key, application: &Application, on: bool
     let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
     match api.patch(&key.name, &params, &Patch::Merge(&patch)).await {
         Ok(application) => {
-            ctx.world.applications.learn(application);
+            ctx.applications.learn(application);
             Ok(())
         }
         // Gone already: nothing holds it any more.

@@ -1,36 +1,138 @@
 //! Application: its source is followed, its policies become units with revisions, members get decisions.
 //!
-//! Triggered by Applications, Fleets, AttachedClusters, members' records and reports, and by a source with news. Reads
-//! these and the artifact. Writes Revisions, Decisions, the Application's finalizer and all of `Application.status`.
+//! Reads Applications, Fleets, members' records and reports, and the artifact. Writes Revisions, Decisions, the
+//! Application's finalizer, and what `Application.status` says of the source. What it says of members is
+//! [`crate::status`]'s.
 //!
 //! | step | what |
 //! |---|---|
 //! | `observe` | the fleet, the source, stored revisions and decisions, members' reports; renders what is wanted |
-//! | [`plan::application`] | new revisions, who gets which, tombstones, approvals, status |
+//! | [`plan::application`] | its units |
+//! | [`plan::unit`] | new revisions, who gets which, tombstones, approvals and grants, why |
 //! | `apply` | revisions before the decisions that name them |
-//! | `status` | the status, when it differs, at most once a second |
+//! | `status` | the source's part of the status, when it differs, at most once a second |
 //!
-//! Failure modes: whatever cannot be resolved freezes deletions and leaves what runs; an Application that is gone is
-//! still looked after until its tombstones are gone.
+//! Failure modes: what cannot be resolved freezes deletions and leaves what runs; an Application that is gone is still
+//! looked after until its tombstones are gone.
 
 mod apply;
 mod observe;
 mod status;
+mod watch;
 
 use std::sync::Arc;
 
-use crate::informer::Key;
+use api::delivery::{Decision, HubId, MemberStatus, Owner, Revision};
+use api::karmada::cluster::v1alpha1::Cluster;
+use api::kurator::apps::v1alpha1::Application;
+use api::kurator::fleet::v1alpha1::Fleet;
+use kube::Client;
+use model::Clock;
+use tokio_util::sync::CancellationToken;
+
+use crate::WriteError;
+use crate::artifact::Artifacts;
+use crate::deps::{Deps, Running, work};
+use crate::fetch::Fetcher;
+use crate::informer::{Index, Informer, Key};
+use crate::origin::Origins;
+use crate::pace::{Patience, WritePace};
 use crate::queue::Next;
-use crate::{Ctx, WriteError};
+use crate::reach::MemberReader;
+use crate::rendering::Renderings;
 
 use observe::Lost;
-pub(crate) use observe::reach;
 
-/// Field manager of Decisions and Revisions.
+/// Field manager of Decisions and Revisions, and of the source's part of the status.
 const FIELD_MANAGER: &str = "kurator-application";
 
+/// How many Applications are looked at once: rendering is CPU work, and two cores are what a hub has.
+const AT_ONCE: usize = 8;
+
+/// Applications by their Fleet, as `NAMESPACE/NAME`.
+const FLEET: &str = "fleet";
+/// Applications by the Secret that they name, as `NAMESPACE/NAME`.
+const SECRET: &str = "secret";
+
+pub(crate) fn indexes() -> Vec<Index<Application>> {
+    let fleets = |a: &Application| -> Vec<String> {
+        let spec = &a.spec;
+        let named = spec.sync_policies.iter().filter_map(|p| spec.destination_of(p)).chain(&spec.destination);
+        let mut out: Vec<String> = named.map(|d| Key::of(a).beside(&d.fleet).to_string()).collect();
+        out.sort();
+        out.dedup();
+        out
+    };
+    let secrets = |a: &Application| -> Vec<String> {
+        let git = a.spec.source.git_repository.as_ref();
+        let secret = git.and_then(|g| g.secret_ref.as_ref());
+        secret.map(|s| Key::of(a).beside(&s.name).to_string()).into_iter().collect()
+    };
+    vec![Index { name: FLEET, terms: fleets }, Index { name: SECRET, terms: secrets }]
+}
+
+/// The owner that stands for an Application.
+pub(crate) fn owner(key: &Key) -> Owner {
+    plan::application::owner(&key.namespace, &key.name)
+}
+
+/// The Application that an owner is; `None` for owners of other kinds.
+pub(crate) fn key_of(owner: &Owner) -> Option<Key> {
+    let mine = owner.is_of(plan::application::GROUP, plan::application::KIND);
+    mine.then(|| Key::new(owner.namespace.clone(), owner.name.clone()))
+}
+
+/// What a pass needs.
+struct Ctx {
+    client: Client,
+    clock: Arc<dyn Clock>,
+    hub: HubId,
+    applications: Arc<Informer<Application>>,
+    fleets: Arc<Informer<Fleet>>,
+    clusters: Arc<Informer<Cluster>>,
+    revisions: Arc<Informer<Revision>>,
+    decisions: Arc<Informer<Decision>>,
+    statuses: Arc<Informer<MemberStatus>>,
+    origins: Origins,
+    members: MemberReader,
+    fetcher: Arc<Fetcher>,
+    artifacts: Arc<Artifacts>,
+    renderings: Arc<Renderings>,
+    pace: WritePace,
+    /// Since when the source's news waits for `Ready`.
+    behind: Patience,
+    shutdown: CancellationToken,
+}
+
+/// Wires the controller, and runs it. A source with news makes its Application look again.
+pub(crate) fn run(deps: &Deps, fetcher: Arc<Fetcher>) -> Running {
+    let stores = &deps.stores;
+    let queue = fetcher.queue();
+    let ctx = Arc::new(Ctx {
+        client: deps.client.clone(),
+        clock: deps.clock.clone(),
+        hub: deps.hub.clone(),
+        applications: stores.applications.clone(),
+        fleets: stores.fleets.clone(),
+        clusters: stores.clusters.clone(),
+        revisions: stores.revisions.clone(),
+        decisions: stores.decisions.clone(),
+        statuses: stores.statuses.clone(),
+        origins: Origins::new(&stores.attached),
+        members: MemberReader::new(stores),
+        fetcher,
+        artifacts: deps.artifacts.clone(),
+        renderings: deps.renderings.clone(),
+        pace: WritePace::default(),
+        behind: Patience::default(),
+        shutdown: deps.shutdown.clone(),
+    });
+    watch::watch(stores, &queue);
+    Box::pin(work(ctx, queue, AT_ONCE, deps.shutdown.clone(), reconcile))
+}
+
 /// Looks at one Application.
-pub async fn reconcile(ctx: Arc<Ctx>, key: Key) -> Next {
+async fn reconcile(ctx: Arc<Ctx>, key: Key) -> Next {
     match pass(&ctx, &key).await {
         Ok(next) => next,
         Err(error) if error.is_conflict() => Next::Retry,
@@ -43,14 +145,21 @@ pub async fn reconcile(ctx: Arc<Ctx>, key: Key) -> Next {
 
 async fn pass(ctx: &Ctx, key: &Key) -> Result<Next, WriteError> {
     let now = ctx.clock.now();
-    let application = ctx.world.applications.get(key);
-    let (observed, lost) = observe::observe(ctx, key, application.as_deref(), now).await?; // source, cache
+    let application = ctx.applications.get(key);
+    let world = observe::World::read(ctx, key, application.as_deref()).await?; // source, cache
+    let (observed, lost) = world.observe(ctx, now).await; // renderer
     if lost == Some(Lost::UnderWay) {
         return Ok(Next::After(Lost::UnderWay.look_again()));
     }
-    let (plan, report) = plan::application::plan(&observed, now); // pure
+    let (plan, report) = plan::unit::plan(&observed, now); // pure
     tracing::debug!(application = %key, ?report, "decided");
     apply::apply(ctx, key, application.as_deref(), &plan).await?; // client
-    let next = status::write(ctx, key, application.as_deref(), plan.status).await?; // client
+    let next = status::write(ctx, key, &world.source, now).await?; // client
     Ok(next.or_after(lost.map(Lost::look_again)))
+}
+
+/// The Applications that have something in a member, or are about to.
+fn with_member(decisions: &Informer<Decision>, member: &str) -> Vec<Key> {
+    let all = decisions.by(crate::record::MEMBER, member);
+    all.iter().filter_map(|decision| key_of(&decision.spec.unit.owner())).collect()
 }

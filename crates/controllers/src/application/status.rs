@@ -1,50 +1,98 @@
-//! The status of an Application, written when it differs and at most once a second.
+//! What an Application's status says of its source, written when it differs and at most once a second.
+//!
+//! `Ready` is written by another controller. A person who sees `Ready` together with a new revision of the source must not
+//! see what was ready before it: so the news of the source waits until `Ready` has been folded from the decisions that were
+//! made of it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use api::condition::{self, Condition};
 use api::kurator::apps::v1alpha1::{Application, ApplicationStatus};
+use kube::ResourceExt;
+use model::{GroupKind, Timestamp};
+use plan::application::{FoldFacts, SourceFacts, SourcePart, fold, source_part};
 
-use crate::Ctx;
+use super::{Ctx, FIELD_MANAGER, owner};
 use crate::informer::Key;
 use crate::queue::Next;
+use crate::record::{OWNER, statuses_of};
 use crate::write::{self, WriteError};
 
-/// Shortest time between two status writes of one Application (DESIGN 6): reports of a thousand members in one second
-/// are then one write.
+/// Shortest time between two status writes of one Application (DESIGN 6).
 const WRITE_EVERY: Duration = Duration::from_secs(1);
 
-pub(super) async fn write(
-    ctx: &Ctx,
-    key: &Key,
-    application: Option<&Application>,
-    status: Option<ApplicationStatus>,
-) -> Result<Next, WriteError> {
-    // What apply wrote a moment ago (the finalizer) is newer than what was decided from.
-    let newest = ctx.world.applications.get(key);
-    let (Some(_), Some(newest), Some(status)) = (application, newest, status) else {
-        ctx.delivery.unpace(key);
+/// Longest wait for `Ready`. Its controller needs milliseconds; should it not run, the source's news is not lost.
+const READY_WITHIN: Duration = Duration::from_secs(2);
+
+pub(super) async fn write(ctx: &Ctx, key: &Key, source: &SourceFacts, now: Timestamp) -> Result<Next, WriteError> {
+    let Some(application) = ctx.applications.get(key) else {
+        ctx.pace.forget(key);
         return Ok(Next::Wait);
     };
-    if newest.status.as_ref() == Some(&status) {
+    let kind = GroupKind::new(plan::application::GROUP, plan::application::KIND);
+    let unhonoured = admit::not_implemented(&kind, &serde_json::json!({"spec": application.spec}));
+    let part = source_part(&application, source, &unhonoured, now);
+    let before = application.status.as_ref().map(SourcePart::of);
+    if before.as_ref() == Some(&part) {
+        ctx.behind.forget(key);
         return Ok(Next::Wait);
     }
-    if let Some(wait) = ctx.delivery.pace(key, WRITE_EVERY, is_news(newest.status.as_ref(), &status)) {
+    if is_ready_stale(ctx, key, &application, now)
+        && let Some(wait) = ctx.behind.left(key, READY_WITHIN)
+    {
         return Ok(Next::After(wait));
     }
+    ctx.behind.forget(key);
+    if let Some(wait) = ctx.pace.wait(key, WRITE_EVERY, is_news(before.as_ref(), &part)) {
+        return Ok(Next::After(wait));
+    }
+    let SourcePart { conditions, source_status, last_handled_sync } = part;
+    let status = ApplicationStatus { conditions, source_status, last_handled_sync, ..ApplicationStatus::default() };
     let api = write::namespaced(&ctx.client, &key.namespace);
-    let value = serde_json::to_value(status).unwrap_or_default();
-    match write::status(&api, super::FIELD_MANAGER, newest.as_ref(), value).await {
-        Ok(written) => ctx.world.applications.learn(written),
+    match write::status_part(&api, FIELD_MANAGER, application.as_ref(), &status).await {
+        Ok(written) => ctx.applications.learn(written),
         Err(error) if error.is_gone() => {}
         Err(error) => return Err(error),
     }
     Ok(Next::Wait)
 }
 
-/// Whether a person waits for it: a condition changed its status or reason. Counts may wait.
-fn is_news(before: Option<&ApplicationStatus>, after: &ApplicationStatus) -> bool {
-    let said = |s: &ApplicationStatus| -> Vec<(String, String, String)> {
-        s.conditions.iter().map(|c| (c.type_.clone(), c.status.clone(), c.reason.clone())).collect()
+/// Does the stored `Ready` say that all is well, although the decisions that are stored now do not?
+fn is_ready_stale(ctx: &Ctx, key: &Key, application: &Application, now: Timestamp) -> bool {
+    let is_true =
+        |conditions: &[Condition]| condition::find(conditions, condition::READY).is_some_and(|c| c.status == "True");
+    if !application.status.as_ref().is_some_and(|status| is_true(&status.conditions)) {
+        return false;
+    }
+    let owner = owner(key);
+    let decisions = ctx.decisions.by(OWNER, &owner.to_string());
+    let decisions: BTreeMap<_, _> = decisions.iter().map(|d| (d.name_any(), d.spec.clone())).collect();
+    let names = decisions.values().flat_map(|d| d.members.keys());
+    let members: BTreeMap<_, _> = names.filter_map(|name| Some((name.clone(), ctx.members.facts(name)?))).collect();
+    let facts = FoldFacts {
+        application,
+        decisions: &decisions,
+        // Names of revisions are not in `Ready`.
+        revisions: BTreeMap::new(),
+        statuses: &statuses_of(&ctx.statuses, &owner),
+        members: &members,
     };
-    before.is_none_or(|before| said(before) != said(after) || before.last_handled_sync != after.last_handled_sync)
+    fold(&facts, now).is_some_and(|fold| !is_true(&fold.conditions))
+}
+
+/// Whether a person waits for it: a condition changed its status or reason, there is another artifact, or a sync is done.
+fn is_news(before: Option<&SourcePart>, after: &SourcePart) -> bool {
+    let said = |part: &SourcePart| -> Vec<(String, String, String)> {
+        part.conditions.iter().map(|c| (c.type_.clone(), c.status.clone(), c.reason.clone())).collect()
+    };
+    let artifact = |part: &SourcePart| {
+        let git = part.source_status.as_ref().and_then(|s| s.git_repo_status.as_ref());
+        git.and_then(|git| git.artifact.as_ref()).map(|artifact| artifact.revision.clone())
+    };
+    before.is_none_or(|before| {
+        said(before) != said(after)
+            || artifact(before) != artifact(after)
+            || before.last_handled_sync != after.last_handled_sync
+    })
 }

@@ -1,42 +1,51 @@
-//! The member's feed, and its applier.
+//! The member's applier: it runs as long as the member's record says that it may be delivered to.
 
-use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::delivery::UnitId;
-use api::feed::Snapshot;
+use api::karmada::cluster::v1alpha1::Cluster;
 use applier::Applier;
+use client::Credential;
 use futures::FutureExt;
+use k8s_openapi::api::core::v1::Secret;
 use model::MemberName;
-use plan::prepare::Bundle;
+use plan::member::CredentialRef;
+use tokio::sync::watch as channel;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::Ctx;
+use super::Ctx;
+use super::watch::is_deliverable;
+use crate::connection::Connection;
 use crate::informer::Key;
-use crate::member::Connection;
+use crate::origin;
+use crate::write::{self, WriteError};
 
 /// Time until an applier that panicked is started again: what made it panic is most likely still there.
 const PANIC_AGAIN: Duration = Duration::from_secs(10);
 
+/// What an applier is started with. Another one of it needs another applier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Target {
+    /// Where the kubeconfig is.
+    credential: CredentialRef,
+    /// Version of that Secret.
+    version: Option<String>,
+    /// The identity that the applier is told to expect.
+    cluster: Option<String>,
+}
+
 /// An applier that runs.
 pub(super) struct Running {
+    target: Target,
     /// Of the connection that it uses.
     serial: u64,
-    /// The identity that it was told to expect.
-    cluster: Option<String>,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
 
 impl Running {
-    /// Does it use this connection, expect this identity, and still run?
-    fn serves(&self, connection: &Connection, cluster: Option<&String>) -> bool {
-        self.serial == connection.serial && self.cluster.as_ref() == cluster && !self.task.is_finished()
-    }
-
     /// Ends it after what it has begun.
     pub(super) async fn stop(self) {
         self.stop.cancel();
@@ -45,44 +54,84 @@ impl Running {
     }
 }
 
-/// Publishes the snapshot; starts, restarts or stops the applier as the connection says.
-pub(super) async fn apply(
-    ctx: &Arc<Ctx>,
-    member: &MemberName,
-    snapshot: Snapshot,
-    bundles: BTreeMap<UnitId, Arc<Bundle>>,
-) {
-    ctx.delivery.feed.set(snapshot, bundles);
-    let connection = ctx.members.deliverable(member.as_str());
-    let record = ctx.world.clusters.get(&Key::new("", member.as_str()));
-    let cluster = record.and_then(|c| c.spec.id.clone());
-    let outdated = {
-        let mut state = ctx.delivery.state();
-        match (state.appliers.get(member), &connection) {
-            (Some(running), Some(connection)) if running.serves(connection, cluster.as_ref()) => return,
-            _ => state.appliers.remove(member),
-        }
+/// Starts, restarts or stops the applier as the member's record says.
+///
+/// # Errors
+/// The hub cannot be asked for the kubeconfig; the applier goes on as it is.
+pub(super) async fn apply(ctx: &Arc<Ctx>, member: &MemberName, cluster: &Cluster) -> Result<(), WriteError> {
+    let target = origin::credential_of(cluster).filter(|_| is_deliverable(cluster)).map(|credential| Target {
+        version: ctx.secrets.version(&Key::new(credential.namespace.clone(), credential.secret.clone())),
+        credential,
+        cluster: cluster.spec.id.clone(),
+    });
+    let runs = |running: &Running| Some(&running.target) == target.as_ref() && !running.task.is_finished();
+    if ctx.state().appliers.get(member).is_some_and(runs) {
+        return Ok(());
+    }
+    let connection = match &target {
+        Some(target) => connect(ctx, member, target).await?,
+        None => None,
     };
-    if let Some(running) = outdated {
+    let (Some(target), Some(connection)) = (target, connection) else {
+        stop(ctx, member).await;
+        return Ok(());
+    };
+    {
+        let mut state = ctx.state();
+        if let Some(running) = state.appliers.get_mut(member) {
+            // The Secret was written again with the same kubeconfig.
+            let same = running.serial == connection.serial && running.target.cluster == target.cluster;
+            if same && !running.task.is_finished() {
+                running.target = target;
+                return Ok(());
+            }
+        }
+    }
+    stop(ctx, member).await;
+    let running = start(ctx, member, target, connection);
+    ctx.state().appliers.insert(member.clone(), running);
+    Ok(())
+}
+
+async fn stop(ctx: &Ctx, member: &MemberName) {
+    let running = ctx.state().appliers.remove(member);
+    if let Some(running) = running {
         running.stop().await;
     }
-    let Some(connection) = connection else { return };
+}
+
+/// The connection to a member; `None` when its kubeconfig cannot be used, which the member's record says by itself.
+async fn connect(ctx: &Ctx, member: &MemberName, target: &Target) -> Result<Option<Connection>, WriteError> {
+    let CredentialRef { namespace, secret: name, key } = &target.credential;
+    let secret = write::namespaced::<Secret>(&ctx.client, namespace).get_opt(name).await;
+    let secret = secret.map_err(|error| WriteError::new::<Secret>("read", name, error))?;
+    let Some(kubeconfig) = secret.and_then(|s| s.data).and_then(|mut data| data.remove(key)) else { return Ok(None) };
+    let Ok(credential) = Credential::parse(&kubeconfig.0, ctx.trust) else { return Ok(None) };
+    let Ok(prepared) = ctx.connections.prepare(member, &credential).await else { return Ok(None) };
+    Ok(Some(ctx.connections.open(member, prepared)))
+}
+
+fn start(ctx: &Arc<Ctx>, member: &MemberName, target: Target, connection: Connection) -> Running {
     let stop = ctx.shutdown.child_token();
+    let back = {
+        let mut state = ctx.state();
+        state.back.entry(member.clone()).or_insert_with(|| channel::Sender::new(0)).subscribe()
+    };
     let run = Applier::run(
-        ctx.delivery.feed.member(member),
+        ctx.feed.member(member),
         connection.client,
         applier::Ctx {
             member: member.clone(),
             hub: ctx.hub.clone(),
-            key: ctx.delivery.feed.member_key(member),
-            cluster: cluster.clone(),
+            key: ctx.feed.member_key(member),
+            cluster: target.cluster.clone(),
             clock: ctx.clock.clone(),
             jitter: ctx.jitter.clone(),
             limits: applier::Limits::default(),
-            back: connection.back,
+            back,
         },
     );
-    let (stopped, member_queue, name) = (stop.clone(), ctx.member_queue.clone(), member.clone());
+    let (stopped, members, name) = (stop.clone(), ctx.members.clone(), member.clone());
     let task = tokio::spawn(async move {
         // Dropping an applier at any moment is safe: the next one finishes what was begun.
         let ended = tokio::select! {
@@ -91,23 +140,19 @@ pub(super) async fn apply(
         };
         match ended {
             Ok(never) => match never {},
-            Err(_) => tracing::error!(member = %name, "the applier panicked and starts anew; please report this bug"),
+            Err(_) => tracing::error!(member = %name, "the applier panicked and is started again; please report it"),
         }
-        member_queue.add_after(name, PANIC_AGAIN);
+        members.add_after(name, PANIC_AGAIN);
     });
-    let running = Running { serial: connection.serial, cluster, stop, task };
-    ctx.delivery.state().appliers.insert(member.clone(), running);
+    Running { target, serial: connection.serial, stop, task }
 }
 
-/// The member is no more: its applier ends, and nothing is done in it.
+/// The member has no record: its applier ends, and nothing is done in it.
 pub(super) async fn forget(ctx: &Ctx, member: &MemberName) {
-    let running = ctx.delivery.state().appliers.remove(member);
-    if let Some(running) = running {
-        running.stop().await;
-    }
-    ctx.delivery.feed.forget(member);
-    let mut state = ctx.delivery.state();
-    state.reporting.remove(member);
-    state.retain(member, |_| false);
-    state.grants.remove(member);
+    stop(ctx, member).await;
+    ctx.feed.forget(member);
+    ctx.connections.close(member);
+    let mut state = ctx.state();
+    state.unstored.remove(member);
+    state.back.remove(member);
 }

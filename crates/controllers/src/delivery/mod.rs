@@ -1,161 +1,224 @@
-//! Delivery: one member's decisions become its snapshot; its applier gets it, and what it reports is kept.
+//! Delivery: one member's decisions become its snapshot; its applier gets it, and what it reports is stored.
 //!
-//! Triggered by Decisions that name the member, its record and its connection; what is stored also by reports of its
-//! applier. Reads Decisions and Revisions. Writes MemberStatus (all of it). What appliers do in members is theirs (crate
-//! `applier`).
+//! Reads Decisions, Revisions, members' records and the Secrets with their kubeconfigs. Writes MemberStatus (all of it).
+//! What appliers do in members is theirs (crate `applier`). Which deletions may go ahead is in the decisions already.
 //!
 //! | step | what |
 //! |---|---|
-//! | `observe` | decisions that name the member, their renderings, what the guard says over all members |
+//! | `observe` | decisions that name the member, their renderings, how the member is reached |
 //! | [`plan::delivery`] | the snapshot |
 //! | `apply` | the feed; the applier runs as long as the member may be delivered to |
-//! | `status` | MemberStatus, when it differs, at most once a second |
+//! | `status` | MemberStatus, when it differs: news at once, the rest at most once a second |
 //!
-//! One member's pass costs what is decided for that member, one unit's status what its own members report: neither grows
-//! with the units and members that there are.
+//! One member's pass costs what is decided for that member: it grows neither with the units nor with the members that
+//! there are.
 //!
 //! Failure modes: a unit that cannot be rendered waits; a member that does not answer keeps its applier, which tries
 //! again by itself; a member whose record is gone is forgotten.
 
 mod apply;
 mod observe;
-mod report;
 mod status;
+mod watch;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use api::delivery::{HubId, UnitId, UnitStatus};
+use api::delivery::{Decision, HubId, MemberLink, MemberStatus, Revision, UnitId, UnitStatus};
 use api::feed::UnitReport;
+use api::karmada::cluster::v1alpha1::Cluster;
 use applier::{MemberReport, PushFeed, Report};
-use model::MemberName;
-use plan::application::Reach;
-use plan::authenticator::HubKey;
-use plan::delivery::Grants;
-use tokio::sync::mpsc;
-use tokio::time::Instant;
+use client::Trust;
+use kube::Client;
+use model::{Clock, MemberName};
+use tokio::sync::{mpsc, watch as channel};
+use tokio_util::sync::CancellationToken;
 
-use crate::Ctx;
-use crate::informer::Key;
-use crate::queue::Next;
+use crate::artifact::Artifacts;
+use crate::connection::Connections;
+use crate::deps::{Deps, Running, work};
+use crate::informer::{Informer, Key};
+use crate::pace::WritePace;
+use crate::queue::{Next, Queue};
+use crate::record;
+use crate::rendering::Renderings;
+use crate::secrets::SecretVersions;
 
-pub(crate) use report::load;
+/// The end of the feed where reports come out.
+pub type Reports = mpsc::Receiver<Report>;
+
+/// How many members are looked at once: each waits for its own network, and none of them for another.
+const AT_ONCE: usize = 64;
+
+/// How long reports are gathered before they are stored: a member that delivers many units writes its status a few times,
+/// and not for each of them. A person does not see 20 ms.
+const GATHER: Duration = Duration::from_millis(20);
+
+/// What this controller has not stored yet of a member.
+#[derive(Default)]
+struct Unstored {
+    units: BTreeMap<UnitId, UnitStatus>,
+    link: Option<MemberLink>,
+}
 
 #[derive(Default)]
 struct State {
-    /// What members report, by unit: an Application reads only its own.
-    statuses: BTreeMap<UnitId, BTreeMap<MemberName, UnitStatus>>,
-    /// Units that a member reports.
-    units: BTreeMap<MemberName, BTreeSet<UnitId>>,
-    /// Members with lists of deletions that wait to be granted, by unit: what any member of the unit says may grant them,
-    /// and the guard has nothing else to weigh.
-    waiting: BTreeMap<UnitId, BTreeSet<MemberName>>,
-    /// Whether each member's reports are waited for, as of its last look.
-    reporting: BTreeMap<MemberName, Option<Reach>>,
-    /// Deletions that were released, by member.
-    grants: BTreeMap<MemberName, Grants>,
+    /// Merged reports on their way into MemberStatus.
+    unstored: BTreeMap<MemberName, Unstored>,
     appliers: BTreeMap<MemberName, apply::Running>,
-    /// When the statuses of objects were last written.
-    written: BTreeMap<Key, Instant>,
+    /// Counts how often each member answered after it had not: its applier need not wait out its pause.
+    back: BTreeMap<MemberName, channel::Sender<u64>>,
 }
 
-/// Appliers, and what they report.
-pub struct Delivery {
+/// What a pass needs.
+struct Ctx {
+    client: Client,
+    clock: Arc<dyn Clock>,
+    hub: HubId,
+    jitter: applier::Jitter,
+    trust: Trust,
+    clusters: Arc<Informer<Cluster>>,
+    decisions: Arc<Informer<Decision>>,
+    revisions: Arc<Informer<Revision>>,
+    statuses: Arc<Informer<MemberStatus>>,
+    secrets: Arc<SecretVersions>,
+    connections: Arc<Connections>,
+    artifacts: Arc<Artifacts>,
+    renderings: Arc<Renderings>,
     feed: Arc<PushFeed>,
-    reports: Mutex<Option<mpsc::Receiver<Report>>>,
     state: Mutex<State>,
+    pace: WritePace,
+    /// Members whose snapshot and applier to look at.
+    members: Queue<MemberName>,
+    /// Members whose report to store. A queue of its own: a report changes what is stored, and seldom what the member
+    /// should have.
+    reported: Queue<MemberName>,
+    shutdown: CancellationToken,
 }
 
-impl Delivery {
-    /// Makes the delivery of a hub. No applier runs yet.
-    pub(crate) fn new(hub: HubId, key: HubKey) -> Self {
-        let (feed, reports) = PushFeed::new(hub, key);
-        Self { feed, reports: Mutex::new(Some(reports)), state: Mutex::default() }
-    }
+fn context(deps: &Deps, feed: Arc<PushFeed>) -> Arc<Ctx> {
+    let stores = &deps.stores;
+    Arc::new(Ctx {
+        client: deps.client.clone(),
+        clock: deps.clock.clone(),
+        hub: deps.hub.clone(),
+        jitter: deps.jitter.clone(),
+        trust: deps.trust,
+        clusters: stores.clusters.clone(),
+        decisions: stores.decisions.clone(),
+        revisions: stores.revisions.clone(),
+        statuses: stores.statuses.clone(),
+        secrets: stores.secrets.clone(),
+        connections: deps.connections.clone(),
+        artifacts: deps.artifacts.clone(),
+        renderings: deps.renderings.clone(),
+        feed,
+        state: Mutex::default(),
+        pace: WritePace::default(),
+        members: Queue::new(),
+        reported: Queue::new(),
+        shutdown: deps.shutdown.clone(),
+    })
+}
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What members report of the units of one Application.
-    pub(crate) fn statuses(&self, application: &Key) -> BTreeMap<(UnitId, MemberName), UnitStatus> {
-        let Key { namespace, name } = application;
-        // Units are in the order of their owners: those of one are beside each other.
-        let first = UnitId::new("apps.kurator.dev", "Application", namespace, name, None);
-        let mine = |unit: &UnitId| {
-            (&unit.group, &unit.kind, &unit.namespace, &unit.name)
-                == (&first.group, &first.kind, &first.namespace, &first.name)
-        };
-        let state = self.state();
-        let units = state.statuses.range(first.clone()..).take_while(|(unit, _)| mine(unit));
-        units.flat_map(|(u, all)| all.iter().map(|(m, s)| ((u.clone(), m.clone()), s.clone()))).collect()
-    }
-
-    /// What members last said of a unit, object by object.
-    pub fn reports_of(&self, unit: &UnitId) -> Vec<Arc<UnitReport>> {
-        self.feed.reports_of(unit)
-    }
-
-    /// What a member last said of its units, object by object.
-    pub fn reports_in(&self, member: &MemberName) -> Vec<Arc<UnitReport>> {
-        self.feed.reports_in(member)
-    }
-
-    /// How a member's applier gets on with it.
-    pub fn link(&self, member: &MemberName) -> Option<MemberReport> {
-        self.feed.link(member)
-    }
-
-    /// How long to wait before the next status write of an object; `None`: write now, and that is noted. News may go at
-    /// once, the rest at most once in `every`.
-    pub(crate) fn pace(&self, key: &Key, every: Duration, news: bool) -> Option<Duration> {
-        let now = Instant::now();
-        let mut state = self.state();
-        let wait = state.written.get(key).and_then(|last| every.checked_sub(now - *last)).filter(|w| !w.is_zero());
-        match wait {
-            Some(wait) if !news => Some(wait),
-            _ => {
-                state.written.insert(key.clone(), now);
-                None
-            }
-        }
-    }
-
-    /// An object is gone: nothing is written to it any more.
-    pub(crate) fn unpace(&self, key: &Key) {
-        self.state().written.remove(key);
-    }
-
-    /// Stops all appliers and waits for what they have begun.
-    pub(crate) async fn close(&self) {
-        let running: Vec<_> = std::mem::take(&mut self.state().appliers).into_values().collect();
+/// Wires the controller, and runs it.
+pub(crate) fn run(deps: &Deps, feed: Arc<PushFeed>, reports: Reports) -> Running {
+    let ctx = context(deps, feed);
+    watch::watch(&ctx, &deps.stores);
+    let stop = deps.shutdown.clone();
+    Box::pin(async move {
+        tokio::join!(
+            work(ctx.clone(), ctx.members.clone(), AT_ONCE, stop.clone(), reconcile),
+            work(ctx.clone(), ctx.reported.clone(), AT_ONCE, stop.clone(), store),
+            read(&ctx, reports),
+        );
+        // What appliers have begun is finished.
+        let running: Vec<_> = std::mem::take(&mut ctx.state().appliers).into_values().collect();
         for applier in running {
             applier.stop().await;
         }
+    })
+}
+
+impl Ctx {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads what appliers report, until shutdown.
+async fn read(ctx: &Arc<Ctx>, mut reports: Reports) {
+    loop {
+        let report = tokio::select! {
+            () = ctx.shutdown.cancelled() => return,
+            report = reports.recv() => report,
+        };
+        match report {
+            Some(Report::Unit(report)) => take_report(ctx, &report),
+            Some(Report::Member(report)) => take_link(ctx, &report),
+            None => return,
+        }
+    }
+}
+
+/// Merges a report with what is stored, or is about to be.
+fn take_report(ctx: &Ctx, report: &UnitReport) {
+    let member = &report.member;
+    let mut state = ctx.state();
+    let unstored = state.unstored.entry(member.clone()).or_default();
+    let stored = match unstored.units.get(&report.unit) {
+        Some(newer) => Some(newer.clone()),
+        None => status::stored_unit(&ctx.statuses, member, &report.unit),
+    };
+    if let Some(merged) = plan::unit::merge_report(report, stored.as_ref(), ctx.clock.now())
+        && stored.as_ref() != Some(&merged)
+    {
+        unstored.units.insert(report.unit.clone(), merged);
+        ctx.reported.add_after(member.clone(), GATHER);
+    }
+}
+
+fn take_link(ctx: &Ctx, report: &MemberReport) {
+    let Some(link) = status::link(report, ctx.clock.now()) else { return };
+    let before = record::link_of(&ctx.statuses, &report.member);
+    let merged = plan::unit::merge_link(link, before.as_ref());
+    let mut state = ctx.state();
+    let unstored = state.unstored.entry(report.member.clone()).or_default();
+    if unstored.link.as_ref() != Some(&merged) {
+        unstored.link = Some(merged);
+        ctx.reported.add_after(report.member.clone(), GATHER);
     }
 }
 
 /// Looks at one member.
-pub async fn reconcile(ctx: Arc<Ctx>, member: MemberName) -> Next {
+async fn reconcile(ctx: Arc<Ctx>, member: MemberName) -> Next {
     let (ctx, member) = (&ctx, &member);
-    wake_those_who_wait(ctx, member);
     // What is not decided for it any more is not stored any more.
-    ctx.status_queue.add(member.clone());
-    if ctx.world.clusters.get(&Key::new("", member.as_str())).is_none() {
+    ctx.reported.add(member.clone());
+    let Some(cluster) = ctx.clusters.get(&Key::new("", member.as_str())) else {
         apply::forget(ctx, member).await;
         return Next::Wait;
-    }
+    };
     let observed = observe::observe(ctx, member).await; // cache, renderer
-    let (snapshot, again) = (observed.snapshot(ctx, member), observed.again); // pure
-    apply::apply(ctx, member, snapshot, observed.bundles).await; // the feed, the applier
-    Next::Wait.or_after(again)
+    let (snapshot, report) = plan::delivery::plan(member, &ctx.hub, &observed.wanted()); // pure
+    if !report.unrendered.is_empty() {
+        tracing::debug!(%member, ?report, "waits");
+    }
+    let again = observed.again;
+    ctx.feed.set(snapshot, observed.bundles);
+    match apply::apply(ctx, member, &cluster).await {
+        Ok(()) => Next::Wait.or_after(again), // the applier
+        Err(error) => {
+            tracing::warn!(%member, error = &error as &dyn std::error::Error, "cannot deliver to it");
+            Next::Retry
+        }
+    }
 }
 
-/// Stores what one member reports. A queue of its own: a report changes what is stored, and seldom what the member should
-/// have.
-pub async fn store(ctx: Arc<Ctx>, member: MemberName) -> Next {
-    let done = match ctx.world.clusters.get(&Key::new("", member.as_str())) {
+/// Stores what one member reports.
+async fn store(ctx: Arc<Ctx>, member: MemberName) -> Next {
+    let done = match ctx.clusters.get(&Key::new("", member.as_str())) {
         Some(_) => status::write(&ctx, &member).await, // client
         None => status::remove(&ctx, &member).await,   // client
     };
@@ -166,18 +229,6 @@ pub async fn store(ctx: Arc<Ctx>, member: MemberName) -> Next {
             tracing::warn!(%member, error = &error as &dyn std::error::Error, "cannot store what it reports");
             Next::Retry
         }
-    }
-}
-
-/// A member that came or went is no longer, or again, waited for before deletions are granted to the others.
-fn wake_those_who_wait(ctx: &Ctx, member: &MemberName) {
-    let now = observe::reporting(ctx, member);
-    let mut state = ctx.delivery.state();
-    if state.reporting.insert(member.clone(), now) == Some(now) {
-        return;
-    }
-    for other in state.waiting.values().flatten().filter(|other| *other != member) {
-        ctx.member_queue.add(other.clone());
     }
 }
 

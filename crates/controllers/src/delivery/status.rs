@@ -1,80 +1,125 @@
-//! MemberStatus: what one member reports of its units, in slices.
+//! MemberStatus: what one member reports of its units, in slices, and how its applier gets on with it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
-use api::delivery::{MemberStatus, MemberStatusSpec, MemberStatusStatus, UnitId, UnitStatus};
+use api::delivery::{LinkState, MemberLink, MemberStatus, MemberStatusSpec, MemberStatusStatus, UnitId, UnitStatus};
+use applier::{Link, MemberReport};
 use kube::api::{DeleteParams, PostParams};
 use kube::{Api, ResourceExt};
-use model::MemberName;
+use model::{MemberName, Timestamp};
+use plan::unit::is_news;
 
-use crate::Ctx;
-use crate::informer::Key;
+use super::Ctx;
+use crate::informer::{Informer, Key};
 use crate::queue::Next;
-use crate::world::MEMBER;
+use crate::record::{self, MEMBER};
 use crate::write::{self, WriteError};
 
 /// Field manager of MemberStatus.
 const FIELD_MANAGER: &str = "kurator-delivery";
-/// Shortest time between two writes of one member's status (DESIGN 6).
+/// Shortest time between two writes of one member's status that say nothing new (DESIGN 6).
 const WRITE_EVERY: Duration = Duration::from_secs(1);
 
-pub(super) async fn write(ctx: &Ctx, member: &MemberName) -> Result<Next, WriteError> {
-    let decisions = ctx.world.decisions.by(MEMBER, member.as_str());
-    let decided: BTreeSet<&UnitId> = decisions.iter().map(|d| &d.spec.unit).collect();
-    let statuses = {
-        let mut state = ctx.delivery.state();
-        state.retain(member, |unit| decided.contains(unit));
-        state.of(member)
+/// What is stored of one unit in a member.
+pub(super) fn stored_unit(statuses: &Informer<MemberStatus>, member: &MemberName, unit: &UnitId) -> Option<UnitStatus> {
+    let slices = record::slices_of(statuses, member);
+    slices.iter().find_map(|slice| slice.status.as_ref()?.units.get(unit).cloned())
+}
+
+/// A link as it is stored; `None` for one that is tried for the first time, so that a restart writes nothing.
+pub(super) fn link(report: &MemberReport, now: Timestamp) -> Option<MemberLink> {
+    let (state, message) = match &report.link {
+        Link::Connecting => return None,
+        Link::Connected => (LinkState::Connected, String::new()),
+        Link::Unreachable(why) => (LinkState::Unreachable, why.clone()),
+        Link::Blocked(why) => (LinkState::Blocked, why.clone()),
     };
-    let slices: Vec<BTreeMap<UnitId, UnitStatus>> =
-        statuses.chunks(MemberStatusSpec::UNITS_MAX).map(|chunk| chunk.iter().cloned().collect()).collect();
-    let stored = stored(ctx, member);
+    Some(MemberLink { state, message, since: now })
+}
+
+/// Everything that is to be stored of a member, by slice: what is stored, with what was reported since, of units that are
+/// decided.
+fn wanted(ctx: &Ctx, member: &MemberName, stored: &[Arc<MemberStatus>]) -> BTreeMap<u32, MemberStatusStatus> {
+    let decisions = ctx.decisions.by(MEMBER, member.as_str());
+    let decided: BTreeSet<&UnitId> = decisions.iter().map(|d| &d.spec.unit).collect();
+    let before: BTreeMap<u32, BTreeMap<UnitId, UnitStatus>> =
+        stored.iter().filter_map(|s| Some((s.spec.slice, s.status.as_ref()?.units.clone()))).collect();
+    let mut units: BTreeMap<UnitId, UnitStatus> =
+        before.values().flatten().map(|(u, s)| (u.clone(), s.clone())).collect();
+    let first = stored.iter().find(|slice| slice.spec.slice == 0);
+    let mut link = first.and_then(|slice| slice.status.as_ref()?.link.clone());
+    {
+        let mut state = ctx.state();
+        if let Some(unstored) = state.unstored.get_mut(member) {
+            unstored.units.retain(|unit, _| decided.contains(unit));
+            units.extend(unstored.units.iter().map(|(unit, status)| (unit.clone(), status.clone())));
+            link = unstored.link.clone().or(link);
+        }
+    }
+    units.retain(|unit, _| decided.contains(unit));
+    let slices = plan::unit::slices(&before, units).into_iter();
+    let mut out: BTreeMap<u32, MemberStatusStatus> =
+        slices.map(|(slice, units)| (slice, MemberStatusStatus { link: None, units })).collect();
+    if link.is_some() {
+        out.entry(0).or_default().link = link;
+    }
+    out
+}
+
+pub(super) async fn write(ctx: &Ctx, member: &MemberName) -> Result<Next, WriteError> {
+    let stored = record::slices_of(&ctx.statuses, member);
+    let slices = wanted(ctx, member, &stored);
     let api: Api<MemberStatus> = Api::all(ctx.client.clone());
-    for (index, units) in slices.iter().enumerate() {
-        let slice = u32::try_from(index).unwrap_or(u32::MAX);
-        let name = MemberStatusSpec::object_name(member, slice);
-        let known = stored.iter().find(|s| s.name_any() == name);
+    for (slice, status) in &slices {
+        let name = MemberStatusSpec::object_name(member, *slice);
+        let known = stored.iter().find(|s| s.spec.slice == *slice);
         let before = known.and_then(|s| s.status.clone()).unwrap_or_default();
-        if known.is_some() && before.units == *units {
+        if known.is_some() && before == *status {
             continue;
         }
-        if let Some(wait) = ctx.delivery.pace(&Key::new("", &name), WRITE_EVERY, is_news(&before.units, units)) {
+        let news = before.link.as_ref().map(|l| l.state) != status.link.as_ref().map(|l| l.state)
+            || is_news(&before.units, &status.units);
+        if let Some(wait) = ctx.pace.wait(&Key::new("", &name), WRITE_EVERY, news) {
             return Ok(Next::After(wait));
         }
         let object = match known {
             Some(object) => object.as_ref().clone(),
-            None => create(&api, &name, member, slice).await?,
+            None => create(&api, &name, member, *slice).await?,
         };
-        let status = MemberStatusStatus { units: units.clone() };
-        let value = serde_json::to_value(status).unwrap_or_default();
-        ctx.world.statuses.learn(write::status(&api, FIELD_MANAGER, &object, value).await?);
+        let object = MemberStatus { status: Some(status.clone()), ..object };
+        ctx.statuses.learn(write::status(&api, FIELD_MANAGER, &object).await?);
     }
-    for surplus in stored.iter().filter(|s| s.spec.slice as usize >= slices.len()) {
+    for surplus in stored.iter().filter(|s| !slices.contains_key(&s.spec.slice)) {
         delete(&api, &surplus.name_any()).await?;
     }
+    forget_stored(ctx, member, &slices);
     Ok(Next::Wait)
 }
 
-/// The member is no more.
+/// What was written is read from the store from now on; what came meanwhile stays.
+fn forget_stored(ctx: &Ctx, member: &MemberName, written: &BTreeMap<u32, MemberStatusStatus>) {
+    let mut state = ctx.state();
+    let Some(unstored) = state.unstored.get_mut(member) else { return };
+    let is_written = |unit: &UnitId, status: &UnitStatus| written.values().any(|s| s.units.get(unit) == Some(status));
+    unstored.units.retain(|unit, status| !is_written(unit, status));
+    if written.get(&0).map(|first| &first.link) == Some(&unstored.link) {
+        unstored.link = None;
+    }
+    if unstored.units.is_empty() && unstored.link.is_none() {
+        state.unstored.remove(member);
+    }
+}
+
+/// The member has no record.
 pub(super) async fn remove(ctx: &Ctx, member: &MemberName) -> Result<Next, WriteError> {
     let api: Api<MemberStatus> = Api::all(ctx.client.clone());
-    for status in stored(ctx, member) {
+    for status in record::slices_of(&ctx.statuses, member) {
         delete(&api, &status.name_any()).await?;
-        ctx.delivery.unpace(&Key::of(status.as_ref()));
+        ctx.pace.forget(&Key::of(status.as_ref()));
     }
     Ok(Next::Wait)
-}
-
-fn stored(ctx: &Ctx, member: &MemberName) -> Vec<std::sync::Arc<MemberStatus>> {
-    let mut out = Vec::new();
-    for slice in 0.. {
-        match ctx.world.statuses.get(&Key::new("", MemberStatusSpec::object_name(member, slice))) {
-            Some(status) => out.push(status),
-            None => return out,
-        }
-    }
-    out
 }
 
 async fn create(
@@ -84,13 +129,8 @@ async fn create(
     slice: u32,
 ) -> Result<MemberStatus, WriteError> {
     let object = MemberStatus::new(name, MemberStatusSpec { member: member.clone(), slice });
-    match api
-        .create(&PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() }, &object)
-        .await
-    {
-        Ok(created) => Ok(created),
-        Err(error) => Err(WriteError::new::<MemberStatus>("create", name, error)),
-    }
+    let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+    api.create(&params, &object).await.map_err(|error| WriteError::new::<MemberStatus>("create", name, error))
 }
 
 async fn delete(api: &Api<MemberStatus>, name: &str) -> Result<(), WriteError> {
@@ -99,12 +139,4 @@ async fn delete(api: &Api<MemberStatus>, name: &str) -> Result<(), WriteError> {
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
         Err(error) => Err(WriteError::new::<MemberStatus>("delete", name, error)),
     }
-}
-
-/// Whether somebody waits for it: a unit came, went, or changed its phase, health, revision or deletions.
-fn is_news(before: &BTreeMap<UnitId, UnitStatus>, after: &BTreeMap<UnitId, UnitStatus>) -> bool {
-    let said = |units: &BTreeMap<UnitId, UnitStatus>| -> Vec<_> {
-        units.iter().map(|(u, s)| (u.clone(), s.phase, s.health, s.revision.clone(), s.held.clone())).collect()
-    };
-    said(before) != said(after)
 }

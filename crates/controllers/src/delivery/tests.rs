@@ -1,15 +1,18 @@
 //! What a pass costs in a large fleet.
 
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-use api::delivery::{DecisionSpec, Deletions, MemberDecision, Removal, UnitPhase};
+use api::delivery::{
+    DecisionSpec, DeletionState, Deletions, Health, MemberDecision, PodCounts, Removal, UnitCounts, UnitPhase,
+};
 use kube::client::Body;
 use model::{Digest, Timestamp};
+use plan::unit::is_news;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::{Options, world};
+use crate::record::{self, MEMBER, WAITING};
+use crate::{Controllers, Options};
 
 struct Clock;
 
@@ -36,39 +39,35 @@ fn decision(n: usize) -> api::delivery::Decision {
     let entry = MemberDecision {
         revision: "r".into(),
         epoch: 1,
-        placed: None,
         digest: None,
+        placed: None,
         reason: String::new(),
         replicas: None,
+        granted: None,
         // A unit that leaves needs no rendering.
         removal: Removal::Prune,
     };
     let members = (0..MEMBERS_OF_UNIT).map(|k| (member(n + k * MEMBERS / MEMBERS_OF_UNIT), entry.clone())).collect();
-    let spec = DecisionSpec {
-        unit: unit(n),
-        slice: 0,
-        prune: true,
-        suspended: false,
-        force: false,
-        frozen: None,
-        approved: None,
-        members,
-    };
+    let spec = DecisionSpec { prune: true, members, ..DecisionSpec::empty(unit(n), 0) };
     let mut decision = api::delivery::Decision::new(&format!("d{n:05}"), spec);
     decision.metadata.namespace = Some("default".into());
     decision.metadata.resource_version = Some((n + 1).to_string());
     decision
 }
 
-fn ctx(cache: &std::path::Path) -> Arc<Ctx> {
-    let nobody = |_: http::Request<Body>| async {
+fn controllers(cache: &std::path::Path) -> Arc<Controllers> {
+    let no_answer = |_: http::Request<Body>| async {
         Ok::<_, Infallible>(http::Response::builder().status(500).body(Body::empty()).unwrap())
     };
-    let client = kube::Client::new(tower::service_fn(nobody), "default");
-    let options = Options { trust: client::Trust::default(), cache: cache.to_owned(), cache_bytes_max: 1 << 20 };
-    let hub = HubId::from_random([7; 10]);
-    let key = plan::authenticator::HubKey::from_random([1; 32]);
-    Ctx::new(client, Arc::new(Clock), Arc::new(|| 0.5), hub, key, &options, CancellationToken::new()).unwrap()
+    let client = kube::Client::new(tower::service_fn(no_answer), "default");
+    let options = Options {
+        trust: client::Trust::default(),
+        cache: cache.to_owned(),
+        cache_bytes_max: 1 << 20,
+        controllers: [].into(),
+    };
+    let (hub, key) = (HubId::from_random([7; 10]), plan::authenticator::HubKey::from_random([1; 32]));
+    Controllers::new(client, Arc::new(Clock), Arc::new(|| 0.5), hub, key, &options, CancellationToken::new()).unwrap()
 }
 
 fn status(held: bool) -> UnitStatus {
@@ -79,73 +78,119 @@ fn status(held: bool) -> UnitStatus {
         guarded: 0,
         behind: false,
         released: 0,
-        state: api::delivery::DeletionState::Waiting,
+        state: DeletionState::Waiting,
     };
     UnitStatus {
         revision: "r".into(),
         epoch: 1,
         applied: None,
         phase: UnitPhase::Applied,
-        health: api::delivery::Health::Healthy,
-        objects: api::delivery::UnitCounts::default(),
-        pods: api::delivery::PodCounts::default(),
-        since: Clock.now(),
+        health: Health::Healthy,
+        objects: UnitCounts::default(),
+        pods: PodCounts::default(),
+        since: model::Clock::now(&Clock),
         reason: String::new(),
         message: String::new(),
         held: held.then_some(deletions),
         reverts: 0,
         last_drift: None,
+        reflected: None,
     }
 }
 
-use model::Clock as _;
+/// A member's stored report, of units that are held or not.
+fn stored(name: MemberName, version: usize, units: BTreeMap<UnitId, UnitStatus>) -> MemberStatus {
+    let spec = api::delivery::MemberStatusSpec { member: name.clone(), slice: 0 };
+    let mut stored = MemberStatus::new(&format!("{name}-0"), spec);
+    stored.metadata.resource_version = Some(version.to_string());
+    stored.status = Some(api::delivery::MemberStatusStatus { link: None, units });
+    stored
+}
 
 #[tokio::test]
 async fn one_members_pass_costs_its_own_decisions_and_one_units_status_its_own_members() {
     let cache = tempfile::tempdir().unwrap();
-    let ctx = ctx(cache.path());
+    let controllers = controllers(cache.path());
+    let ctx = context(&controllers.deps, controllers.feed.clone());
     for n in 0..UNITS {
-        ctx.world.decisions.learn(decision(n));
+        ctx.decisions.learn(decision(n));
     }
-    {
-        let mut state = ctx.delivery.state();
-        for n in 0..UNITS {
-            for k in 0..MEMBERS_OF_UNIT {
-                state.put(&member(n + k * MEMBERS / MEMBERS_OF_UNIT), &unit(n), status(false));
-            }
+    let mut reports: BTreeMap<MemberName, BTreeMap<UnitId, UnitStatus>> = BTreeMap::new();
+    for n in 0..UNITS {
+        for k in 0..MEMBERS_OF_UNIT {
+            let place = reports.entry(member(n + k * MEMBERS / MEMBERS_OF_UNIT)).or_default();
+            place.insert(unit(n), status(false));
         }
     }
+    for (version, (name, units)) in reports.into_iter().enumerate() {
+        ctx.statuses.learn(stored(name, version + 1, units));
+    }
     let own = UNITS * MEMBERS_OF_UNIT / MEMBERS;
-    let found = ctx.world.decisions.by(world::MEMBER, member(3).as_str());
+    let found = ctx.decisions.by(MEMBER, member(3).as_str());
     assert_eq!(found.len(), own, "of {UNITS} decisions");
     let observed = observe::observe(&ctx, &member(3)).await;
     assert_eq!(observed.bundles.len(), own);
-    assert_eq!(observed.snapshot(&ctx, &member(3)).units.len(), own);
-    assert_eq!(ctx.delivery.state().of(&member(3)).len(), own);
-    assert_eq!(ctx.delivery.statuses(&Key::new("default", "app00042")).len(), MEMBERS_OF_UNIT);
-    assert_eq!(ctx.world.decisions_of(&unit(42)).len(), 1);
+    let (snapshot, _) = plan::delivery::plan(&member(3), &ctx.hub, &observed.wanted());
+    assert_eq!(snapshot.units.len(), own);
+    assert_eq!(record::slices_of(&ctx.statuses, &member(3)).len(), 1);
+    let owner = unit(42).owner();
+    assert_eq!(ctx.statuses.by(record::OWNER, &owner.to_string()).len(), MEMBERS_OF_UNIT);
+    assert_eq!(record::statuses_of(&ctx.statuses, &owner).len(), MEMBERS_OF_UNIT);
+    assert_eq!(controllers.stores.decisions_of(&unit(42)).len(), 1);
 
     // A decision that does not name the member any more is not found for it any more.
     let mut left = decision(3);
     left.metadata.resource_version = Some((UNITS + 1).to_string());
     left.spec.members = BTreeMap::new();
-    ctx.world.decisions.learn(left);
-    assert_eq!(ctx.world.decisions.by(world::MEMBER, member(3).as_str()).len(), own - 1);
+    ctx.decisions.learn(left);
+    assert_eq!(ctx.decisions.by(MEMBER, member(3).as_str()).len(), own - 1);
 }
 
 #[test]
-fn which_units_have_lists_to_weigh_follows_what_members_report() {
-    let mut state = State::default();
-    let held = |state: &State| state.waiting.get(&unit(1)).map_or(0, BTreeSet::len);
-    state.put(&member(1), &unit(1), status(true));
-    state.put(&member(2), &unit(1), status(true));
-    state.put(&member(3), &unit(1), status(false));
-    assert_eq!(held(&state), 2);
-    state.put(&member(1), &unit(1), status(false));
-    assert_eq!(held(&state), 1);
-    state.retain(&member(2), |_| false);
-    assert_eq!(held(&state), 0);
-    state.retain(&member(1), |_| false);
-    state.retain(&member(3), |_| false);
-    assert!(state.statuses.is_empty() && state.units.is_empty() && state.waiting.is_empty(), "nothing is left behind");
+fn which_units_have_lists_to_weigh_follows_what_is_stored() {
+    let statuses = Informer::indexed(record::status_indexes());
+    let waiting = |statuses: &Informer<MemberStatus>| statuses.by(WAITING, &unit(1).to_string()).len();
+    let report = |held| BTreeMap::from([(unit(1), status(held))]);
+    statuses.learn(stored(member(1), 1, report(true)));
+    statuses.learn(stored(member(2), 2, report(true)));
+    statuses.learn(stored(member(3), 3, report(false)));
+    assert_eq!(waiting(&statuses), 2);
+    statuses.learn(stored(member(1), 4, report(false)));
+    assert_eq!(waiting(&statuses), 1);
+    statuses.learn(stored(member(2), 5, BTreeMap::new()));
+    assert_eq!(waiting(&statuses), 0);
+}
+
+#[test]
+fn a_report_is_merged_with_what_is_not_stored_yet() {
+    let cache = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _guard = runtime.enter();
+    let controllers = controllers(cache.path());
+    let ctx = context(&controllers.deps, controllers.feed.clone());
+    let report = |phase, payload: &[u8]| UnitReport {
+        member: member(1),
+        unit: unit(1),
+        revision: "r".into(),
+        epoch: 1,
+        payload: Digest::of(payload),
+        phase,
+        health: Health::Healthy,
+        objects: UnitCounts::default(),
+        pods: PodCounts::default(),
+        reason: String::new(),
+        message: String::new(),
+        deletions: None,
+        reverts: 0,
+        last_drift: None,
+        details: Vec::new(),
+    };
+    take_report(&ctx, &report(UnitPhase::Applied, b"one"));
+    // Nothing was written in between: what was applied must not be forgotten.
+    take_report(&ctx, &report(UnitPhase::Suspended, b"two"));
+    let state = ctx.state();
+    let unstored = &state.unstored[&member(1)].units[&unit(1)];
+    assert_eq!((unstored.phase, unstored.applied), (UnitPhase::Suspended, Some(Digest::of(b"one"))));
+    let before = BTreeMap::from([(unit(1), status(false))]);
+    assert!(is_news(&before, &state.unstored[&member(1)].units));
 }

@@ -7,8 +7,7 @@ use kube::api::{Patch, PatchParams};
 use plan::fleet::Plan;
 use serde_json::{Value, json};
 
-use super::FIELD_MANAGER;
-use crate::Ctx;
+use super::{Ctx, FIELD_MANAGER};
 use crate::informer::Key;
 use crate::write::{self, WriteError};
 
@@ -30,7 +29,7 @@ async fn set(ctx: &Ctx, api: &Api<AttachedCluster>, name: &str, value: Value) ->
     let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
     match api.patch(name, &params, &Patch::Merge(&patch)).await {
         Ok(object) => {
-            ctx.world.attached.learn(object);
+            ctx.attached.learn(object);
             Ok(())
         }
         // Deleted in between: nothing is left to label.

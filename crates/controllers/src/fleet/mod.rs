@@ -1,8 +1,8 @@
 //! Fleet: counts its members and labels the objects that made them.
 //!
-//! Triggered by Fleets, and by AttachedClusters and members' records of its namespace. Reads these. Writes
-//! `Fleet.status` (all of it) and the label `fleet.kurator.dev/fleet-name` on AttachedClusters, which a fleet that is gone
-//! takes along. Of several fleets with one member, the first by name labels it. One missing member stops nobody else.
+//! Reads Fleets and AttachedClusters. Writes `Fleet.status` (all of it) and the label `fleet.kurator.dev/fleet-name` on
+//! AttachedClusters, which a fleet that is gone takes along. Of several fleets with one member, the first by name labels
+//! it. One missing member does not stop the others.
 //!
 //! | step | what |
 //! |---|---|
@@ -17,15 +17,90 @@ mod status;
 
 use std::sync::Arc;
 
-use crate::informer::Key;
-use crate::queue::Next;
-use crate::{Ctx, WriteError};
+use api::kurator::annotation::FLEET_NAME;
+use api::kurator::cluster::v1alpha1::AttachedCluster;
+use api::kurator::fleet::v1alpha1::{ClusterRef, Fleet};
+use kube::{Client, ResourceExt};
+use model::Clock;
+
+use crate::WriteError;
+use crate::changes::Changes;
+use crate::deps::{Deps, Running, work};
+use crate::informer::{Index, Informer, Key};
+use crate::origin::{self, OriginFacts, Origins};
+use crate::queue::{Next, Queue};
 
 /// Field manager of the label.
 const FIELD_MANAGER: &str = "kurator-fleet";
 
+/// Fleets are cheap.
+const AT_ONCE: usize = 8;
+
+/// Fleets by an object that they list, as `NAMESPACE/NAME`.
+pub(crate) const ENTRY: &str = "entry";
+
+pub(crate) fn indexes() -> Vec<Index<Fleet>> {
+    let terms = |fleet: &Fleet| -> Vec<String> {
+        let me = Key::of(fleet);
+        fleet.spec.clusters.iter().map(|entry| me.beside(&entry.name).to_string()).collect()
+    };
+    vec![Index { name: ENTRY, terms }]
+}
+
+/// What a pass needs.
+struct Ctx {
+    client: Client,
+    clock: Arc<dyn Clock>,
+    fleets: Arc<Informer<Fleet>>,
+    attached: Arc<Informer<AttachedCluster>>,
+    origins: Origins,
+}
+
+/// Wires the controller, and runs it.
+pub(crate) fn run(deps: &Deps) -> Running {
+    let ctx = Arc::new(Ctx {
+        client: deps.client.clone(),
+        clock: deps.clock.clone(),
+        fleets: deps.stores.fleets.clone(),
+        attached: deps.stores.attached.clone(),
+        origins: Origins::new(&deps.stores.attached),
+    });
+    let queue = Queue::new();
+    watch(&ctx, &queue);
+    Box::pin(work(ctx, queue, AT_ONCE, deps.shutdown.clone(), reconcile))
+}
+
+fn watch(ctx: &Ctx, queue: &Queue<Key>) {
+    // A Fleet: itself, and when its list changed those of its namespace, which may list the same.
+    let (fleets, all) = (queue.clone(), ctx.fleets.clone());
+    let lists: Changes<Vec<ClusterRef>> = Changes::new();
+    ctx.fleets.on_change(move |key, fleet| {
+        fleets.add(key.clone());
+        if lists.replace(key, fleet.and_then(|f| list_of(f))).is_some() {
+            all.list_in(&key.namespace).iter().for_each(|f| fleets.add(Key::of(f.as_ref())));
+        }
+    });
+
+    // An AttachedCluster: the Fleets that list it, and the one whose label is on it, which may not list it any more.
+    let (fleets, all) = (queue.clone(), ctx.fleets.clone());
+    let facts: Changes<OriginFacts> = Changes::new();
+    ctx.attached.on_change(move |key, attached| {
+        if facts.replace(key, attached.map(|a| origin::facts(a))).is_none() {
+            return;
+        }
+        all.by(ENTRY, &key.to_string()).iter().for_each(|f| fleets.add(Key::of(f.as_ref())));
+        let label = attached.and_then(|a| a.labels().get(FLEET_NAME).cloned());
+        label.into_iter().for_each(|fleet| fleets.add(key.beside(&fleet)));
+    });
+}
+
+/// What a fleet lists; `None` while it is being deleted.
+pub(crate) fn list_of(fleet: &Fleet) -> Option<Vec<ClusterRef>> {
+    fleet.metadata.deletion_timestamp.is_none().then(|| fleet.spec.clusters.clone())
+}
+
 /// Looks at one Fleet.
-pub async fn reconcile(ctx: Arc<Ctx>, key: Key) -> Next {
+async fn reconcile(ctx: Arc<Ctx>, key: Key) -> Next {
     match pass(&ctx, &key).await {
         Ok(()) => Next::Wait,
         Err(error) if error.is_conflict() => Next::Retry,
@@ -37,10 +112,11 @@ pub async fn reconcile(ctx: Arc<Ctx>, key: Key) -> Next {
 }
 
 async fn pass(ctx: &Ctx, key: &Key) -> Result<(), WriteError> {
-    let fleet = ctx.world.fleets.get(key);
+    let fleet = ctx.fleets.get(key);
     let observed = observe::observe(ctx, fleet.as_deref(), key); // the hub's cache
     let generation = fleet.as_ref().and_then(|f| f.metadata.generation);
-    let plan = plan::fleet::plan(&observed, generation, ctx.clock.now()); // pure
+    let (plan, report) = plan::fleet::plan(&observed, generation, ctx.clock.now()); // pure
+    tracing::debug!(fleet = %key, ?report, "decided");
     apply::apply(ctx, key, &plan).await?; // client
     match fleet {
         Some(fleet) => status::write(ctx, key, &fleet, plan.status).await, // client

@@ -1,38 +1,36 @@
 //! What is known of a fleet's members.
 
-use std::collections::BTreeMap;
-
 use api::kurator::annotation::FLEET_NAME;
 use api::kurator::fleet::v1alpha1::Fleet;
 use kube::ResourceExt;
 use model::GroupKind;
-use plan::fleet::{Entry, Observed};
+use plan::fleet::{Entry, Observed, Other, labelled_by_others};
 
-use crate::Ctx;
+use super::Ctx;
 use crate::informer::Key;
+use crate::origin;
 
 /// `fleet` is none when it is gone: then only its label is left to take away.
 pub(super) fn observe(ctx: &Ctx, fleet: Option<&Fleet>, key: &Key) -> Observed {
-    let labelled = ctx.world.attached.list_in(&key.namespace);
+    let labelled = ctx.attached.list_in(&key.namespace);
     let labelled = labelled.iter().filter(|a| a.labels().get(FLEET_NAME) == Some(&key.name)).map(|a| a.name_any());
     let labelled = labelled.collect();
     let Some(fleet) = fleet else {
         return Observed { name: key.name.clone(), labelled, deleting: true, ..Observed::default() };
     };
-    let earlier = earlier(ctx, key);
+    let earlier = labelled_by_others(&key.name, &others(ctx, key));
     let entries = fleet.spec.clusters.iter().map(|reference| {
-        let attached = ctx.world.attached.get(&Key::new(&key.namespace, &reference.name));
-        let supported = reference.kind == "AttachedCluster";
-        let ready = attached.as_ref().and_then(|a| a.status.as_ref()).is_some_and(|s| s.ready);
+        let origin = origin::of_entry(&key.namespace, reference);
+        let facts = origin.as_ref().and_then(|origin| ctx.origins.get(origin));
         Entry {
             name: reference.name.clone(),
-            supported,
-            exists: supported && attached.is_some(),
-            ready: supported && ready,
+            supported: origin.is_some(),
+            exists: facts.is_some(),
+            ready: facts.is_some_and(|facts| facts.ready),
             labelled_by: earlier.get(&reference.name).cloned(),
         }
     });
-    let value = serde_json::to_value(fleet).unwrap_or_default();
+    let value = serde_json::json!({"spec": fleet.spec});
     Observed {
         name: key.name.clone(),
         entries: entries.collect(),
@@ -43,17 +41,18 @@ pub(super) fn observe(ctx: &Ctx, fleet: Option<&Fleet>, key: &Key) -> Observed {
     }
 }
 
-/// AttachedClusters that are listed by a fleet whose name comes before this one's, with the first such fleet.
-fn earlier(ctx: &Ctx, key: &Key) -> BTreeMap<String, String> {
-    let mut out = BTreeMap::new();
-    for other in ctx.world.fleets.list_in(&key.namespace) {
-        let name = other.name_any();
-        if name >= key.name || other.metadata.deletion_timestamp.is_some() {
-            continue;
-        }
-        for reference in other.spec.clusters.iter().filter(|c| c.kind == "AttachedCluster") {
-            out.entry(reference.name.clone()).or_insert_with(|| name.clone());
-        }
-    }
-    out
+/// The other fleets of the namespace, with what they list.
+fn others(ctx: &Ctx, key: &Key) -> Vec<Other> {
+    let all = ctx.fleets.list_in(&key.namespace);
+    let others = all.iter().filter(|fleet| fleet.name_any() != key.name);
+    let lists = |fleet: &Fleet| {
+        let entries = fleet.spec.clusters.iter();
+        entries.filter(|e| origin::of_entry(&key.namespace, e).is_some()).map(|e| e.name.clone()).collect()
+    };
+    let other = |fleet: &std::sync::Arc<Fleet>| Other {
+        name: fleet.name_any(),
+        deleting: fleet.metadata.deletion_timestamp.is_some(),
+        lists: lists(fleet),
+    };
+    others.map(other).collect()
 }

@@ -2,7 +2,7 @@
 
 use api::kurator::fleet::v1alpha1::{Fleet, FleetStatus};
 
-use crate::Ctx;
+use super::{Ctx, FIELD_MANAGER};
 use crate::informer::Key;
 use crate::write::{self, WriteError};
 
@@ -11,7 +11,7 @@ pub(super) async fn write(ctx: &Ctx, key: &Key, fleet: &Fleet, status: FleetStat
         return Ok(());
     }
     let api = write::namespaced(&ctx.client, &key.namespace);
-    let value = serde_json::to_value(status).unwrap_or_default();
-    ctx.world.fleets.learn(write::status(&api, super::FIELD_MANAGER, fleet, value).await?);
+    let fleet = Fleet { status: Some(status), ..fleet.clone() };
+    ctx.fleets.learn(write::status(&api, FIELD_MANAGER, &fleet).await?);
     Ok(())
 }

@@ -3,64 +3,44 @@
 use std::sync::Arc;
 
 use api::karmada::cluster::v1alpha1::Cluster;
-use api::kurator::annotation::ATTACHED_BY;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use kube::api::{DeleteParams, Preconditions};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Api, Resource, ResourceExt};
+use model::MemberName;
 use plan::member::Plan;
 use serde_json::Value;
 
-use super::observe::Fresh;
-use super::{FIELD_MANAGER, probe};
-use crate::Ctx;
+use super::{Ctx, FIELD_MANAGER, ORIGIN, probe};
+use crate::connection::Prepared;
 use crate::informer::Key;
-use crate::world::{MADE_BY, MEMBER};
+use crate::origin;
 use crate::write::{self, WriteError};
 
 pub(super) async fn apply(
     ctx: &Arc<Ctx>,
     key: &Key,
-    member: &str,
+    member: Option<&MemberName>,
     plan: &Plan,
-    fresh: Option<Fresh>,
+    prepared: Option<Prepared>,
 ) -> Result<(), WriteError> {
-    let Plan { record, deliver, cluster_status: _, attached_status: _ } = plan;
+    let Plan { record, cluster_status: _, origin_status: _ } = plan;
     // Before there is another record of the same cluster: that would be the same cluster twice.
-    detach(ctx, key, Some(member)).await?;
-    if let Some(wanted) = record {
-        let live = ctx.world.clusters.get(&Key::new("", member));
-        let live = live.and_then(|c| serde_json::to_value(c.as_ref()).ok()).unwrap_or_default();
-        if !model::object::holds(&live, wanted) || owns_more(&live, wanted) {
-            let api: Api<Cluster> = Api::all(ctx.client.clone());
-            let cluster = write::apply(&api, FIELD_MANAGER, wanted).await?;
-            ctx.world.clusters.learn(cluster);
-        }
-        if let Some(Fresh { credential, client }) = fresh {
-            let (connection, stop) = ctx.members.connect(member, &credential, client, &ctx.shutdown);
-            ctx.tasks.spawn(probe::run(ctx.clone(), key.clone(), member.to_owned(), connection, stop));
-        }
+    detach(ctx, key, member).await?;
+    let (Some(wanted), Some(member)) = (record, member) else { return Ok(()) };
+    let live = ctx.clusters.get(&Key::new("", member.as_str()));
+    let live = live.and_then(|c| serde_json::to_value(c.as_ref()).ok()).unwrap_or_default();
+    if !model::object::holds(&live, wanted) || owns_more(&live, wanted) {
+        let api: Api<Cluster> = Api::all(ctx.client.clone());
+        ctx.clusters.learn(write::apply(&api, FIELD_MANAGER, wanted).await?);
     }
-    // Whoever is refused a name has no say in what its owner's member gets.
-    if (record.is_some() || made_by(ctx, member, key))
-        && ctx.members.allow(member, *deliver && record.is_some())
-        && let Ok(name) = member.parse()
-    {
-        ctx.member_queue.add(name);
-        // Whether it is delivered to is not only in its record: Applications that have something there tell it.
-        for decision in ctx.world.decisions.by(MEMBER, member) {
-            if let Some((namespace, name)) = plan::application::owner(&decision.spec.unit) {
-                ctx.application_queue.add(Key::new(namespace, name));
-            }
+    if let Some(prepared) = prepared {
+        let connection = ctx.connections.open(member, prepared);
+        if let Some(start) = ctx.probes.start(member, connection.serial, &ctx.shutdown) {
+            ctx.tasks.spawn(probe::run(ctx.clone(), key.clone(), member.clone(), connection, start));
         }
     }
     Ok(())
-}
-
-/// Is it this AttachedCluster that made the record of this name?
-fn made_by(ctx: &Ctx, member: &str, key: &Key) -> bool {
-    let record = ctx.world.clusters.get(&Key::new("", member));
-    record.is_some_and(|record| record.annotations().get(ATTACHED_BY) == Some(&key.to_string()))
 }
 
 /// Does the record have a label or a region from us that is not wanted any more? Others' stay.
@@ -81,14 +61,14 @@ fn owns_more(live: &Value, wanted: &Value) -> bool {
 
 /// The AttachedCluster is gone, or goes by another name: so are the records that it made and their connections, but for
 /// the one that it has now. Nothing is deleted in the member.
-pub(super) async fn detach(ctx: &Ctx, key: &Key, but: Option<&str>) -> Result<(), WriteError> {
+pub(super) async fn detach(ctx: &Ctx, key: &Key, but: Option<&MemberName>) -> Result<(), WriteError> {
     let api: Api<Cluster> = Api::all(ctx.client.clone());
-    for cluster in ctx.world.clusters.by(MADE_BY, &key.to_string()) {
+    for cluster in ctx.clusters.by(ORIGIN, &origin::of_attached(key).to_string()) {
         let name = cluster.name_any();
-        if but == Some(name.as_str()) {
+        if but.is_some_and(|but| but.as_str() == name) {
             continue;
         }
-        // Exactly this one: a record that somebody else has made under the name since is theirs.
+        // Exactly this one: a record that was made under the name since belongs to another object.
         let preconditions = Preconditions { uid: cluster.uid(), resource_version: None };
         let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
         match api.delete(&name, &params).await {
@@ -96,9 +76,9 @@ pub(super) async fn detach(ctx: &Ctx, key: &Key, but: Option<&str>) -> Result<()
             Err(kube::Error::Api(status)) if status.code == 404 => {}
             Err(error) => return Err(WriteError::new::<Cluster>("delete", &name, error)),
         }
-        ctx.members.remove(&name);
-        if let Ok(name) = name.parse() {
-            ctx.member_queue.add(name);
+        if let Ok(member) = name.parse() {
+            ctx.probes.remove(&member);
+            ctx.connections.close(&member);
         }
         tracing::info!(member = %name, "detached; nothing was deleted in the member");
         say_so(ctx, key, &name).await;

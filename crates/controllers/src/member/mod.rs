@@ -1,18 +1,17 @@
 //! Member: an AttachedCluster becomes a member of the hub, and is watched from then on.
 //!
-//! Triggered by AttachedClusters, their Secrets, members' records, and by a probe that saw something new. Reads the
-//! Secret and the member. Writes the Cluster record (spec by server-side apply, all of its status) and
+//! Reads the Secret and the member. Writes the Cluster record (spec by server-side apply, all of its status) and
 //! `AttachedCluster.status`. Deleting an AttachedCluster deletes the record and nothing in the member.
 //!
 //! | step | what |
 //! |---|---|
 //! | `observe` | the record of that name, the Secret's kubeconfig, the last probe |
-//! | [`plan::member`] | whose name it is, who it is, how it is |
+//! | [`plan::member`] | whose name it is, who it is, how it is, whether it may be delivered to |
 //! | `apply` | the record; the connection and its prober |
 //! | `status` | both statuses, when they differ |
 //!
-//! An AttachedCluster that gets another `memberName` gives its record up: the member of the old name is no member any
-//! more, as after detaching, and nothing is deleted in it.
+//! An AttachedCluster that gets another `memberName` gives its record up: the old name makes no member any more, as after
+//! detaching, and nothing is deleted in it.
 //!
 //! Failure modes: a Secret that is missing or refused leaves the record and says so; a member that does not answer is
 //! probed for ever with back-off by its own task.
@@ -25,28 +24,134 @@ mod status;
 
 use std::sync::Arc;
 
+use api::delivery::MemberStatus;
 use api::karmada::cluster::v1alpha1::Cluster;
-use api::kurator::annotation::ATTACHED_BY;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
-use futures::TryStreamExt;
-use k8s_openapi::api::core::v1::Secret;
-use kube::core::PartialObjectMeta;
-use kube::runtime::WatchStreamExt;
-use kube::runtime::watcher::{self, Event};
-use kube::{Api, ResourceExt};
+use client::Trust;
+use kube::{Client, ResourceExt};
+use model::{Clock, MemberName};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-use crate::informer::Key;
-use crate::queue::Next;
-use crate::world::SECRET;
-use crate::{Ctx, WriteError};
-
-pub use registry::{Connection, Members};
+use crate::WriteError;
+use crate::changes::Changes;
+use crate::connection::Connections;
+use crate::deps::{Deps, Running, work};
+use crate::informer::{Index, Informer, Key};
+use crate::origin::{self, Origins};
+use crate::queue::{Next, Queue};
+use registry::Probes;
 
 /// Field manager of members' records.
 const FIELD_MANAGER: &str = "kurator-member";
 
+/// How many members are looked at once: each waits for its own network, and none of them for another.
+const AT_ONCE: usize = 64;
+
+/// AttachedClusters by the member name that they want.
+const CLAIM: &str = "claim";
+/// AttachedClusters, and members' records, by the Secret that they name, as `NAMESPACE/NAME`.
+pub(crate) const SECRET: &str = "secret";
+/// Members' records by the object that made them.
+pub(crate) const ORIGIN: &str = "origin";
+/// Members' records by the identity of the cluster.
+const IDENTITY: &str = "identity";
+
+pub(crate) fn attached_indexes() -> Vec<Index<AttachedCluster>> {
+    vec![
+        Index { name: CLAIM, terms: |a| origin::wanted_name(a).map(|name| name.to_string()).into_iter().collect() },
+        Index { name: SECRET, terms: |a| vec![Key::of(a).beside(&a.spec.kubeconfig.name).to_string()] },
+    ]
+}
+
+pub(crate) fn cluster_indexes() -> Vec<Index<Cluster>> {
+    vec![
+        Index { name: ORIGIN, terms: |c| origin::of_record(c).map(|o| o.to_string()).into_iter().collect() },
+        Index { name: IDENTITY, terms: |c| c.spec.id.clone().into_iter().collect() },
+        Index {
+            name: SECRET,
+            terms: |c| {
+                let secret = c.spec.secret_ref.as_ref();
+                secret.map(|s| Key::new(s.namespace.clone(), s.name.clone()).to_string()).into_iter().collect()
+            },
+        },
+    ]
+}
+
+/// What a pass needs.
+struct Ctx {
+    client: Client,
+    clock: Arc<dyn Clock>,
+    trust: Trust,
+    attached: Arc<Informer<AttachedCluster>>,
+    clusters: Arc<Informer<Cluster>>,
+    origins: Origins,
+    connections: Arc<Connections>,
+    probes: Arc<Probes>,
+    queue: Queue<Key>,
+    tasks: TaskTracker,
+    shutdown: CancellationToken,
+}
+
+/// Wires the controller, and runs it.
+pub(crate) fn run(deps: &Deps) -> Running {
+    let ctx = Arc::new(Ctx {
+        client: deps.client.clone(),
+        clock: deps.clock.clone(),
+        trust: deps.trust,
+        attached: deps.stores.attached.clone(),
+        clusters: deps.stores.clusters.clone(),
+        origins: Origins::new(&deps.stores.attached),
+        connections: deps.connections.clone(),
+        probes: Arc::default(),
+        queue: Queue::new(),
+        tasks: deps.tasks.clone(),
+        shutdown: deps.shutdown.clone(),
+    });
+    watch(&ctx, deps);
+    let (queue, stop) = (ctx.queue.clone(), deps.shutdown.clone());
+    Box::pin(work(ctx, queue, AT_ONCE, stop, reconcile))
+}
+
+fn watch(ctx: &Arc<Ctx>, deps: &Deps) {
+    // An AttachedCluster: itself.
+    let queue = ctx.queue.clone();
+    deps.stores.attached.on_change(move |key, _| queue.add(key.clone()));
+
+    // A Secret: the AttachedClusters whose kubeconfig is in it.
+    let (queue, attached) = (ctx.queue.clone(), ctx.attached.clone());
+    deps.stores.secrets.on_change(move |key| {
+        attached.by(SECRET, &key.to_string()).iter().for_each(|a| queue.add(Key::of(a.as_ref())));
+    });
+
+    // A member's record: the AttachedCluster that made it, and those that want its name.
+    let (queue, attached) = (ctx.queue.clone(), ctx.attached.clone());
+    let ids: Changes<Option<String>> = Changes::new();
+    deps.stores.clusters.on_change(move |key, cluster| {
+        let claims = attached.by(CLAIM, &key.name);
+        claims.iter().for_each(|a| queue.add(Key::of(a.as_ref())));
+        let origin = cluster.and_then(|c| origin::of_record(c));
+        origin.into_iter().for_each(|o| queue.add(Key::new(o.namespace, o.name)));
+        let id = cluster.and_then(|c| c.spec.id.clone());
+        if let Some(Some(Some(_))) = ids.replace(key, cluster.map(|_| id)) {
+            // An AttachedCluster that was refused for being the same cluster may be accepted now. This is rare: all look.
+            attached.list().iter().for_each(|a| queue.add(Key::of(a.as_ref())));
+        }
+    });
+
+    // A member's report: what its prober counted there is out of date.
+    let known: Changes<Arc<MemberStatus>> = Changes::new();
+    let probes = ctx.probes.clone();
+    deps.stores.statuses.on_change(move |key, status| {
+        let member = status.map(|s| s.spec.member.clone());
+        if known.replace(key, status.cloned()).is_some() {
+            member.into_iter().for_each(|member| probes.changed(&member));
+        }
+    });
+}
+
 /// Looks at one AttachedCluster.
-pub async fn reconcile(ctx: Arc<Ctx>, key: Key) -> Next {
+async fn reconcile(ctx: Arc<Ctx>, key: Key) -> Next {
     match pass(&ctx, &key).await {
         Ok(()) => Next::Wait,
         Err(error) if error.is_conflict() => Next::Retry,
@@ -58,54 +163,11 @@ pub async fn reconcile(ctx: Arc<Ctx>, key: Key) -> Next {
 }
 
 async fn pass(ctx: &Arc<Ctx>, key: &Key) -> Result<(), WriteError> {
-    let Some(attached) = ctx.world.attached.get(key) else { return apply::detach(ctx, key, None).await };
-    let (observed, fresh) = observe::observe(ctx, &attached, key).await?; // client
-    let plan = plan::member::plan(&observed, attached.metadata.generation, ctx.clock.now()); // pure
-    apply::apply(ctx, key, &observed.member, &plan, fresh).await?; // client
-    status::write(ctx, key, &attached, &observed.member, plan).await // client
-}
-
-/// The name that an AttachedCluster wants for its member.
-pub(crate) fn name(attached: &AttachedCluster) -> String {
-    attached.spec.member_name.clone().unwrap_or_else(|| attached.name_any())
-}
-
-/// Does the AttachedCluster that made a record still want it? One that is gone or going, or goes by another name, does not:
-/// its member is none any more, even while the record itself is still there. A record that nobody made is its own.
-pub(crate) fn is_claimed(ctx: &Ctx, cluster: &Cluster) -> bool {
-    let Some((namespace, made_by)) = cluster.annotations().get(ATTACHED_BY).and_then(|by| by.split_once('/')) else {
-        return true;
-    };
-    let made_by = ctx.world.attached.get(&Key::new(namespace, made_by));
-    made_by.is_some_and(|a| a.metadata.deletion_timestamp.is_none() && name(&a) == cluster.name_any())
-}
-
-/// Makes every AttachedCluster and every Application that names a Secret look again when that Secret changes. Only names
-/// are kept.
-pub(crate) async fn watch_secrets(ctx: Arc<Ctx>) {
-    let api: Api<PartialObjectMeta<Secret>> = Api::all(ctx.client.clone());
-    let stream = watcher::watcher(api, watcher::Config::default()).default_backoff();
-    let mut stream = std::pin::pin!(stream);
-    loop {
-        let event = tokio::select! {
-            () = ctx.shutdown.cancelled() => return,
-            event = stream.try_next() => event,
-        };
-        let secret = match event {
-            Ok(Some(Event::Apply(secret) | Event::InitApply(secret) | Event::Delete(secret))) => secret,
-            Ok(Some(_)) => continue,
-            Ok(None) => return,
-            Err(error) => {
-                tracing::debug!(%error, "watch of Secrets interrupted");
-                continue;
-            }
-        };
-        let term = Key::of(&secret).to_string();
-        for attached in ctx.world.attached.by(SECRET, &term) {
-            ctx.attached_queue.add(Key::of(attached.as_ref()));
-        }
-        for application in ctx.world.applications.by(SECRET, &term) {
-            ctx.application_queue.add(Key::of(application.as_ref()));
-        }
-    }
+    let Some(attached) = ctx.attached.get(key) else { return apply::detach(ctx, key, None).await };
+    let (observed, prepared) = observe::observe(ctx, &attached, key).await?; // client
+    let (plan, report) = plan::member::plan(&observed, attached.metadata.generation, ctx.clock.now()); // pure
+    tracing::debug!(attached = %attached.name_any(), ?report, "decided");
+    let member: Option<&MemberName> = observed.member.as_ref().ok();
+    apply::apply(ctx, key, member, &plan, prepared).await?; // client
+    status::write(ctx, key, &attached, member, plan).await // client
 }

@@ -1,81 +1,79 @@
 //! The record, the kubeconfig with a client made of it, the last probe.
 
-use api::kurator::annotation::{APPROVE_IDENTITY, ATTACHED_BY};
+use api::kurator::annotation::APPROVE_IDENTITY;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::reason;
 use client::{Credential, CredentialError};
 use k8s_openapi::api::core::v1::Secret;
-use kube::{Api, Client, ResourceExt};
-use plan::member::{Observed, Problem, Record};
+use kube::{Api, ResourceExt};
+use model::MemberName;
+use plan::member::{CredentialRef, Observed, Problem, Record};
 
-use crate::Ctx;
+use super::{Ctx, IDENTITY};
+use crate::connection::Prepared;
 use crate::informer::Key;
-use crate::member::is_claimed;
-use crate::world::IDENTITY;
+use crate::origin;
 use crate::write::{self, WriteError};
 
-/// A connection that is not there yet.
-pub(super) struct Fresh {
-    pub(super) credential: Credential,
-    pub(super) client: Client,
-}
-
-/// What there is, and a client for its kubeconfig if that is usable and new.
+/// What there is, and a connection for its kubeconfig if that is usable.
 pub(super) async fn observe(
     ctx: &Ctx,
     attached: &AttachedCluster,
     key: &Key,
-) -> Result<(Observed, Option<Fresh>), WriteError> {
-    let member = super::name(attached);
-    let record = ctx.world.clusters.get(&Key::new("", &member)).map(|cluster| Record {
-        attached_by: cluster.annotations().get(ATTACHED_BY).cloned(),
+) -> Result<(Observed, Option<Prepared>), WriteError> {
+    let member = origin::wanted_name(attached);
+    let name = member.as_ref().ok();
+    let record = name.and_then(|name| ctx.clusters.get(&Key::new("", name.as_str()))).map(|cluster| Record {
+        origin: origin::of_record(&cluster),
         id: cluster.spec.id.clone(),
         approved_id: cluster.annotations().get(APPROVE_IDENTITY).cloned(),
         status: cluster.status.clone().unwrap_or_default(),
     });
-    let (server, fresh) = match connection(ctx, attached, key, &member).await? {
-        Ok((server, fresh)) => (Ok(server), fresh),
+    let (server, prepared) = match connection(ctx, attached, key, name).await? {
+        Ok((server, prepared)) => (Ok(server), prepared),
         Err(problem) => (Err(problem), None),
     };
-    let probe = ctx.members.probe(&member);
+    let probe = name.and_then(|name| ctx.probes.probe(name));
     let seen = probe.as_ref().and_then(|p| p.facts.uid.clone());
-    // A record whose AttachedCluster is gone, or goes by another name, is about to go too.
+    // A record whose origin is gone, or goes by another name, is about to go too.
     let twin = seen.and_then(|uid| {
-        let same = ctx.world.clusters.by(IDENTITY, &uid);
-        same.iter().find(|c| c.name_any() != member && is_claimed(ctx, c)).map(|c| c.name_any())
+        let same = ctx.clusters.by(IDENTITY, &uid);
+        let mut others = same.iter().filter(|c| Some(c.name_any().as_str()) != name.map(MemberName::as_str));
+        others.find(|c| ctx.origins.is_claimed(c)).and_then(|c| c.name_any().parse().ok())
     });
     let observed = Observed {
-        namespace: key.namespace.clone(),
-        name: key.name.clone(),
+        origin: origin::of_attached(key),
         labels: attached.labels().clone(),
+        credential: CredentialRef {
+            namespace: key.namespace.clone(),
+            secret: attached.spec.kubeconfig.name.clone(),
+            key: attached.spec.kubeconfig.key.clone(),
+        },
         member,
-        secret: attached.spec.kubeconfig.name.clone(),
         conditions: attached.status.clone().unwrap_or_default().conditions,
         server,
         record,
         twin,
         probe,
     };
-    Ok((observed, fresh))
+    Ok((observed, prepared))
 }
 
-/// The server in the kubeconfig, and a client for it unless there is one already.
+/// The server in the kubeconfig, and a connection to it.
 async fn connection(
     ctx: &Ctx,
     attached: &AttachedCluster,
     key: &Key,
-    member: &str,
-) -> Result<Result<(String, Option<Fresh>), Problem>, WriteError> {
+    member: Option<&MemberName>,
+) -> Result<Result<(String, Option<Prepared>), Problem>, WriteError> {
     let credential = match credential(ctx, attached, key).await? {
         Ok(credential) => credential,
         Err(problem) => return Ok(Err(problem)),
     };
     let server = credential.server().to_owned();
-    if ctx.members.has(member, &credential) {
-        return Ok(Ok((server, None)));
-    }
-    let client = credential.client().await.map_err(|error| malformed(attached, key, &error));
-    Ok(client.map(|client| (server, Some(Fresh { credential, client }))))
+    let Some(member) = member else { return Ok(Ok((server, None))) };
+    let prepared = ctx.connections.prepare(member, &credential).await;
+    Ok(prepared.map(|prepared| (server, Some(prepared))).map_err(|error| malformed(attached, key, &error)))
 }
 
 async fn credential(

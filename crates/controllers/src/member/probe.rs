@@ -11,15 +11,15 @@ use std::time::Duration;
 
 use client::{Failure, classify, limit};
 use kube::Client;
-use model::{Timestamp, object};
+use model::{MemberName, Timestamp, object};
 use plan::member::{Facts, Outcome, Probe};
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
-use super::registry::Connection;
-use crate::Ctx;
+use super::Ctx;
+use super::registry::Start;
+use crate::connection::Connection;
 use crate::informer::Key;
 use crate::write::without_numbers;
 
@@ -45,9 +45,9 @@ const COUNT_SHARE: u32 = 20;
 /// Largest answer to `/readyz`, `/version` and for a namespace, in bytes. Real ones have a few hundred.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
-pub(super) async fn run(ctx: Arc<Ctx>, key: Key, member: String, connection: Connection, stop: CancellationToken) {
+pub(super) async fn run(ctx: Arc<Ctx>, key: Key, member: MemberName, connection: Connection, start: Start) {
     let mut state = State::default();
-    let mut changed = connection.changed.clone();
+    let Start { mut changed, stop } = start;
     loop {
         let outcome = tokio::select! {
             () = stop.cancelled() => return,
@@ -56,8 +56,8 @@ pub(super) async fn run(ctx: Arc<Ctx>, key: Key, member: String, connection: Con
         let failures = state.failures;
         if let Some(outcome) = outcome {
             let probe = Probe { outcome, last_seen: state.last_seen, facts: state.facts.clone() };
-            if ctx.members.saw(&member, connection.serial, probe) {
-                ctx.attached_queue.add(key.clone());
+            if ctx.probes.saw(&member, connection.serial, probe) {
+                ctx.queue.add(key.clone());
             }
         }
         let pause = match failures {
@@ -65,7 +65,7 @@ pub(super) async fn run(ctx: Arc<Ctx>, key: Key, member: String, connection: Con
             n => RETRY_FIRST.saturating_mul(1 << (n - 1).min(8)).min(RETRY_MAX),
         };
         state.turns += 1;
-        let next = Instant::now() + spread(pause, &member, state.turns);
+        let next = Instant::now() + spread(pause, member.as_str(), state.turns);
         tokio::select! {
             () = stop.cancelled() => return,
             () = state.rest(next, &mut changed) => {}

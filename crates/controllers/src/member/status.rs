@@ -1,11 +1,12 @@
 //! The statuses of the record and of the AttachedCluster, written when they differ.
 
 use api::karmada::cluster::v1alpha1::Cluster;
-use api::kurator::cluster::v1alpha1::AttachedCluster;
+use api::kurator::cluster::v1alpha1::{AttachedCluster, AttachedClusterStatus};
 use kube::Api;
-use plan::member::Plan;
+use model::MemberName;
+use plan::member::{OriginStatus, Plan};
 
-use crate::Ctx;
+use super::{Ctx, FIELD_MANAGER};
 use crate::informer::Key;
 use crate::write::{self, WriteError};
 
@@ -13,25 +14,23 @@ pub(super) async fn write(
     ctx: &Ctx,
     key: &Key,
     attached: &AttachedCluster,
-    member: &str,
+    member: Option<&MemberName>,
     plan: Plan,
 ) -> Result<(), WriteError> {
-    let cluster = ctx.world.clusters.get(&Key::new("", member));
+    let cluster = member.and_then(|member| ctx.clusters.get(&Key::new("", member.as_str())));
     if let (Some(status), Some(cluster)) = (plan.cluster_status, cluster)
         && cluster.status.as_ref() != Some(&status)
     {
         let api: Api<Cluster> = Api::all(ctx.client.clone());
-        let value = serde_json::to_value(status).unwrap_or_default();
-        ctx.world.clusters.learn(write::status(&api, super::FIELD_MANAGER, cluster.as_ref(), value).await?);
-        ctx.member_queue.add(match member.parse() {
-            Ok(name) => name,
-            Err(_) => return Ok(()),
-        });
+        let cluster = Cluster { status: Some(status), ..cluster.as_ref().clone() };
+        ctx.clusters.learn(write::status(&api, FIELD_MANAGER, &cluster).await?);
     }
-    if attached.status.as_ref() != Some(&plan.attached_status) {
+    let OriginStatus { ready, member, conditions } = plan.origin_status;
+    let status = AttachedClusterStatus { ready, member: member.map(|name| name.to_string()), conditions };
+    if attached.status.as_ref() != Some(&status) {
         let api = write::namespaced(&ctx.client, &key.namespace);
-        let value = serde_json::to_value(plan.attached_status).unwrap_or_default();
-        ctx.world.attached.learn(write::status(&api, super::FIELD_MANAGER, attached, value).await?);
+        let attached = AttachedCluster { status: Some(status), ..attached.clone() };
+        ctx.attached.learn(write::status(&api, FIELD_MANAGER, &attached).await?);
     }
     Ok(())
 }

@@ -1,4 +1,7 @@
-use api::delivery::{Artifact as ArtifactRecord, UnitId};
+use std::convert::Infallible;
+
+use api::delivery::{Artifact as ArtifactRecord, ArtifactInputs, ChartInputs, UnitId};
+use kube::client::Body;
 use model::tree::Entry;
 use serde_json::json;
 
@@ -109,39 +112,88 @@ fn what_a_rendering_asks_for_is_loaded_until_it_is_whole() {
 }
 
 fn revision(policy: Value) -> RevisionSpec {
+    let artifact = ArtifactRecord {
+        digest: Digest::of(b"none"),
+        revision: "main".into(),
+        url: "http://x".into(),
+        secret: None,
+        ignore: None,
+    };
+    of_inputs(Inputs::Artifact(ArtifactInputs { artifact, kustomize: serde_json::from_value(policy).unwrap() }))
+}
+
+fn of_inputs(inputs: Inputs) -> RevisionSpec {
     RevisionSpec {
         unit: UnitId::new("apps.kurator.dev", "Application", "ns", "a", Some("p")),
         epoch: 1,
-        artifact: ArtifactRecord { digest: Digest::of(b"none"), revision: "main".into(), url: "http://x".into() },
-        policy,
+        inputs,
+        overrides: Default::default(),
+        answers: Default::default(),
         renderer: render::VERSION.into(),
         time: "2026-01-01T00:00:00Z".parse().unwrap(),
-        seed: String::new(),
-        facts: Default::default(),
-        inputs: Default::default(),
     }
+}
+
+/// A hub that answers every request with this.
+fn hub(status: u16, answer: Value) -> Client {
+    let service = tower::service_fn(move |_: http::Request<Body>| {
+        let body = Body::from(answer.to_string().into_bytes());
+        async move { Ok::<_, Infallible>(http::Response::builder().status(status).body(body).unwrap()) }
+    });
+    Client::new(service, "default")
+}
+
+fn renderings(dir: &std::path::Path, hub: Client) -> Renderings {
+    Renderings::new(Cache::open(dir, 1 << 20).unwrap(), hub)
+}
+
+#[tokio::test]
+async fn objects_of_the_hub_are_rendered_in_phases_with_the_secrets_that_are_kept_beside_them() {
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}});
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "shop"}});
+    let objects = [secret.clone(), namespace.clone()];
+    let (inputs, sealed) = plan::unit::objects::pack(&objects, &"abcdefghij".parse().unwrap(), b"key").unwrap();
+    let data = k8s_openapi::ByteString(sealed.unwrap().data);
+    let stored = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": inputs.sealed},
+        "data": {ObjectInputs::SEALED_KEY: data}});
+    let dir = tempfile::tempdir().unwrap();
+    let revision = of_inputs(Inputs::Objects(inputs));
+    let rendering = renderings(dir.path(), hub(200, stored)).render(&revision, false).await.unwrap();
+    let objects: Vec<&Value> = rendering.payload.objects().map(|object| object.as_ref()).collect();
+    assert_eq!(objects, [&namespace, &secret], "the namespace's phase is the first");
+    // Without the Secret nothing is rendered: what is missing must not be taken for what was removed.
+    let gone = hub(404, json!({"kind": "Status", "code": 404, "reason": "NotFound", "message": "gone"}));
+    let failed = renderings(dir.path(), gone).render(&revision, false).await.map(drop);
+    assert!(matches!(failed, Err(Failure::Hub(_))), "{failed:?}");
 }
 
 #[tokio::test]
 async fn a_failure_is_remembered_only_when_it_is_lasting() {
     let dir = tempfile::tempdir().unwrap();
-    let renderings = Renderings::new(Cache::open(dir.path(), 1 << 20).unwrap());
+    let renderings = renderings(dir.path(), hub(500, json!({})));
     let lost = Failure::ArtifactLost(Digest::of(b"none"));
     for turn in 1..=2 {
         assert_eq!(renderings.summary(&revision(json!({"path": "a"})), true).await, Err(lost.clone()));
         assert_eq!(renderings.count(), turn);
     }
-    let wrong = renderings.summary(&revision(json!({"patches": "a"})), true).await;
-    assert!(matches!(wrong, Err(Failure::Manifests(why)) if why.starts_with("the policy cannot be read")));
+    let chart = ChartInputs {
+        digest: Digest::of(b"chart"),
+        name: "c".into(),
+        version: "1".into(),
+        url: "http://x".into(),
+        values: Default::default(),
+    };
+    let wrong = renderings.summary(&of_inputs(Inputs::Chart(chart)), true).await;
+    assert!(matches!(wrong, Err(Failure::Manifests(why)) if why.starts_with("charts are not rendered")));
     assert_eq!(renderings.count(), 2);
 }
 
 #[tokio::test]
 async fn a_directory_that_is_missing_is_looked_for_once_whatever_it_stands_for() {
     let dir = tempfile::tempdir().unwrap();
-    let renderings = Renderings::new(Cache::open(dir.path(), 1 << 20).unwrap());
+    let renderings = renderings(dir.path(), hub(500, json!({})));
     let revision = revision(json!({"path": "gone"}));
-    let key = Inputs::of_revision(&revision).unwrap().key();
+    let key = renderings.work(&revision).await.unwrap().key();
     let missing = Failure::NoDirectory("spec.path: gone: no such file".into());
     renderings.kept().find(&key).outcome = Some(Err(missing.clone()));
     assert_eq!(renderings.summary(&revision, false).await, Err(missing.clone()));

@@ -37,7 +37,7 @@ async fn a_commit_reaches_every_member_and_a_hand_edit_is_reverted_and_reported(
     })
     .await;
     let drift = until("the report", async || {
-        let reports = stage.hub.controllers().delivery.reports_in(&"b".parse().unwrap());
+        let reports = stage.hub.controllers().feed.reports_in(&"b".parse().unwrap());
         reports.iter().find_map(|r| r.last_drift.clone()).ok_or(format!("{reports:?}"))
     })
     .await;

@@ -7,4 +7,5 @@ mod hook;
 mod member;
 mod settled;
 mod source;
+mod split;
 mod stage;

@@ -100,7 +100,10 @@ async fn whoever_claims_a_members_name_does_not_stop_what_it_gets() {
     stage.synced().await;
     stage.attach_with("claimant", stage.member("a").kubeconfig(), json!({"memberName": "a"})).await;
     ready(&stage, "claimant", "NameTaken").await;
-    assert!(stage.hub.controllers().members.deliverable("a").is_some(), "its owner's member is still delivered to");
+    let record = Api::<Cluster>::all(stage.client()).get("a").await.unwrap();
+    let conditions = record.status.unwrap().conditions;
+    let deliverable = condition::find(&conditions, condition::DELIVERABLE).unwrap();
+    assert_eq!(deliverable.status, "True", "its owner's member is still delivered to");
     stage.commit(&[("app/settings.yaml", Some(&settings("two")))]);
     stage.synced().await;
 }

@@ -27,7 +27,7 @@ async fn a_settled_fleet_makes_zero_writes_also_after_a_restart() {
     // Right after the restart: from its first request on.
     let at_start = stage.mutations();
     until("both appliers to have looked", async || {
-        let members = ["a", "b"].map(|m| stage.hub.controllers().delivery.reports_in(&m.parse().unwrap()));
+        let members = ["a", "b"].map(|m| stage.hub.controllers().feed.reports_in(&m.parse().unwrap()));
         let applied = |r: &std::sync::Arc<api::feed::UnitReport>| r.phase == api::delivery::UnitPhase::Applied;
         match members.iter().all(|reports| reports.iter().any(applied)) {
             true => Ok(()),

@@ -77,7 +77,11 @@ async fn a_private_repository_follows_its_secret_and_no_error_shows_it() {
     let app = source(&stage, "the missing Secret", "Secret default/git does not exist").await;
     let status = app.status.unwrap();
     assert_eq!(status.last_handled_sync.as_deref(), Some("asked"), "a sync that cannot be is told so at once");
-    assert!(stage.condition("Ready").await.unwrap().message.contains("default/git"), "so is whoever reads Ready");
+    until("Ready to say why as well", async || match stage.condition("Ready").await {
+        Some(ready) if ready.message.contains("default/git") => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await;
 
     secret(&stage, "hunter2").await;
     let app =

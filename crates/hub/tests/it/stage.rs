@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use api::condition::{self, Condition};
 use api::kurator::apps::v1alpha1::Application;
+use controllers::Controller;
 use git_server::GitServer;
 use hub::{Hub, Options, SystemClock};
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
@@ -43,11 +44,16 @@ pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Result<T
 }
 
 pub(crate) async fn start_hub(dir: &Path) -> Hub {
+    start_hub_with(dir, &Controller::ALL).await
+}
+
+async fn start_hub_with(dir: &Path, controllers: &[Controller]) -> Hub {
     let options = Options {
         directory: dir.join("hub"),
         listen: ([127, 0, 0, 1], 0).into(),
         advertise: None,
         trust: client::Trust { loopback: true },
+        controllers: controllers.iter().copied().collect(),
     };
     // A second call only finds it set.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -68,12 +74,21 @@ impl Stage {
     /// A hub, members of these names (each with the label `name`), and a repository with a ConfigMap, a Deployment and
     /// their namespace below `app/`.
     pub(crate) async fn new(members: &[&str]) -> Self {
+        Self::with(members, &Controller::ALL).await
+    }
+
+    /// The same with a hub in whose process no controller runs.
+    pub(crate) async fn without_controllers(members: &[&str]) -> Self {
+        Self::with(members, &[]).await
+    }
+
+    async fn with(members: &[&str], controllers: &[Controller]) -> Self {
         let dir = TempDir::new().unwrap();
         let repo = dir.path().join("repo");
         std::fs::create_dir_all(&repo).unwrap();
         git(&repo, &["init", "--quiet", "--initial-branch=main"]);
         let stop = CancellationToken::new();
-        let hub = start_hub(dir.path()).await;
+        let hub = start_hub_with(dir.path(), controllers).await;
         let mut started = Vec::new();
         for name in members {
             started.push(Member::start(member_sim::Options::new(*name)).await.unwrap());

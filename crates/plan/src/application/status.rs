@@ -1,19 +1,21 @@
-//! How an Application is, from what its members report.
+//! How an Application is, from what its members reported: `Ready`, `DeletionsHeld`, `syncStatus`, `summary`, `held`.
+//! Read from stored objects alone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use api::condition::{self, Condition, Verdict};
-use api::delivery::{Health, MemberDecision, UnitId, UnitPhase, UnitStatus};
+use api::delivery::{DecisionSpec, Explanation, Missing, UnitId, UnitStatus, WaitingOn};
 use api::kurator::apps::v1alpha1::{
-    Application, ApplicationStatus, ArtifactStatus, GitRepoStatus, HeldDeletions, KustomizationStatus, SourceStatus,
-    Summary, SyncStatus,
+    Application, ApplicationStatus, HeldDeletions, KustomizationStatus, Summary, SyncStatus,
 };
 use api::reason;
-use model::{Digest, MemberName, Timestamp, clock::format_seconds};
+use model::{MemberName, Timestamp};
 
-use crate::guard::{Held, MemberScope};
-
-use super::{Observed, Reach, Report, SYNC_STATUS_MAX, UnitReport, WaitingOn};
+use super::pair::Pair;
+use super::{SYNC_STATUS_MAX, unit_ids};
+use crate::guard::Held;
+use crate::reach::MemberFacts;
+use crate::unit;
 
 /// Members whose held deletions the status lists; all of them are in `view.kurator.dev`. As for `syncStatus`.
 const HELD_SHOWN: usize = SYNC_STATUS_MAX;
@@ -27,113 +29,75 @@ const SYNC_NAME_MAX: usize = 63;
 /// Most members, candidates or fields that a message lists.
 const LISTED_MAX: usize = 20;
 
-/// How one unit is at one member.
-struct Pair<'a> {
-    unit: &'a UnitReport,
-    member: MemberName,
-    status: Option<&'a UnitStatus>,
-    reach: Option<Reach>,
-    /// Digest of the payload that is decided for the member at the revision of its status.
-    payload: Option<Digest>,
+/// The stored objects that an Application's status is folded from.
+#[derive(Debug)]
+pub struct FoldFacts<'a> {
+    /// The Application.
+    pub application: &'a Application,
+    /// Slices of its units' decisions, by object name.
+    pub decisions: &'a BTreeMap<String, DecisionSpec>,
+    /// What the source calls each revision of its units, by object name.
+    pub revisions: BTreeMap<String, String>,
+    /// What members report.
+    pub statuses: &'a BTreeMap<(UnitId, MemberName), UnitStatus>,
+    /// The members that its units may have to do with. One that has no record is left out.
+    pub members: &'a BTreeMap<MemberName, MemberFacts>,
 }
 
-impl Pair<'_> {
-    fn runs_wanted(&self) -> bool {
-        let phase_done = |s: &UnitStatus| matches!(s.phase, UnitPhase::Applied | UnitPhase::Suspended);
-        let whole = |s: &UnitStatus| phase_done(s) && s.reason != reason::CONTESTED && self.has(s);
-        self.status.is_some_and(|s| Some(&s.revision) == self.unit.revision.as_ref() && whole(s))
-    }
+/// The fields of an Application's status that speak of its units.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fold {
+    /// `Ready`, and `DeletionsHeld` while deletions wait.
+    pub conditions: Vec<Condition>,
+    /// One entry per policy and member, not-ready first, at most [`SYNC_STATUS_MAX`].
+    pub sync_status: Vec<SyncStatus>,
+    /// How many entries are left out.
+    pub truncated: Option<u32>,
+    /// Generation that this speaks of.
+    pub observed_generation: Option<i64>,
+    /// Members and objects, counted.
+    pub summary: Option<Summary>,
+    /// Deletions that wait for approval.
+    pub held: Vec<HeldDeletions>,
+}
 
-    /// Did the member apply what its report speaks of? While it is suspended, or fails, an older payload may run.
-    fn has(&self, status: &UnitStatus) -> bool {
-        matches!(status.phase, UnitPhase::Applied | UnitPhase::DeletionsHeld)
-            || status.applied.is_some() && status.applied == self.payload
-    }
+impl Fold {
+    /// Types of conditions that are in this part.
+    pub const CONDITIONS: [&str; 2] = [condition::DELETIONS_HELD, condition::READY];
 
-    /// `None`: not known, since the member does not answer.
-    fn ready(&self) -> Option<bool> {
-        match self.reach {
-            Some(Reach::Unknown) | None => None,
-            Some(Reach::Blocked) => Some(false),
-            Some(Reach::Reachable) => {
-                let healthy = self.status.is_some_and(|s| matches!(s.health, Health::Healthy | Health::Suspended));
-                Some(self.runs_wanted() && healthy)
-            }
-        }
-    }
-
-    fn reason(&self) -> (&'static str, String) {
-        match (self.reach, self.status) {
-            (None, _) => (reason::MEMBER_GONE, format!("member {} has no record any more", self.member)),
-            (Some(Reach::Unknown), Some(s)) => {
-                (reason::MEMBER_UNKNOWN, format!("the member does not answer; last known: {} {}", s.phase, s.health))
-            }
-            (Some(Reach::Unknown), None) => (reason::MEMBER_UNKNOWN, "the member does not answer".to_owned()),
-            (Some(Reach::Blocked), _) => {
-                (reason::MEMBER_BLOCKED, "the member is not delivered to; see its Ready".to_owned())
-            }
-            (Some(Reach::Reachable), None) => (reason::PENDING, "the member has not reported yet".to_owned()),
-            (Some(Reach::Reachable), Some(s)) => {
-                let word = match s.phase {
-                    UnitPhase::Applied if s.reason == reason::CONTESTED => reason::CONTESTED,
-                    UnitPhase::Applied if s.health == Health::Healthy => reason::RECONCILIATION_SUCCEEDED,
-                    UnitPhase::Failed => reason::RECONCILIATION_FAILED,
-                    UnitPhase::DeletionsHeld => reason::DELETIONS_HELD,
-                    UnitPhase::Suspended => reason::SUSPENDED,
-                    _ if s.health == Health::Degraded => reason::HEALTH_CHECK_FAILED,
-                    _ => reason::PROGRESSING,
-                };
-                let message =
-                    if s.message.is_empty() { format!("{}, {}", s.phase, s.health) } else { s.message.clone() };
-                (word, message)
-            }
+    /// This part of a status.
+    pub fn of(status: &ApplicationStatus) -> Self {
+        let mine = |c: &&Condition| Self::CONDITIONS.contains(&c.type_.as_str());
+        Self {
+            conditions: status.conditions.iter().filter(mine).cloned().collect(),
+            sync_status: status.sync_status.clone(),
+            truncated: status.truncated,
+            observed_generation: status.observed_generation,
+            summary: status.summary.clone(),
+            held: status.held.clone(),
         }
     }
 }
 
-/// What the guard weighs of a unit: one scope per member that its decision names. Members report for the epoch that
-/// their entry asks for; an older report says nothing of this one.
-pub fn scopes(
-    unit: &UnitId,
-    entries: &[(&MemberName, &MemberDecision)],
-    status_of: impl Fn(&UnitId, &MemberName) -> Option<UnitStatus>,
-    reach_of: impl Fn(&MemberName) -> Option<Reach>,
-) -> Vec<MemberScope> {
-    // In these phases a member has not yet come to what it would delete. In `Applying` it has: an object that is stuck
-    // there must not hold up what the others may delete.
-    let knows = |s: &UnitStatus| !matches!(s.phase, UnitPhase::Pending | UnitPhase::Waiting | UnitPhase::Unknown);
-    let scope = |(member, entry): &(&MemberName, &MemberDecision)| {
-        let status = status_of(unit, member);
-        let current = status.as_ref().filter(|s| s.epoch == entry.epoch && knows(s));
-        let leaving = !entry.removal.is_none();
-        // What leaves is nobody's to weigh, unless its member says that it waits for a word.
-        if leaving && current.is_none_or(|s| s.held.is_none()) {
-            return None;
-        }
-        Some(MemberScope {
-            member: (*member).clone(),
-            epoch: entry.epoch,
-            inventory: status.as_ref().map_or(0, |s| u64::from(s.objects.inventory)),
-            desired: current.map_or(0, |s| u64::from(s.objects.desired)),
-            report: current.map(|s| s.held.clone()),
-            expected: reach_of(member) == Some(Reach::Reachable),
-            leaving,
-        })
-    };
-    entries.iter().filter_map(scope).collect()
-}
+impl FoldFacts<'_> {
+    fn slices(&self, unit: &UnitId) -> impl Iterator<Item = &DecisionSpec> {
+        self.decisions.values().filter(move |decision| decision.unit == *unit)
+    }
 
-/// What is held of a unit.
-pub(super) fn held(observed: &Observed<'_>, unit: &UnitId) -> Option<Held> {
-    let slices = observed.decisions.values().filter(|d| d.unit == *unit);
-    let entries: Vec<_> = slices.flat_map(|d| &d.members).collect();
-    let status_of = |u: &UnitId, m: &MemberName| observed.statuses.get(&(u.clone(), m.clone())).cloned();
-    let scopes = scopes(unit, &entries, status_of, |m| observed.members.get(m).copied());
-    crate::guard::plan(&scopes, None).1.held
+    fn explanation(&self, unit: &UnitId) -> Option<&Explanation> {
+        self.slices(unit).find_map(|decision| decision.explanation.as_ref())
+    }
+
+    /// What is held of a unit.
+    fn held(&self, unit: &UnitId) -> Option<Held> {
+        let status_of = |u: &UnitId, m: &MemberName| self.statuses.get(&(u.clone(), m.clone())).cloned();
+        let reports = |member: &MemberName| self.members.get(member).is_some_and(|facts| facts.reports());
+        unit::held(unit, self.slices(unit).flat_map(|decision| &decision.members), status_of, reports)
+    }
 }
 
 /// The first of a list, and how many more: a message is read, and a thousand members would not be.
-fn some(items: impl Iterator<Item = String>, between: &str) -> String {
+pub(super) fn some(items: impl Iterator<Item = String>, between: &str) -> String {
     let mut items: Vec<String> = items.collect();
     let more = items.len().saturating_sub(LISTED_MAX);
     items.truncate(LISTED_MAX);
@@ -151,70 +115,40 @@ fn sample(count: u32, names: &[String]) -> String {
     out
 }
 
-pub(super) fn status(
-    observed: &Observed<'_>,
-    application: &Application,
-    report: &Report,
-    now: Timestamp,
-) -> ApplicationStatus {
+/// Folds. `None` while a unit of the Application has not been decided at all: there is nothing to say yet.
+pub fn fold(facts: &FoldFacts<'_>, now: Timestamp) -> Option<Fold> {
+    let application = facts.application;
     let generation = application.metadata.generation;
     let before = application.status.clone().unwrap_or_default();
-    let pairs = pairs(observed, report);
-    // Policies that are gone may still have something to delete.
-    let mut units: Vec<&UnitId> = report.units.iter().map(|u| &u.unit).collect();
-    for decision in observed.decisions.values() {
-        if !units.contains(&&decision.unit) {
-            units.push(&decision.unit);
+    let mut units = Vec::new();
+    if application.metadata.deletion_timestamp.is_none() {
+        for unit in unit_ids(application) {
+            if !units.contains(&unit) {
+                units.push(unit);
+            }
         }
     }
-    let held: Vec<(Held, HeldDeletions)> = units
-        .into_iter()
-        .filter_map(|unit| {
-            let facts = held(observed, unit)?;
-            let members = facts.members.iter().take(HELD_SHOWN);
-            let members = members.map(|(m, count, names)| format!("{m}: {}", sample(*count, names)));
-            let entry = HeldDeletions {
-                policy: unit.policy.clone().unwrap_or_default(),
-                digest: facts.digest.to_string(),
-                count: u32::try_from(facts.count).unwrap_or(u32::MAX),
-                members: members.collect(),
-                waiting_on: facts.waiting_on.iter().take(WAITING_SHOWN).map(MemberName::to_string).collect(),
-            };
-            Some((facts, entry))
-        })
-        .collect();
-    let causes: Vec<&str> = held.iter().flat_map(|(facts, _)| facts.causes.iter().map(|c| c.as_str())).collect();
-    let causes = causes.into_iter().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join("; ");
+    if units.iter().any(|unit| facts.explanation(unit).is_none()) {
+        return None;
+    }
+    let pairs = pairs(facts, &units);
+    let held = held(facts, &units);
+    let causes: BTreeSet<&str> = held.iter().flat_map(|(held, _)| held.causes.iter().map(|c| c.as_str())).collect();
+    let causes = causes.into_iter().collect::<Vec<_>>().join("; ");
     let held: Vec<HeldDeletions> = held.into_iter().map(|(_, entry)| entry).collect();
-    let mut verdicts = vec![ready(observed, application, report, &pairs, &held), source(observed, &before)];
+    let mut verdicts = vec![ready(facts, &units, &pairs, &held, &before)];
     if !held.is_empty() {
-        let count: u32 = held.iter().map(|h| h.count).sum();
-        let list = some(held.iter().flat_map(|h| h.members.iter().cloned()), "; ");
-        let name = &observed.key.1;
-        let waiting: BTreeSet<&String> = held.iter().flat_map(|h| &h.waiting_on).collect();
-        let then = if waiting.is_empty() {
-            format!("`kurator approve app/{name}` releases exactly these")
-        } else {
-            let waiting = some(waiting.into_iter().cloned(), ", ");
-            format!("not reported yet: {waiting}; then `kurator approve app/{name}` releases the whole list")
-        };
-        let message = format!("{count} deletions wait for approval ({causes}): {list}; {then}");
+        let name = application.metadata.name.as_deref().unwrap_or_default();
+        let message = held_message(name, &held, &causes);
         verdicts.push(Verdict::new(condition::DELETIONS_HELD, Some(true), reason::SOURCE_REMOVES_OBJECTS, message));
     }
-    if !observed.not_implemented.is_empty() {
-        let paths = observed.not_implemented.iter().map(ToString::to_string);
-        let message = format!("accepted, not honoured yet: {}", some(paths, ", "));
-        verdicts.push(Verdict::new(condition::NOT_IMPLEMENTED, Some(true), reason::FIELDS_NOT_HONOURED, message));
-    }
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    let (sync_status, truncated) = sync_status(observed, &before, &pairs, now);
-    ApplicationStatus {
-        source_status: source_status(observed, application, &before, now).or_else(|| before.source_status.clone()),
+    let (sync_status, truncated) = sync_status(facts, &before, &pairs, now);
+    Some(Fold {
         sync_status,
         truncated,
         conditions: condition::merge(&before.conditions, verdicts, generation, now),
         observed_generation: generation,
-        last_handled_sync: observed.source.handled_sync.clone().or(before.last_handled_sync),
         summary: Some(Summary {
             placed: count(pairs.len()),
             ready: count(pairs.iter().filter(|p| p.ready() == Some(true)).count()),
@@ -222,75 +156,84 @@ pub(super) fn status(
             held: held.iter().map(|h| h.count).sum(),
         }),
         held,
-    }
+    })
 }
 
-fn pairs<'a>(observed: &'a Observed<'_>, report: &'a Report) -> Vec<Pair<'a>> {
-    let mut out = Vec::new();
-    for unit in &report.units {
-        let mut members: Vec<MemberName> = unit.chosen.iter().filter_map(|(m, _)| m.parse().ok()).collect();
-        if unit.chosen.is_empty() && !unit.waiting_on.is_empty() {
-            // Not decided now: what was decided before still runs and is still worth seeing.
-            let decisions = observed.decisions.values().filter(|d| d.unit == unit.unit);
-            members = decisions
-                .flat_map(|d| d.members.iter().filter(|(_, e)| e.removal.is_none()))
-                .map(|(m, _)| m.clone())
-                .collect();
+/// What is held of each unit, also of units whose policies are gone.
+fn held(facts: &FoldFacts<'_>, units: &[UnitId]) -> Vec<(Held, HeldDeletions)> {
+    let mut all: Vec<&UnitId> = units.iter().collect();
+    for decision in facts.decisions.values() {
+        if !all.contains(&&decision.unit) {
+            all.push(&decision.unit);
         }
-        for member in members {
-            let status = observed.statuses.get(&(unit.unit.clone(), member.clone()));
-            let reach = observed.members.get(&member).copied();
-            let mut decided = observed.decisions.values().filter(|d| d.unit == unit.unit);
-            let entry = decided.find_map(|d| d.members.get(&member));
-            let payload = entry.filter(|e| status.is_some_and(|s| s.revision == e.revision)).and_then(|e| e.digest);
-            out.push(Pair { unit, member, status, reach, payload });
+    }
+    all.into_iter()
+        .filter_map(|unit| {
+            let held = facts.held(unit)?;
+            let members = held.members.iter().take(HELD_SHOWN);
+            let members = members.map(|(m, count, names)| format!("{m}: {}", sample(*count, names)));
+            let entry = HeldDeletions {
+                policy: unit.policy.clone().unwrap_or_default(),
+                digest: held.digest.to_string(),
+                count: u32::try_from(held.count).unwrap_or(u32::MAX),
+                members: members.collect(),
+                waiting_on: held.waiting_on.iter().take(WAITING_SHOWN).map(MemberName::to_string).collect(),
+            };
+            Some((held, entry))
+        })
+        .collect()
+}
+
+fn held_message(name: &str, held: &[HeldDeletions], causes: &str) -> String {
+    let count: u32 = held.iter().map(|h| h.count).sum();
+    let list = some(held.iter().flat_map(|h| h.members.iter().cloned()), "; ");
+    let waiting: BTreeSet<&String> = held.iter().flat_map(|h| &h.waiting_on).collect();
+    let then = if waiting.is_empty() {
+        format!("`kurator approve app/{name}` releases exactly these")
+    } else {
+        let waiting = some(waiting.into_iter().cloned(), ", ");
+        format!("not reported yet: {waiting}; then `kurator approve app/{name}` releases the whole list")
+    };
+    format!("{count} deletions wait for approval ({causes}): {list}; {then}")
+}
+
+/// Every unit at every member that it is placed on. While nothing is decided, what was decided before still runs and is
+/// still worth seeing.
+fn pairs<'a>(facts: &'a FoldFacts<'_>, units: &'a [UnitId]) -> Vec<Pair<'a>> {
+    let mut out = Vec::new();
+    for unit in units {
+        let wanted = facts.explanation(unit).and_then(|explanation| explanation.revision.as_ref());
+        let entries: BTreeMap<_, _> = facts.slices(unit).flat_map(|decision| &decision.members).collect();
+        for (member, entry) in entries.into_iter().filter(|(_, entry)| entry.removal.is_none()) {
+            let status = facts.statuses.get(&(unit.clone(), member.clone()));
+            let reach = facts.members.get(member).map(|facts| facts.reach);
+            let payload = entry.digest.filter(|_| status.is_some_and(|s| s.revision == entry.revision));
+            out.push(Pair { unit, wanted, member, status, reach, payload });
         }
     }
     out
 }
 
 fn ready(
-    observed: &Observed<'_>,
-    application: &Application,
-    report: &Report,
+    facts: &FoldFacts<'_>,
+    units: &[UnitId],
     pairs: &[Pair<'_>],
     held: &[HeldDeletions],
+    before: &ApplicationStatus,
 ) -> Verdict {
+    let application = facts.application;
     let verdict = |status, reason, message: String| Verdict::new(condition::READY, status, reason, message);
     if application.metadata.deletion_timestamp.is_some() && held.is_empty() {
-        let left = observed.decisions.values().flat_map(|d| d.members.keys());
+        let left = facts.decisions.values().flat_map(|d| d.members.keys());
         let left: BTreeSet<&str> = left.map(MemberName::as_str).collect();
         let names = left.into_iter().take(WAITING_SHOWN).collect::<Vec<_>>().join(", ");
         return verdict(Some(false), reason::DELETING, format!("it is being taken out of its members: {names}"));
     }
-    for unit in &report.units {
-        let policy = unit.unit.policy.as_deref().unwrap_or_default();
-        for waiting in &unit.waiting_on {
-            let (reason, message) = match waiting {
-                WaitingOn::Source => {
-                    let why = observed.source.error.as_ref().map(|(_, why)| format!(": {why}")).unwrap_or_default();
-                    (reason::SOURCE_NOT_READY, format!("the source has not been fetched yet{why}"))
-                }
-                WaitingOn::Fleet(name) => (
-                    reason::FLEET_NOT_FOUND,
-                    format!("Fleet {name:?} does not exist in this namespace; what runs stays"),
-                ),
-                WaitingOn::Render(why) => (reason::BUILD_FAILED, format!("policy {policy}: {why}; what runs stays")),
-                WaitingOn::DuplicateName => (
-                    reason::DUPLICATE_POLICY_NAME,
-                    format!("two policies are named {policy:?}; give each a name of its own"),
-                ),
-                WaitingOn::HubDestination => (
-                    reason::NOT_IMPLEMENTED,
-                    "no fleet is named: delivery to the hub itself is not implemented; set spec.destination.fleet"
-                        .to_owned(),
-                ),
-                WaitingOn::NoMember => {
-                    let why = unit.passed_over.iter().map(|(m, r)| format!("{m}: {r}"));
-                    (reason::NO_MEMBER_SELECTED, format!("policy {policy} selects no member ({})", some(why, "; ")))
-                }
-                WaitingOn::Members(_) => continue,
-            };
+    for unit in units {
+        let explanation = facts.explanation(unit).cloned().unwrap_or_default();
+        let policy = unit.policy.as_deref().unwrap_or_default();
+        let waiting = explanation.waiting_on.iter().find_map(|w| waiting_in_words(policy, w, &explanation, before));
+        if let Some((reason, message)) = waiting {
             return verdict(Some(false), reason, message);
         }
     }
@@ -308,7 +251,7 @@ fn ready(
         let (reason, message) = worst.reason();
         return verdict(Some(false), reason, format!("{good} of {total} ready; {}: {message}", worst.member));
     }
-    // A policy of which nothing is delivered is not ready, however well the others are.
+    // A policy without a kustomization makes the Application not ready: nothing of that policy is delivered.
     if let Some(index) = application.spec.sync_policies.iter().position(|p| p.kustomization.is_none()) {
         let message = format!(
             "{good} of {total} ready; spec.syncPolicies[{index}] has no kustomization: nothing else is delivered so far"
@@ -327,77 +270,58 @@ fn ready(
     verdict(Some(true), reason::RECONCILIATION_SUCCEEDED, format!("{good} of {total} ready"))
 }
 
-fn source(observed: &Observed<'_>, before: &ApplicationStatus) -> Verdict {
-    let facts = &observed.source;
-    let known = before.source_status.as_ref().and_then(|s| s.git_repo_status.as_ref()?.artifact.as_ref());
-    if let (None, None, Some(known), false) = (&facts.artifact, &facts.error, known, facts.suspended) {
-        // A hub that has just started has not asked yet; what it knew stays until it has.
-        return Verdict::new(condition::SOURCE_READY, Some(true), reason::SUCCEEDED, known.revision.clone());
-    }
-    let (status, reason, message) = match (&facts.error, &facts.artifact) {
-        (Some((_, why)), _) => (Some(false), reason::FETCH_FAILED, why.clone()),
-        (None, Some(artifact)) if facts.suspended => (Some(true), reason::SUSPENDED, artifact.revision.clone()),
-        (None, Some(artifact)) => (Some(true), reason::SUCCEEDED, artifact.revision.clone()),
-        (None, None) if facts.suspended && known.is_some() => {
-            (Some(true), reason::SUSPENDED, known.map(|artifact| artifact.revision.clone()).unwrap_or_default())
-        }
-        (None, None) if facts.suspended => {
-            (Some(false), reason::SUSPENDED, "suspended before the first fetch".to_owned())
-        }
-        (None, None) => (None, reason::FETCHING, "waiting for the first fetch".to_owned()),
-    };
-    Verdict::new(condition::SOURCE_READY, status, reason, message)
-}
-
-fn source_status(
-    observed: &Observed<'_>,
-    application: &Application,
+/// What a unit waits for, as reason and sentence; `None` for what is said later, with what its members report.
+fn waiting_in_words(
+    policy: &str,
+    waiting: &WaitingOn,
+    explanation: &Explanation,
     before: &ApplicationStatus,
-    now: Timestamp,
-) -> Option<SourceStatus> {
-    application.spec.source.git_repository.as_ref()?;
-    let known = before.source_status.as_ref().and_then(|s| s.git_repo_status.clone()).unwrap_or_default();
-    let artifact = observed.source.artifact.as_ref().map(|artifact| {
-        let same = known.artifact.as_ref().filter(|a| a.revision == artifact.revision);
-        let first_seen = observed.source.since.unwrap_or(now);
-        ArtifactStatus {
-            digest: Some(artifact.digest.to_string()),
-            last_update_time: same.map_or_else(|| format_seconds(first_seen), |a| a.last_update_time.clone()),
-            path: artifact.digest.to_string(),
-            revision: artifact.revision.clone(),
-            url: artifact.url.clone(),
+) -> Option<(&'static str, String)> {
+    let detail = &waiting.detail;
+    Some(match waiting.what {
+        Missing::Source => {
+            let failed = condition::find(&before.conditions, condition::SOURCE_READY).filter(|c| c.status == "False");
+            let why = failed.map(|c| format!(": {}", c.message)).unwrap_or_default();
+            (reason::SOURCE_NOT_READY, format!("the source has not been fetched yet{why}"))
         }
-    });
-    let mut verdict = source(observed, before);
-    verdict.type_ = condition::READY;
-    let generation = application.metadata.generation;
-    Some(SourceStatus {
-        git_repo_status: Some(GitRepoStatus {
-            artifact: artifact.or(known.artifact),
-            conditions: condition::merge(&known.conditions, vec![verdict], generation, now),
-            observed_generation: generation,
-            url: observed.source.artifact.as_ref().map(|a| a.url.clone()).or(known.url),
-        }),
+        Missing::Fleet => {
+            (reason::FLEET_NOT_FOUND, format!("Fleet {detail:?} does not exist in this namespace; what runs stays"))
+        }
+        Missing::Render => (reason::BUILD_FAILED, format!("policy {policy}: {detail}; what runs stays")),
+        Missing::UniqueName => {
+            (reason::DUPLICATE_POLICY_NAME, format!("two policies are named {policy:?}; give each a name of its own"))
+        }
+        Missing::HubDelivery => (
+            reason::NOT_IMPLEMENTED,
+            "no fleet is named: delivery to the hub itself is not implemented; set spec.destination.fleet".to_owned(),
+        ),
+        Missing::Member => {
+            let shown = explanation.passed_over.iter().map(|p| format!("{}: {}", p.name, p.reason));
+            (reason::NO_MEMBER_SELECTED, format!("policy {policy} selects no member ({})", some(shown, "; ")))
+        }
+        Missing::Support => return None,
     })
 }
 
 /// Not-ready pairs first, then by name; at most [`SYNC_STATUS_MAX`].
 fn sync_status(
-    observed: &Observed<'_>,
+    facts: &FoldFacts<'_>,
     before: &ApplicationStatus,
     pairs: &[Pair<'_>],
     now: Timestamp,
 ) -> (Vec<SyncStatus>, Option<u32>) {
-    let text_of = |name: &String| observed.revisions.get(name).map(|r| r.artifact.revision.clone());
+    let text_of = |name: &String| facts.revisions.get(name).cloned();
+    let artifact = before.source_status.as_ref().and_then(|s| s.git_repo_status.as_ref()?.artifact.as_ref());
+    let newest = artifact.map(|artifact| artifact.revision.clone());
+    let known_by_name: BTreeMap<&str, &SyncStatus> = before.sync_status.iter().map(|s| (s.name.as_str(), s)).collect();
     let mut entries: Vec<(bool, SyncStatus)> = pairs
         .iter()
         .map(|pair| {
-            let policy = pair.unit.unit.policy.as_deref().unwrap_or_default();
+            let policy = pair.unit.policy.as_deref().unwrap_or_default();
             // Cut by characters: a policy's name may be any text.
             let name = format!("{policy}-attachedcluster-{}", pair.member).to_lowercase();
             let name: String = name.chars().take(SYNC_NAME_MAX).collect();
-            let known =
-                before.sync_status.iter().find(|s| s.name == name).and_then(|s| s.kustomization_status.as_ref());
+            let known = known_by_name.get(name.as_str()).and_then(|s| s.kustomization_status.as_ref());
             let none: &[Condition] = &[];
             let ready = pair.ready();
             let (reason, message) = pair.reason();
@@ -406,12 +330,7 @@ fn sync_status(
             let status = KustomizationStatus {
                 conditions: condition::merge(known.map_or(none, |k| &k.conditions), vec![verdict], None, now),
                 last_applied_revision: applied.or_else(|| known.and_then(|k| k.last_applied_revision.clone())),
-                last_attempted_revision: pair
-                    .unit
-                    .revision
-                    .as_ref()
-                    .and_then(text_of)
-                    .or_else(|| observed.source.artifact.as_ref().map(|a| a.revision.clone())),
+                last_attempted_revision: pair.wanted.and_then(text_of).or_else(|| newest.clone()),
                 observed_generation: None,
             };
             (ready == Some(true), SyncStatus { name, kustomization_status: Some(status) })

@@ -1,11 +1,16 @@
 use std::collections::BTreeMap;
 
-use api::delivery::{DeletionState, Deletions, Health, PodCounts, Removal, UnitCounts, UnitPhase};
-use api::kurator::apps::v1alpha1::ApplicationSpec;
-use api::kurator::fleet::v1alpha1::ClusterRef;
+use api::delivery::{
+    DecisionSpec, DeletionState, Deletions, Health, HubId, PodCounts, Removal, RevisionSpec, UnitCounts, UnitPhase,
+    UnitStatus,
+};
+use api::kurator::apps::v1alpha1::{ApplicationSpec, ApplicationStatus};
+use model::MemberName;
 use serde_json::json;
 
 use super::*;
+use crate::reach::{MemberFacts, Reach};
+use crate::unit::{Observed, Plan, REVISIONS_KEPT, Rendered, Report, scopes, wanted};
 
 fn now() -> Timestamp {
     "2026-01-01T00:00:00Z".parse().unwrap()
@@ -38,15 +43,17 @@ fn one_policy() -> serde_json::Value {
 }
 
 fn artifact(commit: &str) -> Artifact {
-    Artifact { digest: Digest::of(commit.as_bytes()), revision: format!("main@sha1:{commit}"), url: "https://x".into() }
+    Artifact {
+        digest: Digest::of(commit.as_bytes()),
+        revision: format!("main@sha1:{commit}"),
+        url: "https://x".into(),
+        secret: None,
+        ignore: None,
+    }
 }
 
 fn candidate(member: &str) -> Candidate {
-    Candidate {
-        reference: ClusterRef { name: member.into(), kind: "AttachedCluster".into() },
-        member: Some(member.into()),
-        labels: BTreeMap::new(),
-    }
+    Candidate { name: member.into(), member: Some(name(member)), labels: BTreeMap::new() }
 }
 
 /// A hub that keeps what plans say, so that a test can go on from there.
@@ -78,18 +85,21 @@ impl World {
     }
 
     fn step(&mut self) -> (Plan, Report) {
+        let facts = self.members.iter().map(|(member, reach)| (member.clone(), MemberFacts::new(*reach)));
+        let members: BTreeMap<_, _> = facts.collect();
+        let owner = owner("default", "shop");
+        let application = self.application.as_ref();
+        let units = application.map(|a| units(a, &self.fleet, &self.source)).unwrap_or_default();
         let mut observed = Observed {
-            key: ("default", "shop"),
-            application: self.application.as_ref(),
+            owner: &owner,
+            facts: owner_facts(application),
+            units: &units,
             hub: &self.hub,
-            fleet: self.fleet.clone(),
-            source: self.source.clone(),
             revisions: self.revisions.clone(),
             decisions: self.decisions.clone(),
             statuses: self.statuses.clone(),
-            members: self.members.clone(),
+            members: members.clone(),
             rendered: BTreeMap::new(),
-            not_implemented: Vec::new(),
             renderer: "1",
         };
         for want in wanted(&observed, now()) {
@@ -97,15 +107,41 @@ impl World {
                 observed.rendered.insert(want.revision.unit.clone(), rendered.clone());
             }
         }
-        let (plan, report) = plan(&observed, now());
+        let (plan, report) = crate::unit::plan(&observed, now());
         self.revisions.extend(plan.create_revisions.clone());
         self.decisions.extend(plan.write_decisions.clone());
         plan.delete_decisions.iter().for_each(|n| drop(self.decisions.remove(n)));
         plan.delete_revisions.iter().for_each(|n| drop(self.revisions.remove(n)));
-        if let (Some(application), Some(status)) = (&mut self.application, &plan.status) {
-            application.status = Some(status.clone());
-        }
+        self.write_status(&members);
         (plan, report)
+    }
+
+    /// What the two controllers write that share the status.
+    fn write_status(&mut self, members: &BTreeMap<MemberName, MemberFacts>) {
+        let Some(mut application) = self.application.clone() else { return };
+        let SourcePart { conditions, source_status, last_handled_sync } =
+            source_part(&application, &self.source, &[], now());
+        let mut status = application.status.clone().unwrap_or_default();
+        status.conditions.retain(|c| !SourcePart::CONDITIONS.contains(&c.type_.as_str()));
+        status.conditions.extend(conditions);
+        application.status = Some(ApplicationStatus { source_status, last_handled_sync, ..status });
+        let revisions = self.revisions.iter();
+        let facts = FoldFacts {
+            application: &application,
+            decisions: &self.decisions,
+            revisions: revisions.map(|(n, r)| (n.clone(), r.inputs.source_revision().to_owned())).collect(),
+            statuses: &self.statuses,
+            members,
+        };
+        let Fold { conditions, sync_status, truncated, observed_generation, summary, held } =
+            fold(&facts, now()).unwrap();
+        let mut status = application.status.clone().unwrap();
+        status.conditions.retain(|c| !Fold::CONDITIONS.contains(&c.type_.as_str()));
+        status.conditions.extend(conditions);
+        status.conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
+        application.status =
+            Some(ApplicationStatus { sync_status, truncated, observed_generation, summary, held, ..status });
+        self.application = Some(application);
     }
 
     fn unit(&self) -> UnitId {
@@ -134,6 +170,7 @@ impl World {
             held: None,
             reverts: 0,
             last_drift: None,
+            reflected: None,
         };
         self.statuses.insert((self.unit(), name(member)), status);
     }
@@ -236,8 +273,10 @@ fn a_member_whose_record_is_gone_is_forgotten() {
     world.step();
     world.fleet = FleetFacts::Found(vec![candidate("a")]);
     world.members.remove(&name("b"));
-    world.step();
+    let (plan, _) = world.step();
     assert_eq!(world.members_of(), [("a".into(), 1, Removal::None)]);
+    let trigger = plan.write_decisions[0].1.trigger.clone().unwrap();
+    assert_eq!((trigger.cause, trigger.message.as_str()), (api::delivery::TriggerCause::MemberLost, "no record: b"));
 }
 
 #[test]
@@ -302,8 +341,9 @@ fn two_policies_of_one_name_place_nothing_new() {
     let policy = one_policy()[0].clone();
     let mut world = World::new(json!([policy, policy]), &["a"]);
     let (plan, _) = world.step();
-    assert!(plan.create_revisions.is_empty() && plan.write_decisions.is_empty());
+    assert!(plan.create_revisions.is_empty() && world.members_of().is_empty());
     assert_eq!(world.ready(), ("False".into(), "DuplicatePolicyName".into()));
+    assert!(world.step().0.is_settled());
 }
 
 #[test]
@@ -522,9 +562,9 @@ fn an_object_that_is_stuck_in_one_member_does_not_hold_up_the_others() {
     world.report("a");
     world.report("b");
     let scopes = |world: &World| {
-        let entries: Vec<_> = world.decisions.values().flat_map(|d| &d.members).collect();
+        let entries = world.decisions.values().flat_map(|d| &d.members);
         let status_of = |u: &UnitId, m: &MemberName| world.statuses.get(&(u.clone(), m.clone())).cloned();
-        scopes(&world.unit(), &entries, status_of, |m| world.members.get(m).copied())
+        scopes(&world.unit(), entries, status_of, |_| true)
     };
     let mut reported = |phase| {
         let key = (world.unit(), name("b"));

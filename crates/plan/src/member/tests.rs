@@ -4,13 +4,16 @@ fn now() -> Timestamp {
     "2026-01-01T00:00:10Z".parse().unwrap()
 }
 
+fn origin(namespace: &str) -> Origin {
+    Origin::new("g", "Kind", namespace, "beijing")
+}
+
 fn observed() -> Observed {
     Observed {
-        namespace: "default".into(),
-        name: "beijing".into(),
+        origin: origin("default"),
         labels: BTreeMap::from([("size".to_owned(), "large".to_owned())]),
-        member: "beijing".into(),
-        secret: "kc".into(),
+        member: "beijing".parse(),
+        credential: CredentialRef { namespace: "default".into(), secret: "kc".into(), key: "value".into() },
         conditions: Vec::new(),
         server: Ok("https://10.0.0.1:6443".into()),
         record: None,
@@ -24,15 +27,23 @@ fn probe(outcome: Outcome, uid: &str) -> Option<Probe> {
     Some(Probe { outcome, last_seen: "2026-01-01T00:00:05Z".parse().ok(), facts })
 }
 
+fn ready(status: &ClusterStatus) -> Condition {
+    condition::find(&status.conditions, condition::READY).unwrap().clone()
+}
+
 fn mine(id: Option<&str>) -> Option<Record> {
-    Some(Record { attached_by: Some("default/beijing".into()), id: id.map(str::to_owned), ..Record::default() })
+    Some(Record { origin: Some(origin("default")), id: id.map(str::to_owned), ..Record::default() })
 }
 
 fn check(observed: &Observed, expect: (&str, &str), deliver: bool) -> Plan {
-    let plan = plan(observed, Some(1), now());
-    let condition = &plan.attached_status.conditions[0];
+    let (plan, report) = plan(observed, Some(1), now());
+    let condition = &plan.origin_status.conditions[0];
     assert_eq!((condition.status.as_str(), condition.reason.as_str()), expect, "{}", condition.message);
-    assert_eq!(plan.deliver, deliver);
+    assert_eq!(report.deliverable.status, Some(deliver), "{:?}", report.deliverable);
+    if let Some(status) = &plan.cluster_status {
+        let stored = condition::find(&status.conditions, condition::DELIVERABLE).unwrap();
+        assert_eq!(stored.status, if deliver { "True" } else { "False" });
+    }
     plan
 }
 
@@ -42,7 +53,8 @@ fn a_new_member_gets_a_record_before_it_answers() {
     let plan = check(&observed(), ("Unknown", reason::PROBING), false);
     let record = plan.record.unwrap();
     assert_eq!(record["spec"]["secretRef"], json!({"namespace": "default", "name": "kc"}));
-    assert_eq!(record["metadata"]["annotations"][api::kurator::annotation::ATTACHED_BY], "default/beijing");
+    assert_eq!(record["metadata"]["annotations"][ORIGIN], "g/Kind/default/beijing");
+    assert_eq!(record["metadata"]["annotations"][CREDENTIAL_KEY], "value");
     assert_eq!(record["spec"].get("id"), None);
 }
 
@@ -51,7 +63,7 @@ fn the_first_answer_records_the_identity() {
     let o = Observed { record: mine(None), probe: probe(Outcome::Ready, "u1"), ..observed() };
     let plan = check(&o, ("True", reason::CLUSTER_READY), true);
     assert_eq!(plan.record.unwrap()["spec"]["id"], "u1");
-    assert!(plan.attached_status.ready);
+    assert!(plan.origin_status.ready);
     assert_eq!(plan.cluster_status.unwrap().last_seen, None, "heartbeats are not written");
 }
 
@@ -64,7 +76,7 @@ fn a_silent_member_is_unknown_since_it_was_last_seen() {
     };
     let plan = check(&o, ("Unknown", reason::CLUSTER_NOT_REACHABLE), true);
     let status = plan.cluster_status.unwrap();
-    assert_eq!(status.conditions[0].message, "last seen 2026-01-01T00:00:05Z: connection refused");
+    assert_eq!(ready(&status).message, "last seen 2026-01-01T00:00:05Z: connection refused");
     assert_eq!(status.last_seen.as_deref(), Some("2026-01-01T00:00:05Z"));
     assert_eq!(status.kubernetes_version.as_deref(), Some("v1.37.2"), "what was known stays");
 }
@@ -81,22 +93,22 @@ fn another_cluster_at_the_address_holds_delivery_until_approved() {
 
 #[test]
 fn the_same_cluster_is_not_a_member_twice() {
-    let o = Observed { twin: Some("b2".into()), probe: probe(Outcome::Ready, "u1"), ..observed() };
+    let o = Observed { twin: Some("b2".parse().unwrap()), probe: probe(Outcome::Ready, "u1"), ..observed() };
     let plan = check(&o, ("False", reason::SAME_CLUSTER), false);
     assert_eq!(plan.record.unwrap()["spec"].get("id"), None);
 }
 
 #[test]
 fn a_second_claimant_of_a_name_is_told_who_has_it() {
-    let record = Some(Record { attached_by: Some("other/beijing".into()), ..Record::default() });
+    let record = Some(Record { origin: Some(origin("other")), ..Record::default() });
     let plan = check(&Observed { record, ..observed() }, ("False", reason::NAME_TAKEN), false);
     assert!(plan.record.is_none() && plan.cluster_status.is_none());
-    assert!(plan.attached_status.conditions[0].message.contains("other/beijing"));
+    assert!(plan.origin_status.conditions[0].message.contains("other/beijing"));
 }
 
 #[test]
 fn names_that_no_member_can_have_are_refused() {
-    let o = Observed { member: "m".repeat(49), ..observed() };
+    let o = Observed { member: "m".repeat(49).parse(), ..observed() };
     check(&o, ("False", reason::NAME_INVALID), false);
 }
 
@@ -106,33 +118,33 @@ fn a_missing_secret_leaves_the_record_as_it_is() {
     let o = Observed { server: Err(problem), record: mine(Some("u1")), ..observed() };
     let plan = check(&o, ("False", "SecretNotFound"), false);
     assert!(plan.record.is_none());
-    assert_eq!(plan.cluster_status.unwrap().conditions[0].reason, "SecretNotFound");
+    assert_eq!(ready(&plan.cluster_status.unwrap()).reason, "SecretNotFound");
 }
 
 #[test]
 fn a_second_look_changes_nothing() {
     let o = Observed { record: mine(Some("u1")), probe: probe(Outcome::Ready, "u1"), ..observed() };
-    let first = plan(&o, Some(1), now());
+    let (first, _) = plan(&o, Some(1), now());
     let record = Record { status: first.cluster_status.clone().unwrap(), ..o.record.clone().unwrap() };
-    let again = Observed { record: Some(record), conditions: first.attached_status.conditions.clone(), ..o };
+    let again = Observed { record: Some(record), conditions: first.origin_status.conditions.clone(), ..o };
     let later = "2026-02-01T00:00:00Z".parse().unwrap();
-    assert_eq!(plan(&again, Some(1), later), first);
+    assert_eq!(plan(&again, Some(1), later).0, first);
 }
 
 #[test]
 fn a_restart_changes_nothing_before_the_first_answer() {
     for outcome in [Outcome::Ready, Outcome::Unreachable("connection refused".into())] {
         let o = Observed { record: mine(Some("u1")), probe: probe(outcome, "u1"), ..observed() };
-        let before = plan(&o, Some(1), now());
+        let (before, _) = plan(&o, Some(1), now());
         let record = Record { status: before.cluster_status.clone().unwrap(), ..o.record.clone().unwrap() };
         let restarted = Observed {
             record: Some(record),
-            conditions: before.attached_status.conditions.clone(),
+            conditions: before.origin_status.conditions.clone(),
             probe: None,
             ..observed()
         };
-        let after = plan(&restarted, Some(1), "2026-02-01T00:00:00Z".parse().unwrap());
+        let (after, _) = plan(&restarted, Some(1), "2026-02-01T00:00:00Z".parse().unwrap());
         assert_eq!(after.cluster_status, before.cluster_status);
-        assert_eq!(after.attached_status, before.attached_status);
+        assert_eq!(after.origin_status, before.origin_status);
     }
 }

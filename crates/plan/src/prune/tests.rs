@@ -337,3 +337,24 @@ proptest! {
         prop_assert!(again.delete.is_empty() && again.release.is_empty() && again.forget.is_empty(), "{again:?}");
     }
 }
+
+#[test]
+fn a_grant_from_a_backup_releases_nothing_for_a_hub_that_is_behind() {
+    let mut world = World::new(&[("ConfigMap", "a"), ("ConfigMap", "b")], &[("ConfigMap", "a")]);
+    world.approve();
+    let granted = world.entry.approved;
+    assert!(!world.plan().0.delete.is_empty(), "the hub that gave it is at the member's epoch");
+    // The same names are stale again at a later epoch, and a hub of the earlier epoch comes back with its grant.
+    let later = UnitEntry { epoch: 9, ..world.entry.clone() };
+    world.inventory.raise(&later);
+    let (plan, report) = world.plan();
+    assert_eq!((plan.delete, plan.doom), (vec![], vec![]));
+    let list = report.deletions.unwrap();
+    assert!(list.behind && Some(list.digest) != granted);
+    world.entry.approved = Some(list.digest);
+    assert_eq!(world.plan().0.delete, [key("ConfigMap", "b")], "a person may approve exactly this list");
+    // Made again in between, it is another object.
+    let other = Entry { uid: Some("another".into()), ..Entry::default() };
+    world.inventory.put(key("ConfigMap", "b"), other);
+    assert_eq!(world.plan().0.delete, []);
+}

@@ -7,6 +7,7 @@ use model::{Digest, MemberName, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::explanation::{Explanation, Trigger};
 use crate::delivery::{ShortId, UnitId};
 
 /// What was decided for one member.
@@ -30,6 +31,10 @@ pub struct MemberDecision {
     /// Replicas that this member runs, when the unit's replicas are divided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<u32>,
+    /// Digest of this member's list of deletions that may go ahead at this epoch: within the guard's budget, or approved.
+    /// Stays as long as the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub granted: Option<Digest>,
     /// Set while the unit is being taken out of this member: the tombstone that an unreachable member keeps.
     #[serde(default, skip_serializing_if = "Removal::is_none")]
     pub removal: Removal,
@@ -84,15 +89,37 @@ pub struct DecisionSpec {
     /// Digest of the list of deletions that a person released.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approved: Option<Digest>,
+    /// What made this slice what it is now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<Trigger>,
+    /// Why the unit is not where or as one may expect; in slice 0, which exists as long as the unit does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Explanation>,
     /// The members, at most 100.
     #[serde(default)]
     pub members: BTreeMap<MemberName, MemberDecision>,
 }
 
 impl DecisionSpec {
-    /// Most members in a slice. An entry is below 400 bytes, so a slice stays below 40 kB: a change of one member
-    /// rewrites little, and 1,000 members are ten objects.
+    /// Most members in a slice. An entry is below 500 bytes, so a slice stays below 50 kB, and slice 0, which explains,
+    /// below 80 kB: a change of one member rewrites little, and 1,000 members are ten objects.
     pub const MEMBERS_MAX: usize = 100;
+
+    /// A slice without members.
+    pub fn empty(unit: UnitId, slice: u32) -> Self {
+        Self {
+            unit,
+            slice,
+            prune: false,
+            suspended: false,
+            force: false,
+            frozen: None,
+            approved: None,
+            trigger: None,
+            explanation: None,
+            members: BTreeMap::new(),
+        }
+    }
 
     /// The name of a slice of a unit's decision.
     pub fn object_name(short: &ShortId, slice: u32) -> String {

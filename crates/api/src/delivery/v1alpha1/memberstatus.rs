@@ -6,7 +6,9 @@ use kube::CustomResource;
 use model::{Digest, MemberName, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use super::link::MemberLink;
 use super::state::{Deletions, DriftRecord, Health, PodCounts, UnitCounts, UnitPhase};
 use crate::delivery::UnitId;
 
@@ -27,7 +29,8 @@ pub struct MemberStatusSpec {
 }
 
 impl MemberStatusSpec {
-    /// Most units in a slice. An entry is below 2 kB, mostly below 600 bytes: a slice stays below 200 kB.
+    /// Most units in a slice. An entry is below 2 kB, mostly below 600 bytes, and 2 kB more with a reflected status: a slice
+    /// stays below 400 kB.
     pub const UNITS_MAX: usize = 100;
 
     /// The name of a slice of a member's status.
@@ -40,6 +43,9 @@ impl MemberStatusSpec {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MemberStatusStatus {
+    /// How the applier gets on with the member; in slice 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<MemberLink>,
     /// By unit, at most 100.
     #[serde(default)]
     pub units: BTreeMap<UnitId, UnitStatus>,
@@ -84,6 +90,22 @@ pub struct UnitStatus {
     /// The last such change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_drift: Option<DriftRecord>,
+    /// What of the object's status is gathered over all members, where its kind has a rule for that; at most
+    /// [`UnitStatus::REFLECTED_BYTES_MAX`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::delivery::crd::free_object")]
+    pub reflected: Option<Value>,
+}
+
+impl UnitStatus {
+    /// Most bytes of a reflected status as JSON (DESIGN 6).
+    pub const REFLECTED_BYTES_MAX: usize = 2_000;
+
+    /// A status as it may be stored: one that is too large is left out, since a part of it would be a lie.
+    pub fn cap_reflected(status: Value) -> Option<Value> {
+        let bytes = serde_json::to_vec(&status).map_or(usize::MAX, |json| json.len());
+        (status.is_object() && bytes <= Self::REFLECTED_BYTES_MAX).then_some(status)
+    }
 }
 
 fn is_zero(n: &u64) -> bool {

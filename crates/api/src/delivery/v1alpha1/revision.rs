@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::delivery::UnitId;
+use crate::kurator::apps::v1alpha1::KustomizeInputs;
 
-/// An immutable fetched tree of manifests.
+/// An immutable fetched tree of manifests, and how to fetch it again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Artifact {
@@ -20,6 +21,129 @@ pub struct Artifact {
     pub revision: String,
     /// Where it was fetched from.
     pub url: String,
+    /// Name of the Secret, in the unit's namespace, with the credentials of the source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+    /// Files that were left out, in `.gitignore` syntax.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignore: Option<String>,
+}
+
+impl Artifact {
+    /// Is it the same content from the same place? How it is fetched again does not count.
+    pub fn is_same(&self, other: &Self) -> bool {
+        (self.digest, &self.revision, &self.url) == (other.digest, &other.revision, &other.url)
+    }
+}
+
+/// What a unit is rendered from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Inputs {
+    /// A fetched tree and how to render it.
+    Artifact(ArtifactInputs),
+    /// Objects of the hub.
+    Objects(ObjectInputs),
+    /// A Helm chart with values.
+    Chart(ChartInputs),
+}
+
+impl Inputs {
+    /// Do both render to the same, with the same renderer?
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Artifact(a), Self::Artifact(b)) => a.artifact.is_same(&b.artifact) && a.kustomize == b.kustomize,
+            // The digest is of the bodies; how they are compressed may differ between versions.
+            (Self::Objects(a), Self::Objects(b)) => a.digest == b.digest,
+            (Self::Chart(a), Self::Chart(b)) => a == b,
+            _ => false,
+        }
+    }
+
+    /// What the source calls it, for people; empty when there is no source.
+    pub fn source_revision(&self) -> &str {
+        match self {
+            Self::Artifact(inputs) => &inputs.artifact.revision,
+            Self::Objects(_) => "",
+            Self::Chart(inputs) => &inputs.version,
+        }
+    }
+}
+
+/// A fetched tree and how to render it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ArtifactInputs {
+    /// The manifests.
+    pub artifact: Artifact,
+    /// What of the sync policy decides the rendered objects.
+    #[serde(default)]
+    #[schemars(schema_with = "crate::delivery::crd::free_object")]
+    pub kustomize: KustomizeInputs,
+}
+
+/// Bodies of hub objects. A rollback needs them, since the hub keeps only the newest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectInputs {
+    /// Digest of all bodies. Keyed by the hub when Secrets are among them, so that it says nothing of their values.
+    pub digest: Digest,
+    /// Bodies without what a server adds, as base64 of gzip of a JSON array. No Secret is among them.
+    pub data: String,
+    /// Name of the Secret beside the Revision that holds the bodies of Secrets, in the same form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<String>,
+}
+
+impl ObjectInputs {
+    /// Most bytes of all bodies together, before they are compressed (DESIGN 6). What is compressed and encoded of that
+    /// stays below the 1.5 MiB that etcd takes, also when nothing compresses.
+    pub const BYTES_MAX: usize = 256 * 1000;
+
+    /// Type of the Secret that holds sealed bodies or answers.
+    pub const SEALED_TYPE: &str = "kurator.dev/sealed";
+
+    /// Key in that Secret under which the bodies are.
+    pub const SEALED_KEY: &str = "objects";
+}
+
+/// A Helm chart with values.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChartInputs {
+    /// Digest of the chart.
+    pub digest: Digest,
+    /// Name of the chart.
+    pub name: String,
+    /// Version of the chart.
+    pub version: String,
+    /// Where it was fetched from.
+    pub url: String,
+    /// The values, merged.
+    #[serde(default)]
+    #[schemars(schema_with = "crate::delivery::crd::free_object")]
+    pub values: serde_json::Map<String, Value>,
+}
+
+/// What rendering was answered when it asked for something of the world.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Answer {
+    /// The answer, where everybody may read it.
+    #[schemars(schema_with = "crate::delivery::crd::free_value")]
+    Value(Value),
+    /// The answer is secret.
+    Sealed(SealedAnswer),
+}
+
+/// Where a secret answer is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SealedAnswer {
+    /// Name of a Secret in the namespace of the Revision.
+    pub secret: String,
+    /// Key in it.
+    pub key: String,
 }
 
 /// The inputs of one rendering of a unit. Immutable: a changed input makes a new Revision with the next epoch.
@@ -28,7 +152,7 @@ pub struct Artifact {
 #[kube(derive = "PartialEq", category = "kurator", doc = "What the inputs of a unit were at one moment.")]
 #[kube(printcolumn(name = "Unit", type_ = "string", json_path = ".spec.unit"))]
 #[kube(printcolumn(name = "Epoch", type_ = "integer", json_path = ".spec.epoch"))]
-#[kube(printcolumn(name = "Source", type_ = "string", json_path = ".spec.artifact.revision"))]
+#[kube(printcolumn(name = "Source", type_ = "string", json_path = ".spec.inputs.artifact.artifact.revision"))]
 #[kube(printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"))]
 #[serde(rename_all = "camelCase")]
 pub struct RevisionSpec {
@@ -37,25 +161,19 @@ pub struct RevisionSpec {
     /// The unit's own sequence of revisions, from 1. Members refuse to delete for an epoch behind the one that they
     /// have seen.
     pub epoch: u64,
-    /// The manifests.
-    pub artifact: Artifact,
-    /// The sync policy as it was.
-    #[schemars(schema_with = "crate::delivery::crd::free_object")]
-    pub policy: Value,
+    /// What the unit is rendered from: one of these.
+    pub inputs: Inputs,
+    /// Digests of the overrides that are applied after rendering, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub overrides: BTreeMap<String, Digest>,
+    /// Answers to what rendering asked of the world, by question.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub answers: BTreeMap<String, Answer>,
     /// Version of the renderer, since another one may render differently.
     pub renderer: String,
     /// What `now` means while rendering.
     #[schemars(schema_with = "crate::delivery::crd::time")]
     pub time: Timestamp,
-    /// Seed of the random functions of templates, in hexadecimal.
-    pub seed: String,
-    /// Answers to what rendering asked of the world, by question.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(schema_with = "crate::delivery::crd::free_object")]
-    pub facts: BTreeMap<String, Value>,
-    /// Digests of further inputs (overrides, values), by name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub inputs: BTreeMap<String, Digest>,
 }
 
 impl RevisionSpec {

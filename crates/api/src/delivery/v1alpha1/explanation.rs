@@ -1,0 +1,134 @@
+//! Why a decision is as it is: what caused it, who was passed over, what is waited for. `kurator explain` reads it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What made a slice of a decision what it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Trigger {
+    /// What kind of event.
+    pub cause: TriggerCause,
+    /// Field manager of the edit, when the cause is an edit and the server recorded one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// What happened, in words; at most [`Trigger::MESSAGE_MAX`] characters.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message: String,
+}
+
+impl Trigger {
+    /// Longest message, in characters: one line of a terminal twice as wide as usual.
+    pub const MESSAGE_MAX: usize = 200;
+
+    /// Makes a trigger; a longer message is cut.
+    pub fn new(cause: TriggerCause, message: impl Into<String>) -> Self {
+        let message: String = message.into();
+        Self { cause, by: None, message: message.chars().take(Self::MESSAGE_MAX).collect() }
+    }
+}
+
+/// What kind of event changed a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum TriggerCause {
+    /// The source has new content.
+    Source,
+    /// The owner was edited: a policy, a selector, a flag.
+    Edit,
+    /// The list of members changed, or labels that are selected by.
+    Membership,
+    /// A member was lost.
+    MemberLost,
+    /// A member came back.
+    MemberBack,
+    /// Deletions were granted, within the guard's budget or approved by a person.
+    Approval,
+    /// The unit is being taken out of a member, or has left one.
+    Removal,
+    /// The same inputs render otherwise with another renderer.
+    Renderer,
+    /// The unit stopped to resolve, or resolves again.
+    Resolution,
+}
+
+/// Why the unit is not where or as one may expect.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Explanation {
+    /// Name of the Revision that members should have, when one is known. Members that were not decided anew may have an
+    /// older one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+    /// The rule by which members are chosen, in words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub placement: String,
+    /// Candidates that the unit does not go to, the first by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed_over: Vec<PassedOver>,
+    /// How many candidates the unit does not go to.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub passed_over_count: u32,
+    /// Why it is not as wanted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting_on: Vec<WaitingOn>,
+}
+
+impl Explanation {
+    /// Most candidates that are listed. An entry is about 100 bytes, so that a list stays below 10 kB.
+    pub const PASSED_OVER_MAX: usize = 100;
+
+    /// Longest sentence that is kept of what is waited for, in characters: a refused manifest may list hundreds of errors.
+    pub const WORDS_MAX: usize = 2_000;
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
+/// A candidate that was not chosen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PassedOver {
+    /// How the list of candidates names it.
+    pub name: String,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// Why a unit is not as wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WaitingOn {
+    /// What is missing.
+    pub what: Missing,
+    /// Its name, or why it is missing, in words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+}
+
+impl WaitingOn {
+    /// Makes one; a longer detail is cut.
+    pub fn new(what: Missing, detail: impl Into<String>) -> Self {
+        let detail: String = detail.into();
+        Self { what, detail: detail.chars().take(Explanation::WORDS_MAX).collect() }
+    }
+}
+
+/// What a unit waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum Missing {
+    /// The source was never fetched.
+    Source,
+    /// The list of members does not exist; the detail is its name.
+    Fleet,
+    /// Rendering failed; the detail says why.
+    Render,
+    /// No member is selected.
+    Member,
+    /// Two units of the owner have this name.
+    UniqueName,
+    /// The destination is the hub itself, which is not delivered to yet.
+    HubDelivery,
+    /// The unit is of a kind that is not delivered yet; the detail is the field that is missing.
+    Support,
+}

@@ -1,0 +1,144 @@
+//! Which change makes which Application look again. One block per kind; each names the relation.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::delivery::{Decision, LinkState, MemberStatus, UnitPhase, UnitStatus};
+use api::karmada::cluster::v1alpha1::Cluster;
+use api::kurator::fleet::v1alpha1::ClusterRef;
+use plan::reach::{Reach, reach};
+
+use super::{FLEET, SECRET, key_of, with_member};
+use crate::changes::Changes;
+use crate::fleet;
+use crate::informer::Key;
+use crate::origin::{self, OriginFacts};
+use crate::queue::Queue;
+use crate::record::{self, WAITING};
+use crate::stores::Stores;
+
+/// How long reports are gathered before they are looked at: a thousand members that report within a second make 50 looks
+/// at their Application, each over a thousand members, and not a thousand. A person does not see 20 ms.
+const GATHER: Duration = Duration::from_millis(20);
+
+pub(super) fn watch(stores: &Stores, queue: &Queue<Key>) {
+    // An Application: itself.
+    let applications = queue.clone();
+    stores.applications.on_change(move |key, _| applications.add(key.clone()));
+
+    // A Secret: the Applications whose source's credentials are in it.
+    let (applications, known) = (queue.clone(), stores.applications.clone());
+    stores.secrets.on_change(move |key| {
+        known.by(SECRET, &key.to_string()).iter().for_each(|a| applications.add(Key::of(a.as_ref())));
+    });
+
+    // A Fleet whose list changed: the Applications that name it.
+    let (applications, known) = (queue.clone(), stores.applications.clone());
+    let lists: Changes<Vec<ClusterRef>> = Changes::new();
+    stores.fleets.on_change(move |key, fleet| {
+        if lists.replace(key, fleet.and_then(|f| fleet::list_of(f))).is_some() {
+            known.by(FLEET, &key.to_string()).iter().for_each(|a| applications.add(Key::of(a.as_ref())));
+        }
+    });
+
+    // An AttachedCluster: the Applications of the Fleets that list it, and those that have something in the member that it
+    // makes, or made under another name.
+    let (applications, known) = (queue.clone(), stores.applications.clone());
+    let (fleets, decisions) = (stores.fleets.clone(), stores.decisions.clone());
+    let facts: Changes<OriginFacts> = Changes::new();
+    stores.attached.on_change(move |key, attached| {
+        let now = attached.map(|a| origin::facts(a));
+        let Some(before) = facts.replace(key, now.clone()) else { return };
+        for fleet in fleets.by(fleet::ENTRY, &key.to_string()) {
+            let term = Key::of(fleet.as_ref()).to_string();
+            known.by(FLEET, &term).iter().for_each(|a| applications.add(Key::of(a.as_ref())));
+        }
+        for member in before.into_iter().chain(now).filter_map(|facts| facts.wants) {
+            with_member(&decisions, member.as_str()).into_iter().for_each(|key| applications.add(key));
+        }
+    });
+
+    // A member's record, when what is decided by changed: the Applications that have something there, and those of the
+    // Fleets that list its origin.
+    let (applications, known) = (queue.clone(), stores.applications.clone());
+    let (fleets, decisions) = (stores.fleets.clone(), stores.decisions.clone());
+    let facts: Changes<ClusterFacts> = Changes::new();
+    stores.clusters.on_change(move |key, cluster| {
+        let now = cluster.map(|c| ClusterFacts::of(c));
+        let Some(before) = facts.replace(key, now.clone()) else { return };
+        with_member(&decisions, &key.name).into_iter().for_each(|key| applications.add(key));
+        for origin in before.into_iter().chain(now).filter_map(|facts| facts.origin) {
+            for fleet in fleets.by(fleet::ENTRY, &Key::new(origin.namespace, origin.name).to_string()) {
+                let term = Key::of(fleet.as_ref()).to_string();
+                known.by(FLEET, &term).iter().for_each(|a| applications.add(Key::of(a.as_ref())));
+            }
+        }
+    });
+
+    // A Revision, and a Decision: the Application whose unit it is of.
+    let applications = queue.clone();
+    stores.revisions.on_change(move |_, revision| {
+        let owner = revision.map(|r| r.spec.unit.owner());
+        owner.and_then(|owner| key_of(&owner)).into_iter().for_each(|key| applications.add(key));
+    });
+    let applications = queue.clone();
+    let known: Changes<Arc<Decision>> = Changes::new();
+    stores.decisions.on_change(move |key, decision| {
+        let before = known.replace(key, decision.cloned()).flatten();
+        let owners = decision.into_iter().chain(&before).filter_map(|d| key_of(&d.spec.unit.owner()));
+        owners.for_each(|key| applications.add(key));
+    });
+
+    // A member's report, when it may change a decision: the Applications of these units; when the member's link changed,
+    // those whose deletions wait for others.
+    let (applications, known) = (queue.clone(), stores.statuses.clone());
+    let decisions = stores.decisions.clone();
+    let reports: Changes<Arc<MemberStatus>> = Changes::new();
+    stores.statuses.on_change(move |key, status| {
+        let Some(before) = reports.replace(key, status.cloned()) else { return };
+        let changed = record::changed_units(before.as_deref(), status.map(Arc::as_ref));
+        for (unit, (was, is)) in changed {
+            let decides = removed(was) != removed(is)
+                || held(was) != held(is)
+                || (weight(was) != weight(is) && !known.by(WAITING, &unit.to_string()).is_empty());
+            let key = decides.then(|| key_of(&unit.owner())).flatten();
+            key.into_iter().for_each(|key| applications.add_after(key, GATHER));
+        }
+        if before.as_deref().and_then(link) != status.map(Arc::as_ref).and_then(link) {
+            let member = status.or(before.as_ref()).map(|s| s.spec.member.to_string()).unwrap_or_default();
+            with_member(&decisions, &member).into_iter().for_each(|key| applications.add_after(key, GATHER));
+        }
+    });
+}
+
+fn removed(status: Option<&UnitStatus>) -> bool {
+    status.is_some_and(|s| s.phase == UnitPhase::Removed)
+}
+
+fn held(status: Option<&UnitStatus>) -> Option<&api::delivery::Deletions> {
+    status.and_then(|s| s.held.as_ref())
+}
+
+/// Everything that the guard reads of a report beside the list itself: a phase that has come far enough is a report at
+/// last.
+fn weight(status: Option<&UnitStatus>) -> Option<(u32, u32, u64, UnitPhase)> {
+    status.map(|s| (s.objects.inventory, s.objects.desired, s.epoch, s.phase))
+}
+
+fn link(status: &MemberStatus) -> Option<LinkState> {
+    status.status.as_ref()?.link.as_ref().map(|link| link.state)
+}
+
+/// What decisions read of a member's record.
+#[derive(Clone, PartialEq)]
+struct ClusterFacts {
+    origin: Option<api::delivery::Origin>,
+    reach: Reach,
+}
+
+impl ClusterFacts {
+    fn of(cluster: &Cluster) -> Self {
+        let conditions = cluster.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+        Self { origin: origin::of_record(cluster), reach: reach(conditions) }
+    }
+}

@@ -1,0 +1,202 @@
+//! Fetched trees, and fetching one again that the cache has lost, or that another process has fetched.
+//!
+//! A Revision says where its artifact came from and which Secret has the credentials, so that every process can have it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use api::delivery::Artifact;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Client;
+use model::Digest;
+use source::{Cache, Credentials, GitReference, GitSource, GitSpec, Http};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use crate::write::{self, WriteError};
+
+/// Fetches under way at once, over all sources: each is a connection, a temporary file and up to
+/// [`source::ARTIFACT_BYTES_MAX`] to unpack. Asking what a reference means is not counted, so a source that drips
+/// slowly delays other sources' new commits only together with 63 like it, and each for its own timeout only.
+const FETCHES_AT_ONCE: usize = 64;
+/// How long an artifact that could not be fetched again is not asked for.
+const RECOVER_AGAIN: Duration = Duration::from_secs(10);
+
+/// How an artifact is that the cache has lost.
+#[derive(Clone, Debug)]
+pub(crate) enum Recovery {
+    /// It is being fetched, for the first time: the answer comes within the source's timeout.
+    UnderWay,
+    /// It could not be fetched, and is asked for again now and then.
+    Failed(String),
+}
+
+/// What is known of a lost artifact.
+struct Lost {
+    running: bool,
+    failed: Option<(Instant, String)>,
+}
+
+/// Namespace of the units that use it, and digest.
+type Place = (String, Digest);
+
+/// All artifacts of this process.
+pub struct Artifacts {
+    client: Client,
+    http: Http,
+    cache: Cache,
+    fetches: Semaphore,
+    lost: Mutex<BTreeMap<Place, Lost>>,
+    /// Sources that are followed here, by namespace and URL: they have what a record does not say, such as user
+    /// information in a URL.
+    followed: Mutex<BTreeMap<(String, String), GitSource>>,
+}
+
+impl Artifacts {
+    pub(crate) fn new(client: Client, cache: Cache) -> Result<Self, source::Error> {
+        let fetches = Semaphore::new(FETCHES_AT_ONCE);
+        Ok(Self { client, http: Http::new()?, cache, fetches, lost: Mutex::default(), followed: Mutex::default() })
+    }
+
+    /// A source of this specification, which is remembered for [`Self::recover`].
+    ///
+    /// # Errors
+    /// The URL or reference is malformed.
+    pub(crate) fn follow(&self, namespace: &str, spec: GitSpec) -> Result<GitSource, source::Error> {
+        let git = GitSource::new(&self.http, spec)?;
+        let place = (namespace.to_owned(), git.url().to_owned());
+        self.followed.lock().unwrap_or_else(PoisonError::into_inner).insert(place, git.clone());
+        Ok(git)
+    }
+
+    /// A source is not followed any more.
+    pub(crate) fn forget(&self, namespace: &str, url: &str) {
+        let place = (namespace.to_owned(), url.to_owned());
+        self.followed.lock().unwrap_or_else(PoisonError::into_inner).remove(&place);
+    }
+
+    /// Fetches a commit into the cache, when its turn comes.
+    ///
+    /// # Errors
+    /// See [`source::Error`].
+    pub(crate) async fn fetch(
+        &self,
+        git: &GitSource,
+        commit: &source::Commit,
+    ) -> Result<source::Artifact, source::Error> {
+        // The semaphore is never closed.
+        let _permit = self.fetches.acquire().await;
+        git.fetch(commit, &self.cache).await
+    }
+
+    fn lost(&self) -> MutexGuard<'_, BTreeMap<Place, Lost>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Fetches an artifact again that the cache has lost, in the background, and says how that is. Ask again later.
+    pub(crate) fn recover(self: &Arc<Self>, namespace: &str, artifact: &Artifact) -> Recovery {
+        let place = (namespace.to_owned(), artifact.digest);
+        let mut lost = self.lost();
+        let known = lost.entry(place.clone()).or_insert(Lost { running: false, failed: None });
+        let due = known.failed.as_ref().is_none_or(|(at, _)| at.elapsed() >= RECOVER_AGAIN);
+        if due && !known.running {
+            known.running = true;
+            let (all, artifact) = (self.clone(), artifact.clone());
+            tokio::spawn(async move {
+                let done = all.fetch_again(&place.0, &artifact).await;
+                let mut lost = all.lost();
+                match done {
+                    Ok(()) => drop(lost.remove(&place)),
+                    Err(why) => drop(lost.insert(place, Lost { running: false, failed: Some((Instant::now(), why)) })),
+                }
+            });
+        }
+        known.failed.as_ref().map_or(Recovery::UnderWay, |(_, why)| Recovery::Failed(why.clone()))
+    }
+
+    async fn fetch_again(&self, namespace: &str, artifact: &Artifact) -> Result<(), String> {
+        let place = (namespace.to_owned(), artifact.url.clone());
+        let followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner).get(&place).cloned();
+        let git = match followed {
+            Some(git) => git,
+            None => self.by_record(namespace, artifact).await?,
+        };
+        let found = self.fetch(&git, &commit_of(artifact)).await.map_err(|error| text(&error))?;
+        if found.digest() == artifact.digest.to_string() {
+            Ok(())
+        } else {
+            // Another ignore pattern, or a history that was rewritten under the same name.
+            Err("the source has other files at that commit now".to_owned())
+        }
+    }
+
+    /// The source of an artifact as its record says it.
+    async fn by_record(&self, namespace: &str, artifact: &Artifact) -> Result<GitSource, String> {
+        let mut spec = GitSpec::new(&artifact.url, GitReference::Commit(commit_of(artifact).sha));
+        spec.ignore.clone_from(&artifact.ignore);
+        if let Some(secret) = &artifact.secret {
+            let access = access(&self.client, namespace, secret).await.map_err(|error| text(&error))?;
+            let access = access.map_err(|(_, why)| why)?;
+            (spec.credentials, spec.ca) = (access.credentials, access.ca);
+        }
+        GitSource::new(&self.http, spec).map_err(|error| text(&error))
+    }
+}
+
+/// Why a Secret cannot be used: reason and sentence.
+pub(crate) type Refusal = (String, String);
+
+/// How to identify to a git server, and whom to trust there.
+pub(crate) struct Access {
+    pub(crate) credentials: Option<Credentials>,
+    pub(crate) ca: Option<Vec<u8>>,
+}
+
+/// Reads a Secret with the credentials of a source, as Flux has it.
+pub(crate) async fn access(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+) -> Result<Result<Access, Refusal>, WriteError> {
+    let about = format!("Secret {namespace}/{name}");
+    let secret = write::namespaced::<Secret>(client, namespace).get_opt(name).await;
+    let Some(secret) = secret.map_err(|e| WriteError::new::<Secret>("read", name, e))? else {
+        let message = format!("{about} does not exist; spec.source.gitRepository.secretRef names it");
+        return Ok(Err(("SecretNotFound".into(), message)));
+    };
+    let data = secret.data.unwrap_or_default();
+    let text = |field: &str| data.get(field).map(|b| String::from_utf8_lossy(&b.0).trim_end().to_owned());
+    let credentials = match (text("bearerToken"), text("username"), text("password")) {
+        (Some(token), _, _) => Some(Credentials::Bearer(token)),
+        (None, Some(username), Some(password)) => Some(Credentials::Basic { username, password }),
+        _ => None,
+    };
+    let ca = data.get("ca.crt").or_else(|| data.get("caFile")).map(|b| b.0.clone());
+    if credentials.is_none() && ca.is_none() {
+        let message = format!("{about} has neither username and password, nor bearerToken, nor ca.crt");
+        return Ok(Err(("SecretInvalid".into(), message)));
+    }
+    Ok(Ok(Access { credentials, ca }))
+}
+
+/// The commit that an artifact was made of.
+fn commit_of(artifact: &Artifact) -> source::Commit {
+    let (name, sha) = artifact.revision.rsplit_once("sha1:").unwrap_or(("", &artifact.revision));
+    source::Commit { sha: sha.to_owned(), name: name.trim_end_matches('@').to_owned() }
+}
+
+/// The error and its causes in one line.
+pub(crate) fn text(error: &dyn std::error::Error) -> String {
+    let mut out = error.to_string();
+    let mut at = error.source();
+    while let Some(cause) = at {
+        let cause_text = cause.to_string();
+        if !out.contains(&cause_text) {
+            out.push_str(": ");
+            out.push_str(&cause_text);
+        }
+        at = cause.source();
+    }
+    out
+}

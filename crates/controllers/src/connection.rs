@@ -1,0 +1,85 @@
+//! Connections to members: one client for each member, shared by what talks to that member in this process. A cache: it
+//! is made of a kubeconfig in a stored Secret, and says nothing of the member.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use client::{Credential, CredentialError};
+use kube::Client;
+use model::MemberName;
+use sha2::{Digest, Sha256};
+
+/// A connection to a member.
+#[derive(Clone)]
+pub struct Connection {
+    /// The client, with the member's own limits.
+    pub client: Client,
+    /// Changes when the client is replaced.
+    pub serial: u64,
+    /// Of the kubeconfig that the client was made from. Never leaves the process.
+    fingerprint: [u8; 32],
+}
+
+/// A connection that is there, or is about to be.
+pub(crate) enum Prepared {
+    /// It is there.
+    Open(Connection),
+    /// A client that is not used yet.
+    Fresh(Client, [u8; 32]),
+}
+
+/// All connections, by member name.
+#[derive(Default)]
+pub struct Connections {
+    entries: Mutex<BTreeMap<MemberName, Connection>>,
+    serial: AtomicU64,
+}
+
+impl Connections {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<MemberName, Connection>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection with this kubeconfig, or a client for one. Nothing is replaced yet.
+    ///
+    /// # Errors
+    /// The kubeconfig cannot be used.
+    pub(crate) async fn prepare(
+        &self,
+        member: &MemberName,
+        credential: &Credential,
+    ) -> Result<Prepared, CredentialError> {
+        let fingerprint = fingerprint(credential);
+        if let Some(open) = self.lock().get(member).filter(|c| c.fingerprint == fingerprint) {
+            return Ok(Prepared::Open(open.clone()));
+        }
+        Ok(Prepared::Fresh(credential.client().await?, fingerprint))
+    }
+
+    /// Puts a prepared connection in place of the one that there is. Two that are prepared from the same kubeconfig at the
+    /// same time become one.
+    pub(crate) fn open(&self, member: &MemberName, prepared: Prepared) -> Connection {
+        let (client, fingerprint) = match prepared {
+            Prepared::Open(connection) => return connection,
+            Prepared::Fresh(client, fingerprint) => (client, fingerprint),
+        };
+        let mut entries = self.lock();
+        if let Some(open) = entries.get(member).filter(|c| c.fingerprint == fingerprint) {
+            return open.clone();
+        }
+        let serial = self.serial.fetch_add(1, Ordering::Relaxed) + 1;
+        let connection = Connection { client, serial, fingerprint };
+        entries.insert(member.clone(), connection.clone());
+        connection
+    }
+
+    /// Forgets a connection; who uses it ends it.
+    pub(crate) fn close(&self, member: &MemberName) {
+        self.lock().remove(member);
+    }
+}
+
+fn fingerprint(credential: &Credential) -> [u8; 32] {
+    Sha256::digest(credential.identity().as_bytes()).into()
+}

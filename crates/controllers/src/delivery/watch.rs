@@ -1,0 +1,98 @@
+//! Which change makes which member look again. One block per kind; each names the relation.
+
+use std::sync::Arc;
+
+use api::condition;
+use api::delivery::Decision;
+use api::karmada::cluster::v1alpha1::Cluster;
+use model::MemberName;
+use plan::reach::{Reach, reach};
+
+use super::Ctx;
+use crate::changes::Changes;
+use crate::member::SECRET;
+use crate::record::OWNER;
+use crate::stores::Stores;
+
+pub(super) fn watch(ctx: &Arc<Ctx>, stores: &Stores) {
+    // A Decision: every member in it, or that was in it.
+    let members = ctx.members.clone();
+    let known: Changes<Arc<Decision>> = Changes::new();
+    stores.decisions.on_change(move |key, decision| {
+        let Some(before) = known.replace(key, decision.cloned()) else { return };
+        before.iter().chain(decision).flat_map(|d| d.spec.members.keys()).for_each(|name| members.add(name.clone()));
+    });
+
+    // A Revision: the members that wait for it.
+    let (members, decisions) = (ctx.members.clone(), ctx.decisions.clone());
+    stores.revisions.on_change(move |key, revision| {
+        let Some(revision) = revision else { return };
+        let theirs = decisions.by(OWNER, &revision.spec.unit.owner().to_string());
+        let waiting = theirs.iter().flat_map(|d| &d.spec.members).filter(|(_, entry)| entry.revision == key.name);
+        waiting.for_each(|(member, _)| members.add(member.clone()));
+    });
+
+    // A member's record: its member. When the member answers again, its applier is told.
+    let (here, members) = (Arc::downgrade(ctx), ctx.members.clone());
+    let facts: Changes<ClusterFacts> = Changes::new();
+    stores.clusters.on_change(move |key, cluster| {
+        let Ok(member) = key.name.parse::<MemberName>() else { return };
+        let now = cluster.map(|c| ClusterFacts::of(c));
+        let answers = now.as_ref().is_some_and(|facts| facts.reach != Reach::Unknown);
+        let Some(before) = facts.replace(key, now) else { return };
+        if answers
+            && before.is_some_and(|facts| facts.reach == Reach::Unknown)
+            && let Some(here) = here.upgrade()
+            && let Some(back) = here.state().back.get(&member)
+        {
+            back.send_modify(|times| *times += 1);
+        }
+        members.add(member);
+    });
+
+    // A Secret: the members whose kubeconfig is in it.
+    let (members, clusters) = (ctx.members.clone(), ctx.clusters.clone());
+    stores.secrets.on_change(move |key| {
+        let names = clusters.by(SECRET, &key.to_string());
+        let names = names.iter().filter_map(|c| kube::ResourceExt::name_any(c.as_ref()).parse().ok());
+        names.for_each(|name| members.add(name));
+    });
+
+    // A stored report that was changed or deleted by another hand: its member's is written again.
+    let reported = ctx.reported.clone();
+    stores.statuses.on_change(move |key, status| {
+        let named = match status {
+            Some(status) => Some(status.spec.member.clone()),
+            // `NAME-SLICE`
+            None => key.name.rsplit_once('-').and_then(|(member, _)| member.parse().ok()),
+        };
+        named.into_iter().for_each(|member| reported.add(member));
+    });
+}
+
+/// What delivery reads of a member's record.
+#[derive(PartialEq)]
+struct ClusterFacts {
+    id: Option<String>,
+    credential: Option<plan::member::CredentialRef>,
+    reach: Reach,
+    deliverable: bool,
+}
+
+impl ClusterFacts {
+    fn of(cluster: &Cluster) -> Self {
+        let conditions = cluster.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+        Self {
+            id: cluster.spec.id.clone(),
+            credential: crate::origin::credential_of(cluster),
+            reach: reach(conditions),
+            deliverable: is_deliverable(cluster),
+        }
+    }
+}
+
+/// Does the record say that its member may be delivered to?
+pub(super) fn is_deliverable(cluster: &Cluster) -> bool {
+    let conditions = cluster.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+    condition::find(conditions, condition::DELIVERABLE).is_some_and(|c| c.status == "True")
+}

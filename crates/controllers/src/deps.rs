@@ -1,0 +1,200 @@
+//! What every controller is started with, and starting them.
+//!
+//! Nothing here knows which change concerns whom: each controller's `run` says that for itself. Controllers meet only at
+//! stored objects, so that each may run in another process; what they share in one process are caches.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use api::delivery::HubId;
+use applier::PushFeed;
+use client::Trust;
+use kube::Client;
+use model::Clock;
+use plan::authenticator::HubKey;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::artifact::Artifacts;
+use crate::connection::Connections;
+use crate::fetch::Fetcher;
+use crate::queue::{Next, Queue};
+use crate::rendering::Renderings;
+use crate::stores::Stores;
+use crate::{application, delivery, fleet, member, status};
+
+/// How the hub wants its controllers.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What is allowed of members' kubeconfigs.
+    pub trust: Trust,
+    /// Where artifacts are cached.
+    pub cache: PathBuf,
+    /// Most bytes of that cache.
+    pub cache_bytes_max: u64,
+    /// Which controllers run in this process.
+    pub controllers: BTreeSet<Controller>,
+}
+
+/// A controller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Controller {
+    /// [`crate::member`].
+    Member,
+    /// [`crate::fleet`].
+    Fleet,
+    /// [`crate::application`].
+    Application,
+    /// [`crate::delivery`].
+    Delivery,
+    /// [`crate::status`].
+    Status,
+}
+
+impl Controller {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Member, Self::Fleet, Self::Application, Self::Delivery, Self::Status];
+}
+
+/// What a controller may be given. Caches are shared by the controllers of one process; whatever one controller must know
+/// of another is stored.
+pub struct Deps {
+    /// The hub, as the controllers' own user.
+    pub client: Client,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// The hub's id.
+    pub hub: HubId,
+    /// Spreads retries: a number in 0..1 from the composition root.
+    pub jitter: applier::Jitter,
+    /// What is allowed of members' kubeconfigs.
+    pub trust: Trust,
+    /// The hub's objects: a cache.
+    pub stores: Arc<Stores>,
+    /// Clients of members: a cache.
+    pub connections: Arc<Connections>,
+    /// Fetched trees: a cache.
+    pub artifacts: Arc<Artifacts>,
+    /// Rendered units: a cache.
+    pub renderings: Arc<Renderings>,
+    /// Background tasks, waited for at shutdown.
+    pub tasks: TaskTracker,
+    /// Ends everything.
+    pub shutdown: CancellationToken,
+}
+
+/// What a controller's `run` returns: its wiring is done, and it works while this is polled.
+pub(crate) type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The controllers of one process.
+pub struct Controllers {
+    pub(crate) deps: Deps,
+    which: BTreeSet<Controller>,
+    /// The hub's objects as this process sees them.
+    pub stores: Arc<Stores>,
+    /// What appliers of this process reported last, object by object.
+    pub feed: Arc<PushFeed>,
+    /// Sources that this process follows.
+    pub fetcher: Arc<Fetcher>,
+    /// Rendered units.
+    pub renderings: Arc<Renderings>,
+    reports: std::sync::Mutex<Option<delivery::Reports>>,
+}
+
+impl Controllers {
+    /// Makes them. Nothing runs yet. `key` proves to appliers what this hub wrote in members.
+    ///
+    /// # Errors
+    /// The cache directory cannot be used, or the HTTP client cannot be made.
+    pub fn new(
+        client: Client,
+        clock: Arc<dyn Clock>,
+        jitter: applier::Jitter,
+        hub: HubId,
+        key: HubKey,
+        options: &Options,
+        shutdown: CancellationToken,
+    ) -> Result<Arc<Self>, source::Error> {
+        let cache = source::Cache::open(&options.cache, options.cache_bytes_max)?;
+        let stores = Arc::new(Stores::new());
+        let artifacts = Arc::new(Artifacts::new(client.clone(), cache.clone())?);
+        let renderings = Arc::new(Renderings::new(cache, client.clone()));
+        let (feed, reports) = PushFeed::new(hub.clone(), key);
+        Ok(Arc::new(Self {
+            which: options.controllers.clone(),
+            stores: stores.clone(),
+            feed,
+            fetcher: Arc::new(Fetcher::new(artifacts.clone(), clock.clone())),
+            renderings: renderings.clone(),
+            reports: std::sync::Mutex::new(Some(reports)),
+            deps: Deps {
+                client,
+                clock,
+                hub,
+                jitter,
+                trust: options.trust,
+                stores,
+                connections: Arc::default(),
+                artifacts,
+                renderings,
+                tasks: TaskTracker::new(),
+                shutdown,
+            },
+        }))
+    }
+
+    /// Is everything listed? Nothing is decided before.
+    pub fn is_synced(&self) -> bool {
+        self.stores.is_synced()
+    }
+
+    /// Runs them until shutdown. A second call does nothing.
+    pub async fn run(self: Arc<Self>) {
+        let reports = self.reports.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        let Some(reports) = reports else { return };
+        let deps = &self.deps;
+        let stop = deps.shutdown.clone();
+        // Wired before anything is listed, so that the first list is news to all.
+        let mut running: Vec<Running> = Vec::new();
+        for controller in &self.which {
+            running.push(match controller {
+                Controller::Member => member::run(deps),
+                Controller::Fleet => fleet::run(deps),
+                Controller::Application => application::run(deps, self.fetcher.clone()),
+                Controller::Status => status::run(deps),
+                Controller::Delivery => continue,
+            });
+        }
+        if self.which.contains(&Controller::Delivery) {
+            running.push(delivery::run(deps, self.feed.clone(), reports));
+        }
+        deps.stores.spawn(&deps.client, &deps.tasks, &stop);
+        tokio::select! {
+            () = deps.stores.synced() => {}
+            () = stop.cancelled() => return,
+        }
+        futures::future::join_all(running).await;
+        deps.tasks.close();
+        deps.tasks.wait().await;
+    }
+}
+
+/// Runs one queue on a task of its own, so that one controller's work keeps no core from another's.
+pub(crate) async fn work<C, K, Fut>(
+    ctx: Arc<C>,
+    queue: Queue<K>,
+    parallel: usize,
+    stop: CancellationToken,
+    reconcile: fn(Arc<C>, K) -> Fut,
+) where
+    C: Send + Sync + 'static,
+    K: Ord + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Next> + Send + 'static,
+{
+    let task = tokio::spawn(async move { queue.run(parallel, stop, |key| reconcile(ctx.clone(), key)).await });
+    // A panic of a reconcile does not come this far, and the task is not aborted.
+    let _ = task.await;
+}

@@ -1,0 +1,108 @@
+//! How members come to be: the one place that knows which kinds make members, and where each says what.
+//!
+//! | kind | credential | labels |
+//! |---|---|---|
+//! | AttachedCluster | the kubeconfig in its Secret | its own |
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use api::delivery::Origin;
+use api::karmada::cluster::v1alpha1::Cluster;
+use api::kurator::annotation::{CREDENTIAL_KEY, ORIGIN};
+use api::kurator::cluster::v1alpha1::AttachedCluster;
+use api::kurator::fleet::v1alpha1::ClusterRef;
+use kube::ResourceExt;
+use model::{MemberName, NameError};
+use plan::member::CredentialRef;
+
+use crate::informer::{Informer, Key};
+
+/// Group and kind of attached clusters.
+const ATTACHED: (&str, &str) = ("cluster.kurator.dev", "AttachedCluster");
+
+/// What others read of an object that makes a member.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct OriginFacts {
+    /// Its labels.
+    pub(crate) labels: BTreeMap<String, String>,
+    /// The name that it wants for its member, if that is a name.
+    pub(crate) wants: Option<MemberName>,
+    /// The member that its status names.
+    pub(crate) says: Option<MemberName>,
+    /// Is it being deleted?
+    pub(crate) going: bool,
+    /// Is its member ready?
+    pub(crate) ready: bool,
+}
+
+/// The objects that make members.
+#[derive(Clone)]
+pub(crate) struct Origins {
+    attached: Arc<Informer<AttachedCluster>>,
+}
+
+impl Origins {
+    pub(crate) fn new(attached: &Arc<Informer<AttachedCluster>>) -> Self {
+        Self { attached: attached.clone() }
+    }
+
+    /// What is known of an origin; `None` when it does not exist.
+    pub(crate) fn get(&self, origin: &Origin) -> Option<OriginFacts> {
+        let key = Key::new(origin.namespace.clone(), origin.name.clone());
+        origin.is_of(ATTACHED.0, ATTACHED.1).then(|| self.attached.get(&key)).flatten().map(|a| facts(&a))
+    }
+
+    /// Does the origin of a record still want it? One that is gone or going, or goes by another name, does not: then the
+    /// record makes no member, even while it is still there. A record without an origin was made by hand, and stands for
+    /// itself.
+    pub(crate) fn is_claimed(&self, cluster: &Cluster) -> bool {
+        if !cluster.annotations().contains_key(ORIGIN) {
+            return true;
+        }
+        let facts = of_record(cluster).and_then(|origin| self.get(&origin));
+        facts.is_some_and(|f| !f.going && f.wants.is_some_and(|name| name.as_str() == cluster.name_any()))
+    }
+}
+
+/// What is known of an attached cluster.
+pub(crate) fn facts(attached: &AttachedCluster) -> OriginFacts {
+    let status = attached.status.clone().unwrap_or_default();
+    OriginFacts {
+        labels: attached.labels().clone(),
+        wants: wanted_name(attached).ok(),
+        says: status.member.and_then(|name| name.parse().ok()),
+        going: attached.metadata.deletion_timestamp.is_some(),
+        ready: status.ready,
+    }
+}
+
+/// The name that an attached cluster wants for its member.
+pub(crate) fn wanted_name(attached: &AttachedCluster) -> Result<MemberName, NameError> {
+    attached.spec.member_name.clone().unwrap_or_else(|| attached.name_any()).parse()
+}
+
+/// The origin that an attached cluster is.
+pub(crate) fn of_attached(key: &Key) -> Origin {
+    Origin::new(ATTACHED.0, ATTACHED.1, &key.namespace, &key.name)
+}
+
+/// The origin of a member's record, if it has one that can be read.
+pub(crate) fn of_record(cluster: &Cluster) -> Option<Origin> {
+    cluster.annotations().get(ORIGIN)?.parse().ok()
+}
+
+/// The origin that an entry of a fleet means; `None` for kinds that make no members here.
+pub(crate) fn of_entry(namespace: &str, entry: &ClusterRef) -> Option<Origin> {
+    (entry.kind == ATTACHED.1).then(|| Origin::new(ATTACHED.0, ATTACHED.1, namespace, &entry.name))
+}
+
+/// Where the kubeconfig of a member is, by its record.
+pub(crate) fn credential_of(cluster: &Cluster) -> Option<CredentialRef> {
+    let secret = cluster.spec.secret_ref.as_ref()?;
+    Some(CredentialRef {
+        namespace: secret.namespace.clone(),
+        secret: secret.name.clone(),
+        key: cluster.annotations().get(CREDENTIAL_KEY)?.clone(),
+    })
+}

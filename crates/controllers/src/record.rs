@@ -1,0 +1,105 @@
+//! Look-ups of the records of delivery. Every look-up on the way of a change goes through an index: what one member or
+//! one unit costs does not grow with the members and units that there are.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use api::delivery::{
+    Decision, DeletionState, MemberLink, MemberStatus, MemberStatusSpec, Owner, Revision, UnitId, UnitStatus,
+};
+use model::MemberName;
+
+use crate::informer::{Index, Informer, Key};
+
+/// Revisions, Decisions and members' reports by the owner of their units.
+pub(crate) const OWNER: &str = "owner";
+/// Decisions by a member that they name, and members' reports by their member.
+pub(crate) const MEMBER: &str = "member";
+/// Members' reports by a unit whose deletions wait there to be granted.
+pub(crate) const WAITING: &str = "waiting";
+
+pub(crate) fn revision_indexes() -> Vec<Index<Revision>> {
+    vec![Index { name: OWNER, terms: |r: &Revision| vec![r.spec.unit.owner().to_string()] }]
+}
+
+pub(crate) fn decision_indexes() -> Vec<Index<Decision>> {
+    vec![
+        Index { name: OWNER, terms: |d: &Decision| vec![d.spec.unit.owner().to_string()] },
+        Index { name: MEMBER, terms: |d: &Decision| d.spec.members.keys().map(ToString::to_string).collect() },
+    ]
+}
+
+pub(crate) fn status_indexes() -> Vec<Index<MemberStatus>> {
+    vec![
+        Index { name: OWNER, terms: |s: &MemberStatus| owners(s).iter().map(ToString::to_string).collect() },
+        Index { name: MEMBER, terms: |s: &MemberStatus| vec![s.spec.member.to_string()] },
+        Index { name: WAITING, terms: waiting },
+    ]
+}
+
+/// Owners of the units of a slice, each once.
+pub(crate) fn owners(status: &MemberStatus) -> BTreeSet<Owner> {
+    units(status).map(|(unit, _)| unit.owner()).collect()
+}
+
+fn units(status: &MemberStatus) -> impl Iterator<Item = (&UnitId, &UnitStatus)> {
+    status.status.iter().flat_map(|status| &status.units)
+}
+
+fn waiting(status: &MemberStatus) -> Vec<String> {
+    let waits = |s: &UnitStatus| s.held.as_ref().is_some_and(|held| held.state == DeletionState::Waiting);
+    units(status).filter(|(_, s)| waits(s)).map(|(unit, _)| unit.to_string()).collect()
+}
+
+/// What members report of the units of one owner.
+pub(crate) fn statuses_of(
+    statuses: &Informer<MemberStatus>,
+    owner: &Owner,
+) -> BTreeMap<(UnitId, MemberName), UnitStatus> {
+    let mut out = BTreeMap::new();
+    // Units of one owner are beside each other, the one without a policy first.
+    let first = owner.unit(None);
+    for slice in statuses.by(OWNER, &owner.to_string()) {
+        let Some(status) = &slice.status else { continue };
+        let units = status.units.range((Bound::Included(&first), Bound::Unbounded));
+        for (unit, said) in units.take_while(|(unit, _)| unit.owner() == *owner) {
+            out.insert((unit.clone(), slice.spec.member.clone()), said.clone());
+        }
+    }
+    out
+}
+
+/// The slices of one member's report, in order.
+pub(crate) fn slices_of(statuses: &Informer<MemberStatus>, member: &MemberName) -> Vec<Arc<MemberStatus>> {
+    let mut all = statuses.by(MEMBER, member.as_str());
+    all.sort_by_key(|status| status.spec.slice);
+    all
+}
+
+/// How a member's applier gets on with it, as it is stored.
+pub(crate) fn link_of(statuses: &Informer<MemberStatus>, member: &MemberName) -> Option<MemberLink> {
+    let first = statuses.get(&Key::new("", MemberStatusSpec::object_name(member, 0)))?;
+    first.status.as_ref()?.link.clone()
+}
+
+/// Units whose status differs between two states of a slice.
+pub(crate) fn changed_units<'a>(
+    before: Option<&'a MemberStatus>,
+    after: Option<&'a MemberStatus>,
+) -> BTreeMap<&'a UnitId, (Option<&'a UnitStatus>, Option<&'a UnitStatus>)> {
+    let mut out = BTreeMap::new();
+    let (was, is) = (before.map(units), after.map(units));
+    for (unit, status) in was.into_iter().flatten() {
+        out.insert(unit, (Some(status), None));
+    }
+    for (unit, status) in is.into_iter().flatten() {
+        let was = out.get(unit).and_then(|(was, _)| *was);
+        if was == Some(status) {
+            out.remove(unit);
+        } else {
+            out.insert(unit, (was, Some(status)));
+        }
+    }
+    out
+}

@@ -1,0 +1,129 @@
+//! Status: what became of an Application's units in its members, folded from all members.
+//!
+//! Reads Decisions, Revisions, members' records and reports. Writes of `Application.status`: `Ready`, `DeletionsHeld`,
+//! `syncStatus`, `truncated`, `summary`, `held`, `observedGeneration`. What it says of the source is
+//! [`crate::application`]'s; the two share no field.
+//!
+//! | step | what |
+//! |---|---|
+//! | `observe` | decisions, what members report, whether they can be reached |
+//! | [`plan::application::fold`] | the fields |
+//! | here | one write when they differ, at most once a second; what a person waits for at once |
+//!
+//! Failure modes: none of its own; it says what others stored.
+
+mod observe;
+mod watch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::delivery::{Decision, MemberStatus, Revision};
+use api::kurator::apps::v1alpha1::{Application, ApplicationStatus};
+use api::reason;
+use kube::Client;
+use model::Clock;
+use plan::application::{Fold, fold};
+
+use crate::WriteError;
+use crate::deps::{Deps, Running, work};
+use crate::informer::{Informer, Key};
+use crate::pace::WritePace;
+use crate::queue::{Next, Queue};
+use crate::reach::MemberReader;
+use crate::write;
+
+/// Field manager of its part of the status.
+const FIELD_MANAGER: &str = "kurator-status";
+
+/// How many Applications are looked at once: folding is CPU work, and two cores are what a hub has.
+const AT_ONCE: usize = 4;
+
+/// Shortest time between two status writes of one Application (DESIGN 6): reports of a thousand members in one second
+/// are then one write.
+const WRITE_EVERY: Duration = Duration::from_secs(1);
+
+/// What a pass needs.
+struct Ctx {
+    client: Client,
+    clock: Arc<dyn Clock>,
+    applications: Arc<Informer<Application>>,
+    decisions: Arc<Informer<Decision>>,
+    revisions: Arc<Informer<Revision>>,
+    statuses: Arc<Informer<MemberStatus>>,
+    members: MemberReader,
+    pace: WritePace,
+}
+
+/// Wires the controller, and runs it.
+pub(crate) fn run(deps: &Deps) -> Running {
+    let stores = &deps.stores;
+    let ctx = Arc::new(Ctx {
+        client: deps.client.clone(),
+        clock: deps.clock.clone(),
+        applications: stores.applications.clone(),
+        decisions: stores.decisions.clone(),
+        revisions: stores.revisions.clone(),
+        statuses: stores.statuses.clone(),
+        members: MemberReader::new(stores),
+        pace: WritePace::default(),
+    });
+    let queue = Queue::new();
+    watch::watch(stores, &queue);
+    Box::pin(work(ctx, queue, AT_ONCE, deps.shutdown.clone(), reconcile))
+}
+
+/// Looks at one Application.
+async fn reconcile(ctx: Arc<Ctx>, key: Key) -> Next {
+    match pass(&ctx, &key).await {
+        Ok(next) => next,
+        Err(error) if error.is_conflict() => Next::Retry,
+        Err(error) => {
+            tracing::warn!(application = %key, error = &error as &dyn std::error::Error, "cannot write its status");
+            Next::Retry
+        }
+    }
+}
+
+async fn pass(ctx: &Ctx, key: &Key) -> Result<Next, WriteError> {
+    let Some(application) = ctx.applications.get(key) else {
+        ctx.pace.forget(key);
+        return Ok(Next::Wait);
+    };
+    let world = observe::World::read(ctx, key); // the hub's cache
+    let Some(fold) = fold(&world.facts(&application), ctx.clock.now()) else { return Ok(Next::Wait) }; // pure
+    let before = application.status.as_ref().map(Fold::of);
+    if before.as_ref() == Some(&fold) {
+        return Ok(Next::Wait);
+    }
+    if let Some(wait) = ctx.pace.wait(key, WRITE_EVERY, is_news(before.as_ref(), &fold)) {
+        return Ok(Next::After(wait));
+    }
+    let Fold { conditions, sync_status, truncated, observed_generation, summary, held } = fold;
+    let status = ApplicationStatus {
+        conditions,
+        sync_status,
+        truncated,
+        observed_generation,
+        summary,
+        held,
+        ..ApplicationStatus::default()
+    };
+    let api = write::namespaced(&ctx.client, &key.namespace);
+    match write::status_part(&api, FIELD_MANAGER, application.as_ref(), &status).await {
+        Ok(written) => ctx.applications.learn(written),
+        Err(error) if error.is_gone() => {}
+        Err(error) => return Err(error),
+    }
+    Ok(Next::Wait)
+}
+
+/// Whether a person waits for it: a condition changed its status or reason, or says otherwise why there is no source.
+/// Counts may wait.
+fn is_news(before: Option<&Fold>, after: &Fold) -> bool {
+    let said = |fold: &Fold| -> Vec<(String, String, String, Option<String>)> {
+        let why = |c: &api::Condition| (c.reason == reason::SOURCE_NOT_READY).then(|| c.message.clone());
+        fold.conditions.iter().map(|c| (c.type_.clone(), c.status.clone(), c.reason.clone(), why(c))).collect()
+    };
+    before.is_none_or(|before| said(before) != said(after))
+}

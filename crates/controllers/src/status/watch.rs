@@ -1,0 +1,77 @@
+//! Which change makes which Application's status be folded again. One block per kind; each names the relation.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::delivery::{Decision, LinkState, MemberStatus};
+use plan::reach::{Reach, reach};
+
+use crate::application::key_of;
+use crate::changes::Changes;
+use crate::informer::{Informer, Key};
+use crate::queue::Queue;
+use crate::record::{self, MEMBER};
+use crate::stores::Stores;
+
+/// How long reports are gathered before they are folded: a thousand members that report within a second make 50 folds,
+/// each over a thousand members, and not a thousand. A person does not see 20 ms.
+const GATHER: Duration = Duration::from_millis(20);
+
+pub(super) fn watch(stores: &Stores, queue: &Queue<Key>) {
+    // An Application: itself.
+    let applications = queue.clone();
+    stores.applications.on_change(move |key, _| applications.add(key.clone()));
+
+    // A Decision: the Application whose unit it is of.
+    let applications = queue.clone();
+    let known: Changes<Arc<Decision>> = Changes::new();
+    stores.decisions.on_change(move |key, decision| {
+        let before = known.replace(key, decision.cloned()).flatten();
+        let owners = decision.into_iter().chain(&before).filter_map(|d| key_of(&d.spec.unit.owner()));
+        owners.for_each(|key| applications.add(key));
+    });
+
+    // A member's report: the Applications of the units that changed; when its link changed, those with something there.
+    let (applications, decisions) = (queue.clone(), stores.decisions.clone());
+    let reports: Changes<Arc<MemberStatus>> = Changes::new();
+    stores.statuses.on_change(move |key, status| {
+        let Some(before) = reports.replace(key, status.cloned()) else { return };
+        let changed = record::changed_units(before.as_deref(), status.map(Arc::as_ref));
+        let keys = changed.into_keys().filter_map(|unit| key_of(&unit.owner()));
+        keys.for_each(|key| applications.add_after(key, GATHER));
+        if before.as_deref().and_then(link) != status.map(Arc::as_ref).and_then(link) {
+            let member = status.or(before.as_ref()).map(|s| s.spec.member.to_string()).unwrap_or_default();
+            with_member(&decisions, &member, &applications);
+        }
+    });
+
+    // A member's record, when it can be reached otherwise than before: the Applications that have something there.
+    let (applications, decisions) = (queue.clone(), stores.decisions.clone());
+    let known: Changes<Reach> = Changes::new();
+    stores.clusters.on_change(move |key, cluster| {
+        let conditions = cluster.map(|c| c.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default());
+        if known.replace(key, conditions.map(reach)).is_some() {
+            with_member(&decisions, &key.name, &applications);
+        }
+    });
+
+    // An AttachedCluster that came, went or goes by another name: the Applications that have something in its member.
+    let (applications, decisions) = (queue.clone(), stores.decisions.clone());
+    let known: Changes<crate::origin::OriginFacts> = Changes::new();
+    stores.attached.on_change(move |key, attached| {
+        let now = attached.map(|a| crate::origin::facts(a));
+        let Some(before) = known.replace(key, now.clone()) else { return };
+        let names = before.into_iter().chain(now).filter_map(|facts| facts.wants);
+        names.for_each(|member| with_member(&decisions, member.as_str(), &applications));
+    });
+}
+
+fn with_member(decisions: &Informer<Decision>, member: &str, applications: &Queue<Key>) {
+    let all = decisions.by(MEMBER, member);
+    let keys = all.iter().filter_map(|decision| key_of(&decision.spec.unit.owner()));
+    keys.for_each(|key| applications.add_after(key, GATHER));
+}
+
+fn link(status: &MemberStatus) -> Option<LinkState> {
+    status.status.as_ref()?.link.as_ref().map(|link| link.state)
+}

@@ -1,0 +1,77 @@
+//! The registry of stores: one shared store per kind, and one line per kind.
+
+use std::sync::Arc;
+
+use api::delivery::{Decision, MemberStatus, Revision, UnitId};
+use api::karmada::cluster::v1alpha1::Cluster;
+use api::kurator::apps::v1alpha1::Application;
+use api::kurator::cluster::v1alpha1::AttachedCluster;
+use api::kurator::fleet::v1alpha1::Fleet;
+use kube::{Api, Client};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::informer::Informer;
+use crate::secrets::SecretVersions;
+use crate::{application, fleet, member, record};
+
+macro_rules! registry {
+    ($($(#[$doc:meta])* $name:ident: $kind:ty, $indexes:expr;)*) => {
+        /// The newest known state of the hub's kinds, each watched once.
+        pub struct Stores {
+            $($(#[$doc])* pub $name: Arc<Informer<$kind>>,)*
+            /// Versions of Secrets.
+            pub secrets: Arc<SecretVersions>,
+        }
+
+        impl Stores {
+            /// Knows nothing yet.
+            pub(crate) fn new() -> Self {
+                Self { $($name: Informer::indexed($indexes),)* secrets: SecretVersions::new() }
+            }
+
+            /// Is everything listed?
+            pub fn is_synced(&self) -> bool {
+                $(self.$name.is_synced() &&)* self.secrets.is_synced()
+            }
+
+            /// Waits until everything is listed.
+            pub(crate) async fn synced(&self) {
+                $(self.$name.synced().await;)*
+                self.secrets.synced().await;
+            }
+
+            /// Watches every kind until shutdown.
+            pub(crate) fn spawn(&self, client: &Client, tasks: &TaskTracker, stop: &CancellationToken) {
+                $(drop(tasks.spawn(self.$name.clone().run(Api::all(client.clone()), stop.clone())));)*
+                drop(tasks.spawn(self.secrets.clone().run(client.clone(), stop.clone())));
+            }
+        }
+    };
+}
+
+registry! {
+    /// Applications.
+    applications: Application, application::indexes();
+    /// Fleets.
+    fleets: Fleet, fleet::indexes();
+    /// AttachedClusters.
+    attached: AttachedCluster, member::attached_indexes();
+    /// Members' records.
+    clusters: Cluster, member::cluster_indexes();
+    /// Revisions.
+    revisions: Revision, record::revision_indexes();
+    /// Decisions.
+    decisions: Decision, record::decision_indexes();
+    /// Members' reports, as stored.
+    statuses: MemberStatus, record::status_indexes();
+}
+
+impl Stores {
+    /// Slices of one unit's decision, in the order of their names.
+    pub fn decisions_of(&self, unit: &UnitId) -> Vec<Arc<Decision>> {
+        let mut all = self.decisions.by(record::OWNER, &unit.owner().to_string());
+        all.retain(|decision| decision.spec.unit == *unit);
+        all
+    }
+}

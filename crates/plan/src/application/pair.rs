@@ -1,0 +1,73 @@
+//! One unit at one member.
+
+use api::delivery::{Health, UnitId, UnitPhase, UnitStatus};
+use api::reason;
+use model::{Digest, MemberName};
+
+use crate::reach::Reach;
+
+/// How one unit is at one member.
+pub(super) struct Pair<'a> {
+    pub(super) unit: &'a UnitId,
+    /// Name of the revision that the member should have.
+    pub(super) wanted: Option<&'a String>,
+    pub(super) member: &'a MemberName,
+    pub(super) status: Option<&'a UnitStatus>,
+    pub(super) reach: Option<Reach>,
+    /// Digest of the payload that is decided for the member at the revision of its status.
+    pub(super) payload: Option<Digest>,
+}
+
+impl Pair<'_> {
+    fn runs_wanted(&self) -> bool {
+        let phase_done = |s: &UnitStatus| matches!(s.phase, UnitPhase::Applied | UnitPhase::Suspended);
+        let whole = |s: &UnitStatus| phase_done(s) && s.reason != reason::CONTESTED && self.has(s);
+        self.status.is_some_and(|s| Some(&s.revision) == self.wanted && whole(s))
+    }
+
+    /// Did the member apply what its report speaks of? While it is suspended, or fails, an older payload may run.
+    pub(super) fn has(&self, status: &UnitStatus) -> bool {
+        matches!(status.phase, UnitPhase::Applied | UnitPhase::DeletionsHeld)
+            || status.applied.is_some() && status.applied == self.payload
+    }
+
+    /// `None`: not known, since the member does not answer.
+    pub(super) fn ready(&self) -> Option<bool> {
+        match self.reach {
+            Some(Reach::Unknown) | None => None,
+            Some(Reach::Blocked) => Some(false),
+            Some(Reach::Reachable) => {
+                let healthy = self.status.is_some_and(|s| matches!(s.health, Health::Healthy | Health::Suspended));
+                Some(self.runs_wanted() && healthy)
+            }
+        }
+    }
+
+    pub(super) fn reason(&self) -> (&'static str, String) {
+        match (self.reach, self.status) {
+            (None, _) => (reason::MEMBER_GONE, format!("member {} has no record any more", self.member)),
+            (Some(Reach::Unknown), Some(s)) => {
+                (reason::MEMBER_UNKNOWN, format!("the member does not answer; last known: {} {}", s.phase, s.health))
+            }
+            (Some(Reach::Unknown), None) => (reason::MEMBER_UNKNOWN, "the member does not answer".to_owned()),
+            (Some(Reach::Blocked), _) => {
+                (reason::MEMBER_BLOCKED, "the member is not delivered to; see its Ready".to_owned())
+            }
+            (Some(Reach::Reachable), None) => (reason::PENDING, "the member has not reported yet".to_owned()),
+            (Some(Reach::Reachable), Some(s)) => {
+                let word = match s.phase {
+                    UnitPhase::Applied if s.reason == reason::CONTESTED => reason::CONTESTED,
+                    UnitPhase::Applied if s.health == Health::Healthy => reason::RECONCILIATION_SUCCEEDED,
+                    UnitPhase::Failed => reason::RECONCILIATION_FAILED,
+                    UnitPhase::DeletionsHeld => reason::DELETIONS_HELD,
+                    UnitPhase::Suspended => reason::SUSPENDED,
+                    _ if s.health == Health::Degraded => reason::HEALTH_CHECK_FAILED,
+                    _ => reason::PROGRESSING,
+                };
+                let message =
+                    if s.message.is_empty() { format!("{}, {}", s.phase, s.health) } else { s.message.clone() };
+                (word, message)
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What is known of an Application's source: `SourceReady`, `NotImplemented`, `sourceStatus`, `lastHandledSync`.
+
+use api::condition::{self, Condition, Verdict};
+use api::kurator::apps::v1alpha1::{Application, ApplicationStatus, ArtifactStatus, GitRepoStatus, SourceStatus};
+use api::reason;
+use model::{FieldPath, Timestamp, clock::format_seconds};
+
+use super::{SourceFacts, status::some};
+
+/// The fields of an Application's status that speak of its source.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SourcePart {
+    /// `SourceReady`, and `NotImplemented` when fields are not honoured.
+    pub conditions: Vec<Condition>,
+    /// The source.
+    pub source_status: Option<SourceStatus>,
+    /// The newest `kurator.dev/sync` annotation that was acted on.
+    pub last_handled_sync: Option<String>,
+}
+
+impl SourcePart {
+    /// Types of conditions that are in this part.
+    pub const CONDITIONS: [&str; 2] = [condition::NOT_IMPLEMENTED, condition::SOURCE_READY];
+
+    /// This part of a status.
+    pub fn of(status: &ApplicationStatus) -> Self {
+        let mine = |c: &&Condition| Self::CONDITIONS.contains(&c.type_.as_str());
+        Self {
+            conditions: status.conditions.iter().filter(mine).cloned().collect(),
+            source_status: status.source_status.clone(),
+            last_handled_sync: status.last_handled_sync.clone(),
+        }
+    }
+}
+
+/// Decides the source's part of the status.
+pub fn source_part(
+    application: &Application,
+    facts: &SourceFacts,
+    not_implemented: &[FieldPath],
+    now: Timestamp,
+) -> SourcePart {
+    let before = application.status.clone().unwrap_or_default();
+    let generation = application.metadata.generation;
+    let mut verdicts = vec![source(facts, &before)];
+    if !not_implemented.is_empty() {
+        let paths = not_implemented.iter().map(ToString::to_string);
+        let message = format!("accepted, not honoured yet: {}", some(paths, ", "));
+        verdicts.push(Verdict::new(condition::NOT_IMPLEMENTED, Some(true), reason::FIELDS_NOT_HONOURED, message));
+    }
+    SourcePart {
+        conditions: condition::merge(&before.conditions, verdicts, generation, now),
+        source_status: source_status(facts, application, &before, now).or(before.source_status),
+        last_handled_sync: facts.handled_sync.clone().or(before.last_handled_sync),
+    }
+}
+
+fn source(facts: &SourceFacts, before: &ApplicationStatus) -> Verdict {
+    let known = before.source_status.as_ref().and_then(|s| s.git_repo_status.as_ref()?.artifact.as_ref());
+    if let (None, None, Some(known), false) = (&facts.artifact, &facts.error, known, facts.suspended) {
+        // A hub that has just started has not asked yet; what it knew stays until it has.
+        return Verdict::new(condition::SOURCE_READY, Some(true), reason::SUCCEEDED, known.revision.clone());
+    }
+    let (status, reason, message) = match (&facts.error, &facts.artifact) {
+        (Some((_, why)), _) => (Some(false), reason::FETCH_FAILED, why.clone()),
+        (None, Some(artifact)) if facts.suspended => (Some(true), reason::SUSPENDED, artifact.revision.clone()),
+        (None, Some(artifact)) => (Some(true), reason::SUCCEEDED, artifact.revision.clone()),
+        (None, None) if facts.suspended && known.is_some() => {
+            (Some(true), reason::SUSPENDED, known.map(|artifact| artifact.revision.clone()).unwrap_or_default())
+        }
+        (None, None) if facts.suspended => {
+            (Some(false), reason::SUSPENDED, "suspended before the first fetch".to_owned())
+        }
+        (None, None) => (None, reason::FETCHING, "waiting for the first fetch".to_owned()),
+    };
+    Verdict::new(condition::SOURCE_READY, status, reason, message)
+}
+
+fn source_status(
+    facts: &SourceFacts,
+    application: &Application,
+    before: &ApplicationStatus,
+    now: Timestamp,
+) -> Option<SourceStatus> {
+    application.spec.source.git_repository.as_ref()?;
+    let known = before.source_status.as_ref().and_then(|s| s.git_repo_status.clone()).unwrap_or_default();
+    let artifact = facts.artifact.as_ref().map(|artifact| {
+        let same = known.artifact.as_ref().filter(|a| a.revision == artifact.revision);
+        let first_seen = facts.since.unwrap_or(now);
+        ArtifactStatus {
+            digest: Some(artifact.digest.to_string()),
+            last_update_time: same.map_or_else(|| format_seconds(first_seen), |a| a.last_update_time.clone()),
+            path: artifact.digest.to_string(),
+            revision: artifact.revision.clone(),
+            url: artifact.url.clone(),
+        }
+    });
+    let mut verdict = source(facts, before);
+    verdict.type_ = condition::READY;
+    let generation = application.metadata.generation;
+    Some(SourceStatus {
+        git_repo_status: Some(GitRepoStatus {
+            artifact: artifact.or(known.artifact),
+            conditions: condition::merge(&known.conditions, vec![verdict], generation, now),
+            observed_generation: generation,
+            url: facts.artifact.as_ref().map(|a| a.url.clone()).or(known.url),
+        }),
+    })
+}

@@ -1,0 +1,214 @@
+//! A unit is one thing to deliver: which inputs it is rendered from, which members get which revision, what leaves, which
+//! deletions may go ahead, and why.
+//!
+//! Owners (an Application, later policies, plugins and others) are adapters: they turn their object into [`UnitSpec`]s.
+//! In two steps, because rendering needs files: [`wanted`] says which inputs each unit should be rendered from; the
+//! controller renders what it has not rendered yet; [`plan`] decides with the results.
+//!
+//! | observed | decided |
+//! |---|---|
+//! | inputs unknown, list of members missing, render failed | decisions stay as they are, deletions frozen |
+//! | inputs differ from the newest revision | a new revision with the next epoch |
+//! | a member is selected or given | it gets the newest revision |
+//! | a member left the list or the selector, a unit or its owner is gone | a removal, kept until the member reported it done |
+//! | the member's record is gone | its entry is dropped: nothing is deleted there |
+//! | members report deletions | the [guard](crate::guard) grants them, or they wait for an approval |
+
+mod decide;
+mod held;
+pub mod objects;
+mod report;
+mod revision;
+mod slice;
+mod trigger;
+mod wanted;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::delivery::{DecisionSpec, HubId, Inputs, Owner, Removal, RevisionSpec, UnitId, UnitStatus, WaitingOn};
+use model::{Digest, MemberName, Timestamp};
+use place::{Candidate, Rules};
+
+use crate::reach::MemberFacts;
+
+pub use held::{held, scopes};
+pub use report::{is_news, merge_link, merge_report, slices};
+pub use trigger::editor;
+pub use wanted::{Wanted, wanted};
+
+/// How many revisions of a unit are kept (DESIGN 6): the one that is wanted, and the one that members may still have.
+pub const REVISIONS_KEPT: usize = 2;
+
+/// One unit, as its owner asks for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UnitSpec {
+    /// Its id.
+    pub id: UnitId,
+    /// What it is rendered from; `None` while that is not known: the newest revision stays.
+    pub inputs: Option<Inputs>,
+    /// Where it goes.
+    pub placement: Placement,
+    /// Whether objects that it no longer has are deleted.
+    pub prune: bool,
+    /// Whether members are only observed.
+    pub suspend: bool,
+    /// Whether objects whose immutable fields changed are made again, and replicas are kept against autoscalers.
+    pub force: bool,
+    /// The owner asks for something that cannot be decided: what runs stays, and nothing is deleted.
+    pub frozen: Option<WaitingOn>,
+}
+
+/// Where a unit goes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Placement {
+    /// Crate `place` chooses among candidates.
+    Rules(Rules, Vec<Candidate>),
+    /// Somebody else has decided.
+    Given(BTreeMap<MemberName, Given>),
+    /// There is nothing to choose from: what runs stays.
+    Missing(WaitingOn),
+}
+
+/// A member that somebody else has chosen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Given {
+    /// Replicas that it runs, when they are divided.
+    pub replicas: Option<u32>,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// Whether the owner is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnerState {
+    /// It is there.
+    Live,
+    /// It is being deleted. What happens to what it placed, when it says so; else each unit's `prune` decides.
+    Leaving(Option<Removal>),
+    /// It is gone, and only its removals are left.
+    Gone,
+}
+
+/// What decisions need of the owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnerFacts {
+    /// Whether it is there.
+    pub state: OwnerState,
+    /// Whether it has our finalizer.
+    pub has_finalizer: bool,
+    /// Digests of lists of deletions that a person approved.
+    pub approved: Vec<Digest>,
+    /// The field manager that last edited its spec, if it is known.
+    pub edited_by: Option<String>,
+}
+
+/// The result of rendering a unit's wanted inputs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Rendered {
+    /// Objects, as a payload of this digest.
+    Payload {
+        /// Digest of the payload.
+        digest: Digest,
+        /// How many objects.
+        objects: usize,
+    },
+    /// It cannot be rendered; the sentence names the file and the field.
+    Failed(String),
+}
+
+/// Everything that is decided from, for all units of one owner.
+#[derive(Debug)]
+pub struct Observed<'a> {
+    /// The owner.
+    pub owner: &'a Owner,
+    /// What it says.
+    pub facts: OwnerFacts,
+    /// What it asks for; ids may occur twice, then the names are wrong. Empty unless it is live.
+    pub units: &'a [UnitSpec],
+    /// The hub.
+    pub hub: &'a HubId,
+    /// Revisions of its units, by object name.
+    pub revisions: BTreeMap<String, RevisionSpec>,
+    /// Slices of its units' decisions, by object name.
+    pub decisions: BTreeMap<String, DecisionSpec>,
+    /// What members report.
+    pub statuses: BTreeMap<(UnitId, MemberName), UnitStatus>,
+    /// The members that its units may have to do with. One that has no record is left out.
+    pub members: BTreeMap<MemberName, MemberFacts>,
+    /// Results of rendering what [`wanted`] asked for.
+    pub rendered: BTreeMap<UnitId, Rendered>,
+    /// Version of the renderer.
+    pub renderer: &'a str,
+}
+
+impl Observed<'_> {
+    /// The newest revision of a unit, with its name.
+    pub(crate) fn newest(&self, unit: &UnitId) -> Option<(&str, &RevisionSpec)> {
+        let mine = self.revisions.iter().filter(|(_, spec)| spec.unit == *unit);
+        mine.max_by_key(|(_, spec)| spec.epoch).map(|(name, spec)| (name.as_str(), spec))
+    }
+
+    /// Slices of a unit's decision.
+    pub(crate) fn slices(&self, unit: &UnitId) -> impl Iterator<Item = (&String, &DecisionSpec)> {
+        self.decisions.iter().filter(move |(_, decision)| decision.unit == *unit)
+    }
+}
+
+/// What to do.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// Revisions to create: name and content.
+    pub create_revisions: Vec<(String, RevisionSpec)>,
+    /// Decision slices to write: name and content.
+    pub write_decisions: Vec<(String, DecisionSpec)>,
+    /// Decision slices to delete: nothing is left in them.
+    pub delete_decisions: Vec<String>,
+    /// Revisions to delete: old, and used by no decision.
+    pub delete_revisions: Vec<String>,
+    /// Whether the owner should have our finalizer; `None`: as it is.
+    pub finalizer: Option<bool>,
+}
+
+impl Plan {
+    /// Is there nothing to write?
+    pub fn is_settled(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// One unit, decided.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UnitReport {
+    /// The unit.
+    pub unit: UnitId,
+    /// The revision that members should have.
+    pub revision: Option<String>,
+    /// Members and why they were chosen.
+    pub chosen: Vec<(MemberName, String)>,
+    /// Candidates and why they were not.
+    pub passed_over: Vec<(String, place::Reason)>,
+    /// Why it is not as wanted.
+    pub waiting_on: Vec<WaitingOn>,
+}
+
+/// Every unit of the owner, in the order in which it names them. What of it is worth explaining is in slice 0 of each
+/// unit's decision too.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    /// The units.
+    pub units: Vec<UnitReport>,
+}
+
+/// Decides. Call it with everything listed and every wanted input rendered, or known to be impossible.
+pub fn plan(observed: &Observed<'_>, now: Timestamp) -> (Plan, Report) {
+    decide::decide(observed, now)
+}
+
+/// Ids that more than one unit of an owner has.
+fn duplicates(units: &[UnitSpec]) -> BTreeSet<&UnitId> {
+    let mut seen = BTreeSet::new();
+    units.iter().map(|unit| &unit.id).filter(|id| !seen.insert(*id)).collect()
+}

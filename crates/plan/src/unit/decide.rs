@@ -1,0 +1,164 @@
+//! What each unit's decision should be.
+
+use std::collections::BTreeMap;
+
+use api::delivery::{Explanation, MemberDecision, Missing, PassedOver, Removal, UnitId, WaitingOn};
+use model::{Digest, MemberName, Timestamp};
+
+use super::{
+    Given, Observed, OwnerState, Placement, Plan, Rendered, Report, UnitReport, UnitSpec, Wanted, duplicates, revision,
+    slice, wanted,
+};
+
+/// What a unit's decision should be.
+pub(super) struct Wish {
+    /// Members and their entries; `None` keeps what is there.
+    pub(super) members: Option<BTreeMap<MemberName, MemberDecision>>,
+    pub(super) prune: bool,
+    pub(super) suspended: bool,
+    pub(super) force: bool,
+    pub(super) frozen: Option<String>,
+    pub(super) explanation: Explanation,
+}
+
+pub(super) fn decide(observed: &Observed<'_>, now: Timestamp) -> (Plan, Report) {
+    let mut plan = Plan::default();
+    let mut report = Report::default();
+    let mut wishes: BTreeMap<UnitId, Wish> = BTreeMap::new();
+    if observed.facts.state == OwnerState::Live {
+        let wants = wanted(observed, now);
+        let twice = duplicates(observed.units);
+        for unit in observed.units {
+            let want = wants.iter().find(|want| want.revision.unit == unit.id);
+            let (members, said) = if twice.contains(&unit.id) {
+                let name = unit.id.policy.clone().unwrap_or_default();
+                (None, blocked(unit, None, WaitingOn::new(Missing::UniqueName, name)))
+            } else {
+                one_unit(observed, unit, want, &mut plan, now)
+            };
+            wishes.insert(unit.id.clone(), wish(unit, members, &said));
+            report.units.push(said);
+        }
+    }
+    slice::write(observed, &wishes, &mut plan);
+    slice::place_before_removing(observed, &mut plan);
+    revision::retire(observed, &mut plan);
+    plan.finalizer = slice::finalizer(observed, &plan);
+    (plan, report)
+}
+
+fn wish(unit: &UnitSpec, members: Option<BTreeMap<MemberName, MemberDecision>>, said: &UnitReport) -> Wish {
+    let frozen = members.is_none().then(|| said.waiting_on.first().map(|w| in_words(w.what).to_owned())).flatten();
+    let passed_over = said.passed_over.iter().take(Explanation::PASSED_OVER_MAX);
+    let placement = match &unit.placement {
+        Placement::Rules(rules, _) => rules.to_string(),
+        Placement::Given(_) => "given by the owner".to_owned(),
+        Placement::Missing(_) => String::new(),
+    };
+    Wish {
+        members,
+        prune: unit.prune,
+        suspended: unit.suspend,
+        force: unit.force,
+        frozen,
+        explanation: Explanation {
+            revision: said.revision.clone(),
+            placement,
+            passed_over: passed_over
+                .map(|(name, reason)| PassedOver { name: name.clone(), reason: reason.to_string() })
+                .collect(),
+            passed_over_count: u32::try_from(said.passed_over.len()).unwrap_or(u32::MAX),
+            waiting_on: said.waiting_on.clone(),
+        },
+    }
+}
+
+/// Why nothing is deleted, for people who look at the decision or at the member.
+fn in_words(missing: Missing) -> &'static str {
+    match missing {
+        Missing::Source => "the source has not been fetched yet",
+        Missing::Fleet => "the fleet does not exist",
+        Missing::Render => "rendering failed",
+        Missing::Member => "no member is selected",
+        Missing::UniqueName => "two policies have this name",
+        Missing::HubDelivery => "no fleet is named",
+        Missing::Support => "nothing of it is delivered so far",
+    }
+}
+
+fn blocked(unit: &UnitSpec, want: Option<&Wanted>, waiting_on: WaitingOn) -> UnitReport {
+    UnitReport {
+        unit: unit.id.clone(),
+        revision: want.map(|want| want.name.clone()),
+        chosen: Vec::new(),
+        passed_over: Vec::new(),
+        waiting_on: vec![waiting_on],
+    }
+}
+
+fn one_unit(
+    observed: &Observed<'_>,
+    unit: &UnitSpec,
+    want: Option<&Wanted>,
+    plan: &mut Plan,
+    now: Timestamp,
+) -> (Option<BTreeMap<MemberName, MemberDecision>>, UnitReport) {
+    let stays = |waiting_on: WaitingOn| (None, blocked(unit, want, waiting_on));
+    if let Some(why) = &unit.frozen {
+        return stays(why.clone());
+    }
+    let Some(want) = want else { return stays(WaitingOn::new(Missing::Source, "")) };
+    if let Placement::Missing(why) = &unit.placement {
+        return stays(why.clone());
+    }
+    let digest = match observed.rendered.get(&unit.id) {
+        Some(Rendered::Payload { digest, .. }) => *digest,
+        Some(Rendered::Failed(why)) => return stays(WaitingOn::new(Missing::Render, why.clone())),
+        None => return stays(WaitingOn::new(Missing::Source, "")),
+    };
+    if want.is_new {
+        plan.create_revisions.push((want.name.clone(), want.revision.clone()));
+    }
+    let (chosen, passed_over) = choose(&unit.placement);
+    let granted = granted_before(observed, &unit.id, want.revision.epoch);
+    let entry = |member: &MemberName, given: &Given| MemberDecision {
+        revision: want.name.clone(),
+        epoch: want.revision.epoch,
+        digest: Some(digest),
+        placed: Some(now),
+        reason: given.reason.clone(),
+        replicas: given.replicas,
+        granted: granted.get(member).copied(),
+        removal: Removal::None,
+    };
+    let members = chosen.iter().map(|(member, given)| (member.clone(), entry(member, given))).collect();
+    let report = UnitReport {
+        unit: unit.id.clone(),
+        revision: Some(want.name.clone()),
+        waiting_on: if chosen.is_empty() { vec![WaitingOn::new(Missing::Member, "")] } else { Vec::new() },
+        chosen: chosen.into_iter().map(|(member, given)| (member, given.reason)).collect(),
+        passed_over,
+    };
+    (Some(members), report)
+}
+
+type Chosen = Vec<(MemberName, Given)>;
+
+fn choose(placement: &Placement) -> (Chosen, Vec<(String, place::Reason)>) {
+    match placement {
+        Placement::Rules(rules, candidates) => {
+            let selection = place::select(rules, candidates);
+            let given = |reason: place::Reason| Given { replicas: None, reason: reason.to_string() };
+            let chosen = selection.chosen.into_iter().map(|(member, reason)| (member, given(reason)));
+            (chosen.collect(), selection.passed_over)
+        }
+        Placement::Given(members) => (members.iter().map(|(m, g)| (m.clone(), g.clone())).collect(), Vec::new()),
+        Placement::Missing(_) => (Vec::new(), Vec::new()),
+    }
+}
+
+/// Grants of this epoch stay: a release is never taken back because another member's part of it is done.
+fn granted_before<'a>(observed: &'a Observed<'_>, unit: &'a UnitId, epoch: u64) -> BTreeMap<&'a MemberName, Digest> {
+    let entries = observed.slices(unit).flat_map(|(_, decision)| &decision.members);
+    entries.filter(|(_, e)| e.epoch == epoch).filter_map(|(m, e)| Some((m, e.granted?))).collect()
+}

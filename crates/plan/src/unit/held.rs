@@ -1,0 +1,61 @@
+//! What the deletion guard weighs of a unit, and what it holds.
+
+use api::delivery::{MemberDecision, UnitId, UnitPhase, UnitStatus};
+use model::MemberName;
+
+use super::Observed;
+use crate::guard::{self, Held, MemberScope};
+
+/// What the guard weighs of a unit: one scope per member that its decision names. Members report for the epoch that
+/// their entry asks for; an older report says nothing of this one. `reports`: whether a member's report is waited for.
+pub fn scopes<'a>(
+    unit: &UnitId,
+    entries: impl IntoIterator<Item = (&'a MemberName, &'a MemberDecision)>,
+    status_of: impl Fn(&UnitId, &MemberName) -> Option<UnitStatus>,
+    reports: impl Fn(&MemberName) -> bool,
+) -> Vec<MemberScope> {
+    // In these phases a member has not yet come to what it would delete. In `Applying` it has: an object that is stuck
+    // there must not hold up what the others may delete.
+    let knows = |s: &UnitStatus| !matches!(s.phase, UnitPhase::Pending | UnitPhase::Waiting | UnitPhase::Unknown);
+    let scope = |(member, entry): (&MemberName, &MemberDecision)| {
+        let status = status_of(unit, member);
+        let current = status.as_ref().filter(|s| s.epoch == entry.epoch && knows(s));
+        let leaving = !entry.removal.is_none();
+        // What leaves is not weighed, unless its member says that it waits for a word.
+        if leaving && current.is_none_or(|s| s.held.is_none()) {
+            return None;
+        }
+        Some(MemberScope {
+            member: member.clone(),
+            epoch: entry.epoch,
+            inventory: status.as_ref().map_or(0, |s| u64::from(s.objects.inventory)),
+            desired: current.map_or(0, |s| u64::from(s.objects.desired)),
+            report: current.map(|s| s.held.clone()),
+            expected: reports(member),
+            leaving,
+        })
+    };
+    entries.into_iter().filter_map(scope).collect()
+}
+
+/// What is held of a unit, by these entries of its decision.
+pub fn held<'a>(
+    unit: &UnitId,
+    entries: impl IntoIterator<Item = (&'a MemberName, &'a MemberDecision)>,
+    status_of: impl Fn(&UnitId, &MemberName) -> Option<UnitStatus>,
+    reports: impl Fn(&MemberName) -> bool,
+) -> Option<Held> {
+    guard::plan(&scopes(unit, entries, status_of, reports), None).1.held
+}
+
+impl Observed<'_> {
+    /// What the guard says of a unit whose entries are these, with what was approved.
+    pub(super) fn weigh<'a>(
+        &self,
+        unit: &UnitId,
+        entries: impl IntoIterator<Item = (&'a MemberName, &'a MemberDecision)>,
+    ) -> Vec<MemberScope> {
+        let status_of = |u: &UnitId, m: &MemberName| self.statuses.get(&(u.clone(), m.clone())).cloned();
+        scopes(unit, entries, status_of, |member| self.members.get(member).is_some_and(|facts| facts.reports()))
+    }
+}

@@ -1,0 +1,87 @@
+//! What an applier's report becomes in the member's stored status.
+
+use std::collections::BTreeMap;
+
+use api::delivery::{MemberLink, MemberStatusSpec, UnitId, UnitPhase, UnitStatus};
+use api::feed::UnitReport;
+use model::Timestamp;
+
+/// A report as it is stored, beside what was stored before. `None` when it says nothing: the applier only looks again at
+/// what it had delivered already. After a restart, a lost connection or a revert it passes through the same phases; what
+/// it had reached stays the truth until it says otherwise.
+pub fn merge_report(report: &UnitReport, before: Option<&UnitStatus>, now: Timestamp) -> Option<UnitStatus> {
+    if before.is_some_and(|before| is_on_the_way(report, before)) {
+        return None;
+    }
+    let same = before.filter(|b| b.phase == report.phase && b.health == report.health);
+    let applied = match report.phase {
+        UnitPhase::Applied | UnitPhase::DeletionsHeld => Some(report.payload),
+        _ => before.and_then(|b| b.applied),
+    };
+    Some(UnitStatus {
+        revision: report.revision.clone(),
+        epoch: report.epoch,
+        applied,
+        phase: report.phase,
+        health: report.health,
+        objects: report.objects,
+        pods: report.pods,
+        since: same.map_or(now, |b| b.since),
+        reason: report.reason.clone(),
+        message: report.message.clone(),
+        held: report.deletions.clone(),
+        // Counters that the applier starts again add to what was counted before.
+        reverts: report.reverts.max(before.map_or(0, |b| b.reverts)),
+        last_drift: report.last_drift.clone().or_else(|| before.and_then(|b| b.last_drift.clone())),
+        reflected: before.and_then(|b| b.reflected.clone()),
+    })
+}
+
+fn is_on_the_way(report: &UnitReport, before: &UnitStatus) -> bool {
+    let passing =
+        matches!(report.phase, UnitPhase::Pending | UnitPhase::Applying | UnitPhase::Waiting | UnitPhase::Unknown);
+    passing && before.epoch == report.epoch && before.applied == Some(report.payload) && report.deletions.is_none()
+}
+
+/// Divides a member's units into slices. A unit stays in the slice that it is in: slices are written one by one, and a
+/// unit that moved between two of them would be in none for a while. New units fill the first slice with room; slices
+/// without a unit are left out.
+pub fn slices(
+    stored: &BTreeMap<u32, BTreeMap<UnitId, UnitStatus>>,
+    units: BTreeMap<UnitId, UnitStatus>,
+) -> BTreeMap<u32, BTreeMap<UnitId, UnitStatus>> {
+    let place_of = |unit: &UnitId| stored.iter().find(|(_, units)| units.contains_key(unit)).map(|(slice, _)| *slice);
+    let mut out: BTreeMap<u32, BTreeMap<UnitId, UnitStatus>> = BTreeMap::new();
+    let mut new = Vec::new();
+    for (unit, status) in units {
+        match place_of(&unit) {
+            Some(slice) => drop(out.entry(slice).or_default().insert(unit, status)),
+            None => new.push((unit, status)),
+        }
+    }
+    for (unit, status) in new {
+        let has_room = |slice: &u32| out.get(slice).is_none_or(|units| units.len() < MemberStatusSpec::UNITS_MAX);
+        let slice = (0..).find(has_room).unwrap_or_default();
+        out.entry(slice).or_default().insert(unit, status);
+    }
+    out
+}
+
+/// Whether others wait for it: a unit came, went, or changed its phase, health, revision or deletions.
+pub fn is_news(before: &BTreeMap<UnitId, UnitStatus>, after: &BTreeMap<UnitId, UnitStatus>) -> bool {
+    let said = |s: &UnitStatus| (s.epoch, s.phase, s.health, s.revision.clone(), s.held.clone(), s.applied);
+    before.len() != after.len()
+        || before.iter().zip(after).any(|((a, was), (b, is))| a != b || (was != is && said(was) != said(is)))
+}
+
+/// A link as it is stored, beside the one that was stored before: the time and the message stay while only numbers in
+/// the message differ, such as since how many seconds a certificate has run out.
+pub fn merge_link(new: MemberLink, before: Option<&MemberLink>) -> MemberLink {
+    let words = |text: &str| -> String { text.chars().filter(|c| !c.is_ascii_digit()).collect() };
+    let message: String = new.message.chars().take(MemberLink::MESSAGE_MAX).collect();
+    match before.filter(|before| before.state == new.state) {
+        Some(before) if words(&before.message) == words(&message) => before.clone(),
+        Some(before) => MemberLink { message, since: before.since, ..new },
+        None => MemberLink { message, ..new },
+    }
+}

@@ -1,0 +1,192 @@
+//! The slices of a unit's decision: who stays in which, what leaves, what may be deleted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::delivery::{DecisionSpec, MemberDecision, Removal, UnitId, UnitPhase};
+use model::MemberName;
+
+use super::decide::Wish;
+use super::{Observed, OwnerState, Plan, trigger};
+use crate::guard;
+use crate::reach::Reach;
+
+pub(super) fn write(observed: &Observed<'_>, wishes: &BTreeMap<UnitId, Wish>, plan: &mut Plan) {
+    let units: BTreeSet<&UnitId> = wishes.keys().chain(observed.decisions.values().map(|d| &d.unit)).collect();
+    for unit in units {
+        let before: BTreeMap<u32, (&String, &DecisionSpec)> =
+            observed.slices(unit).map(|(name, decision)| (decision.slice, (name, decision))).collect();
+        let wish = wishes.get(unit);
+        let mut after = members(observed, unit, wish, &before);
+        if let Some(wish) = wish {
+            // Slice 0 exists as long as the unit does: it explains, also that no member gets the unit.
+            after.entry(0).or_insert_with(|| DecisionSpec::empty(unit.clone(), 0));
+            for (slice, decision) in &mut after {
+                decision.prune = wish.prune;
+                decision.suspended = wish.suspended;
+                decision.force = wish.force;
+                decision.frozen.clone_from(&wish.frozen);
+                decision.explanation = (*slice == 0).then(|| wish.explanation.clone());
+            }
+        }
+        grant(observed, unit, &mut after);
+        for (slice, mut decision) in after {
+            let name = DecisionSpec::object_name(&unit.short(observed.hub), slice);
+            let known = before.get(&slice).map(|(_, decision)| *decision);
+            if decision.members.is_empty() && (wish.is_none() || slice != 0) {
+                if known.is_some() {
+                    plan.delete_decisions.push(name);
+                }
+                continue;
+            }
+            if known != Some(&decision) {
+                decision.trigger = Some(trigger::trigger(observed, &plan.create_revisions, known, &decision));
+                plan.write_decisions.push((name, decision));
+            }
+        }
+    }
+}
+
+/// The slices with their members as they should be; members stay in the slice that they are in.
+fn members(
+    observed: &Observed<'_>,
+    unit: &UnitId,
+    wish: Option<&Wish>,
+    before: &BTreeMap<u32, (&String, &DecisionSpec)>,
+) -> BTreeMap<u32, DecisionSpec> {
+    let known = before.values().next().map(|(_, decision)| *decision);
+    let prune = wish.map_or_else(|| known.is_some_and(|d| d.prune), |w| w.prune);
+    let by_prune = if prune { Removal::Prune } else { Removal::Release };
+    // A unit or owner that is gone takes its objects along unless told otherwise.
+    let leaving = match (wish, observed.facts.state) {
+        (Some(_), _) => None,
+        (None, OwnerState::Leaving(Some(said))) => Some(said),
+        (None, _) => Some(by_prune),
+    };
+    let mut out: BTreeMap<u32, DecisionSpec> = BTreeMap::new();
+    let mut placed = BTreeSet::new();
+    for (slice, (_, decision)) in before {
+        let members = decision.members.iter().filter_map(|(member, entry)| {
+            let kept = match (leaving, wish.and_then(|w| w.members.as_ref())) {
+                (Some(removal), _) => leave(observed, unit, member, entry, removal),
+                (None, None) => Some(entry.clone()),
+                (None, Some(chosen)) => match chosen.get(member) {
+                    // It is given to the member now only if it was leaving.
+                    Some(wanted) if entry.removal.is_none() => {
+                        Some(MemberDecision { placed: entry.placed, ..wanted.clone() })
+                    }
+                    Some(wanted) => Some(wanted.clone()),
+                    None => leave(observed, unit, member, entry, by_prune),
+                },
+            };
+            placed.insert(member.clone());
+            Some((member.clone(), kept?))
+        });
+        let members: BTreeMap<_, _> = members.collect();
+        out.insert(*slice, DecisionSpec { members, ..(*decision).clone() });
+    }
+    let added = wish.and_then(|w| w.members.as_ref()).into_iter().flatten();
+    for (member, entry) in added.filter(|(member, _)| !placed.contains(*member)) {
+        let free = (0..).find(|s| out.get(s).is_none_or(|d| d.members.len() < DecisionSpec::MEMBERS_MAX));
+        let slice = free.unwrap_or_default();
+        let decision = out.entry(slice).or_insert_with(|| DecisionSpec::empty(unit.clone(), slice));
+        decision.members.insert(member.clone(), entry.clone());
+    }
+    out
+}
+
+/// The entry of a member that is being left: its tombstone, or nothing once it is done or the member has no record.
+///
+/// Once the owner is gone, a tombstone stays what the owner made it. If our finalizer was taken off by hand, no word is
+/// left that anything may be deleted: it is released.
+fn leave(
+    observed: &Observed<'_>,
+    unit: &UnitId,
+    member: &MemberName,
+    entry: &MemberDecision,
+    removal: Removal,
+) -> Option<MemberDecision> {
+    observed.members.get(member)?;
+    let removal = match (observed.facts.state, entry.removal) {
+        (OwnerState::Gone, Removal::None) => Removal::Release,
+        (OwnerState::Gone, said) => said,
+        (OwnerState::Live | OwnerState::Leaving(_), _) => removal,
+    };
+    let status = observed.statuses.get(&(unit.clone(), member.clone()));
+    let done = status.is_some_and(|s| s.phase == UnitPhase::Removed) && entry.removal != Removal::None;
+    (!done).then(|| MemberDecision { removal, ..entry.clone() })
+}
+
+/// Puts what a person approved and what the guard lets go into the slices. A grant is bound to the digest of exactly one
+/// member's list and stays for its epoch; what leaves may need one as well. Once the owner is gone, the last approval
+/// stays.
+fn grant(observed: &Observed<'_>, unit: &UnitId, slices: &mut BTreeMap<u32, DecisionSpec>) {
+    let scopes = observed.weigh(unit, slices.values().flat_map(|decision| &decision.members));
+    if observed.facts.state != OwnerState::Gone {
+        // An approval counts while it is of what is held now, or was held and is being released.
+        let held = guard::plan(&scopes, None).1.held.map(|held| held.digest);
+        let approved = held.filter(|digest| observed.facts.approved.contains(digest));
+        slices.values_mut().for_each(|decision| decision.approved = approved);
+    }
+    let approved = slices.values().find_map(|decision| decision.approved);
+    let (plan, _) = guard::plan(&scopes, approved);
+    for (member, digest) in plan.grants {
+        let entry = slices.values_mut().find_map(|decision| decision.members.get_mut(&member));
+        if let Some(entry) = entry {
+            entry.granted = Some(digest);
+        }
+    }
+}
+
+/// A unit that is given a member is decided before another loses it: decisions are written one by one, and a member that
+/// is told of the loss alone deletes what it should hand over.
+pub(super) fn place_before_removing(observed: &Observed<'_>, plan: &mut Plan) {
+    let stays = |entry: &MemberDecision| entry.removal == Removal::None;
+    let placed = |decision: Option<&DecisionSpec>, member: &MemberName| {
+        decision.and_then(|d| d.members.get(member)).is_some_and(stays)
+    };
+    let given = plan.write_decisions.iter().any(|(name, decision)| {
+        let before = observed.decisions.get(name);
+        decision.members.iter().any(|(member, entry)| stays(entry) && !placed(before, member))
+    });
+    if !given {
+        return;
+    }
+    let wanted = std::mem::take(&mut plan.write_decisions);
+    let mut last = Vec::new();
+    for (name, decision) in wanted {
+        let before = observed.decisions.get(&name);
+        let lost = before.into_iter().flat_map(|d| &d.members);
+        let lost = lost.filter(|(member, entry)| stays(entry) && !placed(Some(&decision), member));
+        let mut first = decision.clone();
+        first.members.extend(lost.map(|(member, entry)| (member.clone(), entry.clone())));
+        if first == decision {
+            plan.write_decisions.push((name, decision));
+            continue;
+        }
+        if before.is_some_and(|before| before.members != first.members) {
+            plan.write_decisions.push((name.clone(), first));
+        }
+        last.push((name, decision));
+    }
+    plan.write_decisions.extend(last);
+}
+
+/// The finalizer stays until every member that can be asked has reported its removal; the others keep their tombstones
+/// in the decisions, which outlive the owner.
+pub(super) fn finalizer(observed: &Observed<'_>, plan: &Plan) -> Option<bool> {
+    let has = observed.facts.has_finalizer;
+    match observed.facts.state {
+        OwnerState::Gone => return None,
+        OwnerState::Live => return (!has).then_some(true),
+        OwnerState::Leaving(_) => {}
+    }
+    let written: BTreeMap<&String, &DecisionSpec> = plan.write_decisions.iter().map(|(n, d)| (n, d)).collect();
+    let waits = observed
+        .decisions
+        .iter()
+        .filter(|(name, _)| !plan.delete_decisions.contains(name))
+        .map(|(name, decision)| written.get(name).copied().unwrap_or(decision))
+        .flat_map(|decision| decision.members.keys())
+        .any(|member| observed.members.get(member).is_some_and(|facts| facts.reach == Reach::Reachable));
+    (has && !waits).then_some(false)
+}

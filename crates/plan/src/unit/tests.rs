@@ -1,0 +1,408 @@
+use std::collections::BTreeMap;
+
+use api::delivery::{
+    ArtifactInputs, DeletionState, Deletions, Health, LinkState, MemberLink, Missing, PodCounts, TriggerCause,
+    UnitCounts, UnitPhase,
+};
+use api::feed::UnitReport as Reported;
+use serde_json::json;
+
+use super::*;
+use crate::reach::{MemberFacts, Reach};
+
+fn now() -> Timestamp {
+    "2026-01-01T00:00:00Z".parse().unwrap()
+}
+
+fn name(text: &str) -> MemberName {
+    text.parse().unwrap()
+}
+
+fn tree(commit: &str, path: &str) -> Inputs {
+    let artifact = api::delivery::Artifact {
+        digest: Digest::of(commit.as_bytes()),
+        revision: format!("main@sha1:{commit}"),
+        url: "https://x".into(),
+        secret: None,
+        ignore: None,
+    };
+    let kustomize = serde_json::from_value(json!({"path": path})).unwrap();
+    Inputs::Artifact(ArtifactInputs { artifact, kustomize })
+}
+
+/// A hub that keeps what plans say.
+struct World {
+    owner: Owner,
+    facts: OwnerFacts,
+    units: Vec<UnitSpec>,
+    hub: HubId,
+    revisions: BTreeMap<String, RevisionSpec>,
+    decisions: BTreeMap<String, DecisionSpec>,
+    statuses: BTreeMap<(UnitId, MemberName), UnitStatus>,
+    members: BTreeMap<MemberName, MemberFacts>,
+    renderer: &'static str,
+}
+
+impl World {
+    /// One unit of an owner whose kind nothing here knows.
+    fn new(members: &[&str]) -> Self {
+        let owner = Owner::new("g.example", "Plugin", "ns", "o");
+        let unit = UnitSpec {
+            id: owner.unit(None),
+            inputs: Some(tree("c1", "./a")),
+            placement: Placement::Missing(WaitingOn::new(Missing::Fleet, "f")),
+            prune: true,
+            suspend: false,
+            force: false,
+            frozen: None,
+        };
+        let facts = OwnerFacts {
+            state: OwnerState::Live,
+            has_finalizer: true,
+            approved: Vec::new(),
+            edited_by: Some("kubectl".into()),
+        };
+        let mut world = Self {
+            owner,
+            facts,
+            units: vec![unit],
+            hub: "hub".parse().unwrap(),
+            revisions: BTreeMap::new(),
+            decisions: BTreeMap::new(),
+            statuses: BTreeMap::new(),
+            members: members.iter().map(|m| (name(m), MemberFacts::new(Reach::Reachable))).collect(),
+            renderer: "1",
+        };
+        world.place(members);
+        world
+    }
+
+    fn place(&mut self, members: &[&str]) {
+        let candidate = |m: &&str| Candidate { name: (*m).to_owned(), member: Some(name(m)), labels: BTreeMap::new() };
+        let rules = Rules { list: "fleet f".into(), match_labels: BTreeMap::new() };
+        self.units[0].placement = Placement::Rules(rules, members.iter().map(candidate).collect());
+    }
+
+    fn step(&mut self) -> Plan {
+        let mut observed = Observed {
+            owner: &self.owner,
+            facts: self.facts.clone(),
+            units: if self.facts.state == OwnerState::Live { &self.units } else { &[] },
+            hub: &self.hub,
+            revisions: self.revisions.clone(),
+            decisions: self.decisions.clone(),
+            statuses: self.statuses.clone(),
+            members: self.members.clone(),
+            rendered: BTreeMap::new(),
+            renderer: self.renderer,
+        };
+        for want in wanted(&observed, now()) {
+            let payload = Rendered::Payload { digest: Digest::of(want.name.as_bytes()), objects: 1 };
+            observed.rendered.insert(want.revision.unit.clone(), payload);
+        }
+        let (plan, _) = plan(&observed, now());
+        self.revisions.extend(plan.create_revisions.clone());
+        self.decisions.extend(plan.write_decisions.clone());
+        plan.delete_decisions.iter().for_each(|n| drop(self.decisions.remove(n)));
+        plan.delete_revisions.iter().for_each(|n| drop(self.revisions.remove(n)));
+        plan
+    }
+
+    fn entry(&self, member: &str) -> &api::delivery::MemberDecision {
+        self.decisions.values().find_map(|d| d.members.get(&name(member))).unwrap()
+    }
+
+    fn first_slice(&self) -> &DecisionSpec {
+        self.decisions.values().find(|d| d.slice == 0).unwrap()
+    }
+
+    fn trigger(&mut self) -> (TriggerCause, String) {
+        let plan = self.step();
+        let trigger = plan.write_decisions[0].1.trigger.clone().unwrap();
+        (trigger.cause, trigger.message)
+    }
+
+    fn report(&mut self, member: &str, phase: UnitPhase, held: Option<Deletions>) {
+        let entry = self.entry(member);
+        let (desired, inventory) = (20, 20 + held.as_ref().map_or(0, |d| d.count));
+        let status = UnitStatus {
+            revision: entry.revision.clone(),
+            epoch: entry.epoch,
+            held,
+            objects: UnitCounts { desired, inventory, ..UnitCounts::default() },
+            ..status(phase)
+        };
+        self.statuses.insert((self.owner.unit(None), name(member)), status);
+    }
+}
+
+fn status(phase: UnitPhase) -> UnitStatus {
+    UnitStatus {
+        revision: "r".into(),
+        epoch: 1,
+        applied: None,
+        phase,
+        health: Health::Healthy,
+        objects: UnitCounts::default(),
+        pods: PodCounts::default(),
+        since: now(),
+        reason: String::new(),
+        message: String::new(),
+        held: None,
+        reverts: 0,
+        last_drift: None,
+        reflected: None,
+    }
+}
+
+fn list(text: &str, count: u32) -> Deletions {
+    Deletions {
+        digest: Digest::of(text.as_bytes()),
+        count,
+        sample: Vec::new(),
+        guarded: 0,
+        behind: false,
+        released: 0,
+        state: DeletionState::Waiting,
+    }
+}
+
+#[test]
+fn a_unit_of_any_owner_is_placed_and_then_nothing_is_written() {
+    let mut world = World::new(&["a"]);
+    assert_eq!(world.step().create_revisions.len(), 1);
+    assert_eq!(world.entry("a").epoch, 1);
+    assert!(world.step().is_settled());
+}
+
+#[test]
+fn members_that_somebody_else_has_chosen_are_taken_as_they_are() {
+    let mut world = World::new(&["a", "b"]);
+    let given = Given { replicas: Some(3), reason: "scheduled".into() };
+    world.units[0].placement = Placement::Given(BTreeMap::from([(name("b"), given)]));
+    world.step();
+    let entry = world.entry("b");
+    assert_eq!((entry.replicas, entry.reason.as_str(), world.first_slice().members.len()), (Some(3), "scheduled", 1));
+}
+
+#[test]
+fn the_first_slice_explains_as_long_as_the_unit_exists() {
+    let mut world = World::new(&[]);
+    world.step();
+    let explanation = world.first_slice().explanation.clone().unwrap();
+    assert_eq!(explanation.waiting_on, [WaitingOn::new(Missing::Member, "")]);
+    assert_eq!(explanation.placement, "fleet f");
+    assert!(world.step().is_settled());
+    world.units[0].inputs = None;
+    world.units.truncate(0);
+    world.step();
+    assert!(world.decisions.is_empty(), "the unit is gone, and nothing of it was placed");
+}
+
+#[test]
+fn candidates_that_are_passed_over_are_listed_up_to_a_limit_and_counted() {
+    let mut world = World::new(&[]);
+    let candidate = |n: usize| Candidate { name: format!("m{n:03}"), member: None, labels: BTreeMap::new() };
+    let candidates = (0..250).map(candidate).collect();
+    world.units[0].placement = Placement::Rules(Rules::default(), candidates);
+    world.step();
+    let explanation = world.first_slice().explanation.clone().unwrap();
+    assert_eq!((explanation.passed_over.len(), explanation.passed_over_count), (100, 250));
+    assert_eq!(explanation.passed_over[0].name, "m000");
+}
+
+#[test]
+fn what_caused_a_decision_is_recorded() {
+    let mut world = World::new(&["a", "b"]);
+    assert_eq!(world.trigger(), (TriggerCause::Source, "first revision, main@sha1:c1".into()));
+    world.units[0].inputs = Some(tree("c2", "./a"));
+    assert_eq!(world.trigger(), (TriggerCause::Source, "main@sha1:c2".into()));
+    world.renderer = "2";
+    assert_eq!(world.trigger(), (TriggerCause::Renderer, "renderer 2".into()));
+    world.units[0].inputs = Some(tree("c2", "./b"));
+    let plan = world.step();
+    let trigger = plan.write_decisions[0].1.trigger.clone().unwrap();
+    assert_eq!((trigger.cause, trigger.by.as_deref()), (TriggerCause::Edit, Some("kubectl")));
+    world.units[0].suspend = true;
+    assert_eq!(world.trigger().0, TriggerCause::Edit);
+    world.place(&["a"]);
+    assert_eq!(world.trigger(), (TriggerCause::Membership, "-b".into()));
+    world.report("b", UnitPhase::Removed, None);
+    assert_eq!(world.trigger(), (TriggerCause::Removal, "removed from b".into()));
+    let rules = Rules { list: "fleet other".into(), match_labels: BTreeMap::new() };
+    let candidate = Candidate { name: "b".into(), member: Some(name("b")), labels: BTreeMap::new() };
+    world.units[0].placement = Placement::Rules(rules, vec![candidate]);
+    assert_eq!(world.trigger(), (TriggerCause::Edit, "+b, -a".into()));
+    world.units[0].placement = Placement::Missing(WaitingOn::new(Missing::Fleet, "f"));
+    assert_eq!(world.trigger(), (TriggerCause::Resolution, "the fleet does not exist".into()));
+    world.facts.state = OwnerState::Leaving(None);
+    assert_eq!(world.trigger().0, TriggerCause::Removal);
+}
+
+#[test]
+fn a_grant_is_decided_once_and_stays_for_its_epoch_only() {
+    let mut world = World::new(&["a", "b"]);
+    world.step();
+    world.report("a", UnitPhase::Applied, Some(list("mine", 2)));
+    world.step();
+    assert_eq!(world.entry("a").granted, None, "b has not reported yet");
+    world.report("b", UnitPhase::Applied, None);
+    assert_eq!(world.trigger(), (TriggerCause::Approval, "deletions within the guard's budget".into()));
+    assert_eq!(world.entry("a").granted, Some(Digest::of(b"mine")));
+    assert_eq!(world.entry("b").granted, None);
+    assert!(world.step().is_settled());
+    // Another list at the same epoch does not take the grant back before it is weighed itself.
+    world.report("a", UnitPhase::Applied, Some(list("all", 15)));
+    world.report("b", UnitPhase::Applied, Some(list("as well", 15)));
+    world.step();
+    assert_eq!(world.entry("a").granted, Some(Digest::of(b"mine")), "30 deletions are held");
+    world.units[0].inputs = Some(tree("c2", "./a"));
+    world.step();
+    assert_eq!((world.entry("a").granted, world.entry("a").epoch), (None, 2));
+}
+
+#[test]
+fn what_is_held_is_granted_by_the_approval_of_exactly_that_list() {
+    let mut world = World::new(&["a"]);
+    world.step();
+    world.report("a", UnitPhase::Applied, Some(list("all", 30)));
+    world.step();
+    assert_eq!(world.entry("a").granted, None);
+    world.facts.approved = vec![Digest::of(b"something else")];
+    assert!(world.step().is_settled(), "another list was approved");
+    let entries = world.decisions.values().flat_map(|d| &d.members);
+    let statuses = &world.statuses;
+    let status_of = |u: &UnitId, m: &MemberName| statuses.get(&(u.clone(), m.clone())).cloned();
+    let held = held(&world.owner.unit(None), entries, status_of, |_| true).unwrap();
+    world.facts.approved = vec![held.digest];
+    assert_eq!(world.trigger().0, TriggerCause::Approval);
+    assert_eq!(world.entry("a").granted, Some(Digest::of(b"all")));
+}
+
+#[test]
+fn a_member_whose_applier_is_kept_out_does_not_hold_up_the_others() {
+    let mut world = World::new(&["a", "b"]);
+    world.step();
+    world.report("a", UnitPhase::Applied, Some(list("mine", 2)));
+    let kept_out = MemberFacts { link: Some(LinkState::Blocked), ..MemberFacts::new(Reach::Reachable) };
+    world.members.insert(name("b"), kept_out);
+    world.step();
+    assert_eq!(world.entry("a").granted, Some(Digest::of(b"mine")));
+}
+
+#[test]
+fn the_last_editor_of_the_spec_is_found() {
+    let entry = |manager: &str, time: &str, field: &str, subresource: &str| json!({"manager": manager, "time": time, "fieldsV1": {field: {}}, "subresource": subresource});
+    for (fields, expect) in [
+        (json!([]), None),
+        (json!([entry("kubectl", "2026-01-01T00:00:00Z", "f:spec", "")]), Some("kubectl")),
+        (
+            json!([
+                entry("kubectl", "2026-01-01T00:00:00Z", "f:spec", ""),
+                entry("ide", "2026-01-02T00:00:00Z", "f:spec", ""),
+                entry("kurator-status", "2026-01-03T00:00:00Z", "f:status", "status"),
+                entry("labeller", "2026-01-03T00:00:00Z", "f:metadata", ""),
+            ]),
+            Some("ide"),
+        ),
+        (
+            json!(
+                [entry("b", "2026-01-01T00:00:00Z", "f:spec", ""), entry("a", "2026-01-01T00:00:00Z", "f:spec", ""),]
+            ),
+            Some("a"),
+        ),
+    ] {
+        assert_eq!(editor(&fields).as_deref(), expect, "{fields}");
+    }
+}
+
+fn reported(phase: UnitPhase, payload: &[u8]) -> Reported {
+    Reported {
+        member: name("a"),
+        unit: "g/K/ns/n".parse().unwrap(),
+        revision: "r".into(),
+        epoch: 1,
+        payload: Digest::of(payload),
+        phase,
+        health: Health::Healthy,
+        objects: UnitCounts::default(),
+        pods: PodCounts::default(),
+        reason: String::new(),
+        message: String::new(),
+        deletions: None,
+        reverts: 2,
+        last_drift: None,
+        details: Vec::new(),
+    }
+}
+
+#[test]
+fn an_applier_that_only_looks_again_says_nothing() {
+    let before = UnitStatus { applied: Some(Digest::of(b"p")), ..status(UnitPhase::Applied) };
+    for phase in [UnitPhase::Pending, UnitPhase::Applying, UnitPhase::Waiting, UnitPhase::Unknown] {
+        assert_eq!(merge_report(&reported(phase, b"p"), Some(&before), now()), None, "{phase}");
+        assert!(merge_report(&reported(phase, b"other"), Some(&before), now()).is_some(), "{phase}: another payload");
+        assert!(merge_report(&reported(phase, b"p"), None, now()).is_some(), "{phase}: first report");
+    }
+}
+
+#[test]
+fn a_report_is_merged_with_what_was_stored() {
+    let later: Timestamp = "2026-02-01T00:00:00Z".parse().unwrap();
+    let before = UnitStatus { applied: Some(Digest::of(b"p")), reverts: 7, ..status(UnitPhase::Applied) };
+    let same = merge_report(&reported(UnitPhase::Applied, b"p"), Some(&before), later).unwrap();
+    assert_eq!(same, before, "the same again is nothing to write");
+    let failed = merge_report(&reported(UnitPhase::Failed, b"q"), Some(&before), later).unwrap();
+    assert_eq!((failed.applied, failed.since, failed.reverts), (Some(Digest::of(b"p")), later, 7));
+    let applied = merge_report(&reported(UnitPhase::Applied, b"q"), Some(&before), later).unwrap();
+    assert_eq!((applied.applied, applied.since), (Some(Digest::of(b"q")), now()));
+}
+
+#[test]
+fn counts_may_wait_and_phases_may_not() {
+    let units = |status: UnitStatus| BTreeMap::from([("g/K/ns/n".parse::<UnitId>().unwrap(), status)]);
+    let before = units(status(UnitPhase::Applied));
+    let counted = UnitStatus { reverts: 3, ..status(UnitPhase::Applied) };
+    assert!(!is_news(&before, &units(counted)));
+    assert!(is_news(&before, &units(status(UnitPhase::Failed))));
+    assert!(is_news(&before, &units(UnitStatus { held: Some(list("l", 1)), ..status(UnitPhase::Applied) })));
+    assert!(is_news(&before, &BTreeMap::new()));
+}
+
+#[test]
+fn a_unit_stays_in_its_slice_of_a_members_status() {
+    let unit = |n: usize| format!("g/K/ns/n{n:03}").parse::<UnitId>().unwrap();
+    let units = |range: std::ops::Range<usize>| range.map(|n| (unit(n), status(UnitPhase::Applied))).collect();
+    let counts = |slices: &BTreeMap<u32, BTreeMap<UnitId, UnitStatus>>| -> Vec<(u32, usize)> {
+        slices.iter().map(|(slice, units)| (*slice, units.len())).collect()
+    };
+    let first = slices(&BTreeMap::new(), units(10..160));
+    assert_eq!(counts(&first), [(0, 100), (1, 50)]);
+    // A unit that sorts first comes, another goes: only the slices that are concerned change.
+    let mut next: BTreeMap<UnitId, UnitStatus> = units(9..160);
+    next.remove(&unit(150));
+    let second = slices(&first, next);
+    assert_eq!(counts(&second), [(0, 100), (1, 50)]);
+    assert_eq!(second[&0], first[&0]);
+    assert!(second[&1].contains_key(&unit(9)) && !second[&1].contains_key(&unit(150)));
+    assert_eq!(counts(&slices(&second, units(120..125))), [(1, 5)], "an empty slice is left out");
+}
+
+#[test]
+fn a_link_is_written_when_it_changes_and_not_for_each_second() {
+    let link = |state, message: &str, since: &str| MemberLink {
+        state,
+        message: message.to_owned(),
+        since: since.parse().unwrap(),
+    };
+    let before = link(LinkState::Unreachable, "expired 5 seconds ago", "2026-01-01T00:00:00Z");
+    let again = link(LinkState::Unreachable, "expired 6 seconds ago", "2026-01-01T00:00:01Z");
+    assert_eq!(merge_link(again, Some(&before)), before);
+    let other = link(LinkState::Unreachable, "refused", "2026-01-01T00:00:01Z");
+    let merged = merge_link(other, Some(&before));
+    assert_eq!((merged.message.as_str(), merged.since), ("refused", before.since));
+    let back = link(LinkState::Connected, "", "2026-01-01T00:00:02Z");
+    assert_eq!(merge_link(back.clone(), Some(&before)), back);
+    let long = link(LinkState::Blocked, &"x".repeat(10_000), "2026-01-01T00:00:02Z");
+    assert_eq!(merge_link(long, None).message.len(), MemberLink::MESSAGE_MAX);
+}

@@ -1,0 +1,167 @@
+//! What made a decision what it is, from the difference between before and after.
+
+use std::collections::BTreeMap;
+
+use api::delivery::{
+    DecisionSpec, Inputs, MemberDecision, Removal, RevisionSpec, Trigger, TriggerCause as Cause, UnitPhase,
+};
+use model::MemberName;
+use serde_json::Value;
+
+use super::{Observed, OwnerState};
+
+/// Members that a message names.
+const NAMED_MAX: usize = 3;
+
+/// The most telling cause of a change of one slice. `new`: revisions that are made in the same plan.
+pub(super) fn trigger(
+    observed: &Observed<'_>,
+    new: &[(String, RevisionSpec)],
+    before: Option<&DecisionSpec>,
+    after: &DecisionSpec,
+) -> Trigger {
+    let none = DecisionSpec::empty(after.unit.clone(), after.slice);
+    let before = before.unwrap_or(&none);
+    if observed.facts.state != OwnerState::Live && left(before, after) {
+        return Trigger::new(Cause::Removal, format!("{} is being deleted, or is gone", observed.owner));
+    }
+    if let Some(trigger) = revision(observed, new, before, after) {
+        return trigger;
+    }
+    let flags = |d: &DecisionSpec| (d.prune, d.suspended, d.force);
+    if before.explanation.is_some() && flags(before) != flags(after) {
+        return edit(observed, "prune, suspend or force was changed");
+    }
+    members(observed, before, after)
+        .or_else(|| granted(observed, before, after))
+        .or_else(|| resolution(before, after))
+        .unwrap_or_else(|| edit(observed, "the owner was changed"))
+}
+
+fn edit(observed: &Observed<'_>, message: &str) -> Trigger {
+    Trigger { by: observed.facts.edited_by.clone(), ..Trigger::new(Cause::Edit, message) }
+}
+
+/// Is a member's entry made a removal, or dropped?
+fn left(before: &DecisionSpec, after: &DecisionSpec) -> bool {
+    before.members.iter().any(|(member, was)| {
+        after.members.get(member).is_none_or(|is| is.removal != Removal::None && is.removal != was.removal)
+    })
+}
+
+/// Another revision than before: which of its inputs differs.
+fn revision(
+    observed: &Observed<'_>,
+    new: &[(String, RevisionSpec)],
+    before: &DecisionSpec,
+    after: &DecisionSpec,
+) -> Option<Trigger> {
+    let wanted = |d: &DecisionSpec| d.members.values().filter(|e| e.removal.is_none()).max_by_key(|e| e.epoch).cloned();
+    let (was, is) = (wanted(before), wanted(after)?);
+    let is = new.iter().find(|(name, _)| *name == is.revision).map(|(_, spec)| spec);
+    // What was placed already moves to a revision that is new; a member that is added gets one that there was.
+    let is = is?;
+    let was = was.and_then(|entry: MemberDecision| observed.revisions.get(&entry.revision));
+    let source = is.inputs.source_revision();
+    let Some(was) = was else {
+        return Some(Trigger::new(Cause::Source, format!("first revision, {source}").trim_end_matches([' ', ','])));
+    };
+    Some(match (&was.inputs, &is.inputs) {
+        (Inputs::Artifact(a), Inputs::Artifact(b)) if !a.artifact.is_same(&b.artifact) => {
+            Trigger::new(Cause::Source, source)
+        }
+        (a, b) if a.is_same(b) => Trigger::new(Cause::Renderer, format!("renderer {}", is.renderer)),
+        _ => edit(observed, "what is rendered was changed"),
+    })
+}
+
+/// Members that came or went.
+fn members(observed: &Observed<'_>, before: &DecisionSpec, after: &DecisionSpec) -> Option<Trigger> {
+    let stays = |d: &DecisionSpec, member: &MemberName| d.members.get(member).is_some_and(|e| e.removal.is_none());
+    let names = |d: &DecisionSpec, other: &DecisionSpec| -> Vec<MemberName> {
+        d.members.keys().filter(|m| stays(d, m) && !stays(other, m)).cloned().collect()
+    };
+    let (came, went) = (names(after, before), names(before, after));
+    if came.is_empty() && went.is_empty() {
+        // A tombstone that is dropped, or a removal of another kind.
+        let dropped: Vec<MemberName> =
+            before.members.keys().filter(|m| !after.members.contains_key(*m)).cloned().collect();
+        if dropped.is_empty() {
+            return left(before, after).then(|| edit(observed, "what happens to what leaves was changed"));
+        }
+        return Some(without(observed, after, &dropped));
+    }
+    let gone: Vec<MemberName> = went.iter().filter(|m| !observed.members.contains_key(*m)).cloned().collect();
+    if came.is_empty() && gone.len() == went.len() {
+        return Some(without(observed, after, &gone));
+    }
+    let came: Vec<String> = came.iter().map(|m| format!("+{m}")).collect();
+    let went: Vec<String> = went.iter().map(|m| format!("-{m}")).collect();
+    let list = named(&came.into_iter().chain(went).collect::<Vec<_>>());
+    let rule = |d: &DecisionSpec| d.explanation.as_ref().map(|e| e.placement.clone());
+    let edited = after.slice == 0 && rule(before).is_some_and(|was| Some(was) != rule(after));
+    Some(if edited { edit(observed, &list) } else { Trigger::new(Cause::Membership, list) })
+}
+
+/// Members whose entries are dropped: they are done, or have no record.
+fn without(observed: &Observed<'_>, after: &DecisionSpec, members: &[MemberName]) -> Trigger {
+    let done = |member: &MemberName| {
+        let status = observed.statuses.get(&(after.unit.clone(), member.clone()));
+        status.is_some_and(|status| status.phase == UnitPhase::Removed)
+    };
+    let list = named(&members.iter().map(ToString::to_string).collect::<Vec<_>>());
+    if members.iter().all(done) {
+        Trigger::new(Cause::Removal, format!("removed from {list}"))
+    } else {
+        Trigger::new(Cause::MemberLost, format!("no record: {list}"))
+    }
+}
+
+fn granted(observed: &Observed<'_>, before: &DecisionSpec, after: &DecisionSpec) -> Option<Trigger> {
+    let grants = |d: &DecisionSpec| -> BTreeMap<_, _> {
+        d.members.iter().filter_map(|(m, e)| Some((m.clone(), e.granted?))).collect()
+    };
+    if grants(before) == grants(after) && before.approved == after.approved {
+        return None;
+    }
+    let message = match (after.approved, observed.facts.state) {
+        (Some(digest), _) => format!("approved: {digest}"),
+        (None, _) if before.approved.is_some() => "what was approved has been released".to_owned(),
+        (None, _) => "deletions within the guard's budget".to_owned(),
+    };
+    Some(Trigger::new(Cause::Approval, message))
+}
+
+fn resolution(before: &DecisionSpec, after: &DecisionSpec) -> Option<Trigger> {
+    if before.frozen != after.frozen {
+        return Some(Trigger::new(Cause::Resolution, after.frozen.clone().unwrap_or_else(|| "it resolves".to_owned())));
+    }
+    let (was, is) = (before.explanation.as_ref(), after.explanation.as_ref()?);
+    if was.is_none_or(|was| was.waiting_on != is.waiting_on) {
+        let why = is.waiting_on.first().map(|w| format!("{:?} {}", w.what, w.detail).trim_end().to_owned());
+        return Some(Trigger::new(Cause::Resolution, why.unwrap_or_else(|| "it resolves".to_owned())));
+    }
+    let passed = |e: &api::delivery::Explanation| (e.passed_over.clone(), e.passed_over_count);
+    (was.map(passed) != Some(passed(is))).then(|| Trigger::new(Cause::Membership, "other candidates are passed over"))
+}
+
+fn named(names: &[String]) -> String {
+    let more = names.len().saturating_sub(NAMED_MAX);
+    let shown = names[..names.len().min(NAMED_MAX)].join(", ");
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
+}
+
+/// Who last edited the spec of an object, by its `metadata.managedFields` as JSON: the manager with the newest time among
+/// those that own something below `spec`. Of two at the same time, the first by name.
+pub fn editor(managed_fields: &Value) -> Option<String> {
+    let entries = managed_fields.as_array()?.iter().filter(|entry| {
+        let subresource = entry["subresource"].as_str().unwrap_or_default();
+        subresource.is_empty() && entry["fieldsV1"].get("f:spec").is_some()
+    });
+    let newest = entries.max_by(|a, b| {
+        let time = |entry: &Value| entry["time"].as_str().unwrap_or_default().to_owned();
+        let name = |entry: &Value| entry["manager"].as_str().unwrap_or_default().to_owned();
+        time(a).cmp(&time(b)).then_with(|| name(b).cmp(&name(a)))
+    })?;
+    newest["manager"].as_str().map(str::to_owned)
+}

@@ -47,7 +47,7 @@ impl Kind {
 /// What was seen, and who claims what.
 #[derive(Default)]
 pub(crate) struct View {
-    pub(crate) observations: HashMap<ObjectKey, Observation>,
+    pub(crate) observations: HashMap<Arc<ObjectKey>, Observation>,
     pub(crate) kinds: HashMap<GroupKind, Kind>,
     pub(crate) claims: Claims,
     /// Why nothing may be pruned: not everything that the units desire is known.
@@ -64,7 +64,7 @@ impl View {
                     .retain(|key, observation| key.group_kind() != kind || !observation.is_older_than(version));
                 for (key, observation) in observations {
                     if self.observations.get(&key).is_none_or(|old| old.is_older_than(observation.version)) {
-                        self.observations.insert(key, observation);
+                        self.observations.insert(self.claims.shared(key), observation);
                     }
                 }
                 self.kinds.insert(kind, Kind::Listed);
@@ -78,7 +78,7 @@ impl View {
                     Changed::Nothing
                 }
                 _ => {
-                    self.observations.insert(key.clone(), observation);
+                    self.observations.insert(self.claims.shared(key.clone()), observation);
                     Changed::Object(key)
                 }
             },

@@ -98,9 +98,9 @@ struct Pass {
     kept: Vec<WaitingOn>,
     deletions: Option<Deletions>,
     /// Objects that another unit has.
-    elsewhere: BTreeSet<ObjectKey>,
+    elsewhere: BTreeSet<Arc<ObjectKey>>,
     /// Objects that were read before they are applied for the first time, or made again, and whether they were there.
-    read: HashMap<ObjectKey, bool>,
+    read: HashMap<Arc<ObjectKey>, bool>,
     /// Does anything wait for another unit?
     waits_for_others: bool,
     /// An object changed between reading and writing it: look again at once.
@@ -203,7 +203,7 @@ impl Pass {
     /// Starts watches for all kinds of the unit. True while objects that the inventory has are not listed yet.
     async fn watch(&mut self) -> Result<bool, Error> {
         let held = self.unit.inventory.entries().iter().map(|(key, entry)| (key, entry.version.clone(), true));
-        let desired: Vec<(&ObjectKey, String, bool)> = match &self.bundle {
+        let desired: Vec<(&Arc<ObjectKey>, String, bool)> = match &self.bundle {
             Ok(bundle) => bundle.objects().map(|o| (&o.key, o.version.clone(), false)).collect(),
             Err(_) => Vec::new(),
         };
@@ -245,8 +245,8 @@ impl Pass {
         self.elsewhere.contains(&object.key) || (!failed && self.step(object) == Step::Skip)
     }
 
-    fn memory(&mut self, key: &ObjectKey) -> &mut Memory {
-        self.unit.past.memory.entry(key.clone()).or_default()
+    fn memory(&mut self, key: &Arc<ObjectKey>) -> &mut Memory {
+        self.unit.past.memory.entry(Arc::clone(key)).or_default()
     }
 
     fn fail(&mut self, object: &Prepared, error: &Error) {

@@ -534,7 +534,7 @@ impl World {
     }
 
     /// What the inventories of this hub in the member say, put together.
-    pub(crate) async fn recorded(&self) -> BTreeMap<ObjectKey, Entry> {
+    pub(crate) async fn recorded(&self) -> BTreeMap<Arc<ObjectKey>, Entry> {
         let list = self.get("/api/v1/namespaces/kurator-system/secrets").await.unwrap_or_default();
         let mut out = BTreeMap::new();
         for secret in list["items"].as_array().cloned().unwrap_or_default() {

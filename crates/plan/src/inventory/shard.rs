@@ -7,6 +7,7 @@
 //! shards cannot lose one. Compression and base64 are the applier's.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use api::delivery::{HubId, UnitId};
 use model::{MemberName, ObjectKey, Timestamp};
@@ -160,7 +161,7 @@ pub fn encode(place: &Place<'_>, inventories: &[&Inventory]) -> BTreeMap<u32, Se
     let mut shards = BTreeMap::from([(0, shard(0))]);
     for (unit, inventory) in inventories.iter().enumerate() {
         for (key, entry) in inventory.entries() {
-            let line = Line { key: key.clone(), entry: entry.clone(), unit };
+            let line = Line { key: ObjectKey::clone(key), entry: entry.clone(), unit };
             shards.entry(entry.shard).or_insert_with(|| shard(entry.shard)).entries.push(line);
         }
     }
@@ -204,7 +205,7 @@ pub fn decode(
             let unit = read.units.get(unit).and_then(|line| out.get_mut(&line.unit));
             // The authenticator holds, so the number is one that we wrote.
             if let Some(inventory) = unit {
-                inventory.entries.insert(key, Entry { shard, ..entry });
+                inventory.entries.insert(Arc::new(key), Entry { shard, ..entry });
             }
         }
     }

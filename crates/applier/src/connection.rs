@@ -16,6 +16,7 @@ use crate::discovery::{Discovery, Resource};
 use crate::error::{Class, Error};
 use crate::member::Ctx;
 use crate::observation::Observation;
+use crate::shard::Owner;
 use crate::watch::{Event, Watch};
 use crate::wire::Wire;
 
@@ -119,6 +120,8 @@ pub(crate) enum Changed {
 /// A connected member.
 pub(crate) struct Connection {
     pub(crate) ctx: Ctx,
+    /// Whose inventories are there.
+    pub(crate) owner: Owner,
     pub(crate) wire: Wire,
     pub(crate) discovery: Discovery,
     pub(crate) awaited: Arc<Awaited>,
@@ -128,9 +131,9 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(ctx: Ctx, wire: Wire, events: mpsc::Sender<Event>) -> Arc<Self> {
+    pub(crate) fn new(ctx: Ctx, owner: Owner, wire: Wire, events: mpsc::Sender<Event>) -> Arc<Self> {
         let (discovery, view, watches) = (Discovery::default(), Mutex::default(), Mutex::default());
-        Arc::new(Self { ctx, wire, discovery, awaited: Arc::default(), view, watches, events })
+        Arc::new(Self { ctx, owner, wire, discovery, awaited: Arc::default(), view, watches, events })
     }
 
     /// What was seen. Held for a moment, never while waiting.

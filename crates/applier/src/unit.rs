@@ -143,6 +143,8 @@ pub(crate) async fn pass(
 
 impl Pass {
     async fn run(&mut self) -> Result<Progress, Error> {
+        // Whatever ends this pass early, the next one is a whole one too.
+        self.unit.settled = None;
         if self.unit.unreadable {
             // Somebody may have repaired it.
             self.reload().await?;
@@ -260,7 +262,7 @@ impl Pass {
         if inventory.is_changed() {
             inventory.raise(&self.entry);
         }
-        match inventory_secrets.write(&self.connection.wire, &self.connection.ctx.owner(), inventory).await {
+        match inventory_secrets.write(&self.connection.wire, &self.connection.owner, inventory).await {
             Err(e) if e.code() == Some(409) => {
                 self.reload().await?;
                 let epoch = self.unit.inventory.epoch();
@@ -278,7 +280,7 @@ impl Pass {
     }
 
     async fn reload(&mut self) -> Result<(), Error> {
-        let owner = self.connection.ctx.owner();
+        let owner = self.connection.owner.clone();
         let found = shard::read(&self.connection.wire, &owner, Some(&self.unit.short)).await?;
         let found = match found.into_iter().find(|f| f.unit == self.unit.id) {
             None => shard::read_by_name(&self.connection.wire, &owner, &self.unit.id).await?,

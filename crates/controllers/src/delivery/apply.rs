@@ -74,7 +74,7 @@ pub(super) async fn apply(
         applier::Ctx {
             member: member.clone(),
             hub: ctx.hub.clone(),
-            key: ctx.delivery.feed.member_key(member),
+            key_of: ctx.delivery.feed.key_of(),
             cluster: cluster.clone(),
             clock: ctx.clock.clone(),
             jitter: ctx.jitter.clone(),

@@ -4,19 +4,22 @@
 //! bodies anyway; what no list brought in time is read one by one.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::{Digest, ObjectKey};
 use plan::prepare::Prepared;
 use plan::recall::{self, Recalled};
 use serde_json::Value;
 
-/// What is awaited, by object: what would be sent, and the UID that the inventory has.
+/// By object: what would be sent, and the UID that the inventory has.
+type Wanted = HashMap<Arc<ObjectKey>, (Prepared, Option<String>)>;
+
+/// What is awaited.
 #[derive(Default)]
-pub(crate) struct Awaited(Mutex<HashMap<ObjectKey, (Prepared, Option<String>)>>);
+pub(crate) struct Awaited(Mutex<Wanted>);
 
 impl Awaited {
-    fn lock(&self) -> MutexGuard<'_, HashMap<ObjectKey, (Prepared, Option<String>)>> {
+    fn lock(&self) -> MutexGuard<'_, Wanted> {
         // Every change is one insertion or removal: a panic elsewhere leaves nothing half done.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -16,6 +16,7 @@ use crate::discovery::{Discovery, Resource};
 use crate::error::{Class, Error};
 use crate::member::Ctx;
 use crate::observation::Observation;
+use crate::shard::Owner;
 use crate::watch::{Event, Watch};
 use crate::wire::Wire;
 
@@ -47,7 +48,7 @@ impl Kind {
 /// What was seen, and who claims what.
 #[derive(Default)]
 pub(crate) struct View {
-    pub(crate) observations: HashMap<ObjectKey, Observation>,
+    pub(crate) observations: HashMap<Arc<ObjectKey>, Observation>,
     pub(crate) kinds: HashMap<GroupKind, Kind>,
     pub(crate) claims: Claims,
     /// Why nothing may be pruned: not everything that the units desire is known.
@@ -64,7 +65,7 @@ impl View {
                     .retain(|key, observation| key.group_kind() != kind || !observation.is_older_than(version));
                 for (key, observation) in observations {
                     if self.observations.get(&key).is_none_or(|old| old.is_older_than(observation.version)) {
-                        self.observations.insert(key, observation);
+                        self.observations.insert(self.claims.shared(key), observation);
                     }
                 }
                 self.kinds.insert(kind, Kind::Listed);
@@ -78,7 +79,7 @@ impl View {
                     Changed::Nothing
                 }
                 _ => {
-                    self.observations.insert(key.clone(), observation);
+                    self.observations.insert(self.claims.shared(key.clone()), observation);
                     Changed::Object(key)
                 }
             },
@@ -119,6 +120,8 @@ pub(crate) enum Changed {
 /// A connected member.
 pub(crate) struct Connection {
     pub(crate) ctx: Ctx,
+    /// Whose inventories are there.
+    pub(crate) owner: Owner,
     pub(crate) wire: Wire,
     pub(crate) discovery: Discovery,
     pub(crate) awaited: Arc<Awaited>,
@@ -128,9 +131,9 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(ctx: Ctx, wire: Wire, events: mpsc::Sender<Event>) -> Arc<Self> {
+    pub(crate) fn new(ctx: Ctx, owner: Owner, wire: Wire, events: mpsc::Sender<Event>) -> Arc<Self> {
         let (discovery, view, watches) = (Discovery::default(), Mutex::default(), Mutex::default());
-        Arc::new(Self { ctx, wire, discovery, awaited: Arc::default(), view, watches, events })
+        Arc::new(Self { ctx, owner, wire, discovery, awaited: Arc::default(), view, watches, events })
     }
 
     /// What was seen. Held for a moment, never while waiting.

@@ -32,5 +32,5 @@ mod wire;
 pub use error::{Class, Error};
 pub use feed::{Feed, FeedError, Link, MemberReport, Report};
 pub use limit::Limits;
-pub use member::{Applier, Ctx, Jitter};
+pub use member::{Applier, Ctx, Jitter, KeyOf};
 pub use push::PushFeed;

@@ -33,6 +33,9 @@ use crate::wire::Wire;
 /// Gives numbers in `0.0..1.0`.
 pub type Jitter = Arc<dyn Fn() -> f64 + Send + Sync>;
 
+/// Gives the key of the cluster whose kube-system namespace has this UID. An agent has one, of its own.
+pub type KeyOf = Arc<dyn Fn(&str) -> MemberKey + Send + Sync>;
+
 /// What an applier needs besides its feed and its client.
 #[derive(Clone)]
 pub struct Ctx {
@@ -40,8 +43,8 @@ pub struct Ctx {
     pub member: MemberName,
     /// The hub.
     pub hub: HubId,
-    /// The member's key, by which it is told what this hub wrote there.
-    pub key: MemberKey,
+    /// Gives the key by which it is told what this hub wrote in a cluster.
+    pub key_of: KeyOf,
     /// UID of the kube-system namespace of the cluster that this member is known to be; checked on each connection.
     /// Nothing is written to another cluster.
     pub cluster: Option<String>,
@@ -54,12 +57,6 @@ pub struct Ctx {
     /// Changes when somebody else saw the member answer again, such as its prober: the next attempt need not wait out
     /// its pause. A channel that is closed says nothing.
     pub back: watch::Receiver<u64>,
-}
-
-impl Ctx {
-    pub(crate) fn owner(&self) -> Owner {
-        Owner { hub: self.hub.clone(), member: self.member.clone(), key: self.key.clone() }
-    }
 }
 
 /// Gets one member to hold what its feed says.
@@ -146,17 +143,17 @@ impl Applier {
             self.say(Link::Connecting, Vec::new()).await;
         }
         let wire = Wire::new(self.client.clone(), self.ctx.limits.request);
-        if let Some(expected) = &self.ctx.cluster {
-            let namespaces = Resource::core("Namespace", "namespaces", false);
-            let system = wire.get(&namespaces, "", "kube-system").await?;
-            let found = system.as_ref().and_then(model::object::uid).unwrap_or_default();
-            if found != expected {
-                return Err(Error::OtherCluster { expected: expected.clone(), found: found.to_owned() });
-            }
+        let namespaces = Resource::core("Namespace", "namespaces", false);
+        let system = wire.get(&namespaces, "", "kube-system").await?;
+        let cluster = system.as_ref().and_then(model::object::uid).unwrap_or_default().to_owned();
+        if let Some(expected) = self.ctx.cluster.as_ref().filter(|expected| **expected != cluster) {
+            return Err(Error::OtherCluster { expected: expected.clone(), found: cluster });
         }
-        let inventories = shard::read(&wire, &self.ctx.owner(), None).await?;
+        let key = (self.ctx.key_of)(&cluster);
+        let owner = Owner { hub: self.ctx.hub.clone(), cluster, key };
+        let inventories = shard::read(&wire, &owner, None).await?;
         let (events, inbox) = mpsc::channel(limit::EVENTS_MAX);
-        let connection = Connection::new(self.ctx.clone(), wire, events);
+        let connection = Connection::new(self.ctx.clone(), owner, wire, events);
         let mut session = Session::new(connection, inventories);
         let result = self.serve(&mut session, inbox).await;
         for (id, slot) in session.slots {

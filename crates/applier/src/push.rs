@@ -7,12 +7,13 @@ use api::delivery::{HubId, ShortId, UnitId};
 use api::feed::{Payload, Snapshot, UnitEntry, UnitReport};
 use futures::future::BoxFuture;
 use model::{Digest, MemberName};
-use plan::authenticator::{HubKey, MemberKey};
+use plan::authenticator::HubKey;
 use plan::prepare::Bundle;
 use tokio::sync::{mpsc, watch};
 
 use crate::feed::{Feed, FeedError, MemberReport, Report};
 use crate::limit;
+use crate::member::KeyOf;
 
 #[derive(Clone, Default)]
 struct Published {
@@ -45,9 +46,10 @@ impl PushFeed {
         (Arc::new(Self { hub, key, state: Mutex::default(), reports }), out)
     }
 
-    /// The key by which a member's applier proves what this hub wrote there.
-    pub fn member_key(&self, member: &MemberName) -> MemberKey {
-        self.key.of_member(&self.hub, member)
+    /// Gives appliers the key by which they are told what this hub wrote in a cluster.
+    pub fn key_of(&self) -> KeyOf {
+        let (hub, key) = (self.hub.clone(), self.key.clone());
+        Arc::new(move |cluster| key.of_member(&hub, cluster))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

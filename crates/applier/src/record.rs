@@ -1,6 +1,7 @@
 //! What is remembered of an object between passes: failures, changes that others made, reverts.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use api::delivery::DriftRecord;
 use api::feed::ObjectReport;
@@ -28,9 +29,9 @@ pub(crate) struct Failure {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Past {
     /// Failures, changes and reverts, of the objects that have any.
-    pub(crate) memory: HashMap<ObjectKey, Memory>,
+    pub(crate) memory: HashMap<Arc<ObjectKey>, Memory>,
     /// What is known of each object's last apply.
-    pub(crate) accepted: HashMap<ObjectKey, Accepted>,
+    pub(crate) accepted: HashMap<Arc<ObjectKey>, Accepted>,
 }
 
 /// An object's past.

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
-use model::{Digest, MemberName};
+use model::Digest;
 use plan::authenticator::MemberKey;
 use plan::inventory::shard::{self, Place, SHARD_BYTES_MAX, Sealed};
 use plan::inventory::{self, Inventory};
@@ -50,13 +50,14 @@ pub(crate) struct Found {
 #[derive(Clone, Debug)]
 pub(crate) struct Owner {
     pub(crate) hub: HubId,
-    pub(crate) member: MemberName,
+    /// UID of the kube-system namespace.
+    pub(crate) cluster: String,
     pub(crate) key: MemberKey,
 }
 
 impl Owner {
     fn place<'a>(&'a self, group: &'a UnitId) -> Place<'a> {
-        Place { hub: &self.hub, member: &self.member, group, key: &self.key }
+        Place { hub: &self.hub, cluster: &self.cluster, group, key: &self.key }
     }
 }
 

@@ -98,9 +98,9 @@ struct Pass {
     kept: Vec<WaitingOn>,
     deletions: Option<Deletions>,
     /// Objects that another unit has.
-    elsewhere: BTreeSet<ObjectKey>,
+    elsewhere: BTreeSet<Arc<ObjectKey>>,
     /// Objects that were read before they are applied for the first time, or made again, and whether they were there.
-    read: HashMap<ObjectKey, bool>,
+    read: HashMap<Arc<ObjectKey>, bool>,
     /// Does anything wait for another unit?
     waits_for_others: bool,
     /// An object changed between reading and writing it: look again at once.
@@ -143,6 +143,8 @@ pub(crate) async fn pass(
 
 impl Pass {
     async fn run(&mut self) -> Result<Progress, Error> {
+        // Whatever ends this pass early, the next one is a whole one too.
+        self.unit.settled = None;
         if self.unit.unreadable {
             // Somebody may have repaired it.
             self.reload().await?;
@@ -203,7 +205,7 @@ impl Pass {
     /// Starts watches for all kinds of the unit. True while objects that the inventory has are not listed yet.
     async fn watch(&mut self) -> Result<bool, Error> {
         let held = self.unit.inventory.entries().iter().map(|(key, entry)| (key, entry.version.clone(), true));
-        let desired: Vec<(&ObjectKey, String, bool)> = match &self.bundle {
+        let desired: Vec<(&Arc<ObjectKey>, String, bool)> = match &self.bundle {
             Ok(bundle) => bundle.objects().map(|o| (&o.key, o.version.clone(), false)).collect(),
             Err(_) => Vec::new(),
         };
@@ -245,8 +247,8 @@ impl Pass {
         self.elsewhere.contains(&object.key) || (!failed && self.step(object) == Step::Skip)
     }
 
-    fn memory(&mut self, key: &ObjectKey) -> &mut Memory {
-        self.unit.past.memory.entry(key.clone()).or_default()
+    fn memory(&mut self, key: &Arc<ObjectKey>) -> &mut Memory {
+        self.unit.past.memory.entry(Arc::clone(key)).or_default()
     }
 
     fn fail(&mut self, object: &Prepared, error: &Error) {
@@ -260,7 +262,7 @@ impl Pass {
         if inventory.is_changed() {
             inventory.raise(&self.entry);
         }
-        match inventory_secrets.write(&self.connection.wire, &self.connection.ctx.owner(), inventory).await {
+        match inventory_secrets.write(&self.connection.wire, &self.connection.owner, inventory).await {
             Err(e) if e.code() == Some(409) => {
                 self.reload().await?;
                 let epoch = self.unit.inventory.epoch();
@@ -278,7 +280,7 @@ impl Pass {
     }
 
     async fn reload(&mut self) -> Result<(), Error> {
-        let owner = self.connection.ctx.owner();
+        let owner = self.connection.owner.clone();
         let found = shard::read(&self.connection.wire, &owner, Some(&self.unit.short)).await?;
         let found = match found.into_iter().find(|f| f.unit == self.unit.id) {
             None => shard::read_by_name(&self.connection.wire, &owner, &self.unit.id).await?,

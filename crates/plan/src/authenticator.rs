@@ -12,7 +12,7 @@ use std::str::FromStr;
 use api::delivery::HubId;
 use data_encoding::HEXLOWER;
 use hmac::{Hmac, Mac};
-use model::{Digest, MemberName};
+use model::Digest;
 use sha2::Sha256;
 
 /// Bytes of a key and of an authenticator: those of SHA-256.
@@ -78,9 +78,10 @@ impl HubKey {
         KeyId(HEXLOWER.encode(&mac[..KEY_ID_BYTES]))
     }
 
-    /// The key of one member of one hub.
-    pub fn of_member(&self, hub: &HubId, member: &MemberName) -> MemberKey {
-        let parts = [purpose::MEMBER_KEY, hub.as_str(), member.as_str()].map(str::as_bytes);
+    /// The key of one member of one hub. `cluster` is its identity, the UID of its kube-system namespace: a member that is
+    /// attached under another name keeps its key, and another cluster behind its name has another.
+    pub fn of_member(&self, hub: &HubId, cluster: &str) -> MemberKey {
+        let parts = [purpose::MEMBER_KEY, hub.as_str(), cluster].map(str::as_bytes);
         MemberKey { id: self.id(), key: finish(authenticate(&self.0, &parts)) }
     }
 
@@ -120,19 +121,19 @@ impl MemberKey {
         &self.id
     }
 
-    fn of_shard(&self, hub: &HubId, member: &MemberName, shard: u32, bytes: &[u8]) -> Hmac<Sha256> {
-        let texts = [purpose::INVENTORY, hub.as_str(), member.as_str()].map(str::as_bytes);
+    fn of_shard(&self, hub: &HubId, cluster: &str, shard: u32, bytes: &[u8]) -> Hmac<Sha256> {
+        let texts = [purpose::INVENTORY, hub.as_str(), cluster].map(str::as_bytes);
         authenticate(&self.key, &[texts[0], texts[1], texts[2], &shard.to_be_bytes(), bytes])
     }
 
-    /// The authenticator of an inventory's shard, bound to its hub, member and number.
-    pub fn sign(&self, hub: &HubId, member: &MemberName, shard: u32, bytes: &[u8]) -> Vec<u8> {
-        finish(self.of_shard(hub, member, shard, bytes)).to_vec()
+    /// The authenticator of an inventory's shard, bound to its hub, cluster and number.
+    pub fn sign(&self, hub: &HubId, cluster: &str, shard: u32, bytes: &[u8]) -> Vec<u8> {
+        finish(self.of_shard(hub, cluster, shard, bytes)).to_vec()
     }
 
     /// Is this the authenticator of the shard? Compares in constant time.
-    pub fn verifies(&self, hub: &HubId, member: &MemberName, shard: u32, bytes: &[u8], authenticator: &[u8]) -> bool {
-        self.of_shard(hub, member, shard, bytes).verify_slice(authenticator).is_ok()
+    pub fn verifies(&self, hub: &HubId, cluster: &str, shard: u32, bytes: &[u8], authenticator: &[u8]) -> bool {
+        self.of_shard(hub, cluster, shard, bytes).verify_slice(authenticator).is_ok()
     }
 }
 
@@ -143,18 +144,18 @@ mod tests {
     #[test]
     fn an_authenticator_holds_for_one_place_only() {
         let (hub, other_hub) = (HubId::from_random([1; 10]), HubId::from_random([2; 10]));
-        let (member, other): (MemberName, MemberName) = ("beijing".parse().unwrap(), "shanghai".parse().unwrap());
+        let (cluster, other) = ("uid-of-beijing", "uid-of-shanghai");
         let hub_key = HubKey::from_random([7; 32]);
-        let key = hub_key.of_member(&hub, &member);
-        let mac = key.sign(&hub, &member, 0, b"shard");
-        assert!(key.verifies(&hub, &member, 0, b"shard", &mac));
-        assert!(!key.verifies(&hub, &member, 1, b"shard", &mac));
-        assert!(!key.verifies(&hub, &member, 0, b"Shard", &mac));
-        assert!(!key.verifies(&hub, &other, 0, b"shard", &mac));
-        assert!(!key.verifies(&other_hub, &member, 0, b"shard", &mac));
-        assert!(!key.verifies(&hub, &member, 0, b"shard", &mac[..16]));
-        assert!(!hub_key.of_member(&hub, &other).verifies(&hub, &member, 0, b"shard", &mac));
-        assert!(!HubKey::from_random([8; 32]).of_member(&hub, &member).verifies(&hub, &member, 0, b"shard", &mac));
+        let key = hub_key.of_member(&hub, cluster);
+        let mac = key.sign(&hub, cluster, 0, b"shard");
+        assert!(key.verifies(&hub, cluster, 0, b"shard", &mac));
+        assert!(!key.verifies(&hub, cluster, 1, b"shard", &mac));
+        assert!(!key.verifies(&hub, cluster, 0, b"Shard", &mac));
+        assert!(!key.verifies(&hub, other, 0, b"shard", &mac));
+        assert!(!key.verifies(&other_hub, cluster, 0, b"shard", &mac));
+        assert!(!key.verifies(&hub, cluster, 0, b"shard", &mac[..16]));
+        assert!(!hub_key.of_member(&hub, other).verifies(&hub, cluster, 0, b"shard", &mac));
+        assert!(!HubKey::from_random([8; 32]).of_member(&hub, cluster).verifies(&hub, cluster, 0, b"shard", &mac));
     }
 
     #[test]
@@ -164,7 +165,7 @@ mod tests {
         for bad in ["", "ab", &"xy".repeat(32), &"ab".repeat(33)] {
             assert_eq!(bad.parse::<HubKey>(), Err(HubKeyError));
         }
-        let shown = format!("{key:?} {:?}", key.of_member(&HubId::from_random([1; 10]), &"a".parse().unwrap()));
+        let shown = format!("{key:?} {:?}", key.of_member(&HubId::from_random([1; 10]), "a"));
         assert!(!shown.contains("abab"), "{shown}");
         assert_ne!(key.id(), HubKey::from_random([0xac; 32]).id());
     }

@@ -55,7 +55,7 @@ pub struct Claims {
 
 impl Claims {
     /// Says which objects a unit's payload names, instead of what was said before.
-    pub fn set_desires<'a>(&mut self, unit: &UnitId, keys: impl IntoIterator<Item = &'a ObjectKey>) {
+    pub fn set_desires<'a>(&mut self, unit: &UnitId, keys: impl IntoIterator<Item = &'a Arc<ObjectKey>>) {
         self.change(unit, |stake| stake.desires = false);
         for key in keys {
             self.stake(unit, key).desires = true;
@@ -64,7 +64,11 @@ impl Claims {
     }
 
     /// Says what a unit's inventory has, instead of what was said before.
-    pub fn set_entries<'a>(&mut self, unit: &UnitId, entries: impl IntoIterator<Item = (&'a ObjectKey, &'a Entry)>) {
+    pub fn set_entries<'a>(
+        &mut self,
+        unit: &UnitId,
+        entries: impl IntoIterator<Item = (&'a Arc<ObjectKey>, &'a Entry)>,
+    ) {
         self.change(unit, |stake| (stake.holds, stake.adopted, stake.uid) = (false, None, None));
         for (key, entry) in entries {
             let stake = self.stake(unit, key);
@@ -140,15 +144,20 @@ impl Claims {
         self.stakes.get(key).into_iter().flatten().map(|(unit, _)| &**unit)
     }
 
-    fn stake(&mut self, unit: &UnitId, key: &ObjectKey) -> &mut Stake {
+    /// A key as it is kept here, if it is: one more user of it needs no copy.
+    pub fn shared(&self, key: ObjectKey) -> Arc<ObjectKey> {
+        match self.stakes.get_key_value(&key) {
+            Some((known, _)) => Arc::clone(known),
+            None => Arc::new(key),
+        }
+    }
+
+    fn stake(&mut self, unit: &UnitId, key: &Arc<ObjectKey>) -> &mut Stake {
         let unit = match self.keys.get_key_value(unit) {
             Some((unit, _)) => Arc::clone(unit),
             None => Arc::new(unit.clone()),
         };
-        let key = match self.stakes.get_key_value(key) {
-            Some((key, _)) => Arc::clone(key),
-            None => Arc::new(key.clone()),
-        };
+        let key = Arc::clone(self.stakes.get_key_value(key).map_or(key, |(known, _)| known));
         self.keys.entry(Arc::clone(&unit)).or_default().insert(Arc::clone(&key));
         let stakes = self.stakes.entry(key).or_insert_with(|| Vec::with_capacity(1));
         let index = match stakes.binary_search_by(|(other, _)| other.cmp(&unit)) {
@@ -201,8 +210,13 @@ mod tests {
         UnitId::new("apps.kurator.dev", "Application", "default", name, None)
     }
 
-    fn key() -> ObjectKey {
-        ObjectKey { kind: "ConfigMap".into(), namespace: "shop".into(), name: "c".into(), ..ObjectKey::default() }
+    fn key() -> Arc<ObjectKey> {
+        Arc::new(ObjectKey {
+            kind: "ConfigMap".into(),
+            namespace: "shop".into(),
+            name: "c".into(),
+            ..ObjectKey::default()
+        })
     }
 
     fn entry(confirmed: bool) -> Entry {
@@ -247,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_container_is_occupied_by_what_others_have_in_it() {
-        let namespace = ObjectKey { kind: "Namespace".into(), name: "shop".into(), ..ObjectKey::default() };
+        let namespace = Arc::new(ObjectKey { kind: "Namespace".into(), name: "shop".into(), ..ObjectKey::default() });
         let mut claims = Claims::default();
         claims.set_entries(&unit("a"), [(&key(), &entry(true)), (&namespace, &entry(true))]);
         assert_eq!(claims.occupied(&unit("a"), &namespace), Occupied::No);
@@ -264,7 +278,7 @@ mod tests {
             name: "things.example.com".into(),
             ..ObjectKey::default()
         };
-        let thing = ObjectKey { group: "example.com".into(), ..key() };
+        let thing = Arc::new(ObjectKey { group: "example.com".into(), ..ObjectKey::clone(&key()) });
         assert_eq!(claims.occupied(&unit("a"), &definition), Occupied::No);
         claims.set_desires(&unit("b"), [&thing]);
         assert_eq!(claims.occupied(&unit("a"), &definition), Occupied::Stays);

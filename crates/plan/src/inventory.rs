@@ -10,6 +10,7 @@
 pub mod shard;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use api::delivery::{HubId, ShortId, UnitId, label};
 use api::feed::UnitEntry;
@@ -76,7 +77,7 @@ pub struct Inventory {
     /// A hub that knows less than it was told before has looked at it, as after a restore from an older backup, and
     /// nobody has said yet that it may delete. Kept until then: its epoch catches up by itself, its memory does not.
     behind: bool,
-    entries: BTreeMap<ObjectKey, Entry>,
+    entries: BTreeMap<Arc<ObjectKey>, Entry>,
     /// Something is not in the member yet.
     changed: bool,
     /// How often an entry came, went or changed.
@@ -104,7 +105,7 @@ impl Inventory {
     }
 
     /// The objects.
-    pub fn entries(&self) -> &BTreeMap<ObjectKey, Entry> {
+    pub fn entries(&self) -> &BTreeMap<Arc<ObjectKey>, Entry> {
         &self.entries
     }
 
@@ -124,12 +125,12 @@ impl Inventory {
     }
 
     /// Adds an entry in the first shard that has room, or changes it where it is.
-    pub fn put(&mut self, key: ObjectKey, entry: Entry) {
-        self.put_all([(key, entry)]);
+    pub fn put(&mut self, key: impl Into<Arc<ObjectKey>>, entry: Entry) {
+        self.put_all([(key.into(), entry)]);
     }
 
     /// Adds or changes entries as [`put`](Self::put) does; weighs the shards once for all of them.
-    pub fn put_all(&mut self, entries: impl IntoIterator<Item = (ObjectKey, Entry)>) {
+    pub fn put_all(&mut self, entries: impl IntoIterator<Item = (Arc<ObjectKey>, Entry)>) {
         let mut sizes: BTreeMap<u32, usize> = BTreeMap::new();
         for (key, entry) in &self.entries {
             *sizes.entry(entry.shard).or_default() += cost(key, entry);
@@ -214,7 +215,7 @@ impl Inventory {
         let before = self.behind;
         if entry.epoch < self.epoch || entry.placed < self.placed {
             self.behind = true;
-        } else if self.behind && self.entries.keys().all(is_desired) {
+        } else if self.behind && self.entries.keys().all(|key| is_desired(key)) {
             self.behind = false;
         }
         let placed_again = entry.removal.is_none() && entry.placed > self.placed && !self.entries.is_empty();
@@ -239,7 +240,7 @@ impl Inventory {
 
     /// The group-kinds of its objects.
     pub fn group_kinds(&self) -> BTreeSet<GroupKind> {
-        self.entries.keys().map(ObjectKey::group_kind).collect()
+        self.entries.keys().map(|key| key.group_kind()).collect()
     }
 
     /// Labels and annotations of a shard's Secret: the parent of an ApplySet when it is the first.

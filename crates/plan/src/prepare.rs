@@ -20,8 +20,8 @@ use crate::mark::Mark;
 /// An object ready to be sent.
 #[derive(Clone, Debug)]
 pub struct Prepared {
-    /// Its key.
-    pub key: ObjectKey,
+    /// Its key, shared by all that know the object.
+    pub key: Arc<ObjectKey>,
     /// API version to send it to.
     pub version: String,
     /// Digest of the object without the annotation that says it. Keyed for a Secret.
@@ -41,7 +41,7 @@ impl Prepared {
         Mark { digest, keyed, scaled: false }.write(&mut object);
         Self {
             version: model::object::gvk(&object).unwrap_or_default().version,
-            key: object_key,
+            key: Arc::new(object_key),
             digest,
             body: Bytes::from(object.to_string()),
             object: Arc::new(object),
@@ -76,7 +76,7 @@ pub struct Batch {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// The keys of objects that differ; `None` when objects came, went or changed places.
-    pub changed: Option<Vec<ObjectKey>>,
+    pub changed: Option<Vec<Arc<ObjectKey>>>,
 }
 
 /// Differences that a bundle remembers. Members that lag behind are at one of the last few payloads.
@@ -90,8 +90,8 @@ pub struct Bundle {
     /// Its phases.
     pub batches: Vec<Batch>,
     /// The keys of all objects.
-    pub keys: BTreeSet<ObjectKey>,
-    places: BTreeMap<ObjectKey, (usize, usize)>,
+    pub keys: BTreeSet<Arc<ObjectKey>>,
+    places: BTreeMap<Arc<ObjectKey>, (usize, usize)>,
     /// To earlier payloads, for all members that had those.
     differences: Mutex<Vec<(Digest, Arc<Difference>)>>,
 }
@@ -111,7 +111,7 @@ impl Bundle {
                 timeout_secs: phase.timeout_secs,
             })
             .collect();
-        let places: BTreeMap<ObjectKey, (usize, usize)> = batches
+        let places: BTreeMap<Arc<ObjectKey>, (usize, usize)> = batches
             .iter()
             .enumerate()
             .flat_map(|(s, batch)| batch.objects.iter().enumerate().map(move |(i, o)| (o.key.clone(), (s, i))))
@@ -217,7 +217,7 @@ mod tests {
         let first = bundle(&[("a", "1"), ("b", "1"), ("c", "1")]);
         let second = bundle(&[("a", "1"), ("b", "2"), ("c", "1")]);
         let names = |difference: Arc<Difference>| {
-            let names = |keys: &Vec<ObjectKey>| keys.iter().map(|key| key.name.clone()).collect::<Vec<_>>();
+            let names = |keys: &Vec<Arc<ObjectKey>>| keys.iter().map(|key| key.name.clone()).collect::<Vec<_>>();
             difference.changed.as_ref().map(names)
         };
         assert_eq!(names(second.difference(&first)), Some(vec!["b".to_owned()]));

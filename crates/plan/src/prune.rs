@@ -5,6 +5,7 @@
 //! released), and nothing at all while the unit is frozen, suspended, not settled, or told by a hub that is behind. Deletions that a source causes wait for the word of the [guard](crate::guard).
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use api::delivery::{DeletionState, Deletions, Removal, UnitId};
 use api::feed::UnitEntry;
@@ -22,7 +23,7 @@ pub struct Observed<'a> {
     /// What the member has of it.
     pub inventory: &'a Inventory,
     /// The keys of its payload.
-    pub desired: &'a BTreeSet<ObjectKey>,
+    pub desired: &'a BTreeSet<Arc<ObjectKey>>,
     /// What all units of the member want and hold.
     pub claims: &'a Claims,
     /// Whether everything desired was applied and waited for. Until then the old objects may be all that works.
@@ -79,7 +80,8 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
     let Observed { entry, inventory, desired, claims, settled } = *observed;
     let (mut plan, mut report) = (Plan::default(), Report::default());
     let leaving = entry.removal != Removal::None;
-    let stale: Vec<&ObjectKey> = inventory.entries().keys().filter(|key| leaving || !desired.contains(*key)).collect();
+    let stale: Vec<&Arc<ObjectKey>> =
+        inventory.entries().keys().filter(|key| leaving || !desired.contains(*key)).collect();
     plan.finish = leaving;
     if stale.is_empty() {
         report.deletions = remembered(observed);
@@ -93,9 +95,9 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
     let mut moving = Vec::new();
     for key in stale {
         match claims.succession(&entry.unit, key) {
-            Succession::Taken(_) => plan.forget.push(key.clone()),
-            Succession::Awaited(other) => moving.push((key.clone(), other.clone())),
-            Succession::Nobody => candidates.push(key.clone()),
+            Succession::Taken(_) => plan.forget.push(ObjectKey::clone(key)),
+            Succession::Awaited(other) => moving.push((ObjectKey::clone(key), other.clone())),
+            Succession::Nobody => candidates.push(ObjectKey::clone(key)),
         }
     }
     if !moving.is_empty() {

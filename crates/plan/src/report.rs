@@ -31,7 +31,7 @@ pub enum Standing {
 #[derive(Clone, Debug)]
 pub struct Facts<'a> {
     /// The object.
-    pub key: &'a ObjectKey,
+    pub key: &'a Arc<ObjectKey>,
     /// API version by which it is read.
     pub version: &'a str,
     /// What it is to the unit.
@@ -99,7 +99,7 @@ pub fn row(facts: &Facts<'_>) -> (ObjectReport, Part) {
         (reason, message) = ("Conflict", conflict);
     }
     let row = ObjectReport {
-        key: facts.key.clone(),
+        key: Arc::clone(facts.key),
         version: facts.version.to_owned(),
         sync,
         health: part.health,

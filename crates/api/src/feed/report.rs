@@ -36,7 +36,7 @@ pub enum SyncState {
 pub struct ObjectReport {
     /// The object.
     #[schemars(schema_with = "crate::delivery::crd::free_object")]
-    pub key: ObjectKey,
+    pub key: Arc<ObjectKey>,
     /// API version by which it is read.
     pub version: String,
     /// How it compares with what was applied.

@@ -110,7 +110,8 @@ impl Pass {
             return Ok(sure);
         }
         let part_of = inventory::applyset_id(&self.unit.short);
-        let mut jobs: BTreeMap<ObjectKey, Job> = unsure.into_iter().map(|job| (job.object.key.clone(), job)).collect();
+        let mut jobs: BTreeMap<Arc<ObjectKey>, Job> =
+            unsure.into_iter().map(|job| (job.object.key.clone(), job)).collect();
         let objects = jobs.values().map(|job| job.object.clone()).collect();
         let mut changed = false;
         for (object, live) in self.look_at(objects).await? {

@@ -1,6 +1,7 @@
 //! Carrying out a prune plan: forget, give back, delete in waves.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use futures::StreamExt as _;
 use model::ObjectKey;
@@ -17,7 +18,7 @@ use super::Pass;
 
 impl Pass {
     /// Plans and prunes until nothing more can be done now. True when the unit has left the member.
-    pub(super) async fn prune(&mut self, desired: &BTreeSet<ObjectKey>, settled: bool) -> Result<bool, Error> {
+    pub(super) async fn prune(&mut self, desired: &BTreeSet<Arc<ObjectKey>>, settled: bool) -> Result<bool, Error> {
         loop {
             let plan = self.plan_prune(desired, settled);
             let Plan { forget, release, doom, released, delete, finish } = &plan;
@@ -54,7 +55,7 @@ impl Pass {
         }
     }
 
-    fn plan_prune(&mut self, desired: &BTreeSet<ObjectKey>, settled: bool) -> Plan {
+    fn plan_prune(&mut self, desired: &BTreeSet<Arc<ObjectKey>>, settled: bool) -> Plan {
         let view = self.connection.view();
         let mut entry = self.entry.clone();
         // Without knowing what the other units want, an object of theirs could be taken for nobody's.
@@ -114,7 +115,7 @@ impl Pass {
 
     fn keep(&mut self, key: &ObjectKey, error: &Error) {
         let (jitter, digest) = (self.connection.jitter(), self.entry.payload);
-        self.memory(key).fail_with(digest, false, error, jitter);
+        self.memory(&Arc::new(key.clone())).fail_with(digest, false, error, jitter);
     }
 
     /// Reads an object that the inventory names, at whichever version the member serves it now.

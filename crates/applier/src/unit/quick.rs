@@ -85,6 +85,7 @@ impl Pass {
             Some(difference) => difference.changed.as_deref()?,
             None => &[],
         };
+        let changed = changed.iter().map(|key| &**key);
         let keys: BTreeSet<&ObjectKey> = seen.iter().chain(changed).collect();
         let place = |key: &ObjectKey| {
             let (batch, _) = bundle.place(key)?;

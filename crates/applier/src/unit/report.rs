@@ -1,5 +1,6 @@
 //! What a pass has to say. The words and rows are decided by [`plan::report`].
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use api::delivery::UnitPhase;
@@ -100,15 +101,15 @@ impl Pass {
         }
         let problems = || {
             let all = self.unit.past.memory.iter();
-            all.filter_map(|(key, memory)| memory.problem().map(|(reason, message)| (key, reason, message)))
+            all.filter_map(|(key, memory)| memory.problem().map(|(reason, message)| (&**key, reason, message)))
         };
         let view = self.connection.view();
-        let conflict = |key| Some((key, view.claims.owner(key)?.to_string()));
+        let conflict = |key: &'_ Arc<ObjectKey>| Some((Arc::clone(key), view.claims.owner(key)?.to_string()));
         let conflict = self.elsewhere.first().and_then(conflict);
         drop(view);
         let troubles = Troubles {
             problem: problems().min_by_key(|(key, ..)| *key),
-            conflict,
+            conflict: conflict.as_ref().map(|(key, owner)| (&**key, owner.clone())),
             failed: problems().count() + self.elsewhere.len(),
             pending: self.pending(),
             contested: self.contested(),
@@ -127,18 +128,18 @@ impl Pass {
             !self.elsewhere.contains(key) && self.unit.past.memory.get(key).is_none_or(|m| m.problem().is_none())
         };
         let unsent = |step| matches!(step, Step::Wait | Step::Recall | Step::Send(Why::New | Why::Changed));
-        bundle.objects().find(|o| unsent(self.step_in(&view, o)) && idle(&o.key)).map(|o| &o.key)
+        bundle.objects().find(|o| unsent(self.step_in(&view, o)) && idle(&o.key)).map(|o| &*o.key)
     }
 
     /// The first object that is left alone after a fight.
     fn contested(&self) -> Option<&ObjectKey> {
         let now = Instant::now();
         let fought = self.unit.past.memory.iter().filter(|(_, m)| m.contested.is_some_and(|c| c > now));
-        fought.map(|(key, _)| key).min()
+        fought.map(|(key, _)| &**key).min()
     }
 
     /// What is known of an object.
-    fn facts<'a>(&'a self, view: &'a View, key: &'a ObjectKey, version: &'a str, standing: Standing) -> Facts<'a> {
+    fn facts<'a>(&'a self, view: &'a View, key: &'a Arc<ObjectKey>, version: &'a str, standing: Standing) -> Facts<'a> {
         let memory = self.unit.past.memory.get(key);
         let now = Instant::now();
         Facts {

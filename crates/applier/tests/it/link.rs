@@ -28,7 +28,7 @@ async fn a_member_that_is_seen_to_answer_again_is_asked_at_once() {
     let ctx = Ctx {
         member: member.clone(),
         hub,
-        key: push.member_key(&member),
+        key_of: push.key_of(),
         cluster: Some("a".to_owned()),
         clock: Arc::new(Still),
         jitter: Arc::new(|| 0.0),

@@ -26,15 +26,16 @@ async fn tamper(world: &World, json: Option<Vec<u8>>, authenticator: Option<Vec<
 }
 
 /// An inventory of the unit as somebody with another key writes it, with an object that was never ours.
-fn forged(world: &World, key: &HubKey, victim: &Value) -> Sealed {
+async fn forged(world: &World, key: &HubKey, victim: &Value) -> Sealed {
     let mut inventory = Inventory::empty(unit("a"));
     let uid = model::object::uid(victim).map(str::to_owned);
     let doomed = Entry { version: "v1".into(), uid, doomed: true, ..Entry::default() };
     let mut of_kind = victim.clone();
     (of_kind["apiVersion"], of_kind["kind"]) = (json!("v1"), json!("ConfigMap"));
     inventory.put(model::ObjectKey::of(&of_kind), doomed);
-    let (member_key, group) = (key.of_member(&world.hub, &world.member), unit("a"));
-    let place = Place { hub: &world.hub, member: &world.member, group: &group, key: &member_key };
+    let cluster = world.identity().await;
+    let (member_key, group) = (key.of_member(&world.hub, &cluster), unit("a"));
+    let place = Place { hub: &world.hub, cluster: &cluster, group: &group, key: &member_key };
     encode(&place, &[&inventory]).remove(&0).unwrap()
 }
 
@@ -54,7 +55,7 @@ async fn an_inventory_that_somebody_wrote_proves_nothing() {
     world.applied(&unit("a")).await;
     world.stop();
     let stranger = HubKey::from_random([66; 32]);
-    let sealed = forged(&world, &stranger, &victim);
+    let sealed = forged(&world, &stranger, &victim).await;
     for (json, authenticator, why) in [
         (None, Some(vec![0; 32]), "somebody changed it"),
         (None, Some(Vec::new()), "has no authenticator"),
@@ -110,4 +111,18 @@ async fn an_object_without_our_labels_is_not_deleted_though_it_is_recorded() {
     world.guard(&unit("a"), None);
     world.until(&unit("a"), "forgotten", |r| r.objects.inventory == 19).await;
     assert!(world.config_map("c019").await.is_some());
+}
+
+#[tokio::test]
+async fn a_member_under_another_name_keeps_what_it_has() {
+    let mut world = World::new().await;
+    world.set("a", 1, config_maps(2));
+    world.applied(&unit("a")).await;
+    let before = world.quiet().await;
+    world.stop();
+    world.member = "renamed".parse().unwrap();
+    world.restart();
+    let report = world.applied(&unit("a")).await;
+    assert_eq!((report.objects.inventory, report.objects.adopted), (2, 0));
+    assert_eq!(world.quiet().await, before);
 }

@@ -311,7 +311,7 @@ impl World {
         let ctx = Ctx {
             member: self.member.clone(),
             hub: self.hub.clone(),
-            key: self.push.member_key(&self.member),
+            key_of: self.push.key_of(),
             cluster: self.cluster.clone(),
             clock: Arc::<Hand>::clone(&self.clock),
             jitter: Arc::new(|| 1.0),
@@ -526,6 +526,12 @@ impl World {
         self.get(&config_map_path(name)).await
     }
 
+    /// The UID of the member's kube-system namespace.
+    pub(crate) async fn identity(&self) -> String {
+        let system = self.get("/api/v1/namespaces/kube-system").await.unwrap();
+        model::object::uid(&system).unwrap().to_owned()
+    }
+
     /// The member's inventories of this hub, by name.
     pub(crate) async fn inventories(&self) -> Vec<String> {
         let list = self.get("/api/v1/namespaces/kurator-system/secrets").await.unwrap_or_default();
@@ -534,16 +540,16 @@ impl World {
     }
 
     /// What the inventories of this hub in the member say, put together.
-    pub(crate) async fn recorded(&self) -> BTreeMap<ObjectKey, Entry> {
+    pub(crate) async fn recorded(&self) -> BTreeMap<Arc<ObjectKey>, Entry> {
         let list = self.get("/api/v1/namespaces/kurator-system/secrets").await.unwrap_or_default();
-        let mut out = BTreeMap::new();
+        let (mut out, cluster) = (BTreeMap::new(), self.identity().await);
         for secret in list["items"].as_array().cloned().unwrap_or_default() {
             let data = |key: &str| STANDARD.decode(secret["data"][key].as_str().unwrap()).unwrap();
             let mut json = Vec::new();
             GzDecoder::new(data("inventory").as_slice()).read_to_end(&mut json).unwrap();
             let group = model::object::annotation(&secret, label::GROUP_ID).unwrap().parse().unwrap();
-            let key = self.push.member_key(&self.member);
-            let place = Place { hub: &self.hub, member: &self.member, group: &group, key: &key };
+            let key = (self.push.key_of())(&cluster);
+            let place = Place { hub: &self.hub, cluster: &cluster, group: &group, key: &key };
             let sealed = Sealed { json, authenticator: data("authenticator") };
             out.extend(decode_own(&place, &BTreeMap::from([(0, sealed)])).unwrap().entries().clone());
         }

@@ -123,7 +123,7 @@ fn start(ctx: &Arc<Ctx>, member: &MemberName, target: Target, connection: Connec
         applier::Ctx {
             member: member.clone(),
             hub: ctx.hub.clone(),
-            key: ctx.feed.member_key(member),
+            key_of: ctx.feed.key_of(),
             cluster: target.cluster.clone(),
             clock: ctx.clock.clone(),
             jitter: ctx.jitter.clone(),

@@ -268,6 +268,25 @@ fn a_member_that_leaves_keeps_a_tombstone_until_it_is_done() {
 }
 
 #[test]
+fn a_member_keeps_the_time_at_which_it_was_given_the_unit_until_it_leaves() {
+    let mut world = World::new(one_policy(), &["a", "b"]);
+    world.step();
+    let earlier = Timestamp::from_second(1).unwrap();
+    let entries = world.decisions.values_mut().flat_map(|d| d.members.values_mut());
+    entries.for_each(|entry| entry.placed = Some(earlier));
+    let placed = |world: &World| -> Vec<Option<Timestamp>> {
+        world.decisions.values().flat_map(|d| d.members.values()).map(|entry| entry.placed).collect()
+    };
+    assert!(world.step().0.is_settled());
+    world.fleet = FleetFacts::Found(vec![candidate("a")]);
+    world.step();
+    assert_eq!(placed(&world), [Some(earlier), Some(earlier)], "a tombstone is of its placement");
+    world.fleet = FleetFacts::Found(vec![candidate("a"), candidate("b")]);
+    world.step();
+    assert_eq!(placed(&world), [Some(earlier), Some(now())]);
+}
+
+#[test]
 fn a_member_whose_record_is_gone_is_forgotten() {
     let mut world = World::new(one_policy(), &["a", "b"]);
     world.step();

@@ -1,15 +1,16 @@
 //! How inventories are kept in a member: Secrets of namespace `kurator-system`, one per owner group, in shards.
 //!
-//! A shard is JSON (format 2) and an authenticator over it ([`crate::authenticator`]), bound to hub, member and number:
+//! A shard is JSON (format 2) and an authenticator over it ([`crate::authenticator`]), bound to hub, cluster and number:
 //! a shard without one that verifies proves nothing, whoever wrote it. A group has one or more units; today each unit is
 //! its own group. The first shard is the parent of an ApplySet (KEP-3659) and carries epochs and released deletions; each
 //! shard decodes alone. An entry stays in the shard in which it was first written, so a crash between the writes of two
 //! shards cannot lose one. Compression and base64 are the applier's.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use api::delivery::{HubId, UnitId};
-use model::{MemberName, ObjectKey, Timestamp};
+use model::{ObjectKey, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Entry, Inventory, Released};
@@ -38,8 +39,8 @@ pub struct Sealed {
 pub struct Place<'a> {
     /// The hub.
     pub hub: &'a HubId,
-    /// The member that holds them.
-    pub member: &'a MemberName,
+    /// The cluster that holds them: the UID of its kube-system namespace. A member may get another name.
+    pub cluster: &'a str,
     /// The owner group.
     pub group: &'a UnitId,
     /// The member's key.
@@ -77,15 +78,13 @@ pub enum InventoryError {
         /// What is wrong with the proof.
         why: Unverified,
     },
-    /// A shard of another group or member, though this hub wrote it.
-    #[error("shard {shard} of the inventory is a copy of one of {group} in member {member}; {REMEDY}")]
+    /// A shard of another group, though this hub wrote it for this cluster.
+    #[error("shard {shard} of the inventory is a copy of one of {group}; {REMEDY}")]
     Foreign {
         /// Which shard.
         shard: u32,
         /// Whose it is.
         group: Box<UnitId>,
-        /// Which member's.
-        member: MemberName,
     },
     /// A group with other units than the one that is its own.
     #[error("the inventory has units that share it, such as {unit}; a newer Kurator wrote it: use that one")]
@@ -114,7 +113,7 @@ pub enum Unverified {
 struct Shard {
     format: u32,
     hub: HubId,
-    member: MemberName,
+    cluster: String,
     group: UnitId,
     key: KeyId,
     units: Vec<UnitLine>,
@@ -151,7 +150,7 @@ pub fn encode(place: &Place<'_>, inventories: &[&Inventory]) -> BTreeMap<u32, Se
     let shard = |number: u32| Shard {
         format: FORMAT,
         hub: place.hub.clone(),
-        member: place.member.clone(),
+        cluster: place.cluster.to_owned(),
         group: place.group.clone(),
         key: place.key.id().clone(),
         units: inventories.iter().map(|inventory| line(inventory, number == 0)).collect(),
@@ -160,13 +159,13 @@ pub fn encode(place: &Place<'_>, inventories: &[&Inventory]) -> BTreeMap<u32, Se
     let mut shards = BTreeMap::from([(0, shard(0))]);
     for (unit, inventory) in inventories.iter().enumerate() {
         for (key, entry) in inventory.entries() {
-            let line = Line { key: key.clone(), entry: entry.clone(), unit };
+            let line = Line { key: ObjectKey::clone(key), entry: entry.clone(), unit };
             shards.entry(entry.shard).or_insert_with(|| shard(entry.shard)).entries.push(line);
         }
     }
     let seal = |(number, shard): (u32, Shard)| {
         let json = serde_json::to_vec(&shard).expect("a shard has string keys and no foreign serializers");
-        let authenticator = place.key.sign(place.hub, place.member, number, &json);
+        let authenticator = place.key.sign(place.hub, place.cluster, number, &json);
         (number, Sealed { json, authenticator })
     };
     shards.into_iter().map(seal).collect()
@@ -204,7 +203,7 @@ pub fn decode(
             let unit = read.units.get(unit).and_then(|line| out.get_mut(&line.unit));
             // The authenticator holds, so the number is one that we wrote.
             if let Some(inventory) = unit {
-                inventory.entries.insert(key, Entry { shard, ..entry });
+                inventory.entries.insert(Arc::new(key), Entry { shard, ..entry });
             }
         }
     }
@@ -245,12 +244,12 @@ fn open(place: &Place<'_>, shard: u32, sealed: &Sealed) -> Result<Shard, Invento
         None => return Err(unverified(Unverified::Missing)),
         Some(_) => {}
     }
-    if !place.key.verifies(place.hub, place.member, shard, &sealed.json, &sealed.authenticator) {
+    if !place.key.verifies(place.hub, place.cluster, shard, &sealed.json, &sealed.authenticator) {
         return Err(unverified(Unverified::Mismatch));
     }
     let read: Shard = serde_json::from_slice(&sealed.json).map_err(malformed)?;
-    if read.group != *place.group || read.member != *place.member {
-        return Err(InventoryError::Foreign { shard, group: Box::new(read.group), member: read.member });
+    if read.group != *place.group {
+        return Err(InventoryError::Foreign { shard, group: Box::new(read.group) });
     }
     Ok(read)
 }

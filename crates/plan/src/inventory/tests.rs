@@ -1,5 +1,3 @@
-use model::MemberName;
-
 use super::shard::{Place, Sealed, Unverified, decode, decode_own, encode};
 use super::*;
 use crate::authenticator::{HubKey, MemberKey};
@@ -12,12 +10,10 @@ fn unit() -> UnitId {
     UnitId::new("apps.kurator.dev", "Application", "default", "shop", Some("base"))
 }
 
-fn member() -> MemberName {
-    "beijing".parse().unwrap()
-}
+const CLUSTER: &str = "0d9c4f5e-2f0b-4c39-9a3c-1d4f3d1c6f10";
 
 fn member_key() -> MemberKey {
-    HubKey::from_random([5; 32]).of_member(&hub(), &member())
+    HubKey::from_random([5; 32]).of_member(&hub(), CLUSTER)
 }
 
 fn key(i: u32) -> ObjectKey {
@@ -55,13 +51,13 @@ fn filled() -> Inventory {
 
 /// What shards say, and what is wrong with them.
 fn read(shards: &BTreeMap<u32, Sealed>) -> Result<Inventory, InventoryError> {
-    let (hub, member, unit, key) = (hub(), member(), unit(), member_key());
-    decode_own(&Place { hub: &hub, member: &member, group: &unit, key: &key }, shards)
+    let (hub, unit, key) = (hub(), unit(), member_key());
+    decode_own(&Place { hub: &hub, cluster: CLUSTER, group: &unit, key: &key }, shards)
 }
 
 fn write(inventories: &[&Inventory]) -> BTreeMap<u32, Sealed> {
-    let (hub, member, unit, key) = (hub(), member(), unit(), member_key());
-    encode(&Place { hub: &hub, member: &member, group: &unit, key: &key }, inventories)
+    let (hub, unit, key) = (hub(), unit(), member_key());
+    encode(&Place { hub: &hub, cluster: CLUSTER, group: &unit, key: &key }, inventories)
 }
 
 #[test]
@@ -93,8 +89,8 @@ fn a_group_keeps_its_units_apart() {
     // Two units of a group may name the same object, as while it moves.
     second.put(key(1), Entry { adopted: true, ..entry() });
     let shards = write(&[&own, &second]);
-    let (hub, member, unit, key_of) = (hub(), member(), unit(), member_key());
-    let place = Place { hub: &hub, member: &member, group: &unit, key: &key_of };
+    let (hub, unit, key_of) = (hub(), unit(), member_key());
+    let place = Place { hub: &hub, cluster: CLUSTER, group: &unit, key: &key_of };
     let mut units = decode(&place, &shards).unwrap();
     own.set_written();
     second.set_written();
@@ -126,15 +122,15 @@ fn what_cannot_be_checked_proves_nothing() {
         let text = String::from_utf8(shard.json.clone()).unwrap();
         let own = HubKey::from_random([5; 32]).id().to_string();
         shard.json = text.replace(&own, &stranger.id().to_string()).into();
-        shard.authenticator = stranger.of_member(&hub(), &member()).sign(&hub(), &member(), 0, &shard.json);
+        shard.authenticator = stranger.of_member(&hub(), CLUSTER).sign(&hub(), CLUSTER, 0, &shard.json);
     };
     check(forged, Unverified::UnknownKey(stranger.id()));
     // A shard of this hub in another place is no proof there.
     let elsewhere = BTreeMap::from([(1, good[&0].clone())]);
     assert!(matches!(read(&elsewhere), Err(InventoryError::Unverified { shard: 1, why: Unverified::Mismatch })));
     let other = UnitId::new("g", "K", "n", "other", None);
-    let (hub, member, key) = (hub(), member(), member_key());
-    let copied = decode_own(&Place { hub: &hub, member: &member, group: &other, key: &key }, &good);
+    let (hub, key) = (hub(), member_key());
+    let copied = decode_own(&Place { hub: &hub, cluster: CLUSTER, group: &other, key: &key }, &good);
     assert!(matches!(copied, Err(InventoryError::Foreign { .. })), "{copied:?}");
 }
 

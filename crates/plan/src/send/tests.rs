@@ -193,8 +193,8 @@ fn an_immutable_field_makes_it_anew_only_when_forced_and_ours() {
     adopted.entry.kept = true;
     check(&adopted, &terms_of, Keeps::Adopted);
     let mut guarded = job(Why::New);
-    guarded.object.key.group = String::new();
-    guarded.object.key.kind = "PersistentVolumeClaim".into();
+    let claim = ObjectKey { kind: "PersistentVolumeClaim".into(), ..ObjectKey::default() };
+    guarded.object.key = claim.into();
     check(&guarded, &terms_of, Keeps::Guarded);
     assert_ne!(ours.object.digest, Digest::of(b""));
 }

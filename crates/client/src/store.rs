@@ -36,6 +36,11 @@ impl NamespacedName {
         Self { namespace: namespace.into(), name: name.into() }
     }
 
+    /// That of an object of this name in the same namespace.
+    pub fn beside(&self, name: &str) -> Self {
+        Self::new(self.namespace.clone(), name)
+    }
+
     /// That of a typed object.
     pub fn of(object: &impl ResourceExt) -> Self {
         Self::new(object.namespace().unwrap_or_default(), object.name_any())
@@ -212,15 +217,17 @@ impl<K: Send + Sync + 'static> Store<K> {
         })
     }
 
-    /// Follows the kind until shutdown. The last known state stays while the server does not answer.
+    /// Follows the kind until shutdown. The last known state stays while the server does not answer. Nothing is called
+    /// back after that: listeners look things up in other stores, and stores would keep each other alive.
     pub async fn run(&self, mut watch: Watch<K>, shutdown: CancellationToken) {
         loop {
             let event = tokio::select! {
-                () = shutdown.cancelled() => return,
+                () = shutdown.cancelled() => break,
                 event = watch.next() => event,
             };
             self.take(event);
         }
+        self.listeners.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Takes in what a watch says.

@@ -1,6 +1,6 @@
 //! Real components that tests use: where they lie, and what is said when one is missing. For tests only.
 //!
-//! A test asks for a component by [`kubectl`] or [`acceptance`] and returns when there is none. Such a test counts as
+//! A test asks for a component by [`kubectl`], [`program`] or [`acceptance`] and returns when there is none. Such a test counts as
 //! passed for its runner, so the skip is written to the file that [`SKIPPED`] names; `cargo xtask test` names and counts
 //! what is in it. With `CI=true` a missing component ends the test instead.
 //!
@@ -19,20 +19,32 @@ pub const KUBECTL: &str = "KURATOR_KUBECTL";
 /// The variable with the folder of the acceptance manifests.
 pub const ACCEPTANCE: &str = "KURATOR_ACCEPTANCE";
 
+/// A program of Kubernetes or etcd for the named test, in the cache of `cargo xtask tools`.
+///
+/// # Panics
+///
+/// There is none, and `CI=true` requires it.
+pub fn program(name: &str, test: &str) -> Option<PathBuf> {
+    let found = cache().and_then(|cache| newest(&cache, &format!("bin/{name}")));
+    if found.is_none() {
+        missing(test, &format!("{name} is missing; run `cargo xtask tools`"), is_ci());
+    }
+    found
+}
+
+/// The cache of `cargo xtask tools`.
+fn cache() -> Option<PathBuf> {
+    let home = || Some(variable("HOME")?.join(".cache"));
+    variable("KURATOR_TOOLS").or_else(|| Some(variable("XDG_CACHE_HOME").or_else(home)?.join("kurator-tools")))
+}
+
 /// The real kubectl for the named test: the one that [`KUBECTL`] names, else one in the cache of `cargo xtask tools`.
 ///
 /// # Panics
 ///
 /// There is none, and `CI=true` requires it.
 pub fn kubectl(test: &str) -> Option<PathBuf> {
-    let cached = || {
-        let home = || Some(variable("HOME")?.join(".cache"));
-        let cache = variable("KURATOR_TOOLS").or_else(|| {
-            let base = variable("XDG_CACHE_HOME").or_else(home);
-            Some(base?.join("kurator-tools"))
-        });
-        newest(&cache?, "bin/kubectl")
-    };
+    let cached = || newest(&cache()?, "bin/kubectl");
     let found = variable(KUBECTL).or_else(cached).filter(|path| path.is_file());
     if found.is_none() {
         missing(test, "kubectl is missing; run `cargo xtask tools` or set KURATOR_KUBECTL", is_ci());

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use crate::informer::Key;
+use client::NamespacedName;
 
 /// What is remembered of each object of a kind, to compare with what it says next.
-pub(crate) struct Changes<T>(Mutex<HashMap<Key, T>>);
+pub(crate) struct Changes<T>(Mutex<HashMap<NamespacedName, T>>);
 
 impl<T: PartialEq> Changes<T> {
     pub(crate) fn new() -> Self {
@@ -14,7 +14,7 @@ impl<T: PartialEq> Changes<T> {
     }
 
     /// What was there before, when it differs from `now`; `now` is `None` for an object that is gone.
-    pub(crate) fn replace(&self, key: &Key, now: Option<T>) -> Option<Option<T>> {
+    pub(crate) fn replace(&self, key: &NamespacedName, now: Option<T>) -> Option<Option<T>> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.get(key) == now.as_ref() {
             return None;
@@ -32,7 +32,7 @@ mod tests {
 
     #[test]
     fn only_a_difference_is_a_change() {
-        let (changes, key) = (Changes::new(), Key::new("n", "a"));
+        let (changes, key) = (Changes::new(), NamespacedName::new("n", "a"));
         assert_eq!(changes.replace(&key, Some(1)), Some(None));
         assert_eq!(changes.replace(&key, Some(1)), None);
         assert_eq!(changes.replace(&key, Some(2)), Some(Some(1)));

@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use api::delivery::HubId;
 use applier::PushFeed;
-use client::Trust;
+use client::queue::{BACKOFF, Key};
+use client::{Metrics, Next, Queue, Trust};
 use kube::Client;
 use model::Clock;
 use plan::authenticator::HubKey;
@@ -21,7 +22,6 @@ use tokio_util::task::TaskTracker;
 use crate::artifact::Artifacts;
 use crate::connection::Connections;
 use crate::fetch::Fetcher;
-use crate::queue::{Next, Queue};
 use crate::rendering::Renderings;
 use crate::stores::Stores;
 use crate::{application, delivery, fleet, member, status};
@@ -37,6 +37,8 @@ pub struct Options {
     pub cache_bytes_max: u64,
     /// Which controllers run in this process.
     pub controllers: BTreeSet<Controller>,
+    /// Counters of the work queues.
+    pub metrics: Metrics,
 }
 
 /// A controller.
@@ -80,11 +82,23 @@ pub struct Deps {
     pub artifacts: Arc<Artifacts>,
     /// Rendered units: a cache.
     pub renderings: Arc<Renderings>,
+    /// Counters of the work queues.
+    pub metrics: Metrics,
     /// Background tasks, waited for at shutdown.
     pub tasks: TaskTracker,
     /// Ends everything.
     pub shutdown: CancellationToken,
 }
+
+impl Deps {
+    /// A work queue of this name, counted.
+    pub(crate) fn queue<K: Key>(&self, name: &'static str) -> Queue<K> {
+        Queue::with(name, BACKOFF, self.jitter.clone(), &self.metrics)
+    }
+}
+
+/// Who asks, for watches: they write nothing.
+const FIELD_MANAGER: &str = "kurator";
 
 /// What a controller's `run` returns: its wiring is done, and it works while this is polled.
 pub(crate) type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -127,7 +141,11 @@ impl Controllers {
             which: options.controllers.clone(),
             stores: stores.clone(),
             feed,
-            fetcher: Arc::new(Fetcher::new(artifacts.clone(), clock.clone())),
+            fetcher: Arc::new(Fetcher::new(
+                artifacts.clone(),
+                Queue::with("application", BACKOFF, jitter.clone(), &options.metrics),
+                clock.clone(),
+            )),
             renderings: renderings.clone(),
             reports: std::sync::Mutex::new(Some(reports)),
             deps: Deps {
@@ -140,6 +158,7 @@ impl Controllers {
                 connections: Arc::default(),
                 artifacts,
                 renderings,
+                metrics: options.metrics.clone(),
                 tasks: TaskTracker::new(),
                 shutdown,
             },
@@ -171,7 +190,8 @@ impl Controllers {
         if self.which.contains(&Controller::Delivery) {
             running.push(delivery::run(deps, self.feed.clone(), reports));
         }
-        deps.stores.spawn(&deps.client, &deps.tasks, &stop);
+        let api = client::Api::new(deps.client.clone(), FIELD_MANAGER);
+        deps.stores.spawn(&api, &deps.tasks, &stop);
         tokio::select! {
             () = deps.stores.synced() => {}
             () = stop.cancelled() => return,
@@ -191,7 +211,7 @@ pub(crate) async fn work<C, K, Fut>(
     reconcile: fn(Arc<C>, K) -> Fut,
 ) where
     C: Send + Sync + 'static,
-    K: Ord + Clone + Send + Sync + 'static,
+    K: Key + Sync,
     Fut: Future<Output = Next> + Send + 'static,
 {
     let task = tokio::spawn(async move { queue.run(parallel, stop, |key| reconcile(ctx.clone(), key)).await });

@@ -15,9 +15,10 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::artifact::{Artifacts, text};
-use crate::informer::Key;
-use crate::queue::{Queue, backoff};
 use crate::write::without_numbers;
+use client::NamespacedName;
+use client::Queue;
+use client::queue::BACKOFF;
 
 /// Shortest interval between two polls of one source. Asking more often than once a second only wears the server.
 const INTERVAL_MIN: Duration = Duration::from_secs(1);
@@ -83,19 +84,19 @@ impl Drop for Task {
 /// All tasks.
 pub struct Fetcher {
     artifacts: Arc<Artifacts>,
-    queue: Queue<Key>,
+    queue: Queue<NamespacedName>,
     clock: Arc<dyn Clock>,
-    tasks: Mutex<BTreeMap<Key, Task>>,
+    tasks: Mutex<BTreeMap<NamespacedName, Task>>,
 }
 
 impl Fetcher {
-    /// Follows nothing yet.
-    pub(crate) fn new(artifacts: Arc<Artifacts>, clock: Arc<dyn Clock>) -> Self {
-        Self { artifacts, queue: Queue::new(), clock, tasks: Mutex::default() }
+    /// Follows nothing yet. Keys whose sources have news are added to the queue.
+    pub(crate) fn new(artifacts: Arc<Artifacts>, queue: Queue<NamespacedName>, clock: Arc<dyn Clock>) -> Self {
+        Self { artifacts, queue, clock, tasks: Mutex::default() }
     }
 
     /// Where keys come out whose sources have news.
-    pub(crate) fn queue(&self) -> Queue<Key> {
+    pub(crate) fn queue(&self) -> Queue<NamespacedName> {
         self.queue.clone()
     }
 
@@ -106,7 +107,7 @@ impl Fetcher {
     /// The source cannot be followed at all: the URL or reference is malformed.
     pub(crate) fn follow(
         &self,
-        key: &Key,
+        key: &NamespacedName,
         follow: Follow,
         sync: Option<&str>,
         stop: &CancellationToken,
@@ -155,13 +156,13 @@ impl Fetcher {
     }
 
     /// What this process has heard of a source; `None` when it does not follow it.
-    pub fn heard(&self, key: &Key) -> Option<SourceFacts> {
+    pub fn heard(&self, key: &NamespacedName) -> Option<SourceFacts> {
         let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         tasks.get(key).map(|t| t.state.lock().unwrap_or_else(PoisonError::into_inner).facts.clone())
     }
 
     /// What is known of a source that is not asked any more for now.
-    pub(crate) fn suspended(&self, key: &Key) -> SourceFacts {
+    pub(crate) fn suspended(&self, key: &NamespacedName) -> SourceFacts {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         let facts = tasks
             .remove(key)
@@ -171,7 +172,7 @@ impl Fetcher {
     }
 
     /// Stops following.
-    pub(crate) fn forget(&self, key: &Key) {
+    pub(crate) fn forget(&self, key: &NamespacedName) {
         let gone = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         if let Some(task) = gone {
             self.artifacts.forget(&key.namespace, &task.url);
@@ -185,8 +186,8 @@ struct Runner {
     ignore: Option<String>,
     interval: Duration,
     artifacts: Arc<Artifacts>,
-    key: Key,
-    queue: Queue<Key>,
+    key: NamespacedName,
+    queue: Queue<NamespacedName>,
     clock: Arc<dyn Clock>,
     state: Arc<Mutex<State>>,
     poke: Arc<Notify>,
@@ -201,8 +202,8 @@ impl Runner {
             let pause = match class {
                 None => self.interval,
                 // A wrong branch or credential stays wrong until a person acts; the interval is often enough.
-                Some(Class::AwaitChange) => self.interval.max(backoff(failures)),
-                Some(Class::Retry) => backoff(failures).min(self.interval.max(Duration::from_secs(5))),
+                Some(Class::AwaitChange) => self.interval.max(BACKOFF.pause(failures + 1, 0.0)),
+                Some(Class::Retry) => BACKOFF.pause(failures + 1, 0.0).min(self.interval.max(Duration::from_secs(5))),
             };
             failures = if class.is_some() { failures + 1 } else { 0 };
             tokio::select! {

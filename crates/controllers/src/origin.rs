@@ -16,7 +16,7 @@ use kube::ResourceExt;
 use model::{MemberName, NameError};
 use plan::member::CredentialRef;
 
-use crate::informer::{Informer, Key};
+use client::{NamespacedName, Store};
 
 /// Group and kind of attached clusters.
 const ATTACHED: (&str, &str) = ("cluster.kurator.dev", "AttachedCluster");
@@ -39,17 +39,17 @@ pub(crate) struct OriginFacts {
 /// The objects that make members.
 #[derive(Clone)]
 pub(crate) struct Origins {
-    attached: Arc<Informer<AttachedCluster>>,
+    attached: Arc<Store<AttachedCluster>>,
 }
 
 impl Origins {
-    pub(crate) fn new(attached: &Arc<Informer<AttachedCluster>>) -> Self {
+    pub(crate) fn new(attached: &Arc<Store<AttachedCluster>>) -> Self {
         Self { attached: attached.clone() }
     }
 
     /// What is known of an origin; `None` when it does not exist.
     pub(crate) fn get(&self, origin: &Origin) -> Option<OriginFacts> {
-        let key = Key::new(origin.namespace.clone(), origin.name.clone());
+        let key = NamespacedName::new(origin.namespace.clone(), origin.name.clone());
         origin.is_of(ATTACHED.0, ATTACHED.1).then(|| self.attached.get(&key)).flatten().map(|a| facts(&a))
     }
 
@@ -83,7 +83,7 @@ pub(crate) fn wanted_name(attached: &AttachedCluster) -> Result<MemberName, Name
 }
 
 /// The origin that an attached cluster is.
-pub(crate) fn of_attached(key: &Key) -> Origin {
+pub(crate) fn of_attached(key: &NamespacedName) -> Origin {
     Origin::new(ATTACHED.0, ATTACHED.1, &key.namespace, &key.name)
 }
 

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::informer::Key;
+use client::NamespacedName;
 
 /// When objects were last written.
 #[derive(Default)]
-pub(crate) struct WritePace(Mutex<BTreeMap<Key, Instant>>);
+pub(crate) struct WritePace(Mutex<BTreeMap<NamespacedName, Instant>>);
 
 impl WritePace {
     /// How long to wait before the next write of an object; `None`: write now, and that is noted.
-    pub(crate) fn wait(&self, key: &Key, every: Duration, news: bool) -> Option<Duration> {
+    pub(crate) fn wait(&self, key: &NamespacedName, every: Duration, news: bool) -> Option<Duration> {
         let now = Instant::now();
         let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let wait = written.get(key).and_then(|last| every.checked_sub(now - *last)).filter(|w| !w.is_zero());
@@ -28,25 +28,25 @@ impl WritePace {
     }
 
     /// An object is gone: it is not written again.
-    pub(crate) fn forget(&self, key: &Key) {
+    pub(crate) fn forget(&self, key: &NamespacedName) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 }
 
 /// Waits that end by themselves.
 #[derive(Default)]
-pub(crate) struct Patience(Mutex<BTreeMap<Key, Instant>>);
+pub(crate) struct Patience(Mutex<BTreeMap<NamespacedName, Instant>>);
 
 impl Patience {
     /// How much is left of a wait that begins with the first call; `None` when it is over.
-    pub(crate) fn left(&self, key: &Key, longest: Duration) -> Option<Duration> {
+    pub(crate) fn left(&self, key: &NamespacedName, longest: Duration) -> Option<Duration> {
         let mut since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let began = *since.entry(key.clone()).or_insert_with(Instant::now);
         longest.checked_sub(began.elapsed()).filter(|left| !left.is_zero())
     }
 
     /// The wait is over; the next one begins again.
-    pub(crate) fn forget(&self, key: &Key) {
+    pub(crate) fn forget(&self, key: &NamespacedName) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 }
@@ -57,7 +57,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn patience_ends_and_begins_again() {
-        let (patience, key, longest) = (Patience::default(), Key::new("n", "a"), Duration::from_secs(2));
+        let (patience, key, longest) = (Patience::default(), NamespacedName::new("n", "a"), Duration::from_secs(2));
         assert_eq!(patience.left(&key, longest), Some(longest));
         // time: how long it lasts is what this is about.
         tokio::time::advance(Duration::from_secs(1)).await;
@@ -70,7 +70,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn news_goes_at_once_and_the_rest_waits_its_turn() {
-        let (pace, key, every) = (WritePace::default(), Key::new("n", "a"), Duration::from_secs(1));
+        let (pace, key, every) = (WritePace::default(), NamespacedName::new("n", "a"), Duration::from_secs(1));
         assert_eq!(pace.wait(&key, every, false), None);
         assert_eq!(pace.wait(&key, every, false), Some(every));
         assert_eq!(pace.wait(&key, every, true), None);

@@ -7,16 +7,16 @@ use api::karmada::cluster::v1alpha1::Cluster;
 use model::MemberName;
 use plan::reach::{MemberFacts, reach};
 
-use crate::informer::{Informer, Key};
 use crate::origin::Origins;
 use crate::record;
 use crate::stores::Stores;
+use client::{NamespacedName, Store};
 
 /// Reads what decisions need of members.
 #[derive(Clone)]
 pub(crate) struct MemberReader {
-    clusters: Arc<Informer<Cluster>>,
-    statuses: Arc<Informer<MemberStatus>>,
+    clusters: Arc<Store<Cluster>>,
+    statuses: Arc<Store<MemberStatus>>,
     origins: Origins,
 }
 
@@ -32,7 +32,7 @@ impl MemberReader {
     /// What is known of a member; `None` when it has no record. A record whose origin does not want it any more makes no
     /// member: detaching deletes nothing in the member, so nothing may be removed from it in that moment either.
     pub(crate) fn facts(&self, member: &MemberName) -> Option<MemberFacts> {
-        let cluster = self.clusters.get(&Key::new("", member.as_str()))?;
+        let cluster = self.clusters.get(&NamespacedName::new("", member.as_str()))?;
         if !self.origins.is_claimed(&cluster) {
             return None;
         }

@@ -10,7 +10,7 @@ use api::delivery::{
 };
 use model::MemberName;
 
-use crate::informer::{Index, Informer, Key};
+use client::{Index, NamespacedName, Store};
 
 /// Revisions, Decisions and members' reports by the owner of their units.
 pub(crate) const OWNER: &str = "owner";
@@ -53,10 +53,7 @@ fn waiting(status: &MemberStatus) -> Vec<String> {
 }
 
 /// What members report of the units of one owner.
-pub(crate) fn statuses_of(
-    statuses: &Informer<MemberStatus>,
-    owner: &Owner,
-) -> BTreeMap<(UnitId, MemberName), UnitStatus> {
+pub(crate) fn statuses_of(statuses: &Store<MemberStatus>, owner: &Owner) -> BTreeMap<(UnitId, MemberName), UnitStatus> {
     let mut out = BTreeMap::new();
     // Units of one owner are beside each other, the one without a policy first.
     let first = owner.unit(None);
@@ -71,15 +68,15 @@ pub(crate) fn statuses_of(
 }
 
 /// The slices of one member's report, in order.
-pub(crate) fn slices_of(statuses: &Informer<MemberStatus>, member: &MemberName) -> Vec<Arc<MemberStatus>> {
+pub(crate) fn slices_of(statuses: &Store<MemberStatus>, member: &MemberName) -> Vec<Arc<MemberStatus>> {
     let mut all = statuses.by(MEMBER, member.as_str());
     all.sort_by_key(|status| status.spec.slice);
     all
 }
 
 /// How a member's applier gets on with it, as it is stored.
-pub(crate) fn link_of(statuses: &Informer<MemberStatus>, member: &MemberName) -> Option<MemberLink> {
-    let first = statuses.get(&Key::new("", MemberStatusSpec::object_name(member, 0)))?;
+pub(crate) fn link_of(statuses: &Store<MemberStatus>, member: &MemberName) -> Option<MemberLink> {
+    let first = statuses.get(&NamespacedName::new("", MemberStatusSpec::object_name(member, 0)))?;
     first.status.as_ref()?.link.clone()
 }
 

@@ -3,22 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use futures::TryStreamExt;
+use client::{Api, Event, NamespacedName, Resource, Selection, Watch};
 use k8s_openapi::api::core::v1::Secret;
-use kube::core::PartialObjectMeta;
-use kube::runtime::WatchStreamExt;
-use kube::runtime::watcher::{self, Event};
-use kube::{Api, Client, ResourceExt};
+use model::object;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::informer::Key;
-
-type Listener = Box<dyn Fn(&Key) + Send + Sync>;
+type Listener = Box<dyn Fn(&NamespacedName) + Send + Sync>;
 
 /// Versions of all Secrets of the hub.
 pub struct SecretVersions {
-    versions: RwLock<BTreeMap<Key, String>>,
+    versions: RwLock<BTreeMap<NamespacedName, String>>,
     listeners: RwLock<Vec<Listener>>,
     synced: watch::Sender<bool>,
 }
@@ -29,12 +24,12 @@ impl SecretVersions {
     }
 
     /// The version of a Secret; `None` when it does not exist.
-    pub(crate) fn version(&self, key: &Key) -> Option<String> {
+    pub(crate) fn version(&self, key: &NamespacedName) -> Option<String> {
         self.versions.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
     /// Calls back for each Secret that changed, came or went.
-    pub(crate) fn on_change(&self, listener: impl Fn(&Key) + Send + Sync + 'static) {
+    pub(crate) fn on_change(&self, listener: impl Fn(&NamespacedName) + Send + Sync + 'static) {
         self.listeners.write().unwrap_or_else(PoisonError::into_inner).push(Box::new(listener));
     }
 
@@ -47,42 +42,35 @@ impl SecretVersions {
         let _ = self.synced.subscribe().wait_for(|done| *done).await;
     }
 
-    /// Watches until shutdown; nothing is called back after that.
-    pub(crate) async fn run(self: Arc<Self>, client: Client, shutdown: CancellationToken) {
-        self.follow(client, shutdown).await;
+    /// Watches until shutdown; nothing is called back after that. Only metadata is asked for.
+    pub(crate) async fn run(self: Arc<Self>, api: Api, shutdown: CancellationToken) {
+        let project = |secret| {
+            let version = object::resource_version(&secret).unwrap_or_default().to_owned();
+            Some((NamespacedName::of_value(&secret), version))
+        };
+        let watch = Watch::new(api, Arc::new(Resource::typed::<Secret>()), project).selection(Selection::metadata());
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = watch.follow(|event| self.take(event)) => {}
+        }
         self.listeners.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    async fn follow(&self, client: Client, shutdown: CancellationToken) {
-        let api: Api<PartialObjectMeta<Secret>> = Api::all(client);
-        let stream = watcher::watcher(api, watcher::Config::default()).default_backoff();
-        let mut stream = std::pin::pin!(stream);
-        let mut listing = BTreeMap::new();
-        loop {
-            let event = tokio::select! {
-                () = shutdown.cancelled() => return,
-                event = stream.try_next() => event,
-            };
-            match event {
-                Ok(Some(Event::Init)) => listing.clear(),
-                Ok(Some(Event::InitApply(secret))) => {
-                    listing.insert(Key::of(&secret), secret.resource_version().unwrap_or_default());
-                }
-                Ok(Some(Event::InitDone)) => {
-                    self.replace(std::mem::take(&mut listing));
-                    self.synced.send_replace(true);
-                }
-                Ok(Some(Event::Apply(secret))) => {
-                    self.put(Key::of(&secret), Some(secret.resource_version().unwrap_or_default()));
-                }
-                Ok(Some(Event::Delete(secret))) => self.put(Key::of(&secret), None),
-                Ok(None) => return,
-                Err(error) => tracing::debug!(%error, "watch of Secrets interrupted"),
+    fn take(&self, event: Event<(NamespacedName, String)>) {
+        match event {
+            Event::Listed(listed, _) => {
+                self.replace(listed.into_iter().collect());
+                self.synced.send_replace(true);
             }
+            Event::Applied((name, version), _) => self.put(name, Some(version)),
+            Event::Deleted((name, _), _) => self.put(name, None),
+            Event::Absent => {}
+            Event::Refused(error) => tracing::warn!(%error, "Secrets are not shown"),
+            Event::Lost(error) => tracing::debug!(%error, "the watch of Secrets was interrupted"),
         }
     }
 
-    fn replace(&self, listed: BTreeMap<Key, String>) {
+    fn replace(&self, listed: BTreeMap<NamespacedName, String>) {
         let before = std::mem::replace(&mut *self.versions.write().unwrap_or_else(PoisonError::into_inner), listed);
         let now = self.versions.read().unwrap_or_else(PoisonError::into_inner).clone();
         let gone = before.keys().filter(|key| !now.contains_key(*key));
@@ -90,7 +78,7 @@ impl SecretVersions {
         gone.chain(other).for_each(|key| self.tell(key));
     }
 
-    fn put(&self, key: Key, version: Option<String>) {
+    fn put(&self, key: NamespacedName, version: Option<String>) {
         {
             let mut versions = self.versions.write().unwrap_or_else(PoisonError::into_inner);
             match version {
@@ -101,7 +89,7 @@ impl SecretVersions {
         self.tell(&key);
     }
 
-    fn tell(&self, key: &Key) {
+    fn tell(&self, key: &NamespacedName) {
         self.listeners.read().unwrap_or_else(PoisonError::into_inner).iter().for_each(|listener| listener(key));
     }
 }

@@ -7,11 +7,10 @@ use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::Fleet;
-use kube::{Api, Client};
+use client::{Api, Store};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::informer::Informer;
 use crate::secrets::SecretVersions;
 use crate::{application, fleet, member, record};
 
@@ -19,7 +18,7 @@ macro_rules! registry {
     ($($(#[$doc:meta])* $name:ident: $kind:ty, $indexes:expr;)*) => {
         /// The newest known state of the hub's kinds, each watched once.
         pub struct Stores {
-            $($(#[$doc])* pub $name: Arc<Informer<$kind>>,)*
+            $($(#[$doc])* pub $name: Arc<Store<$kind>>,)*
             /// Versions of Secrets.
             pub secrets: Arc<SecretVersions>,
         }
@@ -27,7 +26,7 @@ macro_rules! registry {
         impl Stores {
             /// Knows nothing yet.
             pub(crate) fn new() -> Self {
-                Self { $($name: Informer::indexed($indexes),)* secrets: SecretVersions::new() }
+                Self { $($name: Store::typed($indexes),)* secrets: SecretVersions::new() }
             }
 
             /// Is everything listed?
@@ -42,9 +41,12 @@ macro_rules! registry {
             }
 
             /// Watches every kind until shutdown.
-            pub(crate) fn spawn(&self, client: &Client, tasks: &TaskTracker, stop: &CancellationToken) {
-                $(drop(tasks.spawn(self.$name.clone().run(Api::all(client.clone()), stop.clone())));)*
-                drop(tasks.spawn(self.secrets.clone().run(client.clone(), stop.clone())));
+            pub(crate) fn spawn(&self, api: &Api, tasks: &TaskTracker, stop: &CancellationToken) {
+                $({
+                    let (store, watch, stop) = (self.$name.clone(), self.$name.watch(api.clone()), stop.clone());
+                    tasks.spawn(async move { store.run(watch, stop).await });
+                })*
+                tasks.spawn(self.secrets.clone().run(api.clone(), stop.clone()));
             }
         }
     };

@@ -132,6 +132,7 @@ impl Hub {
             cache: directory.cache(),
             cache_bytes_max: CACHE_BYTES_MAX,
             controllers: options.controllers,
+            metrics: metrics.queues().clone(),
         };
         let jitter: applier::Jitter = Arc::new(entropy::fraction);
         let (hub, key, stop) = (installed.id, installed.key, shutdown.child_token());

@@ -12,8 +12,8 @@ use api::feed::UnitReport;
 use apimachinery::structural::Column;
 use apiserver::{Resource, ResourceInfo, ResourceRequest, Source, VirtualList};
 use applier::Link;
+use client::NamespacedName;
 use controllers::Controllers;
-use controllers::informer::Key;
 use kinds::schema::{Schema, Type};
 use kube::ResourceExt;
 use model::{GroupResource, MemberName, Reason, Status};
@@ -65,7 +65,7 @@ fn unit(report: &UnitReport) -> Value {
 pub(crate) struct Trees(pub(crate) Shared);
 
 impl Trees {
-    fn tree(ctx: &Controllers, key: &Key) -> Option<Value> {
+    fn tree(ctx: &Controllers, key: &NamespacedName) -> Option<Value> {
         let application = ctx.stores.applications.get(key)?;
         let units: Vec<Value> = plan::application::unit_ids(&application)
             .iter()
@@ -90,7 +90,7 @@ impl Resource for Trees {
     fn get<'a>(&'a self, request: &'a ResourceRequest, name: &'a str) -> BoxFuture<'a, Result<Value, Status>> {
         Box::pin(async move {
             let ctx = ready(&self.0)?;
-            let key = Key::new(request.namespace.clone().unwrap_or_default(), name);
+            let key = NamespacedName::new(request.namespace.clone().unwrap_or_default(), name);
             Self::tree(&ctx, &key).ok_or_else(|| Status::not_found(&GroupResource::new(GROUP, "trees"), name))
         })
     }
@@ -102,7 +102,7 @@ impl Resource for Trees {
                 Some(namespace) => ctx.stores.applications.list_in(namespace),
                 None => ctx.stores.applications.list(),
             };
-            let items = all.iter().filter_map(|a| Self::tree(&ctx, &Key::of(a.as_ref()))).collect();
+            let items = all.iter().filter_map(|a| Self::tree(&ctx, &NamespacedName::of(a.as_ref()))).collect();
             Ok(VirtualList { items, resource_version: String::new() })
         })
     }
@@ -113,7 +113,7 @@ pub(crate) struct MemberTrees(pub(crate) Shared);
 
 impl MemberTrees {
     fn tree(ctx: &Controllers, name: &str) -> Option<Value> {
-        let cluster = ctx.stores.clusters.get(&Key::new("", name))?;
+        let cluster = ctx.stores.clusters.get(&NamespacedName::new("", name))?;
         let member: MemberName = name.parse().ok()?;
         let units: Vec<Value> = ctx.feed.reports_in(&member).iter().map(|report| unit(report)).collect();
         let link = ctx.feed.link(&member);

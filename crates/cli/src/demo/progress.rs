@@ -8,7 +8,7 @@ use api::condition;
 use api::delivery::{Health, UnitPhase};
 use api::feed::UnitReport;
 use api::reason;
-use controllers::informer::Key;
+use client::NamespacedName;
 use hub::Hub;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -128,7 +128,7 @@ impl Stuck {
 }
 
 fn in_the_way(hub: &Hub) -> Option<InTheWay> {
-    let exists = hub.controllers().stores.applications.get(&Key::new("default", APPLICATION)).is_some();
+    let exists = hub.controllers().stores.applications.get(&NamespacedName::new("default", APPLICATION)).is_some();
     if !exists {
         return Some(InTheWay { reason: "NotFound".to_owned(), long: STUCK_FOR });
     }
@@ -161,7 +161,7 @@ fn application_ready(hub: &Hub) -> bool {
 /// Was the repository asked since this process started, and is its answer what the Application shows? After a restart
 /// what was stored is ready at once, and says nothing of what was committed meanwhile.
 fn source_is_newest(hub: &Hub) -> bool {
-    let key = Key::new("default", APPLICATION);
+    let key = NamespacedName::new("default", APPLICATION);
     let Some(app) = hub.controllers().stores.applications.get(&key) else { return false };
     if app.spec.source.git_repository.as_ref().is_some_and(|git| git.suspend) {
         return true;
@@ -177,7 +177,7 @@ fn source_is_newest(hub: &Hub) -> bool {
 fn application_reason(hub: &Hub) -> String {
     let conditions = conditions(hub);
     let wrong = |type_| condition::find(&conditions, type_).filter(|c| c.status != "True");
-    let gone = hub.controllers().stores.applications.get(&Key::new("default", APPLICATION)).is_none();
+    let gone = hub.controllers().stores.applications.get(&NamespacedName::new("default", APPLICATION)).is_none();
     match wrong(condition::SOURCE_READY).or_else(|| wrong(condition::READY)) {
         Some(c) => format!("app/{APPLICATION}: {}: {}", c.reason, c.message),
         None if gone => format!("there is no Application {APPLICATION} in namespace default"),
@@ -186,20 +186,20 @@ fn application_reason(hub: &Hub) -> String {
 }
 
 fn conditions(hub: &Hub) -> Vec<api::Condition> {
-    let app = hub.controllers().stores.applications.get(&Key::new("default", APPLICATION));
+    let app = hub.controllers().stores.applications.get(&NamespacedName::new("default", APPLICATION));
     app.and_then(|app| Some(app.status.as_ref()?.conditions.clone())).unwrap_or_default()
 }
 
 /// The newest state, from what this process was told: what was stored before it started counts for nothing.
 fn read(hub: &Hub, demo: &Demo) -> (String, BTreeMap<String, Row>) {
     let ctx = hub.controllers();
-    let app = ctx.stores.applications.get(&Key::new("default", APPLICATION));
+    let app = ctx.stores.applications.get(&NamespacedName::new("default", APPLICATION));
     let git = app.as_ref().and_then(|a| a.status.clone()?.source_status?.git_repo_status?.artifact);
     let commit = git.map(|a| short_revision(&a.revision)).unwrap_or_default();
     let commit = commit.rsplit_once('@').map_or(commit.clone(), |(_, sha)| sha.to_owned());
     let mut rows = BTreeMap::new();
     for name in demo.names() {
-        let cluster = ctx.stores.clusters.get(&Key::new("", &name));
+        let cluster = ctx.stores.clusters.get(&NamespacedName::new("", &name));
         let mut row = Row { state: "joining".to_owned(), tone: Tone::Waiting, ..Row::default() };
         let mut answers = false;
         if let Some(cluster) = &cluster {

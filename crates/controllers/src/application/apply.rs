@@ -10,12 +10,12 @@ use plan::unit::Plan;
 use serde_json::json;
 
 use super::{Ctx, FIELD_MANAGER};
-use crate::informer::Key;
 use crate::write::{self, WriteError};
+use client::NamespacedName;
 
 pub(super) async fn apply(
     ctx: &Ctx,
-    key: &Key,
+    key: &NamespacedName,
     application: Option<&Application>,
     plan: &Plan,
 ) -> Result<(), WriteError> {
@@ -46,7 +46,7 @@ pub(super) async fn apply(
 
 async fn create_revision(
     ctx: &Ctx,
-    key: &Key,
+    key: &NamespacedName,
     application: Option<&Application>,
     name: &str,
     spec: &RevisionSpec,
@@ -64,7 +64,7 @@ async fn create_revision(
     Ok(())
 }
 
-async fn write_decision(ctx: &Ctx, key: &Key, name: &str, spec: &DecisionSpec) -> Result<(), WriteError> {
+async fn write_decision(ctx: &Ctx, key: &NamespacedName, name: &str, spec: &DecisionSpec) -> Result<(), WriteError> {
     let object = json!({
         "apiVersion": "delivery.kurator.dev/v1alpha1", "kind": "Decision",
         "metadata": {"name": name, "namespace": key.namespace},
@@ -87,7 +87,7 @@ where
 }
 
 /// Adds or takes our finalizer, and no other, at the version that was decided from.
-async fn set_finalizer(ctx: &Ctx, key: &Key, application: &Application, on: bool) -> Result<(), WriteError> {
+async fn set_finalizer(ctx: &Ctx, key: &NamespacedName, application: &Application, on: bool) -> Result<(), WriteError> {
     let mut finalizers: Vec<String> = application.finalizers().to_vec();
     finalizers.retain(|f| f != APPLICATION_FINALIZER);
     if on {

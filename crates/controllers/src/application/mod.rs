@@ -34,12 +34,12 @@ use crate::WriteError;
 use crate::artifact::Artifacts;
 use crate::deps::{Deps, Running, work};
 use crate::fetch::Fetcher;
-use crate::informer::{Index, Informer, Key};
 use crate::origin::Origins;
 use crate::pace::{Patience, WritePace};
-use crate::queue::Next;
 use crate::reach::MemberReader;
 use crate::rendering::Renderings;
+use client::Next;
+use client::{Index, NamespacedName, Store};
 
 use observe::Lost;
 
@@ -58,7 +58,7 @@ pub(crate) fn indexes() -> Vec<Index<Application>> {
     let fleets = |a: &Application| -> Vec<String> {
         let spec = &a.spec;
         let named = spec.sync_policies.iter().filter_map(|p| spec.destination_of(p)).chain(&spec.destination);
-        let mut out: Vec<String> = named.map(|d| Key::of(a).beside(&d.fleet).to_string()).collect();
+        let mut out: Vec<String> = named.map(|d| NamespacedName::of(a).beside(&d.fleet).to_string()).collect();
         out.sort();
         out.dedup();
         out
@@ -66,20 +66,20 @@ pub(crate) fn indexes() -> Vec<Index<Application>> {
     let secrets = |a: &Application| -> Vec<String> {
         let git = a.spec.source.git_repository.as_ref();
         let secret = git.and_then(|g| g.secret_ref.as_ref());
-        secret.map(|s| Key::of(a).beside(&s.name).to_string()).into_iter().collect()
+        secret.map(|s| NamespacedName::of(a).beside(&s.name).to_string()).into_iter().collect()
     };
     vec![Index { name: FLEET, terms: fleets }, Index { name: SECRET, terms: secrets }]
 }
 
 /// The owner that stands for an Application.
-pub(crate) fn owner(key: &Key) -> Owner {
+pub(crate) fn owner(key: &NamespacedName) -> Owner {
     plan::application::owner(&key.namespace, &key.name)
 }
 
 /// The Application that an owner is; `None` for owners of other kinds.
-pub(crate) fn key_of(owner: &Owner) -> Option<Key> {
+pub(crate) fn key_of(owner: &Owner) -> Option<NamespacedName> {
     let mine = owner.is_of(plan::application::GROUP, plan::application::KIND);
-    mine.then(|| Key::new(owner.namespace.clone(), owner.name.clone()))
+    mine.then(|| NamespacedName::new(owner.namespace.clone(), owner.name.clone()))
 }
 
 /// What a pass needs.
@@ -87,12 +87,12 @@ struct Ctx {
     client: Client,
     clock: Arc<dyn Clock>,
     hub: HubId,
-    applications: Arc<Informer<Application>>,
-    fleets: Arc<Informer<Fleet>>,
-    clusters: Arc<Informer<Cluster>>,
-    revisions: Arc<Informer<Revision>>,
-    decisions: Arc<Informer<Decision>>,
-    statuses: Arc<Informer<MemberStatus>>,
+    applications: Arc<Store<Application>>,
+    fleets: Arc<Store<Fleet>>,
+    clusters: Arc<Store<Cluster>>,
+    revisions: Arc<Store<Revision>>,
+    decisions: Arc<Store<Decision>>,
+    statuses: Arc<Store<MemberStatus>>,
     origins: Origins,
     members: MemberReader,
     fetcher: Arc<Fetcher>,
@@ -132,7 +132,7 @@ pub(crate) fn run(deps: &Deps, fetcher: Arc<Fetcher>) -> Running {
 }
 
 /// Looks at one Application.
-async fn reconcile(ctx: Arc<Ctx>, key: Key) -> Next {
+async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Next {
     match pass(&ctx, &key).await {
         Ok(next) => next,
         Err(error) if error.is_conflict() => Next::Retry,
@@ -143,7 +143,7 @@ async fn reconcile(ctx: Arc<Ctx>, key: Key) -> Next {
     }
 }
 
-async fn pass(ctx: &Ctx, key: &Key) -> Result<Next, WriteError> {
+async fn pass(ctx: &Ctx, key: &NamespacedName) -> Result<Next, WriteError> {
     let now = ctx.clock.now();
     let application = ctx.applications.get(key);
     let world = observe::World::read(ctx, key, application.as_deref()).await?; // source, cache
@@ -159,7 +159,7 @@ async fn pass(ctx: &Ctx, key: &Key) -> Result<Next, WriteError> {
 }
 
 /// The Applications that have something in a member, or are about to.
-fn with_member(decisions: &Informer<Decision>, member: &str) -> Vec<Key> {
+fn with_member(decisions: &Store<Decision>, member: &str) -> Vec<NamespacedName> {
     let all = decisions.by(crate::record::MEMBER, member);
     all.iter().filter_map(|decision| key_of(&decision.spec.unit.owner())).collect()
 }

@@ -18,12 +18,12 @@ use source::{GitReference, GitSpec};
 use super::{Ctx, owner};
 use crate::artifact::{self, Recovery, Refusal};
 use crate::fetch::Follow;
-use crate::informer::Key;
 use crate::member::ORIGIN;
 use crate::origin;
 use crate::record::{OWNER, statuses_of};
 use crate::rendering::{Failure, Summary};
 use crate::write::WriteError;
+use client::NamespacedName;
 
 /// An artifact that a unit needs is not at hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +57,11 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) async fn read(ctx: &Ctx, key: &Key, application: Option<&Application>) -> Result<Self, WriteError> {
+    pub(super) async fn read(
+        ctx: &Ctx,
+        key: &NamespacedName,
+        application: Option<&Application>,
+    ) -> Result<Self, WriteError> {
         let owner = owner(key);
         let term = owner.to_string();
         let source = follow(ctx, key, application).await?;
@@ -124,7 +128,7 @@ fn members(
 }
 
 /// The fleet that the Application names, and the member that each of its entries means.
-fn fleet(ctx: &Ctx, key: &Key, application: &Application) -> FleetFacts {
+fn fleet(ctx: &Ctx, key: &NamespacedName, application: &Application) -> FleetFacts {
     let Some(name) = fleet_name(application) else { return FleetFacts::Unnamed };
     let Some(fleet) = ctx.fleets.get(&key.beside(name)) else { return FleetFacts::Missing(name.to_owned()) };
     let candidates = fleet.spec.clusters.iter().map(|entry| {
@@ -142,7 +146,7 @@ fn fleet(ctx: &Ctx, key: &Key, application: &Application) -> FleetFacts {
     FleetFacts::Found(candidates.collect())
 }
 
-async fn follow(ctx: &Ctx, key: &Key, application: Option<&Application>) -> Result<SourceFacts, WriteError> {
+async fn follow(ctx: &Ctx, key: &NamespacedName, application: Option<&Application>) -> Result<SourceFacts, WriteError> {
     let live = application.filter(|a| a.metadata.deletion_timestamp.is_none());
     let sync = live.and_then(|a| a.annotations().get(SYNC)).map(String::as_str);
     // The sync request counts as handled, so that `kurator sync` returns with this error.
@@ -169,7 +173,11 @@ async fn follow(ctx: &Ctx, key: &Key, application: Option<&Application>) -> Resu
     })
 }
 
-async fn git_spec(ctx: &Ctx, key: &Key, git: &GitRepository) -> Result<Result<GitSpec, Refusal>, WriteError> {
+async fn git_spec(
+    ctx: &Ctx,
+    key: &NamespacedName,
+    git: &GitRepository,
+) -> Result<Result<GitSpec, Refusal>, WriteError> {
     let mut spec = GitSpec::new(&git.url, reference(git));
     spec.ignore.clone_from(&git.ignore);
     if let Some(timeout) = git.timeout.as_deref().and_then(model::duration::parse) {

@@ -14,10 +14,10 @@ use model::{GroupKind, Timestamp};
 use plan::application::{FoldFacts, SourceFacts, SourcePart, fold, source_part};
 
 use super::{Ctx, FIELD_MANAGER, owner};
-use crate::informer::Key;
-use crate::queue::Next;
 use crate::record::{OWNER, statuses_of};
 use crate::write::{self, WriteError};
+use client::NamespacedName;
+use client::Next;
 
 /// Shortest time between two status writes of one Application (DESIGN 6).
 const WRITE_EVERY: Duration = Duration::from_secs(1);
@@ -25,7 +25,12 @@ const WRITE_EVERY: Duration = Duration::from_secs(1);
 /// Longest wait for `Ready`. Its controller needs milliseconds; should it not run, the source's news is not lost.
 const READY_WITHIN: Duration = Duration::from_secs(2);
 
-pub(super) async fn write(ctx: &Ctx, key: &Key, source: &SourceFacts, now: Timestamp) -> Result<Next, WriteError> {
+pub(super) async fn write(
+    ctx: &Ctx,
+    key: &NamespacedName,
+    source: &SourceFacts,
+    now: Timestamp,
+) -> Result<Next, WriteError> {
     let Some(application) = ctx.applications.get(key) else {
         ctx.pace.forget(key);
         return Ok(Next::Wait);
@@ -59,7 +64,7 @@ pub(super) async fn write(ctx: &Ctx, key: &Key, source: &SourceFacts, now: Times
 }
 
 /// Does the stored `Ready` say that all is well, although the decisions that are stored now do not?
-fn is_ready_stale(ctx: &Ctx, key: &Key, application: &Application, now: Timestamp) -> bool {
+fn is_ready_stale(ctx: &Ctx, key: &NamespacedName, application: &Application, now: Timestamp) -> bool {
     let is_true =
         |conditions: &[Condition]| condition::find(conditions, condition::READY).is_some_and(|c| c.status == "True");
     if !application.status.as_ref().is_some_and(|status| is_true(&status.conditions)) {

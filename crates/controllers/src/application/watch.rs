@@ -11,17 +11,17 @@ use plan::reach::{Reach, reach};
 use super::{FLEET, SECRET, key_of, with_member};
 use crate::changes::Changes;
 use crate::fleet;
-use crate::informer::Key;
 use crate::origin::{self, OriginFacts};
-use crate::queue::Queue;
 use crate::record::{self, WAITING};
 use crate::stores::Stores;
+use client::NamespacedName;
+use client::Queue;
 
 /// How long reports are gathered before they are looked at: a thousand members that report within a second make 50 looks
 /// at their Application, each over a thousand members, and not a thousand. A person does not see 20 ms.
 const GATHER: Duration = Duration::from_millis(20);
 
-pub(super) fn watch(stores: &Stores, queue: &Queue<Key>) {
+pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
     // An Application: itself.
     let applications = queue.clone();
     stores.applications.on_change(move |key, _| applications.add(key.clone()));
@@ -29,7 +29,7 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<Key>) {
     // A Secret: the Applications whose source's credentials are in it.
     let (applications, known) = (queue.clone(), stores.applications.clone());
     stores.secrets.on_change(move |key| {
-        known.by(SECRET, &key.to_string()).iter().for_each(|a| applications.add(Key::of(a.as_ref())));
+        known.by(SECRET, &key.to_string()).iter().for_each(|a| applications.add(NamespacedName::of(a.as_ref())));
     });
 
     // A Fleet whose list changed: the Applications that name it.
@@ -37,7 +37,7 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<Key>) {
     let lists: Changes<Vec<ClusterRef>> = Changes::new();
     stores.fleets.on_change(move |key, fleet| {
         if lists.replace(key, fleet.and_then(|f| fleet::list_of(f))).is_some() {
-            known.by(FLEET, &key.to_string()).iter().for_each(|a| applications.add(Key::of(a.as_ref())));
+            known.by(FLEET, &key.to_string()).iter().for_each(|a| applications.add(NamespacedName::of(a.as_ref())));
         }
     });
 
@@ -50,8 +50,8 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<Key>) {
         let now = attached.map(|a| origin::facts(a));
         let Some(before) = facts.replace(key, now.clone()) else { return };
         for fleet in fleets.by(fleet::ENTRY, &key.to_string()) {
-            let term = Key::of(fleet.as_ref()).to_string();
-            known.by(FLEET, &term).iter().for_each(|a| applications.add(Key::of(a.as_ref())));
+            let term = NamespacedName::of(fleet.as_ref()).to_string();
+            known.by(FLEET, &term).iter().for_each(|a| applications.add(NamespacedName::of(a.as_ref())));
         }
         for member in before.into_iter().chain(now).filter_map(|facts| facts.wants) {
             with_member(&decisions, member.as_str()).into_iter().for_each(|key| applications.add(key));
@@ -68,9 +68,9 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<Key>) {
         let Some(before) = facts.replace(key, now.clone()) else { return };
         with_member(&decisions, &key.name).into_iter().for_each(|key| applications.add(key));
         for origin in before.into_iter().chain(now).filter_map(|facts| facts.origin) {
-            for fleet in fleets.by(fleet::ENTRY, &Key::new(origin.namespace, origin.name).to_string()) {
-                let term = Key::of(fleet.as_ref()).to_string();
-                known.by(FLEET, &term).iter().for_each(|a| applications.add(Key::of(a.as_ref())));
+            for fleet in fleets.by(fleet::ENTRY, &NamespacedName::new(origin.namespace, origin.name).to_string()) {
+                let term = NamespacedName::of(fleet.as_ref()).to_string();
+                known.by(FLEET, &term).iter().for_each(|a| applications.add(NamespacedName::of(a.as_ref())));
             }
         }
     });

@@ -18,9 +18,9 @@ use tokio_util::sync::CancellationToken;
 use super::Ctx;
 use super::watch::is_deliverable;
 use crate::connection::Connection;
-use crate::informer::Key;
 use crate::origin;
 use crate::write::{self, WriteError};
+use client::NamespacedName;
 
 /// Time until an applier that panicked is started again: what made it panic is most likely still there.
 const PANIC_AGAIN: Duration = Duration::from_secs(10);
@@ -60,7 +60,7 @@ impl Running {
 /// The hub cannot be asked for the kubeconfig; the applier goes on as it is.
 pub(super) async fn apply(ctx: &Arc<Ctx>, member: &MemberName, cluster: &Cluster) -> Result<(), WriteError> {
     let target = origin::credential_of(cluster).filter(|_| is_deliverable(cluster)).map(|credential| Target {
-        version: ctx.secrets.version(&Key::new(credential.namespace.clone(), credential.secret.clone())),
+        version: ctx.secrets.version(&NamespacedName::new(credential.namespace.clone(), credential.secret.clone())),
         credential,
         cluster: cluster.spec.id.clone(),
     });

@@ -38,12 +38,12 @@ use tokio_util::sync::CancellationToken;
 use crate::artifact::Artifacts;
 use crate::connection::Connections;
 use crate::deps::{Deps, Running, work};
-use crate::informer::{Informer, Key};
 use crate::pace::WritePace;
-use crate::queue::{Next, Queue};
 use crate::record;
 use crate::rendering::Renderings;
 use crate::secrets::SecretVersions;
+use client::{NamespacedName, Store};
+use client::{Next, Queue};
 
 /// The end of the feed where reports come out.
 pub type Reports = mpsc::Receiver<Report>;
@@ -78,10 +78,10 @@ struct Ctx {
     hub: HubId,
     jitter: applier::Jitter,
     trust: Trust,
-    clusters: Arc<Informer<Cluster>>,
-    decisions: Arc<Informer<Decision>>,
-    revisions: Arc<Informer<Revision>>,
-    statuses: Arc<Informer<MemberStatus>>,
+    clusters: Arc<Store<Cluster>>,
+    decisions: Arc<Store<Decision>>,
+    revisions: Arc<Store<Revision>>,
+    statuses: Arc<Store<MemberStatus>>,
     secrets: Arc<SecretVersions>,
     connections: Arc<Connections>,
     artifacts: Arc<Artifacts>,
@@ -116,8 +116,8 @@ fn context(deps: &Deps, feed: Arc<PushFeed>) -> Arc<Ctx> {
         feed,
         state: Mutex::default(),
         pace: WritePace::default(),
-        members: Queue::new(),
-        reported: Queue::new(),
+        members: deps.queue("delivery"),
+        reported: deps.queue("delivery-report"),
         shutdown: deps.shutdown.clone(),
     })
 }
@@ -196,7 +196,7 @@ async fn reconcile(ctx: Arc<Ctx>, member: MemberName) -> Next {
     let (ctx, member) = (&ctx, &member);
     // What is not decided for it any more is not stored any more.
     ctx.reported.add(member.clone());
-    let Some(cluster) = ctx.clusters.get(&Key::new("", member.as_str())) else {
+    let Some(cluster) = ctx.clusters.get(&NamespacedName::new("", member.as_str())) else {
         apply::forget(ctx, member).await;
         return Next::Wait;
     };
@@ -218,7 +218,7 @@ async fn reconcile(ctx: Arc<Ctx>, member: MemberName) -> Next {
 
 /// Stores what one member reports.
 async fn store(ctx: Arc<Ctx>, member: MemberName) -> Next {
-    let done = match ctx.clusters.get(&Key::new("", member.as_str())) {
+    let done = match ctx.clusters.get(&NamespacedName::new("", member.as_str())) {
         Some(_) => status::write(&ctx, &member).await, // client
         None => status::remove(&ctx, &member).await,   // client
     };

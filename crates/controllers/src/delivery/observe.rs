@@ -12,9 +12,9 @@ use plan::delivery::Wanted;
 use plan::prepare::Bundle;
 
 use super::Ctx;
-use crate::informer::Key;
 use crate::record::MEMBER;
 use crate::rendering::Failure;
+use client::NamespacedName;
 
 /// How often a unit is looked at whose artifact is being fetched again; nothing else says that it has come.
 const LOST_AGAIN: Duration = Duration::from_secs(1);
@@ -68,7 +68,7 @@ async fn bundle(
     let unit = &decision.spec.unit;
     let namespace = decision.namespace().unwrap_or_default();
     // Its own change makes this member look again.
-    let revision = ctx.revisions.get(&Key::new(namespace.clone(), &entry.revision))?;
+    let revision = ctx.revisions.get(&NamespacedName::new(namespace.clone(), &entry.revision))?;
     match ctx.renderings.render(&revision.spec, true).await {
         Ok(rendering) => Some(ctx.feed.bundle(short, &rendering.payload)),
         Err(failure) => {

@@ -12,10 +12,10 @@ use model::{MemberName, Timestamp};
 use plan::unit::is_news;
 
 use super::Ctx;
-use crate::informer::{Informer, Key};
-use crate::queue::Next;
 use crate::record::{self, MEMBER};
 use crate::write::{self, WriteError};
+use client::Next;
+use client::{NamespacedName, Store};
 
 /// Field manager of MemberStatus.
 const FIELD_MANAGER: &str = "kurator-delivery";
@@ -23,7 +23,7 @@ const FIELD_MANAGER: &str = "kurator-delivery";
 const WRITE_EVERY: Duration = Duration::from_secs(1);
 
 /// What is stored of one unit in a member.
-pub(super) fn stored_unit(statuses: &Informer<MemberStatus>, member: &MemberName, unit: &UnitId) -> Option<UnitStatus> {
+pub(super) fn stored_unit(statuses: &Store<MemberStatus>, member: &MemberName, unit: &UnitId) -> Option<UnitStatus> {
     let slices = record::slices_of(statuses, member);
     slices.iter().find_map(|slice| slice.status.as_ref()?.units.get(unit).cloned())
 }
@@ -81,7 +81,7 @@ pub(super) async fn write(ctx: &Ctx, member: &MemberName) -> Result<Next, WriteE
         }
         let news = before.link.as_ref().map(|l| l.state) != status.link.as_ref().map(|l| l.state)
             || is_news(&before.units, &status.units);
-        if let Some(wait) = ctx.pace.wait(&Key::new("", &name), WRITE_EVERY, news) {
+        if let Some(wait) = ctx.pace.wait(&NamespacedName::new("", &name), WRITE_EVERY, news) {
             return Ok(Next::After(wait));
         }
         let object = match known {
@@ -117,7 +117,7 @@ pub(super) async fn remove(ctx: &Ctx, member: &MemberName) -> Result<Next, Write
     let api: Api<MemberStatus> = Api::all(ctx.client.clone());
     for status in record::slices_of(&ctx.statuses, member) {
         delete(&api, &status.name_any()).await?;
-        ctx.pace.forget(&Key::of(status.as_ref()));
+        ctx.pace.forget(&NamespacedName::of(status.as_ref()));
     }
     Ok(Next::Wait)
 }

@@ -65,6 +65,7 @@ fn controllers(cache: &std::path::Path) -> Arc<Controllers> {
         cache: cache.to_owned(),
         cache_bytes_max: 1 << 20,
         controllers: [].into(),
+        metrics: client::Metrics::default(),
     };
     let (hub, key) = (HubId::from_random([7; 10]), plan::authenticator::HubKey::from_random([1; 32]));
     Controllers::new(client, Arc::new(Clock), Arc::new(|| 0.5), hub, key, &options, CancellationToken::new()).unwrap()
@@ -148,8 +149,8 @@ async fn one_members_pass_costs_its_own_decisions_and_one_units_status_its_own_m
 
 #[test]
 fn which_units_have_lists_to_weigh_follows_what_is_stored() {
-    let statuses = Informer::indexed(record::status_indexes());
-    let waiting = |statuses: &Informer<MemberStatus>| statuses.by(WAITING, &unit(1).to_string()).len();
+    let statuses = Store::typed(record::status_indexes());
+    let waiting = |statuses: &Store<MemberStatus>| statuses.by(WAITING, &unit(1).to_string()).len();
     let report = |held| BTreeMap::from([(unit(1), status(held))]);
     statuses.learn(stored(member(1), 1, report(true)));
     statuses.learn(stored(member(2), 2, report(true)));

@@ -8,10 +8,10 @@ use plan::fleet::Plan;
 use serde_json::{Value, json};
 
 use super::{Ctx, FIELD_MANAGER};
-use crate::informer::Key;
 use crate::write::{self, WriteError};
+use client::NamespacedName;
 
-pub(super) async fn apply(ctx: &Ctx, key: &Key, plan: &Plan) -> Result<(), WriteError> {
+pub(super) async fn apply(ctx: &Ctx, key: &NamespacedName, plan: &Plan) -> Result<(), WriteError> {
     let Plan { label, unlabel, status: _ } = plan;
     let api: Api<AttachedCluster> = write::namespaced(&ctx.client, &key.namespace);
     // Unlabelled first: a member that moves between fleets then never carries the name of the one that it left last.

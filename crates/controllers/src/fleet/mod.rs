@@ -26,9 +26,9 @@ use model::Clock;
 use crate::WriteError;
 use crate::changes::Changes;
 use crate::deps::{Deps, Running, work};
-use crate::informer::{Index, Informer, Key};
 use crate::origin::{self, OriginFacts, Origins};
-use crate::queue::{Next, Queue};
+use client::{Index, NamespacedName, Store};
+use client::{Next, Queue};
 
 /// Field manager of the label.
 const FIELD_MANAGER: &str = "kurator-fleet";
@@ -41,7 +41,7 @@ pub(crate) const ENTRY: &str = "entry";
 
 pub(crate) fn indexes() -> Vec<Index<Fleet>> {
     let terms = |fleet: &Fleet| -> Vec<String> {
-        let me = Key::of(fleet);
+        let me = NamespacedName::of(fleet);
         fleet.spec.clusters.iter().map(|entry| me.beside(&entry.name).to_string()).collect()
     };
     vec![Index { name: ENTRY, terms }]
@@ -51,8 +51,8 @@ pub(crate) fn indexes() -> Vec<Index<Fleet>> {
 struct Ctx {
     client: Client,
     clock: Arc<dyn Clock>,
-    fleets: Arc<Informer<Fleet>>,
-    attached: Arc<Informer<AttachedCluster>>,
+    fleets: Arc<Store<Fleet>>,
+    attached: Arc<Store<AttachedCluster>>,
     origins: Origins,
 }
 
@@ -65,19 +65,19 @@ pub(crate) fn run(deps: &Deps) -> Running {
         attached: deps.stores.attached.clone(),
         origins: Origins::new(&deps.stores.attached),
     });
-    let queue = Queue::new();
+    let queue = deps.queue("fleet");
     watch(&ctx, &queue);
     Box::pin(work(ctx, queue, AT_ONCE, deps.shutdown.clone(), reconcile))
 }
 
-fn watch(ctx: &Ctx, queue: &Queue<Key>) {
+fn watch(ctx: &Ctx, queue: &Queue<NamespacedName>) {
     // A Fleet: itself, and when its list changed those of its namespace, which may list the same.
     let (fleets, all) = (queue.clone(), ctx.fleets.clone());
     let lists: Changes<Vec<ClusterRef>> = Changes::new();
     ctx.fleets.on_change(move |key, fleet| {
         fleets.add(key.clone());
         if lists.replace(key, fleet.and_then(|f| list_of(f))).is_some() {
-            all.list_in(&key.namespace).iter().for_each(|f| fleets.add(Key::of(f.as_ref())));
+            all.list_in(&key.namespace).iter().for_each(|f| fleets.add(NamespacedName::of(f.as_ref())));
         }
     });
 
@@ -88,7 +88,7 @@ fn watch(ctx: &Ctx, queue: &Queue<Key>) {
         if facts.replace(key, attached.map(|a| origin::facts(a))).is_none() {
             return;
         }
-        all.by(ENTRY, &key.to_string()).iter().for_each(|f| fleets.add(Key::of(f.as_ref())));
+        all.by(ENTRY, &key.to_string()).iter().for_each(|f| fleets.add(NamespacedName::of(f.as_ref())));
         let label = attached.and_then(|a| a.labels().get(FLEET_NAME).cloned());
         label.into_iter().for_each(|fleet| fleets.add(key.beside(&fleet)));
     });
@@ -100,7 +100,7 @@ pub(crate) fn list_of(fleet: &Fleet) -> Option<Vec<ClusterRef>> {
 }
 
 /// Looks at one Fleet.
-async fn reconcile(ctx: Arc<Ctx>, key: Key) -> Next {
+async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Next {
     match pass(&ctx, &key).await {
         Ok(()) => Next::Wait,
         Err(error) if error.is_conflict() => Next::Retry,
@@ -111,7 +111,7 @@ async fn reconcile(ctx: Arc<Ctx>, key: Key) -> Next {
     }
 }
 
-async fn pass(ctx: &Ctx, key: &Key) -> Result<(), WriteError> {
+async fn pass(ctx: &Ctx, key: &NamespacedName) -> Result<(), WriteError> {
     let fleet = ctx.fleets.get(key);
     let observed = observe::observe(ctx, fleet.as_deref(), key); // the hub's cache
     let generation = fleet.as_ref().and_then(|f| f.metadata.generation);

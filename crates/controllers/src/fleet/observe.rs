@@ -7,11 +7,11 @@ use model::GroupKind;
 use plan::fleet::{Entry, Observed, Other, labelled_by_others};
 
 use super::Ctx;
-use crate::informer::Key;
 use crate::origin;
+use client::NamespacedName;
 
 /// `fleet` is none when it is gone: then only its label is left to take away.
-pub(super) fn observe(ctx: &Ctx, fleet: Option<&Fleet>, key: &Key) -> Observed {
+pub(super) fn observe(ctx: &Ctx, fleet: Option<&Fleet>, key: &NamespacedName) -> Observed {
     let labelled = ctx.attached.list_in(&key.namespace);
     let labelled = labelled.iter().filter(|a| a.labels().get(FLEET_NAME) == Some(&key.name)).map(|a| a.name_any());
     let labelled = labelled.collect();
@@ -42,7 +42,7 @@ pub(super) fn observe(ctx: &Ctx, fleet: Option<&Fleet>, key: &Key) -> Observed {
 }
 
 /// The other fleets of the namespace, with what they list.
-fn others(ctx: &Ctx, key: &Key) -> Vec<Other> {
+fn others(ctx: &Ctx, key: &NamespacedName) -> Vec<Other> {
     let all = ctx.fleets.list_in(&key.namespace);
     let others = all.iter().filter(|fleet| fleet.name_any() != key.name);
     let lists = |fleet: &Fleet| {

@@ -3,10 +3,15 @@
 use api::kurator::fleet::v1alpha1::{Fleet, FleetStatus};
 
 use super::{Ctx, FIELD_MANAGER};
-use crate::informer::Key;
 use crate::write::{self, WriteError};
+use client::NamespacedName;
 
-pub(super) async fn write(ctx: &Ctx, key: &Key, fleet: &Fleet, status: FleetStatus) -> Result<(), WriteError> {
+pub(super) async fn write(
+    ctx: &Ctx,
+    key: &NamespacedName,
+    fleet: &Fleet,
+    status: FleetStatus,
+) -> Result<(), WriteError> {
     if fleet.status.as_ref() == Some(&status) {
         return Ok(());
     }

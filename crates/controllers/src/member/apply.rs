@@ -13,13 +13,13 @@ use serde_json::Value;
 
 use super::{Ctx, FIELD_MANAGER, ORIGIN, probe};
 use crate::connection::Prepared;
-use crate::informer::Key;
 use crate::origin;
 use crate::write::{self, WriteError};
+use client::NamespacedName;
 
 pub(super) async fn apply(
     ctx: &Arc<Ctx>,
-    key: &Key,
+    key: &NamespacedName,
     member: Option<&MemberName>,
     plan: &Plan,
     prepared: Option<Prepared>,
@@ -28,7 +28,7 @@ pub(super) async fn apply(
     // Before there is another record of the same cluster: that would be the same cluster twice.
     detach(ctx, key, member).await?;
     let (Some(wanted), Some(member)) = (record, member) else { return Ok(()) };
-    let live = ctx.clusters.get(&Key::new("", member.as_str()));
+    let live = ctx.clusters.get(&NamespacedName::new("", member.as_str()));
     let live = live.and_then(|c| serde_json::to_value(c.as_ref()).ok()).unwrap_or_default();
     if !model::object::holds(&live, wanted) || owns_more(&live, wanted) {
         let api: Api<Cluster> = Api::all(ctx.client.clone());
@@ -61,7 +61,7 @@ fn owns_more(live: &Value, wanted: &Value) -> bool {
 
 /// The AttachedCluster is gone, or goes by another name: so are the records that it made and their connections, but for
 /// the one that it has now. Nothing is deleted in the member.
-pub(super) async fn detach(ctx: &Ctx, key: &Key, but: Option<&MemberName>) -> Result<(), WriteError> {
+pub(super) async fn detach(ctx: &Ctx, key: &NamespacedName, but: Option<&MemberName>) -> Result<(), WriteError> {
     let api: Api<Cluster> = Api::all(ctx.client.clone());
     for cluster in ctx.clusters.by(ORIGIN, &origin::of_attached(key).to_string()) {
         let name = cluster.name_any();
@@ -86,7 +86,7 @@ pub(super) async fn detach(ctx: &Ctx, key: &Key, but: Option<&MemberName>) -> Re
     Ok(())
 }
 
-async fn say_so(ctx: &Ctx, key: &Key, member: &str) {
+async fn say_so(ctx: &Ctx, key: &NamespacedName, member: &str) {
     let reporter = Reporter { controller: FIELD_MANAGER.to_owned(), instance: None };
     let mut about = AttachedCluster::new(&key.name, api::kurator::cluster::v1alpha1::AttachedClusterSpec::default());
     about.metadata.namespace = Some(key.namespace.clone());

@@ -37,9 +37,9 @@ use crate::WriteError;
 use crate::changes::Changes;
 use crate::connection::Connections;
 use crate::deps::{Deps, Running, work};
-use crate::informer::{Index, Informer, Key};
 use crate::origin::{self, Origins};
-use crate::queue::{Next, Queue};
+use client::{Index, NamespacedName, Store};
+use client::{Next, Queue};
 use registry::Probes;
 
 /// Field manager of members' records.
@@ -60,7 +60,7 @@ const IDENTITY: &str = "identity";
 pub(crate) fn attached_indexes() -> Vec<Index<AttachedCluster>> {
     vec![
         Index { name: CLAIM, terms: |a| origin::wanted_name(a).map(|name| name.to_string()).into_iter().collect() },
-        Index { name: SECRET, terms: |a| vec![Key::of(a).beside(&a.spec.kubeconfig.name).to_string()] },
+        Index { name: SECRET, terms: |a| vec![NamespacedName::of(a).beside(&a.spec.kubeconfig.name).to_string()] },
     ]
 }
 
@@ -72,7 +72,10 @@ pub(crate) fn cluster_indexes() -> Vec<Index<Cluster>> {
             name: SECRET,
             terms: |c| {
                 let secret = c.spec.secret_ref.as_ref();
-                secret.map(|s| Key::new(s.namespace.clone(), s.name.clone()).to_string()).into_iter().collect()
+                secret
+                    .map(|s| NamespacedName::new(s.namespace.clone(), s.name.clone()).to_string())
+                    .into_iter()
+                    .collect()
             },
         },
     ]
@@ -83,12 +86,12 @@ struct Ctx {
     client: Client,
     clock: Arc<dyn Clock>,
     trust: Trust,
-    attached: Arc<Informer<AttachedCluster>>,
-    clusters: Arc<Informer<Cluster>>,
+    attached: Arc<Store<AttachedCluster>>,
+    clusters: Arc<Store<Cluster>>,
     origins: Origins,
     connections: Arc<Connections>,
     probes: Arc<Probes>,
-    queue: Queue<Key>,
+    queue: Queue<NamespacedName>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
 }
@@ -104,7 +107,7 @@ pub(crate) fn run(deps: &Deps) -> Running {
         origins: Origins::new(&deps.stores.attached),
         connections: deps.connections.clone(),
         probes: Arc::default(),
-        queue: Queue::new(),
+        queue: deps.queue("member"),
         tasks: deps.tasks.clone(),
         shutdown: deps.shutdown.clone(),
     });
@@ -121,7 +124,7 @@ fn watch(ctx: &Arc<Ctx>, deps: &Deps) {
     // A Secret: the AttachedClusters whose kubeconfig is in it.
     let (queue, attached) = (ctx.queue.clone(), ctx.attached.clone());
     deps.stores.secrets.on_change(move |key| {
-        attached.by(SECRET, &key.to_string()).iter().for_each(|a| queue.add(Key::of(a.as_ref())));
+        attached.by(SECRET, &key.to_string()).iter().for_each(|a| queue.add(NamespacedName::of(a.as_ref())));
     });
 
     // A member's record: the AttachedCluster that made it, and those that want its name.
@@ -129,13 +132,13 @@ fn watch(ctx: &Arc<Ctx>, deps: &Deps) {
     let ids: Changes<Option<String>> = Changes::new();
     deps.stores.clusters.on_change(move |key, cluster| {
         let claims = attached.by(CLAIM, &key.name);
-        claims.iter().for_each(|a| queue.add(Key::of(a.as_ref())));
+        claims.iter().for_each(|a| queue.add(NamespacedName::of(a.as_ref())));
         let origin = cluster.and_then(|c| origin::of_record(c));
-        origin.into_iter().for_each(|o| queue.add(Key::new(o.namespace, o.name)));
+        origin.into_iter().for_each(|o| queue.add(NamespacedName::new(o.namespace, o.name)));
         let id = cluster.and_then(|c| c.spec.id.clone());
         if let Some(Some(Some(_))) = ids.replace(key, cluster.map(|_| id)) {
             // An AttachedCluster that was refused for being the same cluster may be accepted now. This is rare: all look.
-            attached.list().iter().for_each(|a| queue.add(Key::of(a.as_ref())));
+            attached.list().iter().for_each(|a| queue.add(NamespacedName::of(a.as_ref())));
         }
     });
 
@@ -151,7 +154,7 @@ fn watch(ctx: &Arc<Ctx>, deps: &Deps) {
 }
 
 /// Looks at one AttachedCluster.
-async fn reconcile(ctx: Arc<Ctx>, key: Key) -> Next {
+async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Next {
     match pass(&ctx, &key).await {
         Ok(()) => Next::Wait,
         Err(error) if error.is_conflict() => Next::Retry,
@@ -162,7 +165,7 @@ async fn reconcile(ctx: Arc<Ctx>, key: Key) -> Next {
     }
 }
 
-async fn pass(ctx: &Arc<Ctx>, key: &Key) -> Result<(), WriteError> {
+async fn pass(ctx: &Arc<Ctx>, key: &NamespacedName) -> Result<(), WriteError> {
     let Some(attached) = ctx.attached.get(key) else { return apply::detach(ctx, key, None).await };
     let (observed, prepared) = observe::observe(ctx, &attached, key).await?; // client
     let (plan, report) = plan::member::plan(&observed, attached.metadata.generation, ctx.clock.now()); // pure

@@ -11,24 +11,25 @@ use plan::member::{CredentialRef, Observed, Problem, Record};
 
 use super::{Ctx, IDENTITY};
 use crate::connection::Prepared;
-use crate::informer::Key;
 use crate::origin;
 use crate::write::{self, WriteError};
+use client::NamespacedName;
 
 /// What there is, and a connection for its kubeconfig if that is usable.
 pub(super) async fn observe(
     ctx: &Ctx,
     attached: &AttachedCluster,
-    key: &Key,
+    key: &NamespacedName,
 ) -> Result<(Observed, Option<Prepared>), WriteError> {
     let member = origin::wanted_name(attached);
     let name = member.as_ref().ok();
-    let record = name.and_then(|name| ctx.clusters.get(&Key::new("", name.as_str()))).map(|cluster| Record {
-        origin: origin::of_record(&cluster),
-        id: cluster.spec.id.clone(),
-        approved_id: cluster.annotations().get(APPROVE_IDENTITY).cloned(),
-        status: cluster.status.clone().unwrap_or_default(),
-    });
+    let record =
+        name.and_then(|name| ctx.clusters.get(&NamespacedName::new("", name.as_str()))).map(|cluster| Record {
+            origin: origin::of_record(&cluster),
+            id: cluster.spec.id.clone(),
+            approved_id: cluster.annotations().get(APPROVE_IDENTITY).cloned(),
+            status: cluster.status.clone().unwrap_or_default(),
+        });
     let (server, prepared) = match connection(ctx, attached, key, name).await? {
         Ok((server, prepared)) => (Ok(server), prepared),
         Err(problem) => (Err(problem), None),
@@ -63,7 +64,7 @@ pub(super) async fn observe(
 async fn connection(
     ctx: &Ctx,
     attached: &AttachedCluster,
-    key: &Key,
+    key: &NamespacedName,
     member: Option<&MemberName>,
 ) -> Result<Result<(String, Option<Prepared>), Problem>, WriteError> {
     let credential = match credential(ctx, attached, key).await? {
@@ -79,7 +80,7 @@ async fn connection(
 async fn credential(
     ctx: &Ctx,
     attached: &AttachedCluster,
-    key: &Key,
+    key: &NamespacedName,
 ) -> Result<Result<Credential, Problem>, WriteError> {
     let reference = &attached.spec.kubeconfig;
     let secrets: Api<Secret> = write::namespaced(&ctx.client, &key.namespace);
@@ -91,7 +92,7 @@ async fn credential(
 }
 
 /// The kubeconfig's text.
-fn read(secret: Option<Secret>, attached: &AttachedCluster, key: &Key) -> Result<Vec<u8>, Problem> {
+fn read(secret: Option<Secret>, attached: &AttachedCluster, key: &NamespacedName) -> Result<Vec<u8>, Problem> {
     let reference = &attached.spec.kubeconfig;
     let problem = |reason, message| Problem { reason, message };
     let Some(secret) = secret else {
@@ -116,7 +117,7 @@ fn read(secret: Option<Secret>, attached: &AttachedCluster, key: &Key) -> Result
     Ok(bytes.0.clone())
 }
 
-fn malformed(attached: &AttachedCluster, key: &Key, error: &CredentialError) -> Problem {
+fn malformed(attached: &AttachedCluster, key: &NamespacedName, error: &CredentialError) -> Problem {
     let reason = match error {
         CredentialError::Refused { .. } => reason::KUBECONFIG_REFUSED,
         CredentialError::Malformed(_) | CredentialError::Unusable(_) => reason::KUBECONFIG_MALFORMED,

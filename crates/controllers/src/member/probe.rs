@@ -20,8 +20,8 @@ use tokio::time::Instant;
 use super::Ctx;
 use super::registry::Start;
 use crate::connection::Connection;
-use crate::informer::Key;
 use crate::write::without_numbers;
+use client::NamespacedName;
 
 /// How often a member that answers is asked. 1,000 members are then 200 small requests per second.
 const EVERY: Duration = Duration::from_secs(5);
@@ -45,7 +45,7 @@ const COUNT_SHARE: u32 = 20;
 /// Largest answer to `/readyz`, `/version` and for a namespace, in bytes. Real ones have a few hundred.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
-pub(super) async fn run(ctx: Arc<Ctx>, key: Key, member: MemberName, connection: Connection, start: Start) {
+pub(super) async fn run(ctx: Arc<Ctx>, key: NamespacedName, member: MemberName, connection: Connection, start: Start) {
     let mut state = State::default();
     let Start { mut changed, stop } = start;
     loop {

@@ -7,17 +7,17 @@ use model::MemberName;
 use plan::member::{OriginStatus, Plan};
 
 use super::{Ctx, FIELD_MANAGER};
-use crate::informer::Key;
 use crate::write::{self, WriteError};
+use client::NamespacedName;
 
 pub(super) async fn write(
     ctx: &Ctx,
-    key: &Key,
+    key: &NamespacedName,
     attached: &AttachedCluster,
     member: Option<&MemberName>,
     plan: Plan,
 ) -> Result<(), WriteError> {
-    let cluster = member.and_then(|member| ctx.clusters.get(&Key::new("", member.as_str())));
+    let cluster = member.and_then(|member| ctx.clusters.get(&NamespacedName::new("", member.as_str())));
     if let (Some(status), Some(cluster)) = (plan.cluster_status, cluster)
         && cluster.status.as_ref() != Some(&status)
     {

@@ -27,11 +27,11 @@ use plan::application::{Fold, fold};
 
 use crate::WriteError;
 use crate::deps::{Deps, Running, work};
-use crate::informer::{Informer, Key};
 use crate::pace::WritePace;
-use crate::queue::{Next, Queue};
 use crate::reach::MemberReader;
 use crate::write;
+use client::Next;
+use client::{NamespacedName, Store};
 
 /// Field manager of its part of the status.
 const FIELD_MANAGER: &str = "kurator-status";
@@ -47,10 +47,10 @@ const WRITE_EVERY: Duration = Duration::from_secs(1);
 struct Ctx {
     client: Client,
     clock: Arc<dyn Clock>,
-    applications: Arc<Informer<Application>>,
-    decisions: Arc<Informer<Decision>>,
-    revisions: Arc<Informer<Revision>>,
-    statuses: Arc<Informer<MemberStatus>>,
+    applications: Arc<Store<Application>>,
+    decisions: Arc<Store<Decision>>,
+    revisions: Arc<Store<Revision>>,
+    statuses: Arc<Store<MemberStatus>>,
     members: MemberReader,
     pace: WritePace,
 }
@@ -68,13 +68,13 @@ pub(crate) fn run(deps: &Deps) -> Running {
         members: MemberReader::new(stores),
         pace: WritePace::default(),
     });
-    let queue = Queue::new();
+    let queue = deps.queue("status");
     watch::watch(stores, &queue);
     Box::pin(work(ctx, queue, AT_ONCE, deps.shutdown.clone(), reconcile))
 }
 
 /// Looks at one Application.
-async fn reconcile(ctx: Arc<Ctx>, key: Key) -> Next {
+async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Next {
     match pass(&ctx, &key).await {
         Ok(next) => next,
         Err(error) if error.is_conflict() => Next::Retry,
@@ -85,7 +85,7 @@ async fn reconcile(ctx: Arc<Ctx>, key: Key) -> Next {
     }
 }
 
-async fn pass(ctx: &Ctx, key: &Key) -> Result<Next, WriteError> {
+async fn pass(ctx: &Ctx, key: &NamespacedName) -> Result<Next, WriteError> {
     let Some(application) = ctx.applications.get(key) else {
         ctx.pace.forget(key);
         return Ok(Next::Wait);

@@ -11,8 +11,8 @@ use plan::reach::MemberFacts;
 
 use super::Ctx;
 use crate::application::owner;
-use crate::informer::Key;
 use crate::record::{OWNER, statuses_of};
+use client::NamespacedName;
 
 /// What is stored of one Application's units.
 pub(super) struct World {
@@ -23,7 +23,7 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn read(ctx: &Ctx, key: &Key) -> Self {
+    pub(super) fn read(ctx: &Ctx, key: &NamespacedName) -> Self {
         let owner = owner(key);
         let term = owner.to_string();
         let decisions: BTreeMap<String, DecisionSpec> =

@@ -8,16 +8,16 @@ use plan::reach::{Reach, reach};
 
 use crate::application::key_of;
 use crate::changes::Changes;
-use crate::informer::{Informer, Key};
-use crate::queue::Queue;
 use crate::record::{self, MEMBER};
 use crate::stores::Stores;
+use client::Queue;
+use client::{NamespacedName, Store};
 
 /// How long reports are gathered before they are folded: a thousand members that report within a second make 50 folds,
 /// each over a thousand members, and not a thousand. A person does not see 20 ms.
 const GATHER: Duration = Duration::from_millis(20);
 
-pub(super) fn watch(stores: &Stores, queue: &Queue<Key>) {
+pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
     // An Application: itself.
     let applications = queue.clone();
     stores.applications.on_change(move |key, _| applications.add(key.clone()));
@@ -66,7 +66,7 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<Key>) {
     });
 }
 
-fn with_member(decisions: &Informer<Decision>, member: &str, applications: &Queue<Key>) {
+fn with_member(decisions: &Store<Decision>, member: &str, applications: &Queue<NamespacedName>) {
     let all = decisions.by(MEMBER, member);
     let keys = all.iter().filter_map(|decision| key_of(&decision.spec.unit.owner()));
     keys.for_each(|key| applications.add_after(key, GATHER));

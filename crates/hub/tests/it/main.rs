@@ -2,6 +2,7 @@
 
 mod acceptance;
 mod delivery;
+mod external;
 mod fleet;
 mod hook;
 mod member;

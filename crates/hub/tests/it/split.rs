@@ -17,17 +17,17 @@ use crate::stage::{Stage, settings, until};
 const QUIET_POLLS: u64 = 3;
 
 /// Two halves: no controller has the one that it waits for beside it.
-const HALVES: [&[Controller]; 2] =
+pub(crate) const HALVES: [&[Controller]; 2] =
     [&[Controller::Member, Controller::Application], &[Controller::Fleet, Controller::Delivery, Controller::Status]];
 
-struct Process {
+pub(crate) struct Process {
     runtime: Option<Runtime>,
     controllers: Arc<Controllers>,
     _dir: TempDir,
 }
 
 impl Process {
-    async fn start(stage: &Stage, which: &[Controller]) -> Self {
+    pub(crate) async fn start(stage: &Stage, which: &[Controller]) -> Self {
         let secrets: Api<Secret> = Api::namespaced(stage.client(), "kurator-system");
         let kept = async |name: &str, key: &str| {
             let secret = secrets.get(name).await.unwrap();
@@ -44,6 +44,7 @@ impl Process {
                 cache: dir.path().join("cache"),
                 cache_bytes_max: 1 << 28,
                 controllers: which.iter().copied().collect(),
+                metrics: client::Metrics::default(),
             };
             let (clock, jitter) = (Arc::new(hub::SystemClock), Arc::new(|| 0.5));
             let stop = CancellationToken::new();
@@ -77,7 +78,7 @@ async fn resting(stage: &Stage) -> Vec<u64> {
 }
 
 /// Waits until a member has a value.
-async fn arrived(stage: &Stage, member: &str, value: &str) {
+pub(crate) async fn arrived(stage: &Stage, member: &str, value: &str) {
     let maps: Api<ConfigMap> = Api::namespaced(stage.member(member).client(), "app");
     until(&format!("{value} to be in {member}"), async || {
         let map = maps.get_opt("settings").await.unwrap();

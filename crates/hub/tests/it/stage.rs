@@ -19,6 +19,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
+use crate::external::External;
+
 /// Longest wait for any state; a loaded machine needs a few seconds at most.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
@@ -28,6 +30,8 @@ pub(crate) struct Stage {
     pub(crate) hub: Hub,
     pub(crate) members: Vec<Member>,
     pub(crate) git: GitServer,
+    /// Where the objects are, when that is not the hub in this process.
+    external: Option<External>,
     _git_stop: tokio_util::sync::DropGuard,
 }
 
@@ -74,15 +78,20 @@ impl Stage {
     /// A hub, members of these names (each with the label `name`), and a repository with a ConfigMap, a Deployment and
     /// their namespace below `app/`.
     pub(crate) async fn new(members: &[&str]) -> Self {
-        Self::with(members, &Controller::ALL).await
+        Self::with(members, &Controller::ALL, None).await
     }
 
     /// The same with a hub in whose process no controller runs.
     pub(crate) async fn without_controllers(members: &[&str]) -> Self {
-        Self::with(members, &[]).await
+        Self::with(members, &[], None).await
     }
 
-    async fn with(members: &[&str], controllers: &[Controller]) -> Self {
+    /// The same with all objects on another API server. The hub in this process has nothing to do.
+    pub(crate) async fn on(external: External, members: &[&str]) -> Self {
+        Self::with(members, &[], Some(external)).await
+    }
+
+    async fn with(members: &[&str], controllers: &[Controller], external: Option<External>) -> Self {
         let dir = TempDir::new().unwrap();
         let repo = dir.path().join("repo");
         std::fs::create_dir_all(&repo).unwrap();
@@ -106,7 +115,10 @@ impl Stage {
         git(&repo, &["commit", "--quiet", "--message", "first"]);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let git = GitServer::start(listener, BTreeMap::from([("app".to_owned(), repo)]), stop.clone()).unwrap();
-        let stage = Self { dir, hub, members: started, git, _git_stop: stop.drop_guard() };
+        if let Some(external) = &external {
+            external.install(&hub.client()).await;
+        }
+        let stage = Self { dir, hub, members: started, git, external, _git_stop: stop.drop_guard() };
         for name in members {
             stage.attach(name).await;
         }
@@ -115,7 +127,7 @@ impl Stage {
     }
 
     pub(crate) fn client(&self) -> Client {
-        self.hub.client()
+        self.external.as_ref().map_or_else(|| self.hub.client(), External::client)
     }
 
     pub(crate) fn member(&self, name: &str) -> &Member {

@@ -212,6 +212,36 @@ fn candidates_that_are_passed_over_are_listed_up_to_a_limit_and_counted() {
 }
 
 #[test]
+fn a_directory_that_an_earlier_revision_had_was_emptied_and_another_is_a_mistake() {
+    let mut world = World::new(&["a"]);
+    let missing_is_empty = |world: &World| {
+        let observed = Observed {
+            owner: &world.owner,
+            facts: world.facts.clone(),
+            units: &world.units,
+            hub: &world.hub,
+            revisions: world.revisions.clone(),
+            decisions: BTreeMap::new(),
+            statuses: BTreeMap::new(),
+            members: BTreeMap::new(),
+            rendered: BTreeMap::new(),
+            renderer: "1",
+        };
+        let want = &wanted(&observed, now())[0];
+        (want.is_new, want.missing_is_empty)
+    };
+    assert_eq!(missing_is_empty(&world), (true, false), "it never was there");
+    world.step();
+    assert_eq!(missing_is_empty(&world), (false, true), "it was rendered so");
+    world.units[0].inputs = Some(tree("c2", "./a"));
+    assert_eq!(missing_is_empty(&world), (true, true), "git keeps no empty directories");
+    world.units[0].inputs = Some(tree("c2", "./typo"));
+    assert_eq!(missing_is_empty(&world), (true, false));
+    world.units[0].inputs = None;
+    assert_eq!(missing_is_empty(&world), (false, true), "the source is not known: what was rendered stays");
+}
+
+#[test]
 fn what_caused_a_decision_is_recorded() {
     let mut world = World::new(&["a", "b"]);
     assert_eq!(world.trigger(), (TriggerCause::Source, "first revision, main@sha1:c1".into()));

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use api::delivery::HubId;
 use applier::PushFeed;
 use client::queue::{BACKOFF, Key};
-use client::{Metrics, Next, Queue, Trust};
+use client::{Next, Queue, Trust};
 use kube::Client;
 use model::Clock;
 use plan::authenticator::HubKey;
@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 use crate::artifact::Artifacts;
 use crate::connection::Connections;
 use crate::fetch::Fetcher;
+use crate::metrics::Metrics;
 use crate::rendering::Renderings;
 use crate::stores::Stores;
 use crate::{application, delivery, fleet, member, status};
@@ -37,7 +38,7 @@ pub struct Options {
     pub cache_bytes_max: u64,
     /// Which controllers run in this process.
     pub controllers: BTreeSet<Controller>,
-    /// Counters of the work queues.
+    /// Where everything is counted.
     pub metrics: Metrics,
 }
 
@@ -82,7 +83,7 @@ pub struct Deps {
     pub artifacts: Arc<Artifacts>,
     /// Rendered units: a cache.
     pub renderings: Arc<Renderings>,
-    /// Counters of the work queues.
+    /// Where everything is counted.
     pub metrics: Metrics,
     /// Background tasks, waited for at shutdown.
     pub tasks: TaskTracker,
@@ -93,7 +94,7 @@ pub struct Deps {
 impl Deps {
     /// A work queue of this name, counted.
     pub(crate) fn queue<K: Key>(&self, name: &'static str) -> Queue<K> {
-        Queue::with(name, BACKOFF, self.jitter.clone(), &self.metrics)
+        Queue::with(name, BACKOFF, self.jitter.clone(), self.metrics.queues())
     }
 }
 
@@ -143,7 +144,7 @@ impl Controllers {
             feed,
             fetcher: Arc::new(Fetcher::new(
                 artifacts.clone(),
-                Queue::with("application", BACKOFF, jitter.clone(), &options.metrics),
+                Queue::with("application", BACKOFF, jitter.clone(), options.metrics.queues()),
                 clock.clone(),
             )),
             renderings: renderings.clone(),

@@ -22,6 +22,7 @@ mod deps;
 pub mod fetch;
 pub mod fleet;
 pub mod member;
+pub mod metrics;
 mod origin;
 mod pace;
 mod reach;
@@ -33,4 +34,5 @@ pub mod stores;
 mod write;
 
 pub use deps::{Controller, Controllers, Deps, Options};
+pub use metrics::Metrics;
 pub use write::WriteError;

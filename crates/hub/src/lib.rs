@@ -132,11 +132,12 @@ impl Hub {
             cache: directory.cache(),
             cache_bytes_max: CACHE_BYTES_MAX,
             controllers: options.controllers,
-            metrics: metrics.queues().clone(),
+            metrics: metrics.controllers().clone(),
         };
         let jitter: applier::Jitter = Arc::new(entropy::fraction);
         let (hub, key, stop) = (installed.id, installed.key, shutdown.child_token());
         let controllers = Controllers::new(client.clone(), clock.clone(), jitter, hub, key, &wanted, stop)?;
+        metrics.show_stores(&controllers.stores);
         // Set once, here: the cell was made above.
         let _ = views.set(Arc::downgrade(&controllers));
         let tasks = TaskTracker::new();
@@ -148,7 +149,8 @@ impl Hub {
         let housekeeping =
             housekeeping::Options { ca: Some(keys.authority_pem.clone()), clock: clock.clone(), events: None };
         let client_of_keeper = client_of(&server, "system:housekeeping");
-        let keeper = housekeeping::Housekeeper::with_metrics(client_of_keeper, housekeeping, metrics.queues());
+        let keeper =
+            housekeeping::Housekeeper::with_metrics(client_of_keeper, housekeeping, metrics.controllers().queues());
         let stop = shutdown.clone();
         tasks.spawn(async move {
             tokio::select! {

@@ -1,4 +1,5 @@
-//! What `/metrics` of the hub shows besides the API server's own counters: the process, the store, work queues.
+//! What `/metrics` of the hub shows besides the API server's own counters: the process, the store, and what controllers
+//! count.
 //!
 //! Values that somebody else keeps already are read when a scrape asks, so that counting costs nothing in between.
 //! `docs/metrics.md` explains each name; a test holds the two together.
@@ -20,7 +21,7 @@ use store::Store;
 #[derive(Clone)]
 pub struct Metrics {
     registry: Arc<Mutex<Registry>>,
-    queues: client::metrics::Metrics,
+    controllers: controllers::Metrics,
 }
 
 impl fmt::Debug for Metrics {
@@ -33,15 +34,21 @@ impl Metrics {
     /// The metrics of a process with this store in this folder. The store may be closed while they live.
     pub fn new(store: &Arc<dyn Store<Meta>>, folder: PathBuf) -> Self {
         let mut registry = Registry::default();
-        let queues = client::metrics::Metrics::registered(&mut registry);
+        let controllers = controllers::Metrics::registered(&mut registry);
         registry.register_collector(Box::new(Process));
         registry.register_collector(Box::new(StoreFacts { store: Arc::downgrade(store), folder }));
-        Self { registry: Arc::new(Mutex::new(registry)), queues }
+        Self { registry: Arc::new(Mutex::new(registry)), controllers }
     }
 
-    /// Where work queues count.
-    pub fn queues(&self) -> &client::metrics::Metrics {
-        &self.queues
+    /// Where controllers count.
+    pub fn controllers(&self) -> &controllers::Metrics {
+        &self.controllers
+    }
+
+    /// Shows what the stores of the controllers hold, too.
+    pub fn show_stores(&self, stores: &Arc<controllers::stores::Stores>) {
+        let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        controllers::Metrics::register_stores(&mut registry, stores);
     }
 
     /// Adds everything to a scrape.

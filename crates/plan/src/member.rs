@@ -43,6 +43,18 @@ pub enum Outcome {
     Unreachable(String),
 }
 
+impl Outcome {
+    /// As metrics name it.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::NotReady(_) => "not-ready",
+            Self::Denied(_) => "denied",
+            Self::Unreachable(_) => "unreachable",
+        }
+    }
+}
+
 /// What a member says of itself.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {

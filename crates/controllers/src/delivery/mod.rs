@@ -38,6 +38,7 @@ use tokio_util::sync::CancellationToken;
 use crate::artifact::Artifacts;
 use crate::connection::Connections;
 use crate::deps::{Deps, Running, work};
+use crate::metrics::Metrics;
 use crate::pace::WritePace;
 use crate::record;
 use crate::rendering::Renderings;
@@ -89,6 +90,7 @@ struct Ctx {
     feed: Arc<PushFeed>,
     state: Mutex<State>,
     pace: WritePace,
+    metrics: Metrics,
     /// Members whose snapshot and applier to look at.
     members: Queue<MemberName>,
     /// Members whose report to store. A queue of its own: a report changes what is stored, and seldom what the member
@@ -116,6 +118,7 @@ fn context(deps: &Deps, feed: Arc<PushFeed>) -> Arc<Ctx> {
         feed,
         state: Mutex::default(),
         pace: WritePace::default(),
+        metrics: deps.metrics.clone(),
         members: deps.queue("delivery"),
         reported: deps.queue("delivery-report"),
         shutdown: deps.shutdown.clone(),
@@ -174,9 +177,21 @@ fn take_report(ctx: &Ctx, report: &UnitReport) {
     if let Some(merged) = plan::unit::merge_report(report, stored.as_ref(), ctx.clock.now())
         && stored.as_ref() != Some(&merged)
     {
+        count(ctx, &report.unit, stored.as_ref(), &merged);
         unstored.units.insert(report.unit.clone(), merged);
         ctx.reported.add_after(member.clone(), GATHER);
     }
+}
+
+/// Counts what a report says for the first time.
+fn count(ctx: &Ctx, unit: &UnitId, before: Option<&UnitStatus>, merged: &UnitStatus) {
+    ctx.metrics.reverted(merged.reverts.saturating_sub(before.map_or(0, |before| before.reverts)));
+    let Some(result) = plan::unit::delivered(before, merged) else { return };
+    let revision = ctx.revisions.get(&NamespacedName::new(unit.namespace.clone(), merged.revision.clone()));
+    let since = revision.filter(|_| result == plan::unit::Delivered::Applied).map(|revision| revision.spec.time);
+    // A hub whose clock was set back has no time to show.
+    let took = since.and_then(|since| Duration::try_from(ctx.clock.now().duration_since(since)).ok());
+    ctx.metrics.delivered(result, took);
 }
 
 fn take_link(ctx: &Ctx, report: &MemberReport) {

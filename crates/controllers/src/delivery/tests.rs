@@ -65,7 +65,7 @@ fn controllers(cache: &std::path::Path) -> Arc<Controllers> {
         cache: cache.to_owned(),
         cache_bytes_max: 1 << 20,
         controllers: [].into(),
-        metrics: client::Metrics::default(),
+        metrics: crate::Metrics::default(),
     };
     let (hub, key) = (HubId::from_random([7; 10]), plan::authenticator::HubKey::from_random([1; 32]));
     Controllers::new(client, Arc::new(Clock), Arc::new(|| 0.5), hub, key, &options, CancellationToken::new()).unwrap()

@@ -37,6 +37,7 @@ use crate::WriteError;
 use crate::changes::Changes;
 use crate::connection::Connections;
 use crate::deps::{Deps, Running, work};
+use crate::metrics::Metrics;
 use crate::origin::{self, Origins};
 use client::{Index, NamespacedName, Store};
 use client::{Next, Queue};
@@ -91,6 +92,7 @@ struct Ctx {
     origins: Origins,
     connections: Arc<Connections>,
     probes: Arc<Probes>,
+    metrics: Metrics,
     queue: Queue<NamespacedName>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
@@ -107,6 +109,7 @@ pub(crate) fn run(deps: &Deps) -> Running {
         origins: Origins::new(&deps.stores.attached),
         connections: deps.connections.clone(),
         probes: Arc::default(),
+        metrics: deps.metrics.clone(),
         queue: deps.queue("member"),
         tasks: deps.tasks.clone(),
         shutdown: deps.shutdown.clone(),

@@ -49,11 +49,14 @@ pub(super) async fn run(ctx: Arc<Ctx>, key: NamespacedName, member: MemberName, 
     let mut state = State::default();
     let Start { mut changed, stop } = start;
     loop {
+        let began = Instant::now();
         let outcome = tokio::select! {
             () = stop.cancelled() => return,
             outcome = state.once(&connection.client, ctx.clock.now(), &mut changed) => outcome,
         };
         let failures = state.failures;
+        // A failure that says nothing yet is one lost connection, or the first sign of a member that does not answer.
+        ctx.metrics.probed(outcome.as_ref().map_or("unreachable", Outcome::as_str), began.elapsed());
         if let Some(outcome) = outcome {
             let probe = Probe { outcome, last_seen: state.last_seen, facts: state.facts.clone() };
             if ctx.probes.saw(&member, connection.serial, probe) {

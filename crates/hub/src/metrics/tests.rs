@@ -7,8 +7,12 @@ const DOCUMENT: &str = include_str!("../../../../docs/metrics.md");
 fn text() -> String {
     let store: Arc<dyn Store<Meta>> = memory::open(apiserver::JsonProjection, memory::Options::default());
     let metrics = Metrics::new(&store, std::env::temp_dir());
-    let queue: client::queue::Queue<String> =
-        client::queue::Queue::with("test", client::queue::BACKOFF, client::retry::steady(), metrics.queues());
+    let queue: client::queue::Queue<String> = client::queue::Queue::with(
+        "test",
+        client::queue::BACKOFF,
+        client::retry::steady(),
+        metrics.controllers().queues(),
+    );
     queue.add("a".to_owned());
     let mut text = String::new();
     metrics.write(&mut text);

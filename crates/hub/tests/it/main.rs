@@ -6,6 +6,7 @@ mod external;
 mod fleet;
 mod hook;
 mod member;
+mod metrics;
 mod settled;
 mod source;
 mod split;

@@ -44,7 +44,7 @@ impl Process {
                 cache: dir.path().join("cache"),
                 cache_bytes_max: 1 << 28,
                 controllers: which.iter().copied().collect(),
-                metrics: client::Metrics::default(),
+                metrics: controllers::Metrics::default(),
             };
             let (clock, jitter) = (Arc::new(hub::SystemClock), Arc::new(|| 0.5));
             let stop = CancellationToken::new();

@@ -43,6 +43,43 @@ fn is_on_the_way(report: &UnitReport, before: &UnitStatus) -> bool {
     passing && before.epoch == report.epoch && before.applied == Some(report.payload) && report.deletions.is_none()
 }
 
+/// How a unit came to an end in a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivered {
+    /// Everything is applied as the payload says.
+    Applied,
+    /// Something could not be applied.
+    Failed,
+    /// The unit has left the member.
+    Removed,
+}
+
+impl Delivered {
+    /// As metrics name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Failed => "failed",
+            Self::Removed => "removed",
+        }
+    }
+}
+
+/// What a report says for the first time, to be counted once: a payload that was applied, a revision that failed, a unit
+/// that has left.
+pub fn delivered(before: Option<&UnitStatus>, now: &UnitStatus) -> Option<Delivered> {
+    let same_revision = before.is_some_and(|before| before.revision == now.revision);
+    let same_phase = same_revision && before.is_some_and(|before| before.phase == now.phase);
+    match now.phase {
+        UnitPhase::Applied | UnitPhase::DeletionsHeld => {
+            (before.and_then(|before| before.applied) != now.applied || !same_revision).then_some(Delivered::Applied)
+        }
+        UnitPhase::Failed => (!same_phase).then_some(Delivered::Failed),
+        UnitPhase::Removed => (!same_phase).then_some(Delivered::Removed),
+        _ => None,
+    }
+}
+
 /// Divides a member's units into slices. A unit stays in the slice that it is in: slices are written one by one, and a
 /// unit that moved between two of them would be in none for a while. New units fill the first slice with room; slices
 /// without a unit are left out.

@@ -389,6 +389,39 @@ fn a_report_is_merged_with_what_was_stored() {
 }
 
 #[test]
+fn what_comes_to_an_end_is_counted_once() {
+    let with = |phase, applied: &[u8], revision: &str| UnitStatus {
+        applied: Some(Digest::of(applied)),
+        revision: revision.into(),
+        ..status(phase)
+    };
+    let (one, two) = (with(UnitPhase::Applied, b"p", "r-1"), with(UnitPhase::Applied, b"q", "r-2"));
+    let failed = with(UnitPhase::Failed, b"p", "r-2");
+    let gone = with(UnitPhase::Removed, b"p", "r-2");
+    let cases = [
+        ("the first time", None, &one, Some(Delivered::Applied)),
+        ("the same again", Some(&one), &one, None),
+        ("a new payload", Some(&one), &two, Some(Delivered::Applied)),
+        (
+            "a revision with the same payload",
+            Some(&one),
+            &with(UnitPhase::Applied, b"p", "r-2"),
+            Some(Delivered::Applied),
+        ),
+        ("a failure", Some(&one), &failed, Some(Delivered::Failed)),
+        ("the same failure", Some(&failed), &failed, None),
+        ("on the way", Some(&one), &with(UnitPhase::Applying, b"p", "r-2"), None),
+        ("held is applied", Some(&one), &with(UnitPhase::DeletionsHeld, b"q", "r-2"), Some(Delivered::Applied)),
+        ("it left", Some(&two), &gone, Some(Delivered::Removed)),
+        ("it is still gone", Some(&gone), &gone, None),
+        ("it does not answer", Some(&one), &with(UnitPhase::Unknown, b"p", "r-1"), None),
+    ];
+    for (about, before, now, expected) in cases {
+        assert_eq!(delivered(before, now), expected, "{about}");
+    }
+}
+
+#[test]
 fn counts_may_wait_and_phases_may_not() {
     let units = |status: UnitStatus| BTreeMap::from([("g/K/ns/n".parse::<UnitId>().unwrap(), status)]);
     let before = units(status(UnitPhase::Applied));

@@ -153,7 +153,7 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
     } else {
         let mut list = deletions(&pending, released.map_or(0, |r| r.count), behind);
         if behind {
-            list.digest = digest_behind(inventory, &pending);
+            list.digest = digest_behind(inventory, entry.epoch, &pending);
         }
         let granted = entry.approved == Some(list.digest);
         if granted && settled {
@@ -212,15 +212,16 @@ pub fn deletions(keys: &[ObjectKey], released: u32, behind: bool) -> Deletions {
     }
 }
 
-/// The digest of a list that a hub restored from a backup asks for: of exactly these objects, by UID, as of the epoch that
-/// the member has seen. A grant of the same names that is in the backup was given for other objects, and releases nothing.
-fn digest_behind(inventory: &Inventory, keys: &[ObjectKey]) -> Digest {
+/// The digest of a list that a hub restored from a backup asks for: of exactly these objects, by UID, as of the newest
+/// epoch that either side has seen, so that it stays the same when the inventory takes over the hub's epoch. A grant of the
+/// same names that is in the backup was given for other objects, and releases nothing.
+fn digest_behind(inventory: &Inventory, epoch: u64, keys: &[ObjectKey]) -> Digest {
     let mut lines: Vec<String> = keys
         .iter()
         .map(|key| format!("{key} {}", inventory.get(key).and_then(|e| e.uid.as_deref()).unwrap_or_default()))
         .collect();
     lines.sort();
-    lines.insert(0, format!("behind {}", inventory.epoch()));
+    lines.insert(0, format!("behind {}", inventory.epoch().max(epoch)));
     Digest::of_texts(lines)
 }
 

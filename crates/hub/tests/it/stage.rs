@@ -92,17 +92,17 @@ impl Stage {
     /// A hub, members of these names (each with the label `name`), and a repository with a ConfigMap, a Deployment and
     /// their namespace below `app/`.
     pub(crate) async fn new(members: &[&str]) -> Self {
-        Self::with(members, &Controller::ALL, None).await
+        Box::pin(Self::with(members, &Controller::ALL, None)).await
     }
 
     /// The same with a hub in whose process no controller runs.
     pub(crate) async fn without_controllers(members: &[&str]) -> Self {
-        Self::with(members, &[], None).await
+        Box::pin(Self::with(members, &[], None)).await
     }
 
     /// The same with all objects on another API server. The hub in this process has nothing to do.
     pub(crate) async fn on(external: External, members: &[&str]) -> Self {
-        Self::with(members, &[], Some(external)).await
+        Box::pin(Self::with(members, &[], Some(external))).await
     }
 
     async fn with(members: &[&str], controllers: &[Controller], external: Option<External>) -> Self {

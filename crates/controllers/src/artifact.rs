@@ -13,6 +13,7 @@ use model::Digest;
 use source::{Cache, Credentials, GitReference, GitSource, GitSpec, Http};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::write::{self, WriteError};
 
@@ -48,15 +49,17 @@ pub struct Artifacts {
     cache: Cache,
     fetches: Semaphore,
     lost: Mutex<BTreeMap<Place, Lost>>,
+    shutdown: CancellationToken,
     /// Sources that are followed here, by namespace and URL: they have what a record does not say, such as user
     /// information in a URL.
     followed: Mutex<BTreeMap<(String, String), GitSource>>,
 }
 
 impl Artifacts {
-    pub(crate) fn new(client: Client, cache: Cache) -> Result<Self, source::Error> {
+    pub(crate) fn new(client: Client, cache: Cache, shutdown: CancellationToken) -> Result<Self, source::Error> {
         let fetches = Semaphore::new(FETCHES_AT_ONCE);
-        Ok(Self { client, http: Http::new()?, cache, fetches, lost: Mutex::default(), followed: Mutex::default() })
+        let (http, lost, followed) = (Http::new()?, Mutex::default(), Mutex::default());
+        Ok(Self { client, http, cache, fetches, lost, shutdown, followed })
     }
 
     /// A source of this specification, which is remembered for [`Self::recover`].
@@ -104,7 +107,11 @@ impl Artifacts {
             known.running = true;
             let (all, artifact) = (self.clone(), artifact.clone());
             tokio::spawn(async move {
-                let done = all.fetch_again(&place.0, &artifact).await;
+                let done = tokio::select! {
+                    done = all.fetch_again(&place.0, &artifact) => done,
+                    // A hub that ends does not wait for a source.
+                    () = all.shutdown.cancelled() => return,
+                };
                 let mut lost = all.lost();
                 match done {
                     Ok(()) => drop(lost.remove(&place)),

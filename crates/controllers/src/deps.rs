@@ -135,7 +135,7 @@ impl Controllers {
     ) -> Result<Arc<Self>, source::Error> {
         let cache = source::Cache::open(&options.cache, options.cache_bytes_max)?;
         let stores = Arc::new(Stores::new());
-        let artifacts = Arc::new(Artifacts::new(client.clone(), cache.clone())?);
+        let artifacts = Arc::new(Artifacts::new(client.clone(), cache.clone(), shutdown.clone())?);
         let renderings = Arc::new(Renderings::new(cache, client.clone()));
         let (feed, reports) = PushFeed::new(hub.clone(), key);
         Ok(Arc::new(Self {

@@ -2,8 +2,8 @@
 //! deletions may go ahead, and why.
 //!
 //! Owners (an Application, later policies, plugins and others) are adapters: they turn their object into [`UnitSpec`]s.
-//! In two steps, because rendering needs files: [`wanted`] says which inputs each unit should be rendered from; the
-//! controller renders what it has not rendered yet; [`plan`] decides with the results.
+//! In two steps, because rendering needs files: [`wanted()`] says which inputs each unit should be rendered from; the
+//! controller renders what it has not rendered yet; [`plan()`] decides with the results.
 //!
 //! | observed | decided |
 //! |---|---|
@@ -138,7 +138,7 @@ pub struct Observed<'a> {
     pub statuses: BTreeMap<(UnitId, MemberName), UnitStatus>,
     /// The members that its units may have to do with. One that has no record is left out.
     pub members: BTreeMap<MemberName, MemberFacts>,
-    /// Results of rendering what [`wanted`] asked for.
+    /// Results of rendering what [`wanted()`] asked for.
     pub rendered: BTreeMap<UnitId, Rendered>,
     /// Version of the renderer.
     pub renderer: &'a str,

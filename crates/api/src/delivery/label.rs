@@ -1,5 +1,5 @@
 //! Labels, annotations and fixed names that delivery puts into members. What people write on the hub is in
-//! [`crate::annotation`].
+//! [`crate::kurator::annotation`].
 
 /// Field manager of everything that an applier applies.
 pub const FIELD_MANAGER: &str = "kurator";

@@ -24,6 +24,9 @@ use crate::external::External;
 /// Longest wait for any state; a loaded machine needs a few seconds at most.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
+/// Longest wait for a store that was closed: a child needs milliseconds until it is a program of its own.
+const FREE_WITHIN: Duration = Duration::from_secs(5);
+
 /// Everything a test needs.
 pub(crate) struct Stage {
     pub(crate) dir: TempDir,
@@ -61,7 +64,18 @@ async fn start_hub_with(dir: &Path, controllers: &[Controller]) -> Hub {
     };
     // A second call only finds it set.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    Hub::start(options, Arc::new(SystemClock), CancellationToken::new()).await.unwrap()
+    let deadline = tokio::time::Instant::now() + FREE_WITHIN;
+    loop {
+        let started = Hub::start(options.clone(), Arc::new(SystemClock), CancellationToken::new()).await;
+        match started {
+            // Tests of this process start git all the time. Between its fork and its exec a child has every file of its
+            // parent open, so that the lock of a store that was closed a moment ago may still be held.
+            Err(hub::Error::Store(store::disk::OpenError::Locked { .. })) if tokio::time::Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            started => return started.unwrap(),
+        }
+    }
 }
 
 pub(crate) fn git(repo: &Path, args: &[&str]) {
@@ -78,17 +92,17 @@ impl Stage {
     /// A hub, members of these names (each with the label `name`), and a repository with a ConfigMap, a Deployment and
     /// their namespace below `app/`.
     pub(crate) async fn new(members: &[&str]) -> Self {
-        Self::with(members, &Controller::ALL, None).await
+        Box::pin(Self::with(members, &Controller::ALL, None)).await
     }
 
     /// The same with a hub in whose process no controller runs.
     pub(crate) async fn without_controllers(members: &[&str]) -> Self {
-        Self::with(members, &[], None).await
+        Box::pin(Self::with(members, &[], None)).await
     }
 
     /// The same with all objects on another API server. The hub in this process has nothing to do.
     pub(crate) async fn on(external: External, members: &[&str]) -> Self {
-        Self::with(members, &[], Some(external)).await
+        Box::pin(Self::with(members, &[], Some(external))).await
     }
 
     async fn with(members: &[&str], controllers: &[Controller], external: Option<External>) -> Self {

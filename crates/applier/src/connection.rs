@@ -4,21 +4,22 @@ use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use client::{Api, Class, Delete, Deletion, Discovery, Propagation, Resource, Selection};
 use futures::FutureExt as _;
 use model::{GroupKind, GroupVersionKind, ObjectKey};
+use plan::drift;
 use plan::handover::Claims;
+use plan::prepare::Prepared;
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::awaited::Awaited;
-use crate::discovery::{Discovery, Resource};
-use crate::error::{Class, Error};
+use crate::error::Error;
 use crate::member::Ctx;
 use crate::observation::Observation;
 use crate::shard::Owner;
 use crate::watch::{Event, Watch};
-use crate::wire::Wire;
 
 /// What is known of a kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,7 +123,7 @@ pub(crate) struct Connection {
     pub(crate) ctx: Ctx,
     /// Whose inventories are there.
     pub(crate) owner: Owner,
-    pub(crate) wire: Wire,
+    pub(crate) api: Api,
     pub(crate) discovery: Discovery,
     pub(crate) awaited: Arc<Awaited>,
     view: Mutex<View>,
@@ -131,9 +132,9 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(ctx: Ctx, owner: Owner, wire: Wire, events: mpsc::Sender<Event>) -> Arc<Self> {
-        let (discovery, view, watches) = (Discovery::default(), Mutex::default(), Mutex::default());
-        Arc::new(Self { ctx, owner, wire, discovery, awaited: Arc::default(), view, watches, events })
+    pub(crate) fn new(ctx: Ctx, owner: Owner, api: Api, events: mpsc::Sender<Event>) -> Arc<Self> {
+        let (discovery, view, watches) = (Discovery::new(api.clone()), Mutex::default(), Mutex::default());
+        Arc::new(Self { ctx, owner, api, discovery, awaited: Arc::default(), view, watches, events })
     }
 
     /// What was seen. Held for a moment, never while waiting.
@@ -149,15 +150,15 @@ impl Connection {
             None | Some(Kind::Absent | Kind::Unasked(_)) => {}
             Some(known) => return Ok(known.clone()),
         }
-        let resource = match self.discovery.find(&self.wire, gvk).await {
+        let resource = match self.discovery.find(gvk).await {
             Ok(Some(resource)) => resource,
             Ok(None) => {
                 self.view().kinds.insert(kind, Kind::Absent);
                 return Ok(Kind::Absent);
             }
-            Err(e) if e.class() == Class::Unreachable => return Err(e),
+            Err(e) if e.class() == Class::Unreachable => return Err(e.into()),
             Err(e) => {
-                let unasked = Kind::Unasked(e.to_string());
+                let unasked = Kind::Unasked(Error::from(e).to_string());
                 self.view().kinds.insert(kind, unasked.clone());
                 return Ok(unasked);
             }
@@ -171,11 +172,10 @@ impl Connection {
             };
         }
         let watch = Watch {
-            wire: self.wire.clone(),
+            api: self.api.clone(),
             resource,
             hub: self.ctx.hub.clone(),
             awaited: Arc::clone(&self.awaited),
-            limits: self.ctx.limits,
             jitter: Arc::clone(&self.ctx.jitter),
             events: self.events.clone(),
         };
@@ -193,9 +193,9 @@ impl Connection {
     }
 
     /// The kind of an object as it is served.
-    pub(crate) async fn resource(&self, key: &ObjectKey, version: &str) -> Result<Resource, Error> {
+    pub(crate) async fn resource(&self, key: &ObjectKey, version: &str) -> Result<Arc<Resource>, Error> {
         let gvk = GroupVersionKind::new(key.group.clone(), version, key.kind.clone());
-        let resource = self.discovery.resolve(&self.wire, &gvk).await?;
+        let resource = self.discovery.resolve(&gvk).await?;
         if resource.namespaced == key.namespace.is_empty() {
             return Err(Error::Scope { kind: key.group_kind().to_string(), namespaced: resource.namespaced });
         }
@@ -204,27 +204,61 @@ impl Connection {
 
     /// The kind of an object that was delivered at this version, which the member may have ceased to serve; `None` when
     /// it serves the kind at no version, so that there is no such object.
-    pub(crate) async fn recorded_resource(&self, key: &ObjectKey, version: &str) -> Result<Option<Resource>, Error> {
+    pub(crate) async fn recorded_resource(
+        &self,
+        key: &ObjectKey,
+        version: &str,
+    ) -> Result<Option<Arc<Resource>>, Error> {
         match self.resource(key, version).await {
             Ok(resource) => Ok(Some(resource)),
-            Err(Error::NoKind { .. }) => self.discovery.find_anywhere(&self.wire, &key.group_kind()).await,
+            Err(Error::Member(client::Error::NoKind { .. })) => {
+                Ok(self.discovery.find_any_version(&key.group_kind()).await?)
+            }
             Err(e) => Err(e),
         }
     }
 
-    /// The autoscalers of a namespace. A member without the kind, or one that does not show it, has none for us.
-    pub(crate) async fn autoscalers(&self, namespace: &str) -> Result<Vec<Value>, Error> {
+    /// Reads an object that would be sent, as the member has it.
+    pub(crate) async fn read(&self, object: &Prepared) -> Result<Option<Value>, Error> {
+        let resource = self.resource(&object.key, &object.version).await?;
+        Ok(self.api.get(&resource.target(&object.key.namespace, &object.key.name)).await?)
+    }
+
+    /// Deletes exactly the object that was read. Returns whether it is gone already.
+    pub(crate) async fn delete(&self, resource: &Resource, live: &Value) -> Result<bool, Error> {
+        delete(&self.api, resource, live).await
+    }
+
+    /// An autoscaler of the object, if there is one; the others of its namespace are not kept. A member without the kind,
+    /// or one that does not show it, has none for us.
+    pub(crate) async fn autoscalers(&self, key: &ObjectKey) -> Result<Vec<Value>, Error> {
         let gvk = GroupVersionKind::new("autoscaling", "v2", "HorizontalPodAutoscaler");
-        let Some(resource) = self.discovery.find(&self.wire, &gvk).await? else { return Ok(Vec::new()) };
-        match self.wire.list(&resource.path(namespace, ""), "").await {
+        let Some(resource) = self.discovery.find(&gvk).await? else { return Ok(Vec::new()) };
+        let mut found = false;
+        let first = |autoscaler: Value| {
+            let is_it = !found && drift::is_autoscaled(key, std::slice::from_ref(&autoscaler));
+            found |= is_it;
+            is_it.then_some(autoscaler)
+        };
+        match self.api.list_as(&resource, &key.namespace, &Selection::default(), first).await {
             Ok(listed) => Ok(listed.items),
             Err(e) if matches!(e.code(), Some(403 | 404)) => Ok(Vec::new()),
-            Err(e) => Err(e),
+            Err(e) => Err(e.into()),
         }
     }
 
     /// A number in `0.0..1.0`.
     pub(crate) fn jitter(&self) -> f64 {
         (self.ctx.jitter)()
+    }
+}
+
+/// Deletes exactly the object that was read: another UID or a later resourceVersion is a conflict. What it owns goes in
+/// the background. Returns whether it is gone already.
+pub(crate) async fn delete(api: &Api, resource: &Resource, live: &Value) -> Result<bool, Error> {
+    let options = Delete::exactly(live).propagation(Propagation::Background);
+    match api.delete(&resource.target_of(live), &options).await? {
+        Deletion::Absent | Deletion::Gone => Ok(true),
+        Deletion::Going(_) => Ok(false),
     }
 }

@@ -277,7 +277,7 @@ impl Pass {
         if inventory.is_changed() {
             inventory.raise(&self.entry);
         }
-        match inventory_secrets.write(&self.connection.wire, &self.connection.owner, inventory).await {
+        match inventory_secrets.write(&self.connection.api, &self.connection.owner, inventory).await {
             Err(e) if e.code() == Some(409) => {
                 self.reload().await?;
                 let epoch = self.unit.inventory.epoch();
@@ -296,9 +296,9 @@ impl Pass {
 
     async fn reload(&mut self) -> Result<(), Error> {
         let owner = self.connection.owner.clone();
-        let found = shard::read(&self.connection.wire, &owner, Some(&self.unit.short)).await?;
+        let found = shard::read(&self.connection.api, &owner, Some(&self.unit.short)).await?;
         let found = match found.into_iter().find(|f| f.unit == self.unit.id) {
-            None => shard::read_by_name(&self.connection.wire, &owner, &self.unit.id).await?,
+            None => shard::read_by_name(&self.connection.api, &owner, &self.unit.id).await?,
             found => found,
         };
         match found {

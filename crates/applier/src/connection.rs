@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::awaited::Awaited;
 use crate::error::Error;
+use crate::limit;
 use crate::member::Ctx;
 use crate::observation::Observation;
 use crate::shard::Owner;
@@ -57,6 +58,20 @@ pub(crate) struct View {
 }
 
 impl View {
+    /// Is an observation kept? For an object that a unit wants or has, always; for another one while there is room, since
+    /// a member can name new objects without end.
+    fn is_kept(&self, key: &ObjectKey) -> bool {
+        self.observations.len() < limit::OBSERVATIONS_MAX
+            || self.observations.contains_key(key)
+            || self.claims.units(key).next().is_some()
+    }
+
+    fn keep(&mut self, key: ObjectKey, observation: Observation) {
+        if self.is_kept(&key) {
+            self.observations.insert(self.claims.shared(key), observation);
+        }
+    }
+
     /// Takes what a watch says. Returns whether it changes anything, and for which objects; `None` means all.
     pub(crate) fn take(&mut self, event: Event) -> Changed {
         match event {
@@ -66,7 +81,7 @@ impl View {
                     .retain(|key, observation| key.group_kind() != kind || !observation.is_older_than(version));
                 for (key, observation) in observations {
                     if self.observations.get(&key).is_none_or(|old| old.is_older_than(observation.version)) {
-                        self.observations.insert(self.claims.shared(key), observation);
+                        self.keep(key, observation);
                     }
                 }
                 self.kinds.insert(kind, Kind::Listed);
@@ -80,7 +95,7 @@ impl View {
                     Changed::Nothing
                 }
                 _ => {
-                    self.observations.insert(self.claims.shared(key.clone()), observation);
+                    self.keep(key.clone(), observation);
                     Changed::Object(key)
                 }
             },
@@ -89,7 +104,7 @@ impl View {
                     self.observations.remove(&key);
                     Changed::Object(key)
                 }
-                // Nobody had seen it, or it was made anew since.
+                // It was not seen before, or another one was made in its place since.
                 _ => Changed::Nothing,
             },
             Event::Absent(kind) => {
@@ -262,3 +277,6 @@ pub(crate) async fn delete(api: &Api, resource: &Resource, live: &Value) -> Resu
         Deletion::Going(_) => Ok(false),
     }
 }
+
+#[cfg(test)]
+mod tests;

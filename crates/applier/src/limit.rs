@@ -37,12 +37,16 @@ impl Default for Limits {
 const WATCH_LIFE: Duration = Duration::from_secs(300);
 
 /// Objects of one kind that this hub has in one member. A hub is made for 100,000 in all its members; as many
-/// observations are 60 MB.
+/// observations with their keys are 60 MB.
 const LIST_OBJECTS_MAX: usize = 100_000;
 
 /// Memory that the list of a hub's inventories in a member may take. 100,000 keys and UIDs are 4 MB when they are
 /// compressed, and a parsed Secret is hardly larger than its text; sixteen times as much is a member that lies.
 const LIST_MEMORY_MAX: usize = 64 * 1024 * 1024;
+
+/// Observations of a member, beyond which only those of objects that a unit wants or has are kept: as many as a list may
+/// have.
+pub(crate) const OBSERVATIONS_MAX: usize = LIST_OBJECTS_MAX;
 
 /// Watch events on their way to the applier. Each holds digests only, about 400 bytes; a full channel slows the watch,
 /// which the server buffers.

@@ -32,7 +32,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("client", &["model"]),
     ("apiserver", &["model", "kinds", "apimachinery", "store"]),
     ("housekeeping", &["model", "client"]),
-    ("applier", &["model", "api", "plan"]),
+    ("applier", &["model", "api", "plan", "client"]),
     ("controllers", &["model", "api", "plan", "place", "render", "admit", "source", "client", "applier"]),
     (
         "hub",

@@ -98,6 +98,11 @@ fn config_map(index: usize, value: u64) -> Value {
         "data": {"a": format!("{value:0>1800}")}})
 }
 
+fn patient() -> Limits {
+    let limits = Limits::default();
+    Limits { api: client::Limits { request: Duration::from_secs(3_600), ..limits.api }, ..limits }
+}
+
 struct Hub {
     id: HubId,
     unit: UnitId,
@@ -120,7 +125,7 @@ impl Hub {
                 clock: Arc::new(Still),
                 jitter: Arc::new(|| 0.5),
                 // A watch that does not answer is left alone for as long as this runs.
-                limits: Limits { request: Duration::from_secs(3_600), ..Limits::default() },
+                limits: patient(),
                 back: tokio::sync::watch::channel(0).1,
             };
             let feed = push.member(member);

@@ -4,21 +4,23 @@ use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use client::{Api, Class, Delete, Deletion, Discovery, Propagation, Resource, Selection};
 use futures::FutureExt as _;
 use model::{GroupKind, GroupVersionKind, ObjectKey};
+use plan::drift;
 use plan::handover::Claims;
+use plan::prepare::Prepared;
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::awaited::Awaited;
-use crate::discovery::{Discovery, Resource};
-use crate::error::{Class, Error};
+use crate::error::Error;
+use crate::limit;
 use crate::member::Ctx;
 use crate::observation::Observation;
 use crate::shard::Owner;
 use crate::watch::{Event, Watch};
-use crate::wire::Wire;
 
 /// What is known of a kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +58,20 @@ pub(crate) struct View {
 }
 
 impl View {
+    /// Is an observation kept? For an object that a unit wants or has, always; for another one while there is room, since
+    /// a member can name new objects without end.
+    fn is_kept(&self, key: &ObjectKey) -> bool {
+        self.observations.len() < limit::OBSERVATIONS_MAX
+            || self.observations.contains_key(key)
+            || self.claims.units(key).next().is_some()
+    }
+
+    fn keep(&mut self, key: ObjectKey, observation: Observation) {
+        if self.is_kept(&key) {
+            self.observations.insert(self.claims.shared(key), observation);
+        }
+    }
+
     /// Takes what a watch says. Returns whether it changes anything, and for which objects; `None` means all.
     pub(crate) fn take(&mut self, event: Event) -> Changed {
         match event {
@@ -65,7 +81,7 @@ impl View {
                     .retain(|key, observation| key.group_kind() != kind || !observation.is_older_than(version));
                 for (key, observation) in observations {
                     if self.observations.get(&key).is_none_or(|old| old.is_older_than(observation.version)) {
-                        self.observations.insert(self.claims.shared(key), observation);
+                        self.keep(key, observation);
                     }
                 }
                 self.kinds.insert(kind, Kind::Listed);
@@ -79,7 +95,7 @@ impl View {
                     Changed::Nothing
                 }
                 _ => {
-                    self.observations.insert(self.claims.shared(key.clone()), observation);
+                    self.keep(key.clone(), observation);
                     Changed::Object(key)
                 }
             },
@@ -88,7 +104,7 @@ impl View {
                     self.observations.remove(&key);
                     Changed::Object(key)
                 }
-                // Nobody had seen it, or it was made anew since.
+                // It was not seen before, or another one was made in its place since.
                 _ => Changed::Nothing,
             },
             Event::Absent(kind) => {
@@ -122,7 +138,7 @@ pub(crate) struct Connection {
     pub(crate) ctx: Ctx,
     /// Whose inventories are there.
     pub(crate) owner: Owner,
-    pub(crate) wire: Wire,
+    pub(crate) api: Api,
     pub(crate) discovery: Discovery,
     pub(crate) awaited: Arc<Awaited>,
     view: Mutex<View>,
@@ -131,9 +147,9 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(ctx: Ctx, owner: Owner, wire: Wire, events: mpsc::Sender<Event>) -> Arc<Self> {
-        let (discovery, view, watches) = (Discovery::default(), Mutex::default(), Mutex::default());
-        Arc::new(Self { ctx, owner, wire, discovery, awaited: Arc::default(), view, watches, events })
+    pub(crate) fn new(ctx: Ctx, owner: Owner, api: Api, events: mpsc::Sender<Event>) -> Arc<Self> {
+        let (discovery, view, watches) = (Discovery::new(api.clone()), Mutex::default(), Mutex::default());
+        Arc::new(Self { ctx, owner, api, discovery, awaited: Arc::default(), view, watches, events })
     }
 
     /// What was seen. Held for a moment, never while waiting.
@@ -149,15 +165,15 @@ impl Connection {
             None | Some(Kind::Absent | Kind::Unasked(_)) => {}
             Some(known) => return Ok(known.clone()),
         }
-        let resource = match self.discovery.find(&self.wire, gvk).await {
+        let resource = match self.discovery.find(gvk).await {
             Ok(Some(resource)) => resource,
             Ok(None) => {
                 self.view().kinds.insert(kind, Kind::Absent);
                 return Ok(Kind::Absent);
             }
-            Err(e) if e.class() == Class::Unreachable => return Err(e),
+            Err(e) if e.class() == Class::Unreachable => return Err(e.into()),
             Err(e) => {
-                let unasked = Kind::Unasked(e.to_string());
+                let unasked = Kind::Unasked(Error::from(e).to_string());
                 self.view().kinds.insert(kind, unasked.clone());
                 return Ok(unasked);
             }
@@ -171,11 +187,10 @@ impl Connection {
             };
         }
         let watch = Watch {
-            wire: self.wire.clone(),
+            api: self.api.clone(),
             resource,
             hub: self.ctx.hub.clone(),
             awaited: Arc::clone(&self.awaited),
-            limits: self.ctx.limits,
             jitter: Arc::clone(&self.ctx.jitter),
             events: self.events.clone(),
         };
@@ -193,9 +208,9 @@ impl Connection {
     }
 
     /// The kind of an object as it is served.
-    pub(crate) async fn resource(&self, key: &ObjectKey, version: &str) -> Result<Resource, Error> {
+    pub(crate) async fn resource(&self, key: &ObjectKey, version: &str) -> Result<Arc<Resource>, Error> {
         let gvk = GroupVersionKind::new(key.group.clone(), version, key.kind.clone());
-        let resource = self.discovery.resolve(&self.wire, &gvk).await?;
+        let resource = self.discovery.resolve(&gvk).await?;
         if resource.namespaced == key.namespace.is_empty() {
             return Err(Error::Scope { kind: key.group_kind().to_string(), namespaced: resource.namespaced });
         }
@@ -204,22 +219,46 @@ impl Connection {
 
     /// The kind of an object that was delivered at this version, which the member may have ceased to serve; `None` when
     /// it serves the kind at no version, so that there is no such object.
-    pub(crate) async fn recorded_resource(&self, key: &ObjectKey, version: &str) -> Result<Option<Resource>, Error> {
+    pub(crate) async fn recorded_resource(
+        &self,
+        key: &ObjectKey,
+        version: &str,
+    ) -> Result<Option<Arc<Resource>>, Error> {
         match self.resource(key, version).await {
             Ok(resource) => Ok(Some(resource)),
-            Err(Error::NoKind { .. }) => self.discovery.find_anywhere(&self.wire, &key.group_kind()).await,
+            Err(Error::Member(client::Error::NoKind { .. })) => {
+                Ok(self.discovery.find_any_version(&key.group_kind()).await?)
+            }
             Err(e) => Err(e),
         }
     }
 
-    /// The autoscalers of a namespace. A member without the kind, or one that does not show it, has none for us.
-    pub(crate) async fn autoscalers(&self, namespace: &str) -> Result<Vec<Value>, Error> {
+    /// Reads an object that would be sent, as the member has it.
+    pub(crate) async fn read(&self, object: &Prepared) -> Result<Option<Value>, Error> {
+        let resource = self.resource(&object.key, &object.version).await?;
+        Ok(self.api.get(&resource.target(&object.key.namespace, &object.key.name)).await?)
+    }
+
+    /// Deletes exactly the object that was read. Returns whether it is gone already.
+    pub(crate) async fn delete(&self, resource: &Resource, live: &Value) -> Result<bool, Error> {
+        delete(&self.api, resource, live).await
+    }
+
+    /// An autoscaler of the object, if there is one; the others of its namespace are not kept. A member without the kind,
+    /// or one that does not show it, has none for us.
+    pub(crate) async fn autoscalers(&self, key: &ObjectKey) -> Result<Vec<Value>, Error> {
         let gvk = GroupVersionKind::new("autoscaling", "v2", "HorizontalPodAutoscaler");
-        let Some(resource) = self.discovery.find(&self.wire, &gvk).await? else { return Ok(Vec::new()) };
-        match self.wire.list(&resource.path(namespace, ""), "").await {
+        let Some(resource) = self.discovery.find(&gvk).await? else { return Ok(Vec::new()) };
+        let mut found = false;
+        let first = |autoscaler: Value| {
+            let is_it = !found && drift::is_autoscaled(key, std::slice::from_ref(&autoscaler));
+            found |= is_it;
+            is_it.then_some(autoscaler)
+        };
+        match self.api.list_as(&resource, &key.namespace, &Selection::default(), first).await {
             Ok(listed) => Ok(listed.items),
             Err(e) if matches!(e.code(), Some(403 | 404)) => Ok(Vec::new()),
-            Err(e) => Err(e),
+            Err(e) => Err(e.into()),
         }
     }
 
@@ -228,3 +267,16 @@ impl Connection {
         (self.ctx.jitter)()
     }
 }
+
+/// Deletes exactly the object that was read: another UID or a later resourceVersion is a conflict. What it owns goes in
+/// the background. Returns whether it is gone already.
+pub(crate) async fn delete(api: &Api, resource: &Resource, live: &Value) -> Result<bool, Error> {
+    let options = Delete::exactly(live).propagation(Propagation::Background);
+    match api.delete(&resource.target_of(live), &options).await? {
+        Deletion::Absent | Deletion::Gone => Ok(true),
+        Deletion::Going(_) => Ok(false),
+    }
+}
+
+#[cfg(test)]
+mod tests;

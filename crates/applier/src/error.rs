@@ -1,58 +1,14 @@
 //! What can go wrong between us and a member.
 
+use client::Class;
 use plan::inventory::InventoryError;
-use serde_json::Value;
-
-/// Who acts on an error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    /// Nobody: it is tried again.
-    Retry,
-    /// Somebody has to change the object, the unit or the member.
-    AwaitChange,
-    /// The member cannot be reached; nothing is known of it.
-    Unreachable,
-    /// We do: the program is wrong.
-    Bug,
-}
 
 /// An error of a request to a member, or of what it holds.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The server answered with an error.
-    #[error("{message}")]
-    Api {
-        /// HTTP status code.
-        code: u16,
-        /// Kubernetes' reason, such as `Invalid`.
-        reason: String,
-        /// The server's sentence.
-        message: String,
-        /// Fields that it names.
-        fields: Vec<String>,
-    },
-    /// The server could not be asked.
-    #[error("the member cannot be reached: {0}")]
-    Transport(String),
-    /// The server did not answer in time.
-    #[error("the member did not answer within {0} s")]
-    Deadline(u64),
-    /// Something behind the server did not answer: an aggregated API, a webhook, a slow part of its store.
-    #[error("{0}; the rest of the member answers")]
-    Unavailable(String),
-    /// The server answered with something that is not JSON.
-    #[error("the member answered with something that is not a Kubernetes object: {0}")]
-    Answer(String),
-    /// The member does not serve the kind.
-    #[error(
-        "the member serves no {kind} in {version}; install its CustomResourceDefinition, or correct apiVersion and kind"
-    )]
-    NoKind {
-        /// Group and kind.
-        kind: String,
-        /// Group and version.
-        version: String,
-    },
+    /// A request to the member failed.
+    #[error("{}", of_member(.0))]
+    Member(client::Error),
     /// The object's namespace does not go with its kind.
     #[error("{kind} is {}; {} metadata.namespace", if *.namespaced { "namespaced" } else { "cluster-scoped" }, if *.namespaced { "set" } else { "remove" })]
     Scope {
@@ -85,23 +41,59 @@ pub enum Error {
     },
 }
 
+impl From<client::Error> for Error {
+    fn from(error: client::Error) -> Self {
+        Self::Member(error)
+    }
+}
+
+/// A failed request in words that say who was asked.
+fn of_member(error: &client::Error) -> String {
+    match error {
+        // The server's own sentence, which needs no subject.
+        client::Error::Refused { message, .. } => message.clone(),
+        client::Error::Transport { cause, .. } => format!("the member cannot be reached: {cause}"),
+        client::Error::Deadline(time) => format!("the member did not answer within {} s", time.as_secs_f32()),
+        client::Error::Unavailable(inner) => format!("{}; {REST_ANSWERS}", of_member(inner)),
+        client::Error::TooLarge { max, of } => format!("the member's answer is larger than {max} {of}"),
+        client::Error::Endless { max, of } => format!("the member's list does not end: it has more than {max} {of}"),
+        client::Error::Malformed(why) => {
+            format!("the member answered with something that is not a Kubernetes object: {why}")
+        }
+        client::Error::Mismatch { asked, found } => {
+            format!("the member was asked about {asked}, and its answer is about {found}")
+        }
+        client::Error::NoKind { kind, version } => format!(
+            "the member serves no {kind} in {version}; install its CustomResourceDefinition, or correct apiVersion and kind"
+        ),
+        client::Error::Request(why) => format!("internal error: not a request: {why}"),
+    }
+}
+
+/// The same for a request that had a Secret in it: a server's sentence may quote it, so only fields are kept.
+fn of_member_about_secret(error: &client::Error) -> String {
+    match error {
+        client::Error::Refused { fields, .. } => format!("the server refused the Secret ({})", fields.join(", ")),
+        client::Error::Unavailable(inner) => format!("{}; {REST_ANSWERS}", of_member_about_secret(inner)),
+        other => of_member(other),
+    }
+}
+
+const REST_ANSWERS: &str = "the rest of the member answers";
+
 impl Error {
-    /// An error answer, read from its body.
-    pub(crate) fn api(code: u16, body: &Value) -> Self {
-        let text = |field: &str| body.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let causes = model::object::get(body, &["details", "causes"]).and_then(Value::as_array);
-        let fields = causes.into_iter().flatten().filter_map(|c| Some(c.get("field")?.as_str()?.to_owned())).collect();
-        let message = match text("message") {
-            empty if empty.is_empty() => format!("the server answered {code}"),
-            message => message,
-        };
-        Self::Api { code, reason: text("reason"), message, fields }
+    /// The message, for an error of a Secret: without what a server may have quoted of it.
+    pub(crate) fn about_secret(&self) -> String {
+        match self {
+            Self::Member(error) => of_member_about_secret(error),
+            other => other.to_string(),
+        }
     }
 
-    /// HTTP status code, when the server answered.
+    /// HTTP status code, when the server answered with a failure.
     pub fn code(&self) -> Option<u16> {
         match self {
-            Self::Api { code, .. } => Some(*code),
+            Self::Member(error) => error.code(),
             _ => None,
         }
     }
@@ -109,13 +101,9 @@ impl Error {
     /// Who acts.
     pub fn class(&self) -> Class {
         match self {
-            Self::Transport(_) | Self::Deadline(_) => Class::Unreachable,
-            Self::Api { code: 401 | 502 | 503 | 504, .. } => Class::Unreachable,
-            Self::Api { code: 400 | 403 | 405 | 413 | 415 | 422, .. } => Class::AwaitChange,
-            Self::NoKind { .. } | Self::Scope { .. } | Self::Inventory(_) | Self::OtherCluster { .. } => {
-                Class::AwaitChange
-            }
-            Self::Api { .. } | Self::Answer(_) | Self::Unavailable(_) | Self::Fenced { .. } => Class::Retry,
+            Self::Member(error) => error.class(),
+            Self::Scope { .. } | Self::Inventory(_) | Self::OtherCluster { .. } => Class::AwaitChange,
+            Self::Fenced { .. } => Class::Retry,
             Self::Bug(_) => Class::Bug,
         }
     }
@@ -123,13 +111,7 @@ impl Error {
     /// One CamelCase word for conditions.
     pub fn reason(&self) -> &str {
         match self {
-            Self::Api { reason, .. } if !reason.is_empty() => reason,
-            Self::Api { .. } => "ServerError",
-            Self::Transport(_) => "Unreachable",
-            Self::Deadline(_) => "Timeout",
-            Self::Answer(_) => "BadAnswer",
-            Self::Unavailable(_) => "Unavailable",
-            Self::NoKind { .. } => "NoKind",
+            Self::Member(error) => error.reason(),
             Self::Scope { .. } => "WrongScope",
             Self::Inventory(InventoryError::Unverified { .. } | InventoryError::Foreign { .. }) => {
                 "InventoryUnverified"
@@ -141,18 +123,15 @@ impl Error {
         }
     }
 
-    /// May this come from one part of the member while the rest of it answers?
-    pub(crate) fn is_doubtful(&self) -> bool {
-        matches!(self, Self::Deadline(_) | Self::Api { code: 502..=504, .. })
-    }
-
     /// Is it unknown whether a write was carried out?
     pub(crate) fn is_ambiguous(&self) -> bool {
-        !matches!(self.code(), Some(400..=499))
-    }
-
-    /// Did the server refuse a change of a field that cannot change? Kubernetes says so in words only.
-    pub fn is_immutable(&self) -> bool {
-        matches!(self, Self::Api { code: 422, message, .. } if message.contains("immutable") || message.contains("updates to statefulset spec for fields other than"))
+        match self {
+            Self::Member(error) => error.is_ambiguous(),
+            Self::Bug(_) => true,
+            Self::Scope { .. } | Self::Inventory(_) | Self::Fenced { .. } | Self::OtherCluster { .. } => false,
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

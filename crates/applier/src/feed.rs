@@ -43,9 +43,9 @@ pub struct MemberReport {
     pub orphans: Vec<UnitId>,
 }
 
-/// Something an applier says.
+/// A report that goes from an applier through its feed to the hub.
 #[derive(Clone, Debug)]
-pub enum Report {
+pub enum FeedReport {
     /// Of its member.
     Member(MemberReport),
     /// Of a unit in its member; replaces the last one.
@@ -67,5 +67,5 @@ pub trait Feed: Send + Sync + 'static {
     fn blob<'a>(&'a self, entry: &'a UnitEntry) -> BoxFuture<'a, Result<Arc<Bundle>, FeedError>>;
 
     /// Takes a report. Waits when the hub is behind with reading them.
-    fn report(&self, report: Report) -> BoxFuture<'_, ()>;
+    fn report(&self, report: FeedReport) -> BoxFuture<'_, ()>;
 }

@@ -1,8 +1,8 @@
 //! Gets one member to hold what the hub says, and says what it holds.
 //!
 //! An [`Applier`] reads desired state from a [`Feed`], compares it with the inventory in the member and with what it
-//! watches there, and sends what differs by server-side apply. All decisions are in crate `plan`; this crate reads,
-//! writes and waits. Used by the hub (push) and by the agent (pull).
+//! watches there, and sends what differs by server-side apply. All decisions are in crate `plan`, all requests go through
+//! crate `client`; this crate reads, writes and waits. Used by the hub (push) and by the agent (pull).
 //!
 //! # What it promises
 //! - A settled member gets no request that mutates, also right after a restart: what was sent is read from the objects.
@@ -15,7 +15,6 @@
 
 mod awaited;
 mod connection;
-mod discovery;
 mod error;
 mod feed;
 mod limit;
@@ -27,10 +26,10 @@ mod session;
 mod shard;
 mod unit;
 mod watch;
-mod wire;
 
-pub use error::{Class, Error};
-pub use feed::{Feed, FeedError, Link, MemberReport, Report};
+pub use client::Jitter;
+pub use error::Error;
+pub use feed::{Feed, FeedError, FeedReport, Link, MemberReport};
 pub use limit::Limits;
-pub use member::{Applier, Ctx, Jitter, KeyOf};
+pub use member::{Applier, Ctx, KeyOf};
 pub use push::PushFeed;

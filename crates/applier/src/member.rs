@@ -8,8 +8,9 @@ use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use api::delivery::{Health, HubId, UnitId, UnitPhase};
+use api::delivery::{Health, HubId, UnitId, UnitPhase, label};
 use api::feed::{UnitEntry, UnitReport};
+use client::{Api, Backoff, Class, Jitter, Resource};
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
@@ -19,19 +20,14 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::connection::Connection;
-use crate::discovery::Resource;
-use crate::error::{Class, Error};
-use crate::feed::{Feed, Link, MemberReport, Report};
+use crate::error::Error;
+use crate::feed::{Feed, FeedReport, Link, MemberReport};
 use crate::limit::{self, Limits};
 use crate::record::Past;
 use crate::session::Session;
 use crate::shard::{self, Owner};
 use crate::unit::Outcome;
 use crate::watch::Event;
-use crate::wire::Wire;
-
-/// Gives numbers in `0.0..1.0`.
-pub type Jitter = Arc<dyn Fn() -> f64 + Send + Sync>;
 
 /// Gives the key of the cluster whose kube-system namespace has this UID. An agent has one, of its own.
 pub type KeyOf = Arc<dyn Fn(&str) -> MemberKey + Send + Sync>;
@@ -62,7 +58,7 @@ pub struct Ctx {
 /// Gets one member to hold what its feed says.
 pub struct Applier {
     feed: Arc<dyn Feed>,
-    client: kube::Client,
+    api: Api,
     ctx: Ctx,
     /// What is remembered of objects over connections.
     memory: HashMap<UnitId, Past>,
@@ -74,20 +70,21 @@ impl Applier {
     /// Runs until it is dropped. Dropping it at any moment is safe: what was begun is finished by the next one.
     pub async fn run(feed: Arc<dyn Feed>, client: kube::Client, ctx: Ctx) -> Infallible {
         let (memory, last) = (HashMap::new(), BTreeMap::new());
-        let mut applier = Self { feed, client, ctx, memory, last, link: None };
+        let api = Api::new(client, label::FIELD_MANAGER).with_limits(ctx.limits.api);
+        let mut applier = Self { feed, api, ctx, memory, last, link: None };
         let mut failures = 0;
         loop {
             let began = Instant::now();
             applier.ctx.back.mark_unchanged();
             let error = applier.session().await;
             // A member that answers and breaks off again and again is not asked for everything each time at once.
-            failures = if began.elapsed() > plan::retry::LONGEST { 1 } else { failures + 1 };
+            failures = if began.elapsed() > Backoff::MEMBER.longest { 1 } else { failures + 1 };
             let link = match error.class() {
                 Class::AwaitChange => Link::Blocked(error.to_string()),
-                Class::Retry | Class::Unreachable | Class::Bug => Link::Unreachable(error.to_string()),
+                Class::Retry | Class::Reread | Class::Unreachable | Class::Bug => Link::Unreachable(error.to_string()),
             };
             applier.lost(link, &error).await;
-            let pause = plan::retry::pause(failures, (applier.ctx.jitter)());
+            let pause = Backoff::MEMBER.pause(failures, (applier.ctx.jitter)());
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 Ok(()) = applier.ctx.back.changed() => {}
@@ -99,7 +96,7 @@ impl Applier {
         let report = MemberReport { member: self.ctx.member.clone(), link, orphans };
         if self.link.as_ref() != Some(&report) {
             self.link = Some(report.clone());
-            self.feed.report(Report::Member(report)).await;
+            self.feed.report(FeedReport::Member(report)).await;
         }
     }
 
@@ -107,7 +104,7 @@ impl Applier {
         if self.last.get(&report.unit).is_none_or(|last| **last != report) {
             let report = Arc::new(report);
             self.last.insert(report.unit.clone(), Arc::clone(&report));
-            self.feed.report(Report::Unit(report)).await;
+            self.feed.report(FeedReport::Unit(report)).await;
         }
     }
 
@@ -142,18 +139,17 @@ impl Applier {
         if self.link.is_none() {
             self.say(Link::Connecting, Vec::new()).await;
         }
-        let wire = Wire::new(self.client.clone(), self.ctx.limits.request);
         let namespaces = Resource::core("Namespace", "namespaces", false);
-        let system = wire.get(&namespaces, "", "kube-system").await?;
+        let system = self.api.get(&namespaces.target("", "kube-system")).await?;
         let cluster = system.as_ref().and_then(model::object::uid).unwrap_or_default().to_owned();
         if let Some(expected) = self.ctx.cluster.as_ref().filter(|expected| **expected != cluster) {
             return Err(Error::OtherCluster { expected: expected.clone(), found: cluster });
         }
         let key = (self.ctx.key_of)(&cluster);
         let owner = Owner { hub: self.ctx.hub.clone(), cluster, key };
-        let inventories = shard::read(&wire, &owner, None).await?;
+        let inventories = shard::read(&self.api, &owner, None).await?;
         let (events, inbox) = mpsc::channel(limit::EVENTS_MAX);
-        let connection = Connection::new(self.ctx.clone(), owner, wire, events);
+        let connection = Connection::new(self.ctx.clone(), owner, self.api.clone(), events);
         let mut session = Session::new(connection, inventories);
         let result = self.serve(&mut session, inbox).await;
         for (id, slot) in session.slots {

@@ -11,7 +11,7 @@ use plan::authenticator::HubKey;
 use plan::prepare::Bundle;
 use tokio::sync::{mpsc, watch};
 
-use crate::feed::{Feed, FeedError, MemberReport, Report};
+use crate::feed::{Feed, FeedError, FeedReport, MemberReport};
 use crate::limit;
 use crate::member::KeyOf;
 
@@ -36,12 +36,12 @@ pub struct PushFeed {
     hub: HubId,
     key: HubKey,
     state: Mutex<State>,
-    reports: mpsc::Sender<Report>,
+    reports: mpsc::Sender<FeedReport>,
 }
 
 impl PushFeed {
     /// Makes the feed of a hub, and the end where its reports come out. A full channel slows appliers down.
-    pub fn new(hub: HubId, key: HubKey) -> (Arc<Self>, mpsc::Receiver<Report>) {
+    pub fn new(hub: HubId, key: HubKey) -> (Arc<Self>, mpsc::Receiver<FeedReport>) {
         let (reports, out) = mpsc::channel(limit::REPORTS_MAX);
         (Arc::new(Self { hub, key, state: Mutex::default(), reports }), out)
     }
@@ -156,14 +156,14 @@ impl Feed for MemberFeed {
         Box::pin(std::future::ready(bundle.ok_or(FeedError::Missing(entry.payload))))
     }
 
-    fn report(&self, report: Report) -> BoxFuture<'_, ()> {
+    fn report(&self, report: FeedReport) -> BoxFuture<'_, ()> {
         {
             let mut state = self.hub.state();
             match &report {
-                Report::Member(said) => {
+                FeedReport::Member(said) => {
                     state.links.insert(self.member.clone(), said.clone());
                 }
-                Report::Unit(said) => {
+                FeedReport::Unit(said) => {
                     let members = state.units.entry(said.unit.clone()).or_default();
                     if said.phase == api::delivery::UnitPhase::Removed {
                         members.remove(&self.member);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use api::delivery::DriftRecord;
 use api::feed::ObjectReport;
+use client::Backoff;
 use model::{Digest, ObjectKey, Timestamp};
 use plan::apply::Accepted;
 use plan::drift::{self, Revert};
@@ -52,7 +53,7 @@ impl Memory {
     /// Notes a failure. The pause grows while the same thing fails for the same object.
     pub(crate) fn fail(&mut self, digest: Digest, reason: &str, message: String, jitter: f64) {
         let attempts = self.failure.as_ref().filter(|f| f.digest == digest).map_or(0, |f| f.attempts) + 1;
-        let retry = Instant::now() + plan::retry::pause(attempts, jitter);
+        let retry = Instant::now() + Backoff::MEMBER.pause(attempts, jitter);
         let reason = reason.to_owned();
         self.failure = Some(Failure { reason, message, digest, attempts, retry, until_gone: false });
     }
@@ -65,10 +66,7 @@ impl Memory {
 
     /// Notes an error. What a server says about a Secret may quote it, so only fields are kept.
     pub(crate) fn fail_with(&mut self, digest: Digest, secret: bool, error: &Error, jitter: f64) {
-        let message = match error {
-            Error::Api { fields, .. } if secret => format!("the server refused the Secret ({})", fields.join(", ")),
-            other => other.to_string(),
-        };
+        let message = if secret { error.about_secret() } else { error.to_string() };
         self.fail(digest, error.reason(), message, jitter);
     }
 

@@ -6,6 +6,7 @@ use std::io::{Read as _, Write as _};
 use api::delivery::{HubId, ShortId, UnitId, label};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use client::{Api, Resource, Selection};
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
@@ -15,9 +16,8 @@ use plan::inventory::shard::{self, Place, SHARD_BYTES_MAX, Sealed};
 use plan::inventory::{self, Inventory};
 use serde_json::{Value, json};
 
-use crate::discovery::Resource;
+use crate::connection;
 use crate::error::Error;
-use crate::wire::Wire;
 
 /// Key of the Secret's data: the shard, compressed.
 const DATA: &str = "inventory";
@@ -66,15 +66,15 @@ fn secrets() -> Resource {
 }
 
 /// Reads all inventories of a hub, or one unit's. Secrets with our labels that do not say whose they are are left alone.
-pub(crate) async fn read(wire: &Wire, owner: &Owner, only: Option<&ShortId>) -> Result<Vec<Found>, Error> {
+pub(crate) async fn read(api: &Api, owner: &Owner, only: Option<&ShortId>) -> Result<Vec<Found>, Error> {
     let hub = &owner.hub;
     let selector = match only {
         Some(short) => format!("{}={hub},{}={short}", label::HUB, label::GROUP),
         None => format!("{}={hub},{}", label::HUB, label::GROUP),
     };
-    let path = secrets().path(label::SYSTEM_NAMESPACE, "");
     let mut units: BTreeMap<UnitId, Vec<(u32, Value)>> = BTreeMap::new();
-    for secret in wire.list(&path, &selector).await?.items {
+    let listed = api.list(&secrets(), label::SYSTEM_NAMESPACE, &Selection::labels(selector)).await?;
+    for secret in listed.items {
         let unit = model::object::annotation(&secret, label::GROUP_ID).and_then(|text| text.parse().ok());
         let number: Option<u32> = model::object::label(&secret, label::SHARD).and_then(|text| text.parse().ok());
         let name = model::object::name(&secret);
@@ -92,12 +92,12 @@ pub(crate) async fn read(wire: &Wire, owner: &Owner, only: Option<&ShortId>) -> 
 }
 
 /// Reads a unit's Secrets by their names, for the case that somebody took their labels off; the next write puts them back.
-pub(crate) async fn read_by_name(wire: &Wire, owner: &Owner, unit: &UnitId) -> Result<Option<Found>, Error> {
+pub(crate) async fn read_by_name(api: &Api, owner: &Owner, unit: &UnitId) -> Result<Option<Found>, Error> {
     let short = unit.short(&owner.hub);
     let mut secrets_found = Vec::new();
     for number in 0.. {
         let name = inventory::secret_name(&short, number);
-        match wire.get(&secrets(), label::SYSTEM_NAMESPACE, &name).await? {
+        match api.get(&secrets().target(label::SYSTEM_NAMESPACE, &name)).await? {
             Some(secret) => secrets_found.push((number, secret)),
             None => break,
         }
@@ -181,7 +181,7 @@ impl InventorySecrets {
 
     /// Writes the shards that changed and deletes those that are empty. Each write is bound to the version that was read;
     /// 409 means that somebody else wrote. Costs nothing when nothing changed.
-    pub(crate) async fn write(&mut self, wire: &Wire, owner: &Owner, inventory: &mut Inventory) -> Result<(), Error> {
+    pub(crate) async fn write(&mut self, api: &Api, owner: &Owner, inventory: &mut Inventory) -> Result<(), Error> {
         if !inventory.is_changed() {
             return Ok(());
         }
@@ -205,36 +205,36 @@ impl InventorySecrets {
                 for field in ["uid", "resourceVersion"] {
                     secret["metadata"][field] = stored.object["metadata"][field].clone();
                 }
-                match wire.replace(&secrets(), &secret).await {
+                match api.replace(&secrets().target_of(&secret), &secret).await {
                     // Somebody deleted it; what it said is still known.
-                    Err(e) if e.code() == Some(404) => {
+                    Err(e) if e.is_gone() => {
                         model::object::remove(&mut secret, &["metadata", "uid"]);
                         model::object::remove(&mut secret, &["metadata", "resourceVersion"]);
-                        create(wire, &secret).await?
+                        create(api, &secret).await?
                     }
                     other => other?,
                 }
             } else {
-                create(wire, &secret).await?
+                create(api, &secret).await?
             };
             self.shards.insert(*number, Stored { object: slim(&written), content });
         }
         let empty: Vec<u32> = self.shards.keys().filter(|n| !shards.contains_key(n)).copied().collect();
-        self.delete(wire, &empty).await?;
+        self.delete(api, &empty).await?;
         inventory.set_written();
         Ok(())
     }
 
     /// Deletes all Secrets, the parent last.
-    pub(crate) async fn remove(&mut self, wire: &Wire) -> Result<(), Error> {
+    pub(crate) async fn remove(&mut self, api: &Api) -> Result<(), Error> {
         let all: Vec<u32> = self.shards.keys().rev().copied().collect();
-        self.delete(wire, &all).await
+        self.delete(api, &all).await
     }
 
-    async fn delete(&mut self, wire: &Wire, numbers: &[u32]) -> Result<(), Error> {
+    async fn delete(&mut self, api: &Api, numbers: &[u32]) -> Result<(), Error> {
         for number in numbers {
             if let Some(stored) = self.shards.get(number) {
-                wire.delete(&secrets(), &stored.object).await?;
+                connection::delete(api, &secrets(), &stored.object).await?;
                 self.shards.remove(number);
             }
         }
@@ -243,15 +243,15 @@ impl InventorySecrets {
 }
 
 /// Creates a Secret, and its namespace when that is not there.
-async fn create(wire: &Wire, secret: &Value) -> Result<Value, Error> {
-    match wire.create(&secrets(), secret).await {
-        Err(e) if e.code() == Some(404) => {}
-        other => return other,
+async fn create(api: &Api, secret: &Value) -> Result<Value, Error> {
+    match api.create(&secrets(), label::SYSTEM_NAMESPACE, secret).await {
+        Err(e) if e.is_gone() => {}
+        other => return Ok(other?),
     }
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": label::SYSTEM_NAMESPACE}});
-    match wire.create(&Resource::core("Namespace", "namespaces", false), &namespace).await {
-        Err(e) if e.code() != Some(409) => return Err(e),
+    match api.create(&Resource::core("Namespace", "namespaces", false), "", &namespace).await {
+        Err(e) if !e.is_conflict() => return Err(e.into()),
         _ => {}
     }
-    wire.create(&secrets(), secret).await
+    Ok(api.create(&secrets(), label::SYSTEM_NAMESPACE, secret).await?)
 }

@@ -166,6 +166,7 @@ impl Pass {
             return Ok(Progress::Suspended);
         }
         if !self.entry.removal.is_none() {
+            self.save_what_lists_name().await?;
             let gone = self.prune(&BTreeSet::new(), true).await?;
             return Ok(Progress::Leaving { gone });
         }
@@ -194,12 +195,26 @@ impl Pass {
         }
         self.claim();
         let settled = bundle.objects().all(|o| self.is_settled(o));
+        if self.unit.inventory.is_behind(&self.entry) {
+            self.note_kept(&bundle);
+            self.save_what_lists_name().await?;
+        }
         self.prune(&bundle.keys, settled).await?;
+        self.note_kept(&bundle);
+        self.save().await?;
+        Ok(Progress::Done)
+    }
+
+    fn note_kept(&mut self, bundle: &Bundle) {
         if self.unit.inventory.entries().keys().any(|key| bundle.get(key).is_none()) {
             self.unit.inventory.note_kept(&self.entry);
         }
-        self.save().await?;
-        Ok(Progress::Done)
+    }
+
+    /// The list of deletions that a hub that is behind asks for names the epoch that the member has seen. That epoch is
+    /// written before the list is made: otherwise the list that a person approves is another one a moment later.
+    async fn save_what_lists_name(&mut self) -> Result<(), Error> {
+        if self.unit.inventory.is_behind(&self.entry) { self.save().await } else { Ok(()) }
     }
 
     /// Starts watches for all kinds of the unit. True while objects that the inventory has are not listed yet.
@@ -262,7 +277,7 @@ impl Pass {
         if inventory.is_changed() {
             inventory.raise(&self.entry);
         }
-        match inventory_secrets.write(&self.connection.wire, &self.connection.owner, inventory).await {
+        match inventory_secrets.write(&self.connection.api, &self.connection.owner, inventory).await {
             Err(e) if e.code() == Some(409) => {
                 self.reload().await?;
                 let epoch = self.unit.inventory.epoch();
@@ -281,9 +296,9 @@ impl Pass {
 
     async fn reload(&mut self) -> Result<(), Error> {
         let owner = self.connection.owner.clone();
-        let found = shard::read(&self.connection.wire, &owner, Some(&self.unit.short)).await?;
+        let found = shard::read(&self.connection.api, &owner, Some(&self.unit.short)).await?;
         let found = match found.into_iter().find(|f| f.unit == self.unit.id) {
-            None => shard::read_by_name(&self.connection.wire, &owner, &self.unit.id).await?,
+            None => shard::read_by_name(&self.connection.api, &owner, &self.unit.id).await?,
             found => found,
         };
         match found {

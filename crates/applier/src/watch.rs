@@ -1,21 +1,16 @@
-//! Watching the objects of one kind that this hub delivered.
+//! Watching the objects of one kind that this hub delivered: what [`client::Watch`] follows, as observations.
 
 use std::sync::Arc;
 
 use api::delivery::{HubId, label};
-use futures::StreamExt as _;
-use kube::api::WatchEvent;
+use client::{Api, Backoff, Jitter, Resource, Selection};
 use model::{GroupKind, ObjectKey};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::awaited::Awaited;
-use crate::discovery::Resource;
-use crate::error::{Class, Error};
-use crate::limit::{self, Limits};
-use crate::member::Jitter;
+use crate::error::Error;
 use crate::observation::Observation;
-use crate::wire::{Wire, encode, transport};
 
 /// What a watch says.
 #[derive(Debug)]
@@ -36,178 +31,69 @@ pub(crate) enum Event {
 
 /// One kind's watch.
 pub(crate) struct Watch {
-    pub(crate) wire: Wire,
-    pub(crate) resource: Resource,
+    pub(crate) api: Api,
+    pub(crate) resource: Arc<Resource>,
     pub(crate) hub: HubId,
     pub(crate) awaited: Arc<Awaited>,
-    pub(crate) limits: Limits,
     pub(crate) jitter: Jitter,
     pub(crate) events: mpsc::Sender<Event>,
 }
 
-/// How a stretch of watching ended.
-enum End {
-    /// Go on from this position.
-    Resume(String),
-    /// The position is no longer kept: list again.
-    Expired,
+/// What is kept of an object. Its body is at hand only here, so what is awaited of it is found out here too.
+fn look(resource: &Resource, awaited: &Awaited, mut object: Value) -> (ObjectKey, Observation) {
+    // Objects in lists do not say their kind.
+    object["apiVersion"] = resource.api_version().into();
+    object["kind"] = resource.kind.clone().into();
+    let key = ObjectKey::of(&object);
+    let observation = Observation { recalled: awaited.recall(&key, &object).map(Box::new), ..Observation::of(&object) };
+    (key, observation)
 }
 
 impl Watch {
-    fn kind(&self) -> GroupKind {
-        GroupKind::new(self.resource.version.group.clone(), self.resource.kind.clone())
-    }
-
-    fn selector(&self) -> String {
+    /// Runs until the kind is gone or the receiver is. The future has room for what an idle watch keeps, and not for what
+    /// made it: there are thousands.
+    pub(crate) fn run(self) -> impl Future<Output = ()> + Send + 'static {
+        let Self { api, resource, hub, awaited, jitter, events } = self;
         // Inventories carry the hub's label too; only delivered objects are part of an ApplySet.
-        format!("{}={},{}", label::HUB, self.hub, label::APPLYSET_PART_OF)
-    }
-
-    /// Items of lists do not say their kind.
-    fn look(&self, mut object: Value) -> (ObjectKey, Observation) {
-        object["apiVersion"] = self.resource.version.to_string().into();
-        object["kind"] = self.resource.kind.clone().into();
-        let key = self.key(&object);
-        let observation =
-            Observation { recalled: self.awaited.recall(&key, &object).map(Box::new), ..Observation::of(&object) };
-        (key, observation)
-    }
-
-    fn key(&self, object: &Value) -> ObjectKey {
-        ObjectKey {
-            group: self.resource.version.group.clone(),
-            kind: self.resource.kind.clone(),
-            namespace: model::object::namespace(object).unwrap_or_default().to_owned(),
-            name: model::object::name(object).unwrap_or_default().to_owned(),
+        let selection = Selection::labels(format!("{}={hub},{}", label::HUB, label::APPLYSET_PART_OF));
+        let projected = Arc::clone(&resource);
+        let project = move |object| Some(look(&projected, &awaited, object));
+        let watch = client::Watch::new(api, resource, project).selection(selection);
+        let mut watch = watch.backoff(Backoff::MEMBER, Arc::clone(&jitter));
+        async move {
+            loop {
+                let event = match watch.next().await {
+                    client::Event::Absent => break,
+                    event => said(&mut watch, event),
+                };
+                if events.send(event).await.is_err() {
+                    return;
+                }
+            }
+            // Discovery may still name the kind: do not ask in a tight loop.
+            tokio::time::sleep(Backoff::MEMBER.pause(1, jitter())).await;
+            drop(events.send(Event::Absent(watch.resource().group_kind())).await);
         }
-    }
-
-    /// Runs until the kind is gone or the receiver is.
-    pub(crate) async fn run(self) {
-        let mut failures = 0;
-        let mut position = None;
-        loop {
-            let from = position.take();
-            let began = tokio::time::Instant::now();
-            match self.stretch(from).await {
-                Ok(end) => {
-                    failures = 0;
-                    if let End::Resume(version) = end {
-                        position = Some(version);
-                    }
-                }
-                Err(e) => {
-                    failures += 1;
-                    let event = match e.class() {
-                        _ if e.code() == Some(404) => Some(Event::Absent(self.kind())),
-                        Class::AwaitChange => Some(Event::Blind(self.kind(), e.to_string())),
-                        _ if failures < limit::WATCH_FAILURES_MAX => None,
-                        // The member answers: what it cannot show, such as a kind whose conversion fails, is that kind.
-                        Class::Retry => Some(Event::Blind(self.kind(), e.to_string())),
-                        Class::Unreachable | Class::Bug => Some(Event::Lost(e)),
-                    };
-                    let last = matches!(event, Some(Event::Absent(_)));
-                    if last {
-                        // Discovery may still name the kind: do not ask in a tight loop.
-                        tokio::time::sleep(plan::retry::pause(1, (self.jitter)())).await;
-                    }
-                    if let Some(event) = event
-                        && self.events.send(event).await.is_err()
-                    {
-                        return;
-                    }
-                    if last {
-                        return;
-                    }
-                    tokio::time::sleep(plan::retry::pause(failures, (self.jitter)())).await;
-                }
-            }
-            if self.events.is_closed() {
-                return;
-            }
-            if failures == 0 && began.elapsed() < limit::WATCH_LEAST {
-                // A server that ends watches at once is not asked in a tight loop.
-                tokio::time::sleep(plan::retry::pause(1, (self.jitter)())).await;
-            }
-        }
-    }
-
-    /// Lists, unless there is a position to go on from, and watches for one request.
-    async fn stretch(&self, from: Option<String>) -> Result<End, Error> {
-        let path = self.resource.path("", "");
-        let mut version = if let Some(version) = from {
-            version
-        } else {
-            let listed = self.wire.list(&path, &self.selector()).await?;
-            let observations = listed.items.into_iter().map(|object| self.look(object)).collect();
-            let position = listed.resource_version.parse().ok();
-            if self.events.send(Event::Listed(self.kind(), position, observations)).await.is_err() {
-                return Ok(End::Expired);
-            }
-            listed.resource_version
-        };
-        let asked = self.limits.watch.as_secs().saturating_sub(10).max(1);
-        let request = http::Request::get(format!(
-            "{path}?watch=true&labelSelector={}&resourceVersion={}&allowWatchBookmarks=true&timeoutSeconds={asked}",
-            encode(&self.selector()),
-            encode(&version)
-        ))
-        .body(Vec::new())
-        .map_err(|e| Error::Answer(format!("{path} is not a path: {e}")))?;
-        let end = tokio::time::Instant::now() + self.limits.watch;
-        let opened =
-            tokio::time::timeout(self.limits.request, self.wire.client().request_events::<Value>(request)).await;
-        let stream = match opened {
-            Ok(stream) => stream.map_err(|e| transport(&e)),
-            Err(_) => Err(Error::Deadline(self.limits.request.as_secs())),
-        };
-        let stream = match stream {
-            Ok(stream) => stream,
-            Err(e) if e.code() == Some(410) => return Ok(End::Expired),
-            Err(e) => return Err(self.wire.judge(e).await),
-        };
-        let mut stream = std::pin::pin!(stream);
-        // The server ends the request before this; a connection that died silently ends here.
-        while let Ok(next) = tokio::time::timeout_at(end, stream.next()).await {
-            let event = match next {
-                None => break,
-                Some(Ok(event)) => event,
-                Some(Err(e)) => match transport(&e) {
-                    e if e.code() == Some(410) => return Ok(End::Expired),
-                    // The request was refused; that is in the stream too.
-                    e @ Error::Api { .. } => return Err(self.wire.judge(e).await),
-                    _ => break,
-                },
-            };
-            let said = match event {
-                WatchEvent::Added(object) | WatchEvent::Modified(object) => {
-                    update(&mut version, &object);
-                    let (key, observation) = self.look(object);
-                    Event::Seen(key, observation)
-                }
-                WatchEvent::Deleted(object) => {
-                    update(&mut version, &object);
-                    Event::Gone(
-                        self.key(&object),
-                        model::object::resource_version(&object).and_then(|v| v.parse().ok()),
-                    )
-                }
-                WatchEvent::Bookmark(bookmark) => {
-                    version = bookmark.metadata.resource_version;
-                    continue;
-                }
-                WatchEvent::Error(_) => return Ok(End::Expired),
-            };
-            if self.events.send(said).await.is_err() {
-                break;
-            }
-        }
-        Ok(End::Resume(version))
     }
 }
 
-fn update(version: &mut String, object: &Value) {
-    if let Some(newer) = model::object::resource_version(object) {
-        newer.clone_into(version);
+/// What an event of the client's watch says to the applier.
+fn said(watch: &mut client::Watch<(ObjectKey, Observation)>, event: client::Event<(ObjectKey, Observation)>) -> Event {
+    let kind = || watch.resource().group_kind();
+    match event {
+        client::Event::Listed(items, position) => Event::Listed(kind(), position, items),
+        client::Event::Applied((key, observation), _) => Event::Seen(key, observation),
+        client::Event::Deleted((key, _), position) => Event::Gone(key, position),
+        client::Event::Absent => Event::Absent(kind()),
+        client::Event::Refused(error) => {
+            let blind = Event::Blind(kind(), Error::from(error).to_string());
+            // The receiver forgets the kind's objects, so a list has to come next.
+            watch.relist();
+            blind
+        }
+        client::Event::Lost(error) => Event::Lost(error.into()),
     }
 }
+
+#[cfg(test)]
+mod tests;

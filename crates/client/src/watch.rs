@@ -124,6 +124,11 @@ impl<T> Watch<T> {
         }
     }
 
+    /// Forgets where it is, so that the next event is a list: for a caller that has forgotten what it was told.
+    pub fn relist(&mut self) {
+        self.state = State::List;
+    }
+
     /// The kind that is followed.
     pub fn resource(&self) -> &Arc<Resource> {
         &self.resource

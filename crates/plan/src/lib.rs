@@ -28,6 +28,5 @@ pub mod prune;
 pub mod reach;
 pub mod recall;
 pub mod report;
-pub mod retry;
 pub mod send;
 pub mod unit;

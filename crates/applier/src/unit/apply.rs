@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::feed::Wait;
+use client::Class;
 use futures::StreamExt as _;
 use model::{Digest, ObjectKey};
 use plan::adopt::{self, Adoption};
@@ -16,7 +17,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::connection::Kind;
-use crate::error::{Class, Error};
+use crate::error::Error;
 
 use super::{Pass, send};
 
@@ -59,10 +60,7 @@ impl Pass {
         let width = self.connection.ctx.limits.objects_in_flight;
         let connection = &self.connection;
         let read = |object: Prepared| async move {
-            let live = match connection.resource(&object.key, &object.version).await {
-                Ok(resource) => connection.wire.get(&resource, &object.key.namespace, &object.key.name).await,
-                Err(e) => Err(e),
-            };
+            let live = connection.read(&object).await;
             (object, live)
         };
         let found: Vec<_> = futures::stream::iter(objects.into_iter().map(read)).buffered(width).collect().await;

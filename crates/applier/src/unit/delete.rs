@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use client::{Class, Resource};
 use futures::StreamExt as _;
 use model::ObjectKey;
 use plan::inventory::{self, Inventory};
@@ -11,8 +12,7 @@ use plan::prune::{self, Observed, Plan, WaitingOn};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::discovery::Resource;
-use crate::error::{Class, Error};
+use crate::error::Error;
 
 use super::Pass;
 
@@ -40,7 +40,7 @@ impl Pass {
             let wave = if first.is_empty() { last } else { first };
             progress |= self.delete(&wave).await?;
             if *finish && self.unit.inventory.entries().is_empty() {
-                self.unit.inventory_secrets.remove(&self.connection.wire).await?;
+                self.unit.inventory_secrets.remove(&self.connection.api).await?;
                 self.unit.inventory = Inventory::empty(self.unit.id.clone());
                 self.unit.claimed = None;
                 return Ok(true);
@@ -119,9 +119,9 @@ impl Pass {
     }
 
     /// Reads an object that the inventory names, at whichever version the member serves it now.
-    async fn recorded(&self, key: &ObjectKey, version: &str) -> Result<Option<(Resource, Value)>, Error> {
+    async fn recorded(&self, key: &ObjectKey, version: &str) -> Result<Option<(Arc<Resource>, Value)>, Error> {
         let Some(resource) = self.connection.recorded_resource(key, version).await? else { return Ok(None) };
-        let live = self.connection.wire.get(&resource, &key.namespace, &key.name).await?;
+        let live = self.connection.api.get(&resource.target(&key.namespace, &key.name)).await?;
         Ok(live.map(|live| (resource, live)))
     }
 
@@ -135,7 +135,7 @@ impl Pass {
         let part_of = inventory::applyset_id(&self.unit.short);
         let ours = Claimant { hub: &self.connection.ctx.hub, part_of: &part_of };
         match (ownership::may_delete(&ours, entry, live.as_ref()), resource, live) {
-            (MayDelete::Delete, Some(resource), Some(live)) => self.connection.wire.delete(&resource, &live).await,
+            (MayDelete::Delete, Some(resource), Some(live)) => self.connection.delete(&resource, &live).await,
             (MayDelete::NotOurs(why), ..) => {
                 tracing::warn!(object = %key, unit = %self.unit.id, %why, "not deleted, and no longer recorded");
                 Ok(true)
@@ -176,9 +176,9 @@ impl Pass {
                 Ok(())
             }
             MayRelease::Release(patch) => {
-                match self.connection.wire.merge(&resource, &key.namespace, &key.name, &patch).await {
-                    Err(e) if e.code() == Some(404) => Ok(()),
-                    other => other,
+                match self.connection.api.merge(&resource.target(&key.namespace, &key.name), &patch).await {
+                    Err(e) if !e.is_gone() => Err(e.into()),
+                    _ => Ok(()),
                 }
             }
         }

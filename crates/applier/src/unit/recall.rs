@@ -1,5 +1,6 @@
 //! Finding out what a process before this one applied. What it means is decided by [`plan::recall`].
 
+use client::Class;
 use plan::apply::{Accepted, Step};
 use plan::drift;
 use plan::prepare::{Bundle, Prepared};
@@ -8,7 +9,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::connection::Connection;
-use crate::error::{Class, Error};
+use crate::error::Error;
 use crate::observation::Observation;
 
 use super::{Pass, Unit};
@@ -88,7 +89,7 @@ impl Pass {
             match recall::plan(object, uid, live, scaled) {
                 Recalled::Known(accepted) => return Ok(accepted),
                 Recalled::AskAutoscaler => {
-                    let found = self.connection.autoscalers(&object.key.namespace).await?;
+                    let found = self.connection.autoscalers(&object.key).await?;
                     scaled = Some(drift::is_autoscaled(&object.key, &found));
                 }
             }

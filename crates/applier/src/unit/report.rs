@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use api::delivery::UnitPhase;
 use api::feed::UnitReport;
+use client::{Backoff, Class};
 use model::ObjectKey;
 use plan::apply::{Step, Why};
 use plan::prepare::Prepared;
@@ -12,7 +13,7 @@ use plan::report::{self, Facts, Reached, Rows, Said, Standing, Troubles};
 use tokio::time::Instant;
 
 use crate::connection::View;
-use crate::error::{Class, Error};
+use crate::error::Error;
 
 use super::quick::Settled;
 use super::{Outcome, Pass, Progress};
@@ -53,7 +54,7 @@ impl Pass {
             Err(e) if e.class() == Class::Unreachable => None,
             Err(e) => {
                 self.unit.failures += 1;
-                next = plan::retry::pause(self.unit.failures, self.connection.jitter());
+                next = Backoff::MEMBER.pause(self.unit.failures, self.connection.jitter());
                 Some(Said::new(UnitPhase::Failed, e.reason(), e.to_string()))
             }
         };

@@ -1,5 +1,6 @@
 //! Making the requests of a send, and noting what became of it. What to ask next is decided by [`plan::send`].
 
+use client::{Class, Document};
 use model::Digest;
 use plan::apply::{Accepted, Step, Why};
 use plan::drift;
@@ -10,7 +11,7 @@ use plan::send::{Answer, Job, Keeps, Next, Send, Sent, Terms};
 use tokio::time::Instant;
 
 use crate::connection::Connection;
-use crate::error::{Class, Error};
+use crate::error::Error;
 use crate::observation::Observation;
 
 use super::Pass;
@@ -25,13 +26,14 @@ async fn attempt(connection: &Connection, job: &Job, terms: &Terms) -> Result<Se
     let key = &job.object.key;
     let resource = connection.resource(key, &job.object.version).await?;
     let now = connection.ctx.clock.now();
+    let target = resource.target(&key.namespace, &key.name);
     let (mut send, mut next) = Send::begin(job, terms, now);
     let mut refused = None;
     loop {
         let answer = match next {
-            Next::Read => Answer::Live(connection.wire.get(&resource, &key.namespace, &key.name).await?),
-            Next::AskAutoscalers => Answer::Autoscalers(connection.autoscalers(&key.namespace).await?),
-            Next::Apply(body) => match connection.wire.apply(&resource, key, body).await {
+            Next::Read => Answer::Live(connection.api.get(&target).await?),
+            Next::AskAutoscalers => Answer::Autoscalers(connection.autoscalers(key).await?),
+            Next::Apply(body) => match connection.api.apply(&target, Document::from_bytes(body)).await {
                 Ok(applied) => Answer::Applied { created: applied.created, object: applied.object },
                 Err(e) if e.is_immutable() => {
                     refused = Some(e);
@@ -39,7 +41,7 @@ async fn attempt(connection: &Connection, job: &Job, terms: &Terms) -> Result<Se
                 }
                 Err(e) => return Err(explain(e, None)),
             },
-            Next::Delete(live) => Answer::Deleted(connection.wire.delete(&resource, &live).await?),
+            Next::Delete(live) => Answer::Deleted(connection.delete(&resource, &live).await?),
             Next::Done(Sent::Refused(why)) => match refused {
                 Some(e) => return Err(explain(e, Some(why))),
                 None => return Ok(Sent::Vanished),
@@ -51,9 +53,9 @@ async fn attempt(connection: &Connection, job: &Job, terms: &Terms) -> Result<Se
 }
 
 /// Adds what to do. `keeps` says why an object whose immutable field changed is not made anew.
-fn explain(error: Error, keeps: Option<Keeps>) -> Error {
+fn explain(error: client::Error, keeps: Option<Keeps>) -> Error {
     match error {
-        Error::Api { code, reason, message, fields } => {
+        client::Error::Refused { code, reason, message, fields } => {
             let hint = match (code, keeps) {
                 (_, Some(Keeps::Guarded)) => "; delete it by hand to have it made anew",
                 (_, Some(Keeps::Adopted)) => "; it existed before us, so it is not deleted; delete it by hand",
@@ -68,9 +70,9 @@ fn explain(error: Error, keeps: Option<Keeps>) -> Error {
                 _ => "",
             };
             let reason = if keeps.is_some() { "Immutable".to_owned() } else { reason };
-            Error::Api { code, reason, message: format!("{message}{hint}"), fields }
+            client::Error::Refused { code, reason, message: format!("{message}{hint}"), fields }.into()
         }
-        other => other,
+        other => other.into(),
     }
 }
 
@@ -180,11 +182,7 @@ impl Pass {
             }
             memory.noticed = Some(state);
             let accepted = self.unit.past.accepted.get(&object.key).cloned().unwrap_or_default();
-            let live = match self.connection.resource(&object.key, &object.version).await {
-                Ok(resource) => self.connection.wire.get(&resource, &object.key.namespace, &object.key.name).await,
-                Err(e) => Err(e),
-            };
-            match live {
+            match self.connection.read(object).await {
                 Ok(live) => {
                     let changed = |live| drift::changed(&object.object, live, &accepted.admission, accepted.scaled);
                     let now = self.connection.ctx.clock.now();

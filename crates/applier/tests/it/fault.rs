@@ -2,9 +2,14 @@
 
 use std::sync::Mutex;
 
+use bytes::Bytes;
+use futures::{StreamExt as _, stream};
 use http::{Method, Response};
-use kube::client::Body;
+use http_body::Frame;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
 use serde_json::{Value, json};
+use tower::BoxError;
 
 /// What happens to a request.
 #[derive(Clone, Debug)]
@@ -13,6 +18,10 @@ pub(crate) enum Act {
     Refuse(u16),
     /// It is carried out and answered so.
     Lie(u16),
+    /// It is answered 200 with this, and not carried out.
+    Say(String),
+    /// It is answered 200 with a body that begins with the first, goes on with the second and never ends.
+    Endless(&'static str, &'static str),
     /// Somebody creates this just before it arrives.
     After(String, Value),
 }
@@ -48,9 +57,24 @@ impl Faults {
     }
 }
 
+/// What the body of an answer is here.
+pub(crate) type AnswerBody = UnsyncBoxBody<Bytes, BoxError>;
+
+/// A body that is all there.
+pub(crate) fn whole(text: String) -> AnswerBody {
+    Full::from(text).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// A body that begins so, and goes on and on.
+pub(crate) fn endless(begin: &'static str, more: &'static str) -> AnswerBody {
+    let more = Bytes::from(more.repeat(4_096 / more.len()));
+    let pieces = stream::iter([Bytes::from(begin)]).chain(stream::repeat(more));
+    StreamBody::new(pieces.map(|piece| Ok(Frame::data(piece)))).boxed_unsync()
+}
+
 /// An answer as Kubernetes gives it when something is wrong.
-pub(crate) fn answer(code: u16) -> Response<Body> {
+pub(crate) fn answer(code: u16) -> Response<AnswerBody> {
     let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "it is broken",
         "reason": "Broken", "code": code});
-    Response::builder().status(code).body(Body::from(status.to_string().into_bytes())).unwrap()
+    Response::builder().status(code).body(whole(status.to_string())).unwrap()
 }

@@ -48,7 +48,7 @@ async fn a_member_that_is_seen_to_answer_again_is_asked_at_once() {
     trying.mark_unchanged();
     let at = Instant::now();
     trying.changed().await.unwrap();
-    assert!(at.elapsed() >= plan::retry::LONGEST / 2, "it came back after {:?}", at.elapsed());
+    assert!(at.elapsed() >= client::Backoff::MEMBER.longest / 2, "it came back after {:?}", at.elapsed());
     applier.abort();
 }
 

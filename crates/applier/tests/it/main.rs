@@ -5,6 +5,7 @@ mod deliver;
 mod drift;
 mod fault;
 mod fence;
+mod lie;
 mod link;
 mod own;
 mod part;

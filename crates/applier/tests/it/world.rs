@@ -30,7 +30,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tower::BoxError;
 
-use crate::fault::{Act, Faults, answer};
+use crate::fault::{Act, Faults, answer, endless, whole};
 
 /// How long a state is waited for. Everything here takes milliseconds; the rest is for a loaded machine.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -276,8 +276,10 @@ impl World {
                 counts.count(request.method());
                 let mut lie = None;
                 match faults.meet(request.method(), &request.uri().to_string()) {
-                    Some(Act::Refuse(code)) => lie = Some((code, false)),
-                    Some(Act::Lie(code)) => lie = Some((code, true)),
+                    Some(Act::Refuse(code)) => lie = Some((answer(code), false)),
+                    Some(Act::Lie(code)) => lie = Some((answer(code), true)),
+                    Some(Act::Say(text)) => lie = Some((http::Response::new(whole(text)), false)),
+                    Some(Act::Endless(begin, more)) => lie = Some((http::Response::new(endless(begin, more)), false)),
                     Some(Act::After(path, object)) => {
                         let first = Request::post(path).header("content-type", "application/json");
                         let first = first.body(Body::from(object.to_string().into_bytes())).unwrap();
@@ -286,13 +288,15 @@ impl World {
                     None => {}
                 }
                 let answer = match lie {
-                    Some((code, carried_out)) => {
+                    Some((answer, carried_out)) => {
                         if carried_out {
                             api.send(request).await?.into_body().collect_bytes().await?;
                         }
-                        Ok(answer(code))
+                        Ok(answer)
                     }
-                    None => api.send(request).await,
+                    None => {
+                        api.send(request).await.map(|answer| answer.map(|b| b.map_err(BoxError::from).boxed_unsync()))
+                    }
                 };
                 if blown == Some(Blow::After) {
                     return Err(BoxError::from("connection reset"));

@@ -163,6 +163,7 @@ pub(super) const FAULTS: &[Fault] = &[
     fault(Unit, "OtherCluster", "correct the kubeconfig, or accept it: `kurator approve member/{member}`"),
     warning(Unit, "BeingDeleted", "see which finalizer holds the object in {member}"),
     warning(Unit, "Unavailable", "see the aggregated API or webhook of {member} that is named"),
+    warning(Unit, "BadAnswer", "see what answers at the address of {member}: a proxy before it, say"),
     warning(Unit, "NotVisible", "let the member's credential list that kind"),
     fault(Unit, reason::CONTESTED, "let only one of the two write the field"),
     fault(Unit, "InternalError", "this is a bug: report it with the hub's output"),

@@ -186,6 +186,19 @@ async fn a_refused_watch_does_not_list_again_and_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_caller_that_forgot_what_it_was_told_gets_a_list_after_the_pause() {
+    let script =
+        vec![Say::Closed(list(5, &[])), Say::Refuse(403), Say::Closed(list(7, &[map("a", 7)])), Say::Open(vec![])];
+    let (mut watch, _) = follow(script);
+    assert_eq!(events(&mut watch, 2).await, ["=  @5", "refused: ServerError"]);
+    let refused = Instant::now();
+    watch.relist();
+    assert_eq!(watch.version(), None);
+    assert_eq!(events(&mut watch, 1).await, ["= a @7"]);
+    assert_eq!(refused.elapsed(), Backoff::NEAR.first);
+}
+
+#[tokio::test(start_paused = true)]
 async fn silence_ends_a_request_and_bookmarks_keep_it() {
     let (mut watch, log) =
         follow(vec![Say::Closed(list(5, &[])), Say::Open(vec![]), Say::Open(vec![event("ADDED", map("a", 6))])]);

@@ -28,7 +28,7 @@ use std::time::Duration;
 use api::delivery::{Decision, HubId, MemberLink, MemberStatus, Revision, UnitId, UnitStatus};
 use api::feed::UnitReport;
 use api::karmada::cluster::v1alpha1::Cluster;
-use applier::{MemberReport, PushFeed, Report};
+use applier::{FeedReport, MemberReport, PushFeed};
 use client::Trust;
 use kube::Client;
 use model::{Clock, MemberName};
@@ -47,7 +47,7 @@ use client::{NamespacedName, Store};
 use client::{Next, Queue};
 
 /// The end of the feed where reports come out.
-pub type Reports = mpsc::Receiver<Report>;
+pub type Reports = mpsc::Receiver<FeedReport>;
 
 /// How many members are looked at once: each waits for its own network, and none of them for another.
 const AT_ONCE: usize = 64;
@@ -158,8 +158,8 @@ async fn read(ctx: &Arc<Ctx>, mut reports: Reports) {
             report = reports.recv() => report,
         };
         match report {
-            Some(Report::Unit(report)) => take_report(ctx, &report),
-            Some(Report::Member(report)) => take_link(ctx, &report),
+            Some(FeedReport::Unit(report)) => take_report(ctx, &report),
+            Some(FeedReport::Member(report)) => take_link(ctx, &report),
             None => return,
         }
     }

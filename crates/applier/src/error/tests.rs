@@ -1,0 +1,91 @@
+use std::time::Duration;
+
+use super::*;
+
+fn refused(code: u16) -> client::Error {
+    let (reason, message) = ("Why".to_owned(), "the server's sentence quotes s3cret".to_owned());
+    client::Error::Refused { code, reason, message, fields: vec!["data[a]".to_owned()] }
+}
+
+#[test]
+fn each_failed_request_says_that_it_was_the_member_and_who_acts() {
+    let text = str::to_owned;
+    let unanswered = || client::Error::Deadline(Duration::from_secs(30));
+    let source = Box::new(kube::Error::Service("refused".into()));
+    let table = [
+        (refused(422), Class::AwaitChange, "Why", "the server's sentence quotes s3cret"),
+        (refused(409), Class::Reread, "Why", "the server's sentence quotes s3cret"),
+        (
+            client::Error::Transport { cause: text("refused"), source },
+            Class::Unreachable,
+            "Unreachable",
+            "the member cannot be reached: refused",
+        ),
+        (unanswered(), Class::Unreachable, "Timeout", "the member did not answer within 30 s"),
+        (
+            client::Error::Unavailable(Box::new(unanswered())),
+            Class::Retry,
+            "Unavailable",
+            "the member did not answer within 30 s; the rest of the member answers",
+        ),
+        (
+            client::Error::TooLarge { max: 4, of: "bytes" },
+            Class::Retry,
+            "BadAnswer",
+            "the member's answer is larger than 4 bytes",
+        ),
+        (
+            client::Error::Endless { max: 4, of: "pages" },
+            Class::Retry,
+            "BadAnswer",
+            "the member's list does not end: it has more than 4 pages",
+        ),
+        (
+            client::Error::Malformed(text("EOF")),
+            Class::Retry,
+            "BadAnswer",
+            "the member answered with something that is not a Kubernetes object: EOF",
+        ),
+        (
+            client::Error::Mismatch { asked: text("configmaps shop/a"), found: text("null") },
+            Class::Retry,
+            "BadAnswer",
+            "the member was asked about configmaps shop/a, and its answer is about null",
+        ),
+        (
+            client::Error::NoKind { kind: text("Rule.example.com"), version: text("example.com/v1") },
+            Class::AwaitChange,
+            "NoKind",
+            "the member serves no Rule.example.com in example.com/v1; install its CustomResourceDefinition, or correct \
+             apiVersion and kind",
+        ),
+        (
+            client::Error::Request(text("uri too long")),
+            Class::Bug,
+            "InternalError",
+            "internal error: not a request: uri too long",
+        ),
+    ];
+    for (failure, class, reason, message) in table {
+        let error = Error::from(failure);
+        assert_eq!((error.class(), error.reason(), error.to_string().as_str()), (class, reason, message));
+    }
+}
+
+#[test]
+fn every_reason_of_a_failed_request_is_explained() {
+    const DOCUMENT: &str = include_str!("../../../../docs/errors.md");
+    for reason in
+        ["Unreachable", "Timeout", "Unavailable", "BadAnswer", "ServerError", "NoKind", "InternalError", "NotVisible"]
+    {
+        assert!(DOCUMENT.contains(&format!("`{reason}`")), "docs/errors.md does not explain {reason}");
+    }
+}
+
+#[test]
+fn what_a_server_says_about_a_secret_is_not_repeated() {
+    let plain = Error::from(refused(422)).about_secret();
+    assert_eq!(plain, "the server refused the Secret (data[a])");
+    let part = Error::from(client::Error::Unavailable(Box::new(refused(503)))).about_secret();
+    assert_eq!(part, "the server refused the Secret (data[a]); the rest of the member answers");
+}

@@ -10,6 +10,7 @@ use futures::stream::FuturesUnordered;
 use plan::inventory::Inventory;
 use plan::prepare::Bundle;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use crate::connection::{Changed, Connection};
 use crate::feed::{Feed, FeedError};
@@ -256,7 +257,10 @@ impl Session {
                 self.away.insert(unit.id.clone());
                 let (connection, entry, bundle) =
                     (Arc::clone(&self.connection), slot.entry.clone(), slot.bundle.clone());
-                passes.push(Box::pin(unit::pass(connection, unit, entry, bundle, due)));
+                // Costs nothing while no subscriber asks for it; with one, each request and line of a pass says whose it is.
+                let span =
+                    tracing::info_span!("pass", member = %connection.ctx.member, unit = %unit.id, epoch = entry.epoch);
+                passes.push(Box::pin(unit::pass(connection, unit, entry, bundle, due).instrument(span)));
             }
         }
     }

@@ -16,7 +16,7 @@ pub(crate) struct Observation {
     pub(crate) reading: Reading,
     /// For a CustomResourceDefinition: its kind is served.
     pub(crate) established: bool,
-    /// What was found out while the body was at hand, for whoever awaits it, of the object with this digest.
+    /// What was found out while the body was at hand, for the pass that awaits the object with this digest.
     pub(crate) recalled: Option<Box<(Digest, Recalled)>>,
 }
 

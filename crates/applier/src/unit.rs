@@ -318,7 +318,7 @@ impl Pass {
         Ok(())
     }
 
-    /// Says to the other units of the member what this one has. What it wants is said by whoever takes the snapshots,
+    /// Says to the other units of the member what this one has. What it wants is said by the session that takes the snapshots,
     /// since that may have moved on during the pass.
     fn claim(&mut self) {
         let now = Some(self.unit.inventory.mutations());

@@ -297,7 +297,7 @@ fn recorded_verdict(observed: &Observed) -> Verdict {
     }
 }
 
-/// Reasons that a probe leads to; the others are judged anew without one.
+/// Reasons that a probe leads to; the others are judged again without one.
 const RECORDED: [&str; 6] = [
     reason::CLUSTER_READY,
     reason::CLUSTER_NOT_READY,

@@ -63,7 +63,7 @@ pub fn plan(object: &Prepared, uid: Option<&str>, live: &Value, scaled: Option<b
     Recalled::Known(Accepted {
         applied: Some(object.digest),
         projection,
-        // What was sent with an autoscaler's replicas and has none any more is told apart from what somebody changed.
+        // What was sent with an autoscaler's replicas and has lost its autoscaler is told apart from what another client changed.
         scaled: scaled || mark.scaled,
         admission,
     })

@@ -9,8 +9,8 @@
 //! | | changed again and again | done: `Contested` |
 //! | | else | `Apply` |
 //! | `Apply` | taken | done: `Applied` |
-//! | `Apply` | an immutable field | `Read` when it may be made anew, else done: `Refused` |
-//! | `Read` to make it anew | ours | `Delete`, then done: `Renewed` |
+//! | `Apply` | an immutable field | `Read` when it may be made again, else done: `Refused` |
+//! | `Read` to make it again | ours | `Delete`, then done: `Renewed` |
 //!
 //! The applier makes the requests; every other error of theirs ends the send.
 
@@ -52,9 +52,9 @@ pub struct Terms {
     pub hub: HubId,
     /// The id of the unit's ApplySet.
     pub part_of: String,
-    /// Objects whose immutable fields changed are made anew, and replicas are kept against autoscalers.
+    /// Objects whose immutable fields changed are made again, and replicas are kept against autoscalers.
     pub force: bool,
-    /// The hub knows less than the member was told before: nothing is deleted, not even to be made anew.
+    /// The hub knows less than the member was told before: nothing is deleted, not even to be made again.
     pub behind: bool,
 }
 
@@ -129,16 +129,16 @@ pub enum Sent {
     Leaving,
     /// It was seen a moment ago and is gone: it is made again after its record says so.
     Vanished,
-    /// An immutable field changed, and it may not be made anew.
+    /// An immutable field changed, and it may not be made again.
     Refused(Keeps),
-    /// We deleted it, to make it anew; perhaps it is gone already.
+    /// We deleted it, to make it again; perhaps it is gone already.
     Renewed {
         /// It is gone.
         gone: bool,
     },
 }
 
-/// Why an object whose immutable field changed is not deleted and made anew.
+/// Why an object whose immutable field changed is not deleted and made again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keeps {
     /// Deleting its kind takes others or data along.
@@ -153,7 +153,7 @@ pub enum Keeps {
     NotOurs,
 }
 
-/// May an object whose immutable fields changed be deleted and made anew?
+/// May an object whose immutable fields changed be deleted and made again?
 fn renewal(entry: &Entry, key: &ObjectKey, terms: &Terms) -> Option<Keeps> {
     match entry {
         _ if phase::is_guarded(key) => Some(Keeps::Guarded),

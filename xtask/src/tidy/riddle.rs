@@ -8,7 +8,7 @@ const WORDS: &[&str] = &[concat!("who", "ever"), concat!("an", "ew"), concat!("n
 
 /// Most of them in the whole project: what there was when the rule came. Lower it when sentences are rewritten, down to
 /// nothing; it never rises.
-pub(super) const RIDDLES_MAX: usize = 39;
+pub(super) const RIDDLES_MAX: usize = 3;
 
 /// The lines with such a word: of a document every line, of a source its comments.
 pub(super) fn lines(file: &File) -> Vec<(usize, &'static str)> {

@@ -55,7 +55,7 @@ pub struct UnitEntry {
     /// Whether the member is only observed.
     #[serde(default)]
     pub suspend: bool,
-    /// Whether objects whose immutable fields changed are deleted and made anew, and replicas kept against
+    /// Whether objects whose immutable fields changed are deleted and made again, and replicas kept against
     /// autoscalers.
     #[serde(default)]
     pub force: bool,

@@ -84,7 +84,7 @@ impl Pass {
             Adoption::Ours => Some(false),
             Adoption::Adopt => Some(true),
             Adoption::Leaving => {
-                let message = "it is being deleted; it is made anew when it is gone".to_owned();
+                let message = "it is being deleted; it is made again when it is gone".to_owned();
                 self.hold(object, "BeingDeleted", message);
                 None
             }

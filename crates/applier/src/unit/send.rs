@@ -52,14 +52,14 @@ async fn attempt(connection: &Connection, job: &Job, terms: &Terms) -> Result<Se
     }
 }
 
-/// Adds what to do. `keeps` says why an object whose immutable field changed is not made anew.
+/// Adds what to do. `keeps` says why an object whose immutable field changed is not made again.
 fn explain(error: client::Error, keeps: Option<Keeps>) -> Error {
     match error {
         client::Error::Refused { code, reason, message, fields } => {
             let hint = match (code, keeps) {
-                (_, Some(Keeps::Guarded)) => "; delete it by hand to have it made anew",
+                (_, Some(Keeps::Guarded)) => "; delete it by hand to have it made again",
                 (_, Some(Keeps::Adopted)) => "; it existed before us, so it is not deleted; delete it by hand",
-                (_, Some(Keeps::NotForced)) => "; set `force: true` to have it deleted and made anew",
+                (_, Some(Keeps::NotForced)) => "; set `force: true` to have it deleted and made again",
                 (_, Some(Keeps::Behind)) => {
                     "; the hub is behind what the member has seen, as after a restore, so it is not deleted"
                 }
@@ -158,7 +158,7 @@ impl Pass {
 
     /// What sees it go wakes the unit.
     fn hold_until_gone(&mut self, object: &Prepared) {
-        self.hold(object, "BeingDeleted", "it is being deleted; it is made anew when it is gone".to_owned());
+        self.hold(object, "BeingDeleted", "it is being deleted; it is made again when it is gone".to_owned());
         if let Some(failure) = &mut self.memory(&object.key).failure {
             failure.until_gone = true;
         }

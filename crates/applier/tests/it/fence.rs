@@ -220,7 +220,7 @@ async fn a_unit_that_no_snapshot_names_is_left_and_told() {
         .eventually("told", || async { world.push.link(&world.member).is_some_and(|l| l.orphans == [unit.clone()]) })
         .await;
     assert_eq!(world.quiet().await, before);
-    // The unit is back, as after deleting and making its owner anew: it finds what it delivered.
+    // The unit is back, as after deleting and making its owner again: it finds what it delivered.
     world.set("a", 1, vec![config_map("c", "1")]);
     world.until(&unit, "found again", |r| r.objects.applied == 1 && r.reverts == 1).await;
 }

@@ -143,7 +143,7 @@ async fn an_object_that_is_made_anew_does_not_wait_for_a_retry() {
         assert_ne!(r.reason, "BeingDeleted");
         r.epoch == 2 && r.objects.applied == 1
     };
-    world.until(&unit, "made anew", at_once).await;
+    world.until(&unit, "made again", at_once).await;
     // One that cannot go at once is made as soon as it is gone, however often it was looked at before.
     let guard = json!({"metadata": {"finalizers": ["example.com/wait"]}});
     world.edit(&deployment_path("web"), "guard", guard).await;

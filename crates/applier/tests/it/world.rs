@@ -130,7 +130,7 @@ impl Fuse {
     }
 }
 
-/// Requests to the member, and how many of them mutate, whoever makes them.
+/// Requests to the member, and how many of them mutate; those of every client count.
 #[derive(Default)]
 struct Counts {
     all: AtomicU64,

@@ -70,7 +70,7 @@ fn an_answer_that_comes_after_the_deletion_brings_nothing_back() {
     store.learn(map("a", 2, &[]));
     assert!(store.is_empty());
     store.learn(map("a", 4, &[]));
-    assert_eq!(store.len(), 1, "made anew");
+    assert_eq!(store.len(), 1, "made again");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! How inventories are kept in a member: Secrets of namespace `kurator-system`, one per owner group, in shards.
 //!
 //! A shard is JSON (format 2) and an authenticator over it ([`crate::authenticator`]), bound to hub, cluster and number:
-//! a shard without one that verifies proves nothing, whoever wrote it. A group has one or more units; today each unit is
+//! a shard without one that verifies proves nothing. A group has one or more units; today each unit is
 //! its own group. The first shard is the parent of an ApplySet (KEP-3659) and carries epochs and released deletions; each
 //! shard decodes alone. An entry stays in the shard in which it was first written, so a crash between the writes of two
 //! shards cannot lose one. Compression and base64 are the applier's.

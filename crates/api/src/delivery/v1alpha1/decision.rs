@@ -80,7 +80,7 @@ pub struct DecisionSpec {
     /// Whether members are only observed.
     #[serde(default)]
     pub suspended: bool,
-    /// Whether objects whose immutable fields changed are made anew, and replicas are kept against autoscalers.
+    /// Whether objects whose immutable fields changed are made again, and replicas are kept against autoscalers.
     #[serde(default)]
     pub force: bool,
     /// Why nothing is deleted for now; set while the unit did not resolve.

@@ -55,7 +55,7 @@ pub enum TriggerCause {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Explanation {
-    /// Name of the Revision that members should have, when one is known. Members that were not decided anew may have an
+    /// Name of the Revision that members should have, when one is known. Members that were not decided again may have an
     /// older one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,

@@ -30,7 +30,12 @@ impl Awaited {
 
     /// It is known now, or no longer wanted.
     pub(crate) fn remove(&self, key: &ObjectKey) {
-        self.lock().remove(key);
+        let mut awaited = self.lock();
+        awaited.remove(key);
+        if awaited.is_empty() {
+            // Needed again after the next start only: 450 bytes of table per object otherwise stay for good.
+            awaited.shrink_to_fit();
+        }
     }
 
     /// What a body tells, if it is awaited.

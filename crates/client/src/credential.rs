@@ -100,13 +100,8 @@ impl Credential {
             .await
             .map_err(|e| unusable(&e))?;
         crate::proxy::keep_own(&mut config, &self.kubeconfig, None).map_err(|e| unusable(&e))?;
-        config.connect_timeout = Some(limit::CONNECT_TIMEOUT);
-        config.read_timeout = Some(limit::READ_TIMEOUT);
-        config.write_timeout = Some(limit::READ_TIMEOUT);
-        // Retries are decided by whoever asked, with the member's own back-off.
-        config.default_retry = false;
-        let builder = kube::client::ClientBuilder::try_from(config).map_err(|e| unusable(&e))?;
-        Ok(builder.build())
+        // Retries are decided by who asked, with the member's own back-off.
+        crate::connect::client(&config).map_err(|e| unusable(&e))
     }
 }
 

@@ -17,6 +17,7 @@
 
 mod answer;
 pub mod api;
+mod connect;
 pub mod contain;
 pub mod credential;
 pub mod discovery;

@@ -9,6 +9,39 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest silence on an open connection. Watches get a bookmark each minute, so 90 s without a byte is a dead peer.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(90);
 
+/// How long an unused connection is kept. Probes come more often, so the one that they use stays; those that a burst of
+/// requests over HTTP/1.1 opened go: each costs about 50 KiB.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Unused connections that are kept to a server that speaks HTTP/1.1 only: one for probes, one for what is delivered.
+pub const IDLE_CONNECTIONS_MAX: usize = 2;
+
+/// TLS sessions that are kept for the next connection: rustls keeps eight of each server, and each client has one.
+pub const TLS_SESSIONS_MAX: usize = 8;
+
+/// Silence on a connection after which HTTP/2 asks whether the peer is there. Longer than the pause between two probes
+/// of a member, so that those that answer are not asked twice.
+pub const PING_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Longest wait for the answer to that. With [`PING_INTERVAL`] a connection that died is replaced within 15 s: until
+/// then all requests share it.
+pub const PING_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The same by TCP itself, for HTTP/1.1: silence after which the peer is asked, the pause between two questions, and how
+/// many remain without an answer. The kernel does it, so that it costs us nothing.
+pub const KEEPALIVE: Duration = Duration::from_secs(10);
+/// See [`KEEPALIVE`].
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+/// See [`KEEPALIVE`].
+pub const KEEPALIVE_RETRIES: u32 = 2;
+
+/// Bytes of one answer that the peer may send before they are read. Bounds what is held of a watch that is not read at
+/// the moment; with 150 ms to the other side of the world an answer still comes with 7 MB a second.
+pub const STREAM_BYTES_MAX: u32 = 1024 * 1024;
+
+/// The same of all answers on a connection. A watch that is not read must not hold up the others: eight of them may wait.
+pub const CONNECTION_BYTES_MAX: u32 = 8 * STREAM_BYTES_MAX;
+
 /// Longest time for one request that is not a watch. A kube-apiserver gives up after 60 s; webhooks time out after 10 s
 /// by default, and a request may pass two of them.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);

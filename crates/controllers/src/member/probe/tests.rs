@@ -110,11 +110,11 @@ async fn a_member_is_ready_whatever_comes_of_counting_its_pods() {
     state.once(&client, now(), &mut changed).await;
     // A credential without the right to list pods; then lists that take longer than a probe may.
     fake.set("/api/v1/pods", 403, json!({"message": "pods is forbidden"}));
-    tokio::time::advance(FACTS_EVERY).await;
+    tokio::time::advance(FACTS_FIRST).await;
     assert_eq!(state.once(&client, now(), &mut changed).await, Some(Outcome::Ready));
     fake.answers.lock().unwrap().insert("/api/v1/pods", None);
     for _ in 0..FAILURES_MAX + 1 {
-        tokio::time::advance(FACTS_EVERY * COUNT_SHARE).await;
+        tokio::time::advance(FACTS_MAX * COUNT_SHARE).await;
         assert_eq!(state.once(&client, now(), &mut changed).await, Some(Outcome::Ready));
     }
     assert_eq!(allocated(&state).as_deref(), Some("1"), "what was counted last stays");
@@ -142,4 +142,59 @@ fn an_outcome_that_differs_in_numbers_only_is_the_same() {
     assert_eq!(state.say(ran_out(20)), ran_out(20));
     let refused = Outcome::Unreachable("connection refused".into());
     assert_eq!(state.say(refused.clone()), refused);
+}
+
+#[test]
+fn a_dead_member_is_unknown_within_fifteen_seconds() {
+    let longest = |pause: Duration| pause.mul_f64(1.1);
+    let silent = longest(EVERY) + BEAT / 2 + ANSWER_WITHIN * FAILURES_MAX + longest(RETRY_FIRST) * (FAILURES_MAX - 1);
+    assert!(silent <= Duration::from_secs(15), "{silent:?}");
+    // It dies while its pods are counted.
+    let counting = ANSWER_WITHIN + (longest(RETRY_FIRST) + ANSWER_WITHIN) * FAILURES_MAX;
+    assert!(counting <= Duration::from_secs(15), "{counting:?}");
+}
+
+#[test]
+fn probes_that_are_due_in_one_second_begin_together_and_retries_do_not_wait() {
+    let at = |millis: i64| Timestamp::from_millisecond(millis).unwrap();
+    for (pause, now, begins) in [(8_000, 0, 8_000), (8_400, 100, 9_000), (7_200, 250, 7_000), (500, 250, 750)] {
+        let pause = on_a_beat(Duration::from_millis(pause), at(now));
+        assert_eq!(pause + Duration::from_millis(now.unsigned_abs()), Duration::from_millis(begins));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_where_nothing_changes_is_counted_less_and_less_often() {
+    let fake = Fake::new();
+    let (client, (_says, mut changed)) = (fake.client(), watch::channel(None));
+    let mut state = State::default();
+    let began = Instant::now();
+    let mut counted_at = Vec::new();
+    while began.elapsed() < Duration::from_secs(800) {
+        let before = fake.asked("/api/v1/pods");
+        state.once(&client, now(), &mut changed).await;
+        if fake.asked("/api/v1/pods") > before {
+            counted_at.push(began.elapsed().as_secs());
+        }
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
+    assert_eq!(counted_at, [0, 30, 90, 210, 450, 690]);
+    // A node more: the next count sees it, and the one after comes soon again.
+    fake.pods("2");
+    tokio::time::advance(FACTS_MAX).await;
+    state.once(&client, now(), &mut changed).await;
+    assert_eq!(allocated(&state).as_deref(), Some("2"));
+    assert_eq!(state.counted.map(|counted| counted.keeps), Some(FACTS_FIRST));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_count_without_an_answer_is_followed_by_a_probe_at_once() {
+    let fake = Fake::new();
+    let (client, (_says, mut changed)) = (fake.client(), watch::channel(None));
+    let mut state = State::default();
+    fake.answers.lock().unwrap().insert("/api/v1/pods", None);
+    assert_eq!(state.once(&client, now(), &mut changed).await, Some(Outcome::Ready));
+    assert!(state.unanswered);
+    assert_eq!(state.once(&client, now(), &mut changed).await, Some(Outcome::Ready));
+    assert!(!state.unanswered, "its pods are not counted again so soon");
 }

@@ -1,0 +1,60 @@
+//! Connections to one server: how many there are, how long they are kept, and how one that died is noticed.
+//!
+//! The client library's own settings keep every connection that a burst of requests opened until its peer says no more
+//! (its pool has no timer), and speak HTTP/1.1 only: one connection for each watch and for each request in flight. With
+//! HTTP/2 a member costs one connection, whatever is asked of it.
+
+use hyper_rustls::{FixedServerNameResolver, HttpsConnectorBuilder};
+use hyper_timeout::TimeoutConnector;
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use kube::client::{Body, ClientBuilder, ConfigExt as _};
+use kube::{Client, Config};
+use rustls::client::Resumption;
+use tower::{BoxError, ServiceBuilder};
+
+use crate::limit;
+
+/// Makes a client of a configuration without a proxy. Nothing is connected yet.
+///
+/// # Errors
+/// What is wrong with certificates, keys or the server's name.
+pub(crate) fn client(config: &Config) -> Result<Client, BoxError> {
+    let mut sockets = HttpConnector::new();
+    sockets.enforce_http(false);
+    // Small requests must not wait for the acknowledgement of what was sent before.
+    sockets.set_nodelay(true);
+    sockets.set_keepalive(Some(limit::KEEPALIVE));
+    sockets.set_keepalive_interval(Some(limit::KEEPALIVE_INTERVAL));
+    sockets.set_keepalive_retries(Some(limit::KEEPALIVE_RETRIES));
+    let mut tls = config.rustls_client_config()?;
+    // The library's cache is made for 32 servers and takes 19 KiB before anything is in it. This client has one server.
+    tls.resumption = Resumption::in_memory_sessions(limit::TLS_SESSIONS_MAX);
+    let mut secured = HttpsConnectorBuilder::new().with_tls_config(tls).https_only();
+    if let Some(name) = &config.tls_server_name {
+        secured = secured.with_server_name_resolver(FixedServerNameResolver::new(name.clone().try_into()?));
+    }
+    let mut connector = TimeoutConnector::new(secured.enable_all_versions().wrap_connector(sockets));
+    connector.set_connect_timeout(Some(limit::CONNECT_TIMEOUT));
+    connector.set_read_timeout(Some(limit::READ_TIMEOUT));
+    connector.set_write_timeout(Some(limit::READ_TIMEOUT));
+    let connections: legacy::Client<_, Body> = legacy::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(limit::IDLE_TIMEOUT)
+        .pool_max_idle_per_host(limit::IDLE_CONNECTIONS_MAX)
+        .http2_initial_stream_window_size(limit::STREAM_BYTES_MAX)
+        .http2_initial_connection_window_size(limit::CONNECTION_BYTES_MAX)
+        .http2_keep_alive_interval(limit::PING_INTERVAL)
+        .http2_keep_alive_timeout(limit::PING_TIMEOUT)
+        .http2_keep_alive_while_idle(true)
+        .build(connector);
+    let service = ServiceBuilder::new()
+        .layer(config.base_uri_layer())
+        .option_layer(config.auth_layer()?)
+        .layer(config.extra_headers_layer()?)
+        .map_err(BoxError::from)
+        .service(connections);
+    Ok(ClientBuilder::new(service, config.default_namespace.clone()).build())
+}

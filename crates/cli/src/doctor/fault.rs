@@ -155,6 +155,11 @@ pub(super) const FAULTS: &[Fault] = &[
     fault(Unit, "Conflict", "name the object in one unit only"),
     fault(Unit, "ForeignHub", "remove the object from the other hub"),
     fault(Unit, "Fenced", "stop the second hub that runs from the same backup"),
+    fault(
+        Unit,
+        "InventoryUnverified",
+        "this hub did not write the inventory in {member}, or it was changed: restore its Secret, or bring back the hub's key",
+    ),
     fault(Unit, "InventoryUnreadable", "restore the Secret of the inventory; nothing is deleted meanwhile"),
     fault(Unit, "Forbidden", "give the member's credential that right"),
     fault(Unit, "Invalid", "correct the object in the source"),

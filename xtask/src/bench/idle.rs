@@ -11,9 +11,9 @@ use super::sheet::Sheet;
 
 /// How long is measured.
 const MEASURED: Duration = Duration::from_secs(30);
-/// Nobody has written for this long: settled. Members' nodes and pods are counted every 30 s ± 10 %, so the count that
-/// sees what was delivered comes (and is written, once) up to 33 s after the last pod.
-const QUIET: Duration = Duration::from_secs(36);
+/// Nobody has written for this long: settled. Members' nodes and pods are counted 30 s after a count that differed, at the
+/// next probe (up to 9.3 s later), so the count that sees what was delivered is written by then.
+const QUIET: Duration = Duration::from_secs(40);
 /// Longest wait for that.
 const SETTLED: Duration = Duration::from_secs(120);
 /// Objects of the unit that is placed on each of many members.

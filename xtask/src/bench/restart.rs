@@ -14,7 +14,7 @@ const WINDOW: Duration = Duration::from_secs(1);
 /// A hub is steady when its share of a core is at most this much above what it was before the kill: a tenth of what a
 /// start uses, and more than probes of members, which come in waves, make it differ.
 const ABOVE_IDLE: f64 = 0.10;
-/// Writes are counted for so long from the start: node counts come every 30 s.
+/// Writes are counted for so long from the start: nodes are counted a second time 30 to 39.3 s after it.
 const COUNTED: Duration = Duration::from_secs(40);
 /// Longest wait for anything here.
 const STEADY_MAX: Duration = Duration::from_secs(120);

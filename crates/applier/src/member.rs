@@ -226,6 +226,7 @@ fn blank(member: &MemberName, entry: &UnitEntry) -> UnitReport {
         pods: api::delivery::PodCounts::default(),
         reason: String::new(),
         message: String::new(),
+        waiting: Vec::new(),
         deletions: None,
         reverts: 0,
         last_drift: None,

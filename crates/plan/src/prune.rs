@@ -54,8 +54,13 @@ pub enum WaitingOn {
     NotAsked(usize),
     /// The unit is only observed.
     Suspended(usize),
-    /// The unit did not resolve, in the hub's words.
-    Frozen(String),
+    /// The unit did not resolve.
+    Frozen {
+        /// Why, in the hub's words.
+        why: String,
+        /// How many objects.
+        count: usize,
+    },
     /// Not everything desired is applied yet.
     Apply(usize),
     /// Other units are taking these over.
@@ -114,7 +119,7 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
         return (plan, report);
     }
     if let Some(why) = &entry.frozen {
-        report.waiting.push(WaitingOn::Frozen(why.clone()));
+        report.waiting.push(WaitingOn::Frozen { why: why.clone(), count: candidates.len() });
         return (plan, report);
     }
     let settled = settled || leaving;

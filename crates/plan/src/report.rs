@@ -4,15 +4,19 @@
 
 use std::sync::Arc;
 
-use api::delivery::{DeletionState, Deletions, DriftRecord, Health, PodCounts, UnitCounts, UnitPhase};
+use api::delivery::{DeletionState, Deletions, DriftRecord, Health, ObjectsWaiting, PodCounts, UnitCounts, UnitPhase};
 use api::feed::{ObjectReport, SyncState};
 use api::reason;
 use model::ObjectKey;
 
-use crate::apply::{Accepted, Step, Why};
+use crate::apply::{self, Accepted, Step, Why};
 use crate::health::{self, Part, Reading};
 use crate::inventory::Entry;
 use crate::prune::WaitingOn;
+
+mod waits;
+
+pub use waits::Waits;
 
 /// What an object is to its unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +40,8 @@ pub struct Facts<'a> {
     pub version: &'a str,
     /// What it is to the unit.
     pub standing: Standing,
+    /// Why it is not sent, or is left alone, by [`apply::plan`].
+    pub waiting: Option<apply::WaitingOn>,
     /// An earlier phase is waited for.
     pub phase_waits: bool,
     /// What is wrong with it: reason and words.
@@ -119,12 +125,17 @@ pub struct Rows {
     rows: Vec<Arc<ObjectReport>>,
     /// The shares of those that it wants.
     parts: Vec<Part>,
+    /// Why those that it wants are not as wanted.
+    waits: Waits,
 }
 
 impl Rows {
     /// Adds a row of an object that the unit wants. All of these come before the others.
     pub fn push_wanted(&mut self, facts: &Facts<'_>) {
         let (row, part) = row(facts);
+        if let Some(waiting) = &facts.waiting {
+            self.waits.add_object(facts.key, waiting);
+        }
         self.rows.push(Arc::new(row));
         self.parts.push(part);
     }
@@ -134,7 +145,7 @@ impl Rows {
         self.rows.push(Arc::new(row(facts).0));
     }
 
-    /// Makes one row again. True when it says something else now.
+    /// Makes one row again, of a unit in which nothing waits. True when it says something else now.
     pub fn replace(&mut self, index: usize, facts: &Facts<'_>) -> bool {
         let (Some(old), Some(old_part)) = (self.rows.get_mut(index), self.parts.get_mut(index)) else { return false };
         let (row, part) = row(facts);
@@ -148,6 +159,16 @@ impl Rows {
     /// The rows, shared.
     pub fn shared(&self) -> Vec<Arc<ObjectReport>> {
         self.rows.clone()
+    }
+
+    /// Which objects wait, are held or are left alone, and why; with those that the unit no longer wants.
+    pub fn waiting(&self, kept: &[WaitingOn], deletions: Option<&Deletions>) -> Vec<ObjectsWaiting> {
+        if self.waits.is_empty() && kept.is_empty() {
+            return Vec::new();
+        }
+        let mut waits = self.waits.clone();
+        waits.add_kept(kept, deletions);
+        waits.entries()
     }
 
     /// Counts, health and pods of all.
@@ -229,7 +250,7 @@ fn kept_words(waiting: &WaitingOn, behind: bool) -> String {
         // Not pruning is what the policy asks for.
         WaitingOn::Guard | WaitingOn::NotAsked(_) => String::new(),
         WaitingOn::Suspended(n) => format!("; {n} objects are not pruned while the unit is suspended"),
-        WaitingOn::Frozen(why) => format!("; nothing is pruned: {why}"),
+        WaitingOn::Frozen { why, .. } => format!("; nothing is pruned: {why}"),
         WaitingOn::Apply(n) => format!("; {n} objects are not pruned before everything is applied"),
         WaitingOn::Handover(moving) => format!("; {} objects are being handed over", moving.len()),
         WaitingOn::Occupied(keys) => {

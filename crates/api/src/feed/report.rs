@@ -6,7 +6,7 @@ use model::{Digest, MemberName, ObjectKey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::delivery::{Deletions, DriftRecord, Health, PodCounts, UnitCounts, UnitId, UnitPhase};
+use crate::delivery::{Deletions, DriftRecord, Health, ObjectsWaiting, PodCounts, UnitCounts, UnitId, UnitPhase};
 
 /// How an object compares with what was applied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -96,6 +96,9 @@ pub struct UnitReport {
     /// Why, in words.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
+    /// Which objects wait, are held or are left alone, and why; the worst cause first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<ObjectsWaiting>,
     /// Deletions that the source causes at this epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletions: Option<Deletions>,

@@ -54,7 +54,7 @@ impl Pass {
                     .past
                     .memory
                     .get(&object.key)
-                    .is_some_and(|m| m.is_waiting(object.digest, now, false)) => {}
+                    .is_some_and(|m| m.rest(object.digest, now, false).is_some()) => {}
                 _ => unknown.push(object.clone()),
             }
         }

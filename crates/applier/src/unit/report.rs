@@ -7,7 +7,7 @@ use api::delivery::UnitPhase;
 use api::feed::UnitReport;
 use client::{Backoff, Class};
 use model::ObjectKey;
-use plan::apply::{Step, Why};
+use plan::apply::{Hold, Step, Why};
 use plan::prepare::Prepared;
 use plan::report::{self, Facts, Reached, Rows, Said, Standing, Troubles};
 use tokio::time::Instant;
@@ -75,7 +75,12 @@ impl Pass {
                 report
             }
             _ => {
-                let rows = self.rows(said.phase == UnitPhase::Waiting);
+                let hold = match said.phase {
+                    UnitPhase::Waiting => Some(Hold::Phase),
+                    UnitPhase::Suspended => Some(Hold::Suspended),
+                    _ => None,
+                };
+                let rows = self.rows(hold);
                 let report = self.report(said, &rows);
                 self.unit.settled = self.settled(&result, &report, rows);
                 report
@@ -135,7 +140,7 @@ impl Pass {
     /// The first object that is left alone after a fight.
     fn contested(&self) -> Option<&ObjectKey> {
         let now = Instant::now();
-        let fought = self.unit.past.memory.iter().filter(|(_, m)| m.contested.is_some_and(|c| c > now));
+        let fought = self.unit.past.memory.iter().filter(|(_, m)| m.is_contested(now));
         fought.map(|(key, _)| &**key).min()
     }
 
@@ -147,9 +152,10 @@ impl Pass {
             key,
             version,
             standing,
+            waiting: None,
             phase_waits: false,
             problem: memory.and_then(|m| m.problem()),
-            is_contested: memory.is_some_and(|m| m.contested.is_some_and(|c| c > now)),
+            is_contested: memory.is_some_and(|m| m.is_contested(now)),
             entry: self.unit.inventory.get(key),
             accepted: self.unit.past.accepted.get(key),
             reading: view.observations.get(key).map(|observation| &observation.reading),
@@ -170,12 +176,16 @@ impl Pass {
     }
 
     /// The rows of all objects.
-    fn rows(&self, phase_waits: bool) -> Rows {
-        let view = self.connection.view();
+    fn rows(&self, hold: Option<Hold>) -> Rows {
+        let (view, now) = (self.connection.view(), Instant::now());
         let wanted = self.bundle.as_ref().ok().filter(|_| self.entry.removal.is_none());
         let mut rows = Rows::default();
         for object in wanted.into_iter().flat_map(|bundle| bundle.objects()) {
-            rows.push_wanted(&Facts { phase_waits, ..self.facts_of(&view, object) });
+            let trouble = self.unit.past.memory.get(&object.key).and_then(|m| m.trouble(now));
+            let facts = self.facts_of(&view, object);
+            let as_wanted = trouble.is_none() && facts.standing == Standing::Wanted(Step::Skip);
+            let waiting = if as_wanted { None } else { self.decide(&view, object, trouble, hold, false).1.waiting };
+            rows.push_wanted(&Facts { phase_waits: hold == Some(Hold::Phase), waiting, ..facts });
         }
         let is_wanted = |key: &ObjectKey| wanted.is_some_and(|bundle| bundle.get(key).is_some());
         for (key, entry) in self.unit.inventory.entries().iter().filter(|(key, _)| !is_wanted(key)) {
@@ -206,6 +216,7 @@ impl Pass {
             pods: sum.pods,
             reason: said.reason,
             message: said.message,
+            waiting: rows.waiting(&self.kept, self.deletions.as_ref()),
             deletions: self.deletions.clone(),
             reverts: memory().map(|m| m.reverts).sum(),
             last_drift,

@@ -2,7 +2,7 @@
 
 use client::{Class, Document};
 use model::Digest;
-use plan::apply::{Accepted, Step, Why};
+use plan::apply::{Accepted, Step, WaitingOn, Why};
 use plan::drift;
 use plan::inventory;
 use plan::ownership;
@@ -126,7 +126,7 @@ impl Pass {
             }
             Sent::Foreign(hub) => {
                 let message = format!("hub {hub} took it over; remove it there, or its label kurator.dev/hub here");
-                self.hold(object, "ForeignHub", message);
+                self.hold(object, WaitingOn::OtherHub(hub), message);
             }
             Sent::Leaving => self.hold_until_gone(object),
             // Sends that are refused are errors.
@@ -158,7 +158,7 @@ impl Pass {
 
     /// What sees it go wakes the unit.
     fn hold_until_gone(&mut self, object: &Prepared) {
-        self.hold(object, "BeingDeleted", "it is being deleted; it is made again when it is gone".to_owned());
+        self.hold(object, WaitingOn::BeingDeleted, "it is being deleted; it is made again when it is gone".to_owned());
         if let Some(failure) = &mut self.memory(&object.key).failure {
             failure.until_gone = true;
         }

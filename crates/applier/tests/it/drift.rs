@@ -1,10 +1,10 @@
 //! What somebody changes is taken back and told.
 
-use api::delivery::{Health, UnitPhase};
+use api::delivery::{Health, UnitPhase, WaitingCause};
 use api::feed::SyncState;
 use serde_json::json;
 
-use crate::world::{World, config_map, config_map_path, deployment, deployment_path, detail};
+use crate::world::{World, config_map, config_map_path, deployment, deployment_path, detail, waiting};
 
 #[tokio::test]
 async fn a_hand_edit_is_reverted_and_blamed() {
@@ -78,6 +78,7 @@ async fn a_fight_is_contested_and_left_alone() {
     }
     world.edit(&config_map_path("c"), "rival", json!({"data": {"a": "rival wins"}})).await;
     let report = world.until(&unit, "contested", |r| detail(r, "c").sync == SyncState::Contested).await;
+    assert_eq!(waiting(&report), [(WaitingCause::Contested, 1, "ConfigMap shop/c", "")]);
     assert_eq!(detail(&report, "c").drift[0].fields[0].manager.as_deref(), Some("rival"));
     let before = world.quiet().await;
     assert_eq!(world.config_map("c").await.unwrap()["data"]["a"], "rival wins");

@@ -2,12 +2,12 @@
 
 use std::sync::atomic::Ordering;
 
-use api::delivery::{Health, Removal, UnitPhase, label};
+use api::delivery::{Health, Removal, UnitPhase, WaitingCause, label};
 use applier::Link;
 use plan::guard::Cause;
 use serde_json::json;
 
-use crate::world::{World, config_map, config_map_path, config_maps, deployment, deployment_path, unit};
+use crate::world::{World, config_map, config_map_path, config_maps, deployment, deployment_path, unit, waiting};
 
 #[tokio::test]
 async fn a_hub_from_an_older_backup_deletes_nothing_until_told() {
@@ -177,6 +177,7 @@ async fn an_object_of_another_hub_is_left_alone() {
     let report = world.until(&unit, "refused", |r| r.phase == UnitPhase::Failed && r.objects.applied == 1).await;
     assert_eq!(report.reason, "ForeignHub");
     assert!(report.message.contains("otherhub"), "{}", report.message);
+    assert_eq!(waiting(&report), [(WaitingCause::OtherHub, 1, "ConfigMap shop/c", "otherhub")]);
     assert_eq!(world.config_map("c").await.unwrap()["data"]["a"], "theirs");
 }
 

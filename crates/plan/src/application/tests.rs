@@ -167,6 +167,7 @@ impl World {
             since: now(),
             reason: String::new(),
             message: String::new(),
+            waiting: Vec::new(),
             held: None,
             reverts: 0,
             last_drift: None,

@@ -11,6 +11,7 @@ fn facts(key: &Arc<ObjectKey>, standing: Standing) -> Facts<'_> {
         key,
         version: "v1",
         standing,
+        waiting: None,
         phase_waits: false,
         problem: None,
         is_contested: false,
@@ -107,7 +108,7 @@ fn the_worst_is_said_first() {
     let released = Deletions { state: DeletionState::Released, ..held.clone() };
     let contested = Troubles { deletions: Some(&released), ..guarded };
     assert_eq!(done(&contested), (UnitPhase::Applied, reason::CONTESTED.into()));
-    let frozen = [WaitingOn::Frozen("no branch".into())];
+    let frozen = [WaitingOn::Frozen { why: "no branch".into(), count: 2 }];
     let kept = Troubles { contested: None, kept: &frozen, ..contested };
     assert_eq!(say(&Reached::Done, &kept), Said::new(UnitPhase::Applied, "PruneWaits", "nothing is pruned: no branch"));
     assert_eq!(done(&Troubles { kept: &[], ..kept.clone() }), (UnitPhase::Applied, "Applied".into()));

@@ -29,6 +29,7 @@ pub fn merge_report(report: &UnitReport, before: Option<&UnitStatus>, now: Times
         since: same.map_or(now, |b| b.since),
         reason: report.reason.clone(),
         message: report.message.clone(),
+        waiting: report.waiting.clone(),
         held: report.deletions.clone(),
         // Counters that the applier starts again add to what was counted before.
         reverts: report.reverts.max(before.map_or(0, |b| b.reverts)),

@@ -228,7 +228,7 @@ fn blank(member: &MemberName, entry: &UnitEntry) -> UnitReport {
         message: String::new(),
         waiting: Vec::new(),
         deletions: None,
-        reverts: 0,
+        reverts: None,
         last_drift: None,
         details: Vec::new(),
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use api::delivery::DriftRecord;
+use api::delivery::{DriftRecord, RevertCount};
 use api::feed::ObjectReport;
 use client::Backoff;
 use model::{Digest, ObjectKey, Timestamp};
@@ -33,6 +33,15 @@ pub(crate) struct Past {
     pub(crate) memory: HashMap<Arc<ObjectKey>, Memory>,
     /// What is known of each object's last apply.
     pub(crate) accepted: HashMap<Arc<ObjectKey>, Accepted>,
+    /// Reverts of all its objects, also of those that it no longer has.
+    pub(crate) reverts: Option<RevertCount>,
+}
+
+impl Past {
+    /// Counts a revert.
+    pub(crate) fn count_revert(&mut self, now: Timestamp) {
+        self.reverts.get_or_insert(RevertCount { since: now, count: 0 }).count += 1;
+    }
 }
 
 /// An object's past.

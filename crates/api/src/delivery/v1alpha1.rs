@@ -15,5 +15,7 @@ pub use memberstatus::{MemberStatus, MemberStatusSpec, MemberStatusStatus, UnitS
 pub use revision::{
     Answer, Artifact, ArtifactInputs, ChartInputs, Inputs, ObjectInputs, Revision, RevisionSpec, SealedAnswer,
 };
-pub use state::{ChangedField, DeletionState, Deletions, DriftRecord, Health, PodCounts, UnitCounts, UnitPhase};
+pub use state::{
+    ChangedField, DeletionState, Deletions, DriftRecord, Health, PodCounts, RevertCount, UnitCounts, UnitPhase,
+};
 pub use waiting::{ObjectsWaiting, WaitingCause};

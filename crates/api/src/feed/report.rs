@@ -6,7 +6,9 @@ use model::{Digest, MemberName, ObjectKey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::delivery::{Deletions, DriftRecord, Health, ObjectsWaiting, PodCounts, UnitCounts, UnitId, UnitPhase};
+use crate::delivery::{
+    Deletions, DriftRecord, Health, ObjectsWaiting, PodCounts, RevertCount, UnitCounts, UnitId, UnitPhase,
+};
 
 /// How an object compares with what was applied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -63,6 +65,13 @@ pub struct ObjectReport {
     pub drift: Vec<DriftRecord>,
 }
 
+impl UnitReport {
+    /// How many reverts this applier counted.
+    pub fn reverted(&self) -> u64 {
+        self.reverts.map_or(0, |counted| counted.count)
+    }
+}
+
 impl ObjectReport {
     /// Most changes remembered of an object: enough to see a fight (three reverts make it contested) and its end.
     pub const DRIFT_MAX: usize = 5;
@@ -102,9 +111,9 @@ pub struct UnitReport {
     /// Deletions that the source causes at this epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletions: Option<Deletions>,
-    /// How often a change was reverted since the applier started.
-    #[serde(default)]
-    pub reverts: u64,
+    /// How often a change was reverted, as far as this applier counted; absent before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reverts: Option<RevertCount>,
     /// The last change that somebody made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_drift: Option<DriftRecord>,

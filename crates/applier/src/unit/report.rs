@@ -218,7 +218,7 @@ impl Pass {
             message: said.message,
             waiting: rows.waiting(&self.kept, self.deletions.as_ref()),
             deletions: self.deletions.clone(),
-            reverts: memory().map(|m| m.reverts).sum(),
+            reverts: self.unit.past.reverts,
             last_drift,
             details: rows.shared(),
         }

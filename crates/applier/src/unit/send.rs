@@ -108,6 +108,9 @@ impl Pass {
                     (memory.failure, memory.contested, memory.noticed) = (None, None, None);
                 }
                 if let Some(drift) = drift {
+                    if drift.reverted {
+                        self.unit.past.count_revert(clock);
+                    }
                     self.memory(key).notice(drift, clock);
                 }
             }

@@ -278,5 +278,5 @@ spec: {limits: [{type: Container, default: {cpu: 0.5}}]}
     world.restart();
     world.applied(&unit).await;
     assert_eq!(world.quiet().await, before);
-    assert_eq!(world.report(&unit).unwrap().reverts, 0);
+    assert_eq!(world.report(&unit).unwrap().reverted(), 0);
 }

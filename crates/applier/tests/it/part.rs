@@ -85,7 +85,7 @@ async fn a_phase_runs_out_of_time_once_and_the_next_is_looked_after() {
         world.edit(&config_map_path("c"), &format!("hand-{round}"), json!({"data": {"a": "2"}})).await;
         let still = |r: &UnitReport| {
             assert_eq!(r.phase, UnitPhase::Failed, "it waits again");
-            r.reverts == round
+            r.reverted() == round
         };
         world.until(&unit, "reverted", still).await;
     }

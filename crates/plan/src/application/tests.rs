@@ -170,6 +170,7 @@ impl World {
             waiting: Vec::new(),
             held: None,
             reverts: 0,
+            reverts_counted: None,
             last_drift: None,
             reflected: None,
         };

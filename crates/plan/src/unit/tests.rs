@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use api::delivery::{
-    ArtifactInputs, DeletionState, Deletions, Health, LinkState, MemberLink, Missing, PodCounts, TriggerCause,
-    UnitCounts, UnitPhase,
+    ArtifactInputs, DeletionState, Deletions, Health, LinkState, MemberLink, Missing, ObjectsWaiting, PodCounts,
+    RevertCount, TriggerCause, UnitCounts, UnitPhase, WaitingCause,
 };
 use api::feed::UnitReport as Reported;
 use serde_json::json;
@@ -151,6 +151,7 @@ fn status(phase: UnitPhase) -> UnitStatus {
         waiting: Vec::new(),
         held: None,
         reverts: 0,
+        reverts_counted: None,
         last_drift: None,
         reflected: None,
     }
@@ -362,7 +363,7 @@ fn reported(phase: UnitPhase, payload: &[u8]) -> Reported {
         message: String::new(),
         waiting: Vec::new(),
         deletions: None,
-        reverts: 2,
+        reverts: None,
         last_drift: None,
         details: Vec::new(),
     }
@@ -388,6 +389,46 @@ fn a_report_is_merged_with_what_was_stored() {
     assert_eq!((failed.applied, failed.since, failed.reverts), (Some(Digest::of(b"p")), later, 7));
     let applied = merge_report(&reported(UnitPhase::Applied, b"q"), Some(&before), later).unwrap();
     assert_eq!((applied.applied, applied.since), (Some(Digest::of(b"q")), now()));
+}
+
+#[test]
+fn reverts_add_up_over_restarts_of_the_applier() {
+    let at = |second: i64| Timestamp::from_second(second).unwrap();
+    let report = |counted: Option<(i64, u64)>| Reported {
+        reverts: counted.map(|(since, count)| RevertCount { since: at(since), count }),
+        ..reported(UnitPhase::Applied, b"p")
+    };
+    let mut stored = merge_report(&report(None), None, now()).unwrap();
+    // Since when the applier counts and how many, how many there are in all.
+    for (counted, total) in [
+        (None, 0),
+        (Some((1, 2)), 2),
+        // The same report again, and a later one.
+        (Some((1, 2)), 2),
+        (Some((1, 5)), 5),
+        (Some((1, 3)), 5),
+        // Another applier starts: it has counted nothing, then one.
+        (None, 5),
+        (Some((9, 1)), 6),
+        (Some((9, 1)), 6),
+        (Some((9, 4)), 9),
+        (None, 9),
+        (Some((20, 9)), 18),
+    ] {
+        let before = stored;
+        stored = merge_report(&report(counted), Some(&before), now()).unwrap();
+        assert_eq!(stored.reverts, total, "{counted:?}");
+        assert_eq!(stored == before, stored.reverts == before.reverts, "{counted:?}: written only when one is added");
+    }
+}
+
+#[test]
+fn what_waits_in_a_member_is_stored_as_reported() {
+    let list = vec![ObjectsWaiting { cause: WaitingCause::OtherHub, count: 1, first: "c".into(), detail: "h".into() }];
+    let report = Reported { waiting: list.clone(), ..reported(UnitPhase::Failed, b"p") };
+    let stored = merge_report(&report, None, now()).unwrap();
+    assert_eq!(stored.waiting, list);
+    assert_eq!(merge_report(&reported(UnitPhase::Applied, b"p"), Some(&stored), now()).unwrap().waiting, []);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::link::MemberLink;
-use super::state::{Deletions, DriftRecord, Health, PodCounts, UnitCounts, UnitPhase};
+use super::state::{Deletions, DriftRecord, Health, PodCounts, RevertCount, UnitCounts, UnitPhase};
 use super::waiting::ObjectsWaiting;
 use crate::delivery::UnitId;
 
@@ -92,6 +92,9 @@ pub struct UnitStatus {
     /// How often a change that somebody made in the member was reverted.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub reverts: u64,
+    /// How many of these the applier counted that reported last; what it reports next is compared with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reverts_counted: Option<RevertCount>,
     /// The last such change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_drift: Option<DriftRecord>,

@@ -102,6 +102,17 @@ impl DriftRecord {
     pub const FIELDS_MAX: usize = 10;
 }
 
+/// Reverts of a unit in a member that one applier counted, from its first one on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RevertCount {
+    /// When the first of them was: it tells this count from the one of an applier that started later.
+    #[schemars(schema_with = "crate::delivery::crd::time")]
+    pub since: Timestamp,
+    /// How many.
+    pub count: u64,
+}
+
 /// Deletions that a source causes in one member for one epoch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -196,8 +196,12 @@ impl Pass {
         let observation = view.observations.get(key);
         match wait {
             Wait::Accepted => true,
-            Wait::Established => key.kind != "CustomResourceDefinition" || observation.is_some_and(|l| l.established),
-            Wait::Healthy => observation.is_some_and(|l| l.reading.part.health == api::delivery::Health::Healthy),
+            Wait::Established => {
+                key.kind != "CustomResourceDefinition" || observation.is_some_and(|l| l.seen.state.established)
+            }
+            Wait::Healthy => {
+                observation.is_some_and(|l| l.seen.state.reading.part.health == api::delivery::Health::Healthy)
+            }
         }
     }
 

@@ -151,8 +151,8 @@ impl Pass {
             problem: memory.and_then(|m| m.problem()),
             is_contested: memory.is_some_and(|m| m.contested.is_some_and(|c| c > now)),
             entry: self.unit.inventory.get(key),
-            accepted: self.unit.past.accepted.get(key),
-            reading: view.observations.get(key).map(|observation| &observation.reading),
+            accepted: self.unit.past.accepted.get(key).map(|accepted| &**accepted),
+            reading: view.observations.get(key).map(|observation| &observation.seen.state.reading),
             hidden: view.kinds.get(&key.group_kind()).and_then(|kind| kind.hidden()),
             reverts: memory.map_or(0, |m| m.reverts),
             drift: memory.map_or(&[], |m| &m.drift),
@@ -173,16 +173,17 @@ impl Pass {
     fn rows(&self, phase_waits: bool) -> Rows {
         let view = self.connection.view();
         let wanted = self.bundle.as_ref().ok().filter(|_| self.entry.removal.is_none());
-        let mut rows = Rows::default();
+        let pool = &self.connection.ctx.pools.rows;
+        let mut rows = Rows::with_room(wanted.map_or(0, |bundle| bundle.keys.len()));
         for object in wanted.into_iter().flat_map(|bundle| bundle.objects()) {
-            rows.push_wanted(&Facts { phase_waits, ..self.facts_of(&view, object) });
+            rows.push_wanted(&Facts { phase_waits, ..self.facts_of(&view, object) }, pool);
         }
         let is_wanted = |key: &ObjectKey| wanted.is_some_and(|bundle| bundle.get(key).is_some());
         for (key, entry) in self.unit.inventory.entries().iter().filter(|(key, _)| !is_wanted(key)) {
             let leaving = entry.doomed || !self.entry.removal.is_none();
             if leaving || self.entry.prune {
                 let standing = if leaving { Standing::Leaving } else { Standing::Held };
-                rows.push_unwanted(&self.facts(&view, key, &entry.version, standing));
+                rows.push_unwanted(&self.facts(&view, key, &entry.version, standing), pool);
             }
         }
         rows

@@ -191,7 +191,7 @@ impl Connection {
             resource,
             hub: self.ctx.hub.clone(),
             awaited: Arc::clone(&self.awaited),
-            pools: Arc::clone(&self.ctx.pools),
+            shared: Arc::clone(&self.ctx.shared),
             jitter: Arc::clone(&self.ctx.jitter),
             events: self.events.clone(),
         };

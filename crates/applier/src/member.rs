@@ -16,7 +16,6 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use model::{Clock, MemberName};
 use plan::authenticator::MemberKey;
-use plan::pool::Pools;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -27,6 +26,7 @@ use crate::limit::{self, Limits};
 use crate::record::Past;
 use crate::session::Session;
 use crate::shard::{self, Owner};
+use crate::shared::Shared;
 use crate::unit::Outcome;
 use crate::watch::Event;
 
@@ -45,8 +45,8 @@ pub struct Ctx {
     /// UID of the kube-system namespace of the cluster that this member is known to be; checked on each connection.
     /// Nothing is written to another cluster.
     pub cluster: Option<String>,
-    /// What all members of the hub have alike.
-    pub pools: Arc<Pools>,
+    /// What all appliers of the hub share.
+    pub shared: Arc<Shared>,
     /// Tells the time that reports bear.
     pub clock: Arc<dyn Clock>,
     /// Spreads retries.
@@ -126,7 +126,7 @@ impl Applier {
             report.message = error.to_string();
             for row in &mut report.details {
                 let unknown = ObjectReport { health: Health::Unknown, ..ObjectReport::clone(row) };
-                *row = self.ctx.pools.rows.share(unknown);
+                *row = self.ctx.shared.pools.rows.share(unknown);
             }
             self.tell(report).await;
         }
@@ -155,7 +155,7 @@ impl Applier {
         let owner = Owner { hub: self.ctx.hub.clone(), cluster, key };
         let mut inventories = shard::read(&self.api, &owner, None).await?;
         for inventory in inventories.iter_mut().filter_map(|found| found.inventory.as_mut().ok()) {
-            inventory.share(&self.ctx.pools);
+            inventory.share(&self.ctx.shared.pools);
         }
         let (events, inbox) = mpsc::channel(limit::EVENTS_MAX);
         let connection = Connection::new(self.ctx.clone(), owner, self.api.clone(), events);

@@ -8,13 +8,13 @@ use api::feed::{Payload, Snapshot, UnitEntry, UnitReport};
 use futures::future::BoxFuture;
 use model::{Digest, MemberName};
 use plan::authenticator::HubKey;
-use plan::pool::Pools;
 use plan::prepare::Bundle;
 use tokio::sync::{mpsc, watch};
 
 use crate::feed::{Feed, FeedError, FeedReport, MemberReport};
 use crate::limit;
 use crate::member::KeyOf;
+use crate::shared::Shared;
 
 #[derive(Clone, Default)]
 struct Published {
@@ -36,7 +36,7 @@ struct State {
 pub struct PushFeed {
     hub: HubId,
     key: HubKey,
-    pools: Arc<Pools>,
+    shared: Arc<Shared>,
     state: Mutex<State>,
     reports: mpsc::Sender<FeedReport>,
 }
@@ -45,7 +45,7 @@ impl PushFeed {
     /// Makes the feed of a hub, and the end where its reports come out. A full channel slows appliers down.
     pub fn new(hub: HubId, key: HubKey) -> (Arc<Self>, mpsc::Receiver<FeedReport>) {
         let (reports, out) = mpsc::channel(limit::REPORTS_MAX);
-        (Arc::new(Self { hub, key, pools: Arc::default(), state: Mutex::default(), reports }), out)
+        (Arc::new(Self { hub, key, shared: Arc::default(), state: Mutex::default(), reports }), out)
     }
 
     /// Gives appliers the key by which they are told what this hub wrote in a cluster.
@@ -54,9 +54,9 @@ impl PushFeed {
         Arc::new(move |cluster| key.of_member(&hub, cluster))
     }
 
-    /// What all members of the hub have alike, for their appliers.
-    pub fn pools(&self) -> Arc<Pools> {
-        Arc::clone(&self.pools)
+    /// What the hub's appliers share.
+    pub fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -77,7 +77,7 @@ impl PushFeed {
             return ready;
         }
         // Two callers may both prepare it; they make the same, and one is kept.
-        let bundle = Arc::new(Bundle::new(digest, payload, &self.hub, short, &self.key, &self.pools));
+        let bundle = Arc::new(Bundle::new(digest, payload, &self.hub, short, &self.key, &self.shared.pools));
         let mut state = self.state();
         state.prepared.retain(|_, weak| weak.strong_count() > 0);
         state.prepared.insert(place, Arc::downgrade(&bundle));

@@ -28,6 +28,7 @@ use crate::error::Error;
 use crate::feed::FeedError;
 use crate::record::{Memory, Past};
 use crate::shard::{self, InventorySecrets};
+use crate::shared::Lanes;
 
 pub(crate) use quick::{Due, Settled, asks_the_same};
 
@@ -236,6 +237,11 @@ impl Pass {
         Ok(listing)
     }
 
+    /// Room for requests about so many objects.
+    fn lanes(&self, objects: usize) -> Lanes {
+        self.connection.ctx.shared.lanes(self.connection.ctx.limits.objects_in_flight.min(objects))
+    }
+
     /// Is this unit the one that delivers the object?
     fn is_mine(&self, key: &ObjectKey) -> bool {
         self.connection.view().claims.owner(key).is_none_or(|owner| *owner == self.unit.id)
@@ -308,7 +314,7 @@ impl Pass {
                 self.unit.inventory_secrets = found.inventory_secrets;
                 self.unit.unreadable = found.inventory.is_err();
                 self.unit.inventory = found.inventory?;
-                self.unit.inventory.share(&self.connection.ctx.pools);
+                self.unit.inventory.share(&self.connection.ctx.shared.pools);
             }
             None => {
                 self.unit.claimed = None;

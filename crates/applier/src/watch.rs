@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use crate::awaited::Awaited;
 use crate::error::Error;
 use crate::observation::Observation;
+use crate::shared::Shared;
 
 /// What a watch says.
 #[derive(Debug)]
@@ -36,7 +37,7 @@ pub(crate) struct Watch {
     pub(crate) resource: Arc<Resource>,
     pub(crate) hub: HubId,
     pub(crate) awaited: Arc<Awaited>,
-    pub(crate) pools: Arc<Pools>,
+    pub(crate) shared: Arc<Shared>,
     pub(crate) jitter: Jitter,
     pub(crate) events: mpsc::Sender<Event>,
 }
@@ -55,14 +56,16 @@ impl Watch {
     /// Runs until the kind is gone or the receiver is. The future has room for what an idle watch keeps, and not for what
     /// made it: there are thousands.
     pub(crate) fn run(self) -> impl Future<Output = ()> + Send + 'static {
-        let Self { api, resource, hub, awaited, pools, jitter, events } = self;
+        let Self { api, resource, hub, awaited, shared, jitter, events } = self;
         // Inventories carry the hub's label too; only delivered objects are part of an ApplySet.
         let selection = Selection::labels(format!("{}={hub},{}", label::HUB, label::APPLYSET_PART_OF));
-        let projected = Arc::clone(&resource);
-        let project = move |object| Some(look(&projected, &awaited, &pools, object));
+        let (projected, sharing) = (Arc::clone(&resource), Arc::clone(&shared));
+        let project = move |object| Some(look(&projected, &awaited, &sharing.pools, object));
         let watch = client::Watch::new(api, resource, project).selection(selection);
         let mut watch = watch.backoff(Backoff::MEMBER, Arc::clone(&jitter));
         async move {
+            // The first event is a list.
+            let mut turn = Box::pin(shared.list_turn()).await;
             loop {
                 let event = match watch.next().await {
                     client::Event::Absent => break,
@@ -71,7 +74,9 @@ impl Watch {
                 if events.send(event).await.is_err() {
                     return;
                 }
+                turn = None;
             }
+            drop(turn);
             // Discovery may still name the kind: do not ask in a tight loop.
             tokio::time::sleep(Backoff::MEMBER.pause(1, jitter())).await;
             drop(events.send(Event::Absent(watch.resource().group_kind())).await);

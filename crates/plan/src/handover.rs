@@ -45,11 +45,14 @@ pub enum Occupied {
     Stays,
 }
 
+/// The units that have a stake in one object.
+type Stakes = SmallVec<[(Arc<UnitId>, Stake); 1]>;
+
 /// Objects and the units that have a stake in them.
 #[derive(Clone, Debug, Default)]
 pub struct Claims {
     /// By object, the units in order of their ids; nearly always one.
-    stakes: HashMap<Arc<ObjectKey>, SmallVec<[(Arc<UnitId>, Stake); 1]>>,
+    stakes: HashMap<Arc<ObjectKey>, Stakes>,
     /// The objects in which a unit has a stake, each once.
     keys: BTreeMap<Arc<UnitId>, Vec<Arc<ObjectKey>>>,
     /// Units of which nothing is known but their inventory: nothing is done to what they have.

@@ -49,7 +49,7 @@ impl Pass {
                 .and_then(|observation| observation.recalled.take());
             match told.map(|told| *told) {
                 Some((digest, Recalled::Known(accepted))) if digest == object.digest => {
-                    let accepted = self.connection.ctx.pools.accepted.share(accepted);
+                    let accepted = self.connection.ctx.shared.pools.accepted.share(accepted);
                     self.unit.past.accepted.insert(object.key.clone(), accepted);
                 }
                 _ if self
@@ -69,9 +69,9 @@ impl Pass {
                             .view()
                             .observations
                             .entry(object.key.clone())
-                            .or_insert_with(|| Observation::of(live, &self.connection.ctx.pools.states));
+                            .or_insert_with(|| Observation::of(live, &self.connection.ctx.shared.pools.states));
                     }
-                    let accepted = self.connection.ctx.pools.accepted.share(accepted);
+                    let accepted = self.connection.ctx.shared.pools.accepted.share(accepted);
                     self.unit.past.accepted.insert(object.key.clone(), accepted);
                     if let Some(memory) = self.unit.past.memory.get_mut(&object.key) {
                         memory.failure = None;

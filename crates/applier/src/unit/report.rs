@@ -173,7 +173,7 @@ impl Pass {
     fn rows(&self, phase_waits: bool) -> Rows {
         let view = self.connection.view();
         let wanted = self.bundle.as_ref().ok().filter(|_| self.entry.removal.is_none());
-        let pool = &self.connection.ctx.pools.rows;
+        let pool = &self.connection.ctx.shared.pools.rows;
         let mut rows = Rows::with_room(wanted.map_or(0, |bundle| bundle.keys.len()));
         for object in wanted.into_iter().flat_map(|bundle| bundle.objects()) {
             rows.push_wanted(&Facts { phase_waits, ..self.facts_of(&view, object) }, pool);

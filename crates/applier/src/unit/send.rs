@@ -94,7 +94,7 @@ impl Pass {
         let (now, clock) = (Instant::now(), self.connection.ctx.clock.now());
         match sent {
             Sent::Applied { created, live, scaled, admission, drift } => {
-                let observation = Observation::of(&live, &self.connection.ctx.pools.states);
+                let observation = Observation::of(&live, &self.connection.ctx.shared.pools.states);
                 let was_absent = self.read.get(key) == Some(&false);
                 self.unit.inventory.update(key, |entry| {
                     entry.adopted = ownership::is_adopted_after(entry, created, was_absent, &observation.seen.uid);
@@ -112,7 +112,7 @@ impl Pass {
                 }
             }
             Sent::AsIs { live, scaled } => {
-                let observation = Observation::of(&live, &self.connection.ctx.pools.states);
+                let observation = Observation::of(&live, &self.connection.ctx.shared.pools.states);
                 self.unit.inventory.update(key, |entry| entry.uid = Some(observation.seen.uid.clone()));
                 let admission = job.accepted.as_ref().map(|accepted| accepted.admission.clone());
                 self.accept(object, &observation, scaled, admission.unwrap_or_default());
@@ -153,7 +153,7 @@ impl Pass {
     fn accept(&mut self, object: &Prepared, observation: &Observation, scaled: bool, admission: Vec<String>) {
         let projection = Some(observation.seen.state.accepted(scaled));
         let accepted = Accepted { applied: Some(object.digest), projection, scaled, admission };
-        let accepted = self.connection.ctx.pools.accepted.share(accepted);
+        let accepted = self.connection.ctx.shared.pools.accepted.share(accepted);
         self.unit.past.accepted.insert(object.key.clone(), accepted);
     }
 

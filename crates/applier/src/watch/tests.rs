@@ -33,7 +33,7 @@ fn watch(answers: Vec<(u16, String)>) -> (Watch, mpsc::Receiver<Event>) {
         resource: maps(),
         hub: "hub".parse().unwrap(),
         awaited: Arc::default(),
-        pools: Arc::default(),
+        shared: Arc::default(),
         jitter: client::retry::steady(),
         events,
     };

@@ -138,7 +138,7 @@ impl Hub {
     /// What all members share.
     fn prepare(&self, objects: Vec<Value>) -> Arc<Bundle> {
         let (payload, _) = plan::phase::plan(objects);
-        self.push.bundle(&self.unit.short(&self.id), &payload)
+        self.push.bundle(&self.unit.short(&self.id), payload.digest(), &payload)
     }
 
     /// Delivers the objects, and waits until all members have them.

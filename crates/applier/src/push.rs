@@ -21,10 +21,17 @@ struct Published {
     bundles: Arc<BTreeMap<UnitId, Arc<Bundle>>>,
 }
 
+/// Where a payload is prepared. The lock is held for that long, so that it happens once.
+type Place = Arc<Mutex<Weak<Bundle>>>;
+
+fn ready(place: &Place) -> Option<Arc<Bundle>> {
+    place.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
+}
+
 #[derive(Default)]
 struct State {
     members: BTreeMap<MemberName, watch::Sender<Published>>,
-    prepared: HashMap<(ShortId, Digest), Weak<Bundle>>,
+    prepared: HashMap<(ShortId, Digest), Place>,
     units: BTreeMap<UnitId, BTreeMap<MemberName, Arc<UnitReport>>>,
     links: BTreeMap<MemberName, MemberReport>,
 }
@@ -59,21 +66,28 @@ impl PushFeed {
 
     /// A unit's payload of this digest, when it was prepared and a member still has it.
     pub fn prepared(&self, short: &ShortId, payload: Digest) -> Option<Arc<Bundle>> {
-        self.state().prepared.get(&(short.clone(), payload)).and_then(Weak::upgrade)
+        let place = self.state().prepared.get(&(short.clone(), payload)).cloned()?;
+        ready(&place)
     }
 
-    /// Prepares a payload of a unit once, however many members get it.
-    pub fn bundle(&self, short: &ShortId, payload: &Payload) -> Arc<Bundle> {
-        let digest = payload.digest();
-        let place = (short.clone(), digest);
-        if let Some(ready) = self.state().prepared.get(&place).and_then(Weak::upgrade) {
+    /// Prepares a payload of a unit once, however many members get it, also when several ask at the same time. `digest` is
+    /// the payload's.
+    pub fn bundle(&self, short: &ShortId, digest: Digest, payload: &Payload) -> Arc<Bundle> {
+        let place = {
+            let mut state = self.state();
+            let key = (short.clone(), digest);
+            if !state.prepared.contains_key(&key) {
+                // What no member has any more is forgotten; a place that others hold is about to have its bundle.
+                state.prepared.retain(|_, place| Arc::strong_count(place) > 1 || ready(place).is_some());
+            }
+            Arc::clone(state.prepared.entry(key).or_default())
+        };
+        let mut prepared = place.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ready) = prepared.upgrade() {
             return ready;
         }
-        // Two callers may both prepare it; they make the same, and one is kept.
         let bundle = Arc::new(Bundle::new(digest, payload, &self.hub, short, &self.key));
-        let mut state = self.state();
-        state.prepared.retain(|_, weak| weak.strong_count() > 0);
-        state.prepared.insert(place, Arc::downgrade(&bundle));
+        *prepared = Arc::downgrade(&bundle);
         bundle
     }
 
@@ -181,3 +195,6 @@ impl Feed for MemberFeed {
         Box::pin(async move { drop(sender.send(report).await) })
     }
 }
+
+#[cfg(test)]
+mod tests;

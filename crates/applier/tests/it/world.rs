@@ -390,7 +390,7 @@ impl World {
     ) -> UnitId {
         let unit = unit(name);
         let short = unit.short(&self.hub);
-        let bundle = self.push.bundle(&short, payload);
+        let bundle = self.push.bundle(&short, payload.digest(), payload);
         let mut entry = UnitEntry {
             unit: unit.clone(),
             revision: format!("{short}-{epoch}"),

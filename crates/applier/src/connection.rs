@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::limit;
 use crate::member::Ctx;
 use crate::observation::Observation;
-use crate::shard::Owner;
+use crate::shard::InventoryOwner;
 use crate::watch::{Event, Watch};
 
 /// What is known of a kind.
@@ -137,7 +137,7 @@ pub(crate) enum Changed {
 pub(crate) struct Connection {
     pub(crate) ctx: Ctx,
     /// Whose inventories are there.
-    pub(crate) owner: Owner,
+    pub(crate) owner: InventoryOwner,
     pub(crate) api: Api,
     pub(crate) discovery: Discovery,
     pub(crate) awaited: Arc<Awaited>,
@@ -147,7 +147,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(ctx: Ctx, owner: Owner, api: Api, events: mpsc::Sender<Event>) -> Arc<Self> {
+    pub(crate) fn new(ctx: Ctx, owner: InventoryOwner, api: Api, events: mpsc::Sender<Event>) -> Arc<Self> {
         let (discovery, view, watches) = (Discovery::new(api.clone()), Mutex::default(), Mutex::default());
         Arc::new(Self { ctx, owner, api, discovery, awaited: Arc::default(), view, watches, events })
     }

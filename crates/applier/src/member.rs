@@ -25,7 +25,7 @@ use crate::feed::{Feed, FeedReport, Link, MemberReport};
 use crate::limit::{self, Limits};
 use crate::record::Past;
 use crate::session::Session;
-use crate::shard::{self, Owner};
+use crate::shard::{self, InventoryOwner};
 use crate::shared::Shared;
 use crate::unit::Outcome;
 use crate::watch::Event;
@@ -152,7 +152,7 @@ impl Applier {
             return Err(Error::OtherCluster { expected: expected.clone(), found: cluster });
         }
         let key = (self.ctx.key_of)(&cluster);
-        let owner = Owner { hub: self.ctx.hub.clone(), cluster, key };
+        let owner = InventoryOwner { hub: self.ctx.hub.clone(), cluster, key };
         let mut inventories = shard::read(&self.api, &owner, None).await?;
         for inventory in inventories.iter_mut().filter_map(|found| found.inventory.as_mut().ok()) {
             inventory.share(&self.ctx.shared.pools);

@@ -198,7 +198,7 @@ impl Rows {
 
 /// How far a pass got.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reached {
+pub enum PassEnd {
     /// The hub has not said yet what the unit is, in words.
     NoPayload(String),
     /// Observed only.
@@ -286,19 +286,19 @@ impl Said {
 }
 
 /// Says how far a unit is.
-pub fn say(reached: &Reached, troubles: &Troubles<'_>) -> Said {
+pub fn say(end: &PassEnd, troubles: &Troubles<'_>) -> Said {
     let kept = || troubles.kept_words();
-    match reached {
-        Reached::NoPayload(why) => Said::new(UnitPhase::Pending, "NoPayload", why.clone()),
-        Reached::Suspended => Said::new(UnitPhase::Suspended, "Suspended", "observed only"),
-        Reached::Waiting { phase } => {
+    match end {
+        PassEnd::NoPayload(why) => Said::new(UnitPhase::Pending, "NoPayload", why.clone()),
+        PassEnd::Suspended => Said::new(UnitPhase::Suspended, "Suspended", "observed only"),
+        PassEnd::Waiting { phase } => {
             Said::new(UnitPhase::Waiting, "PhaseWaiting", format!("waiting for the {phase} of the unit"))
         }
-        Reached::Leaving { gone: true } => Said::new(UnitPhase::Removed, "Removed", ""),
-        Reached::Leaving { gone: false } => {
+        PassEnd::Leaving { gone: true } => Said::new(UnitPhase::Removed, "Removed", ""),
+        PassEnd::Leaving { gone: false } => {
             Said::new(UnitPhase::Removing, "Removing", format!("{} objects are left{}", troubles.left, kept()))
         }
-        Reached::Done => done(troubles),
+        PassEnd::Done => done(troubles),
     }
 }
 

@@ -9,7 +9,7 @@ use client::{Backoff, Class};
 use model::ObjectKey;
 use plan::apply::{Hold, Step, Why};
 use plan::prepare::Prepared;
-use plan::report::{self, Facts, Reached, Rows, Said, Standing, Troubles};
+use plan::report::{self, Facts, PassEnd, Rows, Said, Standing, Troubles};
 use tokio::time::Instant;
 
 use crate::connection::View;
@@ -24,14 +24,14 @@ const PAYLOAD_RETRY: Duration = Duration::from_secs(1);
 const AT_ONCE: Duration = Duration::from_millis(50);
 
 /// What is waited for, in the words of a report; `None` while nothing can be said.
-fn reached(progress: &Progress) -> Option<Reached> {
+fn pass_end(progress: &Progress) -> Option<PassEnd> {
     Some(match progress {
         Progress::Listing => return None,
-        Progress::NoPayload(e) => Reached::NoPayload(e.to_string()),
-        Progress::Suspended => Reached::Suspended,
-        Progress::Waiting { phase, .. } => Reached::Waiting { phase: phase.clone() },
-        Progress::Done | Progress::Quick => Reached::Done,
-        Progress::Leaving { gone } => Reached::Leaving { gone: *gone },
+        Progress::NoPayload(e) => PassEnd::NoPayload(e.to_string()),
+        Progress::Suspended => PassEnd::Suspended,
+        Progress::Waiting { phase, .. } => PassEnd::Waiting { phase: phase.clone() },
+        Progress::Done | Progress::Quick => PassEnd::Done,
+        Progress::Leaving { gone } => PassEnd::Leaving { gone: *gone },
     })
 }
 
@@ -46,9 +46,9 @@ impl Pass {
                     Progress::NoPayload(_) => next = PAYLOAD_RETRY,
                     _ => {}
                 }
-                reached(progress).map(|reached| {
+                pass_end(progress).map(|end| {
                     self.unit.failures = 0;
-                    self.say(&reached)
+                    self.say(&end)
                 })
             }
             Err(e) if e.class() == Class::Unreachable => None,
@@ -101,9 +101,9 @@ impl Pass {
         Some(Settled { entry: self.entry.clone(), bundle, rows })
     }
 
-    fn say(&self, reached: &Reached) -> Said {
-        if matches!(reached, Reached::Done) && self.is_quick {
-            return report::say(reached, &Troubles::default());
+    fn say(&self, end: &PassEnd) -> Said {
+        if matches!(end, PassEnd::Done) && self.is_quick {
+            return report::say(end, &Troubles::default());
         }
         let problems = || {
             let all = self.unit.past.memory.iter();
@@ -123,7 +123,7 @@ impl Pass {
             deletions: self.deletions.as_ref(),
             left: self.unit.inventory.entries().len(),
         };
-        report::say(reached, &troubles)
+        report::say(end, &troubles)
     }
 
     /// The first object that was neither sent nor refused: it is being deleted.

@@ -167,7 +167,7 @@ impl Drop for World {
     }
 }
 
-fn hub_key() -> HubKey {
+pub(crate) fn hub_key() -> HubKey {
     HubKey::from_random([9; 32])
 }
 

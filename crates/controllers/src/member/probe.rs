@@ -217,6 +217,11 @@ impl State {
         Ok(())
     }
 
+    /// Did the last probe find it ready?
+    fn is_ready(&self) -> bool {
+        self.failures == 0 && self.said == Some(Outcome::Ready)
+    }
+
     /// Is it time to count? `changed`: when something was last seen to change in the member.
     fn is_due(&self, now: Instant, changed: Option<Instant>) -> bool {
         let Some(counted) = self.counted else { return true };
@@ -224,12 +229,14 @@ impl State {
         now >= counted.at + counted.keeps || outdated && now >= counted.next()
     }
 
-    /// Waits for the next probe: until `next`, or until the member has come to rest after a change.
+    /// Waits for the next probe: until `next`, or until the member has come to rest after a change. A member that says that
+    /// it is not ready is not counted, so nothing is gained by asking it sooner: that moment lies in the past until it is
+    /// counted again, and would be no pause at all.
     async fn rest(&self, next: Instant, changed: &mut watch::Receiver<Option<Instant>>) {
         loop {
             let at = *changed.borrow_and_update();
             let wake = match (at, self.counted) {
-                (Some(at), Some(counted)) if at >= counted.at && self.failures == 0 => {
+                (Some(at), Some(counted)) if at >= counted.at && self.is_ready() => {
                     next.min((at + REST).max(counted.next()))
                 }
                 _ => next,

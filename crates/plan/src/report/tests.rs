@@ -94,13 +94,13 @@ fn the_worst_is_said_first() {
         deletions: Some(&held),
         left: 4,
     };
-    let word = |reached: &Reached, troubles: &Troubles<'_>| {
-        let said = say(reached, troubles);
+    let word = |end: &PassEnd, troubles: &Troubles<'_>| {
+        let said = say(end, troubles);
         (said.phase, said.reason)
     };
-    let done = |troubles: &Troubles<'_>| word(&Reached::Done, troubles);
+    let done = |troubles: &Troubles<'_>| word(&PassEnd::Done, troubles);
     assert_eq!(done(&all), (UnitPhase::Failed, "Invalid".into()));
-    assert!(say(&Reached::Done, &all).message.starts_with("ConfigMap shop/c: no (and 1 more); the hub is behind"));
+    assert!(say(&PassEnd::Done, &all).message.starts_with("ConfigMap shop/c: no (and 1 more); the hub is behind"));
     let conflict = Troubles { problem: None, ..all.clone() };
     assert_eq!(done(&conflict), (UnitPhase::Failed, "Conflict".into()));
     let pending = Troubles { failed: 0, ..conflict };
@@ -112,12 +112,12 @@ fn the_worst_is_said_first() {
     assert_eq!(done(&contested), (UnitPhase::Applied, reason::CONTESTED.into()));
     let frozen = [WaitingOn::Frozen { why: "no branch".into(), count: 2 }];
     let kept = Troubles { contested: None, kept: &frozen, ..contested };
-    assert_eq!(say(&Reached::Done, &kept), Said::new(UnitPhase::Applied, "PruneWaits", "nothing is pruned: no branch"));
+    assert_eq!(say(&PassEnd::Done, &kept), Said::new(UnitPhase::Applied, "PruneWaits", "nothing is pruned: no branch"));
     assert_eq!(done(&Troubles { kept: &[], ..kept.clone() }), (UnitPhase::Applied, "Applied".into()));
-    assert_eq!(word(&Reached::Suspended, &all).0, UnitPhase::Suspended);
-    assert_eq!(word(&Reached::NoPayload("why".into()), &all).0, UnitPhase::Pending);
-    assert_eq!(word(&Reached::Waiting { phase: "x".into() }, &all).0, UnitPhase::Waiting);
-    assert_eq!(word(&Reached::Leaving { gone: true }, &all).0, UnitPhase::Removed);
-    assert!(say(&Reached::Leaving { gone: false }, &all).message.starts_with("4 objects are left; the hub is behind"));
+    assert_eq!(word(&PassEnd::Suspended, &all).0, UnitPhase::Suspended);
+    assert_eq!(word(&PassEnd::NoPayload("why".into()), &all).0, UnitPhase::Pending);
+    assert_eq!(word(&PassEnd::Waiting { phase: "x".into() }, &all).0, UnitPhase::Waiting);
+    assert_eq!(word(&PassEnd::Leaving { gone: true }, &all).0, UnitPhase::Removed);
+    assert!(say(&PassEnd::Leaving { gone: false }, &all).message.starts_with("4 objects are left; the hub is behind"));
     assert_ne!(held.digest, Digest::of(b""));
 }

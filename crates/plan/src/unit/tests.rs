@@ -323,6 +323,39 @@ fn a_member_whose_applier_is_kept_out_does_not_hold_up_the_others() {
 }
 
 #[test]
+fn a_member_that_does_not_answer_keeps_its_place_and_its_return_changes_what_it_reports_only() {
+    let mut world = World::new(&["a", "b"]);
+    world.step();
+    let turn = |world: &mut World, reach| {
+        world.members.insert(name("b"), MemberFacts::new(reach));
+        world.step()
+    };
+    for reach in [Reach::Unknown, Reach::Blocked, Reach::Reachable] {
+        assert!(turn(&mut world, reach).is_settled(), "{reach:?}");
+    }
+    // What is asked of it while it is away is asked of its entry; when it is back, what it reports is weighed.
+    turn(&mut world, Reach::Unknown);
+    world.place(&["a"]);
+    assert_eq!(world.trigger(), (TriggerCause::Membership, "-b".into()));
+    world.members.insert(name("b"), MemberFacts::new(Reach::Reachable));
+    assert!(world.step().is_settled());
+    world.report("b", UnitPhase::Removed, None);
+    assert_eq!(world.trigger(), (TriggerCause::Removal, "removed from b".into()));
+}
+
+#[test]
+fn a_member_whose_record_is_made_again_comes_like_a_new_one() {
+    let mut world = World::new(&["a", "b"]);
+    world.step();
+    world.members.remove(&name("b"));
+    world.place(&["a"]);
+    assert_eq!(world.trigger(), (TriggerCause::MemberLost, "no record: b".into()));
+    world.members.insert(name("b"), MemberFacts::new(Reach::Reachable));
+    world.place(&["a", "b"]);
+    assert_eq!(world.trigger(), (TriggerCause::Membership, "+b".into()));
+}
+
+#[test]
 fn the_last_editor_of_the_spec_is_found() {
     let entry = |manager: &str, time: &str, field: &str, subresource: &str| json!({"manager": manager, "time": time, "fieldsV1": {field: {}}, "subresource": subresource});
     for (fields, expect) in [

@@ -9,7 +9,7 @@ mod capacity;
 use std::sync::Arc;
 use std::time::Duration;
 
-use client::{Api, Error, Limits, Resource};
+use client::{Api, Error, Limits, Pace, Resource};
 use model::{MemberName, Timestamp, object};
 use plan::member::{Facts, Outcome, Probe};
 use tokio::sync::watch;
@@ -144,8 +144,9 @@ impl Counted {
     }
 }
 
-#[derive(Default)]
 struct State {
+    /// No two probes begin sooner after each other than a retry after a failure, whatever else is wished.
+    pace: Pace,
     failures: u32,
     turns: u64,
     last_seen: Option<Timestamp>,
@@ -156,6 +157,21 @@ struct State {
     unanswered: bool,
 }
 
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            pace: Pace::new(RETRY_FIRST),
+            failures: 0,
+            turns: 0,
+            last_seen: None,
+            said: None,
+            facts: Facts::default(),
+            counted: None,
+            unanswered: false,
+        }
+    }
+}
+
 impl State {
     /// One probe; `None` when it failed and says nothing yet.
     async fn once(
@@ -164,6 +180,7 @@ impl State {
         now: Timestamp,
         changed: &mut watch::Receiver<Option<Instant>>,
     ) -> Option<Outcome> {
+        self.pace.begin(Instant::now());
         let asked = match api.read_bytes("/readyz", ANSWER_BYTES_MAX).await {
             Ok(_) => self.look(api, changed).await,
             Err(error) => Err(error.into()),
@@ -241,16 +258,17 @@ impl State {
         now >= counted.at + counted.keeps || outdated && now >= counted.next()
     }
 
-    /// Waits for the next probe: until `next`, or until the member has come to rest after a change.
+    /// Waits for the next probe: until `next`, or until the member has come to rest after a change. Changes in a member that
+    /// is not well cannot be counted, so that they make nothing sooner there.
     async fn rest(&self, next: Instant, changed: &mut watch::Receiver<Option<Instant>>) {
         loop {
             let at = *changed.borrow_and_update();
+            let is_well = self.failures == 0 && self.said == Some(Outcome::Ready);
             let wake = match (at, self.counted) {
-                (Some(at), Some(counted)) if at >= counted.at && self.failures == 0 => {
-                    next.min((at + REST).max(counted.next()))
-                }
+                (Some(at), Some(counted)) if at >= counted.at && is_well => next.min((at + REST).max(counted.next())),
                 _ => next,
             };
+            let wake = self.pace.next(wake, Instant::now());
             tokio::select! {
                 () = tokio::time::sleep_until(wake) => return,
                 // The sender goes with the connection, and then this probe is stopped.

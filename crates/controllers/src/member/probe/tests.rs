@@ -248,3 +248,31 @@ async fn what_a_member_answers_is_told_from_silence() {
         assert_eq!(began.elapsed(), if expect.is_none() { ANSWER_WITHIN } else { Duration::ZERO }, "{what}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_member_that_is_not_well_is_not_asked_more_often_because_things_change_in_it() {
+    let fake = Fake::new();
+    let (api, (says, mut changed)) = (fake.api(), watch::channel(None));
+    let mut state = State::default();
+    state.once(&api, now(), &mut changed).await;
+    fake.set("/readyz", 503, json!({"message": "etcd"}));
+    says.send_replace(Some(Instant::now()));
+    let (began, before) = (Instant::now(), fake.asked("/readyz"));
+    while began.elapsed() < EVERY * 3 {
+        state.once(&api, now(), &mut changed).await;
+        assert!(fake.asked("/readyz") - before < 10, "after {:?}", began.elapsed());
+        state.rest(Instant::now() + EVERY, &mut changed).await;
+    }
+    assert_eq!(fake.asked("/readyz") - before, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_wish_makes_probes_more_frequent_than_a_retry() {
+    let fake = Fake::new();
+    let (api, (_says, mut changed)) = (fake.api(), watch::channel(None));
+    let mut state = State::default();
+    state.once(&api, now(), &mut changed).await;
+    let began = Instant::now();
+    state.rest(began, &mut changed).await;
+    assert_eq!(began.elapsed(), RETRY_FIRST);
+}

@@ -129,7 +129,7 @@ impl Hub {
                 back: tokio::sync::watch::channel(0).1,
             };
             let feed = push.member(member);
-            tokio::spawn(async move { match Applier::run(feed, client(), ctx).await {} });
+            tokio::spawn(async move { match Applier::run(feed, client().into(), ctx).await {} });
         }
         let unit = UnitId::new("apps.kurator.dev", "Application", "default", "shop", Some("base"));
         Self { id, unit, push, members }

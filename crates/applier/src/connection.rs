@@ -11,7 +11,6 @@ use plan::drift;
 use plan::handover::Claims;
 use plan::prepare::Prepared;
 use serde_json::Value;
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::awaited::Awaited;
@@ -20,7 +19,7 @@ use crate::limit;
 use crate::member::Ctx;
 use crate::observation::Observation;
 use crate::shard::Owner;
-use crate::watch::{Event, Watch};
+use crate::watch::{Event, Events, Watch};
 
 /// What is known of a kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,11 +142,11 @@ pub(crate) struct Connection {
     pub(crate) awaited: Arc<Awaited>,
     view: Mutex<View>,
     watches: Mutex<JoinSet<()>>,
-    events: mpsc::Sender<Event>,
+    events: Events,
 }
 
 impl Connection {
-    pub(crate) fn new(ctx: Ctx, owner: Owner, api: Api, events: mpsc::Sender<Event>) -> Arc<Self> {
+    pub(crate) fn new(ctx: Ctx, owner: Owner, api: Api, events: Events) -> Arc<Self> {
         let (discovery, view, watches) = (Discovery::new(api.clone()), Mutex::default(), Mutex::default());
         Arc::new(Self { ctx, owner, api, discovery, awaited: Arc::default(), view, watches, events })
     }
@@ -199,7 +198,7 @@ impl Connection {
         let watched = async move {
             if AssertUnwindSafe(watch.run()).catch_unwind().await.is_err() {
                 let error = Error::Bug("a watch panicked; what happened is in the log".to_owned());
-                drop(events.send(Event::Lost(error)).await);
+                drop(events.send(Box::new(Event::Lost(error))).await);
             }
         };
         // Dropping the connection ends its watches.

@@ -2,19 +2,19 @@
 
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use kube::Client;
 use kube::client::Body;
 use kube::core::Status;
 
 use crate::limit;
+use crate::transport::{AnswerBody, Transport};
 
 /// The body of a path of a member's API, of at most `bytes_max` bytes.
 ///
 /// # Errors
 /// The member's refusal, with its words cut to [`limit::WORDS_MAX`]; an answer beyond the limit is refused with 413.
-pub async fn read(client: &Client, path: &str, bytes_max: usize) -> Result<Vec<u8>, kube::Error> {
+pub async fn read(transport: &Transport, path: &str, bytes_max: usize) -> Result<Vec<u8>, kube::Error> {
     let request = Request::get(path).body(Body::empty()).map_err(kube::Error::HttpError)?;
-    let answer = client.send(request).await?;
+    let answer = transport.send(request).await?;
     let status = answer.status();
     if !status.is_success() {
         // A refusal is a few hundred bytes; one that is not says nothing that anybody could use.
@@ -66,7 +66,7 @@ fn refusal(status: StatusCode, body: &[u8]) -> kube::Error {
     kube::Error::Api(Status::failure(&words, "").with_code(status.as_u16()).boxed())
 }
 
-async fn collect(body: Body, bytes_max: usize) -> Result<Vec<u8>, kube::Error> {
+async fn collect(body: AnswerBody, bytes_max: usize) -> Result<Vec<u8>, kube::Error> {
     match Limited::new(body, bytes_max).collect().await {
         Ok(whole) => Ok(whole.to_bytes().to_vec()),
         Err(error) if error.is::<LengthLimitError>() => {

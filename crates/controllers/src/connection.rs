@@ -1,23 +1,22 @@
-//! Connections to members: one client for each member, shared by what talks to that member in this process. A cache: it
+//! Connections to members: one for each member, shared by what talks to that member in this process. A cache: it
 //! is made of a kubeconfig in a stored Secret, and says nothing of the member.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use client::{Credential, CredentialError};
-use kube::Client;
+use client::{Credential, CredentialError, Transport};
 use model::MemberName;
 use sha2::{Digest, Sha256};
 
 /// A connection to a member.
 #[derive(Clone)]
 pub struct Connection {
-    /// The client, with the member's own limits.
-    pub client: Client,
-    /// Changes when the client is replaced.
+    /// How requests reach it, with the member's own limits.
+    pub transport: Transport,
+    /// Changes when the connection is replaced.
     pub serial: u64,
-    /// Of the kubeconfig that the client was made from. Never leaves the process.
+    /// Of the kubeconfig that the connection was made from. Never leaves the process.
     fingerprint: [u8; 32],
 }
 
@@ -25,8 +24,8 @@ pub struct Connection {
 pub(crate) enum Prepared {
     /// It is there.
     Open(Connection),
-    /// A client that is not used yet.
-    Fresh(Client, [u8; 32]),
+    /// One that is not used yet.
+    Fresh(Transport, [u8; 32]),
 }
 
 /// All connections, by member name.
@@ -41,7 +40,7 @@ impl Connections {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The connection with this kubeconfig, or a client for one. Nothing is replaced yet.
+    /// The connection with this kubeconfig, or a new one. Nothing is replaced yet.
     ///
     /// # Errors
     /// The kubeconfig cannot be used.
@@ -54,22 +53,22 @@ impl Connections {
         if let Some(open) = self.lock().get(member).filter(|c| c.fingerprint == fingerprint) {
             return Ok(Prepared::Open(open.clone()));
         }
-        Ok(Prepared::Fresh(credential.client().await?, fingerprint))
+        Ok(Prepared::Fresh(credential.connect().await?, fingerprint))
     }
 
     /// Puts a prepared connection in place of the one that there is. Two that are prepared from the same kubeconfig at the
     /// same time become one.
     pub(crate) fn open(&self, member: &MemberName, prepared: Prepared) -> Connection {
-        let (client, fingerprint) = match prepared {
+        let (transport, fingerprint) = match prepared {
             Prepared::Open(connection) => return connection,
-            Prepared::Fresh(client, fingerprint) => (client, fingerprint),
+            Prepared::Fresh(transport, fingerprint) => (transport, fingerprint),
         };
         let mut entries = self.lock();
         if let Some(open) = entries.get(member).filter(|c| c.fingerprint == fingerprint) {
             return open.clone();
         }
         let serial = self.serial.fetch_add(1, Ordering::Relaxed) + 1;
-        let connection = Connection { client, serial, fingerprint };
+        let connection = Connection { transport, serial, fingerprint };
         entries.insert(member.clone(), connection.clone());
         connection
     }

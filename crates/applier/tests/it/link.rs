@@ -36,7 +36,7 @@ async fn a_member_that_is_seen_to_answer_again_is_asked_at_once() {
         back: seen.subscribe(),
     };
     let client = kube::Client::new(away, "default");
-    let applier = tokio::spawn(async move { match Applier::run(push.member(&member), client, ctx).await {} });
+    let applier = tokio::spawn(async move { match Applier::run(push.member(&member), client.into(), ctx).await {} });
     // Long enough for the pause to have reached its longest.
     tokio::time::sleep(Duration::from_secs(600)).await;
     trying.mark_unchanged();

@@ -323,7 +323,7 @@ impl World {
             back: tokio::sync::watch::channel(0).1,
         };
         let (feed, client) = (self.push.member(&self.member), kube::Client::new(service, "default"));
-        self.applier = Some(tokio::spawn(async move { match Applier::run(feed, client, ctx).await {} }));
+        self.applier = Some(tokio::spawn(async move { match Applier::run(feed, client.into(), ctx).await {} }));
     }
 
     pub(crate) fn stop(&mut self) {

@@ -3,12 +3,12 @@ use std::convert::Infallible;
 use super::*;
 
 /// A member that answers everything with the same.
-fn member(status: u16, body: Vec<u8>) -> Client {
+fn member(status: u16, body: Vec<u8>) -> Transport {
     let answer = move |_: Request<Body>| {
         let body = body.clone();
         async move { Ok::<_, Infallible>(http::Response::builder().status(status).body(Body::from(body)).unwrap()) }
     };
-    Client::new(tower::service_fn(answer), "default")
+    kube::Client::new(tower::service_fn(answer), "default").into()
 }
 
 async fn said(status: u16, body: &[u8]) -> (u16, String) {

@@ -119,7 +119,7 @@ fn start(ctx: &Arc<Ctx>, member: &MemberName, target: Target, connection: Connec
     };
     let run = Applier::run(
         ctx.feed.member(member),
-        connection.client,
+        connection.transport,
         applier::Ctx {
             member: member.clone(),
             hub: ctx.hub.clone(),

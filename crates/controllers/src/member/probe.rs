@@ -9,8 +9,7 @@ mod capacity;
 use std::sync::Arc;
 use std::time::Duration;
 
-use client::{Failure, classify, limit};
-use kube::Client;
+use client::{Failure, Transport, classify, limit};
 use model::{MemberName, Timestamp, object};
 use plan::member::{Facts, Outcome, Probe};
 use serde_json::Value;
@@ -64,7 +63,7 @@ pub(super) async fn run(ctx: Arc<Ctx>, key: NamespacedName, member: MemberName, 
         let began = Instant::now();
         let outcome = tokio::select! {
             () = stop.cancelled() => return,
-            outcome = state.once(&connection.client, ctx.clock.now(), &mut changed) => outcome,
+            outcome = state.once(&connection.transport, ctx.clock.now(), &mut changed) => outcome,
         };
         let failures = state.failures;
         // A failure that says nothing yet is one lost connection, or the first sign of a member that does not answer.
@@ -147,12 +146,12 @@ impl State {
     /// One probe; `None` when it failed and says nothing yet.
     async fn once(
         &mut self,
-        client: &Client,
+        transport: &Transport,
         now: Timestamp,
         changed: &mut watch::Receiver<Option<Instant>>,
     ) -> Option<Outcome> {
-        let asked = match answer(client::read(client, "/readyz", ANSWER_BYTES_MAX)).await {
-            Ok(_) => self.look(client, changed).await,
+        let asked = match answer(client::read(transport, "/readyz", ANSWER_BYTES_MAX)).await {
+            Ok(_) => self.look(transport, changed).await,
             Err(failure) => Err(failure),
         };
         let outcome = match asked {
@@ -179,22 +178,26 @@ impl State {
     }
 
     /// Learns who the member is and what it holds, when that is due.
-    async fn look(&mut self, client: &Client, changed: &mut watch::Receiver<Option<Instant>>) -> Result<(), Silent> {
+    async fn look(
+        &mut self,
+        transport: &Transport,
+        changed: &mut watch::Receiver<Option<Instant>>,
+    ) -> Result<(), Silent> {
         let at = Instant::now();
         let changed = *changed.borrow_and_update();
         self.unanswered = false;
         if self.failures == 0 && !self.is_due(at, changed) {
             return Ok(());
         }
-        let system = answer(get(client, "/api/v1/namespaces/kube-system", ANSWER_BYTES_MAX)).await?;
-        let version = answer(get(client, "/version", ANSWER_BYTES_MAX)).await?;
+        let system = answer(get(transport, "/api/v1/namespaces/kube-system", ANSWER_BYTES_MAX)).await?;
+        let version = answer(get(transport, "/version", ANSWER_BYTES_MAX)).await?;
         let mut facts = Facts {
             uid: object::uid(&system).map(str::to_owned),
             version: object::get_str(&version, &["gitVersion"]).map(str::to_owned),
             ..self.facts.clone()
         };
         let (mut moving, mut unanswered) = (false, false);
-        match capacity::count(client).await {
+        match capacity::count(transport).await {
             Ok(count) => {
                 let ready = count.nodes.ready_num >= count.nodes.total_num;
                 (facts.nodes, facts.region) = (Some(count.nodes), count.region);
@@ -297,8 +300,8 @@ fn root(error: &dyn std::error::Error) -> String {
     at.to_string().chars().take(limit::WORDS_MAX).collect()
 }
 
-async fn get(client: &Client, path: &str, bytes_max: usize) -> Result<Value, kube::Error> {
-    let body = client::read(client, path, bytes_max).await?;
+async fn get(transport: &Transport, path: &str, bytes_max: usize) -> Result<Value, kube::Error> {
+    let body = client::read(transport, path, bytes_max).await?;
     serde_json::from_slice(&body).map_err(kube::Error::SerdeError)
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use api::karmada::cluster::v1alpha1::{NodeSummary, ResourceSummary};
-use kube::Client;
+use client::Transport;
 use model::{Quantity, object};
 use serde_json::Value;
 
@@ -46,10 +46,10 @@ impl Sums {
 }
 
 /// Counts nodes and the pods that have not ended.
-pub(super) async fn count(client: &Client) -> Result<Count, Silent> {
+pub(super) async fn count(transport: &Transport) -> Result<Count, Silent> {
     let (mut total, mut ready, mut allocatable) = (0, 0, Sums::default());
     let mut regions: Vec<Option<String>> = Vec::new();
-    for_each(client, "/api/v1/nodes?", |node| {
+    for_each(transport, "/api/v1/nodes?", |node| {
         total += 1;
         let conditions = object::get(node, &["status", "conditions"]).and_then(Value::as_array);
         let is_ready = |c: &Value| c["type"] == "Ready" && c["status"] == "True";
@@ -59,7 +59,7 @@ pub(super) async fn count(client: &Client) -> Result<Count, Silent> {
     })
     .await?;
     let (mut allocated, mut allocating) = (Sums::default(), Sums::default());
-    let all = for_each(client, "/api/v1/pods?fieldSelector=status.phase!=Succeeded,status.phase!=Failed&", |pod| {
+    let all = for_each(transport, "/api/v1/pods?fieldSelector=status.phase!=Succeeded,status.phase!=Failed&", |pod| {
         let sums = match object::get_str(pod, &["spec", "nodeName"]) {
             Some(node) if !node.is_empty() => &mut allocated,
             _ => &mut allocating,
@@ -85,11 +85,11 @@ pub(super) async fn count(client: &Client) -> Result<Count, Silent> {
 }
 
 /// Shows every item of a list; says whether those were all.
-async fn for_each(client: &Client, path: &str, mut see: impl FnMut(&Value)) -> Result<bool, Silent> {
+async fn for_each(transport: &Transport, path: &str, mut see: impl FnMut(&Value)) -> Result<bool, Silent> {
     let mut next = String::new();
     for _ in 0..PAGES_MAX {
         let token = if next.is_empty() { String::new() } else { format!("&continue={}", encode(&next)) };
-        let page = answer(get(client, &format!("{path}limit={PAGE}{token}"), PAGE_BYTES_MAX)).await?;
+        let page = answer(get(transport, &format!("{path}limit={PAGE}{token}"), PAGE_BYTES_MAX)).await?;
         page["items"].as_array().into_iter().flatten().for_each(&mut see);
         next = object::get_str(&page, &["metadata", "continue"]).unwrap_or_default().to_owned();
         if next.is_empty() {

@@ -44,7 +44,7 @@ impl Fake {
         self.asked.lock().unwrap().iter().filter(|asked| asked.starts_with(path)).count()
     }
 
-    fn client(&self) -> Client {
+    fn client(&self) -> Transport {
         let fake = self.clone();
         let answer = move |request: Request<Body>| {
             let path = request.uri().path().to_owned();
@@ -58,7 +58,7 @@ impl Fake {
                 )
             }
         };
-        Client::new(tower::service_fn(answer), "default")
+        kube::Client::new(tower::service_fn(answer), "default").into()
     }
 }
 

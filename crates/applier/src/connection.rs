@@ -10,7 +10,6 @@ use plan::drift;
 use plan::handover::Claims;
 use plan::prepare::Prepared;
 use serde_json::Value;
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::awaited::Awaited;
@@ -19,7 +18,7 @@ use crate::limit;
 use crate::member::{Ctx, NAME};
 use crate::observation::Observation;
 use crate::shard::InventoryOwner;
-use crate::watch::{Event, Watch};
+use crate::watch::{Event, Events, Watch};
 
 /// What is known of a kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,11 +141,11 @@ pub(crate) struct Connection {
     pub(crate) awaited: Arc<Awaited>,
     view: Mutex<View>,
     watches: Mutex<JoinSet<()>>,
-    events: mpsc::Sender<Event>,
+    events: Events,
 }
 
 impl Connection {
-    pub(crate) fn new(ctx: Ctx, owner: InventoryOwner, api: Api, events: mpsc::Sender<Event>) -> Arc<Self> {
+    pub(crate) fn new(ctx: Ctx, owner: InventoryOwner, api: Api, events: Events) -> Arc<Self> {
         let (discovery, view, watches) = (Discovery::new(api.clone()), Mutex::default(), Mutex::default());
         Arc::new(Self { ctx, owner, api, discovery, awaited: Arc::default(), view, watches, events })
     }
@@ -200,7 +199,7 @@ impl Connection {
             if let Err(panic) = counted(NAME, &metrics, watch.run()).await {
                 tracing::error!(%member, panic, "a watch panicked, and the applier connects again; please report it");
                 let error = Error::Bug("a watch panicked; what happened is in the log".to_owned());
-                drop(events.send(Event::Lost(error)).await);
+                drop(events.send(Box::new(Event::Lost(error))).await);
             }
         };
         // Dropping the connection ends its watches.

@@ -155,9 +155,7 @@ impl Applier {
         if self.link.is_none() {
             self.say(Link::Connecting, Vec::new()).await;
         }
-        let namespaces = Resource::core("Namespace", "namespaces", false);
-        let system = self.api.get(&namespaces.target("", "kube-system")).await?;
-        let cluster = system.as_ref().and_then(model::object::uid).unwrap_or_default().to_owned();
+        let cluster = identify(&self.api).await?;
         if let Some(expected) = self.ctx.cluster.as_ref().filter(|expected| **expected != cluster) {
             return Err(Error::OtherCluster { expected: expected.clone(), found: cluster });
         }
@@ -179,7 +177,11 @@ impl Applier {
         result
     }
 
-    async fn serve(&mut self, session: &mut Session, mut inbox: mpsc::Receiver<Event>) -> Result<Infallible, Error> {
+    async fn serve(
+        &mut self,
+        session: &mut Session,
+        mut inbox: mpsc::Receiver<Box<Event>>,
+    ) -> Result<Infallible, Error> {
         let feed = Arc::clone(&self.feed);
         let mut passes: FuturesUnordered<BoxFuture<'static, Outcome>> = FuturesUnordered::new();
         let mut delta = feed.delta(None);
@@ -197,10 +199,10 @@ impl Applier {
                     // What is there already is taken before passes begin, so that a burst causes one; not for ever.
                     let (mut next, mut taken) = (Some(event), 0);
                     while let Some(event) = next {
-                        if let Event::Lost(error) = event {
-                            return Err(error);
+                        match *event {
+                            Event::Lost(error) => return Err(error),
+                            event => session.take(event),
                         }
-                        session.take(event);
                         taken += 1;
                         next = if taken < limit::EVENTS_MAX { inbox.try_recv().ok() } else { None };
                     }
@@ -222,6 +224,13 @@ impl Applier {
             }
         }
     }
+}
+
+/// UID of the kube-system namespace. Of that object nothing else is kept: a connection lasts for months.
+async fn identify(api: &Api) -> Result<String, Error> {
+    let namespaces = Resource::core("Namespace", "namespaces", false);
+    let system = api.get(&namespaces.target("", "kube-system")).await?;
+    Ok(system.as_ref().and_then(model::object::uid).unwrap_or_default().to_owned())
 }
 
 async fn sleep_until(at: Option<Instant>) {

@@ -31,6 +31,10 @@ pub(crate) enum Event {
     Lost(Error),
 }
 
+/// Where watches put what they say. Boxed: a channel makes room for 32 messages before there is any, which is 9 KiB of
+/// events in each member, and a member at rest has none on their way.
+pub(crate) type Events = mpsc::Sender<Box<Event>>;
+
 /// One kind's watch.
 pub(crate) struct Watch {
     pub(crate) api: Api,
@@ -39,7 +43,7 @@ pub(crate) struct Watch {
     pub(crate) awaited: Arc<Awaited>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) jitter: Jitter,
-    pub(crate) events: mpsc::Sender<Event>,
+    pub(crate) events: Events,
 }
 
 /// What is kept of an object. Its body is at hand only here, so what is awaited of it is found out here too.
@@ -71,7 +75,7 @@ impl Watch {
                     client::Event::Absent => break,
                     event => said(&mut watch, event),
                 };
-                if events.send(event).await.is_err() {
+                if events.send(Box::new(event)).await.is_err() {
                     return;
                 }
                 turn = None;
@@ -79,7 +83,7 @@ impl Watch {
             drop(turn);
             // Discovery may still name the kind: do not ask in a tight loop.
             tokio::time::sleep(Backoff::MEMBER.pause(1, jitter())).await;
-            drop(events.send(Event::Absent(watch.resource().group_kind())).await);
+            drop(events.send(Box::new(Event::Absent(watch.resource().group_kind()))).await);
         }
     }
 }

@@ -102,7 +102,7 @@ impl Credential {
             .map_err(|e| unusable(&e))?;
         crate::proxy::keep_own(&mut config, &self.kubeconfig, None).map_err(|e| unusable(&e))?;
         // Retries are decided by who asked, with the member's own back-off.
-        crate::connect::client(&config).map(|client| Api::new(client, manager)).map_err(|e| unusable(&e))
+        crate::connect::connect(&config).map(|transport| Api::new(transport, manager)).map_err(|e| unusable(&e))
     }
 }
 

@@ -3,6 +3,7 @@
 //! | question | module |
 //! |---|---|
 //! | one request, one list | [`api`], [`Typed`] for Rust types, [`Raw`] by path |
+//! | how a request gets there | [`Transport`] |
 //! | where a kind is | [`resource`], [`discovery`] |
 //! | what changes | [`watch`]; [`store`] keeps the newest state |
 //! | what to do next, and when | [`queue`], [`retry`] |
@@ -34,6 +35,7 @@ mod raw;
 pub mod resource;
 pub mod retry;
 pub mod store;
+mod transport;
 mod typed;
 pub mod watch;
 
@@ -48,5 +50,6 @@ pub use raw::Raw;
 pub use resource::{Resource, Target, Verb};
 pub use retry::{Backoff, Jitter, Pace};
 pub use store::{Index, NamespacedName, Store};
+pub use transport::{AnswerBody, Transport};
 pub use typed::Typed;
 pub use watch::{Event, Position, Watch};

@@ -1,4 +1,4 @@
-//! Connections to members: one client for each member, shared by what talks to that member in this process. A cache: it
+//! Connections to members: one for each member, shared by what talks to that member in this process. A cache: it
 //! is made of a kubeconfig in a stored Secret, and says nothing of the member.
 
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ pub struct Connection {
     pub api: Api,
     /// Changes when the client is replaced.
     pub serial: u64,
-    /// Of the kubeconfig that the client was made from. Never leaves the process.
+    /// Of the kubeconfig that the connection was made from. Never leaves the process.
     fingerprint: [u8; 32],
 }
 
@@ -43,7 +43,7 @@ impl Connections {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The connection with this kubeconfig, or a client for one. Nothing is replaced yet.
+    /// The connection with this kubeconfig, or a new one. Nothing is replaced yet.
     ///
     /// # Errors
     /// The kubeconfig cannot be used.

@@ -15,7 +15,7 @@ use crate::secrets::SecretVersions;
 use crate::{application, fleet, member, record};
 
 macro_rules! registry {
-    ($($(#[$doc:meta])* $name:ident: $kind:ty, $indexes:expr;)*) => {
+    ($($(#[$doc:meta])* $name:ident: $kind:ty, $made:ident($indexes:expr);)*) => {
         /// The newest known state of the hub's kinds, each watched once.
         pub struct Stores {
             $($(#[$doc])* pub $name: Arc<Store<$kind>>,)*
@@ -26,7 +26,7 @@ macro_rules! registry {
         impl Stores {
             /// Knows nothing yet.
             pub(crate) fn new() -> Self {
-                Self { $($name: Store::typed($indexes),)* secrets: SecretVersions::new() }
+                Self { $($name: Store::$made($indexes),)* secrets: SecretVersions::new() }
             }
 
             /// Is everything listed?
@@ -52,21 +52,22 @@ macro_rules! registry {
     };
 }
 
+// Of Applications it is said who changed them; of the others nobody asks who owns which field.
 registry! {
     /// Applications.
-    applications: Application, application::indexes();
+    applications: Application, typed(application::indexes());
     /// Fleets.
-    fleets: Fleet, fleet::indexes();
+    fleets: Fleet, without_managed_fields(fleet::indexes());
     /// AttachedClusters.
-    attached: AttachedCluster, member::attached_indexes();
+    attached: AttachedCluster, without_managed_fields(member::attached_indexes());
     /// Members' records.
-    clusters: Cluster, member::cluster_indexes();
+    clusters: Cluster, without_managed_fields(member::cluster_indexes());
     /// Revisions.
-    revisions: Revision, record::revision_indexes();
+    revisions: Revision, without_managed_fields(record::revision_indexes());
     /// Decisions.
-    decisions: Decision, record::decision_indexes();
+    decisions: Decision, without_managed_fields(record::decision_indexes());
     /// Members' reports, as stored.
-    statuses: MemberStatus, record::status_indexes();
+    statuses: MemberStatus, without_managed_fields(record::status_indexes());
 }
 
 impl Stores {

@@ -152,7 +152,7 @@ async fn one_members_pass_costs_its_own_decisions_and_one_units_status_its_own_m
 
 #[test]
 fn which_units_have_lists_to_weigh_follows_what_is_stored() {
-    let statuses = Store::typed(record::status_indexes());
+    let statuses = Store::without_managed_fields(record::status_indexes());
     let waiting = |statuses: &Store<MemberStatus>| statuses.by(WAITING, &unit(1).to_string()).len();
     let report = |held| BTreeMap::from([(unit(1), status(held))]);
     statuses.learn(stored(member(1), 1, report(true)));

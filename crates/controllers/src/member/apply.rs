@@ -30,7 +30,8 @@ pub(super) async fn apply(
     let (Some(wanted), Some(member)) = (record, member) else { return Ok(()) };
     let live = ctx.clusters.get(&NamespacedName::new("", member.as_str()));
     let live = live.and_then(|c| serde_json::to_value(c.as_ref()).ok()).unwrap_or_default();
-    if !model::object::holds(&live, wanted) || owns_more(&live, wanted) {
+    if !model::object::holds(&live, wanted) || holds_more(&live, wanted) && owns_more(&read(ctx, member).await?, wanted)
+    {
         ctx.clusters.learn(write::apply(&ctx.api, wanted).await?);
     }
     if let Some(prepared) = prepared {
@@ -40,6 +41,21 @@ pub(super) async fn apply(
         }
     }
     Ok(())
+}
+
+/// Does the record have a label or a field of the spec that is not wanted? Whose it is, is not kept in memory.
+fn holds_more(live: &Value, wanted: &Value) -> bool {
+    let more = |path: &[&str]| {
+        let names = model::object::get(live, path).and_then(Value::as_object).into_iter().flat_map(|map| map.keys());
+        names.into_iter().any(|name| model::object::get(wanted, &[path, &[name]].concat()).is_none())
+    };
+    more(&["metadata", "labels"]) || more(&["spec"])
+}
+
+/// The record with who owns which of its fields.
+async fn read(ctx: &Ctx, member: &MemberName) -> Result<Value, WriteError> {
+    let found = write::read::<Cluster>(&ctx.api, "", member.as_str()).await?;
+    Ok(found.and_then(|cluster| serde_json::to_value(cluster).ok()).unwrap_or_default())
 }
 
 /// Does the record have a label or a region from us that is not wanted any more? Others' stay.

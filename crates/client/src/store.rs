@@ -73,6 +73,8 @@ type Listener<K> = Box<dyn Fn(&NamespacedName, Option<&Arc<K>>) + Send + Sync>;
 struct Entry<K> {
     object: Arc<K>,
     revision: u64,
+    /// Do listeners know this state? They do not know what was learned from a write until the watch delivers it.
+    told: bool,
 }
 
 /// What is known, and how new it is.
@@ -192,14 +194,15 @@ impl<K: Send + Sync + 'static> Store<K> {
     }
 
     /// Takes over what a write returned, so that the writer's next look sees it even before the watch does. An older
-    /// state is ignored, also one of an object that the watch has seen deleted since; listeners are not called.
+    /// state is ignored, also one of an object that the watch has seen deleted since. Listeners are called when the watch
+    /// delivers it, as an event or in a list.
     pub fn learn(&self, object: K) {
         let (name, version) = (self.reader.identify)(&object);
         let revision = number(version.as_deref());
         let mut state = self.state_mut();
         let known = state.objects.by_name().get(&name).map(|known| known.revision);
         if revision > known.unwrap_or(state.delivered) {
-            state.objects.insert(name, Entry { object: Arc::new(object), revision });
+            state.objects.insert(name, Entry { object: Arc::new(object), revision, told: false });
         }
     }
 
@@ -258,11 +261,14 @@ impl<K: Send + Sync + 'static> Store<K> {
         let newest = {
             let mut state = self.state_mut();
             state.delivered = state.delivered.max(revision);
-            match state.objects.by_name().get(&name) {
+            match state.objects.get_mut(&name) {
                 // Learned from a write a moment ago, and still the newest.
-                Some(known) if known.revision >= revision => known.object.clone(),
+                Some(known) if known.revision >= revision => {
+                    known.told = true;
+                    known.object.clone()
+                }
                 _ => {
-                    state.objects.insert(name.clone(), Entry { object: object.clone(), revision });
+                    state.objects.insert(name.clone(), Entry { object: object.clone(), revision, told: true });
                     object
                 }
             }
@@ -284,8 +290,9 @@ impl<K: Send + Sync + 'static> Store<K> {
         self.tell(&name, None);
     }
 
-    /// Takes a whole list. Listeners hear of what is new, changed or gone. What was learned from a write that is newer
-    /// than the list stays.
+    /// Takes a whole list. Listeners are called for what is new, changed or gone, and for what this process wrote and the
+    /// watch has not delivered before. What was learned from a write that is newer than the list stays: the watch delivers
+    /// it next.
     fn replace(&self, listed: Vec<K>, position: Position) {
         let changed = {
             let mut state = self.state_mut();
@@ -294,7 +301,7 @@ impl<K: Send + Sync + 'static> Store<K> {
             for object in listed {
                 let (name, revision) = self.identify(&object);
                 newest = newest.max(revision);
-                next.insert(name, Entry { object: Arc::new(object), revision });
+                next.insert(name, Entry { object: Arc::new(object), revision, told: true });
             }
             state.delivered = state.delivered.max(newest);
             let mut changed: BTreeMap<NamespacedName, Option<Arc<K>>> =
@@ -302,6 +309,8 @@ impl<K: Send + Sync + 'static> Store<K> {
             for (name, known) in state.objects.take_all() {
                 match next.get(&name) {
                     Some(entry) if known.revision < entry.revision => {}
+                    // Learned from a write, and delivered now.
+                    Some(entry) if known.revision == entry.revision && !known.told => {}
                     // Gone.
                     None if known.revision <= newest => drop(changed.insert(name, None)),
                     // The same, or newer than the list.

@@ -107,6 +107,28 @@ fn a_second_list_tells_what_changed_and_keeps_what_is_newer_than_it() {
 }
 
 #[test]
+fn a_list_that_comes_before_the_event_of_an_own_write_tells_of_it_once() {
+    let store = store();
+    let told = told(&store);
+    store.take(Event::Listed(vec![map("a", 1, &[]), map("b", 2, &[])], Some(2)));
+    told.lock().unwrap().clear();
+    // This process writes b and c. The watch ends before it delivers them, and lists again.
+    store.learn(map("b", 12, &["x"]));
+    store.learn(map("c", 13, &[]));
+    let listed = || vec![map("a", 1, &[]), map("b", 12, &["x"]), map("c", 13, &[])];
+    store.take(Event::Listed(listed(), Some(13)));
+    assert_eq!(std::mem::take(&mut *told.lock().unwrap()), ["+b", "+c"]);
+    assert_eq!(about(&store, "x"), ["b"]);
+    store.take(Event::Listed(listed(), Some(13)));
+    assert_eq!(*told.lock().unwrap(), [""; 0], "told already");
+    // A write whose event came is not told again by a list.
+    store.learn(map("a", 14, &[]));
+    put(&store, map("a", 14, &[]));
+    store.take(Event::Listed(vec![map("a", 14, &[]), map("b", 12, &["x"]), map("c", 13, &[])], Some(14)));
+    assert_eq!(*told.lock().unwrap(), ["+a"]);
+}
+
+#[test]
 fn kinds_without_a_rust_type_are_kept_as_json() {
     let resource = Arc::new(Resource::new("example.com", "v1", "Box", "boxes", true));
     let owner = |value: &Value| vec![value["spec"]["owner"].as_str().unwrap_or_default().to_owned()];

@@ -55,11 +55,21 @@ fn decision(n: usize) -> api::delivery::Decision {
     decision
 }
 
+/// A member's record.
+fn record_of(name: MemberName, version: &str) -> Cluster {
+    let mut record = Cluster::new(name.as_str(), api::karmada::cluster::v1alpha1::ClusterSpec::default());
+    record.metadata.resource_version = Some(version.to_owned());
+    record
+}
+
 fn controllers(cache: &std::path::Path) -> Arc<Controllers> {
     let no_answer = |_: http::Request<Body>| async {
         Ok::<_, Infallible>(http::Response::builder().status(500).body(Body::empty()).unwrap())
     };
-    let client = kube::Client::new(tower::service_fn(no_answer), "default");
+    controllers_of(cache, kube::Client::new(tower::service_fn(no_answer), "default"))
+}
+
+fn controllers_of(cache: &std::path::Path, client: kube::Client) -> Arc<Controllers> {
     let options = Options {
         trust: client::Trust::default(),
         cache: cache.to_owned(),
@@ -186,6 +196,9 @@ fn a_report_is_merged_with_what_is_not_stored_yet() {
         last_drift: None,
         details: Vec::new(),
     };
+    take_report(&ctx, &report(UnitPhase::Applied, b"zero"));
+    assert!(ctx.state().unstored.is_empty(), "it has no record: nothing would ever store that");
+    ctx.clusters.learn(record_of(member(1), "1"));
     take_report(&ctx, &report(UnitPhase::Applied, b"one"));
     // Nothing was written in between: what was applied must not be forgotten.
     take_report(&ctx, &report(UnitPhase::Suspended, b"two"));
@@ -194,4 +207,85 @@ fn a_report_is_merged_with_what_is_not_stored_yet() {
     assert_eq!((unstored.phase, unstored.applied), (UnitPhase::Suspended, Some(Digest::of(b"one"))));
     let before = BTreeMap::from([(unit(1), status(false))]);
     assert!(is_news(&before, &state.unstored[&member(1)].units));
+    drop(state);
+    // What is stored already is not kept a second time.
+    let status = ctx.state().unstored.remove(&member(1)).unwrap().units.remove(&unit(1)).unwrap();
+    ctx.statuses.learn(stored(member(1), 1, BTreeMap::from([(unit(1), status)])));
+    take_report(&ctx, &report(UnitPhase::Suspended, b"two"));
+    assert!(ctx.state().unstored.is_empty());
+}
+
+/// The API of a hub that takes every status, and remembers which it took and deleted.
+fn hub_that_writes(log: Arc<Mutex<Vec<String>>>) -> kube::Client {
+    let answer = move |request: http::Request<Body>| {
+        let log = log.clone();
+        async move {
+            let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+            let name = path.trim_end_matches("/status").rsplit('/').next().unwrap_or_default().to_owned();
+            let body = http_body_util::BodyExt::collect(request.into_body()).await.unwrap().to_bytes();
+            let mut object: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+            log.lock().unwrap().push(format!("{method} {name}"));
+            if method == http::Method::DELETE {
+                object = serde_json::json!({"kind": "Status", "apiVersion": "v1", "status": "Success"});
+            }
+            object["metadata"]["resourceVersion"] = "99".into();
+            Ok::<_, Infallible>(http::Response::new(Body::from(object.to_string().into_bytes())))
+        }
+    };
+    kube::Client::new(tower::service_fn(answer), "default")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slice_that_waits_its_turn_holds_back_no_other() {
+    let cache = tempfile::tempdir().unwrap();
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let controllers = controllers_of(cache.path(), hub_that_writes(log.clone()));
+    let ctx = context(&controllers.deps, controllers.feed.clone());
+    let per_slice = api::delivery::MemberStatusSpec::UNITS_MAX;
+    // A member with one unit more than a slice holds, and a slice of units that are not decided any more.
+    for n in 0..=per_slice {
+        let mut decision = decision(n);
+        decision.spec.members = BTreeMap::from([(member(1), decision.spec.members.values().next().unwrap().clone())]);
+        ctx.decisions.learn(decision);
+    }
+    ctx.clusters.learn(record_of(member(1), "1"));
+    let slice = |n: u32, units: std::ops::Range<usize>| {
+        let mut slice = stored(member(1), 1, units.map(|n| (unit(n), status(false))).collect());
+        slice.metadata.name = Some(api::delivery::MemberStatusSpec::object_name(&member(1), n));
+        slice.spec.slice = n;
+        slice
+    };
+    for object in [slice(0, 0..per_slice), slice(1, per_slice..per_slice + 1), slice(2, 9000..9001)] {
+        ctx.statuses.learn(object);
+    }
+    // Slice 0 was written a moment ago, and has only counters to say; slice 1 has news.
+    assert_eq!(ctx.pace.wait(&NamespacedName::new("", "m001-0"), Duration::from_secs(1), false), None);
+    let counted = UnitStatus { pods: PodCounts { ready: 7, ..PodCounts::default() }, ..status(false) };
+    let failed = UnitStatus { phase: UnitPhase::Failed, ..status(false) };
+    ctx.state().unstored.insert(
+        member(1),
+        Unstored { units: BTreeMap::from([(unit(0), counted.clone()), (unit(per_slice), failed)]), link: None },
+    );
+    let next = status::write(&ctx, &member(1)).await.unwrap();
+    assert_eq!(*log.lock().unwrap(), ["PUT m001-1", "DELETE m001-2"]);
+    assert!(matches!(next, Next::After(_)), "{next:?}");
+    let left = ctx.state().unstored[&member(1)].units.clone();
+    assert_eq!(left, BTreeMap::from([(unit(0), counted)]), "what waits is not forgotten");
+    // time: the pace is what this is about.
+    tokio::time::advance(Duration::from_secs(1)).await;
+    log.lock().unwrap().clear();
+    assert_eq!(status::write(&ctx, &member(1)).await.unwrap(), Next::Wait);
+    assert_eq!(log.lock().unwrap().first().map(String::as_str), Some("PUT m001-0"));
+    assert!(ctx.state().unstored.is_empty());
+}
+
+#[tokio::test]
+async fn what_was_to_be_stored_of_a_member_goes_with_its_record() {
+    let cache = tempfile::tempdir().unwrap();
+    let controllers = controllers(cache.path());
+    let ctx = context(&controllers.deps, controllers.feed.clone());
+    let units = BTreeMap::from([(unit(1), status(false))]);
+    ctx.state().unstored.insert(member(1), Unstored { units, link: None });
+    status::remove(&ctx, &member(1)).await.unwrap();
+    assert!(ctx.state().unstored.is_empty());
 }

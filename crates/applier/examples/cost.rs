@@ -127,6 +127,7 @@ impl Hub {
                 // A watch that does not answer is left alone for as long as this runs.
                 limits: patient(),
                 back: tokio::sync::watch::channel(0).1,
+                metrics: client::Metrics::default(),
             };
             let feed = push.member(member);
             tokio::spawn(async move { match Applier::run(feed, client(), ctx).await {} });

@@ -5,15 +5,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use api::delivery::{Health, HubId, UnitId, UnitPhase, label};
 use api::feed::{UnitEntry, UnitReport};
+use client::contain::caught;
 use client::{Api, Backoff, Class, Jitter, Resource};
+use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use futures::{FutureExt as _, StreamExt as _};
 use model::{Clock, MemberName};
 use plan::authenticator::MemberKey;
 use tokio::sync::{mpsc, watch};
@@ -53,6 +53,8 @@ pub struct Ctx {
     /// Changes when somebody else saw the member answer again, such as its prober: the next attempt need not wait out
     /// its pause. A channel that is closed says nothing.
     pub back: watch::Receiver<u64>,
+    /// Where panics are counted.
+    pub metrics: client::Metrics,
 }
 
 /// Gets one member to hold what its feed says.
@@ -128,7 +130,8 @@ impl Applier {
 
     /// One connection, until it fails. A bug that panics ends the connection, not the applier: everything is read again.
     async fn session(&mut self) -> Error {
-        match AssertUnwindSafe(self.connected()).catch_unwind().await {
+        let metrics = self.ctx.metrics.clone();
+        match caught("applier", &metrics, self.connected()).await {
             Ok(Ok(never)) => match never {},
             Ok(Err(e)) => e,
             Err(_) => Error::Bug("the applier panicked; what happened is in the log".to_owned()),

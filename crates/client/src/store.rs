@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Api;
+use crate::contain::call_each;
 use crate::resource::Resource;
 use crate::watch::{Event, Position, Watch};
 pub use index::Index;
@@ -222,7 +223,11 @@ impl<K: Send + Sync + 'static> Store<K> {
 
     /// Follows the kind until shutdown. The last known state stays while the server does not answer. Nothing is called
     /// back after that: listeners look things up in other stores, and stores would keep each other alive.
+    ///
+    /// A listener that panics ends it, and keeps no other listener from being called. Begun again, it tells of everything
+    /// that is listed: see [`crate::contain::restarting`].
     pub async fn run(&self, mut watch: Watch<K>, shutdown: CancellationToken) {
+        self.state_mut().objects.for_each_mut(|entry| entry.told = false);
         loop {
             let event = tokio::select! {
                 () = shutdown.cancelled() => break,
@@ -323,15 +328,12 @@ impl<K: Send + Sync + 'static> Store<K> {
             next.into_iter().for_each(|(name, entry)| state.objects.insert(name, entry));
             changed
         };
-        for (name, object) in &changed {
-            self.tell(name, object.as_ref());
-        }
+        call_each(&changed, |(name, object)| self.tell(name, object.as_ref()));
     }
 
     fn tell(&self, name: &NamespacedName, object: Option<&Arc<K>>) {
-        for listener in self.listeners.read().unwrap_or_else(PoisonError::into_inner).iter() {
-            listener(name, object);
-        }
+        let listeners = self.listeners.read().unwrap_or_else(PoisonError::into_inner);
+        call_each(listeners.iter(), |listener| listener(name, object));
     }
 }
 

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use api::delivery::HubId;
 use applier::PushFeed;
+use client::contain::restarting;
 use client::queue::{BACKOFF, Key};
 use client::{Next, Queue, Trust};
 use kube::Client;
@@ -96,6 +97,15 @@ impl Deps {
     pub(crate) fn queue<K: Key>(&self, name: &'static str) -> Queue<K> {
         Queue::with(name, BACKOFF, self.jitter.clone(), self.metrics.queues())
     }
+
+    /// Work that is begun again when it panics, and counted, under this name.
+    pub(crate) fn restarting<T, F, M>(&self, name: &'static str, make: M) -> impl Future<Output = T> + use<T, F, M>
+    where
+        F: Future<Output = T>,
+        M: Fn() -> F,
+    {
+        restarting(name, self.metrics.queues().clone(), self.jitter.clone(), make)
+    }
 }
 
 /// Who asks, for watches: they write nothing.
@@ -135,8 +145,9 @@ impl Controllers {
     ) -> Result<Arc<Self>, source::Error> {
         let cache = source::Cache::open(&options.cache, options.cache_bytes_max)?;
         let stores = Arc::new(Stores::new());
-        let artifacts = Arc::new(Artifacts::new(client.clone(), cache.clone(), shutdown.clone())?);
-        let renderings = Arc::new(Renderings::new(cache, client.clone()));
+        let artifacts = Artifacts::new(client.clone(), cache.clone(), options.metrics.queues(), shutdown.clone())?;
+        let artifacts = Arc::new(artifacts);
+        let renderings = Arc::new(Renderings::new(cache, client.clone(), options.metrics.queues()));
         let (feed, reports) = PushFeed::new(hub.clone(), key);
         Ok(Arc::new(Self {
             which: options.controllers.clone(),
@@ -146,6 +157,8 @@ impl Controllers {
                 artifacts.clone(),
                 Queue::with("application", BACKOFF, jitter.clone(), options.metrics.queues()),
                 clock.clone(),
+                options.metrics.queues(),
+                jitter.clone(),
             )),
             renderings: renderings.clone(),
             reports: std::sync::Mutex::new(Some(reports)),
@@ -192,7 +205,7 @@ impl Controllers {
             running.push(delivery::run(deps, self.feed.clone(), reports));
         }
         let api = client::Api::new(deps.client.clone(), FIELD_MANAGER);
-        deps.stores.spawn(&api, &deps.tasks, &stop);
+        deps.stores.spawn(deps, &api);
         tokio::select! {
             () = deps.stores.synced() => {}
             () = stop.cancelled() => return,
@@ -219,3 +232,6 @@ pub(crate) async fn work<C, K, Fut>(
     // A panic of a reconcile does not come this far, and the task is not aborted.
     let _ = task.await;
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -34,6 +34,7 @@ async fn a_member_that_is_seen_to_answer_again_is_asked_at_once() {
         jitter: Arc::new(|| 0.0),
         limits: Limits::default(),
         back: seen.subscribe(),
+        metrics: client::Metrics::default(),
     };
     let client = kube::Client::new(away, "default");
     let applier = tokio::spawn(async move { match Applier::run(push.member(&member), client, ctx).await {} });

@@ -321,6 +321,7 @@ impl World {
             jitter: Arc::new(|| 1.0),
             limits: self.limits,
             back: tokio::sync::watch::channel(0).1,
+            metrics: client::Metrics::default(),
         };
         let (feed, client) = (self.push.member(&self.member), kube::Client::new(service, "default"));
         self.applier = Some(tokio::spawn(async move { match Applier::run(feed, client, ctx).await {} }));

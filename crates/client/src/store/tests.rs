@@ -164,3 +164,36 @@ async fn an_object_of_the_wrong_form_is_passed_over_and_the_others_are_seen() {
     stop.cancel();
     task.await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_that_panics_costs_that_call_and_everything_is_told_again() {
+    let page = || {
+        let item = |name: &str| json!({"metadata": {"namespace": "shop", "name": name, "resourceVersion": "1"}});
+        json!({"kind": "ConfigMapList", "metadata": {"resourceVersion": "1"}, "items": [item("a"), item("b")]})
+    };
+    let (api, _) = crate::fake::server(move |_, asked| {
+        let is_watch = asked.line.contains("watch=true");
+        async move {
+            match is_watch {
+                true => crate::fake::reply(200, crate::fake::open(vec![])),
+                false => crate::fake::reply(200, crate::fake::closed(vec![page().to_string()])),
+            }
+        }
+    });
+    let store = Store::<ConfigMap>::typed(Vec::new());
+    let panics = std::sync::atomic::AtomicU32::new(0);
+    store.on_change(move |_, _| assert!(panics.fetch_add(1, std::sync::atomic::Ordering::SeqCst) > 0, "a bug"));
+    let told = told(&store);
+    let stop = CancellationToken::new();
+    let (running, stopped) = (store.clone(), stop.clone());
+    let task = tokio::spawn(async move {
+        let (metrics, jitter) = (crate::Metrics::default(), crate::retry::steady());
+        let run = || running.run(running.watch(api.clone()), stopped.clone());
+        crate::contain::restarting("watch", metrics, jitter, run).await;
+    });
+    store.synced().await;
+    stop.cancel();
+    task.await.unwrap();
+    // The listener after the one that panicked missed nothing, and the second list told both of everything.
+    assert_eq!(*told.lock().unwrap(), ["+shop/a", "+shop/b", "+shop/a", "+shop/b"]);
+}

@@ -1,13 +1,12 @@
 //! The member's applier: it runs as long as the member's record says that it may be delivered to.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use api::karmada::cluster::v1alpha1::Cluster;
 use applier::Applier;
 use client::Credential;
-use futures::FutureExt;
+use client::contain::caught;
 use k8s_openapi::api::core::v1::Secret;
 use model::MemberName;
 use plan::member::CredentialRef;
@@ -129,18 +128,20 @@ fn start(ctx: &Arc<Ctx>, member: &MemberName, target: Target, connection: Connec
             jitter: ctx.jitter.clone(),
             limits: applier::Limits::default(),
             back,
+            metrics: ctx.metrics.queues().clone(),
         },
     );
     let (stopped, members, name) = (stop.clone(), ctx.members.clone(), member.clone());
+    let metrics = ctx.metrics.queues().clone();
     let task = tokio::spawn(async move {
         // Dropping an applier at any moment is safe: the next one finishes what was begun.
         let ended = tokio::select! {
-            ended = AssertUnwindSafe(run).catch_unwind() => ended,
+            ended = caught("applier", &metrics, run) => ended,
             () = stopped.cancelled() => return,
         };
         match ended {
             Ok(never) => match never {},
-            Err(_) => tracing::error!(member = %name, "the applier panicked and is started again; please report it"),
+            Err(_) => tracing::error!(member = %name, "this member's applier panicked, and is started again"),
         }
         members.add_after(name, PANIC_AGAIN);
     });

@@ -130,11 +130,12 @@ pub(crate) fn run(deps: &Deps, feed: Arc<PushFeed>, reports: Reports) -> Running
     let ctx = context(deps, feed);
     watch::watch(&ctx, &deps.stores);
     let stop = deps.shutdown.clone();
+    let reader = reader(&ctx, deps, reports);
     Box::pin(async move {
         tokio::join!(
             work(ctx.clone(), ctx.members.clone(), AT_ONCE, stop.clone(), reconcile),
             work(ctx.clone(), ctx.reported.clone(), AT_ONCE, stop.clone(), store),
-            read(&ctx, reports),
+            reader,
         );
         // What appliers have begun is finished.
         let running: Vec<_> = std::mem::take(&mut ctx.state().appliers).into_values().collect();
@@ -150,8 +151,17 @@ impl Ctx {
     }
 }
 
+/// What reads reports. One that makes it panic is lost, and no other.
+fn reader(ctx: &Arc<Ctx>, deps: &Deps, reports: Reports) -> impl Future<Output = ()> + use<> {
+    let (ctx, reports) = (ctx.clone(), Arc::new(tokio::sync::Mutex::new(reports)));
+    deps.restarting("delivery-reader", move || {
+        let (ctx, reports) = (ctx.clone(), reports.clone());
+        async move { read(&ctx, &mut *reports.lock().await).await }
+    })
+}
+
 /// Reads what appliers report, until shutdown.
-async fn read(ctx: &Arc<Ctx>, mut reports: Reports) {
+async fn read(ctx: &Arc<Ctx>, reports: &mut Reports) {
     loop {
         let report = tokio::select! {
             () = ctx.shutdown.cancelled() => return,

@@ -8,19 +8,10 @@ use api::delivery::{
 use kube::client::Body;
 use model::{Digest, Timestamp};
 use plan::unit::is_news;
-use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::deps::tests::{Still, idle, with};
 use crate::record::{self, MEMBER, WAITING};
-use crate::{Controllers, Options};
-
-struct Clock;
-
-impl model::Clock for Clock {
-    fn now(&self) -> Timestamp {
-        "2026-01-01T00:00:00Z".parse().unwrap()
-    }
-}
 
 const UNITS: usize = 10_000;
 const MEMBERS: usize = 1_000;
@@ -62,25 +53,6 @@ fn record_of(name: MemberName, version: &str) -> Cluster {
     record
 }
 
-fn controllers(cache: &std::path::Path) -> Arc<Controllers> {
-    let no_answer = |_: http::Request<Body>| async {
-        Ok::<_, Infallible>(http::Response::builder().status(500).body(Body::empty()).unwrap())
-    };
-    controllers_of(cache, kube::Client::new(tower::service_fn(no_answer), "default"))
-}
-
-fn controllers_of(cache: &std::path::Path, client: kube::Client) -> Arc<Controllers> {
-    let options = Options {
-        trust: client::Trust::default(),
-        cache: cache.to_owned(),
-        cache_bytes_max: 1 << 20,
-        controllers: [].into(),
-        metrics: crate::Metrics::default(),
-    };
-    let (hub, key) = (HubId::from_random([7; 10]), plan::authenticator::HubKey::from_random([1; 32]));
-    Controllers::new(client, Arc::new(Clock), Arc::new(|| 0.5), hub, key, &options, CancellationToken::new()).unwrap()
-}
-
 fn status(held: bool) -> UnitStatus {
     let deletions = Deletions {
         digest: Digest::of(b"list"),
@@ -99,7 +71,7 @@ fn status(held: bool) -> UnitStatus {
         health: Health::Healthy,
         objects: UnitCounts::default(),
         pods: PodCounts::default(),
-        since: model::Clock::now(&Clock),
+        since: Still.now(),
         reason: String::new(),
         message: String::new(),
         held: held.then_some(deletions),
@@ -120,8 +92,7 @@ fn stored(name: MemberName, version: usize, units: BTreeMap<UnitId, UnitStatus>)
 
 #[tokio::test]
 async fn one_members_pass_costs_its_own_decisions_and_one_units_status_its_own_members() {
-    let cache = tempfile::tempdir().unwrap();
-    let controllers = controllers(cache.path());
+    let (_cache, controllers) = idle();
     let ctx = context(&controllers.deps, controllers.feed.clone());
     for n in 0..UNITS {
         ctx.decisions.learn(decision(n));
@@ -172,14 +143,8 @@ fn which_units_have_lists_to_weigh_follows_what_is_stored() {
     assert_eq!(waiting(&statuses), 0);
 }
 
-#[test]
-fn a_report_is_merged_with_what_is_not_stored_yet() {
-    let cache = tempfile::tempdir().unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let _guard = runtime.enter();
-    let controllers = controllers(cache.path());
-    let ctx = context(&controllers.deps, controllers.feed.clone());
-    let report = |phase, payload: &[u8]| UnitReport {
+fn report(phase: UnitPhase, payload: &[u8]) -> UnitReport {
+    UnitReport {
         member: member(1),
         unit: unit(1),
         revision: "r".into(),
@@ -195,7 +160,15 @@ fn a_report_is_merged_with_what_is_not_stored_yet() {
         reverts: 0,
         last_drift: None,
         details: Vec::new(),
-    };
+    }
+}
+
+#[test]
+fn a_report_is_merged_with_what_is_not_stored_yet() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _guard = runtime.enter();
+    let (_cache, controllers) = idle();
+    let ctx = context(&controllers.deps, controllers.feed.clone());
     take_report(&ctx, &report(UnitPhase::Applied, b"zero"));
     assert!(ctx.state().unstored.is_empty(), "it has no record: nothing would ever store that");
     ctx.clusters.learn(record_of(member(1), "1"));
@@ -237,9 +210,8 @@ fn hub_that_writes(log: Arc<Mutex<Vec<String>>>) -> kube::Client {
 
 #[tokio::test(start_paused = true)]
 async fn a_slice_that_waits_its_turn_holds_back_no_other() {
-    let cache = tempfile::tempdir().unwrap();
     let log = Arc::new(Mutex::new(Vec::new()));
-    let controllers = controllers_of(cache.path(), hub_that_writes(log.clone()));
+    let (_cache, controllers) = with(hub_that_writes(log.clone()), Arc::new(Still));
     let ctx = context(&controllers.deps, controllers.feed.clone());
     let per_slice = api::delivery::MemberStatusSpec::UNITS_MAX;
     // A member with one unit more than a slice holds, and a slice of units that are not decided any more.
@@ -281,11 +253,35 @@ async fn a_slice_that_waits_its_turn_holds_back_no_other() {
 
 #[tokio::test]
 async fn what_was_to_be_stored_of_a_member_goes_with_its_record() {
-    let cache = tempfile::tempdir().unwrap();
-    let controllers = controllers(cache.path());
+    let (_cache, controllers) = idle();
     let ctx = context(&controllers.deps, controllers.feed.clone());
     let units = BTreeMap::from([(unit(1), status(false))]);
     ctx.state().unstored.insert(member(1), Unstored { units, link: None });
     status::remove(&ctx, &member(1)).await.unwrap();
     assert!(ctx.state().unstored.is_empty());
+}
+
+/// Panics when it is asked for the first time.
+struct Faulty(std::sync::atomic::AtomicBool);
+
+impl Clock for Faulty {
+    fn now(&self) -> Timestamp {
+        assert!(self.0.swap(true, std::sync::atomic::Ordering::SeqCst), "a bug");
+        Still.now()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_that_makes_the_reader_panic_costs_that_report() {
+    let (_cache, controllers) = with(hub_that_writes(Arc::default()), Arc::new(Faulty(false.into())));
+    let ctx = context(&controllers.deps, controllers.feed.clone());
+    ctx.clusters.learn(record_of(member(1), "1"));
+    let (sender, reports) = mpsc::channel(2);
+    for payload in [b"one", b"two"] {
+        sender.send(FeedReport::Unit(Arc::new(report(UnitPhase::Applied, payload)))).await.unwrap();
+    }
+    drop(sender);
+    reader(&ctx, &controllers.deps, reports).await;
+    assert_eq!(ctx.state().unstored[&member(1)].units[&unit(1)].applied, Some(Digest::of(b"two")));
+    assert_eq!(ctx.metrics.queues().panics("delivery-reader"), 1);
 }

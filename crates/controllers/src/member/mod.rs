@@ -93,14 +93,14 @@ struct Ctx {
     connections: Arc<Connections>,
     probes: Arc<Probes>,
     metrics: Metrics,
+    jitter: client::Jitter,
     queue: Queue<NamespacedName>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
 }
 
-/// Wires the controller, and runs it.
-pub(crate) fn run(deps: &Deps) -> Running {
-    let ctx = Arc::new(Ctx {
+fn context(deps: &Deps) -> Arc<Ctx> {
+    Arc::new(Ctx {
         client: deps.client.clone(),
         clock: deps.clock.clone(),
         trust: deps.trust,
@@ -110,10 +110,16 @@ pub(crate) fn run(deps: &Deps) -> Running {
         connections: deps.connections.clone(),
         probes: Arc::default(),
         metrics: deps.metrics.clone(),
+        jitter: deps.jitter.clone(),
         queue: deps.queue("member"),
         tasks: deps.tasks.clone(),
         shutdown: deps.shutdown.clone(),
-    });
+    })
+}
+
+/// Wires the controller, and runs it.
+pub(crate) fn run(deps: &Deps) -> Running {
+    let ctx = context(deps);
     watch(&ctx, deps);
     let (queue, stop) = (ctx.queue.clone(), deps.shutdown.clone());
     Box::pin(work(ctx, queue, AT_ONCE, stop, reconcile))
@@ -177,3 +183,6 @@ async fn pass(ctx: &Arc<Ctx>, key: &NamespacedName) -> Result<(), WriteError> {
     apply::apply(ctx, key, member, &plan, prepared).await?; // client
     status::write(ctx, key, &attached, member, plan).await // client
 }
+
+#[cfg(test)]
+mod tests;

@@ -156,7 +156,7 @@ fn hub(status: u16, answer: Value) -> Client {
 }
 
 fn renderings(dir: &std::path::Path, hub: Client) -> Renderings {
-    Renderings::new(Cache::open(dir, 1 << 20).unwrap(), hub)
+    Renderings::new(Cache::open(dir, 1 << 20).unwrap(), hub, &Metrics::default())
 }
 
 #[tokio::test]

@@ -127,6 +127,11 @@ impl Metrics {
         self.adds.get_or_create(&OfController { controller }).inc();
     }
 
+    /// How often work of this name panicked.
+    pub fn panics(&self, controller: &'static str) -> u64 {
+        self.panics.get_or_create(&OfController { controller }).get()
+    }
+
     pub(crate) fn panicked(&self, controller: &'static str) {
         self.panics.get_or_create(&OfController { controller }).inc();
     }

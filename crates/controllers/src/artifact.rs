@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use api::delivery::Artifact;
-use client::Api;
+use client::contain::caught;
+use client::{Api, Metrics};
 use k8s_openapi::api::core::v1::Secret;
 use model::Digest;
 use source::{Cache, Credentials, GitReference, GitSource, GitSpec, Http};
@@ -48,6 +49,7 @@ pub struct Artifacts {
     http: Http,
     cache: Cache,
     fetches: Semaphore,
+    metrics: Metrics,
     lost: Mutex<BTreeMap<Place, Lost>>,
     shutdown: CancellationToken,
     /// Sources that are followed here, by namespace and URL: they have what a record does not say, such as user
@@ -56,10 +58,15 @@ pub struct Artifacts {
 }
 
 impl Artifacts {
-    pub(crate) fn new(api: Api, cache: Cache, shutdown: CancellationToken) -> Result<Self, source::Error> {
+    pub(crate) fn new(
+        api: Api,
+        cache: Cache,
+        metrics: &Metrics,
+        shutdown: CancellationToken,
+    ) -> Result<Self, source::Error> {
         let fetches = Semaphore::new(FETCHES_AT_ONCE);
         let (http, lost, followed) = (Http::new()?, Mutex::default(), Mutex::default());
-        Ok(Self { api, http, cache, fetches, lost, shutdown, followed })
+        Ok(Self { api, http, cache, fetches, metrics: metrics.clone(), lost, shutdown, followed })
     }
 
     /// A source of this specification, which is remembered for [`Self::recover`].
@@ -108,10 +115,11 @@ impl Artifacts {
             let (all, artifact) = (self.clone(), artifact.clone());
             tokio::spawn(async move {
                 let done = tokio::select! {
-                    done = all.fetch_again(&place.0, &artifact) => done,
+                    done = caught("artifact", &all.metrics, all.fetch_again(&place.0, &artifact)) => done,
                     // A hub that ends does not wait for a source.
                     () = all.shutdown.cancelled() => return,
                 };
+                let done = done.unwrap_or_else(|panic| Err(format!("a bug, please report it: {panic}")));
                 let mut lost = all.lost();
                 match done {
                     Ok(()) => drop(lost.remove(&place)),
@@ -202,3 +210,6 @@ pub(crate) fn text(error: &dyn std::error::Error) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use api::delivery::HubId;
 use applier::PushFeed;
+use client::contain::restarting;
 use client::queue::{BACKOFF, Key};
 use client::{Api, Next, Queue, Trust};
 use model::Clock;
@@ -96,6 +97,15 @@ impl Deps {
     pub(crate) fn queue<K: Key>(&self, name: &'static str) -> Queue<K> {
         Queue::with(name, BACKOFF, self.jitter.clone(), self.metrics.queues())
     }
+
+    /// Work that is begun again when it panics, and counted, under this name.
+    pub(crate) fn restarting<T, F, M>(&self, name: &'static str, make: M) -> impl Future<Output = T> + use<T, F, M>
+    where
+        F: Future<Output = T>,
+        M: Fn() -> F,
+    {
+        restarting(name, self.metrics.queues().clone(), self.jitter.clone(), make)
+    }
 }
 
 /// What a controller's `run` returns: its wiring is done, and it works while this is polled.
@@ -132,8 +142,9 @@ impl Controllers {
     ) -> Result<Arc<Self>, source::Error> {
         let cache = source::Cache::open(&options.cache, options.cache_bytes_max)?;
         let stores = Arc::new(Stores::new());
-        let artifacts = Arc::new(Artifacts::new(api.clone(), cache.clone(), shutdown.clone())?);
-        let renderings = Arc::new(Renderings::new(cache, api.clone()));
+        let artifacts = Artifacts::new(api.clone(), cache.clone(), options.metrics.queues(), shutdown.clone())?;
+        let artifacts = Arc::new(artifacts);
+        let renderings = Arc::new(Renderings::new(cache, api.clone(), options.metrics.queues()));
         let (feed, reports) = PushFeed::new(hub.clone(), key);
         Ok(Arc::new(Self {
             which: options.controllers.clone(),
@@ -143,6 +154,8 @@ impl Controllers {
                 artifacts.clone(),
                 Queue::with("application", BACKOFF, jitter.clone(), options.metrics.queues()),
                 clock.clone(),
+                options.metrics.queues(),
+                jitter.clone(),
             )),
             renderings: renderings.clone(),
             reports: std::sync::Mutex::new(Some(reports)),
@@ -188,7 +201,7 @@ impl Controllers {
         if self.which.contains(&Controller::Delivery) {
             running.push(delivery::run(deps, self.feed.clone(), reports));
         }
-        deps.stores.spawn(&deps.api, &deps.tasks, &stop);
+        deps.stores.spawn(deps, &deps.api);
         tokio::select! {
             () = deps.stores.synced() => {}
             () = stop.cancelled() => return,
@@ -233,4 +246,4 @@ fn next(reconciled: Result<Next, WriteError>) -> Next {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

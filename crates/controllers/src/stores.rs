@@ -2,17 +2,15 @@
 
 use std::sync::Arc;
 
+use crate::deps::Deps;
+use crate::secrets::SecretVersions;
+use crate::{application, fleet, member, record};
 use api::delivery::{Decision, MemberStatus, Revision, UnitId};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::Fleet;
 use client::{Api, Store};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-
-use crate::secrets::SecretVersions;
-use crate::{application, fleet, member, record};
 
 macro_rules! registry {
     ($($(#[$doc:meta])* $name:ident: $kind:ty, $made:ident($indexes:expr);)*) => {
@@ -40,13 +38,20 @@ macro_rules! registry {
                 self.secrets.synced().await;
             }
 
-            /// Watches every kind until shutdown.
-            pub(crate) fn spawn(&self, api: &Api, tasks: &TaskTracker, stop: &CancellationToken) {
+            /// Watches every kind until shutdown. A listener that panics costs its call: the watch begins again and tells of
+            /// everything.
+            pub(crate) fn spawn(&self, deps: &Deps, api: &Api) {
                 $({
-                    let (store, watch, stop) = (self.$name.clone(), self.$name.watch(api.clone()), stop.clone());
-                    tasks.spawn(async move { store.run(watch, stop).await });
+                    let (store, api, stop) = (self.$name.clone(), api.clone(), deps.shutdown.clone());
+                    let run = move || {
+                        let (store, watch, stop) = (store.clone(), store.watch(api.clone()), stop.clone());
+                        async move { store.run(watch, stop).await }
+                    };
+                    deps.tasks.spawn(deps.restarting(concat!("watch-", stringify!($name)), run));
                 })*
-                tasks.spawn(self.secrets.clone().run(api.clone(), stop.clone()));
+                let (secrets, api, stop) = (self.secrets.clone(), api.clone(), deps.shutdown.clone());
+                let run = move || secrets.clone().run(api.clone(), stop.clone());
+                deps.tasks.spawn(deps.restarting("watch-secrets", run));
             }
         }
     };

@@ -1,7 +1,7 @@
 //! Facts → findings.
 
 use api::condition::{self, Condition};
-use api::delivery::{MemberStatus, UnitId, UnitPhase, UnitStatus};
+use api::delivery::{LinkState, MemberLink, MemberStatus, UnitId, UnitPhase, UnitStatus};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::fleet::v1alpha1::Fleet;
@@ -35,14 +35,26 @@ impl Facts {
         Self { process, store, members, fleets, applications, statuses }
     }
 
-    /// Does what a member reported last still hold? Of one that does not answer nothing is known, so its units are neither
-    /// fine nor broken; the member itself is the finding.
+    /// Does what a member reported last still hold? Of one that does not answer its prober or its applier nothing is known,
+    /// so its units are neither fine nor broken; the member itself is the finding.
     fn answers(&self, member: &str) -> bool {
         let record = self.members.iter().find(|cluster| cluster.name_any() == member);
-        let conditions = record.and_then(|cluster| cluster.status.as_ref()).map(|status| status.conditions.as_slice());
-        let ready = condition::find(conditions.unwrap_or_default(), condition::READY);
-        ready.is_some_and(|ready| ready.status == "True" || ready.reason == reason::CLUSTER_NOT_READY)
+        record.is_some_and(record_answers) && self.kept_out(member).is_none()
     }
+
+    /// The link of an applier that does not get through.
+    fn kept_out(&self, member: &str) -> Option<&MemberLink> {
+        let mut theirs = self.statuses.iter().filter(|slice| slice.spec.member.as_str() == member);
+        let link = theirs.find_map(|slice| slice.status.as_ref()?.link.as_ref());
+        link.filter(|link| link.state != LinkState::Connected)
+    }
+}
+
+/// Does the record of a member say that the member answers?
+fn record_answers(member: &Cluster) -> bool {
+    let conditions = member.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    let ready = condition::find(conditions, condition::READY);
+    ready.is_some_and(|ready| ready.status == "True" || ready.reason == reason::CLUSTER_NOT_READY)
 }
 
 /// The hub's process, as it answers.
@@ -100,7 +112,12 @@ pub(super) fn diagnose(facts: &Facts, now: Timestamp) -> Vec<Finding> {
     out.extend(facts.store.iter().flat_map(store));
     for member in &facts.members {
         let conditions = member.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
-        out.push(by_condition(Place::Member, &member.name_any(), conditions, condition::READY, now));
+        let name = member.name_any();
+        // A record that says itself what is wrong says it better.
+        match facts.kept_out(&name).filter(|_| record_answers(member)) {
+            Some(link) => out.push(found(Place::Member, &name, "", fault::of_link(link.state), &link.message)),
+            None => out.push(by_condition(Place::Member, &name, conditions, condition::READY, now)),
+        }
     }
     for fleet in &facts.fleets {
         let conditions = fleet.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();

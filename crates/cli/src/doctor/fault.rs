@@ -1,5 +1,6 @@
 //! The faults that are known, and what to do about each. `docs/errors.md` explains the same reasons at length.
 
+use api::delivery::LinkState;
 use api::reason;
 
 /// Where a fault shows.
@@ -93,6 +94,18 @@ pub(super) const PANICKED: &str = "Panicked";
 pub(super) const DISK_ALMOST_FULL: &str = "DiskAlmostFull";
 /// `Store`: other users of the machine can read its keys.
 pub(super) const KEYS_READABLE: &str = "KeysReadable";
+/// `Member`: it answers its prober, and not its applier.
+pub(super) const APPLIER_NOT_ANSWERED: &str = "ApplierNotAnswered";
+/// `Member`: it answers its prober, and refuses its applier.
+pub(super) const APPLIER_REFUSED: &str = "ApplierRefused";
+
+/// What the link of an applier that does not get through is called.
+pub(super) fn of_link(state: LinkState) -> &'static str {
+    match state {
+        LinkState::Blocked => APPLIER_REFUSED,
+        LinkState::Connected | LinkState::Unreachable => APPLIER_NOT_ANSWERED,
+    }
+}
 
 use Place::{Application, Fleet, Member, Process, Source, Store, Unit};
 
@@ -111,6 +124,16 @@ pub(super) const FAULTS: &[Fault] = &[
     fault(Member, reason::CLUSTER_NOT_REACHABLE, "see that its API server runs and can be reached from the hub"),
     fault(Member, reason::CLUSTER_NOT_READY, "see its own `kubectl get --raw '/readyz?verbose'`"),
     fault(Member, reason::CREDENTIAL_DENIED, "replace the kubeconfig in its Secret"),
+    fault(
+        Member,
+        APPLIER_NOT_ANSWERED,
+        "see that its API server answers more than /readyz: load, a proxy, its limit of streams",
+    ),
+    fault(
+        Member,
+        APPLIER_REFUSED,
+        "give its credential the right that is named, or replace the kubeconfig in its Secret",
+    ),
     warning(Member, reason::PROBING, "wait a few seconds; the first look at it is under way"),
     fault(Member, reason::NAME_TAKEN, "set spec.memberName of one of the two AttachedClusters"),
     fault(Member, reason::NAME_INVALID, "set spec.memberName to a DNS label of at most 48 characters"),

@@ -1,5 +1,7 @@
 use api::condition::Condition;
-use api::delivery::{Health, MemberStatus, MemberStatusSpec, MemberStatusStatus, UnitId, UnitPhase, UnitStatus};
+use api::delivery::{
+    Health, LinkState, MemberLink, MemberStatus, MemberStatusSpec, MemberStatusStatus, UnitId, UnitPhase, UnitStatus,
+};
 use api::karmada::cluster::v1alpha1::{Cluster, ClusterSpec, ClusterStatus};
 use api::kurator::apps::v1alpha1::{Application, ApplicationSpec, ApplicationStatus};
 use api::reason;
@@ -180,6 +182,26 @@ fn a_fleet_without_faults_has_none() {
     };
     let findings = diagnose(&facts, now());
     assert!(findings.iter().all(|finding| finding.severity == Severity::Fine), "{findings:?}");
+}
+
+#[test]
+fn a_member_whose_applier_is_kept_out_is_the_finding_and_its_units_are_not_called_fine() {
+    let since = "2026-01-01T00:00:00Z";
+    let ready = |status, reason| vec![member("a", condition("Ready", status, reason, "words", since))];
+    for (members, state, expect) in [
+        (ready("True", reason::CLUSTER_READY), LinkState::Connected, vec![(Place::Member, ""), (Place::Unit, "")]),
+        (ready("True", reason::CLUSTER_READY), LinkState::Unreachable, vec![(Place::Member, "ApplierNotAnswered")]),
+        (ready("True", reason::CLUSTER_READY), LinkState::Blocked, vec![(Place::Member, "ApplierRefused")]),
+        (ready("Unknown", "ClusterNotReachable"), LinkState::Unreachable, vec![(Place::Member, "ClusterNotReachable")]),
+    ] {
+        let mut slice = reported("a", UnitPhase::Applied, "", "", since);
+        let link = MemberLink { state, message: "secrets is forbidden".into(), since: since.parse().unwrap() };
+        slice.status.as_mut().unwrap().link = Some(link);
+        let facts = Facts { members, statuses: vec![slice], ..Facts::of_process(process(), None) };
+        let findings = diagnose(&facts, now());
+        let seen: Vec<_> = findings.iter().map(|f| (f.place, f.reason.as_str())).collect();
+        assert_eq!(seen[1..], expect, "{state:?}");
+    }
 }
 
 #[test]

@@ -227,7 +227,7 @@ async fn render(ctx: &Ctx, namespace: &str, want: &Wanted) -> (Rendered, Option<
             }
         }
         Err(failure) => {
-            let lost = matches!(failure, Failure::Disk(_) | Failure::Hub(_)).then_some(Lost::Failed);
+            let lost = matches!(failure, Failure::Disk(_) | Failure::Hub(_) | Failure::Bug(_)).then_some(Lost::Failed);
             (Rendered::Failed(failure.to_string()), lost)
         }
     }

@@ -130,11 +130,12 @@ pub(crate) fn run(deps: &Deps, feed: Arc<PushFeed>, reports: Reports) -> Running
     let ctx = context(deps, feed);
     watch::watch(&ctx, &deps.stores);
     let stop = deps.shutdown.clone();
+    let reader = reader(&ctx, deps, reports);
     Box::pin(async move {
         tokio::join!(
             work(ctx.clone(), ctx.members.clone(), AT_ONCE, stop.clone(), reconcile),
             work(ctx.clone(), ctx.reported.clone(), AT_ONCE, stop.clone(), store),
-            read(&ctx, reports),
+            reader,
         );
         // What appliers have begun is finished.
         let running: Vec<_> = std::mem::take(&mut ctx.state().appliers).into_values().collect();
@@ -150,8 +151,17 @@ impl Ctx {
     }
 }
 
+/// What reads reports. One that makes it panic is lost, and no other.
+fn reader(ctx: &Arc<Ctx>, deps: &Deps, reports: Reports) -> impl Future<Output = ()> + use<> {
+    let (ctx, reports) = (ctx.clone(), Arc::new(tokio::sync::Mutex::new(reports)));
+    deps.restarting("delivery-reader", move || {
+        let (ctx, reports) = (ctx.clone(), reports.clone());
+        async move { read(&ctx, &mut *reports.lock().await).await }
+    })
+}
+
 /// Reads what appliers report, until shutdown.
-async fn read(ctx: &Arc<Ctx>, mut reports: Reports) {
+async fn read(ctx: &Arc<Ctx>, reports: &mut Reports) {
     loop {
         let report = tokio::select! {
             () = ctx.shutdown.cancelled() => return,
@@ -168,19 +178,25 @@ async fn read(ctx: &Arc<Ctx>, mut reports: Reports) {
 /// Merges a report with what is stored, or is about to be.
 fn take_report(ctx: &Ctx, report: &UnitReport) {
     let member = &report.member;
+    if !has_record(ctx, member) {
+        return;
+    }
     let mut state = ctx.state();
-    let unstored = state.unstored.entry(member.clone()).or_default();
-    let stored = match unstored.units.get(&report.unit) {
-        Some(newer) => Some(newer.clone()),
-        None => status::stored_unit(&ctx.statuses, member, &report.unit),
-    };
+    let newer = state.unstored.get(member).and_then(|unstored| unstored.units.get(&report.unit));
+    let stored = newer.cloned().or_else(|| status::stored_unit(&ctx.statuses, member, &report.unit));
     if let Some(merged) = plan::unit::merge_report(report, stored.as_ref(), ctx.clock.now())
         && stored.as_ref() != Some(&merged)
     {
         count(ctx, &report.unit, stored.as_ref(), &merged);
-        unstored.units.insert(report.unit.clone(), merged);
+        state.unstored.entry(member.clone()).or_default().units.insert(report.unit.clone(), merged);
         ctx.reported.add_after(member.clone(), GATHER);
     }
+}
+
+/// Is the member one of the hub's? Reports that were on their way when its record went are dropped: nothing would ever
+/// store them.
+fn has_record(ctx: &Ctx, member: &MemberName) -> bool {
+    ctx.clusters.get(&NamespacedName::new("", member.as_str())).is_some()
 }
 
 /// Counts what a report says for the first time.
@@ -195,13 +211,13 @@ fn count(ctx: &Ctx, unit: &UnitId, before: Option<&UnitStatus>, merged: &UnitSta
 }
 
 fn take_link(ctx: &Ctx, report: &MemberReport) {
-    let Some(link) = status::link(report, ctx.clock.now()) else { return };
-    let before = record::link_of(&ctx.statuses, &report.member);
-    let merged = plan::unit::merge_link(link, before.as_ref());
+    let Some(link) = status::link(report, ctx.clock.now()).filter(|_| has_record(ctx, &report.member)) else { return };
+    let stored = record::link_of(&ctx.statuses, &report.member);
+    let merged = plan::unit::merge_link(link, stored.as_ref());
     let mut state = ctx.state();
-    let unstored = state.unstored.entry(report.member.clone()).or_default();
-    if unstored.link.as_ref() != Some(&merged) {
-        unstored.link = Some(merged);
+    let newer = state.unstored.get(&report.member).and_then(|unstored| unstored.link.as_ref());
+    if newer.or(stored.as_ref()) != Some(&merged) {
+        state.unstored.entry(report.member.clone()).or_default().link = Some(merged);
         ctx.reported.add_after(report.member.clone(), GATHER);
     }
 }

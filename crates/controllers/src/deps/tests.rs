@@ -1,13 +1,59 @@
+//! Controllers that tests make, none of which runs; and what follows a reconcile.
+
 use std::convert::Infallible;
 use std::time::Duration;
 
 use api::kurator::fleet::v1alpha1::Fleet;
 use kube::client::Body;
+use model::Timestamp;
 use prometheus_client::encoding::text;
 use prometheus_client::registry::Registry;
+use tempfile::TempDir;
 
 use super::*;
 use crate::write;
+
+/// It is always the same time.
+pub(crate) struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        "2026-01-01T00:00:00Z".parse().unwrap()
+    }
+}
+
+/// A hub that answers nothing.
+pub(crate) fn no_answer() -> Api {
+    let answer = |_: http::Request<Body>| async {
+        Ok::<_, Infallible>(http::Response::builder().status(500).body(Body::empty()).unwrap())
+    };
+    Api::new(kube::Client::new(tower::service_fn(answer), "default"), "test")
+}
+
+/// Those of a hub that answers nothing.
+pub(crate) fn idle() -> (TempDir, Arc<Controllers>) {
+    with(no_answer(), Arc::new(Still))
+}
+
+/// Those of a hub, by this clock.
+pub(crate) fn with(api: Api, clock: Arc<dyn Clock>) -> (TempDir, Arc<Controllers>) {
+    counting(api, clock, Metrics::default())
+}
+
+/// Those of a hub, by this clock, which count here.
+pub(crate) fn counting(api: Api, clock: Arc<dyn Clock>, metrics: Metrics) -> (TempDir, Arc<Controllers>) {
+    let cache = tempfile::tempdir().unwrap();
+    let options = Options {
+        trust: Trust::default(),
+        cache: cache.path().to_owned(),
+        cache_bytes_max: 1 << 20,
+        controllers: BTreeSet::new(),
+        metrics,
+    };
+    let (hub, key) = (HubId::from_random([7; 10]), HubKey::from_random([1; 32]));
+    let made = Controllers::new(api, clock, Arc::new(|| 0.5), hub, key, &options, CancellationToken::new());
+    (cache, made.unwrap())
+}
 
 /// A hub that answers each request for the Fleet of this name with this code.
 fn hub() -> Api {

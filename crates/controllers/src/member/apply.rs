@@ -11,11 +11,13 @@ use model::MemberName;
 use plan::member::Plan;
 use serde_json::Value;
 
+use super::registry::Start;
 use super::{Ctx, FIELD_MANAGER, ORIGIN, probe};
-use crate::connection::Prepared;
+use crate::connection::{Connection, Prepared};
 use crate::origin;
 use crate::write::{self, WriteError};
 use client::NamespacedName;
+use client::contain::restarting;
 
 pub(super) async fn apply(
     ctx: &Arc<Ctx>,
@@ -37,7 +39,7 @@ pub(super) async fn apply(
     if let Some(prepared) = prepared {
         let connection = ctx.connections.open(member, prepared);
         if let Some(start) = ctx.probes.start(member, connection.serial, &ctx.shutdown) {
-            ctx.tasks.spawn(probe::run(ctx.clone(), key.clone(), member.clone(), connection, start));
+            start_probing(ctx, key, member, connection, start);
         }
     }
     Ok(())
@@ -56,6 +58,19 @@ fn holds_more(live: &Value, wanted: &Value) -> bool {
 async fn read(ctx: &Ctx, member: &MemberName) -> Result<Value, WriteError> {
     let found = write::read::<Cluster>(&ctx.api, "", member.as_str()).await?;
     Ok(found.and_then(|cluster| serde_json::to_value(cluster).ok()).unwrap_or_default())
+}
+
+/// Probes a member. A probe that panics costs itself.
+pub(super) fn start_probing(
+    ctx: &Arc<Ctx>,
+    key: &NamespacedName,
+    member: &MemberName,
+    connection: Connection,
+    start: Start,
+) {
+    let (here, key, member) = (ctx.clone(), key.clone(), member.clone());
+    let run = move || probe::run(here.clone(), key.clone(), member.clone(), connection.clone(), start.clone());
+    ctx.tasks.spawn(restarting("probe", ctx.metrics.queues().clone(), ctx.jitter.clone(), run));
 }
 
 /// Does the record have a label or a region from us that is not wanted any more? Others' stay.

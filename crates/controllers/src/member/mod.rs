@@ -93,14 +93,14 @@ struct Ctx {
     connections: Arc<Connections>,
     probes: Arc<Probes>,
     metrics: Metrics,
+    jitter: client::Jitter,
     queue: Queue<NamespacedName>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
 }
 
-/// Wires the controller, and runs it.
-pub(crate) fn run(deps: &Deps) -> Running {
-    let ctx = Arc::new(Ctx {
+fn context(deps: &Deps) -> Arc<Ctx> {
+    Arc::new(Ctx {
         api: deps.api.with_manager(FIELD_MANAGER),
         clock: deps.clock.clone(),
         trust: deps.trust,
@@ -110,10 +110,16 @@ pub(crate) fn run(deps: &Deps) -> Running {
         connections: deps.connections.clone(),
         probes: Arc::default(),
         metrics: deps.metrics.clone(),
+        jitter: deps.jitter.clone(),
         queue: deps.queue("member"),
         tasks: deps.tasks.clone(),
         shutdown: deps.shutdown.clone(),
-    });
+    })
+}
+
+/// Wires the controller, and runs it.
+pub(crate) fn run(deps: &Deps) -> Running {
+    let ctx = context(deps);
     watch(&ctx, deps);
     let (queue, stop) = (ctx.queue.clone(), deps.shutdown.clone());
     Box::pin(work(ctx, queue, AT_ONCE, stop, reconcile))
@@ -170,3 +176,6 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteErro
     status::write(ctx, &attached, member, plan).await?; // client
     Ok(Next::Wait)
 }
+
+#[cfg(test)]
+mod tests;

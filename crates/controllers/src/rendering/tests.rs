@@ -44,6 +44,18 @@ fn inputs_are_forgotten_half_at_a_time() {
     assert!(kept.by_key.contains_key(&input(KNOWN_MAX)) && !kept.by_key.contains_key(&input(0)));
 }
 
+#[test]
+fn the_bytes_that_are_kept_are_counted_also_when_inputs_are_forgotten_meanwhile() {
+    let mut kept = Kept::default();
+    for n in 0..KNOWN_MAX {
+        kept.keep(&input(n), rendering(100));
+    }
+    // Adding it forgets half of the others.
+    kept.keep(&input(KNOWN_MAX), rendering(100));
+    let at_hand: usize = kept.by_key.values().filter_map(|e| e.rendering.as_ref()).map(|r| r.bytes).sum();
+    assert_eq!(kept.bytes, at_hand);
+}
+
 /// Which objects are in which phase, and how long each phase is waited for.
 fn phases(objects: Vec<Value>, timeout: Option<Duration>) -> Vec<String> {
     let rendering = in_phases(objects, timeout).unwrap();
@@ -144,7 +156,7 @@ fn hub(status: u16, answer: Value) -> Api {
 }
 
 fn renderings(dir: &std::path::Path, hub: Api) -> Renderings {
-    Renderings::new(Cache::open(dir, 1 << 20).unwrap(), hub)
+    Renderings::new(Cache::open(dir, 1 << 20).unwrap(), hub, &Metrics::default())
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::delivery::{Decision, LinkState, MemberStatus};
+use api::delivery::{Decision, MemberLink, MemberStatus};
 use plan::reach::{Reach, reach};
 
 use crate::application::key_of;
@@ -72,6 +72,7 @@ fn with_member(decisions: &Store<Decision>, member: &str, applications: &Queue<N
     keys.for_each(|key| applications.add_after(key, GATHER));
 }
 
-fn link(status: &MemberStatus) -> Option<LinkState> {
-    status.status.as_ref()?.link.as_ref().map(|link| link.state)
+/// The whole link: its message is in the status too.
+fn link(status: &MemberStatus) -> Option<&MemberLink> {
+    status.status.as_ref()?.link.as_ref()
 }

@@ -206,9 +206,8 @@ fn pairs<'a>(facts: &'a FoldFacts<'_>, units: &'a [UnitId]) -> Vec<Pair<'a>> {
         let entries: BTreeMap<_, _> = facts.slices(unit).flat_map(|decision| &decision.members).collect();
         for (member, entry) in entries.into_iter().filter(|(_, entry)| entry.removal.is_none()) {
             let status = facts.statuses.get(&(unit.clone(), member.clone()));
-            let reach = facts.members.get(member).map(|facts| facts.reach);
             let payload = entry.digest.filter(|_| status.is_some_and(|s| s.revision == entry.revision));
-            out.push(Pair { unit, wanted, member, status, reach, payload });
+            out.push(Pair { unit, wanted, member, status, facts: facts.members.get(member), payload });
         }
     }
     out

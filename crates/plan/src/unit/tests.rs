@@ -316,7 +316,8 @@ fn a_member_whose_applier_is_kept_out_does_not_hold_up_the_others() {
     let mut world = World::new(&["a", "b"]);
     world.step();
     world.report("a", UnitPhase::Applied, Some(list("mine", 2)));
-    let kept_out = MemberFacts { link: Some(LinkState::Blocked), ..MemberFacts::new(Reach::Reachable) };
+    let link = MemberLink { state: LinkState::Blocked, message: String::new(), since: now() };
+    let kept_out = MemberFacts { link: Some(link), ..MemberFacts::new(Reach::Reachable) };
     world.members.insert(name("b"), kept_out);
     world.step();
     assert_eq!(world.entry("a").granted, Some(Digest::of(b"mine")));

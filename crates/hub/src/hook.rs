@@ -15,8 +15,10 @@ use hmac::{Hmac, Mac};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use model::Clock;
+use rustls::ServerConfig;
 use serde_json::json;
 use sha2::Sha256;
 use tokio::net::TcpListener;
@@ -27,7 +29,8 @@ use tokio_util::sync::CancellationToken;
 /// Largest body that is read, to check its signature. GitHub sends at most 25 MB and usually below 100 kB; pushes of
 /// thousands of commits are cut by the server itself.
 const BODY_MAX: usize = 1024 * 1024;
-/// Connections at once: hooks are short, and a git server sends one per push.
+/// Connections at once: hooks are short, and a git server sends one per push. A connection has one request, so that all
+/// bodies that are read before a secret is checked take at most 64 × 1 MiB.
 const CONNECTIONS_MAX: usize = 64;
 /// Pause after a connection could not be taken: a busy loop would make it worse.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -51,10 +54,13 @@ impl Hook {
     pub(crate) async fn serve(
         self: Arc<Self>,
         listener: TcpListener,
-        tls: Arc<rustls::ServerConfig>,
+        tls: Arc<ServerConfig>,
         shutdown: CancellationToken,
     ) {
-        let acceptor = TlsAcceptor::from(tls);
+        // HTTP/2 would have many requests on a connection, each with a body that is read before its secret is checked.
+        let mut one_request = ServerConfig::clone(&tls);
+        one_request.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let acceptor = TlsAcceptor::from(Arc::new(one_request));
         let free = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         loop {
             let accepted = tokio::select! {
@@ -76,8 +82,8 @@ impl Hook {
                         let this = this.clone();
                         async move { Ok::<_, std::convert::Infallible>(this.answer(request).await) }
                     });
-                    let mut builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
-                    builder.http1().timer(TokioTimer::new()).header_read_timeout(CONNECTION_MAX);
+                    let mut builder = http1::Builder::new();
+                    builder.keep_alive(false).timer(TokioTimer::new()).header_read_timeout(CONNECTION_MAX);
                     builder.serve_connection(TokioIo::new(stream), service).await.ok()
                 };
                 let _ = tokio::time::timeout(CONNECTION_MAX, served).await;

@@ -59,10 +59,10 @@ impl<'a> Layers<'a> {
         self.files.budget().spend(steps.saturating_mul(all.weight() + STEP_BYTES))?;
         patch::merge_patches(self.files, file, all)?;
         patch::patches(self.files, file, all)?;
-        transform::namespace(&file.namespace, all);
+        transform::namespace(&file.namespace, all)?;
         transform::names(&file.name_prefix, &file.name_suffix, all);
         transform::labels(file, all)?;
-        transform::annotations(&file.common_annotations, all);
+        transform::annotations(&file.common_annotations, all)?;
         patch::json_patches(self.files, file, all)?;
         transform::replicas(file, all)?;
         transform::images(file, all)?;

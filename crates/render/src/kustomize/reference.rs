@@ -154,19 +154,12 @@ struct Index {
 impl Index {
     fn resource(&self, at: usize, object: &mut Value) -> Result<(), RenderError> {
         let gvk: GroupVersionKind = object::gvk(object).unwrap_or_default();
-        let mut result = Ok(());
-        let mut run = |path: &str, form: Form| {
-            field::each(object, path, false, &mut |value| {
-                if result.is_ok() {
-                    result = self.change(at, path, form, value);
-                }
-            });
-        };
+        let mut run =
+            |path: &str, form: Form| field::each(object, path, false, &mut |value| self.change(at, path, form, value));
         for (_, prefix) in POD_SPECS.iter().filter(|(kind, _)| *kind == gvk.kind) {
-            IN_POD_SPECS.iter().for_each(|(path, form)| run(&format!("{prefix}/{path}"), *form));
+            IN_POD_SPECS.iter().try_for_each(|(path, form)| run(&format!("{prefix}/{path}"), *form))?;
         }
-        ELSEWHERE.iter().filter(|(kind, ..)| *kind == gvk.kind).for_each(|(_, path, form)| run(path, *form));
-        result
+        ELSEWHERE.iter().filter(|(kind, ..)| *kind == gvk.kind).try_for_each(|(_, path, form)| run(path, *form))
     }
 
     fn change(&self, at: usize, path: &str, form: Form, value: &mut Value) -> Result<(), RenderError> {

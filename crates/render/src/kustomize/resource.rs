@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use model::{ObjectKey, object};
+use model::{ObjectKey, limit, object};
 use serde_json::Value;
 
 use crate::error::RenderError;
@@ -108,11 +108,15 @@ impl Resources {
         self.0.iter().map(|resource| object::weight(&resource.object)).sum()
     }
 
-    /// Checks that all keys differ.
+    /// Checks that all keys differ, and that no step made an object that nests deeper than what can be read again.
     pub(crate) fn check(&self) -> Result<(), RenderError> {
         let mut seen: HashMap<ObjectKey, usize> = HashMap::with_capacity(self.0.len());
         for (at, resource) in self.0.iter().enumerate() {
             let key = resource.key();
+            if object::depth(&resource.object) > limit::NESTING_MAX {
+                let why = format!("it nests deeper than {} levels", limit::NESTING_MAX);
+                return Err(RenderError::field(&resource.origin.to_string(), key.to_string(), why));
+            }
             let mut effective = key.clone();
             if effective.namespace.is_empty() && resource.namespaced(&[]) {
                 "default".clone_into(&mut effective.namespace);

@@ -67,9 +67,9 @@ const REPLICAS: [Spec; 4] = [
 ];
 
 /// Sets the namespace of every namespaced object, and the fields in which some kinds repeat it.
-pub(crate) fn namespace(namespace: &str, all: &mut Resources) {
+pub(crate) fn namespace(namespace: &str, all: &mut Resources) -> Result<(), RenderError> {
     if namespace.is_empty() {
-        return;
+        return Ok(());
     }
     let cluster = all.cluster_kinds();
     for resource in &mut all.0 {
@@ -84,11 +84,17 @@ pub(crate) fn namespace(namespace: &str, all: &mut Resources) {
                 resource.object["metadata"]["name"] = namespace.into();
             }
             ("apiregistration.k8s.io", "APIService") => {
-                field::each(&mut resource.object, "spec/service", false, &mut |v| v["namespace"] = namespace.into());
+                field::each(&mut resource.object, "spec/service", false, &mut |v| {
+                    v["namespace"] = namespace.into();
+                    Ok(())
+                })?;
             }
             ("apiextensions.k8s.io", "CustomResourceDefinition") => {
                 let path = "spec/conversion/webhook/clientConfig/service/namespace";
-                field::each(&mut resource.object, path, false, &mut |v| *v = namespace.into());
+                field::each(&mut resource.object, path, false, &mut |v| {
+                    *v = namespace.into();
+                    Ok(())
+                })?;
             }
             (_, "RoleBinding" | "ClusterRoleBinding") => {
                 // Only the service account that every namespace has. `reference` updates the subjects that name an object.
@@ -101,6 +107,7 @@ pub(crate) fn namespace(namespace: &str, all: &mut Resources) {
             _ => {}
         }
     }
+    Ok(())
 }
 
 /// Adds a prefix and a suffix to names.
@@ -120,71 +127,72 @@ pub(crate) fn names(prefix: &str, suffix: &str, all: &mut Resources) {
 /// `labels` and `commonLabels`.
 pub(crate) fn labels(file: &Kustomization, all: &mut Resources) -> Result<(), RenderError> {
     for (at, entry) in file.labels.iter().enumerate() {
-        one_labels(entry, all);
+        one_labels(entry, all)?;
         for (number, spec) in entry.fields.iter().enumerate() {
-            if spec.path.is_empty() {
+            if let Some(why) = field::refusal(&spec.path) {
                 let field = format!("labels[{at}].fields[{number}].path");
-                return Err(RenderError::field(&file.file, field, "it is missing"));
+                return Err(RenderError::field(&file.file, field, why));
             }
             for resource in &mut all.0 {
                 let gvk = object::gvk(&resource.object).unwrap_or_default();
                 if spec.selects(&gvk) {
-                    put(&mut resource.object, &spec.path, spec.create, &entry.pairs);
+                    put(&mut resource.object, &spec.path, spec.create, &entry.pairs)?;
                 }
             }
         }
     }
     let common = Labels { pairs: file.common_labels.clone(), include_selectors: true, ..Labels::default() };
-    one_labels(&common, all);
-    Ok(())
+    one_labels(&common, all)
 }
 
-fn one_labels(entry: &Labels, all: &mut Resources) {
+fn one_labels(entry: &Labels, all: &mut Resources) -> Result<(), RenderError> {
     if entry.pairs.is_empty() {
-        return;
+        return Ok(());
     }
     for resource in &mut all.0 {
         let gvk = object::gvk(&resource.object).unwrap_or_default();
         let object = &mut resource.object;
-        put(object, METADATA_LABELS.path, true, &entry.pairs);
+        put(object, METADATA_LABELS.path, true, &entry.pairs)?;
         if entry.include_selectors || entry.include_templates {
             for spec in TEMPLATES.iter().filter(|s| s.selects(&gvk)) {
-                put(object, &format!("{}/labels", spec.path), spec.create, &entry.pairs);
+                put(object, &format!("{}/labels", spec.path), spec.create, &entry.pairs)?;
             }
             if CLAIM_TEMPLATES.selects(&gvk) {
-                put(object, CLAIM_TEMPLATES.path, CLAIM_TEMPLATES.create, &entry.pairs);
+                put(object, CLAIM_TEMPLATES.path, CLAIM_TEMPLATES.create, &entry.pairs)?;
             }
         }
         if !entry.include_selectors {
             continue;
         }
         for spec in SELECTORS.iter().filter(|s| s.selects(&gvk)) {
-            put(object, spec.path, spec.create, &entry.pairs);
+            put(object, spec.path, spec.create, &entry.pairs)?;
         }
         if gvk.group == "apps" && matches!(gvk.kind.as_str(), "Deployment" | "StatefulSet") {
             for path in POD_SELECTORS {
-                put(object, &format!("spec/template/spec/{path}"), false, &entry.pairs);
+                put(object, &format!("spec/template/spec/{path}"), false, &entry.pairs)?;
             }
         }
     }
+    Ok(())
 }
 
 /// `commonAnnotations`.
-pub(crate) fn annotations(pairs: &BTreeMap<String, Scalar>, all: &mut Resources) {
+pub(crate) fn annotations(pairs: &BTreeMap<String, Scalar>, all: &mut Resources) -> Result<(), RenderError> {
     if pairs.is_empty() {
-        return;
+        return Ok(());
     }
     for resource in &mut all.0 {
         let gvk = object::gvk(&resource.object).unwrap_or_default();
-        put(&mut resource.object, METADATA_ANNOTATIONS.path, true, pairs);
+        put(&mut resource.object, METADATA_ANNOTATIONS.path, true, pairs)?;
         for spec in TEMPLATES.iter().filter(|s| s.selects(&gvk)) {
-            put(&mut resource.object, &format!("{}/annotations", spec.path), spec.create, pairs);
+            put(&mut resource.object, &format!("{}/annotations", spec.path), spec.create, pairs)?;
         }
     }
+    Ok(())
 }
 
 /// Sets entries of the map at a path.
-fn put(object: &mut Value, path: &str, create: bool, pairs: &BTreeMap<String, Scalar>) {
+fn put(object: &mut Value, path: &str, create: bool, pairs: &BTreeMap<String, Scalar>) -> Result<(), RenderError> {
     field::each(object, path, create, &mut |value| {
         if value.is_null() {
             *value = Value::Object(Map::new());
@@ -192,7 +200,8 @@ fn put(object: &mut Value, path: &str, create: bool, pairs: &BTreeMap<String, Sc
         if let Value::Object(map) = value {
             map.extend(pairs.iter().map(|(k, v)| (k.clone(), Value::from(v.0.clone()))));
         }
-    });
+        Ok(())
+    })
 }
 
 /// `images`.
@@ -218,7 +227,10 @@ pub(crate) fn replicas(file: &Kustomization, all: &mut Resources) -> Result<(), 
             let gvk = object::gvk(&resource.object).unwrap_or_default();
             let named = resource.keys().any(|key| key.name == change.name);
             for spec in REPLICAS.iter().filter(|s| named && s.selects(&gvk)) {
-                field::each(&mut resource.object, spec.path, spec.create, &mut |v| *v = change.count.into());
+                field::each(&mut resource.object, spec.path, spec.create, &mut |v| {
+                    *v = change.count.into();
+                    Ok(())
+                })?;
                 found = true;
             }
         }

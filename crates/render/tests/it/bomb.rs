@@ -75,3 +75,23 @@ fn many_patches_of_a_large_object_are_refused() {
     assert!(matches!(render(&files(5_000), "app"), Err(RenderError::TooMuchWork { .. })));
     assert_eq!(render(&files(10), "app").unwrap().objects[0].value["data"]["b"], "c");
 }
+
+#[test]
+fn paths_that_would_nest_without_end_are_refused() {
+    let files = |path: &str, create: bool| {
+        let labels = format!("labels:\n- pairs: {{x: z}}\n  fields: [{{path: {path}, create: {create}}}]\n");
+        format!("-- app/kustomization.yaml --\nresources: [a.yaml]\n{labels}-- app/a.yaml --\n{MAP}")
+    };
+    let deep = |parts: usize| vec!["a"; parts].join("/");
+    for (path, expect) in [
+        (deep(50_000), "app/kustomization.yaml: labels[0].fields[0].path: it has 4096 bytes or more"),
+        (deep(121), "app/kustomization.yaml: labels[0].fields[0].path: it has 121 parts, and 120 are the most"),
+        // Together with the map of labels and the object itself it is one too many.
+        (deep(120), "app/a.yaml document 1: ConfigMap m: it nests deeper than 120 levels"),
+    ] {
+        assert_eq!(render(&files(&path, true), "app").unwrap_err().to_string(), expect);
+    }
+    let rendered = render(&files(&deep(119), true), "app").unwrap();
+    assert_eq!(model::object::depth(&rendered.objects[0].value), 120);
+    assert_eq!(render(&files(&deep(120), false), "app").unwrap().objects.len(), 1);
+}

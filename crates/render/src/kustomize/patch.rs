@@ -167,12 +167,13 @@ fn strategic(
         let resource = &mut all.0[index];
         let before = resource.object.clone();
         let schema = object::gvk(&before).and_then(|gvk| kinds::find(&gvk)).map(|kind| kind.schema());
-        let outcome = merge::merge(&mut resource.object, document, schema).map_err(|why| RenderError::Patch {
+        let wrong = |why: String| RenderError::Patch {
             file: file.file.clone(),
             field: field.to_owned(),
             key: ObjectKey::of(&before).to_string(),
             why,
-        })?;
+        };
+        let outcome = merge::merge(&mut resource.object, document, schema).map_err(wrong)?;
         if outcome == Outcome::Delete {
             deleted.push(index);
             continue;
@@ -182,8 +183,11 @@ fn strategic(
                 resource.object[name] = before[name].clone();
             }
         }
+        if resource.object.get("metadata").is_some_and(|metadata| !metadata.is_object()) {
+            return Err(wrong("metadata is not a mapping any more".into()));
+        }
         if !allowed("allowNameChange") {
-            resource.object["metadata"]["name"] = before["metadata"]["name"].clone();
+            *object::slot(&mut resource.object, &["metadata", "name"]) = before["metadata"]["name"].clone();
         }
         restore_namespace(&mut resource.object, &before);
         settle(all, index, &before)?;

@@ -84,8 +84,12 @@ pub(crate) fn namespace(namespace: &str, all: &mut Resources) -> Result<(), Rend
                 resource.object["metadata"]["name"] = namespace.into();
             }
             ("apiregistration.k8s.io", "APIService") => {
-                field::each(&mut resource.object, "spec/service", false, &mut |v| {
-                    v["namespace"] = namespace.into();
+                let origin = &resource.origin;
+                field::each(&mut resource.object, "spec/service", false, &mut |service| {
+                    let Value::Object(service) = service else {
+                        return Err(RenderError::field(&origin.to_string(), "spec.service", "it is not a mapping"));
+                    };
+                    service.insert("namespace".into(), namespace.into());
                     Ok(())
                 })?;
             }

@@ -9,8 +9,10 @@ use serde_json::{Map, Value};
 
 use super::field::{self, Spec};
 use super::file::{Kustomization, Labels, Scalar};
+use super::generate::pairs_weight;
 use super::image;
 use super::resource::Resources;
+use crate::budget::Budget;
 use crate::error::RenderError;
 
 const METADATA_LABELS: Spec = Spec::new("", "", "metadata/labels", true);
@@ -67,10 +69,12 @@ const REPLICAS: [Spec; 4] = [
 ];
 
 /// Sets the namespace of every namespaced object, and the fields in which some kinds repeat it.
-pub(crate) fn namespace(namespace: &str, all: &mut Resources) -> Result<(), RenderError> {
+pub(crate) fn namespace(namespace: &str, all: &mut Resources, budget: &Budget) -> Result<(), RenderError> {
     if namespace.is_empty() {
         return Ok(());
     }
+    // Each object has it once, and a binding or a service again.
+    budget.make(namespace.len().saturating_mul(2 * all.0.len()))?;
     let cluster = all.cluster_kinds();
     for resource in &mut all.0 {
         let gvk = object::gvk(&resource.object).unwrap_or_default();
@@ -115,10 +119,11 @@ pub(crate) fn namespace(namespace: &str, all: &mut Resources) -> Result<(), Rend
 }
 
 /// Adds a prefix and a suffix to names.
-pub(crate) fn names(prefix: &str, suffix: &str, all: &mut Resources) {
+pub(crate) fn names(prefix: &str, suffix: &str, all: &mut Resources, budget: &Budget) -> Result<(), RenderError> {
     if prefix.is_empty() && suffix.is_empty() {
-        return;
+        return Ok(());
     }
+    budget.make((prefix.len() + suffix.len()).saturating_mul(all.0.len()))?;
     for resource in &mut all.0 {
         let key = resource.key();
         if !NAMES_KEPT.contains(&(key.group.as_str(), key.kind.as_str())) {
@@ -126,12 +131,13 @@ pub(crate) fn names(prefix: &str, suffix: &str, all: &mut Resources) {
             resource.object["metadata"]["name"] = format!("{prefix}{}{suffix}", key.name).into();
         }
     }
+    Ok(())
 }
 
 /// `labels` and `commonLabels`.
-pub(crate) fn labels(file: &Kustomization, all: &mut Resources) -> Result<(), RenderError> {
+pub(crate) fn labels(file: &Kustomization, all: &mut Resources, budget: &Budget) -> Result<(), RenderError> {
     for (at, entry) in file.labels.iter().enumerate() {
-        one_labels(entry, all)?;
+        one_labels(entry, all, budget)?;
         for (number, spec) in entry.fields.iter().enumerate() {
             if let Some(why) = field::refusal(&spec.path) {
                 let field = format!("labels[{at}].fields[{number}].path");
@@ -140,40 +146,40 @@ pub(crate) fn labels(file: &Kustomization, all: &mut Resources) -> Result<(), Re
             for resource in &mut all.0 {
                 let gvk = object::gvk(&resource.object).unwrap_or_default();
                 if spec.selects(&gvk) {
-                    put(&mut resource.object, &spec.path, spec.create, &entry.pairs)?;
+                    put(&mut resource.object, &spec.path, spec.create, &entry.pairs, budget)?;
                 }
             }
         }
     }
     let common = Labels { pairs: file.common_labels.clone(), include_selectors: true, ..Labels::default() };
-    one_labels(&common, all)
+    one_labels(&common, all, budget)
 }
 
-fn one_labels(entry: &Labels, all: &mut Resources) -> Result<(), RenderError> {
+fn one_labels(entry: &Labels, all: &mut Resources, budget: &Budget) -> Result<(), RenderError> {
     if entry.pairs.is_empty() {
         return Ok(());
     }
     for resource in &mut all.0 {
         let gvk = object::gvk(&resource.object).unwrap_or_default();
         let object = &mut resource.object;
-        put(object, METADATA_LABELS.path, true, &entry.pairs)?;
+        put(object, METADATA_LABELS.path, true, &entry.pairs, budget)?;
         if entry.include_selectors || entry.include_templates {
             for spec in TEMPLATES.iter().filter(|s| s.selects(&gvk)) {
-                put(object, &format!("{}/labels", spec.path), spec.create, &entry.pairs)?;
+                put(object, &format!("{}/labels", spec.path), spec.create, &entry.pairs, budget)?;
             }
             if CLAIM_TEMPLATES.selects(&gvk) {
-                put(object, CLAIM_TEMPLATES.path, CLAIM_TEMPLATES.create, &entry.pairs)?;
+                put(object, CLAIM_TEMPLATES.path, CLAIM_TEMPLATES.create, &entry.pairs, budget)?;
             }
         }
         if !entry.include_selectors {
             continue;
         }
         for spec in SELECTORS.iter().filter(|s| s.selects(&gvk)) {
-            put(object, spec.path, spec.create, &entry.pairs)?;
+            put(object, spec.path, spec.create, &entry.pairs, budget)?;
         }
         if gvk.group == "apps" && matches!(gvk.kind.as_str(), "Deployment" | "StatefulSet") {
             for path in POD_SELECTORS {
-                put(object, &format!("spec/template/spec/{path}"), false, &entry.pairs)?;
+                put(object, &format!("spec/template/spec/{path}"), false, &entry.pairs, budget)?;
             }
         }
     }
@@ -181,23 +187,35 @@ fn one_labels(entry: &Labels, all: &mut Resources) -> Result<(), RenderError> {
 }
 
 /// `commonAnnotations`.
-pub(crate) fn annotations(pairs: &BTreeMap<String, Scalar>, all: &mut Resources) -> Result<(), RenderError> {
+pub(crate) fn annotations(
+    pairs: &BTreeMap<String, Scalar>,
+    all: &mut Resources,
+    budget: &Budget,
+) -> Result<(), RenderError> {
     if pairs.is_empty() {
         return Ok(());
     }
     for resource in &mut all.0 {
         let gvk = object::gvk(&resource.object).unwrap_or_default();
-        put(&mut resource.object, METADATA_ANNOTATIONS.path, true, pairs)?;
+        put(&mut resource.object, METADATA_ANNOTATIONS.path, true, pairs, budget)?;
         for spec in TEMPLATES.iter().filter(|s| s.selects(&gvk)) {
-            put(&mut resource.object, &format!("{}/annotations", spec.path), spec.create, pairs)?;
+            put(&mut resource.object, &format!("{}/annotations", spec.path), spec.create, pairs, budget)?;
         }
     }
     Ok(())
 }
 
 /// Sets entries of the map at a path.
-fn put(object: &mut Value, path: &str, create: bool, pairs: &BTreeMap<String, Scalar>) -> Result<(), RenderError> {
+fn put(
+    object: &mut Value,
+    path: &str,
+    create: bool,
+    pairs: &BTreeMap<String, Scalar>,
+    budget: &Budget,
+) -> Result<(), RenderError> {
+    let weight = pairs_weight(pairs) + if create { path.len() } else { 0 };
     field::each(object, path, create, &mut |value| {
+        budget.make(weight)?;
         if value.is_null() {
             *value = Value::Object(Map::new());
         }
@@ -209,14 +227,14 @@ fn put(object: &mut Value, path: &str, create: bool, pairs: &BTreeMap<String, Sc
 }
 
 /// `images`.
-pub(crate) fn images(file: &Kustomization, all: &mut Resources) -> Result<(), RenderError> {
+pub(crate) fn images(file: &Kustomization, all: &mut Resources, budget: &Budget) -> Result<(), RenderError> {
     for (at, change) in file.images.iter().enumerate() {
-        let compiled = image::Compiled::new(change);
+        let compiled = image::Compiled::new(change, budget)?;
         let compiled = compiled.map_err(|why| RenderError::field(&file.file, format!("images[{at}]"), why))?;
         for resource in &mut all.0 {
             // A CRD's schema may have a field named `containers`.
             if resource.object["kind"] != "CustomResourceDefinition" {
-                compiled.apply(&mut resource.object);
+                compiled.apply(&mut resource.object, budget)?;
             }
         }
     }

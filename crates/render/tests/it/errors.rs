@@ -88,10 +88,10 @@ fn errors_name_the_file_and_the_field() {
             "patches[0]: the patch does not apply to Pod p: metadata is not a mapping",
         ),
         (
-            format!(
+            (
                 "-- app/kustomization.yaml --\nnamespace: x\nresources: [a.yaml]\n-- app/a.yaml --\n\
-                 apiVersion: apiregistration.k8s.io/v1\nkind: APIService\nmetadata: {{name: v1.x}}\nspec: {{service: abc}}\n"
-            ),
+                 apiVersion: apiregistration.k8s.io/v1\nkind: APIService\nmetadata: {name: v1.x}\nspec: {service: abc}\n"
+            ).to_owned(),
             "app/a.yaml document 1: spec.service: it is not a mapping",
         ),
         (kustomization("replicas: [{name: web, count: 1}]"), "replicas[0]: name \"web\" of a Deployment"),

@@ -58,6 +58,12 @@ pub enum RenderError {
         "rendering this takes more than {limit} bytes of work over files and objects; split the directory, or use fewer patches and layers"
     )]
     TooMuchWork { limit: u64 },
+    #[error(
+        "rendering this makes more than {limit} bytes of objects; split the directory, or add shorter labels and annotations"
+    )]
+    TooLarge { limit: u64 },
+    #[error("{key} of {location} was renamed more than {limit} times; give it its name in fewer steps")]
+    TooManyNames { key: String, location: Location, limit: usize },
     #[error("rendering this asks for files more than {limit} times; use files of fewer directories")]
     TooManyTurns { limit: u32 },
 }

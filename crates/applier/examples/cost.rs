@@ -121,6 +121,7 @@ impl Hub {
                 member: member.clone(),
                 hub: id.clone(),
                 key_of: push.key_of(),
+                shared: push.shared(),
                 cluster: None,
                 clock: Arc::new(Still),
                 jitter: Arc::new(|| 0.5),
@@ -139,7 +140,7 @@ impl Hub {
     /// What all members share.
     fn prepare(&self, objects: Vec<Value>) -> Arc<Bundle> {
         let (payload, _) = plan::phase::plan(objects);
-        self.push.bundle(&self.unit.short(&self.id), &payload)
+        self.push.bundle(&self.unit.short(&self.id), payload.digest(), &payload)
     }
 
     /// Delivers the objects, and waits until all members have them.

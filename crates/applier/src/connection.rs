@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::limit;
 use crate::member::{Ctx, NAME};
 use crate::observation::Observation;
-use crate::shard::Owner;
+use crate::shard::InventoryOwner;
 use crate::watch::{Event, Watch};
 
 /// What is known of a kind.
@@ -65,9 +65,9 @@ impl View {
             || self.claims.units(key).next().is_some()
     }
 
-    fn keep(&mut self, key: ObjectKey, observation: Observation) {
+    fn keep(&mut self, key: Arc<ObjectKey>, observation: Observation) {
         if self.is_kept(&key) {
-            self.observations.insert(self.claims.shared(key), observation);
+            self.observations.insert(key, observation);
         }
     }
 
@@ -94,7 +94,7 @@ impl View {
                     Changed::Nothing
                 }
                 _ => {
-                    self.keep(key.clone(), observation);
+                    self.keep(Arc::clone(&key), observation);
                     Changed::Object(key)
                 }
             },
@@ -128,7 +128,7 @@ impl View {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Changed {
     Nothing,
-    Object(ObjectKey),
+    Object(Arc<ObjectKey>),
     All,
 }
 
@@ -136,7 +136,7 @@ pub(crate) enum Changed {
 pub(crate) struct Connection {
     pub(crate) ctx: Ctx,
     /// Whose inventories are there.
-    pub(crate) owner: Owner,
+    pub(crate) owner: InventoryOwner,
     pub(crate) api: Api,
     pub(crate) discovery: Discovery,
     pub(crate) awaited: Arc<Awaited>,
@@ -146,7 +146,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(ctx: Ctx, owner: Owner, api: Api, events: mpsc::Sender<Event>) -> Arc<Self> {
+    pub(crate) fn new(ctx: Ctx, owner: InventoryOwner, api: Api, events: mpsc::Sender<Event>) -> Arc<Self> {
         let (discovery, view, watches) = (Discovery::new(api.clone()), Mutex::default(), Mutex::default());
         Arc::new(Self { ctx, owner, api, discovery, awaited: Arc::default(), view, watches, events })
     }
@@ -190,6 +190,7 @@ impl Connection {
             resource,
             hub: self.ctx.hub.clone(),
             awaited: Arc::clone(&self.awaited),
+            shared: Arc::clone(&self.ctx.shared),
             jitter: Arc::clone(&self.ctx.jitter),
             events: self.events.clone(),
         };

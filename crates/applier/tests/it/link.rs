@@ -90,6 +90,7 @@ fn ctx(push: &PushFeed) -> Ctx {
         member: member(),
         hub: hub(),
         key_of: push.key_of(),
+        shared: push.shared(),
         cluster: None,
         clock: Arc::new(Still),
         jitter: Arc::new(|| 0.0),

@@ -160,7 +160,11 @@ pub(super) const FAULTS: &[Fault] = &[
         "InventoryUnverified",
         "this hub did not write the inventory in {member}, or it was changed: restore its Secret, or bring back the hub's key",
     ),
-    fault(Unit, "InventoryUnreadable", "restore the Secret of the inventory; nothing is deleted meanwhile"),
+    fault(
+        Unit,
+        "InventoryUnreadable",
+        "restore the Secret of the inventory, or use the newer Kurator that wrote it; nothing is deleted meanwhile",
+    ),
     fault(Unit, "Forbidden", "give the member's credential that right"),
     fault(Unit, "Invalid", "correct the object in the source"),
     fault(Unit, "PhaseTimeout", SEE_TREE),

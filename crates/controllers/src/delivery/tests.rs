@@ -3,7 +3,8 @@
 use std::convert::Infallible;
 
 use api::delivery::{
-    DecisionSpec, DeletionState, Deletions, Health, MemberDecision, PodCounts, Removal, UnitCounts, UnitPhase,
+    DecisionSpec, DeletionState, Deletions, Health, MemberDecision, PodCounts, Removal, RevertCount, UnitCounts,
+    UnitPhase,
 };
 use kube::client::Body;
 use model::{Digest, Timestamp};
@@ -55,7 +56,7 @@ fn decision(n: usize) -> api::delivery::Decision {
     decision
 }
 
-fn controllers(cache: &std::path::Path) -> Arc<Controllers> {
+fn controllers(cache: &std::path::Path, metrics: crate::Metrics) -> Arc<Controllers> {
     let no_answer = |_: http::Request<Body>| async {
         Ok::<_, Infallible>(http::Response::builder().status(500).body(Body::empty()).unwrap())
     };
@@ -65,7 +66,7 @@ fn controllers(cache: &std::path::Path) -> Arc<Controllers> {
         cache: cache.to_owned(),
         cache_bytes_max: 1 << 20,
         controllers: [].into(),
-        metrics: crate::Metrics::default(),
+        metrics,
     };
     let (hub, key) = (HubId::from_random([7; 10]), plan::authenticator::HubKey::from_random([1; 32]));
     Controllers::new(api, Arc::new(Clock), Arc::new(|| 0.5), hub, key, &options, CancellationToken::new()).unwrap()
@@ -93,7 +94,9 @@ fn status(held: bool) -> UnitStatus {
         reason: String::new(),
         message: String::new(),
         held: held.then_some(deletions),
+        waiting: Vec::new(),
         reverts: 0,
+        reverts_counted: None,
         last_drift: None,
         reflected: None,
     }
@@ -111,7 +114,7 @@ fn stored(name: MemberName, version: usize, units: BTreeMap<UnitId, UnitStatus>)
 #[tokio::test]
 async fn one_members_pass_costs_its_own_decisions_and_one_units_status_its_own_members() {
     let cache = tempfile::tempdir().unwrap();
-    let controllers = controllers(cache.path());
+    let controllers = controllers(cache.path(), crate::Metrics::default());
     let ctx = context(&controllers.deps, controllers.feed.clone());
     for n in 0..UNITS {
         ctx.decisions.learn(decision(n));
@@ -162,14 +165,8 @@ fn which_units_have_lists_to_weigh_follows_what_is_stored() {
     assert_eq!(waiting(&statuses), 0);
 }
 
-#[test]
-fn a_report_is_merged_with_what_is_not_stored_yet() {
-    let cache = tempfile::tempdir().unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let _guard = runtime.enter();
-    let controllers = controllers(cache.path());
-    let ctx = context(&controllers.deps, controllers.feed.clone());
-    let report = |phase, payload: &[u8]| UnitReport {
+fn report(phase: UnitPhase, payload: &[u8]) -> UnitReport {
+    UnitReport {
         member: member(1),
         unit: unit(1),
         revision: "r".into(),
@@ -181,11 +178,21 @@ fn a_report_is_merged_with_what_is_not_stored_yet() {
         pods: PodCounts::default(),
         reason: String::new(),
         message: String::new(),
+        waiting: Vec::new(),
         deletions: None,
-        reverts: 0,
+        reverts: None,
         last_drift: None,
         details: Vec::new(),
-    };
+    }
+}
+
+#[test]
+fn a_report_is_merged_with_what_is_not_stored_yet() {
+    let cache = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _guard = runtime.enter();
+    let controllers = controllers(cache.path(), crate::Metrics::default());
+    let ctx = context(&controllers.deps, controllers.feed.clone());
     take_report(&ctx, &report(UnitPhase::Applied, b"one"));
     // Nothing was written in between: what was applied must not be forgotten.
     take_report(&ctx, &report(UnitPhase::Suspended, b"two"));
@@ -194,4 +201,29 @@ fn a_report_is_merged_with_what_is_not_stored_yet() {
     assert_eq!((unstored.phase, unstored.applied), (UnitPhase::Suspended, Some(Digest::of(b"one"))));
     let before = BTreeMap::from([(unit(1), status(false))]);
     assert!(is_news(&before, &state.unstored[&member(1)].units));
+}
+
+#[test]
+fn reverts_are_counted_once_each_also_by_appliers_that_start_again() {
+    let cache = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _guard = runtime.enter();
+    let mut registry = prometheus_client::registry::Registry::default();
+    let metrics = crate::Metrics::registered(&mut registry);
+    let controllers = controllers(cache.path(), metrics);
+    let ctx = context(&controllers.deps, controllers.feed.clone());
+    let counted = |since: &str, count| UnitReport {
+        reverts: Some(RevertCount { since: since.parse().unwrap(), count }),
+        ..report(UnitPhase::Applied, b"one")
+    };
+    let (first, second) = ("2026-01-01T00:00:00Z", "2026-01-01T00:10:00Z");
+    let said = [report(UnitPhase::Applied, b"one"), counted(first, 2), counted(first, 2), counted(first, 3)];
+    // The applier starts again: it has not counted anything, then one.
+    let again = [report(UnitPhase::Applied, b"one"), counted(second, 1), counted(second, 1)];
+    for report in said.iter().chain(&again) {
+        take_report(&ctx, report);
+    }
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+    assert!(text.contains("kurator_drift_reverts_total 4\n"), "{text}");
 }

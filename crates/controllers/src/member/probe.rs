@@ -251,6 +251,11 @@ impl State {
         Ok(())
     }
 
+    /// Did the last probe find it ready?
+    fn is_ready(&self) -> bool {
+        self.failures == 0 && self.said == Some(Outcome::Ready)
+    }
+
     /// Is it time to count? `changed`: when something was last seen to change in the member.
     fn is_due(&self, now: Instant, changed: Option<Instant>) -> bool {
         let Some(counted) = self.counted else { return true };
@@ -263,9 +268,10 @@ impl State {
     async fn rest(&self, next: Instant, changed: &mut watch::Receiver<Option<Instant>>) {
         loop {
             let at = *changed.borrow_and_update();
-            let is_well = self.failures == 0 && self.said == Some(Outcome::Ready);
             let wake = match (at, self.counted) {
-                (Some(at), Some(counted)) if at >= counted.at && is_well => next.min((at + REST).max(counted.next())),
+                (Some(at), Some(counted)) if at >= counted.at && self.is_ready() => {
+                    next.min((at + REST).max(counted.next()))
+                }
                 _ => next,
             };
             let wake = self.pace.next(wake, Instant::now());

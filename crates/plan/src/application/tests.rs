@@ -167,8 +167,10 @@ impl World {
             since: now(),
             reason: String::new(),
             message: String::new(),
+            waiting: Vec::new(),
             held: None,
             reverts: 0,
+            reverts_counted: None,
             last_drift: None,
             reflected: None,
         };

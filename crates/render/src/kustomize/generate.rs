@@ -10,7 +10,7 @@ use super::file::{Generator, GeneratorOptions, Kustomization, Scalar};
 use super::resource::{Behavior, Resource, Resources};
 use crate::error::RenderError;
 use crate::files::Files;
-use crate::object::Origin;
+use crate::object::Location;
 
 /// Adds what a kustomization file generates.
 pub(crate) fn generate(files: &Files<'_>, file: &Kustomization, all: &mut Resources) -> Result<(), RenderError> {
@@ -106,7 +106,7 @@ fn generated(
     let object = object(generator, &file.options, secret, data);
     let document =
         field.trim_end_matches(']').rsplit('[').next().and_then(|n| n.parse::<usize>().ok()).unwrap_or(0) + 1;
-    let mut resource = Resource::new(object, Origin { file: file.file.clone(), document });
+    let mut resource = Resource::new(object, Location { file: file.file.clone(), document });
     let own = generator.options.as_ref();
     resource.hashed = !(file.options.disable_name_suffix_hash || own.is_some_and(|o| o.disable_name_suffix_hash));
     Ok((resource, behavior))
@@ -165,7 +165,7 @@ fn add(
     match (places.as_slice(), behavior) {
         ([], Behavior::Create) => all.append(vec![new]),
         ([], _) => Err(RenderError::NoTarget { file, field: format!("{field}.behavior"), target }),
-        ([at], Behavior::Create) => Err(RenderError::collision(&key, &all.0[*at].origin, &new.origin)),
+        ([at], Behavior::Create) => Err(RenderError::collision(&key, &all.0[*at].location, &new.location)),
         ([at], _) => {
             let old = &mut all.0[*at];
             for name in ["labels", "annotations"] {
@@ -193,7 +193,7 @@ fn add(
             Ok(())
         }
         ([first, second, ..], _) => {
-            Err(RenderError::ambiguous(&file, field, target, &all.0[*first].origin, &all.0[*second].origin))
+            Err(RenderError::ambiguous(&file, field, target, &all.0[*first].location, &all.0[*second].location))
         }
     }
 }

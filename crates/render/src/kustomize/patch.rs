@@ -152,8 +152,8 @@ fn strategic(
                         &file.file,
                         field,
                         target,
-                        &all.0[*first].origin,
-                        &all.0[*second].origin,
+                        &all.0[*first].location,
+                        &all.0[*second].location,
                     ));
                 }
             }
@@ -209,7 +209,7 @@ fn settle(all: &mut Resources, index: usize, before: &Value) -> Result<(), Rende
     let (old, new) = (ObjectKey::of(before), resource.key());
     if new.kind.is_empty() || new.name.is_empty() {
         let why = "a patch removed its apiVersion, kind or name".to_owned();
-        return Err(RenderError::NotAnObject { origin: resource.origin.clone(), why });
+        return Err(RenderError::NotAnObject { location: resource.location.clone(), why });
     }
     if old != new && resource.earlier.last() != Some(&old) {
         // References follow an object that a patch renames, as they follow other renames.

@@ -139,7 +139,7 @@ fn keys_only(resource: &Resource) -> Resource {
             object["metadata"][name] = value.clone();
         }
     }
-    Resource { object, origin: resource.origin.clone(), earlier: resource.earlier.clone(), hashed: false }
+    Resource { object, location: resource.location.clone(), earlier: resource.earlier.clone(), hashed: false }
 }
 
 /// Resources by kind and name.
@@ -240,7 +240,13 @@ impl Index {
                 Some(second) => {
                     let target = format!("{kind} {name:?}");
                     let field = path.replace('/', ".");
-                    Err(RenderError::ambiguous(&referrer.origin.file, &field, target, &first.origin, &second.origin))
+                    Err(RenderError::ambiguous(
+                        &referrer.location.file,
+                        &field,
+                        target,
+                        &first.location,
+                        &second.location,
+                    ))
                 }
             },
         }

@@ -6,7 +6,7 @@ use model::{ObjectKey, object};
 use serde_json::Value;
 
 use crate::error::RenderError;
-use crate::object::{Object, Origin};
+use crate::object::{Location, Object};
 
 /// Most objects of one unit: 100,000 placed objects is the design limit of a whole hub.
 const OBJECTS_MAX: usize = 100_000;
@@ -27,7 +27,7 @@ pub(crate) enum Behavior {
 #[derive(Clone, Debug)]
 pub(crate) struct Resource {
     pub(crate) object: Value,
-    pub(crate) origin: Origin,
+    pub(crate) location: Location,
     /// Earlier keys, oldest first, without the current one: patches and references may still use them.
     pub(crate) earlier: Vec<ObjectKey>,
     /// Whether the name gets a suffix made of the content, after everything else is done.
@@ -35,8 +35,8 @@ pub(crate) struct Resource {
 }
 
 impl Resource {
-    pub(crate) fn new(object: Value, origin: Origin) -> Self {
-        Self { object, origin, earlier: Vec::new(), hashed: false }
+    pub(crate) fn new(object: Value, location: Location) -> Self {
+        Self { object, location, earlier: Vec::new(), hashed: false }
     }
 
     /// The current key.
@@ -85,7 +85,7 @@ pub(crate) fn same_namespace(a: &str, b: &str) -> bool {
 
 impl From<Object> for Resource {
     fn from(object: Object) -> Self {
-        Self::new(object.value, object.origin)
+        Self::new(object.value, object.location)
     }
 }
 
@@ -118,7 +118,7 @@ impl Resources {
                 "default".clone_into(&mut effective.namespace);
             }
             if let Some(first) = seen.insert(effective, at) {
-                return Err(RenderError::collision(&key, &self.0[first].origin, &resource.origin));
+                return Err(RenderError::collision(&key, &self.0[first].location, &resource.location));
             }
         }
         Ok(())

@@ -111,6 +111,30 @@ async fn a_change_is_counted_when_the_member_has_come_to_rest_and_nothing_is_cou
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_member_that_says_no_after_a_change_is_not_asked_sooner() {
+    for status in [302, 401, 403, 503] {
+        let fake = Fake::new();
+        let (api, (says, mut changed)) = (fake.api(), watch::channel(None));
+        let mut state = State::default();
+        state.once(&api, now(), &mut changed).await;
+        // Something is delivered there, and then its etcd stumbles.
+        says.send_replace(Some(Instant::now()));
+        fake.set("/readyz", status, json!({"message": "no"}));
+        let began = Instant::now();
+        for _ in 0..5 {
+            state.once(&api, now(), &mut changed).await;
+            state.rest(Instant::now() + EVERY, &mut changed).await;
+        }
+        assert_eq!(began.elapsed(), EVERY * 5, "{status}");
+        // When it is well again, the change is counted with the next probe.
+        fake.pods("2");
+        fake.set("/readyz", 200, json!("ok"));
+        assert_eq!(state.once(&api, now(), &mut changed).await, Some(Outcome::Ready));
+        assert_eq!(allocated(&state).as_deref(), Some("2"), "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_member_is_ready_whatever_comes_of_counting_its_pods() {
     let fake = Fake::new();
     let (api, (_says, mut changed)) = (fake.api(), watch::channel(None));

@@ -39,6 +39,7 @@ use crate::pace::{Patience, WritePace};
 use crate::reach::MemberReader;
 use crate::rendering::Renderings;
 use client::Next;
+use client::queue::note_generation;
 use client::{Index, NamespacedName, Store};
 
 use observe::Lost;
@@ -146,6 +147,7 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Next {
 async fn pass(ctx: &Ctx, key: &NamespacedName) -> Result<Next, WriteError> {
     let now = ctx.clock.now();
     let application = ctx.applications.get(key);
+    note_generation(application.as_ref().and_then(|a| a.metadata.generation));
     let world = observe::World::read(ctx, key, application.as_deref()).await?; // source, cache
     let (observed, lost) = world.observe(ctx, now).await; // renderer
     if lost == Some(Lost::UnderWay) {

@@ -43,6 +43,7 @@ use crate::pace::WritePace;
 use crate::record;
 use crate::rendering::Renderings;
 use crate::secrets::SecretVersions;
+use client::queue::note_generation;
 use client::{NamespacedName, Store};
 use client::{Next, Queue};
 
@@ -215,6 +216,7 @@ async fn reconcile(ctx: Arc<Ctx>, member: MemberName) -> Next {
         apply::forget(ctx, member).await;
         return Next::Wait;
     };
+    note_generation(cluster.metadata.generation);
     let observed = observe::observe(ctx, member).await; // cache, renderer
     let (snapshot, report) = plan::delivery::plan(member, &ctx.hub, &observed.wanted()); // pure
     if !report.unrendered.is_empty() {

@@ -27,6 +27,7 @@ use crate::WriteError;
 use crate::changes::Changes;
 use crate::deps::{Deps, Running, work};
 use crate::origin::{self, OriginFacts, Origins};
+use client::queue::note_generation;
 use client::{Index, NamespacedName, Store};
 use client::{Next, Queue};
 
@@ -115,6 +116,7 @@ async fn pass(ctx: &Ctx, key: &NamespacedName) -> Result<(), WriteError> {
     let fleet = ctx.fleets.get(key);
     let observed = observe::observe(ctx, fleet.as_deref(), key); // the hub's cache
     let generation = fleet.as_ref().and_then(|f| f.metadata.generation);
+    note_generation(generation);
     let (plan, report) = plan::fleet::plan(&observed, generation, ctx.clock.now()); // pure
     tracing::debug!(fleet = %key, ?report, "decided");
     apply::apply(ctx, key, &plan).await?; // client

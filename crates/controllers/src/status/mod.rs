@@ -31,6 +31,7 @@ use crate::pace::WritePace;
 use crate::reach::MemberReader;
 use crate::write;
 use client::Next;
+use client::queue::note_generation;
 use client::{NamespacedName, Store};
 
 /// Field manager of its part of the status.
@@ -91,6 +92,7 @@ async fn pass(ctx: &Ctx, key: &NamespacedName) -> Result<Next, WriteError> {
         return Ok(Next::Wait);
     };
     let world = observe::World::read(ctx, key); // the hub's cache
+    note_generation(application.metadata.generation);
     let Some(fold) = fold(&world.facts(&application), ctx.clock.now()) else { return Ok(Next::Wait) }; // pure
     let before = application.status.as_ref().map(Fold::of);
     if before.as_ref() == Some(&fold) {

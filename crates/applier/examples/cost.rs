@@ -121,6 +121,7 @@ impl Hub {
                 member: member.clone(),
                 hub: id.clone(),
                 key_of: push.key_of(),
+                shared: push.shared(),
                 cluster: None,
                 clock: Arc::new(Still),
                 jitter: Arc::new(|| 0.5),

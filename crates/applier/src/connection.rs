@@ -66,9 +66,9 @@ impl View {
             || self.claims.units(key).next().is_some()
     }
 
-    fn keep(&mut self, key: ObjectKey, observation: Observation) {
+    fn keep(&mut self, key: Arc<ObjectKey>, observation: Observation) {
         if self.is_kept(&key) {
-            self.observations.insert(self.claims.shared(key), observation);
+            self.observations.insert(key, observation);
         }
     }
 
@@ -95,7 +95,7 @@ impl View {
                     Changed::Nothing
                 }
                 _ => {
-                    self.keep(key.clone(), observation);
+                    self.keep(Arc::clone(&key), observation);
                     Changed::Object(key)
                 }
             },
@@ -129,7 +129,7 @@ impl View {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Changed {
     Nothing,
-    Object(ObjectKey),
+    Object(Arc<ObjectKey>),
     All,
 }
 
@@ -191,6 +191,7 @@ impl Connection {
             resource,
             hub: self.ctx.hub.clone(),
             awaited: Arc::clone(&self.awaited),
+            shared: Arc::clone(&self.ctx.shared),
             jitter: Arc::clone(&self.ctx.jitter),
             events: self.events.clone(),
         };

@@ -9,7 +9,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use api::delivery::{Health, HubId, UnitId, UnitPhase, label};
-use api::feed::{UnitEntry, UnitReport};
+use api::feed::{ObjectReport, UnitEntry, UnitReport};
 use client::{Api, Backoff, Class, Jitter, Resource};
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
@@ -26,6 +26,7 @@ use crate::limit::{self, Limits};
 use crate::record::Past;
 use crate::session::Session;
 use crate::shard::{self, InventoryOwner};
+use crate::shared::Shared;
 use crate::unit::Outcome;
 use crate::watch::Event;
 
@@ -44,6 +45,8 @@ pub struct Ctx {
     /// UID of the kube-system namespace of the cluster that this member is known to be; checked on each connection.
     /// Nothing is written to another cluster.
     pub cluster: Option<String>,
+    /// What all appliers of the hub share.
+    pub shared: Arc<Shared>,
     /// Tells the time that reports bear.
     pub clock: Arc<dyn Clock>,
     /// Spreads retries.
@@ -121,7 +124,10 @@ impl Applier {
             report.health = Health::Unknown;
             error.reason().clone_into(&mut report.reason);
             report.message = error.to_string();
-            report.details.iter_mut().for_each(|row| Arc::make_mut(row).health = Health::Unknown);
+            for row in &mut report.details {
+                let unknown = ObjectReport { health: Health::Unknown, ..ObjectReport::clone(row) };
+                *row = self.ctx.shared.pools.rows.share(unknown);
+            }
             self.tell(report).await;
         }
     }
@@ -147,7 +153,10 @@ impl Applier {
         }
         let key = (self.ctx.key_of)(&cluster);
         let owner = InventoryOwner { hub: self.ctx.hub.clone(), cluster, key };
-        let inventories = shard::read(&self.api, &owner, None).await?;
+        let mut inventories = shard::read(&self.api, &owner, None).await?;
+        for inventory in inventories.iter_mut().filter_map(|found| found.inventory.as_mut().ok()) {
+            inventory.share(&self.ctx.shared.pools);
+        }
         let (events, inbox) = mpsc::channel(limit::EVENTS_MAX);
         let connection = Connection::new(self.ctx.clone(), owner, self.api.clone(), events);
         let mut session = Session::new(connection, inventories);

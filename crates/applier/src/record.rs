@@ -32,7 +32,7 @@ pub(crate) struct Past {
     /// Failures, changes and reverts, of the objects that have any.
     pub(crate) memory: HashMap<Arc<ObjectKey>, Memory>,
     /// What is known of each object's last apply.
-    pub(crate) accepted: HashMap<Arc<ObjectKey>, Accepted>,
+    pub(crate) accepted: HashMap<Arc<ObjectKey>, Arc<Accepted>>,
     /// Reverts of all its objects, also of those that it no longer has.
     pub(crate) reverts: Option<RevertCount>,
 }

@@ -8,34 +8,49 @@
 //! noted is kept in memory only; a process that starts finds it again by reading ([`crate::recall`]), so a settled member
 //! gets no request that mutates, also right after a restart.
 
+use std::sync::Arc;
+
 use api::delivery::WaitingCause;
 use api::reason;
-use model::Digest;
+use model::{Digest, Uid};
 
+use crate::health::Reading;
 use crate::inventory::Entry;
 
 /// An object as the member has it, without its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     /// UID.
-    pub uid: String,
+    pub uid: Uid,
+    /// What it says.
+    pub state: Arc<SeenState>,
+}
+
+/// What an object says, apart from what it alone can say. The same in all members that were given the same and treat it
+/// alike, so they share it ([`Pools`](crate::pool::Pools)).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SeenState {
     /// Digest of what our manager owns.
     pub projection: Digest,
     /// The same without `spec.replicas`, for objects that an autoscaler scales.
     pub projection_scaled: Digest,
     /// Being deleted.
     pub deleting: bool,
+    /// For a CustomResourceDefinition: its kind is served.
+    pub established: bool,
+    /// Its health.
+    pub reading: Reading,
 }
 
-impl Seen {
+impl SeenState {
     /// The digest that counts for an entry.
     pub fn accepted(&self, scaled: bool) -> Digest {
         if scaled { self.projection_scaled } else { self.projection }
     }
 }
 
-/// What is known of the last apply of an object.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What is known of the last apply of an object. Shared between members, as [`SeenState`] is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Accepted {
     /// Digest of what was sent; `None` when the object does not say.
     pub applied: Option<Digest>,
@@ -213,16 +228,16 @@ pub fn plan(observed: Observed) -> (Plan, Report) {
 /// Compares one object with what was applied. `seen` is `None` when the member was listed and does not have it.
 pub fn step(digest: Digest, entry: Option<&Entry>, accepted: Option<&Accepted>, seen: Option<&Seen>) -> Step {
     let Some(entry) = entry else {
-        return if seen.is_some_and(|s| s.deleting) { Step::Wait } else { Step::Send(Why::New) };
+        return if seen.is_some_and(|s| s.state.deleting) { Step::Wait } else { Step::Send(Why::New) };
     };
     match (&entry.uid, accepted, seen) {
-        (_, _, Some(seen)) if seen.deleting => Step::Wait,
+        (_, _, Some(seen)) if seen.state.deleting => Step::Wait,
         (None, _, _) => Step::Send(Why::New),
         (Some(_), _, None) => Step::Send(Why::Recreate),
         (Some(_), None, Some(_)) => Step::Recall,
         (Some(_), Some(accepted), Some(_)) if accepted.applied != Some(digest) => Step::Send(Why::Changed),
         (Some(uid), Some(accepted), Some(seen)) => {
-            let same = accepted.projection == Some(seen.accepted(accepted.scaled)) && *uid == seen.uid;
+            let same = accepted.projection == Some(seen.state.accepted(accepted.scaled)) && *uid == seen.uid;
             if same { Step::Skip } else { Step::Send(Why::Revert) }
         }
     }
@@ -244,8 +259,14 @@ mod tests {
     use super::*;
 
     fn seen(accepted: &[u8]) -> Seen {
-        let projection = Digest::of(accepted);
-        Seen { uid: "u".into(), projection, projection_scaled: Digest::of(b"scaled"), deleting: false }
+        let state = SeenState {
+            projection: Digest::of(accepted),
+            projection_scaled: Digest::of(b"scaled"),
+            deleting: false,
+            established: false,
+            reading: Reading::default(),
+        };
+        Seen { uid: "u".into(), state: Arc::new(state) }
     }
 
     fn entry() -> Entry {
@@ -270,9 +291,11 @@ mod tests {
         check(sent, Some(&is_ours), None, Some(&seen(b"ok")), Step::Recall);
         check(Digest::of(b"new"), Some(&is_ours), Some(&ok), Some(&seen(b"ok")), Step::Send(Why::Changed));
         check(sent, None, None, None, Step::Send(Why::New));
+        let state = SeenState { deleting: true, ..SeenState::clone(&seen(b"ok").state) };
+        let deleting = Seen { state: Arc::new(state), ..seen(b"ok") };
         let begun = Entry { uid: None, ..entry() };
         check(sent, Some(&begun), Some(&ok), Some(&seen(b"ok")), Step::Send(Why::New));
-        check(sent, Some(&is_ours), Some(&ok), Some(&Seen { deleting: true, ..seen(b"ok") }), Step::Wait);
+        check(sent, Some(&is_ours), Some(&ok), Some(&deleting), Step::Wait);
         let other = Seen { uid: "other".into(), ..seen(b"ok") };
         check(sent, Some(&is_ours), Some(&ok), Some(&other), Step::Send(Why::Revert));
         let scaled = Accepted { scaled: true, projection: Some(Digest::of(b"scaled")), ..accepted() };

@@ -5,7 +5,7 @@ use interpret::State;
 use serde_json::Value;
 
 /// What one object says of itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Reading {
     /// Its share in the unit.
     pub part: Part,
@@ -34,7 +34,7 @@ pub fn read(object: &Value) -> Reading {
 }
 
 /// One object's share.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Part {
     /// Its health.
     pub health: Health,

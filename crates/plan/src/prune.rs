@@ -223,7 +223,10 @@ pub fn deletions(keys: &[ObjectKey], released: u32, behind: bool) -> Deletions {
 fn digest_behind(inventory: &Inventory, epoch: u64, keys: &[ObjectKey]) -> Digest {
     let mut lines: Vec<String> = keys
         .iter()
-        .map(|key| format!("{key} {}", inventory.get(key).and_then(|e| e.uid.as_deref()).unwrap_or_default()))
+        .map(|key| {
+            let uid = inventory.get(key).and_then(|entry| entry.uid.as_ref());
+            format!("{key} {}", uid.map(ToString::to_string).unwrap_or_default())
+        })
         .collect();
     lines.sort();
     lines.insert(0, format!("behind {}", inventory.epoch().max(epoch)));

@@ -12,6 +12,7 @@ use model::ObjectKey;
 use crate::apply::{self, Accepted, Step, Why};
 use crate::health::{self, Part, Reading};
 use crate::inventory::Entry;
+use crate::pool::Pool;
 use crate::prune::WaitingOn;
 
 mod waits;
@@ -119,7 +120,8 @@ pub fn row(facts: &Facts<'_>) -> (ObjectReport, Part) {
     (row, part)
 }
 
-/// The rows of a unit's objects: first those that it wants, in their order, then those that it no longer wants.
+/// The rows of a unit's objects: first those that it wants, in their order, then those that it no longer wants. Members
+/// share the rows that say the same.
 #[derive(Clone, Debug, Default)]
 pub struct Rows {
     rows: Vec<Arc<ObjectReport>>,
@@ -130,28 +132,33 @@ pub struct Rows {
 }
 
 impl Rows {
+    /// No rows yet, and room for so many.
+    pub fn with_room(count: usize) -> Self {
+        Self { rows: Vec::with_capacity(count), parts: Vec::with_capacity(count), waits: Waits::default() }
+    }
+
     /// Adds a row of an object that the unit wants. All of these come before the others.
-    pub fn push_wanted(&mut self, facts: &Facts<'_>) {
+    pub fn push_wanted(&mut self, facts: &Facts<'_>, pool: &Pool<ObjectReport>) {
         let (row, part) = row(facts);
         if let Some(waiting) = &facts.waiting {
             self.waits.add_object(facts.key, waiting);
         }
-        self.rows.push(Arc::new(row));
+        self.rows.push(pool.share(row));
         self.parts.push(part);
     }
 
     /// Adds a row of an object that the unit no longer wants.
-    pub fn push_unwanted(&mut self, facts: &Facts<'_>) {
-        self.rows.push(Arc::new(row(facts).0));
+    pub fn push_unwanted(&mut self, facts: &Facts<'_>, pool: &Pool<ObjectReport>) {
+        self.rows.push(pool.share(row(facts).0));
     }
 
     /// Makes one row again, of a unit in which nothing waits. True when it says something else now.
-    pub fn replace(&mut self, index: usize, facts: &Facts<'_>) -> bool {
+    pub fn replace(&mut self, index: usize, facts: &Facts<'_>, pool: &Pool<ObjectReport>) -> bool {
         let (Some(old), Some(old_part)) = (self.rows.get_mut(index), self.parts.get_mut(index)) else { return false };
         let (row, part) = row(facts);
         let changed = **old != row || *old_part != part;
         if changed {
-            (*old, *old_part) = (Arc::new(row), part);
+            (*old, *old_part) = (pool.share(row), part);
         }
         changed
     }

@@ -33,7 +33,7 @@ pub enum SyncState {
 }
 
 /// The truth about one object in a member, behind `view.kurator.dev`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectReport {
     /// The object.

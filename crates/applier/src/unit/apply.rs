@@ -57,13 +57,13 @@ impl Pass {
 
     /// Reads objects as the member has them. One that cannot be read fails by itself.
     pub(super) async fn look_at(&mut self, objects: Vec<Prepared>) -> Result<Vec<(Prepared, Option<Value>)>, Error> {
-        let width = self.connection.ctx.limits.objects_in_flight;
+        let lanes = self.lanes(objects.len());
         let connection = &self.connection;
         let read = |object: Prepared| async move {
             let live = connection.read(&object).await;
             (object, live)
         };
-        let found: Vec<_> = futures::stream::iter(objects.into_iter().map(read)).buffered(width).collect().await;
+        let found: Vec<_> = futures::stream::iter(objects.into_iter().map(read)).buffered(lanes.width).collect().await;
         let mut out = Vec::with_capacity(found.len());
         for (object, live) in found {
             match live {
@@ -185,9 +185,9 @@ impl Pass {
         }
         let todo = self.verify(todo).await?;
         let (connection, terms) = (Arc::clone(&self.connection), self.terms());
-        let width = connection.ctx.limits.objects_in_flight;
+        let lanes = self.lanes(todo.len());
         let jobs = todo.into_iter().map(|job| send::send(&connection, job, &terms));
-        let mut sent = futures::stream::iter(jobs).buffer_unordered(width);
+        let mut sent = futures::stream::iter(jobs).buffer_unordered(lanes.width);
         while let Some((job, result)) = sent.next().await {
             match result {
                 Ok(sent) => self.settle(&job, sent),
@@ -210,8 +210,12 @@ impl Pass {
         let observation = view.observations.get(key);
         match wait {
             Wait::Accepted => true,
-            Wait::Established => key.kind != "CustomResourceDefinition" || observation.is_some_and(|l| l.established),
-            Wait::Healthy => observation.is_some_and(|l| l.reading.part.health == api::delivery::Health::Healthy),
+            Wait::Established => {
+                key.kind != "CustomResourceDefinition" || observation.is_some_and(|l| l.seen.state.established)
+            }
+            Wait::Healthy => {
+                observation.is_some_and(|l| l.seen.state.reading.part.health == api::delivery::Health::Healthy)
+            }
         }
     }
 

@@ -110,7 +110,7 @@ impl Pass {
             let view = self.connection.view();
             for object in &objects {
                 if let Some((_, index)) = bundle.place(&object.key) {
-                    settled.rows.replace(index, &self.facts_of(&view, object));
+                    settled.rows.replace(index, &self.facts_of(&view, object), &self.connection.ctx.shared.pools.rows);
                 }
             }
         }

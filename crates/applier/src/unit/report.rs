@@ -157,8 +157,8 @@ impl Pass {
             problem: memory.and_then(|m| m.problem()),
             is_contested: memory.is_some_and(|m| m.is_contested(now)),
             entry: self.unit.inventory.get(key),
-            accepted: self.unit.past.accepted.get(key),
-            reading: view.observations.get(key).map(|observation| &observation.reading),
+            accepted: self.unit.past.accepted.get(key).map(|accepted| &**accepted),
+            reading: view.observations.get(key).map(|observation| &observation.seen.state.reading),
             hidden: view.kinds.get(&key.group_kind()).and_then(|kind| kind.hidden()),
             reverts: memory.map_or(0, |m| m.reverts),
             drift: memory.map_or(&[], |m| &m.drift),
@@ -179,20 +179,21 @@ impl Pass {
     fn rows(&self, hold: Option<Hold>) -> Rows {
         let (view, now) = (self.connection.view(), Instant::now());
         let wanted = self.bundle.as_ref().ok().filter(|_| self.entry.removal.is_none());
-        let mut rows = Rows::default();
+        let pool = &self.connection.ctx.shared.pools.rows;
+        let mut rows = Rows::with_room(wanted.map_or(0, |bundle| bundle.keys.len()));
         for object in wanted.into_iter().flat_map(|bundle| bundle.objects()) {
             let trouble = self.unit.past.memory.get(&object.key).and_then(|m| m.trouble(now));
             let facts = self.facts_of(&view, object);
             let as_wanted = trouble.is_none() && facts.standing == Standing::Wanted(Step::Skip);
             let waiting = if as_wanted { None } else { self.decide(&view, object, trouble, hold, false).1.waiting };
-            rows.push_wanted(&Facts { phase_waits: hold == Some(Hold::Phase), waiting, ..facts });
+            rows.push_wanted(&Facts { phase_waits: hold == Some(Hold::Phase), waiting, ..facts }, pool);
         }
         let is_wanted = |key: &ObjectKey| wanted.is_some_and(|bundle| bundle.get(key).is_some());
         for (key, entry) in self.unit.inventory.entries().iter().filter(|(key, _)| !is_wanted(key)) {
             let leaving = entry.doomed || !self.entry.removal.is_none();
             if leaving || self.entry.prune {
                 let standing = if leaving { Standing::Leaving } else { Standing::Held };
-                rows.push_unwanted(&self.facts(&view, key, &entry.version, standing));
+                rows.push_unwanted(&self.facts(&view, key, &entry.version, standing), pool);
             }
         }
         rows

@@ -29,6 +29,7 @@ async fn a_member_that_is_seen_to_answer_again_is_asked_at_once() {
         member: member.clone(),
         hub,
         key_of: push.key_of(),
+        shared: push.shared(),
         cluster: Some("a".to_owned()),
         clock: Arc::new(Still),
         jitter: Arc::new(|| 0.0),

@@ -28,7 +28,7 @@ async fn tamper(world: &World, json: Option<Vec<u8>>, authenticator: Option<Vec<
 /// An inventory of the unit as somebody with another key writes it, with an object that was never ours.
 async fn forged(world: &World, key: &HubKey, victim: &Value) -> Sealed {
     let mut inventory = Inventory::empty(unit("a"));
-    let uid = model::object::uid(victim).map(str::to_owned);
+    let uid = model::object::uid(victim).map(model::Uid::from);
     let doomed = Entry { version: "v1".into(), uid, doomed: true, ..Entry::default() };
     let mut of_kind = victim.clone();
     (of_kind["apiVersion"], of_kind["kind"]) = (json!("v1"), json!("ConfigMap"));

@@ -315,6 +315,7 @@ impl World {
         let ctx = Ctx {
             member: self.member.clone(),
             hub: self.hub.clone(),
+            shared: self.push.shared(),
             key_of: self.push.key_of(),
             cluster: self.cluster.clone(),
             clock: Arc::<Hand>::clone(&self.clock),

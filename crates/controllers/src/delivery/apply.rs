@@ -124,6 +124,7 @@ fn start(ctx: &Arc<Ctx>, member: &MemberName, target: Target, connection: Connec
             member: member.clone(),
             hub: ctx.hub.clone(),
             key_of: ctx.feed.key_of(),
+            shared: ctx.feed.shared(),
             cluster: target.cluster.clone(),
             clock: ctx.clock.clone(),
             jitter: ctx.jitter.clone(),

@@ -57,22 +57,24 @@ fn one_row_is_made_again_and_the_sum_follows() {
     let key = key();
     let healthy = Reading { part: Part { health: Health::Healthy, ..Part::default() }, ..Reading::default() };
     let good = Facts { reading: Some(&healthy), ..facts(&key, Standing::Wanted(Step::Skip)) };
-    let mut rows = Rows::default();
-    rows.push_wanted(&good);
-    rows.push_wanted(&good);
-    rows.push_unwanted(&facts(&key, Standing::Held));
+    let (mut rows, pool) = (Rows::default(), Pool::default());
+    rows.push_wanted(&good, &pool);
+    rows.push_wanted(&good, &pool);
+    rows.push_unwanted(&facts(&key, Standing::Held), &pool);
     let (counts, sum) = rows.sum(3, 1);
     assert_eq!((counts.desired, counts.applied, counts.healthy, counts.inventory, counts.adopted), (2, 2, 2, 3, 1));
     assert_eq!(sum.health, Health::Healthy);
     let before = rows.shared();
-    assert!(!rows.replace(1, &good), "it says the same");
+    assert!(!rows.replace(1, &good, &pool), "it says the same");
     assert!(rows.replace(
         1,
-        &Facts { problem: Some(("Invalid", "no")), ..facts(&key, Standing::Wanted(Step::Send(Why::New))) }
+        &Facts { problem: Some(("Invalid", "no")), ..facts(&key, Standing::Wanted(Step::Send(Why::New))) },
+        &pool
     ));
     let (counts, sum) = rows.sum(3, 1);
     assert_eq!((counts.applied, counts.failed, sum.health), (1, 1, Health::Missing));
     let after = rows.shared();
+    assert!(Arc::ptr_eq(&before[0], &before[1]), "rows that say the same are one");
     assert!(Arc::ptr_eq(&before[0], &after[0]) && !Arc::ptr_eq(&before[1], &after[1]));
 }
 

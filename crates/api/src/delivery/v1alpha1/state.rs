@@ -63,7 +63,7 @@ impl fmt::Display for Health {
 }
 
 /// A field that somebody changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ChangedField {
     /// Path of the field, such as `spec.replicas`.
@@ -79,7 +79,7 @@ pub struct ChangedField {
 }
 
 /// One change that somebody made to a delivered object.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DriftRecord {
     /// The object, such as `Deployment.apps shop/web`.
@@ -174,7 +174,7 @@ pub struct UnitCounts {
 }
 
 /// Pods of a unit's workloads, counted from the workloads' own status.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PodCounts {
     /// Asked for.

@@ -91,7 +91,7 @@ async fn an_inventory_that_units_share_is_refused_and_nothing_of_it_is_lost() {
     let path = format!("{SECRETS}/{}", world.inventories().await.remove(0));
     let own = world.get(&path).await.unwrap()["data"].clone();
     // As a Kurator writes it that keeps several units of one owner together, with this hub's key.
-    let entry = |n: u8| Entry { version: "v1".into(), uid: Some(format!("u{n}")), ..Entry::default() };
+    let entry = |n: u8| Entry { version: "v1".into(), uid: Some(format!("u{n}").into()), ..Entry::default() };
     let key = |name: &str| {
         model::ObjectKey::of(&json!({"apiVersion": "v1", "kind": "ConfigMap",
         "metadata": {"namespace": "shop", "name": name}}))

@@ -83,6 +83,8 @@ pub(crate) fn key_of(owner: &Owner) -> Option<NamespacedName> {
     mine.then(|| NamespacedName::new(owner.namespace.clone(), owner.name.clone()))
 }
 
+pub(crate) use watch::watch_decisions;
+
 /// What a pass needs.
 struct Ctx {
     client: Client,

@@ -1,11 +1,10 @@
 //! What all units of a member share while it is connected: requests, watches, what was seen, who claims what.
 
 use std::collections::HashMap;
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use client::contain::counted;
 use client::{Api, Class, Delete, Deletion, Discovery, Propagation, Resource, Selection};
-use futures::FutureExt as _;
 use model::{GroupKind, GroupVersionKind, ObjectKey};
 use plan::drift;
 use plan::handover::Claims;
@@ -17,7 +16,7 @@ use tokio::task::JoinSet;
 use crate::awaited::Awaited;
 use crate::error::Error;
 use crate::limit;
-use crate::member::Ctx;
+use crate::member::{Ctx, NAME};
 use crate::observation::Observation;
 use crate::shard::InventoryOwner;
 use crate::watch::{Event, Watch};
@@ -195,10 +194,11 @@ impl Connection {
             jitter: Arc::clone(&self.ctx.jitter),
             events: self.events.clone(),
         };
-        let events = self.events.clone();
+        let (events, metrics, member) = (self.events.clone(), self.ctx.metrics.clone(), self.ctx.member.clone());
         // A watch that died unheard would leave its kind looking as it was for ever.
         let watched = async move {
-            if AssertUnwindSafe(watch.run()).catch_unwind().await.is_err() {
+            if let Err(panic) = counted(NAME, &metrics, watch.run()).await {
+                tracing::error!(%member, panic, "a watch panicked, and the applier connects again; please report it");
                 let error = Error::Bug("a watch panicked; what happened is in the log".to_owned());
                 drop(events.send(Event::Lost(error)).await);
             }

@@ -5,15 +5,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use api::delivery::{Health, HubId, UnitId, UnitPhase, label};
 use api::feed::{ObjectReport, UnitEntry, UnitReport};
-use client::{Api, Backoff, Class, Jitter, Resource};
+use client::contain::counted;
+use client::{Api, Backoff, Class, Jitter, Metrics, Resource};
+use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use futures::{FutureExt as _, StreamExt as _};
 use model::{Clock, MemberName};
 use plan::authenticator::MemberKey;
 use tokio::sync::{mpsc, watch};
@@ -32,6 +32,9 @@ use crate::watch::Event;
 
 /// Gives the key of the cluster whose kube-system namespace has this UID. An agent has one, of its own.
 pub type KeyOf = Arc<dyn Fn(&str) -> MemberKey + Send + Sync>;
+
+/// Name of appliers among the panics that are counted.
+pub(crate) const NAME: &str = "applier";
 
 /// What an applier needs besides its feed and its client.
 #[derive(Clone)]
@@ -53,6 +56,8 @@ pub struct Ctx {
     pub jitter: Jitter,
     /// What it may use.
     pub limits: Limits,
+    /// Where its panics are counted.
+    pub metrics: Metrics,
     /// Changes when somebody else saw the member answer again, such as its prober: the next attempt need not wait out
     /// its pause. A channel that is closed says nothing.
     pub back: watch::Receiver<u64>,
@@ -70,10 +75,10 @@ pub struct Applier {
 }
 
 impl Applier {
-    /// Runs until it is dropped. Dropping it at any moment is safe: what was begun is finished by the next one.
-    pub async fn run(feed: Arc<dyn Feed>, client: kube::Client, ctx: Ctx) -> Infallible {
+    /// Runs until it is dropped, through a client of the member. Dropping it at any moment is safe: what was begun is finished by the next one.
+    pub async fn run(feed: Arc<dyn Feed>, api: Api, ctx: Ctx) -> Infallible {
         let (memory, last) = (HashMap::new(), BTreeMap::new());
-        let api = Api::new(client, label::FIELD_MANAGER).with_limits(ctx.limits.api);
+        let api = api.with_manager(label::FIELD_MANAGER).with_limits(ctx.limits.api);
         let mut applier = Self { feed, api, ctx, memory, last, link: None };
         let mut failures = 0;
         loop {
@@ -134,10 +139,15 @@ impl Applier {
 
     /// One connection, until it fails. A bug that panics ends the connection, not the applier: everything is read again.
     async fn session(&mut self) -> Error {
-        match AssertUnwindSafe(self.connected()).catch_unwind().await {
+        let metrics = self.ctx.metrics.clone();
+        match counted(NAME, &metrics, self.connected()).await {
             Ok(Ok(never)) => match never {},
             Ok(Err(e)) => e,
-            Err(_) => Error::Bug("the applier panicked; what happened is in the log".to_owned()),
+            Err(panic) => {
+                let member = &self.ctx.member;
+                tracing::error!(%member, panic, "the applier panicked, and connects again; please report it");
+                Error::Bug("the applier panicked; what happened is in the log".to_owned())
+            }
         }
     }
 

@@ -137,7 +137,7 @@ pub struct Applied<T = Value> {
 }
 
 impl Api {
-    /// A client that writes as a field manager.
+    /// A client that writes as a field manager. Composition roots make it; others are given one.
     pub fn new(client: kube::Client, manager: impl Into<Arc<str>>) -> Self {
         Self { client, manager: manager.into(), limits: Limits::default() }
     }
@@ -153,7 +153,7 @@ impl Api {
     }
 
     /// The client underneath.
-    pub fn client(&self) -> &kube::Client {
+    pub(crate) fn client(&self) -> &kube::Client {
         &self.client
     }
 
@@ -179,12 +179,10 @@ impl Api {
     /// Tells a server that does not answer from one of which a part does not, such as an aggregated API or a webhook:
     /// that stops only what asked for it.
     pub(crate) async fn judge(&self, error: Error) -> Error {
-        if !error.is_doubtful() {
-            return error;
-        }
+        let Some(time) = self.limits.judge.filter(|_| error.is_doubtful()) else { return error };
         let path = Resource::core("Namespace", "namespaces", false).target("", "kube-system").path();
         let ask = Ask::get(path, METADATA, limit::REFUSAL_BYTES_MAX);
-        match exchange::exchange(&self.client, ask, limit::JUDGE_TIMEOUT).await {
+        match exchange::exchange(&self.client, ask, time).await {
             Ok(_) | Err(Error::Refused { code: 403 | 404, .. } | Error::TooLarge { .. }) => {
                 Error::Unavailable(Box::new(error))
             }

@@ -17,6 +17,14 @@ pub(crate) async fn contained<T>(work: impl Future<Output = T>) -> Result<T, Str
     AssertUnwindSafe(work).catch_unwind().await.map_err(|panic| words(panic.as_ref()))
 }
 
+/// Runs work. A panic in it is counted under the name `what`, and becomes its words, which the caller logs.
+///
+/// # Errors
+/// What the panic says.
+pub async fn counted<T>(what: &'static str, metrics: &Metrics, work: impl Future<Output = T>) -> Result<T, String> {
+    contained(work).await.inspect_err(|_| metrics.panicked(what))
+}
+
 /// Runs work to its end. If it panics, it is made and begun again, after a pause that grows while panics follow each
 /// other. `what` names it in logs and counters.
 pub async fn restarting<T, F: Future<Output = T>>(
@@ -29,10 +37,9 @@ pub async fn restarting<T, F: Future<Output = T>>(
     loop {
         let began = Instant::now();
         // Making it may panic too.
-        match contained(async { make().await }).await {
+        match counted(what, &metrics, async { make().await }).await {
             Ok(done) => return done,
             Err(panic) => {
-                metrics.panicked(what);
                 tracing::error!(what, panic, "this part panicked, and begins again; this is a bug: please report it");
             }
         }

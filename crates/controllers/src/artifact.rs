@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use api::delivery::Artifact;
+use client::Api;
 use k8s_openapi::api::core::v1::Secret;
-use kube::Client;
 use model::Digest;
 use source::{Cache, Credentials, GitReference, GitSource, GitSpec, Http};
 use tokio::sync::Semaphore;
@@ -44,7 +44,7 @@ type Place = (String, Digest);
 
 /// All artifacts of this process.
 pub struct Artifacts {
-    client: Client,
+    api: Api,
     http: Http,
     cache: Cache,
     fetches: Semaphore,
@@ -56,10 +56,10 @@ pub struct Artifacts {
 }
 
 impl Artifacts {
-    pub(crate) fn new(client: Client, cache: Cache, shutdown: CancellationToken) -> Result<Self, source::Error> {
+    pub(crate) fn new(api: Api, cache: Cache, shutdown: CancellationToken) -> Result<Self, source::Error> {
         let fetches = Semaphore::new(FETCHES_AT_ONCE);
         let (http, lost, followed) = (Http::new()?, Mutex::default(), Mutex::default());
-        Ok(Self { client, http, cache, fetches, lost, shutdown, followed })
+        Ok(Self { api, http, cache, fetches, lost, shutdown, followed })
     }
 
     /// A source of this specification, which is remembered for [`Self::recover`].
@@ -143,7 +143,7 @@ impl Artifacts {
         let mut spec = GitSpec::new(&artifact.url, GitReference::Commit(commit_of(artifact).sha));
         spec.ignore.clone_from(&artifact.ignore);
         if let Some(secret) = &artifact.secret {
-            let access = access(&self.client, namespace, secret).await.map_err(|error| text(&error))?;
+            let access = access(&self.api, namespace, secret).await.map_err(|error| text(&error))?;
             let access = access.map_err(|(_, why)| why)?;
             (spec.credentials, spec.ca) = (access.credentials, access.ca);
         }
@@ -161,14 +161,9 @@ pub(crate) struct Access {
 }
 
 /// Reads a Secret with the credentials of a source, as Flux has it.
-pub(crate) async fn access(
-    client: &Client,
-    namespace: &str,
-    name: &str,
-) -> Result<Result<Access, Refusal>, WriteError> {
+pub(crate) async fn access(api: &Api, namespace: &str, name: &str) -> Result<Result<Access, Refusal>, WriteError> {
     let about = format!("Secret {namespace}/{name}");
-    let secret = write::namespaced::<Secret>(client, namespace).get_opt(name).await;
-    let Some(secret) = secret.map_err(|e| WriteError::new::<Secret>("read", name, e))? else {
+    let Some(secret) = write::read::<Secret>(api, namespace, name).await? else {
         let message = format!("{about} does not exist; spec.source.gitRepository.secretRef names it");
         return Ok(Err(("SecretNotFound".into(), message)));
     };

@@ -12,8 +12,8 @@ use std::time::Duration;
 use api::delivery::{Inputs, ObjectInputs, RevisionSpec};
 use api::feed::Payload;
 use api::kurator::apps::v1alpha1::KustomizeInputs;
+use client::Api;
 use k8s_openapi::api::core::v1::Secret;
-use kube::Client;
 use model::Digest;
 use model::tree::FileTree;
 use render::{Budget, Outcome, Question, RenderError, Request};
@@ -21,6 +21,7 @@ use serde_json::Value;
 use source::Cache;
 use tokio::sync::Semaphore;
 
+use crate::artifact::text;
 use crate::write;
 use kept::Kept;
 
@@ -94,7 +95,7 @@ impl Failure {
 /// All renderings, by their inputs.
 pub struct Renderings {
     cache: Cache,
-    client: Client,
+    api: Api,
     kept: Mutex<Kept>,
     at_once: Semaphore,
     rendered: AtomicU64,
@@ -102,8 +103,8 @@ pub struct Renderings {
 
 impl Renderings {
     /// Renders from artifacts of this cache.
-    pub(crate) fn new(cache: Cache, client: Client) -> Self {
-        Self { cache, client, kept: Mutex::default(), at_once: Semaphore::new(AT_ONCE), rendered: AtomicU64::new(0) }
+    pub(crate) fn new(cache: Cache, api: Api) -> Self {
+        Self { cache, api, kept: Mutex::default(), at_once: Semaphore::new(AT_ONCE), rendered: AtomicU64::new(0) }
     }
 
     /// How many times something was rendered since the start.
@@ -191,8 +192,9 @@ impl Renderings {
 
     /// The bodies of Secrets that a revision keeps beside it.
     async fn sealed(&self, namespace: &str, name: &str) -> Result<Vec<u8>, Failure> {
-        let secrets = write::namespaced::<Secret>(&self.client, namespace);
-        let secret = secrets.get(name).await.map_err(|e| Failure::Hub(format!("cannot read Secret {name}: {e}")))?;
+        let secret = write::read::<Secret>(&self.api, namespace, name).await;
+        let secret = secret.map_err(|error| Failure::Hub(text(&error)))?;
+        let secret = secret.ok_or_else(|| Failure::Hub(format!("Secret {namespace}/{name} does not exist")))?;
         let data = secret.data.and_then(|mut data| data.remove(ObjectInputs::SEALED_KEY));
         let missing = || Failure::Hub(format!("Secret {name} has no key {}", ObjectInputs::SEALED_KEY));
         data.map(|bytes| bytes.0).ok_or_else(missing)

@@ -10,13 +10,12 @@ use std::time::Duration;
 use api::kurator::annotation::SYNC;
 use api::kurator::apps::v1alpha1::Application;
 use bytes::Bytes;
+use client::{Api, Typed};
 use hmac::{Hmac, Mac};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use kube::api::{Patch, PatchParams};
-use kube::{Api, Client};
 use model::Clock;
 use serde_json::json;
 use sha2::Sha256;
@@ -35,13 +34,20 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Longest time for one connection.
 const CONNECTION_MAX: Duration = Duration::from_secs(20);
 
+/// Field manager of the annotation.
+const FIELD_MANAGER: &str = "kurator-hook";
+
 pub(crate) struct Hook {
-    pub(crate) client: Client,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) secret: String,
+    applications: Typed<Application>,
+    clock: Arc<dyn Clock>,
+    secret: String,
 }
 
 impl Hook {
+    pub(crate) fn new(api: &Api, clock: Arc<dyn Clock>, secret: String) -> Self {
+        Self { applications: api.with_manager(FIELD_MANAGER).typed(), clock, secret }
+    }
+
     pub(crate) async fn serve(
         self: Arc<Self>,
         listener: TcpListener,
@@ -95,15 +101,11 @@ impl Hook {
         let Some((namespace, name)) = path.split_once('/').filter(|(_, name)| !name.contains('/')) else {
             return say(StatusCode::NOT_FOUND, "the path is /NAMESPACE/APPLICATION");
         };
-        let api: Api<Application> = Api::namespaced(self.client.clone(), namespace);
         let value = model::clock::format_micros(self.clock.now());
         let patch = json!({"metadata": {"annotations": {SYNC: value}}});
-        let params = PatchParams { field_manager: Some("kurator-hook".to_owned()), ..PatchParams::default() };
-        match api.patch(name, &params, &Patch::Merge(&patch)).await {
+        match self.applications.merge(namespace, name, "", &patch).await {
             Ok(_) => say(StatusCode::ACCEPTED, "syncing"),
-            Err(kube::Error::Api(status)) if status.code == 404 => {
-                say(StatusCode::NOT_FOUND, "there is no such Application")
-            }
+            Err(error) if error.is_gone() => say(StatusCode::NOT_FOUND, "there is no such Application"),
             Err(error) => {
                 tracing::warn!(%error, "a push hook could not be handled");
                 say(StatusCode::SERVICE_UNAVAILABLE, "try again")

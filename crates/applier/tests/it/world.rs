@@ -321,10 +321,12 @@ impl World {
             clock: Arc::<Hand>::clone(&self.clock),
             jitter: Arc::new(|| 1.0),
             limits: self.limits,
+            metrics: client::Metrics::default(),
             back: tokio::sync::watch::channel(0).1,
         };
-        let (feed, client) = (self.push.member(&self.member), kube::Client::new(service, "default"));
-        self.applier = Some(tokio::spawn(async move { match Applier::run(feed, client, ctx).await {} }));
+        let api = client::Api::new(kube::Client::new(service, "default"), "test");
+        let feed = self.push.member(&self.member);
+        self.applier = Some(tokio::spawn(async move { match Applier::run(feed, api, ctx).await {} }));
     }
 
     pub(crate) fn stop(&mut self) {

@@ -60,7 +60,7 @@ fn controllers(cache: &std::path::Path, metrics: crate::Metrics) -> Arc<Controll
     let no_answer = |_: http::Request<Body>| async {
         Ok::<_, Infallible>(http::Response::builder().status(500).body(Body::empty()).unwrap())
     };
-    let client = kube::Client::new(tower::service_fn(no_answer), "default");
+    let api = Api::new(kube::Client::new(tower::service_fn(no_answer), "default"), "test");
     let options = Options {
         trust: client::Trust::default(),
         cache: cache.to_owned(),
@@ -69,7 +69,7 @@ fn controllers(cache: &std::path::Path, metrics: crate::Metrics) -> Arc<Controll
         metrics,
     };
     let (hub, key) = (HubId::from_random([7; 10]), plan::authenticator::HubKey::from_random([1; 32]));
-    Controllers::new(client, Arc::new(Clock), Arc::new(|| 0.5), hub, key, &options, CancellationToken::new()).unwrap()
+    Controllers::new(api, Arc::new(Clock), Arc::new(|| 0.5), hub, key, &options, CancellationToken::new()).unwrap()
 }
 
 fn status(held: bool) -> UnitStatus {

@@ -48,7 +48,8 @@ impl Process {
             };
             let (clock, jitter) = (Arc::new(hub::SystemClock), Arc::new(|| 0.5));
             let stop = CancellationToken::new();
-            Controllers::new(stage.client(), clock, jitter, id, key, &options, stop).unwrap()
+            let api = client::Api::new(stage.client(), "kurator");
+            Controllers::new(api, clock, jitter, id, key, &options, stop).unwrap()
         };
         runtime.spawn(controllers.clone().run());
         Self { runtime: Some(runtime), controllers, _dir: dir }

@@ -38,6 +38,7 @@ use crate::reach::MemberReader;
 use crate::rendering::Renderings;
 use crate::throttle::{Patience, Throttle};
 use client::Next;
+use client::queue::note_generation;
 use client::{Api, Index, NamespacedName, Store};
 
 use observe::Lost;
@@ -80,6 +81,8 @@ pub(crate) fn key_of(owner: &Owner) -> Option<NamespacedName> {
     let mine = owner.is_of(plan::application::GROUP, plan::application::KIND);
     mine.then(|| NamespacedName::new(owner.namespace.clone(), owner.name.clone()))
 }
+
+pub(crate) use watch::watch_decisions;
 
 /// What a pass needs.
 struct Ctx {
@@ -135,6 +138,7 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteErro
     let (ctx, key) = (&*ctx, &key);
     let now = ctx.clock.now();
     let application = ctx.applications.get(key);
+    note_generation(application.as_ref().and_then(|a| a.metadata.generation));
     let world = observe::World::read(ctx, key, application.as_deref()).await?; // source, cache
     let (observed, lost) = world.observe(ctx, now).await; // renderer
     if lost == Some(Lost::UnderWay) {

@@ -43,6 +43,7 @@ use crate::record;
 use crate::rendering::Renderings;
 use crate::secrets::SecretVersions;
 use crate::throttle::Throttle;
+use client::queue::note_generation;
 use client::{Api, NamespacedName, Store};
 use client::{Next, Queue};
 
@@ -231,6 +232,7 @@ async fn reconcile(ctx: Arc<Ctx>, member: MemberName) -> Result<Next, WriteError
         apply::forget(ctx, member).await;
         return Ok(Next::Wait);
     };
+    note_generation(cluster.metadata.generation);
     let observed = observe::observe(ctx, member).await; // cache, renderer
     let (snapshot, report) = plan::delivery::plan(member, &ctx.hub, &observed.wanted()); // pure
     if !report.unrendered.is_empty() {

@@ -27,6 +27,7 @@ use crate::WriteError;
 use crate::changes::Changes;
 use crate::deps::{Deps, Running, work};
 use crate::origin::{self, OriginFacts, Origins};
+use client::queue::note_generation;
 use client::{Api, Index, NamespacedName, Store};
 use client::{Next, Queue};
 
@@ -105,6 +106,7 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteErro
     let fleet = ctx.fleets.get(key);
     let observed = observe::observe(ctx, fleet.as_deref(), key); // the hub's cache
     let generation = fleet.as_ref().and_then(|f| f.metadata.generation);
+    note_generation(generation);
     let (plan, report) = plan::fleet::plan(&observed, generation, ctx.clock.now()); // pure
     tracing::debug!(fleet = %key, ?report, "decided");
     apply::apply(ctx, key, &plan).await?; // client

@@ -39,6 +39,7 @@ use crate::connection::Connections;
 use crate::deps::{Deps, Running, work};
 use crate::metrics::Metrics;
 use crate::origin::{self, Origins};
+use client::queue::note_generation;
 use client::{Index, NamespacedName, Store};
 use client::{Next, Queue};
 use registry::Probes;
@@ -169,6 +170,7 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteErro
         return apply::detach(ctx, key, None).await.map(|()| Next::Wait);
     };
     let (observed, prepared) = observe::observe(ctx, &attached, key).await?; // client
+    note_generation(attached.metadata.generation);
     let (plan, report) = plan::member::plan(&observed, attached.metadata.generation, ctx.clock.now()); // pure
     tracing::debug!(attached = %attached.name_any(), ?report, "decided");
     let member: Option<&MemberName> = observed.member.as_ref().ok();

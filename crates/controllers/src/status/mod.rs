@@ -30,6 +30,7 @@ use crate::reach::MemberReader;
 use crate::throttle::Throttle;
 use crate::write;
 use client::Next;
+use client::queue::note_generation;
 use client::{Api, NamespacedName, Store};
 
 /// Field manager of its part of the status.
@@ -80,6 +81,7 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteErro
         return Ok(Next::Wait);
     };
     let world = observe::World::read(ctx, key); // the hub's cache
+    note_generation(application.metadata.generation);
     let Some(fold) = fold(&world.facts(&application), ctx.clock.now()) else { return Ok(Next::Wait) }; // pure
     let before = application.status.as_ref().map(Fold::of);
     if before.as_ref() == Some(&fold) {

@@ -100,7 +100,7 @@ async fn deliver(stored: &Stored, members: usize, objects: usize) -> (Arc<PushFe
             "namespace": "shop"}, "data": {"a": "1"}})
     };
     let (payload, _) = plan::phase::plan((0..objects).map(map).collect());
-    let bundle = push.bundle(&short, &payload);
+    let bundle = push.bundle(&short, payload.digest(), &payload);
     for index in 0..members {
         let member: MemberName = format!("m{index}").parse().unwrap();
         let ctx = Ctx {
@@ -112,10 +112,11 @@ async fn deliver(stored: &Stored, members: usize, objects: usize) -> (Arc<PushFe
             clock: Arc::new(Still),
             jitter: Arc::new(|| 0.5),
             limits: Limits::default(),
+            metrics: client::Metrics::default(),
             back: tokio::sync::watch::channel(0).1,
         };
-        let (feed, client) = (push.member(&member), client(stored));
-        tasks.spawn(async move { match Applier::run(feed, client, ctx).await {} });
+        let (feed, api) = (push.member(&member), client::Api::new(client(stored), "test"));
+        tasks.spawn(async move { match Applier::run(feed, api, ctx).await {} });
         let entry = UnitEntry {
             unit: unit.clone(),
             short: short.clone(),

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use api::delivery::{HubId, UnitId};
 use api::feed::{Snapshot, UnitEntry};
+use client::Backoff;
+use client::contain::counted;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use plan::inventory::Inventory;
@@ -13,7 +15,9 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use crate::connection::{Changed, Connection};
+use crate::error::Error;
 use crate::feed::{Feed, FeedError};
+use crate::member::{NAME, failed};
 use crate::record::Past;
 use crate::shard::{Found, InventorySecrets};
 use crate::unit::{self, Due, Outcome, Unit};
@@ -158,7 +162,9 @@ impl Session {
     fn retire(&mut self, unit: Unit) {
         let mut view = self.connection.view();
         view.claims.set_desires(&unit.id, []);
-        view.claims.set_entries(&unit.id, unit.inventory.entries());
+        if !unit.unreadable {
+            view.claims.set_entries(&unit.id, unit.inventory.entries());
+        }
         // One without entries may still have a Secret, which it has to know when it comes back.
         let remains = !unit.inventory.entries().is_empty() || unit.unreadable || !unit.inventory_secrets.is_empty();
         view.claims.set_idle(&unit.id, remains);
@@ -260,7 +266,7 @@ impl Session {
                 // Costs nothing while no subscriber asks for it; with one, each request and line of a pass says whose it is.
                 let span =
                     tracing::info_span!("pass", member = %connection.ctx.member, unit = %unit.id, epoch = entry.epoch);
-                passes.push(Box::pin(unit::pass(connection, unit, entry, bundle, due).instrument(span)));
+                passes.push(Box::pin(contained_pass(connection, unit, entry, bundle, due).instrument(span)));
             }
         }
     }
@@ -290,6 +296,35 @@ impl Session {
             self.wake_waiting(Some(&id));
         }
         true
+    }
+}
+
+/// A pass over a unit. A panic in it costs that pass: what the unit knew is lost with it, so its inventory is read again
+/// before anything else is done, after a pause that grows while panics follow each other.
+async fn contained_pass(
+    connection: Arc<Connection>,
+    unit: Unit,
+    entry: UnitEntry,
+    bundle: Result<Arc<Bundle>, FeedError>,
+    due: Due,
+) -> Outcome {
+    let (id, failures, fenced) = (unit.id.clone(), unit.failures + 1, unit.fenced);
+    let pass = unit::pass(Arc::clone(&connection), unit, entry.clone(), bundle, due);
+    let panic = match counted(NAME, &connection.ctx.metrics, pass).await {
+        Ok(outcome) => return outcome,
+        Err(panic) => panic,
+    };
+    tracing::error!(unit = %id, panic, "a pass panicked, and the unit is looked at again; please report it");
+    let error = Error::Bug("a look at the unit panicked; what happened is in the log".to_owned());
+    let unit = fresh(&connection.ctx.hub, id.clone(), Inventory::empty(id), None, true);
+    Outcome {
+        unit: Unit { failures, fenced, ..unit },
+        report: Some(failed(&connection.ctx.member, &entry, &error)),
+        next: Backoff::MEMBER.pause(failures, connection.jitter()),
+        waits_for_others: false,
+        moved: false,
+        unreachable: None,
+        panicked: true,
     }
 }
 

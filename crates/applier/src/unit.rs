@@ -69,6 +69,8 @@ pub(crate) struct Outcome {
     pub(crate) moved: bool,
     /// Nothing can be asked of the member.
     pub(crate) unreachable: Option<Error>,
+    /// It panicked: the report says so, and nothing of the objects.
+    pub(crate) panicked: bool,
 }
 
 /// How far a pass got.

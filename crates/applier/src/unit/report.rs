@@ -88,7 +88,7 @@ impl Pass {
         });
         let unreachable = result.err().filter(|e| e.class() == Class::Unreachable);
         let waits_for_others = self.waits_for_others || !self.elsewhere.is_empty();
-        Outcome { unit: self.unit, report, next, waits_for_others, moved: false, unreachable }
+        Outcome { unit: self.unit, report, next, waits_for_others, moved: false, unreachable, panicked: false }
     }
 
     /// Remembers that there is nothing left to do, so that the next pass need not look at what has not changed.

@@ -157,6 +157,7 @@ pub(crate) struct World {
     pub(crate) faults: Arc<Faults>,
     pub(crate) limits: Limits,
     pub(crate) cluster: Option<String>,
+    pub(crate) metrics: client::Metrics,
     applier: Option<JoinHandle<()>>,
     units: BTreeMap<UnitId, (UnitEntry, Option<Arc<Bundle>>)>,
 }
@@ -232,6 +233,7 @@ impl World {
             faults: Arc::default(),
             limits: Limits::default(),
             cluster: None,
+            metrics: client::Metrics::default(),
             applier: None,
             units: BTreeMap::new(),
         };
@@ -255,6 +257,7 @@ impl World {
             faults: Arc::default(),
             limits: Limits::default(),
             cluster: None,
+            metrics: client::Metrics::default(),
             applier: None,
             units: BTreeMap::new(),
         };
@@ -278,6 +281,7 @@ impl World {
                 match faults.meet(request.method(), &request.uri().to_string()) {
                     Some(Act::Refuse(code)) => lie = Some((answer(code), false)),
                     Some(Act::Lie(code)) => lie = Some((answer(code), true)),
+                    Some(Act::Panic) => panic!("a test wants this panic"),
                     Some(Act::Say(text)) => lie = Some((http::Response::new(whole(text)), false)),
                     Some(Act::Endless(begin, more)) => lie = Some((http::Response::new(endless(begin, more)), false)),
                     Some(Act::After(path, object)) => {
@@ -321,7 +325,7 @@ impl World {
             clock: Arc::<Hand>::clone(&self.clock),
             jitter: Arc::new(|| 1.0),
             limits: self.limits,
-            metrics: client::Metrics::default(),
+            metrics: self.metrics.clone(),
             back: tokio::sync::watch::channel(0).1,
         };
         let api = client::Api::new(kube::Client::new(service, "default"), "test");

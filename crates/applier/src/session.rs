@@ -309,7 +309,7 @@ async fn contained_pass(
     due: Due,
 ) -> Outcome {
     let (id, failures, fenced) = (unit.id.clone(), unit.failures + 1, unit.fenced);
-    let pass = unit::pass(Arc::clone(&connection), unit, entry.clone(), bundle, due);
+    let pass = Box::pin(unit::pass(Arc::clone(&connection), unit, entry.clone(), bundle, due));
     let panic = match counted(NAME, &connection.ctx.metrics, pass).await {
         Ok(outcome) => return outcome,
         Err(panic) => panic,

@@ -179,6 +179,14 @@ impl InventorySecrets {
         self.shards.is_empty()
     }
 
+    /// Do both say the same? Their resourceVersions, and what others noted on them, may differ.
+    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
+        let contents = |secrets: &Self| -> Vec<(u32, Digest)> {
+            secrets.shards.iter().map(|(number, stored)| (*number, stored.content)).collect()
+        };
+        contents(self) == contents(other)
+    }
+
     /// Writes the shards that changed and deletes those that are empty. Each write is bound to the version that was read;
     /// 409 means that somebody else wrote. Costs nothing when nothing changed.
     pub(crate) async fn write(

@@ -91,6 +91,19 @@ enum Progress {
     Leaving { gone: bool },
 }
 
+/// Most attempts to write an inventory in one pass, while others touch its Secrets and leave what they say. Tools that do
+/// so come by once; one that keeps on has the unit fail, and be tried again after a pause.
+const INVENTORY_TRIES: u32 = 3;
+
+/// What is done to the inventory in the member.
+#[derive(Clone, Copy, Debug)]
+enum Write {
+    /// It is brought up to date, if it changed.
+    Save,
+    /// It is deleted.
+    Remove,
+}
+
 /// A pass on its way.
 struct Pass {
     connection: Arc<Connection>,
@@ -282,25 +295,53 @@ impl Pass {
 
     /// Writes the inventory, if it changed. Another writer's version is taken over and reported.
     async fn save(&mut self) -> Result<(), Error> {
-        let Unit { inventory_secrets, inventory, .. } = &mut self.unit;
-        if inventory.is_changed() {
-            inventory.raise(&self.entry);
+        if self.unit.inventory.is_changed() {
+            self.unit.inventory.raise(&self.entry);
         }
-        match inventory_secrets.write(&self.connection.api, &self.connection.owner, inventory).await {
-            Err(e) if e.code() == Some(409) => {
-                self.reload().await?;
-                let epoch = self.unit.inventory.epoch();
-                if epoch > self.entry.epoch {
-                    self.unit.fenced = Some(epoch);
+        self.write_inventory(Write::Save).await
+    }
+
+    /// Writes the inventory, or deletes it, as it was last read. What touches its Secrets and leaves the inventory as it
+    /// is, such as a note of a backup tool, is no other writer: the write is made again.
+    async fn write_inventory(&mut self, what: Write) -> Result<(), Error> {
+        let mut tries = 1;
+        loop {
+            let (api, owner) = (&self.connection.api, &self.connection.owner);
+            let Unit { inventory_secrets, inventory, .. } = &mut self.unit;
+            let written = match what {
+                Write::Save => inventory_secrets.write(api, owner, inventory).await,
+                Write::Remove => inventory_secrets.remove(api).await,
+            };
+            match written {
+                Err(e) if e.code() == Some(409) => {
+                    self.reread().await?;
+                    if tries == INVENTORY_TRIES {
+                        return Err(e);
+                    }
+                    tries += 1;
                 }
-                Err(Error::Fenced { epoch })
+                Err(e) if e.is_ambiguous() => {
+                    self.unit.unreadable = true;
+                    return Err(e);
+                }
+                other => return other,
             }
-            Err(e) if e.is_ambiguous() => {
-                self.unit.unreadable = true;
-                Err(e)
-            }
-            other => other,
         }
+    }
+
+    /// Reads the inventory that somebody touched since it was read or written. An error when it says something else now.
+    async fn reread(&mut self) -> Result<(), Error> {
+        let (ours, before) = (self.unit.inventory.clone(), self.unit.inventory_secrets.clone());
+        self.reload().await?;
+        if self.unit.inventory_secrets.says_the_same(&before) {
+            self.unit.inventory = ours;
+            return Ok(());
+        }
+        let epoch = self.unit.inventory.epoch();
+        if epoch > self.entry.epoch {
+            self.unit.fenced = Some(epoch);
+        }
+        Err(Error::Fenced { epoch })
     }
 
     async fn reload(&mut self) -> Result<(), Error> {

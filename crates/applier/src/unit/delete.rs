@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::error::Error;
 
-use super::Pass;
+use super::{Pass, Write};
 
 impl Pass {
     /// Plans and prunes until nothing more can be done now. True when the unit has left the member.
@@ -40,7 +40,7 @@ impl Pass {
             let wave = if first.is_empty() { last } else { first };
             progress |= self.delete(&wave).await?;
             if *finish && self.unit.inventory.entries().is_empty() {
-                self.unit.inventory_secrets.remove(&self.connection.api).await?;
+                self.write_inventory(Write::Remove).await?;
                 self.unit.inventory = Inventory::empty(self.unit.id.clone());
                 self.unit.claimed = None;
                 return Ok(true);

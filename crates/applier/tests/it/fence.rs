@@ -167,6 +167,30 @@ async fn two_appliers_of_one_hub_are_fenced_by_the_inventory() {
     assert_eq!(new.quiet().await, writes);
 }
 
+/// Touches the unit's inventory as a backup tool does, or a change of encryption.
+async fn touch_inventory(world: &World, value: &str) {
+    let path = format!("/api/v1/namespaces/kurator-system/secrets/{}", world.inventories().await.remove(0));
+    world.edit(&path, "backup", json!({"metadata": {"annotations": {"backup.example.com/taken": value}}})).await;
+}
+
+#[tokio::test]
+async fn an_inventory_that_somebody_touched_is_no_other_applier() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, config_maps(2));
+    world.applied(&unit).await;
+    for (epoch, count) in [(2, 3), (3, 4)] {
+        touch_inventory(&world, &epoch.to_string()).await;
+        world.set("a", epoch, config_maps(count));
+        world.applied(&unit).await;
+        assert_eq!(world.recorded().await.len(), count);
+    }
+    touch_inventory(&world, "last").await;
+    world.change(&unit, |entry| entry.removal = Removal::Prune);
+    world.eventually("gone", || async { world.report(&unit).is_none() && world.inventories().await.is_empty() }).await;
+    assert!(world.config_map("c000").await.is_none());
+    assert_eq!(world.failures(), [""; 0], "nobody is told of another applier");
+}
+
 #[tokio::test]
 async fn an_object_of_another_hub_is_left_alone() {
     let mut world = World::new().await;

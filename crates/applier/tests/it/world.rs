@@ -9,7 +9,7 @@ use std::time::Duration;
 use api::delivery::{HubId, Removal, UnitId, UnitPhase, WaitingCause, label};
 use api::feed::{ObjectReport, Payload, Snapshot, UnitEntry, UnitReport};
 use apiserver::{Admission, AdmissionRequest, ApiServer, Config, Denied, Ids, JsonProjection, Operation, UserInfo};
-use applier::{Applier, Ctx, Limits, PushFeed};
+use applier::{Applier, Ctx, FeedReport, Limits, PushFeed};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
@@ -149,6 +149,7 @@ pub(crate) struct World {
     api: kube::Client,
     counts: Arc<Counts>,
     pub(crate) push: Arc<PushFeed>,
+    failures: Failures,
     pub(crate) clock: Arc<Hand>,
     pub(crate) hub: HubId,
     pub(crate) member: MemberName,
@@ -172,9 +173,21 @@ pub(crate) fn hub_key() -> HubKey {
     HubKey::from_random([9; 32])
 }
 
-fn feed(hub: &HubId) -> Arc<PushFeed> {
+/// Reasons of all reports of a unit that failed, in the order in which they came.
+type Failures = Arc<Mutex<Vec<String>>>;
+
+fn feed(hub: &HubId, failures: &Failures) -> Arc<PushFeed> {
     let (push, mut reports) = PushFeed::new(hub.clone(), hub_key());
-    tokio::spawn(async move { while reports.recv().await.is_some() {} });
+    let failures = Arc::clone(failures);
+    tokio::spawn(async move {
+        while let Some(report) = reports.recv().await {
+            if let FeedReport::Unit(report) = report
+                && report.phase == UnitPhase::Failed
+            {
+                failures.lock().unwrap().push(report.reason.clone());
+            }
+        }
+    });
     push
 }
 
@@ -221,8 +234,10 @@ impl World {
             Err(_) => ours(&clock).await,
         };
         let hub = HubId::from_random([9; 10]);
+        let failures = Failures::default();
         let mut world = Self {
-            push: feed(&hub),
+            push: feed(&hub, &failures),
+            failures,
             api,
             counts: Arc::default(),
             clock,
@@ -245,10 +260,12 @@ impl World {
 
     /// The same member as another hub process sees it, from the same backup.
     pub(crate) fn twin(&self) -> Self {
+        let failures = Failures::default();
         let mut twin = Self {
             api: self.api.clone(),
             counts: Arc::clone(&self.counts),
-            push: feed(&self.hub),
+            push: feed(&self.hub, &failures),
+            failures,
             clock: Arc::clone(&self.clock),
             hub: self.hub.clone(),
             member: self.member.clone(),
@@ -342,7 +359,7 @@ impl World {
     /// A new process: nothing is remembered but what the hub says.
     pub(crate) fn restart(&mut self) {
         self.stop();
-        self.push = feed(&self.hub);
+        self.push = feed(&self.hub, &self.failures);
         self.publish();
         self.start();
     }
@@ -460,6 +477,11 @@ impl World {
 
     pub(crate) fn report(&self, unit: &UnitId) -> Option<Arc<UnitReport>> {
         self.push.reports_of(unit).into_iter().find(|r| r.member == self.member)
+    }
+
+    /// Reasons of all reports so far of a unit that failed.
+    pub(crate) fn failures(&self) -> Vec<String> {
+        self.failures.lock().unwrap().clone()
     }
 
     /// Waits until a unit's report is as wanted.

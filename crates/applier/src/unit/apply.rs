@@ -112,14 +112,13 @@ impl Pass {
         let mut jobs: BTreeMap<Arc<ObjectKey>, Job> =
             unsure.into_iter().map(|job| (job.object.key.clone(), job)).collect();
         let objects = jobs.values().map(|job| job.object.clone()).collect();
-        let mut changed = false;
         for (object, live) in self.look_at(objects).await? {
             let Some(mut job) = jobs.remove(&object.key) else { continue };
             if job.entry.uid.is_none() {
                 let Some(adopted) = self.judge(&object, live.as_ref(), Some(&part_of)) else { continue };
                 job.entry.adopted |= adopted;
             }
-            changed |= self.unit.inventory.update(&object.key, |entry| {
+            self.unit.inventory.update(&object.key, |entry| {
                 entry.adopted = job.entry.adopted;
                 entry.uid = entry.uid.take().filter(|_| live.is_some());
             });
@@ -127,9 +126,8 @@ impl Pass {
             job.live = Some(live);
             sure.push(job);
         }
-        if changed {
-            self.save().await?;
-        }
+        // Also what this pass changed before: an object whose deletion it began has lost its UID in memory only.
+        self.save().await?;
         Ok(sure)
     }
 

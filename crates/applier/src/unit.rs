@@ -176,13 +176,14 @@ impl Pass {
         }
         let wanted = self.bundle.as_ref().ok().filter(|_| self.entry.removal.is_none());
         self.unit.inventory.judge(&self.entry, |key| wanted.is_some_and(|bundle| bundle.get(key).is_some()));
+        // Whatever ends this pass, a restart must not forget it: the epoch of a hub that is behind catches up by itself.
+        self.save_when_behind().await?;
         self.recall().await?;
         if self.entry.suspend && self.entry.removal.is_none() {
             self.notice().await?;
             return Ok(Progress::Suspended);
         }
         if !self.entry.removal.is_none() {
-            self.save_what_lists_name().await?;
             let gone = self.prune(&BTreeSet::new(), true).await?;
             return Ok(Progress::Leaving { gone });
         }
@@ -213,7 +214,7 @@ impl Pass {
         let settled = bundle.objects().all(|o| self.is_settled(o));
         if self.unit.inventory.is_behind(&self.entry) {
             self.note_kept(&bundle);
-            self.save_what_lists_name().await?;
+            self.save_when_behind().await?;
         }
         self.prune(&bundle.keys, settled).await?;
         self.note_kept(&bundle);
@@ -227,9 +228,9 @@ impl Pass {
         }
     }
 
-    /// The list of deletions that a hub that is behind asks for names the epoch that the member has seen. That epoch is
-    /// written before the list is made: otherwise the list that a person approves is another one a moment later.
-    async fn save_what_lists_name(&mut self) -> Result<(), Error> {
+    /// Writes that the hub is behind. The list of deletions that such a hub asks for names the epoch that the member has
+    /// seen, which is written before the list is made: otherwise a person approves a list that is another one a moment later.
+    async fn save_when_behind(&mut self) -> Result<(), Error> {
         if self.unit.inventory.is_behind(&self.entry) { self.save().await } else { Ok(()) }
     }
 

@@ -72,6 +72,32 @@ async fn a_hub_from_an_older_backup_is_behind_until_told_however_many_commits_co
 }
 
 #[tokio::test]
+async fn a_hub_that_was_behind_while_its_unit_was_suspended_or_without_payload_is_still_behind_after_a_restart() {
+    for is_suspended in [true, false] {
+        let mut world = World::new().await;
+        let unit = world.set("a", 7, config_maps(20));
+        world.applied(&unit).await;
+        world.stage("a", 4, config_maps(19), |entry| entry.suspend = is_suspended);
+        if !is_suspended {
+            world.lose(&unit);
+        }
+        world.restart();
+        let phase = if is_suspended { UnitPhase::Suspended } else { UnitPhase::Pending };
+        world.until(&unit, "looked at", |r| r.epoch == 4 && r.phase == phase).await;
+        world.quiet().await;
+        // Commits count up before anything may be done again.
+        world.stop();
+        world.set("a", 8, config_maps(19));
+        world.restart();
+        let report = world.until(&unit, "held", |r| r.epoch == 8 && r.deletions.is_some()).await;
+        assert!(report.deletions.as_ref().is_some_and(|d| d.behind), "{is_suspended}: {report:#?}");
+        assert_eq!(world.guard(&unit, None).held.unwrap().causes, [Cause::Behind]);
+        world.quiet().await;
+        assert!(world.config_map("c019").await.is_some(), "{is_suspended}");
+    }
+}
+
+#[tokio::test]
 async fn an_epoch_alone_is_not_written_and_a_key_that_came_since_a_backup_is_known_by_it() {
     let mut world = World::new().await;
     world.set("a", 4, config_maps(19));

@@ -161,8 +161,9 @@ impl Pass {
     async fn run(&mut self) -> Result<Progress, Error> {
         // Whatever ends this pass early, the next one is a whole one too.
         self.unit.settled = None;
-        if self.unit.unreadable {
-            // Somebody may have repaired it.
+        // Somebody may have repaired it. And a unit that leaves with nothing to its name may have an inventory whose labels
+        // were taken off.
+        if self.unit.unreadable || (!self.entry.removal.is_none() && self.unit.inventory_secrets.is_empty()) {
             self.reload().await?;
         }
         if let Some(epoch) = self.unit.fenced {
@@ -337,6 +338,9 @@ impl Pass {
         if self.unit.inventory_secrets.says_the_same(&before) {
             self.unit.inventory = ours;
             return Ok(());
+        }
+        if before.is_empty() && self.unit.inventory_secrets.have_lost_labels() {
+            return Err(Error::Reread);
         }
         let epoch = self.unit.inventory.epoch();
         if epoch > self.entry.epoch {

@@ -49,7 +49,7 @@ impl Pass {
             self.read.insert(object.key, live.is_some());
         }
         if restored || !entries.is_empty() {
-            self.unit.inventory.put_all(entries);
+            self.unit.inventory.put_all(entries, self.connection.ctx.limits.shard_bytes);
             self.save().await?;
         }
         Ok(())

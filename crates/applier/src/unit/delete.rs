@@ -40,6 +40,11 @@ impl Pass {
             let wave = if first.is_empty() { last } else { first };
             progress |= self.delete(&wave).await?;
             if *finish && self.unit.inventory.entries().is_empty() {
+                if self.unit.inventory_secrets.are_several() {
+                    // The first one names the others until they are gone.
+                    self.unit.inventory.set_changed();
+                    self.save().await?;
+                }
                 self.write_inventory(Write::Remove).await?;
                 self.unit.inventory = Inventory::empty(self.unit.id.clone());
                 self.unit.claimed = None;

@@ -52,6 +52,11 @@ impl Pass {
                 })
             }
             Err(e) if e.class() == Class::Unreachable => None,
+            // Nothing is wrong with the unit: the next pass knows what this one did not.
+            Err(Error::Reread) => {
+                self.again = true;
+                None
+            }
             Err(e) => {
                 self.unit.failures += 1;
                 next = Backoff::MEMBER.pause(self.unit.failures, self.connection.jitter());

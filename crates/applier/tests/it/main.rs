@@ -13,4 +13,5 @@ mod part;
 mod proof;
 mod prune;
 mod restart;
+mod shard;
 mod world;

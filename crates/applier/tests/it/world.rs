@@ -576,15 +576,21 @@ impl World {
     pub(crate) async fn recorded(&self) -> BTreeMap<Arc<ObjectKey>, Entry> {
         let list = self.get("/api/v1/namespaces/kurator-system/secrets").await.unwrap_or_default();
         let (mut out, cluster) = (BTreeMap::new(), self.identity().await);
+        let mut groups: BTreeMap<UnitId, BTreeMap<u32, Sealed>> = BTreeMap::new();
         for secret in list["items"].as_array().cloned().unwrap_or_default() {
             let data = |key: &str| STANDARD.decode(secret["data"][key].as_str().unwrap()).unwrap();
             let mut json = Vec::new();
             GzDecoder::new(data("inventory").as_slice()).read_to_end(&mut json).unwrap();
             let group = model::object::annotation(&secret, label::GROUP_ID).unwrap().parse().unwrap();
+            let number = secret["metadata"]["name"].as_str().unwrap().rsplit('-').next().unwrap().parse().unwrap_or(0);
+            let sealed = Sealed { json, authenticator: data("authenticator") };
+            groups.entry(group).or_default().insert(number, sealed);
+        }
+        for (group, shards) in groups {
             let key = (self.push.key_of())(&cluster);
             let place = Place { hub: &self.hub, cluster: &cluster, group: &group, key: &key };
-            let sealed = Sealed { json, authenticator: data("authenticator") };
-            out.extend(decode_own(&place, &BTreeMap::from([(0, sealed)])).unwrap().entries().clone());
+            // A process may die before the first shard names another one, never the other way round.
+            out.extend(decode_own(&place, &shards).unwrap().entries().clone());
         }
         out
     }

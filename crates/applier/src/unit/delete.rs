@@ -8,6 +8,7 @@ use futures::StreamExt as _;
 use model::ObjectKey;
 use plan::inventory::{self, Inventory};
 use plan::ownership::{self, Claimant, MayDelete, MayRelease};
+use plan::prepare;
 use plan::prune::{self, Observed, Plan, WaitingOn};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -120,7 +121,7 @@ impl Pass {
 
     fn keep(&mut self, key: &ObjectKey, error: &Error) {
         let (jitter, digest) = (self.connection.jitter(), self.entry.payload);
-        self.memory(&Arc::new(key.clone())).fail_with(digest, false, error, jitter);
+        self.memory(&Arc::new(key.clone())).fail_with(digest, prepare::is_secret(key), error, jitter);
     }
 
     /// Reads an object that the inventory names, at whichever version the member serves it now.

@@ -279,3 +279,21 @@ async fn a_release_that_could_not_be_carried_out_does_not_release_a_later_loss()
     world.quiet().await;
     assert!(world.config_map("c019").await.is_some());
 }
+
+#[tokio::test]
+async fn what_a_server_says_about_a_secret_that_is_deleted_or_given_back_is_not_repeated() {
+    for removal in [Removal::Prune, Removal::Release] {
+        let mut world = World::new().await;
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "shop"}});
+        let unit = world.set("a", 1, vec![secret]);
+        world.applied(&unit).await;
+        for method in [Method::DELETE, Method::PATCH] {
+            world.faults.add(method, "shop/secrets/s", usize::MAX, Act::Refuse(422));
+        }
+        world.change(&unit, |entry| entry.removal = removal);
+        let refused =
+            |r: &api::feed::UnitReport| r.details.iter().any(|row| row.message.contains("refused the Secret"));
+        let report = world.until(&unit, "refused", refused).await;
+        assert!(!format!("{report:?}").contains("it is broken"), "{report:#?}");
+    }
+}

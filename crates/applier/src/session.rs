@@ -1,6 +1,7 @@
 //! One connection's units: which the snapshot names, which are at rest, which are due.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use api::delivery::{HubId, UnitId};
@@ -41,6 +42,30 @@ pub(crate) struct Slot {
     began: u64,
 }
 
+impl Slot {
+    /// Is it time to look at all of its objects?
+    fn is_due(&self, now: Instant) -> bool {
+        self.due.is_some_and(|due| due <= now)
+    }
+
+    /// Is it at rest, and is there something to look at?
+    fn is_ready(&self, now: Instant) -> bool {
+        self.unit.is_some() && (!self.dirty.is_nothing() || self.is_due(now))
+    }
+}
+
+/// The first that is ready after the one that was started last, and round again: one that is ready whenever it comes back
+/// does not keep those behind it waiting.
+fn next_in_turn<'a, K: Ord, V>(
+    all: &'a BTreeMap<K, V>,
+    last: Option<&K>,
+    is_ready: impl Fn(&V) -> bool,
+) -> Option<&'a K> {
+    let ready = |(id, slot)| is_ready(slot).then_some(id);
+    let Some(last) = last else { return all.iter().find_map(ready) };
+    all.range((Bound::Excluded(last), Bound::Unbounded)).chain(all.range(..=last)).find_map(ready)
+}
+
 /// What a unit wants, as far as the others have to know.
 #[derive(Clone, Debug)]
 enum Wants {
@@ -71,6 +96,8 @@ pub(crate) struct Session {
     pub(crate) orphans: BTreeMap<UnitId, Unit>,
     /// Units that a pass has.
     away: BTreeSet<UnitId>,
+    /// The unit whose pass was started last.
+    last_started: Option<UnitId>,
     /// How often what some unit wants or has changed, which others may have waited for.
     changes: u64,
 }
@@ -87,7 +114,8 @@ impl Session {
             let unit = fresh(&connection.ctx.hub, id.clone(), inventory, Some(inventory_secrets), unreadable);
             orphans.insert(id, unit);
         }
-        let session = Self { connection, slots: BTreeMap::new(), orphans, away: BTreeSet::new(), changes: 0 };
+        let session =
+            Self { connection, slots: BTreeMap::new(), orphans, away: BTreeSet::new(), last_started: None, changes: 0 };
         let mut view = session.connection.view();
         for unit in session.orphans.values() {
             view.claims.set_entries(&unit.id, unit.inventory.entries());
@@ -247,27 +275,21 @@ impl Session {
     /// Begins passes over units that need one.
     pub(crate) fn start(&mut self, passes: &mut FuturesUnordered<BoxFuture<'static, Outcome>>) {
         let now = Instant::now();
-        let changes = self.changes;
-        for slot in self.slots.values_mut() {
-            if passes.len() >= self.connection.ctx.limits.units_in_flight {
-                return;
-            }
-            if slot.due.is_some_and(|due| due <= now) {
-                slot.dirty = Due::All;
-            }
-            if !slot.dirty.is_nothing()
-                && let Some(unit) = slot.unit.take()
-            {
-                let due = std::mem::take(&mut slot.dirty);
-                (slot.due, slot.began) = (None, changes);
-                self.away.insert(unit.id.clone());
-                let (connection, entry, bundle) =
-                    (Arc::clone(&self.connection), slot.entry.clone(), slot.bundle.clone());
-                // Costs nothing while no subscriber asks for it; with one, each request and line of a pass says whose it is.
-                let span =
-                    tracing::info_span!("pass", member = %connection.ctx.member, unit = %unit.id, epoch = entry.epoch);
-                passes.push(Box::pin(contained_pass(connection, unit, entry, bundle, due).instrument(span)));
-            }
+        while passes.len() < self.connection.ctx.limits.units_in_flight {
+            let next = next_in_turn(&self.slots, self.last_started.as_ref(), |slot| slot.is_ready(now));
+            let Some(id) = next.cloned() else { return };
+            let Some(slot) = self.slots.get_mut(&id) else { return };
+            let Some(unit) = slot.unit.take() else { return };
+            let dirty = std::mem::take(&mut slot.dirty);
+            let due = if slot.is_due(now) { Due::All } else { dirty };
+            (slot.due, slot.began) = (None, self.changes);
+            self.away.insert(id.clone());
+            let (connection, entry, bundle) = (Arc::clone(&self.connection), slot.entry.clone(), slot.bundle.clone());
+            // Costs nothing while no subscriber asks for it; with one, each request and line of a pass says whose it is.
+            let span =
+                tracing::info_span!("pass", member = %connection.ctx.member, unit = %unit.id, epoch = entry.epoch);
+            passes.push(Box::pin(contained_pass(connection, unit, entry, bundle, due).instrument(span)));
+            self.last_started = Some(id);
         }
     }
 
@@ -351,3 +373,6 @@ fn fresh(
         scaled: Instant::now(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,7 +37,8 @@ impl Pass {
                 restored |= self.unit.inventory.update(&object.key, |entry| entry.doomed = false);
                 continue;
             }
-            if self.unit.past.memory.get(&object.key).is_none_or(|m| m.rest(object.digest, now, false).is_none()) {
+            let gone = self.is_gone(&object.key);
+            if self.unit.past.memory.get(&object.key).is_none_or(|m| m.rest(object.digest, now, gone).is_none()) {
                 new.push(object.clone());
             }
         }
@@ -82,13 +83,13 @@ impl Pass {
         let recorded = self.connection.view().claims.recorded(&object.key, uid, &self.unit.id);
         let (plan, Report { waiting }) = adopt::plan(live, &self.connection.ctx.hub, recorded, begun);
         if let Some(waiting) = waiting {
-            let message = match &waiting {
+            match &waiting {
                 WaitingOn::OtherHub(hub) => {
-                    format!("hub {hub} delivers it; remove it there, or its label kurator.dev/hub here")
+                    let message = format!("hub {hub} delivers it; remove it there, or its label kurator.dev/hub here");
+                    self.hold(object, waiting, message);
                 }
-                _ => "it is being deleted; it is made again when it is gone".to_owned(),
-            };
-            self.hold(object, waiting, message);
+                _ => self.hold_until_gone(object),
+            }
         }
         match plan {
             adopt::Plan::Ours => Some(false),

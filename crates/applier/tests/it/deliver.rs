@@ -1,8 +1,11 @@
 //! What is desired arrives, once.
 
+use std::time::Duration;
+
 use api::delivery::{Health, UnitPhase, WaitingCause, label};
 use api::feed::SyncState;
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::world::{World, config_map, config_map_path, config_maps, deployment, deployment_path, detail, waiting};
 
@@ -279,4 +282,27 @@ spec: {limits: [{type: Container, default: {cpu: 0.5}}]}
     world.applied(&unit).await;
     assert_eq!(world.quiet().await, before);
     assert_eq!(world.report(&unit).unwrap().reverted(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_is_wanted_again_while_it_leaves_is_made_again_as_soon_as_it_is_gone() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, config_maps(20));
+    world.applied(&unit).await;
+    let path = config_map_path("c019");
+    world.edit(&path, "kubectl", json!({"metadata": {"finalizers": ["example.com/slow"]}})).await;
+    world.set("a", 2, config_maps(19));
+    world.until(&unit, "held", |r| r.deletions.is_some()).await;
+    world.guard(&unit, None);
+    world.eventually("leaving", || async { model::object::is_deleting(&world.get(&path).await.unwrap()) }).await;
+    // It is forgotten only when it is gone, so another unit has it for the first time.
+    world.set("b", 1, vec![config_map("c019", "1")]);
+    world.set("a", 3, config_maps(19));
+    let other = crate::world::unit("b");
+    world.until(&other, "waiting", |r| !r.waiting.is_empty()).await;
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    world.edit(&path, "kubectl", json!({"metadata": {"finalizers": null}})).await;
+    let gone = Instant::now();
+    world.applied(&other).await;
+    assert!(gone.elapsed() < Duration::from_secs(2), "{:?}", gone.elapsed());
 }

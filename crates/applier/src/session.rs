@@ -10,6 +10,7 @@ use client::Backoff;
 use client::contain::counted;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
+use model::{GroupKind, ObjectKey};
 use plan::inventory::Inventory;
 use plan::prepare::Bundle;
 use tokio::time::Instant;
@@ -43,6 +44,15 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
+    /// May the unit want or have an object of the kind?
+    fn has_kind(&self, kind: &GroupKind) -> bool {
+        let is_of_it = |key: &Arc<ObjectKey>| key.kind == kind.kind && key.group == kind.group;
+        let wants = self.bundle.as_ref().is_ok_and(|bundle| bundle.keys.iter().any(is_of_it));
+        let has = |unit: &Unit| unit.inventory.entries().keys().any(is_of_it);
+        // Of one that a pass has it is not known.
+        wants || self.unit.as_ref().is_none_or(has)
+    }
+
     /// Is it time to look at all of its objects?
     fn is_due(&self, now: Instant) -> bool {
         self.due.is_some_and(|due| due <= now)
@@ -254,13 +264,17 @@ impl Session {
 
     /// Takes what a watch says.
     pub(crate) fn take(&mut self, event: Event) {
-        if let Event::Absent(kind) = &event {
+        if let Event::Absent(kind) | Event::AskAgain(kind) = &event {
             self.connection.discovery.forget(&kind.group);
         }
         let changed = self.connection.view().take(event);
         match changed {
             Changed::Nothing => {}
             Changed::All => self.slots.values_mut().for_each(|slot| slot.dirty = Due::All),
+            Changed::Kind(kind) => {
+                let slots = self.slots.values_mut().filter(|slot| slot.has_kind(&kind));
+                slots.for_each(|slot| slot.dirty = Due::All);
+            }
             Changed::Object(key) => {
                 let units: Vec<UnitId> = self.connection.view().claims.units(&key).cloned().collect();
                 for id in units {

@@ -1,10 +1,12 @@
 //! Parts of a member, or of a unit, that fail and do not stop the rest.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::delivery::{Health, UnitPhase, WaitingCause};
 use api::feed::{Payload, Phase, SyncState, UnitReport, Wait};
 use applier::Link;
+use client::Backoff;
 use http::Method;
 use serde_json::json;
 
@@ -157,4 +159,38 @@ async fn an_object_that_is_made_anew_does_not_wait_for_a_retry() {
     let report = world.applied(&unit).await;
     assert_eq!(waiting(&report), []);
     assert!(!detail(&report, "web").adopted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_is_named_and_not_listed_is_asked_for_less_and_less_often() {
+    let mut world = World::new().await;
+    let list = "/api/v1/configmaps?";
+    world.faults.add(Method::GET, list, usize::MAX, Act::Refuse(404));
+    let unit = world.set("a", 1, vec![config_map("c", "1"), deployment("web", 1, "nginx")]);
+    world.until(&unit, "looked at", |r| r.epoch == 1).await;
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    let asked = world.requests();
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    let asked = world.requests() - asked;
+    assert!((20..1_000).contains(&asked), "{asked} requests in ten minutes");
+    // When it is listed again, it is seen within the longest pause.
+    world.faults.clear();
+    tokio::time::sleep(Backoff::MEMBER.longest).await;
+    world.edit(&config_map_path("c"), "vandal", json!({"data": {"a": "2"}})).await;
+    world.until(&unit, "reverted", |r| r.reverted() == 1).await;
+}
+
+#[tokio::test]
+async fn a_unit_that_has_objects_of_a_kind_that_is_not_listed_goes_on() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, vec![config_map("c", "1"), deployment("web", 1, "nginx")]);
+    world.applied(&unit).await;
+    world.stop();
+    world.faults.add(Method::GET, "/api/v1/configmaps?", usize::MAX, Act::Refuse(404));
+    world.set("a", 2, vec![config_map("c", "1"), deployment("web", 2, "nginx")]);
+    world.restart();
+    world.until(&unit, "looked at", |r| r.epoch == 2).await;
+    world
+        .eventually("applied", || async { world.get(&deployment_path("web")).await.unwrap()["spec"]["replicas"] == 2 })
+        .await;
 }

@@ -607,6 +607,11 @@ impl World {
         }
     }
 
+    /// Requests so far, of everybody.
+    pub(crate) fn requests(&self) -> u64 {
+        self.counts.all.load(Ordering::SeqCst)
+    }
+
     /// Waits until nothing was asked for a while, and says how many mutations there have been.
     pub(crate) async fn quiet(&self) -> u64 {
         let all = || self.counts.all.load(Ordering::SeqCst);

@@ -10,7 +10,7 @@ use crate::world::{World, config_map, config_maps, detail};
 /// Name of appliers among the panics that are counted.
 const APPLIER: &str = "applier";
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_unit_that_panics_again_and_again_keeps_no_other_one_waiting() {
     let mut world = World::new().await;
     let good = world.set("good", 1, config_maps(2));
@@ -32,7 +32,7 @@ async fn a_unit_that_panics_again_and_again_keeps_no_other_one_waiting() {
     assert!(world.recorded().await.values().all(|entry| !entry.adopted && entry.uid.is_some()));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_unit_that_panics_says_what_was_last_seen_of_its_objects() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, config_maps(3));

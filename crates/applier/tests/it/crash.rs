@@ -38,7 +38,7 @@ async fn until_or_dead(world: &mut World, when: &str, wanted: impl AsyncFn(&Worl
     world.check_recorded(when).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn delivering_and_removing_survive_death_at_each_write() {
     let deaths = at_each_write(async |world, when| {
         world.post("/api/v1/namespaces/shop/configmaps", config_map("theirs", "old")).await;
@@ -63,7 +63,7 @@ async fn delivering_and_removing_survive_death_at_each_write() {
     assert!(deaths >= 14, "{deaths}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_handover_survives_death_at_each_write() {
     at_each_write(async |world, when| {
         let a = world.set("a", 1, vec![config_map("moves", "1"), config_map("stays", "1")]);
@@ -84,7 +84,7 @@ async fn a_handover_survives_death_at_each_write() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_approved_deletion_survives_death_at_each_write() {
     at_each_write(async |world, when| {
         let unit = world.set("a", 1, vec![config_map("x", "1"), config_map("y", "1")]);
@@ -107,7 +107,7 @@ async fn an_approved_deletion_survives_death_at_each_write() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_object_that_is_made_good_stays_ours_whenever_the_process_dies() {
     at_each_write(async |world, when| {
         let unit = world.set("a", 1, vec![config_map("x", "1"), config_map("y", "1")]);
@@ -125,7 +125,7 @@ async fn an_object_that_is_made_good_stays_ours_whenever_the_process_dies() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_object_that_is_made_again_by_force_stays_ours_whenever_the_process_dies() {
     let deaths = at_each_write(async |world, when| {
         let objects = |web: serde_json::Value| vec![web, config_map("c", "1")];

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::world::{World, config_map, config_map_path, config_maps, deployment, deployment_path, unit, waiting};
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_hub_from_an_older_backup_deletes_nothing_until_told() {
     let mut world = World::new().await;
     let unit = world.set("a", 7, config_maps(20));
@@ -33,7 +33,7 @@ async fn a_hub_from_an_older_backup_deletes_nothing_until_told() {
     world.until(&unit, "told", |r| r.objects.inventory == 19).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_hub_from_an_older_backup_takes_a_unit_out_when_told() {
     let mut world = World::new().await;
     let unit = world.set("a", 7, config_maps(3));
@@ -50,7 +50,7 @@ async fn a_hub_from_an_older_backup_takes_a_unit_out_when_told() {
     assert!(world.config_map("c000").await.is_none());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_hub_from_an_older_backup_is_behind_until_told_however_many_commits_come() {
     let mut world = World::new().await;
     let unit = world.set("a", 7, config_maps(20));
@@ -71,7 +71,7 @@ async fn a_hub_from_an_older_backup_is_behind_until_told_however_many_commits_co
     world.until(&unit, "pruned", |r| r.objects.inventory == 19).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_hub_that_was_behind_while_its_unit_was_suspended_or_without_payload_is_still_behind_after_a_restart() {
     for is_suspended in [true, false] {
         let mut world = World::new().await;
@@ -97,7 +97,7 @@ async fn a_hub_that_was_behind_while_its_unit_was_suspended_or_without_payload_i
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_epoch_alone_is_not_written_and_a_key_that_came_since_a_backup_is_known_by_it() {
     let mut world = World::new().await;
     world.set("a", 4, config_maps(19));
@@ -122,7 +122,7 @@ async fn an_epoch_alone_is_not_written_and_a_key_that_came_since_a_backup_is_kno
     assert!(world.config_map("c018").await.is_some() && world.config_map("c019").await.is_some());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_removal_from_before_the_unit_was_placed_again_deletes_nothing_until_told() {
     let at = |second| Some(model::Timestamp::from_second(second).unwrap());
     let mut world = World::new().await;
@@ -155,7 +155,7 @@ async fn a_removal_from_before_the_unit_was_placed_again_deletes_nothing_until_t
     world.until(&unit, "told", |r| r.objects.inventory == 2).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_hub_that_is_behind_makes_nothing_anew() {
     let mut world = World::new().await;
     let unit = world.set("a", 7, vec![deployment("web", 1, "nginx")]);
@@ -168,11 +168,11 @@ async fn a_hub_that_is_behind_makes_nothing_anew() {
     world.restart();
     let report = world.until(&unit, "refused", |r| r.reason == "Immutable").await;
     assert!(report.message.contains("the hub is behind"), "{}", report.message);
-    world.quiet().await;
+    world.a_while().await;
     assert_eq!(world.get(&deployment_path("web")).await.unwrap()["metadata"]["uid"], uid);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn two_appliers_of_one_hub_are_fenced_by_the_inventory() {
     let mut old = World::new().await;
     let unit = old.set("a", 1, vec![config_map("c", "1")]);
@@ -199,7 +199,7 @@ async fn touch_inventory(world: &World, value: &str) {
     world.edit(&path, "backup", json!({"metadata": {"annotations": {"backup.example.com/taken": value}}})).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_inventory_that_somebody_touched_is_no_other_applier() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, config_maps(2));
@@ -217,7 +217,7 @@ async fn an_inventory_that_somebody_touched_is_no_other_applier() {
     assert_eq!(world.failures(), [""; 0], "nobody is told of another applier");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_object_of_another_hub_is_left_alone() {
     let mut world = World::new().await;
     let mut foreign = config_map("c", "theirs");
@@ -231,7 +231,7 @@ async fn an_object_of_another_hub_is_left_alone() {
     assert_eq!(world.config_map("c").await.unwrap()["data"]["a"], "theirs");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_member_that_is_away_is_unknown_and_catches_up() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, config_maps(3));
@@ -255,7 +255,7 @@ async fn a_member_that_is_away_is_unknown_and_catches_up() {
     assert_eq!(world.push.link(&world.member).unwrap().link, Link::Connected);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_unit_that_no_snapshot_names_is_left_and_told() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, vec![config_map("c", "1")]);
@@ -276,7 +276,7 @@ async fn a_unit_that_no_snapshot_names_is_left_and_told() {
     world.until(&unit, "found again", |r| r.objects.applied == 1 && r.reverted() == 1).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_idle_member_that_goes_away_is_noticed() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, config_maps(3));
@@ -293,7 +293,7 @@ async fn an_idle_member_that_goes_away_is_noticed() {
     assert_eq!(world.quiet().await, before + 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn another_cluster_behind_the_address_is_not_written_to() {
     let mut world = World::new().await;
     let uid =

@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::fault::Act;
 use crate::world::{World, config_map, config_map_path, config_maps, deployment, deployment_path, detail, waiting};
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_api_behind_the_server_that_is_down_stops_only_its_objects() {
     let mut world = World::new().await;
     world.faults.add(Method::GET, "/apis/metrics.example.com/v1", usize::MAX, Act::Refuse(503));
@@ -28,7 +28,7 @@ async fn an_api_behind_the_server_that_is_down_stops_only_its_objects() {
     assert_eq!(world.push.link(&world.member).unwrap().link, Link::Connected);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_member_that_answers_nothing_but_503_is_unreachable() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, config_maps(1));
@@ -40,7 +40,7 @@ async fn a_member_that_answers_nothing_but_503_is_unreachable() {
     assert!(matches!(world.push.link(&world.member).unwrap().link, Link::Unreachable(_)));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_kind_that_the_member_cannot_list_stops_only_what_is_known_of_it() {
     let mut world = World::new().await;
     world.faults.add(Method::GET, "/apis/apps/v1/deployments?", usize::MAX, Act::Refuse(500));
@@ -55,7 +55,7 @@ async fn a_kind_that_the_member_cannot_list_stops_only_what_is_known_of_it() {
     assert_eq!(world.push.link(&world.member).unwrap().link, Link::Connected);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_phase_runs_out_of_time_once_and_the_next_is_looked_after() {
     let mut world = World::new().await;
     let phase = |name: &str, object, wait, timeout_secs| Phase {
@@ -98,7 +98,7 @@ async fn a_phase_runs_out_of_time_once_and_the_next_is_looked_after() {
     world.applied(&unit).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_record_whose_answer_is_lost_is_read_again_and_not_taken_for_anothers() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, vec![config_map("c", "1")]);
@@ -114,7 +114,7 @@ async fn a_record_whose_answer_is_lost_is_read_again_and_not_taken_for_anothers(
     assert_eq!(report.objects.adopted, 0);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_unit_that_had_nothing_left_comes_back_without_a_false_alarm() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, vec![config_map("c", "1")]);
@@ -134,7 +134,7 @@ async fn a_unit_that_had_nothing_left_comes_back_without_a_false_alarm() {
     world.until(&unit, "back", fine).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_object_that_is_made_anew_does_not_wait_for_a_retry() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, vec![deployment("web", 1, "nginx")]);
@@ -180,7 +180,7 @@ async fn a_kind_that_is_named_and_not_listed_is_asked_for_less_and_less_often() 
     world.until(&unit, "reverted", |r| r.reverted() == 1).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_unit_that_has_objects_of_a_kind_that_is_not_listed_goes_on() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, vec![config_map("c", "1"), deployment("web", 1, "nginx")]);

@@ -44,7 +44,7 @@ async fn applied_all(world: &World, unit: &UnitId, count: u32) {
     assert_eq!((report.objects.inventory, report.objects.adopted), (count, 0));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_inventory_grows_over_several_secrets_and_shrinks_again() {
     let mut world = world().await;
     let unit = world.set("a", 1, config_maps(8));
@@ -75,7 +75,7 @@ async fn an_inventory_grows_over_several_secrets_and_shrinks_again() {
     assert!(world.config_map("c000").await.is_none());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_secret_of_an_inventory_that_lost_its_labels_is_found_by_its_name() {
     for lost in [vec![0], vec![1], vec![2], vec![1, 2], vec![0, 1, 2]] {
         let mut world = world().await;
@@ -102,7 +102,7 @@ async fn a_secret_of_an_inventory_that_lost_its_labels_is_found_by_its_name() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_unit_whose_inventory_lost_its_labels_leaves_the_member_all_the_same() {
     let mut world = world().await;
     let unit = world.set("a", 1, config_maps(8));
@@ -117,7 +117,7 @@ async fn a_unit_whose_inventory_lost_its_labels_leaves_the_member_all_the_same()
     assert!(world.config_map("c000").await.is_none());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_secret_of_an_inventory_that_is_gone_stops_the_unit_instead_of_having_its_objects_adopted() {
     for lost in 0..3 {
         let mut world = world().await;
@@ -144,7 +144,7 @@ async fn a_secret_of_an_inventory_that_is_gone_stops_the_unit_instead_of_having_
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn several_secrets_survive_death_at_each_write() {
     for how in [Blow::Before, Blow::After] {
         for last in 0.. {

@@ -32,8 +32,14 @@ use tower::BoxError;
 
 use crate::fault::{Act, Faults, answer, endless, whole};
 
-/// How long a state is waited for. Everything here takes milliseconds; the rest is for a loaded machine.
-const DEADLINE: Duration = Duration::from_secs(10);
+/// How long a state is waited for, in paused time: long enough for the longest pause before something is tried again.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Longer than any pause before something is tried again, and than what is done within one look; shorter than a look that
+/// comes for no reason. Time is paused: it goes on when nobody has anything to do.
+const QUIET: Duration = Duration::from_secs(60);
+/// When at the latest nothing is asked any more.
+const RESTLESS: Duration = Duration::from_secs(500);
 
 /// A clock that only tests move.
 pub(crate) struct Hand(AtomicI64);
@@ -325,7 +331,7 @@ impl World {
                 // Answers that are still coming, such as watches, break off when the member goes away.
                 let gone = async move {
                     while !down.load(Ordering::SeqCst) {
-                        tokio::time::sleep(Duration::from_millis(5)).await;
+                        tokio::time::sleep(Duration::from_millis(50)).await;
                     }
                 };
                 let (parts, body) = answer?.into_parts();
@@ -612,16 +618,24 @@ impl World {
         self.counts.all.load(Ordering::SeqCst)
     }
 
-    /// Waits until nothing was asked for a while, and says how many mutations there have been.
+    /// Waits until nothing was asked for longer than any pause before a retry, and says how many mutations there have been.
     pub(crate) async fn quiet(&self) -> u64 {
-        let all = || self.counts.all.load(Ordering::SeqCst);
-        let (mut last, mut same) = (all(), 0);
-        while same < 20 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-            let now = all();
-            same = if now == last { same + 1 } else { 0 };
+        let (mut last, end) = (self.requests(), tokio::time::Instant::now() + RESTLESS);
+        loop {
+            tokio::time::sleep(QUIET).await;
+            let now = self.requests();
+            if now == last {
+                return self.counts.mutations.load(Ordering::SeqCst);
+            }
+            assert!(tokio::time::Instant::now() < end, "it is never quiet");
             last = now;
         }
+    }
+
+    /// Lets all that can happen for now happen, where something is tried again and again; says how many mutations there have
+    /// been.
+    pub(crate) async fn a_while(&self) -> u64 {
+        tokio::time::sleep(QUIET).await;
         self.counts.mutations.load(Ordering::SeqCst)
     }
 }

@@ -117,7 +117,8 @@ fn start(ctx: &Arc<Ctx>, member: &MemberName, target: Target, connection: Connec
         let mut state = ctx.state();
         state.back.entry(member.clone()).or_insert_with(|| channel::Sender::new(0)).subscribe()
     };
-    let run = Applier::run(
+    // Boxed: what moves into a task and is then polled by `select!` has room in it twice.
+    let run = Box::pin(Applier::run(
         ctx.feed.member(member),
         connection.transport,
         applier::Ctx {
@@ -130,7 +131,7 @@ fn start(ctx: &Arc<Ctx>, member: &MemberName, target: Target, connection: Connec
             limits: applier::Limits::default(),
             back,
         },
-    );
+    ));
     let (stopped, members, name) = (stop.clone(), ctx.members.clone(), member.clone());
     let task = tokio::spawn(async move {
         // Dropping an applier at any moment is safe: the next one finishes what was begun.

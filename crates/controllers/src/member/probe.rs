@@ -189,6 +189,11 @@ impl State {
         if self.failures == 0 && !self.is_due(at, changed) {
             return Ok(());
         }
+        Box::pin(self.learn(transport, at)).await
+    }
+
+    /// Learns it now.
+    async fn learn(&mut self, transport: &Transport, at: Instant) -> Result<(), Silent> {
         let system = answer(get(transport, "/api/v1/namespaces/kube-system", ANSWER_BYTES_MAX)).await?;
         let version = answer(get(transport, "/version", ANSWER_BYTES_MAX)).await?;
         let mut facts = Facts {
@@ -272,7 +277,8 @@ impl std::fmt::Display for Silent {
 }
 
 async fn answer<T>(request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Silent> {
-    match tokio::time::timeout(ANSWER_WITHIN, request).await {
+    // Boxed: a prober waits nearly all of its time, and has no room for a request then.
+    match tokio::time::timeout(ANSWER_WITHIN, Box::pin(request)).await {
         Err(_) => Err(Silent::NoAnswer(format!("no answer within {} s", ANSWER_WITHIN.as_secs_f64()))),
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(match classify(&error) {

@@ -78,6 +78,17 @@ fn allocated(state: &State) -> Option<String> {
     state.facts.resources.as_ref()?.allocated.get("cpu").cloned()
 }
 
+#[tokio::test]
+async fn a_probe_that_waits_is_small() {
+    let (fake, (_says, mut changed)) = (Fake::new(), watch::channel(None));
+    let (api, mut state) = (fake.api(), State::default());
+    // One for each member of a hub, which waits nearly all of its time.
+    let size = size_of_val(&state.once(&api, now(), &mut changed));
+    assert!(size < 768, "{size}");
+    let size = size_of_val(&state.rest(Instant::now(), &mut changed));
+    assert!(size < 512, "{size}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_change_is_counted_when_the_member_has_come_to_rest_and_nothing_is_counted_in_vain() {
     let fake = Fake::new();

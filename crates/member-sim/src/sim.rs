@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::object::{Stage, Uid};
+use crate::object::{Milestone, Uid};
 use crate::option::{NodeSpec, Pace};
 use crate::world::{Change, Name, World};
 
@@ -78,8 +78,8 @@ pub(crate) struct Config {
 /// What the kubelets keep in memory.
 #[derive(Default)]
 struct Local {
-    /// When a pod was first seen in a stage, and whether it was being deleted.
-    since: HashMap<Uid, (Stage, bool, Timestamp)>,
+    /// When a pod was first seen at a milestone, and whether it was being deleted.
+    since: HashMap<Uid, (Milestone, bool, Timestamp)>,
     /// Addresses given out.
     ips: BTreeMap<String, Uid>,
     /// Pods bound by us whose event is still to come.

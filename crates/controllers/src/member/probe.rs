@@ -1,5 +1,5 @@
-//! Probing one member, for as long as its connection lives. Heartbeats stay in memory; whoever decides is told only
-//! when a probe saw something new.
+//! Probing one member, for as long as its connection lives. Heartbeats stay in memory; the member controller is
+//! told only when a probe saw something new.
 //!
 //! Whether a member is ready is what its `/readyz` says, and who it is what its `kube-system` says. What it holds
 //! ([`capacity`]) is counted when it may have changed, and says nothing of its being ready.

@@ -38,12 +38,15 @@ impl Ids for Counting {
     }
 }
 
+/// Is a request of this method and path refused?
+type Refused = fn(&http::Method, &str) -> bool;
+
 /// Which requests of housekeeping an admission webhook or a role refuses, by method and path.
 #[derive(Clone, Default)]
-pub(crate) struct Refusal(Arc<Mutex<Option<fn(&http::Method, &str) -> bool>>>);
+pub(crate) struct Refusal(Arc<Mutex<Option<Refused>>>);
 
 impl Refusal {
-    pub(crate) fn begin(&self, refused: fn(&http::Method, &str) -> bool) {
+    pub(crate) fn begin(&self, refused: Refused) {
         *self.0.lock().unwrap() = Some(refused);
     }
 

@@ -66,7 +66,6 @@ pub(super) async fn run(ctx: Arc<Ctx>, key: NamespacedName, member: MemberName, 
             () = stop.cancelled() => return,
             outcome = state.once(&connection.client, ctx.clock.now(), &mut changed) => outcome,
         };
-        let failures = state.failures;
         // A failure that says nothing yet is one lost connection, or the first sign of a member that does not answer.
         ctx.metrics.probed(outcome.as_ref().map_or("unreachable", Outcome::as_str), began.elapsed());
         if let Some(outcome) = outcome {
@@ -75,14 +74,7 @@ pub(super) async fn run(ctx: Arc<Ctx>, key: NamespacedName, member: MemberName, 
                 ctx.queue.add(key.clone());
             }
         }
-        let pause = match failures {
-            0 if state.unanswered => RETRY_FIRST,
-            0 => EVERY,
-            n => RETRY_FIRST.saturating_mul(1 << (n - 1).min(8)).min(RETRY_MAX),
-        };
-        state.turns += 1;
-        let pause = on_a_beat(spread(pause, member.as_str(), state.turns), ctx.clock.now());
-        let next = Instant::now() + pause;
+        let next = Instant::now() + state.pause(member.as_str(), ctx.clock.now());
         tokio::select! {
             () = stop.cancelled() => return,
             () = state.rest(next, &mut changed) => {}
@@ -222,6 +214,17 @@ impl State {
         let Some(counted) = self.counted else { return true };
         let outdated = counted.moving || changed.is_some_and(|at| at >= counted.at);
         now >= counted.at + counted.keeps || outdated && now >= counted.next()
+    }
+
+    /// The pause after a probe.
+    fn pause(&mut self, member: &str, now: Timestamp) -> Duration {
+        let pause = match self.failures {
+            0 if self.unanswered => RETRY_FIRST,
+            0 => EVERY,
+            n => RETRY_FIRST.saturating_mul(1 << (n - 1).min(8)).min(RETRY_MAX),
+        };
+        self.turns += 1;
+        on_a_beat(spread(pause, member, self.turns), now)
     }
 
     /// Waits for the next probe: until `next`, or until the member has come to rest after a change.

@@ -12,7 +12,8 @@ use super::*;
 use crate::reach::{MemberFacts, Reach};
 use crate::unit::{Observed, Plan, REVISIONS_KEPT, Rendered, Report, scopes, wanted};
 
-fn now() -> Timestamp {
+/// When members report.
+fn reported() -> Timestamp {
     "2026-01-01T00:00:00Z".parse().unwrap()
 }
 
@@ -67,6 +68,8 @@ struct World {
     statuses: BTreeMap<(UnitId, MemberName), UnitStatus>,
     members: BTreeMap<MemberName, Reach>,
     rendered: Option<Rendered>,
+    /// Each step is a second later than the one before.
+    now: Timestamp,
 }
 
 impl World {
@@ -81,10 +84,12 @@ impl World {
             statuses: BTreeMap::new(),
             members: members.iter().map(|m| (name(m), Reach::Reachable)).collect(),
             rendered: Some(Rendered::Payload { digest: Digest::of(b"payload"), objects: 2 }),
+            now: reported(),
         }
     }
 
     fn step(&mut self) -> (Plan, Report) {
+        self.now = Timestamp::from_second(self.now.as_second() + 1).unwrap();
         let facts = self.members.iter().map(|(member, reach)| (member.clone(), MemberFacts::new(*reach)));
         let members: BTreeMap<_, _> = facts.collect();
         let owner = owner("default", "shop");
@@ -102,12 +107,12 @@ impl World {
             rendered: BTreeMap::new(),
             renderer: "1",
         };
-        for want in wanted(&observed, now()) {
+        for want in wanted(&observed, self.now) {
             if let Some(rendered) = &self.rendered {
                 observed.rendered.insert(want.revision.unit.clone(), rendered.clone());
             }
         }
-        let (plan, report) = crate::unit::plan(&observed, now());
+        let (plan, report) = crate::unit::plan(&observed, self.now);
         self.revisions.extend(plan.create_revisions.clone());
         self.decisions.extend(plan.write_decisions.clone());
         plan.delete_decisions.iter().for_each(|n| drop(self.decisions.remove(n)));
@@ -120,7 +125,7 @@ impl World {
     fn write_status(&mut self, members: &BTreeMap<MemberName, MemberFacts>) {
         let Some(mut application) = self.application.clone() else { return };
         let SourcePart { conditions, source_status, last_handled_sync } =
-            source_part(&application, &self.source, &[], now());
+            source_part(&application, &self.source, &[], self.now);
         let mut status = application.status.clone().unwrap_or_default();
         status.conditions.retain(|c| !SourcePart::CONDITIONS.contains(&c.type_.as_str()));
         status.conditions.extend(conditions);
@@ -134,7 +139,7 @@ impl World {
             members,
         };
         let Fold { conditions, sync_status, truncated, observed_generation, summary, held } =
-            fold(&facts, now()).unwrap();
+            fold(&facts, self.now).unwrap();
         let mut status = application.status.clone().unwrap();
         status.conditions.retain(|c| !Fold::CONDITIONS.contains(&c.type_.as_str()));
         status.conditions.extend(conditions);
@@ -153,6 +158,26 @@ impl World {
         all.map(|(m, e)| (m.to_string(), e.epoch, e.removal)).collect()
     }
 
+    /// A report that says nothing.
+    fn status(&self) -> UnitStatus {
+        UnitStatus {
+            revision: String::new(),
+            epoch: 0,
+            applied: None,
+            phase: UnitPhase::Pending,
+            health: Health::Unknown,
+            objects: UnitCounts::default(),
+            pods: PodCounts::default(),
+            since: reported(),
+            reason: String::new(),
+            message: String::new(),
+            held: None,
+            reverts: 0,
+            last_drift: None,
+            reflected: None,
+        }
+    }
+
     /// A member reports what its decision wants, or that it removed it.
     fn report(&mut self, member: &str) {
         let entry = self.decisions.values().find_map(|d| d.members.get(&name(member))).unwrap();
@@ -163,14 +188,7 @@ impl World {
             phase: if entry.removal == Removal::None { UnitPhase::Applied } else { UnitPhase::Removed },
             health: Health::Healthy,
             objects: UnitCounts { desired: 2, ..UnitCounts::default() },
-            pods: PodCounts::default(),
-            since: now(),
-            reason: String::new(),
-            message: String::new(),
-            held: None,
-            reverts: 0,
-            last_drift: None,
-            reflected: None,
+            ..self.status()
         };
         self.statuses.insert((self.unit(), name(member)), status);
     }
@@ -283,7 +301,7 @@ fn a_member_keeps_the_time_at_which_it_was_given_the_unit_until_it_leaves() {
     assert_eq!(placed(&world), [Some(earlier), Some(earlier)], "a tombstone is of its placement");
     world.fleet = FleetFacts::Found(vec![candidate("a"), candidate("b")]);
     world.step();
-    assert_eq!(placed(&world), [Some(earlier), Some(now())]);
+    assert_eq!(placed(&world), [Some(earlier), Some(world.now)]);
 }
 
 #[test]
@@ -473,7 +491,83 @@ fn a_policy_may_have_a_long_name_in_any_alphabet() {
     let mut world = World::new(policy, &["a"]);
     world.step();
     let status = world.application.unwrap().status.unwrap();
-    assert_eq!(status.sync_status[0].name, "é".repeat(63));
+    let name = &status.sync_status[0].name;
+    assert!(name.chars().count() == 63 && name.starts_with(&format!("{}-", "é".repeat(52))), "{name}");
+}
+
+#[test]
+fn no_two_entries_have_one_name_and_a_settled_status_keeps_its_times() {
+    let long = "p".repeat(60);
+    for policies in [vec![long.as_str()], vec!["A", "a"], vec!["x", "x-attachedcluster-y"]] {
+        let policy =
+            |name: &&str| json!({"name": name, "kustomization": {"interval": "1m", "prune": true, "path": "./a"}});
+        let mut world = World::new(policies.iter().map(policy).collect(), &["one", "two"]);
+        world.members.insert(name("y-attachedcluster-z"), Reach::Reachable);
+        let members = ["one", "two", "z", "y-attachedcluster-z"];
+        world.fleet = FleetFacts::Found(members.iter().map(|m| candidate(m)).collect());
+        world.step();
+        // One is ready, the other ones are not.
+        let entry = world.decisions.values().find_map(|d| d.members.get(&name("one"))).unwrap();
+        let (revision, epoch, applied) = (entry.revision.clone(), entry.epoch, entry.digest);
+        let unit = world.decisions.values().next().unwrap().unit.clone();
+        let status = UnitStatus {
+            revision,
+            epoch,
+            applied,
+            phase: UnitPhase::Applied,
+            health: Health::Healthy,
+            ..world.status()
+        };
+        world.statuses.insert((unit, name("one")), status);
+        world.step();
+        let status = |world: &World| world.application.as_ref().unwrap().status.clone().unwrap();
+        let settled = status(&world);
+        let mut names: Vec<&String> = settled.sync_status.iter().map(|s| &s.name).collect();
+        let count = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(
+            (names.len(), count),
+            (policies.len() * members.len(), policies.len() * members.len()),
+            "{policies:?}"
+        );
+        world.step();
+        assert_eq!(status(&world), settled, "{policies:?}: a second look a second later changes nothing");
+    }
+}
+
+#[test]
+fn a_member_that_has_an_older_revision_is_on_its_way() {
+    let condition = |world: &World| {
+        let status = world.application.as_ref().unwrap().status.clone().unwrap();
+        let c = api::condition::find(&status.conditions, "Ready").unwrap().clone();
+        let entry = status.sync_status[0].kustomization_status.clone().unwrap().conditions[0].clone();
+        (c.status, c.reason, c.message, entry.reason)
+    };
+    let mut world = World::new(one_policy(), &["a"]);
+    world.step();
+    world.report("a");
+    world.step();
+    let (status, reason, _, entry) = condition(&world);
+    assert_eq!((status.as_str(), reason.as_str(), entry), ("True", "ReconciliationSucceeded", reason.clone()));
+    world.source.artifact = Some(artifact("c2"));
+    world.step();
+    let (status, reason, message, entry) = condition(&world);
+    assert_eq!((status.as_str(), reason.as_str(), entry), ("False", "Progressing", reason.clone()));
+    let expect = "0 of 1 ready; a: has main@sha1:c1, wanted main@sha1:c2; Applied, Healthy";
+    assert_eq!(message, expect);
+    // The same commit with another path.
+    world.report("a");
+    world.application.as_mut().unwrap().spec.sync_policies[0].kustomization.as_mut().unwrap().inputs.path =
+        Some("./b".into());
+    world.step();
+    let message = condition(&world).2;
+    assert!(message.contains("-2, wanted ") && !message.contains("sha1"), "{message}");
+    // A policy that loses its kustomization is not implemented, whatever runs.
+    world.application.as_mut().unwrap().spec.sync_policies[0].kustomization = None;
+    world.step();
+    let (status, reason, ..) = condition(&world);
+    assert_eq!((status.as_str(), reason.as_str()), ("False", "NotImplemented"));
 }
 
 #[test]

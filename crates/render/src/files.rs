@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::budget::Budget;
 use crate::error::RenderError;
-use crate::object::{Object, Origin};
+use crate::object::{Location, Object};
 
 /// Deepest nesting of kustomizations, and of directories below a plain one. Real ones stay below 6.
 pub(crate) const DEPTH_MAX: usize = 32;
@@ -44,7 +44,8 @@ impl<'a> Files<'a> {
 
     /// The bytes of a file; `asked_by` says which field names it.
     pub(crate) fn bytes(&self, path: &str, asked_by: &str) -> Result<Arc<[u8]>, RenderError> {
-        let bytes = self.tree.read(path).map_err(|source| RenderError::Tree { origin: asked_by.to_owned(), source })?;
+        let bytes =
+            self.tree.read(path).map_err(|source| RenderError::Tree { location: asked_by.to_owned(), source })?;
         self.budget.spend(bytes.len())?;
         Ok(bytes)
     }
@@ -62,7 +63,7 @@ impl<'a> Files<'a> {
         let mut out = Vec::new();
         for (number, document) in documents.into_iter().enumerate() {
             self.budget.make(object::weight(&document))?;
-            add_objects(document, Origin { file: path.to_owned(), document: number + 1 }, &mut out)?;
+            add_objects(document, Location { file: path.to_owned(), document: number + 1 }, &mut out)?;
             // Each object has the path.
             self.budget.make(path.len())?;
         }
@@ -98,7 +99,7 @@ impl<'a> Files<'a> {
                 }
                 Ok((_, Node::File)) => found = Some(path),
                 Ok(_) | Err(TreeError::NotFound { .. } | TreeError::WrongNode { .. }) => {}
-                Err(source) => return Err(RenderError::Tree { origin: dir.to_owned(), source }),
+                Err(source) => return Err(RenderError::Tree { location: dir.to_owned(), source }),
             }
         }
         Ok(found)
@@ -106,8 +107,8 @@ impl<'a> Files<'a> {
 }
 
 /// Adds the object that a document is, or each item when the document is a list.
-fn add_objects(document: Value, origin: Origin, out: &mut Vec<Object>) -> Result<(), RenderError> {
-    let fail = |why: &str| RenderError::NotAnObject { origin: origin.clone(), why: why.to_owned() };
+fn add_objects(document: Value, location: Location, out: &mut Vec<Object>) -> Result<(), RenderError> {
+    let fail = |why: &str| RenderError::NotAnObject { location: location.clone(), why: why.to_owned() };
     if !document.is_object() {
         return Err(fail("it is not a mapping"));
     }
@@ -115,7 +116,7 @@ fn add_objects(document: Value, origin: Origin, out: &mut Vec<Object>) -> Result
     let mut document = document;
     if gvk.kind.ends_with("List") && document.get("items").is_some_and(Value::is_array) {
         let Some(Value::Array(items)) = document.get_mut("items").map(Value::take) else { return Ok(()) };
-        return items.into_iter().try_for_each(|item| add_objects(item, origin.clone(), out));
+        return items.into_iter().try_for_each(|item| add_objects(item, location.clone(), out));
     }
     match object::name(&document) {
         None | Some("") if object::get_str(&document, &["metadata", "generateName"]).is_some() => {
@@ -124,7 +125,7 @@ fn add_objects(document: Value, origin: Origin, out: &mut Vec<Object>) -> Result
         None | Some("") => Err(fail("metadata.name is missing")),
         Some(_) => {
             remove_empty_metadata(&mut document);
-            out.push(Object { value: document, origin });
+            out.push(Object { value: document, location });
             Ok(())
         }
     }

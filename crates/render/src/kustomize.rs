@@ -70,7 +70,7 @@ pub(crate) fn build(
     reference::update(&mut all, files.budget())?;
     all.check()?;
     let mut objects: Vec<Object> =
-        all.0.into_iter().map(|resource| Object { value: resource.object, origin: resource.origin }).collect();
+        all.0.into_iter().map(|resource| Object { value: resource.object, location: resource.location }).collect();
     for object in &mut objects {
         policy::add_metadata(&mut object.value, common_metadata, files.budget())?;
     }

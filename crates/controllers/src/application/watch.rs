@@ -21,6 +21,17 @@ use client::Queue;
 /// at their Application, each over a thousand members, and not a thousand. A person does not see 20 ms.
 const GATHER: Duration = Duration::from_millis(20);
 
+/// A Decision: the Application whose unit it is of.
+pub(crate) fn watch_decisions(stores: &Stores, queue: &Queue<NamespacedName>) {
+    let applications = queue.clone();
+    let known: Changes<Arc<Decision>> = Changes::new();
+    stores.decisions.on_change(move |key, decision| {
+        let before = known.replace(key, decision.cloned()).flatten();
+        let owners = decision.into_iter().chain(&before).filter_map(|d| key_of(&d.spec.unit.owner()));
+        owners.for_each(|key| applications.add(key));
+    });
+}
+
 pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
     // An Application: itself.
     let applications = queue.clone();
@@ -75,19 +86,13 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
         }
     });
 
-    // A Revision, and a Decision: the Application whose unit it is of.
+    // A Revision: the Application whose unit it is of.
     let applications = queue.clone();
     stores.revisions.on_change(move |_, revision| {
         let owner = revision.map(|r| r.spec.unit.owner());
         owner.and_then(|owner| key_of(&owner)).into_iter().for_each(|key| applications.add(key));
     });
-    let applications = queue.clone();
-    let known: Changes<Arc<Decision>> = Changes::new();
-    stores.decisions.on_change(move |key, decision| {
-        let before = known.replace(key, decision.cloned()).flatten();
-        let owners = decision.into_iter().chain(&before).filter_map(|d| key_of(&d.spec.unit.owner()));
-        owners.for_each(|key| applications.add(key));
-    });
+    watch_decisions(stores, queue);
 
     // A member's report, when it may change a decision: the Applications of these units; when the member's link changed,
     // those whose deletions wait for others.

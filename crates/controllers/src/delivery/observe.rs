@@ -19,6 +19,9 @@ use client::NamespacedName;
 /// How often a unit is looked at whose artifact is being fetched again; nothing else says that it has come.
 const LOST_AGAIN: Duration = Duration::from_secs(1);
 
+/// How often a unit is looked at that made the renderer panic.
+const BUG_AGAIN: Duration = Duration::from_secs(60);
+
 pub(super) struct Observed {
     decisions: Vec<(Arc<Decision>, Option<Digest>)>,
     pub(super) bundles: BTreeMap<UnitId, Arc<Bundle>>,
@@ -43,7 +46,8 @@ pub(super) async fn observe(ctx: &Ctx, member: &MemberName) -> Observed {
         let bundle = if entry.removal.is_none() {
             bundle(ctx, &decision, entry, &short, &mut out.again).await
         } else {
-            Some(ctx.feed.bundle(&short, &Payload::default()))
+            let nothing = Payload::default();
+            Some(ctx.feed.bundle(&short, nothing.digest(), &nothing))
         };
         let rendered = bundle.as_ref().map(|b| b.digest).filter(|_| entry.removal.is_none());
         if let Some(bundle) = bundle {
@@ -70,7 +74,7 @@ async fn bundle(
     // Its own change makes this member look again.
     let revision = ctx.revisions.get(&NamespacedName::new(namespace.clone(), &entry.revision))?;
     match ctx.renderings.render(&revision.spec, true).await {
-        Ok(rendering) => Some(ctx.feed.bundle(short, &rendering.payload)),
+        Ok(rendering) => Some(ctx.feed.bundle(short, rendering.summary.digest, &rendering.payload)),
         Err(failure) => {
             tracing::debug!(%unit, %failure, "waits for its rendering");
             match (&failure, &revision.spec.inputs) {
@@ -79,6 +83,8 @@ async fn bundle(
                     *again = Some(LOST_AGAIN);
                 }
                 (Failure::Manifests(_), _) => {}
+                // What panicked is most likely to panic again.
+                (Failure::Bug(_), _) => *again = Some(BUG_AGAIN),
                 _ => *again = Some(LOST_AGAIN),
             }
             None

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::delivery::{Decision, LinkState, MemberStatus};
+use api::delivery::{Decision, MemberLink, MemberStatus};
 use plan::reach::{Reach, reach};
 
-use crate::application::key_of;
+use crate::application::{key_of, watch_decisions};
 use crate::changes::Changes;
 use crate::record::{self, MEMBER};
 use crate::stores::Stores;
@@ -23,13 +23,7 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
     stores.applications.on_change(move |key, _| applications.add(key.clone()));
 
     // A Decision: the Application whose unit it is of.
-    let applications = queue.clone();
-    let known: Changes<Arc<Decision>> = Changes::new();
-    stores.decisions.on_change(move |key, decision| {
-        let before = known.replace(key, decision.cloned()).flatten();
-        let owners = decision.into_iter().chain(&before).filter_map(|d| key_of(&d.spec.unit.owner()));
-        owners.for_each(|key| applications.add(key));
-    });
+    watch_decisions(stores, queue);
 
     // A member's report: the Applications of the units that changed; when its link changed, those with something there.
     let (applications, decisions) = (queue.clone(), stores.decisions.clone());
@@ -72,6 +66,7 @@ fn with_member(decisions: &Store<Decision>, member: &str, applications: &Queue<N
     keys.for_each(|key| applications.add_after(key, GATHER));
 }
 
-fn link(status: &MemberStatus) -> Option<LinkState> {
-    status.status.as_ref()?.link.as_ref().map(|link| link.state)
+/// The whole link: its message is in the status too.
+fn link(status: &MemberStatus) -> Option<&MemberLink> {
+    status.status.as_ref()?.link.as_ref()
 }

@@ -11,7 +11,7 @@ use super::layer::STEP_BYTES;
 use super::resource::{Behavior, Keys, Resource, Resources};
 use crate::error::RenderError;
 use crate::files::Files;
-use crate::object::Origin;
+use crate::object::Location;
 
 /// What an entry of a map takes beside its name and value, as `model::object::weight` counts it.
 pub(crate) const ENTRY_BYTES: usize = 7;
@@ -125,7 +125,7 @@ fn generated(
     let object = content(generator, &file.options, secret, data);
     let document =
         field.trim_end_matches(']').rsplit('[').next().and_then(|n| n.parse::<usize>().ok()).unwrap_or(0) + 1;
-    let mut resource = Resource::new(object, Origin { file: file.file.clone(), document });
+    let mut resource = Resource::new(object, Location { file: file.file.clone(), document });
     let own = generator.options.as_ref();
     resource.hashed = !(file.options.disable_name_suffix_hash || own.is_some_and(|o| o.disable_name_suffix_hash));
     Ok((resource, behavior))
@@ -188,7 +188,7 @@ fn add(
             all.append(vec![new])
         }
         ([], _) => Err(RenderError::NoTarget { file, field: format!("{field}.behavior"), target }),
-        ([at], Behavior::Create) => Err(RenderError::collision(&key, &all.0[*at].origin, &new.origin)),
+        ([at], Behavior::Create) => Err(RenderError::collision(&key, &all.0[*at].location, &new.location)),
         ([at], _) => {
             let old = &mut all.0[*at];
             // Its labels, annotations and data are copied.
@@ -218,7 +218,7 @@ fn add(
             Ok(())
         }
         ([first, second, ..], _) => {
-            Err(RenderError::ambiguous(&file, field, target, &all.0[*first].origin, &all.0[*second].origin))
+            Err(RenderError::ambiguous(&file, field, target, &all.0[*first].location, &all.0[*second].location))
         }
     }
 }

@@ -179,7 +179,7 @@ impl Patching<'_> {
             [] => Err(RenderError::NoTarget { file: file.clone(), field: field.to_owned(), target: key.to_string() }),
             [one] => Ok(*one),
             [first, second, ..] => {
-                let (first, second) = (&self.all.0[*first].origin, &self.all.0[*second].origin);
+                let (first, second) = (&self.all.0[*first].location, &self.all.0[*second].location);
                 Err(RenderError::ambiguous(file, field, key.to_string(), first, second))
             }
         }
@@ -191,7 +191,7 @@ impl Patching<'_> {
         let (old, new) = (ObjectKey::of(before), resource.key());
         if new.kind.is_empty() || new.name.is_empty() {
             let why = "a patch removed its apiVersion, kind or name".to_owned();
-            return Err(RenderError::NotAnObject { origin: resource.origin.clone(), why });
+            return Err(RenderError::NotAnObject { location: resource.location.clone(), why });
         }
         if old != new {
             self.keys = None;

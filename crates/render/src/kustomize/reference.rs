@@ -10,7 +10,7 @@ use super::generate::ENTRY_BYTES;
 use super::resource::{ClusterKinds, Resource, Resources, effective_namespace};
 use crate::budget::Budget;
 use crate::error::RenderError;
-use crate::object::Origin;
+use crate::object::Location;
 
 /// How a field names an object.
 #[derive(Clone, Copy)]
@@ -152,7 +152,7 @@ type Places = HashSet<String>;
 /// What is known of an object while its fields change.
 struct Known {
     key: ObjectKey,
-    origin: Origin,
+    location: Location,
     namespaced: bool,
 }
 
@@ -172,8 +172,8 @@ impl Index<'_> {
         let here = effective_namespace(&key.namespace).to_owned();
         self.budget.spend(NAME_BYTES)?;
         self.current.entry((key.kind.clone(), key.name.clone())).or_default().insert(here.clone());
-        let (origin, namespaced) = (resource.origin.clone(), resource.namespaced(&ClusterKinds::new()));
-        self.objects.push(Known { key, origin, namespaced });
+        let (location, namespaced) = (resource.location.clone(), resource.namespaced(&ClusterKinds::new()));
+        self.objects.push(Known { key, location, namespaced });
         // It had a name in each of these namespaces, whatever its kind was then.
         let mut namespaces: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for key in resource.keys() {
@@ -274,8 +274,8 @@ impl Index<'_> {
         let Some(Meant { first, other }) = meant else { return Ok(None) };
         let Some(other) = other else { return Ok(Some(&self.objects[first].key)) };
         let (target, field) = (format!("{kind} {name:?}"), path.replace('/', "."));
-        let (first, other) = (&self.objects[first].origin, &self.objects[other].origin);
-        Err(RenderError::ambiguous(&referrer.origin.file, &field, target, first, other))
+        let (first, other) = (&self.objects[first].location, &self.objects[other].location);
+        Err(RenderError::ambiguous(&referrer.location.file, &field, target, first, other))
     }
 }
 

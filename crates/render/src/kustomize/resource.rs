@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::budget::Budget;
 use crate::error::RenderError;
-use crate::object::{Object, Origin};
+use crate::object::{Location, Object};
 
 /// Most objects of one unit: 100,000 placed objects is the design limit of a whole hub.
 const OBJECTS_MAX: usize = 100_000;
@@ -35,7 +35,7 @@ pub(crate) enum Behavior {
 #[derive(Clone, Debug)]
 pub(crate) struct Resource {
     pub(crate) object: Value,
-    pub(crate) origin: Origin,
+    pub(crate) location: Location,
     /// Earlier keys, oldest first, without the current one: patches and references may still use them.
     pub(crate) earlier: Vec<ObjectKey>,
     /// Whether the name gets a suffix made of the content, after everything else is done.
@@ -43,8 +43,8 @@ pub(crate) struct Resource {
 }
 
 impl Resource {
-    pub(crate) fn new(object: Value, origin: Origin) -> Self {
-        Self { object, origin, earlier: Vec::new(), hashed: false }
+    pub(crate) fn new(object: Value, location: Location) -> Self {
+        Self { object, location, earlier: Vec::new(), hashed: false }
     }
 
     /// The current key.
@@ -87,7 +87,7 @@ pub(crate) fn effective_namespace(text: &str) -> &str {
 
 impl From<Object> for Resource {
     fn from(object: Object) -> Self {
-        Self::new(object.value, object.origin)
+        Self::new(object.value, object.location)
     }
 }
 
@@ -119,18 +119,18 @@ impl Resources {
             let key = resource.key();
             if object::depth(&resource.object) > limit::NESTING_MAX {
                 let why = format!("it nests deeper than {} levels", limit::NESTING_MAX);
-                return Err(RenderError::field(&resource.origin.to_string(), key.to_string(), why));
+                return Err(RenderError::field(&resource.location.to_string(), key.to_string(), why));
             }
             if resource.earlier.len() > EARLIER_MAX {
-                let (key, origin) = (key.to_string(), resource.origin.clone());
-                return Err(RenderError::TooManyNames { key, origin, limit: EARLIER_MAX });
+                let (key, location) = (key.to_string(), resource.location.clone());
+                return Err(RenderError::TooManyNames { key, location, limit: EARLIER_MAX });
             }
             let mut effective = key.clone();
             if effective.namespace.is_empty() && resource.namespaced(&no_kinds) {
                 "default".clone_into(&mut effective.namespace);
             }
             if let Some(first) = seen.insert(effective, at) {
-                return Err(RenderError::collision(&key, &self.0[first].origin, &resource.origin));
+                return Err(RenderError::collision(&key, &self.0[first].location, &resource.location));
             }
         }
         Ok(())

@@ -88,10 +88,10 @@ pub(crate) fn namespace(namespace: &str, all: &mut Resources, budget: &Budget) -
                 resource.object["metadata"]["name"] = namespace.into();
             }
             ("apiregistration.k8s.io", "APIService") => {
-                let origin = &resource.origin;
+                let location = &resource.location;
                 field::each(&mut resource.object, "spec/service", false, &mut |service| {
                     let Value::Object(service) = service else {
-                        return Err(RenderError::field(&origin.to_string(), "spec.service", "it is not a mapping"));
+                        return Err(RenderError::field(&location.to_string(), "spec.service", "it is not a mapping"));
                     };
                     service.insert("namespace".into(), namespace.into());
                     Ok(())

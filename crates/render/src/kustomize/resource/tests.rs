@@ -5,7 +5,7 @@ use super::*;
 fn resource(namespace: &str, name: &str, earlier: &[&str]) -> Resource {
     let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace}});
     let key = |name: &&str| ObjectKey { name: (*name).to_owned(), ..ObjectKey::of(&object) };
-    Resource { earlier: earlier.iter().map(key).collect(), ..Resource::new(object.clone(), Origin::default()) }
+    Resource { earlier: earlier.iter().map(key).collect(), ..Resource::new(object.clone(), Location::default()) }
 }
 
 #[test]

@@ -494,6 +494,40 @@ fn only_the_last_revisions_are_kept() {
 }
 
 #[test]
+fn a_policy_that_gets_another_name_leaves_one_revision_whose_epoch_goes_on() {
+    let policy =
+        |name: &str| json!([{"name": name, "kustomization": {"interval": "1m", "prune": true, "path": "./a"}}]);
+    let mut world = World::new(policy("p"), &["a"]);
+    for commit in ["c2", "c3"] {
+        world.step();
+        world.source.artifact = Some(artifact(commit));
+    }
+    world.step();
+    world.step();
+    let epochs = |world: &World| {
+        let of = |(_, r): (&String, &RevisionSpec)| (r.unit.policy.clone().unwrap(), r.epoch);
+        let mut all: Vec<_> = world.revisions.iter().map(of).collect();
+        all.sort();
+        all
+    };
+    assert_eq!(epochs(&world), [("p".to_owned(), 2), ("p".to_owned(), 3)]);
+    world.application = Some(application(policy("q")));
+    world.step();
+    world.report("a");
+    world.members.remove(&name("a"));
+    world.step();
+    world.step();
+    assert_eq!(epochs(&world), [("p".to_owned(), 3), ("q".to_owned(), 1)]);
+    world.application = Some(application(policy("p")));
+    world.step();
+    assert_eq!(
+        epochs(&world).first(),
+        Some(&("p".to_owned(), 3)),
+        "the newest one is taken again, or a later one is made"
+    );
+}
+
+#[test]
 fn a_thousand_members_fill_slices_of_a_hundred_and_stay_in_them() {
     let names: Vec<String> = (0..250).map(|n| format!("m{n:03}")).collect();
     let refs: Vec<&str> = names.iter().map(String::as_str).collect();

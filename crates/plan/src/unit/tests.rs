@@ -270,7 +270,7 @@ fn what_caused_a_decision_is_recorded() {
     world.units[0].placement = Placement::Rules(rules, vec![candidate]);
     assert_eq!(world.trigger(), (TriggerCause::Edit, "+b, -a".into()));
     world.units[0].placement = Placement::Missing(WaitingOn::new(Missing::Fleet, "f"));
-    assert_eq!(world.trigger(), (TriggerCause::Resolution, "the fleet does not exist".into()));
+    assert_eq!(world.trigger(), (TriggerCause::Resolution, "the list of members does not exist".into()));
     world.facts.state = OwnerState::Leaving(None);
     assert_eq!(world.trigger().0, TriggerCause::Removal);
 }
@@ -384,6 +384,14 @@ fn the_last_editor_of_the_spec_is_found() {
     ] {
         assert_eq!(editor(&fields).as_deref(), expect, "{fields}");
     }
+}
+
+#[test]
+fn a_stored_message_has_a_bound() {
+    let message = "é".repeat(UnitStatus::MESSAGE_MAX + 1);
+    let report = Reported { message, ..reported(UnitPhase::Failed, b"p") };
+    let stored = merge_report(&report, None, now()).unwrap();
+    assert_eq!(stored.message.chars().count(), UnitStatus::MESSAGE_MAX);
 }
 
 fn reported(phase: UnitPhase, payload: &[u8]) -> Reported {

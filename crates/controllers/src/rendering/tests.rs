@@ -188,7 +188,12 @@ async fn objects_of_the_hub_are_rendered_in_phases_with_the_secrets_that_are_kep
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}});
     let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "shop"}});
     let objects = [secret.clone(), namespace.clone()];
-    let (inputs, sealed) = plan::unit::objects::pack(&objects, &"abcdefghij".parse().unwrap(), b"key").unwrap();
+    let (inputs, sealed) = plan::unit::objects::pack(
+        &objects,
+        &"abcdefghij".parse().unwrap(),
+        &plan::authenticator::HubKey::from_random([1; 32]),
+    )
+    .unwrap();
     let data = k8s_openapi::ByteString(sealed.unwrap().data);
     let stored = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": inputs.sealed, "namespace": "ns"},
         "data": {ObjectInputs::SEALED_KEY: data}});

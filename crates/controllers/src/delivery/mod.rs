@@ -18,6 +18,7 @@
 
 mod apply;
 mod observe;
+mod sending;
 mod status;
 mod watch;
 
@@ -89,6 +90,7 @@ struct Ctx {
     renderings: Arc<Renderings>,
     feed: Arc<PushFeed>,
     state: Mutex<State>,
+    sending: sending::Sending,
     pace: WritePace,
     metrics: Metrics,
     /// Members whose snapshot and applier to look at.
@@ -117,6 +119,7 @@ fn context(deps: &Deps, feed: Arc<PushFeed>) -> Arc<Ctx> {
         renderings: deps.renderings.clone(),
         feed,
         state: Mutex::default(),
+        sending: sending::Sending::default(),
         pace: WritePace::default(),
         metrics: deps.metrics.clone(),
         members: deps.queue("delivery"),
@@ -168,6 +171,7 @@ async fn read(ctx: &Arc<Ctx>, mut reports: Reports) {
 /// Merges a report with what is stored, or is about to be.
 fn take_report(ctx: &Ctx, report: &UnitReport) {
     let member = &report.member;
+    ctx.sending.end(member);
     let mut state = ctx.state();
     let unstored = state.unstored.entry(member.clone()).or_default();
     let stored = match unstored.units.get(&report.unit) {
@@ -221,7 +225,11 @@ async fn reconcile(ctx: Arc<Ctx>, member: MemberName) -> Next {
         tracing::debug!(%member, ?report, "waits");
     }
     let again = observed.again;
-    ctx.feed.set(snapshot, observed.bundles);
+    // Before the applier can answer.
+    let begun = ctx.sending.begin(member);
+    if !ctx.feed.set(snapshot, observed.bundles) && begun {
+        ctx.sending.end(member);
+    }
     match apply::apply(ctx, member, &cluster).await {
         Ok(()) => Next::Wait.or_after(again), // the applier
         Err(error) => {
@@ -231,8 +239,9 @@ async fn reconcile(ctx: Arc<Ctx>, member: MemberName) -> Next {
     }
 }
 
-/// Stores what one member reports.
+/// Stores what one member reports. What is still to be sent to others goes first.
 async fn store(ctx: Arc<Ctx>, member: MemberName) -> Next {
+    ctx.sending.few().await;
     let done = match ctx.clusters.get(&NamespacedName::new("", member.as_str())) {
         Some(_) => status::write(&ctx, &member).await, // client
         None => status::remove(&ctx, &member).await,   // client

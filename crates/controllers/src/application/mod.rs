@@ -16,6 +16,7 @@
 //! looked after until its tombstones are gone.
 
 mod apply;
+mod asked;
 mod observe;
 mod status;
 mod watch;
@@ -41,6 +42,7 @@ use crate::rendering::Renderings;
 use client::Next;
 use client::{Index, NamespacedName, Store};
 
+pub(crate) use asked::Asked;
 use observe::Lost;
 
 /// Field manager of Decisions and Revisions, and of the source's part of the status.
@@ -146,7 +148,8 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Next {
 async fn pass(ctx: &Ctx, key: &NamespacedName) -> Result<Next, WriteError> {
     let now = ctx.clock.now();
     let application = ctx.applications.get(key);
-    let world = observe::World::read(ctx, key, application.as_deref()).await?; // source, cache
+    let mut world = observe::World::read(ctx, key, application.as_deref()).await?; // source, cache
+    let source = world.source.clone();
     let (observed, lost) = world.observe(ctx, now).await; // renderer
     if lost == Some(Lost::UnderWay) {
         return Ok(Next::After(Lost::UnderWay.look_again()));
@@ -154,7 +157,7 @@ async fn pass(ctx: &Ctx, key: &NamespacedName) -> Result<Next, WriteError> {
     let (plan, report) = plan::unit::plan(&observed, now); // pure
     tracing::debug!(application = %key, ?report, "decided");
     apply::apply(ctx, key, application.as_deref(), &plan).await?; // client
-    let next = status::write(ctx, key, &world.source, now).await?; // client
+    let next = status::write(ctx, key, &source, now).await?; // client
     Ok(next.or_after(lost.map(Lost::look_again)))
 }
 

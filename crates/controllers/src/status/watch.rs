@@ -1,34 +1,38 @@
 //! Which change makes which Application's status be folded again. One block per kind; each names the relation.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
-use api::delivery::{Decision, LinkState, MemberStatus};
+use api::delivery::{Decision, LinkState, MemberStatus, Owner, UnitId};
 use plan::reach::{Reach, reach};
 
-use crate::application::key_of;
+use crate::application::{Asked, key_of, owner};
 use crate::changes::Changes;
+use crate::pace::gather;
 use crate::record::{self, MEMBER};
 use crate::stores::Stores;
 use client::Queue;
 use client::{NamespacedName, Store};
 
-/// How long reports are gathered before they are folded: a thousand members that report within a second make 50 folds,
-/// each over a thousand members, and not a thousand. A person does not see 20 ms.
-const GATHER: Duration = Duration::from_millis(20);
-
 pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
-    // An Application: itself.
-    let applications = queue.clone();
-    stores.applications.on_change(move |key, _| applications.add(key.clone()));
+    // An Application: itself. What is only said of it, mostly by ourselves, is gathered.
+    let (applications, decisions) = (queue.clone(), stores.decisions.clone());
+    let asked: Changes<Asked> = Changes::new();
+    stores.applications.on_change(move |key, application| {
+        if asked.replace(key, application.map(|a| Asked::of(a))).is_some() {
+            applications.add(key.clone());
+        } else {
+            gathered(&decisions, &owner(key), &applications);
+        }
+    });
 
     // A Decision: the Application whose unit it is of.
-    let applications = queue.clone();
+    let (applications, decisions) = (queue.clone(), stores.decisions.clone());
     let known: Changes<Arc<Decision>> = Changes::new();
     stores.decisions.on_change(move |key, decision| {
         let before = known.replace(key, decision.cloned()).flatten();
-        let owners = decision.into_iter().chain(&before).filter_map(|d| key_of(&d.spec.unit.owner()));
-        owners.for_each(|key| applications.add(key));
+        let owners: BTreeSet<Owner> = decision.into_iter().chain(&before).map(|d| d.spec.unit.owner()).collect();
+        owners.iter().for_each(|owner| gathered(&decisions, owner, &applications));
     });
 
     // A member's report: the Applications of the units that changed; when its link changed, those with something there.
@@ -37,8 +41,8 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
     stores.statuses.on_change(move |key, status| {
         let Some(before) = reports.replace(key, status.cloned()) else { return };
         let changed = record::changed_units(before.as_deref(), status.map(Arc::as_ref));
-        let keys = changed.into_keys().filter_map(|unit| key_of(&unit.owner()));
-        keys.for_each(|key| applications.add_after(key, GATHER));
+        let owners: BTreeSet<Owner> = changed.into_keys().map(UnitId::owner).collect();
+        owners.iter().for_each(|owner| gathered(&decisions, owner, &applications));
         if before.as_deref().and_then(link) != status.map(Arc::as_ref).and_then(link) {
             let member = status.or(before.as_ref()).map(|s| s.spec.member.to_string()).unwrap_or_default();
             with_member(&decisions, &member, &applications);
@@ -67,9 +71,15 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
 }
 
 fn with_member(decisions: &Store<Decision>, member: &str, applications: &Queue<NamespacedName>) {
-    let all = decisions.by(MEMBER, member);
-    let keys = all.iter().filter_map(|decision| key_of(&decision.spec.unit.owner()));
-    keys.for_each(|key| applications.add_after(key, GATHER));
+    let owners: BTreeSet<Owner> = decisions.by(MEMBER, member).iter().map(|d| d.spec.unit.owner()).collect();
+    owners.iter().for_each(|owner| gathered(decisions, owner, applications));
+}
+
+/// Looks at an owner soon: reports of a thousand members are then a few looks at it, and not a thousand.
+fn gathered(decisions: &Store<Decision>, owner: &Owner, applications: &Queue<NamespacedName>) {
+    if let Some(key) = key_of(owner) {
+        applications.add_after(key, gather(record::members_of(decisions, owner)));
+    }
 }
 
 fn link(status: &MemberStatus) -> Option<LinkState> {

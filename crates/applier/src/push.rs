@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 use crate::feed::{Feed, FeedError, FeedReport, MemberReport};
 use crate::limit;
 use crate::member::KeyOf;
+use crate::shared::Shared;
 
 #[derive(Clone, Default)]
 struct Published {
@@ -42,6 +43,7 @@ struct State {
 pub struct PushFeed {
     hub: HubId,
     key: HubKey,
+    shared: Arc<Shared>,
     state: Mutex<State>,
     reports: mpsc::Sender<FeedReport>,
 }
@@ -50,13 +52,18 @@ impl PushFeed {
     /// Makes the feed of a hub, and the end where its reports come out. A full channel slows appliers down.
     pub fn new(hub: HubId, key: HubKey) -> (Arc<Self>, mpsc::Receiver<FeedReport>) {
         let (reports, out) = mpsc::channel(limit::REPORTS_MAX);
-        (Arc::new(Self { hub, key, state: Mutex::default(), reports }), out)
+        (Arc::new(Self { hub, key, shared: Arc::default(), state: Mutex::default(), reports }), out)
     }
 
     /// Gives appliers the key by which they are told what this hub wrote in a cluster.
     pub fn key_of(&self) -> KeyOf {
         let (hub, key) = (self.hub.clone(), self.key.clone());
         Arc::new(move |cluster| key.of_member(&hub, cluster))
+    }
+
+    /// What the hub's appliers share.
+    pub fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -86,7 +93,7 @@ impl PushFeed {
         if let Some(ready) = prepared.upgrade() {
             return ready;
         }
-        let bundle = Arc::new(Bundle::new(digest, payload, &self.hub, short, &self.key));
+        let bundle = Arc::new(Bundle::new(digest, payload, &self.hub, short, &self.key, &self.shared.pools));
         *prepared = Arc::downgrade(&bundle);
         bundle
     }

@@ -1,7 +1,7 @@
 //! Panics stay where they happen: work that panicked begins again, is counted, and ends nothing else.
 
 use std::any::Any;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use futures::FutureExt;
 use tokio::time::{Instant, sleep};
@@ -17,6 +17,37 @@ pub(crate) async fn contained<T>(work: impl Future<Output = T>) -> Result<T, Str
     AssertUnwindSafe(work).catch_unwind().await.map_err(|panic| words(panic.as_ref()))
 }
 
+/// Runs work once. A panic in it is counted under the name `what`, and becomes its words, which the caller logs.
+///
+/// # Errors
+/// What the panic says.
+pub async fn counted<T>(what: &'static str, metrics: &Metrics, work: impl Future<Output = T>) -> Result<T, String> {
+    contained(work).await.inspect_err(|_| metrics.panicked(what))
+}
+
+/// The same, and the panic is logged here.
+///
+/// # Errors
+/// What the panic says.
+pub async fn caught<T>(what: &'static str, metrics: &Metrics, work: impl Future<Output = T>) -> Result<T, String> {
+    counted(what, metrics, work).await.inspect_err(|panic| {
+        tracing::error!(what, panic, "this part panicked; this is a bug: please report it");
+    })
+}
+
+/// Calls for each item. A panic of one call does not keep the others from being made; the first one goes on afterwards.
+pub fn call_each<T>(items: impl IntoIterator<Item = T>, mut call: impl FnMut(T)) {
+    let mut first = None;
+    for item in items {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| call(item))) {
+            first.get_or_insert(panic);
+        }
+    }
+    if let Some(panic) = first {
+        resume_unwind(panic);
+    }
+}
+
 /// Runs work to its end. If it panics, it is made and begun again, after a pause that grows while panics follow each
 /// other. `what` names it in logs and counters.
 pub async fn restarting<T, F: Future<Output = T>>(
@@ -29,12 +60,8 @@ pub async fn restarting<T, F: Future<Output = T>>(
     loop {
         let began = Instant::now();
         // Making it may panic too.
-        match contained(async { make().await }).await {
-            Ok(done) => return done,
-            Err(panic) => {
-                metrics.panicked(what);
-                tracing::error!(what, panic, "this part panicked, and begins again; this is a bug: please report it");
-            }
+        if let Ok(done) = caught(what, &metrics, async { make().await }).await {
+            return done;
         }
         failures = if began.elapsed() > BACKOFF.longest { 1 } else { failures.saturating_add(1) };
         sleep(BACKOFF.pause(failures, jitter())).await;

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Api;
+use crate::contain::call_each;
 use crate::resource::Resource;
 use crate::watch::{Event, Position, Watch};
 pub use index::Index;
@@ -63,6 +64,8 @@ impl fmt::Display for NamespacedName {
 struct Reader<K> {
     /// Makes an object of its JSON; `None` when it does not have the form.
     parse: fn(Value) -> Option<K>,
+    /// Takes off what is not kept of an object that came from a write.
+    trim: fn(&mut K),
     /// Its name, and its resourceVersion as text.
     identify: fn(&K) -> (NamespacedName, Option<String>),
 }
@@ -73,6 +76,8 @@ type Listener<K> = Box<dyn Fn(&NamespacedName, Option<&Arc<K>>) + Send + Sync>;
 struct Entry<K> {
     object: Arc<K>,
     revision: u64,
+    /// Do listeners know this state? They do not know what was learned from a write until the watch delivers it.
+    told: bool,
 }
 
 /// What is known, and how new it is.
@@ -100,6 +105,22 @@ where
     pub fn typed(indexes: Vec<Index<K>>) -> Arc<Self> {
         let reader = Reader {
             parse: |value| serde_json::from_value(value).ok(),
+            trim: |_| {},
+            identify: |object: &K| (NamespacedName::of(object), object.resource_version()),
+        };
+        Self::new(Arc::new(Resource::typed::<K>()), reader, indexes)
+    }
+
+    /// The same without `metadata.managedFields`, which take several times the memory of all else: a small map for each
+    /// object in an object. A write of what is found here must not rely on them: to a server, an object without them
+    /// says nothing of them.
+    pub fn without_managed_fields(indexes: Vec<Index<K>>) -> Arc<Self> {
+        let reader = Reader {
+            parse: |mut value| {
+                model::object::remove(&mut value, &["metadata", "managedFields"]);
+                serde_json::from_value(value).ok()
+            },
+            trim: |object: &mut K| object.meta_mut().managed_fields = None,
             identify: |object: &K| (NamespacedName::of(object), object.resource_version()),
         };
         Self::new(Arc::new(Resource::typed::<K>()), reader, indexes)
@@ -111,6 +132,7 @@ impl Store<Value> {
     pub fn dynamic(resource: Arc<Resource>, indexes: Vec<Index<Value>>) -> Arc<Self> {
         let reader = Reader {
             parse: Some,
+            trim: |_| {},
             identify: |object: &Value| {
                 let version = model::object::resource_version(object).map(str::to_owned);
                 (NamespacedName::of_value(object), version)
@@ -192,14 +214,16 @@ impl<K: Send + Sync + 'static> Store<K> {
     }
 
     /// Takes over what a write returned, so that the writer's next look sees it even before the watch does. An older
-    /// state is ignored, also one of an object that the watch has seen deleted since; listeners are not called.
-    pub fn learn(&self, object: K) {
+    /// state is ignored, also one of an object that the watch has seen deleted since. Listeners are called when the watch
+    /// delivers it, as an event or in a list.
+    pub fn learn(&self, mut object: K) {
+        (self.reader.trim)(&mut object);
         let (name, version) = (self.reader.identify)(&object);
         let revision = number(version.as_deref());
         let mut state = self.state_mut();
         let known = state.objects.by_name().get(&name).map(|known| known.revision);
         if revision > known.unwrap_or(state.delivered) {
-            state.objects.insert(name, Entry { object: Arc::new(object), revision });
+            state.objects.insert(name, Entry { object: Arc::new(object), revision, told: false });
         }
     }
 
@@ -219,7 +243,11 @@ impl<K: Send + Sync + 'static> Store<K> {
 
     /// Follows the kind until shutdown. The last known state stays while the server does not answer. Nothing is called
     /// back after that: listeners look things up in other stores, and stores would keep each other alive.
+    ///
+    /// A listener that panics ends it, and keeps no other listener from being called. Begun again, it tells of everything
+    /// that is listed: see [`crate::contain::restarting`].
     pub async fn run(&self, mut watch: Watch<K>, shutdown: CancellationToken) {
+        self.state_mut().objects.for_each_mut(|entry| entry.told = false);
         loop {
             let event = tokio::select! {
                 () = shutdown.cancelled() => break,
@@ -258,11 +286,14 @@ impl<K: Send + Sync + 'static> Store<K> {
         let newest = {
             let mut state = self.state_mut();
             state.delivered = state.delivered.max(revision);
-            match state.objects.by_name().get(&name) {
+            match state.objects.get_mut(&name) {
                 // Learned from a write a moment ago, and still the newest.
-                Some(known) if known.revision >= revision => known.object.clone(),
+                Some(known) if known.revision >= revision => {
+                    known.told = true;
+                    known.object.clone()
+                }
                 _ => {
-                    state.objects.insert(name.clone(), Entry { object: object.clone(), revision });
+                    state.objects.insert(name.clone(), Entry { object: object.clone(), revision, told: true });
                     object
                 }
             }
@@ -284,8 +315,9 @@ impl<K: Send + Sync + 'static> Store<K> {
         self.tell(&name, None);
     }
 
-    /// Takes a whole list. Listeners hear of what is new, changed or gone. What was learned from a write that is newer
-    /// than the list stays.
+    /// Takes a whole list. Listeners are called for what is new, changed or gone, and for what this process wrote and the
+    /// watch has not delivered before. What was learned from a write that is newer than the list stays: the watch delivers
+    /// it next.
     fn replace(&self, listed: Vec<K>, position: Position) {
         let changed = {
             let mut state = self.state_mut();
@@ -294,7 +326,7 @@ impl<K: Send + Sync + 'static> Store<K> {
             for object in listed {
                 let (name, revision) = self.identify(&object);
                 newest = newest.max(revision);
-                next.insert(name, Entry { object: Arc::new(object), revision });
+                next.insert(name, Entry { object: Arc::new(object), revision, told: true });
             }
             state.delivered = state.delivered.max(newest);
             let mut changed: BTreeMap<NamespacedName, Option<Arc<K>>> =
@@ -302,6 +334,8 @@ impl<K: Send + Sync + 'static> Store<K> {
             for (name, known) in state.objects.take_all() {
                 match next.get(&name) {
                     Some(entry) if known.revision < entry.revision => {}
+                    // Learned from a write, and delivered now.
+                    Some(entry) if known.revision == entry.revision && !known.told => {}
                     // Gone.
                     None if known.revision <= newest => drop(changed.insert(name, None)),
                     // The same, or newer than the list.
@@ -314,15 +348,12 @@ impl<K: Send + Sync + 'static> Store<K> {
             next.into_iter().for_each(|(name, entry)| state.objects.insert(name, entry));
             changed
         };
-        for (name, object) in &changed {
-            self.tell(name, object.as_ref());
-        }
+        call_each(&changed, |(name, object)| self.tell(name, object.as_ref()));
     }
 
     fn tell(&self, name: &NamespacedName, object: Option<&Arc<K>>) {
-        for listener in self.listeners.read().unwrap_or_else(PoisonError::into_inner).iter() {
-            listener(name, object);
-        }
+        let listeners = self.listeners.read().unwrap_or_else(PoisonError::into_inner);
+        call_each(listeners.iter(), |listener| listener(name, object));
     }
 }
 

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use api::delivery::Artifact;
+use client::contain::caught;
+use client::{Api, Metrics};
 use k8s_openapi::api::core::v1::Secret;
-use kube::Client;
 use model::Digest;
 use source::{Cache, Credentials, GitReference, GitSource, GitSpec, Http};
 use tokio::sync::Semaphore;
@@ -44,10 +45,11 @@ type Place = (String, Digest);
 
 /// All artifacts of this process.
 pub struct Artifacts {
-    client: Client,
+    api: Api,
     http: Http,
     cache: Cache,
     fetches: Semaphore,
+    metrics: Metrics,
     lost: Mutex<BTreeMap<Place, Lost>>,
     shutdown: CancellationToken,
     /// Sources that are followed here, by namespace and URL: they have what a record does not say, such as user
@@ -56,10 +58,15 @@ pub struct Artifacts {
 }
 
 impl Artifacts {
-    pub(crate) fn new(client: Client, cache: Cache, shutdown: CancellationToken) -> Result<Self, source::Error> {
+    pub(crate) fn new(
+        api: Api,
+        cache: Cache,
+        metrics: &Metrics,
+        shutdown: CancellationToken,
+    ) -> Result<Self, source::Error> {
         let fetches = Semaphore::new(FETCHES_AT_ONCE);
         let (http, lost, followed) = (Http::new()?, Mutex::default(), Mutex::default());
-        Ok(Self { client, http, cache, fetches, lost, shutdown, followed })
+        Ok(Self { api, http, cache, fetches, metrics: metrics.clone(), lost, shutdown, followed })
     }
 
     /// A source of this specification, which is remembered for [`Self::recover`].
@@ -108,10 +115,11 @@ impl Artifacts {
             let (all, artifact) = (self.clone(), artifact.clone());
             tokio::spawn(async move {
                 let done = tokio::select! {
-                    done = all.fetch_again(&place.0, &artifact) => done,
+                    done = caught("artifact", &all.metrics, all.fetch_again(&place.0, &artifact)) => done,
                     // A hub that ends does not wait for a source.
                     () = all.shutdown.cancelled() => return,
                 };
+                let done = done.unwrap_or_else(|panic| Err(format!("a bug, please report it: {panic}")));
                 let mut lost = all.lost();
                 match done {
                     Ok(()) => drop(lost.remove(&place)),
@@ -143,7 +151,7 @@ impl Artifacts {
         let mut spec = GitSpec::new(&artifact.url, GitReference::Commit(commit_of(artifact).sha));
         spec.ignore.clone_from(&artifact.ignore);
         if let Some(secret) = &artifact.secret {
-            let access = access(&self.client, namespace, secret).await.map_err(|error| text(&error))?;
+            let access = access(&self.api, namespace, secret).await.map_err(|error| text(&error))?;
             let access = access.map_err(|(_, why)| why)?;
             (spec.credentials, spec.ca) = (access.credentials, access.ca);
         }
@@ -161,14 +169,9 @@ pub(crate) struct Access {
 }
 
 /// Reads a Secret with the credentials of a source, as Flux has it.
-pub(crate) async fn access(
-    client: &Client,
-    namespace: &str,
-    name: &str,
-) -> Result<Result<Access, Refusal>, WriteError> {
+pub(crate) async fn access(api: &Api, namespace: &str, name: &str) -> Result<Result<Access, Refusal>, WriteError> {
     let about = format!("Secret {namespace}/{name}");
-    let secret = write::namespaced::<Secret>(client, namespace).get_opt(name).await;
-    let Some(secret) = secret.map_err(|e| WriteError::new::<Secret>("read", name, e))? else {
+    let Some(secret) = write::read::<Secret>(api, namespace, name).await? else {
         let message = format!("{about} does not exist; spec.source.gitRepository.secretRef names it");
         return Ok(Err(("SecretNotFound".into(), message)));
     };
@@ -207,3 +210,6 @@ pub(crate) fn text(error: &dyn std::error::Error) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,8 +17,9 @@ use tokio_util::sync::CancellationToken;
 use crate::artifact::{Artifacts, text};
 use crate::write::without_numbers;
 use client::NamespacedName;
-use client::Queue;
+use client::contain::restarting;
 use client::queue::BACKOFF;
+use client::{Jitter, Metrics, Queue};
 
 /// Shortest interval between two polls of one source. Asking more often than once a second only wears the server.
 const INTERVAL_MIN: Duration = Duration::from_secs(1);
@@ -86,13 +87,21 @@ pub struct Fetcher {
     artifacts: Arc<Artifacts>,
     queue: Queue<NamespacedName>,
     clock: Arc<dyn Clock>,
+    metrics: Metrics,
+    jitter: Jitter,
     tasks: Mutex<BTreeMap<NamespacedName, Task>>,
 }
 
 impl Fetcher {
     /// Follows nothing yet. Keys whose sources have news are added to the queue.
-    pub(crate) fn new(artifacts: Arc<Artifacts>, queue: Queue<NamespacedName>, clock: Arc<dyn Clock>) -> Self {
-        Self { artifacts, queue, clock, tasks: Mutex::default() }
+    pub(crate) fn new(
+        artifacts: Arc<Artifacts>,
+        queue: Queue<NamespacedName>,
+        clock: Arc<dyn Clock>,
+        metrics: &Metrics,
+        jitter: Jitter,
+    ) -> Self {
+        Self { artifacts, queue, clock, metrics: metrics.clone(), jitter, tasks: Mutex::default() }
     }
 
     /// Where keys come out whose sources have news.
@@ -144,11 +153,11 @@ impl Fetcher {
             state: state.clone(),
             poke: poke.clone(),
         };
-        let stopped = stop.clone();
+        let (stopped, metrics, jitter) = (stop.clone(), self.metrics.clone(), self.jitter.clone());
         tokio::spawn(async move {
             tokio::select! {
                 () = stopped.cancelled() => {}
-                () = runner.run() => {}
+                () = restarting("fetch", metrics, jitter, || runner.run()) => {}
             }
         });
         tasks.insert(key.clone(), Task { follow, url, state, poke, stop });
@@ -194,7 +203,7 @@ struct Runner {
 }
 
 impl Runner {
-    async fn run(self) {
+    async fn run(&self) {
         let mut failures = 0;
         loop {
             let asked = self.state.lock().unwrap_or_else(PoisonError::into_inner).asked_sync.clone();

@@ -37,7 +37,7 @@ impl MemberReader {
             return None;
         }
         let conditions = cluster.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
-        let link = record::link_state_of(&self.statuses, member);
+        let link = record::link_of(&self.statuses, member);
         Some(MemberFacts { reach: reach(conditions), link })
     }
 }

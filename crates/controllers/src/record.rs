@@ -6,7 +6,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use api::delivery::{
-    Decision, DeletionState, LinkState, MemberLink, MemberStatus, MemberStatusSpec, Owner, Revision, UnitId, UnitStatus,
+    Decision, DeletionState, MemberLink, MemberStatus, MemberStatusSpec, Owner, Revision, UnitId, UnitStatus,
 };
 use model::MemberName;
 
@@ -86,16 +86,8 @@ pub(crate) fn slices_of(statuses: &Store<MemberStatus>, member: &MemberName) -> 
 
 /// How a member's applier gets on with it, as it is stored.
 pub(crate) fn link_of(statuses: &Store<MemberStatus>, member: &MemberName) -> Option<MemberLink> {
-    first_slice(statuses, member)?.status.as_ref()?.link.clone()
-}
-
-/// Whether a member's applier gets on with it, as it is stored.
-pub(crate) fn link_state_of(statuses: &Store<MemberStatus>, member: &MemberName) -> Option<LinkState> {
-    first_slice(statuses, member)?.status.as_ref()?.link.as_ref().map(|link| link.state)
-}
-
-fn first_slice(statuses: &Store<MemberStatus>, member: &MemberName) -> Option<Arc<MemberStatus>> {
-    statuses.get(&NamespacedName::new("", MemberStatusSpec::object_name(member, 0)))
+    let first = statuses.get(&NamespacedName::new("", MemberStatusSpec::object_name(member, 0)))?;
+    first.status.as_ref()?.link.clone()
 }
 
 /// Units whose status differs between two states of a slice.

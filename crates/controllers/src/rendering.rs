@@ -12,15 +12,18 @@ use std::time::Duration;
 use api::delivery::{Inputs, ObjectInputs, RevisionSpec};
 use api::feed::Payload;
 use api::kurator::apps::v1alpha1::KustomizeInputs;
+use client::contain::caught;
+use client::{Api, Metrics};
 use k8s_openapi::api::core::v1::Secret;
-use kube::Client;
 use model::Digest;
 use model::tree::FileTree;
 use render::{Budget, Outcome, Question, RenderError, Request};
 use serde_json::Value;
 use source::Cache;
 use tokio::sync::Semaphore;
+use tokio::task::JoinError;
 
+use crate::artifact::text;
 use crate::write;
 use kept::Kept;
 
@@ -61,6 +64,9 @@ pub enum Failure {
     /// The hub cannot be asked for what the revision keeps beside it.
     #[error("{0}")]
     Hub(String),
+    /// The renderer panicked: a bug.
+    #[error("the renderer panicked: {0}")]
+    Bug(String),
     /// The cache's disk failed.
     #[error("the artifact cannot be read: {0}")]
     Disk(String),
@@ -86,7 +92,7 @@ impl Failure {
     fn is_lasting(&self) -> bool {
         match self {
             Self::NoDirectory(_) | Self::Manifests(_) => true,
-            Self::ArtifactLost(_) | Self::Hub(_) | Self::Disk(_) => false,
+            Self::ArtifactLost(_) | Self::Hub(_) | Self::Bug(_) | Self::Disk(_) => false,
         }
     }
 }
@@ -94,7 +100,8 @@ impl Failure {
 /// All renderings, by their inputs.
 pub struct Renderings {
     cache: Cache,
-    client: Client,
+    api: Api,
+    metrics: Metrics,
     kept: Mutex<Kept>,
     at_once: Semaphore,
     rendered: AtomicU64,
@@ -102,8 +109,9 @@ pub struct Renderings {
 
 impl Renderings {
     /// Renders from artifacts of this cache.
-    pub(crate) fn new(cache: Cache, client: Client) -> Self {
-        Self { cache, client, kept: Mutex::default(), at_once: Semaphore::new(AT_ONCE), rendered: AtomicU64::new(0) }
+    pub(crate) fn new(cache: Cache, api: Api, metrics: &Metrics) -> Self {
+        let (kept, at_once, metrics) = (Mutex::default(), Semaphore::new(AT_ONCE), metrics.clone());
+        Self { cache, api, metrics, kept, at_once, rendered: AtomicU64::new(0) }
     }
 
     /// How many times something was rendered since the start.
@@ -152,10 +160,16 @@ impl Renderings {
         let _permit = self.at_once.acquire().await;
         self.rendered.fetch_add(1, Ordering::Relaxed);
         let cache = self.cache.clone();
-        let done = tokio::task::spawn_blocking(move || inputs.render(&cache)).await;
-        // A panic in the renderer is a bug; it stops this unit only.
-        let done = done.unwrap_or_else(|_| Err(Failure::Manifests("the renderer panicked: please report it".into())));
-        match done {
+        let work = async {
+            match tokio::task::spawn_blocking(move || inputs.render(&cache)).await.map_err(JoinError::try_into_panic) {
+                Ok(done) => done,
+                Err(Ok(panic)) => std::panic::resume_unwind(panic),
+                Err(Err(_)) => Err(Failure::Bug("the hub is going down".to_owned())),
+            }
+        };
+        // A panic in the renderer stops this unit only, and says nothing of its inputs: they are rendered again later.
+        let done = caught("rendering", &self.metrics, work).await;
+        match done.unwrap_or_else(|panic| Err(Failure::Bug(format!("please report it: {panic}")))) {
             Ok(rendering) => {
                 let rendering = Arc::new(rendering);
                 self.kept().keep(&key, rendering.clone());
@@ -191,8 +205,9 @@ impl Renderings {
 
     /// The bodies of Secrets that a revision keeps beside it.
     async fn sealed(&self, namespace: &str, name: &str) -> Result<Vec<u8>, Failure> {
-        let secrets = write::namespaced::<Secret>(&self.client, namespace);
-        let secret = secrets.get(name).await.map_err(|e| Failure::Hub(format!("cannot read Secret {name}: {e}")))?;
+        let secret = write::read::<Secret>(&self.api, namespace, name).await;
+        let secret = secret.map_err(|error| Failure::Hub(text(&error)))?;
+        let secret = secret.ok_or_else(|| Failure::Hub(format!("Secret {namespace}/{name} does not exist")))?;
         let data = secret.data.and_then(|mut data| data.remove(ObjectInputs::SEALED_KEY));
         let missing = || Failure::Hub(format!("Secret {name} has no key {}", ObjectInputs::SEALED_KEY));
         data.map(|bytes| bytes.0).ok_or_else(missing)

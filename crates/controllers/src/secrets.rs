@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use client::contain::call_each;
 use client::{Api, Event, NamespacedName, Resource, Selection, Watch};
 use k8s_openapi::api::core::v1::Secret;
 use model::object;
@@ -49,17 +50,25 @@ impl SecretVersions {
             Some((NamespacedName::of_value(&secret), version))
         };
         let watch = Watch::new(api, Arc::new(Resource::typed::<Secret>()), project).selection(Selection::metadata());
+        // A listener that panicked ended the run before: the first list tells of everything.
+        let mut all = true;
+        let take = |event| {
+            let is_list = matches!(event, Event::Listed(..));
+            self.take(event, all);
+            all &= !is_list;
+        };
         tokio::select! {
             () = shutdown.cancelled() => {}
-            () = watch.follow(|event| self.take(event)) => {}
+            () = watch.follow(take) => {}
         }
         self.listeners.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    fn take(&self, event: Event<(NamespacedName, String)>) {
+    /// Takes in what the watch says. `all`: a list tells of Secrets that are as they were, too.
+    fn take(&self, event: Event<(NamespacedName, String)>, all: bool) {
         match event {
             Event::Listed(listed, _) => {
-                self.replace(listed.into_iter().collect());
+                self.replace(listed.into_iter().collect(), all);
                 self.synced.send_replace(true);
             }
             Event::Applied((name, version), _) => self.put(name, Some(version)),
@@ -70,12 +79,12 @@ impl SecretVersions {
         }
     }
 
-    fn replace(&self, listed: BTreeMap<NamespacedName, String>) {
+    fn replace(&self, listed: BTreeMap<NamespacedName, String>, all: bool) {
         let before = std::mem::replace(&mut *self.versions.write().unwrap_or_else(PoisonError::into_inner), listed);
         let now = self.versions.read().unwrap_or_else(PoisonError::into_inner).clone();
         let gone = before.keys().filter(|key| !now.contains_key(*key));
-        let other = now.iter().filter(|(key, version)| before.get(*key) != Some(*version)).map(|(key, _)| key);
-        gone.chain(other).for_each(|key| self.tell(key));
+        let other = now.iter().filter(|(key, version)| all || before.get(*key) != Some(*version)).map(|(key, _)| key);
+        call_each(gone.chain(other), |key| self.tell(key));
     }
 
     fn put(&self, key: NamespacedName, version: Option<String>) {
@@ -90,6 +99,32 @@ impl SecretVersions {
     }
 
     fn tell(&self, key: &NamespacedName) {
-        self.listeners.read().unwrap_or_else(PoisonError::into_inner).iter().for_each(|listener| listener(key));
+        let listeners = self.listeners.read().unwrap_or_else(PoisonError::into_inner);
+        call_each(listeners.iter(), |listener| listener(key));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_listener_that_panics_keeps_no_other_from_being_called_and_the_next_run_tells_of_everything() {
+        let secrets = SecretVersions::new();
+        let (broken, told) = (AtomicBool::new(true), Arc::new(Mutex::new(Vec::new())));
+        secrets.on_change(move |_| assert!(!broken.swap(false, Ordering::SeqCst), "a bug"));
+        let seen = told.clone();
+        secrets.on_change(move |key| seen.lock().unwrap().push(key.name.clone()));
+        let listed = || Event::Listed(vec![(NamespacedName::new("n", "a"), "1".to_owned())], None);
+        let run = std::panic::AssertUnwindSafe(|| secrets.take(listed(), true));
+        assert!(std::panic::catch_unwind(run).is_err());
+        assert!(!secrets.is_synced());
+        secrets.take(listed(), true);
+        secrets.take(listed(), false);
+        assert_eq!(*told.lock().unwrap(), ["a", "a"]);
+        assert!(secrets.is_synced());
     }
 }

@@ -2,20 +2,18 @@
 
 use std::sync::Arc;
 
+use crate::deps::Deps;
+use crate::secrets::SecretVersions;
+use crate::{application, fleet, member, record};
 use api::delivery::{Decision, MemberStatus, Revision, UnitId};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::Fleet;
 use client::{Api, Store};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-
-use crate::secrets::SecretVersions;
-use crate::{application, fleet, member, record};
 
 macro_rules! registry {
-    ($($(#[$doc:meta])* $name:ident: $kind:ty, $indexes:expr;)*) => {
+    ($($(#[$doc:meta])* $name:ident: $kind:ty, $made:ident($indexes:expr);)*) => {
         /// The newest known state of the hub's kinds, each watched once.
         pub struct Stores {
             $($(#[$doc])* pub $name: Arc<Store<$kind>>,)*
@@ -26,7 +24,7 @@ macro_rules! registry {
         impl Stores {
             /// Knows nothing yet.
             pub(crate) fn new() -> Self {
-                Self { $($name: Store::typed($indexes),)* secrets: SecretVersions::new() }
+                Self { $($name: Store::$made($indexes),)* secrets: SecretVersions::new() }
             }
 
             /// Is everything listed?
@@ -40,33 +38,41 @@ macro_rules! registry {
                 self.secrets.synced().await;
             }
 
-            /// Watches every kind until shutdown.
-            pub(crate) fn spawn(&self, api: &Api, tasks: &TaskTracker, stop: &CancellationToken) {
+            /// Watches every kind until shutdown. A listener that panics costs its call: the watch begins again and tells of
+            /// everything.
+            pub(crate) fn spawn(&self, deps: &Deps, api: &Api) {
                 $({
-                    let (store, watch, stop) = (self.$name.clone(), self.$name.watch(api.clone()), stop.clone());
-                    tasks.spawn(async move { store.run(watch, stop).await });
+                    let (store, api, stop) = (self.$name.clone(), api.clone(), deps.shutdown.clone());
+                    let run = move || {
+                        let (store, watch, stop) = (store.clone(), store.watch(api.clone()), stop.clone());
+                        async move { store.run(watch, stop).await }
+                    };
+                    deps.tasks.spawn(deps.restarting(concat!("watch-", stringify!($name)), run));
                 })*
-                tasks.spawn(self.secrets.clone().run(api.clone(), stop.clone()));
+                let (secrets, api, stop) = (self.secrets.clone(), api.clone(), deps.shutdown.clone());
+                let run = move || secrets.clone().run(api.clone(), stop.clone());
+                deps.tasks.spawn(deps.restarting("watch-secrets", run));
             }
         }
     };
 }
 
+// Of Applications it is said who changed them; of the others nobody asks who owns which field.
 registry! {
     /// Applications.
-    applications: Application, application::indexes();
+    applications: Application, typed(application::indexes());
     /// Fleets.
-    fleets: Fleet, fleet::indexes();
+    fleets: Fleet, without_managed_fields(fleet::indexes());
     /// AttachedClusters.
-    attached: AttachedCluster, member::attached_indexes();
+    attached: AttachedCluster, without_managed_fields(member::attached_indexes());
     /// Members' records.
-    clusters: Cluster, member::cluster_indexes();
+    clusters: Cluster, without_managed_fields(member::cluster_indexes());
     /// Revisions.
-    revisions: Revision, record::revision_indexes();
+    revisions: Revision, without_managed_fields(record::revision_indexes());
     /// Decisions.
-    decisions: Decision, record::decision_indexes();
+    decisions: Decision, without_managed_fields(record::decision_indexes());
     /// Members' reports, as stored.
-    statuses: MemberStatus, record::status_indexes();
+    statuses: MemberStatus, without_managed_fields(record::status_indexes());
 }
 
 impl Stores {

@@ -1,7 +1,7 @@
 //! Whether a member answers and may be delivered to: a function of its stored record and of what its applier stored.
 
 use api::condition::{self, Condition};
-use api::delivery::LinkState;
+use api::delivery::{LinkState, MemberLink};
 
 /// Whether a member's record exists and its member answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,12 +25,24 @@ pub fn reach(conditions: &[Condition]) -> Reach {
 }
 
 /// What a decision needs of a member.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberFacts {
     /// What its record says.
     pub reach: Reach,
     /// What its applier stored last, if it did.
-    pub link: Option<LinkState>,
+    pub link: Option<MemberLink>,
+}
+
+/// Whether what a member reported last is true now. A member has two witnesses: its prober, which asks whether it is ready,
+/// and its applier, which applies and watches. Only when both get through is its last report current.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing<'a> {
+    /// It is: changes would have been seen.
+    Current,
+    /// Nothing is known of it now. The link is there when the member answers its prober, and not its applier.
+    Unknown(Option<&'a MemberLink>),
+    /// Nothing may be delivered to it. The link is there when only its applier is kept out.
+    Blocked(Option<&'a MemberLink>),
 }
 
 impl MemberFacts {
@@ -39,9 +51,23 @@ impl MemberFacts {
         Self { reach, link: None }
     }
 
+    /// Whether its last report is true now. A member of which no applier has said anything yet has none that is out of date.
+    pub fn standing(&self) -> Standing<'_> {
+        match (self.reach, &self.link) {
+            (Reach::Unknown, _) => Standing::Unknown(None),
+            (Reach::Blocked, _) => Standing::Blocked(None),
+            (Reach::Reachable, Some(link)) => match link.state {
+                LinkState::Connected => Standing::Current,
+                LinkState::Unreachable => Standing::Unknown(Some(link)),
+                LinkState::Blocked => Standing::Blocked(Some(link)),
+            },
+            (Reach::Reachable, None) => Standing::Current,
+        }
+    }
+
     /// Are its reports waited for? One whose applier is kept out, though it answers probes, would be waited for in vain.
-    pub fn reports(self) -> bool {
-        self.reach == Reach::Reachable && matches!(self.link, None | Some(LinkState::Connected))
+    pub fn reports(&self) -> bool {
+        self.standing() == Standing::Current
     }
 }
 

@@ -1,7 +1,7 @@
 //! Conditions, phases and health as cells of a table.
 
 use api::condition::Condition;
-use api::delivery::{Health, UnitPhase, UnitStatus};
+use api::delivery::{Health, LinkState, MemberLink, UnitPhase, UnitStatus};
 use model::Timestamp;
 
 use super::world::World;
@@ -22,6 +22,15 @@ pub(super) fn state(ready: Option<&Condition>, now: Timestamp) -> Cell {
             Cell::new(format!("NotReady for {}, {}: {why}", age(ready, now), ready.reason), Tone::Bad)
         }
         _ => Cell::new(format!("Unknown for {}: {}", age(ready, now), sentence(&ready.message)), Tone::Waiting),
+    }
+}
+
+/// A member that answers and whose applier does not get through, in a few words.
+pub(super) fn kept_out(link: &MemberLink, now: Timestamp) -> Cell {
+    let (age, why) = (since(link.since, now), sentence(&link.message));
+    match link.state {
+        LinkState::Blocked => Cell::new(format!("NotDelivered for {age}: {why}"), Tone::Bad),
+        _ => Cell::new(format!("Unknown for {age}: {why}"), Tone::Waiting),
     }
 }
 

@@ -5,7 +5,7 @@ use kube::ResourceExt;
 use model::Timestamp;
 use serde_json::{Value, json};
 
-use super::cell::{counted, state};
+use super::cell::{counted, kept_out, state};
 use super::world::{World, ready};
 use super::{application, member};
 use crate::output::Table;
@@ -45,7 +45,7 @@ fn members(world: &World, now: Timestamp) -> Table {
             nodes.unwrap_or_default().into(),
             counted(answers, good, units.len()).into(),
             counted(answers, ready_pods, pods).into(),
-            state(ready(member), now),
+            world.kept_out(&name).map_or_else(|| state(ready(member), now), |link| kept_out(link, now)),
         ]);
     }
     table

@@ -1,5 +1,6 @@
 //! One member, unit by unit.
 
+use api::delivery::LinkState;
 use api::karmada::cluster::v1alpha1::Cluster;
 use kube::ResourceExt;
 use model::Timestamp;
@@ -7,13 +8,18 @@ use serde_json::{Value, json};
 
 use super::cell;
 use super::world::{World, ready};
-use crate::output::{Cell, Table};
+use crate::duration::since;
+use crate::output::{Cell, Table, Tone};
 
 pub(super) fn value(world: &World, member: &Cluster) -> Value {
     let name = member.name_any();
     let units: Vec<Value> =
         world.of_member(&name).iter().map(|(unit, status)| json!({"unit": unit, "status": status})).collect();
-    json!({"name": name, "region": member.spec.region, "status": member.status, "units": units})
+    let mut value = json!({"name": name, "region": member.spec.region, "status": member.status, "units": units});
+    if let Some(link) = world.links.get(&name) {
+        value["link"] = json!(link);
+    }
+    value
 }
 
 pub(super) fn lines(world: &World, member: &Cluster, now: Timestamp, colour: bool) -> Vec<String> {
@@ -27,6 +33,14 @@ pub(super) fn lines(world: &World, member: &Cluster, now: Timestamp, colour: boo
         let cells =
             vec!["Ready".into(), Cell::new(c.status.clone(), tone), cell::age(c, now).into(), c.reason.clone().into()];
         about.wrap(cells, &c.message);
+    }
+    if let Some(link) = world.kept_out(&name) {
+        let (state, tone) = match link.state {
+            LinkState::Blocked => ("Blocked", Tone::Bad),
+            _ => ("Unreachable", Tone::Waiting),
+        };
+        let age = since(link.since, now);
+        about.wrap(vec!["Applier".into(), Cell::new(state, tone), age.into(), "".into()], &link.message);
     }
     lines.extend(about.lines(colour).iter().map(|line| format!("  {line}")));
     lines.push(format!("  server {}", member.spec.api_endpoint.as_deref().unwrap_or("not known yet")));

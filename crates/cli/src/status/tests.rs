@@ -128,6 +128,18 @@ fn a_settled_fleet() {
 }
 
 #[test]
+fn a_member_whose_applier_is_kept_out_is_never_green() {
+    for (state, expect) in [("Blocked", "kept_out"), ("Unreachable", "cut_off")] {
+        let mut beijing = reported("beijing", "large", unit("Applied", "Healthy", ""));
+        let link = json!({"state": state, "since": "2026-11-23T11:08:30Z", "message": "secrets is forbidden"});
+        beijing.status.as_mut().unwrap().link = Some(of(link));
+        let world = World::new("default", vec![cluster("beijing", answers())], vec![], vec![beijing], vec![revision()]);
+        insta::assert_snapshot!(format!("{expect}_fleet"), text(&fleet::lines(&world, now(), false)));
+        insta::assert_snapshot!(format!("{expect}_member"), member_text(&world, "beijing"));
+    }
+}
+
+#[test]
 fn an_empty_hub_says_what_comes_next() {
     let world = World::new("default", vec![], vec![], vec![], vec![]);
     insta::assert_snapshot!("empty", text(&fleet::lines(&world, now(), false)));

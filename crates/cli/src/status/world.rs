@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::condition::{self, Condition};
-use api::delivery::{MemberStatus, Origin, Revision, UnitId, UnitStatus};
+use api::delivery::{LinkState, MemberLink, MemberStatus, Origin, Revision, UnitId, UnitStatus};
 use api::karmada::cluster::v1alpha1::{Cluster, ClusterSpec, ClusterStatus};
 use api::kurator::annotation::ORIGIN;
 use api::kurator::apps::v1alpha1::Application;
@@ -21,6 +21,8 @@ pub(super) struct World {
     pub(super) applications: Vec<Application>,
     /// By unit and member.
     pub(super) statuses: BTreeMap<(UnitId, String), UnitStatus>,
+    /// How appliers get on with their members.
+    pub(super) links: BTreeMap<String, MemberLink>,
     /// What git calls a Revision, by its name.
     pub(super) revisions: BTreeMap<String, String>,
 }
@@ -57,6 +59,8 @@ impl World {
     ) -> Self {
         members.sort_by_key(ResourceExt::name_any);
         applications.sort_by_key(ResourceExt::name_any);
+        let link = |slice: &MemberStatus| Some((slice.spec.member.to_string(), slice.status.as_ref()?.link.clone()?));
+        let links = statuses.iter().filter_map(link).collect();
         let statuses = statuses.into_iter().flat_map(|slice| {
             let member = slice.spec.member.to_string();
             let units = slice.status.map(|s| s.units).unwrap_or_default();
@@ -68,6 +72,7 @@ impl World {
             members,
             applications,
             statuses: statuses.collect(),
+            links,
             revisions: revisions.collect(),
         }
     }
@@ -90,18 +95,27 @@ impl World {
         })
     }
 
-    /// Whether a member answers, so that what it reported last still holds. One that is not ready may; one that does not
-    /// answer, refuses us or turned out to be another cluster does not.
+    /// Whether what a member reported last still holds: its record says that it answers, and its applier gets through. One
+    /// that is not ready may answer; one that refuses us or turned out to be another cluster does not.
     pub(super) fn answers(&self, member: &str) -> bool {
         let cluster = self.members.iter().find(|m| m.name_any() == member);
-        cluster.and_then(ready).is_some_and(|c| c.status == "True" || c.reason == reason::CLUSTER_NOT_READY)
+        cluster.is_some_and(record_answers) && self.kept_out(member).is_none()
+    }
+
+    /// The link of an applier that does not get through, though the member answers its prober.
+    pub(super) fn kept_out(&self, member: &str) -> Option<&MemberLink> {
+        let cluster = self.members.iter().find(|m| m.name_any() == member);
+        cluster.filter(|cluster| record_answers(cluster))?;
+        self.links.get(member).filter(|link| link.state != LinkState::Connected)
     }
 
     /// Why what a member reported last does not hold, in words.
     pub(super) fn silence(&self, member: &str) -> &'static str {
         let cluster = self.members.iter().find(|m| m.name_any() == member);
-        match cluster.and_then(ready) {
-            Some(c) if c.status == "False" => "the member is not delivered to",
+        match (cluster.and_then(ready), self.kept_out(member).map(|link| link.state)) {
+            (_, Some(LinkState::Blocked)) => "the member is not delivered to",
+            (_, Some(_)) => "the member does not answer its applier",
+            (Some(c), None) if c.status == "False" => "the member is not delivered to",
             _ => "the member does not answer",
         }
     }
@@ -124,6 +138,11 @@ impl World {
     pub(super) fn revision_of(&self, status: &UnitStatus) -> String {
         self.revisions.get(&status.revision).cloned().unwrap_or_default()
     }
+}
+
+/// Does the record of a member say that the member answers?
+fn record_answers(cluster: &Cluster) -> bool {
+    ready(cluster).is_some_and(|c| c.status == "True" || c.reason == reason::CLUSTER_NOT_READY)
 }
 
 /// Members, and clusters that were attached and have made none: their own `Ready` says why, and nothing else does. Such a

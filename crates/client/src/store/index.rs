@@ -35,6 +35,16 @@ impl<K> Objects<K> {
         &self.by_name
     }
 
+    /// The entry of a name, of which everything but the object may be changed: the indexes speak of that.
+    pub(super) fn get_mut(&mut self, name: &NamespacedName) -> Option<&mut Entry<K>> {
+        self.by_name.get_mut(name)
+    }
+
+    /// Changes every entry, but for the object.
+    pub(super) fn for_each_mut(&mut self, change: impl FnMut(&mut Entry<K>)) {
+        self.by_name.values_mut().for_each(change);
+    }
+
     pub(super) fn insert(&mut self, name: NamespacedName, entry: Entry<K>) {
         let object = entry.object.clone();
         let before = self.by_name.insert(name.clone(), entry);

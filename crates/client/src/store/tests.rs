@@ -24,6 +24,23 @@ fn store() -> Arc<Store<ConfigMap>> {
     Store::typed(vec![Index { name: "about", terms }])
 }
 
+#[test]
+fn who_owns_which_field_is_kept_only_where_somebody_asks() {
+    let owned = || {
+        let mut map = map("a", 1, &["x"]);
+        map.metadata.managed_fields = Some(vec![Default::default()]);
+        map
+    };
+    let (all, slim) = (store(), Store::<ConfigMap>::without_managed_fields(Vec::new()));
+    for (store, kept) in [(all, true), (slim, false)] {
+        let told = |object: ConfigMap| object.metadata.managed_fields.is_some();
+        let read = (store.reader.parse)(serde_json::to_value(owned()).unwrap()).unwrap();
+        store.learn(owned());
+        let learned = ConfigMap::clone(&store.get(&NamespacedName::new("", "a")).unwrap());
+        assert_eq!((told(read), told(learned)), (kept, kept));
+    }
+}
+
 fn put(store: &Store<ConfigMap>, object: ConfigMap) {
     store.take(Event::Applied(object, None));
 }
@@ -107,6 +124,28 @@ fn a_second_list_tells_what_changed_and_keeps_what_is_newer_than_it() {
 }
 
 #[test]
+fn a_list_that_comes_before_the_event_of_an_own_write_tells_of_it_once() {
+    let store = store();
+    let told = told(&store);
+    store.take(Event::Listed(vec![map("a", 1, &[]), map("b", 2, &[])], Some(2)));
+    told.lock().unwrap().clear();
+    // This process writes b and c. The watch ends before it delivers them, and lists again.
+    store.learn(map("b", 12, &["x"]));
+    store.learn(map("c", 13, &[]));
+    let listed = || vec![map("a", 1, &[]), map("b", 12, &["x"]), map("c", 13, &[])];
+    store.take(Event::Listed(listed(), Some(13)));
+    assert_eq!(std::mem::take(&mut *told.lock().unwrap()), ["+b", "+c"]);
+    assert_eq!(about(&store, "x"), ["b"]);
+    store.take(Event::Listed(listed(), Some(13)));
+    assert_eq!(*told.lock().unwrap(), [""; 0], "told already");
+    // A write whose event came is not told again by a list.
+    store.learn(map("a", 14, &[]));
+    put(&store, map("a", 14, &[]));
+    store.take(Event::Listed(vec![map("a", 14, &[]), map("b", 12, &["x"]), map("c", 13, &[])], Some(14)));
+    assert_eq!(*told.lock().unwrap(), ["+a"]);
+}
+
+#[test]
 fn kinds_without_a_rust_type_are_kept_as_json() {
     let resource = Arc::new(Resource::new("example.com", "v1", "Box", "boxes", true));
     let owner = |value: &Value| vec![value["spec"]["owner"].as_str().unwrap_or_default().to_owned()];
@@ -141,4 +180,37 @@ async fn an_object_of_the_wrong_form_is_passed_over_and_the_others_are_seen() {
     assert_eq!(store.list().iter().map(|m| m.name_any()).collect::<Vec<_>>(), ["good"]);
     stop.cancel();
     task.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_that_panics_costs_that_call_and_everything_is_told_again() {
+    let page = || {
+        let item = |name: &str| json!({"metadata": {"namespace": "shop", "name": name, "resourceVersion": "1"}});
+        json!({"kind": "ConfigMapList", "metadata": {"resourceVersion": "1"}, "items": [item("a"), item("b")]})
+    };
+    let (api, _) = crate::fake::server(move |_, asked| {
+        let is_watch = asked.line.contains("watch=true");
+        async move {
+            match is_watch {
+                true => crate::fake::reply(200, crate::fake::open(vec![])),
+                false => crate::fake::reply(200, crate::fake::closed(vec![page().to_string()])),
+            }
+        }
+    });
+    let store = Store::<ConfigMap>::typed(Vec::new());
+    let panics = std::sync::atomic::AtomicU32::new(0);
+    store.on_change(move |_, _| assert!(panics.fetch_add(1, std::sync::atomic::Ordering::SeqCst) > 0, "a bug"));
+    let told = told(&store);
+    let stop = CancellationToken::new();
+    let (running, stopped) = (store.clone(), stop.clone());
+    let task = tokio::spawn(async move {
+        let (metrics, jitter) = (crate::Metrics::default(), crate::retry::steady());
+        let run = || running.run(running.watch(api.clone()), stopped.clone());
+        crate::contain::restarting("watch", metrics, jitter, run).await;
+    });
+    store.synced().await;
+    stop.cancel();
+    task.await.unwrap();
+    // The listener after the one that panicked missed nothing, and the second list told both of everything.
+    assert_eq!(*told.lock().unwrap(), ["+shop/a", "+shop/b", "+shop/a", "+shop/b"]);
 }

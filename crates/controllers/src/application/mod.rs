@@ -27,7 +27,6 @@ use api::delivery::{Decision, HubId, MemberStatus, Owner, Revision};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::fleet::v1alpha1::Fleet;
-use kube::Client;
 use model::Clock;
 use tokio_util::sync::CancellationToken;
 
@@ -36,13 +35,14 @@ use crate::artifact::Artifacts;
 use crate::deps::{Deps, Running, work};
 use crate::fetch::Fetcher;
 use crate::origin::Origins;
-use crate::pace::{Patience, WritePace};
 use crate::reach::MemberReader;
 use crate::rendering::Renderings;
+use crate::throttle::{Patience, Throttle};
 use client::Next;
-use client::{Index, NamespacedName, Store};
+use client::queue::note_generation;
+use client::{Api, Index, NamespacedName, Store};
 
-pub(crate) use asked::Asked;
+use asked::Asked;
 use observe::Lost;
 
 /// Field manager of Decisions and Revisions, and of the source's part of the status.
@@ -84,9 +84,11 @@ pub(crate) fn key_of(owner: &Owner) -> Option<NamespacedName> {
     mine.then(|| NamespacedName::new(owner.namespace.clone(), owner.name.clone()))
 }
 
+pub(crate) use watch::{gathered, watch_applications, watch_decisions};
+
 /// What a pass needs.
 struct Ctx {
-    client: Client,
+    api: Api,
     clock: Arc<dyn Clock>,
     hub: HubId,
     applications: Arc<Store<Application>>,
@@ -100,7 +102,7 @@ struct Ctx {
     fetcher: Arc<Fetcher>,
     artifacts: Arc<Artifacts>,
     renderings: Arc<Renderings>,
-    pace: WritePace,
+    throttle: Throttle,
     /// Since when the source's news waits for `Ready`.
     behind: Patience,
     shutdown: CancellationToken,
@@ -111,7 +113,7 @@ pub(crate) fn run(deps: &Deps, fetcher: Arc<Fetcher>) -> Running {
     let stores = &deps.stores;
     let queue = fetcher.queue();
     let ctx = Arc::new(Ctx {
-        client: deps.client.clone(),
+        api: deps.api.with_manager(FIELD_MANAGER),
         clock: deps.clock.clone(),
         hub: deps.hub.clone(),
         applications: stores.applications.clone(),
@@ -125,7 +127,7 @@ pub(crate) fn run(deps: &Deps, fetcher: Arc<Fetcher>) -> Running {
         fetcher,
         artifacts: deps.artifacts.clone(),
         renderings: deps.renderings.clone(),
-        pace: WritePace::default(),
+        throttle: Throttle::default(),
         behind: Patience::default(),
         shutdown: deps.shutdown.clone(),
     });
@@ -134,20 +136,11 @@ pub(crate) fn run(deps: &Deps, fetcher: Arc<Fetcher>) -> Running {
 }
 
 /// Looks at one Application.
-async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Next {
-    match pass(&ctx, &key).await {
-        Ok(next) => next,
-        Err(error) if error.is_conflict() => Next::Retry,
-        Err(error) => {
-            tracing::warn!(application = %key, error = &error as &dyn std::error::Error, "cannot look after it");
-            Next::Retry
-        }
-    }
-}
-
-async fn pass(ctx: &Ctx, key: &NamespacedName) -> Result<Next, WriteError> {
+async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteError> {
+    let (ctx, key) = (&*ctx, &key);
     let now = ctx.clock.now();
     let application = ctx.applications.get(key);
+    note_generation(application.as_ref().and_then(|a| a.metadata.generation));
     let mut world = observe::World::read(ctx, key, application.as_deref()).await?; // source, cache
     let source = world.source.clone();
     let (observed, lost) = world.observe(ctx, now).await; // renderer

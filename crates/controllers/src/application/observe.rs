@@ -184,7 +184,7 @@ async fn git_spec(
         spec.timeout = timeout.max(Duration::from_secs(1));
     }
     let Some(secret) = &git.secret_ref else { return Ok(Ok(spec)) };
-    Ok(artifact::access(&ctx.client, &key.namespace, &secret.name).await?.map(|access| {
+    Ok(artifact::access(&ctx.api, &key.namespace, &secret.name).await?.map(|access| {
         (spec.credentials, spec.ca) = (access.credentials, access.ca);
         spec
     }))
@@ -227,7 +227,7 @@ async fn render(ctx: &Ctx, namespace: &str, want: &Wanted) -> (Rendered, Option<
             }
         }
         Err(failure) => {
-            let lost = matches!(failure, Failure::Disk(_) | Failure::Hub(_)).then_some(Lost::Failed);
+            let lost = matches!(failure, Failure::Disk(_) | Failure::Hub(_) | Failure::Bug(_)).then_some(Lost::Failed);
             (Rendered::Failed(failure.to_string()), lost)
         }
     }

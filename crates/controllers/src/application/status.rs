@@ -13,7 +13,7 @@ use kube::ResourceExt;
 use model::{GroupKind, Timestamp};
 use plan::application::{FoldFacts, SourceFacts, SourcePart, fold, source_part};
 
-use super::{Ctx, FIELD_MANAGER, owner};
+use super::{Ctx, owner};
 use crate::record::{OWNER, statuses_of};
 use crate::write::{self, WriteError};
 use client::NamespacedName;
@@ -32,7 +32,7 @@ pub(super) async fn write(
     now: Timestamp,
 ) -> Result<Next, WriteError> {
     let Some(application) = ctx.applications.get(key) else {
-        ctx.pace.forget(key);
+        ctx.throttle.forget(key);
         return Ok(Next::Wait);
     };
     let kind = GroupKind::new(plan::application::GROUP, plan::application::KIND);
@@ -49,13 +49,12 @@ pub(super) async fn write(
         return Ok(Next::After(wait));
     }
     ctx.behind.forget(key);
-    if let Some(wait) = ctx.pace.wait(key, WRITE_EVERY, is_news(before.as_ref(), &part)) {
+    if let Some(wait) = ctx.throttle.wait(key, WRITE_EVERY, is_news(before.as_ref(), &part)) {
         return Ok(Next::After(wait));
     }
     let SourcePart { conditions, source_status, last_handled_sync } = part;
     let status = ApplicationStatus { conditions, source_status, last_handled_sync, ..ApplicationStatus::default() };
-    let api = write::namespaced(&ctx.client, &key.namespace);
-    match write::status_part(&api, FIELD_MANAGER, application.as_ref(), &status).await {
+    match write::status_part(&ctx.api, application.as_ref(), &status).await {
         Ok(written) => ctx.applications.learn(written),
         Err(error) if error.is_gone() => {}
         Err(error) => return Err(error),

@@ -12,13 +12,24 @@ use super::{Asked, FLEET, SECRET, key_of, owner, with_member};
 use crate::changes::Changes;
 use crate::fleet;
 use crate::origin::{self, OriginFacts};
-use crate::pace::gather;
 use crate::record::{self, WAITING};
 use crate::stores::Stores;
+use crate::throttle::gather;
 use client::{NamespacedName, Queue, Store};
 
-pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
-    // An Application: itself. What is only said of it, mostly by ourselves, is gathered.
+/// A Decision: the Application whose unit it is of.
+pub(crate) fn watch_decisions(stores: &Stores, queue: &Queue<NamespacedName>) {
+    let (applications, decisions) = (queue.clone(), stores.decisions.clone());
+    let known: Changes<Arc<Decision>> = Changes::new();
+    stores.decisions.on_change(move |key, decision| {
+        let before = known.replace(key, decision.cloned()).flatten();
+        let owners: BTreeSet<Owner> = decision.into_iter().chain(&before).map(|d| d.spec.unit.owner()).collect();
+        owners.iter().for_each(|owner| gathered(&decisions, owner, &applications));
+    });
+}
+
+/// An Application: itself. What is only said of it, mostly by ourselves, is gathered.
+pub(crate) fn watch_applications(stores: &Stores, queue: &Queue<NamespacedName>) {
     let (applications, decisions) = (queue.clone(), stores.decisions.clone());
     let asked: Changes<Asked> = Changes::new();
     stores.applications.on_change(move |key, application| {
@@ -28,6 +39,10 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
             gathered(&decisions, &owner(key), &applications);
         }
     });
+}
+
+pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
+    watch_applications(stores, queue);
 
     // A Secret: the Applications whose source's credentials are in it.
     let (applications, known) = (queue.clone(), stores.applications.clone());
@@ -78,19 +93,13 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
         }
     });
 
-    // A Revision, and a Decision: the Application whose unit it is of.
+    // A Revision: the Application whose unit it is of.
     let (applications, decisions) = (queue.clone(), stores.decisions.clone());
     stores.revisions.on_change(move |_, revision| {
         let owner = revision.map(|r| r.spec.unit.owner());
         owner.into_iter().for_each(|owner| gathered(&decisions, &owner, &applications));
     });
-    let (applications, decisions) = (queue.clone(), stores.decisions.clone());
-    let known: Changes<Arc<Decision>> = Changes::new();
-    stores.decisions.on_change(move |key, decision| {
-        let before = known.replace(key, decision.cloned()).flatten();
-        let owners: BTreeSet<Owner> = decision.into_iter().chain(&before).map(|d| d.spec.unit.owner()).collect();
-        owners.iter().for_each(|owner| gathered(&decisions, owner, &applications));
-    });
+    watch_decisions(stores, queue);
 
     // A member's report, when it may change a decision: the Applications of these units; when the member's link changed,
     // those whose deletions wait for others.
@@ -117,7 +126,7 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
 }
 
 /// Looks at an owner soon: what is written for a thousand members, and what they report, is then a few looks at it.
-fn gathered(decisions: &Store<Decision>, owner: &Owner, applications: &Queue<NamespacedName>) {
+pub(crate) fn gathered(decisions: &Store<Decision>, owner: &Owner, applications: &Queue<NamespacedName>) {
     if let Some(key) = key_of(owner) {
         applications.add_after(key, gather(record::members_of(decisions, owner)));
     }

@@ -1,13 +1,11 @@
 //! The member's applier: it runs as long as the member's record says that it may be delivered to.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
 use api::karmada::cluster::v1alpha1::Cluster;
 use applier::Applier;
 use client::Credential;
-use futures::FutureExt;
+use client::contain::restarting;
 use k8s_openapi::api::core::v1::Secret;
 use model::MemberName;
 use plan::member::CredentialRef;
@@ -21,9 +19,6 @@ use crate::connection::Connection;
 use crate::origin;
 use crate::write::{self, WriteError};
 use client::NamespacedName;
-
-/// Time until an applier that panicked is started again: what made it panic is most likely still there.
-const PANIC_AGAIN: Duration = Duration::from_secs(10);
 
 /// What an applier is started with. Another one of it needs another applier.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +44,7 @@ impl Running {
     /// Ends it after what it has begun.
     pub(super) async fn stop(self) {
         self.stop.cancel();
-        // A panic in it was reported when it happened.
+        // A panic in it does not come this far.
         let _ = self.task.await;
     }
 }
@@ -64,7 +59,7 @@ pub(super) async fn apply(ctx: &Arc<Ctx>, member: &MemberName, cluster: &Cluster
         credential,
         cluster: cluster.spec.id.clone(),
     });
-    let runs = |running: &Running| Some(&running.target) == target.as_ref() && !running.task.is_finished();
+    let runs = |running: &Running| Some(&running.target) == target.as_ref();
     if ctx.state().appliers.get(member).is_some_and(runs) {
         return Ok(());
     }
@@ -80,8 +75,7 @@ pub(super) async fn apply(ctx: &Arc<Ctx>, member: &MemberName, cluster: &Cluster
         let mut state = ctx.state();
         if let Some(running) = state.appliers.get_mut(member) {
             // The Secret was written again with the same kubeconfig.
-            let same = running.serial == connection.serial && running.target.cluster == target.cluster;
-            if same && !running.task.is_finished() {
+            if running.serial == connection.serial && running.target.cluster == target.cluster {
                 running.target = target;
                 return Ok(());
             }
@@ -103,8 +97,7 @@ async fn stop(ctx: &Ctx, member: &MemberName) {
 /// The connection to a member; `None` when its kubeconfig cannot be used, which the member's record says by itself.
 async fn connect(ctx: &Ctx, member: &MemberName, target: &Target) -> Result<Option<Connection>, WriteError> {
     let CredentialRef { namespace, secret: name, key } = &target.credential;
-    let secret = write::namespaced::<Secret>(&ctx.client, namespace).get_opt(name).await;
-    let secret = secret.map_err(|error| WriteError::new::<Secret>("read", name, error))?;
+    let secret = write::read::<Secret>(&ctx.api, namespace, name).await?;
     let Some(kubeconfig) = secret.and_then(|s| s.data).and_then(|mut data| data.remove(key)) else { return Ok(None) };
     let Ok(credential) = Credential::parse(&kubeconfig.0, ctx.trust) else { return Ok(None) };
     let Ok(prepared) = ctx.connections.prepare(member, &credential).await else { return Ok(None) };
@@ -117,34 +110,29 @@ fn start(ctx: &Arc<Ctx>, member: &MemberName, target: Target, connection: Connec
         let mut state = ctx.state();
         state.back.entry(member.clone()).or_insert_with(|| channel::Sender::new(0)).subscribe()
     };
-    let run = Applier::run(
-        ctx.feed.member(member),
-        connection.client,
-        applier::Ctx {
-            member: member.clone(),
-            hub: ctx.hub.clone(),
-            key_of: ctx.feed.key_of(),
-            cluster: target.cluster.clone(),
-            clock: ctx.clock.clone(),
-            jitter: ctx.jitter.clone(),
-            limits: applier::Limits::default(),
-            back,
-        },
-    );
-    let (stopped, members, name) = (stop.clone(), ctx.members.clone(), member.clone());
+    let needs = applier::Ctx {
+        member: member.clone(),
+        hub: ctx.hub.clone(),
+        key_of: ctx.feed.key_of(),
+        shared: ctx.feed.shared(),
+        cluster: target.cluster.clone(),
+        clock: ctx.clock.clone(),
+        jitter: ctx.jitter.clone(),
+        limits: applier::Limits::default(),
+        metrics: ctx.metrics.queues().clone(),
+        back,
+    };
+    let (feed, Connection { api, serial, .. }) = (ctx.feed.member(member), connection);
+    let (stopped, metrics, jitter) = (stop.clone(), ctx.metrics.queues().clone(), ctx.jitter.clone());
     let task = tokio::spawn(async move {
+        let run = restarting("applier", metrics, jitter, || Applier::run(feed.clone(), api.clone(), needs.clone()));
         // Dropping an applier at any moment is safe: the next one finishes what was begun.
-        let ended = tokio::select! {
-            ended = AssertUnwindSafe(run).catch_unwind() => ended,
-            () = stopped.cancelled() => return,
-        };
-        match ended {
-            Ok(never) => match never {},
-            Err(_) => tracing::error!(member = %name, "the applier panicked and is started again; please report it"),
+        tokio::select! {
+            never = run => match never {},
+            () = stopped.cancelled() => {}
         }
-        members.add_after(name, PANIC_AGAIN);
     });
-    Running { target, serial: connection.serial, stop, task }
+    Running { target, serial, stop, task }
 }
 
 /// The member has no record: its applier ends, and nothing is done in it.

@@ -31,20 +31,21 @@ use api::feed::UnitReport;
 use api::karmada::cluster::v1alpha1::Cluster;
 use applier::{FeedReport, MemberReport, PushFeed};
 use client::Trust;
-use kube::Client;
 use model::{Clock, MemberName};
 use tokio::sync::{mpsc, watch as channel};
 use tokio_util::sync::CancellationToken;
 
+use crate::WriteError;
 use crate::artifact::Artifacts;
 use crate::connection::Connections;
 use crate::deps::{Deps, Running, work};
 use crate::metrics::Metrics;
-use crate::pace::WritePace;
 use crate::record;
 use crate::rendering::Renderings;
 use crate::secrets::SecretVersions;
-use client::{NamespacedName, Store};
+use crate::throttle::Throttle;
+use client::queue::note_generation;
+use client::{Api, NamespacedName, Store};
 use client::{Next, Queue};
 
 /// The end of the feed where reports come out.
@@ -75,7 +76,7 @@ struct State {
 
 /// What a pass needs.
 struct Ctx {
-    client: Client,
+    api: Api,
     clock: Arc<dyn Clock>,
     hub: HubId,
     jitter: applier::Jitter,
@@ -91,7 +92,7 @@ struct Ctx {
     feed: Arc<PushFeed>,
     state: Mutex<State>,
     sending: sending::Sending,
-    pace: WritePace,
+    throttle: Throttle,
     metrics: Metrics,
     /// Members whose snapshot and applier to look at.
     members: Queue<MemberName>,
@@ -104,7 +105,7 @@ struct Ctx {
 fn context(deps: &Deps, feed: Arc<PushFeed>) -> Arc<Ctx> {
     let stores = &deps.stores;
     Arc::new(Ctx {
-        client: deps.client.clone(),
+        api: deps.api.with_manager(status::FIELD_MANAGER),
         clock: deps.clock.clone(),
         hub: deps.hub.clone(),
         jitter: deps.jitter.clone(),
@@ -120,7 +121,7 @@ fn context(deps: &Deps, feed: Arc<PushFeed>) -> Arc<Ctx> {
         feed,
         state: Mutex::default(),
         sending: sending::Sending::default(),
-        pace: WritePace::default(),
+        throttle: Throttle::default(),
         metrics: deps.metrics.clone(),
         members: deps.queue("delivery"),
         reported: deps.queue("delivery-report"),
@@ -133,11 +134,12 @@ pub(crate) fn run(deps: &Deps, feed: Arc<PushFeed>, reports: Reports) -> Running
     let ctx = context(deps, feed);
     watch::watch(&ctx, &deps.stores);
     let stop = deps.shutdown.clone();
+    let reader = reader(&ctx, deps, reports);
     Box::pin(async move {
         tokio::join!(
             work(ctx.clone(), ctx.members.clone(), AT_ONCE, stop.clone(), reconcile),
             work(ctx.clone(), ctx.reported.clone(), AT_ONCE, stop.clone(), store),
-            read(&ctx, reports),
+            reader,
         );
         // What appliers have begun is finished.
         let running: Vec<_> = std::mem::take(&mut ctx.state().appliers).into_values().collect();
@@ -153,8 +155,17 @@ impl Ctx {
     }
 }
 
+/// What reads reports. One that makes it panic is lost, and no other.
+fn reader(ctx: &Arc<Ctx>, deps: &Deps, reports: Reports) -> impl Future<Output = ()> + use<> {
+    let (ctx, reports) = (ctx.clone(), Arc::new(tokio::sync::Mutex::new(reports)));
+    deps.restarting("delivery-reader", move || {
+        let (ctx, reports) = (ctx.clone(), reports.clone());
+        async move { read(&ctx, &mut *reports.lock().await).await }
+    })
+}
+
 /// Reads what appliers report, until shutdown.
-async fn read(ctx: &Arc<Ctx>, mut reports: Reports) {
+async fn read(ctx: &Arc<Ctx>, reports: &mut Reports) {
     loop {
         let report = tokio::select! {
             () = ctx.shutdown.cancelled() => return,
@@ -172,19 +183,25 @@ async fn read(ctx: &Arc<Ctx>, mut reports: Reports) {
 fn take_report(ctx: &Ctx, report: &UnitReport) {
     let member = &report.member;
     ctx.sending.end(member);
+    if !has_record(ctx, member) {
+        return;
+    }
     let mut state = ctx.state();
-    let unstored = state.unstored.entry(member.clone()).or_default();
-    let stored = match unstored.units.get(&report.unit) {
-        Some(newer) => Some(newer.clone()),
-        None => status::stored_unit(&ctx.statuses, member, &report.unit),
-    };
+    let newer = state.unstored.get(member).and_then(|unstored| unstored.units.get(&report.unit));
+    let stored = newer.cloned().or_else(|| status::stored_unit(&ctx.statuses, member, &report.unit));
     if let Some(merged) = plan::unit::merge_report(report, stored.as_ref(), ctx.clock.now())
         && stored.as_ref() != Some(&merged)
     {
         count(ctx, &report.unit, stored.as_ref(), &merged);
-        unstored.units.insert(report.unit.clone(), merged);
+        state.unstored.entry(member.clone()).or_default().units.insert(report.unit.clone(), merged);
         ctx.reported.add_after(member.clone(), GATHER);
     }
+}
+
+/// Is the member one of the hub's? Reports that were on their way when its record went are dropped: nothing would ever
+/// store them.
+fn has_record(ctx: &Ctx, member: &MemberName) -> bool {
+    ctx.clusters.get(&NamespacedName::new("", member.as_str())).is_some()
 }
 
 /// Counts what a report says for the first time.
@@ -199,26 +216,27 @@ fn count(ctx: &Ctx, unit: &UnitId, before: Option<&UnitStatus>, merged: &UnitSta
 }
 
 fn take_link(ctx: &Ctx, report: &MemberReport) {
-    let Some(link) = status::link(report, ctx.clock.now()) else { return };
-    let before = record::link_of(&ctx.statuses, &report.member);
-    let merged = plan::unit::merge_link(link, before.as_ref());
+    let Some(link) = status::link(report, ctx.clock.now()).filter(|_| has_record(ctx, &report.member)) else { return };
+    let stored = record::link_of(&ctx.statuses, &report.member);
+    let merged = plan::unit::merge_link(link, stored.as_ref());
     let mut state = ctx.state();
-    let unstored = state.unstored.entry(report.member.clone()).or_default();
-    if unstored.link.as_ref() != Some(&merged) {
-        unstored.link = Some(merged);
+    let newer = state.unstored.get(&report.member).and_then(|unstored| unstored.link.as_ref());
+    if newer.or(stored.as_ref()) != Some(&merged) {
+        state.unstored.entry(report.member.clone()).or_default().link = Some(merged);
         ctx.reported.add_after(report.member.clone(), GATHER);
     }
 }
 
 /// Looks at one member.
-async fn reconcile(ctx: Arc<Ctx>, member: MemberName) -> Next {
+async fn reconcile(ctx: Arc<Ctx>, member: MemberName) -> Result<Next, WriteError> {
     let (ctx, member) = (&ctx, &member);
     // What is not decided for it any more is not stored any more.
     ctx.reported.add(member.clone());
     let Some(cluster) = ctx.clusters.get(&NamespacedName::new("", member.as_str())) else {
         apply::forget(ctx, member).await;
-        return Next::Wait;
+        return Ok(Next::Wait);
     };
+    note_generation(cluster.metadata.generation);
     let observed = observe::observe(ctx, member).await; // cache, renderer
     let (snapshot, report) = plan::delivery::plan(member, &ctx.hub, &observed.wanted()); // pure
     if !report.unrendered.is_empty() {
@@ -230,29 +248,16 @@ async fn reconcile(ctx: Arc<Ctx>, member: MemberName) -> Next {
     if !ctx.feed.set(snapshot, observed.bundles) && begun {
         ctx.sending.end(member);
     }
-    match apply::apply(ctx, member, &cluster).await {
-        Ok(()) => Next::Wait.or_after(again), // the applier
-        Err(error) => {
-            tracing::warn!(%member, error = &error as &dyn std::error::Error, "cannot deliver to it");
-            Next::Retry
-        }
-    }
+    apply::apply(ctx, member, &cluster).await?; // the applier
+    Ok(Next::Wait.or_after(again))
 }
 
 /// Stores what one member reports. What is still to be sent to others goes first.
-async fn store(ctx: Arc<Ctx>, member: MemberName) -> Next {
+async fn store(ctx: Arc<Ctx>, member: MemberName) -> Result<Next, WriteError> {
     ctx.sending.few().await;
-    let done = match ctx.clusters.get(&NamespacedName::new("", member.as_str())) {
+    match ctx.clusters.get(&NamespacedName::new("", member.as_str())) {
         Some(_) => status::write(&ctx, &member).await, // client
         None => status::remove(&ctx, &member).await,   // client
-    };
-    match done {
-        Ok(next) => next,
-        Err(error) if error.is_conflict() => Next::Retry,
-        Err(error) => {
-            tracing::warn!(%member, error = &error as &dyn std::error::Error, "cannot store what it reports");
-            Next::Retry
-        }
     }
 }
 

@@ -19,6 +19,9 @@ use client::NamespacedName;
 /// How often a unit is looked at whose artifact is being fetched again; nothing else says that it has come.
 const LOST_AGAIN: Duration = Duration::from_secs(1);
 
+/// How often a unit is looked at that made the renderer panic.
+const BUG_AGAIN: Duration = Duration::from_secs(60);
+
 pub(super) struct Observed {
     decisions: Vec<(Arc<Decision>, Option<Digest>)>,
     pub(super) bundles: BTreeMap<UnitId, Arc<Bundle>>,
@@ -80,6 +83,8 @@ async fn bundle(
                     *again = Some(LOST_AGAIN);
                 }
                 (Failure::Manifests(_), _) => {}
+                // What panicked is most likely to panic again.
+                (Failure::Bug(_), _) => *again = Some(BUG_AGAIN),
                 _ => *again = Some(LOST_AGAIN),
             }
             None

@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use api::delivery::{LinkState, MemberLink, MemberStatus, MemberStatusSpec, MemberStatusStatus, UnitId, UnitStatus};
 use applier::{Link, MemberReport};
-use kube::api::{DeleteParams, PostParams};
-use kube::{Api, ResourceExt};
 use model::{MemberName, Timestamp};
 use plan::unit::is_news;
 
@@ -18,7 +16,7 @@ use client::Next;
 use client::{NamespacedName, Store};
 
 /// Field manager of MemberStatus.
-const FIELD_MANAGER: &str = "kurator-delivery";
+pub(super) const FIELD_MANAGER: &str = "kurator-delivery";
 /// Shortest time between two writes of one member's status that say nothing new (DESIGN 6).
 const WRITE_EVERY: Duration = Duration::from_secs(1);
 
@@ -68,37 +66,66 @@ fn wanted(ctx: &Ctx, member: &MemberName, stored: &[Arc<MemberStatus>]) -> BTree
     out
 }
 
-pub(super) async fn write(ctx: &Ctx, member: &MemberName) -> Result<Next, WriteError> {
-    let stored = record::slices_of(&ctx.statuses, member);
-    let slices = wanted(ctx, member, &stored);
-    let api: Api<MemberStatus> = Api::all(ctx.client.clone());
-    for (slice, status) in &slices {
-        let name = MemberStatusSpec::object_name(member, *slice);
-        let known = stored.iter().find(|s| s.spec.slice == *slice);
-        let before = known.and_then(|s| s.status.clone()).unwrap_or_default();
-        if known.is_some() && before == *status {
+/// A slice that differs from what is stored.
+struct Changed<'a> {
+    slice: u32,
+    status: &'a MemberStatusStatus,
+    known: Option<&'a MemberStatus>,
+    news: bool,
+}
+
+/// The slices that differ. Those that others wait for come first, so that no other slice's failure delays them.
+fn changed<'a>(slices: &'a BTreeMap<u32, MemberStatusStatus>, stored: &'a [Arc<MemberStatus>]) -> Vec<Changed<'a>> {
+    let none = MemberStatusStatus::default();
+    let mut out = Vec::new();
+    for (&slice, status) in slices {
+        let known = stored.iter().find(|s| s.spec.slice == slice).map(Arc::as_ref);
+        let before = known.and_then(|s| s.status.as_ref()).unwrap_or(&none);
+        if known.is_some() && before == status {
             continue;
         }
         let news = before.link.as_ref().map(|l| l.state) != status.link.as_ref().map(|l| l.state)
             || is_news(&before.units, &status.units);
-        if let Some(wait) = ctx.pace.wait(&NamespacedName::new("", &name), WRITE_EVERY, news) {
-            return Ok(Next::After(wait));
-        }
-        let object = match known {
-            Some(object) => object.as_ref().clone(),
-            None => create(&api, &name, member, *slice).await?,
-        };
-        let object = MemberStatus { status: Some(status.clone()), ..object };
-        ctx.statuses.learn(write::status(&api, FIELD_MANAGER, &object).await?);
+        out.push(Changed { slice, status, known, news });
     }
-    for surplus in stored.iter().filter(|s| !slices.contains_key(&s.spec.slice)) {
-        delete(&api, &surplus.name_any()).await?;
-    }
-    forget_stored(ctx, member, &slices);
-    Ok(Next::Wait)
+    out.sort_by_key(|changed| !changed.news);
+    out
 }
 
-/// What was written is read from the store from now on; what came meanwhile stays.
+pub(super) async fn write(ctx: &Ctx, member: &MemberName) -> Result<Next, WriteError> {
+    let stored = record::slices_of(&ctx.statuses, member);
+    let mut slices = wanted(ctx, member, &stored);
+    // Each slice has its own pace: one that must wait holds back no other.
+    let mut again: Option<Duration> = None;
+    let mut waiting = Vec::new();
+    for Changed { slice, status, known, news } in changed(&slices, &stored) {
+        let name = MemberStatusSpec::object_name(member, slice);
+        if let Some(wait) = ctx.throttle.wait(&NamespacedName::new("", &name), WRITE_EVERY, news) {
+            again = Some(again.map_or(wait, |again| again.min(wait)));
+            waiting.push(slice);
+            continue;
+        }
+        let object = match known {
+            Some(object) => object.clone(),
+            None => {
+                let spec = MemberStatusSpec { member: member.clone(), slice };
+                write::create(&ctx.api, &MemberStatus::new(&name, spec)).await?
+            }
+        };
+        let object = MemberStatus { status: Some(status.clone()), ..object };
+        ctx.statuses.learn(write::status(&ctx.api, &object).await?);
+    }
+    for surplus in stored.iter().filter(|s| !slices.contains_key(&s.spec.slice)) {
+        let key = NamespacedName::of(surplus.as_ref());
+        write::delete::<MemberStatus>(&ctx.api, &key, None).await?;
+        ctx.throttle.forget(&key);
+    }
+    slices.retain(|slice, _| !waiting.contains(slice));
+    forget_stored(ctx, member, &slices);
+    Ok(Next::Wait.or_after(again))
+}
+
+/// What was written is read from the store from now on; what came meanwhile, or waits, stays.
 fn forget_stored(ctx: &Ctx, member: &MemberName, written: &BTreeMap<u32, MemberStatusStatus>) {
     let mut state = ctx.state();
     let Some(unstored) = state.unstored.get_mut(member) else { return };
@@ -112,31 +139,13 @@ fn forget_stored(ctx: &Ctx, member: &MemberName, written: &BTreeMap<u32, MemberS
     }
 }
 
-/// The member has no record.
+/// The member has no record. What was on its way to be stored goes too: the next member of this name is another one.
 pub(super) async fn remove(ctx: &Ctx, member: &MemberName) -> Result<Next, WriteError> {
-    let api: Api<MemberStatus> = Api::all(ctx.client.clone());
+    ctx.state().unstored.remove(member);
     for status in record::slices_of(&ctx.statuses, member) {
-        delete(&api, &status.name_any()).await?;
-        ctx.pace.forget(&NamespacedName::of(status.as_ref()));
+        let key = NamespacedName::of(status.as_ref());
+        write::delete::<MemberStatus>(&ctx.api, &key, None).await?;
+        ctx.throttle.forget(&key);
     }
     Ok(Next::Wait)
-}
-
-async fn create(
-    api: &Api<MemberStatus>,
-    name: &str,
-    member: &MemberName,
-    slice: u32,
-) -> Result<MemberStatus, WriteError> {
-    let object = MemberStatus::new(name, MemberStatusSpec { member: member.clone(), slice });
-    let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-    api.create(&params, &object).await.map_err(|error| WriteError::new::<MemberStatus>("create", name, error))
-}
-
-async fn delete(api: &Api<MemberStatus>, name: &str) -> Result<(), WriteError> {
-    match api.delete(name, &DeleteParams::default()).await {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-        Err(error) => Err(WriteError::new::<MemberStatus>("delete", name, error)),
-    }
 }

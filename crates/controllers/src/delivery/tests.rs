@@ -3,24 +3,16 @@
 use std::convert::Infallible;
 
 use api::delivery::{
-    DecisionSpec, DeletionState, Deletions, Health, MemberDecision, PodCounts, Removal, UnitCounts, UnitPhase,
+    DecisionSpec, DeletionState, Deletions, Health, MemberDecision, PodCounts, Removal, RevertCount, UnitCounts,
+    UnitPhase,
 };
 use kube::client::Body;
 use model::{Digest, Timestamp};
 use plan::unit::is_news;
-use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::deps::tests::{Still, counting, idle, no_answer, with};
 use crate::record::{self, MEMBER, WAITING};
-use crate::{Controllers, Options};
-
-struct Clock;
-
-impl model::Clock for Clock {
-    fn now(&self) -> Timestamp {
-        "2026-01-01T00:00:00Z".parse().unwrap()
-    }
-}
 
 const UNITS: usize = 10_000;
 const MEMBERS: usize = 1_000;
@@ -55,20 +47,11 @@ fn decision(n: usize) -> api::delivery::Decision {
     decision
 }
 
-fn controllers(cache: &std::path::Path) -> Arc<Controllers> {
-    let no_answer = |_: http::Request<Body>| async {
-        Ok::<_, Infallible>(http::Response::builder().status(500).body(Body::empty()).unwrap())
-    };
-    let client = kube::Client::new(tower::service_fn(no_answer), "default");
-    let options = Options {
-        trust: client::Trust::default(),
-        cache: cache.to_owned(),
-        cache_bytes_max: 1 << 20,
-        controllers: [].into(),
-        metrics: crate::Metrics::default(),
-    };
-    let (hub, key) = (HubId::from_random([7; 10]), plan::authenticator::HubKey::from_random([1; 32]));
-    Controllers::new(client, Arc::new(Clock), Arc::new(|| 0.5), hub, key, &options, CancellationToken::new()).unwrap()
+/// A member's record.
+fn record_of(name: MemberName, version: &str) -> Cluster {
+    let mut record = Cluster::new(name.as_str(), api::karmada::cluster::v1alpha1::ClusterSpec::default());
+    record.metadata.resource_version = Some(version.to_owned());
+    record
 }
 
 fn status(held: bool) -> UnitStatus {
@@ -89,11 +72,13 @@ fn status(held: bool) -> UnitStatus {
         health: Health::Healthy,
         objects: UnitCounts::default(),
         pods: PodCounts::default(),
-        since: model::Clock::now(&Clock),
+        since: Still.now(),
         reason: String::new(),
         message: String::new(),
         held: held.then_some(deletions),
+        waiting: Vec::new(),
         reverts: 0,
+        reverts_counted: None,
         last_drift: None,
         reflected: None,
     }
@@ -110,8 +95,7 @@ fn stored(name: MemberName, version: usize, units: BTreeMap<UnitId, UnitStatus>)
 
 #[tokio::test]
 async fn one_members_pass_costs_its_own_decisions_and_one_units_status_its_own_members() {
-    let cache = tempfile::tempdir().unwrap();
-    let controllers = controllers(cache.path());
+    let (_cache, controllers) = idle();
     let ctx = context(&controllers.deps, controllers.feed.clone());
     for n in 0..UNITS {
         ctx.decisions.learn(decision(n));
@@ -149,7 +133,7 @@ async fn one_members_pass_costs_its_own_decisions_and_one_units_status_its_own_m
 
 #[test]
 fn which_units_have_lists_to_weigh_follows_what_is_stored() {
-    let statuses = Store::typed(record::status_indexes());
+    let statuses = Store::without_managed_fields(record::status_indexes());
     let waiting = |statuses: &Store<MemberStatus>| statuses.by(WAITING, &unit(1).to_string()).len();
     let report = |held| BTreeMap::from([(unit(1), status(held))]);
     statuses.learn(stored(member(1), 1, report(true)));
@@ -162,14 +146,8 @@ fn which_units_have_lists_to_weigh_follows_what_is_stored() {
     assert_eq!(waiting(&statuses), 0);
 }
 
-#[test]
-fn a_report_is_merged_with_what_is_not_stored_yet() {
-    let cache = tempfile::tempdir().unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let _guard = runtime.enter();
-    let controllers = controllers(cache.path());
-    let ctx = context(&controllers.deps, controllers.feed.clone());
-    let report = |phase, payload: &[u8]| UnitReport {
+fn report(phase: UnitPhase, payload: &[u8]) -> UnitReport {
+    UnitReport {
         member: member(1),
         unit: unit(1),
         revision: "r".into(),
@@ -181,11 +159,23 @@ fn a_report_is_merged_with_what_is_not_stored_yet() {
         pods: PodCounts::default(),
         reason: String::new(),
         message: String::new(),
+        waiting: Vec::new(),
         deletions: None,
-        reverts: 0,
+        reverts: None,
         last_drift: None,
         details: Vec::new(),
-    };
+    }
+}
+
+#[test]
+fn a_report_is_merged_with_what_is_not_stored_yet() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _guard = runtime.enter();
+    let (_cache, controllers) = idle();
+    let ctx = context(&controllers.deps, controllers.feed.clone());
+    take_report(&ctx, &report(UnitPhase::Applied, b"zero"));
+    assert!(ctx.state().unstored.is_empty(), "it has no record: nothing would ever store that");
+    ctx.clusters.learn(record_of(member(1), "1"));
     take_report(&ctx, &report(UnitPhase::Applied, b"one"));
     // Nothing was written in between: what was applied must not be forgotten.
     take_report(&ctx, &report(UnitPhase::Suspended, b"two"));
@@ -194,4 +184,133 @@ fn a_report_is_merged_with_what_is_not_stored_yet() {
     assert_eq!((unstored.phase, unstored.applied), (UnitPhase::Suspended, Some(Digest::of(b"one"))));
     let before = BTreeMap::from([(unit(1), status(false))]);
     assert!(is_news(&before, &state.unstored[&member(1)].units));
+    drop(state);
+    // What is stored already is not kept a second time.
+    let status = ctx.state().unstored.remove(&member(1)).unwrap().units.remove(&unit(1)).unwrap();
+    ctx.statuses.learn(stored(member(1), 1, BTreeMap::from([(unit(1), status)])));
+    take_report(&ctx, &report(UnitPhase::Suspended, b"two"));
+    assert!(ctx.state().unstored.is_empty());
+}
+
+/// The API of a hub that takes every status, and remembers which it took and deleted.
+fn hub_that_writes(log: Arc<Mutex<Vec<String>>>) -> Api {
+    let answer = move |request: http::Request<Body>| {
+        let log = log.clone();
+        async move {
+            let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+            let name = path.trim_end_matches("/status").rsplit('/').next().unwrap_or_default().to_owned();
+            let body = http_body_util::BodyExt::collect(request.into_body()).await.unwrap().to_bytes();
+            let mut object: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+            log.lock().unwrap().push(format!("{method} {name}"));
+            if method == http::Method::DELETE {
+                object = serde_json::json!({"kind": "Status", "apiVersion": "v1", "status": "Success"});
+            }
+            object["metadata"]["resourceVersion"] = "99".into();
+            Ok::<_, Infallible>(http::Response::new(Body::from(object.to_string().into_bytes())))
+        }
+    };
+    Api::new(kube::Client::new(tower::service_fn(answer), "default"), "test")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slice_that_waits_its_turn_holds_back_no_other() {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let (_cache, controllers) = with(hub_that_writes(log.clone()), Arc::new(Still));
+    let ctx = context(&controllers.deps, controllers.feed.clone());
+    let per_slice = api::delivery::MemberStatusSpec::UNITS_MAX;
+    // A member with one unit more than a slice holds, and a slice of units that are not decided any more.
+    for n in 0..=per_slice {
+        let mut decision = decision(n);
+        decision.spec.members = BTreeMap::from([(member(1), decision.spec.members.values().next().unwrap().clone())]);
+        ctx.decisions.learn(decision);
+    }
+    ctx.clusters.learn(record_of(member(1), "1"));
+    let slice = |n: u32, units: std::ops::Range<usize>| {
+        let mut slice = stored(member(1), 1, units.map(|n| (unit(n), status(false))).collect());
+        slice.metadata.name = Some(api::delivery::MemberStatusSpec::object_name(&member(1), n));
+        slice.spec.slice = n;
+        slice
+    };
+    for object in [slice(0, 0..per_slice), slice(1, per_slice..per_slice + 1), slice(2, 9000..9001)] {
+        ctx.statuses.learn(object);
+    }
+    // Slice 0 was written a moment ago, and has only counters to say; slice 1 has news.
+    assert_eq!(ctx.throttle.wait(&NamespacedName::new("", "m001-0"), Duration::from_secs(1), false), None);
+    let counted = UnitStatus { pods: PodCounts { ready: 7, ..PodCounts::default() }, ..status(false) };
+    let failed = UnitStatus { phase: UnitPhase::Failed, ..status(false) };
+    ctx.state().unstored.insert(
+        member(1),
+        Unstored { units: BTreeMap::from([(unit(0), counted.clone()), (unit(per_slice), failed)]), link: None },
+    );
+    let next = status::write(&ctx, &member(1)).await.unwrap();
+    assert_eq!(*log.lock().unwrap(), ["PUT m001-1", "DELETE m001-2"]);
+    assert!(matches!(next, Next::After(_)), "{next:?}");
+    let left = ctx.state().unstored[&member(1)].units.clone();
+    assert_eq!(left, BTreeMap::from([(unit(0), counted)]), "what waits is not forgotten");
+    // time: the pace is what this is about.
+    tokio::time::advance(Duration::from_secs(1)).await;
+    log.lock().unwrap().clear();
+    assert_eq!(status::write(&ctx, &member(1)).await.unwrap(), Next::Wait);
+    assert_eq!(log.lock().unwrap().first().map(String::as_str), Some("PUT m001-0"));
+    assert!(ctx.state().unstored.is_empty());
+}
+
+#[tokio::test]
+async fn what_was_to_be_stored_of_a_member_goes_with_its_record() {
+    let (_cache, controllers) = idle();
+    let ctx = context(&controllers.deps, controllers.feed.clone());
+    let units = BTreeMap::from([(unit(1), status(false))]);
+    ctx.state().unstored.insert(member(1), Unstored { units, link: None });
+    status::remove(&ctx, &member(1)).await.unwrap();
+    assert!(ctx.state().unstored.is_empty());
+}
+
+/// Panics when it is asked for the first time.
+struct Faulty(std::sync::atomic::AtomicBool);
+
+impl Clock for Faulty {
+    fn now(&self) -> Timestamp {
+        assert!(self.0.swap(true, std::sync::atomic::Ordering::SeqCst), "a bug");
+        Still.now()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_that_makes_the_reader_panic_costs_that_report() {
+    let (_cache, controllers) = with(hub_that_writes(Arc::default()), Arc::new(Faulty(false.into())));
+    let ctx = context(&controllers.deps, controllers.feed.clone());
+    ctx.clusters.learn(record_of(member(1), "1"));
+    let (sender, reports) = mpsc::channel(2);
+    for payload in [b"one", b"two"] {
+        sender.send(FeedReport::Unit(Arc::new(report(UnitPhase::Applied, payload)))).await.unwrap();
+    }
+    drop(sender);
+    reader(&ctx, &controllers.deps, reports).await;
+    assert_eq!(ctx.state().unstored[&member(1)].units[&unit(1)].applied, Some(Digest::of(b"two")));
+    assert_eq!(ctx.metrics.queues().panics("delivery-reader"), 1);
+}
+
+#[test]
+fn reverts_are_counted_once_each_also_by_appliers_that_start_again() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _guard = runtime.enter();
+    let mut registry = prometheus_client::registry::Registry::default();
+    let metrics = crate::Metrics::registered(&mut registry);
+    let (_cache, controllers) = counting(no_answer(), Arc::new(Still), metrics);
+    let ctx = context(&controllers.deps, controllers.feed.clone());
+    ctx.clusters.learn(record_of(member(1), "1"));
+    let counted = |since: &str, count| UnitReport {
+        reverts: Some(RevertCount { since: since.parse().unwrap(), count }),
+        ..report(UnitPhase::Applied, b"one")
+    };
+    let (first, second) = ("2026-01-01T00:00:00Z", "2026-01-01T00:10:00Z");
+    let said = [report(UnitPhase::Applied, b"one"), counted(first, 2), counted(first, 2), counted(first, 3)];
+    // The applier starts again: it has not counted anything, then one.
+    let again = [report(UnitPhase::Applied, b"one"), counted(second, 1), counted(second, 1)];
+    for report in said.iter().chain(&again) {
+        take_report(&ctx, report);
+    }
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+    assert!(text.contains("kurator_drift_reverts_total 4\n"), "{text}");
 }

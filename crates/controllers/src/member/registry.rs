@@ -18,6 +18,7 @@ struct Entry {
 }
 
 /// A prober that is to be started.
+#[derive(Clone)]
 pub(super) struct Start {
     /// When something was last seen to change in the member: what was counted before is out of date.
     pub(super) changed: watch::Receiver<Option<Instant>>,

@@ -65,15 +65,17 @@ impl Kept {
 
     /// Remembers a rendering, and drops the objects of those that were not used for the longest time.
     pub(super) fn keep(&mut self, key: &Digest, rendering: Arc<Rendering>) {
-        self.bytes += rendering.bytes;
+        let added = rendering.bytes;
+        // This may forget others, and count what is left.
         let entry = self.find(key);
         entry.outcome = Some(Ok(rendering.summary));
-        let before = entry.rendering.replace(rendering);
-        self.bytes -= before.map_or(0, |before| before.bytes);
+        let replaced = entry.rendering.replace(rendering).map_or(0, |before| before.bytes);
+        self.bytes = (self.bytes + added).saturating_sub(replaced);
         while self.bytes > KEPT_BYTES_MAX {
             let with = self.by_key.iter_mut().filter(|(other, entry)| *other != key && entry.rendering.is_some());
             let Some((_, oldest)) = with.min_by_key(|(_, entry)| entry.used) else { return };
-            self.bytes -= oldest.rendering.take().map_or(0, |dropped| dropped.bytes);
+            let dropped = oldest.rendering.take().map_or(0, |dropped| dropped.bytes);
+            self.bytes = self.bytes.saturating_sub(dropped);
         }
     }
 }

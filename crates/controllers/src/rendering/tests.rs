@@ -44,6 +44,18 @@ fn inputs_are_forgotten_half_at_a_time() {
     assert!(kept.by_key.contains_key(&input(KNOWN_MAX)) && !kept.by_key.contains_key(&input(0)));
 }
 
+#[test]
+fn the_bytes_that_are_kept_are_counted_also_when_inputs_are_forgotten_meanwhile() {
+    let mut kept = Kept::default();
+    for n in 0..KNOWN_MAX {
+        kept.keep(&input(n), rendering(100));
+    }
+    // Adding it forgets half of the others.
+    kept.keep(&input(KNOWN_MAX), rendering(100));
+    let at_hand: usize = kept.by_key.values().filter_map(|e| e.rendering.as_ref()).map(|r| r.bytes).sum();
+    assert_eq!(kept.bytes, at_hand);
+}
+
 /// Which objects are in which phase, and how long each phase is waited for.
 fn phases(objects: Vec<Value>, timeout: Option<Duration>) -> Vec<String> {
     let rendering = in_phases(objects, timeout).unwrap();
@@ -135,16 +147,16 @@ fn of_inputs(inputs: Inputs) -> RevisionSpec {
 }
 
 /// A hub that answers every request with this.
-fn hub(status: u16, answer: Value) -> Client {
+fn hub(status: u16, answer: Value) -> Api {
     let service = tower::service_fn(move |_: http::Request<Body>| {
         let body = Body::from(answer.to_string().into_bytes());
         async move { Ok::<_, Infallible>(http::Response::builder().status(status).body(body).unwrap()) }
     });
-    Client::new(service, "default")
+    Api::new(kube::Client::new(service, "default"), "test")
 }
 
-fn renderings(dir: &std::path::Path, hub: Client) -> Renderings {
-    Renderings::new(Cache::open(dir, 1 << 20).unwrap(), hub)
+fn renderings(dir: &std::path::Path, hub: Api) -> Renderings {
+    Renderings::new(Cache::open(dir, 1 << 20).unwrap(), hub, &Metrics::default())
 }
 
 #[tokio::test]
@@ -154,7 +166,7 @@ async fn objects_of_the_hub_are_rendered_in_phases_with_the_secrets_that_are_kep
     let objects = [secret.clone(), namespace.clone()];
     let (inputs, sealed) = plan::unit::objects::pack(&objects, &"abcdefghij".parse().unwrap(), b"key").unwrap();
     let data = k8s_openapi::ByteString(sealed.unwrap().data);
-    let stored = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": inputs.sealed},
+    let stored = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": inputs.sealed, "namespace": "ns"},
         "data": {ObjectInputs::SEALED_KEY: data}});
     let dir = tempfile::tempdir().unwrap();
     let revision = of_inputs(Inputs::Objects(inputs));

@@ -21,17 +21,17 @@ use std::time::Duration;
 use api::delivery::{Decision, MemberStatus, Revision};
 use api::kurator::apps::v1alpha1::{Application, ApplicationStatus};
 use api::reason;
-use kube::Client;
 use model::Clock;
 use plan::application::{Fold, fold};
 
 use crate::WriteError;
 use crate::deps::{Deps, Running, work};
-use crate::pace::WritePace;
 use crate::reach::MemberReader;
+use crate::throttle::Throttle;
 use crate::write;
 use client::Next;
-use client::{NamespacedName, Store};
+use client::queue::note_generation;
+use client::{Api, NamespacedName, Store};
 
 /// Field manager of its part of the status.
 const FIELD_MANAGER: &str = "kurator-status";
@@ -45,28 +45,28 @@ const WRITE_EVERY: Duration = Duration::from_secs(1);
 
 /// What a pass needs.
 struct Ctx {
-    client: Client,
+    api: Api,
     clock: Arc<dyn Clock>,
     applications: Arc<Store<Application>>,
     decisions: Arc<Store<Decision>>,
     revisions: Arc<Store<Revision>>,
     statuses: Arc<Store<MemberStatus>>,
     members: MemberReader,
-    pace: WritePace,
+    throttle: Throttle,
 }
 
 /// Wires the controller, and runs it.
 pub(crate) fn run(deps: &Deps) -> Running {
     let stores = &deps.stores;
     let ctx = Arc::new(Ctx {
-        client: deps.client.clone(),
+        api: deps.api.with_manager(FIELD_MANAGER),
         clock: deps.clock.clone(),
         applications: stores.applications.clone(),
         decisions: stores.decisions.clone(),
         revisions: stores.revisions.clone(),
         statuses: stores.statuses.clone(),
         members: MemberReader::new(stores),
-        pace: WritePace::default(),
+        throttle: Throttle::default(),
     });
     let queue = deps.queue("status");
     watch::watch(stores, &queue);
@@ -74,29 +74,20 @@ pub(crate) fn run(deps: &Deps) -> Running {
 }
 
 /// Looks at one Application.
-async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Next {
-    match pass(&ctx, &key).await {
-        Ok(next) => next,
-        Err(error) if error.is_conflict() => Next::Retry,
-        Err(error) => {
-            tracing::warn!(application = %key, error = &error as &dyn std::error::Error, "cannot write its status");
-            Next::Retry
-        }
-    }
-}
-
-async fn pass(ctx: &Ctx, key: &NamespacedName) -> Result<Next, WriteError> {
+async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteError> {
+    let (ctx, key) = (&*ctx, &key);
     let Some(application) = ctx.applications.get(key) else {
-        ctx.pace.forget(key);
+        ctx.throttle.forget(key);
         return Ok(Next::Wait);
     };
     let world = observe::World::read(ctx, key); // the hub's cache
+    note_generation(application.metadata.generation);
     let Some(fold) = fold(&world.facts(&application), ctx.clock.now()) else { return Ok(Next::Wait) }; // pure
     let before = application.status.as_ref().map(Fold::of);
     if before.as_ref() == Some(&fold) {
         return Ok(Next::Wait);
     }
-    if let Some(wait) = ctx.pace.wait(key, WRITE_EVERY, is_news(before.as_ref(), &fold)) {
+    if let Some(wait) = ctx.throttle.wait(key, WRITE_EVERY, is_news(before.as_ref(), &fold)) {
         return Ok(Next::After(wait));
     }
     let Fold { conditions, sync_status, truncated, observed_generation, summary, held } = fold;
@@ -109,8 +100,7 @@ async fn pass(ctx: &Ctx, key: &NamespacedName) -> Result<Next, WriteError> {
         held,
         ..ApplicationStatus::default()
     };
-    let api = write::namespaced(&ctx.client, &key.namespace);
-    match write::status_part(&api, FIELD_MANAGER, application.as_ref(), &status).await {
+    match write::status_part(&ctx.api, application.as_ref(), &status).await {
         Ok(written) => ctx.applications.learn(written),
         Err(error) if error.is_gone() => {}
         Err(error) => return Err(error),

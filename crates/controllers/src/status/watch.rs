@@ -3,37 +3,21 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use api::delivery::{Decision, LinkState, MemberStatus, Owner, UnitId};
+use api::delivery::{Decision, MemberLink, MemberStatus, Owner, UnitId};
 use plan::reach::{Reach, reach};
 
-use crate::application::{Asked, key_of, owner};
+use crate::application::{gathered, watch_applications, watch_decisions};
 use crate::changes::Changes;
-use crate::pace::gather;
 use crate::record::{self, MEMBER};
 use crate::stores::Stores;
 use client::Queue;
 use client::{NamespacedName, Store};
 
 pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
-    // An Application: itself. What is only said of it, mostly by ourselves, is gathered.
-    let (applications, decisions) = (queue.clone(), stores.decisions.clone());
-    let asked: Changes<Asked> = Changes::new();
-    stores.applications.on_change(move |key, application| {
-        if asked.replace(key, application.map(|a| Asked::of(a))).is_some() {
-            applications.add(key.clone());
-        } else {
-            gathered(&decisions, &owner(key), &applications);
-        }
-    });
+    watch_applications(stores, queue);
 
     // A Decision: the Application whose unit it is of.
-    let (applications, decisions) = (queue.clone(), stores.decisions.clone());
-    let known: Changes<Arc<Decision>> = Changes::new();
-    stores.decisions.on_change(move |key, decision| {
-        let before = known.replace(key, decision.cloned()).flatten();
-        let owners: BTreeSet<Owner> = decision.into_iter().chain(&before).map(|d| d.spec.unit.owner()).collect();
-        owners.iter().for_each(|owner| gathered(&decisions, owner, &applications));
-    });
+    watch_decisions(stores, queue);
 
     // A member's report: the Applications of the units that changed; when its link changed, those with something there.
     let (applications, decisions) = (queue.clone(), stores.decisions.clone());
@@ -75,13 +59,7 @@ fn with_member(decisions: &Store<Decision>, member: &str, applications: &Queue<N
     owners.iter().for_each(|owner| gathered(decisions, owner, applications));
 }
 
-/// Looks at an owner soon: reports of a thousand members are then a few looks at it, and not a thousand.
-fn gathered(decisions: &Store<Decision>, owner: &Owner, applications: &Queue<NamespacedName>) {
-    if let Some(key) = key_of(owner) {
-        applications.add_after(key, gather(record::members_of(decisions, owner)));
-    }
-}
-
-fn link(status: &MemberStatus) -> Option<LinkState> {
-    status.status.as_ref()?.link.as_ref().map(|link| link.state)
+/// The whole link: its message is in the status too.
+fn link(status: &MemberStatus) -> Option<&MemberLink> {
+    status.status.as_ref()?.link.as_ref()
 }

@@ -1,10 +1,11 @@
 //! One unit at one member.
 
-use api::delivery::{Health, UnitId, UnitPhase, UnitStatus};
+use api::delivery::{Health, MemberLink, UnitId, UnitPhase, UnitStatus};
 use api::reason;
+use model::clock::format_seconds;
 use model::{Digest, MemberName};
 
-use crate::reach::Reach;
+use crate::reach::{MemberFacts, Standing};
 
 /// How one unit is at one member.
 pub(super) struct Pair<'a> {
@@ -13,7 +14,8 @@ pub(super) struct Pair<'a> {
     pub(super) wanted: Option<&'a String>,
     pub(super) member: &'a MemberName,
     pub(super) status: Option<&'a UnitStatus>,
-    pub(super) reach: Option<Reach>,
+    /// `None`: it has no record.
+    pub(super) facts: Option<&'a MemberFacts>,
     /// Digest of the payload that is decided for the member at the revision of its status.
     pub(super) payload: Option<Digest>,
 }
@@ -31,12 +33,16 @@ impl Pair<'_> {
             || status.applied.is_some() && status.applied == self.payload
     }
 
-    /// `None`: not known, since the member does not answer.
+    fn standing(&self) -> Option<Standing<'_>> {
+        self.facts.map(MemberFacts::standing)
+    }
+
+    /// `None`: not known, since the member does not answer its prober, or its applier.
     pub(super) fn ready(&self) -> Option<bool> {
-        match self.reach {
-            Some(Reach::Unknown) | None => None,
-            Some(Reach::Blocked) => Some(false),
-            Some(Reach::Reachable) => {
+        match self.standing() {
+            Some(Standing::Unknown(_)) | None => None,
+            Some(Standing::Blocked(_)) => Some(false),
+            Some(Standing::Current) => {
                 let healthy = self.status.is_some_and(|s| matches!(s.health, Health::Healthy | Health::Suspended));
                 Some(self.runs_wanted() && healthy)
             }
@@ -44,17 +50,19 @@ impl Pair<'_> {
     }
 
     pub(super) fn reason(&self) -> (&'static str, String) {
-        match (self.reach, self.status) {
+        match (self.standing(), self.status) {
             (None, _) => (reason::MEMBER_GONE, format!("member {} has no record any more", self.member)),
-            (Some(Reach::Unknown), Some(s)) => {
-                (reason::MEMBER_UNKNOWN, format!("the member does not answer; last known: {} {}", s.phase, s.health))
-            }
-            (Some(Reach::Unknown), None) => (reason::MEMBER_UNKNOWN, "the member does not answer".to_owned()),
-            (Some(Reach::Blocked), _) => {
+            (Some(Standing::Unknown(link)), status) => (reason::MEMBER_UNKNOWN, unknown(link, status)),
+            (Some(Standing::Blocked(None)), _) => {
                 (reason::MEMBER_BLOCKED, "the member is not delivered to; see its Ready".to_owned())
             }
-            (Some(Reach::Reachable), None) => (reason::PENDING, "the member has not reported yet".to_owned()),
-            (Some(Reach::Reachable), Some(s)) => {
+            (Some(Standing::Blocked(Some(link))), _) => {
+                let since = format_seconds(link.since);
+                let why = &link.message;
+                (reason::MEMBER_BLOCKED, format!("the member is not delivered to since {since}: {why}"))
+            }
+            (Some(Standing::Current), None) => (reason::PENDING, "the member has not reported yet".to_owned()),
+            (Some(Standing::Current), Some(s)) => {
                 let word = match s.phase {
                     UnitPhase::Applied if s.reason == reason::CONTESTED => reason::CONTESTED,
                     UnitPhase::Applied if s.health == Health::Healthy => reason::RECONCILIATION_SUCCEEDED,
@@ -70,4 +78,16 @@ impl Pair<'_> {
             }
         }
     }
+}
+
+/// Why nothing is known of a unit, and what was known last. The link is that of a member that answers its prober.
+fn unknown(link: Option<&MemberLink>, status: Option<&UnitStatus>) -> String {
+    let why = match link {
+        None => "the member does not answer".to_owned(),
+        Some(link) => {
+            format!("the member answers, but not its applier since {}: {}", format_seconds(link.since), link.message)
+        }
+    };
+    let known = status.map(|s| format!("; last known: {} {}", s.phase, s.health));
+    why + &known.unwrap_or_default()
 }

@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use api::delivery::{
-    DecisionSpec, DeletionState, Deletions, Health, HubId, PodCounts, Removal, RevisionSpec, UnitCounts, UnitPhase,
-    UnitStatus,
+    DecisionSpec, DeletionState, Deletions, Health, HubId, LinkState, MemberLink, PodCounts, Removal, RevisionSpec,
+    UnitCounts, UnitPhase, UnitStatus,
 };
 use api::kurator::apps::v1alpha1::{ApplicationSpec, ApplicationStatus};
 use model::MemberName;
@@ -65,7 +65,7 @@ struct World {
     revisions: BTreeMap<String, RevisionSpec>,
     decisions: BTreeMap<String, DecisionSpec>,
     statuses: BTreeMap<(UnitId, MemberName), UnitStatus>,
-    members: BTreeMap<MemberName, Reach>,
+    members: BTreeMap<MemberName, MemberFacts>,
     rendered: Option<Rendered>,
 }
 
@@ -79,14 +79,13 @@ impl World {
             revisions: BTreeMap::new(),
             decisions: BTreeMap::new(),
             statuses: BTreeMap::new(),
-            members: members.iter().map(|m| (name(m), Reach::Reachable)).collect(),
+            members: members.iter().map(|m| (name(m), MemberFacts::new(Reach::Reachable))).collect(),
             rendered: Some(Rendered::Payload { digest: Digest::of(b"payload"), objects: 2 }),
         }
     }
 
     fn step(&mut self) -> (Plan, Report) {
-        let facts = self.members.iter().map(|(member, reach)| (member.clone(), MemberFacts::new(*reach)));
-        let members: BTreeMap<_, _> = facts.collect();
+        let members = self.members.clone();
         let owner = owner("default", "shop");
         let application = self.application.as_ref();
         let units = application.map(|a| units(a, &self.fleet, &self.source)).unwrap_or_default();
@@ -167,8 +166,10 @@ impl World {
             since: now(),
             reason: String::new(),
             message: String::new(),
+            waiting: Vec::new(),
             held: None,
             reverts: 0,
+            reverts_counted: None,
             last_drift: None,
             reflected: None,
         };
@@ -302,7 +303,7 @@ fn a_member_whose_record_is_gone_is_forgotten() {
 fn deleting_the_application_waits_for_members_that_answer_only() {
     let mut world = World::new(one_policy(), &["a", "b"]);
     world.step();
-    world.members.insert(name("b"), Reach::Unknown);
+    world.members.insert(name("b"), MemberFacts::new(Reach::Unknown));
     world.application.as_mut().unwrap().metadata.deletion_timestamp =
         Some(serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap());
     let (plan, _) = world.step();
@@ -314,7 +315,7 @@ fn deleting_the_application_waits_for_members_that_answer_only() {
     world.revisions.clear();
     assert!(world.step().0.is_settled());
     assert_eq!(world.members_of(), [("b".into(), 1, Removal::Prune)]);
-    world.members.insert(name("b"), Reach::Reachable);
+    world.members.insert(name("b"), MemberFacts::new(Reach::Reachable));
     world.report("b");
     world.step();
     assert!(world.decisions.is_empty());
@@ -350,9 +351,44 @@ fn a_silent_member_makes_the_application_unknown_never_green() {
     world.step();
     world.report("a");
     world.report("b");
-    world.members.insert(name("b"), Reach::Unknown);
+    world.members.insert(name("b"), MemberFacts::new(Reach::Unknown));
     world.step();
     assert_eq!(world.ready(), ("Unknown".into(), "MemberUnknown".into()));
+}
+
+/// A member may answer its prober while its applier is kept out: then drift is neither seen nor reverted.
+#[test]
+fn a_member_whose_applier_is_kept_out_is_never_green() {
+    let link = |state| MemberLink { state, message: "secrets is forbidden".into(), since: now() };
+    for (state, status, reason, message) in [
+        (LinkState::Connected, "True", "ReconciliationSucceeded", "2 of 2 ready"),
+        (LinkState::Unreachable, "Unknown", "MemberUnknown", "1 of 2 ready; not answering: b"),
+        (
+            LinkState::Blocked,
+            "False",
+            "MemberBlocked",
+            "1 of 2 ready; b: the member is not delivered to since 2026-01-01T00:00:00Z: secrets is forbidden",
+        ),
+    ] {
+        let mut world = World::new(one_policy(), &["a", "b"]);
+        world.step();
+        world.report("a");
+        world.report("b");
+        world.members.get_mut(&name("b")).unwrap().link = Some(link(state));
+        world.step();
+        assert_eq!(world.ready(), (status.into(), reason.into()), "{state:?}");
+        let status = world.application.as_ref().unwrap().status.clone().unwrap();
+        assert_eq!(api::condition::find(&status.conditions, "Ready").unwrap().message, message);
+    }
+    let mut world = World::new(one_policy(), &["b"]);
+    world.step();
+    world.report("b");
+    world.members.get_mut(&name("b")).unwrap().link = Some(link(LinkState::Unreachable));
+    world.step();
+    let status = world.application.unwrap().status.unwrap();
+    let message = &status.sync_status[0].kustomization_status.as_ref().unwrap().conditions[0].message;
+    let words = "the member answers, but not its applier since 2026-01-01T00:00:00Z: secrets is forbidden; last known: Applied Healthy";
+    assert_eq!(message, words);
 }
 
 #[test]
@@ -520,7 +556,7 @@ fn a_member_is_placed_by_its_new_unit_before_the_old_one_loses_it() {
 fn what_was_to_be_left_behind_stays_when_its_member_comes_back_after_the_application_is_gone() {
     let mut world = World::new(one_policy(), &["a"]);
     world.step();
-    world.members.insert(name("a"), Reach::Unknown);
+    world.members.insert(name("a"), MemberFacts::new(Reach::Unknown));
     let application = world.application.as_mut().unwrap();
     application.metadata.annotations =
         Some(BTreeMap::from([(api::kurator::annotation::ON_DELETE.to_owned(), "orphan".to_owned())]));
@@ -528,7 +564,7 @@ fn what_was_to_be_left_behind_stays_when_its_member_comes_back_after_the_applica
     assert_eq!(world.step().0.finalizer, Some(false));
     world.application = None;
     world.step();
-    world.members.insert(name("a"), Reach::Reachable);
+    world.members.insert(name("a"), MemberFacts::new(Reach::Reachable));
     world.step();
     assert_eq!(world.members_of(), [("a".into(), 1, Removal::Release)]);
 }
@@ -562,7 +598,7 @@ fn a_member_that_is_away_does_not_hide_that_a_commit_empties_the_unit() {
     world.report("b");
     world.source.artifact = Some(artifact("c2"));
     world.rendered = Some(Rendered::Payload { digest: Digest::of(b"nothing"), objects: 0 });
-    world.members.insert(name("b"), Reach::Unknown);
+    world.members.insert(name("b"), MemberFacts::new(Reach::Unknown));
     world.step();
     world.report("a");
     let key = (world.unit(), name("a"));

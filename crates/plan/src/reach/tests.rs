@@ -31,15 +31,21 @@ fn a_record_says_whether_its_member_can_be_reached() {
 }
 
 #[test]
-fn a_member_is_waited_for_only_while_its_applier_gets_through() {
+fn a_report_is_current_only_while_prober_and_applier_get_through() {
+    let link = |state| MemberLink { state, message: "why".into(), since: "2026-01-01T00:00:00Z".parse().unwrap() };
+    let (lost, kept_out) = (link(LinkState::Unreachable), link(LinkState::Blocked));
     for (reach, link, expect) in [
-        (Reach::Reachable, None, true),
-        (Reach::Reachable, Some(LinkState::Connected), true),
-        (Reach::Reachable, Some(LinkState::Unreachable), false),
-        (Reach::Reachable, Some(LinkState::Blocked), false),
-        (Reach::Unknown, Some(LinkState::Connected), false),
-        (Reach::Blocked, Some(LinkState::Connected), false),
+        (Reach::Reachable, None, Standing::Current),
+        (Reach::Reachable, Some(link(LinkState::Connected)), Standing::Current),
+        (Reach::Reachable, Some(lost.clone()), Standing::Unknown(Some(&lost))),
+        (Reach::Reachable, Some(kept_out.clone()), Standing::Blocked(Some(&kept_out))),
+        (Reach::Unknown, Some(link(LinkState::Connected)), Standing::Unknown(None)),
+        (Reach::Unknown, Some(kept_out.clone()), Standing::Unknown(None)),
+        (Reach::Blocked, Some(link(LinkState::Connected)), Standing::Blocked(None)),
+        (Reach::Blocked, Some(lost.clone()), Standing::Blocked(None)),
     ] {
-        assert_eq!(MemberFacts { reach, link }.reports(), expect, "{reach:?} {link:?}");
+        let facts = MemberFacts { reach, link };
+        assert_eq!(facts.standing(), expect, "{facts:?}");
+        assert_eq!(facts.reports(), expect == Standing::Current, "{facts:?}");
     }
 }

@@ -8,6 +8,7 @@ use api::delivery::{HubId, UnitId};
 use api::feed::{Snapshot, UnitEntry};
 use client::Backoff;
 use client::contain::counted;
+use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use model::{GroupKind, ObjectKey};
@@ -287,7 +288,7 @@ impl Session {
     }
 
     /// Begins passes over units that need one.
-    pub(crate) fn start(&mut self, passes: &mut FuturesUnordered<BoxFuture<'static, Outcome>>) {
+    pub(crate) fn start(&mut self, passes: &mut FuturesUnordered<BoxFuture<'static, Box<Outcome>>>) {
         let now = Instant::now();
         while passes.len() < self.connection.ctx.limits.units_in_flight {
             let next = next_in_turn(&self.slots, self.last_started.as_ref(), |slot| slot.is_ready(now));
@@ -302,7 +303,9 @@ impl Session {
             // Costs nothing while no subscriber asks for it; with one, each request and line of a pass says whose it is.
             let span =
                 tracing::info_span!("pass", member = %connection.ctx.member, unit = %unit.id, epoch = entry.epoch);
-            passes.push(Box::pin(contained_pass(connection, unit, entry, bundle, due).instrument(span)));
+            let pass = contained_pass(connection, unit, entry, bundle, due).instrument(span);
+            // Boxed: what awaits passes would have room for an outcome, also while there is no pass.
+            passes.push(Box::pin(pass.map(Box::new)));
             self.last_started = Some(id);
         }
     }

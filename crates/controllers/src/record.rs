@@ -52,6 +52,11 @@ fn waiting(status: &MemberStatus) -> Vec<String> {
     units(status).filter(|(_, s)| waits(s)).map(|(unit, _)| unit.to_string()).collect()
 }
 
+/// Is the unit one of this owner's? Asked for each report that is folded, so nothing is copied.
+fn is_of(unit: &UnitId, owner: &Owner) -> bool {
+    (&unit.namespace, &unit.name, &unit.kind, &unit.group) == (&owner.namespace, &owner.name, &owner.kind, &owner.group)
+}
+
 /// What members report of the units of one owner.
 pub(crate) fn statuses_of(statuses: &Store<MemberStatus>, owner: &Owner) -> BTreeMap<(UnitId, MemberName), UnitStatus> {
     let mut out = BTreeMap::new();
@@ -60,11 +65,16 @@ pub(crate) fn statuses_of(statuses: &Store<MemberStatus>, owner: &Owner) -> BTre
     for slice in statuses.by(OWNER, &owner.to_string()) {
         let Some(status) = &slice.status else { continue };
         let units = status.units.range((Bound::Included(&first), Bound::Unbounded));
-        for (unit, said) in units.take_while(|(unit, _)| unit.owner() == *owner) {
+        for (unit, said) in units.take_while(|(unit, _)| is_of(unit, owner)) {
             out.insert((unit.clone(), slice.spec.member.clone()), said.clone());
         }
     }
     out
+}
+
+/// How many members the decisions of one owner name.
+pub(crate) fn members_of(decisions: &Store<Decision>, owner: &Owner) -> usize {
+    decisions.by(OWNER, &owner.to_string()).iter().map(|decision| decision.spec.members.len()).sum()
 }
 
 /// The slices of one member's report, in order.

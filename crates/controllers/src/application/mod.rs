@@ -16,6 +16,7 @@
 //! looked after until its tombstones are gone.
 
 mod apply;
+mod asked;
 mod observe;
 mod status;
 mod watch;
@@ -41,6 +42,7 @@ use client::Next;
 use client::queue::note_generation;
 use client::{Api, Index, NamespacedName, Store};
 
+use asked::Asked;
 use observe::Lost;
 
 /// Field manager of Decisions and Revisions, and of the source's part of the status.
@@ -82,7 +84,7 @@ pub(crate) fn key_of(owner: &Owner) -> Option<NamespacedName> {
     mine.then(|| NamespacedName::new(owner.namespace.clone(), owner.name.clone()))
 }
 
-pub(crate) use watch::watch_decisions;
+pub(crate) use watch::{gathered, watch_applications, watch_decisions};
 
 /// What a pass needs.
 struct Ctx {
@@ -139,7 +141,8 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteErro
     let now = ctx.clock.now();
     let application = ctx.applications.get(key);
     note_generation(application.as_ref().and_then(|a| a.metadata.generation));
-    let world = observe::World::read(ctx, key, application.as_deref()).await?; // source, cache
+    let mut world = observe::World::read(ctx, key, application.as_deref()).await?; // source, cache
+    let source = world.source.clone();
     let (observed, lost) = world.observe(ctx, now).await; // renderer
     if lost == Some(Lost::UnderWay) {
         return Ok(Next::After(Lost::UnderWay.look_again()));
@@ -147,7 +150,7 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteErro
     let (plan, report) = plan::unit::plan(&observed, now); // pure
     tracing::debug!(application = %key, ?report, "decided");
     apply::apply(ctx, key, application.as_deref(), &plan).await?; // client
-    let next = status::write(ctx, key, &world.source, now).await?; // client
+    let next = status::write(ctx, key, &source, now).await?; // client
     Ok(next.or_after(lost.map(Lost::look_again)))
 }
 

@@ -18,6 +18,7 @@
 
 mod apply;
 mod observe;
+mod sending;
 mod status;
 mod watch;
 
@@ -90,6 +91,7 @@ struct Ctx {
     renderings: Arc<Renderings>,
     feed: Arc<PushFeed>,
     state: Mutex<State>,
+    sending: sending::Sending,
     throttle: Throttle,
     metrics: Metrics,
     /// Members whose snapshot and applier to look at.
@@ -118,6 +120,7 @@ fn context(deps: &Deps, feed: Arc<PushFeed>) -> Arc<Ctx> {
         renderings: deps.renderings.clone(),
         feed,
         state: Mutex::default(),
+        sending: sending::Sending::default(),
         throttle: Throttle::default(),
         metrics: deps.metrics.clone(),
         members: deps.queue("delivery"),
@@ -179,6 +182,7 @@ async fn read(ctx: &Arc<Ctx>, reports: &mut Reports) {
 /// Merges a report with what is stored, or is about to be.
 fn take_report(ctx: &Ctx, report: &UnitReport) {
     let member = &report.member;
+    ctx.sending.end(member);
     if !has_record(ctx, member) {
         return;
     }
@@ -239,13 +243,18 @@ async fn reconcile(ctx: Arc<Ctx>, member: MemberName) -> Result<Next, WriteError
         tracing::debug!(%member, ?report, "waits");
     }
     let again = observed.again;
-    ctx.feed.set(snapshot, observed.bundles);
+    // Before the applier can answer.
+    let begun = ctx.sending.begin(member);
+    if !ctx.feed.set(snapshot, observed.bundles) && begun {
+        ctx.sending.end(member);
+    }
     apply::apply(ctx, member, &cluster).await?; // the applier
     Ok(Next::Wait.or_after(again))
 }
 
-/// Stores what one member reports.
+/// Stores what one member reports. What is still to be sent to others goes first.
 async fn store(ctx: Arc<Ctx>, member: MemberName) -> Result<Next, WriteError> {
+    ctx.sending.few().await;
     match ctx.clusters.get(&NamespacedName::new("", member.as_str())) {
         Some(_) => status::write(&ctx, &member).await, // client
         None => status::remove(&ctx, &member).await,   // client

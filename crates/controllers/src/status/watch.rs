@@ -1,26 +1,20 @@
 //! Which change makes which Application's status be folded again. One block per kind; each names the relation.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
-use api::delivery::{Decision, MemberLink, MemberStatus};
+use api::delivery::{Decision, MemberLink, MemberStatus, Owner, UnitId};
 use plan::reach::{Reach, reach};
 
-use crate::application::{key_of, watch_decisions};
+use crate::application::{gathered, watch_applications, watch_decisions};
 use crate::changes::Changes;
 use crate::record::{self, MEMBER};
 use crate::stores::Stores;
 use client::Queue;
 use client::{NamespacedName, Store};
 
-/// How long reports are gathered before they are folded: a thousand members that report within a second make 50 folds,
-/// each over a thousand members, and not a thousand. A person does not see 20 ms.
-const GATHER: Duration = Duration::from_millis(20);
-
 pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
-    // An Application: itself.
-    let applications = queue.clone();
-    stores.applications.on_change(move |key, _| applications.add(key.clone()));
+    watch_applications(stores, queue);
 
     // A Decision: the Application whose unit it is of.
     watch_decisions(stores, queue);
@@ -31,8 +25,8 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
     stores.statuses.on_change(move |key, status| {
         let Some(before) = reports.replace(key, status.cloned()) else { return };
         let changed = record::changed_units(before.as_deref(), status.map(Arc::as_ref));
-        let keys = changed.into_keys().filter_map(|unit| key_of(&unit.owner()));
-        keys.for_each(|key| applications.add_after(key, GATHER));
+        let owners: BTreeSet<Owner> = changed.into_keys().map(UnitId::owner).collect();
+        owners.iter().for_each(|owner| gathered(&decisions, owner, &applications));
         if before.as_deref().and_then(link) != status.map(Arc::as_ref).and_then(link) {
             let member = status.or(before.as_ref()).map(|s| s.spec.member.to_string()).unwrap_or_default();
             with_member(&decisions, &member, &applications);
@@ -61,9 +55,8 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
 }
 
 fn with_member(decisions: &Store<Decision>, member: &str, applications: &Queue<NamespacedName>) {
-    let all = decisions.by(MEMBER, member);
-    let keys = all.iter().filter_map(|decision| key_of(&decision.spec.unit.owner()));
-    keys.for_each(|key| applications.add_after(key, GATHER));
+    let owners: BTreeSet<Owner> = decisions.by(MEMBER, member).iter().map(|d| d.spec.unit.owner()).collect();
+    owners.iter().for_each(|owner| gathered(decisions, owner, applications));
 }
 
 /// The whole link: its message is in the status too.

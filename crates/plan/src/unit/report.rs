@@ -32,7 +32,7 @@ pub fn merge_report(report: &UnitReport, before: Option<&UnitStatus>, now: Times
         pods: report.pods,
         since: same.map_or(now, |b| b.since),
         reason: report.reason.clone(),
-        message: report.message.clone(),
+        message: report.message.chars().take(UnitStatus::MESSAGE_MAX).collect(),
         waiting: report.waiting.clone(),
         held: report.deletions.clone(),
         reverts,

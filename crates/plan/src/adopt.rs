@@ -11,9 +11,24 @@ pub enum Plan {
     /// It is not there, or it is one that this hub made and recorded: it will be ours.
     Ours,
     /// It was there before us: it is taken over, and released instead of deleted later.
-    Adopt,
+    Adopt {
+        /// It carries our label, and no inventory names it: what was recorded of it seems to be lost.
+        unrecorded: bool,
+    },
     /// It is not touched; the report says why.
     Leave,
+}
+
+impl Plan {
+    /// Does the object count as somebody else's?
+    pub fn is_adopted(&self) -> bool {
+        matches!(self, Self::Adopt { .. })
+    }
+
+    /// Does it so though it carries our label?
+    pub fn is_unrecorded(&self) -> bool {
+        matches!(self, Self::Adopt { unrecorded: true })
+    }
 }
 
 /// Decides from the live object. One that another hub delivers is left alone: two hubs would take it from each other for
@@ -32,7 +47,7 @@ pub fn plan(live: Option<&Value>, hub: &HubId, recorded: Option<bool>, begun: Op
     match hub_label {
         Some(other) if other != hub.as_str() => (Plan::Leave, WaitingOn::OtherHub(other.to_owned()).into()),
         _ if recorded == Some(false) || arrived => (Plan::Ours, Report::default()),
-        _ => (Plan::Adopt, Report::default()),
+        _ => (Plan::Adopt { unrecorded: hub_label.is_some() && recorded.is_none() }, Report::default()),
     }
 }
 
@@ -84,18 +99,21 @@ mod tests {
         let ours = |part_of: &str| labels(json!({label::HUB: hub().as_str(), label::APPLYSET_PART_OF: part_of}));
         let foreign = || labels(json!({label::HUB: "other"}));
         let leaving = Some(json!({"metadata": {"name": "a", "deletionTimestamp": "2026-11-26T10:00:00Z"}}));
+        let theirs = || Plan::Adopt { unrecorded: false };
+        let unrecorded = || Plan::Adopt { unrecorded: true };
         let other_hub = || Some(WaitingOn::OtherHub("other".into()));
         // live, recorded by another unit as adopted, begun by -> plan, what is waited for
         for (live, recorded, begun, expect, waiting) in [
             (None, None, None, Plan::Ours, None),
-            (plain(), None, None, Plan::Adopt, None),
-            (plain(), Some(true), None, Plan::Adopt, None),
+            (plain(), None, None, theirs(), None),
+            (plain(), Some(true), None, theirs(), None),
             (plain(), Some(false), None, Plan::Ours, None),
-            (plain(), None, Some("mine"), Plan::Adopt, None),
+            (plain(), None, Some("mine"), theirs(), None),
             // Our label alone proves nothing: nothing is deleted that was not recorded.
-            (ours("mine"), None, None, Plan::Adopt, None),
+            (ours("mine"), None, None, unrecorded(), None),
+            (ours("mine"), Some(true), None, theirs(), None),
             (ours("mine"), None, Some("mine"), Plan::Ours, None),
-            (ours("another"), None, Some("mine"), Plan::Adopt, None),
+            (ours("another"), None, Some("mine"), unrecorded(), None),
             (foreign(), None, None, Plan::Leave, other_hub()),
             (foreign(), Some(false), None, Plan::Leave, other_hub()),
             (foreign(), None, Some("mine"), Plan::Leave, other_hub()),

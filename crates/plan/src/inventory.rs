@@ -35,6 +35,9 @@ pub struct Entry {
     /// It existed before us: it is released, never deleted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adopted: bool,
+    /// It was adopted with our label on it: what was recorded of it before seems to be lost.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unrecorded: bool,
     /// The source asks to keep it when it goes (a Helm chart does, with `resource-policy: keep`): it is released too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub kept: bool,

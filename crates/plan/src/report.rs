@@ -19,6 +19,10 @@ mod waits;
 
 pub use waits::Waits;
 
+/// Reason of an object that was adopted with our label on it, when nothing else is to be said of it.
+pub const RECORD_LOST: &str = "RecordLost";
+const RECORD_LOST_WORDS: &str = "it carries our label, and no inventory named it: it counts as adopted, so it is never deleted; if we made it, the inventory was lost";
+
 /// What an object is to its unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
@@ -104,6 +108,9 @@ pub fn row(facts: &Facts<'_>) -> (ObjectReport, Part) {
     };
     if let Some(conflict) = &conflict {
         (reason, message) = ("Conflict", conflict);
+    }
+    if reason.is_empty() && facts.entry.is_some_and(|entry| entry.unrecorded) {
+        (reason, message) = (RECORD_LOST, RECORD_LOST_WORDS);
     }
     let row = ObjectReport {
         key: Arc::clone(facts.key),

@@ -44,8 +44,9 @@ impl Pass {
         }
         let mut entries = Vec::new();
         for (object, live) in self.look_at(new).await? {
-            let Some(adopted) = self.judge(&object, live.as_ref(), None) else { continue };
-            let entry = Entry { version: object.version.clone(), adopted, ..Entry::default() };
+            let Some(plan) = self.judge(&object, live.as_ref(), None) else { continue };
+            let (adopted, unrecorded) = (plan.is_adopted(), plan.is_unrecorded());
+            let entry = Entry { version: object.version.clone(), adopted, unrecorded, ..Entry::default() };
             entries.push((object.key.clone(), entry));
             self.read.insert(object.key, live.is_some());
         }
@@ -76,9 +77,9 @@ impl Pass {
         Ok(out)
     }
 
-    /// Whether an object that was read would be adopted; `None` when it has to be left alone for now. `begun` as in
+    /// Whose an object is that was read; `None` when it has to be left alone for now. `begun` as in
     /// [`adopt::plan`].
-    fn judge(&mut self, object: &Prepared, live: Option<&Value>, begun: Option<&str>) -> Option<bool> {
+    fn judge(&mut self, object: &Prepared, live: Option<&Value>, begun: Option<&str>) -> Option<adopt::Plan> {
         let uid = live.and_then(model::object::uid).unwrap_or_default();
         let recorded = self.connection.view().claims.recorded(&object.key, uid, &self.unit.id);
         let (plan, Report { waiting }) = adopt::plan(live, &self.connection.ctx.hub, recorded, begun);
@@ -91,11 +92,7 @@ impl Pass {
                 _ => self.hold_until_gone(object),
             }
         }
-        match plan {
-            adopt::Plan::Ours => Some(false),
-            adopt::Plan::Adopt => Some(true),
-            adopt::Plan::Leave => None,
-        }
+        (plan != adopt::Plan::Leave).then_some(plan)
     }
 
     /// Reads what a process that died may have left half done, or may leave so: objects whose first apply may have
@@ -116,11 +113,12 @@ impl Pass {
         for (object, live) in self.look_at(objects).await? {
             let Some(mut job) = jobs.remove(&object.key) else { continue };
             if job.entry.uid.is_none() {
-                let Some(adopted) = self.judge(&object, live.as_ref(), Some(&part_of)) else { continue };
-                job.entry.adopted |= adopted;
+                let Some(plan) = self.judge(&object, live.as_ref(), Some(&part_of)) else { continue };
+                job.entry.adopted |= plan.is_adopted();
+                job.entry.unrecorded |= plan.is_unrecorded();
             }
             self.unit.inventory.update(&object.key, |entry| {
-                entry.adopted = job.entry.adopted;
+                (entry.adopted, entry.unrecorded) = (job.entry.adopted, job.entry.unrecorded);
                 entry.uid = entry.uid.take().filter(|_| live.is_some());
             });
             self.read.insert(object.key, live.is_some());

@@ -98,6 +98,7 @@ impl Pass {
                 let was_absent = self.read.get(key) == Some(&false);
                 self.unit.inventory.update(key, |entry| {
                     entry.adopted = ownership::is_adopted_after(entry, created, was_absent, &observation.seen.uid);
+                    entry.unrecorded &= entry.adopted;
                     entry.version.clone_from(&object.version);
                     entry.uid = Some(observation.seen.uid.clone());
                     entry.doomed = false;

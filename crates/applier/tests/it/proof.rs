@@ -1,11 +1,13 @@
 //! What proves that we wrote an inventory, and what is done with one that proves nothing.
 
 use api::delivery::{Removal, UnitPhase, label};
+use api::feed::UnitReport;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use plan::authenticator::HubKey;
 use plan::inventory::shard::{Place, Sealed, encode};
 use plan::inventory::{Entry, Inventory};
+use plan::report::RECORD_LOST;
 use serde_json::{Value, json};
 
 use crate::world::{World, config_map, config_maps, hub_key, pack, unit};
@@ -79,7 +81,17 @@ async fn an_inventory_that_somebody_wrote_proves_nothing() {
     world.delete(&format!("{SECRETS}/{}", world.inventories().await.remove(0))).await;
     world.set("a", 3, config_maps(2));
     world.restart();
-    assert_eq!(world.applied(&unit("a")).await.objects.adopted, 2);
+    let report = world.applied(&unit("a")).await;
+    assert_eq!(report.objects.adopted, 2);
+    // It is told apart from what was there before us, also by a process that starts.
+    let lost = |report: &UnitReport| report.details.iter().filter(|row| row.reason == RECORD_LOST).count();
+    assert_eq!(lost(&report), 2);
+    let mut objects = config_maps(2);
+    objects.push(config_map("innocent", "ours"));
+    world.set("a", 4, objects);
+    world.restart();
+    let report = world.applied(&unit("a")).await;
+    assert_eq!((report.objects.adopted, lost(&report)), (3, 2));
 }
 
 #[tokio::test(start_paused = true)]

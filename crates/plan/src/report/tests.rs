@@ -43,6 +43,10 @@ fn a_row_says_how_an_object_compares_and_what_it_amounts_to() {
     check(Facts { phase_waits: true, ..wanted(Step::Send(Why::New)) }, SyncState::Waiting, Health::Progressing, "");
     check(seen(wanted(Step::Wait)), SyncState::Deleting, Health::Healthy, "");
     check(Facts { hidden: Some("forbidden"), ..wanted(Step::Skip) }, SyncState::Synced, Health::Unknown, "NotVisible");
+    let lost = Entry { adopted: true, unrecorded: true, ..Entry::default() };
+    check(Facts { entry: Some(&lost), ..seen(wanted(Step::Skip)) }, SyncState::Synced, Health::Healthy, RECORD_LOST);
+    let both = Facts { entry: Some(&lost), problem: Some(("Invalid", "no")), ..seen(wanted(Step::Skip)) };
+    check(both, SyncState::Failed, Health::Healthy, "Invalid");
     let refused = Facts { problem: Some(("Invalid", "no")), ..wanted(Step::Send(Why::New)) };
     check(refused, SyncState::Failed, Health::Missing, "Invalid");
     let fought = Facts { is_contested: true, ..seen(wanted(Step::Send(Why::Revert))) };

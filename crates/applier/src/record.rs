@@ -9,6 +9,8 @@ use client::Backoff;
 use model::{Digest, ObjectKey, Timestamp};
 use plan::apply::{Accepted, WaitingOn};
 use plan::drift::{self, Revert};
+use plan::ownership::NotOurs;
+use plan::report::Waits;
 use tokio::time::Instant;
 
 use crate::error::Error;
@@ -33,11 +35,26 @@ pub(crate) struct Past {
     pub(crate) memory: HashMap<Arc<ObjectKey>, Memory>,
     /// What is known of each object's last apply.
     pub(crate) accepted: HashMap<Arc<ObjectKey>, Arc<Accepted>>,
+    /// Objects that it let go of instead of deleting them, since they are not its own, and at which epoch. By cause and
+    /// words, so that it stays short.
+    pub(crate) not_ours: Option<(u64, Waits)>,
     /// Reverts of all its objects, also of those that it no longer has.
     pub(crate) reverts: Option<RevertCount>,
 }
 
 impl Past {
+    /// Notes that an object was let go of since it is not the unit's own.
+    pub(crate) fn note_not_ours(&mut self, key: &ObjectKey, why: &NotOurs, epoch: u64) {
+        let noted = self.not_ours.take().filter(|(noted_at, _)| *noted_at == epoch);
+        let (_, noted) = self.not_ours.insert(noted.unwrap_or_else(|| (epoch, Waits::default())));
+        noted.add_not_ours(key, why);
+    }
+
+    /// What it let go of at this epoch.
+    pub(crate) fn not_ours_at(&self, epoch: u64) -> Option<&Waits> {
+        self.not_ours.as_ref().filter(|(noted_at, _)| *noted_at == epoch).map(|(_, noted)| noted)
+    }
+
     /// Counts a revert.
     pub(crate) fn count_revert(&mut self, now: Timestamp) {
         self.reverts.get_or_insert(RevertCount { since: now, count: 0 }).count += 1;

@@ -175,12 +175,21 @@ impl Rows {
         self.rows.clone()
     }
 
-    /// Which objects wait, are held or are left alone, and why; with those that the unit no longer wants.
-    pub fn waiting(&self, kept: &[WaitingOn], deletions: Option<&Deletions>) -> Vec<ObjectsWaiting> {
-        if self.waits.is_empty() && kept.is_empty() {
+    /// Which objects wait, are held or are left alone, and why; with those that the unit no longer wants, and those that
+    /// it let go of.
+    pub fn waiting(
+        &self,
+        kept: &[WaitingOn],
+        deletions: Option<&Deletions>,
+        not_ours: Option<&Waits>,
+    ) -> Vec<ObjectsWaiting> {
+        if self.waits.is_empty() && kept.is_empty() && not_ours.is_none() {
             return Vec::new();
         }
         let mut waits = self.waits.clone();
+        if let Some(not_ours) = not_ours {
+            waits.add_all(not_ours);
+        }
         waits.add_kept(kept, deletions);
         waits.entries()
     }

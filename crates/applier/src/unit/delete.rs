@@ -7,7 +7,7 @@ use client::{Class, Resource};
 use futures::StreamExt as _;
 use model::ObjectKey;
 use plan::inventory::{self, Inventory};
-use plan::ownership::{self, Claimant, MayDelete, MayRelease};
+use plan::ownership::{self, Claimant, MayDelete, MayRelease, NotOurs};
 use plan::prepare;
 use plan::prune::{self, Observed, Plan, WaitingOn};
 use serde_json::Value;
@@ -16,6 +16,14 @@ use tokio::time::Instant;
 use crate::error::Error;
 
 use super::{Pass, Write};
+
+/// What came of an attempt to delete an object.
+enum Tried {
+    /// Its entry is done with: the object is gone, or it is not ours, for this reason.
+    Done(Option<NotOurs>),
+    /// It is on its way out, or is only released.
+    Waiting,
+}
 
 impl Pass {
     /// Plans and prunes until nothing more can be done now. True when the unit has left the member.
@@ -105,11 +113,11 @@ impl Pass {
         let mut progress = false;
         for (key, result) in results {
             match result {
-                Ok(true) => {
-                    self.forget(&key);
+                Ok(Tried::Done(not_ours)) => {
+                    self.let_go(&key, not_ours.as_ref(), "not deleted, and no longer recorded");
                     progress = true;
                 }
-                Ok(false) => {}
+                Ok(Tried::Waiting) => {}
                 // It changed since it was read.
                 Err(e) if e.code() == Some(409) => self.again = true,
                 Err(e) if e.class() == Class::Unreachable => return Err(e),
@@ -131,9 +139,8 @@ impl Pass {
         Ok(live.map(|live| (resource, live)))
     }
 
-    /// True when the entry is done with: the object is gone, or is not ours.
-    async fn try_delete(&self, key: &ObjectKey) -> Result<bool, Error> {
-        let Some(entry) = self.unit.inventory.get(key) else { return Ok(true) };
+    async fn try_delete(&self, key: &ObjectKey) -> Result<Tried, Error> {
+        let Some(entry) = self.unit.inventory.get(key) else { return Ok(Tried::Done(None)) };
         let (resource, live) = match self.recorded(key, &entry.version).await? {
             Some((resource, live)) => (Some(resource), Some(live)),
             None => (None, None),
@@ -141,14 +148,23 @@ impl Pass {
         let part_of = inventory::applyset_id(&self.unit.short);
         let ours = Claimant { hub: &self.connection.ctx.hub, part_of: &part_of };
         match (ownership::may_delete(&ours, entry, live.as_ref()), resource, live) {
-            (MayDelete::Delete, Some(resource), Some(live)) => self.connection.delete(&resource, &live).await,
-            (MayDelete::NotOurs(why), ..) => {
-                tracing::warn!(object = %key, unit = %self.unit.id, %why, "not deleted, and no longer recorded");
-                Ok(true)
-            }
-            (MayDelete::Waiting | MayDelete::OnlyReleased, ..) => Ok(false),
-            (MayDelete::Absent | MayDelete::Delete, ..) => Ok(true),
+            (MayDelete::Delete, Some(resource), Some(live)) => match self.connection.delete(&resource, &live).await? {
+                true => Ok(Tried::Done(None)),
+                false => Ok(Tried::Waiting),
+            },
+            (MayDelete::NotOurs(why), ..) => Ok(Tried::Done(Some(why))),
+            (MayDelete::Waiting | MayDelete::OnlyReleased, ..) => Ok(Tried::Waiting),
+            (MayDelete::Absent | MayDelete::Delete, ..) => Ok(Tried::Done(None)),
         }
+    }
+
+    /// Forgets an object, and notes why it is still there if it is not ours: the log may be gone when somebody asks.
+    fn let_go(&mut self, key: &ObjectKey, not_ours: Option<&NotOurs>, what: &str) {
+        if let Some(why) = not_ours {
+            tracing::warn!(object = %key, unit = %self.unit.id, %why, "{what}");
+            self.unit.past.note_not_ours(key, why, self.entry.epoch);
+        }
+        self.forget(key);
     }
 
     /// Gives an object back: without our labels and our ownership of fields. True when its entry is gone.
@@ -158,8 +174,8 @@ impl Pass {
                 self.again = true;
                 Ok(false)
             }
-            Ok(()) => {
-                self.forget(key);
+            Ok(not_ours) => {
+                self.let_go(key, not_ours.as_ref(), "left as it is, and no longer recorded");
                 Ok(true)
             }
             Err(e) if e.class() == Class::Unreachable => Err(e),
@@ -170,21 +186,19 @@ impl Pass {
         }
     }
 
-    async fn try_release(&self, key: &ObjectKey) -> Result<(), Error> {
-        let Some(entry) = self.unit.inventory.get(key) else { return Ok(()) };
-        let Some((resource, live)) = self.recorded(key, &entry.version).await? else { return Ok(()) };
+    /// Why it was left as it is, if it is not ours.
+    async fn try_release(&self, key: &ObjectKey) -> Result<Option<NotOurs>, Error> {
+        let Some(entry) = self.unit.inventory.get(key) else { return Ok(None) };
+        let Some((resource, live)) = self.recorded(key, &entry.version).await? else { return Ok(None) };
         let part_of = inventory::applyset_id(&self.unit.short);
         let ours = Claimant { hub: &self.connection.ctx.hub, part_of: &part_of };
         match ownership::may_release(&ours, entry, self.entry.removal, Some(&live)) {
-            MayRelease::Nothing => Ok(()),
-            MayRelease::NotOurs(why) => {
-                tracing::warn!(object = %key, unit = %self.unit.id, %why, "left as it is, and no longer recorded");
-                Ok(())
-            }
+            MayRelease::Nothing => Ok(None),
+            MayRelease::NotOurs(why) => Ok(Some(why)),
             MayRelease::Release(patch) => {
                 match self.connection.api.merge(&resource.target(&key.namespace, &key.name), &patch).await {
                     Err(e) if !e.is_gone() => Err(e.into()),
-                    _ => Ok(()),
+                    _ => Ok(None),
                 }
             }
         }

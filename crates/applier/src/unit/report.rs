@@ -222,7 +222,7 @@ impl Pass {
             pods: sum.pods,
             reason: said.reason,
             message: said.message,
-            waiting: rows.waiting(&self.kept, self.deletions.as_ref()),
+            waiting: rows.waiting(&self.kept, self.deletions.as_ref(), self.unit.past.not_ours_at(self.entry.epoch)),
             deletions: self.deletions.clone(),
             reverts: self.unit.past.reverts,
             last_drift,

@@ -1,6 +1,6 @@
 //! What proves that we wrote an inventory, and what is done with one that proves nothing.
 
-use api::delivery::{Removal, UnitPhase, label};
+use api::delivery::{Removal, UnitPhase, WaitingCause, label};
 use api::feed::UnitReport;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +10,7 @@ use plan::inventory::{Entry, Inventory};
 use plan::report::RECORD_LOST;
 use serde_json::{Value, json};
 
-use crate::world::{World, config_map, config_maps, hub_key, pack, unit};
+use crate::world::{World, config_map, config_maps, hub_key, pack, unit, waiting};
 
 const SECRETS: &str = "/api/v1/namespaces/kurator-system/secrets";
 
@@ -166,7 +166,15 @@ async fn an_object_without_our_labels_is_not_deleted_though_it_is_recorded() {
     world.restart();
     world.until(&unit("a"), "held", |r| r.deletions.is_some()).await;
     world.guard(&unit("a"), None);
-    world.until(&unit("a"), "forgotten", |r| r.objects.inventory == 19).await;
+    let report = world.until(&unit("a"), "forgotten", |r| r.objects.inventory == 19).await;
+    // Why it is still there is said until the next commit.
+    let said = [(WaitingCause::NotOurs, 1, "ConfigMap shop/c019", "it does not have our labels")];
+    assert_eq!(waiting(&report), said);
+    world.edit(&crate::world::config_map_path("c000"), "vandal", json!({"data": {"a": "2"}})).await;
+    let report = world.until(&unit("a"), "reverted", |r| r.reverted() == 1 && r.objects.applied == 19).await;
+    assert_eq!((report.phase, waiting(&report)), (UnitPhase::Applied, said.to_vec()));
+    world.set("a", 3, config_maps(19));
+    assert_eq!(waiting(&*world.until(&unit("a"), "later", |r| r.epoch == 3).await), []);
     assert!(world.config_map("c019").await.is_some());
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use api::delivery::{Deletions, ObjectsWaiting, WaitingCause};
 use model::ObjectKey;
 
+use crate::ownership::NotOurs;
 use crate::{apply, prune};
 
 /// Objects by cause and detail: how many, and the first by key.
@@ -30,6 +31,18 @@ impl Waits {
     /// Adds an object that the unit wants.
     pub fn add_object(&mut self, key: &ObjectKey, waiting: &apply::WaitingOn) {
         self.add(waiting.cause(), waiting.detail(), 1, key.to_string());
+    }
+
+    /// Adds an object that the unit no longer wants, and let go of since it is not its own.
+    pub fn add_not_ours(&mut self, key: &ObjectKey, why: &NotOurs) {
+        self.add(WaitingCause::NotOurs, &why.to_string(), 1, key.to_string());
+    }
+
+    /// Adds what others gathered.
+    pub fn add_all(&mut self, others: &Self) {
+        for ((cause, detail), (count, first)) in &others.by_cause {
+            self.add(*cause, detail, *count, first.clone());
+        }
     }
 
     /// Adds objects that the unit no longer wants. `deletions` are those that the guard weighs.

@@ -63,6 +63,9 @@ pub enum WaitingCause {
     Occupied,
     /// The unit no longer has it, and does not prune.
     NotPruned,
+    /// The unit no longer has it, and let go of it instead of deleting it, since it is not what was recorded as ours. Said
+    /// until the next epoch. The detail says why.
+    NotOurs,
 }
 
 impl fmt::Display for WaitingCause {

@@ -144,7 +144,8 @@ impl Applier {
     /// One connection, until it fails. A bug that panics ends the connection, not the applier: everything is read again.
     async fn session(&mut self) -> Error {
         let metrics = self.ctx.metrics.clone();
-        match counted(NAME, &metrics, self.connected()).await {
+        // Boxed: each future that another one is given has room twice.
+        match counted(NAME, &metrics, Box::pin(self.connected())).await {
             Ok(Ok(never)) => match never {},
             Ok(Err(e)) => e,
             Err(panic) => {

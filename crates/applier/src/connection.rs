@@ -29,6 +29,8 @@ pub(crate) enum Kind {
     Listed,
     /// The member does not serve it, so no object of it is there.
     Absent,
+    /// Discovery names it, and its list is not found: as good as absent. It is asked for again after a pause.
+    Unlisted,
     /// We may not see it, or the member cannot show it.
     Blind(String),
     /// Whether the member serves it could not be found out; the next look asks again.
@@ -40,7 +42,7 @@ impl Kind {
     pub(crate) fn hidden(&self) -> Option<&str> {
         match self {
             Self::Blind(why) | Self::Unasked(why) => Some(why),
-            Self::Listing | Self::Listed | Self::Absent => None,
+            Self::Listing | Self::Listed | Self::Absent | Self::Unlisted => None,
         }
     }
 }
@@ -50,6 +52,8 @@ impl Kind {
 pub(crate) struct View {
     pub(crate) observations: HashMap<Arc<ObjectKey>, Observation>,
     pub(crate) kinds: HashMap<GroupKind, Kind>,
+    /// How often in a row the list of a kind that discovery names was not found.
+    unlisted: HashMap<GroupKind, u32>,
     pub(crate) claims: Claims,
     /// Why nothing may be pruned: not everything that the units desire is known.
     pub(crate) incomplete: Option<String>,
@@ -82,6 +86,7 @@ impl View {
                         self.keep(key, observation);
                     }
                 }
+                self.unlisted.remove(&kind);
                 self.kinds.insert(kind, Kind::Listed);
                 Changed::All
             }
@@ -107,8 +112,13 @@ impl View {
             },
             Event::Absent(kind) => {
                 self.observations.retain(|key, _| key.group_kind() != kind);
-                self.kinds.insert(kind, Kind::Absent);
-                Changed::All
+                *self.unlisted.entry(kind.clone()).or_default() += 1;
+                self.kinds.insert(kind.clone(), Kind::Unlisted);
+                Changed::Kind(kind)
+            }
+            Event::AskAgain(kind) => {
+                self.kinds.insert(kind.clone(), Kind::Absent);
+                Changed::Kind(kind)
             }
             Event::Blind(kind, why) => {
                 let now = Kind::Blind(why);
@@ -128,6 +138,7 @@ impl View {
 pub(crate) enum Changed {
     Nothing,
     Object(Arc<ObjectKey>),
+    Kind(GroupKind),
     All,
 }
 
@@ -176,15 +187,18 @@ impl Connection {
                 return Ok(unasked);
             }
         };
-        {
+        let absences = {
             // Another unit may have started it meanwhile.
             let mut view = self.view();
+            let absences = view.unlisted.get(&kind).copied().unwrap_or(0);
             match view.kinds.get(&kind) {
                 None | Some(Kind::Absent | Kind::Unasked(_)) => view.kinds.insert(kind, Kind::Listing),
                 Some(known) => return Ok(known.clone()),
             };
-        }
+            absences
+        };
         let watch = Watch {
+            absences,
             api: self.api.clone(),
             resource,
             hub: self.ctx.hub.clone(),
@@ -203,7 +217,10 @@ impl Connection {
             }
         };
         // Dropping the connection ends its watches.
-        self.watches.lock().unwrap_or_else(PoisonError::into_inner).spawn(watched);
+        let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those that are over, so that kinds that come and go leave nothing behind.
+        while watches.try_join_next().is_some() {}
+        watches.spawn(watched);
         Ok(Kind::Listing)
     }
 

@@ -26,6 +26,9 @@ pub enum Error {
         /// The epoch that the other wrote.
         epoch: u64,
     },
+    /// The inventory was found by its name only, after the pass had begun without it.
+    #[error("the inventory had lost its labels; it was found by its name, and the unit is looked at again")]
+    Reread,
     /// A part of the applier failed in a way that it should not.
     #[error("internal error: {0}")]
     Bug(String),
@@ -104,6 +107,7 @@ impl Error {
             Self::Member(error) => error.class(),
             Self::Scope { .. } | Self::Inventory(_) | Self::OtherCluster { .. } => Class::AwaitChange,
             Self::Fenced { .. } => Class::Retry,
+            Self::Reread => Class::Reread,
             Self::Bug(_) => Class::Bug,
         }
     }
@@ -118,6 +122,7 @@ impl Error {
             }
             Self::Inventory(_) => "InventoryUnreadable",
             Self::Fenced { .. } => "Fenced",
+            Self::Reread => "Conflict",
             Self::Bug(_) => "InternalError",
             Self::OtherCluster { .. } => "OtherCluster",
         }
@@ -128,7 +133,11 @@ impl Error {
         match self {
             Self::Member(error) => error.is_ambiguous(),
             Self::Bug(_) => true,
-            Self::Scope { .. } | Self::Inventory(_) | Self::Fenced { .. } | Self::OtherCluster { .. } => false,
+            Self::Scope { .. }
+            | Self::Inventory(_)
+            | Self::Fenced { .. }
+            | Self::Reread
+            | Self::OtherCluster { .. } => false,
         }
     }
 }

@@ -12,6 +12,8 @@ pub struct Limits {
     pub units_in_flight: usize,
     /// Longest time between two looks at a unit, for what no watch announces (an autoscaler that went away).
     pub resync: Duration,
+    /// Largest shard of an inventory as JSON, in bytes.
+    pub shard_bytes: usize,
     /// What requests, lists and watches may use.
     pub api: client::Limits,
 }
@@ -22,6 +24,7 @@ impl Default for Limits {
             objects_in_flight: 8,
             units_in_flight: 4,
             resync: Duration::from_secs(600),
+            shard_bytes: plan::inventory::shard::SHARD_BYTES_MAX,
             api: client::Limits {
                 watch_life: WATCH_LIFE,
                 list_objects: LIST_OBJECTS_MAX,

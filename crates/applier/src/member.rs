@@ -120,6 +120,13 @@ impl Applier {
         }
     }
 
+    /// A report of a pass that came to no end, with what was last seen of the objects.
+    fn with_last_rows(&self, report: UnitReport) -> UnitReport {
+        let Some(last) = self.last.get(&report.unit) else { return report };
+        let UnitReport { objects, pods, reverts, last_drift, details, .. } = UnitReport::clone(last);
+        UnitReport { objects, pods, reverts, last_drift, details, ..report }
+    }
+
     /// Everything about the member is unknown from now on.
     async fn lost(&mut self, link: Link, error: &Error) {
         self.say(link, Vec::new()).await;
@@ -223,7 +230,7 @@ impl Applier {
 
     /// Takes what came of a pass.
     async fn finish(&mut self, session: &mut Session, outcome: Box<Outcome>) -> Result<(), Error> {
-        let Outcome { unit, report, next, waits_for_others, moved, unreachable } = *outcome;
+        let Outcome { unit, report, next, waits_for_others, moved, unreachable, panicked } = *outcome;
         if let Some(error) = unreachable {
             self.memory.insert(unit.id.clone(), unit.past);
             return Err(error);
@@ -231,6 +238,7 @@ impl Applier {
         if !session.back(unit, next, waits_for_others, moved) {
             self.say(Link::Connected, session.orphans.keys().cloned().collect()).await;
         } else if let Some(report) = report {
+            let report = if panicked { self.with_last_rows(report) } else { report };
             self.tell(report).await;
         }
         Ok(())
@@ -249,6 +257,12 @@ async fn sleep_until(at: Option<Instant>) {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
     }
+}
+
+/// A report of a unit as a whole that failed, so that nothing is known of its objects.
+pub(crate) fn failed(member: &MemberName, entry: &UnitEntry, error: &Error) -> UnitReport {
+    let (reason, message) = (error.reason().to_owned(), error.to_string());
+    UnitReport { phase: UnitPhase::Failed, reason, message, ..blank(member, entry) }
 }
 
 /// A report of a unit of which nothing is known.

@@ -1,20 +1,26 @@
 //! One connection's units: which the snapshot names, which are at rest, which are due.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use api::delivery::{HubId, UnitId};
 use api::feed::{Snapshot, UnitEntry};
+use client::Backoff;
+use client::contain::counted;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
+use model::{GroupKind, ObjectKey};
 use plan::inventory::Inventory;
 use plan::prepare::Bundle;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use crate::connection::{Changed, Connection};
+use crate::error::Error;
 use crate::feed::{Feed, FeedError};
+use crate::member::{NAME, failed};
 use crate::record::Past;
 use crate::shard::{Found, InventorySecrets};
 use crate::unit::{self, Due, Outcome, Unit};
@@ -36,6 +42,39 @@ pub(crate) struct Slot {
     waits_for_others: bool,
     /// [`Session::changes`] when its pass began.
     began: u64,
+}
+
+impl Slot {
+    /// May the unit want or have an object of the kind?
+    fn has_kind(&self, kind: &GroupKind) -> bool {
+        let is_of_it = |key: &Arc<ObjectKey>| key.kind == kind.kind && key.group == kind.group;
+        let wants = self.bundle.as_ref().is_ok_and(|bundle| bundle.keys.iter().any(is_of_it));
+        let has = |unit: &Unit| unit.inventory.entries().keys().any(is_of_it);
+        // Of one that a pass has it is not known.
+        wants || self.unit.as_ref().is_none_or(has)
+    }
+
+    /// Is it time to look at all of its objects?
+    fn is_due(&self, now: Instant) -> bool {
+        self.due.is_some_and(|due| due <= now)
+    }
+
+    /// Is it at rest, and is there something to look at?
+    fn is_ready(&self, now: Instant) -> bool {
+        self.unit.is_some() && (!self.dirty.is_nothing() || self.is_due(now))
+    }
+}
+
+/// The first that is ready after the one that was started last, and round again: one that is ready whenever it comes back
+/// does not keep those behind it waiting.
+fn next_in_turn<'a, K: Ord, V>(
+    all: &'a BTreeMap<K, V>,
+    last: Option<&K>,
+    is_ready: impl Fn(&V) -> bool,
+) -> Option<&'a K> {
+    let ready = |(id, slot)| is_ready(slot).then_some(id);
+    let Some(last) = last else { return all.iter().find_map(ready) };
+    all.range((Bound::Excluded(last), Bound::Unbounded)).chain(all.range(..=last)).find_map(ready)
 }
 
 /// What a unit wants, as far as the others have to know.
@@ -68,6 +107,8 @@ pub(crate) struct Session {
     pub(crate) orphans: BTreeMap<UnitId, Unit>,
     /// Units that a pass has.
     away: BTreeSet<UnitId>,
+    /// The unit whose pass was started last.
+    last_started: Option<UnitId>,
     /// How often what some unit wants or has changed, which others may have waited for.
     changes: u64,
 }
@@ -84,7 +125,8 @@ impl Session {
             let unit = fresh(&connection.ctx.hub, id.clone(), inventory, Some(inventory_secrets), unreadable);
             orphans.insert(id, unit);
         }
-        let session = Self { connection, slots: BTreeMap::new(), orphans, away: BTreeSet::new(), changes: 0 };
+        let session =
+            Self { connection, slots: BTreeMap::new(), orphans, away: BTreeSet::new(), last_started: None, changes: 0 };
         let mut view = session.connection.view();
         for unit in session.orphans.values() {
             view.claims.set_entries(&unit.id, unit.inventory.entries());
@@ -159,7 +201,9 @@ impl Session {
     fn retire(&mut self, unit: Unit) {
         let mut view = self.connection.view();
         view.claims.set_desires(&unit.id, []);
-        view.claims.set_entries(&unit.id, unit.inventory.entries());
+        if !unit.unreadable {
+            view.claims.set_entries(&unit.id, unit.inventory.entries());
+        }
         // One without entries may still have a Secret, which it has to know when it comes back.
         let remains = !unit.inventory.entries().is_empty() || unit.unreadable || !unit.inventory_secrets.is_empty();
         view.claims.set_idle(&unit.id, remains);
@@ -221,13 +265,17 @@ impl Session {
 
     /// Takes what a watch says.
     pub(crate) fn take(&mut self, event: Event) {
-        if let Event::Absent(kind) = &event {
+        if let Event::Absent(kind) | Event::AskAgain(kind) = &event {
             self.connection.discovery.forget(&kind.group);
         }
         let changed = self.connection.view().take(event);
         match changed {
             Changed::Nothing => {}
             Changed::All => self.slots.values_mut().for_each(|slot| slot.dirty = Due::All),
+            Changed::Kind(kind) => {
+                let slots = self.slots.values_mut().filter(|slot| slot.has_kind(&kind));
+                slots.for_each(|slot| slot.dirty = Due::All);
+            }
             Changed::Object(key) => {
                 let units: Vec<UnitId> = self.connection.view().claims.units(&key).cloned().collect();
                 for id in units {
@@ -242,29 +290,23 @@ impl Session {
     /// Begins passes over units that need one.
     pub(crate) fn start(&mut self, passes: &mut FuturesUnordered<BoxFuture<'static, Box<Outcome>>>) {
         let now = Instant::now();
-        let changes = self.changes;
-        for slot in self.slots.values_mut() {
-            if passes.len() >= self.connection.ctx.limits.units_in_flight {
-                return;
-            }
-            if slot.due.is_some_and(|due| due <= now) {
-                slot.dirty = Due::All;
-            }
-            if !slot.dirty.is_nothing()
-                && let Some(unit) = slot.unit.take()
-            {
-                let due = std::mem::take(&mut slot.dirty);
-                (slot.due, slot.began) = (None, changes);
-                self.away.insert(unit.id.clone());
-                let (connection, entry, bundle) =
-                    (Arc::clone(&self.connection), slot.entry.clone(), slot.bundle.clone());
-                // Costs nothing while no subscriber asks for it; with one, each request and line of a pass says whose it is.
-                let span =
-                    tracing::info_span!("pass", member = %connection.ctx.member, unit = %unit.id, epoch = entry.epoch);
-                let pass = unit::pass(connection, unit, entry, bundle, due).instrument(span);
-                // Boxed: what awaits passes would have room for an outcome, also while there is no pass.
-                passes.push(Box::pin(pass.map(Box::new)));
-            }
+        while passes.len() < self.connection.ctx.limits.units_in_flight {
+            let next = next_in_turn(&self.slots, self.last_started.as_ref(), |slot| slot.is_ready(now));
+            let Some(id) = next.cloned() else { return };
+            let Some(slot) = self.slots.get_mut(&id) else { return };
+            let Some(unit) = slot.unit.take() else { return };
+            let dirty = std::mem::take(&mut slot.dirty);
+            let due = if slot.is_due(now) { Due::All } else { dirty };
+            (slot.due, slot.began) = (None, self.changes);
+            self.away.insert(id.clone());
+            let (connection, entry, bundle) = (Arc::clone(&self.connection), slot.entry.clone(), slot.bundle.clone());
+            // Costs nothing while no subscriber asks for it; with one, each request and line of a pass says whose it is.
+            let span =
+                tracing::info_span!("pass", member = %connection.ctx.member, unit = %unit.id, epoch = entry.epoch);
+            let pass = contained_pass(connection, unit, entry, bundle, due).instrument(span);
+            // Boxed: what awaits passes would have room for an outcome, also while there is no pass.
+            passes.push(Box::pin(pass.map(Box::new)));
+            self.last_started = Some(id);
         }
     }
 
@@ -296,6 +338,35 @@ impl Session {
     }
 }
 
+/// A pass over a unit. A panic in it costs that pass: what the unit knew is lost with it, so its inventory is read again
+/// before anything else is done, after a pause that grows while panics follow each other.
+async fn contained_pass(
+    connection: Arc<Connection>,
+    unit: Unit,
+    entry: UnitEntry,
+    bundle: Result<Arc<Bundle>, FeedError>,
+    due: Due,
+) -> Outcome {
+    let (id, failures, fenced) = (unit.id.clone(), unit.failures + 1, unit.fenced);
+    let pass = Box::pin(unit::pass(Arc::clone(&connection), unit, entry.clone(), bundle, due));
+    let panic = match counted(NAME, &connection.ctx.metrics, pass).await {
+        Ok(outcome) => return outcome,
+        Err(panic) => panic,
+    };
+    tracing::error!(unit = %id, panic, "a pass panicked, and the unit is looked at again; please report it");
+    let error = Error::Bug("a look at the unit panicked; what happened is in the log".to_owned());
+    let unit = fresh(&connection.ctx.hub, id.clone(), Inventory::empty(id), None, true);
+    Outcome {
+        unit: Unit { failures, fenced, ..unit },
+        report: Some(failed(&connection.ctx.member, &entry, &error)),
+        next: Backoff::MEMBER.pause(failures, connection.jitter()),
+        waits_for_others: false,
+        moved: false,
+        unreachable: None,
+        panicked: true,
+    }
+}
+
 fn fresh(
     hub: &HubId,
     id: UnitId,
@@ -319,3 +390,6 @@ fn fresh(
         scaled: Instant::now(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! A unit's inventory as Secrets in the member.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
 
 use api::delivery::{HubId, ShortId, UnitId, label};
@@ -12,8 +12,8 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use model::Digest;
 use plan::authenticator::MemberKey;
-use plan::inventory::shard::{self, Place, SHARD_BYTES_MAX, Sealed};
-use plan::inventory::{self, Inventory};
+use plan::inventory::shard::{self, FIRST, Place, SHARD_BYTES_MAX, Sealed};
+use plan::inventory::{self, Inventory, InventoryError};
 use serde_json::{Value, json};
 
 use crate::connection;
@@ -30,6 +30,8 @@ const TYPE: &str = "kurator.dev/inventory";
 struct Stored {
     object: Value,
     content: Digest,
+    /// It was found by its labels; else the next write puts them back.
+    is_labelled: bool,
 }
 
 /// A unit's Secrets as they were last read or written.
@@ -88,55 +90,63 @@ pub(crate) async fn read(api: &Api, owner: &InventoryOwner, only: Option<&ShortI
             _ => tracing::warn!(secret = name, "a Secret looks like an inventory and is none; it is left alone"),
         }
     }
-    Ok(units.into_iter().map(|(unit, secrets)| found(owner, unit, secrets)).collect())
+    let mut out = Vec::with_capacity(units.len());
+    for (unit, secrets) in units {
+        out.push(found(api, owner, unit, secrets).await?);
+    }
+    Ok(out)
 }
 
-/// Reads a unit's Secrets by their names, for the case that somebody took their labels off; the next write puts them back.
+/// Reads a unit's Secrets by their names, for the case that somebody took all their labels off.
 pub(crate) async fn read_by_name(api: &Api, owner: &InventoryOwner, unit: &UnitId) -> Result<Option<Found>, Error> {
-    let short = unit.short(&owner.hub);
-    let mut secrets_found = Vec::new();
-    for number in 0.. {
-        let name = inventory::secret_name(&short, number);
-        match api.get(&secrets().target(label::SYSTEM_NAMESPACE, &name)).await? {
-            Some(secret) => secrets_found.push((number, secret)),
-            None => break,
-        }
-    }
-    if secrets_found.is_empty() {
+    let name = inventory::secret_name(&unit.short(&owner.hub), FIRST);
+    if api.get(&secrets().target(label::SYSTEM_NAMESPACE, &name)).await?.is_none() {
         return Ok(None);
     }
-    let mut found = found(owner, unit.clone(), secrets_found);
-    if let Ok(inventory) = &mut found.inventory {
-        inventory.set_changed();
-    }
-    found.inventory_secrets.shards.values_mut().for_each(|stored| stored.content = Digest::of(b"without labels"));
-    Ok(Some(found))
+    found(api, owner, unit.clone(), Vec::new()).await.map(Some)
 }
 
-fn found(owner: &InventoryOwner, unit: UnitId, secrets: Vec<(u32, Value)>) -> Found {
+/// Puts a unit's Secrets together. Those that its first one names and that were not found by their labels are read by
+/// their names.
+async fn found(api: &Api, owner: &InventoryOwner, unit: UnitId, labelled: Vec<(u32, Value)>) -> Result<Found, Error> {
     let mut inventory_secrets = InventorySecrets::empty(unit.short(&owner.hub));
     let mut shards = BTreeMap::new();
-    for (number, secret) in secrets {
-        // What does not decode goes on as it is: the inventory then says which shard is not readable.
-        let text = |key: &str| model::object::get_str(&secret, &["data", key]).unwrap_or_default();
-        let json = unpack(text(DATA)).unwrap_or_default();
-        let authenticator = STANDARD.decode(text(AUTHENTICATOR)).unwrap_or_default();
-        let content = Digest::of_texts([text(DATA)]);
-        inventory_secrets.shards.insert(number, Stored { object: slim(&secret), content });
-        shards.insert(number, Sealed { json, authenticator });
+    for (number, secret) in labelled {
+        shards.insert(number, inventory_secrets.add_read(number, &secret, true));
     }
-    let inventory = shard::decode_own(&owner.place(&unit), &shards).map_err(Error::from);
-    if let Ok(inventory) = &inventory {
-        // Compare by what would be written now, so that another compressor's bytes do not count as a change.
-        for (number, sealed) in shard::encode(&owner.place(&unit), &[inventory]) {
-            if let Some(stored) = inventory_secrets.shards.get_mut(&number)
-                && shards.get(&number) == Some(&sealed)
-            {
-                stored.content = content(owner, inventory, &inventory_secrets.short, number, &sealed);
+    let place = owner.place(&unit);
+    let mut asked = BTreeSet::new();
+    let mut inventory = loop {
+        let missing = match shard::decode_own(&place, &shards) {
+            // Without any, the first one is what names the others.
+            Ok(_) if shards.is_empty() => FIRST,
+            Err(InventoryError::Missing { shard }) => shard,
+            decoded => break decoded.map_err(Error::from),
+        };
+        let name = inventory::secret_name(&inventory_secrets.short, missing);
+        let secret = if asked.insert(missing) {
+            api.get(&secrets().target(label::SYSTEM_NAMESPACE, &name)).await?
+        } else {
+            None
+        };
+        match secret {
+            Some(secret) => drop(shards.insert(missing, inventory_secrets.add_read(missing, &secret, false))),
+            None => break shard::decode_own(&place, &shards).map_err(Error::from),
+        }
+    };
+    if let Ok(inventory) = &mut inventory {
+        // The JSON counts, so that another compressor's bytes are no change.
+        for (number, sealed) in &shards {
+            let content = content(owner, inventory, &inventory_secrets.short, *number, sealed);
+            if let Some(stored) = inventory_secrets.shards.get_mut(number) {
+                stored.content = content;
             }
         }
+        if inventory_secrets.have_lost_labels() {
+            inventory.set_changed();
+        }
     }
-    Found { unit, inventory, inventory_secrets }
+    Ok(Found { unit, inventory, inventory_secrets })
 }
 
 /// What a precondition needs of a Secret.
@@ -174,12 +184,42 @@ impl InventorySecrets {
         Self { short, shards: BTreeMap::new() }
     }
 
+    /// Takes a Secret as it was read. What does not decode goes on as it is: the inventory then says which shard is not
+    /// readable.
+    fn add_read(&mut self, number: u32, secret: &Value, is_labelled: bool) -> Sealed {
+        let text = |key: &str| model::object::get_str(secret, &["data", key]).unwrap_or_default();
+        let json = unpack(text(DATA)).unwrap_or_default();
+        let authenticator = STANDARD.decode(text(AUTHENTICATOR)).unwrap_or_default();
+        let content = Digest::of_texts([text(DATA)]);
+        self.shards.insert(number, Stored { object: slim(secret), content, is_labelled });
+        Sealed { json, authenticator }
+    }
+
+    /// Were some found by their names only?
+    pub(crate) fn have_lost_labels(&self) -> bool {
+        self.shards.values().any(|stored| !stored.is_labelled)
+    }
+
+    /// Is there more than one?
+    pub(crate) fn are_several(&self) -> bool {
+        self.shards.len() > 1
+    }
+
     /// Is there no Secret at all?
     pub(crate) fn is_empty(&self) -> bool {
         self.shards.is_empty()
     }
 
-    /// Writes the shards that changed and deletes those that are empty. Each write is bound to the version that was read;
+    /// Do both say the same? Their resourceVersions, and what others noted on them, may differ.
+    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
+        let contents = |secrets: &Self| -> Vec<(u32, Digest)> {
+            secrets.shards.iter().map(|(number, stored)| (*number, stored.content)).collect()
+        };
+        contents(self) == contents(other)
+    }
+
+    /// Writes the shards that changed and deletes those that are empty: new ones first, then the first one, which names
+    /// the others, then the rest. A process that dies in between leaves none that is named and not there. Each write is bound to the version that was read;
     /// 409 means that somebody else wrote. Costs nothing when nothing changed.
     pub(crate) async fn write(
         &mut self,
@@ -190,43 +230,64 @@ impl InventorySecrets {
         if !inventory.is_changed() {
             return Ok(());
         }
-        let shards = shard::encode(&owner.place(&inventory.unit), &[inventory]);
-        for (number, sealed) in &shards {
-            let content = content(owner, inventory, &self.short, *number, sealed);
-            let stored = self.shards.get(number);
-            if stored.is_some_and(|s| s.content == content) {
-                continue;
+        let place = owner.place(&inventory.unit);
+        let shards = shard::encode(&place, &[inventory]);
+        if self.shards.is_empty() && shards.len() > 1 {
+            // The first shard names another one only when that is there.
+            if let Some(first) = shard::encode_first(&place, &[inventory]) {
+                self.write_shard(api, owner, inventory, FIRST, &first).await?;
             }
-            let (labels, annotations) = inventory.metadata(&owner.hub, &self.short, *number);
-            let mut secret = json!({
-                "apiVersion": "v1", "kind": "Secret", "type": TYPE,
-                "metadata": {
-                    "name": inventory::secret_name(&self.short, *number), "namespace": label::SYSTEM_NAMESPACE,
-                    "labels": labels, "annotations": annotations,
-                },
-                "data": {DATA: pack(&sealed.json), AUTHENTICATOR: STANDARD.encode(&sealed.authenticator)},
-            });
-            let written = if let Some(stored) = stored {
-                for field in ["uid", "resourceVersion"] {
-                    secret["metadata"][field] = stored.object["metadata"][field].clone();
-                }
-                match api.replace(&secrets().target_of(&secret), &secret).await {
-                    // Somebody deleted it; what it said is still known.
-                    Err(e) if e.is_gone() => {
-                        model::object::remove(&mut secret, &["metadata", "uid"]);
-                        model::object::remove(&mut secret, &["metadata", "resourceVersion"]);
-                        create(api, &secret).await?
-                    }
-                    other => other?,
-                }
-            } else {
-                create(api, &secret).await?
-            };
-            self.shards.insert(*number, Stored { object: slim(&written), content });
+        }
+        let (known, new): (Vec<_>, Vec<_>) = shards.iter().partition(|(number, _)| self.shards.contains_key(number));
+        for (number, sealed) in new.into_iter().chain(known) {
+            self.write_shard(api, owner, inventory, *number, sealed).await?;
         }
         let empty: Vec<u32> = self.shards.keys().filter(|n| !shards.contains_key(n)).copied().collect();
         self.delete(api, &empty).await?;
         inventory.set_written();
+        Ok(())
+    }
+
+    /// Writes one shard, if it differs from what is stored.
+    async fn write_shard(
+        &mut self,
+        api: &Api,
+        owner: &InventoryOwner,
+        inventory: &Inventory,
+        number: u32,
+        sealed: &Sealed,
+    ) -> Result<(), Error> {
+        let content = content(owner, inventory, &self.short, number, sealed);
+        let stored = self.shards.get(&number);
+        if stored.is_some_and(|s| s.is_labelled && s.content == content) {
+            return Ok(());
+        }
+        let (labels, annotations) = inventory.metadata(&owner.hub, &self.short, number);
+        let mut secret = json!({
+            "apiVersion": "v1", "kind": "Secret", "type": TYPE,
+            "metadata": {
+                "name": inventory::secret_name(&self.short, number), "namespace": label::SYSTEM_NAMESPACE,
+                "labels": labels, "annotations": annotations,
+            },
+            "data": {DATA: pack(&sealed.json), AUTHENTICATOR: STANDARD.encode(&sealed.authenticator)},
+        });
+        let written = if let Some(stored) = stored {
+            for field in ["uid", "resourceVersion"] {
+                secret["metadata"][field] = stored.object["metadata"][field].clone();
+            }
+            match api.replace(&secrets().target_of(&secret), &secret).await {
+                // Somebody deleted it; what it said is still known.
+                Err(e) if e.is_gone() => {
+                    model::object::remove(&mut secret, &["metadata", "uid"]);
+                    model::object::remove(&mut secret, &["metadata", "resourceVersion"]);
+                    create(api, &secret).await?
+                }
+                other => other?,
+            }
+        } else {
+            create(api, &secret).await?
+        };
+        self.shards.insert(number, Stored { object: slim(&written), content, is_labelled: true });
         Ok(())
     }
 

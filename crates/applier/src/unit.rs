@@ -69,6 +69,8 @@ pub(crate) struct Outcome {
     pub(crate) moved: bool,
     /// Nothing can be asked of the member.
     pub(crate) unreachable: Option<Error>,
+    /// It panicked: the report says so, and nothing of the objects.
+    pub(crate) panicked: bool,
 }
 
 /// How far a pass got.
@@ -87,6 +89,19 @@ enum Progress {
     Quick,
     /// The unit is on its way out, or out.
     Leaving { gone: bool },
+}
+
+/// Most attempts to write an inventory in one pass, while others touch its Secrets and leave what they say. Tools that do
+/// so come by once; one that keeps on has the unit fail, and be tried again after a pause.
+const INVENTORY_TRIES: u32 = 3;
+
+/// What is done to the inventory in the member.
+#[derive(Clone, Copy, Debug)]
+enum Write {
+    /// It is brought up to date, if it changed.
+    Save,
+    /// It is deleted.
+    Remove,
 }
 
 /// A pass on its way.
@@ -146,8 +161,9 @@ impl Pass {
     async fn run(&mut self) -> Result<Progress, Error> {
         // Whatever ends this pass early, the next one is a whole one too.
         self.unit.settled = None;
-        if self.unit.unreadable {
-            // Somebody may have repaired it.
+        // Somebody may have repaired it. And a unit that leaves with nothing to its name may have an inventory whose labels
+        // were taken off.
+        if self.unit.unreadable || (!self.entry.removal.is_none() && self.unit.inventory_secrets.is_empty()) {
             self.reload().await?;
         }
         if let Some(epoch) = self.unit.fenced {
@@ -161,13 +177,14 @@ impl Pass {
         }
         let wanted = self.bundle.as_ref().ok().filter(|_| self.entry.removal.is_none());
         self.unit.inventory.judge(&self.entry, |key| wanted.is_some_and(|bundle| bundle.get(key).is_some()));
+        // Whatever ends this pass, a restart must not forget it: the epoch of a hub that is behind catches up by itself.
+        self.save_when_behind().await?;
         self.recall().await?;
         if self.entry.suspend && self.entry.removal.is_none() {
             self.notice().await?;
             return Ok(Progress::Suspended);
         }
         if !self.entry.removal.is_none() {
-            self.save_what_lists_name().await?;
             let gone = self.prune(&BTreeSet::new(), true).await?;
             return Ok(Progress::Leaving { gone });
         }
@@ -198,7 +215,7 @@ impl Pass {
         let settled = bundle.objects().all(|o| self.is_settled(o));
         if self.unit.inventory.is_behind(&self.entry) {
             self.note_kept(&bundle);
-            self.save_what_lists_name().await?;
+            self.save_when_behind().await?;
         }
         self.prune(&bundle.keys, settled).await?;
         self.note_kept(&bundle);
@@ -212,9 +229,9 @@ impl Pass {
         }
     }
 
-    /// The list of deletions that a hub that is behind asks for names the epoch that the member has seen. That epoch is
-    /// written before the list is made: otherwise the list that a person approves is another one a moment later.
-    async fn save_what_lists_name(&mut self) -> Result<(), Error> {
+    /// Writes that the hub is behind. The list of deletions that such a hub asks for names the epoch that the member has
+    /// seen, which is written before the list is made: otherwise a person approves a list that is another one a moment later.
+    async fn save_when_behind(&mut self) -> Result<(), Error> {
         if self.unit.inventory.is_behind(&self.entry) { self.save().await } else { Ok(()) }
     }
 
@@ -280,25 +297,56 @@ impl Pass {
 
     /// Writes the inventory, if it changed. Another writer's version is taken over and reported.
     async fn save(&mut self) -> Result<(), Error> {
-        let Unit { inventory_secrets, inventory, .. } = &mut self.unit;
-        if inventory.is_changed() {
-            inventory.raise(&self.entry);
+        if self.unit.inventory.is_changed() {
+            self.unit.inventory.raise(&self.entry);
         }
-        match inventory_secrets.write(&self.connection.api, &self.connection.owner, inventory).await {
-            Err(e) if e.code() == Some(409) => {
-                self.reload().await?;
-                let epoch = self.unit.inventory.epoch();
-                if epoch > self.entry.epoch {
-                    self.unit.fenced = Some(epoch);
+        self.write_inventory(Write::Save).await
+    }
+
+    /// Writes the inventory, or deletes it, as it was last read. What touches its Secrets and leaves the inventory as it
+    /// is, such as a note of a backup tool, is no other writer: the write is made again.
+    async fn write_inventory(&mut self, what: Write) -> Result<(), Error> {
+        let mut tries = 1;
+        loop {
+            let (api, owner) = (&self.connection.api, &self.connection.owner);
+            let Unit { inventory_secrets, inventory, .. } = &mut self.unit;
+            let written = match what {
+                Write::Save => inventory_secrets.write(api, owner, inventory).await,
+                Write::Remove => inventory_secrets.remove(api).await,
+            };
+            match written {
+                Err(e) if e.code() == Some(409) => {
+                    self.reread().await?;
+                    if tries == INVENTORY_TRIES {
+                        return Err(e);
+                    }
+                    tries += 1;
                 }
-                Err(Error::Fenced { epoch })
+                Err(e) if e.is_ambiguous() => {
+                    self.unit.unreadable = true;
+                    return Err(e);
+                }
+                other => return other,
             }
-            Err(e) if e.is_ambiguous() => {
-                self.unit.unreadable = true;
-                Err(e)
-            }
-            other => other,
         }
+    }
+
+    /// Reads the inventory that somebody touched since it was read or written. An error when it says something else now.
+    async fn reread(&mut self) -> Result<(), Error> {
+        let (ours, before) = (self.unit.inventory.clone(), self.unit.inventory_secrets.clone());
+        self.reload().await?;
+        if self.unit.inventory_secrets.says_the_same(&before) {
+            self.unit.inventory = ours;
+            return Ok(());
+        }
+        if before.is_empty() && self.unit.inventory_secrets.have_lost_labels() {
+            return Err(Error::Reread);
+        }
+        let epoch = self.unit.inventory.epoch();
+        if epoch > self.entry.epoch {
+            self.unit.fenced = Some(epoch);
+        }
+        Err(Error::Fenced { epoch })
     }
 
     async fn reload(&mut self) -> Result<(), Error> {

@@ -23,8 +23,10 @@ pub(crate) enum Event {
     Seen(Arc<ObjectKey>, Observation),
     /// An object is gone, as of this position.
     Gone(Arc<ObjectKey>, Option<u64>),
-    /// The member does not serve the kind, or no longer. The watch is over.
+    /// The member does not serve the kind, or no longer.
     Absent(GroupKind),
+    /// A while has gone by since the kind was absent: it is looked for again. The watch is over.
+    AskAgain(GroupKind),
     /// The member does not let us see the kind, or cannot show it. The watch tries again from time to time.
     Blind(GroupKind, String),
     /// Nothing more can be seen: the member cannot be reached, or the watch failed.
@@ -37,6 +39,8 @@ pub(crate) type Events = mpsc::Sender<Box<Event>>;
 
 /// One kind's watch.
 pub(crate) struct Watch {
+    /// How often in a row the kind was absent before, though discovery named it.
+    pub(crate) absences: u32,
     pub(crate) api: Api,
     pub(crate) resource: Arc<Resource>,
     pub(crate) hub: HubId,
@@ -60,7 +64,7 @@ impl Watch {
     /// Runs until the kind is gone or the receiver is. The future has room for what an idle watch keeps, and not for what
     /// made it: there are thousands.
     pub(crate) fn run(self) -> impl Future<Output = ()> + Send + 'static {
-        let Self { api, resource, hub, awaited, shared, jitter, events } = self;
+        let Self { absences, api, resource, hub, awaited, shared, jitter, events } = self;
         // Inventories carry the hub's label too; only delivered objects are part of an ApplySet.
         let selection = Selection::labels(format!("{}={hub},{}", label::HUB, label::APPLYSET_PART_OF));
         let (projected, sharing) = (Arc::clone(&resource), Arc::clone(&shared));
@@ -81,9 +85,13 @@ impl Watch {
                 turn = None;
             }
             drop(turn);
+            let kind = watch.resource().group_kind();
+            if events.send(Box::new(Event::Absent(kind.clone()))).await.is_err() {
+                return;
+            }
             // Discovery may still name the kind: do not ask in a tight loop.
-            tokio::time::sleep(Backoff::MEMBER.pause(1, jitter())).await;
-            drop(events.send(Box::new(Event::Absent(watch.resource().group_kind()))).await);
+            tokio::time::sleep(Backoff::MEMBER.pause(absences.saturating_add(1), jitter())).await;
+            drop(events.send(Box::new(Event::AskAgain(kind))).await);
         }
     }
 }

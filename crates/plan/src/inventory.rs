@@ -128,11 +128,12 @@ impl Inventory {
 
     /// Adds an entry in the first shard that has room, or changes it where it is.
     pub fn put(&mut self, key: impl Into<Arc<ObjectKey>>, entry: Entry) {
-        self.put_all([(key.into(), entry)]);
+        self.put_all([(key.into(), entry)], shard::SHARD_BYTES_MAX);
     }
 
-    /// Adds or changes entries as [`put`](Self::put) does; weighs the shards once for all of them.
-    pub fn put_all(&mut self, entries: impl IntoIterator<Item = (Arc<ObjectKey>, Entry)>) {
+    /// Adds or changes entries as [`put`](Self::put) does, with shards of so many bytes as JSON; weighs the shards once for
+    /// all of them.
+    pub fn put_all(&mut self, entries: impl IntoIterator<Item = (Arc<ObjectKey>, Entry)>, shard_bytes_max: usize) {
         let mut sizes: BTreeMap<u32, usize> = BTreeMap::new();
         for (key, entry) in &self.entries {
             *sizes.entry(entry.shard).or_default() += cost(key, entry);
@@ -142,7 +143,7 @@ impl Inventory {
                 entry.shard = old.shard;
             } else {
                 let size = cost(&key, &entry);
-                let fits = |n: &u32| sizes.get(n).copied().unwrap_or(0) + size <= shard::SHARD_BYTES_MAX;
+                let fits = |n: &u32| sizes.get(n).copied().unwrap_or(0) + size <= shard_bytes_max;
                 entry.shard = (0..).find(fits).unwrap_or(0);
                 *sizes.entry(entry.shard).or_default() += size;
             }

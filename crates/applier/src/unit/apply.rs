@@ -37,7 +37,8 @@ impl Pass {
                 restored |= self.unit.inventory.update(&object.key, |entry| entry.doomed = false);
                 continue;
             }
-            if self.unit.past.memory.get(&object.key).is_none_or(|m| m.rest(object.digest, now, false).is_none()) {
+            let gone = self.is_gone(&object.key);
+            if self.unit.past.memory.get(&object.key).is_none_or(|m| m.rest(object.digest, now, gone).is_none()) {
                 new.push(object.clone());
             }
         }
@@ -49,7 +50,7 @@ impl Pass {
             self.read.insert(object.key, live.is_some());
         }
         if restored || !entries.is_empty() {
-            self.unit.inventory.put_all(entries);
+            self.unit.inventory.put_all(entries, self.connection.ctx.limits.shard_bytes);
             self.save().await?;
         }
         Ok(())
@@ -82,13 +83,13 @@ impl Pass {
         let recorded = self.connection.view().claims.recorded(&object.key, uid, &self.unit.id);
         let (plan, Report { waiting }) = adopt::plan(live, &self.connection.ctx.hub, recorded, begun);
         if let Some(waiting) = waiting {
-            let message = match &waiting {
+            match &waiting {
                 WaitingOn::OtherHub(hub) => {
-                    format!("hub {hub} delivers it; remove it there, or its label kurator.dev/hub here")
+                    let message = format!("hub {hub} delivers it; remove it there, or its label kurator.dev/hub here");
+                    self.hold(object, waiting, message);
                 }
-                _ => "it is being deleted; it is made again when it is gone".to_owned(),
-            };
-            self.hold(object, waiting, message);
+                _ => self.hold_until_gone(object),
+            }
         }
         match plan {
             adopt::Plan::Ours => Some(false),
@@ -112,14 +113,13 @@ impl Pass {
         let mut jobs: BTreeMap<Arc<ObjectKey>, Job> =
             unsure.into_iter().map(|job| (job.object.key.clone(), job)).collect();
         let objects = jobs.values().map(|job| job.object.clone()).collect();
-        let mut changed = false;
         for (object, live) in self.look_at(objects).await? {
             let Some(mut job) = jobs.remove(&object.key) else { continue };
             if job.entry.uid.is_none() {
                 let Some(adopted) = self.judge(&object, live.as_ref(), Some(&part_of)) else { continue };
                 job.entry.adopted |= adopted;
             }
-            changed |= self.unit.inventory.update(&object.key, |entry| {
+            self.unit.inventory.update(&object.key, |entry| {
                 entry.adopted = job.entry.adopted;
                 entry.uid = entry.uid.take().filter(|_| live.is_some());
             });
@@ -127,9 +127,8 @@ impl Pass {
             job.live = Some(live);
             sure.push(job);
         }
-        if changed {
-            self.save().await?;
-        }
+        // Also what this pass changed before: an object whose deletion it began has lost its UID in memory only.
+        self.save().await?;
         Ok(sure)
     }
 

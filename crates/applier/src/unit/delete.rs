@@ -8,13 +8,14 @@ use futures::StreamExt as _;
 use model::ObjectKey;
 use plan::inventory::{self, Inventory};
 use plan::ownership::{self, Claimant, MayDelete, MayRelease};
+use plan::prepare;
 use plan::prune::{self, Observed, Plan, WaitingOn};
 use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::error::Error;
 
-use super::Pass;
+use super::{Pass, Write};
 
 impl Pass {
     /// Plans and prunes until nothing more can be done now. True when the unit has left the member.
@@ -40,7 +41,12 @@ impl Pass {
             let wave = if first.is_empty() { last } else { first };
             progress |= self.delete(&wave).await?;
             if *finish && self.unit.inventory.entries().is_empty() {
-                self.unit.inventory_secrets.remove(&self.connection.api).await?;
+                if self.unit.inventory_secrets.are_several() {
+                    // The first one names the others until they are gone.
+                    self.unit.inventory.set_changed();
+                    self.save().await?;
+                }
+                self.write_inventory(Write::Remove).await?;
                 self.unit.inventory = Inventory::empty(self.unit.id.clone());
                 self.unit.claimed = None;
                 return Ok(true);
@@ -115,7 +121,7 @@ impl Pass {
 
     fn keep(&mut self, key: &ObjectKey, error: &Error) {
         let (jitter, digest) = (self.connection.jitter(), self.entry.payload);
-        self.memory(&Arc::new(key.clone())).fail_with(digest, false, error, jitter);
+        self.memory(&Arc::new(key.clone())).fail_with(digest, prepare::is_secret(key), error, jitter);
     }
 
     /// Reads an object that the inventory names, at whichever version the member serves it now.

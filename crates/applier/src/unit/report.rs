@@ -52,6 +52,11 @@ impl Pass {
                 })
             }
             Err(e) if e.class() == Class::Unreachable => None,
+            // Nothing is wrong with the unit: the next pass knows what this one did not.
+            Err(Error::Reread) => {
+                self.again = true;
+                None
+            }
             Err(e) => {
                 self.unit.failures += 1;
                 next = Backoff::MEMBER.pause(self.unit.failures, self.connection.jitter());
@@ -88,7 +93,7 @@ impl Pass {
         });
         let unreachable = result.err().filter(|e| e.class() == Class::Unreachable);
         let waits_for_others = self.waits_for_others || !self.elsewhere.is_empty();
-        Outcome { unit: self.unit, report, next, waits_for_others, moved: false, unreachable }
+        Outcome { unit: self.unit, report, next, waits_for_others, moved: false, unreachable, panicked: false }
     }
 
     /// Remembers that there is nothing left to do, so that the next pass need not look at what has not changed.

@@ -161,7 +161,7 @@ impl Pass {
     }
 
     /// What sees it go wakes the unit.
-    fn hold_until_gone(&mut self, object: &Prepared) {
+    pub(super) fn hold_until_gone(&mut self, object: &Prepared) {
         self.hold(object, WaitingOn::BeingDeleted, "it is being deleted; it is made again when it is gone".to_owned());
         if let Some(failure) = &mut self.memory(&object.key).failure {
             failure.until_gone = true;

@@ -1,4 +1,5 @@
 use std::sync::Mutex;
+use std::time::Duration;
 
 use http::Request;
 use kube::client::Body;
@@ -29,6 +30,7 @@ fn watch(answers: Vec<(u16, String)>) -> (Watch, mpsc::Receiver<Box<Event>>) {
     });
     let (events, inbox) = mpsc::channel(8);
     let watch = Watch {
+        absences: 0,
         api: Api::new(kube::Client::new(service, "default"), label::FIELD_MANAGER),
         resource: maps(),
         hub: "hub".parse().unwrap(),
@@ -89,13 +91,19 @@ async fn a_kind_that_is_no_longer_hidden_is_listed_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_kind_that_is_not_served_ends_its_watch_after_a_pause() {
-    let (watch, mut inbox) = watch(vec![(404, String::new())]);
-    let began = tokio::time::Instant::now();
-    watch.run().await;
-    assert_eq!(began.elapsed(), Backoff::MEMBER.first);
-    assert!(matches!(inbox.recv().await.as_deref(), Some(Event::Absent(_))));
-    assert!(inbox.recv().await.is_none());
+async fn a_kind_that_is_not_served_is_asked_for_again_after_a_pause_that_grows() {
+    for (absences, pause) in [(0, Backoff::MEMBER.first), (1, Backoff::MEMBER.first * 2), (99, Backoff::MEMBER.longest)]
+    {
+        let (watch, mut inbox) = watch(vec![(404, String::new())]);
+        let (run, began) = (tokio::spawn(Watch { absences, ..watch }.run()), tokio::time::Instant::now());
+        // It is said at once, since units wait for it.
+        assert!(matches!(inbox.recv().await.as_deref(), Some(Event::Absent(_))));
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        assert!(matches!(inbox.recv().await.as_deref(), Some(Event::AskAgain(_))));
+        assert_eq!(began.elapsed(), pause);
+        assert!(inbox.recv().await.is_none());
+        run.await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,9 @@
 
 use api::delivery::{Removal, UnitPhase};
 
-use crate::world::{Blow, World, config_map, config_map_path};
+use serde_json::json;
+
+use crate::world::{Blow, World, config_map, config_map_path, deployment, deployment_path};
 
 /// Plays a story with a process that dies at each of its mutating requests in turn, before or after it is carried out.
 /// Returns how many deaths it takes.
@@ -36,7 +38,7 @@ async fn until_or_dead(world: &mut World, when: &str, wanted: impl AsyncFn(&Worl
     world.check_recorded(when).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn delivering_and_removing_survive_death_at_each_write() {
     let deaths = at_each_write(async |world, when| {
         world.post("/api/v1/namespaces/shop/configmaps", config_map("theirs", "old")).await;
@@ -61,7 +63,7 @@ async fn delivering_and_removing_survive_death_at_each_write() {
     assert!(deaths >= 14, "{deaths}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_handover_survives_death_at_each_write() {
     at_each_write(async |world, when| {
         let a = world.set("a", 1, vec![config_map("moves", "1"), config_map("stays", "1")]);
@@ -82,7 +84,7 @@ async fn a_handover_survives_death_at_each_write() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_approved_deletion_survives_death_at_each_write() {
     at_each_write(async |world, when| {
         let unit = world.set("a", 1, vec![config_map("x", "1"), config_map("y", "1")]);
@@ -105,7 +107,7 @@ async fn an_approved_deletion_survives_death_at_each_write() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_object_that_is_made_good_stays_ours_whenever_the_process_dies() {
     at_each_write(async |world, when| {
         let unit = world.set("a", 1, vec![config_map("x", "1"), config_map("y", "1")]);
@@ -121,4 +123,30 @@ async fn an_object_that_is_made_good_stays_ours_whenever_the_process_dies() {
         assert!(entries.values().all(|entry| !entry.adopted && entry.uid.is_some()), "{when}: {entries:?}");
     })
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_is_made_again_by_force_stays_ours_whenever_the_process_dies() {
+    let deaths = at_each_write(async |world, when| {
+        let objects = |web: serde_json::Value| vec![web, config_map("c", "1")];
+        let forced = |entry: &mut api::feed::UnitEntry| entry.force = true;
+        let unit = world.set_with("a", 1, objects(deployment("web", 1, "nginx")), forced);
+        until_or_dead(world, when, async |w: &World| w.report(&unit).is_some_and(|r| r.objects.applied == 2)).await;
+        let old = world.get(&deployment_path("web")).await.unwrap()["metadata"]["uid"].clone();
+        let mut other = deployment("web", 1, "nginx");
+        other["spec"]["selector"]["matchLabels"] = json!({"app": "web", "tier": "x"});
+        other["spec"]["template"]["metadata"]["labels"] = json!({"app": "web", "tier": "x"});
+        world.set_with("a", 2, objects(other), forced);
+        until_or_dead(world, when, async |w: &World| {
+            let made = w.get(&deployment_path("web")).await.is_some_and(|web| web["metadata"]["uid"] != old);
+            made && w.report(&unit).is_some_and(|r| {
+                r.epoch == 2 && r.phase == UnitPhase::Applied && r.objects.applied == 2 && r.objects.inventory == 2
+            })
+        })
+        .await;
+        let entries = world.recorded().await;
+        assert!(entries.values().all(|entry| !entry.adopted && entry.uid.is_some()), "{when}: {entries:?}");
+    })
+    .await;
+    assert!(deaths >= 14, "{deaths}");
 }

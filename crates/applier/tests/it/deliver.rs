@@ -1,12 +1,15 @@
 //! What is desired arrives, once.
 
+use std::time::Duration;
+
 use api::delivery::{Health, UnitPhase, WaitingCause, label};
 use api::feed::SyncState;
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::world::{World, config_map, config_map_path, config_maps, deployment, deployment_path, detail, waiting};
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_unit_arrives_with_its_labels_and_its_inventory() {
     let mut world = World::new().await;
     let unit = world.set("shop", 1, vec![config_map("c", "1"), deployment("web", 2, "nginx")]);
@@ -25,7 +28,7 @@ async fn a_unit_arrives_with_its_labels_and_its_inventory() {
     assert!(detail(&report, "web").changed_by_admission.is_empty(), "{:?}", detail(&report, "web"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_settled_member_gets_no_mutation_nor_after_a_restart() {
     let mut world = World::new().await;
     let a = world.set("a", 1, vec![config_map("c", "1"), deployment("web", 2, "nginx")]);
@@ -47,7 +50,7 @@ async fn a_settled_member_gets_no_mutation_nor_after_a_restart() {
     assert_eq!(world.quiet().await, before + 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_change_sends_only_what_changed() {
     let mut world = World::new().await;
     let mut objects = config_maps(20);
@@ -62,7 +65,7 @@ async fn a_change_sends_only_what_changed() {
     assert_eq!(world.quiet().await, before + 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn namespaces_and_definitions_come_first() {
     let mut world = World::new().await;
     let crd = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "things.example.com"},
@@ -76,7 +79,7 @@ async fn namespaces_and_definitions_come_first() {
     assert!(world.get("/apis/example.com/v1/namespaces/new/things/t").await.is_some());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_bad_object_stops_only_itself() {
     let mut world = World::new().await;
     let mut refused = config_map("refused", "1");
@@ -111,7 +114,7 @@ async fn a_bad_object_stops_only_itself() {
     assert_eq!(unit_failed_no_more.epoch, 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_admission_changed_is_reported_and_left_alone() {
     let mut world = World::new().await;
     let mut object = config_map("c", "1");
@@ -126,7 +129,7 @@ async fn what_admission_changed_is_reported_and_left_alone() {
     assert_eq!(world.quiet().await, before);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn immutable_fields_are_reported_and_made_anew_only_with_force() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, vec![deployment("web", 1, "nginx")]);
@@ -145,7 +148,7 @@ async fn immutable_fields_are_reported_and_made_anew_only_with_force() {
     assert_ne!(model::object::uid(&new), model::object::uid(&old));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_suspended_unit_is_observed_and_not_written() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, vec![config_map("c", "1")]);
@@ -165,7 +168,7 @@ async fn a_suspended_unit_is_observed_and_not_written() {
     assert_eq!(world.config_map("c").await.unwrap()["data"]["a"], "1");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn kinds_as_people_write_them_settle_and_are_not_called_changed() {
     let manifests = r#"
 apiVersion: v1
@@ -279,4 +282,27 @@ spec: {limits: [{type: Container, default: {cpu: 0.5}}]}
     world.applied(&unit).await;
     assert_eq!(world.quiet().await, before);
     assert_eq!(world.report(&unit).unwrap().reverted(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_is_wanted_again_while_it_leaves_is_made_again_as_soon_as_it_is_gone() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, config_maps(20));
+    world.applied(&unit).await;
+    let path = config_map_path("c019");
+    world.edit(&path, "kubectl", json!({"metadata": {"finalizers": ["example.com/slow"]}})).await;
+    world.set("a", 2, config_maps(19));
+    world.until(&unit, "held", |r| r.deletions.is_some()).await;
+    world.guard(&unit, None);
+    world.eventually("leaving", || async { model::object::is_deleting(&world.get(&path).await.unwrap()) }).await;
+    // It is forgotten only when it is gone, so another unit has it for the first time.
+    world.set("b", 1, vec![config_map("c019", "1")]);
+    world.set("a", 3, config_maps(19));
+    let other = crate::world::unit("b");
+    world.until(&other, "waiting", |r| !r.waiting.is_empty()).await;
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    world.edit(&path, "kubectl", json!({"metadata": {"finalizers": null}})).await;
+    let gone = Instant::now();
+    world.applied(&other).await;
+    assert!(gone.elapsed() < Duration::from_secs(2), "{:?}", gone.elapsed());
 }

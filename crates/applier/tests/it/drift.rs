@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::world::{World, config_map, config_map_path, deployment, deployment_path, detail, waiting};
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_hand_edit_is_reverted_and_blamed() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, vec![deployment("web", 2, "nginx")]);
@@ -26,7 +26,7 @@ async fn a_hand_edit_is_reverted_and_blamed() {
     assert_eq!(world.quiet().await, before);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_deletion_is_made_good_and_names_no_actor() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, vec![config_map("c", "1")]);
@@ -40,7 +40,7 @@ async fn a_deletion_is_made_good_and_names_no_actor() {
     assert!(!detail(&report, "c").adopted);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_label_taken_away_is_no_deletion() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, vec![config_map("c", "1")]);
@@ -52,7 +52,7 @@ async fn a_label_taken_away_is_no_deletion() {
     assert_eq!(drift.fields[0].path, "metadata.labels[kurator.dev/hub]");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_changed_while_nobody_looked_is_seen_after_a_restart() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, vec![config_map("c", "1"), config_map("d", "1")]);
@@ -66,7 +66,7 @@ async fn what_changed_while_nobody_looked_is_seen_after_a_restart() {
     assert!(world.config_map("d").await.is_some());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_fight_is_contested_and_left_alone() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, vec![config_map("c", "1"), config_map("other", "1")]);
@@ -88,7 +88,7 @@ async fn a_fight_is_contested_and_left_alone() {
     assert_eq!(world.quiet().await, before + 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn replicas_that_an_autoscaler_owns_are_not_ours() {
     let mut world = World::new().await;
     let hpa = json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web", "namespace": "shop"},
@@ -117,7 +117,7 @@ async fn replicas_that_an_autoscaler_owns_are_not_ours() {
     assert_eq!(world.get(&deployment_path("web")).await.unwrap()["spec"]["replicas"], 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn replicas_come_back_when_the_autoscaler_goes() {
     let mut world = World::new().await;
     world.stop();
@@ -131,7 +131,7 @@ async fn replicas_come_back_when_the_autoscaler_goes() {
     world.post(autoscalers, hpa).await;
     let scale = format!("{}/scale", deployment_path("web"));
     world.edit(&scale, "kube-controller-manager", json!({"spec": {"replicas": 5}})).await;
-    world.quiet().await;
+    world.a_while().await;
     assert_eq!(world.get(&deployment_path("web")).await.unwrap()["spec"]["replicas"], 5);
     world.delete(&format!("{autoscalers}/web")).await;
     world
@@ -140,7 +140,7 @@ async fn replicas_come_back_when_the_autoscaler_goes() {
     assert_eq!(world.applied(&unit).await.reverted(), 0);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn health_follows_the_member() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, vec![deployment("web", 2, "nginx")]);

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::world::{World, config_map, config_map_path, config_maps, deployment, deployment_path, unit, waiting};
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_hub_from_an_older_backup_deletes_nothing_until_told() {
     let mut world = World::new().await;
     let unit = world.set("a", 7, config_maps(20));
@@ -33,7 +33,7 @@ async fn a_hub_from_an_older_backup_deletes_nothing_until_told() {
     world.until(&unit, "told", |r| r.objects.inventory == 19).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_hub_from_an_older_backup_takes_a_unit_out_when_told() {
     let mut world = World::new().await;
     let unit = world.set("a", 7, config_maps(3));
@@ -50,7 +50,7 @@ async fn a_hub_from_an_older_backup_takes_a_unit_out_when_told() {
     assert!(world.config_map("c000").await.is_none());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_hub_from_an_older_backup_is_behind_until_told_however_many_commits_come() {
     let mut world = World::new().await;
     let unit = world.set("a", 7, config_maps(20));
@@ -71,7 +71,33 @@ async fn a_hub_from_an_older_backup_is_behind_until_told_however_many_commits_co
     world.until(&unit, "pruned", |r| r.objects.inventory == 19).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
+async fn a_hub_that_was_behind_while_its_unit_was_suspended_or_without_payload_is_still_behind_after_a_restart() {
+    for is_suspended in [true, false] {
+        let mut world = World::new().await;
+        let unit = world.set("a", 7, config_maps(20));
+        world.applied(&unit).await;
+        world.stage("a", 4, config_maps(19), |entry| entry.suspend = is_suspended);
+        if !is_suspended {
+            world.lose(&unit);
+        }
+        world.restart();
+        let phase = if is_suspended { UnitPhase::Suspended } else { UnitPhase::Pending };
+        world.until(&unit, "looked at", |r| r.epoch == 4 && r.phase == phase).await;
+        world.quiet().await;
+        // Commits count up before anything may be done again.
+        world.stop();
+        world.set("a", 8, config_maps(19));
+        world.restart();
+        let report = world.until(&unit, "held", |r| r.epoch == 8 && r.deletions.is_some()).await;
+        assert!(report.deletions.as_ref().is_some_and(|d| d.behind), "{is_suspended}: {report:#?}");
+        assert_eq!(world.guard(&unit, None).held.unwrap().causes, [Cause::Behind]);
+        world.quiet().await;
+        assert!(world.config_map("c019").await.is_some(), "{is_suspended}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_epoch_alone_is_not_written_and_a_key_that_came_since_a_backup_is_known_by_it() {
     let mut world = World::new().await;
     world.set("a", 4, config_maps(19));
@@ -96,7 +122,7 @@ async fn an_epoch_alone_is_not_written_and_a_key_that_came_since_a_backup_is_kno
     assert!(world.config_map("c018").await.is_some() && world.config_map("c019").await.is_some());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_removal_from_before_the_unit_was_placed_again_deletes_nothing_until_told() {
     let at = |second| Some(model::Timestamp::from_second(second).unwrap());
     let mut world = World::new().await;
@@ -129,7 +155,7 @@ async fn a_removal_from_before_the_unit_was_placed_again_deletes_nothing_until_t
     world.until(&unit, "told", |r| r.objects.inventory == 2).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_hub_that_is_behind_makes_nothing_anew() {
     let mut world = World::new().await;
     let unit = world.set("a", 7, vec![deployment("web", 1, "nginx")]);
@@ -142,11 +168,11 @@ async fn a_hub_that_is_behind_makes_nothing_anew() {
     world.restart();
     let report = world.until(&unit, "refused", |r| r.reason == "Immutable").await;
     assert!(report.message.contains("the hub is behind"), "{}", report.message);
-    world.quiet().await;
+    world.a_while().await;
     assert_eq!(world.get(&deployment_path("web")).await.unwrap()["metadata"]["uid"], uid);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn two_appliers_of_one_hub_are_fenced_by_the_inventory() {
     let mut old = World::new().await;
     let unit = old.set("a", 1, vec![config_map("c", "1")]);
@@ -167,7 +193,31 @@ async fn two_appliers_of_one_hub_are_fenced_by_the_inventory() {
     assert_eq!(new.quiet().await, writes);
 }
 
-#[tokio::test]
+/// Touches the unit's inventory as a backup tool does, or a change of encryption.
+async fn touch_inventory(world: &World, value: &str) {
+    let path = format!("/api/v1/namespaces/kurator-system/secrets/{}", world.inventories().await.remove(0));
+    world.edit(&path, "backup", json!({"metadata": {"annotations": {"backup.example.com/taken": value}}})).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_inventory_that_somebody_touched_is_no_other_applier() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, config_maps(2));
+    world.applied(&unit).await;
+    for (epoch, count) in [(2, 3), (3, 4)] {
+        touch_inventory(&world, &epoch.to_string()).await;
+        world.set("a", epoch, config_maps(count));
+        world.applied(&unit).await;
+        assert_eq!(world.recorded().await.len(), count);
+    }
+    touch_inventory(&world, "last").await;
+    world.change(&unit, |entry| entry.removal = Removal::Prune);
+    world.eventually("gone", || async { world.report(&unit).is_none() && world.inventories().await.is_empty() }).await;
+    assert!(world.config_map("c000").await.is_none());
+    assert_eq!(world.failures(), [""; 0], "nobody is told of another applier");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_object_of_another_hub_is_left_alone() {
     let mut world = World::new().await;
     let mut foreign = config_map("c", "theirs");
@@ -181,7 +231,7 @@ async fn an_object_of_another_hub_is_left_alone() {
     assert_eq!(world.config_map("c").await.unwrap()["data"]["a"], "theirs");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_member_that_is_away_is_unknown_and_catches_up() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, config_maps(3));
@@ -205,7 +255,7 @@ async fn a_member_that_is_away_is_unknown_and_catches_up() {
     assert_eq!(world.push.link(&world.member).unwrap().link, Link::Connected);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_unit_that_no_snapshot_names_is_left_and_told() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, vec![config_map("c", "1")]);
@@ -226,7 +276,7 @@ async fn a_unit_that_no_snapshot_names_is_left_and_told() {
     world.until(&unit, "found again", |r| r.objects.applied == 1 && r.reverted() == 1).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_idle_member_that_goes_away_is_noticed() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, config_maps(3));
@@ -243,7 +293,7 @@ async fn an_idle_member_that_goes_away_is_noticed() {
     assert_eq!(world.quiet().await, before + 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn another_cluster_behind_the_address_is_not_written_to() {
     let mut world = World::new().await;
     let uid =

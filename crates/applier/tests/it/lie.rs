@@ -49,7 +49,7 @@ async fn is_not_visible_until_it_is_honest(mut world: World, why: &str) {
     world.until(&unit, "reverted", |r| r.reverted() == 1 && r.objects.applied == 1).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_answer_to_an_apply_about_something_else_is_no_apply() {
     let mut secret = config_map("c", "1");
     secret["kind"] = json!("Secret");
@@ -73,7 +73,7 @@ async fn an_answer_to_an_apply_about_something_else_is_no_apply() {
     others_go_on().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_answer_without_end_costs_only_its_object() {
     let mut world = liar().await;
     world.faults.add(Method::PATCH, "configmaps/c?", usize::MAX, Act::Endless("{\"a\":\"", "xxxx"));
@@ -87,21 +87,21 @@ async fn an_answer_without_end_costs_only_its_object() {
     world.applied(&unit).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_watch_whose_line_does_not_end_hides_only_its_kind() {
     let world = liar().await;
     world.faults.add(Method::GET, WATCH, usize::MAX, Act::Endless("{\"type\":\"", "xxxx"));
     is_not_visible_until_it_is_honest(world, "the member's answer is larger than 65536 bytes").await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_watch_that_is_refused_hides_only_its_kind() {
     let world = liar().await;
     world.faults.add(Method::GET, WATCH, usize::MAX, Act::Refuse(403));
     is_not_visible_until_it_is_honest(world, "it is broken").await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_list_without_end_hides_only_its_kind() {
     // A page that does not end, and pages that do not.
     let page = json!({"kind": "ConfigMapList", "metadata": {"continue": "more", "resourceVersion": "1"}, "items": []});
@@ -116,7 +116,7 @@ async fn a_list_without_end_hides_only_its_kind() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_list_of_inventories_without_end_stops_only_this_member() {
     let mut world = liar().await;
     world.stop();

@@ -1,5 +1,6 @@
 //! An applier against our own API server, one scenario per promise.
 
+mod contain;
 mod crash;
 mod deliver;
 mod drift;
@@ -12,4 +13,5 @@ mod part;
 mod proof;
 mod prune;
 mod restart;
+mod shard;
 mod world;

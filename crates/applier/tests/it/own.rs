@@ -17,7 +17,7 @@ async fn is_given_back(world: &mut World, name: &str) {
     assert!(model::object::label(&live, label::HUB).is_none(), "{live}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_somebody_makes_in_the_moment_before_we_do_is_theirs() {
     let mut world = World::new().await;
     let act = Act::After(CONFIG_MAPS.to_owned(), config_map("c", "theirs"));
@@ -28,7 +28,7 @@ async fn what_somebody_makes_in_the_moment_before_we_do_is_theirs() {
     is_given_back(&mut world, "c").await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_somebody_makes_while_ours_does_not_arrive_is_theirs() {
     let mut world = World::new().await;
     world.faults.add(Method::PATCH, "configmaps/c?", usize::MAX, Act::Refuse(500));
@@ -44,7 +44,7 @@ async fn what_somebody_makes_while_ours_does_not_arrive_is_theirs() {
     is_given_back(&mut world, "c").await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_somebody_made_in_the_place_of_ours_is_not_handed_over_as_ours() {
     let mut world = World::new().await;
     let a = world.set("a", 1, vec![config_map("c", "1"), config_map("rest", "1")]);
@@ -62,7 +62,7 @@ async fn what_somebody_made_in_the_place_of_ours_is_not_handed_over_as_ours() {
     assert_eq!(world.config_map("c").await.unwrap()["data"]["a"], "1");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_another_unit_has_taken_over_is_not_deleted_by_the_first() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, config_maps(20));
@@ -89,7 +89,7 @@ fn definition(versions: &[(&str, bool)]) -> Value {
         "versions": versions.iter().map(version).collect::<Vec<_>>()}})
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_was_delivered_at_a_version_that_is_no_longer_served_is_found_and_removed() {
     let mut world = World::new().await;
     let definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
@@ -113,7 +113,7 @@ async fn what_was_delivered_at_a_version_that_is_no_longer_served_is_found_and_r
     assert!(world.get("/apis/example.com/v1/namespaces/shop/things/t").await.is_none(), "it was forgotten");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_copy_of_an_inventory_is_not_believed() {
     let mut world = World::new().await;
     let secrets = "/api/v1/namespaces/kurator-system/secrets";
@@ -134,7 +134,7 @@ async fn a_copy_of_an_inventory_is_not_believed() {
     assert_eq!(world.quiet().await, before);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_namespace_outlives_its_unit_while_another_unit_has_objects_in_it() {
     let mut world = World::new().await;
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "lived-in"}});
@@ -158,7 +158,7 @@ async fn a_namespace_outlives_its_unit_while_another_unit_has_objects_in_it() {
     world.eventually("gone", || async { world.report(&b).is_none() }).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_inventory_whose_labels_were_taken_off_is_found_by_its_name() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, vec![config_map("c", "1"), config_map("d", "1")]);

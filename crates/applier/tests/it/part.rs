@@ -1,17 +1,19 @@
 //! Parts of a member, or of a unit, that fail and do not stop the rest.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::delivery::{Health, UnitPhase, WaitingCause};
 use api::feed::{Payload, Phase, SyncState, UnitReport, Wait};
 use applier::Link;
+use client::Backoff;
 use http::Method;
 use serde_json::json;
 
 use crate::fault::Act;
 use crate::world::{World, config_map, config_map_path, config_maps, deployment, deployment_path, detail, waiting};
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_api_behind_the_server_that_is_down_stops_only_its_objects() {
     let mut world = World::new().await;
     world.faults.add(Method::GET, "/apis/metrics.example.com/v1", usize::MAX, Act::Refuse(503));
@@ -26,7 +28,7 @@ async fn an_api_behind_the_server_that_is_down_stops_only_its_objects() {
     assert_eq!(world.push.link(&world.member).unwrap().link, Link::Connected);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_member_that_answers_nothing_but_503_is_unreachable() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, config_maps(1));
@@ -38,7 +40,7 @@ async fn a_member_that_answers_nothing_but_503_is_unreachable() {
     assert!(matches!(world.push.link(&world.member).unwrap().link, Link::Unreachable(_)));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_kind_that_the_member_cannot_list_stops_only_what_is_known_of_it() {
     let mut world = World::new().await;
     world.faults.add(Method::GET, "/apis/apps/v1/deployments?", usize::MAX, Act::Refuse(500));
@@ -53,7 +55,7 @@ async fn a_kind_that_the_member_cannot_list_stops_only_what_is_known_of_it() {
     assert_eq!(world.push.link(&world.member).unwrap().link, Link::Connected);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_phase_runs_out_of_time_once_and_the_next_is_looked_after() {
     let mut world = World::new().await;
     let phase = |name: &str, object, wait, timeout_secs| Phase {
@@ -96,7 +98,7 @@ async fn a_phase_runs_out_of_time_once_and_the_next_is_looked_after() {
     world.applied(&unit).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_record_whose_answer_is_lost_is_read_again_and_not_taken_for_anothers() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, vec![config_map("c", "1")]);
@@ -112,7 +114,7 @@ async fn a_record_whose_answer_is_lost_is_read_again_and_not_taken_for_anothers(
     assert_eq!(report.objects.adopted, 0);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_unit_that_had_nothing_left_comes_back_without_a_false_alarm() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, vec![config_map("c", "1")]);
@@ -132,7 +134,7 @@ async fn a_unit_that_had_nothing_left_comes_back_without_a_false_alarm() {
     world.until(&unit, "back", fine).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_object_that_is_made_anew_does_not_wait_for_a_retry() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, vec![deployment("web", 1, "nginx")]);
@@ -157,4 +159,38 @@ async fn an_object_that_is_made_anew_does_not_wait_for_a_retry() {
     let report = world.applied(&unit).await;
     assert_eq!(waiting(&report), []);
     assert!(!detail(&report, "web").adopted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_is_named_and_not_listed_is_asked_for_less_and_less_often() {
+    let mut world = World::new().await;
+    let list = "/api/v1/configmaps?";
+    world.faults.add(Method::GET, list, usize::MAX, Act::Refuse(404));
+    let unit = world.set("a", 1, vec![config_map("c", "1"), deployment("web", 1, "nginx")]);
+    world.until(&unit, "looked at", |r| r.epoch == 1).await;
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    let asked = world.requests();
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    let asked = world.requests() - asked;
+    assert!((20..1_000).contains(&asked), "{asked} requests in ten minutes");
+    // When it is listed again, it is seen within the longest pause.
+    world.faults.clear();
+    tokio::time::sleep(Backoff::MEMBER.longest).await;
+    world.edit(&config_map_path("c"), "vandal", json!({"data": {"a": "2"}})).await;
+    world.until(&unit, "reverted", |r| r.reverted() == 1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_unit_that_has_objects_of_a_kind_that_is_not_listed_goes_on() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, vec![config_map("c", "1"), deployment("web", 1, "nginx")]);
+    world.applied(&unit).await;
+    world.stop();
+    world.faults.add(Method::GET, "/api/v1/configmaps?", usize::MAX, Act::Refuse(404));
+    world.set("a", 2, vec![config_map("c", "1"), deployment("web", 2, "nginx")]);
+    world.restart();
+    world.until(&unit, "looked at", |r| r.epoch == 2).await;
+    world
+        .eventually("applied", || async { world.get(&deployment_path("web")).await.unwrap()["spec"]["replicas"] == 2 })
+        .await;
 }

@@ -46,7 +46,7 @@ async fn is_refused(world: &mut World, why: &str) {
     assert!(report.message.contains(why) && report.message.contains("restore the Secret"), "{}", report.message);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_inventory_that_somebody_wrote_proves_nothing() {
     let mut world = World::new().await;
     world.post("/api/v1/namespaces/shop/configmaps", config_map("innocent", "theirs")).await;
@@ -82,7 +82,7 @@ async fn an_inventory_that_somebody_wrote_proves_nothing() {
     assert_eq!(world.applied(&unit("a")).await.objects.adopted, 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_inventory_that_units_share_is_refused_and_nothing_of_it_is_lost() {
     let mut world = World::new().await;
     world.set("a", 1, config_maps(2));
@@ -127,7 +127,7 @@ async fn an_inventory_that_units_share_is_refused_and_nothing_of_it_is_lost() {
     assert_eq!(world.applied(&unit("a")).await.objects.adopted, 0);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_inventory_that_is_changed_under_a_running_applier_is_refused_at_the_next_write() {
     let mut world = World::new().await;
     world.set("a", 1, config_maps(2));
@@ -142,7 +142,7 @@ async fn an_inventory_that_is_changed_under_a_running_applier_is_refused_at_the_
     assert!(world.config_map("c002").await.is_none(), "it is not recorded, so it is not applied");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_object_without_our_labels_is_not_deleted_though_it_is_recorded() {
     let mut world = World::new().await;
     world.set("a", 1, config_maps(20));
@@ -158,7 +158,7 @@ async fn an_object_without_our_labels_is_not_deleted_though_it_is_recorded() {
     assert!(world.config_map("c019").await.is_some());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_member_under_another_name_keeps_what_it_has() {
     let mut world = World::new().await;
     world.set("a", 1, config_maps(2));

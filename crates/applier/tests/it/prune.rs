@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::fault::Act;
 use crate::world::{World, config_map, config_map_path, config_maps, detail, waiting};
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_small_deletion_goes_ahead_and_the_inventory_shrinks() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, config_maps(20));
@@ -27,7 +27,7 @@ async fn a_small_deletion_goes_ahead_and_the_inventory_shrinks() {
     assert_eq!(world.quiet().await, before);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_empty_commit_deletes_nothing_until_approved() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, config_maps(3));
@@ -49,7 +49,7 @@ async fn an_empty_commit_deletes_nothing_until_approved() {
     assert!(world.config_map("c001").await.is_none());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_released_list_is_finished_by_the_next_process() {
     let mut world = World::new().await;
     let mut objects = config_maps(2);
@@ -76,7 +76,7 @@ async fn a_released_list_is_finished_by_the_next_process() {
     world.until(&unit, "emptied", |r| r.objects.inventory == 0).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_existed_before_is_adopted_and_given_back() {
     let mut world = World::new().await;
     world.post("/api/v1/namespaces/shop/configmaps", config_map("theirs", "old")).await;
@@ -94,7 +94,7 @@ async fn what_existed_before_is_adopted_and_given_back() {
     assert!(plan::field::applied_by(&live, label::FIELD_MANAGER).is_empty());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_object_that_moves_is_handed_over_and_never_deleted() {
     let mut world = World::new().await;
     let a = world.set("a", 1, vec![config_map("moves", "1"), config_map("stays", "1")]);
@@ -121,7 +121,7 @@ async fn an_object_that_moves_is_handed_over_and_never_deleted() {
     assert_eq!(world.quiet().await, before);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn two_units_with_one_object_do_not_fight() {
     let mut world = World::new().await;
     let a = world.set("a", 1, vec![config_map("c", "from a")]);
@@ -139,7 +139,7 @@ async fn two_units_with_one_object_do_not_fight() {
     assert_eq!(world.config_map("c").await.unwrap()["data"]["a"], "from b");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_unit_that_leaves_takes_what_it_put_there_and_its_inventory() {
     let mut world = World::new().await;
     world.post("/api/v1/namespaces/shop/configmaps", config_map("theirs", "old")).await;
@@ -157,7 +157,7 @@ async fn a_unit_that_leaves_takes_what_it_put_there_and_its_inventory() {
     assert_eq!(world.quiet().await, before);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_unit_that_is_released_leaves_everything_without_a_trace_of_us() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, vec![config_map("c", "1")]);
@@ -169,7 +169,7 @@ async fn a_unit_that_is_released_leaves_everything_without_a_trace_of_us() {
     assert_eq!(live["data"]["a"], "1");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn nothing_goes_while_the_unit_or_a_neighbour_is_unresolved() {
     let mut world = World::new().await;
     let a = world.set("a", 1, config_maps(20));
@@ -190,7 +190,7 @@ async fn nothing_goes_while_the_unit_or_a_neighbour_is_unresolved() {
     assert!(world.config_map("c019").await.is_some());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_object_that_is_not_the_one_we_made_is_not_deleted() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, config_maps(20));
@@ -206,7 +206,7 @@ async fn an_object_that_is_not_the_one_we_made_is_not_deleted() {
     assert_eq!(world.config_map("c019").await.unwrap()["data"]["a"], "somebody's");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn without_prune_nothing_goes() {
     let mut world = World::new().await;
     let unit = world.set_with("a", 1, config_maps(5), |entry| entry.prune = false);
@@ -217,7 +217,7 @@ async fn without_prune_nothing_goes() {
     assert!(world.config_map("c004").await.is_some());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_unit_that_leaves_hands_over_what_a_busy_neighbour_wants() {
     let mut world = World::new().await;
     let b = world.set("b", 1, vec![config_map("b", "0")]);
@@ -245,7 +245,7 @@ async fn a_unit_that_leaves_hands_over_what_a_busy_neighbour_wants() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_unit_in_conflict_takes_over_as_soon_as_the_other_one_leaves() {
     let mut world = World::new().await;
     let a = world.set("a", 1, vec![config_map("c", "1")]);
@@ -259,7 +259,7 @@ async fn a_unit_in_conflict_takes_over_as_soon_as_the_other_one_leaves() {
     assert_eq!(model::object::uid(&world.config_map("c").await.unwrap()), Some(uid.as_str()));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_release_that_could_not_be_carried_out_does_not_release_a_later_loss() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, config_maps(20));
@@ -278,4 +278,22 @@ async fn a_release_that_could_not_be_carried_out_does_not_release_a_later_loss()
     assert_eq!(report.deletions.as_ref().unwrap().count, 20);
     world.quiet().await;
     assert!(world.config_map("c019").await.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_server_says_about_a_secret_that_is_deleted_or_given_back_is_not_repeated() {
+    for removal in [Removal::Prune, Removal::Release] {
+        let mut world = World::new().await;
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "shop"}});
+        let unit = world.set("a", 1, vec![secret]);
+        world.applied(&unit).await;
+        for method in [Method::DELETE, Method::PATCH] {
+            world.faults.add(method, "shop/secrets/s", usize::MAX, Act::Refuse(422));
+        }
+        world.change(&unit, |entry| entry.removal = removal);
+        let refused =
+            |r: &api::feed::UnitReport| r.details.iter().any(|row| row.message.contains("refused the Secret"));
+        let report = world.until(&unit, "refused", refused).await;
+        assert!(!format!("{report:?}").contains("it is broken"), "{report:#?}");
+    }
 }

@@ -11,10 +11,10 @@ use crate::world::{World, config_map, config_map_path, config_maps, deployment, 
 
 /// Restarts, and checks that the unit is applied again without a write.
 async fn restarts_without_a_write(world: &mut World, what: &str) {
-    let before = world.quiet().await;
+    let before = world.a_while().await;
     world.restart();
     let report = world.applied(&unit("a")).await;
-    assert_eq!(world.quiet().await, before, "{what}");
+    assert_eq!(world.a_while().await, before, "{what}");
     assert_eq!((report.reverted(), report.phase), (0, UnitPhase::Applied), "{what}");
 }
 
@@ -30,7 +30,7 @@ fn autoscaler() -> Value {
 
 const AUTOSCALERS: &str = "/apis/autoscaling/v2/namespaces/shop/horizontalpodautoscalers";
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_the_server_writes_otherwise_is_no_change() {
     let mut world = World::new().await;
     // Quantities in another form, an empty list, ports without the protocol that the server adds, a Secret's texts.
@@ -55,7 +55,7 @@ async fn what_the_server_writes_otherwise_is_no_change() {
     assert_eq!(world.quiet().await, before + 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_no_list_showed_is_read_one_by_one() {
     let mut world = World::new().await;
     world.faults.add(Method::GET, "/apis/apps/v1/deployments?", usize::MAX, Act::Refuse(500));
@@ -71,7 +71,7 @@ async fn what_no_list_showed_is_read_one_by_one() {
     assert_eq!(world.get(&deployment_path("web")).await.unwrap()["spec"]["replicas"], 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn replicas_that_an_autoscaler_set_are_known_after_a_restart() {
     let mut world = World::new().await;
     world.set("a", 1, vec![deployment("web", 2, "nginx")]);
@@ -98,7 +98,7 @@ async fn replicas_that_an_autoscaler_set_are_known_after_a_restart() {
     restarts_without_a_write(&mut world, "without an autoscaler").await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_changed_object_is_one_write_and_no_inventory() {
     let mut world = World::new().await;
     let mut objects = config_maps(20);
@@ -118,7 +118,7 @@ async fn a_changed_object_is_one_write_and_no_inventory() {
     assert_eq!(world.quiet().await, before + 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_suspended_unit_tells_after_a_restart_what_changed() {
     let mut world = World::new().await;
     world.set("a", 1, vec![config_map("c", "1"), config_map("d", "1")]);
@@ -135,7 +135,7 @@ async fn a_suspended_unit_tells_after_a_restart_what_changed() {
     assert_eq!(world.quiet().await, before);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_digest_of_a_secret_says_nothing_of_its_values() {
     let mut world = World::new().await;
     world.set("a", 1, vec![secret("hello"), config_map("c", "1")]);
@@ -146,7 +146,7 @@ async fn the_digest_of_a_secret_says_nothing_of_its_values() {
     assert!(applied(&world.config_map("c").await.unwrap()).starts_with("sha256:"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_annotation_that_somebody_changed_is_put_right_and_not_reported_by_name() {
     let mut world = World::new().await;
     world.set("a", 1, vec![config_map("c", "1")]);
@@ -169,7 +169,7 @@ async fn restarts_quietly_after_tampering(world: &mut World, path: &str) {
     assert!(model::object::annotation(&world.get(path).await.unwrap(), label::APPLIED).is_some());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_is_given_back_bears_no_mark_of_ours() {
     let mut world = World::new().await;
     world.post("/api/v1/namespaces/shop/configmaps", config_map("c", "1")).await;
@@ -181,7 +181,7 @@ async fn what_is_given_back_bears_no_mark_of_ours() {
     assert!(model::object::labels(&live).is_empty() && model::object::annotations(&live).is_empty(), "{live}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn reverts_add_up_over_a_restart() {
     let mut world = World::new().await;
     let unit = world.set("a", 1, vec![config_map("c", "1")]);

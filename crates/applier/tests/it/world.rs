@@ -9,7 +9,7 @@ use std::time::Duration;
 use api::delivery::{HubId, Removal, UnitId, UnitPhase, WaitingCause, label};
 use api::feed::{ObjectReport, Payload, Snapshot, UnitEntry, UnitReport};
 use apiserver::{Admission, AdmissionRequest, ApiServer, Config, Denied, Ids, JsonProjection, Operation, UserInfo};
-use applier::{Applier, Ctx, Limits, PushFeed};
+use applier::{Applier, Ctx, FeedReport, Limits, PushFeed};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
@@ -32,8 +32,14 @@ use tower::BoxError;
 
 use crate::fault::{Act, Faults, answer, endless, whole};
 
-/// How long a state is waited for. Everything here takes milliseconds; the rest is for a loaded machine.
-const DEADLINE: Duration = Duration::from_secs(10);
+/// How long a state is waited for, in paused time: long enough for the longest pause before something is tried again.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Longer than any pause before something is tried again, and than what is done within one look; shorter than a look that
+/// comes for no reason. Time is paused: it goes on when nobody has anything to do.
+const QUIET: Duration = Duration::from_secs(60);
+/// When at the latest nothing is asked any more.
+const RESTLESS: Duration = Duration::from_secs(500);
 
 /// A clock that only tests move.
 pub(crate) struct Hand(AtomicI64);
@@ -149,6 +155,7 @@ pub(crate) struct World {
     api: kube::Client,
     counts: Arc<Counts>,
     pub(crate) push: Arc<PushFeed>,
+    failures: Failures,
     pub(crate) clock: Arc<Hand>,
     pub(crate) hub: HubId,
     pub(crate) member: MemberName,
@@ -157,6 +164,7 @@ pub(crate) struct World {
     pub(crate) faults: Arc<Faults>,
     pub(crate) limits: Limits,
     pub(crate) cluster: Option<String>,
+    pub(crate) metrics: client::Metrics,
     applier: Option<JoinHandle<()>>,
     units: BTreeMap<UnitId, (UnitEntry, Option<Arc<Bundle>>)>,
 }
@@ -171,9 +179,21 @@ pub(crate) fn hub_key() -> HubKey {
     HubKey::from_random([9; 32])
 }
 
-fn feed(hub: &HubId) -> Arc<PushFeed> {
+/// Reasons of all reports of a unit that failed, in the order in which they came.
+type Failures = Arc<Mutex<Vec<String>>>;
+
+fn feed(hub: &HubId, failures: &Failures) -> Arc<PushFeed> {
     let (push, mut reports) = PushFeed::new(hub.clone(), hub_key());
-    tokio::spawn(async move { while reports.recv().await.is_some() {} });
+    let failures = Arc::clone(failures);
+    tokio::spawn(async move {
+        while let Some(report) = reports.recv().await {
+            if let FeedReport::Unit(report) = report
+                && report.phase == UnitPhase::Failed
+            {
+                failures.lock().unwrap().push(report.reason.clone());
+            }
+        }
+    });
     push
 }
 
@@ -220,8 +240,10 @@ impl World {
             Err(_) => ours(&clock).await,
         };
         let hub = HubId::from_random([9; 10]);
+        let failures = Failures::default();
         let mut world = Self {
-            push: feed(&hub),
+            push: feed(&hub, &failures),
+            failures,
             api,
             counts: Arc::default(),
             clock,
@@ -232,6 +254,7 @@ impl World {
             faults: Arc::default(),
             limits: Limits::default(),
             cluster: None,
+            metrics: client::Metrics::default(),
             applier: None,
             units: BTreeMap::new(),
         };
@@ -243,10 +266,12 @@ impl World {
 
     /// The same member as another hub process sees it, from the same backup.
     pub(crate) fn twin(&self) -> Self {
+        let failures = Failures::default();
         let mut twin = Self {
             api: self.api.clone(),
             counts: Arc::clone(&self.counts),
-            push: feed(&self.hub),
+            push: feed(&self.hub, &failures),
+            failures,
             clock: Arc::clone(&self.clock),
             hub: self.hub.clone(),
             member: self.member.clone(),
@@ -255,6 +280,7 @@ impl World {
             faults: Arc::default(),
             limits: Limits::default(),
             cluster: None,
+            metrics: client::Metrics::default(),
             applier: None,
             units: BTreeMap::new(),
         };
@@ -278,6 +304,7 @@ impl World {
                 match faults.meet(request.method(), &request.uri().to_string()) {
                     Some(Act::Refuse(code)) => lie = Some((answer(code), false)),
                     Some(Act::Lie(code)) => lie = Some((answer(code), true)),
+                    Some(Act::Panic) => panic!("a test wants this panic"),
                     Some(Act::Say(text)) => lie = Some((http::Response::new(whole(text)), false)),
                     Some(Act::Endless(begin, more)) => lie = Some((http::Response::new(endless(begin, more)), false)),
                     Some(Act::After(path, object)) => {
@@ -304,7 +331,7 @@ impl World {
                 // Answers that are still coming, such as watches, break off when the member goes away.
                 let gone = async move {
                     while !down.load(Ordering::SeqCst) {
-                        tokio::time::sleep(Duration::from_millis(5)).await;
+                        tokio::time::sleep(Duration::from_millis(50)).await;
                     }
                 };
                 let (parts, body) = answer?.into_parts();
@@ -321,7 +348,7 @@ impl World {
             clock: Arc::<Hand>::clone(&self.clock),
             jitter: Arc::new(|| 1.0),
             limits: self.limits,
-            metrics: client::Metrics::default(),
+            metrics: self.metrics.clone(),
             back: tokio::sync::watch::channel(0).1,
         };
         let api = client::Api::new(kube::Client::new(service, "default"), "test");
@@ -338,7 +365,7 @@ impl World {
     /// A new process: nothing is remembered but what the hub says.
     pub(crate) fn restart(&mut self) {
         self.stop();
-        self.push = feed(&self.hub);
+        self.push = feed(&self.hub, &self.failures);
         self.publish();
         self.start();
     }
@@ -458,6 +485,11 @@ impl World {
         self.push.reports_of(unit).into_iter().find(|r| r.member == self.member)
     }
 
+    /// Reasons of all reports so far of a unit that failed.
+    pub(crate) fn failures(&self) -> Vec<String> {
+        self.failures.lock().unwrap().clone()
+    }
+
     /// Waits until a unit's report is as wanted.
     pub(crate) async fn until(
         &self,
@@ -550,15 +582,21 @@ impl World {
     pub(crate) async fn recorded(&self) -> BTreeMap<Arc<ObjectKey>, Entry> {
         let list = self.get("/api/v1/namespaces/kurator-system/secrets").await.unwrap_or_default();
         let (mut out, cluster) = (BTreeMap::new(), self.identity().await);
+        let mut groups: BTreeMap<UnitId, BTreeMap<u32, Sealed>> = BTreeMap::new();
         for secret in list["items"].as_array().cloned().unwrap_or_default() {
             let data = |key: &str| STANDARD.decode(secret["data"][key].as_str().unwrap()).unwrap();
             let mut json = Vec::new();
             GzDecoder::new(data("inventory").as_slice()).read_to_end(&mut json).unwrap();
             let group = model::object::annotation(&secret, label::GROUP_ID).unwrap().parse().unwrap();
+            let number = secret["metadata"]["name"].as_str().unwrap().rsplit('-').next().unwrap().parse().unwrap_or(0);
+            let sealed = Sealed { json, authenticator: data("authenticator") };
+            groups.entry(group).or_default().insert(number, sealed);
+        }
+        for (group, shards) in groups {
             let key = (self.push.key_of())(&cluster);
             let place = Place { hub: &self.hub, cluster: &cluster, group: &group, key: &key };
-            let sealed = Sealed { json, authenticator: data("authenticator") };
-            out.extend(decode_own(&place, &BTreeMap::from([(0, sealed)])).unwrap().entries().clone());
+            // A process may die before the first shard names another one, never the other way round.
+            out.extend(decode_own(&place, &shards).unwrap().entries().clone());
         }
         out
     }
@@ -575,16 +613,29 @@ impl World {
         }
     }
 
-    /// Waits until nothing was asked for a while, and says how many mutations there have been.
+    /// Requests so far, of everybody.
+    pub(crate) fn requests(&self) -> u64 {
+        self.counts.all.load(Ordering::SeqCst)
+    }
+
+    /// Waits until nothing was asked for longer than any pause before a retry, and says how many mutations there have been.
     pub(crate) async fn quiet(&self) -> u64 {
-        let all = || self.counts.all.load(Ordering::SeqCst);
-        let (mut last, mut same) = (all(), 0);
-        while same < 20 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-            let now = all();
-            same = if now == last { same + 1 } else { 0 };
+        let (mut last, end) = (self.requests(), tokio::time::Instant::now() + RESTLESS);
+        loop {
+            tokio::time::sleep(QUIET).await;
+            let now = self.requests();
+            if now == last {
+                return self.counts.mutations.load(Ordering::SeqCst);
+            }
+            assert!(tokio::time::Instant::now() < end, "it is never quiet");
             last = now;
         }
+    }
+
+    /// Lets all that can happen for now happen, where something is tried again and again; says how many mutations there have
+    /// been.
+    pub(crate) async fn a_while(&self) -> u64 {
+        tokio::time::sleep(QUIET).await;
         self.counts.mutations.load(Ordering::SeqCst)
     }
 }

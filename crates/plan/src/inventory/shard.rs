@@ -4,9 +4,10 @@
 //! a shard without one that verifies proves nothing. A group has one or more units; today each unit is
 //! its own group. The first shard is the parent of an ApplySet (KEP-3659) and carries epochs and released deletions; each
 //! shard decodes alone. An entry stays in the shard in which it was first written, so a crash between the writes of two
-//! shards cannot lose one. Compression and base64 are the applier's.
+//! shards cannot lose one. The first shard names the others, so that one that is lost is not taken for one that never was;
+//! it names each only after that is written, and no longer before that is deleted. Compression and base64 are the applier's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use api::delivery::{HubId, UnitId};
@@ -21,6 +22,9 @@ use crate::authenticator::{KeyId, MemberKey};
 pub const SHARD_BYTES_MAX: usize = 380 * 1024;
 /// Format of the JSON. A reader refuses every other.
 pub const FORMAT: u32 = 2;
+
+/// Number of the shard that carries what holds for the whole group.
+pub const FIRST: u32 = 0;
 
 /// What to do about an inventory that proves nothing.
 const REMEDY: &str = "restore the Secret from a backup of the member, or delete it to have its objects adopted";
@@ -86,6 +90,14 @@ pub enum InventoryError {
         /// Whose it is.
         group: Box<UnitId>,
     },
+    /// The first shard names one that is not there, or the first one itself is not there.
+    #[error(
+        "shard {shard} of the inventory is missing; nothing of the unit is touched; restore its Secret from a backup of the member, or delete the Secrets of the other shards too, to have all objects adopted"
+    )]
+    Missing {
+        /// Which shard.
+        shard: u32,
+    },
     /// A group with other units than the one that is its own.
     #[error("the inventory has units that share it, such as {unit}; a newer Kurator wrote it: use that one")]
     Shared {
@@ -117,6 +129,9 @@ struct Shard {
     group: UnitId,
     key: KeyId,
     units: Vec<UnitLine>,
+    /// Numbers of the other shards. In the first shard only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    others: Vec<u32>,
     entries: Vec<Line>,
 }
 
@@ -147,28 +162,45 @@ struct Line {
 
 /// The shards of a group. The first is always there; others only when they hold something.
 pub fn encode(place: &Place<'_>, inventories: &[&Inventory]) -> BTreeMap<u32, Sealed> {
+    let mut shards = distribute(place, inventories);
+    let others: Vec<u32> = shards.keys().copied().filter(|number| *number != FIRST).collect();
+    if let Some(first) = shards.get_mut(&FIRST) {
+        first.others = others;
+    }
+    shards.into_iter().map(|(number, shard)| (number, seal(place, number, &shard))).collect()
+}
+
+/// The first shard as it is written when none is there yet: it names no other.
+pub fn encode_first(place: &Place<'_>, inventories: &[&Inventory]) -> Option<Sealed> {
+    distribute(place, inventories).remove(&FIRST).map(|first| seal(place, FIRST, &first))
+}
+
+fn seal(place: &Place<'_>, number: u32, shard: &Shard) -> Sealed {
+    let json = serde_json::to_vec(shard).expect("a shard has string keys and no foreign serializers");
+    let authenticator = place.key.sign(place.hub, place.cluster, number, &json);
+    Sealed { json, authenticator }
+}
+
+/// Puts entries into their shards.
+fn distribute(place: &Place<'_>, inventories: &[&Inventory]) -> BTreeMap<u32, Shard> {
     let shard = |number: u32| Shard {
         format: FORMAT,
         hub: place.hub.clone(),
         cluster: place.cluster.to_owned(),
         group: place.group.clone(),
         key: place.key.id().clone(),
-        units: inventories.iter().map(|inventory| line(inventory, number == 0)).collect(),
+        units: inventories.iter().map(|inventory| line(inventory, number == FIRST)).collect(),
+        others: Vec::new(),
         entries: Vec::new(),
     };
-    let mut shards = BTreeMap::from([(0, shard(0))]);
+    let mut shards = BTreeMap::from([(FIRST, shard(FIRST))]);
     for (unit, inventory) in inventories.iter().enumerate() {
         for (key, entry) in inventory.entries() {
             let line = Line { key: ObjectKey::clone(key), entry: entry.clone(), unit };
             shards.entry(entry.shard).or_insert_with(|| shard(entry.shard)).entries.push(line);
         }
     }
-    let seal = |(number, shard): (u32, Shard)| {
-        let json = serde_json::to_vec(&shard).expect("a shard has string keys and no foreign serializers");
-        let authenticator = place.key.sign(place.hub, place.cluster, number, &json);
-        (number, Sealed { json, authenticator })
-    };
-    shards.into_iter().map(seal).collect()
+    shards
 }
 
 fn line(inventory: &Inventory, first: bool) -> UnitLine {
@@ -184,14 +216,18 @@ fn line(inventory: &Inventory, first: bool) -> UnitLine {
 /// Puts a group's shards together, after checking each. In any order.
 ///
 /// # Errors
-/// A shard that is not readable, of another format, not proven or of another place. Nothing may be deleted then.
+/// A shard that is not readable, of another format, not proven, of another place or missing. Nothing may be deleted then.
 pub fn decode(
     place: &Place<'_>,
     shards: &BTreeMap<u32, Sealed>,
 ) -> Result<BTreeMap<UnitId, Inventory>, InventoryError> {
     let mut out: BTreeMap<UnitId, Inventory> = BTreeMap::new();
+    let mut named = BTreeSet::from([FIRST]);
     for (&shard, sealed) in shards {
         let read = open(place, shard, sealed)?;
+        if shard == FIRST {
+            named.extend(&read.others);
+        }
         for unit in &read.units {
             let inventory = out.entry(unit.unit.clone()).or_insert_with(|| Inventory::empty(unit.unit.clone()));
             inventory.epoch = inventory.epoch.max(unit.epoch.unwrap_or(0));
@@ -207,7 +243,11 @@ pub fn decode(
             }
         }
     }
-    Ok(out)
+    // One that is there and not named is one whose deletion was cut short, or whose first write was.
+    match named.into_iter().find(|shard| !shards.contains_key(shard)) {
+        Some(shard) if !shards.is_empty() => Err(InventoryError::Missing { shard }),
+        _ => Ok(out),
+    }
 }
 
 /// The inventory of a group that is one unit's own.

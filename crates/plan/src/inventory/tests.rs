@@ -155,6 +155,34 @@ fn big_inventories_are_sharded_and_entries_stay_where_they_are() {
 }
 
 #[test]
+fn a_shard_that_is_lost_is_missed_and_one_too_many_counts() {
+    let mut inventory = Inventory::empty(unit());
+    inventory.put_all((0..9).map(|i| (key(i).into(), entry())), 800);
+    let all = write(&[&inventory]);
+    assert_eq!(all.keys().copied().collect::<Vec<_>>(), [0, 1, 2]);
+    inventory.set_written();
+    assert_eq!(read(&all).unwrap(), inventory);
+    for lost in 0..3 {
+        let mut shards = all.clone();
+        shards.remove(&lost);
+        assert!(matches!(read(&shards), Err(InventoryError::Missing { shard }) if shard == lost), "{lost}");
+    }
+    assert_eq!(read(&BTreeMap::new()).unwrap().entries().len(), 0);
+    // The first one as it is written before any other, and after the others are given up, names none.
+    let (hub, unit, key_of) = (hub(), unit(), member_key());
+    let place = Place { hub: &hub, cluster: CLUSTER, group: &unit, key: &key_of };
+    let first = BTreeMap::from([(0, super::shard::encode_first(&place, &[&inventory]).unwrap())]);
+    assert_eq!(read(&first).unwrap().entries().len(), 3);
+    let begun = BTreeMap::from([(0, first[&0].clone()), (1, all[&1].clone())]);
+    assert_eq!(read(&begun).unwrap().entries().len(), 6);
+    // A gap stays one when the shards around it are full.
+    assert!((3..6).all(|i| inventory.remove(&key(i))));
+    let gap = write(&[&inventory]);
+    assert_eq!(gap.keys().copied().collect::<Vec<_>>(), [0, 2]);
+    assert_eq!(read(&gap).unwrap().entries().len(), 6);
+}
+
+#[test]
 fn a_shard_of_another_format_or_without_sense_is_not_read() {
     let shard = |json: &str| BTreeMap::from([(0, Sealed { json: json.into(), authenticator: vec![1] })]);
     let words = |json: &str| read(&shard(json)).unwrap_err().to_string();

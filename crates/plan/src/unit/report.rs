@@ -10,6 +10,9 @@ use model::Timestamp;
 /// what it had delivered already. After a restart, a lost connection or a revert it passes through the same phases; what
 /// it had reached stays the truth until it says otherwise.
 pub fn merge_report(report: &UnitReport, before: Option<&UnitStatus>, now: Timestamp) -> Option<UnitStatus> {
+    if let (UnitPhase::Unknown, Some(before)) = (report.phase, before) {
+        return out_of_reach(report, before, now);
+    }
     if before.is_some_and(|before| is_on_the_way(report, before)) {
         return None;
     }
@@ -39,6 +42,22 @@ pub fn merge_report(report: &UnitReport, before: Option<&UnitStatus>, now: Times
     })
 }
 
+/// What becomes of a unit whose member cannot be asked. What the report says besides that is what its applier had seen,
+/// which is nothing when the hub has just started; so all that is known stays as it is stored.
+fn out_of_reach(report: &UnitReport, before: &UnitStatus, now: Timestamp) -> Option<UnitStatus> {
+    match before.phase {
+        UnitPhase::Applied | UnitPhase::DeletionsHeld => None,
+        phase => Some(UnitStatus {
+            phase: report.phase,
+            health: report.health,
+            since: if phase == report.phase { before.since } else { now },
+            reason: report.reason.clone(),
+            message: report.message.clone(),
+            ..before.clone()
+        }),
+    }
+}
+
 /// All reverts that were ever counted, and how many of them are of the applier that reports now. An applier counts from its
 /// start, and each of its reports replaces the one before: what is stored of the same count is taken off, so that a report
 /// that comes twice, or to a hub that has restarted, adds nothing. An applier that has not reverted anything yet says
@@ -53,8 +72,7 @@ fn reverts(counted: Option<RevertCount>, before: Option<&UnitStatus>) -> (u64, O
 }
 
 fn is_on_the_way(report: &UnitReport, before: &UnitStatus) -> bool {
-    let passing =
-        matches!(report.phase, UnitPhase::Pending | UnitPhase::Applying | UnitPhase::Waiting | UnitPhase::Unknown);
+    let passing = matches!(report.phase, UnitPhase::Pending | UnitPhase::Applying | UnitPhase::Waiting);
     passing && before.epoch == report.epoch && before.applied == Some(report.payload) && report.deletions.is_none()
 }
 

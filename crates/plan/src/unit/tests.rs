@@ -10,6 +10,10 @@ use serde_json::json;
 use super::*;
 use crate::reach::{MemberFacts, Reach};
 
+fn later() -> Timestamp {
+    "2026-02-01T00:00:00Z".parse().unwrap()
+}
+
 fn now() -> Timestamp {
     "2026-01-01T00:00:00Z".parse().unwrap()
 }
@@ -418,7 +422,7 @@ fn reported(phase: UnitPhase, payload: &[u8]) -> Reported {
 #[test]
 fn an_applier_that_only_looks_again_says_nothing() {
     let before = UnitStatus { applied: Some(Digest::of(b"p")), ..status(UnitPhase::Applied) };
-    for phase in [UnitPhase::Pending, UnitPhase::Applying, UnitPhase::Waiting, UnitPhase::Unknown] {
+    for phase in [UnitPhase::Pending, UnitPhase::Applying, UnitPhase::Waiting] {
         assert_eq!(merge_report(&reported(phase, b"p"), Some(&before), now()), None, "{phase}");
         assert!(merge_report(&reported(phase, b"other"), Some(&before), now()).is_some(), "{phase}: another payload");
         assert!(merge_report(&reported(phase, b"p"), None, now()).is_some(), "{phase}: first report");
@@ -426,8 +430,35 @@ fn an_applier_that_only_looks_again_says_nothing() {
 }
 
 #[test]
+fn what_a_unit_had_reached_in_a_member_that_is_away_stays_whatever_its_hub_has_decided_since() {
+    let objects = UnitCounts { desired: 3, applied: 2, ..UnitCounts::default() };
+    let reached = UnitStatus { applied: Some(Digest::of(b"p")), objects, ..status(UnitPhase::Applied) };
+    // A hub that has just started has seen nothing, and knows its newest decision only.
+    let blank = |epoch, payload: &[u8]| Reported {
+        epoch,
+        revision: format!("r-{epoch}"),
+        reason: "Unreachable".into(),
+        objects: UnitCounts::default(),
+        ..reported(UnitPhase::Unknown, payload)
+    };
+    for (epoch, payload) in [(reached.epoch, "p"), (reached.epoch + 1, "q")] {
+        let report = blank(epoch, payload.as_bytes());
+        for phase in [UnitPhase::Applied, UnitPhase::DeletionsHeld] {
+            assert_eq!(merge_report(&report, Some(&UnitStatus { phase, ..reached.clone() }), now()), None);
+        }
+        let before = UnitStatus { phase: UnitPhase::Failed, ..reached.clone() };
+        let after = merge_report(&report, Some(&before), now()).unwrap();
+        assert_eq!((after.phase, after.reason.as_str()), (UnitPhase::Unknown, "Unreachable"));
+        assert_eq!((&after.revision, after.epoch), (&before.revision, before.epoch));
+        assert_eq!((after.objects, after.applied), (objects, before.applied));
+        assert_eq!(merge_report(&report, Some(&after), later()), Some(after), "the same again is nothing to write");
+        assert_eq!(merge_report(&report, None, now()).unwrap().epoch, epoch);
+    }
+}
+
+#[test]
 fn a_report_is_merged_with_what_was_stored() {
-    let later: Timestamp = "2026-02-01T00:00:00Z".parse().unwrap();
+    let later = later();
     let before = UnitStatus { applied: Some(Digest::of(b"p")), reverts: 7, ..status(UnitPhase::Applied) };
     let same = merge_report(&reported(UnitPhase::Applied, b"p"), Some(&before), later).unwrap();
     assert_eq!(same, before, "the same again is nothing to write");

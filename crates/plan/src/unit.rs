@@ -115,6 +115,8 @@ pub enum Rendered {
         /// How many objects.
         objects: usize,
     },
+    /// What it is rendered from is being fetched again: the unit stays as it is decided, and so does its explanation.
+    OnTheWay,
     /// It cannot be rendered; the sentence names the file and the field.
     Failed(String),
 }

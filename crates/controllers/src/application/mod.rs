@@ -41,8 +41,6 @@ use crate::rendering::Renderings;
 use client::Next;
 use client::{Index, NamespacedName, Store};
 
-use observe::Lost;
-
 /// Field manager of Decisions and Revisions, and of the source's part of the status.
 const FIELD_MANAGER: &str = "kurator-application";
 
@@ -147,15 +145,12 @@ async fn pass(ctx: &Ctx, key: &NamespacedName) -> Result<Next, WriteError> {
     let now = ctx.clock.now();
     let application = ctx.applications.get(key);
     let world = observe::World::read(ctx, key, application.as_deref()).await?; // source, cache
-    let (observed, lost) = world.observe(ctx, now).await; // renderer
-    if lost == Some(Lost::UnderWay) {
-        return Ok(Next::After(Lost::UnderWay.look_again()));
-    }
+    let (observed, again) = world.observe(ctx, now).await; // renderer
     let (plan, report) = plan::unit::plan(&observed, now); // pure
     tracing::debug!(application = %key, ?report, "decided");
     apply::apply(ctx, key, application.as_deref(), &plan).await?; // client
     let next = status::write(ctx, key, &world.source, now).await?; // client
-    Ok(next.or_after(lost.map(Lost::look_again)))
+    Ok(next.or_after(again))
 }
 
 /// The Applications that have something in a member, or are about to.

@@ -33,6 +33,7 @@ pub(super) async fn write(
 ) -> Result<Next, WriteError> {
     let Some(application) = ctx.applications.get(key) else {
         ctx.pace.forget(key);
+        ctx.behind.forget(key);
         return Ok(Next::Wait);
     };
     let kind = GroupKind::new(plan::application::GROUP, plan::application::KIND);

@@ -12,11 +12,12 @@ use plan::delivery::Wanted;
 use plan::prepare::Bundle;
 
 use super::Ctx;
+use crate::artifact::{RECOVER_AGAIN, Recovery};
 use crate::record::MEMBER;
 use crate::rendering::Failure;
 use client::NamespacedName;
 
-/// How often a unit is looked at whose artifact is being fetched again; nothing else says that it has come.
+/// How often a unit is looked at that the hub or its disk did not let be rendered; nothing else says that they do.
 const LOST_AGAIN: Duration = Duration::from_secs(1);
 
 /// How often a unit is looked at that made the renderer panic.
@@ -44,7 +45,7 @@ pub(super) async fn observe(ctx: &Ctx, member: &MemberName) -> Observed {
         let unit = decision.spec.unit.clone();
         let short = unit.short(&ctx.hub);
         let bundle = if entry.removal.is_none() {
-            bundle(ctx, &decision, entry, &short, &mut out.again).await
+            bundle(ctx, member, &decision, entry, &short, &mut out.again).await
         } else {
             Some(ctx.feed.bundle(&short, &Payload::default()))
         };
@@ -60,6 +61,7 @@ pub(super) async fn observe(ctx: &Ctx, member: &MemberName) -> Observed {
 /// What a unit should be in a member: prepared already for another member that has it too, or rendered now.
 async fn bundle(
     ctx: &Ctx,
+    member: &MemberName,
     decision: &Decision,
     entry: &MemberDecision,
     short: &ShortId,
@@ -78,8 +80,14 @@ async fn bundle(
             tracing::debug!(%unit, %failure, "waits for its rendering");
             match (&failure, &revision.spec.inputs) {
                 (Failure::ArtifactLost(_), Inputs::Artifact(inputs)) => {
-                    ctx.artifacts.recover(&namespace, &inputs.artifact);
-                    *again = Some(LOST_AGAIN);
+                    let (members, name) = (ctx.members.clone(), member.clone());
+                    let wake = Box::new(move || members.add(name));
+                    let recovery =
+                        ctx.artifacts.recover(&namespace, &inputs.artifact, format!("member {member}"), wake);
+                    // The end of a fetch that runs makes the member look again.
+                    if matches!(recovery, Recovery::Failed(_)) {
+                        *again = Some(RECOVER_AGAIN);
+                    }
                 }
                 (Failure::Manifests(_), _) => {}
                 // What panicked is most likely to panic again.

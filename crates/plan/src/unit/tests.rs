@@ -41,6 +41,8 @@ struct World {
     statuses: BTreeMap<(UnitId, MemberName), UnitStatus>,
     members: BTreeMap<MemberName, MemberFacts>,
     renderer: &'static str,
+    /// Units whose artifact is being fetched again.
+    on_the_way: Vec<UnitId>,
 }
 
 impl World {
@@ -72,6 +74,7 @@ impl World {
             statuses: BTreeMap::new(),
             members: members.iter().map(|m| (name(m), MemberFacts::new(Reach::Reachable))).collect(),
             renderer: "1",
+            on_the_way: Vec::new(),
         };
         world.place(members);
         world
@@ -98,6 +101,8 @@ impl World {
         };
         for want in wanted(&observed, now()) {
             let payload = Rendered::Payload { digest: Digest::of(want.name.as_bytes()), objects: 1 };
+            let waits = self.on_the_way.contains(&want.revision.unit);
+            let payload = if waits { Rendered::OnTheWay } else { payload };
             observed.rendered.insert(want.revision.unit.clone(), payload);
         }
         let (plan, _) = plan(&observed, now());
@@ -469,4 +474,37 @@ fn a_link_is_written_when_it_changes_and_not_for_each_second() {
     assert_eq!(merge_link(back.clone(), Some(&before)), back);
     let long = link(LinkState::Blocked, &"x".repeat(10_000), "2026-01-01T00:00:02Z");
     assert_eq!(merge_link(long, None).message.len(), MemberLink::MESSAGE_MAX);
+}
+
+#[test]
+fn a_unit_whose_artifact_is_on_its_way_stays_as_it_is_and_stops_no_other() {
+    let mut world = World::new(&["a"]);
+    let (first, second) = (world.units[0].id.clone(), world.owner.unit(Some("second")));
+    world.on_the_way = vec![first.clone()];
+    assert!(world.step().is_settled(), "a unit that was never decided is not explained yet");
+    world.on_the_way.clear();
+    world.step();
+    let before = world.decisions.clone();
+    // A commit comes, the cache loses it before it is rendered, and another unit is made meanwhile.
+    world.units[0].inputs = Some(tree("c2", "./a"));
+    world.units.push(UnitSpec { id: second.clone(), ..world.units[0].clone() });
+    world.on_the_way = vec![first.clone()];
+    let plan = world.step();
+    let written: Vec<&UnitId> = plan.write_decisions.iter().map(|(_, decision)| &decision.unit).collect();
+    assert_eq!(written, [&second]);
+    assert!(before.iter().all(|(name, decision)| world.decisions[name] == *decision));
+    // An edit that needs no rendering is taken.
+    world.units[0].suspend = true;
+    let plan = world.step();
+    assert_eq!(plan.write_decisions.len(), 1);
+    let decision = &plan.write_decisions[0].1;
+    assert!(
+        decision.suspended
+            && decision.frozen.is_none()
+            && decision.explanation == before.values().next().unwrap().explanation
+    );
+    world.on_the_way.clear();
+    world.step();
+    let decided = world.decisions.values().find(|decision| decision.unit == first).unwrap();
+    assert_eq!(decided.members[&name("a")].epoch, 2);
 }

@@ -35,7 +35,7 @@ use place::{Candidate, Rules};
 use crate::reach::MemberFacts;
 
 pub use held::{held, scopes};
-pub use report::{Delivered, delivered, is_news, merge_link, merge_report, slices};
+pub use report::{Delivered, delivered, is_news, merge_link, merge_report, set_waiting_on, slices};
 pub use trigger::editor;
 pub use wanted::{Wanted, wanted};
 

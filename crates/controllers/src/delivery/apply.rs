@@ -155,5 +155,6 @@ pub(super) async fn forget(ctx: &Ctx, member: &MemberName) {
     ctx.connections.close(member);
     let mut state = ctx.state();
     state.unstored.remove(member);
+    state.waiting.remove(member);
     state.back.remove(member);
 }

@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use api::delivery::{Decision, HubId, MemberLink, MemberStatus, Revision, UnitId, UnitStatus};
+use api::delivery::{Decision, HubId, MemberLink, MemberStatus, Revision, UnitId, UnitStatus, WaitingOn};
 use api::feed::UnitReport;
 use api::karmada::cluster::v1alpha1::Cluster;
 use applier::{FeedReport, MemberReport, PushFeed};
@@ -67,6 +67,8 @@ struct Unstored {
 struct State {
     /// Merged reports on their way into MemberStatus.
     unstored: BTreeMap<MemberName, Unstored>,
+    /// What this process lacks of members' units; of a member that it has not looked at yet, what is stored is kept.
+    waiting: BTreeMap<MemberName, BTreeMap<UnitId, WaitingOn>>,
     appliers: BTreeMap<MemberName, apply::Running>,
     /// Counts how often each member answered after it had not: its applier need not wait out its pause.
     back: BTreeMap<MemberName, channel::Sender<u64>>,
@@ -237,6 +239,10 @@ async fn reconcile(ctx: Arc<Ctx>, member: MemberName) -> Next {
         tracing::debug!(%member, ?report, "waits");
     }
     let again = observed.again;
+    let waiting = ctx.state().waiting.insert(member.clone(), observed.waiting.clone());
+    if waiting.as_ref() != Some(&observed.waiting) {
+        ctx.reported.add(member.clone());
+    }
     ctx.feed.set(snapshot, observed.bundles);
     match apply::apply(ctx, member, &cluster).await {
         Ok(()) => Next::Wait.or_after(again), // the applier

@@ -9,9 +9,9 @@ use applier::{Link, MemberReport};
 use kube::api::{DeleteParams, PostParams};
 use kube::{Api, ResourceExt};
 use model::{MemberName, Timestamp};
-use plan::unit::is_news;
+use plan::unit::{is_news, set_waiting_on};
 
-use super::Ctx;
+use super::{Ctx, State};
 use crate::record::{self, MEMBER};
 use crate::write::{self, WriteError};
 use client::Next;
@@ -52,8 +52,15 @@ fn wanted(ctx: &Ctx, member: &MemberName, stored: &[Arc<MemberStatus>]) -> BTree
     let mut link = first.and_then(|slice| slice.status.as_ref()?.link.clone());
     {
         let mut state = ctx.state();
-        if let Some(unstored) = state.unstored.get_mut(member) {
+        let State { unstored, waiting, .. } = &mut *state;
+        let waiting = waiting.get(member);
+        let say = |(unit, status): (&UnitId, &mut UnitStatus)| {
+            waiting.into_iter().for_each(|waiting| set_waiting_on(status, waiting.get(unit)));
+        };
+        units.iter_mut().for_each(say);
+        if let Some(unstored) = unstored.get_mut(member) {
             unstored.units.retain(|unit, _| decided.contains(unit));
+            unstored.units.iter_mut().for_each(say);
             units.extend(unstored.units.iter().map(|(unit, status)| (unit.clone(), status.clone())));
             link = unstored.link.clone().or(link);
         }

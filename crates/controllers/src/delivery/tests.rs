@@ -74,6 +74,7 @@ fn status(held: bool) -> UnitStatus {
         since: Still.now(),
         reason: String::new(),
         message: String::new(),
+        waiting_on: None,
         held: held.then_some(deletions),
         reverts: 0,
         last_drift: None,
@@ -284,4 +285,44 @@ async fn a_report_that_makes_the_reader_panic_costs_that_report() {
     reader(&ctx, &controllers.deps, reports).await;
     assert_eq!(ctx.state().unstored[&member(1)].units[&unit(1)].applied, Some(Digest::of(b"two")));
     assert_eq!(ctx.metrics.queues().panics("delivery-reader"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn why_a_unit_cannot_be_rendered_is_stored_with_its_status() {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let (_cache, controllers) = with(hub_that_writes(log.clone()), Arc::new(Still));
+    let ctx = context(&controllers.deps, controllers.feed.clone());
+    let mut placed = decision(1);
+    placed.spec.members.values_mut().for_each(|entry| entry.removal = Removal::None);
+    ctx.decisions.learn(placed);
+    // Its source is not there any more, and the cache has lost it.
+    let inputs = serde_json::json!({"artifact": {
+        "artifact": {"digest": Digest::of(b"tree"), "revision": "main@sha1:3f2c1a97df8477b5708f63235d978e6ede475f92", "url": "ftp://gone"}, "kustomize": {"path": "."}}});
+    let spec = serde_json::json!({"unit": unit(1), "epoch": 1, "renderer": render::VERSION, "inputs": inputs,
+        "time": Still.now().to_string()});
+    let mut revision = Revision::new("r", serde_json::from_value(spec).unwrap());
+    revision.metadata.namespace = Some("default".into());
+    revision.metadata.resource_version = Some("1".into());
+    ctx.revisions.learn(revision);
+    ctx.clusters.learn(record_of(member(1), "1"));
+    ctx.statuses.learn(stored(member(1), 1, BTreeMap::from([(unit(1), status(false))])));
+    let said = || {
+        let slice = ctx.statuses.get(&NamespacedName::new("", "m001-0")).unwrap();
+        slice.status.as_ref().unwrap().units[&unit(1)].waiting_on.as_ref().map(ToString::to_string)
+    };
+    // The first look begins a fetch, which wakes the member when it has failed.
+    assert!(matches!(reconcile(ctx.clone(), member(1)).await, Next::Wait));
+    store(ctx.clone(), member(1)).await;
+    assert_eq!(said(), None, "it may come at once");
+    while ctx.members.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert!(matches!(reconcile(ctx.clone(), member(1)).await, Next::After(_)));
+    store(ctx.clone(), member(1)).await;
+    let why = said().unwrap_or_default();
+    assert!(why.starts_with("its source: ") && why.contains("ftp"), "{why}");
+    log.lock().unwrap().clear();
+    reconcile(ctx.clone(), member(1)).await;
+    store(ctx.clone(), member(1)).await;
+    assert_eq!(*log.lock().unwrap(), [""; 0], "said once");
 }

@@ -72,8 +72,12 @@ impl Pair<'_> {
                     _ if s.health == Health::Degraded => reason::HEALTH_CHECK_FAILED,
                     _ => reason::PROGRESSING,
                 };
-                let message =
-                    if s.message.is_empty() { format!("{}, {}", s.phase, s.health) } else { s.message.clone() };
+                let message = match &s.waiting_on {
+                    // The cause; the applier sees only that a payload does not come.
+                    Some(waiting_on) => format!("waits for {waiting_on}"),
+                    None if s.message.is_empty() => format!("{}, {}", s.phase, s.health),
+                    None => s.message.clone(),
+                };
                 (word, message)
             }
         }

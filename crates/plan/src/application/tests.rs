@@ -166,6 +166,7 @@ impl World {
             since: now(),
             reason: String::new(),
             message: String::new(),
+            waiting_on: None,
             held: None,
             reverts: 0,
             last_drift: None,

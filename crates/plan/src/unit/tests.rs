@@ -153,6 +153,7 @@ fn status(phase: UnitPhase) -> UnitStatus {
         since: now(),
         reason: String::new(),
         message: String::new(),
+        waiting_on: None,
         held: None,
         reverts: 0,
         last_drift: None,
@@ -507,4 +508,22 @@ fn a_unit_whose_artifact_is_on_its_way_stays_as_it_is_and_stops_no_other() {
     world.step();
     let decided = world.decisions.values().find(|decision| decision.unit == first).unwrap();
     assert_eq!(decided.members[&name("a")].epoch, 2);
+}
+
+#[test]
+fn what_the_hub_lacks_is_news_once_and_not_for_each_second() {
+    let waiting = |detail: &str| WaitingOn::new(Missing::Source, detail);
+    let mut status = status(UnitPhase::Pending);
+    for (now, expect) in [
+        (Some(waiting("no answer for 1 s")), Some("its source: no answer for 1 s")),
+        (Some(waiting("no answer for 2 s")), Some("its source: no answer for 1 s")),
+        (Some(waiting("401 Unauthorized")), Some("its source: 401 Unauthorized")),
+        (None, None),
+    ] {
+        let before = status.clone();
+        set_waiting_on(&mut status, now.as_ref());
+        assert_eq!(status.waiting_on.as_ref().map(ToString::to_string).as_deref(), expect);
+        let slice = |s: &UnitStatus| BTreeMap::from([("g/K/n/o".parse::<UnitId>().unwrap(), s.clone())]);
+        assert_eq!(is_news(&slice(&before), &slice(&status)), before.waiting_on != status.waiting_on);
+    }
 }

@@ -45,7 +45,7 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Ends it after what it has begun.
+    /// Ends it where it is, also in the middle of a request: the next one finishes what was begun.
     pub(super) async fn stop(self) {
         self.stop.cancel();
         // A panic in it was reported when it happened.

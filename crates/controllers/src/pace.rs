@@ -8,6 +8,15 @@ use tokio::time::Instant;
 
 use client::NamespacedName;
 
+/// Shortest time between two writes of one status that say nothing that a person waits for (DESIGN 6): reports of a thousand
+/// members in one second are then one write of their Application.
+pub(crate) const WRITE_EVERY: Duration = Duration::from_secs(1);
+
+/// How long reports are gathered before they are looked at: a thousand members that report within a second make 50 looks at
+/// their Application, each over a thousand members, and not a thousand; a member that delivers many units writes its status
+/// a few times, and not for each of them. A person does not see 20 ms.
+pub(crate) const GATHER: Duration = Duration::from_millis(20);
+
 /// When objects were last written.
 #[derive(Default)]
 pub(crate) struct WritePace(Mutex<BTreeMap<NamespacedName, Instant>>);

@@ -19,6 +19,17 @@ pub(crate) const MEMBER: &str = "member";
 /// Members' reports by a unit whose deletions wait there to be granted.
 pub(crate) const WAITING: &str = "waiting";
 
+/// The owner that stands for an Application.
+pub(crate) fn owner_of_application(key: &NamespacedName) -> Owner {
+    plan::application::owner(&key.namespace, &key.name)
+}
+
+/// The Application that an owner is; `None` for owners of other kinds.
+pub(crate) fn application_of(owner: &Owner) -> Option<NamespacedName> {
+    let mine = owner.is_of(plan::application::GROUP, plan::application::KIND);
+    mine.then(|| NamespacedName::new(owner.namespace.clone(), owner.name.clone()))
+}
+
 pub(crate) fn revision_indexes() -> Vec<Index<Revision>> {
     vec![Index { name: OWNER, terms: |r: &Revision| vec![r.spec.unit.owner().to_string()] }]
 }
@@ -77,7 +88,12 @@ pub(crate) fn slices_of(statuses: &Store<MemberStatus>, member: &MemberName) -> 
 /// How a member's applier gets on with it, as it is stored.
 pub(crate) fn link_of(statuses: &Store<MemberStatus>, member: &MemberName) -> Option<MemberLink> {
     let first = statuses.get(&NamespacedName::new("", MemberStatusSpec::object_name(member, 0)))?;
-    first.status.as_ref()?.link.clone()
+    link(&first).cloned()
+}
+
+/// The link in a slice of a member's report; only slice 0 has one.
+pub(crate) fn link(slice: &MemberStatus) -> Option<&MemberLink> {
+    slice.status.as_ref()?.link.as_ref()
 }
 
 /// Units whose status differs between two states of a slice.

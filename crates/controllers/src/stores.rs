@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::deps::Deps;
 use crate::secrets::SecretVersions;
-use crate::{application, fleet, member, record};
+use crate::{index, record};
 use api::delivery::{Decision, MemberStatus, Revision, UnitId};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
@@ -59,13 +59,13 @@ macro_rules! registry {
 
 registry! {
     /// Applications.
-    applications: Application, application::indexes();
+    applications: Application, index::applications();
     /// Fleets.
-    fleets: Fleet, fleet::indexes();
+    fleets: Fleet, index::fleets();
     /// AttachedClusters.
-    attached: AttachedCluster, member::attached_indexes();
+    attached: AttachedCluster, index::attached();
     /// Members' records.
-    clusters: Cluster, member::cluster_indexes();
+    clusters: Cluster, index::clusters();
     /// Revisions.
     revisions: Revision, record::revision_indexes();
     /// Decisions.

@@ -34,7 +34,7 @@ use place::{Candidate, Rules};
 
 use crate::reach::MemberFacts;
 
-pub use held::{held, scopes};
+pub use held::{decides, held, scopes};
 pub use report::{Delivered, delivered, is_news, merge_link, merge_report, set_waiting_on, slices};
 pub use trigger::editor;
 pub use wanted::{Wanted, wanted};

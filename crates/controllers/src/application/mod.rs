@@ -22,7 +22,7 @@ mod watch;
 
 use std::sync::Arc;
 
-use api::delivery::{Decision, HubId, MemberStatus, Owner, Revision};
+use api::delivery::{Decision, HubId, MemberStatus, Revision};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::fleet::v1alpha1::Fleet;
@@ -37,48 +37,16 @@ use crate::fetch::Fetcher;
 use crate::origin::Origins;
 use crate::pace::{Patience, WritePace};
 use crate::reach::MemberReader;
+use crate::record::application_of;
 use crate::rendering::Renderings;
 use client::Next;
-use client::{Index, NamespacedName, Store};
+use client::{NamespacedName, Store};
 
 /// Field manager of Decisions and Revisions, and of the source's part of the status.
 const FIELD_MANAGER: &str = "kurator-application";
 
 /// How many Applications are looked at once: rendering is CPU work, and two cores are what a hub has.
 const AT_ONCE: usize = 8;
-
-/// Applications by their Fleet, as `NAMESPACE/NAME`.
-const FLEET: &str = "fleet";
-/// Applications by the Secret that they name, as `NAMESPACE/NAME`.
-const SECRET: &str = "secret";
-
-pub(crate) fn indexes() -> Vec<Index<Application>> {
-    let fleets = |a: &Application| -> Vec<String> {
-        let spec = &a.spec;
-        let named = spec.sync_policies.iter().filter_map(|p| spec.destination_of(p)).chain(&spec.destination);
-        let mut out: Vec<String> = named.map(|d| NamespacedName::of(a).beside(&d.fleet).to_string()).collect();
-        out.sort();
-        out.dedup();
-        out
-    };
-    let secrets = |a: &Application| -> Vec<String> {
-        let git = a.spec.source.git_repository.as_ref();
-        let secret = git.and_then(|g| g.secret_ref.as_ref());
-        secret.map(|s| NamespacedName::of(a).beside(&s.name).to_string()).into_iter().collect()
-    };
-    vec![Index { name: FLEET, terms: fleets }, Index { name: SECRET, terms: secrets }]
-}
-
-/// The owner that stands for an Application.
-pub(crate) fn owner(key: &NamespacedName) -> Owner {
-    plan::application::owner(&key.namespace, &key.name)
-}
-
-/// The Application that an owner is; `None` for owners of other kinds.
-pub(crate) fn key_of(owner: &Owner) -> Option<NamespacedName> {
-    let mine = owner.is_of(plan::application::GROUP, plan::application::KIND);
-    mine.then(|| NamespacedName::new(owner.namespace.clone(), owner.name.clone()))
-}
 
 /// What a pass needs.
 struct Ctx {
@@ -156,5 +124,5 @@ async fn pass(ctx: &Ctx, key: &NamespacedName) -> Result<Next, WriteError> {
 /// The Applications that have something in a member, or are about to.
 fn with_member(decisions: &Store<Decision>, member: &str) -> Vec<NamespacedName> {
     let all = decisions.by(crate::record::MEMBER, member);
-    all.iter().filter_map(|decision| key_of(&decision.spec.unit.owner())).collect()
+    all.iter().filter_map(|decision| application_of(&decision.spec.unit.owner())).collect()
 }

@@ -15,12 +15,12 @@ use plan::reach::MemberFacts;
 use plan::unit::{Observed, OwnerFacts, Placement, Rendered, UnitSpec, Wanted, wanted};
 use source::{GitReference, GitSpec};
 
-use super::{Ctx, key_of, owner};
+use super::Ctx;
 use crate::artifact::{self, RECOVER_AGAIN, Recovery, Refusal};
 use crate::fetch::Follow;
-use crate::member::ORIGIN;
+use crate::index::ORIGIN;
 use crate::origin;
-use crate::record::{OWNER, statuses_of};
+use crate::record::{OWNER, application_of, owner_of_application, statuses_of};
 use crate::rendering::{Failure, Summary};
 use crate::write::WriteError;
 use client::NamespacedName;
@@ -43,7 +43,7 @@ impl World {
         key: &NamespacedName,
         application: Option<&Application>,
     ) -> Result<Self, WriteError> {
-        let owner = owner(key);
+        let owner = owner_of_application(key);
         let term = owner.to_string();
         let source = follow(ctx, key, application).await?;
         let fleet = application.map(|a| fleet(ctx, key, a)).unwrap_or_default();
@@ -194,7 +194,7 @@ async fn render(ctx: &Ctx, owner: &Owner, want: &Wanted) -> (Rendered, Option<Du
         Err(Failure::ArtifactLost(digest)) => {
             let recovery = match &want.revision.inputs {
                 Inputs::Artifact(inputs) => {
-                    let (queue, key) = (ctx.fetcher.queue(), key_of(owner));
+                    let (queue, key) = (ctx.fetcher.queue(), application_of(owner));
                     let wake = move || key.into_iter().for_each(|key| queue.add(key));
                     ctx.artifacts.recover(&owner.namespace, &inputs.artifact, owner.to_string(), Box::new(wake))
                 }

@@ -1,25 +1,21 @@
 //! Which change makes which Application look again. One block per kind; each names the relation.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use api::delivery::{Decision, LinkState, MemberStatus, UnitPhase, UnitStatus};
+use api::delivery::{Decision, MemberStatus};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::fleet::v1alpha1::ClusterRef;
 use plan::reach::{Reach, reach};
 
-use super::{FLEET, SECRET, key_of, with_member};
+use super::with_member;
 use crate::changes::Changes;
-use crate::fleet;
+use crate::index::{ENTRY, FLEET, SECRET};
 use crate::origin::{self, OriginFacts};
-use crate::record::{self, WAITING};
+use crate::pace::GATHER;
+use crate::record::{self, WAITING, application_of};
 use crate::stores::Stores;
 use client::NamespacedName;
 use client::Queue;
-
-/// How long reports are gathered before they are looked at: a thousand members that report within a second make 50 looks
-/// at their Application, each over a thousand members, and not a thousand. A person does not see 20 ms.
-const GATHER: Duration = Duration::from_millis(20);
 
 pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
     // An Application: itself.
@@ -36,7 +32,7 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
     let (applications, known) = (queue.clone(), stores.applications.clone());
     let lists: Changes<Vec<ClusterRef>> = Changes::new();
     stores.fleets.on_change(move |key, fleet| {
-        if lists.replace(key, fleet.and_then(|f| fleet::list_of(f))).is_some() {
+        if lists.replace(key, fleet.and_then(|f| origin::list_of(f))).is_some() {
             known.by(FLEET, &key.to_string()).iter().for_each(|a| applications.add(NamespacedName::of(a.as_ref())));
         }
     });
@@ -49,7 +45,7 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
     stores.attached.on_change(move |key, attached| {
         let now = attached.map(|a| origin::facts(a));
         let Some(before) = facts.replace(key, now.clone()) else { return };
-        for fleet in fleets.by(fleet::ENTRY, &key.to_string()) {
+        for fleet in fleets.by(ENTRY, &key.to_string()) {
             let term = NamespacedName::of(fleet.as_ref()).to_string();
             known.by(FLEET, &term).iter().for_each(|a| applications.add(NamespacedName::of(a.as_ref())));
         }
@@ -68,7 +64,7 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
         let Some(before) = facts.replace(key, now.clone()) else { return };
         with_member(&decisions, &key.name).into_iter().for_each(|key| applications.add(key));
         for origin in before.into_iter().chain(now).filter_map(|facts| facts.origin) {
-            for fleet in fleets.by(fleet::ENTRY, &NamespacedName::new(origin.namespace, origin.name).to_string()) {
+            for fleet in fleets.by(ENTRY, &NamespacedName::new(origin.namespace, origin.name).to_string()) {
                 let term = NamespacedName::of(fleet.as_ref()).to_string();
                 known.by(FLEET, &term).iter().for_each(|a| applications.add(NamespacedName::of(a.as_ref())));
             }
@@ -79,13 +75,13 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
     let applications = queue.clone();
     stores.revisions.on_change(move |_, revision| {
         let owner = revision.map(|r| r.spec.unit.owner());
-        owner.and_then(|owner| key_of(&owner)).into_iter().for_each(|key| applications.add(key));
+        owner.and_then(|owner| application_of(&owner)).into_iter().for_each(|key| applications.add(key));
     });
     let applications = queue.clone();
     let known: Changes<Arc<Decision>> = Changes::new();
     stores.decisions.on_change(move |key, decision| {
         let before = known.replace(key, decision.cloned()).flatten();
-        let owners = decision.into_iter().chain(&before).filter_map(|d| key_of(&d.spec.unit.owner()));
+        let owners = decision.into_iter().chain(&before).filter_map(|d| application_of(&d.spec.unit.owner()));
         owners.for_each(|key| applications.add(key));
     });
 
@@ -98,35 +94,16 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
         let Some(before) = reports.replace(key, status.cloned()) else { return };
         let changed = record::changed_units(before.as_deref(), status.map(Arc::as_ref));
         for (unit, (was, is)) in changed {
-            let decides = removed(was) != removed(is)
-                || held(was) != held(is)
-                || (weight(was) != weight(is) && !known.by(WAITING, &unit.to_string()).is_empty());
-            let key = decides.then(|| key_of(&unit.owner())).flatten();
+            let is_weighed = || !known.by(WAITING, &unit.to_string()).is_empty();
+            let key = plan::unit::decides(was, is, is_weighed).then(|| application_of(&unit.owner())).flatten();
             key.into_iter().for_each(|key| applications.add_after(key, GATHER));
         }
+        let link = |slice: &MemberStatus| record::link(slice).map(|link| link.state);
         if before.as_deref().and_then(link) != status.map(Arc::as_ref).and_then(link) {
             let member = status.or(before.as_ref()).map(|s| s.spec.member.to_string()).unwrap_or_default();
             with_member(&decisions, &member).into_iter().for_each(|key| applications.add_after(key, GATHER));
         }
     });
-}
-
-fn removed(status: Option<&UnitStatus>) -> bool {
-    status.is_some_and(|s| s.phase == UnitPhase::Removed)
-}
-
-fn held(status: Option<&UnitStatus>) -> Option<&api::delivery::Deletions> {
-    status.and_then(|s| s.held.as_ref())
-}
-
-/// Everything that the guard reads of a report beside the list itself: a phase that has come far enough is a report at
-/// last.
-fn weight(status: Option<&UnitStatus>) -> Option<(u32, u32, u64, UnitPhase)> {
-    status.map(|s| (s.objects.inventory, s.objects.desired, s.epoch, s.phase))
-}
-
-fn link(status: &MemberStatus) -> Option<LinkState> {
-    status.status.as_ref()?.link.as_ref().map(|link| link.state)
 }
 
 /// What decisions read of a member's record.

@@ -39,7 +39,7 @@ use crate::artifact::Artifacts;
 use crate::connection::Connections;
 use crate::deps::{Deps, Running, work};
 use crate::metrics::Metrics;
-use crate::pace::WritePace;
+use crate::pace::{GATHER, WritePace};
 use crate::record;
 use crate::rendering::Renderings;
 use crate::secrets::SecretVersions;
@@ -51,10 +51,6 @@ pub type Reports = mpsc::Receiver<FeedReport>;
 
 /// How many members are looked at once: each waits for its own network, and none of them for another.
 const AT_ONCE: usize = 64;
-
-/// How long reports are gathered before they are stored: a member that delivers many units writes its status a few times,
-/// and not for each of them. A person does not see 20 ms.
-const GATHER: Duration = Duration::from_millis(20);
 
 /// What this controller has not stored yet of a member.
 #[derive(Default)]
@@ -139,7 +135,7 @@ pub(crate) fn run(deps: &Deps, feed: Arc<PushFeed>, reports: Reports) -> Running
             work(ctx.clone(), ctx.reported.clone(), AT_ONCE, stop.clone(), store),
             reader,
         );
-        // What appliers have begun is finished.
+        // Appliers end where they are. What they have begun is finished after the next start.
         let running: Vec<_> = std::mem::take(&mut ctx.state().appliers).into_values().collect();
         for applier in running {
             applier.stop().await;

@@ -12,6 +12,7 @@ use model::{MemberName, Timestamp};
 use plan::unit::{is_news, set_waiting_on};
 
 use super::{Ctx, State};
+use crate::pace::WRITE_EVERY;
 use crate::record::{self, MEMBER};
 use crate::write::{self, WriteError};
 use client::Next;
@@ -19,8 +20,6 @@ use client::{NamespacedName, Store};
 
 /// Field manager of MemberStatus.
 const FIELD_MANAGER: &str = "kurator-delivery";
-/// Shortest time between two writes of one member's status that say nothing new (DESIGN 6).
-const WRITE_EVERY: Duration = Duration::from_secs(1);
 
 /// What is stored of one unit in a member.
 pub(super) fn stored_unit(statuses: &Store<MemberStatus>, member: &MemberName, unit: &UnitId) -> Option<UnitStatus> {

@@ -16,18 +16,16 @@ mod observe;
 mod watch;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use api::delivery::{Decision, MemberStatus, Revision};
 use api::kurator::apps::v1alpha1::{Application, ApplicationStatus};
-use api::reason;
 use kube::Client;
 use model::Clock;
 use plan::application::{Fold, fold};
 
 use crate::WriteError;
 use crate::deps::{Deps, Running, work};
-use crate::pace::WritePace;
+use crate::pace::{WRITE_EVERY, WritePace};
 use crate::reach::MemberReader;
 use crate::write;
 use client::Next;
@@ -38,10 +36,6 @@ const FIELD_MANAGER: &str = "kurator-status";
 
 /// How many Applications are looked at once: folding is CPU work, and two cores are what a hub has.
 const AT_ONCE: usize = 4;
-
-/// Shortest time between two status writes of one Application (DESIGN 6): reports of a thousand members in one second
-/// are then one write.
-const WRITE_EVERY: Duration = Duration::from_secs(1);
 
 /// What a pass needs.
 struct Ctx {
@@ -96,7 +90,7 @@ async fn pass(ctx: &Ctx, key: &NamespacedName) -> Result<Next, WriteError> {
     if before.as_ref() == Some(&fold) {
         return Ok(Next::Wait);
     }
-    if let Some(wait) = ctx.pace.wait(key, WRITE_EVERY, is_news(before.as_ref(), &fold)) {
+    if let Some(wait) = ctx.pace.wait(key, WRITE_EVERY, fold.is_news(before.as_ref())) {
         return Ok(Next::After(wait));
     }
     let Fold { conditions, sync_status, truncated, observed_generation, summary, held } = fold;
@@ -116,14 +110,4 @@ async fn pass(ctx: &Ctx, key: &NamespacedName) -> Result<Next, WriteError> {
         Err(error) => return Err(error),
     }
     Ok(Next::Wait)
-}
-
-/// Whether a person waits for it: a condition changed its status or reason, or says otherwise why there is no source.
-/// Counts may wait.
-fn is_news(before: Option<&Fold>, after: &Fold) -> bool {
-    let said = |fold: &Fold| -> Vec<(String, String, String, Option<String>)> {
-        let why = |c: &api::Condition| (c.reason == reason::SOURCE_NOT_READY).then(|| c.message.clone());
-        fold.conditions.iter().map(|c| (c.type_.clone(), c.status.clone(), c.reason.clone(), why(c))).collect()
-    };
-    before.is_none_or(|before| said(before) != said(after))
 }

@@ -1,21 +1,16 @@
 //! Which change makes which Application's status be folded again. One block per kind; each names the relation.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use api::delivery::{Decision, MemberLink, MemberStatus};
+use api::delivery::{Decision, MemberStatus};
 use plan::reach::{Reach, reach};
 
-use crate::application::key_of;
 use crate::changes::Changes;
-use crate::record::{self, MEMBER};
+use crate::pace::GATHER;
+use crate::record::{self, MEMBER, application_of};
 use crate::stores::Stores;
 use client::Queue;
 use client::{NamespacedName, Store};
-
-/// How long reports are gathered before they are folded: a thousand members that report within a second make 50 folds,
-/// each over a thousand members, and not a thousand. A person does not see 20 ms.
-const GATHER: Duration = Duration::from_millis(20);
 
 pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
     // An Application: itself.
@@ -27,7 +22,7 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
     let known: Changes<Arc<Decision>> = Changes::new();
     stores.decisions.on_change(move |key, decision| {
         let before = known.replace(key, decision.cloned()).flatten();
-        let owners = decision.into_iter().chain(&before).filter_map(|d| key_of(&d.spec.unit.owner()));
+        let owners = decision.into_iter().chain(&before).filter_map(|d| application_of(&d.spec.unit.owner()));
         owners.for_each(|key| applications.add(key));
     });
 
@@ -37,9 +32,10 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
     stores.statuses.on_change(move |key, status| {
         let Some(before) = reports.replace(key, status.cloned()) else { return };
         let changed = record::changed_units(before.as_deref(), status.map(Arc::as_ref));
-        let keys = changed.into_keys().filter_map(|unit| key_of(&unit.owner()));
+        let keys = changed.into_keys().filter_map(|unit| application_of(&unit.owner()));
         keys.for_each(|key| applications.add_after(key, GATHER));
-        if before.as_deref().and_then(link) != status.map(Arc::as_ref).and_then(link) {
+        // The whole link: its message is in the status too.
+        if before.as_deref().and_then(record::link) != status.map(Arc::as_ref).and_then(record::link) {
             let member = status.or(before.as_ref()).map(|s| s.spec.member.to_string()).unwrap_or_default();
             with_member(&decisions, &member, &applications);
         }
@@ -68,11 +64,6 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
 
 fn with_member(decisions: &Store<Decision>, member: &str, applications: &Queue<NamespacedName>) {
     let all = decisions.by(MEMBER, member);
-    let keys = all.iter().filter_map(|decision| key_of(&decision.spec.unit.owner()));
+    let keys = all.iter().filter_map(|decision| application_of(&decision.spec.unit.owner()));
     keys.for_each(|key| applications.add_after(key, GATHER));
-}
-
-/// The whole link: its message is in the status too.
-fn link(status: &MemberStatus) -> Option<&MemberLink> {
-    status.status.as_ref()?.link.as_ref()
 }

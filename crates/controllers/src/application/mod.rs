@@ -22,7 +22,7 @@ mod watch;
 
 use std::sync::Arc;
 
-use api::delivery::{Decision, HubId, MemberStatus, Revision};
+use api::delivery::{Decision, HubId, Revision};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::fleet::v1alpha1::Fleet;
@@ -58,7 +58,6 @@ struct Ctx {
     clusters: Arc<Store<Cluster>>,
     revisions: Arc<Store<Revision>>,
     decisions: Arc<Store<Decision>>,
-    statuses: Arc<Store<MemberStatus>>,
     origins: Origins,
     members: MemberReader,
     fetcher: Arc<Fetcher>,
@@ -83,7 +82,6 @@ pub(crate) fn run(deps: &Deps, fetcher: Arc<Fetcher>) -> Running {
         clusters: stores.clusters.clone(),
         revisions: stores.revisions.clone(),
         decisions: stores.decisions.clone(),
-        statuses: stores.statuses.clone(),
         origins: Origins::new(&stores.attached),
         members: MemberReader::new(stores),
         fetcher,

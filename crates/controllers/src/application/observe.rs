@@ -20,7 +20,7 @@ use crate::artifact::{self, RECOVER_AGAIN, Recovery, Refusal};
 use crate::fetch::Follow;
 use crate::index::ORIGIN;
 use crate::origin;
-use crate::record::{OWNER, application_of, owner_of_application, statuses_of};
+use crate::record::{OWNER, application_of, owner_of_application};
 use crate::rendering::{Failure, Summary};
 use crate::write::WriteError;
 use client::NamespacedName;
@@ -55,7 +55,7 @@ impl World {
             facts: owner_facts(application),
             source,
             revisions: revisions.iter().map(|r| (r.name_any(), r.spec.clone())).collect(),
-            statuses: statuses_of(&ctx.statuses, &owner),
+            statuses: ctx.members.statuses_of(&owner),
             members: members(ctx, &units, &decisions),
             decisions,
             units,

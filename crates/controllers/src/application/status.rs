@@ -14,7 +14,7 @@ use plan::application::{FoldFacts, SourceFacts, SourcePart, source_part, waits_f
 
 use super::{Ctx, FIELD_MANAGER};
 use crate::pace::WRITE_EVERY;
-use crate::record::{OWNER, owner_of_application, statuses_of};
+use crate::record::{OWNER, owner_of_application};
 use crate::write::{self, WriteError};
 use client::NamespacedName;
 use client::Next;
@@ -73,7 +73,7 @@ fn is_ready_stale(ctx: &Ctx, key: &NamespacedName, application: &Application, no
         decisions: &decisions,
         // Names of revisions are not in `Ready`.
         revisions: BTreeMap::new(),
-        statuses: &statuses_of(&ctx.statuses, &owner),
+        statuses: &ctx.members.statuses_of(&owner),
         members: &members,
     };
     waits_for_ready(&facts, now)

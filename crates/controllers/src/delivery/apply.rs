@@ -31,6 +31,8 @@ struct Target {
     credential: CredentialRef,
     /// Version of that Secret.
     version: Option<String>,
+    /// UID of the member's record: another record is another member, also under the same name.
+    record: Option<String>,
     /// The identity that the applier is told to expect.
     cluster: Option<String>,
 }
@@ -61,6 +63,7 @@ pub(super) async fn apply(ctx: &Arc<Ctx>, member: &MemberName, cluster: &Cluster
     let target = origin::credential_of(cluster).filter(|_| is_deliverable(cluster)).map(|credential| Target {
         version: ctx.secrets.version(&NamespacedName::new(credential.namespace.clone(), credential.secret.clone())),
         credential,
+        record: cluster.metadata.uid.clone(),
         cluster: cluster.spec.id.clone(),
     });
     let runs = |running: &Running| Some(&running.target) == target.as_ref() && !running.task.is_finished();
@@ -79,14 +82,21 @@ pub(super) async fn apply(ctx: &Arc<Ctx>, member: &MemberName, cluster: &Cluster
         let mut state = ctx.state();
         if let Some(running) = state.appliers.get_mut(member) {
             // The Secret was written again with the same kubeconfig.
-            let same = running.serial == connection.serial && running.target.cluster == target.cluster;
+            let same = running.serial == connection.serial
+                && running.target.cluster == target.cluster
+                && running.target.record == target.record;
             if same && !running.task.is_finished() {
                 running.target = target;
                 return Ok(());
             }
         }
     }
+    let of_another = |running: &Running| running.target.record != target.record;
+    let is_of_another = ctx.state().appliers.get(member).is_some_and(of_another);
     stop(ctx, member).await;
+    if is_of_another {
+        ctx.state().unstored.remove(member);
+    }
     let running = start(ctx, member, target, connection);
     ctx.state().appliers.insert(member.clone(), running);
     Ok(())

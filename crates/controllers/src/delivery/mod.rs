@@ -176,12 +176,10 @@ async fn read(ctx: &Arc<Ctx>, reports: &mut Reports) {
 /// Merges a report with what is stored, or is about to be.
 fn take_report(ctx: &Ctx, report: &UnitReport) {
     let member = &report.member;
-    if !has_record(ctx, member) {
-        return;
-    }
+    let Some(record) = record_of(ctx, member) else { return };
     let mut state = ctx.state();
     let newer = state.unstored.get(member).and_then(|unstored| unstored.units.get(&report.unit));
-    let stored = newer.cloned().or_else(|| status::stored_unit(&ctx.statuses, member, &report.unit));
+    let stored = newer.cloned().or_else(|| status::stored_unit(&ctx.statuses, member, &record, &report.unit));
     if let Some(merged) = plan::unit::merge_report(report, stored.as_ref(), ctx.clock.now())
         && stored.as_ref() != Some(&merged)
     {
@@ -191,10 +189,9 @@ fn take_report(ctx: &Ctx, report: &UnitReport) {
     }
 }
 
-/// Is the member one of the hub's? Reports that were on their way when its record went are dropped: nothing would ever
-/// store them.
-fn has_record(ctx: &Ctx, member: &MemberName) -> bool {
-    ctx.clusters.get(&NamespacedName::new("", member.as_str())).is_some()
+/// The member's record. Reports that were on their way when it went are dropped: nothing would ever store them.
+fn record_of(ctx: &Ctx, member: &MemberName) -> Option<Arc<Cluster>> {
+    ctx.clusters.get(&NamespacedName::new("", member.as_str()))
 }
 
 /// Counts what a report says for the first time.
@@ -209,8 +206,9 @@ fn count(ctx: &Ctx, unit: &UnitId, before: Option<&UnitStatus>, merged: &UnitSta
 }
 
 fn take_link(ctx: &Ctx, report: &MemberReport) {
-    let Some(link) = status::link(report, ctx.clock.now()).filter(|_| has_record(ctx, &report.member)) else { return };
-    let stored = record::link_of(&ctx.statuses, &report.member);
+    let Some(link) = status::link(report, ctx.clock.now()) else { return };
+    let Some(known) = record_of(ctx, &report.member) else { return };
+    let stored = record::link_of(&ctx.statuses, &report.member, &known);
     let merged = plan::unit::merge_link(link, stored.as_ref());
     let mut state = ctx.state();
     let newer = state.unstored.get(&report.member).and_then(|unstored| unstored.link.as_ref());
@@ -225,7 +223,7 @@ async fn reconcile(ctx: Arc<Ctx>, member: MemberName) -> Next {
     let (ctx, member) = (&ctx, &member);
     // What is not decided for it any more is not stored any more.
     ctx.reported.add(member.clone());
-    let Some(cluster) = ctx.clusters.get(&NamespacedName::new("", member.as_str())) else {
+    let Some(cluster) = record_of(ctx, member) else {
         apply::forget(ctx, member).await;
         return Next::Wait;
     };
@@ -251,9 +249,9 @@ async fn reconcile(ctx: Arc<Ctx>, member: MemberName) -> Next {
 
 /// Stores what one member reports.
 async fn store(ctx: Arc<Ctx>, member: MemberName) -> Next {
-    let done = match ctx.clusters.get(&NamespacedName::new("", member.as_str())) {
-        Some(_) => status::write(&ctx, &member).await, // client
-        None => status::remove(&ctx, &member).await,   // client
+    let done = match record_of(&ctx, &member) {
+        Some(record) => status::write(&ctx, &member, &record).await, // client
+        None => status::remove(&ctx, &member).await,                 // client
     };
     match done {
         Ok(next) => next,

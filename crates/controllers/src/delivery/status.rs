@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::delivery::{LinkState, MemberLink, MemberStatus, MemberStatusSpec, MemberStatusStatus, UnitId, UnitStatus};
+use api::karmada::cluster::v1alpha1::Cluster;
 use applier::{Link, MemberReport};
-use kube::api::{DeleteParams, PostParams};
-use kube::{Api, ResourceExt};
+use kube::api::{DeleteParams, PostParams, Preconditions};
+use kube::{Api, Resource, ResourceExt};
 use model::{MemberName, Timestamp};
 use plan::unit::{is_news, set_waiting_on};
 
@@ -22,9 +23,17 @@ use client::{NamespacedName, Store};
 const FIELD_MANAGER: &str = "kurator-delivery";
 
 /// What is stored of one unit in a member.
-pub(super) fn stored_unit(statuses: &Store<MemberStatus>, member: &MemberName, unit: &UnitId) -> Option<UnitStatus> {
+pub(super) fn stored_unit(
+    statuses: &Store<MemberStatus>,
+    member: &MemberName,
+    record: &Cluster,
+    unit: &UnitId,
+) -> Option<UnitStatus> {
     let slices = record::slices_of(statuses, member);
-    slices.iter().find_map(|slice| slice.status.as_ref()?.units.get(unit).cloned())
+    slices
+        .iter()
+        .filter(|slice| record::is_report_of(slice, record))
+        .find_map(|slice| slice.status.as_ref()?.units.get(unit).cloned())
 }
 
 /// A link as it is stored; `None` for one that is tried for the first time, so that a restart writes nothing.
@@ -100,10 +109,16 @@ fn changed<'a>(slices: &'a BTreeMap<u32, MemberStatusStatus>, stored: &'a [Arc<M
     out
 }
 
-pub(super) async fn write(ctx: &Ctx, member: &MemberName) -> Result<Next, WriteError> {
+pub(super) async fn write(ctx: &Ctx, member: &MemberName, record: &Cluster) -> Result<Next, WriteError> {
     let stored = record::slices_of(&ctx.statuses, member);
+    // Of an earlier record of this name, which may have been another cluster.
+    let (stored, others): (Vec<_>, Vec<_>) = stored.into_iter().partition(|s| record::is_report_of(s, record));
     let mut slices = wanted(ctx, member, &stored);
     let api: Api<MemberStatus> = Api::all(ctx.client.clone());
+    for other in &others {
+        delete(&api, other).await?;
+        ctx.pace.forget(&NamespacedName::of(other.as_ref()));
+    }
     // Each slice has its own pace: one that must wait holds back no other.
     let mut again: Option<Duration> = None;
     let mut waiting = Vec::new();
@@ -116,13 +131,13 @@ pub(super) async fn write(ctx: &Ctx, member: &MemberName) -> Result<Next, WriteE
         }
         let object = match known {
             Some(object) => object.clone(),
-            None => create(&api, &name, member, slice).await?,
+            None => create(&api, &name, member, record, slice).await?,
         };
         let object = MemberStatus { status: Some(status.clone()), ..object };
         ctx.statuses.learn(write::status(&api, FIELD_MANAGER, &object).await?);
     }
     for surplus in stored.iter().filter(|s| !slices.contains_key(&s.spec.slice)) {
-        delete(&api, &surplus.name_any()).await?;
+        delete(&api, surplus).await?;
         ctx.pace.forget(&NamespacedName::of(surplus.as_ref()));
     }
     slices.retain(|slice, _| !waiting.contains(slice));
@@ -149,7 +164,7 @@ pub(super) async fn remove(ctx: &Ctx, member: &MemberName) -> Result<Next, Write
     ctx.state().unstored.remove(member);
     let api: Api<MemberStatus> = Api::all(ctx.client.clone());
     for status in record::slices_of(&ctx.statuses, member) {
-        delete(&api, &status.name_any()).await?;
+        delete(&api, &status).await?;
         ctx.pace.forget(&NamespacedName::of(status.as_ref()));
     }
     Ok(Next::Wait)
@@ -159,17 +174,23 @@ async fn create(
     api: &Api<MemberStatus>,
     name: &str,
     member: &MemberName,
+    record: &Cluster,
     slice: u32,
 ) -> Result<MemberStatus, WriteError> {
-    let object = MemberStatus::new(name, MemberStatusSpec { member: member.clone(), slice });
+    let mut object = MemberStatus::new(name, MemberStatusSpec { member: member.clone(), slice });
+    // It says whose report it is, and goes with the record also while delivery does not run.
+    object.metadata.owner_references = record.owner_ref(&()).map(|owner| vec![owner]);
     let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
     api.create(&params, &object).await.map_err(|error| WriteError::new::<MemberStatus>("create", name, error))
 }
 
-async fn delete(api: &Api<MemberStatus>, name: &str) -> Result<(), WriteError> {
-    match api.delete(name, &DeleteParams::default()).await {
+async fn delete(api: &Api<MemberStatus>, slice: &MemberStatus) -> Result<(), WriteError> {
+    let name = slice.name_any();
+    // Exactly this one: another may have been made under the name since.
+    let preconditions = Some(Preconditions { uid: slice.uid(), resource_version: None });
+    match api.delete(&name, &DeleteParams { preconditions, ..DeleteParams::default() }).await {
         Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-        Err(error) => Err(WriteError::new::<MemberStatus>("delete", name, error)),
+        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
+        Err(error) => Err(WriteError::new::<MemberStatus>("delete", &name, error)),
     }
 }

@@ -17,7 +17,7 @@ mod watch;
 
 use std::sync::Arc;
 
-use api::delivery::{Decision, MemberStatus, Revision};
+use api::delivery::{Decision, Revision};
 use api::kurator::apps::v1alpha1::{Application, ApplicationStatus};
 use kube::Client;
 use model::Clock;
@@ -44,7 +44,6 @@ struct Ctx {
     applications: Arc<Store<Application>>,
     decisions: Arc<Store<Decision>>,
     revisions: Arc<Store<Revision>>,
-    statuses: Arc<Store<MemberStatus>>,
     members: MemberReader,
     pace: WritePace,
 }
@@ -58,7 +57,6 @@ pub(crate) fn run(deps: &Deps) -> Running {
         applications: stores.applications.clone(),
         decisions: stores.decisions.clone(),
         revisions: stores.revisions.clone(),
-        statuses: stores.statuses.clone(),
         members: MemberReader::new(stores),
         pace: WritePace::default(),
     });

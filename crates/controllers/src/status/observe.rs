@@ -10,7 +10,7 @@ use plan::application::FoldFacts;
 use plan::reach::MemberFacts;
 
 use super::Ctx;
-use crate::record::{OWNER, owner_of_application, statuses_of};
+use crate::record::{OWNER, owner_of_application};
 use client::NamespacedName;
 
 /// What is stored of one Application's units.
@@ -35,7 +35,7 @@ impl World {
             members,
             decisions,
             revisions: revisions.iter().map(|r| (r.name_any(), source_revision(r))).collect(),
-            statuses: statuses_of(&ctx.statuses, &owner),
+            statuses: ctx.members.statuses_of(&owner),
         }
     }
 

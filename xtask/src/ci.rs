@@ -47,8 +47,8 @@ pub(crate) fn run(_: &[String]) -> Result<()> {
     }
     eprintln!();
     for Step { name, took, result } in &steps {
-        let verdict = if result.is_ok() { "passed" } else { "FAILED" };
-        eprintln!("{name:10} {verdict}  {:>7.1}s", took.as_secs_f64());
+        let outcome = if result.is_ok() { "passed" } else { "FAILED" };
+        eprintln!("{name:10} {outcome}  {:>7.1}s", took.as_secs_f64());
     }
     if !passed {
         bail!("{} failed", steps.iter().filter(|s| s.result.is_err()).map(|s| s.name).collect::<Vec<_>>().join(", "));

@@ -1,5 +1,6 @@
 //! `cargo xtask tidy`: the habits that a compiler does not see. Each rule names the document that explains it.
 
+mod client;
 mod link;
 mod manifest;
 mod pure;
@@ -61,6 +62,7 @@ const RULES: &[Rule] = &[
     Rule { name: "whitespace", why: "CONTRIBUTING.md#size", check: source::whitespace },
     Rule { name: "manifest", why: "CONTRIBUTING.md#crates", check: manifest::check },
     Rule { name: "pure", why: "CONTRIBUTING.md#crates", check: pure::check },
+    Rule { name: "client", why: "CONTRIBUTING.md#code", check: client::check },
     Rule { name: "link", why: "CONTRIBUTING.md#documents", check: link::check },
 ];
 

@@ -28,7 +28,7 @@ pub struct Condition {
 
 /// What a condition says, before it has a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub struct Statement {
     /// What it is about.
     pub type_: &'static str,
     /// `Some(true)` is `True`, `None` is `Unknown`.
@@ -39,8 +39,8 @@ pub struct Verdict {
     pub message: String,
 }
 
-impl Verdict {
-    /// Makes a verdict.
+impl Statement {
+    /// Makes a statement.
     pub fn new(type_: &'static str, status: Option<bool>, reason: &'static str, message: impl Into<String>) -> Self {
         Self { type_, status, reason, message: message.into() }
     }
@@ -57,26 +57,31 @@ pub const DELIVERABLE: &str = "Deliverable";
 /// The source was fetched.
 pub const SOURCE_READY: &str = "SourceReady";
 
-/// Merges verdicts into the conditions of before: the time changes only where the status does, order is by type, and
-/// types that no verdict speaks of are dropped. Equal verdicts give equal conditions, so a settled object is not written.
-pub fn merge(before: &[Condition], verdicts: Vec<Verdict>, generation: Option<i64>, now: Timestamp) -> Vec<Condition> {
-    let mut out: Vec<Condition> = verdicts
+/// Merges statements into the conditions of before: the time changes only where the status does, order is by type, and
+/// types that no statement speaks of are dropped. Equal statements give equal conditions, so a settled object is not written.
+pub fn merge(
+    before: &[Condition],
+    statements: Vec<Statement>,
+    generation: Option<i64>,
+    now: Timestamp,
+) -> Vec<Condition> {
+    let mut out: Vec<Condition> = statements
         .into_iter()
-        .map(|verdict| {
-            let status = match verdict.status {
+        .map(|statement| {
+            let status = match statement.status {
                 Some(true) => "True",
                 Some(false) => "False",
                 None => "Unknown",
             };
             let since = before
                 .iter()
-                .find(|c| c.type_ == verdict.type_ && c.status == status)
+                .find(|c| c.type_ == statement.type_ && c.status == status)
                 .map_or_else(|| format_seconds(now), |c| c.last_transition_time.clone());
             Condition {
-                type_: verdict.type_.to_owned(),
+                type_: statement.type_.to_owned(),
                 status: status.to_owned(),
-                reason: verdict.reason.to_owned(),
-                message: verdict.message,
+                reason: statement.reason.to_owned(),
+                message: statement.message,
                 observed_generation: generation,
                 last_transition_time: since,
             }
@@ -99,13 +104,13 @@ mod tests {
     fn the_time_changes_only_with_the_status() {
         let at = |s: &str| s.parse::<Timestamp>().unwrap();
         let first =
-            merge(&[], vec![Verdict::new(READY, Some(false), "Waiting", "a")], Some(1), at("2026-01-01T00:00:00Z"));
+            merge(&[], vec![Statement::new(READY, Some(false), "Waiting", "a")], Some(1), at("2026-01-01T00:00:00Z"));
         let second =
-            merge(&first, vec![Verdict::new(READY, Some(false), "Other", "b")], Some(2), at("2026-01-02T00:00:00Z"));
+            merge(&first, vec![Statement::new(READY, Some(false), "Other", "b")], Some(2), at("2026-01-02T00:00:00Z"));
         assert_eq!(second[0].last_transition_time, "2026-01-01T00:00:00Z");
         assert_eq!((second[0].reason.as_str(), second[0].observed_generation), ("Other", Some(2)));
         let third =
-            merge(&second, vec![Verdict::new(READY, Some(true), "Ok", "")], Some(2), at("2026-01-03T00:00:00Z"));
+            merge(&second, vec![Statement::new(READY, Some(true), "Ok", "")], Some(2), at("2026-01-03T00:00:00Z"));
         assert_eq!(third[0].last_transition_time, "2026-01-03T00:00:00Z");
     }
 }

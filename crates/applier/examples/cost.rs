@@ -75,7 +75,7 @@ impl Member {
     }
 }
 
-fn client() -> kube::Client {
+fn api() -> client::Api {
     let member = Arc::new(Member::default());
     let service = tower::service_fn(move |request: Request<Body>| {
         let member = Arc::clone(&member);
@@ -90,7 +90,7 @@ fn client() -> kube::Client {
             answer.map_err(BoxError::from)
         }
     });
-    kube::Client::new(service, "default")
+    client::Api::new(kube::Client::new(service, "default"), "example")
 }
 
 fn config_map(index: usize, value: u64) -> Value {
@@ -121,16 +121,17 @@ impl Hub {
                 member: member.clone(),
                 hub: id.clone(),
                 key_of: push.key_of(),
+                shared: push.shared(),
                 cluster: None,
                 clock: Arc::new(Still),
                 jitter: Arc::new(|| 0.5),
                 // A watch that does not answer is left alone for as long as this runs.
                 limits: patient(),
-                back: tokio::sync::watch::channel(0).1,
                 metrics: client::Metrics::default(),
+                back: tokio::sync::watch::channel(0).1,
             };
             let feed = push.member(member);
-            tokio::spawn(async move { match Applier::run(feed, client(), ctx).await {} });
+            tokio::spawn(async move { match Applier::run(feed, api(), ctx).await {} });
         }
         let unit = UnitId::new("apps.kurator.dev", "Application", "default", "shop", Some("base"));
         Self { id, unit, push, members }
@@ -139,7 +140,7 @@ impl Hub {
     /// What all members share.
     fn prepare(&self, objects: Vec<Value>) -> Arc<Bundle> {
         let (payload, _) = plan::phase::plan(objects);
-        self.push.bundle(&self.unit.short(&self.id), &payload)
+        self.push.bundle(&self.unit.short(&self.id), payload.digest(), &payload)
     }
 
     /// Delivers the objects, and waits until all members have them.

@@ -6,13 +6,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use model::{Digest, ObjectKey};
-use plan::prepare::Prepared;
+use model::{Digest, ObjectKey, Uid};
+use plan::prepare::Bundle;
 use plan::recall::{self, Recalled};
 use serde_json::Value;
 
-/// By object: what would be sent, and the UID that the inventory has.
-type Wanted = HashMap<Arc<ObjectKey>, (Prepared, Option<String>)>;
+/// By object: the payload in which it is, and the UID that the inventory has.
+type Wanted = HashMap<Arc<ObjectKey>, (Arc<Bundle>, Uid)>;
 
 /// What is awaited.
 #[derive(Default)]
@@ -24,8 +24,8 @@ impl Awaited {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn add(&self, object: &Prepared, uid: Option<&str>) {
-        self.lock().insert(object.key.clone(), (object.clone(), uid.map(str::to_owned)));
+    pub(crate) fn add(&self, bundle: &Arc<Bundle>, key: &Arc<ObjectKey>, uid: &Uid) {
+        self.lock().insert(Arc::clone(key), (Arc::clone(bundle), uid.clone()));
     }
 
     /// It is known now, or no longer wanted.
@@ -33,14 +33,15 @@ impl Awaited {
         let mut awaited = self.lock();
         awaited.remove(key);
         if awaited.is_empty() {
-            // Needed again after the next start only: 450 bytes of table per object otherwise stay for good.
+            // Needed again after the next start only: 80 bytes of table per object otherwise stay for good.
             awaited.shrink_to_fit();
         }
     }
 
     /// What a body tells, if it is awaited.
     pub(crate) fn recall(&self, key: &ObjectKey, live: &Value) -> Option<(Digest, Recalled)> {
-        let (object, uid) = self.lock().get(key).cloned()?;
-        Some((object.digest, recall::plan(&object, uid.as_deref(), live, None)))
+        let (bundle, uid) = self.lock().get(key).cloned()?;
+        let object = bundle.get(key)?;
+        Some((object.digest, recall::plan(object, Some(&uid), live, None)))
     }
 }

@@ -1,26 +1,24 @@
 //! What all units of a member share while it is connected: requests, watches, what was seen, who claims what.
 
 use std::collections::HashMap;
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use client::contain::counted;
 use client::{Api, Class, Delete, Deletion, Discovery, Propagation, Resource, Selection};
-use futures::FutureExt as _;
 use model::{GroupKind, GroupVersionKind, ObjectKey};
 use plan::drift;
 use plan::handover::Claims;
 use plan::prepare::Prepared;
 use serde_json::Value;
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::awaited::Awaited;
 use crate::error::Error;
 use crate::limit;
-use crate::member::Ctx;
+use crate::member::{Ctx, NAME};
 use crate::observation::Observation;
-use crate::shard::Owner;
-use crate::watch::{Event, Watch};
+use crate::shard::InventoryOwner;
+use crate::watch::{Event, Events, Watch};
 
 /// What is known of a kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,9 +64,9 @@ impl View {
             || self.claims.units(key).next().is_some()
     }
 
-    fn keep(&mut self, key: ObjectKey, observation: Observation) {
+    fn keep(&mut self, key: Arc<ObjectKey>, observation: Observation) {
         if self.is_kept(&key) {
-            self.observations.insert(self.claims.shared(key), observation);
+            self.observations.insert(key, observation);
         }
     }
 
@@ -95,7 +93,7 @@ impl View {
                     Changed::Nothing
                 }
                 _ => {
-                    self.keep(key.clone(), observation);
+                    self.keep(Arc::clone(&key), observation);
                     Changed::Object(key)
                 }
             },
@@ -129,7 +127,7 @@ impl View {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Changed {
     Nothing,
-    Object(ObjectKey),
+    Object(Arc<ObjectKey>),
     All,
 }
 
@@ -137,17 +135,17 @@ pub(crate) enum Changed {
 pub(crate) struct Connection {
     pub(crate) ctx: Ctx,
     /// Whose inventories are there.
-    pub(crate) owner: Owner,
+    pub(crate) owner: InventoryOwner,
     pub(crate) api: Api,
     pub(crate) discovery: Discovery,
     pub(crate) awaited: Arc<Awaited>,
     view: Mutex<View>,
     watches: Mutex<JoinSet<()>>,
-    events: mpsc::Sender<Event>,
+    events: Events,
 }
 
 impl Connection {
-    pub(crate) fn new(ctx: Ctx, owner: Owner, api: Api, events: mpsc::Sender<Event>) -> Arc<Self> {
+    pub(crate) fn new(ctx: Ctx, owner: InventoryOwner, api: Api, events: Events) -> Arc<Self> {
         let (discovery, view, watches) = (Discovery::new(api.clone()), Mutex::default(), Mutex::default());
         Arc::new(Self { ctx, owner, api, discovery, awaited: Arc::default(), view, watches, events })
     }
@@ -191,15 +189,17 @@ impl Connection {
             resource,
             hub: self.ctx.hub.clone(),
             awaited: Arc::clone(&self.awaited),
+            shared: Arc::clone(&self.ctx.shared),
             jitter: Arc::clone(&self.ctx.jitter),
             events: self.events.clone(),
         };
-        let events = self.events.clone();
+        let (events, metrics, member) = (self.events.clone(), self.ctx.metrics.clone(), self.ctx.member.clone());
         // A watch that died unheard would leave its kind looking as it was for ever.
         let watched = async move {
-            if AssertUnwindSafe(watch.run()).catch_unwind().await.is_err() {
+            if let Err(panic) = counted(NAME, &metrics, watch.run()).await {
+                tracing::error!(%member, panic, "a watch panicked, and the applier connects again; please report it");
                 let error = Error::Bug("a watch panicked; what happened is in the log".to_owned());
-                drop(events.send(Event::Lost(error)).await);
+                drop(events.send(Box::new(Event::Lost(error))).await);
             }
         };
         // Dropping the connection ends its watches.

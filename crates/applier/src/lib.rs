@@ -24,6 +24,7 @@ mod push;
 mod record;
 mod session;
 mod shard;
+mod shared;
 mod unit;
 mod watch;
 
@@ -33,3 +34,4 @@ pub use feed::{Feed, FeedError, FeedReport, Link, MemberReport};
 pub use limit::Limits;
 pub use member::{Applier, Ctx, KeyOf};
 pub use push::PushFeed;
+pub use shared::Shared;

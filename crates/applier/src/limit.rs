@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Limits of one member's applier.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Requests in flight for one unit. A kube-apiserver's fair queuing gives one user about ten seats on a small
+    /// Most requests in flight for one unit; fewer while many units have some ([`Shared`](crate::Shared)). A kube-apiserver's fair queuing gives one user about ten seats on a small
     /// control plane; eight leave room for the watches.
     pub objects_in_flight: usize,
     /// Units worked on at a time, so that one with many objects does not keep the others waiting.

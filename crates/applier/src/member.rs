@@ -8,9 +8,9 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use api::delivery::{Health, HubId, UnitId, UnitPhase, label};
-use api::feed::{UnitEntry, UnitReport};
-use client::contain::caught;
-use client::{Api, Backoff, Class, Jitter, Resource};
+use api::feed::{ObjectReport, UnitEntry, UnitReport};
+use client::contain::counted;
+use client::{Api, Backoff, Class, Jitter, Metrics, Resource};
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
@@ -25,12 +25,16 @@ use crate::feed::{Feed, FeedReport, Link, MemberReport};
 use crate::limit::{self, Limits};
 use crate::record::Past;
 use crate::session::Session;
-use crate::shard::{self, Owner};
+use crate::shard::{self, InventoryOwner};
+use crate::shared::Shared;
 use crate::unit::Outcome;
 use crate::watch::Event;
 
 /// Gives the key of the cluster whose kube-system namespace has this UID. An agent has one, of its own.
 pub type KeyOf = Arc<dyn Fn(&str) -> MemberKey + Send + Sync>;
+
+/// Name of appliers among the panics that are counted.
+pub(crate) const NAME: &str = "applier";
 
 /// What an applier needs besides its feed and its client.
 #[derive(Clone)]
@@ -44,17 +48,19 @@ pub struct Ctx {
     /// UID of the kube-system namespace of the cluster that this member is known to be; checked on each connection.
     /// Nothing is written to another cluster.
     pub cluster: Option<String>,
+    /// What all appliers of the hub share.
+    pub shared: Arc<Shared>,
     /// Tells the time that reports bear.
     pub clock: Arc<dyn Clock>,
     /// Spreads retries.
     pub jitter: Jitter,
     /// What it may use.
     pub limits: Limits,
+    /// Where its panics are counted.
+    pub metrics: Metrics,
     /// Changes when somebody else saw the member answer again, such as its prober: the next attempt need not wait out
     /// its pause. A channel that is closed says nothing.
     pub back: watch::Receiver<u64>,
-    /// Where panics are counted.
-    pub metrics: client::Metrics,
 }
 
 /// Gets one member to hold what its feed says.
@@ -69,10 +75,10 @@ pub struct Applier {
 }
 
 impl Applier {
-    /// Runs until it is dropped. Dropping it at any moment is safe: what was begun is finished by the next one.
-    pub async fn run(feed: Arc<dyn Feed>, client: kube::Client, ctx: Ctx) -> Infallible {
+    /// Runs until it is dropped, through a client of the member. Dropping it at any moment is safe: what was begun is finished by the next one.
+    pub async fn run(feed: Arc<dyn Feed>, api: Api, ctx: Ctx) -> Infallible {
         let (memory, last) = (HashMap::new(), BTreeMap::new());
-        let api = Api::new(client, label::FIELD_MANAGER).with_limits(ctx.limits.api);
+        let api = api.with_manager(label::FIELD_MANAGER).with_limits(ctx.limits.api);
         let mut applier = Self { feed, api, ctx, memory, last, link: None };
         let mut failures = 0;
         loop {
@@ -123,7 +129,10 @@ impl Applier {
             report.health = Health::Unknown;
             error.reason().clone_into(&mut report.reason);
             report.message = error.to_string();
-            report.details.iter_mut().for_each(|row| Arc::make_mut(row).health = Health::Unknown);
+            for row in &mut report.details {
+                let unknown = ObjectReport { health: Health::Unknown, ..ObjectReport::clone(row) };
+                *row = self.ctx.shared.pools.rows.share(unknown);
+            }
             self.tell(report).await;
         }
     }
@@ -131,10 +140,14 @@ impl Applier {
     /// One connection, until it fails. A bug that panics ends the connection, not the applier: everything is read again.
     async fn session(&mut self) -> Error {
         let metrics = self.ctx.metrics.clone();
-        match caught("applier", &metrics, self.connected()).await {
+        match counted(NAME, &metrics, self.connected()).await {
             Ok(Ok(never)) => match never {},
             Ok(Err(e)) => e,
-            Err(_) => Error::Bug("the applier panicked; what happened is in the log".to_owned()),
+            Err(panic) => {
+                let member = &self.ctx.member;
+                tracing::error!(%member, panic, "the applier panicked, and connects again; please report it");
+                Error::Bug("the applier panicked; what happened is in the log".to_owned())
+            }
         }
     }
 
@@ -142,15 +155,16 @@ impl Applier {
         if self.link.is_none() {
             self.say(Link::Connecting, Vec::new()).await;
         }
-        let namespaces = Resource::core("Namespace", "namespaces", false);
-        let system = self.api.get(&namespaces.target("", "kube-system")).await?;
-        let cluster = system.as_ref().and_then(model::object::uid).unwrap_or_default().to_owned();
+        let cluster = identify(&self.api).await?;
         if let Some(expected) = self.ctx.cluster.as_ref().filter(|expected| **expected != cluster) {
             return Err(Error::OtherCluster { expected: expected.clone(), found: cluster });
         }
         let key = (self.ctx.key_of)(&cluster);
-        let owner = Owner { hub: self.ctx.hub.clone(), cluster, key };
-        let inventories = shard::read(&self.api, &owner, None).await?;
+        let owner = InventoryOwner { hub: self.ctx.hub.clone(), cluster, key };
+        let mut inventories = shard::read(&self.api, &owner, None).await?;
+        for inventory in inventories.iter_mut().filter_map(|found| found.inventory.as_mut().ok()) {
+            inventory.share(&self.ctx.shared.pools);
+        }
         let (events, inbox) = mpsc::channel(limit::EVENTS_MAX);
         let connection = Connection::new(self.ctx.clone(), owner, self.api.clone(), events);
         let mut session = Session::new(connection, inventories);
@@ -163,7 +177,11 @@ impl Applier {
         result
     }
 
-    async fn serve(&mut self, session: &mut Session, mut inbox: mpsc::Receiver<Event>) -> Result<Infallible, Error> {
+    async fn serve(
+        &mut self,
+        session: &mut Session,
+        mut inbox: mpsc::Receiver<Box<Event>>,
+    ) -> Result<Infallible, Error> {
         let feed = Arc::clone(&self.feed);
         let mut passes: FuturesUnordered<BoxFuture<'static, Outcome>> = FuturesUnordered::new();
         let mut delta = feed.delta(None);
@@ -181,10 +199,10 @@ impl Applier {
                     // What is there already is taken before passes begin, so that a burst causes one; not for ever.
                     let (mut next, mut taken) = (Some(event), 0);
                     while let Some(event) = next {
-                        if let Event::Lost(error) = event {
-                            return Err(error);
+                        match *event {
+                            Event::Lost(error) => return Err(error),
+                            event => session.take(event),
                         }
-                        session.take(event);
                         taken += 1;
                         next = if taken < limit::EVENTS_MAX { inbox.try_recv().ok() } else { None };
                     }
@@ -208,6 +226,13 @@ impl Applier {
     }
 }
 
+/// UID of the kube-system namespace. Of that object nothing else is kept: a connection lasts for months.
+async fn identify(api: &Api) -> Result<String, Error> {
+    let namespaces = Resource::core("Namespace", "namespaces", false);
+    let system = api.get(&namespaces.target("", "kube-system")).await?;
+    Ok(system.as_ref().and_then(model::object::uid).unwrap_or_default().to_owned())
+}
+
 async fn sleep_until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at).await,
@@ -229,8 +254,9 @@ fn blank(member: &MemberName, entry: &UnitEntry) -> UnitReport {
         pods: api::delivery::PodCounts::default(),
         reason: String::new(),
         message: String::new(),
+        waiting: Vec::new(),
         deletions: None,
-        reverts: 0,
+        reverts: None,
         last_drift: None,
         details: Vec::new(),
     }

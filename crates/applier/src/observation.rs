@@ -1,9 +1,10 @@
 //! What is kept of an object that was seen: digests and a reading of its health, not the body.
 
-use model::Digest;
-use plan::apply::Seen;
+use model::{Digest, Uid};
+use plan::apply::{Seen, SeenState};
 use plan::drift;
-use plan::health::{self, Reading};
+use plan::health;
+use plan::pool::Pool;
 use plan::recall::Recalled;
 use serde_json::Value;
 
@@ -13,35 +14,35 @@ pub(crate) struct Observation {
     pub(crate) seen: Seen,
     /// Position in the server's history, when the server's versions are numbers.
     pub(crate) version: Option<u64>,
-    pub(crate) reading: Reading,
-    /// For a CustomResourceDefinition: its kind is served.
-    pub(crate) established: bool,
     /// What was found out while the body was at hand, for the pass that awaits the object with this digest.
     pub(crate) recalled: Option<Box<(Digest, Recalled)>>,
 }
 
 impl Observation {
     /// Looks at a whole object, with its `apiVersion` and `kind`.
-    pub(crate) fn of(object: &Value) -> Self {
+    pub(crate) fn of(object: &Value, states: &Pool<SeenState>) -> Self {
         let projection = drift::projection(object, false);
         let scales = model::object::get(object, &["spec", "replicas"]).is_some();
+        let state = SeenState {
+            projection,
+            projection_scaled: if scales { drift::projection(object, true) } else { projection },
+            deleting: model::object::is_deleting(object),
+            established: is_established(object),
+            reading: health::read(object),
+        };
         Self {
             seen: Seen {
-                uid: model::object::uid(object).unwrap_or_default().to_owned(),
-                projection,
-                projection_scaled: if scales { drift::projection(object, true) } else { projection },
-                deleting: model::object::is_deleting(object),
+                uid: model::object::uid(object).map(Uid::from).unwrap_or_default(),
+                state: states.share(state),
             },
             version: model::object::resource_version(object).and_then(|v| v.parse().ok()),
-            reading: health::read(object),
-            established: is_established(object),
             recalled: None,
         }
     }
 
     /// Is the other the same, apart from when it was seen?
     pub(crate) fn says_the_same(&self, other: &Self) -> bool {
-        (&self.seen, &self.reading, self.established) == (&other.seen, &other.reading, other.established)
+        self.seen == other.seen
     }
 
     /// Was the other seen later? Versions that are not numbers count as later, in the order in which they come.

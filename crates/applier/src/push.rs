@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 use crate::feed::{Feed, FeedError, FeedReport, MemberReport};
 use crate::limit;
 use crate::member::KeyOf;
+use crate::shared::Shared;
 
 #[derive(Clone, Default)]
 struct Published {
@@ -21,10 +22,17 @@ struct Published {
     bundles: Arc<BTreeMap<UnitId, Arc<Bundle>>>,
 }
 
+/// Where a payload is prepared. The lock is held for that long, so that it happens once.
+type Place = Arc<Mutex<Weak<Bundle>>>;
+
+fn ready(place: &Place) -> Option<Arc<Bundle>> {
+    place.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
+}
+
 #[derive(Default)]
 struct State {
     members: BTreeMap<MemberName, watch::Sender<Published>>,
-    prepared: HashMap<(ShortId, Digest), Weak<Bundle>>,
+    prepared: HashMap<(ShortId, Digest), Place>,
     units: BTreeMap<UnitId, BTreeMap<MemberName, Arc<UnitReport>>>,
     links: BTreeMap<MemberName, MemberReport>,
 }
@@ -35,6 +43,7 @@ struct State {
 pub struct PushFeed {
     hub: HubId,
     key: HubKey,
+    shared: Arc<Shared>,
     state: Mutex<State>,
     reports: mpsc::Sender<FeedReport>,
 }
@@ -43,13 +52,18 @@ impl PushFeed {
     /// Makes the feed of a hub, and the end where its reports come out. A full channel slows appliers down.
     pub fn new(hub: HubId, key: HubKey) -> (Arc<Self>, mpsc::Receiver<FeedReport>) {
         let (reports, out) = mpsc::channel(limit::REPORTS_MAX);
-        (Arc::new(Self { hub, key, state: Mutex::default(), reports }), out)
+        (Arc::new(Self { hub, key, shared: Arc::default(), state: Mutex::default(), reports }), out)
     }
 
     /// Gives appliers the key by which they are told what this hub wrote in a cluster.
     pub fn key_of(&self) -> KeyOf {
         let (hub, key) = (self.hub.clone(), self.key.clone());
         Arc::new(move |cluster| key.of_member(&hub, cluster))
+    }
+
+    /// What the hub's appliers share.
+    pub fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -59,21 +73,28 @@ impl PushFeed {
 
     /// A unit's payload of this digest, when it was prepared and a member still has it.
     pub fn prepared(&self, short: &ShortId, payload: Digest) -> Option<Arc<Bundle>> {
-        self.state().prepared.get(&(short.clone(), payload)).and_then(Weak::upgrade)
+        let place = self.state().prepared.get(&(short.clone(), payload)).cloned()?;
+        ready(&place)
     }
 
-    /// Prepares a payload of a unit once, however many members get it.
-    pub fn bundle(&self, short: &ShortId, payload: &Payload) -> Arc<Bundle> {
-        let digest = payload.digest();
-        let place = (short.clone(), digest);
-        if let Some(ready) = self.state().prepared.get(&place).and_then(Weak::upgrade) {
+    /// Prepares a payload of a unit once, however many members get it, also when several ask at the same time. `digest` is
+    /// the payload's.
+    pub fn bundle(&self, short: &ShortId, digest: Digest, payload: &Payload) -> Arc<Bundle> {
+        let place = {
+            let mut state = self.state();
+            let key = (short.clone(), digest);
+            if !state.prepared.contains_key(&key) {
+                // What no member has any more is forgotten; a place that others hold is about to have its bundle.
+                state.prepared.retain(|_, place| Arc::strong_count(place) > 1 || ready(place).is_some());
+            }
+            Arc::clone(state.prepared.entry(key).or_default())
+        };
+        let mut prepared = place.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ready) = prepared.upgrade() {
             return ready;
         }
-        // Two callers may both prepare it; they make the same, and one is kept.
-        let bundle = Arc::new(Bundle::new(digest, payload, &self.hub, short, &self.key));
-        let mut state = self.state();
-        state.prepared.retain(|_, weak| weak.strong_count() > 0);
-        state.prepared.insert(place, Arc::downgrade(&bundle));
+        let bundle = Arc::new(Bundle::new(digest, payload, &self.hub, short, &self.key, &self.shared.pools));
+        *prepared = Arc::downgrade(&bundle);
         bundle
     }
 
@@ -181,3 +202,6 @@ impl Feed for MemberFeed {
         Box::pin(async move { drop(sender.send(report).await) })
     }
 }
+
+#[cfg(test)]
+mod tests;

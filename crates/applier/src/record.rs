@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use api::delivery::DriftRecord;
+use api::delivery::{DriftRecord, RevertCount};
 use api::feed::ObjectReport;
 use client::Backoff;
 use model::{Digest, ObjectKey, Timestamp};
-use plan::apply::Accepted;
+use plan::apply::{Accepted, WaitingOn};
 use plan::drift::{self, Revert};
 use tokio::time::Instant;
 
@@ -16,7 +16,7 @@ use crate::error::Error;
 /// Why an object is not as the payload says.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
-    pub(crate) reason: String,
+    pub(crate) waiting: WaitingOn,
     pub(crate) message: String,
     /// What was tried.
     pub(crate) digest: Digest,
@@ -32,7 +32,16 @@ pub(crate) struct Past {
     /// Failures, changes and reverts, of the objects that have any.
     pub(crate) memory: HashMap<Arc<ObjectKey>, Memory>,
     /// What is known of each object's last apply.
-    pub(crate) accepted: HashMap<Arc<ObjectKey>, Accepted>,
+    pub(crate) accepted: HashMap<Arc<ObjectKey>, Arc<Accepted>>,
+    /// Reverts of all its objects, also of those that it no longer has.
+    pub(crate) reverts: Option<RevertCount>,
+}
+
+impl Past {
+    /// Counts a revert.
+    pub(crate) fn count_revert(&mut self, now: Timestamp) {
+        self.reverts.get_or_insert(RevertCount { since: now, count: 0 }).count += 1;
+    }
 }
 
 /// An object's past.
@@ -51,29 +60,41 @@ pub(crate) struct Memory {
 
 impl Memory {
     /// Notes a failure. The pause grows while the same thing fails for the same object.
-    pub(crate) fn fail(&mut self, digest: Digest, reason: &str, message: String, jitter: f64) {
+    pub(crate) fn fail(&mut self, digest: Digest, waiting: WaitingOn, message: String, jitter: f64) {
         let attempts = self.failure.as_ref().filter(|f| f.digest == digest).map_or(0, |f| f.attempts) + 1;
         let retry = Instant::now() + Backoff::MEMBER.pause(attempts, jitter);
-        let reason = reason.to_owned();
-        self.failure = Some(Failure { reason, message, digest, attempts, retry, until_gone: false });
+        self.failure = Some(Failure { waiting, message, digest, attempts, retry, until_gone: false });
     }
 
     /// What is wrong with the object: reason and words.
     pub(crate) fn problem(&self) -> Option<(&str, &str)> {
-        let failure = self.failure.as_ref().map(|f| (f.reason.as_str(), f.message.as_str()));
-        failure.or_else(|| Some(("PhaseTimeout", self.overdue.as_ref()?.1.as_str())))
+        let failure = self.failure.as_ref().map(|f| (f.waiting.reason(), f.message.as_str()));
+        failure.or_else(|| Some((WaitingOn::Overdue.reason(), self.overdue.as_ref()?.1.as_str())))
     }
 
     /// Notes an error. What a server says about a Secret may quote it, so only fields are kept.
     pub(crate) fn fail_with(&mut self, digest: Digest, secret: bool, error: &Error, jitter: f64) {
         let message = if secret { error.about_secret() } else { error.to_string() };
-        self.fail(digest, error.reason(), message, jitter);
+        self.fail(digest, WaitingOn::Refused(error.reason().to_owned()), message, jitter);
     }
 
-    /// Must the object wait before it is tried again? `gone` says that the member was seen not to have it.
-    pub(crate) fn is_waiting(&self, digest: Digest, now: Instant, gone: bool) -> bool {
-        let waits = |f: &Failure| f.digest == digest && f.retry > now && !(f.until_gone && gone);
-        self.failure.as_ref().is_some_and(waits) || self.contested.is_some_and(|c| c > now)
+    /// Why the object must wait before it is tried again, if it must. `gone` says that the member was seen not to have it.
+    pub(crate) fn rest(&self, digest: Digest, now: Instant, gone: bool) -> Option<WaitingOn> {
+        let waits = |f: &&Failure| f.digest == digest && f.retry > now && !(f.until_gone && gone);
+        let failure = self.failure.as_ref().filter(waits).map(|f| f.waiting.clone());
+        failure.or_else(|| self.is_contested(now).then_some(WaitingOn::Contested))
+    }
+
+    /// Why the object is not as the payload says, whether or not it may be tried again now.
+    pub(crate) fn trouble(&self, now: Instant) -> Option<WaitingOn> {
+        let failure = self.failure.as_ref().map(|f| f.waiting.clone());
+        let contested = || self.is_contested(now).then_some(WaitingOn::Contested);
+        failure.or_else(contested).or_else(|| self.overdue.as_ref().map(|_| WaitingOn::Overdue))
+    }
+
+    /// Is it left alone after a fight?
+    pub(crate) fn is_contested(&self, now: Instant) -> bool {
+        self.contested.is_some_and(|until| until > now)
     }
 
     /// When to look again.

@@ -48,14 +48,14 @@ pub(crate) struct Found {
 
 /// Whose inventories are read and written.
 #[derive(Clone, Debug)]
-pub(crate) struct Owner {
+pub(crate) struct InventoryOwner {
     pub(crate) hub: HubId,
     /// UID of the kube-system namespace.
     pub(crate) cluster: String,
     pub(crate) key: MemberKey,
 }
 
-impl Owner {
+impl InventoryOwner {
     fn place<'a>(&'a self, group: &'a UnitId) -> Place<'a> {
         Place { hub: &self.hub, cluster: &self.cluster, group, key: &self.key }
     }
@@ -66,7 +66,7 @@ fn secrets() -> Resource {
 }
 
 /// Reads all inventories of a hub, or one unit's. Secrets with our labels that do not say whose they are are left alone.
-pub(crate) async fn read(api: &Api, owner: &Owner, only: Option<&ShortId>) -> Result<Vec<Found>, Error> {
+pub(crate) async fn read(api: &Api, owner: &InventoryOwner, only: Option<&ShortId>) -> Result<Vec<Found>, Error> {
     let hub = &owner.hub;
     let selector = match only {
         Some(short) => format!("{}={hub},{}={short}", label::HUB, label::GROUP),
@@ -85,14 +85,14 @@ pub(crate) async fn read(api: &Api, owner: &Owner, only: Option<&ShortId>) -> Re
             (Some(unit), Some(number)) if name == place(&unit, number).as_deref() => {
                 units.entry(unit).or_default().push((number, secret));
             }
-            _ => tracing::warn!(secret = name, "a Secret observations like an inventory and is none; it is left alone"),
+            _ => tracing::warn!(secret = name, "a Secret looks like an inventory and is none; it is left alone"),
         }
     }
     Ok(units.into_iter().map(|(unit, secrets)| found(owner, unit, secrets)).collect())
 }
 
 /// Reads a unit's Secrets by their names, for the case that somebody took their labels off; the next write puts them back.
-pub(crate) async fn read_by_name(api: &Api, owner: &Owner, unit: &UnitId) -> Result<Option<Found>, Error> {
+pub(crate) async fn read_by_name(api: &Api, owner: &InventoryOwner, unit: &UnitId) -> Result<Option<Found>, Error> {
     let short = unit.short(&owner.hub);
     let mut secrets_found = Vec::new();
     for number in 0.. {
@@ -113,7 +113,7 @@ pub(crate) async fn read_by_name(api: &Api, owner: &Owner, unit: &UnitId) -> Res
     Ok(Some(found))
 }
 
-fn found(owner: &Owner, unit: UnitId, secrets: Vec<(u32, Value)>) -> Found {
+fn found(owner: &InventoryOwner, unit: UnitId, secrets: Vec<(u32, Value)>) -> Found {
     let mut inventory_secrets = InventorySecrets::empty(unit.short(&owner.hub));
     let mut shards = BTreeMap::new();
     for (number, secret) in secrets {
@@ -162,7 +162,7 @@ fn pack(json: &[u8]) -> String {
 }
 
 /// Digest of a shard with its labels and annotations.
-fn content(owner: &Owner, inventory: &Inventory, short: &ShortId, number: u32, sealed: &Sealed) -> Digest {
+fn content(owner: &InventoryOwner, inventory: &Inventory, short: &ShortId, number: u32, sealed: &Sealed) -> Digest {
     let (labels, annotations) = inventory.metadata(&owner.hub, short, number);
     let meta = serde_json::to_string(&(labels, annotations)).expect("maps of strings serialize");
     Digest::of_texts([meta, Digest::of(&sealed.json).to_string()])
@@ -181,7 +181,12 @@ impl InventorySecrets {
 
     /// Writes the shards that changed and deletes those that are empty. Each write is bound to the version that was read;
     /// 409 means that somebody else wrote. Costs nothing when nothing changed.
-    pub(crate) async fn write(&mut self, api: &Api, owner: &Owner, inventory: &mut Inventory) -> Result<(), Error> {
+    pub(crate) async fn write(
+        &mut self,
+        api: &Api,
+        owner: &InventoryOwner,
+        inventory: &mut Inventory,
+    ) -> Result<(), Error> {
         if !inventory.is_changed() {
             return Ok(());
         }

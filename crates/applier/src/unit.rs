@@ -28,6 +28,7 @@ use crate::error::Error;
 use crate::feed::FeedError;
 use crate::record::{Memory, Past};
 use crate::shard::{self, InventorySecrets};
+use crate::shared::Lanes;
 
 pub(crate) use quick::{Due, Settled, asks_the_same};
 
@@ -219,21 +220,26 @@ impl Pass {
 
     /// Starts watches for all kinds of the unit. True while objects that the inventory has are not listed yet.
     async fn watch(&mut self) -> Result<bool, Error> {
-        let held = self.unit.inventory.entries().iter().map(|(key, entry)| (key, entry.version.clone(), true));
-        let desired: Vec<(&Arc<ObjectKey>, String, bool)> = match &self.bundle {
-            Ok(bundle) => bundle.objects().map(|o| (&o.key, o.version.clone(), false)).collect(),
+        let held = self.unit.inventory.entries().iter().map(|(key, entry)| (key, &entry.version, true));
+        let desired: Vec<(&Arc<ObjectKey>, &Arc<str>, bool)> = match &self.bundle {
+            Ok(bundle) => bundle.objects().map(|o| (&o.key, &o.version, false)).collect(),
             Err(_) => Vec::new(),
         };
-        let mut kinds: HashMap<model::GroupKind, (String, bool)> = HashMap::new();
+        let mut kinds: HashMap<model::GroupKind, (Arc<str>, bool)> = HashMap::new();
         for (key, version, held) in desired.into_iter().chain(held) {
-            kinds.entry(key.group_kind()).or_insert_with(|| (version, false)).1 |= held;
+            kinds.entry(key.group_kind()).or_insert_with(|| (Arc::clone(version), false)).1 |= held;
         }
         let mut listing = false;
         for (kind, (version, held)) in kinds {
-            let gvk = GroupVersionKind::new(kind.group, version, kind.kind);
+            let gvk = GroupVersionKind::new(kind.group, version.to_string(), kind.kind);
             listing |= self.connection.watch(&gvk).await? == Kind::Listing && held;
         }
         Ok(listing)
+    }
+
+    /// Room for requests about so many objects.
+    fn lanes(&self, objects: usize) -> Lanes {
+        self.connection.ctx.shared.lanes(self.connection.ctx.limits.objects_in_flight.min(objects))
     }
 
     /// Is this unit the one that delivers the object?
@@ -248,7 +254,8 @@ impl Pass {
 
     /// The same, of what is seen already.
     fn step_in(&self, view: &View, object: &Prepared) -> Step {
-        let (entry, accepted) = (self.unit.inventory.get(&object.key), self.unit.past.accepted.get(&object.key));
+        let (entry, accepted) =
+            (self.unit.inventory.get(&object.key), self.unit.past.accepted.get(&object.key).map(|a| &**a));
         let observation = view.observations.get(&object.key);
         if observation.is_none() && view.kinds.get(&object.key.group_kind()).is_some_and(|kind| kind.hidden().is_some())
         {
@@ -307,6 +314,7 @@ impl Pass {
                 self.unit.inventory_secrets = found.inventory_secrets;
                 self.unit.unreadable = found.inventory.is_err();
                 self.unit.inventory = found.inventory?;
+                self.unit.inventory.share(&self.connection.ctx.shared.pools);
             }
             None => {
                 self.unit.claimed = None;

@@ -5,22 +5,24 @@ use std::sync::Arc;
 use api::delivery::{HubId, label};
 use client::{Api, Backoff, Jitter, Resource, Selection};
 use model::{GroupKind, ObjectKey};
+use plan::pool::Pools;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::awaited::Awaited;
 use crate::error::Error;
 use crate::observation::Observation;
+use crate::shared::Shared;
 
 /// What a watch says.
 #[derive(Debug)]
 pub(crate) enum Event {
     /// All objects of the kind, as of this position.
-    Listed(GroupKind, Option<u64>, Vec<(ObjectKey, Observation)>),
+    Listed(GroupKind, Option<u64>, Vec<(Arc<ObjectKey>, Observation)>),
     /// An object is there, perhaps changed.
-    Seen(ObjectKey, Observation),
+    Seen(Arc<ObjectKey>, Observation),
     /// An object is gone, as of this position.
-    Gone(ObjectKey, Option<u64>),
+    Gone(Arc<ObjectKey>, Option<u64>),
     /// The member does not serve the kind, or no longer. The watch is over.
     Absent(GroupKind),
     /// The member does not let us see the kind, or cannot show it. The watch tries again from time to time.
@@ -29,56 +31,68 @@ pub(crate) enum Event {
     Lost(Error),
 }
 
+/// Where watches put what they say. Boxed: a channel makes room for 32 messages before there is any, which is 9 KiB of
+/// events in each member, and a member at rest has none on their way.
+pub(crate) type Events = mpsc::Sender<Box<Event>>;
+
 /// One kind's watch.
 pub(crate) struct Watch {
     pub(crate) api: Api,
     pub(crate) resource: Arc<Resource>,
     pub(crate) hub: HubId,
     pub(crate) awaited: Arc<Awaited>,
+    pub(crate) shared: Arc<Shared>,
     pub(crate) jitter: Jitter,
-    pub(crate) events: mpsc::Sender<Event>,
+    pub(crate) events: Events,
 }
 
 /// What is kept of an object. Its body is at hand only here, so what is awaited of it is found out here too.
-fn look(resource: &Resource, awaited: &Awaited, mut object: Value) -> (ObjectKey, Observation) {
+fn look(resource: &Resource, awaited: &Awaited, pools: &Pools, mut object: Value) -> (Arc<ObjectKey>, Observation) {
     // Objects in lists do not say their kind.
     object["apiVersion"] = resource.api_version().into();
     object["kind"] = resource.kind.clone().into();
     let key = ObjectKey::of(&object);
-    let observation = Observation { recalled: awaited.recall(&key, &object).map(Box::new), ..Observation::of(&object) };
-    (key, observation)
+    let recalled = awaited.recall(&key, &object).map(Box::new);
+    (pools.keys.share(key), Observation { recalled, ..Observation::of(&object, &pools.states) })
 }
 
 impl Watch {
     /// Runs until the kind is gone or the receiver is. The future has room for what an idle watch keeps, and not for what
     /// made it: there are thousands.
     pub(crate) fn run(self) -> impl Future<Output = ()> + Send + 'static {
-        let Self { api, resource, hub, awaited, jitter, events } = self;
+        let Self { api, resource, hub, awaited, shared, jitter, events } = self;
         // Inventories carry the hub's label too; only delivered objects are part of an ApplySet.
         let selection = Selection::labels(format!("{}={hub},{}", label::HUB, label::APPLYSET_PART_OF));
-        let projected = Arc::clone(&resource);
-        let project = move |object| Some(look(&projected, &awaited, object));
+        let (projected, sharing) = (Arc::clone(&resource), Arc::clone(&shared));
+        let project = move |object| Some(look(&projected, &awaited, &sharing.pools, object));
         let watch = client::Watch::new(api, resource, project).selection(selection);
         let mut watch = watch.backoff(Backoff::MEMBER, Arc::clone(&jitter));
         async move {
+            // The first event is a list.
+            let mut turn = Box::pin(shared.list_turn()).await;
             loop {
                 let event = match watch.next().await {
                     client::Event::Absent => break,
                     event => said(&mut watch, event),
                 };
-                if events.send(event).await.is_err() {
+                if events.send(Box::new(event)).await.is_err() {
                     return;
                 }
+                turn = None;
             }
+            drop(turn);
             // Discovery may still name the kind: do not ask in a tight loop.
             tokio::time::sleep(Backoff::MEMBER.pause(1, jitter())).await;
-            drop(events.send(Event::Absent(watch.resource().group_kind())).await);
+            drop(events.send(Box::new(Event::Absent(watch.resource().group_kind()))).await);
         }
     }
 }
 
+/// An object, and what is kept of it.
+type Item = (Arc<ObjectKey>, Observation);
+
 /// What an event of the client's watch says to the applier.
-fn said(watch: &mut client::Watch<(ObjectKey, Observation)>, event: client::Event<(ObjectKey, Observation)>) -> Event {
+fn said(watch: &mut client::Watch<Item>, event: client::Event<Item>) -> Event {
     let kind = || watch.resource().group_kind();
     match event {
         client::Event::Listed(items, position) => Event::Listed(kind(), position, items),

@@ -24,6 +24,9 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 }
 
+/// The namespace that a command takes when `-n` does not say another.
+pub(crate) const DEFAULT_NAMESPACE: &str = "default";
+
 /// Which hub, and how to print.
 #[derive(ClapArgs, Debug, Clone)]
 pub(crate) struct Common {
@@ -37,7 +40,7 @@ pub(crate) struct Common {
     #[arg(long, global = true, value_name = "DIR", env = "KURATOR_DIR", hide_env_values = true)]
     pub(crate) dir: Option<PathBuf>,
     /// Namespace of applications.
-    #[arg(long, short, global = true, default_value = "default", value_parser = namespace)]
+    #[arg(long, short, global = true, default_value = DEFAULT_NAMESPACE, value_parser = namespace)]
     pub(crate) namespace: String,
     /// How to print.
     #[arg(long, short, global = true, value_enum, default_value_t = Format::Text)]

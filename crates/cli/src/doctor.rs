@@ -23,7 +23,7 @@ use crate::args::Common;
 use crate::output::{self, Cell, Table, Tone};
 
 use diagnose::Finding;
-use fault::{Place, Severity};
+use fault::{Names, Place, Severity};
 
 /// Objects of one fault that a line names; the others are counted. `-o json` has all.
 const NAMED_MAX: usize = 3;
@@ -65,7 +65,7 @@ fn lines(findings: &[Finding], colour: bool) -> Vec<String> {
     for severity in [Severity::Fault, Severity::Warning] {
         let mut groups: BTreeMap<(Place, &str, &str), Vec<&Finding>> = BTreeMap::new();
         for finding in findings.iter().filter(|finding| finding.severity == severity) {
-            groups.entry((finding.place, &finding.reason, &finding.template)).or_default().push(finding);
+            groups.entry((finding.place, &finding.reason, finding.template)).or_default().push(finding);
         }
         for ((place, reason, _), group) in groups {
             lines.extend(group_lines(severity, place, reason, &group, colour));
@@ -107,7 +107,8 @@ fn group_lines(severity: Severity, place: Place, reason: &str, group: &[&Finding
     if !first.message.is_empty() {
         table.wrap(vec!["  ".into()], &first.message);
     }
-    table.wrap(vec!["  →".into()], &first.remedy);
+    let names: Vec<&Names> = group.iter().map(|finding| &finding.names).collect();
+    table.wrap(vec!["  →".into()], &fault::remedy(first.template, &names));
     lines.extend(table.lines(colour));
     lines
 }

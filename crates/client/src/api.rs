@@ -22,12 +22,13 @@ use crate::json;
 use crate::limit::{self, Limits};
 use crate::raw::Raw;
 use crate::resource::{Resource, Target, encode};
+use crate::transport::Transport;
 use crate::typed::Typed;
 
 /// A client of one API server. Cheap to clone.
 #[derive(Clone)]
 pub struct Api {
-    client: kube::Client,
+    transport: Transport,
     manager: Arc<str>,
     limits: Limits,
 }
@@ -137,9 +138,9 @@ pub struct Applied<T = Value> {
 }
 
 impl Api {
-    /// A client that writes as a field manager.
-    pub fn new(client: kube::Client, manager: impl Into<Arc<str>>) -> Self {
-        Self { client, manager: manager.into(), limits: Limits::default() }
+    /// A client that writes as a field manager. Composition roots make it; others are given one.
+    pub fn new(transport: impl Into<Transport>, manager: impl Into<Arc<str>>) -> Self {
+        Self { transport: transport.into(), manager: manager.into(), limits: Limits::default() }
     }
 
     /// The same with other limits.
@@ -152,9 +153,9 @@ impl Api {
         Self { manager: manager.into(), ..self.clone() }
     }
 
-    /// The client underneath.
-    pub fn client(&self) -> &kube::Client {
-        &self.client
+    /// How its requests reach the server.
+    pub(crate) fn transport(&self) -> &Transport {
+        &self.transport
     }
 
     /// What it may use.
@@ -179,12 +180,10 @@ impl Api {
     /// Tells a server that does not answer from one of which a part does not, such as an aggregated API or a webhook:
     /// that stops only what asked for it.
     pub(crate) async fn judge(&self, error: Error) -> Error {
-        if !error.is_doubtful() {
-            return error;
-        }
+        let Some(time) = self.limits.judge.filter(|_| error.is_doubtful()) else { return error };
         let path = Resource::core("Namespace", "namespaces", false).target("", "kube-system").path();
         let ask = Ask::get(path, METADATA, limit::REFUSAL_BYTES_MAX);
-        match exchange::exchange(&self.client, ask, limit::JUDGE_TIMEOUT).await {
+        match exchange::exchange(&self.transport, ask, time).await {
             Ok(_) | Err(Error::Refused { code: 403 | 404, .. } | Error::TooLarge { .. }) => {
                 Error::Unavailable(Box::new(error))
             }
@@ -194,7 +193,7 @@ impl Api {
 
     async fn send(&self, ask: Ask) -> Result<(StatusCode, Bytes), Error> {
         let (method, path) = (ask.method.clone(), ask.path.clone());
-        match exchange::exchange(&self.client, ask, self.limits.request).await {
+        match exchange::exchange(&self.transport, ask, self.limits.request).await {
             Ok(answer) => Ok(answer),
             Err(error) => {
                 let path = path.split('?').next().unwrap_or_default();
@@ -224,7 +223,7 @@ impl Api {
     /// See [`Error`].
     pub async fn read_bytes(&self, path: &str, bytes_max: usize) -> Result<Bytes, Error> {
         let ask = Ask::get(path.to_owned(), "*/*", bytes_max);
-        exchange::exchange(&self.client, ask, self.limits.request).await.map(|(_, bytes)| bytes)
+        exchange::exchange(&self.transport, ask, self.limits.request).await.map(|(_, bytes)| bytes)
     }
 
     /// Reads an object or a part of it; `None` when it is not there.
@@ -375,7 +374,7 @@ impl Api {
         let path = format!("{}?{}", resource.collection(namespace), selection.query().trim_start_matches('&'));
         let body = Some((JSON, options.document().bytes));
         let ask = Ask { method: Method::DELETE, path, accept: JSON, body, bytes_max: 0 };
-        let sent = exchange::within(self.limits.request, exchange::open(&self.client, ask)).await;
+        let sent = exchange::within(self.limits.request, exchange::open(&self.transport, ask)).await;
         match sent {
             Ok(_) => Ok(()),
             Err(error) => Err(self.judge(error).await),

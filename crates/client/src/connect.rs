@@ -9,18 +9,19 @@ use hyper_timeout::TimeoutConnector;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use kube::client::{Body, ClientBuilder, ConfigExt as _};
-use kube::{Client, Config};
+use kube::Config;
+use kube::client::{Body, ConfigExt as _};
 use rustls::client::Resumption;
 use tower::{BoxError, ServiceBuilder};
 
 use crate::limit;
+use crate::transport::Transport;
 
-/// Makes a client of a configuration without a proxy. Nothing is connected yet.
+/// Makes the way to the server of a configuration without a proxy. Nothing is connected yet.
 ///
 /// # Errors
 /// What is wrong with certificates, keys or the server's name.
-pub(crate) fn client(config: &Config) -> Result<Client, BoxError> {
+pub(crate) fn connect(config: &Config) -> Result<Transport, BoxError> {
     let mut sockets = HttpConnector::new();
     sockets.enforce_http(false);
     // Small requests must not wait for the acknowledgement of what was sent before.
@@ -56,5 +57,5 @@ pub(crate) fn client(config: &Config) -> Result<Client, BoxError> {
         .layer(config.extra_headers_layer()?)
         .map_err(BoxError::from)
         .service(connections);
-    Ok(ClientBuilder::new(service, config.default_namespace.clone()).build())
+    Ok(Transport::new(service))
 }

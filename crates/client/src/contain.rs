@@ -17,13 +17,20 @@ pub(crate) async fn contained<T>(work: impl Future<Output = T>) -> Result<T, Str
     AssertUnwindSafe(work).catch_unwind().await.map_err(|panic| words(panic.as_ref()))
 }
 
-/// Runs work once. A panic is counted and logged, and its words are returned. `what` names the work in logs and counters.
+/// Runs work once. A panic in it is counted under the name `what`, and becomes its words, which the caller logs.
 ///
 /// # Errors
-/// The work panicked.
+/// What the panic says.
+pub async fn counted<T>(what: &'static str, metrics: &Metrics, work: impl Future<Output = T>) -> Result<T, String> {
+    contained(work).await.inspect_err(|_| metrics.panicked(what))
+}
+
+/// The same, and the panic is logged here.
+///
+/// # Errors
+/// What the panic says.
 pub async fn caught<T>(what: &'static str, metrics: &Metrics, work: impl Future<Output = T>) -> Result<T, String> {
-    contained(work).await.inspect_err(|panic| {
-        metrics.panicked(what);
+    counted(what, metrics, work).await.inspect_err(|panic| {
         tracing::error!(what, panic, "this part panicked; this is a bug: please report it");
     })
 }

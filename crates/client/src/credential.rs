@@ -6,10 +6,11 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use kube::Config;
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
 use serde_json::Value;
 
+use crate::api::Api;
 use crate::limit;
 
 /// What the hub's operator allows of kubeconfigs.
@@ -90,18 +91,18 @@ impl Credential {
         &self.server
     }
 
-    /// Makes a client with this crate's limits.
+    /// Makes a client that writes as a field manager.
     ///
     /// # Errors
     /// [`CredentialError::Unusable`] when certificates or keys in it cannot be read. Nothing is connected yet.
-    pub async fn client(&self) -> Result<Client, CredentialError> {
+    pub async fn api(&self, manager: &str) -> Result<Api, CredentialError> {
         let unusable = |e: &dyn fmt::Display| CredentialError::Unusable(e.to_string());
         let mut config = Config::from_custom_kubeconfig(self.kubeconfig.clone(), &KubeConfigOptions::default())
             .await
             .map_err(|e| unusable(&e))?;
         crate::proxy::keep_own(&mut config, &self.kubeconfig, None).map_err(|e| unusable(&e))?;
         // Retries are decided by who asked, with the member's own back-off.
-        crate::connect::client(&config).map_err(|e| unusable(&e))
+        crate::connect::connect(&config).map(|transport| Api::new(transport, manager)).map_err(|e| unusable(&e))
     }
 }
 

@@ -9,6 +9,7 @@ use kube::client::Body;
 
 use crate::failure::Error;
 use crate::limit;
+use crate::transport::{AnswerBody, Transport};
 
 /// Accept header for whole objects.
 pub(crate) const JSON: &str = "application/json";
@@ -42,7 +43,7 @@ impl Ask {
 }
 
 /// Sends a request and reads the head of the answer; a failure is read to its end. The caller sets the deadline.
-pub(crate) async fn open(client: &kube::Client, ask: Ask) -> Result<(StatusCode, Body), Error> {
+pub(crate) async fn open(transport: &Transport, ask: Ask) -> Result<(StatusCode, AnswerBody), Error> {
     let mut request = Request::builder()
         .method(ask.method)
         .uri(&ask.path)
@@ -58,7 +59,7 @@ pub(crate) async fn open(client: &kube::Client, ask: Ask) -> Result<(StatusCode,
         None => Body::empty(),
     };
     let request = request.body(body).map_err(|e| Error::Request(e.to_string()))?;
-    let answer = client.send(request).await.map_err(Error::transport)?;
+    let answer = transport.send(request).await.map_err(Error::transport)?;
     let status = answer.status();
     if status.is_success() {
         return Ok((status, answer.into_body()));
@@ -70,13 +71,13 @@ pub(crate) async fn open(client: &kube::Client, ask: Ask) -> Result<(StatusCode,
 
 /// Sends a request and reads the whole answer.
 pub(crate) async fn exchange(
-    client: &kube::Client,
+    transport: &Transport,
     ask: Ask,
     deadline: Duration,
 ) -> Result<(StatusCode, Bytes), Error> {
     let max = ask.bytes_max;
     within(deadline, async {
-        let (status, body) = open(client, ask).await?;
+        let (status, body) = open(transport, ask).await?;
         Ok((status, collect(body, max).await?))
     })
     .await
@@ -88,7 +89,7 @@ pub(crate) async fn within<T>(time: Duration, work: impl Future<Output = Result<
 }
 
 /// Reads a body up to a limit.
-pub(crate) async fn collect(body: Body, bytes_max: usize) -> Result<Bytes, Error> {
+pub(crate) async fn collect(body: AnswerBody, bytes_max: usize) -> Result<Bytes, Error> {
     match Limited::new(body, bytes_max).collect().await {
         Ok(whole) => Ok(whole.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Error::TooLarge { max: bytes_max, of: "bytes" }),

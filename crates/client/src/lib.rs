@@ -3,6 +3,7 @@
 //! | question | module |
 //! |---|---|
 //! | one request, one list | [`api`], [`Typed`] for Rust types, [`Raw`] by path |
+//! | how a request gets there | [`Transport`] |
 //! | where a kind is | [`resource`], [`discovery`] |
 //! | what changes | [`watch`]; [`store`] keeps the newest state |
 //! | what to do next, and when | [`queue`], [`retry`] |
@@ -31,10 +32,10 @@ pub mod metrics;
 pub mod proxy;
 pub mod queue;
 mod raw;
-mod read;
 pub mod resource;
 pub mod retry;
 pub mod store;
+mod transport;
 mod typed;
 pub mod watch;
 
@@ -46,9 +47,9 @@ pub use limit::Limits;
 pub use metrics::Metrics;
 pub use queue::{Next, Queue};
 pub use raw::Raw;
-pub use read::{Failure, classify, read};
 pub use resource::{Resource, Target, Verb};
 pub use retry::{Backoff, Jitter, Pace};
 pub use store::{Index, NamespacedName, Store};
+pub use transport::{AnswerBody, Transport};
 pub use typed::Typed;
 pub use watch::{Event, Position, Watch};

@@ -131,6 +131,9 @@ pub const FIELDS_MAX: usize = 32;
 pub struct Limits {
     /// Longest time for one request that is not a watch.
     pub request: Duration,
+    /// Longest time for the question whether the rest of a server answers, when a part of it did not; `None`: it is not
+    /// asked. For a caller that asks a server only whether it answers.
+    pub judge: Option<Duration>,
     /// Longest time for a whole list.
     pub list: Duration,
     /// Largest answer about one object and largest line of a watch, in bytes.
@@ -157,6 +160,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             request: REQUEST_TIMEOUT,
+            judge: Some(JUDGE_TIMEOUT),
             list: LIST_TIMEOUT,
             object_bytes: OBJECT_BYTES_MAX,
             page_objects: PAGE_OBJECTS,

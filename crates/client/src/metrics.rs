@@ -106,7 +106,11 @@ impl Metrics {
             "Keys put back because their reconcile failed",
             metrics.retries.clone(),
         );
-        registry.register("kurator_reconcile_panics", "Reconciles and watches that panicked", metrics.panics.clone());
+        registry.register(
+            "kurator_reconcile_panics",
+            "Reconciles, watches and appliers that panicked",
+            metrics.panics.clone(),
+        );
         registry.register("kurator_reconciles", "Reconciles by how they ended", metrics.reconciles.clone());
         registry.register("kurator_reconcile_seconds", "How long reconciles took", metrics.seconds.clone());
         registry.register_collector(Box::new(Depths(metrics.queues.clone())));

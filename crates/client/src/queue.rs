@@ -47,6 +47,14 @@ impl Next {
     }
 }
 
+/// Says in the span of the reconcile that runs here which generation of its object it looks at. Lines that are logged in it
+/// say so too.
+pub fn note_generation(generation: Option<i64>) {
+    if let Some(generation) = generation {
+        tracing::Span::current().record("generation", generation);
+    }
+}
+
 /// What a key must be: ordered, and readable in logs.
 pub trait Key: Ord + Clone + Debug + Display + Send + 'static {}
 
@@ -170,11 +178,12 @@ impl<K: Key> Queue<K> {
         }
     }
 
-    /// Runs one reconcile, counted and in a span of its own. What it shares with others is behind locks that outlive a
+    /// Runs one reconcile, counted and in a span of its own, which has the same name and fields for every queue. What it shares with others is behind locks that outlive a
     /// panic.
     async fn one<Fut: Future<Output = Next>>(&self, key: K, reconcile: &impl Fn(K) -> Fut) -> (K, Next) {
         let Shared { name, metrics, .. } = &*self.shared;
-        let span = tracing::info_span!("reconcile", controller = *name, key = %key);
+        let span =
+            tracing::info_span!("reconcile", controller = *name, object = %key, generation = tracing::field::Empty);
         let began = Instant::now();
         let work = contained(async { reconcile(key.clone()).await }).instrument(span.clone()).await;
         let (next, outcome) = match work {

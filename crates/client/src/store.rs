@@ -64,6 +64,8 @@ impl fmt::Display for NamespacedName {
 struct Reader<K> {
     /// Makes an object of its JSON; `None` when it does not have the form.
     parse: fn(Value) -> Option<K>,
+    /// Takes off what is not kept of an object that came from a write.
+    trim: fn(&mut K),
     /// Its name, and its resourceVersion as text.
     identify: fn(&K) -> (NamespacedName, Option<String>),
 }
@@ -103,6 +105,22 @@ where
     pub fn typed(indexes: Vec<Index<K>>) -> Arc<Self> {
         let reader = Reader {
             parse: |value| serde_json::from_value(value).ok(),
+            trim: |_| {},
+            identify: |object: &K| (NamespacedName::of(object), object.resource_version()),
+        };
+        Self::new(Arc::new(Resource::typed::<K>()), reader, indexes)
+    }
+
+    /// The same without `metadata.managedFields`, which take several times the memory of all else: a small map for each
+    /// object in an object. A write of what is found here must not rely on them: to a server, an object without them
+    /// says nothing of them.
+    pub fn without_managed_fields(indexes: Vec<Index<K>>) -> Arc<Self> {
+        let reader = Reader {
+            parse: |mut value| {
+                model::object::remove(&mut value, &["metadata", "managedFields"]);
+                serde_json::from_value(value).ok()
+            },
+            trim: |object: &mut K| object.meta_mut().managed_fields = None,
             identify: |object: &K| (NamespacedName::of(object), object.resource_version()),
         };
         Self::new(Arc::new(Resource::typed::<K>()), reader, indexes)
@@ -114,6 +132,7 @@ impl Store<Value> {
     pub fn dynamic(resource: Arc<Resource>, indexes: Vec<Index<Value>>) -> Arc<Self> {
         let reader = Reader {
             parse: Some,
+            trim: |_| {},
             identify: |object: &Value| {
                 let version = model::object::resource_version(object).map(str::to_owned);
                 (NamespacedName::of_value(object), version)
@@ -197,7 +216,8 @@ impl<K: Send + Sync + 'static> Store<K> {
     /// Takes over what a write returned, so that the writer's next look sees it even before the watch does. An older
     /// state is ignored, also one of an object that the watch has seen deleted since. Listeners are called when the watch
     /// delivers it, as an event or in a list.
-    pub fn learn(&self, object: K) {
+    pub fn learn(&self, mut object: K) {
+        (self.reader.trim)(&mut object);
         let (name, version) = (self.reader.identify)(&object);
         let revision = number(version.as_deref());
         let mut state = self.state_mut();

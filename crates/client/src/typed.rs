@@ -100,13 +100,12 @@ where
         self.read(self.api.replace(&self.resource.target_of(&value), &value).await?)
     }
 
-    /// Replaces the status of an object, at the version that the object has.
+    /// Replaces the status of an object by the one that it holds, at the version that it has.
     ///
     /// # Errors
     /// See [`Api::replace`].
-    pub async fn replace_status(&self, object: &K, status: Value) -> Result<K, Error> {
-        let mut value = self.write(object)?;
-        value["status"] = status;
+    pub async fn replace_status(&self, object: &K) -> Result<K, Error> {
+        let value = self.write(object)?;
         let target: Target<'_> = self.resource.target_of(&value).part("status");
         self.read(self.api.replace(&target, &value).await?)
     }
@@ -118,6 +117,15 @@ where
     pub async fn apply(&self, object: &Value) -> Result<Applied<K>, Error> {
         let Applied { created, object } = self.api.apply(&self.resource.target_of(object), object).await?;
         Ok(Applied { created, object: self.read(object)? })
+    }
+
+    /// Server-side apply of a part of the status. `object` has the status' part beside its name.
+    ///
+    /// # Errors
+    /// See [`Api::apply`].
+    pub async fn apply_status(&self, object: &Value) -> Result<K, Error> {
+        let target: Target<'_> = self.resource.target_of(object).part("status");
+        self.read(self.api.apply(&target, object).await?.object)
     }
 
     /// Applies a JSON merge patch to an object, or to a part of it such as `status`.

@@ -209,7 +209,7 @@ impl<T> Watch<T> {
             self.selection.query(),
         );
         let ask = Ask::get(path, self.selection.content.accept(), limits.object_bytes);
-        let body = match within(limits.request, open(self.api.client(), ask)).await {
+        let body = match within(limits.request, open(self.api.transport(), ask)).await {
             Ok((_, body)) => body,
             Err(error) if error.is_expired() => {
                 self.expire();

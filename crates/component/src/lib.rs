@@ -4,13 +4,18 @@
 //! passed for its runner, so the skip is written to the file that [`SKIPPED`] names; `cargo xtask test` names and counts
 //! what is in it. With `CI=true` a missing component ends the test instead.
 //!
+//! [`git`] is required everywhere: sources are git repositories.
+//!
 //! Absent: installing anything. That is `cargo xtask tools`.
 
+mod git;
 #[cfg(test)]
 mod tests;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+
+pub use git::{Repository, git};
 
 /// The variable with the path of the file that skips are written to, one line each, `TEST: REASON`.
 pub const SKIPPED: &str = "KURATOR_SKIPPED";

@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use api::delivery::Artifact;
 use client::contain::caught;
-use client::{Metrics, NamespacedName};
+use client::{Api, Metrics, NamespacedName};
 use k8s_openapi::api::core::v1::Secret;
-use kube::Client;
 use model::Digest;
 use source::{Cache, Credentials, GitReference, GitSource, GitSpec, Http};
 use tokio::sync::Semaphore;
@@ -63,7 +62,7 @@ type Place = (String, Digest);
 
 /// All artifacts of this process.
 pub struct Artifacts {
-    client: Client,
+    api: Api,
     http: Http,
     cache: Cache,
     fetches: Semaphore,
@@ -77,14 +76,14 @@ pub struct Artifacts {
 
 impl Artifacts {
     pub(crate) fn new(
-        client: Client,
+        api: Api,
         cache: Cache,
         metrics: &Metrics,
         shutdown: CancellationToken,
     ) -> Result<Self, source::Error> {
         let fetches = Semaphore::new(FETCHES_AT_ONCE);
         let (http, lost, followed) = (Http::new()?, Mutex::default(), Mutex::default());
-        Ok(Self { client, http, cache, fetches, metrics: metrics.clone(), lost, shutdown, followed })
+        Ok(Self { api, http, cache, fetches, metrics: metrics.clone(), lost, shutdown, followed })
     }
 
     /// The source that an object names, with the Secret that has its credentials. It is remembered for [`Self::recover`]
@@ -215,7 +214,7 @@ impl Artifacts {
         let mut spec = GitSpec::new(&artifact.url, GitReference::Commit(commit_of(artifact).sha));
         spec.ignore.clone_from(&artifact.ignore);
         if let Some(secret) = &artifact.secret {
-            let access = access(&self.client, namespace, secret).await.map_err(|error| text(&error))?;
+            let access = access(&self.api, namespace, secret).await.map_err(|error| text(&error))?;
             let access = access.map_err(|(_, why)| why)?;
             (spec.credentials, spec.ca) = (access.credentials, access.ca);
         }
@@ -233,14 +232,9 @@ pub(crate) struct Access {
 }
 
 /// Reads a Secret with the credentials of a source, as Flux has it.
-pub(crate) async fn access(
-    client: &Client,
-    namespace: &str,
-    name: &str,
-) -> Result<Result<Access, Refusal>, WriteError> {
+pub(crate) async fn access(api: &Api, namespace: &str, name: &str) -> Result<Result<Access, Refusal>, WriteError> {
     let about = format!("Secret {namespace}/{name}");
-    let secret = write::namespaced::<Secret>(client, namespace).get_opt(name).await;
-    let Some(secret) = secret.map_err(|e| WriteError::new::<Secret>("read", name, e))? else {
+    let Some(secret) = write::read::<Secret>(api, namespace, name).await? else {
         let message = format!("{about} does not exist; spec.source.gitRepository.secretRef names it");
         return Ok(Err(("SecretNotFound".into(), message)));
     };

@@ -1,23 +1,25 @@
-//! Connections to members: one client for each member, shared by what talks to that member in this process. A cache: it
+//! Connections to members: one for each member, shared by what talks to that member in this process. A cache: it
 //! is made of a kubeconfig in a stored Secret, and says nothing of the member.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use client::{Credential, CredentialError};
-use kube::Client;
+use client::{Api, Credential, CredentialError};
 use model::MemberName;
 use sha2::{Digest, Sha256};
+
+/// Field manager of what asks a member without a name of its own.
+const FIELD_MANAGER: &str = "kurator";
 
 /// A connection to a member.
 #[derive(Clone)]
 pub struct Connection {
-    /// The client, with the member's own limits.
-    pub client: Client,
+    /// The member's API.
+    pub api: Api,
     /// Changes when the client is replaced.
     pub serial: u64,
-    /// Of the kubeconfig that the client was made from. Never leaves the process.
+    /// Of the kubeconfig that the connection was made from. Never leaves the process.
     fingerprint: [u8; 32],
 }
 
@@ -26,7 +28,7 @@ pub(crate) enum Prepared {
     /// It is there.
     Open(Connection),
     /// A client that is not used yet.
-    Fresh(Client, [u8; 32]),
+    Fresh(Api, [u8; 32]),
 }
 
 /// All connections, by member name.
@@ -41,7 +43,7 @@ impl Connections {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The connection with this kubeconfig, or a client for one. Nothing is replaced yet.
+    /// The connection with this kubeconfig, or a new one. Nothing is replaced yet.
     ///
     /// # Errors
     /// The kubeconfig cannot be used.
@@ -54,22 +56,22 @@ impl Connections {
         if let Some(open) = self.lock().get(member).filter(|c| c.fingerprint == fingerprint) {
             return Ok(Prepared::Open(open.clone()));
         }
-        Ok(Prepared::Fresh(credential.client().await?, fingerprint))
+        Ok(Prepared::Fresh(credential.api(FIELD_MANAGER).await?, fingerprint))
     }
 
     /// Puts a prepared connection in place of the one that there is. Two that are prepared from the same kubeconfig at the
     /// same time become one.
     pub(crate) fn open(&self, member: &MemberName, prepared: Prepared) -> Connection {
-        let (client, fingerprint) = match prepared {
+        let (api, fingerprint) = match prepared {
             Prepared::Open(connection) => return connection,
-            Prepared::Fresh(client, fingerprint) => (client, fingerprint),
+            Prepared::Fresh(api, fingerprint) => (api, fingerprint),
         };
         let mut entries = self.lock();
         if let Some(open) = entries.get(member).filter(|c| c.fingerprint == fingerprint) {
             return open.clone();
         }
         let serial = self.serial.fetch_add(1, Ordering::Relaxed) + 1;
-        let connection = Connection { client, serial, fingerprint };
+        let connection = Connection { api, serial, fingerprint };
         entries.insert(member.clone(), connection.clone());
         connection
     }

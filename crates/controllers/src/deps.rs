@@ -13,8 +13,7 @@ use api::delivery::HubId;
 use applier::PushFeed;
 use client::contain::restarting;
 use client::queue::{BACKOFF, Key};
-use client::{Next, Queue, Trust};
-use kube::Client;
+use client::{Api, Next, Queue, Trust};
 use model::Clock;
 use plan::authenticator::HubKey;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +25,7 @@ use crate::fetch::Fetcher;
 use crate::metrics::Metrics;
 use crate::rendering::Renderings;
 use crate::stores::Stores;
+use crate::write::WriteError;
 use crate::{application, delivery, fleet, member, status};
 
 /// How the hub wants its controllers.
@@ -66,8 +66,8 @@ impl Controller {
 /// What a controller may be given. Caches are shared by the controllers of one process; whatever one controller must know
 /// of another is stored.
 pub struct Deps {
-    /// The hub, as the controllers' own user.
-    pub client: Client,
+    /// The hub, as the controllers' own user. What writes has a field manager of its own.
+    pub api: Api,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// The hub's id.
@@ -108,9 +108,6 @@ impl Deps {
     }
 }
 
-/// Who asks, for watches: they write nothing.
-const FIELD_MANAGER: &str = "kurator";
-
 /// What a controller's `run` returns: its wiring is done, and it works while this is polled.
 pub(crate) type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -135,7 +132,7 @@ impl Controllers {
     /// # Errors
     /// The cache directory cannot be used, or the HTTP client cannot be made.
     pub fn new(
-        client: Client,
+        api: Api,
         clock: Arc<dyn Clock>,
         jitter: applier::Jitter,
         hub: HubId,
@@ -145,9 +142,9 @@ impl Controllers {
     ) -> Result<Arc<Self>, source::Error> {
         let cache = source::Cache::open(&options.cache, options.cache_bytes_max)?;
         let stores = Arc::new(Stores::new());
-        let artifacts = Artifacts::new(client.clone(), cache.clone(), options.metrics.queues(), shutdown.clone())?;
+        let artifacts = Artifacts::new(api.clone(), cache.clone(), options.metrics.queues(), shutdown.clone())?;
         let artifacts = Arc::new(artifacts);
-        let renderings = Arc::new(Renderings::new(cache, client.clone(), options.metrics.queues()));
+        let renderings = Arc::new(Renderings::new(cache, api.clone(), options.metrics.queues()));
         let (feed, reports) = PushFeed::new(hub.clone(), key);
         Ok(Arc::new(Self {
             which: options.controllers.clone(),
@@ -163,7 +160,7 @@ impl Controllers {
             renderings: renderings.clone(),
             reports: std::sync::Mutex::new(Some(reports)),
             deps: Deps {
-                client,
+                api,
                 clock,
                 hub,
                 jitter,
@@ -204,8 +201,7 @@ impl Controllers {
         if self.which.contains(&Controller::Delivery) {
             running.push(delivery::run(deps, self.feed.clone(), reports));
         }
-        let api = client::Api::new(deps.client.clone(), FIELD_MANAGER);
-        deps.stores.spawn(deps, &api);
+        deps.stores.spawn(deps, &deps.api);
         tokio::select! {
             () = deps.stores.synced() => {}
             () = stop.cancelled() => return,
@@ -216,7 +212,8 @@ impl Controllers {
     }
 }
 
-/// Runs one queue on a task of its own, so that one controller's work keeps no core from another's.
+/// Runs one queue on a task of its own, so that one controller's work keeps no core from another's. A reconcile that fails
+/// is tried again with back-off: nothing else would make the object be looked at again.
 pub(crate) async fn work<C, K, Fut>(
     ctx: Arc<C>,
     queue: Queue<K>,
@@ -226,11 +223,26 @@ pub(crate) async fn work<C, K, Fut>(
 ) where
     C: Send + Sync + 'static,
     K: Key + Sync,
-    Fut: Future<Output = Next> + Send + 'static,
+    Fut: Future<Output = Result<Next, WriteError>> + Send + 'static,
 {
-    let task = tokio::spawn(async move { queue.run(parallel, stop, |key| reconcile(ctx.clone(), key)).await });
+    let look = move |key| {
+        let reconciled = reconcile(ctx.clone(), key);
+        async { next(reconciled.await) }
+    };
+    let task = tokio::spawn(async move { queue.run(parallel, stop, look).await });
     // A panic of a reconcile does not come this far, and the task is not aborted.
     let _ = task.await;
+}
+
+/// What follows a reconcile. A lost race is no failure, and nothing is said of it: another writer came first, and the
+/// object is read again. The span around says which controller and which object.
+fn next(reconciled: Result<Next, WriteError>) -> Next {
+    reconciled.unwrap_or_else(|error| {
+        if !error.is_conflict() {
+            tracing::warn!(error = &error as &dyn std::error::Error, "cannot look after it, and will try again");
+        }
+        Next::Retry
+    })
 }
 
 #[cfg(test)]

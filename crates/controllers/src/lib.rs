@@ -25,13 +25,13 @@ mod index;
 pub mod member;
 pub mod metrics;
 mod origin;
-mod pace;
 mod reach;
 mod record;
 pub mod rendering;
 mod secrets;
 pub mod status;
 pub mod stores;
+mod throttle;
 mod write;
 
 pub use deps::{Controller, Controllers, Deps, Options};

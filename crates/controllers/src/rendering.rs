@@ -12,10 +12,9 @@ use std::time::Duration;
 use api::delivery::{Inputs, ObjectInputs, RevisionSpec};
 use api::feed::Payload;
 use api::kurator::apps::v1alpha1::KustomizeInputs;
-use client::Metrics;
 use client::contain::caught;
+use client::{Api, Metrics};
 use k8s_openapi::api::core::v1::Secret;
-use kube::Client;
 use model::Digest;
 use model::tree::FileTree;
 use render::{Budget, Outcome, Question, RenderError, Request};
@@ -24,6 +23,7 @@ use source::Cache;
 use tokio::sync::Semaphore;
 use tokio::task::JoinError;
 
+use crate::artifact::text;
 use crate::write;
 use kept::Kept;
 
@@ -100,7 +100,7 @@ impl Failure {
 /// All renderings, by their inputs.
 pub struct Renderings {
     cache: Cache,
-    client: Client,
+    api: Api,
     metrics: Metrics,
     kept: Mutex<Kept>,
     at_once: Semaphore,
@@ -109,9 +109,9 @@ pub struct Renderings {
 
 impl Renderings {
     /// Renders from artifacts of this cache.
-    pub(crate) fn new(cache: Cache, client: Client, metrics: &Metrics) -> Self {
+    pub(crate) fn new(cache: Cache, api: Api, metrics: &Metrics) -> Self {
         let (kept, at_once, metrics) = (Mutex::default(), Semaphore::new(AT_ONCE), metrics.clone());
-        Self { cache, client, metrics, kept, at_once, rendered: AtomicU64::new(0) }
+        Self { cache, api, metrics, kept, at_once, rendered: AtomicU64::new(0) }
     }
 
     /// How many times something was rendered since the start.
@@ -205,8 +205,9 @@ impl Renderings {
 
     /// The bodies of Secrets that a revision keeps beside it.
     async fn sealed(&self, namespace: &str, name: &str) -> Result<Vec<u8>, Failure> {
-        let secrets = write::namespaced::<Secret>(&self.client, namespace);
-        let secret = secrets.get(name).await.map_err(|e| Failure::Hub(format!("cannot read Secret {name}: {e}")))?;
+        let secret = write::read::<Secret>(&self.api, namespace, name).await;
+        let secret = secret.map_err(|error| Failure::Hub(text(&error)))?;
+        let secret = secret.ok_or_else(|| Failure::Hub(format!("Secret {namespace}/{name} does not exist")))?;
         let data = secret.data.and_then(|mut data| data.remove(ObjectInputs::SEALED_KEY));
         let missing = || Failure::Hub(format!("Secret {name} has no key {}", ObjectInputs::SEALED_KEY));
         data.map(|bytes| bytes.0).ok_or_else(missing)

@@ -13,7 +13,7 @@ use api::kurator::fleet::v1alpha1::Fleet;
 use client::{Api, Store};
 
 macro_rules! registry {
-    ($($(#[$doc:meta])* $name:ident: $kind:ty, $indexes:expr;)*) => {
+    ($($(#[$doc:meta])* $name:ident: $kind:ty, $made:ident($indexes:expr);)*) => {
         /// The newest known state of the hub's kinds, each watched once.
         pub struct Stores {
             $($(#[$doc])* pub $name: Arc<Store<$kind>>,)*
@@ -24,7 +24,7 @@ macro_rules! registry {
         impl Stores {
             /// Knows nothing yet.
             pub(crate) fn new() -> Self {
-                Self { $($name: Store::typed($indexes),)* secrets: SecretVersions::new() }
+                Self { $($name: Store::$made($indexes),)* secrets: SecretVersions::new() }
             }
 
             /// Is everything listed?
@@ -57,21 +57,22 @@ macro_rules! registry {
     };
 }
 
+// Of Applications it is said who changed them; of the others nobody asks who owns which field.
 registry! {
     /// Applications.
-    applications: Application, index::applications();
+    applications: Application, typed(index::applications());
     /// Fleets.
-    fleets: Fleet, index::fleets();
+    fleets: Fleet, without_managed_fields(index::fleets());
     /// AttachedClusters.
-    attached: AttachedCluster, index::attached();
+    attached: AttachedCluster, without_managed_fields(index::attached());
     /// Members' records.
-    clusters: Cluster, index::clusters();
+    clusters: Cluster, without_managed_fields(index::clusters());
     /// Revisions.
-    revisions: Revision, record::revision_indexes();
+    revisions: Revision, without_managed_fields(record::revision_indexes());
     /// Decisions.
-    decisions: Decision, record::decision_indexes();
+    decisions: Decision, without_managed_fields(record::decision_indexes());
     /// Members' reports, as stored.
-    statuses: MemberStatus, record::status_indexes();
+    statuses: MemberStatus, without_managed_fields(record::status_indexes());
 }
 
 impl Stores {

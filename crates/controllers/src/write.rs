@@ -1,15 +1,14 @@
-//! Writing to the hub so that nothing is written twice.
+//! Requests to the hub, with what they were about in their errors. Nothing is written twice: who writes compares first.
 
 use std::fmt::Debug;
 
-use k8s_openapi::NamespaceResourceScope;
-use kube::api::{Patch, PatchParams, PostParams};
-use kube::{Api, Resource, ResourceExt};
+use client::{Api, Class, Delete, NamespacedName};
+use kube::{Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// A write to the hub that failed.
+/// A request to the hub that failed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {verb} {object} on the hub")]
 pub struct WriteError {
@@ -18,78 +17,96 @@ pub struct WriteError {
     /// Kind and name.
     object: String,
     #[source]
-    source: kube::Error,
+    source: client::Error,
 }
 
 impl WriteError {
-    pub(crate) fn new<K: Resource<DynamicType = ()>>(verb: &'static str, name: &str, source: kube::Error) -> Self {
+    fn new<K: Resource<DynamicType = ()>>(verb: &'static str, name: &str, source: client::Error) -> Self {
         Self { verb, object: format!("{} {name}", K::kind(&())), source }
     }
 
     /// Somebody else wrote in between: look again, it is no failure.
     pub fn is_conflict(&self) -> bool {
-        matches!(&self.source, kube::Error::Api(status) if status.code == 409)
+        self.source.is_conflict()
     }
 
     /// The object was deleted in between: nothing is left to write to.
     pub fn is_gone(&self) -> bool {
-        matches!(&self.source, kube::Error::Api(status) if status.code == 404)
+        self.source.is_gone()
+    }
+
+    /// Who acts.
+    pub fn class(&self) -> Class {
+        self.source.class()
     }
 }
 
-/// Replaces the status of an object by the one that it holds, at the version that the decision was made from.
-pub(crate) async fn status<K>(api: &Api<K>, manager: &str, object: &K) -> Result<K, WriteError>
-where
-    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Serialize,
+/// A kind of the hub that has a Rust type.
+pub(crate) trait HubKind:
+    Resource<DynamicType = (), Scope: 'static> + Debug + DeserializeOwned + Serialize
 {
-    let name = object.name_any();
-    let params = PostParams { field_manager: Some(manager.to_owned()), ..PostParams::default() };
-    api.replace_status(&name, &params, object).await.map_err(|e| WriteError::new::<K>("write the status of", &name, e))
 }
 
-/// Applies a part of the status of an object, with the field manager that owns this part. `uid`: of the object that was
-/// decided for; another one of the same name is left alone.
-pub(crate) async fn status_part<K>(
-    api: &Api<K>,
-    manager: &str,
-    object: &K,
-    status: &impl Serialize,
-) -> Result<K, WriteError>
-where
-    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
-{
-    let name = object.name_any();
-    let fail = |e| WriteError::new::<K>("write the status of", &name, e);
-    let status = serde_json::to_value(status).map_err(|e| fail(kube::Error::SerdeError(e)))?;
+impl<K> HubKind for K where K: Resource<DynamicType = (), Scope: 'static> + Debug + DeserializeOwned + Serialize {}
+
+/// Reads an object; `None` when it is not there.
+pub(crate) async fn read<K: HubKind>(api: &Api, namespace: &str, name: &str) -> Result<Option<K>, WriteError> {
+    api.typed::<K>().get(namespace, name).await.map_err(|e| WriteError::new::<K>("read", name, e))
+}
+
+/// Creates an object.
+pub(crate) async fn create<K: HubKind>(api: &Api, object: &K) -> Result<K, WriteError> {
+    api.typed::<K>().create(object).await.map_err(|e| WriteError::new::<K>("create", &object.name_any(), e))
+}
+
+/// Replaces the status of an object by the one that it holds, at the version that the decision was made from.
+pub(crate) async fn status<K: HubKind>(api: &Api, object: &K) -> Result<K, WriteError> {
+    let fail = |e| WriteError::new::<K>("write the status of", &object.name_any(), e);
+    api.typed::<K>().replace_status(object).await.map_err(fail)
+}
+
+/// Applies a part of the status of an object, with the field manager that owns this part. An answer about another object of
+/// the same name is an error, so that the object is looked at again.
+pub(crate) async fn status_part<K: HubKind>(api: &Api, object: &K, status: &impl Serialize) -> Result<K, WriteError> {
+    let fail = |e| WriteError::new::<K>("write the status of", &object.name_any(), e);
+    let status = serde_json::to_value(status).map_err(|e| fail(client::Error::Request(e.to_string())))?;
     let patch = serde_json::json!({
         "apiVersion": K::api_version(&()), "kind": K::kind(&()),
-        "metadata": {"name": name, "namespace": object.namespace(), "uid": object.uid()},
+        "metadata": {"name": object.name_any(), "namespace": object.namespace(), "uid": object.uid()},
         "status": status,
     });
-    let params = PatchParams { field_manager: Some(manager.to_owned()), force: true, ..PatchParams::default() };
-    api.patch_status(&name, &params, &Patch::Apply(&patch)).await.map_err(fail)
+    api.typed::<K>().apply_status(&patch).await.map_err(fail)
 }
 
 /// Applies an object with a controller's own field manager.
-pub(crate) async fn apply<K>(api: &Api<K>, manager: &str, object: &Value) -> Result<K, WriteError>
-where
-    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
-{
+pub(crate) async fn apply<K: HubKind>(api: &Api, object: &Value) -> Result<K, WriteError> {
     let name = model::object::name(object).unwrap_or_default();
-    let params = PatchParams { field_manager: Some(manager.to_owned()), force: true, ..PatchParams::default() };
-    api.patch(name, &params, &Patch::Apply(object)).await.map_err(|e| WriteError::new::<K>("apply", name, e))
+    let applied = api.typed::<K>().apply(object).await;
+    applied.map(|applied| applied.object).map_err(|e| WriteError::new::<K>("apply", name, e))
+}
+
+/// Patches fields of an object; `None` when it is not there any more. `verb` says for an error what is done to it.
+pub(crate) async fn patch<K: HubKind>(
+    api: &Api,
+    key: &NamespacedName,
+    verb: &'static str,
+    patch: &Value,
+) -> Result<Option<K>, WriteError> {
+    match api.typed::<K>().merge(&key.namespace, &key.name, "", patch).await {
+        Ok(object) => Ok(Some(object)),
+        Err(error) if error.is_gone() => Ok(None),
+        Err(error) => Err(WriteError::new::<K>(verb, &key.name, error)),
+    }
+}
+
+/// Deletes an object, if it is there. `uid`: only the object that has this one.
+pub(crate) async fn delete<K: HubKind>(api: &Api, key: &NamespacedName, uid: Option<&str>) -> Result<(), WriteError> {
+    let deleted = api.typed::<K>().delete(&key.namespace, &key.name, &Delete { uid, ..Delete::default() }).await;
+    deleted.map(drop).map_err(|e| WriteError::new::<K>("delete", &key.name, e))
 }
 
 /// A message without its numbers: two that are equal then say the same, such as since how many seconds a certificate has
 /// run out, and a status must not be written for each second.
 pub(crate) fn without_numbers(message: &str) -> String {
     message.chars().filter(|c| !c.is_ascii_digit()).collect()
-}
-
-/// An API of one namespace.
-pub(crate) fn namespaced<K>(client: &kube::Client, namespace: &str) -> Api<K>
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
-{
-    Api::namespaced(client.clone(), namespace)
 }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use client::Api;
 use housekeeping::{Housekeeper, Options};
 use model::{Clock, Timestamp};
 
@@ -19,6 +20,6 @@ impl Clock for Wall {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let client = kube::Client::try_default().await?;
     let options = Options { ca: std::env::var("ROOT_CA").ok(), clock: Arc::new(Wall), events: None };
-    Housekeeper::new(client, options).run().await;
+    Housekeeper::new(&Api::new(client, "housekeeping"), options).run().await;
     Ok(())
 }

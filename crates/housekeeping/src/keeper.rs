@@ -89,17 +89,13 @@ struct Inner {
 
 impl Housekeeper {
     /// Over a client that may do everything.
-    pub fn new(client: kube::Client, options: Options) -> Self {
-        let api = Api::new(client, FIELD_MANAGER);
-        Self::counted(api, options, Metrics::default())
+    pub fn new(api: &Api, options: Options) -> Self {
+        Self::with_metrics(api, options, &Metrics::default())
     }
 
     /// The same, counted.
-    pub fn with_metrics(client: kube::Client, options: Options, metrics: &Metrics) -> Self {
-        Self::counted(Api::new(client, FIELD_MANAGER), options, metrics.clone())
-    }
-
-    fn counted(api: Api, options: Options, metrics: Metrics) -> Self {
+    pub fn with_metrics(api: &Api, options: Options, metrics: &Metrics) -> Self {
+        let (api, metrics) = (api.with_manager(FIELD_MANAGER), metrics.clone());
         let Options { ca, clock, events } = options;
         let queue = Queue::with(NAME, BACKOFF, retry::steady(), &metrics);
         let inner = Inner { api, ca, clock, state: Mutex::default(), queue, listed: Notify::new() };

@@ -10,14 +10,15 @@ use std::time::Duration;
 use api::kurator::annotation::SYNC;
 use api::kurator::apps::v1alpha1::Application;
 use bytes::Bytes;
+use client::{Api, Typed};
 use hmac::{Hmac, Mac};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use kube::api::{Patch, PatchParams};
-use kube::{Api, Client};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use model::Clock;
+use rustls::ServerConfig;
 use serde_json::json;
 use sha2::Sha256;
 use tokio::net::TcpListener;
@@ -28,27 +29,38 @@ use tokio_util::sync::CancellationToken;
 /// Largest body that is read, to check its signature. GitHub sends at most 25 MB and usually below 100 kB; pushes of
 /// thousands of commits are cut by the server itself.
 const BODY_MAX: usize = 1024 * 1024;
-/// Connections at once: hooks are short, and a git server sends one per push.
+/// Connections at once: hooks are short, and a git server sends one per push. A connection has one request, so that all
+/// bodies that are read before a secret is checked take at most 64 × 1 MiB.
 const CONNECTIONS_MAX: usize = 64;
 /// Pause after a connection could not be taken: a busy loop would make it worse.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Longest time for one connection.
 const CONNECTION_MAX: Duration = Duration::from_secs(20);
 
+/// Field manager of the annotation.
+const FIELD_MANAGER: &str = "kurator-hook";
+
 pub(crate) struct Hook {
-    pub(crate) client: Client,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) secret: String,
+    applications: Typed<Application>,
+    clock: Arc<dyn Clock>,
+    secret: String,
 }
 
 impl Hook {
+    pub(crate) fn new(api: &Api, clock: Arc<dyn Clock>, secret: String) -> Self {
+        Self { applications: api.with_manager(FIELD_MANAGER).typed(), clock, secret }
+    }
+
     pub(crate) async fn serve(
         self: Arc<Self>,
         listener: TcpListener,
-        tls: Arc<rustls::ServerConfig>,
+        tls: Arc<ServerConfig>,
         shutdown: CancellationToken,
     ) {
-        let acceptor = TlsAcceptor::from(tls);
+        // HTTP/2 would have many requests on a connection, each with a body that is read before its secret is checked.
+        let mut one_request = ServerConfig::clone(&tls);
+        one_request.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let acceptor = TlsAcceptor::from(Arc::new(one_request));
         let free = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         loop {
             let accepted = tokio::select! {
@@ -70,8 +82,8 @@ impl Hook {
                         let this = this.clone();
                         async move { Ok::<_, std::convert::Infallible>(this.answer(request).await) }
                     });
-                    let mut builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
-                    builder.http1().timer(TokioTimer::new()).header_read_timeout(CONNECTION_MAX);
+                    let mut builder = http1::Builder::new();
+                    builder.keep_alive(false).timer(TokioTimer::new()).header_read_timeout(CONNECTION_MAX);
                     builder.serve_connection(TokioIo::new(stream), service).await.ok()
                 };
                 let _ = tokio::time::timeout(CONNECTION_MAX, served).await;
@@ -95,15 +107,11 @@ impl Hook {
         let Some((namespace, name)) = path.split_once('/').filter(|(_, name)| !name.contains('/')) else {
             return say(StatusCode::NOT_FOUND, "the path is /NAMESPACE/APPLICATION");
         };
-        let api: Api<Application> = Api::namespaced(self.client.clone(), namespace);
         let value = model::clock::format_micros(self.clock.now());
         let patch = json!({"metadata": {"annotations": {SYNC: value}}});
-        let params = PatchParams { field_manager: Some("kurator-hook".to_owned()), ..PatchParams::default() };
-        match api.patch(name, &params, &Patch::Merge(&patch)).await {
+        match self.applications.merge(namespace, name, "", &patch).await {
             Ok(_) => say(StatusCode::ACCEPTED, "syncing"),
-            Err(kube::Error::Api(status)) if status.code == 404 => {
-                say(StatusCode::NOT_FOUND, "there is no such Application")
-            }
+            Err(error) if error.is_gone() => say(StatusCode::NOT_FOUND, "there is no such Application"),
             Err(error) => {
                 tracing::warn!(%error, "a push hook could not be handled");
                 say(StatusCode::SERVICE_UNAVAILABLE, "try again")

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use api::delivery::HubId;
 use api::delivery::label::SYSTEM_NAMESPACE;
+use client::{Api, Selection, Typed};
 use futures::StreamExt;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{ListParams, Patch, PatchParams, PostParams};
-use kube::{Api, Client, ResourceExt};
+use kube::ResourceExt;
 use plan::authenticator::{HubKey, HubKeyError, KEY_BYTES};
 use serde_json::Value;
 
@@ -35,7 +35,7 @@ pub enum InstallError {
         what: String,
         /// Why.
         #[source]
-        source: kube::Error,
+        source: client::Error,
     },
     /// The id was changed by hand.
     #[error("Secret {SYSTEM_NAMESPACE}/{ID_SECRET} holds no hub id: {0}; restore it from a backup")]
@@ -45,7 +45,7 @@ pub enum InstallError {
     Key(HubKeyError),
 }
 
-fn failed(what: impl Into<String>) -> impl FnOnce(kube::Error) -> InstallError {
+fn failed(what: impl Into<String>) -> impl FnOnce(client::Error) -> InstallError {
     let what = what.into();
     move |source| InstallError::Request { what, source }
 }
@@ -59,32 +59,35 @@ pub(crate) struct Installed {
     pub(crate) hook: String,
 }
 
-pub(crate) async fn install(client: &Client) -> Result<Installed, InstallError> {
+pub(crate) async fn install(api: &Api) -> Result<Installed, InstallError> {
+    let api = api.with_manager(FIELD_MANAGER);
     // CRDs and the system namespace do not need each other, nor do the three Secrets: writes at once share a sync.
-    let ((), installed) = futures::future::try_join(definitions(client), secrets(client)).await?;
+    // Boxed: both are large, and what starts a hub would be as large.
+    let (definitions, secrets) = (Box::pin(definitions(&api)), Box::pin(secrets(&api)));
+    let ((), installed) = futures::future::try_join(definitions, secrets).await?;
     Ok(installed)
 }
 
 /// The system namespace and what is kept in it.
-async fn secrets(client: &Client) -> Result<Installed, InstallError> {
-    let namespaces: Api<Namespace> = Api::all(client.clone());
-    if namespaces.get_opt(SYSTEM_NAMESPACE).await.map_err(failed("the system namespace"))?.is_none() {
+async fn secrets(api: &Api) -> Result<Installed, InstallError> {
+    let namespaces = api.typed::<Namespace>();
+    if namespaces.get("", SYSTEM_NAMESPACE).await.map_err(failed("the system namespace"))?.is_none() {
         let mut namespace = Namespace::default();
         namespace.metadata.name = Some(SYSTEM_NAMESPACE.to_owned());
         create(&namespaces, &namespace).await?;
     }
-    let id = kept(client, ID_SECRET, "id", || HubId::from_random(entropy::bytes()).to_string());
-    let hook = kept(client, HOOK_SECRET, "token", entropy::token::<32>);
-    let key = kept(client, KEY_SECRET, "key", entropy::token::<KEY_BYTES>);
+    let id = kept(api, ID_SECRET, "id", || HubId::from_random(entropy::bytes()).to_string());
+    let hook = kept(api, HOOK_SECRET, "token", entropy::token::<32>);
+    let key = kept(api, KEY_SECRET, "key", entropy::token::<KEY_BYTES>);
     let (id, hook, key) = futures::future::try_join3(id, hook, key).await?;
     let id = id.parse().map_err(|e: model::NameError| InstallError::Id(e.to_string()))?;
     let key = key.parse().map_err(InstallError::Key)?;
     Ok(Installed { id, key, hook })
 }
 
-async fn definitions(client: &Client) -> Result<(), InstallError> {
-    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
-    let stored = api.list(&ListParams::default()).await.map_err(failed("CRDs"))?;
+async fn definitions(api: &Api) -> Result<(), InstallError> {
+    let definitions = api.typed::<CustomResourceDefinition>();
+    let stored = definitions.list("", &Selection::default()).await.map_err(failed("CRDs"))?;
     let stored: BTreeMap<String, Value> =
         stored.items.iter().map(|c| (c.name_any(), serde_json::to_value(c).unwrap_or_default())).collect();
     let missing: Vec<Value> = api::crd::all()
@@ -94,13 +97,12 @@ async fn definitions(client: &Client) -> Result<(), InstallError> {
             !stored.get(name).is_some_and(|stored| model::object::holds(stored, crd))
         })
         .collect();
-    let params = PatchParams { force: true, field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
     let mut applied = futures::stream::iter(missing)
         .map(|crd| {
-            let (api, params) = (api.clone(), params.clone());
+            let definitions = definitions.clone();
             async move {
                 let name = model::object::name(&crd).unwrap_or_default().to_owned();
-                api.patch(&name, &params, &Patch::Apply(&crd)).await.map(drop).map_err(failed(format!("CRD {name}")))
+                definitions.apply(&crd).await.map(drop).map_err(failed(format!("CRD {name}")))
             }
         })
         .buffer_unordered(CRDS_AT_ONCE);
@@ -111,24 +113,24 @@ async fn definitions(client: &Client) -> Result<(), InstallError> {
 }
 
 /// A value in a Secret, made once.
-async fn kept(client: &Client, name: &str, key: &str, make: impl FnOnce() -> String) -> Result<String, InstallError> {
-    let api: Api<Secret> = Api::namespaced(client.clone(), SYSTEM_NAMESPACE);
-    let stored = api.get_opt(name).await.map_err(failed(format!("Secret {name}")))?;
+async fn kept(api: &Api, name: &str, key: &str, make: impl FnOnce() -> String) -> Result<String, InstallError> {
+    let secrets = api.typed::<Secret>();
+    let stored = secrets.get(SYSTEM_NAMESPACE, name).await.map_err(failed(format!("Secret {name}")))?;
     if let Some(bytes) = stored.and_then(|s| s.data.unwrap_or_default().remove(key)) {
         return Ok(String::from_utf8_lossy(&bytes.0).into_owned());
     }
     let value = make();
     let mut secret = Secret::default();
     secret.metadata.name = Some(name.to_owned());
+    secret.metadata.namespace = Some(SYSTEM_NAMESPACE.to_owned());
     secret.data = Some(BTreeMap::from([(key.to_owned(), ByteString(value.clone().into_bytes()))]));
-    create(&api, &secret).await?;
+    create(&secrets, &secret).await?;
     Ok(value)
 }
 
-async fn create<K>(api: &Api<K>, object: &K) -> Result<(), InstallError>
+async fn create<K>(api: &Typed<K>, object: &K) -> Result<(), InstallError>
 where
-    K: kube::Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned + serde::Serialize,
+    K: kube::Resource<DynamicType = ()> + std::fmt::Debug + serde::de::DeserializeOwned + serde::Serialize,
 {
-    let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-    api.create(&params, object).await.map(drop).map_err(failed(format!("{} {}", K::kind(&()), object.name_any())))
+    api.create(object).await.map(drop).map_err(failed(format!("{} {}", K::kind(&()), object.name_any())))
 }

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use apiserver::config::Config;
 use apiserver::{ApiServer, JsonProjection, Meta, UserInfo};
-use client::Trust;
+use client::{Api, Trust};
 use controllers::{Controller, Controllers};
 use kube::Client;
 use model::Clock;
@@ -125,8 +125,9 @@ impl Hub {
         let listener = listen(&directory, "hub", options.listen).await?;
         let hook_listener = listen(&directory, "hook", SocketAddr::new(options.listen.ip(), 0)).await?;
         let (address, hook) = (local(&listener, options.listen)?, local(&hook_listener, options.listen)?);
-        let client = client_of(&server, "system:kurator");
-        let installed = install::install(&client).await?;
+        // What watches and only reads has the process' own name; what writes has one of its own.
+        let api = Api::new(client_of(&server, "system:kurator"), "kurator");
+        let installed = install::install(&api).await?;
         let wanted = controllers::Options {
             trust: options.trust,
             cache: directory.cache(),
@@ -136,7 +137,7 @@ impl Hub {
         };
         let jitter: applier::Jitter = Arc::new(entropy::fraction);
         let (hub, key, stop) = (installed.id, installed.key, shutdown.child_token());
-        let controllers = Controllers::new(client.clone(), clock.clone(), jitter, hub, key, &wanted, stop)?;
+        let controllers = Controllers::new(api.clone(), clock.clone(), jitter, hub, key, &wanted, stop)?;
         metrics.show_stores(&controllers.stores);
         // Set once, here: the cell was made above.
         let _ = views.set(Arc::downgrade(&controllers));
@@ -148,9 +149,8 @@ impl Hub {
         tasks.spawn(controllers.clone().run());
         let housekeeping =
             housekeeping::Options { ca: Some(keys.authority_pem.clone()), clock: clock.clone(), events: None };
-        let client_of_keeper = client_of(&server, "system:housekeeping");
-        let keeper =
-            housekeeping::Housekeeper::with_metrics(client_of_keeper, housekeeping, metrics.controllers().queues());
+        let keepers = Api::new(client_of(&server, "system:housekeeping"), "housekeeping");
+        let keeper = housekeeping::Housekeeper::with_metrics(&keepers, housekeeping, metrics.controllers().queues());
         let stop = shutdown.clone();
         tasks.spawn(async move {
             tokio::select! {
@@ -158,7 +158,7 @@ impl Hub {
                 () = stop.cancelled() => {}
             }
         });
-        let hooks = Arc::new(hook::Hook { client, clock, secret: installed.hook });
+        let hooks = Arc::new(hook::Hook::new(&api, clock, installed.hook));
         tasks.spawn(hooks.serve(hook_listener, keys.tls.clone(), shutdown.clone()));
         Ok(Self { server, address, hook, host, keys, controllers, shutdown, tasks, store: held })
     }

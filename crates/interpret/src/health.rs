@@ -1,4 +1,4 @@
-//! The verdict, and which rule gives it.
+//! How an object is, and which rule says so.
 
 use std::fmt;
 
@@ -35,7 +35,7 @@ impl fmt::Display for State {
 /// A state with its reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
-    /// The verdict.
+    /// How it is, in one word.
     pub state: State,
     /// One word in CamelCase; empty for a healthy object with nothing to say.
     pub reason: String,
@@ -44,7 +44,7 @@ pub struct Health {
 }
 
 impl Health {
-    /// Makes a verdict.
+    /// Puts the three together.
     pub fn new(state: State, reason: impl Into<String>, message: impl Into<String>) -> Self {
         Self { state, reason: reason.into(), message: message.into() }
     }

@@ -132,15 +132,16 @@ impl Member {
             identity.save(dir).map_err(|source| Error::Identity { name: name.clone(), source })?;
         }
         let kubeconfig = identity.kubeconfig(&name, &front.url());
-        let client = || kube::Client::new(server.service_as(UserInfo::master("system:member-sim")), "default");
+        let client = kube::Client::new(server.service_as(UserInfo::master("system:member-sim")), "default");
+        let api = Api::new(client, FIELD_MANAGER);
         let keeper = housekeeping::Options {
             ca: Some(identity.authority.certificate_pem.clone()),
             clock: clock.clone(),
             events: None,
         };
-        let sim = Sim::new(Config { api: Api::new(client(), FIELD_MANAGER), clock, nodes, pace, seed, version });
+        let sim = Sim::new(Config { api: api.clone(), clock, nodes, pace, seed, version });
         let tasks = vec![
-            AbortOnDropHandle::new(tokio::spawn(Housekeeper::new(client(), keeper).run())),
+            AbortOnDropHandle::new(tokio::spawn(Housekeeper::new(&api, keeper).run())),
             AbortOnDropHandle::new(tokio::spawn(sim.clone().run())),
         ];
         Ok(Self { name, server, sim, faults, front, kubeconfig, tasks: Mutex::new(tasks), store: held })

@@ -10,7 +10,7 @@ mod workload;
 
 pub use meta::{Condition, Meta, Uid, find_condition, set_condition, time};
 pub use node::{Node, Taint, TaintEffect};
-pub use pod::{Container, Phase, Pod, Port, Resources, RestartPolicy, Stage, Toleration};
+pub use pod::{Container, Phase, Pod, Port, Progress, Resources, RestartPolicy, Toleration};
 pub(crate) use service::{MANAGED_BY, SERVICE_NAME};
 pub use service::{Service, ServicePort, Slice};
 pub use workload::{

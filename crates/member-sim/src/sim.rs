@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::object::{Stage, Uid};
+use crate::object::{Progress, Uid};
 use crate::option::{NodeSpec, Pace};
 use crate::world::{Change, Name, World};
 
@@ -78,8 +78,8 @@ pub(crate) struct Config {
 /// What the kubelets keep in memory.
 #[derive(Default)]
 struct Local {
-    /// When a pod was first seen in a stage, and whether it was being deleted.
-    since: HashMap<Uid, (Stage, bool, Timestamp)>,
+    /// When a pod was first seen in a progress, and whether it was being deleted.
+    since: HashMap<Uid, (Progress, bool, Timestamp)>,
     /// Addresses given out.
     ips: BTreeMap<String, Uid>,
     /// Pods bound by us whose event is still to come.
@@ -171,11 +171,11 @@ impl Sim {
     async fn follow<T: Known>(&self) {
         let sink = |event: Event<T>| {
             let mut world = self.world();
-            let shelf = T::shelf(&mut world);
+            let objects = T::objects(&mut world);
             let changes = match event {
-                Event::Listed(items, _) => shelf.replace(items),
-                Event::Applied(item, _) => shelf.apply(item).into_iter().collect(),
-                Event::Deleted(item, _) => shelf.remove(&item).into_iter().collect(),
+                Event::Listed(items, _) => objects.replace(items),
+                Event::Applied(item, _) => objects.apply(item).into_iter().collect(),
+                Event::Deleted(item, _) => objects.remove(&item).into_iter().collect(),
                 // The watch goes on by itself.
                 Event::Absent | Event::Refused(_) | Event::Lost(_) => return,
             };
@@ -210,7 +210,7 @@ impl Sim {
     fn learn<T: Known>(&self, object: &Value) {
         let Some(item) = T::read(object) else { return };
         let mut world = self.world();
-        if let Some(change) = T::shelf(&mut world).apply(item) {
+        if let Some(change) = T::objects(&mut world).apply(item) {
             self.notice(&world, &change);
         }
     }
@@ -236,7 +236,7 @@ impl Sim {
             Deletion::Going(object) => self.learn::<T>(&object),
             Deletion::Gone | Deletion::Absent => {
                 let mut world = self.world();
-                if let Some(change) = T::shelf(&mut world).bury(name.clone(), &uid.into()) {
+                if let Some(change) = T::objects(&mut world).bury(name.clone(), &uid.into()) {
                     self.notice(&world, &change);
                 }
             }

@@ -30,7 +30,7 @@ impl<T> Change<T> {
 }
 
 /// All objects of one kind.
-pub(crate) struct Shelf<T> {
+pub(crate) struct Objects<T> {
     items: BTreeMap<Name, Arc<T>>,
     names: HashMap<Uid, Name>,
     owned: HashMap<Uid, BTreeSet<Name>>,
@@ -40,7 +40,7 @@ pub(crate) struct Shelf<T> {
     listed: bool,
 }
 
-impl<T> Default for Shelf<T> {
+impl<T> Default for Objects<T> {
     fn default() -> Self {
         Self {
             items: BTreeMap::new(),
@@ -53,7 +53,7 @@ impl<T> Default for Shelf<T> {
     }
 }
 
-impl<T: Object> Shelf<T> {
+impl<T: Object> Objects<T> {
     /// Has the first list arrived?
     pub(crate) fn listed(&self) -> bool {
         self.listed
@@ -167,15 +167,15 @@ impl<T: Object> Shelf<T> {
 /// Everything that behaviours know.
 #[derive(Default)]
 pub(crate) struct World {
-    pub(crate) nodes: Shelf<Node>,
-    pub(crate) pods: Shelf<Pod>,
-    pub(crate) replica_sets: Shelf<ReplicaSet>,
-    pub(crate) deployments: Shelf<Deployment>,
-    pub(crate) stateful_sets: Shelf<StatefulSet>,
-    pub(crate) daemon_sets: Shelf<DaemonSet>,
-    pub(crate) jobs: Shelf<Job>,
-    pub(crate) services: Shelf<Service>,
-    pub(crate) slices: Shelf<Slice>,
+    pub(crate) nodes: Objects<Node>,
+    pub(crate) pods: Objects<Pod>,
+    pub(crate) replica_sets: Objects<ReplicaSet>,
+    pub(crate) deployments: Objects<Deployment>,
+    pub(crate) stateful_sets: Objects<StatefulSet>,
+    pub(crate) daemon_sets: Objects<DaemonSet>,
+    pub(crate) jobs: Objects<Job>,
+    pub(crate) services: Objects<Service>,
+    pub(crate) slices: Objects<Slice>,
 }
 
 impl World {

@@ -18,6 +18,7 @@ pub mod selector;
 pub mod status;
 mod text_form;
 pub mod tree;
+mod uid;
 pub mod yaml;
 
 pub use clock::{Clock, Timestamp};
@@ -30,3 +31,4 @@ pub use quantity::Quantity;
 pub use selector::{FieldSelector, LabelSelector};
 pub use status::{FieldError, FieldErrorKind, Reason, Status};
 pub use text_form::NameError;
+pub use uid::Uid;

@@ -1,17 +1,32 @@
 //! The YAML dialect of Kubernetes: YAML 1.1 booleans and octal numbers, JSON data, many documents in a file. The one
 //! place that sets the parser's options.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use serde_json::Value;
+use serde_saphyr::Options;
 
 use crate::limit;
 
+/// About how many bytes of text without aliases take as long to read as one node that an alias repeats. Measured in an
+/// optimized build: text is read at 4 MB a second; a million repeated nodes take two to three seconds.
+const REPEATED_NODE_BYTES: usize = 12;
+
+/// The same of one merge key (`<<`). Measured with merge keys that repeat each other 100 deep: half a millisecond.
+const MERGE_KEY_BYTES: usize = 2048;
+
+/// Most merge keys in one text, counted as often as aliases repeat them. Real files stay below 100. What they cost grows
+/// with the cube of how deep they repeat each other.
+const MERGE_KEYS_MAX: usize = 1_000;
+
 /// Text that is not YAML of this dialect, with the parser's line and column.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not valid YAML: {0}")]
 pub struct YamlError(String);
 
-fn options(words_are_booleans: bool) -> serde_saphyr::Options {
-    let mut options = serde_saphyr::Options::default();
+fn options(words_are_booleans: bool) -> Options {
+    let mut options = Options::default();
     // Without this `defaultMode: 0644` becomes the float 644.0.
     options.legacy_octal_numbers = true;
     // An error is shown to people who may not see the text, which may be a Secret.
@@ -20,6 +35,7 @@ fn options(words_are_booleans: bool) -> serde_saphyr::Options {
     if let Some(budget) = options.budget.as_mut() {
         budget.max_documents = limit::YAML_DOCUMENTS_MAX;
         budget.max_depth = limit::NESTING_MAX;
+        budget.max_merge_keys = MERGE_KEYS_MAX;
         // 3 MiB of manifest can hold about 600,000 nodes; the default of 250,000 stops at 2.7 MB of a Helm index.
         budget.max_nodes = 4_000_000;
         budget.max_events = 8_000_000;
@@ -43,9 +59,41 @@ pub fn manifests(text: &str) -> Result<Vec<Value>, YamlError> {
     documents_with(text, false)
 }
 
+/// [`manifests`], and about how many bytes of text without aliases would have taken as long to read. The parser bounds
+/// what aliases repeat in one text, and a small text may still reach that bound.
+///
+/// # Errors
+/// As [`manifests`]; a text with an error takes its time too.
+pub fn manifests_and_work(text: &str) -> (Result<Vec<Value>, YamlError>, usize) {
+    with_work(text, options(false), documents_of)
+}
+
+/// [`parse`], and its work as [`manifests_and_work`] counts it.
+///
+/// # Errors
+/// As [`parse`]; a text with an error takes its time too.
+pub fn parse_and_work(text: &str) -> (Result<Value, YamlError>, usize) {
+    with_work(text, options(true), document_of)
+}
+
+fn with_work<T>(text: &str, options: Options, read: impl FnOnce(&str, Options) -> T) -> (T, usize) {
+    let extra = Rc::new(Cell::new(0));
+    let count = Rc::clone(&extra);
+    let options = options.with_budget_report(move |report: serde_saphyr::budget::BudgetReport| {
+        let repeated = if report.aliases > 0 { report.events } else { 0 };
+        let nodes = repeated.saturating_add(report.recorded_anchor_events).saturating_mul(REPEATED_NODE_BYTES);
+        count.set(nodes.saturating_add(report.merge_keys.saturating_mul(MERGE_KEY_BYTES)));
+    });
+    let out = read(text, options);
+    (out, text.len().saturating_add(extra.get()))
+}
+
 fn documents_with(text: &str, words_are_booleans: bool) -> Result<Vec<Value>, YamlError> {
-    let all: Vec<Value> =
-        serde_saphyr::from_multiple_with_options(text, options(words_are_booleans)).map_err(|e| error(&e))?;
+    documents_of(text, options(words_are_booleans))
+}
+
+fn documents_of(text: &str, options: Options) -> Result<Vec<Value>, YamlError> {
+    let all: Vec<Value> = serde_saphyr::from_multiple_with_options(text, options).map_err(|e| error(&e))?;
     Ok(all.into_iter().filter(|v| !v.is_null()).collect())
 }
 
@@ -54,7 +102,11 @@ fn documents_with(text: &str, words_are_booleans: bool) -> Result<Vec<Value>, Ya
 /// # Errors
 /// The first thing in the text that is not YAML, with its place.
 pub fn parse(text: &str) -> Result<Value, YamlError> {
-    serde_saphyr::from_str_with_options(text, options(true)).map_err(|e| error(&e))
+    document_of(text, options(true))
+}
+
+fn document_of(text: &str, options: Options) -> Result<Value, YamlError> {
+    serde_saphyr::from_str_with_options(text, options).map_err(|e| error(&e))
 }
 
 /// The place and what is wrong, without the parser's advice to programmers.
@@ -70,4 +122,29 @@ fn error(error: &serde_saphyr::Error) -> YamlError {
 /// Writes a value as YAML, ending with a newline.
 pub fn to_string(value: &Value) -> String {
     serde_saphyr::to_string(value).unwrap_or_else(|e| format!("# not serializable: {e}\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repeating_is_work_and_text_is_not_more_than_itself() {
+        let work = |text: &str| manifests_and_work(text).1;
+        let plain = "a: [1, 2, 3]\nb: &b {c: '*b'}\n";
+        assert!(work(plain) < plain.len() + 10 * REPEATED_NODE_BYTES, "{}", work(plain));
+        let plain = plain.replace("&b ", "");
+        assert_eq!(work(&plain), plain.len());
+        // 230 bytes that become 100,000 nodes.
+        let mut text = format!("a0: &a0 [{}]\n", ["x"; 10].join(","));
+        for level in 1..5 {
+            text += &format!("a{level}: &a{level} [{}]\n", vec![format!("*a{}", level - 1); 10].join(","));
+        }
+        assert!(manifests_and_work(&text).0.is_ok() && work(&text) > 200_000 * REPEATED_NODE_BYTES, "{}", work(&text));
+        // Merge keys that repeat each other: refused, and what was read until then counts.
+        let chain: String = (1..100).map(|n| format!("a{n}: &a{n}\n  <<: *a{}\n  k{n}: 1\n", n - 1)).collect();
+        let (result, work) = manifests_and_work(&format!("a0: &a0 {{x: 1}}\n{chain}"));
+        assert!(result.unwrap_err().to_string().contains("MergeKeys"));
+        assert!(work > MERGE_KEYS_MAX * MERGE_KEY_BYTES, "{work}");
+    }
 }

@@ -3,35 +3,36 @@
 use api::delivery::{HubId, label};
 use serde_json::Value;
 
+use crate::apply::{Report, WaitingOn};
+
 /// What to do with an object that is there before our first apply.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Adoption {
+pub enum Plan {
     /// It is not there, or it is one that this hub made and recorded: it will be ours.
     Ours,
     /// It was there before us: it is taken over, and released instead of deleted later.
     Adopt,
-    /// Another hub delivers it. Two hubs would take it from each other for ever, so neither force nor time helps.
-    Foreign(String),
-    /// It is being deleted: wait until it is gone.
-    Leaving,
+    /// It is not touched; the report says why.
+    Leave,
 }
 
-/// Decides from the live object. `recorded` says how another of this hub's inventories in the member has it, as
+/// Decides from the live object. One that another hub delivers is left alone: two hubs would take it from each other for
+/// ever, so neither force nor time helps. `recorded` says how another of this hub's inventories in the member has it, as
 /// `Some(adopted)`: a handover keeps what was recorded. `begun` is the id of the unit's ApplySet when its own inventory
 /// names the object and does not know whether the first apply arrived: then its labels tell. Any other object with our
 /// label counts as somebody else's, since nothing is deleted that was not recorded.
-pub fn plan(live: Option<&Value>, hub: &HubId, recorded: Option<bool>, begun: Option<&str>) -> Adoption {
-    let Some(live) = live else { return Adoption::Ours };
+pub fn plan(live: Option<&Value>, hub: &HubId, recorded: Option<bool>, begun: Option<&str>) -> (Plan, Report) {
+    let Some(live) = live else { return (Plan::Ours, Report::default()) };
     if model::object::is_deleting(live) {
-        return Adoption::Leaving;
+        return (Plan::Leave, WaitingOn::BeingDeleted.into());
     }
     let hub_label = model::object::label(live, label::HUB);
     let arrived =
         hub_label.is_some() && begun.is_some() && model::object::label(live, label::APPLYSET_PART_OF) == begun;
     match hub_label {
-        Some(other) if other != hub.as_str() => Adoption::Foreign(other.to_owned()),
-        _ if recorded == Some(false) || arrived => Adoption::Ours,
-        _ => Adoption::Adopt,
+        Some(other) if other != hub.as_str() => (Plan::Leave, WaitingOn::OtherHub(other.to_owned()).into()),
+        _ if recorded == Some(false) || arrived => (Plan::Ours, Report::default()),
+        _ => (Plan::Adopt, Report::default()),
     }
 }
 
@@ -77,25 +78,33 @@ mod tests {
     }
 
     #[test]
-    fn what_was_there_is_adopted_unless_recorded_as_ours() {
-        let plain = json!({"metadata": {"name": "a"}});
-        assert_eq!(plan(None, &hub(), None, None), Adoption::Ours);
-        assert_eq!(plan(Some(&plain), &hub(), None, None), Adoption::Adopt);
-        assert_eq!(plan(Some(&plain), &hub(), Some(true), None), Adoption::Adopt);
-        assert_eq!(plan(Some(&plain), &hub(), Some(false), None), Adoption::Ours);
-        let labelled = json!({"metadata": {"labels": {"kurator.dev/hub": hub().as_str()}}});
-        assert_eq!(plan(Some(&labelled), &hub(), None, None), Adoption::Adopt);
-        let foreign = json!({"metadata": {"labels": {"kurator.dev/hub": "other"}}});
-        assert_eq!(plan(Some(&foreign), &hub(), Some(false), None), Adoption::Foreign("other".into()));
-    }
-
-    #[test]
-    fn what_was_begun_is_ours_only_if_it_arrived() {
-        let labelled = |part_of: &str| json!({"metadata": {"labels": {"kurator.dev/hub": hub().as_str(), "applyset.kubernetes.io/part-of": part_of}}});
-        assert_eq!(plan(Some(&labelled("mine")), &hub(), None, Some("mine")), Adoption::Ours);
-        assert_eq!(plan(Some(&labelled("mine")), &hub(), None, None), Adoption::Adopt);
-        assert_eq!(plan(Some(&labelled("another")), &hub(), None, Some("mine")), Adoption::Adopt);
-        assert_eq!(plan(Some(&json!({"metadata": {"name": "a"}})), &hub(), None, Some("mine")), Adoption::Adopt);
+    fn what_was_there_is_adopted_unless_it_is_recorded_as_ours_and_left_if_it_is_not_for_us() {
+        let labels = |labels: Value| Some(json!({"metadata": {"name": "a", "labels": labels}}));
+        let plain = || labels(json!({"app": "x"}));
+        let ours = |part_of: &str| labels(json!({label::HUB: hub().as_str(), label::APPLYSET_PART_OF: part_of}));
+        let foreign = || labels(json!({label::HUB: "other"}));
+        let leaving = Some(json!({"metadata": {"name": "a", "deletionTimestamp": "2026-11-26T10:00:00Z"}}));
+        let other_hub = || Some(WaitingOn::OtherHub("other".into()));
+        // live, recorded by another unit as adopted, begun by -> plan, what is waited for
+        for (live, recorded, begun, expect, waiting) in [
+            (None, None, None, Plan::Ours, None),
+            (plain(), None, None, Plan::Adopt, None),
+            (plain(), Some(true), None, Plan::Adopt, None),
+            (plain(), Some(false), None, Plan::Ours, None),
+            (plain(), None, Some("mine"), Plan::Adopt, None),
+            // Our label alone proves nothing: nothing is deleted that was not recorded.
+            (ours("mine"), None, None, Plan::Adopt, None),
+            (ours("mine"), None, Some("mine"), Plan::Ours, None),
+            (ours("another"), None, Some("mine"), Plan::Adopt, None),
+            (foreign(), None, None, Plan::Leave, other_hub()),
+            (foreign(), Some(false), None, Plan::Leave, other_hub()),
+            (foreign(), None, Some("mine"), Plan::Leave, other_hub()),
+            (leaving.clone(), None, None, Plan::Leave, Some(WaitingOn::BeingDeleted)),
+            (leaving, Some(false), Some("mine"), Plan::Leave, Some(WaitingOn::BeingDeleted)),
+        ] {
+            let decided = plan(live.as_ref(), &hub(), recorded, begun);
+            assert_eq!(decided, (expect, Report { waiting }), "{live:?} {recorded:?} {begun:?}");
+        }
     }
 
     #[test]

@@ -1,35 +1,56 @@
-//! Which objects need to be sent.
+//! Which objects need to be sent, and why the others are not.
+//!
+//! [`step`] compares an object with what was applied. [`plan`] adds what else is known: another unit delivers it, it was
+//! refused a moment ago, an earlier phase is waited for. What it reports is kept per cause in the member's stored status
+//! ([`crate::report::Waits`]), where `kurator explain` reads it.
 //!
 //! An object whose sent digest and accepted projection are what was noted when it was applied needs nothing. What was
 //! noted is kept in memory only; a process that starts finds it again by reading ([`crate::recall`]), so a settled member
 //! gets no request that mutates, also right after a restart.
 
-use model::Digest;
+use std::sync::Arc;
 
+use api::delivery::WaitingCause;
+use api::reason;
+use model::{Digest, Uid};
+
+use crate::health::Reading;
 use crate::inventory::Entry;
 
 /// An object as the member has it, without its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     /// UID.
-    pub uid: String,
+    pub uid: Uid,
+    /// What it says.
+    pub state: Arc<SeenState>,
+}
+
+/// What an object says, apart from what it alone can say. The same in all members that were given the same and treat it
+/// alike, so they share it ([`Pools`](crate::pool::Pools)).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SeenState {
     /// Digest of what our manager owns.
     pub projection: Digest,
     /// The same without `spec.replicas`, for objects that an autoscaler scales.
     pub projection_scaled: Digest,
     /// Being deleted.
     pub deleting: bool,
+    /// For a CustomResourceDefinition: its kind is served.
+    pub established: bool,
+    /// Its health.
+    pub reading: Reading,
 }
 
-impl Seen {
+impl SeenState {
     /// The digest that counts for an entry.
     pub fn accepted(&self, scaled: bool) -> Digest {
         if scaled { self.projection_scaled } else { self.projection }
     }
 }
 
-/// What is known of the last apply of an object.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What is known of the last apply of an object. Shared between members, as [`SeenState`] is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Accepted {
     /// Digest of what was sent; `None` when the object does not say.
     pub applied: Option<Digest>,
@@ -55,7 +76,7 @@ pub enum Why {
     Revert,
 }
 
-/// What to do with one object.
+/// How one object compares with what was applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Nothing: it is as applied.
@@ -68,25 +89,161 @@ pub enum Step {
     Wait,
 }
 
-/// Decides for one object. `seen` is `None` when the member was listed and does not have it.
+/// Why an object that a unit wants is not sent, or is left alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WaitingOn {
+    /// Somebody deletes it: it is made again when it is gone.
+    BeingDeleted,
+    /// Another hub, of this id, delivers it.
+    OtherHub(String),
+    /// Another unit of this hub delivers it.
+    OtherUnit(String),
+    /// It was refused, or could not be read, for this reason; it is tried again after a pause.
+    Refused(String),
+    /// It is applied, and was not what its phase waits for in time.
+    Overdue,
+    /// It is changed again and again by the same manager.
+    Contested,
+    /// What was applied to it before is not read yet.
+    Unread,
+    /// An earlier phase is waited for.
+    Phase,
+    /// The unit is only observed.
+    Suspended,
+}
+
+impl WaitingOn {
+    /// As it is stored.
+    pub fn cause(&self) -> WaitingCause {
+        match self {
+            Self::BeingDeleted => WaitingCause::BeingDeleted,
+            Self::OtherHub(_) => WaitingCause::OtherHub,
+            Self::OtherUnit(_) => WaitingCause::OtherUnit,
+            Self::Refused(_) => WaitingCause::Refused,
+            Self::Overdue => WaitingCause::Overdue,
+            Self::Contested => WaitingCause::Contested,
+            Self::Unread => WaitingCause::Unread,
+            Self::Phase => WaitingCause::Phase,
+            Self::Suspended => WaitingCause::Suspended,
+        }
+    }
+
+    /// Which hub, unit or refusal it is; empty where the cause says all.
+    pub fn detail(&self) -> &str {
+        match self {
+            Self::OtherHub(text) | Self::OtherUnit(text) | Self::Refused(text) => text,
+            _ => "",
+        }
+    }
+
+    /// The reason of the object's row, in one CamelCase word.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::BeingDeleted => "BeingDeleted",
+            Self::OtherHub(_) => "ForeignHub",
+            Self::OtherUnit(_) => "Conflict",
+            Self::Refused(reason) => reason,
+            Self::Overdue => "PhaseTimeout",
+            Self::Contested => reason::CONTESTED,
+            Self::Unread => "Unread",
+            Self::Phase => "PhaseWaiting",
+            Self::Suspended => "Suspended",
+        }
+    }
+}
+
+/// What keeps a whole unit from being sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// The unit is only observed.
+    Suspended,
+    /// An earlier phase is waited for.
+    Phase,
+}
+
+/// One object that a unit wants.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// How it compares with what was applied, by [`step`] or [`step_unseen`].
+    pub step: Step,
+    /// The unit's inventory names it: nothing else is sent.
+    pub is_recorded: bool,
+    /// The other unit that delivers it.
+    pub elsewhere: Option<String>,
+    /// What came of it when it was last tried, while that keeps it from being tried again.
+    pub rest: Option<WaitingOn>,
+    /// An autoscaler has its replicas, and it is time to ask whether that is still so.
+    pub ask_autoscaler: bool,
+    /// What keeps the whole unit.
+    pub hold: Option<Hold>,
+}
+
+/// What to do with one object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// Nothing now.
+    Leave,
+    /// Nothing: it is as applied. What was wrong with it is over.
+    Settled,
+    /// Send it.
+    Send(Why),
+}
+
+/// Why an object is left as it is; nothing, when it is sent or as applied.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// What it waits for.
+    pub waiting: Option<WaitingOn>,
+}
+
+impl From<WaitingOn> for Report {
+    fn from(waiting: WaitingOn) -> Self {
+        Self { waiting: Some(waiting) }
+    }
+}
+
+/// Decides for one object that a unit wants.
+pub fn plan(observed: Observed) -> (Plan, Report) {
+    let Observed { step, is_recorded, elsewhere, rest, ask_autoscaler, hold } = observed;
+    if let Some(unit) = elsewhere {
+        return (Plan::Leave, WaitingOn::OtherUnit(unit).into());
+    }
+    let why = match step {
+        Step::Skip if ask_autoscaler => Why::Revert,
+        // It may be as applied and yet not as its phase waits for.
+        Step::Skip => return (Plan::Settled, Report { waiting: rest }),
+        Step::Wait => return (Plan::Leave, WaitingOn::BeingDeleted.into()),
+        Step::Recall => return (Plan::Leave, rest.unwrap_or(WaitingOn::Unread).into()),
+        Step::Send(why) => why,
+    };
+    match (rest, hold) {
+        (Some(rest), _) => (Plan::Leave, rest.into()),
+        (None, Some(Hold::Suspended)) => (Plan::Leave, WaitingOn::Suspended.into()),
+        (None, Some(Hold::Phase)) => (Plan::Leave, WaitingOn::Phase.into()),
+        (None, None) if !is_recorded => (Plan::Leave, Report::default()),
+        (None, None) => (Plan::Send(why), Report::default()),
+    }
+}
+
+/// Compares one object with what was applied. `seen` is `None` when the member was listed and does not have it.
 pub fn step(digest: Digest, entry: Option<&Entry>, accepted: Option<&Accepted>, seen: Option<&Seen>) -> Step {
     let Some(entry) = entry else {
-        return if seen.is_some_and(|s| s.deleting) { Step::Wait } else { Step::Send(Why::New) };
+        return if seen.is_some_and(|s| s.state.deleting) { Step::Wait } else { Step::Send(Why::New) };
     };
     match (&entry.uid, accepted, seen) {
-        (_, _, Some(seen)) if seen.deleting => Step::Wait,
+        (_, _, Some(seen)) if seen.state.deleting => Step::Wait,
         (None, _, _) => Step::Send(Why::New),
         (Some(_), _, None) => Step::Send(Why::Recreate),
         (Some(_), None, Some(_)) => Step::Recall,
         (Some(_), Some(accepted), Some(_)) if accepted.applied != Some(digest) => Step::Send(Why::Changed),
         (Some(uid), Some(accepted), Some(seen)) => {
-            let same = accepted.projection == Some(seen.accepted(accepted.scaled)) && *uid == seen.uid;
+            let same = accepted.projection == Some(seen.state.accepted(accepted.scaled)) && *uid == seen.uid;
             if same { Step::Skip } else { Step::Send(Why::Revert) }
         }
     }
 }
 
-/// Decides for an object of a kind that the member does not show: what was applied is believed.
+/// Compares an object of a kind that the member does not show: what was applied is believed.
 pub fn step_unseen(digest: Digest, entry: Option<&Entry>, accepted: Option<&Accepted>) -> Step {
     match (entry.and_then(|entry| entry.uid.as_ref()), accepted) {
         (None, _) => Step::Send(Why::New),
@@ -102,8 +259,14 @@ mod tests {
     use super::*;
 
     fn seen(accepted: &[u8]) -> Seen {
-        let projection = Digest::of(accepted);
-        Seen { uid: "u".into(), projection, projection_scaled: Digest::of(b"scaled"), deleting: false }
+        let state = SeenState {
+            projection: Digest::of(accepted),
+            projection_scaled: Digest::of(b"scaled"),
+            deleting: false,
+            established: false,
+            reading: Reading::default(),
+        };
+        Seen { uid: "u".into(), state: Arc::new(state) }
     }
 
     fn entry() -> Entry {
@@ -128,15 +291,65 @@ mod tests {
         check(sent, Some(&is_ours), None, Some(&seen(b"ok")), Step::Recall);
         check(Digest::of(b"new"), Some(&is_ours), Some(&ok), Some(&seen(b"ok")), Step::Send(Why::Changed));
         check(sent, None, None, None, Step::Send(Why::New));
+        let state = SeenState { deleting: true, ..SeenState::clone(&seen(b"ok").state) };
+        let deleting = Seen { state: Arc::new(state), ..seen(b"ok") };
         let begun = Entry { uid: None, ..entry() };
         check(sent, Some(&begun), Some(&ok), Some(&seen(b"ok")), Step::Send(Why::New));
-        check(sent, Some(&is_ours), Some(&ok), Some(&Seen { deleting: true, ..seen(b"ok") }), Step::Wait);
+        check(sent, Some(&is_ours), Some(&ok), Some(&deleting), Step::Wait);
         let other = Seen { uid: "other".into(), ..seen(b"ok") };
         check(sent, Some(&is_ours), Some(&ok), Some(&other), Step::Send(Why::Revert));
         let scaled = Accepted { scaled: true, projection: Some(Digest::of(b"scaled")), ..accepted() };
         check(sent, Some(&is_ours), Some(&scaled), Some(&seen(b"anything")), Step::Skip);
         let touched = Accepted { projection: None, ..accepted() };
         check(sent, Some(&is_ours), Some(&touched), Some(&seen(b"ok")), Step::Send(Why::Revert));
+    }
+
+    #[test]
+    fn what_is_not_sent_says_why() {
+        let send = || Step::Send(Why::Changed);
+        let observed =
+            |step| Observed { step, is_recorded: true, elsewhere: None, rest: None, ask_autoscaler: false, hold: None };
+        let resting = |step, rest| Observed { rest: Some(rest), ..observed(step) };
+        let held = |step, hold| Observed { hold: Some(hold), ..observed(step) };
+        let refused = || WaitingOn::Refused("Forbidden".into());
+        for (observed, expect, waiting) in [
+            (observed(send()), Plan::Send(Why::Changed), None),
+            (observed(Step::Skip), Plan::Settled, None),
+            (observed(Step::Wait), Plan::Leave, Some(WaitingOn::BeingDeleted)),
+            (observed(Step::Recall), Plan::Leave, Some(WaitingOn::Unread)),
+            // Its inventory is written first.
+            (Observed { is_recorded: false, ..observed(send()) }, Plan::Leave, None),
+            (
+                Observed { elsewhere: Some("u".into()), ..observed(send()) },
+                Plan::Leave,
+                Some(WaitingOn::OtherUnit("u".into())),
+            ),
+            (
+                Observed { elsewhere: Some("u".into()), ..observed(Step::Skip) },
+                Plan::Leave,
+                Some(WaitingOn::OtherUnit("u".into())),
+            ),
+            (resting(send(), refused()), Plan::Leave, Some(refused())),
+            (resting(send(), WaitingOn::OtherHub("h".into())), Plan::Leave, Some(WaitingOn::OtherHub("h".into()))),
+            (resting(send(), WaitingOn::Contested), Plan::Leave, Some(WaitingOn::Contested)),
+            (resting(Step::Recall, refused()), Plan::Leave, Some(refused())),
+            (resting(Step::Wait, refused()), Plan::Leave, Some(WaitingOn::BeingDeleted)),
+            (resting(Step::Skip, WaitingOn::Overdue), Plan::Settled, Some(WaitingOn::Overdue)),
+            (held(send(), Hold::Suspended), Plan::Leave, Some(WaitingOn::Suspended)),
+            (held(send(), Hold::Phase), Plan::Leave, Some(WaitingOn::Phase)),
+            (held(Step::Skip, Hold::Suspended), Plan::Settled, None),
+            (Observed { hold: Some(Hold::Phase), ..resting(send(), refused()) }, Plan::Leave, Some(refused())),
+            // Its autoscaler may be gone.
+            (Observed { ask_autoscaler: true, ..observed(Step::Skip) }, Plan::Send(Why::Revert), None),
+            (
+                Observed { ask_autoscaler: true, ..resting(Step::Skip, WaitingOn::Contested) },
+                Plan::Leave,
+                Some(WaitingOn::Contested),
+            ),
+        ] {
+            let said = format!("{observed:?}");
+            assert_eq!(plan(observed), (expect, Report { waiting }), "{said}");
+        }
     }
 
     #[test]

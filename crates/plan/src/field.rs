@@ -218,7 +218,7 @@ pub(crate) fn find<'a>(items: &'a [Value], element: &Element) -> Option<&'a Valu
 
 /// One entry of `metadata.managedFields`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Owner {
+pub struct FieldOwner {
     /// Name of the manager.
     pub manager: String,
     /// `Apply` or `Update`.
@@ -232,11 +232,11 @@ pub struct Owner {
 }
 
 /// All entries of `metadata.managedFields`; malformed ones are left out.
-pub fn owners(object: &Value) -> Vec<Owner> {
+pub fn owners(object: &Value) -> Vec<FieldOwner> {
     let entries = model::object::get(object, &["metadata", "managedFields"]).and_then(Value::as_array);
     let read = |entry: &Value| {
         let text = |field: &str| entry.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-        Some(Owner {
+        Some(FieldOwner {
             manager: text("manager"),
             operation: text("operation"),
             subresource: text("subresource"),

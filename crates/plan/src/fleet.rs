@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::condition::{self, Verdict};
+use api::condition::{self, Statement};
 use api::kurator::fleet::v1alpha1::FleetStatus;
 use api::reason;
 use model::{FieldPath, MemberName, Timestamp};
@@ -124,32 +124,32 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Pl
     };
     let (missing, silent) = (listed(&report.missing), listed(&report.silent));
     let unsupported = listed(&report.unsupported);
-    let verdict = if !missing.is_empty() {
+    let statement = if !missing.is_empty() {
         let message = format!("not found in this namespace: {missing}; the other members go on");
-        Verdict::new(condition::READY, Some(false), reason::MEMBER_NOT_FOUND, message)
+        Statement::new(condition::READY, Some(false), reason::MEMBER_NOT_FOUND, message)
     } else if !silent.is_empty() {
-        Verdict::new(condition::READY, Some(false), reason::MEMBER_NOT_READY, format!("not ready: {silent}"))
+        Statement::new(condition::READY, Some(false), reason::MEMBER_NOT_READY, format!("not ready: {silent}"))
     } else if !unsupported.is_empty() {
         // Nothing is known of them: not a reason to call the fleet ready.
         let message =
             format!("{ready} of {total} members are ready; not of a kind that is followed so far: {unsupported}");
-        Verdict::new(condition::READY, Some(false), reason::NOT_IMPLEMENTED, message)
+        Statement::new(condition::READY, Some(false), reason::NOT_IMPLEMENTED, message)
     } else {
-        Verdict::new(
+        Statement::new(
             condition::READY,
             Some(true),
             reason::ALL_MEMBERS_READY,
             format!("{ready} of {total} members are ready"),
         )
     };
-    let mut verdicts = vec![verdict];
+    let mut statements = vec![statement];
     let mut unhonoured: Vec<String> = observed.not_implemented.iter().map(ToString::to_string).collect();
     if !unsupported.is_empty() {
         unhonoured.push(format!("spec.clusters of a kind other than AttachedCluster ({unsupported})"));
     }
     if !unhonoured.is_empty() {
         let message = format!("accepted, not honoured yet: {}", unhonoured.join(", "));
-        verdicts.push(Verdict::new(condition::NOT_IMPLEMENTED, Some(true), reason::FIELDS_NOT_HONOURED, message));
+        statements.push(Statement::new(condition::NOT_IMPLEMENTED, Some(true), reason::FIELDS_NOT_HONOURED, message));
     }
     let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
     let plan = Plan {
@@ -161,7 +161,7 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Pl
             reason: None,
             ready_clusters: count(ready),
             un_ready_clusters: count(total - ready),
-            conditions: condition::merge(&observed.status.conditions, verdicts, generation, now),
+            conditions: condition::merge(&observed.status.conditions, statements, generation, now),
             observed_generation: generation,
         },
     };

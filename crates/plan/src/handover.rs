@@ -4,11 +4,13 @@
 //! it keeps it; a holder that does not is succeeded by the first unit, by id, that does. An object is therefore handed
 //! over before anything is pruned, and never deleted by the unit that lets it go.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use api::delivery::UnitId;
-use model::{Digest, ObjectKey};
+use model::{Digest, ObjectKey, Uid};
+use smallvec::SmallVec;
 
 use crate::inventory::Entry;
 
@@ -22,13 +24,14 @@ pub struct Stake {
     /// The unit's inventory has it, and whether as adopted.
     pub adopted: Option<bool>,
     /// Fingerprint of the UID that the inventory has for it.
-    pub uid: Option<u64>,
+    pub uid: Option<NonZeroU64>,
 }
 
 /// Eight bytes of a UID's digest: what tells objects of one key apart, for as long as a member has them.
-fn fingerprint(uid: &str) -> u64 {
-    let digest = Digest::of(uid.as_bytes());
-    digest.as_bytes().iter().take(8).fold(0, |all, byte| all << 8 | u64::from(*byte))
+fn fingerprint(uid: &Uid) -> NonZeroU64 {
+    let digest = Digest::of(uid.to_string().as_bytes());
+    let number = digest.as_bytes().iter().take(8).fold(0, |all, byte| all << 8 | u64::from(*byte));
+    NonZeroU64::new(number).unwrap_or(NonZeroU64::MAX)
 }
 
 /// How other units stay in the way of deleting what holds their objects.
@@ -42,13 +45,16 @@ pub enum Occupied {
     Stays,
 }
 
+/// The units that have a stake in one object.
+type Stakes = SmallVec<[(Arc<UnitId>, Stake); 1]>;
+
 /// Objects and the units that have a stake in them.
 #[derive(Clone, Debug, Default)]
 pub struct Claims {
-    /// By object, the units in order of their ids; nearly always one. Keys and ids are shared with `keys`: a member has
-    /// many of them.
-    stakes: BTreeMap<Arc<ObjectKey>, Vec<(Arc<UnitId>, Stake)>>,
-    keys: BTreeMap<Arc<UnitId>, BTreeSet<Arc<ObjectKey>>>,
+    /// By object, the units in order of their ids; nearly always one.
+    stakes: HashMap<Arc<ObjectKey>, Stakes>,
+    /// The objects in which a unit has a stake, each once.
+    keys: BTreeMap<Arc<UnitId>, Vec<Arc<ObjectKey>>>,
     /// Units of which nothing is known but their inventory: nothing is done to what they have.
     idle: BTreeSet<UnitId>,
 }
@@ -73,7 +79,7 @@ impl Claims {
         for (key, entry) in entries {
             let stake = self.stake(unit, key);
             (stake.holds, stake.adopted) = (entry.uid.is_some(), Some(entry.adopted));
-            stake.uid = entry.uid.as_deref().map(fingerprint);
+            stake.uid = entry.uid.as_ref().map(fingerprint);
         }
         self.tidy(unit);
     }
@@ -91,7 +97,7 @@ impl Claims {
     /// that any of them made is not adopted; one of the same name that somebody made in its place is in none.
     pub fn recorded(&self, key: &ObjectKey, uid: &str, except: &UnitId) -> Option<bool> {
         let stakes = self.stakes.get(key)?;
-        let same = Some(fingerprint(uid));
+        let same = Some(fingerprint(&uid.into()));
         let others = stakes.iter().filter(|(unit, stake)| **unit != *except && stake.uid == same);
         others.filter_map(|(_, stake)| stake.adopted).min()
     }
@@ -136,6 +142,8 @@ impl Claims {
         });
         if keys.is_empty() {
             self.keys.remove(unit);
+        } else {
+            keys.shrink_to_fit();
         }
     }
 
@@ -144,25 +152,16 @@ impl Claims {
         self.stakes.get(key).into_iter().flatten().map(|(unit, _)| &**unit)
     }
 
-    /// A key as it is kept here, if it is: one more user of it needs no copy.
-    pub fn shared(&self, key: ObjectKey) -> Arc<ObjectKey> {
-        match self.stakes.get_key_value(&key) {
-            Some((known, _)) => Arc::clone(known),
-            None => Arc::new(key),
-        }
-    }
-
     fn stake(&mut self, unit: &UnitId, key: &Arc<ObjectKey>) -> &mut Stake {
         let unit = match self.keys.get_key_value(unit) {
             Some((unit, _)) => Arc::clone(unit),
             None => Arc::new(unit.clone()),
         };
-        let key = Arc::clone(self.stakes.get_key_value(key).map_or(key, |(known, _)| known));
-        self.keys.entry(Arc::clone(&unit)).or_default().insert(Arc::clone(&key));
-        let stakes = self.stakes.entry(key).or_insert_with(|| Vec::with_capacity(1));
+        let stakes = self.stakes.entry(Arc::clone(key)).or_default();
         let index = match stakes.binary_search_by(|(other, _)| other.cmp(&unit)) {
             Ok(index) => index,
             Err(index) => {
+                self.keys.entry(Arc::clone(&unit)).or_default().push(Arc::clone(key));
                 stakes.insert(index, (unit, Stake::default()));
                 index
             }
@@ -220,7 +219,7 @@ mod tests {
     }
 
     fn entry(confirmed: bool) -> Entry {
-        Entry { uid: confirmed.then(|| "u".to_owned()), ..Entry::default() }
+        Entry { uid: confirmed.then(|| "u".into()), ..Entry::default() }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use interpret::State;
 use serde_json::Value;
 
 /// What one object says of itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Reading {
     /// Its share in the unit.
     pub part: Part,
@@ -17,8 +17,8 @@ pub struct Reading {
 
 /// Reads an object's health and, for workloads that own pods, how many they ask for and have.
 pub fn read(object: &Value) -> Reading {
-    let verdict = interpret::health(object);
-    let health = match verdict.state {
+    let interpret::Health { state, reason, message } = interpret::health(object);
+    let health = match state {
         State::Healthy => Health::Healthy,
         State::Suspended => Health::Suspended,
         State::Progressing => Health::Progressing,
@@ -30,11 +30,11 @@ pub fn read(object: &Value) -> Reading {
     let replicas = interpret::replicas(object);
     let pods =
         replicas.map_or_else(PodCounts::default, |r| PodCounts { desired: count(r.desired), ready: count(r.ready) });
-    Reading { part: Part { health, pods }, reason: verdict.reason, message: verdict.message }
+    Reading { part: Part { health, pods }, reason, message }
 }
 
 /// One object's share.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Part {
     /// Its health.
     pub health: Health,

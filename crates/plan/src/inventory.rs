@@ -16,20 +16,22 @@ use api::delivery::{HubId, ShortId, UnitId, label};
 use api::feed::UnitEntry;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use model::{Digest, GroupKind, ObjectKey, Timestamp};
+use model::{Digest, GroupKind, ObjectKey, Timestamp, Uid};
 use serde::{Deserialize, Serialize};
 
 pub use shard::InventoryError;
+
+use crate::pool::Pools;
 
 /// One object that a unit put into a member, or took over there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
     /// API version by which it is applied and read.
-    pub version: String,
+    pub version: Arc<str>,
     /// Its UID; absent until the server confirmed the first apply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub uid: Option<String>,
+    pub uid: Option<Uid>,
     /// It existed before us: it is released, never deleted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adopted: bool,
@@ -151,6 +153,16 @@ impl Inventory {
         }
     }
 
+    /// Uses the keys and versions that all members share.
+    pub fn share(&mut self, pools: &Pools) {
+        let entries = std::mem::take(&mut self.entries).into_iter();
+        let shared = |(key, entry): (_, Entry)| {
+            let version = pools.versions.share(Arc::clone(&entry.version));
+            (pools.keys.share(key), Entry { version, ..entry })
+        };
+        self.entries = entries.map(shared).collect();
+    }
+
     /// Changes what is recorded of an object, if it is recorded. True when that differs from before.
     pub fn update(&mut self, key: &ObjectKey, change: impl FnOnce(&mut Entry)) -> bool {
         let Some(entry) = self.entries.get_mut(key) else { return false };
@@ -190,6 +202,8 @@ impl Inventory {
     /// Everything is in the member now.
     pub fn set_written(&mut self) {
         self.changed = false;
+        // A tree that grew in order is half empty; one that is made of all its entries at once is full.
+        self.entries = std::mem::take(&mut self.entries).into_iter().collect();
     }
 
     /// It has to be written again though it says the same.

@@ -23,6 +23,7 @@ pub mod mark;
 pub mod member;
 pub mod ownership;
 pub mod phase;
+pub mod pool;
 pub mod prepare;
 pub mod prune;
 pub mod reach;

@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 
-use api::condition::{self, Condition, Verdict};
+use api::condition::{self, Condition, Statement};
 use api::delivery::Origin;
 use api::karmada::cluster::v1alpha1::{ClusterStatus, NodeSummary, ResourceSummary};
 use api::kurator::annotation::{CREDENTIAL_KEY, ORIGIN};
@@ -152,26 +152,26 @@ pub struct OriginStatus {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// Is it ready?
-    pub ready: Verdict,
+    pub ready: Statement,
     /// May objects be delivered?
-    pub deliverable: Verdict,
+    pub deliverable: Statement,
 }
 
 /// Decides.
 pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Plan, Report) {
-    let refuse = |verdict: Verdict| {
+    let refuse = |statement: Statement| {
         let plan = Plan {
             record: None,
             cluster_status: None,
             origin_status: OriginStatus {
                 ready: false,
                 member: None,
-                conditions: condition::merge(&observed.conditions, vec![verdict.clone()], generation, now),
+                conditions: condition::merge(&observed.conditions, vec![statement.clone()], generation, now),
             },
         };
-        (plan, Report { deliverable: deliverable(false, &verdict), ready: verdict })
+        (plan, Report { deliverable: deliverable(false, &statement), ready: statement })
     };
-    let ready = |status, reason, message: String| Verdict::new(condition::READY, status, reason, message);
+    let ready = |status, reason, message: String| Statement::new(condition::READY, status, reason, message);
     let member = match &observed.member {
         Ok(member) => member,
         Err(problem) => {
@@ -192,8 +192,8 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Pl
     let server = match &observed.server {
         Ok(server) => server,
         Err(problem) => {
-            let verdict = ready(Some(false), problem.reason, problem.message.clone());
-            let (mut plan, report) = refuse(verdict);
+            let statement = ready(Some(false), problem.reason, problem.message.clone());
+            let (mut plan, report) = refuse(statement);
             // The record stays: a Secret that is gone for a moment must not unmake a member.
             if let Some(record) = &observed.record {
                 plan.cluster_status = Some(cluster_status(record, None, &report, now));
@@ -203,7 +203,7 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Pl
         }
     };
     let recorded = observed.record.as_ref().and_then(|r| r.id.clone());
-    let (verdict, identity_ok) = judge(observed, member, recorded.as_deref());
+    let (statement, identity_ok) = judge(observed, member, recorded.as_deref());
     let seen_id = observed.probe.as_ref().and_then(|p| p.facts.uid.clone());
     let approved = observed.record.as_ref().and_then(|r| r.approved_id.clone());
     let id = match (&recorded, &seen_id) {
@@ -211,9 +211,9 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Pl
         (Some(_), Some(seen)) if approved.as_ref() == Some(seen) => Some(seen.clone()),
         _ => recorded,
     };
-    let is_ready = verdict.status == Some(true);
+    let is_ready = statement.status == Some(true);
     // Nothing is delivered to a cluster whose identity is not known: it may be a member already.
-    let report = Report { deliverable: deliverable(identity_ok && id.is_some(), &verdict), ready: verdict };
+    let report = Report { deliverable: deliverable(identity_ok && id.is_some(), &statement), ready: statement };
     let conditions = condition::merge(&observed.conditions, vec![report.ready.clone()], generation, now);
     let before = observed.record.clone().unwrap_or_default();
     let plan = Plan {
@@ -224,22 +224,23 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Pl
     (plan, report)
 }
 
-/// The `Deliverable` verdict. When nothing may be delivered, the reason is that of `Ready`; a member whose identity is
+/// The `Deliverable` statement. When nothing may be delivered, the reason is that of `Ready`; a member whose identity is
 /// not known yet is being probed.
-fn deliverable(deliver: bool, ready: &Verdict) -> Verdict {
-    let verdict = |status, reason, message: &str| Verdict::new(condition::DELIVERABLE, Some(status), reason, message);
+fn deliverable(deliver: bool, ready: &Statement) -> Statement {
+    let statement =
+        |status, reason, message: &str| Statement::new(condition::DELIVERABLE, Some(status), reason, message);
     match (deliver, ready.status) {
-        (true, _) => verdict(true, reason::IDENTITY_KNOWN, "it is known which cluster this is"),
-        (false, Some(false)) => verdict(false, ready.reason, &ready.message),
-        (false, _) => verdict(false, reason::PROBING, "it is not known yet which cluster this is"),
+        (true, _) => statement(true, reason::IDENTITY_KNOWN, "it is known which cluster this is"),
+        (false, Some(false)) => statement(false, ready.reason, &ready.message),
+        (false, _) => statement(false, reason::PROBING, "it is not known yet which cluster this is"),
     }
 }
 
-/// The `Ready` verdict, and whether the member is who it should be.
-fn judge(observed: &Observed, member: &MemberName, recorded: Option<&str>) -> (Verdict, bool) {
-    let ready = |status, reason, message: String| Verdict::new(condition::READY, status, reason, message);
+/// The `Ready` statement, and whether the member is who it should be.
+fn judge(observed: &Observed, member: &MemberName, recorded: Option<&str>) -> (Statement, bool) {
+    let ready = |status, reason, message: String| Statement::new(condition::READY, status, reason, message);
     let Some(probe) = &observed.probe else {
-        return (recorded_verdict(observed), recorded_allows(observed));
+        return (recorded_statement(observed), recorded_allows(observed));
     };
     let seen = probe.facts.uid.as_deref();
     if let (Some(twin), Some(seen)) = (&observed.twin, seen) {
@@ -262,7 +263,7 @@ fn judge(observed: &Observed, member: &MemberName, recorded: Option<&str>) -> (V
         );
         return (ready(Some(false), reason::IDENTITY_CHANGED, message), false);
     }
-    let verdict = match &probe.outcome {
+    let statement = match &probe.outcome {
         Outcome::Ready => ready(Some(true), reason::CLUSTER_READY, "the member answers".into()),
         Outcome::NotReady(why) => ready(Some(false), reason::CLUSTER_NOT_READY, why.clone()),
         Outcome::Denied(why) => {
@@ -274,16 +275,16 @@ fn judge(observed: &Observed, member: &MemberName, recorded: Option<&str>) -> (V
             ready(None, reason::CLUSTER_NOT_REACHABLE, format!("last seen {since}: {why}"))
         }
     };
-    (verdict, true)
+    (statement, true)
 }
 
 /// Before the first probe of this process has ended: what was recorded last stays, so that a restart of the hub changes
 /// nothing; a new member is being probed.
-fn recorded_verdict(observed: &Observed) -> Verdict {
+fn recorded_statement(observed: &Observed) -> Statement {
     let recorded = observed.record.as_ref().and_then(|r| condition::find(&r.status.conditions, condition::READY));
     let known = recorded.and_then(|c| Some((c, RECORDED.iter().find(|r| **r == c.reason)?)));
     match known {
-        Some((c, reason)) => Verdict {
+        Some((c, reason)) => Statement {
             type_: condition::READY,
             status: match c.status.as_str() {
                 "True" => Some(true),
@@ -293,7 +294,7 @@ fn recorded_verdict(observed: &Observed) -> Verdict {
             reason,
             message: c.message.clone(),
         },
-        None => Verdict::new(condition::READY, None, reason::PROBING, "waiting for the first answer"),
+        None => Statement::new(condition::READY, None, reason::PROBING, "waiting for the first answer"),
     }
 }
 
@@ -309,13 +310,13 @@ const RECORDED: [&str; 6] = [
 
 /// A member that was not to be delivered to stays so until it has shown who it is.
 fn recorded_allows(observed: &Observed) -> bool {
-    !matches!(recorded_verdict(observed).reason, reason::SAME_CLUSTER | reason::IDENTITY_CHANGED)
+    !matches!(recorded_statement(observed).reason, reason::SAME_CLUSTER | reason::IDENTITY_CHANGED)
 }
 
 fn cluster_status(record: &Record, probe: Option<&Probe>, report: &Report, now: Timestamp) -> ClusterStatus {
     let mut status = record.status.clone();
-    let verdicts = vec![report.ready.clone(), report.deliverable.clone()];
-    status.conditions = condition::merge(&record.status.conditions, verdicts, None, now);
+    let statements = vec![report.ready.clone(), report.deliverable.clone()];
+    status.conditions = condition::merge(&record.status.conditions, statements, None, now);
     if let Some(probe) = probe {
         let facts = &probe.facts;
         status.kubernetes_version = facts.version.clone().or(status.kubernetes_version);

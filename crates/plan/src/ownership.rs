@@ -4,6 +4,7 @@
 //! of answers is in the tests.
 
 use api::delivery::{HubId, Removal, label};
+use model::Uid;
 use serde_json::Value;
 
 use crate::adopt;
@@ -62,7 +63,7 @@ pub enum MayRelease {
 }
 
 fn is_object(entry: &Entry, live: &Value) -> bool {
-    entry.uid.as_deref().is_none_or(|uid| model::object::uid(live) == Some(uid))
+    entry.uid.as_ref().is_none_or(|uid| model::object::uid(live).is_some_and(|live| uid.is(live)))
 }
 
 /// Whose labels an object has, if they are not this unit's.
@@ -101,7 +102,7 @@ pub fn may_release(ours: &Claimant<'_>, entry: &Entry, removal: Removal, live: O
 
 /// Whether an object counts as adopted after an apply. `created` is what the server answered, `was_absent` what a read
 /// just before had shown, if there was one.
-pub fn is_adopted_after(entry: &Entry, created: bool, was_absent: bool, uid: &str) -> bool {
+pub fn is_adopted_after(entry: &Entry, created: bool, was_absent: bool, uid: &Uid) -> bool {
     match &entry.uid {
         _ if created => false,
         // Somebody made theirs in its place, perhaps since we read that it is not there.
@@ -188,7 +189,7 @@ mod tests {
 
     #[test]
     fn an_object_that_we_did_not_make_counts_as_adopted() {
-        let entry = |uid: Option<&str>, adopted| Entry { uid: uid.map(str::to_owned), adopted, ..Entry::default() };
+        let entry = |uid: Option<&str>, adopted| Entry { uid: uid.map(Uid::from), adopted, ..Entry::default() };
         // (recorded UID, adopted before, created, was absent, UID now) -> adopted
         for (uid, before, created, absent, now, expect) in [
             (None, false, true, true, "u", false),
@@ -202,7 +203,11 @@ mod tests {
             (Some("u"), false, true, false, "v", false),
         ] {
             let entry = entry(uid, before);
-            assert_eq!(is_adopted_after(&entry, created, absent, now), expect, "{entry:?} {created} {absent} {now}");
+            assert_eq!(
+                is_adopted_after(&entry, created, absent, &now.into()),
+                expect,
+                "{entry:?} {created} {absent} {now}"
+            );
         }
     }
 }

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use crate::authenticator::HubKey;
 use crate::inventory;
 use crate::mark::Mark;
+use crate::pool::Pools;
 
 /// An object ready to be sent.
 #[derive(Clone, Debug)]
@@ -23,7 +24,7 @@ pub struct Prepared {
     /// Its key, shared by all that know the object.
     pub key: Arc<ObjectKey>,
     /// API version to send it to.
-    pub version: String,
+    pub version: Arc<str>,
     /// Digest of the object without the annotation that says it. Keyed for a Secret.
     pub digest: Digest,
     /// What is sent.
@@ -34,14 +35,14 @@ pub struct Prepared {
 
 impl Prepared {
     /// Makes an object ready: takes its digest and writes that onto it.
-    fn new(mut object: Value, key: &HubKey) -> Self {
+    fn new(mut object: Value, key: &HubKey, pools: &Pools) -> Self {
         let object_key = ObjectKey::of(&object);
         let keyed = is_secret(&object_key);
         let digest = if keyed { key.digest_sent(object.to_string().as_bytes()) } else { Digest::of_json(&object) };
         Mark { digest, keyed, scaled: false }.write(&mut object);
         Self {
-            version: model::object::gvk(&object).unwrap_or_default().version,
-            key: Arc::new(object_key),
+            version: pools.versions.share(model::object::gvk(&object).unwrap_or_default().version),
+            key: pools.keys.share(object_key),
             digest,
             body: Bytes::from(object.to_string()),
             object: Arc::new(object),
@@ -98,9 +99,9 @@ pub struct Bundle {
 
 impl Bundle {
     /// Prepares a payload for the members of a hub. `digest` is the payload's.
-    pub fn new(digest: Digest, payload: &Payload, hub: &HubId, short: &ShortId, key: &HubKey) -> Self {
+    pub fn new(digest: Digest, payload: &Payload, hub: &HubId, short: &ShortId, key: &HubKey, pools: &Pools) -> Self {
         let part_of = inventory::applyset_id(short);
-        let prepare = |object: &Arc<Value>| Prepared::new(sent(object, hub, &part_of), key);
+        let prepare = |object: &Arc<Value>| Prepared::new(sent(object, hub, &part_of), key, pools);
         let batches: Vec<Batch> = payload
             .phases
             .iter()
@@ -193,7 +194,7 @@ mod tests {
         let short = UnitId::new("g", "K", "n", "u", None).short(&hub);
         let (payload, _) = crate::phase::plan(vec![object]);
         let key = HubKey::from_random([1; 32]);
-        let bundle = Bundle::new(payload.digest(), &payload, &hub, &short, &key);
+        let bundle = Bundle::new(payload.digest(), &payload, &hub, &short, &key, &Pools::default());
         let sent = bundle.objects().next().unwrap();
         assert_eq!(sent.object["data"], json!({"a": "aGVsbG8=", "b": "aGk="}));
         assert!(sent.object.get("stringData").is_none() && sent.object.get("status").is_none());
@@ -212,7 +213,7 @@ mod tests {
         let bundle = |objects: &[(&str, &str)]| {
             let object = |(name, value): &(&str, &str)| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "n"}, "data": {"a": value}});
             let (payload, _) = crate::phase::plan(objects.iter().map(object).collect());
-            Bundle::new(payload.digest(), &payload, &hub, &short, &HubKey::from_random([1; 32]))
+            Bundle::new(payload.digest(), &payload, &hub, &short, &HubKey::from_random([1; 32]), &Pools::default())
         };
         let first = bundle(&[("a", "1"), ("b", "1"), ("c", "1")]);
         let second = bundle(&[("a", "1"), ("b", "2"), ("c", "1")]);
@@ -233,7 +234,14 @@ mod tests {
         let digests = |kind: &str, key: u8| {
             let object = json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "s", "namespace": "n"}});
             let (payload, _) = crate::phase::plan(vec![object]);
-            let bundle = Bundle::new(payload.digest(), &payload, &hub, &short, &HubKey::from_random([key; 32]));
+            let bundle = Bundle::new(
+                payload.digest(),
+                &payload,
+                &hub,
+                &short,
+                &HubKey::from_random([key; 32]),
+                &Pools::default(),
+            );
             let sent = bundle.objects().next().unwrap();
             let mut bare = Value::clone(&sent.object);
             model::object::remove(&mut bare, &["metadata", "annotations"]);

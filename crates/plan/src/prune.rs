@@ -54,8 +54,13 @@ pub enum WaitingOn {
     NotAsked(usize),
     /// The unit is only observed.
     Suspended(usize),
-    /// The unit did not resolve, in the hub's words.
-    Frozen(String),
+    /// The unit did not resolve.
+    Frozen {
+        /// Why, in the hub's words.
+        why: String,
+        /// How many objects.
+        count: usize,
+    },
     /// Not everything desired is applied yet.
     Apply(usize),
     /// Other units are taking these over.
@@ -114,7 +119,7 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
         return (plan, report);
     }
     if let Some(why) = &entry.frozen {
-        report.waiting.push(WaitingOn::Frozen(why.clone()));
+        report.waiting.push(WaitingOn::Frozen { why: why.clone(), count: candidates.len() });
         return (plan, report);
     }
     let settled = settled || leaving;
@@ -218,7 +223,10 @@ pub fn deletions(keys: &[ObjectKey], released: u32, behind: bool) -> Deletions {
 fn digest_behind(inventory: &Inventory, epoch: u64, keys: &[ObjectKey]) -> Digest {
     let mut lines: Vec<String> = keys
         .iter()
-        .map(|key| format!("{key} {}", inventory.get(key).and_then(|e| e.uid.as_deref()).unwrap_or_default()))
+        .map(|key| {
+            let uid = inventory.get(key).and_then(|entry| entry.uid.as_ref());
+            format!("{key} {}", uid.map(ToString::to_string).unwrap_or_default())
+        })
         .collect();
     lines.sort();
     lines.insert(0, format!("behind {}", inventory.epoch().max(epoch)));

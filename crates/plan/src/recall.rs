@@ -9,6 +9,7 @@
 //! accepted.
 
 use api::delivery::label;
+use model::Uid;
 use serde_json::Value;
 
 use crate::apply::Accepted;
@@ -28,7 +29,7 @@ pub enum Recalled {
 
 /// Compares what would be sent with what the member has. `uid` is what the inventory recorded; `scaled` says whether an
 /// autoscaler scales the object, when that is known.
-pub fn plan(object: &Prepared, uid: Option<&str>, live: &Value, scaled: Option<bool>) -> Recalled {
+pub fn plan(object: &Prepared, uid: Option<&Uid>, live: &Value, scaled: Option<bool>) -> Recalled {
     let mark = Mark::read(live);
     let wanted = object.mark(false);
     let Some(mark) = mark.filter(|mark| (mark.digest, mark.keyed) == (wanted.digest, wanted.keyed)) else {
@@ -44,7 +45,7 @@ pub fn plan(object: &Prepared, uid: Option<&str>, live: &Value, scaled: Option<b
         return Recalled::AskAutoscaler;
     }
     let scaled = scaled == Some(true) && (rescaled || mark.scaled);
-    let mut touched = uid != model::object::uid(live) || !owns_mark(&owned);
+    let mut touched = uid != model::object::uid(live).map(Uid::from).as_ref() || !owns_mark(&owned);
     // The autoscaler whose replicas were sent is gone: they are the unit's again.
     touched |= mark.scaled && !scaled;
     let mut admission = Vec::new();

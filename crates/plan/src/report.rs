@@ -4,15 +4,20 @@
 
 use std::sync::Arc;
 
-use api::delivery::{DeletionState, Deletions, DriftRecord, Health, PodCounts, UnitCounts, UnitPhase};
+use api::delivery::{DeletionState, Deletions, DriftRecord, Health, ObjectsWaiting, PodCounts, UnitCounts, UnitPhase};
 use api::feed::{ObjectReport, SyncState};
 use api::reason;
 use model::ObjectKey;
 
-use crate::apply::{Accepted, Step, Why};
+use crate::apply::{self, Accepted, Step, Why};
 use crate::health::{self, Part, Reading};
 use crate::inventory::Entry;
+use crate::pool::Pool;
 use crate::prune::WaitingOn;
+
+mod waits;
+
+pub use waits::Waits;
 
 /// What an object is to its unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +41,8 @@ pub struct Facts<'a> {
     pub version: &'a str,
     /// What it is to the unit.
     pub standing: Standing,
+    /// Why it is not sent, or is left alone, by [`apply::plan`].
+    pub waiting: Option<apply::WaitingOn>,
     /// An earlier phase is waited for.
     pub phase_waits: bool,
     /// What is wrong with it: reason and words.
@@ -113,34 +120,45 @@ pub fn row(facts: &Facts<'_>) -> (ObjectReport, Part) {
     (row, part)
 }
 
-/// The rows of a unit's objects: first those that it wants, in their order, then those that it no longer wants.
+/// The rows of a unit's objects: first those that it wants, in their order, then those that it no longer wants. Members
+/// share the rows that say the same.
 #[derive(Clone, Debug, Default)]
 pub struct Rows {
     rows: Vec<Arc<ObjectReport>>,
     /// The shares of those that it wants.
     parts: Vec<Part>,
+    /// Why those that it wants are not as wanted.
+    waits: Waits,
 }
 
 impl Rows {
+    /// No rows yet, and room for so many.
+    pub fn with_room(count: usize) -> Self {
+        Self { rows: Vec::with_capacity(count), parts: Vec::with_capacity(count), waits: Waits::default() }
+    }
+
     /// Adds a row of an object that the unit wants. All of these come before the others.
-    pub fn push_wanted(&mut self, facts: &Facts<'_>) {
+    pub fn push_wanted(&mut self, facts: &Facts<'_>, pool: &Pool<ObjectReport>) {
         let (row, part) = row(facts);
-        self.rows.push(Arc::new(row));
+        if let Some(waiting) = &facts.waiting {
+            self.waits.add_object(facts.key, waiting);
+        }
+        self.rows.push(pool.share(row));
         self.parts.push(part);
     }
 
     /// Adds a row of an object that the unit no longer wants.
-    pub fn push_unwanted(&mut self, facts: &Facts<'_>) {
-        self.rows.push(Arc::new(row(facts).0));
+    pub fn push_unwanted(&mut self, facts: &Facts<'_>, pool: &Pool<ObjectReport>) {
+        self.rows.push(pool.share(row(facts).0));
     }
 
-    /// Makes one row again. True when it says something else now.
-    pub fn replace(&mut self, index: usize, facts: &Facts<'_>) -> bool {
+    /// Makes one row again, of a unit in which nothing waits. True when it says something else now.
+    pub fn replace(&mut self, index: usize, facts: &Facts<'_>, pool: &Pool<ObjectReport>) -> bool {
         let (Some(old), Some(old_part)) = (self.rows.get_mut(index), self.parts.get_mut(index)) else { return false };
         let (row, part) = row(facts);
         let changed = **old != row || *old_part != part;
         if changed {
-            (*old, *old_part) = (Arc::new(row), part);
+            (*old, *old_part) = (pool.share(row), part);
         }
         changed
     }
@@ -148,6 +166,16 @@ impl Rows {
     /// The rows, shared.
     pub fn shared(&self) -> Vec<Arc<ObjectReport>> {
         self.rows.clone()
+    }
+
+    /// Which objects wait, are held or are left alone, and why; with those that the unit no longer wants.
+    pub fn waiting(&self, kept: &[WaitingOn], deletions: Option<&Deletions>) -> Vec<ObjectsWaiting> {
+        if self.waits.is_empty() && kept.is_empty() {
+            return Vec::new();
+        }
+        let mut waits = self.waits.clone();
+        waits.add_kept(kept, deletions);
+        waits.entries()
     }
 
     /// Counts, health and pods of all.
@@ -170,7 +198,7 @@ impl Rows {
 
 /// How far a pass got.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reached {
+pub enum PassEnd {
     /// The hub has not said yet what the unit is, in words.
     NoPayload(String),
     /// Observed only.
@@ -229,7 +257,7 @@ fn kept_words(waiting: &WaitingOn, behind: bool) -> String {
         // Not pruning is what the policy asks for.
         WaitingOn::Guard | WaitingOn::NotAsked(_) => String::new(),
         WaitingOn::Suspended(n) => format!("; {n} objects are not pruned while the unit is suspended"),
-        WaitingOn::Frozen(why) => format!("; nothing is pruned: {why}"),
+        WaitingOn::Frozen { why, .. } => format!("; nothing is pruned: {why}"),
         WaitingOn::Apply(n) => format!("; {n} objects are not pruned before everything is applied"),
         WaitingOn::Handover(moving) => format!("; {} objects are being handed over", moving.len()),
         WaitingOn::Occupied(keys) => {
@@ -258,19 +286,19 @@ impl Said {
 }
 
 /// Says how far a unit is.
-pub fn say(reached: &Reached, troubles: &Troubles<'_>) -> Said {
+pub fn say(end: &PassEnd, troubles: &Troubles<'_>) -> Said {
     let kept = || troubles.kept_words();
-    match reached {
-        Reached::NoPayload(why) => Said::new(UnitPhase::Pending, "NoPayload", why.clone()),
-        Reached::Suspended => Said::new(UnitPhase::Suspended, "Suspended", "observed only"),
-        Reached::Waiting { phase } => {
+    match end {
+        PassEnd::NoPayload(why) => Said::new(UnitPhase::Pending, "NoPayload", why.clone()),
+        PassEnd::Suspended => Said::new(UnitPhase::Suspended, "Suspended", "observed only"),
+        PassEnd::Waiting { phase } => {
             Said::new(UnitPhase::Waiting, "PhaseWaiting", format!("waiting for the {phase} of the unit"))
         }
-        Reached::Leaving { gone: true } => Said::new(UnitPhase::Removed, "Removed", ""),
-        Reached::Leaving { gone: false } => {
+        PassEnd::Leaving { gone: true } => Said::new(UnitPhase::Removed, "Removed", ""),
+        PassEnd::Leaving { gone: false } => {
             Said::new(UnitPhase::Removing, "Removing", format!("{} objects are left{}", troubles.left, kept()))
         }
-        Reached::Done => done(troubles),
+        PassEnd::Done => done(troubles),
     }
 }
 

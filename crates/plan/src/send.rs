@@ -15,6 +15,7 @@
 //! The applier makes the requests; every other error of theirs ends the send.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use api::delivery::{ChangedField, DriftRecord, HubId, label};
 use bytes::Bytes;
@@ -36,7 +37,7 @@ pub struct Job {
     /// What is recorded of it.
     pub entry: Entry,
     /// What is known of its last apply.
-    pub accepted: Option<Accepted>,
+    pub accepted: Option<Arc<Accepted>>,
     /// Why it is sent.
     pub why: Why,
     /// Earlier reverts, oldest first.
@@ -292,7 +293,8 @@ impl<'a> Send<'a> {
     /// without a UID in the record was made again by a process that could not note it.
     fn is_as_it_was(&self, live: &Value, fields: &[ChangedField], scaled: bool) -> bool {
         let uid = model::object::uid(live);
-        let same_object = self.job.entry.uid.as_deref().is_none_or(|recorded| Some(recorded) == uid);
+        let recorded = self.job.entry.uid.as_ref();
+        let same_object = recorded.is_none_or(|recorded| uid.is_some_and(|uid| recorded.is(uid)));
         let Some(accepted) = self.job.accepted.as_ref().filter(|accepted| accepted.projection.is_some()) else {
             return false;
         };

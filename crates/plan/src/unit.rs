@@ -183,7 +183,7 @@ impl Plan {
 
 /// One unit, decided.
 #[derive(Clone, Debug, PartialEq)]
-pub struct UnitReport {
+pub struct DecidedUnit {
     /// The unit.
     pub unit: UnitId,
     /// The revision that members should have.
@@ -201,7 +201,7 @@ pub struct UnitReport {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
     /// The units.
-    pub units: Vec<UnitReport>,
+    pub units: Vec<DecidedUnit>,
 }
 
 /// Decides. Call it with everything listed and every wanted input rendered, or known to be impossible.

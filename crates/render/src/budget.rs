@@ -7,8 +7,15 @@ use crate::error::RenderError;
 /// Most bytes that one rendering works on, over all its turns: bytes of objects as often as a step of a layer walks over
 /// them, and bytes of files, with a factor, as often as they are read. The largest unit that a hub is made for has 10,000
 /// objects of 2 kB; ten steps in each of ten layers over it are 2 GB, and this is twice that. Measured in an optimized
-/// build, a step does 30 to 180 MB a second, so a hostile source holds a core for about two minutes at most, once.
+/// build, a step does 30 to 180 MB a second, so a hostile source holds a core for about two minutes at most, once. That
+/// holds as long as each step takes time in proportion to what it spends: lookups go through an index, and what costs more
+/// than its bytes (a regular expression, an alias of YAML) spends more.
 const WORK_BYTES_MAX: u64 = 4 << 30;
+
+/// Most bytes of objects that one turn makes: those of the manifests that it reads, as often as it reads them, and what
+/// its steps add to them. The largest unit has 20 MB. In memory a value takes three times that as a rule, and fourteen
+/// times when it consists of the shortest names and values, so this keeps a hostile source from taking the hub's memory.
+const MADE_BYTES_MAX: u64 = 128 << 20;
 
 /// Most turns of one rendering. Each loads at least one directory that was not loaded. One turn asks for all directories
 /// that a kustomization lists, so a turn is a level of bases (at most 32), or a directory outside of these from which a
@@ -20,16 +27,23 @@ const TURNS_MAX: u32 = 1_000;
 #[derive(Debug)]
 pub struct Budget {
     work: Cell<u64>,
+    made: Cell<u64>,
     turns: Cell<u32>,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { work: Cell::new(WORK_BYTES_MAX), turns: Cell::new(TURNS_MAX) }
+        Self { work: Cell::new(WORK_BYTES_MAX), made: Cell::new(MADE_BYTES_MAX), turns: Cell::new(TURNS_MAX) }
     }
 }
 
 impl Budget {
+    /// A budget of so much work.
+    #[cfg(test)]
+    pub(crate) fn with_work(bytes: u64) -> Self {
+        Self { work: Cell::new(bytes), ..Self::default() }
+    }
+
     /// Takes the bytes of one step.
     ///
     /// # Errors
@@ -40,11 +54,22 @@ impl Budget {
         Ok(())
     }
 
-    /// Begins another turn.
+    /// Takes the bytes that are about to be added to objects.
+    ///
+    /// # Errors
+    /// There are not as many left in this turn.
+    pub(crate) fn make(&self, bytes: usize) -> Result<(), RenderError> {
+        let left = u64::try_from(bytes).ok().and_then(|bytes| self.made.get().checked_sub(bytes));
+        self.made.set(left.ok_or(RenderError::TooLarge { limit: MADE_BYTES_MAX })?);
+        Ok(())
+    }
+
+    /// Begins another turn, which makes all objects once more.
     ///
     /// # Errors
     /// There were too many.
     pub(crate) fn next_turn(&self) -> Result<(), RenderError> {
+        self.made.set(MADE_BYTES_MAX);
         let left = self.turns.get().checked_sub(1);
         self.turns.set(left.ok_or(RenderError::TooManyTurns { limit: TURNS_MAX })?);
         Ok(())

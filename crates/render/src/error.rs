@@ -4,7 +4,7 @@ use model::ObjectKey;
 use model::tree::TreeError;
 
 use crate::Question;
-use crate::object::Origin;
+use crate::object::Location;
 
 /// A field that is understood and not done yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,14 +22,14 @@ pub enum RenderError {
     /// The directory of the policy is not in the source.
     #[error("spec.path: {0}")]
     NoDirectory(TreeError),
-    #[error("{origin}: {source}")]
-    Tree { origin: String, source: TreeError },
+    #[error("{location}: {source}")]
+    Tree { location: String, source: TreeError },
     #[error("{file}: {why}")]
     Yaml { file: String, why: String },
     #[error(
-        "{origin}: not a Kubernetes object: {why}; move files that are not manifests elsewhere, or list them in spec.ignore"
+        "{location}: not a Kubernetes object: {why}; move files that are not manifests elsewhere, or list them in spec.ignore"
     )]
-    NotAnObject { origin: Origin, why: String },
+    NotAnObject { location: Location, why: String },
     #[error("{file}: {field}: {why}")]
     Field { file: String, field: String, why: String },
     #[error("{}: not supported yet; remove these fields or render before committing", list(.0))]
@@ -58,6 +58,12 @@ pub enum RenderError {
         "rendering this takes more than {limit} bytes of work over files and objects; split the directory, or use fewer patches and layers"
     )]
     TooMuchWork { limit: u64 },
+    #[error(
+        "rendering this makes more than {limit} bytes of objects; split the directory, or add shorter labels and annotations"
+    )]
+    TooLarge { limit: u64 },
+    #[error("{key} of {location} was renamed more than {limit} times; give it its name in fewer steps")]
+    TooManyNames { key: String, location: Location, limit: usize },
     #[error("rendering this asks for files more than {limit} times; use files of fewer directories")]
     TooManyTurns { limit: u32 },
 }
@@ -71,11 +77,11 @@ impl RenderError {
         }
     }
 
-    pub(crate) fn collision(key: &ObjectKey, first: &Origin, second: &Origin) -> Self {
+    pub(crate) fn collision(key: &ObjectKey, first: &Location, second: &Location) -> Self {
         Self::Collision { key: key.to_string(), first: first.to_string(), second: second.to_string() }
     }
 
-    pub(crate) fn ambiguous(file: &str, field: &str, target: String, first: &Origin, second: &Origin) -> Self {
+    pub(crate) fn ambiguous(file: &str, field: &str, target: String, first: &Location, second: &Location) -> Self {
         let places = format!("{first} and {second}");
         Self::Ambiguous { file: file.to_owned(), field: field.to_owned(), target, places }
     }

@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use model::object;
 use model::tree::{FileTree, Node, TreeError};
+use model::yaml::YamlError;
 use serde_json::Value;
 
 use crate::budget::Budget;
 use crate::error::RenderError;
-use crate::object::{Object, Origin};
+use crate::object::{Location, Object};
 
 /// Deepest nesting of kustomizations, and of directories below a plain one. Real ones stay below 6.
 pub(crate) const DEPTH_MAX: usize = 32;
 
-/// Steps over objects that take as long as reading a file of the same size. Measured in an optimized build: YAML becomes
+/// Steps over objects that take as long as reading YAML of the same size. Measured in an optimized build: YAML becomes
 /// objects at 4 MB a second, a typical step does 50.
 const READ_STEPS: usize = 12;
 
@@ -43,8 +44,9 @@ impl<'a> Files<'a> {
 
     /// The bytes of a file; `asked_by` says which field names it.
     pub(crate) fn bytes(&self, path: &str, asked_by: &str) -> Result<Arc<[u8]>, RenderError> {
-        let bytes = self.tree.read(path).map_err(|source| RenderError::Tree { origin: asked_by.to_owned(), source })?;
-        self.budget.spend(bytes.len().saturating_mul(READ_STEPS))?;
+        let bytes =
+            self.tree.read(path).map_err(|source| RenderError::Tree { location: asked_by.to_owned(), source })?;
+        self.budget.spend(bytes.len())?;
         Ok(bytes)
     }
 
@@ -56,13 +58,33 @@ impl<'a> Files<'a> {
 
     /// Every object of a file; lists are taken apart. `asked_by` says which field names the file.
     pub(crate) fn objects(&self, path: &str, asked_by: &str) -> Result<Vec<Object>, RenderError> {
-        let documents = model::yaml::manifests(&self.text(path, asked_by)?);
+        let documents = self.documents(&self.text(path, asked_by)?)?;
         let documents = documents.map_err(|e| RenderError::Yaml { file: path.to_owned(), why: e.to_string() })?;
         let mut out = Vec::new();
         for (number, document) in documents.into_iter().enumerate() {
-            add_objects(document, Origin { file: path.to_owned(), document: number + 1 }, &mut out)?;
+            self.budget.make(object::weight(&document))?;
+            add_objects(document, Location { file: path.to_owned(), document: number + 1 }, &mut out)?;
+            // Each object has the path.
+            self.budget.make(path.len())?;
         }
         Ok(out)
+    }
+
+    /// The documents of a text.
+    ///
+    /// # Errors
+    /// The budget is spent. What is wrong with the text is inside.
+    pub(crate) fn documents(&self, text: &str) -> Result<Result<Vec<Value>, YamlError>, RenderError> {
+        let (documents, work) = model::yaml::manifests_and_work(text);
+        self.budget.spend(work.saturating_mul(READ_STEPS))?;
+        Ok(documents)
+    }
+
+    /// The one document of a file; `asked_by` says which field names it.
+    pub(crate) fn document(&self, path: &str, asked_by: &str) -> Result<Value, RenderError> {
+        let (document, work) = model::yaml::parse_and_work(&self.text(path, asked_by)?);
+        self.budget.spend(work.saturating_mul(READ_STEPS))?;
+        document.map_err(|e| RenderError::Yaml { file: path.to_owned(), why: e.to_string() })
     }
 
     /// The kustomization file of a directory, if it has one.
@@ -77,7 +99,7 @@ impl<'a> Files<'a> {
                 }
                 Ok((_, Node::File)) => found = Some(path),
                 Ok(_) | Err(TreeError::NotFound { .. } | TreeError::WrongNode { .. }) => {}
-                Err(source) => return Err(RenderError::Tree { origin: dir.to_owned(), source }),
+                Err(source) => return Err(RenderError::Tree { location: dir.to_owned(), source }),
             }
         }
         Ok(found)
@@ -85,15 +107,16 @@ impl<'a> Files<'a> {
 }
 
 /// Adds the object that a document is, or each item when the document is a list.
-fn add_objects(document: Value, origin: Origin, out: &mut Vec<Object>) -> Result<(), RenderError> {
-    let fail = |why: &str| RenderError::NotAnObject { origin: origin.clone(), why: why.to_owned() };
+fn add_objects(document: Value, location: Location, out: &mut Vec<Object>) -> Result<(), RenderError> {
+    let fail = |why: &str| RenderError::NotAnObject { location: location.clone(), why: why.to_owned() };
     if !document.is_object() {
         return Err(fail("it is not a mapping"));
     }
     let gvk = object::gvk(&document).ok_or_else(|| fail("apiVersion or kind is missing or malformed"))?;
+    let mut document = document;
     if gvk.kind.ends_with("List") && document.get("items").is_some_and(Value::is_array) {
-        let Some(Value::Array(items)) = document.get("items").cloned() else { return Ok(()) };
-        return items.into_iter().try_for_each(|item| add_objects(item, origin.clone(), out));
+        let Some(Value::Array(items)) = document.get_mut("items").map(Value::take) else { return Ok(()) };
+        return items.into_iter().try_for_each(|item| add_objects(item, location.clone(), out));
     }
     match object::name(&document) {
         None | Some("") if object::get_str(&document, &["metadata", "generateName"]).is_some() => {
@@ -101,9 +124,8 @@ fn add_objects(document: Value, origin: Origin, out: &mut Vec<Object>) -> Result
         }
         None | Some("") => Err(fail("metadata.name is missing")),
         Some(_) => {
-            let mut value = document;
-            remove_empty_metadata(&mut value);
-            out.push(Object { value, origin });
+            remove_empty_metadata(&mut document);
+            out.push(Object { value: document, location });
             Ok(())
         }
     }

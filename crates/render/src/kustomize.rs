@@ -7,7 +7,8 @@
 //! | `layer` | the order of the steps; bases and components |
 //! | `generate`, `patch`, `merge`, `transform`, `image` | the steps |
 //! | `reference`, `hash` | names: fields that follow renamed objects, suffixes of generated objects |
-//! | `resource`, `selector`, `field` | an object on its way through the steps; which objects and fields a step changes |
+//! | `resource` | an object on its way through the steps, and the list of these objects |
+//! | `selector`, `pattern`, `field` | which objects and fields a step changes |
 
 mod field;
 mod file;
@@ -17,6 +18,7 @@ mod image;
 mod layer;
 mod merge;
 mod patch;
+mod pattern;
 mod policy;
 mod reference;
 mod resource;
@@ -38,7 +40,7 @@ use resource::Resources;
 
 /// Reads a kustomization file; `asked_by` says which field names it.
 pub(crate) fn read(files: &Files<'_>, path: &str, asked_by: &str) -> Result<Kustomization, RenderError> {
-    Kustomization::parse(path, &files.text(path, asked_by)?)
+    Kustomization::parse(path, files.document(path, asked_by)?)
 }
 
 /// What stands for the kustomization file of a directory that has none: one that lists these resources.
@@ -65,12 +67,12 @@ pub(crate) fn build(
     let mut all = Resources::default();
     Layers::new(files, questions).layer(&file, &mut all)?;
     add_hash_suffixes(&mut all);
-    reference::update(&mut all)?;
+    reference::update(&mut all, files.budget())?;
     all.check()?;
     let mut objects: Vec<Object> =
-        all.0.into_iter().map(|resource| Object { value: resource.object, origin: resource.origin }).collect();
+        all.0.into_iter().map(|resource| Object { value: resource.object, location: resource.location }).collect();
     for object in &mut objects {
-        policy::add_metadata(&mut object.value, common_metadata);
+        policy::add_metadata(&mut object.value, common_metadata, files.budget())?;
     }
     Ok(objects)
 }

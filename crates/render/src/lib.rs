@@ -39,7 +39,7 @@ use model::tree::{self, FileTree, Node, TreeError};
 
 pub use budget::Budget;
 pub use error::{RenderError, Unsupported};
-pub use object::{Object, Origin};
+pub use object::{Location, Object};
 
 use files::Files;
 
@@ -139,6 +139,6 @@ fn objects(
 fn spec_path(source: TreeError) -> RenderError {
     match source {
         TreeError::NotFound { .. } => RenderError::NoDirectory(source),
-        source => RenderError::Tree { origin: "spec.path".into(), source },
+        source => RenderError::Tree { location: "spec.path".into(), source },
     }
 }

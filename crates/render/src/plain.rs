@@ -25,7 +25,7 @@ pub(crate) fn manifests(files: &Files<'_>, dir: &str) -> Result<Vec<String>, Ren
             return Err(RenderError::TooDeep { file: path.to_owned(), limit: DEPTH_MAX });
         }
         let entries = files.tree().list(path);
-        let entries = entries.map_err(|source| RenderError::Tree { origin: dir.to_owned(), source })?;
+        let entries = entries.map_err(|source| RenderError::Tree { location: dir.to_owned(), source })?;
         for (name, node) in entries {
             let inner = tree::join(&below, &name);
             match node {

@@ -6,6 +6,7 @@ mod link;
 mod memberstatus;
 mod revision;
 mod state;
+mod waiting;
 
 pub use decision::{Decision, DecisionSpec, MemberDecision, Removal};
 pub use explanation::{Explanation, Missing, PassedOver, Trigger, TriggerCause, WaitingOn};
@@ -14,4 +15,7 @@ pub use memberstatus::{MemberStatus, MemberStatusSpec, MemberStatusStatus, UnitS
 pub use revision::{
     Answer, Artifact, ArtifactInputs, ChartInputs, Inputs, ObjectInputs, Revision, RevisionSpec, SealedAnswer,
 };
-pub use state::{ChangedField, DeletionState, Deletions, DriftRecord, Health, PodCounts, UnitCounts, UnitPhase};
+pub use state::{
+    ChangedField, DeletionState, Deletions, DriftRecord, Health, PodCounts, RevertCount, UnitCounts, UnitPhase,
+};
+pub use waiting::{ObjectsWaiting, WaitingCause};

@@ -6,7 +6,9 @@ use model::{Digest, MemberName, ObjectKey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::delivery::{Deletions, DriftRecord, Health, PodCounts, UnitCounts, UnitId, UnitPhase};
+use crate::delivery::{
+    Deletions, DriftRecord, Health, ObjectsWaiting, PodCounts, RevertCount, UnitCounts, UnitId, UnitPhase,
+};
 
 /// How an object compares with what was applied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -31,7 +33,7 @@ pub enum SyncState {
 }
 
 /// The truth about one object in a member, behind `view.kurator.dev`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectReport {
     /// The object.
@@ -61,6 +63,13 @@ pub struct ObjectReport {
     /// The last changes that somebody made to it, newest first; at most 5.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drift: Vec<DriftRecord>,
+}
+
+impl UnitReport {
+    /// How many reverts this applier counted.
+    pub fn reverted(&self) -> u64 {
+        self.reverts.map_or(0, |counted| counted.count)
+    }
 }
 
 impl ObjectReport {
@@ -96,12 +105,15 @@ pub struct UnitReport {
     /// Why, in words.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
+    /// Which objects wait, are held or are left alone, and why; the worst cause first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<ObjectsWaiting>,
     /// Deletions that the source causes at this epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletions: Option<Deletions>,
-    /// How often a change was reverted since the applier started.
-    #[serde(default)]
-    pub reverts: u64,
+    /// How often a change was reverted, as far as this applier counted; absent before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reverts: Option<RevertCount>,
     /// The last change that somebody made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_drift: Option<DriftRecord>,

@@ -8,15 +8,15 @@ use api::feed::Wait;
 use client::Class;
 use futures::StreamExt as _;
 use model::{Digest, ObjectKey};
-use plan::adopt::{self, Adoption};
-use plan::apply::{Step, Why};
+use plan::adopt;
+use plan::apply::{self as decision, Hold, Observed, Plan, Report, WaitingOn, Why};
 use plan::inventory::{self, Entry};
 use plan::prepare::{Batch, Prepared};
 use plan::send::Job;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::connection::Kind;
+use crate::connection::{Kind, View};
 use crate::error::Error;
 
 use super::{Pass, send};
@@ -37,7 +37,7 @@ impl Pass {
                 restored |= self.unit.inventory.update(&object.key, |entry| entry.doomed = false);
                 continue;
             }
-            if !self.unit.past.memory.get(&object.key).is_some_and(|m| m.is_waiting(object.digest, now, false)) {
+            if self.unit.past.memory.get(&object.key).is_none_or(|m| m.rest(object.digest, now, false).is_none()) {
                 new.push(object.clone());
             }
         }
@@ -57,13 +57,13 @@ impl Pass {
 
     /// Reads objects as the member has them. One that cannot be read fails by itself.
     pub(super) async fn look_at(&mut self, objects: Vec<Prepared>) -> Result<Vec<(Prepared, Option<Value>)>, Error> {
-        let width = self.connection.ctx.limits.objects_in_flight;
+        let lanes = self.lanes(objects.len());
         let connection = &self.connection;
         let read = |object: Prepared| async move {
             let live = connection.read(&object).await;
             (object, live)
         };
-        let found: Vec<_> = futures::stream::iter(objects.into_iter().map(read)).buffered(width).collect().await;
+        let found: Vec<_> = futures::stream::iter(objects.into_iter().map(read)).buffered(lanes.width).collect().await;
         let mut out = Vec::with_capacity(found.len());
         for (object, live) in found {
             match live {
@@ -80,19 +80,20 @@ impl Pass {
     fn judge(&mut self, object: &Prepared, live: Option<&Value>, begun: Option<&str>) -> Option<bool> {
         let uid = live.and_then(model::object::uid).unwrap_or_default();
         let recorded = self.connection.view().claims.recorded(&object.key, uid, &self.unit.id);
-        match adopt::plan(live, &self.connection.ctx.hub, recorded, begun) {
-            Adoption::Ours => Some(false),
-            Adoption::Adopt => Some(true),
-            Adoption::Leaving => {
-                let message = "it is being deleted; it is made again when it is gone".to_owned();
-                self.hold(object, "BeingDeleted", message);
-                None
-            }
-            Adoption::Foreign(hub) => {
-                let message = format!("hub {hub} delivers it; remove it there, or its label kurator.dev/hub here");
-                self.hold(object, "ForeignHub", message);
-                None
-            }
+        let (plan, Report { waiting }) = adopt::plan(live, &self.connection.ctx.hub, recorded, begun);
+        if let Some(waiting) = waiting {
+            let message = match &waiting {
+                WaitingOn::OtherHub(hub) => {
+                    format!("hub {hub} delivers it; remove it there, or its label kurator.dev/hub here")
+                }
+                _ => "it is being deleted; it is made again when it is gone".to_owned(),
+            };
+            self.hold(object, waiting, message);
+        }
+        match plan {
+            adopt::Plan::Ours => Some(false),
+            adopt::Plan::Adopt => Some(true),
+            adopt::Plan::Leave => None,
         }
     }
 
@@ -132,9 +133,30 @@ impl Pass {
         Ok(sure)
     }
 
-    pub(super) fn hold(&mut self, object: &Prepared, reason: &str, message: String) {
+    pub(super) fn hold(&mut self, object: &Prepared, waiting: WaitingOn, message: String) {
         let jitter = self.connection.jitter();
-        self.memory(&object.key).fail(object.digest, reason, message, jitter);
+        self.memory(&object.key).fail(object.digest, waiting, message, jitter);
+    }
+
+    /// What is to be done with an object, and why it is left as it is. `rest` keeps it from being tried.
+    pub(super) fn decide(
+        &self,
+        view: &View,
+        object: &Prepared,
+        rest: Option<WaitingOn>,
+        hold: Option<Hold>,
+        ask: bool,
+    ) -> (Plan, Report) {
+        let elsewhere = self.elsewhere.contains(&object.key);
+        let accepted = self.unit.past.accepted.get(&object.key);
+        decision::plan(Observed {
+            step: self.step_in(view, object),
+            is_recorded: self.unit.inventory.get(&object.key).is_some(),
+            elsewhere: elsewhere.then(|| view.claims.owner(&object.key).map(ToString::to_string).unwrap_or_default()),
+            rest,
+            ask_autoscaler: ask && accepted.is_some_and(|accepted| accepted.scaled),
+            hold,
+        })
     }
 
     /// Sends what differs of these objects, several at a time.
@@ -143,37 +165,29 @@ impl Pass {
         let ask = self.unit.scaled + self.connection.ctx.limits.resync <= now;
         let mut todo = Vec::new();
         for object in objects {
-            let Some(entry) = self.unit.inventory.get(&object.key) else { continue };
-            if self.elsewhere.contains(&object.key) {
-                continue;
-            }
-            let mut step = self.step(object);
-            let accepted = self.unit.past.accepted.get(&object.key);
-            if step == Step::Skip && ask && accepted.is_some_and(|accepted| accepted.scaled) {
-                step = Step::Send(Why::Revert);
-            }
             let memory = self.unit.past.memory.get(&object.key);
-            let gone = self.is_gone(&object.key);
-            match step {
-                Step::Send(_) if memory.is_some_and(|m| m.is_waiting(object.digest, now, gone)) => {}
-                Step::Send(why) => {
+            let rest = memory.and_then(|m| m.rest(object.digest, now, self.is_gone(&object.key)));
+            let (plan, _) = self.decide(&self.connection.view(), object, rest, None, ask);
+            match (plan, self.unit.inventory.get(&object.key)) {
+                (Plan::Send(why), Some(entry)) => {
                     let history = memory.map(|m| m.history.clone()).unwrap_or_default();
-                    let (object, entry, accepted) = (object.clone(), entry.clone(), accepted.cloned());
+                    let accepted = self.unit.past.accepted.get(&object.key).cloned();
+                    let (object, entry) = (object.clone(), entry.clone());
                     todo.push(Job { object, entry, accepted, why, history, live: None });
                 }
-                Step::Skip => {
+                (Plan::Settled, _) => {
                     if let Some(memory) = self.unit.past.memory.get_mut(&object.key) {
                         (memory.failure, memory.contested, memory.noticed) = (None, None, None);
                     }
                 }
-                Step::Wait | Step::Recall => {}
+                (Plan::Send(_) | Plan::Leave, _) => {}
             }
         }
         let todo = self.verify(todo).await?;
         let (connection, terms) = (Arc::clone(&self.connection), self.terms());
-        let width = connection.ctx.limits.objects_in_flight;
+        let lanes = self.lanes(todo.len());
         let jobs = todo.into_iter().map(|job| send::send(&connection, job, &terms));
-        let mut sent = futures::stream::iter(jobs).buffer_unordered(width);
+        let mut sent = futures::stream::iter(jobs).buffer_unordered(lanes.width);
         while let Some((job, result)) = sent.next().await {
             match result {
                 Ok(sent) => self.settle(&job, sent),
@@ -196,8 +210,12 @@ impl Pass {
         let observation = view.observations.get(key);
         match wait {
             Wait::Accepted => true,
-            Wait::Established => key.kind != "CustomResourceDefinition" || observation.is_some_and(|l| l.established),
-            Wait::Healthy => observation.is_some_and(|l| l.reading.part.health == api::delivery::Health::Healthy),
+            Wait::Established => {
+                key.kind != "CustomResourceDefinition" || observation.is_some_and(|l| l.seen.state.established)
+            }
+            Wait::Healthy => {
+                observation.is_some_and(|l| l.seen.state.reading.part.health == api::delivery::Health::Healthy)
+            }
         }
     }
 

@@ -93,9 +93,9 @@ impl Pass {
             let result = pass.try_delete(&key).await;
             (key, result)
         };
+        let lanes = self.lanes(todo.len());
         let tried = todo.into_iter().map(try_one);
-        let width = self.connection.ctx.limits.objects_in_flight;
-        let results: Vec<_> = futures::stream::iter(tried).buffer_unordered(width).collect().await;
+        let results: Vec<_> = futures::stream::iter(tried).buffer_unordered(lanes.width).collect().await;
         let mut progress = false;
         for (key, result) in results {
             match result {

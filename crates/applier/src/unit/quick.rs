@@ -24,7 +24,7 @@ pub(crate) enum Due {
     #[default]
     Nothing,
     /// These, and those that the payload has otherwise.
-    Objects(BTreeSet<ObjectKey>),
+    Objects(BTreeSet<Arc<ObjectKey>>),
     /// All.
     All,
 }
@@ -35,11 +35,11 @@ impl Due {
     }
 
     /// Adds an object.
-    pub(crate) fn add(&mut self, key: &ObjectKey) {
+    pub(crate) fn add(&mut self, key: &Arc<ObjectKey>) {
         match self {
             Self::All => {}
-            Self::Objects(keys) => drop(keys.insert(key.clone())),
-            Self::Nothing => *self = Self::Objects(BTreeSet::from([key.clone()])),
+            Self::Objects(keys) => drop(keys.insert(Arc::clone(key))),
+            Self::Nothing => *self = Self::Objects(BTreeSet::from([Arc::clone(key)])),
         }
     }
 
@@ -85,9 +85,8 @@ impl Pass {
             Some(difference) => difference.changed.as_deref()?,
             None => &[],
         };
-        let changed = changed.iter().map(|key| &**key);
-        let keys: BTreeSet<&ObjectKey> = seen.iter().chain(changed).collect();
-        let place = |key: &ObjectKey| {
+        let keys: BTreeSet<&Arc<ObjectKey>> = seen.iter().chain(changed).collect();
+        let place = |key: &Arc<ObjectKey>| {
             let (batch, _) = bundle.place(key)?;
             (batch.wait == Wait::Accepted && self.is_mine(key)).then(|| bundle.get(key).cloned()).flatten()
         };
@@ -110,7 +109,7 @@ impl Pass {
             let view = self.connection.view();
             for object in &objects {
                 if let Some((_, index)) = bundle.place(&object.key) {
-                    settled.rows.replace(index, &self.facts_of(&view, object));
+                    settled.rows.replace(index, &self.facts_of(&view, object), &self.connection.ctx.shared.pools.rows);
                 }
             }
         }

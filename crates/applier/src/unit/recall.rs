@@ -1,5 +1,7 @@
 //! Finding out what a process before this one applied. What it means is decided by [`plan::recall`].
 
+use std::sync::Arc;
+
 use client::Class;
 use plan::apply::{Accepted, Step};
 use plan::drift;
@@ -16,10 +18,10 @@ use super::{Pass, Unit};
 
 impl Unit {
     /// Asks the lists that are to come for what is not known of earlier applies.
-    pub(crate) fn await_lists(&self, connection: &Connection, bundle: &Bundle) {
+    pub(crate) fn await_lists(&self, connection: &Connection, bundle: &Arc<Bundle>) {
         for object in bundle.objects().filter(|object| !self.past.accepted.contains_key(&object.key)) {
-            if let Some(uid) = self.inventory.get(&object.key).and_then(|entry| entry.uid.as_deref()) {
-                connection.awaited.add(object, Some(uid));
+            if let Some(uid) = self.inventory.get(&object.key).and_then(|entry| entry.uid.as_ref()) {
+                connection.awaited.add(bundle, &object.key, uid);
             }
         }
     }
@@ -47,6 +49,7 @@ impl Pass {
                 .and_then(|observation| observation.recalled.take());
             match told.map(|told| *told) {
                 Some((digest, Recalled::Known(accepted))) if digest == object.digest => {
+                    let accepted = self.connection.ctx.shared.pools.accepted.share(accepted);
                     self.unit.past.accepted.insert(object.key.clone(), accepted);
                 }
                 _ if self
@@ -54,7 +57,7 @@ impl Pass {
                     .past
                     .memory
                     .get(&object.key)
-                    .is_some_and(|m| m.is_waiting(object.digest, now, false)) => {}
+                    .is_some_and(|m| m.rest(object.digest, now, false).is_some()) => {}
                 _ => unknown.push(object.clone()),
             }
         }
@@ -66,8 +69,9 @@ impl Pass {
                             .view()
                             .observations
                             .entry(object.key.clone())
-                            .or_insert_with(|| Observation::of(live));
+                            .or_insert_with(|| Observation::of(live, &self.connection.ctx.shared.pools.states));
                     }
+                    let accepted = self.connection.ctx.shared.pools.accepted.share(accepted);
                     self.unit.past.accepted.insert(object.key.clone(), accepted);
                     if let Some(memory) = self.unit.past.memory.get_mut(&object.key) {
                         memory.failure = None;
@@ -83,7 +87,7 @@ impl Pass {
     /// What is known of one object, from its body.
     async fn recall_one(&self, object: &Prepared, live: Option<&Value>) -> Result<Accepted, Error> {
         let Some(live) = live else { return Ok(recall::gone(object)) };
-        let uid = self.unit.inventory.get(&object.key).and_then(|entry| entry.uid.as_deref());
+        let uid = self.unit.inventory.get(&object.key).and_then(|entry| entry.uid.as_ref());
         let mut scaled = self.entry.force.then_some(false);
         loop {
             match recall::plan(object, uid, live, scaled) {

@@ -7,9 +7,9 @@ use api::delivery::UnitPhase;
 use api::feed::UnitReport;
 use client::{Backoff, Class};
 use model::ObjectKey;
-use plan::apply::{Step, Why};
+use plan::apply::{Hold, Step, Why};
 use plan::prepare::Prepared;
-use plan::report::{self, Facts, Reached, Rows, Said, Standing, Troubles};
+use plan::report::{self, Facts, PassEnd, Rows, Said, Standing, Troubles};
 use tokio::time::Instant;
 
 use crate::connection::View;
@@ -24,14 +24,14 @@ const PAYLOAD_RETRY: Duration = Duration::from_secs(1);
 const AT_ONCE: Duration = Duration::from_millis(50);
 
 /// What is waited for, in the words of a report; `None` while nothing can be said.
-fn reached(progress: &Progress) -> Option<Reached> {
+fn pass_end(progress: &Progress) -> Option<PassEnd> {
     Some(match progress {
         Progress::Listing => return None,
-        Progress::NoPayload(e) => Reached::NoPayload(e.to_string()),
-        Progress::Suspended => Reached::Suspended,
-        Progress::Waiting { phase, .. } => Reached::Waiting { phase: phase.clone() },
-        Progress::Done | Progress::Quick => Reached::Done,
-        Progress::Leaving { gone } => Reached::Leaving { gone: *gone },
+        Progress::NoPayload(e) => PassEnd::NoPayload(e.to_string()),
+        Progress::Suspended => PassEnd::Suspended,
+        Progress::Waiting { phase, .. } => PassEnd::Waiting { phase: phase.clone() },
+        Progress::Done | Progress::Quick => PassEnd::Done,
+        Progress::Leaving { gone } => PassEnd::Leaving { gone: *gone },
     })
 }
 
@@ -46,9 +46,9 @@ impl Pass {
                     Progress::NoPayload(_) => next = PAYLOAD_RETRY,
                     _ => {}
                 }
-                reached(progress).map(|reached| {
+                pass_end(progress).map(|end| {
                     self.unit.failures = 0;
-                    self.say(&reached)
+                    self.say(&end)
                 })
             }
             Err(e) if e.class() == Class::Unreachable => None,
@@ -75,7 +75,12 @@ impl Pass {
                 report
             }
             _ => {
-                let rows = self.rows(said.phase == UnitPhase::Waiting);
+                let hold = match said.phase {
+                    UnitPhase::Waiting => Some(Hold::Phase),
+                    UnitPhase::Suspended => Some(Hold::Suspended),
+                    _ => None,
+                };
+                let rows = self.rows(hold);
                 let report = self.report(said, &rows);
                 self.unit.settled = self.settled(&result, &report, rows);
                 report
@@ -96,9 +101,9 @@ impl Pass {
         Some(Settled { entry: self.entry.clone(), bundle, rows })
     }
 
-    fn say(&self, reached: &Reached) -> Said {
-        if matches!(reached, Reached::Done) && self.is_quick {
-            return report::say(reached, &Troubles::default());
+    fn say(&self, end: &PassEnd) -> Said {
+        if matches!(end, PassEnd::Done) && self.is_quick {
+            return report::say(end, &Troubles::default());
         }
         let problems = || {
             let all = self.unit.past.memory.iter();
@@ -118,7 +123,7 @@ impl Pass {
             deletions: self.deletions.as_ref(),
             left: self.unit.inventory.entries().len(),
         };
-        report::say(reached, &troubles)
+        report::say(end, &troubles)
     }
 
     /// The first object that was neither sent nor refused: it is being deleted.
@@ -135,7 +140,7 @@ impl Pass {
     /// The first object that is left alone after a fight.
     fn contested(&self) -> Option<&ObjectKey> {
         let now = Instant::now();
-        let fought = self.unit.past.memory.iter().filter(|(_, m)| m.contested.is_some_and(|c| c > now));
+        let fought = self.unit.past.memory.iter().filter(|(_, m)| m.is_contested(now));
         fought.map(|(key, _)| &**key).min()
     }
 
@@ -147,12 +152,13 @@ impl Pass {
             key,
             version,
             standing,
+            waiting: None,
             phase_waits: false,
             problem: memory.and_then(|m| m.problem()),
-            is_contested: memory.is_some_and(|m| m.contested.is_some_and(|c| c > now)),
+            is_contested: memory.is_some_and(|m| m.is_contested(now)),
             entry: self.unit.inventory.get(key),
-            accepted: self.unit.past.accepted.get(key),
-            reading: view.observations.get(key).map(|observation| &observation.reading),
+            accepted: self.unit.past.accepted.get(key).map(|accepted| &**accepted),
+            reading: view.observations.get(key).map(|observation| &observation.seen.state.reading),
             hidden: view.kinds.get(&key.group_kind()).and_then(|kind| kind.hidden()),
             reverts: memory.map_or(0, |m| m.reverts),
             drift: memory.map_or(&[], |m| &m.drift),
@@ -170,19 +176,24 @@ impl Pass {
     }
 
     /// The rows of all objects.
-    fn rows(&self, phase_waits: bool) -> Rows {
-        let view = self.connection.view();
+    fn rows(&self, hold: Option<Hold>) -> Rows {
+        let (view, now) = (self.connection.view(), Instant::now());
         let wanted = self.bundle.as_ref().ok().filter(|_| self.entry.removal.is_none());
-        let mut rows = Rows::default();
+        let pool = &self.connection.ctx.shared.pools.rows;
+        let mut rows = Rows::with_room(wanted.map_or(0, |bundle| bundle.keys.len()));
         for object in wanted.into_iter().flat_map(|bundle| bundle.objects()) {
-            rows.push_wanted(&Facts { phase_waits, ..self.facts_of(&view, object) });
+            let trouble = self.unit.past.memory.get(&object.key).and_then(|m| m.trouble(now));
+            let facts = self.facts_of(&view, object);
+            let as_wanted = trouble.is_none() && facts.standing == Standing::Wanted(Step::Skip);
+            let waiting = if as_wanted { None } else { self.decide(&view, object, trouble, hold, false).1.waiting };
+            rows.push_wanted(&Facts { phase_waits: hold == Some(Hold::Phase), waiting, ..facts }, pool);
         }
         let is_wanted = |key: &ObjectKey| wanted.is_some_and(|bundle| bundle.get(key).is_some());
         for (key, entry) in self.unit.inventory.entries().iter().filter(|(key, _)| !is_wanted(key)) {
             let leaving = entry.doomed || !self.entry.removal.is_none();
             if leaving || self.entry.prune {
                 let standing = if leaving { Standing::Leaving } else { Standing::Held };
-                rows.push_unwanted(&self.facts(&view, key, &entry.version, standing));
+                rows.push_unwanted(&self.facts(&view, key, &entry.version, standing), pool);
             }
         }
         rows
@@ -206,8 +217,9 @@ impl Pass {
             pods: sum.pods,
             reason: said.reason,
             message: said.message,
+            waiting: rows.waiting(&self.kept, self.deletions.as_ref()),
             deletions: self.deletions.clone(),
-            reverts: memory().map(|m| m.reverts).sum(),
+            reverts: self.unit.past.reverts,
             last_drift,
             details: rows.shared(),
         }

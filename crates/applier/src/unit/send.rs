@@ -2,7 +2,7 @@
 
 use client::{Class, Document};
 use model::Digest;
-use plan::apply::{Accepted, Step, Why};
+use plan::apply::{Accepted, Step, WaitingOn, Why};
 use plan::drift;
 use plan::inventory;
 use plan::ownership;
@@ -94,7 +94,7 @@ impl Pass {
         let (now, clock) = (Instant::now(), self.connection.ctx.clock.now());
         match sent {
             Sent::Applied { created, live, scaled, admission, drift } => {
-                let observation = Observation::of(&live);
+                let observation = Observation::of(&live, &self.connection.ctx.shared.pools.states);
                 let was_absent = self.read.get(key) == Some(&false);
                 self.unit.inventory.update(key, |entry| {
                     entry.adopted = ownership::is_adopted_after(entry, created, was_absent, &observation.seen.uid);
@@ -108,11 +108,14 @@ impl Pass {
                     (memory.failure, memory.contested, memory.noticed) = (None, None, None);
                 }
                 if let Some(drift) = drift {
+                    if drift.reverted {
+                        self.unit.past.count_revert(clock);
+                    }
                     self.memory(key).notice(drift, clock);
                 }
             }
             Sent::AsIs { live, scaled } => {
-                let observation = Observation::of(&live);
+                let observation = Observation::of(&live, &self.connection.ctx.shared.pools.states);
                 self.unit.inventory.update(key, |entry| entry.uid = Some(observation.seen.uid.clone()));
                 let admission = job.accepted.as_ref().map(|accepted| accepted.admission.clone());
                 self.accept(object, &observation, scaled, admission.unwrap_or_default());
@@ -126,7 +129,7 @@ impl Pass {
             }
             Sent::Foreign(hub) => {
                 let message = format!("hub {hub} took it over; remove it there, or its label kurator.dev/hub here");
-                self.hold(object, "ForeignHub", message);
+                self.hold(object, WaitingOn::OtherHub(hub), message);
             }
             Sent::Leaving => self.hold_until_gone(object),
             // Sends that are refused are errors.
@@ -151,14 +154,15 @@ impl Pass {
 
     /// Notes how the server has it.
     fn accept(&mut self, object: &Prepared, observation: &Observation, scaled: bool, admission: Vec<String>) {
-        let projection = Some(observation.seen.accepted(scaled));
+        let projection = Some(observation.seen.state.accepted(scaled));
         let accepted = Accepted { applied: Some(object.digest), projection, scaled, admission };
+        let accepted = self.connection.ctx.shared.pools.accepted.share(accepted);
         self.unit.past.accepted.insert(object.key.clone(), accepted);
     }
 
     /// What sees it go wakes the unit.
     fn hold_until_gone(&mut self, object: &Prepared) {
-        self.hold(object, "BeingDeleted", "it is being deleted; it is made again when it is gone".to_owned());
+        self.hold(object, WaitingOn::BeingDeleted, "it is being deleted; it is made again when it is gone".to_owned());
         if let Some(failure) = &mut self.memory(&object.key).failure {
             failure.until_gone = true;
         }
@@ -169,7 +173,8 @@ impl Pass {
         let Ok(bundle) = self.bundle.clone() else { return Ok(()) };
         for object in bundle.objects() {
             let lost = matches!(self.step(object), Step::Send(Why::Revert | Why::Recreate));
-            let state: Option<Digest> = self.connection.view().observations.get(&object.key).map(|l| l.seen.projection);
+            let state: Option<Digest> =
+                self.connection.view().observations.get(&object.key).map(|l| l.seen.state.projection);
             if !lost {
                 if let Some(memory) = self.unit.past.memory.get_mut(&object.key) {
                     memory.noticed = None;

@@ -18,7 +18,7 @@ fn config_map() -> Value {
 }
 
 /// A watch of a member that answers each request with the next of these: a status and a body. Then it is silent.
-fn watch(answers: Vec<(u16, String)>) -> (Watch, mpsc::Receiver<Event>) {
+fn watch(answers: Vec<(u16, String)>) -> (Watch, mpsc::Receiver<Box<Event>>) {
     let answers = Arc::new(Mutex::new(answers.into_iter()));
     let service = tower::service_fn(move |_: Request<Body>| {
         let next = answers.lock().unwrap().next();
@@ -33,6 +33,7 @@ fn watch(answers: Vec<(u16, String)>) -> (Watch, mpsc::Receiver<Event>) {
         resource: maps(),
         hub: "hub".parse().unwrap(),
         awaited: Arc::default(),
+        shared: Arc::default(),
         jitter: client::retry::steady(),
         events,
     };
@@ -50,10 +51,11 @@ fn an_object_of_a_list_gets_its_kind_and_what_is_awaited_of_it_is_found_out() {
     let (hub, key) = ("hub".parse().unwrap(), HubKey::from_random([1; 32]));
     let unit = api::delivery::UnitId::new("apps.kurator.dev", "Application", "default", "a", None);
     let (payload, _) = plan::phase::plan(vec![config_map()]);
-    let bundle = Bundle::new(payload.digest(), &payload, &hub, &unit.short(&hub), &key);
+    let pools = Pools::default();
+    let bundle = Arc::new(Bundle::new(payload.digest(), &payload, &hub, &unit.short(&hub), &key, &pools));
     let object = bundle.objects().next().unwrap();
     let awaited = Awaited::default();
-    awaited.add(object, Some("u"));
+    awaited.add(&bundle, &object.key, &"u".into());
     let mut live = Value::clone(&object.object);
     for (field, value) in [("uid", "u"), ("resourceVersion", "7")] {
         live["metadata"][field] = value.into();
@@ -61,10 +63,11 @@ fn an_object_of_a_list_gets_its_kind_and_what_is_awaited_of_it_is_found_out() {
     for field in ["apiVersion", "kind"] {
         model::object::remove(&mut live, &[field]);
     }
-    let (key, observation) = look(&maps(), &awaited, live.clone());
-    assert_eq!((&key, observation.version), (&*object.key, Some(7)));
+    let (key, observation) = look(&maps(), &awaited, &pools, live.clone());
+    assert_eq!(observation.version, Some(7));
+    assert!(Arc::ptr_eq(&key, &object.key));
     assert_eq!(observation.recalled.map(|told| told.0), Some(object.digest));
-    let (_, observation) = look(&maps(), &Awaited::default(), live);
+    let (_, observation) = look(&maps(), &Awaited::default(), &pools, live);
     assert_eq!(observation.recalled, None);
 }
 
@@ -73,7 +76,7 @@ async fn a_kind_that_is_no_longer_hidden_is_listed_again() {
     let refused = || (403, json!({"kind": "Status", "message": "no"}).to_string());
     let (watch, mut inbox) = watch(vec![list(&["a"]), refused(), list(&["a", "b"])]);
     let run = tokio::spawn(watch.run());
-    let mut listed = async || match inbox.recv().await {
+    let mut listed = async || match inbox.recv().await.map(|event| *event) {
         Some(Event::Listed(_, Some(5), items)) => items.len(),
         Some(Event::Blind(kind, why)) => {
             assert_eq!((kind.to_string().as_str(), why.as_str()), ("ConfigMap", "no"));
@@ -91,7 +94,7 @@ async fn a_kind_that_is_not_served_ends_its_watch_after_a_pause() {
     let began = tokio::time::Instant::now();
     watch.run().await;
     assert_eq!(began.elapsed(), Backoff::MEMBER.first);
-    assert!(matches!(inbox.recv().await, Some(Event::Absent(_))));
+    assert!(matches!(inbox.recv().await.as_deref(), Some(Event::Absent(_))));
     assert!(inbox.recv().await.is_none());
 }
 

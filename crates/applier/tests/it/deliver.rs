@@ -1,10 +1,10 @@
 //! What is desired arrives, once.
 
-use api::delivery::{Health, UnitPhase, label};
+use api::delivery::{Health, UnitPhase, WaitingCause, label};
 use api::feed::SyncState;
 use serde_json::json;
 
-use crate::world::{World, config_map, config_map_path, config_maps, deployment, deployment_path, detail};
+use crate::world::{World, config_map, config_map_path, config_maps, deployment, deployment_path, detail, waiting};
 
 #[tokio::test]
 async fn a_unit_arrives_with_its_labels_and_its_inventory() {
@@ -101,6 +101,9 @@ async fn a_bad_object_stops_only_itself() {
     assert_eq!(reason("n").0, "NoKind");
     assert_eq!(reason("homeless").0, "NotFound");
     assert_eq!(reason("invalid").0, "Invalid");
+    let refusals: Vec<_> = waiting(&report).into_iter().map(|(cause, _, _, detail)| (cause, detail)).collect();
+    let refused = |why| (WaitingCause::Refused, why);
+    assert_eq!(refusals, ["Forbidden", "Invalid", "NoKind", "NotFound"].map(refused));
     // Corrected, it arrives at once: no back-off of the old one holds it up.
     world.set("a", 2, vec![config_map("refused", "1"), good]);
     let unit_failed_no_more =
@@ -153,6 +156,7 @@ async fn a_suspended_unit_is_observed_and_not_written() {
     world.edit(&config_map_path("c"), "kubectl-edit", json!({"data": {"a": "2"}})).await;
     let report = world.until(&unit, "drifted", |r| r.last_drift.is_some()).await;
     assert_eq!(detail(&report, "c").sync, SyncState::Drifted);
+    assert_eq!(waiting(&report), [(WaitingCause::Suspended, 1, "ConfigMap shop/c", "")]);
     let drift = report.last_drift.as_ref().unwrap();
     assert_eq!((drift.reverted, drift.fields[0].manager.as_deref()), (false, Some("kubectl-edit")));
     assert_eq!(world.quiet().await, before + 1);
@@ -274,5 +278,5 @@ spec: {limits: [{type: Container, default: {cpu: 0.5}}]}
     world.restart();
     world.applied(&unit).await;
     assert_eq!(world.quiet().await, before);
-    assert_eq!(world.report(&unit).unwrap().reverts, 0);
+    assert_eq!(world.report(&unit).unwrap().reverted(), 0);
 }

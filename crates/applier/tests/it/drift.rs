@@ -1,10 +1,10 @@
 //! What somebody changes is taken back and told.
 
-use api::delivery::{Health, UnitPhase};
+use api::delivery::{Health, UnitPhase, WaitingCause};
 use api::feed::SyncState;
 use serde_json::json;
 
-use crate::world::{World, config_map, config_map_path, deployment, deployment_path, detail};
+use crate::world::{World, config_map, config_map_path, deployment, deployment_path, detail, waiting};
 
 #[tokio::test]
 async fn a_hand_edit_is_reverted_and_blamed() {
@@ -14,7 +14,7 @@ async fn a_hand_edit_is_reverted_and_blamed() {
     world.pass_time(60);
     let scale = format!("{}/scale", deployment_path("web"));
     world.edit(&scale, "kubectl", json!({"spec": {"replicas": 7}})).await;
-    let report = world.until(&unit, "reverted", |r| r.reverts == 1 && r.objects.applied == 1).await;
+    let report = world.until(&unit, "reverted", |r| r.reverted() == 1 && r.objects.applied == 1).await;
     let drift = report.last_drift.as_ref().unwrap();
     assert_eq!(drift.object, "Deployment.apps shop/web");
     assert!(drift.reverted && !drift.deleted);
@@ -32,7 +32,7 @@ async fn a_deletion_is_made_good_and_names_no_actor() {
     let unit = world.set("a", 1, vec![config_map("c", "1")]);
     world.applied(&unit).await;
     world.delete(&config_map_path("c")).await;
-    let report = world.until(&unit, "made good", |r| r.reverts == 1 && r.objects.applied == 1).await;
+    let report = world.until(&unit, "made good", |r| r.reverted() == 1 && r.objects.applied == 1).await;
     let drift = report.last_drift.as_ref().unwrap();
     assert!(drift.deleted && drift.fields.is_empty());
     assert_eq!(world.config_map("c").await.unwrap()["data"]["a"], "1");
@@ -46,7 +46,7 @@ async fn a_label_taken_away_is_no_deletion() {
     let unit = world.set("a", 1, vec![config_map("c", "1")]);
     world.applied(&unit).await;
     world.edit(&config_map_path("c"), "vandal", json!({"metadata": {"labels": {"kurator.dev/hub": null}}})).await;
-    let report = world.until(&unit, "relabelled", |r| r.reverts == 1 && r.objects.applied == 1).await;
+    let report = world.until(&unit, "relabelled", |r| r.reverted() == 1 && r.objects.applied == 1).await;
     let drift = report.last_drift.as_ref().unwrap();
     assert!(!drift.deleted);
     assert_eq!(drift.fields[0].path, "metadata.labels[kurator.dev/hub]");
@@ -61,7 +61,7 @@ async fn what_changed_while_nobody_looked_is_seen_after_a_restart() {
     world.edit(&config_map_path("c"), "kubectl", json!({"data": {"a": "2"}})).await;
     world.delete(&config_map_path("d")).await;
     world.restart();
-    world.until(&unit, "reverted", |r| r.reverts == 2 && r.objects.applied == 2).await;
+    world.until(&unit, "reverted", |r| r.reverted() == 2 && r.objects.applied == 2).await;
     assert_eq!(world.config_map("c").await.unwrap()["data"]["a"], "1");
     assert!(world.config_map("d").await.is_some());
 }
@@ -74,16 +74,17 @@ async fn a_fight_is_contested_and_left_alone() {
     for round in 1..=3_u64 {
         world.pass_time(10);
         world.edit(&config_map_path("c"), "rival", json!({"data": {"a": format!("rival {round}")}})).await;
-        world.until(&unit, "reverted", |r| r.reverts == round && r.objects.applied == 2).await;
+        world.until(&unit, "reverted", |r| r.reverted() == round && r.objects.applied == 2).await;
     }
     world.edit(&config_map_path("c"), "rival", json!({"data": {"a": "rival wins"}})).await;
     let report = world.until(&unit, "contested", |r| detail(r, "c").sync == SyncState::Contested).await;
+    assert_eq!(waiting(&report), [(WaitingCause::Contested, 1, "ConfigMap shop/c", "")]);
     assert_eq!(detail(&report, "c").drift[0].fields[0].manager.as_deref(), Some("rival"));
     let before = world.quiet().await;
     assert_eq!(world.config_map("c").await.unwrap()["data"]["a"], "rival wins");
     // The other object is still ours.
     world.edit(&config_map_path("other"), "kubectl", json!({"data": {"a": "2"}})).await;
-    world.until(&unit, "reverted", |r| r.reverts == 4).await;
+    world.until(&unit, "reverted", |r| r.reverted() == 4).await;
     assert_eq!(world.quiet().await, before + 2);
 }
 
@@ -101,7 +102,7 @@ async fn replicas_that_an_autoscaler_owns_are_not_ours() {
     world.edit(&scale, "kube-controller-manager", json!({"spec": {"replicas": 6}})).await;
     assert_eq!(world.quiet().await, before + 1);
     let report = world.applied(&unit).await;
-    assert_eq!(report.reverts, 0);
+    assert_eq!(report.reverted(), 0);
     // A new image comes without touching the replicas.
     world.set("a", 2, vec![deployment("web", 2, "nginx:2")]);
     world.applied(&unit).await;
@@ -136,7 +137,7 @@ async fn replicas_come_back_when_the_autoscaler_goes() {
     world
         .eventually("back", || async { world.get(&deployment_path("web")).await.unwrap()["spec"]["replicas"] == 2 })
         .await;
-    assert_eq!(world.applied(&unit).await.reverts, 0);
+    assert_eq!(world.applied(&unit).await.reverted(), 0);
 }
 
 #[tokio::test]

@@ -2,12 +2,12 @@
 
 use std::sync::atomic::Ordering;
 
-use api::delivery::{Health, Removal, UnitPhase, label};
+use api::delivery::{Health, Removal, UnitPhase, WaitingCause, label};
 use applier::Link;
 use plan::guard::Cause;
 use serde_json::json;
 
-use crate::world::{World, config_map, config_map_path, config_maps, deployment, deployment_path, unit};
+use crate::world::{World, config_map, config_map_path, config_maps, deployment, deployment_path, unit, waiting};
 
 #[tokio::test]
 async fn a_hub_from_an_older_backup_deletes_nothing_until_told() {
@@ -177,6 +177,7 @@ async fn an_object_of_another_hub_is_left_alone() {
     let report = world.until(&unit, "refused", |r| r.phase == UnitPhase::Failed && r.objects.applied == 1).await;
     assert_eq!(report.reason, "ForeignHub");
     assert!(report.message.contains("otherhub"), "{}", report.message);
+    assert_eq!(waiting(&report), [(WaitingCause::OtherHub, 1, "ConfigMap shop/c", "otherhub")]);
     assert_eq!(world.config_map("c").await.unwrap()["data"]["a"], "theirs");
 }
 
@@ -222,7 +223,7 @@ async fn a_unit_that_no_snapshot_names_is_left_and_told() {
     assert_eq!(world.quiet().await, before);
     // The unit is back, as after deleting and making its owner again: it finds what it delivered.
     world.set("a", 1, vec![config_map("c", "1")]);
-    world.until(&unit, "found again", |r| r.objects.applied == 1 && r.reverts == 1).await;
+    world.until(&unit, "found again", |r| r.objects.applied == 1 && r.reverted() == 1).await;
 }
 
 #[tokio::test]
@@ -237,7 +238,7 @@ async fn an_idle_member_that_goes_away_is_noticed() {
     // Changed while it was away.
     world.edit(&config_map_path("c001"), "kubectl", json!({"data": {"a": "2"}})).await;
     world.down.store(false, Ordering::SeqCst);
-    let report = world.until(&unit, "reverted", |r| r.reverts == 1 && r.objects.applied == 3).await;
+    let report = world.until(&unit, "reverted", |r| r.reverted() == 1 && r.objects.applied == 3).await;
     assert_eq!((report.phase, report.health), (UnitPhase::Applied, Health::Healthy));
     assert_eq!(world.quiet().await, before + 2);
 }

@@ -46,7 +46,7 @@ async fn is_not_visible_until_it_is_honest(mut world: World, why: &str) {
     world.until(&unit, "seen again", |r| r.objects.applied == 1 && detail(r, "c").reason.is_empty()).await;
     // And watched again.
     world.edit(&config_map_path("c"), "kubectl", json!({"data": {"a": "2"}})).await;
-    world.until(&unit, "reverted", |r| r.reverts == 1 && r.objects.applied == 1).await;
+    world.until(&unit, "reverted", |r| r.reverted() == 1 && r.objects.applied == 1).await;
 }
 
 #[tokio::test]

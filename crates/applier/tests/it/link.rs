@@ -1,13 +1,17 @@
-//! A member that is away, and comes back.
+//! A member that is away, and comes back; and an applier that is.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use applier::{Applier, Ctx, Limits, PushFeed};
+use client::{Api, Metrics};
 use http::Request;
 use kube::client::Body;
 use plan::authenticator::HubKey;
+use prometheus_client::encoding::text;
+use prometheus_client::registry::Registry;
+use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tower::BoxError;
@@ -22,22 +26,10 @@ async fn a_member_that_is_seen_to_answer_again_is_asked_at_once() {
         tried.send_replace(count.fetch_add(1, Ordering::SeqCst) + 1);
         async { Err::<http::Response<Body>, BoxError>("connection refused".into()) }
     });
-    let hub: api::delivery::HubId = "hub".parse().unwrap();
-    let member: model::MemberName = "beijing".parse().unwrap();
-    let (push, _reports) = PushFeed::new(hub.clone(), HubKey::from_random([1; 32]));
-    let ctx = Ctx {
-        member: member.clone(),
-        hub,
-        key_of: push.key_of(),
-        cluster: Some("a".to_owned()),
-        clock: Arc::new(Still),
-        jitter: Arc::new(|| 0.0),
-        limits: Limits::default(),
-        back: seen.subscribe(),
-        metrics: client::Metrics::default(),
-    };
-    let client = kube::Client::new(away, "default");
-    let applier = tokio::spawn(async move { match Applier::run(push.member(&member), client, ctx).await {} });
+    let (push, _reports) = PushFeed::new(hub(), HubKey::from_random([1; 32]));
+    let ctx = Ctx { cluster: Some("a".to_owned()), back: seen.subscribe(), ..ctx(&push) };
+    let api = Api::new(kube::Client::new(away, "default"), "test");
+    let applier = tokio::spawn(async move { match Applier::run(push.member(&member()), api, ctx).await {} });
     // Long enough for the pause to have reached its longest.
     tokio::time::sleep(Duration::from_secs(600)).await;
     trying.mark_unchanged();
@@ -51,6 +43,61 @@ async fn a_member_that_is_seen_to_answer_again_is_asked_at_once() {
     trying.changed().await.unwrap();
     assert!(at.elapsed() >= client::Backoff::MEMBER.longest / 2, "it came back after {:?}", at.elapsed());
     applier.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_an_applier_is_counted_and_costs_one_connection() {
+    let answers = tower::service_fn(async |request: Request<Body>| {
+        let (status, body) = match request.uri().path() {
+            "/api/v1/namespaces/kube-system" => {
+                let metadata = json!({"name": "kube-system", "uid": "a"});
+                (200, json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}))
+            }
+            _ => (500, json!({})),
+        };
+        let body = Body::from(body.to_string().into_bytes());
+        Ok::<_, BoxError>(http::Response::builder().status(status).body(body).unwrap())
+    });
+    let (push, _reports) = PushFeed::new(hub(), HubKey::from_random([1; 32]));
+    let mut registry = Registry::default();
+    let (keys, mut asked) = watch::channel(0_u32);
+    let key_of = push.key_of();
+    let panics = Arc::new(move |cluster: &str| {
+        keys.send_modify(|times| *times += 1);
+        assert!(*keys.borrow() > 2, "a bug, twice");
+        key_of(cluster)
+    });
+    let ctx = Ctx { key_of: panics, metrics: Metrics::registered(&mut registry), ..ctx(&push) };
+    let api = Api::new(kube::Client::new(answers, "default"), "test");
+    let applier = tokio::spawn(async move { match Applier::run(push.member(&member()), api, ctx).await {} });
+    asked.wait_for(|times| *times == 3).await.unwrap();
+    let mut scrape = String::new();
+    text::encode(&mut scrape, &registry).unwrap();
+    assert!(scrape.contains(r#"kurator_reconcile_panics_total{controller="applier"} 2"#), "{scrape}");
+    applier.abort();
+}
+
+fn hub() -> api::delivery::HubId {
+    "hub".parse().unwrap()
+}
+
+fn member() -> model::MemberName {
+    "beijing".parse().unwrap()
+}
+
+fn ctx(push: &PushFeed) -> Ctx {
+    Ctx {
+        member: member(),
+        hub: hub(),
+        key_of: push.key_of(),
+        shared: push.shared(),
+        cluster: None,
+        clock: Arc::new(Still),
+        jitter: Arc::new(|| 0.0),
+        limits: Limits::default(),
+        metrics: Metrics::default(),
+        back: watch::channel(0).1,
+    }
 }
 
 struct Still;

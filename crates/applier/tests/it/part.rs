@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use api::delivery::{Health, UnitPhase};
+use api::delivery::{Health, UnitPhase, WaitingCause};
 use api::feed::{Payload, Phase, SyncState, UnitReport, Wait};
 use applier::Link;
 use http::Method;
 use serde_json::json;
 
 use crate::fault::Act;
-use crate::world::{World, config_map, config_map_path, config_maps, deployment, deployment_path, detail};
+use crate::world::{World, config_map, config_map_path, config_maps, deployment, deployment_path, detail, waiting};
 
 #[tokio::test]
 async fn an_api_behind_the_server_that_is_down_stops_only_its_objects() {
@@ -72,8 +72,10 @@ async fn a_phase_runs_out_of_time_once_and_the_next_is_looked_after() {
     };
     let unit = world.stage_payload("a", 1, &payload, |_| {});
     world.publish();
-    world.until(&unit, "waiting", |r| r.phase == UnitPhase::Waiting).await;
+    let report = world.until(&unit, "waiting", |r| r.phase == UnitPhase::Waiting).await;
+    assert_eq!(waiting(&report), [(WaitingCause::Phase, 1, "ConfigMap shop/c", "")]);
     let report = world.until(&unit, "out of time", |r| r.phase == UnitPhase::Failed).await;
+    assert_eq!(waiting(&report), [(WaitingCause::Overdue, 1, "Deployment.apps shop/web", "")]);
     assert_eq!(
         (detail(&report, "web").reason.as_str(), detail(&report, "web").sync),
         ("PhaseTimeout", SyncState::Failed)
@@ -83,7 +85,7 @@ async fn a_phase_runs_out_of_time_once_and_the_next_is_looked_after() {
         world.edit(&config_map_path("c"), &format!("hand-{round}"), json!({"data": {"a": "2"}})).await;
         let still = |r: &UnitReport| {
             assert_eq!(r.phase, UnitPhase::Failed, "it waits again");
-            r.reverts == round
+            r.reverted() == round
         };
         world.until(&unit, "reverted", still).await;
     }
@@ -150,7 +152,9 @@ async fn an_object_that_is_made_anew_does_not_wait_for_a_retry() {
     world.set_with("a", 3, vec![deployment("web", 1, "nginx")], |entry| entry.force = true);
     let report = world.until(&unit, "leaving", |r| r.epoch == 3 && r.reason == "BeingDeleted").await;
     assert!(!detail(&report, "web").adopted);
+    assert_eq!(waiting(&report), [(WaitingCause::BeingDeleted, 1, "Deployment.apps shop/web", "")]);
     world.edit(&deployment_path("web"), "guard", json!({"metadata": {"finalizers": null}})).await;
     let report = world.applied(&unit).await;
+    assert_eq!(waiting(&report), []);
     assert!(!detail(&report, "web").adopted);
 }

@@ -8,7 +8,7 @@ use plan::inventory::shard::{Place, Sealed, encode};
 use plan::inventory::{Entry, Inventory};
 use serde_json::{Value, json};
 
-use crate::world::{World, config_map, config_maps, pack, unit};
+use crate::world::{World, config_map, config_maps, hub_key, pack, unit};
 
 const SECRETS: &str = "/api/v1/namespaces/kurator-system/secrets";
 
@@ -28,7 +28,7 @@ async fn tamper(world: &World, json: Option<Vec<u8>>, authenticator: Option<Vec<
 /// An inventory of the unit as somebody with another key writes it, with an object that was never ours.
 async fn forged(world: &World, key: &HubKey, victim: &Value) -> Sealed {
     let mut inventory = Inventory::empty(unit("a"));
-    let uid = model::object::uid(victim).map(str::to_owned);
+    let uid = model::object::uid(victim).map(model::Uid::from);
     let doomed = Entry { version: "v1".into(), uid, doomed: true, ..Entry::default() };
     let mut of_kind = victim.clone();
     (of_kind["apiVersion"], of_kind["kind"]) = (json!("v1"), json!("ConfigMap"));
@@ -80,6 +80,51 @@ async fn an_inventory_that_somebody_wrote_proves_nothing() {
     world.set("a", 3, config_maps(2));
     world.restart();
     assert_eq!(world.applied(&unit("a")).await.objects.adopted, 2);
+}
+
+#[tokio::test]
+async fn an_inventory_that_units_share_is_refused_and_nothing_of_it_is_lost() {
+    let mut world = World::new().await;
+    world.set("a", 1, config_maps(2));
+    world.applied(&unit("a")).await;
+    world.stop();
+    let path = format!("{SECRETS}/{}", world.inventories().await.remove(0));
+    let own = world.get(&path).await.unwrap()["data"].clone();
+    // As a Kurator writes it that keeps several units of one owner together, with this hub's key.
+    let entry = |n: u8| Entry { version: "v1".into(), uid: Some(format!("u{n}").into()), ..Entry::default() };
+    let key = |name: &str| {
+        model::ObjectKey::of(&json!({"apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"namespace": "shop", "name": name}}))
+    };
+    let (mut first, mut second) = (Inventory::empty(unit("a")), Inventory::empty(unit("b")));
+    first.put(key("c000"), entry(0));
+    second.put(key("c001"), entry(1));
+    let (cluster, group) = (world.identity().await, unit("a"));
+    let member_key = hub_key().of_member(&world.hub, &cluster);
+    let place = Place { hub: &world.hub, cluster: &cluster, group: &group, key: &member_key };
+    let shared = encode(&place, &[&first, &second]).remove(&0).unwrap();
+    tamper(&world, Some(shared.json), Some(shared.authenticator)).await;
+    let before = world.get(&path).await.unwrap()["data"].clone();
+    assert_ne!(before, own);
+    for (epoch, removal) in [(2, Removal::None), (2, Removal::Prune), (2, Removal::Release)] {
+        world.set_with("a", epoch, vec![], |entry| entry.removal = removal);
+        world.restart();
+        let report = world.until(&unit("a"), "refused", |r| r.phase == UnitPhase::Failed).await;
+        assert_eq!(report.reason, "InventoryUnreadable", "{removal:?}");
+        assert!(report.message.contains(&unit("b").to_string()), "{}", report.message);
+        assert!(report.message.contains("use that one"), "{}", report.message);
+        assert_eq!(world.get(&path).await.unwrap()["data"], before, "{removal:?}");
+        for name in ["c000", "c001"] {
+            let ours = world.config_map(name).await.unwrap();
+            assert!(model::object::label(&ours, label::HUB).is_some(), "{removal:?}");
+        }
+        world.stop();
+    }
+    // Restored, it goes on where it was.
+    world.edit(&path, "admin", json!({"data": own})).await;
+    world.set("a", 3, config_maps(3));
+    world.restart();
+    assert_eq!(world.applied(&unit("a")).await.objects.adopted, 0);
 }
 
 #[tokio::test]

@@ -1,12 +1,12 @@
 //! What goes, what stays, and who decides.
 
-use api::delivery::{DeletionState, Removal, UnitPhase, label};
+use api::delivery::{DeletionState, Removal, UnitPhase, WaitingCause, label};
 use http::Method;
 use plan::guard::Cause;
 use serde_json::json;
 
 use crate::fault::Act;
-use crate::world::{World, config_map, config_map_path, config_maps, detail};
+use crate::world::{World, config_map, config_map_path, config_maps, detail, waiting};
 
 #[tokio::test]
 async fn a_small_deletion_goes_ahead_and_the_inventory_shrinks() {
@@ -16,6 +16,7 @@ async fn a_small_deletion_goes_ahead_and_the_inventory_shrinks() {
     world.set("a", 2, config_maps(17));
     let report = world.until(&unit, "held", |r| r.phase == UnitPhase::DeletionsHeld).await;
     assert_eq!(report.deletions.as_ref().unwrap().count, 3);
+    assert_eq!(waiting(&report), [(WaitingCause::Release, 3, "ConfigMap shop/c017", "")]);
     assert!(world.guard(&unit, None).held.is_none());
     let report = world.until(&unit, "pruned", |r| r.objects.inventory == 17).await;
     assert!(world.config_map("c018").await.is_none() && world.config_map("c016").await.is_some());
@@ -129,6 +130,7 @@ async fn two_units_with_one_object_do_not_fight() {
     let report = world.until(&b, "in conflict", |r| r.phase == UnitPhase::Failed).await;
     assert_eq!(report.reason, "Conflict");
     assert!(report.message.contains(&a.to_string()), "{}", report.message);
+    assert_eq!(waiting(&report), [(WaitingCause::OtherUnit, 1, "ConfigMap shop/c", a.to_string().as_str())]);
     assert_eq!(world.config_map("c").await.unwrap()["data"]["a"], "from a");
     assert!(world.config_map("d").await.is_some());
     // When the first lets it go, the second gets it.

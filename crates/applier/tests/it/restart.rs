@@ -1,8 +1,9 @@
 //! A process that starts finds out by reading what was applied before it, and writes nothing to a settled member.
 
-use api::delivery::{Removal, UnitPhase, label};
+use api::delivery::{Removal, UnitPhase, UnitStatus, label};
 use api::feed::SyncState;
 use http::Method;
+use model::Clock as _;
 use serde_json::{Value, json};
 
 use crate::fault::Act;
@@ -14,7 +15,7 @@ async fn restarts_without_a_write(world: &mut World, what: &str) {
     world.restart();
     let report = world.applied(&unit("a")).await;
     assert_eq!(world.quiet().await, before, "{what}");
-    assert_eq!((report.reverts, report.phase), (0, UnitPhase::Applied), "{what}");
+    assert_eq!((report.reverted(), report.phase), (0, UnitPhase::Applied), "{what}");
 }
 
 fn secret(value: &str) -> Value {
@@ -50,7 +51,7 @@ async fn what_the_server_writes_otherwise_is_no_change() {
     // The next change of one object is one write.
     let before = world.quiet().await;
     world.edit(&config_map_path("c"), "kubectl", json!({"data": {"a": "2"}})).await;
-    world.until(&unit("a"), "reverted", |r| r.reverts == 1 && r.objects.applied == 5).await;
+    world.until(&unit("a"), "reverted", |r| r.reverted() == 1 && r.objects.applied == 5).await;
     assert_eq!(world.quiet().await, before + 2);
 }
 
@@ -66,7 +67,7 @@ async fn what_no_list_showed_is_read_one_by_one() {
     let scale = json!({"spec": {"paused": true, "replicas": 3}});
     world.edit(&deployment_path("web"), "kubectl", scale).await;
     world.restart();
-    world.until(&unit("a"), "reverted", |r| r.reverts == 1 && r.objects.applied == 2).await;
+    world.until(&unit("a"), "reverted", |r| r.reverted() == 1 && r.objects.applied == 2).await;
     assert_eq!(world.get(&deployment_path("web")).await.unwrap()["spec"]["replicas"], 2);
 }
 
@@ -93,7 +94,7 @@ async fn replicas_that_an_autoscaler_set_are_known_after_a_restart() {
     world
         .eventually("back", || async { world.get(&deployment_path("web")).await.unwrap()["spec"]["replicas"] == 2 })
         .await;
-    assert_eq!(world.applied(&unit("a")).await.reverts, 0);
+    assert_eq!(world.applied(&unit("a")).await.reverted(), 0);
     restarts_without_a_write(&mut world, "without an autoscaler").await;
 }
 
@@ -152,7 +153,7 @@ async fn an_annotation_that_somebody_changed_is_put_right_and_not_reported_by_na
     world.applied(&unit("a")).await;
     let path = config_map_path("c");
     world.edit(&path, "vandal", json!({"metadata": {"annotations": {label::APPLIED: "sha256:x"}}})).await;
-    let report = world.until(&unit("a"), "put right", |r| r.reverts == 1 && r.objects.applied == 1).await;
+    let report = world.until(&unit("a"), "put right", |r| r.reverted() == 1 && r.objects.applied == 1).await;
     assert_eq!(report.last_drift.as_ref().unwrap().fields[0].path, "metadata.managedFields");
     restarts_quietly_after_tampering(&mut world, &path).await;
 }
@@ -178,4 +179,33 @@ async fn what_is_given_back_bears_no_mark_of_ours() {
     world.eventually("gone", || async { world.inventories().await.is_empty() }).await;
     let live = world.config_map("c").await.unwrap();
     assert!(model::object::labels(&live).is_empty() && model::object::annotations(&live).is_empty(), "{live}");
+}
+
+#[tokio::test]
+async fn reverts_add_up_over_a_restart() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, vec![config_map("c", "1")]);
+    world.applied(&unit).await;
+    let mut stored: Option<UnitStatus> = None;
+    let mut totals = Vec::new();
+    for round in 1..=5_u64 {
+        if round == 4 {
+            world.restart();
+            let report = world.applied(&unit).await;
+            assert_eq!(report.reverts, None);
+        }
+        // A fight by one manager would be contested.
+        world.pass_time(1);
+        let by = format!("hand-{round}");
+        world.edit(&config_map_path("c"), &by, json!({"data": {"a": format!("by {by}")}})).await;
+        let own = if round < 4 { round } else { round - 3 };
+        let report = world.until(&unit, "reverted", |r| r.reverted() == own && r.objects.applied == 1).await;
+        stored = plan::unit::merge_report(&report, stored.as_ref(), world.clock.now());
+        totals.push(stored.as_ref().unwrap().reverts);
+    }
+    assert_eq!(totals, [1, 2, 3, 4, 5]);
+    // An object that leaves the unit takes no reverts along.
+    world.set("a", 2, vec![config_map("d", "1")]);
+    let report = world.until(&unit, "another object", |r| r.epoch == 2 && r.objects.applied == 1).await;
+    assert_eq!(report.reverted(), 2);
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use api::delivery::{HubId, Removal, UnitId, UnitPhase, label};
+use api::delivery::{HubId, Removal, UnitId, UnitPhase, WaitingCause, label};
 use api::feed::{ObjectReport, Payload, Snapshot, UnitEntry, UnitReport};
 use apiserver::{Admission, AdmissionRequest, ApiServer, Config, Denied, Ids, JsonProjection, Operation, UserInfo};
 use applier::{Applier, Ctx, Limits, PushFeed};
@@ -167,7 +167,7 @@ impl Drop for World {
     }
 }
 
-fn hub_key() -> HubKey {
+pub(crate) fn hub_key() -> HubKey {
     HubKey::from_random([9; 32])
 }
 
@@ -315,16 +315,18 @@ impl World {
         let ctx = Ctx {
             member: self.member.clone(),
             hub: self.hub.clone(),
+            shared: self.push.shared(),
             key_of: self.push.key_of(),
             cluster: self.cluster.clone(),
             clock: Arc::<Hand>::clone(&self.clock),
             jitter: Arc::new(|| 1.0),
             limits: self.limits,
-            back: tokio::sync::watch::channel(0).1,
             metrics: client::Metrics::default(),
+            back: tokio::sync::watch::channel(0).1,
         };
-        let (feed, client) = (self.push.member(&self.member), kube::Client::new(service, "default"));
-        self.applier = Some(tokio::spawn(async move { match Applier::run(feed, client, ctx).await {} }));
+        let api = client::Api::new(kube::Client::new(service, "default"), "test");
+        let feed = self.push.member(&self.member);
+        self.applier = Some(tokio::spawn(async move { match Applier::run(feed, api, ctx).await {} }));
     }
 
     pub(crate) fn stop(&mut self) {
@@ -391,7 +393,7 @@ impl World {
     ) -> UnitId {
         let unit = unit(name);
         let short = unit.short(&self.hub);
-        let bundle = self.push.bundle(&short, payload);
+        let bundle = self.push.bundle(&short, payload.digest(), payload);
         let mut entry = UnitEntry {
             unit: unit.clone(),
             revision: format!("{short}-{epoch}"),
@@ -623,4 +625,9 @@ pub(crate) fn deployment_path(name: &str) -> String {
 
 pub(crate) fn detail<'a>(report: &'a UnitReport, name: &str) -> &'a ObjectReport {
     report.details.iter().find(|d| d.key.name == name).unwrap_or_else(|| panic!("no {name} in {report:#?}"))
+}
+
+/// Why objects of a unit are not as wanted: cause, how many, the first of them, detail.
+pub(crate) fn waiting(report: &UnitReport) -> Vec<(WaitingCause, u32, &str, &str)> {
+    report.waiting.iter().map(|w| (w.cause, w.count, w.first.as_str(), w.detail.as_str())).collect()
 }

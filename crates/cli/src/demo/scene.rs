@@ -35,19 +35,19 @@ pub(crate) async fn play(common: &Common, scene: Scene) -> anyhow::Result<()> {
         bail!("there is no demo in {}: start one with `kurator up --demo`", dir.display());
     }
     let common = Common { dir: Some(dir.clone()), ..common.clone() };
-    let stage = Stage { dir, common, said: RefCell::default() };
-    stage.play(scene.scene).await?;
-    stage.finish()
+    let player = Player { dir, common, said: RefCell::default() };
+    player.play(scene.scene).await?;
+    player.finish()
 }
 
-struct Stage {
+struct Player {
     dir: PathBuf,
     common: Common,
     /// What was said, for programs; people see it as it happens.
     said: RefCell<Vec<String>>,
 }
 
-impl Stage {
+impl Player {
     async fn play(&self, scene: SceneKind) -> anyhow::Result<()> {
         match scene {
             SceneKind::Commit => self.commit().await,

@@ -9,15 +9,15 @@ use api::reason;
 use kube::ResourceExt;
 use model::Timestamp;
 
-use super::fault::{self, Fault, Place, Severity};
+use super::fault::{self, Fault, Names, Place, Severity};
 
 /// What was read.
 #[derive(Debug)]
 pub(super) struct Facts {
     /// The hub's process.
     pub(super) process: Process,
-    /// Its directory, when it lies on this machine.
-    pub(super) store: Option<Store>,
+    /// Its directory, when it lies on this machine, or why it cannot be looked at.
+    pub(super) store: Option<Result<Store, String>>,
     /// Members, and attached clusters that have made none.
     pub(super) members: Vec<Cluster>,
     /// Fleets.
@@ -26,13 +26,32 @@ pub(super) struct Facts {
     pub(super) applications: Vec<Application>,
     /// What members report.
     pub(super) statuses: Vec<MemberStatus>,
+    /// Lists that the hub did not give, by what they are of.
+    pub(super) unread: Vec<(&'static str, Unread)>,
+}
+
+/// Why something could not be read.
+#[derive(Debug)]
+pub(super) struct Unread {
+    /// The reason of the hub's answer, or of the table.
+    pub(super) reason: String,
+    /// In words.
+    pub(super) message: String,
 }
 
 impl Facts {
     /// Facts of a hub of which nothing else could be read.
-    pub(super) fn of_process(process: Process, store: Option<Store>) -> Self {
-        let (members, fleets, applications, statuses) = Default::default();
-        Self { process, store, members, fleets, applications, statuses }
+    pub(super) fn of_process(process: Process, store: Option<Result<Store, String>>) -> Self {
+        let (members, fleets, applications, statuses, unread) = Default::default();
+        Self { process, store, members, fleets, applications, statuses, unread }
+    }
+
+    /// What a list has. That there is none is a fact too.
+    pub(super) fn listed<K>(&mut self, of: &'static str, list: Result<Vec<K>, Unread>) -> Vec<K> {
+        list.unwrap_or_else(|why| {
+            self.unread.push((of, why));
+            Vec::new()
+        })
     }
 
     /// Does what a member reported last still hold? Of one that does not answer its prober or its applier nothing is known,
@@ -72,6 +91,13 @@ pub(super) struct Process {
     pub(super) panics: Option<u64>,
 }
 
+impl Process {
+    /// A hub that could not even be asked.
+    pub(super) fn silent(server: String, why: String) -> Self {
+        Self { server, version: Err(why), unready: None, ahead_secs: None, panics: None }
+    }
+}
+
 /// The hub's directory.
 #[derive(Debug)]
 pub(super) struct Store {
@@ -95,7 +121,9 @@ pub(super) struct Finding {
     pub(super) message: String,
     pub(super) remedy: String,
     /// The remedy before names were put in: findings with the same one are printed together.
-    pub(super) template: String,
+    pub(super) template: &'static str,
+    /// What the template's placeholders stand for here.
+    pub(super) names: Names,
 }
 
 /// Free space below which the disk is almost full: a compaction of the largest store that a hub is made for (1 GiB)
@@ -108,29 +136,33 @@ const UNDER_WAY_SECS_MAX: i64 = 600;
 
 /// Looks at everything, in the order of places and names.
 pub(super) fn diagnose(facts: &Facts, now: Timestamp) -> Vec<Finding> {
-    let mut out = process(&facts.process);
+    let mut out = process(facts);
     out.extend(facts.store.iter().flat_map(store));
     for member in &facts.members {
         let conditions = member.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
-        let name = member.name_any();
+        let names = Names::of(member);
         // A record that says itself what is wrong says it better.
-        match facts.kept_out(&name).filter(|_| record_answers(member)) {
-            Some(link) => out.push(found(Place::Member, &name, "", fault::of_link(link.state), &link.message)),
-            None => out.push(by_condition(Place::Member, &name, conditions, condition::READY, now)),
+        match facts.kept_out(&names.name).filter(|_| record_answers(member)) {
+            Some(link) => {
+                let name = names.to_string();
+                out.push(found(Place::Member, &name, names, fault::of_link(link.state), &link.message));
+            }
+            None => out.push(by_condition(Place::Member, &names, conditions, condition::READY, now)),
         }
     }
     for fleet in &facts.fleets {
         let conditions = fleet.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
-        out.push(by_condition(Place::Fleet, &fleet.name_any(), conditions, condition::READY, now));
+        out.push(by_condition(Place::Fleet, &Names::of(fleet), conditions, condition::READY, now));
     }
     for application in &facts.applications {
         let conditions = application.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
-        let name = application.name_any();
-        out.push(by_condition(Place::Application, &name, conditions, condition::READY, now));
+        let names = Names::of(application);
+        out.push(by_condition(Place::Application, &names, conditions, condition::READY, now));
         if let Some(ignored) = condition::find(conditions, condition::NOT_IMPLEMENTED) {
-            out.push(found(Place::Application, &name, "", &ignored.reason, &ignored.message));
+            let object = names.to_string();
+            out.push(found(Place::Application, &object, names.clone(), &ignored.reason, &ignored.message));
         }
-        out.push(by_condition(Place::Source, &name, conditions, condition::SOURCE_READY, now));
+        out.push(by_condition(Place::Source, &names, conditions, condition::SOURCE_READY, now));
     }
     for slice in facts.statuses.iter().filter(|slice| facts.answers(slice.spec.member.as_str())) {
         let member = slice.spec.member.as_str();
@@ -149,49 +181,61 @@ fn fine(place: Place, object: &str, message: impl Into<String>) -> Finding {
         reason: String::new(),
         message: message.into(),
         remedy: String::new(),
-        template: String::new(),
+        template: "",
+        names: Names::default(),
     }
 }
 
 /// A finding by its reason. One that the table does not have is a fault whose own words have to do.
-fn found(place: Place, object: &str, member: &str, reason: &str, message: &str) -> Finding {
+fn found(place: Place, object: &str, names: Names, reason: &str, message: &str) -> Finding {
     let known: Option<&Fault> = fault::known(place, reason);
+    let template = fault::template(known, place);
     Finding {
         place,
         object: object.to_owned(),
         severity: known.map_or(Severity::Fault, |fault| fault.severity),
         reason: reason.to_owned(),
         message: message.to_owned(),
-        remedy: fault::remedy(known, place, object, member),
-        template: known.map_or_else(String::new, |fault| fault.remedy.to_owned()),
+        remedy: fault::remedy(template, &[&names]),
+        template,
+        names,
     }
 }
 
-fn process(process: &Process) -> Vec<Finding> {
+/// A finding about the hub itself, whose remedy names no object.
+fn of_hub(place: Place, object: &str, reason: &str, message: &str) -> Finding {
+    found(place, object, Names::default(), reason, message)
+}
+
+fn process(facts: &Facts) -> Vec<Finding> {
+    let process = &facts.process;
     let at = process.server.as_str();
     let version = match &process.version {
         Ok(version) => version,
-        Err(why) => return vec![found(Place::Process, at, "", fault::UNANSWERED, why)],
+        Err(why) => return vec![of_hub(Place::Process, at, fault::UNANSWERED, why)],
     };
     let mut out = Vec::new();
     if let Some(why) = &process.unready {
-        out.push(found(Place::Process, at, "", fault::NOT_READY, why));
+        out.push(of_hub(Place::Process, at, fault::NOT_READY, why));
+    }
+    for (of, why) in &facts.unread {
+        out.push(of_hub(Place::Process, of, &why.reason, &format!("cannot list {of}: {}", why.message)));
     }
     let own = env!("CARGO_PKG_VERSION");
     if let Some((_, theirs)) = version.split_once("+kurator-")
         && theirs != own
     {
         let message = format!("the hub is {theirs}, this program is {own}");
-        out.push(found(Place::Process, at, "", fault::OTHER_VERSION, &message));
+        out.push(of_hub(Place::Process, at, fault::OTHER_VERSION, &message));
     }
     if let Some(secs) = process.ahead_secs.filter(|secs| secs.abs() > SKEW_SECS_MAX) {
         let word = if secs > 0 { "ahead of" } else { "behind" };
         let message = format!("the hub's clock is {} s {word} this machine's", secs.abs());
-        out.push(found(Place::Process, at, "", fault::CLOCK_SKEW, &message));
+        out.push(of_hub(Place::Process, at, fault::CLOCK_SKEW, &message));
     }
     if let Some(panics) = process.panics.filter(|panics| *panics > 0) {
         let message = format!("{panics} panics since the start; each cost one request or one reconcile");
-        out.push(found(Place::Process, at, "", fault::PANICKED, &message));
+        out.push(of_hub(Place::Process, at, fault::PANICKED, &message));
     }
     if out.is_empty() {
         out.push(fine(Place::Process, at, format!("{at} answers, version {version}")));
@@ -199,15 +243,19 @@ fn process(process: &Process) -> Vec<Finding> {
     out
 }
 
-fn store(store: &Store) -> Vec<Finding> {
+fn store(store: &Result<Store, String>) -> Vec<Finding> {
+    let store = match store {
+        Ok(store) => store,
+        Err(why) => return vec![of_hub(Place::Store, "", fault::UNREADABLE, why)],
+    };
     let mut out = Vec::new();
     if store.free_bytes < FREE_BYTES_MIN {
         let message = format!("{} MiB are free for {}", store.free_bytes >> 20, store.path);
-        out.push(found(Place::Store, &store.path, "", fault::DISK_ALMOST_FULL, &message));
+        out.push(of_hub(Place::Store, &store.path, fault::DISK_ALMOST_FULL, &message));
     }
     if store.is_readable_by_others {
         let message = "its mode lets group or others read it".to_owned();
-        out.push(found(Place::Store, &store.path, "", fault::KEYS_READABLE, &message));
+        out.push(of_hub(Place::Store, &store.path, fault::KEYS_READABLE, &message));
     }
     if out.is_empty() {
         let (used, free) = (store.used_bytes >> 20, store.free_bytes >> 30);
@@ -222,14 +270,16 @@ fn age_secs(condition: &Condition, now: Timestamp) -> i64 {
     since.map_or(0, |since| now.as_second() - since.as_second())
 }
 
-fn by_condition(place: Place, name: &str, conditions: &[Condition], type_: &str, now: Timestamp) -> Finding {
+fn by_condition(place: Place, names: &Names, conditions: &[Condition], type_: &str, now: Timestamp) -> Finding {
+    let object = names.to_string();
+    let name = object.as_str();
     let Some(condition) = condition::find(conditions, type_) else {
         return fine(place, name, "the hub has not looked at it yet");
     };
     if condition.status == "True" && condition.reason != reason::SUSPENDED {
         return fine(place, name, condition.message.clone());
     }
-    let finding = found(place, name, "", &condition.reason, &condition.message);
+    let finding = found(place, name, names.clone(), &condition.reason, &condition.message);
     // What is under way needs nobody, unless it is so for long.
     let under_way = matches!(
         condition.reason.as_str(),
@@ -243,9 +293,10 @@ fn by_condition(place: Place, name: &str, conditions: &[Condition], type_: &str,
 
 /// One unit in a member, by what the member reported last. What it cannot report now is the member's own finding.
 fn unit(id: &UnitId, member: &str, status: &UnitStatus, now: Timestamp) -> Finding {
+    let names = Names { namespace: id.namespace.clone(), name: id.name.clone(), member: member.to_owned() };
     let object = match &id.policy {
-        Some(policy) => format!("{}/{} in {member}", id.name, policy),
-        None => format!("{} in {member}", id.name),
+        Some(policy) => format!("{names}/{policy} in {member}"),
+        None => format!("{names} in {member}"),
     };
     let long = now.as_second() - status.since.as_second() >= UNDER_WAY_SECS_MAX;
     let broken = match status.phase {
@@ -265,7 +316,6 @@ fn unit(id: &UnitId, member: &str, status: &UnitStatus, now: Timestamp) -> Findi
         } else {
             Severity::Warning
         },
-        remedy: fault::remedy(known, Place::Unit, &id.name, member),
-        ..found(Place::Unit, &object, member, &status.reason, &status.message)
+        ..found(Place::Unit, &object, names, &status.reason, &status.message)
     }
 }

@@ -1,7 +1,12 @@
 //! The faults that are known, and what to do about each. `docs/errors.md` explains the same reasons at length.
 
+use std::fmt;
+
 use api::delivery::LinkState;
 use api::reason;
+use kube::ResourceExt;
+
+use crate::args::DEFAULT_NAMESPACE;
 
 /// Where a fault shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,7 +73,8 @@ pub(super) struct Fault {
     pub(super) reason: &'static str,
     /// How bad it is.
     pub(super) severity: Severity,
-    /// What to do. `{name}` stands for the object, `{member}` for the member of a unit.
+    /// What to do. `{name}` stands for the object, `{member}` for the member of a unit, `{-n}` for the option that chooses
+    /// the object's namespace when the command line would take another one.
     pub(super) remedy: &'static str,
 }
 
@@ -84,6 +90,10 @@ const fn warning(place: Place, reason: &'static str, remedy: &'static str) -> Fa
 pub(super) const UNANSWERED: &str = "HubDoesNotAnswer";
 /// `Process`: a health check of the API server fails.
 pub(super) const NOT_READY: &str = "HubNotReady";
+/// `Process`: it does not give a list, for no reason of its own. `Store`: its directory cannot be looked at.
+pub(super) const UNREADABLE: &str = "Unreadable";
+/// `Process`: a list does not come in time.
+pub(super) const SLOW: &str = "Timeout";
 /// `Process`: this program and the hub are of different versions.
 pub(super) const OTHER_VERSION: &str = "OtherVersion";
 /// `Process`: its clock and this machine's differ.
@@ -109,17 +119,22 @@ pub(super) fn of_link(state: LinkState) -> &'static str {
 
 use Place::{Application, Fleet, Member, Process, Source, Store, Unit};
 
+const SEE_OUTPUT: &str = "look at the hub's own output: what is missing here was not looked at";
 const SEE_MEMBER: &str = "see `kurator status member/{name}`";
-const SEE_TREE: &str = "see which object, and why, with `kurator tree app/{name}`";
+const SEE_TREE: &str = "see which object, and why, with `kurator tree app/{name}{-n}`";
 
 /// Every known fault. A reason that has no row here is reported as unknown, with the words that came with it.
 pub(super) const FAULTS: &[Fault] = &[
     fault(Process, UNANSWERED, "start it with `kurator up`, or name another with --kubeconfig or --dir"),
     fault(Process, NOT_READY, "look at the hub's own output; restart it if the check stays so"),
+    fault(Process, UNREADABLE, SEE_OUTPUT),
+    fault(Process, SLOW, SEE_OUTPUT),
+    fault(Process, "Forbidden", "use a credential that may list them: nothing is known of what is missing here"),
     warning(Process, OTHER_VERSION, "run the same version of this program and of the hub"),
     warning(Process, CLOCK_SKEW, "set both clocks by NTP; certificates and times in conditions depend on it"),
     fault(Process, PANICKED, "this is a bug: report it with the hub's output"),
     fault(Store, DISK_ALMOST_FULL, "free space on that disk; the hub refuses writes when it is full"),
+    fault(Store, UNREADABLE, "ask as the user that the hub runs as"),
     fault(Store, KEYS_READABLE, "take the rights away with `chmod -R go= DIR`; the keys of all members are in it"),
     fault(Member, reason::CLUSTER_NOT_REACHABLE, "see that its API server runs and can be reached from the hub"),
     fault(Member, reason::CLUSTER_NOT_READY, "see its own `kubectl get --raw '/readyz?verbose'`"),
@@ -149,11 +164,11 @@ pub(super) const FAULTS: &[Fault] = &[
     warning(Fleet, reason::NOT_IMPLEMENTED, "do without members of that kind for now"),
     fault(Application, reason::RECONCILIATION_FAILED, SEE_TREE),
     fault(Application, reason::HEALTH_CHECK_FAILED, SEE_TREE),
-    fault(Application, reason::DELETIONS_HELD, "revert the commit, or release them: `kurator approve app/{name}`"),
+    fault(Application, reason::DELETIONS_HELD, "revert the commit, or release them: `kurator approve app/{name}{-n}`"),
     fault(
         Application,
         reason::CONTESTED,
-        "let only one of the two write the field; `kurator status app/{name}` names it",
+        "let only one of the two write the field; `kurator status app/{name}{-n}` names it",
     ),
     warning(Application, reason::MEMBER_UNKNOWN, "see its members above"),
     fault(Application, reason::MEMBER_GONE, "attach the member again to have what it holds removed"),
@@ -165,13 +180,13 @@ pub(super) const FAULTS: &[Fault] = &[
     fault(Application, reason::NO_MEMBER_SELECTED, "correct the selector, or label the clusters"),
     fault(Application, reason::NOT_IMPLEMENTED, "do without what is named for now"),
     warning(Application, reason::FIELDS_NOT_HONOURED, "do without these fields for now"),
-    warning(Application, reason::PROGRESSING, "wait; if it stays so, see `kurator tree app/{name}`"),
-    warning(Application, reason::PENDING, "wait; if it stays so, see `kurator status app/{name}`"),
+    warning(Application, reason::PROGRESSING, "wait; if it stays so, see `kurator tree app/{name}{-n}`"),
+    warning(Application, reason::PENDING, "wait; if it stays so, see `kurator status app/{name}{-n}`"),
     warning(Application, reason::DELETING, "see the members that are named; it goes when they have let go"),
-    warning(Application, reason::SUSPENDED, "go on with `kurator resume app/{name}`"),
+    warning(Application, reason::SUSPENDED, "go on with `kurator resume app/{name}{-n}`"),
     fault(Source, reason::FETCH_FAILED, "correct URL, reference or Secret of the source, or see its server"),
     warning(Source, reason::FETCHING, "wait; the first fetch is under way"),
-    warning(Source, reason::SUSPENDED, "go on with `kurator resume app/{name}`"),
+    warning(Source, reason::SUSPENDED, "go on with `kurator resume app/{name}{-n}`"),
     fault(Unit, "Immutable", "set `force: true` in the policy, or delete the object by hand"),
     fault(Unit, "NoKind", "install the CustomResourceDefinition in {member}, or correct apiVersion and kind"),
     fault(Unit, "WrongScope", "correct metadata.namespace of the object"),
@@ -183,13 +198,20 @@ pub(super) const FAULTS: &[Fault] = &[
         "InventoryUnverified",
         "this hub did not write the inventory in {member}, or it was changed: restore its Secret, or bring back the hub's key",
     ),
-    fault(Unit, "InventoryUnreadable", "restore the Secret of the inventory; nothing is deleted meanwhile"),
+    fault(
+        Unit,
+        "InventoryUnreadable",
+        "restore the Secret of the inventory, or use the newer Kurator that wrote it; nothing is deleted meanwhile",
+    ),
     fault(Unit, "Forbidden", "give the member's credential that right"),
     fault(Unit, "Invalid", "correct the object in the source"),
     fault(Unit, "PhaseTimeout", SEE_TREE),
     fault(Unit, "NotFound", "deliver its namespace too, or make it"),
     fault(Unit, "OtherCluster", "correct the kubeconfig, or accept it: `kurator approve member/{member}`"),
     warning(Unit, "BeingDeleted", "see which finalizer holds the object in {member}"),
+    warning(Unit, "Unreachable", "see that {member} can be reached; it is tried again"),
+    warning(Unit, "Timeout", "see that {member} answers; it is tried again"),
+    warning(Unit, "ServerError", "see the member's own sentence above; it is tried again"),
     warning(Unit, "Unavailable", "see the aggregated API or webhook of {member} that is named"),
     warning(Unit, "BadAnswer", "see what answers at the address of {member}: a proxy before it, say"),
     warning(Unit, "NotVisible", "let the member's credential list that kind"),
@@ -202,13 +224,55 @@ pub(super) fn known(place: Place, reason: &str) -> Option<&'static Fault> {
     FAULTS.iter().find(|fault| fault.place == place && fault.reason == reason)
 }
 
-/// What to do, for these names. A reason that is not known leads to where its words are shown whole.
-pub(super) fn remedy(fault: Option<&Fault>, place: Place, name: &str, member: &str) -> String {
-    let template = match (fault, place) {
+/// What to do about a reason. One that is not known leads to where its words are shown whole.
+pub(super) fn template(fault: Option<&'static Fault>, place: Place) -> &'static str {
+    match (fault, place) {
         (Some(fault), _) => fault.remedy,
+        (None, Place::Process) => SEE_OUTPUT,
         (None, Place::Member) => SEE_MEMBER,
         (None, Place::Application | Place::Source | Place::Unit) => SEE_TREE,
-        (None, Place::Process | Place::Store | Place::Fleet) => "see what it says above",
+        (None, Place::Store | Place::Fleet) => "see what it says above",
+    }
+}
+
+/// A template's placeholders for one object. As text: the object's own name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Names {
+    /// Empty for an object of the cluster.
+    pub(super) namespace: String,
+    pub(super) name: String,
+    /// The member of a unit.
+    pub(super) member: String,
+}
+
+impl Names {
+    /// Those of an object.
+    pub(super) fn of(object: &impl ResourceExt) -> Self {
+        Self { namespace: object.namespace().unwrap_or_default(), name: object.name_any(), member: String::new() }
+    }
+}
+
+impl fmt::Display for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.namespace.is_empty() {
+            write!(f, "{}/", self.namespace)?;
+        }
+        f.write_str(&self.name)
+    }
+}
+
+/// What to do for these objects. A name in which they differ is left to the reader: `app/NAME`.
+pub(super) fn remedy(template: &str, objects: &[&Names]) -> String {
+    let shared = |of: fn(&Names) -> &str| {
+        let first = objects.first().map(|names| of(names))?;
+        objects.iter().all(|names| of(names) == first).then_some(first)
     };
-    template.replace("{name}", name).replace("{member}", member)
+    let option = match shared(|names| &names.namespace) {
+        Some("" | DEFAULT_NAMESPACE) => String::new(),
+        Some(namespace) => format!(" -n {namespace}"),
+        None => " -n NAMESPACE".to_owned(),
+    };
+    let name = shared(|names| &names.name).unwrap_or("NAME");
+    let member = shared(|names| &names.member).unwrap_or("MEMBER");
+    template.replace("{name}", name).replace("{member}", member).replace("{-n}", &option)
 }

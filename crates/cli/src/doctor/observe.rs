@@ -5,7 +5,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context;
 use api::delivery::MemberStatus;
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
@@ -15,8 +14,10 @@ use http::Request;
 use kube::api::ListParams;
 use kube::{Api, Client};
 use model::Clock;
+use serde::de::DeserializeOwned;
 
-use super::diagnose::{Facts, Process, Store};
+use super::diagnose::{Facts, Process, Store, Unread};
+use super::fault;
 use crate::args::Common;
 use crate::{connect, instance, status};
 
@@ -25,33 +26,65 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// Most bytes of the metrics that are read: 1,000 times what a hub with every metric has.
 const METRICS_BYTES_MAX: usize = 16 << 20;
 
+/// # Errors
+/// What the command line names and is not there. A hub that is sick, or of which this machine has no kubeconfig, is a finding.
 pub(super) async fn observe(common: &Common) -> anyhow::Result<Facts> {
-    let (client, server) = connect::hub_and_server(common).await?;
-    let process = process(&client, server).await;
-    let store = match &common.kubeconfig {
-        Some(_) => None,
-        None => Some(store(&instance::dir(common.dir.as_deref())?.join("hub"))?),
-    };
-    if process.version.is_err() {
-        return Ok(Facts::of_process(process, store));
+    if common.kubeconfig.is_some() {
+        let (client, server) = connect::hub_and_server(common).await?;
+        return Ok(facts(&client, server, None).await);
     }
-    let all = ListParams::default();
-    let asked = connect::asked;
-    let members: Api<Cluster> = Api::all(client.clone());
-    let members = members.list(&all).await.map_err(asked("cannot list members"))?.items;
-    let attached: Api<AttachedCluster> = Api::all(client.clone());
-    let attached = attached.list(&all).await.map_err(asked("cannot list attached clusters"))?.items;
-    let fleets: Api<Fleet> = Api::all(client.clone());
-    let applications: Api<Application> = Api::all(client.clone());
-    let statuses: Api<MemberStatus> = Api::all(client.clone());
-    Ok(Facts {
-        process,
-        store,
-        members: status::members(members, attached),
-        fleets: fleets.list(&all).await.map_err(asked("cannot list fleets"))?.items,
-        applications: applications.list(&all).await.map_err(asked("cannot list applications"))?.items,
-        statuses: statuses.list(&all).await.map_err(asked("cannot list what members report"))?.items,
+    let dir = instance::dir(common.dir.as_deref())?;
+    let store = store(&dir.join("hub"));
+    // A hub that never came up has written no kubeconfig, or half of one.
+    Ok(match connect::hub_and_server(common).await {
+        Ok((client, server)) => facts(&client, server, store).await,
+        Err(error) => Facts::of_process(Process::silent(dir.display().to_string(), format!("{error:#}")), store),
     })
+}
+
+/// Reads the hub's API. One part of it that fails is a fact among the others.
+pub(super) async fn facts(client: &Client, server: String, store: Option<Result<Store, String>>) -> Facts {
+    let process = process(client, server).await;
+    let mut facts = Facts::of_process(process, store);
+    if facts.process.version.is_err() {
+        return facts;
+    }
+    let (members, attached, fleets, applications, statuses) = tokio::join!(
+        list::<Cluster>(client),
+        list::<AttachedCluster>(client),
+        list::<Fleet>(client),
+        list::<Application>(client),
+        list::<MemberStatus>(client),
+    );
+    let members = facts.listed("members", members);
+    let attached = facts.listed("attached clusters", attached);
+    facts.members = status::members(members, attached);
+    facts.fleets = facts.listed("fleets", fleets);
+    facts.applications = facts.listed("applications", applications);
+    facts.statuses = facts.listed("what members report", statuses);
+    facts
+}
+
+/// Every object of a kind.
+async fn list<K>(client: &Client) -> Result<Vec<K>, Unread>
+where
+    K: kube::Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
+{
+    let api: Api<K> = Api::all(client.clone());
+    match tokio::time::timeout(ANSWER_WITHIN, api.list(&ListParams::default())).await {
+        Ok(Ok(list)) => Ok(list.items),
+        Ok(Err(kube::Error::Api(status))) => {
+            // A proxy before the hub gives no reason, and kube puts a sentence in its place.
+            let is_word = !status.reason.is_empty() && status.reason.chars().all(|c| c.is_ascii_alphanumeric());
+            let reason = if is_word { status.reason.as_str() } else { fault::UNREADABLE };
+            Err(Unread { reason: reason.to_owned(), message: format!("{}: {}", status.code, status.message) })
+        }
+        Ok(Err(error)) => Err(Unread { reason: fault::UNREADABLE.to_owned(), message: cause(&error) }),
+        Err(_) => {
+            let message = format!("no answer within {} s", ANSWER_WITHIN.as_secs());
+            Err(Unread { reason: fault::SLOW.to_owned(), message })
+        }
+    }
 }
 
 async fn process(client: &Client, server: String) -> Process {
@@ -109,19 +142,23 @@ pub(super) fn date_of(text: &str) -> Option<model::Timestamp> {
     jiff::fmt::rfc2822::parse(text).ok().map(|date| date.timestamp())
 }
 
-fn store(directory: &Path) -> anyhow::Result<Store> {
-    let about = || format!("the hub's directory {}", directory.display());
-    let disk = rustix::fs::statvfs(directory).with_context(about)?;
+/// The hub's directory, or why it cannot be looked at; nothing before a hub has made it.
+fn store(directory: &Path) -> Option<Result<Store, String>> {
+    let disk = match rustix::fs::statvfs(directory) {
+        Ok(disk) => disk,
+        Err(rustix::io::Errno::NOENT) => return None,
+        Err(why) => return Some(Err(format!("{}: {why}", directory.display()))),
+    };
     let keys = directory.join("keys");
     let open = [directory.to_owned(), keys.clone(), keys.join("hub.json")];
     let mode = |path: &PathBuf| fs::metadata(path).map(|meta| meta.permissions().mode() & 0o044);
-    Ok(Store {
+    Some(Ok(Store {
         path: directory.display().to_string(),
         used_bytes: used_bytes(&directory.join("store")),
         free_bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
         // A key that no one else can reach, because a folder above it is closed, is not open.
         is_readable_by_others: open.iter().all(|path| mode(path).is_ok_and(|bits| bits != 0)),
-    })
+    }))
 }
 
 /// Bytes of the files in a folder; the store has no folders below.

@@ -44,7 +44,12 @@ fn member(name: &str, ready: Condition) -> Cluster {
 }
 
 fn application(name: &str, conditions: Vec<Condition>) -> Application {
+    application_in("default", name, conditions)
+}
+
+fn application_in(namespace: &str, name: &str, conditions: Vec<Condition>) -> Application {
     let mut app = Application::new(name, ApplicationSpec::default());
+    app.metadata.namespace = Some(namespace.into());
     app.status = Some(ApplicationStatus { conditions, ..ApplicationStatus::default() });
     app
 }
@@ -132,12 +137,12 @@ fn a_fleet_with_faults_is_told_what_to_do_worst_first() {
         )],
         ..Facts::of_process(
             Process { ahead_secs: Some(-90), ..process() },
-            Some(Store {
+            Some(Ok(Store {
                 path: "/d/hub".into(),
                 used_bytes: 3 << 20,
                 free_bytes: 1 << 30,
                 is_readable_by_others: false,
-            }),
+            })),
         )
     };
     let findings = diagnose(&facts, now());
@@ -151,13 +156,13 @@ fn a_fleet_with_faults_is_told_what_to_do_worst_first() {
     fault  member f: SomethingNew
          words that came with it
       →  see `kurator status member/f`
-    fault  unit shop/base in e: Immutable
+    fault  unit default/shop/base in e: Immutable
          Service shop/web: spec.clusterIP: field is immutable
       →  set `force: true` in the policy, or delete the object by hand
     warning  process https://hub:6443: ClockSkew
          the hub's clock is 90 s behind this machine's
       →  set both clocks by NTP; certificates and times in conditions depend on it
-    warning  application shop: Progressing
+    warning  application default/shop: Progressing
          1 of 2 ready
       →  wait; if it stays so, see `kurator tree app/shop`
     ok  member  the member answers
@@ -210,6 +215,119 @@ fn a_hub_that_does_not_answer_is_the_only_finding_about_it() {
     let findings = diagnose(&Facts::of_process(silent, None), now());
     let seen: Vec<_> = findings.iter().map(|f| (f.place, f.reason.as_str(), f.severity)).collect();
     assert_eq!(seen, [(Place::Process, "HubDoesNotAnswer", Severity::Fault)]);
+}
+
+#[test]
+fn a_remedy_names_the_namespace_and_leaves_open_in_what_objects_differ() {
+    let held = || vec![condition("Ready", "False", reason::DELETIONS_HELD, "3 of 3", "2026-01-01T00:00:00Z")];
+    let check = |applications: &[(&str, &str)], head: &str, command: &str| {
+        let applications = applications.iter().map(|(namespace, name)| application_in(namespace, name, held()));
+        let facts = Facts { applications: applications.collect(), ..Facts::of_process(process(), None) };
+        let lines = lines(&diagnose(&facts, now()), false);
+        assert_eq!(lines[0], format!("fault  application {head}: DeletionsHeld"));
+        assert!(lines[2].ends_with(&format!("`kurator approve {command}`")), "{lines:#?}");
+    };
+    check(&[("default", "shop")], "default/shop", "app/shop");
+    check(&[("east", "shop")], "east/shop", "app/shop -n east");
+    check(&[("east", "shop"), ("west", "shop")], "east/shop, west/shop", "app/shop -n NAMESPACE");
+    check(&[("east", "shop"), ("east", "till")], "east/shop, east/till", "app/NAME -n east");
+    check(&[("default", "shop"), ("default", "till")], "default/shop, default/till", "app/NAME");
+}
+
+#[test]
+fn each_object_of_a_group_has_a_remedy_of_its_own_in_the_structured_output() {
+    let held = || vec![condition("Ready", "False", reason::DELETIONS_HELD, "", "2026-01-01T00:00:00Z")];
+    let applications = vec![application_in("default", "shop", held()), application_in("west", "shop", held())];
+    let value = value(&diagnose(&Facts { applications, ..Facts::of_process(process(), None) }, now()));
+    let seen: Vec<_> =
+        value["findings"].as_array().unwrap().iter().filter(|f| f["reason"] == "DeletionsHeld").collect();
+    assert_eq!([&seen[0]["object"], &seen[1]["object"]], ["default/shop", "west/shop"]);
+    assert!(seen[1]["remedy"].as_str().unwrap().ends_with("`kurator approve app/shop -n west`"), "{seen:?}");
+}
+
+#[test]
+fn what_is_tried_again_in_a_member_is_a_warning() {
+    let old = "2026-01-01T00:00:00Z";
+    for (reason, severity) in [
+        ("Unreachable", Severity::Warning),
+        ("Timeout", Severity::Warning),
+        ("ServerError", Severity::Warning),
+        ("Unavailable", Severity::Warning),
+        ("Invalid", Severity::Fault),
+    ] {
+        let facts = Facts {
+            members: vec![member("e", condition("Ready", "True", reason::CLUSTER_READY, "", old))],
+            statuses: vec![reported("e", UnitPhase::Failed, reason, "", old)],
+            ..Facts::of_process(process(), None)
+        };
+        let findings = diagnose(&facts, now());
+        let unit = findings.iter().find(|finding| finding.place == Place::Unit).unwrap();
+        assert_eq!(unit.severity, severity, "{reason}");
+    }
+}
+
+/// A hub that answers each path with a status and a body, or never.
+fn hub(answers: fn(&str) -> Option<(u16, String)>) -> kube::Client {
+    let service = tower::service_fn(move |request: http::Request<kube::client::Body>| async move {
+        let Some((code, body)) = answers(request.uri().path()) else {
+            return std::future::pending().await;
+        };
+        let body = kube::client::Body::from(body.into_bytes());
+        Ok::<_, std::convert::Infallible>(http::Response::builder().status(code).body(body).unwrap())
+    });
+    kube::Client::new(service, "default")
+}
+
+fn refusal(code: u16, reason: &str, message: &str) -> (u16, String) {
+    let status = serde_json::json!({
+        "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": message,
+    });
+    (code, status.to_string())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sick_hub_is_a_finding_and_hides_no_other() {
+    let sick = hub(|path| match path {
+        "/version" => Some((200, format!(r#"{{"gitVersion":"v1.37.0+kurator-{}"}}"#, env!("CARGO_PKG_VERSION")))),
+        "/readyz" => Some((500, "[-]store failed".to_owned())),
+        "/metrics" => Some((200, "apiserver_request_panic_total 2\n".to_owned())),
+        "/apis/cluster.karmada.io/v1alpha1/clusters" => Some(refusal(403, "Forbidden", "may not list clusters")),
+        "/apis/fleet.kurator.dev/v1alpha1/fleets" => Some((503, "no backend".to_owned())),
+        "/apis/apps.kurator.dev/v1alpha1/applications" => None,
+        _ => Some((200, r#"{"metadata":{},"items":[]}"#.to_owned())),
+    });
+    let facts = observe::facts(&sick, "https://hub:6443".to_owned(), None).await;
+    insta::assert_snapshot!(lines(&diagnose(&facts, now()), false).join("\n"), @r"
+    fault  process members: Forbidden
+         cannot list members: 403: may not list clusters
+      →  use a credential that may list them: nothing is known of what is missing here
+    fault  process https://hub:6443: HubNotReady
+         /readyz answers 500 Internal Server Error: [-]store failed
+      →  look at the hub's own output; restart it if the check stays so
+    fault  process https://hub:6443: Panicked
+         2 panics since the start; each cost one request or one reconcile
+      →  this is a bug: report it with the hub's output
+    fault  process applications: Timeout
+         cannot list applications: no answer within 5 s
+      →  look at the hub's own output: what is missing here was not looked at
+    fault  process fleets: Unreadable
+         cannot list fleets: 503: no backend
+      →  look at the hub's own output: what is missing here was not looked at
+    5 faults, 0 warnings
+    ");
+}
+
+#[tokio::test]
+async fn a_hub_that_has_never_come_up_is_a_finding_beside_its_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("hub")).unwrap();
+    let line = ["kurator", "doctor", "--dir", dir.path().to_str().unwrap()];
+    let args = <crate::args::Args as clap::Parser>::try_parse_from(line).unwrap();
+    let facts = observe::observe(&args.common).await.unwrap();
+    let findings = diagnose(&facts, now());
+    assert_eq!(findings[0].reason, "HubDoesNotAnswer", "{findings:?}");
+    assert!(findings[0].message.contains("cannot read the kubeconfig"), "{findings:?}");
+    assert!(findings.iter().any(|finding| finding.place == Place::Store), "{findings:?}");
 }
 
 #[test]

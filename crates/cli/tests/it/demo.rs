@@ -1,8 +1,9 @@
 //! `kurator up --demo` and its scenes.
 
+use component::{Repository, git};
 use serde_json::Value;
 
-use crate::process::{Place, git, until};
+use crate::process::{Place, until};
 
 /// The words of a table's lines: columns are as wide as what is in them.
 fn words(text: &str) -> Vec<Vec<&str>> {
@@ -101,15 +102,12 @@ fn the_demo_converges_and_its_scenes_do_what_they_say() {
 #[test]
 fn what_cannot_converge_ends_with_the_reason() {
     let place = Place::new();
-    let repo = place.dir().join("demo/repo");
-    std::fs::create_dir_all(repo.join("shop")).unwrap();
+    let repository = Repository::new(place.dir().join("demo/repo"));
     let web = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: default}\nspec:\n  replicas: 1\n  \
                selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec: {containers: [{name: \
                web, image: 'x/fail:1'}]}\n";
-    std::fs::write(repo.join("shop/web.yaml"), web).unwrap();
-    git(&repo, &["init", "--quiet", "--initial-branch=main"]);
-    git(&repo, &["add", "--all"]);
-    git(&repo, &["commit", "--quiet", "--message", "broken"]);
+    repository.write("shop/web.yaml", web);
+    repository.commit();
     let said = place.run(&format!("up --demo --dir {} --exit-when-ready --timeout 8s", place.dir().display()));
     assert_eq!(said.code, Some(1), "{}{}", said.out, said.err);
     assert!(said.err.starts_with("error: not converged after 8."), "{}", said.err);
@@ -120,12 +118,9 @@ fn what_cannot_converge_ends_with_the_reason() {
 #[test]
 fn what_only_a_person_can_mend_is_not_waited_for() {
     let place = Place::new();
-    let repo = place.dir().join("demo/repo");
-    std::fs::create_dir_all(repo.join("shop")).unwrap();
-    std::fs::write(repo.join("shop/web.yaml"), "kind: Deployment\nmetadata: {name: web}\n").unwrap();
-    git(&repo, &["init", "--quiet", "--initial-branch=main"]);
-    git(&repo, &["add", "--all"]);
-    git(&repo, &["commit", "--quiet", "--message", "broken"]);
+    let repository = Repository::new(place.dir().join("demo/repo"));
+    repository.write("shop/web.yaml", "kind: Deployment\nmetadata: {name: web}\n");
+    repository.commit();
     // Far beyond what a test may take.
     let said = place.run(&format!("up --demo --dir {} --exit-when-ready --timeout 1h", place.dir().display()));
     assert_eq!(said.code, Some(1), "{}{}", said.out, said.err);

@@ -3,7 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "watches other processes, by the time that they live in")]
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -165,14 +165,4 @@ pub(crate) fn until<T>(what: &str, look: impl Fn() -> Result<T, String>) -> T {
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-}
-
-pub(crate) fn git(repo: &Path, args: &[&str]) {
-    let mut command = Command::new("git");
-    command.arg("-C").arg(repo).args(["-c", "commit.gpgsign=false"]).args(args);
-    for who in ["AUTHOR", "COMMITTER"] {
-        command.env(format!("GIT_{who}_NAME"), "test").env(format!("GIT_{who}_EMAIL"), "test@example.invalid");
-    }
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
 }

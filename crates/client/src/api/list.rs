@@ -134,7 +134,7 @@ impl Api {
             }
             let ask = Ask::get(path, selection.content.accept_list(), self.limits.page_bytes);
             let time = self.limits.request.min(end.saturating_duration_since(Instant::now()));
-            let bytes = match exchange(self.client(), ask, time).await {
+            let bytes = match exchange(self.transport(), ask, time).await {
                 Ok((_, bytes)) => bytes,
                 Err(Error::TooLarge { .. }) if size > 1 => {
                     size = (size / limit::PAGE_SHRINK).max(1);
@@ -202,7 +202,7 @@ impl Api {
     pub async fn count(&self, resource: &Resource, namespace: &str) -> Result<usize, Error> {
         let path = format!("{}?limit=1", resource.collection(namespace));
         let ask = Ask::get(path, METADATA_LIST, self.limits.page_bytes);
-        let bytes = match exchange(self.client(), ask, self.limits.request).await {
+        let bytes = match exchange(self.transport(), ask, self.limits.request).await {
             Ok((_, bytes)) => bytes,
             Err(error) if error.is_gone() => return Ok(0),
             Err(error) => return Err(self.judge(error).await),

@@ -120,6 +120,39 @@ async fn what_readyz_says_is_an_answer_and_nothing_else_is_asked() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_server_says_is_read_up_to_a_limit() {
+    async fn said(status: u16, body: &str) -> Result<Bytes, Error> {
+        let body = body.to_owned();
+        let (api, _) = simple(move |_, _| (status, body.clone()));
+        api.read_bytes("/readyz", 8).await
+    }
+    let refused = async |status, body: &str| {
+        let error = said(status, body).await.unwrap_err();
+        (error.code(), error.to_string())
+    };
+    assert_eq!(said(200, "12345678").await.unwrap(), "12345678");
+    let large = said(200, "123456789").await.unwrap_err();
+    assert_eq!(large.to_string(), "the answer is larger than 8 bytes");
+    let long = refused(500, &"x".repeat(10_000)).await;
+    assert_eq!((long.0, long.1.len()), (Some(500), limit::WORDS_MAX));
+    let endless = refused(503, &"x".repeat(limit::REFUSAL_BYTES_MAX + 1)).await;
+    assert_eq!(endless, (Some(503), "503 Service Unavailable".to_owned()));
+    let said = refused(403, r#"{"kind":"Status","message":"no\u0007 rights","code":403}"#).await;
+    assert_eq!(said, (Some(403), "no rights".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_only_asks_whether_a_server_answers_is_told_so_at_the_deadline() {
+    let (api, log) = server(|_, _| std::future::pending());
+    let request = Duration::from_secs(2);
+    let api = api.with_limits(Limits { request, judge: None, ..Limits::default() });
+    let start = Instant::now();
+    let error = api.get(&maps().target("shop", "a")).await.unwrap_err();
+    assert!(matches!(error, Error::Deadline(time) if time == request), "{error:?}");
+    assert_eq!((start.elapsed(), log.lock().unwrap().len()), (request, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn done_about_another_object_is_not_done() {
     let others = [json!(null), json!([]), json!({"kind": "Status", "status": "Success"}), map("b")];
     for other in others {

@@ -24,6 +24,23 @@ fn store() -> Arc<Store<ConfigMap>> {
     Store::typed(vec![Index { name: "about", terms }])
 }
 
+#[test]
+fn who_owns_which_field_is_kept_only_where_somebody_asks() {
+    let owned = || {
+        let mut map = map("a", 1, &["x"]);
+        map.metadata.managed_fields = Some(vec![Default::default()]);
+        map
+    };
+    let (all, slim) = (store(), Store::<ConfigMap>::without_managed_fields(Vec::new()));
+    for (store, kept) in [(all, true), (slim, false)] {
+        let told = |object: ConfigMap| object.metadata.managed_fields.is_some();
+        let read = (store.reader.parse)(serde_json::to_value(owned()).unwrap()).unwrap();
+        store.learn(owned());
+        let learned = ConfigMap::clone(&store.get(&NamespacedName::new("", "a")).unwrap());
+        assert_eq!((told(read), told(learned)), (kept, kept));
+    }
+}
+
 fn put(store: &Store<ConfigMap>, object: ConfigMap) {
     store.take(Event::Applied(object, None));
 }

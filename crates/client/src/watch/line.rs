@@ -4,13 +4,13 @@
 
 use bytes::{Buf, Bytes};
 use http_body_util::BodyExt;
-use kube::client::Body;
 
 use crate::failure::Error;
+use crate::transport::AnswerBody;
 
 /// A body, line by line.
 pub(super) struct Lines {
-    body: Body,
+    body: AnswerBody,
     /// The beginning of a line whose end has not been read.
     partial: Vec<u8>,
     /// What has been read and not looked at.
@@ -19,7 +19,7 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn new(body: Body, bytes_max: usize) -> Self {
+    pub(super) fn new(body: AnswerBody, bytes_max: usize) -> Self {
         Self { body, partial: Vec::new(), rest: Bytes::new(), bytes_max }
     }
 

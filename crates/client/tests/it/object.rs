@@ -89,10 +89,26 @@ async fn rust_types_are_the_same_requests() {
     assert_eq!(maps.get("default", "a").await.unwrap(), None);
 
     let spaces = api.typed::<Namespace>();
-    let space = spaces.get("", "default").await.unwrap().unwrap();
-    let status = json!({"phase": "Active", "conditions": [{"type": "X", "status": "True"}]});
-    let written = spaces.replace_status(&space, status).await.unwrap();
-    assert_eq!(written.status.unwrap().conditions.unwrap()[0].type_, "X");
+    let mut space = spaces.get("", "default").await.unwrap().unwrap();
+    let condition = |type_: &str| json!({"type": type_, "status": "True"});
+    let status = json!({"phase": "Active", "conditions": [condition("X")]});
+    space.status = serde_json::from_value(status).unwrap();
+    let written = spaces.replace_status(&space).await.unwrap();
+    let types = |space: &Namespace| -> Vec<String> {
+        let conditions = space.status.as_ref().unwrap().conditions.iter().flatten();
+        conditions.map(|condition| condition.type_.clone()).collect()
+    };
+    assert_eq!(types(&written), ["X"]);
+    assert!(spaces.replace_status(&space).await.unwrap_err().is_conflict(), "at the version that was read");
+    let part = |uid: &str| {
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default", "uid": uid},
+            "status": {"conditions": [condition("Y")]}})
+    };
+    let written = spaces.apply_status(&part(&space.uid().unwrap())).await.unwrap();
+    assert_eq!(types(&written), ["X", "Y"], "what others have there stays");
+    let other = spaces.apply_status(&part("another")).await.unwrap_err();
+    // The server applies a status whatever UID is named; its answer tells that it was another object's.
+    assert!(matches!(other, Error::Mismatch { .. }), "{other:?}");
 }
 
 #[tokio::test(start_paused = true)]

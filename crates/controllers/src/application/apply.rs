@@ -4,12 +4,11 @@ use api::delivery::{Decision, DecisionSpec, Revision, RevisionSpec};
 use api::kurator::annotation::APPLICATION_FINALIZER;
 use api::kurator::apps::v1alpha1::Application;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
-use kube::{Api, Resource, ResourceExt};
+use kube::{Resource, ResourceExt};
 use plan::unit::Plan;
 use serde_json::json;
 
-use super::{Ctx, FIELD_MANAGER};
+use super::Ctx;
 use crate::write::{self, WriteError};
 use client::NamespacedName;
 
@@ -32,10 +31,10 @@ pub(super) async fn apply(
         write_decision(ctx, key, name, spec).await?;
     }
     for name in delete_decisions {
-        delete::<Decision>(&write::namespaced(&ctx.client, &key.namespace), name).await?;
+        write::delete::<Decision>(&ctx.api, &key.beside(name), None).await?;
     }
     for name in delete_revisions {
-        delete::<Revision>(&write::namespaced(&ctx.client, &key.namespace), name).await?;
+        write::delete::<Revision>(&ctx.api, &key.beside(name), None).await?;
     }
     // The finalizer goes last: after it the Application is no more.
     if let (Some(false), Some(application)) = (finalizer, application) {
@@ -57,10 +56,7 @@ async fn create_revision(
     // Revisions do not keep their Application from being deleted.
     let owner = owner.map(|owner| OwnerReference { block_owner_deletion: None, ..owner });
     revision.metadata.owner_references = owner.map(|owner| vec![owner]);
-    let api: Api<Revision> = write::namespaced(&ctx.client, &key.namespace);
-    let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-    let created = api.create(&params, &revision).await.map_err(|e| WriteError::new::<Revision>("create", name, e))?;
-    ctx.revisions.learn(created);
+    ctx.revisions.learn(write::create(&ctx.api, &revision).await?);
     Ok(())
 }
 
@@ -70,20 +66,8 @@ async fn write_decision(ctx: &Ctx, key: &NamespacedName, name: &str, spec: &Deci
         "metadata": {"name": name, "namespace": key.namespace},
         "spec": spec,
     });
-    let api: Api<Decision> = write::namespaced(&ctx.client, &key.namespace);
-    ctx.decisions.learn(write::apply(&api, FIELD_MANAGER, &object).await?);
+    ctx.decisions.learn(write::apply(&ctx.api, &object).await?);
     Ok(())
-}
-
-async fn delete<K>(api: &Api<K>, name: &str) -> Result<(), WriteError>
-where
-    K: kube::Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned,
-{
-    match api.delete(name, &DeleteParams::default()).await {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-        Err(error) => Err(WriteError::new::<K>("delete", name, error)),
-    }
 }
 
 /// Adds or takes our finalizer, and no other, at the version that was decided from.
@@ -97,15 +81,8 @@ async fn set_finalizer(ctx: &Ctx, key: &NamespacedName, application: &Applicatio
         "finalizers": finalizers,
         "resourceVersion": application.resource_version(),
     }});
-    let api: Api<Application> = write::namespaced(&ctx.client, &key.namespace);
-    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-    match api.patch(&key.name, &params, &Patch::Merge(&patch)).await {
-        Ok(application) => {
-            ctx.applications.learn(application);
-            Ok(())
-        }
-        // Gone already: nothing holds it any more.
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-        Err(error) => Err(WriteError::new::<Application>("set the finalizer of", &key.name, error)),
-    }
+    // Gone already: nothing holds it any more.
+    let written = write::patch::<Application>(&ctx.api, key, "set the finalizer of", &patch).await?;
+    written.into_iter().for_each(|application| ctx.applications.learn(application));
+    Ok(())
 }

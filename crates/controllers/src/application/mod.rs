@@ -26,7 +26,6 @@ use api::delivery::{Decision, HubId, Revision};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::fleet::v1alpha1::Fleet;
-use kube::Client;
 use model::Clock;
 use tokio_util::sync::CancellationToken;
 
@@ -35,12 +34,13 @@ use crate::artifact::Artifacts;
 use crate::deps::{Deps, Running, work};
 use crate::fetch::Fetcher;
 use crate::origin::Origins;
-use crate::pace::{Patience, WritePace};
 use crate::reach::MemberReader;
 use crate::record::application_of;
 use crate::rendering::Renderings;
+use crate::throttle::{Patience, Throttle};
 use client::Next;
-use client::{NamespacedName, Store};
+use client::queue::note_generation;
+use client::{Api, NamespacedName, Store};
 
 /// Field manager of Decisions and Revisions, and of the source's part of the status.
 const FIELD_MANAGER: &str = "kurator-application";
@@ -48,9 +48,11 @@ const FIELD_MANAGER: &str = "kurator-application";
 /// How many Applications are looked at once: rendering is CPU work, and two cores are what a hub has.
 const AT_ONCE: usize = 8;
 
+pub(crate) use watch::watch_decisions;
+
 /// What a pass needs.
 struct Ctx {
-    client: Client,
+    api: Api,
     clock: Arc<dyn Clock>,
     hub: HubId,
     applications: Arc<Store<Application>>,
@@ -63,7 +65,7 @@ struct Ctx {
     fetcher: Arc<Fetcher>,
     artifacts: Arc<Artifacts>,
     renderings: Arc<Renderings>,
-    pace: WritePace,
+    throttle: Throttle,
     /// Since when the source's news waits for `Ready`.
     behind: Patience,
     shutdown: CancellationToken,
@@ -74,7 +76,7 @@ pub(crate) fn run(deps: &Deps, fetcher: Arc<Fetcher>) -> Running {
     let stores = &deps.stores;
     let queue = fetcher.queue();
     let ctx = Arc::new(Ctx {
-        client: deps.client.clone(),
+        api: deps.api.with_manager(FIELD_MANAGER),
         clock: deps.clock.clone(),
         hub: deps.hub.clone(),
         applications: stores.applications.clone(),
@@ -87,7 +89,7 @@ pub(crate) fn run(deps: &Deps, fetcher: Arc<Fetcher>) -> Running {
         fetcher,
         artifacts: deps.artifacts.clone(),
         renderings: deps.renderings.clone(),
-        pace: WritePace::default(),
+        throttle: Throttle::default(),
         behind: Patience::default(),
         shutdown: deps.shutdown.clone(),
     });
@@ -96,20 +98,11 @@ pub(crate) fn run(deps: &Deps, fetcher: Arc<Fetcher>) -> Running {
 }
 
 /// Looks at one Application.
-async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Next {
-    match pass(&ctx, &key).await {
-        Ok(next) => next,
-        Err(error) if error.is_conflict() => Next::Retry,
-        Err(error) => {
-            tracing::warn!(application = %key, error = &error as &dyn std::error::Error, "cannot look after it");
-            Next::Retry
-        }
-    }
-}
-
-async fn pass(ctx: &Ctx, key: &NamespacedName) -> Result<Next, WriteError> {
+async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteError> {
+    let (ctx, key) = (&*ctx, &key);
     let now = ctx.clock.now();
     let application = ctx.applications.get(key);
+    note_generation(application.as_ref().and_then(|a| a.metadata.generation));
     let world = observe::World::read(ctx, key, application.as_deref()).await?; // source, cache
     let (observed, again) = world.observe(ctx, now).await; // renderer
     let (plan, report) = plan::unit::plan(&observed, now); // pure

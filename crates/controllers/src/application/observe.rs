@@ -162,7 +162,7 @@ async fn git_spec(
         spec.timeout = timeout.max(Duration::from_secs(1));
     }
     let Some(secret) = &git.secret_ref else { return Ok(Ok(spec)) };
-    Ok(artifact::access(&ctx.client, &key.namespace, &secret.name).await?.map(|access| {
+    Ok(artifact::access(&ctx.api, &key.namespace, &secret.name).await?.map(|access| {
         (spec.credentials, spec.ca) = (access.credentials, access.ca);
         spec
     }))

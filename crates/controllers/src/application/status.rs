@@ -12,9 +12,9 @@ use kube::ResourceExt;
 use model::{GroupKind, Timestamp};
 use plan::application::{FoldFacts, SourceFacts, SourcePart, source_part, waits_for_ready};
 
-use super::{Ctx, FIELD_MANAGER};
-use crate::pace::WRITE_EVERY;
+use super::Ctx;
 use crate::record::{OWNER, owner_of_application};
+use crate::throttle::WRITE_EVERY;
 use crate::write::{self, WriteError};
 use client::NamespacedName;
 use client::Next;
@@ -29,7 +29,7 @@ pub(super) async fn write(
     now: Timestamp,
 ) -> Result<Next, WriteError> {
     let Some(application) = ctx.applications.get(key) else {
-        ctx.pace.forget(key);
+        ctx.throttle.forget(key);
         ctx.behind.forget(key);
         return Ok(Next::Wait);
     };
@@ -47,13 +47,12 @@ pub(super) async fn write(
         return Ok(Next::After(wait));
     }
     ctx.behind.forget(key);
-    if let Some(wait) = ctx.pace.wait(key, WRITE_EVERY, part.is_news(before.as_ref())) {
+    if let Some(wait) = ctx.throttle.wait(key, WRITE_EVERY, part.is_news(before.as_ref())) {
         return Ok(Next::After(wait));
     }
     let SourcePart { conditions, source_status, last_handled_sync } = part;
     let status = ApplicationStatus { conditions, source_status, last_handled_sync, ..ApplicationStatus::default() };
-    let api = write::namespaced(&ctx.client, &key.namespace);
-    match write::status_part(&api, FIELD_MANAGER, application.as_ref(), &status).await {
+    match write::status_part(&ctx.api, application.as_ref(), &status).await {
         Ok(written) => ctx.applications.learn(written),
         Err(error) if error.is_gone() => {}
         Err(error) => return Err(error),

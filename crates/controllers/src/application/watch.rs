@@ -11,11 +11,22 @@ use super::with_member;
 use crate::changes::Changes;
 use crate::index::{ENTRY, FLEET, SECRET};
 use crate::origin::{self, OriginFacts};
-use crate::pace::GATHER;
 use crate::record::{self, WAITING, application_of};
 use crate::stores::Stores;
+use crate::throttle::GATHER;
 use client::NamespacedName;
 use client::Queue;
+
+/// A Decision: the Application whose unit it is of.
+pub(crate) fn watch_decisions(stores: &Stores, queue: &Queue<NamespacedName>) {
+    let applications = queue.clone();
+    let known: Changes<Arc<Decision>> = Changes::new();
+    stores.decisions.on_change(move |key, decision| {
+        let before = known.replace(key, decision.cloned()).flatten();
+        let owners = decision.into_iter().chain(&before).filter_map(|d| application_of(&d.spec.unit.owner()));
+        owners.for_each(|key| applications.add(key));
+    });
+}
 
 pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
     // An Application: itself.
@@ -71,19 +82,13 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
         }
     });
 
-    // A Revision, and a Decision: the Application whose unit it is of.
+    // A Revision: the Application whose unit it is of.
     let applications = queue.clone();
     stores.revisions.on_change(move |_, revision| {
         let owner = revision.map(|r| r.spec.unit.owner());
         owner.and_then(|owner| application_of(&owner)).into_iter().for_each(|key| applications.add(key));
     });
-    let applications = queue.clone();
-    let known: Changes<Arc<Decision>> = Changes::new();
-    stores.decisions.on_change(move |key, decision| {
-        let before = known.replace(key, decision.cloned()).flatten();
-        let owners = decision.into_iter().chain(&before).filter_map(|d| application_of(&d.spec.unit.owner()));
-        owners.for_each(|key| applications.add(key));
-    });
+    watch_decisions(stores, queue);
 
     // A member's report, when it may change a decision: the Applications of these units; when the member's link changed,
     // those whose deletions wait for others.

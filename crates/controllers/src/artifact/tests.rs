@@ -17,9 +17,9 @@ fn artifact(secret: Option<&str>) -> Artifact {
     }
 }
 
-fn artifacts(dir: &std::path::Path, client: Client) -> (Arc<Artifacts>, Metrics) {
+fn artifacts(dir: &std::path::Path, api: Api) -> (Arc<Artifacts>, Metrics) {
     let (cache, metrics) = (Cache::open(dir, 1 << 20).unwrap(), Metrics::default());
-    (Arc::new(Artifacts::new(client, cache, &metrics, CancellationToken::new()).unwrap()), metrics)
+    (Arc::new(Artifacts::new(api, cache, &metrics, CancellationToken::new()).unwrap()), metrics)
 }
 
 /// Why an artifact could not be fetched again.
@@ -47,7 +47,8 @@ async fn a_fetch_that_panics_is_counted_and_is_not_under_way_for_ever() {
         }
     };
     let dir = tempfile::tempdir().unwrap();
-    let (artifacts, metrics) = artifacts(dir.path(), Client::new(tower::service_fn(answer), "default"));
+    let (artifacts, metrics) =
+        artifacts(dir.path(), Api::new(kube::Client::new(tower::service_fn(answer), "default"), "test"));
     let artifact = artifact(Some("login"));
     let why = failure(&artifacts, &artifact).await;
     assert!(why.contains("while the Secret is read"), "{why}");
@@ -68,7 +69,7 @@ async fn who_waits_for_an_artifact_is_told_once_when_its_fetch_has_ended_and_wha
         let body = Body::from(gone.to_string().into_bytes());
         Ok::<_, Infallible>(http::Response::builder().status(404).body(body).unwrap())
     };
-    let (artifacts, _) = artifacts(dir.path(), Client::new(tower::service_fn(gone), "default"));
+    let (artifacts, _) = artifacts(dir.path(), Api::new(kube::Client::new(tower::service_fn(gone), "default"), "test"));
     let told = Arc::new(Mutex::new(Vec::new()));
     let wake = |who: &str| -> Wake {
         let (told, who) = (told.clone(), who.to_owned());
@@ -95,7 +96,8 @@ async fn who_waits_for_an_artifact_is_told_once_when_its_fetch_has_ended_and_wha
 async fn an_artifact_is_fetched_again_from_a_source_that_is_the_same_but_for_user_information() {
     let dir = tempfile::tempdir().unwrap();
     let nothing = |_: http::Request<Body>| async { Ok::<_, Infallible>(http::Response::new(Body::empty())) };
-    let (artifacts, _) = artifacts(dir.path(), Client::new(tower::service_fn(nothing), "default"));
+    let (artifacts, _) =
+        artifacts(dir.path(), Api::new(kube::Client::new(tower::service_fn(nothing), "default"), "test"));
     let key = |name: &str| NamespacedName::new("default", name);
     let follow = |name: &str, url: &str, ignore: Option<&str>, secret: Option<&str>| {
         let mut spec = GitSpec::new(url, GitReference::Default);

@@ -1,12 +1,11 @@
 //! The member's applier: it runs as long as the member's record says that it may be delivered to.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use api::karmada::cluster::v1alpha1::Cluster;
 use applier::Applier;
 use client::Credential;
-use client::contain::caught;
+use client::contain::restarting;
 use k8s_openapi::api::core::v1::Secret;
 use model::MemberName;
 use plan::member::CredentialRef;
@@ -20,9 +19,6 @@ use crate::connection::Connection;
 use crate::origin;
 use crate::write::{self, WriteError};
 use client::NamespacedName;
-
-/// Time until an applier that panicked is started again: what made it panic is most likely still there.
-const PANIC_AGAIN: Duration = Duration::from_secs(10);
 
 /// What an applier is started with. Another one of it needs another applier.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +46,7 @@ impl Running {
     /// Ends it where it is, also in the middle of a request: the next one finishes what was begun.
     pub(super) async fn stop(self) {
         self.stop.cancel();
-        // A panic in it was reported when it happened.
+        // A panic in it does not come this far.
         let _ = self.task.await;
     }
 }
@@ -66,7 +62,7 @@ pub(super) async fn apply(ctx: &Arc<Ctx>, member: &MemberName, cluster: &Cluster
         record: cluster.metadata.uid.clone(),
         cluster: cluster.spec.id.clone(),
     });
-    let runs = |running: &Running| Some(&running.target) == target.as_ref() && !running.task.is_finished();
+    let runs = |running: &Running| Some(&running.target) == target.as_ref();
     if ctx.state().appliers.get(member).is_some_and(runs) {
         return Ok(());
     }
@@ -85,7 +81,7 @@ pub(super) async fn apply(ctx: &Arc<Ctx>, member: &MemberName, cluster: &Cluster
             let same = running.serial == connection.serial
                 && running.target.cluster == target.cluster
                 && running.target.record == target.record;
-            if same && !running.task.is_finished() {
+            if same {
                 running.target = target;
                 return Ok(());
             }
@@ -112,8 +108,7 @@ async fn stop(ctx: &Ctx, member: &MemberName) {
 /// The connection to a member; `None` when its kubeconfig cannot be used, which the member's record says by itself.
 async fn connect(ctx: &Ctx, member: &MemberName, target: &Target) -> Result<Option<Connection>, WriteError> {
     let CredentialRef { namespace, secret: name, key } = &target.credential;
-    let secret = write::namespaced::<Secret>(&ctx.client, namespace).get_opt(name).await;
-    let secret = secret.map_err(|error| WriteError::new::<Secret>("read", name, error))?;
+    let secret = write::read::<Secret>(&ctx.api, namespace, name).await?;
     let Some(kubeconfig) = secret.and_then(|s| s.data).and_then(|mut data| data.remove(key)) else { return Ok(None) };
     let Ok(credential) = Credential::parse(&kubeconfig.0, ctx.trust) else { return Ok(None) };
     let Ok(prepared) = ctx.connections.prepare(member, &credential).await else { return Ok(None) };
@@ -126,36 +121,29 @@ fn start(ctx: &Arc<Ctx>, member: &MemberName, target: Target, connection: Connec
         let mut state = ctx.state();
         state.back.entry(member.clone()).or_insert_with(|| channel::Sender::new(0)).subscribe()
     };
-    let run = Applier::run(
-        ctx.feed.member(member),
-        connection.client,
-        applier::Ctx {
-            member: member.clone(),
-            hub: ctx.hub.clone(),
-            key_of: ctx.feed.key_of(),
-            cluster: target.cluster.clone(),
-            clock: ctx.clock.clone(),
-            jitter: ctx.jitter.clone(),
-            limits: applier::Limits::default(),
-            back,
-            metrics: ctx.metrics.queues().clone(),
-        },
-    );
-    let (stopped, members, name) = (stop.clone(), ctx.members.clone(), member.clone());
-    let metrics = ctx.metrics.queues().clone();
+    let needs = applier::Ctx {
+        member: member.clone(),
+        hub: ctx.hub.clone(),
+        key_of: ctx.feed.key_of(),
+        shared: ctx.feed.shared(),
+        cluster: target.cluster.clone(),
+        clock: ctx.clock.clone(),
+        jitter: ctx.jitter.clone(),
+        limits: applier::Limits::default(),
+        metrics: ctx.metrics.queues().clone(),
+        back,
+    };
+    let (feed, Connection { api, serial, .. }) = (ctx.feed.member(member), connection);
+    let (stopped, metrics, jitter) = (stop.clone(), ctx.metrics.queues().clone(), ctx.jitter.clone());
     let task = tokio::spawn(async move {
+        let run = restarting("applier", metrics, jitter, || Applier::run(feed.clone(), api.clone(), needs.clone()));
         // Dropping an applier at any moment is safe: the next one finishes what was begun.
-        let ended = tokio::select! {
-            ended = caught("applier", &metrics, run) => ended,
-            () = stopped.cancelled() => return,
-        };
-        match ended {
-            Ok(never) => match never {},
-            Err(_) => tracing::error!(member = %name, "this member's applier panicked, and is started again"),
+        tokio::select! {
+            never = run => match never {},
+            () = stopped.cancelled() => {}
         }
-        members.add_after(name, PANIC_AGAIN);
     });
-    Running { target, serial: connection.serial, stop, task }
+    Running { target, serial, stop, task }
 }
 
 /// The member has no record: its applier ends, and nothing is done in it.

@@ -30,20 +30,21 @@ use api::feed::UnitReport;
 use api::karmada::cluster::v1alpha1::Cluster;
 use applier::{FeedReport, MemberReport, PushFeed};
 use client::Trust;
-use kube::Client;
 use model::{Clock, MemberName};
 use tokio::sync::{mpsc, watch as channel};
 use tokio_util::sync::CancellationToken;
 
+use crate::WriteError;
 use crate::artifact::Artifacts;
 use crate::connection::Connections;
 use crate::deps::{Deps, Running, work};
 use crate::metrics::Metrics;
-use crate::pace::{GATHER, WritePace};
 use crate::record;
 use crate::rendering::Renderings;
 use crate::secrets::SecretVersions;
-use client::{NamespacedName, Store};
+use crate::throttle::{GATHER, Throttle};
+use client::queue::note_generation;
+use client::{Api, NamespacedName, Store};
 use client::{Next, Queue};
 
 /// The end of the feed where reports come out.
@@ -72,7 +73,7 @@ struct State {
 
 /// What a pass needs.
 struct Ctx {
-    client: Client,
+    api: Api,
     clock: Arc<dyn Clock>,
     hub: HubId,
     jitter: applier::Jitter,
@@ -87,7 +88,7 @@ struct Ctx {
     renderings: Arc<Renderings>,
     feed: Arc<PushFeed>,
     state: Mutex<State>,
-    pace: WritePace,
+    throttle: Throttle,
     metrics: Metrics,
     /// Members whose snapshot and applier to look at.
     members: Queue<MemberName>,
@@ -100,7 +101,7 @@ struct Ctx {
 fn context(deps: &Deps, feed: Arc<PushFeed>) -> Arc<Ctx> {
     let stores = &deps.stores;
     Arc::new(Ctx {
-        client: deps.client.clone(),
+        api: deps.api.with_manager(status::FIELD_MANAGER),
         clock: deps.clock.clone(),
         hub: deps.hub.clone(),
         jitter: deps.jitter.clone(),
@@ -115,7 +116,7 @@ fn context(deps: &Deps, feed: Arc<PushFeed>) -> Arc<Ctx> {
         renderings: deps.renderings.clone(),
         feed,
         state: Mutex::default(),
-        pace: WritePace::default(),
+        throttle: Throttle::default(),
         metrics: deps.metrics.clone(),
         members: deps.queue("delivery"),
         reported: deps.queue("delivery-report"),
@@ -219,14 +220,15 @@ fn take_link(ctx: &Ctx, report: &MemberReport) {
 }
 
 /// Looks at one member.
-async fn reconcile(ctx: Arc<Ctx>, member: MemberName) -> Next {
+async fn reconcile(ctx: Arc<Ctx>, member: MemberName) -> Result<Next, WriteError> {
     let (ctx, member) = (&ctx, &member);
     // What is not decided for it any more is not stored any more.
     ctx.reported.add(member.clone());
     let Some(cluster) = record_of(ctx, member) else {
         apply::forget(ctx, member).await;
-        return Next::Wait;
+        return Ok(Next::Wait);
     };
+    note_generation(cluster.metadata.generation);
     let observed = observe::observe(ctx, member).await; // cache, renderer
     let (snapshot, report) = plan::delivery::plan(member, &ctx.hub, &observed.wanted()); // pure
     if !report.unrendered.is_empty() {
@@ -238,28 +240,15 @@ async fn reconcile(ctx: Arc<Ctx>, member: MemberName) -> Next {
         ctx.reported.add(member.clone());
     }
     ctx.feed.set(snapshot, observed.bundles);
-    match apply::apply(ctx, member, &cluster).await {
-        Ok(()) => Next::Wait.or_after(again), // the applier
-        Err(error) => {
-            tracing::warn!(%member, error = &error as &dyn std::error::Error, "cannot deliver to it");
-            Next::Retry
-        }
-    }
+    apply::apply(ctx, member, &cluster).await?; // the applier
+    Ok(Next::Wait.or_after(again))
 }
 
 /// Stores what one member reports.
-async fn store(ctx: Arc<Ctx>, member: MemberName) -> Next {
-    let done = match record_of(&ctx, &member) {
+async fn store(ctx: Arc<Ctx>, member: MemberName) -> Result<Next, WriteError> {
+    match record_of(&ctx, &member) {
         Some(record) => status::write(&ctx, &member, &record).await, // client
         None => status::remove(&ctx, &member).await,                 // client
-    };
-    match done {
-        Ok(next) => next,
-        Err(error) if error.is_conflict() => Next::Retry,
-        Err(error) => {
-            tracing::warn!(%member, error = &error as &dyn std::error::Error, "cannot store what it reports");
-            Next::Retry
-        }
     }
 }
 

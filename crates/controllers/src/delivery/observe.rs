@@ -53,7 +53,8 @@ pub(super) async fn observe(ctx: &Ctx, member: &MemberName) -> Observed {
         let bundle = if entry.removal.is_none() {
             bundle(ctx, member, &decision, entry, &short, &mut out).await
         } else {
-            Some(ctx.feed.bundle(&short, &Payload::default()))
+            let nothing = Payload::default();
+            Some(ctx.feed.bundle(&short, nothing.digest(), &nothing))
         };
         let rendered = bundle.as_ref().map(|b| b.digest).filter(|_| entry.removal.is_none());
         if let Some(bundle) = bundle {
@@ -81,7 +82,7 @@ async fn bundle(
     // Its own change makes this member look again.
     let revision = ctx.revisions.get(&NamespacedName::new(namespace.clone(), &entry.revision))?;
     match ctx.renderings.render(&revision.spec, true).await {
-        Ok(rendering) => Some(ctx.feed.bundle(short, &rendering.payload)),
+        Ok(rendering) => Some(ctx.feed.bundle(short, rendering.summary.digest, &rendering.payload)),
         Err(failure) => {
             tracing::debug!(%unit, %failure, "waits for its rendering");
             let rendering = || Some(WaitingOn::new(Missing::Render, failure.to_string()));

@@ -7,20 +7,19 @@ use std::time::Duration;
 use api::delivery::{LinkState, MemberLink, MemberStatus, MemberStatusSpec, MemberStatusStatus, UnitId, UnitStatus};
 use api::karmada::cluster::v1alpha1::Cluster;
 use applier::{Link, MemberReport};
-use kube::api::{DeleteParams, PostParams, Preconditions};
-use kube::{Api, Resource, ResourceExt};
+use kube::Resource;
 use model::{MemberName, Timestamp};
 use plan::unit::{is_news, set_waiting_on};
 
 use super::{Ctx, State};
-use crate::pace::WRITE_EVERY;
 use crate::record::{self, MEMBER};
+use crate::throttle::WRITE_EVERY;
 use crate::write::{self, WriteError};
 use client::Next;
 use client::{NamespacedName, Store};
 
 /// Field manager of MemberStatus.
-const FIELD_MANAGER: &str = "kurator-delivery";
+pub(super) const FIELD_MANAGER: &str = "kurator-delivery";
 
 /// What is stored of one unit in a member.
 pub(super) fn stored_unit(
@@ -114,31 +113,28 @@ pub(super) async fn write(ctx: &Ctx, member: &MemberName, record: &Cluster) -> R
     // Of an earlier record of this name, which may have been another cluster.
     let (stored, others): (Vec<_>, Vec<_>) = stored.into_iter().partition(|s| record::is_report_of(s, record));
     let mut slices = wanted(ctx, member, &stored);
-    let api: Api<MemberStatus> = Api::all(ctx.client.clone());
     for other in &others {
-        delete(&api, other).await?;
-        ctx.pace.forget(&NamespacedName::of(other.as_ref()));
+        delete(ctx, other).await?;
     }
     // Each slice has its own pace: one that must wait holds back no other.
     let mut again: Option<Duration> = None;
     let mut waiting = Vec::new();
     for Changed { slice, status, known, news } in changed(&slices, &stored) {
         let name = MemberStatusSpec::object_name(member, slice);
-        if let Some(wait) = ctx.pace.wait(&NamespacedName::new("", &name), WRITE_EVERY, news) {
+        if let Some(wait) = ctx.throttle.wait(&NamespacedName::new("", &name), WRITE_EVERY, news) {
             again = Some(again.map_or(wait, |again| again.min(wait)));
             waiting.push(slice);
             continue;
         }
         let object = match known {
             Some(object) => object.clone(),
-            None => create(&api, &name, member, record, slice).await?,
+            None => create(ctx, &name, member, record, slice).await?,
         };
         let object = MemberStatus { status: Some(status.clone()), ..object };
-        ctx.statuses.learn(write::status(&api, FIELD_MANAGER, &object).await?);
+        ctx.statuses.learn(write::status(&ctx.api, &object).await?);
     }
     for surplus in stored.iter().filter(|s| !slices.contains_key(&s.spec.slice)) {
-        delete(&api, surplus).await?;
-        ctx.pace.forget(&NamespacedName::of(surplus.as_ref()));
+        delete(ctx, surplus).await?;
     }
     slices.retain(|slice, _| !waiting.contains(slice));
     forget_stored(ctx, member, &slices);
@@ -162,16 +158,14 @@ fn forget_stored(ctx: &Ctx, member: &MemberName, written: &BTreeMap<u32, MemberS
 /// The member has no record. What was on its way to be stored goes too: the next member of this name is another one.
 pub(super) async fn remove(ctx: &Ctx, member: &MemberName) -> Result<Next, WriteError> {
     ctx.state().unstored.remove(member);
-    let api: Api<MemberStatus> = Api::all(ctx.client.clone());
     for status in record::slices_of(&ctx.statuses, member) {
-        delete(&api, &status).await?;
-        ctx.pace.forget(&NamespacedName::of(status.as_ref()));
+        delete(ctx, &status).await?;
     }
     Ok(Next::Wait)
 }
 
 async fn create(
-    api: &Api<MemberStatus>,
+    ctx: &Ctx,
     name: &str,
     member: &MemberName,
     record: &Cluster,
@@ -180,17 +174,15 @@ async fn create(
     let mut object = MemberStatus::new(name, MemberStatusSpec { member: member.clone(), slice });
     // It says whose report it is, and goes with the record also while delivery does not run.
     object.metadata.owner_references = record.owner_ref(&()).map(|owner| vec![owner]);
-    let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-    api.create(&params, &object).await.map_err(|error| WriteError::new::<MemberStatus>("create", name, error))
+    write::create(&ctx.api, &object).await
 }
 
-async fn delete(api: &Api<MemberStatus>, slice: &MemberStatus) -> Result<(), WriteError> {
-    let name = slice.name_any();
-    // Exactly this one: another may have been made under the name since.
-    let preconditions = Some(Preconditions { uid: slice.uid(), resource_version: None });
-    match api.delete(&name, &DeleteParams { preconditions, ..DeleteParams::default() }).await {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
-        Err(error) => Err(WriteError::new::<MemberStatus>("delete", &name, error)),
+/// Deletes exactly this slice. Another may have been made under the name since: that one stays.
+async fn delete(ctx: &Ctx, slice: &MemberStatus) -> Result<(), WriteError> {
+    let key = NamespacedName::of(slice);
+    match write::delete::<MemberStatus>(&ctx.api, &key, slice.metadata.uid.as_deref()).await {
+        Err(error) if !error.is_conflict() => return Err(error),
+        _ => ctx.throttle.forget(&key),
     }
+    Ok(())
 }

@@ -3,14 +3,15 @@
 use std::convert::Infallible;
 
 use api::delivery::{
-    DecisionSpec, DeletionState, Deletions, Health, MemberDecision, PodCounts, Removal, UnitCounts, UnitPhase,
+    DecisionSpec, DeletionState, Deletions, Health, MemberDecision, PodCounts, Removal, RevertCount, UnitCounts,
+    UnitPhase,
 };
 use kube::client::Body;
 use model::{Digest, Timestamp};
 use plan::unit::is_news;
 
 use super::*;
-use crate::deps::tests::{Still, idle, with};
+use crate::deps::tests::{Still, counting, idle, no_answer, with};
 use crate::record::{self, MEMBER, WAITING};
 
 const UNITS: usize = 10_000;
@@ -76,7 +77,9 @@ fn status(held: bool) -> UnitStatus {
         message: String::new(),
         waiting_on: None,
         held: held.then_some(deletions),
+        waiting: Vec::new(),
         reverts: 0,
+        reverts_counted: None,
         last_drift: None,
         reflected: None,
     }
@@ -131,7 +134,7 @@ async fn one_members_pass_costs_its_own_decisions_and_one_units_status_its_own_m
 
 #[test]
 fn which_units_have_lists_to_weigh_follows_what_is_stored() {
-    let statuses = Store::typed(record::status_indexes());
+    let statuses = Store::without_managed_fields(record::status_indexes());
     let waiting = |statuses: &Store<MemberStatus>| statuses.by(WAITING, &unit(1).to_string()).len();
     let report = |held| BTreeMap::from([(unit(1), status(held))]);
     statuses.learn(stored(member(1), 1, report(true)));
@@ -157,8 +160,9 @@ fn report(phase: UnitPhase, payload: &[u8]) -> UnitReport {
         pods: PodCounts::default(),
         reason: String::new(),
         message: String::new(),
+        waiting: Vec::new(),
         deletions: None,
-        reverts: 0,
+        reverts: None,
         last_drift: None,
         details: Vec::new(),
     }
@@ -190,7 +194,7 @@ fn a_report_is_merged_with_what_is_not_stored_yet() {
 }
 
 /// The API of a hub that takes every status, and remembers which it took and deleted.
-fn hub_that_writes(log: Arc<Mutex<Vec<String>>>) -> kube::Client {
+fn hub_that_writes(log: Arc<Mutex<Vec<String>>>) -> Api {
     let answer = move |request: http::Request<Body>| {
         let log = log.clone();
         async move {
@@ -206,7 +210,7 @@ fn hub_that_writes(log: Arc<Mutex<Vec<String>>>) -> kube::Client {
             Ok::<_, Infallible>(http::Response::new(Body::from(object.to_string().into_bytes())))
         }
     };
-    kube::Client::new(tower::service_fn(answer), "default")
+    Api::new(kube::Client::new(tower::service_fn(answer), "default"), "test")
 }
 
 #[tokio::test(start_paused = true)]
@@ -232,7 +236,7 @@ async fn a_slice_that_waits_its_turn_holds_back_no_other() {
         ctx.statuses.learn(object);
     }
     // Slice 0 was written a moment ago, and has only counters to say; slice 1 has news.
-    assert_eq!(ctx.pace.wait(&NamespacedName::new("", "m001-0"), Duration::from_secs(1), false), None);
+    assert_eq!(ctx.throttle.wait(&NamespacedName::new("", "m001-0"), Duration::from_secs(1), false), None);
     let counted = UnitStatus { pods: PodCounts { ready: 7, ..PodCounts::default() }, ..status(false) };
     let failed = UnitStatus { phase: UnitPhase::Failed, ..status(false) };
     ctx.state().unstored.insert(
@@ -311,19 +315,19 @@ async fn why_a_unit_cannot_be_rendered_is_stored_with_its_status() {
         slice.status.as_ref().unwrap().units[&unit(1)].waiting_on.as_ref().map(ToString::to_string)
     };
     // The first look begins a fetch, which wakes the member when it has failed.
-    assert!(matches!(reconcile(ctx.clone(), member(1)).await, Next::Wait));
-    store(ctx.clone(), member(1)).await;
+    assert!(matches!(reconcile(ctx.clone(), member(1)).await, Ok(Next::Wait)));
+    store(ctx.clone(), member(1)).await.unwrap();
     assert_eq!(said(), None, "it may come at once");
     while ctx.members.is_empty() {
         tokio::task::yield_now().await;
     }
-    assert!(matches!(reconcile(ctx.clone(), member(1)).await, Next::After(_)));
-    store(ctx.clone(), member(1)).await;
+    assert!(matches!(reconcile(ctx.clone(), member(1)).await, Ok(Next::After(_))));
+    store(ctx.clone(), member(1)).await.unwrap();
     let why = said().unwrap_or_default();
     assert!(why.starts_with("its source: ") && why.contains("ftp"), "{why}");
     log.lock().unwrap().clear();
-    reconcile(ctx.clone(), member(1)).await;
-    store(ctx.clone(), member(1)).await;
+    reconcile(ctx.clone(), member(1)).await.unwrap();
+    store(ctx.clone(), member(1)).await.unwrap();
     assert_eq!(*log.lock().unwrap(), [""; 0], "said once");
 }
 
@@ -351,11 +355,36 @@ async fn what_an_earlier_record_of_the_name_reported_says_nothing_of_the_member_
     assert_eq!(known(), 0);
     // The applier of the old one would only be looking again; that of the new one has just begun.
     take_report(&ctx, &report(UnitPhase::Applying, b"one"));
-    store(ctx.clone(), member(1)).await;
+    store(ctx.clone(), member(1)).await.unwrap();
     assert_eq!(*log.lock().unwrap(), ["DELETE m001-0", "POST memberstatuses", "PUT m001-0"]);
     let slice = ctx.statuses.get(&NamespacedName::new("", "m001-0")).unwrap();
     let now = &slice.status.as_ref().unwrap().units[&unit(1)];
     assert_eq!((now.phase, now.applied), (UnitPhase::Applying, None));
     assert_eq!(slice.metadata.owner_references.as_ref().unwrap()[0].uid, "new");
     assert_eq!(known(), 1);
+}
+
+#[test]
+fn reverts_are_counted_once_each_also_by_appliers_that_start_again() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _guard = runtime.enter();
+    let mut registry = prometheus_client::registry::Registry::default();
+    let metrics = crate::Metrics::registered(&mut registry);
+    let (_cache, controllers) = counting(no_answer(), Arc::new(Still), metrics);
+    let ctx = context(&controllers.deps, controllers.feed.clone());
+    ctx.clusters.learn(cluster(member(1), "1"));
+    let counted = |since: &str, count| UnitReport {
+        reverts: Some(RevertCount { since: since.parse().unwrap(), count }),
+        ..report(UnitPhase::Applied, b"one")
+    };
+    let (first, second) = ("2026-01-01T00:00:00Z", "2026-01-01T00:10:00Z");
+    let said = [report(UnitPhase::Applied, b"one"), counted(first, 2), counted(first, 2), counted(first, 3)];
+    // The applier starts again: it has not counted anything, then one.
+    let again = [report(UnitPhase::Applied, b"one"), counted(second, 1), counted(second, 1)];
+    for report in said.iter().chain(&again) {
+        take_report(&ctx, report);
+    }
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+    assert!(text.contains("kurator_drift_reverts_total 4\n"), "{text}");
 }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use api::kurator::annotation::FLEET_NAME;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::{ClusterRef, Fleet};
-use kube::{Client, ResourceExt};
+use kube::ResourceExt;
 use model::Clock;
 
 use crate::WriteError;
@@ -28,7 +28,8 @@ use crate::changes::Changes;
 use crate::deps::{Deps, Running, work};
 use crate::index::ENTRY;
 use crate::origin::{self, OriginFacts, Origins};
-use client::{NamespacedName, Store};
+use client::queue::note_generation;
+use client::{Api, NamespacedName, Store};
 use client::{Next, Queue};
 
 /// Field manager of the label.
@@ -39,7 +40,7 @@ const AT_ONCE: usize = 8;
 
 /// What a pass needs.
 struct Ctx {
-    client: Client,
+    api: Api,
     clock: Arc<dyn Clock>,
     fleets: Arc<Store<Fleet>>,
     attached: Arc<Store<AttachedCluster>>,
@@ -49,7 +50,7 @@ struct Ctx {
 /// Wires the controller, and runs it.
 pub(crate) fn run(deps: &Deps) -> Running {
     let ctx = Arc::new(Ctx {
-        client: deps.client.clone(),
+        api: deps.api.with_manager(FIELD_MANAGER),
         clock: deps.clock.clone(),
         fleets: deps.stores.fleets.clone(),
         attached: deps.stores.attached.clone(),
@@ -85,26 +86,17 @@ fn watch(ctx: &Ctx, queue: &Queue<NamespacedName>) {
 }
 
 /// Looks at one Fleet.
-async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Next {
-    match pass(&ctx, &key).await {
-        Ok(()) => Next::Wait,
-        Err(error) if error.is_conflict() => Next::Retry,
-        Err(error) => {
-            tracing::warn!(fleet = %key, error = &error as &dyn std::error::Error, "cannot look after the fleet");
-            Next::Retry
-        }
-    }
-}
-
-async fn pass(ctx: &Ctx, key: &NamespacedName) -> Result<(), WriteError> {
+async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteError> {
+    let (ctx, key) = (&*ctx, &key);
     let fleet = ctx.fleets.get(key);
     let observed = observe::observe(ctx, fleet.as_deref(), key); // the hub's cache
     let generation = fleet.as_ref().and_then(|f| f.metadata.generation);
+    note_generation(generation);
     let (plan, report) = plan::fleet::plan(&observed, generation, ctx.clock.now()); // pure
     tracing::debug!(fleet = %key, ?report, "decided");
     apply::apply(ctx, key, &plan).await?; // client
-    match fleet {
-        Some(fleet) => status::write(ctx, key, &fleet, plan.status).await, // client
-        None => Ok(()),
+    if let Some(fleet) = fleet {
+        status::write(ctx, &fleet, plan.status).await?; // client
     }
+    Ok(Next::Wait)
 }

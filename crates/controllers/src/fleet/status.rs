@@ -2,21 +2,14 @@
 
 use api::kurator::fleet::v1alpha1::{Fleet, FleetStatus};
 
-use super::{Ctx, FIELD_MANAGER};
+use super::Ctx;
 use crate::write::{self, WriteError};
-use client::NamespacedName;
 
-pub(super) async fn write(
-    ctx: &Ctx,
-    key: &NamespacedName,
-    fleet: &Fleet,
-    status: FleetStatus,
-) -> Result<(), WriteError> {
+pub(super) async fn write(ctx: &Ctx, fleet: &Fleet, status: FleetStatus) -> Result<(), WriteError> {
     if fleet.status.as_ref() == Some(&status) {
         return Ok(());
     }
-    let api = write::namespaced(&ctx.client, &key.namespace);
     let fleet = Fleet { status: Some(status), ..fleet.clone() };
-    ctx.fleets.learn(write::status(&api, FIELD_MANAGER, &fleet).await?);
+    ctx.fleets.learn(write::status(&ctx.api, &fleet).await?);
     Ok(())
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
-use kube::api::{DeleteParams, Preconditions};
-use kube::runtime::events::{Event, EventType, Recorder, Reporter};
-use kube::{Api, Resource, ResourceExt};
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use kube::{Resource, ResourceExt};
 use model::MemberName;
 use plan::member::Plan;
 use serde_json::Value;
@@ -33,9 +33,9 @@ pub(super) async fn apply(
     let (Some(wanted), Some(member)) = (record, member) else { return Ok(()) };
     let live = ctx.clusters.get(&NamespacedName::new("", member.as_str()));
     let live = live.and_then(|c| serde_json::to_value(c.as_ref()).ok()).unwrap_or_default();
-    if !model::object::holds(&live, wanted) || owns_more(&live, wanted) {
-        let api: Api<Cluster> = Api::all(ctx.client.clone());
-        ctx.clusters.learn(write::apply(&api, FIELD_MANAGER, wanted).await?);
+    if !model::object::holds(&live, wanted) || holds_more(&live, wanted) && owns_more(&read(ctx, member).await?, wanted)
+    {
+        ctx.clusters.learn(write::apply(&ctx.api, wanted).await?);
     }
     if let Some(prepared) = prepared {
         let connection = ctx.connections.open(member, prepared);
@@ -44,6 +44,21 @@ pub(super) async fn apply(
         }
     }
     Ok(())
+}
+
+/// Does the record have a label or a field of the spec that is not wanted? Whose it is, is not kept in memory.
+fn holds_more(live: &Value, wanted: &Value) -> bool {
+    let more = |path: &[&str]| {
+        let names = model::object::get(live, path).and_then(Value::as_object).into_iter().flat_map(|map| map.keys());
+        names.into_iter().any(|name| model::object::get(wanted, &[path, &[name]].concat()).is_none())
+    };
+    more(&["metadata", "labels"]) || more(&["spec"])
+}
+
+/// The record with who owns which of its fields.
+async fn read(ctx: &Ctx, member: &MemberName) -> Result<Value, WriteError> {
+    let found = write::read::<Cluster>(&ctx.api, "", member.as_str()).await?;
+    Ok(found.and_then(|cluster| serde_json::to_value(cluster).ok()).unwrap_or_default())
 }
 
 /// Probes a member. A probe that panics costs itself.
@@ -78,20 +93,13 @@ fn owns_more(live: &Value, wanted: &Value) -> bool {
 /// The AttachedCluster is gone, or goes by another name: so are the records that it made and their connections, but for
 /// the one that it has now. Nothing is deleted in the member.
 pub(super) async fn detach(ctx: &Ctx, key: &NamespacedName, but: Option<&MemberName>) -> Result<(), WriteError> {
-    let api: Api<Cluster> = Api::all(ctx.client.clone());
     for cluster in ctx.clusters.by(ORIGIN, &origin::of_attached(key).to_string()) {
         let name = cluster.name_any();
         if but.is_some_and(|but| but.as_str() == name) {
             continue;
         }
         // Exactly this one: a record that was made under the name since belongs to another object.
-        let preconditions = Preconditions { uid: cluster.uid(), resource_version: None };
-        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
-        match api.delete(&name, &params).await {
-            Ok(_) => {}
-            Err(kube::Error::Api(status)) if status.code == 404 => {}
-            Err(error) => return Err(WriteError::new::<Cluster>("delete", &name, error)),
-        }
+        write::delete::<Cluster>(&ctx.api, &NamespacedName::new("", &name), cluster.uid().as_deref()).await?;
         if let Ok(member) = name.parse() {
             ctx.probes.remove(&member);
             ctx.connections.close(&member);
@@ -103,21 +111,26 @@ pub(super) async fn detach(ctx: &Ctx, key: &NamespacedName, but: Option<&MemberN
 }
 
 async fn say_so(ctx: &Ctx, key: &NamespacedName, member: &str) {
-    let reporter = Reporter { controller: FIELD_MANAGER.to_owned(), instance: None };
     let mut about = AttachedCluster::new(&key.name, api::kurator::cluster::v1alpha1::AttachedClusterSpec::default());
     about.metadata.namespace = Some(key.namespace.clone());
-    let event = Event {
-        type_: EventType::Normal,
-        reason: "MemberDetached".into(),
+    let mut event = Event {
+        type_: Some("Normal".into()),
+        reason: Some("MemberDetached".into()),
         note: Some(format!(
             "member {member} was detached: its record is gone, and nothing was deleted in it; to remove what was \
              delivered, take a member out of its Fleet first"
         )),
-        action: "Detach".into(),
-        secondary: None,
+        action: Some("Detach".into()),
+        regarding: Some(about.object_ref(&())),
+        event_time: Some(MicroTime(ctx.clock.now())),
+        reporting_controller: Some(FIELD_MANAGER.to_owned()),
+        // There is one.
+        reporting_instance: Some(FIELD_MANAGER.to_owned()),
+        ..Event::default()
     };
-    let recorder = Recorder::new(ctx.client.clone(), reporter);
-    if let Err(error) = recorder.publish(&event, &about.object_ref(&())).await {
-        tracing::debug!(%error, "cannot record an event");
+    event.metadata.namespace = Some(key.namespace.clone());
+    event.metadata.generate_name = Some(format!("{}.", key.name));
+    if let Err(error) = write::create(&ctx.api, &event).await {
+        tracing::debug!(error = &error as &dyn std::error::Error, "cannot record an event");
     }
 }

@@ -27,8 +27,8 @@ use std::sync::Arc;
 use api::delivery::MemberStatus;
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
-use client::Trust;
-use kube::{Client, ResourceExt};
+use client::{Api, Trust};
+use kube::ResourceExt;
 use model::{Clock, MemberName};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -40,6 +40,7 @@ use crate::deps::{Deps, Running, work};
 use crate::index::{CLAIM, SECRET};
 use crate::metrics::Metrics;
 use crate::origin::{self, Origins};
+use client::queue::note_generation;
 use client::{NamespacedName, Store};
 use client::{Next, Queue};
 use registry::Probes;
@@ -52,7 +53,7 @@ const AT_ONCE: usize = 64;
 
 /// What a pass needs.
 struct Ctx {
-    client: Client,
+    api: Api,
     clock: Arc<dyn Clock>,
     trust: Trust,
     attached: Arc<Store<AttachedCluster>>,
@@ -69,7 +70,7 @@ struct Ctx {
 
 fn context(deps: &Deps) -> Arc<Ctx> {
     Arc::new(Ctx {
-        client: deps.client.clone(),
+        api: deps.api.with_manager(FIELD_MANAGER),
         clock: deps.clock.clone(),
         trust: deps.trust,
         attached: deps.stores.attached.clone(),
@@ -131,25 +132,19 @@ fn watch(ctx: &Arc<Ctx>, deps: &Deps) {
 }
 
 /// Looks at one AttachedCluster.
-async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Next {
-    match pass(&ctx, &key).await {
-        Ok(()) => Next::Wait,
-        Err(error) if error.is_conflict() => Next::Retry,
-        Err(error) => {
-            tracing::warn!(attached = %key, error = &error as &dyn std::error::Error, "cannot look after the member");
-            Next::Retry
-        }
-    }
-}
-
-async fn pass(ctx: &Arc<Ctx>, key: &NamespacedName) -> Result<(), WriteError> {
-    let Some(attached) = ctx.attached.get(key) else { return apply::detach(ctx, key, None).await };
+async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteError> {
+    let (ctx, key) = (&ctx, &key);
+    let Some(attached) = ctx.attached.get(key) else {
+        return apply::detach(ctx, key, None).await.map(|()| Next::Wait);
+    };
     let (observed, prepared) = observe::observe(ctx, &attached, key).await?; // client
+    note_generation(attached.metadata.generation);
     let (plan, report) = plan::member::plan(&observed, attached.metadata.generation, ctx.clock.now()); // pure
     tracing::debug!(attached = %attached.name_any(), ?report, "decided");
     let member: Option<&MemberName> = observed.member.as_ref().ok();
     apply::apply(ctx, key, member, &plan, prepared).await?; // client
-    status::write(ctx, key, &attached, member, plan).await // client
+    status::write(ctx, &attached, member, plan).await?; // client
+    Ok(Next::Wait)
 }
 
 #[cfg(test)]

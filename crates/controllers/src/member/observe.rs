@@ -5,7 +5,7 @@ use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::reason;
 use client::{Credential, CredentialError};
 use k8s_openapi::api::core::v1::Secret;
-use kube::{Api, ResourceExt};
+use kube::ResourceExt;
 use model::MemberName;
 use plan::member::{CredentialRef, Observed, Problem, Record};
 
@@ -84,10 +84,8 @@ async fn credential(
     key: &NamespacedName,
 ) -> Result<Result<Credential, Problem>, WriteError> {
     let reference = &attached.spec.kubeconfig;
-    let secrets: Api<Secret> = write::namespaced(&ctx.client, &key.namespace);
-    let found = secrets.get_opt(&reference.name).await;
     // The hub's own failure says nothing of the member: the whole look is tried again.
-    let found = found.map_err(|error| WriteError::new::<Secret>("read", &reference.name, error))?;
+    let found = write::read(&ctx.api, &key.namespace, &reference.name).await?;
     Ok(read(found, attached, key)
         .and_then(|text| Credential::parse(&text, ctx.trust).map_err(|error| malformed(attached, key, &error))))
 }

@@ -9,11 +9,9 @@ mod capacity;
 use std::sync::Arc;
 use std::time::Duration;
 
-use client::{Failure, classify, limit};
-use kube::Client;
+use client::{Api, Error, Limits, Pace, Resource};
 use model::{MemberName, Timestamp, object};
 use plan::member::{Facts, Outcome, Probe};
-use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -57,14 +55,29 @@ const COUNT_SHARE: u32 = 20;
 /// Largest answer to `/readyz`, `/version` and for a namespace, in bytes. Real ones have a few hundred.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
+/// A client for probes. What does not answer in time is silent, whatever else of the member answers: no second question
+/// is asked, which would take the time that [`EVERY`] leaves.
+fn prober(api: Api) -> Api {
+    api.with_limits(Limits {
+        request: ANSWER_WITHIN,
+        judge: None,
+        object_bytes: ANSWER_BYTES_MAX,
+        page_objects: capacity::PAGE,
+        page_bytes: capacity::PAGE_BYTES_MAX,
+        list_pages: capacity::PAGES_MAX,
+        ..Limits::default()
+    })
+}
+
 pub(super) async fn run(ctx: Arc<Ctx>, key: NamespacedName, member: MemberName, connection: Connection, start: Start) {
     let mut state = State::default();
     let Start { mut changed, stop } = start;
+    let api = prober(connection.api);
     loop {
         let began = Instant::now();
         let outcome = tokio::select! {
             () = stop.cancelled() => return,
-            outcome = state.once(&connection.client, ctx.clock.now(), &mut changed) => outcome,
+            outcome = state.once(&api, ctx.clock.now(), &mut changed) => outcome,
         };
         let failures = state.failures;
         // A failure that says nothing yet is one lost connection, or the first sign of a member that does not answer.
@@ -131,8 +144,9 @@ impl Counted {
     }
 }
 
-#[derive(Default)]
 struct State {
+    /// No two probes begin sooner after each other than a retry after a failure, whatever else is wished.
+    pace: Pace,
     failures: u32,
     turns: u64,
     last_seen: Option<Timestamp>,
@@ -143,17 +157,33 @@ struct State {
     unanswered: bool,
 }
 
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            pace: Pace::new(RETRY_FIRST),
+            failures: 0,
+            turns: 0,
+            last_seen: None,
+            said: None,
+            facts: Facts::default(),
+            counted: None,
+            unanswered: false,
+        }
+    }
+}
+
 impl State {
     /// One probe; `None` when it failed and says nothing yet.
     async fn once(
         &mut self,
-        client: &Client,
+        api: &Api,
         now: Timestamp,
         changed: &mut watch::Receiver<Option<Instant>>,
     ) -> Option<Outcome> {
-        let asked = match answer(client::read(client, "/readyz", ANSWER_BYTES_MAX)).await {
-            Ok(_) => self.look(client, changed).await,
-            Err(failure) => Err(failure),
+        self.pace.begin(Instant::now());
+        let asked = match api.read_bytes("/readyz", ANSWER_BYTES_MAX).await {
+            Ok(_) => self.look(api, changed).await,
+            Err(error) => Err(error.into()),
         };
         let outcome = match asked {
             Ok(()) => Outcome::Ready,
@@ -179,22 +209,26 @@ impl State {
     }
 
     /// Learns who the member is and what it holds, when that is due.
-    async fn look(&mut self, client: &Client, changed: &mut watch::Receiver<Option<Instant>>) -> Result<(), Silent> {
+    async fn look(&mut self, api: &Api, changed: &mut watch::Receiver<Option<Instant>>) -> Result<(), Silent> {
         let at = Instant::now();
         let changed = *changed.borrow_and_update();
         self.unanswered = false;
         if self.failures == 0 && !self.is_due(at, changed) {
             return Ok(());
         }
-        let system = answer(get(client, "/api/v1/namespaces/kube-system", ANSWER_BYTES_MAX)).await?;
-        let version = answer(get(client, "/version", ANSWER_BYTES_MAX)).await?;
+        let namespaces = Resource::core("Namespace", "namespaces", false);
+        let system = api.get(&namespaces.target("", "kube-system")).await?;
+        let Some(system) = system else {
+            return Err(Silent::Answered(Outcome::NotReady("it has no namespace kube-system".to_owned())));
+        };
+        let version = api.read("/version").await?;
         let mut facts = Facts {
             uid: object::uid(&system).map(str::to_owned),
             version: object::get_str(&version, &["gitVersion"]).map(str::to_owned),
             ..self.facts.clone()
         };
         let (mut moving, mut unanswered) = (false, false);
-        match capacity::count(client).await {
+        match capacity::count(api).await {
             Ok(count) => {
                 let ready = count.nodes.ready_num >= count.nodes.total_num;
                 (facts.nodes, facts.region) = (Some(count.nodes), count.region);
@@ -217,6 +251,11 @@ impl State {
         Ok(())
     }
 
+    /// Did the last probe find it ready?
+    fn is_ready(&self) -> bool {
+        self.failures == 0 && self.said == Some(Outcome::Ready)
+    }
+
     /// Is it time to count? `changed`: when something was last seen to change in the member.
     fn is_due(&self, now: Instant, changed: Option<Instant>) -> bool {
         let Some(counted) = self.counted else { return true };
@@ -224,16 +263,18 @@ impl State {
         now >= counted.at + counted.keeps || outdated && now >= counted.next()
     }
 
-    /// Waits for the next probe: until `next`, or until the member has come to rest after a change.
+    /// Waits for the next probe: until `next`, or until the member has come to rest after a change. Changes in a member that
+    /// is not well cannot be counted, so that they make nothing sooner there.
     async fn rest(&self, next: Instant, changed: &mut watch::Receiver<Option<Instant>>) {
         loop {
             let at = *changed.borrow_and_update();
             let wake = match (at, self.counted) {
-                (Some(at), Some(counted)) if at >= counted.at && self.failures == 0 => {
+                (Some(at), Some(counted)) if at >= counted.at && self.is_ready() => {
                     next.min((at + REST).max(counted.next()))
                 }
                 _ => next,
             };
+            let wake = self.pace.next(wake, Instant::now());
             tokio::select! {
                 () = tokio::time::sleep_until(wake) => return,
                 // The sender goes with the connection, and then this probe is stopped.
@@ -268,38 +309,16 @@ impl std::fmt::Display for Silent {
     }
 }
 
-async fn answer<T>(request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Silent> {
-    match tokio::time::timeout(ANSWER_WITHIN, request).await {
-        Err(_) => Err(Silent::NoAnswer(format!("no answer within {} s", ANSWER_WITHIN.as_secs_f64()))),
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(match classify(&error) {
-            Failure::Unreachable => Silent::NoAnswer(root(&error)),
-            Failure::Denied => Silent::Answered(Outcome::Denied(status(&error))),
-            _ => Silent::Answered(Outcome::NotReady(status(&error))),
-        }),
+impl From<Error> for Silent {
+    /// A member whose `/readyz` says 503 has answered: that is not [`client::Class::Unreachable`] here.
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Transport { cause, .. } => Self::NoAnswer(cause),
+            Error::Deadline(_) => Self::NoAnswer(error.to_string()),
+            _ if error.is_denied() => Self::Answered(Outcome::Denied(error.to_string())),
+            _ => Self::Answered(Outcome::NotReady(error.to_string())),
+        }
     }
-}
-
-fn status(error: &kube::Error) -> String {
-    match error {
-        kube::Error::Api(status) => status.message.clone(),
-        other => other.to_string(),
-    }
-}
-
-/// The innermost cause: `Connection refused`, not three layers of client around it. Cut: a certificate may have
-/// thousands of names, and TLS lists them.
-fn root(error: &dyn std::error::Error) -> String {
-    let mut at = error;
-    while let Some(source) = at.source() {
-        at = source;
-    }
-    at.to_string().chars().take(limit::WORDS_MAX).collect()
-}
-
-async fn get(client: &Client, path: &str, bytes_max: usize) -> Result<Value, kube::Error> {
-    let body = client::read(client, path, bytes_max).await?;
-    serde_json::from_slice(&body).map_err(kube::Error::SerdeError)
 }
 
 #[cfg(test)]

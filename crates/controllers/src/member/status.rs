@@ -2,17 +2,15 @@
 
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::cluster::v1alpha1::{AttachedCluster, AttachedClusterStatus};
-use kube::Api;
 use model::MemberName;
 use plan::member::{OriginStatus, Plan};
 
-use super::{Ctx, FIELD_MANAGER};
+use super::Ctx;
 use crate::write::{self, WriteError};
 use client::NamespacedName;
 
 pub(super) async fn write(
     ctx: &Ctx,
-    key: &NamespacedName,
     attached: &AttachedCluster,
     member: Option<&MemberName>,
     plan: Plan,
@@ -21,16 +19,14 @@ pub(super) async fn write(
     if let (Some(status), Some(cluster)) = (plan.cluster_status, cluster)
         && cluster.status.as_ref() != Some(&status)
     {
-        let api: Api<Cluster> = Api::all(ctx.client.clone());
         let cluster = Cluster { status: Some(status), ..cluster.as_ref().clone() };
-        ctx.clusters.learn(write::status(&api, FIELD_MANAGER, &cluster).await?);
+        ctx.clusters.learn(write::status(&ctx.api, &cluster).await?);
     }
     let OriginStatus { ready, member, conditions } = plan.origin_status;
     let status = AttachedClusterStatus { ready, member: member.map(|name| name.to_string()), conditions };
     if attached.status.as_ref() != Some(&status) {
-        let api = write::namespaced(&ctx.client, &key.namespace);
         let attached = AttachedCluster { status: Some(status), ..attached.clone() };
-        ctx.attached.learn(write::status(&api, FIELD_MANAGER, &attached).await?);
+        ctx.attached.learn(write::status(&ctx.api, &attached).await?);
     }
     Ok(())
 }

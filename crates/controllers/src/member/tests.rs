@@ -21,9 +21,9 @@ async fn a_probe_that_panics_does_not_end_probing() {
             Ok::<_, Infallible>(http::Response::builder().status(500).body(Body::empty()).unwrap())
         }
     };
-    let client = Client::new(tower::service_fn(answer), "default");
+    let api = client::Api::new(kube::Client::new(tower::service_fn(answer), "default"), "test");
     let (key, member): (_, MemberName) = (NamespacedName::new("default", "a"), "a".parse().unwrap());
-    let connection = ctx.connections.open(&member, Prepared::Fresh(client, [0; 32]));
+    let connection = ctx.connections.open(&member, Prepared::Fresh(api, [0; 32]));
     let start = ctx.probes.start(&member, connection.serial, &ctx.shutdown).unwrap();
     apply::start_probing(&ctx, &key, &member, connection, start);
     tokio::time::timeout(std::time::Duration::from_secs(60), async {

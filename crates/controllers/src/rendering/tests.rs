@@ -147,15 +147,15 @@ fn of_inputs(inputs: Inputs) -> RevisionSpec {
 }
 
 /// A hub that answers every request with this.
-fn hub(status: u16, answer: Value) -> Client {
+fn hub(status: u16, answer: Value) -> Api {
     let service = tower::service_fn(move |_: http::Request<Body>| {
         let body = Body::from(answer.to_string().into_bytes());
         async move { Ok::<_, Infallible>(http::Response::builder().status(status).body(body).unwrap()) }
     });
-    Client::new(service, "default")
+    Api::new(kube::Client::new(service, "default"), "test")
 }
 
-fn renderings(dir: &std::path::Path, hub: Client) -> Renderings {
+fn renderings(dir: &std::path::Path, hub: Api) -> Renderings {
     Renderings::new(Cache::open(dir, 1 << 20).unwrap(), hub, &Metrics::default())
 }
 
@@ -166,7 +166,7 @@ async fn objects_of_the_hub_are_rendered_in_phases_with_the_secrets_that_are_kep
     let objects = [secret.clone(), namespace.clone()];
     let (inputs, sealed) = plan::unit::objects::pack(&objects, &"abcdefghij".parse().unwrap(), b"key").unwrap();
     let data = k8s_openapi::ByteString(sealed.unwrap().data);
-    let stored = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": inputs.sealed},
+    let stored = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": inputs.sealed, "namespace": "ns"},
         "data": {ObjectInputs::SEALED_KEY: data}});
     let dir = tempfile::tempdir().unwrap();
     let revision = of_inputs(Inputs::Objects(inputs));

@@ -19,17 +19,17 @@ use std::sync::Arc;
 
 use api::delivery::{Decision, Revision};
 use api::kurator::apps::v1alpha1::{Application, ApplicationStatus};
-use kube::Client;
 use model::Clock;
 use plan::application::{Fold, fold};
 
 use crate::WriteError;
 use crate::deps::{Deps, Running, work};
-use crate::pace::{WRITE_EVERY, WritePace};
 use crate::reach::MemberReader;
+use crate::throttle::{Throttle, WRITE_EVERY};
 use crate::write;
 use client::Next;
-use client::{NamespacedName, Store};
+use client::queue::note_generation;
+use client::{Api, NamespacedName, Store};
 
 /// Field manager of its part of the status.
 const FIELD_MANAGER: &str = "kurator-status";
@@ -39,26 +39,26 @@ const AT_ONCE: usize = 4;
 
 /// What a pass needs.
 struct Ctx {
-    client: Client,
+    api: Api,
     clock: Arc<dyn Clock>,
     applications: Arc<Store<Application>>,
     decisions: Arc<Store<Decision>>,
     revisions: Arc<Store<Revision>>,
     members: MemberReader,
-    pace: WritePace,
+    throttle: Throttle,
 }
 
 /// Wires the controller, and runs it.
 pub(crate) fn run(deps: &Deps) -> Running {
     let stores = &deps.stores;
     let ctx = Arc::new(Ctx {
-        client: deps.client.clone(),
+        api: deps.api.with_manager(FIELD_MANAGER),
         clock: deps.clock.clone(),
         applications: stores.applications.clone(),
         decisions: stores.decisions.clone(),
         revisions: stores.revisions.clone(),
         members: MemberReader::new(stores),
-        pace: WritePace::default(),
+        throttle: Throttle::default(),
     });
     let queue = deps.queue("status");
     watch::watch(stores, &queue);
@@ -66,29 +66,20 @@ pub(crate) fn run(deps: &Deps) -> Running {
 }
 
 /// Looks at one Application.
-async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Next {
-    match pass(&ctx, &key).await {
-        Ok(next) => next,
-        Err(error) if error.is_conflict() => Next::Retry,
-        Err(error) => {
-            tracing::warn!(application = %key, error = &error as &dyn std::error::Error, "cannot write its status");
-            Next::Retry
-        }
-    }
-}
-
-async fn pass(ctx: &Ctx, key: &NamespacedName) -> Result<Next, WriteError> {
+async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteError> {
+    let (ctx, key) = (&*ctx, &key);
     let Some(application) = ctx.applications.get(key) else {
-        ctx.pace.forget(key);
+        ctx.throttle.forget(key);
         return Ok(Next::Wait);
     };
     let world = observe::World::read(ctx, key); // the hub's cache
+    note_generation(application.metadata.generation);
     let Some(fold) = fold(&world.facts(&application), ctx.clock.now()) else { return Ok(Next::Wait) }; // pure
     let before = application.status.as_ref().map(Fold::of);
     if before.as_ref() == Some(&fold) {
         return Ok(Next::Wait);
     }
-    if let Some(wait) = ctx.pace.wait(key, WRITE_EVERY, fold.is_news(before.as_ref())) {
+    if let Some(wait) = ctx.throttle.wait(key, WRITE_EVERY, fold.is_news(before.as_ref())) {
         return Ok(Next::After(wait));
     }
     let Fold { conditions, sync_status, truncated, observed_generation, summary, held } = fold;
@@ -101,8 +92,7 @@ async fn pass(ctx: &Ctx, key: &NamespacedName) -> Result<Next, WriteError> {
         held,
         ..ApplicationStatus::default()
     };
-    let api = write::namespaced(&ctx.client, &key.namespace);
-    match write::status_part(&api, FIELD_MANAGER, application.as_ref(), &status).await {
+    match write::status_part(&ctx.api, application.as_ref(), &status).await {
         Ok(written) => ctx.applications.learn(written),
         Err(error) if error.is_gone() => {}
         Err(error) => return Err(error),

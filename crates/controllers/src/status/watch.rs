@@ -5,10 +5,11 @@ use std::sync::Arc;
 use api::delivery::{Decision, MemberStatus};
 use plan::reach::{Reach, reach};
 
+use crate::application::watch_decisions;
 use crate::changes::Changes;
-use crate::pace::GATHER;
 use crate::record::{self, MEMBER, application_of};
 use crate::stores::Stores;
+use crate::throttle::GATHER;
 use client::Queue;
 use client::{NamespacedName, Store};
 
@@ -18,13 +19,7 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
     stores.applications.on_change(move |key, _| applications.add(key.clone()));
 
     // A Decision: the Application whose unit it is of.
-    let applications = queue.clone();
-    let known: Changes<Arc<Decision>> = Changes::new();
-    stores.decisions.on_change(move |key, decision| {
-        let before = known.replace(key, decision.cloned()).flatten();
-        let owners = decision.into_iter().chain(&before).filter_map(|d| application_of(&d.spec.unit.owner()));
-        owners.for_each(|key| applications.add(key));
-    });
+    watch_decisions(stores, queue);
 
     // A member's report: the Applications of the units that changed; when its link changed, those with something there.
     let (applications, decisions) = (queue.clone(), stores.decisions.clone());

@@ -1,9 +1,9 @@
 //! What the real git gets, and what is refused.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use component::{Repository, git};
 use git_server::GitServer;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -11,52 +11,27 @@ use tokio_util::sync::CancellationToken;
 /// A repository named `shop` in a temporary directory, served.
 struct World {
     dir: tempfile::TempDir,
+    repository: Repository,
     server: GitServer,
 }
 
 impl World {
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let repo = dir.path().join("repo");
-        std::fs::create_dir(&repo).unwrap();
-        git(&repo, &["init", "-q", "-b", "main"]);
+        let repository = Repository::new(dir.path().join("repo"));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let repositories = BTreeMap::from([("shop".to_owned(), repo)]);
+        let repositories = BTreeMap::from([("shop".to_owned(), repository.path().to_owned())]);
         let server = GitServer::start(listener, repositories, CancellationToken::new()).unwrap();
-        Self { dir, server }
+        Self { dir, repository, server }
     }
-
-    fn repo(&self) -> PathBuf {
-        self.dir.path().join("repo")
-    }
-
-    fn commit(&self) {
-        git(&self.repo(), &["add", "-A"]);
-        git(&self.repo(), &["commit", "-q", "--allow-empty", "-m", "change"]);
-    }
-}
-
-fn git(dir: &Path, arguments: &[&str]) -> String {
-    let output = Command::new("git")
-        .current_dir(dir)
-        .args(["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"])
-        .args(["-c", "tag.gpgsign=false", "-c", "protocol.file.allow=always"])
-        .args(arguments)
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .env("GIT_TERMINAL_PROMPT", "0")
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn git_clones_in_every_protocol_version_and_cannot_push() {
     let world = World::new().await;
-    std::fs::write(world.repo().join("a.yaml"), "1").unwrap();
-    world.commit();
-    git(&world.repo(), &["tag", "-a", "v1", "-m", "x"]);
+    world.repository.write("a.yaml", "1");
+    world.repository.commit();
+    world.repository.git(&["tag", "-a", "v1", "-m", "x"]);
     let url = world.server.url("shop");
     for version in ["0", "1", "2"] {
         let target = world.dir.path().join(format!("clone{version}"));
@@ -66,7 +41,10 @@ async fn git_clones_in_every_protocol_version_and_cannot_push() {
         assert_eq!(git(&target, &["tag"]), "v1");
     }
     let clone = world.dir.path().join("clone2");
-    assert_eq!(git(&clone, &["ls-remote", "origin"]), git(&clone, &["ls-remote", world.repo().to_str().unwrap()]));
+    assert_eq!(
+        git(&clone, &["ls-remote", "origin"]),
+        git(&clone, &["ls-remote", world.repository.path().to_str().unwrap()])
+    );
     let push = Command::new("git").current_dir(&clone).args(["push", "origin", "HEAD:refs/heads/x"]).output().unwrap();
     let said = String::from_utf8_lossy(&push.stderr).into_owned();
     assert!(!push.status.success() && said.contains("403"), "{said}");
@@ -75,7 +53,7 @@ async fn git_clones_in_every_protocol_version_and_cannot_push() {
 #[tokio::test]
 async fn only_what_was_given_is_served() {
     let world = World::new().await;
-    world.commit();
+    world.repository.commit();
     let base = world.server.url("shop");
     let client = reqwest::Client::new();
     for (path, status) in [

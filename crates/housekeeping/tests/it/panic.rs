@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use client::{Api, Event, Resource, Served};
+use client::{Event, Resource, Served};
 use housekeeping::events::Sink;
 use housekeeping::graph::Item;
 use housekeeping::{Events, Watches};
@@ -88,8 +88,8 @@ impl Events for FaultyEvents {
 async fn a_panic_of_the_stream_or_of_a_watch_begins_it_again() {
     let event = Arc::new(Faulty::times(2));
     let count = event.clone();
-    let cluster = Cluster::start_with(Arc::new(TestClock(Instant::now())), |client| {
-        let watches = Watches::new(Api::new(client, "housekeeping"));
+    let cluster = Cluster::start_with(Arc::new(TestClock(Instant::now())), |api| {
+        let watches = Watches::new(api);
         Some(Box::new(FaultyEvents { watches, run: Faulty::times(2), event }))
     })
     .await;

@@ -50,19 +50,15 @@ impl Cluster {
     /// With a clock for housekeeping, and perhaps another source of events.
     pub(crate) async fn start_with(
         keepers_clock: Arc<dyn Clock>,
-        events: impl FnOnce(kube::Client) -> Option<Box<dyn Events>>,
+        events: impl FnOnce(Api) -> Option<Box<dyn Events>>,
     ) -> Self {
         let clock = Arc::new(TestClock(Instant::now()));
         let store = store::memory::open(JsonProjection, store::memory::Options::default());
         let server = ApiServer::start(Config::new(store, clock, Arc::new(Counting::default()))).await.unwrap();
-        let client = || kube::Client::new(server.service_as(UserInfo::master("test")), "default");
-        let options = Options { ca: Some("the CA".to_owned()), clock: keepers_clock, events: events(client()) };
-        let keeper = tokio::spawn(Housekeeper::new(client(), options).run());
-        Self {
-            api: Api::new(client(), "test").raw(),
-            server,
-            _keeper: tokio_util::task::AbortOnDropHandle::new(keeper),
-        }
+        let api = Api::new(kube::Client::new(server.service_as(UserInfo::master("test")), "default"), "test");
+        let options = Options { ca: Some("the CA".to_owned()), clock: keepers_clock, events: events(api.clone()) };
+        let keeper = tokio::spawn(Housekeeper::new(&api, options).run());
+        Self { api: api.raw(), server, _keeper: tokio_util::task::AbortOnDropHandle::new(keeper) }
     }
 
     pub(crate) async fn create(&self, collection: &str, object: Value) -> Value {

@@ -26,8 +26,8 @@ async fn namespace(stage: &Stage, object: &Value) {
 }
 
 /// Waits until an object's `Ready` says something.
-async fn verdict(stage: &Stage, object: &Value) -> (String, String, String) {
-    until(&format!("a verdict on {} {}", object["kind"], object["metadata"]["name"]), async || {
+async fn ready_of(stage: &Stage, object: &Value) -> (String, String, String) {
+    until(&format!("what {} {} says of itself", object["kind"], object["metadata"]["name"]), async || {
         let read = apply(&stage.client(), object.clone()).await.unwrap();
         let conditions = read.data["status"]["conditions"].as_array().cloned().unwrap_or_default();
         let ready = conditions.iter().find(|c| c["type"] == "Ready");
@@ -51,7 +51,7 @@ async fn kurators_examples_apply_unchanged_and_say_how_they_are() {
     for object in objects {
         namespace(&stage, &object).await;
         stage.apply(object.clone()).await.unwrap_or_else(|e| panic!("{object}: {e}"));
-        let (status, reason, message) = verdict(&stage, &object).await;
+        let (status, reason, message) = ready_of(&stage, &object).await;
         assert_ne!(status, "True", "nothing of {object} can be ready: {reason}: {message}");
         assert!(!message.is_empty(), "{object}: {reason}");
     }
@@ -89,7 +89,7 @@ async fn crds_as_published_can_be_applied_and_take_nothing_from_the_hub() {
     }
     let before = stage.hub.counters().mutations();
     stage.apply(stage.application()).await.unwrap();
-    let (_, reason, _) = verdict(&stage, &stage.application()).await;
+    let (_, reason, _) = ready_of(&stage, &stage.application()).await;
     assert!(!reason.is_empty(), "the conditions are not pruned");
     assert!(stage.hub.counters().mutations() > before);
     let sample = documents(&folder.join("karmada/samples/nginx"));

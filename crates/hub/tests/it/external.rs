@@ -11,8 +11,8 @@ use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client, Config, ResourceExt};
 use tempfile::TempDir;
 
-use crate::split::{HALVES, Process, arrived};
-use crate::stage::{Stage, settings, until};
+use crate::split::{HALVES, Process, kill_in_mid_delivery};
+use crate::stage::{Stage, until};
 
 /// A running API server. Dropping it ends its processes.
 pub(crate) struct External {
@@ -154,18 +154,8 @@ async fn halves_of_the_controllers_deliver_over_a_real_kube_apiserver_also_when_
     }
     stage.apply(stage.application()).await.unwrap();
     stage.synced().await;
-    stage.commit(&[("app/settings.yaml", Some(&settings("two")))]);
-    arrived(&stage, "a", "two").await;
-    drop(halves.remove(1));
-    halves.push(Process::start(&stage, HALVES[1]).await);
-    arrived(&stage, "b", "two").await;
-    stage.synced().await;
-    stage.commit(&[("app/settings.yaml", Some(&settings("three")))]);
-    drop(halves.remove(0));
-    halves.insert(0, Process::start(&stage, HALVES[0]).await);
-    arrived(&stage, "a", "three").await;
-    arrived(&stage, "b", "three").await;
-    stage.synced().await;
+    kill_in_mid_delivery(&stage, &mut halves, 1, "two").await;
+    kill_in_mid_delivery(&stage, &mut halves, 0, "three").await;
     // Nothing is written any more: the server's own revision of our kinds stays.
     let newest = async || {
         let mut all = Vec::new();

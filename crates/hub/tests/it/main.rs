@@ -11,3 +11,4 @@ mod settled;
 mod source;
 mod split;
 mod stage;
+mod trace;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 use api::condition::{self, Condition};
 use api::kurator::apps::v1alpha1::Application;
+use component::Repository;
 use controllers::Controller;
 use git_server::GitServer;
 use hub::{Hub, Options, SystemClock};
@@ -32,6 +32,7 @@ pub(crate) struct Stage {
     pub(crate) dir: TempDir,
     pub(crate) hub: Hub,
     pub(crate) members: Vec<Member>,
+    repository: Repository,
     pub(crate) git: GitServer,
     /// Where the objects are, when that is not the hub in this process.
     external: Option<External>,
@@ -78,16 +79,6 @@ async fn start_hub_with(dir: &Path, controllers: &[Controller]) -> Hub {
     }
 }
 
-pub(crate) fn git(repo: &Path, args: &[&str]) {
-    let mut command = Command::new("git");
-    command.arg("-C").arg(repo).args(["-c", "commit.gpgsign=false"]).args(args);
-    for who in ["AUTHOR", "COMMITTER"] {
-        command.env(format!("GIT_{who}_NAME"), "test").env(format!("GIT_{who}_EMAIL"), "test@example.invalid");
-    }
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
 impl Stage {
     /// A hub, members of these names (each with the label `name`), and a repository with a ConfigMap, a Deployment and
     /// their namespace below `app/`.
@@ -107,32 +98,33 @@ impl Stage {
 
     async fn with(members: &[&str], controllers: &[Controller], external: Option<External>) -> Self {
         let dir = TempDir::new().unwrap();
-        let repo = dir.path().join("repo");
-        std::fs::create_dir_all(&repo).unwrap();
-        git(&repo, &["init", "--quiet", "--initial-branch=main"]);
+        let repository = Repository::new(dir.path().join("repo"));
         let stop = CancellationToken::new();
         let hub = start_hub_with(dir.path(), controllers).await;
         let mut started = Vec::new();
         for name in members {
             started.push(Member::start(member_sim::Options::new(*name)).await.unwrap());
         }
-        write(&repo, "app/namespace.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: app}\n");
-        write(&repo, "app/settings.yaml", &settings("one"));
-        write(
-            &repo,
+        repository.write("app/namespace.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: app}\n");
+        repository.write("app/settings.yaml", settings("one"));
+        repository.write(
             "app/web.yaml",
             "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: app}\nspec:\n  replicas: 1\n  \
              selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec:\n      \
              containers: [{name: web, image: example/web:1}]\n",
         );
-        git(&repo, &["add", "--all"]);
-        git(&repo, &["commit", "--quiet", "--message", "first"]);
+        repository.commit();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let git = GitServer::start(listener, BTreeMap::from([("app".to_owned(), repo)]), stop.clone()).unwrap();
+        let git = GitServer::start(
+            listener,
+            BTreeMap::from([("app".to_owned(), repository.path().to_owned())]),
+            stop.clone(),
+        )
+        .unwrap();
         if let Some(external) = &external {
             external.install(&hub.client()).await;
         }
-        let stage = Self { dir, hub, members: started, git, external, _git_stop: stop.drop_guard() };
+        let stage = Self { dir, hub, members: started, repository, git, external, _git_stop: stop.drop_guard() };
         for name in members {
             stage.attach(name).await;
         }
@@ -149,19 +141,18 @@ impl Stage {
     }
 
     pub(crate) fn repo(&self) -> PathBuf {
-        self.dir.path().join("repo")
+        self.repository.path().to_owned()
     }
 
     /// Writes files and commits.
     pub(crate) fn commit(&self, files: &[(&str, Option<&str>)]) {
         for (path, text) in files {
             match text {
-                Some(text) => write(&self.repo(), path, text),
+                Some(text) => self.repository.write(path, text),
                 None => std::fs::remove_file(self.repo().join(path)).unwrap(),
             }
         }
-        git(&self.repo(), &["add", "--all"]);
-        git(&self.repo(), &["commit", "--quiet", "--message", "change"]);
+        self.repository.commit();
     }
 
     /// Applies an object to the hub.
@@ -225,8 +216,7 @@ impl Stage {
 
     /// Waits until the Application is ready at the newest commit.
     pub(crate) async fn synced(&self) {
-        let output = Command::new("git").arg("-C").arg(self.repo()).args(["rev-parse", "HEAD"]).output().unwrap();
-        let head = String::from_utf8(output.stdout).unwrap().trim().to_owned();
+        let head = self.repository.git(&["rev-parse", "HEAD"]);
         until("the newest commit to be ready", async || {
             let source = self.condition("SourceReady").await.map(|c| c.message).unwrap_or_default();
             let ready = self.condition("Ready").await;
@@ -268,10 +258,4 @@ pub(crate) async fn apply(client: &Client, object: Value) -> Result<DynamicObjec
 
 pub(crate) fn settings(value: &str) -> String {
     format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: settings, namespace: app}}\ndata: {{value: {value}}}\n")
-}
-
-fn write(repo: &Path, path: &str, text: &str) {
-    let file = repo.join(path);
-    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-    std::fs::write(file, text).unwrap();
 }

@@ -10,9 +10,10 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use client::{Credential, Trust};
+use client::{Credential, Document, Resource, Trust};
 use futures::StreamExt as _;
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -32,7 +33,7 @@ const MANAGER: &str = "bench";
 /// A client of the hub and of every member.
 pub(crate) struct Driver {
     hub: Client,
-    members: Vec<Client>,
+    members: Vec<client::Api>,
 }
 
 impl Driver {
@@ -44,7 +45,7 @@ impl Driver {
         let mut members = Vec::with_capacity(count);
         for index in 0..count {
             let text = std::fs::read(kubeconfig_path(dir, index))?;
-            members.push(Credential::parse(&text, Trust { loopback: true })?.client().await?);
+            members.push(Credential::parse(&text, Trust { loopback: true })?.api(MANAGER).await?);
         }
         Ok(Self { hub, members })
     }
@@ -93,14 +94,14 @@ impl Driver {
     }
 
     /// One server-side apply to each member at the same time.
-    async fn apply(&self, path: &str, object: &Value) -> Fallible<Value> {
+    async fn apply(&self, resource: Resource, object: &Value) -> Fallible<Value> {
         let at = now_micros();
-        let body = serde_json::to_vec(object)?;
+        let (resource, object) = (Arc::new(resource), Arc::new(object.clone()));
+        let document = Document::from_bytes(serde_json::to_vec(&*object)?.into());
         let mut requests = JoinSet::new();
         for member in self.members.clone() {
-            let request = http::Request::patch(format!("{path}?fieldManager={MANAGER}&force=true"));
-            let request = request.header("content-type", "application/apply-patch+yaml").body(body.clone())?;
-            requests.spawn(async move { member.request::<Value>(request).await.map(drop) });
+            let (resource, object, document) = (resource.clone(), object.clone(), document.clone());
+            requests.spawn(async move { member.apply(&resource.target_of(&object), document).await.map(drop) });
         }
         while let Some(done) = requests.join_next().await {
             done??;
@@ -121,14 +122,14 @@ impl Side for Driver {
             ["revision"] => self.revision().await,
             ["prepare"] => {
                 let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": FLOOR}});
-                self.apply(&format!("/api/v1/namespaces/{FLOOR}"), &namespace).await
+                self.apply(Resource::core("Namespace", "namespaces", false), &namespace).await
             }
             ["floor", value, bytes] => {
                 let text = "x".repeat(bytes.parse()?);
                 let map = json!({"apiVersion": "v1", "kind": "ConfigMap",
                     "metadata": {"name": FLOOR, "namespace": FLOOR, "labels": {"bench": FLOOR}},
                     "data": {"text": text, "value": value}});
-                self.apply(&format!("/api/v1/namespaces/{FLOOR}/configmaps/{FLOOR}"), &map).await
+                self.apply(Resource::core("ConfigMap", "configmaps", true), &map).await
             }
             other => Err(format!("{other:?} is no command").into()),
         }

@@ -106,7 +106,7 @@ pub enum RestartPolicy {
 
 /// How far the kubelet has come with a pod, as its status says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Stage {
+pub enum Progress {
     /// No node yet.
     Unbound,
     /// A node, and the kubelet has said nothing.
@@ -193,7 +193,7 @@ pub struct Pod {
     /// Phase.
     pub phase: Phase,
     /// How far the kubelet has come.
-    pub stage: Stage,
+    pub progress: Progress,
     /// Conditions.
     pub conditions: Vec<Condition>,
     /// Its address.
@@ -290,24 +290,24 @@ fn qos(object: &Value) -> &'static str {
     if full { "Guaranteed" } else { "Burstable" }
 }
 
-fn stage(object: &Value, phase: Phase, node: &str, ready: bool) -> (Stage, Option<Timestamp>, i64) {
+fn progress(object: &Value, phase: Phase, node: &str, ready: bool) -> (Progress, Option<Timestamp>, i64) {
     let statuses = list(object, "/status/containerStatuses");
     let all = || statuses.iter().chain(list(object, "/status/initContainerStatuses"));
     let restarts = all().map(|s| int(s, "/restartCount", 0)).sum::<i64>();
     let latest = |path: &str| all().filter_map(|s| time(s, path)).max();
     let crashed = all().any(|s| s.pointer("/state/waiting/reason").is_some_and(|r| r == "CrashLoopBackOff"));
     let most = all().map(|s| int(s, "/restartCount", 0)).max().unwrap_or_default();
-    let stage = match phase {
-        _ if node.is_empty() => Stage::Unbound,
-        Phase::Succeeded | Phase::Failed => Stage::Finished,
-        _ if statuses.is_empty() => Stage::Bound,
-        _ if crashed => Stage::Crashed { restarts: u32::try_from(most).unwrap_or_default() },
-        Phase::Pending => Stage::Creating,
-        _ if ready => Stage::Ready,
-        _ => Stage::Started,
+    let progress = match phase {
+        _ if node.is_empty() => Progress::Unbound,
+        Phase::Succeeded | Phase::Failed => Progress::Finished,
+        _ if statuses.is_empty() => Progress::Bound,
+        _ if crashed => Progress::Crashed { restarts: u32::try_from(most).unwrap_or_default() },
+        Phase::Pending => Progress::Creating,
+        _ if ready => Progress::Ready,
+        _ => Progress::Started,
     };
     let moved = latest("/lastState/terminated/finishedAt").max(latest("/state/running/startedAt"));
-    (stage, moved, restarts)
+    (progress, moved, restarts)
 }
 
 impl Object for Pod {
@@ -322,7 +322,7 @@ impl Object for Pod {
         let conditions = Condition::read_all(object);
         let node = text(object, "/spec/nodeName").to_owned();
         let kubelet_ready = find_condition(&conditions, "ContainersReady").is_some_and(|c| c.status == "True");
-        let (stage, moved, restarts) = stage(object, phase, &node, kubelet_ready);
+        let (progress, moved, restarts) = progress(object, phase, &node, kubelet_ready);
         let affinity = "/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution";
         Some(Self {
             meta: Meta::read(object)?,
@@ -355,7 +355,7 @@ impl Object for Pod {
             started: time(object, "/status/startTime"),
             node,
             phase,
-            stage,
+            progress,
             conditions,
             moved,
             restarts,

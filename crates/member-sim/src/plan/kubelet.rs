@@ -1,6 +1,6 @@
 //! The kubelet's part: what a pod on a node does next.
 //!
-//! | stage | after | then |
+//! | progress | after | then |
 //! |---|---|---|
 //! | bound | `accept` | `ContainerCreating` is written |
 //! | creating | `create` and jitter | address, Running, Ready at once unless a readiness probe delays it |
@@ -17,7 +17,7 @@ use model::{Timestamp, clock};
 use serde_json::{Value, json};
 
 use super::hash;
-use crate::object::{Condition, Container, Pod, RestartPolicy, Stage};
+use crate::object::{Condition, Container, Pod, Progress, RestartPolicy};
 
 /// First pause before a crashed container is started again (kubelet's `MaxContainerBackOff` and its base).
 const BACKOFF_MIN: i64 = 10;
@@ -66,7 +66,7 @@ pub struct Observed<'a> {
     pub host_ip: &'a str,
     /// The address it is to get.
     pub pod_ip: &'a str,
-    /// When it was first seen in this stage, or first seen being deleted.
+    /// When it was first seen in this progress, or first seen being deleted.
     pub since: Timestamp,
     /// Seed of the member's delays.
     pub seed: u64,
@@ -98,23 +98,23 @@ pub fn plan(observed: &Observed<'_>, pace: &Pace, now: Timestamp) -> Step {
     }
     let create = pace.create + jitter(observed, pace.jitter);
     let fails = pod.containers.iter().chain(&pod.init).any(Container::fails);
-    match pod.stage {
-        Stage::Unbound | Stage::Finished => Step::Rest,
-        Stage::Bound => at(pace.accept, &|| write(observed, creating(pod), now)),
-        Stage::Creating if fails => at(create, &|| write(observed, crash(pod, 0, now), now)),
-        Stage::Creating => at(create, &|| {
+    match pod.progress {
+        Progress::Unbound | Progress::Finished => Step::Rest,
+        Progress::Bound => at(pace.accept, &|| write(observed, creating(pod), now)),
+        Progress::Creating if fails => at(create, &|| write(observed, crash(pod, 0, now), now)),
+        Progress::Creating => at(create, &|| {
             let ready = pod.containers.iter().all(|c| c.readiness_delay == 0);
             write(observed, running(pod, ready, now), now)
         }),
-        Stage::Started => {
+        Progress::Started => {
             let delay = pod.containers.iter().map(|c| c.readiness_delay).max().unwrap_or_default();
             at(seconds(delay), &|| write(observed, running(pod, true, pod.moved.unwrap_or(now)), now))
         }
         // Its node was silent, and the pod was called not ready for it.
-        Stage::Ready if !pod.ready() => write(observed, running(pod, true, pod.moved.unwrap_or(now)), now),
-        Stage::Ready if pod.restart_policy == RestartPolicy::Always => Step::Rest,
-        Stage::Ready => at(pace.run, &|| write(observed, finished(pod, now), now)),
-        Stage::Crashed { restarts } => {
+        Progress::Ready if !pod.ready() => write(observed, running(pod, true, pod.moved.unwrap_or(now)), now),
+        Progress::Ready if pod.restart_policy == RestartPolicy::Always => Step::Rest,
+        Progress::Ready => at(pace.run, &|| write(observed, finished(pod, now), now)),
+        Progress::Crashed { restarts } => {
             let due = pod.moved.unwrap_or(observed.since).as_second() + backoff(restarts);
             let left = due - now.as_second();
             if left > 0 {
@@ -139,7 +139,7 @@ fn jitter(observed: &Observed<'_>, most: Duration) -> Duration {
     most.mul_f64(part as f64 / 1000.0)
 }
 
-/// The part of a status that differs from stage to stage.
+/// The part of a status that differs from progress to progress.
 struct Report {
     phase: &'static str,
     running: bool,

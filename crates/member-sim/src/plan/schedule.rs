@@ -14,7 +14,7 @@ use crate::object::{Node, Pod, Resources, TaintEffect};
 
 /// What a pass decided for a pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Scheduling {
     /// It goes there.
     Bind(String),
     /// It fits nowhere: kube-scheduler's sentence.
@@ -39,8 +39,8 @@ impl Usage {
     }
 }
 
-/// Places all pods that wait. `pods` are all pods of the cluster. Verdicts come in the order of placing.
-pub fn plan(nodes: &[Arc<Node>], pods: &[Arc<Pod>]) -> Vec<(Arc<Pod>, Verdict)> {
+/// Places all pods that wait. `pods` are all pods of the cluster. Results come in the order of placing.
+pub fn plan(nodes: &[Arc<Node>], pods: &[Arc<Pod>]) -> Vec<(Arc<Pod>, Scheduling)> {
     let mut usage: HashMap<&str, Usage> = HashMap::new();
     for pod in pods.iter().filter(|pod| !pod.node.is_empty() && !pod.finished()) {
         usage.entry(pod.node.as_str()).or_default().take(pod);
@@ -51,20 +51,20 @@ pub fn plan(nodes: &[Arc<Node>], pods: &[Arc<Pod>]) -> Vec<(Arc<Pod>, Verdict)> 
     sorted.sort_by(|a, b| a.meta.name.cmp(&b.meta.name));
     let mut out = Vec::with_capacity(waiting.len());
     for pod in waiting {
-        let verdict = place(pod, &sorted, &usage);
-        if let Verdict::Bind(name) = &verdict
+        let result = place(pod, &sorted, &usage);
+        if let Scheduling::Bind(name) = &result
             && let Some(node) = sorted.iter().find(|node| node.meta.name == *name)
         {
             usage.entry(node.meta.name.as_str()).or_default().take(pod);
         }
-        out.push((pod.clone(), verdict));
+        out.push((pod.clone(), result));
     }
     out
 }
 
-fn place(pod: &Pod, nodes: &[&Arc<Node>], usage: &HashMap<&str, Usage>) -> Verdict {
+fn place(pod: &Pod, nodes: &[&Arc<Node>], usage: &HashMap<&str, Usage>) -> Scheduling {
     if nodes.is_empty() {
-        return Verdict::Unschedulable("no nodes available to schedule pods".to_owned());
+        return Scheduling::Unschedulable("no nodes available to schedule pods".to_owned());
     }
     let free = Usage::default();
     let used = |node: &Node| usage.get(node.meta.name.as_str()).unwrap_or(&free);
@@ -83,9 +83,9 @@ fn place(pod: &Pod, nodes: &[&Arc<Node>], usage: &HashMap<&str, Usage>) -> Verdi
         refusals.into_iter().for_each(|(reason, _)| *reasons.entry(reason).or_default() += 1);
     }
     if let Some((_, name)) = best {
-        return Verdict::Bind(name.to_owned());
+        return Scheduling::Bind(name.to_owned());
     }
-    Verdict::Unschedulable(sentence(nodes.len(), full, &reasons))
+    Scheduling::Unschedulable(sentence(nodes.len(), full, &reasons))
 }
 
 /// As kube-scheduler 1.34 and later words it; nothing here can be preempted.

@@ -6,7 +6,7 @@ use client::Resource;
 
 use crate::object::{DaemonSet, Deployment, Job, Node, Object, Pod, ReplicaSet, Service, Slice, StatefulSet, Uid};
 use crate::sim::Key;
-use crate::world::{Change, Shelf, World};
+use crate::world::{Change, Objects, World};
 
 /// A kind that behaviours know.
 pub(crate) trait Known: Object {
@@ -14,7 +14,7 @@ pub(crate) trait Known: Object {
     fn resource() -> &'static Arc<Resource>;
 
     /// Where the world keeps them.
-    fn shelf(world: &mut World) -> &mut Shelf<Self>;
+    fn objects(world: &mut World) -> &mut Objects<Self>;
 
     /// What is to be looked at because of a change.
     fn wake(change: &Change<Self>, world: &World, push: &mut dyn FnMut(Key));
@@ -45,7 +45,7 @@ impl Known for Pod {
         &RESOURCE
     }
 
-    fn shelf(world: &mut World) -> &mut Shelf<Self> {
+    fn objects(world: &mut World) -> &mut Objects<Self> {
         &mut world.pods
     }
 
@@ -88,7 +88,7 @@ impl Known for Node {
         &RESOURCE
     }
 
-    fn shelf(world: &mut World) -> &mut Shelf<Self> {
+    fn objects(world: &mut World) -> &mut Objects<Self> {
         &mut world.nodes
     }
 
@@ -113,7 +113,7 @@ impl Known for ReplicaSet {
         &RESOURCE
     }
 
-    fn shelf(world: &mut World) -> &mut Shelf<Self> {
+    fn objects(world: &mut World) -> &mut Objects<Self> {
         &mut world.replica_sets
     }
 
@@ -136,7 +136,7 @@ impl Known for Service {
         &RESOURCE
     }
 
-    fn shelf(world: &mut World) -> &mut Shelf<Self> {
+    fn objects(world: &mut World) -> &mut Objects<Self> {
         &mut world.services
     }
 
@@ -155,7 +155,7 @@ impl Known for Slice {
         &RESOURCE
     }
 
-    fn shelf(world: &mut World) -> &mut Shelf<Self> {
+    fn objects(world: &mut World) -> &mut Objects<Self> {
         &mut world.slices
     }
 
@@ -167,7 +167,7 @@ impl Known for Slice {
 }
 
 macro_rules! workload {
-    ($kind:ident, $group:literal, $plural:literal, $shelf:ident) => {
+    ($kind:ident, $group:literal, $plural:literal, $objects:ident) => {
         impl Known for $kind {
             fn resource() -> &'static Arc<Resource> {
                 static RESOURCE: LazyLock<Arc<Resource>> =
@@ -175,8 +175,8 @@ macro_rules! workload {
                 &RESOURCE
             }
 
-            fn shelf(world: &mut World) -> &mut Shelf<Self> {
-                &mut world.$shelf
+            fn objects(world: &mut World) -> &mut Objects<Self> {
+                &mut world.$objects
             }
 
             fn wake(change: &Change<Self>, _: &World, push: &mut dyn FnMut(Key)) {

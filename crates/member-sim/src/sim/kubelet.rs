@@ -69,7 +69,7 @@ impl Sim {
         let now = self.now();
         let since = {
             let mut local = self.local();
-            let seen = (pod.stage, pod.meta.deleting());
+            let seen = (pod.progress, pod.meta.deleting());
             let entry = local.since.entry(pod.meta.uid.clone()).or_insert((seen.0, seen.1, now));
             if (entry.0, entry.1) != seen {
                 *entry = (seen.0, seen.1, now);

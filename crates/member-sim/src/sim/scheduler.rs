@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 use super::Sim;
 use super::known::Known;
 use crate::object::{Condition, Node, Pod};
-use crate::plan::schedule::{self, Verdict};
+use crate::plan::schedule::{self, Scheduling};
 
 /// Bindings at the same time: kube-scheduler's cycle binds in the background too.
 const FAN_OUT: usize = 16;
 
 impl Sim {
     pub(super) async fn schedule(&self) -> Result<Next, Error> {
-        let verdicts = {
+        let results = {
             let world = self.world();
             if !world.pods.all().any(|pod| pod.unscheduled()) {
                 return Ok(Next::Wait);
@@ -32,11 +32,11 @@ impl Sim {
             local.assumed.retain(|uid, _| world.pods.by_uid(uid).is_some_and(|pod| pod.unscheduled()));
             schedule::plan(&nodes, &pods)
         };
-        stream::iter(verdicts)
-            .map(|(pod, verdict)| async move {
-                match verdict {
-                    Verdict::Bind(node) => self.bind(&pod, &node).await,
-                    Verdict::Unschedulable(message) => self.refuse(&pod, message).await,
+        stream::iter(results)
+            .map(|(pod, result)| async move {
+                match result {
+                    Scheduling::Bind(node) => self.bind(&pod, &node).await,
+                    Scheduling::Unschedulable(message) => self.refuse(&pod, message).await,
                 }
             })
             .buffer_unordered(FAN_OUT)

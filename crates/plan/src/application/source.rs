@@ -1,6 +1,6 @@
 //! What is known of an Application's source: `SourceReady`, `NotImplemented`, `sourceStatus`, `lastHandledSync`.
 
-use api::condition::{self, Condition, Verdict};
+use api::condition::{self, Condition, Statement};
 use api::kurator::apps::v1alpha1::{Application, ApplicationStatus, ArtifactStatus, GitRepoStatus, SourceStatus};
 use api::reason;
 use model::{FieldPath, Timestamp, clock::format_seconds};
@@ -59,24 +59,24 @@ pub fn source_part(
 ) -> SourcePart {
     let before = application.status.clone().unwrap_or_default();
     let generation = application.metadata.generation;
-    let mut verdicts = vec![source(facts, &before)];
+    let mut statements = vec![source(facts, &before)];
     if !not_implemented.is_empty() {
         let paths = not_implemented.iter().map(ToString::to_string);
         let message = format!("accepted, not honoured yet: {}", some(paths, ", "));
-        verdicts.push(Verdict::new(condition::NOT_IMPLEMENTED, Some(true), reason::FIELDS_NOT_HONOURED, message));
+        statements.push(Statement::new(condition::NOT_IMPLEMENTED, Some(true), reason::FIELDS_NOT_HONOURED, message));
     }
     SourcePart {
-        conditions: condition::merge(&before.conditions, verdicts, generation, now),
+        conditions: condition::merge(&before.conditions, statements, generation, now),
         source_status: source_status(facts, application, &before, now).or(before.source_status),
         last_handled_sync: facts.handled_sync.clone().or(before.last_handled_sync),
     }
 }
 
-fn source(facts: &SourceFacts, before: &ApplicationStatus) -> Verdict {
+fn source(facts: &SourceFacts, before: &ApplicationStatus) -> Statement {
     let known = before.source_status.as_ref().and_then(|s| s.git_repo_status.as_ref()?.artifact.as_ref());
     if let (None, None, Some(known), false) = (&facts.artifact, &facts.error, known, facts.suspended) {
         // A hub that has just started has not asked yet; what it knew stays until it has.
-        return Verdict::new(condition::SOURCE_READY, Some(true), reason::SUCCEEDED, known.revision.clone());
+        return Statement::new(condition::SOURCE_READY, Some(true), reason::SUCCEEDED, known.revision.clone());
     }
     let (status, reason, message) = match (&facts.error, &facts.artifact) {
         (Some((_, why)), _) => (Some(false), reason::FETCH_FAILED, why.clone()),
@@ -90,7 +90,7 @@ fn source(facts: &SourceFacts, before: &ApplicationStatus) -> Verdict {
         }
         (None, None) => (None, reason::FETCHING, "waiting for the first fetch".to_owned()),
     };
-    Verdict::new(condition::SOURCE_READY, status, reason, message)
+    Statement::new(condition::SOURCE_READY, status, reason, message)
 }
 
 fn source_status(
@@ -112,13 +112,13 @@ fn source_status(
             url: artifact.url.clone(),
         }
     });
-    let mut verdict = source(facts, before);
-    verdict.type_ = condition::READY;
+    let mut statement = source(facts, before);
+    statement.type_ = condition::READY;
     let generation = application.metadata.generation;
     Some(SourceStatus {
         git_repo_status: Some(GitRepoStatus {
             artifact: artifact.or(known.artifact),
-            conditions: condition::merge(&known.conditions, vec![verdict], generation, now),
+            conditions: condition::merge(&known.conditions, vec![statement], generation, now),
             observed_generation: generation,
             url: facts.artifact.as_ref().map(|a| a.url.clone()).or(known.url),
         }),

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::condition::{self, Condition, Verdict};
+use api::condition::{self, Condition, Statement};
 use api::delivery::{DecisionSpec, Explanation, Missing, UnitId, UnitStatus, WaitingOn};
 use api::kurator::apps::v1alpha1::{
     Application, ApplicationStatus, HeldDeletions, KustomizationStatus, Summary, SyncStatus,
@@ -157,18 +157,18 @@ pub fn fold(facts: &FoldFacts<'_>, now: Timestamp) -> Option<Fold> {
     let causes: BTreeSet<&str> = held.iter().flat_map(|(held, _)| held.causes.iter().map(|c| c.as_str())).collect();
     let causes = causes.into_iter().collect::<Vec<_>>().join("; ");
     let held: Vec<HeldDeletions> = held.into_iter().map(|(_, entry)| entry).collect();
-    let mut verdicts = vec![ready(facts, &units, &pairs, &held, &before)];
+    let mut statements = vec![ready(facts, &units, &pairs, &held, &before)];
     if !held.is_empty() {
         let name = application.metadata.name.as_deref().unwrap_or_default();
         let message = held_message(name, &held, &causes);
-        verdicts.push(Verdict::new(condition::DELETIONS_HELD, Some(true), reason::SOURCE_REMOVES_OBJECTS, message));
+        statements.push(Statement::new(condition::DELETIONS_HELD, Some(true), reason::SOURCE_REMOVES_OBJECTS, message));
     }
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let (sync_status, truncated) = sync_status(facts, &before, &pairs, now);
     Some(Fold {
         sync_status,
         truncated,
-        conditions: condition::merge(&before.conditions, verdicts, generation, now),
+        conditions: condition::merge(&before.conditions, statements, generation, now),
         observed_generation: generation,
         summary: Some(Summary {
             placed: count(pairs.len()),
@@ -240,28 +240,28 @@ fn ready(
     pairs: &[Pair<'_>],
     held: &[HeldDeletions],
     before: &ApplicationStatus,
-) -> Verdict {
+) -> Statement {
     let application = facts.application;
-    let verdict = |status, reason, message: String| Verdict::new(condition::READY, status, reason, message);
+    let statement = |status, reason, message: String| Statement::new(condition::READY, status, reason, message);
     if application.metadata.deletion_timestamp.is_some() && held.is_empty() {
         let left = facts.decisions.values().flat_map(|d| d.members.keys());
         let left: BTreeSet<&str> = left.map(MemberName::as_str).collect();
         let names = left.into_iter().take(WAITING_SHOWN).collect::<Vec<_>>().join(", ");
-        return verdict(Some(false), reason::DELETING, format!("it is being taken out of its members: {names}"));
+        return statement(Some(false), reason::DELETING, format!("it is being taken out of its members: {names}"));
     }
     for unit in units {
         let explanation = facts.explanation(unit).cloned().unwrap_or_default();
         let policy = unit.policy.as_deref().unwrap_or_default();
         let waiting = explanation.waiting_on.iter().find_map(|w| waiting_in_words(policy, w, &explanation, before));
         if let Some((reason, message)) = waiting {
-            return verdict(Some(false), reason, message);
+            return statement(Some(false), reason, message);
         }
     }
     let count = |want: Option<bool>| pairs.iter().filter(|p| p.ready() == want).count();
     let (good, bad, unknown) = (count(Some(true)), count(Some(false)), count(None));
     let total = pairs.len();
     if !held.is_empty() {
-        return verdict(
+        return statement(
             Some(false),
             reason::DELETIONS_HELD,
             format!("{good} of {total} ready; deletions wait for approval"),
@@ -269,25 +269,25 @@ fn ready(
     }
     if let Some(worst) = pairs.iter().find(|p| p.ready() == Some(false)) {
         let (reason, message) = worst.reason();
-        return verdict(Some(false), reason, format!("{good} of {total} ready; {}: {message}", worst.member));
+        return statement(Some(false), reason, format!("{good} of {total} ready; {}: {message}", worst.member));
     }
     // A policy without a kustomization makes the Application not ready: nothing of that policy is delivered.
     if let Some(index) = application.spec.sync_policies.iter().position(|p| p.kustomization.is_none()) {
         let message = format!(
             "{good} of {total} ready; spec.syncPolicies[{index}] has no kustomization: nothing else is delivered so far"
         );
-        return verdict(Some(false), reason::NOT_IMPLEMENTED, message);
+        return statement(Some(false), reason::NOT_IMPLEMENTED, message);
     }
     if unknown > 0 {
         let names = pairs.iter().filter(|p| p.ready().is_none()).map(|p| p.member.to_string());
-        return verdict(
+        return statement(
             None,
             reason::MEMBER_UNKNOWN,
             format!("{good} of {total} ready; not answering: {}", some(names, ", ")),
         );
     }
     debug_assert_eq!(bad, 0);
-    verdict(Some(true), reason::RECONCILIATION_SUCCEEDED, format!("{good} of {total} ready"))
+    statement(Some(true), reason::RECONCILIATION_SUCCEEDED, format!("{good} of {total} ready"))
 }
 
 /// What a unit waits for, as reason and sentence; `None` for what is said later, with what its members report.
@@ -345,10 +345,10 @@ fn sync_status(
             let none: &[Condition] = &[];
             let ready = pair.ready();
             let (reason, message) = pair.reason();
-            let verdict = Verdict::new(condition::READY, ready, reason, message);
+            let statement = Statement::new(condition::READY, ready, reason, message);
             let applied = pair.status.filter(|s| pair.has(s)).and_then(|s| text_of(&s.revision));
             let status = KustomizationStatus {
-                conditions: condition::merge(known.map_or(none, |k| &k.conditions), vec![verdict], None, now),
+                conditions: condition::merge(known.map_or(none, |k| &k.conditions), vec![statement], None, now),
                 last_applied_revision: applied.or_else(|| known.and_then(|k| k.last_applied_revision.clone())),
                 last_attempted_revision: pair.wanted.and_then(text_of).or_else(|| newest.clone()),
                 observed_generation: None,

@@ -167,8 +167,10 @@ impl World {
             reason: String::new(),
             message: String::new(),
             waiting_on: None,
+            waiting: Vec::new(),
             held: None,
             reverts: 0,
+            reverts_counted: None,
             last_drift: None,
             reflected: None,
         };

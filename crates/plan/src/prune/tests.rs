@@ -140,7 +140,10 @@ fn nothing_goes_while_frozen_suspended_unsettled_or_not_asked() {
         assert_eq!(plan.delete, [], "{expect:?}");
         assert!(report.waiting.contains(&expect), "{:?}", report.waiting);
     };
-    check(|w| w.entry.frozen = Some("no such branch".into()), WaitingOn::Frozen("no such branch".into()));
+    check(
+        |w| w.entry.frozen = Some("no such branch".into()),
+        WaitingOn::Frozen { why: "no such branch".into(), count: 1 },
+    );
     check(|w| w.entry.suspend = true, WaitingOn::Suspended(1));
     check(|w| w.settled = false, WaitingOn::Apply(1));
     check(|w| w.entry.prune = false, WaitingOn::NotAsked(1));

@@ -11,6 +11,7 @@ fn facts(key: &Arc<ObjectKey>, standing: Standing) -> Facts<'_> {
         key,
         version: "v1",
         standing,
+        waiting: None,
         phase_waits: false,
         problem: None,
         is_contested: false,
@@ -56,22 +57,24 @@ fn one_row_is_made_again_and_the_sum_follows() {
     let key = key();
     let healthy = Reading { part: Part { health: Health::Healthy, ..Part::default() }, ..Reading::default() };
     let good = Facts { reading: Some(&healthy), ..facts(&key, Standing::Wanted(Step::Skip)) };
-    let mut rows = Rows::default();
-    rows.push_wanted(&good);
-    rows.push_wanted(&good);
-    rows.push_unwanted(&facts(&key, Standing::Held));
+    let (mut rows, pool) = (Rows::default(), Pool::default());
+    rows.push_wanted(&good, &pool);
+    rows.push_wanted(&good, &pool);
+    rows.push_unwanted(&facts(&key, Standing::Held), &pool);
     let (counts, sum) = rows.sum(3, 1);
     assert_eq!((counts.desired, counts.applied, counts.healthy, counts.inventory, counts.adopted), (2, 2, 2, 3, 1));
     assert_eq!(sum.health, Health::Healthy);
     let before = rows.shared();
-    assert!(!rows.replace(1, &good), "it says the same");
+    assert!(!rows.replace(1, &good, &pool), "it says the same");
     assert!(rows.replace(
         1,
-        &Facts { problem: Some(("Invalid", "no")), ..facts(&key, Standing::Wanted(Step::Send(Why::New))) }
+        &Facts { problem: Some(("Invalid", "no")), ..facts(&key, Standing::Wanted(Step::Send(Why::New))) },
+        &pool
     ));
     let (counts, sum) = rows.sum(3, 1);
     assert_eq!((counts.applied, counts.failed, sum.health), (1, 1, Health::Missing));
     let after = rows.shared();
+    assert!(Arc::ptr_eq(&before[0], &before[1]), "rows that say the same are one");
     assert!(Arc::ptr_eq(&before[0], &after[0]) && !Arc::ptr_eq(&before[1], &after[1]));
 }
 
@@ -91,13 +94,13 @@ fn the_worst_is_said_first() {
         deletions: Some(&held),
         left: 4,
     };
-    let word = |reached: &Reached, troubles: &Troubles<'_>| {
-        let said = say(reached, troubles);
+    let word = |end: &PassEnd, troubles: &Troubles<'_>| {
+        let said = say(end, troubles);
         (said.phase, said.reason)
     };
-    let done = |troubles: &Troubles<'_>| word(&Reached::Done, troubles);
+    let done = |troubles: &Troubles<'_>| word(&PassEnd::Done, troubles);
     assert_eq!(done(&all), (UnitPhase::Failed, "Invalid".into()));
-    assert!(say(&Reached::Done, &all).message.starts_with("ConfigMap shop/c: no (and 1 more); the hub is behind"));
+    assert!(say(&PassEnd::Done, &all).message.starts_with("ConfigMap shop/c: no (and 1 more); the hub is behind"));
     let conflict = Troubles { problem: None, ..all.clone() };
     assert_eq!(done(&conflict), (UnitPhase::Failed, "Conflict".into()));
     let pending = Troubles { failed: 0, ..conflict };
@@ -107,14 +110,14 @@ fn the_worst_is_said_first() {
     let released = Deletions { state: DeletionState::Released, ..held.clone() };
     let contested = Troubles { deletions: Some(&released), ..guarded };
     assert_eq!(done(&contested), (UnitPhase::Applied, reason::CONTESTED.into()));
-    let frozen = [WaitingOn::Frozen("no branch".into())];
+    let frozen = [WaitingOn::Frozen { why: "no branch".into(), count: 2 }];
     let kept = Troubles { contested: None, kept: &frozen, ..contested };
-    assert_eq!(say(&Reached::Done, &kept), Said::new(UnitPhase::Applied, "PruneWaits", "nothing is pruned: no branch"));
+    assert_eq!(say(&PassEnd::Done, &kept), Said::new(UnitPhase::Applied, "PruneWaits", "nothing is pruned: no branch"));
     assert_eq!(done(&Troubles { kept: &[], ..kept.clone() }), (UnitPhase::Applied, "Applied".into()));
-    assert_eq!(word(&Reached::Suspended, &all).0, UnitPhase::Suspended);
-    assert_eq!(word(&Reached::NoPayload("why".into()), &all).0, UnitPhase::Pending);
-    assert_eq!(word(&Reached::Waiting { phase: "x".into() }, &all).0, UnitPhase::Waiting);
-    assert_eq!(word(&Reached::Leaving { gone: true }, &all).0, UnitPhase::Removed);
-    assert!(say(&Reached::Leaving { gone: false }, &all).message.starts_with("4 objects are left; the hub is behind"));
+    assert_eq!(word(&PassEnd::Suspended, &all).0, UnitPhase::Suspended);
+    assert_eq!(word(&PassEnd::NoPayload("why".into()), &all).0, UnitPhase::Pending);
+    assert_eq!(word(&PassEnd::Waiting { phase: "x".into() }, &all).0, UnitPhase::Waiting);
+    assert_eq!(word(&PassEnd::Leaving { gone: true }, &all).0, UnitPhase::Removed);
+    assert!(say(&PassEnd::Leaving { gone: false }, &all).message.starts_with("4 objects are left; the hub is behind"));
     assert_ne!(held.digest, Digest::of(b""));
 }

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::authenticator::HubKey;
+use crate::pool::Pools;
 use crate::prepare::Bundle;
 
 fn hub() -> HubId {
@@ -24,7 +25,8 @@ fn job(why: Why) -> Job {
         "spec": {"replicas": 2, "paused": false}});
     let short = UnitId::new("g", "K", "n", "u", None).short(&hub());
     let (payload, _) = crate::phase::plan(vec![object]);
-    let bundle = Bundle::new(payload.digest(), &payload, &hub(), &short, &HubKey::from_random([1; 32]));
+    let bundle =
+        Bundle::new(payload.digest(), &payload, &hub(), &short, &HubKey::from_random([1; 32]), &Pools::default());
     let object = bundle.objects().next().unwrap().clone();
     let entry = Entry { uid: Some("u".into()), ..Entry::default() };
     let accepted = Accepted {
@@ -32,7 +34,7 @@ fn job(why: Why) -> Job {
         projection: Some(drift::projection(&live_of(&object), false)),
         ..Accepted::default()
     };
-    Job { object, entry, accepted: Some(accepted), why, history: Vec::new(), live: None }
+    Job { object, entry, accepted: Some(Arc::new(accepted)), why, history: Vec::new(), live: None }
 }
 
 fn live_of(object: &Prepared) -> Value {
@@ -153,7 +155,7 @@ fn replicas_are_an_autoscalers_if_there_is_one_and_nobody_forces_ours() {
     assert!(matches!(next, Next::Done(Sent::AsIs { scaled: true, .. })), "{next:?}");
     // One that went left its replicas behind, which is nobody's drift.
     let mut left = job(Why::Revert);
-    left.accepted.as_mut().unwrap().scaled = true;
+    Arc::make_mut(left.accepted.as_mut().unwrap()).scaled = true;
     let mut all = answers(Vec::new());
     all.push(applied(&live(&left, |_| {})));
     let (said, next) = play(&left, &terms(false, false), all);

@@ -6,8 +6,8 @@ use api::delivery::{Explanation, MemberDecision, Missing, PassedOver, Removal, U
 use model::{Digest, MemberName, Timestamp};
 
 use super::{
-    Given, Observed, OwnerState, Placement, Plan, Rendered, Report, UnitReport, UnitSpec, Wanted, duplicates, revision,
-    slice, wanted,
+    DecidedUnit, Given, Observed, OwnerState, Placement, Plan, Rendered, Report, UnitSpec, Wanted, duplicates,
+    revision, slice, wanted,
 };
 
 /// What a unit's decision should be.
@@ -53,7 +53,7 @@ pub(super) fn decide(observed: &Observed<'_>, now: Timestamp) -> (Plan, Report) 
     (plan, report)
 }
 
-fn wish(unit: &UnitSpec, members: Option<BTreeMap<MemberName, MemberDecision>>, said: &UnitReport) -> Wish {
+fn wish(unit: &UnitSpec, members: Option<BTreeMap<MemberName, MemberDecision>>, said: &DecidedUnit) -> Wish {
     let frozen = members.is_none().then(|| said.waiting_on.first().map(|w| in_words(w.what).to_owned())).flatten();
     let passed_over = said.passed_over.iter().take(Explanation::PASSED_OVER_MAX);
     let placement = match &unit.placement {
@@ -97,8 +97,8 @@ fn in_words(missing: Missing) -> &'static str {
     }
 }
 
-fn blocked(unit: &UnitSpec, want: Option<&Wanted>, waiting_on: WaitingOn) -> UnitReport {
-    UnitReport {
+fn blocked(unit: &UnitSpec, want: Option<&Wanted>, waiting_on: WaitingOn) -> DecidedUnit {
+    DecidedUnit {
         unit: unit.id.clone(),
         revision: want.map(|want| want.name.clone()),
         chosen: Vec::new(),
@@ -113,7 +113,7 @@ fn one_unit(
     want: Option<&Wanted>,
     plan: &mut Plan,
     now: Timestamp,
-) -> (Option<BTreeMap<MemberName, MemberDecision>>, UnitReport) {
+) -> (Option<BTreeMap<MemberName, MemberDecision>>, DecidedUnit) {
     let stays = |waiting_on: WaitingOn| (None, blocked(unit, want, waiting_on));
     if let Some(why) = &unit.frozen {
         return stays(why.clone());
@@ -144,7 +144,7 @@ fn one_unit(
         removal: Removal::None,
     };
     let members = chosen.iter().map(|(member, given)| (member.clone(), entry(member, given))).collect();
-    let report = UnitReport {
+    let report = DecidedUnit {
         unit: unit.id.clone(),
         revision: Some(want.name.clone()),
         waiting_on: if chosen.is_empty() { vec![WaitingOn::new(Missing::Member, "")] } else { Vec::new() },

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::delivery::{MemberLink, MemberStatusSpec, UnitId, UnitPhase, UnitStatus, WaitingOn};
+use api::delivery::{MemberLink, MemberStatusSpec, RevertCount, UnitId, UnitPhase, UnitStatus, WaitingOn};
 use api::feed::UnitReport;
 use model::Timestamp;
 
@@ -18,6 +18,7 @@ pub fn merge_report(report: &UnitReport, before: Option<&UnitStatus>, now: Times
         UnitPhase::Applied | UnitPhase::DeletionsHeld => Some(report.payload),
         _ => before.and_then(|b| b.applied),
     };
+    let (reverts, reverts_counted) = reverts(report.reverts, before);
     Some(UnitStatus {
         revision: report.revision.clone(),
         epoch: report.epoch,
@@ -30,12 +31,26 @@ pub fn merge_report(report: &UnitReport, before: Option<&UnitStatus>, now: Times
         reason: report.reason.clone(),
         message: report.message.clone(),
         waiting_on: before.and_then(|b| b.waiting_on.clone()),
+        waiting: report.waiting.clone(),
         held: report.deletions.clone(),
-        // Counters that the applier starts again add to what was counted before.
-        reverts: report.reverts.max(before.map_or(0, |b| b.reverts)),
+        reverts,
+        reverts_counted,
         last_drift: report.last_drift.clone().or_else(|| before.and_then(|b| b.last_drift.clone())),
         reflected: before.and_then(|b| b.reflected.clone()),
     })
+}
+
+/// All reverts that were ever counted, and how many of them are of the applier that reports now. An applier counts from its
+/// start, and each of its reports replaces the one before: what is stored of the same count is taken off, so that a report
+/// that comes twice, or to a hub that has restarted, adds nothing. An applier that has not reverted anything yet says
+/// nothing, so that a restart writes nothing.
+fn reverts(counted: Option<RevertCount>, before: Option<&UnitStatus>) -> (u64, Option<RevertCount>) {
+    let (total, known) = before.map_or((0, None), |before| (before.reverts, before.reverts_counted));
+    let Some(counted) = counted else { return (total, known) };
+    let stored = known.filter(|known| known.since == counted.since).map_or(0, |known| known.count);
+    // A report of the same count that comes late is older than what is stored.
+    let count = counted.count.max(stored);
+    (total + (count - stored), Some(RevertCount { count, ..counted }))
 }
 
 fn is_on_the_way(report: &UnitReport, before: &UnitStatus) -> bool {

@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use api::delivery::{
-    ArtifactInputs, DeletionState, Deletions, Health, LinkState, MemberLink, Missing, PodCounts, TriggerCause,
-    UnitCounts, UnitPhase,
+    ArtifactInputs, DeletionState, Deletions, Health, LinkState, MemberLink, Missing, ObjectsWaiting, PodCounts,
+    RevertCount, TriggerCause, UnitCounts, UnitPhase, WaitingCause,
 };
 use api::feed::UnitReport as Reported;
 use serde_json::json;
@@ -154,8 +154,10 @@ fn status(phase: UnitPhase) -> UnitStatus {
         reason: String::new(),
         message: String::new(),
         waiting_on: None,
+        waiting: Vec::new(),
         held: None,
         reverts: 0,
+        reverts_counted: None,
         last_drift: None,
         reflected: None,
     }
@@ -328,6 +330,39 @@ fn a_member_whose_applier_is_kept_out_does_not_hold_up_the_others() {
 }
 
 #[test]
+fn a_member_that_does_not_answer_keeps_its_place_and_its_return_changes_what_it_reports_only() {
+    let mut world = World::new(&["a", "b"]);
+    world.step();
+    let turn = |world: &mut World, reach| {
+        world.members.insert(name("b"), MemberFacts::new(reach));
+        world.step()
+    };
+    for reach in [Reach::Unknown, Reach::Blocked, Reach::Reachable] {
+        assert!(turn(&mut world, reach).is_settled(), "{reach:?}");
+    }
+    // What is asked of it while it is away is asked of its entry; when it is back, what it reports is weighed.
+    turn(&mut world, Reach::Unknown);
+    world.place(&["a"]);
+    assert_eq!(world.trigger(), (TriggerCause::Membership, "-b".into()));
+    world.members.insert(name("b"), MemberFacts::new(Reach::Reachable));
+    assert!(world.step().is_settled());
+    world.report("b", UnitPhase::Removed, None);
+    assert_eq!(world.trigger(), (TriggerCause::Removal, "removed from b".into()));
+}
+
+#[test]
+fn a_member_whose_record_is_made_again_comes_like_a_new_one() {
+    let mut world = World::new(&["a", "b"]);
+    world.step();
+    world.members.remove(&name("b"));
+    world.place(&["a"]);
+    assert_eq!(world.trigger(), (TriggerCause::MemberLost, "no record: b".into()));
+    world.members.insert(name("b"), MemberFacts::new(Reach::Reachable));
+    world.place(&["a", "b"]);
+    assert_eq!(world.trigger(), (TriggerCause::Membership, "+b".into()));
+}
+
+#[test]
 fn the_last_editor_of_the_spec_is_found() {
     let entry = |manager: &str, time: &str, field: &str, subresource: &str| json!({"manager": manager, "time": time, "fieldsV1": {field: {}}, "subresource": subresource});
     for (fields, expect) in [
@@ -366,8 +401,9 @@ fn reported(phase: UnitPhase, payload: &[u8]) -> Reported {
         pods: PodCounts::default(),
         reason: String::new(),
         message: String::new(),
+        waiting: Vec::new(),
         deletions: None,
-        reverts: 2,
+        reverts: None,
         last_drift: None,
         details: Vec::new(),
     }
@@ -393,6 +429,46 @@ fn a_report_is_merged_with_what_was_stored() {
     assert_eq!((failed.applied, failed.since, failed.reverts), (Some(Digest::of(b"p")), later, 7));
     let applied = merge_report(&reported(UnitPhase::Applied, b"q"), Some(&before), later).unwrap();
     assert_eq!((applied.applied, applied.since), (Some(Digest::of(b"q")), now()));
+}
+
+#[test]
+fn reverts_add_up_over_restarts_of_the_applier() {
+    let at = |second: i64| Timestamp::from_second(second).unwrap();
+    let report = |counted: Option<(i64, u64)>| Reported {
+        reverts: counted.map(|(since, count)| RevertCount { since: at(since), count }),
+        ..reported(UnitPhase::Applied, b"p")
+    };
+    let mut stored = merge_report(&report(None), None, now()).unwrap();
+    // Since when the applier counts and how many, how many there are in all.
+    for (counted, total) in [
+        (None, 0),
+        (Some((1, 2)), 2),
+        // The same report again, and a later one.
+        (Some((1, 2)), 2),
+        (Some((1, 5)), 5),
+        (Some((1, 3)), 5),
+        // Another applier starts: it has counted nothing, then one.
+        (None, 5),
+        (Some((9, 1)), 6),
+        (Some((9, 1)), 6),
+        (Some((9, 4)), 9),
+        (None, 9),
+        (Some((20, 9)), 18),
+    ] {
+        let before = stored;
+        stored = merge_report(&report(counted), Some(&before), now()).unwrap();
+        assert_eq!(stored.reverts, total, "{counted:?}");
+        assert_eq!(stored == before, stored.reverts == before.reverts, "{counted:?}: written only when one is added");
+    }
+}
+
+#[test]
+fn what_waits_in_a_member_is_stored_as_reported() {
+    let list = vec![ObjectsWaiting { cause: WaitingCause::OtherHub, count: 1, first: "c".into(), detail: "h".into() }];
+    let report = Reported { waiting: list.clone(), ..reported(UnitPhase::Failed, b"p") };
+    let stored = merge_report(&report, None, now()).unwrap();
+    assert_eq!(stored.waiting, list);
+    assert_eq!(merge_report(&reported(UnitPhase::Applied, b"p"), Some(&stored), now()).unwrap().waiting, []);
 }
 
 #[test]

@@ -14,6 +14,17 @@ fn what_is_spent_is_not_there_a_second_time() {
 }
 
 #[test]
+fn each_turn_makes_objects_from_the_start() {
+    let budget = Budget::default();
+    let most = usize::try_from(MADE_BYTES_MAX).unwrap();
+    for _ in 0..2 {
+        assert_eq!(budget.make(most), Ok(()));
+        assert_eq!(budget.make(1), Err(RenderError::TooLarge { limit: MADE_BYTES_MAX }));
+        budget.next_turn().unwrap();
+    }
+}
+
+#[test]
 fn turns_end() {
     let budget = Budget::default();
     for _ in 0..TURNS_MAX {
@@ -24,11 +35,27 @@ fn turns_end() {
 
 #[test]
 fn a_file_counts_as_often_as_it_is_read() {
-    let budget = Budget { work: Cell::new(99), turns: Cell::new(0) };
+    let budget = Budget::with_work(9);
     let mut tree = FileTree::new();
     tree.insert_file("a", *b"1234");
     let files = Files::new(&tree, &budget);
     assert_eq!(files.text("a", "x"), Ok("1234".to_owned()));
     assert_eq!(files.text("a", "x"), Ok("1234".to_owned()));
     assert_eq!(files.text("a", "x"), Err(RenderError::TooMuchWork { limit: WORK_BYTES_MAX }));
+    // Reading it as YAML is more work.
+    assert_eq!(files.document("a", "x"), Err(RenderError::TooMuchWork { limit: WORK_BYTES_MAX }));
+    let budget = Budget::with_work(4 + 4 * 12);
+    assert_eq!(Files::new(&tree, &budget).document("a", "x"), Ok(1234.into()));
+    assert_eq!(budget.work.get(), 0);
+}
+
+#[test]
+fn a_small_text_that_repeats_itself_counts_as_what_it_becomes() {
+    // 230 bytes that become 100,000 nodes.
+    let mut text = format!("a0: &a0 [{}]\n", ["x"; 10].join(","));
+    for level in 1..5 {
+        text += &format!("a{level}: &a{level} [{}]\n", vec![format!("*a{}", level - 1); 10].join(","));
+    }
+    let (tree, budget) = (FileTree::new(), Budget::with_work(10_000_000));
+    assert_eq!(Files::new(&tree, &budget).documents(&text), Err(RenderError::TooMuchWork { limit: WORK_BYTES_MAX }));
 }

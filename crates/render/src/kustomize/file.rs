@@ -153,9 +153,7 @@ impl Kustomization {
     ///
     /// # Errors
     /// A field that is unknown, of another type, or not supported.
-    pub(crate) fn parse(file: &str, text: &str) -> Result<Self, RenderError> {
-        let yaml = model::yaml::parse(text);
-        let yaml = yaml.map_err(|e| RenderError::Yaml { file: file.to_owned(), why: e.to_string() })?;
+    pub(crate) fn parse(file: &str, yaml: Value) -> Result<Self, RenderError> {
         let mut fields = match yaml {
             Value::Object(map) => map,
             Value::Null => {
@@ -224,12 +222,11 @@ impl Kustomization {
     }
 
     /// How many steps over all objects rendering this file takes: one for each entry of the fields that change objects, and
-    /// those that every layer has.
+    /// those that every layer has. A generator walks over its own object only.
     pub(crate) fn steps(&self) -> usize {
         let labels: usize = self.labels.iter().map(|entry| 1 + entry.fields.len()).sum();
         let patches = self.patches.len() + self.merge_patches.len() + self.json_patches.len();
-        let generators = self.config_maps.len() + self.secrets.len();
-        LAYER_STEPS + labels + patches + generators + self.images.len() + self.replicas.len()
+        LAYER_STEPS + labels + patches + self.images.len() + self.replicas.len()
     }
 }
 

@@ -3,26 +3,45 @@
 use std::collections::BTreeMap;
 
 use data_encoding::BASE64;
-use model::tree;
+use model::{object, tree};
 use serde_json::{Map, Value, json};
 
 use super::file::{Generator, GeneratorOptions, Kustomization, Scalar};
-use super::resource::{Behavior, Resource, Resources};
+use super::layer::STEP_BYTES;
+use super::resource::{Behavior, Keys, Resource, Resources};
 use crate::error::RenderError;
 use crate::files::Files;
-use crate::object::Origin;
+use crate::object::Location;
+
+/// What an entry of a map takes beside its name and value, as `model::object::weight` counts it.
+pub(crate) const ENTRY_BYTES: usize = 7;
 
 /// Adds what a kustomization file generates.
 pub(crate) fn generate(files: &Files<'_>, file: &Kustomization, all: &mut Resources) -> Result<(), RenderError> {
+    if file.config_maps.is_empty() && file.secrets.is_empty() {
+        return Ok(());
+    }
+    let mut keys = Keys::of(all, files.budget())?;
+    // Each generated object gets all of the shared options.
+    let shared = pairs_weight(&file.options.labels) + pairs_weight(&file.options.annotations);
     for (field, generators) in [("configMapGenerator", &file.config_maps), ("secretGenerator", &file.secrets)] {
         for (at, generator) in generators.iter().enumerate() {
             let field = format!("{field}[{at}]");
             let secret = field.starts_with('s');
+            files.budget().make(shared)?;
             let (resource, behavior) = generated(files, file, generator, &field, secret)?;
-            add(all, resource, behavior, file, &field)?;
+            let weight = object::weight(&resource.object);
+            files.budget().make(weight)?;
+            files.budget().spend(weight + STEP_BYTES)?;
+            add(files, all, &mut keys, resource, behavior, file, &field)?;
         }
     }
     Ok(())
+}
+
+/// About how many bytes these entries take in an object.
+pub(super) fn pairs_weight(pairs: &BTreeMap<String, Scalar>) -> usize {
+    pairs.iter().map(|(name, value)| name.len() + value.0.len() + ENTRY_BYTES).sum()
 }
 
 /// One value of the data.
@@ -103,16 +122,16 @@ fn generated(
         let (key, value) = literal.split_once('=').ok_or_else(|| fail(&below, "KEY=VALUE is expected".into()))?;
         put(key, Datum::Text(unquote(value).to_owned()), below)?;
     }
-    let object = object(generator, &file.options, secret, data);
+    let object = content(generator, &file.options, secret, data);
     let document =
         field.trim_end_matches(']').rsplit('[').next().and_then(|n| n.parse::<usize>().ok()).unwrap_or(0) + 1;
-    let mut resource = Resource::new(object, Origin { file: file.file.clone(), document });
+    let mut resource = Resource::new(object, Location { file: file.file.clone(), document });
     let own = generator.options.as_ref();
     resource.hashed = !(file.options.disable_name_suffix_hash || own.is_some_and(|o| o.disable_name_suffix_hash));
     Ok((resource, behavior))
 }
 
-fn object(generator: &Generator, shared: &GeneratorOptions, secret: bool, data: BTreeMap<String, Datum>) -> Value {
+fn content(generator: &Generator, shared: &GeneratorOptions, secret: bool, data: BTreeMap<String, Datum>) -> Value {
     let mut object = json!({
         "apiVersion": "v1",
         "kind": if secret { "Secret" } else { "ConfigMap" },
@@ -151,23 +170,29 @@ fn object(generator: &Generator, shared: &GeneratorOptions, secret: bool, data: 
     object
 }
 
-/// Adds a generated object, or changes the one that is there.
+/// Adds a generated object, or changes the one that is there, which keeps its key.
 fn add(
+    files: &Files<'_>,
     all: &mut Resources,
+    keys: &mut Keys,
     mut new: Resource,
     behavior: Behavior,
     file: &Kustomization,
     field: &str,
 ) -> Result<(), RenderError> {
     let key = new.key();
-    let places = all.find(&key);
     let (target, file) = (key.to_string(), file.file.clone());
-    match (places.as_slice(), behavior) {
-        ([], Behavior::Create) => all.append(vec![new]),
+    match (keys.find(&key), behavior) {
+        ([], Behavior::Create) => {
+            keys.insert(all.0.len(), &new);
+            all.append(vec![new])
+        }
         ([], _) => Err(RenderError::NoTarget { file, field: format!("{field}.behavior"), target }),
-        ([at], Behavior::Create) => Err(RenderError::collision(&key, &all.0[*at].origin, &new.origin)),
+        ([at], Behavior::Create) => Err(RenderError::collision(&key, &all.0[*at].location, &new.location)),
         ([at], _) => {
             let old = &mut all.0[*at];
+            // Its labels, annotations and data are copied.
+            files.budget().spend(object::weight(&old.object))?;
             for name in ["labels", "annotations"] {
                 let mut merged = old.object["metadata"].get(name).cloned().unwrap_or_else(|| json!({}));
                 extend(&mut merged, new.object["metadata"].get(name));
@@ -193,7 +218,7 @@ fn add(
             Ok(())
         }
         ([first, second, ..], _) => {
-            Err(RenderError::ambiguous(&file, field, target, &all.0[*first].origin, &all.0[*second].origin))
+            Err(RenderError::ambiguous(&file, field, target, &all.0[*first].location, &all.0[*second].location))
         }
     }
 }

@@ -1,30 +1,35 @@
 //! Image references: name, tag, digest.
 
-use regex::Regex;
 use serde_json::Value;
 
 use super::file::Image;
+use super::pattern::Pattern;
+use crate::budget::Budget;
+use crate::error::RenderError;
 
 /// An image change with its compiled name.
 pub(crate) struct Compiled<'a> {
     image: &'a Image,
-    matches: Regex,
+    matches: Pattern,
 }
 
 impl<'a> Compiled<'a> {
     /// Compiles the name, which kustomize takes as a regular expression.
-    pub(crate) fn new(image: &'a Image) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// The budget is spent. What is wrong with the image is inside.
+    pub(crate) fn new(image: &'a Image, budget: &Budget) -> Result<Result<Self, String>, RenderError> {
         if image.name.is_empty() {
-            return Err("name is missing".into());
+            return Ok(Err("name is missing".into()));
         }
-        let text = format!("^(?:{})(:[a-zA-Z0-9_.{{}}-]*)?(@sha256:[a-zA-Z0-9_.{{}}-]*)?$", image.name);
-        let matches = Regex::new(&text).map_err(|_| format!("name {:?} is not a regular expression", image.name))?;
-        Ok(Self { image, matches })
+        let after = "(:[a-zA-Z0-9_.{}-]*)?(@sha256:[a-zA-Z0-9_.{}-]*)?";
+        let matches = Pattern::new(&image.name, after, budget)?;
+        Ok(matches.map(|matches| Self { image, matches }).map_err(|why| format!("name {why}")))
     }
 
     /// Changes the reference when it is the image.
     fn change(&self, text: &str) -> Option<String> {
-        if !self.matches.is_match(text) {
+        if !self.matches.holds(text) {
             return None;
         }
         let Image { new_name, new_tag, digest: new_digest, tag_suffix, .. } = self.image;
@@ -48,9 +53,12 @@ impl<'a> Compiled<'a> {
     }
 
     /// Changes every container of an object, at any depth.
-    pub(crate) fn apply(&self, value: &mut Value) {
+    ///
+    /// # Errors
+    /// The budget is spent.
+    pub(crate) fn apply(&self, value: &mut Value, budget: &Budget) -> Result<(), RenderError> {
         match value {
-            Value::Array(items) => items.iter_mut().for_each(|item| self.apply(item)),
+            Value::Array(items) => items.iter_mut().try_for_each(|item| self.apply(item, budget)),
             Value::Object(map) => {
                 for (name, inner) in map.iter_mut() {
                     if matches!(name.as_str(), "containers" | "initContainers") {
@@ -59,14 +67,16 @@ impl<'a> Compiled<'a> {
                             if let Some(Value::String(text)) = image
                                 && let Some(changed) = self.change(text)
                             {
+                                budget.make(changed.len())?;
                                 *text = changed;
                             }
                         }
                     }
-                    self.apply(inner);
+                    self.apply(inner, budget)?;
                 }
+                Ok(())
             }
-            _ => {}
+            _ => Ok(()),
         }
     }
 }

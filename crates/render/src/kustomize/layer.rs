@@ -16,9 +16,9 @@ use crate::files::{DEPTH_MAX, Files};
 /// 32 files, would take years. A fleet repository of a thousand overlays stays below 5,000.
 const LAYERS_MAX: usize = 20_000;
 
-/// What a step costs beside the bytes of the objects: compiling its regular expressions takes about as long as walking
-/// over so many bytes.
-const STEP_BYTES: usize = 4096;
+/// What a step costs beside the bytes of the objects: reading its entry takes about as long as walking over so many bytes.
+/// Its regular expressions spend more, see `pattern`.
+pub(super) const STEP_BYTES: usize = 4096;
 
 pub(super) struct Layers<'a> {
     files: &'a Files<'a>,
@@ -57,16 +57,16 @@ impl<'a> Layers<'a> {
         }
         let steps = file.steps();
         self.files.budget().spend(steps.saturating_mul(all.weight() + STEP_BYTES))?;
-        patch::merge_patches(self.files, file, all)?;
         patch::patches(self.files, file, all)?;
-        transform::namespace(&file.namespace, all);
-        transform::names(&file.name_prefix, &file.name_suffix, all);
-        transform::labels(file, all)?;
-        transform::annotations(&file.common_annotations, all);
+        let budget = self.files.budget();
+        transform::namespace(&file.namespace, all, budget)?;
+        transform::names(&file.name_prefix, &file.name_suffix, all, budget)?;
+        transform::labels(file, all, budget)?;
+        transform::annotations(&file.common_annotations, all, budget)?;
         patch::json_patches(self.files, file, all)?;
         transform::replicas(file, all)?;
-        transform::images(file, all)?;
-        reference::update(all)?;
+        transform::images(file, all, budget)?;
+        reference::update(all, budget)?;
         all.check()?;
         self.stack.pop();
         Ok(())
@@ -149,8 +149,8 @@ impl<'a> Layers<'a> {
         }
         let full =
             tree::normalize(&file.dir, path).map_err(|e| RenderError::field(&file.file, field, e.to_string()))?;
-        let origin = format!("{}: {field}", file.file);
-        self.files.tree().node(&full).map_err(|source| RenderError::Tree { origin, source })
+        let location = format!("{}: {field}", file.file);
+        self.files.tree().node(&full).map_err(|source| RenderError::Tree { location, source })
     }
 }
 

@@ -4,6 +4,8 @@
 //! names comes first, which people rely on for init containers and environment variables. Directives inside lists and
 //! maps are `$patch: delete|replace|merge`; the API server's list directives do not exist in kustomize.
 
+use std::collections::{HashMap, HashSet, VecDeque};
+
 use kinds::schema::{ListType, Schema};
 use serde_json::{Map, Value};
 
@@ -119,19 +121,25 @@ fn list(items: &mut Vec<Value>, changes: &[Value], schema: Option<&Schema>) -> R
     let below = schema.and_then(Schema::items);
     if keys.is_empty() {
         let mut merged: Vec<Value> = plain(changes);
-        merged.extend(items.iter().filter(|i| !changes.contains(i)).cloned());
+        let named: HashSet<&Value> = changes.iter().collect();
+        merged.extend(items.iter().filter(|item| !named.contains(item)).cloned());
         *items = merged;
         return Ok(());
     }
     let mut rest: Vec<Option<Value>> = std::mem::take(items).into_iter().map(Some).collect();
+    // A merge keeps the keys of an item, so the places hold until an item is taken.
+    let mut places: HashMap<Vec<Value>, VecDeque<usize>> = HashMap::new();
+    for (place, item) in rest.iter().enumerate() {
+        places.entry(key_of(item.as_ref().unwrap_or(&Value::Null), &keys)).or_default().push_back(place);
+    }
     let (mut first, one_key) = (Vec::new(), keys.len() == 1);
     for change in changes {
         let fields = change.as_object().ok_or("a list item is not a mapping")?;
         if !keys.iter().any(|k| fields.contains_key(k)) {
             return Err(format!("a list item has no {}", keys.join(" and no ")));
         }
-        let place = rest.iter().position(|item| item.as_ref().is_some_and(|item| same(item, change, &keys)));
-        let Some(place) = place else {
+        let key = key_of(change, &keys);
+        let Some(place) = places.get(&key).and_then(|places| places.front().copied()) else {
             if directive(fields)? != Some("delete") {
                 let mut fresh = Value::Object(Map::new());
                 merge(&mut fresh, change, below)?;
@@ -140,12 +148,14 @@ fn list(items: &mut Vec<Value>, changes: &[Value], schema: Option<&Schema>) -> R
             continue;
         };
         let Some(item) = rest[place].as_mut() else { continue };
-        match merge(item, change, below)? {
-            Outcome::Delete => rest[place] = None,
-            // With one key, the patch's order counts; with several, items stay where they are.
-            Outcome::Keep if one_key => first.extend(rest[place].take()),
-            Outcome::Keep => {}
+        let outcome = merge(item, change, below)?;
+        // With one key, the patch's order counts; with several, items stay where they are.
+        if outcome == Outcome::Keep && !one_key {
+            continue;
         }
+        let taken = rest[place].take();
+        first.extend(taken.filter(|_| outcome == Outcome::Keep));
+        places.entry(key).or_default().pop_front();
     }
     first.extend(rest.into_iter().flatten());
     *items = first;
@@ -159,14 +169,14 @@ fn plain(changes: &[Value]) -> Vec<Value> {
     }
 }
 
-/// Whether two items have equal keys. A key that both leave out is equal; a protocol that is left out is TCP.
-fn same(a: &Value, b: &Value, keys: &[String]) -> bool {
-    let read = |v: &Value, key: &str| match v.get(key) {
+/// The keys of an item. Items that leave the same one out are equal in it; a protocol that is left out is TCP.
+fn key_of(item: &Value, keys: &[String]) -> Vec<Value> {
+    let read = |key: &String| match item.get(key) {
         None if key == "protocol" => Value::from("TCP"),
         None => Value::Null,
         Some(value) => value.clone(),
     };
-    keys.iter().all(|key| read(a, key) == read(b, key))
+    keys.iter().map(read).collect()
 }
 
 #[cfg(test)]

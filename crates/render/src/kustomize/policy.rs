@@ -2,12 +2,17 @@
 //!
 //! Every field of [`KustomizeInputs`] and of the types in it is named here: a new field does not compile until it is used.
 
+use std::collections::HashMap;
+
 use api::kurator::apps::v1alpha1::{CommonMetadata, KustomizeInputs, PatchTarget, PolicyImage, PolicyPatch};
 use model::object;
 use serde_json::{Map, Value};
 
 use super::file::{Image, Kustomization, Patch};
+use super::generate::ENTRY_BYTES;
 use super::selector::Selector;
+use crate::budget::Budget;
+use crate::error::RenderError;
 
 /// Adds the fields of the policy to a kustomization file. Returns the metadata that [`add_metadata`] adds at the end.
 pub(super) fn add_to<'a>(file: &mut Kustomization, inputs: &'a KustomizeInputs) -> Option<&'a CommonMetadata> {
@@ -27,10 +32,17 @@ pub(super) fn add_to<'a>(file: &mut Kustomization, inputs: &'a KustomizeInputs) 
     }
     let patches = patches.iter().enumerate();
     file.patches.extend(patches.map(|(index, patch)| (format!("(policy) patches[{index}]"), patch.into())));
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for (at, image) in file.images.iter().enumerate() {
+        places.entry(image.name.clone()).or_insert(at);
+    }
     for image in images.iter().map(Image::from) {
-        match file.images.iter_mut().find(|known| known.name == image.name) {
-            Some(known) => *known = image,
-            None => file.images.push(image),
+        match places.get(&image.name) {
+            Some(at) => file.images[*at] = image,
+            None => {
+                places.insert(image.name.clone(), file.images.len());
+                file.images.push(image);
+            }
         }
     }
     file.components.extend(components.iter().cloned());
@@ -38,12 +50,17 @@ pub(super) fn add_to<'a>(file: &mut Kustomization, inputs: &'a KustomizeInputs) 
 }
 
 /// Adds labels and annotations to an object.
-pub(super) fn add_metadata(object: &mut Value, metadata: Option<&CommonMetadata>) {
-    let Some(CommonMetadata { labels, annotations }) = metadata else { return };
+pub(super) fn add_metadata(
+    object: &mut Value,
+    metadata: Option<&CommonMetadata>,
+    budget: &Budget,
+) -> Result<(), RenderError> {
+    let Some(CommonMetadata { labels, annotations }) = metadata else { return Ok(()) };
     for (name, pairs) in [("labels", labels), ("annotations", annotations)] {
         if pairs.is_empty() {
             continue;
         }
+        budget.make(pairs.iter().map(|(name, value)| name.len() + value.len() + ENTRY_BYTES).sum())?;
         let place = object::slot(object, &["metadata", name]);
         if !place.is_object() {
             *place = Value::Object(Map::new());
@@ -52,6 +69,7 @@ pub(super) fn add_metadata(object: &mut Value, metadata: Option<&CommonMetadata>
             map.extend(pairs.iter().map(|(k, v)| (k.clone(), Value::from(v.clone()))));
         }
     }
+    Ok(())
 }
 
 impl From<&PolicyPatch> for Patch {

@@ -1,13 +1,16 @@
 //! Fields that name other objects follow when those are renamed or moved (`nameReference` in kustomize's configuration).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use model::{GroupVersionKind, ObjectKey, object};
 use serde_json::Value;
 
 use super::field;
-use super::resource::{Resource, Resources, same_namespace};
+use super::generate::ENTRY_BYTES;
+use super::resource::{ClusterKinds, Resource, Resources, effective_namespace};
+use crate::budget::Budget;
 use crate::error::RenderError;
+use crate::object::Location;
 
 /// How a field names an object.
 #[derive(Clone, Copy)]
@@ -100,73 +103,107 @@ const ELSEWHERE: [(&str, &str, Form); 33] = [
 const CLUSTER_SCOPED: [&str; 6] =
     ["ClusterRole", "PersistentVolume", "StorageClass", "PriorityClass", "ValidatingAdmissionPolicy", "Namespace"];
 
+/// Work of entering a name into the index: about the bytes of its kind, name and namespace.
+const NAME_BYTES: usize = 128;
+
 /// Updates every field that names an object which was renamed or moved.
 ///
 /// # Errors
-/// A name is ambiguous: more than one object had it.
-pub(crate) fn update(all: &mut Resources) -> Result<(), RenderError> {
+/// A name is ambiguous: more than one object had it. The budget is spent.
+pub(crate) fn update(all: &mut Resources, budget: &Budget) -> Result<(), RenderError> {
     if all.0.iter().all(|r| r.earlier.is_empty()) {
         return Ok(());
     }
-    let (mut former, mut current) = (Places::new(), Places::new());
+    let mut index = Index { budget, former: HashMap::new(), current: HashMap::new(), objects: Vec::new() };
     for (at, resource) in all.0.iter().enumerate() {
-        let key = resource.key();
-        current.entry((key.kind, key.name)).or_default().push(at);
-        for key in &resource.earlier {
-            let places = former.entry((key.kind.clone(), key.name.clone())).or_default();
-            if places.last() != Some(&at) {
-                places.push(at);
-            }
-        }
+        index.add(at, resource)?;
     }
-    // Names are looked up in a copy of the keys, because this loop changes the objects themselves.
-    let index = Index { former, current, resources: all.0.iter().map(keys_only).collect() };
     for at in 0..all.0.len() {
-        let mut object = std::mem::take(&mut all.0[at].object);
-        let done = index.resource(at, &mut object);
-        all.0[at].object = object;
+        let resource = &mut all.0[at];
+        let mut object = std::mem::take(&mut resource.object);
+        let done = index.update(at, &mut object);
+        resource.object = object;
         done?;
     }
     Ok(())
 }
 
-/// A resource with its keys only.
-fn keys_only(resource: &Resource) -> Resource {
-    let fields = ["apiVersion", "kind"].map(|name| (name.to_owned(), resource.object[name].clone()));
-    let mut object = Value::Object(fields.into_iter().collect());
-    for name in ["name", "namespace"] {
-        if let Some(value) = resource.object["metadata"].get(name) {
-            object["metadata"][name] = value.clone();
+/// Objects that one name may mean: the first one, and the first one of these that now has another name. References to
+/// both cannot be told apart.
+#[derive(Clone, Copy)]
+struct Meant {
+    first: usize,
+    other: Option<usize>,
+}
+
+/// Objects of one kind that had one name.
+#[derive(Default)]
+struct Former {
+    all: Option<Meant>,
+    /// By the namespace that they are in now.
+    now: HashMap<String, Meant>,
+    /// By each namespace in which they had the name.
+    then: HashMap<String, Meant>,
+}
+
+/// Namespaces in which there is an object of one kind and name.
+type Places = HashSet<String>;
+
+/// What is known of an object while its fields change.
+struct Known {
+    key: ObjectKey,
+    location: Location,
+    namespaced: bool,
+}
+
+struct Index<'a> {
+    budget: &'a Budget,
+    /// By kind and name.
+    former: HashMap<(String, String), Former>,
+    /// By kind and name.
+    current: HashMap<(String, String), Places>,
+    objects: Vec<Known>,
+}
+
+impl Index<'_> {
+    /// Enters the names that an object has and had.
+    fn add(&mut self, at: usize, resource: &Resource) -> Result<(), RenderError> {
+        let key = resource.key();
+        let here = effective_namespace(&key.namespace).to_owned();
+        self.budget.spend(NAME_BYTES)?;
+        self.current.entry((key.kind.clone(), key.name.clone())).or_default().insert(here.clone());
+        let (location, namespaced) = (resource.location.clone(), resource.namespaced(&ClusterKinds::new()));
+        self.objects.push(Known { key, location, namespaced });
+        // It had a name in each of these namespaces, whatever its kind was then.
+        let mut namespaces: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for key in resource.keys() {
+            let then = effective_namespace(&key.namespace).to_owned();
+            namespaces.entry(key.name).or_default().insert(then);
         }
+        let names: BTreeSet<(String, String)> =
+            resource.earlier.iter().map(|key| (key.kind.clone(), key.name.clone())).collect();
+        for (kind, name) in names {
+            let then = namespaces.get(&name).into_iter().flatten();
+            let former = self.former.entry((kind, name)).or_default();
+            let name_of = |at: usize| self.objects[at].key.name.as_str();
+            enter(&mut former.all, at, &name_of);
+            enter_into(&mut former.now, &here, at, &name_of);
+            for namespace in then {
+                self.budget.spend(NAME_BYTES)?;
+                enter_into(&mut former.then, namespace, at, &name_of);
+            }
+        }
+        Ok(())
     }
-    Resource { object, origin: resource.origin.clone(), earlier: resource.earlier.clone(), hashed: false }
-}
 
-/// Resources by kind and name.
-type Places = HashMap<(String, String), Vec<usize>>;
-
-struct Index {
-    former: Places,
-    current: Places,
-    resources: Vec<Resource>,
-}
-
-impl Index {
-    fn resource(&self, at: usize, object: &mut Value) -> Result<(), RenderError> {
+    fn update(&self, at: usize, object: &mut Value) -> Result<(), RenderError> {
         let gvk: GroupVersionKind = object::gvk(object).unwrap_or_default();
-        let mut result = Ok(());
-        let mut run = |path: &str, form: Form| {
-            field::each(object, path, false, &mut |value| {
-                if result.is_ok() {
-                    result = self.change(at, path, form, value);
-                }
-            });
-        };
+        let mut run =
+            |path: &str, form: Form| field::each(object, path, false, &mut |value| self.change(at, path, form, value));
         for (_, prefix) in POD_SPECS.iter().filter(|(kind, _)| *kind == gvk.kind) {
-            IN_POD_SPECS.iter().for_each(|(path, form)| run(&format!("{prefix}/{path}"), *form));
+            IN_POD_SPECS.iter().try_for_each(|(path, form)| run(&format!("{prefix}/{path}"), *form))?;
         }
-        ELSEWHERE.iter().filter(|(kind, ..)| *kind == gvk.kind).for_each(|(_, path, form)| run(path, *form));
-        result
+        ELSEWHERE.iter().filter(|(kind, ..)| *kind == gvk.kind).try_for_each(|(_, path, form)| run(path, *form))
     }
 
     fn change(&self, at: usize, path: &str, form: Form, value: &mut Value) -> Result<(), RenderError> {
@@ -174,14 +211,16 @@ impl Index {
             Form::Name(kind) => {
                 let Some(name) = value.as_str() else { return Ok(()) };
                 if let Some(found) = self.find(at, path, kind, name, None)? {
-                    *value = found.key().name.into();
+                    self.budget.make(found.name.len())?;
+                    *value = found.name.clone().into();
                 }
             }
             Form::Kinded => {
                 let (kind, name) = (value["kind"].as_str(), value["name"].as_str());
                 let (Some(kind), Some(name)) = (kind, name) else { return Ok(()) };
                 if let Some(found) = self.find(at, path, kind, name, None)? {
-                    value["name"] = found.key().name.into();
+                    self.budget.make(found.name.len())?;
+                    value["name"] = found.name.clone().into();
                 }
             }
             Form::Mapping(kind) => {
@@ -190,22 +229,21 @@ impl Index {
                 }
                 let Some(name) = value["name"].as_str() else { return Ok(()) };
                 let written = value.get("namespace").and_then(Value::as_str).unwrap_or_default();
-                let Some(key) = self.find(at, path, kind, name, Some(written))?.map(Resource::key) else {
-                    return Ok(());
-                };
-                value["name"] = key.name.into();
+                let Some(found) = self.find(at, path, kind, name, Some(written))? else { return Ok(()) };
+                self.budget.make(found.name.len() + found.namespace.len() + ENTRY_BYTES)?;
+                value["name"] = found.name.clone().into();
                 // An object without a namespace goes into the namespace that it is applied to, so the reference keeps its
                 // own.
-                if !key.namespace.is_empty() {
-                    value["namespace"] = key.namespace.into();
+                if !found.namespace.is_empty() {
+                    value["namespace"] = found.namespace.clone().into();
                 }
             }
         }
         Ok(())
     }
 
-    /// The object that a name meant before renames. `None` when the name is still right, or names nothing among these
-    /// objects.
+    /// The present key of the object that a name meant before renames. `None` when the name is still right, or names
+    /// nothing among these objects.
     fn find(
         &self,
         at: usize,
@@ -213,36 +251,44 @@ impl Index {
         kind: &str,
         name: &str,
         namespace: Option<&str>,
-    ) -> Result<Option<&Resource>, RenderError> {
+    ) -> Result<Option<&ObjectKey>, RenderError> {
         let wanted = (kind.to_owned(), name.to_owned());
-        let Some(places) = self.former.get(&wanted) else { return Ok(None) };
-        let referrer = &self.resources[at];
+        let Some(former) = self.former.get(&wanted) else { return Ok(None) };
+        let referrer = &self.objects[at];
         // A reference in a cluster-scoped object may mean any namespace, unless it names one.
-        let anywhere = CLUSTER_SCOPED.contains(&kind) || namespace.is_none() && !referrer.namespaced(&[]);
-        let here = referrer.key().namespace;
+        let anywhere = CLUSTER_SCOPED.contains(&kind) || !referrer.namespaced;
         // A name without a namespace means an object in the referrer's present namespace. An object that was moved to
         // another namespace is not meant.
-        let near = |key: &ObjectKey, r: &Resource| match namespace {
-            Some(written) => same_namespace(written, &key.namespace),
-            None => anywhere || same_namespace(&here, &r.key().namespace),
-        };
+        let here = effective_namespace(&referrer.key.namespace);
         // A name that is right now stays. One with a namespace may still have to follow a move.
-        let is_now = |&p: &usize| near(&self.resources[p].key(), &self.resources[p]);
-        if namespace.is_none() && self.current.get(&wanted).is_some_and(|places| places.iter().any(is_now)) {
+        let places = self.current.get(&wanted);
+        let stays = namespace.is_none() && places.is_some_and(|places| anywhere || places.contains(here));
+        if stays {
             return Ok(None);
         }
-        let had = |r: &Resource| r.keys().any(|key| key.name == name && near(&key, r));
-        let found: Vec<&Resource> = places.iter().map(|&p| &self.resources[p]).filter(|r| had(r)).collect();
-        match found.as_slice() {
-            [] => Ok(None),
-            [first, rest @ ..] => match rest.iter().find(|r| r.key().name != first.key().name) {
-                None => Ok(Some(first)),
-                Some(second) => {
-                    let target = format!("{kind} {name:?}");
-                    let field = path.replace('/', ".");
-                    Err(RenderError::ambiguous(&referrer.origin.file, &field, target, &first.origin, &second.origin))
-                }
-            },
-        }
+        let meant = match namespace {
+            Some(written) => former.then.get(effective_namespace(written)).copied(),
+            None if anywhere => former.all,
+            None => former.now.get(here).copied(),
+        };
+        let Some(Meant { first, other }) = meant else { return Ok(None) };
+        let Some(other) = other else { return Ok(Some(&self.objects[first].key)) };
+        let (target, field) = (format!("{kind} {name:?}"), path.replace('/', "."));
+        let (first, other) = (&self.objects[first].location, &self.objects[other].location);
+        Err(RenderError::ambiguous(&referrer.location.file, &field, target, first, other))
+    }
+}
+
+fn enter_into<'a>(places: &mut HashMap<String, Meant>, namespace: &str, at: usize, name_of: &dyn Fn(usize) -> &'a str) {
+    let mut meant = places.get(namespace).copied();
+    enter(&mut meant, at, name_of);
+    places.extend(meant.map(|meant| (namespace.to_owned(), meant)));
+}
+
+fn enter<'a>(meant: &mut Option<Meant>, at: usize, name_of: &dyn Fn(usize) -> &'a str) {
+    match meant {
+        None => *meant = Some(Meant { first: at, other: None }),
+        Some(Meant { first, other }) if other.is_none() && name_of(*first) != name_of(at) => *other = Some(at),
+        Some(_) => {}
     }
 }

@@ -1,15 +1,23 @@
 //! An object while layers change it, and the list of these objects.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use model::{ObjectKey, object};
+use model::{GroupKind, ObjectKey, limit, object};
 use serde_json::Value;
 
+use crate::budget::Budget;
 use crate::error::RenderError;
-use crate::object::{Object, Origin};
+use crate::object::{Location, Object};
 
 /// Most objects of one unit: 100,000 placed objects is the design limit of a whole hub.
 const OBJECTS_MAX: usize = 100_000;
+
+/// Most earlier keys of one object. A layer makes at most three, and each patch that renames makes one; real ones stay
+/// below 10. It bounds what an index of keys holds.
+const EARLIER_MAX: usize = 256;
+
+/// Group and kind of custom kinds whose objects have no namespace.
+pub(crate) type ClusterKinds = HashSet<GroupKind>;
 
 /// What a generator does when the object is already there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,7 +35,7 @@ pub(crate) enum Behavior {
 #[derive(Clone, Debug)]
 pub(crate) struct Resource {
     pub(crate) object: Value,
-    pub(crate) origin: Origin,
+    pub(crate) location: Location,
     /// Earlier keys, oldest first, without the current one: patches and references may still use them.
     pub(crate) earlier: Vec<ObjectKey>,
     /// Whether the name gets a suffix made of the content, after everything else is done.
@@ -35,8 +43,8 @@ pub(crate) struct Resource {
 }
 
 impl Resource {
-    pub(crate) fn new(object: Value, origin: Origin) -> Self {
-        Self { object, origin, earlier: Vec::new(), hashed: false }
+    pub(crate) fn new(object: Value, location: Location) -> Self {
+        Self { object, location, earlier: Vec::new(), hashed: false }
     }
 
     /// The current key.
@@ -63,29 +71,23 @@ impl Resource {
     }
 
     /// Whether the object is of a kind that lives in namespaces. A kind that is not known does.
-    pub(crate) fn namespaced(&self, cluster_kinds: &[(String, String)]) -> bool {
+    pub(crate) fn namespaced(&self, cluster_kinds: &ClusterKinds) -> bool {
         let Some(gvk) = object::gvk(&self.object) else { return true };
         match kinds::find(&gvk) {
             Some(kind) => kind.namespaced,
-            None => !cluster_kinds.iter().any(|(group, kind)| *group == gvk.group && *kind == gvk.kind),
+            None => cluster_kinds.is_empty() || !cluster_kinds.contains(&gvk.group_kind()),
         }
     }
 }
 
-/// Whether two keys name the same object. An empty namespace and `default` are one, as in kustomize.
-pub(crate) fn same_key(a: &ObjectKey, b: &ObjectKey) -> bool {
-    a.group == b.group && a.kind == b.kind && a.name == b.name && same_namespace(&a.namespace, &b.namespace)
-}
-
-/// Whether two namespaces are the same. Empty means `default`.
-pub(crate) fn same_namespace(a: &str, b: &str) -> bool {
-    let effective = |n: &str| if n.is_empty() { "default".to_owned() } else { n.to_owned() };
-    a == b || effective(a) == effective(b)
+/// The namespace that a text means. Empty means `default`, also for kinds without namespaces, as in kustomize.
+pub(crate) fn effective_namespace(text: &str) -> &str {
+    if text.is_empty() { "default" } else { text }
 }
 
 impl From<Object> for Resource {
     fn from(object: Object) -> Self {
-        Self::new(object.value, object.origin)
+        Self::new(object.value, object.location)
     }
 }
 
@@ -103,45 +105,96 @@ impl Resources {
         Ok(())
     }
 
-    /// About how many bytes the objects are.
+    /// About how many bytes the objects are, with the names that they had.
     pub(crate) fn weight(&self) -> usize {
-        self.0.iter().map(|resource| object::weight(&resource.object)).sum()
+        self.0.iter().map(|resource| object::weight(&resource.object) + KEY_BYTES * resource.earlier.len()).sum()
     }
 
-    /// Checks that all keys differ.
+    /// Checks that all keys differ, and that no step made an object that nests deeper than what can be read again, or
+    /// that had too many names.
     pub(crate) fn check(&self) -> Result<(), RenderError> {
         let mut seen: HashMap<ObjectKey, usize> = HashMap::with_capacity(self.0.len());
+        let no_kinds = ClusterKinds::new();
         for (at, resource) in self.0.iter().enumerate() {
             let key = resource.key();
+            if object::depth(&resource.object) > limit::NESTING_MAX {
+                let why = format!("it nests deeper than {} levels", limit::NESTING_MAX);
+                return Err(RenderError::field(&resource.location.to_string(), key.to_string(), why));
+            }
+            if resource.earlier.len() > EARLIER_MAX {
+                let (key, location) = (key.to_string(), resource.location.clone());
+                return Err(RenderError::TooManyNames { key, location, limit: EARLIER_MAX });
+            }
             let mut effective = key.clone();
-            if effective.namespace.is_empty() && resource.namespaced(&[]) {
+            if effective.namespace.is_empty() && resource.namespaced(&no_kinds) {
                 "default".clone_into(&mut effective.namespace);
             }
             if let Some(first) = seen.insert(effective, at) {
-                return Err(RenderError::collision(&key, &self.0[first].origin, &resource.origin));
+                return Err(RenderError::collision(&key, &self.0[first].location, &resource.location));
             }
         }
         Ok(())
     }
 
     /// Group and kind of the custom kinds that a CRD among the objects says are cluster-scoped.
-    pub(crate) fn cluster_kinds(&self) -> Vec<(String, String)> {
+    pub(crate) fn cluster_kinds(&self) -> ClusterKinds {
         let is_crd = |r: &&Resource| object::get_str(&r.object, &["kind"]) == Some("CustomResourceDefinition");
         let scope = |r: &&Resource| object::get_str(&r.object, &["spec", "scope"]) == Some("Cluster");
         let names = |r: &Resource| {
-            let group = object::get_str(&r.object, &["spec", "group"])?.to_owned();
-            Some((group, object::get_str(&r.object, &["spec", "names", "kind"])?.to_owned()))
+            let group = object::get_str(&r.object, &["spec", "group"])?;
+            Some(GroupKind::new(group, object::get_str(&r.object, &["spec", "names", "kind"])?))
         };
         self.0.iter().filter(is_crd).filter(scope).filter_map(names).collect()
     }
+}
 
-    /// Places of the objects that have, or had, this key.
-    pub(crate) fn find(&self, key: &ObjectKey) -> Vec<usize> {
-        let with = |test: &dyn Fn(&Resource) -> bool| {
-            self.0.iter().enumerate().filter(|(_, r)| test(r)).map(|(at, _)| at).collect::<Vec<_>>()
-        };
-        // The current name wins over names that others had before.
-        let current = with(&|r| same_key(&r.key(), key));
-        if current.is_empty() { with(&|r| r.keys().any(|k| same_key(&k, key))) } else { current }
+/// Work of entering a key into an index and of looking it up: about the bytes of two keys.
+const KEY_BYTES: usize = 128;
+
+/// Which objects have a key, or had it. It is built once for many lookups, and holds until a key changes.
+pub(crate) struct Keys {
+    current: HashMap<ObjectKey, Vec<usize>>,
+    earlier: HashMap<ObjectKey, Vec<usize>>,
+}
+
+impl Keys {
+    /// The keys of these objects.
+    ///
+    /// # Errors
+    /// The budget is spent.
+    pub(crate) fn of(all: &Resources, budget: &Budget) -> Result<Self, RenderError> {
+        let mut keys = Self { current: HashMap::new(), earlier: HashMap::new() };
+        for (at, resource) in all.0.iter().enumerate() {
+            budget.spend(KEY_BYTES.saturating_mul(1 + resource.earlier.len()))?;
+            keys.insert(at, resource);
+        }
+        Ok(keys)
+    }
+
+    /// Adds an object at a place after all others.
+    pub(crate) fn insert(&mut self, at: usize, resource: &Resource) {
+        self.current.entry(effective(resource.key())).or_default().push(at);
+        for key in &resource.earlier {
+            let places = self.earlier.entry(effective(key.clone())).or_default();
+            if places.last() != Some(&at) {
+                places.push(at);
+            }
+        }
+    }
+
+    /// Places of the objects that have this key; if there is none, of those that had it. The current name wins over names
+    /// that others had before.
+    pub(crate) fn find(&self, key: &ObjectKey) -> &[usize] {
+        let key = effective(key.clone());
+        self.current.get(&key).or_else(|| self.earlier.get(&key)).map_or(&[], Vec::as_slice)
     }
 }
+
+/// The key with which objects are compared. An empty namespace and `default` are one, as in kustomize.
+fn effective(mut key: ObjectKey) -> ObjectKey {
+    key.namespace = effective_namespace(&key.namespace).to_owned();
+    key
+}
+
+#[cfg(test)]
+mod tests;

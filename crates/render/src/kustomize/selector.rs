@@ -3,10 +3,15 @@
 use std::collections::BTreeMap;
 
 use model::{LabelSelector, object};
-use regex::Regex;
 use serde::Deserialize;
 
-use super::resource::Resource;
+use super::pattern::Pattern;
+use super::resource::{ClusterKinds, Resource};
+use crate::budget::Budget;
+use crate::error::RenderError;
+
+/// Fields of a selector that are regular expressions.
+const PATTERNS: [&str; 5] = ["group", "version", "kind", "name", "namespace"];
 
 /// The `target` of a patch. Group, version, kind, name and namespace are regular expressions that must match whole;
 /// an empty one matches everything.
@@ -47,42 +52,53 @@ impl std::fmt::Display for Selector {
 
 /// A compiled selector.
 pub(crate) struct Compiled {
-    group: Option<Regex>,
-    version: Option<Regex>,
-    kind: Option<Regex>,
-    name: Option<Regex>,
-    namespace: Option<Regex>,
+    group: Option<Pattern>,
+    version: Option<Pattern>,
+    kind: Option<Pattern>,
+    name: Option<Pattern>,
+    namespace: Option<Pattern>,
     labels: LabelSelector,
     annotations: LabelSelector,
 }
 
 impl Selector {
-    /// Compiles the regular expressions and label queries. The error is the field and what is wrong with it.
-    pub(crate) fn compile(&self) -> Result<Compiled, (&'static str, String)> {
-        let regex = |name: &'static str, text: &str| -> Result<Option<Regex>, (&'static str, String)> {
-            if text.is_empty() {
-                return Ok(None);
+    /// How many bytes all of it is.
+    pub(crate) fn len(&self) -> usize {
+        let Self { group, version, kind, name, namespace, label_selector, annotation_selector } = self;
+        let texts = [group, version, kind, name, namespace, label_selector, annotation_selector];
+        texts.into_iter().map(String::len).sum()
+    }
+
+    /// Compiles the regular expressions and label queries.
+    ///
+    /// # Errors
+    /// The budget is spent. What is wrong with the selector is inside: the field, and why.
+    pub(crate) fn compile(&self, budget: &Budget) -> Result<Result<Compiled, (&'static str, String)>, RenderError> {
+        let fields = [&self.group, &self.version, &self.kind, &self.name, &self.namespace];
+        let mut patterns = [const { None }; 5];
+        for ((field, text), pattern) in PATTERNS.into_iter().zip(fields).zip(&mut patterns) {
+            if !text.is_empty() {
+                match Pattern::new(text, "", budget)? {
+                    Ok(compiled) => *pattern = Some(compiled),
+                    Err(why) => return Ok(Err((field, why))),
+                }
             }
-            let anchored = Regex::new(&format!("^(?:{text})$"));
-            anchored.map(Some).map_err(|_| (name, format!("{text:?} is not a regular expression")))
-        };
-        let labels = |name: &'static str, text: &str| text.parse().map_err(|e| (name, format!("{e}")));
-        Ok(Compiled {
-            group: regex("group", &self.group)?,
-            version: regex("version", &self.version)?,
-            kind: regex("kind", &self.kind)?,
-            name: regex("name", &self.name)?,
-            namespace: regex("namespace", &self.namespace)?,
-            labels: labels("labelSelector", &self.label_selector)?,
-            annotations: labels("annotationSelector", &self.annotation_selector)?,
-        })
+        }
+        let [group, version, kind, name, namespace] = patterns;
+        let query = |field: &'static str, text: &str| text.parse::<LabelSelector>().map_err(|e| (field, e.to_string()));
+        let labels = query("labelSelector", &self.label_selector);
+        let annotations = query("annotationSelector", &self.annotation_selector);
+        Ok(labels.and_then(|labels| {
+            let annotations = annotations?;
+            Ok(Compiled { group, version, kind, name, namespace, labels, annotations })
+        }))
     }
 }
 
 impl Compiled {
     /// Whether the object is selected.
-    pub(crate) fn selects(&self, resource: &Resource, cluster_kinds: &[(String, String)]) -> bool {
-        let matches = |regex: &Option<Regex>, text: &str| regex.as_ref().is_none_or(|r| r.is_match(text));
+    pub(crate) fn selects(&self, resource: &Resource, cluster_kinds: &ClusterKinds) -> bool {
+        let matches = |pattern: &Option<Pattern>, text: &str| pattern.as_ref().is_none_or(|p| p.holds(text));
         let gvk = object::gvk(&resource.object).unwrap_or_default();
         let (first, now) = (resource.first_key(), resource.key());
         let namespaced = resource.namespaced(cluster_kinds);

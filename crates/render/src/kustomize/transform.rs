@@ -9,8 +9,10 @@ use serde_json::{Map, Value};
 
 use super::field::{self, Spec};
 use super::file::{Kustomization, Labels, Scalar};
+use super::generate::pairs_weight;
 use super::image;
 use super::resource::Resources;
+use crate::budget::Budget;
 use crate::error::RenderError;
 
 const METADATA_LABELS: Spec = Spec::new("", "", "metadata/labels", true);
@@ -67,10 +69,12 @@ const REPLICAS: [Spec; 4] = [
 ];
 
 /// Sets the namespace of every namespaced object, and the fields in which some kinds repeat it.
-pub(crate) fn namespace(namespace: &str, all: &mut Resources) {
+pub(crate) fn namespace(namespace: &str, all: &mut Resources, budget: &Budget) -> Result<(), RenderError> {
     if namespace.is_empty() {
-        return;
+        return Ok(());
     }
+    // Each object has it once, and a binding or a service again.
+    budget.make(namespace.len().saturating_mul(2 * all.0.len()))?;
     let cluster = all.cluster_kinds();
     for resource in &mut all.0 {
         let gvk = object::gvk(&resource.object).unwrap_or_default();
@@ -84,11 +88,21 @@ pub(crate) fn namespace(namespace: &str, all: &mut Resources) {
                 resource.object["metadata"]["name"] = namespace.into();
             }
             ("apiregistration.k8s.io", "APIService") => {
-                field::each(&mut resource.object, "spec/service", false, &mut |v| v["namespace"] = namespace.into());
+                let location = &resource.location;
+                field::each(&mut resource.object, "spec/service", false, &mut |service| {
+                    let Value::Object(service) = service else {
+                        return Err(RenderError::field(&location.to_string(), "spec.service", "it is not a mapping"));
+                    };
+                    service.insert("namespace".into(), namespace.into());
+                    Ok(())
+                })?;
             }
             ("apiextensions.k8s.io", "CustomResourceDefinition") => {
                 let path = "spec/conversion/webhook/clientConfig/service/namespace";
-                field::each(&mut resource.object, path, false, &mut |v| *v = namespace.into());
+                field::each(&mut resource.object, path, false, &mut |v| {
+                    *v = namespace.into();
+                    Ok(())
+                })?;
             }
             (_, "RoleBinding" | "ClusterRoleBinding") => {
                 // Only the service account that every namespace has. `reference` updates the subjects that name an object.
@@ -101,13 +115,15 @@ pub(crate) fn namespace(namespace: &str, all: &mut Resources) {
             _ => {}
         }
     }
+    Ok(())
 }
 
 /// Adds a prefix and a suffix to names.
-pub(crate) fn names(prefix: &str, suffix: &str, all: &mut Resources) {
+pub(crate) fn names(prefix: &str, suffix: &str, all: &mut Resources, budget: &Budget) -> Result<(), RenderError> {
     if prefix.is_empty() && suffix.is_empty() {
-        return;
+        return Ok(());
     }
+    budget.make((prefix.len() + suffix.len()).saturating_mul(all.0.len()))?;
     for resource in &mut all.0 {
         let key = resource.key();
         if !NAMES_KEPT.contains(&(key.group.as_str(), key.kind.as_str())) {
@@ -115,95 +131,110 @@ pub(crate) fn names(prefix: &str, suffix: &str, all: &mut Resources) {
             resource.object["metadata"]["name"] = format!("{prefix}{}{suffix}", key.name).into();
         }
     }
+    Ok(())
 }
 
 /// `labels` and `commonLabels`.
-pub(crate) fn labels(file: &Kustomization, all: &mut Resources) -> Result<(), RenderError> {
+pub(crate) fn labels(file: &Kustomization, all: &mut Resources, budget: &Budget) -> Result<(), RenderError> {
     for (at, entry) in file.labels.iter().enumerate() {
-        one_labels(entry, all);
+        one_labels(entry, all, budget)?;
         for (number, spec) in entry.fields.iter().enumerate() {
-            if spec.path.is_empty() {
+            if let Some(why) = field::refusal(&spec.path) {
                 let field = format!("labels[{at}].fields[{number}].path");
-                return Err(RenderError::field(&file.file, field, "it is missing"));
+                return Err(RenderError::field(&file.file, field, why));
             }
             for resource in &mut all.0 {
                 let gvk = object::gvk(&resource.object).unwrap_or_default();
                 if spec.selects(&gvk) {
-                    put(&mut resource.object, &spec.path, spec.create, &entry.pairs);
+                    put(&mut resource.object, &spec.path, spec.create, &entry.pairs, budget)?;
                 }
             }
         }
     }
     let common = Labels { pairs: file.common_labels.clone(), include_selectors: true, ..Labels::default() };
-    one_labels(&common, all);
-    Ok(())
+    one_labels(&common, all, budget)
 }
 
-fn one_labels(entry: &Labels, all: &mut Resources) {
+fn one_labels(entry: &Labels, all: &mut Resources, budget: &Budget) -> Result<(), RenderError> {
     if entry.pairs.is_empty() {
-        return;
+        return Ok(());
     }
     for resource in &mut all.0 {
         let gvk = object::gvk(&resource.object).unwrap_or_default();
         let object = &mut resource.object;
-        put(object, METADATA_LABELS.path, true, &entry.pairs);
+        put(object, METADATA_LABELS.path, true, &entry.pairs, budget)?;
         if entry.include_selectors || entry.include_templates {
             for spec in TEMPLATES.iter().filter(|s| s.selects(&gvk)) {
-                put(object, &format!("{}/labels", spec.path), spec.create, &entry.pairs);
+                put(object, &format!("{}/labels", spec.path), spec.create, &entry.pairs, budget)?;
             }
             if CLAIM_TEMPLATES.selects(&gvk) {
-                put(object, CLAIM_TEMPLATES.path, CLAIM_TEMPLATES.create, &entry.pairs);
+                put(object, CLAIM_TEMPLATES.path, CLAIM_TEMPLATES.create, &entry.pairs, budget)?;
             }
         }
         if !entry.include_selectors {
             continue;
         }
         for spec in SELECTORS.iter().filter(|s| s.selects(&gvk)) {
-            put(object, spec.path, spec.create, &entry.pairs);
+            put(object, spec.path, spec.create, &entry.pairs, budget)?;
         }
         if gvk.group == "apps" && matches!(gvk.kind.as_str(), "Deployment" | "StatefulSet") {
             for path in POD_SELECTORS {
-                put(object, &format!("spec/template/spec/{path}"), false, &entry.pairs);
+                put(object, &format!("spec/template/spec/{path}"), false, &entry.pairs, budget)?;
             }
         }
     }
+    Ok(())
 }
 
 /// `commonAnnotations`.
-pub(crate) fn annotations(pairs: &BTreeMap<String, Scalar>, all: &mut Resources) {
+pub(crate) fn annotations(
+    pairs: &BTreeMap<String, Scalar>,
+    all: &mut Resources,
+    budget: &Budget,
+) -> Result<(), RenderError> {
     if pairs.is_empty() {
-        return;
+        return Ok(());
     }
     for resource in &mut all.0 {
         let gvk = object::gvk(&resource.object).unwrap_or_default();
-        put(&mut resource.object, METADATA_ANNOTATIONS.path, true, pairs);
+        put(&mut resource.object, METADATA_ANNOTATIONS.path, true, pairs, budget)?;
         for spec in TEMPLATES.iter().filter(|s| s.selects(&gvk)) {
-            put(&mut resource.object, &format!("{}/annotations", spec.path), spec.create, pairs);
+            put(&mut resource.object, &format!("{}/annotations", spec.path), spec.create, pairs, budget)?;
         }
     }
+    Ok(())
 }
 
 /// Sets entries of the map at a path.
-fn put(object: &mut Value, path: &str, create: bool, pairs: &BTreeMap<String, Scalar>) {
+fn put(
+    object: &mut Value,
+    path: &str,
+    create: bool,
+    pairs: &BTreeMap<String, Scalar>,
+    budget: &Budget,
+) -> Result<(), RenderError> {
+    let weight = pairs_weight(pairs) + if create { path.len() } else { 0 };
     field::each(object, path, create, &mut |value| {
+        budget.make(weight)?;
         if value.is_null() {
             *value = Value::Object(Map::new());
         }
         if let Value::Object(map) = value {
             map.extend(pairs.iter().map(|(k, v)| (k.clone(), Value::from(v.0.clone()))));
         }
-    });
+        Ok(())
+    })
 }
 
 /// `images`.
-pub(crate) fn images(file: &Kustomization, all: &mut Resources) -> Result<(), RenderError> {
+pub(crate) fn images(file: &Kustomization, all: &mut Resources, budget: &Budget) -> Result<(), RenderError> {
     for (at, change) in file.images.iter().enumerate() {
-        let compiled = image::Compiled::new(change);
+        let compiled = image::Compiled::new(change, budget)?;
         let compiled = compiled.map_err(|why| RenderError::field(&file.file, format!("images[{at}]"), why))?;
         for resource in &mut all.0 {
             // A CRD's schema may have a field named `containers`.
             if resource.object["kind"] != "CustomResourceDefinition" {
-                compiled.apply(&mut resource.object);
+                compiled.apply(&mut resource.object, budget)?;
             }
         }
     }
@@ -218,7 +249,10 @@ pub(crate) fn replicas(file: &Kustomization, all: &mut Resources) -> Result<(), 
             let gvk = object::gvk(&resource.object).unwrap_or_default();
             let named = resource.keys().any(|key| key.name == change.name);
             for spec in REPLICAS.iter().filter(|s| named && s.selects(&gvk)) {
-                field::each(&mut resource.object, spec.path, spec.create, &mut |v| *v = change.count.into());
+                field::each(&mut resource.object, spec.path, spec.create, &mut |v| {
+                    *v = change.count.into();
+                    Ok(())
+                })?;
                 found = true;
             }
         }

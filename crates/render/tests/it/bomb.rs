@@ -75,3 +75,135 @@ fn many_patches_of_a_large_object_are_refused() {
     assert!(matches!(render(&files(5_000), "app"), Err(RenderError::TooMuchWork { .. })));
     assert_eq!(render(&files(10), "app").unwrap().objects[0].value["data"]["b"], "c");
 }
+
+#[test]
+fn paths_that_would_nest_without_end_are_refused() {
+    let files = |path: &str, create: bool| {
+        let labels = format!("labels:\n- pairs: {{x: z}}\n  fields: [{{path: {path}, create: {create}}}]\n");
+        format!("-- app/kustomization.yaml --\nresources: [a.yaml]\n{labels}-- app/a.yaml --\n{MAP}")
+    };
+    let deep = |parts: usize| vec!["a"; parts].join("/");
+    for (path, expect) in [
+        (deep(50_000), "app/kustomization.yaml: labels[0].fields[0].path: it has 4096 bytes or more"),
+        (deep(121), "app/kustomization.yaml: labels[0].fields[0].path: it has 121 parts, and 120 are the most"),
+        // Together with the map of labels and the object itself it is one too many.
+        (deep(120), "app/a.yaml document 1: ConfigMap m: it nests deeper than 120 levels"),
+    ] {
+        assert_eq!(render(&files(&path, true), "app").unwrap_err().to_string(), expect);
+    }
+    let rendered = render(&files(&deep(119), true), "app").unwrap();
+    assert_eq!(model::object::depth(&rendered.objects[0].value), 120);
+    assert_eq!(render(&files(&deep(120), false), "app").unwrap().objects.len(), 1);
+}
+
+/// Renders something of which the time would grow with the square of its size.
+fn in_time(files: &str) -> Result<usize, RenderError> {
+    #[allow(clippy::disallowed_methods, reason = "this is about the time that it takes")]
+    let start = std::time::Instant::now();
+    let rendered = render(files, "app").map(|rendered| rendered.objects.len());
+    // time: each of these took minutes in a debug build, and takes a few seconds on a busy machine.
+    assert!(start.elapsed() < std::time::Duration::from_secs(30), "{:?}", start.elapsed());
+    rendered
+}
+
+fn repeat(count: usize, one: impl Fn(usize) -> String) -> String {
+    (0..count).map(one).collect()
+}
+
+#[test]
+fn what_is_looked_up_is_found_in_an_index() {
+    const COUNT: usize = 4_000;
+    let config_map =
+        |n: usize| format!("---\n{{apiVersion: v1, kind: ConfigMap, metadata: {{name: c, namespace: n{n}}}}}\n");
+    let generators = repeat(COUNT, |n| format!("- name: a{n}\n"));
+    assert_eq!(in_time(&format!("-- app/kustomization.yaml --\nconfigMapGenerator:\n{generators}")), Ok(COUNT));
+
+    let names = vec!["c"; COUNT].join(",");
+    let role = |namespace: &str| {
+        format!(
+            "---\n{{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {{name: r, namespace: {namespace}}}, \
+             rules: [{{resourceNames: [{names}]}}]}}\n"
+        )
+    };
+    for namespace in ["zz", "n1"] {
+        let files = "-- app/kustomization.yaml --\nnamePrefix: p-\nresources: [a.yaml]\n-- app/a.yaml --\n";
+        let files = files.to_owned() + &repeat(COUNT, config_map) + &role(namespace);
+        assert_eq!(in_time(&files), Ok(COUNT + 1));
+        let role = render(&files, "app").unwrap().objects.pop().unwrap().value;
+        // The names of another namespace are not meant.
+        let expect = if namespace == "n1" { "p-c" } else { "c" };
+        assert_eq!(role["rules"][0]["resourceNames"][COUNT - 1], expect);
+    }
+
+    let env = |prefix: &str| repeat(COUNT, |n| format!("{{name: {prefix}{n}}},"));
+    let deployment = |env: &str| {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: d}}\nspec: {{template: {{spec: {{containers: \
+             [{{name: c, env: [{env}]}}]}}}}}}\n"
+        )
+    };
+    let (object, patch) = (deployment(&env("a")), deployment(&env("b")));
+    let files = format!(
+        "-- app/kustomization.yaml --\nresources: [a.yaml]\npatches: [{{path: p.yaml}}]\n-- app/a.yaml --\n{object}-- app/p.yaml --\n{patch}"
+    );
+    assert_eq!(in_time(&files), Ok(1));
+
+    let finalizers = |prefix: &str| repeat(COUNT, |n| format!("{prefix}{n},"));
+    let object = |list: String| format!("{{apiVersion: v1, kind: Pod, metadata: {{name: p, finalizers: [{list}]}}}}\n");
+    let (object, patch) = (object(finalizers("a")), object(finalizers("b")));
+    let files = format!(
+        "-- app/kustomization.yaml --\nresources: [a.yaml]\npatches: [{{path: p.yaml}}]\n-- app/a.yaml --\n{object}-- app/p.yaml --\n{patch}"
+    );
+    assert_eq!(in_time(&files), Ok(1));
+
+    let deleting = "patches: [{target: {kind: ConfigMap}, patch: '$patch: delete'}]";
+    let files = format!("-- app/kustomization.yaml --\nresources: [a.yaml]\n{deleting}\n-- app/a.yaml --\n");
+    assert_eq!(in_time(&(files + &repeat(COUNT, config_map))), Ok(0));
+
+    let kinds = repeat(COUNT / 4, |n| {
+        let kind = "apiextensions.k8s.io/v1, kind: CustomResourceDefinition";
+        let spec = format!("{{scope: Cluster, group: g, names: {{kind: K{n}}}}}");
+        format!(
+            "---\n{{apiVersion: {kind}, metadata: {{name: k{n}}}, spec: {spec}}}\n---\n{{apiVersion: g/v1, kind: K{n}, metadata: {{name: a}}}}\n"
+        )
+    });
+    let files = format!("-- app/kustomization.yaml --\nnamespace: ns\nresources: [a.yaml]\n-- app/a.yaml --\n{kinds}");
+    assert_eq!(in_time(&files), Ok(COUNT / 2));
+}
+
+#[test]
+fn what_a_file_makes_of_its_objects_has_a_bound() {
+    let objects = repeat(200, |n| format!("---\n{{apiVersion: v1, kind: ConfigMap, metadata: {{name: m{n}}}}}\n"));
+    let long = "x".repeat(1_000_000);
+    let generators = repeat(200, |n| format!("- name: a{n}\n"));
+    for fields in [
+        format!("commonAnnotations: {{a: {long}}}"),
+        format!("commonLabels: {{a: {long}}}"),
+        format!("namePrefix: {long}"),
+        format!("namespace: {long}"),
+        format!("generatorOptions: {{annotations: {{a: {long}}}}}\nconfigMapGenerator:\n{generators}"),
+        format!("patches: [{{target: {{kind: ConfigMap}}, patch: 'data: {{a: {long}}}'}}]"),
+        format!(
+            "patches: [{{target: {{kind: ConfigMap}}, patch: '[{{op: add, path: /data, value: {{a: {long}}}}}]'}}]"
+        ),
+    ] {
+        let files = |fields: &str| {
+            format!("-- app/kustomization.yaml --\nresources: [a.yaml]\n{fields}\n-- app/a.yaml --\n{objects}")
+        };
+        let start: String = fields.chars().take(40).collect();
+        assert!(matches!(render(&files(&fields), "app"), Err(RenderError::TooLarge { .. })), "{start}");
+        assert!(render(&files(&fields.replace(&long, "short")), "app").is_ok(), "{start}");
+    }
+    // A name that becomes long makes every reference to it long.
+    let references = vec!["c"; 200].join(",");
+    let files = |name: &str| {
+        format!(
+            "-- app/kustomization.yaml --\nresources: [a.yaml]\npatches:\n- target: {{kind: Secret}}\n  patch: 'metadata: {{name: {name}}}'\n  \
+             options: {{allowNameChange: true}}\n-- app/a.yaml --\n{{apiVersion: v1, kind: Secret, metadata: {{name: c}}}}\n---\n\
+             {{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {{name: r}}, rules: [{{resourceNames: [{references}]}}]}}\n"
+        )
+    };
+    assert!(matches!(render(&files(&long), "app"), Err(RenderError::TooLarge { .. })));
+    let role = render(&files("new"), "app").unwrap().objects.pop().unwrap().value;
+    assert_eq!(role["rules"][0]["resourceNames"][199], "new");
+}

@@ -79,6 +79,21 @@ fn errors_name_the_file_and_the_field() {
             kustomization("patches:\n- patch: '[{op: remove, path: /spec}]'"),
             "patches[0].target: a JSON 6902 patch needs a target",
         ),
+        (
+            kustomization("resources: [pod.yaml]\npatches: [{target: {kind: Pod}, patch: 'metadata: hello'}]"),
+            "patches[0]: the patch does not apply to Pod p: metadata is not a mapping",
+        ),
+        (
+            kustomization("resources: [pod.yaml]\npatches: [{target: {kind: Pod}, patch: 'metadata: [hello]'}]"),
+            "patches[0]: the patch does not apply to Pod p: metadata is not a mapping",
+        ),
+        (
+            (
+                "-- app/kustomization.yaml --\nnamespace: x\nresources: [a.yaml]\n-- app/a.yaml --\n\
+                 apiVersion: apiregistration.k8s.io/v1\nkind: APIService\nmetadata: {name: v1.x}\nspec: {service: abc}\n"
+            ).to_owned(),
+            "app/a.yaml document 1: spec.service: it is not a mapping",
+        ),
         (kustomization("replicas: [{name: web, count: 1}]"), "replicas[0]: name \"web\" of a Deployment"),
         (kustomization("configMapGenerator: [{literals: [a=b]}]"), "configMapGenerator[0].name: it is missing"),
         (

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::archive::{render, render_tree, render_with, tree};
 
 fn names(rendered: &Rendered) -> Vec<String> {
-    rendered.objects.iter().map(|o| format!("{} ({})", model::ObjectKey::of(&o.value), o.origin)).collect()
+    rendered.objects.iter().map(|o| format!("{} ({})", model::ObjectKey::of(&o.value), o.location)).collect()
 }
 
 pub(crate) const PLAIN: &str = "

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
-use crate::archive::render;
+use crate::archive::{render, render_with};
 
 fn app(data: &[(String, String)], prefix: &str) -> String {
     let literals: Vec<String> = data.iter().map(|(k, v)| serde_json::to_string(&format!("{k}={v}")).unwrap()).collect();
@@ -21,6 +21,103 @@ fn made(data: &[(String, String)], prefix: &str) -> (String, String) {
     let text = |v: &Value| v.as_str().unwrap().to_owned();
     let name = text(&find("ConfigMap")["metadata"]["name"]);
     (name, text(&find("Pod")["spec"]["volumes"][0]["configMap"]["name"]))
+}
+
+/// One object of each kind in which a step of the kustomization below changes or reads a field.
+const EVERYTHING: &str = r#"
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: d, labels: {a: b}, annotations: {a: b}}, spec: {replicas: 1, selector:
+ {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: nginx, env: [{name: e,
+ valueFrom: {configMapKeyRef: {name: conf}}}]}], topologySpreadConstraints: [{labelSelector: {matchLabels: {a: b}}}]}}}}
+---
+{apiVersion: apiregistration.k8s.io/v1, kind: APIService, metadata: {name: v1.x}, spec: {service: {name: s, namespace: n}}}
+---
+{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: c.x}, spec: {group: x, scope: Cluster, names:
+ {kind: C}, conversion: {webhook: {clientConfig: {service: {name: s, namespace: n}}}}}}
+---
+{apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, metadata: {name: r}, roleRef: {kind: Role, name: q}, subjects:
+ [{kind: ServiceAccount, name: default, namespace: n}]}
+---
+{apiVersion: v1, kind: ConfigMap, metadata: {name: m, namespace: other, labels: {a: b}}, data: {a: b}, binaryData: {c: ZA==}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: s}, spec: {selector: {a: b}}}
+"#;
+
+/// Every step, those that patch last.
+const STEPS: &str = "
+namespace: x
+namePrefix: p-
+commonLabels: {k: v}
+labels: [{pairs: {l: v}, includeSelectors: true, includeTemplates: true, fields: [{path: spec/a/b, create: true}]}]
+commonAnnotations: {k: v}
+images: [{name: nginx, newTag: '2'}]
+replicas: [{name: d, count: 2}]
+resources: [a.yaml]
+configMapGenerator: [{name: conf, literals: [a=b]}, {name: m, behavior: merge, namespace: other, literals: [b=c]}]
+patches:
+- target: {kind: .*}
+  patch: '[{op: add, path: /metadata/annotations, value: {x: y}}]'
+- target: {kind: .*, labelSelector: '!nothing'}
+  patch: 'PATCH'
+";
+
+/// Puts `other` into each place of a value, one place at a time.
+fn with_each_place(value: &Value, other: &Value, seen: &mut dyn FnMut(Value)) {
+    seen(other.clone());
+    match value {
+        Value::Object(map) => {
+            for (name, inner) in map {
+                with_each_place(inner, other, &mut |changed| {
+                    let mut map = map.clone();
+                    map.insert(name.clone(), changed);
+                    seen(Value::Object(map));
+                });
+            }
+        }
+        Value::Array(items) => {
+            for (at, inner) in items.iter().enumerate() {
+                with_each_place(inner, other, &mut |changed| {
+                    let mut items = items.clone();
+                    items[at] = changed;
+                    seen(Value::Array(items));
+                });
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Each field of an object, and each field that a patch makes, may be of any type: that is an error or an object, never
+/// a panic.
+#[test]
+fn a_value_of_another_type_is_no_panic_anywhere() {
+    let others = ["null", "1", "\"text\"", "[]", "{}", "[\"text\"]"].map(|text| text.parse::<Value>().unwrap());
+    let objects = model::yaml::manifests(EVERYTHING).unwrap();
+    let inputs = serde_json::json!({"path": "app", "targetNamespace": "prod",
+        "commonMetadata": {"labels": {"team": "shop"}, "annotations": {"note": "n"}}});
+    let inputs: api::kurator::apps::v1alpha1::KustomizeInputs = serde_json::from_value(inputs).unwrap();
+    let run = |object: &Value, patch: &Value| {
+        let steps = STEPS.replace("PATCH", &patch.to_string().replace('\'', "''"));
+        let mut files = format!("-- app/kustomization.yaml --\n{steps}\n-- app/a.yaml --\n");
+        for other in &objects {
+            let one = if other["kind"] == object["kind"] { object } else { other };
+            files += &format!("---\n{one}\n");
+        }
+        render_with(&files, inputs.clone())
+    };
+    assert_eq!(run(&objects[0], &serde_json::json!({})).map(|rendered| rendered.objects.len()), Ok(7));
+    for other in others {
+        for object in &objects {
+            // The kind stays, so that the steps for it run.
+            with_each_place(object, &other, &mut |mut changed| {
+                if let Some(map) = changed.as_object_mut() {
+                    map.insert("kind".into(), object["kind"].clone());
+                    let _ = run(&changed, &serde_json::json!({}));
+                }
+            });
+        }
+        let patch = serde_json::json!({"metadata": {"name": "x", "labels": {"a": "b"}}, "spec": {"a": {"b": 1}}, "data": {"a": "b"}});
+        with_each_place(&patch, &other, &mut |patch| drop(run(&objects[0], &patch)));
+    }
 }
 
 proptest! {

@@ -1,9 +1,9 @@
 //! A repository, a server and a cache in a temporary directory.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
+use component::Repository;
 use git_server::GitServer;
 use source::{Artifact, Cache, Commit, Error, GitReference, GitSource, GitSpec, Http};
 use tokio::net::TcpListener;
@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) struct World {
     pub(crate) dir: tempfile::TempDir,
+    repository: Repository,
     pub(crate) server: GitServer,
     pub(crate) shutdown: CancellationToken,
     pub(crate) cache: Cache,
@@ -21,36 +22,30 @@ impl World {
     /// An empty repository named `shop`, served.
     pub(crate) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let repo = dir.path().join("repo");
-        std::fs::create_dir(&repo).unwrap();
-        git(&repo, &["init", "-q", "-b", "main"]);
+        let repository = Repository::new(dir.path().join("repo"));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let shutdown = CancellationToken::new();
-        let repositories = BTreeMap::from([("shop".to_owned(), repo)]);
+        let repositories = BTreeMap::from([("shop".to_owned(), repository.path().to_owned())]);
         let server = GitServer::start(listener, repositories, shutdown.clone()).unwrap();
         let cache = Cache::open(dir.path().join("cache"), 1 << 30).unwrap();
-        Self { dir, server, shutdown, cache, http: Http::new().unwrap() }
+        Self { dir, repository, server, shutdown, cache, http: Http::new().unwrap() }
     }
 
     pub(crate) fn repo(&self) -> PathBuf {
-        self.dir.path().join("repo")
+        self.repository.path().to_owned()
     }
 
     pub(crate) fn git(&self, arguments: &[&str]) -> String {
-        git(&self.repo(), arguments)
+        self.repository.git(arguments)
     }
 
     pub(crate) fn write(&self, path: &str, bytes: impl AsRef<[u8]>) {
-        let path = self.repo().join(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, bytes).unwrap();
+        self.repository.write(path, bytes);
     }
 
     /// Commits everything and returns the commit.
     pub(crate) fn commit(&self) -> String {
-        self.git(&["add", "-A"]);
-        self.git(&["commit", "-q", "--allow-empty", "-m", "change"]);
-        self.git(&["rev-parse", "HEAD"])
+        self.repository.commit()
     }
 
     pub(crate) fn source(&self, reference: GitReference) -> GitSource {
@@ -66,21 +61,6 @@ impl World {
         let artifact = source.fetch(&commit, &self.cache).await?;
         Ok((commit, artifact))
     }
-}
-
-pub(crate) fn git(dir: &Path, arguments: &[&str]) -> String {
-    let output = Command::new("git")
-        .current_dir(dir)
-        .args(["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"])
-        .args(["-c", "tag.gpgsign=false", "-c", "protocol.file.allow=always"])
-        .args(arguments)
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .env("GIT_TERMINAL_PROMPT", "0")
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
 pub(crate) fn text(artifact: &Artifact, path: &str) -> String {

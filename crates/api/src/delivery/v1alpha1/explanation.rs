@@ -31,6 +31,10 @@ impl Trigger {
 }
 
 /// What kind of event changed a decision.
+///
+/// That a member stops to answer, or answers again, is no cause: members are placed by lists and labels, so its entry stays as
+/// it is all the time. What it reports when it is back may release deletions (`Approval`) or end a removal (`Removal`). A
+/// member whose record is gone and is made again comes like a new one (`Membership`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum TriggerCause {
     /// The source has new content.
@@ -39,10 +43,8 @@ pub enum TriggerCause {
     Edit,
     /// The list of members changed, or labels that are selected by.
     Membership,
-    /// A member was lost.
+    /// A member's record is gone.
     MemberLost,
-    /// A member came back.
-    MemberBack,
     /// Deletions were granted, within the guard's budget or approved by a person.
     Approval,
     /// The unit is being taken out of a member, or has left one.

@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::explanation::WaitingOn;
 use super::link::MemberLink;
-use super::state::{Deletions, DriftRecord, Health, PodCounts, UnitCounts, UnitPhase};
+use super::state::{Deletions, DriftRecord, Health, PodCounts, RevertCount, UnitCounts, UnitPhase};
+use super::waiting::ObjectsWaiting;
 use crate::delivery::UnitId;
 
 /// Identifies a slice of a member's status.
@@ -30,8 +31,8 @@ pub struct MemberStatusSpec {
 }
 
 impl MemberStatusSpec {
-    /// Most units in a slice. An entry is below 2 kB, mostly below 600 bytes, and 2 kB more with a reflected status: a slice
-    /// stays below 400 kB.
+    /// Most units in a slice. An entry is below 2 kB, mostly below 600 bytes, 1 kB more while objects wait, and 2 kB more with
+    /// a reflected status: a slice stays below 500 kB.
     pub const UNITS_MAX: usize = 100;
 
     /// The name of a slice of a member's status.
@@ -86,12 +87,19 @@ pub struct UnitStatus {
     // Boxed: of a hundred thousand entries hardly one has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_on: Option<Box<WaitingOn>>,
+    /// Which objects wait, are held or are left alone, and why: at most [`ObjectsWaiting::ENTRIES_MAX`] causes, the worst
+    /// first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<ObjectsWaiting>,
     /// Deletions that wait to be released, or were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<Deletions>,
     /// How often a change that somebody made in the member was reverted.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub reverts: u64,
+    /// How many of these the applier counted that reported last; what it reports next is compared with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reverts_counted: Option<RevertCount>,
     /// The last such change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_drift: Option<DriftRecord>,

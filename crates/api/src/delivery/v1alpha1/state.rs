@@ -63,7 +63,7 @@ impl fmt::Display for Health {
 }
 
 /// A field that somebody changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ChangedField {
     /// Path of the field, such as `spec.replicas`.
@@ -79,7 +79,7 @@ pub struct ChangedField {
 }
 
 /// One change that somebody made to a delivered object.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DriftRecord {
     /// The object, such as `Deployment.apps shop/web`.
@@ -100,6 +100,17 @@ pub struct DriftRecord {
 impl DriftRecord {
     /// Most fields named in a record. Hand edits touch one to three; a replaced object touches all, and ten say so.
     pub const FIELDS_MAX: usize = 10;
+}
+
+/// Reverts of a unit in a member that one applier counted, from its first one on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RevertCount {
+    /// When the first of them was: it tells this count from the one of an applier that started later.
+    #[schemars(schema_with = "crate::delivery::crd::time")]
+    pub since: Timestamp,
+    /// How many.
+    pub count: u64,
 }
 
 /// Deletions that a source causes in one member for one epoch.
@@ -163,7 +174,7 @@ pub struct UnitCounts {
 }
 
 /// Pods of a unit's workloads, counted from the workloads' own status.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PodCounts {
     /// Asked for.

@@ -9,14 +9,14 @@ use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
 
-use super::Stage;
+use super::Player;
 use crate::args::Format;
 use crate::connect::{self, asked};
 use crate::demo::{APPLICATION, MEMBERS};
 use crate::duration::tenths;
 use crate::output;
 
-impl Stage {
+impl Player {
     async fn member_ready(&self, hub: &Client, member: &str) -> anyhow::Result<Option<Condition>> {
         let api: Api<Cluster> = Api::all(hub.clone());
         let cluster = api.get(member).await.map_err(asked(&format!("cannot read member/{member}")))?;

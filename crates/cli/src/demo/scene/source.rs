@@ -10,7 +10,7 @@ use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::json;
 
-use super::Stage;
+use super::Player;
 use crate::connect::{self, asked};
 use crate::demo::{APPLICATION, repository};
 use crate::duration::tenths;
@@ -19,7 +19,7 @@ use crate::status;
 /// Field manager of what a scene changes by hand.
 const HAND: &str = "demo-hand";
 
-impl Stage {
+impl Player {
     pub(super) async fn commit(&self) -> anyhow::Result<()> {
         let hub = connect::hub(&self.common).await?;
         let file = self.repo().join("shop/web.yaml");

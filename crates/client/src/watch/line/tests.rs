@@ -7,7 +7,7 @@ use crate::fake::{endless, reply, server};
 /// Everything that is read, and how it ends.
 async fn read(pieces: &'static [&'static str], bytes_max: usize) -> (Vec<String>, Result<(), Error>) {
     let (api, _) = server(move |_, _| async move { reply(200, stream::iter(pieces.iter().map(|p| Bytes::from(*p)))) });
-    let (_, body) = open(api.client(), Ask::get("/".to_owned(), JSON, 0)).await.unwrap();
+    let (_, body) = open(api.transport(), Ask::get("/".to_owned(), JSON, 0)).await.unwrap();
     let (mut lines, mut out) = (Lines::new(body, bytes_max), Vec::new());
     loop {
         match lines.next().await {
@@ -43,14 +43,14 @@ async fn a_line_beyond_the_limit_ends_it_before_it_ends() {
         assert!(lines.is_empty() && matches!(end, Err(Error::TooLarge { max: 4, .. })), "{pieces:?}: {end:?}");
     }
     let (api, _) = server(|_, _| async { reply(200, endless("", "xxxxxxxx")) });
-    let (_, body) = open(api.client(), Ask::get("/".to_owned(), JSON, 0)).await.unwrap();
+    let (_, body) = open(api.transport(), Ask::get("/".to_owned(), JSON, 0)).await.unwrap();
     assert!(matches!(Lines::new(body, 1 << 20).next().await, Err(Error::TooLarge { .. })));
 }
 
 #[tokio::test]
 async fn an_idle_watch_holds_no_buffer() {
     let (api, _) = server(|_, _| async { reply(200, stream::iter(["aaaa", "bbbb\n"].map(Bytes::from))) });
-    let (_, body) = open(api.client(), Ask::get("/".to_owned(), JSON, 0)).await.unwrap();
+    let (_, body) = open(api.transport(), Ask::get("/".to_owned(), JSON, 0)).await.unwrap();
     let mut lines = Lines::new(body, 100);
     assert_eq!(lines.next().await.unwrap().unwrap(), "aaaabbbb");
     assert_eq!((lines.partial.capacity(), lines.rest.len()), (0, 0));

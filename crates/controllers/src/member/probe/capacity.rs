@@ -1,21 +1,20 @@
 //! What a member holds: its nodes, and what pods ask of them.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
 
 use api::karmada::cluster::v1alpha1::{NodeSummary, ResourceSummary};
-use kube::Client;
+use client::{Api, Error, Resource, Selection};
 use model::{Quantity, object};
 use serde_json::Value;
 
-use super::{Silent, answer, get};
+use super::Silent;
 
 /// Items per page of nodes and pods.
-const PAGE: u32 = 500;
+pub(super) const PAGE: usize = 500;
 /// Most pages that are counted: 10,000 pods. A larger member reports its nodes' capacity and no allocation.
-const PAGES_MAX: usize = 20;
+pub(super) const PAGES_MAX: usize = 20;
 /// Largest page, in bytes. A node with all its images listed has 40 kB, a pod with its managed fields 20 kB.
-const PAGE_BYTES_MAX: usize = 32 << 20;
+pub(super) const PAGE_BYTES_MAX: usize = 32 << 20;
 
 /// One count.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,10 +45,11 @@ impl Sums {
 }
 
 /// Counts nodes and the pods that have not ended.
-pub(super) async fn count(client: &Client) -> Result<Count, Silent> {
+pub(super) async fn count(api: &Api) -> Result<Count, Silent> {
     let (mut total, mut ready, mut allocatable) = (0, 0, Sums::default());
     let mut regions: Vec<Option<String>> = Vec::new();
-    for_each(client, "/api/v1/nodes?", |node| {
+    let nodes = Resource::core("Node", "nodes", false);
+    for_each(api, &nodes, &Selection::default(), |node| {
         total += 1;
         let conditions = object::get(node, &["status", "conditions"]).and_then(Value::as_array);
         let is_ready = |c: &Value| c["type"] == "Ready" && c["status"] == "True";
@@ -59,7 +59,10 @@ pub(super) async fn count(client: &Client) -> Result<Count, Silent> {
     })
     .await?;
     let (mut allocated, mut allocating) = (Sums::default(), Sums::default());
-    let all = for_each(client, "/api/v1/pods?fieldSelector=status.phase!=Succeeded,status.phase!=Failed&", |pod| {
+    let pods = Resource::core("Pod", "pods", true);
+    let running = "status.phase!=Succeeded,status.phase!=Failed";
+    let running = Selection { fields: running.to_owned(), ..Selection::default() };
+    let all = for_each(api, &pods, &running, |pod| {
         let sums = match object::get_str(pod, &["spec", "nodeName"]) {
             Some(node) if !node.is_empty() => &mut allocated,
             _ => &mut allocating,
@@ -84,30 +87,20 @@ pub(super) async fn count(client: &Client) -> Result<Count, Silent> {
     Ok(Count { nodes: NodeSummary { total_num: total, ready_num: ready }, resources, region })
 }
 
-/// Shows every item of a list; says whether those were all.
-async fn for_each(client: &Client, path: &str, mut see: impl FnMut(&Value)) -> Result<bool, Silent> {
-    let mut next = String::new();
-    for _ in 0..PAGES_MAX {
-        let token = if next.is_empty() { String::new() } else { format!("&continue={}", encode(&next)) };
-        let page = answer(get(client, &format!("{path}limit={PAGE}{token}"), PAGE_BYTES_MAX)).await?;
-        page["items"].as_array().into_iter().flatten().for_each(&mut see);
-        next = object::get_str(&page, &["metadata", "continue"]).unwrap_or_default().to_owned();
-        if next.is_empty() {
-            return Ok(true);
-        }
+/// Shows every object of a kind; says whether those were all.
+async fn for_each(
+    api: &Api,
+    resource: &Resource,
+    selection: &Selection,
+    mut see: impl FnMut(&Value),
+) -> Result<bool, Silent> {
+    let seen = api.list_as(resource, "", selection, |object| {
+        see(&object);
+        None::<()>
+    });
+    match seen.await {
+        Ok(_) => Ok(true),
+        Err(Error::Endless { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
     }
-    Ok(false)
-}
-
-/// Percent-encodes a query value.
-fn encode(text: impl Display) -> String {
-    let mut out = String::new();
-    for byte in text.to_string().bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use http::{Request, Response};
 use kube::client::Body;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -21,12 +21,12 @@ struct Fake {
 impl Fake {
     fn new() -> Self {
         let fake = Self::default();
-        let node = json!({"metadata": {"name": "n"}, "status": {"allocatable": {"cpu": "4"},
+        let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}, "status": {"allocatable": {"cpu": "4"},
             "conditions": [{"type": "Ready", "status": "True"}]}});
         fake.set("/readyz", 200, json!("ok"));
         fake.set("/version", 200, json!({"gitVersion": "v1.37.0"}));
-        fake.set("/api/v1/namespaces/kube-system", 200, json!({"metadata": {"uid": "u"}}));
-        fake.set("/api/v1/nodes", 200, json!({"items": [node]}));
+        fake.set("/api/v1/namespaces/kube-system", 200, kube_system("Namespace"));
+        fake.set("/api/v1/nodes", 200, json!({"apiVersion": "v1", "kind": "NodeList", "items": [node]}));
         fake.pods("1");
         fake
     }
@@ -36,15 +36,14 @@ impl Fake {
     }
 
     fn pods(&self, cpu: &str) {
-        let pod = json!({"spec": {"nodeName": "n", "containers": [{"resources": {"requests": {"cpu": cpu}}}]}});
-        self.set("/api/v1/pods", 200, json!({"items": [pod]}));
+        self.set("/api/v1/pods", 200, json!({"apiVersion": "v1", "kind": "PodList", "items": [pod(cpu)]}));
     }
 
     fn asked(&self, path: &str) -> usize {
         self.asked.lock().unwrap().iter().filter(|asked| asked.starts_with(path)).count()
     }
 
-    fn client(&self) -> Client {
+    fn api(&self) -> Api {
         let fake = self.clone();
         let answer = move |request: Request<Body>| {
             let path = request.uri().path().to_owned();
@@ -58,8 +57,17 @@ impl Fake {
                 )
             }
         };
-        Client::new(tower::service_fn(answer), "default")
+        prober(Api::new(kube::Client::new(tower::service_fn(answer), "default"), "test"))
     }
+}
+
+fn kube_system(kind: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "kube-system", "uid": "u"}})
+}
+
+fn pod(cpu: &str) -> Value {
+    json!({"metadata": {"namespace": "n", "name": "p"},
+        "spec": {"nodeName": "n", "containers": [{"resources": {"requests": {"cpu": cpu}}}]}})
 }
 
 fn now() -> Timestamp {
@@ -73,13 +81,13 @@ fn allocated(state: &State) -> Option<String> {
 #[tokio::test(start_paused = true)]
 async fn a_change_is_counted_when_the_member_has_come_to_rest_and_nothing_is_counted_in_vain() {
     let fake = Fake::new();
-    let (client, (says, mut changed)) = (fake.client(), watch::channel(None));
+    let (api, (says, mut changed)) = (fake.api(), watch::channel(None));
     let mut state = State::default();
-    assert_eq!(state.once(&client, now(), &mut changed).await, Some(Outcome::Ready));
+    assert_eq!(state.once(&api, now(), &mut changed).await, Some(Outcome::Ready));
     assert_eq!((fake.asked("/api/v1/pods"), allocated(&state).as_deref()), (1, Some("1")));
     // Nothing happens: the next probe asks whether it is ready, and no more.
     state.rest(Instant::now() + EVERY, &mut changed).await;
-    state.once(&client, now(), &mut changed).await;
+    state.once(&api, now(), &mut changed).await;
     assert_eq!((fake.asked("/readyz"), fake.asked("/api/v1/pods")), (2, 1));
     // A rollout: a report now and then, and the last one half a second before the end.
     let began = Instant::now();
@@ -92,30 +100,54 @@ async fn a_change_is_counted_when_the_member_has_come_to_rest_and_nothing_is_cou
     };
     tokio::join!(state.rest(began + EVERY, &mut changed), reports);
     assert_eq!(began.elapsed(), Duration::from_secs(3), "a second after the last report, not at the next probe");
-    state.once(&client, now(), &mut changed).await;
+    state.once(&api, now(), &mut changed).await;
     assert_eq!((fake.asked("/api/v1/pods"), allocated(&state).as_deref()), (2, Some("2")));
     // It differed: pods that are going say nothing of it, so the next probe counts once more. Then it is quiet.
     for expect in [3, 3, 3] {
         state.rest(Instant::now() + EVERY, &mut changed).await;
-        state.once(&client, now(), &mut changed).await;
+        state.once(&api, now(), &mut changed).await;
         assert_eq!(fake.asked("/api/v1/pods"), expect);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_that_says_no_after_a_change_is_not_asked_sooner() {
+    for status in [302, 401, 403, 503] {
+        let fake = Fake::new();
+        let (api, (says, mut changed)) = (fake.api(), watch::channel(None));
+        let mut state = State::default();
+        state.once(&api, now(), &mut changed).await;
+        // Something is delivered there, and then its etcd stumbles.
+        says.send_replace(Some(Instant::now()));
+        fake.set("/readyz", status, json!({"message": "no"}));
+        let began = Instant::now();
+        for _ in 0..5 {
+            state.once(&api, now(), &mut changed).await;
+            state.rest(Instant::now() + EVERY, &mut changed).await;
+        }
+        assert_eq!(began.elapsed(), EVERY * 5, "{status}");
+        // When it is well again, the change is counted with the next probe.
+        fake.pods("2");
+        fake.set("/readyz", 200, json!("ok"));
+        assert_eq!(state.once(&api, now(), &mut changed).await, Some(Outcome::Ready));
+        assert_eq!(allocated(&state).as_deref(), Some("2"), "{status}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_member_is_ready_whatever_comes_of_counting_its_pods() {
     let fake = Fake::new();
-    let (client, (_says, mut changed)) = (fake.client(), watch::channel(None));
+    let (api, (_says, mut changed)) = (fake.api(), watch::channel(None));
     let mut state = State::default();
-    state.once(&client, now(), &mut changed).await;
+    state.once(&api, now(), &mut changed).await;
     // A credential without the right to list pods; then lists that take longer than a probe may.
     fake.set("/api/v1/pods", 403, json!({"message": "pods is forbidden"}));
     tokio::time::advance(FACTS_FIRST).await;
-    assert_eq!(state.once(&client, now(), &mut changed).await, Some(Outcome::Ready));
+    assert_eq!(state.once(&api, now(), &mut changed).await, Some(Outcome::Ready));
     fake.answers.lock().unwrap().insert("/api/v1/pods", None);
     for _ in 0..FAILURES_MAX + 1 {
         tokio::time::advance(FACTS_MAX * COUNT_SHARE).await;
-        assert_eq!(state.once(&client, now(), &mut changed).await, Some(Outcome::Ready));
+        assert_eq!(state.once(&api, now(), &mut changed).await, Some(Outcome::Ready));
     }
     assert_eq!(allocated(&state).as_deref(), Some("1"), "what was counted last stays");
     assert_eq!(state.facts.uid.as_deref(), Some("u"));
@@ -124,11 +156,11 @@ async fn a_member_is_ready_whatever_comes_of_counting_its_pods() {
 #[tokio::test(start_paused = true)]
 async fn pods_that_are_too_many_are_not_summed_in_part() {
     let fake = Fake::new();
-    let pod = json!({"spec": {"nodeName": "n", "containers": [{"resources": {"requests": {"cpu": "1"}}}]}});
-    fake.set("/api/v1/pods", 200, json!({"items": [pod], "metadata": {"continue": "more"}}));
-    let (client, (_says, mut changed)) = (fake.client(), watch::channel(None));
+    let page = json!({"apiVersion": "v1", "kind": "PodList", "items": [pod("1")], "metadata": {"continue": "more"}});
+    fake.set("/api/v1/pods", 200, page);
+    let (api, (_says, mut changed)) = (fake.api(), watch::channel(None));
     let mut state = State::default();
-    state.once(&client, now(), &mut changed).await;
+    state.once(&api, now(), &mut changed).await;
     assert_eq!((allocated(&state), state.facts.nodes.clone().map(|n| n.total_num)), (None, Some(1)));
 }
 
@@ -166,13 +198,13 @@ fn probes_that_are_due_in_one_second_begin_together_and_retries_do_not_wait() {
 #[tokio::test(start_paused = true)]
 async fn a_member_where_nothing_changes_is_counted_less_and_less_often() {
     let fake = Fake::new();
-    let (client, (_says, mut changed)) = (fake.client(), watch::channel(None));
+    let (api, (_says, mut changed)) = (fake.api(), watch::channel(None));
     let mut state = State::default();
     let began = Instant::now();
     let mut counted_at = Vec::new();
     while began.elapsed() < Duration::from_secs(800) {
         let before = fake.asked("/api/v1/pods");
-        state.once(&client, now(), &mut changed).await;
+        state.once(&api, now(), &mut changed).await;
         if fake.asked("/api/v1/pods") > before {
             counted_at.push(began.elapsed().as_secs());
         }
@@ -182,7 +214,7 @@ async fn a_member_where_nothing_changes_is_counted_less_and_less_often() {
     // A node more: the next count sees it, and the one after comes soon again.
     fake.pods("2");
     tokio::time::advance(FACTS_MAX).await;
-    state.once(&client, now(), &mut changed).await;
+    state.once(&api, now(), &mut changed).await;
     assert_eq!(allocated(&state).as_deref(), Some("2"));
     assert_eq!(state.counted.map(|counted| counted.keeps), Some(FACTS_FIRST));
 }
@@ -190,11 +222,81 @@ async fn a_member_where_nothing_changes_is_counted_less_and_less_often() {
 #[tokio::test(start_paused = true)]
 async fn a_count_without_an_answer_is_followed_by_a_probe_at_once() {
     let fake = Fake::new();
-    let (client, (_says, mut changed)) = (fake.client(), watch::channel(None));
+    let (api, (_says, mut changed)) = (fake.api(), watch::channel(None));
     let mut state = State::default();
     fake.answers.lock().unwrap().insert("/api/v1/pods", None);
-    assert_eq!(state.once(&client, now(), &mut changed).await, Some(Outcome::Ready));
+    assert_eq!(state.once(&api, now(), &mut changed).await, Some(Outcome::Ready));
     assert!(state.unanswered);
-    assert_eq!(state.once(&client, now(), &mut changed).await, Some(Outcome::Ready));
+    assert_eq!(state.once(&api, now(), &mut changed).await, Some(Outcome::Ready));
     assert!(!state.unanswered, "its pods are not counted again so soon");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_member_answers_is_told_from_silence() {
+    type Answer = Option<(u16, Value)>;
+    let system = "/api/v1/namespaces/kube-system";
+    let cases: [(&'static str, Answer, &str, Option<Outcome>); 9] = [
+        ("/readyz", Some((200, json!("ok"))), "well", Some(Outcome::Ready)),
+        ("/readyz", None, "silent, for the first time", None),
+        ("/readyz", Some((503, json!({"message": "etcd"}))), "not well", Some(Outcome::NotReady("etcd".into()))),
+        ("/readyz", Some((401, json!({"message": "who?"}))), "unknown", Some(Outcome::Denied("who?".into()))),
+        ("/readyz", Some((403, json!({"message": "no"}))), "no rights", Some(Outcome::Denied("no".into()))),
+        (system, None, "silent about itself", None),
+        (
+            system,
+            Some((404, json!({"message": "not found"}))),
+            "no cluster",
+            Some(Outcome::NotReady("it has no namespace kube-system".into())),
+        ),
+        (
+            system,
+            Some((200, kube_system("Secret"))),
+            "a lie",
+            Some(Outcome::NotReady(
+                "the answer is about Secret kube-system; the question was about namespaces kube-system".into(),
+            )),
+        ),
+        (
+            "/version",
+            Some((200, json!("x".repeat(ANSWER_BYTES_MAX)))),
+            "too much",
+            Some(Outcome::NotReady("the answer is larger than 65536 bytes".into())),
+        ),
+    ];
+    for (path, answer, what, expect) in cases {
+        let fake = Fake::new();
+        fake.answers.lock().unwrap().insert(path, answer);
+        let (began, (_says, mut changed)) = (Instant::now(), watch::channel(None));
+        assert_eq!(State::default().once(&fake.api(), now(), &mut changed).await, expect, "{what}");
+        // Silence costs one deadline: nothing else is asked meanwhile.
+        assert_eq!(began.elapsed(), if expect.is_none() { ANSWER_WITHIN } else { Duration::ZERO }, "{what}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_that_is_not_well_is_not_asked_more_often_because_things_change_in_it() {
+    let fake = Fake::new();
+    let (api, (says, mut changed)) = (fake.api(), watch::channel(None));
+    let mut state = State::default();
+    state.once(&api, now(), &mut changed).await;
+    fake.set("/readyz", 503, json!({"message": "etcd"}));
+    says.send_replace(Some(Instant::now()));
+    let (began, before) = (Instant::now(), fake.asked("/readyz"));
+    while began.elapsed() < EVERY * 3 {
+        state.once(&api, now(), &mut changed).await;
+        assert!(fake.asked("/readyz") - before < 10, "after {:?}", began.elapsed());
+        state.rest(Instant::now() + EVERY, &mut changed).await;
+    }
+    assert_eq!(fake.asked("/readyz") - before, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_wish_makes_probes_more_frequent_than_a_retry() {
+    let fake = Fake::new();
+    let (api, (_says, mut changed)) = (fake.api(), watch::channel(None));
+    let mut state = State::default();
+    state.once(&api, now(), &mut changed).await;
+    let began = Instant::now();
+    state.rest(began, &mut changed).await;
+    assert_eq!(began.elapsed(), RETRY_FIRST);
 }

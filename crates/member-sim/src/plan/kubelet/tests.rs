@@ -15,12 +15,12 @@ fn start() -> Timestamp {
 /// Plays a pod from one moment on; returns what was written, with the time in milliseconds.
 fn play(object: &mut Value, from: Timestamp, until: Duration) -> Vec<(u128, String)> {
     let pace = Pace { jitter: Duration::ZERO, ..Pace::default() };
-    let (mut now, mut since, mut stage) = (from, from, None);
+    let (mut now, mut since, mut progress) = (from, from, None);
     let mut out = Vec::new();
     loop {
         let pod = Pod::read(object).unwrap();
-        if stage != Some((pod.stage, pod.meta.deleting())) {
-            (stage, since) = (Some((pod.stage, pod.meta.deleting())), now);
+        if progress != Some((pod.progress, pod.meta.deleting())) {
+            (progress, since) = (Some((pod.progress, pod.meta.deleting())), now);
         }
         let observed = Observed { pod: &pod, host_ip: "172.18.0.2", pod_ip: "10.64.0.2", since, seed: 0 };
         let elapsed = Duration::try_from(now.duration_since(from)).unwrap();

@@ -21,12 +21,12 @@ fn asks(cpu: &str) -> Value {
 }
 
 fn check(nodes: &[Arc<Node>], pods: &[Arc<Pod>], expect: &[&str]) {
-    let verdicts = plan(nodes, pods);
-    let shown: Vec<String> = verdicts
+    let results = plan(nodes, pods);
+    let shown: Vec<String> = results
         .into_iter()
-        .map(|(pod, verdict)| match verdict {
-            Verdict::Bind(node) => format!("{} -> {node}", pod.meta.name),
-            Verdict::Unschedulable(why) => format!("{}: {why}", pod.meta.name),
+        .map(|(pod, result)| match result {
+            Scheduling::Bind(node) => format!("{} -> {node}", pod.meta.name),
+            Scheduling::Unschedulable(why) => format!("{}: {why}", pod.meta.name),
         })
         .collect();
     assert_eq!(shown, expect);
@@ -82,17 +82,17 @@ fn finished_pods_take_no_room_and_priority_goes_first() {
     );
     let mut urgent = asks("1");
     urgent["priority"] = json!(10);
-    let verdicts = plan(&[node("n1", "1", |_| {})], &[done, pod("a", asks("1")), pod("b", urgent)]);
-    assert_eq!(verdicts[0].0.meta.name, "b");
-    assert_eq!(verdicts[0].1, Verdict::Bind("n1".to_owned()));
-    assert!(matches!(verdicts[1].1, Verdict::Unschedulable(_)));
+    let results = plan(&[node("n1", "1", |_| {})], &[done, pod("a", asks("1")), pod("b", urgent)]);
+    assert_eq!(results[0].0.meta.name, "b");
+    assert_eq!(results[0].1, Scheduling::Bind("n1".to_owned()));
+    assert!(matches!(results[1].1, Scheduling::Unschedulable(_)));
 }
 
 #[test]
 fn more_pods_than_a_node_takes_stay_out() {
     let nodes = [node("n1", "8", |_| {})];
     let pods: Vec<_> = ["a", "b", "c", "d"].iter().map(|n| pod(n, asks("1m"))).collect();
-    let verdicts = plan(&nodes, &pods);
-    let Verdict::Unschedulable(why) = &verdicts[3].1 else { panic!("it fits") };
+    let results = plan(&nodes, &pods);
+    let Scheduling::Unschedulable(why) = &results[3].1 else { panic!("it fits") };
     assert!(why.starts_with("0/1 nodes are available: 1 Too many pods."), "{why}");
 }

@@ -1,4 +1,8 @@
 //! How often an object is written: news at once, the rest at most once in a period.
+//!
+//! [`client::Pace`] is another thing: it is the turn of one loop, which waits for it, and news does not come sooner than the
+//! least pause either. A [`Throttle`] is asked by the reconciles of many objects. None of them waits: they tell their queue
+//! when to look again.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -19,9 +23,9 @@ pub(crate) const GATHER: Duration = Duration::from_millis(20);
 
 /// When objects were last written.
 #[derive(Default)]
-pub(crate) struct WritePace(Mutex<BTreeMap<NamespacedName, Instant>>);
+pub(crate) struct Throttle(Mutex<BTreeMap<NamespacedName, Instant>>);
 
-impl WritePace {
+impl Throttle {
     /// How long to wait before the next write of an object; `None`: write now, and that is noted.
     pub(crate) fn wait(&self, key: &NamespacedName, every: Duration, news: bool) -> Option<Duration> {
         let now = Instant::now();
@@ -79,14 +83,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn news_goes_at_once_and_the_rest_waits_its_turn() {
-        let (pace, key, every) = (WritePace::default(), NamespacedName::new("n", "a"), Duration::from_secs(1));
-        assert_eq!(pace.wait(&key, every, false), None);
-        assert_eq!(pace.wait(&key, every, false), Some(every));
-        assert_eq!(pace.wait(&key, every, true), None);
+        let (throttle, key, every) = (Throttle::default(), NamespacedName::new("n", "a"), Duration::from_secs(1));
+        assert_eq!(throttle.wait(&key, every, false), None);
+        assert_eq!(throttle.wait(&key, every, false), Some(every));
+        assert_eq!(throttle.wait(&key, every, true), None);
         // time: the period is what this is about.
         tokio::time::advance(every).await;
-        assert_eq!(pace.wait(&key, every, false), None);
-        pace.forget(&key);
-        assert_eq!(pace.wait(&key, every, false), None);
+        assert_eq!(throttle.wait(&key, every, false), None);
+        throttle.forget(&key);
+        assert_eq!(throttle.wait(&key, every, false), None);
     }
 }

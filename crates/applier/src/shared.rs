@@ -1,0 +1,122 @@
+//! What the appliers of a hub share: values that their members have alike, and room for requests at the same time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use plan::pool::Pools;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Requests in flight over all units, beside the one that each unit has for itself. One holds some 10 KiB in the client,
+/// its body and its parsed answer included, so these are 10 MiB; 146 units can have the most that one may have.
+const SPARE_LANES: usize = 1_024;
+
+/// First lists of a kind that are read at the same time, of all members. One of 500 objects of 4 kB is 2 MB before it is
+/// parsed, so these are at most 64 MB, and as a rule a tenth. More would not be read faster: a core parses one at a time.
+const LISTS_MAX: usize = 32;
+
+/// How long a list waits for others while none of them comes to an end. Then they are slow, and it does not wait for them.
+const LISTS_STALLED: Duration = Duration::from_secs(1);
+
+/// What all appliers of a hub share.
+#[derive(Debug)]
+pub struct Shared {
+    /// Values that members have alike.
+    pub pools: Pools,
+    spare: Arc<Semaphore>,
+    lists: Arc<Semaphore>,
+    /// How many turns were given so far.
+    turns: AtomicU64,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            pools: Pools::default(),
+            spare: Arc::new(Semaphore::new(SPARE_LANES)),
+            lists: Arc::new(Semaphore::new(LISTS_MAX)),
+            turns: AtomicU64::new(0),
+        }
+    }
+}
+
+/// Room for a unit's requests, until it is dropped.
+pub(crate) struct Lanes {
+    /// How many may be in flight.
+    pub(crate) width: usize,
+    _spare: Option<OwnedSemaphorePermit>,
+}
+
+impl Shared {
+    /// Room for a unit's requests: for one always, and for as many more as are spare, up to `most`. It never waits, so
+    /// that no member waits for a slow one.
+    pub(crate) fn lanes(&self, most: usize) -> Lanes {
+        let wanted = most.saturating_sub(1).min(self.spare.available_permits());
+        let spare = u32::try_from(wanted).ok().and_then(|n| Arc::clone(&self.spare).try_acquire_many_owned(n).ok());
+        Lanes { width: 1 + spare.as_ref().map_or(0, OwnedSemaphorePermit::num_permits), _spare: spare }
+    }
+
+    /// Waits until a list may be read, so that a start of the hub does not hold the lists of all members at the same time.
+    /// `None` when the others make no progress: it may be read too.
+    pub(crate) async fn list_turn(&self) -> Option<OwnedSemaphorePermit> {
+        let mut turn = std::pin::pin!(Arc::clone(&self.lists).acquire_owned());
+        let mut turns = self.turns.load(Ordering::Relaxed);
+        loop {
+            if let Ok(given) = tokio::time::timeout(LISTS_STALLED, &mut turn).await {
+                self.turns.fetch_add(1, Ordering::Relaxed);
+                return given.ok();
+            }
+            let now = self.turns.load(Ordering::Relaxed);
+            if now == turns {
+                return None;
+            }
+            turns = now;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_unit_has_one_lane_and_spare_ones_while_there_are_some() {
+        let shared = Shared::default();
+        let check = |most: usize, expect: usize| {
+            let lanes = shared.lanes(most);
+            assert_eq!(lanes.width, expect, "{most}");
+            lanes
+        };
+        let first = check(8, 8);
+        drop(check(1, 1));
+        drop(check(0, 1));
+        let rest = check(SPARE_LANES, SPARE_LANES - 6);
+        let none = check(8, 1);
+        drop((first, none));
+        drop(check(8, 8));
+        drop(rest);
+        drop(check(SPARE_LANES + 1, SPARE_LANES + 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_waits_for_others_only_while_they_come_to_an_end() {
+        let shared = Arc::new(Shared::default());
+        let mut held = Vec::new();
+        for _ in 0..LISTS_MAX {
+            held.extend(shared.list_turn().await);
+        }
+        assert_eq!(held.len(), LISTS_MAX);
+        let began = tokio::time::Instant::now();
+        let wait = |shared: Arc<Shared>| tokio::spawn(async move { shared.list_turn().await.is_some() });
+        let (first, second) = (wait(Arc::clone(&shared)), wait(Arc::clone(&shared)));
+        tokio::time::sleep(LISTS_STALLED / 2).await;
+        held.pop();
+        assert!(first.await.unwrap(), "another one came to an end");
+        // The first one has given its turn back, so the second one got it at once.
+        assert!(second.await.unwrap());
+        assert_eq!(began.elapsed(), LISTS_STALLED / 2);
+        held.extend(shared.list_turn().await);
+        assert!(shared.list_turn().await.is_none(), "nothing came to an end");
+        assert_eq!(began.elapsed(), LISTS_STALLED / 2 + LISTS_STALLED);
+    }
+}

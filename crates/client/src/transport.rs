@@ -1,0 +1,100 @@
+//! How requests reach one server: what makes a connection, and what a request gets on its way.
+//!
+//! The client library's own client does the same, and keeps a queue of 32 requests and a task between who asks and the
+//! connection: 11 KiB for each server, and two more wakes for each request. A hub has a thousand servers, so here each
+//! request takes a handle of the connection and goes.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use http::{Request, Response};
+use http_body_util::BodyExt as _;
+use http_body_util::combinators::UnsyncBoxBody;
+use kube::client::Body;
+use tower::{BoxError, Service, ServiceExt as _};
+
+/// The body of an answer: its bytes as they come.
+pub type AnswerBody = UnsyncBoxBody<Bytes, kube::Error>;
+
+/// How requests reach one server. Cheap to clone; clones share connections.
+#[derive(Clone)]
+pub struct Transport(Arc<dyn Route>);
+
+impl std::fmt::Debug for Transport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transport").finish_non_exhaustive()
+    }
+}
+
+impl Transport {
+    /// Sends through a service, which is cloned for each request: a clone must be a handle.
+    pub(crate) fn new<S, B>(service: S) -> Self
+    where
+        S: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        Self(Arc::new(Direct(service)))
+    }
+
+    /// Sends a request and reads the head of the answer. The caller sets the deadline.
+    ///
+    /// # Errors
+    /// No answer came; one that is a refusal is no error here.
+    pub async fn send(&self, request: Request<Body>) -> Result<Response<AnswerBody>, kube::Error> {
+        self.0.send(request).await
+    }
+}
+
+impl From<kube::Client> for Transport {
+    fn from(client: kube::Client) -> Self {
+        Self(Arc::new(client))
+    }
+}
+
+trait Route: Send + Sync {
+    fn send(&self, request: Request<Body>) -> BoxFuture<'_, Result<Response<AnswerBody>, kube::Error>>;
+}
+
+impl Route for kube::Client {
+    fn send(&self, request: Request<Body>) -> BoxFuture<'_, Result<Response<AnswerBody>, kube::Error>> {
+        Box::pin(async move { Ok(Self::send(self, request).await?.map(|body| body.boxed_unsync())) })
+    }
+}
+
+struct Direct<S>(S);
+
+impl<S, B> Route for Direct<S>
+where
+    S: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    fn send(&self, request: Request<Body>) -> BoxFuture<'_, Result<Response<AnswerBody>, kube::Error>> {
+        let service = self.0.clone();
+        Box::pin(async move {
+            match service.oneshot(request).await {
+                Ok(answer) => Ok(answer.map(|body| body.map_err(|error| sort(error.into())).boxed_unsync())),
+                Err(error) => Err(sort(error.into())),
+            }
+        })
+    }
+}
+
+/// An error of the client library's layers stays what it is.
+fn sort(error: BoxError) -> kube::Error {
+    match error.downcast::<kube::Error>() {
+        Ok(error) => *error,
+        Err(error) => kube::Error::Service(error),
+    }
+}
+
+#[cfg(test)]
+mod tests;

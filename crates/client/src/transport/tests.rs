@@ -1,0 +1,46 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::*;
+
+fn request() -> Request<Body> {
+    Request::get("/").body(Body::empty()).unwrap()
+}
+
+#[tokio::test]
+async fn each_request_goes_by_itself_and_none_waits_for_another() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = asked.clone();
+    let transport = Transport::new(tower::service_fn(move |_: Request<Body>| {
+        let nth = counted.fetch_add(1, Ordering::Relaxed);
+        async move {
+            if nth == 0 {
+                std::future::pending::<()>().await;
+            }
+            Ok::<_, BoxError>(Response::new(Body::empty()))
+        }
+    }));
+    let (first, second) = (transport.clone(), transport);
+    let silent = tokio::spawn(async move { first.send(request()).await.map(drop) });
+    while asked.load(Ordering::Relaxed) == 0 {
+        tokio::task::yield_now().await;
+    }
+    second.send(request()).await.unwrap();
+    assert!(!silent.is_finished());
+    silent.abort();
+}
+
+#[tokio::test]
+async fn an_error_of_the_client_library_stays_what_it_is_and_any_other_is_one_of_the_service() {
+    let failing = |own: bool| {
+        Transport::new(tower::service_fn(move |_: Request<Body>| async move {
+            let error: BoxError = match own {
+                true => kube::Error::LinesCodecMaxLineLengthExceeded.into(),
+                false => "broken".into(),
+            };
+            Err::<Response<Body>, _>(error)
+        }))
+    };
+    let said = async |own| failing(own).send(request()).await.map(drop).unwrap_err();
+    assert!(matches!(said(true).await, kube::Error::LinesCodecMaxLineLengthExceeded));
+    assert!(matches!(said(false).await, kube::Error::Service(why) if why.to_string() == "broken"));
+}

@@ -1,0 +1,74 @@
+//! Which objects of a unit wait, are held or are left alone, gathered by cause.
+
+use std::collections::BTreeMap;
+
+use api::delivery::{Deletions, ObjectsWaiting, WaitingCause};
+use model::ObjectKey;
+
+use crate::{apply, prune};
+
+/// Objects by cause and detail: how many, and the first by key.
+#[derive(Clone, Debug, Default)]
+pub struct Waits {
+    by_cause: BTreeMap<(WaitingCause, String), (usize, String)>,
+}
+
+impl Waits {
+    /// Is there nothing that waits?
+    pub fn is_empty(&self) -> bool {
+        self.by_cause.is_empty()
+    }
+
+    fn add(&mut self, cause: WaitingCause, detail: &str, count: usize, first: String) {
+        let (all, known) = self.by_cause.entry((cause, detail.to_owned())).or_default();
+        *all += count;
+        if known.is_empty() || (!first.is_empty() && first < *known) {
+            *known = first;
+        }
+    }
+
+    /// Adds an object that the unit wants.
+    pub fn add_object(&mut self, key: &ObjectKey, waiting: &apply::WaitingOn) {
+        self.add(waiting.cause(), waiting.detail(), 1, key.to_string());
+    }
+
+    /// Adds objects that the unit no longer wants. `deletions` are those that the guard weighs.
+    pub fn add_kept(&mut self, kept: &[prune::WaitingOn], deletions: Option<&Deletions>) {
+        let first = |keys: &[ObjectKey]| keys.iter().min().map(ToString::to_string).unwrap_or_default();
+        for waiting in kept {
+            match waiting {
+                prune::WaitingOn::NotAsked(n) => self.add(WaitingCause::NotPruned, "", *n, String::new()),
+                prune::WaitingOn::Suspended(n) => self.add(WaitingCause::Suspended, "", *n, String::new()),
+                prune::WaitingOn::Frozen { why, count } => self.add(WaitingCause::Frozen, why, *count, String::new()),
+                prune::WaitingOn::Apply(n) => self.add(WaitingCause::Unsettled, "", *n, String::new()),
+                prune::WaitingOn::Occupied(keys) => self.add(WaitingCause::Occupied, "", keys.len(), first(keys)),
+                prune::WaitingOn::Handover(moving) => {
+                    for (key, unit) in moving {
+                        self.add(WaitingCause::Handover, &unit.to_string(), 1, key.to_string());
+                    }
+                }
+                prune::WaitingOn::Guard => {
+                    let Some(list) = deletions else { continue };
+                    let why = if list.behind { "the hub is behind what the member has seen" } else { "" };
+                    let first = list.sample.first().cloned().unwrap_or_default();
+                    self.add(WaitingCause::Release, why, list.count as usize, first);
+                }
+            }
+        }
+    }
+
+    /// As they are stored: the worst causes first.
+    pub fn entries(&self) -> Vec<ObjectsWaiting> {
+        let entry = |((cause, detail), (count, first)): (&(WaitingCause, String), &(usize, String))| ObjectsWaiting {
+            cause: *cause,
+            count: u32::try_from(*count).unwrap_or(u32::MAX),
+            first: first.clone(),
+            detail: detail.chars().take(ObjectsWaiting::DETAIL_MAX).collect(),
+        };
+        let any = self.by_cause.iter().filter(|(_, (count, _))| *count > 0);
+        any.map(entry).take(ObjectsWaiting::ENTRIES_MAX).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -38,8 +38,10 @@ const CI_SEED: (&str, &str) = ("PROPTEST_RNG_SEED", "37");
 
 /// The variable with the file to which tests append what they skip, `TEST: REASON` (crate `component`).
 const SKIPPED: &str = "KURATOR_SKIPPED";
-/// The variable with the path of kubectl.
-const KUBECTL: &str = "KURATOR_KUBECTL";
+/// The variable with the path of a program (crate `component`).
+fn variable_of(program: &str) -> String {
+    format!("KURATOR_{}", program.to_ascii_uppercase().replace('-', "_"))
+}
 
 /// The tests of every crate, by nextest when it is in the cache; what they skipped, each once.
 fn crates(tools: &Tools, args: &[String]) -> Result<BTreeSet<String>> {
@@ -59,8 +61,12 @@ fn crates(tools: &Tools, args: &[String]) -> Result<BTreeSet<String>> {
     };
     command.args(["--workspace", "--locked"]).args(args).env(SKIPPED, &skipped.0);
     command.envs(std::env::var_os("CI").map(|_| CI_SEED));
-    if let Some(kubectl) = tools.find("kubectl").filter(|_| std::env::var_os(KUBECTL).is_none()) {
-        command.env(KUBECTL, kubectl);
+    // Also of what is not installed: another clone's, which lies in the same cache, is not what this one is tested with.
+    for (program, path) in tools.pinned() {
+        let variable = variable_of(program);
+        if std::env::var_os(&variable).is_none() {
+            command.env(variable, path);
+        }
     }
     process::run(&mut command)?;
     skipped.read()
@@ -88,5 +94,22 @@ impl Drop for Skipped {
     fn drop(&mut self) {
         // A file that stays is a few bytes under `target`.
         let _ = fs::remove_file(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Tools, variable_of};
+
+    #[test]
+    fn tests_are_told_of_each_program_where_this_clone_pins_it() {
+        let tools = Tools::locate().unwrap();
+        let named: Vec<String> = tools.pinned().map(|(program, _)| variable_of(program)).collect();
+        for variable in ["KURATOR_KUBECTL", "KURATOR_ETCD", "KURATOR_KUBE_APISERVER"] {
+            assert!(named.iter().any(|name| name == variable), "{variable} is not in {named:?}");
+        }
+        for (program, path) in tools.pinned() {
+            assert!(tools.find(program).is_none_or(|found| found == path), "{program}");
+        }
     }
 }

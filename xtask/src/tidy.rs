@@ -6,6 +6,7 @@ mod manifest;
 mod pure;
 mod riddle;
 mod source;
+mod version;
 
 use std::path::{Path, PathBuf};
 
@@ -97,6 +98,10 @@ pub(crate) fn run(_: &[String]) -> Result<()> {
         }
         let (found, most) = (riddles.len(), riddle::RIDDLES_MAX);
         eprintln!("{found} riddles, at most {most}: say who does what (riddle: CONTRIBUTING.md#code)");
+    }
+    for (table, row) in version::rewritten()? {
+        breaches += 1;
+        eprintln!("{table}: {row} (version: docs/adr/0015-render-reads-inputs.md)");
     }
     if breaches > 0 {
         bail!("{breaches} breaches");

@@ -82,15 +82,20 @@ const GROUPS: &[Group] = &[
 /// The components that are in the cache now.
 pub(crate) struct Tools {
     programs: BTreeMap<&'static str, PathBuf>,
+    /// Where each program that this clone pins lies or would lie.
+    pinned: BTreeMap<&'static str, PathBuf>,
     folders: BTreeMap<&'static str, PathBuf>,
 }
 
 impl Tools {
     /// Looks into the cache; installs nothing.
     pub(crate) fn locate() -> Result<Self> {
-        let mut tools = Self { programs: BTreeMap::new(), folders: BTreeMap::new() };
+        let mut tools = Self { programs: BTreeMap::new(), pinned: BTreeMap::new(), folders: BTreeMap::new() };
         for group in GROUPS {
             let folder = group.folder()?;
+            for (program, ..) in group.programs {
+                tools.pinned.insert(program, folder.join("bin").join(program));
+            }
             if !folder.is_dir() {
                 continue;
             }
@@ -100,6 +105,11 @@ impl Tools {
             tools.folders.insert(group.name, folder);
         }
         Ok(tools)
+    }
+
+    /// Each program that this clone pins, and where it lies or would lie.
+    pub(crate) fn pinned(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        self.pinned.iter().map(|(program, path)| (*program, path.as_path()))
     }
 
     /// The path of a program, when it is in the cache.

@@ -1,8 +1,11 @@
 //! The end of a CRD: its objects go first, then the CRD itself.
 
 use std::ops::Bound;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
+use futures::FutureExt;
 use model::Reason;
 use serde_json::Value;
 use store::{Expect, Write};
@@ -13,6 +16,11 @@ use crate::state::{Current, State};
 use crate::verb::{DeleteOptions, delete_entry};
 use crate::{key, stored};
 
+/// Pause before the first repetition: an overloaded store has written its queue by then.
+const PAUSE_MIN: Duration = Duration::from_millis(250);
+/// Longest pause: a kind that goes may be waited for by somebody at a keyboard.
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+
 /// Goes on with clean-ups that a restart interrupted.
 pub(crate) fn resume(state: &Arc<State>) {
     for entry in state.held_definitions() {
@@ -20,23 +28,51 @@ pub(crate) fn resume(state: &Arc<State>) {
     }
 }
 
-/// Starts the clean-up of a CRD, unless one is under way.
+/// Starts the clean-up of a CRD, unless one is under way. It is tried again until the CRD is gone, or the server closes.
 pub(crate) fn start(state: &Arc<State>, crd: &str) {
     let mut running = state.cleanups.lock().unwrap_or_else(PoisonError::into_inner);
-    if !running.insert(crd.to_owned()) {
-        return;
+    if running.insert(crd.to_owned()) {
+        tokio::spawn(repeat(Running { state: state.clone(), crd: crd.to_owned() }));
     }
-    let (state, crd) = (state.clone(), crd.to_owned());
-    tokio::spawn(async move {
-        if let Err(why) = cleanup(&state, &crd).await {
-            tracing::warn!(
-                crd,
-                why,
-                "objects of a CustomResourceDefinition could not be cleaned up; a restart tries again"
-            );
+}
+
+/// A clean-up that is under way.
+struct Running {
+    state: Arc<State>,
+    crd: String,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.state.cleanups.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.crd);
+    }
+}
+
+async fn repeat(running: Running) {
+    let Running { state, crd } = &running;
+    let mut pause = PAUSE_MIN;
+    loop {
+        let why = match AssertUnwindSafe(cleanup(state, crd)).catch_unwind().await {
+            Ok(Ok(())) => break,
+            Ok(Err(why)) => why,
+            Err(_) => {
+                state.counters.panicked();
+                "it panicked; this is a bug, see the server's log".to_owned()
+            }
+        };
+        tracing::warn!(crd, why, "objects of a CustomResourceDefinition could not be cleaned up; it is tried again");
+        tokio::select! {
+            () = state.closing.cancelled() => break,
+            () = tokio::time::sleep(pause) => {}
         }
-        state.cleanups.lock().unwrap_or_else(PoisonError::into_inner).remove(&crd);
-    });
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+    let (state, crd) = (state.clone(), crd.clone());
+    drop(running);
+    // A CRD of the same name that was made and deleted a moment ago found this clean-up under way.
+    if !state.closing.is_cancelled() && state.held_definitions().iter().any(|entry| *entry.meta.name == *crd) {
+        start(&state, &crd);
+    }
 }
 
 /// Deletes the objects of a CRD, waits until those with finalizers are gone, then lets the CRD go.

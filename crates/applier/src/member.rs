@@ -75,7 +75,11 @@ pub struct Applier {
 }
 
 impl Applier {
-    /// Runs until it is dropped, through a client of the member. Dropping it at any moment is safe: what was begun is finished by the next one.
+    /// Runs until it is dropped, through a client of the member. Dropping it at any moment is safe: what was begun is
+    /// finished by the next one.
+    ///
+    /// The future has room for what a connected member at rest keeps. What happens once in a connection is boxed where it
+    /// is awaited: there are a thousand appliers, and nearly all of them wait.
     pub async fn run(feed: Arc<dyn Feed>, api: Api, ctx: Ctx) -> Infallible {
         let (memory, last) = (HashMap::new(), BTreeMap::new());
         let api = api.with_manager(label::FIELD_MANAGER).with_limits(ctx.limits.api);
@@ -91,7 +95,7 @@ impl Applier {
                 Class::AwaitChange => Link::Blocked(error.to_string()),
                 Class::Retry | Class::Reread | Class::Unreachable | Class::Bug => Link::Unreachable(error.to_string()),
             };
-            applier.lost(link, &error).await;
+            Box::pin(applier.lost(link, &error)).await;
             let pause = Backoff::MEMBER.pause(failures, (applier.ctx.jitter)());
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
@@ -153,15 +157,15 @@ impl Applier {
 
     async fn connected(&mut self) -> Result<Infallible, Error> {
         if self.link.is_none() {
-            self.say(Link::Connecting, Vec::new()).await;
+            Box::pin(self.say(Link::Connecting, Vec::new())).await;
         }
-        let cluster = identify(&self.api).await?;
+        let cluster = Box::pin(identify(&self.api)).await?;
         if let Some(expected) = self.ctx.cluster.as_ref().filter(|expected| **expected != cluster) {
             return Err(Error::OtherCluster { expected: expected.clone(), found: cluster });
         }
         let key = (self.ctx.key_of)(&cluster);
         let owner = InventoryOwner { hub: self.ctx.hub.clone(), cluster, key };
-        let mut inventories = shard::read(&self.api, &owner, None).await?;
+        let mut inventories = Box::pin(shard::read(&self.api, &owner, None)).await?;
         for inventory in inventories.iter_mut().filter_map(|found| found.inventory.as_mut().ok()) {
             inventory.share(&self.ctx.shared.pools);
         }
@@ -183,16 +187,16 @@ impl Applier {
         mut inbox: mpsc::Receiver<Box<Event>>,
     ) -> Result<Infallible, Error> {
         let feed = Arc::clone(&self.feed);
-        let mut passes: FuturesUnordered<BoxFuture<'static, Outcome>> = FuturesUnordered::new();
+        let mut passes: FuturesUnordered<BoxFuture<'static, Box<Outcome>>> = FuturesUnordered::new();
         let mut delta = feed.delta(None);
         loop {
             session.start(&mut passes);
             let wake = session.wake();
             tokio::select! {
                 snapshot = &mut delta => {
-                    session.update(&*feed, &snapshot, &mut self.memory).await;
+                    Box::pin(session.update(&*feed, &snapshot, &mut self.memory)).await;
                     self.last.retain(|unit, _| session.slots.contains_key(unit));
-                    self.say(Link::Connected, session.orphans.keys().cloned().collect()).await;
+                    Box::pin(self.say(Link::Connected, session.orphans.keys().cloned().collect())).await;
                     delta = feed.delta(Some(snapshot.digest));
                 }
                 Some(event) = inbox.recv() => {
@@ -208,21 +212,27 @@ impl Applier {
                     }
                 }
                 Some(outcome) = passes.next() => {
-                    let Outcome { unit, report, next, waits_for_others, moved, unreachable } = outcome;
-                    if let Some(error) = unreachable {
-                        self.memory.insert(unit.id.clone(), unit.past);
-                        return Err(error);
-                    }
-                    if !session.back(unit, next, waits_for_others, moved) {
-                        self.say(Link::Connected, session.orphans.keys().cloned().collect()).await;
-                    } else if let Some(report) = report {
-                        self.tell(report).await;
-                    }
-                    session.refresh(&*feed).await;
+                    Box::pin(self.finish(session, outcome)).await?;
+                    Box::pin(session.refresh(&*feed)).await;
                 }
-                () = sleep_until(wake) => session.refresh(&*feed).await,
+                () = sleep_until(wake) => Box::pin(session.refresh(&*feed)).await,
             }
         }
+    }
+
+    /// Takes what came of a pass.
+    async fn finish(&mut self, session: &mut Session, outcome: Box<Outcome>) -> Result<(), Error> {
+        let Outcome { unit, report, next, waits_for_others, moved, unreachable } = *outcome;
+        if let Some(error) = unreachable {
+            self.memory.insert(unit.id.clone(), unit.past);
+            return Err(error);
+        }
+        if !session.back(unit, next, waits_for_others, moved) {
+            self.say(Link::Connected, session.orphans.keys().cloned().collect()).await;
+        } else if let Some(report) = report {
+            self.tell(report).await;
+        }
+        Ok(())
     }
 }
 

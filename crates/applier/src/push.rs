@@ -99,8 +99,8 @@ impl PushFeed {
     }
 
     /// Says what a member should have. A unit without a bundle, or with one of another digest than its entry's, waits:
-    /// nothing of it is applied or deleted.
-    pub fn set(&self, snapshot: Snapshot, bundles: impl IntoIterator<Item = (UnitId, Arc<Bundle>)>) {
+    /// nothing of it is applied or deleted. True when that differs from what was said before.
+    pub fn set(&self, snapshot: Snapshot, bundles: impl IntoIterator<Item = (UnitId, Arc<Bundle>)>) -> bool {
         let member = snapshot.member.clone();
         let published =
             Published { snapshot: Some(Arc::new(snapshot)), bundles: Arc::new(bundles.into_iter().collect()) };
@@ -110,7 +110,7 @@ impl PushFeed {
             let same = current.snapshot == published.snapshot && current.bundles.keys().eq(published.bundles.keys());
             *current = published;
             !same
-        });
+        })
     }
 
     /// One member's end.

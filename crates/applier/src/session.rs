@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use api::delivery::{HubId, UnitId};
 use api::feed::{Snapshot, UnitEntry};
+use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use plan::inventory::Inventory;
@@ -239,7 +240,7 @@ impl Session {
     }
 
     /// Begins passes over units that need one.
-    pub(crate) fn start(&mut self, passes: &mut FuturesUnordered<BoxFuture<'static, Outcome>>) {
+    pub(crate) fn start(&mut self, passes: &mut FuturesUnordered<BoxFuture<'static, Box<Outcome>>>) {
         let now = Instant::now();
         let changes = self.changes;
         for slot in self.slots.values_mut() {
@@ -260,7 +261,9 @@ impl Session {
                 // Costs nothing while no subscriber asks for it; with one, each request and line of a pass says whose it is.
                 let span =
                     tracing::info_span!("pass", member = %connection.ctx.member, unit = %unit.id, epoch = entry.epoch);
-                passes.push(Box::pin(unit::pass(connection, unit, entry, bundle, due).instrument(span)));
+                let pass = unit::pass(connection, unit, entry, bundle, due).instrument(span);
+                // Boxed: what awaits passes would have room for an outcome, also while there is no pass.
+                passes.push(Box::pin(pass.map(Box::new)));
             }
         }
     }

@@ -4,6 +4,10 @@
 //! (its pool has no timer), and speak HTTP/1.1 only: one connection for each watch and for each request in flight. With
 //! HTTP/2 a member costs one connection, whatever is asked of it.
 
+mod session;
+
+use std::sync::Arc;
+
 use hyper_rustls::{FixedServerNameResolver, HttpsConnectorBuilder};
 use hyper_timeout::TimeoutConnector;
 use hyper_util::client::legacy;
@@ -16,6 +20,7 @@ use tower::{BoxError, ServiceBuilder};
 
 use crate::limit;
 use crate::transport::Transport;
+use session::LastSession;
 
 /// Makes the way to the server of a configuration without a proxy. Nothing is connected yet.
 ///
@@ -30,8 +35,7 @@ pub(crate) fn connect(config: &Config) -> Result<Transport, BoxError> {
     sockets.set_keepalive_interval(Some(limit::KEEPALIVE_INTERVAL));
     sockets.set_keepalive_retries(Some(limit::KEEPALIVE_RETRIES));
     let mut tls = config.rustls_client_config()?;
-    // The library's cache is made for 32 servers and takes 19 KiB before anything is in it. This client has one server.
-    tls.resumption = Resumption::in_memory_sessions(limit::TLS_SESSIONS_MAX);
+    tls.resumption = Resumption::store(Arc::new(LastSession::default()));
     let mut secured = HttpsConnectorBuilder::new().with_tls_config(tls).https_only();
     if let Some(name) = &config.tls_server_name {
         secured = secured.with_server_name_resolver(FixedServerNameResolver::new(name.clone().try_into()?));

@@ -16,9 +16,6 @@ pub const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Unused connections that are kept to a server that speaks HTTP/1.1 only: one for probes, one for what is delivered.
 pub const IDLE_CONNECTIONS_MAX: usize = 2;
 
-/// TLS sessions that are kept for the next connection: rustls keeps eight of each server, and each client has one.
-pub const TLS_SESSIONS_MAX: usize = 8;
-
 /// Silence on a connection after which HTTP/2 asks whether the peer is there. Longer than the pause between two probes
 /// of a member, so that those that answer are not asked twice.
 pub const PING_INTERVAL: Duration = Duration::from_secs(10);

@@ -111,7 +111,8 @@ impl<T> Watch<T> {
 
     /// Goes on from a version that an earlier watch was at, without a list. Where the server no longer keeps it, the
     /// first event is a list after all.
-    pub fn resume(self, version: impl Into<String>) -> Self {
+    #[cfg(test)]
+    pub(crate) fn resume(self, version: impl Into<String>) -> Self {
         Self { state: State::Open { version: version.into() }, ..self }
     }
 

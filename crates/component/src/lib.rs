@@ -19,42 +19,44 @@ pub use git::{Repository, git};
 
 /// The variable with the path of the file that skips are written to, one line each, `TEST: REASON`.
 pub const SKIPPED: &str = "KURATOR_SKIPPED";
-/// The variable with the path of kubectl.
-pub const KUBECTL: &str = "KURATOR_KUBECTL";
 /// The variable with the folder of the acceptance manifests.
 pub const ACCEPTANCE: &str = "KURATOR_ACCEPTANCE";
 
-/// A program of Kubernetes or etcd for the named test, in the cache of `cargo xtask tools`.
+/// A program of Kubernetes or etcd for the named test: the one that its variable names ([`variable_of`]), else the one that
+/// was installed last in the cache of `cargo xtask tools`. `cargo xtask test` sets the variable of each to what this clone
+/// pins.
 ///
 /// # Panics
 ///
 /// There is none, and `CI=true` requires it.
 pub fn program(name: &str, test: &str) -> Option<PathBuf> {
-    let found = cache().and_then(|cache| newest(&cache, &format!("bin/{name}")));
+    let named = variable_of(name);
+    let cached = || newest(&cache()?, &format!("bin/{name}"));
+    let found = variable(&named).or_else(cached).filter(|path| path.is_file());
     if found.is_none() {
-        missing(test, &format!("{name} is missing; run `cargo xtask tools`"), is_ci());
+        missing(test, &format!("{name} is missing; run `cargo xtask tools` or set {named}"), is_ci());
     }
     found
+}
+
+/// The variable with the path of a program: `KURATOR_KUBE_APISERVER` of `kube-apiserver`.
+pub fn variable_of(name: &str) -> String {
+    format!("KURATOR_{}", name.to_ascii_uppercase().replace('-', "_"))
+}
+
+/// The real kubectl for the named test, as [`program`] finds it.
+///
+/// # Panics
+///
+/// There is none, and `CI=true` requires it.
+pub fn kubectl(test: &str) -> Option<PathBuf> {
+    program("kubectl", test)
 }
 
 /// The cache of `cargo xtask tools`.
 fn cache() -> Option<PathBuf> {
     let home = || Some(variable("HOME")?.join(".cache"));
     variable("KURATOR_TOOLS").or_else(|| Some(variable("XDG_CACHE_HOME").or_else(home)?.join("kurator-tools")))
-}
-
-/// The real kubectl for the named test: the one that [`KUBECTL`] names, else one in the cache of `cargo xtask tools`.
-///
-/// # Panics
-///
-/// There is none, and `CI=true` requires it.
-pub fn kubectl(test: &str) -> Option<PathBuf> {
-    let cached = || newest(&cache()?, "bin/kubectl");
-    let found = variable(KUBECTL).or_else(cached).filter(|path| path.is_file());
-    if found.is_none() {
-        missing(test, "kubectl is missing; run `cargo xtask tools` or set KURATOR_KUBECTL", is_ci());
-    }
-    found
 }
 
 /// The manifests that Kurator and Karmada publish, for the named test: in the folder that [`ACCEPTANCE`] names, else in

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::{ACCEPTANCE, KUBECTL, SKIPPED};
+use super::{ACCEPTANCE, SKIPPED, variable_of};
 
 /// The variable that tells the other process what to ask for.
 const ASK: &str = "KURATOR_TEST_ASK";
@@ -29,6 +29,7 @@ fn the_other_process() {
     // Only `ask` starts it with something to do.
     match std::env::var(ASK).as_deref() {
         Ok("kubectl") => println!("found {:?}", super::kubectl("verbs")),
+        Ok("kube-apiserver") => println!("found {:?}", super::program("kube-apiserver", "external")),
         Ok(_) => println!("found {:?}", super::acceptance("crds")),
         Err(_) => {}
     }
@@ -54,8 +55,29 @@ fn a_component_is_found_in_the_cache_or_where_the_variable_says() {
     let (_, said, counted) = ask("kubectl", dir.path(), &[("CI", "true")]);
     assert!(said.contains("tools/pypi-1/bin/kubectl") && counted.is_empty(), "{said}");
     let elsewhere = dir.path().join("elsewhere/kubectl");
-    let (_, said, _) = ask("kubectl", dir.path(), &[(KUBECTL, elsewhere.to_str().unwrap())]);
+    let (_, said, _) = ask("kubectl", dir.path(), &[(&variable_of("kubectl"), elsewhere.to_str().unwrap())]);
     assert!(said.contains("elsewhere/kubectl"), "{said}");
+}
+
+/// Clones with different pins share the cache. What one of them pins is not there, and what another installed is newer.
+#[test]
+fn a_component_of_another_clone_is_not_taken_for_the_one_that_is_named() {
+    assert_eq!(variable_of("kube-apiserver"), "KURATOR_KUBE_APISERVER");
+    let dir = tempfile::tempdir().unwrap();
+    let own = dir.path().join("tools/kubernetes-own/bin/kube-apiserver");
+    let other = dir.path().join("tools/kubernetes-other/bin/kube-apiserver");
+    for path in [&own, &other] {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "").unwrap();
+    }
+    let named = [(variable_of("kube-apiserver"), own.to_str().unwrap().to_owned())];
+    let named: Vec<(&str, &str)> = named.iter().map(|(name, path)| (name.as_str(), path.as_str())).collect();
+    let (_, said, _) = ask("kube-apiserver", dir.path(), &named);
+    assert!(said.contains("kubernetes-own"), "{said}");
+    std::fs::remove_file(&own).unwrap();
+    let (passed, said, counted) = ask("kube-apiserver", dir.path(), &named);
+    assert!(passed && said.contains("found None"), "{said}");
+    assert!(counted.starts_with("external: kube-apiserver is missing"), "{counted}");
 }
 
 #[test]

@@ -94,7 +94,7 @@ impl Metrics {
 
     /// Adds what the stores hold to a registry.
     pub fn register_stores(registry: &mut Registry, stores: &Arc<Stores>) {
-        registry.register_collector(Box::new(Fleet(Arc::downgrade(stores))));
+        registry.register_collector(Box::new(FleetFacts(Arc::downgrade(stores))));
     }
 
     /// Where work queues count.
@@ -123,15 +123,15 @@ impl Metrics {
 }
 
 /// Members, units and held deletions, as they are stored.
-struct Fleet(Weak<Stores>);
+struct FleetFacts(Weak<Stores>);
 
-impl fmt::Debug for Fleet {
+impl fmt::Debug for FleetFacts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Fleet")
+        f.write_str("FleetFacts")
     }
 }
 
-impl Collector for Fleet {
+impl Collector for FleetFacts {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let Some(stores) = self.0.upgrade() else { return Ok(()) };
         let mut members: BTreeMap<String, i64> = BTreeMap::new();

@@ -49,8 +49,12 @@ impl Origins {
 
     /// What is known of an origin; `None` when it does not exist.
     pub(crate) fn get(&self, origin: &Origin) -> Option<OriginFacts> {
+        self.attached(origin).map(|a| facts(&a))
+    }
+
+    fn attached(&self, origin: &Origin) -> Option<Arc<AttachedCluster>> {
         let key = NamespacedName::new(origin.namespace.clone(), origin.name.clone());
-        origin.is_of(ATTACHED.0, ATTACHED.1).then(|| self.attached.get(&key)).flatten().map(|a| facts(&a))
+        origin.is_of(ATTACHED.0, ATTACHED.1).then(|| self.attached.get(&key)).flatten()
     }
 
     /// Does the origin of a record still want it? One that is gone or going, or goes by another name, does not: then the
@@ -60,20 +64,22 @@ impl Origins {
         if !cluster.annotations().contains_key(ORIGIN) {
             return true;
         }
-        let facts = of_record(cluster).and_then(|origin| self.get(&origin));
-        facts.is_some_and(|f| !f.going && f.wants.is_some_and(|name| name.as_str() == cluster.name_any()))
+        // Asked for each member of each owner that is looked at: nothing is copied.
+        let attached = of_record(cluster).and_then(|origin| self.attached(&origin));
+        let wants = attached.filter(|a| a.metadata.deletion_timestamp.is_none()).and_then(|a| wanted_name(&a).ok());
+        wants.is_some_and(|name| cluster.metadata.name.as_deref() == Some(name.as_str()))
     }
 }
 
 /// What is known of an attached cluster.
 pub(crate) fn facts(attached: &AttachedCluster) -> OriginFacts {
-    let status = attached.status.clone().unwrap_or_default();
+    let status = attached.status.as_ref();
     OriginFacts {
         labels: attached.labels().clone(),
         wants: wanted_name(attached).ok(),
-        says: status.member.and_then(|name| name.parse().ok()),
+        says: status.and_then(|status| status.member.as_ref()?.parse().ok()),
         going: attached.metadata.deletion_timestamp.is_some(),
-        ready: status.ready,
+        ready: status.is_some_and(|status| status.ready),
     }
 }
 

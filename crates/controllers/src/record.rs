@@ -72,6 +72,11 @@ pub(crate) fn is_report_of(slice: &MemberStatus, record: &Cluster) -> bool {
     owners.next().is_none_or(|owner| Some(&owner.uid) == record.metadata.uid.as_ref())
 }
 
+/// Is the unit one of this owner's? Asked for each report that is folded, so nothing is copied.
+fn is_of(unit: &UnitId, owner: &Owner) -> bool {
+    (&unit.namespace, &unit.name, &unit.kind, &unit.group) == (&owner.namespace, &owner.name, &owner.kind, &owner.group)
+}
+
 /// What members report of the units of one owner.
 pub(crate) fn statuses_of(
     statuses: &Store<MemberStatus>,
@@ -88,11 +93,16 @@ pub(crate) fn statuses_of(
         }
         let Some(status) = &slice.status else { continue };
         let units = status.units.range((Bound::Included(&first), Bound::Unbounded));
-        for (unit, said) in units.take_while(|(unit, _)| unit.owner() == *owner) {
+        for (unit, said) in units.take_while(|(unit, _)| is_of(unit, owner)) {
             out.insert((unit.clone(), slice.spec.member.clone()), said.clone());
         }
     }
     out
+}
+
+/// How many members the decisions of one owner name.
+pub(crate) fn members_of(decisions: &Store<Decision>, owner: &Owner) -> usize {
+    decisions.by(OWNER, &owner.to_string()).iter().map(|decision| decision.spec.members.len()).sum()
 }
 
 /// The slices of one member's report, in order.

@@ -13,6 +13,7 @@ use hyper::body::Frame;
 use source::packet::Writer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::State;
 use crate::answer::{Body, message};
@@ -54,8 +55,18 @@ pub(super) async fn run(
     call: Call,
     input: Bytes,
 ) -> Result<Response<Body>, (StatusCode, String)> {
+    within(UPLOAD_TIMEOUT, state, refs, call, input).await
+}
+
+async fn within(
+    longest: Duration,
+    state: &Arc<State>,
+    refs: &Refs,
+    call: Call,
+    input: Bytes,
+) -> Result<Response<Body>, (StatusCode, String)> {
     let busy = || (StatusCode::SERVICE_UNAVAILABLE, "too many fetches at a time; try again\n".to_owned());
-    let permit = tokio::time::timeout(UPLOAD_TIMEOUT, state.uploads.acquire()).await;
+    let permit = tokio::time::timeout(longest, state.uploads.acquire()).await;
     // Kept by the count alone: the permit is given back when the stream below ends.
     permit.map_err(|_| busy())?.map_err(|_| busy())?.forget();
     let slot = Slot(state.clone());
@@ -75,37 +86,32 @@ pub(super) async fn run(
     }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
     let mut child = command.spawn().map_err(failed)?;
-    let (chunks, received) = tokio::sync::mpsc::channel(CHUNKS_MAX);
+    let (chunks, received) = mpsc::channel(CHUNKS_MAX);
     if call == Call::Advertise {
         let mut head = Writer::default();
         head.line("# service=git-upload-pack").flush();
         // The channel is empty and has room.
-        let _ = chunks.try_send(Ok(Bytes::from(head.0)));
+        let _ = chunks.try_send(Bytes::from(head.0));
     }
+    let (fail, failed) = oneshot::channel();
     tokio::spawn(async move {
         let work = pump(&mut child, input, &chunks, &slot);
-        let end = tokio::time::timeout(UPLOAD_TIMEOUT, work).await;
+        let end = tokio::time::timeout(longest, work).await;
         let end = end.unwrap_or_else(|_| Err(std::io::Error::other("git upload-pack took too long")));
         if let Err(error) = end {
-            // Ends the answer early, so that the client sees that it is not whole.
-            let _ = chunks.send(Err(error)).await;
+            // Beside the channel, which is full when the client does not read: nothing here waits for a client that the
+            // time limit is for.
+            let _ = fail.send(error);
         }
     });
     let media = match call {
         Call::Advertise => "application/x-git-upload-pack-advertisement",
         Call::Version0 | Call::Version2 => "application/x-git-upload-pack-result",
     };
-    Ok(message(media, BodyExt::boxed(StreamBody::new(frames(received)))))
+    Ok(message(media, BodyExt::boxed(StreamBody::new(frames(received, failed)))))
 }
 
-type Chunk = Result<Bytes, std::io::Error>;
-
-async fn pump(
-    child: &mut Child,
-    input: Bytes,
-    chunks: &tokio::sync::mpsc::Sender<Chunk>,
-    slot: &Slot,
-) -> std::io::Result<()> {
+async fn pump(child: &mut Child, input: Bytes, chunks: &mpsc::Sender<Bytes>, slot: &Slot) -> std::io::Result<()> {
     let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
     let (Some(mut stdin), Some(mut stdout)) = (stdin, stdout) else { return Ok(()) };
     // The request is read whole before anything is said, so writing first cannot block both sides.
@@ -124,7 +130,7 @@ async fn pump(
             break;
         }
         slot.0.sent_bytes.fetch_add(read as u64, Ordering::Relaxed);
-        if chunks.send(Ok(chunk.freeze())).await.is_err() {
+        if chunks.send(chunk.freeze()).await.is_err() {
             return Ok(());
         }
     }
@@ -136,10 +142,18 @@ async fn pump(
     Ok(())
 }
 
-fn frames(received: tokio::sync::mpsc::Receiver<Chunk>) -> impl Stream<Item = Result<Frame<Bytes>, std::io::Error>> {
-    futures::stream::unfold(received, |mut received| async {
-        let chunk = received.recv().await?;
-        Some((chunk.map(Frame::data), received))
+/// What the process says, then the error if it failed, so that the client sees that the answer is not whole.
+fn frames(
+    received: mpsc::Receiver<Bytes>,
+    failed: oneshot::Receiver<std::io::Error>,
+) -> impl Stream<Item = Result<Frame<Bytes>, std::io::Error>> {
+    futures::stream::unfold((received, Some(failed)), |(mut received, failed)| async {
+        if let Some(chunk) = received.recv().await {
+            return Some((Ok(Frame::data(chunk)), (received, failed)));
+        }
+        // Dropped without a word when the process ended well.
+        let error = failed?.await.ok()?;
+        Some((Err(error), (received, None)))
     })
 }
 
@@ -151,3 +165,6 @@ impl Drop for Slot {
         self.0.uploads.add_permits(1);
     }
 }
+
+#[cfg(test)]
+mod tests;

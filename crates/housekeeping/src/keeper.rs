@@ -128,9 +128,9 @@ impl Inner {
             Key::Account(namespace) => self.furnish(namespace).await,
         };
         next.unwrap_or_else(|error| {
-            let class = error.class();
-            tracing::debug!(%error, ?class, "housekeeping looks again later");
-            if class == Class::AwaitChange { Next::Wait } else { Next::Retry }
+            tracing::debug!(%error, class = ?error.class(), "housekeeping looks again later");
+            // Whatever the class: what would let a refused write pass (a webhook, a role, a quota) is not watched here.
+            Next::Retry
         })
     }
 

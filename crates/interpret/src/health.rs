@@ -54,11 +54,6 @@ impl Health {
         Self::new(State::Healthy, "", "")
     }
 
-    /// The object should be there and is not.
-    pub fn missing() -> Self {
-        Self::new(State::Missing, "NotFound", "the object does not exist")
-    }
-
     pub(crate) fn progressing(reason: &str, message: impl Into<String>) -> Self {
         Self::new(State::Progressing, reason, message)
     }

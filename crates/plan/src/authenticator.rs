@@ -26,6 +26,7 @@ mod purpose {
     pub(super) const MEMBER_KEY: &str = "kurator.dev/member-key/v1";
     pub(super) const INVENTORY: &str = "kurator.dev/inventory/v2";
     pub(super) const APPLIED: &str = "kurator.dev/applied/v1";
+    pub(super) const OBJECTS: &str = "kurator.dev/objects/v1";
 }
 
 /// HMAC-SHA256 over texts and bytes, each with its length before it, so that nothing can move from one to the next.
@@ -88,6 +89,11 @@ impl HubKey {
     /// The digest of what was sent, when a plain digest would let its values be guessed. Members of one hub share it.
     pub fn digest_sent(&self, canonical: &[u8]) -> Digest {
         Digest::of(&finish(authenticate(&self.0, &[purpose::APPLIED.as_bytes(), canonical])))
+    }
+
+    /// The digest of the objects that are the inputs of a revision, when there are Secrets among them.
+    pub fn digest_of_objects(&self, canonical: &[u8]) -> Digest {
+        Digest::of(&finish(authenticate(&self.0, &[purpose::OBJECTS.as_bytes(), canonical])))
     }
 }
 

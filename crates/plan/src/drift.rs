@@ -4,11 +4,13 @@
 //! changes later. No schema is guessed and nothing is sent to find out. [`changed`] then names the fields, who set them
 //! and when, and [`contest`] stops a fight that reverting does not end.
 
+use std::collections::HashSet;
+
 use api::delivery::{ChangedField, DriftRecord, label};
 use model::{ObjectKey, Quantity, Timestamp};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::field::{self, Element, Path, Tree};
+use crate::field::{self, Element, Items, Path, Tree};
 
 /// The path that a HorizontalPodAutoscaler writes.
 pub fn replicas() -> Path {
@@ -93,12 +95,14 @@ fn walk_list(sent: &[Value], live: &[Value], shape: Option<&Tree>, path: &Path, 
     let elements = || shape.into_iter().flat_map(Tree::elements);
     let key_names: Option<Vec<String>> = elements().find_map(Element::keys).map(|keys| keys.keys().cloned().collect());
     if let Some(names) = key_names {
+        let mut live = Items::new(live);
         for item in sent {
+            let keys_of = |item: &Value| -> Map<String, Value> {
+                names.iter().filter_map(|n| Some((n.clone(), item.get(n)?.clone()))).collect()
+            };
             // A key that was not sent was defaulted by the server.
-            let matches = |l: &&Value| names.iter().all(|n| item.get(n).is_none() || item.get(n) == l.get(n));
-            let found = live.iter().find(matches);
-            let keys: serde_json::Map<String, Value> =
-                names.iter().filter_map(|n| Some((n.clone(), found.unwrap_or(item).get(n)?.clone()))).collect();
+            let found = live.with_keys(&keys_of(item));
+            let keys = keys_of(found.unwrap_or(item));
             let element = Element::Key(Value::Object(keys).to_string());
             let below = path.then(element.clone());
             match found {
@@ -107,6 +111,7 @@ fn walk_list(sent: &[Value], live: &[Value], shape: Option<&Tree>, path: &Path, 
             }
         }
     } else if elements().any(|e| matches!(e, Element::Value(_))) {
+        let live: HashSet<&Value> = live.iter().collect();
         out.extend(sent.iter().filter(|v| !live.contains(v)).map(|v| path.then(Element::Value(v.to_string()))));
     } else {
         // An atomic list is one value: it differs as a whole, though the server may default inside its items.

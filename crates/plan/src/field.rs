@@ -4,7 +4,7 @@
 //! item by its keys, `v:…` an item of a set, `i:N` an item by position, `.` the thing itself. It needs no schema, since
 //! the keys of lists are in the paths.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use model::Timestamp;
@@ -191,8 +191,9 @@ impl Tree {
             }
             Value::Array(items) => {
                 let mut out = Vec::new();
+                let mut items = Items::new(items);
                 for (element, below) in &self.children {
-                    if let Some(item) = find(items, element) {
+                    if let Some(item) = items.find(element) {
                         out.push(below.project(item));
                     }
                 }
@@ -203,16 +204,55 @@ impl Tree {
     }
 }
 
-/// The item of a list that a step names.
-pub(crate) fn find<'a>(items: &'a [Value], element: &Element) -> Option<&'a Value> {
-    match element {
-        Element::Index(index) => items.get(*index),
-        Element::Value(text) => items.iter().find(|item| item.to_string() == *text),
-        Element::Key(_) => {
-            let keys = element.keys()?;
-            items.iter().find(|item| keys.iter().all(|(k, v)| item.get(k) == Some(v)))
+/// Most sets of key fields by which the items of one list are found. A list has one set; where a server defaults a key, a
+/// sent item may have fewer. For each set an index is made, so it bounds the work that a member can ask for.
+const KEY_SETS_MAX: usize = 16;
+
+/// The items of a list, found by the steps that name them, each lookup without a walk over all of them.
+pub(crate) struct Items<'a> {
+    items: &'a [Value],
+    /// By their text, for lists that are sets.
+    by_text: Option<HashMap<String, &'a Value>>,
+    /// By their values of some fields, for each list of names of fields that was asked for.
+    by_keys: HashMap<Vec<String>, ByKeys<'a>>,
+}
+
+/// Items by their values of some fields. The first one counts.
+type ByKeys<'a> = HashMap<Vec<&'a Value>, &'a Value>;
+
+impl<'a> Items<'a> {
+    pub(crate) fn new(items: &'a [Value]) -> Self {
+        Self { items, by_text: None, by_keys: HashMap::new() }
+    }
+
+    /// The item that a step names.
+    fn find(&mut self, element: &Element) -> Option<&'a Value> {
+        match element {
+            Element::Index(index) => self.items.get(*index),
+            Element::Value(text) => {
+                let items = self.items.iter().rev();
+                let by_text = self.by_text.get_or_insert_with(|| items.map(|item| (item.to_string(), item)).collect());
+                by_text.get(text).copied()
+            }
+            Element::Key(_) => self.with_keys(&element.keys()?),
+            Element::Field(_) => None,
         }
-        Element::Field(_) => None,
+    }
+
+    /// The first item that has these values in these fields. `None` also when it was asked for by too many sets of fields.
+    pub(crate) fn with_keys(&mut self, keys: &Map<String, Value>) -> Option<&'a Value> {
+        let names: Vec<String> = keys.keys().cloned().collect();
+        if !self.by_keys.contains_key(&names) {
+            if self.by_keys.len() >= KEY_SETS_MAX {
+                return None;
+            }
+            let values = |item: &'a Value| names.iter().map(|name| item.get(name)).collect::<Option<Vec<&'a Value>>>();
+            // In reverse, so that the first one stays.
+            let by_keys = self.items.iter().rev().filter_map(|item| Some((values(item)?, item))).collect();
+            self.by_keys.insert(names.clone(), by_keys);
+        }
+        let by_keys: &ByKeys<'_> = self.by_keys.get(&names)?;
+        by_keys.get(&keys.values().collect::<Vec<&Value>>()).copied()
     }
 }
 

@@ -53,14 +53,15 @@ pub struct Sum {
     pub pods: PodCounts,
 }
 
-/// Adds up. Unknown is worse than on its way and better than missing: nothing that is not known counts as healthy.
+/// Adds up; a count that would not fit is the largest one, since an object of any kind may claim any number of replicas.
+/// Unknown is worse than on its way and better than missing: nothing that is not known counts as healthy.
 pub fn sum(parts: impl IntoIterator<Item = Part>) -> Sum {
     let mut out = Sum { health: Health::Healthy, ..Sum::default() };
     for part in parts {
         out.health = out.health.max(part.health);
-        out.healthy += u32::from(part.health == Health::Healthy);
-        out.pods.desired += part.pods.desired;
-        out.pods.ready += part.pods.ready;
+        out.healthy = out.healthy.saturating_add(u32::from(part.health == Health::Healthy));
+        out.pods.desired = out.pods.desired.saturating_add(part.pods.desired);
+        out.pods.ready = out.pods.ready.saturating_add(part.pods.ready);
     }
     out
 }
@@ -68,6 +69,15 @@ pub fn sum(parts: impl IntoIterator<Item = Part>) -> Sum {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn objects_may_claim_any_number_of_pods() {
+        let object = serde_json::json!({"apiVersion": "x/v1", "kind": "X", "spec": {"replicas": u32::MAX},
+            "status": {"replicas": u32::MAX, "readyReplicas": u32::MAX}});
+        let part = read(&object).part;
+        assert_eq!(part.pods.desired, u32::MAX);
+        assert_eq!(sum([part, part]).pods, PodCounts { desired: u32::MAX, ready: part.pods.ready });
+    }
 
     #[test]
     fn the_worst_counts() {

@@ -158,7 +158,7 @@ impl Bundle {
 }
 
 /// Our labels; no field that only a server sets; a Secret's `stringData` as `data`, since the server converts it and
-/// nobody would own the result.
+/// nobody would own the result. What is not text there is sent as it is: the server refuses it and names the field.
 fn sent(object: &Value, hub: &HubId, part_of: &str) -> Value {
     let mut out = object.clone();
     for field in ["creationTimestamp", "resourceVersion", "uid", "generation", "managedFields", "selfLink"] {
@@ -169,15 +169,21 @@ fn sent(object: &Value, hub: &HubId, part_of: &str) -> Value {
     *model::object::slot(&mut out, &["metadata", "labels", label::APPLYSET_PART_OF]) = json!(part_of);
     let key = ObjectKey::of(&out);
     if is_secret(&key)
-        && let Some(Value::Object(texts)) = model::object::remove(&mut out, &["stringData"])
+        && let Some(texts) = texts(&out)
     {
+        model::object::remove(&mut out, &["stringData"]);
         for (name, text) in texts {
-            if let Some(text) = text.as_str() {
-                *model::object::slot(&mut out, &["data", &name]) = json!(STANDARD.encode(text));
-            }
+            *model::object::slot(&mut out, &["data", &name]) = json!(STANDARD.encode(text));
         }
     }
     out
+}
+
+/// The `stringData` of a Secret, if all of it can become `data`.
+fn texts(secret: &Value) -> Option<Vec<(String, String)>> {
+    let data = secret.get("data").unwrap_or(&Value::Null);
+    let texts = secret.get("stringData")?.as_object().filter(|_| data.is_null() || data.is_object())?;
+    texts.iter().map(|(name, text)| Some((name.clone(), text.as_str()?.to_owned()))).collect()
 }
 
 #[cfg(test)]
@@ -204,6 +210,33 @@ mod tests {
         assert_eq!(bundle.get(&sent.key).unwrap().digest, sent.digest);
         assert_eq!(serde_json::from_slice::<Value>(&sent.body).unwrap(), *sent.object);
         assert_eq!(Mark::read(&sent.object), Some(sent.mark(false)));
+    }
+
+    #[test]
+    fn what_a_server_would_refuse_in_a_secret_reaches_it() {
+        let hub = HubId::from_random([1; 10]);
+        for (given, expect) in [
+            (json!({"stringData": {"a": "x"}}), json!({"data": {"a": "eA=="}})),
+            (
+                json!({"stringData": {"a": "x"}, "data": {"a": "eQ==", "b": "eQ=="}}),
+                json!({"data": {"a": "eA==", "b": "eQ=="}}),
+            ),
+            (json!({"stringData": {"a": "x"}, "data": null}), json!({"data": {"a": "eA=="}})),
+            (json!({"stringData": {}}), json!({})),
+            // A number, no mapping, and data that is no mapping: nothing is dropped.
+            (json!({"stringData": {"port": 8080, "host": "h"}}), json!({"stringData": {"port": 8080, "host": "h"}})),
+            (json!({"stringData": {"a": null}}), json!({"stringData": {"a": null}})),
+            (json!({"stringData": "nonsense"}), json!({"stringData": "nonsense"})),
+            (json!({"stringData": {"a": "x"}, "data": "no"}), json!({"stringData": {"a": "x"}, "data": "no"})),
+        ] {
+            let mut object = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "n"}});
+            object.as_object_mut().unwrap().extend(given.as_object().unwrap().clone());
+            let mut sent = sent(&object, &hub, "p");
+            for field in ["apiVersion", "kind", "metadata"] {
+                model::object::remove(&mut sent, &[field]);
+            }
+            assert_eq!(sent, expect, "{given}");
+        }
     }
 
     #[test]

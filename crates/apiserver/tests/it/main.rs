@@ -2,6 +2,7 @@
 
 mod access;
 mod bound;
+mod cleanup;
 mod custom;
 mod extension;
 #[allow(clippy::disallowed_methods, reason = "TLS checks certificates against real time")]

@@ -133,7 +133,11 @@ impl Api {
                 path.push_str(&format!("&continue={}", encode(&token)));
             }
             let ask = Ask::get(path, selection.content.accept_list(), self.limits.page_bytes);
-            let time = self.limits.request.min(end.saturating_duration_since(Instant::now()));
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(self.out_of_time());
+            }
+            let time = self.limits.request.min(left);
             let bytes = match exchange(self.transport(), ask, time).await {
                 Ok((_, bytes)) => bytes,
                 Err(Error::TooLarge { .. }) if size > 1 => {
@@ -141,6 +145,8 @@ impl Api {
                     self.count_page(&mut progress, self.limits.page_bytes)?;
                     continue;
                 }
+                // It had less time than a request has: what is over is the time of the list.
+                Err(Error::Deadline(_)) if left < self.limits.request => return Err(self.out_of_time()),
                 Err(error) => return Err(self.judge(error).await),
             };
             self.count_page(&mut progress, bytes.len())?;
@@ -174,6 +180,12 @@ impl Api {
                 return Ok(List { items: out, resource_version: text("resourceVersion") });
             }
         }
+    }
+
+    /// The server answered, and the list is too long for its time: that is no silence.
+    fn out_of_time(&self) -> Error {
+        let seconds = usize::try_from(self.limits.list.as_secs()).unwrap_or(usize::MAX);
+        Error::Endless { max: seconds, of: "seconds of answers" }
     }
 
     fn count_page(&self, progress: &mut Progress, bytes: usize) -> Result<(), Error> {

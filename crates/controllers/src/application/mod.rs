@@ -16,6 +16,7 @@
 //! looked after until its tombstones are gone.
 
 mod apply;
+mod asked;
 mod observe;
 mod status;
 mod watch;
@@ -42,13 +43,15 @@ use client::Next;
 use client::queue::note_generation;
 use client::{Api, NamespacedName, Store};
 
+use asked::Asked;
+
 /// Field manager of Decisions and Revisions, and of the source's part of the status.
 const FIELD_MANAGER: &str = "kurator-application";
 
 /// How many Applications are looked at once: rendering is CPU work, and two cores are what a hub has.
 const AT_ONCE: usize = 8;
 
-pub(crate) use watch::watch_decisions;
+pub(crate) use watch::{gathered, watch_applications, watch_decisions};
 
 /// What a pass needs.
 struct Ctx {
@@ -103,12 +106,13 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteErro
     let now = ctx.clock.now();
     let application = ctx.applications.get(key);
     note_generation(application.as_ref().and_then(|a| a.metadata.generation));
-    let world = observe::World::read(ctx, key, application.as_deref()).await?; // source, cache
+    let mut world = observe::World::read(ctx, key, application.as_deref()).await?; // source, cache
+    let source = world.source.clone();
     let (observed, again) = world.observe(ctx, now).await; // renderer
     let (plan, report) = plan::unit::plan(&observed, now); // pure
     tracing::debug!(application = %key, ?report, "decided");
     apply::apply(ctx, key, application.as_deref(), &plan).await?; // client
-    let next = status::write(ctx, key, &world.source, now).await?; // client
+    let next = status::write(ctx, key, &source, now).await?; // client
     Ok(next.or_after(again))
 }
 

@@ -64,17 +64,17 @@ impl World {
     }
 
     /// Renders what every unit should be rendered from, as far as it can be. Says when to look again, should something be
-    /// missing that nothing announces.
-    pub(super) async fn observe<'a>(&'a self, ctx: &'a Ctx, now: Timestamp) -> (Observed<'a>, Option<Duration>) {
+    /// missing that nothing announces. What was read is handed over: of a thousand members it is not copied.
+    pub(super) async fn observe<'a>(&'a mut self, ctx: &'a Ctx, now: Timestamp) -> (Observed<'a>, Option<Duration>) {
         let mut observed = Observed {
             owner: &self.owner,
             facts: self.facts.clone(),
             units: &self.units,
             hub: &ctx.hub,
-            revisions: self.revisions.clone(),
-            decisions: self.decisions.clone(),
-            statuses: self.statuses.clone(),
-            members: self.members.clone(),
+            revisions: std::mem::take(&mut self.revisions),
+            decisions: std::mem::take(&mut self.decisions),
+            statuses: std::mem::take(&mut self.statuses),
+            members: std::mem::take(&mut self.members),
             rendered: BTreeMap::new(),
             renderer: render::VERSION,
         };

@@ -1,37 +1,48 @@
 //! Which change makes which Application look again. One block per kind; each names the relation.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use api::delivery::{Decision, MemberStatus};
+use api::delivery::{Decision, MemberStatus, Owner};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::fleet::v1alpha1::ClusterRef;
 use plan::reach::{Reach, reach};
 
-use super::with_member;
+use super::{Asked, with_member};
 use crate::changes::Changes;
 use crate::index::{ENTRY, FLEET, SECRET};
 use crate::origin::{self, OriginFacts};
-use crate::record::{self, WAITING, application_of};
+use crate::record::{self, WAITING, application_of, owner_of_application};
 use crate::stores::Stores;
-use crate::throttle::GATHER;
-use client::NamespacedName;
-use client::Queue;
+use crate::throttle::gather;
+use client::{NamespacedName, Queue, Store};
 
 /// A Decision: the Application whose unit it is of.
 pub(crate) fn watch_decisions(stores: &Stores, queue: &Queue<NamespacedName>) {
-    let applications = queue.clone();
+    let (applications, decisions) = (queue.clone(), stores.decisions.clone());
     let known: Changes<Arc<Decision>> = Changes::new();
     stores.decisions.on_change(move |key, decision| {
         let before = known.replace(key, decision.cloned()).flatten();
-        let owners = decision.into_iter().chain(&before).filter_map(|d| application_of(&d.spec.unit.owner()));
-        owners.for_each(|key| applications.add(key));
+        let owners: BTreeSet<Owner> = decision.into_iter().chain(&before).map(|d| d.spec.unit.owner()).collect();
+        owners.iter().for_each(|owner| gathered(&decisions, owner, &applications));
+    });
+}
+
+/// An Application: itself. What is only said of it, mostly by ourselves, is gathered.
+pub(crate) fn watch_applications(stores: &Stores, queue: &Queue<NamespacedName>) {
+    let (applications, decisions) = (queue.clone(), stores.decisions.clone());
+    let asked: Changes<Asked> = Changes::new();
+    stores.applications.on_change(move |key, application| {
+        if asked.replace(key, application.map(|a| Asked::of(a))).is_some() {
+            applications.add(key.clone());
+        } else {
+            gathered(&decisions, &owner_of_application(key), &applications);
+        }
     });
 }
 
 pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
-    // An Application: itself.
-    let applications = queue.clone();
-    stores.applications.on_change(move |key, _| applications.add(key.clone()));
+    watch_applications(stores, queue);
 
     // A Secret: the Applications whose source's credentials are in it.
     let (applications, known) = (queue.clone(), stores.applications.clone());
@@ -83,10 +94,10 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
     });
 
     // A Revision: the Application whose unit it is of.
-    let applications = queue.clone();
+    let (applications, decisions) = (queue.clone(), stores.decisions.clone());
     stores.revisions.on_change(move |_, revision| {
         let owner = revision.map(|r| r.spec.unit.owner());
-        owner.and_then(|owner| application_of(&owner)).into_iter().for_each(|key| applications.add(key));
+        owner.into_iter().for_each(|owner| gathered(&decisions, &owner, &applications));
     });
     watch_decisions(stores, queue);
 
@@ -100,15 +111,24 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
         let changed = record::changed_units(before.as_deref(), status.map(Arc::as_ref));
         for (unit, (was, is)) in changed {
             let is_weighed = || !known.by(WAITING, &unit.to_string()).is_empty();
-            let key = plan::unit::decides(was, is, is_weighed).then(|| application_of(&unit.owner())).flatten();
-            key.into_iter().for_each(|key| applications.add_after(key, GATHER));
+            if plan::unit::decides(was, is, is_weighed) {
+                gathered(&decisions, &unit.owner(), &applications);
+            }
         }
         let link = |slice: &MemberStatus| record::link(slice).map(|link| link.state);
         if before.as_deref().and_then(link) != status.map(Arc::as_ref).and_then(link) {
             let member = status.or(before.as_ref()).map(|s| s.spec.member.to_string()).unwrap_or_default();
-            with_member(&decisions, &member).into_iter().for_each(|key| applications.add_after(key, GATHER));
+            let keys = with_member(&decisions, &member).into_iter();
+            keys.for_each(|key| gathered(&decisions, &owner_of_application(&key), &applications));
         }
     });
+}
+
+/// Looks at an owner soon: what is written for a thousand members, and what they report, is then a few looks at it.
+pub(crate) fn gathered(decisions: &Store<Decision>, owner: &Owner, applications: &Queue<NamespacedName>) {
+    if let Some(key) = application_of(owner) {
+        applications.add_after(key, gather(record::members_of(decisions, owner)));
+    }
 }
 
 /// What decisions read of a member's record.

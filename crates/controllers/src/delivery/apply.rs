@@ -150,6 +150,7 @@ fn start(ctx: &Arc<Ctx>, member: &MemberName, target: Target, connection: Connec
 pub(super) async fn forget(ctx: &Ctx, member: &MemberName) {
     stop(ctx, member).await;
     ctx.feed.forget(member);
+    ctx.sending.end(member);
     ctx.connections.close(member);
     let mut state = ctx.state();
     state.unstored.remove(member);

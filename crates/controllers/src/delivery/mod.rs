@@ -18,6 +18,7 @@
 
 mod apply;
 mod observe;
+mod sending;
 mod status;
 mod watch;
 
@@ -42,7 +43,7 @@ use crate::metrics::Metrics;
 use crate::record;
 use crate::rendering::Renderings;
 use crate::secrets::SecretVersions;
-use crate::throttle::{GATHER, Throttle};
+use crate::throttle::{GATHER_LEAST, Throttle};
 use client::queue::note_generation;
 use client::{Api, NamespacedName, Store};
 use client::{Next, Queue};
@@ -88,6 +89,7 @@ struct Ctx {
     renderings: Arc<Renderings>,
     feed: Arc<PushFeed>,
     state: Mutex<State>,
+    sending: sending::Sending,
     throttle: Throttle,
     metrics: Metrics,
     /// Members whose snapshot and applier to look at.
@@ -116,6 +118,7 @@ fn context(deps: &Deps, feed: Arc<PushFeed>) -> Arc<Ctx> {
         renderings: deps.renderings.clone(),
         feed,
         state: Mutex::default(),
+        sending: sending::Sending::default(),
         throttle: Throttle::default(),
         metrics: deps.metrics.clone(),
         members: deps.queue("delivery"),
@@ -177,6 +180,7 @@ async fn read(ctx: &Arc<Ctx>, reports: &mut Reports) {
 /// Merges a report with what is stored, or is about to be.
 fn take_report(ctx: &Ctx, report: &UnitReport) {
     let member = &report.member;
+    ctx.sending.end(member);
     let Some(record) = record_of(ctx, member) else { return };
     let mut state = ctx.state();
     let newer = state.unstored.get(member).and_then(|unstored| unstored.units.get(&report.unit));
@@ -186,7 +190,7 @@ fn take_report(ctx: &Ctx, report: &UnitReport) {
     {
         count(ctx, &report.unit, stored.as_ref(), &merged);
         state.unstored.entry(member.clone()).or_default().units.insert(report.unit.clone(), merged);
-        ctx.reported.add_after(member.clone(), GATHER);
+        ctx.reported.add_after(member.clone(), GATHER_LEAST);
     }
 }
 
@@ -215,7 +219,7 @@ fn take_link(ctx: &Ctx, report: &MemberReport) {
     let newer = state.unstored.get(&report.member).and_then(|unstored| unstored.link.as_ref());
     if newer.or(stored.as_ref()) != Some(&merged) {
         state.unstored.entry(report.member.clone()).or_default().link = Some(merged);
-        ctx.reported.add_after(report.member.clone(), GATHER);
+        ctx.reported.add_after(report.member.clone(), GATHER_LEAST);
     }
 }
 
@@ -239,13 +243,18 @@ async fn reconcile(ctx: Arc<Ctx>, member: MemberName) -> Result<Next, WriteError
     if waiting.as_ref() != Some(&observed.waiting) {
         ctx.reported.add(member.clone());
     }
-    ctx.feed.set(snapshot, observed.bundles);
+    // Before the applier can answer.
+    let begun = ctx.sending.begin(member);
+    if !ctx.feed.set(snapshot, observed.bundles) && begun {
+        ctx.sending.end(member);
+    }
     apply::apply(ctx, member, &cluster).await?; // the applier
     Ok(Next::Wait.or_after(again))
 }
 
-/// Stores what one member reports.
+/// Stores what one member reports. What is still to be sent to others goes first.
 async fn store(ctx: Arc<Ctx>, member: MemberName) -> Result<Next, WriteError> {
+    ctx.sending.few().await;
     match record_of(&ctx, &member) {
         Some(record) => status::write(&ctx, &member, &record).await, // client
         None => status::remove(&ctx, &member).await,                 // client

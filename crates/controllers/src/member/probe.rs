@@ -1,5 +1,5 @@
-//! Probing one member, for as long as its connection lives. Heartbeats stay in memory; whoever decides is told only
-//! when a probe saw something new.
+//! Probing one member, for as long as its connection lives. Heartbeats stay in memory; the member controller is
+//! told only when a probe saw something new.
 //!
 //! Whether a member is ready is what its `/readyz` says, and who it is what its `kube-system` says. What it holds
 //! ([`capacity`]) is counted when it may have changed, and says nothing of its being ready.
@@ -79,7 +79,6 @@ pub(super) async fn run(ctx: Arc<Ctx>, key: NamespacedName, member: MemberName, 
             () = stop.cancelled() => return,
             outcome = state.once(&api, ctx.clock.now(), &mut changed) => outcome,
         };
-        let failures = state.failures;
         // A failure that says nothing yet is one lost connection, or the first sign of a member that does not answer.
         ctx.metrics.probed(outcome.as_ref().map_or("unreachable", Outcome::as_str), began.elapsed());
         if let Some(outcome) = outcome {
@@ -88,14 +87,7 @@ pub(super) async fn run(ctx: Arc<Ctx>, key: NamespacedName, member: MemberName, 
                 ctx.queue.add(key.clone());
             }
         }
-        let pause = match failures {
-            0 if state.unanswered => RETRY_FIRST,
-            0 => EVERY,
-            n => RETRY_FIRST.saturating_mul(1 << (n - 1).min(8)).min(RETRY_MAX),
-        };
-        state.turns += 1;
-        let pause = on_a_beat(spread(pause, member.as_str(), state.turns), ctx.clock.now());
-        let next = Instant::now() + pause;
+        let next = Instant::now() + state.pause(member.as_str(), ctx.clock.now());
         tokio::select! {
             () = stop.cancelled() => return,
             () = state.rest(next, &mut changed) => {}
@@ -181,7 +173,7 @@ impl State {
         changed: &mut watch::Receiver<Option<Instant>>,
     ) -> Option<Outcome> {
         self.pace.begin(Instant::now());
-        let asked = match api.read_bytes("/readyz", ANSWER_BYTES_MAX).await {
+        let asked = match Box::pin(api.read_bytes("/readyz", ANSWER_BYTES_MAX)).await {
             Ok(_) => self.look(api, changed).await,
             Err(error) => Err(error.into()),
         };
@@ -216,6 +208,11 @@ impl State {
         if self.failures == 0 && !self.is_due(at, changed) {
             return Ok(());
         }
+        Box::pin(self.learn(api, at)).await
+    }
+
+    /// Learns it now. Boxed where it is awaited: a prober waits nearly all of its time, and has no room for this then.
+    async fn learn(&mut self, api: &Api, at: Instant) -> Result<(), Silent> {
         let namespaces = Resource::core("Namespace", "namespaces", false);
         let system = api.get(&namespaces.target("", "kube-system")).await?;
         let Some(system) = system else {
@@ -261,6 +258,17 @@ impl State {
         let Some(counted) = self.counted else { return true };
         let outdated = counted.moving || changed.is_some_and(|at| at >= counted.at);
         now >= counted.at + counted.keeps || outdated && now >= counted.next()
+    }
+
+    /// The pause after a probe.
+    fn pause(&mut self, member: &str, now: Timestamp) -> Duration {
+        let pause = match self.failures {
+            0 if self.unanswered => RETRY_FIRST,
+            0 => EVERY,
+            n => RETRY_FIRST.saturating_mul(1 << (n - 1).min(8)).min(RETRY_MAX),
+        };
+        self.turns += 1;
+        on_a_beat(spread(pause, member, self.turns), now)
     }
 
     /// Waits for the next probe: until `next`, or until the member has come to rest after a change. Changes in a member that

@@ -1,22 +1,20 @@
 //! Which change makes which Application's status be folded again. One block per kind; each names the relation.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use api::delivery::{Decision, MemberStatus};
+use api::delivery::{Decision, MemberStatus, Owner, UnitId};
 use plan::reach::{Reach, reach};
 
-use crate::application::watch_decisions;
+use crate::application::{gathered, watch_applications, watch_decisions};
 use crate::changes::Changes;
-use crate::record::{self, MEMBER, application_of};
+use crate::record::{self, MEMBER};
 use crate::stores::Stores;
-use crate::throttle::GATHER;
 use client::Queue;
 use client::{NamespacedName, Store};
 
 pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
-    // An Application: itself.
-    let applications = queue.clone();
-    stores.applications.on_change(move |key, _| applications.add(key.clone()));
+    watch_applications(stores, queue);
 
     // A Decision: the Application whose unit it is of.
     watch_decisions(stores, queue);
@@ -27,8 +25,8 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
     stores.statuses.on_change(move |key, status| {
         let Some(before) = reports.replace(key, status.cloned()) else { return };
         let changed = record::changed_units(before.as_deref(), status.map(Arc::as_ref));
-        let keys = changed.into_keys().filter_map(|unit| application_of(&unit.owner()));
-        keys.for_each(|key| applications.add_after(key, GATHER));
+        let owners: BTreeSet<Owner> = changed.into_keys().map(UnitId::owner).collect();
+        owners.iter().for_each(|owner| gathered(&decisions, owner, &applications));
         // The whole link: its message is in the status too.
         if before.as_deref().and_then(record::link) != status.map(Arc::as_ref).and_then(record::link) {
             let member = status.or(before.as_ref()).map(|s| s.spec.member.to_string()).unwrap_or_default();
@@ -58,7 +56,6 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
 }
 
 fn with_member(decisions: &Store<Decision>, member: &str, applications: &Queue<NamespacedName>) {
-    let all = decisions.by(MEMBER, member);
-    let keys = all.iter().filter_map(|decision| application_of(&decision.spec.unit.owner()));
-    keys.for_each(|key| applications.add_after(key, GATHER));
+    let owners: BTreeSet<Owner> = decisions.by(MEMBER, member).iter().map(|d| d.spec.unit.owner()).collect();
+    owners.iter().for_each(|owner| gathered(decisions, owner, applications));
 }

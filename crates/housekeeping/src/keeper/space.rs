@@ -32,9 +32,7 @@ impl Inner {
         let mut rest = Rest::default();
         let told = self.tell(name, &mut rest).await;
         if rest.kinds.is_empty() {
-            let (leftovers, undiscovered) = self.check(name).await?;
-            rest.undiscovered = undiscovered;
-            for (resource, count) in leftovers {
+            for (resource, count) in self.check(name, &mut rest).await {
                 self.sweep(&resource, name, &mut rest).await;
                 rest.kinds.push((resource.to_string(), count));
             }
@@ -51,7 +49,8 @@ impl Inner {
                     let patch = json!({"status": {"phase": "Terminating", "conditions": conditions}});
                     self.api.merge(&target.part("status"), &patch).await?;
                 }
-                Ok(Next::After(PATIENCE))
+                // What is refused may stay so: with back-off. What goes does so in time.
+                Ok(if rest.failures.is_empty() { Next::After(PATIENCE) } else { Next::Retry })
             }
         }
     }
@@ -116,25 +115,29 @@ impl Inner {
         Ok(())
     }
 
-    /// Reads live, kind by kind, what is left; also the groups that cannot be asked.
-    async fn check(&self, name: &str) -> Result<(Vec<(Arc<Resource>, usize)>, Vec<String>), Error> {
+    /// Reads live, kind by kind, what is left. Kinds that do not say, and groups that cannot be asked, are part of the
+    /// rest: something may be left there.
+    async fn check(&self, name: &str, rest: &mut Rest) -> Vec<(Arc<Resource>, usize)> {
         let served = self.lock().served.clone();
         let kinds = served.kinds.iter().filter(|k| k.namespaced && k.can(Verb::List) && k.can(Verb::Delete));
         let mut counts = stream::iter(kinds.cloned().collect::<Vec<_>>())
             .map(|resource| async move {
-                let count = self.api.count(&resource, name).await?;
-                Ok::<_, Error>((resource, count))
+                let count = self.api.count(&resource, name).await;
+                (resource, count)
             })
             .buffer_unordered(CHECKS);
         let mut left = Vec::new();
-        while let Some(counted) = counts.next().await {
-            let (resource, count) = counted?;
-            if count > 0 {
-                left.push((resource, count));
+        while let Some((resource, count)) = counts.next().await {
+            match count {
+                Ok(0) => {}
+                Ok(count) => left.push((resource, count)),
+                Err(error) => rest.failures.push(format!("{resource}: {error}")),
             }
         }
         left.sort();
-        Ok((left, served.failed.iter().map(|(version, why)| format!("{version}: {why}")).collect()))
+        rest.failures.sort();
+        rest.undiscovered = served.failed.iter().map(|(version, why)| format!("{version}: {why}")).collect();
+        left
     }
 }
 

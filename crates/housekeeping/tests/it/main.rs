@@ -3,4 +3,5 @@
 mod collect;
 mod namespace;
 mod panic;
+mod refusal;
 mod support;

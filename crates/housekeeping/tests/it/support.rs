@@ -1,15 +1,18 @@
 //! A cluster: an API server in memory and a housekeeper.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use apiserver::{ApiServer, Config, Ids, JsonProjection, UserInfo};
 use client::{Api, Raw};
 use housekeeping::{Events, Housekeeper, Options};
+use http_body_util::{BodyExt, Full};
+use kube::client::Body;
 use model::{Clock, Timestamp};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
+use tower::Service;
 
 /// How long anything may take. Time is paused, so waiting for it costs nothing.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -35,9 +38,48 @@ impl Ids for Counting {
     }
 }
 
+/// Is a request of this method and path refused?
+type Refused = fn(&http::Method, &str) -> bool;
+
+/// Which requests of housekeeping an admission webhook or a role refuses, by method and path.
+#[derive(Clone, Default)]
+pub(crate) struct Refusal(Arc<Mutex<Option<Refused>>>);
+
+impl Refusal {
+    pub(crate) fn begin(&self, refused: Refused) {
+        *self.0.lock().unwrap() = Some(refused);
+    }
+
+    pub(crate) fn end(&self) {
+        *self.0.lock().unwrap() = None;
+    }
+
+    /// A client of the server that is refused so.
+    fn client(&self, server: &ApiServer) -> kube::Client {
+        let (service, refusal) = (server.service_as(UserInfo::master("test")), self.clone());
+        let service = tower::service_fn(move |request: http::Request<Body>| {
+            let refused = refusal.0.lock().unwrap().is_some_and(|is| is(request.method(), request.uri().path()));
+            let mut service = service.clone();
+            async move {
+                if !refused {
+                    return service.call(request).await.map(|answer| answer.map(BodyExt::boxed_unsync));
+                }
+                let status = json!({
+                    "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 403, "reason": "Forbidden",
+                    "message": "somebody refuses it",
+                });
+                Ok(http::Response::builder().status(403).body(Full::from(status.to_string()).boxed_unsync()).unwrap())
+            }
+        });
+        kube::Client::new(service, "default")
+    }
+}
+
 pub(crate) struct Cluster {
     pub(crate) server: ApiServer,
     pub(crate) api: Raw,
+    /// Of what housekeeping asks; nothing at first.
+    pub(crate) refusal: Refusal,
     _keeper: tokio_util::task::AbortOnDropHandle<()>,
 }
 
@@ -56,9 +98,11 @@ impl Cluster {
         let store = store::memory::open(JsonProjection, store::memory::Options::default());
         let server = ApiServer::start(Config::new(store, clock, Arc::new(Counting::default()))).await.unwrap();
         let api = Api::new(kube::Client::new(server.service_as(UserInfo::master("test")), "default"), "test");
+        let refusal = Refusal::default();
         let options = Options { ca: Some("the CA".to_owned()), clock: keepers_clock, events: events(api.clone()) };
-        let keeper = tokio::spawn(Housekeeper::new(&api, options).run());
-        Self { api: api.raw(), server, _keeper: tokio_util::task::AbortOnDropHandle::new(keeper) }
+        let keepers = Api::new(refusal.client(&server), "test");
+        let keeper = tokio::spawn(Housekeeper::new(&keepers, options).run());
+        Self { refusal, api: api.raw(), server, _keeper: tokio_util::task::AbortOnDropHandle::new(keeper) }
     }
 
     pub(crate) async fn create(&self, collection: &str, object: Value) -> Value {

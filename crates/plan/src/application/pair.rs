@@ -1,5 +1,7 @@
 //! One unit at one member.
 
+use std::collections::BTreeMap;
+
 use api::delivery::{Health, MemberLink, UnitId, UnitPhase, UnitStatus};
 use api::reason;
 use model::clock::format_seconds;
@@ -49,7 +51,8 @@ impl Pair<'_> {
         }
     }
 
-    pub(super) fn reason(&self) -> (&'static str, String) {
+    /// Why it is ready or not. `revisions` is what the source calls each revision.
+    pub(super) fn reason(&self, revisions: &BTreeMap<String, String>) -> (&'static str, String) {
         match (self.standing(), self.status) {
             (None, _) => (reason::MEMBER_GONE, format!("member {} has no record any more", self.member)),
             (Some(Standing::Unknown(link)), status) => (reason::MEMBER_UNKNOWN, unknown(link, status)),
@@ -65,7 +68,7 @@ impl Pair<'_> {
             (Some(Standing::Current), Some(s)) => {
                 let word = match s.phase {
                     UnitPhase::Applied if s.reason == reason::CONTESTED => reason::CONTESTED,
-                    UnitPhase::Applied if s.health == Health::Healthy => reason::RECONCILIATION_SUCCEEDED,
+                    UnitPhase::Applied if self.ready() == Some(true) => reason::RECONCILIATION_SUCCEEDED,
                     UnitPhase::Failed => reason::RECONCILIATION_FAILED,
                     UnitPhase::DeletionsHeld => reason::DELETIONS_HELD,
                     UnitPhase::Suspended => reason::SUSPENDED,
@@ -78,9 +81,22 @@ impl Pair<'_> {
                     None if s.message.is_empty() => format!("{}, {}", s.phase, s.health),
                     None => s.message.clone(),
                 };
-                (word, message)
+                match self.wanted.filter(|wanted| **wanted != s.revision) {
+                    Some(wanted) => (word, format!("{}; {message}", differs(&s.revision, wanted, revisions))),
+                    None => (word, message),
+                }
             }
         }
+    }
+}
+
+/// Which revision is there, and which one should be. Two revisions of one commit are told apart by their own names.
+fn differs(has: &String, wanted: &String, revisions: &BTreeMap<String, String>) -> String {
+    let [has_text, wanted_text] = [has, wanted].map(|name| revisions.get(name).unwrap_or(name));
+    if has_text == wanted_text {
+        format!("has {has}, wanted {wanted}")
+    } else {
+        format!("has {has_text}, wanted {wanted_text}")
     }
 }
 

@@ -9,7 +9,7 @@ use api::kurator::apps::v1alpha1::{
     Application, ApplicationStatus, HeldDeletions, KustomizationStatus, Summary, SyncStatus,
 };
 use api::reason;
-use model::{MemberName, Timestamp};
+use model::{Digest, MemberName, Timestamp};
 
 use super::pair::Pair;
 use super::{SYNC_STATUS_MAX, unit_ids};
@@ -25,6 +25,9 @@ const WAITING_SHOWN: usize = 10;
 
 /// Longest name of Kurator's Flux objects, which `syncStatus[].name` repeats.
 const SYNC_NAME_MAX: usize = 63;
+
+/// Digits of the digest in a name that would not be unique: 40 bits tell the entries of one Application apart.
+const SYNC_NAME_DIGEST_LENGTH: usize = 10;
 
 /// Most members, candidates or fields that a message lists.
 const LISTED_MAX: usize = 20;
@@ -126,6 +129,11 @@ pub(super) fn some(items: impl Iterator<Item = String>, between: &str) -> String
     items.join(between) + &more
 }
 
+/// A sum of what members report; one that would not fit is the largest number.
+fn total(counts: impl Iterator<Item = u32>) -> u32 {
+    counts.fold(0, u32::saturating_add)
+}
+
 fn sample(count: u32, names: &[String]) -> String {
     let shown = names.len().min(3);
     let more = (count as usize).saturating_sub(shown);
@@ -173,8 +181,8 @@ pub fn fold(facts: &FoldFacts<'_>, now: Timestamp) -> Option<Fold> {
         summary: Some(Summary {
             placed: count(pairs.len()),
             ready: count(pairs.iter().filter(|p| p.ready() == Some(true)).count()),
-            objects: pairs.iter().filter_map(|p| p.status).map(|s| s.objects.desired).sum(),
-            held: held.iter().map(|h| h.count).sum(),
+            objects: total(pairs.iter().filter_map(|p| p.status).map(|s| s.objects.desired)),
+            held: total(held.iter().map(|h| h.count)),
         }),
         held,
     })
@@ -206,7 +214,7 @@ fn held(facts: &FoldFacts<'_>, units: &[UnitId]) -> Vec<(Held, HeldDeletions)> {
 }
 
 fn held_message(name: &str, held: &[HeldDeletions], causes: &str) -> String {
-    let count: u32 = held.iter().map(|h| h.count).sum();
+    let count = total(held.iter().map(|h| h.count));
     let list = some(held.iter().flat_map(|h| h.members.iter().cloned()), "; ");
     let waiting: BTreeSet<&String> = held.iter().flat_map(|h| &h.waiting_on).collect();
     let then = if waiting.is_empty() {
@@ -257,8 +265,14 @@ fn ready(
             return statement(Some(false), reason, message);
         }
     }
-    let count = |want: Option<bool>| pairs.iter().filter(|p| p.ready() == want).count();
-    let (good, bad, unknown) = (count(Some(true)), count(Some(false)), count(None));
+    let (mut good, mut worst, mut unknown) = (0, None, Vec::new());
+    for pair in pairs {
+        match pair.ready() {
+            Some(true) => good += 1,
+            Some(false) => worst = worst.or(Some(pair)),
+            None => unknown.push(pair),
+        }
+    }
     let total = pairs.len();
     if !held.is_empty() {
         return statement(
@@ -267,10 +281,6 @@ fn ready(
             format!("{good} of {total} ready; deletions wait for approval"),
         );
     }
-    if let Some(worst) = pairs.iter().find(|p| p.ready() == Some(false)) {
-        let (reason, message) = worst.reason();
-        return statement(Some(false), reason, format!("{good} of {total} ready; {}: {message}", worst.member));
-    }
     // A policy without a kustomization makes the Application not ready: nothing of that policy is delivered.
     if let Some(index) = application.spec.sync_policies.iter().position(|p| p.kustomization.is_none()) {
         let message = format!(
@@ -278,15 +288,18 @@ fn ready(
         );
         return statement(Some(false), reason::NOT_IMPLEMENTED, message);
     }
-    if unknown > 0 {
-        let names = pairs.iter().filter(|p| p.ready().is_none()).map(|p| p.member.to_string());
+    if let Some(worst) = worst {
+        let (reason, message) = worst.reason(&facts.revisions);
+        return statement(Some(false), reason, format!("{good} of {total} ready; {}: {message}", worst.member));
+    }
+    if !unknown.is_empty() {
+        let names = unknown.into_iter().map(|pair| pair.member.to_string());
         return statement(
             None,
             reason::MEMBER_UNKNOWN,
             format!("{good} of {total} ready; not answering: {}", some(names, ", ")),
         );
     }
-    debug_assert_eq!(bad, 0);
     statement(Some(true), reason::RECONCILIATION_SUCCEEDED, format!("{good} of {total} ready"))
 }
 
@@ -323,6 +336,21 @@ fn waiting_in_words(
     })
 }
 
+/// The name of an entry of `syncStatus`: as Kurator names its Flux objects. By it the entry of the status before is found,
+/// so no two pairs have the same one: a name that is cut, or that another pair could have too, ends with a digest.
+fn sync_name(policy: &str, member: &MemberName) -> String {
+    const BETWEEN: &str = "-attachedcluster-";
+    let whole = format!("{policy}{BETWEEN}{member}");
+    let name = whole.to_lowercase();
+    if name == whole && name.chars().count() <= SYNC_NAME_MAX && whole.matches(BETWEEN).count() == 1 {
+        return name;
+    }
+    let digest = &Digest::of_texts([policy, member.as_str()]).hex()[..SYNC_NAME_DIGEST_LENGTH];
+    // Cut by characters: a policy's name may be any text.
+    let start: String = name.chars().take(SYNC_NAME_MAX - 1 - SYNC_NAME_DIGEST_LENGTH).collect();
+    format!("{start}-{digest}")
+}
+
 /// Not-ready pairs first, then by name; at most [`SYNC_STATUS_MAX`].
 fn sync_status(
     facts: &FoldFacts<'_>,
@@ -337,14 +365,11 @@ fn sync_status(
     let mut entries: Vec<(bool, SyncStatus)> = pairs
         .iter()
         .map(|pair| {
-            let policy = pair.unit.policy.as_deref().unwrap_or_default();
-            // Cut by characters: a policy's name may be any text.
-            let name = format!("{policy}-attachedcluster-{}", pair.member).to_lowercase();
-            let name: String = name.chars().take(SYNC_NAME_MAX).collect();
+            let name = sync_name(pair.unit.policy.as_deref().unwrap_or_default(), pair.member);
             let known = known_by_name.get(name.as_str()).and_then(|s| s.kustomization_status.as_ref());
             let none: &[Condition] = &[];
             let ready = pair.ready();
-            let (reason, message) = pair.reason();
+            let (reason, message) = pair.reason(&facts.revisions);
             let statement = Statement::new(condition::READY, ready, reason, message);
             let applied = pair.status.filter(|s| pair.has(s)).and_then(|s| text_of(&s.revision));
             let status = KustomizationStatus {

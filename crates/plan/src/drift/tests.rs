@@ -124,3 +124,32 @@ fn our_own_annotation_is_nobodys_drift() {
     let paths: Vec<String> = diff(&sent, &live).iter().map(Path::to_string).collect();
     assert_eq!(paths, ["metadata.annotations.team"]);
 }
+
+#[test]
+fn long_lists_take_time_in_proportion_to_their_length() {
+    const COUNT: usize = 8_000;
+    let object = |value: &str| {
+        let env: Vec<Value> = (0..COUNT).map(|n| json!({"name": format!("a{n}"), "value": value})).collect();
+        let finalizers: Vec<String> = (0..COUNT).map(|n| format!("f{n}")).collect();
+        json!({"metadata": {"finalizers": finalizers}, "env": env})
+    };
+    let keys = (0..COUNT).map(|n| (format!("k:{{\"name\":\"a{n}\"}}"), json!({"f:value": {}})));
+    let values = (0..COUNT).map(|n| (format!("v:\"f{n}\""), json!({})));
+    let fields = json!({
+        "f:env": Value::Object(keys.collect()),
+        "f:metadata": {"f:finalizers": Value::Object(values.collect())},
+    });
+    let (sent, mut live) = (object("x"), object("x"));
+    live["metadata"]["managedFields"] =
+        json!([{"manager": label::FIELD_MANAGER, "operation": "Apply", "fieldsV1": fields}]);
+    live["env"][COUNT - 1]["value"] = "y".into();
+    #[allow(clippy::disallowed_methods, reason = "this is about the time that it takes")]
+    let start = std::time::Instant::now();
+    let found: Vec<String> = diff(&sent, &live).iter().map(Path::to_string).collect();
+    assert_eq!(found, [format!("env[name=\"a{}\"].value", COUNT - 1)]);
+    let before = projection(&live, false);
+    live["env"][0]["value"] = "z".into();
+    assert_ne!(projection(&live, false), before);
+    // time: this took minutes in a debug build, and takes a second or two.
+    assert!(start.elapsed() < std::time::Duration::from_secs(20), "{:?}", start.elapsed());
+}

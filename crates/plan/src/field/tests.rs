@@ -55,3 +55,24 @@ fn a_path_prints_as_people_write_it() {
     assert_eq!(path.then(Element::Field("image".into())).to_string(), "spec.containers[name=\"web\"].image");
     assert_eq!(Path::of_fields(&["metadata", "labels", "a.b/c"]).to_string(), "metadata.labels[a.b/c]");
 }
+
+#[test]
+fn items_are_found_by_any_of_few_sets_of_keys_and_the_first_counts() {
+    let list = [
+        json!({"p": 1, "q": "a", "n": 1}),
+        json!({"p": 1, "q": "b", "n": 2}),
+        json!({"p": 1, "q": "a", "n": 3}),
+        json!(5),
+    ];
+    let mut items = Items::new(&list);
+    let mut number = |keys: Value| items.with_keys(keys.as_object().unwrap()).and_then(|item| item["n"].as_i64());
+    assert_eq!(number(json!({"p": 1, "q": "b"})), Some(2));
+    assert_eq!(number(json!({"p": 1})), Some(1));
+    assert_eq!(number(json!({"p": 1, "q": "a"})), Some(1));
+    assert_eq!(number(json!({"p": 2})), None);
+    assert_eq!(number(json!({})), Some(1));
+    for n in 0..KEY_SETS_MAX {
+        assert_eq!(number(json!({format!("x{n}"): 1})), None);
+    }
+    assert_eq!((number(json!({"n": 1})), number(json!({"p": 1}))), (None, Some(1)), "too many sets of keys");
+}

@@ -84,15 +84,16 @@ fn on_the_way() -> WaitingOn {
     WaitingOn::new(Missing::Source, "its artifact is being fetched again")
 }
 
-/// Why nothing is deleted, for people who look at the decision or at the member.
+/// Why nothing is deleted, for people who look at the decision or at the member. The owner may be of any kind: its adapter
+/// says the same in the words of that kind.
 fn in_words(missing: Missing) -> &'static str {
     match missing {
         Missing::Source => "the source has not been fetched yet",
-        Missing::Fleet => "the fleet does not exist",
+        Missing::Fleet => "the list of members does not exist",
         Missing::Render => "rendering failed",
         Missing::Member => "no member is selected",
-        Missing::UniqueName => "two policies have this name",
-        Missing::HubDelivery => "no fleet is named",
+        Missing::UniqueName => "two units of the owner have this name",
+        Missing::HubDelivery => "no list of members is named",
         Missing::Support => "nothing of it is delivered so far",
     }
 }

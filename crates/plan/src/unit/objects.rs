@@ -10,10 +10,10 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
-use hmac::{Hmac, Mac};
 use model::{Digest, object};
 use serde_json::Value;
-use sha2::Sha256;
+
+use crate::authenticator::HubKey;
 
 /// Characters of the digest in the name of a Secret with sealed bodies: 64 bits of a keyed digest, within one unit.
 const NAME_DIGEST_LENGTH: usize = 16;
@@ -52,12 +52,12 @@ impl std::fmt::Debug for Sealed {
     }
 }
 
-/// Makes inputs of hub objects, in any order. Same objects, same digest. `key` is a secret of the hub: without it the
-/// digest says nothing of a Secret's values.
+/// Makes inputs of hub objects, in any order. Same objects, same digest. Without the hub's key the digest says nothing of a
+/// Secret's values.
 ///
 /// # Errors
 /// [`ObjectsError::TooLarge`].
-pub fn pack(objects: &[Value], unit: &ShortId, key: &[u8]) -> Result<(ObjectInputs, Option<Sealed>), ObjectsError> {
+pub fn pack(objects: &[Value], unit: &ShortId, key: &HubKey) -> Result<(ObjectInputs, Option<Sealed>), ObjectsError> {
     let mut bodies: Vec<Value> = objects.iter().map(pruned).collect();
     bodies.sort_by_cached_key(identity);
     let mut bytes = 0;
@@ -69,9 +69,10 @@ pub fn pack(objects: &[Value], unit: &ShortId, key: &[u8]) -> Result<(ObjectInpu
     }
     let all = Value::Array(bodies.clone());
     let (secret, open): (Vec<Value>, Vec<Value>) = bodies.into_iter().partition(is_secret);
-    let digest = if secret.is_empty() { Digest::of_json(&all) } else { keyed(&all, key) };
+    let digest = Digest::of_json(&all);
+    let digest = if secret.is_empty() { digest } else { key.digest_of_objects(digest.as_bytes()) };
     let sealed = (!secret.is_empty()).then(|| Sealed {
-        name: format!("{unit}-{}", &hex(&digest)[..NAME_DIGEST_LENGTH]),
+        name: format!("{unit}-{}", &digest.hex()[..NAME_DIGEST_LENGTH]),
         data: compress(&Value::Array(secret)),
     });
     let data = STANDARD.encode(compress(&Value::Array(open)));
@@ -117,17 +118,6 @@ fn decompress(packed: &[u8], room: &mut usize) -> Result<Vec<Value>, ObjectsErro
     }
     *room -= bytes;
     serde_json::from_slice(&text).map_err(|e| ObjectsError::Malformed(e.to_string()))
-}
-
-fn keyed(bodies: &Value, key: &[u8]) -> Digest {
-    // An HMAC takes a key of any length.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return Digest::of_json(bodies) };
-    mac.update(Digest::of_json(bodies).as_bytes());
-    Digest::of(&mac.finalize().into_bytes())
-}
-
-fn hex(digest: &Digest) -> String {
-    digest.to_string().trim_start_matches("sha256:").to_owned()
 }
 
 fn is_secret(body: &Value) -> bool {

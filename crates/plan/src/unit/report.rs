@@ -29,7 +29,7 @@ pub fn merge_report(report: &UnitReport, before: Option<&UnitStatus>, now: Times
         pods: report.pods,
         since: same.map_or(now, |b| b.since),
         reason: report.reason.clone(),
-        message: report.message.clone(),
+        message: report.message.chars().take(UnitStatus::MESSAGE_MAX).collect(),
         waiting_on: before.and_then(|b| b.waiting_on.clone()),
         waiting: report.waiting.clone(),
         held: report.deletions.clone(),

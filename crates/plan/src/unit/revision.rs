@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::delivery::UnitId;
 
-use super::{Observed, Plan, REVISIONS_KEPT};
+use super::{Observed, OwnerState, Plan, REVISIONS_KEPT};
 
-/// Old revisions go, but for those that a decision names.
+/// Old revisions go, but for those that a decision names. Of a unit that its owner does not have any more, and that no member
+/// has, the newest stays: its epoch is never used twice, also when the unit comes back.
 pub(super) fn retire(observed: &Observed<'_>, plan: &mut Plan) {
     let used: BTreeSet<&String> =
         observed.decisions.values().flat_map(|d| d.members.values().map(|m| &m.revision)).collect();
@@ -14,9 +15,12 @@ pub(super) fn retire(observed: &Observed<'_>, plan: &mut Plan) {
     for (name, spec) in &observed.revisions {
         by_unit.entry(&spec.unit).or_default().push((spec.epoch, name));
     }
-    for list in by_unit.values_mut() {
+    let is_live = observed.facts.state == OwnerState::Live;
+    for (unit, list) in &mut by_unit {
         list.sort_by(|a, b| b.cmp(a));
-        let old = list.iter().skip(REVISIONS_KEPT).filter(|(_, name)| !used.contains(name));
+        let is_gone = is_live && observed.units.iter().all(|known| known.id != **unit);
+        let kept = if is_gone { 1 } else { REVISIONS_KEPT };
+        let old = list.iter().skip(kept).filter(|(_, name)| !used.contains(name));
         plan.delete_revisions.extend(old.map(|(_, name)| (*name).clone()));
     }
 }

@@ -43,6 +43,8 @@ struct World {
     renderer: &'static str,
     /// Units whose artifact is being fetched again.
     on_the_way: Vec<UnitId>,
+    /// Each step is a second later than the one before.
+    now: Timestamp,
 }
 
 impl World {
@@ -75,6 +77,7 @@ impl World {
             members: members.iter().map(|m| (name(m), MemberFacts::new(Reach::Reachable))).collect(),
             renderer: "1",
             on_the_way: Vec::new(),
+            now: now(),
         };
         world.place(members);
         world
@@ -87,6 +90,7 @@ impl World {
     }
 
     fn step(&mut self) -> Plan {
+        self.now = Timestamp::from_second(self.now.as_second() + 1).unwrap();
         let mut observed = Observed {
             owner: &self.owner,
             facts: self.facts.clone(),
@@ -99,13 +103,13 @@ impl World {
             rendered: BTreeMap::new(),
             renderer: self.renderer,
         };
-        for want in wanted(&observed, now()) {
+        for want in wanted(&observed, self.now) {
             let payload = Rendered::Payload { digest: Digest::of(want.name.as_bytes()), objects: 1 };
             let waits = self.on_the_way.contains(&want.revision.unit);
             let payload = if waits { Rendered::OnTheWay } else { payload };
             observed.rendered.insert(want.revision.unit.clone(), payload);
         }
-        let (plan, _) = plan(&observed, now());
+        let (plan, _) = plan(&observed, self.now);
         self.revisions.extend(plan.create_revisions.clone());
         self.decisions.extend(plan.write_decisions.clone());
         plan.delete_decisions.iter().for_each(|n| drop(self.decisions.remove(n)));
@@ -272,7 +276,7 @@ fn what_caused_a_decision_is_recorded() {
     world.units[0].placement = Placement::Rules(rules, vec![candidate]);
     assert_eq!(world.trigger(), (TriggerCause::Edit, "+b, -a".into()));
     world.units[0].placement = Placement::Missing(WaitingOn::new(Missing::Fleet, "f"));
-    assert_eq!(world.trigger(), (TriggerCause::Resolution, "the fleet does not exist".into()));
+    assert_eq!(world.trigger(), (TriggerCause::Resolution, "the list of members does not exist".into()));
     world.facts.state = OwnerState::Leaving(None);
     assert_eq!(world.trigger().0, TriggerCause::Removal);
 }
@@ -386,6 +390,14 @@ fn the_last_editor_of_the_spec_is_found() {
     ] {
         assert_eq!(editor(&fields).as_deref(), expect, "{fields}");
     }
+}
+
+#[test]
+fn a_stored_message_has_a_bound() {
+    let message = "é".repeat(UnitStatus::MESSAGE_MAX + 1);
+    let report = Reported { message, ..reported(UnitPhase::Failed, b"p") };
+    let stored = merge_report(&report, None, now()).unwrap();
+    assert_eq!(stored.message.chars().count(), UnitStatus::MESSAGE_MAX);
 }
 
 fn reported(phase: UnitPhase, payload: &[u8]) -> Reported {

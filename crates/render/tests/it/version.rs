@@ -1,11 +1,11 @@
 //! The renderer's version changes whenever what is rendered does.
 //!
-//! `tests/golden/version.txt` holds the version, and for each archive of the corpus the digests of its input and of what
-//! was rendered from it. `cargo xtask bless kurator-render` writes it, but not when the same input renders to something
-//! else under the same version.
+//! `tests/golden/version.txt` has a row for each archive of the corpus: the version, the name, and the digests of its input
+//! and of what was rendered from it. `cargo xtask bless kurator-render` writes it, but not when the same input renders to
+//! something else under the same version. Who edits a row by hand is told by `cargo xtask tidy`, which compares with
+//! every row that was ever committed.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use api::kurator::apps::v1alpha1::KustomizeInputs;
@@ -57,21 +57,18 @@ fn made() -> BTreeMap<String, Pair> {
 }
 
 fn write(version: &str, made: &BTreeMap<String, Pair>) -> String {
-    let mut text = format!("version {version}\n");
-    for (name, (input, output)) in made {
-        writeln!(text, "{name} {input} {output}").unwrap();
-    }
-    text
+    made.iter().map(|(name, (input, output))| format!("{version} {name} {input} {output}\n")).collect()
 }
 
 fn read(text: &str) -> (String, BTreeMap<String, Pair>) {
-    let mut lines = text.lines();
-    let version = lines.next().and_then(|line| line.strip_prefix("version ")).unwrap_or_default().to_owned();
-    let pairs = lines.filter_map(|line| {
-        let [name, input, output] = line.split(' ').collect::<Vec<_>>().try_into().ok()?;
+    let mut of = String::new();
+    let pairs = text.lines().filter_map(|line| {
+        let [version, name, input, output] = line.split(' ').collect::<Vec<_>>().try_into().ok()?;
+        of = version.to_owned();
         Some((name.to_owned(), (input.to_owned(), output.to_owned())))
     });
-    (version, pairs.collect())
+    let pairs = pairs.collect();
+    (of, pairs)
 }
 
 /// Archives whose input is the same as before and whose output is not.

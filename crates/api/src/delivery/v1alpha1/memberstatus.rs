@@ -114,6 +114,10 @@ impl UnitStatus {
     /// Most bytes of a reflected status as JSON (DESIGN 6).
     pub const REFLECTED_BYTES_MAX: usize = 2_000;
 
+    /// Longest message, in characters: an error with its causes, or the first of the objects that wait. A slice with 100 units
+    /// stays far below what a server stores of one object.
+    pub const MESSAGE_MAX: usize = 1_000;
+
     /// A status as it may be stored: one that is too large is left out, since a part of it would be a lie.
     pub fn cap_reflected(status: Value) -> Option<Value> {
         let bytes = serde_json::to_vec(&status).map_or(usize::MAX, |json| json.len());

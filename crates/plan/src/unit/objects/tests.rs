@@ -2,6 +2,10 @@ use serde_json::json;
 
 use super::*;
 
+fn key(byte: u8) -> HubKey {
+    HubKey::from_random([byte; 32])
+}
+
 fn short() -> ShortId {
     "abcdefghij".parse().unwrap()
 }
@@ -61,18 +65,18 @@ fn what_a_server_adds_is_no_input() {
 
 #[test]
 fn bodies_come_back_and_their_order_does_not_matter() {
-    let (one, sealed) = pack(&[config("b", "2"), config("a", "1")], &short(), b"key").unwrap();
-    let (other, _) = pack(&[config("a", "1"), config("b", "2")], &short(), b"key").unwrap();
+    let (one, sealed) = pack(&[config("b", "2"), config("a", "1")], &short(), &key(1)).unwrap();
+    let (other, _) = pack(&[config("a", "1"), config("b", "2")], &short(), &key(1)).unwrap();
     assert_eq!((&one, sealed), (&other, None));
     assert_eq!(unpack(&one, None).unwrap(), [config("a", "1"), config("b", "2")]);
-    let (changed, _) = pack(&[config("a", "1"), config("b", "3")], &short(), b"key").unwrap();
+    let (changed, _) = pack(&[config("a", "1"), config("b", "3")], &short(), &key(1)).unwrap();
     assert_ne!(one.digest, changed.digest);
 }
 
 #[test]
 fn a_secret_is_never_in_the_revision_and_its_digest_tells_nothing_without_the_key() {
     let objects = [config("a", "1"), secret("aHVudGVyMg==")];
-    let (inputs, sealed) = pack(&objects, &short(), b"key").unwrap();
+    let (inputs, sealed) = pack(&objects, &short(), &key(1)).unwrap();
     let sealed = sealed.unwrap();
     assert_eq!(inputs.sealed.as_ref(), Some(&sealed.name));
     assert!(sealed.name.starts_with("abcdefghij-"), "{}", sealed.name);
@@ -82,17 +86,17 @@ fn a_secret_is_never_in_the_revision_and_its_digest_tells_nothing_without_the_ke
     assert!(matches!(missing, ObjectsError::SealedMissing(_)), "a part is not taken for the whole: {missing}");
     assert_eq!(unpack(&inputs, Some(&sealed.data)).unwrap(), objects);
     assert!(!format!("{sealed:?}").contains("hunter") && !format!("{sealed:?}").contains("aHVudGVy"));
-    let (other_key, _) = pack(&objects, &short(), b"another").unwrap();
+    let (other_key, _) = pack(&objects, &short(), &key(2)).unwrap();
     assert_ne!(inputs.digest, other_key.digest);
-    let (other_value, _) = pack(&[config("a", "1"), secret("b3RoZXI=")], &short(), b"key").unwrap();
+    let (other_value, _) = pack(&[config("a", "1"), secret("b3RoZXI=")], &short(), &key(1)).unwrap();
     assert_ne!(inputs.digest, other_value.digest, "a changed Secret is a new revision");
 }
 
 #[test]
 fn too_much_is_refused_when_it_is_made_and_while_it_grows() {
     let half = "x".repeat(ObjectInputs::BYTES_MAX / 2);
-    assert!(pack(&[config("a", &half)], &short(), b"key").is_ok());
-    let error = pack(&[config("a", &half), config("b", &half)], &short(), b"key").unwrap_err();
+    assert!(pack(&[config("a", &half)], &short(), &key(1)).is_ok());
+    let error = pack(&[config("a", &half), config("b", &half)], &short(), &key(1)).unwrap_err();
     assert!(matches!(error, ObjectsError::TooLarge { .. }), "{error}");
     // 100 MB of zeros are 100 kB of gzip: what is stored by another hand must not fill the memory.
     let mut bomb = GzEncoder::new(Vec::new(), Compression::best());

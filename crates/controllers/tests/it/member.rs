@@ -1,0 +1,61 @@
+//! An AttachedCluster says why it makes no member, and looks again when that changes.
+
+use controllers::Controller;
+use serde_json::json;
+
+use crate::world::{ATTACHED, CLUSTERS, World, attached, is, ready};
+
+const SECRETS: &str = "/api/v1/namespaces/default/secrets";
+
+#[tokio::test(start_paused = true)]
+async fn an_attached_cluster_follows_its_secret() {
+    let mut world = World::with(Controller::Member).await;
+    let a = format!("{ATTACHED}/a");
+    world.create(ATTACHED, attached("a")).await;
+    world.until(&a, ready, is("False", "SecretNotFound")).await;
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "stringData": {"x": "y"}});
+    world.create(SECRETS, secret).await;
+    world.until(&a, ready, is("False", "SecretKeyNotFound")).await;
+    world.api.merge(&format!("{SECRETS}/a"), &json!({"stringData": {"value": "no kubeconfig"}})).await.unwrap();
+    world.until(&a, ready, is("False", "KubeconfigMalformed")).await;
+    let runs_code = "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{name: c, cluster: {server: \
+                     'https://192.0.2.1'}}]\ncontexts: [{name: c, context: {cluster: c, user: u}}]\nusers: [{name: u, \
+                     user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: sh}}}]\n";
+    world.api.merge(&format!("{SECRETS}/a"), &json!({"stringData": {"value": runs_code}})).await.unwrap();
+    world.until(&a, ready, is("False", "KubeconfigRefused")).await;
+    world.api.delete(&format!("{SECRETS}/a"), &json!({})).await.unwrap();
+    world.until(&a, ready, is("False", "SecretNotFound")).await;
+    world.settles().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_is_taken_is_free_when_the_object_that_has_it_goes_or_takes_another() {
+    let mut world = World::with(Controller::Member).await;
+    let mut first = attached("first");
+    first["spec"]["memberName"] = json!("a");
+    world.create(ATTACHED, first).await;
+    let record = json!({
+        "apiVersion": "cluster.karmada.io/v1alpha1", "kind": "Cluster",
+        "metadata": {"name": "a", "annotations": {
+            "kurator.dev/origin": "cluster.kurator.dev/AttachedCluster/default/first"}},
+        "spec": {"syncMode": "Push"},
+    });
+    world.create(CLUSTERS, record).await;
+    let (a, b) = (format!("{ATTACHED}/a"), format!("{ATTACHED}/b"));
+    let mut second = attached("b");
+    second["spec"]["memberName"] = json!("a");
+    for object in [attached("a"), second] {
+        world.create(ATTACHED, object).await;
+    }
+    for path in [&a, &b] {
+        world.until(path, ready, is("False", "NameTaken")).await;
+    }
+    world.settles().await;
+    world.api.merge(&b, &json!({"spec": {"memberName": "b"}})).await.unwrap();
+    world.until(&b, ready, is("False", "SecretNotFound")).await;
+    // Its record goes with it, and that is what the other is told of.
+    world.api.delete(&format!("{ATTACHED}/first"), &json!({})).await.unwrap();
+    world.until(&a, ready, is("False", "SecretNotFound")).await;
+    assert_eq!(world.get(&format!("{CLUSTERS}/a")).await, None);
+    world.settles().await;
+}

@@ -151,7 +151,7 @@ impl Applier {
     /// One connection, until it fails. A bug that panics ends the connection, not the applier: everything is read again.
     async fn session(&mut self) -> Error {
         let metrics = self.ctx.metrics.clone();
-        // Boxed: each function that takes a future and awaits it has room for it twice.
+        // Boxed: each future that another one is given has room twice.
         match counted(NAME, &metrics, Box::pin(self.connected())).await {
             Ok(Ok(never)) => match never {},
             Ok(Err(e)) => e,

@@ -60,7 +60,7 @@ pub async fn restarting<T, F: Future<Output = T>>(
     loop {
         let began = Instant::now();
         // Making it may panic too.
-        if let Ok(done) = caught(what, &metrics, async { make().await }).await {
+        if let Ok(done) = caught(what, &metrics, Box::pin(async { make().await })).await {
             return done;
         }
         failures = if began.elapsed() > BACKOFF.longest { 1 } else { failures.saturating_add(1) };

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use api::delivery::Artifact;
 use client::contain::caught;
-use client::{Api, Metrics};
+use client::{Api, Metrics, NamespacedName};
 use k8s_openapi::api::core::v1::Secret;
 use model::Digest;
 use source::{Cache, Credentials, GitReference, GitSource, GitSpec, Http};
@@ -23,7 +23,9 @@ use crate::write::{self, WriteError};
 /// slowly delays other sources' new commits only together with 63 like it, and each for its own timeout only.
 const FETCHES_AT_ONCE: usize = 64;
 /// How long an artifact that could not be fetched again is not asked for.
-const RECOVER_AGAIN: Duration = Duration::from_secs(10);
+pub(crate) const RECOVER_AGAIN: Duration = Duration::from_secs(10);
+/// How long a failed artifact is remembered that nothing asks for: what needs it asks every [`RECOVER_AGAIN`].
+const UNASKED_MAX: Duration = Duration::from_secs(60);
 
 /// How an artifact is that the cache has lost.
 #[derive(Clone, Debug)]
@@ -38,6 +40,21 @@ pub(crate) enum Recovery {
 struct Lost {
     running: bool,
     failed: Option<(Instant, String)>,
+    /// When it was last asked for.
+    asked: Instant,
+    /// Who is told when the fetch that runs has ended, by a name: each is told once.
+    waiting: BTreeMap<String, Wake>,
+}
+
+/// Tells that a fetch has ended: it adds a key to a queue.
+pub(crate) type Wake = Box<dyn FnOnce() + Send>;
+
+/// A source that is followed here.
+struct Followed {
+    namespace: String,
+    secret: Option<String>,
+    ignore: Option<String>,
+    git: GitSource,
 }
 
 /// Namespace of the units that use it, and digest.
@@ -52,9 +69,9 @@ pub struct Artifacts {
     metrics: Metrics,
     lost: Mutex<BTreeMap<Place, Lost>>,
     shutdown: CancellationToken,
-    /// Sources that are followed here, by namespace and URL: they have what a record does not say, such as user
-    /// information in a URL.
-    followed: Mutex<BTreeMap<(String, String), GitSource>>,
+    /// Sources that are followed here and have what a record does not say: user information in their URL. By the object
+    /// that names them.
+    followed: Mutex<BTreeMap<NamespacedName, Followed>>,
 }
 
 impl Artifacts {
@@ -69,21 +86,36 @@ impl Artifacts {
         Ok(Self { api, http, cache, fetches, metrics: metrics.clone(), lost, shutdown, followed })
     }
 
-    /// A source of this specification, which is remembered for [`Self::recover`].
+    /// The source that an object names, with the Secret that has its credentials. It is remembered for [`Self::recover`]
+    /// when a record does not say everything of it.
     ///
     /// # Errors
     /// The URL or reference is malformed.
-    pub(crate) fn follow(&self, namespace: &str, spec: GitSpec) -> Result<GitSource, source::Error> {
+    pub(crate) fn follow(
+        &self,
+        key: &NamespacedName,
+        spec: GitSpec,
+        secret: Option<&str>,
+    ) -> Result<GitSource, source::Error> {
+        let (url, ignore) = (spec.url.clone(), spec.ignore.clone());
         let git = GitSource::new(&self.http, spec)?;
-        let place = (namespace.to_owned(), git.url().to_owned());
-        self.followed.lock().unwrap_or_else(PoisonError::into_inner).insert(place, git.clone());
+        let mut followed = self.followed();
+        if git.url() == url {
+            followed.remove(key);
+        } else {
+            let (namespace, secret) = (key.namespace.clone(), secret.map(str::to_owned));
+            followed.insert(key.clone(), Followed { namespace, secret, ignore, git: git.clone() });
+        }
         Ok(git)
     }
 
-    /// A source is not followed any more.
-    pub(crate) fn forget(&self, namespace: &str, url: &str) {
-        let place = (namespace.to_owned(), url.to_owned());
-        self.followed.lock().unwrap_or_else(PoisonError::into_inner).remove(&place);
+    /// The source of an object is not followed any more.
+    pub(crate) fn forget(&self, key: &NamespacedName) {
+        self.followed().remove(key);
+    }
+
+    fn followed(&self) -> MutexGuard<'_, BTreeMap<NamespacedName, Followed>> {
+        self.followed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Fetches a commit into the cache, when its turn comes.
@@ -104,11 +136,16 @@ impl Artifacts {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Fetches an artifact again that the cache has lost, in the background, and says how that is. Ask again later.
-    pub(crate) fn recover(self: &Arc<Self>, namespace: &str, artifact: &Artifact) -> Recovery {
-        let place = (namespace.to_owned(), artifact.digest);
+    /// Fetches an artifact again that the cache has lost, in the background, and says how that is. While a fetch runs,
+    /// `who` waits for it, and is told by `wake` when it has ended. Otherwise ask again after [`RECOVER_AGAIN`].
+    pub(crate) fn recover(self: &Arc<Self>, namespace: &str, artifact: &Artifact, who: String, wake: Wake) -> Recovery {
+        let (place, now) = ((namespace.to_owned(), artifact.digest), Instant::now());
         let mut lost = self.lost();
-        let known = lost.entry(place.clone()).or_insert(Lost { running: false, failed: None });
+        // Nobody waits for those any more: their units are gone, or have another revision.
+        lost.retain(|_, other| other.running || now.duration_since(other.asked) < UNASKED_MAX);
+        let blank = || Lost { running: false, failed: None, asked: now, waiting: BTreeMap::new() };
+        let known = lost.entry(place.clone()).or_insert_with(blank);
+        known.asked = now;
         let due = known.failed.as_ref().is_none_or(|(at, _)| at.elapsed() >= RECOVER_AGAIN);
         if due && !known.running {
             known.running = true;
@@ -120,28 +157,54 @@ impl Artifacts {
                     () = all.shutdown.cancelled() => return,
                 };
                 let done = done.unwrap_or_else(|panic| Err(format!("a bug, please report it: {panic}")));
-                let mut lost = all.lost();
-                match done {
-                    Ok(()) => drop(lost.remove(&place)),
-                    Err(why) => drop(lost.insert(place, Lost { running: false, failed: Some((Instant::now(), why)) })),
-                }
+                let waiting = {
+                    let mut lost = all.lost();
+                    let waiting = lost.get_mut(&place).map(|known| std::mem::take(&mut known.waiting));
+                    match (done, lost.get_mut(&place)) {
+                        (Err(why), Some(known)) => {
+                            (known.running, known.failed) = (false, Some((Instant::now(), why)));
+                        }
+                        _ => drop(lost.remove(&place)),
+                    }
+                    waiting.unwrap_or_default()
+                };
+                waiting.into_values().for_each(|wake| wake());
             });
+        }
+        if known.running {
+            known.waiting.entry(who).or_insert(wake);
         }
         known.failed.as_ref().map_or(Recovery::UnderWay, |(_, why)| Recovery::Failed(why.clone()))
     }
 
     async fn fetch_again(&self, namespace: &str, artifact: &Artifact) -> Result<(), String> {
-        let place = (namespace.to_owned(), artifact.url.clone());
-        let followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner).get(&place).cloned();
-        let git = match followed {
-            Some(git) => git,
-            None => self.by_record(namespace, artifact).await?,
+        // With the user information of a source that is otherwise the one of the record, and then without.
+        for git in self.alike(namespace, artifact) {
+            if self.fetch_from(&git, artifact).await.is_ok() {
+                return Ok(());
+            }
+        }
+        self.fetch_from(&self.by_record(namespace, artifact).await?, artifact).await
+    }
+
+    /// The sources that are followed in a namespace and would fetch what a record says, as far as a record says it.
+    fn alike(&self, namespace: &str, artifact: &Artifact) -> Vec<GitSource> {
+        let followed = self.followed();
+        let same = |f: &&Followed| {
+            f.namespace == namespace
+                && f.git.url() == artifact.url
+                && f.secret == artifact.secret
+                && f.ignore == artifact.ignore
         };
-        let found = self.fetch(&git, &commit_of(artifact)).await.map_err(|error| text(&error))?;
+        followed.values().filter(same).map(|f| f.git.clone()).collect()
+    }
+
+    async fn fetch_from(&self, git: &GitSource, artifact: &Artifact) -> Result<(), String> {
+        let found = self.fetch(git, &commit_of(artifact)).await.map_err(|error| text(&error))?;
         if found.digest() == artifact.digest.to_string() {
             Ok(())
         } else {
-            // Another ignore pattern, or a history that was rewritten under the same name.
+            // A history that was rewritten under the same name.
             Err("the source has other files at that commit now".to_owned())
         }
     }

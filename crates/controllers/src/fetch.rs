@@ -70,7 +70,6 @@ struct State {
 
 struct Task {
     follow: Follow,
-    url: String,
     state: Arc<Mutex<State>>,
     poke: Arc<Notify>,
     stop: CancellationToken,
@@ -130,8 +129,7 @@ impl Fetcher {
             }
             return Ok(state.facts.clone());
         }
-        let git = self.artifacts.follow(&key.namespace, follow.spec.clone())?;
-        let url = git.url().to_owned();
+        let git = self.artifacts.follow(key, follow.spec.clone(), follow.secret.as_deref())?;
         let known = tasks
             .get(key)
             .filter(|t| t.follow.same_content(&follow))
@@ -160,7 +158,7 @@ impl Fetcher {
                 () = restarting("fetch", metrics, jitter, || runner.run()) => {}
             }
         });
-        tasks.insert(key.clone(), Task { follow, url, state, poke, stop });
+        tasks.insert(key.clone(), Task { follow, state, poke, stop });
         Ok(facts)
     }
 
@@ -182,10 +180,9 @@ impl Fetcher {
 
     /// Stops following.
     pub(crate) fn forget(&self, key: &NamespacedName) {
-        let gone = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
-        if let Some(task) = gone {
-            self.artifacts.forget(&key.namespace, &task.url);
-        }
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        // Also of one that was suspended, and has no task.
+        self.artifacts.forget(key);
     }
 }
 

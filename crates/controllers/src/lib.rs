@@ -21,6 +21,7 @@ pub mod delivery;
 mod deps;
 pub mod fetch;
 pub mod fleet;
+mod index;
 pub mod member;
 pub mod metrics;
 mod origin;

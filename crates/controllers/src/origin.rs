@@ -11,7 +11,7 @@ use api::delivery::Origin;
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::annotation::{CREDENTIAL_KEY, ORIGIN};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
-use api::kurator::fleet::v1alpha1::ClusterRef;
+use api::kurator::fleet::v1alpha1::{ClusterRef, Fleet};
 use kube::ResourceExt;
 use model::{MemberName, NameError};
 use plan::member::CredentialRef;
@@ -101,6 +101,11 @@ pub(crate) fn of_record(cluster: &Cluster) -> Option<Origin> {
 /// The origin that an entry of a fleet means; `None` for kinds that make no members here.
 pub(crate) fn of_entry(namespace: &str, entry: &ClusterRef) -> Option<Origin> {
     (entry.kind == ATTACHED.1).then(|| Origin::new(ATTACHED.0, ATTACHED.1, namespace, &entry.name))
+}
+
+/// What a fleet lists; `None` while it is being deleted.
+pub(crate) fn list_of(fleet: &Fleet) -> Option<Vec<ClusterRef>> {
+    fleet.metadata.deletion_timestamp.is_none().then(|| fleet.spec.clusters.clone())
 }
 
 /// Where the kubeconfig of a member is, by its record.

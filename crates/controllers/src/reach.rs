@@ -1,8 +1,9 @@
 //! Whether members can be reached, read from stored objects: the record with its origin, and what the applier stored.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::delivery::MemberStatus;
+use api::delivery::{MemberStatus, Owner, UnitId, UnitStatus};
 use api::karmada::cluster::v1alpha1::Cluster;
 use model::MemberName;
 use plan::reach::{MemberFacts, reach};
@@ -29,6 +30,11 @@ impl MemberReader {
         }
     }
 
+    /// What members report of the units of one owner.
+    pub(crate) fn statuses_of(&self, owner: &Owner) -> BTreeMap<(UnitId, MemberName), UnitStatus> {
+        record::statuses_of(&self.statuses, &self.clusters, owner)
+    }
+
     /// What is known of a member; `None` when it has no record. A record whose origin does not want it any more makes no
     /// member: detaching deletes nothing in the member, so nothing may be removed from it in that moment either.
     pub(crate) fn facts(&self, member: &MemberName) -> Option<MemberFacts> {
@@ -37,7 +43,7 @@ impl MemberReader {
             return None;
         }
         let conditions = cluster.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
-        let link = record::link_of(&self.statuses, member);
+        let link = record::link_of(&self.statuses, member, &cluster);
         Some(MemberFacts { reach: reach(conditions), link })
     }
 }

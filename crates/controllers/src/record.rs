@@ -8,6 +8,8 @@ use std::sync::Arc;
 use api::delivery::{
     Decision, DeletionState, MemberLink, MemberStatus, MemberStatusSpec, Owner, Revision, UnitId, UnitStatus,
 };
+use api::karmada::cluster::v1alpha1::Cluster;
+use kube::{Resource, ResourceExt};
 use model::MemberName;
 
 use client::{Index, NamespacedName, Store};
@@ -18,6 +20,17 @@ pub(crate) const OWNER: &str = "owner";
 pub(crate) const MEMBER: &str = "member";
 /// Members' reports by a unit whose deletions wait there to be granted.
 pub(crate) const WAITING: &str = "waiting";
+
+/// The owner that stands for an Application.
+pub(crate) fn owner_of_application(key: &NamespacedName) -> Owner {
+    plan::application::owner(&key.namespace, &key.name)
+}
+
+/// The Application that an owner is; `None` for owners of other kinds.
+pub(crate) fn application_of(owner: &Owner) -> Option<NamespacedName> {
+    let mine = owner.is_of(plan::application::GROUP, plan::application::KIND);
+    mine.then(|| NamespacedName::new(owner.namespace.clone(), owner.name.clone()))
+}
 
 pub(crate) fn revision_indexes() -> Vec<Index<Revision>> {
     vec![Index { name: OWNER, terms: |r: &Revision| vec![r.spec.unit.owner().to_string()] }]
@@ -52,17 +65,32 @@ fn waiting(status: &MemberStatus) -> Vec<String> {
     units(status).filter(|(_, s)| waits(s)).map(|(unit, _)| unit.to_string()).collect()
 }
 
+/// Is a slice a report of the member that this record is? A record that was made again under the same name may be of another
+/// cluster, of which the older report says nothing. A slice without an owner is of an earlier version, and taken as it is.
+pub(crate) fn is_report_of(slice: &MemberStatus, record: &Cluster) -> bool {
+    let mut owners = slice.owner_references().iter().filter(|owner| owner.kind == Cluster::kind(&()));
+    owners.next().is_none_or(|owner| Some(&owner.uid) == record.metadata.uid.as_ref())
+}
+
 /// Is the unit one of this owner's? Asked for each report that is folded, so nothing is copied.
 fn is_of(unit: &UnitId, owner: &Owner) -> bool {
     (&unit.namespace, &unit.name, &unit.kind, &unit.group) == (&owner.namespace, &owner.name, &owner.kind, &owner.group)
 }
 
 /// What members report of the units of one owner.
-pub(crate) fn statuses_of(statuses: &Store<MemberStatus>, owner: &Owner) -> BTreeMap<(UnitId, MemberName), UnitStatus> {
+pub(crate) fn statuses_of(
+    statuses: &Store<MemberStatus>,
+    clusters: &Store<Cluster>,
+    owner: &Owner,
+) -> BTreeMap<(UnitId, MemberName), UnitStatus> {
     let mut out = BTreeMap::new();
     // Units of one owner are beside each other, the one without a policy first.
     let first = owner.unit(None);
     for slice in statuses.by(OWNER, &owner.to_string()) {
+        let record = clusters.get(&NamespacedName::new("", slice.spec.member.as_str()));
+        if record.is_some_and(|record| !is_report_of(&slice, &record)) {
+            continue;
+        }
         let Some(status) = &slice.status else { continue };
         let units = status.units.range((Bound::Included(&first), Bound::Unbounded));
         for (unit, said) in units.take_while(|(unit, _)| is_of(unit, owner)) {
@@ -84,10 +112,15 @@ pub(crate) fn slices_of(statuses: &Store<MemberStatus>, member: &MemberName) -> 
     all
 }
 
-/// How a member's applier gets on with it, as it is stored.
-pub(crate) fn link_of(statuses: &Store<MemberStatus>, member: &MemberName) -> Option<MemberLink> {
+/// How the applier of the member that this record is gets on with it, as it is stored.
+pub(crate) fn link_of(statuses: &Store<MemberStatus>, member: &MemberName, record: &Cluster) -> Option<MemberLink> {
     let first = statuses.get(&NamespacedName::new("", MemberStatusSpec::object_name(member, 0)))?;
-    first.status.as_ref()?.link.clone()
+    link(&first).filter(|_| is_report_of(&first, record)).cloned()
+}
+
+/// The link in a slice of a member's report; only slice 0 has one.
+pub(crate) fn link(slice: &MemberStatus) -> Option<&MemberLink> {
+    slice.status.as_ref()?.link.as_ref()
 }
 
 /// Units whose status differs between two states of a slice.

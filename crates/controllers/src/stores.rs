@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::deps::Deps;
 use crate::secrets::SecretVersions;
-use crate::{application, fleet, member, record};
+use crate::{index, record};
 use api::delivery::{Decision, MemberStatus, Revision, UnitId};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
@@ -60,13 +60,13 @@ macro_rules! registry {
 // Of Applications it is said who changed them; of the others nobody asks who owns which field.
 registry! {
     /// Applications.
-    applications: Application, typed(application::indexes());
+    applications: Application, typed(index::applications());
     /// Fleets.
-    fleets: Fleet, without_managed_fields(fleet::indexes());
+    fleets: Fleet, without_managed_fields(index::fleets());
     /// AttachedClusters.
-    attached: AttachedCluster, without_managed_fields(member::attached_indexes());
+    attached: AttachedCluster, without_managed_fields(index::attached());
     /// Members' records.
-    clusters: Cluster, without_managed_fields(member::cluster_indexes());
+    clusters: Cluster, without_managed_fields(index::clusters());
     /// Revisions.
     revisions: Revision, without_managed_fields(record::revision_indexes());
     /// Decisions.

@@ -13,8 +13,13 @@ use tokio::time::Instant;
 
 use client::NamespacedName;
 
-/// How long news is gathered of an owner with few members. A person does not see 20 ms.
-const GATHER_LEAST: Duration = Duration::from_millis(20);
+/// Shortest time between two writes of one status that say nothing that a person waits for (DESIGN 6): reports of a thousand
+/// members in one second are then one write of their Application.
+pub(crate) const WRITE_EVERY: Duration = Duration::from_secs(1);
+
+/// How long reports of a member are gathered before they are stored, and news of an owner with few members before it is
+/// looked at. A person does not see 20 ms.
+pub(crate) const GATHER_LEAST: Duration = Duration::from_millis(20);
 
 /// How much longer for each member. A look at a thousand members takes some 20 ms of a core, which are then a tenth of it
 /// at most, also while all of them report.

@@ -208,7 +208,8 @@ impl Hub {
         &self.controllers
     }
 
-    /// Ends everything after what has been begun.
+    /// Ends everything. A reconcile that has begun is finished first. Appliers and fetches end where they are; the next start
+    /// finishes what they have begun.
     pub async fn stop(self) {
         self.shutdown.cancel();
         self.server.close();

@@ -19,7 +19,7 @@ use place::{Candidate, Rules};
 use crate::unit::{OwnerFacts, OwnerState, Placement, UnitSpec, editor};
 
 pub use source::{SourcePart, source_part};
-pub use status::{Fold, FoldFacts, fold};
+pub use status::{Fold, FoldFacts, fold, waits_for_ready};
 
 /// API group of Applications.
 pub const GROUP: &str = "apps.kurator.dev";

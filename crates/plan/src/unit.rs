@@ -34,8 +34,8 @@ use place::{Candidate, Rules};
 
 use crate::reach::MemberFacts;
 
-pub use held::{held, scopes};
-pub use report::{Delivered, delivered, is_news, merge_link, merge_report, slices};
+pub use held::{decides, held, scopes};
+pub use report::{Delivered, delivered, is_news, merge_link, merge_report, set_waiting_on, slices};
 pub use trigger::editor;
 pub use wanted::{Wanted, wanted};
 
@@ -115,6 +115,8 @@ pub enum Rendered {
         /// How many objects.
         objects: usize,
     },
+    /// What it is rendered from is being fetched again: the unit stays as it is decided, and so does its explanation.
+    OnTheWay,
     /// It cannot be rendered; the sentence names the file and the field.
     Failed(String),
 }

@@ -67,7 +67,9 @@ pub(super) fn unit(world: &World, member: &str, status: &UnitStatus, now: Timest
     } else {
         (Cell::new("Unknown", Tone::Waiting), Cell::new("Unknown", Tone::Waiting))
     };
-    let message = if answers {
+    let message = if let Some(waiting_on) = status.waiting_on.as_ref().filter(|_| answers) {
+        format!("waits for {waiting_on}")
+    } else if answers {
         status.message.clone()
     } else {
         format!("{}; last known: {}, {}", world.silence(member), status.phase, status.health)

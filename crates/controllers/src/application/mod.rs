@@ -23,7 +23,7 @@ mod watch;
 
 use std::sync::Arc;
 
-use api::delivery::{Decision, HubId, MemberStatus, Owner, Revision};
+use api::delivery::{Decision, HubId, Revision};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::fleet::v1alpha1::Fleet;
@@ -36,53 +36,20 @@ use crate::deps::{Deps, Running, work};
 use crate::fetch::Fetcher;
 use crate::origin::Origins;
 use crate::reach::MemberReader;
+use crate::record::application_of;
 use crate::rendering::Renderings;
 use crate::throttle::{Patience, Throttle};
 use client::Next;
 use client::queue::note_generation;
-use client::{Api, Index, NamespacedName, Store};
+use client::{Api, NamespacedName, Store};
 
 use asked::Asked;
-use observe::Lost;
 
 /// Field manager of Decisions and Revisions, and of the source's part of the status.
 const FIELD_MANAGER: &str = "kurator-application";
 
 /// How many Applications are looked at once: rendering is CPU work, and two cores are what a hub has.
 const AT_ONCE: usize = 8;
-
-/// Applications by their Fleet, as `NAMESPACE/NAME`.
-const FLEET: &str = "fleet";
-/// Applications by the Secret that they name, as `NAMESPACE/NAME`.
-const SECRET: &str = "secret";
-
-pub(crate) fn indexes() -> Vec<Index<Application>> {
-    let fleets = |a: &Application| -> Vec<String> {
-        let spec = &a.spec;
-        let named = spec.sync_policies.iter().filter_map(|p| spec.destination_of(p)).chain(&spec.destination);
-        let mut out: Vec<String> = named.map(|d| NamespacedName::of(a).beside(&d.fleet).to_string()).collect();
-        out.sort();
-        out.dedup();
-        out
-    };
-    let secrets = |a: &Application| -> Vec<String> {
-        let git = a.spec.source.git_repository.as_ref();
-        let secret = git.and_then(|g| g.secret_ref.as_ref());
-        secret.map(|s| NamespacedName::of(a).beside(&s.name).to_string()).into_iter().collect()
-    };
-    vec![Index { name: FLEET, terms: fleets }, Index { name: SECRET, terms: secrets }]
-}
-
-/// The owner that stands for an Application.
-pub(crate) fn owner(key: &NamespacedName) -> Owner {
-    plan::application::owner(&key.namespace, &key.name)
-}
-
-/// The Application that an owner is; `None` for owners of other kinds.
-pub(crate) fn key_of(owner: &Owner) -> Option<NamespacedName> {
-    let mine = owner.is_of(plan::application::GROUP, plan::application::KIND);
-    mine.then(|| NamespacedName::new(owner.namespace.clone(), owner.name.clone()))
-}
 
 pub(crate) use watch::{gathered, watch_applications, watch_decisions};
 
@@ -96,7 +63,6 @@ struct Ctx {
     clusters: Arc<Store<Cluster>>,
     revisions: Arc<Store<Revision>>,
     decisions: Arc<Store<Decision>>,
-    statuses: Arc<Store<MemberStatus>>,
     origins: Origins,
     members: MemberReader,
     fetcher: Arc<Fetcher>,
@@ -121,7 +87,6 @@ pub(crate) fn run(deps: &Deps, fetcher: Arc<Fetcher>) -> Running {
         clusters: stores.clusters.clone(),
         revisions: stores.revisions.clone(),
         decisions: stores.decisions.clone(),
-        statuses: stores.statuses.clone(),
         origins: Origins::new(&stores.attached),
         members: MemberReader::new(stores),
         fetcher,
@@ -143,19 +108,16 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteErro
     note_generation(application.as_ref().and_then(|a| a.metadata.generation));
     let mut world = observe::World::read(ctx, key, application.as_deref()).await?; // source, cache
     let source = world.source.clone();
-    let (observed, lost) = world.observe(ctx, now).await; // renderer
-    if lost == Some(Lost::UnderWay) {
-        return Ok(Next::After(Lost::UnderWay.look_again()));
-    }
+    let (observed, again) = world.observe(ctx, now).await; // renderer
     let (plan, report) = plan::unit::plan(&observed, now); // pure
     tracing::debug!(application = %key, ?report, "decided");
     apply::apply(ctx, key, application.as_deref(), &plan).await?; // client
     let next = status::write(ctx, key, &source, now).await?; // client
-    Ok(next.or_after(lost.map(Lost::look_again)))
+    Ok(next.or_after(again))
 }
 
 /// The Applications that have something in a member, or are about to.
 fn with_member(decisions: &Store<Decision>, member: &str) -> Vec<NamespacedName> {
     let all = decisions.by(crate::record::MEMBER, member);
-    all.iter().filter_map(|decision| key_of(&decision.spec.unit.owner())).collect()
+    all.iter().filter_map(|decision| application_of(&decision.spec.unit.owner())).collect()
 }

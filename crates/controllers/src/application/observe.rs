@@ -15,34 +15,15 @@ use plan::reach::MemberFacts;
 use plan::unit::{Observed, OwnerFacts, Placement, Rendered, UnitSpec, Wanted, wanted};
 use source::{GitReference, GitSpec};
 
-use super::{Ctx, owner};
-use crate::artifact::{self, Recovery, Refusal};
+use super::Ctx;
+use crate::artifact::{self, RECOVER_AGAIN, Recovery, Refusal};
 use crate::fetch::Follow;
-use crate::member::ORIGIN;
+use crate::index::ORIGIN;
 use crate::origin;
-use crate::record::{OWNER, statuses_of};
+use crate::record::{OWNER, application_of, owner_of_application};
 use crate::rendering::{Failure, Summary};
 use crate::write::WriteError;
 use client::NamespacedName;
-
-/// An artifact that a unit needs is not at hand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lost {
-    /// It is on its way: nothing is decided before it is there, or known not to come.
-    UnderWay,
-    /// It cannot be had for now.
-    Failed,
-}
-
-impl Lost {
-    /// When to look again: nothing says that it has come.
-    pub(super) fn look_again(self) -> Duration {
-        match self {
-            Self::UnderWay => Duration::from_millis(200),
-            Self::Failed => Duration::from_secs(10),
-        }
-    }
-}
 
 /// Everything that is read of one Application before anything is rendered.
 pub(super) struct World {
@@ -62,7 +43,7 @@ impl World {
         key: &NamespacedName,
         application: Option<&Application>,
     ) -> Result<Self, WriteError> {
-        let owner = owner(key);
+        let owner = owner_of_application(key);
         let term = owner.to_string();
         let source = follow(ctx, key, application).await?;
         let fleet = application.map(|a| fleet(ctx, key, a)).unwrap_or_default();
@@ -74,7 +55,7 @@ impl World {
             facts: owner_facts(application),
             source,
             revisions: revisions.iter().map(|r| (r.name_any(), r.spec.clone())).collect(),
-            statuses: statuses_of(&ctx.statuses, &owner),
+            statuses: ctx.members.statuses_of(&owner),
             members: members(ctx, &units, &decisions),
             decisions,
             units,
@@ -82,9 +63,9 @@ impl World {
         })
     }
 
-    /// Renders what every unit should be rendered from, as far as it can be. Says when to look again, should an artifact
-    /// have to be fetched again first. What was read is handed over: of a thousand members it is not copied.
-    pub(super) async fn observe<'a>(&'a mut self, ctx: &'a Ctx, now: Timestamp) -> (Observed<'a>, Option<Lost>) {
+    /// Renders what every unit should be rendered from, as far as it can be. Says when to look again, should something be
+    /// missing that nothing announces. What was read is handed over: of a thousand members it is not copied.
+    pub(super) async fn observe<'a>(&'a mut self, ctx: &'a Ctx, now: Timestamp) -> (Observed<'a>, Option<Duration>) {
         let mut observed = Observed {
             owner: &self.owner,
             facts: self.facts.clone(),
@@ -97,16 +78,13 @@ impl World {
             rendered: BTreeMap::new(),
             renderer: render::VERSION,
         };
-        let mut lost = None;
+        let mut again = None;
         for want in wanted(&observed, now) {
-            let (rendered, missing) = render(ctx, &self.owner.namespace, &want).await;
-            if missing == Some(Lost::UnderWay) {
-                return (observed, missing);
-            }
-            lost = lost.or(missing);
+            let (rendered, missing) = render(ctx, &self.owner, &want).await;
+            again = again.or(missing);
             observed.rendered.insert(want.revision.unit.clone(), rendered);
         }
-        (observed, lost)
+        (observed, again)
     }
 }
 
@@ -209,26 +187,31 @@ fn reference(git: &GitRepository) -> GitReference {
     }
 }
 
-/// Renders one unit.
-async fn render(ctx: &Ctx, namespace: &str, want: &Wanted) -> (Rendered, Option<Lost>) {
+/// Renders one unit. Says when to look again, should something be missing that nothing announces.
+async fn render(ctx: &Ctx, owner: &Owner, want: &Wanted) -> (Rendered, Option<Duration>) {
     match ctx.renderings.summary(&want.revision, want.missing_is_empty).await {
         Ok(Summary { digest, objects }) => (Rendered::Payload { digest, objects }, None),
         Err(Failure::ArtifactLost(digest)) => {
             let recovery = match &want.revision.inputs {
-                Inputs::Artifact(inputs) => ctx.artifacts.recover(namespace, &inputs.artifact),
+                Inputs::Artifact(inputs) => {
+                    let (queue, key) = (ctx.fetcher.queue(), application_of(owner));
+                    let wake = move || key.into_iter().for_each(|key| queue.add(key));
+                    ctx.artifacts.recover(&owner.namespace, &inputs.artifact, owner.to_string(), Box::new(wake))
+                }
                 Inputs::Objects(_) | Inputs::Chart(_) => Recovery::Failed(format!("{digest} is not in the cache")),
             };
             match recovery {
-                Recovery::UnderWay => (Rendered::Failed(String::new()), Some(Lost::UnderWay)),
+                // The end of the fetch makes it look again.
+                Recovery::UnderWay => (Rendered::OnTheWay, None),
                 Recovery::Failed(why) => {
                     let why = format!("its artifact is lost and cannot be fetched again: {why}");
-                    (Rendered::Failed(why), Some(Lost::Failed))
+                    (Rendered::Failed(why), Some(RECOVER_AGAIN))
                 }
             }
         }
         Err(failure) => {
-            let lost = matches!(failure, Failure::Disk(_) | Failure::Hub(_) | Failure::Bug(_)).then_some(Lost::Failed);
-            (Rendered::Failed(failure.to_string()), lost)
+            let passes = matches!(failure, Failure::Disk(_) | Failure::Hub(_) | Failure::Bug(_));
+            (Rendered::Failed(failure.to_string()), passes.then_some(RECOVER_AGAIN))
         }
     }
 }

@@ -7,20 +7,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use api::condition::{self, Condition};
 use api::kurator::apps::v1alpha1::{Application, ApplicationStatus};
 use kube::ResourceExt;
 use model::{GroupKind, Timestamp};
-use plan::application::{FoldFacts, SourceFacts, SourcePart, fold, source_part};
+use plan::application::{FoldFacts, SourceFacts, SourcePart, source_part, waits_for_ready};
 
-use super::{Ctx, owner};
-use crate::record::{OWNER, statuses_of};
+use super::Ctx;
+use crate::record::{OWNER, owner_of_application};
+use crate::throttle::WRITE_EVERY;
 use crate::write::{self, WriteError};
 use client::NamespacedName;
 use client::Next;
-
-/// Shortest time between two status writes of one Application (DESIGN 6).
-const WRITE_EVERY: Duration = Duration::from_secs(1);
 
 /// Longest wait for `Ready`. Its controller needs milliseconds; should it not run, the source's news is not lost.
 const READY_WITHIN: Duration = Duration::from_secs(2);
@@ -33,6 +30,7 @@ pub(super) async fn write(
 ) -> Result<Next, WriteError> {
     let Some(application) = ctx.applications.get(key) else {
         ctx.throttle.forget(key);
+        ctx.behind.forget(key);
         return Ok(Next::Wait);
     };
     let kind = GroupKind::new(plan::application::GROUP, plan::application::KIND);
@@ -49,7 +47,7 @@ pub(super) async fn write(
         return Ok(Next::After(wait));
     }
     ctx.behind.forget(key);
-    if let Some(wait) = ctx.throttle.wait(key, WRITE_EVERY, is_news(before.as_ref(), &part)) {
+    if let Some(wait) = ctx.throttle.wait(key, WRITE_EVERY, part.is_news(before.as_ref())) {
         return Ok(Next::After(wait));
     }
     let SourcePart { conditions, source_status, last_handled_sync } = part;
@@ -62,14 +60,9 @@ pub(super) async fn write(
     Ok(Next::Wait)
 }
 
-/// Does the stored `Ready` say that all is well, although the decisions that are stored now do not?
+/// Must the news of the source wait, as the stored decisions are?
 fn is_ready_stale(ctx: &Ctx, key: &NamespacedName, application: &Application, now: Timestamp) -> bool {
-    let is_true =
-        |conditions: &[Condition]| condition::find(conditions, condition::READY).is_some_and(|c| c.status == "True");
-    if !application.status.as_ref().is_some_and(|status| is_true(&status.conditions)) {
-        return false;
-    }
-    let owner = owner(key);
+    let owner = owner_of_application(key);
     let decisions = ctx.decisions.by(OWNER, &owner.to_string());
     let decisions: BTreeMap<_, _> = decisions.iter().map(|d| (d.name_any(), d.spec.clone())).collect();
     let names = decisions.values().flat_map(|d| d.members.keys());
@@ -79,24 +72,8 @@ fn is_ready_stale(ctx: &Ctx, key: &NamespacedName, application: &Application, no
         decisions: &decisions,
         // Names of revisions are not in `Ready`.
         revisions: BTreeMap::new(),
-        statuses: &statuses_of(&ctx.statuses, &owner),
+        statuses: &ctx.members.statuses_of(&owner),
         members: &members,
     };
-    fold(&facts, now).is_some_and(|fold| !is_true(&fold.conditions))
-}
-
-/// Whether a person waits for it: a condition changed its status or reason, there is another artifact, or a sync is done.
-fn is_news(before: Option<&SourcePart>, after: &SourcePart) -> bool {
-    let said = |part: &SourcePart| -> Vec<(String, String, String)> {
-        part.conditions.iter().map(|c| (c.type_.clone(), c.status.clone(), c.reason.clone())).collect()
-    };
-    let artifact = |part: &SourcePart| {
-        let git = part.source_status.as_ref().and_then(|s| s.git_repo_status.as_ref());
-        git.and_then(|git| git.artifact.as_ref()).map(|artifact| artifact.revision.clone())
-    };
-    before.is_none_or(|before| {
-        said(before) != said(after)
-            || artifact(before) != artifact(after)
-            || before.last_handled_sync != after.last_handled_sync
-    })
+    waits_for_ready(&facts, now)
 }

@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use api::delivery::{Decision, LinkState, MemberStatus, Owner, UnitPhase, UnitStatus};
+use api::delivery::{Decision, MemberStatus, Owner};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::fleet::v1alpha1::ClusterRef;
 use plan::reach::{Reach, reach};
 
-use super::{Asked, FLEET, SECRET, key_of, owner, with_member};
+use super::{Asked, with_member};
 use crate::changes::Changes;
-use crate::fleet;
+use crate::index::{ENTRY, FLEET, SECRET};
 use crate::origin::{self, OriginFacts};
-use crate::record::{self, WAITING};
+use crate::record::{self, WAITING, application_of, owner_of_application};
 use crate::stores::Stores;
 use crate::throttle::gather;
 use client::{NamespacedName, Queue, Store};
@@ -36,7 +36,7 @@ pub(crate) fn watch_applications(stores: &Stores, queue: &Queue<NamespacedName>)
         if asked.replace(key, application.map(|a| Asked::of(a))).is_some() {
             applications.add(key.clone());
         } else {
-            gathered(&decisions, &owner(key), &applications);
+            gathered(&decisions, &owner_of_application(key), &applications);
         }
     });
 }
@@ -54,7 +54,7 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
     let (applications, known) = (queue.clone(), stores.applications.clone());
     let lists: Changes<Vec<ClusterRef>> = Changes::new();
     stores.fleets.on_change(move |key, fleet| {
-        if lists.replace(key, fleet.and_then(|f| fleet::list_of(f))).is_some() {
+        if lists.replace(key, fleet.and_then(|f| origin::list_of(f))).is_some() {
             known.by(FLEET, &key.to_string()).iter().for_each(|a| applications.add(NamespacedName::of(a.as_ref())));
         }
     });
@@ -67,7 +67,7 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
     stores.attached.on_change(move |key, attached| {
         let now = attached.map(|a| origin::facts(a));
         let Some(before) = facts.replace(key, now.clone()) else { return };
-        for fleet in fleets.by(fleet::ENTRY, &key.to_string()) {
+        for fleet in fleets.by(ENTRY, &key.to_string()) {
             let term = NamespacedName::of(fleet.as_ref()).to_string();
             known.by(FLEET, &term).iter().for_each(|a| applications.add(NamespacedName::of(a.as_ref())));
         }
@@ -86,7 +86,7 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
         let Some(before) = facts.replace(key, now.clone()) else { return };
         with_member(&decisions, &key.name).into_iter().for_each(|key| applications.add(key));
         for origin in before.into_iter().chain(now).filter_map(|facts| facts.origin) {
-            for fleet in fleets.by(fleet::ENTRY, &NamespacedName::new(origin.namespace, origin.name).to_string()) {
+            for fleet in fleets.by(ENTRY, &NamespacedName::new(origin.namespace, origin.name).to_string()) {
                 let term = NamespacedName::of(fleet.as_ref()).to_string();
                 known.by(FLEET, &term).iter().for_each(|a| applications.add(NamespacedName::of(a.as_ref())));
             }
@@ -110,44 +110,25 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
         let Some(before) = reports.replace(key, status.cloned()) else { return };
         let changed = record::changed_units(before.as_deref(), status.map(Arc::as_ref));
         for (unit, (was, is)) in changed {
-            let decides = removed(was) != removed(is)
-                || held(was) != held(is)
-                || (weight(was) != weight(is) && !known.by(WAITING, &unit.to_string()).is_empty());
-            if decides {
+            let is_weighed = || !known.by(WAITING, &unit.to_string()).is_empty();
+            if plan::unit::decides(was, is, is_weighed) {
                 gathered(&decisions, &unit.owner(), &applications);
             }
         }
+        let link = |slice: &MemberStatus| record::link(slice).map(|link| link.state);
         if before.as_deref().and_then(link) != status.map(Arc::as_ref).and_then(link) {
             let member = status.or(before.as_ref()).map(|s| s.spec.member.to_string()).unwrap_or_default();
             let keys = with_member(&decisions, &member).into_iter();
-            keys.for_each(|key| gathered(&decisions, &owner(&key), &applications));
+            keys.for_each(|key| gathered(&decisions, &owner_of_application(&key), &applications));
         }
     });
 }
 
 /// Looks at an owner soon: what is written for a thousand members, and what they report, is then a few looks at it.
 pub(crate) fn gathered(decisions: &Store<Decision>, owner: &Owner, applications: &Queue<NamespacedName>) {
-    if let Some(key) = key_of(owner) {
+    if let Some(key) = application_of(owner) {
         applications.add_after(key, gather(record::members_of(decisions, owner)));
     }
-}
-
-fn removed(status: Option<&UnitStatus>) -> bool {
-    status.is_some_and(|s| s.phase == UnitPhase::Removed)
-}
-
-fn held(status: Option<&UnitStatus>) -> Option<&api::delivery::Deletions> {
-    status.and_then(|s| s.held.as_ref())
-}
-
-/// Everything that the guard reads of a report beside the list itself: a phase that has come far enough is a report at
-/// last.
-fn weight(status: Option<&UnitStatus>) -> Option<(u32, u32, u64, UnitPhase)> {
-    status.map(|s| (s.objects.inventory, s.objects.desired, s.epoch, s.phase))
-}
-
-fn link(status: &MemberStatus) -> Option<LinkState> {
-    status.status.as_ref()?.link.as_ref().map(|link| link.state)
 }
 
 /// What decisions read of a member's record.

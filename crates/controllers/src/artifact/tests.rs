@@ -25,7 +25,7 @@ fn artifacts(dir: &std::path::Path, api: Api) -> (Arc<Artifacts>, Metrics) {
 /// Why an artifact could not be fetched again.
 async fn failure(artifacts: &Arc<Artifacts>, artifact: &Artifact) -> String {
     loop {
-        match artifacts.recover("default", artifact) {
+        match artifacts.recover("default", artifact, "me".to_owned(), Box::new(|| {})) {
             Recovery::Failed(why) => return why,
             Recovery::UnderWay => tokio::task::yield_now().await,
         }
@@ -55,8 +55,68 @@ async fn a_fetch_that_panics_is_counted_and_is_not_under_way_for_ever() {
     assert_eq!(metrics.panics("artifact"), 1);
     // time: how long it is not asked for is what this is about.
     tokio::time::advance(RECOVER_AGAIN).await;
-    artifacts.recover("default", &artifact);
+    artifacts.recover("default", &artifact, "me".to_owned(), Box::new(|| {}));
     while asked.load(Ordering::SeqCst) < 2 {
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_an_artifact_is_told_once_when_its_fetch_has_ended_and_what_nobody_asks_for_is_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let gone = |_: http::Request<Body>| async {
+        let gone = json!({"kind": "Status", "apiVersion": "v1", "code": 404, "reason": "NotFound", "message": "gone"});
+        let body = Body::from(gone.to_string().into_bytes());
+        Ok::<_, Infallible>(http::Response::builder().status(404).body(body).unwrap())
+    };
+    let (artifacts, _) = artifacts(dir.path(), Api::new(kube::Client::new(tower::service_fn(gone), "default"), "test"));
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let wake = |who: &str| -> Wake {
+        let (told, who) = (told.clone(), who.to_owned());
+        Box::new(move || told.lock().unwrap().push(who))
+    };
+    for who in ["b", "a", "b"] {
+        let recovery = artifacts.recover("default", &artifact(Some("login")), who.to_owned(), wake(who));
+        assert!(matches!(recovery, Recovery::UnderWay), "{recovery:?}");
+    }
+    while told.lock().unwrap().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(*told.lock().unwrap(), ["a", "b"]);
+    let failed = artifacts.recover("default", &artifact(Some("login")), "a".to_owned(), wake("a"));
+    assert!(matches!(failed, Recovery::Failed(_)), "{failed:?}");
+    // time: how long it is remembered is what this is about.
+    tokio::time::advance(UNASKED_MAX).await;
+    let other = Artifact { digest: Digest::of(b"other"), ..artifact(Some("login")) };
+    artifacts.recover("default", &other, "a".to_owned(), wake("a"));
+    assert_eq!(artifacts.lost().keys().map(|(_, digest)| *digest).collect::<Vec<_>>(), [other.digest]);
+}
+
+#[tokio::test]
+async fn an_artifact_is_fetched_again_from_a_source_that_is_the_same_but_for_user_information() {
+    let dir = tempfile::tempdir().unwrap();
+    let nothing = |_: http::Request<Body>| async { Ok::<_, Infallible>(http::Response::new(Body::empty())) };
+    let (artifacts, _) =
+        artifacts(dir.path(), Api::new(kube::Client::new(tower::service_fn(nothing), "default"), "test"));
+    let key = |name: &str| NamespacedName::new("default", name);
+    let follow = |name: &str, url: &str, ignore: Option<&str>, secret: Option<&str>| {
+        let mut spec = GitSpec::new(url, GitReference::Default);
+        spec.ignore = ignore.map(str::to_owned);
+        artifacts.follow(&key(name), spec, secret).unwrap();
+    };
+    let alike = |artifact: &Artifact| artifacts.alike("default", artifact).len();
+    let (plain, with_user) = ("http://127.0.0.1:9/app.git", "http://me:secret@127.0.0.1:9/app.git");
+    follow("plain", plain, None, None);
+    assert_eq!(alike(&artifact(None)), 0, "the record says everything of it");
+    follow("other-files", with_user, Some("docs/"), None);
+    follow("other-login", with_user, None, Some("login"));
+    assert_eq!(alike(&artifact(None)), 0, "of another Application with the same URL");
+    follow("same", with_user, None, None);
+    assert_eq!((alike(&artifact(None)), alike(&artifact(Some("login")))), (1, 1));
+    assert!(artifacts.alike("elsewhere", &artifact(None)).is_empty());
+    // An edit takes the credentials along.
+    follow("same", plain, None, None);
+    assert_eq!(alike(&artifact(None)), 0);
+    artifacts.forget(&key("other-login"));
+    assert_eq!(artifacts.followed().len(), 1);
 }

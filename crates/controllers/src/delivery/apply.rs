@@ -27,6 +27,8 @@ struct Target {
     credential: CredentialRef,
     /// Version of that Secret.
     version: Option<String>,
+    /// UID of the member's record: another record is another member, also under the same name.
+    record: Option<String>,
     /// The identity that the applier is told to expect.
     cluster: Option<String>,
 }
@@ -41,7 +43,7 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Ends it after what it has begun.
+    /// Ends it where it is, also in the middle of a request: the next one finishes what was begun.
     pub(super) async fn stop(self) {
         self.stop.cancel();
         // A panic in it does not come this far.
@@ -57,6 +59,7 @@ pub(super) async fn apply(ctx: &Arc<Ctx>, member: &MemberName, cluster: &Cluster
     let target = origin::credential_of(cluster).filter(|_| is_deliverable(cluster)).map(|credential| Target {
         version: ctx.secrets.version(&NamespacedName::new(credential.namespace.clone(), credential.secret.clone())),
         credential,
+        record: cluster.metadata.uid.clone(),
         cluster: cluster.spec.id.clone(),
     });
     let runs = |running: &Running| Some(&running.target) == target.as_ref();
@@ -75,13 +78,21 @@ pub(super) async fn apply(ctx: &Arc<Ctx>, member: &MemberName, cluster: &Cluster
         let mut state = ctx.state();
         if let Some(running) = state.appliers.get_mut(member) {
             // The Secret was written again with the same kubeconfig.
-            if running.serial == connection.serial && running.target.cluster == target.cluster {
+            let same = running.serial == connection.serial
+                && running.target.cluster == target.cluster
+                && running.target.record == target.record;
+            if same {
                 running.target = target;
                 return Ok(());
             }
         }
     }
+    let of_another = |running: &Running| running.target.record != target.record;
+    let is_of_another = ctx.state().appliers.get(member).is_some_and(of_another);
     stop(ctx, member).await;
+    if is_of_another {
+        ctx.state().unstored.remove(member);
+    }
     let running = start(ctx, member, target, connection);
     ctx.state().appliers.insert(member.clone(), running);
     Ok(())
@@ -143,5 +154,6 @@ pub(super) async fn forget(ctx: &Ctx, member: &MemberName) {
     ctx.connections.close(member);
     let mut state = ctx.state();
     state.unstored.remove(member);
+    state.waiting.remove(member);
     state.back.remove(member);
 }

@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use api::delivery::{Decision, HubId, MemberLink, MemberStatus, Revision, UnitId, UnitStatus};
+use api::delivery::{Decision, HubId, MemberLink, MemberStatus, Revision, UnitId, UnitStatus, WaitingOn};
 use api::feed::UnitReport;
 use api::karmada::cluster::v1alpha1::Cluster;
 use applier::{FeedReport, MemberReport, PushFeed};
@@ -43,7 +43,7 @@ use crate::metrics::Metrics;
 use crate::record;
 use crate::rendering::Renderings;
 use crate::secrets::SecretVersions;
-use crate::throttle::Throttle;
+use crate::throttle::{GATHER_LEAST, Throttle};
 use client::queue::note_generation;
 use client::{Api, NamespacedName, Store};
 use client::{Next, Queue};
@@ -53,10 +53,6 @@ pub type Reports = mpsc::Receiver<FeedReport>;
 
 /// How many members are looked at once: each waits for its own network, and none of them for another.
 const AT_ONCE: usize = 64;
-
-/// How long reports are gathered before they are stored: a member that delivers many units writes its status a few times,
-/// and not for each of them. A person does not see 20 ms.
-const GATHER: Duration = Duration::from_millis(20);
 
 /// What this controller has not stored yet of a member.
 #[derive(Default)]
@@ -69,6 +65,8 @@ struct Unstored {
 struct State {
     /// Merged reports on their way into MemberStatus.
     unstored: BTreeMap<MemberName, Unstored>,
+    /// What this process lacks of members' units; of a member that it has not looked at yet, what is stored is kept.
+    waiting: BTreeMap<MemberName, BTreeMap<UnitId, WaitingOn>>,
     appliers: BTreeMap<MemberName, apply::Running>,
     /// Counts how often each member answered after it had not: its applier need not wait out its pause.
     back: BTreeMap<MemberName, channel::Sender<u64>>,
@@ -141,7 +139,7 @@ pub(crate) fn run(deps: &Deps, feed: Arc<PushFeed>, reports: Reports) -> Running
             work(ctx.clone(), ctx.reported.clone(), AT_ONCE, stop.clone(), store),
             reader,
         );
-        // What appliers have begun is finished.
+        // Appliers end where they are. What they have begun is finished after the next start.
         let running: Vec<_> = std::mem::take(&mut ctx.state().appliers).into_values().collect();
         for applier in running {
             applier.stop().await;
@@ -183,25 +181,22 @@ async fn read(ctx: &Arc<Ctx>, reports: &mut Reports) {
 fn take_report(ctx: &Ctx, report: &UnitReport) {
     let member = &report.member;
     ctx.sending.end(member);
-    if !has_record(ctx, member) {
-        return;
-    }
+    let Some(record) = record_of(ctx, member) else { return };
     let mut state = ctx.state();
     let newer = state.unstored.get(member).and_then(|unstored| unstored.units.get(&report.unit));
-    let stored = newer.cloned().or_else(|| status::stored_unit(&ctx.statuses, member, &report.unit));
+    let stored = newer.cloned().or_else(|| status::stored_unit(&ctx.statuses, member, &record, &report.unit));
     if let Some(merged) = plan::unit::merge_report(report, stored.as_ref(), ctx.clock.now())
         && stored.as_ref() != Some(&merged)
     {
         count(ctx, &report.unit, stored.as_ref(), &merged);
         state.unstored.entry(member.clone()).or_default().units.insert(report.unit.clone(), merged);
-        ctx.reported.add_after(member.clone(), GATHER);
+        ctx.reported.add_after(member.clone(), GATHER_LEAST);
     }
 }
 
-/// Is the member one of the hub's? Reports that were on their way when its record went are dropped: nothing would ever
-/// store them.
-fn has_record(ctx: &Ctx, member: &MemberName) -> bool {
-    ctx.clusters.get(&NamespacedName::new("", member.as_str())).is_some()
+/// The member's record. Reports that were on their way when it went are dropped: nothing would ever store them.
+fn record_of(ctx: &Ctx, member: &MemberName) -> Option<Arc<Cluster>> {
+    ctx.clusters.get(&NamespacedName::new("", member.as_str()))
 }
 
 /// Counts what a report says for the first time.
@@ -216,14 +211,15 @@ fn count(ctx: &Ctx, unit: &UnitId, before: Option<&UnitStatus>, merged: &UnitSta
 }
 
 fn take_link(ctx: &Ctx, report: &MemberReport) {
-    let Some(link) = status::link(report, ctx.clock.now()).filter(|_| has_record(ctx, &report.member)) else { return };
-    let stored = record::link_of(&ctx.statuses, &report.member);
+    let Some(link) = status::link(report, ctx.clock.now()) else { return };
+    let Some(known) = record_of(ctx, &report.member) else { return };
+    let stored = record::link_of(&ctx.statuses, &report.member, &known);
     let merged = plan::unit::merge_link(link, stored.as_ref());
     let mut state = ctx.state();
     let newer = state.unstored.get(&report.member).and_then(|unstored| unstored.link.as_ref());
     if newer.or(stored.as_ref()) != Some(&merged) {
         state.unstored.entry(report.member.clone()).or_default().link = Some(merged);
-        ctx.reported.add_after(report.member.clone(), GATHER);
+        ctx.reported.add_after(report.member.clone(), GATHER_LEAST);
     }
 }
 
@@ -232,7 +228,7 @@ async fn reconcile(ctx: Arc<Ctx>, member: MemberName) -> Result<Next, WriteError
     let (ctx, member) = (&ctx, &member);
     // What is not decided for it any more is not stored any more.
     ctx.reported.add(member.clone());
-    let Some(cluster) = ctx.clusters.get(&NamespacedName::new("", member.as_str())) else {
+    let Some(cluster) = record_of(ctx, member) else {
         apply::forget(ctx, member).await;
         return Ok(Next::Wait);
     };
@@ -243,6 +239,10 @@ async fn reconcile(ctx: Arc<Ctx>, member: MemberName) -> Result<Next, WriteError
         tracing::debug!(%member, ?report, "waits");
     }
     let again = observed.again;
+    let waiting = ctx.state().waiting.insert(member.clone(), observed.waiting.clone());
+    if waiting.as_ref() != Some(&observed.waiting) {
+        ctx.reported.add(member.clone());
+    }
     // Before the applier can answer.
     let begun = ctx.sending.begin(member);
     if !ctx.feed.set(snapshot, observed.bundles) && begun {
@@ -255,9 +255,9 @@ async fn reconcile(ctx: Arc<Ctx>, member: MemberName) -> Result<Next, WriteError
 /// Stores what one member reports. What is still to be sent to others goes first.
 async fn store(ctx: Arc<Ctx>, member: MemberName) -> Result<Next, WriteError> {
     ctx.sending.few().await;
-    match ctx.clusters.get(&NamespacedName::new("", member.as_str())) {
-        Some(_) => status::write(&ctx, &member).await, // client
-        None => status::remove(&ctx, &member).await,   // client
+    match record_of(&ctx, &member) {
+        Some(record) => status::write(&ctx, &member, &record).await, // client
+        None => status::remove(&ctx, &member).await,                 // client
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::delivery::{Decision, Inputs, MemberDecision, ShortId, UnitId};
+use api::delivery::{Decision, Inputs, MemberDecision, Missing, ShortId, UnitId, WaitingOn};
 use api::feed::Payload;
 use kube::ResourceExt;
 use model::{Digest, MemberName};
@@ -12,11 +12,12 @@ use plan::delivery::Wanted;
 use plan::prepare::Bundle;
 
 use super::Ctx;
+use crate::artifact::{RECOVER_AGAIN, Recovery};
 use crate::record::MEMBER;
 use crate::rendering::Failure;
 use client::NamespacedName;
 
-/// How often a unit is looked at whose artifact is being fetched again; nothing else says that it has come.
+/// How often a unit is looked at that the hub or its disk did not let be rendered; nothing else says that they do.
 const LOST_AGAIN: Duration = Duration::from_secs(1);
 
 /// How often a unit is looked at that made the renderer panic.
@@ -25,11 +26,17 @@ const BUG_AGAIN: Duration = Duration::from_secs(60);
 pub(super) struct Observed {
     decisions: Vec<(Arc<Decision>, Option<Digest>)>,
     pub(super) bundles: BTreeMap<UnitId, Arc<Bundle>>,
+    /// What is lacking of units that cannot be rendered. One that is being fetched again is not among them: that ends soon.
+    pub(super) waiting: BTreeMap<UnitId, WaitingOn>,
     /// When to look again, because something is waited for that nothing announces.
     pub(super) again: Option<Duration>,
 }
 
 impl Observed {
+    fn look_again(&mut self, after: Duration) {
+        self.again = Some(self.again.map_or(after, |before| before.min(after)));
+    }
+
     /// What the snapshot is made of.
     pub(super) fn wanted(&self) -> Vec<Wanted<'_>> {
         let all = self.decisions.iter();
@@ -38,13 +45,13 @@ impl Observed {
 }
 
 pub(super) async fn observe(ctx: &Ctx, member: &MemberName) -> Observed {
-    let mut out = Observed { decisions: Vec::new(), bundles: BTreeMap::new(), again: None };
+    let mut out = Observed { decisions: Vec::new(), bundles: BTreeMap::new(), waiting: BTreeMap::new(), again: None };
     for decision in ctx.decisions.by(MEMBER, member.as_str()) {
         let Some(entry) = decision.spec.members.get(member) else { continue };
         let unit = decision.spec.unit.clone();
         let short = unit.short(&ctx.hub);
         let bundle = if entry.removal.is_none() {
-            bundle(ctx, &decision, entry, &short, &mut out.again).await
+            bundle(ctx, member, &decision, entry, &short, &mut out).await
         } else {
             let nothing = Payload::default();
             Some(ctx.feed.bundle(&short, nothing.digest(), &nothing))
@@ -61,10 +68,11 @@ pub(super) async fn observe(ctx: &Ctx, member: &MemberName) -> Observed {
 /// What a unit should be in a member: prepared already for another member that has it too, or rendered now.
 async fn bundle(
     ctx: &Ctx,
+    member: &MemberName,
     decision: &Decision,
     entry: &MemberDecision,
     short: &ShortId,
-    again: &mut Option<Duration>,
+    out: &mut Observed,
 ) -> Option<Arc<Bundle>> {
     if let Some(ready) = entry.digest.and_then(|digest| ctx.feed.prepared(short, digest)) {
         return Some(ready);
@@ -77,16 +85,34 @@ async fn bundle(
         Ok(rendering) => Some(ctx.feed.bundle(short, rendering.summary.digest, &rendering.payload)),
         Err(failure) => {
             tracing::debug!(%unit, %failure, "waits for its rendering");
-            match (&failure, &revision.spec.inputs) {
+            let rendering = || Some(WaitingOn::new(Missing::Render, failure.to_string()));
+            let waiting = match (&failure, &revision.spec.inputs) {
                 (Failure::ArtifactLost(_), Inputs::Artifact(inputs)) => {
-                    ctx.artifacts.recover(&namespace, &inputs.artifact);
-                    *again = Some(LOST_AGAIN);
+                    let (members, name) = (ctx.members.clone(), member.clone());
+                    let wake = Box::new(move || members.add(name));
+                    let recovery =
+                        ctx.artifacts.recover(&namespace, &inputs.artifact, format!("member {member}"), wake);
+                    match recovery {
+                        // The end of the fetch makes the member look again.
+                        Recovery::UnderWay => None,
+                        Recovery::Failed(why) => {
+                            out.look_again(RECOVER_AGAIN);
+                            Some(WaitingOn::new(Missing::Source, why))
+                        }
+                    }
                 }
-                (Failure::Manifests(_), _) => {}
-                // What panicked is most likely to panic again.
-                (Failure::Bug(_), _) => *again = Some(BUG_AGAIN),
-                _ => *again = Some(LOST_AGAIN),
-            }
+                (Failure::Manifests(_), _) => rendering(),
+                (Failure::Bug(_), _) => {
+                    // What panicked is most likely to panic again.
+                    out.look_again(BUG_AGAIN);
+                    rendering()
+                }
+                _ => {
+                    out.look_again(LOST_AGAIN);
+                    rendering()
+                }
+            };
+            out.waiting.extend(waiting.map(|waiting| (unit.clone(), waiting)));
             None
         }
     }

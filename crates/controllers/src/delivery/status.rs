@@ -5,25 +5,34 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::delivery::{LinkState, MemberLink, MemberStatus, MemberStatusSpec, MemberStatusStatus, UnitId, UnitStatus};
+use api::karmada::cluster::v1alpha1::Cluster;
 use applier::{Link, MemberReport};
+use kube::Resource;
 use model::{MemberName, Timestamp};
-use plan::unit::is_news;
+use plan::unit::{is_news, set_waiting_on};
 
-use super::Ctx;
+use super::{Ctx, State};
 use crate::record::{self, MEMBER};
+use crate::throttle::WRITE_EVERY;
 use crate::write::{self, WriteError};
 use client::Next;
 use client::{NamespacedName, Store};
 
 /// Field manager of MemberStatus.
 pub(super) const FIELD_MANAGER: &str = "kurator-delivery";
-/// Shortest time between two writes of one member's status that say nothing new (DESIGN 6).
-const WRITE_EVERY: Duration = Duration::from_secs(1);
 
 /// What is stored of one unit in a member.
-pub(super) fn stored_unit(statuses: &Store<MemberStatus>, member: &MemberName, unit: &UnitId) -> Option<UnitStatus> {
+pub(super) fn stored_unit(
+    statuses: &Store<MemberStatus>,
+    member: &MemberName,
+    record: &Cluster,
+    unit: &UnitId,
+) -> Option<UnitStatus> {
     let slices = record::slices_of(statuses, member);
-    slices.iter().find_map(|slice| slice.status.as_ref()?.units.get(unit).cloned())
+    slices
+        .iter()
+        .filter(|slice| record::is_report_of(slice, record))
+        .find_map(|slice| slice.status.as_ref()?.units.get(unit).cloned())
 }
 
 /// A link as it is stored; `None` for one that is tried for the first time, so that a restart writes nothing.
@@ -50,8 +59,15 @@ fn wanted(ctx: &Ctx, member: &MemberName, stored: &[Arc<MemberStatus>]) -> BTree
     let mut link = first.and_then(|slice| slice.status.as_ref()?.link.clone());
     {
         let mut state = ctx.state();
-        if let Some(unstored) = state.unstored.get_mut(member) {
+        let State { unstored, waiting, .. } = &mut *state;
+        let waiting = waiting.get(member);
+        let say = |(unit, status): (&UnitId, &mut UnitStatus)| {
+            waiting.into_iter().for_each(|waiting| set_waiting_on(status, waiting.get(unit)));
+        };
+        units.iter_mut().for_each(say);
+        if let Some(unstored) = unstored.get_mut(member) {
             unstored.units.retain(|unit, _| decided.contains(unit));
+            unstored.units.iter_mut().for_each(say);
             units.extend(unstored.units.iter().map(|(unit, status)| (unit.clone(), status.clone())));
             link = unstored.link.clone().or(link);
         }
@@ -92,9 +108,14 @@ fn changed<'a>(slices: &'a BTreeMap<u32, MemberStatusStatus>, stored: &'a [Arc<M
     out
 }
 
-pub(super) async fn write(ctx: &Ctx, member: &MemberName) -> Result<Next, WriteError> {
+pub(super) async fn write(ctx: &Ctx, member: &MemberName, record: &Cluster) -> Result<Next, WriteError> {
     let stored = record::slices_of(&ctx.statuses, member);
+    // Of an earlier record of this name, which may have been another cluster.
+    let (stored, others): (Vec<_>, Vec<_>) = stored.into_iter().partition(|s| record::is_report_of(s, record));
     let mut slices = wanted(ctx, member, &stored);
+    for other in &others {
+        delete(ctx, other).await?;
+    }
     // Each slice has its own pace: one that must wait holds back no other.
     let mut again: Option<Duration> = None;
     let mut waiting = Vec::new();
@@ -107,18 +128,13 @@ pub(super) async fn write(ctx: &Ctx, member: &MemberName) -> Result<Next, WriteE
         }
         let object = match known {
             Some(object) => object.clone(),
-            None => {
-                let spec = MemberStatusSpec { member: member.clone(), slice };
-                write::create(&ctx.api, &MemberStatus::new(&name, spec)).await?
-            }
+            None => create(ctx, &name, member, record, slice).await?,
         };
         let object = MemberStatus { status: Some(status.clone()), ..object };
         ctx.statuses.learn(write::status(&ctx.api, &object).await?);
     }
     for surplus in stored.iter().filter(|s| !slices.contains_key(&s.spec.slice)) {
-        let key = NamespacedName::of(surplus.as_ref());
-        write::delete::<MemberStatus>(&ctx.api, &key, None).await?;
-        ctx.throttle.forget(&key);
+        delete(ctx, surplus).await?;
     }
     slices.retain(|slice, _| !waiting.contains(slice));
     forget_stored(ctx, member, &slices);
@@ -143,9 +159,30 @@ fn forget_stored(ctx: &Ctx, member: &MemberName, written: &BTreeMap<u32, MemberS
 pub(super) async fn remove(ctx: &Ctx, member: &MemberName) -> Result<Next, WriteError> {
     ctx.state().unstored.remove(member);
     for status in record::slices_of(&ctx.statuses, member) {
-        let key = NamespacedName::of(status.as_ref());
-        write::delete::<MemberStatus>(&ctx.api, &key, None).await?;
-        ctx.throttle.forget(&key);
+        delete(ctx, &status).await?;
     }
     Ok(Next::Wait)
+}
+
+async fn create(
+    ctx: &Ctx,
+    name: &str,
+    member: &MemberName,
+    record: &Cluster,
+    slice: u32,
+) -> Result<MemberStatus, WriteError> {
+    let mut object = MemberStatus::new(name, MemberStatusSpec { member: member.clone(), slice });
+    // It says whose report it is, and goes with the record also while delivery does not run.
+    object.metadata.owner_references = record.owner_ref(&()).map(|owner| vec![owner]);
+    write::create(&ctx.api, &object).await
+}
+
+/// Deletes exactly this slice. Another may have been made under the name since: that one stays.
+async fn delete(ctx: &Ctx, slice: &MemberStatus) -> Result<(), WriteError> {
+    let key = NamespacedName::of(slice);
+    match write::delete::<MemberStatus>(&ctx.api, &key, slice.metadata.uid.as_deref()).await {
+        Err(error) if !error.is_conflict() => return Err(error),
+        _ => ctx.throttle.forget(&key),
+    }
+    Ok(())
 }

@@ -48,7 +48,7 @@ fn decision(n: usize) -> api::delivery::Decision {
 }
 
 /// A member's record.
-fn record_of(name: MemberName, version: &str) -> Cluster {
+fn cluster(name: MemberName, version: &str) -> Cluster {
     let mut record = Cluster::new(name.as_str(), api::karmada::cluster::v1alpha1::ClusterSpec::default());
     record.metadata.resource_version = Some(version.to_owned());
     record
@@ -75,6 +75,7 @@ fn status(held: bool) -> UnitStatus {
         since: Still.now(),
         reason: String::new(),
         message: String::new(),
+        waiting_on: None,
         held: held.then_some(deletions),
         waiting: Vec::new(),
         reverts: 0,
@@ -120,7 +121,7 @@ async fn one_members_pass_costs_its_own_decisions_and_one_units_status_its_own_m
     assert_eq!(record::slices_of(&ctx.statuses, &member(3)).len(), 1);
     let owner = unit(42).owner();
     assert_eq!(ctx.statuses.by(record::OWNER, &owner.to_string()).len(), MEMBERS_OF_UNIT);
-    assert_eq!(record::statuses_of(&ctx.statuses, &owner).len(), MEMBERS_OF_UNIT);
+    assert_eq!(record::statuses_of(&ctx.statuses, &ctx.clusters, &owner).len(), MEMBERS_OF_UNIT);
     assert_eq!(controllers.stores.decisions_of(&unit(42)).len(), 1);
 
     // A decision that does not name the member any more is not found for it any more.
@@ -175,7 +176,7 @@ fn a_report_is_merged_with_what_is_not_stored_yet() {
     let ctx = context(&controllers.deps, controllers.feed.clone());
     take_report(&ctx, &report(UnitPhase::Applied, b"zero"));
     assert!(ctx.state().unstored.is_empty(), "it has no record: nothing would ever store that");
-    ctx.clusters.learn(record_of(member(1), "1"));
+    ctx.clusters.learn(cluster(member(1), "1"));
     take_report(&ctx, &report(UnitPhase::Applied, b"one"));
     // Nothing was written in between: what was applied must not be forgotten.
     take_report(&ctx, &report(UnitPhase::Suspended, b"two"));
@@ -224,7 +225,7 @@ async fn a_slice_that_waits_its_turn_holds_back_no_other() {
         decision.spec.members = BTreeMap::from([(member(1), decision.spec.members.values().next().unwrap().clone())]);
         ctx.decisions.learn(decision);
     }
-    ctx.clusters.learn(record_of(member(1), "1"));
+    ctx.clusters.learn(cluster(member(1), "1"));
     let slice = |n: u32, units: std::ops::Range<usize>| {
         let mut slice = stored(member(1), 1, units.map(|n| (unit(n), status(false))).collect());
         slice.metadata.name = Some(api::delivery::MemberStatusSpec::object_name(&member(1), n));
@@ -242,7 +243,7 @@ async fn a_slice_that_waits_its_turn_holds_back_no_other() {
         member(1),
         Unstored { units: BTreeMap::from([(unit(0), counted.clone()), (unit(per_slice), failed)]), link: None },
     );
-    let next = status::write(&ctx, &member(1)).await.unwrap();
+    let next = status::write(&ctx, &member(1), &cluster(member(1), "1")).await.unwrap();
     assert_eq!(*log.lock().unwrap(), ["PUT m001-1", "DELETE m001-2"]);
     assert!(matches!(next, Next::After(_)), "{next:?}");
     let left = ctx.state().unstored[&member(1)].units.clone();
@@ -250,7 +251,7 @@ async fn a_slice_that_waits_its_turn_holds_back_no_other() {
     // time: the pace is what this is about.
     tokio::time::advance(Duration::from_secs(1)).await;
     log.lock().unwrap().clear();
-    assert_eq!(status::write(&ctx, &member(1)).await.unwrap(), Next::Wait);
+    assert_eq!(status::write(&ctx, &member(1), &cluster(member(1), "1")).await.unwrap(), Next::Wait);
     assert_eq!(log.lock().unwrap().first().map(String::as_str), Some("PUT m001-0"));
     assert!(ctx.state().unstored.is_empty());
 }
@@ -279,7 +280,7 @@ impl Clock for Faulty {
 async fn a_report_that_makes_the_reader_panic_costs_that_report() {
     let (_cache, controllers) = with(hub_that_writes(Arc::default()), Arc::new(Faulty(false.into())));
     let ctx = context(&controllers.deps, controllers.feed.clone());
-    ctx.clusters.learn(record_of(member(1), "1"));
+    ctx.clusters.learn(cluster(member(1), "1"));
     let (sender, reports) = mpsc::channel(2);
     for payload in [b"one", b"two"] {
         sender.send(FeedReport::Unit(Arc::new(report(UnitPhase::Applied, payload)))).await.unwrap();
@@ -290,6 +291,79 @@ async fn a_report_that_makes_the_reader_panic_costs_that_report() {
     assert_eq!(ctx.metrics.queues().panics("delivery-reader"), 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn why_a_unit_cannot_be_rendered_is_stored_with_its_status() {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let (_cache, controllers) = with(hub_that_writes(log.clone()), Arc::new(Still));
+    let ctx = context(&controllers.deps, controllers.feed.clone());
+    let mut placed = decision(1);
+    placed.spec.members.values_mut().for_each(|entry| entry.removal = Removal::None);
+    ctx.decisions.learn(placed);
+    // Its source is not there any more, and the cache has lost it.
+    let inputs = serde_json::json!({"artifact": {
+        "artifact": {"digest": Digest::of(b"tree"), "revision": "main@sha1:3f2c1a97df8477b5708f63235d978e6ede475f92", "url": "ftp://gone"}, "kustomize": {"path": "."}}});
+    let spec = serde_json::json!({"unit": unit(1), "epoch": 1, "renderer": render::VERSION, "inputs": inputs,
+        "time": Still.now().to_string()});
+    let mut revision = Revision::new("r", serde_json::from_value(spec).unwrap());
+    revision.metadata.namespace = Some("default".into());
+    revision.metadata.resource_version = Some("1".into());
+    ctx.revisions.learn(revision);
+    ctx.clusters.learn(cluster(member(1), "1"));
+    ctx.statuses.learn(stored(member(1), 1, BTreeMap::from([(unit(1), status(false))])));
+    let said = || {
+        let slice = ctx.statuses.get(&NamespacedName::new("", "m001-0")).unwrap();
+        slice.status.as_ref().unwrap().units[&unit(1)].waiting_on.as_ref().map(ToString::to_string)
+    };
+    // The first look begins a fetch, which wakes the member when it has failed.
+    assert!(matches!(reconcile(ctx.clone(), member(1)).await, Ok(Next::Wait)));
+    store(ctx.clone(), member(1)).await.unwrap();
+    assert_eq!(said(), None, "it may come at once");
+    while ctx.members.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert!(matches!(reconcile(ctx.clone(), member(1)).await, Ok(Next::After(_))));
+    store(ctx.clone(), member(1)).await.unwrap();
+    let why = said().unwrap_or_default();
+    assert!(why.starts_with("its source: ") && why.contains("ftp"), "{why}");
+    log.lock().unwrap().clear();
+    reconcile(ctx.clone(), member(1)).await.unwrap();
+    store(ctx.clone(), member(1)).await.unwrap();
+    assert_eq!(*log.lock().unwrap(), [""; 0], "said once");
+}
+
+#[tokio::test]
+async fn what_an_earlier_record_of_the_name_reported_says_nothing_of_the_member_that_has_it_now() {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let (_cache, controllers) = with(hub_that_writes(log.clone()), Arc::new(Still));
+    let ctx = context(&controllers.deps, controllers.feed.clone());
+    let record = |uid: &str, version: &str| {
+        let mut record = cluster(member(1), version);
+        record.metadata.uid = Some(uid.to_owned());
+        record
+    };
+    let mut decided = decision(1);
+    decided.spec.members = BTreeMap::from([(member(1), decided.spec.members.values().next().unwrap().clone())]);
+    ctx.decisions.learn(decided);
+    let applied = UnitStatus { applied: Some(Digest::of(b"one")), ..status(false) };
+    let mut old = stored(member(1), 1, BTreeMap::from([(unit(1), applied)]));
+    old.metadata.owner_references = kube::Resource::owner_ref(&record("old", "1"), &()).map(|owner| vec![owner]);
+    ctx.statuses.learn(old);
+    let known = || record::statuses_of(&ctx.statuses, &ctx.clusters, &unit(1).owner()).len();
+    ctx.clusters.learn(record("old", "1"));
+    assert_eq!(known(), 1);
+    ctx.clusters.learn(record("new", "2"));
+    assert_eq!(known(), 0);
+    // The applier of the old one would only be looking again; that of the new one has just begun.
+    take_report(&ctx, &report(UnitPhase::Applying, b"one"));
+    store(ctx.clone(), member(1)).await.unwrap();
+    assert_eq!(*log.lock().unwrap(), ["DELETE m001-0", "POST memberstatuses", "PUT m001-0"]);
+    let slice = ctx.statuses.get(&NamespacedName::new("", "m001-0")).unwrap();
+    let now = &slice.status.as_ref().unwrap().units[&unit(1)];
+    assert_eq!((now.phase, now.applied), (UnitPhase::Applying, None));
+    assert_eq!(slice.metadata.owner_references.as_ref().unwrap()[0].uid, "new");
+    assert_eq!(known(), 1);
+}
+
 #[test]
 fn reverts_are_counted_once_each_also_by_appliers_that_start_again() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -298,7 +372,7 @@ fn reverts_are_counted_once_each_also_by_appliers_that_start_again() {
     let metrics = crate::Metrics::registered(&mut registry);
     let (_cache, controllers) = counting(no_answer(), Arc::new(Still), metrics);
     let ctx = context(&controllers.deps, controllers.feed.clone());
-    ctx.clusters.learn(record_of(member(1), "1"));
+    ctx.clusters.learn(cluster(member(1), "1"));
     let counted = |since: &str, count| UnitReport {
         reverts: Some(RevertCount { since: since.parse().unwrap(), count }),
         ..report(UnitPhase::Applied, b"one")

@@ -10,7 +10,7 @@ use plan::reach::{Reach, reach};
 
 use super::Ctx;
 use crate::changes::Changes;
-use crate::member::SECRET;
+use crate::index::SECRET;
 use crate::record::OWNER;
 use crate::stores::Stores;
 

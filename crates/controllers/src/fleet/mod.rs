@@ -26,9 +26,10 @@ use model::Clock;
 use crate::WriteError;
 use crate::changes::Changes;
 use crate::deps::{Deps, Running, work};
+use crate::index::ENTRY;
 use crate::origin::{self, OriginFacts, Origins};
 use client::queue::note_generation;
-use client::{Api, Index, NamespacedName, Store};
+use client::{Api, NamespacedName, Store};
 use client::{Next, Queue};
 
 /// Field manager of the label.
@@ -36,17 +37,6 @@ const FIELD_MANAGER: &str = "kurator-fleet";
 
 /// Fleets are cheap.
 const AT_ONCE: usize = 8;
-
-/// Fleets by an object that they list, as `NAMESPACE/NAME`.
-pub(crate) const ENTRY: &str = "entry";
-
-pub(crate) fn indexes() -> Vec<Index<Fleet>> {
-    let terms = |fleet: &Fleet| -> Vec<String> {
-        let me = NamespacedName::of(fleet);
-        fleet.spec.clusters.iter().map(|entry| me.beside(&entry.name).to_string()).collect()
-    };
-    vec![Index { name: ENTRY, terms }]
-}
 
 /// What a pass needs.
 struct Ctx {
@@ -77,7 +67,7 @@ fn watch(ctx: &Ctx, queue: &Queue<NamespacedName>) {
     let lists: Changes<Vec<ClusterRef>> = Changes::new();
     ctx.fleets.on_change(move |key, fleet| {
         fleets.add(key.clone());
-        if lists.replace(key, fleet.and_then(|f| list_of(f))).is_some() {
+        if lists.replace(key, fleet.and_then(|f| origin::list_of(f))).is_some() {
             all.list_in(&key.namespace).iter().for_each(|f| fleets.add(NamespacedName::of(f.as_ref())));
         }
     });
@@ -93,11 +83,6 @@ fn watch(ctx: &Ctx, queue: &Queue<NamespacedName>) {
         let label = attached.and_then(|a| a.labels().get(FLEET_NAME).cloned());
         label.into_iter().for_each(|fleet| fleets.add(key.beside(&fleet)));
     });
-}
-
-/// What a fleet lists; `None` while it is being deleted.
-pub(crate) fn list_of(fleet: &Fleet) -> Option<Vec<ClusterRef>> {
-    fleet.metadata.deletion_timestamp.is_none().then(|| fleet.spec.clusters.clone())
 }
 
 /// Looks at one Fleet.

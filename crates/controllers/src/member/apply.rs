@@ -12,8 +12,9 @@ use plan::member::Plan;
 use serde_json::Value;
 
 use super::registry::Start;
-use super::{Ctx, FIELD_MANAGER, ORIGIN, probe};
+use super::{Ctx, FIELD_MANAGER, probe};
 use crate::connection::{Connection, Prepared};
+use crate::index::ORIGIN;
 use crate::origin;
 use crate::write::{self, WriteError};
 use client::NamespacedName;

@@ -37,10 +37,11 @@ use crate::WriteError;
 use crate::changes::Changes;
 use crate::connection::Connections;
 use crate::deps::{Deps, Running, work};
+use crate::index::{CLAIM, SECRET};
 use crate::metrics::Metrics;
 use crate::origin::{self, Origins};
 use client::queue::note_generation;
-use client::{Index, NamespacedName, Store};
+use client::{NamespacedName, Store};
 use client::{Next, Queue};
 use registry::Probes;
 
@@ -49,39 +50,6 @@ const FIELD_MANAGER: &str = "kurator-member";
 
 /// How many members are looked at once: each waits for its own network, and none of them for another.
 const AT_ONCE: usize = 64;
-
-/// AttachedClusters by the member name that they want.
-const CLAIM: &str = "claim";
-/// AttachedClusters, and members' records, by the Secret that they name, as `NAMESPACE/NAME`.
-pub(crate) const SECRET: &str = "secret";
-/// Members' records by the object that made them.
-pub(crate) const ORIGIN: &str = "origin";
-/// Members' records by the identity of the cluster.
-const IDENTITY: &str = "identity";
-
-pub(crate) fn attached_indexes() -> Vec<Index<AttachedCluster>> {
-    vec![
-        Index { name: CLAIM, terms: |a| origin::wanted_name(a).map(|name| name.to_string()).into_iter().collect() },
-        Index { name: SECRET, terms: |a| vec![NamespacedName::of(a).beside(&a.spec.kubeconfig.name).to_string()] },
-    ]
-}
-
-pub(crate) fn cluster_indexes() -> Vec<Index<Cluster>> {
-    vec![
-        Index { name: ORIGIN, terms: |c| origin::of_record(c).map(|o| o.to_string()).into_iter().collect() },
-        Index { name: IDENTITY, terms: |c| c.spec.id.clone().into_iter().collect() },
-        Index {
-            name: SECRET,
-            terms: |c| {
-                let secret = c.spec.secret_ref.as_ref();
-                secret
-                    .map(|s| NamespacedName::new(s.namespace.clone(), s.name.clone()).to_string())
-                    .into_iter()
-                    .collect()
-            },
-        },
-    ]
-}
 
 /// What a pass needs.
 struct Ctx {

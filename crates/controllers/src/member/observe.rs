@@ -9,8 +9,9 @@ use kube::ResourceExt;
 use model::MemberName;
 use plan::member::{CredentialRef, Observed, Problem, Record};
 
-use super::{Ctx, IDENTITY};
+use super::Ctx;
 use crate::connection::Prepared;
+use crate::index::IDENTITY;
 use crate::origin;
 use crate::write::{self, WriteError};
 use client::NamespacedName;

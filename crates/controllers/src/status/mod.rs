@@ -16,18 +16,16 @@ mod observe;
 mod watch;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use api::delivery::{Decision, MemberStatus, Revision};
+use api::delivery::{Decision, Revision};
 use api::kurator::apps::v1alpha1::{Application, ApplicationStatus};
-use api::reason;
 use model::Clock;
 use plan::application::{Fold, fold};
 
 use crate::WriteError;
 use crate::deps::{Deps, Running, work};
 use crate::reach::MemberReader;
-use crate::throttle::Throttle;
+use crate::throttle::{Throttle, WRITE_EVERY};
 use crate::write;
 use client::Next;
 use client::queue::note_generation;
@@ -39,10 +37,6 @@ const FIELD_MANAGER: &str = "kurator-status";
 /// How many Applications are looked at once: folding is CPU work, and two cores are what a hub has.
 const AT_ONCE: usize = 4;
 
-/// Shortest time between two status writes of one Application (DESIGN 6): reports of a thousand members in one second
-/// are then one write.
-const WRITE_EVERY: Duration = Duration::from_secs(1);
-
 /// What a pass needs.
 struct Ctx {
     api: Api,
@@ -50,7 +44,6 @@ struct Ctx {
     applications: Arc<Store<Application>>,
     decisions: Arc<Store<Decision>>,
     revisions: Arc<Store<Revision>>,
-    statuses: Arc<Store<MemberStatus>>,
     members: MemberReader,
     throttle: Throttle,
 }
@@ -64,7 +57,6 @@ pub(crate) fn run(deps: &Deps) -> Running {
         applications: stores.applications.clone(),
         decisions: stores.decisions.clone(),
         revisions: stores.revisions.clone(),
-        statuses: stores.statuses.clone(),
         members: MemberReader::new(stores),
         throttle: Throttle::default(),
     });
@@ -87,7 +79,7 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteErro
     if before.as_ref() == Some(&fold) {
         return Ok(Next::Wait);
     }
-    if let Some(wait) = ctx.throttle.wait(key, WRITE_EVERY, is_news(before.as_ref(), &fold)) {
+    if let Some(wait) = ctx.throttle.wait(key, WRITE_EVERY, fold.is_news(before.as_ref())) {
         return Ok(Next::After(wait));
     }
     let Fold { conditions, sync_status, truncated, observed_generation, summary, held } = fold;
@@ -106,14 +98,4 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteErro
         Err(error) => return Err(error),
     }
     Ok(Next::Wait)
-}
-
-/// Whether a person waits for it: a condition changed its status or reason, or says otherwise why there is no source.
-/// Counts may wait.
-fn is_news(before: Option<&Fold>, after: &Fold) -> bool {
-    let said = |fold: &Fold| -> Vec<(String, String, String, Option<String>)> {
-        let why = |c: &api::Condition| (c.reason == reason::SOURCE_NOT_READY).then(|| c.message.clone());
-        fold.conditions.iter().map(|c| (c.type_.clone(), c.status.clone(), c.reason.clone(), why(c))).collect()
-    };
-    before.is_none_or(|before| said(before) != said(after))
 }

@@ -10,8 +10,7 @@ use plan::application::FoldFacts;
 use plan::reach::MemberFacts;
 
 use super::Ctx;
-use crate::application::owner;
-use crate::record::{OWNER, statuses_of};
+use crate::record::{OWNER, owner_of_application};
 use client::NamespacedName;
 
 /// What is stored of one Application's units.
@@ -24,7 +23,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn read(ctx: &Ctx, key: &NamespacedName) -> Self {
-        let owner = owner(key);
+        let owner = owner_of_application(key);
         let term = owner.to_string();
         let decisions: BTreeMap<String, DecisionSpec> =
             ctx.decisions.by(OWNER, &term).iter().map(|d| (d.name_any(), d.spec.clone())).collect();
@@ -36,7 +35,7 @@ impl World {
             members,
             decisions,
             revisions: revisions.iter().map(|r| (r.name_any(), source_revision(r))).collect(),
-            statuses: statuses_of(&ctx.statuses, &owner),
+            statuses: ctx.members.statuses_of(&owner),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use api::delivery::{Decision, MemberLink, MemberStatus, Owner, UnitId};
+use api::delivery::{Decision, MemberStatus, Owner, UnitId};
 use plan::reach::{Reach, reach};
 
 use crate::application::{gathered, watch_applications, watch_decisions};
@@ -27,7 +27,8 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
         let changed = record::changed_units(before.as_deref(), status.map(Arc::as_ref));
         let owners: BTreeSet<Owner> = changed.into_keys().map(UnitId::owner).collect();
         owners.iter().for_each(|owner| gathered(&decisions, owner, &applications));
-        if before.as_deref().and_then(link) != status.map(Arc::as_ref).and_then(link) {
+        // The whole link: its message is in the status too.
+        if before.as_deref().and_then(record::link) != status.map(Arc::as_ref).and_then(record::link) {
             let member = status.or(before.as_ref()).map(|s| s.spec.member.to_string()).unwrap_or_default();
             with_member(&decisions, &member, &applications);
         }
@@ -57,9 +58,4 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
 fn with_member(decisions: &Store<Decision>, member: &str, applications: &Queue<NamespacedName>) {
     let owners: BTreeSet<Owner> = decisions.by(MEMBER, member).iter().map(|d| d.spec.unit.owner()).collect();
     owners.iter().for_each(|owner| gathered(decisions, owner, applications));
-}
-
-/// The whole link: its message is in the status too.
-fn link(status: &MemberStatus) -> Option<&MemberLink> {
-    status.status.as_ref()?.link.as_ref()
 }

@@ -6,7 +6,7 @@ use api::kurator::cluster::v1alpha1::AttachedCluster;
 use kube::Api;
 use serde_json::json;
 
-use crate::stage::{Stage, settings, until};
+use crate::stage::{Stage, apply, settings, until};
 
 async fn ready(stage: &Stage, name: &str, reason: &str) -> Condition {
     let api: Api<AttachedCluster> = Api::namespaced(stage.client(), "default");
@@ -189,4 +189,48 @@ async fn a_label_that_is_taken_off_an_attached_cluster_leaves_its_record_and_oth
     labels("the label", &["tier", "own"], &[]).await;
     label("attached", "tier", serde_json::Value::Null).await;
     labels("the label to go", &["own"], &["tier"]).await;
+}
+
+/// A kubeconfig of a service account of a member that may do what the rules say.
+async fn limited(stage: &Stage, member: &str, rules: serde_json::Value) -> String {
+    let client = stage.member(member).client();
+    let name = "limited";
+    for object in [
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": "default"}}),
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": name},
+            "rules": rules}),
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": name},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
+            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": "default"}]}),
+    ] {
+        apply(&client, object).await.unwrap();
+    }
+    let accounts: Api<k8s_openapi::api::core::v1::ServiceAccount> = Api::namespaced(client, "default");
+    let request = accounts.create_token_request(name, &kube::api::PostParams::default(), &Default::default()).await;
+    let token = request.unwrap().status.unwrap().token;
+    let config = kube::config::Kubeconfig::from_yaml(stage.member(member).kubeconfig()).unwrap();
+    let mut config = serde_json::to_value(config).unwrap();
+    config["users"][0]["user"] = json!({"token": token});
+    config.to_string()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_takes_a_right_from_the_applier_is_not_green_though_it_is_ready() {
+    let stage = Stage::new(&["a"]).await;
+    let all = json!([{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]);
+    let kubeconfig = limited(&stage, "a", all.clone()).await;
+    stage.attach_with("a", &kubeconfig, json!({})).await;
+    stage.apply(stage.application()).await.unwrap();
+    stage.synced().await;
+    // Everything but Secrets, in which the inventory is. The right is asked for again when the connection is made again.
+    limited(&stage, "a", json!([{"apiGroups": [""], "resources": ["namespaces", "nodes", "pods"], "verbs": ["*"]}]))
+        .await;
+    stage.member("a").unplug().await;
+    stage.ready("Unknown", "MemberUnknown").await;
+    stage.member("a").plug().await.unwrap();
+    let blocked = stage.ready("False", "MemberBlocked").await;
+    assert!(blocked.message.contains("secrets is forbidden"), "{}", blocked.message);
+    ready(&stage, "a", "ClusterReady").await;
+    limited(&stage, "a", all).await;
+    stage.ready("True", "ReconciliationSucceeded").await;
 }

@@ -75,8 +75,12 @@ impl Pair<'_> {
                     _ if s.health == Health::Degraded => reason::HEALTH_CHECK_FAILED,
                     _ => reason::PROGRESSING,
                 };
-                let message =
-                    if s.message.is_empty() { format!("{}, {}", s.phase, s.health) } else { s.message.clone() };
+                let message = match &s.waiting_on {
+                    // The cause; the applier sees only that a payload does not come.
+                    Some(waiting_on) => format!("waits for {waiting_on}"),
+                    None if s.message.is_empty() => format!("{}, {}", s.phase, s.health),
+                    None => s.message.clone(),
+                };
                 match self.wanted.filter(|wanted| **wanted != s.revision) {
                     Some(wanted) => (word, format!("{}; {message}", differs(&s.revision, wanted, revisions))),
                     None => (word, message),

@@ -31,6 +31,23 @@ impl SourcePart {
             last_handled_sync: status.last_handled_sync.clone(),
         }
     }
+
+    /// Whether a person waits for it: a condition changed its status or reason, there is another artifact, or a sync is
+    /// done.
+    pub fn is_news(&self, before: Option<&Self>) -> bool {
+        let said = |part: &Self| -> Vec<(String, String, String)> {
+            part.conditions.iter().map(|c| (c.type_.clone(), c.status.clone(), c.reason.clone())).collect()
+        };
+        let artifact = |part: &Self| {
+            let git = part.source_status.as_ref().and_then(|s| s.git_repo_status.as_ref());
+            git.and_then(|git| git.artifact.as_ref()).map(|artifact| artifact.revision.clone())
+        };
+        before.is_none_or(|before| {
+            said(before) != said(self)
+                || artifact(before) != artifact(self)
+                || before.last_handled_sync != self.last_handled_sync
+        })
+    }
 }
 
 /// Decides the source's part of the status.

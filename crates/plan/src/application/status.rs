@@ -80,6 +80,27 @@ impl Fold {
             held: status.held.clone(),
         }
     }
+
+    /// Whether a person waits for it: a condition changed its status or reason, or says otherwise why there is no source.
+    /// Counts may wait.
+    pub fn is_news(&self, before: Option<&Self>) -> bool {
+        let said = |fold: &Self| -> Vec<(String, String, String, Option<String>)> {
+            let why = |c: &Condition| (c.reason == reason::SOURCE_NOT_READY).then(|| c.message.clone());
+            fold.conditions.iter().map(|c| (c.type_.clone(), c.status.clone(), c.reason.clone(), why(c))).collect()
+        };
+        before.is_none_or(|before| said(before) != said(self))
+    }
+}
+
+/// Must the source's news wait for `Ready`? It must while the stored `Ready` says that all is well, and the decisions that
+/// are stored now do not: a person who sees both together must not see what was ready before.
+pub fn waits_for_ready(facts: &FoldFacts<'_>, now: Timestamp) -> bool {
+    let is_true =
+        |conditions: &[Condition]| condition::find(conditions, condition::READY).is_some_and(|c| c.status == "True");
+    let stored = facts.application.status.as_ref();
+    // The fold costs what the unit's members are: it is made only when it decides.
+    stored.is_some_and(|status| is_true(&status.conditions))
+        && fold(facts, now).is_some_and(|fold| !is_true(&fold.conditions))
 }
 
 impl FoldFacts<'_> {

@@ -12,6 +12,7 @@ use super::*;
 use crate::reach::{MemberFacts, Reach};
 use crate::unit::{Observed, Plan, REVISIONS_KEPT, Rendered, Report, scopes, wanted};
 
+mod news;
 mod pair;
 
 /// When members report.
@@ -172,6 +173,7 @@ impl World {
             since: reported(),
             reason: String::new(),
             message: String::new(),
+            waiting_on: None,
             waiting: Vec::new(),
             held: None,
             reverts: 0,

@@ -18,7 +18,8 @@ pub(super) struct Wish {
     pub(super) suspended: bool,
     pub(super) force: bool,
     pub(super) frozen: Option<String>,
-    pub(super) explanation: Explanation,
+    /// `None` keeps what is there, and `frozen` with it: a unit that waits for a moment is not explained as one that fails.
+    pub(super) explanation: Option<Explanation>,
 }
 
 pub(super) fn decide(observed: &Observed<'_>, now: Timestamp) -> (Plan, Report) {
@@ -30,13 +31,18 @@ pub(super) fn decide(observed: &Observed<'_>, now: Timestamp) -> (Plan, Report) 
         let twice = duplicates(observed.units);
         for unit in observed.units {
             let want = wants.iter().find(|want| want.revision.unit == unit.id);
+            let waits = observed.rendered.get(&unit.id) == Some(&Rendered::OnTheWay);
             let (members, said) = if twice.contains(&unit.id) {
                 let name = unit.id.policy.clone().unwrap_or_default();
                 (None, blocked(unit, None, WaitingOn::new(Missing::UniqueName, name)))
             } else {
                 one_unit(observed, unit, want, &mut plan, now)
             };
-            wishes.insert(unit.id.clone(), wish(unit, members, &said));
+            let mut wish = wish(unit, members, &said);
+            if waits && said.waiting_on == [on_the_way()] {
+                wish.explanation = None;
+            }
+            wishes.insert(unit.id.clone(), wish);
             report.units.push(said);
         }
     }
@@ -61,7 +67,7 @@ fn wish(unit: &UnitSpec, members: Option<BTreeMap<MemberName, MemberDecision>>, 
         suspended: unit.suspend,
         force: unit.force,
         frozen,
-        explanation: Explanation {
+        explanation: Some(Explanation {
             revision: said.revision.clone(),
             placement,
             passed_over: passed_over
@@ -69,8 +75,13 @@ fn wish(unit: &UnitSpec, members: Option<BTreeMap<MemberName, MemberDecision>>, 
                 .collect(),
             passed_over_count: u32::try_from(said.passed_over.len()).unwrap_or(u32::MAX),
             waiting_on: said.waiting_on.clone(),
-        },
+        }),
     }
+}
+
+/// What a unit waits for whose artifact is being fetched again.
+fn on_the_way() -> WaitingOn {
+    WaitingOn::new(Missing::Source, "its artifact is being fetched again")
 }
 
 /// Why nothing is deleted, for people who look at the decision or at the member. The owner may be of any kind: its adapter
@@ -114,6 +125,7 @@ fn one_unit(
     }
     let digest = match observed.rendered.get(&unit.id) {
         Some(Rendered::Payload { digest, .. }) => *digest,
+        Some(Rendered::OnTheWay) => return stays(on_the_way()),
         Some(Rendered::Failed(why)) => return stays(WaitingOn::new(Missing::Render, why.clone())),
         None => return stays(WaitingOn::new(Missing::Source, "")),
     };

@@ -38,6 +38,16 @@ pub fn scopes<'a>(
     entries.into_iter().filter_map(scope).collect()
 }
 
+/// Can a change of what a member reports of a unit change what is decided? It can when a removal is done, when a list of
+/// deletions came, went or changed, and while some member's list waits (`is_weighed`) when anything changed that
+/// [`scopes`] reads. Everything else is counts and messages, of which there are many.
+pub fn decides(was: Option<&UnitStatus>, is: Option<&UnitStatus>, is_weighed: impl FnOnce() -> bool) -> bool {
+    let removed = |s: Option<&UnitStatus>| s.is_some_and(|s| s.phase == UnitPhase::Removed);
+    let held = |s: Option<&UnitStatus>| s.and_then(|s| s.held.clone());
+    let read = |s: Option<&UnitStatus>| s.map(|s| (s.objects.inventory, s.objects.desired, s.epoch, s.phase));
+    removed(was) != removed(is) || held(was) != held(is) || (read(was) != read(is) && is_weighed())
+}
+
 /// What is held of a unit, by these entries of its decision.
 pub fn held<'a>(
     unit: &UnitId,

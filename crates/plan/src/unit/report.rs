@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::delivery::{MemberLink, MemberStatusSpec, RevertCount, UnitId, UnitPhase, UnitStatus};
+use api::delivery::{MemberLink, MemberStatusSpec, RevertCount, UnitId, UnitPhase, UnitStatus, WaitingOn};
 use api::feed::UnitReport;
 use model::Timestamp;
 
@@ -33,6 +33,7 @@ pub fn merge_report(report: &UnitReport, before: Option<&UnitStatus>, now: Times
         since: same.map_or(now, |b| b.since),
         reason: report.reason.clone(),
         message: report.message.chars().take(UnitStatus::MESSAGE_MAX).collect(),
+        waiting_on: before.and_then(|b| b.waiting_on.clone()),
         waiting: report.waiting.clone(),
         held: report.deletions.clone(),
         reverts,
@@ -139,18 +140,37 @@ pub fn slices(
 
 /// Whether others wait for it: a unit came, went, or changed its phase, health, revision or deletions.
 pub fn is_news(before: &BTreeMap<UnitId, UnitStatus>, after: &BTreeMap<UnitId, UnitStatus>) -> bool {
-    let said = |s: &UnitStatus| (s.epoch, s.phase, s.health, s.revision.clone(), s.held.clone(), s.applied);
+    let said = |s: &UnitStatus| {
+        (s.epoch, s.phase, s.health, s.revision.clone(), s.held.clone(), s.applied, s.waiting_on.clone())
+    };
     before.len() != after.len()
         || before.iter().zip(after).any(|((a, was), (b, is))| a != b || (was != is && said(was) != said(is)))
+}
+
+/// Says in a unit's status what the hub lacks to deliver it. What was said stays while only numbers in it differ: a status
+/// must not be written for each second that passes.
+pub fn set_waiting_on(status: &mut UnitStatus, waiting_on: Option<&WaitingOn>) {
+    let same = |known: &WaitingOn, now: &WaitingOn| {
+        known.what == now.what && without_numbers(&known.detail) == without_numbers(&now.detail)
+    };
+    if let (Some(known), Some(now)) = (status.waiting_on.as_deref(), waiting_on)
+        && same(known, now)
+    {
+        return;
+    }
+    status.waiting_on = waiting_on.cloned().map(Box::new);
+}
+
+fn without_numbers(text: &str) -> String {
+    text.chars().filter(|c| !c.is_ascii_digit()).collect()
 }
 
 /// A link as it is stored, beside the one that was stored before: the time and the message stay while only numbers in
 /// the message differ, such as since how many seconds a certificate has run out.
 pub fn merge_link(new: MemberLink, before: Option<&MemberLink>) -> MemberLink {
-    let words = |text: &str| -> String { text.chars().filter(|c| !c.is_ascii_digit()).collect() };
     let message: String = new.message.chars().take(MemberLink::MESSAGE_MAX).collect();
     match before.filter(|before| before.state == new.state) {
-        Some(before) if words(&before.message) == words(&message) => before.clone(),
+        Some(before) if without_numbers(&before.message) == without_numbers(&message) => before.clone(),
         Some(before) => MemberLink { message, since: before.since, ..new },
         None => MemberLink { message, ..new },
     }

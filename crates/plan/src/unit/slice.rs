@@ -19,13 +19,17 @@ pub(super) fn write(observed: &Observed<'_>, wishes: &BTreeMap<UnitId, Wish>, pl
         let mut after = members(observed, unit, wish, &before);
         if let Some(wish) = wish {
             // Slice 0 exists as long as the unit does: it explains, also that no member gets the unit.
-            after.entry(0).or_insert_with(|| DecisionSpec::empty(unit.clone(), 0));
+            if wish.explanation.is_some() {
+                after.entry(0).or_insert_with(|| DecisionSpec::empty(unit.clone(), 0));
+            }
             for (slice, decision) in &mut after {
                 decision.prune = wish.prune;
                 decision.suspended = wish.suspended;
                 decision.force = wish.force;
-                decision.frozen.clone_from(&wish.frozen);
-                decision.explanation = (*slice == 0).then(|| wish.explanation.clone());
+                if let Some(explanation) = &wish.explanation {
+                    decision.frozen.clone_from(&wish.frozen);
+                    decision.explanation = (*slice == 0).then(|| explanation.clone());
+                }
             }
         }
         grant(observed, unit, &mut after);

@@ -45,6 +45,8 @@ struct World {
     statuses: BTreeMap<(UnitId, MemberName), UnitStatus>,
     members: BTreeMap<MemberName, MemberFacts>,
     renderer: &'static str,
+    /// Units whose artifact is being fetched again.
+    on_the_way: Vec<UnitId>,
     /// Each step is a second later than the one before.
     now: Timestamp,
 }
@@ -78,6 +80,7 @@ impl World {
             statuses: BTreeMap::new(),
             members: members.iter().map(|m| (name(m), MemberFacts::new(Reach::Reachable))).collect(),
             renderer: "1",
+            on_the_way: Vec::new(),
             now: now(),
         };
         world.place(members);
@@ -106,6 +109,8 @@ impl World {
         };
         for want in wanted(&observed, self.now) {
             let payload = Rendered::Payload { digest: Digest::of(want.name.as_bytes()), objects: 1 };
+            let waits = self.on_the_way.contains(&want.revision.unit);
+            let payload = if waits { Rendered::OnTheWay } else { payload };
             observed.rendered.insert(want.revision.unit.clone(), payload);
         }
         let (plan, _) = plan(&observed, self.now);
@@ -156,6 +161,7 @@ fn status(phase: UnitPhase) -> UnitStatus {
         since: now(),
         reason: String::new(),
         message: String::new(),
+        waiting_on: None,
         waiting: Vec::new(),
         held: None,
         reverts: 0,
@@ -588,4 +594,83 @@ fn a_link_is_written_when_it_changes_and_not_for_each_second() {
     assert_eq!(merge_link(back.clone(), Some(&before)), back);
     let long = link(LinkState::Blocked, &"x".repeat(10_000), "2026-01-01T00:00:02Z");
     assert_eq!(merge_link(long, None).message.len(), MemberLink::MESSAGE_MAX);
+}
+
+#[test]
+fn a_unit_whose_artifact_is_on_its_way_stays_as_it_is_and_stops_no_other() {
+    let mut world = World::new(&["a"]);
+    let (first, second) = (world.units[0].id.clone(), world.owner.unit(Some("second")));
+    world.on_the_way = vec![first.clone()];
+    assert!(world.step().is_settled(), "a unit that was never decided is not explained yet");
+    world.on_the_way.clear();
+    world.step();
+    let before = world.decisions.clone();
+    // A commit comes, the cache loses it before it is rendered, and another unit is made meanwhile.
+    world.units[0].inputs = Some(tree("c2", "./a"));
+    world.units.push(UnitSpec { id: second.clone(), ..world.units[0].clone() });
+    world.on_the_way = vec![first.clone()];
+    let plan = world.step();
+    let written: Vec<&UnitId> = plan.write_decisions.iter().map(|(_, decision)| &decision.unit).collect();
+    assert_eq!(written, [&second]);
+    assert!(before.iter().all(|(name, decision)| world.decisions[name] == *decision));
+    // An edit that needs no rendering is taken.
+    world.units[0].suspend = true;
+    let plan = world.step();
+    assert_eq!(plan.write_decisions.len(), 1);
+    let decision = &plan.write_decisions[0].1;
+    assert!(
+        decision.suspended
+            && decision.frozen.is_none()
+            && decision.explanation == before.values().next().unwrap().explanation
+    );
+    world.on_the_way.clear();
+    world.step();
+    let decided = world.decisions.values().find(|decision| decision.unit == first).unwrap();
+    assert_eq!(decided.members[&name("a")].epoch, 2);
+}
+
+#[test]
+fn what_the_hub_lacks_is_news_once_and_not_for_each_second() {
+    let waiting = |detail: &str| WaitingOn::new(Missing::Source, detail);
+    let mut status = status(UnitPhase::Pending);
+    for (now, expect) in [
+        (Some(waiting("no answer for 1 s")), Some("its source: no answer for 1 s")),
+        (Some(waiting("no answer for 2 s")), Some("its source: no answer for 1 s")),
+        (Some(waiting("401 Unauthorized")), Some("its source: 401 Unauthorized")),
+        (None, None),
+    ] {
+        let before = status.clone();
+        set_waiting_on(&mut status, now.as_ref());
+        assert_eq!(status.waiting_on.as_ref().map(ToString::to_string).as_deref(), expect);
+        let slice = |s: &UnitStatus| BTreeMap::from([("g/K/n/o".parse::<UnitId>().unwrap(), s.clone())]);
+        assert_eq!(is_news(&slice(&before), &slice(&status)), before.waiting_on != status.waiting_on);
+    }
+}
+
+#[test]
+fn a_report_is_looked_at_when_it_can_change_a_decision() {
+    let before = status(UnitPhase::Applying);
+    let with = |change: fn(&mut UnitStatus)| {
+        let mut status = before.clone();
+        change(&mut status);
+        Some(status)
+    };
+    // Changed what; whether it decides while no list waits, and while one does.
+    for (what, is, alone, weighed) in [
+        ("nothing", with(|_| ()), false, false),
+        ("a message", with(|s| s.message = "1 of 2".into()), false, false),
+        ("pods", with(|s| s.pods.ready += 1), false, false),
+        ("objects that are applied", with(|s| s.objects.applied += 1), false, false),
+        ("the inventory", with(|s| s.objects.inventory += 1), false, true),
+        ("what is desired", with(|s| s.objects.desired += 1), false, true),
+        ("the epoch", with(|s| s.epoch += 1), false, true),
+        ("the phase", with(|s| s.phase = UnitPhase::Applied), false, true),
+        ("a removal that is done", with(|s| s.phase = UnitPhase::Removed), true, true),
+        ("a list", with(|s| s.held = Some(list("a", 1))), true, true),
+        ("the report is gone", None, false, true),
+    ] {
+        assert_eq!(decides(Some(&before), is.as_ref(), || false), alone, "{what}");
+        assert_eq!(decides(Some(&before), is.as_ref(), || true), weighed, "{what}");
+        assert_eq!(decides(is.as_ref(), Some(&before), || true), weighed, "{what}, the other way");
+    }
 }

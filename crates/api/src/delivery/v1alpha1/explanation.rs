@@ -1,5 +1,7 @@
 //! Why a decision is as it is: what caused it, who was passed over, what is waited for. `kurator explain` reads it.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -113,6 +115,21 @@ impl WaitingOn {
     pub fn new(what: Missing, detail: impl Into<String>) -> Self {
         let detail: String = detail.into();
         Self { what, detail: detail.chars().take(Explanation::WORDS_MAX).collect() }
+    }
+}
+
+impl fmt::Display for WaitingOn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.what {
+            Missing::Source => "its source",
+            Missing::Fleet => "its list of members",
+            Missing::Render => "its rendering",
+            Missing::Member => "a member to be selected",
+            Missing::UniqueName => "a name of its own",
+            Missing::HubDelivery => "delivery to the hub itself",
+            Missing::Support => "support of its kind",
+        })?;
+        if self.detail.is_empty() { Ok(()) } else { write!(f, ": {}", self.detail) }
     }
 }
 

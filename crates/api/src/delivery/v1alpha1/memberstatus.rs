@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::explanation::WaitingOn;
 use super::link::MemberLink;
 use super::state::{Deletions, DriftRecord, Health, PodCounts, RevertCount, UnitCounts, UnitPhase};
 use super::waiting::ObjectsWaiting;
@@ -82,6 +83,10 @@ pub struct UnitStatus {
     /// Why, in words.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
+    /// What the hub lacks to deliver the unit, if it lacks something: nothing of it changes in the member meanwhile.
+    // Boxed: of a hundred thousand entries hardly one has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_on: Option<Box<WaitingOn>>,
     /// Which objects wait, are held or are left alone, and why: at most [`ObjectsWaiting::ENTRIES_MAX`] causes, the worst
     /// first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -31,3 +31,4 @@ pub mod recall;
 pub mod report;
 pub mod send;
 pub mod unit;
+pub mod wait;

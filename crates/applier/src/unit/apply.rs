@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::feed::Wait;
 use client::Class;
 use futures::StreamExt as _;
 use model::{Digest, ObjectKey};
@@ -13,6 +12,7 @@ use plan::apply::{self as decision, Hold, Observed, Plan, Report, WaitingOn, Why
 use plan::inventory::{self, Entry};
 use plan::prepare::{Batch, Prepared};
 use plan::send::Job;
+use plan::wait;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -201,63 +201,49 @@ impl Pass {
         !view.observations.contains_key(key) && view.kinds.get(&key.group_kind()) == Some(&Kind::Listed)
     }
 
-    /// Is an object as its phase waits for?
-    fn is_ready(&self, wait: Wait, key: &ObjectKey) -> bool {
-        let view = self.connection.view();
-        let observation = view.observations.get(key);
-        match wait {
-            Wait::Accepted => true,
-            Wait::Established => {
-                key.kind != "CustomResourceDefinition" || observation.is_some_and(|l| l.seen.state.established)
-            }
-            Wait::Healthy => {
-                observation.is_some_and(|l| l.seen.state.reading.part.health == api::delivery::Health::Healthy)
-            }
-        }
-    }
-
-    /// How much longer a phase waits; `None` to go on. A payload's phase runs out of time once: from then on its later
-    /// phases are looked after without it.
+    /// How much longer a phase waits; `None` to go on. Decided by [`plan::wait`].
     pub(super) fn wait(&mut self, payload: Digest, index: usize, batch: &Batch) -> Option<Duration> {
         let mut pending = Vec::new();
-        for object in &batch.objects {
-            let ready = self.is_ready(batch.wait, &object.key);
-            let Some(memory) = self.unit.past.memory.get_mut(&object.key) else {
-                if !ready && !self.elsewhere.contains(&object.key) {
-                    pending.push(object.key.clone());
+        {
+            let view = self.connection.view();
+            for object in &batch.objects {
+                let key = &object.key;
+                let observation = view.observations.get(key);
+                let memory = self.unit.past.memory.get_mut(key);
+                let observed = wait::Observed {
+                    key,
+                    seen: observation.map(|observation| &*observation.seen.state),
+                    is_given_up: self.elsewhere.contains(key),
+                };
+                let ready = wait::is_ready(batch.wait, &observed);
+                let failed = memory.is_some_and(|memory| {
+                    memory.overdue = memory.overdue.take().filter(|(of, _)| !ready && *of == payload);
+                    memory.problem().is_some()
+                });
+                let observed = wait::Observed { is_given_up: observed.is_given_up || failed, ..observed };
+                if wait::is_pending(batch.wait, &observed) {
+                    pending.push(key.clone());
                 }
-                continue;
-            };
-            memory.overdue = memory.overdue.take().filter(|(of, _)| !ready && *of == payload);
-            if !ready && memory.problem().is_none() && !self.elsewhere.contains(&object.key) {
-                pending.push(object.key.clone());
             }
-        }
-        if pending.is_empty() {
-            return None;
         }
         let since = match self.unit.batch {
             Some((digest, at, since)) if digest == payload && at == index => since,
             _ => Instant::now(),
         };
-        self.unit.batch = Some((payload, index, since));
-        let limit = Duration::from_secs(batch.timeout_secs.into());
-        let left = limit.saturating_sub(since.elapsed());
-        if !left.is_zero() {
-            return Some(left);
+        let timeout = Duration::from_secs(batch.timeout_secs.into());
+        let plan = wait::plan(batch.wait, !pending.is_empty(), timeout, since.elapsed());
+        if plan != wait::Plan::GoOn {
+            self.unit.batch = Some((payload, index, since));
         }
-        for key in pending {
-            let message = format!("not {} after {} s", word(batch.wait), batch.timeout_secs);
-            self.memory(&key).overdue = Some((payload, message));
+        match plan {
+            wait::Plan::GoOn => None,
+            wait::Plan::Wait(left) => Some(left),
+            wait::Plan::Overdue(why) => {
+                for key in pending {
+                    self.memory(&key).overdue = Some((payload, why.clone()));
+                }
+                None
+            }
         }
-        None
-    }
-}
-
-fn word(wait: Wait) -> &'static str {
-    match wait {
-        Wait::Accepted => "accepted",
-        Wait::Established => "Established",
-        Wait::Healthy => "healthy",
     }
 }

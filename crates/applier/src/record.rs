@@ -11,6 +11,7 @@ use plan::apply::{Accepted, WaitingOn};
 use plan::drift::{self, Revert};
 use plan::ownership::NotOurs;
 use plan::report::Waits;
+use plan::retry;
 use tokio::time::Instant;
 
 use crate::error::Error;
@@ -97,16 +98,22 @@ impl Memory {
 
     /// Why the object must wait before it is tried again, if it must. `gone` says that the member was seen not to have it.
     pub(crate) fn rest(&self, digest: Digest, now: Instant, gone: bool) -> Option<WaitingOn> {
-        let waits = |f: &&Failure| f.digest == digest && f.retry > now && !(f.until_gone && gone);
-        let failure = self.failure.as_ref().filter(waits).map(|f| f.waiting.clone());
-        failure.or_else(|| self.is_contested(now).then_some(WaitingOn::Contested))
+        let is_same = self.failure.as_ref().is_some_and(|failure| failure.digest == digest);
+        retry::rest(&self.observed(now), is_same, gone)
     }
 
     /// Why the object is not as the payload says, whether or not it may be tried again now.
     pub(crate) fn trouble(&self, now: Instant) -> Option<WaitingOn> {
-        let failure = self.failure.as_ref().map(|f| f.waiting.clone());
-        let contested = || self.is_contested(now).then_some(WaitingOn::Contested);
-        failure.or_else(contested).or_else(|| self.overdue.as_ref().map(|_| WaitingOn::Overdue))
+        retry::trouble(&self.observed(now))
+    }
+
+    fn observed(&self, now: Instant) -> retry::Observed<'_> {
+        let failure = self.failure.as_ref().map(|failure| retry::Failure {
+            waiting: &failure.waiting,
+            left: failure.retry.saturating_duration_since(now),
+            until_gone: failure.until_gone,
+        });
+        retry::Observed { failure, is_contested: self.is_contested(now), is_overdue: self.overdue.is_some() }
     }
 
     /// Is it left alone after a fight?

@@ -29,6 +29,7 @@ pub mod prune;
 pub mod reach;
 pub mod recall;
 pub mod report;
+pub mod retry;
 pub mod send;
 pub mod unit;
 pub mod wait;

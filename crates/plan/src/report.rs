@@ -109,6 +109,10 @@ pub fn row(facts: &Facts<'_>) -> (ObjectReport, Part) {
     if let Some(conflict) = &conflict {
         (reason, message) = ("Conflict", conflict);
     }
+    if conflict.is_some() || matches!(facts.waiting, Some(apply::WaitingOn::OtherHub(_))) {
+        // They count where the object is delivered.
+        part.pods = PodCounts::default();
+    }
     if reason.is_empty() && facts.entry.is_some_and(|entry| entry.unrecorded) {
         (reason, message) = (RECORD_LOST, RECORD_LOST_WORDS);
     }

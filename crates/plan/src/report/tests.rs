@@ -57,6 +57,22 @@ fn a_row_says_how_an_object_compares_and_what_it_amounts_to() {
 }
 
 #[test]
+fn pods_count_in_the_unit_that_delivers_them() {
+    let key = key();
+    let two = PodCounts { desired: 2, ready: 2 };
+    let reading = Reading { part: Part { health: Health::Healthy, pods: two }, ..Reading::default() };
+    let check = |standing: Standing, waiting: Option<apply::WaitingOn>, expect: PodCounts| {
+        let facts = Facts { waiting, reading: Some(&reading), ..facts(&key, standing.clone()) };
+        assert_eq!(row(&facts).1.pods, expect, "{standing:?}");
+    };
+    let nothing = PodCounts::default();
+    check(Standing::Wanted(Step::Skip), None, two);
+    check(Standing::Wanted(Step::Skip), Some(apply::WaitingOn::Contested), two);
+    check(Standing::Elsewhere("u".into()), None, nothing);
+    check(Standing::Wanted(Step::Send(Why::New)), Some(apply::WaitingOn::OtherHub("h".into())), nothing);
+}
+
+#[test]
 fn one_row_is_made_again_and_the_sum_follows() {
     let key = key();
     let healthy = Reading { part: Part { health: Health::Healthy, ..Part::default() }, ..Reading::default() };

@@ -73,6 +73,20 @@ fn pods_count_in_the_unit_that_delivers_them() {
 }
 
 #[test]
+fn a_fight_is_said_with_who_until_when_and_what_to_do() {
+    let key = key();
+    let until = Timestamp::from_second(600).unwrap();
+    let check = |manager, expect: &str| {
+        let contested = Some(Contest { key: &key, manager, until });
+        let said = say(&PassEnd::Done, &Troubles { contested, ..Troubles::default() });
+        let rest = "it is left alone until 1970-01-01T00:10:00Z, then reverted again: let only one of the two write it";
+        assert_eq!((said.reason.as_str(), said.message), (reason::CONTESTED, format!("{expect}; {rest}")));
+    };
+    check(Some("hpa"), "ConfigMap shop/c is changed again and again by hpa");
+    check(None, "ConfigMap shop/c is changed again and again (Kubernetes does not record by whom)");
+}
+
+#[test]
 fn one_row_is_made_again_and_the_sum_follows() {
     let key = key();
     let healthy = Reading { part: Part { health: Health::Healthy, ..Part::default() }, ..Reading::default() };
@@ -109,7 +123,7 @@ fn the_worst_is_said_first() {
         conflict: Some((&key, "other".into())),
         failed: 2,
         pending: Some(&key),
-        contested: Some(&key),
+        contested: Some(Contest { key: &key, manager: None, until: Timestamp::UNIX_EPOCH }),
         kept: &waiting,
         deletions: Some(&held),
         left: 4,

@@ -97,7 +97,7 @@ impl Player {
         for member in ["beijing", "shanghai"] {
             self.must_be_plugged(member).await?;
             if let Some(contest) = self.last_change(&hub, member).await?.contest {
-                bail!("{member}: {contest}; after that, `kurator demo edit` is reverted again");
+                bail!("{member}: {contest}; `kurator demo edit` works again after that");
             }
         }
         let deployments: Api<Deployment> = Api::namespaced(connect::member(&self.common, "beijing").await?, "shop");
@@ -218,3 +218,6 @@ impl Player {
         self.followed(&hub, &head).await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -247,7 +247,7 @@ pub struct Troubles<'a> {
     pub conflict: Option<(&'a ObjectKey, String)>,
     /// How many objects have either.
     pub failed: usize,
-    /// The first object that was neither sent nor refused.
+    /// The first object that was neither sent nor refused, nor is left alone after a fight.
     pub pending: Option<&'a ObjectKey>,
     /// The first object that is left alone after a fight.
     pub contested: Option<Contest<'a>>,
@@ -268,12 +268,14 @@ pub struct Contest<'a> {
     pub manager: Option<&'a str>,
     /// Until when it is left alone.
     pub until: Timestamp,
+    /// The payload has another version of it since, which is not applied before that.
+    pub is_behind: bool,
 }
 
 impl Contest<'_> {
     /// Who fights, until when nothing is done about it, and what to do.
     fn words(&self) -> String {
-        let Self { key, manager, until } = self;
+        let Self { key, manager, until, is_behind: _ } = self;
         let whom = manager.map_or_else(|| "(Kubernetes does not record by whom)".to_owned(), |m| format!("by {m}"));
         let until = format_seconds(*until);
         format!(
@@ -360,6 +362,9 @@ fn done(troubles: &Troubles<'_>) -> Said {
     }
     if let Some(key) = troubles.pending {
         return Said::new(UnitPhase::Applying, "ObjectsPending", format!("{key} is not applied yet"));
+    }
+    if let Some(contest) = troubles.contested.filter(|contest| contest.is_behind) {
+        return Said::new(UnitPhase::Applying, reason::CONTESTED, contest.words());
     }
     if let Some(deletions) = troubles.waits_for_release() {
         let message = format!("{} deletions wait to be released{}", deletions.count, troubles.kept_words());

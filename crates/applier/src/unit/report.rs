@@ -35,6 +35,11 @@ fn pass_end(progress: &Progress) -> Option<PassEnd> {
     })
 }
 
+/// Is the payload's version of an object not in the member yet?
+fn is_unsent(step: Step) -> bool {
+    matches!(step, Step::Wait | Step::Recall | Step::Send(Why::New | Why::Changed))
+}
+
 impl Pass {
     pub(super) fn outcome(mut self, result: Result<Progress, Error>) -> Outcome {
         let mut next = self.connection.ctx.limits.resync;
@@ -134,12 +139,12 @@ impl Pass {
     /// The first object that was neither sent nor refused: it is being deleted.
     fn pending(&self) -> Option<&ObjectKey> {
         let bundle = self.bundle.as_ref().ok()?;
-        let view = self.connection.view();
+        let (view, now) = (self.connection.view(), Instant::now());
         let idle = |key: &ObjectKey| {
-            !self.elsewhere.contains(key) && self.unit.past.memory.get(key).is_none_or(|m| m.problem().is_none())
+            let memory = self.unit.past.memory.get(key);
+            !self.elsewhere.contains(key) && memory.is_none_or(|m| m.problem().is_none() && !m.is_contested(now))
         };
-        let unsent = |step| matches!(step, Step::Wait | Step::Recall | Step::Send(Why::New | Why::Changed));
-        bundle.objects().find(|o| unsent(self.step_in(&view, o)) && idle(&o.key)).map(|o| &*o.key)
+        bundle.objects().find(|o| is_unsent(self.step_in(&view, o)) && idle(&o.key)).map(|o| &*o.key)
     }
 
     /// The first object that is left alone after a fight.
@@ -147,7 +152,10 @@ impl Pass {
         let now = Instant::now();
         let fought = self.unit.past.memory.iter().filter_map(|(key, memory)| Some((&**key, memory.contest(now)?)));
         let (key, contest) = fought.min_by_key(|(key, _)| *key)?;
-        Some(Contest { key, manager: contest.manager.as_deref(), until: contest.until })
+        let view = self.connection.view();
+        let object = self.bundle.as_ref().ok().and_then(|bundle| bundle.get(key));
+        let is_behind = object.is_some_and(|object| is_unsent(self.step_in(&view, object)));
+        Some(Contest { key, manager: contest.manager.as_deref(), until: contest.until, is_behind })
     }
 
     /// What is known of an object.

@@ -88,6 +88,13 @@ async fn a_fight_is_contested_and_left_alone() {
     world.edit(&config_map_path("other"), "kubectl", json!({"data": {"a": "2"}})).await;
     world.until(&unit, "reverted", |r| r.reverted() == 4).await;
     assert_eq!(world.quiet().await, before + 2);
+    // A new version waits too, and the unit is not called applied.
+    let unit = world.set("a", 2, vec![config_map("c", "2"), config_map("other", "2")]);
+    let report = world.until(&unit, "behind", |r| r.epoch == 2 && r.phase == UnitPhase::Applying).await;
+    assert_eq!(report.reason, api::reason::CONTESTED);
+    assert!(report.message.contains("by rival; it is left alone until 20"), "{}", report.message);
+    assert_eq!(world.config_map("c").await.unwrap()["data"]["a"], "rival wins");
+    assert_eq!(world.config_map("other").await.unwrap()["data"]["a"], "2");
 }
 
 #[tokio::test(start_paused = true)]

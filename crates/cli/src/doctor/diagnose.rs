@@ -302,7 +302,9 @@ fn unit(id: &UnitId, member: &str, status: &UnitStatus, now: Timestamp) -> Findi
     let broken = match status.phase {
         UnitPhase::Failed => true,
         UnitPhase::Applied => status.reason == reason::CONTESTED,
-        UnitPhase::Pending | UnitPhase::Applying | UnitPhase::Waiting | UnitPhase::Removing => long,
+        UnitPhase::Pending | UnitPhase::Applying | UnitPhase::Waiting | UnitPhase::Removing => {
+            long || status.reason == reason::CONTESTED
+        }
         UnitPhase::DeletionsHeld | UnitPhase::Suspended | UnitPhase::Removed | UnitPhase::Unknown => false,
     };
     if !broken {

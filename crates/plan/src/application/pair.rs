@@ -67,7 +67,7 @@ impl Pair<'_> {
             (Some(Standing::Current), None) => (reason::PENDING, "the member has not reported yet".to_owned()),
             (Some(Standing::Current), Some(s)) => {
                 let word = match s.phase {
-                    UnitPhase::Applied if s.reason == reason::CONTESTED => reason::CONTESTED,
+                    UnitPhase::Applied | UnitPhase::Applying if s.reason == reason::CONTESTED => reason::CONTESTED,
                     UnitPhase::Applied if self.ready() == Some(true) => reason::RECONCILIATION_SUCCEEDED,
                     UnitPhase::Failed => reason::RECONCILIATION_FAILED,
                     UnitPhase::DeletionsHeld => reason::DELETIONS_HELD,

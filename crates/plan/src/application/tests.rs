@@ -749,6 +749,10 @@ fn an_application_that_is_fought_over_or_on_its_way_out_is_not_ready() {
     world.statuses.get_mut(&key).unwrap().reason = api::reason::CONTESTED.to_owned();
     world.step();
     assert_eq!(world.ready(), ("False".into(), "Contested".into()));
+    // The payload has another version of what is fought over.
+    world.statuses.get_mut(&key).unwrap().phase = UnitPhase::Applying;
+    world.step();
+    assert_eq!(world.ready(), ("False".into(), "Contested".into()));
     world.application.as_mut().unwrap().metadata.deletion_timestamp =
         Some(serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap());
     world.step();

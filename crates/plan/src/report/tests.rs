@@ -77,13 +77,17 @@ fn a_fight_is_said_with_who_until_when_and_what_to_do() {
     let key = key();
     let until = Timestamp::from_second(600).unwrap();
     let check = |manager, expect: &str| {
-        let contested = Some(Contest { key: &key, manager, until });
+        let contested = Some(Contest { key: &key, manager, until, is_behind: false });
         let said = say(&PassEnd::Done, &Troubles { contested, ..Troubles::default() });
         let rest = "it is left alone until 1970-01-01T00:10:00Z, then reverted again: let only one of the two write it";
         assert_eq!((said.reason.as_str(), said.message), (reason::CONTESTED, format!("{expect}; {rest}")));
     };
     check(Some("hpa"), "ConfigMap shop/c is changed again and again by hpa");
     check(None, "ConfigMap shop/c is changed again and again (Kubernetes does not record by whom)");
+    // What the payload has now is not in the member: the unit is not applied.
+    let contested = Some(Contest { key: &key, manager: None, until, is_behind: true });
+    let behind = say(&PassEnd::Done, &Troubles { contested, ..Troubles::default() });
+    assert_eq!((behind.phase, behind.reason.as_str()), (UnitPhase::Applying, reason::CONTESTED));
 }
 
 #[test]
@@ -123,7 +127,7 @@ fn the_worst_is_said_first() {
         conflict: Some((&key, "other".into())),
         failed: 2,
         pending: Some(&key),
-        contested: Some(Contest { key: &key, manager: None, until: Timestamp::UNIX_EPOCH }),
+        contested: Some(Contest { key: &key, manager: None, until: Timestamp::UNIX_EPOCH, is_behind: false }),
         kept: &waiting,
         deletions: Some(&held),
         left: 4,

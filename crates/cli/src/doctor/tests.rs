@@ -108,7 +108,7 @@ fn the_document_and_the_table_have_the_same_reasons() {
     use Place::{Application, Fleet, Member, Process, Source, Store, Unit};
     // Reasons that the document explains though nothing is wrong there, or the same is said in another place.
     let sections: [(&str, &[Place], &[&str]); 4] = [
-        ("Delivery", &[Unit], &["ChangedByAdmission", "DeletionsHeld"]),
+        ("Delivery", &[Unit], &["ChangedByAdmission", "DeletionsHeld", "RecordLost"]),
         (
             "Application",
             &[Application, Source],

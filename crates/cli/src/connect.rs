@@ -87,6 +87,12 @@ async fn config(file: &Path, context: Option<&str>) -> anyhow::Result<Config> {
         Err(KubeconfigError::ReadConfig(why, _)) => {
             return Err(why).with_context(|| format!("cannot read the kubeconfig {shown}"));
         }
+        // The lines after the first show what the file holds around the place: keys.
+        Err(KubeconfigError::Parse(why)) => {
+            let why = why.to_string();
+            let place = why.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            anyhow::bail!("the kubeconfig {shown} is no YAML of a kubeconfig: {place}");
+        }
         Err(why) => return Err(why).with_context(|| format!("cannot read the kubeconfig {shown}")),
     };
     let about = || format!("the kubeconfig {shown}");

@@ -73,7 +73,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Suspend(what) => sync::suspend(&common, what.name, true).await?,
         Command::Resume(what) => sync::suspend(&common, what.name, false).await?,
         Command::Approve(what) => approve::run(&common, &what).await?,
-        Command::Doctor => return doctor::run(&common).await,
+        Command::Doctor => return doctor::run(&common, args.verbose).await,
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut args::command(), "kurator", &mut script);

@@ -81,8 +81,17 @@ fn a_hub_is_found_on_its_machine_though_the_name_that_it_advertises_is_known_to_
     let mixed = format!("{}/mixed", other.dir().display());
     let stranger = place.fails(&format!("status --kubeconfig {mixed}"));
     assert!(stranger.contains("fetch the hub's kubeconfig again"), "{stranger}");
+    for (file, reason) in [(mixed.as_str(), "HubUntrusted"), (&format!("{dir}/kubeconfig"), "HubNameUnknown")] {
+        let found = place.run(&format!("doctor --kubeconfig {file}"));
+        assert_eq!(found.code, Some(1), "{}{}", found.out, found.err);
+        assert!(found.out.contains(reason), "{}", found.out);
+    }
     let absent = place.fails(&format!("status --kubeconfig {mixed} --context nope"));
     assert!(absent.contains("it has no context nope; choose with --context: it has hub"), "{absent}");
+    std::fs::write(&mixed, "users: [{name: a, user: {token: s3cret}}\n").unwrap();
+    let broken = place.fails(&format!("status --kubeconfig {mixed}"));
+    assert!(broken.contains("is no YAML of a kubeconfig: line ") && !broken.contains("s3cret"), "{broken}");
+    assert_eq!(broken.lines().count(), 1, "{broken}");
     let unread = place.fails("status --kubeconfig /nowhere/x");
     assert_eq!(unread, "error: cannot read the kubeconfig /nowhere/x: No such file or directory (os error 2)\n");
 }

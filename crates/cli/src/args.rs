@@ -5,6 +5,10 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+mod read;
+
+pub(crate) use read::{command, read};
+
 /// One process that turns any number of Kubernetes clusters into one fleet that follows git.
 #[derive(Parser, Debug)]
 #[command(
@@ -30,7 +34,7 @@ pub(crate) const DEFAULT_NAMESPACE: &str = "default";
 /// Which hub, and how to print.
 #[derive(ClapArgs, Debug, Clone)]
 pub(crate) struct Common {
-    /// Kubeconfig of the hub.
+    /// Kubeconfig of the hub, instead of the directory of a hub on this machine.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
     /// Context in that kubeconfig; the current one by default.
@@ -84,10 +88,10 @@ pub(crate) enum Command {
     Sync(Sync),
     /// Stop fetching an application's source; what runs stays and is still looked after.
     #[command(after_help = "Example:\n  kurator suspend app/shop")]
-    Suspend(Object),
+    Suspend(AppObject),
     /// Fetch an application's source again.
     #[command(after_help = "Example:\n  kurator resume app/shop")]
-    Resume(Object),
+    Resume(AppObject),
     /// Release held deletions of an application, exactly those that are shown; or a member's new identity.
     #[command(after_help = "Examples:\n  kurator approve app/shop\n  kurator approve app/shop --digest sha256:…\n  \
                             kurator approve member/beijing")]
@@ -184,6 +188,14 @@ pub(crate) struct Object {
     pub(crate) object: Target,
 }
 
+/// An application: `app/NAME`.
+#[derive(ClapArgs, Debug, Clone)]
+pub(crate) struct AppObject {
+    /// `app/NAME`.
+    #[arg(value_name = "app/NAME", value_parser = application)]
+    pub(crate) name: String,
+}
+
 /// All, or an object.
 #[derive(ClapArgs, Debug, Clone)]
 pub(crate) struct What {
@@ -196,8 +208,8 @@ pub(crate) struct What {
 #[derive(ClapArgs, Debug, Clone)]
 pub(crate) struct Sync {
     /// `app/NAME`.
-    #[arg(value_name = "app/NAME")]
-    pub(crate) object: Target,
+    #[arg(value_name = "app/NAME", value_parser = application)]
+    pub(crate) name: String,
     /// Return as soon as the hub was told.
     #[arg(long)]
     pub(crate) no_wait: bool,
@@ -212,7 +224,7 @@ pub(crate) struct Approve {
     /// `app/NAME` or `member/NAME`.
     #[arg(value_name = "KIND/NAME")]
     pub(crate) object: Target,
-    /// Approve only if this is (still) the digest of the list; without it, of the list that is shown.
+    /// Approve only if this is (still) the digest of an application's list; without it, of the list that is shown.
     #[arg(long)]
     pub(crate) digest: Option<String>,
 }
@@ -237,6 +249,14 @@ impl std::str::FromStr for Target {
             }
             _ => Err(format!("{text:?} is neither app/NAME nor member/NAME")),
         }
+    }
+}
+
+/// The name in `app/NAME`, for a command that knows nothing else.
+fn application(text: &str) -> Result<String, String> {
+    match text.parse()? {
+        Target::App(name) => Ok(name),
+        Target::Member(_) => Err(format!("{text:?} is no application: say app/NAME")),
     }
 }
 

@@ -27,6 +27,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long conversations may go on when the process ends: the client that asked for the end gets its answer.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
+/// The command that asks where the hub's API listens.
+pub(crate) const ADDRESS: &str = "address";
+
 /// The listening end.
 pub(crate) struct Control {
     end: Arc<Mutex<End>>,
@@ -138,6 +141,7 @@ impl Shared {
                 Ok(String::new())
             }
             ["counters"] => Ok(self.counters().to_string()),
+            [ADDRESS] => Ok(self.hub.address().to_string()),
             ["hook"] => Ok(self.hub.hook_url()),
             ["restart"] => {
                 self.end(End::Restart);
@@ -148,7 +152,7 @@ impl Shared {
                 Ok(String::new())
             }
             _ => bail!(
-                "{line:?} is not understood; a command is one of ping, unplug MEMBER, plug MEMBER, counters, hook, restart and stop"
+                "{line:?} is not understood; a command is one of ping, address, unplug MEMBER, plug MEMBER, counters, hook, restart and stop"
             ),
         }
     }

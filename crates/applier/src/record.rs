@@ -29,6 +29,17 @@ pub(crate) struct Failure {
     pub(crate) until_gone: bool,
 }
 
+/// A fight over an object, which is left alone for now.
+#[derive(Clone, Debug)]
+pub(crate) struct Contest {
+    /// Who changes it; `None` when the server does not say.
+    pub(crate) manager: Option<String>,
+    /// When it is tried again, on the clock that people read.
+    pub(crate) until: Timestamp,
+    /// The same moment, on the clock that timers follow.
+    pub(crate) wake: Instant,
+}
+
 /// What is remembered of a unit's objects, over connections.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Past {
@@ -68,7 +79,7 @@ pub(crate) struct Memory {
     pub(crate) failure: Option<Failure>,
     /// Its phase of this payload has run out of time without it, in words. Ends when it is as it was waited for.
     pub(crate) overdue: Option<(Digest, String)>,
-    pub(crate) contested: Option<Instant>,
+    pub(crate) contested: Option<Contest>,
     pub(crate) history: Vec<Revert>,
     pub(crate) reverts: u64,
     pub(crate) drift: Vec<DriftRecord>,
@@ -116,14 +127,20 @@ impl Memory {
         retry::Observed { failure, is_contested: self.is_contested(now), is_overdue: self.overdue.is_some() }
     }
 
+    /// The fight after which it is left alone, while it is.
+    pub(crate) fn contest(&self, now: Instant) -> Option<&Contest> {
+        self.contested.as_ref().filter(|contest| contest.wake > now)
+    }
+
     /// Is it left alone after a fight?
     pub(crate) fn is_contested(&self, now: Instant) -> bool {
-        self.contested.is_some_and(|until| until > now)
+        self.contest(now).is_some()
     }
 
     /// When to look again.
     pub(crate) fn wake(&self) -> Option<Instant> {
-        self.failure.as_ref().map(|f| f.retry).into_iter().chain(self.contested).min()
+        let contested = self.contested.as_ref().map(|contest| contest.wake);
+        self.failure.as_ref().map(|f| f.retry).into_iter().chain(contested).min()
     }
 
     /// Notes what somebody did to the object. The same change seen again replaces its record.

@@ -22,6 +22,7 @@ pub(crate) async fn contained<T>(work: impl Future<Output = T>) -> Result<T, Str
 /// # Errors
 /// What the panic says.
 pub async fn counted<T>(what: &'static str, metrics: &Metrics, work: impl Future<Output = T>) -> Result<T, String> {
+    metrics.expect_panics(what);
     contained(work).await.inspect_err(|_| metrics.panicked(what))
 }
 

@@ -117,7 +117,14 @@ impl Metrics {
         metrics
     }
 
+    /// Shows work of this name with no panics, before its first: a rate does not see a counter that begins with 1.
+    pub fn expect_panics(&self, controller: &'static str) {
+        drop(self.panics.get_or_create(&OfController { controller }));
+    }
+
     pub(crate) fn measure(&self, controller: &'static str, queue: Weak<dyn Measured>) {
+        self.expect_panics(controller);
+        drop(self.retries.get_or_create(&OfController { controller }));
         let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
         queues.retain(|(_, queue)| queue.strong_count() > 0);
         queues.push((controller, queue));

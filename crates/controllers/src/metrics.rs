@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use api::condition;
-use api::delivery::DeletionState;
+use api::delivery::{DeletionState, UnitPhase};
 use client::metrics::Metrics as Queues;
 use plan::unit::Delivered;
 use prometheus_client::collector::Collector;
@@ -26,6 +26,12 @@ use crate::stores::Stores;
 const DELIVERY_SECONDS: [f64; 9] = [0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 300.0, 1800.0];
 /// Upper bounds of probe times, in seconds: a member in the same city, across the world, and one that does not answer.
 const PROBE_SECONDS: [f64; 7] = [0.005, 0.025, 0.1, 0.3, 1.0, 3.0, 10.0];
+
+/// Statuses of a condition. Each has its sample from the start, since graphs and alerts do not see what is absent.
+const READY: [&str; 3] = ["True", "False", "Unknown"];
+
+/// Parts of controllers that begin with the first member or source, and whose panics are shown before that.
+const PARTS: [&str; 5] = ["applier", "artifact", "fetch", "probe", "rendering"];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfResult {
@@ -70,6 +76,7 @@ impl Metrics {
     /// Counters that are in a registry.
     pub fn registered(registry: &mut Registry) -> Self {
         let metrics = Self::with_queues(Queues::registered(registry));
+        PARTS.iter().for_each(|part| metrics.queues.expect_panics(part));
         registry.register(
             "kurator_deliveries",
             "Units that came to an end in a member, by result",
@@ -134,13 +141,13 @@ impl fmt::Debug for FleetFacts {
 impl Collector for FleetFacts {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let Some(stores) = self.0.upgrade() else { return Ok(()) };
-        let mut members: BTreeMap<String, i64> = BTreeMap::new();
+        let mut members: BTreeMap<String, i64> = READY.map(|status| (status.to_owned(), 0)).into();
         for cluster in stores.clusters.list() {
             let conditions = cluster.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
             let ready = condition::find(conditions, condition::READY).map_or("Unknown", |c| c.status.as_str());
             *members.entry(ready.to_owned()).or_default() += 1;
         }
-        let mut phases: BTreeMap<String, i64> = BTreeMap::new();
+        let mut phases: BTreeMap<String, i64> = UnitPhase::ALL.map(|phase| (phase.to_string(), 0)).into();
         let mut held = 0_i64;
         for slice in stores.statuses.list() {
             for status in slice.status.iter().flat_map(|status| status.units.values()) {

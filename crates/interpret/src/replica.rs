@@ -3,7 +3,7 @@
 use model::object;
 use serde_json::Value;
 
-use crate::read::{condition, get, int};
+use crate::read::{condition, flag, get, int, text};
 use crate::workload::wanted;
 
 /// Counts of replicas, as the object's own status tells them.
@@ -46,13 +46,19 @@ pub fn replicas(object: &Value) -> Option<Replicas> {
             available: count("numberAvailable"),
         },
         ("batch", "Job") => {
-            let desired = get(object, "spec.parallelism").and_then(Value::as_i64).unwrap_or(1);
+            let number = |field: &str| get(object, field).and_then(Value::as_i64);
+            let is_idle = condition(object, "Complete").is_some_and(|c| c.is_true()) || flag(object, "spec.suspend");
+            let left = number("spec.completions").map(|all| (all - count("succeeded")).max(0));
+            let parallelism = number("spec.parallelism").unwrap_or(1);
+            let desired = if is_idle { 0 } else { left.map_or(parallelism, |left| left.min(parallelism)) };
             let (active, ready) = (count("active"), count("ready"));
             Replicas { desired, current: active, updated: active, ready, available: ready }
         }
         ("", "Pod") => {
             let ready = i64::from(condition(object, "Ready").is_some_and(|c| c.is_true()));
-            Replicas { desired: 1, current: 1, updated: 1, ready, available: ready }
+            // One that has completed is not to be ready again.
+            let desired = i64::from(text(object, "status.phase") != "Succeeded");
+            Replicas { desired, current: desired, updated: desired, ready, available: ready }
         }
         _ => usual(get(object, "spec.replicas")?.as_i64()?),
     })

@@ -255,6 +255,16 @@ fn replica_counts() {
     check("apps/v1/ReplicaSet", &format!("{{spec: {{replicas: 5}}, {status}}}"), Some([5, 4, 4, 2, 1]));
     check("apps/v1/DaemonSet", "{status: {desiredNumberScheduled: 2, numberReady: 1}}", Some([2, 0, 0, 1, 0]));
     check("batch/v1/Job", "{spec: {parallelism: 2}, status: {active: 2, ready: 1}}", Some([2, 2, 2, 1, 1]));
+    // What has completed, or waits to be resumed, asks for no pods; what runs asks for no more than are left to do.
+    let job = "batch/v1/Job";
+    let done = "succeeded: 1, conditions: [{type: Complete, status: 'True'}]";
+    check(job, &format!("{{spec: {{completions: 1}}, status: {{{done}}}}}"), Some([0, 0, 0, 0, 0]));
+    check(job, "{spec: {suspend: true}}", Some([0, 0, 0, 0, 0]));
+    let left = "{spec: {parallelism: 3, completions: 5}, status: {succeeded: 4, active: 1, ready: 1}}";
+    check(job, left, Some([1, 1, 1, 1, 1]));
+    check(job, "{status: {failed: 1, conditions: [{type: Failed, status: 'True'}]}}", Some([1, 0, 0, 0, 0]));
+    check(POD, "{status: {phase: Succeeded}}", Some([0, 0, 0, 0, 0]));
+    check(POD, "{status: {phase: Failed}}", Some([1, 1, 1, 0, 0]));
     check(POD, "{status: {conditions: [{type: Ready, status: 'True'}]}}", Some([1, 1, 1, 1, 1]));
     check("example.com/v1/Rollout", &format!("{{spec: {{replicas: 5}}, {status}}}"), Some([5, 4, 3, 2, 1]));
     check("v1/ConfigMap", "{}", None);

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use api::delivery::{DeletionState, Deletions, DriftRecord, Health, ObjectsWaiting, PodCounts, UnitCounts, UnitPhase};
 use api::feed::{ObjectReport, SyncState};
 use api::reason;
-use model::ObjectKey;
+use model::clock::format_seconds;
+use model::{ObjectKey, Timestamp};
 
 use crate::apply::{self, Accepted, Step, Why};
 use crate::health::{self, Part, Reading};
@@ -108,6 +109,10 @@ pub fn row(facts: &Facts<'_>) -> (ObjectReport, Part) {
     };
     if let Some(conflict) = &conflict {
         (reason, message) = ("Conflict", conflict);
+    }
+    if conflict.is_some() || matches!(facts.waiting, Some(apply::WaitingOn::OtherHub(_))) {
+        // They count where the object is delivered.
+        part.pods = PodCounts::default();
     }
     if reason.is_empty() && facts.entry.is_some_and(|entry| entry.unrecorded) {
         (reason, message) = (RECORD_LOST, RECORD_LOST_WORDS);
@@ -245,13 +250,36 @@ pub struct Troubles<'a> {
     /// The first object that was neither sent nor refused.
     pub pending: Option<&'a ObjectKey>,
     /// The first object that is left alone after a fight.
-    pub contested: Option<&'a ObjectKey>,
+    pub contested: Option<Contest<'a>>,
     /// Why objects that are no longer desired are still there.
     pub kept: &'a [WaitingOn],
     /// Deletions that the source causes.
     pub deletions: Option<&'a Deletions>,
     /// Objects in the inventory.
     pub left: usize,
+}
+
+/// A fight over an object.
+#[derive(Clone, Copy, Debug)]
+pub struct Contest<'a> {
+    /// The object.
+    pub key: &'a ObjectKey,
+    /// Who changes it; `None` when the server does not say.
+    pub manager: Option<&'a str>,
+    /// Until when it is left alone.
+    pub until: Timestamp,
+}
+
+impl Contest<'_> {
+    /// Who fights, until when nothing is done about it, and what to do.
+    fn words(&self) -> String {
+        let Self { key, manager, until } = self;
+        let whom = manager.map_or_else(|| "(Kubernetes does not record by whom)".to_owned(), |m| format!("by {m}"));
+        let until = format_seconds(*until);
+        format!(
+            "{key} is changed again and again {whom}; it is left alone until {until}, then reverted again: let only one of the two write it"
+        )
+    }
 }
 
 impl Troubles<'_> {
@@ -337,9 +365,8 @@ fn done(troubles: &Troubles<'_>) -> Said {
         let message = format!("{} deletions wait to be released{}", deletions.count, troubles.kept_words());
         return Said::new(UnitPhase::DeletionsHeld, "DeletionsHeld", message);
     }
-    if let Some(key) = troubles.contested {
-        let message = format!("{key} is changed again and again by the same manager; it is left alone for a while");
-        return Said::new(UnitPhase::Applied, reason::CONTESTED, message);
+    if let Some(contest) = troubles.contested {
+        return Said::new(UnitPhase::Applied, reason::CONTESTED, contest.words());
     }
     let kept = troubles.kept_words();
     let reason = if kept.is_empty() { "Applied" } else { "PruneWaits" };

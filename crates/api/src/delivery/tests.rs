@@ -136,3 +136,11 @@ fn records_round_trip() {
     assert_eq!(value["apiVersion"], "delivery.kurator.dev/v1alpha1");
     assert_eq!(serde_json::from_value::<Revision>(value).unwrap(), revision);
 }
+
+#[test]
+fn all_phases_are_those_of_the_schema() {
+    let schema = serde_json::to_value(schemars::schema_for!(UnitPhase)).unwrap();
+    let names: Vec<&str> =
+        schema["oneOf"].as_array().unwrap().iter().map(|one| one["const"].as_str().unwrap()).collect();
+    assert_eq!(UnitPhase::ALL.map(|phase| phase.to_string()).as_slice(), names);
+}

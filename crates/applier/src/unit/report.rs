@@ -9,7 +9,7 @@ use client::{Backoff, Class};
 use model::ObjectKey;
 use plan::apply::{Hold, Step, Why};
 use plan::prepare::Prepared;
-use plan::report::{self, Facts, PassEnd, Rows, Said, Standing, Troubles};
+use plan::report::{self, Contest, Facts, PassEnd, Rows, Said, Standing, Troubles};
 use tokio::time::Instant;
 
 use crate::connection::View;
@@ -143,10 +143,11 @@ impl Pass {
     }
 
     /// The first object that is left alone after a fight.
-    fn contested(&self) -> Option<&ObjectKey> {
+    fn contested(&self) -> Option<Contest<'_>> {
         let now = Instant::now();
-        let fought = self.unit.past.memory.iter().filter(|(_, m)| m.is_contested(now));
-        fought.map(|(key, _)| &**key).min()
+        let fought = self.unit.past.memory.iter().filter_map(|(key, memory)| Some((&**key, memory.contest(now)?)));
+        let (key, contest) = fought.min_by_key(|(key, _)| *key)?;
+        Some(Contest { key, manager: contest.manager.as_deref(), until: contest.until })
     }
 
     /// What is known of an object.

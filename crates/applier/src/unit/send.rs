@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::observation::Observation;
+use crate::record::Contest;
 
 use super::Pass;
 
@@ -123,9 +124,10 @@ impl Pass {
                 self.connection.view().observations.insert(key.clone(), observation);
             }
             Sent::Contested { until, drift } => {
-                let until = now + until.duration_since(clock).unsigned_abs();
+                let wake = now + until.duration_since(clock).unsigned_abs();
+                let manager = drift.fields.first().and_then(|field| field.manager.clone());
                 let memory = self.memory(key);
-                memory.contested = Some(until);
+                memory.contested = Some(Contest { manager, until, wake });
                 memory.notice(drift, clock);
             }
             Sent::Foreign(hub) => {

@@ -80,6 +80,8 @@ async fn a_fight_is_contested_and_left_alone() {
     let report = world.until(&unit, "contested", |r| detail(r, "c").sync == SyncState::Contested).await;
     assert_eq!(waiting(&report), [(WaitingCause::Contested, 1, "ConfigMap shop/c", "")]);
     assert_eq!(detail(&report, "c").drift[0].fields[0].manager.as_deref(), Some("rival"));
+    assert!(report.message.contains("ConfigMap shop/c is changed again and again by rival"), "{}", report.message);
+    assert!(report.message.contains("it is left alone until 20"), "{}", report.message);
     let before = world.quiet().await;
     assert_eq!(world.config_map("c").await.unwrap()["data"]["a"], "rival wins");
     // The other object is still ours.

@@ -20,6 +20,8 @@ use crate::up::End;
 const LINE_MAX: u64 = 4096;
 /// Longest time for one conversation.
 const TALK_MAX: Duration = Duration::from_secs(30);
+/// Longest wait for an answer: a conversation, and a little for a busy machine.
+const ANSWER_MAX: Duration = Duration::from_secs(TALK_MAX.as_secs() + 5);
 /// Conversations at a time. A scene has one; more are only there when somebody connects and says nothing.
 const TALKS_MAX: usize = 32;
 /// Pause after a connection could not be taken: a busy loop would make it worse.
@@ -140,6 +142,7 @@ impl Shared {
                 demo()?.member(member)?.plug().await.context("cannot listen again")?;
                 Ok(String::new())
             }
+            ["unplugged"] => Ok(self.unplugged().join("\n")),
             ["counters"] => Ok(self.counters().to_string()),
             [ADDRESS] => Ok(self.hub.address().to_string()),
             ["hook"] => Ok(self.hub.hook_url()),
@@ -152,7 +155,7 @@ impl Shared {
                 Ok(String::new())
             }
             _ => bail!(
-                "{line:?} is not understood; a command is one of ping, address, unplug MEMBER, plug MEMBER, counters, hook, restart and stop"
+                "{line:?} is not understood; a command is one of ping, address, unplug MEMBER, plug MEMBER, unplugged, counters, hook, restart and stop"
             ),
         }
     }
@@ -160,6 +163,12 @@ impl Shared {
     fn end(&self, how: End) {
         *self.end.lock().unwrap_or_else(PoisonError::into_inner) = how;
         self.ended.cancel();
+    }
+
+    /// Names of the members that are unplugged.
+    fn unplugged(&self) -> Vec<&str> {
+        let members = self.demo.iter().flat_map(|demo| demo.members());
+        members.filter(|member| !member.is_plugged()).map(|member| member.name()).collect()
     }
 
     /// Requests that mutate, by API server and client, no-op ones included.
@@ -178,7 +187,16 @@ impl Shared {
 pub(crate) async fn ask(dir: &Path, line: &str) -> anyhow::Result<String> {
     let missing = || format!("no hub runs in {0}: start one with `kurator up --demo --dir {0}`", dir.display());
     let socket = Socket::of(dir).with_context(missing)?;
-    let mut stream = UnixStream::connect(socket.path()).await.with_context(missing)?;
+    let stream = UnixStream::connect(socket.path()).await.with_context(missing)?;
+    let silent = || {
+        let (dir, secs) = (dir.display(), ANSWER_MAX.as_secs());
+        format!("the process in {dir} has not answered at its socket for {secs} s; is it stopped?")
+    };
+    tokio::time::timeout(ANSWER_MAX, answer(stream, line)).await.with_context(silent)?
+}
+
+/// Writes one line and reads what is answered.
+async fn answer(mut stream: UnixStream, line: &str) -> anyhow::Result<String> {
     stream.write_all(format!("{line}\n").as_bytes()).await?;
     let mut lines = BufReader::new(stream).lines();
     let mut out = Vec::new();

@@ -36,6 +36,8 @@ pub(crate) async fn play(common: &Common, scene: Scene) -> anyhow::Result<()> {
     }
     let common = Common { dir: Some(dir.clone()), ..common.clone() };
     let player = Player { dir, common, said: RefCell::default() };
+    // Before anything is committed or waited for: without a process, no scene does what it says.
+    player.ask("ping").await?;
     player.play(scene.scene).await?;
     player.finish()
 }
@@ -88,6 +90,14 @@ impl Player {
         control::ask(&self.dir, line).await
     }
 
+    /// Ends a scene at once that writes to a member which is unplugged.
+    async fn must_be_plugged(&self, member: &str) -> anyhow::Result<()> {
+        if self.ask("unplugged").await?.lines().any(|name| name == member) {
+            bail!("{member} is unplugged: first `kurator demo plug {member}`");
+        }
+        Ok(())
+    }
+
     fn repo(&self) -> PathBuf {
         super::repository(&self.dir)
     }
@@ -137,19 +147,24 @@ impl Player {
         }
     }
 
-    /// Waits until every member that can be reached runs a commit. `MemberUnknown` means that all others are ready.
+    /// Waits until every member that can be reached runs a commit. `MemberUnknown` means that all others are ready. What is
+    /// left alone after a fight is not waited for.
     async fn converged(&self, hub: &Client, commit: &str) -> anyhow::Result<Duration> {
-        let (_, took) = self
+        let (contest, took) = self
             .until("the fleet to follow", async || {
                 let app = self.application(hub).await?;
                 let status = app.status.unwrap_or_default();
                 let at =
                     status.source_status.and_then(|s| s.git_repo_status?.artifact).map(|a| short_revision(&a.revision));
-                let ready = condition::find(&status.conditions, condition::READY)
-                    .is_some_and(|c| c.status == "True" || c.reason == reason::MEMBER_UNKNOWN);
-                Ok((ready && at.is_some_and(|at| at.ends_with(commit))).then_some(()))
+                let Some(ready) = condition::find(&status.conditions, condition::READY) else { return Ok(None) };
+                let contest = (ready.reason == reason::CONTESTED).then(|| ready.message.clone());
+                let ended = ready.status == "True" || ready.reason == reason::MEMBER_UNKNOWN || contest.is_some();
+                Ok((ended && at.is_some_and(|at| at.ends_with(commit))).then_some(contest))
             })
             .await?;
-        Ok(took)
+        match contest {
+            Some(contest) => bail!("the fleet runs {commit}, but for what is left alone: {contest}"),
+            None => Ok(took),
+        }
     }
 }

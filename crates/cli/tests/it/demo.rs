@@ -1,9 +1,14 @@
 //! `kurator up --demo` and its scenes.
 
+use std::time::{Duration, Instant};
+
 use component::{Repository, git};
 use serde_json::Value;
 
 use crate::process::{Place, until};
+
+/// What is said at once is said in this time, also on a machine that does much else: half of what scenes wait.
+const AT_ONCE: Duration = Duration::from_secs(30);
 
 /// The words of a table's lines: columns are as wide as what is in them.
 fn words(text: &str) -> Vec<Vec<&str>> {
@@ -103,6 +108,63 @@ fn the_demo_converges_and_its_scenes_do_what_they_say() {
 
     place.ok("demo stop");
     assert_eq!(place.ended(), Some(0));
+}
+
+#[test]
+fn a_scene_says_at_once_what_keeps_it_from_working() {
+    let mut place = Place::new();
+    let dir = place.dir().display().to_string();
+    place.up("--demo", "converged");
+
+    place.ok("demo unplug beijing");
+    let begun = Instant::now();
+    assert!(place.fails("demo edit").contains("beijing is unplugged: first `kurator demo plug beijing`"));
+    assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
+    place.ok("demo plug beijing");
+
+    place.ok("demo wipe");
+    let begun = Instant::now();
+    assert!(place.fails("demo edit").contains("first `kurator demo restore`"));
+    assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
+    let restarted = place.ok("demo restart");
+    assert!(restarted.contains("beijing: 4 deletions are held as before, and nothing was deleted"), "{restarted}");
+    place.ok("demo restore");
+
+    place.signal("KILL");
+    place.ended();
+    let head = git(&place.dir().join("demo/repo"), &["rev-parse", "HEAD"]);
+    let begun = Instant::now();
+    let member = ["unplug", "plug"].map(|scene| format!("{scene} beijing"));
+    let scenes = ["commit", "edit", "wipe", "restore", "restart", "counters", "stop"].map(str::to_owned);
+    for scene in scenes.into_iter().chain(member) {
+        let said = place.fails(&format!("demo {scene} --dir {dir}"));
+        assert!(said.contains(&format!("no hub runs in {dir}: start one with `kurator up --demo")), "{scene}: {said}");
+    }
+    assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
+    assert_eq!(git(&place.dir().join("demo/repo"), &["rev-parse", "HEAD"]), head, "nothing is committed");
+}
+
+#[test]
+fn edits_are_in_the_status_at_once_and_too_many_are_left_alone() {
+    let mut place = Place::new();
+    place.up("--demo", "converged");
+    for round in 1..=3 {
+        let said = place.ok("demo edit");
+        assert!(said.contains("; reverted\n") && said.contains("; made again"), "{round}: {said}");
+        let status = place.ok("status app/shop");
+        for line in said.lines().filter_map(|line| Some(line.split_once("the hub reports: ")?.1)) {
+            assert!(status.contains(line), "round {round}: {line:?} is not in {status}");
+        }
+    }
+    let begun = Instant::now();
+    let said = place.ok("demo edit");
+    assert!(said.contains("not reverted, after too many edits in a short time: Deployment.apps shop/web"), "{said}");
+    assert!(said.contains("by demo-hand; it is left alone until 20"), "{said}");
+    let again = place.fails("demo edit");
+    assert!(again.contains("beijing: Deployment.apps shop/web is changed again and again by demo-hand"), "{again}");
+    let commit = place.run("demo commit");
+    assert!(commit.code == Some(1) && commit.err.contains("it is left alone until 20"), "{}", commit.err);
+    assert!(begun.elapsed() < AT_ONCE * 2, "{:?}", begun.elapsed());
 }
 
 #[test]

@@ -36,6 +36,7 @@ fn garbage_is_answered_and_silence_delays_nobody() {
     assert!(
         say(&place, b"dance\n").starts_with("error: \"dance\" is not understood; a command is one of ping, address, ")
     );
+    assert_eq!(say(&place, b"unplugged\n"), "ok\n");
     assert!(say(&place, b"unplug beijing\n").starts_with("error: no demo runs here"));
     assert!(say(&place, b"stop\n").ends_with("ok\n"));
     assert_eq!(place.ended(), Some(0));

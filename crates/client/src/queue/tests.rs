@@ -165,5 +165,9 @@ async fn everything_is_counted() {
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
-    assert!(!text.contains("other"), "a queue that is gone is not shown:\n{text}");
+    assert!(
+        text.contains(r#"kurator_reconcile_panics_total{controller="other"} 0"#),
+        "shown before the first:\n{text}"
+    );
+    assert!(!text.contains(r#"kurator_queue_depth{controller="other""#), "a queue that is gone is not shown:\n{text}");
 }

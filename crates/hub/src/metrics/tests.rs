@@ -47,7 +47,7 @@ fn documented() -> BTreeSet<&'static str> {
 #[tokio::test]
 async fn what_this_process_shows_is_in_the_document() {
     let text = text().await;
-    // Families of labels begin with their first sample; a scrape of a whole hub, in `tests/it`, shows all but these two.
+    // Families of labels begin with their first sample; a scrape of a whole hub, in `tests/it`, shows all.
     for name in ["kurator_queue_retries", "kurator_reconcile_panics", "process_cpu_seconds", "kurator_store_keys"] {
         assert!(families(&text).contains(name), "{name} is not in {text}");
     }

@@ -57,6 +57,36 @@ fn a_row_says_how_an_object_compares_and_what_it_amounts_to() {
 }
 
 #[test]
+fn pods_count_in_the_unit_that_delivers_them() {
+    let key = key();
+    let two = PodCounts { desired: 2, ready: 2 };
+    let reading = Reading { part: Part { health: Health::Healthy, pods: two }, ..Reading::default() };
+    let check = |standing: Standing, waiting: Option<apply::WaitingOn>, expect: PodCounts| {
+        let facts = Facts { waiting, reading: Some(&reading), ..facts(&key, standing.clone()) };
+        assert_eq!(row(&facts).1.pods, expect, "{standing:?}");
+    };
+    let nothing = PodCounts::default();
+    check(Standing::Wanted(Step::Skip), None, two);
+    check(Standing::Wanted(Step::Skip), Some(apply::WaitingOn::Contested), two);
+    check(Standing::Elsewhere("u".into()), None, nothing);
+    check(Standing::Wanted(Step::Send(Why::New)), Some(apply::WaitingOn::OtherHub("h".into())), nothing);
+}
+
+#[test]
+fn a_fight_is_said_with_who_until_when_and_what_to_do() {
+    let key = key();
+    let until = Timestamp::from_second(600).unwrap();
+    let check = |manager, expect: &str| {
+        let contested = Some(Contest { key: &key, manager, until });
+        let said = say(&PassEnd::Done, &Troubles { contested, ..Troubles::default() });
+        let rest = "it is left alone until 1970-01-01T00:10:00Z, then reverted again: let only one of the two write it";
+        assert_eq!((said.reason.as_str(), said.message), (reason::CONTESTED, format!("{expect}; {rest}")));
+    };
+    check(Some("hpa"), "ConfigMap shop/c is changed again and again by hpa");
+    check(None, "ConfigMap shop/c is changed again and again (Kubernetes does not record by whom)");
+}
+
+#[test]
 fn one_row_is_made_again_and_the_sum_follows() {
     let key = key();
     let healthy = Reading { part: Part { health: Health::Healthy, ..Part::default() }, ..Reading::default() };
@@ -93,7 +123,7 @@ fn the_worst_is_said_first() {
         conflict: Some((&key, "other".into())),
         failed: 2,
         pending: Some(&key),
-        contested: Some(&key),
+        contested: Some(Contest { key: &key, manager: None, until: Timestamp::UNIX_EPOCH }),
         kept: &waiting,
         deletions: Some(&held),
         left: 4,

@@ -32,6 +32,22 @@ pub enum UnitPhase {
     Unknown,
 }
 
+impl UnitPhase {
+    /// All of them, in their order.
+    pub const ALL: [Self; 10] = [
+        Self::Pending,
+        Self::Applying,
+        Self::Waiting,
+        Self::Applied,
+        Self::DeletionsHeld,
+        Self::Failed,
+        Self::Suspended,
+        Self::Removing,
+        Self::Removed,
+        Self::Unknown,
+    ];
+}
+
 impl fmt::Display for UnitPhase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use anyhow::bail;
 use api::condition::{self, Condition};
+use api::delivery::UnitPhase;
+use api::feed::UnitReport;
 use api::karmada::cluster::v1alpha1::Cluster;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
@@ -15,6 +17,28 @@ use crate::connect::{self, asked};
 use crate::demo::{APPLICATION, MEMBERS};
 use crate::duration::tenths;
 use crate::output;
+
+/// Has a member said what there is to say? Nothing more comes of held deletions, refused objects and a pause until a person
+/// acts, so a scene does not wait for that.
+fn is_settled(phase: UnitPhase) -> bool {
+    use UnitPhase::{Applied, DeletionsHeld, Failed, Suspended};
+    matches!(phase, Applied | DeletionsHeld | Failed | Suspended)
+}
+
+/// How a member is after the process has started again, in one line.
+fn after_restart(report: &UnitReport) -> String {
+    let UnitReport { member, objects, pods, phase, message, .. } = report;
+    match (phase, &report.deletions) {
+        (UnitPhase::DeletionsHeld, Some(held)) => {
+            format!("  {member}: {} deletions are held as before, and nothing was deleted", held.count)
+        }
+        (UnitPhase::Applied, _) => format!(
+            "  {member}: {} of {} objects as before, pods {}/{}",
+            objects.applied, objects.desired, pods.ready, pods.desired
+        ),
+        _ => format!("  {member}: {phase}: {message}"),
+    }
+}
 
 impl Player {
     async fn member_ready(&self, hub: &Client, member: &str) -> anyhow::Result<Option<Condition>> {
@@ -80,16 +104,13 @@ impl Player {
                 let reports = self.reports(&hub).await?;
                 let members: BTreeSet<_> = reports.iter().map(|r| &r.member).collect();
                 let all = members.len() == MEMBERS.len();
-                let settled = reports.iter().all(|r| r.phase == api::delivery::UnitPhase::Applied);
+                let settled = reports.iter().all(|report| is_settled(report.phase));
                 Ok((all && settled).then_some(reports))
             })
             .await?;
         self.say(format!("  answered again after {}", tenths(took)))?;
-        for report in reports {
-            self.say(format!(
-                "  {}: {} of {} objects as before, pods {}/{}",
-                report.member, report.objects.applied, report.objects.desired, report.pods.ready, report.pods.desired
-            ))?;
+        for report in &reports {
+            self.say(after_restart(report))?;
         }
         let counters: Value = serde_json::from_str(&self.ask("counters").await?)?;
         for (name, count) in counters.as_object().into_iter().flatten() {

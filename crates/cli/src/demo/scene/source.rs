@@ -1,9 +1,9 @@
 //! What a commit, an edit by hand, and an empty directory lead to.
 
 use anyhow::{Context, bail};
-use api::condition;
-use api::delivery::{DriftRecord, UnitPhase};
+use api::delivery::{DriftRecord, MemberStatus, UnitPhase, UnitStatus};
 use api::karmada::cluster::v1alpha1::Cluster;
+use api::{condition, reason};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Service;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
@@ -18,6 +18,36 @@ use crate::status;
 
 /// Field manager of what a scene changes by hand.
 const HAND: &str = "demo-hand";
+
+/// What a member's reports say of changes by hand.
+#[derive(Default)]
+struct LastChange {
+    /// How many were reverted.
+    reverts: u64,
+    /// The last one.
+    drift: Option<DriftRecord>,
+    /// A fight after which an object is left alone, in words.
+    contest: Option<String>,
+}
+
+impl LastChange {
+    fn of(units: impl Iterator<Item = UnitStatus>) -> Self {
+        units.fold(Self::default(), |last, unit| Self {
+            reverts: last.reverts + unit.reverts,
+            drift: last.drift.into_iter().chain(unit.last_drift).max_by_key(|drift| drift.seen),
+            contest: last.contest.or_else(|| (unit.reason == reason::CONTESTED).then_some(unit.message)),
+        })
+    }
+}
+
+/// Says what a member did not do. The hub has no part in it.
+fn of_member(what: &str, member: &str) -> impl FnOnce(kube::Error) -> anyhow::Error {
+    let what = format!("{what} in {member}");
+    move |error| match error {
+        kube::Error::Api(status) => anyhow::anyhow!("{what}: {}", status.message),
+        other => anyhow::Error::new(other).context(format!("{what}: the member does not answer")),
+    }
+}
 
 impl Player {
     pub(super) async fn commit(&self) -> anyhow::Result<()> {
@@ -60,51 +90,78 @@ impl Player {
     }
 
     pub(super) async fn edit(&self) -> anyhow::Result<()> {
+        if !self.has("HEAD:shop/web.yaml") {
+            bail!("there is no shop/web.yaml; after `kurator demo wipe`, first `kurator demo restore`");
+        }
         let hub = connect::hub(&self.common).await?;
-        let beijing = connect::member(&self.common, "beijing").await?;
-        let deployments: Api<Deployment> = Api::namespaced(beijing, "shop");
+        for member in ["beijing", "shanghai"] {
+            self.must_be_plugged(member).await?;
+            if let Some(contest) = self.last_change(&hub, member).await?.contest {
+                bail!("{member}: {contest}; after that, `kurator demo edit` is reverted again");
+            }
+        }
+        let deployments: Api<Deployment> = Api::namespaced(connect::member(&self.common, "beijing").await?, "shop");
         let replicas = async || -> anyhow::Result<i32> {
-            let web = deployments.get("web").await.map_err(asked("deployment web in beijing"))?;
+            let web = deployments.get("web").await.map_err(of_member("deployment web", "beijing"))?;
             Ok(web.spec.replicas.unwrap_or(1))
         };
-        let before = replicas().await?;
+        let (before, known) = (replicas().await?, self.last_change(&hub, "beijing").await?);
         let params = PatchParams { field_manager: Some(HAND.to_owned()), ..PatchParams::default() };
-        let patch = json!({"spec": {"replicas": before + 1}});
-        deployments.patch_scale("web", &params, &Patch::Merge(&patch)).await.map_err(asked("scale in beijing"))?;
+        let patch = Patch::Merge(json!({"spec": {"replicas": before + 1}}));
+        deployments.patch_scale("web", &params, &patch).await.map_err(of_member("the scale", "beijing"))?;
         self.say(format!("beijing: scaled deployment shop/web from {before} to {} by hand, as {HAND}", before + 1))?;
-        let (_, took) =
-            self.until("the scale to be reverted", async || Ok((replicas().await? == before).then_some(()))).await?;
-        let drift = self.drift(&hub, "beijing", |d| !d.deleted && d.object.contains("web")).await?;
-        self.say(format!("  reverted after {}; the hub reports: {}", tenths(took), status::drift(&drift)))?;
+        let is_back = async || Ok(replicas().await? == before);
+        if !self.answered(&hub, "beijing", &known, "reverted", is_back).await? {
+            return Ok(());
+        }
 
-        let shanghai = connect::member(&self.common, "shanghai").await?;
-        let services: Api<Service> = Api::namespaced(shanghai, "shop");
-        let old = services.get("web").await.map_err(asked("service web in shanghai"))?.uid();
-        services.delete("web", &DeleteParams::default()).await.map_err(asked("delete in shanghai"))?;
+        let services: Api<Service> = Api::namespaced(connect::member(&self.common, "shanghai").await?, "shop");
+        let old = services.get("web").await.map_err(of_member("service web", "shanghai"))?.uid();
+        let known = self.last_change(&hub, "shanghai").await?;
+        let delete = services.delete("web", &DeleteParams::default()).await;
+        delete.map_err(of_member("the deletion", "shanghai"))?;
         self.say("shanghai: deleted service shop/web by hand")?;
-        let (_, took) = self
-            .until("the service to be made again", async || {
-                let now = services.get_opt("web").await?;
-                Ok(now.filter(|s| s.uid() != old).map(drop))
-            })
-            .await?;
-        let drift = self.drift(&hub, "shanghai", |d| d.deleted).await?;
-        self.say(format!("  made again after {}; the hub reports: {}", tenths(took), status::drift(&drift)))
+        let is_back = async || Ok(services.get_opt("web").await?.is_some_and(|service| service.uid() != old));
+        self.answered(&hub, "shanghai", &known, "made again", is_back).await.map(drop)
     }
 
-    /// The last change that a member's applier reported.
-    async fn drift(
+    /// Waits until a change by hand is taken back and stored as such, or left alone; says which, and returns whether it is
+    /// taken back.
+    async fn answered(
         &self,
         hub: &Client,
         member: &str,
-        wanted: impl Fn(&DriftRecord) -> bool,
-    ) -> anyhow::Result<DriftRecord> {
-        let found = self.until("the report", async || {
-            let reports = self.reports(hub).await?;
-            let mut drifts = reports.into_iter().filter(|r| r.member.as_str() == member).filter_map(|r| r.last_drift);
-            Ok(drifts.find(|d| wanted(d)))
-        });
-        Ok(found.await?.0)
+        known: &LastChange,
+        done: &str,
+        is_back: impl AsyncFn() -> anyhow::Result<bool>,
+    ) -> anyhow::Result<bool> {
+        let (back, took) = self
+            .until(&format!("the change in {member} to be {done}"), async || {
+                let contest = self.last_change(hub, member).await?.contest;
+                Ok(if contest.is_some() { Some(contest) } else { is_back().await?.then_some(None) })
+            })
+            .await?;
+        if let Some(contest) = back {
+            self.say(format!("  not {done}, after too many edits in a short time: {contest}"))?;
+            return Ok(false);
+        }
+        let (drift, _) = self
+            .until("the report", async || {
+                let now = self.last_change(hub, member).await?;
+                Ok(now.drift.filter(|_| now.reverts > known.reverts))
+            })
+            .await?;
+        self.say(format!("  {done} after {}; the hub reports: {}", tenths(took), status::drift(&drift)))?;
+        Ok(true)
+    }
+
+    /// What is stored of the last change in a member, so that `kurator status` shows at once what a scene has said.
+    async fn last_change(&self, hub: &Client, member: &str) -> anyhow::Result<LastChange> {
+        let statuses: Api<MemberStatus> = Api::all(hub.clone());
+        let statuses = statuses.list(&ListParams::default()).await.map_err(asked("cannot list what members report"))?;
+        let slices = statuses.items.into_iter().filter(|slice| slice.spec.member.as_str() == member);
+        let units = slices.flat_map(|slice| slice.status.unwrap_or_default().units);
+        Ok(LastChange::of(units.filter(|(unit, _)| unit.name == APPLICATION).map(|(_, status)| status)))
     }
 
     pub(super) async fn wipe(&self) -> anyhow::Result<()> {

@@ -122,7 +122,7 @@ pub(crate) struct Up {
     #[arg(long)]
     pub(crate) exit_when_ready: bool,
     /// Where the API listens; port 0 takes the port of the last time, or any that is free.
-    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS", value_parser = listener)]
     pub(crate) listen: SocketAddr,
     /// Name or address by which other machines reach it: the kubeconfig says it and the certificate covers it.
     #[arg(long, value_name = "HOST", value_parser = host)]
@@ -270,6 +270,13 @@ fn namespace(name: &str) -> Result<String, String> {
     let rule = "its name has lower case letters, digits and '-', and begins and ends with a letter or digit";
     let wrong = |_| format!("{name:?} is no namespace: {rule}");
     model::name::check_dns_label(name).map(|()| name.to_owned()).map_err(wrong)
+}
+
+/// An address and a port.
+fn listener(text: &str) -> Result<SocketAddr, String> {
+    let example =
+        "such as 127.0.0.1:6443 for this machine, or 0.0.0.0:6443 for others too (its name goes to --advertise)";
+    text.parse().map_err(|_| format!("{text:?} is no address with a port, {example}"))
 }
 
 /// A DNS name or an address, without a port.

@@ -38,7 +38,7 @@ fn help_of_every_command() {
 
 #[test]
 fn what_cannot_be_meant_is_refused_with_the_form_that_can() {
-    let cases: [&[&str]; 17] = [
+    let cases: [&[&str]; 19] = [
         &["status", "shop"],
         &["tree", "app/"],
         &["sync", "app/shop", "--timeout", "soon"],
@@ -48,6 +48,8 @@ fn what_cannot_be_meant_is_refused_with_the_form_that_can() {
         &["status", "member/\u{5317}\u{4eac}"],
         &["status", "-n", "a b"],
         &["up", "--advertise", "hub.example.com:6443"],
+        &["up", "--listen", ":6444"],
+        &["up", "--listen", "localhost:6443"],
         &["up", "--kubeconfig", "/tmp/nope"],
         &["--context", "beijing", "demo", "edit"],
         &["doctor", "-n", "east"],

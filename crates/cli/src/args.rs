@@ -5,6 +5,10 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+mod read;
+
+pub(crate) use read::{command, read};
+
 /// One process that turns any number of Kubernetes clusters into one fleet that follows git.
 #[derive(Parser, Debug)]
 #[command(
@@ -30,7 +34,7 @@ pub(crate) const DEFAULT_NAMESPACE: &str = "default";
 /// Which hub, and how to print.
 #[derive(ClapArgs, Debug, Clone)]
 pub(crate) struct Common {
-    /// Kubeconfig of the hub.
+    /// Kubeconfig of the hub, instead of the directory of a hub on this machine.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
     /// Context in that kubeconfig; the current one by default.
@@ -84,10 +88,10 @@ pub(crate) enum Command {
     Sync(Sync),
     /// Stop fetching an application's source; what runs stays and is still looked after.
     #[command(after_help = "Example:\n  kurator suspend app/shop")]
-    Suspend(Object),
+    Suspend(AppObject),
     /// Fetch an application's source again.
     #[command(after_help = "Example:\n  kurator resume app/shop")]
-    Resume(Object),
+    Resume(AppObject),
     /// Release held deletions of an application, exactly those that are shown; or a member's new identity.
     #[command(after_help = "Examples:\n  kurator approve app/shop\n  kurator approve app/shop --digest sha256:…\n  \
                             kurator approve member/beijing")]
@@ -118,7 +122,7 @@ pub(crate) struct Up {
     #[arg(long)]
     pub(crate) exit_when_ready: bool,
     /// Where the API listens; port 0 takes the port of the last time, or any that is free.
-    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS", value_parser = listener)]
     pub(crate) listen: SocketAddr,
     /// Name or address by which other machines reach it: the kubeconfig says it and the certificate covers it.
     #[arg(long, value_name = "HOST", value_parser = host)]
@@ -184,6 +188,14 @@ pub(crate) struct Object {
     pub(crate) object: Target,
 }
 
+/// An application: `app/NAME`.
+#[derive(ClapArgs, Debug, Clone)]
+pub(crate) struct AppObject {
+    /// `app/NAME`.
+    #[arg(value_name = "app/NAME", value_parser = application)]
+    pub(crate) name: String,
+}
+
 /// All, or an object.
 #[derive(ClapArgs, Debug, Clone)]
 pub(crate) struct What {
@@ -196,8 +208,8 @@ pub(crate) struct What {
 #[derive(ClapArgs, Debug, Clone)]
 pub(crate) struct Sync {
     /// `app/NAME`.
-    #[arg(value_name = "app/NAME")]
-    pub(crate) object: Target,
+    #[arg(value_name = "app/NAME", value_parser = application)]
+    pub(crate) name: String,
     /// Return as soon as the hub was told.
     #[arg(long)]
     pub(crate) no_wait: bool,
@@ -212,7 +224,7 @@ pub(crate) struct Approve {
     /// `app/NAME` or `member/NAME`.
     #[arg(value_name = "KIND/NAME")]
     pub(crate) object: Target,
-    /// Approve only if this is (still) the digest of the list; without it, of the list that is shown.
+    /// Approve only if this is (still) the digest of an application's list; without it, of the list that is shown.
     #[arg(long)]
     pub(crate) digest: Option<String>,
 }
@@ -240,6 +252,14 @@ impl std::str::FromStr for Target {
     }
 }
 
+/// The name in `app/NAME`, for a command that knows nothing else.
+fn application(text: &str) -> Result<String, String> {
+    match text.parse()? {
+        Target::App(name) => Ok(name),
+        Target::Member(_) => Err(format!("{text:?} is no application: say app/NAME")),
+    }
+}
+
 /// A name as objects have them.
 fn named(name: &str) -> Result<String, String> {
     let rule = "names have lower case letters, digits, '-' and '.', and begin and end with a letter or digit";
@@ -250,6 +270,13 @@ fn namespace(name: &str) -> Result<String, String> {
     let rule = "its name has lower case letters, digits and '-', and begins and ends with a letter or digit";
     let wrong = |_| format!("{name:?} is no namespace: {rule}");
     model::name::check_dns_label(name).map(|()| name.to_owned()).map_err(wrong)
+}
+
+/// An address and a port.
+fn listener(text: &str) -> Result<SocketAddr, String> {
+    let example =
+        "such as 127.0.0.1:6443 for this machine, or 0.0.0.0:6443 for others too (its name goes to --advertise)";
+    text.parse().map_err(|_| format!("{text:?} is no address with a port, {example}"))
 }
 
 /// A DNS name or an address, without a port.

@@ -25,14 +25,14 @@ use crate::output::{self, Cell, Table, Tone};
 use diagnose::Finding;
 use fault::{Names, Place, Severity};
 
-/// Objects of one fault that a line names; the others are counted. `-o json` has all.
-const NAMED_MAX: usize = 3;
+/// Objects, and different sentences, of one fault that are shown; the others are counted. `--verbose` and `-o json` have all.
+const SHOWN_MAX: usize = 4;
 
-pub(crate) async fn run(common: &Common) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(common: &Common, verbose: bool) -> anyhow::Result<ExitCode> {
     let facts = observe::observe(common).await?;
     let findings = diagnose::diagnose(&facts, hub::SystemClock.now());
     if !output::structured(common.output, &value(&findings))? {
-        output::print(&lines(&findings, output::colour()))?;
+        output::print(&lines(&findings, if verbose { usize::MAX } else { SHOWN_MAX }, output::colour()))?;
     }
     let broken = findings.iter().any(|finding| finding.severity == Severity::Fault);
     Ok(if broken { ExitCode::FAILURE } else { ExitCode::SUCCESS })
@@ -60,25 +60,33 @@ fn value(findings: &[Finding]) -> Value {
 }
 
 /// Faults first, then warnings, each with what to do; what is fine is counted by place.
-fn lines(findings: &[Finding], colour: bool) -> Vec<String> {
-    let mut lines = Vec::new();
+fn lines(findings: &[Finding], shown_max: usize, colour: bool) -> Vec<String> {
+    let (mut lines, mut is_cut) = (Vec::new(), false);
     for severity in [Severity::Fault, Severity::Warning] {
         let mut groups: BTreeMap<(Place, &str, &str), Vec<&Finding>> = BTreeMap::new();
         for finding in findings.iter().filter(|finding| finding.severity == severity) {
             groups.entry((finding.place, &finding.reason, finding.template)).or_default().push(finding);
         }
         for ((place, reason, _), group) in groups {
-            lines.extend(group_lines(severity, place, reason, &group, colour));
+            is_cut |= group.len() > shown_max;
+            lines.extend(group_lines(severity, place, reason, &group, shown_max, colour));
         }
     }
-    let mut passed: BTreeMap<Place, (usize, &str)> = BTreeMap::new();
+    if is_cut {
+        lines.push("all objects of each fault: `kurator doctor -v`".to_owned());
+    }
+    let mut passed: BTreeMap<Place, (usize, &Finding)> = BTreeMap::new();
     for finding in findings.iter().filter(|finding| finding.severity == Severity::Fine) {
-        let entry = passed.entry(finding.place).or_insert((0, &finding.message));
+        let entry = passed.entry(finding.place).or_insert((0, finding));
         entry.0 += 1;
     }
     let mut table = Table::default();
-    for (place, (number, message)) in &passed {
-        let text = if *number == 1 { (*message).to_owned() } else { format!("{number} are as they should be") };
+    for (place, (number, first)) in &passed {
+        let text = match (number, first.message.as_str()) {
+            (1, "") => format!("{} is as it should be", first.object),
+            (1, message) => message.to_owned(),
+            _ => format!("{number} are as they should be"),
+        };
         table.row(vec![Cell::new("ok", Tone::Good), place.as_str().into(), text.into()]);
     }
     lines.extend(table.lines(colour));
@@ -94,21 +102,48 @@ fn counted(number: usize, word: &str) -> String {
     if number == 1 { format!("1 {word}") } else { format!("{number} {word}s") }
 }
 
-/// One fault: what, whose, the words that came with it, and what to do.
-fn group_lines(severity: Severity, place: Place, reason: &str, group: &[&Finding], colour: bool) -> Vec<String> {
-    let tone = if severity == Severity::Fault { Tone::Bad } else { Tone::Waiting };
-    let named: Vec<&str> = group.iter().take(NAMED_MAX).map(|finding| finding.object.as_str()).collect();
-    let more = group.len().saturating_sub(NAMED_MAX);
+/// The beginning of a list, and how many more there are.
+fn some<T: AsRef<str>>(names: impl ExactSizeIterator<Item = T>, max: usize) -> String {
+    let more = names.len().saturating_sub(max);
+    let shown: Vec<T> = names.take(max).collect();
+    let shown: Vec<&str> = shown.iter().map(AsRef::as_ref).collect();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", shown.join(", "))
+}
+
+/// One fault: what, whose, the words that came with it, and what to do. Objects of which the same is said share its line.
+fn group_lines(
+    severity: Severity,
+    place: Place,
+    reason: &str,
+    group: &[&Finding],
+    max: usize,
+    colour: bool,
+) -> Vec<String> {
+    let tone = if severity == Severity::Fault { Tone::Bad } else { Tone::Waiting };
     let head = Cell::new(severity.as_str(), tone).paint(colour);
-    let mut lines = vec![format!("{head}  {} {}{more}: {reason}", place.as_str(), named.join(", "))];
-    let Some(first) = group.first() else { return lines };
+    let objects = some(group.iter().map(|finding| &finding.object), max);
+    let mut lines = vec![format!("{head}  {} {objects}: {reason}", place.as_str())];
+    let mut said: Vec<(&str, Vec<&str>)> = Vec::new();
+    for finding in group {
+        match said.iter_mut().find(|(message, _)| *message == finding.message) {
+            Some((_, objects)) => objects.push(&finding.object),
+            None => said.push((&finding.message, vec![&finding.object])),
+        }
+    }
     let mut table = Table::default();
-    if !first.message.is_empty() {
-        table.wrap(vec!["  ".into()], &first.message);
+    for (message, objects) in said.iter().take(max).filter(|(message, _)| !message.is_empty()) {
+        match said.len() {
+            1 => table.wrap(vec!["  ".into()], message),
+            _ => table.wrap(vec!["  ".into()], &format!("{}: {message}", some(objects.iter(), max))),
+        }
+    }
+    if said.len() > max {
+        table.row(vec!["  ".into(), format!("and {} more", said.len() - max).into()]);
     }
     let names: Vec<&Names> = group.iter().map(|finding| &finding.names).collect();
-    table.wrap(vec!["  →".into()], &fault::remedy(first.template, &names));
+    let template = group.first().map(|finding| finding.template).unwrap_or_default();
+    table.wrap(vec!["  →".into()], &fault::remedy(template, &names));
     lines.extend(table.lines(colour));
     lines
 }

@@ -18,8 +18,6 @@ mod up;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
-
 use args::{Args, Command};
 
 /// What is said on stderr. The client library reports each failed connection as an error of its own; whether a member
@@ -29,7 +27,7 @@ const QUIET: &str = "error,kube_client=off";
 const VERBOSE: &str = "info,kube_client=off";
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = args::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
     // One crypto provider for everything; a second call would only find it set.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     tracing_subscriber::fmt()
@@ -72,13 +70,13 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Status(what) => status::run(&common, what).await?,
         Command::Tree(what) => tree::run(&common, what).await?,
         Command::Sync(what) => sync::sync(&common, what).await?,
-        Command::Suspend(what) => sync::suspend(&common, &what.object, true).await?,
-        Command::Resume(what) => sync::suspend(&common, &what.object, false).await?,
+        Command::Suspend(what) => sync::suspend(&common, what.name, true).await?,
+        Command::Resume(what) => sync::suspend(&common, what.name, false).await?,
         Command::Approve(what) => approve::run(&common, &what).await?,
-        Command::Doctor => return doctor::run(&common).await,
+        Command::Doctor => return doctor::run(&common, args.verbose).await,
         Command::Completion { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Args::command(), "kurator", &mut script);
+            clap_complete::generate(shell, &mut args::command(), "kurator", &mut script);
             output::raw(&script)?;
         }
         Command::Version => version(common.output)?,

@@ -25,24 +25,17 @@ const STUCK_FOR: Duration = Duration::from_secs(2);
 /// Field manager of what this command line writes.
 pub(crate) const FIELD_MANAGER: &str = "kurator-cli";
 
-pub(crate) fn application(target: &Target) -> anyhow::Result<&str> {
-    match target {
-        Target::App(name) => Ok(name),
-        Target::Member(name) => bail!("member/{name} is no application: say app/NAME"),
-    }
-}
-
 /// Asks for a fetch and waits until the fleet follows.
 pub(crate) async fn sync(common: &Common, what: Sync) -> anyhow::Result<()> {
-    let name = application(&what.object)?;
+    let (name, target) = (what.name.as_str(), Target::App(what.name.clone()));
     let api: Api<Application> = Api::namespaced(connect::hub(common).await?, &common.namespace);
     let asked_for = model::clock::format_micros(hub::SystemClock.now());
     let patch = json!({"metadata": {"annotations": {SYNC: asked_for}}});
-    let app = api.get(name).await.map_err(connect::about(&what.object, common))?;
+    let app = api.get(name).await.map_err(connect::about(&target, common))?;
     if app.spec.source.git_repository.is_some_and(|git| git.suspend) {
         bail!("app/{name}: its source is suspended and is not fetched; first `kurator resume app/{name}`");
     }
-    api.patch(name, &params(), &Patch::Merge(&patch)).await.map_err(connect::about(&what.object, common))?;
+    api.patch(name, &params(), &Patch::Merge(&patch)).await.map_err(connect::about(&target, common))?;
     if what.no_wait {
         return done(common, name, "asked to sync", json!({"requested": asked_for}));
     }
@@ -105,17 +98,17 @@ pub(crate) fn short_revision(revision: &str) -> String {
 }
 
 /// Stops or starts the fetching of a source.
-pub(crate) async fn suspend(common: &Common, target: &Target, on: bool) -> anyhow::Result<()> {
-    let name = application(target)?;
+pub(crate) async fn suspend(common: &Common, name: String, on: bool) -> anyhow::Result<()> {
+    let target = Target::App(name.clone());
     let api: Api<Application> = Api::namespaced(connect::hub(common).await?, &common.namespace);
-    let app = api.get(name).await.map_err(connect::about(target, common))?;
+    let app = api.get(&name).await.map_err(connect::about(&target, common))?;
     if app.spec.source.git_repository.is_none() {
         bail!("app/{name}: only git sources can be suspended, and spec.source.gitRepository is not set");
     }
     let patch = json!({"spec": {"source": {"gitRepository": {"suspend": on}}}});
-    api.patch(name, &params(), &Patch::Merge(&patch)).await.map_err(connect::about(target, common))?;
+    api.patch(&name, &params(), &Patch::Merge(&patch)).await.map_err(connect::about(&target, common))?;
     let said = if on { "suspended; what runs stays" } else { "resumed" };
-    done(common, name, said, json!({"suspended": on}))
+    done(common, &name, said, json!({"suspended": on}))
 }
 
 /// Says what was done: a sentence on stderr, or the facts on stdout.

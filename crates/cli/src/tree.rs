@@ -7,7 +7,7 @@ use api::delivery::UnitId;
 use http::Request;
 use serde_json::Value;
 
-use crate::args::{Common, Object, Target};
+use crate::args::{Common, DEFAULT_NAMESPACE, Object, Target};
 use crate::connect;
 use crate::output::{self, Cell, Table, Tone};
 
@@ -25,13 +25,21 @@ pub(crate) async fn run(common: &Common, what: Object) -> anyhow::Result<()> {
     let request = Request::get(path).body(Vec::new())?;
     let tree: Value = client.request(request).await.map_err(connect::about(&what.object, common))?;
     if !output::structured(common.output, &tree)? {
-        output::print(&lines(&name, &tree, output::colour()))?;
+        output::print(&lines(&name, &page(&name, &what.object, &common.namespace), &tree, output::colour()))?;
     }
     Ok(())
 }
 
+/// What to type for the page that says why there is nothing.
+fn page(name: &str, object: &Target, namespace: &str) -> String {
+    match object {
+        Target::App(_) if namespace != DEFAULT_NAMESPACE => format!("kurator status {name} -n {namespace}"),
+        _ => format!("kurator status {name}"),
+    }
+}
+
 /// The tree as text: units by member, application and policy, then their objects. All objects share their columns.
-fn lines(name: &str, tree: &Value, colour: bool) -> Vec<String> {
+fn lines(name: &str, page: &str, tree: &Value, colour: bool) -> Vec<String> {
     let mut units: Vec<&Value> = tree["units"].as_array().into_iter().flatten().collect();
     units.sort_by_key(|unit| (text(unit, "member"), text(unit, "unit")));
     let of = |unit: &Value| unit["details"].as_array().cloned().unwrap_or_default();
@@ -47,7 +55,7 @@ fn lines(name: &str, tree: &Value, colour: bool) -> Vec<String> {
     let mut rows = table.lines(colour).into_iter();
     let mut lines = vec![name.to_owned()];
     if units.is_empty() {
-        lines.push("  nothing is reported yet".to_owned());
+        lines.push(format!("  no member reports anything of it; see `{page}`"));
     }
     for unit in units {
         let (phase, health) = (text(unit, "phase"), text(unit, "health"));

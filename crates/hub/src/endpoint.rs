@@ -1,6 +1,7 @@
 //! How clients are told to reach the hub: the host in its kubeconfig and in its hooks' addresses, which its certificate
 //! covers.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The host that clients are told: what is advertised, else the address of the listener. One that listens everywhere
@@ -19,6 +20,16 @@ pub(crate) fn url(host: &str, port: u16) -> String {
     match host.parse() {
         Ok(IpAddr::V6(ip)) => format!("https://[{ip}]:{port}"),
         _ => format!("https://{host}:{port}"),
+    }
+}
+
+/// Why an address cannot be listened on, in words.
+pub(crate) fn unusable(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::AddrInUse => "another process listens there",
+        ErrorKind::AddrNotAvailable => "it is no address of this machine",
+        ErrorKind::PermissionDenied => "this user may not (ports below 1024 are often for root)",
+        _ => "the system refuses it",
     }
 }
 

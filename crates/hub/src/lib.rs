@@ -72,7 +72,7 @@ pub enum Error {
     Keys(#[from] KeysError),
     #[error("the hub's API server")]
     ApiServer(#[from] apiserver::Error),
-    #[error("cannot listen on {address}: is another process there? Choose another with --listen")]
+    #[error("cannot listen on {address}: {}; choose another with --listen", endpoint::unusable(source.kind()))]
     Listen { address: SocketAddr, source: std::io::Error },
     #[error("the hub's own objects")]
     Install(#[from] install::InstallError),

@@ -1,8 +1,6 @@
 //! `--help` of every command, and what is refused.
 
-use clap::{CommandFactory, Parser};
-
-use super::Args;
+use super::{command, read};
 
 fn helps(command: &mut clap::Command, path: &str, out: &mut Vec<(String, String)>) {
     out.push((path.to_owned(), command.render_long_help().to_string()));
@@ -14,8 +12,7 @@ fn helps(command: &mut clap::Command, path: &str, out: &mut Vec<(String, String)
 
 #[test]
 fn help_of_every_command() {
-    let mut command = Args::command().term_width(100);
-    command.build();
+    let mut command = command().term_width(100);
     let mut all = Vec::new();
     helps(&mut command, "kurator", &mut all);
     for (path, text) in &all {
@@ -25,7 +22,7 @@ fn help_of_every_command() {
             let command = example.trim().trim_start_matches("source <(").trim_end_matches(')');
             for part in command.split(" && ") {
                 let words = part.split("  ").next().unwrap_or_default().split_whitespace();
-                if let Err(error) = Args::try_parse_from(words) {
+                if let Err(error) = read(words) {
                     panic!("{path}: {part}: {error}");
                 }
             }
@@ -41,7 +38,7 @@ fn help_of_every_command() {
 
 #[test]
 fn what_cannot_be_meant_is_refused_with_the_form_that_can() {
-    let cases: [&[&str]; 9] = [
+    let cases: [&[&str]; 19] = [
         &["status", "shop"],
         &["tree", "app/"],
         &["sync", "app/shop", "--timeout", "soon"],
@@ -51,9 +48,19 @@ fn what_cannot_be_meant_is_refused_with_the_form_that_can() {
         &["status", "member/\u{5317}\u{4eac}"],
         &["status", "-n", "a b"],
         &["up", "--advertise", "hub.example.com:6443"],
+        &["up", "--listen", ":6444"],
+        &["up", "--listen", "localhost:6443"],
+        &["up", "--kubeconfig", "/tmp/nope"],
+        &["--context", "beijing", "demo", "edit"],
+        &["doctor", "-n", "east"],
+        &["completion", "bash", "-o", "json"],
+        &["status", "--dir", "/a", "--kubeconfig", "/b"],
+        &["approve", "member/beijing", "--digest", "sha256:aa"],
+        &["suspend", "member/beijing"],
+        &["sync", "member/beijing"],
     ];
     let errors = cases.map(|words| {
-        let error = Args::try_parse_from([&["kurator"], words].concat()).unwrap_err();
+        let error = read([&["kurator"], words].concat()).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         format!("$ kurator {}\n{error}", words.join(" "))
     });

@@ -29,6 +29,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long conversations may go on when the process ends: the client that asked for the end gets its answer.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
+/// The command that asks where the hub's API listens.
+pub(crate) const ADDRESS: &str = "address";
+
 /// The listening end.
 pub(crate) struct Control {
     end: Arc<Mutex<End>>,
@@ -141,6 +144,7 @@ impl Shared {
             }
             ["unplugged"] => Ok(self.unplugged().join("\n")),
             ["counters"] => Ok(self.counters().to_string()),
+            [ADDRESS] => Ok(self.hub.address().to_string()),
             ["hook"] => Ok(self.hub.hook_url()),
             ["restart"] => {
                 self.end(End::Restart);
@@ -151,7 +155,7 @@ impl Shared {
                 Ok(String::new())
             }
             _ => bail!(
-                "{line:?} is not understood; a command is one of ping, unplug MEMBER, plug MEMBER, unplugged, counters, hook, restart and stop"
+                "{line:?} is not understood; a command is one of ping, address, unplug MEMBER, plug MEMBER, unplugged, counters, hook, restart and stop"
             ),
         }
     }

@@ -82,7 +82,7 @@ pub(super) struct Process {
     /// Its address.
     pub(super) server: String,
     /// Its version, or why it does not answer.
-    pub(super) version: Result<String, String>,
+    pub(super) version: Result<String, Unread>,
     /// Why `/readyz` fails.
     pub(super) unready: Option<String>,
     /// By how many seconds its clock is ahead of this machine's; not known without a `Date` in its answer.
@@ -93,8 +93,9 @@ pub(super) struct Process {
 
 impl Process {
     /// A hub that could not even be asked.
-    pub(super) fn silent(server: String, why: String) -> Self {
-        Self { server, version: Err(why), unready: None, ahead_secs: None, panics: None }
+    pub(super) fn silent(server: String, message: String) -> Self {
+        let version = Err(Unread { reason: fault::UNANSWERED.to_owned(), message });
+        Self { server, version, unready: None, ahead_secs: None, panics: None }
     }
 }
 
@@ -126,6 +127,10 @@ pub(super) struct Finding {
     pub(super) names: Names,
 }
 
+/// What the list of members is called.
+pub(super) const MEMBERS: &str = "members";
+/// Reason of an API server that does not know what it is asked for.
+const NOT_FOUND: &str = "NotFound";
 /// Free space below which the disk is almost full: a compaction of the largest store that a hub is made for (1 GiB)
 /// writes it once more.
 const FREE_BYTES_MIN: u64 = 2 << 30;
@@ -212,8 +217,13 @@ fn process(facts: &Facts) -> Vec<Finding> {
     let at = process.server.as_str();
     let version = match &process.version {
         Ok(version) => version,
-        Err(why) => return vec![of_hub(Place::Process, at, fault::UNANSWERED, why)],
+        Err(why) => return vec![of_hub(Place::Process, at, &why.reason, &why.message)],
     };
+    // A hub knows the kind from its start.
+    if facts.unread.iter().any(|(of, why)| *of == MEMBERS && why.reason == NOT_FOUND) {
+        let message = format!("{at} answers, version {version}, and does not know members");
+        return vec![of_hub(Place::Process, at, fault::NO_HUB, &message)];
+    }
     let mut out = Vec::new();
     if let Some(why) = &process.unready {
         out.push(of_hub(Place::Process, at, fault::NOT_READY, why));

@@ -7,6 +7,7 @@ use api::reason;
 use kube::ResourceExt;
 
 use crate::args::DEFAULT_NAMESPACE;
+use crate::connect::Silence;
 
 /// Where a fault shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,10 +87,22 @@ const fn warning(place: Place, reason: &'static str, remedy: &'static str) -> Fa
     Fault { place, reason, severity: Severity::Warning, remedy }
 }
 
-/// `Process`: it does not answer.
+/// `Process`: nothing answers at its address.
 pub(super) const UNANSWERED: &str = "HubDoesNotAnswer";
+/// `Process`: something may be there, and says nothing in time.
+pub(super) const SILENT: &str = "HubSilent";
+/// `Process`: this machine does not know the name that the kubeconfig says.
+pub(super) const NAME_UNKNOWN: &str = "HubNameUnknown";
+/// `Process`: its certificate is not of the authority that the kubeconfig trusts.
+pub(super) const UNTRUSTED: &str = "HubUntrusted";
+/// `Process`: it does not know the credential.
+pub(super) const UNAUTHORIZED: &str = "Unauthorized";
+/// `Process`: an API server answers that is no hub.
+pub(super) const NO_HUB: &str = "NoHub";
 /// `Process`: a health check of the API server fails.
 pub(super) const NOT_READY: &str = "HubNotReady";
+/// `Process`: it does not give a list to this credential.
+pub(super) const FORBIDDEN: &str = "Forbidden";
 /// `Process`: it does not give a list, for no reason of its own. `Store`: its directory cannot be looked at.
 pub(super) const UNREADABLE: &str = "Unreadable";
 /// `Process`: a list does not come in time.
@@ -109,6 +122,16 @@ pub(super) const APPLIER_NOT_ANSWERED: &str = "ApplierNotAnswered";
 /// `Member`: it answers its prober, and refuses its applier.
 pub(super) const APPLIER_REFUSED: &str = "ApplierRefused";
 
+/// What the lack of an answer is called.
+pub(super) fn of_silence(silence: Silence) -> &'static str {
+    match silence {
+        Silence::UnknownName => NAME_UNKNOWN,
+        Silence::Untrusted => UNTRUSTED,
+        Silence::Late => SILENT,
+        Silence::Absent => UNANSWERED,
+    }
+}
+
 /// What the link of an applier that does not get through is called.
 pub(super) fn of_link(state: LinkState) -> &'static str {
     match state {
@@ -126,10 +149,23 @@ const SEE_TREE: &str = "see which object, and why, with `kurator tree app/{name}
 /// Every known fault. A reason that has no row here is reported as unknown, with the words that came with it.
 pub(super) const FAULTS: &[Fault] = &[
     fault(Process, UNANSWERED, "start it with `kurator up`, or name another with --kubeconfig or --dir"),
+    fault(
+        Process,
+        SILENT,
+        "see that its process is not stopped or out of memory, and that no firewall is between; end it and start it again if so",
+    ),
+    fault(
+        Process,
+        NAME_UNKNOWN,
+        "on the hub's own machine say --dir DIR instead of --kubeconfig; elsewhere make the name known",
+    ),
+    fault(Process, UNTRUSTED, "fetch the hub's kubeconfig again: another hub, or one with new keys, answers there"),
+    fault(Process, UNAUTHORIZED, "use another credential, or fetch the hub's kubeconfig again"),
+    fault(Process, NO_HUB, "choose another --context or --kubeconfig: this may be a member"),
     fault(Process, NOT_READY, "look at the hub's own output; restart it if the check stays so"),
     fault(Process, UNREADABLE, SEE_OUTPUT),
     fault(Process, SLOW, SEE_OUTPUT),
-    fault(Process, "Forbidden", "use a credential that may list them: nothing is known of what is missing here"),
+    fault(Process, FORBIDDEN, "use a credential that may list them: nothing is known of what is missing here"),
     warning(Process, OTHER_VERSION, "run the same version of this program and of the hub"),
     warning(Process, CLOCK_SKEW, "set both clocks by NTP; certificates and times in conditions depend on it"),
     fault(Process, PANICKED, "this is a bug: report it with the hub's output"),

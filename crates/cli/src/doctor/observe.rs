@@ -16,9 +16,10 @@ use kube::{Api, Client};
 use model::Clock;
 use serde::de::DeserializeOwned;
 
-use super::diagnose::{Facts, Process, Store, Unread};
+use super::diagnose::{self, Facts, Process, Store, Unread};
 use super::fault;
 use crate::args::Common;
+use crate::connect::Silence;
 use crate::{connect, instance, status};
 
 /// Longest wait for an answer of a health check: one that needs longer is a finding.
@@ -56,7 +57,7 @@ pub(super) async fn facts(client: &Client, server: String, store: Option<Result<
         list::<Application>(client),
         list::<MemberStatus>(client),
     );
-    let members = facts.listed("members", members);
+    let members = facts.listed(diagnose::MEMBERS, members);
     let attached = facts.listed("attached clusters", attached);
     facts.members = status::members(members, attached);
     facts.fleets = facts.listed("fleets", fleets);
@@ -79,7 +80,9 @@ where
             let reason = if is_word { status.reason.as_str() } else { fault::UNREADABLE };
             Err(Unread { reason: reason.to_owned(), message: format!("{}: {}", status.code, status.message) })
         }
-        Ok(Err(error)) => Err(Unread { reason: fault::UNREADABLE.to_owned(), message: cause(&error) }),
+        Ok(Err(error)) => {
+            Err(Unread { reason: fault::UNREADABLE.to_owned(), message: model::cause::innermost(&error) })
+        }
         Err(_) => {
             let message = format!("no answer within {} s", ANSWER_WITHIN.as_secs());
             Err(Unread { reason: fault::SLOW.to_owned(), message })
@@ -95,12 +98,13 @@ async fn process(client: &Client, server: String) -> Process {
             let now = hub::SystemClock.now();
             (Ok(version), date.map(|date| date.as_second() - now.as_second()))
         }
-        Err(why) => (Err(why), None),
+        // Nothing else would be answered, and each question may take its whole time.
+        Err(why) => return Process { server, version: Err(why), unready: None, ahead_secs: None, panics: None },
     };
     let ready = answer(client, "/readyz").await;
     let metrics = answer(client, "/metrics").await.ok();
     let panics = metrics.map(|(body, _)| panics(&String::from_utf8_lossy(&body)));
-    Process { server, version, unready: ready.err(), ahead_secs, panics }
+    Process { server, version, unready: ready.err().map(|why| why.message), ahead_secs, panics }
 }
 
 /// The sum of every metric that counts panics.
@@ -111,30 +115,42 @@ pub(super) fn panics(metrics: &str) -> u64 {
 }
 
 /// A body and the time at which the server says that it answered.
-async fn answer(client: &Client, path: &str) -> Result<(Vec<u8>, Option<model::Timestamp>), String> {
+async fn answer(client: &Client, path: &str) -> Result<(Vec<u8>, Option<model::Timestamp>), Unread> {
+    let unread = |reason: &str, message: String| Unread { reason: reason.to_owned(), message };
+    let broken = |message: String| unread(fault::UNANSWERED, message);
     let ask = async {
-        let request = Request::get(path).body(kube::client::Body::empty()).map_err(|e| e.to_string())?;
-        let answer = client.send(request).await.map_err(|e| cause(&e))?;
+        let request = Request::get(path).body(kube::client::Body::empty()).map_err(|e| broken(e.to_string()))?;
+        let silent = |e| unread(fault::of_silence(Silence::of(&e)), model::cause::innermost(&e));
+        let answer = client.send(request).await.map_err(silent)?;
         let code = answer.status();
         let date = answer.headers().get(http::header::DATE).and_then(|date| date.to_str().ok()).and_then(date_of);
         let body = http_body_util::Limited::new(answer.into_body(), METRICS_BYTES_MAX);
-        let body = http_body_util::BodyExt::collect(body).await.map_err(|e| e.to_string())?.to_bytes().to_vec();
+        let body = http_body_util::BodyExt::collect(body).await.map_err(|e| broken(e.to_string()))?;
+        let body = body.to_bytes().to_vec();
         if code.is_success() {
             return Ok((body, date));
         }
-        Err(format!("{path} answers {code}: {}", String::from_utf8_lossy(&body).trim()))
+        Err(unread(of_code(code), format!("{path} answers {code}: {}", words(&body))))
     };
-    let slow = || format!("{path} does not answer within {} s", ANSWER_WITHIN.as_secs());
+    let slow = || unread(fault::SILENT, format!("{path} does not answer within {} s", ANSWER_WITHIN.as_secs()));
     tokio::time::timeout(ANSWER_WITHIN, ask).await.unwrap_or_else(|_| Err(slow()))
 }
 
-/// The innermost cause: `Connection refused`, not the layers of the client around it.
-fn cause(error: &dyn std::error::Error) -> String {
-    let mut inner = error;
-    while let Some(source) = inner.source() {
-        inner = source;
+/// What a refusal of a path that every hub gives to everybody is called.
+fn of_code(code: http::StatusCode) -> &'static str {
+    match code {
+        http::StatusCode::UNAUTHORIZED => fault::UNAUTHORIZED,
+        http::StatusCode::FORBIDDEN => fault::FORBIDDEN,
+        http::StatusCode::NOT_FOUND => fault::NO_HUB,
+        _ => fault::UNREADABLE,
     }
-    inner.to_string()
+}
+
+/// The sentence of a refusal: an API server's `Status` has it, others answer with it.
+fn words(body: &[u8]) -> String {
+    let status: Option<kube::core::Status> = serde_json::from_slice(body).ok();
+    let message = status.map(|status| status.message).filter(|message| !message.is_empty());
+    message.unwrap_or_else(|| String::from_utf8_lossy(body).trim().to_owned())
 }
 
 /// A time as HTTP writes it (RFC 9110): `Thu, 26 Nov 2026 14:30:18 GMT`.

@@ -108,7 +108,7 @@ fn the_document_and_the_table_have_the_same_reasons() {
     use Place::{Application, Fleet, Member, Process, Source, Store, Unit};
     // Reasons that the document explains though nothing is wrong there, or the same is said in another place.
     let sections: [(&str, &[Place], &[&str]); 4] = [
-        ("Delivery", &[Unit], &["ChangedByAdmission", "DeletionsHeld"]),
+        ("Delivery", &[Unit], &["ChangedByAdmission", "DeletionsHeld", "RecordLost"]),
         (
             "Application",
             &[Application, Source],
@@ -178,11 +178,11 @@ fn a_fleet_with_faults_is_told_what_to_do_worst_first() {
         )
     };
     let findings = diagnose(&facts, now());
-    insta::assert_snapshot!(lines(&findings, false).join("\n"), @r"
+    insta::assert_snapshot!(lines(&findings, SHOWN_MAX, false).join("\n"), @r"
     fault  store /d/hub: DiskAlmostFull
          1024 MiB are free for /d/hub
       →  free space on that disk; the hub refuses writes when it is full
-    fault  member a, b, c and 1 more: ClusterNotReachable
+    fault  member a, b, c, d: ClusterNotReachable
          last seen …: Connection refused
       →  see that its API server runs and can be reached from the hub
     fault  member f: SomethingNew
@@ -243,7 +243,10 @@ fn a_member_whose_applier_is_kept_out_is_the_finding_and_its_units_are_not_calle
 
 #[test]
 fn a_hub_that_does_not_answer_is_the_only_finding_about_it() {
-    let silent = Process { version: Err("Connection refused".into()), unready: Some("x".into()), ..process() };
+    let silent = Process {
+        unready: Some("x".into()),
+        ..Process::silent("https://hub:6443".into(), "Connection refused".into())
+    };
     let findings = diagnose(&Facts::of_process(silent, None), now());
     let seen: Vec<_> = findings.iter().map(|f| (f.place, f.reason.as_str(), f.severity)).collect();
     assert_eq!(seen, [(Place::Process, "HubDoesNotAnswer", Severity::Fault)]);
@@ -255,7 +258,7 @@ fn a_remedy_names_the_namespace_and_leaves_open_in_what_objects_differ() {
     let check = |applications: &[(&str, &str)], head: &str, command: &str| {
         let applications = applications.iter().map(|(namespace, name)| application_in(namespace, name, held()));
         let facts = Facts { applications: applications.collect(), ..Facts::of_process(process(), None) };
-        let lines = lines(&diagnose(&facts, now()), false);
+        let lines = lines(&diagnose(&facts, now()), SHOWN_MAX, false);
         assert_eq!(lines[0], format!("fault  application {head}: DeletionsHeld"));
         assert!(lines[2].ends_with(&format!("`kurator approve {command}`")), "{lines:#?}");
     };
@@ -298,8 +301,11 @@ fn what_is_tried_again_in_a_member_is_a_warning() {
     }
 }
 
-/// A hub that answers each path with a status and a body, or never.
-fn hub(answers: fn(&str) -> Option<(u16, String)>) -> kube::Client {
+/// A status and a body for a path, or no answer ever.
+type Answers = fn(&str) -> Option<(u16, String)>;
+
+/// A hub that answers so.
+fn hub(answers: Answers) -> kube::Client {
     let service = tower::service_fn(move |request: http::Request<kube::client::Body>| async move {
         let Some((code, body)) = answers(request.uri().path()) else {
             return std::future::pending().await;
@@ -329,7 +335,7 @@ async fn a_sick_hub_is_a_finding_and_hides_no_other() {
         _ => Some((200, r#"{"metadata":{},"items":[]}"#.to_owned())),
     });
     let facts = observe::facts(&sick, "https://hub:6443".to_owned(), None).await;
-    insta::assert_snapshot!(lines(&diagnose(&facts, now()), false).join("\n"), @r"
+    insta::assert_snapshot!(lines(&diagnose(&facts, now()), SHOWN_MAX, false).join("\n"), @r"
     fault  process members: Forbidden
          cannot list members: 403: may not list clusters
       →  use a credential that may list them: nothing is known of what is missing here
@@ -347,6 +353,85 @@ async fn a_sick_hub_is_a_finding_and_hides_no_other() {
       →  look at the hub's own output: what is missing here was not looked at
     5 faults, 0 warnings
     ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_answers_instead_of_the_hub_is_told_apart() {
+    let table: [(Answers, &str, &str); 5] = [
+        (
+            |_| Some(refusal(401, "Unauthorized", "no such token")),
+            "Unauthorized",
+            "/version answers 401 Unauthorized: no such token",
+        ),
+        (|_| Some(refusal(403, "Forbidden", "may not")), "Forbidden", "/version answers 403 Forbidden: may not"),
+        (|_| Some((502, "bad gateway".to_owned())), "Unreadable", "/version answers 502 Bad Gateway: bad gateway"),
+        (|_| None, "HubSilent", "/version does not answer within 5 s"),
+        (
+            |path| match path {
+                "/version" => Some((200, r#"{"gitVersion":"v1.37.2"}"#.to_owned())),
+                "/readyz" => Some((200, "ok".to_owned())),
+                _ => Some(refusal(404, "NotFound", "the server could not find the requested resource")),
+            },
+            "NoHub",
+            "https://hub:6443 answers, version v1.37.2, and does not know members",
+        ),
+    ];
+    for (answers, reason, message) in table {
+        let facts = observe::facts(&hub(answers), "https://hub:6443".to_owned(), None).await;
+        let findings = diagnose(&facts, now());
+        let seen: Vec<_> = findings.iter().map(|f| (f.reason.as_str(), f.message.as_str())).collect();
+        assert_eq!(seen, [(reason, message)]);
+        assert!(fault::known(Place::Process, reason).is_some(), "{reason}");
+    }
+}
+
+#[test]
+fn each_sentence_of_a_group_is_shown_with_its_objects() {
+    let built = |name: &str, message: &str| {
+        application(name, vec![condition("Ready", "False", reason::BUILD_FAILED, message, "2026-01-01T00:00:00Z")])
+    };
+    let applications = vec![
+        built("a", "web.yaml: no kind"),
+        built("b", "not there"),
+        built("c", "web.yaml: no kind"),
+        built("d", "loop"),
+    ];
+    let facts = Facts { applications, ..Facts::of_process(process(), None) };
+    let findings = diagnose(&facts, now());
+    let shown = |max| lines(&findings, max, false).join("\n");
+    insta::assert_snapshot!(shown(SHOWN_MAX), @r"
+    fault  application default/a, default/b, default/c, default/d: BuildFailed
+         default/a, default/c: web.yaml: no kind
+         default/b: not there
+         default/d: loop
+      →  correct the file that is named, and commit it
+    ok  process  https://hub:6443 answers, version v1.37.0+kurator-0.1.0
+    ok  source   4 are as they should be
+    4 faults, 0 warnings
+    ");
+    insta::assert_snapshot!(shown(2), @r"
+    fault  application default/a, default/b and 2 more: BuildFailed
+         default/a, default/c: web.yaml: no kind
+         default/b: not there
+         and 1 more
+      →  correct the file that is named, and commit it
+    all objects of each fault: `kurator doctor -v`
+    ok  process  https://hub:6443 answers, version v1.37.0+kurator-0.1.0
+    ok  source   4 are as they should be
+    4 faults, 0 warnings
+    ");
+}
+
+#[test]
+fn one_object_of_which_nothing_is_said_is_named() {
+    let since = "2026-01-01T00:00:00Z";
+    let facts = Facts {
+        members: vec![member("e", condition("Ready", "True", reason::CLUSTER_READY, "the member answers", since))],
+        statuses: vec![reported("e", UnitPhase::Applied, "", "", since)],
+        ..Facts::of_process(process(), None)
+    };
+    let lines = lines(&diagnose(&facts, now()), SHOWN_MAX, false);
+    assert!(lines.contains(&"ok  unit     default/shop/base in e is as it should be".to_owned()), "{lines:#?}");
 }
 
 #[tokio::test]

@@ -55,7 +55,10 @@ pub(super) fn lines(world: &World, app: &Application, now: Timestamp, colour: bo
 
 fn conditions(status: &ApplicationStatus, now: Timestamp) -> Table {
     let mut table = Table::default();
-    for condition in &status.conditions {
+    let mut conditions: Vec<&Condition> = status.conditions.iter().collect();
+    // The hub's order is that of their first appearance; who compares two applications needs one order.
+    conditions.sort_by_key(|c| (c.type_ != condition::READY, c.type_.as_str()));
+    for condition in conditions {
         let tone = cell::condition_tone(condition);
         table.wrap(
             vec![

@@ -2,7 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::lines;
+use super::page;
+use crate::args::Target;
+
+fn lines(name: &str, tree: &Value, colour: bool) -> Vec<String> {
+    super::lines(name, &format!("kurator status {name}"), tree, colour)
+}
 
 fn object(kind: &str, name: &str, sync: &str, health: &str) -> Value {
     json!({"key": {"kind": kind, "namespace": "shop", "name": name}, "sync": sync, "health": health, "reverts": 0})
@@ -36,7 +41,19 @@ fn tree() -> Value {
 fn members_are_in_order_and_all_objects_share_their_columns() {
     insta::assert_snapshot!("application", lines("app/shop", &tree(), false).join("\n"));
     insta::assert_snapshot!("member", lines("member/beijing", &tree(), false).join("\n"));
-    assert_eq!(lines("app/shop", &json!({}), false), ["app/shop", "  nothing is reported yet"]);
+    assert_eq!(
+        lines("app/shop", &json!({}), false),
+        ["app/shop", "  no member reports anything of it; see `kurator status app/shop`"]
+    );
+}
+
+#[test]
+fn the_page_that_says_why_there_is_nothing_is_in_the_same_namespace() {
+    let app = Target::App("shop".to_owned());
+    assert_eq!(page("app/shop", &app, "default"), "kurator status app/shop");
+    assert_eq!(page("app/shop", &app, "east"), "kurator status app/shop -n east");
+    let member = Target::Member("beijing".to_owned());
+    assert_eq!(page("member/beijing", &member, "east"), "kurator status member/beijing");
 }
 
 #[test]

@@ -65,7 +65,13 @@ fn the_demo_converges_and_its_scenes_do_what_they_say() {
     assert!(place.fails("status member/nobody").contains("member/beijing, member/shanghai, member/virginia"));
     assert!(place.fails("approve app/shop").contains("no deletion waits"));
     assert!(place.fails("approve member/beijing").contains("nothing waits"));
-    assert!(place.fails("suspend member/beijing").contains("say app/NAME"));
+    for words in ["suspend member/beijing", "approve member/beijing --digest sha256:aa"] {
+        let refused = place.run(words);
+        assert_eq!((refused.code, refused.out.as_str()), (Some(2), ""), "kurator {words}: {}", refused.err);
+    }
+    assert!(place.fails("status --context beijing").contains("is no hub of Kurator"));
+    let member = place.run("doctor --context beijing");
+    assert!(member.code == Some(1) && member.out.contains("NoHub"), "{}{}", member.out, member.err);
     assert!(place.fails("demo unplug paris").contains("beijing, shanghai, virginia"));
 
     assert!(place.fails("demo restore").contains("nothing to restore"));

@@ -53,3 +53,45 @@ fn a_start_can_be_read_by_programs() {
     let absent = place.fails("suspend app/nobody -o json");
     assert!(absent.contains("there is no app/nobody"), "{absent}");
 }
+
+#[test]
+fn a_hub_is_found_on_its_machine_though_the_name_that_it_advertises_is_known_to_others_only() {
+    let mut place = Place::new();
+    let dir = place.dir().display().to_string();
+    // RFC 6761: no name server knows a name below `invalid`.
+    place.up("--listen 0.0.0.0:0 --advertise hub.invalid", "hub ready");
+    let file = place.dir().join("kubeconfig");
+    let kubeconfig = std::fs::read_to_string(&file).unwrap();
+    assert!(kubeconfig.contains("https://hub.invalid:"), "others are told the name that is advertised: {kubeconfig}");
+    assert!(place.ok("status").contains("no members yet"), "found without --dir");
+    assert!(place.ok(&format!("status --dir {dir} --context hub")).contains("no members yet"));
+    assert!(place.ok("doctor").contains("https://127.0.0.1:"), "doctor says where it asked");
+    let named = place.fails(&format!("status --kubeconfig {dir}/kubeconfig"));
+    assert!(named.contains("the hub's name is not known here; on the machine of the hub say --dir"), "{named}");
+    assert!(!named.contains("ServiceError") && named.lines().count() == 1, "{named}");
+
+    // The same address with the authority of another hub.
+    let mut other = Place::new();
+    other.up("", "hub ready");
+    let theirs = std::fs::read_to_string(other.dir().join("kubeconfig")).unwrap();
+    let line = |text: &str, field: &str| text.lines().find(|line| line.contains(field)).unwrap().to_owned();
+    let mixed =
+        theirs.replace(&line(&theirs, "server:"), &line(&kubeconfig, "server:").replace("hub.invalid", "localhost"));
+    std::fs::write(other.dir().join("mixed"), mixed).unwrap();
+    let mixed = format!("{}/mixed", other.dir().display());
+    let stranger = place.fails(&format!("status --kubeconfig {mixed}"));
+    assert!(stranger.contains("fetch the hub's kubeconfig again"), "{stranger}");
+    for (file, reason) in [(mixed.as_str(), "HubUntrusted"), (&format!("{dir}/kubeconfig"), "HubNameUnknown")] {
+        let found = place.run(&format!("doctor --kubeconfig {file}"));
+        assert_eq!(found.code, Some(1), "{}{}", found.out, found.err);
+        assert!(found.out.contains(reason), "{}", found.out);
+    }
+    let absent = place.fails(&format!("status --kubeconfig {mixed} --context nope"));
+    assert!(absent.contains("it has no context nope; choose with --context: it has hub"), "{absent}");
+    std::fs::write(&mixed, "users: [{name: a, user: {token: s3cret}}\n").unwrap();
+    let broken = place.fails(&format!("status --kubeconfig {mixed}"));
+    assert!(broken.contains("is no YAML of a kubeconfig: line ") && !broken.contains("s3cret"), "{broken}");
+    assert_eq!(broken.lines().count(), 1, "{broken}");
+    let unread = place.fails("status --kubeconfig /nowhere/x");
+    assert_eq!(unread, "error: cannot read the kubeconfig /nowhere/x: No such file or directory (os error 2)\n");
+}

@@ -33,7 +33,9 @@ fn garbage_is_answered_and_silence_delays_nobody() {
     );
     assert_eq!(say(&place, &[b'x'; 4096]), "error: a command is one line of at most 4096 bytes\n");
     assert_eq!(say(&place, b"stop"), "error: a command is one line of at most 4096 bytes\n");
-    assert!(say(&place, b"dance\n").starts_with("error: \"dance\" is not understood; a command is one of ping, "));
+    assert!(
+        say(&place, b"dance\n").starts_with("error: \"dance\" is not understood; a command is one of ping, address, ")
+    );
     assert_eq!(say(&place, b"unplugged\n"), "ok\n");
     assert!(say(&place, b"unplug beijing\n").starts_with("error: no demo runs here"));
     assert!(say(&place, b"stop\n").ends_with("ok\n"));

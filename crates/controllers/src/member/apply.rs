@@ -20,6 +20,9 @@ use crate::write::{self, WriteError};
 use client::NamespacedName;
 use client::contain::restarting;
 
+/// Most characters of an object's name at the beginning of an event's: a name has 253, a dot and a UID take 37.
+const EVENT_PREFIX_MAX: usize = 200;
+
 pub(super) async fn apply(
     ctx: &Arc<Ctx>,
     key: &NamespacedName,
@@ -105,12 +108,13 @@ pub(super) async fn detach(ctx: &Ctx, key: &NamespacedName, but: Option<&MemberN
             ctx.connections.close(&member);
         }
         tracing::info!(member = %name, "detached; nothing was deleted in the member");
-        say_so(ctx, key, &name).await;
+        say_so(ctx, key, &cluster).await;
     }
     Ok(())
 }
 
-async fn say_so(ctx: &Ctx, key: &NamespacedName, member: &str) {
+async fn say_so(ctx: &Ctx, key: &NamespacedName, cluster: &Cluster) {
+    let member = cluster.name_any();
     let mut about = AttachedCluster::new(&key.name, api::kurator::cluster::v1alpha1::AttachedClusterSpec::default());
     about.metadata.namespace = Some(key.namespace.clone());
     let mut event = Event {
@@ -129,8 +133,12 @@ async fn say_so(ctx: &Ctx, key: &NamespacedName, member: &str) {
         ..Event::default()
     };
     event.metadata.namespace = Some(key.namespace.clone());
-    event.metadata.generate_name = Some(format!("{}.", key.name));
-    if let Err(error) = write::create(&ctx.api, &event).await {
-        tracing::debug!(error = &error as &dyn std::error::Error, "cannot record an event");
+    // Its name follows from the record, so that one detachment is one event, also when it is done twice.
+    let prefix: String = key.name.chars().take(EVENT_PREFIX_MAX).collect();
+    event.metadata.name = Some(format!("{prefix}.{}", cluster.uid().unwrap_or_default()));
+    if let Err(error) = write::create(&ctx.api, &event).await
+        && !error.is_conflict()
+    {
+        tracing::warn!(error = &error as &dyn std::error::Error, "cannot record an event");
     }
 }

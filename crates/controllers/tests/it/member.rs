@@ -1,10 +1,11 @@
 //! An AttachedCluster says why it makes no member, and looks again when that changes.
 
 use controllers::Controller;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::world::{ATTACHED, CLUSTERS, World, attached, is, ready};
 
+const EVENTS: &str = "/apis/events.k8s.io/v1/namespaces/default/events";
 const SECRETS: &str = "/api/v1/namespaces/default/secrets";
 
 #[tokio::test(start_paused = true)]
@@ -57,5 +58,10 @@ async fn a_name_that_is_taken_is_free_when_the_object_that_has_it_goes_or_takes_
     world.api.delete(&format!("{ATTACHED}/first"), &json!({})).await.unwrap();
     world.until(&a, ready, is("False", "SecretNotFound")).await;
     assert_eq!(world.get(&format!("{CLUSTERS}/a")).await, None);
+    let reasons = |list: &Value| {
+        let items = list["items"].as_array().into_iter().flatten();
+        items.map(|event| format!("{} {}", event["regarding"]["name"], event["reason"])).collect::<Vec<_>>()
+    };
+    world.until(EVENTS, reasons, vec![r#""first" "MemberDetached""#.to_owned()]).await;
     world.settles().await;
 }

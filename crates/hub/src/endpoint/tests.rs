@@ -17,3 +17,17 @@ fn clients_are_told_an_address_that_they_can_connect_to() {
         assert_eq!(url(&host, 6443), told, "{listen} {advertise:?}");
     }
 }
+
+#[tokio::test]
+async fn an_address_that_cannot_be_used_is_refused_with_the_reason() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    for (address, words) in [
+        (taken.local_addr().unwrap().to_string(), "another process listens there"),
+        // RFC 5737: no machine has it.
+        ("192.0.2.7:6443".to_owned(), "it is no address of this machine"),
+    ] {
+        let source = tokio::net::TcpListener::bind(&address).await.unwrap_err();
+        let error = crate::Error::Listen { address: address.parse().unwrap(), source };
+        assert_eq!(error.to_string(), format!("cannot listen on {address}: {words}; choose another with --listen"));
+    }
+}

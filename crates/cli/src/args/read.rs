@@ -1,0 +1,80 @@
+//! Reads the command line, and refuses what would have no effect.
+//!
+//! Options such as `--kubeconfig` are common to all commands. A command that has no use for one does not show it in its help,
+//! and refuses it: a user who gives it expects something of it. Only what stands on the command line is refused, since
+//! a variable of the environment is meant for other commands as well.
+
+use std::ffi::OsString;
+
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
+
+use super::{Approve, Args, Command, Target};
+
+/// Commands, and the common options of which they have no use.
+const UNUSED: [(&str, &[&str]); 5] = [
+    ("up", &["kubeconfig", "context", "namespace"]),
+    ("demo", &["kubeconfig", "context", "namespace"]),
+    ("doctor", &["namespace"]),
+    ("completion", &["kubeconfig", "context", "dir", "namespace", "output"]),
+    ("version", &["kubeconfig", "context", "dir", "namespace"]),
+];
+
+/// The command line as clap knows it, built: each command shows the options that it uses.
+pub(crate) fn command() -> clap::Command {
+    let mut command = Args::command();
+    command.build();
+    command.mut_subcommands(|sub| {
+        let options = unused(sub.get_name());
+        without(sub, options)
+    })
+}
+
+/// The common options of which a command has no use.
+fn unused(command: &str) -> &'static [&'static str] {
+    UNUSED.iter().find(|(name, _)| *name == command).map(|(_, options)| *options).unwrap_or_default()
+}
+
+/// A command, and the ones below it, that do not show some options.
+fn without(command: clap::Command, options: &[&str]) -> clap::Command {
+    let is_unused = |arg: &clap::Arg| options.contains(&arg.get_id().as_str());
+    let command = command.mut_args(|arg| if is_unused(&arg) { arg.hide(true) } else { arg });
+    command.mut_subcommands(|sub| without(sub, options))
+}
+
+/// Reads a command line. The first word is the program.
+///
+/// # Errors
+/// What clap says of it; it knows whether it is an error or `--help`, and exits accordingly.
+pub(crate) fn read<T>(words: impl IntoIterator<Item = T>) -> Result<Args, clap::Error>
+where
+    T: Into<OsString> + Clone,
+{
+    let mut command = command();
+    let matches = command.try_get_matches_from_mut(words)?;
+    let args = Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    match refused(&matches, &args) {
+        None => Ok(args),
+        Some(why) => Err(command.error(ErrorKind::ArgumentConflict, why)),
+    }
+}
+
+/// Why a command line that can be read is refused.
+fn refused(matches: &ArgMatches, args: &Args) -> Option<String> {
+    let is_given = |option: &str| matches.value_source(option) == Some(ValueSource::CommandLine);
+    let name = matches.subcommand_name()?;
+    if let Some(option) = unused(name).iter().find(|option| is_given(option)) {
+        return Some(format!("`kurator {name}` has no use for --{option}: leave it out"));
+    }
+    if is_given("kubeconfig") && is_given("dir") {
+        return Some("--kubeconfig and --dir both say which hub is meant: give one of them".to_owned());
+    }
+    match &args.command {
+        Command::Approve(Approve { object: Target::Member(name), digest: Some(_) }) => Some(format!(
+            "--digest is that of an application's held deletions; member/{name} has an identity to approve: leave it out, \
+             and see first with `kurator status member/{name}` which cluster is there now"
+        )),
+        _ => None,
+    }
+}

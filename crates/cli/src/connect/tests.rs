@@ -1,0 +1,59 @@
+//! Where the client goes, and what is said of answers that do not help.
+
+use http::Uri;
+use kube::Config;
+use kube::config::Kubeconfig;
+use kube::core::Status;
+
+use super::{asked, go_to, known};
+
+#[test]
+fn a_hub_on_this_machine_is_asked_there_and_proves_its_own_name() {
+    for (told, listens, goes_to, name) in [
+        ("https://hub.example.com:6443", "0.0.0.0:6443", "https://127.0.0.1:6443/", "hub.example.com"),
+        ("https://hub.example.com:6443", "[::]:6443", "https://[::1]:6443/", "hub.example.com"),
+        ("https://hub.example.com:6443", "192.0.2.7:6443", "https://192.0.2.7:6443/", "hub.example.com"),
+        ("https://[2001:db8::9]:6443", "127.0.0.1:6443", "https://127.0.0.1:6443/", "2001:db8::9"),
+        ("https://127.0.0.1:40001", "127.0.0.1:40001", "https://127.0.0.1:40001/", "127.0.0.1"),
+    ] {
+        let mut config = Config::new(told.parse::<Uri>().unwrap());
+        config.proxy_url = Some("http://proxy.example:3128".parse().unwrap());
+        go_to(&mut config, listens.parse().unwrap()).unwrap();
+        assert_eq!(config.cluster_url.to_string(), goes_to, "{told} {listens}");
+        assert_eq!(config.tls_server_name.as_deref(), Some(name), "{told} {listens}");
+        assert_eq!(config.proxy_url, None);
+    }
+}
+
+#[test]
+fn a_context_that_is_not_there_is_answered_with_those_that_are() {
+    let check = |text: &str, context: Option<&str>, expected: Result<&str, &str>| {
+        let kubeconfig = Kubeconfig::from_yaml(text).unwrap();
+        assert_eq!(known(&kubeconfig, context), expected.map(str::to_owned).map_err(str::to_owned), "{text}");
+    };
+    let two = "contexts: [{name: a}, {name: b}]\n";
+    let current = format!("current-context: b\n{two}");
+    check(&current, None, Ok("b"));
+    check(&current, Some("a"), Ok("a"));
+    check(&current, Some("nope"), Err("it has no context nope; choose with --context: it has a, b"));
+    check(two, None, Err("it says no current context; choose with --context: it has a, b"));
+    check("apiVersion: v1\n", None, Err("it says no current context; choose with --context: it has no context at all"));
+}
+
+#[test]
+fn each_refusal_is_answered_with_what_to_do() {
+    let missing = serde_json::json!({"code": 404, "message": "clusters \"x\" not found", "details": {"name": "x"}});
+    for (answer, words) in [
+        (
+            serde_json::json!({"code": 404, "message": "the server could not find the requested resource"}),
+            "is no hub of Kurator",
+        ),
+        (missing, "cannot list members: clusters \"x\" not found"),
+        (serde_json::json!({"code": 401, "message": "Unauthorized"}), "fetch the hub's kubeconfig again"),
+        (serde_json::json!({"code": 403, "message": "may not"}), "cannot list members: the hub refused: may not"),
+    ] {
+        let status: Status = serde_json::from_value(answer).unwrap();
+        let said = asked("cannot list members")(kube::Error::Api(Box::new(status))).to_string();
+        assert!(said.contains(words), "{said}");
+    }
+}

@@ -18,7 +18,7 @@ use crate::{key, stored};
 
 /// Pause before the first repetition: an overloaded store has written its queue by then.
 const PAUSE_MIN: Duration = Duration::from_millis(250);
-/// Longest pause: a kind that goes may be waited for by somebody at a keyboard.
+/// Longest pause: a person may wait at the keyboard until the kind is gone.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// Goes on with clean-ups that a restart interrupted.

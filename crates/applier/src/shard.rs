@@ -97,7 +97,7 @@ pub(crate) async fn read(api: &Api, owner: &InventoryOwner, only: Option<&ShortI
     Ok(out)
 }
 
-/// Reads a unit's Secrets by their names, for the case that somebody took all their labels off.
+/// Reads a unit's Secrets by their names, for the case that they lost all their labels.
 pub(crate) async fn read_by_name(api: &Api, owner: &InventoryOwner, unit: &UnitId) -> Result<Option<Found>, Error> {
     let name = inventory::secret_name(&unit.short(&owner.hub), FIRST);
     if api.get(&secrets().target(label::SYSTEM_NAMESPACE, &name)).await?.is_none() {

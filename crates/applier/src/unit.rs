@@ -331,7 +331,7 @@ impl Pass {
         }
     }
 
-    /// Reads the inventory that somebody touched since it was read or written. An error when it says something else now.
+    /// Reads the inventory again, which another writer changed since it was read or written. An error when it says something else now.
     async fn reread(&mut self) -> Result<(), Error> {
         let (ours, before) = (self.unit.inventory.clone(), self.unit.inventory_secrets.clone());
         self.reload().await?;

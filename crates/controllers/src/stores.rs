@@ -57,7 +57,7 @@ macro_rules! registry {
     };
 }
 
-// Of Applications it is said who changed them; of the others nobody asks who owns which field.
+// A Decision names who edited an Application, from managedFields. No controller reads the managedFields of other kinds.
 registry! {
     /// Applications.
     applications: Application, typed(index::applications());

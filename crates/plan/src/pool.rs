@@ -14,8 +14,8 @@ const SWEEP_MIN: usize = 1_024;
 
 /// Hands out one copy of each value: a thousand members that were given the same objects say the same of them.
 ///
-/// A value that nobody uses any more is dropped when as many others have come as there were, so that looking for such
-/// values costs each new one the same, and a pool has at most twice the values that are in use.
+/// Unused values are dropped each time the pool has doubled. So finding them costs a constant time for each new value, and a
+/// pool has at most twice the values that are in use.
 #[derive(Debug)]
 pub struct Pool<T: ?Sized>(Mutex<Kept<T>>);
 

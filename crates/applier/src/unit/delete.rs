@@ -158,7 +158,7 @@ impl Pass {
         }
     }
 
-    /// Forgets an object, and notes why it is still there if it is not ours: the log may be gone when somebody asks.
+    /// Forgets an object, and notes why it is still there if it is not ours: a person may ask after the log is gone.
     fn let_go(&mut self, key: &ObjectKey, not_ours: Option<&NotOurs>, what: &str) {
         if let Some(why) = not_ours {
             tracing::warn!(object = %key, unit = %self.unit.id, %why, "{what}");

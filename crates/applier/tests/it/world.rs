@@ -36,7 +36,7 @@ use crate::fault::{Act, Faults, answer, endless, whole};
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Longer than any pause before something is tried again, and than what is done within one look; shorter than a look that
-/// comes for no reason. Time is paused: it goes on when nobody has anything to do.
+/// comes for no reason. Time is paused: it goes on when every task waits.
 const QUIET: Duration = Duration::from_secs(60);
 /// When at the latest nothing is asked any more.
 const RESTLESS: Duration = Duration::from_secs(500);

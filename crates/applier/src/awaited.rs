@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::{Digest, ObjectKey, Uid};
+use plan::apply::SeenState;
 use plan::prepare::Bundle;
 use plan::recall::{self, Recalled};
 use serde_json::Value;
@@ -38,10 +39,10 @@ impl Awaited {
         }
     }
 
-    /// What a body tells, if it is awaited.
-    pub(crate) fn recall(&self, key: &ObjectKey, live: &Value) -> Option<(Digest, Recalled)> {
+    /// What a body tells, if it is awaited. `state` is what is seen of it.
+    pub(crate) fn recall(&self, key: &ObjectKey, live: &Value, state: &SeenState) -> Option<(Digest, Recalled)> {
         let (bundle, uid) = self.lock().get(key).cloned()?;
         let object = bundle.get(key)?;
-        Some((object.digest, recall::plan(object, Some(&uid), live, None)))
+        Some((object.digest, recall::plan(object, Some(&uid), live, state, None)))
     }
 }

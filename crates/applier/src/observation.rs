@@ -2,8 +2,6 @@
 
 use model::{Digest, Uid};
 use plan::apply::{Seen, SeenState};
-use plan::drift;
-use plan::health;
 use plan::pool::Pool;
 use plan::recall::Recalled;
 use serde_json::Value;
@@ -21,23 +19,14 @@ pub(crate) struct Observation {
 impl Observation {
     /// Looks at a whole object, with its `apiVersion` and `kind`.
     pub(crate) fn of(object: &Value, states: &Pool<SeenState>) -> Self {
-        let projection = drift::projection(object, false);
-        let scales = model::object::get(object, &["spec", "replicas"]).is_some();
-        let state = SeenState {
-            projection,
-            projection_scaled: if scales { drift::projection(object, true) } else { projection },
-            deleting: model::object::is_deleting(object),
-            established: is_established(object),
-            reading: health::read(object),
-        };
-        Self {
-            seen: Seen {
-                uid: model::object::uid(object).map(Uid::from).unwrap_or_default(),
-                state: states.share(state),
-            },
-            version: model::object::resource_version(object).and_then(|v| v.parse().ok()),
-            recalled: None,
-        }
+        Self::with_state(object, SeenState::of(object), states)
+    }
+
+    /// The same, of an object whose state is known.
+    pub(crate) fn with_state(object: &Value, state: SeenState, states: &Pool<SeenState>) -> Self {
+        let uid = model::object::uid(object).map(Uid::from).unwrap_or_default();
+        let version = model::object::resource_version(object).and_then(|v| v.parse().ok());
+        Self { seen: Seen { uid, state: states.share(state) }, version, recalled: None }
     }
 
     /// Is the other the same, apart from when it was seen?
@@ -52,9 +41,4 @@ impl Observation {
             _ => true,
         }
     }
-}
-
-fn is_established(object: &Value) -> bool {
-    let conditions = model::object::get(object, &["status", "conditions"]).and_then(Value::as_array);
-    conditions.into_iter().flatten().any(|c| c["type"] == "Established" && c["status"] == "True")
 }

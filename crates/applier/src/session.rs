@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::delivery::{HubId, UnitId};
 use api::feed::{Snapshot, UnitEntry};
@@ -31,7 +32,7 @@ pub(crate) struct Slot {
     entry: UnitEntry,
     bundle: Result<Arc<Bundle>, FeedError>,
     /// Away while a pass has it.
-    pub(crate) unit: Option<Unit>,
+    pub(crate) unit: Option<Box<Unit>>,
     /// Which objects to look at.
     dirty: Due,
     /// When to look at all of them.
@@ -51,7 +52,7 @@ impl Slot {
         let wants = self.bundle.as_ref().is_ok_and(|bundle| bundle.keys.iter().any(is_of_it));
         let has = |unit: &Unit| unit.inventory.entries().keys().any(is_of_it);
         // Of one that a pass has it is not known.
-        wants || self.unit.as_ref().is_none_or(has)
+        wants || self.unit.as_deref().is_none_or(has)
     }
 
     /// Is it time to look at all of its objects?
@@ -102,9 +103,10 @@ impl Wants {
 /// One connection's state.
 pub(crate) struct Session {
     connection: Arc<Connection>,
-    pub(crate) slots: BTreeMap<UnitId, Slot>,
+    /// Boxed, as orphans are: a map has room for eleven values as soon as there is one, which was 31 KiB in each member.
+    pub(crate) slots: BTreeMap<UnitId, Box<Slot>>,
     /// Units with an inventory and without a place in the snapshot: nothing is done to them.
-    pub(crate) orphans: BTreeMap<UnitId, Unit>,
+    pub(crate) orphans: BTreeMap<UnitId, Box<Unit>>,
     /// Units that a pass has.
     away: BTreeSet<UnitId>,
     /// The unit whose pass was started last.
@@ -145,24 +147,28 @@ impl Session {
                 Some(slot) if slot.entry == *entry => slot,
                 Some(mut slot) if unit::asks_the_same(&slot.entry, entry) => {
                     slot.dirty.add_payload();
-                    Slot { entry: entry.clone(), ..slot }
+                    slot.entry = entry.clone();
+                    slot
                 }
-                Some(slot) => {
+                Some(mut slot) => {
                     changed = true;
-                    Slot { entry: entry.clone(), dirty: Due::All, ..slot }
+                    (slot.entry, slot.dirty) = (entry.clone(), Due::All);
+                    slot
                 }
                 None => {
                     // One that left and came back during a pass is brought back by it.
                     let unit = (!self.away.contains(&entry.unit)).then(|| {
-                        let unit = self.orphans.remove(&entry.unit).unwrap_or_else(|| {
+                        let mut unit = self.orphans.remove(&entry.unit).unwrap_or_else(|| {
                             let hub = &self.connection.ctx.hub;
                             fresh(hub, entry.unit.clone(), Inventory::empty(entry.unit.clone()), None, false)
                         });
-                        Unit { past: past.remove(&entry.unit).unwrap_or_default(), ..unit }
+                        unit.past = past.remove(&entry.unit).unwrap_or_default();
+                        unit
                     });
                     let bundle = Err(FeedError::Missing(entry.payload));
                     let (entry, dirty) = (entry.clone(), Due::All);
-                    Slot { entry, bundle, unit, dirty, due: None, told: None, waits_for_others: false, began: 0 }
+                    let (due, told, waits_for_others, began) = (None, None, false, 0);
+                    Box::new(Slot { entry, bundle, unit, dirty, due, told, waits_for_others, began })
                 }
             };
             self.connection.view().claims.set_idle(&entry.unit, false);
@@ -198,7 +204,7 @@ impl Session {
     }
 
     /// A unit that left the snapshot: its inventory, if there is one, stays and is reported.
-    fn retire(&mut self, unit: Unit) {
+    fn retire(&mut self, unit: Box<Unit>) {
         let mut view = self.connection.view();
         view.claims.set_desires(&unit.id, []);
         if !unit.unreadable {
@@ -316,7 +322,7 @@ impl Session {
     }
 
     /// Takes a unit back from its pass. False when it is no longer in the snapshot.
-    pub(crate) fn back(&mut self, unit: Unit, next: std::time::Duration, waits_for_others: bool, moved: bool) -> bool {
+    pub(crate) fn back(&mut self, unit: Box<Unit>, next: Duration, waits_for_others: bool, moved: bool) -> bool {
         self.away.remove(&unit.id);
         let Some(slot) = self.slots.get_mut(&unit.id) else {
             self.retire(unit);
@@ -342,7 +348,7 @@ impl Session {
 /// before anything else is done, after a pause that grows while panics follow each other.
 async fn contained_pass(
     connection: Arc<Connection>,
-    unit: Unit,
+    unit: Box<Unit>,
     entry: UnitEntry,
     bundle: Result<Arc<Bundle>, FeedError>,
     due: Due,
@@ -355,9 +361,10 @@ async fn contained_pass(
     };
     tracing::error!(unit = %id, panic, "a pass panicked, and the unit is looked at again; please report it");
     let error = Error::Bug("a look at the unit panicked; what happened is in the log".to_owned());
-    let unit = fresh(&connection.ctx.hub, id.clone(), Inventory::empty(id), None, true);
+    let mut unit = fresh(&connection.ctx.hub, id.clone(), Inventory::empty(id), None, true);
+    (unit.failures, unit.fenced) = (failures, fenced);
     Outcome {
-        unit: Unit { failures, fenced, ..unit },
+        unit,
         report: Some(failed(&connection.ctx.member, &entry, &error)),
         next: Backoff::MEMBER.pause(failures, connection.jitter()),
         waits_for_others: false,
@@ -373,9 +380,9 @@ fn fresh(
     inventory: Inventory,
     inventory_secrets: Option<InventorySecrets>,
     unreadable: bool,
-) -> Unit {
+) -> Box<Unit> {
     let short = id.short(hub);
-    Unit {
+    Box::new(Unit {
         inventory_secrets: inventory_secrets.unwrap_or_else(|| InventorySecrets::empty(short.clone())),
         id,
         short,
@@ -388,7 +395,7 @@ fn fresh(
         settled: None,
         claimed: None,
         scaled: Instant::now(),
-    }
+    })
 }
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ pub(crate) struct Unit {
 
 /// What came of a pass.
 pub(crate) struct Outcome {
-    pub(crate) unit: Unit,
+    pub(crate) unit: Box<Unit>,
     /// `None` while the member's objects are still being listed.
     pub(crate) report: Option<UnitReport>,
     /// When to look again, whatever happens.
@@ -109,7 +109,7 @@ struct Pass {
     connection: Arc<Connection>,
     entry: UnitEntry,
     bundle: Result<Arc<Bundle>, FeedError>,
-    unit: Unit,
+    unit: Box<Unit>,
     /// Why objects that are no longer desired are still there.
     kept: Vec<WaitingOn>,
     deletions: Option<Deletions>,
@@ -128,7 +128,7 @@ struct Pass {
 /// Looks at a unit and does what is to be done now.
 pub(crate) async fn pass(
     connection: Arc<Connection>,
-    unit: Unit,
+    unit: Box<Unit>,
     entry: UnitEntry,
     bundle: Result<Arc<Bundle>, FeedError>,
     due: Due,
@@ -309,7 +309,7 @@ impl Pass {
         let mut tries = 1;
         loop {
             let (api, owner) = (&self.connection.api, &self.connection.owner);
-            let Unit { inventory_secrets, inventory, .. } = &mut self.unit;
+            let Unit { inventory_secrets, inventory, .. } = &mut *self.unit;
             let written = match what {
                 Write::Save => inventory_secrets.write(api, owner, inventory).await,
                 Write::Remove => inventory_secrets.remove(api).await,

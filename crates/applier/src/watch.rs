@@ -5,6 +5,7 @@ use std::sync::Arc;
 use api::delivery::{HubId, label};
 use client::{Api, Backoff, Jitter, Resource, Selection};
 use model::{GroupKind, ObjectKey};
+use plan::apply::SeenState;
 use plan::pool::Pools;
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -56,8 +57,10 @@ fn look(resource: &Resource, awaited: &Awaited, pools: &Pools, mut object: Value
     object["apiVersion"] = resource.api_version().into();
     object["kind"] = resource.kind.clone().into();
     let key = ObjectKey::of(&object);
-    let recalled = awaited.recall(&key, &object).map(Box::new);
-    (pools.keys.share(key), Observation { recalled, ..Observation::of(&object, &pools.states) })
+    let state = SeenState::of(&object);
+    let recalled = awaited.recall(&key, &object, &state).map(Box::new);
+    let observation = Observation::with_state(&object, state, &pools.states);
+    (pools.keys.share(key), Observation { recalled, ..observation })
 }
 
 impl Watch {

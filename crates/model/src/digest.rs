@@ -6,7 +6,6 @@ use std::str::FromStr;
 use data_encoding::HEXLOWER;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::text_form::NameError;
@@ -23,8 +22,9 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// The digest of a value's canonical JSON: no spaces, keys in order (the order of `serde_json`'s sorted maps).
-    pub fn of_json(value: &Value) -> Self {
+    /// The digest of a value's canonical JSON: no spaces, keys in order (the order of `serde_json`'s sorted maps). What is
+    /// not a `Value` writes its keys in that order itself, and has text for keys.
+    pub fn of_json(value: &impl Serialize) -> Self {
         struct Sink(Sha256);
         impl std::io::Write for Sink {
             fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {

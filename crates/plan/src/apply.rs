@@ -13,8 +13,10 @@ use std::sync::Arc;
 use api::delivery::WaitingCause;
 use api::reason;
 use model::{Digest, Uid};
+use serde_json::Value;
 
-use crate::health::Reading;
+use crate::drift;
+use crate::health::{self, Reading};
 use crate::inventory::Entry;
 
 /// An object as the member has it, without its body.
@@ -43,10 +45,28 @@ pub struct SeenState {
 }
 
 impl SeenState {
+    /// Looks at a whole object, with its `apiVersion` and `kind`.
+    pub fn of(object: &Value) -> Self {
+        let projection = drift::projection(object, false);
+        let scales = model::object::get(object, &["spec", "replicas"]).is_some();
+        Self {
+            projection,
+            projection_scaled: if scales { drift::projection(object, true) } else { projection },
+            deleting: model::object::is_deleting(object),
+            established: is_established(object),
+            reading: health::read(object),
+        }
+    }
+
     /// The digest that counts for an entry.
     pub fn accepted(&self, scaled: bool) -> Digest {
         if scaled { self.projection_scaled } else { self.projection }
     }
+}
+
+fn is_established(object: &Value) -> bool {
+    let conditions = model::object::get(object, &["status", "conditions"]).and_then(Value::as_array);
+    conditions.into_iter().flatten().any(|c| c["type"] == "Established" && c["status"] == "True")
 }
 
 /// What is known of the last apply of an object. Shared between members, as [`SeenState`] is.

@@ -12,27 +12,25 @@ use serde_json::{Map, Value};
 
 use crate::field::{self, Element, Items, Path, Tree};
 
+const REPLICAS: [&str; 2] = ["spec", "replicas"];
+
 /// The path that a HorizontalPodAutoscaler writes.
 pub fn replicas() -> Path {
-    Path::of_fields(&["spec", "replicas"])
+    Path::of_fields(&REPLICAS)
 }
 
 /// The digest of what our manager owns of an object. With `scaled`, `spec.replicas` belongs to an autoscaler and is
 /// left out.
 pub fn projection(object: &Value, scaled: bool) -> model::Digest {
-    let mut owned = field::applied_by(object, label::FIELD_MANAGER);
-    if scaled {
-        owned = owned.without(&replicas().0);
-    }
-    model::Digest::of_json(&owned.project(object))
+    field::digest_applied(object, label::FIELD_MANAGER, if scaled { &REPLICAS } else { &[] })
 }
 
 /// The fields of what was sent that the live object has otherwise. Fields that only the live object has are nobody's
 /// drift: defaults and other managers' fields. The paths are in the order of the sent object.
 pub fn diff(sent: &Value, live: &Value) -> Vec<Path> {
-    let mut out = Vec::new();
-    walk(sent, live, Some(&field::shape(live)), &Path::default(), &mut out);
-    out
+    let mut walk = Walk { object: live, shape: None, path: Path::default(), out: Vec::new() };
+    walk.compare(sent, live, true);
+    walk.out
 }
 
 /// Fields that no manifest decides: the server sets them, we do, or they say what the object is.
@@ -68,59 +66,96 @@ fn says_nothing(value: &Value) -> bool {
     }
 }
 
-fn walk(sent: &Value, live: &Value, shape: Option<&Tree>, path: &Path, out: &mut Vec<Path>) {
-    if is_servers(path) {
-        return;
-    }
-    match (sent, live) {
-        (Value::Object(sent), Value::Object(live)) => {
-            for (name, value) in sent {
-                let element = Element::Field(name.clone());
-                let below = path.then(element.clone());
-                match live.get(name) {
-                    Some(theirs) => walk(value, theirs, shape.and_then(|s| s.child(&element)), &below, out),
-                    None if says_nothing(value) || is_servers(&below) || is_only_mark(&below, value) => {}
-                    None => out.push(below),
-                }
-            }
-        }
-        (Value::Array(sent), Value::Array(live)) => walk_list(sent, live, shape, path, out),
-        (sent, live) if same_scalar(sent, live, path) => {}
-        (sent, _) if says_nothing(sent) => {}
-        _ => out.push(path.clone()),
-    }
+/// A walk over what was sent and what is there.
+struct Walk<'a> {
+    /// The live object.
+    object: &'a Value,
+    /// Which of its lists have keys, once it had to be known.
+    shape: Option<Tree>,
+    /// Where it is.
+    path: Path,
+    out: Vec<Path>,
 }
 
-fn walk_list(sent: &[Value], live: &[Value], shape: Option<&Tree>, path: &Path, out: &mut Vec<Path>) {
-    let elements = || shape.into_iter().flat_map(Tree::elements);
-    let key_names: Option<Vec<String>> = elements().find_map(Element::keys).map(|keys| keys.keys().cloned().collect());
-    if let Some(names) = key_names {
-        let mut live = Items::new(live);
-        for item in sent {
-            let keys_of = |item: &Value| -> Map<String, Value> {
-                names.iter().filter_map(|n| Some((n.clone(), item.get(n)?.clone()))).collect()
-            };
-            // A key that was not sent was defaulted by the server.
-            let found = live.with_keys(&keys_of(item));
-            let keys = keys_of(found.unwrap_or(item));
-            let element = Element::Key(Value::Object(keys).to_string());
-            let below = path.then(element.clone());
-            match found {
-                Some(theirs) => walk(item, theirs, shape.and_then(|s| s.child(&element)), &below, out),
-                None => out.push(below),
+impl Walk<'_> {
+    fn found(&mut self) {
+        self.out.push(self.path.clone());
+    }
+
+    /// Goes one step on, and comes back.
+    fn below(&mut self, element: Element, then: impl FnOnce(&mut Self)) {
+        self.path.0.push(element);
+        then(self);
+        self.path.0.pop();
+    }
+
+    /// `is_shaped` is false inside an atomic list, where no list has keys.
+    fn compare(&mut self, sent: &Value, live: &Value, is_shaped: bool) {
+        if is_servers(&self.path) {
+            return;
+        }
+        match (sent, live) {
+            (Value::Object(sent), Value::Object(live)) => {
+                for (name, value) in sent {
+                    let theirs = live.get(name);
+                    let is_scalar = !value.is_object() && !value.is_array();
+                    if is_scalar && theirs == Some(value) {
+                        continue;
+                    }
+                    self.below(Element::Field(name.clone()), |walk| match theirs {
+                        Some(theirs) => walk.compare(value, theirs, is_shaped),
+                        None if says_nothing(value) || is_servers(&walk.path) || is_only_mark(&walk.path, value) => {}
+                        None => walk.found(),
+                    });
+                }
             }
+            (Value::Array(sent), Value::Array(live)) => self.compare_lists(sent, live, is_shaped),
+            (sent, live) if same_scalar(sent, live, &self.path) => {}
+            (sent, _) if says_nothing(sent) => {}
+            _ => self.found(),
         }
-    } else if elements().any(|e| matches!(e, Element::Value(_))) {
-        let live: HashSet<&Value> = live.iter().collect();
-        out.extend(sent.iter().filter(|v| !live.contains(v)).map(|v| path.then(Element::Value(v.to_string()))));
-    } else {
-        // An atomic list is one value: it differs as a whole, though the server may default inside its items.
-        let mut inner = Vec::new();
-        for (index, (item, theirs)) in sent.iter().zip(live).enumerate() {
-            walk(item, theirs, None, &path.then(Element::Index(index)), &mut inner);
-        }
-        if sent.len() != live.len() || !inner.is_empty() {
-            out.push(path.clone());
+    }
+
+    /// The steps into the list at this place that somebody owns.
+    fn elements(&mut self) -> Vec<Element> {
+        let shape = self.shape.get_or_insert_with(|| field::shape(self.object));
+        let here = self.path.0.iter().try_fold(&*shape, |tree, element| tree.child(element));
+        here.into_iter().flat_map(Tree::elements).cloned().collect()
+    }
+
+    fn compare_lists(&mut self, sent: &[Value], live: &[Value], is_shaped: bool) {
+        let elements = if is_shaped { self.elements() } else { Vec::new() };
+        let key_names: Option<Vec<String>> =
+            elements.iter().find_map(Element::keys).map(|keys| keys.keys().cloned().collect());
+        if let Some(names) = key_names {
+            let mut live = Items::new(live);
+            for item in sent {
+                let keys_of = |item: &Value| -> Map<String, Value> {
+                    names.iter().filter_map(|n| Some((n.clone(), item.get(n)?.clone()))).collect()
+                };
+                // A key that was not sent was defaulted by the server.
+                let found = live.with_keys(&keys_of(item));
+                let keys = keys_of(found.unwrap_or(item));
+                self.below(Element::Key(Value::Object(keys).to_string()), |walk| match found {
+                    Some(theirs) => walk.compare(item, theirs, is_shaped),
+                    None => walk.found(),
+                });
+            }
+        } else if elements.iter().any(|e| matches!(e, Element::Value(_))) {
+            let live: HashSet<&Value> = live.iter().collect();
+            for value in sent.iter().filter(|value| !live.contains(value)) {
+                self.below(Element::Value(value.to_string()), Self::found);
+            }
+        } else {
+            // An atomic list is one value: it differs as a whole, though the server may default inside its items.
+            let before = self.out.len();
+            for (index, (item, theirs)) in sent.iter().zip(live).enumerate() {
+                self.below(Element::Index(index), |walk| walk.compare(item, theirs, false));
+            }
+            if sent.len() != live.len() || self.out.len() > before {
+                self.out.truncate(before);
+                self.found();
+            }
         }
     }
 }

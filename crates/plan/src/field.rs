@@ -4,10 +4,12 @@
 //! item by its keys, `v:…` an item of a set, `i:N` an item by position, `.` the thing itself. It needs no schema, since
 //! the keys of lists are in the paths.
 
+mod part;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use model::Timestamp;
+use model::{Digest, Timestamp};
 use serde_json::{Map, Value};
 
 /// One step of a path into an object.
@@ -290,12 +292,57 @@ pub fn owners(object: &Value) -> Vec<FieldOwner> {
 /// What a manager owns by server-side apply to the object itself.
 pub fn applied_by(object: &Value, manager: &str) -> Tree {
     let mut out = Tree::default();
-    for owner in owners(object) {
-        if owner.manager == manager && owner.operation == "Apply" && owner.subresource.is_empty() {
-            out.merge(owner.fields);
-        }
+    let entries = model::object::get(object, &["metadata", "managedFields"]).and_then(Value::as_array);
+    for entry in entries.into_iter().flatten().filter(|entry| is_applied(entry, manager)) {
+        out.merge(entry.get("fieldsV1").map(Tree::parse).unwrap_or_default());
     }
     out
+}
+
+/// Is an entry of `metadata.managedFields` what the manager owns by server-side apply to the object itself?
+fn is_applied(entry: &Value, manager: &str) -> bool {
+    let is = |field: &str, text: &str| entry.get(field).and_then(Value::as_str).unwrap_or_default() == text;
+    is("manager", manager) && is("operation", "Apply") && is("subresource", "")
+}
+
+/// The FieldsV1 value of [`applied_by`], when it comes from one entry only, as it nearly always does.
+fn applied_fields<'a>(object: &'a Value, manager: &str) -> Option<&'a Value> {
+    let entries = model::object::get(object, &["metadata", "managedFields"]).and_then(Value::as_array)?;
+    let mut ours = entries.iter().filter(|entry| is_applied(entry, manager)).filter_map(|entry| entry.get("fieldsV1"));
+    ours.next().filter(|_| ours.next().is_none())
+}
+
+/// The digest of the part of an object that a manager owns, without a path of fields (empty for none): that of
+/// `applied_by(…).without(…).project(…)`.
+pub fn digest_applied(object: &Value, manager: &str, without: &[&str]) -> Digest {
+    match applied_fields(object, manager) {
+        Some(fields) => Digest::of_json(&part::Part { fields, value: object, without }),
+        None => {
+            let owned = applied_by(object, manager);
+            let owned = if without.is_empty() { owned } else { owned.without(&Path::of_fields(without).0) };
+            Digest::of_json(&owned.project(object))
+        }
+    }
+}
+
+/// Does a manager own a path of fields by server-side apply? As [`Tree::owns`] says.
+pub fn applies(object: &Value, manager: &str, path: &[&str]) -> bool {
+    let has_steps =
+        |at: &Value| at.as_object().is_some_and(|map| map.keys().any(|step| Element::parse(step).is_some()));
+    let Some(fields) = applied_fields(object, manager) else {
+        return applied_by(object, manager).owns(&Path::of_fields(path).0);
+    };
+    if !has_steps(fields) {
+        return false;
+    }
+    let mut at = fields;
+    for name in path {
+        match at.get(format!("f:{name}")) {
+            Some(below) => at = below,
+            None => return !has_steps(at) && at.get(".").is_none(),
+        }
+    }
+    true
 }
 
 /// Everything that anybody owns: it tells which lists have keys.

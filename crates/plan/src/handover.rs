@@ -27,10 +27,17 @@ pub struct Stake {
     pub uid: Option<NonZeroU64>,
 }
 
-/// Eight bytes of a UID's digest: what tells objects of one key apart, for as long as a member has them.
+/// Eight bytes that stand for a UID: what tells objects of one key apart, for as long as a member has them. A UUID is
+/// random already; any other text gives a part of its digest.
 fn fingerprint(uid: &Uid) -> NonZeroU64 {
-    let digest = Digest::of(uid.to_string().as_bytes());
-    let number = digest.as_bytes().iter().take(8).fold(0, |all, byte| all << 8 | u64::from(*byte));
+    let number = |bytes: &[u8]| bytes.iter().take(8).fold(0, |all, byte| all << 8 | u64::from(*byte));
+    let number = match uid {
+        Uid::Uuid(uuid) => {
+            let (first, second) = uuid.split_at(8);
+            number(first) ^ number(second)
+        }
+        Uid::Text(text) => number(Digest::of(text.as_bytes()).as_bytes()),
+    };
     NonZeroU64::new(number).unwrap_or(NonZeroU64::MAX)
 }
 

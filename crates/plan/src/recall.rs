@@ -12,9 +12,9 @@ use api::delivery::label;
 use model::Uid;
 use serde_json::Value;
 
-use crate::apply::Accepted;
+use crate::apply::{Accepted, SeenState};
 use crate::drift;
-use crate::field::{self, Path, Tree};
+use crate::field::{self, Tree};
 use crate::mark::Mark;
 use crate::prepare::Prepared;
 
@@ -27,9 +27,9 @@ pub enum Recalled {
     AskAutoscaler,
 }
 
-/// Compares what would be sent with what the member has. `uid` is what the inventory recorded; `scaled` says whether an
-/// autoscaler scales the object, when that is known.
-pub fn plan(object: &Prepared, uid: Option<&Uid>, live: &Value, scaled: Option<bool>) -> Recalled {
+/// Compares what would be sent with what the member has, of which `state` is known. `uid` is what the inventory recorded;
+/// `scaled` says whether an autoscaler scales the object, when that is known.
+pub fn plan(object: &Prepared, uid: Option<&Uid>, live: &Value, state: &SeenState, scaled: Option<bool>) -> Recalled {
     let mark = Mark::read(live);
     let wanted = object.mark(false);
     let Some(mark) = mark.filter(|mark| (mark.digest, mark.keyed) == (wanted.digest, wanted.keyed)) else {
@@ -38,17 +38,17 @@ pub fn plan(object: &Prepared, uid: Option<&Uid>, live: &Value, scaled: Option<b
         return Recalled::Known(Accepted { applied, ..Accepted::default() });
     };
     let replicas = drift::replicas();
-    let owned = field::applied_by(live, label::FIELD_MANAGER);
     let differing = drift::diff(&object.object, live);
     let rescaled = differing.contains(&replicas);
     if scaled.is_none() && (rescaled || mark.scaled) {
         return Recalled::AskAutoscaler;
     }
     let scaled = scaled == Some(true) && (rescaled || mark.scaled);
-    let mut touched = uid != model::object::uid(live).map(Uid::from).as_ref() || !owns_mark(&owned);
+    let mut touched = uid != model::object::uid(live).map(Uid::from).as_ref() || !owns_mark(live);
     // The autoscaler whose replicas were sent is gone: they are the unit's again.
     touched |= mark.scaled && !scaled;
     let mut admission = Vec::new();
+    let owned = if differing.is_empty() { Tree::default() } else { field::applied_by(live, label::FIELD_MANAGER) };
     for path in differing {
         if scaled && path == replicas {
             continue;
@@ -60,7 +60,7 @@ pub fn plan(object: &Prepared, uid: Option<&Uid>, live: &Value, scaled: Option<b
         }
     }
     drift::bound(&mut admission);
-    let projection = (!touched).then(|| drift::projection(live, scaled));
+    let projection = (!touched).then(|| state.accepted(scaled));
     Recalled::Known(Accepted {
         applied: Some(object.digest),
         projection,
@@ -71,8 +71,8 @@ pub fn plan(object: &Prepared, uid: Option<&Uid>, live: &Value, scaled: Option<b
 }
 
 /// Does our manager own the annotation that it sends with every object? Otherwise its ownership was taken away.
-fn owns_mark(owned: &Tree) -> bool {
-    owned.owns(&Path::of_fields(&["metadata", "annotations", label::APPLIED]).0)
+fn owns_mark(live: &Value) -> bool {
+    field::applies(live, label::FIELD_MANAGER, &["metadata", "annotations", label::APPLIED])
 }
 
 /// What is known of an object that is gone: it was applied, and is to be made again.

@@ -1,7 +1,9 @@
 //! Ids of delivery, as types that cannot be mixed up.
 
 use std::fmt;
+use std::ops::Deref;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use data_encoding::BASE32_NOPAD;
 use model::{Digest, NameError, text_form};
@@ -17,9 +19,15 @@ fn base32(bytes: &[u8]) -> String {
 ///
 /// Holds neither a UID (deleting the owner and making it again must find what it delivered) nor an API version. The
 /// group is empty for core kinds and the namespace for cluster-scoped owners; their slashes stay.
+///
+/// Copies share the text: a unit is named in a dozen places for each member.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
-pub struct UnitId {
+pub struct UnitId(Arc<UnitName>);
+
+/// What a [`UnitId`] says.
+#[derive(Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UnitName {
     /// API group of the owner, empty for the core group.
     pub group: String,
     /// Kind of the owner.
@@ -30,6 +38,14 @@ pub struct UnitId {
     pub name: String,
     /// Which of the owner's sync policies, for owners that have several.
     pub policy: Option<String>,
+}
+
+impl Deref for UnitId {
+    type Target = UnitName;
+
+    fn deref(&self) -> &UnitName {
+        &self.0
+    }
 }
 
 /// The object that units are made for: `group/Kind/namespace/name`. Like [`UnitId`] it holds neither a UID nor an API
@@ -94,13 +110,13 @@ text_form!(Owner);
 impl UnitId {
     /// Makes an id.
     pub fn new(group: &str, kind: &str, namespace: &str, name: &str, policy: Option<&str>) -> Self {
-        Self {
+        Self(Arc::new(UnitName {
             group: group.to_owned(),
             kind: kind.to_owned(),
             namespace: namespace.to_owned(),
             name: name.to_owned(),
             policy: policy.map(str::to_owned),
-        }
+        }))
     }
 
     /// The object that the unit is made for.

@@ -1,11 +1,12 @@
 //! Applying a phase: take new objects into the inventory, send what differs, wait.
 
-use std::collections::BTreeMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use client::Class;
 use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 use model::{Digest, ObjectKey};
 use plan::adopt;
 use plan::apply::{self as decision, Hold, Observed, Plan, Report, WaitingOn, Why};
@@ -20,6 +21,9 @@ use crate::connection::{Kind, View};
 use crate::error::Error;
 
 use super::{Pass, send};
+
+/// An object that is to be sent, and why.
+type Todo<'a> = (&'a Prepared, Why);
 
 impl Pass {
     /// Takes new objects into the inventory, before any of them is applied, with whose they are.
@@ -97,37 +101,39 @@ impl Pass {
 
     /// Reads what a process that died may have left half done, or may leave so: objects whose first apply may have
     /// arrived or not, and objects that are gone. What turns out to be somebody else's is recorded as adopted before it is
-    /// touched; what is made again loses its UID in the record first, so that its labels tell whose it is.
-    async fn verify(&mut self, jobs: Vec<Job>) -> Result<Vec<Job>, Error> {
-        let unsure = |job: &Job| {
-            job.why == Why::Recreate || (job.entry.uid.is_none() && !self.read.contains_key(&job.object.key))
+    /// touched; what is made again loses its UID in the record first, so that its labels tell whose it is. Returns what
+    /// was read; what could not be read, or has to be left alone, is taken out of `todo`.
+    async fn verify(&mut self, todo: &mut Vec<Todo<'_>>) -> Result<HashMap<Arc<ObjectKey>, Option<Value>>, Error> {
+        let is_recorded = |key: &ObjectKey| self.unit.inventory.get(key).is_some_and(|entry| entry.uid.is_some());
+        let is_unsure = |(object, why): &&Todo<'_>| {
+            *why == Why::Recreate || !(is_recorded(&object.key) || self.read.contains_key(&object.key))
         };
-        let (unsure, mut sure): (Vec<_>, Vec<_>) = jobs.into_iter().partition(unsure);
+        let unsure: Vec<Prepared> = todo.iter().filter(is_unsure).map(|(object, _)| Prepared::clone(object)).collect();
+        let mut read = HashMap::new();
         if unsure.is_empty() {
-            return Ok(sure);
+            return Ok(read);
         }
+        let asked: HashSet<Arc<ObjectKey>> = unsure.iter().map(|object| Arc::clone(&object.key)).collect();
         let part_of = inventory::applyset_id(&self.unit.short);
-        let mut jobs: BTreeMap<Arc<ObjectKey>, Job> =
-            unsure.into_iter().map(|job| (job.object.key.clone(), job)).collect();
-        let objects = jobs.values().map(|job| job.object.clone()).collect();
-        for (object, live) in self.look_at(objects).await? {
-            let Some(mut job) = jobs.remove(&object.key) else { continue };
-            if job.entry.uid.is_none() {
+        for (object, live) in self.look_at(unsure).await? {
+            let Some(entry) = self.unit.inventory.get(&object.key) else { continue };
+            let (mut adopted, mut unrecorded) = (entry.adopted, entry.unrecorded);
+            if entry.uid.is_none() {
                 let Some(plan) = self.judge(&object, live.as_ref(), Some(&part_of)) else { continue };
-                job.entry.adopted |= plan.is_adopted();
-                job.entry.unrecorded |= plan.is_unrecorded();
+                adopted |= plan.is_adopted();
+                unrecorded |= plan.is_unrecorded();
             }
             self.unit.inventory.update(&object.key, |entry| {
-                (entry.adopted, entry.unrecorded) = (job.entry.adopted, job.entry.unrecorded);
+                (entry.adopted, entry.unrecorded) = (adopted, unrecorded);
                 entry.uid = entry.uid.take().filter(|_| live.is_some());
             });
-            self.read.insert(object.key, live.is_some());
-            job.live = Some(live);
-            sure.push(job);
+            self.read.insert(Arc::clone(&object.key), live.is_some());
+            read.insert(object.key, live);
         }
         // Also what this pass changed before: an object whose deletion it began has lost its UID in memory only.
         self.save().await?;
-        Ok(sure)
+        todo.retain(|(object, _)| !asked.contains(&object.key) || read.contains_key(&object.key));
+        Ok(read)
     }
 
     pub(super) fn hold(&mut self, object: &Prepared, waiting: WaitingOn, message: String) {
@@ -160,39 +166,54 @@ impl Pass {
     pub(super) async fn apply<'a>(&mut self, objects: impl Iterator<Item = &'a Prepared>) -> Result<(), Error> {
         let now = Instant::now();
         let ask = self.unit.scaled + self.connection.ctx.limits.resync <= now;
-        let mut todo = Vec::new();
+        let mut todo: Vec<Todo<'a>> = Vec::new();
         for object in objects {
             let memory = self.unit.past.memory.get(&object.key);
             let rest = memory.and_then(|m| m.rest(object.digest, now, self.is_gone(&object.key)));
             let (plan, _) = self.decide(&self.connection.view(), object, rest, None, ask);
-            match (plan, self.unit.inventory.get(&object.key)) {
-                (Plan::Send(why), Some(entry)) => {
-                    let history = memory.map(|m| m.history.clone()).unwrap_or_default();
-                    let accepted = self.unit.past.accepted.get(&object.key).cloned();
-                    let (object, entry) = (object.clone(), entry.clone());
-                    todo.push(Job { object, entry, accepted, why, history, live: None });
-                }
-                (Plan::Settled, _) => {
+            match plan {
+                Plan::Send(why) => todo.push((object, why)),
+                Plan::Settled => {
                     if let Some(memory) = self.unit.past.memory.get_mut(&object.key) {
                         (memory.failure, memory.contested, memory.noticed) = (None, None, None);
                     }
                 }
-                (Plan::Send(_) | Plan::Leave, _) => {}
+                Plan::Leave => {}
             }
         }
-        let todo = self.verify(todo).await?;
+        let mut read = self.verify(&mut todo).await?;
         let (connection, terms) = (Arc::clone(&self.connection), self.terms());
         let lanes = self.lanes(todo.len());
-        let jobs = todo.into_iter().map(|job| send::send(&connection, job, &terms));
-        let mut sent = futures::stream::iter(jobs).buffer_unordered(lanes.width);
-        while let Some((job, result)) = sent.next().await {
+        let mut todo = todo.into_iter();
+        let mut sending = FuturesUnordered::new();
+        loop {
+            // A job is made when its turn comes: all of a unit's at once were 20 KiB in each member.
+            while sending.len() < lanes.width
+                && let Some((object, why)) = todo.next()
+            {
+                sending.extend(
+                    self.job(object, why, read.remove(&object.key)).map(|job| send::send(&connection, job, &terms)),
+                );
+            }
+            let Some((job, result)) = sending.next().await else { return Ok(()) };
             match result {
                 Ok(sent) => self.settle(&job, sent),
                 Err(e) if e.class() == Class::Unreachable => return Err(e),
                 Err(e) => self.fail(&job.object, &e),
             }
         }
-        Ok(())
+    }
+
+    /// What is needed to send an object; `None` when it is not recorded. `live` is the object as it was read just now.
+    fn job(&self, object: &Prepared, why: Why, live: Option<Option<Value>>) -> Option<Job> {
+        Some(Job {
+            object: object.clone(),
+            entry: self.unit.inventory.get(&object.key)?.clone(),
+            accepted: self.unit.past.accepted.get(&object.key).cloned(),
+            why,
+            history: self.unit.past.memory.get(&object.key).map(|memory| memory.history.clone()).unwrap_or_default(),
+            live,
+        })
     }
 
     /// Was the member seen not to have the object?

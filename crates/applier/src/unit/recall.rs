@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use client::Class;
-use plan::apply::{Accepted, Step};
+use plan::apply::{Accepted, SeenState, Step};
 use plan::drift;
 use plan::prepare::{Bundle, Prepared};
 use plan::recall::{self, Recalled};
@@ -88,9 +88,9 @@ impl Pass {
     async fn recall_one(&self, object: &Prepared, live: Option<&Value>) -> Result<Accepted, Error> {
         let Some(live) = live else { return Ok(recall::gone(object)) };
         let uid = self.unit.inventory.get(&object.key).and_then(|entry| entry.uid.as_ref());
-        let mut scaled = self.entry.force.then_some(false);
+        let (state, mut scaled) = (SeenState::of(live), self.entry.force.then_some(false));
         loop {
-            match recall::plan(object, uid, live, scaled) {
+            match recall::plan(object, uid, live, &state, scaled) {
                 Recalled::Known(accepted) => return Ok(accepted),
                 Recalled::AskAutoscaler => {
                     let found = self.connection.autoscalers(&object.key).await?;

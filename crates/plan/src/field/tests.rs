@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -75,4 +76,61 @@ fn items_are_found_by_any_of_few_sets_of_keys_and_the_first_counts() {
         assert_eq!(number(json!({format!("x{n}"): 1})), None);
     }
     assert_eq!((number(json!({"n": 1})), number(json!({"p": 1}))), (None, Some(1)), "too many sets of keys");
+}
+
+/// A value that manifests may hold: few names, so that what is owned and what is there meet.
+fn any_value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        (0..3i64).prop_map(Value::from),
+        "[ab]{0,2}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        let map = prop::collection::btree_map(any_name(), inner.clone(), 0..4);
+        prop_oneof![
+            map.prop_map(|map| Value::Object(map.into_iter().collect())),
+            prop::collection::vec(inner, 0..4).prop_map(Value::Array),
+        ]
+    })
+}
+
+fn any_name() -> impl Strategy<Value = String> {
+    prop::sample::select(vec!["spec", "replicas", "a", "b"]).prop_map(str::to_owned)
+}
+
+/// FieldsV1, with steps of every kind and of none.
+fn any_fields() -> impl Strategy<Value = Value> {
+    Just(json!({})).prop_recursive(4, 24, 5, |inner| {
+        let step = prop_oneof![
+            6 => any_name().prop_map(|name| format!("f:{name}")),
+            1 => Just(".".to_owned()),
+            1 => Just("k:{\"a\":1}".to_owned()),
+            1 => Just("v:1".to_owned()),
+            1 => Just("i:0".to_owned()),
+            1 => Just("x:?".to_owned()),
+            1 => Just("k:{".to_owned()),
+        ];
+        prop::collection::btree_map(step, inner, 0..5).prop_map(|map| Value::Object(map.into_iter().collect()))
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_without_a_tree_is_what_the_tree_gives(
+        mut object in any_value().prop_filter("an object", Value::is_object),
+        fields in any_fields(),
+        path in prop::sample::select(vec![vec![], vec!["spec"], vec!["spec", "replicas"], vec!["a", "b", "a"]]),
+    ) {
+        object["metadata"] = json!({"managedFields": [
+            {"manager": "kurator", "operation": "Apply", "fieldsV1": fields.clone()},
+            {"manager": "kurator", "operation": "Apply", "subresource": "status", "fieldsV1": {"f:b": {}}},
+        ]});
+        let tree = Tree::parse(&fields);
+        prop_assert_eq!(applies(&object, "kurator", &path), tree.owns(&Path::of_fields(&path).0));
+        let tree = if path.is_empty() { tree } else { tree.without(&Path::of_fields(&path).0) };
+        let part = part::Part { fields: &fields, value: &object, without: &path };
+        prop_assert_eq!(serde_json::to_value(&part).unwrap(), tree.project(&object));
+        prop_assert_eq!(digest_applied(&object, "kurator", &path), Digest::of_json(&tree.project(&object)));
+    }
 }

@@ -37,6 +37,10 @@ fn live(sent: &Prepared, without: &[&str]) -> Value {
     live
 }
 
+fn recalled(sent: &Prepared, uid: &str, live: &Value, scaled: Option<bool>) -> Recalled {
+    plan(sent, Some(&uid.into()), live, &SeenState::of(live), scaled)
+}
+
 fn known(recalled: Recalled) -> Accepted {
     match recalled {
         Recalled::Known(accepted) => accepted,
@@ -48,7 +52,7 @@ fn known(recalled: Recalled) -> Accepted {
 fn what_is_as_it_was_sent_is_known_whatever_the_server_wrote_otherwise() {
     let sent = deployment();
     let live = live(&sent, &[]);
-    let accepted = known(plan(&sent, Some(&"u".into()), &live, None));
+    let accepted = known(recalled(&sent, "u", &live, None));
     assert_eq!(accepted.applied, Some(sent.digest));
     assert_eq!(accepted.projection, Some(drift::projection(&live, false)));
     assert!(accepted.admission.is_empty() && !accepted.scaled);
@@ -59,27 +63,27 @@ fn a_field_that_differs_is_admissions_while_it_is_ours_and_drift_when_it_is_not(
     let sent = deployment();
     let mut ours = live(&sent, &[]);
     ours["spec"]["paused"] = json!(true);
-    let accepted = known(plan(&sent, Some(&"u".into()), &ours, None));
+    let accepted = known(recalled(&sent, "u", &ours, None));
     assert_eq!(accepted.admission, ["spec.paused"]);
     assert_eq!(accepted.projection, Some(drift::projection(&ours, false)));
     let mut theirs = live(&sent, &["f:paused"]);
     theirs["spec"]["paused"] = json!(true);
-    let accepted = known(plan(&sent, Some(&"u".into()), &theirs, None));
+    let accepted = known(recalled(&sent, "u", &theirs, None));
     assert_eq!((accepted.applied, accepted.projection), (Some(sent.digest), None));
     assert!(accepted.admission.is_empty());
     let mut removed = live(&sent, &["f:paused"]);
     removed["spec"].as_object_mut().unwrap().remove("paused");
-    assert_eq!(known(plan(&sent, Some(&"u".into()), &removed, None)).projection, None);
+    assert_eq!(known(recalled(&sent, "u", &removed, None)).projection, None);
 }
 
 #[test]
 fn another_object_or_one_that_is_no_longer_ours_was_touched() {
     let sent = deployment();
     let fine = live(&sent, &[]);
-    assert_eq!(known(plan(&sent, Some(&"another".into()), &fine, None)).projection, None);
+    assert_eq!(known(recalled(&sent, "another", &fine, None)).projection, None);
     let mut disowned = fine.clone();
     disowned["metadata"]["managedFields"] = json!([]);
-    assert_eq!(known(plan(&sent, Some(&"u".into()), &disowned, None)).projection, None);
+    assert_eq!(known(recalled(&sent, "u", &disowned, None)).projection, None);
 }
 
 #[test]
@@ -88,11 +92,11 @@ fn what_says_another_digest_or_none_was_not_sent_like_this() {
     let mut other = live(&sent, &[]);
     let mark = Mark { digest: model::Digest::of(b"other"), keyed: false, scaled: false };
     mark.write(&mut other);
-    assert_eq!(known(plan(&sent, Some(&"u".into()), &other, None)).applied, Some(mark.digest));
+    assert_eq!(known(recalled(&sent, "u", &other, None)).applied, Some(mark.digest));
     Mark { keyed: true, ..sent.mark(false) }.write(&mut other);
-    assert_eq!(known(plan(&sent, Some(&"u".into()), &other, None)).applied, None);
+    assert_eq!(known(recalled(&sent, "u", &other, None)).applied, None);
     other["metadata"].as_object_mut().unwrap().remove("annotations");
-    assert_eq!(known(plan(&sent, Some(&"u".into()), &other, None)).applied, None);
+    assert_eq!(known(recalled(&sent, "u", &other, None)).applied, None);
 }
 
 #[test]
@@ -101,18 +105,18 @@ fn replicas_are_an_autoscalers_only_while_there_is_one() {
     // The autoscaler scaled since we sent: the field is its own.
     let mut scaled = live(&sent, &["f:replicas"]);
     scaled["spec"]["replicas"] = json!(5);
-    assert_eq!(plan(&sent, Some(&"u".into()), &scaled, None), Recalled::AskAutoscaler);
-    let accepted = known(plan(&sent, Some(&"u".into()), &scaled, Some(true)));
+    assert_eq!(recalled(&sent, "u", &scaled, None), Recalled::AskAutoscaler);
+    let accepted = known(recalled(&sent, "u", &scaled, Some(true)));
     assert_eq!((accepted.scaled, accepted.projection), (true, Some(drift::projection(&scaled, true))));
-    assert_eq!(known(plan(&sent, Some(&"u".into()), &scaled, Some(false))).projection, None);
+    assert_eq!(known(recalled(&sent, "u", &scaled, Some(false))).projection, None);
     // We sent its replicas ourselves: the field is ours too, and what we sent says so.
     let mut kept = live(&sent, &[]);
     kept["spec"]["replicas"] = json!(5);
     sent.mark(true).write(&mut kept);
-    assert_eq!(plan(&sent, Some(&"u".into()), &kept, None), Recalled::AskAutoscaler);
-    let accepted = known(plan(&sent, Some(&"u".into()), &kept, Some(true)));
+    assert_eq!(recalled(&sent, "u", &kept, None), Recalled::AskAutoscaler);
+    let accepted = known(recalled(&sent, "u", &kept, Some(true)));
     assert!(accepted.scaled && accepted.projection.is_some() && accepted.admission.is_empty());
     // It is gone: its replicas are left behind, and are taken back without calling that drift.
-    let accepted = known(plan(&sent, Some(&"u".into()), &kept, Some(false)));
+    let accepted = known(recalled(&sent, "u", &kept, Some(false)));
     assert!(accepted.scaled && accepted.projection.is_none());
 }

@@ -9,6 +9,7 @@ mod list;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use http::{Method, StatusCode};
 use model::object;
 use serde_json::{Value, json};
@@ -178,17 +179,19 @@ impl Api {
     }
 
     /// Tells a server that does not answer from one of which a part does not, such as an aggregated API or a webhook:
-    /// that stops only what asked for it.
-    pub(crate) async fn judge(&self, error: Error) -> Error {
-        let Some(time) = self.limits.judge.filter(|_| error.is_doubtful()) else { return error };
-        let path = Resource::core("Namespace", "namespaces", false).target("", "kube-system").path();
-        let ask = Ask::get(path, METADATA, limit::REFUSAL_BYTES_MAX);
-        match exchange::exchange(&self.transport, ask, time).await {
-            Ok(_) | Err(Error::Refused { code: 403 | 404, .. } | Error::TooLarge { .. }) => {
-                Error::Unavailable(Box::new(error))
+    /// that stops only what asked for it. Boxed: a request that fails is rare, and every request has room for this.
+    pub(crate) fn judge(&self, error: Error) -> BoxFuture<'_, Error> {
+        Box::pin(async move {
+            let Some(time) = self.limits.judge.filter(|_| error.is_doubtful()) else { return error };
+            let path = Resource::core("Namespace", "namespaces", false).target("", "kube-system").path();
+            let ask = Ask::get(path, METADATA, limit::REFUSAL_BYTES_MAX);
+            match exchange::exchange(&self.transport, ask, time).await {
+                Ok(_) | Err(Error::Refused { code: 403 | 404, .. } | Error::TooLarge { .. }) => {
+                    Error::Unavailable(Box::new(error))
+                }
+                Err(_) => error,
             }
-            Err(_) => error,
-        }
+        })
     }
 
     async fn send(&self, ask: Ask) -> Result<(StatusCode, Bytes), Error> {

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use futures::FutureExt;
+use futures::{FutureExt as _, TryFutureExt as _};
 use tokio::time::{Instant, sleep};
 
 use crate::metrics::Metrics;
@@ -13,25 +13,35 @@ use crate::retry::{Backoff, Jitter};
 const BACKOFF: Backoff = Backoff::new(std::time::Duration::from_millis(250), std::time::Duration::from_secs(60));
 
 /// Runs work. What it shares with others must be behind locks that outlive a panic.
-pub(crate) async fn contained<T>(work: impl Future<Output = T>) -> Result<T, String> {
-    AssertUnwindSafe(work).catch_unwind().await.map_err(|panic| words(panic.as_ref()))
+///
+/// This and what follows are no `async fn`s: such a future has room for the work twice, as it was given and as it is awaited.
+pub(crate) fn contained<T>(work: impl Future<Output = T>) -> impl Future<Output = Result<T, String>> {
+    AssertUnwindSafe(work).catch_unwind().map_err(|panic| words(panic.as_ref()))
 }
 
 /// Runs work once. A panic in it is counted under the name `what`, and becomes its words, which the caller logs.
 ///
 /// # Errors
 /// What the panic says.
-pub async fn counted<T>(what: &'static str, metrics: &Metrics, work: impl Future<Output = T>) -> Result<T, String> {
+pub fn counted<T>(
+    what: &'static str,
+    metrics: &Metrics,
+    work: impl Future<Output = T>,
+) -> impl Future<Output = Result<T, String>> {
     metrics.expect_panics(what);
-    contained(work).await.inspect_err(|_| metrics.panicked(what))
+    contained(work).inspect_err(move |_| metrics.panicked(what))
 }
 
 /// The same, and the panic is logged here.
 ///
 /// # Errors
 /// What the panic says.
-pub async fn caught<T>(what: &'static str, metrics: &Metrics, work: impl Future<Output = T>) -> Result<T, String> {
-    counted(what, metrics, work).await.inspect_err(|panic| {
+pub fn caught<T>(
+    what: &'static str,
+    metrics: &Metrics,
+    work: impl Future<Output = T>,
+) -> impl Future<Output = Result<T, String>> {
+    counted(what, metrics, work).inspect_err(move |panic| {
         tracing::error!(what, panic, "this part panicked; this is a bug: please report it");
     })
 }

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
@@ -78,13 +79,11 @@ where
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     fn send(&self, request: Request<Body>) -> BoxFuture<'_, Result<Response<AnswerBody>, kube::Error>> {
-        let service = self.0.clone();
-        Box::pin(async move {
-            match service.oneshot(request).await {
-                Ok(answer) => Ok(answer.map(|body| body.map_err(|error| sort(error.into())).boxed_unsync())),
-                Err(error) => Err(sort(error.into())),
-            }
-        })
+        let answered = |answer: Result<Response<B>, S::Error>| match answer {
+            Ok(answer) => Ok(answer.map(|body| body.map_err(|error| sort(error.into())).boxed_unsync())),
+            Err(error) => Err(sort(error.into())),
+        };
+        self.0.clone().oneshot(request).map(answered).boxed()
     }
 }
 

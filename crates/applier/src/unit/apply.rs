@@ -36,9 +36,11 @@ impl Pass {
                 self.elsewhere.insert(object.key.clone());
                 continue;
             }
-            if self.unit.inventory.get(&object.key).is_some() {
-                // The source has it again: an earlier release of its deletion is over, also for later.
-                restored |= self.unit.inventory.update(&object.key, |entry| entry.doomed = false);
+            if let Some(entry) = self.unit.inventory.get(&object.key) {
+                if entry.doomed {
+                    // The source has it again: an earlier release of its deletion is over, also for later.
+                    restored |= self.unit.inventory.update(&object.key, |entry| entry.doomed = false);
+                }
                 continue;
             }
             let gone = self.is_gone(&object.key);

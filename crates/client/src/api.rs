@@ -313,6 +313,15 @@ impl Api {
         Ok(Applied { created: status == StatusCode::CREATED, object })
     }
 
+    /// What the server would make of an apply, admission included. Nothing is written.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn apply_dry_run(&self, target: &Target<'_>, object: impl Into<Document>) -> Result<Value, Error> {
+        let more = "&force=true&dryRun=All";
+        self.change(Method::PATCH, target, more, APPLY_PATCH, object.into()).await.map(|(_, answer)| answer)
+    }
+
     /// Applies a JSON merge patch. With `metadata.resourceVersion` in it, only to exactly that version.
     ///
     /// # Errors

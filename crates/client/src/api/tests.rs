@@ -45,6 +45,7 @@ async fn a_body_without_end_is_read_up_to_the_limit_whatever_was_asked() {
         api.create(&maps, "shop", &object).await.unwrap_err(),
         api.replace(&target, &object).await.unwrap_err(),
         api.apply(&target, &object).await.unwrap_err(),
+        api.apply_dry_run(&target, &object).await.unwrap_err(),
         api.merge(&target, &merge).await.unwrap_err(),
         api.delete(&target, &options).await.unwrap_err(),
         api.list(&maps, "", &Selection::default()).await.unwrap_err(),
@@ -209,6 +210,7 @@ async fn each_verb_asks_what_its_name_says() {
     api.create_part(&target.part("eviction"), &json!({})).await.unwrap();
     api.replace(&target.part("status"), &object).await.unwrap();
     assert!(api.apply(&target, Document::from_bytes(Bytes::from("{}"))).await.unwrap().created);
+    api.apply_dry_run(&target, Document::from_bytes(Bytes::from("{}"))).await.unwrap();
     api.merge(&target, &json!({"a": 1})).await.unwrap();
     let live = json!({"metadata": {"uid": "1", "resourceVersion": "5"}});
     let options = Delete { grace_secs: Some(0), ..Delete::exactly(&live).propagation(Propagation::Orphan) };
@@ -232,6 +234,9 @@ async fn each_verb_asks_what_its_name_says() {
             format!("POST {at}/a/eviction?fieldManager=a%20b | {json} | {json} | {{}}"),
             format!("PUT {at}/a/status?fieldManager=a%20b | {json} | {json} | OBJECT"),
             format!("PATCH {at}/a?fieldManager=a%20b&force=true | {json} | application/apply-patch+yaml | {{}}"),
+            format!(
+                "PATCH {at}/a?fieldManager=a%20b&force=true&dryRun=All | {json} | application/apply-patch+yaml | {{}}"
+            ),
             format!("PATCH {at}/a?fieldManager=a%20b | {json} | application/merge-patch+json | {{\"a\":1}}"),
             format!(
                 "DELETE {at}/a | {json} | {json} | {}",

@@ -19,6 +19,7 @@ pub mod status;
 mod text_form;
 pub mod tree;
 mod uid;
+pub mod words;
 pub mod yaml;
 
 pub use clock::{Clock, Timestamp};

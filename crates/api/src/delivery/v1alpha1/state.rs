@@ -94,6 +94,14 @@ pub struct ChangedField {
     pub time: Option<Timestamp>,
 }
 
+impl ChangedField {
+    /// Longest path, in characters: a label or annotation with the longest prefix and name, 317 characters, below a template.
+    pub const PATH_MAX: usize = 400;
+
+    /// Longest manager, in characters: Kubernetes' own limit.
+    pub const MANAGER_MAX: usize = 128;
+}
+
 /// One change that somebody made to a delivered object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -51,6 +51,13 @@ const LIST_MEMORY_MAX: usize = 64 * 1024 * 1024;
 /// have.
 pub(crate) const OBSERVATIONS_MAX: usize = LIST_OBJECTS_MAX;
 
+/// How long the list of a kind may take, before nothing is said of its objects that was true earlier. The lists of a start
+/// of the hub, of 1,000 members, are read within a few seconds; a request has as long.
+pub(crate) const LISTED_WITHIN: Duration = Duration::from_secs(30);
+
+/// Longest sentence that says why a kind cannot be seen, in characters. A server's own has up to 300.
+pub(crate) const HIDDEN_WORDS_MAX: usize = 500;
+
 /// Watch events on their way to the applier. Each holds digests only, about 400 bytes; a full channel slows the watch,
 /// which the server buffers.
 pub(crate) const EVENTS_MAX: usize = 256;

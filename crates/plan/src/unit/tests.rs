@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use api::delivery::{
-    ArtifactInputs, DeletionState, Deletions, Health, LinkState, MemberLink, Missing, ObjectsWaiting, PodCounts,
-    RevertCount, TriggerCause, UnitCounts, UnitPhase, WaitingCause,
+    ArtifactInputs, ChangedField, DeletionState, Deletions, DriftRecord, Health, LinkState, MemberLink, Missing,
+    ObjectsWaiting, PodCounts, RevertCount, TriggerCause, UnitCounts, UnitPhase, WaitingCause,
 };
 use api::feed::UnitReport as Reported;
 use serde_json::json;
@@ -397,11 +397,26 @@ fn the_last_editor_of_the_spec_is_found() {
 }
 
 #[test]
-fn a_stored_message_has_a_bound() {
-    let message = "é".repeat(UnitStatus::MESSAGE_MAX + 1);
-    let report = Reported { message, ..reported(UnitPhase::Failed, b"p") };
+fn every_word_of_a_stored_report_has_a_bound() {
+    let long = || "é".repeat(3_000_000);
+    let field = ChangedField { path: long(), manager: Some(long()), time: None };
+    let drift = DriftRecord { object: long(), deleted: false, fields: vec![field; 11], seen: now(), reverted: true };
+    let waits = ObjectsWaiting { cause: WaitingCause::Refused, count: 1, first: long(), detail: long() };
+    let held = Deletions { sample: vec![long(); 11], ..crate::prune::deletions(&[], 0, false) };
+    let mut report = Reported { message: long(), reason: long(), ..reported(UnitPhase::Failed, b"p") };
+    report.waiting = vec![waits; 5];
+    (report.last_drift, report.deletions) = (Some(drift), Some(held));
     let stored = merge_report(&report, None, now()).unwrap();
     assert_eq!(stored.message.chars().count(), UnitStatus::MESSAGE_MAX);
+    let bytes = |status: &UnitStatus| serde_json::to_vec(status).unwrap().len();
+    // Each of these characters is two bytes.
+    assert!((2_000..45_000).contains(&bytes(&stored)), "{}", bytes(&stored));
+    let unreachable = Reported { message: long(), reason: long(), ..reported(UnitPhase::Unknown, b"p") };
+    let unknown = merge_report(&unreachable, Some(&stored), now()).unwrap();
+    assert!(unknown.phase == UnitPhase::Unknown && bytes(&unknown) < 45_000);
+    let bare = without_details(&stored);
+    assert!(bytes(&bare) < 1_000, "{}", bytes(&bare));
+    assert_eq!((bare.phase, bare.health, bare.objects), (stored.phase, stored.health, stored.objects));
 }
 
 fn reported(phase: UnitPhase, payload: &[u8]) -> Reported {
@@ -593,7 +608,7 @@ fn a_link_is_written_when_it_changes_and_not_for_each_second() {
     let back = link(LinkState::Connected, "", "2026-01-01T00:00:02Z");
     assert_eq!(merge_link(back.clone(), Some(&before)), back);
     let long = link(LinkState::Blocked, &"x".repeat(10_000), "2026-01-01T00:00:02Z");
-    assert_eq!(merge_link(long, None).message.len(), MemberLink::MESSAGE_MAX);
+    assert_eq!(merge_link(long, None).message.chars().count(), MemberLink::MESSAGE_MAX);
 }
 
 #[test]

@@ -35,6 +35,11 @@ impl WriteError {
         self.source.is_gone()
     }
 
+    /// Did the server refuse what it was sent? The same would be refused again.
+    pub fn is_refused(&self) -> bool {
+        matches!(self.source.code(), Some(400 | 413 | 422)) || matches!(self.source, client::Error::TooLarge { .. })
+    }
+
     /// Who acts.
     pub fn class(&self) -> Class {
         self.source.class()

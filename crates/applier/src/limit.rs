@@ -29,6 +29,8 @@ impl Default for Limits {
                 watch_life: WATCH_LIFE,
                 list_objects: LIST_OBJECTS_MAX,
                 list_memory: LIST_MEMORY_MAX,
+                list_kept: OBSERVATIONS_BYTES_MAX,
+                watch_lines: WATCH_LINES_MAX,
                 ..client::Limits::default()
             },
         }
@@ -50,6 +52,14 @@ const LIST_MEMORY_MAX: usize = 64 * 1024 * 1024;
 /// Observations of a member, beyond which only those of objects that a unit wants or has are kept: as many as a list may
 /// have.
 pub(crate) const OBSERVATIONS_MAX: usize = LIST_OBJECTS_MAX;
+
+/// Bytes in memory of the same, with their keys, and of a list of them. An ordinary one takes about 500, and the longest
+/// names and messages are rare.
+pub(crate) const OBSERVATIONS_BYTES_MAX: usize = 1_024 * OBSERVATIONS_MAX;
+
+/// Lines a second that a watch of a member may say for long. Twenty times as many may come at once, which is a fifth of all
+/// that a hub is made for; a list tells of more for less. To read so many takes less than a twentieth of a core.
+const WATCH_LINES_MAX: u32 = 1_000;
 
 /// Watch events on their way to the applier. Each holds digests only, about 400 bytes; a full channel slows the watch,
 /// which the server buffers.

@@ -65,11 +65,11 @@ impl Pass {
             match self.recall_one(&object, live.as_ref()).await {
                 Ok(accepted) => {
                     if let Some(live) = &live {
-                        self.connection
-                            .view()
-                            .observations
-                            .entry(object.key.clone())
-                            .or_insert_with(|| Observation::of(live, &self.connection.ctx.shared.pools.states));
+                        let mut view = self.connection.view();
+                        if !view.observations.contains_key(&object.key) {
+                            let observation = Observation::of(live, &self.connection.ctx.shared.pools.states);
+                            view.observations.insert(object.key.clone(), observation);
+                        }
                     }
                     let accepted = self.connection.ctx.shared.pools.accepted.share(accepted);
                     self.unit.past.accepted.insert(object.key.clone(), accepted);

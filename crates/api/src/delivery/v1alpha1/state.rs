@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use model::{Digest, Timestamp};
+use model::{Digest, Timestamp, Weigh};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -92,6 +92,12 @@ pub struct ChangedField {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::delivery::crd::time")]
     pub time: Option<Timestamp>,
+}
+
+impl Weigh for ChangedField {
+    fn weight(&self) -> usize {
+        self.path.weight() + self.manager.weight()
+    }
 }
 
 /// One change that somebody made to a delivered object.

@@ -61,6 +61,13 @@ pub(crate) const OBSERVATIONS_BYTES_MAX: usize = 1_024 * OBSERVATIONS_MAX;
 /// that a hub is made for; a list tells of more for less. To read so many takes less than a twentieth of a core.
 const WATCH_LINES_MAX: u32 = 1_000;
 
+/// Bytes of JSON that the inventories of a member may have when they are unpacked: an entry has about 400, and a hub
+/// is made for 100,000. Gzip makes a thousandth of what repeats itself, so what is read bounds nothing.
+pub(crate) const INVENTORIES_BYTES_MAX: usize = 128 * 1024 * 1024;
+
+/// Shards of one unit, by their numbers: more than [`INVENTORIES_BYTES_MAX`] has.
+pub(crate) const SHARDS_MAX: u32 = 1_024;
+
 /// Watch events on their way to the applier. Each holds digests only, about 400 bytes; a full channel slows the watch,
 /// which the server buffers.
 pub(crate) const EVENTS_MAX: usize = 256;

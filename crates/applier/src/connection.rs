@@ -17,7 +17,7 @@ use crate::awaited::Awaited;
 use crate::error::Error;
 use crate::limit;
 use crate::member::{Ctx, NAME};
-use crate::observation::Observation;
+use crate::observation::{Observation, Observations};
 use crate::shard::InventoryOwner;
 use crate::watch::{Event, Events, Watch};
 
@@ -59,7 +59,7 @@ const NOT_LISTED: &str = "the member has not listed the objects of this kind yet
 /// What was seen, and who claims what.
 #[derive(Default)]
 pub(crate) struct View {
-    pub(crate) observations: HashMap<Arc<ObjectKey>, Observation>,
+    pub(crate) observations: Observations,
     pub(crate) kinds: HashMap<GroupKind, Kind>,
     /// How often in a row the list of a kind that discovery names was not found.
     unlisted: HashMap<GroupKind, u32>,
@@ -72,9 +72,7 @@ impl View {
     /// Is an observation kept? For an object that a unit wants or has, always; for another one while there is room, since
     /// a member can name new objects without end.
     fn is_kept(&self, key: &ObjectKey) -> bool {
-        self.observations.len() < limit::OBSERVATIONS_MAX
-            || self.observations.contains_key(key)
-            || self.claims.units(key).next().is_some()
+        self.observations.has_room() || self.observations.contains_key(key) || self.claims.units(key).next().is_some()
     }
 
     fn keep(&mut self, key: Arc<ObjectKey>, observation: Observation) {
@@ -180,7 +178,8 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn new(ctx: Ctx, owner: InventoryOwner, api: Api, events: Events) -> Arc<Self> {
-        let (discovery, view, watches) = (Discovery::new(api.clone()), Mutex::default(), Mutex::default());
+        let discovery = Discovery::sharing(api.clone(), &ctx.shared.documents);
+        let (view, watches) = (Mutex::default(), Mutex::default());
         Arc::new(Self { ctx, owner, api, discovery, awaited: Arc::default(), view, watches, events })
     }
 
@@ -307,6 +306,16 @@ impl Connection {
     /// A number in `0.0..1.0`.
     pub(crate) fn jitter(&self) -> f64 {
         (self.ctx.jitter)()
+    }
+}
+
+impl Drop for Connection {
+    /// What only this member said is not kept until others say something new.
+    fn drop(&mut self) {
+        let seen = std::mem::take(&mut self.view().observations);
+        let (objects, bytes) = (seen.len(), seen.weight());
+        drop(seen);
+        self.ctx.shared.pools.let_go(objects, bytes);
     }
 }
 

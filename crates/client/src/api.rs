@@ -15,6 +15,7 @@ use model::object;
 use serde_json::{Value, json};
 
 pub use list::{Content, List, Selection};
+pub(crate) use list::{Kept, weighed};
 
 use crate::answer::{Name, Question, found};
 use crate::exchange::{self, APPLY_PATCH, Ask, JSON, MERGE_PATCH, METADATA};

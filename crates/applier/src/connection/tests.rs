@@ -3,6 +3,7 @@ use plan::apply::{Seen, SeenState};
 use serde_json::json;
 
 use super::*;
+use crate::limit;
 
 fn key(name: usize) -> ObjectKey {
     ObjectKey { kind: "ConfigMap".into(), namespace: "shop".into(), name: format!("c{name}"), ..ObjectKey::default() }
@@ -58,5 +59,5 @@ fn a_member_that_names_objects_without_end_fills_no_memory() {
     let seen = Seen { state: Arc::new(state), ..observation.seen };
     let (later, third) = (Observation { version: Some(8), seen, recalled: None }, Arc::new(key(3)));
     assert_eq!(view.take(Event::Seen(Arc::clone(&third), later)), Changed::Object(third));
-    assert!(view.observations[&key(3)].seen.state.established);
+    assert!(view.observations.get(&key(3)).unwrap().seen.state.established);
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use model::{Digest, Timestamp};
+use model::{Digest, Timestamp, Weigh};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -100,6 +100,12 @@ impl ChangedField {
 
     /// Longest manager, in characters: Kubernetes' own limit.
     pub const MANAGER_MAX: usize = 128;
+}
+
+impl Weigh for ChangedField {
+    fn weight(&self) -> usize {
+        self.path.weight() + self.manager.weight()
+    }
 }
 
 /// One change that somebody made to a delivered object.

@@ -150,7 +150,7 @@ impl<'a> Layers<'a> {
         let full =
             tree::normalize(&file.dir, path).map_err(|e| RenderError::field(&file.file, field, e.to_string()))?;
         let location = format!("{}: {field}", file.file);
-        self.files.tree().node(&full).map_err(|source| RenderError::Tree { location, source })
+        self.files.node(&full)?.map_err(|source| RenderError::Tree { location, source })
     }
 }
 

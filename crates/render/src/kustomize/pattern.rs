@@ -1,5 +1,6 @@
 //! Regular expressions of kustomization files, with a bound on what one costs.
 
+use model::limit::cut;
 use regex::{Regex, RegexBuilder};
 
 use crate::budget::Budget;
@@ -36,8 +37,8 @@ impl Pattern {
         let compiled = RegexBuilder::new(&format!("^(?:{text}){after}$")).size_limit(COMPILED_BYTES_MAX).build();
         Ok(match compiled {
             Ok(regex) => Ok(Self(regex)),
-            Err(regex::Error::CompiledTooBig(_)) => Err(format!("{} is too large a regular expression", shown(text))),
-            Err(_) => Err(format!("{} is not a regular expression", shown(text))),
+            Err(regex::Error::CompiledTooBig(_)) => Err(format!("{:?} is too large a regular expression", cut(text))),
+            Err(_) => Err(format!("{:?} is not a regular expression", cut(text))),
         })
     }
 
@@ -45,14 +46,6 @@ impl Pattern {
     pub(crate) fn holds(&self, text: &str) -> bool {
         text.len() <= TEXT_BYTES_MAX && self.0.is_match(text)
     }
-}
-
-/// The text in quotes, cut when it is long.
-fn shown(text: &str) -> String {
-    const SHOWN_MAX: usize = 100;
-    let cut: String = text.chars().take(SHOWN_MAX).collect();
-    let more = if cut.len() < text.len() { "…" } else { "" };
-    format!("{cut:?}{more}")
 }
 
 #[cfg(test)]

@@ -32,6 +32,30 @@ fn links_to_directories_are_not_entered() {
 }
 
 #[test]
+fn a_link_that_no_disk_could_hold_is_refused_by_name() {
+    // It leads through itself: 40 times 5 MB were kept.
+    let bomb = Entry::Link(format!("link.yaml{}", "/x".repeat(2_500_000)));
+    let why = "app/link.yaml: the target of this symbolic link has 5000009 bytes; a path has at most 4096";
+    let mut with_plain = tree("");
+    with_plain.insert("app/link.yaml", bomb.clone());
+    assert_eq!(plain(&with_plain).unwrap_err().to_string(), format!("app: {why}"));
+    let mut named = tree("-- app/kustomization.yaml --\nresources: [link.yaml]\n");
+    named.insert("app/link.yaml", bomb);
+    let error = plain(&named).unwrap_err().to_string();
+    assert_eq!(error, format!("app/kustomization.yaml: resources[0]: {why}"));
+}
+
+#[test]
+fn a_path_that_no_disk_could_hold_is_refused() {
+    for path in ["x/".repeat(2_049), "./".repeat(2_049)] {
+        let error = render(&format!("-- app/kustomization.yaml --\nresources: [{path}]\n"), "app").unwrap_err();
+        let error = error.to_string();
+        assert!(error.starts_with("app/kustomization.yaml: resources[0]: ") && error.len() < 300, "{error}");
+        assert!(error.ends_with("the path has 4098 bytes; a path has at most 4096"), "{error}");
+    }
+}
+
+#[test]
 fn bases_that_use_each_other_over_and_over_are_refused() {
     // 30 levels of two overlays, each of which uses both of the next level.
     let mut files = String::new();

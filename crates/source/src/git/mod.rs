@@ -17,6 +17,8 @@ use std::time::Duration;
 pub use http::Http;
 pub use reference::{Commit, GitReference};
 
+use model::limit::cut;
+
 use crate::artifact::Artifact;
 use crate::cache::Cache;
 use crate::error::Error;
@@ -95,7 +97,7 @@ impl GitSource {
     /// A URL, reference, certificate or ignore pattern that cannot be used.
     pub fn new(http: &Http, spec: GitSpec) -> Result<Self, Error> {
         spec.reference.check()?;
-        let ignore = Arc::new(Ignore::parse(spec.ignore.as_deref().unwrap_or_default())?);
+        let ignore = Arc::new(Ignore::parse(spec.ignore.as_deref().unwrap_or_default(), "ignore")?);
         let remote = Arc::new(Remote::new(http, &spec.url, spec.credentials, spec.ca.as_deref())?);
         Ok(Self { remote, reference: spec.reference, timeout: spec.timeout.min(TIMEOUT_MAX), ignore })
     }
@@ -136,7 +138,7 @@ impl GitSource {
             return Ok(commit);
         }
         let refs = self.remote.list(&self.reference.prefixes()).await?;
-        if let Some(commit) = self.reference.choose(&refs)? {
+        if let Some(commit) = self.choose(refs).await? {
             return Ok(commit);
         }
         let (what, prefix) = self.reference.siblings();
@@ -146,8 +148,19 @@ impl GitSource {
             return Err(Error::Empty { url: self.url().to_owned() });
         }
         let names = all.iter().filter_map(|r| r.name.strip_prefix(prefix));
-        let known = names.take(KNOWN_MAX).map(str::to_owned).collect();
+        let known = names.take(KNOWN_MAX).map(cut).collect();
         Err(Error::ReferenceNotFound { url: self.url().to_owned(), what, name, known })
+    }
+
+    /// The commit among listed references. A range looks at every tag, and the hub must not wait for that.
+    async fn choose(&self, refs: Vec<wire::Ref>) -> Result<Option<Commit>, Error> {
+        match self.reference.clone() {
+            range @ GitReference::Semver(_) => {
+                let chosen = tokio::task::spawn_blocking(move || range.choose(&refs)).await;
+                chosen.map_err(|_| Error::Stopped)?
+            }
+            reference => reference.choose(&refs),
+        }
     }
 
     async fn fetch_now(&self, commit: &Commit, cache: &Cache) -> Result<Artifact, Error> {

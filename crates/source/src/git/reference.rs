@@ -1,5 +1,7 @@
 //! What of a repository to follow.
 
+use model::limit::{REFERENCE_BYTES_MAX, cut};
+
 use super::range::Range;
 use super::wire::Ref;
 use crate::error::Error;
@@ -42,8 +44,10 @@ impl Commit {
 impl GitReference {
     pub(super) fn check(&self) -> Result<(), Error> {
         let fail = |field, value: &str, why: &str| {
-            Err(Error::InvalidReference { field, value: value.to_owned(), why: why.to_owned() })
+            Err(Error::InvalidReference { field, value: cut(value), why: why.to_owned() })
         };
+        let too_long = |text: &str| text.len() > REFERENCE_BYTES_MAX;
+        let length = format!("a reference name has at most {REFERENCE_BYTES_MAX} bytes");
         let bad_name = |text: &str| {
             text.is_empty()
                 || text.starts_with('-')
@@ -53,6 +57,9 @@ impl GitReference {
         let rule = "a reference name has no spaces, no \"..\" and none of ~ ^ : \\";
         match self {
             Self::Default => Ok(()),
+            Self::Branch(name) if too_long(name) => fail("ref.branch", name, &length),
+            Self::Tag(name) if too_long(name) => fail("ref.tag", name, &length),
+            Self::Name(name) if too_long(name) => fail("ref.name", name, &length),
             Self::Branch(name) if bad_name(name) => fail("ref.branch", name, rule),
             Self::Tag(name) if bad_name(name) => fail("ref.tag", name, rule),
             Self::Name(name) if bad_name(name) || !name.starts_with("refs/") => {
@@ -108,7 +115,7 @@ impl GitReference {
             Self::Semver(text) => {
                 let range = Range::parse(text).map_err(|why| Error::InvalidReference {
                     field: "ref.semver",
-                    value: text.clone(),
+                    value: cut(text),
                     why,
                 })?;
                 let tags = refs.iter().filter_map(|r| Some((r.name.strip_prefix("refs/tags/")?, r)));

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use base64::Engine as _;
 use data_encoding::HEXLOWER;
 use futures::StreamExt;
+use model::limit::URL_BYTES_MAX;
 use percent_encoding::percent_decode_str;
 use sha2::{Digest, Sha256};
 
@@ -327,6 +328,9 @@ fn parse_url(text: &str) -> Result<(String, Option<Credentials>), Error> {
     // repeated.
     let shown = text.rsplit('@').next().unwrap_or(text).split(['?', '#']).next().map(cut).unwrap_or_default();
     let fail = |why: &str| Error::UnsupportedUrl { url: shown.clone(), why: why.to_owned() };
+    if text.len() > URL_BYTES_MAX {
+        return Err(fail(&format!("it has {} bytes, and {URL_BYTES_MAX} are the most", text.len())));
+    }
     let scp_like = !text.contains("://") && text.contains(':');
     let mut url = match reqwest::Url::parse(text) {
         _ if scp_like || text.starts_with("ssh://") => return Err(fail("git over ssh is not supported yet")),

@@ -15,3 +15,18 @@ fn a_reference_is_checked_before_any_server_is_asked() {
         assert!(bad.check().is_err(), "{bad:?}");
     }
 }
+
+#[test]
+fn a_reference_has_a_length_that_a_server_has_too() {
+    let long = |prefix: &str| format!("{prefix}{}", "a".repeat(1_000_000));
+    for (reference, field) in [
+        (GitReference::Branch(long("")), "ref.branch"),
+        (GitReference::Tag(long("")), "ref.tag"),
+        (GitReference::Name(long("refs/heads/")), "ref.name"),
+        (GitReference::Commit(long("")), "ref.commit"),
+        (GitReference::Semver(long(">")), "ref.semver"),
+    ] {
+        let error = reference.check().unwrap_err().to_string();
+        assert!(error.starts_with(field) && error.len() < 300, "{error}");
+    }
+}

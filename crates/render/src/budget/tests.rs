@@ -82,3 +82,43 @@ fn links_count_as_often_as_they_are_followed() {
     assert_eq!(render(LINKS * 160_000), Err(RenderError::TooMuchWork { limit: WORK_BYTES_MAX }));
     assert_eq!(render(LINKS * 180_000), Ok(Outcome::Rendered(Rendered::default())));
 }
+
+#[test]
+fn what_is_made_is_work_in_each_turn() {
+    let budget = Budget::with_work(10);
+    for _ in 0..2 {
+        assert_eq!(budget.make(5), Ok(()));
+        budget.next_turn().unwrap();
+    }
+    assert_eq!(budget.make(1), Err(RenderError::TooMuchWork { limit: WORK_BYTES_MAX }));
+}
+
+/// The work of rendering an object with a kustomization file.
+fn work(fields: &str) -> u64 {
+    let mut tree = FileTree::new();
+    let data = "x".repeat(100_000);
+    let object = format!("{{apiVersion: v1, kind: ConfigMap, metadata: {{name: a}}, data: {{a: {data}}}}}");
+    tree.insert_file("a.yaml", object.into_bytes());
+    tree.insert_file("kustomization.yaml", format!("resources: [a.yaml]\n{fields}").into_bytes());
+    let budget = Budget::default();
+    let request = Request { tree: &tree, inputs: &KustomizeInputs::default(), budget: &budget };
+    crate::render(&request).unwrap();
+    WORK_BYTES_MAX - budget.work_left()
+}
+
+#[test]
+fn what_a_step_adds_is_work_of_the_steps_after_it() {
+    let text = "y".repeat(500_000);
+    let added = |step: &str| work(&format!("{step}\nimages: [{{name: i, newTag: t}}]")) - work(step);
+    let grown = added(&format!("commonAnnotations: {{a: {text}}}"));
+    assert!((600_000..700_000).contains(&grown), "{grown}");
+    let patches = |last: &str| {
+        work(&format!(
+            "patches:\n- patch: '{{kind: ConfigMap, apiVersion: v1, metadata: {{name: a}}, data: {{b: {text}}}}}'\n{last}"
+        ))
+    };
+    let one = "- patch: '{kind: ConfigMap, apiVersion: v1, metadata: {name: a}, data: {c: d}}'\n";
+    let grown = patches(one) - patches("");
+    // As the layer found it, and as the patch before this one left it.
+    assert!((700_000..800_000).contains(&grown), "{grown}");
+}

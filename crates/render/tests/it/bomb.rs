@@ -203,8 +203,6 @@ fn what_a_file_makes_of_its_objects_has_a_bound() {
     for fields in [
         format!("commonAnnotations: {{a: {long}}}"),
         format!("commonLabels: {{a: {long}}}"),
-        format!("namePrefix: {long}"),
-        format!("namespace: {long}"),
         format!("generatorOptions: {{annotations: {{a: {long}}}}}\nconfigMapGenerator:\n{generators}"),
         format!("patches: [{{target: {{kind: ConfigMap}}, patch: 'data: {{a: {long}}}'}}]"),
         format!(
@@ -218,8 +216,9 @@ fn what_a_file_makes_of_its_objects_has_a_bound() {
         assert!(matches!(render(&files(&fields), "app"), Err(RenderError::TooLarge { .. })), "{start}");
         assert!(render(&files(&fields.replace(&long, "short")), "app").is_ok(), "{start}");
     }
-    // A name that becomes long makes every reference to it long.
-    let references = vec!["c"; 200].join(",");
+    // A name that becomes longer makes every reference to it longer.
+    let references = vec!["c"; 70_000].join(",");
+    let long = "x".repeat(2_000);
     let files = |name: &str| {
         format!(
             "-- app/kustomization.yaml --\nresources: [a.yaml]\npatches:\n- target: {{kind: Secret}}\n  patch: 'metadata: {{name: {name}}}'\n  \
@@ -229,5 +228,28 @@ fn what_a_file_makes_of_its_objects_has_a_bound() {
     };
     assert!(matches!(render(&files(&long), "app"), Err(RenderError::TooLarge { .. })));
     let role = render(&files("new"), "app").unwrap().objects.pop().unwrap().value;
-    assert_eq!(role["rules"][0]["resourceNames"][199], "new");
+    assert_eq!(role["rules"][0]["resourceNames"][69_999], "new");
+}
+
+#[test]
+fn names_that_no_server_accepts_are_refused() {
+    let long = "x".repeat(2_100);
+    let object = |name: &str| format!("{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {name}}}}}\n");
+    let files = |fields: &str, name: &str| {
+        format!("-- app/kustomization.yaml --\nresources: [a.yaml]\n{fields}\n-- app/a.yaml --\n{}", object(name))
+    };
+    let check = |fields: &str, name: &str, expect: &str| {
+        assert_eq!(render(&files(fields, name), "app").unwrap_err().to_string(), expect);
+        assert!(render(&files(&fields.replace(&long, "short"), &name.replace(&long, "short")), "app").is_ok());
+    };
+    let why = "it has 2100 bytes; no name of an object has more than 2048";
+    check(&format!("namespace: {long}"), "a", &format!("app/kustomization.yaml: namespace: {why}"));
+    check(&format!("namePrefix: {long}"), "a", &format!("app/kustomization.yaml: namePrefix: {why}"));
+    check(&format!("nameSuffix: {long}"), "a", &format!("app/kustomization.yaml: nameSuffix: {why}"));
+    let why = "its group, kind, name and namespace have 2109 bytes; 2048 are the most";
+    check("", &long, &format!("app/a.yaml document 1: metadata: {why}"));
+    let rename = format!(
+        "patches: [{{target: {{kind: ConfigMap}}, patch: 'metadata: {{name: {long}}}', options: {{allowNameChange: true}}}}]"
+    );
+    check(&rename, "a", &format!("app/a.yaml document 1: metadata: {why}"));
 }

@@ -23,6 +23,7 @@ use crate::artifact::Artifact;
 use crate::cache::Cache;
 use crate::error::Error;
 use crate::ignore::Ignore;
+use reference::Choice;
 use wire::Remote;
 
 /// Time for one operation when the source says nothing (Flux' default for `spec.timeout`).
@@ -137,30 +138,24 @@ impl GitSource {
         if let Some(commit) = self.reference.pinned() {
             return Ok(commit);
         }
-        let refs = self.remote.list(&self.reference.prefixes()).await?;
-        if let Some(commit) = self.choose(refs).await? {
+        let mut choice = Choice::new(&self.reference)?;
+        self.remote.list(&self.reference.prefixes(), |found| choice.see(&found)).await?;
+        if let Some(commit) = choice.commit() {
             return Ok(commit);
         }
         let (what, prefix) = self.reference.siblings();
         let name = self.reference.text();
-        let all = self.remote.list(&["HEAD".to_owned(), "refs/".to_owned()]).await?;
-        if all.is_empty() {
+        let (mut empty, mut known) = (true, Vec::new());
+        let see = |found: wire::Ref| {
+            empty = false;
+            let name = found.name.strip_prefix(prefix).filter(|_| known.len() < KNOWN_MAX);
+            known.extend(name.map(cut));
+        };
+        self.remote.list(&["HEAD".to_owned(), "refs/".to_owned()], see).await?;
+        if empty {
             return Err(Error::Empty { url: self.url().to_owned() });
         }
-        let names = all.iter().filter_map(|r| r.name.strip_prefix(prefix));
-        let known = names.take(KNOWN_MAX).map(cut).collect();
         Err(Error::ReferenceNotFound { url: self.url().to_owned(), what, name, known })
-    }
-
-    /// The commit among listed references. A range looks at every tag, and the hub must not wait for that.
-    async fn choose(&self, refs: Vec<wire::Ref>) -> Result<Option<Commit>, Error> {
-        match self.reference.clone() {
-            range @ GitReference::Semver(_) => {
-                let chosen = tokio::task::spawn_blocking(move || range.choose(&refs)).await;
-                chosen.map_err(|_| Error::Stopped)?
-            }
-            reference => reference.choose(&refs),
-        }
     }
 
     async fn fetch_now(&self, commit: &Commit, cache: &Cache) -> Result<Artifact, Error> {

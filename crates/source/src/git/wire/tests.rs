@@ -18,6 +18,7 @@ fn reference_lines_are_read() {
     assert_eq!(Ref::parse("unborn HEAD symref-target:refs/heads/main"), None);
     let head = Ref::parse(&format!("{oid} HEAD symref-target:refs/heads/main")).unwrap();
     assert_eq!(head.target.as_deref(), Some("refs/heads/main"));
+    assert_eq!(Ref::parse(&format!("{oid} refs/tags/1.0.0-{}", "a".repeat(60_000))), None);
 }
 
 proptest::proptest! {

@@ -178,7 +178,7 @@ fn a_fleet_with_faults_is_told_what_to_do_worst_first() {
         )
     };
     let findings = diagnose(&facts, now());
-    insta::assert_snapshot!(lines(&findings, SHOWN_MAX, false).join("\n"), @r"
+    insta::assert_snapshot!(output::text(&lines(&findings, SHOWN_MAX, false)), @r"
     fault  store /d/hub: DiskAlmostFull
          1024 MiB are free for /d/hub
       →  free space on that disk; the hub refuses writes when it is full
@@ -259,8 +259,8 @@ fn a_remedy_names_the_namespace_and_leaves_open_in_what_objects_differ() {
         let applications = applications.iter().map(|(namespace, name)| application_in(namespace, name, held()));
         let facts = Facts { applications: applications.collect(), ..Facts::of_process(process(), None) };
         let lines = lines(&diagnose(&facts, now()), SHOWN_MAX, false);
-        assert_eq!(lines[0], format!("fault  application {head}: DeletionsHeld"));
-        assert!(lines[2].ends_with(&format!("`kurator approve {command}`")), "{lines:#?}");
+        assert_eq!(lines[0], Line::from(format!("fault  application {head}: DeletionsHeld")));
+        assert!(output::text(&lines[2..3]).ends_with(&format!("`kurator approve {command}`\n")), "{lines:#?}");
     };
     check(&[("default", "shop")], "default/shop", "app/shop");
     check(&[("east", "shop")], "east/shop", "app/shop -n east");
@@ -335,7 +335,7 @@ async fn a_sick_hub_is_a_finding_and_hides_no_other() {
         _ => Some((200, r#"{"metadata":{},"items":[]}"#.to_owned())),
     });
     let facts = observe::facts(&sick, "https://hub:6443".to_owned(), None).await;
-    insta::assert_snapshot!(lines(&diagnose(&facts, now()), SHOWN_MAX, false).join("\n"), @r"
+    insta::assert_snapshot!(output::text(&lines(&diagnose(&facts, now()), SHOWN_MAX, false)), @r"
     fault  process members: Forbidden
          cannot list members: 403: may not list clusters
       →  use a credential that may list them: nothing is known of what is missing here
@@ -398,7 +398,7 @@ fn each_sentence_of_a_group_is_shown_with_its_objects() {
     ];
     let facts = Facts { applications, ..Facts::of_process(process(), None) };
     let findings = diagnose(&facts, now());
-    let shown = |max| lines(&findings, max, false).join("\n");
+    let shown = |max| output::text(&lines(&findings, max, false));
     insta::assert_snapshot!(shown(SHOWN_MAX), @r"
     fault  application default/a, default/b, default/c, default/d: BuildFailed
          default/a, default/c: web.yaml: no kind
@@ -431,7 +431,7 @@ fn one_object_of_which_nothing_is_said_is_named() {
         ..Facts::of_process(process(), None)
     };
     let lines = lines(&diagnose(&facts, now()), SHOWN_MAX, false);
-    assert!(lines.contains(&"ok  unit     default/shop/base in e is as it should be".to_owned()), "{lines:#?}");
+    assert!(lines.contains(&"ok  unit     default/shop/base in e is as it should be".into()), "{lines:#?}");
 }
 
 #[tokio::test]

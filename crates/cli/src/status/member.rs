@@ -1,5 +1,6 @@
 //! One member, unit by unit.
 
+use api::condition;
 use api::delivery::LinkState;
 use api::karmada::cluster::v1alpha1::Cluster;
 use kube::ResourceExt;
@@ -32,6 +33,12 @@ pub(super) fn lines(world: &World, member: &Cluster, now: Timestamp, colour: boo
         let tone = cell::condition_tone(c);
         let cells =
             vec!["Ready".into(), Cell::new(c.status.clone(), tone), cell::age(c, now).into(), c.reason.clone().into()];
+        about.wrap(cells, &c.message);
+    }
+    let conditions = status.conditions.iter();
+    for c in conditions.filter(|c| matches!(c.type_.as_str(), condition::FACTS_CUT | condition::STATUS_CUT)) {
+        let cells =
+            vec![c.type_.clone().into(), c.status.clone().into(), cell::age(c, now).into(), c.reason.clone().into()];
         about.wrap(cells, &c.message);
     }
     if let Some(link) = world.kept_out(&name) {

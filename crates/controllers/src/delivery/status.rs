@@ -131,7 +131,7 @@ pub(super) async fn write(ctx: &Ctx, member: &MemberName, record: &Cluster) -> R
             None => create(ctx, &name, member, record, slice).await?,
         };
         let object = MemberStatus { status: Some(status.clone()), ..object };
-        ctx.statuses.learn(write::status(&ctx.api, &object).await?);
+        ctx.statuses.learn(write::status(&ctx.api, &ctx.metrics, &object).await?);
     }
     for surplus in stored.iter().filter(|s| !slices.contains_key(&s.spec.slice)) {
         delete(ctx, surplus).await?;

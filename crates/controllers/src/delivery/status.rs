@@ -168,21 +168,12 @@ async fn write_slice(
     status: &MemberStatusStatus,
 ) -> Result<(), WriteError> {
     let whole = MemberStatus { status: Some(status.clone()), ..object };
-    let written = match write::status(&ctx.api, &whole).await {
-        Err(error) if error.is_refused() => {
-            log_refused(member, whole.spec.slice, &error);
-            let bare = MemberStatus { status: Some(without_details(status)), ..whole };
-            write::status(&ctx.api, &bare).await?
-        }
-        written => written?,
+    let bare = |error: &client::Error| {
+        tracing::warn!(%member, slice = whole.spec.slice, %error, "what units say is not stored in full; please report it");
+        Ok(MemberStatus { status: Some(without_details(status)), ..whole.clone() })
     };
-    ctx.statuses.learn(written);
+    ctx.statuses.learn(write::status_or_brief(&ctx.api, &ctx.metrics, &whole, bare).await?);
     Ok(())
-}
-
-fn log_refused(member: &MemberName, slice: u32, error: &WriteError) {
-    let error = error as &dyn std::error::Error;
-    tracing::warn!(%member, slice, error, "what units say is not stored in full; please report it");
 }
 
 /// How the units of a slice are, without what they say.

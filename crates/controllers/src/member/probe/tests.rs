@@ -175,6 +175,41 @@ async fn pods_that_are_too_many_are_not_summed_in_part() {
     assert_eq!((allocated(&state), state.facts.nodes.clone().map(|n| n.total_num)), (None, Some(1)));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_member_that_does_not_say_who_it_is_is_asked_with_each_probe() {
+    let fake = Fake::new();
+    fake.set(
+        "/api/v1/namespaces/kube-system",
+        200,
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system"}}),
+    );
+    let (api, (_says, mut changed)) = (fake.api(), watch::channel(None));
+    let mut state = State::default();
+    for asked in 1..4 {
+        assert_eq!(state.once(&api, now(), &mut changed).await, Some(Outcome::Ready));
+        assert_eq!((state.facts.uid.as_deref(), fake.asked("/api/v1/namespaces")), (None, asked));
+        tokio::time::advance(EVERY).await;
+    }
+    fake.set("/api/v1/namespaces/kube-system", 200, kube_system("Namespace"));
+    state.once(&api, now(), &mut changed).await;
+    assert_eq!(state.facts.uid.as_deref(), Some("u"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_member_says_of_its_resources_is_kept_in_part_and_counted() {
+    let fake = Fake::new();
+    let amounts: serde_json::Map<_, _> =
+        (0..2_000).map(|n| (format!("x{n}-{}", "y".repeat(if n < 1_000 { 50 } else { 3_000 })), json!("1"))).collect();
+    let node =
+        json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}, "status": {"allocatable": amounts}});
+    fake.set("/api/v1/nodes", 200, json!({"apiVersion": "v1", "kind": "NodeList", "items": [node]}));
+    let (api, (_says, mut changed)) = (fake.api(), watch::channel(None));
+    let mut state = State::default();
+    assert_eq!(state.once(&api, now(), &mut changed).await, Some(Outcome::Ready));
+    let kept = state.facts.resources.as_ref().unwrap().allocatable.len();
+    assert_eq!((kept, state.facts.left_out), (facts::RESOURCES_MAX, 2_000 - facts::RESOURCES_MAX as u64));
+}
+
 #[test]
 fn an_outcome_that_differs_in_numbers_only_is_the_same() {
     let mut state = State::default();

@@ -89,8 +89,8 @@ fn on_the_way() -> WaitingOn {
     WaitingOn::new(Missing::Source, "its artifact is being fetched again")
 }
 
-/// Why the newest inputs could not be rendered, while nobody has told this process which they are: a revision of them is
-/// not stored, so that the newest stored one would be taken for current until the source answers.
+/// Why the newest inputs could not be rendered, while this process does not know which they are. A revision of them is not
+/// stored, so that the newest stored one would be taken for current until the source answers.
 fn failed_before<'a>(observed: &'a Observed<'_>, unit: &UnitSpec) -> Option<&'a WaitingOn> {
     if unit.inputs.is_some() || unit.frozen.is_some() || matches!(unit.placement, Placement::Missing(_)) {
         return None;

@@ -189,6 +189,21 @@ async fn a_member_that_is_ready_again_is_not_kept_waiting_by_its_back_off() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_member_that_may_not_be_delivered_to_is_left_alone_until_it_may() {
+    let mut world = delivered(&["a"], &[map("one", "1")]).await;
+    world.is_ready_and_deliverable("a", "False", "False").await;
+    world.settles().await;
+    add_revision(&world, 2, &[map("one", "2")]).await;
+    decide(&world, &[("a", entry(2))]).await;
+    world.settles().await;
+    world.until_in("a", &format!("{MAPS}/one"), value, json!("1")).await;
+    world.is_ready("a", "True").await;
+    world.until_in("a", &format!("{MAPS}/one"), value, json!("2")).await;
+    until_reported(&world, "a", 2, "Applied").await;
+    world.settles().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_kubeconfig_of_another_cluster_is_followed() {
     let mut world = delivered(&["a", "b"], &[map("one", "1")]).await;
     // `a` was moved; where it is now is nothing of it yet.

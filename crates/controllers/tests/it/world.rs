@@ -100,12 +100,16 @@ impl World {
     }
 
     /// Writes what a member's record says of it, as its prober would.
-    pub(crate) async fn is_ready(&self, member: &str, status: &str) {
-        let condition = |type_: &str| {
+    pub(crate) async fn is_ready(&self, member: &str, ready: &str) {
+        self.is_ready_and_deliverable(member, ready, "True").await;
+    }
+
+    pub(crate) async fn is_ready_and_deliverable(&self, member: &str, ready: &str, deliverable: &str) {
+        let condition = |type_: &str, status: &str| {
             json!({"type": type_, "status": status, "reason": "Test", "message": "",
                 "lastTransitionTime": "2026-01-01T00:00:00Z"})
         };
-        let conditions = json!({"conditions": [condition("Ready"), condition("Deliverable")]});
+        let conditions = json!({"conditions": [condition("Ready", ready), condition("Deliverable", deliverable)]});
         self.set_status(&format!("{CLUSTERS}/{member}"), conditions).await;
     }
 

@@ -130,6 +130,7 @@ impl Hub {
         let installed = install::install(&api).await?;
         let wanted = controllers::Options {
             trust: options.trust,
+            connect: controllers::Connect::default(),
             cache: directory.cache(),
             cache_bytes_max: CACHE_BYTES_MAX,
             controllers: options.controllers,

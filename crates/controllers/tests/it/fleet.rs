@@ -3,17 +3,7 @@
 use controllers::Controller;
 use serde_json::{Value, json};
 
-use crate::world::{ATTACHED, World, attached, is, ready};
-
-const FLEETS: &str = "/apis/fleet.kurator.dev/v1alpha1/namespaces/default/fleets";
-
-fn fleet(name: &str, members: &[&str]) -> Value {
-    let clusters: Vec<Value> = members.iter().map(|m| json!({"kind": "AttachedCluster", "name": m})).collect();
-    json!({
-        "apiVersion": "fleet.kurator.dev/v1alpha1", "kind": "Fleet", "metadata": {"name": name},
-        "spec": {"clusters": clusters},
-    })
-}
+use crate::world::{ATTACHED, FLEETS, World, attached, fleet, is, ready};
 
 fn label(object: &Value) -> Option<String> {
     Some(object["metadata"]["labels"]["fleet.kurator.dev/fleet-name"].as_str()?.to_owned())

@@ -3,10 +3,9 @@
 use controllers::Controller;
 use serde_json::{Value, json};
 
-use crate::world::{ATTACHED, CLUSTERS, World, attached, is, ready};
+use crate::world::{ATTACHED, CLUSTERS, SECRETS, World, attached, is, ready};
 
 const EVENTS: &str = "/apis/events.k8s.io/v1/namespaces/default/events";
-const SECRETS: &str = "/api/v1/namespaces/default/secrets";
 
 #[tokio::test(start_paused = true)]
 async fn an_attached_cluster_follows_its_secret() {

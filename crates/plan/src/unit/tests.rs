@@ -47,6 +47,8 @@ struct World {
     renderer: &'static str,
     /// Units whose artifact is being fetched again.
     on_the_way: Vec<UnitId>,
+    /// Inputs that were not rendered before cannot be.
+    is_broken: bool,
     /// Each step is a second later than the one before.
     now: Timestamp,
 }
@@ -81,6 +83,7 @@ impl World {
             members: members.iter().map(|m| (name(m), MemberFacts::new(Reach::Reachable))).collect(),
             renderer: "1",
             on_the_way: Vec::new(),
+            is_broken: false,
             now: now(),
         };
         world.place(members);
@@ -110,7 +113,11 @@ impl World {
         for want in wanted(&observed, self.now) {
             let payload = Rendered::Payload { digest: Digest::of(want.name.as_bytes()), objects: 1 };
             let waits = self.on_the_way.contains(&want.revision.unit);
-            let payload = if waits { Rendered::OnTheWay } else { payload };
+            let payload = match () {
+                () if waits => Rendered::OnTheWay,
+                () if self.is_broken && want.is_new => Rendered::Failed("a.yaml: line 2".into()),
+                () => payload,
+            };
             observed.rendered.insert(want.revision.unit.clone(), payload);
         }
         let (plan, _) = plan(&observed, self.now);
@@ -189,6 +196,36 @@ fn a_unit_of_any_owner_is_placed_and_then_nothing_is_written() {
     assert_eq!(world.step().create_revisions.len(), 1);
     assert_eq!(world.entry("a").epoch, 1);
     assert!(world.step().is_settled());
+}
+
+/// A process that starts does not know which inputs are the newest, until the source answers.
+#[test]
+fn inputs_that_could_not_be_rendered_stay_a_reason_until_the_source_is_heard_again() {
+    for has_a_revision in [true, false] {
+        let mut world = World::new(&["a"]);
+        if has_a_revision {
+            world.step();
+        }
+        (world.units[0].inputs, world.is_broken) = (Some(tree("c2", "./a")), true);
+        world.step();
+        let broken = world.first_slice().clone();
+        assert_eq!(broken.frozen.as_deref(), Some("rendering failed"));
+        world.units[0].inputs = None;
+        assert!(world.step().is_settled(), "has a revision: {has_a_revision}");
+        world.units[0].inputs = Some(tree("c2", "./a"));
+        assert!(world.step().is_settled(), "has a revision: {has_a_revision}");
+        // What the list of members or the owner says counts before it.
+        let rules = world.units[0].placement.clone();
+        world.units[0].inputs = None;
+        world.units[0].placement = Placement::Missing(WaitingOn::new(Missing::Fleet, "f"));
+        world.step();
+        assert_ne!(world.first_slice().explanation, broken.explanation);
+        world.units[0].placement = rules;
+        // The next inputs can be rendered.
+        (world.units[0].inputs, world.is_broken) = (Some(tree("c3", "./a")), false);
+        world.step();
+        assert_eq!((world.first_slice().frozen.clone(), world.entry("a").epoch), (None, 1 + u64::from(has_a_revision)));
+    }
 }
 
 #[test]

@@ -65,12 +65,13 @@ async fn deletions(common: &Common, name: &str, what: &Approve) -> anyhow::Resul
     let sum = chosen.iter().map(held::what).collect::<Vec<_>>().join(", and ");
     if what.no_wait {
         output::note(format_args!("app/{name}: approved: {sum}; see `kurator status app/{name}`"));
-    } else {
+    } else if away.is_empty() {
         output::note(format_args!("app/{name}: approved and done in {}: {sum}", tenths(began.elapsed())));
-    }
-    if !away.is_empty() {
+    } else {
         let names = wait::named(&away);
-        output::note(format_args!("app/{name}: no answer from {names}: it is done there when they answer"));
+        output::note(format_args!(
+            "app/{name}: approved: {sum}; no answer from {names}: it is done there when there is one, and done elsewhere"
+        ));
     }
     Ok(())
 }

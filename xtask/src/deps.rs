@@ -31,6 +31,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("git-server", &["source"]),
     ("client", &["model"]),
     ("apiserver", &["model", "kinds", "apimachinery", "store"]),
+    ("test-apiserver", &["model", "store", "apiserver"]),
     ("housekeeping", &["model", "client"]),
     ("applier", &["model", "api", "plan", "client"]),
     ("controllers", &["model", "api", "plan", "place", "render", "admit", "source", "client", "applier"]),

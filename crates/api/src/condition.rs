@@ -54,8 +54,17 @@ pub const NOT_IMPLEMENTED: &str = "NotImplemented";
 pub const DELETIONS_HELD: &str = "DeletionsHeld";
 /// Objects may be delivered to the member: it is known which cluster it is, and its credential can be used.
 pub const DELIVERABLE: &str = "Deliverable";
+/// A member says more of itself than its record holds; what is left out is counted.
+pub const FACTS_CUT: &str = "FactsCut";
+/// The hub's API refused this status as it was, so that long texts and lists are cut in it.
+pub const STATUS_CUT: &str = "StatusCut";
+/// The same of what an Application says of its source, which another controller writes.
+pub const SOURCE_STATUS_CUT: &str = "SourceStatusCut";
 /// The source was fetched.
 pub const SOURCE_READY: &str = "SourceReady";
+
+/// Most conditions that one status has: of each type there is one.
+pub const CONDITIONS_MAX: usize = 16;
 
 /// Merges statements into the conditions of before: the time changes only where the status does, order is by type, and
 /// types that no statement speaks of are dropped. Equal statements give equal conditions, so a settled object is not written.

@@ -1,9 +1,11 @@
 //! The CustomResourceDefinitions that the hub installs.
 //!
 //! Kurator's are the published schemas (`crds/*.json`, without their prose) plus the optional fields that
-//! `docs/adr/0003-optional-fields.md` and `docs/adr/0029-edits-are-held.md` list; ours and Karmada's Cluster come from the types.
+//! `docs/adr/0003-optional-fields.md` and `docs/adr/0029-edits-are-held.md` list, and plus lengths that no manifest in use
+//! reaches: a text that the hub reads has a limit. Ours and Karmada's Cluster come from the types.
 
 use kube::CustomResourceExt;
+use model::limit;
 use serde_json::{Value, json};
 
 use crate::karmada::cluster::v1alpha1::Cluster;
@@ -35,6 +37,32 @@ fn add(crd: &mut Value, path: &[&str], properties: Value) {
     };
     into.extend(from);
 }
+
+/// Adds a rule to the schema of a field of the first version of a CRD. Below a list, `*` stands for its items.
+fn limited(crd: &mut Value, path: &str, rule: &str, most: usize) {
+    let mut at = &mut crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+    for field in path.split('.') {
+        at = if field == "*" { &mut at["items"] } else { &mut at["properties"][field] };
+    }
+    at[rule] = most.into();
+}
+
+/// Longest texts of an Application.
+const APPLICATION_TEXTS: [(&str, usize); 13] = [
+    ("spec.source.gitRepository.url", limit::URL_BYTES_MAX),
+    ("spec.source.gitRepository.interval", limit::DURATION_BYTES_MAX),
+    ("spec.source.gitRepository.timeout", limit::DURATION_BYTES_MAX),
+    ("spec.source.gitRepository.ignore", limit::IGNORE_BYTES_MAX),
+    ("spec.source.gitRepository.ref.branch", limit::REFERENCE_BYTES_MAX),
+    ("spec.source.gitRepository.ref.tag", limit::REFERENCE_BYTES_MAX),
+    ("spec.source.gitRepository.ref.name", limit::REFERENCE_BYTES_MAX),
+    ("spec.source.gitRepository.ref.semver", limit::RANGE_BYTES_MAX),
+    ("spec.source.gitRepository.ref.commit", limit::REFERENCE_BYTES_MAX),
+    ("spec.syncPolicies.*.kustomization.path", limit::PATH_BYTES_MAX),
+    ("spec.syncPolicies.*.kustomization.interval", limit::DURATION_BYTES_MAX),
+    ("spec.syncPolicies.*.kustomization.retryInterval", limit::DURATION_BYTES_MAX),
+    ("spec.syncPolicies.*.kustomization.timeout", limit::DURATION_BYTES_MAX),
+];
 
 fn condition_list() -> Value {
     json!({
@@ -104,6 +132,10 @@ fn applications() -> Value {
             },
         }),
     );
+    for (path, bytes) in APPLICATION_TEXTS {
+        limited(&mut crd, path, "maxLength", bytes);
+    }
+    limited(&mut crd, "spec.syncPolicies", "maxItems", limit::SYNC_POLICIES_MAX);
     let column = |name: &str, path: &str| json!({"name": name, "type": "string", "jsonPath": path});
     crd["spec"]["versions"][0]["additionalPrinterColumns"] = json!([
         column("Ready", ".status.conditions[?(@.type==\"Ready\")].status"),

@@ -119,6 +119,15 @@ pub const SAME_CLUSTER: &str = "SameCluster";
 /// Another cluster answers at this address.
 pub const IDENTITY_CHANGED: &str = "IdentityChanged";
 
+/// A cluster answers that does not say which one it is.
+pub const IDENTITY_UNKNOWN: &str = "IdentityUnknown";
+
+/// A member names more resources than are added up.
+pub const TOO_MANY_FACTS: &str = "TooManyFacts";
+
+/// The hub's API refused a status as it was.
+pub const STATUS_REFUSED: &str = "StatusRefused";
+
 /// The Secret of the kubeconfig does not exist.
 pub const SECRET_NOT_FOUND: &str = "SecretNotFound";
 
@@ -172,6 +181,9 @@ pub const ALL: &[&str] = &[
     NAME_INVALID,
     SAME_CLUSTER,
     IDENTITY_CHANGED,
+    IDENTITY_UNKNOWN,
+    TOO_MANY_FACTS,
+    STATUS_REFUSED,
     SECRET_NOT_FOUND,
     SECRET_KEY_NOT_FOUND,
     SECRET_UNREADABLE,

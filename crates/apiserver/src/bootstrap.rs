@@ -92,19 +92,19 @@ fn policies() -> Vec<(&'static str, &'static str, Value)> {
 
 async fn ensure(state: &Arc<State>, path: String, name: &str, object: Value) -> Result<(), Error> {
     let failed = |status| Error::Bootstrap { what: format!("{path}/{name}"), status: Box::new(status) };
-    let found = ask(state, Method::GET, &format!("{path}/{name}"), Bytes::new()).await;
+    let found = request_as_system(state, Method::GET, &format!("{path}/{name}"), Bytes::new()).await;
     match found {
         Ok(()) => return Ok(()),
         Err(status) if status.is(Reason::NotFound) => {}
         Err(status) => return Err(failed(status)),
     }
-    match ask(state, Method::POST, &path, Bytes::from(object.to_string())).await {
+    match request_as_system(state, Method::POST, &path, Bytes::from(object.to_string())).await {
         Err(status) if !status.is(Reason::AlreadyExists) => Err(failed(status)),
         _ => Ok(()),
     }
 }
 
-async fn ask(state: &Arc<State>, method: Method, path: &str, body: Bytes) -> Result<(), Status> {
+async fn request_as_system(state: &Arc<State>, method: Method, path: &str, body: Bytes) -> Result<(), Status> {
     let mut request = Request::new(Full::new(body));
     *request.method_mut() = method;
     *request.uri_mut() = path.parse().map_err(Status::internal)?;

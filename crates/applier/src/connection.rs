@@ -5,31 +5,32 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use client::contain::counted;
 use client::{Api, Class, Delete, Deletion, Discovery, Propagation, Resource, Selection};
-use model::{GroupKind, GroupVersionKind, ObjectKey};
+use model::{GroupKind, GroupVersionKind, ObjectKey, words};
 use plan::drift;
 use plan::handover::Claims;
 use plan::prepare::Prepared;
 use serde_json::Value;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::awaited::Awaited;
 use crate::error::Error;
 use crate::limit;
 use crate::member::{Ctx, NAME};
-use crate::observation::Observation;
+use crate::observation::{Observation, Observations};
 use crate::shard::InventoryOwner;
 use crate::watch::{Event, Events, Watch};
 
 /// What is known of a kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Its list is on the way.
-    Listing,
+    /// Its list is on the way, since then.
+    Listing(Instant),
     /// What is not among the observations is not there.
     Listed,
     /// The member does not serve it, so no object of it is there.
     Absent,
-    /// Discovery names it, and its list is not found: as good as absent. It is asked for again after a pause.
+    /// Discovery names it, and its list is not found: it is going, or not there yet. It is asked for again after a pause.
     Unlisted,
     /// We may not see it, or the member cannot show it.
     Blind(String),
@@ -39,18 +40,26 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// Why objects of the kind cannot be seen.
-    pub(crate) fn hidden(&self) -> Option<&str> {
+    pub(crate) fn hidden(&self, now: Instant) -> Option<&str> {
         match self {
             Self::Blind(why) | Self::Unasked(why) => Some(why),
-            Self::Listing | Self::Listed | Self::Absent | Self::Unlisted => None,
+            Self::Listing(since) if now - *since >= limit::LISTED_WITHIN => Some(NOT_LISTED),
+            Self::Unlisted => Some(NOT_FOUND),
+            Self::Listing(_) | Self::Listed | Self::Absent => None,
         }
     }
 }
 
+/// Why objects cannot be seen of a kind that is named and not listed.
+const NOT_FOUND: &str = "the member names this kind, and says that its list is not found";
+
+/// Why objects cannot be seen whose list is on the way for too long.
+const NOT_LISTED: &str = "the member has not listed the objects of this kind yet";
+
 /// What was seen, and who claims what.
 #[derive(Default)]
 pub(crate) struct View {
-    pub(crate) observations: HashMap<Arc<ObjectKey>, Observation>,
+    pub(crate) observations: Observations,
     pub(crate) kinds: HashMap<GroupKind, Kind>,
     /// How often in a row the list of a kind that discovery names was not found.
     unlisted: HashMap<GroupKind, u32>,
@@ -63,14 +72,25 @@ impl View {
     /// Is an observation kept? For an object that a unit wants or has, always; for another one while there is room, since
     /// a member can name new objects without end.
     fn is_kept(&self, key: &ObjectKey) -> bool {
-        self.observations.len() < limit::OBSERVATIONS_MAX
-            || self.observations.contains_key(key)
-            || self.claims.units(key).next().is_some()
+        self.observations.has_room() || self.observations.contains_key(key) || self.claims.units(key).next().is_some()
     }
 
     fn keep(&mut self, key: Arc<ObjectKey>, observation: Observation) {
         if self.is_kept(&key) {
             self.observations.insert(key, observation);
+        }
+    }
+
+    /// Why an object cannot be seen.
+    pub(crate) fn hidden(&self, kind: &GroupKind, now: Instant) -> Option<&str> {
+        self.kinds.get(kind).and_then(|kind| kind.hidden(now))
+    }
+
+    /// Notes how a request of ours showed an object. It stands for what a watch would have seen, until that says otherwise.
+    /// Of a kind that cannot be seen nothing is noted: no watch would ever take it back.
+    pub(crate) fn note(&mut self, key: &Arc<ObjectKey>, observation: Observation) {
+        if self.hidden(&key.group_kind(), Instant::now()).is_none() {
+            self.observations.insert(Arc::clone(key), observation);
         }
     }
 
@@ -121,12 +141,13 @@ impl View {
                 Changed::Kind(kind)
             }
             Event::Blind(kind, why) => {
-                let now = Kind::Blind(why);
-                let changed = self.kinds.get(&kind) != Some(&now);
+                let now = Kind::Blind(words::bounded(&why, limit::HIDDEN_WORDS_MAX));
+                let seen = self.observations.len();
                 // What was seen before is no longer known.
                 self.observations.retain(|key, _| key.group_kind() != kind);
+                let is_news = self.kinds.get(&kind) != Some(&now) || self.observations.len() != seen;
                 self.kinds.insert(kind, now);
-                if changed { Changed::All } else { Changed::Nothing }
+                if is_news { Changed::All } else { Changed::Nothing }
             }
             Event::Lost(_) => Changed::Nothing,
         }
@@ -157,7 +178,8 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn new(ctx: Ctx, owner: InventoryOwner, api: Api, events: Events) -> Arc<Self> {
-        let (discovery, view, watches) = (Discovery::new(api.clone()), Mutex::default(), Mutex::default());
+        let discovery = Discovery::sharing(api.clone(), &ctx.shared.documents);
+        let (view, watches) = (Mutex::default(), Mutex::default());
         Arc::new(Self { ctx, owner, api, discovery, awaited: Arc::default(), view, watches, events })
     }
 
@@ -182,17 +204,19 @@ impl Connection {
             }
             Err(e) if e.class() == Class::Unreachable => return Err(e.into()),
             Err(e) => {
-                let unasked = Kind::Unasked(Error::from(e).to_string());
+                let why = Error::from(e).to_string();
+                let unasked = Kind::Unasked(words::bounded(&why, limit::HIDDEN_WORDS_MAX));
                 self.view().kinds.insert(kind, unasked.clone());
                 return Ok(unasked);
             }
         };
+        let since = Instant::now();
         let absences = {
             // Another unit may have started it meanwhile.
             let mut view = self.view();
             let absences = view.unlisted.get(&kind).copied().unwrap_or(0);
             match view.kinds.get(&kind) {
-                None | Some(Kind::Absent | Kind::Unasked(_)) => view.kinds.insert(kind, Kind::Listing),
+                None | Some(Kind::Absent | Kind::Unasked(_)) => view.kinds.insert(kind, Kind::Listing(since)),
                 Some(known) => return Ok(known.clone()),
             };
             absences
@@ -221,7 +245,7 @@ impl Connection {
         // Those that are over, so that kinds that come and go leave nothing behind.
         while watches.try_join_next().is_some() {}
         watches.spawn(watched);
-        Ok(Kind::Listing)
+        Ok(Kind::Listing(since))
     }
 
     /// The kind of an object as it is served.
@@ -282,6 +306,16 @@ impl Connection {
     /// A number in `0.0..1.0`.
     pub(crate) fn jitter(&self) -> f64 {
         (self.ctx.jitter)()
+    }
+}
+
+impl Drop for Connection {
+    /// What only this member said is not kept until others say something new.
+    fn drop(&mut self) {
+        let seen = std::mem::take(&mut self.view().observations);
+        let (objects, bytes) = (seen.len(), seen.weight());
+        drop(seen);
+        self.ctx.shared.pools.let_go(objects, bytes);
     }
 }
 

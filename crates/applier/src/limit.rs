@@ -29,6 +29,8 @@ impl Default for Limits {
                 watch_life: WATCH_LIFE,
                 list_objects: LIST_OBJECTS_MAX,
                 list_memory: LIST_MEMORY_MAX,
+                list_kept: OBSERVATIONS_BYTES_MAX,
+                watch_lines: WATCH_LINES_MAX,
                 ..client::Limits::default()
             },
         }
@@ -50,6 +52,28 @@ const LIST_MEMORY_MAX: usize = 64 * 1024 * 1024;
 /// Observations of a member, beyond which only those of objects that a unit wants or has are kept: as many as a list may
 /// have.
 pub(crate) const OBSERVATIONS_MAX: usize = LIST_OBJECTS_MAX;
+
+/// How long the list of a kind may take, before nothing is said of its objects that was true earlier. The lists of a start
+/// of the hub, of 1,000 members, are read within a few seconds; a request has as long.
+pub(crate) const LISTED_WITHIN: Duration = Duration::from_secs(30);
+
+/// Longest sentence that says why a kind cannot be seen, in characters. A server's own has up to 300.
+pub(crate) const HIDDEN_WORDS_MAX: usize = 500;
+
+/// Bytes in memory of the same, with their keys, and of a list of them. An ordinary one takes about 500, and the longest
+/// names and messages are rare.
+pub(crate) const OBSERVATIONS_BYTES_MAX: usize = 1_024 * OBSERVATIONS_MAX;
+
+/// Lines a second that a watch of a member may say for long. Twenty times as many may come at once, which is a fifth of all
+/// that a hub is made for; a list tells of more for less. To read so many takes less than a twentieth of a core.
+const WATCH_LINES_MAX: u32 = 1_000;
+
+/// Bytes of JSON that the inventories of a member may have when they are unpacked: an entry has about 400, and a hub
+/// is made for 100,000. Gzip makes a thousandth of what repeats itself, so what is read bounds nothing.
+pub(crate) const INVENTORIES_BYTES_MAX: usize = 128 * 1024 * 1024;
+
+/// Shards of one unit, by their numbers: more than [`INVENTORIES_BYTES_MAX`] has.
+pub(crate) const SHARDS_MAX: u32 = 1_024;
 
 /// Watch events on their way to the applier. Each holds digests only, about 400 bytes; a full channel slows the watch,
 /// which the server buffers.

@@ -1,10 +1,15 @@
 //! What is kept of an object that was seen: digests and a reading of its health, not the body.
 
-use model::{Digest, Uid};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use model::{Digest, ObjectKey, Uid, Weigh};
 use plan::apply::{Seen, SeenState};
 use plan::pool::Pool;
 use plan::recall::Recalled;
 use serde_json::Value;
+
+use crate::limit;
 
 /// An object as it was last seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,3 +47,88 @@ impl Observation {
         }
     }
 }
+
+impl Weigh for Observation {
+    fn weight(&self) -> usize {
+        let recalled = self.recalled.as_deref().map_or(0, |recalled| match &recalled.1 {
+            Recalled::Known(accepted) => size_of_val(recalled) + accepted.weight(),
+            _ => size_of_val(recalled),
+        });
+        self.seen.uid.weight() + self.seen.state.weight() + recalled
+    }
+}
+
+/// What was seen in a member, object by object, and what it weighs: a member can name objects without end, and say much of
+/// each.
+#[derive(Default)]
+pub(crate) struct Observations {
+    by_key: HashMap<Arc<ObjectKey>, Observation>,
+    weight: usize,
+}
+
+/// What one weighs here. What was recalled of it does not count: it is there for what a unit wants, and not for long.
+fn weight(key: &Arc<ObjectKey>, observation: &Observation) -> usize {
+    let seen = &observation.seen;
+    size_of_val(key) + size_of_val(observation) + key.weight() + seen.uid.weight() + seen.state.weight()
+}
+
+impl Observations {
+    /// Is there room for an object that no unit wants?
+    pub(crate) fn has_room(&self) -> bool {
+        self.by_key.len() < limit::OBSERVATIONS_MAX && self.weight < limit::OBSERVATIONS_BYTES_MAX
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.by_key.len()
+    }
+
+    /// Bytes in memory that they take.
+    pub(crate) fn weight(&self) -> usize {
+        self.weight
+    }
+
+    pub(crate) fn get(&self, key: &ObjectKey) -> Option<&Observation> {
+        self.by_key.get(key)
+    }
+
+    /// To change what was recalled and when it was seen. What was seen is weighed: another one is inserted.
+    pub(crate) fn get_mut(&mut self, key: &ObjectKey) -> Option<&mut Observation> {
+        self.by_key.get_mut(key)
+    }
+
+    pub(crate) fn contains_key(&self, key: &ObjectKey) -> bool {
+        self.by_key.contains_key(key)
+    }
+
+    pub(crate) fn insert(&mut self, key: Arc<ObjectKey>, observation: Observation) {
+        self.weight += weight(&key, &observation);
+        // The key that is there stays, which says the same.
+        let old = self.by_key.get(&key).map_or(0, |old| weight(&key, old));
+        self.by_key.insert(key, observation);
+        self.weight = self.weight.saturating_sub(old);
+    }
+
+    pub(crate) fn remove(&mut self, key: &ObjectKey) {
+        if let Some((key, old)) = self.by_key.remove_entry(key) {
+            self.weight = self.weight.saturating_sub(weight(&key, &old));
+        }
+    }
+
+    pub(crate) fn retain(&mut self, mut is_kept: impl FnMut(&ObjectKey, &Observation) -> bool) {
+        let total = &mut self.weight;
+        self.by_key.retain(|key, observation| {
+            let kept = is_kept(key, observation);
+            if !kept {
+                *total = total.saturating_sub(weight(key, observation));
+            }
+            kept
+        });
+        // A table that was filled once would stay as large.
+        if self.by_key.capacity() / 4 > self.by_key.len() {
+            self.by_key.shrink_to(2 * self.by_key.len());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

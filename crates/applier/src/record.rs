@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use api::delivery::{DriftRecord, RevertCount};
+use api::delivery::{DriftRecord, RevertCount, UnitStatus};
 use api::feed::ObjectReport;
 use client::Backoff;
-use model::{Digest, ObjectKey, Timestamp};
+use model::{Digest, ObjectKey, Timestamp, words};
 use plan::apply::{Accepted, WaitingOn};
 use plan::drift::{self, Revert};
 use plan::ownership::NotOurs;
@@ -92,6 +92,7 @@ impl Memory {
     pub(crate) fn fail(&mut self, digest: Digest, waiting: WaitingOn, message: String, jitter: f64) {
         let attempts = self.failure.as_ref().filter(|f| f.digest == digest).map_or(0, |f| f.attempts) + 1;
         let retry = Instant::now() + Backoff::MEMBER.pause(attempts, jitter);
+        let message = words::bounded(&message, UnitStatus::MESSAGE_MAX);
         self.failure = Some(Failure { waiting, message, digest, attempts, retry, until_gone: false });
     }
 
@@ -104,7 +105,8 @@ impl Memory {
     /// Notes an error. What a server says about a Secret may quote it, so only fields are kept.
     pub(crate) fn fail_with(&mut self, digest: Digest, secret: bool, error: &Error, jitter: f64) {
         let message = if secret { error.about_secret() } else { error.to_string() };
-        self.fail(digest, WaitingOn::Refused(error.reason().to_owned()), message, jitter);
+        let reason = words::bounded(error.reason(), UnitStatus::REASON_MAX);
+        self.fail(digest, WaitingOn::Refused(reason), message, jitter);
     }
 
     /// Why the object must wait before it is tried again, if it must. `gone` says that the member was seen not to have it.

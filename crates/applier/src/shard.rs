@@ -1,6 +1,6 @@
 //! A unit's inventory as Secrets in the member.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{Read as _, Write as _};
 
 use api::delivery::{HubId, ShortId, UnitId, label};
@@ -12,17 +12,23 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use model::Digest;
 use plan::authenticator::MemberKey;
-use plan::inventory::shard::{self, FIRST, Place, SHARD_BYTES_MAX, Sealed};
+use plan::inventory::shard::{self, FIRST, Opened, Place, SHARD_BYTES_MAX, Sealed};
 use plan::inventory::{self, Inventory, InventoryError};
 use serde_json::{Value, json};
 
 use crate::connection;
 use crate::error::Error;
+use crate::limit;
 
 /// Key of the Secret's data: the shard, compressed.
 const DATA: &str = "inventory";
 /// Key of the Secret's data: what proves that this hub wrote it.
 const AUTHENTICATOR: &str = "authenticator";
+/// Largest shard that is unpacked, in bytes. One is never longer than [`SHARD_BYTES_MAX`]; the margin is for versions with
+/// larger ones.
+const SHARD_UNPACKED_MAX: usize = 4 * SHARD_BYTES_MAX;
+/// Longest id of a unit in an annotation, in bytes: group, kind, namespace, name and policy are 885 at most.
+const UNIT_ID_BYTES_MAX: usize = 1_024;
 /// Type of the Secret.
 const TYPE: &str = "kurator.dev/inventory";
 
@@ -74,25 +80,26 @@ pub(crate) async fn read(api: &Api, owner: &InventoryOwner, only: Option<&ShortI
         Some(short) => format!("{}={hub},{}={short}", label::HUB, label::GROUP),
         None => format!("{}={hub},{}", label::HUB, label::GROUP),
     };
-    let mut units: BTreeMap<UnitId, Vec<(u32, Value)>> = BTreeMap::new();
+    let mut units: BTreeMap<UnitId, BTreeMap<u32, Value>> = BTreeMap::new();
     let listed = api.list(&secrets(), label::SYSTEM_NAMESPACE, &Selection::labels(selector)).await?;
     for secret in listed.items {
-        let unit = model::object::annotation(&secret, label::GROUP_ID).and_then(|text| text.parse().ok());
+        let unit = model::object::annotation(&secret, label::GROUP_ID).filter(|text| text.len() <= UNIT_ID_BYTES_MAX);
+        let unit: Option<UnitId> = unit.and_then(|text| text.parse().ok());
         let number: Option<u32> = model::object::label(&secret, label::SHARD).and_then(|text| text.parse().ok());
+        let number = number.filter(|number| *number < limit::SHARDS_MAX);
         let name = model::object::name(&secret);
-        let unit: Option<UnitId> = unit;
         // A copy under another name, as of a backup, is older than what it was copied from.
         let place = |unit: &UnitId, number| Some(inventory::secret_name(&unit.short(hub), number));
         match (unit, number) {
             (Some(unit), Some(number)) if name == place(&unit, number).as_deref() => {
-                units.entry(unit).or_default().push((number, secret));
+                units.entry(unit).or_default().insert(number, secret);
             }
             _ => tracing::warn!(secret = name, "a Secret looks like an inventory and is none; it is left alone"),
         }
     }
-    let mut out = Vec::with_capacity(units.len());
+    let (mut out, mut unpacked) = (Vec::with_capacity(units.len()), Unpacked::default());
     for (unit, secrets) in units {
-        out.push(found(api, owner, unit, secrets).await?);
+        out.push(found(api, owner, unit, secrets, &mut unpacked).await?);
     }
     Ok(out)
 }
@@ -103,41 +110,66 @@ pub(crate) async fn read_by_name(api: &Api, owner: &InventoryOwner, unit: &UnitI
     if api.get(&secrets().target(label::SYSTEM_NAMESPACE, &name)).await?.is_none() {
         return Ok(None);
     }
-    found(api, owner, unit.clone(), Vec::new()).await.map(Some)
+    found(api, owner, unit.clone(), BTreeMap::new(), &mut Unpacked::default()).await.map(Some)
 }
 
-/// Puts a unit's Secrets together. Those that its first one names and that were not found by their labels are read by
-/// their names.
-async fn found(api: &Api, owner: &InventoryOwner, unit: UnitId, labelled: Vec<(u32, Value)>) -> Result<Found, Error> {
+/// Puts a unit's Secrets together: the first one, and once that is checked, those that it names. Those that were not found
+/// by their labels are read by their names. What cannot be checked is not kept, and ends the reading.
+///
+/// Those that the first one does not name are what an interrupted write left: nothing in them was applied, or all of it is
+/// gone. They count if they can be checked, as what that write said. Of the others it is only known that they are there, so
+/// that the next write replaces or deletes them.
+async fn found(
+    api: &Api,
+    owner: &InventoryOwner,
+    unit: UnitId,
+    mut labelled: BTreeMap<u32, Value>,
+    unpacked: &mut Unpacked,
+) -> Result<Found, Error> {
     let mut inventory_secrets = InventorySecrets::empty(unit.short(&owner.hub));
-    let mut shards = BTreeMap::new();
-    for (number, secret) in labelled {
-        shards.insert(number, inventory_secrets.add_read(number, &secret, true));
-    }
     let place = owner.place(&unit);
-    let mut asked = BTreeSet::new();
-    let mut inventory = loop {
-        let missing = match shard::decode_own(&place, &shards) {
-            // Without any, the first one is what names the others.
-            Ok(_) if shards.is_empty() => FIRST,
-            Err(InventoryError::Missing { shard }) => shard,
-            decoded => break decoded.map_err(Error::from),
-        };
-        let name = inventory::secret_name(&inventory_secrets.short, missing);
-        let secret = if asked.insert(missing) {
-            api.get(&secrets().target(label::SYSTEM_NAMESPACE, &name)).await?
+    let (mut opened, mut digests) = (BTreeMap::new(), BTreeMap::new());
+    let mut wanted = VecDeque::from([FIRST]);
+    let is_none = labelled.is_empty();
+    let read: Result<(), InventoryError> = loop {
+        let Some(number) = wanted.pop_front() else { break Ok(()) };
+        let (secret, is_labelled) = if let Some(secret) = labelled.remove(&number) {
+            (secret, true)
         } else {
-            None
+            let name = inventory::secret_name(&inventory_secrets.short, number);
+            match api.get(&secrets().target(label::SYSTEM_NAMESPACE, &name)).await? {
+                Some(secret) => (secret, false),
+                // Without any, there is nothing to miss.
+                None if number == FIRST && is_none => break Ok(()),
+                None => break Err(InventoryError::Missing { shard: number }),
+            }
         };
-        match secret {
-            Some(secret) => drop(shards.insert(missing, inventory_secrets.add_read(missing, &secret, false))),
-            None => break shard::decode_own(&place, &shards).map_err(Error::from),
+        inventory_secrets.add(number, &secret, is_labelled);
+        match unpacked.open(&place, number, &secret) {
+            Ok((shard, json)) => {
+                if number == FIRST {
+                    wanted.extend(shard.others());
+                }
+                opened.insert(number, shard);
+                digests.insert(number, json);
+            }
+            Err(error) => break Err(error),
         }
     };
+    for (number, secret) in labelled {
+        inventory_secrets.add(number, &secret, true);
+        if read.is_ok()
+            && let Ok((shard, json)) = unpacked.open(&place, number, &secret)
+        {
+            opened.insert(number, shard);
+            digests.insert(number, json);
+        }
+    }
+    let mut inventory = read.and_then(|()| shard::join_own(&place, opened)).map_err(Error::from);
     if let Ok(inventory) = &mut inventory {
         // The JSON counts, so that another compressor's bytes are no change.
-        for (number, sealed) in &shards {
-            let content = content(owner, inventory, &inventory_secrets.short, *number, sealed);
+        for (number, json) in &digests {
+            let content = content(owner, inventory, &inventory_secrets.short, *number, json);
             if let Some(stored) = inventory_secrets.shards.get_mut(number) {
                 stored.content = content;
             }
@@ -157,12 +189,42 @@ fn slim(secret: &Value) -> Value {
     }})
 }
 
-fn unpack(text: &str) -> Option<Vec<u8>> {
-    let packed = STANDARD.decode(text).ok()?;
-    let mut out = Vec::new();
-    // A shard is never longer; the margin is for versions with larger ones.
-    GzDecoder::new(packed.as_slice()).take(4 * SHARD_BYTES_MAX as u64).read_to_end(&mut out).ok()?;
-    Some(out)
+/// What may still be unpacked of a member's inventories. A Secret of 2 kB can become one of 2 MB.
+struct Unpacked {
+    left: usize,
+}
+
+impl Default for Unpacked {
+    fn default() -> Self {
+        Self { left: limit::INVENTORIES_BYTES_MAX }
+    }
+}
+
+impl Unpacked {
+    /// Unpacks a shard, checks it, and gives it with the digest of its JSON.
+    fn open(&mut self, place: &Place<'_>, number: u32, secret: &Value) -> Result<(Opened, Digest), InventoryError> {
+        let sealed = self.unpack(number, secret)?;
+        Ok((shard::open(place, number, &sealed)?, Digest::of(&sealed.json)))
+    }
+
+    /// Unpacks a shard. What is no gzip or no Base64 becomes an empty one, which is not readable.
+    fn unpack(&mut self, number: u32, secret: &Value) -> Result<Sealed, InventoryError> {
+        let text = |key: &str| model::object::get_str(secret, &["data", key]).unwrap_or_default();
+        let packed = STANDARD.decode(text(DATA)).unwrap_or_default();
+        let max = SHARD_UNPACKED_MAX.min(self.left);
+        let mut json = Vec::new();
+        let read = GzDecoder::new(packed.as_slice()).take(max as u64 + 1).read_to_end(&mut json);
+        self.left = self.left.saturating_sub(json.len());
+        match read {
+            Ok(_) if json.len() <= max => {}
+            Ok(_) if max < SHARD_UNPACKED_MAX => {
+                return Err(InventoryError::LargeTogether { max: limit::INVENTORIES_BYTES_MAX });
+            }
+            Ok(_) => return Err(InventoryError::Large { shard: number, max }),
+            Err(_) => json = Vec::new(),
+        }
+        Ok(Sealed { json, authenticator: STANDARD.decode(text(AUTHENTICATOR)).unwrap_or_default() })
+    }
 }
 
 fn pack(json: &[u8]) -> String {
@@ -172,10 +234,10 @@ fn pack(json: &[u8]) -> String {
 }
 
 /// Digest of a shard with its labels and annotations.
-fn content(owner: &InventoryOwner, inventory: &Inventory, short: &ShortId, number: u32, sealed: &Sealed) -> Digest {
+fn content(owner: &InventoryOwner, inventory: &Inventory, short: &ShortId, number: u32, json: &Digest) -> Digest {
     let (labels, annotations) = inventory.metadata(&owner.hub, short, number);
     let meta = serde_json::to_string(&(labels, annotations)).expect("maps of strings serialize");
-    Digest::of_texts([meta, Digest::of(&sealed.json).to_string()])
+    Digest::of_texts([meta, json.to_string()])
 }
 
 impl InventorySecrets {
@@ -184,15 +246,10 @@ impl InventorySecrets {
         Self { short, shards: BTreeMap::new() }
     }
 
-    /// Takes a Secret as it was read. What does not decode goes on as it is: the inventory then says which shard is not
-    /// readable.
-    fn add_read(&mut self, number: u32, secret: &Value, is_labelled: bool) -> Sealed {
-        let text = |key: &str| model::object::get_str(secret, &["data", key]).unwrap_or_default();
-        let json = unpack(text(DATA)).unwrap_or_default();
-        let authenticator = STANDARD.decode(text(AUTHENTICATOR)).unwrap_or_default();
-        let content = Digest::of_texts([text(DATA)]);
+    /// Notes a Secret as it was read.
+    fn add(&mut self, number: u32, secret: &Value, is_labelled: bool) {
+        let content = Digest::of_texts([model::object::get_str(secret, &["data", DATA]).unwrap_or_default()]);
         self.shards.insert(number, Stored { object: slim(secret), content, is_labelled });
-        Sealed { json, authenticator }
     }
 
     /// Were some found by their names only?
@@ -257,7 +314,7 @@ impl InventorySecrets {
         number: u32,
         sealed: &Sealed,
     ) -> Result<(), Error> {
-        let content = content(owner, inventory, &self.short, number, sealed);
+        let content = content(owner, inventory, &self.short, number, &Digest::of(&sealed.json));
         let stored = self.shards.get(&number);
         if stored.is_some_and(|s| s.is_labelled && s.content == content) {
             return Ok(());
@@ -321,3 +378,6 @@ async fn create(api: &Api, secret: &Value) -> Result<Value, Error> {
     }
     Ok(api.create(&secrets(), label::SYSTEM_NAMESPACE, secret).await?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use client::discovery::Documents;
 use plan::pool::Pools;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -24,6 +25,8 @@ const LISTS_STALLED: Duration = Duration::from_secs(1);
 pub struct Shared {
     /// Values that members have alike.
     pub pools: Pools,
+    /// Kinds that members serve alike.
+    pub(crate) documents: Documents,
     spare: Arc<Semaphore>,
     lists: Arc<Semaphore>,
     /// How many turns were given so far.
@@ -34,6 +37,7 @@ impl Default for Shared {
     fn default() -> Self {
         Self {
             pools: Pools::default(),
+            documents: Documents::default(),
             spare: Arc::new(Semaphore::new(SPARE_LANES)),
             lists: Arc::new(Semaphore::new(LISTS_MAX)),
             turns: AtomicU64::new(0),

@@ -26,6 +26,7 @@ use tokio::time::Instant;
 use crate::connection::{Connection, Kind, View};
 use crate::error::Error;
 use crate::feed::FeedError;
+use crate::limit;
 use crate::record::{Memory, Past};
 use crate::shard::{self, InventorySecrets};
 use crate::shared::Lanes;
@@ -77,6 +78,8 @@ pub(crate) struct Outcome {
 enum Progress {
     /// Lists are on the way.
     Listing,
+    /// Lists are on the way for so long that what was known earlier is not known any more.
+    Unlisted { leaving: bool },
     /// The hub has not said yet what the unit is.
     NoPayload(FeedError),
     /// Observed only.
@@ -123,6 +126,8 @@ struct Pass {
     again: bool,
     /// Only a few objects were looked at.
     is_quick: bool,
+    /// Since when the kind is being listed that is waited for the longest.
+    listing: Option<Instant>,
 }
 
 /// Looks at a unit and does what is to be done now.
@@ -145,6 +150,7 @@ pub(crate) async fn pass(
         waits_for_others: false,
         again: false,
         is_quick: false,
+        listing: None,
     };
     let before = pass.unit.inventory.mutations();
     let result = match pass.quick(&due).await {
@@ -173,7 +179,9 @@ impl Pass {
             self.unit.fenced = None;
         }
         if self.watch().await? {
-            return Ok(Progress::Listing);
+            let overdue = self.listing.is_some_and(|since| since.elapsed() >= limit::LISTED_WITHIN);
+            let leaving = !self.entry.removal.is_none();
+            return Ok(if overdue { Progress::Unlisted { leaving } } else { Progress::Listing });
         }
         let wanted = self.bundle.as_ref().ok().filter(|_| self.entry.removal.is_none());
         self.unit.inventory.judge(&self.entry, |key| wanted.is_some_and(|bundle| bundle.get(key).is_some()));
@@ -249,7 +257,10 @@ impl Pass {
         let mut listing = false;
         for (kind, (version, held)) in kinds {
             let gvk = GroupVersionKind::new(kind.group, version.to_string(), kind.kind);
-            listing |= self.connection.watch(&gvk).await? == Kind::Listing && held;
+            if let Kind::Listing(since) = self.connection.watch(&gvk).await? {
+                self.listing = Some(self.listing.map_or(since, |longest| longest.min(since)));
+                listing |= held;
+            }
         }
         Ok(listing)
     }
@@ -274,8 +285,7 @@ impl Pass {
         let (entry, accepted) =
             (self.unit.inventory.get(&object.key), self.unit.past.accepted.get(&object.key).map(|a| &**a));
         let observation = view.observations.get(&object.key);
-        if observation.is_none() && view.kinds.get(&object.key.group_kind()).is_some_and(|kind| kind.hidden().is_some())
-        {
+        if observation.is_none() && view.hidden(&object.key.group_kind(), Instant::now()).is_some() {
             return decision::step_unseen(object.digest, entry, accepted);
         }
         decision::step(object.digest, entry, accepted, observation.map(|l| &l.seen))

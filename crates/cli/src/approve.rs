@@ -3,7 +3,6 @@
 mod wait;
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, IsTerminal, Write};
 use std::time::Duration;
 
 use anyhow::bail;
@@ -121,16 +120,11 @@ async fn listed(
 
 /// Asks whether what is shown is meant. `command` is the one that was called.
 fn confirm(command: &str) -> anyhow::Result<()> {
-    if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+    let Some(answer) = output::ask("Release exactly these? [y/N]")? else {
         bail!(
             "nothing was approved: there is no terminal to ask at; read the list, then approve it with `{command} --yes`"
         );
-    }
-    let mut err = std::io::stderr().lock();
-    // What cannot be shown is not answered with yes.
-    let _ = write!(err, "Release exactly these? [y/N] ").and_then(|()| err.flush());
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer)?;
+    };
     if !is_yes(&answer) {
         bail!("nothing was approved");
     }

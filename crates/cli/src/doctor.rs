@@ -20,7 +20,7 @@ use model::Clock;
 use serde_json::{Value, json};
 
 use crate::args::Common;
-use crate::output::{self, Cell, Table, Tone};
+use crate::output::{self, Cell, Line, Table, Tone};
 
 use diagnose::Finding;
 use fault::{Names, Place, Severity};
@@ -60,8 +60,8 @@ fn value(findings: &[Finding]) -> Value {
 }
 
 /// Faults first, then warnings, each with what to do; what is fine is counted by place.
-fn lines(findings: &[Finding], shown_max: usize, colour: bool) -> Vec<String> {
-    let (mut lines, mut is_cut) = (Vec::new(), false);
+fn lines(findings: &[Finding], shown_max: usize, colour: bool) -> Vec<Line> {
+    let (mut lines, mut is_cut) = (Vec::<Line>::new(), false);
     for severity in [Severity::Fault, Severity::Warning] {
         let mut groups: BTreeMap<(Place, &str, &str), Vec<&Finding>> = BTreeMap::new();
         for finding in findings.iter().filter(|finding| finding.severity == severity) {
@@ -73,7 +73,7 @@ fn lines(findings: &[Finding], shown_max: usize, colour: bool) -> Vec<String> {
         }
     }
     if is_cut {
-        lines.push("all objects of each fault: `kurator doctor -v`".to_owned());
+        lines.push("all objects of each fault: `kurator doctor -v`".into());
     }
     let mut passed: BTreeMap<Place, (usize, &Finding)> = BTreeMap::new();
     for finding in findings.iter().filter(|finding| finding.severity == Severity::Fine) {
@@ -92,8 +92,8 @@ fn lines(findings: &[Finding], shown_max: usize, colour: bool) -> Vec<String> {
     lines.extend(table.lines(colour));
     let (faults, warnings) = (count(findings, Severity::Fault), count(findings, Severity::Warning));
     lines.push(match (faults, warnings) {
-        (0, 0) => "no known fault".to_owned(),
-        _ => format!("{}, {}", counted(faults, "fault"), counted(warnings, "warning")),
+        (0, 0) => "no known fault".into(),
+        _ => format!("{}, {}", counted(faults, "fault"), counted(warnings, "warning")).into(),
     });
     lines
 }
@@ -119,11 +119,11 @@ fn group_lines(
     group: &[&Finding],
     max: usize,
     colour: bool,
-) -> Vec<String> {
+) -> Vec<Line> {
     let tone = if severity == Severity::Fault { Tone::Bad } else { Tone::Waiting };
-    let head = Cell::new(severity.as_str(), tone).paint(colour);
     let objects = some(group.iter().map(|finding| &finding.object), max);
-    let mut lines = vec![format!("{head}  {} {objects}: {reason}", place.as_str())];
+    let head = Line::default().cell(&Cell::new(severity.as_str(), tone), colour);
+    let mut lines = vec![head.text(&format!("  {} {objects}: {reason}", place.as_str()))];
     let mut said: Vec<(&str, Vec<&str>)> = Vec::new();
     for finding in group {
         match said.iter_mut().find(|(message, _)| *message == finding.message) {

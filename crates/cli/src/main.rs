@@ -77,7 +77,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut args::command(), "kurator", &mut script);
-            output::raw(&script)?;
+            output::script(&script)?;
         }
         Command::Version => version(common.output)?,
     }
@@ -87,7 +87,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
 fn version(format: args::Format) -> Result<(), output::WriteError> {
     let version = env!("CARGO_PKG_VERSION");
     if !output::structured(format, &serde_json::json!({"version": version}))? {
-        output::print(&[format!("kurator {version}")])?;
+        output::print(&[format!("kurator {version}").into()])?;
     }
     Ok(())
 }

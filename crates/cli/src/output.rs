@@ -1,162 +1,23 @@
 //! Calm, aligned output; colour only on a terminal.
+//!
+//! Everything that the program says goes through here, and nothing that others wrote commands a terminal: text is printed
+//! as [`Line`]s or by [`note`], which show what is not seen; JSON and YAML have it escaped.
+
+mod question;
+mod screen;
+mod table;
+mod visible;
 
 use std::io::{IsTerminal, Write};
 
 use serde_json::Value;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::args::Format;
 
-/// Longest line of a text that is broken: with the columns before it, a row stays below 160 characters.
-const TEXT_WIDTH: usize = 80;
-
-/// What a cell says, beyond its text.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Tone {
-    /// Nothing.
-    #[default]
-    Plain,
-    /// As it should be.
-    Good,
-    /// On its way, or not known.
-    Waiting,
-    /// Wrong.
-    Bad,
-}
-
-/// One cell of a table.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Cell {
-    text: String,
-    tone: Tone,
-}
-
-impl Cell {
-    /// A cell with a tone.
-    pub(crate) fn new(text: impl Into<String>, tone: Tone) -> Self {
-        Self { text: text.into(), tone }
-    }
-
-    /// How many columns of a terminal the text takes: two for each Chinese character.
-    fn width(&self) -> usize {
-        self.text.width()
-    }
-
-    /// The text, coloured by its tone if there are colours.
-    pub(crate) fn paint(&self, colour: bool) -> String {
-        let code = match self.tone {
-            Tone::Good => "32",
-            Tone::Waiting => "33",
-            Tone::Bad => "31",
-            Tone::Plain => return self.text.clone(),
-        };
-        if colour { format!("\x1b[{code}m{}\x1b[0m", self.text) } else { self.text.clone() }
-    }
-}
-
-impl<T: Into<String>> From<T> for Cell {
-    fn from(text: T) -> Self {
-        Self { text: text.into(), tone: Tone::Plain }
-    }
-}
-
-/// A table: columns as wide as their widest cell, two spaces apart, the last one ragged.
-#[derive(Debug, Default)]
-pub(crate) struct Table {
-    rows: Vec<Vec<Cell>>,
-}
-
-impl Table {
-    /// A table with these headings.
-    pub(crate) fn new(headings: &[&str]) -> Self {
-        Self { rows: vec![headings.iter().map(|h| Cell::from(*h)).collect()] }
-    }
-
-    /// Adds a row.
-    pub(crate) fn row(&mut self, cells: Vec<Cell>) {
-        self.rows.push(cells);
-    }
-
-    /// Adds a row whose last cell is a text that continues below itself when it is long.
-    pub(crate) fn wrap(&mut self, cells: Vec<Cell>, text: &str) {
-        let blank = vec![Cell::default(); cells.len()];
-        let mut text = fold(text).into_iter();
-        let mut first = cells;
-        first.push(text.next().unwrap_or_default().into());
-        self.rows.push(first);
-        for line in text {
-            let mut next = blank.clone();
-            next.push(line.into());
-            self.rows.push(next);
-        }
-    }
-
-    /// The lines.
-    pub(crate) fn lines(&self, colour: bool) -> Vec<String> {
-        self.clipped(colour, usize::MAX)
-    }
-
-    /// The lines, each cut where it would be wider than this many columns.
-    pub(crate) fn clipped(&self, colour: bool, columns: usize) -> Vec<String> {
-        let count = self.rows.iter().map(Vec::len).max().unwrap_or_default();
-        let width = |c: usize| self.rows.iter().filter_map(|r| r.get(c)).map(Cell::width).max();
-        let widths: Vec<usize> = (0..count).map(|c| width(c).unwrap_or_default()).collect();
-        let line = |row: &Vec<Cell>| {
-            let mut out = String::new();
-            let mut at = 0;
-            for (index, cell) in row.iter().enumerate() {
-                let left = columns.saturating_sub(at);
-                if left == 0 {
-                    break;
-                }
-                if cell.width() > left {
-                    out.push_str(&Cell::new(cut(&cell.text, left), cell.tone).paint(colour));
-                    break;
-                }
-                out.push_str(&cell.paint(colour));
-                let last = index + 1 == row.len();
-                let pad = if last { 0 } else { widths[index] + 2 - cell.width() };
-                out.extend(std::iter::repeat_n(' ', pad));
-                at += cell.width() + pad;
-            }
-            out.trim_end().to_owned()
-        };
-        self.rows.iter().map(line).collect()
-    }
-}
-
-/// The beginning of a text, in at most so many columns, the last one an ellipsis.
-fn cut(text: &str, columns: usize) -> String {
-    let mut left = columns.saturating_sub(1);
-    let fits = |c: &char| {
-        let width = c.width().unwrap_or_default();
-        let fits = width <= left;
-        left = left.saturating_sub(width);
-        fits
-    };
-    let mut out: String = text.chars().take_while(fits).collect();
-    if columns > 0 {
-        out.push('…');
-    }
-    out
-}
-
-/// Breaks a text between words; a word that is longer than a line stays whole, since it may be a path to copy.
-fn fold(text: &str) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let Some(line) = lines.last_mut() else { continue };
-        if !line.is_empty() && line.width() + 1 + word.width() > TEXT_WIDTH {
-            lines.push(word.to_owned());
-        } else {
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-    }
-    lines
-}
+pub(crate) use question::ask;
+pub(crate) use screen::Screen;
+pub(crate) use table::{Cell, Line, Table, Tone};
+use visible::visible;
 
 /// stdout could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -191,14 +52,24 @@ pub(crate) fn columns() -> usize {
 }
 
 /// Prints lines to stdout.
-pub(crate) fn print(lines: &[String]) -> Result<(), WriteError> {
-    raw(lines.iter().map(|line| format!("{line}\n")).collect::<String>().as_bytes())
+pub(crate) fn print(lines: &[Line]) -> Result<(), WriteError> {
+    raw(&text(lines))
 }
 
-/// Writes bytes to stdout.
-pub(crate) fn raw(bytes: &[u8]) -> Result<(), WriteError> {
+/// Prints a script that this program wrote, for a shell.
+pub(crate) fn script(script: &[u8]) -> Result<(), WriteError> {
+    raw(&String::from_utf8_lossy(script))
+}
+
+/// Lines as they are printed.
+pub(crate) fn text(lines: &[Line]) -> String {
+    lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect()
+}
+
+/// Writes to stdout what is harmless.
+fn raw(text: &str) -> Result<(), WriteError> {
     let mut out = std::io::stdout().lock();
-    out.write_all(bytes)?;
+    out.write_all(text.as_bytes())?;
     Ok(out.flush()?)
 }
 
@@ -210,20 +81,32 @@ pub(crate) fn unread<T: Default>(written: Result<T, WriteError>) -> Result<T, Wr
     }
 }
 
-/// Says something on stderr. Nobody is left to be told when that fails.
+/// Says something on stderr, on one line. Nobody is left to be told when that fails.
 pub(crate) fn note(text: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", visible(&text.to_string()));
 }
 
 /// Prints a value as JSON or YAML; says whether it did (`false`: text was asked for).
 pub(crate) fn structured(format: Format, value: &Value) -> Result<bool, WriteError> {
-    match format {
-        Format::Text => return Ok(false),
-        Format::Json => print(&[format!("{value:#}")])?,
-        // Several values are several documents.
-        Format::Yaml => raw(format!("---\n{}", model::yaml::to_string(value)).as_bytes())?,
+    match document(format, value) {
+        Some(document) => raw(&document).map(|()| true),
+        None => Ok(false),
     }
-    Ok(true)
+}
+
+/// A value as a document: exactly this value, with what is not seen escaped.
+fn document(format: Format, value: &Value) -> Option<String> {
+    match format {
+        Format::Text => None,
+        Format::Json => Some(format!("{}\n", visible::json(&format!("{value:#}")))),
+        // Several values are several documents.
+        Format::Yaml => {
+            let yaml = format!("---\n{}", model::yaml::to_string(value));
+            // The writer of YAML escapes control characters alone. JSON is YAML too.
+            let json = || format!("---\n{}\n", visible::json_in_yaml(&format!("{value:#}")));
+            Some(if visible::has_unseen(&yaml) { json() } else { yaml })
+        }
+    }
 }
 
 /// An error and its causes, each once, in one line.

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::args::{Common, DEFAULT_NAMESPACE, Object, Target};
 use crate::connect;
-use crate::output::{self, Cell, Table, Tone};
+use crate::output::{self, Cell, Line, Table, Tone};
 
 pub(crate) async fn run(common: &Common, what: Object) -> anyhow::Result<()> {
     let client = connect::hub(common).await?;
@@ -39,7 +39,7 @@ fn page(name: &str, object: &Target, namespace: &str) -> String {
 }
 
 /// The tree as text: units by member, application and policy, then their objects. All objects share their columns.
-fn lines(name: &str, page: &str, tree: &Value, colour: bool) -> Vec<String> {
+fn lines(name: &str, page: &str, tree: &Value, colour: bool) -> Vec<Line> {
     let mut units: Vec<&Value> = tree["units"].as_array().into_iter().flatten().collect();
     units.sort_by_key(|unit| (text(unit, "member"), text(unit, "unit")));
     let of = |unit: &Value| unit["details"].as_array().cloned().unwrap_or_default();
@@ -53,23 +53,24 @@ fn lines(name: &str, page: &str, tree: &Value, colour: bool) -> Vec<String> {
         }
     }
     let mut rows = table.lines(colour).into_iter();
-    let mut lines = vec![name.to_owned()];
+    let mut lines = vec![Line::from(name)];
     if units.is_empty() {
-        lines.push(format!("  no member reports anything of it; see `{page}`"));
+        lines.push(format!("  no member reports anything of it; see `{page}`").into());
     }
     for unit in units {
         let (phase, health) = (text(unit, "phase"), text(unit, "health"));
         let (phase, health) = (Cell::new(phase, tone(phase)), Cell::new(health, tone(health)));
-        let head = format!("  {}  {}, {}", label(unit, name), phase.paint(colour), health.paint(colour));
+        let head =
+            Line::from(format!("  {}  ", label(unit, name))).cell(&phase, colour).text(", ").cell(&health, colour);
         lines.push(match text(unit, "message") {
             "" => head,
-            message => format!("{head}: {message}"),
+            message => head.text(": ").text(message),
         });
         let count = of(unit).len();
         if count == 0 {
-            lines.push("    no objects".to_owned());
+            lines.push("    no objects".into());
         }
-        lines.extend(rows.by_ref().take(count).map(|row| format!("    {row}")));
+        lines.extend(rows.by_ref().take(count).map(|row| row.indented(4)));
     }
     lines
 }

@@ -150,7 +150,8 @@ impl Running {
             tenths(begun.elapsed()),
             file.display(),
             contexts.join(", ")
-        )]))?;
+        )
+        .into()]))?;
         Ok(())
     }
 
@@ -188,7 +189,7 @@ fn next_steps(dir: &Path, hub: &Hub, up: &Up) {
         lines.push(format!("{only}: say --advertise HOST for others"));
     }
     lines.push(format!("Ctrl-C ends it; everything is kept in {dir}"));
-    output::note(lines.join("\n"));
+    lines.iter().for_each(output::note);
 }
 
 /// Shows how the demo converges; then waits for ever, unless told to exit when ready.

@@ -2,11 +2,15 @@
 //!
 //! A broken proxy, or a member that lies, answers 200 with any JSON. Kind, name, namespace and UID of what comes back
 //! must be those that were asked for.
+//!
+//! What names an object has a length here too: names and versions are kept of each object, so one that fills an answer
+//! would fill our memory. Every object of every answer passes this place.
 
 use model::object;
 use serde_json::Value;
 
 use crate::failure::{Error, words};
+use crate::limit;
 use crate::resource::{Resource, Target};
 
 /// `apiVersion` and `kind` of metadata alone.
@@ -54,7 +58,7 @@ impl<'a> Question<'a> {
         Self { resource, namespace, name: Name::Any, uid: None, own_kind: true, kind_optional }
     }
 
-    /// Compares.
+    /// Compares, and refuses what no Kubernetes object is called.
     pub(crate) fn check(&self, answer: &Value) -> Result<(), Error> {
         let text = |field: &str| answer.get(field).and_then(Value::as_str).unwrap_or_default();
         let (api_version, kind) = (text("apiVersion"), text("kind"));
@@ -78,9 +82,23 @@ impl<'a> Question<'a> {
         };
         let right_uid = self.uid.is_none_or(|uid| object::uid(answer) == Some(uid));
         if right_kind && right_name && right_namespace && right_uid {
-            return Ok(());
+            return self.check_lengths(answer, name, namespace);
         }
         Err(Error::Mismatch { asked: self.asked(), found: found(answer, self.uid.filter(|_| !right_uid).is_some()) })
+    }
+
+    /// What was asked for has the length that it has: only what the server says of itself is measured.
+    fn check_lengths(&self, answer: &Value, name: &str, namespace: &str) -> Result<(), Error> {
+        if !matches!(self.name, Name::Exactly(_)) {
+            limited("metadata.name", name, limit::NAME_BYTES_MAX)?;
+        }
+        if self.namespace.is_empty() {
+            limited("metadata.namespace", namespace, limit::NAMESPACE_BYTES_MAX)?;
+        }
+        if self.uid.is_none() {
+            limited("metadata.uid", object::uid(answer).unwrap_or_default(), limit::UID_BYTES_MAX)?;
+        }
+        version(answer).map(drop)
     }
 
     fn asked(&self) -> String {
@@ -92,6 +110,23 @@ impl<'a> Question<'a> {
         let uid = self.uid.map(|uid| format!(" with UID {uid}")).unwrap_or_default();
         format!("{} {}{uid}", self.resource, place(self.namespace, name))
     }
+}
+
+/// The resourceVersion of an object, of a list or of a bookmark; empty when it has none.
+///
+/// # Errors
+/// [`Error::Malformed`] when it is longer than any is.
+pub(crate) fn version(answer: &Value) -> Result<&str, Error> {
+    let version = object::resource_version(answer).unwrap_or_default();
+    limited("metadata.resourceVersion", version, limit::VERSION_BYTES_MAX)
+}
+
+/// A text that a server says, if it is not longer than it can be. The error does not repeat it.
+pub(crate) fn limited<'a>(field: &str, text: &'a str, bytes_max: usize) -> Result<&'a str, Error> {
+    if text.len() <= bytes_max {
+        return Ok(text);
+    }
+    Err(Error::Malformed(format!("{field} is longer than {bytes_max} bytes")))
 }
 
 /// Without building the text: this is asked for each object of a list.

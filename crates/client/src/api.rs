@@ -15,6 +15,7 @@ use model::object;
 use serde_json::{Value, json};
 
 pub use list::{Content, List, Selection};
+pub(crate) use list::{Kept, weighed};
 
 use crate::answer::{Name, Question, found};
 use crate::exchange::{self, APPLY_PATCH, Ask, JSON, MERGE_PATCH, METADATA};
@@ -311,6 +312,15 @@ impl Api {
     pub async fn apply(&self, target: &Target<'_>, object: impl Into<Document>) -> Result<Applied, Error> {
         let (status, object) = self.change(Method::PATCH, target, "&force=true", APPLY_PATCH, object.into()).await?;
         Ok(Applied { created: status == StatusCode::CREATED, object })
+    }
+
+    /// What the server would make of an apply, admission included. Nothing is written.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn apply_dry_run(&self, target: &Target<'_>, object: impl Into<Document>) -> Result<Value, Error> {
+        let more = "&force=true&dryRun=All";
+        self.change(Method::PATCH, target, more, APPLY_PATCH, object.into()).await.map(|(_, answer)| answer)
     }
 
     /// Applies a JSON merge patch. With `metadata.resourceVersion` in it, only to exactly that version.

@@ -1,6 +1,7 @@
 //! Which kinds a server serves, and at which paths.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::{StreamExt, stream};
@@ -16,7 +17,7 @@ use crate::resource::{Resource, Verbs, root};
 /// One group version's kinds.
 #[derive(Default)]
 struct Kinds {
-    resources: Vec<Arc<Resource>>,
+    resources: Document,
     /// When it was read; never, while it has not been.
     fetched: Option<Instant>,
 }
@@ -30,12 +31,44 @@ type Slot = Arc<tokio::sync::Mutex<Kinds>>;
 pub struct Discovery {
     api: Api,
     known: Arc<Mutex<HashMap<GroupVersion, Slot>>>,
+    /// Kinds that were kept since everything was forgotten.
+    kept: Arc<AtomicUsize>,
+    documents: Documents,
+}
+
+/// Kinds of documents that servers have alike: a thousand members serve the same core group. Cheap to clone; clones share
+/// what they hold, for as long as somebody uses it.
+#[derive(Clone, Debug, Default)]
+pub struct Documents(Arc<Mutex<HashSet<Document>>>);
+
+/// The kinds of a document.
+type Document = Arc<[Arc<Resource>]>;
+
+impl Documents {
+    /// The copy that everybody shares of a document's kinds.
+    fn share(&self, kinds: Vec<Resource>) -> Document {
+        let kinds: Document = kinds.into_iter().map(Arc::new).collect();
+        // What is in it is complete at every moment.
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get(&kinds) {
+            return Arc::clone(known);
+        }
+        // A new document is rare, and there are as many as there are versions of Kubernetes and of CRDs in use.
+        known.retain(|kinds| Arc::strong_count(kinds) > 1);
+        known.insert(Arc::clone(&kinds));
+        kinds
+    }
 }
 
 impl Discovery {
     /// Of a server, of which nothing is known yet.
     pub fn new(api: Api) -> Self {
-        Self { api, known: Arc::default() }
+        Self::sharing(api, &Documents::default())
+    }
+
+    /// The same, and what it will know is shared with other servers that say the same.
+    pub fn sharing(api: Api, documents: &Documents) -> Self {
+        Self { api, known: Arc::default(), kept: Arc::default(), documents: documents.clone() }
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<GroupVersion, Slot>> {
@@ -50,12 +83,23 @@ impl Discovery {
         known.entry(version.clone()).or_default().clone()
     }
 
+    /// Counts kinds that are about to be kept. When they are too many together, everything is forgotten.
+    fn keep(&self, kinds: usize) {
+        if self.kept.fetch_add(kinds, Ordering::Relaxed) + kinds > limit::DISCOVERY_KEPT_MAX {
+            self.known().clear();
+            self.kept.store(kinds, Ordering::Relaxed);
+        }
+    }
+
     /// Finds a kind; `None` when the server does not serve it.
     ///
     /// # Errors
-    /// See [`Error`].
+    /// See [`Error`]; [`Error::Endless`] when a document has more than [`limit::DISCOVERY_KINDS_MAX`] kinds.
     pub async fn find(&self, gvk: &GroupVersionKind) -> Result<Option<Arc<Resource>>, Error> {
         let version = gvk.group_version();
+        if !can_be_served(&version) {
+            return Ok(None);
+        }
         let slot = self.slot(&version);
         let mut kinds = slot.lock().await;
         let pick = |kinds: &Kinds| kinds.resources.iter().find(|r| r.kind == gvk.kind).cloned();
@@ -68,7 +112,8 @@ impl Discovery {
             Err(error) if error.is_gone() => Vec::new(),
             Err(error) => return Err(error),
         };
-        *kinds = Kinds { resources: resources.into_iter().map(Arc::new).collect(), fetched: Some(Instant::now()) };
+        self.keep(resources.len());
+        *kinds = Kinds { resources: self.documents.share(resources), fetched: Some(Instant::now()) };
         Ok(pick(&kinds))
     }
 
@@ -132,7 +177,8 @@ impl Served {
         let mut wanted = vec![GroupVersion::new("", "v1")];
         for group in groups.get("groups").and_then(Value::as_array).into_iter().flatten() {
             let name = group.get("name").and_then(Value::as_str).unwrap_or_default();
-            wanted.extend(versions_of(group).into_iter().map(|version| GroupVersion::new(name, version)));
+            let versions = versions_of(group).into_iter().map(|version| GroupVersion::new(name, version));
+            wanted.extend(versions.filter(can_be_served));
         }
         let max = limit::DISCOVERY_DOCUMENTS_MAX;
         if wanted.len() > max {
@@ -171,19 +217,30 @@ impl Served {
     }
 }
 
+/// Is it short enough to be a group and a version of an API? What is not asked for costs nothing.
+fn can_be_served(version: &GroupVersion) -> bool {
+    version.group.len() <= limit::GROUP_BYTES_MAX && version.version.len() <= limit::KIND_BYTES_MAX
+}
+
+/// Is it a plural name or a kind, as Kubernetes has them? It goes into paths as it is.
+fn is_word(text: &str) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    !text.is_empty() && text.len() <= limit::KIND_BYTES_MAX && text.bytes().all(is_letter)
+}
+
 fn mismatch(asked: &str, answer: &Value) -> Error {
     Error::Mismatch { asked: asked.to_owned(), found: crate::answer::found(answer, false) }
 }
 
-/// The kinds of an APIResourceList. Subresources are not kinds.
+/// The kinds of an APIResourceList. Subresources are not kinds, and what has no name that a kind can have is none.
 fn kinds_of(version: &GroupVersion, document: &Value) -> Result<Vec<Resource>, Error> {
     let said = document.get("groupVersion").and_then(Value::as_str).unwrap_or_default();
     if said != version.to_string() {
         return Err(mismatch(&format!("the kinds of {version}"), document));
     }
     let one = |resource: &Value| {
-        let text = |field: &str| resource.get(field).and_then(Value::as_str).filter(|text| !text.is_empty());
-        let plural = text("name").filter(|name| !name.contains('/'))?;
+        let text = |field: &str| resource.get(field).and_then(Value::as_str).filter(|text| is_word(text));
+        let plural = text("name")?;
         let verbs = resource.get("verbs").and_then(Value::as_array).into_iter().flatten();
         Some(Resource {
             group: version.group.clone(),
@@ -194,7 +251,14 @@ fn kinds_of(version: &GroupVersion, document: &Value) -> Result<Vec<Resource>, E
             verbs: verbs.filter_map(Value::as_str).collect::<Verbs>(),
         })
     };
-    Ok(document.get("resources").and_then(Value::as_array).into_iter().flatten().filter_map(one).collect())
+    let max = limit::DISCOVERY_KINDS_MAX;
+    let kinds = document.get("resources").and_then(Value::as_array).into_iter().flatten().filter_map(one);
+    // One more tells whether there are too many, and the rest is not read.
+    let kinds: Vec<Resource> = kinds.take(max + 1).collect();
+    if kinds.len() > max {
+        return Err(Error::Endless { max, of: "kinds in a group version" });
+    }
+    Ok(kinds)
 }
 
 /// The versions of an APIGroup, the preferred one first.
@@ -203,6 +267,7 @@ fn versions_of(group: &Value) -> Vec<&str> {
     let versions = group.get("versions").and_then(Value::as_array).into_iter().flatten();
     let mut versions: Vec<&str> = versions.filter_map(|v| v.get("version")?.as_str()).collect();
     versions.sort_by_key(|version| *version != preferred);
+    versions.truncate(limit::DISCOVERY_VERSIONS_MAX);
     versions
 }
 

@@ -67,6 +67,12 @@ pub enum Error {
         /// What it counts.
         of: &'static str,
     },
+    /// A watch says more than it may cost to read.
+    #[error("the watch says more than {max} lines a second")]
+    Flood {
+        /// The limit.
+        max: u32,
+    },
     /// The answer is no JSON, or not of the form that it should have.
     #[error("the answer is not a Kubernetes object: {0}")]
     Malformed(String),
@@ -146,6 +152,7 @@ impl Error {
             | Self::Unavailable(_)
             | Self::TooLarge { .. }
             | Self::Endless { .. }
+            | Self::Flood { .. }
             | Self::Malformed(_)
             | Self::Mismatch { .. } => Class::Retry,
             Self::Request(_) => Class::Bug,
@@ -160,7 +167,11 @@ impl Error {
             Self::Transport { .. } => "Unreachable",
             Self::Deadline(_) => "Timeout",
             Self::Unavailable(_) => "Unavailable",
-            Self::TooLarge { .. } | Self::Endless { .. } | Self::Malformed(_) | Self::Mismatch { .. } => "BadAnswer",
+            Self::TooLarge { .. }
+            | Self::Endless { .. }
+            | Self::Flood { .. }
+            | Self::Malformed(_)
+            | Self::Mismatch { .. } => "BadAnswer",
             Self::NoKind { .. } => "NoKind",
             Self::Request(_) => "InternalError",
         }

@@ -73,11 +73,32 @@ pub const LIST_OBJECTS_MAX: usize = 750_000;
 /// pages that had to shrink.
 pub const LIST_PAGES_MAX: usize = 4_500;
 
-/// Memory that a list of whole objects may take, in bytes. Who lists more keeps projections, which are not counted.
+/// Memory that a list of whole objects may take, in bytes. Who lists more keeps projections.
 pub const LIST_MEMORY_MAX: usize = 256 * 1024 * 1024;
+
+/// Memory that may be kept of a list's objects where each is projected, in bytes: 350 for each of [`LIST_OBJECTS_MAX`],
+/// which is a name, a namespace, a UID and a few words.
+pub const LIST_KEPT_MAX: usize = 256 * 1024 * 1024;
 
 /// Bytes of a list in total, projected or not: [`LIST_OBJECTS_MAX`] objects of 4 kB.
 pub const LIST_BYTES_MAX: usize = 3 * 1024 * 1024 * 1024;
+
+/// Longest name of an object that a server names to us, in bytes. Kubernetes takes 253 for nearly all kinds. Names of RBAC's
+/// kinds and of some aggregated APIs are segments of a path, to which it sets no limit; none in use comes near this one.
+pub const NAME_BYTES_MAX: usize = 1_024;
+
+/// Longest namespace, in bytes: a DNS label, as Kubernetes has it.
+pub const NAMESPACE_BYTES_MAX: usize = 63;
+
+/// Longest UID, in bytes. Servers use UUIDs of 36.
+pub const UID_BYTES_MAX: usize = 128;
+
+/// Longest resourceVersion, in bytes. It is a number of at most 20 digits (KEP-5504); aggregated APIs may have another form.
+pub const VERSION_BYTES_MAX: usize = 64;
+
+/// Longest `continue` token, in bytes. It is Base64 of a namespace, a name and a version: below 2 kB with
+/// [`NAME_BYTES_MAX`]. It goes into a URL, for which servers take 8 kB and more.
+pub const TOKEN_BYTES_MAX: usize = 4_096;
 
 /// How long a watch request lives before it is renewed. Bounds how long a connection that died without a word goes
 /// unnoticed where nothing else does; client-go uses 5 to 10 minutes.
@@ -96,6 +117,21 @@ pub const WATCH_LEAST: Duration = Duration::from_secs(1);
 /// Failures of a watch in a row before it is said: one lost connection is no outage.
 pub const WATCH_FAILURES_MAX: u32 = 2;
 
+/// Lines a second that a watch may say for long. So many changes of one kind are more than an API server stores; to read
+/// them takes up to half a core.
+pub const WATCH_LINES_MAX: u32 = 10_000;
+
+/// How long the lines of [`Limits::watch_lines`] may come all at once. Twenty seconds of them are more objects than change
+/// together, and a list is the cheaper way to learn of more.
+pub const WATCH_BURST: Duration = Duration::from_secs(20);
+
+/// A line of a watch counts once for so many bytes: four times a usual object, with which reading it costs about as much
+/// as all else that comes of an event.
+pub const WATCH_LINE_BYTES: usize = 16 * 1024;
+
+/// A watch that said too much again within this time waits longer than before.
+pub const WATCH_FLOOD_MEMORY: Duration = Duration::from_secs(120);
+
 /// Deadline of the question whether the rest of a server answers, when a part of it did not. Small reads of a busy API
 /// server take below one second.
 pub const JUDGE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -106,6 +142,22 @@ pub const DISCOVERY_REFRESH: Duration = Duration::from_millis(500);
 /// Discovery documents that are kept. A large cluster serves about 150 group versions; names of versions that it does not
 /// serve come from manifests, and must not add up.
 pub const DISCOVERY_DOCUMENTS_MAX: usize = 512;
+
+/// Versions of one group that are asked for, the preferred one first. Kubernetes' own groups have at most five.
+pub const DISCOVERY_VERSIONS_MAX: usize = 16;
+
+/// Kinds of one discovery document. The largest groups that we know (all of a cloud's services as CRDs) have a few hundred
+/// in a version; more are a server that does not end.
+pub const DISCOVERY_KINDS_MAX: usize = 2_000;
+
+/// Kinds that are kept of a server, over all its documents: eight of the largest. At about 250 bytes each, 4 MB.
+pub const DISCOVERY_KEPT_MAX: usize = 16_000;
+
+/// Longest API group, in bytes: a DNS subdomain, as Kubernetes has it.
+pub const GROUP_BYTES_MAX: usize = 253;
+
+/// Longest version, kind and plural name of a kind, in bytes: DNS labels, as Kubernetes has it for CRDs.
+pub const KIND_BYTES_MAX: usize = 63;
 
 /// Discovery documents asked for at the same time: a server with 60 groups answers in a few round trips, and a small one
 /// is not flooded.
@@ -147,10 +199,14 @@ pub struct Limits {
     pub list_bytes: usize,
     /// Memory that a list of whole objects may take, in bytes.
     pub list_memory: usize,
+    /// Memory that may be kept of a list's objects where each is projected, in bytes.
+    pub list_kept: usize,
     /// How long a watch request lives.
     pub watch_life: Duration,
     /// Longest silence of a watch.
     pub watch_silence: Duration,
+    /// Lines a second that a watch may say for long.
+    pub watch_lines: u32,
 }
 
 impl Default for Limits {
@@ -166,8 +222,10 @@ impl Default for Limits {
             list_pages: LIST_PAGES_MAX,
             list_bytes: LIST_BYTES_MAX,
             list_memory: LIST_MEMORY_MAX,
+            list_kept: LIST_KEPT_MAX,
             watch_life: WATCH_LIFE,
             watch_silence: WATCH_SILENCE,
+            watch_lines: WATCH_LINES_MAX,
         }
     }
 }

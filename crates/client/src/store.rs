@@ -10,6 +10,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use kube::ResourceExt;
+use model::Weigh;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -51,6 +52,12 @@ impl NamespacedName {
     pub fn of_value(object: &Value) -> Self {
         let namespace = model::object::namespace(object).unwrap_or_default();
         Self::new(namespace, model::object::name(object).unwrap_or_default())
+    }
+}
+
+impl Weigh for NamespacedName {
+    fn weight(&self) -> usize {
+        self.namespace.weight() + self.name.weight()
     }
 }
 
@@ -227,10 +234,10 @@ impl<K: Send + Sync + 'static> Store<K> {
         }
     }
 
-    /// A watch that fills this store: what [`Store::run`] takes. Narrow it or change its back-off before.
+    /// A watch that fills this store: what [`Store::run`] takes. Stores are of the hub's own API, and keep what it keeps. Narrow it or change its back-off before.
     pub fn watch(&self, api: Api) -> Watch<K> {
         let (parse, kind) = (self.reader.parse, self.resource.clone());
-        Watch::new(api, self.resource.clone(), move |value| {
+        Watch::of_own_server(api, self.resource.clone(), move |value| {
             let name = NamespacedName::of_value(&value);
             let object = parse(value);
             if object.is_none() {

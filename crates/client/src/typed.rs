@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use model::Weigh;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -76,7 +77,12 @@ where
     /// # Errors
     /// See [`Api::list`].
     pub async fn list(&self, namespace: &str, selection: &Selection) -> Result<List<K>, Error> {
-        let listed = self.api.list_as(&self.resource, namespace, selection, |value| Some(self.read(value))).await?;
+        // As JSON it weighs about what it does as a type, or more.
+        let project = |value: Value| {
+            let weight = value.weight();
+            Some((self.read(value), weight))
+        };
+        let listed = self.api.list_kept(&self.resource, namespace, selection, project).await?;
         let items = listed.items.into_iter().collect::<Result<_, _>>()?;
         Ok(List { items, resource_version: listed.resource_version })
     }

@@ -7,12 +7,12 @@ mod line;
 
 use std::sync::Arc;
 
-use model::object;
+use model::Weigh;
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::answer::Question;
-use crate::api::{Api, List, Selection};
+use crate::answer::{Question, version};
+use crate::api::{Api, Kept, List, Selection, weighed};
 use crate::exchange::{Ask, open, within};
 use crate::failure::{Class, Error};
 use crate::json;
@@ -59,7 +59,7 @@ struct Stream {
     spoke: bool,
 }
 
-type Project<T> = Box<dyn FnMut(Value) -> Option<T> + Send>;
+type Project<T> = Box<dyn FnMut(Value) -> Kept<T> + Send>;
 
 /// A watch of one collection.
 pub struct Watch<T> {
@@ -72,24 +72,43 @@ pub struct Watch<T> {
     jitter: Jitter,
     state: State,
     failures: u32,
+    /// How often in a row it was given up because it said too much.
+    floods: u32,
     /// Nothing is asked before this time.
     not_before: Option<Instant>,
 }
 
 impl<T> Watch<T> {
     /// Follows all objects of a kind. `project` makes of each object what is handed on; `None` skips it. Objects in lists
-    /// may leave out `apiVersion` and `kind`.
-    pub fn new(api: Api, resource: Arc<Resource>, project: impl FnMut(Value) -> Option<T> + Send + 'static) -> Self {
+    /// may leave out `apiVersion` and `kind`. What is handed on of a list is weighed, as by [`Api::list_as`].
+    pub fn new(api: Api, resource: Arc<Resource>, mut project: impl FnMut(Value) -> Option<T> + Send + 'static) -> Self
+    where
+        T: Weigh,
+    {
+        Self::projecting(api, resource, Box::new(move |object| project(object).map(weighed)))
+    }
+
+    /// The same for the server that this process is or belongs to, whose size is ours: what is kept of it is not weighed.
+    pub fn of_own_server(
+        api: Api,
+        resource: Arc<Resource>,
+        mut project: impl FnMut(Value) -> Option<T> + Send + 'static,
+    ) -> Self {
+        Self::projecting(api, resource, Box::new(move |object| project(object).map(|item| (item, 0))))
+    }
+
+    fn projecting(api: Api, resource: Arc<Resource>, project: Project<T>) -> Self {
         Self {
             api,
             resource,
             namespace: String::new(),
             selection: Selection::default(),
-            project: Box::new(project),
+            project,
             backoff: Backoff::NEAR,
             jitter: steady(),
             state: State::List,
             failures: 0,
+            floods: 0,
             not_before: None,
         }
     }
@@ -194,7 +213,7 @@ impl<T> Watch<T> {
 
     async fn list(&mut self) -> Result<Option<Event<T>>, Error> {
         let Self { api, resource, namespace, selection, project, .. } = self;
-        let List { items, resource_version } = api.list_as(resource, namespace, selection, project).await?;
+        let List { items, resource_version } = api.list_kept(resource, namespace, selection, project).await?;
         let position = resource_version.parse().ok();
         self.state = State::Open { version: resource_version };
         Ok(Some(Event::Listed(items, position)))
@@ -216,9 +235,15 @@ impl<T> Watch<T> {
                 self.expire();
                 return Ok(None);
             }
-            Err(error) => return Err(self.api.judge(error).await),
+            Err(error) => {
+                let error = self.api.judge(error).await;
+                // The version may be what is refused, which does not get better: a list brings another one.
+                let is_about_request =
+                    matches!(error.code(), Some(400 | 414 | 422 | 431)) || error.class() == Class::Bug;
+                return Err(if is_about_request { self.restart(error) } else { error });
+            }
         };
-        let lines = Lines::new(body, limits.object_bytes);
+        let lines = Lines::new(body, limits.object_bytes, limits.watch_lines);
         let stream = Stream { lines, version, began: Instant::now(), spoke: false };
         self.state = State::Stream(Box::new(stream));
         Ok(None)
@@ -262,6 +287,7 @@ impl<T> Watch<T> {
         let line = match timeout_at(end.min(silent), stream.lines.next()).await {
             Ok(Ok(Some(line))) => line,
             Ok(Err(error @ Error::TooLarge { .. })) => return Err(self.restart(error)),
+            Ok(Err(error @ Error::Flood { .. })) => return Err(self.give_up(error)),
             // The connection is over; what was read counts.
             Ok(Ok(None) | Err(_)) | Err(_) => {
                 self.end();
@@ -278,6 +304,16 @@ impl<T> Watch<T> {
         }
     }
 
+    /// It says more than it may cost to read. Its connection is closed; it is said, and each time in a row the pause before
+    /// everything is listed again is longer. What it said meanwhile does not count as success.
+    fn give_up(&mut self, error: Error) -> Error {
+        let State::Stream(stream) = &self.state else { return error };
+        let again = stream.began.elapsed() < limit::WATCH_FLOOD_MEMORY;
+        self.floods = if again { self.floods.saturating_add(1) } else { 1 };
+        self.failures = self.floods;
+        self.restart(error)
+    }
+
     /// What was read cannot be trusted: everything is listed again.
     fn restart(&mut self, error: Error) -> Error {
         self.state = State::List;
@@ -289,7 +325,7 @@ impl<T> Watch<T> {
         let mut event = json::parse(line, limit::OBJECT_MEMORY_MAX)?;
         let object = event.get_mut("object").map(Value::take).unwrap_or_default();
         let kind = event.get("type").and_then(Value::as_str).unwrap_or_default();
-        let version = object::resource_version(&object).unwrap_or_default();
+        let version = version(&object)?;
         let gone = match kind {
             "ADDED" | "MODIFIED" => false,
             "DELETED" => true,
@@ -314,7 +350,7 @@ impl<T> Watch<T> {
         stream.spoke = true;
         self.failures = 0;
         let position = version.parse().ok();
-        Ok((self.project)(object).map(|item| match gone {
+        Ok((self.project)(object).map(|(item, _)| match gone {
             true => Event::Deleted(item, position),
             false => Event::Applied(item, position),
         }))

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use client::{Api, Credential, CredentialError};
 use model::MemberName;
@@ -11,6 +11,25 @@ use sha2::{Digest, Sha256};
 
 /// Field manager of what asks a member without a name of its own.
 const FIELD_MANAGER: &str = "kurator";
+
+/// How a client of a member is made of its kubeconfig.
+#[derive(Clone, Default)]
+pub enum Connect {
+    /// As the kubeconfig says: over the network.
+    #[default]
+    Kubeconfig,
+    /// By this function. Tests reach members in their own process so.
+    By(Arc<dyn Fn(&Credential) -> Api + Send + Sync>),
+}
+
+impl std::fmt::Debug for Connect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Kubeconfig => "Kubeconfig",
+            Self::By(_) => "By(…)",
+        })
+    }
+}
 
 /// A connection to a member.
 #[derive(Clone)]
@@ -32,13 +51,18 @@ pub(crate) enum Prepared {
 }
 
 /// All connections, by member name.
-#[derive(Default)]
 pub struct Connections {
+    connect: Connect,
     entries: Mutex<BTreeMap<MemberName, Connection>>,
     serial: AtomicU64,
 }
 
 impl Connections {
+    /// Knows no member yet.
+    pub(crate) fn new(connect: Connect) -> Self {
+        Self { connect, entries: Mutex::default(), serial: AtomicU64::default() }
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<MemberName, Connection>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -56,7 +80,11 @@ impl Connections {
         if let Some(open) = self.lock().get(member).filter(|c| c.fingerprint == fingerprint) {
             return Ok(Prepared::Open(open.clone()));
         }
-        Ok(Prepared::Fresh(credential.api(FIELD_MANAGER).await?, fingerprint))
+        let api = match &self.connect {
+            Connect::Kubeconfig => credential.api(FIELD_MANAGER).await?,
+            Connect::By(make) => make(credential),
+        };
+        Ok(Prepared::Fresh(api, fingerprint))
     }
 
     /// Puts a prepared connection in place of the one that there is. Two that are prepared from the same kubeconfig at the

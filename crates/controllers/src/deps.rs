@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::artifact::Artifacts;
-use crate::connection::Connections;
+use crate::connection::{Connect, Connections};
 use crate::fetch::Fetcher;
 use crate::metrics::Metrics;
 use crate::rendering::Renderings;
@@ -33,6 +33,8 @@ use crate::{application, delivery, fleet, member, status};
 pub struct Options {
     /// What is allowed of members' kubeconfigs.
     pub trust: Trust,
+    /// How members are reached.
+    pub connect: Connect,
     /// Where artifacts are cached.
     pub cache: PathBuf,
     /// Most bytes of that cache.
@@ -166,7 +168,7 @@ impl Controllers {
                 jitter,
                 trust: options.trust,
                 stores,
-                connections: Arc::default(),
+                connections: Arc::new(Connections::new(options.connect.clone())),
                 artifacts,
                 renderings,
                 metrics: options.metrics.clone(),

@@ -34,6 +34,7 @@ pub mod stores;
 mod throttle;
 mod write;
 
+pub use connection::Connect;
 pub use deps::{Controller, Controllers, Deps, Options};
 pub use metrics::Metrics;
 pub use write::WriteError;

@@ -20,6 +20,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::stores::Stores;
+use crate::write::{ObjectKey, Refusals};
 
 /// Upper bounds of delivery times, in seconds: one object at a thousand members is a second, a rollout that waits for
 /// pods a few minutes.
@@ -47,6 +48,8 @@ pub struct Metrics {
     reverts: Counter,
     probes: Family<OfResult, Counter>,
     probe_seconds: Histogram,
+    status_refusals: Counter,
+    refusals: Refusals,
 }
 
 impl fmt::Debug for Metrics {
@@ -70,6 +73,8 @@ impl Metrics {
             reverts: Counter::default(),
             probes: Family::default(),
             probe_seconds: Histogram::new(PROBE_SECONDS),
+            status_refusals: Counter::default(),
+            refusals: Refusals::default(),
         }
     }
 
@@ -96,12 +101,18 @@ impl Metrics {
             Unit::Seconds,
             metrics.probe_seconds.clone(),
         );
+        registry.register(
+            "kurator_status_refusals",
+            "Writes of a status that the API refused for what is in it",
+            metrics.status_refusals.clone(),
+        );
         metrics
     }
 
     /// Adds what the stores hold to a registry.
-    pub fn register_stores(registry: &mut Registry, stores: &Arc<Stores>) {
-        registry.register_collector(Box::new(FleetFacts(Arc::downgrade(stores))));
+    pub fn register_stores(&self, registry: &mut Registry, stores: &Arc<Stores>) {
+        let (stores, refusals) = (Arc::downgrade(stores), self.refusals.clone());
+        registry.register_collector(Box::new(FleetFacts { stores, refusals }));
     }
 
     /// Where work queues count.
@@ -122,6 +133,16 @@ impl Metrics {
         self.reverts.inc_by(count);
     }
 
+    /// The statuses that are refused at present.
+    pub(crate) fn refusals(&self) -> &Refusals {
+        &self.refusals
+    }
+
+    /// A write of a status was refused.
+    pub(crate) fn status_refused(&self) {
+        self.status_refusals.inc();
+    }
+
     /// A probe ended.
     pub(crate) fn probed(&self, result: &'static str, took: Duration) {
         self.probes.get_or_create(&OfResult { result }).inc();
@@ -129,8 +150,11 @@ impl Metrics {
     }
 }
 
-/// Members, units and held deletions, as they are stored.
-struct FleetFacts(Weak<Stores>);
+/// Members, units and held deletions, as they are stored; and statuses that cannot be stored.
+struct FleetFacts {
+    stores: Weak<Stores>,
+    refusals: Refusals,
+}
 
 impl fmt::Debug for FleetFacts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -140,7 +164,7 @@ impl fmt::Debug for FleetFacts {
 
 impl Collector for FleetFacts {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let Some(stores) = self.0.upgrade() else { return Ok(()) };
+        let Some(stores) = self.stores.upgrade() else { return Ok(()) };
         let mut members: BTreeMap<String, i64> = READY.map(|status| (status.to_owned(), 0)).into();
         for cluster in stores.clusters.list() {
             let conditions = cluster.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
@@ -158,9 +182,26 @@ impl Collector for FleetFacts {
         }
         by_label(&mut encoder, "kurator_members", "Members by the status of their Ready condition", "ready", &members)?;
         by_label(&mut encoder, "kurator_units", "Units in members, by how far delivery is", "phase", &phases)?;
+        // An object that is gone has no status.
+        self.refusals.retain(|object| is_there(&stores, object));
+        let refused = self.refusals.counts().map(|(stored, count)| (stored.as_str().to_owned(), count)).into();
+        let help = "Statuses that the API refuses, by what is stored of them";
+        by_label(&mut encoder, "kurator_refused_statuses", help, "stored", &refused)?;
         let gauge = ConstGauge::new(held);
         let help = "Deletions that wait for an approval";
         gauge.encode(encoder.encode_descriptor("kurator_held_deletions", help, None, gauge.metric_type())?)
+    }
+}
+
+/// Is an object still there, as far as this process knows its kind?
+fn is_there(stores: &Stores, (kind, key): &ObjectKey) -> bool {
+    match kind.as_str() {
+        "Application" => stores.applications.get(key).is_some(),
+        "AttachedCluster" => stores.attached.get(key).is_some(),
+        "Cluster" => stores.clusters.get(key).is_some(),
+        "Fleet" => stores.fleets.get(key).is_some(),
+        "MemberStatus" => stores.statuses.get(key).is_some(),
+        _ => true,
     }
 }
 

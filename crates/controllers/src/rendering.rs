@@ -259,7 +259,7 @@ fn render_objects(
     let budget = Budget::default();
     loop {
         match render::render(&Request { tree: &tree, inputs, budget: &budget })? {
-            Outcome::Rendered(rendered) => return Ok(rendered.objects.into_iter().map(|o| o.value).collect()),
+            Outcome::Rendered(rendered) => return rendered.objects.into_iter().map(named_as_it_may_be).collect(),
             // The budget ends this: it has a limit of turns.
             Outcome::Needs(questions) => {
                 for question in questions {
@@ -269,6 +269,15 @@ fn render_objects(
                 }
             }
         }
+    }
+}
+
+/// An object without the place where it was written: only here it is known where a wrong name comes from.
+fn named_as_it_may_be(object: render::Object) -> Result<Value, Failure> {
+    let render::Object { value, location } = object;
+    match plan::phase::check_name(&value) {
+        Ok(()) => Ok(value),
+        Err(why) => Err(Failure::Manifests(format!("{location}: {why}"))),
     }
 }
 

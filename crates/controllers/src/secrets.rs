@@ -54,7 +54,7 @@ impl SecretVersions {
         let mut all = true;
         let take = |event| {
             let is_list = matches!(event, Event::Listed(..));
-            self.take(event, all);
+            self.on_event(event, all);
             all &= !is_list;
         };
         tokio::select! {
@@ -65,14 +65,14 @@ impl SecretVersions {
     }
 
     /// Takes in what the watch says. `all`: a list tells of Secrets that are as they were, too.
-    fn take(&self, event: Event<(NamespacedName, String)>, all: bool) {
+    fn on_event(&self, event: Event<(NamespacedName, String)>, all: bool) {
         match event {
             Event::Listed(listed, _) => {
                 self.replace(listed.into_iter().collect(), all);
                 self.synced.send_replace(true);
             }
-            Event::Applied((name, version), _) => self.put(name, Some(version)),
-            Event::Deleted((name, _), _) => self.put(name, None),
+            Event::Applied((name, version), _) => self.note_version(name, Some(version)),
+            Event::Deleted((name, _), _) => self.note_version(name, None),
             Event::Absent => {}
             Event::Refused(error) => tracing::warn!(%error, "Secrets are not shown"),
             Event::Lost(error) => tracing::debug!(%error, "the watch of Secrets was interrupted"),
@@ -84,10 +84,10 @@ impl SecretVersions {
         let now = self.versions.read().unwrap_or_else(PoisonError::into_inner).clone();
         let gone = before.keys().filter(|key| !now.contains_key(*key));
         let other = now.iter().filter(|(key, version)| all || before.get(*key) != Some(*version)).map(|(key, _)| key);
-        call_each(gone.chain(other), |key| self.tell(key));
+        call_each(gone.chain(other), |key| self.tell_listeners(key));
     }
 
-    fn put(&self, key: NamespacedName, version: Option<String>) {
+    fn note_version(&self, key: NamespacedName, version: Option<String>) {
         {
             let mut versions = self.versions.write().unwrap_or_else(PoisonError::into_inner);
             match version {
@@ -95,10 +95,10 @@ impl SecretVersions {
                 None => drop(versions.remove(&key)),
             }
         }
-        self.tell(&key);
+        self.tell_listeners(&key);
     }
 
-    fn tell(&self, key: &NamespacedName) {
+    fn tell_listeners(&self, key: &NamespacedName) {
         let listeners = self.listeners.read().unwrap_or_else(PoisonError::into_inner);
         call_each(listeners.iter(), |listener| listener(key));
     }
@@ -119,11 +119,11 @@ mod tests {
         let seen = told.clone();
         secrets.on_change(move |key| seen.lock().unwrap().push(key.name.clone()));
         let listed = || Event::Listed(vec![(NamespacedName::new("n", "a"), "1".to_owned())], None);
-        let run = std::panic::AssertUnwindSafe(|| secrets.take(listed(), true));
+        let run = std::panic::AssertUnwindSafe(|| secrets.on_event(listed(), true));
         assert!(std::panic::catch_unwind(run).is_err());
         assert!(!secrets.is_synced());
-        secrets.take(listed(), true);
-        secrets.take(listed(), false);
+        secrets.on_event(listed(), true);
+        secrets.on_event(listed(), false);
         assert_eq!(*told.lock().unwrap(), ["a", "a"]);
         assert!(secrets.is_synced());
     }

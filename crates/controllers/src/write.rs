@@ -1,12 +1,23 @@
 //! Requests to the hub, with what they were about in their errors. Nothing is written twice: who writes compares first.
+//!
+//! A status that the hub refuses for what is in it is written again in its [`brief`] form, logged and counted: what a
+//! status says of an object must not depend on how much else it says.
+
+mod brief;
+mod refusal;
 
 use std::fmt::Debug;
 
+use api::condition;
 use client::{Api, Class, Delete, NamespacedName};
 use kube::{Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+
+use crate::metrics::Metrics;
+pub(crate) use brief::is_marked;
+pub(crate) use refusal::{ObjectKey, Refusals, Stored};
 
 /// A request to the hub that failed.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +45,6 @@ impl WriteError {
     pub fn is_gone(&self) -> bool {
         self.source.is_gone()
     }
-
     /// Who acts.
     pub fn class(&self) -> Class {
         self.source.class()
@@ -59,23 +69,97 @@ pub(crate) async fn create<K: HubKind>(api: &Api, object: &K) -> Result<K, Write
     api.typed::<K>().create(object).await.map_err(|e| WriteError::new::<K>("create", &object.name_any(), e))
 }
 
-/// Replaces the status of an object by the one that it holds, at the version that the decision was made from.
-pub(crate) async fn status<K: HubKind>(api: &Api, object: &K) -> Result<K, WriteError> {
+/// Replaces the status of an object by the one that it holds, at the version that the decision was made from. One that the
+/// hub refuses is written in brief: phases and conditions, and that it is cut.
+pub(crate) async fn status<K: HubKind>(api: &Api, metrics: &Metrics, object: &K) -> Result<K, WriteError> {
+    let brief = |refused: &client::Error| {
+        let mut value = serde_json::to_value(object)?;
+        value["status"] = brief::brief(&value["status"], condition::STATUS_CUT, &refused.to_string());
+        serde_json::from_value(value)
+    };
+    status_or_brief(api, metrics, object, brief).await
+}
+
+/// The same with a brief form of its own, which is made when the whole is refused.
+pub(crate) async fn status_or_brief<K: HubKind>(
+    api: &Api,
+    metrics: &Metrics,
+    object: &K,
+    brief: impl FnOnce(&client::Error) -> Result<K, serde_json::Error>,
+) -> Result<K, WriteError> {
     let fail = |e| WriteError::new::<K>("write the status of", &object.name_any(), e);
-    api.typed::<K>().replace_status(object).await.map_err(fail)
+    let status = StatusWrite { metrics, object: key_of(object) };
+    let typed = api.typed::<K>();
+    let refused = match typed.replace_status(object).await {
+        Err(error) if is_refused(&error) => error,
+        other => return status.taken(other.map_err(fail)),
+    };
+    let brief = brief(&refused).map_err(|e| fail(client::Error::Request(e.to_string())))?;
+    status.cut(fail(refused), typed.replace_status(&brief).await.map_err(fail))
 }
 
 /// Applies a part of the status of an object, with the field manager that owns this part. An answer about another object of
-/// the same name is an error, so that the object is looked at again.
-pub(crate) async fn status_part<K: HubKind>(api: &Api, object: &K, status: &impl Serialize) -> Result<K, WriteError> {
+/// the same name is an error, so that the object is looked at again. `mark` is the type of the condition that says that this
+/// part is cut: two writers of one status must not share it.
+pub(crate) async fn status_part<K: HubKind>(
+    api: &Api,
+    metrics: &Metrics,
+    object: &K,
+    part: &impl Serialize,
+    mark: &str,
+) -> Result<K, WriteError> {
     let fail = |e| WriteError::new::<K>("write the status of", &object.name_any(), e);
-    let status = serde_json::to_value(status).map_err(|e| fail(client::Error::Request(e.to_string())))?;
-    let patch = serde_json::json!({
+    let status = StatusWrite { metrics, object: key_of(object) };
+    let typed = api.typed::<K>();
+    let mut patch = serde_json::json!({
         "apiVersion": K::api_version(&()), "kind": K::kind(&()),
         "metadata": {"name": object.name_any(), "namespace": object.namespace(), "uid": object.uid()},
-        "status": status,
+        "status": serde_json::to_value(part).map_err(|e| fail(client::Error::Request(e.to_string())))?,
     });
-    api.typed::<K>().apply_status(&patch).await.map_err(fail)
+    let refused = match typed.apply_status(&patch).await {
+        Err(error) if is_refused(&error) => error,
+        other => return status.taken(other.map_err(fail)),
+    };
+    patch["status"] = brief::brief(&patch["status"], mark, &refused.to_string());
+    status.cut(fail(refused), typed.apply_status(&patch).await.map_err(fail))
+}
+
+fn key_of<K: HubKind>(object: &K) -> ObjectKey {
+    (K::kind(&()).into_owned(), NamespacedName::new(object.namespace().unwrap_or_default(), object.name_any()))
+}
+
+/// Does the hub refuse what is in a status? It is too large, or not valid; written again, the same is refused again.
+fn is_refused(error: &client::Error) -> bool {
+    matches!(error.code(), Some(400 | 413 | 422)) || matches!(error, client::Error::TooLarge { .. })
+}
+
+/// What is noted of the write of one status.
+struct StatusWrite<'a> {
+    metrics: &'a Metrics,
+    object: ObjectKey,
+}
+
+impl StatusWrite<'_> {
+    /// It was not refused.
+    fn taken<K>(self, written: Result<K, WriteError>) -> Result<K, WriteError> {
+        if written.is_ok() {
+            self.metrics.refusals().taken(&self.object);
+        }
+        written
+    }
+
+    /// It was refused, and written again in its brief form.
+    fn cut<K>(self, refused: WriteError, again: Result<K, WriteError>) -> Result<K, WriteError> {
+        let Self { metrics, object } = self;
+        metrics.status_refused();
+        match &again {
+            Ok(_) => metrics.refusals().refused(object, Stored::Cut, &refused),
+            Err(error) if is_refused(&error.source) => metrics.refusals().refused(object, Stored::Nothing, error),
+            // A lost race, or no answer: it is tried again, and then it is known.
+            Err(_) => {}
+        }
+        again
+    }
 }
 
 /// Applies an object with a controller's own field manager.
@@ -110,3 +194,6 @@ pub(crate) async fn delete<K: HubKind>(api: &Api, key: &NamespacedName, uid: Opt
 pub(crate) fn without_numbers(message: &str) -> String {
     message.chars().filter(|c| !c.is_ascii_digit()).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,6 +23,9 @@ pub(super) type Body = BoxBody<Bytes, std::io::Error>;
 /// Largest request: 10,000 `have` lines of 50 bytes are half of it.
 const REQUEST_BYTES_MAX: usize = 1 << 20;
 
+/// Most prefixes of references that are compared. git sends at most a dozen, and each is compared with each reference.
+const PREFIXES_MAX: usize = 64;
+
 /// Time for a request's body to arrive; it is small.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -107,6 +110,10 @@ fn list_query(body: &[u8]) -> Result<Option<Query>, Refusal> {
             line => query.prefixes.extend(line.strip_prefix("ref-prefix ").map(str::to_owned)),
         }
     }
+    // As git does: a prefix is a hint, and the client looks for what it wants in all references.
+    if query.prefixes.len() > PREFIXES_MAX {
+        query.prefixes.clear();
+    }
     Ok(Some(query))
 }
 
@@ -137,3 +144,6 @@ fn text(status: StatusCode, why: String) -> Response<Body> {
     *response.status_mut() = status;
     response
 }
+
+#[cfg(test)]
+mod tests;

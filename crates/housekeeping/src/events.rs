@@ -60,7 +60,8 @@ impl Watches {
         AbortOnDropHandle::new(tokio::spawn(async move {
             restarting("housekeeping-watch", metrics, retry::steady(), || {
                 let (kind, sink, changed) = (resource.clone(), sink.clone(), changed.clone());
-                let watch = Watch::new(api.clone(), resource.clone(), move |object| Item::project(&kind, &object));
+                let watch =
+                    Watch::of_own_server(api.clone(), resource.clone(), move |object| Item::project(&kind, &object));
                 let resource = resource.clone();
                 let mut listed = false;
                 watch.selection(Selection::metadata()).follow(move |event| {

@@ -93,7 +93,7 @@ pub fn write(path: &Path, text: &str) -> Result<(), DirectoryError> {
 ///
 /// # Errors
 /// It cannot be written.
-pub fn note(path: &Path, text: &str) -> Result<(), DirectoryError> {
+pub fn write_note(path: &Path, text: &str) -> Result<(), DirectoryError> {
     replace(path, text, |_| Ok(())).map_err(|source| failed(path, "cannot be written", source))
 }
 

@@ -93,28 +93,28 @@ impl Hook {
 
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         if request.method() != Method::POST {
-            return say(StatusCode::METHOD_NOT_ALLOWED, "send a POST");
+            return answer(StatusCode::METHOD_NOT_ALLOWED, "send a POST");
         }
         let path = request.uri().path().trim_matches('/').to_owned();
         let (parts, body) = request.into_parts();
         let Ok(body) = Limited::new(body, BODY_MAX).collect().await else {
-            return say(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 1 MiB");
+            return answer(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 1 MiB");
         };
         // Before the path is looked at: who does not know the secret learns nothing of what exists.
         if !self.knows_secret(&parts.headers, &body.to_bytes()) {
-            return say(StatusCode::UNAUTHORIZED, "the hook's secret is missing or wrong");
+            return answer(StatusCode::UNAUTHORIZED, "the hook's secret is missing or wrong");
         }
         let Some((namespace, name)) = path.split_once('/').filter(|(_, name)| !name.contains('/')) else {
-            return say(StatusCode::NOT_FOUND, "the path is /NAMESPACE/APPLICATION");
+            return answer(StatusCode::NOT_FOUND, "the path is /NAMESPACE/APPLICATION");
         };
         let value = model::clock::format_micros(self.clock.now());
         let patch = json!({"metadata": {"annotations": {SYNC: value}}});
         match self.applications.merge(namespace, name, "", &patch).await {
-            Ok(_) => say(StatusCode::ACCEPTED, "syncing"),
-            Err(error) if error.is_gone() => say(StatusCode::NOT_FOUND, "there is no such Application"),
+            Ok(_) => answer(StatusCode::ACCEPTED, "syncing"),
+            Err(error) if error.is_gone() => answer(StatusCode::NOT_FOUND, "there is no such Application"),
             Err(error) => {
                 tracing::warn!(%error, "a push hook could not be handled");
-                say(StatusCode::SERVICE_UNAVAILABLE, "try again")
+                answer(StatusCode::SERVICE_UNAVAILABLE, "try again")
             }
         }
     }
@@ -144,7 +144,7 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
     Some(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
 
-fn say(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
+fn answer(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(format!("{text}\n"))));
     *response.status_mut() = status;
     response

@@ -77,7 +77,7 @@ impl Keys {
                 // Nothing that another authority signed is of use any more.
                 ring = Ring::default();
                 let authority = Authority::new("kurator-hub", now)?;
-                ring.put("ca", &authority.to_pem());
+                ring.add_pair("ca", &authority.to_pem());
                 authority
             }
         };
@@ -90,7 +90,7 @@ impl Keys {
             Some(pair) => pair,
             None => {
                 let (key_pem, certificate_pem) = pki::token_key()?;
-                ring.put("token", &Pair { certificate_pem, key_pem })
+                ring.add_pair("token", &Pair { certificate_pem, key_pem })
             }
         };
         if ring.changed {
@@ -125,7 +125,7 @@ impl Ring {
         Some(Pair { certificate_pem: text("certificate")?, key_pem: text("key")? })
     }
 
-    fn put(&mut self, name: &str, pair: &Pair) -> Pair {
+    fn add_pair(&mut self, name: &str, pair: &Pair) -> Pair {
         let value = serde_json::json!({"certificate": pair.certificate_pem, "key": pair.key_pem});
         self.pairs.insert(name.to_owned(), value);
         self.changed = true;
@@ -143,7 +143,7 @@ impl Ring {
         let lasting = |pair: &Pair| expires(pair).is_some_and(|end| end - now.as_second() > half());
         match self.pair(name).filter(lasting).filter(fits) {
             Some(pair) => Ok(pair),
-            None => Ok(self.put(name, &make()?)),
+            None => Ok(self.add_pair(name, &make()?)),
         }
     }
 }

@@ -130,6 +130,7 @@ impl Hub {
         let installed = install::install(&api).await?;
         let wanted = controllers::Options {
             trust: options.trust,
+            connect: controllers::Connect::default(),
             cache: directory.cache(),
             cache_bytes_max: CACHE_BYTES_MAX,
             controllers: options.controllers,
@@ -257,6 +258,6 @@ async fn listen(directory: &Directory, name: &str, address: SocketAddr) -> Resul
     let failed = |source| Error::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     // A power loss may take it: the next start then has another port, and writes kubeconfigs that say so.
-    directory::note(&file, &listener.local_addr().map_err(failed)?.port().to_string())?;
+    directory::write_note(&file, &listener.local_addr().map_err(failed)?.port().to_string())?;
     Ok(listener)
 }

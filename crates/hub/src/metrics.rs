@@ -48,7 +48,7 @@ impl Metrics {
     /// Shows what the stores of the controllers hold, too.
     pub fn show_stores(&self, stores: &Arc<controllers::stores::Stores>) {
         let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
-        controllers::Metrics::register_stores(&mut registry, stores);
+        self.controllers.register_stores(&mut registry, stores);
     }
 
     /// Adds everything to a scrape.

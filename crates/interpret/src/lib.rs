@@ -19,5 +19,5 @@ mod workload;
 #[cfg(test)]
 mod tests;
 
-pub use health::{Health, State, health};
+pub use health::{Health, MESSAGE_MAX, REASON_MAX, State, health};
 pub use replica::{Replicas, replicas};

@@ -269,3 +269,30 @@ fn replica_counts() {
     check("example.com/v1/Rollout", &format!("{{spec: {{replicas: 5}}, {status}}}"), Some([5, 4, 3, 2, 1]));
     check("v1/ConfigMap", "{}", None);
 }
+
+#[test]
+fn what_an_object_says_of_itself_is_cut() {
+    let long = "m".repeat(2_000_000);
+    for (kind, status) in [
+        (
+            "example.com/v1/Widget",
+            json!({"conditions": [{"type": "Stalled", "status": "True", "reason": long, "message": long}]}),
+        ),
+        (POD, json!({"phase": "Failed", "reason": long, "message": long})),
+        (
+            POD,
+            json!({"phase": "Pending", "containerStatuses": [{"name": long, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}]}),
+        ),
+    ] {
+        let mut object = object(kind, "{}");
+        object["status"] = status;
+        let said = health(&object);
+        assert_eq!(said.state, State::Degraded, "{kind}");
+        assert!(said.reason.chars().count() <= crate::REASON_MAX && said.message.chars().count() <= crate::MESSAGE_MAX);
+    }
+    let condition =
+        json!({"conditions": [{"type": "Stalled", "status": "True", "reason": "R", "message": "\u{1b}[2Jfine"}]});
+    let mut widget = object("example.com/v1/Widget", "{}");
+    widget["status"] = condition;
+    assert_eq!(health(&widget).message, "\u{fffd}[2Jfine");
+}

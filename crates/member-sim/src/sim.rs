@@ -185,7 +185,7 @@ impl Sim {
             }
         };
         restarting(NAME, Metrics::default(), retry::steady(), || {
-            Watch::new(self.api.clone(), T::resource().clone(), |object| T::read(&object)).follow(sink)
+            Watch::of_own_server(self.api.clone(), T::resource().clone(), |object| T::read(&object)).follow(sink)
         })
         .await;
     }

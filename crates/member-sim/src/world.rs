@@ -114,13 +114,13 @@ impl<T: Object> Objects<T> {
     /// Takes in that an object went, from the watch.
     pub(crate) fn remove(&mut self, last: &T) -> Option<Change<T>> {
         self.depart(&last.meta().uid);
-        self.take(last.meta().key(), &last.meta().uid)
+        self.remove_same(last.meta().key(), &last.meta().uid)
     }
 
     /// Takes in that we deleted an object for good.
     pub(crate) fn bury(&mut self, name: Name, uid: &Uid) -> Option<Change<T>> {
         self.depart(uid);
-        self.take(name, uid)
+        self.remove_same(name, uid)
     }
 
     fn depart(&mut self, uid: &Uid) {
@@ -134,7 +134,7 @@ impl<T: Object> Objects<T> {
         }
     }
 
-    fn take(&mut self, name: Name, uid: &Uid) -> Option<Change<T>> {
+    fn remove_same(&mut self, name: Name, uid: &Uid) -> Option<Change<T>> {
         self.items.get(&name).filter(|item| item.meta().uid == *uid)?;
         let old = self.items.remove(&name)?;
         self.names.remove(uid);
@@ -148,7 +148,7 @@ impl<T: Object> Objects<T> {
         let kept: HashSet<Uid> = items.iter().map(|item| item.meta().uid.clone()).collect();
         let gone: Vec<Arc<T>> = self.all().filter(|old| !kept.contains(&old.meta().uid)).cloned().collect();
         let mut out: Vec<Change<T>> =
-            gone.iter().filter_map(|old| self.take(old.meta().key(), &old.meta().uid)).collect();
+            gone.iter().filter_map(|old| self.remove_same(old.meta().key(), &old.meta().uid)).collect();
         out.extend(items.into_iter().filter_map(|item| self.apply(item)));
         out
     }

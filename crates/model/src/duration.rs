@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
+use crate::limit::DURATION_BYTES_MAX;
+
 /// Longest duration that is read: ten years. Longer ones are mistakes, and sums with times must not overflow.
 const MAX_SECS: f64 = 10.0 * 365.0 * 86_400.0;
 
-/// Parses the form that Kurator's and Flux' CRDs allow, `^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`; `None` for anything else.
+/// Parses the form that Kurator's and Flux' CRDs allow, `^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`; `None` for anything else,
+/// and for a text of more than [`DURATION_BYTES_MAX`] bytes.
 pub fn parse(text: &str) -> Option<Duration> {
     let mut rest = text;
     let mut secs = 0.0;
-    if rest.is_empty() {
+    if rest.is_empty() || rest.len() > DURATION_BYTES_MAX {
         return None;
     }
     while !rest.is_empty() {
@@ -40,6 +43,8 @@ mod tests {
         check("500ms", Some(500));
         check("1.5h", Some(5_400_000));
         check("0s", Some(0));
+        check(&"1s".repeat(32), Some(32_000));
+        check(&"1s".repeat(33), None);
         for bad in ["", "5", "s", "1x", "-1s", "1.s", ".5s", "1 s", "1e9h", "99999999h"] {
             check(bad, None);
         }

@@ -19,6 +19,8 @@ pub mod status;
 mod text_form;
 pub mod tree;
 mod uid;
+pub mod weigh;
+pub mod words;
 pub mod yaml;
 
 pub use clock::{Clock, Timestamp};
@@ -32,3 +34,4 @@ pub use selector::{FieldSelector, LabelSelector};
 pub use status::{FieldError, FieldErrorKind, Reason, Status};
 pub use text_form::NameError;
 pub use uid::Uid;
+pub use weigh::Weigh;

@@ -10,3 +10,41 @@ pub const NESTING_MAX: usize = 120;
 
 /// Most YAML documents in one file. A chart rendered as one file stays below 1,000.
 pub const YAML_DOCUMENTS_MAX: usize = 10_000;
+
+/// Longest path of a file and longest target of a symbolic link, in bytes: Linux' PATH_MAX. A longer one cannot be checked
+/// out anywhere.
+pub const PATH_BYTES_MAX: usize = 4096;
+
+/// Longest name of a file, in bytes: NAME_MAX of Linux' file systems.
+pub const NAME_BYTES_MAX: usize = 255;
+
+/// Longest URL of a source, in bytes: what browsers and proxies pass on at the least, several times over.
+pub const URL_BYTES_MAX: usize = 8192;
+
+/// Longest name of a git reference, in bytes: it is a path below `.git`. Servers stop at 255.
+pub const REFERENCE_BYTES_MAX: usize = 1024;
+
+/// Longest version range, in bytes. Real ones have 10 to 50; this is a list of 40 versions with operators.
+pub const RANGE_BYTES_MAX: usize = 512;
+
+/// Longest duration as text, in bytes. `1000h59m59.999999999s` has 21.
+pub const DURATION_BYTES_MAX: usize = 64;
+
+/// Longest text of ignore patterns, in bytes: 1,000 patterns of 250 bytes. The longest ones in public have a few dozen
+/// short lines.
+pub const IGNORE_BYTES_MAX: usize = 256 << 10;
+
+/// Most policies of one Application. Kurator's examples have one to five; a team that has more uses several Applications.
+/// One reconcile looks at all of them and writes a Decision for each, and all Applications wait for it.
+pub const SYNC_POLICIES_MAX: usize = 100;
+
+/// Most characters of a text that an error repeats.
+const SHOWN_MAX: usize = 100;
+
+/// A text as an error repeats it: its beginning when it is long.
+pub fn cut(text: &str) -> String {
+    match text.char_indices().nth(SHOWN_MAX) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}

@@ -4,6 +4,8 @@
 pub const SUBDOMAIN_MAX: usize = 253;
 /// Longest DNS-1123 label.
 pub const LABEL_MAX: usize = 63;
+/// Longest kind, and longest API version: both are DNS-1035 labels, a kind in capitals of its own.
+pub const KIND_MAX: usize = LABEL_MAX;
 
 const LABEL_RULE: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
 const LABEL_1035_RULE: &str = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";

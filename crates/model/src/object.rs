@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::kind::{GroupKind, GroupVersion, GroupVersionKind};
+use crate::name::{KIND_MAX, LABEL_MAX, SUBDOMAIN_MAX};
 
 /// What an object is called within one cluster, whatever the version it is read in. The namespace is empty for
 /// cluster-scoped objects. In the order of group, kind, namespace and name.
@@ -67,6 +68,9 @@ impl PartialOrd for ObjectKey {
 }
 
 impl ObjectKey {
+    /// Longest key in words, in characters: as `Display` writes one whose parts are as long as Kubernetes lets them be.
+    pub const CHARS_MAX: usize = KIND_MAX + 1 + SUBDOMAIN_MAX + 1 + LABEL_MAX + 1 + SUBDOMAIN_MAX;
+
     /// The key of an object, as far as it says. A missing kind or name is an empty string.
     pub fn of(object: &Value) -> Self {
         let gvk = gvk(object).unwrap_or_default();

@@ -1,6 +1,9 @@
 //! A tree of files as a value: what a source hands to a renderer. Some files may be known by name only; reading one of
 //! those is an error that says what to load. Symbolic links are resolved inside the tree and nowhere else.
 //!
+//! Everything that looks at a path counts its work. One look takes at most what the limits of paths and links allow; a
+//! caller that looks often takes the count from a budget of its own ([`FileTree::node_and_work`]).
+//!
 //! It is no vocabulary of Kubernetes. It is in this crate because `source` fills it, `render` reads it, and this crate is
 //! what both have in common (ADR 15).
 
@@ -8,8 +11,13 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use crate::limit::{PATH_BYTES_MAX, cut};
+
 /// Most symbolic links followed on the way to one file; Linux allows 40.
 const LINKS_MAX: usize = 40;
+
+/// Work of going one part further on a path, beside the bytes of the path so far: two lookups in the map of entries.
+const PART_BYTES: usize = 64;
 
 /// One entry of a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +39,19 @@ pub enum Node {
     File,
     /// A directory.
     Directory,
+}
+
+/// What a directory holds under a name. Links are not followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listed {
+    /// A file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Link,
+    /// A git submodule.
+    Submodule,
 }
 
 /// Why a path of a tree cannot be read.
@@ -61,6 +82,22 @@ pub enum TreeError {
     LinkLoop {
         /// The path that was to be read.
         path: String,
+    },
+    /// A path that no file can have.
+    #[error("{path}: the path has {length} bytes; a path has at most {PATH_BYTES_MAX}")]
+    TooLong {
+        /// The beginning of the path as written.
+        path: String,
+        /// Its length in bytes.
+        length: usize,
+    },
+    /// A link with a target that no file can have.
+    #[error("{path}: the target of this symbolic link has {length} bytes; a path has at most {PATH_BYTES_MAX}")]
+    LinkTooLong {
+        /// Path of the link.
+        path: String,
+        /// Length of the target in bytes.
+        length: usize,
     },
     /// The path is in a submodule.
     #[error(
@@ -106,18 +143,30 @@ impl FileTree {
         self.entries.iter().map(|(path, entry)| (path.as_str(), entry))
     }
 
+    /// Whether the bytes of the file at this path, which is taken as it is, are here.
+    pub fn is_loaded(&self, path: &str) -> bool {
+        matches!(self.entries.get(path), Some(Entry::File(_)))
+    }
+
     /// What a path names after links are followed.
     ///
     /// # Errors
-    /// The path is not there, leaves the tree or is in a submodule.
+    /// The path is not there, too long, leaves the tree or is in a submodule.
     pub fn node(&self, path: &str) -> Result<(String, Node), TreeError> {
-        let found = self.resolve(path)?;
-        let node = if matches!(self.entries.get(&found), Some(Entry::File(_) | Entry::Known)) {
-            Node::File
-        } else {
-            Node::Directory
+        self.node_and_work(path).0
+    }
+
+    /// [`node`](Self::node), and about how many bytes were looked at for it.
+    ///
+    /// # Errors
+    /// As [`node`](Self::node); a path with an error is work too.
+    pub fn node_and_work(&self, path: &str) -> (Result<(String, Node), TreeError>, usize) {
+        let (found, work) = self.resolve(path);
+        let node = |found: String| match self.entries.get(&found) {
+            Some(Entry::File(_) | Entry::Known) => (found, Node::File),
+            _ => (found, Node::Directory),
         };
-        Ok((found, node))
+        (found.map(node), work)
     }
 
     /// The bytes of a file.
@@ -125,81 +174,129 @@ impl FileTree {
     /// # Errors
     /// As [`node`](Self::node), and when it is a directory or not loaded.
     pub fn read(&self, path: &str) -> Result<Arc<[u8]>, TreeError> {
-        let found = self.resolve(path)?;
-        match self.entries.get(&found) {
+        self.read_and_work(path).0
+    }
+
+    /// [`read`](Self::read), and about how many bytes were looked at to find the file. Its own bytes are shared, so they
+    /// do not count.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read); a path with an error is work too.
+    pub fn read_and_work(&self, path: &str) -> (Result<Arc<[u8]>, TreeError>, usize) {
+        let (found, work) = self.resolve(path);
+        let bytes = found.and_then(|found| match self.entries.get(&found) {
             Some(Entry::File(bytes)) => Ok(bytes.clone()),
             Some(Entry::Known) => Err(TreeError::NotLoaded { path: parent(&found).to_owned() }),
             _ => Err(TreeError::WrongNode { path: path.to_owned(), wanted: "file" }),
-        }
+        });
+        (bytes, work)
     }
 
-    /// The names in a directory with what they are, sorted by name. Links are followed; links that lead nowhere and
-    /// submodules are left out.
+    /// The names in a directory with what they are, sorted by name, and about how many bytes were looked at. Links are
+    /// not followed: a directory may have very many of them, and the caller may need none.
     ///
     /// # Errors
-    /// As [`node`](Self::node), and when it is a file.
-    pub fn list(&self, path: &str) -> Result<Vec<(String, Node)>, TreeError> {
-        let (found, node) = self.node(path)?;
-        if node == Node::File {
-            return Err(TreeError::WrongNode { path: path.to_owned(), wanted: "directory" });
-        }
-        let mut names: Vec<String> = Vec::new();
-        for (below, _) in self.below(&found) {
-            let rest = if found.is_empty() { below } else { &below[found.len() + 1..] };
-            let name = rest.split('/').next().unwrap_or(rest);
-            if names.last().is_none_or(|last| last != name) {
-                names.push(name.to_owned());
+    /// As [`node`](Self::node), and when it is a file. An error is work too.
+    pub fn list_and_work(&self, path: &str) -> (Result<Vec<(String, Listed)>, TreeError>, usize) {
+        let (node, mut work) = self.node_and_work(path);
+        let found = match node {
+            Ok((found, Node::Directory)) => found,
+            Ok((_, Node::File)) => {
+                return (Err(TreeError::WrongNode { path: path.to_owned(), wanted: "directory" }), work);
             }
+            Err(error) => return (Err(error), work),
+        };
+        let prefix = if found.is_empty() { found } else { found + "/" };
+        let mut names: Vec<(String, Listed)> = Vec::new();
+        let mut from = Bound::Included(prefix.clone());
+        while let Some((below, entry)) = self.entries.range::<String, _>((from, Bound::Unbounded)).next() {
+            let Some(rest) = below.strip_prefix(&prefix) else { break };
+            work += PART_BYTES + below.len();
+            let (name, listed) = match (rest.split_once('/'), entry) {
+                (Some((name, _)), _) => (name, Listed::Directory),
+                (None, Entry::File(_) | Entry::Known) => (rest, Listed::File),
+                (None, Entry::Link(_)) => (rest, Listed::Link),
+                (None, Entry::Submodule) => (rest, Listed::Submodule),
+            };
+            from = match listed {
+                // On to what is after this directory: `0` comes right after `/`.
+                Listed::Directory => Bound::Included(format!("{prefix}{name}0")),
+                _ => Bound::Excluded(below.clone()),
+            };
+            names.push((name.to_owned(), listed));
         }
-        names.sort();
-        names.dedup();
-        Ok(names.into_iter().filter_map(|name| Some((name.clone(), self.node(&join(&found, &name)).ok()?.1))).collect())
+        // `a-b` comes before `a/b` among paths, and after `a` among names.
+        names.sort_by(|a, b| a.0.cmp(&b.0));
+        (Ok(names), work)
     }
 
-    fn below<'a>(&'a self, dir: &str) -> impl Iterator<Item = (&'a str, &'a Entry)> {
-        let prefix = if dir.is_empty() { String::new() } else { format!("{dir}/") };
-        let range = (Bound::Included(prefix.clone()), Bound::Unbounded);
-        self.entries
-            .range::<String, _>(range)
-            .take_while(move |(path, _)| path.starts_with(&prefix))
-            .map(|(path, entry)| (path.as_str(), entry))
+    fn is_directory(&self, path: &str) -> bool {
+        let prefix = format!("{path}/");
+        let next = self.entries.range::<str, _>((Bound::Included(prefix.as_str()), Bound::Unbounded)).next();
+        next.is_some_and(|(path, _)| path.starts_with(&prefix))
     }
 
-    /// Follows links on every component of a path.
-    fn resolve(&self, path: &str) -> Result<String, TreeError> {
-        let mut todo: Vec<String> = normalize("", path)?.split('/').rev().map(str::to_owned).collect();
-        let mut done = String::new();
+    /// Follows links on every part of a path. Also returns the work, an error being work too.
+    ///
+    /// What is kept are parts of the path and of at most [`LINKS_MAX`] targets, and where they are now; targets and paths
+    /// are at most [`PATH_BYTES_MAX`] bytes, so this takes little memory whatever the tree holds.
+    fn resolve(&self, path: &str) -> (Result<String, TreeError>, usize) {
+        let mut work = 0;
+        let found = self.follow(path, &mut work);
+        (found, work)
+    }
+
+    fn follow(&self, path: &str, work: &mut usize) -> Result<String, TreeError> {
+        *work += path.len().min(PATH_BYTES_MAX);
+        // Parts still to go, the next one last; parts behind; and the path that these make.
+        let mut todo = parts(Vec::new(), path)?;
+        todo.reverse();
+        let mut done: Vec<&str> = Vec::new();
+        let mut here = String::new();
         let mut links = 0;
         while let Some(part) = todo.pop() {
-            if part.is_empty() {
-                continue;
+            if !here.is_empty() {
+                here.push('/');
             }
-            let here = join(&done, &part);
+            here.push_str(part);
+            *work += PART_BYTES + here.len();
             match self.entries.get(&here) {
                 Some(Entry::Link(target)) => {
                     links += 1;
                     if links > LINKS_MAX {
                         return Err(TreeError::LinkLoop { path: path.to_owned() });
                     }
+                    check_link(&here, target.len())?;
+                    *work += target.len();
+                    let escapes = || TreeError::Escapes { path: format!("{here} -> {target}") };
                     if target.starts_with('/') {
-                        return Err(TreeError::Escapes { path: format!("{here} -> {target}") });
+                        return Err(escapes());
                     }
-                    let target = normalize(&done, target)
-                        .map_err(|_| TreeError::Escapes { path: format!("{here} -> {target}") })?;
-                    todo.extend(target.split('/').rev().map(str::to_owned));
-                    done.clear();
+                    let target = parts(std::mem::take(&mut done), target).map_err(|_| escapes())?;
+                    todo.extend(target.into_iter().rev());
+                    here.clear();
                 }
                 Some(Entry::Submodule) => return Err(TreeError::Submodule { path: here }),
-                Some(Entry::File(_) | Entry::Known) if todo.iter().any(|p| !p.is_empty()) => {
+                Some(Entry::File(_) | Entry::Known) if !todo.is_empty() => {
                     return Err(TreeError::WrongNode { path: here, wanted: "directory" });
                 }
-                Some(_) => done = here,
-                None if self.below(&here).next().is_some() => done = here,
-                None => return Err(TreeError::NotFound { path: path.to_owned() }),
+                None if !self.is_directory(&here) => return Err(TreeError::NotFound { path: path.to_owned() }),
+                Some(_) | None => done.push(part),
             }
         }
-        Ok(done)
+        Ok(here)
     }
+}
+
+/// Refuses the target of a link that no file system could hold, as Linux does.
+///
+/// # Errors
+/// The target is longer than any path.
+pub fn check_link(path: &str, length: usize) -> Result<(), TreeError> {
+    if length > PATH_BYTES_MAX {
+        return Err(TreeError::LinkTooLong { path: path.to_owned(), length });
+    }
+    Ok(())
 }
 
 /// The directory of a path; empty for the root.
@@ -216,9 +313,16 @@ pub fn join(dir: &str, name: &str) -> String {
 /// in the root directory means the root.
 ///
 /// # Errors
-/// The path leaves the tree.
+/// The path leaves the tree, or is too long.
 pub fn normalize(dir: &str, path: &str) -> Result<String, TreeError> {
-    let mut parts: Vec<&str> = dir.split('/').filter(|p| !p.is_empty()).collect();
+    Ok(parts(dir.split('/').filter(|p| !p.is_empty()).collect(), path)?.join("/"))
+}
+
+/// The parts of a path as written in the directory that `parts` name.
+fn parts<'a>(mut parts: Vec<&'a str>, path: &'a str) -> Result<Vec<&'a str>, TreeError> {
+    if path.len() > PATH_BYTES_MAX {
+        return Err(TreeError::TooLong { path: cut(path), length: path.len() });
+    }
     for part in path.split('/') {
         match part {
             "" | "." => {}
@@ -228,7 +332,7 @@ pub fn normalize(dir: &str, path: &str) -> Result<String, TreeError> {
             _ => parts.push(part),
         }
     }
-    Ok(parts.join("/"))
+    Ok(parts)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use api::delivery::{HubId, label};
 use serde_json::Value;
 
 use crate::apply::{Report, WaitingOn};
+use crate::ownership;
 
 /// What to do with an object that is there before our first apply.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,8 +45,10 @@ pub fn plan(live: Option<&Value>, hub: &HubId, recorded: Option<bool>, begun: Op
     let hub_label = model::object::label(live, label::HUB);
     let arrived =
         hub_label.is_some() && begun.is_some() && model::object::label(live, label::APPLYSET_PART_OF) == begun;
+    if let Some(other) = ownership::other_hub(live, hub) {
+        return (Plan::Leave, WaitingOn::OtherHub(other).into());
+    }
     match hub_label {
-        Some(other) if other != hub.as_str() => (Plan::Leave, WaitingOn::OtherHub(other.to_owned()).into()),
         _ if recorded == Some(false) || arrived => (Plan::Ours, Report::default()),
         _ => (Plan::Adopt { unrecorded: hub_label.is_some() && recorded.is_none() }, Report::default()),
     }

@@ -7,12 +7,12 @@
 use std::collections::HashSet;
 
 use api::delivery::{ChangedField, DriftRecord, label};
-use model::{ObjectKey, Quantity, Timestamp};
+use model::{ObjectKey, Quantity, Timestamp, words};
 use serde_json::{Map, Value};
 
 use crate::field::{self, Element, Items, Path, Tree};
 
-const REPLICAS: [&str; 2] = ["spec", "replicas"];
+pub(crate) const REPLICAS: [&str; 2] = ["spec", "replicas"];
 
 /// The path that a HorizontalPodAutoscaler writes.
 pub fn replicas() -> Path {
@@ -187,11 +187,11 @@ pub fn changed(sent: &Value, live: &Value, known: &[String], scaled: bool) -> Ve
     let blamed = |path: Path| {
         let blamed = field::blame(live, &path, label::FIELD_MANAGER);
         let (manager, time) = blamed.map_or((None, None), |(manager, time)| (Some(manager), time));
-        ChangedField { path: path.to_string(), manager, time }
+        ChangedField { path: path.words(), manager, time }
     };
     diff(sent, live)
         .into_iter()
-        .filter(|p| !(known.contains(&p.to_string()) || scaled && *p == replicas))
+        .filter(|p| !(known.contains(&p.words()) || scaled && *p == replicas))
         .take(DriftRecord::FIELDS_MAX)
         .map(blamed)
         .collect()
@@ -206,7 +206,8 @@ pub fn record(key: &ObjectKey, fields: Option<Vec<ChangedField>>, now: Timestamp
     if fields.is_empty() && !deleted {
         fields.push(ChangedField { path: "metadata.managedFields".to_owned(), manager: None, time: None });
     }
-    DriftRecord { object: key.to_string(), deleted, fields, seen: now, reverted: false }
+    let object = words::bounded(&key.to_string(), ObjectKey::CHARS_MAX);
+    DriftRecord { object, deleted, fields, seen: now, reverted: false }
 }
 
 /// The paths that the server accepted otherwise than sent: an admission webhook or a mutating policy changed them.
@@ -214,7 +215,7 @@ pub fn record(key: &ObjectKey, fields: Option<Vec<ChangedField>>, now: Timestamp
 pub fn changed_by_admission(sent: &Value, answer: &Value, scaled: bool) -> Vec<String> {
     let replicas = replicas();
     let paths = diff(sent, answer).into_iter().filter(|path| !(scaled && *path == replicas));
-    let mut paths = paths.map(|path| path.to_string()).collect();
+    let mut paths = paths.map(|path| path.words()).collect();
     bound(&mut paths);
     paths
 }

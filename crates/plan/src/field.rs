@@ -4,12 +4,14 @@
 //! item by its keys, `v:…` an item of a set, `i:N` an item by position, `.` the thing itself. It needs no schema, since
 //! the keys of lists are in the paths.
 
+mod beyond;
 mod part;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use model::{Digest, Timestamp};
+use api::delivery::ChangedField;
+use model::{Digest, Timestamp, words};
 use serde_json::{Map, Value};
 
 /// One step of a path into an object.
@@ -57,6 +59,13 @@ impl Path {
         let mut steps = self.0.clone();
         steps.push(element);
         Self(steps)
+    }
+
+    /// As it prints, cut: names in it may be a member's.
+    pub fn words(&self) -> String {
+        let mut words = self.to_string();
+        words::bound(&mut words, ChangedField::PATH_MAX);
+        words
     }
 
     /// A path of fields.
@@ -273,11 +282,14 @@ pub struct FieldOwner {
     pub fields: Tree,
 }
 
-/// All entries of `metadata.managedFields`; malformed ones are left out.
+/// All entries of `metadata.managedFields`; malformed ones are left out. The names of managers are cut.
 pub fn owners(object: &Value) -> Vec<FieldOwner> {
     let entries = model::object::get(object, &["metadata", "managedFields"]).and_then(Value::as_array);
     let read = |entry: &Value| {
-        let text = |field: &str| entry.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text = |field: &str| {
+            let text = entry.get(field).and_then(Value::as_str).unwrap_or_default();
+            words::bounded(text, ChangedField::MANAGER_MAX)
+        };
         Some(FieldOwner {
             manager: text("manager"),
             operation: text("operation"),
@@ -343,6 +355,13 @@ pub fn applies(object: &Value, manager: &str, path: &[&str]) -> bool {
         }
     }
     true
+}
+
+/// Does a manager own more by server-side apply than this value has? Fields are told apart by name, the items of a list by
+/// their keys, where the value has them.
+pub fn applies_beyond(object: &Value, manager: &str, value: &Value) -> bool {
+    // Several entries may be ours after a change of versions: then it may be so.
+    applied_fields(object, manager).is_none_or(|fields| beyond::goes_beyond(fields, value))
 }
 
 /// Everything that anybody owns: it tells which lists have keys.

@@ -7,17 +7,22 @@
 //! | no probe yet | record; `Unknown`; delivery may start if its identity is recorded |
 //! | it answers, and is who it was | `True`; deliver |
 //! | it answers as somebody else, or is a member already | `False`; nothing is delivered until approved |
+//! | it answers, and does not say who it is | `False`; nothing is delivered |
 //! | it does not answer | `Unknown` with the time last seen; delivery keeps trying by itself |
+
+pub mod facts;
 
 use std::collections::BTreeMap;
 
 use api::condition::{self, Condition, Statement};
 use api::delivery::Origin;
-use api::karmada::cluster::v1alpha1::{ClusterStatus, NodeSummary, ResourceSummary};
+use api::karmada::cluster::v1alpha1::ClusterStatus;
 use api::kurator::annotation::{CREDENTIAL_KEY, ORIGIN};
 use api::reason;
 use model::{MemberName, NameError, Timestamp, clock::format_seconds};
 use serde_json::{Value, json};
+
+pub use facts::Facts;
 
 /// What the last probe saw.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,21 +58,6 @@ impl Outcome {
             Self::Unreachable(_) => "unreachable",
         }
     }
-}
-
-/// What a member says of itself.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Facts {
-    /// UID of the kube-system namespace.
-    pub uid: Option<String>,
-    /// Version of the API server.
-    pub version: Option<String>,
-    /// Nodes.
-    pub nodes: Option<NodeSummary>,
-    /// Capacity.
-    pub resources: Option<ResourceSummary>,
-    /// The region that all its nodes share, by their `topology.kubernetes.io/region` label.
-    pub region: Option<String>,
 }
 
 /// The Cluster record of the wanted name, if there is one.
@@ -131,7 +121,8 @@ pub struct Observed {
 pub struct Plan {
     /// The record to apply, without status; `None` when there shall be none.
     pub record: Option<Value>,
-    /// The record's status: `Ready`, and `Deliverable`, by which delivery knows whether it may.
+    /// The record's status: `Ready`; `Deliverable`, by which delivery knows whether it may; `FactsCut`, when the member says too
+    /// much of itself.
     pub cluster_status: Option<ClusterStatus>,
     /// The origin's status.
     pub origin_status: OriginStatus,
@@ -263,6 +254,11 @@ fn judge(observed: &Observed, member: &MemberName, recorded: Option<&str>) -> (S
         );
         return (ready(Some(false), reason::IDENTITY_CHANGED, message), false);
     }
+    if seen.is_none() && probe.outcome == Outcome::Ready {
+        let message = "the member answers, and its namespace kube-system has no UID that can be read, so that it is not known \
+                       which cluster this is; nothing is delivered";
+        return (ready(Some(false), reason::IDENTITY_UNKNOWN, message.to_owned()), false);
+    }
     let statement = match &probe.outcome {
         Outcome::Ready => ready(Some(true), reason::CLUSTER_READY, "the member answers".into()),
         Outcome::NotReady(why) => ready(Some(false), reason::CLUSTER_NOT_READY, why.clone()),
@@ -299,23 +295,42 @@ fn recorded_statement(observed: &Observed) -> Statement {
 }
 
 /// Reasons that a probe leads to; the others are judged again without one.
-const RECORDED: [&str; 6] = [
+const RECORDED: [&str; 7] = [
     reason::CLUSTER_READY,
     reason::CLUSTER_NOT_READY,
     reason::CLUSTER_NOT_REACHABLE,
     reason::CREDENTIAL_DENIED,
     reason::SAME_CLUSTER,
     reason::IDENTITY_CHANGED,
+    reason::IDENTITY_UNKNOWN,
 ];
 
 /// A member that was not to be delivered to stays so until it has shown who it is.
 fn recorded_allows(observed: &Observed) -> bool {
-    !matches!(recorded_statement(observed).reason, reason::SAME_CLUSTER | reason::IDENTITY_CHANGED)
+    let held = [reason::SAME_CLUSTER, reason::IDENTITY_CHANGED, reason::IDENTITY_UNKNOWN];
+    !held.contains(&recorded_statement(observed).reason)
+}
+
+/// What is said of facts that are left out. Before the first probe of this process: what was said last.
+fn facts_cut(record: &Record, probe: Option<&Probe>) -> Option<Statement> {
+    let cut = |message| Statement::new(condition::FACTS_CUT, Some(true), reason::TOO_MANY_FACTS, message);
+    let Some(probe) = probe else {
+        return condition::find(&record.status.conditions, condition::FACTS_CUT).map(|c| cut(c.message.clone()));
+    };
+    (probe.facts.left_out > 0).then(|| {
+        cut(format!(
+            "{} amounts that nodes and pods name are in no sum: at most {} resources are added up, and only those whose \
+             names Kubernetes would take",
+            probe.facts.left_out,
+            facts::RESOURCES_MAX
+        ))
+    })
 }
 
 fn cluster_status(record: &Record, probe: Option<&Probe>, report: &Report, now: Timestamp) -> ClusterStatus {
     let mut status = record.status.clone();
-    let statements = vec![report.ready.clone(), report.deliverable.clone()];
+    let mut statements = vec![report.ready.clone(), report.deliverable.clone()];
+    statements.extend(facts_cut(record, probe));
     status.conditions = condition::merge(&record.status.conditions, statements, None, now);
     if let Some(probe) = probe {
         let facts = &probe.facts;

@@ -4,7 +4,8 @@
 //! of answers is in the tests.
 
 use api::delivery::{HubId, Removal, label};
-use model::Uid;
+use model::name::LABEL_MAX;
+use model::{Uid, words};
 use serde_json::Value;
 
 use crate::adopt;
@@ -66,11 +67,19 @@ fn is_object(entry: &Entry, live: &Value) -> bool {
     entry.uid.as_ref().is_none_or(|uid| model::object::uid(live).is_some_and(|live| uid.is(live)))
 }
 
+/// The other hub whose label an object has. The label is a member's word, and is cut to what a label may be.
+pub(crate) fn other_hub(live: &Value, ours: &HubId) -> Option<String> {
+    let hub = model::object::label(live, label::HUB).filter(|hub| *hub != ours.as_str())?;
+    Some(words::bounded(hub, LABEL_MAX))
+}
+
 /// Whose labels an object has, if they are not this unit's.
 fn labels(ours: &Claimant<'_>, live: &Value) -> Option<NotOurs> {
     let (hub, part_of) = (model::object::label(live, label::HUB), model::object::label(live, label::APPLYSET_PART_OF));
+    if let Some(other) = other_hub(live, ours.hub) {
+        return Some(NotOurs::OtherHub(other));
+    }
     match (hub, part_of) {
-        (Some(hub), _) if hub != ours.hub.as_str() => Some(NotOurs::OtherHub(hub.to_owned())),
         (_, Some(part_of)) if part_of != ours.part_of => Some(NotOurs::OtherUnit),
         (Some(_), Some(_)) => None,
         _ => Some(NotOurs::Unlabelled),

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use api::delivery::label;
 use api::feed::{Payload, Phase, Wait};
-use model::{GroupKind, ObjectKey};
+use model::name::{KIND_MAX, LABEL_MAX, SUBDOMAIN_MAX};
+use model::{GroupKind, ObjectKey, words};
 use serde_json::Value;
 
 use crate::inventory;
@@ -70,6 +71,57 @@ pub enum Refusal {
     Duplicate(ObjectKey),
     /// It is where this hub keeps its own records in the member.
     Reserved(ObjectKey),
+    /// No server takes such a name.
+    Name(BadName),
+}
+
+/// Longest part of a name that is shown, in characters: enough to find it in a file.
+const SHOWN_MAX: usize = 60;
+
+/// A part of an object's name that is longer than Kubernetes lets it be, or has characters that no text has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadName {
+    /// Which field it is.
+    field: &'static str,
+    /// How it begins.
+    shown: String,
+    /// What is wrong.
+    problem: String,
+}
+
+impl std::fmt::Display for BadName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { field, shown, problem } = self;
+        write!(f, "{field} {shown:?} {problem}; give it another one")
+    }
+}
+
+/// Looks at what an object is called, before that is kept anywhere: it becomes part of inventories, reports and logs, which
+/// many units share. What else a server asks of names is the server's to say.
+///
+/// # Errors
+/// The first part that is too long, or has control characters.
+pub fn check_name(object: &Value) -> Result<(), BadName> {
+    let text = |path: &[&str]| model::object::get_str(object, path).unwrap_or_default();
+    let api_version = text(&["apiVersion"]);
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    for (field, text, max) in [
+        ("the group of apiVersion", group, SUBDOMAIN_MAX),
+        ("the version of apiVersion", version, KIND_MAX),
+        ("kind", text(&["kind"]), KIND_MAX),
+        ("metadata.namespace", text(&["metadata", "namespace"]), LABEL_MAX),
+        ("metadata.name", text(&["metadata", "name"]), SUBDOMAIN_MAX),
+    ] {
+        let problem = if text.len() > max {
+            format!("has {} characters, and Kubernetes takes {max}", text.chars().count())
+        } else if text.chars().any(char::is_control) {
+            "has control characters".to_owned()
+        } else {
+            continue;
+        };
+        return Err(BadName { field, shown: words::bounded(text, SHOWN_MAX), problem });
+    }
+    Ok(())
 }
 
 impl std::fmt::Display for Refusal {
@@ -84,6 +136,7 @@ impl std::fmt::Display for Refusal {
                     "{key} is where Kurator keeps its own records in the member; give it another name or namespace"
                 )
             }
+            Self::Name(why) => write!(f, "{why}"),
             Self::Duplicate(key) => write!(f, "{key} is in the unit twice; remove one"),
         }
     }
@@ -140,6 +193,10 @@ pub fn plan(objects: Vec<Value>) -> (Payload, Report) {
     let mut sorted: BTreeMap<(usize, ObjectKey), Arc<Value>> = BTreeMap::new();
     let scopes = scopes(&objects);
     for mut object in objects {
+        if let Err(why) = check_name(&object) {
+            report.refused.push(Refusal::Name(why));
+            continue;
+        }
         place(&mut object, &scopes);
         let key = ObjectKey::of(&object);
         if key.kind.is_empty() || key.name.is_empty() {

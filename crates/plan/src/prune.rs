@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use api::delivery::{DeletionState, Deletions, Removal, UnitId};
 use api::feed::UnitEntry;
-use model::{Digest, ObjectKey};
+use model::{Digest, ObjectKey, words};
 
 use crate::handover::{Claims, Occupied, Succession};
 use crate::inventory::{Entry, Inventory, Released};
@@ -200,6 +200,10 @@ fn as_released(released: Released) -> Deletions {
     }
 }
 
+fn named(key: &ObjectKey) -> String {
+    words::bounded(&key.to_string(), ObjectKey::CHARS_MAX)
+}
+
 /// Describes a list of deletions of one member. The digest is of exactly this list.
 pub fn deletions(keys: &[ObjectKey], released: u32, behind: bool) -> Deletions {
     let mut sorted: Vec<&ObjectKey> = keys.iter().collect();
@@ -209,7 +213,7 @@ pub fn deletions(keys: &[ObjectKey], released: u32, behind: bool) -> Deletions {
     Deletions {
         digest,
         count: u32::try_from(keys.len()).unwrap_or(u32::MAX),
-        sample: sorted.iter().take(Deletions::SAMPLE_MAX).map(ToString::to_string).collect(),
+        sample: sorted.iter().take(Deletions::SAMPLE_MAX).map(|key| named(key)).collect(),
         guarded: u32::try_from(keys.iter().filter(|k| phase::is_guarded(k)).count()).unwrap_or(u32::MAX),
         state: DeletionState::Waiting,
         released,

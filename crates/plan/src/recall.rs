@@ -1,14 +1,17 @@
 //! What is known of an object that a process before this one applied.
 //!
 //! Nothing of an apply is stored but what the object itself says ([`crate::mark`]). A process that starts compares the
-//! object with what it would send. A field that differs and is still our manager's was set so by the server or its
-//! admission, when we applied it: it is accepted as it is. A field that differs and is not ours any more was changed by
-//! somebody: that is drift. So a settled member gets no write after a restart.
+//! object with what it would send. A field that differs and is not ours any more was changed by somebody: that is drift. A
+//! field that differs, or was added, and is our manager's was set so by the member's admission when we applied it, or by a
+//! client that took our manager's name. The member is asked which of the two it is, by an apply that it does not carry out:
+//! what it would make of the object now is accepted as it is, and anything else is drift. So a settled member gets no write
+//! after a restart.
 //!
-//! What this cannot tell: a field of ours that an admission changed while somebody else wrote the object. It counts as
-//! accepted.
+//! What this cannot tell: a key that was added under our name to a map that Kubernetes takes as one value, such as the
+//! selector of a Service. Servers add keys to such maps too.
 
 use api::delivery::label;
+use bytes::Bytes;
 use model::Uid;
 use serde_json::Value;
 
@@ -25,11 +28,22 @@ pub enum Recalled {
     Known(Accepted),
     /// The replicas differ: it has to be known whether an autoscaler owns them.
     AskAutoscaler,
+    /// Fields of ours are not as they were sent: it has to be known what the member would make of an apply of this.
+    AskMember(Bytes),
 }
 
-/// Compares what would be sent with what the member has, of which `state` is known. `uid` is what the inventory recorded;
-/// `scaled` says whether an autoscaler scales the object, when that is known.
-pub fn plan(object: &Prepared, uid: Option<&Uid>, live: &Value, state: &SeenState, scaled: Option<bool>) -> Recalled {
+/// What was asked so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked<'a> {
+    /// Whether an autoscaler scales the object.
+    pub scaled: Option<bool>,
+    /// What the member would make of an apply; `Some(None)` when it cannot tell.
+    pub answer: Option<Option<&'a Value>>,
+}
+
+/// Compares what would be sent with what the member has, of which `state` is known. `uid` is what the inventory recorded.
+pub fn plan(object: &Prepared, uid: Option<&Uid>, live: &Value, state: &SeenState, asked: Asked<'_>) -> Recalled {
+    let Asked { scaled, answer } = asked;
     let mark = Mark::read(live);
     let wanted = object.mark(false);
     let Some(mark) = mark.filter(|mark| (mark.digest, mark.keyed) == (wanted.digest, wanted.keyed)) else {
@@ -54,9 +68,21 @@ pub fn plan(object: &Prepared, uid: Option<&Uid>, live: &Value, state: &SeenStat
             continue;
         }
         if owned.owns(&path.0) && !(mark.scaled && path == replicas) {
-            admission.push(path.to_string());
+            admission.push(path.words());
         } else {
             touched = true;
+        }
+    }
+    let may_be_forged = !admission.is_empty() || field::applies_beyond(live, label::FIELD_MANAGER, &object.object);
+    if !touched && may_be_forged {
+        match answer {
+            None => return Recalled::AskMember(again(object, live, mark, scaled)),
+            Some(Some(answer)) if drift::projection(answer, scaled) == state.accepted(scaled) => {}
+            // What admission makes of it is still admission's when the rest is taken back.
+            Some(Some(answer)) => {
+                (touched, admission) = (true, drift::changed_by_admission(&object.object, answer, scaled));
+            }
+            Some(None) => (touched, admission) = (true, Vec::new()),
         }
     }
     drift::bound(&mut admission);
@@ -68,6 +94,18 @@ pub fn plan(object: &Prepared, uid: Option<&Uid>, live: &Value, state: &SeenStat
         scaled: scaled || mark.scaled,
         admission,
     })
+}
+
+/// What is to be applied for a look: the object as it was sent, with the replicas that an autoscaler has set since.
+fn again(object: &Prepared, live: &Value, mark: Mark, scaled: bool) -> Bytes {
+    if !scaled {
+        return object.body.clone();
+    }
+    let mut body = Value::clone(&object.object);
+    *model::object::slot(&mut body, &drift::REPLICAS) =
+        model::object::get(live, &drift::REPLICAS).cloned().unwrap_or_default();
+    mark.write(&mut body);
+    Bytes::from(body.to_string())
 }
 
 /// Does our manager own the annotation that it sends with every object? Otherwise its ownership was taken away.

@@ -4,11 +4,13 @@
 
 use std::sync::Arc;
 
-use api::delivery::{DeletionState, Deletions, DriftRecord, Health, ObjectsWaiting, PodCounts, UnitCounts, UnitPhase};
+use api::delivery::{
+    DeletionState, Deletions, DriftRecord, Health, ObjectsWaiting, PodCounts, UnitCounts, UnitPhase, UnitStatus,
+};
 use api::feed::{ObjectReport, SyncState};
 use api::reason;
 use model::clock::format_seconds;
-use model::{ObjectKey, Timestamp};
+use model::{ObjectKey, Timestamp, words};
 
 use crate::apply::{self, Accepted, Step, Why};
 use crate::health::{self, Part, Reading};
@@ -23,6 +25,9 @@ pub use waits::Waits;
 /// Reason of an object that was adopted with our label on it, when nothing else is to be said of it.
 pub const RECORD_LOST: &str = "RecordLost";
 const RECORD_LOST_WORDS: &str = "it carries our label, and no inventory named it: it counts as adopted, so it is never deleted; if we made it, the inventory was lost";
+
+/// Reason of an object of a kind that the member does not show, and of a unit that has such objects.
+pub const NOT_VISIBLE: &str = "NotVisible";
 
 /// What an object is to its unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,11 +95,12 @@ pub fn row(facts: &Facts<'_>) -> (ObjectReport, Part) {
     let mut part = Part { health: Health::Unknown, pods: PodCounts::default() };
     let (mut reason, mut message) = ("", "");
     match (facts.reading, facts.hidden) {
-        (Some(reading), _) => {
+        // What was read of it once, or in an answer to a request of ours, says nothing of how it is now.
+        (_, Some(why)) => (reason, message) = (NOT_VISIBLE, why),
+        (Some(reading), None) => {
             part = reading.part;
             (reason, message) = (&reading.reason, &reading.message);
         }
-        (None, Some(why)) => (reason, message) = ("NotVisible", why),
         (None, None) => {
             let on_its_way = matches!(sync, SyncState::Pending | SyncState::Waiting);
             part.health = if on_its_way { Health::Progressing } else { Health::Missing };
@@ -122,8 +128,8 @@ pub fn row(facts: &Facts<'_>) -> (ObjectReport, Part) {
         version: facts.version.to_owned(),
         sync,
         health: part.health,
-        reason: reason.to_owned(),
-        message: message.to_owned(),
+        reason: words::bounded(reason, UnitStatus::REASON_MAX),
+        message: words::bounded(message, UnitStatus::MESSAGE_MAX),
         changed_by_admission: facts.accepted.map(|accepted| accepted.admission.clone()).unwrap_or_default(),
         adopted: facts.entry.is_some_and(|entry| entry.adopted),
         reverts: facts.reverts,
@@ -222,6 +228,11 @@ impl Rows {
 pub enum PassEnd {
     /// The hub has not said yet what the unit is, in words.
     NoPayload(String),
+    /// The member has not listed the unit's objects for too long.
+    Unlisted {
+        /// The unit is on its way out.
+        leaving: bool,
+    },
     /// Observed only.
     Suspended,
     /// A phase waits.
@@ -251,6 +262,8 @@ pub struct Troubles<'a> {
     pub pending: Option<&'a ObjectKey>,
     /// The first object that is left alone after a fight.
     pub contested: Option<Contest<'a>>,
+    /// The first object that cannot be seen, and why.
+    pub hidden: Option<(&'a ObjectKey, String)>,
     /// Why objects that are no longer desired are still there.
     pub kept: &'a [WaitingOn],
     /// Deletions that the source causes.
@@ -289,6 +302,10 @@ impl Troubles<'_> {
         self.deletions.filter(|deletions| deletions.state == DeletionState::Waiting)
     }
 
+    fn hidden_words(&self) -> Option<String> {
+        self.hidden.as_ref().map(|(key, why)| format!("{key} cannot be seen: {why}"))
+    }
+
     fn kept_words(&self) -> String {
         let behind = self.deletions.is_some_and(|deletions| deletions.behind);
         self.kept.iter().map(|waiting| kept_words(waiting, behind)).collect()
@@ -325,9 +342,11 @@ pub struct Said {
 }
 
 impl Said {
-    /// Puts the three together.
+    /// Puts the three together. They are cut to what is stored of a unit.
     pub fn new(phase: UnitPhase, reason: &str, message: impl Into<String>) -> Self {
-        Self { phase, reason: reason.to_owned(), message: message.into() }
+        let mut message = message.into();
+        words::bound(&mut message, UnitStatus::MESSAGE_MAX);
+        Self { phase, reason: words::bounded(reason, UnitStatus::REASON_MAX), message }
     }
 }
 
@@ -336,6 +355,10 @@ pub fn say(end: &PassEnd, troubles: &Troubles<'_>) -> Said {
     let kept = || troubles.kept_words();
     match end {
         PassEnd::NoPayload(why) => Said::new(UnitPhase::Pending, "NoPayload", why.clone()),
+        PassEnd::Unlisted { leaving } => {
+            let phase = if *leaving { UnitPhase::Removing } else { UnitPhase::Applying };
+            Said::new(phase, NOT_VISIBLE, troubles.hidden_words().unwrap_or_default())
+        }
         PassEnd::Suspended => Said::new(UnitPhase::Suspended, "Suspended", "observed only"),
         PassEnd::Waiting { phase } => {
             Said::new(UnitPhase::Waiting, "PhaseWaiting", format!("waiting for the {phase} of the unit"))
@@ -374,6 +397,9 @@ fn done(troubles: &Troubles<'_>) -> Said {
         return Said::new(UnitPhase::Applied, reason::CONTESTED, contest.words());
     }
     let kept = troubles.kept_words();
+    if let Some(hidden) = troubles.hidden_words() {
+        return Said::new(UnitPhase::Applied, NOT_VISIBLE, hidden + &kept);
+    }
     let reason = if kept.is_empty() { "Applied" } else { "PruneWaits" };
     Said::new(UnitPhase::Applied, reason, kept.trim_start_matches("; "))
 }

@@ -35,9 +35,11 @@ pub fn rest(observed: &Observed<'_>, is_same: bool, is_gone: bool) -> Option<Wai
     failure.or_else(|| observed.is_contested.then_some(WaitingOn::Contested))
 }
 
-/// Why the object is not as the payload says, whether or not it may be tried now: the worst first.
+/// Why the object is not as the payload says, whether or not it may be tried now: the worst first. A failure whose pause is
+/// over is not what the object waits for when it is left alone after a fight.
 pub fn trouble(observed: &Observed<'_>) -> Option<WaitingOn> {
-    let failure = observed.failure.map(|failure| failure.waiting.clone());
+    let counts = |failure: &Failure<'_>| !(observed.is_contested && failure.left.is_zero());
+    let failure = observed.failure.filter(counts).map(|failure| failure.waiting.clone());
     let contested = || observed.is_contested.then_some(WaitingOn::Contested);
     failure.or_else(contested).or_else(|| observed.is_overdue.then_some(WaitingOn::Overdue))
 }

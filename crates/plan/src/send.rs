@@ -17,7 +17,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use api::delivery::{ChangedField, DriftRecord, HubId, label};
+use api::delivery::{ChangedField, DriftRecord, HubId};
 use bytes::Bytes;
 use model::{ObjectKey, Timestamp};
 use serde_json::Value;
@@ -251,8 +251,7 @@ impl<'a> Send<'a> {
         if model::object::is_deleting(&live) {
             return self.done(Sent::Leaving);
         }
-        if let Some(other) = model::object::label(&live, label::HUB).filter(|hub| *hub != self.terms.hub.as_str()) {
-            let other = other.to_owned();
+        if let Some(other) = ownership::other_hub(&live, &self.terms.hub) {
             return self.done(Sent::Foreign(other));
         }
         let (wants, has) = (self.wanted_replicas(), model::object::get(&live, &REPLICAS));

@@ -37,7 +37,9 @@ use place::{Candidate, Rules};
 use crate::reach::MemberFacts;
 
 pub use held::{decides, held, scopes};
-pub use report::{Delivered, delivered, is_news, merge_link, merge_report, set_waiting_on, slices};
+pub use report::{
+    DETAILS_LEFT_OUT, Delivered, delivered, is_news, merge_link, merge_report, set_waiting_on, slices, without_details,
+};
 pub use trigger::editor;
 pub use wanted::{Wanted, wanted};
 

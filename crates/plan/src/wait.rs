@@ -17,7 +17,7 @@ pub struct Observed<'a> {
     pub key: &'a ObjectKey,
     /// As it was last seen; `None` when it was not.
     pub seen: Option<&'a SeenState>,
-    /// It is refused, overdue or another unit's: waiting does not help.
+    /// It is refused, overdue, another unit's, or its kind cannot be seen: waiting does not help.
     pub is_given_up: bool,
 }
 

@@ -44,6 +44,12 @@ impl Budget {
         Self { work: Cell::new(bytes), ..Self::default() }
     }
 
+    /// The work that is left.
+    #[cfg(test)]
+    pub(crate) fn work_left(&self) -> u64 {
+        self.work.get()
+    }
+
     /// Takes the bytes of one step.
     ///
     /// # Errors
@@ -54,14 +60,15 @@ impl Budget {
         Ok(())
     }
 
-    /// Takes the bytes that are about to be added to objects.
+    /// Takes the bytes that are about to be added to objects. Adding them is a step over them, so they are work as well:
+    /// each turn makes them once more.
     ///
     /// # Errors
-    /// There are not as many left in this turn.
+    /// There are not as many left in this turn, or not as much work.
     pub(crate) fn make(&self, bytes: usize) -> Result<(), RenderError> {
         let left = u64::try_from(bytes).ok().and_then(|bytes| self.made.get().checked_sub(bytes));
         self.made.set(left.ok_or(RenderError::TooLarge { limit: MADE_BYTES_MAX })?);
-        Ok(())
+        self.spend(bytes)
     }
 
     /// Begins another turn, which makes all objects once more.

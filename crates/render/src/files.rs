@@ -1,9 +1,10 @@
-//! Reading a tree: bytes, texts, documents and objects. Every read counts against the budget of the rendering.
+//! Reading a tree: paths, bytes, texts, documents and objects. Nothing else looks at the tree, and every look counts
+//! against the budget of the rendering.
 
 use std::sync::Arc;
 
 use model::object;
-use model::tree::{FileTree, Node, TreeError};
+use model::tree::{FileTree, Listed, Node, TreeError};
 use model::yaml::YamlError;
 use serde_json::Value;
 
@@ -32,20 +33,36 @@ impl<'a> Files<'a> {
         Self { tree, budget }
     }
 
-    /// The tree, for what a path names.
-    pub(crate) fn tree(&self) -> &FileTree {
-        self.tree
-    }
-
     /// What the rendering may still cost.
     pub(crate) fn budget(&self) -> &Budget {
         self.budget
     }
 
+    /// What a path names after links are followed.
+    ///
+    /// # Errors
+    /// The budget is spent. What is wrong with the path is inside.
+    pub(crate) fn node(&self, path: &str) -> Result<Result<(String, Node), TreeError>, RenderError> {
+        let (node, work) = self.tree.node_and_work(path);
+        self.budget.spend(work)?;
+        Ok(node)
+    }
+
+    /// The names in a directory; links are not followed.
+    ///
+    /// # Errors
+    /// The budget is spent. What is wrong with the path is inside.
+    pub(crate) fn list(&self, path: &str) -> Result<Result<Vec<(String, Listed)>, TreeError>, RenderError> {
+        let (names, work) = self.tree.list_and_work(path);
+        self.budget.spend(work)?;
+        Ok(names)
+    }
+
     /// The bytes of a file; `asked_by` says which field names it.
     pub(crate) fn bytes(&self, path: &str, asked_by: &str) -> Result<Arc<[u8]>, RenderError> {
-        let bytes =
-            self.tree.read(path).map_err(|source| RenderError::Tree { location: asked_by.to_owned(), source })?;
+        let (bytes, work) = self.tree.read_and_work(path);
+        self.budget.spend(work)?;
+        let bytes = bytes.map_err(|source| RenderError::Tree { location: asked_by.to_owned(), source })?;
         self.budget.spend(bytes.len())?;
         Ok(bytes)
     }
@@ -92,7 +109,7 @@ impl<'a> Files<'a> {
         let mut found: Option<String> = None;
         for name in KUSTOMIZATION_FILES {
             let path = model::tree::join(dir, name);
-            match self.tree.node(&path) {
+            match self.node(&path)? {
                 Ok((_, Node::File)) if found.is_some() => {
                     let why = format!("{dir:?} has more than one kustomization file; keep one");
                     return Err(RenderError::Yaml { file: path, why });

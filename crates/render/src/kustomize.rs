@@ -30,6 +30,7 @@ use std::collections::BTreeSet;
 use api::kurator::apps::v1alpha1::KustomizeInputs;
 
 use crate::Question;
+use crate::budget::Budget;
 use crate::error::RenderError;
 use crate::files::Files;
 use crate::object::Object;
@@ -66,7 +67,7 @@ pub(crate) fn build(
     let common_metadata = policy::add_to(&mut file, inputs);
     let mut all = Resources::default();
     Layers::new(files, questions).layer(&file, &mut all)?;
-    add_hash_suffixes(&mut all);
+    add_hash_suffixes(&mut all, files.budget())?;
     reference::update(&mut all, files.budget())?;
     all.check()?;
     let mut objects: Vec<Object> =
@@ -78,12 +79,13 @@ pub(crate) fn build(
 }
 
 /// Adds the hash of the content to generated names. This comes after every step that changes content.
-fn add_hash_suffixes(all: &mut Resources) {
+fn add_hash_suffixes(all: &mut Resources, budget: &Budget) -> Result<(), RenderError> {
     for resource in all.0.iter_mut().filter(|r| r.hashed) {
         if let Some(suffix) = hash::suffix(&resource.object) {
-            resource.remember();
+            resource.remember(budget)?;
             let name = format!("{}-{suffix}", resource.key().name);
             resource.object["metadata"]["name"] = name.into();
         }
     }
+    Ok(())
 }

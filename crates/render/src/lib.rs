@@ -125,7 +125,7 @@ fn objects(
     inputs: &KustomizeInputs,
     questions: &mut BTreeSet<Question>,
 ) -> Result<Vec<Object>, RenderError> {
-    let (dir, node) = files.tree().node(&directory(inputs)?).map_err(spec_path)?;
+    let (dir, node) = files.node(&directory(inputs)?)?.map_err(spec_path)?;
     if node == Node::File {
         return Err(spec_path(TreeError::WrongNode { path: dir, wanted: "directory" }));
     }

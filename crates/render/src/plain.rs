@@ -1,6 +1,6 @@
 //! Directories without a kustomization file: every manifest below them is a resource, as in Flux.
 
-use model::tree::{self, Node};
+use model::tree::{self, Listed, Node, TreeError};
 
 use crate::error::RenderError;
 use crate::files::{DEPTH_MAX, Files};
@@ -24,24 +24,23 @@ pub(crate) fn manifests(files: &Files<'_>, dir: &str) -> Result<Vec<String>, Ren
         if below.split('/').count() > DEPTH_MAX {
             return Err(RenderError::TooDeep { file: path.to_owned(), limit: DEPTH_MAX });
         }
-        let entries = files.tree().list(path);
-        let entries = entries.map_err(|source| RenderError::Tree { location: dir.to_owned(), source })?;
-        for (name, node) in entries {
+        let fail = |source: TreeError| RenderError::Tree { location: dir.to_owned(), source };
+        for (name, listed) in files.list(path)?.map_err(fail)? {
             let inner = tree::join(&below, &name);
-            match node {
-                Node::Directory if is_link(files, dir, &inner) => {}
-                Node::Directory => todo.push(inner),
-                Node::File if name.ends_with(".yaml") || name.ends_with(".yml") => found.push(inner),
-                Node::File => {}
+            let manifest = name.ends_with(".yaml") || name.ends_with(".yml");
+            match listed {
+                Listed::Directory => todo.push(inner),
+                Listed::File if manifest => found.push(inner),
+                Listed::Link if manifest => match files.node(&tree::join(dir, &inner))? {
+                    Ok((_, Node::File)) => found.push(inner),
+                    Err(source @ TreeError::LinkTooLong { .. }) => return Err(fail(source)),
+                    // A link that leads nowhere is no manifest.
+                    Ok((_, Node::Directory)) | Err(_) => {}
+                },
+                Listed::File | Listed::Link | Listed::Submodule => {}
             }
         }
     }
     found.sort();
     Ok(found)
-}
-
-/// Whether the last part of the path is a link. The parts before it are not: the walk did not enter links.
-fn is_link(files: &Files<'_>, dir: &str, path: &str) -> bool {
-    let whole = tree::join(dir, path);
-    files.tree().node(&whole).is_ok_and(|(found, _)| found != whole)
 }

@@ -134,7 +134,8 @@ impl Artifact {
         let below = tree.node(&below).map_or(below, |(found, _)| found);
         let prefix = if below.is_empty() { String::new() } else { format!("{below}/") };
         for file in self.files.iter().filter(|f| matches!(f.mode, Mode::File | Mode::Executable)) {
-            if file.path.starts_with(&prefix) || file.path == below {
+            // A renderer may ask for a directory and then for one around it: each file is read once.
+            if (file.path.starts_with(&prefix) || file.path == below) && !tree.is_loaded(&file.path) {
                 tree.insert_file(file.path.clone(), self.read(file)?);
             }
         }
@@ -231,6 +232,9 @@ impl<W: Write> Builder<W> {
         }
         if path.split('/').count() > PATH_DEPTH_MAX {
             return Err(too_large(&format!("the depth of {path}"), PATH_DEPTH_MAX as u64));
+        }
+        if mode == Mode::Link {
+            model::tree::check_link(&path, bytes.len())?;
         }
         self.out.write_all(bytes).map_err(|e| Error::Cache { path: "artifacts".into(), source: e })?;
         self.lines.push((path, mode, Sha256::digest(bytes).into(), bytes.len() as u64));

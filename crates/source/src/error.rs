@@ -51,8 +51,8 @@ pub enum Error {
     Damaged { digest: String, why: String },
     #[error("{url}: what was fetched is damaged: {why}")]
     BadObjects { url: String, why: String },
-    #[error("ignore: {pattern:?} is not understood")]
-    Ignore { pattern: String },
+    #[error("{place}: {why}")]
+    Ignore { place: String, why: String },
     #[error(transparent)]
     Tree(#[from] model::tree::TreeError),
     #[error("the fetch was stopped")]

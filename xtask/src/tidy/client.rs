@@ -13,6 +13,7 @@ const PLACES: &[(&str, &str)] = &[
     ("crates/client/src/", "it is built on the library"),
     ("crates/hub/src/lib.rs", "makes clients of the hub's own API server"),
     ("crates/member-sim/src/member.rs", "makes clients of a simulated member's API server"),
+    ("crates/test-apiserver/src/", "makes clients of the API servers that tests start"),
     ("crates/cli/src/", "a person's client, as kubectl is: it asks the hub of a kubeconfig once, and ends"),
 ];
 

@@ -77,10 +77,11 @@ pub(super) fn sleep(file: &File) -> Vec<Breach> {
     breaches
 }
 
-/// Crates that write to the terminal: the command line, and what tests say with.
-const PRINTING: &[&str] = &["crates/cli/", "crates/component/"];
+/// What writes to the terminal: the one place of the command line that shows what would command it, and what tests say
+/// with.
+const PRINTING: &[&str] = &["crates/cli/src/output.rs", "crates/cli/src/output/", "crates/component/"];
 
-/// Libraries log; only the command line and its tools write to the terminal.
+/// Libraries log, and the command line prints by its `output` alone: text of members and of git authors is escaped there.
 pub(super) fn print(file: &File) -> Vec<Breach> {
     let path = file.path.to_string_lossy();
     let library =
@@ -89,9 +90,14 @@ pub(super) fn print(file: &File) -> Vec<Breach> {
         return Vec::new();
     }
     let prints = ["println!(", "print!("];
+    let locks = ["stdout().lock(", "stderr().lock("];
+    let is_printed = |line: &str| {
+        locks.iter().any(|lock| line.contains(lock))
+            || prints.iter().any(|p| line.trim_start().starts_with(p) || line.contains(&format!(" e{p}")))
+    };
     file.lines()
-        .filter(|(_, line)| prints.iter().any(|p| line.trim_start().starts_with(p) || line.contains(&format!(" e{p}"))))
-        .map(|(number, _)| (number, "a library logs by `tracing`; only crates/cli writes to the terminal".to_owned()))
+        .filter(|(_, line)| is_printed(line))
+        .map(|(number, _)| (number, "a library logs by `tracing`; crates/cli prints by its module `output`".to_owned()))
         .collect()
 }
 
@@ -125,4 +131,23 @@ pub(super) fn whitespace(file: &File) -> Vec<Breach> {
         breaches.push((file.text.lines().count(), "the last line has no line feed".to_owned()));
     }
     breaches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{File, print};
+
+    #[test]
+    fn only_the_output_of_the_command_line_writes_to_the_terminal() {
+        let text = "fn f() {\n    println!(\"x\");\n    if a { eprintln!(\"x\") }\n    let out = io::stdout().lock();\n    g(std::io::stdout());\n}\n";
+        let lines = |path: &str| -> Vec<usize> {
+            print(&File { path: path.into(), text: text.to_owned() }).into_iter().map(|(line, _)| line).collect()
+        };
+        for path in ["crates/cli/src/status/fleet.rs", "crates/cli/src/main.rs", "crates/hub/src/lib.rs"] {
+            assert_eq!(lines(path), [2, 3, 4], "{path}");
+        }
+        for path in ["crates/cli/src/output.rs", "crates/cli/src/output/screen.rs", "crates/component/src/lib.rs"] {
+            assert_eq!(lines(path), [0; 0], "{path}");
+        }
+    }
 }

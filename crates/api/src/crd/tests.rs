@@ -32,6 +32,23 @@ fn added_fields_are_optional_and_published_ones_stay() {
 }
 
 #[test]
+fn texts_of_an_application_have_a_limit_in_the_published_schema() {
+    let published = published(APPLICATIONS);
+    let ours = crd("applications.apps.kurator.dev");
+    let mut paths: Vec<&str> = APPLICATION_TEXTS.iter().map(|(path, _)| *path).collect();
+    paths.push("spec.syncPolicies");
+    for path in paths {
+        let at = |crd| {
+            path.split('.').fold(schema(crd, &[]), |at, f| if f == "*" { &at["items"] } else { &at["properties"][f] })
+        };
+        let (before, after) = (at(&published), at(&ours));
+        let kind = before["type"].as_str().unwrap_or_else(|| panic!("{path} is not in the published schema"));
+        let rule = if kind == "array" { "maxItems" } else { "maxLength" };
+        assert!(before.get(rule).is_none() && after[rule].as_u64() >= Some(64), "{path}: {after}");
+    }
+}
+
+#[test]
 fn every_field_that_we_read_exists_in_the_published_schema() {
     let full = json!({
         "source": {"gitRepository": {"url": "https://x", "interval": "1m", "ref": {"branch": "a", "tag": "b",

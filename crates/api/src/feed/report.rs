@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Digest, MemberName, ObjectKey};
+use model::{Digest, MemberName, ObjectKey, Weigh};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +69,14 @@ impl UnitReport {
     /// How many reverts this applier counted.
     pub fn reverted(&self) -> u64 {
         self.reverts.map_or(0, |counted| counted.count)
+    }
+}
+
+impl Weigh for ObjectReport {
+    fn weight(&self) -> usize {
+        let texts = [&self.version, &self.reason, &self.message].map(Weigh::weight);
+        let drift = self.drift.iter().map(|record| record.object.weight() + record.fields.weight());
+        self.key.weight() + texts.iter().sum::<usize>() + self.changed_by_admission.weight() + drift.sum::<usize>()
     }
 }
 

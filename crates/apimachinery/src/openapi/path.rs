@@ -75,10 +75,10 @@ pub(super) fn add(kind: &Described<'_>, components: &mut Components, paths: &mut
             gives: &status,
         });
     }
-    put(paths, collection.clone(), kind, &kind.gvk, &on_collection);
+    insert_path(paths, collection.clone(), kind, &kind.gvk, &on_collection);
     if kind.namespaced && verb("list") {
         let operation = Operation { method: "get", action: "list", query: LIST, takes: None, gives: &list };
-        put(paths, format!("{root}/{plural}"), kind, &kind.gvk, &[operation]);
+        insert_path(paths, format!("{root}/{plural}"), kind, &kind.gvk, &[operation]);
     }
 
     let mut on_item = Vec::new();
@@ -95,7 +95,7 @@ pub(super) fn add(kind: &Described<'_>, components: &mut Components, paths: &mut
         let takes = Some(("application/json", options.as_str()));
         on_item.push(Operation { method: "delete", action: "delete", query: DELETE, takes, gives: &status });
     }
-    put(paths, item.clone(), kind, &kind.gvk, &on_item);
+    insert_path(paths, item.clone(), kind, &kind.gvk, &on_item);
     if kind.status {
         subresource(paths, kind, &kind.gvk, &format!("{item}/status"), &kind.schema);
     }
@@ -134,7 +134,7 @@ pub(super) fn add(kind: &Described<'_>, components: &mut Components, paths: &mut
             version => (sub.group, version),
         };
         let gvk = GroupVersionKind::new(group, version, sub.kind);
-        put(paths, format!("{item}/{}", sub.name), kind, &gvk, &operations);
+        insert_path(paths, format!("{item}/{}", sub.name), kind, &gvk, &operations);
     }
 }
 
@@ -152,10 +152,10 @@ fn subresource(
         operation("put", WRITE, Some(("application/json", schema))),
         operation("patch", PATCHING, Some(("", PATCH))),
     ];
-    put(paths, path.to_owned(), kind, gvk, &operations);
+    insert_path(paths, path.to_owned(), kind, gvk, &operations);
 }
 
-fn put(
+fn insert_path(
     paths: &mut BTreeMap<String, Value>,
     path: String,
     kind: &Described<'_>,

@@ -3,9 +3,40 @@ use plan::apply::{Seen, SeenState};
 use serde_json::json;
 
 use super::*;
+use crate::limit;
 
 fn key(name: usize) -> ObjectKey {
     ObjectKey { kind: "ConfigMap".into(), namespace: "shop".into(), name: format!("c{name}"), ..ObjectKey::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_seen_of_a_kind_that_cannot_be_seen_is_dropped_each_time_and_not_taken_from_answers() {
+    let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"uid": "u", "resourceVersion": "7"}});
+    let states = plan::pool::Pool::default();
+    let observation = || Observation::of(&object, &states);
+    let (mut view, key) = (View::default(), Arc::new(key(0)));
+    let kind = key.group_kind();
+    let blind = |why: &str| Event::Blind(kind.clone(), why.to_owned());
+    view.observations.insert(Arc::clone(&key), observation());
+    assert_eq!(view.take(blind("no")), Changed::All);
+    assert_eq!(view.observations.len(), 0);
+    view.note(&key, observation());
+    assert_eq!(view.observations.len(), 0, "no watch would take it back");
+    assert_eq!(view.take(blind("no")), Changed::Nothing);
+    // However it came there: what is dropped is told.
+    view.observations.insert(Arc::clone(&key), observation());
+    assert_eq!(view.take(blind("no")), Changed::All);
+    view.take(blind(&"w".repeat(2_000_000)));
+    let why = view.hidden(&kind, Instant::now()).unwrap_or_default();
+    assert_eq!(why.chars().count(), limit::HIDDEN_WORDS_MAX);
+    // While the list is on the way, an answer stands for what it will show, for a while.
+    view.kinds.insert(kind.clone(), Kind::Listing(Instant::now()));
+    view.note(&key, observation());
+    assert_eq!((view.observations.len(), view.hidden(&kind, Instant::now())), (1, None));
+    tokio::time::advance(limit::LISTED_WITHIN).await;
+    assert!(view.hidden(&kind, Instant::now()).is_some());
+    view.take(Event::Listed(kind.clone(), Some(8), Vec::new()));
+    assert_eq!((view.observations.len(), view.hidden(&kind, Instant::now())), (0, None));
 }
 
 #[test]
@@ -28,5 +59,5 @@ fn a_member_that_names_objects_without_end_fills_no_memory() {
     let seen = Seen { state: Arc::new(state), ..observation.seen };
     let (later, third) = (Observation { version: Some(8), seen, recalled: None }, Arc::new(key(3)));
     assert_eq!(view.take(Event::Seen(Arc::clone(&third), later)), Changed::Object(third));
-    assert!(view.observations[&key(3)].seen.state.established);
+    assert!(view.observations.get(&key(3)).unwrap().seen.state.established);
 }

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::feed::Wait;
 use client::Class;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
@@ -228,15 +229,17 @@ impl Pass {
     pub(super) fn wait(&mut self, payload: Digest, index: usize, batch: &Batch) -> Option<Duration> {
         let mut pending = Vec::new();
         {
-            let view = self.connection.view();
+            let (view, now) = (self.connection.view(), Instant::now());
             for object in &batch.objects {
                 let key = &object.key;
+                // What cannot be seen is served or not: it is not known, and what needs it is refused for now if it is not.
+                let unseen = batch.wait == Wait::Established && view.hidden(&key.group_kind(), now).is_some();
                 let observation = view.observations.get(key);
                 let memory = self.unit.past.memory.get_mut(key);
                 let observed = wait::Observed {
                     key,
                     seen: observation.map(|observation| &*observation.seen.state),
-                    is_given_up: self.elsewhere.contains(key),
+                    is_given_up: unseen || self.elsewhere.contains(key),
                 };
                 let ready = wait::is_ready(batch.wait, &observed);
                 let failed = memory.is_some_and(|memory| {

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use client::Class;
+use client::{Class, Document};
+use futures::StreamExt as _;
 use plan::apply::{Accepted, SeenState, Step};
 use plan::drift;
 use plan::prepare::{Bundle, Prepared};
-use plan::recall::{self, Recalled};
+use plan::recall::{self, Asked, Recalled};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -61,15 +62,22 @@ impl Pass {
                 _ => unknown.push(object.clone()),
             }
         }
-        for (object, live) in self.look_at(unknown).await? {
-            match self.recall_one(&object, live.as_ref()).await {
+        let found = self.look_at(unknown).await?;
+        let (this, lanes) = (&*self, self.lanes(found.len()));
+        let recall = |(object, live): (Prepared, Option<Value>)| async move {
+            let recalled = this.recall_one(&object, live.as_ref()).await;
+            (object, live, recalled)
+        };
+        let recalled: Vec<_> =
+            futures::stream::iter(found.into_iter().map(recall)).buffered(lanes.width).collect().await;
+        for (object, live, recalled) in recalled {
+            match recalled {
                 Ok(accepted) => {
                     if let Some(live) = &live {
-                        self.connection
-                            .view()
-                            .observations
-                            .entry(object.key.clone())
-                            .or_insert_with(|| Observation::of(live, &self.connection.ctx.shared.pools.states));
+                        let mut view = self.connection.view();
+                        if !view.observations.contains_key(&object.key) {
+                            view.note(&object.key, Observation::of(live, &self.connection.ctx.shared.pools.states));
+                        }
                     }
                     let accepted = self.connection.ctx.shared.pools.accepted.share(accepted);
                     self.unit.past.accepted.insert(object.key.clone(), accepted);
@@ -89,14 +97,28 @@ impl Pass {
         let Some(live) = live else { return Ok(recall::gone(object)) };
         let uid = self.unit.inventory.get(&object.key).and_then(|entry| entry.uid.as_ref());
         let (state, mut scaled) = (SeenState::of(live), self.entry.force.then_some(false));
+        let mut answer: Option<Option<Value>> = None;
         loop {
-            match recall::plan(object, uid, live, &state, scaled) {
+            let asked = Asked { scaled, answer: answer.as_ref().map(Option::as_ref) };
+            match recall::plan(object, uid, live, &state, asked) {
                 Recalled::Known(accepted) => return Ok(accepted),
                 Recalled::AskAutoscaler => {
                     let found = self.connection.autoscalers(&object.key).await?;
                     scaled = Some(drift::is_autoscaled(&object.key, &found));
                 }
+                Recalled::AskMember(body) => answer = Some(self.would_apply(object, Document::from_bytes(body)).await?),
             }
+        }
+    }
+
+    /// What the member would make of an apply; `None` when it cannot tell, as with a webhook that has side effects.
+    async fn would_apply(&self, object: &Prepared, body: Document) -> Result<Option<Value>, Error> {
+        let resource = self.connection.resource(&object.key, &object.version).await?;
+        let target = resource.target(&object.key.namespace, &object.key.name);
+        match self.connection.api.apply_dry_run(&target, body).await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) if error.code() == Some(400) => Ok(None),
+            Err(error) => Err(error.into()),
         }
     }
 }

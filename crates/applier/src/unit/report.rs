@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use crate::connection::View;
 use crate::error::Error;
+use crate::limit;
 
 use super::quick::Settled;
 use super::{Outcome, Pass, Progress};
@@ -27,6 +28,7 @@ const AT_ONCE: Duration = Duration::from_millis(50);
 fn pass_end(progress: &Progress) -> Option<PassEnd> {
     Some(match progress {
         Progress::Listing => return None,
+        Progress::Unlisted { leaving } => PassEnd::Unlisted { leaving: *leaving },
         Progress::NoPayload(e) => PassEnd::NoPayload(e.to_string()),
         Progress::Suspended => PassEnd::Suspended,
         Progress::Waiting { phase, .. } => PassEnd::Waiting { phase: phase.clone() },
@@ -69,6 +71,11 @@ impl Pass {
             }
         };
         let now = Instant::now();
+        if let Some(since) = self.listing {
+            // What cannot be seen until then is no longer said to be as it was.
+            let left = limit::LISTED_WITHIN.saturating_sub(now - since);
+            next = if left.is_zero() { next } else { next.min(left.max(AT_ONCE)) };
+        }
         for memory in self.unit.past.memory.values() {
             if let Some(at) = memory.wake() {
                 next = next.min(at.saturating_duration_since(now).max(AT_ONCE));
@@ -107,11 +114,13 @@ impl Pass {
         let all = report.objects.applied == report.objects.desired;
         let nothing_more = self.kept.is_empty() && self.deletions.is_none() && self.elsewhere.is_empty() && !self.again;
         let same = report.objects.inventory == report.objects.desired;
+        let all = all && report.reason != report::NOT_VISIBLE && self.listing.is_none();
         let bundle = self.bundle.clone().ok().filter(|_| done && all && nothing_more && same)?;
         Some(Settled { entry: self.entry.clone(), bundle, rows })
     }
 
     fn say(&self, end: &PassEnd) -> Said {
+        // Nothing of it is hidden, since it is settled.
         if matches!(end, PassEnd::Done) && self.is_quick {
             return report::say(end, &Troubles::default());
         }
@@ -129,6 +138,7 @@ impl Pass {
             failed: problems().count() + self.elsewhere.len(),
             pending: self.pending(),
             contested: self.contested(),
+            hidden: self.hidden(),
             kept: &self.kept,
             deletions: self.deletions.as_ref(),
             left: self.unit.inventory.entries().len(),
@@ -158,6 +168,18 @@ impl Pass {
         Some(Contest { key, manager: contest.manager.as_deref(), until: contest.until, is_behind })
     }
 
+    /// The first object that cannot be seen, and why.
+    fn hidden(&self) -> Option<(&ObjectKey, String)> {
+        let (view, now) = (self.connection.view(), Instant::now());
+        if !view.kinds.values().any(|kind| kind.hidden(now).is_some()) {
+            return None;
+        }
+        let wanted = self.bundle.as_ref().ok().filter(|_| self.entry.removal.is_none());
+        let desired = wanted.into_iter().flat_map(|bundle| bundle.objects().map(|object| &*object.key));
+        let mut all = desired.chain(self.unit.inventory.entries().keys().map(|key| &**key));
+        all.find_map(|key| Some((key, view.hidden(&key.group_kind(), now)?.to_owned())))
+    }
+
     /// What is known of an object.
     fn facts<'a>(&'a self, view: &'a View, key: &'a Arc<ObjectKey>, version: &'a str, standing: Standing) -> Facts<'a> {
         let memory = self.unit.past.memory.get(key);
@@ -173,7 +195,7 @@ impl Pass {
             entry: self.unit.inventory.get(key),
             accepted: self.unit.past.accepted.get(key).map(|accepted| &**accepted),
             reading: view.observations.get(key).map(|observation| &observation.seen.state.reading),
-            hidden: view.kinds.get(&key.group_kind()).and_then(|kind| kind.hidden()),
+            hidden: view.hidden(&key.group_kind(), now),
             reverts: memory.map_or(0, |m| m.reverts),
             drift: memory.map_or(&[], |m| &m.drift),
         }

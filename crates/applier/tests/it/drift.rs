@@ -2,8 +2,10 @@
 
 use api::delivery::{Health, UnitPhase, WaitingCause};
 use api::feed::SyncState;
+use http::Method;
 use serde_json::json;
 
+use crate::fault::Act;
 use crate::world::{World, config_map, config_map_path, deployment, deployment_path, detail, waiting};
 
 #[tokio::test(start_paused = true)]
@@ -64,6 +66,53 @@ async fn what_changed_while_nobody_looked_is_seen_after_a_restart() {
     world.until(&unit, "reverted", |r| r.reverted() == 2 && r.objects.applied == 2).await;
     assert_eq!(world.config_map("c").await.unwrap()["data"]["a"], "1");
     assert!(world.config_map("d").await.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_under_our_own_name_while_nobody_looked_is_taken_back_and_what_admission_changed_is_not() {
+    let mut world = World::new().await;
+    let mut meddled = config_map("meddled", "1");
+    meddled["data"]["meddle"] = json!("please");
+    let unit = world.set("a", 1, vec![config_map("changed", "1"), config_map("added", "1"), meddled]);
+    world.applied(&unit).await;
+    world.stop();
+    world.forge(&config_map_path("changed"), |object| object["data"]["a"] = json!("hacked")).await;
+    world.forge(&config_map_path("added"), |object| object["data"]["more"] = json!("hacked")).await;
+    world.forge(&config_map_path("meddled"), |object| object["data"]["a"] = json!("hacked")).await;
+    world.restart();
+    let report = world.until(&unit, "reverted", |r| r.reverted() == 3 && r.objects.applied == 3).await;
+    let data = |object: Option<serde_json::Value>| object.unwrap()["data"].clone();
+    assert_eq!(data(world.config_map("changed").await), json!({"a": "1"}));
+    assert_eq!(data(world.config_map("added").await), json!({"a": "1"}));
+    assert_eq!(data(world.config_map("meddled").await), json!({"a": "1", "meddle": "done"}));
+    let fields = |name: &str| -> Vec<String> {
+        detail(&report, name).drift[0].fields.iter().map(|field| field.path.clone()).collect()
+    };
+    assert_eq!((fields("changed"), fields("meddled")), (vec!["data.a".to_owned()], vec!["data.a".to_owned()]));
+    assert_eq!(detail(&report, "meddled").changed_by_admission, ["data.meddle"]);
+    // Nothing more is written, nor after another restart.
+    let before = world.quiet().await;
+    world.restart();
+    world.applied(&unit).await;
+    assert_eq!(world.quiet().await, before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_failed_before_a_fight_is_not_said_of_it() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, vec![config_map("c", "1")]);
+    world.applied(&unit).await;
+    for round in 1..=3_u64 {
+        world.edit(&config_map_path("c"), "rival", json!({"data": {"a": format!("rival {round}")}})).await;
+        world.until(&unit, "reverted", |r| r.reverted() == round && r.objects.applied == 1).await;
+    }
+    world.faults.add(Method::GET, &config_map_path("c"), 1, Act::Refuse(500));
+    world.edit(&config_map_path("c"), "rival", json!({"data": {"a": "rival wins"}})).await;
+    let report = world.until(&unit, "contested", |r| detail(r, "c").sync == SyncState::Contested).await;
+    assert!(!world.failures().is_empty(), "it failed first");
+    assert_eq!((report.phase, report.reason.as_str()), (UnitPhase::Applied, api::reason::CONTESTED));
+    assert_eq!(waiting(&report), [(WaitingCause::Contested, 1, "ConfigMap shop/c", "")]);
+    world.quiet().await;
 }
 
 #[tokio::test(start_paused = true)]

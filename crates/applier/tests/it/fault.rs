@@ -22,6 +22,8 @@ pub(crate) enum Act {
     Say(String),
     /// It is answered 200 with a body that begins with the first, goes on with the second and never ends.
     Endless(&'static str, &'static str),
+    /// It is never answered.
+    Hang,
     /// What asks panics.
     Panic,
     /// Somebody creates this just before it arrives.

@@ -12,11 +12,15 @@ const WATCH: &str = "/api/v1/configmaps?watch=true";
 const LIST: &str = "/api/v1/configmaps?limit=";
 const INVENTORIES: &str = "/api/v1/namespaces/kurator-system/secrets?limit=";
 
+/// What is said of a list whose pages bring nothing.
+const LEADS_NOWHERE: &str = "a page of the list brings nothing, and the list goes on";
+
 /// A member of whose answers less is read, so that these tests are quick.
 async fn liar() -> World {
     let mut world = World::new().await;
     world.stop();
-    let api = client::Limits { object_bytes: 1 << 16, page_bytes: 1 << 18, list_pages: 50, ..world.limits.api };
+    let small = client::Limits { object_bytes: 1 << 16, page_bytes: 1 << 18, ..world.limits.api };
+    let api = client::Limits { list_pages: 50, watch_lines: 10, ..small };
     world.limits.api = api;
     world.restart();
     world
@@ -95,6 +99,20 @@ async fn a_watch_whose_line_does_not_end_hides_only_its_kind() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_watch_that_only_talks_hides_only_its_kind() {
+    const DELETED: &str = concat!(
+        r#"{"type":"DELETED","object":{"apiVersion":"v1","kind":"ConfigMap","#,
+        r#""metadata":{"name":"x","namespace":"shop","resourceVersion":"7"}}}"#,
+        "\n"
+    );
+    for line in ["\n", DELETED] {
+        let world = liar().await;
+        world.faults.add(Method::GET, WATCH, usize::MAX, Act::Endless("", line));
+        is_not_visible_until_it_is_honest(world, "the member's watch says more than 10 lines a second").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_watch_that_is_refused_hides_only_its_kind() {
     let world = liar().await;
     world.faults.add(Method::GET, WATCH, usize::MAX, Act::Refuse(403));
@@ -103,11 +121,15 @@ async fn a_watch_that_is_refused_hides_only_its_kind() {
 
 #[tokio::test(start_paused = true)]
 async fn a_list_without_end_hides_only_its_kind() {
-    // A page that does not end, and pages that do not.
+    // A page that does not end, pages that do not, and what is longer than it can be.
     let page = json!({"kind": "ConfigMapList", "metadata": {"continue": "more", "resourceVersion": "1"}, "items": []});
+    let mut long = config_map(&"x".repeat(100_000), "1");
+    long["metadata"]["uid"] = json!("1");
+    let long = json!({"kind": "ConfigMapList", "metadata": {"resourceVersion": "1"}, "items": [long]});
     let endless = [
         (Act::Endless("{\"kind\":\"", "xxxx"), "the member's answer is larger than 262144 bytes"),
-        (Act::Say(page.to_string()), "the member's list does not end: it has more than 50 pages"),
+        (Act::Say(page.to_string()), LEADS_NOWHERE),
+        (Act::Say(long.to_string()), "metadata.name is longer than 1024 bytes"),
     ];
     for (act, why) in endless {
         let world = liar().await;
@@ -126,7 +148,7 @@ async fn a_list_of_inventories_without_end_stops_only_this_member() {
     world.start();
     let report = world.until(&unit, "unknown", |r| r.phase == UnitPhase::Unknown).await;
     assert_eq!(report.reason, "BadAnswer");
-    assert!(report.message.contains("more than 50 pages"), "{}", report.message);
+    assert!(report.message.contains(LEADS_NOWHERE), "{}", report.message);
     assert!(matches!(link(&world), Link::Unreachable(_)));
     others_go_on().await;
     world.faults.clear();

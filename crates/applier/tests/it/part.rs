@@ -56,6 +56,63 @@ async fn a_kind_that_the_member_cannot_list_stops_only_what_is_known_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_cannot_be_seen_is_not_called_healthy_whatever_a_request_of_ours_showed() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, vec![config_map("c", "1"), config_map("d", "1")]);
+    world.applied(&unit).await;
+    world.faults.add(Method::GET, "/api/v1/configmaps?", usize::MAX, Act::Refuse(403));
+    world.restart();
+    let unseen = |r: &UnitReport| {
+        let rows = r.details.iter().all(|row| row.health == Health::Unknown && row.reason == "NotVisible");
+        rows && r.health == Health::Unknown && r.reason == "NotVisible"
+    };
+    let report = world.until(&unit, "unseen", unseen).await;
+    assert_eq!(report.objects.applied, 2, "what was applied is believed");
+    assert!(report.message.starts_with("ConfigMap shop/c cannot be seen: it is broken"), "{}", report.message);
+    // A new version is sent, and its answer shows the object once.
+    world.set("a", 2, vec![config_map("c", "2"), config_map("d", "1")]);
+    let report = world.until(&unit, "applied", |r| r.epoch == 2 && r.objects.applied == 2).await;
+    assert!(unseen(&report), "{report:#?}");
+    world.set("a", 3, vec![config_map("c", "3"), config_map("d", "1")]);
+    world.until(&unit, "applied again", |r| r.epoch == 3 && r.objects.applied == 2).await;
+    let before = world.a_while().await;
+    assert!(unseen(&world.report(&unit).unwrap()));
+    assert_eq!(world.a_while().await, before, "nothing is written again");
+    world.faults.clear();
+    world.until(&unit, "seen again", |r| r.health == Health::Healthy && r.reason == "Applied").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_does_not_come_leaves_nothing_healthy() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, vec![config_map("c", "1")]);
+    world.applied(&unit).await;
+    world.stop();
+    world.limits.api.list = Duration::from_secs(3_600);
+    world.limits.api.request = Duration::from_secs(3_600);
+    world.faults.add(Method::GET, "/api/v1/configmaps?", 1, Act::Hang);
+    world.restart();
+    let unlisted = |r: &UnitReport| r.phase == UnitPhase::Applying && r.reason == "NotVisible";
+    let report = world.until(&unit, "unlisted", unlisted).await;
+    assert_eq!(report.health, Health::Unknown);
+    assert!(report.message.contains("has not listed"), "{}", report.message);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_object_is_not_called_healthy_while_its_list_does_not_come() {
+    let mut world = World::new().await;
+    world.stop();
+    world.limits.api.list = Duration::from_secs(3_600);
+    world.limits.api.request = Duration::from_secs(3_600);
+    world.faults.add(Method::GET, "/api/v1/configmaps?", 1, Act::Hang);
+    world.restart();
+    let unit = world.set("a", 1, vec![config_map("c", "1")]);
+    world.applied(&unit).await;
+    let unlisted = |r: &UnitReport| r.health == Health::Unknown && r.reason == "NotVisible";
+    world.until(&unit, "not seen", unlisted).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_phase_runs_out_of_time_once_and_the_next_is_looked_after() {
     let mut world = World::new().await;
     let phase = |name: &str, object, wait, timeout_secs| Phase {

@@ -3,7 +3,7 @@
 use api::delivery::{Removal, UnitId, UnitPhase, label};
 use serde_json::json;
 
-use crate::world::{Blow, World, config_map, config_map_path, config_maps, unit};
+use crate::world::{Blow, World, config_map, config_map_path, config_maps, pack, unit};
 
 const SECRETS: &str = "/api/v1/namespaces/kurator-system/secrets";
 /// Room for three ConfigMaps of these tests.
@@ -172,4 +172,44 @@ async fn several_secrets_survive_death_at_each_write() {
             }
         }
     }
+}
+
+/// Puts a Secret into the member that looks like a shard of the unit: 2 kB that become 2 MB.
+async fn post_bomb(world: &World, number: u32) {
+    let mut secret = world.get(&shard(world, 0)).await.unwrap();
+    let path = shard(world, number);
+    secret["metadata"]["name"] = path.rsplit('/').next().unwrap().into();
+    secret["metadata"]["labels"][label::SHARD] = number.to_string().into();
+    secret["data"]["inventory"] = pack(&vec![b' '; 2_000_000]).into();
+    for field in ["uid", "resourceVersion", "creationTimestamp", "managedFields"] {
+        model::object::remove(&mut secret, &["metadata", field]);
+    }
+    if world.get(&path).await.is_some() {
+        world.delete(&path).await;
+    }
+    world.post(SECRETS, secret).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_first_secret_does_not_name_and_nothing_proves_goes_with_the_next_write() {
+    let mut world = world().await;
+    let unit = world.set("a", 1, config_maps(4));
+    applied_all(&world, &unit, 4).await;
+    world.stop();
+    for number in [2, 3, 500] {
+        post_bomb(&world, number).await;
+    }
+    world.set("a", 2, config_maps(5));
+    world.restart();
+    applied_all(&world, &unit, 5).await;
+    assert_eq!((world.failures(), shards(&world).await), (Vec::<String>::new(), 2));
+    // One that is named has to be what it was.
+    world.stop();
+    post_bomb(&world, 1).await;
+    world.set("a", 3, config_maps(6));
+    world.restart();
+    let report = world.until(&unit, "refused", |r| r.phase == UnitPhase::Failed).await;
+    assert_eq!(report.reason, "InventoryUnreadable");
+    assert!(report.message.contains("shard 1 of the inventory has more than 1556480 bytes"), "{}", report.message);
+    assert!(world.config_map("c005").await.is_none(), "nothing of the unit is touched");
 }

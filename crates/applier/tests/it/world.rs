@@ -144,10 +144,15 @@ struct Counts {
 }
 
 impl Counts {
-    fn count(&self, method: &Method) {
+    fn count<B>(&self, request: &Request<B>) {
         self.all.fetch_add(1, Ordering::SeqCst);
-        self.mutations.fetch_add(u64::from(method != Method::GET), Ordering::SeqCst);
+        self.mutations.fetch_add(u64::from(mutates(request)), Ordering::SeqCst);
     }
+}
+
+/// Does a request change the member? A dry run does not.
+fn mutates<B>(request: &Request<B>) -> bool {
+    request.method() != Method::GET && !request.uri().query().is_some_and(|query| query.contains("dryRun=All"))
 }
 
 pub(crate) struct World {
@@ -295,15 +300,16 @@ impl World {
             let (api, counts) = (api.clone(), Arc::clone(&counts));
             let (down, fuse, faults) = (Arc::clone(&down), Arc::clone(&fuse), Arc::clone(&faults));
             async move {
-                let blown = fuse.burn(request.method() != Method::GET);
+                let blown = fuse.burn(mutates(&request));
                 if down.load(Ordering::SeqCst) || blown == Some(Blow::Before) {
                     return Err(BoxError::from("connection refused"));
                 }
-                counts.count(request.method());
+                counts.count(&request);
                 let mut lie = None;
                 match faults.meet(request.method(), &request.uri().to_string()) {
                     Some(Act::Refuse(code)) => lie = Some((answer(code), false)),
                     Some(Act::Lie(code)) => lie = Some((answer(code), true)),
+                    Some(Act::Hang) => std::future::pending().await,
                     Some(Act::Panic) => panic!("a test wants this panic"),
                     Some(Act::Say(text)) => lie = Some((http::Response::new(whole(text)), false)),
                     Some(Act::Endless(begin, more)) => lie = Some((http::Response::new(endless(begin, more)), false)),
@@ -531,7 +537,7 @@ impl World {
         let request =
             Request::builder().method(method).uri(path).header("content-type", kind).header("user-agent", "kubectl/1");
         let request = request.body(Body::from(bytes)).unwrap();
-        self.counts.count(request.method());
+        self.counts.count(&request);
         let answer = self.api.send(request).await.unwrap();
         let code = answer.status().as_u16();
         let bytes = answer.into_body().collect_bytes().await.unwrap();
@@ -553,6 +559,18 @@ impl World {
     pub(crate) async fn edit(&self, path: &str, manager: &str, patch: Value) {
         let path = format!("{path}?fieldManager={manager}");
         let (code, answer) = self.ask("PATCH", &path, "application/merge-patch+json", Some(&patch)).await;
+        assert!(code < 300, "{answer}");
+    }
+
+    /// A change that a client makes by server-side apply under our own manager's name. Nothing tells it from ours.
+    pub(crate) async fn forge(&self, path: &str, change: impl FnOnce(&mut Value)) {
+        let mut object = self.get(path).await.unwrap();
+        for field in ["managedFields", "resourceVersion", "uid", "creationTimestamp"] {
+            model::object::remove(&mut object, &["metadata", field]);
+        }
+        change(&mut object);
+        let path = format!("{path}?fieldManager={}&force=true", label::FIELD_MANAGER);
+        let (code, answer) = self.ask("PATCH", &path, "application/apply-patch+yaml", Some(&object)).await;
         assert!(code < 300, "{answer}");
     }
 

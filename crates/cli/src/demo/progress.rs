@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::{APPLICATION, Demo};
 use crate::args::Format;
 use crate::duration::tenths;
-use crate::output::{self, Cell, Table, Tone, WriteError};
+use crate::output::{self, Cell, Screen, Tone};
 use crate::sync::short_revision;
 
 /// How often the table is drawn again: fast enough to watch, slow enough to read.
@@ -81,7 +81,8 @@ pub(crate) async fn show(
                 "converged {} · {objects} objects · {drift} drift       try: kurator demo commit | edit | wipe | unplug \
                  beijing | restart",
                 tenths(begun.elapsed())
-            )]))?;
+            )
+            .into()]))?;
             return Ok(true);
         }
         if over {
@@ -286,54 +287,6 @@ fn value(commit: &str, rows: &BTreeMap<String, Row>, converged: bool, took: Dura
     };
     json!({"converged": converged, "commit": commit, "seconds": took.as_secs_f64(),
         "members": rows.iter().map(member).collect::<Vec<_>>()})
-}
-
-/// What is on the screen.
-struct Screen {
-    /// Can lines be drawn over?
-    terminal: bool,
-    height: usize,
-    said: Vec<Vec<Cell>>,
-}
-
-impl Screen {
-    fn new(terminal: bool) -> Self {
-        Self { terminal, height: 0, said: Vec::new() }
-    }
-
-    /// Draws over the last table on a terminal. Elsewhere prints the table once, at the end.
-    fn draw(&mut self, rows: &[Vec<Cell>], last: bool) -> Result<(), WriteError> {
-        if !self.terminal && !last {
-            return Ok(());
-        }
-        match self.frame(rows, output::colour(), output::columns()) {
-            Some(frame) => output::raw(frame.as_bytes()),
-            None => Ok(()),
-        }
-    }
-
-    /// What to write; `None` when it is on the screen already. A line that the terminal would break in two is cut: else
-    /// the next table would begin in the wrong place.
-    fn frame(&mut self, rows: &[Vec<Cell>], colour: bool, columns: usize) -> Option<String> {
-        if rows == self.said {
-            return None;
-        }
-        let mut table = Table::default();
-        rows.iter().for_each(|cells| table.row(cells.clone()));
-        let lines = if self.terminal { table.clipped(colour, columns) } else { table.lines(colour) };
-        let mut out = String::new();
-        if self.height > 0 {
-            out.push_str(&format!("\x1b[{}A", self.height));
-        }
-        for line in &lines {
-            // Clears to the end of the line: the last text may have been longer.
-            out.push_str(line);
-            out.push_str(if self.terminal { "\x1b[K\n" } else { "\n" });
-        }
-        self.height = lines.len();
-        self.said = rows.to_vec();
-        Some(out)
-    }
 }
 
 #[cfg(test)]

@@ -70,7 +70,7 @@ impl Player {
     /// Says a line: at once to people, at the end to programs.
     fn say(&self, line: impl Into<String>) -> anyhow::Result<()> {
         if self.common.output == Format::Text {
-            output::print(&[line.into()])?;
+            output::print(&[line.into().into()])?;
         } else {
             self.said.borrow_mut().push(line.into());
         }

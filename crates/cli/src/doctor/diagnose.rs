@@ -1,7 +1,9 @@
 //! Facts → findings.
 
+mod stale;
+
 use api::condition::{self, Condition};
-use api::delivery::{LinkState, MemberLink, MemberStatus, UnitId, UnitPhase, UnitStatus};
+use api::delivery::{Decision, LinkState, MemberLink, MemberStatus, UnitId, UnitPhase, UnitStatus};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::fleet::v1alpha1::Fleet;
@@ -24,6 +26,8 @@ pub(super) struct Facts {
     pub(super) fleets: Vec<Fleet>,
     /// Applications.
     pub(super) applications: Vec<Application>,
+    /// Which member gets what.
+    pub(super) decisions: Vec<Decision>,
     /// What members report.
     pub(super) statuses: Vec<MemberStatus>,
     /// Lists that the hub did not give, by what they are of.
@@ -42,8 +46,8 @@ pub(super) struct Unread {
 impl Facts {
     /// Facts of a hub of which nothing else could be read.
     pub(super) fn of_process(process: Process, store: Option<Result<Store, String>>) -> Self {
-        let (members, fleets, applications, statuses, unread) = Default::default();
-        Self { process, store, members, fleets, applications, statuses, unread }
+        let (members, fleets, applications, decisions, statuses, unread) = Default::default();
+        Self { process, store, members, fleets, applications, decisions, statuses, unread }
     }
 
     /// What a list has. That there is none is a fact too.
@@ -89,13 +93,29 @@ pub(super) struct Process {
     pub(super) ahead_secs: Option<i64>,
     /// How often a handler or a reconcile panicked, by metric; not known without the right to read metrics.
     pub(super) panics: Option<u64>,
+    /// Statuses that its API refuses; not known without that right either.
+    pub(super) refused: Option<Refused>,
+}
+
+/// How many statuses are refused at present.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Refused {
+    /// They are stored with long texts and lists cut.
+    pub(super) cut: u64,
+    /// What is to be said now is not stored.
+    pub(super) nothing: u64,
 }
 
 impl Process {
     /// A hub that could not even be asked.
     pub(super) fn silent(server: String, message: String) -> Self {
-        let version = Err(Unread { reason: fault::UNANSWERED.to_owned(), message });
-        Self { server, version, unready: None, ahead_secs: None, panics: None }
+        Self { version: Err(Unread { reason: fault::UNANSWERED.to_owned(), message }), ..Self::unknown(server) }
+    }
+
+    /// A hub of which nothing is known yet.
+    pub(super) fn unknown(server: String) -> Self {
+        let version = Ok("unknown".to_owned());
+        Self { server, version, unready: None, ahead_secs: None, panics: None, refused: None }
     }
 }
 
@@ -154,20 +174,24 @@ pub(super) fn diagnose(facts: &Facts, now: Timestamp) -> Vec<Finding> {
             }
             None => out.push(by_condition(Place::Member, &names, conditions, condition::READY, now)),
         }
+        let names = Names::of(member);
+        out.extend(noted(Place::Member, &names, conditions, condition::FACTS_CUT));
+        out.extend(noted(Place::Member, &names, conditions, condition::STATUS_CUT));
     }
     for fleet in &facts.fleets {
         let conditions = fleet.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
-        out.push(by_condition(Place::Fleet, &Names::of(fleet), conditions, condition::READY, now));
+        let names = Names::of(fleet);
+        out.push(by_condition(Place::Fleet, &names, conditions, condition::READY, now));
+        out.extend(noted(Place::Fleet, &names, conditions, condition::STATUS_CUT));
     }
     for application in &facts.applications {
         let conditions = application.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
         let names = Names::of(application);
         out.push(by_condition(Place::Application, &names, conditions, condition::READY, now));
-        if let Some(ignored) = condition::find(conditions, condition::NOT_IMPLEMENTED) {
-            let object = names.to_string();
-            out.push(found(Place::Application, &object, names.clone(), &ignored.reason, &ignored.message));
-        }
+        out.extend(noted(Place::Application, &names, conditions, condition::NOT_IMPLEMENTED));
+        out.extend(noted(Place::Application, &names, conditions, condition::STATUS_CUT));
         out.push(by_condition(Place::Source, &names, conditions, condition::SOURCE_READY, now));
+        out.extend(noted(Place::Source, &names, conditions, condition::SOURCE_STATUS_CUT));
     }
     for slice in facts.statuses.iter().filter(|slice| facts.answers(slice.spec.member.as_str())) {
         let member = slice.spec.member.as_str();
@@ -175,7 +199,14 @@ pub(super) fn diagnose(facts: &Facts, now: Timestamp) -> Vec<Finding> {
             out.push(unit(id, member, status, now));
         }
     }
+    out.extend(stale::reports(facts, now));
     out
+}
+
+/// A condition that is there only when something is to be said.
+fn noted(place: Place, names: &Names, conditions: &[Condition], type_: &str) -> Option<Finding> {
+    let said = condition::find(conditions, type_)?;
+    Some(found(place, &names.to_string(), names.clone(), &said.reason, &said.message))
 }
 
 fn fine(place: Place, object: &str, message: impl Into<String>) -> Finding {
@@ -247,6 +278,15 @@ fn process(facts: &Facts) -> Vec<Finding> {
         let message = format!("{panics} panics since the start; each cost one request or one reconcile");
         out.push(of_hub(Place::Process, at, fault::PANICKED, &message));
     }
+    let Refused { cut, nothing } = process.refused.unwrap_or_default();
+    if nothing > 0 {
+        let message = format!("{nothing} objects have a status that the hub's API refuses, also in brief");
+        out.push(of_hub(Place::Process, at, reason::STATUS_REFUSED, &message));
+    }
+    if cut > 0 {
+        let message = format!("{cut} objects have a status that the hub's API refuses whole");
+        out.push(of_hub(Place::Process, at, fault::STATUS_CUT, &message));
+    }
     if out.is_empty() {
         out.push(fine(Place::Process, at, format!("{at} answers, version {version}")));
     }
@@ -301,13 +341,19 @@ fn by_condition(place: Place, names: &Names, conditions: &[Condition], type_: &s
     finding
 }
 
-/// One unit in a member, by what the member reported last. What it cannot report now is the member's own finding.
-fn unit(id: &UnitId, member: &str, status: &UnitStatus, now: Timestamp) -> Finding {
+/// What a unit in a member is called, and the names of its remedy.
+fn unit_in(id: &UnitId, member: &str) -> (String, Names) {
     let names = Names { namespace: id.namespace.clone(), name: id.name.clone(), member: member.to_owned() };
     let object = match &id.policy {
         Some(policy) => format!("{names}/{policy} in {member}"),
         None => format!("{names} in {member}"),
     };
+    (object, names)
+}
+
+/// One unit in a member, by what the member reported last. What it cannot report now is the member's own finding.
+fn unit(id: &UnitId, member: &str, status: &UnitStatus, now: Timestamp) -> Finding {
+    let (object, names) = unit_in(id, member);
     let long = now.as_second() - status.since.as_second() >= UNDER_WAY_SECS_MAX;
     let broken = match status.phase {
         UnitPhase::Failed => true,

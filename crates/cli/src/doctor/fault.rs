@@ -113,6 +113,10 @@ pub(super) const OTHER_VERSION: &str = "OtherVersion";
 pub(super) const CLOCK_SKEW: &str = "ClockSkew";
 /// `Process`: a handler of a request or a reconcile panicked.
 pub(super) const PANICKED: &str = "Panicked";
+/// `Process`: statuses of objects are stored with long texts and lists cut.
+pub(super) const STATUS_CUT: &str = "StatusCut";
+/// `Unit`: what a member reports of a unit is older than what is decided.
+pub(super) const REPORT_STALE: &str = "ReportStale";
 /// `Store`: little space is left on its disk.
 pub(super) const DISK_ALMOST_FULL: &str = "DiskAlmostFull";
 /// `Store`: other users of the machine can read its keys.
@@ -144,6 +148,7 @@ use Place::{Application, Fleet, Member, Process, Source, Store, Unit};
 
 const SEE_OUTPUT: &str = "look at the hub's own output: what is missing here was not looked at";
 const SEE_MEMBER: &str = "see `kurator status member/{name}`";
+const SEE_REFUSED: &str = "see in the hub's own output what is too large in it";
 const SEE_TREE: &str = "see which object, and why, with `kurator tree app/{name}{-n}`";
 
 /// Every known fault. A reason that has no row here is reported as unknown, with the words that came with it.
@@ -169,6 +174,12 @@ pub(super) const FAULTS: &[Fault] = &[
     warning(Process, OTHER_VERSION, "run the same version of this program and of the hub"),
     warning(Process, CLOCK_SKEW, "set both clocks by NTP; certificates and times in conditions depend on it"),
     fault(Process, PANICKED, "this is a bug: report it with the hub's output"),
+    fault(
+        Process,
+        reason::STATUS_REFUSED,
+        "what these objects say is out of date: see in the hub's own output which they are, and what is too large in them",
+    ),
+    warning(Process, STATUS_CUT, "see in the hub's own output which objects they are, and what is too large in them"),
     fault(Store, DISK_ALMOST_FULL, "free space on that disk; the hub refuses writes when it is full"),
     fault(Store, UNREADABLE, "ask as the user that the hub runs as"),
     fault(Store, KEYS_READABLE, "take the rights away with `chmod -R go= DIR`; the keys of all members are in it"),
@@ -190,6 +201,13 @@ pub(super) const FAULTS: &[Fault] = &[
     fault(Member, reason::NAME_INVALID, "set spec.memberName to a DNS label of at most 48 characters"),
     fault(Member, reason::SAME_CLUSTER, "delete one of the two AttachedClusters of this cluster"),
     fault(Member, reason::IDENTITY_CHANGED, "correct its kubeconfig, or accept it: `kurator approve member/{name}`"),
+    fault(
+        Member,
+        reason::IDENTITY_UNKNOWN,
+        "see its own `kubectl get namespace kube-system -o yaml`: metadata.uid must be there",
+    ),
+    warning(Member, reason::TOO_MANY_FACTS, "see who names so many resources, or such names, in its nodes and pods"),
+    warning(Member, reason::STATUS_REFUSED, SEE_REFUSED),
     fault(Member, reason::SECRET_NOT_FOUND, "create the Secret that spec.kubeconfig names"),
     fault(Member, reason::SECRET_KEY_NOT_FOUND, "set spec.kubeconfig.key to a key of the Secret"),
     fault(Member, reason::SECRET_UNREADABLE, "see that the Secret can be read"),
@@ -198,6 +216,8 @@ pub(super) const FAULTS: &[Fault] = &[
     fault(Fleet, reason::MEMBER_NOT_FOUND, "create the cluster that is named, or take it out of spec.clusters"),
     fault(Fleet, reason::MEMBER_NOT_READY, "see its members above"),
     warning(Fleet, reason::NOT_IMPLEMENTED, "do without members of that kind for now"),
+    warning(Fleet, reason::STATUS_REFUSED, SEE_REFUSED),
+    warning(Application, reason::STATUS_REFUSED, SEE_REFUSED),
     fault(Application, reason::RECONCILIATION_FAILED, SEE_TREE),
     fault(Application, reason::HEALTH_CHECK_FAILED, SEE_TREE),
     fault(Application, reason::DELETIONS_HELD, "revert the change, or release them: `kurator approve app/{name}{-n}`"),
@@ -223,6 +243,12 @@ pub(super) const FAULTS: &[Fault] = &[
     fault(Source, reason::FETCH_FAILED, "correct URL, reference or Secret of the source, or see its server"),
     warning(Source, reason::FETCHING, "wait; the first fetch is under way"),
     warning(Source, reason::SUSPENDED, "go on with `kurator resume app/{name}{-n}`"),
+    warning(Source, reason::STATUS_REFUSED, SEE_REFUSED),
+    warning(
+        Unit,
+        REPORT_STALE,
+        "wait; if it stays so, see in the hub's own output whether the report of {member} can be stored",
+    ),
     fault(Unit, "Immutable", "set `force: true` in the policy, or delete the object by hand"),
     fault(Unit, "NoKind", "install the CustomResourceDefinition in {member}, or correct apiVersion and kind"),
     fault(Unit, "WrongScope", "correct metadata.namespace of the object"),

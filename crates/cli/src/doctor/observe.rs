@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use api::delivery::MemberStatus;
+use api::delivery::{Decision, MemberStatus};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
@@ -16,7 +16,7 @@ use kube::{Api, Client};
 use model::Clock;
 use serde::de::DeserializeOwned;
 
-use super::diagnose::{self, Facts, Process, Store, Unread};
+use super::diagnose::{self, Facts, Process, Refused, Store, Unread};
 use super::fault;
 use crate::args::Common;
 use crate::connect::Silence;
@@ -50,11 +50,12 @@ pub(super) async fn facts(client: &Client, server: String, store: Option<Result<
     if facts.process.version.is_err() {
         return facts;
     }
-    let (members, attached, fleets, applications, statuses) = tokio::join!(
+    let (members, attached, fleets, applications, decisions, statuses) = tokio::join!(
         list::<Cluster>(client),
         list::<AttachedCluster>(client),
         list::<Fleet>(client),
         list::<Application>(client),
+        list::<Decision>(client),
         list::<MemberStatus>(client),
     );
     let members = facts.listed(diagnose::MEMBERS, members);
@@ -62,6 +63,7 @@ pub(super) async fn facts(client: &Client, server: String, store: Option<Result<
     facts.members = status::members(members, attached);
     facts.fleets = facts.listed("fleets", fleets);
     facts.applications = facts.listed("applications", applications);
+    facts.decisions = facts.listed("decisions", decisions);
     facts.statuses = facts.listed("what members report", statuses);
     facts
 }
@@ -99,19 +101,31 @@ async fn process(client: &Client, server: String) -> Process {
             (Ok(version), date.map(|date| date.as_second() - now.as_second()))
         }
         // Nothing else would be answered, and each question may take its whole time.
-        Err(why) => return Process { server, version: Err(why), unready: None, ahead_secs: None, panics: None },
+        Err(why) => return Process { version: Err(why), ..Process::unknown(server) },
     };
     let ready = answer(client, "/readyz").await;
     let metrics = answer(client, "/metrics").await.ok();
-    let panics = metrics.map(|(body, _)| panics(&String::from_utf8_lossy(&body)));
-    Process { server, version, unready: ready.err().map(|why| why.message), ahead_secs, panics }
+    let metrics = metrics.map(|(body, _)| String::from_utf8_lossy(&body).into_owned());
+    let (panics, refused) = (metrics.as_deref().map(panics), metrics.as_deref().map(refused));
+    Process { server, version, unready: ready.err().map(|why| why.message), ahead_secs, panics, refused }
 }
 
 /// The sum of every metric that counts panics.
 pub(super) fn panics(metrics: &str) -> u64 {
-    let lines = metrics.lines().filter(|line| !line.starts_with('#'));
-    let counters = lines.filter(|line| line.split(['{', ' ']).next().is_some_and(|name| name.contains("panic")));
-    counters.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>() as u64
+    sum(metrics, |sample| sample.split('{').next().is_some_and(|name| name.contains("panic")))
+}
+
+/// How many statuses are refused, by what is stored of them.
+pub(super) fn refused(metrics: &str) -> Refused {
+    let of = |stored: &str| sum(metrics, |sample| sample == format!("kurator_refused_statuses{{stored=\"{stored}\"}}"));
+    Refused { cut: of("cut"), nothing: of("nothing") }
+}
+
+/// The sum of the samples, as name and labels, that are wanted.
+fn sum(metrics: &str, is_wanted: impl Fn(&str) -> bool) -> u64 {
+    let samples = metrics.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.rsplit_once(' '));
+    let wanted = samples.filter(|(sample, _)| is_wanted(sample));
+    wanted.filter_map(|(_, value)| value.parse::<f64>().ok()).sum::<f64>() as u64
 }
 
 /// A body and the time at which the server says that it answered.

@@ -9,7 +9,7 @@ use api::kurator::apps::v1alpha1::{Application, ApplicationSpec, ApplicationStat
 use api::reason;
 use model::Timestamp;
 
-use super::diagnose::{Facts, Process, Store, diagnose};
+use super::diagnose::{Facts, Process, Refused, Store, diagnose};
 use super::fault::{FAULTS, Place, Severity};
 use super::observe::{date_of, panics};
 use super::*;
@@ -25,6 +25,7 @@ fn process() -> Process {
         unready: None,
         ahead_secs: Some(1),
         panics: Some(0),
+        refused: Some(Refused::default()),
     }
 }
 
@@ -184,7 +185,7 @@ fn a_fleet_with_faults_is_told_what_to_do_worst_first() {
         )
     };
     let findings = diagnose(&facts, now());
-    insta::assert_snapshot!(lines(&findings, SHOWN_MAX, false).join("\n"), @r"
+    insta::assert_snapshot!(output::text(&lines(&findings, SHOWN_MAX, false)), @r"
     fault  store /d/hub: DiskAlmostFull
          1024 MiB are free for /d/hub
       →  free space on that disk; the hub refuses writes when it is full
@@ -265,8 +266,8 @@ fn a_remedy_names_the_namespace_and_leaves_open_in_what_objects_differ() {
         let applications = applications.iter().map(|(namespace, name)| application_in(namespace, name, held()));
         let facts = Facts { applications: applications.collect(), ..Facts::of_process(process(), None) };
         let lines = lines(&diagnose(&facts, now()), SHOWN_MAX, false);
-        assert_eq!(lines[0], format!("fault  application {head}: DeletionsHeld"));
-        assert!(lines[2].ends_with(&format!("`kurator approve {command}`")), "{lines:#?}");
+        assert_eq!(lines[0], Line::from(format!("fault  application {head}: DeletionsHeld")));
+        assert!(output::text(&lines[2..3]).ends_with(&format!("`kurator approve {command}`\n")), "{lines:#?}");
     };
     check(&[("default", "shop")], "default/shop", "app/shop");
     check(&[("east", "shop")], "east/shop", "app/shop -n east");
@@ -341,7 +342,7 @@ async fn a_sick_hub_is_a_finding_and_hides_no_other() {
         _ => Some((200, r#"{"metadata":{},"items":[]}"#.to_owned())),
     });
     let facts = observe::facts(&sick, "https://hub:6443".to_owned(), None).await;
-    insta::assert_snapshot!(lines(&diagnose(&facts, now()), SHOWN_MAX, false).join("\n"), @r"
+    insta::assert_snapshot!(output::text(&lines(&diagnose(&facts, now()), SHOWN_MAX, false)), @r"
     fault  process members: Forbidden
          cannot list members: 403: may not list clusters
       →  use a credential that may list them: nothing is known of what is missing here
@@ -404,7 +405,7 @@ fn each_sentence_of_a_group_is_shown_with_its_objects() {
     ];
     let facts = Facts { applications, ..Facts::of_process(process(), None) };
     let findings = diagnose(&facts, now());
-    let shown = |max| lines(&findings, max, false).join("\n");
+    let shown = |max| output::text(&lines(&findings, max, false));
     insta::assert_snapshot!(shown(SHOWN_MAX), @r"
     fault  application default/a, default/b, default/c, default/d: BuildFailed
          default/a, default/c: web.yaml: no kind
@@ -437,7 +438,7 @@ fn one_object_of_which_nothing_is_said_is_named() {
         ..Facts::of_process(process(), None)
     };
     let lines = lines(&diagnose(&facts, now()), SHOWN_MAX, false);
-    assert!(lines.contains(&"ok  unit     default/shop/base in e is as it should be".to_owned()), "{lines:#?}");
+    assert!(lines.contains(&"ok  unit     default/shop/base in e is as it should be".into()), "{lines:#?}");
 }
 
 #[tokio::test]
@@ -460,4 +461,94 @@ fn dates_and_panics_are_read_as_servers_write_them() {
     let text = "# TYPE apiserver_request_panic_total counter\napiserver_request_panic_total 2\n\
                 kurator_reconcile_panics_total{controller=\"fleet\"} 1\napiserver_request_total{verb=\"get\"} 7\n";
     assert_eq!(panics(text), 3);
+}
+
+#[test]
+fn statuses_that_are_refused_are_faults_or_warnings_and_never_nothing() {
+    for (cut, nothing, expect) in [
+        (0, 0, vec![]),
+        (2, 0, vec![(fault::STATUS_CUT, Severity::Warning)]),
+        (0, 1, vec![(reason::STATUS_REFUSED, Severity::Fault)]),
+        (2, 1, vec![(reason::STATUS_REFUSED, Severity::Fault), (fault::STATUS_CUT, Severity::Warning)]),
+    ] {
+        let text = format!(
+            "# TYPE kurator_refused_statuses gauge\nkurator_refused_statuses{{stored=\"cut\"}} {cut}\n\
+             kurator_refused_statuses{{stored=\"nothing\"}} {nothing}\nkurator_status_refusals_total 7\n"
+        );
+        let process = Process { refused: Some(observe::refused(&text)), ..process() };
+        let findings = diagnose(&Facts::of_process(process, None), now());
+        let wrong: Vec<_> = findings.iter().filter(|f| f.severity != Severity::Fine).collect();
+        assert_eq!(wrong.iter().map(|f| (f.reason.as_str(), f.severity)).collect::<Vec<_>>(), expect);
+        let said = output::text(&lines(&findings, SHOWN_MAX, false));
+        assert_eq!(said.contains("no known fault"), expect.is_empty(), "{said}");
+    }
+}
+
+#[test]
+fn an_object_that_says_that_its_status_is_cut_is_a_warning() {
+    let old = "2026-01-01T00:00:00Z";
+    let said = |type_: &str, reason: &str| condition(type_, "True", reason, "cut", old);
+    let mut cluster = member("e", condition("Ready", "True", reason::CLUSTER_READY, "", old));
+    let cut = [said("FactsCut", reason::TOO_MANY_FACTS), said("StatusCut", reason::STATUS_REFUSED)];
+    cluster.status.as_mut().unwrap().conditions.extend(cut);
+    let app = vec![
+        condition("Ready", "True", reason::RECONCILIATION_SUCCEEDED, "", old),
+        said("StatusCut", reason::STATUS_REFUSED),
+        said("SourceStatusCut", reason::STATUS_REFUSED),
+    ];
+    let facts = Facts {
+        members: vec![cluster],
+        applications: vec![application("shop", app)],
+        ..Facts::of_process(process(), None)
+    };
+    let findings = diagnose(&facts, now());
+    let wrong = findings.iter().filter(|finding| finding.severity != Severity::Fine);
+    let wrong: Vec<_> = wrong.map(|f| (f.place, f.reason.as_str(), f.severity)).collect();
+    assert_eq!(
+        wrong,
+        [
+            (Place::Member, reason::TOO_MANY_FACTS, Severity::Warning),
+            (Place::Member, reason::STATUS_REFUSED, Severity::Warning),
+            (Place::Application, reason::STATUS_REFUSED, Severity::Warning),
+            (Place::Source, reason::STATUS_REFUSED, Severity::Warning),
+        ]
+    );
+}
+
+#[test]
+fn a_report_that_is_older_than_what_is_decided_is_said() {
+    let old = "2026-01-01T00:00:00Z";
+    let decided = |epoch: u64, secs_ago: i64, suspended: bool, removal: &str| -> api::delivery::Decision {
+        let written = model::clock::format_seconds(now() - std::time::Duration::from_secs(secs_ago.unsigned_abs()));
+        serde_json::from_value(serde_json::json!({
+            "apiVersion": "delivery.kurator.dev/v1alpha1", "kind": "Decision",
+            "metadata": {"name": "d-0", "namespace": "default", "managedFields": [
+                {"manager": "m", "operation": "Apply", "time": old}, {"manager": "m", "operation": "Apply", "time": written}]},
+            "spec": {"unit": "apps.kurator.dev/Application/default/shop/base", "slice": 0, "suspended": suspended, "members": {
+                "e": {"revision": "r", "epoch": epoch, "reason": "", "removal": removal}}},
+        }))
+        .unwrap()
+    };
+    let stale = |decision, deliverable: &str, statuses: Vec<MemberStatus>| {
+        let mut cluster = member("e", condition("Ready", "True", reason::CLUSTER_READY, "", old));
+        cluster.status.as_mut().unwrap().conditions.push(condition("Deliverable", deliverable, "", "", old));
+        let facts =
+            Facts { members: vec![cluster], decisions: vec![decision], statuses, ..Facts::of_process(process(), None) };
+        let findings = diagnose(&facts, now());
+        let stale = findings.into_iter().find(|finding| finding.reason == fault::REPORT_STALE);
+        stale.map(|finding| finding.message)
+    };
+    let report = |epoch: u64| {
+        let mut slice = reported("e", UnitPhase::Applied, "", "", old);
+        slice.status.as_mut().unwrap().units.values_mut().for_each(|unit| unit.epoch = epoch);
+        vec![slice]
+    };
+    let message = |before: &str| Some(format!("epoch 3 was decided at least 60 s ago, and {before} is reported"));
+    assert_eq!(stale(decided(3, 60, false, "None"), "True", report(2)), message("epoch 2"));
+    assert_eq!(stale(decided(3, 60, false, "None"), "True", vec![]), message("nothing"));
+    assert_eq!(stale(decided(3, 60, false, "None"), "True", report(3)), None);
+    assert_eq!(stale(decided(3, 5, false, "None"), "True", report(2)), None, "it is on its way");
+    assert_eq!(stale(decided(3, 60, true, "None"), "True", report(2)), None, "it is suspended");
+    assert_eq!(stale(decided(3, 60, false, "Prune"), "True", vec![]), None, "it is gone");
+    assert_eq!(stale(decided(3, 60, false, "None"), "False", report(2)), None, "the member is the finding");
 }

@@ -48,3 +48,43 @@ fn what_is_too_wide_is_cut_between_columns_of_a_terminal() {
     assert_eq!(table.clipped(true, 12)[1], "beijing  \x1b[31mUn…\x1b[0m");
     assert_eq!(table.clipped(false, 8), ["MEMBER", "beijing"]);
 }
+
+/// Every way in which text of others is printed.
+#[test]
+fn nothing_that_others_wrote_commands_a_terminal() {
+    let hostile = "\x1b]0;owned\x07\x1b[2J\x1b[32mall fine\napp/other  fine\u{202e}\u{200b}";
+    let shown = "\\u{1b}]0;owned\\u{7}\\u{1b}[2J\\u{1b}[32mall fine app/other  fine\\u{202e}\\u{200b}";
+    let mut table = Table::new(&["A", hostile]);
+    table.row(vec![hostile.into(), Cell::new(hostile, Tone::Bad)]);
+    table.wrap(vec![hostile.into()], hostile);
+    let mut lines = table.lines(true);
+    lines.extend(table.clipped(true, 40));
+    lines.push(hostile.into());
+    lines.push(Line::from("  ").text(hostile).cell(&Cell::new(hostile, Tone::Good), true).indented(2));
+    let text = text(&lines);
+    let colourless = ["\x1b[31m", "\x1b[32m", "\x1b[0m"].iter().fold(text.clone(), |text, code| text.replace(code, ""));
+    assert!(!visible::has_unseen(&colourless), "{colourless:?}");
+    // Colours are ours alone: one for each cell that has one.
+    assert_eq!(text.matches("\x1b[32m").count(), 1, "{text:?}");
+    assert!(lines.contains(&shown.into()) && text.lines().count() == lines.len(), "{text}");
+}
+
+#[test]
+fn a_document_is_exactly_the_value_and_hides_nothing() {
+    for text in [
+        "plain",
+        "\x1b[2J\x07",
+        "two\nlines\r\n",
+        "\u{7f}\u{9b}31m\u{85}",
+        "no\u{202e}sey\u{200b}\u{feff}",
+        "\u{e0041}🚀",
+    ] {
+        let value = serde_json::json!({"message": text, text: [1, true, null, {"a": text}]});
+        assert_eq!(document(Format::Text, &value), None);
+        let json = document(Format::Json, &value).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&json).unwrap(), value);
+        let yaml = document(Format::Yaml, &value).unwrap();
+        assert_eq!(model::yaml::documents(&yaml).unwrap(), [value], "{yaml}");
+        assert!(!visible::has_unseen(&json) && !visible::has_unseen(&yaml), "{json:?} {yaml:?}");
+    }
+}

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::world::World;
 use super::{cell, drift, held};
-use crate::output::{Cell, Table};
+use crate::output::{Cell, Line, Table};
 use crate::sync::revision;
 
 pub(super) fn value(world: &World, app: &Application) -> Value {
@@ -20,13 +20,13 @@ pub(super) fn value(world: &World, app: &Application) -> Value {
     json!({"name": app.name_any(), "namespace": app.namespace(), "status": app.status, "units": units})
 }
 
-pub(super) fn lines(world: &World, app: &Application, now: Timestamp, colour: bool) -> Vec<String> {
+pub(super) fn lines(world: &World, app: &Application, now: Timestamp, colour: bool) -> Vec<Line> {
     let status = app.status.clone().unwrap_or_default();
-    let mut lines = vec![format!("app/{}  {}", app.name_any(), revision(&status)).trim_end().to_owned()];
+    let mut lines = vec![Line::from(format!("app/{}  {}", app.name_any(), revision(&status)).trim_end())];
     if status.conditions.is_empty() {
-        lines.push("  nothing is known yet: the hub has not looked at it".to_owned());
+        lines.push("  nothing is known yet: the hub has not looked at it".into());
     }
-    lines.extend(conditions(&status, now).lines(colour).iter().map(|line| format!("  {line}")));
+    lines.extend(conditions(&status, now).lines(colour).iter().map(|line| line.indented(2)));
     let units = world.of_application(app);
     if !units.is_empty() {
         let headings: Vec<&str> = ["MEMBER", "POLICY"].into_iter().chain(cell::UNIT).collect();
@@ -36,16 +36,16 @@ pub(super) fn lines(world: &World, app: &Application, now: Timestamp, colour: bo
             cells.extend(cell::unit(world, member, status, now));
             table.row(cells);
         }
-        lines.push(String::new());
+        lines.push(Line::default());
         lines.extend(table.lines(colour));
     }
-    let drifts: Vec<String> = units
+    let drifts: Vec<Line> = units
         .iter()
-        .filter_map(|(_, member, s)| Some(format!("  {member}: {}", drift(s.last_drift.as_ref()?))))
+        .filter_map(|(_, member, s)| Some(format!("  {member}: {}", drift(s.last_drift.as_ref()?)).into()))
         .collect();
     if !drifts.is_empty() {
-        lines.push(String::new());
-        lines.push("changed by somebody else (the last change in each member):".to_owned());
+        lines.push(Line::default());
+        lines.push("changed by somebody else (the last change in each member):".into());
         lines.extend(drifts);
     }
     lines.extend(held(app, &status));
@@ -81,18 +81,18 @@ fn message(condition: &Condition, status: &ApplicationStatus) -> String {
     condition.message.clone()
 }
 
-fn held(app: &Application, status: &ApplicationStatus) -> Vec<String> {
+fn held(app: &Application, status: &ApplicationStatus) -> Vec<Line> {
     let mut lines = Vec::new();
     for held in &status.held {
-        lines.push(String::new());
-        lines.extend(held::lines(held));
+        lines.push(Line::default());
+        lines.extend(held::lines(held).iter().map(Line::from));
     }
     if !lines.is_empty() {
         let command = held::command(&app.name_any(), &app.namespace().unwrap_or_default());
-        lines.push(String::new());
-        lines.push(format!("release exactly these with: {command}"));
+        lines.push(Line::default());
+        lines.push(format!("release exactly these with: {command}").into());
         if status.held.iter().any(held::is_edit) {
-            lines.push("to keep what a policy would leave, take the edit back".to_owned());
+            lines.push("to keep what a policy would leave, take the edit back".into());
         }
     }
     lines

@@ -9,26 +9,26 @@ use serde_json::{Value, json};
 use super::cell::{counted, kept_out, state};
 use super::world::{World, ready};
 use super::{application, held, member};
-use crate::output::Table;
+use crate::output::{Line, Table};
 use crate::sync::revision;
 use api::delivery::{Health, UnitPhase, UnitStatus};
 
-pub(super) fn lines(world: &World, now: Timestamp, colour: bool) -> Vec<String> {
+pub(super) fn lines(world: &World, now: Timestamp, colour: bool) -> Vec<Line> {
     let mut lines = if world.members.is_empty() {
-        vec!["no members yet: apply an AttachedCluster to the hub".to_owned()]
+        vec!["no members yet: apply an AttachedCluster to the hub".into()]
     } else {
         members(world, now).lines(colour)
     };
-    lines.push(String::new());
+    lines.push(Line::default());
     if world.applications.is_empty() {
         let namespace = &world.namespace;
-        lines.push(format!("no applications in namespace {namespace}: apply an Application, or choose with -n"));
+        lines.push(format!("no applications in namespace {namespace}: apply an Application, or choose with -n").into());
     } else {
         lines.extend(applications(world, now).lines(colour));
         let waits = waits(world);
         if !waits.is_empty() {
-            lines.push(String::new());
-            lines.extend(waits);
+            lines.push(Line::default());
+            lines.extend(waits.iter().map(Line::from));
         }
     }
     lines

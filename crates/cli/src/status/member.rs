@@ -1,5 +1,6 @@
 //! One member, unit by unit.
 
+use api::condition;
 use api::delivery::LinkState;
 use api::karmada::cluster::v1alpha1::Cluster;
 use kube::ResourceExt;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use super::cell;
 use super::world::{World, ready};
 use crate::duration::since;
-use crate::output::{Cell, Table, Tone};
+use crate::output::{Cell, Line, Table, Tone};
 
 pub(super) fn value(world: &World, member: &Cluster) -> Value {
     let name = member.name_any();
@@ -22,16 +23,22 @@ pub(super) fn value(world: &World, member: &Cluster) -> Value {
     value
 }
 
-pub(super) fn lines(world: &World, member: &Cluster, now: Timestamp, colour: bool) -> Vec<String> {
+pub(super) fn lines(world: &World, member: &Cluster, now: Timestamp, colour: bool) -> Vec<Line> {
     let name = member.name_any();
     let status = member.status.clone().unwrap_or_default();
     let version = status.kubernetes_version.clone().unwrap_or_default();
-    let mut lines = vec![format!("member/{name}  {version}").trim_end().to_owned()];
+    let mut lines = vec![Line::from(format!("member/{name}  {version}").trim_end())];
     let mut about = Table::default();
     if let Some(c) = ready(member) {
         let tone = cell::condition_tone(c);
         let cells =
             vec!["Ready".into(), Cell::new(c.status.clone(), tone), cell::age(c, now).into(), c.reason.clone().into()];
+        about.wrap(cells, &c.message);
+    }
+    let conditions = status.conditions.iter();
+    for c in conditions.filter(|c| matches!(c.type_.as_str(), condition::FACTS_CUT | condition::STATUS_CUT)) {
+        let cells =
+            vec![c.type_.clone().into(), c.status.clone().into(), cell::age(c, now).into(), c.reason.clone().into()];
         about.wrap(cells, &c.message);
     }
     if let Some(link) = world.kept_out(&name) {
@@ -42,10 +49,10 @@ pub(super) fn lines(world: &World, member: &Cluster, now: Timestamp, colour: boo
         let age = since(link.since, now);
         about.wrap(vec!["Applier".into(), Cell::new(state, tone), age.into(), "".into()], &link.message);
     }
-    lines.extend(about.lines(colour).iter().map(|line| format!("  {line}")));
-    lines.push(format!("  server {}", member.spec.api_endpoint.as_deref().unwrap_or("not known yet")));
+    lines.extend(about.lines(colour).iter().map(|line| line.indented(2)));
+    lines.push(format!("  server {}", member.spec.api_endpoint.as_deref().unwrap_or("not known yet")).into());
     if let Some(resources) = &status.resource_summary {
-        lines.push(String::new());
+        lines.push(Line::default());
         let mut table = Table::new(&["RESOURCE", "REQUESTED", "ALLOCATABLE"]);
         for (resource, amount) in &resources.allocatable {
             // What no pod requests is not counted, pods themselves among it.
@@ -54,10 +61,10 @@ pub(super) fn lines(world: &World, member: &Cluster, now: Timestamp, colour: boo
         }
         lines.extend(table.lines(colour));
     }
-    lines.push(String::new());
+    lines.push(Line::default());
     let units = world.of_member(&name);
     if units.is_empty() {
-        lines.push("nothing is delivered here".to_owned());
+        lines.push("nothing is delivered here".into());
         return lines;
     }
     let headings: Vec<&str> = ["APPLICATION", "POLICY"].into_iter().chain(cell::UNIT).collect();

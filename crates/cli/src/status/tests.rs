@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::world::World;
 use super::{application, drift, fleet, member};
+use crate::output::{self, Line};
 
 const SHA: &str = "main@sha1:3f2c1a97df8477b5708f63235d978e6ede475f92";
 const DIGEST: &str = "sha256:119f58614a4407a1ecee652d686cc84f61f3a4f83c1df5e42d3e440494f0c596";
@@ -105,10 +106,11 @@ fn lost_one() -> World {
     )
 }
 
-fn text(lines: &[String]) -> String {
-    assert!(lines.iter().all(|line| !line.contains('\x1b')), "escape codes without colours: {lines:#?}");
-    assert!(lines.iter().all(|line| line.trim_end() == line), "spaces at the end of a line: {lines:#?}");
-    lines.join("\n")
+fn text(lines: &[Line]) -> String {
+    let text = output::text(lines);
+    assert!(!text.contains('\x1b'), "escape codes without colours: {text}");
+    assert!(text.lines().all(|line| line.trim_end() == line), "spaces at the end of a line: {text}");
+    text
 }
 
 fn application_text(world: &World) -> String {
@@ -151,7 +153,7 @@ fn a_member_that_does_not_answer_is_unknown_and_never_green() {
     insta::assert_snapshot!("lost_fleet", text(&fleet::lines(&world, now(), false)));
     insta::assert_snapshot!("lost_application", application_text(&world));
     insta::assert_snapshot!("lost_member", member_text(&world, "beijing"));
-    let coloured = member::lines(&world, world.member("beijing").unwrap(), now(), true).join("\n");
+    let coloured = output::text(&member::lines(&world, world.member("beijing").unwrap(), now(), true));
     assert!(!coloured.contains("\x1b[32m"), "something is green: {coloured}");
 }
 
@@ -291,7 +293,7 @@ fn changes_by_hand_are_one_line_each() {
     let scaled = json!({"object": "Deployment.apps shop/web", "seen": "2026-11-23T11:09:59.2Z", "reverted": false,
         "fields": [{"path": "spec.replicas", "manager": "kubectl"}]});
     let lines: Vec<String> = [deleted, edited.clone(), scaled].into_iter().map(|d| drift(&of(d))).collect();
-    insta::assert_snapshot!("drift", text(&lines));
+    insta::assert_snapshot!("drift", text(&lines.into_iter().map(Line::from).collect::<Vec<_>>()));
     let mut unit = unit("Applied", "Healthy", "");
     unit["lastDrift"] = edited;
     let mut world = settled();

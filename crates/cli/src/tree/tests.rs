@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::page;
 use crate::args::Target;
+use crate::output::{self, Line};
 
-fn lines(name: &str, tree: &Value, colour: bool) -> Vec<String> {
+fn lines(name: &str, tree: &Value, colour: bool) -> Vec<Line> {
     super::lines(name, &format!("kurator status {name}"), tree, colour)
 }
 
@@ -39,8 +40,8 @@ fn tree() -> Value {
 
 #[test]
 fn members_are_in_order_and_all_objects_share_their_columns() {
-    insta::assert_snapshot!("application", lines("app/shop", &tree(), false).join("\n"));
-    insta::assert_snapshot!("member", lines("member/beijing", &tree(), false).join("\n"));
+    insta::assert_snapshot!("application", output::text(&lines("app/shop", &tree(), false)));
+    insta::assert_snapshot!("member", output::text(&lines("member/beijing", &tree(), false)));
     assert_eq!(
         lines("app/shop", &json!({}), false),
         ["app/shop", "  no member reports anything of it; see `kurator status app/shop`"]
@@ -58,9 +59,9 @@ fn the_page_that_says_why_there_is_nothing_is_in_the_same_namespace() {
 
 #[test]
 fn colours_change_nothing_but_colours() {
-    let coloured = lines("app/shop", &tree(), true).join("\n");
+    let coloured = output::text(&lines("app/shop", &tree(), true));
     assert!(coloured.contains("\x1b[31mFailed\x1b[0m") && coloured.contains("\x1b[32mSynced\x1b[0m"), "{coloured}");
     let plain =
         ["\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[0m"].iter().fold(coloured, |text, code| text.replace(code, ""));
-    assert_eq!(plain, lines("app/shop", &tree(), false).join("\n"));
+    assert_eq!(plain, output::text(&lines("app/shop", &tree(), false)));
 }

@@ -87,3 +87,32 @@ fn a_generated_name_begins_as_asked() {
         assert_eq!(question.check(&map("shop", name, "1")).is_ok(), right, "{name}");
     }
 }
+
+#[test]
+fn what_names_an_object_has_a_length_and_an_error_does_not_repeat_it() {
+    let maps = maps();
+    let question = Question::any(&maps, "", true);
+    let fields = [
+        ("name", limit::NAME_BYTES_MAX),
+        ("namespace", limit::NAMESPACE_BYTES_MAX),
+        ("uid", limit::UID_BYTES_MAX),
+        ("resourceVersion", limit::VERSION_BYTES_MAX),
+    ];
+    for (field, max) in fields {
+        let named = |bytes: usize| {
+            let mut object = map("shop", "a", "1");
+            object["metadata"][field] = "x".repeat(bytes).into();
+            object
+        };
+        assert!(question.check(&named(max)).is_ok(), "{field}");
+        let error = question.check(&named(max + 1)).unwrap_err();
+        let expected = format!("metadata.{field} is longer than {max} bytes");
+        assert!(matches!(&error, Error::Malformed(why) if *why == expected), "{error:?}");
+    }
+    // The answer about an object that was asked for by a long name has that name.
+    let long = "x".repeat(limit::NAME_BYTES_MAX + 1);
+    let target = maps.target("shop", &long);
+    assert!(Question::object(&target, None).check(&map("shop", &long, "1")).is_ok());
+    let huge = map("shop", &long, &"u".repeat(limit::UID_BYTES_MAX + 1));
+    assert!(Question::object(&target, None).check(&huge).is_err());
+}

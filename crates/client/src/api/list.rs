@@ -1,11 +1,12 @@
 //! Lists: in pages, each object projected as it is read, with limits on a page and on the whole.
 
+use model::Weigh;
 use serde::de::DeserializeSeed;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::Api;
-use crate::answer::Question;
+use crate::answer::{Question, limited};
 use crate::exchange::{Ask, JSON, METADATA, METADATA_LIST, exchange};
 use crate::failure::Error;
 use crate::json::{Budget, Page};
@@ -85,6 +86,17 @@ struct Progress {
     objects: usize,
     bytes: usize,
     pages: usize,
+    /// Bytes in memory that are kept of its objects.
+    kept: usize,
+}
+
+/// What an object becomes, and the bytes in memory behind it.
+pub(crate) type Kept<T> = Option<(T, usize)>;
+
+/// What a projection keeps, weighed.
+pub(crate) fn weighed<T: Weigh>(item: T) -> (T, usize) {
+    let weight = item.weight();
+    (item, weight)
 }
 
 impl Api {
@@ -94,20 +106,32 @@ impl Api {
     /// See [`Error`]; [`Error::Endless`] and [`Error::TooLarge`] at the limits.
     pub async fn list(&self, resource: &Resource, namespace: &str, selection: &Selection) -> Result<List, Error> {
         let heap = Budget::new(self.limits.list_memory);
-        self.list_within(resource, namespace, selection, heap, true, Some).await
+        // They were weighed while they were parsed.
+        self.list_within(resource, namespace, selection, heap, true, |object| Some((object, 0))).await
     }
 
     /// The same, and keeps of each object what `project` makes of it: nothing, if it is `None`. An object is forgotten
-    /// before the next one is read.
+    /// before the next one is read, and what is kept of all of them is weighed.
     ///
     /// # Errors
-    /// See [`Error`].
-    pub async fn list_as<T>(
+    /// See [`Error`]; [`Error::TooLarge`] when more than [`Limits::list_kept`](crate::Limits::list_kept) would be kept.
+    pub async fn list_as<T: Weigh>(
         &self,
         resource: &Resource,
         namespace: &str,
         selection: &Selection,
-        project: impl FnMut(Value) -> Option<T>,
+        mut project: impl FnMut(Value) -> Option<T>,
+    ) -> Result<List<T>, Error> {
+        self.list_kept(resource, namespace, selection, |object| project(object).map(weighed)).await
+    }
+
+    /// The same with a projection that says what its items weigh.
+    pub(crate) async fn list_kept<T>(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        selection: &Selection,
+        project: impl FnMut(Value) -> Kept<T>,
     ) -> Result<List<T>, Error> {
         let heap = Budget::new(limit::OBJECT_MEMORY_MAX);
         self.list_within(resource, namespace, selection, heap, false, project).await
@@ -120,7 +144,7 @@ impl Api {
         selection: &Selection,
         mut heap: Budget,
         kept: bool,
-        mut project: impl FnMut(Value) -> Option<T>,
+        mut project: impl FnMut(Value) -> Kept<T>,
     ) -> Result<List<T>, Error> {
         let end = Instant::now() + self.limits.list;
         let (collection, selectors) = (resource.collection(namespace), selection.query());
@@ -151,16 +175,21 @@ impl Api {
             };
             self.count_page(&mut progress, bytes.len())?;
             let mut wrong = None;
+            let before = progress.objects;
             let mut take = |object: Value| {
                 let checked = question.check(&object).and_then(|()| self.count_object(&mut progress));
-                if let Err(error) = checked {
+                let taken = checked.and_then(|()| match project(object) {
+                    Some((item, weight)) => {
+                        self.count_kept(&mut progress, size_of::<T>() + weight)?;
+                        out.push(item);
+                        Ok(())
+                    }
+                    None => Ok(()),
+                });
+                taken.map_err(|error| {
                     wrong = Some(error);
-                    return Err(Error::Malformed("it is not what was asked for".to_owned()));
-                }
-                if let Some(item) = project(object) {
-                    out.push(item);
-                }
-                Ok(())
+                    Error::Malformed("it is not what was asked for".to_owned())
+                })
             };
             let mut reader = serde_json::Deserializer::from_slice(&bytes);
             let page = Page { budget: &mut heap, kept, take: &mut take }.deserialize(&mut reader);
@@ -174,11 +203,20 @@ impl Api {
                 let asked = format!("a list of {resource}");
                 return Err(Error::Mismatch { asked, found: crate::failure::words(&format!("{:?}", page.kind)) });
             }
-            let text = |field: &str| page.metadata.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-            token = text("continue");
-            if token.is_empty() {
-                return Ok(List { items: out, resource_version: text("resourceVersion") });
+            let text = |field: &str, bytes_max: usize| {
+                let text = page.metadata.get(field).and_then(Value::as_str).unwrap_or_default();
+                limited(&format!("metadata.{field}"), text, bytes_max)
+            };
+            let next = text("continue", limit::TOKEN_BYTES_MAX)?;
+            if next.is_empty() {
+                let resource_version = text("resourceVersion", limit::VERSION_BYTES_MAX)?.to_owned();
+                return Ok(List { items: out, resource_version });
             }
+            // A page that leads nowhere: the next one would be asked for at once, and for as long as a list may take.
+            if next == token || progress.objects == before {
+                return Err(Error::Malformed("a page of the list brings nothing, and the list goes on".to_owned()));
+            }
+            next.clone_into(&mut token);
         }
     }
 
@@ -197,6 +235,14 @@ impl Api {
             Some((_, max, of)) => Err(Error::Endless { max, of }),
             None => Ok(()),
         }
+    }
+
+    fn count_kept(&self, progress: &mut Progress, bytes: usize) -> Result<(), Error> {
+        progress.kept = progress.kept.saturating_add(bytes);
+        if progress.kept > self.limits.list_kept {
+            return Err(Error::TooLarge { max: self.limits.list_kept, of: "bytes in memory" });
+        }
+        Ok(())
     }
 
     fn count_object(&self, progress: &mut Progress) -> Result<(), Error> {

@@ -45,6 +45,7 @@ async fn a_body_without_end_is_read_up_to_the_limit_whatever_was_asked() {
         api.create(&maps, "shop", &object).await.unwrap_err(),
         api.replace(&target, &object).await.unwrap_err(),
         api.apply(&target, &object).await.unwrap_err(),
+        api.apply_dry_run(&target, &object).await.unwrap_err(),
         api.merge(&target, &merge).await.unwrap_err(),
         api.delete(&target, &options).await.unwrap_err(),
         api.list(&maps, "", &Selection::default()).await.unwrap_err(),
@@ -209,6 +210,7 @@ async fn each_verb_asks_what_its_name_says() {
     api.create_part(&target.part("eviction"), &json!({})).await.unwrap();
     api.replace(&target.part("status"), &object).await.unwrap();
     assert!(api.apply(&target, Document::from_bytes(Bytes::from("{}"))).await.unwrap().created);
+    api.apply_dry_run(&target, Document::from_bytes(Bytes::from("{}"))).await.unwrap();
     api.merge(&target, &json!({"a": 1})).await.unwrap();
     let live = json!({"metadata": {"uid": "1", "resourceVersion": "5"}});
     let options = Delete { grace_secs: Some(0), ..Delete::exactly(&live).propagation(Propagation::Orphan) };
@@ -232,6 +234,9 @@ async fn each_verb_asks_what_its_name_says() {
             format!("POST {at}/a/eviction?fieldManager=a%20b | {json} | {json} | {{}}"),
             format!("PUT {at}/a/status?fieldManager=a%20b | {json} | {json} | OBJECT"),
             format!("PATCH {at}/a?fieldManager=a%20b&force=true | {json} | application/apply-patch+yaml | {{}}"),
+            format!(
+                "PATCH {at}/a?fieldManager=a%20b&force=true&dryRun=All | {json} | application/apply-patch+yaml | {{}}"
+            ),
             format!("PATCH {at}/a?fieldManager=a%20b | {json} | application/merge-patch+json | {{\"a\":1}}"),
             format!(
                 "DELETE {at}/a | {json} | {json} | {}",
@@ -286,17 +291,17 @@ async fn a_list_that_never_ends_does() {
         fat["data"] = json!({"x": "y".repeat(50_000)});
         vec![fat; 4]
     };
-    for (items, of) in [(full, "objects"), (Vec::new(), "pages"), (fat, "bytes")] {
-        let (api, log) = simple(move |_, _| (200, page(&items, "more")));
+    for (items, of) in [(full, "objects"), (vec![map("a")], "pages"), (fat, "bytes")] {
+        let (api, log) = simple(move |nth, _| (200, page(&items, &nth.to_string())));
         let error = api.with_limits(limits).list_as(&maps(), "shop", &Selection::default(), |_| Some(())).await;
         let error = error.unwrap_err();
         assert!(matches!(&error, Error::Endless { of: found, .. } if *found == of), "{of}: {error:?}");
         assert!(log.lock().unwrap().len() <= 51);
     }
     // Time alone ends it too.
-    let (api, _) = server(|_, _| async {
+    let (api, _) = server(|nth, _| async move {
         tokio::time::sleep(Duration::from_secs(25)).await;
-        reply(200, stream::iter([Bytes::from(page(&[], "more"))]))
+        reply(200, stream::iter([Bytes::from(page(&[map("a")], &nth.to_string()))]))
     });
     let start = Instant::now();
     let error = api.list(&maps(), "", &Selection::default()).await.unwrap_err();
@@ -313,7 +318,9 @@ async fn whole_objects_that_are_kept_have_a_limit_together() {
     item["data"] = json!({"x": "y".repeat(10_000)});
     let twenty = move || {
         let item = item.clone();
-        let (api, _) = simple(move |nth, _| (200, page(&vec![item.clone(); 10], if nth < 19 { "more" } else { "" })));
+        let (api, _) = simple(move |nth, _| {
+            (200, page(&vec![item.clone(); 10], &if nth < 19 { nth.to_string() } else { String::new() }))
+        });
         api.with_limits(Limits { list_memory: 1 << 20, ..Limits::default() })
     };
     let error = twenty().list(&maps(), "shop", &Selection::default()).await.unwrap_err();
@@ -367,5 +374,51 @@ async fn what_is_on_its_way_out_is_told_from_what_is_gone() {
     ] {
         let (api, _) = fake::simple(move |_, _| (200, answer.to_string()));
         assert_eq!(api.delete(&maps().target("shop", "a"), &Delete::default()).await.unwrap(), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_of_a_list_is_weighed() {
+    let limits = Limits { list_kept: 100_000, ..Limits::default() };
+    let listed = async |text: usize| {
+        let (api, log) = simple(move |nth, _| {
+            let mut item = map("a");
+            item["data"] = json!("y".repeat(text));
+            (200, page(&vec![item; 10], &nth.to_string()))
+        });
+        let keep = |object: Value| object["data"].as_str().map(str::to_owned);
+        let api = api.with_limits(Limits { list_pages: 20, ..limits });
+        let error = api.list_as(&maps(), "", &Selection::default(), keep).await.unwrap_err();
+        let asked = log.lock().unwrap().len();
+        (error, asked)
+    };
+    let (error, pages) = listed(2_000).await;
+    assert!(matches!(error, Error::TooLarge { max: 100_000, .. }), "{error:?}");
+    assert_eq!(pages, 5, "it ends as soon as it is too much");
+    let (error, _) = listed(100).await;
+    assert!(matches!(error, Error::Endless { of: "pages", .. }), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_leads_nowhere_ends_a_list() {
+    // Items of each page, and what it says about the next one.
+    let table: [(usize, &str, usize); 3] = [(1, "same", 2), (0, "", 1), (2, "", 51)];
+    for (items, token, asked) in table {
+        let (api, log) = simple(move |nth, _| {
+            let next = if token.is_empty() { nth.to_string() } else { token.to_owned() };
+            (200, page(&vec![map("a"); items], &next))
+        });
+        let api = api.with_limits(Limits { list_pages: 50, ..Limits::default() });
+        let error = api.list(&maps(), "shop", &Selection::default()).await.unwrap_err();
+        assert_eq!((error.reason(), error.class()), ("BadAnswer", Class::Retry));
+        assert_eq!(log.lock().unwrap().len(), asked, "{error}");
+    }
+    for (field, max) in [("continue", limit::TOKEN_BYTES_MAX), ("resourceVersion", limit::VERSION_BYTES_MAX)] {
+        let (api, _) = simple(move |_, _| {
+            let metadata = json!({field: "7".repeat(max + 1)});
+            (200, json!({"kind": "ConfigMapList", "metadata": metadata, "items": [map("a")]}).to_string())
+        });
+        let error = api.list(&maps(), "shop", &Selection::default()).await.unwrap_err();
+        assert!(error.to_string().ends_with(&format!("metadata.{field} is longer than {max} bytes")), "{error}");
     }
 }

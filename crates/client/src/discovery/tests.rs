@@ -102,3 +102,73 @@ async fn a_server_with_groups_without_end_is_not_asked_for_each() {
     assert!(matches!(Served::discover(&api).await, Err(Error::Endless { .. })));
     assert_eq!(log.lock().unwrap().len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_of_a_document_has_a_size() {
+    let find = async |resources: Value, kind: &str| {
+        let body = json!({"groupVersion": "g.io/v1", "resources": resources}).to_string();
+        let (api, _) = simple(move |_, _| (200, body.clone()));
+        Discovery::new(api).find(&GroupVersionKind::new("g.io", "v1", kind)).await
+    };
+    let long = "x".repeat(limit::KIND_BYTES_MAX + 1);
+    let table = [
+        ("things", "Thing", true),
+        ("things", &long[1..], true),
+        ("things", &long, false),
+        (&long, "Thing", false),
+        ("../../v1/secrets", "Thing", false),
+        ("things?x=", "Thing", false),
+        ("things", "Thing\u{1b}", false),
+    ];
+    for (plural, kind, right) in table {
+        let found = find(json!([{"name": plural, "kind": kind}]), kind).await.unwrap();
+        assert_eq!(found.is_some(), right, "{plural} {kind}");
+    }
+    let max = limit::DISCOVERY_KINDS_MAX;
+    let many = |count: usize| Value::from(vec![json!({"name": "a", "kind": "B"}); count]);
+    assert!(find(many(max), "B").await.unwrap().is_some());
+    let error = find(many(max + 1), "B").await.unwrap_err();
+    assert!(matches!(error, Error::Endless { of: "kinds in a group version", .. }), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_that_no_server_can_have_is_not_asked_for() {
+    let (api, log) = simple(|_, _| (200, "{}".to_owned()));
+    for (group, version) in [("g".repeat(254), "v1".to_owned()), ("g".to_owned(), "v".repeat(64))] {
+        let kind = GroupVersionKind::new(group, version, "Thing");
+        assert!(Discovery::new(api.clone()).find(&kind).await.unwrap().is_none());
+    }
+    assert!(log.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn kinds_of_many_documents_are_forgotten_together() {
+    let (api, log) = simple(|_, asked| {
+        let version = asked.line.rsplit('/').next().unwrap();
+        let resources = vec![json!({"name": "a", "kind": "B"}); limit::DISCOVERY_KINDS_MAX];
+        (200, json!({"groupVersion": format!("g/{version}"), "resources": resources}).to_string())
+    });
+    let discovery = Discovery::new(api);
+    for n in 0..20 {
+        assert!(discovery.find(&GroupVersionKind::new("g", format!("v{n}"), "B")).await.unwrap().is_some());
+        let slots: Vec<Slot> = discovery.known().values().cloned().collect();
+        let kept: usize = slots.iter().map(|slot| slot.try_lock().unwrap().resources.len()).sum();
+        assert!(kept <= limit::DISCOVERY_KEPT_MAX, "{kept}");
+    }
+    assert_eq!(log.lock().unwrap().len(), 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn servers_that_say_the_same_share_it_while_it_is_used() {
+    let documents = Documents::default();
+    let server = |version: &'static str| {
+        let (api, _) = simple(move |_, _| (200, kinds(version)));
+        Discovery::sharing(api, &documents)
+    };
+    let (a, b, other) = (server("autoscaling/v2"), server("autoscaling/v2"), server("autoscaling/v1"));
+    let found = [a.find(&scaler("v2")).await, b.find(&scaler("v2")).await].map(|found| found.unwrap().unwrap());
+    assert!(Arc::ptr_eq(&found[0], &found[1]));
+    drop((a, b));
+    assert!(other.find(&scaler("v1")).await.unwrap().is_some());
+    assert_eq!(documents.0.lock().unwrap().len(), 1, "what nobody uses goes");
+}

@@ -5,8 +5,37 @@
 use bytes::{Buf, Bytes};
 use http_body_util::BodyExt;
 
+use tokio::time::Instant;
+
 use crate::failure::Error;
+use crate::limit;
+use crate::retry::later;
 use crate::transport::AnswerBody;
+
+/// How much a body may still say. What it says takes our time, so it has a rate: a burst, and then so many lines a second.
+struct Allowance {
+    lines_per_second: u32,
+    /// Until when what was said so far would have lasted at that rate.
+    said_until: Instant,
+}
+
+impl Allowance {
+    fn new(lines_per_second: u32) -> Self {
+        Self { lines_per_second: lines_per_second.max(1), said_until: Instant::now() }
+    }
+
+    /// Counts a line. An empty one counts too, and a long one more than once.
+    fn charge(&mut self, bytes: usize) -> Result<(), Error> {
+        let now = Instant::now();
+        let lines = u32::try_from(1 + bytes / limit::WATCH_LINE_BYTES).unwrap_or(u32::MAX);
+        let lasts = std::time::Duration::from_secs(1).saturating_mul(lines) / self.lines_per_second;
+        self.said_until = later(self.said_until.max(now), lasts);
+        if self.said_until > later(now, limit::WATCH_BURST) {
+            return Err(Error::Flood { max: self.lines_per_second });
+        }
+        Ok(())
+    }
+}
 
 /// A body, line by line.
 pub(super) struct Lines {
@@ -16,18 +45,20 @@ pub(super) struct Lines {
     /// What has been read and not looked at.
     rest: Bytes,
     bytes_max: usize,
+    allowance: Allowance,
 }
 
 impl Lines {
-    pub(super) fn new(body: AnswerBody, bytes_max: usize) -> Self {
-        Self { body, partial: Vec::new(), rest: Bytes::new(), bytes_max }
+    pub(super) fn new(body: AnswerBody, bytes_max: usize, lines_per_second: u32) -> Self {
+        let allowance = Allowance::new(lines_per_second);
+        Self { body, partial: Vec::new(), rest: Bytes::new(), bytes_max, allowance }
     }
 
     /// The next line that is not empty, without its end; `None` at the end of the body. What is left of a line that was
     /// cut off is dropped. Cancel-safe.
     ///
     /// # Errors
-    /// [`Error::TooLarge`]; [`Error::Transport`].
+    /// [`Error::TooLarge`]; [`Error::Flood`]; [`Error::Transport`].
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
             let end = self.rest.iter().position(|byte| *byte == b'\n');
@@ -47,6 +78,7 @@ impl Lines {
                     // A slice, however short, keeps the whole buffer that was read.
                     self.rest = Bytes::new();
                 }
+                self.allowance.charge(line.len())?;
                 if !line.is_empty() {
                     return Ok(Some(line));
                 }

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::StreamExt;
+use model::object;
 use serde_json::json;
 
 use super::*;
@@ -183,6 +184,59 @@ async fn a_refused_watch_does_not_list_again_and_again() {
     let (mut watch, log) = follow(script);
     events(&mut watch, 6).await;
     assert_eq!(asked(&log).iter().filter(|line| line.starts_with("limit")).count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_that_is_refused_is_not_asked_for_again() {
+    for code in [400, 414, 422] {
+        let (mut watch, log) = follow(vec![
+            Say::Closed(list(5, &[])),
+            Say::Refuse(code),
+            Say::Closed(list(7, &[])),
+            Say::Open(vec![event("ADDED", map("a", 8))]),
+        ]);
+        assert_eq!(events(&mut watch, 4).await, ["=  @5", "refused: ServerError", "=  @7", "+ a @8"]);
+        assert_eq!(asked(&log)[3], format!("{WATCH}7"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_or_a_name_that_none_can_be_is_not_kept() {
+    let mut long = map("a", 7);
+    long["metadata"]["resourceVersion"] = "7".repeat(70_000).into();
+    let bad = [event("BOOKMARK", long.clone()), event("ADDED", long), event("ADDED", map(&"x".repeat(5_000), 7))];
+    for bad in bad {
+        let listed = || Say::Closed(list(5, &[]));
+        let bad = || Say::Closed(vec![bad.clone()]);
+        let (mut watch, log) = follow(vec![listed(), bad(), listed(), bad(), listed(), Say::Open(vec![])]);
+        assert_eq!(events(&mut watch, 4).await, ["=  @5", "=  @5", "refused: BadAnswer", "=  @5"]);
+        assert!(asked(&log).iter().all(|line| line.len() < 200));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_only_talks_is_given_up_for_longer_each_time() {
+    let lines = ["\n".to_owned(), bookmark(6) + "\n", event("DELETED", map("a", 7)) + "\n"];
+    for line in lines {
+        let (api, log) = server(move |_, asked| {
+            let (watches, line) = (asked.line.contains("watch=true"), Bytes::from(line.clone()));
+            async move { if watches { reply(200, futures::stream::repeat(line)) } else { reply(200, closed(list(5, &[]))) } }
+        });
+        let limits = Limits { watch_lines: 5, ..Limits::default() };
+        let mut watch = Watch::new(api.with_limits(limits), maps(), |_| Some(())).backoff(Backoff::MEMBER, steady());
+        let (start, mut said) = (Instant::now(), Vec::new());
+        while start.elapsed() < Duration::from_secs(600) {
+            match watch.next().await {
+                Event::Refused(error) => said.push(error.to_string()),
+                Event::Applied(..) => panic!("it says nothing of that kind"),
+                _ => {}
+            }
+        }
+        assert!(said.iter().all(|said| said == "the watch says more than 5 lines a second"), "{said:?}");
+        // Pauses of 1, 2, 4, 8 and 16 s, and then of 30 s.
+        assert!((20..=25).contains(&said.len()), "{}", said.len());
+        assert!(asked(&log).len() <= 2 * said.len() + 1, "{}", asked(&log).len());
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -34,6 +34,7 @@ use crate::WriteError;
 use crate::artifact::Artifacts;
 use crate::deps::{Deps, Running, work};
 use crate::fetch::Fetcher;
+use crate::metrics::Metrics;
 use crate::origin::Origins;
 use crate::reach::MemberReader;
 use crate::record::application_of;
@@ -71,6 +72,7 @@ struct Ctx {
     throttle: Throttle,
     /// Since when the source's news waits for `Ready`.
     behind: Patience,
+    metrics: Metrics,
     shutdown: CancellationToken,
 }
 
@@ -94,6 +96,7 @@ pub(crate) fn run(deps: &Deps, fetcher: Arc<Fetcher>) -> Running {
         renderings: deps.renderings.clone(),
         throttle: Throttle::default(),
         behind: Patience::default(),
+        metrics: deps.metrics.clone(),
         shutdown: deps.shutdown.clone(),
     });
     watch::watch(stores, &queue);

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use api::condition;
 use api::kurator::apps::v1alpha1::{Application, ApplicationStatus};
 use kube::ResourceExt;
 use model::{GroupKind, Timestamp};
@@ -21,6 +22,9 @@ use client::Next;
 
 /// Longest wait for `Ready`. Its controller needs milliseconds; should it not run, the source's news is not lost.
 const READY_WITHIN: Duration = Duration::from_secs(2);
+
+/// The condition that says that this part is cut.
+const CUT: &str = condition::SOURCE_STATUS_CUT;
 
 pub(super) async fn write(
     ctx: &Ctx,
@@ -37,7 +41,8 @@ pub(super) async fn write(
     let unhonoured = admit::not_implemented(&kind, &serde_json::json!({"spec": application.spec}));
     let part = source_part(&application, source, &unhonoured, now);
     let before = application.status.as_ref().map(SourcePart::of);
-    if before.as_ref() == Some(&part) {
+    let is_cut = application.status.as_ref().is_some_and(|status| write::is_marked(&status.conditions, CUT));
+    if before.as_ref() == Some(&part) && !is_cut {
         ctx.behind.forget(key);
         return Ok(Next::Wait);
     }
@@ -52,7 +57,7 @@ pub(super) async fn write(
     }
     let SourcePart { conditions, source_status, last_handled_sync } = part;
     let status = ApplicationStatus { conditions, source_status, last_handled_sync, ..ApplicationStatus::default() };
-    match write::status_part(&ctx.api, application.as_ref(), &status).await {
+    match write::status_part(&ctx.api, &ctx.metrics, application.as_ref(), &status, CUT).await {
         Ok(written) => ctx.applications.learn(written),
         Err(error) if error.is_gone() => {}
         Err(error) => return Err(error),

@@ -113,10 +113,14 @@ pub(super) async fn write(ctx: &Ctx, member: &MemberName, record: &Cluster) -> R
     // Of an earlier record of this name, which may have been another cluster.
     let (stored, others): (Vec<_>, Vec<_>) = stored.into_iter().partition(|s| record::is_report_of(s, record));
     let mut slices = wanted(ctx, member, &stored);
+    // Each slice is written for itself: one that must wait, or cannot be written, holds back no other. What fails is tried
+    // again.
+    let mut failed: Option<WriteError> = None;
     for other in &others {
-        delete(ctx, other).await?;
+        if let Err(error) = delete(ctx, other).await {
+            note(&mut failed, error);
+        }
     }
-    // Each slice has its own pace: one that must wait holds back no other.
     let mut again: Option<Duration> = None;
     let mut waiting = Vec::new();
     for Changed { slice, status, known, news } in changed(&slices, &stored) {
@@ -126,19 +130,57 @@ pub(super) async fn write(ctx: &Ctx, member: &MemberName, record: &Cluster) -> R
             waiting.push(slice);
             continue;
         }
-        let object = match known {
-            Some(object) => object.clone(),
-            None => create(ctx, &name, member, record, slice).await?,
+        let written = async {
+            let object = match known {
+                Some(object) => object.clone(),
+                None => create(ctx, &name, member, record, slice).await?,
+            };
+            write_slice(ctx, member, object, status).await
         };
-        let object = MemberStatus { status: Some(status.clone()), ..object };
-        ctx.statuses.learn(write::status(&ctx.api, &object).await?);
+        if let Err(error) = written.await {
+            note(&mut failed, error);
+            waiting.push(slice);
+        }
     }
     for surplus in stored.iter().filter(|s| !slices.contains_key(&s.spec.slice)) {
-        delete(ctx, surplus).await?;
+        if let Err(error) = delete(ctx, surplus).await {
+            note(&mut failed, error);
+        }
     }
     slices.retain(|slice, _| !waiting.contains(slice));
     forget_stored(ctx, member, &slices);
-    Ok(Next::Wait.or_after(again))
+    failed.map_or_else(|| Ok(Next::Wait.or_after(again)), Err)
+}
+
+/// Keeps the first failure. A lost race is none: it counts only when there is nothing else.
+fn note(failed: &mut Option<WriteError>, error: WriteError) {
+    if failed.as_ref().is_none_or(WriteError::is_conflict) {
+        *failed = Some(error);
+    }
+}
+
+/// Writes the status of a slice. One that the hub's API server does not take is written without its details: how 100 units
+/// are must not depend on what one of them has to say. Each of these says so, and so does the log.
+async fn write_slice(
+    ctx: &Ctx,
+    member: &MemberName,
+    object: MemberStatus,
+    status: &MemberStatusStatus,
+) -> Result<(), WriteError> {
+    let whole = MemberStatus { status: Some(status.clone()), ..object };
+    let bare = |error: &client::Error| {
+        tracing::warn!(%member, slice = whole.spec.slice, %error, "what units say is not stored in full; please report it");
+        Ok(MemberStatus { status: Some(without_details(status)), ..whole.clone() })
+    };
+    ctx.statuses.learn(write::status_or_brief(&ctx.api, &ctx.metrics, &whole, bare).await?);
+    Ok(())
+}
+
+/// How the units of a slice are, without what they say.
+fn without_details(status: &MemberStatusStatus) -> MemberStatusStatus {
+    let units = status.units.iter().map(|(unit, status)| (unit.clone(), plan::unit::without_details(status)));
+    let link = status.link.clone().map(|link| MemberLink { message: plan::unit::DETAILS_LEFT_OUT.to_owned(), ..link });
+    MemberStatusStatus { link, units: units.collect() }
 }
 
 /// What was written is read from the store from now on; what came meanwhile, or waits, stays.

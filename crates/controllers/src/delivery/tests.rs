@@ -196,6 +196,11 @@ fn a_report_is_merged_with_what_is_not_stored_yet() {
 
 /// The API of a hub that takes every status, and remembers which it took and deleted.
 fn hub_that_writes(log: Arc<Mutex<Vec<String>>>) -> Api {
+    hub_that_refuses(log, |_, _| None)
+}
+
+/// The same, of a hub that refuses some of them, by the name and the length of the body.
+fn hub_that_refuses(log: Arc<Mutex<Vec<String>>>, refuse: fn(&str, usize) -> Option<u16>) -> Api {
     let answer = move |request: http::Request<Body>| {
         let log = log.clone();
         async move {
@@ -204,6 +209,10 @@ fn hub_that_writes(log: Arc<Mutex<Vec<String>>>) -> Api {
             let body = http_body_util::BodyExt::collect(request.into_body()).await.unwrap().to_bytes();
             let mut object: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
             log.lock().unwrap().push(format!("{method} {name}"));
+            if let Some(code) = refuse(&name, body.len()) {
+                let answer = http::Response::builder().status(code).body(Body::from(Vec::new())).unwrap();
+                return Ok(answer);
+            }
             if method == http::Method::DELETE {
                 object = serde_json::json!({"kind": "Status", "apiVersion": "v1", "status": "Success"});
             }
@@ -255,6 +264,48 @@ async fn a_slice_that_waits_its_turn_holds_back_no_other() {
     assert_eq!(status::write(&ctx, &member(1), &cluster(member(1), "1")).await.unwrap(), Next::Wait);
     assert_eq!(log.lock().unwrap().first().map(String::as_str), Some("PUT m001-0"));
     assert!(ctx.state().unstored.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slice_that_cannot_be_written_stops_no_other_and_loses_its_details_only() {
+    const TAKEN_MAX: usize = 10_000;
+    // The hub takes no large slice, and nothing at all of slice 1.
+    let refuse = |name: &str, length: usize| match name {
+        "m001-1" => Some(500),
+        _ => (length > TAKEN_MAX).then_some(413),
+    };
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let (_cache, controllers) = with(hub_that_refuses(log.clone(), refuse), Arc::new(Still));
+    let ctx = context(&controllers.deps, controllers.feed.clone());
+    let record = cluster(member(1), "1");
+    ctx.clusters.learn(record.clone());
+    for n in 0..3 {
+        let mut decision = decision(n);
+        decision.spec.members = BTreeMap::from([(member(1), decision.spec.members.values().next().unwrap().clone())]);
+        ctx.decisions.learn(decision);
+        let mut slice = stored(member(1), n + 1, BTreeMap::from([(unit(n), status(false))]));
+        slice.metadata.name = Some(format!("m001-{n}"));
+        slice.spec.slice = u32::try_from(n).unwrap();
+        ctx.statuses.learn(slice);
+    }
+    let broken = UnitStatus { phase: UnitPhase::Failed, health: Health::Degraded, ..status(false) };
+    let talks = UnitStatus { message: "m".repeat(TAKEN_MAX), ..broken.clone() };
+    let units = BTreeMap::from([(unit(0), talks), (unit(1), broken.clone()), (unit(2), broken.clone())]);
+    ctx.state().unstored.insert(member(1), Unstored { units, link: None });
+    assert!(status::write(&ctx, &member(1), &record).await.is_err(), "slice 1 is tried again");
+    assert_eq!(*log.lock().unwrap(), ["PUT m001-0", "PUT m001-0", "PUT m001-1", "PUT m001-2"]);
+    let known = |n: usize| {
+        let slice = ctx.statuses.get(&NamespacedName::new("", format!("m001-{n}"))).unwrap();
+        slice.status.as_ref().unwrap().units[&unit(n)].clone()
+    };
+    let bare = UnitStatus { message: plan::unit::DETAILS_LEFT_OUT.to_owned(), ..broken.clone() };
+    assert_eq!([known(0), known(1), known(2)], [bare, status(false), broken.clone()]);
+    assert_eq!(ctx.state().unstored[&member(1)].units, BTreeMap::from([(unit(1), broken)]));
+    // time: a slice is not written more often.
+    tokio::time::advance(Duration::from_secs(1)).await;
+    log.lock().unwrap().clear();
+    assert!(status::write(&ctx, &member(1), &record).await.is_err());
+    assert_eq!(*log.lock().unwrap(), ["PUT m001-1"], "what was stored without details is not written again");
 }
 
 #[tokio::test]

@@ -45,6 +45,7 @@ pub(crate) fn counting(api: Api, clock: Arc<dyn Clock>, metrics: Metrics) -> (Te
     let cache = tempfile::tempdir().unwrap();
     let options = Options {
         trust: Trust::default(),
+        connect: Connect::default(),
         cache: cache.path().to_owned(),
         cache_bytes_max: 1 << 20,
         controllers: BTreeSet::new(),

@@ -30,6 +30,7 @@ use crate::WriteError;
 use crate::changes::Changes;
 use crate::deps::{Deps, Running, work};
 use crate::index::ENTRY;
+use crate::metrics::Metrics;
 use crate::origin::{self, OriginFacts, Origins};
 use client::queue::note_generation;
 use client::{Api, NamespacedName, Store};
@@ -49,6 +50,7 @@ struct Ctx {
     fleets: Arc<Store<Fleet>>,
     attached: Arc<Store<AttachedCluster>>,
     origins: Origins,
+    metrics: Metrics,
 }
 
 /// Wires the controller, and runs it.
@@ -60,6 +62,7 @@ pub(crate) fn run(deps: &Deps) -> Running {
         fleets: deps.stores.fleets.clone(),
         attached: deps.stores.attached.clone(),
         origins: Origins::new(&deps.stores.attached),
+        metrics: deps.metrics.clone(),
     });
     let queue = deps.queue("fleet");
     watch(&ctx, &queue);

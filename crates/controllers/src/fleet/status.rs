@@ -10,6 +10,6 @@ pub(super) async fn write(ctx: &Ctx, fleet: &Fleet, status: FleetStatus) -> Resu
         return Ok(());
     }
     let fleet = Fleet { status: Some(status), ..fleet.clone() };
-    ctx.fleets.learn(write::status(&ctx.api, &fleet).await?);
+    ctx.fleets.learn(write::status(&ctx.api, &ctx.metrics, &fleet).await?);
     Ok(())
 }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use client::{Api, Error, Limits, Pace, Resource};
-use model::{MemberName, Timestamp, object};
-use plan::member::{Facts, Outcome, Probe};
+use model::{MemberName, Timestamp};
+use plan::member::{Facts, Outcome, Probe, facts};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -219,18 +219,15 @@ impl State {
             return Err(Silent::Answered(Outcome::NotReady("it has no namespace kube-system".to_owned())));
         };
         let version = api.read("/version").await?;
-        let mut facts = Facts {
-            uid: object::uid(&system).map(str::to_owned),
-            version: object::get_str(&version, &["gitVersion"]).map(str::to_owned),
-            ..self.facts.clone()
-        };
-        let (mut moving, mut unanswered) = (false, false);
+        let mut facts =
+            Facts { uid: facts::uid_of(&system), version: facts::version_of(&version), ..self.facts.clone() };
+        // One that does not say who it is is asked again with the next probe.
+        let (mut moving, mut unanswered) = (facts.uid.is_none(), false);
         match capacity::count(api).await {
-            Ok(count) => {
-                let ready = count.nodes.ready_num >= count.nodes.total_num;
-                (facts.nodes, facts.region) = (Some(count.nodes), count.region);
-                facts.resources = Some(count.resources);
-                moving = !ready || self.counted.is_some() && facts != self.facts;
+            Ok(census) => {
+                census.into_facts(&mut facts);
+                let ready = facts.nodes.as_ref().is_none_or(|nodes| nodes.ready_num >= nodes.total_num);
+                moving |= !ready || self.counted.is_some() && facts != self.facts;
             }
             // It answers, and is who it is. A credential need not be allowed to list pods, and a member that is slow
             // with them is not silent: what was counted last stays.

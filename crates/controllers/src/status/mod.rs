@@ -17,6 +17,7 @@ mod watch;
 
 use std::sync::Arc;
 
+use api::condition;
 use api::delivery::{Decision, Revision};
 use api::kurator::apps::v1alpha1::{Application, ApplicationStatus};
 use model::Clock;
@@ -24,6 +25,7 @@ use plan::application::{Fold, fold};
 
 use crate::WriteError;
 use crate::deps::{Deps, Running, work};
+use crate::metrics::Metrics;
 use crate::reach::MemberReader;
 use crate::throttle::{Throttle, WRITE_EVERY};
 use crate::write;
@@ -33,6 +35,9 @@ use client::{Api, NamespacedName, Store};
 
 /// Field manager of its part of the status.
 const FIELD_MANAGER: &str = "kurator-status";
+
+/// The condition that says that its part is cut.
+const CUT: &str = condition::STATUS_CUT;
 
 /// How many Applications are looked at once: folding is CPU work, and two cores are what a hub has.
 const AT_ONCE: usize = 4;
@@ -46,6 +51,7 @@ struct Ctx {
     revisions: Arc<Store<Revision>>,
     members: MemberReader,
     throttle: Throttle,
+    metrics: Metrics,
 }
 
 /// Wires the controller, and runs it.
@@ -59,6 +65,7 @@ pub(crate) fn run(deps: &Deps) -> Running {
         revisions: stores.revisions.clone(),
         members: MemberReader::new(stores),
         throttle: Throttle::default(),
+        metrics: deps.metrics.clone(),
     });
     let queue = deps.queue("status");
     watch::watch(stores, &queue);
@@ -76,7 +83,8 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteErro
     note_generation(application.metadata.generation);
     let Some(fold) = fold(&world.facts(&application), ctx.clock.now()) else { return Ok(Next::Wait) }; // pure
     let before = application.status.as_ref().map(Fold::of);
-    if before.as_ref() == Some(&fold) {
+    let is_cut = application.status.as_ref().is_some_and(|status| write::is_marked(&status.conditions, CUT));
+    if before.as_ref() == Some(&fold) && !is_cut {
         return Ok(Next::Wait);
     }
     if let Some(wait) = ctx.throttle.wait(key, WRITE_EVERY, fold.is_news(before.as_ref())) {
@@ -92,7 +100,7 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteErro
         held,
         ..ApplicationStatus::default()
     };
-    match write::status_part(&ctx.api, application.as_ref(), &status).await {
+    match write::status_part(&ctx.api, &ctx.metrics, application.as_ref(), &status, CUT).await {
         Ok(written) => ctx.applications.learn(written),
         Err(error) if error.is_gone() => {}
         Err(error) => return Err(error),

@@ -3,17 +3,7 @@
 use controllers::Controller;
 use serde_json::{Value, json};
 
-use crate::world::{ATTACHED, World, attached, condition, is, ready};
-
-const FLEETS: &str = "/apis/fleet.kurator.dev/v1alpha1/namespaces/default/fleets";
-
-fn fleet(name: &str, members: &[&str]) -> Value {
-    let clusters: Vec<Value> = members.iter().map(|m| json!({"kind": "AttachedCluster", "name": m})).collect();
-    json!({
-        "apiVersion": "fleet.kurator.dev/v1alpha1", "kind": "Fleet", "metadata": {"name": name},
-        "spec": {"clusters": clusters},
-    })
-}
+use crate::world::{APPLICATIONS, ATTACHED, FLEETS, World, attached, condition, fleet, is, ready};
 
 fn label(object: &Value) -> Option<String> {
     Some(object["metadata"]["labels"]["fleet.kurator.dev/fleet-name"].as_str()?.to_owned())
@@ -81,7 +71,6 @@ async fn a_label_that_somebody_takes_away_comes_back() {
 
 #[tokio::test(start_paused = true)]
 async fn an_application_that_holds_an_edit_is_told_by_the_fleet_that_it_names() {
-    const APPLICATIONS: &str = "/apis/apps.kurator.dev/v1alpha1/namespaces/default/applications";
     let mut world = World::with(Controller::Fleet).await;
     let held = |fleet: &Value| condition(fleet, "DeletionsHeld");
     for name in ["f", "g"] {

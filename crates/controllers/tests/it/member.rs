@@ -3,10 +3,9 @@
 use controllers::Controller;
 use serde_json::{Value, json};
 
-use crate::world::{ATTACHED, CLUSTERS, World, attached, is, ready};
+use crate::world::{ATTACHED, CLUSTERS, SECRETS, World, attached, is, ready};
 
 const EVENTS: &str = "/apis/events.k8s.io/v1/namespaces/default/events";
-const SECRETS: &str = "/api/v1/namespaces/default/secrets";
 
 #[tokio::test(start_paused = true)]
 async fn an_attached_cluster_follows_its_secret() {
@@ -64,4 +63,28 @@ async fn a_name_that_is_taken_is_free_when_the_object_that_has_it_goes_or_takes_
     };
     world.until(EVENTS, reasons, vec![r#""first" "MemberDetached""#.to_owned()]).await;
     world.settles().await;
+}
+
+/// An earlier version kept all that a member said of itself, until its record was as large as an object may be.
+#[tokio::test(start_paused = true)]
+async fn a_record_that_is_full_still_says_how_the_member_is() {
+    let mut world = World::with(Controller::Member).await;
+    let record = json!({
+        "apiVersion": "cluster.karmada.io/v1alpha1", "kind": "Cluster",
+        "metadata": {"name": "a", "annotations": {"kurator.dev/origin": "cluster.kurator.dev/AttachedCluster/default/a"}},
+        "spec": {"syncMode": "Push"},
+    });
+    let path = format!("{CLUSTERS}/a");
+    world.create(ATTACHED, attached("a")).await;
+    world.create(CLUSTERS, record).await;
+    world.until(&path, ready, is("False", "SecretNotFound")).await;
+    world.set_status(&path, json!({"resourceSummary": {"allocatable": {"x": "1"}}})).await;
+    let whole = world.get(&path).await.unwrap().to_string().len();
+    // It has room for this, and not for the conditions too.
+    let amount = "1".repeat(model::limit::OBJECT_BYTES_MAX - whole + 100);
+    let status = json!({"resourceSummary": {"allocatable": {"x": amount}}, "conditions": null});
+    world.set_status(&path, status).await;
+    world.until(&path, ready, is("False", "SecretNotFound")).await;
+    world.settles().await;
+    assert!(world.get(&path).await.unwrap().to_string().len() < 10_000);
 }

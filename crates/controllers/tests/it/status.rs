@@ -3,11 +3,8 @@
 use controllers::Controller;
 use serde_json::{Value, json};
 
-use crate::world::{ATTACHED, CLUSTERS, World, attached, condition, is, ready};
+use crate::world::{APPLICATIONS, ATTACHED, CLUSTERS, DECISIONS, STATUSES, World, attached, condition, is, ready};
 
-const APPLICATIONS: &str = "/apis/apps.kurator.dev/v1alpha1/namespaces/default/applications";
-const DECISIONS: &str = "/apis/delivery.kurator.dev/v1alpha1/namespaces/default/decisions";
-const STATUSES: &str = "/apis/delivery.kurator.dev/v1alpha1/memberstatuses";
 const UNIT: &str = "apps.kurator.dev/Application/default/app/p";
 const DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000001";
 
@@ -56,13 +53,7 @@ async fn add_member(world: &World, name: &str) {
         "spec": {"syncMode": "Push"},
     });
     world.create(CLUSTERS, record).await;
-    answers(world, name, "True").await;
-}
-
-async fn answers(world: &World, name: &str, ready: &str) {
-    let condition = |type_: &str| json!({"type": type_, "status": ready, "reason": "Test", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"});
-    let conditions = json!({"conditions": [condition("Ready"), condition("Deliverable")]});
-    world.set_status(&format!("{CLUSTERS}/{name}"), conditions).await;
+    world.is_ready(name, "True").await;
 }
 
 /// A slice of a member's report with this unit in it.
@@ -123,10 +114,10 @@ async fn a_decision_with_another_revision_or_member_is_folded() {
 #[tokio::test(start_paused = true)]
 async fn a_member_that_is_lost_comes_back_or_is_gone_is_folded() {
     let mut world = delivered().await;
-    answers(&world, "a", "Unknown").await;
+    world.is_ready("a", "Unknown").await;
     world.until(&app(), ready, is("Unknown", "MemberUnknown")).await;
     world.settles().await;
-    answers(&world, "a", "True").await;
+    world.is_ready("a", "True").await;
     world.until(&app(), ready, is("True", "ReconciliationSucceeded")).await;
     world.api.delete(&format!("{CLUSTERS}/a"), &json!({})).await.unwrap();
     world.until(&app(), in_its_member, "MemberGone".to_owned()).await;

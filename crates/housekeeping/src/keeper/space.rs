@@ -30,7 +30,7 @@ impl Inner {
         let target = spaces.target("", name);
         let Some(namespace) = self.api.get(&target).await?.filter(is_emptying) else { return Ok(Next::Wait) };
         let mut rest = Rest::default();
-        let told = self.tell(name, &mut rest).await;
+        let told = self.delete_contents(name, &mut rest).await;
         if rest.kinds.is_empty() {
             for (resource, count) in self.check(name, &mut rest).await {
                 self.sweep(&resource, name, &mut rest).await;
@@ -63,7 +63,7 @@ impl Inner {
 
     /// Tells everything known to be there to go: pods first, the rest when no pod is left, so that what pods need
     /// outlives them. True when something was told that had not been.
-    async fn tell(&self, name: &str, rest: &mut Rest) -> bool {
+    async fn delete_contents(&self, name: &str, rest: &mut Rest) -> bool {
         let contents = self.contents(name, rest);
         let pods = contents.iter().any(|c| is_pods(&c.resource));
         let mut told = false;

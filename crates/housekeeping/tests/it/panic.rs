@@ -10,9 +10,9 @@ use housekeeping::graph::Item;
 use housekeeping::{Events, Watches};
 use model::{Clock, Timestamp};
 use serde_json::json;
-use tokio::time::Instant;
+use test_apiserver::TestClock;
 
-use crate::support::{Cluster, TestClock, path};
+use crate::support::{Cluster, path};
 
 /// Panics so many times.
 struct Faulty(AtomicU32);
@@ -40,7 +40,7 @@ impl Clock for FaultyClock {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_of_a_look_costs_that_look() {
-    let clock = Arc::new(FaultyClock(Faulty::times(3), TestClock(Instant::now())));
+    let clock = Arc::new(FaultyClock(Faulty::times(3), TestClock::start()));
     let cluster = Cluster::start_with(clock.clone(), |_| None).await;
     let spaces = "/api/v1/namespaces";
     cluster.create(spaces, json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}})).await;
@@ -88,7 +88,7 @@ impl Events for FaultyEvents {
 async fn a_panic_of_the_stream_or_of_a_watch_begins_it_again() {
     let event = Arc::new(Faulty::times(2));
     let count = event.clone();
-    let cluster = Cluster::start_with(Arc::new(TestClock(Instant::now())), |api| {
+    let cluster = Cluster::start_with(Arc::new(TestClock::start()), |api| {
         let watches = Watches::new(api);
         Some(Box::new(FaultyEvents { watches, run: Faulty::times(2), event }))
     })

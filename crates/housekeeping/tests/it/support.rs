@@ -1,42 +1,21 @@
 //! A cluster: an API server in memory and a housekeeper.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use apiserver::{ApiServer, Config, Ids, JsonProjection, UserInfo};
+use apiserver::{ApiServer, UserInfo};
 use client::{Api, Raw};
 use housekeeping::{Events, Housekeeper, Options};
 use http_body_util::{BodyExt, Full};
 use kube::client::Body;
-use model::{Clock, Timestamp};
+use model::Clock;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep, timeout};
+use test_apiserver::TestClock;
+use tokio::time::{sleep, timeout};
 use tower::Service;
 
 /// How long anything may take. Time is paused, so waiting for it costs nothing.
 const DEADLINE: Duration = Duration::from_secs(60);
-
-pub(crate) struct TestClock(pub(crate) Instant);
-
-impl Clock for TestClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_second(1_700_000_000).unwrap() + self.0.elapsed()
-    }
-}
-
-#[derive(Default)]
-struct Counting(AtomicU64);
-
-impl Ids for Counting {
-    fn uid(&self) -> String {
-        format!("00000000-0000-4000-8000-{:012}", self.0.fetch_add(1, Ordering::Relaxed))
-    }
-
-    fn suffix(&self) -> String {
-        format!("{:05}", self.0.fetch_add(1, Ordering::Relaxed))
-    }
-}
 
 /// Is a request of this method and path refused?
 type Refused = fn(&http::Method, &str) -> bool;
@@ -85,8 +64,7 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) async fn start() -> Self {
-        let clock = Arc::new(TestClock(Instant::now()));
-        Self::start_with(clock, |_| None).await
+        Self::start_with(Arc::new(TestClock::start()), |_| None).await
     }
 
     /// With a clock for housekeeping, and perhaps another source of events.
@@ -94,10 +72,8 @@ impl Cluster {
         keepers_clock: Arc<dyn Clock>,
         events: impl FnOnce(Api) -> Option<Box<dyn Events>>,
     ) -> Self {
-        let clock = Arc::new(TestClock(Instant::now()));
-        let store = store::memory::open(JsonProjection, store::memory::Options::default());
-        let server = ApiServer::start(Config::new(store, clock, Arc::new(Counting::default()))).await.unwrap();
-        let api = Api::new(kube::Client::new(server.service_as(UserInfo::master("test")), "default"), "test");
+        let server = test_apiserver::start().await;
+        let api = Api::new(test_apiserver::client_of(&server), "test");
         let refusal = Refusal::default();
         let options = Options { ca: Some("the CA".to_owned()), clock: keepers_clock, events: events(api.clone()) };
         let keepers = Api::new(refusal.client(&server), "test");

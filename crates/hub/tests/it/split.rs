@@ -41,6 +41,7 @@ impl Process {
         let controllers = {
             let _entered = runtime.enter();
             let options = controllers::Options {
+                connect: controllers::Connect::default(),
                 trust: client::Trust { loopback: true },
                 cache: dir.path().join("cache"),
                 cache_bytes_max: 1 << 28,

@@ -42,7 +42,7 @@ impl Resources {
     }
 
     /// One amount, zero if absent.
-    pub fn of(&self, name: &str) -> i128 {
+    pub fn amount_of(&self, name: &str) -> i128 {
         self.0.get(name).copied().unwrap_or_default()
     }
 }
@@ -285,7 +285,7 @@ fn qos(object: &Value) -> &'static str {
     }
     let full = containers().all(|c| {
         let (limits, requests) = (amounts(c, "limits"), amounts(c, "requests"));
-        limits.0.len() == 2 && requests.0.iter().all(|(name, amount)| limits.of(name) == *amount)
+        limits.0.len() == 2 && requests.0.iter().all(|(name, amount)| limits.amount_of(name) == *amount)
     });
     if full { "Guaranteed" } else { "Burstable" }
 }

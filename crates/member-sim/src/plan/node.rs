@@ -51,8 +51,8 @@ pub fn host_ip(index: usize) -> String {
 /// The status that a kubelet reports, as a merge patch; `None` when the node already says so.
 pub fn report(spec: &NodeSpec, index: usize, version: &str, node: &Node, now: Timestamp) -> Option<Value> {
     let capacity = crate::object::Resources::read(&json!({"cpu": spec.cpu, "memory": spec.memory}));
-    let fits = node.allocatable.of("cpu") == capacity.of("cpu")
-        && node.allocatable.of("memory") == capacity.of("memory")
+    let fits = node.allocatable.amount_of("cpu") == capacity.amount_of("cpu")
+        && node.allocatable.amount_of("memory") == capacity.amount_of("memory")
         && node.pods == i64::from(spec.pods);
     if fits && node.ready() {
         return None;

@@ -30,7 +30,7 @@ struct Usage {
 }
 
 impl Usage {
-    fn take(&mut self, pod: &Pod) {
+    fn add_pod(&mut self, pod: &Pod) {
         self.taken.add(&pod.requests);
         self.pods += 1;
         if let Some(owner) = &pod.meta.controller {
@@ -43,7 +43,7 @@ impl Usage {
 pub fn plan(nodes: &[Arc<Node>], pods: &[Arc<Pod>]) -> Vec<(Arc<Pod>, Scheduling)> {
     let mut usage: HashMap<&str, Usage> = HashMap::new();
     for pod in pods.iter().filter(|pod| !pod.node.is_empty() && !pod.finished()) {
-        usage.entry(pod.node.as_str()).or_default().take(pod);
+        usage.entry(pod.node.as_str()).or_default().add_pod(pod);
     }
     let mut waiting: Vec<&Arc<Pod>> = pods.iter().filter(|pod| pod.unscheduled()).collect();
     waiting.sort_by_key(|pod| (-pod.priority, pod.meta.created, pod.meta.key()));
@@ -55,7 +55,7 @@ pub fn plan(nodes: &[Arc<Node>], pods: &[Arc<Pod>]) -> Vec<(Arc<Pod>, Scheduling
         if let Scheduling::Bind(name) = &result
             && let Some(node) = sorted.iter().find(|node| node.meta.name == *name)
         {
-            usage.entry(node.meta.name.as_str()).or_default().take(pod);
+            usage.entry(node.meta.name.as_str()).or_default().add_pod(pod);
         }
         out.push((pod.clone(), result));
     }
@@ -127,8 +127,8 @@ fn refuse(pod: &Pod, node: &Node, usage: &Usage) -> Vec<(String, bool)> {
         out.push(("Too many pods".to_owned(), true));
     }
     for (name, wanted) in pod.requests.0.iter().filter(|(_, wanted)| **wanted > 0) {
-        let room = node.allocatable.of(name);
-        if usage.taken.of(name) + wanted > room {
+        let room = node.allocatable.amount_of(name);
+        if usage.taken.amount_of(name) + wanted > room {
             out.push((format!("Insufficient {name}"), *wanted <= room));
         }
     }
@@ -182,8 +182,8 @@ fn score(pod: &Pod, node: &Node, usage: &Usage) -> Score {
     let siblings =
         pod.meta.controller.as_ref().and_then(|owner| usage.by_owner.get(owner)).copied().unwrap_or_default();
     let share = |name: &str| {
-        let room = node.allocatable.of(name).max(1);
-        (usage.taken.of(name) + pod.requests.of(name)) * 1000 / room
+        let room = node.allocatable.amount_of(name).max(1);
+        (usage.taken.amount_of(name) + pod.requests.amount_of(name)) * 1000 / room
     };
     let crowd = i128::from(usage.pods) * 1000 / i128::from(node.pods.max(1));
     (siblings, share("cpu") + share("memory") + crowd)

@@ -19,9 +19,13 @@ fn reads_and_lists_through_links() {
     assert_eq!(tree.read("./a//b/../one.yaml").unwrap().as_ref(), b"1");
     assert_eq!(tree.read("link/two.yaml").unwrap().as_ref(), b"2");
     assert_eq!(tree.node("/").unwrap(), (String::new(), Node::Directory));
-    let names = |path| tree.list(path).unwrap().into_iter().map(|(n, _)| n).collect::<Vec<_>>();
-    assert_eq!(names(""), ["a", "a-c", "link"]);
-    assert_eq!(names("a"), ["b", "later.yaml", "one.yaml"]);
+    let names = |path| tree.list_and_work(path).0.unwrap();
+    let expect = |list: &[(&str, Listed)]| list.iter().map(|(n, l)| ((*n).to_owned(), *l)).collect::<Vec<_>>();
+    use Listed::{Directory, File, Link, Submodule};
+    assert_eq!(names(""), expect(&[("a", Directory), ("a-c", File), ("link", Link), ("vendor", Submodule)]));
+    let below_a = [("b", Directory), ("later.yaml", File), ("loop", Link), ("one.yaml", File), ("up", Link)];
+    assert_eq!(names("a"), expect(&below_a));
+    assert_eq!(names("link"), expect(&[("two.yaml", File)]));
 }
 
 #[test]
@@ -34,5 +38,49 @@ fn says_why_a_path_cannot_be_read() {
     assert_eq!(tree.read("vendor/x.yaml"), Err(TreeError::Submodule { path: "vendor".into() }));
     assert_eq!(tree.read("a/none"), Err(TreeError::NotFound { path: "a/none".into() }));
     assert_eq!(tree.read("a"), Err(TreeError::WrongNode { path: "a".into(), wanted: "file" }));
-    assert_eq!(tree.list("a-c"), Err(TreeError::WrongNode { path: "a-c".into(), wanted: "directory" }));
+    assert_eq!(tree.list_and_work("a-c").0, Err(TreeError::WrongNode { path: "a-c".into(), wanted: "directory" }));
+}
+
+#[test]
+fn a_path_or_a_link_that_no_disk_could_hold_is_refused() {
+    let mut tree = tree();
+    let longest = format!("a/{}", "./".repeat(2047));
+    assert_eq!(longest.len(), PATH_BYTES_MAX);
+    assert_eq!(tree.node(&longest), Ok(("a".into(), Node::Directory)));
+    let error = tree.node(&(longest.clone() + "/")).unwrap_err().to_string();
+    assert!(error.ends_with("the path has 4097 bytes; a path has at most 4096") && error.len() < 200, "{error}");
+    tree.insert("long", Entry::Link(longest.clone()));
+    assert_eq!(tree.node("long"), Ok(("a".into(), Node::Directory)));
+    tree.insert("a/longer", Entry::Link(longest + "/"));
+    let refused = TreeError::LinkTooLong { path: "a/longer".into(), length: 4097 };
+    assert_eq!(tree.read("a/longer/x"), Err(refused.clone()));
+    tree.insert("to-it", Entry::Link("a/longer".into()));
+    assert_eq!(tree.read("to-it"), Err(refused));
+}
+
+#[test]
+fn one_look_has_an_upper_limit_and_counts() {
+    // The longest link that leads through itself, as deep as artifacts go.
+    let dir = ["d"; 60].join("/");
+    let mut tree = FileTree::new();
+    tree.insert(format!("{dir}/l"), Entry::Link(format!("l{}", "/x".repeat(2047))));
+    let (found, work) = tree.node_and_work(&format!("{dir}/l"));
+    assert!(matches!(found, Err(TreeError::LinkLoop { .. })));
+    // 40 targets, and 41 times the way to the link.
+    assert!((40 * 4095..40 * 4095 + 41 * 60 * 200).contains(&work), "{work}");
+    let (_, work) = tree.node_and_work("nothing");
+    assert_eq!(work, "nothing".len() + PART_BYTES + "nothing".len());
+}
+
+#[test]
+fn a_list_looks_at_its_own_directory_only() {
+    let mut tree = FileTree::new();
+    for file in 0..1_000 {
+        tree.insert(format!("a/many/{file}"), Entry::Known);
+        tree.insert(format!("a/link{file}"), Entry::Link("many".into()));
+    }
+    tree.insert("a/z", Entry::Known);
+    let (names, work) = tree.list_and_work("a");
+    assert_eq!(names.unwrap().len(), 1_002);
+    assert!(work < 1_010 * (PART_BYTES + 10), "{work}");
 }

@@ -59,7 +59,7 @@ pub fn source_part(
 ) -> SourcePart {
     let before = application.status.clone().unwrap_or_default();
     let generation = application.metadata.generation;
-    let mut statements = vec![source(facts, &before)];
+    let mut statements = vec![source(facts, generation, &before)];
     if !not_implemented.is_empty() {
         let paths = not_implemented.iter().map(ToString::to_string);
         let message = format!("accepted, not honoured yet: {}", some(paths, ", "));
@@ -72,7 +72,14 @@ pub fn source_part(
     }
 }
 
-fn source(facts: &SourceFacts, before: &ApplicationStatus) -> Statement {
+fn source(facts: &SourceFacts, generation: Option<i64>, before: &ApplicationStatus) -> Statement {
+    if let (None, None, false) = (&facts.artifact, &facts.error, facts.suspended)
+        && let Some(failed) = condition::find(&before.conditions, condition::SOURCE_READY)
+        && (failed.reason.as_str(), failed.observed_generation) == (reason::FETCH_FAILED, generation)
+    {
+        // A hub that has just started has not asked yet: that a source failed is not forgotten until it has.
+        return Statement::new(condition::SOURCE_READY, Some(false), reason::FETCH_FAILED, failed.message.clone());
+    }
     let known = before.source_status.as_ref().and_then(|s| s.git_repo_status.as_ref()?.artifact.as_ref());
     if let (None, None, Some(known), false) = (&facts.artifact, &facts.error, known, facts.suspended) {
         // A hub that has just started has not asked yet; what it knew stays until it has.
@@ -112,9 +119,9 @@ fn source_status(
             url: artifact.url.clone(),
         }
     });
-    let mut statement = source(facts, before);
-    statement.type_ = condition::READY;
     let generation = application.metadata.generation;
+    let mut statement = source(facts, generation, before);
+    statement.type_ = condition::READY;
     Some(SourceStatus {
         git_repo_status: Some(GitRepoStatus {
             artifact: artifact.or(known.artifact),

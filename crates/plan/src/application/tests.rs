@@ -15,6 +15,7 @@ use crate::unit::{Observed, Plan, REVISIONS_KEPT, Rendered, Report, scopes, want
 mod held;
 mod news;
 mod pair;
+mod source;
 
 /// When members report.
 fn reported() -> Timestamp {
@@ -259,26 +260,6 @@ fn what_runs_stays_when_the_source_the_fleet_or_rendering_fails() {
         assert!(plan.create_revisions.is_empty(), "{reason}");
         assert_eq!(world.ready(), ("False".into(), reason.into()));
     }
-}
-
-#[test]
-fn a_source_that_was_fetched_stays_known_while_it_is_suspended_also_after_a_restart() {
-    let source_ready = |world: &World| {
-        let status = world.application.as_ref().unwrap().status.as_ref().unwrap();
-        let c = api::condition::find(&status.conditions, "SourceReady").unwrap();
-        (c.status.clone(), c.reason.clone(), c.message.clone())
-    };
-    let mut world = World::new(one_policy(), &["a"]);
-    world.step();
-    let fetched = source_ready(&world).2;
-    // A process that has just started knows no artifact.
-    world.source = SourceFacts { suspended: true, ..SourceFacts::default() };
-    world.step();
-    assert_eq!(source_ready(&world), ("True".to_owned(), "Suspended".to_owned(), fetched));
-    let mut fresh = World::new(one_policy(), &["a"]);
-    fresh.source = SourceFacts { suspended: true, ..SourceFacts::default() };
-    fresh.step();
-    assert_eq!(source_ready(&fresh).0, "False");
 }
 
 #[test]

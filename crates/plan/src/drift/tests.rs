@@ -153,3 +153,27 @@ fn long_lists_take_time_in_proportion_to_their_length() {
     // time: this took minutes in a debug build, and takes a second or two.
     assert!(start.elapsed() < std::time::Duration::from_secs(20), "{:?}", start.elapsed());
 }
+
+#[test]
+fn what_a_member_calls_managers_and_fields_is_cut() {
+    let long = "z".repeat(2_000_000);
+    let keyed = format!("k:{{\"name\":\"{long}\"}}");
+    let mut live = live();
+    live["metadata"]["managedFields"][1]["manager"] = json!(format!("\u{1b}[31m{long}"));
+    live["metadata"]["managedFields"][1]["fieldsV1"]["f:spec"]["f:list"] = json!({keyed: {"f:v": {}}});
+    live["spec"]["list"] = json!([{"name": long, "v": 1}]);
+    let mut sent = sent();
+    sent["spec"]["list"] = json!([{"name": long, "v": 2}]);
+    let fields = changed(&sent, &live, &[], false);
+    assert_eq!(fields.len(), 2);
+    for field in &fields {
+        let manager = field.manager.as_deref().unwrap();
+        assert!(manager.starts_with("\u{fffd}[31mzzz"), "{manager}");
+        assert_eq!(manager.chars().count(), ChangedField::MANAGER_MAX);
+        assert!(field.path.chars().count() <= ChangedField::PATH_MAX);
+    }
+    // A path that admission changed is known again, though it is cut.
+    let known = changed_by_admission(&sent, &live, true);
+    assert!(known[0].starts_with("spec.list[name=\"zzz") && known[0].len() < 500, "{}", known[0].len());
+    assert_eq!(changed(&sent, &live, &known, true), []);
+}

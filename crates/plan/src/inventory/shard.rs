@@ -7,7 +7,7 @@
 //! shards cannot lose one. The first shard names the others, so that one that is lost is not taken for one that never was;
 //! it names each only after that is written, and no longer before that is deleted. Compression and base64 are the applier's.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::delivery::{HubId, UnitId};
@@ -98,6 +98,20 @@ pub enum InventoryError {
         /// Which shard.
         shard: u32,
     },
+    /// A shard is larger than any that was written.
+    #[error("shard {shard} of the inventory has more than {max} bytes when it is unpacked; {REMEDY}")]
+    Large {
+        /// Which shard.
+        shard: u32,
+        /// The limit.
+        max: usize,
+    },
+    /// The inventories of a member are larger than all that a hub is made for, so that this one was not read.
+    #[error("the inventories of the member have more than {max} bytes when they are unpacked; {REMEDY}")]
+    LargeTogether {
+        /// The limit.
+        max: usize,
+    },
     /// A group with other units than the one that is its own.
     #[error("the inventory has units that share it, such as {unit}; a newer Kurator wrote it: use that one")]
     Shared {
@@ -120,7 +134,7 @@ pub enum Unverified {
     Mismatch,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Shard {
     format: u32,
@@ -136,7 +150,7 @@ struct Shard {
 }
 
 /// A unit of the group. All but its id is in the first shard only.
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct UnitLine {
     unit: UnitId,
@@ -151,7 +165,7 @@ struct UnitLine {
 }
 
 /// An object, and which of the shard's units has it.
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Line {
     #[serde(flatten)]
     key: ObjectKey,
@@ -213,6 +227,17 @@ fn line(inventory: &Inventory, first: bool) -> UnitLine {
     }
 }
 
+/// A shard that this hub wrote for this place: what it says may be believed.
+#[derive(Debug)]
+pub struct Opened(Shard);
+
+impl Opened {
+    /// The numbers of the other shards, if it is the first one.
+    pub fn others(&self) -> &[u32] {
+        &self.0.others
+    }
+}
+
 /// Puts a group's shards together, after checking each. In any order.
 ///
 /// # Errors
@@ -221,13 +246,23 @@ pub fn decode(
     place: &Place<'_>,
     shards: &BTreeMap<u32, Sealed>,
 ) -> Result<BTreeMap<UnitId, Inventory>, InventoryError> {
+    let opened = shards.iter().map(|(&number, sealed)| Ok((number, open(place, number, sealed)?)));
+    join(opened.collect::<Result<_, _>>()?)
+}
+
+/// Puts checked shards together.
+///
+/// # Errors
+/// A shard that is missing.
+fn join(shards: BTreeMap<u32, Opened>) -> Result<BTreeMap<UnitId, Inventory>, InventoryError> {
     let mut out: BTreeMap<UnitId, Inventory> = BTreeMap::new();
-    let mut named = BTreeSet::from([FIRST]);
-    for (&shard, sealed) in shards {
-        let read = open(place, shard, sealed)?;
-        if shard == FIRST {
-            named.extend(&read.others);
-        }
+    let first = shards.get(&FIRST).map(Opened::others).unwrap_or_default();
+    // One that is there and not named is one whose deletion was cut short, or whose first write was.
+    let missing = [FIRST].iter().chain(first).find(|number| !shards.contains_key(number));
+    if let Some(&shard) = missing.filter(|_| !shards.is_empty()) {
+        return Err(InventoryError::Missing { shard });
+    }
+    for (shard, Opened(read)) in shards {
         for unit in &read.units {
             let inventory = out.entry(unit.unit.clone()).or_insert_with(|| Inventory::empty(unit.unit.clone()));
             inventory.epoch = inventory.epoch.max(unit.epoch.unwrap_or(0));
@@ -243,11 +278,7 @@ pub fn decode(
             }
         }
     }
-    // One that is there and not named is one whose deletion was cut short, or whose first write was.
-    match named.into_iter().find(|shard| !shards.contains_key(shard)) {
-        Some(shard) if !shards.is_empty() => Err(InventoryError::Missing { shard }),
-        _ => Ok(out),
-    }
+    Ok(out)
 }
 
 /// The inventory of a group that is one unit's own.
@@ -255,7 +286,18 @@ pub fn decode(
 /// # Errors
 /// As of [`decode`], and when other units share it.
 pub fn decode_own(place: &Place<'_>, shards: &BTreeMap<u32, Sealed>) -> Result<Inventory, InventoryError> {
-    let mut units = decode(place, shards)?;
+    own(place, decode(place, shards)?)
+}
+
+/// The same of shards that were checked one by one.
+///
+/// # Errors
+/// A shard that is missing, and when other units share the inventory.
+pub fn join_own(place: &Place<'_>, shards: BTreeMap<u32, Opened>) -> Result<Inventory, InventoryError> {
+    own(place, join(shards)?)
+}
+
+fn own(place: &Place<'_>, mut units: BTreeMap<UnitId, Inventory>) -> Result<Inventory, InventoryError> {
     let own = units.remove(place.group);
     match units.into_keys().next() {
         Some(unit) => Err(InventoryError::Shared { unit: Box::new(unit) }),
@@ -264,7 +306,10 @@ pub fn decode_own(place: &Place<'_>, shards: &BTreeMap<u32, Sealed>) -> Result<I
 }
 
 /// Checks a shard and reads it.
-fn open(place: &Place<'_>, shard: u32, sealed: &Sealed) -> Result<Shard, InventoryError> {
+///
+/// # Errors
+/// A shard that is not readable, of another format, not proven, or of another place.
+pub fn open(place: &Place<'_>, shard: u32, sealed: &Sealed) -> Result<Opened, InventoryError> {
     #[derive(Deserialize)]
     struct Head {
         format: u32,
@@ -291,5 +336,5 @@ fn open(place: &Place<'_>, shard: u32, sealed: &Sealed) -> Result<Shard, Invento
     if read.group != *place.group {
         return Err(InventoryError::Foreign { shard, group: Box::new(read.group) });
     }
-    Ok(read)
+    Ok(Opened(read))
 }

@@ -92,6 +92,45 @@ fn another_cluster_at_the_address_holds_delivery_until_approved() {
 }
 
 #[test]
+fn a_cluster_that_does_not_say_which_one_it_is_is_neither_ready_nor_delivered_to() {
+    let silent = Some(Probe { facts: Facts::default(), ..probe(Outcome::Ready, "").unwrap() });
+    for record in [mine(None), mine(Some("u1"))] {
+        let recorded = record.as_ref().and_then(|r| r.id.clone());
+        let o = Observed { record: record.clone(), probe: silent.clone(), ..observed() };
+        let plan = check(&o, ("False", reason::IDENTITY_UNKNOWN), false);
+        let id = plan.record.as_ref().unwrap()["spec"].get("id").and_then(Value::as_str).map(str::to_owned);
+        assert_eq!(id, recorded, "what is recorded stays");
+        // A hub that starts again delivers nothing there before the member has said it.
+        let record = Record { status: plan.cluster_status.unwrap(), ..record.unwrap() };
+        let o = Observed { record: Some(record), conditions: plan.origin_status.conditions, ..observed() };
+        check(&o, ("False", reason::IDENTITY_UNKNOWN), false);
+    }
+    // One that is silent is silent, whatever it said before.
+    let outcome = Outcome::Unreachable("connection refused".into());
+    let o = Observed { record: mine(Some("u1")), probe: silent.map(|p| Probe { outcome, ..p }), ..observed() };
+    check(&o, ("Unknown", reason::CLUSTER_NOT_REACHABLE), true);
+}
+
+#[test]
+fn facts_that_are_left_out_are_said_until_they_are_not() {
+    let said = |plan: &Plan| {
+        let conditions = &plan.cluster_status.as_ref().unwrap().conditions;
+        condition::find(conditions, condition::FACTS_CUT).map(|c| c.message.clone())
+    };
+    let mut o = Observed { record: mine(Some("u1")), probe: probe(Outcome::Ready, "u1"), ..observed() };
+    assert_eq!(said(&plan(&o, Some(1), now()).0), None);
+    o.probe.as_mut().unwrap().facts.left_out = 39_744;
+    let cut = plan(&o, Some(1), now()).0;
+    assert!(said(&cut).unwrap().starts_with("39744 amounts"), "{:?}", said(&cut));
+    // A restart says what was said, until the member has been asked.
+    let record = Record { status: cut.cluster_status.clone().unwrap(), ..o.record.clone().unwrap() };
+    o.record = Some(record);
+    assert_eq!(said(&plan(&Observed { probe: None, ..o.clone() }, Some(1), now()).0), said(&cut));
+    o.probe.as_mut().unwrap().facts.left_out = 0;
+    assert_eq!(said(&plan(&o, Some(1), now()).0), None);
+}
+
+#[test]
 fn the_same_cluster_is_not_a_member_twice() {
     let o = Observed { twin: Some("b2".parse().unwrap()), probe: probe(Outcome::Ready, "u1"), ..observed() };
     let plan = check(&o, ("False", reason::SAME_CLUSTER), false);

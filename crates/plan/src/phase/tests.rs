@@ -73,6 +73,34 @@ fn objects_are_put_where_their_kind_lives() {
 }
 
 #[test]
+fn a_name_that_no_server_takes_is_refused_and_shown_in_part() {
+    let long = |n: usize| "n".repeat(n);
+    let object = |version: &str, kind: &str, namespace: &str, name: &str| json!({"apiVersion": version, "kind": kind, "metadata": {"name": name, "namespace": namespace}});
+    let check = |object: Value, expect: Option<&str>| {
+        let (payload, report) = plan(vec![object]);
+        let said: Vec<String> = report.refused.iter().map(ToString::to_string).collect();
+        match expect {
+            None => assert_eq!((said, payload.objects().count()), (Vec::new(), 1)),
+            Some(expect) => {
+                assert!(said[0].starts_with(expect) && said[0].len() < 300, "{said:?}");
+                assert_eq!(payload.objects().count(), 0);
+            }
+        }
+    };
+    check(object("v1", "ConfigMap", &long(63), &long(253)), None);
+    check(object(&format!("{}/{}", long(253), long(63)), &long(63), "a", "a"), None);
+    check(object("v1", "ConfigMap", "a", &long(254)), Some("metadata.name \"nnnn"));
+    check(object("v1", "ConfigMap", "a", &long(3_300_000)), Some("metadata.name \"nnnn"));
+    check(object("v1", "ConfigMap", &long(64), "a"), Some("metadata.namespace \"nnnn"));
+    check(object("v1", &long(64), "a", "a"), Some("kind \"nnnn"));
+    check(object(&format!("{}/v1", long(254)), "X", "a", "a"), Some("the group of apiVersion \"nnnn"));
+    check(object(&format!("g/{}", long(64)), "X", "a", "a"), Some("the version of apiVersion \"nnnn"));
+    check(object("v1", "ConfigMap", "a", "c\u{1b}[2J"), Some("metadata.name \"c\u{fffd}[2J\" has control characters"));
+    // What else is wrong with a name is the server's to say.
+    check(object("v1", "ConfigMap", "a", "Not A Name"), None);
+}
+
+#[test]
 fn our_own_records_cannot_be_delivered() {
     let object = |kind: &str, namespace: &str, name: &str| json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": namespace}});
     let refused = |object: Value| plan(vec![object]).1.refused.iter().any(|r| matches!(r, Refusal::Reserved(_)));

@@ -38,13 +38,17 @@ fn live(sent: &Prepared, without: &[&str]) -> Value {
 }
 
 fn recalled(sent: &Prepared, uid: &str, live: &Value, scaled: Option<bool>) -> Recalled {
-    plan(sent, Some(&uid.into()), live, &SeenState::of(live), scaled)
+    asked(sent, uid, live, Asked { scaled, answer: None })
+}
+
+fn asked(sent: &Prepared, uid: &str, live: &Value, asked: Asked<'_>) -> Recalled {
+    plan(sent, Some(&uid.into()), live, &SeenState::of(live), asked)
 }
 
 fn known(recalled: Recalled) -> Accepted {
     match recalled {
         Recalled::Known(accepted) => accepted,
-        Recalled::AskAutoscaler => panic!("it asks for an autoscaler"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -59,13 +63,25 @@ fn what_is_as_it_was_sent_is_known_whatever_the_server_wrote_otherwise() {
 }
 
 #[test]
-fn a_field_that_differs_is_admissions_while_it_is_ours_and_drift_when_it_is_not() {
+fn a_field_that_differs_is_admissions_while_it_is_ours_and_the_member_says_so_and_drift_when_it_is_not() {
     let sent = deployment();
     let mut ours = live(&sent, &[]);
     ours["spec"]["paused"] = json!(true);
-    let accepted = known(recalled(&sent, "u", &ours, None));
+    assert_eq!(recalled(&sent, "u", &ours, None), Recalled::AskMember(sent.body.clone()));
+    let answered = |answer| known(asked(&sent, "u", &ours, Asked { scaled: None, answer: Some(answer) }));
+    let accepted = answered(Some(&ours));
     assert_eq!(accepted.admission, ["spec.paused"]);
     assert_eq!(accepted.projection, Some(drift::projection(&ours, false)));
+    // The member would not make that of it: somebody wrote under our name. What admission changes still is admission's.
+    let mut answer = live(&sent, &[]);
+    answer["spec"]["template"]["spec"]["containers"][0]["image"] = json!("mirror/nginx");
+    let accepted = answered(Some(&answer));
+    let image = "spec.template.spec.containers[name=\"web\"].image";
+    assert_eq!((accepted.applied, accepted.projection), (Some(sent.digest), None));
+    assert_eq!(accepted.admission, [image]);
+    // It cannot tell: then it is sent as it should be.
+    let accepted = answered(None);
+    assert_eq!((accepted.projection, accepted.admission), (None, Vec::new()));
     let mut theirs = live(&sent, &["f:paused"]);
     theirs["spec"]["paused"] = json!(true);
     let accepted = known(recalled(&sent, "u", &theirs, None));
@@ -74,6 +90,66 @@ fn a_field_that_differs_is_admissions_while_it_is_ours_and_drift_when_it_is_not(
     let mut removed = live(&sent, &["f:paused"]);
     removed["spec"].as_object_mut().unwrap().remove("paused");
     assert_eq!(known(recalled(&sent, "u", &removed, None)).projection, None);
+}
+
+#[test]
+fn a_field_that_was_added_under_our_name_is_asked_about() {
+    let sent = deployment();
+    let container = "k:{\"name\":\"web\"}";
+    let ask = Recalled::AskMember(sent.body.clone());
+    // What is added to the object, where, and where that is in what our manager owns.
+    for (value, at, owned) in [
+        (json!("evil"), "/spec/schedulerName", vec!["f:schedulerName"]),
+        (
+            json!(["sh"]),
+            "/spec/template/spec/containers/0/command",
+            vec!["f:template", "f:spec", "f:containers", container, "f:command"],
+        ),
+        (
+            json!([{"name": "web"}, {"name": "evil"}]),
+            "/spec/template/spec/containers",
+            vec!["f:template", "f:spec", "f:containers", "k:{\"name\":\"evil\"}"],
+        ),
+    ] {
+        let clean = live(&sent, &[]);
+        let mut forged = clean.clone();
+        let (parent, name) = at.rsplit_once('/').unwrap();
+        let parent = forged.pointer_mut(parent).unwrap();
+        if let Some(items) = parent[name].as_array_mut() {
+            items.push(value[1].clone());
+        } else {
+            parent[name] = value;
+        }
+        let mut fields = &mut forged["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"];
+        for step in owned {
+            fields = &mut fields[step];
+        }
+        *fields = json!({});
+        assert_eq!(recalled(&sent, "u", &forged, None), ask, "{at}");
+        let drift = known(asked(&sent, "u", &forged, Asked { scaled: None, answer: Some(Some(&clean)) }));
+        assert_eq!(drift.projection, None, "{at}");
+        let fine = known(asked(&sent, "u", &forged, Asked { scaled: None, answer: Some(Some(&forged)) }));
+        assert_eq!(fine.projection, Some(drift::projection(&forged, false)), "{at}");
+    }
+}
+
+#[test]
+fn an_object_with_an_autoscaler_is_asked_about_with_the_replicas_that_it_has() {
+    let sent = deployment();
+    for was_scaled in [false, true] {
+        let mut live = live(&sent, if was_scaled { &[] } else { &["f:replicas"] });
+        live["spec"]["replicas"] = json!(5);
+        live["spec"]["paused"] = json!(true);
+        sent.mark(was_scaled).write(&mut live);
+        let Recalled::AskMember(body) = recalled(&sent, "u", &live, Some(true)) else { panic!("nothing is asked") };
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!((&body["spec"]["replicas"], Mark::read(&body)), (&json!(5), Some(sent.mark(was_scaled))));
+        let asked = |answer| known(asked(&sent, "u", &live, Asked { scaled: Some(true), answer: Some(Some(answer)) }));
+        assert!(asked(&live).projection.is_some());
+        let mut other = live.clone();
+        other["spec"]["paused"] = json!(false);
+        assert_eq!(asked(&other).projection, None);
+    }
 }
 
 #[test]

@@ -42,7 +42,9 @@ fn a_row_says_how_an_object_compares_and_what_it_amounts_to() {
     check(seen(wanted(Step::Recall)), SyncState::Pending, Health::Healthy, "");
     check(Facts { phase_waits: true, ..wanted(Step::Send(Why::New)) }, SyncState::Waiting, Health::Progressing, "");
     check(seen(wanted(Step::Wait)), SyncState::Deleting, Health::Healthy, "");
-    check(Facts { hidden: Some("forbidden"), ..wanted(Step::Skip) }, SyncState::Synced, Health::Unknown, "NotVisible");
+    check(Facts { hidden: Some("forbidden"), ..wanted(Step::Skip) }, SyncState::Synced, Health::Unknown, NOT_VISIBLE);
+    // What an answer to an apply said of it does not count.
+    check(Facts { hidden: Some("no"), ..seen(wanted(Step::Skip)) }, SyncState::Synced, Health::Unknown, NOT_VISIBLE);
     let lost = Entry { adopted: true, unrecorded: true, ..Entry::default() };
     check(Facts { entry: Some(&lost), ..seen(wanted(Step::Skip)) }, SyncState::Synced, Health::Healthy, RECORD_LOST);
     let both = Facts { entry: Some(&lost), problem: Some(("Invalid", "no")), ..seen(wanted(Step::Skip)) };
@@ -129,6 +131,7 @@ fn the_worst_is_said_first() {
         pending: Some(&key),
         contested: Some(Contest { key: &key, manager: None, until: Timestamp::UNIX_EPOCH, is_behind: false }),
         kept: &waiting,
+        hidden: None,
         deletions: Some(&held),
         left: 4,
     };
@@ -152,6 +155,12 @@ fn the_worst_is_said_first() {
     let kept = Troubles { contested: None, kept: &frozen, ..contested };
     assert_eq!(say(&PassEnd::Done, &kept), Said::new(UnitPhase::Applied, "PruneWaits", "nothing is pruned: no branch"));
     assert_eq!(done(&Troubles { kept: &[], ..kept.clone() }), (UnitPhase::Applied, "Applied".into()));
+    let unseen = Troubles { hidden: Some((&key, "no right".into())), ..kept.clone() };
+    let words = "ConfigMap shop/c cannot be seen: no right; nothing is pruned: no branch";
+    assert_eq!(say(&PassEnd::Done, &unseen), Said::new(UnitPhase::Applied, NOT_VISIBLE, words));
+    let unlisted = |leaving| word(&PassEnd::Unlisted { leaving }, &unseen);
+    assert_eq!(unlisted(false), (UnitPhase::Applying, NOT_VISIBLE.into()));
+    assert_eq!(unlisted(true), (UnitPhase::Removing, NOT_VISIBLE.into()));
     assert_eq!(word(&PassEnd::Suspended, &all).0, UnitPhase::Suspended);
     assert_eq!(word(&PassEnd::NoPayload("why".into()), &all).0, UnitPhase::Pending);
     assert_eq!(word(&PassEnd::Waiting { phase: "x".into() }, &all).0, UnitPhase::Waiting);

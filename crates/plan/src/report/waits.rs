@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::delivery::{Deletions, ObjectsWaiting, WaitingCause};
-use model::ObjectKey;
+use model::{ObjectKey, words};
 
 use crate::ownership::NotOurs;
 use crate::{apply, prune};
@@ -20,8 +20,11 @@ impl Waits {
         self.by_cause.is_empty()
     }
 
-    fn add(&mut self, cause: WaitingCause, detail: &str, count: usize, first: String) {
-        let (all, known) = self.by_cause.entry((cause, detail.to_owned())).or_default();
+    /// What is kept is cut: details and names are words of members and of sources.
+    fn add(&mut self, cause: WaitingCause, detail: &str, count: usize, mut first: String) {
+        let detail = words::bounded(detail, ObjectsWaiting::DETAIL_MAX);
+        words::bound(&mut first, ObjectKey::CHARS_MAX);
+        let (all, known) = self.by_cause.entry((cause, detail)).or_default();
         *all += count;
         if known.is_empty() || (!first.is_empty() && first < *known) {
             *known = first;
@@ -76,7 +79,7 @@ impl Waits {
             cause: *cause,
             count: u32::try_from(*count).unwrap_or(u32::MAX),
             first: first.clone(),
-            detail: detail.chars().take(ObjectsWaiting::DETAIL_MAX).collect(),
+            detail: detail.clone(),
         };
         let any = self.by_cause.iter().filter(|(_, (count, _))| *count > 0);
         any.map(entry).take(ObjectsWaiting::ENTRIES_MAX).collect()

@@ -35,8 +35,10 @@ fn the_worst_is_said_of_an_object() {
         (None, false, false, None),
         (None, false, true, Some(WaitingOn::Overdue)),
         (None, true, true, Some(WaitingOn::Contested)),
-        // Also when its pause is over.
-        (failure(&refused, 0, false), true, true, Some(refused.clone())),
+        (failure(&refused, 9, false), true, true, Some(refused.clone())),
+        // Also when its pause is over, unless the object is left alone: then it is not tried again for that.
+        (failure(&refused, 0, false), false, true, Some(refused.clone())),
+        (failure(&refused, 0, false), true, true, Some(WaitingOn::Contested)),
     ] {
         assert_eq!(trouble(&Observed { failure: failed, is_contested, is_overdue }), expect);
     }

@@ -1,4 +1,4 @@
-use api::delivery::UnitId;
+use api::delivery::{UnitId, label};
 use model::Digest;
 use serde_json::json;
 

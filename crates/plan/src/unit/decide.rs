@@ -32,14 +32,19 @@ pub(super) fn decide(observed: &Observed<'_>, now: Timestamp) -> (Plan, Report) 
         for unit in observed.units {
             let want = wants.iter().find(|want| want.revision.unit == unit.id);
             let waits = observed.rendered.get(&unit.id) == Some(&Rendered::OnTheWay);
+            let failed = failed_before(observed, unit);
             let (members, said) = if twice.contains(&unit.id) {
                 let name = unit.id.policy.clone().unwrap_or_default();
                 (None, blocked(unit, None, WaitingOn::new(Missing::UniqueName, name)))
+            } else if let Some(failed) = failed {
+                (None, blocked(unit, want, failed.clone()))
             } else {
                 one_unit(observed, unit, want, &mut plan, now)
             };
             let mut wish = wish(unit, members, &said);
-            if waits && said.waiting_on == [on_the_way()] {
+            if waits && said.waiting_on == [on_the_way()]
+                || failed.is_some_and(|failed| said.waiting_on == [failed.clone()])
+            {
                 wish.explanation = None;
             }
             wishes.insert(unit.id.clone(), wish);
@@ -82,6 +87,17 @@ fn wish(unit: &UnitSpec, members: Option<BTreeMap<MemberName, MemberDecision>>, 
 /// What a unit waits for whose artifact is being fetched again.
 fn on_the_way() -> WaitingOn {
     WaitingOn::new(Missing::Source, "its artifact is being fetched again")
+}
+
+/// Why the newest inputs could not be rendered, while this process does not know which they are. A revision of them is not
+/// stored, so that the newest stored one would be taken for current until the source answers.
+fn failed_before<'a>(observed: &'a Observed<'_>, unit: &UnitSpec) -> Option<&'a WaitingOn> {
+    if unit.inputs.is_some() || unit.frozen.is_some() || matches!(unit.placement, Placement::Missing(_)) {
+        return None;
+    }
+    let explanation = observed.slices(&unit.id).find_map(|(_, decision)| decision.explanation.as_ref())?;
+    let is_stored = explanation.revision.as_ref().is_none_or(|name| observed.revisions.contains_key(name));
+    explanation.waiting_on.first().filter(|waiting| waiting.what == Missing::Render && !is_stored)
 }
 
 /// Why nothing is deleted, for people who look at the decision or at the member. The owner may be of any kind: its adapter

@@ -2,9 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use api::delivery::{MemberLink, MemberStatusSpec, RevertCount, UnitId, UnitPhase, UnitStatus, WaitingOn};
+use api::delivery::{
+    ChangedField, Deletions, DriftRecord, MemberLink, MemberStatusSpec, ObjectsWaiting, RevertCount, UnitId, UnitPhase,
+    UnitStatus, WaitingOn,
+};
 use api::feed::UnitReport;
-use model::Timestamp;
+use model::{ObjectKey, Timestamp, words};
+
+use crate::report::NOT_VISIBLE;
 
 /// A report as it is stored, beside what was stored before. `None` when it says nothing: the applier only looks again at
 /// what it had delivered already. After a restart, a lost connection or a revert it passes through the same phases; what
@@ -22,7 +27,7 @@ pub fn merge_report(report: &UnitReport, before: Option<&UnitStatus>, now: Times
         _ => before.and_then(|b| b.applied),
     };
     let (reverts, reverts_counted) = reverts(report.reverts, before);
-    Some(UnitStatus {
+    let mut status = UnitStatus {
         revision: report.revision.clone(),
         epoch: report.epoch,
         applied,
@@ -32,7 +37,7 @@ pub fn merge_report(report: &UnitReport, before: Option<&UnitStatus>, now: Times
         pods: report.pods,
         since: same.map_or(now, |b| b.since),
         reason: report.reason.clone(),
-        message: report.message.chars().take(UnitStatus::MESSAGE_MAX).collect(),
+        message: report.message.clone(),
         waiting_on: before.and_then(|b| b.waiting_on.clone()),
         waiting: report.waiting.clone(),
         held: report.deletions.clone(),
@@ -40,8 +45,57 @@ pub fn merge_report(report: &UnitReport, before: Option<&UnitStatus>, now: Times
         reverts_counted,
         last_drift: report.last_drift.clone().or_else(|| before.and_then(|b| b.last_drift.clone())),
         reflected: before.and_then(|b| b.reflected.clone()),
-    })
+    };
+    bound(&mut status);
+    Some(status)
 }
+
+/// Cuts every word of a unit's status to what may be stored of it. Appliers cut what they read; this holds whatever they
+/// report, since one status that is too large would stand in the way of those of 99 other units.
+fn bound(status: &mut UnitStatus) {
+    let UnitStatus { reason, message, waiting, held, last_drift, .. } = status;
+    words::bound(reason, UnitStatus::REASON_MAX);
+    words::bound(message, UnitStatus::MESSAGE_MAX);
+    waiting.truncate(ObjectsWaiting::ENTRIES_MAX);
+    for ObjectsWaiting { first, detail, cause: _, count: _ } in waiting {
+        words::bound(first, ObjectKey::CHARS_MAX);
+        words::bound(detail, ObjectsWaiting::DETAIL_MAX);
+    }
+    if let Some(Deletions { sample, .. }) = held {
+        sample.truncate(Deletions::SAMPLE_MAX);
+        sample.iter_mut().for_each(|object| words::bound(object, ObjectKey::CHARS_MAX));
+    }
+    if let Some(DriftRecord { object, fields, .. }) = last_drift {
+        words::bound(object, ObjectKey::CHARS_MAX);
+        fields.truncate(DriftRecord::FIELDS_MAX);
+        for ChangedField { path, manager, time: _ } in fields {
+            words::bound(path, ChangedField::PATH_MAX);
+            manager.iter_mut().for_each(|manager| words::bound(manager, ChangedField::MANAGER_MAX));
+        }
+    }
+}
+
+/// A unit's status without what may be long: what is stored when a server does not take the whole of it.
+pub fn without_details(status: &UnitStatus) -> UnitStatus {
+    let mut held = status.held.clone();
+    if let Some(held) = &mut held {
+        held.sample.clear();
+    }
+    let waiting_on = status.waiting_on.as_ref().map(|waiting_on| Box::new(WaitingOn::new(waiting_on.what, "")));
+    UnitStatus {
+        message: DETAILS_LEFT_OUT.to_owned(),
+        waiting_on,
+        waiting: Vec::new(),
+        held,
+        last_drift: None,
+        reflected: None,
+        ..status.clone()
+    }
+}
+
+/// What a status says of which the details could not be stored.
+pub const DETAILS_LEFT_OUT: &str =
+    "the hub could not store the details of this report; its log says why, and `kurator tree` shows the objects";
 
 /// What becomes of a unit whose member cannot be asked. What the report says besides that is what its applier had seen,
 /// which is nothing when the hub has just started; so all that is known stays as it is stored.
@@ -52,8 +106,8 @@ fn out_of_reach(report: &UnitReport, before: &UnitStatus, now: Timestamp) -> Opt
             phase: report.phase,
             health: report.health,
             since: if phase == report.phase { before.since } else { now },
-            reason: report.reason.clone(),
-            message: report.message.clone(),
+            reason: words::bounded(&report.reason, UnitStatus::REASON_MAX),
+            message: words::bounded(&report.message, UnitStatus::MESSAGE_MAX),
             ..before.clone()
         }),
     }
@@ -74,7 +128,11 @@ fn reverts(counted: Option<RevertCount>, before: Option<&UnitStatus>) -> (u64, O
 
 fn is_on_the_way(report: &UnitReport, before: &UnitStatus) -> bool {
     let passing = matches!(report.phase, UnitPhase::Pending | UnitPhase::Applying | UnitPhase::Waiting);
-    passing && before.epoch == report.epoch && before.applied == Some(report.payload) && report.deletions.is_none()
+    passing
+        && report.reason != NOT_VISIBLE
+        && before.epoch == report.epoch
+        && before.applied == Some(report.payload)
+        && report.deletions.is_none()
 }
 
 /// How a unit came to an end in a member.
@@ -168,7 +226,7 @@ fn without_numbers(text: &str) -> String {
 /// A link as it is stored, beside the one that was stored before: the time and the message stay while only numbers in
 /// the message differ, such as since how many seconds a certificate has run out.
 pub fn merge_link(new: MemberLink, before: Option<&MemberLink>) -> MemberLink {
-    let message: String = new.message.chars().take(MemberLink::MESSAGE_MAX).collect();
+    let message = words::bounded(&new.message, MemberLink::MESSAGE_MAX);
     match before.filter(|before| before.state == new.state) {
         Some(before) if without_numbers(&before.message) == without_numbers(&message) => before.clone(),
         Some(before) => MemberLink { message, since: before.since, ..new },

@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use api::delivery::{
-    ArtifactInputs, DeletionState, Deletions, Health, LinkState, MemberLink, Missing, ObjectsWaiting, PodCounts,
-    RevertCount, TriggerCause, UnitCounts, UnitPhase, WaitingCause,
+    ArtifactInputs, ChangedField, DeletionState, Deletions, DriftRecord, Health, LinkState, MemberLink, Missing,
+    ObjectsWaiting, PodCounts, RevertCount, TriggerCause, UnitCounts, UnitPhase, WaitingCause,
 };
 use api::feed::UnitReport as Reported;
 use serde_json::json;
@@ -49,6 +49,8 @@ struct World {
     renderer: &'static str,
     /// Units whose artifact is being fetched again.
     on_the_way: Vec<UnitId>,
+    /// Inputs that were not rendered before cannot be.
+    is_broken: bool,
     /// Each step is a second later than the one before.
     now: Timestamp,
 }
@@ -85,6 +87,7 @@ impl World {
             members: members.iter().map(|m| (name(m), MemberFacts::new(Reach::Reachable))).collect(),
             renderer: "1",
             on_the_way: Vec::new(),
+            is_broken: false,
             now: now(),
         };
         world.place(members);
@@ -114,7 +117,11 @@ impl World {
         for want in wanted(&observed, self.now) {
             let payload = Rendered::Payload { digest: Digest::of(want.name.as_bytes()), objects: 1 };
             let waits = self.on_the_way.contains(&want.revision.unit);
-            let payload = if waits { Rendered::OnTheWay } else { payload };
+            let payload = match () {
+                () if waits => Rendered::OnTheWay,
+                () if self.is_broken && want.is_new => Rendered::Failed("a.yaml: line 2".into()),
+                () => payload,
+            };
             observed.rendered.insert(want.revision.unit.clone(), payload);
         }
         let (plan, _) = plan(&observed, self.now);
@@ -193,6 +200,36 @@ fn a_unit_of_any_owner_is_placed_and_then_nothing_is_written() {
     assert_eq!(world.step().create_revisions.len(), 1);
     assert_eq!(world.entry("a").epoch, 1);
     assert!(world.step().is_settled());
+}
+
+/// A process that starts does not know which inputs are the newest, until the source answers.
+#[test]
+fn inputs_that_could_not_be_rendered_stay_a_reason_until_the_source_is_heard_again() {
+    for has_a_revision in [true, false] {
+        let mut world = World::new(&["a"]);
+        if has_a_revision {
+            world.step();
+        }
+        (world.units[0].inputs, world.is_broken) = (Some(tree("c2", "./a")), true);
+        world.step();
+        let broken = world.first_slice().clone();
+        assert_eq!(broken.frozen.as_deref(), Some("rendering failed"));
+        world.units[0].inputs = None;
+        assert!(world.step().is_settled(), "has a revision: {has_a_revision}");
+        world.units[0].inputs = Some(tree("c2", "./a"));
+        assert!(world.step().is_settled(), "has a revision: {has_a_revision}");
+        // What the list of members or the owner says counts before it.
+        let rules = world.units[0].placement.clone();
+        world.units[0].inputs = None;
+        world.units[0].placement = Placement::Missing(WaitingOn::new(Missing::Fleet, "f"));
+        world.step();
+        assert_ne!(world.first_slice().explanation, broken.explanation);
+        world.units[0].placement = rules;
+        // The next inputs can be rendered.
+        (world.units[0].inputs, world.is_broken) = (Some(tree("c3", "./a")), false);
+        world.step();
+        assert_eq!((world.first_slice().frozen.clone(), world.entry("a").epoch), (None, 1 + u64::from(has_a_revision)));
+    }
 }
 
 #[test]
@@ -401,11 +438,26 @@ fn the_last_editor_of_the_spec_is_found() {
 }
 
 #[test]
-fn a_stored_message_has_a_bound() {
-    let message = "é".repeat(UnitStatus::MESSAGE_MAX + 1);
-    let report = Reported { message, ..reported(UnitPhase::Failed, b"p") };
+fn every_word_of_a_stored_report_has_a_bound() {
+    let long = || "é".repeat(3_000_000);
+    let field = ChangedField { path: long(), manager: Some(long()), time: None };
+    let drift = DriftRecord { object: long(), deleted: false, fields: vec![field; 11], seen: now(), reverted: true };
+    let waits = ObjectsWaiting { cause: WaitingCause::Refused, count: 1, first: long(), detail: long() };
+    let held = Deletions { sample: vec![long(); 11], ..crate::prune::deletions(&[], 0, false) };
+    let mut report = Reported { message: long(), reason: long(), ..reported(UnitPhase::Failed, b"p") };
+    report.waiting = vec![waits; 5];
+    (report.last_drift, report.deletions) = (Some(drift), Some(held));
     let stored = merge_report(&report, None, now()).unwrap();
     assert_eq!(stored.message.chars().count(), UnitStatus::MESSAGE_MAX);
+    let bytes = |status: &UnitStatus| serde_json::to_vec(status).unwrap().len();
+    // Each of these characters is two bytes.
+    assert!((2_000..45_000).contains(&bytes(&stored)), "{}", bytes(&stored));
+    let unreachable = Reported { message: long(), reason: long(), ..reported(UnitPhase::Unknown, b"p") };
+    let unknown = merge_report(&unreachable, Some(&stored), now()).unwrap();
+    assert!(unknown.phase == UnitPhase::Unknown && bytes(&unknown) < 45_000);
+    let bare = without_details(&stored);
+    assert!(bytes(&bare) < 1_000, "{}", bytes(&bare));
+    assert_eq!((bare.phase, bare.health, bare.objects), (stored.phase, stored.health, stored.objects));
 }
 
 fn reported(phase: UnitPhase, payload: &[u8]) -> Reported {
@@ -597,7 +649,7 @@ fn a_link_is_written_when_it_changes_and_not_for_each_second() {
     let back = link(LinkState::Connected, "", "2026-01-01T00:00:02Z");
     assert_eq!(merge_link(back.clone(), Some(&before)), back);
     let long = link(LinkState::Blocked, &"x".repeat(10_000), "2026-01-01T00:00:02Z");
-    assert_eq!(merge_link(long, None).message.len(), MemberLink::MESSAGE_MAX);
+    assert_eq!(merge_link(long, None).message.chars().count(), MemberLink::MESSAGE_MAX);
 }
 
 #[test]

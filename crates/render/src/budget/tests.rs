@@ -1,7 +1,9 @@
-use model::tree::FileTree;
+use api::kurator::apps::v1alpha1::KustomizeInputs;
+use model::tree::{Entry, FileTree};
 
 use super::*;
 use crate::files::Files;
+use crate::{Outcome, Rendered, Request};
 
 #[test]
 fn what_is_spent_is_not_there_a_second_time() {
@@ -35,7 +37,9 @@ fn turns_end() {
 
 #[test]
 fn a_file_counts_as_often_as_it_is_read() {
-    let budget = Budget::with_work(9);
+    // Finding it: its name, and a part.
+    let find = 1 + 64 + 1;
+    let budget = Budget::with_work(9 + 3 * find);
     let mut tree = FileTree::new();
     tree.insert_file("a", *b"1234");
     let files = Files::new(&tree, &budget);
@@ -44,7 +48,7 @@ fn a_file_counts_as_often_as_it_is_read() {
     assert_eq!(files.text("a", "x"), Err(RenderError::TooMuchWork { limit: WORK_BYTES_MAX }));
     // Reading it as YAML is more work.
     assert_eq!(files.document("a", "x"), Err(RenderError::TooMuchWork { limit: WORK_BYTES_MAX }));
-    let budget = Budget::with_work(4 + 4 * 12);
+    let budget = Budget::with_work(find + 4 + 4 * 12);
     assert_eq!(Files::new(&tree, &budget).document("a", "x"), Ok(1234.into()));
     assert_eq!(budget.work.get(), 0);
 }
@@ -58,4 +62,63 @@ fn a_small_text_that_repeats_itself_counts_as_what_it_becomes() {
     }
     let (tree, budget) = (FileTree::new(), Budget::with_work(10_000_000));
     assert_eq!(Files::new(&tree, &budget).documents(&text), Err(RenderError::TooMuchWork { limit: WORK_BYTES_MAX }));
+}
+
+#[test]
+fn links_count_as_often_as_they_are_followed() {
+    // Each is followed 40 times, until it is a loop: 160 kB. A link that is no manifest is not followed.
+    const LINKS: u64 = 20;
+    let mut tree = FileTree::new();
+    for link in 0..LINKS {
+        for name in [format!("l{link:02}.yaml"), format!("l{link:02}.txt")] {
+            tree.insert(format!("app/{name}"), Entry::Link(format!("{name}{}", "/x".repeat(2043))));
+        }
+    }
+    let inputs = KustomizeInputs { path: Some("app".into()), ..KustomizeInputs::default() };
+    let render = |bytes: u64| {
+        let budget = Budget::with_work(bytes);
+        crate::render(&Request { tree: &tree, inputs: &inputs, budget: &budget })
+    };
+    assert_eq!(render(LINKS * 160_000), Err(RenderError::TooMuchWork { limit: WORK_BYTES_MAX }));
+    assert_eq!(render(LINKS * 180_000), Ok(Outcome::Rendered(Rendered::default())));
+}
+
+#[test]
+fn what_is_made_is_work_in_each_turn() {
+    let budget = Budget::with_work(10);
+    for _ in 0..2 {
+        assert_eq!(budget.make(5), Ok(()));
+        budget.next_turn().unwrap();
+    }
+    assert_eq!(budget.make(1), Err(RenderError::TooMuchWork { limit: WORK_BYTES_MAX }));
+}
+
+/// The work of rendering an object with a kustomization file.
+fn work(fields: &str) -> u64 {
+    let mut tree = FileTree::new();
+    let data = "x".repeat(100_000);
+    let object = format!("{{apiVersion: v1, kind: ConfigMap, metadata: {{name: a}}, data: {{a: {data}}}}}");
+    tree.insert_file("a.yaml", object.into_bytes());
+    tree.insert_file("kustomization.yaml", format!("resources: [a.yaml]\n{fields}").into_bytes());
+    let budget = Budget::default();
+    let request = Request { tree: &tree, inputs: &KustomizeInputs::default(), budget: &budget };
+    crate::render(&request).unwrap();
+    WORK_BYTES_MAX - budget.work_left()
+}
+
+#[test]
+fn what_a_step_adds_is_work_of_the_steps_after_it() {
+    let text = "y".repeat(500_000);
+    let added = |step: &str| work(&format!("{step}\nimages: [{{name: i, newTag: t}}]")) - work(step);
+    let grown = added(&format!("commonAnnotations: {{a: {text}}}"));
+    assert!((600_000..700_000).contains(&grown), "{grown}");
+    let patches = |last: &str| {
+        work(&format!(
+            "patches:\n- patch: '{{kind: ConfigMap, apiVersion: v1, metadata: {{name: a}}, data: {{b: {text}}}}}'\n{last}"
+        ))
+    };
+    let one = "- patch: '{kind: ConfigMap, apiVersion: v1, metadata: {name: a}, data: {c: d}}'\n";
+    let grown = patches(one) - patches("");
+    // As the layer found it, and as the patch before this one left it.
+    assert!((700_000..800_000).contains(&grown), "{grown}");
 }

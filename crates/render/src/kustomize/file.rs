@@ -222,11 +222,11 @@ impl Kustomization {
     }
 
     /// How many steps over all objects rendering this file takes: one for each entry of the fields that change objects, and
-    /// those that every layer has. A generator walks over its own object only.
+    /// those that every layer has. A generator walks over its own object only; images count when it is their turn.
     pub(crate) fn steps(&self) -> usize {
         let labels: usize = self.labels.iter().map(|entry| 1 + entry.fields.len()).sum();
         let patches = self.patches.len() + self.merge_patches.len() + self.json_patches.len();
-        LAYER_STEPS + labels + patches + self.images.len() + self.replicas.len()
+        LAYER_STEPS + labels + patches + self.replicas.len()
     }
 }
 

@@ -28,9 +28,9 @@ impl<'a> Compiled<'a> {
     }
 
     /// Changes the reference when it is the image.
-    fn change(&self, text: &str) -> Option<String> {
-        if !self.matches.holds(text) {
-            return None;
+    fn change(&self, text: &str, budget: &Budget) -> Result<Option<String>, RenderError> {
+        if !self.matches.holds(text, budget)? {
+            return Ok(None);
         }
         let Image { new_name, new_tag, digest: new_digest, tag_suffix, .. } = self.image;
         let (name, mut tag, mut digest) = split(text);
@@ -49,7 +49,7 @@ impl<'a> Compiled<'a> {
             out.push('@');
             out.push_str(&digest);
         }
-        Some(out)
+        Ok(Some(out))
     }
 
     /// Changes every container of an object, at any depth.
@@ -65,7 +65,7 @@ impl<'a> Compiled<'a> {
                         for container in inner.as_array_mut().into_iter().flatten() {
                             let image = container.get_mut("image");
                             if let Some(Value::String(text)) = image
-                                && let Some(changed) = self.change(text)
+                                && let Some(changed) = self.change(text, budget)?
                             {
                                 budget.make(changed.len())?;
                                 *text = changed;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use model::tree::{self, Node};
 
 use super::file::Kustomization;
-use super::resource::{Resource, Resources};
+use super::resource::{KEY_BYTES_MAX, Resource, Resources};
 use super::{generate, patch, read, reference, transform};
 use crate::Question;
 use crate::error::RenderError;
@@ -47,6 +47,14 @@ impl<'a> Layers<'a> {
         self.count += 1;
         if self.count > LAYERS_MAX {
             return Err(RenderError::TooManyLayers { file: file.file.clone(), limit: LAYERS_MAX });
+        }
+        for (field, text) in
+            [("namespace", &file.namespace), ("namePrefix", &file.name_prefix), ("nameSuffix", &file.name_suffix)]
+        {
+            if text.len() > KEY_BYTES_MAX {
+                let why = format!("it has {} bytes; no name of an object has more than {KEY_BYTES_MAX}", text.len());
+                return Err(RenderError::field(&file.file, field, why));
+            }
         }
         self.stack.push(file.dir.clone());
         self.resources(file, all)?;
@@ -150,7 +158,7 @@ impl<'a> Layers<'a> {
         let full =
             tree::normalize(&file.dir, path).map_err(|e| RenderError::field(&file.file, field, e.to_string()))?;
         let location = format!("{}: {field}", file.file);
-        self.files.tree().node(&full).map_err(|source| RenderError::Tree { location, source })
+        self.files.node(&full)?.map_err(|source| RenderError::Tree { location, source })
     }
 }
 

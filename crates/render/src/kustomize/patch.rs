@@ -84,8 +84,13 @@ impl Patching<'_> {
         // Each object may be compared with each part of the target.
         self.files.budget().spend(target.len().saturating_mul(self.all.0.len()))?;
         let cluster = self.all.cluster_kinds();
-        let selected = self.all.0.iter().enumerate().filter(|(_, r)| compiled.selects(r, &cluster));
-        Ok(selected.map(|(at, _)| at).collect())
+        let mut selected = Vec::new();
+        for (at, resource) in self.all.0.iter().enumerate() {
+            if compiled.selects(resource, &cluster, self.files.budget())? {
+                selected.push(at);
+            }
+        }
+        Ok(selected)
     }
 
     fn json(&mut self, field: &str, patch: &Patch, operations: &Value) -> Result<(), RenderError> {
@@ -129,8 +134,9 @@ impl Patching<'_> {
         let weight = object::weight(document);
         let mut deleted = BTreeSet::new();
         for index in places {
-            self.files.budget().spend(weight)?;
             self.files.budget().make(weight)?;
+            // It is copied, and patches before this one may have made it larger than the layer found it.
+            self.files.budget().spend(object::weight(&self.all.0[index].object))?;
             let resource = &mut self.all.0[index];
             let before = resource.object.clone();
             let schema = object::gvk(&before).and_then(|gvk| kinds::find(&gvk)).map(|kind| kind.schema());
@@ -188,17 +194,15 @@ impl Patching<'_> {
     /// Checks that a patched object still has a key. When it is another one, the earlier key is remembered.
     fn settle(&mut self, index: usize, before: &Value) -> Result<(), RenderError> {
         let resource = &mut self.all.0[index];
-        let (old, new) = (ObjectKey::of(before), resource.key());
+        let (old, new) = (ObjectKey::of(before), resource.checked_key()?);
         if new.kind.is_empty() || new.name.is_empty() {
             let why = "a patch removed its apiVersion, kind or name".to_owned();
             return Err(RenderError::NotAnObject { location: resource.location.clone(), why });
         }
         if old != new {
             self.keys = None;
-            if resource.earlier.last() != Some(&old) {
-                // References follow an object that a patch renames, as they follow other renames.
-                resource.earlier.push(old);
-            }
+            // References follow an object that a patch renames, as they follow other renames.
+            resource.remember_key(old, self.files.budget())?;
         }
         Ok(())
     }

@@ -16,6 +16,10 @@ const OBJECTS_MAX: usize = 100_000;
 /// below 10. It bounds what an index of keys holds.
 const EARLIER_MAX: usize = 256;
 
+/// Most bytes of an object's group, kind, name and namespace together. An API server takes 253 of each; this is twice that.
+/// Each step copies them, and a renamed object keeps them.
+pub(crate) const KEY_BYTES_MAX: usize = 2048;
+
 /// Group and kind of custom kinds whose objects have no namespace.
 pub(crate) type ClusterKinds = HashSet<GroupKind>;
 
@@ -62,12 +66,34 @@ impl Resource {
         std::iter::once(self.key()).chain(self.earlier.iter().rev().cloned())
     }
 
-    /// Remembers the current key before the name or namespace changes.
-    pub(crate) fn remember(&mut self) {
+    /// The current key, when it is no longer than one may be.
+    pub(crate) fn checked_key(&self) -> Result<ObjectKey, RenderError> {
         let key = self.key();
+        let length = key_len(&key);
+        if length > KEY_BYTES_MAX {
+            let why = format!("its group, kind, name and namespace have {length} bytes; {KEY_BYTES_MAX} are the most");
+            return Err(RenderError::field(&self.location.to_string(), "metadata", why));
+        }
+        Ok(key)
+    }
+
+    /// Remembers the current key before the name or namespace changes.
+    pub(crate) fn remember(&mut self, budget: &Budget) -> Result<(), RenderError> {
+        self.remember_key(self.checked_key()?, budget)
+    }
+
+    /// Remembers a key that the object had until now.
+    pub(crate) fn remember_key(&mut self, key: ObjectKey, budget: &Budget) -> Result<(), RenderError> {
         if self.earlier.last() != Some(&key) {
+            budget.make(key_len(&key))?;
             self.earlier.push(key);
         }
+        Ok(())
+    }
+
+    /// Work of looking at the earlier keys.
+    fn earlier_weight(&self) -> usize {
+        self.earlier.iter().map(|key| KEY_BYTES.max(key_len(key))).sum()
     }
 
     /// Whether the object is of a kind that lives in namespaces. A kind that is not known does.
@@ -107,7 +133,7 @@ impl Resources {
 
     /// About how many bytes the objects are, with the names that they had.
     pub(crate) fn weight(&self) -> usize {
-        self.0.iter().map(|resource| object::weight(&resource.object) + KEY_BYTES * resource.earlier.len()).sum()
+        self.0.iter().map(|resource| object::weight(&resource.object) + resource.earlier_weight()).sum()
     }
 
     /// Checks that all keys differ, and that no step made an object that nests deeper than what can be read again, or
@@ -116,7 +142,7 @@ impl Resources {
         let mut seen: HashMap<ObjectKey, usize> = HashMap::with_capacity(self.0.len());
         let no_kinds = ClusterKinds::new();
         for (at, resource) in self.0.iter().enumerate() {
-            let key = resource.key();
+            let key = resource.checked_key()?;
             if object::depth(&resource.object) > limit::NESTING_MAX {
                 let why = format!("it nests deeper than {} levels", limit::NESTING_MAX);
                 return Err(RenderError::field(&resource.location.to_string(), key.to_string(), why));
@@ -148,7 +174,7 @@ impl Resources {
     }
 }
 
-/// Work of entering a key into an index and of looking it up: about the bytes of two keys.
+/// Work of entering a key into an index and of looking it up: about the bytes of two keys of usual length.
 const KEY_BYTES: usize = 128;
 
 /// Which objects have a key, or had it. It is built once for many lookups, and holds until a key changes.
@@ -165,7 +191,7 @@ impl Keys {
     pub(crate) fn of(all: &Resources, budget: &Budget) -> Result<Self, RenderError> {
         let mut keys = Self { current: HashMap::new(), earlier: HashMap::new() };
         for (at, resource) in all.0.iter().enumerate() {
-            budget.spend(KEY_BYTES.saturating_mul(1 + resource.earlier.len()))?;
+            budget.spend(KEY_BYTES + resource.earlier_weight())?;
             keys.insert(at, resource);
         }
         Ok(keys)
@@ -188,6 +214,11 @@ impl Keys {
         let key = effective(key.clone());
         self.current.get(&key).or_else(|| self.earlier.get(&key)).map_or(&[], Vec::as_slice)
     }
+}
+
+fn key_len(key: &ObjectKey) -> usize {
+    let ObjectKey { group, kind, namespace, name } = key;
+    group.len() + kind.len() + namespace.len() + name.len()
 }
 
 /// The key with which objects are compared. An empty namespace and `default` are one, as in kustomize.

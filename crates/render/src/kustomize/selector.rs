@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use model::{LabelSelector, object};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::pattern::Pattern;
 use super::resource::{ClusterKinds, Resource};
@@ -97,8 +98,17 @@ impl Selector {
 
 impl Compiled {
     /// Whether the object is selected.
-    pub(crate) fn selects(&self, resource: &Resource, cluster_kinds: &ClusterKinds) -> bool {
-        let matches = |pattern: &Option<Pattern>, text: &str| pattern.as_ref().is_none_or(|p| p.holds(text));
+    ///
+    /// # Errors
+    /// The budget is spent.
+    pub(crate) fn selects(
+        &self,
+        resource: &Resource,
+        cluster_kinds: &ClusterKinds,
+        budget: &Budget,
+    ) -> Result<bool, RenderError> {
+        let matches =
+            |pattern: &Option<Pattern>, text: &str| pattern.as_ref().map_or(Ok(true), |p| p.holds(text, budget));
         let gvk = object::gvk(&resource.object).unwrap_or_default();
         let (first, now) = (resource.first_key(), resource.key());
         let namespaced = resource.namespaced(cluster_kinds);
@@ -107,14 +117,21 @@ impl Compiled {
             "" => "_non_namespaceable_".to_owned(),
             n => n.to_owned(),
         };
-        let holds = |selector: &LabelSelector, map: BTreeMap<String, String>| selector.matches(&map);
-        matches(&self.group, &gvk.group)
-            && matches(&self.version, &gvk.version)
-            && matches(&self.kind, &gvk.kind)
-            && (matches(&self.name, &first.name) || matches(&self.name, &now.name))
-            && (matches(&self.namespace, &effective(&first.namespace))
-                || matches(&self.namespace, &effective(&now.namespace)))
-            && holds(&self.labels, object::labels(&resource.object))
-            && holds(&self.annotations, object::annotations(&resource.object))
+        // What a patch before this one added to the metadata is not in the work of the layer.
+        let holds = |selector: &LabelSelector, name: &str, read: fn(&Value) -> BTreeMap<String, String>| {
+            if selector.is_everything() {
+                return Ok(true);
+            }
+            budget.spend(object::get(&resource.object, &["metadata", name]).map_or(0, object::weight))?;
+            Ok(selector.matches(&read(&resource.object)))
+        };
+        Ok(matches(&self.group, &gvk.group)?
+            && matches(&self.version, &gvk.version)?
+            && matches(&self.kind, &gvk.kind)?
+            && (matches(&self.name, &first.name)? || matches(&self.name, &now.name)?)
+            && (matches(&self.namespace, &effective(&first.namespace))?
+                || matches(&self.namespace, &effective(&now.namespace))?)
+            && holds(&self.labels, "labels", object::labels)?
+            && holds(&self.annotations, "annotations", object::annotations)?)
     }
 }

@@ -11,6 +11,7 @@ use super::field::{self, Spec};
 use super::file::{Kustomization, Labels, Scalar};
 use super::generate::pairs_weight;
 use super::image;
+use super::layer::STEP_BYTES;
 use super::resource::Resources;
 use crate::budget::Budget;
 use crate::error::RenderError;
@@ -79,12 +80,12 @@ pub(crate) fn namespace(namespace: &str, all: &mut Resources, budget: &Budget) -
     for resource in &mut all.0 {
         let gvk = object::gvk(&resource.object).unwrap_or_default();
         if resource.namespaced(&cluster) {
-            resource.remember();
+            resource.remember(budget)?;
             resource.object["metadata"]["namespace"] = namespace.into();
         }
         match (gvk.group.as_str(), gvk.kind.as_str()) {
             ("", "Namespace") => {
-                resource.remember();
+                resource.remember(budget)?;
                 resource.object["metadata"]["name"] = namespace.into();
             }
             ("apiregistration.k8s.io", "APIService") => {
@@ -127,7 +128,7 @@ pub(crate) fn names(prefix: &str, suffix: &str, all: &mut Resources, budget: &Bu
     for resource in &mut all.0 {
         let key = resource.key();
         if !NAMES_KEPT.contains(&(key.group.as_str(), key.kind.as_str())) {
-            resource.remember();
+            resource.remember(budget)?;
             resource.object["metadata"]["name"] = format!("{prefix}{}{suffix}", key.name).into();
         }
     }
@@ -143,6 +144,8 @@ pub(crate) fn labels(file: &Kustomization, all: &mut Resources, budget: &Budget)
                 let field = format!("labels[{at}].fields[{number}].path");
                 return Err(RenderError::field(&file.file, field, why));
             }
+            // The path is taken apart for each object.
+            budget.spend(spec.path.len().saturating_mul(all.0.len()))?;
             for resource in &mut all.0 {
                 let gvk = object::gvk(&resource.object).unwrap_or_default();
                 if spec.selects(&gvk) {
@@ -228,6 +231,11 @@ fn put(
 
 /// `images`.
 pub(crate) fn images(file: &Kustomization, all: &mut Resources, budget: &Budget) -> Result<(), RenderError> {
+    if file.images.is_empty() {
+        return Ok(());
+    }
+    // Each walks over all of every object, with what the steps before this one added.
+    budget.spend(file.images.len().saturating_mul(all.weight() + STEP_BYTES))?;
     for (at, change) in file.images.iter().enumerate() {
         let compiled = image::Compiled::new(change, budget)?;
         let compiled = compiled.map_err(|why| RenderError::field(&file.file, format!("images[{at}]"), why))?;

@@ -32,6 +32,30 @@ fn links_to_directories_are_not_entered() {
 }
 
 #[test]
+fn a_link_that_no_disk_could_hold_is_refused_by_name() {
+    // It leads through itself: 40 times 5 MB were kept.
+    let bomb = Entry::Link(format!("link.yaml{}", "/x".repeat(2_500_000)));
+    let why = "app/link.yaml: the target of this symbolic link has 5000009 bytes; a path has at most 4096";
+    let mut with_plain = tree("");
+    with_plain.insert("app/link.yaml", bomb.clone());
+    assert_eq!(plain(&with_plain).unwrap_err().to_string(), format!("app: {why}"));
+    let mut named = tree("-- app/kustomization.yaml --\nresources: [link.yaml]\n");
+    named.insert("app/link.yaml", bomb);
+    let error = plain(&named).unwrap_err().to_string();
+    assert_eq!(error, format!("app/kustomization.yaml: resources[0]: {why}"));
+}
+
+#[test]
+fn a_path_that_no_disk_could_hold_is_refused() {
+    for path in ["x/".repeat(2_049), "./".repeat(2_049)] {
+        let error = render(&format!("-- app/kustomization.yaml --\nresources: [{path}]\n"), "app").unwrap_err();
+        let error = error.to_string();
+        assert!(error.starts_with("app/kustomization.yaml: resources[0]: ") && error.len() < 300, "{error}");
+        assert!(error.ends_with("the path has 4098 bytes; a path has at most 4096"), "{error}");
+    }
+}
+
+#[test]
 fn bases_that_use_each_other_over_and_over_are_refused() {
     // 30 levels of two overlays, each of which uses both of the next level.
     let mut files = String::new();
@@ -179,8 +203,6 @@ fn what_a_file_makes_of_its_objects_has_a_bound() {
     for fields in [
         format!("commonAnnotations: {{a: {long}}}"),
         format!("commonLabels: {{a: {long}}}"),
-        format!("namePrefix: {long}"),
-        format!("namespace: {long}"),
         format!("generatorOptions: {{annotations: {{a: {long}}}}}\nconfigMapGenerator:\n{generators}"),
         format!("patches: [{{target: {{kind: ConfigMap}}, patch: 'data: {{a: {long}}}'}}]"),
         format!(
@@ -194,8 +216,9 @@ fn what_a_file_makes_of_its_objects_has_a_bound() {
         assert!(matches!(render(&files(&fields), "app"), Err(RenderError::TooLarge { .. })), "{start}");
         assert!(render(&files(&fields.replace(&long, "short")), "app").is_ok(), "{start}");
     }
-    // A name that becomes long makes every reference to it long.
-    let references = vec!["c"; 200].join(",");
+    // A name that becomes longer makes every reference to it longer.
+    let references = vec!["c"; 70_000].join(",");
+    let long = "x".repeat(2_000);
     let files = |name: &str| {
         format!(
             "-- app/kustomization.yaml --\nresources: [a.yaml]\npatches:\n- target: {{kind: Secret}}\n  patch: 'metadata: {{name: {name}}}'\n  \
@@ -205,5 +228,28 @@ fn what_a_file_makes_of_its_objects_has_a_bound() {
     };
     assert!(matches!(render(&files(&long), "app"), Err(RenderError::TooLarge { .. })));
     let role = render(&files("new"), "app").unwrap().objects.pop().unwrap().value;
-    assert_eq!(role["rules"][0]["resourceNames"][199], "new");
+    assert_eq!(role["rules"][0]["resourceNames"][69_999], "new");
+}
+
+#[test]
+fn names_that_no_server_accepts_are_refused() {
+    let long = "x".repeat(2_100);
+    let object = |name: &str| format!("{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {name}}}}}\n");
+    let files = |fields: &str, name: &str| {
+        format!("-- app/kustomization.yaml --\nresources: [a.yaml]\n{fields}\n-- app/a.yaml --\n{}", object(name))
+    };
+    let check = |fields: &str, name: &str, expect: &str| {
+        assert_eq!(render(&files(fields, name), "app").unwrap_err().to_string(), expect);
+        assert!(render(&files(&fields.replace(&long, "short"), &name.replace(&long, "short")), "app").is_ok());
+    };
+    let why = "it has 2100 bytes; no name of an object has more than 2048";
+    check(&format!("namespace: {long}"), "a", &format!("app/kustomization.yaml: namespace: {why}"));
+    check(&format!("namePrefix: {long}"), "a", &format!("app/kustomization.yaml: namePrefix: {why}"));
+    check(&format!("nameSuffix: {long}"), "a", &format!("app/kustomization.yaml: nameSuffix: {why}"));
+    let why = "its group, kind, name and namespace have 2109 bytes; 2048 are the most";
+    check("", &long, &format!("app/a.yaml document 1: metadata: {why}"));
+    let rename = format!(
+        "patches: [{{target: {{kind: ConfigMap}}, patch: 'metadata: {{name: {long}}}', options: {{allowNameChange: true}}}}]"
+    );
+    check(&rename, "a", &format!("app/a.yaml document 1: metadata: {why}"));
 }

@@ -17,10 +17,13 @@ use std::time::Duration;
 pub use http::Http;
 pub use reference::{Commit, GitReference};
 
+use model::limit::cut;
+
 use crate::artifact::Artifact;
 use crate::cache::Cache;
 use crate::error::Error;
 use crate::ignore::Ignore;
+use reference::Choice;
 use wire::Remote;
 
 /// Time for one operation when the source says nothing (Flux' default for `spec.timeout`).
@@ -95,7 +98,7 @@ impl GitSource {
     /// A URL, reference, certificate or ignore pattern that cannot be used.
     pub fn new(http: &Http, spec: GitSpec) -> Result<Self, Error> {
         spec.reference.check()?;
-        let ignore = Arc::new(Ignore::parse(spec.ignore.as_deref().unwrap_or_default())?);
+        let ignore = Arc::new(Ignore::parse(spec.ignore.as_deref().unwrap_or_default(), "ignore")?);
         let remote = Arc::new(Remote::new(http, &spec.url, spec.credentials, spec.ca.as_deref())?);
         Ok(Self { remote, reference: spec.reference, timeout: spec.timeout.min(TIMEOUT_MAX), ignore })
     }
@@ -135,18 +138,23 @@ impl GitSource {
         if let Some(commit) = self.reference.pinned() {
             return Ok(commit);
         }
-        let refs = self.remote.list(&self.reference.prefixes()).await?;
-        if let Some(commit) = self.reference.choose(&refs)? {
+        let mut choice = Choice::new(&self.reference)?;
+        self.remote.list(&self.reference.prefixes(), |found| choice.see(&found)).await?;
+        if let Some(commit) = choice.commit() {
             return Ok(commit);
         }
         let (what, prefix) = self.reference.siblings();
         let name = self.reference.text();
-        let all = self.remote.list(&["HEAD".to_owned(), "refs/".to_owned()]).await?;
-        if all.is_empty() {
+        let (mut empty, mut known) = (true, Vec::new());
+        let see = |found: wire::Ref| {
+            empty = false;
+            let name = found.name.strip_prefix(prefix).filter(|_| known.len() < KNOWN_MAX);
+            known.extend(name.map(cut));
+        };
+        self.remote.list(&["HEAD".to_owned(), "refs/".to_owned()], see).await?;
+        if empty {
             return Err(Error::Empty { url: self.url().to_owned() });
         }
-        let names = all.iter().filter_map(|r| r.name.strip_prefix(prefix));
-        let known = names.take(KNOWN_MAX).map(str::to_owned).collect();
         Err(Error::ReferenceNotFound { url: self.url().to_owned(), what, name, known })
     }
 

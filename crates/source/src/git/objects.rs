@@ -9,12 +9,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use gix_hash::ObjectId;
 use gix_object::tree::EntryKind;
 use gix_object::{CommitRefIter, Find, Kind, TreeRefIter};
+use model::limit::{NAME_BYTES_MAX, PATH_BYTES_MAX, cut};
 
 use super::reference::Commit;
 use crate::artifact::{ARTIFACT_BYTES_MAX, ARTIFACT_FILES_MAX, Artifact, Builder, Mode, PATH_DEPTH_MAX};
 use crate::cache::{Pack, Repository};
 use crate::error::Error;
-use crate::ignore::{self, Ignore};
+use crate::ignore::{self, Ignore, Work};
 
 /// Most bytes of one pack: compressed, it is smaller than the artifact it makes, unless an artifact leaves out most of
 /// the repository.
@@ -22,6 +23,11 @@ pub(super) const PACK_BYTES_MAX: u64 = 2 * ARTIFACT_BYTES_MAX;
 /// Most directories of one commit. Each real one leads to a file; trees that only hold each other can name more paths than
 /// there are atoms, in a few objects.
 const DIRECTORIES_MAX: usize = ARTIFACT_FILES_MAX;
+/// Most bytes of all paths of one artifact, which are kept in memory with it: 50,000 paths of 335 bytes.
+const PATHS_BYTES_MAX: usize = 16 << 20;
+/// Most bytes of all tree objects of one commit. A name takes about 50 bytes: these are the files of the largest artifact,
+/// and ten times as many that are left out. The names of a directory are kept in memory while those below it are read.
+const TREES_BYTES_MAX: usize = 32 << 20;
 const HASH: gix_hash::Kind = gix_hash::Kind::Sha1;
 
 /// The objects of one repository.
@@ -87,8 +93,10 @@ impl Objects {
             database: &database,
             layers: vec![],
             ignore,
-            stop,
+            work: Work::new(&self.url, stop),
             directories: 0,
+            trees_bytes: 0,
+            paths_bytes: 0,
             entries: Vec::new(),
         };
         walk.tree(root, "")?;
@@ -133,12 +141,14 @@ impl Objects {
 struct Walk<'a> {
     objects: &'a Objects,
     database: &'a gix_odb::Handle,
-    /// `.sourceignore` files on the way, outermost first, each with its directory.
+    /// `.sourceignore` files on the way, outermost first, each with its directory and a slash; the root is empty.
     layers: Vec<(String, Ignore)>,
     /// The source's own patterns.
     ignore: &'a Ignore,
-    stop: &'a AtomicBool,
+    work: Work<'a>,
     directories: usize,
+    trees_bytes: usize,
+    paths_bytes: usize,
     entries: Vec<(String, Mode, ObjectId)>,
 }
 
@@ -152,14 +162,22 @@ impl Walk<'_> {
         if self.directories > DIRECTORIES_MAX {
             return Err(self.too_large("the number of directories".into(), DIRECTORIES_MAX));
         }
-        if self.stop.load(Ordering::Relaxed) {
-            return Err(Error::Stopped);
-        }
         let mut buffer = Vec::new();
         self.objects.read(self.database, id, Kind::Tree, &mut buffer)?;
+        self.trees_bytes += buffer.len();
+        if self.trees_bytes > TREES_BYTES_MAX {
+            return Err(self.too_large("the size of all directories, in bytes,".into(), TREES_BYTES_MAX));
+        }
+        self.work.spend(buffer.len())?;
         let mut found = Vec::new();
         for entry in TreeRefIter::from_bytes(&buffer, HASH) {
             let entry = entry.map_err(|e| self.objects.bad(e))?;
+            if entry.filename.len() > NAME_BYTES_MAX {
+                let name = cut(&String::from_utf8_lossy(entry.filename));
+                return Err(
+                    self.too_large(format!("the length of the name {name:?} in {dir:?}, in bytes,"), NAME_BYTES_MAX)
+                );
+            }
             let name = String::from_utf8_lossy(entry.filename).into_owned();
             if name.is_empty() || name == "." || name == ".." || name.contains('/') {
                 return Err(self.objects.bad(format!("{dir}/{name:?} is not a name that a file can have")));
@@ -169,12 +187,21 @@ impl Walk<'_> {
         let patterns = found.iter().find(|(name, kind, _)| name == ignore::FILE && *kind == EntryKind::Blob);
         if let Some((_, _, id)) = patterns {
             self.objects.read(self.database, *id, Kind::Blob, &mut buffer)?;
-            self.layers.push((dir.to_owned(), Ignore::parse(&String::from_utf8_lossy(&buffer))?));
+            let patterns = Ignore::parse(&String::from_utf8_lossy(&buffer), &model::tree::join(dir, ignore::FILE))?;
+            self.work.spend(buffer.len())?;
+            let below = if dir.is_empty() { String::new() } else { format!("{dir}/") };
+            self.layers.push((below, patterns));
         }
+        // The directories below may be many and deep.
+        drop(buffer);
         let layers = self.layers.len();
         for (name, kind, id) in found {
             let path = model::tree::join(dir, &name);
-            if self.excludes(&path, kind == EntryKind::Tree) {
+            if path.len() > PATH_BYTES_MAX {
+                let what = format!("the length of the path {:?}, in bytes,", cut(&path));
+                return Err(self.too_large(what, PATH_BYTES_MAX));
+            }
+            if self.excludes(&path, kind == EntryKind::Tree)? {
                 continue;
             }
             let mode = match kind {
@@ -191,20 +218,28 @@ impl Walk<'_> {
             if self.entries.len() >= ARTIFACT_FILES_MAX {
                 return Err(self.too_large("the number of files".into(), ARTIFACT_FILES_MAX));
             }
+            self.paths_bytes += path.len();
+            if self.paths_bytes > PATHS_BYTES_MAX {
+                return Err(self.too_large("the length of all paths, in bytes,".into(), PATHS_BYTES_MAX));
+            }
             self.entries.push((path, mode, id));
         }
         Ok(())
     }
 
     /// The source's patterns decide first, then the nearest `.sourceignore`, then those above it, then the defaults.
-    fn excludes(&self, path: &str, directory: bool) -> bool {
-        let in_layer = |(dir, ignore): &(String, Ignore)| {
-            let below = if dir.is_empty() { Some(path) } else { path.strip_prefix(&format!("{dir}/")) };
-            below.and_then(|below| ignore.decide(below, directory))
-        };
-        let decided = self.ignore.decide(path, directory);
-        let decided = decided.or_else(|| self.layers.iter().rev().find_map(in_layer));
-        decided.or_else(|| ignore::defaults().decide(path, directory)).unwrap_or(false)
+    fn excludes(&mut self, path: &str, directory: bool) -> Result<bool, Error> {
+        let work = &mut self.work;
+        if let Some(excluded) = self.ignore.decide(path, directory, work)? {
+            return Ok(excluded);
+        }
+        for (dir, ignore) in self.layers.iter().rev() {
+            let Some(below) = path.strip_prefix(dir.as_str()) else { continue };
+            if let Some(excluded) = ignore.decide(below, directory, work)? {
+                return Ok(excluded);
+            }
+        }
+        Ok(ignore::defaults().decide(path, directory, work)?.unwrap_or(false))
     }
 
     fn too_large(&self, what: String, limit: usize) -> Error {

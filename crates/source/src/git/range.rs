@@ -1,9 +1,14 @@
 //! Version ranges as Flux' `ref.semver` takes them (Masterminds/semver): `1.2.3` is exact, spaces and commas are "and",
-//! `||` is "or", with `=`, `!=`, `<`, `<=`, `>`, `>=`, `~`, `^`, `x`/`*` and `a - b`.
+//! `||` is "or", with `=`, `!=`, `<`, `<=`, `>`, `>=`, `~`, `^`, `x`/`*` and `a - b`. A range is short, and reading it takes
+//! time in proportion to its length.
 
 use std::ops::RangeInclusive;
 
+use model::limit::RANGE_BYTES_MAX;
 use semver::{Prerelease, Version};
+
+/// What operators consist of; `!` never ends one.
+const OPERATORS: [char; 5] = ['<', '>', '=', '~', '^'];
 
 /// How one part compares.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +29,9 @@ pub(super) struct Range {
 impl Range {
     /// Parses a range.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
+        if text.len() > RANGE_BYTES_MAX {
+            return Err(format!("it has {} bytes; a range has at most {RANGE_BYTES_MAX}", text.len()));
+        }
         let mut any = Vec::new();
         for branch in text.split("||") {
             any.push(branch_terms(branch)?);
@@ -52,10 +60,10 @@ fn branch_terms(text: &str) -> Result<Vec<Term>, String> {
         return Ok(vec![Term::Within(low, Some(after(high.trim())?))]);
     }
     // An operator may stand apart from its version: `>= 1.2`.
-    let mut joined = text.trim().to_owned();
-    for operator in ["<=", ">=", "!=", "<", ">", "=", "~", "^"] {
-        while joined.contains(&format!("{operator} ")) {
-            joined = joined.replace(&format!("{operator} "), operator);
+    let mut joined = String::with_capacity(text.len());
+    for c in text.trim().chars() {
+        if c != ' ' || !joined.ends_with(OPERATORS) {
+            joined.push(c);
         }
     }
     let parts = joined.split(|c: char| c.is_whitespace() || c == ',').filter(|t| !t.is_empty());

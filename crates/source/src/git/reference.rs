@@ -1,5 +1,8 @@
 //! What of a repository to follow.
 
+use model::limit::{REFERENCE_BYTES_MAX, cut};
+use semver::Version;
+
 use super::range::Range;
 use super::wire::Ref;
 use crate::error::Error;
@@ -42,8 +45,10 @@ impl Commit {
 impl GitReference {
     pub(super) fn check(&self) -> Result<(), Error> {
         let fail = |field, value: &str, why: &str| {
-            Err(Error::InvalidReference { field, value: value.to_owned(), why: why.to_owned() })
+            Err(Error::InvalidReference { field, value: cut(value), why: why.to_owned() })
         };
+        let too_long = |text: &str| text.len() > REFERENCE_BYTES_MAX;
+        let length = format!("a reference name has at most {REFERENCE_BYTES_MAX} bytes");
         let bad_name = |text: &str| {
             text.is_empty()
                 || text.starts_with('-')
@@ -53,6 +58,9 @@ impl GitReference {
         let rule = "a reference name has no spaces, no \"..\" and none of ~ ^ : \\";
         match self {
             Self::Default => Ok(()),
+            Self::Branch(name) if too_long(name) => fail("ref.branch", name, &length),
+            Self::Tag(name) if too_long(name) => fail("ref.tag", name, &length),
+            Self::Name(name) if too_long(name) => fail("ref.name", name, &length),
             Self::Branch(name) if bad_name(name) => fail("ref.branch", name, rule),
             Self::Tag(name) if bad_name(name) => fail("ref.tag", name, rule),
             Self::Name(name) if bad_name(name) || !name.starts_with("refs/") => {
@@ -89,37 +97,6 @@ impl GitReference {
         }
     }
 
-    /// The commit among listed references; `None` when it is not there.
-    pub(super) fn choose(&self, refs: &[Ref]) -> Result<Option<Commit>, Error> {
-        let exact = |full: &str, name: &str| {
-            let found = refs.iter().find(|r| r.name == full)?;
-            Some(Commit { sha: found.commit().to_owned(), name: name.to_owned() })
-        };
-        Ok(match self {
-            Self::Default => exact("refs/heads/master", "master").or_else(|| {
-                let head = refs.iter().find(|r| r.name == "HEAD")?;
-                let name = head.target.as_deref().and_then(|t| t.strip_prefix("refs/heads/")).unwrap_or("HEAD");
-                Some(Commit { sha: head.commit().to_owned(), name: name.to_owned() })
-            }),
-            Self::Branch(name) => exact(&format!("refs/heads/{name}"), name),
-            Self::Tag(name) => exact(&format!("refs/tags/{name}"), name),
-            Self::Name(name) => exact(name, name),
-            Self::Commit(_) => self.pinned(),
-            Self::Semver(text) => {
-                let range = Range::parse(text).map_err(|why| Error::InvalidReference {
-                    field: "ref.semver",
-                    value: text.clone(),
-                    why,
-                })?;
-                let tags = refs.iter().filter_map(|r| Some((r.name.strip_prefix("refs/tags/")?, r)));
-                let versions = tags.filter_map(|(tag, r)| Some((range.accept(tag)?, tag, r)));
-                // Tags that differ only in build metadata or a leading `v` tie: the name decides.
-                let best = versions.max_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.cmp(b.1)));
-                best.map(|(_, tag, r)| Commit { sha: r.commit().to_owned(), name: tag.to_owned() })
-            }
-        })
-    }
-
     /// What kind of thing it is, and the prefix of its siblings.
     pub(super) fn siblings(&self) -> (&'static str, &'static str) {
         match self {
@@ -136,6 +113,69 @@ impl GitReference {
             Self::Default => "master".into(),
             Self::Branch(t) | Self::Tag(t) | Self::Semver(t) | Self::Name(t) | Self::Commit(t) => t.clone(),
         }
+    }
+}
+
+/// The commit among listed references, chosen as they arrive: a list may be long, and is not kept.
+pub(super) struct Choice<'a> {
+    reference: &'a GitReference,
+    range: Option<Range>,
+    chosen: Option<Commit>,
+    /// The version of what is chosen, for a range.
+    version: Option<Version>,
+    /// What `HEAD` means, for the default.
+    head: Option<Commit>,
+}
+
+impl<'a> Choice<'a> {
+    /// Nothing is listed yet.
+    pub(super) fn new(reference: &'a GitReference) -> Result<Self, Error> {
+        let range = match reference {
+            GitReference::Semver(text) => Some(Range::parse(text).map_err(|why| Error::InvalidReference {
+                field: "ref.semver",
+                value: cut(text),
+                why,
+            })?),
+            _ => None,
+        };
+        Ok(Self { reference, range, chosen: None, version: None, head: None })
+    }
+
+    /// Looks at a reference that the server has.
+    pub(super) fn see(&mut self, found: &Ref) {
+        let commit = |name: &str| Some(Commit { sha: found.commit().to_owned(), name: name.to_owned() });
+        let full = found.name.as_str();
+        // The first one of a name counts.
+        let first = self.chosen.is_none();
+        match self.reference {
+            GitReference::Default if full == "refs/heads/master" && first => self.chosen = commit("master"),
+            GitReference::Default if full == "HEAD" && self.head.is_none() => {
+                let target = found.target.as_deref().and_then(|t| t.strip_prefix("refs/heads/"));
+                self.head = commit(target.unwrap_or("HEAD"));
+            }
+            GitReference::Branch(name) if first && full.strip_prefix("refs/heads/") == Some(name) => {
+                self.chosen = commit(name);
+            }
+            GitReference::Tag(name) if first && full.strip_prefix("refs/tags/") == Some(name) => {
+                self.chosen = commit(name);
+            }
+            GitReference::Name(name) if first && full == name => self.chosen = commit(name),
+            GitReference::Semver(_) => {
+                let Some(tag) = full.strip_prefix("refs/tags/") else { return };
+                let Some(version) = self.range.as_ref().and_then(|range| range.accept(tag)) else { return };
+                // Tags that differ only in build metadata or a leading `v` tie: the name decides.
+                let known = self.version.as_ref().zip(self.chosen.as_ref());
+                if known.is_none_or(|(best, chosen)| (&version, tag) > (best, chosen.name.as_str())) {
+                    (self.version, self.chosen) = (Some(version), commit(tag));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The commit; `None` when the reference is not there.
+    pub(super) fn commit(self) -> Option<Commit> {
+        self.chosen.or(self.head)
     }
 }
 

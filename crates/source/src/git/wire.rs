@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use base64::Engine as _;
 use data_encoding::HEXLOWER;
 use futures::StreamExt;
+use model::limit::{REFERENCE_BYTES_MAX, URL_BYTES_MAX};
 use percent_encoding::percent_decode_str;
 use sha2::{Digest, Sha256};
 
@@ -15,8 +16,11 @@ use super::{Credentials, objects::PACK_BYTES_MAX};
 use crate::cache::{Pack, Repository};
 use crate::error::Error;
 
-/// Largest answer that is kept in memory: capabilities and reference lists. 100,000 references of 100 bytes fit.
-const ANSWER_BYTES_MAX: usize = 16 << 20;
+/// Largest list of references: 100,000 of 100 bytes fit. It is read as it arrives, and not kept.
+const LIST_BYTES_MAX: usize = 16 << 20;
+/// Largest answer that is kept in memory: capabilities, which take some hundred bytes. A server that speaks an older version
+/// lists its references there; 10,000 of them fit, and the error then says what is wrong with it.
+const ANSWER_BYTES_MAX: usize = 1 << 20;
 /// Most characters of a server's own words, or of a URL, in an error.
 const WORDS_MAX: usize = 200;
 /// Media type prefix of every message.
@@ -39,18 +43,21 @@ impl Ref {
         self.peeled.as_deref().unwrap_or(&self.oid)
     }
 
-    fn parse(line: &str) -> Option<Self> {
+    pub(super) fn parse(line: &str) -> Option<Self> {
         let mut parts = line.split(' ');
         let (oid, name) = (parts.next()?, parts.next()?);
         let sha = |t: &str| t.len() == 40 && t.bytes().all(|c| c.is_ascii_hexdigit());
-        if !sha(oid) {
+        // Nothing asks for a longer name, and one that is chosen is stored.
+        if !sha(oid) || name.len() > REFERENCE_BYTES_MAX {
             return None;
         }
         let mut found = Self { name: name.to_owned(), oid: oid.to_owned(), peeled: None, target: None };
         for attribute in parts {
             match attribute.split_once(':') {
                 Some(("peeled", oid)) if sha(oid) => found.peeled = Some(oid.to_owned()),
-                Some(("symref-target", target)) => found.target = Some(target.to_owned()),
+                Some(("symref-target", target)) if target.len() <= REFERENCE_BYTES_MAX => {
+                    found.target = Some(target.to_owned())
+                }
                 _ => {}
             }
         }
@@ -121,8 +128,8 @@ impl Remote {
         HEXLOWER.encode(&hash.finalize()[..16])
     }
 
-    /// Lists references that begin with any of `prefixes`.
-    pub(super) async fn list(&self, prefixes: &[String]) -> Result<Vec<Ref>, Error> {
+    /// Lists references that begin with any of `prefixes`, and calls `see` with each as it arrives.
+    pub(super) async fn list(&self, prefixes: &[String], mut see: impl FnMut(Ref)) -> Result<(), Error> {
         let abilities = self.abilities().await?;
         let mut body = command("ls-refs", &abilities);
         body.line("peel").line("symrefs");
@@ -131,16 +138,37 @@ impl Remote {
         }
         body.flush();
         let answer = self.post(&abilities, body).await?;
-        let answer = self.limited(answer).await?;
-        let mut refs = Vec::new();
-        for packet in packet::all(&answer).map_err(|why| self.protocol(why))? {
-            self.refused(&packet)?;
-            match packet {
-                Packet::Data(_) => refs.extend(Ref::parse(packet.line())),
-                _ => break,
+        let (mut held, mut received, mut ended) = (Vec::new(), 0, false);
+        let mut stream = answer.bytes_stream();
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk.map_err(|e| http::failure(&self.url, &e))?;
+            received += chunk.len();
+            if received > LIST_BYTES_MAX {
+                return Err(self.too_large("the list of references", LIST_BYTES_MAX));
             }
+            // What comes after the end is read, so that the connection can be used once more, and means nothing.
+            if ended {
+                continue;
+            }
+            held.extend_from_slice(&chunk);
+            let mut rest = held.as_slice();
+            while let Some(packet) = packet::take(&mut rest).map_err(|why| self.protocol(why))? {
+                self.refused(&packet)?;
+                match packet {
+                    Packet::Data(_) => Ref::parse(packet.line()).into_iter().for_each(&mut see),
+                    _ => {
+                        ended = true;
+                        break;
+                    }
+                }
+            }
+            let used = held.len() - rest.len();
+            held.drain(..used);
         }
-        Ok(refs)
+        if !ended && !held.is_empty() {
+            return Err(self.protocol("the message ends within a packet".into()));
+        }
+        Ok(())
     }
 
     /// Fetches the objects of one commit that `tips` do not have into a temporary file of the repository's cache.
@@ -210,6 +238,10 @@ impl Remote {
             Packet::Data(data) if data.starts_with(b"ERR ") => Err(self.said(&data[4..], "")),
             _ => Ok(()),
         }
+    }
+
+    fn too_large(&self, what: &str, limit: usize) -> Error {
+        Error::TooLarge { url: self.url.clone(), what: what.to_owned(), limit: limit as u64 }
     }
 
     fn protocol(&self, why: String) -> Error {
@@ -303,8 +335,7 @@ impl Remote {
         while let Some(chunk) = stream.next().await {
             body.extend_from_slice(&chunk.map_err(|e| http::failure(&self.url, &e))?);
             if body.len() > ANSWER_BYTES_MAX {
-                let what = "the list of references".to_owned();
-                return Err(Error::TooLarge { url: self.url.clone(), what, limit: ANSWER_BYTES_MAX as u64 });
+                return Err(self.too_large("what the server says of itself", ANSWER_BYTES_MAX));
             }
         }
         Ok(body)
@@ -327,6 +358,9 @@ fn parse_url(text: &str) -> Result<(String, Option<Credentials>), Error> {
     // repeated.
     let shown = text.rsplit('@').next().unwrap_or(text).split(['?', '#']).next().map(cut).unwrap_or_default();
     let fail = |why: &str| Error::UnsupportedUrl { url: shown.clone(), why: why.to_owned() };
+    if text.len() > URL_BYTES_MAX {
+        return Err(fail(&format!("it has {} bytes, and {URL_BYTES_MAX} are the most", text.len())));
+    }
     let scp_like = !text.contains("://") && text.contains(':');
     let mut url = match reqwest::Url::parse(text) {
         _ if scp_like || text.starts_with("ssh://") => return Err(fail("git over ssh is not supported yet")),

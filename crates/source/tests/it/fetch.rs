@@ -207,30 +207,6 @@ async fn sourceignore_files_and_the_defaults_leave_files_out() {
 }
 
 #[tokio::test]
-async fn directories_without_end_are_refused_before_they_are_walked() {
-    let world = World::new().await;
-    world.commit();
-    let tree = |lines: &str| {
-        let list = world.dir.path().join("list");
-        std::fs::write(&list, lines).unwrap();
-        let script = format!("git mktree < {}", list.display());
-        let output = std::process::Command::new("sh").current_dir(world.repo()).args(["-c", &script]).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
-    };
-    // 20 objects, and 10^20 directories without a file in any.
-    let mut at = tree("");
-    for _ in 0..20 {
-        at = tree(&(0..10).map(|n| format!("040000 tree {at}\td{n}\n")).collect::<String>());
-    }
-    let commit = world.git(&["commit-tree", &at, "-m", "bomb"]);
-    world.git(&["update-ref", "refs/heads/main", &commit]);
-    let error = world.fetch(&world.main()).await.unwrap_err();
-    assert!(matches!(&error, Error::TooLarge { what, .. } if what.contains("directories")), "{error}");
-    assert_eq!(error.class(), source::Class::AwaitChange);
-}
-
-#[tokio::test]
 async fn stopping_leaves_a_cache_that_works() {
     let world = World::new().await;
     world.write("a.yaml", "1");

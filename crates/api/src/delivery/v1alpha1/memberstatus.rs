@@ -114,6 +114,9 @@ impl UnitStatus {
     /// Most bytes of a reflected status as JSON (DESIGN 6).
     pub const REFLECTED_BYTES_MAX: usize = 2_000;
 
+    /// Longest reason, in characters. A word in CamelCase has up to about 40.
+    pub const REASON_MAX: usize = 128;
+
     /// Longest message, in characters: an error with its causes, or the first of the objects that wait. A slice with 100 units
     /// stays far below what a server stores of one object.
     pub const MESSAGE_MAX: usize = 1_000;

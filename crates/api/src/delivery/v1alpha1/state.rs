@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use model::{Digest, Timestamp};
+use model::{Digest, Timestamp, Weigh};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -92,6 +92,20 @@ pub struct ChangedField {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::delivery::crd::time")]
     pub time: Option<Timestamp>,
+}
+
+impl ChangedField {
+    /// Longest path, in characters: a label or annotation with the longest prefix and name, 317 characters, below a template.
+    pub const PATH_MAX: usize = 400;
+
+    /// Longest manager, in characters: Kubernetes' own limit.
+    pub const MANAGER_MAX: usize = 128;
+}
+
+impl Weigh for ChangedField {
+    fn weight(&self) -> usize {
+        self.path.weight() + self.manager.weight()
+    }
 }
 
 /// One change that somebody made to a delivered object.

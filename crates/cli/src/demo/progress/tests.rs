@@ -1,44 +1,6 @@
-//! What is drawn, and over what.
+//! When the wait ends.
 
 use super::*;
-
-fn rows(state: &str) -> Vec<Vec<Cell>> {
-    let row = |ready: bool| Row {
-        region: "cn-north".to_owned(),
-        nodes: "3".to_owned(),
-        pods: (if ready { 6 } else { 2 }, 6),
-        state: state.to_owned(),
-        tone: Tone::Good,
-        ..Row::default()
-    };
-    table("3f2c1a", &BTreeMap::from([("beijing".to_owned(), row(true)), ("shanghai".to_owned(), row(false))]))
-}
-
-#[test]
-fn a_terminal_is_drawn_over_only_when_something_changed() {
-    let mut screen = Screen::new(true);
-    let first = screen.frame(&rows("joining"), false, 80).unwrap();
-    assert!(!first.contains("\x1b[3A") && first.ends_with("\x1b[K\n"), "{first:?}");
-    assert_eq!(screen.frame(&rows("joining"), false, 80), None);
-    let second = screen.frame(&rows("Ready 1.2s"), false, 80).unwrap();
-    assert!(second.starts_with("\x1b[3AMEMBER    REGION    NODES  shop@3f2c1a  STATE\x1b[K\n"), "{second:?}");
-    assert_eq!(second.matches('\n').count(), 3);
-}
-
-#[test]
-fn lines_on_a_narrow_terminal_are_cut_so_that_each_stays_one() {
-    let mut screen = Screen::new(true);
-    let frame = screen.frame(&rows("Ready 1.2s"), true, 24).unwrap();
-    let plain = frame.replace("\x1b[32m", "").replace("\x1b[0m", "").replace("\x1b[K", "");
-    assert!(plain.lines().all(|line| line.chars().count() <= 24), "{plain}");
-    assert!(plain.contains("beijing   cn-north  3"), "{plain}");
-}
-
-#[test]
-fn elsewhere_there_are_no_escape_codes() {
-    let frame = Screen::new(false).frame(&rows("Ready 1.2s"), false, 24).unwrap();
-    assert!(!frame.contains('\x1b') && frame.contains("shop@3f2c1a  STATE"), "{frame}");
-}
 
 fn said(type_: &str, status: &str, reason: &str) -> api::Condition {
     api::Condition {

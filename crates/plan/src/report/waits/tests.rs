@@ -81,5 +81,21 @@ fn what_is_stored_is_bounded_and_the_worst_stays() {
     }
     let entries = waits.entries();
     assert_eq!(entries.len(), ObjectsWaiting::ENTRIES_MAX);
-    assert!(entries.iter().all(|e| e.cause == WaitingCause::Refused && e.detail.len() == ObjectsWaiting::DETAIL_MAX));
+    assert!(
+        entries
+            .iter()
+            .all(|e| e.cause == WaitingCause::Refused && e.detail.chars().count() == ObjectsWaiting::DETAIL_MAX)
+    );
+}
+
+#[test]
+fn names_and_details_are_cut_before_they_are_kept() {
+    let mut waits = Waits::default();
+    let long = "n".repeat(3_300_000);
+    waits.add_object(&key(&long), &Object::Refused(long.clone()));
+    waits.add_object(&key(&long), &Object::Refused(format!("{long}x")));
+    assert_eq!(waits.by_cause.len(), 1, "they say the same");
+    let entries = waits.entries();
+    assert_eq!(entries[0].first.chars().count(), ObjectKey::CHARS_MAX);
+    assert_eq!((entries[0].count, entries[0].detail.chars().count()), (2, ObjectsWaiting::DETAIL_MAX));
 }

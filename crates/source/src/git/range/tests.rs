@@ -18,13 +18,21 @@ fn ranges_accept_what_masterminds_accepts() {
         (">1.2", &["1.3.0"], &["1.2.9"]),
         ("<=1.2", &["1.2.9"], &["1.3.0"]),
         ("!=1.2.3", &["1.2.4"], &["1.2.3"]),
+        (">    1.2   <  = 2", &["1.3.0", "2.9.9"], &["1.2.9", "3.0.0"]),
         (">=1.0.0-0", &["1.0.0-rc.1", "1.0.0"], &["0.9.0"]),
     ] {
         let parsed = Range::parse(range).unwrap();
         yes.iter().for_each(|v| assert!(parsed.accept(v).is_some(), "{range} accepts {v}"));
         no.iter().for_each(|v| assert!(parsed.accept(v).is_none(), "{range} refuses {v}"));
     }
-    for bad in ["", "abc", ">>1", "1.2.3.4", "1 ||"] {
+    for bad in ["", "abc", ">>1", "1.2.3.4", "1 ||", "! 1"] {
         assert!(Range::parse(bad).is_err(), "{bad:?}");
     }
+}
+
+#[test]
+fn a_range_is_short() {
+    let spaces = |count: usize| format!(">{}1", " ".repeat(count));
+    assert!(Range::parse(&spaces(RANGE_BYTES_MAX - 2)).unwrap().accept("2.0.0").is_some());
+    assert_eq!(Range::parse(&spaces(1_400_000)).unwrap_err(), "it has 1400002 bytes; a range has at most 512");
 }

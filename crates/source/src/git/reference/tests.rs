@@ -15,3 +15,42 @@ fn a_reference_is_checked_before_any_server_is_asked() {
         assert!(bad.check().is_err(), "{bad:?}");
     }
 }
+
+#[test]
+fn a_reference_has_a_length_that_a_server_has_too() {
+    let long = |prefix: &str| format!("{prefix}{}", "a".repeat(1_000_000));
+    for (reference, field) in [
+        (GitReference::Branch(long("")), "ref.branch"),
+        (GitReference::Tag(long("")), "ref.tag"),
+        (GitReference::Name(long("refs/heads/")), "ref.name"),
+        (GitReference::Commit(long("")), "ref.commit"),
+        (GitReference::Semver(long(">")), "ref.semver"),
+    ] {
+        let error = reference.check().unwrap_err().to_string();
+        assert!(error.starts_with(field) && error.len() < 300, "{error}");
+    }
+}
+
+#[test]
+fn what_is_chosen_does_not_depend_on_the_order_of_the_list() {
+    let check = |reference: GitReference, names: &[&str], expect: Option<&str>| {
+        for backwards in [false, true] {
+            let mut choice = Choice::new(&reference).unwrap();
+            let see = |name: &&str| choice.see(&Ref::parse(&format!("{} {name}", "a".repeat(40))).unwrap());
+            if backwards {
+                names.iter().rev().for_each(see)
+            } else {
+                names.iter().for_each(see)
+            }
+            assert_eq!(choice.commit().map(|commit| commit.name).as_deref(), expect, "{reference:?}");
+        }
+    };
+    let tags = ["refs/tags/v1.0.0", "refs/tags/1.2.0", "refs/tags/v1.2.0", "refs/tags/2.0.0", "refs/heads/1.9.0"];
+    check(GitReference::Semver("1.x".into()), &tags, Some("v1.2.0"));
+    check(GitReference::Semver("3.x".into()), &tags, None);
+    check(GitReference::Tag("2.0.0".into()), &tags, Some("2.0.0"));
+    check(GitReference::Branch("1.9.0".into()), &tags, Some("1.9.0"));
+    check(GitReference::Default, &["HEAD", "refs/heads/main"], Some("HEAD"));
+    check(GitReference::Default, &["HEAD", "refs/heads/master"], Some("master"));
+    check(GitReference::Branch("main".into()), &["HEAD", "refs/heads/main2"], None);
+}

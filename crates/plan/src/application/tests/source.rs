@@ -1,0 +1,49 @@
+//! What is said of the source while it is not known.
+
+use super::*;
+
+/// Status, reason and message of `SourceReady`.
+fn source_ready(world: &World) -> (String, String, String) {
+    let status = world.application.as_ref().unwrap().status.as_ref().unwrap();
+    let c = api::condition::find(&status.conditions, "SourceReady").unwrap();
+    (c.status.clone(), c.reason.clone(), c.message.clone())
+}
+
+#[test]
+fn a_source_that_was_fetched_stays_known_while_it_is_suspended_also_after_a_restart() {
+    let mut world = World::new(one_policy(), &["a"]);
+    world.step();
+    let fetched = source_ready(&world).2;
+    // A process that has just started knows no artifact.
+    world.source = SourceFacts { suspended: true, ..SourceFacts::default() };
+    world.step();
+    assert_eq!(source_ready(&world), ("True".to_owned(), "Suspended".to_owned(), fetched));
+    let mut fresh = World::new(one_policy(), &["a"]);
+    fresh.source = SourceFacts { suspended: true, ..SourceFacts::default() };
+    fresh.step();
+    assert_eq!(source_ready(&fresh).0, "False");
+}
+
+#[test]
+fn a_source_that_failed_has_failed_until_a_process_that_starts_has_asked_it() {
+    for was_fetched in [true, false] {
+        let mut world = World::new(one_policy(), &["a"]);
+        if was_fetched {
+            world.step();
+        } else {
+            world.source = SourceFacts::default();
+        }
+        world.source.error = Some(("Unreachable".into(), "connection refused".into()));
+        world.step();
+        let failed = ("False".to_owned(), "FetchFailed".to_owned(), "connection refused".to_owned());
+        assert_eq!(source_ready(&world), failed);
+        let status = world.application.as_ref().unwrap().status.clone();
+        world.source = SourceFacts::default();
+        world.step();
+        assert_eq!(world.application.as_ref().unwrap().status, status, "was fetched: {was_fetched}");
+        // It may have been mended with the new spec.
+        world.application.as_mut().unwrap().metadata.generation = Some(7);
+        world.step();
+        assert_ne!(source_ready(&world), failed, "was fetched: {was_fetched}");
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use api::delivery::{
     ChangedField, Deletions, DriftRecord, MemberLink, MemberStatusSpec, ObjectsWaiting, RevertCount, UnitId, UnitPhase,
-    UnitStatus, WaitingOn,
+    UnitStatus, WaitingCause, WaitingOn,
 };
 use api::feed::UnitReport;
 use model::{ObjectKey, Timestamp, words};
@@ -39,7 +39,7 @@ pub fn merge_report(report: &UnitReport, before: Option<&UnitStatus>, now: Times
         reason: report.reason.clone(),
         message: report.message.clone(),
         waiting_on: before.and_then(|b| b.waiting_on.clone()),
-        waiting: report.waiting.clone(),
+        waiting: waiting(report, before),
         held: report.deletions.clone(),
         reverts,
         reverts_counted,
@@ -48,6 +48,24 @@ pub fn merge_report(report: &UnitReport, before: Option<&UnitStatus>, now: Times
     };
     bound(&mut status);
     Some(status)
+}
+
+/// What waits, and what was let go of since it is not ours. An applier forgets the latter with its restart, and so does the
+/// inventory, since such an object is no longer recorded: what is stored of it stays for as long as the unit's epoch lasts.
+fn waiting(report: &UnitReport, before: Option<&UnitStatus>) -> Vec<ObjectsWaiting> {
+    let mut waiting = report.waiting.clone();
+    let before = before.filter(|before| before.epoch == report.epoch).into_iter().flat_map(|before| &before.waiting);
+    for known in before.filter(|known| known.cause == WaitingCause::NotOurs) {
+        match waiting.iter_mut().find(|said| said.cause == known.cause && said.detail == known.detail) {
+            Some(said) => {
+                said.count = said.count.max(known.count);
+                said.first = known.first.clone().min(std::mem::take(&mut said.first));
+            }
+            None => waiting.push(known.clone()),
+        }
+    }
+    waiting.sort_by(|a, b| (a.cause, &a.detail).cmp(&(b.cause, &b.detail)));
+    waiting
 }
 
 /// Cuts every word of a unit's status to what may be stored of it. Appliers cut what they read; this holds whatever they

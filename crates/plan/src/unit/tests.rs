@@ -482,6 +482,54 @@ fn reported(phase: UnitPhase, payload: &[u8]) -> Reported {
 }
 
 #[test]
+fn what_was_let_go_as_not_ours_outlives_a_restart_of_the_applier_and_not_the_epoch() {
+    let waits = |cause, count, first: &str, detail: &str| ObjectsWaiting {
+        cause,
+        count,
+        first: first.into(),
+        detail: detail.into(),
+    };
+    let not_ours = |count, first, detail| waits(WaitingCause::NotOurs, count, first, detail);
+    let unlabelled = "it does not have our labels";
+    let merged = |stored: &[ObjectsWaiting], reported_now: &[ObjectsWaiting], epoch: u64| {
+        let before = UnitStatus { waiting: stored.to_vec(), ..status(UnitPhase::Applied) };
+        let mut report = reported(UnitPhase::Applied, b"p");
+        (report.waiting, report.epoch) = (reported_now.to_vec(), before.epoch + epoch);
+        merge_report(&report, Some(&before), now()).unwrap().waiting
+    };
+    let known = [not_ours(2, "ConfigMap a/b", unlabelled)];
+    let refused = waits(WaitingCause::Refused, 1, "ConfigMap a/a", "Forbidden");
+    let gone = waits(WaitingCause::Release, 3, "ConfigMap a/c", "");
+    // (stored, reported, epochs later, expected)
+    for (stored, report, epochs, expect) in [
+        (&known[..], &[][..], 0, vec![known[0].clone()]),
+        (&known[..], &[][..], 1, vec![]),
+        (&known[..], &[refused.clone()][..], 0, vec![refused.clone(), known[0].clone()]),
+        (&[gone][..], &[][..], 0, vec![]),
+        (
+            &known[..],
+            &[not_ours(1, "ConfigMap a/a", unlabelled)][..],
+            0,
+            vec![not_ours(2, "ConfigMap a/a", unlabelled)],
+        ),
+        (
+            &known[..],
+            &[not_ours(3, "ConfigMap a/c", unlabelled)][..],
+            0,
+            vec![not_ours(3, "ConfigMap a/b", unlabelled)],
+        ),
+        (
+            &known[..],
+            &[not_ours(1, "x", "another object has its name")][..],
+            0,
+            vec![not_ours(1, "x", "another object has its name"), known[0].clone()],
+        ),
+    ] {
+        assert_eq!(merged(stored, report, epochs), expect, "{stored:?} {report:?} {epochs}");
+    }
+}
+
+#[test]
 fn an_applier_that_only_looks_again_says_nothing() {
     let before = UnitStatus { applied: Some(Digest::of(b"p")), ..status(UnitPhase::Applied) };
     for phase in [UnitPhase::Pending, UnitPhase::Applying, UnitPhase::Waiting] {

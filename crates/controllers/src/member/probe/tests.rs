@@ -47,11 +47,18 @@ impl Fake {
         let fake = self.clone();
         let answer = move |request: Request<Body>| {
             let path = request.uri().path().to_owned();
-            fake.asked.lock().unwrap().push(path.clone());
+            let mut asked = fake.asked.lock().unwrap();
+            asked.push(path.clone());
+            let turn = asked.len();
+            drop(asked);
             let answers = fake.answers.lock().unwrap();
             let found = answers.iter().rev().find(|(begin, _)| path.starts_with(**begin)).map(|(_, a)| a.clone());
             async move {
-                let Some((status, body)) = found.flatten() else { return std::future::pending().await };
+                let Some((status, mut body)) = found.flatten() else { return std::future::pending().await };
+                // A token that comes again would end the list.
+                if let Some(token) = body.pointer_mut("/metadata/continue") {
+                    *token = json!(turn.to_string());
+                }
                 Ok::<_, Infallible>(
                     Response::builder().status(status).body(Body::from(body.to_string().into_bytes())).unwrap(),
                 )

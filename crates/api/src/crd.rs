@@ -1,8 +1,8 @@
 //! The CustomResourceDefinitions that the hub installs.
 //!
 //! Kurator's are the published schemas (`crds/*.json`, without their prose) plus the optional fields that
-//! `docs/adr/0003-optional-fields.md` lists, and plus lengths that no manifest in use reaches: a text that the hub reads
-//! has a limit. Ours and Karmada's Cluster come from the types.
+//! `docs/adr/0003-optional-fields.md` and `docs/adr/0029-edits-are-held.md` list, and plus lengths that no manifest in use
+//! reaches: a text that the hub reads has a limit. Ours and Karmada's Cluster come from the types.
 
 use kube::CustomResourceExt;
 use model::limit;
@@ -111,12 +111,20 @@ fn applications() -> Value {
                 "properties": {"placed": count(), "ready": count(), "objects": count(), "held": count()},
             },
             "held": {
-                "type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["policy"],
+                "type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["policy", "digest"],
                 "items": {
                     "type": "object",
                     "required": ["policy", "digest", "count"],
                     "properties": {
                         "policy": {"type": "string"}, "digest": {"type": "string"}, "count": count(),
+                        "reason": {"type": "string"},
+                        "causes": {"type": "array", "items": {
+                            "type": "object",
+                            "properties": {
+                                "cause": {"type": "string"}, "message": {"type": "string"},
+                                "members": count(), "objects": count(),
+                            },
+                        }},
                         "members": {"type": "array", "items": {"type": "string"}},
                         "waitingOn": {"type": "array", "items": {"type": "string"}},
                     },

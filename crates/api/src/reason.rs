@@ -58,6 +58,9 @@ pub const NOT_IMPLEMENTED: &str = "NotImplemented";
 /// `DeletionsHeld`: a commit removes more than may go without approval.
 pub const SOURCE_REMOVES_OBJECTS: &str = "SourceRemovesObjects";
 
+/// `DeletionsHeld`: an edit takes policies out of members.
+pub const EDIT_REMOVES_MEMBERS: &str = "EditRemovesMembers";
+
 /// `NotImplemented`: fields that are accepted and not honoured yet.
 pub const FIELDS_NOT_HONOURED: &str = "FieldsNotHonoured";
 
@@ -160,6 +163,7 @@ pub const ALL: &[&str] = &[
     NO_MEMBER_SELECTED,
     NOT_IMPLEMENTED,
     SOURCE_REMOVES_OBJECTS,
+    EDIT_REMOVES_MEMBERS,
     FIELDS_NOT_HONOURED,
     SUCCEEDED,
     FETCH_FAILED,

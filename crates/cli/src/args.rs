@@ -92,8 +92,9 @@ pub(crate) enum Command {
     /// Fetch an application's source again.
     #[command(after_help = "Example:\n  kurator resume app/shop")]
     Resume(AppObject),
-    /// Release held deletions of an application, exactly those that are shown; or a member's new identity.
-    #[command(after_help = "Examples:\n  kurator approve app/shop\n  kurator approve app/shop --digest sha256:…\n  \
+    /// Release held deletions of an application, exactly those that are shown, after asking; or a member's new identity.
+    #[command(after_help = "Examples:\n  kurator approve app/shop\n  kurator approve app/shop --yes\n  \
+                            kurator approve app/shop --digest sha256:… --yes\n  \
                             kurator approve member/beijing")]
     Approve(Approve),
     /// Look for known faults in the hub, its members, fleets and applications, and say what to do about each. Changes nothing;
@@ -227,6 +228,15 @@ pub(crate) struct Approve {
     /// Approve only if this is (still) the digest of an application's list; without it, of the list that is shown.
     #[arg(long)]
     pub(crate) digest: Option<String>,
+    /// Do not ask: for scripts.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Return as soon as the approval is written.
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    /// How long to wait until it is done.
+    #[arg(long, default_value = "60s", value_name = "DURATION", value_parser = crate::duration::parse)]
+    pub(crate) timeout: std::time::Duration,
 }
 
 /// An application or a member.

@@ -3,6 +3,7 @@
 //! Everything that the program says goes through here, and nothing that others wrote commands a terminal: text is printed
 //! as [`Line`]s or by [`note`], which show what is not seen; JSON and YAML have it escaped.
 
+mod question;
 mod screen;
 mod table;
 mod visible;
@@ -13,6 +14,7 @@ use serde_json::Value;
 
 use crate::args::Format;
 
+pub(crate) use question::ask;
 pub(crate) use screen::Screen;
 pub(crate) use table::{Cell, Line, Table, Tone};
 use visible::visible;

@@ -4,6 +4,7 @@ mod application;
 mod cell;
 mod drift;
 mod fleet;
+pub(crate) mod held;
 mod member;
 #[cfg(test)]
 mod tests;

@@ -187,9 +187,21 @@ impl Collector for FleetFacts {
         let refused = self.refusals.counts().map(|(stored, count)| (stored.as_str().to_owned(), count)).into();
         let help = "Statuses that the API refuses, by what is stored of them";
         by_label(&mut encoder, "kurator_refused_statuses", help, "stored", &refused)?;
-        let gauge = ConstGauge::new(held);
-        let help = "Deletions that wait for an approval";
-        gauge.encode(encoder.encode_descriptor("kurator_held_deletions", help, None, gauge.metric_type())?)
+        let decisions = stores.decisions.list();
+        let entries = decisions.iter().flat_map(|decision| decision.spec.members.values());
+        let kept = i64::try_from(entries.filter(|entry| entry.held().is_some()).count()).unwrap_or(i64::MAX);
+        for (name, help, value) in [
+            ("kurator_held_deletions", "Deletions that sources cause and that wait for an approval", held),
+            (
+                "kurator_held_removals",
+                "Units in members that an edit would take them out of, held for an approval",
+                kept,
+            ),
+        ] {
+            let gauge = ConstGauge::new(value);
+            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+        }
+        Ok(())
     }
 }
 

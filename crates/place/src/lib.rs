@@ -85,27 +85,30 @@ pub struct Selection {
 /// Selects members of a list.
 pub fn select(rules: &Rules, candidates: &[Candidate]) -> Selection {
     let wanted = Some(&rules.match_labels).filter(|labels| !labels.is_empty());
+    let reason = wanted.map_or(Reason::WholeFleet, |labels| Reason::Matched(listed(labels)));
     let mut out = Selection::default();
     for candidate in candidates {
-        let Some(member) = &candidate.member else {
-            out.passed_over.push((candidate.name.clone(), Reason::NotAMember));
-            continue;
-        };
-        let differs = wanted.into_iter().flatten().find(|(key, value)| candidate.labels.get(*key) != Some(value));
-        match (wanted, differs) {
-            (_, Some((key, value))) => {
-                let found = candidate.labels.get(key).cloned();
-                let reason = Reason::LabelDiffers { key: key.clone(), wanted: value.clone(), found };
-                out.passed_over.push((candidate.name.clone(), reason));
+        match (refusal(rules, candidate), &candidate.member) {
+            (None, Some(member)) => out.chosen.push((member.clone(), reason.clone())),
+            (refusal, _) => {
+                out.passed_over.push((candidate.name.clone(), refusal.unwrap_or(Reason::NotAMember)));
             }
-            (None, None) => out.chosen.push((member.clone(), Reason::WholeFleet)),
-            (Some(labels), None) => out.chosen.push((member.clone(), Reason::Matched(listed(labels)))),
         }
     }
     out.chosen.sort_by(|a, b| a.0.cmp(&b.0));
     out.chosen.dedup_by(|a, b| a.0 == b.0);
     out.passed_over.sort_by(|a, b| a.0.cmp(&b.0));
     out
+}
+
+/// Why rules do not choose a candidate; `None` when they do.
+pub fn refusal(rules: &Rules, candidate: &Candidate) -> Option<Reason> {
+    if candidate.member.is_none() {
+        return Some(Reason::NotAMember);
+    }
+    let (key, wanted) = rules.match_labels.iter().find(|(key, value)| candidate.labels.get(*key) != Some(value))?;
+    let found = candidate.labels.get(key).cloned();
+    Some(Reason::LabelDiffers { key: key.clone(), wanted: wanted.clone(), found })
 }
 
 fn listed(labels: &BTreeMap<String, String>) -> String {

@@ -4,15 +4,19 @@
 //! Two controllers write its status, each its own fields: [`source_part`] is what is known of the source, [`fold`] what
 //! became of the units in their members.
 
+mod held;
 mod pair;
 mod source;
 mod status;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use api::delivery::{Artifact, ArtifactInputs, Inputs, Missing, Owner, Removal, UnitId, WaitingOn};
 use api::kurator::annotation;
 use api::kurator::apps::v1alpha1::{Application, Destination, Kustomization, SyncPolicy};
+use api::kurator::fleet::v1alpha1::Fleet;
 use model::{Digest, Timestamp};
 use place::{Candidate, Rules};
 
@@ -77,11 +81,19 @@ pub fn fleet_name(application: &Application) -> Option<&str> {
     named.map(|destination| destination.fleet.as_str()).filter(|name| !name.is_empty())
 }
 
-/// What decisions need of an Application; `None` when it is gone.
-pub fn owner_facts(application: Option<&Application>) -> OwnerFacts {
+/// What decisions need of an Application; `None` when it is gone. `fleet`: the Fleet that it names, if that exists.
+pub fn owner_facts(application: Option<&Application>, fleet: Option<&Fleet>) -> OwnerFacts {
     let Some(application) = application else {
-        return OwnerFacts { state: OwnerState::Gone, has_finalizer: false, approved: Vec::new(), edited_by: None };
+        return OwnerFacts {
+            state: OwnerState::Gone,
+            has_finalizer: false,
+            approved: Vec::new(),
+            removals: 0,
+            edited_by: None,
+        };
     };
+    let fleet = fleet.and_then(|fleet| fleet.metadata.annotations.as_ref());
+    let removals = removals(application.metadata.annotations.as_ref()).max(removals(fleet));
     let metadata = &application.metadata;
     let annotation = |key: &str| metadata.annotations.as_ref().and_then(|all| all.get(key)).map(String::as_str);
     let state = match (&metadata.deletion_timestamp, annotation(annotation::ON_DELETE)) {
@@ -95,8 +107,15 @@ pub fn owner_facts(application: Option<&Application>) -> OwnerFacts {
         state,
         has_finalizer: metadata.finalizers.iter().flatten().any(|f| f == annotation::APPLICATION_FINALIZER),
         approved: approved.filter_map(|text| text.parse::<Digest>().ok()).collect(),
+        removals,
         edited_by: serde_json::to_value(&metadata.managed_fields).ok().and_then(|fields| editor(&fields)),
     }
+}
+
+/// How many members an object with these annotations allows edits to take units out of at once. What is no number allows none.
+pub fn removals(annotations: Option<&BTreeMap<String, String>>) -> u32 {
+    let said = annotations.and_then(|all| all.get(annotation::REMOVALS));
+    said.and_then(|text| text.trim().parse().ok()).unwrap_or_default()
 }
 
 /// The units that an Application asks for; none while it is being deleted.

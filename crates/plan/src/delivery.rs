@@ -68,6 +68,7 @@ mod tests {
             replicas: None,
             granted: granted.map(Digest::of),
             removal,
+            leaving: None,
         };
         let unit = "apps.kurator.dev/Application/default/shop/p".parse().unwrap();
         let mut decision = DecisionSpec { prune: true, suspended: true, ..DecisionSpec::empty(unit, 0) };

@@ -38,6 +38,8 @@ pub struct Observed {
     pub not_implemented: Vec<FieldPath>,
     /// Its status before.
     pub status: FleetStatus,
+    /// Applications that name it and keep something in members that an edit would take it out of.
+    pub held: Vec<String>,
     /// Is it being deleted?
     pub deleting: bool,
 }
@@ -151,6 +153,14 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Pl
         let message = format!("accepted, not honoured yet: {}", unhonoured.join(", "));
         statements.push(Statement::new(condition::NOT_IMPLEMENTED, Some(true), reason::FIELDS_NOT_HONOURED, message));
     }
+    if !observed.held.is_empty() {
+        let held: Vec<String> = observed.held.iter().map(|name| format!("app/{name}")).collect();
+        let message = format!(
+            "what an edit would take out of members is kept until it is approved: {}; see `kurator status app/NAME`",
+            listed(&held)
+        );
+        statements.push(Statement::new(condition::DELETIONS_HELD, Some(true), reason::EDIT_REMOVES_MEMBERS, message));
+    }
     let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
     let plan = Plan {
         label,
@@ -237,6 +247,19 @@ mod tests {
             (ready.type_.as_str(), ready.status.as_str(), ready.reason.as_str()),
             ("Ready", "False", "NotImplemented")
         );
+    }
+
+    #[test]
+    fn applications_that_keep_something_against_an_edit_are_named_as_long_as_they_do() {
+        let at = "2026-01-01T00:00:00Z".parse().unwrap();
+        let mut observed = Observed { held: vec!["shop".into(), "web".into()], ..Observed::default() };
+        let (plan, _) = super::plan(&observed, None, at);
+        let held = condition::find(&plan.status.conditions, condition::DELETIONS_HELD).unwrap();
+        assert_eq!((held.status.as_str(), held.reason.as_str()), ("True", "EditRemovesMembers"));
+        assert!(held.message.contains(": app/shop, app/web;"), "{}", held.message);
+        (observed.status, observed.held) = (plan.status, Vec::new());
+        let (plan, _) = super::plan(&observed, None, at);
+        assert!(condition::find(&plan.status.conditions, condition::DELETIONS_HELD).is_none());
     }
 
     #[test]

@@ -6,8 +6,9 @@
 //! member's. Held deletions are released by an approval bound to the digest of exactly the list at exactly this epoch; an
 //! approval of any other list, or of the same list at an earlier epoch, releases nothing.
 //!
-//! Taking a unit out of a member is a person's word already, so its list counts towards no budget; only a hub that is
-//! behind needs another word, since the decision to take it out may be as old as the backup.
+//! A unit that is being taken out of a member had a person's word or a scheduler's already ([`crate::unit`] holds what an
+//! edit takes out), so its list counts towards no budget; only a hub that is behind needs another word, since the decision
+//! to take it out may be as old as the backup.
 
 use api::delivery::{DeletionState, Deletions};
 use model::{Digest, MemberName};

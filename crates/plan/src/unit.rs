@@ -10,11 +10,13 @@
 //! | inputs unknown, list of members missing, render failed | decisions stay as they are, deletions frozen |
 //! | inputs differ from the newest revision | a new revision with the next epoch |
 //! | a member is selected or given | it gets the newest revision |
-//! | a member left the list or the selector, a unit or its owner is gone | a removal, kept until the member reported it done |
+//! | an edit of a live owner takes a unit out of a member: the selector, a label, the list, the unit itself | the member keeps its entry, which says why, until a person [approves](edit) |
+//! | that is approved or within what the owner allows, a given member is given no more, the owner is gone | a removal, kept until the member reported it done |
 //! | the member's record is gone | its entry is dropped: nothing is deleted there |
 //! | members report deletions | the [guard](crate::guard) grants them, or they wait for an approval |
 
 mod decide;
+mod edit;
 mod held;
 pub mod objects;
 mod report;
@@ -101,8 +103,10 @@ pub struct OwnerFacts {
     pub state: OwnerState,
     /// Whether it has our finalizer.
     pub has_finalizer: bool,
-    /// Digests of lists of deletions that a person approved.
+    /// Digests of lists of deletions, and of lists of members that units leave, that a person approved.
     pub approved: Vec<Digest>,
+    /// How many members edits may take units out of at once without approval.
+    pub removals: u32,
     /// The field manager that last edited its spec, if it is known.
     pub edited_by: Option<String>,
 }

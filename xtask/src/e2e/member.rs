@@ -55,12 +55,25 @@ fn join(stage: &Stage, real: &Real) -> Result<()> {
     let patch = json!({"spec": {"clusters": clusters}}).to_string();
     stage.say(&stage.kubectl("hub", &["patch", "fleet", "demo", "--type=merge", "-p", &patch])?);
     running(stage, real, "1.0.0")?;
+    leaves(stage, "virginia")?;
     stage.until("virginia to be empty", |stage| {
         let gone = stage.kubectl("virginia", &["get", "deployment", "web", "-n", "shop"]);
         Ok(gone.is_err_and(|e| format!("{e:#}").contains("NotFound")).then_some(()))
     })?;
     stage.say("virginia is out of the fleet: what was put there is removed");
     stage.converged()
+}
+
+/// A member that was taken out of the fleet keeps what it has until that is approved.
+fn leaves(stage: &Stage, member: &str) -> Result<()> {
+    let app = scene::held(stage, 1)?;
+    let list = &app["status"]["held"][0];
+    expect(list["members"].as_array().is_some_and(|all| all.len() == 1), || format!("which members? {list}"))?;
+    let why = condition(&app, "DeletionsHeld")["message"].as_str().unwrap_or_default().to_owned();
+    expect(why.contains(member) && why.contains("fleet demo does not list it"), || format!("why? {why}"))?;
+    stage.say(&format!("held: {why}"));
+    stage.say(&stage.kurator(&["approve", "app/shop", "--yes"])?);
+    Ok(())
 }
 
 /// Waits until the real member runs a version in all replicas.
@@ -107,7 +120,7 @@ fn wipe(stage: &Stage, real: &Real) -> Result<()> {
     let kept = real.kubectl(&["get", "deployment,service,configmap", "-n", "shop", "-o", "name"])?;
     expect(kept.contains("deployment.apps/web") && kept.contains("service/web"), || format!("lost: {kept}"))?;
     stage.say(&format!("{NAME} still has {}", kept.trim().replace('\n', ", ")));
-    stage.say(&stage.kurator(&["approve", "app/shop"])?);
+    stage.say(&stage.kurator(&["approve", "app/shop", "--yes"])?);
     stage.until("the namespace to be gone", |_| {
         let gone = real.kubectl(&["get", "namespace", "shop"]);
         Ok(gone.is_err_and(|e| format!("{e:#}").contains("NotFound")).then_some(()))
@@ -150,6 +163,7 @@ fn leave(stage: &Stage, real: &Real) -> Result<()> {
         ["beijing", "shanghai", "virginia"].iter().map(|n| json!({"kind": "AttachedCluster", "name": n})).collect();
     let patch = json!({"spec": {"clusters": clusters}}).to_string();
     stage.say(&stage.kubectl("hub", &["patch", "fleet", "demo", "--type=merge", "-p", &patch])?);
+    leaves(stage, NAME)?;
     stage.until("it to be empty", |_| {
         let gone = real.kubectl(&["get", "deployment", "web", "-n", "shop"]);
         Ok(gone.is_err_and(|e| format!("{e:#}").contains("NotFound")).then_some(()))

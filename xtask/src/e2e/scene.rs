@@ -24,6 +24,7 @@ pub(super) fn play(stage: &mut Stage) -> Result<()> {
     poll(stage, "1s")?;
     edit(stage)?;
     wipe(stage)?;
+    mistyped(stage)?;
     unplug(stage)?;
     told(stage)?;
     settled(stage)?;
@@ -184,10 +185,10 @@ fn wipe(stage: &Stage) -> Result<()> {
         expect(web["status"]["readyReplicas"] == *replicas, || format!("{member} lost something: {web}"))?;
     }
     stage.say("every member still runs everything");
-    let wrong = stage.kurator(&["approve", "app/shop", "--digest", "sha256:0000"]);
+    let wrong = stage.kurator(&["approve", "app/shop", "--yes", "--digest", "sha256:0000"]);
     expect(wrong.is_err(), || "an approval of another list was taken".to_owned())?;
     stage.say("kurator approve with another digest: refused");
-    stage.say(&stage.kurator(&["approve", "app/shop"])?);
+    stage.say(&stage.kurator(&["approve", "app/shop", "--yes"])?);
     for (member, _) in MEMBERS {
         stage.until(&format!("{member} to be empty"), |stage| {
             let gone = stage.kubectl(member, &["get", "namespace", "shop"]);
@@ -199,6 +200,44 @@ fn wipe(stage: &Stage) -> Result<()> {
     stage.say("git revert HEAD");
     runs(stage, MEMBERS, "1.3.0")?;
     stage.converged()
+}
+
+/// A typing error on the hub deletes nothing either; it is shown where and why, and taken back.
+fn mistyped(stage: &Stage) -> Result<()> {
+    stage.scene("a typing error in a selector, and an emptied fleet, delete nothing");
+    let before = versions(stage)?;
+    let fleet = stage.json("hub", &["get", "fleet", "demo"])?["spec"]["clusters"].clone();
+    let patch = serde_json::json!({"spec": {"clusters": []}}).to_string();
+    stage.say(&stage.kubectl("hub", &["patch", "fleet", "demo", "--type=merge", "-p", &patch])?);
+    let app = held(stage, 2)?;
+    stage.say(&format!("held: {}", condition(&app, "DeletionsHeld")["message"].as_str().unwrap_or_default()));
+    let said = stage.kurator(&["status"])?;
+    stage.say(&said);
+    expect(said.contains("fleet demo is empty; next: kurator approve app/shop"), || {
+        "status does not say why".to_owned()
+    })?;
+    let patch = serde_json::json!({"spec": {"clusters": fleet}}).to_string();
+    stage.say(&stage.kubectl("hub", &["patch", "fleet", "demo", "--type=merge", "-p", &patch])?);
+    stage.converged()?;
+    let policies = stage.application()?["spec"]["syncPolicies"].clone();
+    let mut typo = policies.clone();
+    for policy in typo.as_array_mut().into_iter().flatten() {
+        policy["destination"]["clusterSelector"]["matchLabels"]["size"] = "smal".into();
+    }
+    for (policies, is_held) in [(typo, true), (policies, false)] {
+        let patch = serde_json::json!({"spec": {"syncPolicies": policies}}).to_string();
+        stage.say(&stage.kubectl("hub", &["patch", "application", "shop", "--type=merge", "-p", &patch])?);
+        if is_held {
+            let app = held(stage, 2)?;
+            stage.say(&format!("held: {}", condition(&app, "DeletionsHeld")["message"].as_str().unwrap_or_default()));
+            stage.say(&stage.kurator(&["status", "app/shop"])?);
+        }
+    }
+    stage.converged()?;
+    let after = versions(stage)?;
+    expect(before == after, || format!("a member was touched:\n{before:#?}\n{after:#?}"))?;
+    stage.say("taken back: no member was touched");
+    Ok(())
 }
 
 /// Waits until so many policies hold their deletions.

@@ -2,6 +2,7 @@
 
 mod decision;
 mod explanation;
+mod leaving;
 mod link;
 mod memberstatus;
 mod revision;
@@ -10,6 +11,7 @@ mod waiting;
 
 pub use decision::{Decision, DecisionSpec, MemberDecision, Removal};
 pub use explanation::{Explanation, Missing, PassedOver, Trigger, TriggerCause, WaitingOn};
+pub use leaving::{LabelDifference, Leaving, LeavingCause};
 pub use link::{LinkState, MemberLink};
 pub use memberstatus::{MemberStatus, MemberStatusSpec, MemberStatusStatus, UnitStatus};
 pub use revision::{

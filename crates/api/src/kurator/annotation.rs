@@ -4,8 +4,13 @@
 /// in `status.lastHandledSync`.
 pub const SYNC: &str = "kurator.dev/sync";
 
-/// On an Application: releases held deletions. The value is the digest of exactly the list that was shown.
+/// On an Application: releases held deletions and held removals. The value is the digests of exactly the lists that were
+/// shown, separated by commas.
 pub const APPROVE: &str = "kurator.dev/approve";
+
+/// On an Application, or on the Fleet that it names: how many members an edit may take its units out of at once without
+/// approval. A number; none is 0. Of two the larger counts.
+pub const REMOVALS: &str = "kurator.dev/removals";
 
 /// On an Application: whether what it placed is removed with it (`prune`) or left behind (`orphan`). Without it, each
 /// policy's own `prune` decides, as in Kurator.

@@ -220,7 +220,7 @@ pub(super) const FAULTS: &[Fault] = &[
     warning(Application, reason::STATUS_REFUSED, SEE_REFUSED),
     fault(Application, reason::RECONCILIATION_FAILED, SEE_TREE),
     fault(Application, reason::HEALTH_CHECK_FAILED, SEE_TREE),
-    fault(Application, reason::DELETIONS_HELD, "revert the commit, or release them: `kurator approve app/{name}{-n}`"),
+    fault(Application, reason::DELETIONS_HELD, "revert the change, or release them: `kurator approve app/{name}{-n}`"),
     fault(
         Application,
         reason::CONTESTED,

@@ -88,6 +88,7 @@ fn every_reason_of_a_condition_is_in_the_table_or_says_that_all_is_well() {
         reason::CLUSTER_READY,
         // Of the condition DeletionsHeld; Ready then has the reason of that name.
         reason::SOURCE_REMOVES_OBJECTS,
+        reason::EDIT_REMOVES_MEMBERS,
     ];
     for reason in reason::ALL {
         let known = FAULTS.iter().any(|fault| fault.reason == *reason);
@@ -113,7 +114,12 @@ fn the_document_and_the_table_have_the_same_reasons() {
         (
             "Application",
             &[Application, Source],
-            &[reason::RECONCILIATION_SUCCEEDED, reason::SUCCEEDED, reason::SOURCE_REMOVES_OBJECTS],
+            &[
+                reason::RECONCILIATION_SUCCEEDED,
+                reason::SUCCEEDED,
+                reason::SOURCE_REMOVES_OBJECTS,
+                reason::EDIT_REMOVES_MEMBERS,
+            ],
         ),
         (
             "Fleet and members",

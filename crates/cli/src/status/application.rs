@@ -6,9 +6,8 @@ use kube::ResourceExt;
 use model::Timestamp;
 use serde_json::{Value, json};
 
-use super::cell;
-use super::drift;
 use super::world::World;
+use super::{cell, drift, held};
 use crate::output::{Cell, Line, Table};
 use crate::sync::revision;
 
@@ -49,7 +48,7 @@ pub(super) fn lines(world: &World, app: &Application, now: Timestamp, colour: bo
         lines.push("changed by somebody else (the last change in each member):".into());
         lines.extend(drifts);
     }
-    lines.extend(held(&app.name_any(), &status));
+    lines.extend(held(app, &status));
     lines
 }
 
@@ -82,19 +81,19 @@ fn message(condition: &Condition, status: &ApplicationStatus) -> String {
     condition.message.clone()
 }
 
-fn held(name: &str, status: &ApplicationStatus) -> Vec<Line> {
+fn held(app: &Application, status: &ApplicationStatus) -> Vec<Line> {
     let mut lines = Vec::new();
     for held in &status.held {
         lines.push(Line::default());
-        lines.push(format!("held in policy {}: {} deletions ({})", held.policy, held.count, held.digest).into());
-        lines.extend(held.members.iter().map(|m| format!("  {m}").into()));
-        if !held.waiting_on.is_empty() {
-            lines.push(format!("  not reported yet: {}", held.waiting_on.join(", ")).into());
-        }
+        lines.extend(held::lines(held).iter().map(Line::from));
     }
     if !lines.is_empty() {
+        let command = held::command(&app.name_any(), &app.namespace().unwrap_or_default());
         lines.push(Line::default());
-        lines.push(format!("release exactly these with: kurator approve app/{name}").into());
+        lines.push(format!("release exactly these with: {command}").into());
+        if status.held.iter().any(held::is_edit) {
+            lines.push("to keep what a policy would leave, take the edit back".into());
+        }
     }
     lines
 }

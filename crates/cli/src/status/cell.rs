@@ -1,7 +1,7 @@
 //! Conditions, phases and health as cells of a table.
 
 use api::condition::Condition;
-use api::delivery::{Health, LinkState, MemberLink, UnitPhase, UnitStatus};
+use api::delivery::{DeletionState, Health, LinkState, MemberLink, UnitPhase, UnitStatus};
 use model::Timestamp;
 
 use super::world::World;
@@ -74,10 +74,19 @@ pub(super) fn unit(world: &World, member: &str, status: &UnitStatus, now: Timest
     } else {
         format!("{}; last known: {}, {}", world.silence(member), status.phase, status.health)
     };
+    // What a commit removed runs until it is approved.
+    let waiting = status.held.as_ref().filter(|held| held.state == DeletionState::Waiting).map_or(0, |held| held.count);
+    let objects = status.objects;
+    let pods = if waiting > 0 && status.pods.desired == 0 {
+        // Members report pods of what is wanted only; those of what waits are not known to be none.
+        "?".to_owned()
+    } else {
+        counted(answers, status.pods.ready, status.pods.desired)
+    };
     vec![
         world.revision_of(status).into(),
-        counted(answers, status.objects.applied, status.objects.desired).into(),
-        counted(answers, status.pods.ready, status.pods.desired).into(),
+        counted(answers, objects.applied.saturating_add(waiting), objects.desired.saturating_add(waiting)).into(),
+        pods.into(),
         delivery,
         health,
         since(status.since, now).into(),

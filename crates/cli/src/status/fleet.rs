@@ -1,13 +1,14 @@
 //! All members and all applications.
 
 use api::condition;
+use api::kurator::apps::v1alpha1::Application;
 use kube::ResourceExt;
 use model::Timestamp;
 use serde_json::{Value, json};
 
 use super::cell::{counted, kept_out, state};
 use super::world::{World, ready};
-use super::{application, member};
+use super::{application, held, member};
 use crate::output::{Line, Table};
 use crate::sync::revision;
 use api::delivery::{Health, UnitPhase, UnitStatus};
@@ -24,6 +25,11 @@ pub(super) fn lines(world: &World, now: Timestamp, colour: bool) -> Vec<Line> {
         lines.push(format!("no applications in namespace {namespace}: apply an Application, or choose with -n").into());
     } else {
         lines.extend(applications(world, now).lines(colour));
+        let waits = waits(world);
+        if !waits.is_empty() {
+            lines.push(Line::default());
+            lines.extend(waits.iter().map(Line::from));
+        }
     }
     lines
 }
@@ -65,6 +71,16 @@ fn applications(world: &World, now: Timestamp) -> Table {
         ]);
     }
     table
+}
+
+/// What waits for an approval, one line for each cause.
+fn waits(world: &World) -> Vec<String> {
+    let lists = |app: &Application| {
+        let (name, namespace) = (app.name_any(), app.namespace().unwrap_or_default());
+        let held = app.status.iter().flat_map(|status| &status.held);
+        held.flat_map(|list| held::in_short(&name, &namespace, list)).collect::<Vec<_>>()
+    };
+    world.applications.iter().flat_map(lists).collect()
 }
 
 fn is_good(status: &UnitStatus) -> bool {

@@ -214,6 +214,40 @@ fn held_deletions_are_listed_with_the_command_that_releases_them() {
     insta::assert_snapshot!("held_application", application_text(&world));
     insta::assert_snapshot!("held_fleet", text(&fleet::lines(&world, now(), false)));
 
+    let because = "label size is \"small\", the selector wants \"smal\"";
+    let edit = json!([{"policy": "large", "digest": DIGEST, "reason": "EditRemovesMembers", "count": 4,
+        "causes": [{"cause": "SelectorDiffers", "message": because, "members": 1, "objects": 4}],
+        "members": ["beijing: 4 objects"]},
+        {"policy": "small", "digest": DIGEST, "reason": "EditRemovesMembers", "count": 0,
+        "causes": [{"cause": "UnitRemoved", "message": "policy small was removed or renamed", "members": 101, "objects": 1},
+            {"cause": "NotListed", "message": "fleet all does not list it", "members": 1, "objects": 3}],
+        "members": ["shanghai: 1 object that stays (policy small was removed or renamed)"]},
+        {"policy": "source", "digest": DIGEST, "reason": "SourceRemovesObjects", "count": 12,
+        "causes": [{"cause": "Empties", "message": "nothing would be left of it", "members": 1, "objects": 12}],
+        "members": ["beijing: Namespace shop, ConfigMap shop/settings, Service shop/web and 9 more"]}]);
+    let message =
+        format!("4 deletions wait for approval ({because}): beijing: 4 objects; `kurator approve app/shop` …");
+    let conditions = [
+        condition("DeletionsHeld", "True", "EditRemovesMembers", &message),
+        condition("Ready", "False", "DeletionsHeld", "1 of 1 ready; deletions wait for approval"),
+        condition("SourceReady", "True", "Succeeded", SHA),
+    ];
+    // A commit that empties the policy: nothing is wanted, and all of it runs.
+    let mut emptied = unit("DeletionsHeld", "Healthy", "12 deletions wait to be released");
+    emptied["objects"] = json!({"desired": 0, "applied": 0, "healthy": 0, "failed": 0, "inventory": 12});
+    emptied["pods"] = json!({"desired": 0, "ready": 0});
+    emptied["held"] = json!({"digest": DIGEST, "count": 12, "state": "Waiting"});
+    let reports = ["large", "source"].into_iter().zip([unit("Applied", "Healthy", ""), emptied]);
+    let world = World::new(
+        "default",
+        vec![cluster("beijing", answers())],
+        vec![shop(&conditions, 1, edit)],
+        reports.map(|(policy, unit)| reported("beijing", policy, unit)).collect(),
+        vec![revision()],
+    );
+    insta::assert_snapshot!("held_edit_application", application_text(&world));
+    insta::assert_snapshot!("held_edit_fleet", text(&fleet::lines(&world, now(), false)));
+
     let growing = json!([{"policy": "large", "digest": DIGEST, "count": 4, "members": [list], "waitingOn": ["tokyo"]}]);
     let app = shop(&conditions, 0, growing);
     let text = application_text(&World::new("default", vec![], vec![app], vec![], vec![]));

@@ -63,7 +63,7 @@ fn the_demo_converges_and_its_scenes_do_what_they_say() {
     assert!(place.fails("tree app/nobody").contains("there is no app/nobody in namespace default"));
     assert!(place.fails("status app/nobody").contains("app/shop"));
     assert!(place.fails("status member/nobody").contains("member/beijing, member/shanghai, member/virginia"));
-    assert!(place.fails("approve app/shop").contains("no deletion waits"));
+    assert!(place.fails("approve app/shop --yes").contains("no deletion waits"));
     assert!(place.fails("approve member/beijing").contains("nothing waits"));
     for words in ["suspend member/beijing", "approve member/beijing --digest sha256:aa"] {
         let refused = place.run(words);
@@ -78,12 +78,23 @@ fn the_demo_converges_and_its_scenes_do_what_they_say() {
     place.ok("demo wipe");
     let held = place.ok("status app/shop");
     assert!(held.contains("release exactly these with: kurator approve app/shop"), "{held}");
-    assert!(place.fails("approve app/shop --digest sha256:0").contains("has changed since you looked"));
+    assert!(held.contains("beijing   large   ") && held.contains(" 4/4 "), "what runs is shown: {held}");
+    assert!(place.ok("status").contains("; next: kurator approve app/shop, or revert the commit"));
+    assert!(place.fails("approve app/shop --yes --digest sha256:0").contains("has changed since you looked"));
+    let unasked = place.fails("approve app/shop");
+    assert!(unasked.contains("held in policy large: 4 deletions (sha256:"), "the list comes first: {unasked}");
+    assert!(
+        unasked.contains("no terminal to ask at") && unasked.contains("kurator approve app/shop --yes"),
+        "{unasked}"
+    );
     assert!(place.fails("demo commit").contains("first `kurator demo restore`"));
     assert!(place.fails("demo wipe").contains("`kurator demo restore` brings it back"));
-    let approved = place.json("approve app/shop");
+    let approved = place.json("approve app/shop --yes");
     assert_eq!(approved["approved"].as_array().map(Vec::len), Some(2), "{approved}");
-    until("the deletions", || {
+    assert_eq!(approved["done"], true, "{approved}");
+    let tree = place.ok("tree app/shop");
+    assert!(!tree.contains("shop/web"), "it ends when the deletions are done: {tree}");
+    until("the members to be ready", || {
         let summary = application(&place.json("status"))["status"]["summary"].clone();
         (summary["held"] == 0 && summary["ready"] == 3).then_some(()).ok_or(summary.to_string())
     });

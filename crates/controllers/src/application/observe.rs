@@ -6,6 +6,7 @@ use std::time::Duration;
 use api::delivery::{DecisionSpec, Inputs, Owner, RevisionSpec, UnitId, UnitStatus};
 use api::kurator::annotation::SYNC;
 use api::kurator::apps::v1alpha1::{Application, GitRepository};
+use api::kurator::fleet::v1alpha1::Fleet;
 use kube::ResourceExt;
 use model::{MemberName, Timestamp};
 use place::Candidate;
@@ -46,13 +47,15 @@ impl World {
         let owner = owner_of_application(key);
         let term = owner.to_string();
         let source = follow(ctx, key, application).await?;
-        let fleet = application.map(|a| fleet(ctx, key, a)).unwrap_or_default();
-        let units = application.map(|a| units(a, &fleet, &source)).unwrap_or_default();
+        let named = application.and_then(fleet_name);
+        let fleet = named.and_then(|name| ctx.fleets.get(&key.beside(name)));
+        let candidates = named.map(|name| candidates(ctx, key, name, fleet.as_deref())).unwrap_or_default();
+        let units = application.map(|a| units(a, &candidates, &source)).unwrap_or_default();
         let revisions = ctx.revisions.by(OWNER, &term);
         let decisions: BTreeMap<String, DecisionSpec> =
             ctx.decisions.by(OWNER, &term).iter().map(|d| (d.name_any(), d.spec.clone())).collect();
         Ok(Self {
-            facts: owner_facts(application),
+            facts: owner_facts(application, fleet.as_deref()),
             source,
             revisions: revisions.iter().map(|r| (r.name_any(), r.spec.clone())).collect(),
             statuses: ctx.members.statuses_of(&owner),
@@ -105,10 +108,9 @@ fn members(
     all.into_iter().filter_map(|name| Some((name.clone(), ctx.members.facts(name)?))).collect()
 }
 
-/// The fleet that the Application names, and the member that each of its entries means.
-fn fleet(ctx: &Ctx, key: &NamespacedName, application: &Application) -> FleetFacts {
-    let Some(name) = fleet_name(application) else { return FleetFacts::Unnamed };
-    let Some(fleet) = ctx.fleets.get(&key.beside(name)) else { return FleetFacts::Missing(name.to_owned()) };
+/// The fleet of this name, and the member that each of its entries means.
+fn candidates(ctx: &Ctx, key: &NamespacedName, name: &str, fleet: Option<&Fleet>) -> FleetFacts {
+    let Some(fleet) = fleet else { return FleetFacts::Missing(name.to_owned()) };
     let candidates = fleet.spec.clusters.iter().map(|entry| {
         let origin = origin::of_entry(&key.namespace, entry);
         let facts = origin.as_ref().and_then(|origin| ctx.origins.get(origin));

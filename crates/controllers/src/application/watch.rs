@@ -50,11 +50,13 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
         known.by(SECRET, &key.to_string()).iter().for_each(|a| applications.add(NamespacedName::of(a.as_ref())));
     });
 
-    // A Fleet whose list changed: the Applications that name it.
+    // A Fleet whose list changed, or how many members may leave at once: the Applications that name it.
     let (applications, known) = (queue.clone(), stores.applications.clone());
-    let lists: Changes<Vec<ClusterRef>> = Changes::new();
+    let lists: Changes<(Vec<ClusterRef>, u32)> = Changes::new();
     stores.fleets.on_change(move |key, fleet| {
-        if lists.replace(key, fleet.and_then(|f| origin::list_of(f))).is_some() {
+        let said = fleet
+            .and_then(|f| Some((origin::list_of(f)?, plan::application::removals(f.metadata.annotations.as_ref()))));
+        if lists.replace(key, said).is_some() {
             known.by(FLEET, &key.to_string()).iter().for_each(|a| applications.add(NamespacedName::of(a.as_ref())));
         }
     });

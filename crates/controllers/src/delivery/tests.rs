@@ -38,6 +38,7 @@ fn decision(n: usize) -> api::delivery::Decision {
         granted: None,
         // A unit that leaves needs no rendering.
         removal: Removal::Prune,
+        leaving: None,
     };
     let members = (0..MEMBERS_OF_UNIT).map(|k| (member(n + k * MEMBERS / MEMBERS_OF_UNIT), entry.clone())).collect();
     let spec = DecisionSpec { prune: true, members, ..DecisionSpec::empty(unit(n), 0) };

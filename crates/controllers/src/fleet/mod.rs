@@ -1,6 +1,6 @@
 //! Fleet: counts its members and labels the objects that made them.
 //!
-//! Reads Fleets and AttachedClusters. Writes `Fleet.status` (all of it) and the label `fleet.kurator.dev/fleet-name` on
+//! Reads Fleets, AttachedClusters, and of Applications whether they hold an edit. Writes `Fleet.status` (all of it) and the label `fleet.kurator.dev/fleet-name` on
 //! AttachedClusters, which a fleet that is gone takes along. Of several fleets with one member, the first by name labels
 //! it. One missing member does not stop the others.
 //!
@@ -18,10 +18,13 @@ mod status;
 use std::sync::Arc;
 
 use api::kurator::annotation::FLEET_NAME;
+use api::kurator::apps::v1alpha1::Application;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::{ClusterRef, Fleet};
+use api::{condition, reason};
 use kube::ResourceExt;
 use model::Clock;
+use plan::application::fleet_name;
 
 use crate::WriteError;
 use crate::changes::Changes;
@@ -43,6 +46,7 @@ const AT_ONCE: usize = 8;
 struct Ctx {
     api: Api,
     clock: Arc<dyn Clock>,
+    applications: Arc<Store<Application>>,
     fleets: Arc<Store<Fleet>>,
     attached: Arc<Store<AttachedCluster>>,
     origins: Origins,
@@ -54,6 +58,7 @@ pub(crate) fn run(deps: &Deps) -> Running {
     let ctx = Arc::new(Ctx {
         api: deps.api.with_manager(FIELD_MANAGER),
         clock: deps.clock.clone(),
+        applications: deps.stores.applications.clone(),
         fleets: deps.stores.fleets.clone(),
         attached: deps.stores.attached.clone(),
         origins: Origins::new(&deps.stores.attached),
@@ -75,6 +80,15 @@ fn watch(ctx: &Ctx, queue: &Queue<NamespacedName>) {
         }
     });
 
+    // An Application that holds an edit, or holds it no longer: the Fleet that it names, or named.
+    let fleets = queue.clone();
+    let held: Changes<String> = Changes::new();
+    ctx.applications.on_change(move |key, application| {
+        let names = application.filter(|a| holds_edit(a)).and_then(|a| fleet_name(a).map(str::to_owned));
+        let Some(before) = held.replace(key, names.clone()) else { return };
+        before.into_iter().chain(names).for_each(|fleet| fleets.add(key.beside(&fleet)));
+    });
+
     // An AttachedCluster: the Fleets that list it, and the one whose label is on it, which may not list it any more.
     let (fleets, all) = (queue.clone(), ctx.fleets.clone());
     let facts: Changes<OriginFacts> = Changes::new();
@@ -86,6 +100,13 @@ fn watch(ctx: &Ctx, queue: &Queue<NamespacedName>) {
         let label = attached.and_then(|a| a.labels().get(FLEET_NAME).cloned());
         label.into_iter().for_each(|fleet| fleets.add(key.beside(&fleet)));
     });
+}
+
+/// Does an Application keep something in members that an edit would take it out of?
+fn holds_edit(application: &Application) -> bool {
+    let conditions = application.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    let held = condition::find(conditions, condition::DELETIONS_HELD);
+    held.is_some_and(|held| held.reason == reason::EDIT_REMOVES_MEMBERS)
 }
 
 /// Looks at one Fleet.

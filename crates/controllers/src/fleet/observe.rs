@@ -7,6 +7,7 @@ use model::GroupKind;
 use plan::fleet::{Entry, Observed, Other, labelled_by_others};
 
 use super::Ctx;
+use crate::index::FLEET;
 use crate::origin;
 use client::NamespacedName;
 
@@ -37,8 +38,17 @@ pub(super) fn observe(ctx: &Ctx, fleet: Option<&Fleet>, key: &NamespacedName) ->
         labelled,
         not_implemented: admit::not_implemented(&GroupKind::new("fleet.kurator.dev", "Fleet"), &value),
         status: fleet.status.clone().unwrap_or_default(),
+        held: held(ctx, key),
         deleting: fleet.metadata.deletion_timestamp.is_some(),
     }
+}
+
+/// Applications that name the fleet and hold an edit.
+fn held(ctx: &Ctx, key: &NamespacedName) -> Vec<String> {
+    let all = ctx.applications.by(FLEET, &key.to_string());
+    let mut held: Vec<String> = all.iter().filter(|a| super::holds_edit(a)).map(|a| a.name_any()).collect();
+    held.sort();
+    held
 }
 
 /// The other fleets of the namespace, with what they list.

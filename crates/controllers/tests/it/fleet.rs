@@ -3,7 +3,7 @@
 use controllers::Controller;
 use serde_json::{Value, json};
 
-use crate::world::{ATTACHED, FLEETS, World, attached, fleet, is, ready};
+use crate::world::{APPLICATIONS, ATTACHED, FLEETS, World, attached, condition, fleet, is, ready};
 
 fn label(object: &Value) -> Option<String> {
     Some(object["metadata"]["labels"]["fleet.kurator.dev/fleet-name"].as_str()?.to_owned())
@@ -66,5 +66,37 @@ async fn a_label_that_somebody_takes_away_comes_back() {
     world.until(&a, label, Some("f".to_owned())).await;
     world.api.merge(&a, &json!({"metadata": {"labels": {"fleet.kurator.dev/fleet-name": null}}})).await.unwrap();
     world.until(&a, label, Some("f".to_owned())).await;
+    world.settles().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_application_that_holds_an_edit_is_told_by_the_fleet_that_it_names() {
+    let mut world = World::with(Controller::Fleet).await;
+    let held = |fleet: &Value| condition(fleet, "DeletionsHeld");
+    for name in ["f", "g"] {
+        world.create(FLEETS, fleet(name, &[])).await;
+    }
+    let application = json!({
+        "apiVersion": "apps.kurator.dev/v1alpha1", "kind": "Application", "metadata": {"name": "app"},
+        "spec": {"source": {"gitRepository": {"url": "http://192.0.2.1/x.git", "interval": "1h"}},
+            "destination": {"fleet": "f"},
+            "syncPolicies": [{"name": "p", "kustomization": {"interval": "5m", "path": "./", "prune": true}}]},
+    });
+    world.create(APPLICATIONS, application).await;
+    let app = path(APPLICATIONS, "app");
+    let says = |reason: &str| {
+        json!({"conditions": [{"type": "DeletionsHeld", "status": "True", "reason": reason, "message": "",
+            "lastTransitionTime": "2026-01-01T00:00:00Z"}]})
+    };
+    world.set_status(&app, says("EditRemovesMembers")).await;
+    world.until(&path(FLEETS, "f"), held, is("True", "EditRemovesMembers")).await;
+    world.settles().await;
+    // It names another one.
+    world.api.merge(&app, &json!({"spec": {"destination": {"fleet": "g"}}})).await.unwrap();
+    world.until(&path(FLEETS, "g"), held, is("True", "EditRemovesMembers")).await;
+    world.until(&path(FLEETS, "f"), held, is("", "")).await;
+    // What its source removes is no matter of a fleet.
+    world.set_status(&app, says("SourceRemovesObjects")).await;
+    world.until(&path(FLEETS, "g"), held, is("", "")).await;
     world.settles().await;
 }

@@ -3,7 +3,7 @@
 use controllers::Controller;
 use serde_json::{Value, json};
 
-use crate::world::{APPLICATIONS, ATTACHED, CLUSTERS, DECISIONS, STATUSES, World, attached, is, ready};
+use crate::world::{APPLICATIONS, ATTACHED, CLUSTERS, DECISIONS, STATUSES, World, attached, condition, is, ready};
 
 const UNIT: &str = "apps.kurator.dev/Application/default/app/p";
 const DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000001";
@@ -160,5 +160,26 @@ async fn an_application_that_is_edited_is_folded() {
     world.api.merge(&app(), &json!({"spec": {"syncPolicies": []}})).await.unwrap();
     let generation = |app: &Value| app["status"]["observedGeneration"] == app["metadata"]["generation"];
     world.until(&app(), generation, true).await;
+    world.settles().await;
+}
+
+/// What is stored of an edit that is held is read again as it was written, and folded.
+#[tokio::test(start_paused = true)]
+async fn an_edit_that_is_held_is_folded_and_told_until_it_is_not() {
+    let mut world = delivered().await;
+    let path = format!("{DECISIONS}/d-0");
+    let leaving = json!({"cause": "SelectorDiffers", "message": "label size is \"s\", the selector wants \"t\"",
+        "label": {"key": "size", "found": "s", "wanted": "t"}});
+    let held = json!({"spec": {"held": DIGEST, "members": {"a": {"leaving": leaving}}}});
+    world.api.merge(&path, &held).await.unwrap();
+    world.until(&app(), |app| condition(app, "DeletionsHeld"), is("True", "EditRemovesMembers")).await;
+    world.until(&app(), ready, is("False", "DeletionsHeld")).await;
+    let list = world.get(&app()).await.unwrap()["status"]["held"][0].clone();
+    assert_eq!((&list["digest"], &list["causes"][0]["cause"]), (&json!(DIGEST), &json!("SelectorDiffers")));
+    assert_eq!(world.get(&path).await.unwrap()["spec"]["members"]["a"]["leaving"], leaving);
+    world.settles().await;
+    world.api.merge(&path, &json!({"spec": {"held": null, "members": {"a": {"leaving": null}}}})).await.unwrap();
+    world.until(&app(), ready, is("True", "ReconciliationSucceeded")).await;
+    world.until(&app(), |app| condition(app, "DeletionsHeld"), is("", "")).await;
     world.settles().await;
 }

@@ -1,5 +1,6 @@
 //! From a commit to members, and back.
 
+use api::kurator::apps::v1alpha1::{Application, HeldDeletions};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
@@ -46,6 +47,24 @@ async fn a_commit_reaches_every_member_and_a_hand_edit_is_reverted_and_reported(
     assert!(drift.fields[0].path.contains("value"), "{drift:?}");
 }
 
+/// Approves a list of the Application.
+async fn approve(stage: &Stage, digest: &str) {
+    let app: Api<Application> = Api::namespaced(stage.client(), "default");
+    let patch = json!({"metadata": {"annotations": {api::kurator::annotation::APPROVE: digest}}});
+    app.patch("app", &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();
+}
+
+/// Waits until an edit is held, and says with which list.
+async fn held_by_edit(stage: &Stage) -> HeldDeletions {
+    let app: Api<Application> = Api::namespaced(stage.client(), "default");
+    until("the edit to be held", async || {
+        let status = app.get("app").await.unwrap().status.unwrap_or_default();
+        let held = status.held.into_iter().find(|list| list.reason == api::reason::EDIT_REMOVES_MEMBERS);
+        held.ok_or(format!("{:?}", status.conditions))
+    })
+    .await
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_emptied_directory_deletes_nothing_until_exactly_that_list_is_approved() {
     let stage = Stage::new(&["a", "b"]).await;
@@ -54,7 +73,7 @@ async fn an_emptied_directory_deletes_nothing_until_exactly_that_list_is_approve
     stage.commit(&[("app/settings.yaml", None), ("app/web.yaml", None), ("app/namespace.yaml", None)]);
     stage.ready("False", "DeletionsHeld").await;
     let held = until("both members' lists", async || {
-        let app: Api<api::kurator::apps::v1alpha1::Application> = Api::namespaced(stage.client(), "default");
+        let app: Api<Application> = Api::namespaced(stage.client(), "default");
         let held = app.get("app").await.unwrap().status.unwrap().held;
         match held.as_slice() {
             [one] if one.count == 6 => Ok(one.clone()),
@@ -64,15 +83,10 @@ async fn an_emptied_directory_deletes_nothing_until_exactly_that_list_is_approve
     .await;
     assert!(value(&stage, "a").await.is_some() && value(&stage, "b").await.is_some(), "nothing is deleted");
 
-    let approve = async |digest: &str| {
-        let app: Api<api::kurator::apps::v1alpha1::Application> = Api::namespaced(stage.client(), "default");
-        let patch = json!({"metadata": {"annotations": {api::kurator::annotation::APPROVE: digest}}});
-        app.patch("app", &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();
-    };
-    approve("sha256:0000000000000000000000000000000000000000000000000000000000000000").await;
+    approve(&stage, "sha256:0000000000000000000000000000000000000000000000000000000000000000").await;
     stage.polled(2).await;
     assert!(value(&stage, "a").await.is_some(), "an approval of another list releases nothing");
-    approve(&held.digest).await;
+    approve(&stage, &held.digest).await;
     until("the deletions", async || match (value(&stage, "a").await, value(&stage, "b").await) {
         (None, None) => Ok(()),
         other => Err(format!("{other:?}")),
@@ -96,11 +110,48 @@ async fn what_runs_stays_when_a_commit_cannot_be_rendered() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_member_that_leaves_the_fleet_loses_what_was_put_there_and_a_detached_one_keeps_it() {
+async fn a_typo_in_a_selector_a_fleet_that_is_emptied_and_policies_that_are_removed_delete_nothing() {
+    let stage = Stage::new(&["a", "b"]).await;
+    stage.apply(stage.application()).await.unwrap();
+    stage.synced().await;
+    let mut typo = stage.application();
+    typo["spec"]["destination"]["clusterSelector"] = json!({"matchLabels": {"kubernetes.io/arch": "arm"}});
+    let mut no_policies = stage.application();
+    no_policies["spec"]["syncPolicies"] = json!([]);
+    for (edit, message) in [
+        (Some(typo), "label kubernetes.io/arch is missing, the selector wants \"arm\""),
+        (Some(no_policies), "policy p was removed or renamed"),
+        (None, "fleet f is empty"),
+    ] {
+        match edit {
+            Some(application) => drop(stage.apply(application).await.unwrap()),
+            None => stage.fleet(&[]).await,
+        }
+        let held = held_by_edit(&stage).await;
+        assert_eq!((held.causes[0].message.as_str(), held.causes[0].members, held.count), (message, 2, 6));
+        assert_eq!(held.members, ["a: 3 objects", "b: 3 objects"]);
+        stage.polled(2).await;
+        for member in ["a", "b"] {
+            assert_eq!(value(&stage, member).await.as_deref(), Some("one"), "{message}: {member} keeps what it has");
+        }
+        // Taken back, all is as it was.
+        stage.apply(stage.application()).await.unwrap();
+        stage.fleet(&["a", "b"]).await;
+        stage.synced().await;
+        assert!(stage.condition("DeletionsHeld").await.is_none(), "{message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_leaves_the_fleet_loses_what_was_put_there_once_approved_and_a_detached_one_keeps_it() {
     let stage = Stage::new(&["a", "b", "c"]).await;
     stage.apply(stage.application()).await.unwrap();
     stage.synced().await;
     stage.fleet(&["a", "c"]).await;
+    let held = held_by_edit(&stage).await;
+    assert_eq!(held.members, ["b: 3 objects"]);
+    assert!(value(&stage, "b").await.is_some());
+    approve(&stage, &held.digest).await;
     until("b to be emptied", async || match value(&stage, "b").await {
         None => Ok(()),
         some => Err(format!("{some:?}")),

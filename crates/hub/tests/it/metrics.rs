@@ -40,6 +40,7 @@ async fn a_scrape_of_a_hub_is_whole_and_has_exactly_the_names_of_the_document() 
         "kurator_units{phase=\"Failed\"} 0",
         "kurator_units{phase=\"DeletionsHeld\"} 0",
         "kurator_held_deletions 0",
+        "kurator_held_removals 0",
     ] {
         assert!(text.lines().any(|line| line.starts_with(sample)), "no {sample} in {text}");
     }

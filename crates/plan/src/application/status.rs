@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::condition::{self, Condition, Statement};
-use api::delivery::{DecisionSpec, Explanation, Missing, UnitId, UnitStatus, WaitingOn};
+use api::delivery::{DecisionSpec, DeletionState, Explanation, Missing, UnitId, UnitStatus, WaitingOn};
 use api::kurator::apps::v1alpha1::{
     Application, ApplicationStatus, HeldDeletions, KustomizationStatus, Summary, SyncStatus,
 };
@@ -12,16 +12,11 @@ use api::reason;
 use model::{Digest, MemberName, Timestamp};
 
 use super::pair::Pair;
-use super::{SYNC_STATUS_MAX, unit_ids};
-use crate::guard::Held;
+use super::{SYNC_STATUS_MAX, held, unit_ids};
 use crate::reach::MemberFacts;
-use crate::unit;
 
-/// Members whose held deletions the status lists; all of them are in `view.kurator.dev`. As for `syncStatus`.
-const HELD_SHOWN: usize = SYNC_STATUS_MAX;
-
-/// Members named that have not reported their deletions: enough to know whom to look at.
-const WAITING_SHOWN: usize = 10;
+/// Members named that an Application which is being deleted still has something in: enough to know whom to look at.
+const LEFT_SHOWN: usize = 10;
 
 /// Longest name of Kurator's Flux objects, which `syncStatus[].name` repeats.
 const SYNC_NAME_MAX: usize = 63;
@@ -104,19 +99,12 @@ pub fn waits_for_ready(facts: &FoldFacts<'_>, now: Timestamp) -> bool {
 }
 
 impl FoldFacts<'_> {
-    fn slices(&self, unit: &UnitId) -> impl Iterator<Item = &DecisionSpec> {
+    pub(super) fn slices(&self, unit: &UnitId) -> impl Iterator<Item = &DecisionSpec> {
         self.decisions.values().filter(move |decision| decision.unit == *unit)
     }
 
     fn explanation(&self, unit: &UnitId) -> Option<&Explanation> {
         self.slices(unit).find_map(|decision| decision.explanation.as_ref())
-    }
-
-    /// What is held of a unit.
-    fn held(&self, unit: &UnitId) -> Option<Held> {
-        let status_of = |u: &UnitId, m: &MemberName| self.statuses.get(&(u.clone(), m.clone())).cloned();
-        let reports = |member: &MemberName| self.members.get(member).is_some_and(|facts| facts.reports());
-        unit::held(unit, self.slices(unit).flat_map(|decision| &decision.members), status_of, reports)
     }
 }
 
@@ -130,18 +118,8 @@ pub(super) fn some(items: impl Iterator<Item = String>, between: &str) -> String
 }
 
 /// A sum of what members report; one that would not fit is the largest number.
-fn total(counts: impl Iterator<Item = u32>) -> u32 {
+pub(super) fn total(counts: impl Iterator<Item = u32>) -> u32 {
     counts.fold(0, u32::saturating_add)
-}
-
-fn sample(count: u32, names: &[String]) -> String {
-    let shown = names.len().min(3);
-    let more = (count as usize).saturating_sub(shown);
-    let mut out = names[..shown].join(", ");
-    if more > 0 {
-        out.push_str(&format!(" and {more} more"));
-    }
-    out
 }
 
 /// Folds. `None` while a unit of the Application has not been decided at all: there is nothing to say yet.
@@ -160,17 +138,16 @@ pub fn fold(facts: &FoldFacts<'_>, now: Timestamp) -> Option<Fold> {
     if units.iter().any(|unit| facts.explanation(unit).is_none()) {
         return None;
     }
-    let pairs = pairs(facts, &units);
-    let held = held(facts, &units);
-    let causes: BTreeSet<&str> = held.iter().flat_map(|(held, _)| held.causes.iter().map(|c| c.as_str())).collect();
-    let causes = causes.into_iter().collect::<Vec<_>>().join("; ");
-    let held: Vec<HeldDeletions> = held.into_iter().map(|(_, entry)| entry).collect();
-    let mut statements = vec![ready(facts, &units, &pairs, &held, &before)];
-    if !held.is_empty() {
-        let name = application.metadata.name.as_deref().unwrap_or_default();
-        let message = held_message(name, &held, &causes);
-        statements.push(Statement::new(condition::DELETIONS_HELD, Some(true), reason::SOURCE_REMOVES_OBJECTS, message));
-    }
+    let running = running(facts, &units);
+    let pairs = pairs(facts, &running);
+    let held = held::lists(facts, &units);
+    let statements = [Some(ready(facts, &units, &pairs, &held, &before)), held::statement(application, &held)];
+    let statements = statements.into_iter().flatten().collect();
+    // What a commit removed runs until it is approved.
+    let objects = |s: &UnitStatus| {
+        let waiting = s.held.as_ref().filter(|held| held.state == DeletionState::Waiting);
+        s.objects.desired.saturating_add(waiting.map_or(0, |held| held.count))
+    };
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let (sync_status, truncated) = sync_status(facts, &before, &pairs, now);
     Some(Fold {
@@ -181,49 +158,24 @@ pub fn fold(facts: &FoldFacts<'_>, now: Timestamp) -> Option<Fold> {
         summary: Some(Summary {
             placed: count(pairs.len()),
             ready: count(pairs.iter().filter(|p| p.ready() == Some(true)).count()),
-            objects: total(pairs.iter().filter_map(|p| p.status).map(|s| s.objects.desired)),
+            objects: total(pairs.iter().filter_map(|p| p.status).map(objects)),
             held: total(held.iter().map(|h| h.count)),
         }),
         held,
     })
 }
 
-/// What is held of each unit, also of units whose policies are gone.
-fn held(facts: &FoldFacts<'_>, units: &[UnitId]) -> Vec<(Held, HeldDeletions)> {
-    let mut all: Vec<&UnitId> = units.iter().collect();
-    for decision in facts.decisions.values() {
-        if !all.contains(&&decision.unit) {
-            all.push(&decision.unit);
+/// The units that run or are to run: those that are asked for, and those that are kept though their policies are gone.
+fn running(facts: &FoldFacts<'_>, units: &[UnitId]) -> Vec<UnitId> {
+    let mut all = units.to_vec();
+    if facts.application.metadata.deletion_timestamp.is_none() {
+        for decision in facts.decisions.values() {
+            if !all.contains(&decision.unit) && facts.is_kept(&decision.unit) {
+                all.push(decision.unit.clone());
+            }
         }
     }
-    all.into_iter()
-        .filter_map(|unit| {
-            let held = facts.held(unit)?;
-            let members = held.members.iter().take(HELD_SHOWN);
-            let members = members.map(|(m, count, names)| format!("{m}: {}", sample(*count, names)));
-            let entry = HeldDeletions {
-                policy: unit.policy.clone().unwrap_or_default(),
-                digest: held.digest.to_string(),
-                count: u32::try_from(held.count).unwrap_or(u32::MAX),
-                members: members.collect(),
-                waiting_on: held.waiting_on.iter().take(WAITING_SHOWN).map(MemberName::to_string).collect(),
-            };
-            Some((held, entry))
-        })
-        .collect()
-}
-
-fn held_message(name: &str, held: &[HeldDeletions], causes: &str) -> String {
-    let count = total(held.iter().map(|h| h.count));
-    let list = some(held.iter().flat_map(|h| h.members.iter().cloned()), "; ");
-    let waiting: BTreeSet<&String> = held.iter().flat_map(|h| &h.waiting_on).collect();
-    let then = if waiting.is_empty() {
-        format!("`kurator approve app/{name}` releases exactly these")
-    } else {
-        let waiting = some(waiting.into_iter().cloned(), ", ");
-        format!("not reported yet: {waiting}; then `kurator approve app/{name}` releases the whole list")
-    };
-    format!("{count} deletions wait for approval ({causes}): {list}; {then}")
+    all
 }
 
 /// Every unit at every member that it is placed on. While nothing is decided, what was decided before still runs and is
@@ -235,6 +187,8 @@ fn pairs<'a>(facts: &'a FoldFacts<'_>, units: &'a [UnitId]) -> Vec<Pair<'a>> {
         let entries: BTreeMap<_, _> = facts.slices(unit).flat_map(|decision| &decision.members).collect();
         for (member, entry) in entries.into_iter().filter(|(_, entry)| entry.removal.is_none()) {
             let status = facts.statuses.get(&(unit.clone(), member.clone()));
+            // A member that an edit would take it out of keeps what it has.
+            let wanted = if entry.held().is_some() { Some(&entry.revision) } else { wanted };
             let payload = entry.digest.filter(|_| status.is_some_and(|s| s.revision == entry.revision));
             out.push(Pair { unit, wanted, member, status, facts: facts.members.get(member), payload });
         }
@@ -254,13 +208,15 @@ fn ready(
     if application.metadata.deletion_timestamp.is_some() && held.is_empty() {
         let left = facts.decisions.values().flat_map(|d| d.members.keys());
         let left: BTreeSet<&str> = left.map(MemberName::as_str).collect();
-        let names = left.into_iter().take(WAITING_SHOWN).collect::<Vec<_>>().join(", ");
+        let names = left.into_iter().take(LEFT_SHOWN).collect::<Vec<_>>().join(", ");
         return statement(Some(false), reason::DELETING, format!("it is being taken out of its members: {names}"));
     }
     for unit in units {
         let explanation = facts.explanation(unit).cloned().unwrap_or_default();
         let policy = unit.policy.as_deref().unwrap_or_default();
-        let waiting = explanation.waiting_on.iter().find_map(|w| waiting_in_words(policy, w, &explanation, before));
+        // That no member is selected is why it is held, and is said with the list of what is.
+        let waiting = explanation.waiting_on.iter().filter(|w| w.what != Missing::Member || !facts.is_kept(unit));
+        let waiting = waiting.into_iter().find_map(|w| waiting_in_words(policy, w, &explanation, before));
         if let Some((reason, message)) = waiting {
             return statement(Some(false), reason, message);
         }
@@ -278,7 +234,7 @@ fn ready(
         return statement(
             Some(false),
             reason::DELETIONS_HELD,
-            format!("{good} of {total} ready; deletions wait for approval"),
+            format!("{good} of {total} ready; {}", held::in_short(held)),
         );
     }
     // A policy without a kustomization makes the Application not ready: nothing of that policy is delivered.

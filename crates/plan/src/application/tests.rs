@@ -12,6 +12,7 @@ use super::*;
 use crate::reach::{MemberFacts, Reach};
 use crate::unit::{Observed, Plan, REVISIONS_KEPT, Rendered, Report, scopes, wanted};
 
+mod held;
 mod news;
 mod pair;
 mod source;
@@ -39,6 +40,9 @@ fn application(policies: serde_json::Value) -> Application {
     let mut application = Application::new("shop", spec);
     application.metadata.namespace = Some("default".into());
     application.metadata.generation = Some(1);
+    // What is held against edits has tests of its own.
+    application.metadata.annotations =
+        Some(BTreeMap::from([(api::kurator::annotation::REMOVALS.to_owned(), "1000".to_owned())]));
     application.metadata.finalizers = Some(vec![api::kurator::annotation::APPLICATION_FINALIZER.into()]);
     application
 }
@@ -100,7 +104,7 @@ impl World {
         let units = application.map(|a| units(a, &self.fleet, &self.source)).unwrap_or_default();
         let mut observed = Observed {
             owner: &owner,
-            facts: owner_facts(application),
+            facts: owner_facts(application, None),
             units: &units,
             hub: &self.hub,
             revisions: self.revisions.clone(),

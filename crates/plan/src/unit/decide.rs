@@ -159,6 +159,7 @@ fn one_unit(
         replicas: given.replicas,
         granted: granted.get(member).copied(),
         removal: Removal::None,
+        leaving: None,
     };
     let members = chosen.iter().map(|(member, given)| (member.clone(), entry(member, given))).collect();
     let report = DecidedUnit {

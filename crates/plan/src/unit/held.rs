@@ -21,15 +21,17 @@ pub fn scopes<'a>(
         let status = status_of(unit, member);
         let current = status.as_ref().filter(|s| s.epoch == entry.epoch && knows(s));
         let leaving = !entry.removal.is_none();
-        // What leaves is not weighed, unless its member says that it waits for a word.
-        if leaving && current.is_none_or(|s| s.held.is_none()) {
+        let is_kept = entry.held().is_some();
+        // What leaves is not weighed, unless its member says that it waits for a word. Nor is what an edit would take out:
+        // what is kept there for now must not hide that a commit empties the other members.
+        if (leaving || is_kept) && current.is_none_or(|s| s.held.is_none()) {
             return None;
         }
         Some(MemberScope {
             member: member.clone(),
             epoch: entry.epoch,
             inventory: status.as_ref().map_or(0, |s| u64::from(s.objects.inventory)),
-            desired: current.map_or(0, |s| u64::from(s.objects.desired)),
+            desired: current.filter(|_| !is_kept).map_or(0, |s| u64::from(s.objects.desired)),
             report: current.map(|s| s.held.clone()),
             expected: reports(member),
             leaving,

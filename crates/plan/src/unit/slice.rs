@@ -6,17 +6,19 @@ use api::delivery::{DecisionSpec, MemberDecision, Removal, UnitId, UnitPhase};
 use model::MemberName;
 
 use super::decide::Wish;
+use super::edit::{Edit, edits};
 use super::{Observed, OwnerState, Plan, trigger};
 use crate::guard;
 use crate::reach::Reach;
 
 pub(super) fn write(observed: &Observed<'_>, wishes: &BTreeMap<UnitId, Wish>, plan: &mut Plan) {
+    let edits = edits(observed, wishes);
     let units: BTreeSet<&UnitId> = wishes.keys().chain(observed.decisions.values().map(|d| &d.unit)).collect();
     for unit in units {
         let before: BTreeMap<u32, (&String, &DecisionSpec)> =
             observed.slices(unit).map(|(name, decision)| (decision.slice, (name, decision))).collect();
         let wish = wishes.get(unit);
-        let mut after = members(observed, unit, wish, &before);
+        let mut after = members(observed, unit, wish, edits.get(unit), &before);
         if let Some(wish) = wish {
             // Slice 0 exists as long as the unit does: it explains, also that no member gets the unit.
             if wish.explanation.is_some() {
@@ -55,12 +57,13 @@ fn members(
     observed: &Observed<'_>,
     unit: &UnitId,
     wish: Option<&Wish>,
+    edit: Option<&Edit>,
     before: &BTreeMap<u32, (&String, &DecisionSpec)>,
 ) -> BTreeMap<u32, DecisionSpec> {
     let known = before.values().next().map(|(_, decision)| *decision);
     let prune = wish.map_or_else(|| known.is_some_and(|d| d.prune), |w| w.prune);
     let by_prune = if prune { Removal::Prune } else { Removal::Release };
-    // A unit or owner that is gone takes its objects along unless told otherwise.
+    // A unit or owner that is gone takes its objects along unless told otherwise; a unit of a live owner once it may.
     let leaving = match (wish, observed.facts.state) {
         (Some(_), _) => None,
         (None, OwnerState::Leaving(Some(said))) => Some(said),
@@ -71,7 +74,7 @@ fn members(
     for (slice, (_, decision)) in before {
         let members = decision.members.iter().filter_map(|(member, entry)| {
             let kept = match (leaving, wish.and_then(|w| w.members.as_ref())) {
-                (Some(removal), _) => leave(observed, unit, member, entry, removal),
+                (Some(removal), _) => leave(observed, unit, member, entry, removal, edit),
                 (None, None) => Some(entry.clone()),
                 (None, Some(chosen)) => match chosen.get(member) {
                     // It is given to the member now only if it was leaving.
@@ -79,14 +82,17 @@ fn members(
                         Some(MemberDecision { placed: entry.placed, ..wanted.clone() })
                     }
                     Some(wanted) => Some(wanted.clone()),
-                    None => leave(observed, unit, member, entry, by_prune),
+                    None => leave(observed, unit, member, entry, by_prune, edit),
                 },
             };
             placed.insert(member.clone());
             Some((member.clone(), kept?))
         });
         let members: BTreeMap<_, _> = members.collect();
-        out.insert(*slice, DecisionSpec { members, ..(*decision).clone() });
+        // Of a unit that is not decided now, what was held stays held.
+        let is_held = members.values().any(|entry| entry.held().is_some());
+        let held = edit.map_or(decision.held, Edit::held).filter(|_| is_held);
+        out.insert(*slice, DecisionSpec { members, held, ..(*decision).clone() });
     }
     let added = wish.and_then(|w| w.members.as_ref()).into_iter().flatten();
     for (member, entry) in added.filter(|(member, _)| !placed.contains(*member)) {
@@ -98,7 +104,8 @@ fn members(
     out
 }
 
-/// The entry of a member that is being left: its tombstone, or nothing once it is done or the member has no record.
+/// The entry of a member that is being left: its tombstone, or nothing once it is done or the member has no record. An edit
+/// may have to wait for an approval; then it stays, and says why it would be left.
 ///
 /// Once the owner is gone, a tombstone stays what the owner made it. If our finalizer was taken off by hand, no word is
 /// left that anything may be deleted: it is released.
@@ -108,8 +115,12 @@ fn leave(
     member: &MemberName,
     entry: &MemberDecision,
     removal: Removal,
+    edit: Option<&Edit>,
 ) -> Option<MemberDecision> {
     observed.members.get(member)?;
+    if let Some(weighed) = edit.and_then(|edit| edit.entry(member, entry, removal)) {
+        return Some(weighed);
+    }
     let removal = match (observed.facts.state, entry.removal) {
         (OwnerState::Gone, Removal::None) => Removal::Release,
         (OwnerState::Gone, said) => said,
@@ -117,7 +128,9 @@ fn leave(
     };
     let status = observed.statuses.get(&(unit.clone(), member.clone()));
     let done = status.is_some_and(|s| s.phase == UnitPhase::Removed) && entry.removal != Removal::None;
-    (!done).then(|| MemberDecision { removal, ..entry.clone() })
+    // What was held is not what takes it out now.
+    let leaving = entry.leaving.clone().filter(|_| !entry.removal.is_none());
+    (!done).then(|| MemberDecision { removal, leaving, ..entry.clone() })
 }
 
 /// Puts what a person approved and what the guard lets go into the slices. A grant is bound to the digest of exactly one

@@ -10,6 +10,8 @@ use serde_json::json;
 use super::*;
 use crate::reach::{MemberFacts, Reach};
 
+mod edit;
+
 fn later() -> Timestamp {
     "2026-02-01T00:00:00Z".parse().unwrap()
 }
@@ -70,6 +72,8 @@ impl World {
             state: OwnerState::Live,
             has_finalizer: true,
             approved: Vec::new(),
+            // What is held is the matter of `edit`; here units leave members at once.
+            removals: u32::MAX,
             edited_by: Some("kubectl".into()),
         };
         let mut world = Self {

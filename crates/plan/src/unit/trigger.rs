@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use api::delivery::{
-    DecisionSpec, Inputs, MemberDecision, Removal, RevisionSpec, Trigger, TriggerCause as Cause, UnitPhase,
+    DecisionSpec, Inputs, Leaving, LeavingCause, MemberDecision, Removal, RevisionSpec, Trigger, TriggerCause as Cause,
+    UnitPhase,
 };
-use model::MemberName;
+use model::{Digest, MemberName};
 use serde_json::Value;
 
 use super::{Observed, OwnerState};
@@ -32,7 +33,8 @@ pub(super) fn trigger(
     if before.explanation.is_some() && flags(before) != flags(after) {
         return edit(observed, "prune, suspend or force was changed");
     }
-    members(observed, before, after)
+    held(observed, before, after)
+        .or_else(|| members(observed, before, after))
         .or_else(|| granted(observed, before, after))
         .or_else(|| resolution(before, after))
         .unwrap_or_else(|| edit(observed, "the owner was changed"))
@@ -75,6 +77,40 @@ fn revision(
     })
 }
 
+/// Members that an edit would take the unit out of: they are kept, or kept no longer.
+fn held(observed: &Observed<'_>, before: &DecisionSpec, after: &DecisionSpec) -> Option<Trigger> {
+    let held = |d: &DecisionSpec| -> BTreeMap<MemberName, Leaving> {
+        d.members.iter().filter_map(|(m, entry)| Some((m.clone(), entry.held()?.clone()))).collect()
+    };
+    let (was, is) = (held(before), held(after));
+    let names =
+        |members: &mut dyn Iterator<Item = &MemberName>| named(&members.map(ToString::to_string).collect::<Vec<_>>());
+    let released = after.members.iter().filter(|(member, _)| was.contains_key(*member));
+    let released = released.filter_map(|(member, entry)| Some((member, entry.leaving.as_ref()?.released?)));
+    let released: Vec<(&MemberName, Digest)> = released.collect();
+    if let Some((_, digest)) = released.first() {
+        let list = names(&mut released.iter().map(|(member, _)| *member));
+        return Some(Trigger::new(Cause::Approval, format!("approved: -{list} ({digest})")));
+    }
+    let mut new = is.iter().filter(|(member, why)| was.get(*member) != Some(*why)).peekable();
+    if let Some((_, why)) = new.peek() {
+        // A label and a list are of other objects than the owner; their editors are not known here.
+        let is_edit = why.cause == LeavingCause::UnitRemoved || rule(before).is_some_and(|r| Some(r) != rule(after));
+        let message = format!("{}: held in {}", why.message.clone(), names(&mut new.map(|(member, _)| member)));
+        return Some(if is_edit { edit(observed, &message) } else { Trigger::new(Cause::Membership, message) });
+    }
+    let mut back =
+        was.keys().filter(|member| after.members.get(*member).is_some_and(|e| e.leaving.is_none())).peekable();
+    back.peek()?;
+    let message = format!("what would take it out is taken back: {}", names(&mut back));
+    Some(Trigger::new(Cause::Membership, message))
+}
+
+/// The rule by which members are chosen, in words; slice 0 has it.
+fn rule(decision: &DecisionSpec) -> Option<&String> {
+    decision.explanation.as_ref().map(|explanation| &explanation.placement)
+}
+
 /// Members that came or went.
 fn members(observed: &Observed<'_>, before: &DecisionSpec, after: &DecisionSpec) -> Option<Trigger> {
     let stays = |d: &DecisionSpec, member: &MemberName| d.members.get(member).is_some_and(|e| e.removal.is_none());
@@ -98,7 +134,6 @@ fn members(observed: &Observed<'_>, before: &DecisionSpec, after: &DecisionSpec)
     let came: Vec<String> = came.iter().map(|m| format!("+{m}")).collect();
     let went: Vec<String> = went.iter().map(|m| format!("-{m}")).collect();
     let list = named(&came.into_iter().chain(went).collect::<Vec<_>>());
-    let rule = |d: &DecisionSpec| d.explanation.as_ref().map(|e| e.placement.clone());
     let edited = after.slice == 0 && rule(before).is_some_and(|was| Some(was) != rule(after));
     Some(if edited { edit(observed, &list) } else { Trigger::new(Cause::Membership, list) })
 }

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::explanation::{Explanation, Trigger};
+use super::leaving::Leaving;
 use crate::delivery::{ShortId, UnitId};
 
 /// What was decided for one member.
@@ -38,6 +39,18 @@ pub struct MemberDecision {
     /// Set while the unit is being taken out of this member: the tombstone that an unreachable member keeps.
     #[serde(default, skip_serializing_if = "Removal::is_none")]
     pub removal: Removal,
+    /// Why an edit takes the unit out of this member. As long as there is no removal, the unit is held: the member keeps what
+    /// it has, until a person agrees or the edit is taken back.
+    // Boxed: hardly an entry has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaving: Option<Box<Leaving>>,
+}
+
+impl MemberDecision {
+    /// Why an edit would take the unit out of this member, which keeps it until a person agrees.
+    pub fn held(&self) -> Option<&Leaving> {
+        self.leaving.as_deref().filter(|_| self.removal.is_none())
+    }
 }
 
 /// What happens to a unit's objects when the unit leaves a member.
@@ -46,8 +59,8 @@ pub enum Removal {
     /// The unit stays.
     #[default]
     None,
-    /// What we put there is deleted and what we adopted is released. A person asked for it on the hub, so the guard
-    /// against a source's deletions does not apply.
+    /// What we put there is deleted and what we adopted is released. A person asked for it on the hub or approved it, so the
+    /// guard against a source's deletions does not apply.
     Prune,
     /// Everything is left there, without our labels and our ownership of fields.
     Release,
@@ -89,6 +102,10 @@ pub struct DecisionSpec {
     /// Digest of the list of deletions that a person released.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approved: Option<Digest>,
+    /// Digest of the list of all members of the unit, in every slice, in which it is held against an edit; set while one of them
+    /// is in this slice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Digest>,
     /// What made this slice what it is now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trigger: Option<Trigger>,
@@ -102,7 +119,8 @@ pub struct DecisionSpec {
 
 impl DecisionSpec {
     /// Most members in a slice. An entry is below 500 bytes, so a slice stays below 50 kB, and slice 0, which explains,
-    /// below 80 kB: a change of one member rewrites little, and 1,000 members are ten objects.
+    /// below 80 kB: a change of one member rewrites little, and 1,000 members are ten objects. While an edit takes the unit out
+    /// of members, their entries are mostly 200 bytes longer.
     pub const MEMBERS_MAX: usize = 100;
 
     /// A slice without members.
@@ -115,6 +133,7 @@ impl DecisionSpec {
             force: false,
             frozen: None,
             approved: None,
+            held: None,
             trigger: None,
             explanation: None,
             members: BTreeMap::new(),

@@ -313,12 +313,13 @@ pub struct ApplicationStatus {
     /// Members and objects, counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<Summary>,
-    /// Deletions that wait for approval, one entry per policy.
+    /// Deletions that wait for approval: of each policy those that its source causes, and those of members that an edit takes
+    /// it out of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<HeldDeletions>,
 }
 
-/// Deletions of one policy that wait for approval.
+/// Deletions of one policy that wait for approval, all caused by its source or all caused by an edit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HeldDeletions {
@@ -326,14 +327,35 @@ pub struct HeldDeletions {
     pub policy: String,
     /// Digest of exactly this list over all members: what `kurator.dev/approve` must say.
     pub digest: String,
-    /// How many deletions wait.
+    /// `SourceRemovesObjects` or `EditRemovesMembers`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// How many deletions wait. None when an edit takes a policy out of members that does not prune: objects stay there, and are
+    /// let go of.
     pub count: u32,
+    /// Why they wait, each cause once, with the members that it concerns; the first 20.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<HeldCause>,
     /// For each member, what would be deleted, shortened; the first 100 members.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<String>,
     /// Members that have not reported yet: until they do, the list may grow, and its digest change. The first 10.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waiting_on: Vec<String>,
+}
+
+/// Why deletions wait.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldCause {
+    /// In one word, such as `TooMany` or `SelectorDiffers`.
+    pub cause: String,
+    /// In words.
+    pub message: String,
+    /// Members that it concerns.
+    pub members: u32,
+    /// Objects there that wait.
+    pub objects: u32,
 }
 
 /// Counts over all units and members.

@@ -1,0 +1,67 @@
+//! Why an edit takes a unit out of a member, as it is stored.
+
+use std::fmt;
+
+use model::Digest;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Why an edit takes a unit out of a member.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Leaving {
+    /// Which kind of edit.
+    pub cause: LeavingCause,
+    /// The label that differs, when the cause is a selector.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<LabelDifference>,
+    /// Why, in words; at most [`Leaving::MESSAGE_MAX`] characters.
+    pub message: String,
+    /// Digest of the approved list by which the unit leaves; absent while the unit is held, and when it leaves within the
+    /// number of members that the owner allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub released: Option<Digest>,
+}
+
+impl Leaving {
+    /// Longest message, in characters: it names a label (at most 317) and two of its values (at most 63 each).
+    pub const MESSAGE_MAX: usize = 500;
+
+    /// Makes one that nothing has released; a longer message is cut.
+    pub fn new(cause: LeavingCause, message: impl Into<String>) -> Self {
+        let message: String = message.into();
+        Self { cause, label: None, message: message.chars().take(Self::MESSAGE_MAX).collect(), released: None }
+    }
+}
+
+/// A label that is not as a selector wants it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LabelDifference {
+    /// Key of the label.
+    pub key: String,
+    /// Its value; absent when the label is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<String>,
+    /// The value that the selector wants.
+    pub wanted: String,
+}
+
+/// Which kind of edit takes a unit out of a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum LeavingCause {
+    /// The selector does not match the member: the selector or the label was changed.
+    SelectorDiffers,
+    /// The list of members does not name the member: it was taken out, or another list is named.
+    NotListed,
+    /// The list names the object that made the member, and that object makes no such member now.
+    NotAMember,
+    /// The owner does not have the unit: its policy was removed or renamed.
+    UnitRemoved,
+}
+
+impl fmt::Display for LeavingCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}

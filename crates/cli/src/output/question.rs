@@ -1,0 +1,21 @@
+//! A question to the person at the terminal.
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use super::visible::visible;
+
+/// Asks on stderr and reads the answer. `None` when there is no terminal to ask at.
+///
+/// # Errors
+/// The answer cannot be read.
+pub(crate) fn ask(question: &str) -> std::io::Result<Option<String>> {
+    if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+        return Ok(None);
+    }
+    let mut err = std::io::stderr().lock();
+    write!(err, "{} ", visible(question))?;
+    err.flush()?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    Ok(Some(answer))
+}

@@ -1,0 +1,186 @@
+//! What of an Application waits for an approval: `held` of its status, and the condition `DeletionsHeld`.
+//!
+//! Two things may wait: deletions that the source causes, weighed by the [guard](crate::guard), and members that an edit takes
+//! a policy out of. A person sees one list of both, and releases it with one command.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::condition::{self, Statement};
+use api::delivery::{DecisionSpec, MemberDecision, UnitId};
+use api::kurator::annotation::REMOVALS;
+use api::kurator::apps::v1alpha1::{Application, HeldCause, HeldDeletions};
+use api::reason;
+use model::{Digest, MemberName};
+
+use super::status::{FoldFacts, some, total};
+use super::{SYNC_STATUS_MAX, removals};
+use crate::guard::Held;
+use crate::unit;
+
+/// Members whose held deletions the status lists; all of them are in `view.kurator.dev`. As for `syncStatus`.
+const HELD_SHOWN: usize = SYNC_STATUS_MAX;
+
+/// Members named that have not reported their deletions: enough to know whom to look at.
+const WAITING_SHOWN: usize = 10;
+
+/// Causes of one list: labels may differ from member to member, and a person reads a page of them.
+const CAUSES_SHOWN: usize = 20;
+
+/// Causes in a message, which has a line: all of them are in `held`.
+const CAUSES_SAID: usize = 3;
+
+impl FoldFacts<'_> {
+    /// What the guard holds of a unit.
+    fn held(&self, unit: &UnitId) -> Option<Held> {
+        let status_of = |u: &UnitId, m: &MemberName| self.statuses.get(&(u.clone(), m.clone())).cloned();
+        let reports = |member: &MemberName| self.members.get(member).is_some_and(|facts| facts.reports());
+        unit::held(unit, self.slices(unit).flat_map(|decision| &decision.members), status_of, reports)
+    }
+
+    /// Members that an edit would take a unit out of, and which keep it.
+    fn kept(&self, unit: &UnitId) -> BTreeMap<&MemberName, &MemberDecision> {
+        let entries = self.slices(unit).flat_map(|decision| &decision.members);
+        entries.filter(|(_, entry)| entry.held().is_some()).collect()
+    }
+
+    /// Would an edit take a unit out of any member?
+    pub(super) fn is_kept(&self, unit: &UnitId) -> bool {
+        self.slices(unit).any(|decision| decision.members.values().any(|entry| entry.held().is_some()))
+    }
+}
+
+/// What is held of each unit, also of units whose policies are gone.
+pub(super) fn lists(facts: &FoldFacts<'_>, units: &[UnitId]) -> Vec<HeldDeletions> {
+    let mut all: Vec<&UnitId> = units.iter().collect();
+    for decision in facts.decisions.values() {
+        if !all.contains(&&decision.unit) {
+            all.push(&decision.unit);
+        }
+    }
+    // What goes with the whole Application is no edit.
+    let is_going = facts.application.metadata.deletion_timestamp.is_some();
+    let of_edits = |unit| (!is_going).then(|| by_edit(facts, unit)).flatten();
+    all.into_iter().flat_map(|unit| [by_source(facts, unit), of_edits(unit)]).flatten().collect()
+}
+
+/// Deletions that the source of a unit causes.
+fn by_source(facts: &FoldFacts<'_>, unit: &UnitId) -> Option<HeldDeletions> {
+    let held = facts.held(unit)?;
+    let count = u32::try_from(held.count).unwrap_or(u32::MAX);
+    let cause = |cause: &crate::guard::Cause| HeldCause {
+        cause: format!("{cause:?}"),
+        message: cause.as_str().to_owned(),
+        members: u32::try_from(held.members.len()).unwrap_or(u32::MAX),
+        objects: count,
+    };
+    let members = held.members.iter().take(HELD_SHOWN);
+    Some(HeldDeletions {
+        policy: unit.policy.clone().unwrap_or_default(),
+        digest: held.digest.to_string(),
+        reason: reason::SOURCE_REMOVES_OBJECTS.to_owned(),
+        count,
+        causes: held.causes.iter().map(cause).collect(),
+        members: members.map(|(m, count, names)| format!("{m}: {}", sample(*count, names))).collect(),
+        waiting_on: held.waiting_on.iter().take(WAITING_SHOWN).map(MemberName::to_string).collect(),
+    })
+}
+
+/// Members that an edit takes a unit out of.
+fn by_edit(facts: &FoldFacts<'_>, unit: &UnitId) -> Option<HeldDeletions> {
+    let kept = facts.kept(unit);
+    let held = |decision: &DecisionSpec| -> Option<(Digest, bool)> { Some((decision.held?, decision.prune)) };
+    let (digest, prune) = facts.slices(unit).find_map(held).filter(|_| !kept.is_empty())?;
+    let objects = |member: &MemberName| {
+        let objects = facts.statuses.get(&(unit.clone(), member.clone())).map(|status| status.objects);
+        // What was adopted is let go of in any case.
+        objects.map(|objects| objects.inventory.saturating_sub(objects.adopted))
+    };
+    let mut causes: BTreeMap<(String, &str), HeldCause> = BTreeMap::new();
+    for (member, why) in kept.iter().filter_map(|(member, entry)| Some((*member, entry.held()?))) {
+        let cause = causes.entry((why.cause.to_string(), why.message.as_str())).or_insert_with(|| HeldCause {
+            cause: why.cause.to_string(),
+            message: why.message.clone(),
+            ..HeldCause::default()
+        });
+        cause.members += 1;
+        cause.objects = cause.objects.saturating_add(objects(member).unwrap_or_default());
+    }
+    let tells = causes.len() > 1;
+    let line = |member: &MemberName, entry: &MemberDecision| {
+        let stay = if prune { "" } else { " that stay" };
+        let what = match objects(member) {
+            None => "nothing reported yet".to_owned(),
+            Some(1) => format!("1 object{}", if prune { "" } else { " that stays" }),
+            Some(count) => format!("{count} objects{stay}"),
+        };
+        let why = entry.held().filter(|_| tells).map(|why| format!(" ({})", why.message)).unwrap_or_default();
+        format!("{member}: {what}{why}")
+    };
+    Some(HeldDeletions {
+        policy: unit.policy.clone().unwrap_or_default(),
+        digest: digest.to_string(),
+        reason: reason::EDIT_REMOVES_MEMBERS.to_owned(),
+        count: if prune { total(causes.values().map(|cause| cause.objects)) } else { 0 },
+        members: kept.iter().take(HELD_SHOWN).map(|(member, entry)| line(member, entry)).collect(),
+        causes: causes.into_values().take(CAUSES_SHOWN).collect(),
+        waiting_on: Vec::new(),
+    })
+}
+
+/// The condition, while something waits.
+pub(super) fn statement(application: &Application, held: &[HeldDeletions]) -> Option<Statement> {
+    if held.is_empty() {
+        return None;
+    }
+    let is_edit = held.iter().any(|list| list.reason == reason::EDIT_REMOVES_MEMBERS);
+    let reason = if is_edit { reason::EDIT_REMOVES_MEMBERS } else { reason::SOURCE_REMOVES_OBJECTS };
+    Some(Statement::new(condition::DELETIONS_HELD, Some(true), reason, message(application, held)))
+}
+
+/// What `Ready` says of what waits.
+pub(super) fn in_short(held: &[HeldDeletions]) -> &'static str {
+    if held.iter().any(|list| list.count > 0) {
+        "deletions wait for approval"
+    } else {
+        "what an edit takes out of members waits for approval"
+    }
+}
+
+fn message(application: &Application, held: &[HeldDeletions]) -> String {
+    let name = application.metadata.name.as_deref().unwrap_or_default();
+    let causes: BTreeSet<&str> =
+        held.iter().flat_map(|list| &list.causes).map(|cause| cause.message.as_str()).collect();
+    let are_more = causes.len() > CAUSES_SAID;
+    let mut said = causes.into_iter().take(CAUSES_SAID).collect::<Vec<_>>().join("; ");
+    if are_more {
+        said.push_str("; and more causes");
+    }
+    let count = total(held.iter().map(|list| list.count));
+    let head = if count > 0 { format!("{count} deletions wait for approval") } else { in_short(held).to_owned() };
+    let list = some(held.iter().flat_map(|list| list.members.iter().cloned()), "; ");
+    let waiting: BTreeSet<&String> = held.iter().flat_map(|list| &list.waiting_on).collect();
+    let then = if waiting.is_empty() {
+        format!("`kurator approve app/{name}` releases exactly these")
+    } else {
+        let waiting = some(waiting.into_iter().cloned(), ", ");
+        format!("not reported yet: {waiting}; then `kurator approve app/{name}` releases the whole list")
+    };
+    let annotations = application.metadata.annotations.as_ref();
+    let ignored = match annotations.and_then(|all| all.get(REMOVALS)) {
+        Some(text) if removals(annotations) == 0 && text.trim() != "0" => {
+            format!("; {REMOVALS} is {text:?}, which is no number of members, and counts as 0")
+        }
+        _ => String::new(),
+    };
+    format!("{head} ({said}): {list}; {then}{ignored}")
+}
+
+fn sample(count: u32, names: &[String]) -> String {
+    let shown = names.len().min(3);
+    let more = (count as usize).saturating_sub(shown);
+    let mut out = names[..shown].join(", ");
+    if more > 0 {
+        out.push_str(&format!(" and {more} more"));
+    }
+    out
+}

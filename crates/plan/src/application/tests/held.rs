@@ -1,0 +1,179 @@
+//! What an Application says of members that an edit would take its policies out of.
+
+use api::kurator::annotation::{APPROVE, REMOVALS};
+use api::kurator::apps::v1alpha1::{HeldCause, HeldDeletions};
+use api::kurator::fleet::v1alpha1::{Fleet, FleetSpec};
+
+use super::*;
+
+/// Two members that run what the policy has, 12 objects each, and an Application that allows no removal.
+fn running(policies: serde_json::Value) -> World {
+    let mut world = World::new(policies, &["a", "b"]);
+    annotate(&mut world, &[]);
+    world.step();
+    for member in ["a", "b"] {
+        world.report(member);
+        let status = world.statuses.get_mut(&(world.unit(), name(member))).unwrap();
+        status.objects = UnitCounts { desired: 12, applied: 12, inventory: 12, adopted: 1, ..UnitCounts::default() };
+    }
+    world.step();
+    assert_eq!(world.ready().0, "True");
+    world
+}
+
+fn annotate(world: &mut World, annotations: &[(&str, &str)]) {
+    let all = annotations.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+    world.application.as_mut().unwrap().metadata.annotations = Some(all.collect());
+}
+
+fn status(world: &World) -> ApplicationStatus {
+    world.application.as_ref().unwrap().status.clone().unwrap()
+}
+
+/// Reason and message of `DeletionsHeld`.
+fn condition(world: &World) -> Option<(String, String)> {
+    let status = status(world);
+    let found = api::condition::find(&status.conditions, api::condition::DELETIONS_HELD)?;
+    Some((found.reason.clone(), found.message.clone()))
+}
+
+#[test]
+fn a_list_that_was_emptied_by_mistake_is_told_with_members_objects_and_cause() {
+    let mut world = running(one_policy());
+    world.fleet = FleetFacts::Found(Vec::new());
+    world.step();
+    assert_eq!(world.ready(), ("False".into(), "DeletionsHeld".into()));
+    let status = status(&world);
+    let [list] = &status.held[..] else { panic!("{:?}", status.held) };
+    let expect = HeldDeletions {
+        policy: "p".into(),
+        digest: world.decisions.values().next().unwrap().held.unwrap().to_string(),
+        reason: "EditRemovesMembers".into(),
+        count: 22,
+        causes: vec![HeldCause {
+            cause: "NotListed".into(),
+            message: "fleet f is empty".into(),
+            members: 2,
+            objects: 22,
+        }],
+        members: vec!["a: 11 objects".into(), "b: 11 objects".into()],
+        waiting_on: Vec::new(),
+    };
+    assert_eq!(*list, expect);
+    let summary = status.summary.clone().unwrap();
+    assert_eq!((summary.placed, summary.ready, summary.objects, summary.held), (2, 2, 24, 22), "what runs is counted");
+    let message = "22 deletions wait for approval (fleet f is empty): a: 11 objects; b: 11 objects; `kurator approve \
+                   app/shop` releases exactly these";
+    assert_eq!(condition(&world), Some(("EditRemovesMembers".into(), message.into())));
+    assert!(world.step().0.is_settled());
+    // Approved, they leave.
+    annotate(&mut world, &[(APPROVE, &expect.digest)]);
+    world.step();
+    assert_eq!(condition(&world), None);
+    assert!(world.members_of().iter().all(|(_, _, removal)| *removal == Removal::Prune));
+}
+
+#[test]
+fn policies_that_were_taken_out_still_run_and_are_counted() {
+    let mut world = running(one_policy());
+    world.application.as_mut().unwrap().spec.sync_policies.clear();
+    world.step();
+    let status = status(&world);
+    let summary = status.summary.clone().unwrap();
+    assert_eq!((summary.placed, summary.ready, summary.objects, summary.held), (2, 2, 24, 22));
+    assert_eq!(status.held[0].causes[0].message, "policy p was removed or renamed");
+    assert_eq!(world.ready(), ("False".into(), "DeletionsHeld".into()));
+    // Its deletion is a person's word for all of it.
+    world.application.as_mut().unwrap().metadata.deletion_timestamp =
+        Some(serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap());
+    world.step();
+    assert_eq!((world.ready().1, condition(&world)), ("Deleting".into(), None));
+}
+
+#[test]
+fn what_does_not_prune_is_told_to_stay() {
+    let mut policies = one_policy();
+    policies[0]["kustomization"]["prune"] = json!(false);
+    let mut world = running(policies);
+    world.fleet = FleetFacts::Found(vec![candidate("a")]);
+    world.step();
+    let status = status(&world);
+    assert_eq!((status.held[0].count, status.summary.clone().unwrap().held), (0, 0));
+    assert_eq!(status.held[0].members, ["b: 11 objects that stay"]);
+    let message = condition(&world).unwrap().1;
+    assert!(
+        message.starts_with("what an edit takes out of members waits for approval (fleet f does not list it): b: ")
+    );
+}
+
+#[test]
+fn a_unit_may_wait_for_its_source_and_for_an_edit_and_one_approval_names_both() {
+    let mut world = running(one_policy());
+    world.fleet = FleetFacts::Found(vec![candidate("a")]);
+    world.statuses.get_mut(&(world.unit(), name("a"))).unwrap().held = Some(wiped(30, false));
+    world.step();
+    let reasons: Vec<String> = status(&world).held.iter().map(|list| list.reason.clone()).collect();
+    assert_eq!(reasons, ["SourceRemovesObjects", "EditRemovesMembers"]);
+    assert!(condition(&world).unwrap().1.starts_with("41 deletions wait for approval ("));
+    let digests: Vec<String> = status(&world).held.iter().map(|list| list.digest.clone()).collect();
+    annotate(&mut world, &[(APPROVE, &digests.join(","))]);
+    world.step();
+    assert_eq!(world.members_of()[1].2, Removal::Prune);
+    assert!(world.decisions.values().any(|decision| decision.approved.is_some()));
+}
+
+#[test]
+fn each_cause_is_listed_once_and_a_message_stays_short() {
+    let names: Vec<String> = (0..150).map(|n| format!("m{n:03}")).collect();
+    let mut policies = one_policy();
+    policies[0]["destination"] = json!({"fleet": "f", "clusterSelector": {"matchLabels": {"size": "s"}}});
+    let mut world = World::new(policies, &names.iter().map(String::as_str).collect::<Vec<_>>());
+    annotate(&mut world, &[]);
+    let sized = |size: &dyn Fn(usize) -> String| {
+        let candidate = |(n, member): (usize, &String)| Candidate {
+            labels: BTreeMap::from([("size".to_owned(), size(n))]),
+            ..candidate(member)
+        };
+        FleetFacts::Found(names.iter().enumerate().map(candidate).collect())
+    };
+    world.fleet = sized(&|_| "s".to_owned());
+    world.step();
+    world.fleet = sized(&|n| format!("x{}", n % 50));
+    world.step();
+    let held = &status(&world).held[0];
+    assert_eq!((held.causes.len(), held.members.len()), (20, 100));
+    assert_eq!(held.causes[0].members, 3);
+    assert_eq!(held.members[0], "m000: nothing reported yet (label size is \"x0\", the selector wants \"s\")");
+    let message = condition(&world).unwrap().1;
+    assert!(message.contains("; and more causes): ") && message.len() < 3_000, "{}: {message}", message.len());
+}
+
+#[test]
+fn the_application_or_its_fleet_allows_removals() {
+    let fleet = |annotation: Option<&str>| {
+        let mut fleet = Fleet::new("f", FleetSpec::default());
+        let all = annotation.map(|value| BTreeMap::from([(REMOVALS.to_owned(), value.to_owned())]));
+        fleet.metadata.annotations = all;
+        fleet
+    };
+    // What the Application says, what the Fleet says, what holds.
+    for (mine, of_fleet, expect) in [
+        (None, None, 0),
+        (Some("2"), None, 2),
+        (None, Some("3"), 3),
+        (Some("2"), Some("3"), 3),
+        (Some("many"), None, 0),
+        (Some("-1"), None, 0),
+    ] {
+        let mut application = application(one_policy());
+        application.metadata.annotations = mine.map(|text| BTreeMap::from([(REMOVALS.to_owned(), text.to_owned())]));
+        let facts = owner_facts(Some(&application), Some(&fleet(of_fleet)));
+        assert_eq!(facts.removals, expect, "{mine:?} {of_fleet:?}");
+    }
+    let mut world = running(one_policy());
+    annotate(&mut world, &[(REMOVALS, "many")]);
+    world.fleet = FleetFacts::Found(vec![candidate("a")]);
+    world.step();
+    let message = condition(&world).unwrap().1;
+    assert!(message.ends_with("; kurator.dev/removals is \"many\", which is no number of members, and counts as 0"));
+}

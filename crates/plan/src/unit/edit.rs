@@ -1,0 +1,191 @@
+//! What an edit takes out of members, and whether it is held.
+//!
+//! A selector, a label, a list of members or a list of policies may have been mistyped. So a unit that they take out of any
+//! member stays there, until a person approves exactly that list, or the edit is taken back. The owner may allow a number of
+//! members at once without approval (`kurator.dev/removals`). It is counted over all units of the owner: each member once,
+//! those that are leaving already by that number included. When there are more, none of the new ones leaves.
+//!
+//! Absent on purpose: members that somebody else has chosen ([`Placement::Given`]). A scheduler decides under unchanged
+//! objects, and no failover waits for a person.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::delivery::{LabelDifference, Leaving, LeavingCause, MemberDecision, Removal, UnitId};
+use model::{Digest, MemberName, Timestamp};
+use place::{Candidate, Reason, Rules};
+
+use super::decide::Wish;
+use super::{Observed, OwnerState, Placement, UnitSpec};
+
+/// The members that an edit takes a unit out of.
+pub(super) struct Edit {
+    leaving: BTreeMap<MemberName, Leaving>,
+    verdict: Verdict,
+}
+
+#[derive(Clone, Copy)]
+enum Verdict {
+    /// They are kept; the digest is what an approval must say.
+    Held(Digest),
+    /// They leave, by the approval of this list, or within the number that the owner allows.
+    Goes(Option<Digest>),
+}
+
+impl Edit {
+    /// What becomes of a member's entry: it stays as it is, or becomes a removal; either way it says why. `None`: the edit does
+    /// not concern the member.
+    pub(super) fn entry(
+        &self,
+        member: &MemberName,
+        entry: &MemberDecision,
+        removal: Removal,
+    ) -> Option<MemberDecision> {
+        let why = self.leaving.get(member)?;
+        let (released, removal) = match self.verdict {
+            Verdict::Held(_) => (None, entry.removal),
+            Verdict::Goes(digest) => (digest, removal),
+        };
+        let leaving = Some(Box::new(Leaving { released, ..why.clone() }));
+        Some(MemberDecision { removal, leaving, ..entry.clone() })
+    }
+
+    /// What an approval must say, while it is held.
+    pub(super) fn held(&self) -> Option<Digest> {
+        match self.verdict {
+            Verdict::Held(digest) => Some(digest),
+            Verdict::Goes(_) => None,
+        }
+    }
+}
+
+/// Weighs what edits of a live owner take out of members, for all of its units.
+pub(super) fn edits(observed: &Observed<'_>, wishes: &BTreeMap<UnitId, Wish>) -> BTreeMap<UnitId, Edit> {
+    if observed.facts.state != OwnerState::Live {
+        return BTreeMap::new();
+    }
+    let units: BTreeSet<&UnitId> = observed.decisions.values().map(|decision| &decision.unit).collect();
+    let mut out = BTreeMap::new();
+    // By the number that the owner allows: those on their way, and those that would follow.
+    let mut counted: BTreeSet<MemberName> = observed
+        .decisions
+        .values()
+        .flat_map(|decision| &decision.members)
+        .filter(|(_, entry)| !entry.removal.is_none() && entry.leaving.as_ref().is_some_and(|l| l.released.is_none()))
+        .map(|(member, _)| member.clone())
+        .collect();
+    for unit in units {
+        let wish = wishes.get(unit);
+        let leaving = leaving(observed, unit, wish);
+        if leaving.is_empty() {
+            continue;
+        }
+        let verdict = verdict(observed, unit, wish, &leaving);
+        if let Verdict::Held(_) = verdict {
+            counted.extend(leaving.keys().cloned());
+        }
+        out.insert(unit.clone(), Edit { leaving, verdict });
+    }
+    if counted.len() <= usize::try_from(observed.facts.removals).unwrap_or(usize::MAX) {
+        for edit in out.values_mut().filter(|edit| edit.held().is_some()) {
+            edit.verdict = Verdict::Goes(None);
+        }
+    }
+    out
+}
+
+/// The members that a unit is to leave, though it is placed there, and why. None of one that is not decided now.
+fn leaving(observed: &Observed<'_>, unit: &UnitId, wish: Option<&Wish>) -> BTreeMap<MemberName, Leaving> {
+    let placed = observed.slices(unit).flat_map(|(_, decision)| &decision.members);
+    let placed = placed.filter(|(member, entry)| entry.removal.is_none() && observed.members.contains_key(*member));
+    let Some(wish) = wish else {
+        let removed = Leaving::new(LeavingCause::UnitRemoved, unit_removed(unit));
+        return placed.map(|(member, _)| (member.clone(), removed.clone())).collect();
+    };
+    let Some(chosen) = &wish.members else { return BTreeMap::new() };
+    let spec: Option<&UnitSpec> = observed.units.iter().find(|spec| spec.id == *unit);
+    let Some(Placement::Rules(rules, candidates)) = spec.map(|spec| &spec.placement) else { return BTreeMap::new() };
+    let left: Vec<&MemberName> = placed.map(|(member, _)| member).filter(|m| !chosen.contains_key(*m)).collect();
+    if left.is_empty() {
+        return BTreeMap::new();
+    }
+    let by_member = candidates.iter().filter_map(|c| Some((c.member.as_ref()?, c))).collect();
+    let by_name = candidates.iter().map(|c| (c.name.as_str(), c)).collect();
+    left.into_iter().map(|member| (member.clone(), why(rules, &by_member, &by_name, member))).collect()
+}
+
+fn unit_removed(unit: &UnitId) -> String {
+    match &unit.policy {
+        Some(policy) => format!("policy {policy} was removed or renamed"),
+        None => format!("{} asks for it no longer", unit.owner()),
+    }
+}
+
+/// Why rules do not choose a member.
+fn why(
+    rules: &Rules,
+    by_member: &BTreeMap<&MemberName, &Candidate>,
+    by_name: &BTreeMap<&str, &Candidate>,
+    member: &MemberName,
+) -> Leaving {
+    let candidate = by_member.get(member).or_else(|| by_name.get(member.as_str()));
+    let Some(candidate) = candidate else {
+        let how = if by_name.is_empty() { "is empty" } else { "does not list it" };
+        return Leaving::new(LeavingCause::NotListed, format!("{} {how}", rules.list));
+    };
+    match place::refusal(rules, candidate) {
+        Some(reason @ Reason::LabelDiffers { .. }) => {
+            let mut leaving = Leaving::new(LeavingCause::SelectorDiffers, reason.to_string());
+            if let Reason::LabelDiffers { key, wanted, found } = reason {
+                leaving.label = Some(LabelDifference { key, found, wanted });
+            }
+            leaving
+        }
+        _ => Leaving::new(
+            LeavingCause::NotAMember,
+            format!("{} lists {}, which makes no such member now", rules.list, candidate.name),
+        ),
+    }
+}
+
+/// Was exactly this list approved? One that was and of which a part is carried out already, since decisions are written
+/// slice by slice, is still that list.
+fn verdict(
+    observed: &Observed<'_>,
+    unit: &UnitId,
+    wish: Option<&Wish>,
+    leaving: &BTreeMap<MemberName, Leaving>,
+) -> Verdict {
+    let prune = wish.map_or_else(|| observed.slices(unit).any(|(_, decision)| decision.prune), |wish| wish.prune);
+    let entries: BTreeMap<&MemberName, &MemberDecision> =
+        observed.slices(unit).flat_map(|(_, decision)| &decision.members).collect();
+    let placed = |member: &MemberName| entries.get(member).and_then(|entry| entry.placed);
+    let list: BTreeMap<&MemberName, (Option<Timestamp>, &Leaving)> =
+        leaving.iter().map(|(member, why)| (member, (placed(member), why))).collect();
+    let whole = digest(unit, prune, &list);
+    if observed.facts.approved.contains(&whole) {
+        return Verdict::Goes(Some(whole));
+    }
+    let gone = entries.iter().filter(|(_, entry)| !entry.removal.is_none());
+    let gone: Vec<(&MemberName, Option<Timestamp>, &Leaving)> =
+        gone.filter_map(|(member, entry)| Some((*member, entry.placed, entry.leaving.as_deref()?))).collect();
+    let released: BTreeSet<Digest> = gone.iter().filter_map(|(_, _, why)| why.released).collect();
+    let is_part = |approved: &Digest| {
+        let same = gone.iter().filter(|(_, _, why)| why.released == Some(*approved));
+        let mut list = list.clone();
+        list.extend(same.map(|(member, placed, why)| (*member, (*placed, *why))));
+        digest(unit, prune, &list) == *approved
+    };
+    let approved = released.into_iter().find(is_part);
+    approved.map_or(Verdict::Held(whole), |digest| Verdict::Goes(Some(digest)))
+}
+
+/// The digest of a list. When each member was given the unit is part of it: an approval is for once, and the same edit made
+/// again after it was taken back is another list.
+fn digest(unit: &UnitId, prune: bool, list: &BTreeMap<&MemberName, (Option<Timestamp>, &Leaving)>) -> Digest {
+    let what = if prune { "prune" } else { "release" };
+    let entries = list.iter().flat_map(|(member, (placed, why))| {
+        let placed = placed.map(|at| at.to_string()).unwrap_or_default();
+        [member.to_string(), placed, why.cause.to_string(), why.message.clone()]
+    });
+    Digest::of_texts([unit.to_string(), what.to_owned()].into_iter().chain(entries))
+}

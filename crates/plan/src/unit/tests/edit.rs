@@ -1,0 +1,416 @@
+//! Edits that take a unit out of members: what is held, what releases it, and what takes it back.
+
+use api::delivery::{LabelDifference, LeavingCause, MemberDecision};
+
+use super::*;
+
+/// What is there before an edit: members a, b and c with the label `size: small`, which the unit selects.
+fn placed() -> World {
+    let mut world = World::new(&["a", "b", "c"]);
+    world.facts.removals = 0;
+    world.units[0].placement = rules("small", &[("a", "small"), ("b", "small"), ("c", "small")]);
+    world.step();
+    world
+}
+
+fn rules(wanted: &str, members: &[(&str, &str)]) -> Placement {
+    let size = |value: &str| BTreeMap::from([("size".to_owned(), value.to_owned())]);
+    let candidate =
+        |(m, value): &(&str, &str)| Candidate { name: (*m).to_owned(), member: Some(name(m)), labels: size(value) };
+    let rules = Rules { list: "fleet f".into(), match_labels: size(wanted) };
+    Placement::Rules(rules, members.iter().map(candidate).collect())
+}
+
+fn small(members: &[&str]) -> Placement {
+    rules("small", &members.iter().map(|m| (*m, "small")).collect::<Vec<_>>())
+}
+
+impl World {
+    fn entries(&self) -> BTreeMap<String, MemberDecision> {
+        let all = self.decisions.values().flat_map(|d| &d.members);
+        all.map(|(member, entry)| (member.to_string(), entry.clone())).collect()
+    }
+
+    /// Members that are held, with cause and words.
+    fn held(&self) -> Vec<(String, LeavingCause, String)> {
+        let held = |(member, entry): (String, MemberDecision)| {
+            let why = entry.held()?.clone();
+            Some((member, why.cause, why.message))
+        };
+        self.entries().into_iter().filter_map(held).collect()
+    }
+
+    fn leaving(&self) -> Vec<String> {
+        let entries = self.entries().into_iter();
+        entries.filter(|(_, entry)| !entry.removal.is_none()).map(|(member, _)| member).collect()
+    }
+
+    fn digest(&self) -> Option<Digest> {
+        let digests: BTreeSet<Digest> = self.decisions.values().filter_map(|d| d.held).collect();
+        assert!(digests.len() <= 1, "all slices of a unit name one list");
+        digests.into_iter().next()
+    }
+}
+
+type Change = fn(&mut World);
+
+/// An edit, the members that it would take the unit out of, and why.
+struct EditCase {
+    about: &'static str,
+    edit: Change,
+    members: &'static [&'static str],
+    cause: LeavingCause,
+    message: &'static str,
+}
+
+/// Each edit that may be a typing error.
+fn edits() -> Vec<EditCase> {
+    use LeavingCause::{NotAMember, NotListed, SelectorDiffers, UnitRemoved};
+    const ALL: &[&str] = &["a", "b", "c"];
+    vec![
+        EditCase {
+            about: "a typo in the selector",
+            edit: |w| w.units[0].placement = rules("smal", &[("a", "small"), ("b", "small"), ("c", "small")]),
+            members: ALL,
+            cause: SelectorDiffers,
+            message: "label size is \"small\", the selector wants \"smal\"",
+        },
+        EditCase {
+            about: "a label that changed",
+            edit: |w| w.units[0].placement = rules("small", &[("a", "small"), ("b", "large"), ("c", "small")]),
+            members: &["b"],
+            cause: SelectorDiffers,
+            message: "label size is \"large\", the selector wants \"small\"",
+        },
+        EditCase {
+            about: "a member that was taken out of the list",
+            edit: |w| w.units[0].placement = small(&["a", "c"]),
+            members: &["b"],
+            cause: NotListed,
+            message: "fleet f does not list it",
+        },
+        EditCase {
+            about: "an empty list",
+            edit: |w| w.units[0].placement = small(&[]),
+            members: ALL,
+            cause: NotListed,
+            message: "fleet f is empty",
+        },
+        EditCase {
+            about: "an entry that makes no such member",
+            edit: |w| {
+                w.units[0].placement = small(&["a", "b", "c"]);
+                if let Placement::Rules(_, candidates) = &mut w.units[0].placement {
+                    candidates[1].member = None;
+                }
+            },
+            members: &["b"],
+            cause: NotAMember,
+            message: "fleet f lists b, which makes no such member now",
+        },
+        EditCase {
+            about: "another list",
+            edit: |w| {
+                w.units[0].placement = small(&["a"]);
+                if let Placement::Rules(rules, _) = &mut w.units[0].placement {
+                    rules.list = "fleet g".to_owned();
+                }
+            },
+            members: &["b", "c"],
+            cause: NotListed,
+            message: "fleet g does not list it",
+        },
+        EditCase {
+            about: "a unit that is gone",
+            edit: |w| w.units.clear(),
+            members: ALL,
+            cause: UnitRemoved,
+            message: "g.example/Plugin/ns/o asks for it no longer",
+        },
+    ]
+}
+
+#[test]
+fn an_edit_that_takes_a_unit_out_of_members_is_held_and_keeps_what_they_have() {
+    for EditCase { about, edit, members, cause, message } in edits() {
+        let mut world = placed();
+        let before = world.entries();
+        edit(&mut world);
+        world.step();
+        let expect: Vec<_> = members.iter().map(|m| ((*m).to_owned(), cause, message.to_owned())).collect();
+        assert_eq!(world.held(), expect, "{about}");
+        assert_eq!(world.leaving(), [""; 0], "{about}");
+        let kept = world.entries().into_iter().map(|(m, entry)| (m, MemberDecision { leaving: None, ..entry }));
+        assert_eq!(kept.collect::<BTreeMap<_, _>>(), before, "{about}: entries are as they were");
+        assert!(world.digest().is_some(), "{about}");
+        assert!(world.step().is_settled(), "{about}: a second pass writes nothing");
+    }
+}
+
+#[test]
+fn the_approval_of_exactly_that_list_releases_it_and_another_one_does_not() {
+    for EditCase { about, edit, members, cause, .. } in edits() {
+        let mut world = placed();
+        edit(&mut world);
+        world.step();
+        let digest = world.digest().unwrap();
+        world.facts.approved = vec![Digest::of(b"another list")];
+        assert!(world.step().is_settled(), "{about}: another list was approved");
+        world.facts.approved.push(digest);
+        world.step();
+        assert_eq!(world.leaving(), members, "{about}");
+        assert_eq!((world.held(), world.digest()), (Vec::new(), None), "{about}");
+        let said = world.entries()[members[0]].leaving.clone().unwrap();
+        assert_eq!((said.released, said.cause), (Some(digest), cause), "{about}: the removal says why");
+        assert!(world.step().is_settled(), "{about}: it waits for the members");
+    }
+}
+
+#[test]
+fn an_edit_that_is_taken_back_has_touched_nothing() {
+    for EditCase { about, edit, .. } in edits() {
+        let mut world = placed();
+        let (before, units) = (world.entries(), world.units.clone());
+        edit(&mut world);
+        world.step();
+        world.units = units;
+        world.step();
+        assert_eq!((world.entries(), world.digest()), (before, None), "{about}");
+        assert!(world.step().is_settled(), "{about}");
+    }
+}
+
+#[test]
+fn the_label_that_differs_is_told_by_field() {
+    let mut world = placed();
+    world.units[0].placement = rules("smal", &[("a", "small"), ("b", "small"), ("c", "small")]);
+    world.step();
+    let label = world.entries()["a"].leaving.clone().unwrap().label;
+    let expect = LabelDifference { key: "size".into(), found: Some("small".into()), wanted: "smal".into() };
+    assert_eq!(label, Some(expect));
+}
+
+#[test]
+fn what_was_not_edited_or_is_deleted_as_a_whole_is_not_held() {
+    let leaves: [(&str, Change, &[&str]); 4] = [
+        (
+            "given members",
+            |w| w.units[0].placement = Placement::Given(BTreeMap::from([(name("a"), Given::default())])),
+            &["b", "c"],
+        ),
+        ("an owner that is being deleted", |w| w.facts.state = OwnerState::Leaving(None), &["a", "b", "c"]),
+        (
+            "a member without a record",
+            |w| {
+                w.members.remove(&name("b"));
+                w.units[0].placement = small(&["a", "c"]);
+            },
+            &[],
+        ),
+        (
+            "a list that does not exist",
+            |w| w.units[0].placement = Placement::Missing(WaitingOn::new(Missing::Fleet, "f")),
+            &[],
+        ),
+    ];
+    for (about, change, members) in leaves {
+        let mut world = placed();
+        change(&mut world);
+        world.step();
+        assert_eq!(world.leaving(), members, "{about}");
+        assert_eq!(world.held(), [], "{about}");
+    }
+}
+
+#[test]
+fn an_owner_that_goes_takes_along_what_was_held_and_does_not_blame_the_edit() {
+    let mut world = placed();
+    world.units[0].placement = small(&[]);
+    world.step();
+    world.facts.state = OwnerState::Leaving(None);
+    world.step();
+    assert_eq!(world.leaving(), ["a", "b", "c"]);
+    assert!(world.entries().values().all(|entry| entry.leaving.is_none()));
+    assert_eq!(world.digest(), None);
+}
+
+#[test]
+fn an_edit_that_changes_the_list_needs_another_approval() {
+    let changes: [(&str, Change); 4] = [
+        ("one member more", |w| w.units[0].placement = small(&["a"])),
+        ("another cause", |w| w.units[0].placement = rules("small", &[("a", "small"), ("b", "small"), ("c", "large")])),
+        ("objects that stay", |w| w.units[0].prune = false),
+        ("another member", |w| w.units[0].placement = small(&["a", "c"])),
+    ];
+    for (about, change) in changes {
+        let mut world = placed();
+        world.units[0].placement = small(&["a", "b"]);
+        world.step();
+        let first = world.digest().unwrap();
+        // The approval comes at the same time as the second edit.
+        change(&mut world);
+        world.facts.approved = vec![first];
+        world.step();
+        assert_eq!(world.leaving(), [""; 0], "{about}");
+        assert_ne!(world.digest(), Some(first), "{about}");
+        world.facts.approved = world.digest().into_iter().collect();
+        world.step();
+        assert!(!world.leaving().is_empty(), "{about}: the new list can be approved");
+    }
+}
+
+#[test]
+fn an_approval_is_for_once() {
+    let mut world = placed();
+    world.units[0].placement = small(&["a", "b"]);
+    world.step();
+    world.facts.approved = world.digest().into_iter().collect();
+    world.step();
+    world.report("c", UnitPhase::Removed, None);
+    world.step();
+    assert_eq!(world.entries().len(), 2);
+    world.units[0].placement = small(&["a", "b", "c"]);
+    world.step();
+    // The same mistake again, with the annotation of the first time.
+    world.units[0].placement = small(&["a", "b"]);
+    world.step();
+    assert_eq!((world.held().len(), world.leaving()), (1, Vec::new()));
+}
+
+#[test]
+fn an_approval_that_is_half_written_is_carried_out_to_its_end() {
+    let names: Vec<String> = (0..150).map(|n| format!("m{n:03}")).collect();
+    let refs: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut world = World::new(&refs);
+    world.facts.removals = 0;
+    world.step();
+    world.units[0].placement = small(&[]);
+    world.step();
+    let before = world.decisions.clone();
+    assert_eq!(world.held().len(), 150);
+    world.facts.approved = world.digest().into_iter().collect();
+    let plan = world.step();
+    assert_eq!(plan.write_decisions.len(), 2);
+    // The process ends after the first slice was written, and something else is approved before it starts again.
+    let second = &plan.write_decisions[1].0;
+    world.decisions.insert(second.clone(), before[second].clone());
+    world.facts.approved = Vec::new();
+    world.step();
+    assert_eq!((world.leaving().len(), world.held().len()), (150, 0));
+}
+
+#[test]
+fn the_owner_may_allow_a_number_of_members_at_once() {
+    // How many are allowed, which members the list keeps, how many leave and how many are held.
+    for (allowed, list, leaves, held) in [
+        (0, &["a", "b"][..], 0, 1),
+        (1, &["a", "b"][..], 1, 0),
+        (1, &["a"][..], 0, 2),
+        (2, &["a"][..], 2, 0),
+        (3, &[][..], 3, 0),
+    ] {
+        let mut world = placed();
+        world.facts.removals = allowed;
+        world.units[0].placement = small(list);
+        world.step();
+        assert_eq!((world.leaving().len(), world.held().len()), (leaves, held), "{allowed} {list:?}");
+        assert!(world.step().is_settled(), "{allowed} {list:?}");
+    }
+}
+
+#[test]
+fn a_member_that_leaves_by_that_number_counts_until_it_is_done() {
+    let mut world = placed();
+    world.facts.removals = 1;
+    world.units[0].placement = small(&["a", "b"]);
+    world.step();
+    world.units[0].placement = small(&["a"]);
+    world.step();
+    assert_eq!((world.leaving(), world.held().len()), (vec!["c".to_owned()], 1));
+    world.report("c", UnitPhase::Removed, None);
+    world.step();
+    world.step();
+    assert_eq!((world.leaving(), world.held().len()), (vec!["b".to_owned()], 0));
+}
+
+#[test]
+fn members_are_counted_once_over_all_units_of_the_owner() {
+    let two = |allowed| {
+        let mut world = placed();
+        let second = world.owner.unit(Some("second"));
+        world.units.push(UnitSpec { id: second, ..world.units[0].clone() });
+        world.step();
+        world.facts.removals = allowed;
+        world
+    };
+    // How many are allowed, what two units keep, and how many entries leave.
+    for (allowed, first, second, leaves) in [
+        (1, &["a", "b"][..], &["a", "b"][..], 2),
+        (1, &["a", "b"][..], &["a", "c"][..], 0),
+        (2, &["a", "b"][..], &["a", "c"][..], 2),
+    ] {
+        let mut world = two(allowed);
+        (world.units[0].placement, world.units[1].placement) = (small(first), small(second));
+        world.step();
+        let entries = world.decisions.values().flat_map(|d| d.members.values());
+        assert_eq!(entries.filter(|e| !e.removal.is_none()).count(), leaves, "{allowed} {first:?} {second:?}");
+    }
+    // A policy that was removed is named.
+    let mut world = two(0);
+    world.units.truncate(1);
+    world.step();
+    let gone = world.decisions.values().find(|decision| decision.unit.policy.is_some()).unwrap();
+    let why = gone.members[&name("a")].held().unwrap();
+    assert_eq!(why.message, "policy second was removed or renamed");
+}
+
+#[test]
+fn a_unit_that_does_not_resolve_keeps_what_is_held_of_it() {
+    let mut world = placed();
+    world.units[0].placement = small(&["a", "b"]);
+    world.step();
+    let (held, digest) = (world.held(), world.digest());
+    world.units[0].placement = Placement::Missing(WaitingOn::new(Missing::Fleet, "f"));
+    world.facts.approved = digest.into_iter().collect();
+    world.step();
+    assert_eq!((world.held(), world.digest(), world.leaving()), (held, digest, Vec::new()));
+    world.units[0].placement = small(&["a", "b"]);
+    world.step();
+    assert_eq!(world.leaving(), ["c"], "it is the list that was approved");
+}
+
+#[test]
+fn what_is_kept_gets_no_commit_and_does_not_hide_that_one_empties_the_others() {
+    let mut world = placed();
+    world.units[0].placement = small(&["a", "b"]);
+    world.units[0].inputs = Some(tree("c2", "./a"));
+    world.step();
+    let epochs: Vec<u64> = world.entries().values().map(|entry| entry.epoch).collect();
+    assert_eq!(epochs, [2, 2, 1]);
+    world.report("c", UnitPhase::Applied, None);
+    for member in ["a", "b"] {
+        world.report(member, UnitPhase::Applied, Some(list(member, 2)));
+        let status = world.statuses.get_mut(&(world.owner.unit(None), name(member))).unwrap();
+        status.objects = UnitCounts { desired: 0, inventory: 2, ..UnitCounts::default() };
+    }
+    world.step();
+    let granted = world.entries().values().filter(|entry| entry.granted.is_some()).count();
+    assert_eq!(granted, 0, "nothing would be left where the unit goes");
+}
+
+#[test]
+fn what_is_held_released_or_taken_back_is_told_by_the_trigger() {
+    let mut world = placed();
+    let whole = world.units[0].placement.clone();
+    world.units[0].placement = rules("smal", &[("a", "small"), ("b", "small"), ("c", "small")]);
+    let held = "label size is \"small\", the selector wants \"smal\": held in a, b, c";
+    assert_eq!(world.trigger(), (TriggerCause::Edit, held.into()));
+    world.units[0].placement = whole;
+    assert_eq!(world.trigger(), (TriggerCause::Membership, "what would take it out is taken back: a, b, c".into()));
+    world.units[0].placement = rules("small", &[("a", "small"), ("b", "large"), ("c", "small")]);
+    let held = "label size is \"large\", the selector wants \"small\": held in b";
+    assert_eq!(world.trigger(), (TriggerCause::Membership, held.into()));
+    let digest = world.digest().unwrap();
+    world.facts.approved = vec![digest];
+    assert_eq!(world.trigger(), (TriggerCause::Approval, format!("approved: -b ({digest})")));
+}

@@ -10,7 +10,7 @@
 //! | inputs unknown, list of members missing, render failed | decisions stay as they are, deletions frozen |
 //! | inputs differ from the newest revision | a new revision with the next epoch |
 //! | a member is selected or given | it gets the newest revision |
-//! | an edit of a live owner takes a unit out of a member: the selector, a label, the list, the unit itself | the member keeps its entry, which says why, until a person [approves](edit) |
+//! | an edit of a live owner takes a unit out of a member: the selector, a label, the list, the unit itself | the member keeps its entry, which says why, until a person approves (`unit::edit`) |
 //! | that is approved or within what the owner allows, a given member is given no more, the owner is gone | a removal, kept until the member reported it done |
 //! | the member's record is gone | its entry is dropped: nothing is deleted there |
 //! | members report deletions | the [guard](crate::guard) grants them, or they wait for an approval |

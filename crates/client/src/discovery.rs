@@ -37,7 +37,7 @@ pub struct Discovery {
 }
 
 /// Kinds of documents that servers have alike: a thousand members serve the same core group. Cheap to clone; clones share
-/// what they hold, for as long as somebody uses it.
+/// what they hold, for as long as a member uses it.
 #[derive(Clone, Debug, Default)]
 pub struct Documents(Arc<Mutex<HashSet<Document>>>);
 

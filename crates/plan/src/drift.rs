@@ -116,7 +116,7 @@ impl Walk<'_> {
         }
     }
 
-    /// The steps into the list at this place that somebody owns.
+    /// The steps into the list at this place that a manager owns.
     fn elements(&mut self) -> Vec<Element> {
         let shape = self.shape.get_or_insert_with(|| field::shape(self.object));
         let here = self.path.0.iter().try_fold(&*shape, |tree, element| tree.child(element));

@@ -170,5 +170,5 @@ async fn servers_that_say_the_same_share_it_while_it_is_used() {
     assert!(Arc::ptr_eq(&found[0], &found[1]));
     drop((a, b));
     assert!(other.find(&scaler("v1")).await.unwrap().is_some());
-    assert_eq!(documents.0.lock().unwrap().len(), 1, "what nobody uses goes");
+    assert_eq!(documents.0.lock().unwrap().len(), 1, "what no member uses is dropped");
 }

@@ -72,7 +72,7 @@ fn a_field_that_differs_is_admissions_while_it_is_ours_and_the_member_says_so_an
     let accepted = answered(Some(&ours));
     assert_eq!(accepted.admission, ["spec.paused"]);
     assert_eq!(accepted.projection, Some(drift::projection(&ours, false)));
-    // The member would not make that of it: somebody wrote under our name. What admission changes still is admission's.
+    // The member would not make that of it: another client wrote under our name. What admission changes still is admission's.
     let mut answer = live(&sent, &[]);
     answer["spec"]["template"]["spec"]["containers"][0]["image"] = json!("mirror/nginx");
     let accepted = answered(Some(&answer));

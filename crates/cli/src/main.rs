@@ -11,6 +11,7 @@ mod doctor;
 mod duration;
 mod instance;
 mod output;
+mod reach;
 mod status;
 mod sync;
 mod tree;

@@ -3,7 +3,7 @@
 mod stale;
 
 use api::condition::{self, Condition};
-use api::delivery::{Decision, LinkState, MemberLink, MemberStatus, UnitId, UnitPhase, UnitStatus};
+use api::delivery::{Decision, MemberLink, MemberStatus, UnitId, UnitPhase, UnitStatus};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::fleet::v1alpha1::Fleet;
@@ -12,6 +12,7 @@ use kube::ResourceExt;
 use model::Timestamp;
 
 use super::fault::{self, Fault, Names, Place, Severity};
+use crate::reach;
 
 /// What was read.
 #[derive(Debug)]
@@ -62,22 +63,14 @@ impl Facts {
     /// so its units are neither fine nor broken; the member itself is the finding.
     fn answers(&self, member: &str) -> bool {
         let record = self.members.iter().find(|cluster| cluster.name_any() == member);
-        record.is_some_and(record_answers) && self.kept_out(member).is_none()
+        reach::answers(record, self.link(member))
     }
 
-    /// The link of an applier that does not get through.
-    fn kept_out(&self, member: &str) -> Option<&MemberLink> {
+    /// How the applier of a member gets on with it.
+    fn link(&self, member: &str) -> Option<&MemberLink> {
         let mut theirs = self.statuses.iter().filter(|slice| slice.spec.member.as_str() == member);
-        let link = theirs.find_map(|slice| slice.status.as_ref()?.link.as_ref());
-        link.filter(|link| link.state != LinkState::Connected)
+        theirs.find_map(|slice| slice.status.as_ref()?.link.as_ref())
     }
-}
-
-/// Does the record of a member say that the member answers?
-fn record_answers(member: &Cluster) -> bool {
-    let conditions = member.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-    let ready = condition::find(conditions, condition::READY);
-    ready.is_some_and(|ready| ready.status == "True" || ready.reason == reason::CLUSTER_NOT_READY)
 }
 
 /// The hub's process, as it answers.
@@ -167,7 +160,7 @@ pub(super) fn diagnose(facts: &Facts, now: Timestamp) -> Vec<Finding> {
         let conditions = member.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
         let names = Names::of(member);
         // A record that says itself what is wrong says it better.
-        match facts.kept_out(&names.name).filter(|_| record_answers(member)) {
+        match reach::kept_out(facts.link(&names.name)).filter(|_| reach::record_answers(member)) {
             Some(link) => {
                 let name = names.to_string();
                 out.push(found(Place::Member, &name, names, fault::of_link(link.state), &link.message));

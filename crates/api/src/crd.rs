@@ -118,6 +118,7 @@ fn applications() -> Value {
                     "properties": {
                         "policy": {"type": "string"}, "digest": {"type": "string"}, "count": count(),
                         "reason": {"type": "string"},
+                        "memberCount": count(), "objectCount": count(),
                         "causes": {"type": "array", "items": {
                             "type": "object",
                             "properties": {

@@ -7,13 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::condition::{self, Statement};
 use api::delivery::{DecisionSpec, MemberDecision, UnitId};
-use api::kurator::annotation::REMOVALS;
 use api::kurator::apps::v1alpha1::{Application, HeldCause, HeldDeletions};
 use api::reason;
 use model::{Digest, MemberName};
 
 use super::status::{FoldFacts, some, total};
-use super::{SYNC_STATUS_MAX, removals};
+use super::{SYNC_STATUS_MAX, removals_ignored};
 use crate::guard::Held;
 use crate::unit;
 
@@ -67,10 +66,11 @@ pub(super) fn lists(facts: &FoldFacts<'_>, units: &[UnitId]) -> Vec<HeldDeletion
 fn by_source(facts: &FoldFacts<'_>, unit: &UnitId) -> Option<HeldDeletions> {
     let held = facts.held(unit)?;
     let count = u32::try_from(held.count).unwrap_or(u32::MAX);
+    let member_count = u32::try_from(held.members.len()).unwrap_or(u32::MAX);
     let cause = |cause: &crate::guard::Cause| HeldCause {
         cause: format!("{cause:?}"),
         message: cause.as_str().to_owned(),
-        members: u32::try_from(held.members.len()).unwrap_or(u32::MAX),
+        members: member_count,
         objects: count,
     };
     let members = held.members.iter().take(HELD_SHOWN);
@@ -79,6 +79,8 @@ fn by_source(facts: &FoldFacts<'_>, unit: &UnitId) -> Option<HeldDeletions> {
         digest: held.digest.to_string(),
         reason: reason::SOURCE_REMOVES_OBJECTS.to_owned(),
         count,
+        member_count,
+        object_count: count,
         causes: held.causes.iter().map(cause).collect(),
         members: members.map(|(m, count, names)| format!("{m}: {}", sample(*count, names))).collect(),
         waiting_on: held.waiting_on.iter().take(WAITING_SHOWN).map(MemberName::to_string).collect(),
@@ -116,11 +118,14 @@ fn by_edit(facts: &FoldFacts<'_>, unit: &UnitId) -> Option<HeldDeletions> {
         let why = entry.held().filter(|_| tells).map(|why| format!(" ({})", why.message)).unwrap_or_default();
         format!("{member}: {what}{why}")
     };
+    let object_count = total(causes.values().map(|cause| cause.objects));
     Some(HeldDeletions {
         policy: unit.policy.clone().unwrap_or_default(),
         digest: digest.to_string(),
         reason: reason::EDIT_REMOVES_MEMBERS.to_owned(),
-        count: if prune { total(causes.values().map(|cause| cause.objects)) } else { 0 },
+        count: if prune { object_count } else { 0 },
+        member_count: u32::try_from(kept.len()).unwrap_or(u32::MAX),
+        object_count,
         members: kept.iter().take(HELD_SHOWN).map(|(member, entry)| line(member, entry)).collect(),
         causes: causes.into_values().take(CAUSES_SHOWN).collect(),
         waiting_on: Vec::new(),
@@ -165,13 +170,8 @@ fn message(application: &Application, held: &[HeldDeletions]) -> String {
         let waiting = some(waiting.into_iter().cloned(), ", ");
         format!("not reported yet: {waiting}; then `kurator approve app/{name}` releases the whole list")
     };
-    let annotations = application.metadata.annotations.as_ref();
-    let ignored = match annotations.and_then(|all| all.get(REMOVALS)) {
-        Some(text) if removals(annotations) == 0 && text.trim() != "0" => {
-            format!("; {REMOVALS} is {text:?}, which is no number of members, and counts as 0")
-        }
-        _ => String::new(),
-    };
+    let ignored = removals_ignored(application.metadata.annotations.as_ref());
+    let ignored = ignored.map(|why| format!("; {why}")).unwrap_or_default();
     format!("{head} ({said}): {list}; {then}{ignored}")
 }
 

@@ -79,9 +79,14 @@ fn a_field_that_differs_is_admissions_while_it_is_ours_and_the_member_says_so_an
     let image = "spec.template.spec.containers[name=\"web\"].image";
     assert_eq!((accepted.applied, accepted.projection), (Some(sent.digest), None));
     assert_eq!(accepted.admission, [image]);
-    // It cannot tell: then it is sent as it should be.
+    assert!(!accepted.unasked);
+    // It cannot tell: then it stays as it is, or each start would write it again.
     let accepted = answered(None);
-    assert_eq!((accepted.projection, accepted.admission), (None, Vec::new()));
+    assert_eq!(
+        (accepted.projection, accepted.admission),
+        (Some(drift::projection(&ours, false)), vec!["spec.paused".to_owned()])
+    );
+    assert!(accepted.unasked);
     let mut theirs = live(&sent, &["f:paused"]);
     theirs["spec"]["paused"] = json!(true);
     let accepted = known(recalled(&sent, "u", &theirs, None));

@@ -117,7 +117,8 @@ struct InTheWay {
 struct Stuck(Option<(InTheWay, Duration)>);
 
 impl Stuck {
-    /// Remembers what is in the way now, and says whether it has been there for long enough. `now` is any time that goes on.
+    /// Remembers what is in the way now, and says whether it has been there for long enough. `now` is any time that goes
+    /// on.
     fn is_stuck(&mut self, found: Option<InTheWay>, now: Duration) -> bool {
         let since = match (&self.0, &found) {
             (Some((before, since)), Some(found)) if before == found => *since,

@@ -42,9 +42,11 @@ async fn deletions(common: &Common, name: &str, what: &Approve) -> anyhow::Resul
     let client = connect::hub(common).await?;
     let chosen = listed(&client, common, name, &what.digest).await?;
     for list in &chosen {
-        held::lines(list).into_iter().for_each(output::note);
+        held::lines(list).into_iter().for_each(output::print_stderr);
         if !list.waiting_on.is_empty() {
-            output::note(format_args!("  that is not covered, and held again; look with `kurator status app/{name}`"));
+            output::print_stderr(format_args!(
+                "  that is not covered, and held again; look with `kurator status app/{name}`"
+            ));
         }
     }
     // The digests that were shown: a list that has changed since is another one, and not approved.
@@ -68,16 +70,18 @@ async fn deletions(common: &Common, name: &str, what: &Approve) -> anyhow::Resul
     let sum = chosen.iter().map(held::what).collect::<Vec<_>>().join(", and ");
     let see = format!("see `kurator status app/{name}`");
     match end {
-        None => output::note(format_args!("app/{name}: approved: {sum}; {see}")),
+        None => output::print_stderr(format_args!("app/{name}: approved: {sum}; {see}")),
         Some(End::Unseen(why)) => {
-            output::note(format_args!("app/{name}: approved: {sum}; cannot see whether it is done: {why}; {see}"));
+            output::print_stderr(format_args!(
+                "app/{name}: approved: {sum}; cannot see whether it is done: {why}; {see}"
+            ));
         }
         Some(End::Done(away)) if away.is_empty() => {
-            output::note(format_args!("app/{name}: approved and done in {}: {sum}", tenths(began.elapsed())));
+            output::print_stderr(format_args!("app/{name}: approved and done in {}: {sum}", tenths(began.elapsed())));
         }
         Some(End::Done(away)) => {
             let names = wait::named(&away);
-            output::note(format_args!(
+            output::print_stderr(format_args!(
                 "app/{name}: approved: {sum}; no answer from {names}: it is done there when there is one, and done elsewhere"
             ));
         }
@@ -203,7 +207,7 @@ async fn listed(
 
 /// Asks whether what is shown is meant. `command` approves it without asking.
 fn confirm(command: &str) -> anyhow::Result<()> {
-    let Some(answer) = output::ask("Release exactly these? [y/N]")? else {
+    let Some(answer) = output::prompt("Release exactly these? [y/N]")? else {
         bail!("nothing was approved: there is no terminal to ask at; read the list, then approve it with `{command}`");
     };
     if !is_yes(&answer) {
@@ -226,7 +230,7 @@ async fn identity(common: &Common, name: &str) -> anyhow::Result<()> {
     let patch = json!({"metadata": {"annotations": {APPROVE_IDENTITY: uid}}});
     api.patch(name, &params(), &Patch::Merge(&patch)).await.map_err(asked(&format!("cannot approve member/{name}")))?;
     if !output::structured(common.output, &json!({"name": name, "approvedId": uid}))? {
-        output::note(format_args!("member/{name}: from now on the cluster with kube-system UID {uid}"));
+        output::print_stderr(format_args!("member/{name}: from now on the cluster with kube-system UID {uid}"));
     }
     Ok(())
 }

@@ -116,7 +116,7 @@ impl Place<'_> {
         let mut late = format!("the hub does not say within {secs} s whether it is done; {see}");
         loop {
             let began = Instant::now();
-            let Ok(seen) = tokio::time::timeout_at(deadline, self.look(lists, &mut released)).await else {
+            let Ok(seen) = tokio::time::timeout_at(deadline, self.look_at_lists(lists, &mut released)).await else {
                 bail!("app/{name}: approved, and {late}");
             };
             late = match seen {
@@ -137,7 +137,7 @@ impl Place<'_> {
     }
 
     /// `released`: what was heard of each list by an earlier look. A later commit takes it from the decisions.
-    async fn look(&self, lists: &[Approved], released: &mut [Option<Released>]) -> Result<Seen, Unread> {
+    async fn look_at_lists(&self, lists: &[Approved], released: &mut [Option<Released>]) -> Result<Seen, Unread> {
         let applications: Api<Application> = Api::namespaced(self.client.clone(), self.namespace);
         let app = applications.get_opt(self.name).await.map_err(Unread::of("cannot read the application"))?;
         let Some(app) = app else { return Ok(Seen::Gone) };

@@ -75,7 +75,7 @@ impl Refusals {
     /// was said last of this object.
     pub(super) fn refused(&self, object: ObjectKey, stored: Stored, error: &WriteError) {
         let said = without_numbers(&model::cause::chain(error));
-        let word = self.note(object, stored, said);
+        let word = self.note_refusal(object, stored, said);
         let error = error as &dyn std::error::Error;
         match (word, stored) {
             (Word::Nothing, _) => {}
@@ -92,7 +92,7 @@ impl Refusals {
     }
 
     /// Notes a refusal.
-    fn note(&self, object: ObjectKey, stored: Stored, said: String) -> Word {
+    fn note_refusal(&self, object: ObjectKey, stored: Stored, said: String) -> Word {
         let mut known = self.lock();
         let Known { all, more_said } = &mut *known;
         let is_full = all.len() >= REFUSALS_MAX;
@@ -139,7 +139,7 @@ mod tests {
     fn each_refusal_is_said_once_and_once_that_there_are_more_than_are_known() {
         let refusals = Refusals::default();
         let object = |n: usize| ("Fleet".to_owned(), NamespacedName::new("default", format!("f{n}")));
-        let note = |n, stored, said: &str| refusals.note(object(n), stored, said.to_owned());
+        let note = |n, stored, said: &str| refusals.note_refusal(object(n), stored, said.to_owned());
         let first: Vec<Word> = (0..REFUSALS_MAX).map(|n| note(n, Stored::Cut, "too large")).collect();
         assert!(first.iter().all(|word| *word == Word::Object));
         for (n, stored, said, expect) in [

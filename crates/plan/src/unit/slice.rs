@@ -107,6 +107,9 @@ fn members(
 /// The entry of a member that is being left: its tombstone, or nothing once it is done or the member has no record. An edit
 /// may have to wait for an approval; then it stays, and says why it would be left.
 ///
+/// A tombstone that lets go of objects never becomes one that deletes them, whatever its policy says later; while the owner is
+/// being deleted, its word counts for what it takes out itself. A tombstone that deletes may be made to let go.
+///
 /// Once the owner is gone, a tombstone stays what the owner made it. If our finalizer was taken off by hand, no word is
 /// left that anything may be deleted: it is released.
 fn leave(
@@ -124,6 +127,9 @@ fn leave(
     let removal = match (observed.facts.state, entry.removal) {
         (OwnerState::Gone, Removal::None) => Removal::Release,
         (OwnerState::Gone, said) => said,
+        // The person who agreed was told that the objects stay, and no guard weighs what leaves.
+        (OwnerState::Live, Removal::Release) => Removal::Release,
+        (OwnerState::Leaving(_), Removal::Release) if entry.leaving.is_some() => Removal::Release,
         (OwnerState::Live | OwnerState::Leaving(_), _) => removal,
     };
     let status = observed.statuses.get(&(unit.clone(), member.clone()));

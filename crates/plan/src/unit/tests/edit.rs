@@ -223,6 +223,69 @@ fn what_was_not_edited_or_is_deleted_as_a_whole_is_not_held() {
 }
 
 #[test]
+fn what_was_let_go_is_never_deleted_whatever_the_policy_says_later() {
+    use OwnerState::Leaving;
+    let by_approval: Change = |w| {
+        w.step();
+        w.facts.approved = w.digest().into_iter().collect();
+    };
+    let by_number: Change = |w| w.facts.removals = 1;
+    let later: [(&str, Change); 4] = [
+        ("the policy prunes", |w| w.units[0].prune = true),
+        ("the policy is removed, and comes back pruning", |w| {
+            let mut unit = w.units.remove(0);
+            w.step();
+            unit.prune = true;
+            w.units.push(unit);
+        }),
+        ("the owner is deleted, and prunes", |w| {
+            w.units[0].prune = true;
+            w.step();
+            w.facts.state = Leaving(None);
+        }),
+        ("the owner is deleted with its objects", |w| w.facts.state = Leaving(Some(Removal::Prune))),
+    ];
+    for (how, leave) in [("by approval", by_approval), ("by number", by_number)] {
+        for (about, change) in later {
+            let mut world = placed();
+            world.units[0].prune = false;
+            world.step();
+            world.units[0].placement = small(&["a", "b"]);
+            leave(&mut world);
+            world.step();
+            assert_eq!(world.entry("c").removal, Removal::Release, "{how}, {about}");
+            // Its member does not answer, so the tombstone stays.
+            change(&mut world);
+            world.step();
+            assert_eq!(world.entry("c").removal, Removal::Release, "{how}, {about}");
+            assert!(world.step().is_settled(), "{how}, {about}");
+        }
+    }
+}
+
+#[test]
+fn what_is_on_its_way_to_be_deleted_may_be_let_go() {
+    let mut world = placed();
+    world.units[0].placement = small(&["a", "b"]);
+    world.facts.removals = 1;
+    world.step();
+    assert_eq!(world.entry("c").removal, Removal::Prune);
+    world.units[0].prune = false;
+    world.step();
+    assert_eq!(world.entry("c").removal, Removal::Release);
+}
+
+#[test]
+fn what_an_owner_takes_out_itself_follows_its_word_for_as_long_as_it_is_there() {
+    let mut world = placed();
+    for said in [Removal::Release, Removal::Prune, Removal::Release] {
+        world.facts.state = OwnerState::Leaving(Some(said));
+        world.step();
+        assert_eq!(world.entry("c").removal, said);
+    }
+}
+
+#[test]
 fn an_owner_that_goes_takes_along_what_was_held_and_does_not_blame_the_edit() {
     let mut world = placed();
     world.units[0].placement = small(&[]);

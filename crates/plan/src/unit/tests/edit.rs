@@ -45,6 +45,12 @@ impl World {
         entries.filter(|(_, entry)| !entry.removal.is_none()).map(|(member, _)| member).collect()
     }
 
+    /// Counts what a member has of the unit.
+    fn count(&mut self, member: &str, desired: u32, inventory: u32) {
+        let status = self.statuses.get_mut(&(self.owner.unit(None), name(member))).unwrap();
+        status.objects = UnitCounts { desired, inventory, ..UnitCounts::default() };
+    }
+
     fn digest(&self) -> Option<Digest> {
         let digests: BTreeSet<Digest> = self.decisions.values().filter_map(|d| d.held).collect();
         assert!(digests.len() <= 1, "all slices of a unit name one list");
@@ -450,15 +456,74 @@ fn what_is_kept_gets_no_commit_and_does_not_hide_that_one_empties_the_others() {
     world.step();
     let epochs: Vec<u64> = world.entries().values().map(|entry| entry.epoch).collect();
     assert_eq!(epochs, [2, 2, 1]);
-    world.report("c", UnitPhase::Applied, None);
-    for member in ["a", "b"] {
-        world.report(member, UnitPhase::Applied, Some(list(member, 2)));
-        let status = world.statuses.get_mut(&(world.owner.unit(None), name(member))).unwrap();
-        status.objects = UnitCounts { desired: 0, inventory: 2, ..UnitCounts::default() };
+    for reported in [None, Some(released(3))] {
+        world.report("c", UnitPhase::Applied, reported.clone());
+        for member in ["a", "b"] {
+            world.report(member, UnitPhase::Applied, Some(list(member, 2)));
+            world.count(member, 0, 2);
+        }
+        world.step();
+        let granted = world.entries().values().filter(|entry| entry.granted.is_some()).count();
+        assert_eq!(granted, 0, "nothing would be left where the unit goes: {reported:?}");
     }
-    world.step();
-    let granted = world.entries().values().filter(|entry| entry.granted.is_some()).count();
-    assert_eq!(granted, 0, "nothing would be left where the unit goes");
+}
+
+/// What a member reports for as long as an epoch lasts at which something was deleted.
+fn released(count: u32) -> Deletions {
+    Deletions { state: DeletionState::Released, released: count, ..list("earlier", 0) }
+}
+
+/// A hundred members with a hundred objects each; each has lost one to the last commit. An edit would take the unit out of 90
+/// of them. The next commit removes 94 objects in the other ten.
+#[test]
+fn what_is_kept_is_not_what_a_commit_may_remove_a_quarter_of() {
+    let names: Vec<String> = (0..100).map(|n| format!("m{n:03}")).collect();
+    let refs: Vec<&str> = names.iter().map(String::as_str).collect();
+    // What one of the members that are kept reports, how many lists wait then, and of how many objects.
+    for (reported, lists, of) in [
+        (None, 10, 990),
+        (Some(released(1)), 10, 990),
+        (Some(list("its own", 7)), 11, 997),
+        (Some(Deletions { released: 1, ..list("its own", 7) }), 11, 997),
+    ] {
+        let mut world = World::new(&refs);
+        world.facts.removals = 0;
+        world.step();
+        world.units[0].placement = small(&refs[90..]);
+        world.step();
+        world.units[0].inputs = Some(tree("c2", "./a"));
+        world.step();
+        assert_eq!(world.held().len(), 90);
+        for (n, member) in refs.iter().enumerate() {
+            let report = match n {
+                0 => reported.clone(),
+                1..90 => Some(released(1)),
+                _ => Some(list(member, 94)),
+            };
+            world.report(member, UnitPhase::Applied, report);
+            world.count(member, if n < 90 { 99 } else { 5 }, 99);
+        }
+        let held = |world: &World| {
+            let status_of = |u: &UnitId, m: &MemberName| world.statuses.get(&(u.clone(), m.clone())).cloned();
+            let entries = world.decisions.values().flat_map(|d| &d.members);
+            held(&world.owner.unit(None), entries, status_of, |_| true)
+        };
+        world.step();
+        let told = held(&world).unwrap_or_else(|| panic!("granted: {reported:?}"));
+        assert_eq!((told.members.len(), told.of), (lists, of), "{reported:?}");
+        assert!(world.entries().values().all(|entry| entry.granted.is_none()), "{reported:?}");
+        world.facts.approved = vec![told.digest];
+        world.step();
+        let granted = world.entries().values().filter(|entry| entry.granted.is_some()).count();
+        assert_eq!(granted, lists, "{reported:?}");
+        // What goes ahead first stays in the list, so that the approval holds for the others.
+        let list = reported.filter(|list| list.state == DeletionState::Waiting);
+        let gone = list.map(|list| Deletions { state: DeletionState::Released, released: 7, count: 0, ..list });
+        if gone.is_some() {
+            world.report(refs[0], UnitPhase::Applied, gone);
+            assert_eq!(held(&world).map(|held| held.digest), Some(told.digest));
+        }
+    }
 }
 
 #[test]

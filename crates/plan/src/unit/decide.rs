@@ -51,7 +51,7 @@ pub(super) fn decide(observed: &Observed<'_>, now: Timestamp) -> (Plan, Report) 
             report.units.push(said);
         }
     }
-    slice::write(observed, &wishes, &mut plan);
+    slice::write(observed, &wishes, &mut plan, now);
     slice::place_before_removing(observed, &mut plan);
     revision::retire(observed, &mut plan);
     plan.finalizer = slice::finalizer(observed, &plan);

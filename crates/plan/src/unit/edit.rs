@@ -59,7 +59,11 @@ impl Edit {
 }
 
 /// Weighs what edits of a live owner take out of members, for all of its units.
-pub(super) fn edits(observed: &Observed<'_>, wishes: &BTreeMap<UnitId, Wish>) -> BTreeMap<UnitId, Edit> {
+pub(super) fn edits(
+    observed: &Observed<'_>,
+    wishes: &BTreeMap<UnitId, Wish>,
+    now: Timestamp,
+) -> BTreeMap<UnitId, Edit> {
     if observed.facts.state != OwnerState::Live {
         return BTreeMap::new();
     }
@@ -75,10 +79,11 @@ pub(super) fn edits(observed: &Observed<'_>, wishes: &BTreeMap<UnitId, Wish>) ->
         .collect();
     for unit in units {
         let wish = wishes.get(unit);
-        let leaving = leaving(observed, unit, wish);
+        let mut leaving = leaving(observed, unit, wish);
         if leaving.is_empty() {
             continue;
         }
+        date(observed, unit, &mut leaving, now);
         let verdict = verdict(observed, unit, wish, &leaving);
         if let Verdict::Held(_) = verdict {
             counted.extend(leaving.keys().cloned());
@@ -111,6 +116,16 @@ fn leaving(observed: &Observed<'_>, unit: &UnitId, wish: Option<&Wish>) -> BTree
     let by_member = candidates.iter().filter_map(|c| Some((c.member.as_ref()?, c))).collect();
     let by_name = candidates.iter().map(|c| (c.name.as_str(), c)).collect();
     left.into_iter().map(|member| (member.clone(), why(rules, &by_member, &by_name, member))).collect()
+}
+
+/// Says since when each is so: from now on, or from when it was first held.
+fn date(observed: &Observed<'_>, unit: &UnitId, leaving: &mut BTreeMap<MemberName, Leaving>, now: Timestamp) {
+    let held = observed.slices(unit).flat_map(|(_, decision)| &decision.members);
+    let held: BTreeMap<&MemberName, &Leaving> = held.filter_map(|(m, entry)| Some((m, entry.held()?))).collect();
+    for (member, why) in leaving {
+        let before = held.get(member).filter(|before| before.is_same(why));
+        why.since = before.and_then(|before| before.since).or(Some(now));
+    }
 }
 
 fn unit_removed(unit: &UnitId) -> String {
@@ -179,13 +194,13 @@ fn verdict(
     approved.map_or(Verdict::Held(whole), |digest| Verdict::Goes(Some(digest)))
 }
 
-/// The digest of a list. When each member was given the unit is part of it: an approval is for once, and the same edit made
-/// again after it was taken back is another list.
+/// The digest of a list. When each member was given the unit, and since when it is held, are part of it: an approval is for
+/// once, and the same edit made again is another list, whether the first one was carried out or taken back.
 fn digest(unit: &UnitId, prune: bool, list: &BTreeMap<&MemberName, (Option<Timestamp>, &Leaving)>) -> Digest {
     let what = if prune { "prune" } else { "release" };
+    let text = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
     let entries = list.iter().flat_map(|(member, (placed, why))| {
-        let placed = placed.map(|at| at.to_string()).unwrap_or_default();
-        [member.to_string(), placed, why.cause.to_string(), why.message.clone()]
+        [member.to_string(), text(*placed), text(why.since), why.cause.to_string(), why.message.clone()]
     });
     Digest::of_texts([unit.to_string(), what.to_owned()].into_iter().chain(entries))
 }

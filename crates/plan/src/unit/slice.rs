@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::delivery::{DecisionSpec, MemberDecision, Removal, UnitId, UnitPhase};
-use model::MemberName;
+use model::{MemberName, Timestamp};
 
 use super::decide::Wish;
 use super::edit::{Edit, edits};
@@ -11,8 +11,8 @@ use super::{Observed, OwnerState, Plan, trigger};
 use crate::guard;
 use crate::reach::Reach;
 
-pub(super) fn write(observed: &Observed<'_>, wishes: &BTreeMap<UnitId, Wish>, plan: &mut Plan) {
-    let edits = edits(observed, wishes);
+pub(super) fn write(observed: &Observed<'_>, wishes: &BTreeMap<UnitId, Wish>, plan: &mut Plan, now: Timestamp) {
+    let edits = edits(observed, wishes, now);
     let units: BTreeSet<&UnitId> = wishes.keys().chain(observed.decisions.values().map(|d| &d.unit)).collect();
     for unit in units {
         let before: BTreeMap<u32, (&String, &DecisionSpec)> =

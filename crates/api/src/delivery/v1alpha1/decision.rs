@@ -120,7 +120,7 @@ pub struct DecisionSpec {
 impl DecisionSpec {
     /// Most members in a slice. An entry is below 500 bytes, so a slice stays below 50 kB, and slice 0, which explains,
     /// below 80 kB: a change of one member rewrites little, and 1,000 members are ten objects. While an edit takes the unit out
-    /// of members, their entries are mostly 200 bytes longer.
+    /// of members, their entries are mostly 250 bytes longer.
     pub const MEMBERS_MAX: usize = 100;
 
     /// A slice without members.

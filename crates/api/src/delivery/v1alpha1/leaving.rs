@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use model::Digest;
+use model::{Digest, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,11 @@ pub struct Leaving {
     pub label: Option<LabelDifference>,
     /// Why, in words; at most [`Leaving::MESSAGE_MAX`] characters.
     pub message: String,
+    /// Since when an edit takes the unit out of the member for this reason. Kept while it is held; an approval is of this
+    /// time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::delivery::crd::time")]
+    pub since: Option<Timestamp>,
     /// Digest of the approved list by which the unit leaves; absent while the unit is held, and when it leaves within the
     /// number of members that the owner allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -27,10 +32,21 @@ impl Leaving {
     /// Longest message, in characters: it names a label (at most 317) and two of its values (at most 63 each).
     pub const MESSAGE_MAX: usize = 500;
 
-    /// Makes one that nothing has released; a longer message is cut.
+    /// Makes one of no time yet, that nothing has released; a longer message is cut.
     pub fn new(cause: LeavingCause, message: impl Into<String>) -> Self {
         let message: String = message.into();
-        Self { cause, label: None, message: message.chars().take(Self::MESSAGE_MAX).collect(), released: None }
+        Self {
+            cause,
+            label: None,
+            message: message.chars().take(Self::MESSAGE_MAX).collect(),
+            since: None,
+            released: None,
+        }
+    }
+
+    /// Is the unit taken out of the member for the same reason?
+    pub fn is_same(&self, other: &Self) -> bool {
+        (self.cause, &self.label, &self.message) == (other.cause, &other.label, &other.message)
     }
 }
 

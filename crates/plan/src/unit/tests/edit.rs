@@ -346,6 +346,59 @@ fn an_approval_is_for_once() {
     assert_eq!((world.held().len(), world.leaving()), (1, Vec::new()));
 }
 
+/// An approval that comes too late is of an edit that is no more. It is still written when the same mistake is made again.
+#[test]
+fn an_approval_that_was_not_taken_up_is_not_of_the_same_edit_made_later() {
+    for EditCase { about, edit, members, .. } in edits() {
+        let mut world = placed();
+        let units = world.units.clone();
+        edit(&mut world);
+        world.step();
+        let digest = world.digest();
+        // What is held keeps its digest, also while the unit does not resolve.
+        let mistaken = world.units.clone();
+        for unit in &mut world.units {
+            unit.placement = Placement::Missing(WaitingOn::new(Missing::Fleet, "f"));
+        }
+        world.step();
+        world.step();
+        assert_eq!(world.digest(), digest, "{about}");
+        world.facts.approved = digest.into_iter().collect();
+        world.units = units;
+        world.step();
+        assert_eq!(world.digest(), None, "{about}");
+        world.units = mistaken;
+        world.step();
+        assert_eq!((world.held().len(), world.leaving()), (members.len(), Vec::new()), "{about}");
+        world.facts.approved.extend(world.digest());
+        world.step();
+        assert_eq!(world.leaving(), members, "{about}: it can be approved");
+    }
+}
+
+#[test]
+fn since_when_something_is_held_is_kept_until_the_reason_changes() {
+    let mut world = placed();
+    let since = |world: &mut World, list: &[&str]| {
+        world.units[0].placement = small(list);
+        world.step();
+        let of = |member: &str| world.entry(member).leaving.as_ref().and_then(|leaving| leaving.since);
+        [of("b"), of("c")]
+    };
+    let [none, first] = since(&mut world, &["a", "b"]);
+    assert_eq!((none, first), (None, Some(world.now)));
+    let [second, still] = since(&mut world, &["a"]);
+    assert_eq!((second, still), (Some(world.now), first), "one more is held");
+    let [other, another] = since(&mut world, &[]);
+    assert_eq!([other, another], [Some(world.now); 2], "for another reason");
+    // A record from before there was a time gets one, and then stays.
+    for decision in world.decisions.values_mut() {
+        decision.members.values_mut().filter_map(|e| e.leaving.as_mut()).for_each(|leaving| leaving.since = None);
+    }
+    assert_eq!(since(&mut world, &[]), [Some(world.now); 2]);
+    assert!(world.step().is_settled());
+}
+
 #[test]
 fn an_approval_that_is_half_written_is_carried_out_to_its_end() {
     let names: Vec<String> = (0..150).map(|n| format!("m{n:03}")).collect();

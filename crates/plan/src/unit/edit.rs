@@ -49,6 +49,13 @@ impl Edit {
         Some(MemberDecision { removal, leaving, ..entry.clone() })
     }
 
+    /// Is this the tombstone of a member that leaves by the same approval as others that are still to be told? Without it, the
+    /// rest would not be the list that was approved.
+    pub(super) fn needs(&self, entry: &MemberDecision) -> bool {
+        let approved = entry.leaving.as_ref().and_then(|leaving| leaving.released);
+        !entry.removal.is_none() && approved.is_some() && matches!(self.verdict, Verdict::Goes(by) if by == approved)
+    }
+
     /// What an approval must say, while it is held.
     pub(super) fn held(&self) -> Option<Digest> {
         match self.verdict {

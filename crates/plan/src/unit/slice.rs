@@ -104,8 +104,8 @@ fn members(
     out
 }
 
-/// The entry of a member that is being left: its tombstone, or nothing once it is done or the member has no record. An edit
-/// may have to wait for an approval; then it stays, and says why it would be left.
+/// The entry of a member that is being left: its tombstone, or nothing once it is done or the member has no record. What was
+/// approved as one list keeps its tombstones until all of the list is written. An edit may have to wait for an approval; then it stays, and says why it would be left.
 ///
 /// A tombstone that lets go of objects never becomes one that deletes them, whatever its policy says later; while the owner is
 /// being deleted, its word counts for what it takes out itself. A tombstone that deletes may be made to let go.
@@ -120,6 +120,9 @@ fn leave(
     removal: Removal,
     edit: Option<&Edit>,
 ) -> Option<MemberDecision> {
+    if edit.is_some_and(|edit| edit.needs(entry)) {
+        return Some(entry.clone());
+    }
     observed.members.get(member)?;
     if let Some(weighed) = edit.and_then(|edit| edit.entry(member, entry, removal)) {
         return Some(weighed);

@@ -422,6 +422,33 @@ fn an_approval_that_is_half_written_is_carried_out_to_its_end() {
 }
 
 #[test]
+fn an_approval_that_is_half_written_is_carried_out_however_often_the_rest_fails() {
+    let names: Vec<String> = (0..150).map(|n| format!("m{n:03}")).collect();
+    let refs: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut world = World::new(&refs);
+    world.facts.removals = 0;
+    world.step();
+    world.units[0].placement = small(&[]);
+    world.step();
+    let second = world.decisions.iter().find(|(_, d)| d.slice == 1).map(|(name, d)| (name.clone(), d.clone())).unwrap();
+    world.facts.approved = world.digest().into_iter().collect();
+    world.step();
+    world.facts.approved = Vec::new();
+    for nth in 0..3 {
+        // The second slice cannot be written, while all members of the first one report that they are done, or are gone.
+        world.decisions.insert(second.0.clone(), second.1.clone());
+        refs[..100].iter().for_each(|member| world.report(member, UnitPhase::Removed, None));
+        world.members.remove(&name("m000"));
+        let plan = world.step();
+        let written: Vec<&String> = plan.write_decisions.iter().map(|(name, _)| name).collect();
+        assert_eq!((written, plan.delete_decisions), (vec![&second.0], Vec::new()), "try {nth}");
+        assert_eq!((world.leaving().len(), world.held().len()), (150, 0), "try {nth}");
+    }
+    world.step();
+    assert_eq!(world.leaving().len(), 50, "what is done goes once all is told");
+}
+
+#[test]
 fn the_owner_may_allow_a_number_of_members_at_once() {
     // How many are allowed, which members the list keeps, how many leave and how many are held.
     for (allowed, list, leaves, held) in [

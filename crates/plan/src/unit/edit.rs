@@ -158,7 +158,7 @@ fn why(
         Some(reason @ Reason::LabelDiffers { .. }) => {
             let mut leaving = Leaving::new(LeavingCause::SelectorDiffers, reason.to_string());
             if let Reason::LabelDiffers { key, wanted, found } = reason {
-                leaving.label = Some(LabelDifference { key, found, wanted });
+                leaving.label = Some(LabelDifference::new(&key, found.as_deref(), &wanted));
             }
             leaving
         }

@@ -27,7 +27,7 @@ pub struct MemberDecision {
     /// Digest of the rendered payload, once it is rendered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
-    /// Why this member, in words.
+    /// Why this member, in words; at most [`MemberDecision::REASON_MAX`] characters.
     pub reason: String,
     /// Replicas that this member runs, when the unit's replicas are divided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -47,6 +47,9 @@ pub struct MemberDecision {
 }
 
 impl MemberDecision {
+    /// Longest reason, in characters: a selector of three labels whose keys and values are ordinary has a fifth of it.
+    pub const REASON_MAX: usize = 500;
+
     /// Why an edit would take the unit out of this member, which keeps it until a person agrees.
     pub fn held(&self) -> Option<&Leaving> {
         self.leaving.as_deref().filter(|_| self.removal.is_none())

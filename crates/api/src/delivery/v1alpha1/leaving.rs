@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use model::{Digest, Timestamp};
+use model::name::{LABEL_MAX, SUBDOMAIN_MAX};
+use model::{Digest, Timestamp, words};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -29,19 +30,13 @@ pub struct Leaving {
 }
 
 impl Leaving {
-    /// Longest message, in characters: it names a label (at most 317) and two of its values (at most 63 each).
+    /// Longest message, in characters: it names a label and two of its values, which are at most 443, and a few words.
     pub const MESSAGE_MAX: usize = 500;
 
     /// Makes one of no time yet, that nothing has released; a longer message is cut.
-    pub fn new(cause: LeavingCause, message: impl Into<String>) -> Self {
-        let message: String = message.into();
-        Self {
-            cause,
-            label: None,
-            message: message.chars().take(Self::MESSAGE_MAX).collect(),
-            since: None,
-            released: None,
-        }
+    pub fn new(cause: LeavingCause, message: impl AsRef<str>) -> Self {
+        let message = words::bounded(message.as_ref(), Self::MESSAGE_MAX);
+        Self { cause, label: None, message, since: None, released: None }
     }
 
     /// Is the unit taken out of the member for the same reason?
@@ -61,6 +56,20 @@ pub struct LabelDifference {
     pub found: Option<String>,
     /// The value that the selector wants.
     pub wanted: String,
+}
+
+impl LabelDifference {
+    /// Longest key of a label, in characters: a prefix, `/` and a name.
+    pub const KEY_MAX: usize = SUBDOMAIN_MAX + 1 + LABEL_MAX;
+
+    /// Makes one. What is longer than Kubernetes lets it be on a label is cut: no schema bounds the text of a selector.
+    pub fn new(key: &str, found: Option<&str>, wanted: &str) -> Self {
+        Self {
+            key: words::bounded(key, Self::KEY_MAX),
+            found: found.map(|found| words::bounded(found, LABEL_MAX)),
+            wanted: words::bounded(wanted, LABEL_MAX),
+        }
+    }
 }
 
 /// Which kind of edit takes a unit out of a member.

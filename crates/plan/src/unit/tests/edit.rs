@@ -196,6 +196,34 @@ fn the_label_that_differs_is_told_by_field() {
     assert_eq!(label, Some(expect));
 }
 
+/// No schema bounds the text of a selector, and it is stored once for each member.
+#[test]
+fn what_an_edit_says_has_a_bound_and_is_one_line() {
+    let names: Vec<String> = (0..100).map(|n| format!("m{n:03}")).collect();
+    let mut world = World::new(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    world.facts.removals = 0;
+    let long = || format!("\u{1b}[2J\n{}", "é".repeat(1_000_000));
+    let labels = |value: String| BTreeMap::from([(long(), value)]);
+    let rules = |value: &str| Rules { list: long(), match_labels: labels(value.to_owned()) };
+    let candidates = || {
+        let candidate =
+            |n: &String| Candidate { name: n.clone(), member: Some(name(n)), labels: labels("a".to_owned() + &long()) };
+        names.iter().map(candidate).collect()
+    };
+    world.units[0].placement = Placement::Rules(rules(&("a".to_owned() + &long())), candidates());
+    world.step();
+    assert_eq!(world.entries().len(), 100);
+    world.units[0].placement = Placement::Rules(rules(&("b".to_owned() + &long())), candidates());
+    world.step();
+    assert_eq!(world.held().len(), 100);
+    let json = serde_json::to_string(world.first_slice()).unwrap();
+    assert!((100_000..600_000).contains(&json.len()), "{}", json.len());
+    assert!(!json.contains("\\u001b") && !json.contains("\\n"));
+    let label = world.entries()["m000"].leaving.clone().unwrap().label.unwrap();
+    let length = |text: &str| text.chars().count();
+    assert_eq!((length(&label.key), length(&label.wanted), length(&label.found.unwrap())), (317, 63, 63));
+}
+
 #[test]
 fn what_was_not_edited_or_is_deleted_as_a_whole_is_not_held() {
     let leaves: [(&str, Change, &[&str]); 4] = [

@@ -92,15 +92,19 @@ fn held(observed: &Observed<'_>, before: &DecisionSpec, after: &DecisionSpec) ->
         let list = names(&mut released.iter().map(|(member, _)| *member));
         return Some(Trigger::new(Cause::Approval, format!("approved: -{list} ({digest})")));
     }
-    let mut new = is.iter().filter(|(member, why)| was.get(*member) != Some(*why)).peekable();
-    if let Some((_, why)) = new.peek() {
+    let new: Vec<(&MemberName, &Leaving)> = is.iter().filter(|(member, why)| was.get(*member) != Some(*why)).collect();
+    if let Some((_, why)) = new.first() {
         // A label and a list are of other objects than the owner; their editors are not known here.
         let is_edit = why.cause == LeavingCause::UnitRemoved || rule(before).is_some_and(|r| Some(r) != rule(after));
-        let message = format!("{}: held in {}", why.message.clone(), names(&mut new.map(|(member, _)| member)));
+        let same = new.iter().filter(|(_, other)| other.message == why.message);
+        let list = names(&mut same.clone().map(|(member, _)| *member));
+        let others = new.len() - same.count();
+        let others = if others > 0 { format!(", and {others} for other causes") } else { String::new() };
+        let message = format!("{}: held in {list}{others}", why.message);
         return Some(if is_edit { edit(observed, &message) } else { Trigger::new(Cause::Membership, message) });
     }
-    let mut back =
-        was.keys().filter(|member| after.members.get(*member).is_some_and(|e| e.leaving.is_none())).peekable();
+    let stays = |entry: &MemberDecision| entry.leaving.is_none() && entry.removal.is_none();
+    let mut back = was.keys().filter(|member| after.members.get(*member).is_some_and(stays)).peekable();
     back.peek()?;
     let message = format!("what would take it out is taken back: {}", names(&mut back));
     Some(Trigger::new(Cause::Membership, message))

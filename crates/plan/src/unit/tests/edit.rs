@@ -650,3 +650,35 @@ fn what_is_held_released_or_taken_back_is_told_by_the_trigger() {
     world.facts.approved = vec![digest];
     assert_eq!(world.trigger(), (TriggerCause::Approval, format!("approved: -b ({digest})")));
 }
+
+#[test]
+fn a_trigger_names_only_members_of_which_it_says_the_cause() {
+    // Labels of a, b and c, and what is said.
+    for (sizes, expect) in [
+        (["x0", "x0", "x0"], "label size is \"x0\", the selector wants \"small\": held in a, b, c"),
+        (["x0", "small", "x0"], "label size is \"x0\", the selector wants \"small\": held in a, c"),
+        (
+            ["x0", "x1", "x0"],
+            "label size is \"x0\", the selector wants \"small\": held in a, c, and 1 for other causes",
+        ),
+        (["x0", "x1", "x2"], "label size is \"x0\", the selector wants \"small\": held in a, and 2 for other causes"),
+    ] {
+        let mut world = placed();
+        world.units[0].placement = rules("small", &[("a", sizes[0]), ("b", sizes[1]), ("c", sizes[2])]);
+        assert_eq!(world.trigger(), (TriggerCause::Membership, expect.into()));
+    }
+}
+
+/// A list that somebody else makes now does not hold anything.
+#[test]
+fn a_removal_is_not_called_taken_back() {
+    let mut world = placed();
+    world.units[0].placement = small(&["a", "b"]);
+    world.step();
+    assert_eq!(world.held().len(), 1);
+    let given = |m: &str| (name(m), Given::default());
+    world.units[0].placement = Placement::Given(BTreeMap::from([given("a"), given("b")]));
+    let (cause, message) = world.trigger();
+    assert_eq!(world.leaving(), ["c"]);
+    assert_eq!((cause, message.as_str()), (TriggerCause::Edit, "-c"));
+}

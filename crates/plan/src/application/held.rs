@@ -128,13 +128,29 @@ fn by_edit(facts: &FoldFacts<'_>, unit: &UnitId) -> Option<HeldDeletions> {
 }
 
 /// The condition, while something waits.
-pub(super) fn statement(application: &Application, held: &[HeldDeletions]) -> Option<Statement> {
+pub(super) fn statement(facts: &FoldFacts<'_>, held: &[HeldDeletions]) -> Option<Statement> {
     if held.is_empty() {
         return None;
     }
     let is_edit = held.iter().any(|list| list.reason == reason::EDIT_REMOVES_MEMBERS);
     let reason = if is_edit { reason::EDIT_REMOVES_MEMBERS } else { reason::SOURCE_REMOVES_OBJECTS };
-    Some(Statement::new(condition::DELETIONS_HELD, Some(true), reason, message(application, held)))
+    let used = if is_edit { used(facts) } else { String::new() };
+    let message = message(facts.application, held) + &used;
+    Some(Statement::new(condition::DELETIONS_HELD, Some(true), reason, message))
+}
+
+/// Which members count towards the number that the owner allows. One that never answers again does so until its record is
+/// gone, and everything else waits meanwhile.
+fn used(facts: &FoldFacts<'_>) -> String {
+    let entries = facts.decisions.values().flat_map(|decision| &decision.members);
+    let leaving: BTreeSet<String> =
+        entries.filter(|(_, entry)| entry.leaves_by_number()).map(|(member, _)| member.to_string()).collect();
+    if leaving.is_empty() {
+        return String::new();
+    }
+    let members = some(leaving.into_iter(), ", ");
+    let number = api::kurator::annotation::REMOVALS;
+    format!("; these count towards {number} until the policy has left them or their record is deleted: {members}")
 }
 
 /// What `Ready` says of what waits.

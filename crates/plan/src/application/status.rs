@@ -141,7 +141,7 @@ pub fn fold(facts: &FoldFacts<'_>, now: Timestamp) -> Option<Fold> {
     let running = running(facts, &units);
     let pairs = pairs(facts, &running);
     let held = held::lists(facts, &units);
-    let statements = [Some(ready(facts, &units, &pairs, &held, &before)), held::statement(application, &held)];
+    let statements = [Some(ready(facts, &units, &pairs, &held, &before)), held::statement(facts, &held)];
     let statements = statements.into_iter().flatten().collect();
     // What a commit removed runs until it is approved.
     let objects = |s: &UnitStatus| {

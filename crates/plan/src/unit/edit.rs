@@ -81,7 +81,7 @@ pub(super) fn edits(
         .decisions
         .values()
         .flat_map(|decision| &decision.members)
-        .filter(|(_, entry)| !entry.removal.is_none() && entry.leaving.as_ref().is_some_and(|l| l.released.is_none()))
+        .filter(|(_, entry)| entry.leaves_by_number())
         .map(|(member, _)| member.clone())
         .collect();
     for unit in units {

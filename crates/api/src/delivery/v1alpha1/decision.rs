@@ -54,6 +54,11 @@ impl MemberDecision {
     pub fn held(&self) -> Option<&Leaving> {
         self.leaving.as_deref().filter(|_| self.removal.is_none())
     }
+
+    /// Does the unit leave this member by the number of members that the owner allows, without an approval?
+    pub fn leaves_by_number(&self) -> bool {
+        !self.removal.is_none() && self.leaving.as_ref().is_some_and(|leaving| leaving.released.is_none())
+    }
 }
 
 /// What happens to a unit's objects when the unit leaves a member.

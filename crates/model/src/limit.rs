@@ -35,7 +35,7 @@ pub const DURATION_BYTES_MAX: usize = 64;
 pub const IGNORE_BYTES_MAX: usize = 256 << 10;
 
 /// Most policies of one Application. Kurator's examples have one to five; a team that has more uses several Applications.
-/// One reconcile looks at all of them and writes a Decision for each, and all Applications wait for it.
+/// One reconcile looks at all of them and writes a Decision for each, and all Applications wait for it. The schema says it.
 pub const SYNC_POLICIES_MAX: usize = 100;
 
 // `source` still names it here.

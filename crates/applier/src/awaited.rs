@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use model::{Digest, ObjectKey, Uid};
 use plan::apply::SeenState;
 use plan::prepare::Bundle;
-use plan::recall::{self, Asked, Recalled};
+use plan::recall::{self, Answers, Recalled};
 use serde_json::Value;
 
 /// By object: the payload in which it is, and the UID that the inventory has.
@@ -43,6 +43,6 @@ impl Awaited {
     pub(crate) fn recall(&self, key: &ObjectKey, live: &Value, state: &SeenState) -> Option<(Digest, Recalled)> {
         let (bundle, uid) = self.lock().get(key).cloned()?;
         let object = bundle.get(key)?;
-        Some((object.digest, recall::plan(object, Some(&uid), live, state, Asked::default())))
+        Some((object.digest, recall::plan(object, Some(&uid), live, state, Answers::default())))
     }
 }

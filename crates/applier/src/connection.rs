@@ -75,7 +75,7 @@ impl View {
         self.observations.has_room() || self.observations.contains_key(key) || self.claims.units(key).next().is_some()
     }
 
-    fn keep(&mut self, key: Arc<ObjectKey>, observation: Observation) {
+    fn keep_observation(&mut self, key: Arc<ObjectKey>, observation: Observation) {
         if self.is_kept(&key) {
             self.observations.insert(key, observation);
         }
@@ -88,14 +88,14 @@ impl View {
 
     /// Notes how a request of ours showed an object. It stands for what a watch would have seen, until that says otherwise.
     /// Of a kind that cannot be seen nothing is noted: no watch would ever take it back.
-    pub(crate) fn note(&mut self, key: &Arc<ObjectKey>, observation: Observation) {
+    pub(crate) fn note_observation(&mut self, key: &Arc<ObjectKey>, observation: Observation) {
         if self.hidden(&key.group_kind(), Instant::now()).is_none() {
             self.observations.insert(Arc::clone(key), observation);
         }
     }
 
-    /// Takes what a watch says. Returns whether it changes anything, and for which objects; `None` means all.
-    pub(crate) fn take(&mut self, event: Event) -> Changed {
+    /// Applies an event of a watch. Returns whether it changes anything, and for which objects; `None` means all.
+    pub(crate) fn apply_event(&mut self, event: Event) -> Changed {
         match event {
             Event::Listed(kind, version, observations) => {
                 // What we applied after the list was made is not in it.
@@ -103,7 +103,7 @@ impl View {
                     .retain(|key, observation| key.group_kind() != kind || !observation.is_older_than(version));
                 for (key, observation) in observations {
                     if self.observations.get(&key).is_none_or(|old| old.is_older_than(observation.version)) {
-                        self.keep(key, observation);
+                        self.keep_observation(key, observation);
                     }
                 }
                 self.unlisted.remove(&kind);
@@ -118,7 +118,7 @@ impl View {
                     Changed::Nothing
                 }
                 _ => {
-                    self.keep(Arc::clone(&key), observation);
+                    self.keep_observation(Arc::clone(&key), observation);
                     Changed::Object(key)
                 }
             },

@@ -269,12 +269,12 @@ impl Session {
         changed
     }
 
-    /// Takes what a watch says.
-    pub(crate) fn take(&mut self, event: Event) {
+    /// Takes an event of a watch, and marks the units that it is about.
+    pub(crate) fn on_event(&mut self, event: Event) {
         if let Event::Absent(kind) | Event::AskAgain(kind) = &event {
             self.connection.discovery.forget(&kind.group);
         }
-        let changed = self.connection.view().take(event);
+        let changed = self.connection.view().apply_event(event);
         match changed {
             Changed::Nothing => {}
             Changed::All => self.slots.values_mut().for_each(|slot| slot.dirty = Due::All),

@@ -52,7 +52,12 @@ pub(crate) struct Watch {
 }
 
 /// What is kept of an object. Its body is at hand only here, so what is awaited of it is found out here too.
-fn look(resource: &Resource, awaited: &Awaited, pools: &Pools, mut object: Value) -> (Arc<ObjectKey>, Observation) {
+fn observation_of(
+    resource: &Resource,
+    awaited: &Awaited,
+    pools: &Pools,
+    mut object: Value,
+) -> (Arc<ObjectKey>, Observation) {
     // Objects in lists do not say their kind.
     object["apiVersion"] = resource.api_version().into();
     object["kind"] = resource.kind.clone().into();
@@ -71,7 +76,7 @@ impl Watch {
         // Inventories carry the hub's label too; only delivered objects are part of an ApplySet.
         let selection = Selection::labels(format!("{}={hub},{}", label::HUB, label::APPLYSET_PART_OF));
         let (projected, sharing) = (Arc::clone(&resource), Arc::clone(&shared));
-        let project = move |object| Some(look(&projected, &awaited, &sharing.pools, object));
+        let project = move |object| Some(observation_of(&projected, &awaited, &sharing.pools, object));
         let watch = client::Watch::new(api, resource, project).selection(selection);
         let mut watch = watch.backoff(Backoff::MEMBER, Arc::clone(&jitter));
         async move {
@@ -80,7 +85,7 @@ impl Watch {
             loop {
                 let event = match watch.next().await {
                     client::Event::Absent => break,
-                    event => said(&mut watch, event),
+                    event => translate(&mut watch, event),
                 };
                 if events.send(Box::new(event)).await.is_err() {
                     return;
@@ -102,8 +107,8 @@ impl Watch {
 /// An object, and what is kept of it.
 type Item = (Arc<ObjectKey>, Observation);
 
-/// What an event of the client's watch says to the applier.
-fn said(watch: &mut client::Watch<Item>, event: client::Event<Item>) -> Event {
+/// Translates an event of the client's watch.
+fn translate(watch: &mut client::Watch<Item>, event: client::Event<Item>) -> Event {
     let kind = || watch.resource().group_kind();
     match event {
         client::Event::Listed(items, position) => Event::Listed(kind(), position, items),

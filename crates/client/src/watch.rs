@@ -294,7 +294,7 @@ impl<T> Watch<T> {
                 return Ok(None);
             }
         };
-        match self.take(&line) {
+        match self.decode_line(&line) {
             Ok(event) => Ok(event),
             Err(error) if error.is_expired() => {
                 self.expire();
@@ -320,7 +320,8 @@ impl<T> Watch<T> {
         error
     }
 
-    fn take(&mut self, line: &[u8]) -> Result<Option<Event<T>>, Error> {
+    /// The event that a line of the stream says; `None` when it is a bookmark, or an object that is passed over.
+    fn decode_line(&mut self, line: &[u8]) -> Result<Option<Event<T>>, Error> {
         let State::Stream(stream) = &mut self.state else { return Ok(None) };
         let mut event = json::parse(line, limit::OBJECT_MEMORY_MAX)?;
         let object = event.get_mut("object").map(Value::take).unwrap_or_default();

@@ -130,13 +130,13 @@ impl Inventory {
     }
 
     /// Adds an entry in the first shard that has room, or changes it where it is.
-    pub fn put(&mut self, key: impl Into<Arc<ObjectKey>>, entry: Entry) {
-        self.put_all([(key.into(), entry)], shard::SHARD_BYTES_MAX);
+    pub fn put_entry(&mut self, key: impl Into<Arc<ObjectKey>>, entry: Entry) {
+        self.put_entries([(key.into(), entry)], shard::SHARD_BYTES_MAX);
     }
 
-    /// Adds or changes entries as [`put`](Self::put) does, with shards of so many bytes as JSON; weighs the shards once for
-    /// all of them.
-    pub fn put_all(&mut self, entries: impl IntoIterator<Item = (Arc<ObjectKey>, Entry)>, shard_bytes_max: usize) {
+    /// Adds or changes entries as [`put_entry`](Self::put_entry) does, with shards of so many bytes as JSON; weighs the
+    /// shards once for all of them.
+    pub fn put_entries(&mut self, entries: impl IntoIterator<Item = (Arc<ObjectKey>, Entry)>, shard_bytes_max: usize) {
         let mut sizes: BTreeMap<u32, usize> = BTreeMap::new();
         for (key, entry) in &self.entries {
             *sizes.entry(entry.shard).or_default() += cost(key, entry);

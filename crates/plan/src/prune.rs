@@ -152,7 +152,7 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
     let (doomed, pending): (Vec<_>, Vec<_>) =
         delete.into_iter().partition(|key| inventory.get(key).is_some_and(|e| e.doomed));
     let released = inventory.released().filter(|r| r.epoch == entry.epoch);
-    let mut go = doomed;
+    let mut deletable = doomed;
     if pending.is_empty() {
         report.deletions = remembered(observed);
     } else {
@@ -165,7 +165,7 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
             plan.released =
                 Some(Released { epoch: entry.epoch, digest: list.digest, count: list.released + list.count });
             plan.doom.clone_from(&pending);
-            go.extend(pending);
+            deletable.extend(pending);
             report.deletions = plan.released.map(as_released);
         } else {
             if !granted {
@@ -176,8 +176,8 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
     }
     if settled {
         plan.release = release;
-        go.sort_by(|a, b| phase::rank(b).cmp(&phase::rank(a)).then_with(|| a.cmp(b)));
-        plan.delete = go;
+        deletable.sort_by(|a, b| phase::rank(b).cmp(&phase::rank(a)).then_with(|| a.cmp(b)));
+        plan.delete = deletable;
     }
     (plan, report)
 }

@@ -18,24 +18,24 @@ async fn what_is_seen_of_a_kind_that_cannot_be_seen_is_dropped_each_time_and_not
     let kind = key.group_kind();
     let blind = |why: &str| Event::Blind(kind.clone(), why.to_owned());
     view.observations.insert(Arc::clone(&key), observation());
-    assert_eq!(view.take(blind("no")), Changed::All);
+    assert_eq!(view.apply_event(blind("no")), Changed::All);
     assert_eq!(view.observations.len(), 0);
-    view.note(&key, observation());
+    view.note_observation(&key, observation());
     assert_eq!(view.observations.len(), 0, "no watch would take it back");
-    assert_eq!(view.take(blind("no")), Changed::Nothing);
+    assert_eq!(view.apply_event(blind("no")), Changed::Nothing);
     // However it came there: what is dropped is told.
     view.observations.insert(Arc::clone(&key), observation());
-    assert_eq!(view.take(blind("no")), Changed::All);
-    view.take(blind(&"w".repeat(2_000_000)));
+    assert_eq!(view.apply_event(blind("no")), Changed::All);
+    view.apply_event(blind(&"w".repeat(2_000_000)));
     let why = view.hidden(&kind, Instant::now()).unwrap_or_default();
     assert_eq!(why.chars().count(), limit::HIDDEN_WORDS_MAX);
     // While the list is on the way, an answer stands for what it will show, for a while.
     view.kinds.insert(kind.clone(), Kind::Listing(Instant::now()));
-    view.note(&key, observation());
+    view.note_observation(&key, observation());
     assert_eq!((view.observations.len(), view.hidden(&kind, Instant::now())), (1, None));
     tokio::time::advance(limit::LISTED_WITHIN).await;
     assert!(view.hidden(&kind, Instant::now()).is_some());
-    view.take(Event::Listed(kind.clone(), Some(8), Vec::new()));
+    view.apply_event(Event::Listed(kind.clone(), Some(8), Vec::new()));
     assert_eq!((view.observations.len(), view.hidden(&kind, Instant::now())), (0, None));
 }
 
@@ -48,16 +48,16 @@ fn a_member_that_names_objects_without_end_fills_no_memory() {
     let (max, wanted) = (limit::OBSERVATIONS_MAX, Arc::new(key(limit::OBSERVATIONS_MAX + 1)));
     view.claims.set_desires(&UnitId::new("g", "Kind", "default", "a", None), [&wanted]);
     let listed = (0..=max).map(|name| (Arc::new(key(name)), observation.clone())).collect();
-    view.take(Event::Listed(wanted.group_kind(), Some(7), listed));
+    view.apply_event(Event::Listed(wanted.group_kind(), Some(7), listed));
     assert_eq!(view.observations.len(), max);
-    view.take(Event::Seen(Arc::new(key(max + 2)), observation.clone()));
+    view.apply_event(Event::Seen(Arc::new(key(max + 2)), observation.clone()));
     assert_eq!(view.observations.len(), max);
     // What a unit wants is kept, and what is kept goes on.
-    assert_eq!(view.take(Event::Seen(Arc::clone(&wanted), observation.clone())), Changed::Object(wanted));
+    assert_eq!(view.apply_event(Event::Seen(Arc::clone(&wanted), observation.clone())), Changed::Object(wanted));
     assert_eq!(view.observations.len(), max + 1);
     let state = SeenState { established: true, ..SeenState::clone(&observation.seen.state) };
     let seen = Seen { state: Arc::new(state), ..observation.seen };
     let (later, third) = (Observation { version: Some(8), seen, recalled: None }, Arc::new(key(3)));
-    assert_eq!(view.take(Event::Seen(Arc::clone(&third), later)), Changed::Object(third));
+    assert_eq!(view.apply_event(Event::Seen(Arc::clone(&third), later)), Changed::Object(third));
     assert!(view.observations.get(&key(3)).unwrap().seen.state.established);
 }

@@ -58,7 +58,7 @@ impl Pass {
             self.read.insert(object.key, live.is_some());
         }
         if restored || !entries.is_empty() {
-            self.unit.inventory.put_all(entries, self.connection.ctx.limits.shard_bytes);
+            self.unit.inventory.put_entries(entries, self.connection.ctx.limits.shard_bytes);
             self.save().await?;
         }
         Ok(())

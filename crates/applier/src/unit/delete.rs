@@ -121,13 +121,13 @@ impl Pass {
                 // It changed since it was read.
                 Err(e) if e.code() == Some(409) => self.again = true,
                 Err(e) if e.class() == Class::Unreachable => return Err(e),
-                Err(e) => self.keep(&key, &e),
+                Err(e) => self.remember_failure(&key, &e),
             }
         }
         Ok(progress)
     }
 
-    fn keep(&mut self, key: &ObjectKey, error: &Error) {
+    fn remember_failure(&mut self, key: &ObjectKey, error: &Error) {
         let (jitter, digest) = (self.connection.jitter(), self.entry.payload);
         self.memory(&Arc::new(key.clone())).fail_with(digest, prepare::is_secret(key), error, jitter);
     }
@@ -180,7 +180,7 @@ impl Pass {
             }
             Err(e) if e.class() == Class::Unreachable => Err(e),
             Err(e) => {
-                self.keep(key, &e);
+                self.remember_failure(key, &e);
                 Ok(false)
             }
         }

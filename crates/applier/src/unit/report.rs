@@ -9,7 +9,7 @@ use client::{Backoff, Class};
 use model::ObjectKey;
 use plan::apply::{Hold, Step, Why};
 use plan::prepare::Prepared;
-use plan::report::{self, Contest, Facts, PassEnd, Rows, Said, Standing, Troubles};
+use plan::report::{self, Contest, Facts, PassEnd, Rows, Standing, Summary, Troubles};
 use tokio::time::Instant;
 
 use crate::connection::View;
@@ -45,7 +45,7 @@ fn is_unsent(step: Step) -> bool {
 impl Pass {
     pub(super) fn outcome(mut self, result: Result<Progress, Error>) -> Outcome {
         let mut next = self.connection.ctx.limits.resync;
-        let said = match &result {
+        let summary = match &result {
             Ok(progress) => {
                 match progress {
                     Progress::Listing => {}
@@ -55,7 +55,7 @@ impl Pass {
                 }
                 pass_end(progress).map(|end| {
                     self.unit.failures = 0;
-                    self.say(&end)
+                    self.summarize(&end)
                 })
             }
             Err(e) if e.class() == Class::Unreachable => None,
@@ -67,7 +67,7 @@ impl Pass {
             Err(e) => {
                 self.unit.failures += 1;
                 next = Backoff::MEMBER.pause(self.unit.failures, self.connection.jitter());
-                Some(Said::new(UnitPhase::Failed, e.reason(), e.to_string()))
+                Some(Summary::new(UnitPhase::Failed, e.reason(), e.to_string()))
             }
         };
         let now = Instant::now();
@@ -84,21 +84,21 @@ impl Pass {
         if self.again {
             next = AT_ONCE;
         }
-        let report = said.map(|said| match self.unit.settled.take() {
+        let report = summary.map(|summary| match self.unit.settled.take() {
             // Its rows were kept up to date.
             Some(settled) if matches!(result, Ok(Progress::Quick)) => {
-                let report = self.report(said, &settled.rows);
+                let report = self.report(summary, &settled.rows);
                 self.unit.settled = Some(settled);
                 report
             }
             _ => {
-                let hold = match said.phase {
+                let hold = match summary.phase {
                     UnitPhase::Waiting => Some(Hold::Phase),
                     UnitPhase::Suspended => Some(Hold::Suspended),
                     _ => None,
                 };
                 let rows = self.rows(hold);
-                let report = self.report(said, &rows);
+                let report = self.report(summary, &rows);
                 self.unit.settled = self.settled(&result, &report, rows);
                 report
             }
@@ -119,10 +119,11 @@ impl Pass {
         Some(Settled { entry: self.entry.clone(), bundle, rows })
     }
 
-    fn say(&self, end: &PassEnd) -> Said {
+    /// Summarizes the pass for the unit's report.
+    fn summarize(&self, end: &PassEnd) -> Summary {
         // Nothing of it is hidden, since it is settled.
         if matches!(end, PassEnd::Done) && self.is_quick {
-            return report::say(end, &Troubles::default());
+            return report::summarize(end, &Troubles::default());
         }
         let problems = || {
             let all = self.unit.past.memory.iter();
@@ -143,7 +144,7 @@ impl Pass {
             deletions: self.deletions.as_ref(),
             left: self.unit.inventory.entries().len(),
         };
-        report::say(end, &troubles)
+        report::summarize(end, &troubles)
     }
 
     /// The first object that was neither sent nor refused: it is being deleted.
@@ -235,7 +236,7 @@ impl Pass {
         rows
     }
 
-    fn report(&self, said: Said, rows: &Rows) -> UnitReport {
+    fn report(&self, summary: Summary, rows: &Rows) -> UnitReport {
         let entries = self.unit.inventory.entries();
         let adopted = entries.values().filter(|e| e.adopted).count();
         let (objects, sum) = rows.sum(entries.len(), adopted);
@@ -247,12 +248,12 @@ impl Pass {
             revision: self.entry.revision.clone(),
             epoch: self.entry.epoch,
             payload: self.entry.payload,
-            phase: said.phase,
+            phase: summary.phase,
             health: sum.health,
             objects,
             pods: sum.pods,
-            reason: said.reason,
-            message: said.message,
+            reason: summary.reason,
+            message: summary.message,
             waiting: rows.waiting(&self.kept, self.deletions.as_ref(), self.unit.past.not_ours_at(self.entry.epoch)),
             deletions: self.deletions.clone(),
             reverts: self.unit.past.reverts,

@@ -65,11 +65,11 @@ fn an_object_of_a_list_gets_its_kind_and_what_is_awaited_of_it_is_found_out() {
     for field in ["apiVersion", "kind"] {
         model::object::remove(&mut live, &[field]);
     }
-    let (key, observation) = look(&maps(), &awaited, &pools, live.clone());
+    let (key, observation) = observation_of(&maps(), &awaited, &pools, live.clone());
     assert_eq!(observation.version, Some(7));
     assert!(Arc::ptr_eq(&key, &object.key));
     assert_eq!(observation.recalled.map(|told| told.0), Some(object.digest));
-    let (_, observation) = look(&maps(), &Awaited::default(), &pools, live);
+    let (_, observation) = observation_of(&maps(), &Awaited::default(), &pools, live);
     assert_eq!(observation.recalled, None);
 }
 

@@ -178,7 +178,7 @@ impl Api {
             self.count_page(&mut progress, bytes.len())?;
             let mut wrong = None;
             let before = progress.objects;
-            let mut take = |object: Value| {
+            let mut take_object = |object: Value| {
                 let checked = question.check(&object).and_then(|()| self.count_object(&mut progress));
                 let taken = checked.and_then(|()| match project(object) {
                     Some((item, weight)) => {
@@ -194,7 +194,7 @@ impl Api {
                 })
             };
             let mut reader = serde_json::Deserializer::from_slice(&bytes);
-            let page = Page { budget: &mut heap, kept, take: &mut take }.deserialize(&mut reader);
+            let page = Page { budget: &mut heap, kept, take: &mut take_object }.deserialize(&mut reader);
             let page = page.and_then(|page| reader.end().map(|()| page));
             let page = match (page, wrong) {
                 (_, Some(error)) => return Err(error),

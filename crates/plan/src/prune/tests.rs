@@ -55,7 +55,7 @@ impl World {
         inventory.raise(&UnitEntry { epoch: 4, ..entry_of(&me) });
         let mut claims = Claims::default();
         for (kind, name) in has {
-            inventory.put(key(kind, name), Entry { uid: Some("u".into()), ..Entry::default() });
+            inventory.put_entry(key(kind, name), Entry { uid: Some("u".into()), ..Entry::default() });
         }
         claims.set_entries(&me, inventory.entries());
         let desired: BTreeSet<Arc<ObjectKey>> = wants.iter().map(|(k, n)| Arc::new(key(k, n))).collect();
@@ -230,7 +230,7 @@ fn a_hub_that_was_behind_is_told_once_or_has_nothing_to_delete() {
 fn a_namespace_with_objects_of_another_unit_is_not_deleted_with_them_in_it() {
     let namespace = ObjectKey { kind: "Namespace".into(), name: "shop".into(), ..ObjectKey::default() };
     let mut world = World::new(&[("ConfigMap", "a")], &[]);
-    world.inventory.put(namespace.clone(), Entry::default());
+    world.inventory.put_entry(namespace.clone(), Entry::default());
     world.entry.removal = Removal::Prune;
     let theirs = Arc::new(key("ConfigMap", "theirs"));
     world.claims.set_entries(&unit("b"), [(&theirs, &confirmed())]);
@@ -246,7 +246,7 @@ fn a_namespace_with_objects_of_another_unit_is_not_deleted_with_them_in_it() {
 fn leaving_deletes_dependants_first_and_containers_last() {
     let namespace = ObjectKey { kind: "Namespace".into(), name: "shop".into(), ..ObjectKey::default() };
     let mut world = World::new(&[("ConfigMap", "a"), ("Pod", "p")], &[("ConfigMap", "a")]);
-    world.inventory.put(namespace.clone(), Entry::default());
+    world.inventory.put_entry(namespace.clone(), Entry::default());
     world.entry.removal = Removal::Prune;
     let (plan, _) = world.plan();
     assert_eq!(plan.delete, [key("Pod", "p"), key("ConfigMap", "a"), namespace.clone()]);
@@ -299,7 +299,7 @@ proptest! {
         let mut world = World::new(&[], &[]);
         let me = world.entry.unit.clone();
         for (i, adopted) in &case.has {
-            world.inventory.put(name(i), Entry { adopted: *adopted, ..Entry::default() });
+            world.inventory.put_entry(name(i), Entry { adopted: *adopted, ..Entry::default() });
         }
         world.desired = case.wants.iter().map(|i| Arc::new(name(i))).collect();
         world.entry.removal = [Removal::None, Removal::Prune, Removal::Release][usize::from(case.removal)];
@@ -359,6 +359,6 @@ fn a_grant_from_a_backup_releases_nothing_for_a_hub_that_is_behind() {
     assert_eq!(world.plan().0.delete, [key("ConfigMap", "b")], "a person may approve exactly this list");
     // Made again in between, it is another object.
     let other = Entry { uid: Some("another".into()), ..Entry::default() };
-    world.inventory.put(key("ConfigMap", "b"), other);
+    world.inventory.put_entry(key("ConfigMap", "b"), other);
     assert_eq!(world.plan().0.delete, []);
 }

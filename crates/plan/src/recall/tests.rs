@@ -223,10 +223,13 @@ fn what_was_set_where_null_or_no_key_was_sent_is_asked_about() {
         live
     };
     let clean = live(json!(null), "TCP");
-    assert!(known(recalled(&sent, "u", &clean, None)).projection.is_some(), "a settled object is not asked about");
+    assert!(
+        accepted_of(recalled(&sent, "u", &clean, None)).projection.is_some(),
+        "a settled object is not asked about"
+    );
     for forged in [live(json!(["sh"]), "TCP"), live(json!(null), "UDP")] {
         assert_eq!(recalled(&sent, "u", &forged, None), Recalled::AskMember(sent.body.clone()));
-        let drift = known(asked(&sent, "u", &forged, Asked { scaled: None, answer: Some(Some(&clean)) }));
+        let drift = accepted_of(asked(&sent, "u", &forged, Answers { scaled: None, answer: Some(Some(&clean)) }));
         assert_eq!(drift.projection, None);
     }
 }

@@ -27,8 +27,8 @@ fn only_yes_is_a_yes() {
 fn it_is_done_when_nothing_of_the_list_is_left_to_go() {
     let digest = format!("sha256:{}", "1".repeat(64));
     let unit = "apps.kurator.dev/Application/default/shop/p";
-    let decision = |removal: &str, released: Option<&str>| -> DecisionSpec {
-        let leaving = json!({"cause": "NotListed", "message": "fleet f is empty", "released": released});
+    let decision = |removal: &str, approval: Option<&str>| -> DecisionSpec {
+        let leaving = json!({"cause": "NotListed", "message": "fleet f is empty", "approval": approval});
         let entry = json!({"revision": "r", "epoch": 1, "reason": "", "removal": removal, "leaving": leaving});
         serde_json::from_value(json!({"unit": unit, "slice": 0, "members": {"paris": entry}})).unwrap()
     };
@@ -39,14 +39,14 @@ fn it_is_done_when_nothing_of_the_list_is_left_to_go() {
         ..HeldDeletions::default()
     };
     let other = format!("sha256:{}", "2".repeat(64));
-    for (about, removal, released, left) in [
+    for (about, removal, approval, left) in [
         ("on its way out", "Prune", Some(digest.as_str()), 1),
         ("let go of", "Release", Some(digest.as_str()), 1),
         ("by another approval", "Prune", Some(other.as_str()), 0),
         ("within what is allowed", "Prune", None, 0),
         ("held again", "None", None, 0),
     ] {
-        let decisions = [decision(removal, released)];
+        let decisions = [decision(removal, approval)];
         let members = wait::members(&[list("EditRemovesMembers")], &decisions, &BTreeMap::new());
         assert_eq!(members.len(), left, "{about}");
     }

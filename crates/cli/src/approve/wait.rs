@@ -115,7 +115,7 @@ pub(super) fn members(
         if held::is_edit(list) {
             let entries = decisions.iter().flat_map(|decision| &decision.members);
             let released = entries.filter(|(_, entry)| {
-                let digest = entry.leaving.as_ref().and_then(|leaving| leaving.released);
+                let digest = entry.leaving.as_ref().and_then(|leaving| leaving.approval);
                 !entry.removal.is_none() && digest.is_some_and(|digest| digest.to_string() == list.digest)
             });
             left.extend(released.map(|(member, _)| member.to_string()));

@@ -40,12 +40,12 @@ impl FoldFacts<'_> {
     /// Members that an edit would take a unit out of, and which keep it.
     fn kept(&self, unit: &UnitId) -> BTreeMap<&MemberName, &MemberDecision> {
         let entries = self.slices(unit).flat_map(|decision| &decision.members);
-        entries.filter(|(_, entry)| entry.held().is_some()).collect()
+        entries.filter(|(_, entry)| entry.kept().is_some()).collect()
     }
 
     /// Would an edit take a unit out of any member?
     pub(super) fn is_kept(&self, unit: &UnitId) -> bool {
-        self.slices(unit).any(|decision| decision.members.values().any(|entry| entry.held().is_some()))
+        self.slices(unit).any(|decision| decision.members.values().any(|entry| entry.kept().is_some()))
     }
 }
 
@@ -96,7 +96,7 @@ fn by_edit(facts: &FoldFacts<'_>, unit: &UnitId) -> Option<HeldDeletions> {
         objects.map(|objects| objects.inventory.saturating_sub(objects.adopted))
     };
     let mut causes: BTreeMap<(String, &str), HeldCause> = BTreeMap::new();
-    for (member, why) in kept.iter().filter_map(|(member, entry)| Some((*member, entry.held()?))) {
+    for (member, why) in kept.iter().filter_map(|(member, entry)| Some((*member, entry.kept()?))) {
         let cause = causes.entry((why.cause.to_string(), why.message.as_str())).or_insert_with(|| HeldCause {
             cause: why.cause.to_string(),
             message: why.message.clone(),
@@ -113,7 +113,7 @@ fn by_edit(facts: &FoldFacts<'_>, unit: &UnitId) -> Option<HeldDeletions> {
             Some(1) => format!("1 object{}", if prune { "" } else { " that stays" }),
             Some(count) => format!("{count} objects{stay}"),
         };
-        let why = entry.held().filter(|_| tells).map(|why| format!(" ({})", why.message)).unwrap_or_default();
+        let why = entry.kept().filter(|_| tells).map(|why| format!(" ({})", why.message)).unwrap_or_default();
         format!("{member}: {what}{why}")
     };
     Some(HeldDeletions {

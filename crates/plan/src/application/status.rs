@@ -188,7 +188,7 @@ fn pairs<'a>(facts: &'a FoldFacts<'_>, units: &'a [UnitId]) -> Vec<Pair<'a>> {
         for (member, entry) in entries.into_iter().filter(|(_, entry)| entry.removal.is_none()) {
             let status = facts.statuses.get(&(unit.clone(), member.clone()));
             // A member that an edit would take it out of keeps what it has.
-            let wanted = if entry.held().is_some() { Some(&entry.revision) } else { wanted };
+            let wanted = if entry.kept().is_some() { Some(&entry.revision) } else { wanted };
             let payload = entry.digest.filter(|_| status.is_some_and(|s| s.revision == entry.revision));
             out.push(Pair { unit, wanted, member, status, facts: facts.members.get(member), payload });
         }

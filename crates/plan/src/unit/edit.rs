@@ -41,19 +41,19 @@ impl Edit {
         removal: Removal,
     ) -> Option<MemberDecision> {
         let why = self.leaving.get(member)?;
-        let (released, removal) = match self.verdict {
+        let (approval, removal) = match self.verdict {
             Verdict::Held(_) => (None, entry.removal),
             Verdict::Goes(digest) => (digest, removal),
         };
-        let leaving = Some(Box::new(Leaving { released, ..why.clone() }));
+        let leaving = Some(Box::new(Leaving { approval, ..why.clone() }));
         Some(MemberDecision { removal, leaving, ..entry.clone() })
     }
 
     /// Is this the tombstone of a member that leaves by the same approval as others that are still to be told? Without it, the
     /// rest would not be the list that was approved.
     pub(super) fn needs(&self, entry: &MemberDecision) -> bool {
-        let approved = entry.leaving.as_ref().and_then(|leaving| leaving.released);
-        !entry.removal.is_none() && approved.is_some() && matches!(self.verdict, Verdict::Goes(by) if by == approved)
+        let approval = entry.leaving.as_ref().and_then(|leaving| leaving.approval);
+        !entry.removal.is_none() && approval.is_some() && matches!(self.verdict, Verdict::Goes(by) if by == approval)
     }
 
     /// What an approval must say, while it is held.
@@ -128,7 +128,7 @@ fn leaving(observed: &Observed<'_>, unit: &UnitId, wish: Option<&Wish>) -> BTree
 /// Says since when each is so: from now on, or from when it was first held.
 fn date(observed: &Observed<'_>, unit: &UnitId, leaving: &mut BTreeMap<MemberName, Leaving>, now: Timestamp) {
     let held = observed.slices(unit).flat_map(|(_, decision)| &decision.members);
-    let held: BTreeMap<&MemberName, &Leaving> = held.filter_map(|(m, entry)| Some((m, entry.held()?))).collect();
+    let held: BTreeMap<&MemberName, &Leaving> = held.filter_map(|(m, entry)| Some((m, entry.kept()?))).collect();
     for (member, why) in leaving {
         let before = held.get(member).filter(|before| before.is_same(why));
         why.since = before.and_then(|before| before.since).or(Some(now));
@@ -190,14 +190,14 @@ fn verdict(
     let gone = entries.iter().filter(|(_, entry)| !entry.removal.is_none());
     let gone: Vec<(&MemberName, Option<Timestamp>, &Leaving)> =
         gone.filter_map(|(member, entry)| Some((*member, entry.placed, entry.leaving.as_deref()?))).collect();
-    let released: BTreeSet<Digest> = gone.iter().filter_map(|(_, _, why)| why.released).collect();
+    let approvals: BTreeSet<Digest> = gone.iter().filter_map(|(_, _, why)| why.approval).collect();
     let is_part = |approved: &Digest| {
-        let same = gone.iter().filter(|(_, _, why)| why.released == Some(*approved));
+        let same = gone.iter().filter(|(_, _, why)| why.approval == Some(*approved));
         let mut list = list.clone();
         list.extend(same.map(|(member, placed, why)| (*member, (*placed, *why))));
         digest(unit, prune, &list) == *approved
     };
-    let approved = released.into_iter().find(is_part);
+    let approved = approvals.into_iter().find(is_part);
     approved.map_or(Verdict::Held(whole), |digest| Verdict::Goes(Some(digest)))
 }
 

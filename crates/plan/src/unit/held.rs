@@ -21,7 +21,7 @@ pub fn scopes<'a>(
         let status = status_of(unit, member);
         let current = status.as_ref().filter(|s| s.epoch == entry.epoch && knows(s));
         let leaving = !entry.removal.is_none();
-        let is_kept = entry.held().is_some();
+        let is_kept = entry.kept().is_some();
         // What leaves is not weighed, unless its member says that it waits for a word. Nor is what an edit would take out:
         // what is kept there for now must not hide that a commit empties the other members.
         if (leaving || is_kept) && current.is_none_or(|s| s.held.is_none()) {

@@ -90,7 +90,7 @@ fn members(
         });
         let members: BTreeMap<_, _> = members.collect();
         // Of a unit that is not decided now, what was held stays held.
-        let is_held = members.values().any(|entry| entry.held().is_some());
+        let is_held = members.values().any(|entry| entry.kept().is_some());
         let held = edit.map_or(decision.held, Edit::held).filter(|_| is_held);
         out.insert(*slice, DecisionSpec { members, held, ..(*decision).clone() });
     }

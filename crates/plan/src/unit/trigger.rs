@@ -80,13 +80,13 @@ fn revision(
 /// Members that an edit would take the unit out of: they are kept, or kept no longer.
 fn held(observed: &Observed<'_>, before: &DecisionSpec, after: &DecisionSpec) -> Option<Trigger> {
     let held = |d: &DecisionSpec| -> BTreeMap<MemberName, Leaving> {
-        d.members.iter().filter_map(|(m, entry)| Some((m.clone(), entry.held()?.clone()))).collect()
+        d.members.iter().filter_map(|(m, entry)| Some((m.clone(), entry.kept()?.clone()))).collect()
     };
     let (was, is) = (held(before), held(after));
     let names =
         |members: &mut dyn Iterator<Item = &MemberName>| named(&members.map(ToString::to_string).collect::<Vec<_>>());
     let released = after.members.iter().filter(|(member, _)| was.contains_key(*member));
-    let released = released.filter_map(|(member, entry)| Some((member, entry.leaving.as_ref()?.released?)));
+    let released = released.filter_map(|(member, entry)| Some((member, entry.leaving.as_ref()?.approval?)));
     let released: Vec<(&MemberName, Digest)> = released.collect();
     if let Some((_, digest)) = released.first() {
         let list = names(&mut released.iter().map(|(member, _)| *member));

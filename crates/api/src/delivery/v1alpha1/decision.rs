@@ -51,13 +51,13 @@ impl MemberDecision {
     pub const REASON_MAX: usize = 500;
 
     /// Why an edit would take the unit out of this member, which keeps it until a person agrees.
-    pub fn held(&self) -> Option<&Leaving> {
+    pub fn kept(&self) -> Option<&Leaving> {
         self.leaving.as_deref().filter(|_| self.removal.is_none())
     }
 
     /// Does the unit leave this member by the number of members that the owner allows, without an approval?
     pub fn leaves_by_number(&self) -> bool {
-        !self.removal.is_none() && self.leaving.as_ref().is_some_and(|leaving| leaving.released.is_none())
+        !self.removal.is_none() && self.leaving.as_ref().is_some_and(|leaving| leaving.approval.is_none())
     }
 }
 

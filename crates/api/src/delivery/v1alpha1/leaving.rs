@@ -26,17 +26,17 @@ pub struct Leaving {
     /// Digest of the approved list by which the unit leaves; absent while the unit is held, and when it leaves within the
     /// number of members that the owner allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub released: Option<Digest>,
+    pub approval: Option<Digest>,
 }
 
 impl Leaving {
     /// Longest message, in characters: it names a label and two of its values, which are at most 443, and a few words.
     pub const MESSAGE_MAX: usize = 500;
 
-    /// Makes one of no time yet, that nothing has released; a longer message is cut.
+    /// Makes one of no time yet, that nobody has approved; a longer message is cut.
     pub fn new(cause: LeavingCause, message: impl AsRef<str>) -> Self {
         let message = words::bounded(message.as_ref(), Self::MESSAGE_MAX);
-        Self { cause, label: None, message, since: None, released: None }
+        Self { cause, label: None, message, since: None, approval: None }
     }
 
     /// Is the unit taken out of the member for the same reason?

@@ -34,7 +34,7 @@ impl World {
     /// Members that are held, with cause and words.
     fn held(&self) -> Vec<(String, LeavingCause, String)> {
         let held = |(member, entry): (String, MemberDecision)| {
-            let why = entry.held()?.clone();
+            let why = entry.kept()?.clone();
             Some((member, why.cause, why.message))
         };
         self.entries().into_iter().filter_map(held).collect()
@@ -167,7 +167,7 @@ fn the_approval_of_exactly_that_list_releases_it_and_another_one_does_not() {
         assert_eq!(world.leaving(), members, "{about}");
         assert_eq!((world.held(), world.digest()), (Vec::new(), None), "{about}");
         let said = world.entries()[members[0]].leaving.clone().unwrap();
-        assert_eq!((said.released, said.cause), (Some(digest), cause), "{about}: the removal says why");
+        assert_eq!((said.approval, said.cause), (Some(digest), cause), "{about}: the removal says why");
         assert!(world.step().is_settled(), "{about}: it waits for the members");
     }
 }
@@ -537,7 +537,7 @@ fn members_are_counted_once_over_all_units_of_the_owner() {
     world.units.truncate(1);
     world.step();
     let gone = world.decisions.values().find(|decision| decision.unit.policy.is_some()).unwrap();
-    let why = gone.members[&name("a")].held().unwrap();
+    let why = gone.members[&name("a")].kept().unwrap();
     assert_eq!(why.message, "policy second was removed or renamed");
 }
 

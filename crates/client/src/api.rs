@@ -14,8 +14,8 @@ use http::{Method, StatusCode};
 use model::object;
 use serde_json::{Value, json};
 
-pub use list::{Content, List, Selection};
-pub(crate) use list::{Kept, weighed};
+pub use list::{Content, Kept, List, Project, Selection};
+pub(crate) use list::{Each, weighed};
 
 use crate::answer::{Name, Question, found};
 use crate::exchange::{self, APPLY_PATCH, Ask, JSON, MERGE_PATCH, METADATA};

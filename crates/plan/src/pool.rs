@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use api::feed::ObjectReport;
-use model::{ObjectKey, Weigh};
+use model::{HashedKey, Weigh};
 
 use crate::apply::{Accepted, SeenState};
 
@@ -97,7 +97,7 @@ impl<T: ?Sized + Eq + Hash + Weigh> Pool<T> {
 #[derive(Debug, Default)]
 pub struct Pools {
     /// What objects are called.
-    pub keys: Pool<ObjectKey>,
+    pub keys: Pool<HashedKey>,
     /// API versions.
     pub versions: Pool<str>,
     /// What objects say.

@@ -10,7 +10,7 @@ use api::delivery::{
 use api::feed::{ObjectReport, SyncState};
 use api::reason;
 use model::clock::format_seconds;
-use model::{ObjectKey, Timestamp, words};
+use model::{HashedKey, ObjectKey, Timestamp, words};
 
 use crate::apply::{self, Accepted, Step, Why};
 use crate::health::{self, Part, Reading};
@@ -46,7 +46,7 @@ pub enum Standing {
 #[derive(Clone, Debug)]
 pub struct Facts<'a> {
     /// The object.
-    pub key: &'a Arc<ObjectKey>,
+    pub key: &'a Arc<HashedKey>,
     /// API version by which it is read.
     pub version: &'a str,
     /// What it is to the unit.

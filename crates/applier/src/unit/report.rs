@@ -6,7 +6,7 @@ use std::time::Duration;
 use api::delivery::UnitPhase;
 use api::feed::UnitReport;
 use client::{Backoff, Class};
-use model::ObjectKey;
+use model::{HashedKey, ObjectKey};
 use plan::apply::{Hold, Step, Why};
 use plan::prepare::Prepared;
 use plan::report::{self, Contest, Facts, PassEnd, Rows, Standing, Summary, Troubles};
@@ -130,12 +130,12 @@ impl Pass {
             all.filter_map(|(key, memory)| memory.problem().map(|(reason, message)| (&**key, reason, message)))
         };
         let view = self.connection.view();
-        let conflict = |key: &'_ Arc<ObjectKey>| Some((Arc::clone(key), view.claims.owner(key)?.to_string()));
+        let conflict = |key: &'_ Arc<HashedKey>| Some((Arc::clone(key), view.claims.owner(key)?.to_string()));
         let conflict = self.elsewhere.first().and_then(conflict);
         drop(view);
         let troubles = Troubles {
-            problem: problems().min_by_key(|(key, ..)| *key),
-            conflict: conflict.as_ref().map(|(key, owner)| (&**key, owner.clone())),
+            problem: problems().min_by_key(|(key, ..)| *key).map(|(key, reason, message)| (&**key, reason, message)),
+            conflict: conflict.as_ref().map(|(key, owner)| (&***key, owner.clone())),
             failed: problems().count() + self.elsewhere.len(),
             pending: self.pending(),
             contested: self.contested(),
@@ -151,11 +151,11 @@ impl Pass {
     fn pending(&self) -> Option<&ObjectKey> {
         let bundle = self.bundle.as_ref().ok()?;
         let (view, now) = (self.connection.view(), Instant::now());
-        let idle = |key: &ObjectKey| {
+        let idle = |key: &HashedKey| {
             let memory = self.unit.past.memory.get(key);
             !self.elsewhere.contains(key) && memory.is_none_or(|m| m.problem().is_none() && !m.is_contested(now))
         };
-        bundle.objects().find(|o| is_unsent(self.step_in(&view, o)) && idle(&o.key)).map(|o| &*o.key)
+        bundle.objects().find(|o| is_unsent(self.step_in(&view, o)) && idle(&o.key)).map(|o| &**o.key)
     }
 
     /// The first object that is left alone after a fight.
@@ -176,13 +176,13 @@ impl Pass {
             return None;
         }
         let wanted = self.bundle.as_ref().ok().filter(|_| self.entry.removal.is_none());
-        let desired = wanted.into_iter().flat_map(|bundle| bundle.objects().map(|object| &*object.key));
-        let mut all = desired.chain(self.unit.inventory.entries().keys().map(|key| &**key));
-        all.find_map(|key| Some((key, view.hidden(&key.group_kind(), now)?.to_owned())))
+        let desired = wanted.into_iter().flat_map(|bundle| bundle.objects().map(|object| &object.key));
+        let mut all = desired.chain(self.unit.inventory.entries().keys());
+        all.find_map(|key| Some((&***key, view.hidden(key, now)?.to_owned())))
     }
 
     /// What is known of an object.
-    fn facts<'a>(&'a self, view: &'a View, key: &'a Arc<ObjectKey>, version: &'a str, standing: Standing) -> Facts<'a> {
+    fn facts<'a>(&'a self, view: &'a View, key: &'a Arc<HashedKey>, version: &'a str, standing: Standing) -> Facts<'a> {
         let memory = self.unit.past.memory.get(key);
         let now = Instant::now();
         Facts {
@@ -196,7 +196,7 @@ impl Pass {
             entry: self.unit.inventory.get(key),
             accepted: self.unit.past.accepted.get(key).map(|accepted| &**accepted),
             reading: view.observations.get(key).map(|observation| &observation.seen.state.reading),
-            hidden: view.hidden(&key.group_kind(), now),
+            hidden: view.hidden(key, now),
             reverts: memory.map_or(0, |m| m.reverts),
             drift: memory.map_or(&[], |m| &m.drift),
         }
@@ -225,7 +225,7 @@ impl Pass {
             let waiting = if as_wanted { None } else { self.decide(&view, object, trouble, hold, false).1.waiting };
             rows.push_wanted(&Facts { phase_waits: hold == Some(Hold::Phase), waiting, ..facts }, pool);
         }
-        let is_wanted = |key: &ObjectKey| wanted.is_some_and(|bundle| bundle.get(key).is_some());
+        let is_wanted = |key: &HashedKey| wanted.is_some_and(|bundle| bundle.get(key).is_some());
         for (key, entry) in self.unit.inventory.entries().iter().filter(|(key, _)| !is_wanted(key)) {
             let leaving = entry.doomed || !self.entry.removal.is_none();
             if leaving || self.entry.prune {

@@ -603,7 +603,7 @@ impl World {
     }
 
     /// What the inventories of this hub in the member say, put together.
-    pub(crate) async fn recorded(&self) -> BTreeMap<Arc<ObjectKey>, Entry> {
+    pub(crate) async fn recorded(&self) -> BTreeMap<ObjectKey, Entry> {
         let list = self.get("/api/v1/namespaces/kurator-system/secrets").await.unwrap_or_default();
         let (mut out, cluster) = (BTreeMap::new(), self.identity().await);
         let mut groups: BTreeMap<UnitId, BTreeMap<u32, Sealed>> = BTreeMap::new();
@@ -620,7 +620,8 @@ impl World {
             let key = (self.push.key_of())(&cluster);
             let place = Place { hub: &self.hub, cluster: &cluster, group: &group, key: &key };
             // A process may die before the first shard names another one, never the other way round.
-            out.extend(decode_own(&place, &shards).unwrap().entries().clone());
+            let inventory = decode_own(&place, &shards).unwrap();
+            out.extend(inventory.entries().iter().map(|(key, entry)| (ObjectKey::clone(key), entry.clone())));
         }
         out
     }

@@ -16,8 +16,9 @@ fn member_key() -> MemberKey {
     HubKey::from_random([5; 32]).of_member(&hub(), CLUSTER)
 }
 
-fn key(i: u32) -> ObjectKey {
-    ObjectKey { group: "apps".into(), kind: "Deployment".into(), namespace: "shop".into(), name: format!("d{i:06}") }
+fn key(i: u32) -> Arc<HashedKey> {
+    let (group, kind, namespace, name) = ("apps".into(), "Deployment".into(), "shop".into(), format!("d{i:06}"));
+    ObjectKey { group, kind, namespace, name }.into()
 }
 
 fn entry() -> Entry {
@@ -63,7 +64,7 @@ fn write(inventories: &[&Inventory]) -> BTreeMap<u32, Sealed> {
 #[test]
 fn an_inventory_round_trips() {
     let mut inventory = filled();
-    inventory.doom([&key(1)], Released { epoch: 7, digest: Digest::of(b"list"), count: 3 }, &unit_entry(7, 1));
+    inventory.doom([&*key(1)], Released { epoch: 7, digest: Digest::of(b"list"), count: 3 }, &unit_entry(7, 1));
     inventory.behind = true;
     let read = read(&write(&[&inventory])).unwrap();
     inventory.set_written();
@@ -157,7 +158,7 @@ fn big_inventories_are_sharded_and_entries_stay_where_they_are() {
 #[test]
 fn a_shard_that_is_lost_is_missed_and_one_too_many_counts() {
     let mut inventory = Inventory::empty(unit());
-    inventory.put_entries((0..9).map(|i| (key(i).into(), entry())), 800);
+    inventory.put_entries((0..9).map(|i| (key(i), entry())), 800);
     let all = write(&[&inventory]);
     assert_eq!(all.keys().copied().collect::<Vec<_>>(), [0, 1, 2]);
     inventory.set_written();

@@ -2,11 +2,11 @@ use model::Digest;
 
 use super::*;
 
-fn key() -> Arc<ObjectKey> {
-    Arc::new(ObjectKey { kind: "ConfigMap".into(), namespace: "shop".into(), name: "c".into(), ..ObjectKey::default() })
+fn key() -> Arc<HashedKey> {
+    ObjectKey { kind: "ConfigMap".into(), namespace: "shop".into(), name: "c".into(), ..ObjectKey::default() }.into()
 }
 
-fn facts(key: &Arc<ObjectKey>, standing: Standing) -> Facts<'_> {
+fn facts(key: &Arc<HashedKey>, standing: Standing) -> Facts<'_> {
     Facts {
         key,
         version: "v1",
@@ -122,7 +122,7 @@ fn one_row_is_made_again_and_the_sum_follows() {
 fn the_worst_is_said_first() {
     let key = key();
     let held =
-        Deletions { state: DeletionState::Waiting, ..crate::prune::deletions(&[ObjectKey::clone(&key)], 0, true) };
+        Deletions { state: DeletionState::Waiting, ..crate::prune::deletions(std::slice::from_ref(&key), 0, true) };
     let waiting = [WaitingOn::Guard];
     let all = Troubles {
         problem: Some((&key, "Invalid", "no")),

@@ -56,7 +56,7 @@ impl Approved {
         let before = if held::is_edit(&list) {
             let theirs = slices().filter(|decision| digest.is_some() && decision.held == digest);
             let entries = theirs.flat_map(|decision| &decision.members);
-            Before::Edit(entries.filter(|(_, entry)| entry.held().is_some()).map(|(name, _)| name.clone()).collect())
+            Before::Edit(entries.filter(|(_, entry)| entry.kept().is_some()).map(|(name, _)| name.clone()).collect())
         } else {
             let entries = slices().flat_map(|decision| &decision.members);
             Before::Source(entries.map(|(name, entry)| (name.clone(), (entry.epoch, entry.granted))).collect())
@@ -106,7 +106,7 @@ impl Approved {
     fn edit(&self, kept: &BTreeSet<MemberName>, slices: &[&DecisionSpec]) -> Option<Heard> {
         let still = |decision: &&&DecisionSpec| self.digest.is_some() && decision.held == self.digest;
         let waits = slices.iter().filter(still).flat_map(|decision| decision.members.values());
-        if waits.into_iter().any(|entry| entry.held().is_some()) {
+        if waits.into_iter().any(|entry| entry.kept().is_some()) {
             return Some(Heard::NotYet);
         }
         let entries: BTreeMap<&MemberName, &MemberDecision> =
@@ -118,7 +118,7 @@ impl Approved {
 
     /// Does a member's entry say that the unit leaves by this approval?
     fn leaves(&self, entry: &MemberDecision) -> bool {
-        let released = entry.leaving.as_ref().and_then(|leaving| leaving.released);
+        let released = entry.leaving.as_ref().and_then(|leaving| leaving.approval);
         !entry.removal.is_none() && released.is_some() && released == self.digest
     }
 

@@ -39,12 +39,12 @@ impl FoldFacts<'_> {
     /// Members that an edit would take a unit out of, and which keep it.
     fn kept(&self, unit: &UnitId) -> BTreeMap<&MemberName, &MemberDecision> {
         let entries = self.slices(unit).flat_map(|decision| &decision.members);
-        entries.filter(|(_, entry)| entry.held().is_some()).collect()
+        entries.filter(|(_, entry)| entry.kept().is_some()).collect()
     }
 
     /// Would an edit take a unit out of any member?
     pub(super) fn is_kept(&self, unit: &UnitId) -> bool {
-        self.slices(unit).any(|decision| decision.members.values().any(|entry| entry.held().is_some()))
+        self.slices(unit).any(|decision| decision.members.values().any(|entry| entry.kept().is_some()))
     }
 }
 
@@ -98,7 +98,7 @@ fn by_edit(facts: &FoldFacts<'_>, unit: &UnitId) -> Option<HeldDeletions> {
         objects.map(|objects| objects.inventory.saturating_sub(objects.adopted))
     };
     let mut causes: BTreeMap<(String, &str), HeldCause> = BTreeMap::new();
-    for (member, why) in kept.iter().filter_map(|(member, entry)| Some((*member, entry.held()?))) {
+    for (member, why) in kept.iter().filter_map(|(member, entry)| Some((*member, entry.kept()?))) {
         let cause = causes.entry((why.cause.to_string(), why.message.as_str())).or_insert_with(|| HeldCause {
             cause: why.cause.to_string(),
             message: why.message.clone(),
@@ -115,7 +115,7 @@ fn by_edit(facts: &FoldFacts<'_>, unit: &UnitId) -> Option<HeldDeletions> {
             Some(1) => format!("1 object{}", if prune { "" } else { " that stays" }),
             Some(count) => format!("{count} objects{stay}"),
         };
-        let why = entry.held().filter(|_| tells).map(|why| format!(" ({})", why.message)).unwrap_or_default();
+        let why = entry.kept().filter(|_| tells).map(|why| format!(" ({})", why.message)).unwrap_or_default();
         format!("{member}: {what}{why}")
     };
     let object_count = total(causes.values().map(|cause| cause.objects));
@@ -133,13 +133,29 @@ fn by_edit(facts: &FoldFacts<'_>, unit: &UnitId) -> Option<HeldDeletions> {
 }
 
 /// The condition, while something waits.
-pub(super) fn statement(application: &Application, held: &[HeldDeletions]) -> Option<Statement> {
+pub(super) fn statement(facts: &FoldFacts<'_>, held: &[HeldDeletions]) -> Option<Statement> {
     if held.is_empty() {
         return None;
     }
     let is_edit = held.iter().any(|list| list.reason == reason::EDIT_REMOVES_MEMBERS);
     let reason = if is_edit { reason::EDIT_REMOVES_MEMBERS } else { reason::SOURCE_REMOVES_OBJECTS };
-    Some(Statement::new(condition::DELETIONS_HELD, Some(true), reason, message(application, held)))
+    let used = if is_edit { used(facts) } else { String::new() };
+    let message = message(facts.application, held) + &used;
+    Some(Statement::new(condition::DELETIONS_HELD, Some(true), reason, message))
+}
+
+/// Which members count towards the number that the owner allows. One that never answers again does so until its record is
+/// gone, and everything else waits meanwhile.
+fn used(facts: &FoldFacts<'_>) -> String {
+    let entries = facts.decisions.values().flat_map(|decision| &decision.members);
+    let leaving: BTreeSet<String> =
+        entries.filter(|(_, entry)| entry.leaves_by_number()).map(|(member, _)| member.to_string()).collect();
+    if leaving.is_empty() {
+        return String::new();
+    }
+    let members = some(leaving.into_iter(), ", ");
+    let number = api::kurator::annotation::REMOVALS;
+    format!("; these count towards {number} until the policy has left them or their record is deleted: {members}")
 }
 
 /// What `Ready` says of what waits.

@@ -202,3 +202,39 @@ fn replicas_are_an_autoscalers_only_while_there_is_one() {
     let accepted = accepted_of(recalled(&sent, "u", &kept, Some(false)));
     assert!(accepted.scaled && accepted.projection.is_none());
 }
+
+#[test]
+fn what_was_set_where_null_or_no_key_was_sent_is_asked_about() {
+    let sent = prepared(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "shop"},
+        "spec": {"containers": [{"name": "web", "command": null, "ports": [{"containerPort": 80}]}]}}));
+    let live = |command: Value, protocol: &str| {
+        let mut live = Value::clone(&sent.object);
+        live["metadata"]["uid"] = json!("u");
+        let port = format!("k:{{\"containerPort\":80,\"protocol\":\"{protocol}\"}}");
+        let mut of_port = json!({".": {}, "f:containerPort": {}});
+        if protocol != "TCP" {
+            of_port["f:protocol"] = json!({});
+        }
+        let container = &mut live["spec"]["containers"][0];
+        container["ports"][0]["protocol"] = json!(protocol);
+        container.as_object_mut().unwrap().remove("command");
+        if !command.is_null() {
+            container["command"] = command;
+        }
+        live["metadata"]["managedFields"] = json!([{"manager": "kurator", "operation": "Apply", "fieldsV1": {
+            "f:metadata": {"f:annotations": {"f:kurator.dev/applied": {}}},
+            "f:spec": {"f:containers": {"k:{\"name\":\"web\"}": {".": {}, "f:name": {}, "f:command": {},
+                "f:ports": {port: of_port}}}}}}]);
+        live
+    };
+    let clean = live(json!(null), "TCP");
+    assert!(
+        accepted_of(recalled(&sent, "u", &clean, None)).projection.is_some(),
+        "a settled object is not asked about"
+    );
+    for forged in [live(json!(["sh"]), "TCP"), live(json!(null), "UDP")] {
+        assert_eq!(recalled(&sent, "u", &forged, None), Recalled::AskMember(sent.body.clone()));
+        let drift = accepted_of(asked(&sent, "u", &forged, Answers { scaled: None, answer: Some(Some(&clean)) }));
+        assert_eq!(drift.projection, None);
+    }
+}

@@ -152,6 +152,27 @@ fn each_cause_is_listed_once_and_a_message_stays_short() {
 }
 
 #[test]
+fn members_that_use_up_what_is_allowed_are_named() {
+    let mut world = World::new(one_policy(), &["a", "b", "c"]);
+    annotate(&mut world, &[(REMOVALS, "1")]);
+    world.step();
+    world.fleet = FleetFacts::Found(vec![candidate("a"), candidate("b")]);
+    world.step();
+    assert_eq!(condition(&world), None, "c leaves, and never answers again");
+    world.fleet = FleetFacts::Found(vec![candidate("a")]);
+    world.step();
+    let message = condition(&world).unwrap().1;
+    let expect =
+        "; these count towards kurator.dev/removals until the policy has left them or their record is deleted: c";
+    assert!(message.ends_with(expect), "{message}");
+    world.report("c");
+    world.statuses.get_mut(&(world.unit(), name("c"))).unwrap().phase = UnitPhase::Removed;
+    world.step();
+    world.step();
+    assert_eq!(condition(&world), None, "b follows");
+}
+
+#[test]
 fn the_application_or_its_fleet_allows_removals() {
     let fleet = |annotation: Option<&str>| {
         let mut fleet = Fleet::new("f", FleetSpec::default());

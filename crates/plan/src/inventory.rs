@@ -39,7 +39,7 @@ pub struct Entry {
     /// It was adopted with our label on it: what was recorded of it before seems to be lost.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unrecorded: bool,
-    /// The source asks to keep it when it goes (a Helm chart does, with `resource-policy: keep`): it is released too.
+    /// It asks to stay ([`crate::keep`]): it is released too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub kept: bool,
     /// Its deletion was released.

@@ -22,6 +22,7 @@ pub mod handover;
 pub mod health;
 pub mod inhabitant;
 pub mod inventory;
+pub mod keep;
 pub mod mark;
 pub mod member;
 pub mod ownership;

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::adopt;
 use crate::inventory::Entry;
+use crate::keep;
 
 /// The unit that asks.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +52,8 @@ pub enum MayDelete {
     Absent,
     /// It existed before us, or is to be kept: it is never deleted.
     OnlyReleased,
+    /// Somebody wrote on it in the member that it is to stay: it is released.
+    AsksToStay,
     /// It is not deleted, and forgotten.
     NotOurs(NotOurs),
 }
@@ -97,6 +100,7 @@ pub fn may_delete(ours: &Claimant<'_>, entry: &Entry, live: Option<&Value>) -> M
         _ if !is_object(entry, live) => MayDelete::NotOurs(NotOurs::OtherObject),
         Some(why) => MayDelete::NotOurs(why),
         None if model::object::is_deleting(live) => MayDelete::Waiting,
+        None if keep::asks_to_stay(live) => MayDelete::AsksToStay,
         None => MayDelete::Delete,
     }
 }

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::authenticator::HubKey;
 use crate::inventory;
+use crate::keep;
 use crate::mark::Mark;
 use crate::pool::Pools;
 
@@ -30,6 +31,8 @@ pub struct Prepared {
     pub object: Arc<Value>,
     /// The same as JSON: written once, however many members get it.
     pub body: Bytes,
+    /// It asks to stay when the unit lets go of it.
+    pub stays: bool,
 }
 
 impl Prepared {
@@ -43,6 +46,7 @@ impl Prepared {
             version: pools.versions.share(model::object::gvk(&object).unwrap_or_default().version),
             key: pools.keys.share(object_key),
             digest,
+            stays: keep::asks_to_stay(&object),
             body: Bytes::from(object.to_string()),
             object: Arc::new(object),
         }

@@ -148,6 +148,8 @@ pub enum Keeps {
     NotForced,
     /// It existed before us.
     Adopted,
+    /// An annotation on it asks that it stays.
+    Stays,
     /// The hub is behind.
     Behind,
     /// It is another object, or our labels are not on it.
@@ -159,6 +161,7 @@ fn renewal(entry: &Entry, key: &ObjectKey, terms: &Terms) -> Option<Keeps> {
     match entry {
         _ if phase::is_guarded(key) => Some(Keeps::Guarded),
         _ if !terms.force => Some(Keeps::NotForced),
+        entry if entry.kept => Some(Keeps::Stays),
         entry if entry.is_only_released() => Some(Keeps::Adopted),
         _ if terms.behind => Some(Keeps::Behind),
         _ => None,
@@ -329,6 +332,7 @@ impl<'a> Send<'a> {
         match (ownership::may_delete(&ours, &self.job.entry, live.as_ref()), live) {
             (MayDelete::Delete, Some(live)) => (Self { state: State::Deleting, ..self }, Next::Delete(live)),
             (MayDelete::Waiting, _) => self.done(Sent::Renewed { gone: false }),
+            (MayDelete::AsksToStay, _) => self.done(Sent::Refused(Keeps::Stays)),
             (MayDelete::NotOurs(_) | MayDelete::OnlyReleased, _) => self.done(Sent::Refused(Keeps::NotOurs)),
             (MayDelete::Absent | MayDelete::Delete, _) => self.done(Sent::Renewed { gone: true }),
         }

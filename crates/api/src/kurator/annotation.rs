@@ -13,7 +13,7 @@ pub const APPROVE: &str = "kurator.dev/approve";
 pub const REMOVALS: &str = "kurator.dev/removals";
 
 /// On an Application: whether what it placed is removed with it (`prune`) or left behind (`orphan`). Without it, each
-/// policy's own `prune` decides, as in Kurator.
+/// policy's own `prune` decides, as in Kurator. On a delivered object: `orphan` gives it back instead of deleting it.
 pub const ON_DELETE: &str = "kurator.dev/on-delete";
 
 /// On a member's Cluster: which object made it, as `group/Kind/namespace/name`.

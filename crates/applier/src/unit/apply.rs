@@ -37,9 +37,10 @@ impl Pass {
                 continue;
             }
             if let Some(entry) = self.unit.inventory.get(&object.key) {
-                if entry.doomed {
+                if entry.doomed || entry.kept != object.stays {
                     // The source has it again: an earlier release of its deletion is over, also for later.
-                    restored |= self.unit.inventory.update(&object.key, |entry| entry.doomed = false);
+                    let restore = |entry: &mut Entry| (entry.doomed, entry.kept) = (false, object.stays);
+                    restored |= self.unit.inventory.update(&object.key, restore);
                 }
                 continue;
             }
@@ -52,7 +53,8 @@ impl Pass {
         for (object, live) in self.look_at(new).await? {
             let Some(plan) = self.judge(&object, live.as_ref(), None) else { continue };
             let (adopted, unrecorded) = (plan.is_adopted(), plan.is_unrecorded());
-            let entry = Entry { version: object.version.clone(), adopted, unrecorded, ..Entry::default() };
+            let (version, kept) = (object.version.clone(), object.stays);
+            let entry = Entry { version, adopted, unrecorded, kept, ..Entry::default() };
             entries.push((object.key.clone(), entry));
             self.read.insert(object.key, live.is_some());
         }

@@ -22,6 +22,8 @@ enum Tried {
     Done(Option<NotOurs>),
     /// It is on its way out, or is only released.
     Waiting,
+    /// It asks to stay: it is to be released.
+    Stays,
 }
 
 impl Pass {
@@ -135,6 +137,7 @@ impl Pass {
                     progress = true;
                 }
                 Ok(Tried::Waiting) => {}
+                Ok(Tried::Stays) => progress |= self.unit.inventory.update(&key, |entry| entry.kept = true),
                 // It changed since it was read.
                 Err(e) if e.code() == Some(409) => self.again = true,
                 Err(e) if e.class() == Class::Unreachable => return Err(e),
@@ -170,6 +173,7 @@ impl Pass {
                 false => Ok(Tried::Waiting),
             },
             (MayDelete::NotOurs(why), ..) => Ok(Tried::Done(Some(why))),
+            (MayDelete::AsksToStay, ..) => Ok(Tried::Stays),
             (MayDelete::Waiting | MayDelete::OnlyReleased, ..) => Ok(Tried::Waiting),
             (MayDelete::Absent | MayDelete::Delete, ..) => Ok(Tried::Done(None)),
         }

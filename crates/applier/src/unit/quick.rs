@@ -88,7 +88,9 @@ impl Pass {
         let keys: BTreeSet<&Arc<HashedKey>> = seen.iter().chain(changed).collect();
         let place = |key: &Arc<HashedKey>| {
             let (batch, _) = bundle.place(key)?;
-            (batch.wait == Wait::Accepted && self.is_mine(key)).then(|| bundle.get(key).cloned()).flatten()
+            let object = bundle.get(key).filter(|_| batch.wait == Wait::Accepted && self.is_mine(key))?;
+            // Whether it asks to stay is written down before it is sent.
+            inventory.get(key).is_none_or(|entry| entry.kept == object.stays).then(|| object.clone())
         };
         keys.into_iter().map(place).collect()
     }

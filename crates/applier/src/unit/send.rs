@@ -59,6 +59,9 @@ fn explain(error: client::Error, keeps: Option<Keeps>) -> Error {
         client::Error::Refused { code, reason, message, fields } => {
             let hint = match (code, keeps) {
                 (_, Some(Keeps::Guarded)) => "; delete it by hand to have it made again",
+                (_, Some(Keeps::Stays)) => {
+                    "; an annotation on it asks that it stays, so it is not deleted; delete it by hand"
+                }
                 (_, Some(Keeps::Adopted)) => "; it existed before us, so it is not deleted; delete it by hand",
                 (_, Some(Keeps::NotForced)) => "; set `force: true` to have it deleted and made again",
                 (_, Some(Keeps::Behind)) => {

@@ -114,3 +114,54 @@ async fn a_namespace_into_which_nobody_can_see_is_not_deleted_until_somebody_can
     let is_going = |live: Option<Value>| live.is_none_or(|live| model::object::is_deleting(&live));
     world.eventually("deleted", || async { is_going(world.get(NAMESPACE).await) }).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_asks_to_stay_is_given_back_with_the_namespace_that_holds_it() {
+    let mut world = World::new().await;
+    let keep = |mut map: Value| {
+        map["metadata"]["annotations"] = json!({"helm.sh/resource-policy": "keep"});
+        map
+    };
+    let objects = || vec![namespace(), keep(map("kept")), map("noted"), map("ours")];
+    let unit = world.set("a", 1, objects());
+    world.applied(&unit).await;
+    // Somebody writes it on an object in the member.
+    world
+        .edit(
+            &format!("{MAPS}/noted"),
+            "kubectl",
+            json!({"metadata": {"annotations": {"kurator.dev/on-delete": "orphan"}}}),
+        )
+        .await;
+    world.applied(&unit).await;
+    let before = world.quiet().await;
+    world.restart();
+    world.applied(&unit).await;
+    assert_eq!(world.quiet().await, before, "nothing is written again");
+    world.change(&unit, |entry| entry.removal = Removal::Prune);
+    world.eventually("gone", || async { world.inventories().await.is_empty() }).await;
+    assert!(world.get(&format!("{MAPS}/ours")).await.is_none());
+    for path in [format!("{MAPS}/kept"), format!("{MAPS}/noted"), NAMESPACE.to_owned()] {
+        let live = world.get(&path).await.unwrap();
+        assert!(!model::object::is_deleting(&live) && model::object::label(&live, label::HUB).is_none(), "{path}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_wish_to_stay_comes_and_goes_with_the_source() {
+    let mut world = World::new().await;
+    let with = |value: &str| {
+        let mut map = map("c");
+        map["metadata"]["annotations"] = json!({"kustomize.toolkit.fluxcd.io/prune": value});
+        vec![namespace(), map]
+    };
+    let unit = world.set("a", 1, with("enabled"));
+    world.applied(&unit).await;
+    for (epoch, value, kept) in [(2, "disabled", true), (3, "enabled", false)] {
+        world.set("a", epoch, with(value));
+        world.applied(&unit).await;
+        let recorded = world.recorded().await;
+        let entry = recorded.iter().find(|(key, _)| key.name == "c").unwrap().1;
+        assert_eq!(entry.kept, kept, "{value}");
+    }
+}

@@ -192,7 +192,9 @@ fn an_immutable_field_makes_it_anew_only_when_forced_and_ours() {
     check(&ours, &terms(false, false), Keeps::NotForced);
     check(&ours, &terms(true, true), Keeps::Behind);
     let mut adopted = job(Why::New);
-    adopted.entry.kept = true;
+    adopted.entry.adopted = true;
+    let kept = Job { entry: Entry { kept: true, ..ours.entry.clone() }, ..ours.clone() };
+    check(&kept, &terms_of, Keeps::Stays);
     check(&adopted, &terms_of, Keeps::Adopted);
     let mut guarded = job(Why::New);
     let claim = ObjectKey { kind: "PersistentVolumeClaim".into(), ..ObjectKey::default() };

@@ -244,8 +244,11 @@ impl Repository {
 
     /// The artifact of a commit that was fetched before, if it is still there and whole.
     pub(crate) fn artifact(&self, commit: &Commit) -> Result<Option<Artifact>, Error> {
-        let Ok(digest) = fs::read_to_string(self.commit_file(&commit.sha)) else { return Ok(None) };
-        match self.cache.0.artifact(&digest, commit.revision()) {
+        let Ok(text) = fs::read_to_string(self.commit_file(&commit.sha)) else { return Ok(None) };
+        // For the id of a tag, the commit that it names comes second.
+        let (digest, sha) = text.split_once(' ').unwrap_or((&text, &commit.sha));
+        let commit = Commit { sha: sha.to_owned(), name: commit.name.clone() };
+        match self.cache.0.artifact(digest, commit.revision()) {
             Ok(Some(artifact)) if self.cache.0.verified(&artifact) => Ok(Some(artifact)),
             // Damaged content is written again from the objects, or fetched.
             Ok(_) | Err(Error::Damaged { .. }) => Ok(None),
@@ -297,12 +300,16 @@ impl Repository {
         Ok(artifact)
     }
 
-    /// Records that a commit's objects are all here and which artifact it makes; then makes room.
-    pub(crate) fn remember(&self, commit: &Commit, artifact: &Artifact) -> Result<(), Error> {
+    /// Records that a commit's objects are all here and which artifact it makes; then makes room. `asked` is the commit, or
+    /// a tag that names it.
+    pub(crate) fn remember(&self, asked: &str, commit: &Commit, artifact: &Artifact) -> Result<(), Error> {
         let file = self.commit_file(&commit.sha);
         let dir = file.parent().unwrap_or(&self.dir);
         fs::create_dir_all(dir).map_err(failed(dir))?;
         self.write(&file, artifact.digest())?;
+        if asked != commit.sha {
+            self.write(&self.commit_file(asked), &format!("{} {}", artifact.digest(), commit.sha))?;
+        }
         let mut tips = self.tips();
         tips.retain(|tip| *tip != commit.sha);
         tips.push(commit.sha.clone());

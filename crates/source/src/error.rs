@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Most characters of a server's own words, or of a URL, in an error.
+const WORDS_MAX: usize = 200;
+
 /// Who has to act on an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
@@ -31,6 +34,13 @@ pub enum Error {
     ReferenceNotFound { url: String, what: &'static str, name: String, known: Vec<String> },
     #[error("{url}: the server does not have commit {commit}; it may have been removed by a force-push")]
     CommitNotFound { url: String, commit: String },
+    #[error(
+        "{url}: the server gives only what a branch or tag names now, and commit {commit} is none of these; follow a \
+         branch or tag, or have `uploadpack.allowReachableSHA1InWant` set there"
+    )]
+    CommitNotNamed { url: String, commit: String },
+    #[error("{url}: {id} names a {kind}, not a commit; name a commit, or a tag of one")]
+    NotACommit { url: String, id: String, kind: String },
     #[error("{url}: no answer within {}; check the network or raise spec.timeout", seconds(.after))]
     Timeout { url: String, after: Duration },
     #[error("{url}: TLS failed: {why}; check the certificate of the server or give its CA")]
@@ -83,7 +93,11 @@ impl Error {
             Self::InvalidReference { .. } | Self::Ignore { .. } => "InvalidSource",
             Self::Certificate { .. } | Self::Refused { .. } => "AuthenticationFailed",
             Self::RepositoryNotFound { .. } => "RepositoryNotFound",
-            Self::Empty { .. } | Self::ReferenceNotFound { .. } | Self::CommitNotFound { .. } => "ReferenceNotFound",
+            Self::Empty { .. }
+            | Self::ReferenceNotFound { .. }
+            | Self::CommitNotFound { .. }
+            | Self::CommitNotNamed { .. }
+            | Self::NotACommit { .. } => "ReferenceNotFound",
             Self::Timeout { .. } => "Timeout",
             Self::Tls { .. } => "TLSFailed",
             Self::Unreachable { .. } | Self::Http { .. } | Self::Redirected { .. } => "Unreachable",
@@ -101,4 +115,9 @@ fn known_text(known: &[String]) -> String {
 
 fn seconds(after: &Duration) -> String {
     format!("{} s", after.as_secs_f64())
+}
+
+/// Somebody else's words, as far as they are worth repeating: cut, and without control characters.
+pub(crate) fn words(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(WORDS_MAX).collect()
 }

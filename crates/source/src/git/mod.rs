@@ -1,16 +1,20 @@
 //! Git over HTTP: resolve a reference to a commit, fetch its tree.
 //!
-//! Speaks protocol version 2 (`gitprotocol-v2`, `gitprotocol-http`). Absent on purpose: ssh (a later source kind),
-//! `file://` (it would read the hub's disk), pushing, submodules (they are reported), and protocol versions 0 and 1.
+//! Speaks protocol version 2 (`gitprotocol-v2`, `gitprotocol-http`), and 0 and 1 to servers that answer so. Absent on
+//! purpose: ssh (a later source kind), `file://` (it would read the hub's disk), pushing, submodules (they are reported),
+//! and the dumb HTTP protocol.
 
+mod address;
+mod advertisement;
 mod http;
+mod incoming;
 mod objects;
 pub mod packet;
 mod range;
 mod reference;
 mod wire;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -89,6 +93,9 @@ pub struct GitSource {
     reference: GitReference,
     timeout: Duration,
     ignore: Arc<Ignore>,
+    /// The tag that was fetched last by the id of its object, and the commit that it names: a tag names the same for
+    /// ever, and only its object says what.
+    tag: Arc<Mutex<Option<(String, String)>>>,
 }
 
 impl GitSource {
@@ -100,7 +107,7 @@ impl GitSource {
         spec.reference.check()?;
         let ignore = Arc::new(Ignore::parse(spec.ignore.as_deref().unwrap_or_default(), "ignore")?);
         let remote = Arc::new(Remote::new(http, &spec.url, spec.credentials, spec.ca.as_deref())?);
-        Ok(Self { remote, reference: spec.reference, timeout: spec.timeout.min(TIMEOUT_MAX), ignore })
+        Ok(Self { remote, reference: spec.reference, timeout: spec.timeout.min(TIMEOUT_MAX), ignore, tag: Arc::default() })
     }
 
     /// The URL without user information.
@@ -108,12 +115,16 @@ impl GitSource {
         self.remote.url()
     }
 
-    /// Asks the server which commit the reference means now: one small request, after the first one.
+    /// Asks the server which commit the reference means now: one small request, after the first one. The id of an annotated
+    /// tag stands for its commit where the server does not say which that is, until the first [`fetch`](Self::fetch).
     ///
     /// # Errors
     /// See [`Error`]; a missing branch names those that exist.
     pub async fn resolve(&self) -> Result<Commit, Error> {
-        self.deadline(self.resolve_now()).await
+        let commit = self.deadline(self.resolve_now()).await?;
+        let tag = self.tag.lock().unwrap_or_else(PoisonError::into_inner);
+        let named = tag.as_ref().filter(|(tag, _)| *tag == commit.sha).map(|(_, named)| named.clone());
+        Ok(Commit { sha: named.unwrap_or(commit.sha), name: commit.name })
     }
 
     /// The tree of a commit as an artifact: from the cache when it is there and undamaged, else fetched, transferring
@@ -124,7 +135,12 @@ impl GitSource {
     /// # Errors
     /// See [`Error`].
     pub async fn fetch(&self, commit: &Commit, cache: &Cache) -> Result<Artifact, Error> {
-        self.deadline(self.fetch_now(commit, cache)).await
+        let artifact = self.deadline(self.fetch_now(commit, cache)).await?;
+        if let Some((_, fetched)) = artifact.revision().rsplit_once("sha1:").filter(|(_, sha)| *sha != commit.sha) {
+            let tag = (commit.sha.clone(), fetched.to_owned());
+            *self.tag.lock().unwrap_or_else(PoisonError::into_inner) = Some(tag);
+        }
+        Ok(artifact)
     }
 
     async fn deadline<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
@@ -146,7 +162,7 @@ impl GitSource {
         let (what, prefix) = self.reference.siblings();
         let name = self.reference.text();
         let (mut empty, mut known) = (true, Vec::new());
-        let see = |found: wire::Ref| {
+        let see = |found: advertisement::Ref| {
             empty = false;
             let name = found.name.strip_prefix(prefix).filter(|_| known.len() < KNOWN_MAX);
             known.extend(name.map(cut));
@@ -167,14 +183,15 @@ impl GitSource {
             return Ok(artifact);
         }
         let tips = repository.tips();
+        let from_nothing = tips.is_empty();
         match self.transfer(commit, tips, &repository).await {
             // What the cache holds may be damaged, or its objects gone: once more from nothing.
-            Err(Error::BadObjects { .. } | Error::Cache { .. }) => {
-                repository.clear()?;
-                self.transfer(commit, Vec::new(), &repository).await
-            }
-            other => other,
+            Err(Error::BadObjects { .. }) if !from_nothing => {}
+            Err(Error::Cache { .. }) => {}
+            other => return other,
         }
+        repository.clear()?;
+        self.transfer(commit, Vec::new(), &repository).await
     }
 
     async fn transfer(
@@ -195,8 +212,10 @@ impl GitSource {
             if let Some(pack) = pack {
                 store.add_pack(pack, &flag)?;
             }
+            let asked = commit.sha;
+            let commit = Commit { sha: store.peel(&asked)?, name: commit.name };
             let artifact = store.artifact(&commit, &ignore, &flag)?;
-            repository.remember(&commit, &artifact)?;
+            repository.remember(&asked, &commit, &artifact)?;
             Ok(artifact)
         };
         tokio::task::spawn_blocking(work).await.map_err(|_| Error::Stopped)?

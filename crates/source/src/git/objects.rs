@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use gix_hash::ObjectId;
 use gix_object::tree::EntryKind;
-use gix_object::{CommitRefIter, Find, Kind, TreeRefIter};
+use gix_object::{CommitRefIter, Find, Kind, TagRefIter, TreeRefIter};
 use model::limit::{NAME_BYTES_MAX, PATH_BYTES_MAX, cut};
 
 use super::reference::Commit;
@@ -28,6 +28,10 @@ const PATHS_BYTES_MAX: usize = 16 << 20;
 /// Most bytes of all tree objects of one commit. A name takes about 50 bytes: these are the files of the largest artifact,
 /// and ten times as many that are left out. The names of a directory are kept in memory while those below it are read.
 const TREES_BYTES_MAX: usize = 32 << 20;
+/// Longest chain of tags that name each other; git makes chains of one.
+const TAGS_MAX: usize = 5;
+/// Most bytes of what is said of entries that are left out: some 1,500 of them. It only makes errors clearer.
+const LEFT_OUT_BYTES_MAX: usize = 256 << 10;
 const HASH: gix_hash::Kind = gix_hash::Kind::Sha1;
 
 /// The objects of one repository.
@@ -79,6 +83,25 @@ impl Objects {
         Ok(())
     }
 
+    /// The commit that an object is, or that it names as an annotated tag.
+    pub(super) fn peel(&self, id: &str) -> Result<String, Error> {
+        let database = self.database()?;
+        let mut at = ObjectId::from_hex(id.as_bytes()).map_err(|e| self.bad(e))?;
+        let mut buffer = Vec::new();
+        for _ in 0..=TAGS_MAX {
+            match self.read_any(&database, at, &mut buffer)? {
+                Kind::Commit => return Ok(at.to_string()),
+                Kind::Tag => at = TagRefIter::from_bytes(&buffer, HASH).target_id().map_err(|e| self.bad(e))?,
+                kind => {
+                    let (url, id, kind) = (self.url.clone(), id.to_owned(), kind.to_string());
+                    return Err(Error::NotACommit { url, id, kind });
+                }
+            }
+        }
+        let kind = format!("chain of more than {TAGS_MAX} tags");
+        Err(Error::NotACommit { url: self.url.clone(), id: id.to_owned(), kind })
+    }
+
     /// Writes the tree of a commit as an artifact.
     pub(super) fn artifact(&self, commit: &Commit, ignore: &Ignore, stop: &AtomicBool) -> Result<Artifact, Error> {
         let database = self.database()?;
@@ -98,9 +121,11 @@ impl Objects {
             trees_bytes: 0,
             paths_bytes: 0,
             entries: Vec::new(),
+            left_out: Vec::new(),
+            left_out_bytes: 0,
         };
         walk.tree(root, "")?;
-        let mut entries = walk.entries;
+        let (mut entries, left_out) = (walk.entries, walk.left_out);
         // Git sorts a directory as if its name ended with a slash; the manifest is in plain order of paths.
         entries.sort_by(|a, b| a.0.cmp(&b.0));
         for window in entries.windows(2) {
@@ -118,22 +143,31 @@ impl Objects {
             }
             builder.add(path, mode, &buffer)?;
         }
+        for (path, why) in left_out {
+            builder.leave_out(path, why);
+        }
         let digest = builder.finish().map_err(|e| self.repository.failed(e))?;
         self.repository.publish(file, &digest, commit)
     }
 
-    /// Reads one object and compares its name with its content.
+    /// Reads one object of a kind and compares its name with its content.
     fn read(&self, database: &gix_odb::Handle, id: ObjectId, kind: Kind, buffer: &mut Vec<u8>) -> Result<(), Error> {
+        match self.read_any(database, id, buffer)? {
+            found if found == kind => Ok(()),
+            other => Err(self.bad(format!("object {id} is a {other}, not a {kind}"))),
+        }
+    }
+
+    /// Reads one object of any kind and compares its name with its content.
+    fn read_any(&self, database: &gix_odb::Handle, id: ObjectId, buffer: &mut Vec<u8>) -> Result<Kind, Error> {
         let found = database.try_find(&id, buffer).map_err(|e| self.bad(e))?;
         let found = found.ok_or_else(|| self.bad(format!("object {id} is missing")))?;
-        if found.kind != kind {
-            return Err(self.bad(format!("object {id} is a {}, not a {kind}", found.kind)));
-        }
         found.verify_checksum(&id).map_err(|e| self.bad(e))?;
+        let kind = found.kind;
         // The data may be a part of the buffer that does not begin at its start.
         let data = found.data.to_vec();
         *buffer = data;
-        Ok(())
+        Ok(kind)
     }
 }
 
@@ -150,6 +184,9 @@ struct Walk<'a> {
     trees_bytes: usize,
     paths_bytes: usize,
     entries: Vec<(String, Mode, ObjectId)>,
+    /// What patterns left out, with what is said of it: the first of it, as far as there is room.
+    left_out: Vec<(String, String)>,
+    left_out_bytes: usize,
 }
 
 impl Walk<'_> {
@@ -201,7 +238,11 @@ impl Walk<'_> {
                 let what = format!("the length of the path {:?}, in bytes,", cut(&path));
                 return Err(self.too_large(what, PATH_BYTES_MAX));
             }
-            if self.excludes(&path, kind == EntryKind::Tree)? {
+            if let Some(why) = self.excludes(&path, kind == EntryKind::Tree)? {
+                self.left_out_bytes += path.len() + why.len();
+                if self.left_out_bytes <= LEFT_OUT_BYTES_MAX {
+                    self.left_out.push((path, why));
+                }
                 continue;
             }
             let mode = match kind {
@@ -227,19 +268,28 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// The source's patterns decide first, then the nearest `.sourceignore`, then those above it, then the defaults.
-    fn excludes(&mut self, path: &str, directory: bool) -> Result<bool, Error> {
+    /// The source's patterns decide first, then the nearest `.sourceignore`, then those above it, then the defaults. What is
+    /// said of an entry that is left out; `None` for one that is not.
+    fn excludes(&mut self, path: &str, directory: bool) -> Result<Option<String>, Error> {
         let work = &mut self.work;
-        if let Some(excluded) = self.ignore.decide(path, directory, work)? {
-            return Ok(excluded);
+        let field = "spec.source.gitRepository.ignore";
+        if let Some(hit) = self.ignore.decide(path, directory, work)? {
+            let says = || format!("by the pattern {:?} of {field}; change it there", cut(hit.pattern));
+            return Ok(hit.excludes.then(says));
         }
         for (dir, ignore) in self.layers.iter().rev() {
             let Some(below) = path.strip_prefix(dir.as_str()) else { continue };
-            if let Some(excluded) = ignore.decide(below, directory, work)? {
-                return Ok(excluded);
+            if let Some(hit) = ignore.decide(below, directory, work)? {
+                let pattern = cut(hit.pattern);
+                let says = || format!("by the pattern {pattern:?} of {dir}{}; change it there", ignore::FILE);
+                return Ok(hit.excludes.then(says));
             }
         }
-        Ok(ignore::defaults().decide(path, directory, work)?.unwrap_or(false))
+        let hit = ignore::defaults().decide(path, directory, work)?;
+        let says = |hit: ignore::Hit<'_>| {
+            format!("by the default pattern {:?}; add {:?} to {field}", hit.pattern, format!("!{}", hit.pattern))
+        };
+        Ok(hit.filter(|hit| hit.excludes).map(says))
     }
 
     fn too_large(&self, what: String, limit: usize) -> Error {

@@ -3,7 +3,7 @@ use super::*;
 static GO_ON: AtomicBool = AtomicBool::new(false);
 
 fn excludes(ignore: &Ignore, path: &str, directory: bool) -> bool {
-    ignore.decide(path, directory, &mut Work::new("http://x", &GO_ON)).unwrap().unwrap_or(false)
+    ignore.decide(path, directory, &mut Work::new("http://x", &GO_ON)).unwrap().is_some_and(|hit| hit.excludes)
 }
 
 #[test]

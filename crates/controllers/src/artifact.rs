@@ -54,6 +54,7 @@ struct Followed {
     namespace: String,
     secret: Option<String>,
     ignore: Option<String>,
+    submodules: bool,
     git: GitSource,
 }
 
@@ -97,14 +98,14 @@ impl Artifacts {
         spec: GitSpec,
         secret: Option<&str>,
     ) -> Result<GitSource, source::Error> {
-        let (url, ignore) = (spec.url.clone(), spec.ignore.clone());
+        let (url, ignore, submodules) = (spec.url.clone(), spec.ignore.clone(), spec.submodules);
         let git = GitSource::new(&self.http, spec)?;
         let mut followed = self.followed();
         if git.url() == url {
             followed.remove(key);
         } else {
             let (namespace, secret) = (key.namespace.clone(), secret.map(str::to_owned));
-            followed.insert(key.clone(), Followed { namespace, secret, ignore, git: git.clone() });
+            followed.insert(key.clone(), Followed { namespace, secret, ignore, submodules, git: git.clone() });
         }
         Ok(git)
     }
@@ -195,6 +196,7 @@ impl Artifacts {
                 && f.git.url() == artifact.url
                 && f.secret == artifact.secret
                 && f.ignore == artifact.ignore
+                && f.submodules == artifact.submodules
         };
         followed.values().filter(same).map(|f| f.git.clone()).collect()
     }
@@ -213,6 +215,7 @@ impl Artifacts {
     async fn by_record(&self, namespace: &str, artifact: &Artifact) -> Result<GitSource, String> {
         let mut spec = GitSpec::new(&artifact.url, GitReference::Commit(commit_of(artifact).sha));
         spec.ignore.clone_from(&artifact.ignore);
+        spec.submodules = artifact.submodules;
         if let Some(secret) = &artifact.secret {
             let access = access(&self.api, namespace, secret).await.map_err(|error| text(&error))?;
             let access = access.map_err(|(_, why)| why)?;

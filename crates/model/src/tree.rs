@@ -103,7 +103,8 @@ pub enum TreeError {
     },
     /// The path is in a submodule.
     #[error(
-        "{path} is in a git submodule, whose files are not fetched; copy the files or use their repository as a source"
+        "{path} is a git submodule, whose files are not fetched; set spec.source.gitRepository.recurseSubmodules, name it in \
+         .gitmodules if it is not there, or use its repository as a source"
     )]
     Submodule {
         /// Path of the submodule.

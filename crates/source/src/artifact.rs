@@ -113,6 +113,11 @@ impl Artifact {
         self.files.iter().filter(|f| f.mode == Mode::Submodule).map(|f| f.path.as_str())
     }
 
+    /// What ignore patterns left out, with what is said of it.
+    pub(crate) fn left_out(&self) -> &[(String, Arc<str>)] {
+        &self.left_out
+    }
+
     /// All paths, with the bytes of the files below one directory (empty for all). Reads the disk.
     ///
     /// # Errors
@@ -157,7 +162,8 @@ impl Artifact {
         Ok(())
     }
 
-    fn read(&self, file: &ArtifactFile) -> Result<Vec<u8>, Error> {
+    /// The bytes of one file, compared with their digest.
+    pub(crate) fn read(&self, file: &ArtifactFile) -> Result<Vec<u8>, Error> {
         let damaged = |why: String| Error::Damaged { digest: self.digest.clone(), why };
         let length = usize::try_from(file.size).map_err(|_| damaged(format!("{} is too long", file.path)))?;
         let mut bytes = vec![0; length];

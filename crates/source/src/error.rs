@@ -61,6 +61,10 @@ pub enum Error {
     Damaged { digest: String, why: String },
     #[error("{url}: what was fetched is damaged: {why}")]
     BadObjects { url: String, why: String },
+    #[error("{url}: .gitmodules: line {line} is not understood; correct it")]
+    Gitmodules { url: String, line: usize },
+    #[error("submodule {path}: {source}")]
+    Submodule { path: String, source: Box<Error> },
     #[error("{place}: {why}")]
     Ignore { place: String, why: String },
     #[error(transparent)]
@@ -81,6 +85,7 @@ impl Error {
             | Self::Damaged { .. }
             | Self::BadObjects { .. }
             | Self::Stopped => Class::Retry,
+            Self::Submodule { source, .. } => source.class(),
             Self::Http { status, .. } if *status >= 500 || matches!(status, 408 | 425 | 429) => Class::Retry,
             _ => Class::AwaitChange,
         }
@@ -90,7 +95,8 @@ impl Error {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::UnsupportedUrl { .. } => "UnsupportedURL",
-            Self::InvalidReference { .. } | Self::Ignore { .. } => "InvalidSource",
+            Self::InvalidReference { .. } | Self::Ignore { .. } | Self::Gitmodules { .. } => "InvalidSource",
+            Self::Submodule { source, .. } => source.reason(),
             Self::Certificate { .. } | Self::Refused { .. } => "AuthenticationFailed",
             Self::RepositoryNotFound { .. } => "RepositoryNotFound",
             Self::Empty { .. }

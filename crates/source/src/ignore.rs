@@ -46,7 +46,7 @@ const PATTERNS_MAX: usize = 1_000;
 
 /// Most steps of comparing names with patterns, for one commit. 50,000 files, 1,000 patterns, and 20 steps for each pair of
 /// them; most pairs take one or two. A step takes one to three nanoseconds.
-const STEPS_MAX: u64 = 1 << 30;
+pub(crate) const STEPS_MAX: u64 = 1 << 30;
 
 /// What comparing the names of one commit may still cost.
 pub(crate) struct Work<'a> {
@@ -56,9 +56,14 @@ pub(crate) struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    /// The steps of a commit of this repository. `stop` ends them.
-    pub(crate) fn new(url: &'a str, stop: &'a AtomicBool) -> Self {
-        Self { url, stop, left: STEPS_MAX }
+    /// So many steps for a commit of this repository. `stop` ends them.
+    pub(crate) fn new(url: &'a str, stop: &'a AtomicBool, left: u64) -> Self {
+        Self { url, stop, left }
+    }
+
+    /// How many steps there are left.
+    pub(crate) fn left(&self) -> u64 {
+        self.left
     }
 
     /// Takes so many steps.

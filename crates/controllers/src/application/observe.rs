@@ -160,6 +160,7 @@ async fn git_spec(
 ) -> Result<Result<GitSpec, Refusal>, WriteError> {
     let mut spec = GitSpec::new(&git.url, reference(git));
     spec.ignore.clone_from(&git.ignore);
+    spec.submodules = git.recurse_submodules;
     if let Some(timeout) = git.timeout.as_deref().and_then(model::duration::parse) {
         spec.timeout = timeout.max(Duration::from_secs(1));
     }

@@ -14,6 +14,7 @@ fn artifact(secret: Option<&str>) -> Artifact {
         url: "http://127.0.0.1:9/app.git".into(),
         secret: secret.map(str::to_owned),
         ignore: None,
+        submodules: false,
     }
 }
 

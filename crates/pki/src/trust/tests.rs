@@ -18,7 +18,12 @@ fn self_signed(params: &CertificateParams) -> CertificateDer<'static> {
 }
 
 /// What a client that was given `given` says to a server with `shown`.
-fn says(given: &[&CertificateDer<'static>], shown: &CertificateDer<'static>, name: &str, now: u64) -> Result<(), String> {
+fn says(
+    given: &[&CertificateDer<'static>],
+    shown: &CertificateDer<'static>,
+    name: &str,
+    now: u64,
+) -> Result<(), String> {
     let given: Vec<_> = given.iter().map(|c| (*c).clone()).collect();
     let name = ServerName::try_from(name.to_owned()).unwrap();
     let now = UnixTime::since_unix_epoch(Duration::from_secs(now));
@@ -36,7 +41,8 @@ fn a_certificate_that_was_given_is_trusted_as_it_is_and_checked_like_any_other()
     let authority_params = params(true);
     let authority = authority_params.self_signed(&authority_key).unwrap().der().clone();
     let issuer = Issuer::new(authority_params, authority_key);
-    let leaf = |params: &CertificateParams| params.signed_by(&KeyPair::generate().unwrap(), &issuer).unwrap().der().clone();
+    let leaf =
+        |params: &CertificateParams| params.signed_by(&KeyPair::generate().unwrap(), &issuer).unwrap().der().clone();
     let signed = leaf(&params(false));
     // What `openssl req -x509` makes.
     let own = self_signed(&params(true));

@@ -76,6 +76,12 @@ fn same_server(from: &reqwest::Url, to: &reqwest::Url) -> bool {
     from.host_str() == to.host_str() && (same || upgrade)
 }
 
+/// Are both URLs of the same server, so that what the first one is given may be given to the second?
+pub(super) fn is_same_server(from: &str, to: &str) -> bool {
+    let parse = |text: &str| reqwest::Url::parse(text).ok();
+    parse(from).zip(parse(to)).is_some_and(|(from, to)| same_server(&from, &to))
+}
+
 /// Is the server on this machine?
 fn is_local(url: &str) -> bool {
     let host = reqwest::Url::parse(url).ok().and_then(|u| u.host_str().map(str::to_owned)).unwrap_or_default();

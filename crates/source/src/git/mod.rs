@@ -1,21 +1,22 @@
 //! Git over HTTP: resolve a reference to a commit, fetch its tree.
 //!
 //! Speaks protocol version 2 (`gitprotocol-v2`, `gitprotocol-http`), and 0 and 1 to servers that answer so. Absent on
-//! purpose: ssh (a later source kind), `file://` (it would read the hub's disk), pushing, submodules (they are reported),
-//! and the dumb HTTP protocol.
+//! purpose: ssh (a later source kind), `file://` (it would read the hub's disk), pushing, and the dumb HTTP protocol.
 
 mod address;
 mod advertisement;
+mod fetch;
 mod http;
 mod incoming;
 mod objects;
 pub mod packet;
 mod range;
 mod reference;
+mod submodule;
+mod walk;
 mod wire;
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use http::Http;
@@ -27,6 +28,7 @@ use crate::artifact::Artifact;
 use crate::cache::Cache;
 use crate::error::Error;
 use crate::ignore::Ignore;
+use fetch::Access;
 use reference::Choice;
 use wire::Remote;
 
@@ -76,12 +78,15 @@ pub struct GitSpec {
     pub timeout: Duration,
     /// Files that are left out of the artifact, in `.gitignore` syntax.
     pub ignore: Option<String>,
+    /// Submodules are fetched too. Otherwise they stay entries without content.
+    pub submodules: bool,
 }
 
 impl GitSpec {
     /// A source without credentials that follows `reference` of `url`.
     pub fn new(url: impl Into<String>, reference: GitReference) -> Self {
-        Self { url: url.into(), reference, credentials: None, ca: None, timeout: TIMEOUT_DEFAULT, ignore: None }
+        let (url, timeout) = (url.into(), TIMEOUT_DEFAULT);
+        Self { url, reference, credentials: None, ca: None, timeout, ignore: None, submodules: false }
     }
 }
 
@@ -93,6 +98,8 @@ pub struct GitSource {
     reference: GitReference,
     timeout: Duration,
     ignore: Arc<Ignore>,
+    submodules: bool,
+    access: Arc<Access>,
     /// The tag that was fetched last by the id of its object, and the commit that it names: a tag names the same for
     /// ever, and only its object says what.
     tag: Arc<Mutex<Option<(String, String)>>>,
@@ -106,8 +113,18 @@ impl GitSource {
     pub fn new(http: &Http, spec: GitSpec) -> Result<Self, Error> {
         spec.reference.check()?;
         let ignore = Arc::new(Ignore::parse(spec.ignore.as_deref().unwrap_or_default(), "ignore")?);
-        let remote = Arc::new(Remote::new(http, &spec.url, spec.credentials, spec.ca.as_deref())?);
-        Ok(Self { remote, reference: spec.reference, timeout: spec.timeout.min(TIMEOUT_MAX), ignore, tag: Arc::default() })
+        let credentials = spec.credentials.or(address::parse(&spec.url)?.1);
+        let remote = Arc::new(Remote::new(http, &spec.url, credentials.clone(), spec.ca.as_deref())?);
+        let access = Arc::new(Access { http: http.clone(), credentials, ca: spec.ca });
+        Ok(Self {
+            remote,
+            reference: spec.reference,
+            timeout: spec.timeout.min(TIMEOUT_MAX),
+            ignore,
+            submodules: spec.submodules,
+            access,
+            tag: Arc::default(),
+        })
     }
 
     /// The URL without user information.
@@ -172,61 +189,5 @@ impl GitSource {
             return Err(Error::Empty { url: self.url().to_owned() });
         }
         Err(Error::ReferenceNotFound { url: self.url().to_owned(), what, name, known })
-    }
-
-    async fn fetch_now(&self, commit: &Commit, cache: &Cache) -> Result<Artifact, Error> {
-        let repository = cache.repository(&self.remote.cache_key(), &self.ignore).await?;
-        let (known, wanted) = (repository.clone(), commit.clone());
-        let known =
-            tokio::task::spawn_blocking(move || known.artifact(&wanted)).await.map_err(|_| Error::Stopped)??;
-        if let Some(artifact) = known {
-            return Ok(artifact);
-        }
-        let tips = repository.tips();
-        let from_nothing = tips.is_empty();
-        match self.transfer(commit, tips, &repository).await {
-            // What the cache holds may be damaged, or its objects gone: once more from nothing.
-            Err(Error::BadObjects { .. }) if !from_nothing => {}
-            Err(Error::Cache { .. }) => {}
-            other => return other,
-        }
-        repository.clear()?;
-        self.transfer(commit, Vec::new(), &repository).await
-    }
-
-    async fn transfer(
-        &self,
-        commit: &Commit,
-        tips: Vec<String>,
-        repository: &Arc<crate::cache::Repository>,
-    ) -> Result<Artifact, Error> {
-        let pack = match tips.contains(&commit.sha) {
-            true => None,
-            false => Some(self.remote.pack(&commit.sha, &tips, repository).await?),
-        };
-        let stop = Stop(Arc::new(AtomicBool::new(false)));
-        let (flag, commit, repository) = (stop.0.clone(), commit.clone(), repository.clone());
-        let (url, ignore) = (self.url().to_owned(), self.ignore.clone());
-        let work = move || {
-            let store = objects::Objects::open(&repository, url)?;
-            if let Some(pack) = pack {
-                store.add_pack(pack, &flag)?;
-            }
-            let asked = commit.sha;
-            let commit = Commit { sha: store.peel(&asked)?, name: commit.name };
-            let artifact = store.artifact(&commit, &ignore, &flag)?;
-            repository.remember(&asked, &commit, &artifact)?;
-            Ok(artifact)
-        };
-        tokio::task::spawn_blocking(work).await.map_err(|_| Error::Stopped)?
-    }
-}
-
-/// Tells blocking work to stop when the future that waits for it is dropped.
-struct Stop(Arc<AtomicBool>);
-
-impl Drop for Stop {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
     }
 }

@@ -94,14 +94,26 @@ impl Remote {
     }
 
     /// Fetches the objects of one commit that `tips` do not have into a temporary file of the repository's cache. `tips`
-    /// have no history, unless the server cannot leave it out.
-    pub(super) async fn pack(&self, sha: &str, tips: &[String], repository: &Repository) -> Result<Pack, Error> {
-        let pack = self.pack_now(sha, tips, repository).await;
+    /// have no history, unless the server cannot leave it out. `received` counts the bytes of all packs of an artifact.
+    pub(super) async fn pack(
+        &self,
+        sha: &str,
+        tips: &[String],
+        repository: &Repository,
+        received: &mut u64,
+    ) -> Result<Pack, Error> {
+        let pack = self.pack_now(sha, tips, repository, received).await;
         self.forget_if(pack.is_err());
         pack
     }
 
-    async fn pack_now(&self, sha: &str, tips: &[String], repository: &Repository) -> Result<Pack, Error> {
+    async fn pack_now(
+        &self,
+        sha: &str,
+        tips: &[String],
+        repository: &Repository,
+        received: &mut u64,
+    ) -> Result<Pack, Error> {
         let known = match self.known() {
             Some(known) => known,
             None => self.greet(&mut |_| {}).await?,
@@ -117,17 +129,18 @@ impl Remote {
         let mut written = 0_u64;
         let mut write = |data: &[u8]| {
             written += data.len() as u64;
-            if written > PACK_BYTES_MAX {
+            *received += data.len() as u64;
+            if *received > PACK_BYTES_MAX {
                 let what = "the repository's content".to_owned();
                 return Err(Error::TooLarge { url: self.url().to_owned(), what, limit: PACK_BYTES_MAX });
             }
             pack.file().write_all(data).map_err(|e| repository.failed(e))
         };
-        let received = match old && abilities.side_band.is_none() {
+        let copied = match old && abilities.side_band.is_none() {
             true => raw_pack(self.url(), &mut answer, &mut write).await,
             false => side_band_pack(self.url(), &mut answer, old, &mut write).await,
         };
-        match received {
+        match copied {
             Ok(()) if written == 0 => Err(self.protocol("the answer has no pack".into())),
             Ok(()) => answer.finish().await.map(|()| pack),
             Err(Refusal::NoSuchCommit) if !abilities.any_commit => {

@@ -142,7 +142,10 @@ async fn what_is_no_commit_is_said_and_transferred_once() {
         let id = world.git(&["rev-parse", name]);
         let error = world.fetch(&world.source(GitReference::Commit(id.clone()))).await.unwrap_err();
         let url = world.server.url("shop");
-        assert_eq!(error.to_string(), format!("{url}: {id} names a {kind}, not a commit; name a commit, or a tag of one"));
+        assert_eq!(
+            error.to_string(),
+            format!("{url}: {id} names a {kind}, not a commit; name a commit, or a tag of one")
+        );
         assert_eq!(error.class(), Class::AwaitChange);
     }
 }
@@ -315,7 +318,8 @@ async fn more_left_out_files_than_anybody_names_are_not_all_remembered() {
     world.commit();
     let (_, artifact) = world.fetch(&world.main()).await.unwrap();
     let tree = artifact.tree("").unwrap();
-    let known = |n: u32| matches!(tree.read(&format!("pictures-of-everything/{n:06}.png")), Err(TreeError::LeftOut { .. }));
+    let known =
+        |n: u32| matches!(tree.read(&format!("pictures-of-everything/{n:06}.png")), Err(TreeError::LeftOut { .. }));
     assert!(known(0) && known(1_000) && !known(2_999));
     assert_eq!(paths(&artifact), ["z.yaml"]);
 }

@@ -6,4 +6,5 @@ mod hostile;
 mod old;
 mod resolve;
 mod secure;
+mod submodule;
 mod world;

@@ -61,9 +61,12 @@ async fn an_empty_repository_of_an_older_server_is_empty() {
 
 #[tokio::test]
 async fn a_server_that_cannot_leave_the_history_out_or_has_no_packets_around_a_pack_is_followed() {
-    for (word, instead) in
-        [(" shallow", " shallox"), ("side-band", "side-bant"), ("side-band-64k", "side-bant-64k"), ("thin-pack", "thin-pact")]
-    {
+    for (word, instead) in [
+        (" shallow", " shallox"),
+        ("side-band", "side-bant"),
+        ("side-band-64k", "side-bant-64k"),
+        ("thin-pack", "thin-pact"),
+    ] {
         let world = World::new().await;
         world.write("a.yaml", "1");
         world.write("keep.yaml", "keep");

@@ -27,6 +27,9 @@ pub struct Artifact {
     /// Files that were left out, in `.gitignore` syntax.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ignore: Option<String>,
+    /// The files of submodules are in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub submodules: bool,
 }
 
 impl Artifact {

@@ -56,8 +56,8 @@ fn version_0_and_1_say_what_version_2_is_asked_for() {
             assert_eq!(abilities.side_band, Some("side-band-64k"));
             assert_eq!(abilities.savings, SAVINGS);
             let seen: Vec<(&str, &str)> = refs.iter().map(|r| (r.name.as_str(), r.commit())).collect();
-            let expect =
-                [("HEAD", &a), ("refs/heads/main", &a), ("refs/tags/v1", &c), ("refs/tags/v2", &a)].map(|(n, o)| (n, o.as_str()));
+            let expect = [("HEAD", &a), ("refs/heads/main", &a), ("refs/tags/v1", &c), ("refs/tags/v2", &a)]
+                .map(|(n, o)| (n, o.as_str()));
             assert_eq!(seen, expect);
             assert_eq!(refs[0].target.as_deref(), Some("refs/heads/main"));
             assert!(refs[1..].iter().all(|r| r.target.is_none()));
@@ -70,18 +70,31 @@ fn an_advertisement_is_read_or_refused() {
     let a = "a".repeat(40);
     let zero = "0".repeat(40);
     for (lines, expect) in [
-        (vec!["version 2".to_owned(), "fetch=shallow filter".into(), "object-format=sha1".into()], Ok((Version::Two, true, 0))),
+        (
+            vec!["version 2".to_owned(), "fetch=shallow filter".into(), "object-format=sha1".into()],
+            Ok((Version::Two, true, 0)),
+        ),
         (vec!["version 2".into(), "ls-refs".into()], Ok((Version::Two, false, 0))),
         (vec![format!("{zero} capabilities^{{}}\0shallow")], Ok((Version::Old, true, 0))),
         (vec![], Ok((Version::Old, false, 0))),
         (vec![format!("{a} refs/heads/main")], Ok((Version::Old, false, 1))),
-        (vec!["hello".into()], Err("it begins with a line that is neither a version of the git protocol nor a reference")),
+        (
+            vec!["hello".into()],
+            Err("it begins with a line that is neither a version of the git protocol nor a reference"),
+        ),
         (vec!["ERR access denied".into()], Err("the server says: access denied")),
-        (vec!["version 2".into(), "object-format=sha256".into()], Err("its objects are named by sha256; only sha1 is supported")),
-        (vec![format!("{a} HEAD\0object-format=sha256")], Err("its objects are named by sha256; only sha1 is supported")),
+        (
+            vec!["version 2".into(), "object-format=sha256".into()],
+            Err("its objects are named by sha256; only sha1 is supported"),
+        ),
+        (
+            vec![format!("{a} HEAD\0object-format=sha256")],
+            Err("its objects are named by sha256; only sha1 is supported"),
+        ),
     ] {
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-        let read = read_all(&message(&lines), 1_000).map(|(abilities, refs)| (abilities.version, abilities.shallow, refs.len()));
+        let read = read_all(&message(&lines), 1_000)
+            .map(|(abilities, refs)| (abilities.version, abilities.shallow, refs.len()));
         assert_eq!(read, expect.map_err(|why| format!("http://x: not understood: {why}")), "{lines:?}");
     }
     let whole = message(&["version 2", "fetch=shallow"]);

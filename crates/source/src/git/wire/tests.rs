@@ -15,13 +15,25 @@ fn text(question: Writer) -> String {
 fn older_versions_are_asked_in_their_own_words() {
     let (want, tip) = ("a".repeat(40), vec!["b".repeat(40)]);
     for (abilities, tips, expect) in [
-        (abilities(Some("side-band-64k"), true), &tip, format!(
-            "0056want {want} side-band-64k ofs-delta no-progress\n0035shallow {}\n000ddeepen 1\n00000032have {}\n0009done\n",
-            tip[0], tip[0]
-        )),
+        (
+            abilities(Some("side-band-64k"), true),
+            &tip,
+            format!(
+                "0056want {want} side-band-64k ofs-delta no-progress\n0035shallow {}\n000ddeepen 1\n00000032have {}\n0009done\n",
+                tip[0], tip[0]
+            ),
+        ),
         // A server that cannot leave the history out sends it, and knows that what is here has one too.
-        (abilities(None, false), &tip, format!("0048want {want} ofs-delta no-progress\n00000032have {}\n0009done\n", tip[0])),
-        (Abilities { savings: vec![], ..abilities(None, true) }, &vec![], format!("0032want {want}\n000ddeepen 1\n00000009done\n")),
+        (
+            abilities(None, false),
+            &tip,
+            format!("0048want {want} ofs-delta no-progress\n00000032have {}\n0009done\n", tip[0]),
+        ),
+        (
+            Abilities { savings: vec![], ..abilities(None, true) },
+            &vec![],
+            format!("0032want {want}\n000ddeepen 1\n00000009done\n"),
+        ),
     ] {
         assert_eq!(text(old_fetch(&want, tips, &abilities)), expect);
     }

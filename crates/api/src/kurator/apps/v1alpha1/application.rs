@@ -73,6 +73,9 @@ pub struct GitRepository {
     /// Fetch nothing more.
     #[serde(default)]
     pub suspend: bool,
+    /// Fetch submodules too; otherwise each is an empty directory.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recurse_submodules: bool,
     /// Published fields that nothing reads yet; they are reported as not honoured.
     #[serde(flatten)]
     pub other: BTreeMap<String, Value>,

@@ -18,7 +18,7 @@ pub enum Class {
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages are the documentation; `url` is always without user information")]
 pub enum Error {
-    #[error("{url}: {why}; use a URL that begins with http:// or https://")]
+    #[error("{url}: {why}; use a URL that begins with https://, http:// or ssh://")]
     UnsupportedUrl { url: String, why: String },
     #[error("{field}: {value:?} is not valid: {why}")]
     InvalidReference { field: &'static str, value: String, why: String },
@@ -28,6 +28,26 @@ pub enum Error {
     RepositoryNotFound { url: String, status: u16 },
     #[error("{url}: access refused (HTTP {status}); check the credentials in secretRef")]
     Refused { url: String, status: u16 },
+    #[error("{url}: git over ssh needs a private key and the server's in the Secret of secretRef: {why}")]
+    SshCredentials { url: String, why: String },
+    #[error("{url}: the server does not accept the key for the user {user}; add the public key of `identity` there")]
+    KeyRefused { url: String, user: String },
+    #[error(
+        "{url}: `known_hosts` in the Secret of secretRef does not have the server. It shows the {algorithm} key {fingerprint}: \
+         compare that with what its operator says, and add the lines that `ssh-keyscan {host}` prints"
+    )]
+    HostUnknown { url: String, host: String, algorithm: String, fingerprint: String },
+    #[error(
+        "{url}: the server shows the {algorithm} key {fingerprint}, and `known_hosts` in the Secret of secretRef has another \
+         one for {host}: somebody may be in between. If its operator says that the key has changed, replace it there"
+    )]
+    HostKeyChanged { url: String, host: String, algorithm: String, fingerprint: String },
+    #[error("{url}: the key {fingerprint} of the server is revoked in `known_hosts`")]
+    HostKeyRevoked { url: String, fingerprint: String },
+    #[error("{url}: the server has no key that is understood; it offers {theirs}, and ed25519 and ecdsa are")]
+    SshAlgorithms { url: String, theirs: String },
+    #[error("{url}: the server opens no repository there; it says: {said}; check the URL, and what the key may read")]
+    NotOpened { url: String, said: String },
     #[error("{url}: the repository has no commit yet; push one")]
     Empty { url: String },
     #[error("{url}: {what} {name:?} does not exist; {}", known_text(known))]
@@ -97,8 +117,15 @@ impl Error {
             Self::UnsupportedUrl { .. } => "UnsupportedURL",
             Self::InvalidReference { .. } | Self::Ignore { .. } | Self::Gitmodules { .. } => "InvalidSource",
             Self::Submodule { source, .. } => source.reason(),
-            Self::Certificate { .. } | Self::Refused { .. } => "AuthenticationFailed",
-            Self::RepositoryNotFound { .. } => "RepositoryNotFound",
+            Self::Certificate { .. }
+            | Self::Refused { .. }
+            | Self::SshCredentials { .. }
+            | Self::KeyRefused { .. }
+            | Self::HostUnknown { .. }
+            | Self::HostKeyChanged { .. }
+            | Self::HostKeyRevoked { .. }
+            | Self::SshAlgorithms { .. } => "AuthenticationFailed",
+            Self::RepositoryNotFound { .. } | Self::NotOpened { .. } => "RepositoryNotFound",
             Self::Empty { .. }
             | Self::ReferenceNotFound { .. }
             | Self::CommitNotFound { .. }

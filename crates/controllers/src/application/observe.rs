@@ -165,7 +165,7 @@ async fn git_spec(
         spec.timeout = timeout.max(Duration::from_secs(1));
     }
     let Some(secret) = &git.secret_ref else { return Ok(Ok(spec)) };
-    Ok(artifact::access(&ctx.api, &key.namespace, &secret.name).await?.map(|access| {
+    Ok(artifact::access(&ctx.api, &key.namespace, &secret.name, &git.url).await?.map(|access| {
         (spec.credentials, spec.ca) = (access.credentials, access.ca);
         spec
     }))

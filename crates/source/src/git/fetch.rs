@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::address::Address;
 use super::objects::{Objects, Part};
 use super::submodule::{self, DEPTH_MAX, SUBMODULES_MAX};
 use super::walk::{Layers, Request, Submodule, Totals};
@@ -180,9 +181,18 @@ pub(super) struct Access {
 impl Access {
     /// A submodule's repository. Its server is given the credentials of the source when it is the server of the source.
     fn remote(&self, url: &str, source: &str) -> Result<Remote, Error> {
-        let same = http::is_same_server(source, url);
-        let credentials = self.credentials.clone().filter(|_| same);
-        Remote::new(&self.http, url, credentials, self.ca.as_deref())
+        let address = Address::parse(url)?;
+        let (to, own) = match &address {
+            Address::Http { url, credentials } => (url.clone(), credentials.clone()),
+            Address::Ssh(address) => (address.url.clone(), None),
+        };
+        let same = http::is_same_server(source, &to);
+        let credentials = own.or_else(|| self.credentials.clone().filter(|_| same));
+        if credentials.is_none() && matches!(address, Address::Ssh(_)) {
+            let why = "the identity of the source is given to its own server alone; a relative URL in .gitmodules stays there";
+            return Err(Error::SshCredentials { url: to, why: why.to_owned() });
+        }
+        Remote::new(&self.http, address, credentials, self.ca.as_deref())
     }
 }
 

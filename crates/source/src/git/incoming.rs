@@ -31,6 +31,11 @@ impl<'a> Incoming<'a> {
         Self { chunks, url, held: Vec::new(), taken: 0, received: 0, limit: None, ends: true }
     }
 
+    /// What comes through a channel, which goes on after the message.
+    pub(super) fn channel(url: &'a str, chunks: BoxStream<'a, Result<Bytes, Error>>) -> Self {
+        Self { ends: false, ..Self::body(url, chunks) }
+    }
+
     /// Refuses more than so many bytes.
     pub(super) fn limited(mut self, bytes: usize, what: &'static str) -> Self {
         self.limit = Some((bytes, what));

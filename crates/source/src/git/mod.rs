@@ -1,7 +1,7 @@
-//! Git over HTTP: resolve a reference to a commit, fetch its tree.
+//! Git over HTTP and ssh: resolve a reference to a commit, fetch its tree.
 //!
 //! Speaks protocol version 2 (`gitprotocol-v2`, `gitprotocol-http`), and 0 and 1 to servers that answer so. Absent on
-//! purpose: ssh (a later source kind), `file://` (it would read the hub's disk), pushing, and the dumb HTTP protocol.
+//! purpose: `file://` (it would read the hub's disk), pushing, and the dumb HTTP protocol.
 
 mod address;
 mod advertisement;
@@ -12,6 +12,7 @@ mod objects;
 pub mod packet;
 mod range;
 mod reference;
+mod ssh;
 mod submodule;
 mod walk;
 mod wire;
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 pub use http::Http;
 pub use reference::{Commit, GitReference};
+pub use ssh::SshCredentials;
 
 use model::limit::cut;
 
@@ -28,6 +30,7 @@ use crate::artifact::Artifact;
 use crate::cache::Cache;
 use crate::error::Error;
 use crate::ignore::Ignore;
+use address::Address;
 use fetch::Access;
 use reference::Choice;
 use wire::Remote;
@@ -52,6 +55,8 @@ pub enum Credentials {
     },
     /// A bearer token.
     Bearer(String),
+    /// A key.
+    Ssh(SshCredentials),
 }
 
 impl std::fmt::Debug for Credentials {
@@ -59,6 +64,7 @@ impl std::fmt::Debug for Credentials {
         f.write_str(match self {
             Self::Basic { .. } => "Credentials::Basic(…)",
             Self::Bearer(_) => "Credentials::Bearer(…)",
+            Self::Ssh(_) => "Credentials::Ssh(…)",
         })
     }
 }
@@ -66,11 +72,11 @@ impl std::fmt::Debug for Credentials {
 /// What a git source is, as a record says it.
 #[derive(Clone, Debug)]
 pub struct GitSpec {
-    /// `http://` or `https://` URL of the repository.
+    /// `https://`, `http://` or `ssh://` URL of the repository.
     pub url: String,
     /// What to follow.
     pub reference: GitReference,
-    /// How to identify; user information in the URL is used when this is not set.
+    /// How to identify; over HTTP, user information in the URL is used when this is not set.
     pub credentials: Option<Credentials>,
     /// PEM certificates that are trusted for this server, besides the machine's own.
     pub ca: Option<Vec<u8>>,
@@ -113,8 +119,12 @@ impl GitSource {
     pub fn new(http: &Http, spec: GitSpec) -> Result<Self, Error> {
         spec.reference.check()?;
         let ignore = Arc::new(Ignore::parse(spec.ignore.as_deref().unwrap_or_default(), "ignore")?);
-        let credentials = spec.credentials.or(address::parse(&spec.url)?.1);
-        let remote = Arc::new(Remote::new(http, &spec.url, credentials.clone(), spec.ca.as_deref())?);
+        let address = Address::parse(&spec.url)?;
+        let credentials = match &address {
+            Address::Http { credentials, .. } => spec.credentials.or_else(|| credentials.clone()),
+            Address::Ssh(_) => spec.credentials,
+        };
+        let remote = Arc::new(Remote::new(http, address, credentials.clone(), spec.ca.as_deref())?);
         let access = Arc::new(Access { http: http.clone(), credentials, ca: spec.ca });
         Ok(Self {
             remote,

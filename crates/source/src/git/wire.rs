@@ -7,45 +7,88 @@ use std::sync::{Arc, Mutex, PoisonError};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
+use super::address::Address;
 use super::advertisement::{self, Abilities, Ref, Version};
 use super::http::{self, Http};
 use super::incoming::Incoming;
 use super::packet::{Packet, Writer};
-use super::{Credentials, address, objects::PACK_BYTES_MAX};
+use super::{Credentials, objects::PACK_BYTES_MAX, ssh};
 use crate::cache::{Pack, Repository};
 use crate::error::{Error, words};
 
 /// Largest list of references: 100,000 of 100 bytes fit. It is read as it arrives, and not kept.
 const LIST_BYTES_MAX: usize = 16 << 20;
 
-/// A server that answered, what it can do, and where it is asked for more.
+/// A server that answered by HTTP, what it can do, and where it is asked for more.
 struct Known {
     abilities: Abilities,
     to: String,
 }
 
+/// How a server is reached.
+enum Server {
+    Http(http::Server),
+    Ssh(Box<ssh::Server>),
+}
+
+/// A server that has said what it can do, and is asked for more.
+enum Talk<'a> {
+    /// Each question is a request of its own.
+    Http(&'a http::Server, Arc<Known>),
+    /// All questions go through one channel.
+    Ssh(Box<ssh::Conversation>, Abilities),
+}
+
+impl Talk<'_> {
+    fn abilities(&self) -> &Abilities {
+        match self {
+            Self::Http(_, known) => &known.abilities,
+            Self::Ssh(_, abilities) => abilities,
+        }
+    }
+
+    async fn ask(&mut self, question: Writer) -> Result<Incoming<'_>, Error> {
+        let two = self.abilities().version == Version::Two;
+        match self {
+            Self::Http(server, known) => server.ask(&known.to, two, question).await,
+            Self::Ssh(conversation, _) => conversation.ask(question).await,
+        }
+    }
+}
+
 /// A repository at a server.
 pub(super) struct Remote {
-    server: http::Server,
+    server: Server,
     known: Mutex<Option<Arc<Known>>>,
 }
 
 impl Remote {
-    /// Checks the URL and prepares credentials.
+    /// Prepares credentials. Does no I/O.
     pub(super) fn new(
         http: &Http,
-        text: &str,
+        address: Address,
         credentials: Option<Credentials>,
         ca: Option<&[u8]>,
     ) -> Result<Self, Error> {
-        let (url, from_url) = address::parse(text)?;
-        let server = http::Server::new(http, url, credentials.or(from_url), ca)?;
+        let server = match (address, credentials) {
+            (Address::Http { url, .. }, credentials) => Server::Http(http::Server::new(http, url, credentials, ca)?),
+            (Address::Ssh(address), Some(Credentials::Ssh(credentials))) => {
+                Server::Ssh(Box::new(ssh::Server::new(address, &credentials)?))
+            }
+            (Address::Ssh(address), _) => {
+                let why = "`identity` and `known_hosts` are missing".to_owned();
+                return Err(Error::SshCredentials { url: address.url, why });
+            }
+        };
         Ok(Self { server, known: Mutex::new(None) })
     }
 
-    /// The URL without user information.
+    /// The URL without passwords.
     pub(super) fn url(&self) -> &str {
-        self.server.url()
+        match &self.server {
+            Server::Http(server) => server.url(),
+            Server::Ssh(server) => server.url(),
+        }
     }
 
     /// Names the cache of this repository. Credentials are part of it: what one tenant may read, another may not.
@@ -53,7 +96,10 @@ impl Remote {
         let mut hash = Sha256::new();
         hash.update(self.url().as_bytes());
         hash.update([0]);
-        hash.update(self.server.identity());
+        hash.update(match &self.server {
+            Server::Http(server) => server.identity(),
+            Server::Ssh(server) => server.identity(),
+        });
         HEXLOWER.encode(&hash.finalize()[..16])
     }
 
@@ -66,20 +112,20 @@ impl Remote {
     }
 
     async fn list_now(&self, prefixes: &[String], see: &mut impl FnMut(Ref)) -> Result<(), Error> {
-        let known = match self.known().filter(|known| known.abilities.version == Version::Two) {
-            Some(known) => known,
+        let mut talk = match self.known(|known| known.abilities.version == Version::Two) {
+            Some(talk) => talk,
             None => self.greet(see).await?,
         };
-        if known.abilities.version == Version::Old {
+        if talk.abilities().version == Version::Old {
             return Ok(());
         }
-        let mut question = command("ls-refs", &known.abilities);
+        let mut question = command("ls-refs", talk.abilities());
         question.line("peel").line("symrefs");
         for prefix in prefixes {
             question.line(&format!("ref-prefix {prefix}"));
         }
         question.flush();
-        let answer = self.server.ask(&known.to, true, question).await?;
+        let answer = talk.ask(question).await?;
         let mut answer = answer.limited(LIST_BYTES_MAX, "the list of references");
         loop {
             match answer.packet().await? {
@@ -114,17 +160,17 @@ impl Remote {
         repository: &Repository,
         received: &mut u64,
     ) -> Result<Pack, Error> {
-        let known = match self.known() {
-            Some(known) => known,
+        let mut talk = match self.known(|_| true) {
+            Some(talk) => talk,
             None => self.greet(&mut |_| {}).await?,
         };
-        let abilities = &known.abilities;
+        let abilities = talk.abilities().clone();
         let old = abilities.version == Version::Old;
         if !abilities.shallow && !old {
             return Err(self.protocol("the server cannot send a single commit (no `fetch=shallow`)".into()));
         }
-        let question = if old { old_fetch(sha, tips, abilities) } else { fetch(sha, tips, abilities) };
-        let mut answer = self.server.ask(&known.to, !old, question).await?;
+        let question = if old { old_fetch(sha, tips, &abilities) } else { fetch(sha, tips, &abilities) };
+        let mut answer = talk.ask(question).await?;
         let mut pack = repository.new_pack()?;
         let mut written = 0_u64;
         let mut write = |data: &[u8]| {
@@ -153,19 +199,35 @@ impl Remote {
         }
     }
 
-    fn known(&self) -> Option<Arc<Known>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// A server that is known to be able to do something.
+    fn known(&self, able: impl Fn(&Known) -> bool) -> Option<Talk<'_>> {
+        let Server::Http(server) = &self.server else { return None };
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        known.filter(|known| able(known)).map(|known| Talk::Http(server, known))
     }
 
     /// Asks what the server can do, which in older versions of the protocol comes with all references.
-    async fn greet(&self, see: &mut impl FnMut(Ref)) -> Result<Arc<Known>, Error> {
-        let (answer, to) = self.server.greet().await?;
-        let mut answer = answer.limited(LIST_BYTES_MAX, "what the server says of itself");
-        let abilities = advertisement::read(&mut answer, self.url(), see).await?;
-        answer.finish().await?;
-        let known = Arc::new(Known { abilities, to });
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(known.clone());
-        Ok(known)
+    async fn greet(&self, see: &mut impl FnMut(Ref)) -> Result<Talk<'_>, Error> {
+        let what = "what the server says of itself";
+        match &self.server {
+            Server::Http(server) => {
+                let (answer, to) = server.greet().await?;
+                let mut answer = answer.limited(LIST_BYTES_MAX, what);
+                let abilities = advertisement::read(&mut answer, self.url(), see).await?;
+                answer.finish().await?;
+                let known = Arc::new(Known { abilities, to });
+                *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(known.clone());
+                Ok(Talk::Http(server, known))
+            }
+            Server::Ssh(server) => {
+                let mut conversation = server.open().await?;
+                let mut answer = conversation.incoming().limited(LIST_BYTES_MAX, what);
+                let read = advertisement::read(&mut answer, self.url(), see).await;
+                drop(answer);
+                let abilities = read.map_err(|error| conversation.refusal(error))?;
+                Ok(Talk::Ssh(Box::new(conversation), abilities))
+            }
+        }
     }
 
     /// The server may have moved or changed: it is asked again what it can do.

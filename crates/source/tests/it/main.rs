@@ -6,5 +6,6 @@ mod hostile;
 mod old;
 mod resolve;
 mod secure;
+mod ssh;
 mod submodule;
 mod world;

@@ -33,12 +33,13 @@ impl Server {
         ca: Option<&[u8]>,
     ) -> Result<Self, Error> {
         let client = http.client(&url, ca)?;
-        let text = credentials.map(|credentials| match credentials {
-            Credentials::Bearer(token) => format!("Bearer {token}"),
+        let text = credentials.and_then(|credentials| match credentials {
+            Credentials::Bearer(token) => Some(format!("Bearer {token}")),
             Credentials::Basic { username, password } => {
                 let pair = format!("{username}:{password}");
-                format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
+                Some(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)))
             }
+            Credentials::Ssh(_) => None,
         });
         let header = |text: String| {
             let mut value = reqwest::header::HeaderValue::try_from(text).map_err(|_| Error::InvalidReference {

@@ -71,7 +71,7 @@ impl GitSource {
         let mut todo = VecDeque::new();
         let mut parts = Vec::new();
         let mut count = 0;
-        let mut totals = self.take(part, self.url(), 1, &mut todo, &mut parts)?;
+        let mut totals = self.collect_part(part, self.url(), 1, &mut todo, &mut parts)?;
         while let Some(found) = todo.pop_front() {
             count += 1;
             let limits = [
@@ -87,13 +87,13 @@ impl GitSource {
             let path = found.submodule.path.clone();
             let fetched = self.submodule(&found, totals, cache).await;
             let (part, url) = fetched.map_err(|source| Error::Submodule { path, source: Box::new(source) })?;
-            totals = self.take(part, &url, found.depth + 1, &mut todo, &mut parts)?;
+            totals = self.collect_part(part, &url, found.depth + 1, &mut todo, &mut parts)?;
         }
         Ok(parts)
     }
 
     /// Keeps what was fetched, and notes what is to be fetched.
-    fn take(
+    fn collect_part(
         &self,
         part: Part,
         parent: &str,

@@ -46,7 +46,7 @@ impl<'a> Incoming<'a> {
     pub(super) async fn packet(&mut self) -> Result<Option<Packet<'_>>, Error> {
         loop {
             let mut rest = &self.held[self.taken..];
-            if packet::take(&mut rest).map_err(|why| self.protocol(why))?.is_some() {
+            if packet::take_packet(&mut rest).map_err(|why| self.protocol(why))?.is_some() {
                 break;
             }
             if !self.more().await? {
@@ -58,7 +58,7 @@ impl<'a> Incoming<'a> {
         }
         let mut rest = &self.held[self.taken..];
         let before = rest.len();
-        let packet = packet::take(&mut rest).map_err(|why| self.protocol(why))?;
+        let packet = packet::take_packet(&mut rest).map_err(|why| self.protocol(why))?;
         self.taken += before - rest.len();
         Ok(packet)
     }

@@ -139,7 +139,7 @@ impl Server {
         // A server that does not take it speaks an older version of the protocol.
         let asked = channel.set_env(false, "GIT_PROTOCOL", "version=2").await;
         asked.map_err(|e| failed(&url, &e))?;
-        let command = format!("git-upload-pack {}", quote(&self.address.path));
+        let command = format!("git-upload-pack {}", quote_path(&self.address.path));
         channel.exec(true, command).await.map_err(|e| failed(&url, &e))?;
         Ok(Conversation { url, channel, said: String::new(), _session: session, _pump: pump })
     }
@@ -161,14 +161,14 @@ impl Conversation {
         let Self { url, channel, said, .. } = self;
         let url = url.as_str();
         let chunks = futures::stream::unfold((channel, said), move |(channel, said)| async move {
-            let chunk = next(url, channel, said).await?;
+            let chunk = next_chunk(url, channel, said).await?;
             Some((chunk, (channel, said)))
         });
         Incoming::channel(url, chunks.boxed())
     }
 
     /// Asks, and reads what comes next.
-    pub(super) async fn ask(&mut self, question: Writer) -> Result<Incoming<'_>, Error> {
+    pub(super) async fn send_question(&mut self, question: Writer) -> Result<Incoming<'_>, Error> {
         self.channel.data_bytes(question.0).await.map_err(|e| failed(&self.url, &e))?;
         Ok(self.incoming())
     }
@@ -186,7 +186,7 @@ impl Conversation {
 }
 
 /// The next bytes; `None` when the channel is closed.
-async fn next(url: &str, channel: &mut Channel<Msg>, said: &mut String) -> Option<Result<Bytes, Error>> {
+async fn next_chunk(url: &str, channel: &mut Channel<Msg>, said: &mut String) -> Option<Result<Bytes, Error>> {
     loop {
         match channel.wait().await? {
             ChannelMsg::Data { data } => return Some(Ok(data)),
@@ -273,7 +273,7 @@ fn failed(url: &str, error: &russh::Error) -> Error {
 }
 
 /// A path as the shell of the server takes it, quoted as git does.
-fn quote(path: &str) -> String {
+fn quote_path(path: &str) -> String {
     format!("'{}'", path.replace('\'', "'\\''").replace('!', "'\\!'"))
 }
 

@@ -47,11 +47,11 @@ impl Talk<'_> {
         }
     }
 
-    async fn ask(&mut self, question: Writer) -> Result<Incoming<'_>, Error> {
+    async fn send_question(&mut self, question: Writer) -> Result<Incoming<'_>, Error> {
         let two = self.abilities().version == Version::Two;
         match self {
-            Self::Http(server, known) => server.ask(&known.to, two, question).await,
-            Self::Ssh(conversation, _) => conversation.ask(question).await,
+            Self::Http(server, known) => server.send_question(&known.to, two, question).await,
+            Self::Ssh(conversation, _) => conversation.send_question(question).await,
         }
     }
 }
@@ -112,7 +112,7 @@ impl Remote {
     }
 
     async fn list_now(&self, prefixes: &[String], see: &mut impl FnMut(Ref)) -> Result<(), Error> {
-        let mut talk = match self.known(|known| known.abilities.version == Version::Two) {
+        let mut talk = match self.talk_to_known(|known| known.abilities.version == Version::Two) {
             Some(talk) => talk,
             None => self.greet(see).await?,
         };
@@ -125,7 +125,7 @@ impl Remote {
             question.line(&format!("ref-prefix {prefix}"));
         }
         question.flush();
-        let answer = talk.ask(question).await?;
+        let answer = talk.send_question(question).await?;
         let mut answer = answer.limited(LIST_BYTES_MAX, "the list of references");
         loop {
             match answer.packet().await? {
@@ -160,7 +160,7 @@ impl Remote {
         repository: &Repository,
         received: &mut u64,
     ) -> Result<Pack, Error> {
-        let mut talk = match self.known(|_| true) {
+        let mut talk = match self.talk_to_known(|_| true) {
             Some(talk) => talk,
             None => self.greet(&mut |_| {}).await?,
         };
@@ -170,7 +170,7 @@ impl Remote {
             return Err(self.protocol("the server cannot send a single commit (no `fetch=shallow`)".into()));
         }
         let question = if old { old_fetch(sha, tips, &abilities) } else { fetch(sha, tips, &abilities) };
-        let mut answer = talk.ask(question).await?;
+        let mut answer = talk.send_question(question).await?;
         let mut pack = repository.new_pack()?;
         let mut written = 0_u64;
         let mut write = |data: &[u8]| {
@@ -200,7 +200,7 @@ impl Remote {
     }
 
     /// A server that is known to be able to do something.
-    fn known(&self, able: impl Fn(&Known) -> bool) -> Option<Talk<'_>> {
+    fn talk_to_known(&self, able: impl Fn(&Known) -> bool) -> Option<Talk<'_>> {
         let Server::Http(server) = &self.server else { return None };
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
         known.filter(|known| able(known)).map(|known| Talk::Http(server, known))
@@ -313,8 +313,8 @@ async fn side_band_pack(
                 some = true;
                 write(data)?;
             }
-            Packet::Data([3, data @ ..]) if begun => return Err(said(url, data)),
-            Packet::Data(data) if data.starts_with(b"ERR ") => return Err(said(url, &data[4..])),
+            Packet::Data([3, data @ ..]) if begun => return Err(server_refusal(url, data)),
+            Packet::Data(data) if data.starts_with(b"ERR ") => return Err(server_refusal(url, &data[4..])),
             Packet::Data(_) if !begun => begun = packet.line() == "packfile",
             // Older versions end the list of commits without history like this too.
             Packet::Flush if some => break,
@@ -332,7 +332,7 @@ async fn raw_pack(
 ) -> Result<(), Refusal> {
     while !answer.at_raw_pack().await? {
         match answer.packet().await? {
-            Some(Packet::Data(data)) if data.starts_with(b"ERR ") => return Err(said(url, &data[4..])),
+            Some(Packet::Data(data)) if data.starts_with(b"ERR ") => return Err(server_refusal(url, &data[4..])),
             Some(_) => {}
             None => return Ok(()),
         }
@@ -344,7 +344,7 @@ async fn raw_pack(
 }
 
 /// The server's own words.
-fn said(url: &str, data: &[u8]) -> Refusal {
+fn server_refusal(url: &str, data: &[u8]) -> Refusal {
     let text = words(&String::from_utf8_lossy(data));
     // What git says, what other servers say, and what JGit says (Gerrit).
     let unknown = text.contains("not our ref") || text.contains("unadvertised object");

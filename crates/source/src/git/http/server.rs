@@ -75,7 +75,12 @@ impl Server {
     }
 
     /// Asks, in version 2 of the protocol or an older one.
-    pub(crate) async fn ask(&self, to: &str, version_2: bool, question: Writer) -> Result<Incoming<'_>, Error> {
+    pub(crate) async fn send_question(
+        &self,
+        to: &str,
+        version_2: bool,
+        question: Writer,
+    ) -> Result<Incoming<'_>, Error> {
         let mut request = self
             .client
             .post(to)

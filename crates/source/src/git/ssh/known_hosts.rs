@@ -66,7 +66,7 @@ impl KnownHosts {
     /// What it says of the key of a server, in the form in which it goes over the wire.
     pub(crate) fn judge(&self, host: &str, port: u16, key: &[u8]) -> Verdict {
         let mut verdict = Verdict::NoHost;
-        for line in self.of(host, port) {
+        for line in self.lines_of(host, port) {
             match (line.revoked, line.key == key) {
                 (true, true) => return Verdict::Revoked,
                 (false, true) => verdict = Verdict::Known,
@@ -79,10 +79,10 @@ impl KnownHosts {
 
     /// The algorithms of the keys that a server has here.
     pub(crate) fn algorithms(&self, host: &str, port: u16) -> Vec<&str> {
-        self.of(host, port).filter(|line| !line.revoked).map(|line| line.algorithm.as_str()).collect()
+        self.lines_of(host, port).filter(|line| !line.revoked).map(|line| line.algorithm.as_str()).collect()
     }
 
-    fn of(&self, host: &str, port: u16) -> impl Iterator<Item = &Line> {
+    fn lines_of(&self, host: &str, port: u16) -> impl Iterator<Item = &Line> {
         let name = if port == super::PORT { host.to_owned() } else { format!("[{host}]:{port}") };
         self.0.iter().filter(move |line| line.hosts.has(&name))
     }

@@ -8,6 +8,6 @@ fn a_path_is_quoted_as_git_quotes_it() {
         ("/wow!", "'/wow'\\!''"),
         ("/$(reboot) `x` \"", "'/$(reboot) `x` \"'"),
     ] {
-        assert_eq!(quote(path), quoted);
+        assert_eq!(quote_path(path), quoted);
     }
 }

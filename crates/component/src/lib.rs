@@ -9,6 +9,7 @@
 //! Absent: installing anything. That is `cargo xtask tools`.
 
 mod git;
+mod sshd;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 pub use git::{Repository, git};
+pub use sshd::{Sshd, keygen};
 
 /// The variable with the path of the file that skips are written to, one line each, `TEST: REASON`.
 pub const SKIPPED: &str = "KURATOR_SKIPPED";

@@ -1,68 +1,25 @@
 //! Sources over ssh, from a real sshd on loopback.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
+use component::{Sshd, keygen};
 use source::{Class, Credentials, Error, GitReference, GitSource, GitSpec, SshCredentials};
 
 use crate::world::{World, paths, text};
 
-/// A server with a key of its own, which lets one key in.
-struct Sshd {
+/// A server and the folder of its keys.
+struct Server {
     dir: tempfile::TempDir,
-    port: u16,
-    child: Child,
+    sshd: Sshd,
 }
 
-impl Drop for Sshd {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn keygen(path: &Path, kind: &[&str], passphrase: &str) {
-    let mut command = Command::new("ssh-keygen");
-    command.args(["-q", "-N", passphrase, "-f"]).arg(path).args(kind);
-    assert!(command.status().unwrap().success());
-}
-
-impl Sshd {
-    /// Starts one; `accepts_version` is whether it lets a client ask for version 2 of the protocol.
-    fn start(sshd: &Path, accepts_version: bool) -> Self {
+impl Server {
+    fn start(program: &Path, accepts_version: bool) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let file = |name: &str| dir.path().join(name);
-        keygen(&file("host"), &["-t", "ed25519"], "");
-        keygen(&file("identity"), &["-t", "ed25519"], "");
-        std::fs::copy(file("identity.pub"), file("authorized")).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let show = |name: &str| file(name).display().to_string();
-        let mut config = format!(
-            "ListenAddress 127.0.0.1\nPort {port}\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\nStrictModes no\n\
-             PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nLogLevel ERROR\n",
-            show("host"),
-            show("authorized")
-        );
-        if accepts_version {
-            config.push_str("AcceptEnv GIT_PROTOCOL\n");
-        }
-        std::fs::write(file("config"), config).unwrap();
-        // Where a server of root lets unprivileged work happen; its package makes it at the start of the machine.
-        if user() == "root" {
-            std::fs::create_dir_all("/run/sshd").unwrap();
-        }
-        let mut command = Command::new(sshd);
-        command.args(["-D", "-e", "-f"]).arg(file("config")).stdin(Stdio::null());
-        let child = command.spawn().unwrap();
-        let sshd = Self { dir, port, child };
-        let until = tokio::time::Instant::now() + Duration::from_secs(20);
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(tokio::time::Instant::now() < until, "sshd does not listen");
-            std::thread::yield_now();
-        }
-        sshd
+        let sshd = Sshd::start(program, dir.path(), accepts_version);
+        Self { dir, sshd }
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -73,28 +30,13 @@ impl Sshd {
         std::fs::read_to_string(self.file(name)).unwrap()
     }
 
-    fn known_hosts(&self, key: &str) -> String {
-        format!("[127.0.0.1]:{} {}", self.port, self.read(key))
-    }
-
-    fn url(&self, path: &Path) -> String {
-        format!("ssh://{}@127.0.0.1:{}{}", user(), self.port, path.display())
-    }
-
     fn credentials(&self) -> SshCredentials {
-        SshCredentials { identity: self.read("identity"), passphrase: None, known_hosts: self.known_hosts("host.pub") }
+        SshCredentials {
+            identity: self.read("identity"),
+            passphrase: None,
+            known_hosts: self.sshd.known_hosts("host.pub"),
+        }
     }
-
-    /// How many connections it has.
-    fn connections(&self) -> usize {
-        let children = format!("/proc/{0}/task/{0}/children", self.child.id());
-        std::fs::read_to_string(children).unwrap_or_default().split_whitespace().count()
-    }
-}
-
-fn user() -> String {
-    let said = Command::new("id").arg("-un").output().unwrap().stdout;
-    String::from_utf8(said).unwrap().trim().to_owned()
 }
 
 fn follow(world: &World, url: &str, credentials: SshCredentials, reference: GitReference) -> Result<GitSource, Error> {
@@ -111,14 +53,14 @@ fn main_branch() -> GitReference {
 async fn a_repository_is_followed_over_ssh_in_both_versions_of_the_protocol() {
     let Some(program) = component::sshd("a_repository_is_followed_over_ssh") else { return };
     for accepts_version in [true, false] {
-        let sshd = Sshd::start(&program, accepts_version);
+        let server = Server::start(&program, accepts_version);
         let world = World::new().await;
         world.write("a.yaml", "1");
         world.write("keep.yaml", "keep");
         let first = world.commit();
         world.git(&["tag", "-a", "v1.0.0", "-m", "annotated"]);
-        let url = sshd.url(&world.repo());
-        let source = follow(&world, &url, sshd.credentials(), main_branch()).unwrap();
+        let url = server.sshd.url(&world.repo());
+        let source = follow(&world, &url, server.credentials(), main_branch()).unwrap();
         let (_, artifact) = world.fetch(&source).await.unwrap();
         assert_eq!(artifact.revision(), format!("main@sha1:{first}"));
         world.write("a.yaml", "2");
@@ -130,16 +72,16 @@ async fn a_repository_is_followed_over_ssh_in_both_versions_of_the_protocol() {
             GitReference::Semver("1.x".into()),
             GitReference::Commit(first.clone()),
         ] {
-            let source = follow(&world, &url, sshd.credentials(), reference).unwrap();
+            let source = follow(&world, &url, server.credentials(), reference).unwrap();
             assert_eq!(text(&world.fetch(&source).await.unwrap().1, "a.yaml"), "1");
         }
-        let missing = follow(&world, &url, sshd.credentials(), GitReference::Branch("mian".into())).unwrap();
+        let missing = follow(&world, &url, server.credentials(), GitReference::Branch("mian".into())).unwrap();
         let error = missing.resolve().await.unwrap_err().to_string();
         assert!(error.ends_with("branch \"mian\" does not exist; there is main"), "{error}");
         // Each exchange has ended its connection.
         let until = tokio::time::Instant::now() + Duration::from_secs(20);
-        while sshd.connections() > 0 {
-            assert!(tokio::time::Instant::now() < until, "{} connections are left", sshd.connections());
+        while server.sshd.connections() > 0 {
+            assert!(tokio::time::Instant::now() < until, "{} connections are left", server.sshd.connections());
             tokio::task::yield_now().await;
         }
     }
@@ -148,17 +90,17 @@ async fn a_repository_is_followed_over_ssh_in_both_versions_of_the_protocol() {
 #[tokio::test]
 async fn who_the_server_is_and_who_asks_is_checked_and_said() {
     let Some(program) = component::sshd("who_the_server_is_and_who_asks") else { return };
-    let sshd = Sshd::start(&program, true);
+    let server = Server::start(&program, true);
     let world = World::new().await;
     world.write("a.yaml", "1");
     world.commit();
-    keygen(&sshd.file("other"), &["-t", "ed25519"], "");
-    keygen(&sshd.file("ecdsa"), &["-t", "ecdsa"], "");
-    let said = Command::new("ssh-keygen").args(["-lf"]).arg(sshd.file("host.pub")).output().unwrap().stdout;
+    keygen(&server.file("other"), &["-t", "ed25519"], "");
+    keygen(&server.file("ecdsa"), &["-t", "ecdsa"], "");
+    let said = Command::new("ssh-keygen").args(["-lf"]).arg(server.file("host.pub")).output().unwrap().stdout;
     let fingerprint = String::from_utf8(said).unwrap().split(' ').nth(1).unwrap().to_owned();
-    let (url, good, port) = (sshd.url(&world.repo()), sshd.credentials(), sshd.port);
-    let elsewhere = format!("other.example {}", sshd.read("host.pub"));
-    let nothing = sshd.url(Path::new("/nothing/here"));
+    let (url, good, port) = (server.sshd.url(&world.repo()), server.credentials(), server.sshd.port());
+    let elsewhere = format!("other.example {}", server.read("host.pub"));
+    let nothing = server.sshd.url(Path::new("/nothing/here"));
     let cases = [
         (
             "a host that is not known",
@@ -169,26 +111,26 @@ async fn who_the_server_is_and_who_asks_is_checked_and_said() {
         (
             "another key of the host",
             &url,
-            SshCredentials { known_hosts: sshd.known_hosts("other.pub"), ..good.clone() },
+            SshCredentials { known_hosts: server.sshd.known_hosts("other.pub"), ..good.clone() },
             format!("the server shows the ssh-ed25519 key {fingerprint}, and `known_hosts` in the Secret of secretRef has another one"),
         ),
         (
             "a kind of key that the host does not have",
             &url,
-            SshCredentials { known_hosts: sshd.known_hosts("ecdsa.pub"), ..good.clone() },
+            SshCredentials { known_hosts: server.sshd.known_hosts("ecdsa.pub"), ..good.clone() },
             "the server has no key that is understood; it offers ssh-ed25519".to_owned(),
         ),
         (
             "a revoked key",
             &url,
-            SshCredentials { known_hosts: format!("@revoked * {}", sshd.read("host.pub")), ..good.clone() },
+            SshCredentials { known_hosts: format!("@revoked * {}", server.read("host.pub")), ..good.clone() },
             format!("the key {fingerprint} of the server is revoked"),
         ),
         (
             "a key that is not let in",
             &url,
-            SshCredentials { identity: sshd.read("other"), ..good.clone() },
-            format!("the server does not accept the key for the user {}; add the public key", user()),
+            SshCredentials { identity: server.read("other"), ..good.clone() },
+            format!("the server does not accept the key for the user {}; add the public key", server.sshd.user()),
         ),
         (
             "a repository that is not there",
@@ -211,13 +153,13 @@ async fn who_the_server_is_and_who_asks_is_checked_and_said() {
 #[tokio::test]
 async fn keys_with_and_without_a_passphrase_are_used() {
     let Some(program) = component::sshd("keys_with_and_without_a_passphrase") else { return };
-    let sshd = Sshd::start(&program, true);
+    let server = Server::start(&program, true);
     let world = World::new().await;
     world.commit();
-    let url = sshd.url(&world.repo());
+    let url = server.sshd.url(&world.repo());
     let ask = async |identity: &str, passphrase: Option<&str>| {
-        let (identity, passphrase) = (sshd.read(identity), passphrase.map(str::to_owned));
-        let credentials = SshCredentials { identity, passphrase, ..sshd.credentials() };
+        let (identity, passphrase) = (server.read(identity), passphrase.map(str::to_owned));
+        let credentials = SshCredentials { identity, passphrase, ..server.credentials() };
         match follow(&world, &url, credentials, main_branch()) {
             Ok(source) => source.resolve().await.map(drop),
             Err(error) => Err(error),
@@ -230,9 +172,9 @@ async fn keys_with_and_without_a_passphrase_are_used() {
         ("p521", &["-t", "ecdsa", "-b", "521"], ""),
         ("pem", &["-t", "ecdsa", "-m", "PKCS8"], ""),
     ] {
-        keygen(&sshd.file(name), kind, passphrase);
-        let allowed = sshd.read("authorized") + &sshd.read(&format!("{name}.pub"));
-        std::fs::write(sshd.file("authorized"), allowed).unwrap();
+        keygen(&server.file(name), kind, passphrase);
+        let allowed = server.read("authorized") + &server.read(&format!("{name}.pub"));
+        std::fs::write(server.file("authorized"), allowed).unwrap();
         let asked = ask(name, Some(passphrase).filter(|p| !p.is_empty())).await;
         assert!(asked.is_ok(), "{name}: {asked:?}");
     }

@@ -191,11 +191,14 @@ fn an_immutable_field_makes_it_anew_only_when_forced_and_ours() {
     };
     check(&ours, &terms(false, false), Keeps::NotForced);
     check(&ours, &terms(true, true), Keeps::Behind);
-    let mut adopted = job(Why::New);
-    adopted.entry.adopted = true;
+    let adopted = Job { entry: Entry { adopted: true, ..ours.entry.clone() }, ..ours.clone() };
+    let (said, next) = play(&adopted, &terms_of, vec![Answer::Live(Some(made.clone())), Answer::Immutable]);
+    assert_eq!(said, ["read", "apply", "done"]);
+    assert!(matches!(next, Next::Done(Sent::Refused(Keeps::Adopted))), "{next:?}");
     let kept = Job { entry: Entry { kept: true, ..ours.entry.clone() }, ..ours.clone() };
     check(&kept, &terms_of, Keeps::Stays);
-    check(&adopted, &terms_of, Keeps::Adopted);
+    let noted = live(&ours, |live| live["metadata"]["annotations"]["helm.sh/resource-policy"] = json!("keep"));
+    assert_eq!(refused(&ours, &terms_of, Some(noted)), Some(Keeps::Stays));
     let mut guarded = job(Why::New);
     let claim = ObjectKey { kind: "PersistentVolumeClaim".into(), ..ObjectKey::default() };
     guarded.object.key = claim.into();

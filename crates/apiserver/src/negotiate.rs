@@ -44,9 +44,12 @@ const ANSWERS: &str = "application/json, application/json;stream=watch";
 /// Chooses the first form of an `Accept` header that is served.
 pub(crate) fn accept(header: Option<&str>) -> Result<Form, Status> {
     let Some(header) = header.filter(|h| !h.trim().is_empty()) else { return Ok(Form::Object) };
-    header.split(',').find_map(form).ok_or_else(|| {
-        Status::new(Reason::NotAcceptable, format!("only the following media types are accepted: {ANSWERS}"))
-    })
+    header.split(',').find_map(form).ok_or_else(not_acceptable)
+}
+
+/// The refusal of a client that takes no form that is served.
+pub(crate) fn not_acceptable() -> Status {
+    Status::new(Reason::NotAcceptable, format!("only the following media types are accepted: {ANSWERS}"))
 }
 
 fn form(range: &str) -> Option<Form> {

@@ -3,7 +3,7 @@
 use model::{FieldError, FieldErrorKind, FieldPath, GroupKind, Status};
 
 use crate::call::Call;
-use crate::negotiate::Form;
+use crate::negotiate::{self, Form};
 use crate::reply::Answer;
 use crate::resource::not_allowed;
 use crate::{discovery, token};
@@ -11,6 +11,7 @@ use crate::{discovery, token};
 mod collection;
 mod create;
 mod delete;
+mod eviction;
 mod filter;
 mod get;
 mod list;
@@ -32,6 +33,10 @@ pub(crate) async fn run(call: &mut Call, verb: &'static str) -> Result<Answer, S
     }
     call.warnings.extend(crate::semantics::deprecation(&call.served));
     if call.form == Form::Table {
+        // The answer to a question is no object that has columns.
+        if call.served.strategy.review.is_some() {
+            return Err(negotiate::not_acceptable());
+        }
         shape::include(call)?;
     }
     check_manager(call, verb)?;
@@ -67,7 +72,7 @@ async fn run_subresource(call: &mut Call, subresource: &str, verb: &'static str)
     match (subresource, verb) {
         ("scale", _) => scale::scale(call, verb).await,
         ("binding", _) => pod::bind(call).await,
-        ("eviction", _) => pod::evict(call).await,
+        ("eviction", _) => eviction::evict(call).await,
         ("token", _) => token::create(call).await,
         ("approval" | "finalize" | "status", "get") => get::get(call),
         ("approval" | "finalize" | "status", "update") => update::update(call).await,

@@ -355,6 +355,10 @@ pub struct Job {
     pub parallelism: i64,
     /// Pods that have to end well; `None`: one is enough, and then no more are started.
     pub completions: Option<i64>,
+    /// Has each completion an index of its own?
+    pub indexed: bool,
+    /// `spec.successPolicy.rules`.
+    pub success: Arc<Value>,
     /// Failures that are too many.
     pub backoff_limit: i64,
     /// Is it suspended?
@@ -379,6 +383,8 @@ impl Object for Job {
             selector: selector(object),
             parallelism: int(object, "/spec/parallelism", 1),
             completions: number("/spec/completions"),
+            indexed: text(object, "/spec/completionMode") == "Indexed",
+            success: shared(object, "/spec/successPolicy/rules"),
             backoff_limit: int(object, "/spec/backoffLimit", 6),
             suspended: flag(object, "/spec/suspend"),
             ttl_secs: number("/spec/ttlSecondsAfterFinished"),

@@ -19,6 +19,9 @@ use serde_json::Value;
 
 use crate::surroundings::Surroundings;
 
+/// Finds something about an object, given what it was before and what surrounds it.
+pub(crate) type Look<T> = fn(&Value, Option<&Value>, &dyn Surroundings) -> Vec<T>;
+
 /// The rules of one kind.
 #[derive(Debug)]
 pub(crate) struct Strategy {
@@ -43,9 +46,9 @@ pub(crate) struct Strategy {
     /// Defaults beyond those of the type.
     pub(crate) default: Option<fn(&mut Value)>,
     /// What a client should know about the object that it sends.
-    pub(crate) warn: Option<fn(&Value, Option<&Value>, &dyn Surroundings) -> Vec<String>>,
-    /// Finds what is wrong with an object by what surrounds it. The second one is the object before, if there was one.
-    pub(crate) check: Option<fn(&Value, Option<&Value>, &dyn Surroundings) -> Vec<FieldError>>,
+    pub(crate) warn: Option<Look<String>>,
+    /// Finds what is wrong with an object by what surrounds it.
+    pub(crate) check: Option<Look<FieldError>>,
     /// A new object keeps the status that the client sent.
     pub(crate) create_with_status: bool,
     /// Sets what a new object starts with, after defaulting.

@@ -36,7 +36,7 @@ impl Budgets {
     }
 
     /// Room for one request, as long as the permit lives; `None` when there is none.
-    pub(crate) fn take(&self, origin: Origin) -> Option<SemaphorePermit<'_>> {
+    pub(crate) fn admit_request(&self, origin: Origin) -> Option<SemaphorePermit<'_>> {
         let budget = match origin {
             Origin::Process => &self.process,
             Origin::Known => &self.known,

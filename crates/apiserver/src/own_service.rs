@@ -36,7 +36,7 @@ impl ApiServer {
     /// Makes the Service `default/kubernetes` and endpoints that say that this server is at an address, and keeps them so
     /// until the server is closed or dropped. Returns at once.
     pub fn publish(&self, address: SocketAddr) {
-        tokio::spawn(keep(Arc::downgrade(&self.0), self.0.closing.clone(), wanted(address)));
+        tokio::spawn(keep_published(Arc::downgrade(&self.0), self.0.closing.clone(), wanted(address)));
     }
 }
 
@@ -72,7 +72,7 @@ fn wanted(address: SocketAddr) -> [Wanted; 3] {
     ]
 }
 
-async fn keep(state: Weak<State>, closing: CancellationToken, mut objects: [Wanted; 3]) {
+async fn keep_published(state: Weak<State>, closing: CancellationToken, mut objects: [Wanted; 3]) {
     let mut said = String::new();
     loop {
         let Some(state) = state.upgrade() else { return };

@@ -87,7 +87,7 @@ where
     B::Error: fmt::Display,
 {
     // A watch holds a permit of its own for as long as its body lives; see `verb::watch`.
-    let Some(_permit) = state.budgets.take(origin) else {
+    let Some(_permit) = state.budgets.admit_request(origin) else {
         state.counters.refuse();
         let message = "too many requests at once, please try again later";
         return Err(Status::new(Reason::TooManyRequests, message).retry_after(1));

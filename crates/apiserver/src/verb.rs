@@ -3,7 +3,7 @@
 use model::{FieldError, FieldErrorKind, FieldPath, GroupKind, Status};
 
 use crate::call::Call;
-use crate::negotiate::{self, Form};
+use crate::negotiate::Form;
 use crate::reply::Answer;
 use crate::resource::not_allowed;
 use crate::{discovery, token};
@@ -33,10 +33,6 @@ pub(crate) async fn run(call: &mut Call, verb: &'static str) -> Result<Answer, S
     }
     call.warnings.extend(crate::semantics::deprecation(&call.served));
     if call.form == Form::Table {
-        // The answer to a question is no object that has columns.
-        if call.served.strategy.review.is_some() {
-            return Err(negotiate::not_acceptable());
-        }
         shape::include(call)?;
     }
     check_manager(call, verb)?;

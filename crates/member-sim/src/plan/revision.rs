@@ -29,7 +29,7 @@ pub fn plan(set: &StatefulSet, revisions: &[Arc<Revision>], pods: &[Arc<Pod>]) -
     let newest = revisions.iter().map(|revision| revision.number).max().unwrap_or_default();
     let mut plan = Plan::default();
     match revisions.iter().find(|revision| revision.meta.name == name) {
-        None => plan.create = Some(make(set, &name, newest + 1)),
+        None => plan.create = Some(make_revision(set, &name, newest + 1)),
         Some(revision) if revision.number < newest => {
             let patch = json!({"metadata": {"uid": &*revision.meta.uid}, "revision": newest + 1});
             plan.renumber = Some((name.clone(), patch));
@@ -48,7 +48,7 @@ pub fn plan(set: &StatefulSet, revisions: &[Arc<Revision>], pods: &[Arc<Pod>]) -
     plan
 }
 
-fn make(set: &StatefulSet, name: &str, number: i64) -> Value {
+fn make_revision(set: &StatefulSet, name: &str, number: i64) -> Value {
     let mut template = (*set.template).clone();
     template["$patch"] = json!("replace");
     json!({
@@ -78,7 +78,7 @@ mod tests {
     /// The revision of an image, as it is stored.
     fn revision(image: &str, number: i64) -> Arc<Revision> {
         let set = set(image, 10);
-        let mut made = make(&set, &stateful_set::revision(&set), number);
+        let mut made = make_revision(&set, &stateful_set::revision(&set), number);
         made["metadata"]["uid"] = made["metadata"]["name"].clone();
         Arc::new(Revision::read(&made).unwrap())
     }

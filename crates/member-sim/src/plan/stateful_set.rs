@@ -60,7 +60,7 @@ fn act(
     let gone = |pod: &Pod| (pod.meta.name.clone(), pod.meta.uid.to_string());
     for index in wanted.clone() {
         match pods.get(&index) {
-            None => plan.create.push(make(set, current, index)),
+            None => plan.create.push(make_pod(set, current, index)),
             // One that ended is replaced under its own name.
             Some(pod) if pod.finished() && !pod.meta.deleting() => plan.delete.push(gone(pod)),
             Some(_) => {}
@@ -98,7 +98,7 @@ fn act(
 }
 
 /// A pod. One below the partition has the template of the current revision, when that is known.
-fn make(set: &StatefulSet, current: Option<&Revision>, index: i64) -> Value {
+fn make_pod(set: &StatefulSet, current: Option<&Revision>, index: i64) -> Value {
     let name = format!("{}-{index}", set.meta.name);
     let (template, of_revision) = match current.filter(|_| !set.on_delete && index < set.first + set.partition) {
         Some(current) => (&current.template, current.meta.name.clone()),
@@ -204,7 +204,7 @@ mod tests {
         let images = |partition: i64, on_delete: bool| {
             let set = StatefulSet { partition, on_delete, ..new.clone() };
             (5..8)
-                .map(|index| make(&set, Some(&stored), index)["spec"]["containers"][0]["image"].clone())
+                .map(|index| make_pod(&set, Some(&stored), index)["spec"]["containers"][0]["image"].clone())
                 .collect::<Vec<_>>()
         };
         assert_eq!(images(2, false), ["a:1", "a:1", "a:2"]);

@@ -12,7 +12,7 @@ use crate::sim::Key;
 use crate::world::{Change, Objects, World};
 
 /// A kind that behaviours know.
-pub(crate) trait Known: Object {
+pub(crate) trait SimulatedKind: Object {
     /// Where it is in the API.
     fn resource() -> &'static Arc<Resource>;
 
@@ -63,7 +63,7 @@ fn wake_takers(pod: &Pod, world: &World, push: &mut dyn FnMut(Key)) {
     jobs.for_each(|job| push(Key::Job(job.meta.key())));
 }
 
-impl Known for Pod {
+impl SimulatedKind for Pod {
     fn resource() -> &'static Arc<Resource> {
         static RESOURCE: LazyLock<Arc<Resource>> = LazyLock::new(|| Arc::new(Resource::core("Pod", "pods", true)));
         &RESOURCE
@@ -110,7 +110,7 @@ impl Known for Pod {
     }
 }
 
-impl Known for Node {
+impl SimulatedKind for Node {
     fn resource() -> &'static Arc<Resource> {
         static RESOURCE: LazyLock<Arc<Resource>> = LazyLock::new(|| Arc::new(Resource::core("Node", "nodes", false)));
         &RESOURCE
@@ -134,7 +134,7 @@ impl Known for Node {
     }
 }
 
-impl Known for ReplicaSet {
+impl SimulatedKind for ReplicaSet {
     fn resource() -> &'static Arc<Resource> {
         static RESOURCE: LazyLock<Arc<Resource>> =
             LazyLock::new(|| Arc::new(Resource::new("apps", "v1", "ReplicaSet", "replicasets", true)));
@@ -162,7 +162,7 @@ impl Known for ReplicaSet {
     }
 }
 
-impl Known for Revision {
+impl SimulatedKind for Revision {
     fn resource() -> &'static Arc<Resource> {
         static RESOURCE: LazyLock<Arc<Resource>> =
             LazyLock::new(|| Arc::new(Resource::new("apps", "v1", "ControllerRevision", "controllerrevisions", true)));
@@ -182,7 +182,7 @@ impl Known for Revision {
     }
 }
 
-impl Known for Service {
+impl SimulatedKind for Service {
     fn resource() -> &'static Arc<Resource> {
         static RESOURCE: LazyLock<Arc<Resource>> =
             LazyLock::new(|| Arc::new(Resource::core("Service", "services", true)));
@@ -200,7 +200,7 @@ impl Known for Service {
     }
 }
 
-impl Known for Budget {
+impl SimulatedKind for Budget {
     fn resource() -> &'static Arc<Resource> {
         static RESOURCE: LazyLock<Arc<Resource>> = LazyLock::new(|| {
             Arc::new(Resource::new("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", true))
@@ -219,7 +219,7 @@ impl Known for Budget {
     }
 }
 
-impl Known for Slice {
+impl SimulatedKind for Slice {
     fn resource() -> &'static Arc<Resource> {
         static RESOURCE: LazyLock<Arc<Resource>> = LazyLock::new(|| {
             Arc::new(Resource::new("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", true))
@@ -240,7 +240,7 @@ impl Known for Slice {
 
 macro_rules! workload {
     ($kind:ident, $group:literal, $plural:literal, $objects:ident) => {
-        impl Known for $kind {
+        impl SimulatedKind for $kind {
             fn resource() -> &'static Arc<Resource> {
                 static RESOURCE: LazyLock<Arc<Resource>> =
                     LazyLock::new(|| Arc::new(Resource::new($group, "v1", stringify!($kind), $plural, true)));

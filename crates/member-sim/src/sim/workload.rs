@@ -5,7 +5,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use model::LabelSelector;
 use serde_json::{Value, json};
 
-use super::known::Known;
+use super::known::SimulatedKind;
 use super::{Sim, again};
 use crate::object::{DaemonSet, Deployment, Job, Meta, Pod, ReplicaSet, Revision, StatefulSet};
 use crate::plan::{claim, daemon_set, deployment, job, replica_set, revision, stateful_set};
@@ -59,7 +59,7 @@ impl Sim {
     }
 
     /// Adopts and releases what `look` finds; true when there was something. Its change brings the next look.
-    async fn claim<T: Known>(
+    async fn claim<T: SimulatedKind>(
         &self,
         namespace: &str,
         look: impl FnOnce(&World) -> Option<(claim::Plan, Value)>,
@@ -197,7 +197,7 @@ impl Sim {
         self.apply::<Job>(name, replica_set::Plan { create, delete, status, again }).await
     }
 
-    async fn apply<T: Known>(&self, name: &Name, plan: replica_set::Plan) -> Result<Next, Error> {
+    async fn apply<T: SimulatedKind>(&self, name: &Name, plan: replica_set::Plan) -> Result<Next, Error> {
         let replica_set::Plan { create, delete, status, again: after } = plan;
         self.change_pods(&name.0, create, delete).await?;
         if let Some(patch) = status {

@@ -28,10 +28,10 @@ pub(crate) fn generate(files: &Files<'_>, file: &Kustomization, all: &mut Resour
         for (at, generator) in generators.iter().enumerate() {
             let field = format!("{field}[{at}]");
             let secret = field.starts_with('s');
-            files.budget().make(shared)?;
+            files.budget().spend_made(shared)?;
             let (resource, behavior) = generated(files, file, generator, &field, secret)?;
             let weight = object::weight(&resource.object);
-            files.budget().make(weight)?;
+            files.budget().spend_made(weight)?;
             files.budget().spend(weight + STEP_BYTES)?;
             add(files, all, &mut keys, resource, behavior, file, &field)?;
         }

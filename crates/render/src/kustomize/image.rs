@@ -67,7 +67,7 @@ impl<'a> Compiled<'a> {
                             if let Some(Value::String(text)) = image
                                 && let Some(changed) = self.change(text, budget)?
                             {
-                                budget.make(changed.len())?;
+                                budget.spend_made(changed.len())?;
                                 *text = changed;
                             }
                         }

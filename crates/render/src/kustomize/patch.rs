@@ -114,7 +114,7 @@ impl Patching<'_> {
             self.files.budget().spend(weight.saturating_add(count.saturating_mul(size)))?;
             let patched = apimachinery::patch::json(&resource.object, operations);
             let patched = patched.map_err(|error| wrong(self.file, field, resource, error.to_string()))?;
-            self.files.budget().make(object::weight(&patched).saturating_sub(size))?;
+            self.files.budget().spend_made(object::weight(&patched).saturating_sub(size))?;
             let before = std::mem::replace(&mut resource.object, patched);
             self.settle(index, &before)?;
         }
@@ -134,7 +134,7 @@ impl Patching<'_> {
         let weight = object::weight(document);
         let mut deleted = BTreeSet::new();
         for index in places {
-            self.files.budget().make(weight)?;
+            self.files.budget().spend_made(weight)?;
             // It is copied, and patches before this one may have made it larger than the layer found it.
             self.files.budget().spend(object::weight(&self.all.0[index].object))?;
             let resource = &mut self.all.0[index];

@@ -150,7 +150,7 @@ struct Former {
 type Places = HashSet<String>;
 
 /// What is known of an object while its fields change.
-struct Known {
+struct ObjectFacts {
     key: ObjectKey,
     location: Location,
     namespaced: bool,
@@ -162,7 +162,7 @@ struct Index<'a> {
     former: HashMap<(String, String), Former>,
     /// By kind and name.
     current: HashMap<(String, String), Places>,
-    objects: Vec<Known>,
+    objects: Vec<ObjectFacts>,
 }
 
 impl Index<'_> {
@@ -173,7 +173,7 @@ impl Index<'_> {
         self.budget.spend(NAME_BYTES)?;
         self.current.entry((key.kind.clone(), key.name.clone())).or_default().insert(here.clone());
         let (location, namespaced) = (resource.location.clone(), resource.namespaced(&ClusterKinds::new()));
-        self.objects.push(Known { key, location, namespaced });
+        self.objects.push(ObjectFacts { key, location, namespaced });
         // It had a name in each of these namespaces, whatever its kind was then.
         let mut namespaces: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for key in resource.keys() {
@@ -211,7 +211,7 @@ impl Index<'_> {
             Form::Name(kind) => {
                 let Some(name) = value.as_str() else { return Ok(()) };
                 if let Some(found) = self.find(at, path, kind, name, None)? {
-                    self.budget.make(found.name.len())?;
+                    self.budget.spend_made(found.name.len())?;
                     *value = found.name.clone().into();
                 }
             }
@@ -219,7 +219,7 @@ impl Index<'_> {
                 let (kind, name) = (value["kind"].as_str(), value["name"].as_str());
                 let (Some(kind), Some(name)) = (kind, name) else { return Ok(()) };
                 if let Some(found) = self.find(at, path, kind, name, None)? {
-                    self.budget.make(found.name.len())?;
+                    self.budget.spend_made(found.name.len())?;
                     value["name"] = found.name.clone().into();
                 }
             }
@@ -230,7 +230,7 @@ impl Index<'_> {
                 let Some(name) = value["name"].as_str() else { return Ok(()) };
                 let written = value.get("namespace").and_then(Value::as_str).unwrap_or_default();
                 let Some(found) = self.find(at, path, kind, name, Some(written))? else { return Ok(()) };
-                self.budget.make(found.name.len() + found.namespace.len() + ENTRY_BYTES)?;
+                self.budget.spend_made(found.name.len() + found.namespace.len() + ENTRY_BYTES)?;
                 value["name"] = found.name.clone().into();
                 // An object without a namespace goes into the namespace that it is applied to, so the reference keeps its
                 // own.

@@ -75,7 +75,7 @@ pub(crate) fn namespace(namespace: &str, all: &mut Resources, budget: &Budget) -
         return Ok(());
     }
     // Each object has it once, and a binding or a service again.
-    budget.make(namespace.len().saturating_mul(2 * all.0.len()))?;
+    budget.spend_made(namespace.len().saturating_mul(2 * all.0.len()))?;
     let cluster = all.cluster_kinds();
     for resource in &mut all.0 {
         let gvk = object::gvk(&resource.object).unwrap_or_default();
@@ -124,7 +124,7 @@ pub(crate) fn names(prefix: &str, suffix: &str, all: &mut Resources, budget: &Bu
     if prefix.is_empty() && suffix.is_empty() {
         return Ok(());
     }
-    budget.make((prefix.len() + suffix.len()).saturating_mul(all.0.len()))?;
+    budget.spend_made((prefix.len() + suffix.len()).saturating_mul(all.0.len()))?;
     for resource in &mut all.0 {
         let key = resource.key();
         if !NAMES_KEPT.contains(&(key.group.as_str(), key.kind.as_str())) {
@@ -149,7 +149,7 @@ pub(crate) fn labels(file: &Kustomization, all: &mut Resources, budget: &Budget)
             for resource in &mut all.0 {
                 let gvk = object::gvk(&resource.object).unwrap_or_default();
                 if spec.selects(&gvk) {
-                    put(&mut resource.object, &spec.path, spec.create, &entry.pairs, budget)?;
+                    set_pairs(&mut resource.object, &spec.path, spec.create, &entry.pairs, budget)?;
                 }
             }
         }
@@ -165,24 +165,24 @@ fn one_labels(entry: &Labels, all: &mut Resources, budget: &Budget) -> Result<()
     for resource in &mut all.0 {
         let gvk = object::gvk(&resource.object).unwrap_or_default();
         let object = &mut resource.object;
-        put(object, METADATA_LABELS.path, true, &entry.pairs, budget)?;
+        set_pairs(object, METADATA_LABELS.path, true, &entry.pairs, budget)?;
         if entry.include_selectors || entry.include_templates {
             for spec in TEMPLATES.iter().filter(|s| s.selects(&gvk)) {
-                put(object, &format!("{}/labels", spec.path), spec.create, &entry.pairs, budget)?;
+                set_pairs(object, &format!("{}/labels", spec.path), spec.create, &entry.pairs, budget)?;
             }
             if CLAIM_TEMPLATES.selects(&gvk) {
-                put(object, CLAIM_TEMPLATES.path, CLAIM_TEMPLATES.create, &entry.pairs, budget)?;
+                set_pairs(object, CLAIM_TEMPLATES.path, CLAIM_TEMPLATES.create, &entry.pairs, budget)?;
             }
         }
         if !entry.include_selectors {
             continue;
         }
         for spec in SELECTORS.iter().filter(|s| s.selects(&gvk)) {
-            put(object, spec.path, spec.create, &entry.pairs, budget)?;
+            set_pairs(object, spec.path, spec.create, &entry.pairs, budget)?;
         }
         if gvk.group == "apps" && matches!(gvk.kind.as_str(), "Deployment" | "StatefulSet") {
             for path in POD_SELECTORS {
-                put(object, &format!("spec/template/spec/{path}"), false, &entry.pairs, budget)?;
+                set_pairs(object, &format!("spec/template/spec/{path}"), false, &entry.pairs, budget)?;
             }
         }
     }
@@ -200,16 +200,16 @@ pub(crate) fn annotations(
     }
     for resource in &mut all.0 {
         let gvk = object::gvk(&resource.object).unwrap_or_default();
-        put(&mut resource.object, METADATA_ANNOTATIONS.path, true, pairs, budget)?;
+        set_pairs(&mut resource.object, METADATA_ANNOTATIONS.path, true, pairs, budget)?;
         for spec in TEMPLATES.iter().filter(|s| s.selects(&gvk)) {
-            put(&mut resource.object, &format!("{}/annotations", spec.path), spec.create, pairs, budget)?;
+            set_pairs(&mut resource.object, &format!("{}/annotations", spec.path), spec.create, pairs, budget)?;
         }
     }
     Ok(())
 }
 
 /// Sets entries of the map at a path.
-fn put(
+fn set_pairs(
     object: &mut Value,
     path: &str,
     create: bool,
@@ -218,7 +218,7 @@ fn put(
 ) -> Result<(), RenderError> {
     let weight = pairs_weight(pairs) + if create { path.len() } else { 0 };
     field::each(object, path, create, &mut |value| {
-        budget.make(weight)?;
+        budget.spend_made(weight)?;
         if value.is_null() {
             *value = Value::Object(Map::new());
         }

@@ -74,10 +74,10 @@ pub(super) fn create(job: &Job, pods: &[Arc<Pod>], missing: usize, now: Timestam
     let busy: BTreeSet<i64> = pods.iter().filter(|pod| pod.active()).filter_map(|pod| index(pod)).collect();
     let done = completed(job, pods);
     let open = (0..job.completions.unwrap_or_default()).filter(|index| !busy.contains(index) && !done.contains(index));
-    open.take(missing).map(|index| make(job, index, now)).collect()
+    open.take(missing).map(|index| make_pod(job, index, now)).collect()
 }
 
-fn make(job: &Job, index: i64, now: Timestamp) -> Value {
+fn make_pod(job: &Job, index: i64, now: Timestamp) -> Value {
     let moment = now.as_nanosecond().to_be_bytes();
     let unique = suffix(hash(&[job.meta.uid.as_bytes(), &moment, &index.to_be_bytes()]), 5);
     let hostname = format!("{}-{index}", job.meta.name);

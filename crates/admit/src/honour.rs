@@ -61,7 +61,20 @@ pub fn not_implemented(kind: &GroupKind, object: &Value) -> Vec<FieldPath> {
     if let Some(spec) = object.get("spec") {
         walk(spec, &tree, FieldPath::of("spec"), &mut out);
     }
+    if kind.kind == "Application" && is_for_hub(object) {
+        out.push(FieldPath::of(HUB_DELIVERY));
+    }
     out
+}
+
+/// The path that stands for an Application that names no fleet: delivery to the hub itself.
+pub(crate) const HUB_DELIVERY: &str = "spec.destination";
+
+/// Does an Application name no fleet, so that the hub itself is its destination?
+fn is_for_hub(application: &Value) -> bool {
+    let fleet_of = |at: &Value| at["destination"]["fleet"].as_str().is_some_and(|fleet| !fleet.is_empty());
+    let spec = &application["spec"];
+    spec.is_object() && !fleet_of(spec) && !spec["syncPolicies"].as_array().into_iter().flatten().any(fleet_of)
 }
 
 fn says_nothing(value: &Value) -> bool {

@@ -1,5 +1,5 @@
-//! Defaults and validation of the fleet kinds: what Kurator's webhooks decide (reference/kurator.md 1.9), and which
-//! fields we accept without honouring them yet.
+//! Defaults and validation of the fleet kinds: what Kurator's webhooks decide (reference/kurator.md 1.9), which fields we
+//! accept without honouring them yet, and which kinds nothing acts on.
 //!
 //! Nothing is refused that Kurator accepts: what is wrong beyond its webhooks' rules becomes a condition. Limits of texts and
 //! lists, which no manifest in use reaches, are in the schemas (`api::crd`).
@@ -8,11 +8,13 @@ mod application;
 mod attached_cluster;
 mod honour;
 mod member;
+mod warning;
 
 use model::{FieldError, GroupKind};
 use serde_json::Value;
 
 pub use honour::not_implemented;
+pub use warning::{may_warn, warnings};
 
 /// Validates an object that is about to be stored. Kinds that are not ours have no errors.
 pub fn validate(kind: &GroupKind, new: &Value, old: Option<&Value>) -> Vec<FieldError> {

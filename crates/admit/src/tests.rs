@@ -46,6 +46,7 @@ fn an_attached_cluster_names_a_secret_and_a_key() {
 #[test]
 fn what_is_not_honoured_is_named_with_its_path() {
     let object = json!({"spec": {
+        "destination": {"fleet": "f"},
         "source": {"gitRepository": {"url": "https://x", "interval": "1m", "gitImplementation": "go-git",
             "recurseSubmodules": true, "verify": {"mode": "head"}, "include": []},
             "helmRepository": {"url": "https://x"}},
@@ -79,4 +80,58 @@ fn members_have_short_names() {
     let kind = GroupKind::new("cluster.karmada.io", "Cluster");
     let errors = validate(&kind, &json!({"metadata": {"name": "A"}, "spec": {"zone": "a", "zones": ["b"]}}), None);
     assert_eq!(errors.iter().map(|e| e.path.as_str()).collect::<Vec<_>>(), ["metadata.name", "spec.zone"]);
+}
+
+#[test]
+fn an_application_without_a_fleet_is_reported() {
+    let check = |spec: serde_json::Value, expect: &[&str]| {
+        let paths: Vec<String> =
+            not_implemented(&application(), &json!({"spec": spec})).iter().map(ToString::to_string).collect();
+        assert_eq!(paths, expect);
+    };
+    check(json!({"syncPolicies": [{}]}), &["spec.destination"]);
+    check(json!({"destination": {"fleet": ""}, "syncPolicies": [{}]}), &["spec.destination"]);
+    check(json!({"destination": {"fleet": "f"}}), &[]);
+    check(json!({"syncPolicies": [{}, to("f")]}), &[]);
+}
+
+#[test]
+fn who_writes_what_does_nothing_is_told() {
+    let check = |group: &str, kind: &str, new: serde_json::Value, old: Option<&serde_json::Value>, expect: &str| {
+        let said = warnings(&GroupKind::new(group, kind), &new, old).join("|");
+        assert!(said.contains(expect) && said.is_empty() == expect.is_empty(), "{group} {kind}: {said:?}");
+    };
+    let some = json!({"spec": {}});
+    check("apps", "Deployment", some.clone(), None, "this hub runs nothing");
+    check("apps", "Deployment", some.clone(), Some(&some), "");
+    check("", "Pod", some.clone(), None, "this hub runs nothing");
+    check("apps", "ControllerRevision", some.clone(), None, "");
+    check("", "ConfigMap", some.clone(), None, "");
+    check(
+        "backup.kurator.dev",
+        "Backup",
+        some.clone(),
+        Some(&some),
+        "nothing acts on Backup of backup.kurator.dev yet",
+    );
+    check("policy.karmada.io", "PropagationPolicy", some.clone(), None, "nothing acts on PropagationPolicy");
+    check("cluster.kurator.dev", "CustomCluster", some.clone(), None, "nothing acts on CustomCluster");
+    check("cluster.kurator.dev", "AttachedCluster", some.clone(), None, "");
+    check("delivery.kurator.dev", "Decision", some.clone(), None, "");
+    check("x.io", "Backup", some.clone(), None, "");
+    check("fleet.kurator.dev", "Fleet", json!({"spec": {"plugin": {"a": 1}}}), None, "spec.plugin is accepted, but");
+    check("apps.kurator.dev", "Application", some, None, "spec.destination.fleet is not set");
+}
+
+#[test]
+fn records_and_small_objects_are_written_without_a_look() {
+    let check = |group: &str, plural: &str, expect: bool| {
+        assert_eq!(may_warn(&model::GroupResource::new(group, plural)), expect, "{group} {plural}");
+    };
+    check("apps", "deployments", true);
+    check("work.karmada.io", "works", true);
+    check("apps.kurator.dev", "applications", true);
+    check("delivery.kurator.dev", "memberstatuses", false);
+    check("", "secrets", false);
+    check("coordination.k8s.io", "leases", false);
 }

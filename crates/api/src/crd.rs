@@ -1,6 +1,6 @@
 //! The CustomResourceDefinitions that the hub installs.
 //!
-//! Kurator's are the published schemas (`crds/*.json`, without their prose) plus the optional fields that
+//! Kurator's are the published schemas (`crds/*.json`, described in our words) plus the optional fields that
 //! `docs/adr/0003-optional-fields.md` and `docs/adr/0029-edits-are-held.md` list, and plus limits that no manifest in use
 //! reaches (`docs/adr/0035-limits-in-published-kinds.md`): a text that the hub reads has one. Ours and Karmada's Cluster come from the types.
 
@@ -8,6 +8,7 @@ use kube::CustomResourceExt;
 use model::limit;
 use serde_json::{Value, json};
 
+use crate::description;
 use crate::karmada::cluster::v1alpha1::Cluster;
 
 const ATTACHED_CLUSTERS: &str = include_str!("../crds/cluster.kurator.dev_attachedclusters.json");
@@ -16,7 +17,10 @@ const APPLICATIONS: &str = include_str!("../crds/apps.kurator.dev_applications.j
 
 /// Every CRD of the hub, in the order of their names.
 pub fn all() -> Vec<Value> {
-    let mut out = vec![attached_clusters(), fleets(), applications(), members()];
+    let mut published = [attached_clusters(), fleets(), applications()];
+    published.iter_mut().for_each(description::describe);
+    let mut out = Vec::from(published);
+    out.push(members());
     out.extend(crate::delivery::crds());
     out.sort_by(|a, b| model::object::name(a).cmp(&model::object::name(b)));
     out
@@ -85,13 +89,25 @@ fn attached_clusters() -> Value {
     let name = "Name of the member, unique over the hub; the object's own name when absent.";
     add(&mut crd, &["spec"], json!({"memberName": {"type": "string", "maxLength": 48, "description": name}}));
     add(&mut crd, &["status"], json!({"conditions": condition_list(), "member": {"type": "string"}}));
+    show_age(&mut crd);
     crd
+}
+
+/// Adds the age, which a kind with columns of its own does not show otherwise.
+fn show_age(crd: &mut Value) {
+    let columns = crd["spec"]["versions"][0]["additionalPrinterColumns"].as_array_mut();
+    columns.expect("the published kind has columns: a test reads them").push(age());
+}
+
+fn age() -> Value {
+    json!({"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"})
 }
 
 fn fleets() -> Value {
     let mut crd = published(FLEETS);
     let generation = json!({"type": "integer", "format": "int64"});
     add(&mut crd, &["status"], json!({"conditions": condition_list(), "observedGeneration": generation}));
+    show_age(&mut crd);
     crd
 }
 
@@ -141,7 +157,7 @@ fn applications() -> Value {
     crd["spec"]["versions"][0]["additionalPrinterColumns"] = json!([
         column("Ready", ".status.conditions[?(@.type==\"Ready\")].status"),
         column("Revision", ".status.sourceStatus.gitRepoStatus.artifact.revision"),
-        {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+        age(),
     ]);
     crd
 }

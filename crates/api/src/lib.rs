@@ -8,6 +8,7 @@
 pub mod condition;
 pub mod crd;
 pub mod delivery;
+mod description;
 pub mod feed;
 pub mod karmada;
 pub mod kurator;

@@ -1,4 +1,7 @@
-//! What every cluster has from its first start: system namespaces and the roles that let people look around.
+//! What every cluster has from its first start: system namespaces, the roles that let people look around, and those that
+//! they are given.
+
+mod role;
 
 use std::sync::Arc;
 
@@ -8,6 +11,7 @@ use http_body_util::{BodyExt as _, Full};
 use model::{Reason, Status};
 use serde_json::{Value, json};
 
+use crate::budget::Origin;
 use crate::error::Error;
 use crate::namespace;
 use crate::state::State;
@@ -22,18 +26,18 @@ pub(crate) async fn run(state: &Arc<State>) -> Result<(), Error> {
     let namespaces = namespace::SYSTEM.into_iter().map(|name| {
         // The label is set by the NamespaceDefaultLabelName step of upstream; see `semantics::default`.
         let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
-        ("/api/v1/namespaces".to_owned(), name, object)
+        ("/api/v1/namespaces".to_owned(), object)
     });
     let policies = policies()
         .into_iter()
-        .map(|(resource, name, object)| (format!("/apis/rbac.authorization.k8s.io/v1/{resource}"), name, object));
-    let all = namespaces.chain(policies).map(|(path, name, object)| ensure(state, path, name, object));
+        .map(|(resource, object)| (format!("/apis/rbac.authorization.k8s.io/v1/{resource}"), object));
+    let all = namespaces.chain(policies).map(|(path, object)| ensure(state, path, object));
     futures::future::try_join_all(all).await.map(drop)
 }
 
 /// The bootstrap policy that a hub needs (`plugin/pkg/auth/authorizer/rbac/bootstrappolicy`): everything for masters,
-/// discovery and self-review for known users, health for all.
-fn policies() -> Vec<(&'static str, &'static str, Value)> {
+/// discovery and self-review for known users, health for all, and the roles for users.
+fn policies() -> Vec<(&'static str, Value)> {
     let role = |name: &str, rules: Value| {
         json!({
             "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
@@ -82,34 +86,46 @@ fn policies() -> Vec<(&'static str, &'static str, Value)> {
             &[AUTHENTICATED, UNAUTHENTICATED],
         ),
     ];
-    roles
-        .into_iter()
-        .flat_map(|(name, rules, groups)| {
-            [("clusterroles", name, role(name, rules)), ("clusterrolebindings", name, binding(name, groups))]
-        })
-        .collect()
+    let bound = roles.into_iter().flat_map(|(name, rules, groups)| {
+        [("clusterroles", role(name, rules)), ("clusterrolebindings", binding(name, groups))]
+    });
+    bound.chain(role::gathered().into_iter().map(|role| ("clusterroles", role))).collect()
 }
 
-async fn ensure(state: &Arc<State>, path: String, name: &str, object: Value) -> Result<(), Error> {
+async fn ensure(state: &Arc<State>, path: String, object: Value) -> Result<(), Error> {
+    let name = model::object::name(&object).unwrap_or_default();
     let failed = |status| Error::Bootstrap { what: format!("{path}/{name}"), status: Box::new(status) };
-    let found = request_as_system(state, Method::GET, &format!("{path}/{name}"), Bytes::new()).await;
+    let found = request_as_system(state, Method::GET, &format!("{path}/{name}"), "", Bytes::new()).await;
     match found {
         Ok(()) => return Ok(()),
         Err(status) if status.is(Reason::NotFound) => {}
         Err(status) => return Err(failed(status)),
     }
-    match request_as_system(state, Method::POST, &path, Bytes::from(object.to_string())).await {
+    match request_as_system(state, Method::POST, &path, "", Bytes::from(object.to_string())).await {
         Err(status) if !status.is(Reason::AlreadyExists) => Err(failed(status)),
         _ => Ok(()),
     }
 }
 
-async fn request_as_system(state: &Arc<State>, method: Method, path: &str, body: Bytes) -> Result<(), Status> {
+/// The media type of merge patches.
+pub(crate) const MERGE_PATCH: &str = "application/merge-patch+json";
+
+/// A request of the server to itself. The content type may be empty.
+pub(crate) async fn request_as_system(
+    state: &Arc<State>,
+    method: Method,
+    path: &str,
+    content_type: &'static str,
+    body: Bytes,
+) -> Result<(), Status> {
     let mut request = Request::new(Full::new(body));
     *request.method_mut() = method;
     *request.uri_mut() = path.parse().map_err(Status::internal)?;
     request.headers_mut().insert(http::header::USER_AGENT, http::HeaderValue::from_static("kube-apiserver"));
-    let answer = crate::service::answer(state.clone(), UserInfo::master(USER), request).await;
+    if !content_type.is_empty() {
+        request.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(content_type));
+    }
+    let answer = crate::service::answer(state.clone(), UserInfo::master(USER), Origin::Process, request).await;
     if answer.status().is_success() {
         return Ok(());
     }

@@ -120,7 +120,9 @@ impl Call {
         match negotiate::object_body(self.content_type.as_deref())? {
             Encoding::Yaml => {
                 let text = std::str::from_utf8(&self.body).map_err(|e| self.malformed(&e))?;
-                Ok((model::yaml::parse(text).map_err(|e| self.malformed(&e))?, Vec::new()))
+                let (value, twice) = model::yaml::parse_and_duplicate(text).map_err(|e| self.malformed(&e))?;
+                let twice = twice.map(|duplicate| format!("yaml: unmarshal errors:\n  {duplicate}"));
+                Ok((value, twice.into_iter().collect()))
             }
             Encoding::Protobuf => {
                 Ok((apimachinery::protobuf::decode(&self.body).map_err(|e| self.malformed(&e))?, Vec::new()))
@@ -142,9 +144,6 @@ impl Call {
     pub(crate) fn decode_object(&mut self) -> Result<Value, Status> {
         let (mut object, duplicates) = self.decode()?;
         semantics::check_kind(&mut object, &self.served)?;
-        if let Some(warn) = self.served.strategy.warn {
-            self.warnings.extend(warn(&object));
-        }
         self.prune(&mut object, duplicates)?;
         Ok(object)
     }
@@ -161,9 +160,13 @@ impl Call {
             let kind = model::GroupKind::new("meta.k8s.io", "CreateOptions");
             return Err(Status::invalid(&kind, "", &[error]));
         }
-        let mut found = duplicates;
         let unknown = semantics::prune(&self.served, object);
-        found.extend(unknown.iter().map(|path| format!("unknown field \"{path}\"")));
+        let unknown: Vec<String> = unknown.iter().map(|path| format!("unknown field \"{path}\"")).collect();
+        let mut found = [duplicates, unknown].concat();
+        // What the decoder of a type finds comes as it is in the text; objects of CRDs are pruned after they are decoded.
+        if self.served.builtin().is_some() && found.len() > 1 {
+            found = crate::json::in_order(&self.body, found);
+        }
         if found.is_empty() {
             return Ok(());
         }

@@ -30,8 +30,14 @@ pub type Exposition = Arc<dyn Fn(&mut String) + Send + Sync>;
 /// Limits of one server. Each refuses with 429 or closes, and counts in [`Counters::refused`](crate::Counters::refused).
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Requests handled at once, watches not counted. kube-apiserver's default is 400 reads + 200 writes.
+    /// Requests of known callers over the network that are handled at once, watches not counted. kube-apiserver's default
+    /// is 400 reads + 200 writes.
     pub requests: usize,
+    /// The same for clients in the process: each controller bounds its own work far below this.
+    pub process_requests: usize,
+    /// The same for callers without credentials. They may ask for health and version only, whose answers wait for nothing:
+    /// more than a few at once are no probes.
+    pub anonymous_requests: usize,
     /// Watches open at once: 1,000 members' agents with 10 kinds each.
     pub watches: usize,
     /// TLS connections open at once: an agent and a few people per member.
@@ -57,6 +63,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             requests: 600,
+            process_requests: 600,
+            anonymous_requests: 32,
             watches: 20_000,
             connections: 4_096,
             handshake: Duration::from_secs(10),

@@ -45,6 +45,13 @@ pub(crate) fn event(object: &mut Value, from: &str, to: &str) {
     }
 }
 
+/// The name in the core group of a field of an Event in `events.k8s.io`, from outside in (`regarding.name`).
+pub(crate) fn event_field(path: &str) -> String {
+    let (first, rest) = path.split_once('.').map_or((path, ""), |(first, rest)| (first, rest));
+    let core = EVENT_FIELDS.iter().find(|(_, new)| *new == first).map_or(first, |(core, _)| core);
+    if rest.is_empty() { core.to_owned() } else { format!("{core}.{rest}") }
+}
+
 /// A HorizontalPodAutoscaler between `autoscaling/v1` and `autoscaling/v2`.
 pub(crate) fn autoscaler(object: &mut Value, from: &str, to: &str) {
     match (from, to) {

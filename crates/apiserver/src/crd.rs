@@ -4,11 +4,11 @@
 //! upstream's controllers need a moment. Conversion between versions is `None`: only `apiVersion` changes.
 
 use apimachinery::structural::{self, ConversionStrategy, CustomKind};
-use model::{Timestamp, clock, object};
+use model::{FieldError, FieldPath, Timestamp, clock, object};
 use serde_json::{Value, json};
 
 use crate::meta::Meta;
-use crate::surroundings::{NamesInUse, Surroundings};
+use crate::surroundings::{FixedKind, NamesInUse, Surroundings};
 
 /// Group of CRDs.
 pub(crate) const GROUP: &str = "apiextensions.k8s.io";
@@ -64,7 +64,12 @@ fn prepare(crd: &mut Value, old: Option<&Value>, surroundings: &dyn Surroundings
 }
 
 fn status(kind: &CustomKind, old: Option<&Value>, crd: &str, surroundings: &dyn Surroundings) -> Value {
-    let (accepted, conflict) = names(&surroundings.names_in_use(&kind.group, crd), kind, old);
+    // What is served without the CRD has these names already.
+    let in_use = match surroundings.fixed_kind(crd) {
+        Some(_) => NamesInUse::default(),
+        None => surroundings.names_in_use(&kind.group, crd),
+    };
+    let (accepted, conflict) = names(&in_use, kind, old);
     let storage = kind.storage_version().map(|v| v.name.clone()).unwrap_or_default();
     let mut stored: Vec<Value> =
         old.and_then(|old| object::get(old, &["status", "storedVersions"])?.as_array().cloned()).unwrap_or_default();
@@ -151,8 +156,49 @@ pub(crate) fn condition<'a>(crd: &'a Value, ty: &str) -> Option<&'a str> {
     list.iter().find(|c| c.get("type").and_then(Value::as_str) == Some(ty))?.get("status")?.as_str()
 }
 
+/// A CRD cannot define a kind that the server has without it. The CRD of such a kind as its authors publish it is stored,
+/// so that manifests and tools find it; nothing is served by it. Another one of that name is refused.
+pub(crate) fn check_names(crd: &Value, old: Option<&Value>, surroundings: &dyn Surroundings) -> Vec<FieldError> {
+    let name = object::name(crd).unwrap_or_default();
+    let Some(fixed) = surroundings.fixed_kind(name) else { return Vec::new() };
+    // One that is there from a time in which it was accepted can be changed in other ways, above all its finalizers.
+    if old.is_some_and(|old| old.get("spec") == crd.get("spec")) || fits(crd, &fixed) {
+        return Vec::new();
+    }
+    let scope = if fixed.namespaced { "Namespaced" } else { "Cluster" };
+    let versions: Vec<&str> = fixed.versions.iter().map(String::as_str).collect();
+    let why = format!(
+        "{name} is served by this API server without a definition (kind {}, scope {scope}, versions {}), and a definition \
+         cannot change it: choose another group or plural",
+        fixed.kind,
+        versions.join(", "),
+    );
+    vec![FieldError::forbidden(FieldPath::of("spec.names.plural"), why)]
+}
+
+/// Does a CRD say of a kind what the server serves: its kind, its scope and at least one of its versions?
+fn fits(crd: &Value, fixed: &FixedKind) -> bool {
+    let text = |path: &[&str]| object::get_str(crd, path).unwrap_or_default();
+    let versions = object::get(crd, &["spec", "versions"]).and_then(Value::as_array);
+    let mut names = versions.into_iter().flatten().filter_map(|version| version.get("name")?.as_str());
+    text(&["spec", "names", "kind"]) == fixed.kind
+        && text(&["spec", "scope"]) == (if fixed.namespaced { "Namespaced" } else { "Cluster" })
+        && names.any(|name| fixed.versions.contains(name))
+}
+
+/// What a client should know about the CRD that it sends.
+pub(crate) fn warnings(crd: &Value, _: Option<&Value>, surroundings: &dyn Surroundings) -> Vec<String> {
+    let name = object::name(crd).unwrap_or_default();
+    if surroundings.fixed_kind(name).is_some() {
+        return vec![format!(
+            "{name} is served by this API server itself: the definition is stored and changes nothing"
+        )];
+    }
+    unsupported(crd)
+}
+
 /// What a CRD asks for and this server does not do.
-pub(crate) fn unsupported(crd: &Value) -> Vec<String> {
+fn unsupported(crd: &Value) -> Vec<String> {
     let Ok(kind) = structural::parse_crd(crd) else { return Vec::new() };
     let rules = kind.versions.iter().flat_map(|v| v.cel_rules.iter().map(move |path| (&v.name, path)));
     let mut out: Vec<String> = rules

@@ -73,7 +73,8 @@ pub(crate) async fn dispatch(state: &Arc<State>, user: UserInfo, parts: Parts, b
     let counted = if verb == "patch" && is_apply(&parts) { "apply" } else { verb };
     state.counters.request(counted, client);
     let mut call = Call {
-        form: negotiate::accept(header(&parts.headers, &ACCEPT))?,
+        // The answer to a question is no object that has columns.
+        form: negotiate::accept(header(&parts.headers, &ACCEPT), served.strategy.review.is_none())?,
         gzip: header(&parts.headers, &ACCEPT_ENCODING).is_some_and(|h| h.contains("gzip")),
         content_type: header(&parts.headers, &CONTENT_TYPE).map(str::to_owned),
         state: state.clone(),
@@ -141,7 +142,7 @@ fn fixed(state: &Arc<State>, user: &UserInfo, target: &Target, parts: &Parts) ->
     if !matches!(parts.method, Method::GET | Method::HEAD) {
         return Err(not_allowed());
     }
-    let form = || negotiate::accept(header(&parts.headers, &ACCEPT));
+    let form = || negotiate::accept(header(&parts.headers, &ACCEPT), true);
     let etag = header(&parts.headers, &http::header::IF_NONE_MATCH);
     let gzip = header(&parts.headers, &ACCEPT_ENCODING).is_some_and(|h| h.contains("gzip"));
     match target {

@@ -1,5 +1,7 @@
 //! JSON bodies, with the keys that come twice.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -89,6 +91,104 @@ impl<'de> Visitor<'de> for Node<'_> {
 fn step(found: &mut [String], step: &dyn fmt::Display) {
     for path in found {
         *path = if path.starts_with('[') { format!("{step}{path}") } else { format!("{step}.{path}") };
+    }
+}
+
+/// Puts findings (`duplicate field "PATH"`, `unknown field "PATH"`) in the order of their places in a document. Those that
+/// are not in it come last, in the order in which they were.
+pub(crate) fn in_order(bytes: &[u8], found: Vec<String>) -> Vec<String> {
+    let mut finder = Finder { path: String::new(), wanted: HashMap::new(), order: Vec::new() };
+    for text in &found {
+        let place = text.split_once('"').and_then(|(what, rest)| Some((what, rest.strip_suffix('"')?)));
+        let Some((what, path)) = place else { continue };
+        // The second one is the duplicate.
+        finder.wanted.insert(path.to_owned(), (if what.starts_with("duplicate") { 1 } else { 0 }, text.clone()));
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    // A text that is no JSON has no places here.
+    let _ = (&mut finder).deserialize(&mut deserializer);
+    let mut order = finder.order;
+    let rest: Vec<String> = found.into_iter().filter(|text| !order.contains(text)).collect();
+    order.extend(rest);
+    order
+}
+
+/// Looks for paths while it reads a document.
+struct Finder {
+    path: String,
+    /// By path: how often it is still to be passed over, and what is said of it.
+    wanted: HashMap<String, (u32, String)>,
+    order: Vec<String>,
+}
+
+impl<'de> DeserializeSeed<'de> for &mut Finder {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for &mut Finder {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        let above = self.path.len();
+        for index in 0.. {
+            self.path.push_str(&format!("[{index}]"));
+            let next = items.next_element_seed(&mut *self)?;
+            self.path.truncate(above);
+            if next.is_none() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+        let above = self.path.len();
+        while let Some(key) = entries.next_key::<Cow<'de, str>>()? {
+            if above > 0 {
+                self.path.push('.');
+            }
+            self.path.push_str(&key);
+            match self.wanted.get_mut(&self.path) {
+                Some((0, _)) => self.order.extend(self.wanted.remove(&self.path).map(|(_, text)| text)),
+                Some((left, _)) => *left -= 1,
+                None => {}
+            }
+            entries.next_value_seed(&mut *self)?;
+            self.path.truncate(above);
+        }
+        Ok(())
     }
 }
 

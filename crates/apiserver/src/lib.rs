@@ -17,6 +17,7 @@
 
 mod authn;
 mod bootstrap;
+mod budget;
 mod call;
 mod cleanup;
 mod connection;
@@ -34,6 +35,7 @@ mod namespace;
 mod negotiate;
 mod network;
 mod openapi;
+mod own_service;
 mod page;
 mod path;
 mod query;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::call::Call;
 use crate::key;
 use crate::registry::Served;
-use crate::surroundings::{NamesInUse, Surroundings};
+use crate::surroundings::{FixedKind, NamesInUse, Surroundings};
 use crate::user::UserInfo;
 
 /// The surroundings of a call.
@@ -34,6 +34,26 @@ impl Surroundings for CallSurroundings<'_> {
     fn names_in_use(&self, group: &str, crd: &str) -> NamesInUse {
         self.call.state.registry().names_in_use(group, crd)
     }
+
+    fn fixed_kind(&self, crd: &str) -> Option<FixedKind> {
+        self.call.state.registry().fixed_kind(crd)
+    }
+
+    fn suffix(&self) -> String {
+        self.call.state.ids.suffix()
+    }
+}
+
+/// What the kind itself finds wrong with an object, besides what its type says.
+pub(crate) fn check(call: &Call, new: &Value, old: Option<&Value>) -> Vec<FieldError> {
+    let Some(check) = call.served.strategy.check.filter(|_| call.subresource().is_empty()) else { return Vec::new() };
+    check(new, old, &CallSurroundings { call, now: call.state.now() })
+}
+
+/// What a client should know about the object that it sends.
+pub(crate) fn warnings(call: &Call, new: &Value, old: Option<&Value>) -> Vec<String> {
+    let Some(warn) = call.served.strategy.warn.filter(|_| call.subresource().is_empty()) else { return Vec::new() };
+    warn(new, old, &CallSurroundings { call, now: call.state.now() })
 }
 
 /// A new object has no status but what the server gives it, unless its kind says otherwise.
@@ -94,9 +114,9 @@ pub(crate) fn before_update(call: &Call, new: &mut Value, old: &Value) -> Result
     own_namespace(call, new)?;
     match call.subresource() {
         "" | "scale" => whole(&call.served, new, old),
-        "status" => status(&call.served, new, old),
+        "status" => part_and_metadata(&call.served, new, old, &["status"]),
         "finalize" => only(new, old, &["spec", "finalizers"]),
-        "approval" => only(new, old, &["status", "conditions"]),
+        "approval" => part_and_metadata(&call.served, new, old, &["status", "conditions"]),
         _ => {}
     }
     let old_meta = old.get("metadata");
@@ -182,11 +202,11 @@ fn whole(served: &Served, new: &mut Value, old: &Value) {
     }
 }
 
-/// A write of the status. Metadata goes with it for built-in kinds, as far as upstream's strategies let it
-/// (`pkg/registry/*/strategy.go`); objects of CRDs, and CRDs themselves, keep theirs (`ResetObjectMetaForStatus`).
-fn status(served: &Served, new: &mut Value, old: &Value) {
+/// A write of the status, or of a part of it. Metadata goes with it for built-in kinds, as far as upstream's strategies let
+/// it (`pkg/registry/*/strategy.go`); objects of CRDs, and CRDs themselves, keep theirs (`ResetObjectMetaForStatus`).
+fn part_and_metadata(served: &Served, new: &mut Value, old: &Value, part: &[&str]) {
     let metadata = new.get("metadata").filter(|metadata| metadata.is_object()).cloned();
-    only(new, old, &["status"]);
+    only(new, old, part);
     if let (Some(metadata), Some(kept)) = (metadata, served.strategy.status_metadata) {
         new["metadata"] = metadata;
         for field in kept {

@@ -167,7 +167,17 @@ fn fields(key: &[u8], text: &str) -> Box<[(Arc<str>, Arc<str>)]> {
     if paths.is_empty() {
         return Box::default();
     }
-    paths.iter().filter_map(|path| Some((path.clone(), intern(&scalar(text, path)?)))).collect()
+    paths.iter().filter_map(|path| Some((path.clone(), intern(&indexed_value(resource, path, text)?)))).collect()
+}
+
+/// The value of a selectable field. `source` of an Event is the name of its component, or of who reports it
+/// (`pkg/registry/core/event/strategy.go`, ToSelectableFields).
+fn indexed_value<'a>(resource: &str, path: &str, text: &'a str) -> Option<Cow<'a, str>> {
+    if resource == "events" && path == "source" {
+        let component = scalar(text, "source.component").filter(|component| !component.is_empty());
+        return component.or_else(|| scalar(text, "reportingComponent"));
+    }
+    scalar(text, path)
 }
 
 /// Fields to index of a kind, from the table of built-in kinds; looked up once per process.

@@ -41,10 +41,11 @@ pub(crate) const DISCOVERY: &str = "application/json;g=apidiscovery.k8s.io;v=v2;
 /// What answers can be, as error messages list it.
 const ANSWERS: &str = "application/json, application/json;stream=watch";
 
-/// Chooses the first form of an `Accept` header that is served.
-pub(crate) fn accept(header: Option<&str>) -> Result<Form, Status> {
+/// Chooses the first form of an `Accept` header that is served. Not every answer can be a table.
+pub(crate) fn accept(header: Option<&str>, tables: bool) -> Result<Form, Status> {
     let Some(header) = header.filter(|h| !h.trim().is_empty()) else { return Ok(Form::Object) };
-    header.split(',').find_map(form).ok_or_else(|| {
+    let served = |range| form(range).filter(|form| tables || *form != Form::Table);
+    header.split(',').find_map(served).ok_or_else(|| {
         Status::new(Reason::NotAcceptable, format!("only the following media types are accepted: {ANSWERS}"))
     })
 }

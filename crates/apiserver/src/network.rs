@@ -21,6 +21,11 @@ const RESERVED: u32 = 16;
 const PORT_FIRST: u32 = 30_000;
 const PORTS: u32 = 2_768;
 
+/// The address of the Service `default/kubernetes`.
+pub(crate) fn first_address() -> Ipv4Addr {
+    Ipv4Addr::from(FIRST + 1)
+}
+
 /// Gives a Service the addresses it has none of. The guard is held until the Service is stored, so that two Services
 /// never take the same.
 pub(crate) async fn allocate<'a>(

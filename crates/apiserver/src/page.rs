@@ -93,9 +93,9 @@ impl Pages {
     pub(crate) fn pin(&self, snapshot: &Arc<dyn Snapshot<Meta>>, now: Timestamp) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         self.drop_old(&mut held, now);
-        match held.iter_mut().find(|p| p.snapshot.revision() == snapshot.revision()) {
-            Some(known) => known.at = now,
-            None => held.push_back(Pinned { at: now, snapshot: snapshot.clone() }),
+        // The age counts from the first page: a client that asks for one page again and again would keep a snapshot for ever.
+        if !held.iter().any(|p| p.snapshot.revision() == snapshot.revision()) {
+            held.push_back(Pinned { at: now, snapshot: snapshot.clone() });
         }
         while held.len() > self.max {
             held.pop_front();

@@ -12,7 +12,7 @@ use store::Revision;
 use crate::crd;
 use crate::resource::{Resource, ResourceInfo, Source};
 use crate::strategy::{self, Strategy};
-use crate::surroundings::NamesInUse;
+use crate::surroundings::{FixedKind, NamesInUse};
 
 /// Where a kind's definition comes from.
 #[derive(Clone)]
@@ -307,10 +307,24 @@ impl Registry {
         out
     }
 
-    /// A registry with a CRD added, changed (`Some`) or removed (`None`).
+    /// The kind of a CRD's name (`PLURAL.GROUP`) that is served without a CRD.
+    pub(crate) fn fixed_kind(&self, crd: &str) -> Option<FixedKind> {
+        let mut found: Option<FixedKind> = None;
+        for served in self.fixed.iter().filter(|s| s.resource.to_string() == crd) {
+            let kind = found.get_or_insert_with(FixedKind::default);
+            kind.kind.clone_from(&served.gvk.kind);
+            kind.namespaced = served.namespaced;
+            kind.versions.insert(served.gvk.version.clone());
+        }
+        found
+    }
+
+    /// A registry with a CRD added, changed (`Some`) or removed (`None`). The CRD of a kind that is served without one
+    /// changes nothing, also one that is stored from a time in which it did: two owners of one name would share storage,
+    /// and the end of the CRD would delete the objects of the other.
     pub(crate) fn with(&self, crd: &str, definition: Option<Definition>) -> Self {
         let mut out = self.clone();
-        match definition {
+        match definition.filter(|_| self.fixed_kind(crd).is_none()) {
             Some(definition) => out.customs.insert(crd.to_owned(), definition),
             None => out.customs.remove(crd),
         };

@@ -14,6 +14,7 @@ use http::Request;
 use http_body::Body;
 use model::{Reason, Status};
 
+use crate::budget::Origin;
 use crate::reply::{self, Answer};
 use crate::state::State;
 use crate::user::UserInfo;
@@ -53,18 +54,18 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (state, user) = (self.state.clone(), self.user.clone());
-        Box::pin(async move { Ok(answer(state, user, request).await) })
+        Box::pin(async move { Ok(answer(state, user, Origin::Process, request).await) })
     }
 }
 
 /// Handles one request whole: limits, body, dispatch; a panic becomes a 500 and ends nothing else.
-pub(crate) async fn answer<B>(state: Arc<State>, user: UserInfo, request: Request<B>) -> Answer
+pub(crate) async fn answer<B>(state: Arc<State>, user: UserInfo, origin: Origin, request: Request<B>) -> Answer
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: fmt::Display,
 {
     let counters = state.clone();
-    let handled = AssertUnwindSafe(handle(state, user, request)).catch_unwind().await;
+    let handled = AssertUnwindSafe(handle(state, user, origin, request)).catch_unwind().await;
     let answer = match handled {
         Ok(Ok(answer)) => answer,
         Ok(Err(status)) => reply::failure(&status),
@@ -80,13 +81,13 @@ where
     answer
 }
 
-async fn handle<B>(state: Arc<State>, user: UserInfo, request: Request<B>) -> Result<Answer, Status>
+async fn handle<B>(state: Arc<State>, user: UserInfo, origin: Origin, request: Request<B>) -> Result<Answer, Status>
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: fmt::Display,
 {
     // A watch holds a permit of its own for as long as its body lives; see `verb::watch`.
-    let Ok(_permit) = state.requests.try_acquire() else {
+    let Some(_permit) = state.budgets.admit_request(origin) else {
         state.counters.refuse();
         let message = "too many requests at once, please try again later";
         return Err(Status::new(Reason::TooManyRequests, message).retry_after(1));
@@ -94,7 +95,8 @@ where
     let limit = state.limits.request;
     let work = async {
         let (parts, stream) = request.into_parts();
-        let bytes = body::read(stream).await?;
+        // A body of a caller without credentials is not waited for: nothing that they may ask for has one.
+        let bytes = if origin == Origin::Anonymous { Bytes::new() } else { body::read(stream).await? };
         Box::pin(dispatch::dispatch(&state, user, parts, bytes)).await
     };
     tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {

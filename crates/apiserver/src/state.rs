@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admission::Admission;
 use crate::authz::{Authorizer, Policies};
+use crate::budget::Budgets;
 use crate::config::{Config, Exposition, Ids, Limits};
 use crate::counter::Counters;
 use crate::document::Documents;
@@ -46,7 +47,7 @@ pub(crate) struct State {
     pub(crate) version: String,
     pub(crate) exposition: Option<Exposition>,
     pub(crate) counters: Counters,
-    pub(crate) requests: Semaphore,
+    pub(crate) budgets: Budgets,
     pub(crate) watches: Arc<Semaphore>,
     pub(crate) pages: Pages,
     pub(crate) documents: Documents,
@@ -89,7 +90,7 @@ impl State {
         } = config;
         let state = Self {
             pages: Pages::new(limits.list_snapshots, limits.list_snapshot_age),
-            requests: Semaphore::new(limits.requests),
+            budgets: Budgets::new(&limits),
             watches: Arc::new(Semaphore::new(limits.watches)),
             registry: RwLock::new(Arc::new(Registry::new(&resources))),
             rbac_epoch: AtomicU64::new(1),

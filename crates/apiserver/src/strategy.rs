@@ -14,10 +14,13 @@ mod pod;
 mod row;
 mod volume;
 
-use model::Timestamp;
+use model::{FieldError, Timestamp};
 use serde_json::Value;
 
 use crate::surroundings::Surroundings;
+
+/// Finds something about an object, given what it was before and what surrounds it.
+pub(crate) type Look<T> = fn(&Value, Option<&Value>, &dyn Surroundings) -> Vec<T>;
 
 /// The rules of one kind.
 #[derive(Debug)]
@@ -34,6 +37,8 @@ pub(crate) struct Strategy {
     pub(crate) stored_as: Option<(&'static str, &'static str)>,
     /// Changes the shape of an object that goes from one `apiVersion` to another.
     pub(crate) convert: Option<fn(&mut Value, &str, &str)>,
+    /// The name of a selectable field in the form that is stored.
+    pub(crate) stored_field: Option<fn(&str) -> String>,
 
     // Create.
     /// An update of an object that is not there makes it (`AllowCreateOnUpdate`).
@@ -41,7 +46,9 @@ pub(crate) struct Strategy {
     /// Defaults beyond those of the type.
     pub(crate) default: Option<fn(&mut Value)>,
     /// What a client should know about the object that it sends.
-    pub(crate) warn: Option<fn(&Value) -> Vec<String>>,
+    pub(crate) warn: Option<Look<String>>,
+    /// Finds what is wrong with an object by what surrounds it.
+    pub(crate) check: Option<Look<FieldError>>,
     /// A new object keeps the status that the client sent.
     pub(crate) create_with_status: bool,
     /// Sets what a new object starts with, after defaulting.

@@ -18,6 +18,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::budget::Origin;
 use crate::connection::{Closing, Connection, Unauthenticated};
 use crate::reply::{self, Answer};
 use crate::server::ApiServer;
@@ -163,10 +164,11 @@ async fn serve_connection(
             }
             let answer = match identify(&state, peer, &request) {
                 Ok(user) => {
-                    if user.name.as_ref() != ANONYMOUS {
+                    let origin = if user.name.as_ref() == ANONYMOUS { Origin::Anonymous } else { Origin::Known };
+                    if origin == Origin::Known {
                         unauthenticated.mark_authenticated(&connection);
                     }
-                    service::answer(state, user, request).await
+                    service::answer(state, user, origin, request).await
                 }
                 Err(status) => reply::failure(&status),
             };

@@ -11,6 +11,7 @@ use crate::{discovery, token};
 mod collection;
 mod create;
 mod delete;
+mod eviction;
 mod filter;
 mod get;
 mod list;
@@ -67,7 +68,7 @@ async fn run_subresource(call: &mut Call, subresource: &str, verb: &'static str)
     match (subresource, verb) {
         ("scale", _) => scale::scale(call, verb).await,
         ("binding", _) => pod::bind(call).await,
-        ("eviction", _) => pod::evict(call).await,
+        ("eviction", _) => eviction::evict(call).await,
         ("token", _) => token::create(call).await,
         ("approval" | "finalize" | "status", "get") => get::get(call),
         ("approval" | "finalize" | "status", "update") => update::update(call).await,

@@ -18,6 +18,7 @@ use crate::graph::{Graph, Item, Uid};
 mod absent;
 mod account;
 mod object;
+mod role;
 mod space;
 
 use absent::Absent;
@@ -34,6 +35,8 @@ const LISTS_MAX: Duration = Duration::from_secs(10);
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(30));
 /// Its name in logs and counters.
 const NAME: &str = "housekeeping";
+/// Group of roles.
+const RBAC: &str = "rbac.authorization.k8s.io";
 
 /// What it works with.
 pub struct Options {
@@ -51,6 +54,8 @@ enum Key {
     Object(Uid),
     Namespace(String),
     Account(String),
+    /// All ClusterRoles: they are few, and which ones gather which is not in their metadata.
+    Roles,
 }
 
 impl fmt::Display for Key {
@@ -59,6 +64,7 @@ impl fmt::Display for Key {
             Self::Object(uid) => write!(f, "object {uid}"),
             Self::Namespace(name) => write!(f, "namespace {name}"),
             Self::Account(namespace) => write!(f, "service account of {namespace}"),
+            Self::Roles => f.write_str("aggregated roles"),
         }
     }
 }
@@ -126,6 +132,7 @@ impl Inner {
             Key::Object(uid) => self.collect(uid).await,
             Key::Namespace(name) => self.empty(name).await,
             Key::Account(namespace) => self.furnish(namespace).await,
+            Key::Roles => self.gather_rules().await,
         };
         next.unwrap_or_else(|error| {
             tracing::debug!(%error, class = ?error.class(), "housekeeping looks again later");
@@ -149,9 +156,11 @@ impl Inner {
             ("", "ServiceAccount") if gone && item.name == crate::account::ACCOUNT => {
                 self.queue.add(Key::Account(item.namespace.clone()));
             }
-            ("", "ConfigMap") if gone && item.name == crate::account::ROOT_CA => {
+            // Also when it changed: it holds what clients trust.
+            ("", "ConfigMap") if item.name == crate::account::ROOT_CA => {
                 self.queue.add(Key::Account(item.namespace.clone()));
             }
+            (RBAC, "ClusterRole") => self.queue.add(Key::Roles),
             _ => {}
         }
         if !item.namespace.is_empty() && state.namespace(&item.namespace).is_some_and(|ns| ns.deleting) {

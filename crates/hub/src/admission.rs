@@ -1,7 +1,10 @@
 //! Mounts crate `admit` into the API server, and keeps our CRDs whole.
 
+mod protect;
+
 use apiserver::{Admission, AdmissionRequest, Denied, Operation};
 use model::GroupResource;
+pub(crate) use protect::Protection;
 use serde_json::Value;
 
 /// Validates the fleet's kinds.
@@ -25,11 +28,22 @@ impl Admission for FleetAdmission {
         let (Some(object), "") = (object, request.subresource) else { return Ok(Vec::new()) };
         let kind = request.kind.group_kind();
         let errors = admit::validate(&kind, object, request.old);
-        if !errors.is_empty() {
-            return Err(Denied::Invalid(errors));
-        }
-        let unhonoured = admit::not_implemented(&kind, object);
-        Ok(unhonoured.iter().map(|path| format!("{path} is accepted, but not honoured yet")).collect())
+        if errors.is_empty() { Ok(Vec::new()) } else { Err(Denied::Invalid(errors)) }
+    }
+}
+
+/// Tells writers what an object does not do, or that nothing acts on it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Warnings;
+
+impl Admission for Warnings {
+    fn handles(&self, resource: &GroupResource, operation: Operation) -> bool {
+        operation != Operation::Delete && admit::may_warn(resource)
+    }
+
+    fn validate(&self, request: &AdmissionRequest<'_>, object: Option<&Value>) -> Result<Vec<String>, Denied> {
+        let (Some(object), "") = (object, request.subresource) else { return Ok(Vec::new()) };
+        Ok(admit::warnings(&request.kind.group_kind(), object, request.old))
     }
 }
 

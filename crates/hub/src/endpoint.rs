@@ -2,7 +2,7 @@
 //! covers.
 
 use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// The host that clients are told: what is advertised, else the address of the listener. One that listens everywhere
 /// and advertises nothing is told as loopback, since "everywhere" is no address that a client can connect to.
@@ -13,6 +13,13 @@ pub(crate) fn host(listen: IpAddr, advertise: Option<&str>) -> String {
         (None, IpAddr::V6(ip)) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.to_string(),
         (None, ip) => ip.to_string(),
     }
+}
+
+/// The address in the endpoints of `default/kubernetes`: what clients are told, when that is an address.
+pub(crate) fn published(listen: SocketAddr, host: &str) -> SocketAddr {
+    let told = host.parse().ok();
+    let ip = told.unwrap_or(if listen.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { listen.ip() });
+    SocketAddr::new(ip, listen.port())
 }
 
 /// `https://HOST:PORT`.

@@ -1,4 +1,7 @@
-//! What every hub has: its CRDs, its namespace, its id. Nothing is written that is there already.
+//! What every hub has: its CRDs, its namespace, its id, its kinds in the usual roles. Nothing is written that is there
+//! already.
+
+mod role;
 
 use std::collections::BTreeMap;
 
@@ -8,22 +11,23 @@ use client::{Api, Selection, Typed};
 use futures::StreamExt;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
+use k8s_openapi::api::rbac::v1::ClusterRole;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::ResourceExt;
 use plan::authenticator::{HubKey, HubKeyError, KEY_BYTES};
 use serde_json::Value;
 
-use crate::entropy;
+use crate::{entropy, view};
 
 const FIELD_MANAGER: &str = "kurator-hub";
 /// Secret that holds the hub's id. Backup, export and import keep it.
-const ID_SECRET: &str = "kurator-hub-id";
+pub(crate) const ID_SECRET: &str = "kurator-hub-id";
 /// Secret that holds the hub's key, which proves to the hub what it wrote in members. Backup, export and import keep it.
-const KEY_SECRET: &str = "kurator-hub-key";
+pub(crate) const KEY_SECRET: &str = "kurator-hub-key";
 /// Secret that push hooks must know.
 const HOOK_SECRET: &str = "kurator-push-hook";
-/// CRDs that are applied at once; each is one durable write, and they share its sync.
-const CRDS_AT_ONCE: usize = 16;
+/// Objects of one kind that are applied at once; each is one durable write, and they share its sync.
+const WRITES_AT_ONCE: usize = 16;
 
 /// The hub's own objects could not be installed.
 #[derive(Debug, thiserror::Error)]
@@ -61,10 +65,13 @@ pub(crate) struct Installed {
 
 pub(crate) async fn install(api: &Api) -> Result<Installed, InstallError> {
     let api = api.with_manager(FIELD_MANAGER);
-    // CRDs and the system namespace do not need each other, nor do the three Secrets: writes at once share a sync.
-    // Boxed: both are large, and what starts a hub would be as large.
-    let (definitions, secrets) = (Box::pin(definitions(&api)), Box::pin(secrets(&api)));
-    let ((), installed) = futures::future::try_join(definitions, secrets).await?;
+    // CRDs, the system namespace and roles do not need each other, nor do the three Secrets: writes at once share a sync.
+    // Boxed: they are large, and what starts a hub would be as large.
+    let wanted = api::crd::all();
+    let roles = role::roles(&wanted, &view::KINDS);
+    let definitions = Box::pin(applied::<CustomResourceDefinition>(&api, wanted));
+    let roles = Box::pin(applied::<ClusterRole>(&api, roles));
+    let ((), (), installed) = futures::future::try_join3(definitions, roles, Box::pin(secrets(&api))).await?;
     Ok(installed)
 }
 
@@ -85,27 +92,36 @@ async fn secrets(api: &Api) -> Result<Installed, InstallError> {
     Ok(Installed { id, key, hook })
 }
 
-async fn definitions(api: &Api) -> Result<(), InstallError> {
-    let definitions = api.typed::<CustomResourceDefinition>();
-    let stored = definitions.list("", &Selection::default()).await.map_err(failed("CRDs"))?;
+/// Applies those of the cluster-scoped objects that are not stored as they are wanted.
+async fn applied<K>(api: &Api, wanted: Vec<Value>) -> Result<(), InstallError>
+where
+    K: kube::Resource<DynamicType = (), Scope: 'static>
+        + Clone
+        + std::fmt::Debug
+        + serde::de::DeserializeOwned
+        + serde::Serialize,
+{
+    let objects = api.typed::<K>();
+    let stored = objects.list("", &Selection::default()).await.map_err(failed(K::plural(&())))?;
     let stored: BTreeMap<String, Value> =
         stored.items.iter().map(|c| (c.name_any(), serde_json::to_value(c).unwrap_or_default())).collect();
-    let missing: Vec<Value> = api::crd::all()
+    let missing: Vec<Value> = wanted
         .into_iter()
-        .filter(|crd| {
-            let name = model::object::name(crd).unwrap_or_default();
-            !stored.get(name).is_some_and(|stored| model::object::holds(stored, crd))
+        .filter(|object| {
+            let name = model::object::name(object).unwrap_or_default();
+            !stored.get(name).is_some_and(|stored| model::object::holds(stored, object))
         })
         .collect();
     let mut applied = futures::stream::iter(missing)
-        .map(|crd| {
-            let definitions = definitions.clone();
+        .map(|object| {
+            let objects = objects.clone();
             async move {
-                let name = model::object::name(&crd).unwrap_or_default().to_owned();
-                definitions.apply(&crd).await.map(drop).map_err(failed(format!("CRD {name}")))
+                let name = model::object::name(&object).unwrap_or_default();
+                let what = format!("{} {name}", K::kind(&()));
+                objects.apply(&object).await.map(drop).map_err(failed(what))
             }
         })
-        .buffer_unordered(CRDS_AT_ONCE);
+        .buffer_unordered(WRITES_AT_ONCE);
     while let Some(result) = applied.next().await {
         result?;
     }

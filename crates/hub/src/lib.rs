@@ -117,7 +117,12 @@ impl Hub {
         let mut config = Config::new(store, clock.clone(), Arc::new(SystemIds));
         config.token_key = Some(keys.token.clone());
         config.resources = vec![Arc::new(view::Trees(views.clone())), Arc::new(view::MemberTrees(views.clone()))];
-        config.admissions = vec![Arc::new(admission::FleetAdmission), Arc::new(admission::DefinitionAdmission)];
+        config.admissions = vec![
+            Arc::new(admission::Protection),
+            Arc::new(admission::FleetAdmission),
+            Arc::new(admission::DefinitionAdmission),
+            Arc::new(admission::Warnings),
+        ];
         config.version = concat!("v1.37.0+kurator-", env!("CARGO_PKG_VERSION")).to_owned();
         let scraped = metrics.clone();
         config.exposition = Some(Arc::new(move |text| scraped.write(text)));
@@ -125,6 +130,7 @@ impl Hub {
         let listener = listen(&directory, "hub", options.listen).await?;
         let hook_listener = listen(&directory, "hook", SocketAddr::new(options.listen.ip(), 0)).await?;
         let (address, hook) = (local(&listener, options.listen)?, local(&hook_listener, options.listen)?);
+        server.publish(endpoint::published(address, &host));
         // What watches and only reads has the process' own name; what writes has one of its own.
         let api = Api::new(client_of(&server, "system:kurator"), "kurator");
         let installed = install::install(&api).await?;

@@ -25,6 +25,9 @@ pub const GROUP: &str = "view.kurator.dev";
 /// Version of the views.
 pub const VERSION: &str = "v1alpha1";
 
+/// The views: group and plural.
+pub(crate) const KINDS: [(&str, &str); 2] = [(GROUP, "trees"), (GROUP, "membertrees")];
+
 /// What the views read; filled in when the controllers run.
 /// Weak: the API server holds its views, and the context holds clients of the API server.
 pub(crate) type Shared = Arc<OnceLock<Weak<Controllers>>>;

@@ -1,7 +1,7 @@
 //! What a cluster's admission fills in for Pods: an account, and how long they stay on a node in trouble.
 //!
-//! Follows kube-apiserver's ServiceAccount and DefaultTolerationSeconds plugins. Not here: the account's token volume,
-//! since nothing runs that could read it.
+//! Follows kube-apiserver's ServiceAccount and DefaultTolerationSeconds plugins. The token volume of the account is
+//! the work of the API server.
 
 use apiserver::{Admission, AdmissionRequest, Denied, Operation};
 use model::{GroupResource, object};

@@ -131,6 +131,7 @@ impl Member {
             identity.port = Some(front.port());
             identity.save(dir).map_err(|source| Error::Identity { name: name.clone(), source })?;
         }
+        server.publish(front.address());
         let kubeconfig = identity.kubeconfig(&name, &front.url());
         let client = kube::Client::new(server.service_as(UserInfo::master("system:member-sim")), "default");
         let api = Api::new(client, FIELD_MANAGER);

@@ -2,19 +2,21 @@
 //!
 //! They hold what decisions need and nothing else; templates, which are copied into what is created, are shared.
 
+mod disruption;
 mod meta;
 mod node;
 mod pod;
 mod service;
 mod workload;
 
+pub use disruption::{Bound, Budget};
 pub use meta::{Condition, Meta, Uid, find_condition, set_condition, time};
 pub use node::{Node, Taint, TaintEffect};
 pub use pod::{Container, Phase, Pod, Port, Progress, Resources, RestartPolicy, Toleration};
 pub(crate) use service::{MANAGED_BY, SERVICE_NAME};
 pub use service::{Service, ServicePort, Slice};
 pub use workload::{
-    DaemonSet, Deployment, DeploymentStatus, IntOrPercent, Job, ReplicaSet, SetStatus, StatefulSet, Strategy,
+    DaemonSet, Deployment, DeploymentStatus, IntOrPercent, Job, ReplicaSet, Revision, SetStatus, StatefulSet, Strategy,
 };
 
 use serde_json::Value;

@@ -3,14 +3,17 @@
 //! No I/O, no clock, no randomness: time and seeds come in. Each follows the controller of kube-controller-manager,
 //! kube-scheduler or kubelet that its documentation names.
 
+pub mod claim;
 pub mod daemon_set;
 pub mod deployment;
+pub mod disruption;
 pub mod endpoint;
 pub mod history;
 pub mod job;
 pub mod kubelet;
 pub mod node;
 pub mod replica_set;
+pub mod revision;
 pub mod rollout;
 pub mod schedule;
 pub mod stateful_set;

@@ -16,6 +16,7 @@ use crate::object::{Progress, Uid};
 use crate::option::{NodeSpec, Pace};
 use crate::world::{Change, Name, World};
 
+mod disruption;
 mod known;
 mod kubelet;
 mod node;
@@ -41,6 +42,7 @@ pub(crate) enum Key {
     DaemonSet(Name),
     Job(Name),
     Service(Name),
+    Budget(Name),
     /// A pod, as its node's kubelet and the node lifecycle see it.
     Pod(Name),
     Node(String),
@@ -58,6 +60,7 @@ impl fmt::Display for Key {
             Self::DaemonSet(name) => named("DaemonSet", name),
             Self::Job(name) => named("Job", name),
             Self::Service(name) => named("Service", name),
+            Self::Budget(name) => named("PodDisruptionBudget", name),
             Self::Pod(name) => named("Pod", name),
             Self::Node(name) => write!(f, "Node {name}"),
             Self::Schedule => f.write_str("pods without a node"),
@@ -129,9 +132,11 @@ impl Sim {
             self.follow::<crate::object::ReplicaSet>(),
             self.follow::<crate::object::Deployment>(),
             self.follow::<crate::object::StatefulSet>(),
+            self.follow::<crate::object::Revision>(),
             self.follow::<crate::object::DaemonSet>(),
             self.follow::<crate::object::Job>(),
             self.follow::<crate::object::Service>(),
+            self.follow::<crate::object::Budget>(),
             self.follow::<crate::object::Slice>(),
             work,
         );
@@ -252,6 +257,7 @@ impl Sim {
             Key::DaemonSet(name) => self.daemon_set(name).await,
             Key::Job(name) => self.job(name).await,
             Key::Service(name) => self.service(name).await,
+            Key::Budget(name) => self.budget(name).await,
             Key::Pod(name) => self.pod(name).await,
             Key::Node(name) => self.node(name).await,
             Key::Schedule => self.schedule().await,

@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use crate::object::{DaemonSet, Deployment, Job, Node, Object, Pod, ReplicaSet, Service, Slice, StatefulSet, Uid};
+use crate::object::{
+    Budget, DaemonSet, Deployment, Job, Node, Object, Pod, ReplicaSet, Revision, Service, Slice, StatefulSet, Uid,
+};
 
 /// How many objects that went are remembered. An answer or event about one of them is late by at most what is in flight:
 /// some tens of requests.
@@ -34,6 +36,8 @@ pub(crate) struct Objects<T> {
     items: BTreeMap<Name, Arc<T>>,
     names: HashMap<Uid, Name>,
     owned: HashMap<Uid, BTreeSet<Name>>,
+    /// Those that nothing controls.
+    free: BTreeSet<Name>,
     /// What went last. UIDs never come back, so what is said of these later is old.
     departed: HashSet<Uid>,
     departures: VecDeque<Uid>,
@@ -46,6 +50,7 @@ impl<T> Default for Objects<T> {
             items: BTreeMap::new(),
             names: HashMap::new(),
             owned: HashMap::new(),
+            free: BTreeSet::new(),
             departed: HashSet::new(),
             departures: VecDeque::new(),
             listed: false,
@@ -84,6 +89,13 @@ impl<T: Object> Objects<T> {
         self.owned.get(uid).into_iter().flatten().filter_map(|name| self.items.get(name)).cloned().collect()
     }
 
+    /// Those of a namespace that nothing controls.
+    pub(crate) fn free_within(&self, namespace: &str) -> Vec<Arc<T>> {
+        let from = (namespace.to_owned(), String::new());
+        let names = self.free.range(from..).take_while(|(ns, _)| ns == namespace);
+        names.filter_map(|name| self.items.get(name)).cloned().collect()
+    }
+
     /// Takes in a state; `None` when a newer one is known.
     pub(crate) fn apply(&mut self, new: T) -> Option<Change<T>> {
         let meta = new.meta();
@@ -105,8 +117,12 @@ impl<T: Object> Objects<T> {
         {
             self.disown(old);
         }
-        if let Some(owner) = owner {
-            self.owned.entry(owner).or_default().insert(name);
+        match owner {
+            Some(owner) => {
+                self.free.remove(&name);
+                self.owned.entry(owner).or_default().insert(name);
+            }
+            None => drop(self.free.insert(name)),
         }
         Some(Change { old, new: Some(new) })
     }
@@ -138,6 +154,7 @@ impl<T: Object> Objects<T> {
         self.items.get(&name).filter(|item| item.meta().uid == *uid)?;
         let old = self.items.remove(&name)?;
         self.names.remove(uid);
+        self.free.remove(&name);
         self.disown(&old);
         Some(Change { old: Some(old), new: None })
     }
@@ -172,9 +189,11 @@ pub(crate) struct World {
     pub(crate) replica_sets: Objects<ReplicaSet>,
     pub(crate) deployments: Objects<Deployment>,
     pub(crate) stateful_sets: Objects<StatefulSet>,
+    pub(crate) revisions: Objects<Revision>,
     pub(crate) daemon_sets: Objects<DaemonSet>,
     pub(crate) jobs: Objects<Job>,
     pub(crate) services: Objects<Service>,
+    pub(crate) budgets: Objects<Budget>,
     pub(crate) slices: Objects<Slice>,
 }
 
@@ -182,12 +201,13 @@ impl World {
     /// Have all kinds been listed?
     pub(crate) fn listed(&self) -> bool {
         let workloads = self.deployments.listed() && self.replica_sets.listed() && self.stateful_sets.listed();
-        let others = self.daemon_sets.listed() && self.jobs.listed();
+        let others = self.daemon_sets.listed() && self.jobs.listed() && self.revisions.listed();
         workloads
             && others
             && self.nodes.listed()
             && self.pods.listed()
             && self.services.listed()
+            && self.budgets.listed()
             && self.slices.listed()
     }
 }

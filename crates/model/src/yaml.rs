@@ -105,6 +105,34 @@ pub fn parse(text: &str) -> Result<Value, YamlError> {
     document_of(text, options(true))
 }
 
+/// A key of a map that comes twice.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: key {key:?} already set in map")]
+pub struct Duplicate {
+    /// The line of the second one, from 1.
+    pub line: u64,
+    /// The key.
+    pub key: String,
+}
+
+/// [`parse`], but a key that comes twice is no error: the last value counts, and the first such key is returned as well.
+///
+/// # Errors
+/// As [`parse`], but for such keys.
+pub fn parse_and_duplicate(text: &str) -> Result<(Value, Option<Duplicate>), YamlError> {
+    let first = match serde_saphyr::from_str_with_options(text, options(true)) {
+        Ok(value) => return Ok((value, None)),
+        Err(first) => first,
+    };
+    let serde_saphyr::Error::DuplicateMappingKey { key, location } = first.without_snippet() else {
+        return Err(error(&first));
+    };
+    let duplicate = Duplicate { line: location.line(), key: key.clone().unwrap_or_default() };
+    let mut options = options(true);
+    options.duplicate_keys = serde_saphyr::DuplicateKeyPolicy::LastWins;
+    Ok((document_of(text, options)?, Some(duplicate)))
+}
+
 fn document_of(text: &str, options: Options) -> Result<Value, YamlError> {
     serde_saphyr::from_str_with_options(text, options).map_err(|e| error(&e))
 }
@@ -127,6 +155,19 @@ pub fn to_string(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_key_that_comes_twice_the_last_value_counts_and_its_line_is_said() {
+        let check = |text: &str, expect: Value, duplicate: Option<&str>| {
+            let (value, found) = parse_and_duplicate(text).unwrap();
+            assert_eq!((value, found.map(|d| d.to_string()).as_deref()), (expect, duplicate), "{text}");
+        };
+        check("a: 1\nb: {c: 2}\n", serde_json::json!({"a": 1, "b": {"c": 2}}), None);
+        check("\na: 1\na: 2\n", serde_json::json!({"a": 2}), Some("line 3: key \"a\" already set in map"));
+        let deep = "a:\n- b: x\n  c: 1\n  b: z\n";
+        check(deep, serde_json::json!({"a": [{"b": "z", "c": 1}]}), Some("line 4: key \"b\" already set in map"));
+        assert!(parse_and_duplicate("a: 1\na: 2\nb: [\n").is_err());
+    }
 
     #[test]
     fn repeating_is_work_and_text_is_not_more_than_itself() {

@@ -21,6 +21,15 @@ fn every_crd_names_itself_as_the_api_server_demands() {
 }
 
 #[test]
+fn every_kind_shows_its_age() {
+    for crd in all() {
+        let columns = crd["spec"]["versions"][0]["additionalPrinterColumns"].as_array().unwrap();
+        let ages = columns.iter().filter(|column| column["name"] == "Age" && column["type"] == "date").count();
+        assert_eq!(ages, 1, "{}", crd["metadata"]["name"]);
+    }
+}
+
+#[test]
 fn added_fields_are_optional_and_published_ones_stay() {
     let attached = crd("attachedclusters.cluster.kurator.dev");
     assert_eq!(schema(&attached, &["spec", "memberName"])["maxLength"], json!(48));

@@ -362,8 +362,9 @@ fn check_object_fields(node: &Map<String, Value>, path: &FieldPath, level: Level
         .get("properties")
         .and_then(Value::as_object)
         .is_none_or(|p| p.keys().all(|k| k == "name" || k == "generateName"));
-    let structural = ["additionalProperties", "items", "nullable", "x-kubernetes-preserve-unknown-fields"];
-    if !only_names || structural.iter().any(|k| metadata.contains_key(*k)) {
+    // Not even a description: the schema of metadata is the server's.
+    let allowed = ["type", "properties", "default"];
+    if !only_names || metadata.keys().any(|key| !allowed.contains(&key.as_str())) {
         let why = "must not specify anything other than name and generateName, but metadata is implicitly specified";
         found.push(FieldError::forbidden(path.field("properties").key("metadata"), why));
     }

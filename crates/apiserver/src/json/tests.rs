@@ -14,3 +14,20 @@ fn keys_that_come_twice_are_named_and_the_last_one_counts() {
     check(r#"{"s":{"l":[0,{"x":1,"x":2}]}}"#, json!({"s": {"l": [0, {"x": 2}]}}), &["s.l[1].x"]);
     assert!(parse(b"{} x").is_err() && parse(b"").is_err());
 }
+
+#[test]
+fn findings_come_as_they_are_in_the_text() {
+    let check = |text: &str, found: &[&str], expect: &[&str]| {
+        let found = found.iter().map(|s| (*s).to_owned()).collect();
+        assert_eq!(super::in_order(text.as_bytes(), found), expect, "{text}");
+    };
+    let (twice, unknown) = (r#"duplicate field "spec.replicas""#, r#"unknown field "spec.other""#);
+    let body = r#"{"spec": {"other": 1, "replicas": 2, "replicas": 3}}"#;
+    check(body, &[twice, unknown], &[unknown, twice]);
+    let body = r#"{"spec": {"replicas": 2, "replicas": 3, "other": 1}}"#;
+    check(body, &[twice, unknown], &[twice, unknown]);
+    let (item, first) = (r#"unknown field "l[1].x""#, r#"unknown field "a""#);
+    check(r#"{"a": {"l": []}, "l": [{"x": 1}, {"x": null}]}"#, &[item, first], &[first, item]);
+    // What is not in the text, or is no JSON, stays as it was.
+    check("a: 1", &[twice, unknown], &[twice, unknown]);
+}

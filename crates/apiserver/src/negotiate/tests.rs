@@ -17,8 +17,15 @@ fn the_first_form_that_is_served_wins() {
         (Some("application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList"), None),
     ];
     for (header, expect) in rows {
-        assert_eq!(accept(header).ok(), expect, "{header:?}");
+        assert_eq!(accept(header, true).ok(), expect, "{header:?}");
     }
+}
+
+#[test]
+fn an_answer_that_is_no_table_is_given_in_the_next_form() {
+    let table = "application/json;as=Table;v=v1;g=meta.k8s.io";
+    assert_eq!(accept(Some(table), false).ok(), None);
+    assert_eq!(accept(Some(&format!("{table},application/json")), false).ok(), Some(Form::Object));
 }
 
 #[test]

@@ -21,6 +21,67 @@ pub(super) fn prepare_create(pod: &mut Value, surroundings: &dyn Surroundings) {
     let spec = object::slot(pod, &["spec"]);
     spec["priority"] = class.get("value").cloned().unwrap_or_else(|| json!(0));
     spec["preemptionPolicy"] = class.get("preemptionPolicy").cloned().unwrap_or_else(|| json!("PreemptLowerPriority"));
+    mount_token(pod, surroundings);
+}
+
+/// Where programs look for the token of their account.
+const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+/// Begins the name of the volume with the token.
+const TOKEN_VOLUME: &str = "kube-api-access-";
+/// Life of the token in seconds: an hour, and a little more, so that kubelets and clients of different age agree on it.
+const TOKEN_SECS: i64 = 3_607;
+
+/// Gives each container the token of the Pod's account, unless the Pod or the account does not want it (upstream's
+/// ServiceAccount admission). A Pod that names no account, or one that is not there, gets none.
+fn mount_token(pod: &mut Value, surroundings: &dyn Surroundings) {
+    let name = object::get_str(pod, &["spec", "serviceAccountName"]).unwrap_or_default();
+    let namespace = object::namespace(pod).unwrap_or_default();
+    let Some(account) = surroundings.stored("", "serviceaccounts", namespace, name) else { return };
+    let wish = |object: Option<&Value>| object.and_then(Value::as_bool);
+    let wanted = wish(object::get(pod, &["spec", "automountServiceAccountToken"]))
+        .or_else(|| wish(account.get("automountServiceAccountToken")));
+    if wanted == Some(false) {
+        return;
+    }
+    let volume_name = {
+        let volumes = object::get(pod, &["spec", "volumes"]).and_then(Value::as_array).into_iter().flatten();
+        let mut names = volumes.filter_map(|volume| volume.get("name")?.as_str());
+        names.find(|name| name.starts_with(TOKEN_VOLUME)).map(str::to_owned)
+    };
+    let (volume_name, known) = match volume_name {
+        Some(name) => (name, true),
+        None => (format!("{TOKEN_VOLUME}{}", surroundings.suffix()), false),
+    };
+    let mut mounted = false;
+    for list in ["initContainers", "containers"] {
+        let containers = pod.pointer_mut(&format!("/spec/{list}")).and_then(Value::as_array_mut);
+        for container in containers.into_iter().flatten() {
+            let mounts = object::slot(container, &["volumeMounts"]);
+            if !mounts.is_array() {
+                *mounts = json!([]);
+            }
+            let Some(mounts) = mounts.as_array_mut() else { continue };
+            if !mounts.iter().any(|mount| mount.get("mountPath").is_some_and(|path| path == TOKEN_PATH)) {
+                mounts.push(json!({"mountPath": TOKEN_PATH, "name": volume_name, "readOnly": true}));
+                mounted = true;
+            }
+        }
+    }
+    if !mounted || known {
+        return;
+    }
+    let volumes = object::slot(pod, &["spec", "volumes"]);
+    if !volumes.is_array() {
+        *volumes = json!([]);
+    }
+    if let Some(volumes) = volumes.as_array_mut() {
+        volumes.push(json!({"name": volume_name, "projected": {"defaultMode": 420, "sources": [
+            {"serviceAccountToken": {"expirationSeconds": TOKEN_SECS, "path": "token"}},
+            {"configMap": {"items": [{"key": "ca.crt", "path": "ca.crt"}], "name": "kube-root-ca.crt"}},
+            {"downwardAPI": {"items": [
+                {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}, "path": "namespace"}]}},
+        ]}}));
+    }
 }
 
 fn tolerate(pod: &mut Value) {

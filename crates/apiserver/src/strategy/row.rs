@@ -12,9 +12,11 @@ impl Strategy {
             version: "",
             stored_as: None,
             convert: None,
+            stored_field: None,
             create_on_update: false,
             default: None,
             warn: None,
+            check: None,
             create_with_status: false,
             prepare_create: None,
             allocates_addresses: false,
@@ -119,6 +121,7 @@ pub(super) static ROWS: &[Strategy] = &[
         stored_as: Some(("", "v1")),
         create_on_update: true,
         convert: Some(conversion::event),
+        stored_field: Some(conversion::event_field),
         ..Strategy::plain("events.k8s.io", "Event")
     },
     // Coordination and scheduling.
@@ -135,7 +138,7 @@ pub(super) static ROWS: &[Strategy] = &[
         // It names the user that asks.
         kept: &[&["spec"]],
         names_signer: true,
-        ..Strategy::plain("certificates.k8s.io", "CertificateSigningRequest")
+        ..Strategy::with_status_metadata("certificates.k8s.io", "CertificateSigningRequest")
     },
     Strategy::question("authentication.k8s.io", "SelfSubjectReview", Review::WhoAmI),
     Strategy::question("authentication.k8s.io", "TokenReview", Review::Token),
@@ -145,7 +148,8 @@ pub(super) static ROWS: &[Strategy] = &[
     Strategy::question("authorization.k8s.io", "SubjectAccessReview", Review::Access),
     // Kinds about kinds.
     Strategy {
-        warn: Some(crd::unsupported),
+        warn: Some(crd::warnings),
+        check: Some(crd::check_names),
         prepare_create: Some(crd::prepare_create),
         unconditional_update: false,
         prepare_update: Some(crd::prepare_update),

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use kinds::schema::{Schema, Type};
 use model::{FieldSelector, LabelSelector, Status};
 use store::Entry;
 
@@ -16,8 +17,28 @@ use crate::state::State;
 pub(crate) struct Filter {
     pub(crate) labels: LabelSelector,
     pub(crate) fields: FieldSelector,
+    /// The terms of `fields` for stored objects.
+    terms: Vec<Term>,
     /// Some field of the selector is not in the index.
     reads: bool,
+}
+
+/// One term of a field selector.
+#[derive(Clone, Debug)]
+struct Term {
+    /// The field's name in the storage version.
+    path: String,
+    wanted: String,
+    equal: bool,
+    /// How a field reads that is not there: upstream selects by the fields of its types, where a boolean or a number that
+    /// was not set is `false` or `0` (`ToSelectableFields` of each kind).
+    absent: &'static str,
+}
+
+impl Term {
+    fn matches(&self, value: Option<&str>) -> bool {
+        (value.unwrap_or(self.absent) == self.wanted) == self.equal
+    }
 }
 
 impl Filter {
@@ -45,7 +66,18 @@ impl Filter {
         }
         let indexed = |path: &str| path.starts_with("metadata.") || call.served.builtin().is_some();
         let reads = fields.terms.iter().any(|(path, ..)| !indexed(path));
-        Ok(Self { labels, fields, reads })
+        let stored_name = |path: &String| match call.served.strategy.stored_field {
+            Some(stored_field) => stored_field(path),
+            None => path.clone(),
+        };
+        let term = |(path, wanted, equal): &(String, String, bool)| Term {
+            path: stored_name(path),
+            wanted: wanted.clone(),
+            equal: *equal,
+            absent: absent(&call.served, path),
+        };
+        let terms = fields.terms.iter().map(term).collect();
+        Ok(Self { labels, fields, terms, reads })
     }
 
     /// Does it select everything?
@@ -59,17 +91,30 @@ impl Filter {
             return false;
         }
         if !self.reads {
-            return self.fields.is_everything() || self.fields.matches_with(|path| entry.meta.field(path));
+            return self.terms.iter().all(|term| term.matches(entry.meta.field(&term.path)));
         }
         let Ok(bytes) = state.read(entry) else { return false };
         let Ok(text) = std::str::from_utf8(&bytes) else { return false };
-        self.fields.terms.iter().all(|(path, wanted, equal)| {
-            let value = match entry.meta.field(path) {
+        self.terms.iter().all(|term| {
+            let value = match entry.meta.field(&term.path) {
                 Some(value) => Some(Cow::Borrowed(value)),
-                None => scalar(text, path),
+                None => scalar(text, &term.path),
             };
-            (value.unwrap_or_default() == wanted.as_str()) == *equal
+            term.matches(value.as_deref())
         })
+    }
+}
+
+/// How a selectable field reads that an object does not have. Objects of CRDs have no types: there it is empty.
+fn absent(served: &Served, path: &str) -> &'static str {
+    if served.builtin().is_none() {
+        return "";
+    }
+    let field = path.split('.').try_fold(served.schema(), |at, name| at.field(name));
+    match field.map(Schema::kind) {
+        Some(Type::Boolean) => "false",
+        Some(Type::Integer) => "0",
+        _ => "",
     }
 }
 

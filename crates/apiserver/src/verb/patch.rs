@@ -95,9 +95,10 @@ async fn apply(call: &mut Call, dry_run: bool) -> Result<Answer, Status> {
     }
     let text = std::str::from_utf8(&call.body).map_err(|e| Status::bad_request(format!("error decoding YAML: {e}")))?;
     // JSON is YAML; when it is plain JSON the faster parser does it.
-    let applied: Value = match serde_json::from_str(text) {
-        Ok(value) => value,
-        Err(_) => model::yaml::parse(text).map_err(|e| Status::bad_request(format!("error decoding YAML: {e}")))?,
+    let (applied, duplicate) = match crate::json::parse(text.as_bytes()) {
+        Ok((value, twice)) if twice.is_empty() => (value, None),
+        _ => model::yaml::parse_and_duplicate(text)
+            .map_err(|e| Status::bad_request(format!("error decoding YAML: {e}")))?,
     };
     semantics::check_kind_given(&applied, &call.served)?;
     // Not pruned: what the schema does not know cannot be owned, and is refused below.
@@ -105,6 +106,9 @@ async fn apply(call: &mut Call, dry_run: bool) -> Result<Answer, Status> {
         return Err(misnamed(call, name));
     }
     let force = call.query.flag("force");
+    if let Some(duplicate) = duplicate {
+        report_duplicate(call, &duplicate)?;
+    }
     for _ in 0..TRIES {
         let now = call.state.now();
         let outcome = match call.state.current(&call.served, call.namespace(), call.name())? {
@@ -141,4 +145,17 @@ async fn apply(call: &mut Call, dry_run: bool) -> Result<Answer, Status> {
         }
     }
     Err(conflict(call))
+}
+
+/// Reports a key that an applied text has twice, as `fieldValidation` says.
+fn report_duplicate(call: &mut Call, duplicate: &model::yaml::Duplicate) -> Result<(), Status> {
+    let said = format!("error converting YAML to JSON: yaml: unmarshal errors:\n  {duplicate}");
+    match call.query.get("fieldValidation") {
+        Some("Ignore") => Ok(()),
+        Some("Strict") => Err(Status::bad_request(format!("error strict decoding patch: {said}"))),
+        _ => {
+            call.warnings.push(said);
+            Ok(())
+        }
+    }
 }

@@ -1,14 +1,13 @@
-//! Subresources of Pods: binding and eviction.
+//! `pods/binding`.
 
 use model::{Status, object};
 use serde_json::{Value, json};
 
-use super::delete::{DeleteOptions, delete_object};
 use super::update::replace_part;
 use crate::call::Call;
 use crate::reply::{self, Answer};
 
-/// `pods/binding`: puts a Pod on a node.
+/// Puts a Pod on a node.
 pub(super) async fn bind(call: &mut Call) -> Result<Answer, Status> {
     let (binding, _) = call.decode()?;
     let node = object::get_str(&binding, &["target", "name"]).unwrap_or_default().to_owned();
@@ -46,19 +45,6 @@ pub(super) async fn bind(call: &mut Call) -> Result<Answer, Status> {
         Ok(())
     })
     .await?;
-    Ok(reply::value(201, &success()))
-}
-
-/// `pods/eviction`: a delete. PodDisruptionBudgets are not consulted: nothing here computes their status.
-pub(super) async fn evict(call: &mut Call) -> Result<Answer, Status> {
-    let (eviction, _) = call.decode()?;
-    let options = DeleteOptions {
-        uid: object::get_str(&eviction, &["deleteOptions", "preconditions", "uid"]).map(str::to_owned),
-        grace_secs: object::get_i64(&eviction, &["deleteOptions", "gracePeriodSeconds"]),
-        dry_run: call.query.dry_run("CreateOptions")?,
-        ..DeleteOptions::default()
-    };
-    delete_object(call, call.name(), &options).await?;
     Ok(reply::value(201, &success()))
 }
 

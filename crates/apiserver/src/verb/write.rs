@@ -167,17 +167,20 @@ fn validate_admission(
     old: Option<&Value>,
     dry_run: bool,
 ) -> Result<(), Status> {
-    let mut warnings = Vec::new();
+    let mut warnings = lifecycle::warnings(call, new, old);
     for admission in call.state.admissions.iter().filter(|a| a.handles(&call.served.resource, operation)) {
         let request = call.admission(operation, object::name(new).unwrap_or_default(), old, dry_run);
         warnings.extend(admission.validate(&request, Some(new)).map_err(|denied| denied.into_status(&request))?);
     }
+    // A write that met a newer version of the object comes here again.
+    warnings.retain(|warning| !call.warnings.contains(warning));
     call.warnings.append(&mut warnings);
     Ok(())
 }
 
 fn check(call: &Call, new: &Value, old: Option<&Value>) -> Result<(), Status> {
-    let errors = semantics::validate(&call.served, new, old);
+    let mut errors = semantics::validate(&call.served, new, old);
+    errors.extend(lifecycle::check(call, new, old));
     if !errors.is_empty() {
         let name = object::name(new).unwrap_or_default();
         return Err(Status::invalid(&call.served.gvk.group_kind(), name, &errors));

@@ -17,7 +17,7 @@ use crate::support::{config, get, post, send_request, send_request_as};
 const MAPS: &str = "/api/v1/namespaces/default/configmaps";
 
 /// Shows two things that are not stored.
-struct Things;
+pub(crate) struct Things;
 
 fn info(plural: &str, source: Source, verbs: &[&'static str]) -> ResourceInfo {
     ResourceInfo {

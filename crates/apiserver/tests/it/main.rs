@@ -3,7 +3,9 @@
 mod access;
 mod bound;
 mod cleanup;
+mod crowd;
 mod custom;
+mod expected;
 mod extension;
 #[allow(clippy::disallowed_methods, reason = "TLS checks certificates against real time")]
 mod front;
@@ -12,6 +14,7 @@ mod grant;
 mod kubectl;
 mod model;
 mod object;
+mod ownership;
 mod rule;
 mod support;
 mod watching;

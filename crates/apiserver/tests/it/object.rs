@@ -209,7 +209,7 @@ async fn failures_say_what_kubernetes_says() {
             "/api/v1/namespaces/default/configmaps/a",
             json!({"preconditions": {"uid": "x"}}),
             409,
-            "Operation cannot be fulfilled on ConfigMap \"a\": the UID in the precondition (x) does not match the UID in record (00000000-0000-4000-8000-000000000012). The object might have been deleted and then recreated",
+            "Operation cannot be fulfilled on ConfigMap \"a\": the UID in the precondition (x) does not match the UID in record (00000000-0000-4000-8000-000000000018). The object might have been deleted and then recreated",
         ),
         (
             "GET",

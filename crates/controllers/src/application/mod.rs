@@ -13,9 +13,10 @@
 //! | `status` | the source's part of the status, when it differs, at most once a second |
 //!
 //! Failure modes: what cannot be resolved freezes deletions and leaves what runs; an Application that is gone is still
-//! looked after until its tombstones are gone.
+//! looked after until its tombstones are gone; of one that goes with its definition nothing is removed.
 
 mod apply;
+mod definition;
 mod observe;
 mod status;
 mod watch;
@@ -109,6 +110,9 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteErro
     let now = ctx.clock.now();
     let application = ctx.applications.get(key);
     note_generation(application.as_ref().and_then(|a| a.metadata.generation));
+    if let Some(next) = definition::wait(&ctx.api, application.as_deref()).await? {
+        return Ok(next); // client
+    }
     let mut world = observe::World::read(ctx, key, application.as_deref()).await?; // source, cache
     let source = world.source.clone();
     let (observed, again) = world.observe(ctx, now).await; // renderer

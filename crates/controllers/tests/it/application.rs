@@ -227,6 +227,24 @@ async fn an_application_that_is_deleted_waits_for_a_member_that_may_come_back() 
     world.settles().await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_application_that_goes_with_its_definition_leaves_everything_where_it_is() {
+    const DEFINITION: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/applications.apps.kurator.dev";
+    let (mut world, _) = applied(&[Controller::Application, Controller::Delivery], &["a"]).await;
+    world.until_in("a", MAP, value, json!("1")).await;
+    world.settles().await;
+    world.delete(DEFINITION).await;
+    world.until(&app(), |app| app["metadata"]["deletionTimestamp"].is_string(), true).await;
+    world.settles().await;
+    world.until_in("a", MAP, value, json!("1")).await;
+    assert_eq!(decided(&world.get(DECISIONS).await.unwrap()), ["a 1"], "nothing is decided");
+    // A user who means it removes the finalizer: what was delivered is released.
+    world.api.merge(&app(), &json!({"metadata": {"finalizers": null}})).await.unwrap();
+    world.until_gone(DEFINITION).await;
+    world.until(DECISIONS, decided, Vec::new()).await;
+    world.until_in("a", MAP, value, json!("1")).await;
+}
+
 /// The label of an AttachedCluster is what a destination's selector reads.
 #[tokio::test(start_paused = true)]
 async fn a_label_of_a_member_moves_it_in_and_out_of_a_policy() {

@@ -4,4 +4,5 @@ mod collect;
 mod namespace;
 mod panic;
 mod refusal;
+mod role;
 mod support;

@@ -15,6 +15,13 @@ async fn each_namespace_has_its_account_and_ca_and_they_come_back() {
     cluster.until(&account, |o| o.is_some()).await;
     let ca = cluster.until(&format!("{SPACES}/default/configmaps/kube-root-ca.crt"), |o| o.is_some()).await;
     assert_eq!(ca.unwrap()["data"]["ca.crt"], "the CA");
+    let bundle = format!("{SPACES}/default/configmaps/kube-root-ca.crt");
+    for patch in [json!({"data": {"ca.crt": "another"}}), json!({"data": null})] {
+        cluster.api.merge(&bundle, &patch).await.unwrap();
+        cluster.until(&bundle, |o| o.is_some_and(|o| o["data"]["ca.crt"] == "the CA")).await;
+    }
+    cluster.delete(&bundle, "Background").await;
+    cluster.until(&bundle, |o| o.is_some()).await;
     cluster.until_settled().await;
 }
 

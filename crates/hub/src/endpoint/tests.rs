@@ -31,3 +31,19 @@ async fn an_address_that_cannot_be_used_is_refused_with_the_reason() {
         assert_eq!(error.to_string(), format!("cannot listen on {address}: {words}; choose another with --listen"));
     }
 }
+
+#[test]
+fn endpoints_say_an_address_of_the_listener() {
+    for (listen, advertise, told) in [
+        ("127.0.0.1:6443", None, "127.0.0.1:6443"),
+        ("0.0.0.0:6443", None, "127.0.0.1:6443"),
+        ("192.0.2.7:6443", Some("hub.example.com"), "192.0.2.7:6443"),
+        ("0.0.0.0:6443", Some("192.0.2.9"), "192.0.2.9:6443"),
+        ("0.0.0.0:6443", Some("hub.example.com"), "127.0.0.1:6443"),
+        ("[::]:6443", None, "[::1]:6443"),
+    ] {
+        let listen: SocketAddr = listen.parse().unwrap();
+        let host = host(listen.ip(), advertise);
+        assert_eq!(published(listen, &host), told.parse().unwrap(), "{listen} {advertise:?}");
+    }
+}

@@ -5,6 +5,7 @@ mod delivery;
 mod external;
 mod fleet;
 mod hook;
+mod house;
 mod member;
 mod metrics;
 mod settled;

@@ -17,7 +17,7 @@ pub enum IntOrPercent {
 }
 
 impl IntOrPercent {
-    fn read(value: Option<&Value>, default: Self) -> Self {
+    pub(super) fn read(value: Option<&Value>, default: Self) -> Self {
         match value {
             Some(Value::Number(number)) => Self::Int(number.as_i64().unwrap_or_default()),
             Some(Value::String(text)) => match text.strip_suffix('%').map(str::parse) {
@@ -154,6 +154,13 @@ impl Object for Deployment {
     }
 }
 
+impl Deployment {
+    /// Which ReplicaSets are its own.
+    pub fn labels_of_sets(&self) -> LabelSelector {
+        LabelSelector::from_object(&self.selector).unwrap_or_default()
+    }
+}
+
 /// Counts in the status of a ReplicaSet.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SetStatus {
@@ -180,7 +187,7 @@ pub struct ReplicaSet {
     pub replicas: i64,
     /// Seconds of readiness that make a pod available.
     pub min_ready_secs: i64,
-    /// Which pods are its own, if they are owned too.
+    /// Which pods are its own.
     pub selector: LabelSelector,
     /// `spec.template`.
     pub template: Arc<Value>,
@@ -224,6 +231,8 @@ pub struct StatefulSet {
     pub meta: Meta,
     /// Pods wanted.
     pub replicas: i64,
+    /// Which pods are its own.
+    pub selector: LabelSelector,
     /// First ordinal.
     pub first: i64,
     /// Name of its headless service.
@@ -232,8 +241,10 @@ pub struct StatefulSet {
     pub parallel: bool,
     /// Pods are replaced only when somebody deletes them?
     pub on_delete: bool,
-    /// Ordinals below this keep the old template.
+    /// So many pods, from the first on, keep the old template.
     pub partition: i64,
+    /// Revisions kept that nothing uses.
+    pub history: i64,
     /// Seconds of readiness that make a pod available.
     pub min_ready_secs: i64,
     /// `spec.template`.
@@ -249,11 +260,13 @@ impl Object for StatefulSet {
         Some(Self {
             meta: Meta::read(object)?,
             replicas: int(object, "/spec/replicas", 1),
+            selector: selector(object),
             first: int(object, "/spec/ordinals/start", 0),
             service: text(object, "/spec/serviceName").to_owned(),
             parallel: text(object, "/spec/podManagementPolicy") == "Parallel",
             on_delete: text(object, "/spec/updateStrategy/type") == "OnDelete",
             partition: int(object, "/spec/updateStrategy/rollingUpdate/partition", 0),
+            history: int(object, "/spec/revisionHistoryLimit", 10),
             min_ready_secs: int(object, "/spec/minReadySeconds", 0),
             template: shared(object, "/spec/template"),
             claims: shared(object, "/spec/volumeClaimTemplates"),
@@ -266,11 +279,40 @@ impl Object for StatefulSet {
     }
 }
 
+/// A template that a StatefulSet had.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Revision {
+    /// Metadata.
+    pub meta: Meta,
+    /// Its number: the highest is the newest.
+    pub number: i64,
+    /// The pod template.
+    pub template: Arc<Value>,
+}
+
+impl Object for Revision {
+    fn read(object: &Value) -> Option<Self> {
+        let mut template = object.pointer("/data/spec/template").cloned().unwrap_or_default();
+        if let Some(fields) = template.as_object_mut() {
+            // Says how the revision is applied, and is no part of a template.
+            fields.remove("$patch");
+        }
+        let (meta, number) = (Meta::read(object)?, int(object, "/revision", 0));
+        Some(Self { meta, number, template: Arc::new(template) })
+    }
+
+    fn meta(&self) -> &Meta {
+        &self.meta
+    }
+}
+
 /// A DaemonSet.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DaemonSet {
     /// Metadata.
     pub meta: Meta,
+    /// Which pods are its own.
+    pub selector: LabelSelector,
     /// Pods are replaced only when somebody deletes them?
     pub on_delete: bool,
     /// How many nodes may be without an available pod.
@@ -288,6 +330,7 @@ impl Object for DaemonSet {
         let unavailable = object.pointer("/spec/updateStrategy/rollingUpdate/maxUnavailable");
         Some(Self {
             meta: Meta::read(object)?,
+            selector: selector(object),
             on_delete: text(object, "/spec/updateStrategy/type") == "OnDelete",
             unavailable: IntOrPercent::read(unavailable, IntOrPercent::Int(1)),
             min_ready_secs: int(object, "/spec/minReadySeconds", 0),
@@ -306,10 +349,16 @@ impl Object for DaemonSet {
 pub struct Job {
     /// Metadata.
     pub meta: Meta,
+    /// Which pods are its own.
+    pub selector: LabelSelector,
     /// Pods at the same time.
     pub parallelism: i64,
     /// Pods that have to end well; `None`: one is enough, and then no more are started.
     pub completions: Option<i64>,
+    /// Has each completion an index of its own?
+    pub indexed: bool,
+    /// `spec.successPolicy.rules`.
+    pub success: Arc<Value>,
     /// Failures that are too many.
     pub backoff_limit: i64,
     /// Is it suspended?
@@ -331,8 +380,11 @@ impl Object for Job {
         let number = |path: &str| object.pointer(path).and_then(Value::as_i64);
         Some(Self {
             meta: Meta::read(object)?,
+            selector: selector(object),
             parallelism: int(object, "/spec/parallelism", 1),
             completions: number("/spec/completions"),
+            indexed: text(object, "/spec/completionMode") == "Indexed",
+            success: shared(object, "/spec/successPolicy/rules"),
             backoff_limit: int(object, "/spec/backoffLimit", 6),
             suspended: flag(object, "/spec/suspend"),
             ttl_secs: number("/spec/ttlSecondsAfterFinished"),

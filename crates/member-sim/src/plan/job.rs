@@ -1,8 +1,10 @@
 //! A Job: pods until enough have ended well, or too many have not.
 //!
 //! Follows `pkg/controller/job/job_controller.go`. Counts come from the pods that are there: a finished pod that
-//! somebody deletes is run again. Not here: indexes, failure and success policies, per-index back-off, tracking by
+//! somebody deletes is run again. Indexes are in [`index`]. Not here: failure policies, back-off per index, tracking by
 //! finalizers.
+
+mod index;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -52,7 +54,12 @@ pub fn plan(job: &Job, pods: &[Arc<Pod>], now: Timestamp) -> Plan {
     let size =
         |test: &dyn Fn(&Pod) -> bool| i64::try_from(pods.iter().filter(|pod| test(pod)).count()).unwrap_or(i64::MAX);
     let active: Vec<&Arc<Pod>> = pods.iter().filter(|pod| pod.active()).collect();
-    let succeeded = size(&|pod| pod.phase == Phase::Succeeded);
+    let indexes = job.indexed.then(|| index::completed(job, pods));
+    let succeeded = match &indexes {
+        Some(indexes) => i64::try_from(indexes.len()).unwrap_or(i64::MAX),
+        None => size(&|pod| pod.phase == Phase::Succeeded),
+    };
+    let rule = indexes.as_ref().and_then(|indexes| index::fulfilled(job, indexes));
     let failed = size(&|pod| pod.phase == Phase::Failed);
     let running = i64::try_from(active.len()).unwrap_or(i64::MAX);
     let restarts: i64 = active.iter().map(|pod| pod.restarts).sum();
@@ -68,7 +75,18 @@ pub fn plan(job: &Job, pods: &[Arc<Pod>], now: Timestamp) -> Plan {
         None if succeeded > 0 => running,
         None => job.parallelism,
     };
-    if complete {
+    if let Some(rule) = rule {
+        wanted = 0;
+        let message = format!("Matched rules at index {rule}");
+        if find_condition(&conditions, "SuccessCriteriaMet").is_none() {
+            conditions.push(condition("SuccessCriteriaMet", "SuccessPolicy", &message, now));
+        }
+        // Complete when what still ran has stopped.
+        if running == 0 && size(&|pod| pod.meta.deleting() && !pod.finished()) == 0 {
+            completed = Some(now);
+            conditions.push(condition("Complete", "SuccessPolicy", &message, now));
+        }
+    } else if complete {
         completed = Some(now);
         let message = "Reached expected number of succeeded pods";
         conditions.push(condition("SuccessCriteriaMet", "CompletionsReached", message, now));
@@ -84,8 +102,12 @@ pub fn plan(job: &Job, pods: &[Arc<Pod>], now: Timestamp) -> Plan {
     }
     suspension(&mut conditions, job, now);
     let missing = usize::try_from(wanted - running).unwrap_or_default();
-    let taken: BTreeSet<&str> = pods.iter().map(|pod| pod.meta.name.as_str()).collect();
-    plan.create = pod_names(&job.meta, &taken, missing, now).iter().map(|name| make_pod(job, name)).collect();
+    plan.create = if job.indexed {
+        index::create(job, pods, missing, now).into_iter().map(|pod| labelled(job, pod)).collect()
+    } else {
+        let taken: BTreeSet<&str> = pods.iter().map(|pod| pod.meta.name.as_str()).collect();
+        pod_names(&job.meta, &taken, missing, now).iter().map(|name| make_pod(job, name)).collect()
+    };
     let surplus = usize::try_from(running - wanted).unwrap_or_default();
     plan.delete = active.iter().rev().take(surplus).map(|p| (p.meta.name.clone(), p.meta.uid.to_string())).collect();
     let started = if job.suspended { None } else { Some(job.started.unwrap_or(now)) };
@@ -96,6 +118,7 @@ pub fn plan(job: &Job, pods: &[Arc<Pod>], now: Timestamp) -> Plan {
         "ready": size(&|pod| pod.active() && pod.ready()),
         "succeeded": count(succeeded),
         "failed": count(failed),
+        "completedIndexes": indexes.filter(|indexes| !indexes.is_empty()).map(|indexes| index::text(&indexes)),
         "terminating": size(&|pod| pod.meta.deleting() && !pod.finished()),
         "uncountedTerminatedPods": {},
         "conditions": if conditions.is_empty() { Value::Null } else { conditions.iter().map(Condition::to_value).collect() },
@@ -123,7 +146,11 @@ fn suspension(conditions: &mut Vec<Condition>, job: &Job, now: Timestamp) {
 }
 
 fn make_pod(job: &Job, name: &str) -> Value {
-    let mut pod = pod_from(&job.template, &job.meta.namespace, name, job.meta.own("batch/v1", "Job"));
+    labelled(job, pod_from(&job.template, &job.meta.namespace, name, job.meta.own("batch/v1", "Job")))
+}
+
+/// Says which Job a pod is of.
+fn labelled(job: &Job, mut pod: Value) -> Value {
     let labels = model::object::slot(&mut pod, &["metadata", "labels"]);
     for prefix in ["batch.kubernetes.io/", ""] {
         labels[format!("{prefix}controller-uid")] = json!(&*job.meta.uid);

@@ -1,7 +1,7 @@
 //! A ReplicaSet: which pods are to be made or deleted, and what the status says.
 //!
 //! Follows `pkg/controller/replicaset/replica_set.go`; which pods go first is `ActivePodsWithRanks` in
-//! `pkg/controller/controller_utils.go`. Not here: adoption of pods without an owner.
+//! `pkg/controller/controller_utils.go`; which pods are its own is [`super::claim`].
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};

@@ -1,7 +1,7 @@
 //! A StatefulSet: pods with names that stay, made and replaced in order.
 //!
-//! Follows `pkg/controller/statefulset/stateful_set_control.go`. Not here: ControllerRevisions (an ordinal below the
-//! partition that is lost comes back with the new template), volume claims, adoption.
+//! Follows `pkg/controller/statefulset/stateful_set_control.go`. The templates that it had are kept by [`super::revision`].
+//! Not here: volume claims.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,13 +10,14 @@ use model::Timestamp;
 use serde_json::{Value, json};
 
 use super::{count, pod_from, replica_set, template_hash};
-use crate::object::{Pod, StatefulSet};
+use crate::object::{Pod, Revision, StatefulSet};
 use crate::plan::replica_set::Plan;
 
 /// Label with the revision of a pod.
 pub const REVISION: &str = "controller-revision-hash";
 
-fn ordinal(set: &StatefulSet, pod: &Pod) -> Option<i64> {
+/// The number in the name of a pod that this set could have made.
+pub fn ordinal(set: &StatefulSet, pod: &Pod) -> Option<i64> {
     let (stem, number) = pod.meta.name.rsplit_once('-')?;
     number.parse().ok().filter(|_| stem == set.meta.name)
 }
@@ -26,14 +27,16 @@ pub fn revision(set: &StatefulSet) -> String {
     format!("{}-{}", set.meta.name, template_hash(&set.template, 0))
 }
 
-/// Decides. `pods` are those that the StatefulSet controls.
-pub fn plan(set: &StatefulSet, pods: &[Arc<Pod>], now: Timestamp) -> Plan {
+/// Decides. `pods` and `revisions` are those that the StatefulSet controls.
+pub fn plan(set: &StatefulSet, pods: &[Arc<Pod>], revisions: &[Arc<Revision>], now: Timestamp) -> Plan {
     let mut plan = Plan::default();
+    let current = set.status.get("currentRevision").and_then(Value::as_str);
+    let current = revisions.iter().find(|revision| Some(revision.meta.name.as_str()) == current).map(AsRef::as_ref);
     let by_ordinal: BTreeMap<i64, &Pod> =
         pods.iter().filter_map(|pod| Some((ordinal(set, pod)?, pod.as_ref()))).collect();
     let wanted = set.first..set.first + set.replicas;
     if !set.meta.deleting() {
-        act(&mut plan, set, &by_ordinal, wanted, now);
+        act(&mut plan, set, &by_ordinal, current, wanted, now);
     }
     let all: Vec<&Pod> = by_ordinal.values().copied().collect();
     plan.again = replica_set::next_available(&all, set.min_ready_secs, now);
@@ -45,12 +48,19 @@ pub fn plan(set: &StatefulSet, pods: &[Arc<Pod>], now: Timestamp) -> Plan {
     plan
 }
 
-fn act(plan: &mut Plan, set: &StatefulSet, pods: &BTreeMap<i64, &Pod>, wanted: std::ops::Range<i64>, now: Timestamp) {
+fn act(
+    plan: &mut Plan,
+    set: &StatefulSet,
+    pods: &BTreeMap<i64, &Pod>,
+    current: Option<&Revision>,
+    wanted: std::ops::Range<i64>,
+    now: Timestamp,
+) {
     let healthy = |pod: &Pod| pod.active() && pod.available(set.min_ready_secs, now);
     let gone = |pod: &Pod| (pod.meta.name.clone(), pod.meta.uid.to_string());
     for index in wanted.clone() {
         match pods.get(&index) {
-            None => plan.create.push(make_pod(set, index)),
+            None => plan.create.push(make_pod(set, current, index)),
             // One that ended is replaced under its own name.
             Some(pod) if pod.finished() && !pod.meta.deleting() => plan.delete.push(gone(pod)),
             Some(_) => {}
@@ -76,7 +86,7 @@ fn act(plan: &mut Plan, set: &StatefulSet, pods: &BTreeMap<i64, &Pod>, wanted: s
         return;
     }
     let revision = revision(set);
-    for (_, pod) in pods.iter().rev().filter(|(index, _)| **index >= set.partition.max(set.first)) {
+    for (_, pod) in pods.iter().rev().filter(|(index, _)| **index >= set.first + set.partition) {
         if pod.meta.labels.get(REVISION) != Some(&revision) {
             plan.delete.push(gone(pod));
             return;
@@ -87,13 +97,18 @@ fn act(plan: &mut Plan, set: &StatefulSet, pods: &BTreeMap<i64, &Pod>, wanted: s
     }
 }
 
-fn make_pod(set: &StatefulSet, index: i64) -> Value {
+/// A pod. One below the partition has the template of the current revision, when that is known.
+fn make_pod(set: &StatefulSet, current: Option<&Revision>, index: i64) -> Value {
     let name = format!("{}-{index}", set.meta.name);
-    let mut pod = pod_from(&set.template, &set.meta.namespace, &name, set.meta.own("apps/v1", "StatefulSet"));
+    let (template, of_revision) = match current.filter(|_| !set.on_delete && index < set.first + set.partition) {
+        Some(current) => (&current.template, current.meta.name.clone()),
+        None => (&set.template, revision(set)),
+    };
+    let mut pod = pod_from(template, &set.meta.namespace, &name, set.meta.own("apps/v1", "StatefulSet"));
     let labels = model::object::slot(&mut pod, &["metadata", "labels"]);
     labels["statefulset.kubernetes.io/pod-name"] = json!(name);
     labels["apps.kubernetes.io/pod-index"] = json!(index.to_string());
-    labels[REVISION] = json!(revision(set));
+    labels[REVISION] = json!(of_revision);
     *model::object::slot(&mut pod, &["spec", "hostname"]) = json!(name);
     if !set.service.is_empty() {
         *model::object::slot(&mut pod, &["spec", "subdomain"]) = json!(set.service);
@@ -127,7 +142,7 @@ fn status(set: &StatefulSet, pods: &[&Pod], now: Timestamp) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::object::Object;
+    use crate::object::{Meta, Object};
 
     fn set(replicas: i64, image: &str) -> StatefulSet {
         StatefulSet::read(&json!({
@@ -141,7 +156,7 @@ mod tests {
     fn play(set: &StatefulSet, pods: &mut Vec<Arc<Pod>>) -> Vec<String> {
         let mut log = Vec::new();
         loop {
-            let plan = plan(set, pods, Timestamp::UNIX_EPOCH);
+            let plan = plan(set, pods, &[], Timestamp::UNIX_EPOCH);
             if plan.create.is_empty() && plan.delete.is_empty() {
                 return log;
             }
@@ -172,9 +187,28 @@ mod tests {
         let mut set = set(1, "a:1");
         let mut pods = Vec::new();
         play(&set, &mut pods);
-        let status = plan(&set, &pods, Timestamp::UNIX_EPOCH).status.unwrap()["status"].clone();
+        let status = plan(&set, &pods, &[], Timestamp::UNIX_EPOCH).status.unwrap()["status"].clone();
         assert_eq!((&status["readyReplicas"], &status["updatedReplicas"]), (&json!(1), &json!(1)));
         set.status = Arc::new(status);
-        assert_eq!(plan(&set, &pods, Timestamp::UNIX_EPOCH), Plan::default());
+        assert_eq!(plan(&set, &pods, &[], Timestamp::UNIX_EPOCH), Plan::default());
+    }
+
+    #[test]
+    fn below_the_partition_a_lost_pod_comes_back_as_it_was() {
+        let old = set(3, "a:1");
+        let mut new = set(3, "a:2");
+        (new.first, new.partition) = (5, 2);
+        new.status = Arc::new(json!({"currentRevision": revision(&old)}));
+        let name = revision(&old);
+        let stored = Revision { meta: Meta { name, ..Meta::default() }, number: 1, template: old.template.clone() };
+        let images = |partition: i64, on_delete: bool| {
+            let set = StatefulSet { partition, on_delete, ..new.clone() };
+            (5..8)
+                .map(|index| make_pod(&set, Some(&stored), index)["spec"]["containers"][0]["image"].clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(images(2, false), ["a:1", "a:1", "a:2"]);
+        assert_eq!(images(0, false), ["a:2", "a:2", "a:2"]);
+        assert_eq!(images(2, true), ["a:2", "a:2", "a:2"]);
     }
 }

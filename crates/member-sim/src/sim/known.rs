@@ -3,8 +3,11 @@
 use std::sync::{Arc, LazyLock};
 
 use client::Resource;
+use model::LabelSelector;
 
-use crate::object::{DaemonSet, Deployment, Job, Node, Object, Pod, ReplicaSet, Service, Slice, StatefulSet, Uid};
+use crate::object::{
+    Budget, DaemonSet, Deployment, Job, Node, Object, Pod, ReplicaSet, Revision, Service, Slice, StatefulSet, Uid,
+};
 use crate::sim::Key;
 use crate::world::{Change, Objects, World};
 
@@ -39,6 +42,27 @@ fn wake_owner(owner: &Uid, world: &World, push: &mut dyn FnMut(Key)) {
     }
 }
 
+/// The budgets that guard a pod.
+fn wake_budgets(pod: &Pod, world: &World, push: &mut dyn FnMut(Key)) {
+    let guards = |budget: &&Arc<Budget>| budget.selector.as_ref().is_some_and(|s| s.matches(&pod.meta.labels));
+    let budgets = world.budgets.within(&pod.meta.namespace).filter(guards);
+    budgets.for_each(|budget| push(Key::Budget(budget.meta.key())));
+}
+
+/// The workloads whose selectors fit a pod that nothing controls: one of them may adopt it.
+fn wake_takers(pod: &Pod, world: &World, push: &mut dyn FnMut(Key)) {
+    let namespace = &pod.meta.namespace;
+    let fits = |selector: &LabelSelector| !selector.is_everything() && selector.matches(&pod.meta.labels);
+    let sets = world.replica_sets.within(namespace).filter(|set| fits(&set.selector));
+    sets.for_each(|set| push(Key::ReplicaSet(set.meta.key())));
+    let sets = world.stateful_sets.within(namespace).filter(|set| fits(&set.selector));
+    sets.for_each(|set| push(Key::StatefulSet(set.meta.key())));
+    let sets = world.daemon_sets.within(namespace).filter(|set| fits(&set.selector));
+    sets.for_each(|set| push(Key::DaemonSet(set.meta.key())));
+    let jobs = world.jobs.within(namespace).filter(|job| fits(&job.selector));
+    jobs.for_each(|job| push(Key::Job(job.meta.key())));
+}
+
 impl SimulatedKind for Pod {
     fn resource() -> &'static Arc<Resource> {
         static RESOURCE: LazyLock<Arc<Resource>> = LazyLock::new(|| Arc::new(Resource::core("Pod", "pods", true)));
@@ -55,9 +79,13 @@ impl SimulatedKind for Pod {
                 wake_owner(owner, world, push);
             }
         }
+        if let Some(pod) = change.new.as_deref().filter(|pod| pod.meta.controller.is_none()) {
+            wake_takers(pod, world, push);
+        }
         let shown = |p: &Pod| (p.ip.clone(), p.ready(), p.meta.deleting(), p.finished(), p.meta.labels.clone());
         if change.old.as_deref().map(shown) != change.new.as_deref().map(shown) {
             for pod in change.sides() {
+                wake_budgets(pod, world, push);
                 let selects = |s: &&Arc<Service>| {
                     !s.selector.is_empty()
                         && s.selector.iter().all(|(key, value)| pod.meta.labels.get(key) == Some(value))
@@ -125,6 +153,31 @@ impl SimulatedKind for ReplicaSet {
         }
         if let Some(set) = &change.new {
             push(Key::ReplicaSet(set.meta.key()));
+            if set.meta.controller.is_none() {
+                let fits = |d: &&Arc<Deployment>| d.labels_of_sets().matches(&set.meta.labels);
+                let takers = world.deployments.within(&set.meta.namespace).filter(fits);
+                takers.for_each(|deployment| push(Key::Deployment(deployment.meta.key())));
+            }
+        }
+    }
+}
+
+impl SimulatedKind for Revision {
+    fn resource() -> &'static Arc<Resource> {
+        static RESOURCE: LazyLock<Arc<Resource>> =
+            LazyLock::new(|| Arc::new(Resource::new("apps", "v1", "ControllerRevision", "controllerrevisions", true)));
+        &RESOURCE
+    }
+
+    fn objects(world: &mut World) -> &mut Objects<Self> {
+        &mut world.revisions
+    }
+
+    fn wake(change: &Change<Self>, world: &World, push: &mut dyn FnMut(Key)) {
+        for revision in change.sides() {
+            if let Some(owner) = &revision.meta.controller {
+                wake_owner(owner, world, push);
+            }
         }
     }
 }
@@ -143,6 +196,25 @@ impl SimulatedKind for Service {
     fn wake(change: &Change<Self>, _: &World, push: &mut dyn FnMut(Key)) {
         if let Some(service) = &change.new {
             push(Key::Service(service.meta.key()));
+        }
+    }
+}
+
+impl SimulatedKind for Budget {
+    fn resource() -> &'static Arc<Resource> {
+        static RESOURCE: LazyLock<Arc<Resource>> = LazyLock::new(|| {
+            Arc::new(Resource::new("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", true))
+        });
+        &RESOURCE
+    }
+
+    fn objects(world: &mut World) -> &mut Objects<Self> {
+        &mut world.budgets
+    }
+
+    fn wake(change: &Change<Self>, _: &World, push: &mut dyn FnMut(Key)) {
+        if let Some(budget) = &change.new {
+            push(Key::Budget(budget.meta.key()));
         }
     }
 }
@@ -179,9 +251,12 @@ macro_rules! workload {
                 &mut world.$objects
             }
 
-            fn wake(change: &Change<Self>, _: &World, push: &mut dyn FnMut(Key)) {
+            fn wake(change: &Change<Self>, world: &World, push: &mut dyn FnMut(Key)) {
                 if let Some(object) = &change.new {
                     push(Key::$kind(object.meta.key()));
+                    // How many pods are wanted counts in percentages; budgets are few.
+                    let budgets = world.budgets.within(&object.meta.namespace);
+                    budgets.for_each(|budget| push(Key::Budget(budget.meta.key())));
                 }
             }
         }

@@ -259,3 +259,32 @@ async fn stateful_sets_daemon_sets_and_jobs_run() {
         .await;
     lab.until_settled(QUIET).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_indexed_job_runs_each_index_once_and_a_success_policy_ends_it() {
+    let jobs = "/apis/batch/v1/namespaces/default/jobs";
+    let lab = Lab::start().await;
+    let job = |name: &str, more: Value| {
+        let mut spec = json!({"completions": 3, "parallelism": 2, "completionMode": "Indexed", "template": {"spec": {
+            "restartPolicy": "Never", "containers": [{"name": "main", "image": "busybox:1"}]}}});
+        for (field, value) in more.as_object().unwrap() {
+            spec[field] = value.clone();
+        }
+        json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": spec})
+    };
+    lab.create(jobs, job("all", json!({}))).await;
+    let done = |job: &Value, reason: &str| {
+        let conditions = job["status"]["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
+        conditions.iter().any(|c| c["type"] == "Complete" && c["status"] == "True" && c["reason"] == reason)
+    };
+    let all = lab.until(&format!("{jobs}/all"), |job| done(job, "CompletionsReached")).await;
+    assert_eq!((&all["status"]["succeeded"], &all["status"]["completedIndexes"]), (&json!(3), &json!("0-2")));
+    let mut hosts: Vec<String> =
+        lab.pods().await.iter().map(|pod| pod["spec"]["hostname"].as_str().unwrap().to_owned()).collect();
+    hosts.sort();
+    assert_eq!(hosts, ["all-0", "all-1", "all-2"]);
+    let policy = json!({"successPolicy": {"rules": [{"succeededCount": 1}]}, "parallelism": 1});
+    lab.create(jobs, job("one", policy)).await;
+    lab.until(&format!("{jobs}/one"), |job| done(job, "SuccessPolicy")).await;
+    lab.until_settled(QUIET).await;
+}

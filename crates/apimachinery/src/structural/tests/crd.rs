@@ -73,6 +73,22 @@ fn protected_groups_need_approval() {
     assert!(errors_of(&crd).is_empty());
 }
 
+#[test]
+fn a_schema_may_narrow_the_name_and_says_nothing_else_of_metadata() {
+    let check = |metadata: serde_json::Value, allowed: bool| {
+        let mut crd = crd_with("type: object");
+        crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["metadata"] = metadata.clone();
+        let errors = errors_of(&crd);
+        assert_eq!(errors.is_empty(), allowed, "{metadata}: {errors:?}");
+        assert!(errors.iter().all(|e| e.contains("but metadata is implicitly specified")), "{errors:?}");
+    };
+    check(json!({"type": "object"}), true);
+    check(json!({"type": "object", "properties": {"name": {"type": "string", "pattern": "^a"}}}), true);
+    check(json!({"type": "object", "properties": {"labels": {"type": "object"}}}), false);
+    check(json!({"type": "object", "description": "Metadata."}), false);
+    check(json!({"type": "object", "required": ["name"]}), false);
+}
+
 /// A schema for `spec`, and every error with the path of the spec's schema cut off.
 fn check_schema(schema: &str, expect: &[&str]) {
     let prefix = "spec.versions[0].schema.openAPIV3Schema.properties[spec]";

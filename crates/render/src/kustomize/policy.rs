@@ -8,7 +8,8 @@ use api::kurator::apps::v1alpha1::{CommonMetadata, KustomizeInputs, PatchTarget,
 use model::object;
 use serde_json::{Map, Value};
 
-use super::file::{Image, Kustomization, Patch};
+use super::entry::{Image, Patch};
+use super::file::Kustomization;
 use super::generate::ENTRY_BYTES;
 use super::selector::Selector;
 use crate::budget::Budget;

@@ -19,6 +19,47 @@ const LINKS_MAX: usize = 40;
 /// Work of going one part further on a path, beside the bytes of the path so far: two lookups in the map of entries.
 const PART_BYTES: usize = 64;
 
+/// Files that a source leaves out unless it says otherwise, as patterns of `gitignore(5)`: what version control and build
+/// services keep in a repository, pictures, films and archives.
+pub const LEFT_OUT: [&str; 24] = [
+    ".git/",
+    ".gitignore",
+    ".gitmodules",
+    ".gitattributes",
+    "*.jpg",
+    "*.jpeg",
+    "*.gif",
+    "*.png",
+    "*.wmv",
+    "*.flv",
+    "*.tar.gz",
+    "*.zip",
+    ".github/",
+    ".circleci/",
+    ".travis.yml",
+    ".gitlab-ci.yml",
+    "appveyor.yml",
+    ".drone.yml",
+    "cloudbuild.yaml",
+    "codeship-services.yml",
+    "codeship-steps.yml",
+    ".goreleaser.yml",
+    ".sops.yaml",
+    ".flux.yaml",
+];
+
+/// The pattern by which a file is left out, unless a source says otherwise.
+pub fn left_out(path: &str) -> Option<&'static str> {
+    let mut parts = path.split('/').rev();
+    let name = parts.next().unwrap_or_default();
+    let directories: Vec<&str> = parts.collect();
+    LEFT_OUT.into_iter().find(|pattern| match (pattern.strip_prefix('*'), pattern.strip_suffix('/')) {
+        (Some(end), _) => name.ends_with(end),
+        (_, Some(directory)) => directories.contains(&directory),
+        _ => name == *pattern,
+    })
+}
+
 /// One entry of a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {

@@ -12,35 +12,8 @@ use crate::error::Error;
 
 /// File with patterns for its directory and what is below.
 pub(crate) const FILE: &str = ".sourceignore";
-/// Raised when the defaults change, so that artifacts are made again.
+/// Raised when [`model::tree::LEFT_OUT`] changes, so that artifacts are made again.
 const DEFAULTS_VERSION: u32 = 1;
-const DEFAULTS_TEXT: &str = "\
-.git/
-.gitignore
-.gitmodules
-.gitattributes
-*.jpg
-*.jpeg
-*.gif
-*.png
-*.wmv
-*.flv
-*.tar.gz
-*.zip
-.github/
-.circleci/
-.travis.yml
-.gitlab-ci.yml
-appveyor.yml
-.drone.yml
-cloudbuild.yaml
-codeship-services.yml
-codeship-steps.yml
-.goreleaser.yml
-.sops.yaml
-.flux.yaml
-";
-
 /// Most patterns of one source. The largest `.sourceignore` files in public have a few dozen lines.
 const PATTERNS_MAX: usize = 1_000;
 
@@ -201,7 +174,7 @@ impl Ignore {
 /// and pictures). `ignore` and `.sourceignore` may take it back with `!`.
 pub(crate) fn defaults() -> &'static Ignore {
     static DEFAULTS: OnceLock<Ignore> = OnceLock::new();
-    DEFAULTS.get_or_init(|| Ignore::parse(DEFAULTS_TEXT, "defaults").unwrap_or_default())
+    DEFAULTS.get_or_init(|| Ignore::parse(&model::tree::LEFT_OUT.join("\n"), "defaults").unwrap_or_default())
 }
 
 /// A `**` stands for any number of names; at the end, for at least one. Takes at most pattern × path steps, as

@@ -84,3 +84,19 @@ fn a_list_looks_at_its_own_directory_only() {
     assert_eq!(names.unwrap().len(), 1_002);
     assert!(work < 1_010 * (PART_BYTES + 10), "{work}");
 }
+
+#[test]
+fn what_sources_leave_out_is_told_by_its_pattern() {
+    for (path, expect) in [
+        ("a/logo.png", Some("*.png")),
+        ("a.tar.gz", Some("*.tar.gz")),
+        (".github/workflows/ci.yaml", Some(".github/")),
+        ("a/.sops.yaml", Some(".sops.yaml")),
+        ("a/png", None),
+        ("github/x.yaml", None),
+        ("a.png/b.yaml", None),
+        ("", None),
+    ] {
+        assert_eq!(left_out(path), expect, "{path}");
+    }
+}

@@ -218,7 +218,7 @@ impl<'a> Layers<'a> {
             return Err(RenderError::Remote { file, field, url });
         }
         let full = place.path("", path)?;
-        self.files.node(&full)?.map_err(|source| RenderError::Tree { location: place.asks(""), source })
+        self.files.node(&full)?.map_err(|source| RenderError::tree(place.asks(""), source))
     }
 
     /// Adds what `configurations` and `crds` say to the fields that steps change.

@@ -1,4 +1,5 @@
-//! Which paths a Rust source names: as much of the language as it takes to tell a crate from a module of the same name.
+//! Which paths a Rust source names and which functions it declares: as much of the language as it takes to tell a crate
+//! from a module of the same name.
 //!
 //! No types and no macros are resolved. A path that a derive macro makes is not seen; the derive itself is.
 
@@ -21,12 +22,23 @@ pub(crate) struct Named {
     pub(crate) test: bool,
 }
 
+/// A function that a source declares.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Function {
+    pub(crate) line: usize,
+    pub(crate) name: String,
+    /// Does it stand in an item under `#[cfg(test)]`?
+    pub(crate) test: bool,
+}
+
 /// What a source says.
 #[derive(Debug, Default)]
 pub(crate) struct Source {
     /// Every path with more than one segment, and what `use` and `extern crate` name. Paths that begin at a module or an
     /// import of this file are left out, and so are those that begin with `crate`, `self` or `super`.
     pub(crate) paths: Vec<Named>,
+    /// Every function, also those of traits and of other functions.
+    pub(crate) functions: Vec<Function>,
     /// Modules in files of their own that only tests have.
     pub(crate) test_modules: BTreeSet<String>,
 }
@@ -72,6 +84,13 @@ impl Reader<'_> {
                 let name = self.identifier(at + 2).unwrap_or_default().to_owned();
                 self.name(at, vec![name]);
                 at + 3
+            }
+            Some("fn") => {
+                // The type of a function has no name.
+                let Some(name) = self.identifier(at + 1).map(str::to_owned) else { return at + 1 };
+                let line = self.tokens[at].line;
+                self.source.functions.push(Function { line, name, test: at < self.test_until });
+                at + 2
             }
             Some("mod") => {
                 if let Some(name) = self.identifier(at + 1).map(str::to_owned) {

@@ -1,6 +1,7 @@
 //! `cargo xtask tidy`: the habits that a compiler does not see. Each rule names the document that explains it.
 
 mod client;
+mod function;
 mod link;
 mod manifest;
 mod pure;
@@ -64,6 +65,7 @@ const RULES: &[Rule] = &[
     Rule { name: "manifest", why: "CONTRIBUTING.md#crates", check: manifest::check },
     Rule { name: "pure", why: "CONTRIBUTING.md#crates", check: pure::check },
     Rule { name: "client", why: "CONTRIBUTING.md#code", check: client::check },
+    Rule { name: "function", why: "CONTRIBUTING.md#code", check: function::check },
     Rule { name: "link", why: "CONTRIBUTING.md#documents", check: link::check },
 ];
 

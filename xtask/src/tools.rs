@@ -252,7 +252,7 @@ fn kwok(folder: &Path) -> Result<()> {
         &folder.join("bin/kwok"),
         &["sigs.k8s.io/kwok/cmd/kwok"],
     )?;
-    let module = process::output(&mut go("kwok", &["list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kwok"]))?;
+    let module = process::output(&mut go_command("kwok", &["list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kwok"]))?;
     let stages = Path::new(module.trim()).join("kustomize/stage");
     let mut all = String::new();
     for stage in [
@@ -285,12 +285,12 @@ fn build(module: &str, ldflags: &str, to: &Path, packages: &[&str]) -> Result<()
     }
     let bin = if to.ends_with("bin") { Some(to) } else { to.parent() };
     fs::create_dir_all(bin.context("programs lie in a folder")?).context("creating the folder of programs")?;
-    let mut command = go(module, &["build", "-mod=readonly", "-trimpath", "-ldflags", ldflags, "-o"]);
+    let mut command = go_command(module, &["build", "-mod=readonly", "-trimpath", "-ldflags", ldflags, "-o"]);
     process::run(command.arg(to).args(packages))
 }
 
 /// A go command in the module `tools/MODULE`, free of what the developer's environment says about builds.
-fn go(module: &str, args: &[&str]) -> Command {
+fn go_command(module: &str, args: &[&str]) -> Command {
     let mut command = Command::new("go");
     command.current_dir(workspace::root().join("tools").join(module)).args(args);
     command.env("CGO_ENABLED", "0").env("GOWORK", "off").env_remove("GOFLAGS");

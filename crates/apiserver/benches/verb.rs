@@ -36,7 +36,7 @@ impl Ids for Counting {
 
 const TASKS: usize = 8;
 
-async fn ask(server: &ApiServer, method: &str, path: &str, kind: &str, body: String) -> usize {
+async fn send_request(server: &ApiServer, method: &str, path: &str, kind: &str, body: String) -> usize {
     let request = http::Request::builder().method(method).uri(path).header("content-type", kind);
     let request = request.body(Full::new(Bytes::from(body))).expect("a request");
     let answer = server.service_as(UserInfo::master("bench")).oneshot(request).await.expect("infallible");
@@ -99,19 +99,19 @@ async fn main() {
     rate("create ConfigMap", scale, move |i| {
         let s = s.clone();
         let body = json!({"metadata": {"name": format!("m{i}")}, "data": {"k": "v".repeat(1_000)}}).to_string();
-        async move { ask(&s, "POST", MAPS, JSON, body).await }
+        async move { send_request(&s, "POST", MAPS, JSON, body).await }
     })
     .await;
     let s = server.clone();
     rate("create Deployment", scale, move |i| {
         let s = s.clone();
-        async move { ask(&s, "POST", WEB, JSON, deployment(&format!("d{i}"))).await }
+        async move { send_request(&s, "POST", WEB, JSON, deployment(&format!("d{i}"))).await }
     })
     .await;
     let s = server.clone();
     rate("get", scale * 4, move |i| {
         let s = s.clone();
-        async move { ask(&s, "GET", &format!("{WEB}/d{}", i % scale), JSON, String::new()).await }
+        async move { send_request(&s, "GET", &format!("{WEB}/d{}", i % scale), JSON, String::new()).await }
     })
     .await;
     for what in ["apply (creates)", "apply (no-op)"] {
@@ -119,7 +119,7 @@ async fn main() {
         rate(what, scale / 2, move |i| {
             let s = s.clone();
             let path = format!("{WEB}/a{i}?fieldManager=bench");
-            async move { ask(&s, "PATCH", &path, APPLY, deployment(&format!("a{i}"))).await }
+            async move { send_request(&s, "PATCH", &path, APPLY, deployment(&format!("a{i}"))).await }
         })
         .await;
     }
@@ -127,10 +127,10 @@ async fn main() {
     rate("merge patch", scale, move |i| {
         let s = s.clone();
         let body = json!({"spec": {"replicas": i}}).to_string();
-        async move { ask(&s, "PATCH", &format!("{WEB}/d{i}"), "application/merge-patch+json", body).await }
+        async move { send_request(&s, "PATCH", &format!("{WEB}/d{i}"), "application/merge-patch+json", body).await }
     })
     .await;
     let start = Instant::now();
-    let bytes = ask(&server, "GET", WEB, JSON, String::new()).await;
+    let bytes = send_request(&server, "GET", WEB, JSON, String::new()).await;
     println!("{:<28} {:>9.1} ms for {} MB", "list", start.elapsed().as_secs_f64() * 1e3, bytes / 1_000_000);
 }

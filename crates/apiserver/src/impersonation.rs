@@ -26,7 +26,7 @@ const AUTHENTICATION: &str = "authentication.k8s.io";
 /// # Errors
 /// 403 when the sender may not; 400 when groups, uid or extra come without a user, or a header is no text.
 pub(crate) fn user(state: &Arc<State>, sender: UserInfo, headers: &HeaderMap) -> Result<UserInfo, Status> {
-    let Some(asked) = Asked::read(headers)? else { return Ok(sender) };
+    let Some(asked) = Impersonated::read(headers)? else { return Ok(sender) };
     let check = |what: Attributes<'_>| {
         authz::check(&state.authorizer, &sender, &Attributes { verb: "impersonate", ..what }, state.as_ref())
     };
@@ -62,14 +62,14 @@ fn service_account(user: &str) -> Option<(&str, &str)> {
     user.strip_prefix("system:serviceaccount:")?.split_once(':').filter(|(ns, n)| !ns.is_empty() && !n.is_empty())
 }
 
-struct Asked {
+struct Impersonated {
     name: String,
     groups: Vec<String>,
     uid: Option<String>,
     extra: BTreeMap<String, Vec<String>>,
 }
 
-impl Asked {
+impl Impersonated {
     fn read(headers: &HeaderMap) -> Result<Option<Self>, Status> {
         let (mut name, mut groups, mut uid, mut extra) = (None, Vec::new(), None, BTreeMap::<_, Vec<_>>::new());
         for (header, value) in headers {

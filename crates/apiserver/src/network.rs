@@ -33,7 +33,7 @@ pub(crate) async fn allocate<'a>(
         return Ok(None);
     }
     let guard = state.network.lock().await;
-    let mut taken = Taken::default();
+    let mut taken = InUse::default();
     let own = (object::namespace(new).unwrap_or_default(), object::name(new).unwrap_or_default());
     for entry in state.entries(&key::prefix("", "services", None)) {
         if (&*entry.meta.namespace, &*entry.meta.name) == own {
@@ -58,7 +58,7 @@ pub(crate) async fn allocate<'a>(
 
 /// What other Services have.
 #[derive(Debug, Default)]
-struct Taken {
+struct InUse {
     addresses: BTreeSet<u32>,
     ports: BTreeSet<u32>,
 }
@@ -69,7 +69,7 @@ fn ports(service: &Value) -> impl Iterator<Item = (usize, Option<u32>)> + '_ {
     list.into_iter().flatten().enumerate().map(move |(index, port)| (index, number(port).filter(|n| *n > 0)))
 }
 
-fn fill(new: &mut Value, old: Option<&Value>, taken: &Taken) -> Result<(), FieldError> {
+fn fill(new: &mut Value, old: Option<&Value>, taken: &InUse) -> Result<(), FieldError> {
     let ty = object::get_str(new, &["spec", "type"]).unwrap_or("ClusterIP").to_owned();
     if ty == "ExternalName" {
         for field in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
@@ -117,7 +117,7 @@ fn release(new: &mut Value, old: &Value) {
     }
 }
 
-fn address(new: &mut Value, old: Option<&Value>, taken: &Taken, seed: u32) -> Result<(), FieldError> {
+fn address(new: &mut Value, old: Option<&Value>, taken: &InUse, seed: u32) -> Result<(), FieldError> {
     let given = object::get_str(new, &["spec", "clusterIP"]).filter(|ip| !ip.is_empty()).map(str::to_owned);
     let given = given.or_else(|| {
         let list = object::get(new, &["spec", "clusterIPs"]).and_then(Value::as_array);
@@ -167,7 +167,7 @@ fn address(new: &mut Value, old: Option<&Value>, taken: &Taken, seed: u32) -> Re
     Ok(())
 }
 
-fn node_ports(new: &mut Value, old: Option<&Value>, taken: &Taken, seed: u32) -> Result<(), FieldError> {
+fn node_ports(new: &mut Value, old: Option<&Value>, taken: &InUse, seed: u32) -> Result<(), FieldError> {
     let path = |index: usize| FieldPath::of("spec.ports").index(index).field("nodePort");
     let mut used = taken.ports.clone();
     let mut open = Vec::new();

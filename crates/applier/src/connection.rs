@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use client::contain::counted;
 use client::{Api, Class, Delete, Deletion, Discovery, Propagation, Resource, Selection};
-use model::{GroupKind, GroupVersionKind, ObjectKey, words};
+use model::{GroupKind, GroupVersionKind, HashedKey, ObjectKey, words};
 use plan::drift;
 use plan::handover::Claims;
 use plan::prepare::Prepared;
@@ -71,39 +71,40 @@ pub(crate) struct View {
 impl View {
     /// Is an observation kept? For an object that a unit wants or has, always; for another one while there is room, since
     /// a member can name new objects without end.
-    fn is_kept(&self, key: &ObjectKey) -> bool {
+    fn is_kept(&self, key: &HashedKey) -> bool {
         self.observations.has_room() || self.observations.contains_key(key) || self.claims.units(key).next().is_some()
     }
 
-    fn keep(&mut self, key: Arc<ObjectKey>, observation: Observation) {
+    fn keep_observation(&mut self, key: Arc<HashedKey>, observation: Observation) {
         if self.is_kept(&key) {
             self.observations.insert(key, observation);
         }
     }
 
     /// Why an object cannot be seen.
-    pub(crate) fn hidden(&self, kind: &GroupKind, now: Instant) -> Option<&str> {
-        self.kinds.get(kind).and_then(|kind| kind.hidden(now))
+    pub(crate) fn hidden(&self, key: &ObjectKey, now: Instant) -> Option<&str> {
+        // Asked for each object, of which nearly none is hidden.
+        let mut hidden = self.kinds.iter().filter_map(|(kind, known)| Some((kind, known.hidden(now)?)));
+        hidden.find(|(kind, _)| key.is_of(kind)).map(|(_, why)| why)
     }
 
     /// Notes how a request of ours showed an object. It stands for what a watch would have seen, until that says otherwise.
     /// Of a kind that cannot be seen nothing is noted: no watch would ever take it back.
-    pub(crate) fn note(&mut self, key: &Arc<ObjectKey>, observation: Observation) {
-        if self.hidden(&key.group_kind(), Instant::now()).is_none() {
+    pub(crate) fn note_observation(&mut self, key: &Arc<HashedKey>, observation: Observation) {
+        if self.hidden(key, Instant::now()).is_none() {
             self.observations.insert(Arc::clone(key), observation);
         }
     }
 
-    /// Takes what a watch says. Returns whether it changes anything, and for which objects; `None` means all.
-    pub(crate) fn take(&mut self, event: Event) -> Changed {
+    /// Applies an event of a watch. Returns whether it changes anything, and for which objects; `None` means all.
+    pub(crate) fn apply_event(&mut self, event: Event) -> Changed {
         match event {
             Event::Listed(kind, version, observations) => {
                 // What we applied after the list was made is not in it.
-                self.observations
-                    .retain(|key, observation| key.group_kind() != kind || !observation.is_older_than(version));
+                self.observations.retain(|key, observation| !key.is_of(&kind) || !observation.is_older_than(version));
                 for (key, observation) in observations {
                     if self.observations.get(&key).is_none_or(|old| old.is_older_than(observation.version)) {
-                        self.keep(key, observation);
+                        self.keep_observation(key, observation);
                     }
                 }
                 self.unlisted.remove(&kind);
@@ -118,7 +119,7 @@ impl View {
                     Changed::Nothing
                 }
                 _ => {
-                    self.keep(Arc::clone(&key), observation);
+                    self.keep_observation(Arc::clone(&key), observation);
                     Changed::Object(key)
                 }
             },
@@ -131,7 +132,7 @@ impl View {
                 _ => Changed::Nothing,
             },
             Event::Absent(kind) => {
-                self.observations.retain(|key, _| key.group_kind() != kind);
+                self.observations.retain(|key, _| !key.is_of(&kind));
                 *self.unlisted.entry(kind.clone()).or_default() += 1;
                 self.kinds.insert(kind.clone(), Kind::Unlisted);
                 Changed::Kind(kind)
@@ -144,7 +145,7 @@ impl View {
                 let now = Kind::Blind(words::bounded(&why, limit::HIDDEN_WORDS_MAX));
                 let seen = self.observations.len();
                 // What was seen before is no longer known.
-                self.observations.retain(|key, _| key.group_kind() != kind);
+                self.observations.retain(|key, _| !key.is_of(&kind));
                 let is_news = self.kinds.get(&kind) != Some(&now) || self.observations.len() != seen;
                 self.kinds.insert(kind, now);
                 if is_news { Changed::All } else { Changed::Nothing }
@@ -158,7 +159,7 @@ impl View {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Changed {
     Nothing,
-    Object(Arc<ObjectKey>),
+    Object(Arc<HashedKey>),
     Kind(GroupKind),
     All,
 }
@@ -249,7 +250,7 @@ impl Connection {
     }
 
     /// The kind of an object as it is served.
-    pub(crate) async fn resource(&self, key: &ObjectKey, version: &str) -> Result<Arc<Resource>, Error> {
+    pub(crate) async fn resource(&self, key: &HashedKey, version: &str) -> Result<Arc<Resource>, Error> {
         let gvk = GroupVersionKind::new(key.group.clone(), version, key.kind.clone());
         let resource = self.discovery.resolve(&gvk).await?;
         if resource.namespaced == key.namespace.is_empty() {
@@ -262,7 +263,7 @@ impl Connection {
     /// it serves the kind at no version, so that there is no such object.
     pub(crate) async fn recorded_resource(
         &self,
-        key: &ObjectKey,
+        key: &HashedKey,
         version: &str,
     ) -> Result<Option<Arc<Resource>>, Error> {
         match self.resource(key, version).await {
@@ -287,7 +288,7 @@ impl Connection {
 
     /// An autoscaler of the object, if there is one; the others of its namespace are not kept. A member without the kind,
     /// or one that does not show it, has none for us.
-    pub(crate) async fn autoscalers(&self, key: &ObjectKey) -> Result<Vec<Value>, Error> {
+    pub(crate) async fn autoscalers(&self, key: &HashedKey) -> Result<Vec<Value>, Error> {
         let gvk = GroupVersionKind::new("autoscaling", "v2", "HorizontalPodAutoscaler");
         let Some(resource) = self.discovery.find(&gvk).await? else { return Ok(Vec::new()) };
         let mut found = false;

@@ -18,6 +18,7 @@ mod connection;
 mod error;
 mod feed;
 mod limit;
+mod lookalike;
 mod member;
 mod observation;
 mod push;

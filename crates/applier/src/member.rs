@@ -104,7 +104,8 @@ impl Applier {
         }
     }
 
-    async fn say(&mut self, link: Link, orphans: Vec<UnitId>) {
+    /// Reports the link and what is left over in the member, when they differ from the last report.
+    async fn report_link(&mut self, link: Link, orphans: Vec<UnitId>) {
         let report = MemberReport { member: self.ctx.member.clone(), link, orphans };
         if self.link.as_ref() != Some(&report) {
             self.link = Some(report.clone());
@@ -112,7 +113,8 @@ impl Applier {
         }
     }
 
-    async fn tell(&mut self, report: UnitReport) {
+    /// Reports a unit, when it differs from the last report.
+    async fn report_unit(&mut self, report: UnitReport) {
         if self.last.get(&report.unit).is_none_or(|last| **last != report) {
             let report = Arc::new(report);
             self.last.insert(report.unit.clone(), Arc::clone(&report));
@@ -129,7 +131,7 @@ impl Applier {
 
     /// Everything about the member is unknown from now on.
     async fn lost(&mut self, link: Link, error: &Error) {
-        self.say(link, Vec::new()).await;
+        self.report_link(link, Vec::new()).await;
         let entries = self.feed.snapshot().map(|s| s.units.clone()).unwrap_or_default();
         for entry in entries {
             let mut report = match self.last.get(&entry.unit) {
@@ -144,7 +146,7 @@ impl Applier {
                 let unknown = ObjectReport { health: Health::Unknown, ..ObjectReport::clone(row) };
                 *row = self.ctx.shared.pools.rows.share(unknown);
             }
-            self.tell(report).await;
+            self.report_unit(report).await;
         }
     }
 
@@ -165,7 +167,7 @@ impl Applier {
 
     async fn connected(&mut self) -> Result<Infallible, Error> {
         if self.link.is_none() {
-            Box::pin(self.say(Link::Connecting, Vec::new())).await;
+            Box::pin(self.report_link(Link::Connecting, Vec::new())).await;
         }
         let cluster = Box::pin(identify(&self.api)).await?;
         if let Some(expected) = self.ctx.cluster.as_ref().filter(|expected| **expected != cluster) {
@@ -204,7 +206,7 @@ impl Applier {
                 snapshot = &mut delta => {
                     Box::pin(session.update(&*feed, &snapshot, &mut self.memory)).await;
                     self.last.retain(|unit, _| session.slots.contains_key(unit));
-                    Box::pin(self.say(Link::Connected, session.orphans.keys().cloned().collect())).await;
+                    Box::pin(self.report_link(Link::Connected, session.orphans.keys().cloned().collect())).await;
                     delta = feed.delta(Some(snapshot.digest));
                 }
                 Some(event) = inbox.recv() => {
@@ -213,7 +215,7 @@ impl Applier {
                     while let Some(event) = next {
                         match *event {
                             Event::Lost(error) => return Err(error),
-                            event => session.take(event),
+                            event => session.on_event(event),
                         }
                         taken += 1;
                         next = if taken < limit::EVENTS_MAX { inbox.try_recv().ok() } else { None };
@@ -236,10 +238,10 @@ impl Applier {
             return Err(error);
         }
         if !session.back(unit, next, waits_for_others, moved) {
-            self.say(Link::Connected, session.orphans.keys().cloned().collect()).await;
+            self.report_link(Link::Connected, session.orphans.keys().cloned().collect()).await;
         } else if let Some(report) = report {
             let report = if panicked { self.with_last_rows(report) } else { report };
-            self.tell(report).await;
+            self.report_unit(report).await;
         }
         Ok(())
     }

@@ -1,9 +1,8 @@
 //! What is kept of an object that was seen: digests and a reading of its health, not the body.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use model::{Digest, ObjectKey, Uid, Weigh};
+use model::{Digest, HashedKey, KeyMap, Uid, Weigh};
 use plan::apply::{Seen, SeenState};
 use plan::pool::Pool;
 use plan::recall::Recalled;
@@ -62,12 +61,12 @@ impl Weigh for Observation {
 /// each.
 #[derive(Default)]
 pub(crate) struct Observations {
-    by_key: HashMap<Arc<ObjectKey>, Observation>,
+    by_key: KeyMap<Observation>,
     weight: usize,
 }
 
 /// What one weighs here. What was recalled of it does not count: it is there for what a unit wants, and not for long.
-fn weight(key: &Arc<ObjectKey>, observation: &Observation) -> usize {
+fn weight(key: &Arc<HashedKey>, observation: &Observation) -> usize {
     let seen = &observation.seen;
     size_of_val(key) + size_of_val(observation) + key.weight() + seen.uid.weight() + seen.state.weight()
 }
@@ -87,20 +86,20 @@ impl Observations {
         self.weight
     }
 
-    pub(crate) fn get(&self, key: &ObjectKey) -> Option<&Observation> {
+    pub(crate) fn get(&self, key: &HashedKey) -> Option<&Observation> {
         self.by_key.get(key)
     }
 
     /// To change what was recalled and when it was seen. What was seen is weighed: another one is inserted.
-    pub(crate) fn get_mut(&mut self, key: &ObjectKey) -> Option<&mut Observation> {
+    pub(crate) fn get_mut(&mut self, key: &HashedKey) -> Option<&mut Observation> {
         self.by_key.get_mut(key)
     }
 
-    pub(crate) fn contains_key(&self, key: &ObjectKey) -> bool {
+    pub(crate) fn contains_key(&self, key: &HashedKey) -> bool {
         self.by_key.contains_key(key)
     }
 
-    pub(crate) fn insert(&mut self, key: Arc<ObjectKey>, observation: Observation) {
+    pub(crate) fn insert(&mut self, key: Arc<HashedKey>, observation: Observation) {
         self.weight += weight(&key, &observation);
         // The key that is there stays, which says the same.
         let old = self.by_key.get(&key).map_or(0, |old| weight(&key, old));
@@ -108,13 +107,13 @@ impl Observations {
         self.weight = self.weight.saturating_sub(old);
     }
 
-    pub(crate) fn remove(&mut self, key: &ObjectKey) {
+    pub(crate) fn remove(&mut self, key: &HashedKey) {
         if let Some((key, old)) = self.by_key.remove_entry(key) {
             self.weight = self.weight.saturating_sub(weight(&key, &old));
         }
     }
 
-    pub(crate) fn retain(&mut self, mut is_kept: impl FnMut(&ObjectKey, &Observation) -> bool) {
+    pub(crate) fn retain(&mut self, mut is_kept: impl FnMut(&HashedKey, &Observation) -> bool) {
         let total = &mut self.weight;
         self.by_key.retain(|key, observation| {
             let kept = is_kept(key, observation);

@@ -1,12 +1,11 @@
 //! What is remembered of an object between passes: failures, changes that others made, reverts.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use api::delivery::{DriftRecord, RevertCount, UnitStatus};
 use api::feed::ObjectReport;
 use client::Backoff;
-use model::{Digest, ObjectKey, Timestamp, words};
+use model::{Digest, KeyMap, ObjectKey, Timestamp, words};
 use plan::apply::{Accepted, WaitingOn};
 use plan::drift::{self, Revert};
 use plan::ownership::NotOurs;
@@ -44,9 +43,9 @@ pub(crate) struct Contest {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Past {
     /// Failures, changes and reverts, of the objects that have any.
-    pub(crate) memory: HashMap<Arc<ObjectKey>, Memory>,
+    pub(crate) memory: KeyMap<Memory>,
     /// What is known of each object's last apply.
-    pub(crate) accepted: HashMap<Arc<ObjectKey>, Arc<Accepted>>,
+    pub(crate) accepted: KeyMap<Arc<Accepted>>,
     /// Objects that it let go of instead of deleting them, since they are not its own, and at which epoch. By cause and
     /// words, so that it stays short.
     pub(crate) not_ours: Option<(u64, Waits)>,

@@ -12,7 +12,7 @@ use client::contain::counted;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use model::{GroupKind, ObjectKey};
+use model::{GroupKind, HashedKey};
 use plan::inventory::Inventory;
 use plan::prepare::Bundle;
 use tokio::time::Instant;
@@ -48,7 +48,7 @@ pub(crate) struct Slot {
 impl Slot {
     /// May the unit want or have an object of the kind?
     fn has_kind(&self, kind: &GroupKind) -> bool {
-        let is_of_it = |key: &Arc<ObjectKey>| key.kind == kind.kind && key.group == kind.group;
+        let is_of_it = |key: &Arc<HashedKey>| key.kind == kind.kind && key.group == kind.group;
         let wants = self.bundle.as_ref().is_ok_and(|bundle| bundle.keys.iter().any(is_of_it));
         let has = |unit: &Unit| unit.inventory.entries().keys().any(is_of_it);
         // Of one that a pass has it is not known.
@@ -269,12 +269,12 @@ impl Session {
         changed
     }
 
-    /// Takes what a watch says.
-    pub(crate) fn take(&mut self, event: Event) {
+    /// Takes an event of a watch, and marks the units that it is about.
+    pub(crate) fn on_event(&mut self, event: Event) {
         if let Event::Absent(kind) | Event::AskAgain(kind) = &event {
             self.connection.discovery.forget(&kind.group);
         }
-        let changed = self.connection.view().take(event);
+        let changed = self.connection.view().apply_event(event);
         match changed {
             Changed::Nothing => {}
             Changed::All => self.slots.values_mut().for_each(|slot| slot.dirty = Due::All),

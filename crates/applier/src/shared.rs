@@ -8,6 +8,8 @@ use client::discovery::Documents;
 use plan::pool::Pools;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::lookalike::Lookalikes;
+
 /// Requests in flight over all units, beside the one that each unit has for itself. Two cores send some 2,800 objects a
 /// second (100,000 in 36 s); with 150 ms to the other side of the world and back, these are 420 in flight. More would wait
 /// in memory only.
@@ -27,6 +29,8 @@ pub struct Shared {
     pub pools: Pools,
     /// Kinds that members serve alike.
     pub(crate) documents: Documents,
+    /// Objects that members have alike, while their lists are read.
+    pub(crate) lookalikes: Lookalikes,
     spare: Arc<Semaphore>,
     lists: Arc<Semaphore>,
     /// How many turns were given so far.
@@ -38,6 +42,7 @@ impl Default for Shared {
         Self {
             pools: Pools::default(),
             documents: Documents::default(),
+            lookalikes: Lookalikes::default(),
             spare: Arc::new(Semaphore::new(SPARE_LANES)),
             lists: Arc::new(Semaphore::new(LISTS_MAX)),
             turns: AtomicU64::new(0),

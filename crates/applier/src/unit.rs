@@ -10,13 +10,13 @@ mod recall;
 mod report;
 mod send;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use api::delivery::{Deletions, ShortId, UnitId};
 use api::feed::{UnitEntry, UnitReport};
-use model::{Digest, GroupVersionKind, ObjectKey};
+use model::{Digest, GroupVersionKind, HashedKey, KeyMap, KeySet};
 use plan::apply::{self as decision, Step};
 use plan::inventory::Inventory;
 use plan::prepare::{self, Bundle, Prepared};
@@ -117,9 +117,9 @@ struct Pass {
     kept: Vec<WaitingOn>,
     deletions: Option<Deletions>,
     /// Objects that another unit has.
-    elsewhere: BTreeSet<Arc<ObjectKey>>,
+    elsewhere: BTreeSet<Arc<HashedKey>>,
     /// Objects that were read before they are applied for the first time, or made again, and whether they were there.
-    read: HashMap<Arc<ObjectKey>, bool>,
+    read: KeyMap<bool>,
     /// Does anything wait for another unit?
     waits_for_others: bool,
     /// An object changed between reading and writing it: look again at once.
@@ -146,7 +146,7 @@ pub(crate) async fn pass(
         kept: Vec::new(),
         deletions: None,
         elsewhere: BTreeSet::new(),
-        read: HashMap::new(),
+        read: KeyMap::default(),
         waits_for_others: false,
         again: false,
         is_quick: false,
@@ -193,7 +193,7 @@ impl Pass {
             return Ok(Progress::Suspended);
         }
         if !self.entry.removal.is_none() {
-            let gone = self.prune(&BTreeSet::new(), true).await?;
+            let gone = self.prune(&KeySet::default(), true).await?;
             return Ok(Progress::Leaving { gone });
         }
         let bundle = match &self.bundle {
@@ -246,17 +246,17 @@ impl Pass {
     /// Starts watches for all kinds of the unit. True while objects that the inventory has are not listed yet.
     async fn watch(&mut self) -> Result<bool, Error> {
         let held = self.unit.inventory.entries().iter().map(|(key, entry)| (key, &entry.version, true));
-        let desired: Vec<(&Arc<ObjectKey>, &Arc<str>, bool)> = match &self.bundle {
-            Ok(bundle) => bundle.objects().map(|o| (&o.key, &o.version, false)).collect(),
-            Err(_) => Vec::new(),
-        };
-        let mut kinds: HashMap<model::GroupKind, (Arc<str>, bool)> = HashMap::new();
-        for (key, version, held) in desired.into_iter().chain(held) {
-            kinds.entry(key.group_kind()).or_insert_with(|| (Arc::clone(version), false)).1 |= held;
+        let desired = self.bundle.iter().flat_map(|bundle| bundle.objects().map(|o| (&o.key, &o.version, false)));
+        let mut kinds: BTreeMap<(&str, &str), (&str, bool)> = BTreeMap::new();
+        for (key, version, held) in desired.chain(held) {
+            kinds.entry((&key.group, &key.kind)).or_insert((version, false)).1 |= held;
         }
+        let kinds: Vec<(GroupVersionKind, bool)> = kinds
+            .into_iter()
+            .map(|((group, kind), (version, held))| (GroupVersionKind::new(group, version, kind), held))
+            .collect();
         let mut listing = false;
-        for (kind, (version, held)) in kinds {
-            let gvk = GroupVersionKind::new(kind.group, version.to_string(), kind.kind);
+        for (gvk, held) in kinds {
             if let Kind::Listing(since) = self.connection.watch(&gvk).await? {
                 self.listing = Some(self.listing.map_or(since, |longest| longest.min(since)));
                 listing |= held;
@@ -271,7 +271,7 @@ impl Pass {
     }
 
     /// Is this unit the one that delivers the object?
-    fn is_mine(&self, key: &ObjectKey) -> bool {
+    fn is_mine(&self, key: &HashedKey) -> bool {
         self.connection.view().claims.owner(key).is_none_or(|owner| *owner == self.unit.id)
     }
 
@@ -285,7 +285,7 @@ impl Pass {
         let (entry, accepted) =
             (self.unit.inventory.get(&object.key), self.unit.past.accepted.get(&object.key).map(|a| &**a));
         let observation = view.observations.get(&object.key);
-        if observation.is_none() && view.hidden(&object.key.group_kind(), Instant::now()).is_some() {
+        if observation.is_none() && view.hidden(&object.key, Instant::now()).is_some() {
             return decision::step_unseen(object.digest, entry, accepted);
         }
         decision::step(object.digest, entry, accepted, observation.map(|l| &l.seen))
@@ -296,7 +296,7 @@ impl Pass {
         self.elsewhere.contains(&object.key) || (!failed && self.step(object) == Step::Skip)
     }
 
-    fn memory(&mut self, key: &Arc<ObjectKey>) -> &mut Memory {
+    fn memory(&mut self, key: &Arc<HashedKey>) -> &mut Memory {
         self.unit.past.memory.entry(Arc::clone(key)).or_default()
     }
 

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use api::delivery::{HubId, label};
-use client::{Api, Backoff, Jitter, Resource, Selection};
-use model::{GroupKind, ObjectKey};
-use plan::apply::SeenState;
-use plan::pool::Pools;
+use client::{Api, Backoff, Jitter, Kept, Project, Resource, Selection, Twin};
+use model::{GroupKind, HashedKey, ObjectKey, Uid, Weigh as _};
+use plan::apply::{Seen, SeenState};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use crate::awaited::Awaited;
+use crate::awaited::{Awaited, Wanted};
 use crate::error::Error;
+use crate::lookalike::{Known, Lookalike, Reading};
 use crate::observation::Observation;
 use crate::shared::Shared;
 
@@ -19,11 +19,11 @@ use crate::shared::Shared;
 #[derive(Debug)]
 pub(crate) enum Event {
     /// All objects of the kind, as of this position.
-    Listed(GroupKind, Option<u64>, Vec<(Arc<ObjectKey>, Observation)>),
+    Listed(GroupKind, Option<u64>, Vec<(Arc<HashedKey>, Observation)>),
     /// An object is there, perhaps changed.
-    Seen(Arc<ObjectKey>, Observation),
+    Seen(Arc<HashedKey>, Observation),
     /// An object is gone, as of this position.
-    Gone(Arc<ObjectKey>, Option<u64>),
+    Gone(Arc<HashedKey>, Option<u64>),
     /// The member does not serve the kind, or no longer.
     Absent(GroupKind),
     /// A while has gone by since the kind was absent: it is looked for again. The watch is over.
@@ -51,16 +51,81 @@ pub(crate) struct Watch {
     pub(crate) events: Events,
 }
 
-/// What is kept of an object. Its body is at hand only here, so what is awaited of it is found out here too.
-fn look(resource: &Resource, awaited: &Awaited, pools: &Pools, mut object: Value) -> (Arc<ObjectKey>, Observation) {
-    // Objects in lists do not say their kind.
-    object["apiVersion"] = resource.api_version().into();
-    object["kind"] = resource.kind.clone().into();
-    let key = ObjectKey::of(&object);
-    let state = SeenState::of(&object);
-    let recalled = awaited.recall(&key, &object, &state).map(Box::new);
-    let observation = Observation::with_state(&object, state, &pools.states);
-    (pools.keys.share(key), Observation { recalled, ..observation })
+/// Makes observations of objects. Their bodies are at hand only here, so what is awaited of them is found out here too.
+struct Observe {
+    resource: Arc<Resource>,
+    awaited: Arc<Awaited>,
+    shared: Arc<Shared>,
+    /// What other members have, until the first list was read.
+    known: Option<Arc<Known>>,
+    /// The list that is being read.
+    reading: Option<Reading>,
+}
+
+impl Observe {
+    fn new(resource: Arc<Resource>, awaited: Arc<Awaited>, shared: Arc<Shared>) -> Self {
+        let known = Some(shared.lookalikes.of_kind(&resource));
+        Self { resource, awaited, shared, known, reading: None }
+    }
+
+    fn reading(&mut self) -> &mut Reading {
+        let Self { resource, shared, known, reading, .. } = self;
+        reading.get_or_insert_with(|| known.take().unwrap_or_else(|| shared.lookalikes.of_kind(resource)).into())
+    }
+
+    /// What is kept of an object with its body.
+    fn observe(&mut self, mut object: Value, text: Option<&str>) -> Item {
+        // Objects in lists do not say their kind.
+        object["apiVersion"] = self.resource.api_version().into();
+        object["kind"] = self.resource.kind.clone().into();
+        let pools = &self.shared.pools;
+        let key = pools.keys.share(ObjectKey::of(&object));
+        let state = SeenState::of(&object);
+        let recalled = self.awaited.recall(&key, &object, &state);
+        let observation = Observation::with_state(&object, state, &pools.states);
+        // An object of which nothing is ours is compared as a whole, with what its server says by itself.
+        let is_alike = || SeenState::of(&Twin::example(&object)) == *observation.seen.state;
+        if let Some(text) = text.filter(|_| is_alike()) {
+            let told = recalled.clone().filter(|recalled| recalled.is_of_recorded_uid).map(|recalled| recalled.told);
+            let state = Arc::clone(&observation.seen.state);
+            if let Some(lookalike) = Lookalike::new(text, Arc::clone(&key), state, told) {
+                self.reading().learn(lookalike);
+            }
+        }
+        (key, Observation { recalled: recalled.map(|recalled| Box::new(recalled.told)), ..observation })
+    }
+
+    /// What is kept of an object that is written as another member has it, if that tells all that is awaited of it.
+    fn find(&mut self, text: &str) -> Option<Item> {
+        let (known, own) = self.reading().find(text)?;
+        let uid = Uid::from(own.uid);
+        let recalled = match self.awaited.wanted(&known.key, &uid) {
+            Wanted::Nothing => None,
+            Wanted::Digest(digest) => Some(known.recalled.clone().filter(|(of, _)| *of == digest)?),
+            Wanted::OtherUid => return None,
+        };
+        let seen = Seen { uid, state: Arc::clone(&known.state) };
+        let version = own.resource_version.parse().ok();
+        Some((Arc::clone(&known.key), Observation { seen, version, recalled: recalled.map(Box::new) }))
+    }
+}
+
+impl Project<Item> for Observe {
+    fn recognize(&mut self, text: &str) -> Kept<Item> {
+        let item = self.find(text)?;
+        let weight = item.weight();
+        Some((item, weight))
+    }
+
+    fn project(&mut self, object: Value, text: Option<&str>) -> Kept<Item> {
+        let item = self.observe(object, text);
+        let weight = item.weight();
+        Some((item, weight))
+    }
+
+    fn list_ended(&mut self) {
+        (self.known, self.reading) = (None, None);
+    }
 }
 
 impl Watch {
@@ -70,9 +135,8 @@ impl Watch {
         let Self { absences, api, resource, hub, awaited, shared, jitter, events } = self;
         // Inventories carry the hub's label too; only delivered objects are part of an ApplySet.
         let selection = Selection::labels(format!("{}={hub},{}", label::HUB, label::APPLYSET_PART_OF));
-        let (projected, sharing) = (Arc::clone(&resource), Arc::clone(&shared));
-        let project = move |object| Some(look(&projected, &awaited, &sharing.pools, object));
-        let watch = client::Watch::new(api, resource, project).selection(selection);
+        let observe = Observe::new(Arc::clone(&resource), awaited, Arc::clone(&shared));
+        let watch = client::Watch::projecting(api, resource, observe).selection(selection);
         let mut watch = watch.backoff(Backoff::MEMBER, Arc::clone(&jitter));
         async move {
             // The first event is a list.
@@ -80,7 +144,7 @@ impl Watch {
             loop {
                 let event = match watch.next().await {
                     client::Event::Absent => break,
-                    event => said(&mut watch, event),
+                    event => translate(&mut watch, event),
                 };
                 if events.send(Box::new(event)).await.is_err() {
                     return;
@@ -100,10 +164,10 @@ impl Watch {
 }
 
 /// An object, and what is kept of it.
-type Item = (Arc<ObjectKey>, Observation);
+type Item = (Arc<HashedKey>, Observation);
 
-/// What an event of the client's watch says to the applier.
-fn said(watch: &mut client::Watch<Item>, event: client::Event<Item>) -> Event {
+/// Translates an event of the client's watch.
+fn translate(watch: &mut client::Watch<Item>, event: client::Event<Item>) -> Event {
     let kind = || watch.resource().group_kind();
     match event {
         client::Event::Listed(items, position) => Event::Listed(kind(), position, items),

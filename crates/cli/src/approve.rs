@@ -35,9 +35,9 @@ async fn deletions(common: &Common, name: &str, what: &Approve) -> anyhow::Resul
     let client = connect::hub(common).await?;
     let chosen = listed(&client, common, name, what.digest.as_deref()).await?;
     for list in &chosen {
-        held::lines(list).into_iter().for_each(output::note);
+        held::lines(list).into_iter().for_each(output::print_stderr);
         if !list.waiting_on.is_empty() {
-            output::note(format_args!(
+            output::print_stderr(format_args!(
                 "  not covered: what {} may still report; that is held again, look with `kurator status app/{name}`",
                 list.waiting_on.join(", ")
             ));
@@ -63,12 +63,12 @@ async fn deletions(common: &Common, name: &str, what: &Approve) -> anyhow::Resul
     }
     let sum = chosen.iter().map(held::what).collect::<Vec<_>>().join(", and ");
     if what.no_wait {
-        output::note(format_args!("app/{name}: approved: {sum}; see `kurator status app/{name}`"));
+        output::print_stderr(format_args!("app/{name}: approved: {sum}; see `kurator status app/{name}`"));
     } else if away.is_empty() {
-        output::note(format_args!("app/{name}: approved and done in {}: {sum}", tenths(began.elapsed())));
+        output::print_stderr(format_args!("app/{name}: approved and done in {}: {sum}", tenths(began.elapsed())));
     } else {
         let names = wait::named(&away);
-        output::note(format_args!(
+        output::print_stderr(format_args!(
             "app/{name}: approved: {sum}; no answer from {names}: it is done there when there is one, and done elsewhere"
         ));
     }
@@ -120,7 +120,7 @@ async fn listed(
 
 /// Asks whether what is shown is meant. `command` is the one that was called.
 fn confirm(command: &str) -> anyhow::Result<()> {
-    let Some(answer) = output::ask("Release exactly these? [y/N]")? else {
+    let Some(answer) = output::prompt("Release exactly these? [y/N]")? else {
         bail!(
             "nothing was approved: there is no terminal to ask at; read the list, then approve it with `{command} --yes`"
         );
@@ -145,7 +145,7 @@ async fn identity(common: &Common, name: &str) -> anyhow::Result<()> {
     let patch = json!({"metadata": {"annotations": {APPROVE_IDENTITY: uid}}});
     api.patch(name, &params(), &Patch::Merge(&patch)).await.map_err(asked(&format!("cannot approve member/{name}")))?;
     if !output::structured(common.output, &json!({"name": name, "approvedId": uid}))? {
-        output::note(format_args!("member/{name}: from now on the cluster with kube-system UID {uid}"));
+        output::print_stderr(format_args!("member/{name}: from now on the cluster with kube-system UID {uid}"));
     }
     Ok(())
 }

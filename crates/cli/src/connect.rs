@@ -57,7 +57,7 @@ pub(crate) async fn member(common: &Common, name: &str) -> anyhow::Result<Client
 
 /// Where the hub of a directory listens; nothing when it does not run, or is too old to say it.
 async fn listens(dir: &Path) -> Option<SocketAddr> {
-    let told = tokio::time::timeout(TOLD_WITHIN, control::ask(dir, control::ADDRESS)).await.ok()?.ok()?;
+    let told = tokio::time::timeout(TOLD_WITHIN, control::send_command(dir, control::ADDRESS)).await.ok()?.ok()?;
     told.trim().parse().ok()
 }
 
@@ -96,7 +96,7 @@ async fn config(file: &Path, context: Option<&str>) -> anyhow::Result<Config> {
         Err(why) => return Err(why).with_context(|| format!("cannot read the kubeconfig {shown}")),
     };
     let about = || format!("the kubeconfig {shown}");
-    let chosen = known(&kubeconfig, context).map_err(anyhow::Error::msg).with_context(about)?;
+    let chosen = choose_context(&kubeconfig, context).map_err(anyhow::Error::msg).with_context(about)?;
     let options = KubeConfigOptions { context: Some(chosen), ..KubeConfigOptions::default() };
     let mut config = Config::from_custom_kubeconfig(kubeconfig.clone(), &options).await.with_context(about)?;
     client::proxy::keep_own(&mut config, &kubeconfig, options.context.as_deref())
@@ -108,7 +108,7 @@ async fn config(file: &Path, context: Option<&str>) -> anyhow::Result<Config> {
 }
 
 /// The context that is meant, if a kubeconfig has it; else what it has.
-fn known(kubeconfig: &Kubeconfig, context: Option<&str>) -> Result<String, String> {
+fn choose_context(kubeconfig: &Kubeconfig, context: Option<&str>) -> Result<String, String> {
     let current = kubeconfig.current_context.as_deref().filter(|name| !name.is_empty());
     let names: Vec<&str> = kubeconfig.contexts.iter().map(|context| context.name.as_str()).collect();
     let has = if names.is_empty() { "no context at all".to_owned() } else { names.join(", ") };

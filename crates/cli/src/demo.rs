@@ -53,7 +53,7 @@ impl Demo {
         let repo = repository(dir);
         let made = tokio::task::spawn_blocking({
             let repo = repo.clone();
-            move || repository::make(&repo)
+            move || repository::create(&repo)
         });
         let members = futures::future::try_join_all(MEMBERS.iter().map(|member| start_member(&demo, member)));
         let (made, members) = tokio::join!(made, members);

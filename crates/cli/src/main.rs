@@ -42,7 +42,7 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            output::note(format_args!("error: cannot start: {error}"));
+            output::print_stderr(format_args!("error: cannot start: {error}"));
             return ExitCode::FAILURE;
         }
     };
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            output::note(format_args!("error: {}", output::chain(&error)));
+            output::print_stderr(format_args!("error: {}", output::chain(&error)));
             ExitCode::FAILURE
         }
     };

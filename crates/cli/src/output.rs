@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::args::Format;
 
-pub(crate) use question::ask;
+pub(crate) use question::prompt;
 pub(crate) use screen::Screen;
 pub(crate) use table::{Cell, Line, Table, Tone};
 use visible::visible;
@@ -81,8 +81,8 @@ pub(crate) fn unread<T: Default>(written: Result<T, WriteError>) -> Result<T, Wr
     }
 }
 
-/// Says something on stderr, on one line. Nobody is left to be told when that fails.
-pub(crate) fn note(text: impl std::fmt::Display) {
+/// Prints one line on stderr. Nobody is left to be told when that fails.
+pub(crate) fn print_stderr(text: impl std::fmt::Display) {
     let _ = writeln!(std::io::stderr().lock(), "{}", visible(&text.to_string()));
 }
 

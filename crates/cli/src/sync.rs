@@ -116,7 +116,7 @@ fn done(common: &Common, name: &str, said: &str, mut facts: Value) -> anyhow::Re
     facts["name"] = json!(name);
     facts["namespace"] = json!(common.namespace);
     if !output::structured(common.output, &facts)? {
-        output::note(format_args!("app/{name}: {said}"));
+        output::print_stderr(format_args!("app/{name}: {said}"));
     }
     Ok(())
 }

@@ -79,7 +79,7 @@ async fn serve(dir: &Path, up: &Up, format: Format) -> anyhow::Result<End> {
         stopped = tokio::time::timeout(STOP_WITHIN, running.stop(&curtain)) => if stopped.is_err() {
             tracing::warn!("did not end in time; nothing that was acknowledged is lost");
         },
-        // Asked twice: at once. It is as safe as a kill.
+        // A second signal ends the process at once, which is as safe as a kill.
         () = signals.any() => {}
     }
     outcome
@@ -189,7 +189,7 @@ fn next_steps(dir: &Path, hub: &Hub, up: &Up) {
         lines.push(format!("{only}: say --advertise HOST for others"));
     }
     lines.push(format!("Ctrl-C ends it; everything is kept in {dir}"));
-    lines.iter().for_each(output::note);
+    lines.iter().for_each(output::print_stderr);
 }
 
 /// Shows how the demo converges; then waits for ever, unless told to exit when ready.

@@ -14,8 +14,8 @@ use http::{Method, StatusCode};
 use model::object;
 use serde_json::{Value, json};
 
-pub use list::{Content, List, Selection};
-pub(crate) use list::{Kept, weighed};
+pub use list::{Content, Kept, List, Project, Selection};
+pub(crate) use list::{Each, weighed};
 
 use crate::answer::{Name, Question, found};
 use crate::exchange::{self, APPLY_PATCH, Ask, JSON, MERGE_PATCH, METADATA};
@@ -235,7 +235,7 @@ impl Api {
     /// # Errors
     /// See [`Error`]; never for 404.
     pub async fn get(&self, target: &Target<'_>) -> Result<Option<Value>, Error> {
-        self.look(target, JSON).await
+        self.get_as(target, JSON).await
     }
 
     /// Reads an object's metadata; `None` when it is not there. A server that does not know this form sends the object.
@@ -243,10 +243,11 @@ impl Api {
     /// # Errors
     /// See [`Error`]; never for 404.
     pub async fn get_metadata(&self, target: &Target<'_>) -> Result<Option<Value>, Error> {
-        self.look(target, METADATA).await
+        self.get_as(target, METADATA).await
     }
 
-    async fn look(&self, target: &Target<'_>, accept: &'static str) -> Result<Option<Value>, Error> {
+    /// Reads one object in the form that `accept` names.
+    async fn get_as(&self, target: &Target<'_>, accept: &'static str) -> Result<Option<Value>, Error> {
         match self.send(Ask::get(target.path(), accept, self.limits.object_bytes)).await {
             Ok((_, bytes)) => {
                 let value = self.parse(&bytes)?;

@@ -71,12 +71,12 @@ impl Discovery {
         Self { api, known: Arc::default(), kept: Arc::default(), documents: documents.clone() }
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<GroupVersion, Slot>> {
+    fn lock_known(&self) -> MutexGuard<'_, HashMap<GroupVersion, Slot>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn slot(&self, version: &GroupVersion) -> Slot {
-        let mut known = self.known();
+        let mut known = self.lock_known();
         if !known.contains_key(version) && known.len() >= limit::DISCOVERY_DOCUMENTS_MAX {
             known.clear();
         }
@@ -84,9 +84,9 @@ impl Discovery {
     }
 
     /// Counts kinds that are about to be kept. When they are too many together, everything is forgotten.
-    fn keep(&self, kinds: usize) {
+    fn count_kinds(&self, kinds: usize) {
         if self.kept.fetch_add(kinds, Ordering::Relaxed) + kinds > limit::DISCOVERY_KEPT_MAX {
-            self.known().clear();
+            self.lock_known().clear();
             self.kept.store(kinds, Ordering::Relaxed);
         }
     }
@@ -112,7 +112,7 @@ impl Discovery {
             Err(error) if error.is_gone() => Vec::new(),
             Err(error) => return Err(error),
         };
-        self.keep(resources.len());
+        self.count_kinds(resources.len());
         *kinds = Kinds { resources: self.documents.share(resources), fetched: Some(Instant::now()) };
         Ok(pick(&kinds))
     }
@@ -151,7 +151,7 @@ impl Discovery {
 
     /// Forgets a group, one of whose kinds turned out not to be there, or to be there now.
     pub fn forget(&self, group: &str) {
-        self.known().retain(|version, _| version.group != group);
+        self.lock_known().retain(|version, _| version.group != group);
     }
 }
 

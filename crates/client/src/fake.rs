@@ -14,7 +14,7 @@ use crate::api::Api;
 
 /// What was asked.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct Received {
     /// Method, path and query.
     pub(crate) line: String,
     pub(crate) accept: String,
@@ -23,14 +23,14 @@ pub(crate) struct Asked {
 }
 
 /// What has been asked, in order.
-pub(crate) type Log = Arc<Mutex<Vec<Asked>>>;
+pub(crate) type Log = Arc<Mutex<Vec<Received>>>;
 
 /// An answer: status and body, after which nothing more comes for a pause.
 pub(crate) type Answer = Result<Response<StreamBody<Frames>>, BoxError>;
 type Frames = stream::BoxStream<'static, Result<Frame<Bytes>, BoxError>>;
 
 /// A client of a server that answers each request, which it gets with its number from 0, as `answer` says.
-pub(crate) fn server<F>(answer: impl Fn(usize, &Asked) -> F + Clone + Send + Sync + 'static) -> (Api, Log)
+pub(crate) fn server<F>(answer: impl Fn(usize, &Received) -> F + Clone + Send + Sync + 'static) -> (Api, Log)
 where
     F: Future<Output = Answer> + Send + 'static,
 {
@@ -42,7 +42,7 @@ where
             let (head, body) = request.into_parts();
             let body = body.collect().await?.to_bytes();
             let header = |name| head.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
-            let asked = Asked {
+            let asked = Received {
                 line: format!("{} {}", head.method, head.uri),
                 accept: header(http::header::ACCEPT),
                 content_type: header(http::header::CONTENT_TYPE),
@@ -60,7 +60,7 @@ where
 }
 
 /// A server that answers everything at once.
-pub(crate) fn simple(answer: impl Fn(usize, &Asked) -> (u16, String) + Clone + Send + Sync + 'static) -> (Api, Log) {
+pub(crate) fn simple(answer: impl Fn(usize, &Received) -> (u16, String) + Clone + Send + Sync + 'static) -> (Api, Log) {
     server(move |nth, asked| {
         let (status, body) = answer(nth, asked);
         async move { reply(status, stream::iter([Bytes::from(body)])) }

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::failure::{Error, words};
@@ -56,9 +57,13 @@ impl Budget {
 
 /// Parses a document.
 pub(crate) fn parse(bytes: &[u8], memory_max: usize) -> Result<Value, Error> {
-    let mut budget = Budget::new(memory_max);
+    parse_within(bytes, &mut Budget::new(memory_max))
+}
+
+/// Parses a document within a budget that others use too.
+pub(crate) fn parse_within(bytes: &[u8], budget: &mut Budget) -> Result<Value, Error> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let parsed = Weighed(&mut budget).deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
+    let parsed = Weighed(budget).deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
     parsed.map_err(|error| budget.judge(&error))
 }
 
@@ -135,12 +140,12 @@ impl<'de> Visitor<'de> for Weighed<'_> {
     }
 }
 
-/// A page of a list: each object is handed over as it is read, so that at most one of them is in memory.
+/// A page of a list: the text of each object is handed over as it is read, so that at most one of them is parsed at a time.
 pub(crate) struct Page<'b, F> {
     pub(crate) budget: &'b mut Budget,
     /// Are the objects kept? If not, each may use the whole budget.
     pub(crate) kept: bool,
-    /// Takes an object. An error ends the page.
+    /// Takes the text of an object, to be parsed within the budget. An error ends the page.
     pub(crate) take: F,
 }
 
@@ -154,7 +159,7 @@ pub(crate) struct Envelope {
     pub(crate) has_items: bool,
 }
 
-impl<'de, F: FnMut(Value) -> Result<(), Error>> DeserializeSeed<'de> for Page<'_, &mut F> {
+impl<'de, F: FnMut(&str, &mut Budget) -> Result<(), Error>> DeserializeSeed<'de> for Page<'_, &mut F> {
     type Value = Envelope;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Envelope, D::Error> {
@@ -162,7 +167,7 @@ impl<'de, F: FnMut(Value) -> Result<(), Error>> DeserializeSeed<'de> for Page<'_
     }
 }
 
-impl<'de, F: FnMut(Value) -> Result<(), Error>> Visitor<'de> for Page<'_, &mut F> {
+impl<'de, F: FnMut(&str, &mut Budget) -> Result<(), Error>> Visitor<'de> for Page<'_, &mut F> {
     type Value = Envelope;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -194,7 +199,7 @@ struct Items<'b, F> {
     take: F,
 }
 
-impl<'de, F: FnMut(Value) -> Result<(), Error>> DeserializeSeed<'de> for Items<'_, &mut F> {
+impl<'de, F: FnMut(&str, &mut Budget) -> Result<(), Error>> DeserializeSeed<'de> for Items<'_, &mut F> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -203,7 +208,7 @@ impl<'de, F: FnMut(Value) -> Result<(), Error>> DeserializeSeed<'de> for Items<'
     }
 }
 
-impl<'de, F: FnMut(Value) -> Result<(), Error>> Visitor<'de> for Items<'_, &mut F> {
+impl<'de, F: FnMut(&str, &mut Budget) -> Result<(), Error>> Visitor<'de> for Items<'_, &mut F> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -215,9 +220,9 @@ impl<'de, F: FnMut(Value) -> Result<(), Error>> Visitor<'de> for Items<'_, &mut 
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while let Some(item) = items.next_element_seed(Weighed(&mut *self.budget))? {
+        while let Some(item) = items.next_element::<&'de RawValue>()? {
             // The caller keeps the error itself; this one only ends the parsing.
-            (self.take)(item).map_err(A::Error::custom)?;
+            (self.take)(item.get(), self.budget).map_err(A::Error::custom)?;
             if !self.kept {
                 self.budget.refill();
             }

@@ -96,6 +96,9 @@ pub const UID_BYTES_MAX: usize = 128;
 /// Longest resourceVersion, in bytes. It is a number of at most 20 digits (KEP-5504); aggregated APIs may have another form.
 pub const VERSION_BYTES_MAX: usize = 64;
 
+/// Longest time in metadata of which a text is compared with another one, in bytes: RFC 3339 with nanoseconds and a zone has 35.
+pub const TIME_BYTES_MAX: usize = 64;
+
 /// Longest `continue` token, in bytes. It is Base64 of a namespace, a name and a version: below 2 kB with
 /// [`NAME_BYTES_MAX`]. It goes into a URL, for which servers take 8 kB and more.
 pub const TOKEN_BYTES_MAX: usize = 4_096;

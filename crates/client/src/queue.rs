@@ -151,8 +151,8 @@ impl<K: Key> Queue<K> {
         loop {
             let mut wake_at = None;
             while running.len() < parallel && !shutdown.is_cancelled() {
-                let taken = self.shared.slots().take(Instant::now());
-                match taken {
+                let next = self.shared.slots().next_due(Instant::now());
+                match next {
                     Ok(key) => running.push(self.one(key, &reconcile)),
                     Err(at) => {
                         wake_at = at;

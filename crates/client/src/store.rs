@@ -194,7 +194,7 @@ impl<K: Send + Sync + 'static> Store<K> {
     }
 
     /// The objects that an index has under a term, in the order of their names. Costs what it finds.
-    pub fn by(&self, index: &str, term: &str) -> Vec<Arc<K>> {
+    pub fn by_index(&self, index: &str, term: &str) -> Vec<Arc<K>> {
         self.state().objects.by_term(index, term)
     }
 
@@ -260,20 +260,20 @@ impl<K: Send + Sync + 'static> Store<K> {
                 () = shutdown.cancelled() => break,
                 event = watch.next() => event,
             };
-            self.take(event);
+            self.apply_event(event);
         }
         self.listeners.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// Takes in what a watch says.
-    pub fn take(&self, event: Event<K>) {
+    /// Applies an event of a watch.
+    pub fn apply_event(&self, event: Event<K>) {
         match event {
             Event::Listed(objects, position) => {
                 self.replace(objects, position);
                 self.synced.send_replace(true);
             }
-            Event::Applied(object, _) => self.put(object),
-            Event::Deleted(object, _) => self.remove(&object),
+            Event::Applied(object, _) => self.put_object(object),
+            Event::Deleted(object, _) => self.remove_object(&object),
             Event::Absent => tracing::debug!(kind = %self.resource, "the server does not serve this kind"),
             Event::Refused(error) => {
                 tracing::warn!(kind = %self.resource, %error, "the server does not show this kind");
@@ -287,7 +287,8 @@ impl<K: Send + Sync + 'static> Store<K> {
         (name, number(version.as_deref()))
     }
 
-    fn put(&self, object: K) {
+    /// Puts in an object that a watch delivered, unless a write has shown a newer state.
+    fn put_object(&self, object: K) {
         let (name, revision) = self.identify(&object);
         let object = Arc::new(object);
         let newest = {
@@ -305,10 +306,11 @@ impl<K: Send + Sync + 'static> Store<K> {
                 }
             }
         };
-        self.tell(&name, Some(&newest));
+        self.tell_listeners(&name, Some(&newest));
     }
 
-    fn remove(&self, object: &K) {
+    /// Removes an object that a watch saw deleted, unless it was made again since.
+    fn remove_object(&self, object: &K) {
         let (name, revision) = self.identify(object);
         {
             let mut state = self.state_mut();
@@ -319,7 +321,7 @@ impl<K: Send + Sync + 'static> Store<K> {
             }
             state.objects.remove(&name);
         }
-        self.tell(&name, None);
+        self.tell_listeners(&name, None);
     }
 
     /// Takes a whole list. Listeners are called for what is new, changed or gone, and for what this process wrote and the
@@ -355,10 +357,10 @@ impl<K: Send + Sync + 'static> Store<K> {
             next.into_iter().for_each(|(name, entry)| state.objects.insert(name, entry));
             changed
         };
-        call_each(&changed, |(name, object)| self.tell(name, object.as_ref()));
+        call_each(&changed, |(name, object)| self.tell_listeners(name, object.as_ref()));
     }
 
-    fn tell(&self, name: &NamespacedName, object: Option<&Arc<K>>) {
+    fn tell_listeners(&self, name: &NamespacedName, object: Option<&Arc<K>>) {
         let listeners = self.listeners.read().unwrap_or_else(PoisonError::into_inner);
         call_each(listeners.iter(), |listener| listener(name, object));
     }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::api::{Api, Applied, Delete, Deletion, List, Selection};
+use crate::api::{Api, Applied, Delete, Deletion, Each, List, Selection};
 use crate::failure::Error;
 use crate::json::typed;
 use crate::resource::{Resource, Target};
@@ -78,11 +78,11 @@ where
     /// See [`Api::list`].
     pub async fn list(&self, namespace: &str, selection: &Selection) -> Result<List<K>, Error> {
         // As JSON it weighs about what it does as a type, or more.
-        let project = |value: Value| {
+        let mut each = Each(|value: Value| {
             let weight = value.weight();
             Some((self.read(value), weight))
-        };
-        let listed = self.api.list_kept(&self.resource, namespace, selection, project).await?;
+        });
+        let listed = self.api.list_kept(&self.resource, namespace, selection, &mut each).await?;
         let items = listed.items.into_iter().collect::<Result<_, _>>()?;
         Ok(List { items, resource_version: listed.resource_version })
     }

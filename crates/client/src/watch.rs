@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::answer::{Question, version};
-use crate::api::{Api, Kept, List, Selection, weighed};
+use crate::api::{Api, Each, List, Project, Selection, weighed};
 use crate::exchange::{Ask, open, within};
 use crate::failure::{Class, Error};
 use crate::json;
@@ -59,15 +59,13 @@ struct Stream {
     spoke: bool,
 }
 
-type Project<T> = Box<dyn FnMut(Value) -> Kept<T> + Send>;
-
 /// A watch of one collection.
 pub struct Watch<T> {
     api: Api,
     resource: Arc<Resource>,
     namespace: String,
     selection: Selection,
-    project: Project<T>,
+    project: Box<dyn Project<T> + Send>,
     backoff: Backoff,
     jitter: Jitter,
     state: State,
@@ -85,7 +83,7 @@ impl<T> Watch<T> {
     where
         T: Weigh,
     {
-        Self::projecting(api, resource, Box::new(move |object| project(object).map(weighed)))
+        Self::projecting(api, resource, Each(move |object| project(object).map(weighed)))
     }
 
     /// The same for the server that this process is or belongs to, whose size is ours: what is kept of it is not weighed.
@@ -94,16 +92,17 @@ impl<T> Watch<T> {
         resource: Arc<Resource>,
         mut project: impl FnMut(Value) -> Option<T> + Send + 'static,
     ) -> Self {
-        Self::projecting(api, resource, Box::new(move |object| project(object).map(|item| (item, 0))))
+        Self::projecting(api, resource, Each(move |object| project(object).map(|item| (item, 0))))
     }
 
-    fn projecting(api: Api, resource: Arc<Resource>, project: Project<T>) -> Self {
+    /// The same with a projection that says what its items weigh, and may know objects by how they are written.
+    pub fn projecting(api: Api, resource: Arc<Resource>, project: impl Project<T> + Send + 'static) -> Self {
         Self {
             api,
             resource,
             namespace: String::new(),
             selection: Selection::default(),
-            project,
+            project: Box::new(project),
             backoff: Backoff::NEAR,
             jitter: steady(),
             state: State::List,
@@ -213,7 +212,7 @@ impl<T> Watch<T> {
 
     async fn list(&mut self) -> Result<Option<Event<T>>, Error> {
         let Self { api, resource, namespace, selection, project, .. } = self;
-        let List { items, resource_version } = api.list_kept(resource, namespace, selection, project).await?;
+        let List { items, resource_version } = api.list_kept(resource, namespace, selection, &mut **project).await?;
         let position = resource_version.parse().ok();
         self.state = State::Open { version: resource_version };
         Ok(Some(Event::Listed(items, position)))
@@ -294,7 +293,7 @@ impl<T> Watch<T> {
                 return Ok(None);
             }
         };
-        match self.take(&line) {
+        match self.decode_line(&line) {
             Ok(event) => Ok(event),
             Err(error) if error.is_expired() => {
                 self.expire();
@@ -320,7 +319,8 @@ impl<T> Watch<T> {
         error
     }
 
-    fn take(&mut self, line: &[u8]) -> Result<Option<Event<T>>, Error> {
+    /// The event that a line of the stream says; `None` when it is a bookmark, or an object that is passed over.
+    fn decode_line(&mut self, line: &[u8]) -> Result<Option<Event<T>>, Error> {
         let State::Stream(stream) = &mut self.state else { return Ok(None) };
         let mut event = json::parse(line, limit::OBJECT_MEMORY_MAX)?;
         let object = event.get_mut("object").map(Value::take).unwrap_or_default();
@@ -350,7 +350,7 @@ impl<T> Watch<T> {
         stream.spoke = true;
         self.failures = 0;
         let position = version.parse().ok();
-        Ok((self.project)(object).map(|(item, _)| match gone {
+        Ok(self.project.project(object, None).map(|(item, _)| match gone {
             true => Event::Deleted(item, position),
             false => Event::Applied(item, position),
         }))

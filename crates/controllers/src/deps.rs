@@ -227,11 +227,11 @@ pub(crate) async fn work<C, K, Fut>(
     K: Key + Sync,
     Fut: Future<Output = Result<Next, WriteError>> + Send + 'static,
 {
-    let look = move |key| {
+    let work = move |key| {
         let reconciled = reconcile(ctx.clone(), key);
         async { next(reconciled.await) }
     };
-    let task = tokio::spawn(async move { queue.run(parallel, stop, look).await });
+    let task = tokio::spawn(async move { queue.run(parallel, stop, work).await });
     // A panic of a reconcile does not come this far, and the task is not aborted.
     let _ = task.await;
 }

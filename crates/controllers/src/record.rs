@@ -86,7 +86,7 @@ pub(crate) fn statuses_of(
     let mut out = BTreeMap::new();
     // Units of one owner are beside each other, the one without a policy first.
     let first = owner.unit(None);
-    for slice in statuses.by(OWNER, &owner.to_string()) {
+    for slice in statuses.by_index(OWNER, &owner.to_string()) {
         let record = clusters.get(&NamespacedName::new("", slice.spec.member.as_str()));
         if record.is_some_and(|record| !is_report_of(&slice, &record)) {
             continue;
@@ -102,12 +102,12 @@ pub(crate) fn statuses_of(
 
 /// How many members the decisions of one owner name.
 pub(crate) fn members_of(decisions: &Store<Decision>, owner: &Owner) -> usize {
-    decisions.by(OWNER, &owner.to_string()).iter().map(|decision| decision.spec.members.len()).sum()
+    decisions.by_index(OWNER, &owner.to_string()).iter().map(|decision| decision.spec.members.len()).sum()
 }
 
 /// The slices of one member's report, in order.
 pub(crate) fn slices_of(statuses: &Store<MemberStatus>, member: &MemberName) -> Vec<Arc<MemberStatus>> {
-    let mut all = statuses.by(MEMBER, member.as_str());
+    let mut all = statuses.by_index(MEMBER, member.as_str());
     all.sort_by_key(|status| status.spec.slice);
     all
 }

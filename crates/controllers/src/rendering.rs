@@ -153,7 +153,7 @@ impl Renderings {
         let key = inputs.key();
         let gate = self.kept().find(&key).gate.clone();
         let _only = gate.lock().await;
-        if let Some(known) = self.kept().find(&key).known() {
+        if let Some(known) = self.kept().find(&key).reusable() {
             return known;
         }
         // The semaphore is never closed.
@@ -172,7 +172,7 @@ impl Renderings {
         match done.unwrap_or_else(|panic| Err(Failure::Bug(format!("please report it: {panic}")))) {
             Ok(rendering) => {
                 let rendering = Arc::new(rendering);
-                self.kept().keep(&key, rendering.clone());
+                self.kept().remember(&key, rendering.clone());
                 Ok(rendering)
             }
             Err(failure) => {

@@ -52,14 +52,14 @@ impl SecretVersions {
         let watch = Watch::new(api, Arc::new(Resource::typed::<Secret>()), project).selection(Selection::metadata());
         // A listener that panicked ended the run before: the first list tells of everything.
         let mut all = true;
-        let take = |event| {
+        let on_event = |event| {
             let is_list = matches!(event, Event::Listed(..));
             self.on_event(event, all);
             all &= !is_list;
         };
         tokio::select! {
             () = shutdown.cancelled() => {}
-            () = watch.follow(take) => {}
+            () = watch.follow(on_event) => {}
         }
         self.listeners.write().unwrap_or_else(PoisonError::into_inner).clear();
     }

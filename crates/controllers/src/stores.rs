@@ -78,7 +78,7 @@ registry! {
 impl Stores {
     /// Slices of one unit's decision, in the order of their names.
     pub fn decisions_of(&self, unit: &UnitId) -> Vec<Arc<Decision>> {
-        let mut all = self.decisions.by(record::OWNER, &unit.owner().to_string());
+        let mut all = self.decisions.by_index(record::OWNER, &unit.owner().to_string());
         all.retain(|decision| decision.spec.unit == *unit);
         all
     }

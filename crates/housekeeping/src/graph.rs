@@ -178,12 +178,12 @@ impl Graph {
 
     /// Takes in an object; returns those that deserve a look because of it.
     pub fn apply(&mut self, item: Item) -> Vec<Uid> {
-        let mut look = Vec::new();
+        let mut affected = Vec::new();
         let uid = item.uid.clone();
         // The same name with another UID: the old object went without our seeing it.
         let same_name = self.find(&item.resource, &item.namespace, &item.name).map(|old| old.uid.clone());
         if let Some(old) = same_name.filter(|old| *old != uid) {
-            look.extend(self.remove(&old));
+            affected.extend(self.remove(&old));
         }
         let place = (item.resource.clone(), item.namespace.clone());
         self.names.entry(place).or_default().insert(item.name.clone(), uid.clone());
@@ -199,31 +199,31 @@ impl Graph {
         for owner in &dropped {
             self.unlink(owner, &uid);
             if self.items.get(owner).is_some_and(Item::waiting) {
-                look.push(owner.clone());
+                affected.push(owner.clone());
             }
         }
         for owner in &item.owners {
             self.dependents.entry(owner.uid.clone()).or_default().insert(uid.clone());
             match self.items.get(&owner.uid) {
-                Some(known) if known.waiting() && changed => look.extend([uid.clone(), owner.uid.clone()]),
-                None if changed => look.push(uid.clone()),
+                Some(known) if known.waiting() && changed => affected.extend([uid.clone(), owner.uid.clone()]),
+                None if changed => affected.push(uid.clone()),
                 _ => {}
             }
         }
         if item.deleting && (item.foreground || item.orphan) {
-            look.push(uid.clone());
+            affected.push(uid.clone());
         }
         if began && item.waiting() {
-            look.extend(self.dependents.get(&uid).into_iter().flatten().cloned());
+            affected.extend(self.dependents.get(&uid).into_iter().flatten().cloned());
         }
         if began {
             // A dependent that is on its way out no longer has to be deleted for its owner's sake.
-            look.extend(
+            affected.extend(
                 item.owners.iter().filter(|o| self.items.get(&o.uid).is_some_and(Item::waiting)).map(|o| o.uid.clone()),
             );
         }
         self.items.insert(uid, item);
-        look
+        affected
     }
 
     /// Forgets an object; returns those that deserve a look because of it: its dependents, and owners that wait for it.
@@ -238,14 +238,14 @@ impl Graph {
                 self.names.remove(&place);
             }
         }
-        let mut look: Vec<Uid> = self.dependents.get(uid).into_iter().flatten().cloned().collect();
+        let mut affected: Vec<Uid> = self.dependents.get(uid).into_iter().flatten().cloned().collect();
         for owner in &item.owners {
             self.unlink(&owner.uid, uid);
             if self.items.get(&owner.uid).is_some_and(Item::waiting) {
-                look.push(owner.uid.clone());
+                affected.push(owner.uid.clone());
             }
         }
-        look
+        affected
     }
 
     /// Replaces all objects of one kind; returns those that deserve a look, and those that went.
@@ -253,11 +253,11 @@ impl Graph {
         let kept: HashSet<&Uid> = items.iter().map(|item| &item.uid).collect();
         let gone: Vec<Item> =
             self.items.values().filter(|old| old.resource == *resource && !kept.contains(&old.uid)).cloned().collect();
-        let mut look: Vec<Uid> = gone.iter().flat_map(|item| self.remove(&item.uid)).collect();
+        let mut affected: Vec<Uid> = gone.iter().flat_map(|item| self.remove(&item.uid)).collect();
         for item in items {
-            look.extend(self.apply(item));
+            affected.extend(self.apply(item));
         }
-        (look, gone)
+        (affected, gone)
     }
 
     fn unlink(&mut self, owner: &str, dependent: &str) {

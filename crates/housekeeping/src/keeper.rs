@@ -134,8 +134,9 @@ impl Inner {
         })
     }
 
-    fn look(&self, looks: impl IntoIterator<Item = Uid>) {
-        looks.into_iter().for_each(|uid| self.queue.add(Key::Object(uid)));
+    /// Queues a look at each of these objects.
+    fn queue_objects(&self, uids: impl IntoIterator<Item = Uid>) {
+        uids.into_iter().for_each(|uid| self.queue.add(Key::Object(uid)));
     }
 
     /// What has to be looked at besides owners and dependents, now that an object came, changed or went.
@@ -162,7 +163,7 @@ impl Inner {
     fn learn(&self, resource: &Arc<Resource>, object: &serde_json::Value) {
         if let Some(item) = Item::project(resource, object) {
             let looks = self.lock().graph.apply(item);
-            self.look(looks);
+            self.queue_objects(looks);
         }
     }
 }
@@ -185,7 +186,7 @@ impl Sink for Inner {
             // An owner's kind may be among the new ones.
             let looks = state.graph.unresolved();
             drop(state);
-            self.look(looks);
+            self.queue_objects(looks);
         }
     }
 
@@ -216,7 +217,7 @@ impl Sink for Inner {
             Event::Absent | Event::Refused(_) | Event::Lost(_) => return,
         };
         drop(state);
-        self.look(looks);
+        self.queue_objects(looks);
     }
 }
 

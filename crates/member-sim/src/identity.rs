@@ -55,8 +55,8 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// A new one.
-    pub(crate) fn make(name: &str, now: Timestamp) -> Result<Self, IdentityError> {
+    /// Generates a new one.
+    pub(crate) fn generate(name: &str, now: Timestamp) -> Result<Self, IdentityError> {
         let authority = Authority::new(&format!("{name} simulated member"), now)?;
         let server = authority.server(&[], now, LIFE)?;
         let admin = authority.client("kubernetes-admin", &[apiserver::user::MASTERS], now, LIFE)?;
@@ -66,12 +66,12 @@ impl Identity {
     }
 
     /// The one in a directory; a new one if there is none.
-    pub(crate) fn load_or_make(dir: &Path, name: &str, now: Timestamp) -> Result<Self, IdentityError> {
+    pub(crate) fn load_or_generate(dir: &Path, name: &str, now: Timestamp) -> Result<Self, IdentityError> {
         let path = dir.join(FILE);
         match fs::read(&path) {
             Ok(bytes) => Self::parse(&path, &bytes),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let made = Self::make(name, now)?;
+                let made = Self::generate(name, now)?;
                 made.save(dir)?;
                 Ok(made)
             }

@@ -244,8 +244,8 @@ async fn prepare(
         let name = name.to_owned();
         tokio::task::spawn_blocking(move || {
             let made = match &dir {
-                Some(dir) => Identity::load_or_make(dir, &name, now),
-                None => Identity::make(&name, now),
+                Some(dir) => Identity::load_or_generate(dir, &name, now),
+                None => Identity::generate(&name, now),
             };
             made.map_err(|source| Error::Identity { name, source })
         })

@@ -23,7 +23,7 @@ mod scheduler;
 mod service;
 mod workload;
 
-use known::Known;
+use known::SimulatedKind;
 
 /// Objects worked on at the same time in one member. Requests stay in the process; more would only wait for the store.
 const CONCURRENCY: usize = 16;
@@ -168,7 +168,7 @@ impl Sim {
         self.local.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn follow<T: Known>(&self) {
+    async fn follow<T: SimulatedKind>(&self) {
         let sink = |event: Event<T>| {
             let mut world = self.world();
             let objects = T::objects(&mut world);
@@ -190,7 +190,7 @@ impl Sim {
         .await;
     }
 
-    fn notice<T: Known>(&self, world: &World, change: &Change<T>) {
+    fn notice<T: SimulatedKind>(&self, world: &World, change: &Change<T>) {
         if let (Some(old), None) = (&change.old, &change.new) {
             self.forget(&old.meta().uid);
         }
@@ -207,7 +207,7 @@ impl Sim {
     }
 
     /// Takes in what the server answered to a write, before the watch brings it.
-    fn learn<T: Known>(&self, object: &Value) {
+    fn learn<T: SimulatedKind>(&self, object: &Value) {
         let Some(item) = T::read(object) else { return };
         let mut world = self.world();
         if let Some(change) = T::objects(&mut world).apply(item) {
@@ -215,21 +215,21 @@ impl Sim {
         }
     }
 
-    async fn create<T: Known>(&self, namespace: &str, object: &Value) -> Result<(), Error> {
+    async fn create<T: SimulatedKind>(&self, namespace: &str, object: &Value) -> Result<(), Error> {
         let stored = self.api.create(T::resource(), namespace, object).await?;
         self.learn::<T>(&stored);
         Ok(())
     }
 
     /// Patches an object; one that is gone, or is another one by now, is left to the watch.
-    async fn patch<T: Known>(&self, name: &Name, part: &str, patch: &Value) -> Result<(), Error> {
+    async fn patch<T: SimulatedKind>(&self, name: &Name, part: &str, patch: &Value) -> Result<(), Error> {
         let stored = self.api.merge(&T::resource().target(&name.0, &name.1).part(part), patch).await?;
         self.learn::<T>(&stored);
         Ok(())
     }
 
     /// Deletes exactly this object; with a grace period of its own unless told otherwise.
-    async fn delete<T: Known>(&self, name: &Name, uid: &str, grace: Option<i64>) -> Result<(), Error> {
+    async fn delete<T: SimulatedKind>(&self, name: &Name, uid: &str, grace: Option<i64>) -> Result<(), Error> {
         let propagation = Some(Propagation::Background);
         let options = Delete { uid: Some(uid), grace_secs: grace, propagation, ..Delete::default() };
         match self.api.delete(&T::resource().target(&name.0, &name.1), &options).await? {

@@ -7,6 +7,7 @@ pub mod cause;
 pub mod clock;
 mod digest;
 pub mod duration;
+mod hashed_key;
 pub mod kind;
 pub mod limit;
 mod member;
@@ -25,6 +26,7 @@ pub mod yaml;
 
 pub use clock::{Clock, Timestamp};
 pub use digest::Digest;
+pub use hashed_key::{HashedKey, KeyMap, KeySet, KeyState};
 pub use kind::{GroupKind, GroupResource, GroupVersion, GroupVersionKind, GroupVersionResource};
 pub use member::MemberName;
 pub use object::ObjectKey;

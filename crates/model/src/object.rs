@@ -82,6 +82,11 @@ impl ObjectKey {
         }
     }
 
+    /// Is the object of this group and kind?
+    pub fn is_of(&self, kind: &GroupKind) -> bool {
+        self.kind == kind.kind && self.group == kind.group
+    }
+
     /// Group and kind.
     pub fn group_kind(&self) -> GroupKind {
         GroupKind::new(self.group.clone(), self.kind.clone())

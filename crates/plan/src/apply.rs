@@ -278,7 +278,7 @@ pub fn step_unseen(digest: Digest, entry: Option<&Entry>, accepted: Option<&Acce
 mod tests {
     use super::*;
 
-    fn seen(accepted: &[u8]) -> Seen {
+    fn seen_with(accepted: &[u8]) -> Seen {
         let state = SeenState {
             projection: Digest::of(accepted),
             projection_scaled: Digest::of(b"scaled"),
@@ -304,24 +304,24 @@ mod tests {
         let check = |digest, entry: Option<&Entry>, accepted: Option<&Accepted>, seen: Option<&Seen>, expect| {
             assert_eq!(step(digest, entry, accepted, seen), expect);
         };
-        check(sent, Some(&is_ours), Some(&ok), Some(&seen(b"ok")), Step::Skip);
-        check(sent, Some(&is_ours), Some(&ok), Some(&seen(b"no")), Step::Send(Why::Revert));
+        check(sent, Some(&is_ours), Some(&ok), Some(&seen_with(b"ok")), Step::Skip);
+        check(sent, Some(&is_ours), Some(&ok), Some(&seen_with(b"no")), Step::Send(Why::Revert));
         check(sent, Some(&is_ours), Some(&ok), None, Step::Send(Why::Recreate));
         check(sent, Some(&is_ours), None, None, Step::Send(Why::Recreate));
-        check(sent, Some(&is_ours), None, Some(&seen(b"ok")), Step::Recall);
-        check(Digest::of(b"new"), Some(&is_ours), Some(&ok), Some(&seen(b"ok")), Step::Send(Why::Changed));
+        check(sent, Some(&is_ours), None, Some(&seen_with(b"ok")), Step::Recall);
+        check(Digest::of(b"new"), Some(&is_ours), Some(&ok), Some(&seen_with(b"ok")), Step::Send(Why::Changed));
         check(sent, None, None, None, Step::Send(Why::New));
-        let state = SeenState { deleting: true, ..SeenState::clone(&seen(b"ok").state) };
-        let deleting = Seen { state: Arc::new(state), ..seen(b"ok") };
+        let state = SeenState { deleting: true, ..SeenState::clone(&seen_with(b"ok").state) };
+        let deleting = Seen { state: Arc::new(state), ..seen_with(b"ok") };
         let begun = Entry { uid: None, ..entry() };
-        check(sent, Some(&begun), Some(&ok), Some(&seen(b"ok")), Step::Send(Why::New));
+        check(sent, Some(&begun), Some(&ok), Some(&seen_with(b"ok")), Step::Send(Why::New));
         check(sent, Some(&is_ours), Some(&ok), Some(&deleting), Step::Wait);
-        let other = Seen { uid: "other".into(), ..seen(b"ok") };
+        let other = Seen { uid: "other".into(), ..seen_with(b"ok") };
         check(sent, Some(&is_ours), Some(&ok), Some(&other), Step::Send(Why::Revert));
         let scaled = Accepted { scaled: true, projection: Some(Digest::of(b"scaled")), ..accepted() };
-        check(sent, Some(&is_ours), Some(&scaled), Some(&seen(b"anything")), Step::Skip);
+        check(sent, Some(&is_ours), Some(&scaled), Some(&seen_with(b"anything")), Step::Skip);
         let touched = Accepted { projection: None, ..accepted() };
-        check(sent, Some(&is_ours), Some(&touched), Some(&seen(b"ok")), Step::Send(Why::Revert));
+        check(sent, Some(&is_ours), Some(&touched), Some(&seen_with(b"ok")), Step::Send(Why::Revert));
     }
 
     #[test]

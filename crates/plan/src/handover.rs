@@ -4,12 +4,12 @@
 //! it keeps it; a holder that does not is succeeded by the first unit, by id, that does. An object is therefore handed
 //! over before anything is pruned, and never deleted by the unit that lets it go.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use api::delivery::UnitId;
-use model::{Digest, ObjectKey, Uid};
+use model::{Digest, HashedKey, KeyMap, ObjectKey, Uid};
 use smallvec::SmallVec;
 
 use crate::inventory::Entry;
@@ -59,16 +59,16 @@ type Stakes = SmallVec<[(Arc<UnitId>, Stake); 1]>;
 #[derive(Clone, Debug, Default)]
 pub struct Claims {
     /// By object, the units in order of their ids; nearly always one.
-    stakes: HashMap<Arc<ObjectKey>, Stakes>,
+    stakes: KeyMap<Stakes>,
     /// The objects in which a unit has a stake, each once.
-    keys: BTreeMap<Arc<UnitId>, Vec<Arc<ObjectKey>>>,
+    keys: BTreeMap<Arc<UnitId>, Vec<Arc<HashedKey>>>,
     /// Units of which nothing is known but their inventory: nothing is done to what they have.
     idle: BTreeSet<UnitId>,
 }
 
 impl Claims {
     /// Says which objects a unit's payload names, instead of what was said before.
-    pub fn set_desires<'a>(&mut self, unit: &UnitId, keys: impl IntoIterator<Item = &'a Arc<ObjectKey>>) {
+    pub fn set_desires<'a>(&mut self, unit: &UnitId, keys: impl IntoIterator<Item = &'a Arc<HashedKey>>) {
         self.change(unit, |stake| stake.desires = false);
         for key in keys {
             self.stake(unit, key).desires = true;
@@ -80,7 +80,7 @@ impl Claims {
     pub fn set_entries<'a>(
         &mut self,
         unit: &UnitId,
-        entries: impl IntoIterator<Item = (&'a Arc<ObjectKey>, &'a Entry)>,
+        entries: impl IntoIterator<Item = (&'a Arc<HashedKey>, &'a Entry)>,
     ) {
         self.change(unit, |stake| (stake.holds, stake.adopted, stake.uid) = (false, None, None));
         for (key, entry) in entries {
@@ -102,7 +102,7 @@ impl Claims {
 
     /// Whether the inventory of a unit other than this one has this very object, and if so whether as adopted. An object
     /// that any of them made is not adopted; one of the same name that somebody made in its place is in none.
-    pub fn recorded(&self, key: &ObjectKey, uid: &str, except: &UnitId) -> Option<bool> {
+    pub fn recorded(&self, key: &HashedKey, uid: &str, except: &UnitId) -> Option<bool> {
         let stakes = self.stakes.get(key)?;
         let same = Some(fingerprint(&uid.into()));
         let others = stakes.iter().filter(|(unit, stake)| **unit != *except && stake.uid == same);
@@ -155,11 +155,11 @@ impl Claims {
     }
 
     /// The units that have a stake in an object.
-    pub fn units(&self, key: &ObjectKey) -> impl Iterator<Item = &UnitId> {
+    pub fn units(&self, key: &HashedKey) -> impl Iterator<Item = &UnitId> {
         self.stakes.get(key).into_iter().flatten().map(|(unit, _)| &**unit)
     }
 
-    fn stake(&mut self, unit: &UnitId, key: &Arc<ObjectKey>) -> &mut Stake {
+    fn stake(&mut self, unit: &UnitId, key: &Arc<HashedKey>) -> &mut Stake {
         let unit = match self.keys.get_key_value(unit) {
             Some((unit, _)) => Arc::clone(unit),
             None => Arc::new(unit.clone()),
@@ -177,14 +177,14 @@ impl Claims {
     }
 
     /// The unit that should apply an object: who holds and desires it, else the first by id that desires it.
-    pub fn owner(&self, key: &ObjectKey) -> Option<&UnitId> {
+    pub fn owner(&self, key: &HashedKey) -> Option<&UnitId> {
         let stakes = self.stakes.get(key)?;
         let wanting = || stakes.iter().filter(|(_, stake)| stake.desires);
         wanting().find(|(_, stake)| stake.holds).or_else(|| wanting().next()).map(|(unit, _)| &**unit)
     }
 
     /// What becomes of an object that a unit holds and no longer desires.
-    pub fn succession(&self, unit: &UnitId, key: &ObjectKey) -> Succession<'_> {
+    pub fn succession(&self, unit: &UnitId, key: &HashedKey) -> Succession<'_> {
         match self.owner(key) {
             None => Succession::Nobody,
             Some(owner) if owner == unit => Succession::Nobody,
@@ -216,13 +216,9 @@ mod tests {
         UnitId::new("apps.kurator.dev", "Application", "default", name, None)
     }
 
-    fn key() -> Arc<ObjectKey> {
-        Arc::new(ObjectKey {
-            kind: "ConfigMap".into(),
-            namespace: "shop".into(),
-            name: "c".into(),
-            ..ObjectKey::default()
-        })
+    fn key() -> Arc<HashedKey> {
+        let (kind, namespace, name) = ("ConfigMap".into(), "shop".into(), "c".into());
+        ObjectKey { kind, namespace, name, ..ObjectKey::default() }.into()
     }
 
     fn entry(confirmed: bool) -> Entry {
@@ -267,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_container_is_occupied_by_what_others_have_in_it() {
-        let namespace = Arc::new(ObjectKey { kind: "Namespace".into(), name: "shop".into(), ..ObjectKey::default() });
+        let namespace = ObjectKey { kind: "Namespace".into(), name: "shop".into(), ..ObjectKey::default() }.into();
         let mut claims = Claims::default();
         claims.set_entries(&unit("a"), [(&key(), &entry(true)), (&namespace, &entry(true))]);
         assert_eq!(claims.occupied(&unit("a"), &namespace), Occupied::No);
@@ -284,7 +280,7 @@ mod tests {
             name: "things.example.com".into(),
             ..ObjectKey::default()
         };
-        let thing = Arc::new(ObjectKey { group: "example.com".into(), ..ObjectKey::clone(&key()) });
+        let thing = ObjectKey { group: "example.com".into(), ..ObjectKey::clone(&key()) }.into();
         assert_eq!(claims.occupied(&unit("a"), &definition), Occupied::No);
         claims.set_desires(&unit("b"), [&thing]);
         assert_eq!(claims.occupied(&unit("a"), &definition), Occupied::Stays);

@@ -16,7 +16,8 @@ use api::delivery::{HubId, ShortId, UnitId, label};
 use api::feed::UnitEntry;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use model::{Digest, GroupKind, ObjectKey, Timestamp, Uid};
+use indexmap::IndexMap;
+use model::{Digest, GroupKind, HashedKey, KeyState, ObjectKey, Timestamp, Uid};
 use serde::{Deserialize, Serialize};
 
 pub use shard::InventoryError;
@@ -67,6 +68,9 @@ pub struct Released {
     pub count: u32,
 }
 
+/// What a unit has, in the order of the keys.
+pub type Entries = IndexMap<Arc<HashedKey>, Entry, KeyState>;
+
 /// A unit's inventory in a member.
 #[derive(Clone, Debug)]
 pub struct Inventory {
@@ -82,7 +86,7 @@ pub struct Inventory {
     /// A hub that knows less than it was told before has looked at it, as after a restore from an older backup, and
     /// nobody has said yet that it may delete. Kept until then: its epoch catches up by itself, its memory does not.
     behind: bool,
-    entries: BTreeMap<Arc<ObjectKey>, Entry>,
+    entries: Entries,
     /// Something is not in the member yet.
     changed: bool,
     /// How often an entry came, went or changed.
@@ -105,17 +109,17 @@ fn cost(key: &ObjectKey, entry: &Entry) -> usize {
 impl Inventory {
     /// An inventory of nothing.
     pub fn empty(unit: UnitId) -> Self {
-        let entries = BTreeMap::new();
+        let entries = Entries::default();
         Self { unit, epoch: 0, placed: None, released: None, behind: false, entries, changed: false, mutations: 0 }
     }
 
-    /// The objects.
-    pub fn entries(&self) -> &BTreeMap<Arc<ObjectKey>, Entry> {
+    /// The objects, in the order of their keys.
+    pub fn entries(&self) -> &Entries {
         &self.entries
     }
 
     /// What is recorded of an object.
-    pub fn get(&self, key: &ObjectKey) -> Option<&Entry> {
+    pub fn get(&self, key: &HashedKey) -> Option<&Entry> {
         self.entries.get(key)
     }
 
@@ -130,13 +134,13 @@ impl Inventory {
     }
 
     /// Adds an entry in the first shard that has room, or changes it where it is.
-    pub fn put(&mut self, key: impl Into<Arc<ObjectKey>>, entry: Entry) {
-        self.put_all([(key.into(), entry)], shard::SHARD_BYTES_MAX);
+    pub fn put_entry(&mut self, key: impl Into<Arc<HashedKey>>, entry: Entry) {
+        self.put_entries([(key.into(), entry)], shard::SHARD_BYTES_MAX);
     }
 
-    /// Adds or changes entries as [`put`](Self::put) does, with shards of so many bytes as JSON; weighs the shards once for
+    /// Adds or changes entries as [`put_entry`](Self::put_entry) does, with shards of so many bytes as JSON; weighs the shards once for
     /// all of them.
-    pub fn put_all(&mut self, entries: impl IntoIterator<Item = (Arc<ObjectKey>, Entry)>, shard_bytes_max: usize) {
+    pub fn put_entries(&mut self, entries: impl IntoIterator<Item = (Arc<HashedKey>, Entry)>, shard_bytes_max: usize) {
         let mut sizes: BTreeMap<u32, usize> = BTreeMap::new();
         for (key, entry) in &self.entries {
             *sizes.entry(entry.shard).or_default() += cost(key, entry);
@@ -155,6 +159,14 @@ impl Inventory {
                 self.entries.insert(key, entry);
             }
         }
+        self.sort();
+    }
+
+    /// Brings the entries into the order of their keys, after some were added at the end.
+    fn sort(&mut self) {
+        if !self.entries.keys().is_sorted() {
+            self.entries.sort_unstable_keys();
+        }
     }
 
     /// Uses the keys and versions that all members share.
@@ -168,7 +180,7 @@ impl Inventory {
     }
 
     /// Changes what is recorded of an object, if it is recorded. True when that differs from before.
-    pub fn update(&mut self, key: &ObjectKey, change: impl FnOnce(&mut Entry)) -> bool {
+    pub fn update(&mut self, key: &HashedKey, change: impl FnOnce(&mut Entry)) -> bool {
         let Some(entry) = self.entries.get_mut(key) else { return false };
         let before = entry.clone();
         change(entry);
@@ -180,8 +192,8 @@ impl Inventory {
     }
 
     /// Drops an object. True when it was recorded.
-    pub fn remove(&mut self, key: &ObjectKey) -> bool {
-        let removed = self.entries.remove(key).is_some();
+    pub fn remove(&mut self, key: &HashedKey) -> bool {
+        let removed = self.entries.shift_remove(key).is_some();
         if removed {
             self.note_mutation();
         }
@@ -206,8 +218,7 @@ impl Inventory {
     /// Everything is in the member now.
     pub fn set_written(&mut self) {
         self.changed = false;
-        // A tree that grew in order is half empty; one that is made of all its entries at once is full.
-        self.entries = std::mem::take(&mut self.entries).into_iter().collect();
+        self.entries.shrink_to_fit();
     }
 
     /// It has to be written again though it says the same.
@@ -229,7 +240,7 @@ impl Inventory {
     /// Notes what the hub's epoch tells. A hub that is behind stays so until a person told it to go on, or until all
     /// that the member has is what the unit wants at an epoch that has caught up. A unit that was given to the member
     /// once more is noted before anything else: a backup from in between says that it leaves.
-    pub fn judge(&mut self, entry: &UnitEntry, is_desired: impl Fn(&ObjectKey) -> bool) {
+    pub fn judge(&mut self, entry: &UnitEntry, is_desired: impl Fn(&HashedKey) -> bool) {
         let before = self.behind;
         if entry.epoch < self.epoch || entry.placed < self.placed {
             self.behind = true;
@@ -246,7 +257,7 @@ impl Inventory {
     }
 
     /// Records which deletions were released, before any of them is begun.
-    pub fn doom<'a>(&mut self, keys: impl IntoIterator<Item = &'a ObjectKey>, released: Released, entry: &UnitEntry) {
+    pub fn doom<'a>(&mut self, keys: impl IntoIterator<Item = &'a HashedKey>, released: Released, entry: &UnitEntry) {
         for key in keys {
             self.update(key, |entry| entry.doomed = true);
         }

@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use api::feed::ObjectReport;
-use model::{ObjectKey, Weigh};
+use model::{HashedKey, Weigh};
 
 use crate::apply::{Accepted, SeenState};
 
@@ -54,7 +54,8 @@ impl<T: ?Sized> Default for Pool<T> {
 }
 
 impl<T: ?Sized + Eq + Hash + Weigh> Kept<T> {
-    fn note(&mut self, load: Load) {
+    /// Counts what came since the last sweep, and sweeps when it is enough.
+    fn add_load(&mut self, load: Load) {
         self.since.add(load);
         if self.since.values < self.sweep_at.values && self.since.bytes < self.sweep_at.bytes {
             return;
@@ -80,14 +81,14 @@ impl<T: ?Sized + Eq + Hash + Weigh> Pool<T> {
         if let Some(known) = kept.values.get(&value) {
             return Arc::clone(known);
         }
-        kept.note(Load { values: 1, bytes: value.weight() });
+        kept.add_load(Load { values: 1, bytes: value.weight() });
         kept.values.insert(Arc::clone(&value));
         value
     }
 
     /// Says that so many values with so many bytes were let go, of which some may have been the last.
     pub fn let_go(&self, values: usize, bytes: usize) {
-        self.kept().note(Load { values, bytes });
+        self.kept().add_load(Load { values, bytes });
     }
 }
 
@@ -96,7 +97,7 @@ impl<T: ?Sized + Eq + Hash + Weigh> Pool<T> {
 #[derive(Debug, Default)]
 pub struct Pools {
     /// What objects are called.
-    pub keys: Pool<ObjectKey>,
+    pub keys: Pool<HashedKey>,
     /// API versions.
     pub versions: Pool<str>,
     /// What objects say.

@@ -2,7 +2,6 @@
 //!
 //! Made once per unit and payload and shared by all members that get it.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use api::delivery::{HubId, ShortId, label};
@@ -10,7 +9,7 @@ use api::feed::{Payload, Wait};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use model::{Digest, ObjectKey};
+use model::{Digest, HashedKey, KeyMap, KeySet, ObjectKey};
 use serde_json::{Value, json};
 
 use crate::authenticator::HubKey;
@@ -22,7 +21,7 @@ use crate::pool::Pools;
 #[derive(Clone, Debug)]
 pub struct Prepared {
     /// Its key, shared by all that know the object.
-    pub key: Arc<ObjectKey>,
+    pub key: Arc<HashedKey>,
     /// API version to send it to.
     pub version: Arc<str>,
     /// Digest of the object without the annotation that says it. Keyed for a Secret.
@@ -77,7 +76,7 @@ pub struct Batch {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// The keys of objects that differ; `None` when objects came, went or changed places.
-    pub changed: Option<Vec<Arc<ObjectKey>>>,
+    pub changed: Option<Vec<Arc<HashedKey>>>,
 }
 
 /// Differences that a bundle remembers. Members that lag behind are at one of the last few payloads.
@@ -91,8 +90,8 @@ pub struct Bundle {
     /// Its phases.
     pub batches: Vec<Batch>,
     /// The keys of all objects.
-    pub keys: BTreeSet<Arc<ObjectKey>>,
-    places: BTreeMap<Arc<ObjectKey>, (usize, usize)>,
+    pub keys: KeySet,
+    places: KeyMap<(usize, usize)>,
     /// To earlier payloads, for all members that had those.
     differences: Mutex<Vec<(Digest, Arc<Difference>)>>,
 }
@@ -112,7 +111,7 @@ impl Bundle {
                 timeout_secs: phase.timeout_secs,
             })
             .collect();
-        let places: BTreeMap<Arc<ObjectKey>, (usize, usize)> = batches
+        let places: KeyMap<(usize, usize)> = batches
             .iter()
             .enumerate()
             .flat_map(|(s, batch)| batch.objects.iter().enumerate().map(move |(i, o)| (o.key.clone(), (s, i))))
@@ -121,13 +120,13 @@ impl Bundle {
     }
 
     /// One object.
-    pub fn get(&self, key: &ObjectKey) -> Option<&Prepared> {
+    pub fn get(&self, key: &HashedKey) -> Option<&Prepared> {
         let (batch, index) = self.places.get(key)?;
         self.batches.get(*batch)?.objects.get(*index)
     }
 
     /// In which batch an object is, and how many objects come before it.
-    pub fn place(&self, key: &ObjectKey) -> Option<(&Batch, usize)> {
+    pub fn place(&self, key: &HashedKey) -> Option<(&Batch, usize)> {
         let (batch, index) = *self.places.get(key)?;
         let before: usize = self.batches.iter().take(batch).map(|batch| batch.objects.len()).sum();
         Some((self.batches.get(batch)?, before + index))
@@ -251,7 +250,7 @@ mod tests {
         let first = bundle(&[("a", "1"), ("b", "1"), ("c", "1")]);
         let second = bundle(&[("a", "1"), ("b", "2"), ("c", "1")]);
         let names = |difference: Arc<Difference>| {
-            let names = |keys: &Vec<Arc<ObjectKey>>| keys.iter().map(|key| key.name.clone()).collect::<Vec<_>>();
+            let names = |keys: &Vec<Arc<HashedKey>>| keys.iter().map(|key| key.name.clone()).collect::<Vec<_>>();
             difference.changed.as_ref().map(names)
         };
         assert_eq!(names(second.difference(&first)), Some(vec!["b".to_owned()]));

@@ -4,12 +4,11 @@
 //! of the member wants (it is handed over first), no Namespace or definition that holds what another unit wants (it is
 //! released), and nothing at all while the unit is frozen, suspended, not settled, or told by a hub that is behind. Deletions that a source causes wait for the word of the [guard](crate::guard).
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use api::delivery::{DeletionState, Deletions, Removal, UnitId};
 use api::feed::UnitEntry;
-use model::{Digest, ObjectKey, words};
+use model::{Digest, HashedKey, KeySet, ObjectKey, words};
 
 use crate::handover::{Claims, Occupied, Succession};
 use crate::inventory::{Entry, Inventory, Released};
@@ -23,7 +22,7 @@ pub struct Observed<'a> {
     /// What the member has of it.
     pub inventory: &'a Inventory,
     /// The keys of its payload.
-    pub desired: &'a BTreeSet<Arc<ObjectKey>>,
+    pub desired: &'a KeySet,
     /// What all units of the member want and hold.
     pub claims: &'a Claims,
     /// Whether everything desired was applied and waited for. Until then the old objects may be all that works.
@@ -34,15 +33,15 @@ pub struct Observed<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// Entries to forget: another unit holds the object now.
-    pub forget: Vec<ObjectKey>,
+    pub forget: Vec<Arc<HashedKey>>,
     /// Adopted objects to give back.
-    pub release: Vec<ObjectKey>,
+    pub release: Vec<Arc<HashedKey>>,
     /// Objects whose release to deletion must be recorded in the inventory before anything is deleted.
-    pub doom: Vec<ObjectKey>,
+    pub doom: Vec<Arc<HashedKey>>,
     /// What to record with them.
     pub released: Option<Released>,
     /// Objects to delete, dependants first; see [`waves`].
-    pub delete: Vec<ObjectKey>,
+    pub delete: Vec<Arc<HashedKey>>,
     /// Whether the inventory goes too, once it is empty: the unit leaves the member.
     pub finish: bool,
 }
@@ -64,9 +63,9 @@ pub enum WaitingOn {
     /// Not everything desired is applied yet.
     Apply(usize),
     /// Other units are taking these over.
-    Handover(Vec<(ObjectKey, UnitId)>),
+    Handover(Vec<(Arc<HashedKey>, UnitId)>),
     /// What other units have in these, or of these, goes first.
-    Occupied(Vec<ObjectKey>),
+    Occupied(Vec<Arc<HashedKey>>),
     /// The hub has to release the list.
     Guard,
 }
@@ -85,7 +84,7 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
     let Observed { entry, inventory, desired, claims, settled } = *observed;
     let (mut plan, mut report) = (Plan::default(), Report::default());
     let leaving = entry.removal != Removal::None;
-    let stale: Vec<&Arc<ObjectKey>> =
+    let stale: Vec<&Arc<HashedKey>> =
         inventory.entries().keys().filter(|key| leaving || !desired.contains(*key)).collect();
     plan.finish = leaving;
     if stale.is_empty() {
@@ -100,9 +99,9 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
     let mut moving = Vec::new();
     for key in stale {
         match claims.succession(&entry.unit, key) {
-            Succession::Taken(_) => plan.forget.push(ObjectKey::clone(key)),
-            Succession::Awaited(other) => moving.push((ObjectKey::clone(key), other.clone())),
-            Succession::Nobody => candidates.push(ObjectKey::clone(key)),
+            Succession::Taken(_) => plan.forget.push(Arc::clone(key)),
+            Succession::Awaited(other) => moving.push((Arc::clone(key), other.clone())),
+            Succession::Nobody => candidates.push(Arc::clone(key)),
         }
     }
     if !moving.is_empty() {
@@ -152,7 +151,7 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
     let (doomed, pending): (Vec<_>, Vec<_>) =
         delete.into_iter().partition(|key| inventory.get(key).is_some_and(|e| e.doomed));
     let released = inventory.released().filter(|r| r.epoch == entry.epoch);
-    let mut go = doomed;
+    let mut deletable = doomed;
     if pending.is_empty() {
         report.deletions = remembered(observed);
     } else {
@@ -165,7 +164,7 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
             plan.released =
                 Some(Released { epoch: entry.epoch, digest: list.digest, count: list.released + list.count });
             plan.doom.clone_from(&pending);
-            go.extend(pending);
+            deletable.extend(pending);
             report.deletions = plan.released.map(as_released);
         } else {
             if !granted {
@@ -176,8 +175,8 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
     }
     if settled {
         plan.release = release;
-        go.sort_by(|a, b| phase::rank(b).cmp(&phase::rank(a)).then_with(|| a.cmp(b)));
-        plan.delete = go;
+        deletable.sort_by(|a, b| phase::rank(b).cmp(&phase::rank(a)).then_with(|| a.cmp(b)));
+        plan.delete = deletable;
     }
     (plan, report)
 }
@@ -205,8 +204,8 @@ fn named(key: &ObjectKey) -> String {
 }
 
 /// Describes a list of deletions of one member. The digest is of exactly this list.
-pub fn deletions(keys: &[ObjectKey], released: u32, behind: bool) -> Deletions {
-    let mut sorted: Vec<&ObjectKey> = keys.iter().collect();
+pub fn deletions(keys: &[Arc<HashedKey>], released: u32, behind: bool) -> Deletions {
+    let mut sorted: Vec<&Arc<HashedKey>> = keys.iter().collect();
     sorted.sort();
     let digest = Digest::of_texts(sorted.iter().map(ToString::to_string));
     sorted.sort_by_key(|key| !phase::is_guarded(key));
@@ -224,7 +223,7 @@ pub fn deletions(keys: &[ObjectKey], released: u32, behind: bool) -> Deletions {
 /// The digest of a list that a hub restored from a backup asks for: of exactly these objects, by UID, as of the newest
 /// epoch that either side has seen, so that it stays the same when the inventory takes over the hub's epoch. A grant of the
 /// same names that is in the backup was given for other objects, and releases nothing.
-fn digest_behind(inventory: &Inventory, epoch: u64, keys: &[ObjectKey]) -> Digest {
+fn digest_behind(inventory: &Inventory, epoch: u64, keys: &[Arc<HashedKey>]) -> Digest {
     let mut lines: Vec<String> = keys
         .iter()
         .map(|key| {
@@ -239,7 +238,7 @@ fn digest_behind(inventory: &Inventory, epoch: u64, keys: &[ObjectKey]) -> Diges
 
 /// Splits deletions into waves: the next is begun when the one before is gone. Namespaces and CRDs, which take with them
 /// what is in them, are last.
-pub fn waves(delete: &[ObjectKey]) -> (Vec<ObjectKey>, Vec<ObjectKey>) {
+pub fn waves(delete: &[Arc<HashedKey>]) -> (Vec<Arc<HashedKey>>, Vec<Arc<HashedKey>>) {
     delete.iter().cloned().partition(|key| !phase::is_container(key))
 }
 

@@ -32,9 +32,9 @@ pub enum Recalled {
     AskMember(Bytes),
 }
 
-/// What was asked so far.
+/// What the member answered so far.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Asked<'a> {
+pub struct Answers<'a> {
     /// Whether an autoscaler scales the object.
     pub scaled: Option<bool>,
     /// What the member would make of an apply; `Some(None)` when it cannot tell.
@@ -42,8 +42,8 @@ pub struct Asked<'a> {
 }
 
 /// Compares what would be sent with what the member has, of which `state` is known. `uid` is what the inventory recorded.
-pub fn plan(object: &Prepared, uid: Option<&Uid>, live: &Value, state: &SeenState, asked: Asked<'_>) -> Recalled {
-    let Asked { scaled, answer } = asked;
+pub fn plan(object: &Prepared, uid: Option<&Uid>, live: &Value, state: &SeenState, answers: Answers<'_>) -> Recalled {
+    let Answers { scaled, answer } = answers;
     let mark = Mark::read(live);
     let wanted = object.mark(false);
     let Some(mark) = mark.filter(|mark| (mark.digest, mark.keyed) == (wanted.digest, wanted.keyed)) else {

@@ -10,7 +10,7 @@ use api::delivery::{
 use api::feed::{ObjectReport, SyncState};
 use api::reason;
 use model::clock::format_seconds;
-use model::{ObjectKey, Timestamp, words};
+use model::{HashedKey, ObjectKey, Timestamp, words};
 
 use crate::apply::{self, Accepted, Step, Why};
 use crate::health::{self, Part, Reading};
@@ -46,7 +46,7 @@ pub enum Standing {
 #[derive(Clone, Debug)]
 pub struct Facts<'a> {
     /// The object.
-    pub key: &'a Arc<ObjectKey>,
+    pub key: &'a Arc<HashedKey>,
     /// API version by which it is read.
     pub version: &'a str,
     /// What it is to the unit.
@@ -332,7 +332,7 @@ fn kept_words(waiting: &WaitingOn, behind: bool) -> String {
 
 /// Phase, reason and message of a unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
+pub struct Summary {
     /// How far delivery is.
     pub phase: UnitPhase,
     /// Why, in one CamelCase word.
@@ -341,7 +341,7 @@ pub struct Said {
     pub message: String,
 }
 
-impl Said {
+impl Summary {
     /// Puts the three together. They are cut to what is stored of a unit.
     pub fn new(phase: UnitPhase, reason: &str, message: impl Into<String>) -> Self {
         let mut message = message.into();
@@ -350,29 +350,29 @@ impl Said {
     }
 }
 
-/// Says how far a unit is.
-pub fn say(end: &PassEnd, troubles: &Troubles<'_>) -> Said {
+/// Summarizes a pass: how far its unit is, and the worst of its troubles.
+pub fn summarize(end: &PassEnd, troubles: &Troubles<'_>) -> Summary {
     let kept = || troubles.kept_words();
     match end {
-        PassEnd::NoPayload(why) => Said::new(UnitPhase::Pending, "NoPayload", why.clone()),
+        PassEnd::NoPayload(why) => Summary::new(UnitPhase::Pending, "NoPayload", why.clone()),
         PassEnd::Unlisted { leaving } => {
             let phase = if *leaving { UnitPhase::Removing } else { UnitPhase::Applying };
-            Said::new(phase, NOT_VISIBLE, troubles.hidden_words().unwrap_or_default())
+            Summary::new(phase, NOT_VISIBLE, troubles.hidden_words().unwrap_or_default())
         }
-        PassEnd::Suspended => Said::new(UnitPhase::Suspended, "Suspended", "observed only"),
+        PassEnd::Suspended => Summary::new(UnitPhase::Suspended, "Suspended", "observed only"),
         PassEnd::Waiting { phase } => {
-            Said::new(UnitPhase::Waiting, "PhaseWaiting", format!("waiting for the {phase} of the unit"))
+            Summary::new(UnitPhase::Waiting, "PhaseWaiting", format!("waiting for the {phase} of the unit"))
         }
-        PassEnd::Leaving { gone: true } => Said::new(UnitPhase::Removed, "Removed", ""),
+        PassEnd::Leaving { gone: true } => Summary::new(UnitPhase::Removed, "Removed", ""),
         PassEnd::Leaving { gone: false } => {
-            Said::new(UnitPhase::Removing, "Removing", format!("{} objects are left{}", troubles.left, kept()))
+            Summary::new(UnitPhase::Removing, "Removing", format!("{} objects are left{}", troubles.left, kept()))
         }
         PassEnd::Done => done(troubles),
     }
 }
 
 /// Everything was tried: what came of it, the worst first.
-fn done(troubles: &Troubles<'_>) -> Said {
+fn done(troubles: &Troubles<'_>) -> Summary {
     if troubles.failed > 0 {
         let (reason, message) = match (troubles.problem, &troubles.conflict) {
             (Some((key, reason, message)), _) => (reason, format!("{key}: {message}")),
@@ -381,27 +381,27 @@ fn done(troubles: &Troubles<'_>) -> Said {
         };
         let more = if troubles.failed > 1 { format!(" (and {} more)", troubles.failed - 1) } else { String::new() };
         // What waits because of it is said too: an approved deletion comes after everything else.
-        return Said::new(UnitPhase::Failed, reason, message + &more + &troubles.kept_words());
+        return Summary::new(UnitPhase::Failed, reason, message + &more + &troubles.kept_words());
     }
     if let Some(key) = troubles.pending {
-        return Said::new(UnitPhase::Applying, "ObjectsPending", format!("{key} is not applied yet"));
+        return Summary::new(UnitPhase::Applying, "ObjectsPending", format!("{key} is not applied yet"));
     }
     if let Some(contest) = troubles.contested.filter(|contest| contest.is_behind) {
-        return Said::new(UnitPhase::Applying, reason::CONTESTED, contest.words());
+        return Summary::new(UnitPhase::Applying, reason::CONTESTED, contest.words());
     }
     if let Some(deletions) = troubles.waits_for_release() {
         let message = format!("{} deletions wait to be released{}", deletions.count, troubles.kept_words());
-        return Said::new(UnitPhase::DeletionsHeld, "DeletionsHeld", message);
+        return Summary::new(UnitPhase::DeletionsHeld, "DeletionsHeld", message);
     }
     if let Some(contest) = troubles.contested {
-        return Said::new(UnitPhase::Applied, reason::CONTESTED, contest.words());
+        return Summary::new(UnitPhase::Applied, reason::CONTESTED, contest.words());
     }
     let kept = troubles.kept_words();
     if let Some(hidden) = troubles.hidden_words() {
-        return Said::new(UnitPhase::Applied, NOT_VISIBLE, hidden + &kept);
+        return Summary::new(UnitPhase::Applied, NOT_VISIBLE, hidden + &kept);
     }
     let reason = if kept.is_empty() { "Applied" } else { "PruneWaits" };
-    Said::new(UnitPhase::Applied, reason, kept.trim_start_matches("; "))
+    Summary::new(UnitPhase::Applied, reason, kept.trim_start_matches("; "))
 }
 
 #[cfg(test)]

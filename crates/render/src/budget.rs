@@ -65,7 +65,7 @@ impl Budget {
     ///
     /// # Errors
     /// There are not as many left in this turn, or not as much work.
-    pub(crate) fn make(&self, bytes: usize) -> Result<(), RenderError> {
+    pub(crate) fn spend_made(&self, bytes: usize) -> Result<(), RenderError> {
         let left = u64::try_from(bytes).ok().and_then(|bytes| self.made.get().checked_sub(bytes));
         self.made.set(left.ok_or(RenderError::TooLarge { limit: MADE_BYTES_MAX })?);
         self.spend(bytes)

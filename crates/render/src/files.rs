@@ -97,7 +97,7 @@ impl<'a> Files<'a> {
 
     fn add_objects(&self, document: Value, location: Location, out: &mut Vec<Object>) -> Result<(), RenderError> {
         // Each object has the path.
-        self.budget.make(object::weight(&document) + location.file.len())?;
+        self.budget.spend_made(object::weight(&document) + location.file.len())?;
         add_objects(document, location, out)
     }
 

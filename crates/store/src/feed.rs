@@ -99,7 +99,7 @@ pub(crate) struct Watcher<M: Send + Sync + 'static> {
     wake: watch::Receiver<()>,
 }
 
-enum Taken {
+enum Drained {
     Some,
     Nothing,
     Behind,
@@ -110,14 +110,14 @@ impl<M: Send + Sync + 'static> Watcher<M> {
         Self { shared, range, at, ready: VecDeque::new(), wake }
     }
 
-    fn drain(&mut self) -> Taken {
+    fn drain(&mut self) -> Drained {
         let mut live = self.shared.lock();
         let compacted = live.compacted;
-        let Some(topic) = live.topics.get_mut(&self.range) else { return Taken::Behind };
-        let Some(revisions) = topic.after(self.at, compacted) else { return Taken::Behind };
+        let Some(topic) = live.topics.get_mut(&self.range) else { return Drained::Behind };
+        let Some(revisions) = topic.after(self.at, compacted) else { return Drained::Behind };
         let revisions: Vec<Revision> = revisions.take(TAKE).collect();
         self.ready.extend(revisions.into_iter().filter_map(|revision| live.event(revision).cloned()));
-        if self.ready.is_empty() { Taken::Nothing } else { Taken::Some }
+        if self.ready.is_empty() { Drained::Nothing } else { Drained::Some }
     }
 }
 
@@ -130,17 +130,17 @@ impl<M: Send + Sync + 'static> Watch<M> for Watcher<M> {
                     return Some(event);
                 }
                 match self.drain() {
-                    Taken::Some => {}
-                    Taken::Behind => return None,
+                    Drained::Some => {}
+                    Drained::Behind => return None,
                     // The sender goes when the store closes. A wake between `drain` and here is not lost: the channel
                     // remembers that it has news.
-                    Taken::Nothing => self.wake.changed().await.ok()?,
+                    Drained::Nothing => self.wake.changed().await.ok()?,
                 }
             }
         })
     }
 
-    fn seen(&self) -> Revision {
+    fn seen_up_to(&self) -> Revision {
         if !self.ready.is_empty() {
             return self.at;
         }

@@ -244,5 +244,5 @@ pub trait Watch<M>: Send {
     /// window (start again from a list) or the store closed.
     fn next(&mut self) -> BoxFuture<'_, Option<Arc<Event<M>>>>;
     /// Everything up to here has been seen, whether or not it was in the range: what a bookmark may promise.
-    fn seen(&self) -> Revision;
+    fn seen_up_to(&self) -> Revision;
 }

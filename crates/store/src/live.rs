@@ -32,7 +32,7 @@ pub(crate) struct Live<M> {
     /// One event per revision from `compacted + 1` to `revision`, without gaps: found by subtraction.
     pub(crate) window: VecDeque<Arc<Event<M>>>,
     pub(crate) topics: HashMap<Range, Topic>,
-    kept: Kept,
+    kept: PastLimit,
     /// Bytes of the values that events of the window replaced or deleted.
     past_bytes: u64,
     closed: bool,
@@ -40,7 +40,7 @@ pub(crate) struct Live<M> {
 
 /// How much of the past is kept, at most.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Kept {
+pub(crate) struct PastLimit {
     /// Events.
     pub(crate) events: usize,
     /// Bytes of values that only they need.
@@ -53,13 +53,13 @@ pub(crate) struct Shared<M> {
 }
 
 impl<M: Send + Sync + 'static> Shared<M> {
-    pub(crate) fn new(kept: Kept) -> Self {
+    pub(crate) fn new(kept: PastLimit) -> Self {
         Self::restored(kept, Revision(0), OrdMap::new(), VecDeque::new())
     }
 
     /// A state read back from a disk; `window` holds the last events up to `revision`.
     pub(crate) fn restored(
-        kept: Kept,
+        kept: PastLimit,
         revision: Revision,
         index: OrdMap<Key, Arc<Entry<M>>>,
         window: VecDeque<Arc<Event<M>>>,
@@ -67,7 +67,7 @@ impl<M: Send + Sync + 'static> Shared<M> {
         let compacted = Revision(revision.0 - window.len() as u64);
         let topics = HashMap::new();
         // At least the newest event stays: a watcher that is behind by one batch must not lose its place.
-        let kept = Kept { events: kept.events.max(1), ..kept };
+        let kept = PastLimit { events: kept.events.max(1), ..kept };
         let past_bytes = window.iter().map(|event| past_bytes(event)).sum();
         Self { live: Mutex::new(Live { revision, compacted, index, window, topics, kept, past_bytes, closed: false }) }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::live::{Aftermath, Change, Kept, Shared, check};
+use crate::live::{Aftermath, Change, PastLimit, Shared, check};
 use crate::{
     BoxFuture, Entry, Place, Projection, Range, ReadError, Revision, Snapshot, Store, Watch, WatchError, Write,
     WriteError, Written,
@@ -28,7 +28,7 @@ impl Default for Options {
 /// Opens an empty store in memory.
 #[must_use]
 pub fn open<P: Projection>(projection: P, options: Options) -> Arc<dyn Store<P::Meta>> {
-    let kept = Kept { events: options.history, bytes: options.history_bytes };
+    let kept = PastLimit { events: options.history, bytes: options.history_bytes };
     Arc::new(Memory { projection, shared: Arc::new(Shared::new(kept)) })
 }
 

@@ -15,7 +15,7 @@ impl Projection for Length {
     }
 }
 
-pub(crate) fn put(key: &str, value: &str) -> Write {
+pub(crate) fn put_write(key: &str, value: &str) -> Write {
     let value = Some(Bytes::copy_from_slice(value.as_bytes()));
     Write { key: Arc::from(key.as_bytes()), expect: Expect::Any, value }
 }
@@ -32,11 +32,11 @@ fn open(history: usize) -> Arc<dyn Store<usize>> {
 async fn writes_reads_and_lists() {
     let store = open(10);
     assert_eq!(store.revision(), Revision(0));
-    let first = store.write(put("a/1", "one")).await.unwrap();
-    store.write(put("a/2", "two!")).await.unwrap();
-    store.write(put("b/1", "three")).await.unwrap();
+    let first = store.write(put_write("a/1", "one")).await.unwrap();
+    store.write(put_write("a/2", "two!")).await.unwrap();
+    store.write(put_write("b/1", "three")).await.unwrap();
     let before = store.snapshot();
-    let second = store.write(put("a/1", "again")).await.unwrap();
+    let second = store.write(put_write("a/1", "again")).await.unwrap();
     let gone = store.write(delete("a/2")).await.unwrap();
     assert_eq!((first.revision, second.revision, gone.revision), (Revision(1), Revision(4), Revision(5)));
     assert_eq!((second.entry.created, second.entry.modified), (Revision(1), Revision(4)));
@@ -59,7 +59,7 @@ async fn writes_reads_and_lists() {
 #[tokio::test]
 async fn a_write_that_is_not_as_expected_changes_nothing() {
     let store = open(10);
-    store.write(put("a", "one")).await.unwrap();
+    store.write(put_write("a", "one")).await.unwrap();
     let refused = |expect, value: Option<&'static str>| {
         let value = value.map(Bytes::from);
         store.write(Write { key: Arc::from(*b"a"), expect, value })
@@ -81,14 +81,14 @@ async fn a_write_that_is_not_as_expected_changes_nothing() {
 #[tokio::test]
 async fn a_watch_returns_what_happens_in_its_range_once() {
     let store = open(100);
-    store.write(put("a/1", "one")).await.unwrap();
-    store.write(put("b/1", "two")).await.unwrap();
+    store.write(put_write("a/1", "one")).await.unwrap();
+    store.write(put_write("b/1", "two")).await.unwrap();
     let mut past = store.watch(Range::prefix(b"a/"), Revision(0)).unwrap();
     let mut now = store.watch(Range::prefix(b"a/"), Revision(2)).unwrap();
-    assert_eq!(now.seen(), Revision(2));
-    assert_eq!(past.seen(), Revision(0));
+    assert_eq!(now.seen_up_to(), Revision(2));
+    assert_eq!(past.seen_up_to(), Revision(0));
     assert_eq!(past.next().await.unwrap().revision, Revision(1));
-    assert_eq!(past.seen(), Revision(2));
+    assert_eq!(past.seen_up_to(), Revision(2));
     let mut older = store.watch(Range::prefix(b"a/"), Revision(0)).unwrap();
     assert_eq!(older.next().await.unwrap().revision, Revision(1));
 
@@ -96,14 +96,14 @@ async fn a_watch_returns_what_happens_in_its_range_once() {
         let event = now.next().await.unwrap();
         (event, now)
     });
-    store.write(put("b/1", "three")).await.unwrap();
+    store.write(put_write("b/1", "three")).await.unwrap();
     store.write(delete("a/1")).await.unwrap();
     let (event, now) = waiting.await.unwrap();
     assert_eq!((event.revision, event.key.as_ref()), (Revision(4), b"a/1".as_slice()));
     assert!(event.current.is_none());
     let previous = event.previous.as_ref().unwrap();
     assert_eq!(store.read(&previous.place).unwrap(), "one");
-    assert_eq!(now.seen(), Revision(4));
+    assert_eq!(now.seen_up_to(), Revision(4));
     assert!(Arc::ptr_eq(&event, &past.next().await.unwrap()), "watchers share events");
 }
 
@@ -113,7 +113,7 @@ async fn a_watch_starts_only_where_history_is_kept() {
     let mut slow = store.watch(Range::all(), Revision(0)).unwrap();
     let mut idle = store.watch(Range::prefix(b"z"), Revision(0)).unwrap();
     for n in 0..10 {
-        store.write(put("a", &n.to_string())).await.unwrap();
+        store.write(put_write("a", &n.to_string())).await.unwrap();
     }
     assert_eq!(store.compacted(), Revision(6));
     let refused = |after| store.watch(Range::all(), Revision(after)).err();
@@ -127,14 +127,14 @@ async fn a_watch_starts_only_where_history_is_kept() {
     assert_eq!(store.compacted(), Revision(9));
     assert!(refused(8).is_some());
     // Nothing of its range was lost, so it goes on.
-    store.write(put("z", "z")).await.unwrap();
+    store.write(put_write("z", "z")).await.unwrap();
     assert_eq!(idle.next().await.unwrap().revision, Revision(11));
 }
 
 #[tokio::test]
 async fn a_store_that_closes_ends_its_watches() {
     let store = open(10);
-    store.write(put("a", "one")).await.unwrap();
+    store.write(put_write("a", "one")).await.unwrap();
     let mut watch = store.watch(Range::all(), Revision(0)).unwrap();
     drop(store);
     assert!(watch.next().await.is_some());
@@ -206,19 +206,19 @@ async fn large_values_shorten_the_past_that_is_kept() {
     let store = memory::open(Length, memory::Options { history: 100, history_bytes: 1_000 });
     let value = "x".repeat(300);
     for _ in 0..10 {
-        store.write(put("a", &value)).await.unwrap();
+        store.write(put_write("a", &value)).await.unwrap();
     }
     // Three replaced values fit in.
     assert_eq!((store.revision(), store.compacted()), (Revision(10), Revision(7)));
     assert!(matches!(store.watch(Range::all(), Revision(6)), Err(WatchError::Compacted { .. })));
     // One that fits by itself no better stays all the same: the newest event is always there.
-    store.write(put("a", &"x".repeat(3_000))).await.unwrap();
-    store.write(put("a", "small")).await.unwrap();
+    store.write(put_write("a", &"x".repeat(3_000))).await.unwrap();
+    store.write(put_write("a", "small")).await.unwrap();
     assert_eq!(store.compacted(), Revision(11));
     let mut watch = store.watch(Range::all(), Revision(11)).unwrap();
     assert_eq!(watch.next().await.unwrap().revision, Revision(12));
     for _ in 0..20 {
-        store.write(put("b", "tiny")).await.unwrap();
+        store.write(put_write("b", "tiny")).await.unwrap();
     }
     assert!(store.compacted() < Revision(20), "what is small again is kept again");
 }

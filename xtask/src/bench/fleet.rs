@@ -104,7 +104,7 @@ impl Helper {
         Ok((helper, hello))
     }
 
-    fn ask(&mut self, command: &str) -> Result<Value> {
+    fn send_command(&mut self, command: &str) -> Result<Value> {
         writeln!(self.input, "{command}").with_context(|| format!("asking for `{command}`"))?;
         self.answer().with_context(|| format!("`{command}`"))
     }
@@ -199,46 +199,46 @@ impl<'a> Fleet<'a> {
     /// Changes one object; for each member the time from asking for a fetch until the member has it.
     pub(super) fn commit(&mut self) -> Result<Vec<Duration>> {
         let value = self.next_value();
-        self.members.ask(&format!("expect {NAMESPACE} {CHANGED} {value}"))?;
+        self.members.send_command(&format!("expect {NAMESPACE} {CHANGED} {value}"))?;
         let repository = self.scratch.join("fleet/repository");
         fs::write(repository.join("unit").join(format!("{CHANGED}.yaml")), map(CHANGED, &value))
             .context("changing the object")?;
         commit(&repository)?;
-        let begun = self.driver.ask("sync")?;
-        self.seen(&begun)
+        let begun = self.driver.send_command("sync")?;
+        self.until_seen(&begun)
     }
 
     /// Sends the same change to every member without a hub; the times as of [`commit`](Self::commit).
     pub(super) fn floor(&mut self) -> Result<Vec<Duration>> {
         let value = self.next_value();
-        self.members.ask(&format!("expect floor floor {value}"))?;
-        let begun = self.driver.ask(&format!("floor {value} {TEXT_BYTES}"))?;
-        self.seen(&begun)
+        self.members.send_command(&format!("expect floor floor {value}"))?;
+        let begun = self.driver.send_command(&format!("floor {value} {TEXT_BYTES}"))?;
+        self.until_seen(&begun)
     }
 
     /// Makes the floor's namespace in each member, and opens its connections.
     pub(super) fn prepare_floor(&mut self) -> Result<()> {
-        self.driver.ask("prepare").map(drop)
+        self.driver.send_command("prepare").map(drop)
     }
 
     /// Counts begin here.
     pub(super) fn mark(&mut self) -> Result<()> {
-        self.members.ask("mark").map(drop)
+        self.members.send_command("mark").map(drop)
     }
 
     /// Mutating requests at all members since [`mark`](Self::mark).
     pub(super) fn mutations(&mut self) -> Result<u64> {
-        self.members.ask("counts")?["mutations"].as_u64().context("the number of mutations")
+        self.members.send_command("counts")?["mutations"].as_u64().context("the number of mutations")
     }
 
     /// Members that are not watched again since [`mark`](Self::mark).
     pub(super) fn unwatched(&mut self) -> Result<u64> {
-        self.members.ask("counts")?["unwatched"].as_u64().context("the number of members that are not watched")
+        self.members.send_command("counts")?["unwatched"].as_u64().context("the number of members that are not watched")
     }
 
     /// Writes that the hub's store has seen so far.
     pub(super) fn revision(&mut self) -> Result<u64> {
-        self.driver.ask("revision")?["revision"].as_u64().context("the hub's revision")
+        self.driver.send_command("revision")?["revision"].as_u64().context("the hub's revision")
     }
 
     /// Ends the hub, by SIGKILL or in an orderly way, and starts it again on its directory. It has not said yet that it
@@ -285,9 +285,9 @@ impl<'a> Fleet<'a> {
         format!("value-{}", self.values)
     }
 
-    fn seen(&mut self, begun: &Value) -> Result<Vec<Duration>> {
+    fn until_seen(&mut self, begun: &Value) -> Result<Vec<Duration>> {
         let begun = begun["at"].as_u64().context("when it began")?;
-        let seen = self.members.ask(&format!("seen {}", FOLLOW_MAX.as_secs()))?;
+        let seen = self.members.send_command(&format!("seen {}", FOLLOW_MAX.as_secs()))?;
         if seen["missing"] != 0 {
             bail!("{} members do not have the change after {} s", seen["missing"], FOLLOW_MAX.as_secs());
         }
@@ -296,7 +296,7 @@ impl<'a> Fleet<'a> {
     }
 
     fn until_ready(&mut self, plural: &str, count: usize) -> Result<()> {
-        self.driver.ask(&format!("ready {plural} {count} {}", FOLLOW_MAX.as_secs())).map(drop)
+        self.driver.send_command(&format!("ready {plural} {count} {}", FOLLOW_MAX.as_secs())).map(drop)
     }
 
     fn apply(&self, name: &str, objects: &[Value]) -> Result<()> {

@@ -27,7 +27,7 @@ fn guide(stage: &Stage) -> Result<()> {
         if workspace::is_ci() {
             bail!("curl is missing, which an example of docs/guide.md calls; CI requires every component");
         }
-        stage.say("skipped: an example calls curl, which is missing");
+        stage.print_lines("skipped: an example calls curl, which is missing");
         return Ok(());
     }
     let text = std::fs::read_to_string(workspace::root().join("docs/guide.md")).context("reading docs/guide.md")?;
@@ -43,9 +43,9 @@ fn guide(stage: &Stage) -> Result<()> {
     }
     let kubeconfig = stage.dir().join("kubeconfig").display().to_string();
     expect(script.contains(GUIDE_KUBECONFIG) && script.contains(GUIDE_HOOK), || format!("the guide shows:\n{script}"))?;
-    let script = script.replace(GUIDE_KUBECONFIG, &kubeconfig).replace(GUIDE_HOOK, &stage.ask("hook")?);
+    let script = script.replace(GUIDE_KUBECONFIG, &kubeconfig).replace(GUIDE_HOOK, &stage.send_command("hook")?);
     let said = stage.shell(&script)?;
-    stage.say(&said);
+    stage.print_lines(&said);
     expect(said.contains("shop") && said.contains("web") && said.contains("syncing"), || format!("it said:\n{said}"))
 }
 
@@ -74,13 +74,13 @@ fn verbs(stage: &Stage, context: &str) -> Result<()> {
         let said = stage.kubectl(context, args)?;
         expect(said.contains(wanted), || format!("kubectl {}: expected {wanted:?} in:\n{said}", args.join(" ")))?;
         let first = said.lines().next().unwrap_or_default();
-        stage.say(&format!("kubectl {}: {first}", args.join(" ")));
+        stage.print_lines(&format!("kubectl {}: {first}", args.join(" ")));
         Ok(said)
     };
     let apply = |args: &[&str], input: &str, wanted: &str| -> Result<()> {
         let said = stage.kubectl_with(context, args, input)?;
         expect(said.contains(wanted), || format!("kubectl {}: expected {wanted:?} in:\n{said}", args.join(" ")))?;
-        stage.say(&format!("kubectl {}: {}", args.join(" "), said.replace('\n', ", ")));
+        stage.print_lines(&format!("kubectl {}: {}", args.join(" "), said.replace('\n', ", ")));
         Ok(())
     };
     let n = ["-n", NAMESPACE];
@@ -95,7 +95,7 @@ fn verbs(stage: &Stage, context: &str) -> Result<()> {
     check(&with(&deployment), "deployment.apps/probe created")?;
     let again = stage.kubectl(context, &with(&deployment));
     refused(&again, "already exists", "creating it again should be refused")?;
-    stage.say("kubectl create deployment probe, again: refused, already exists");
+    stage.print_lines("kubectl create deployment probe, again: refused, already exists");
 
     apply(&["apply", "-f", "-"], OBJECTS, "service/probe created")?;
     apply(&["apply", "-f", "-"], OBJECTS, "service/probe unchanged")?;
@@ -105,12 +105,12 @@ fn verbs(stage: &Stage, context: &str) -> Result<()> {
     let other = &["apply", "--server-side", "--field-manager=other", "-f", "-"];
     let conflict = stage.kubectl_with(context, other, &server_side.replace("green", "red"));
     refused(&conflict, ".data.colour", "a second manager should be told of its conflict")?;
-    stage.say("kubectl apply --server-side as another manager: refused, conflict on .data.colour");
+    stage.print_lines("kubectl apply --server-side as another manager: refused, conflict on .data.colour");
     let forced = &["apply", "--server-side", "--force-conflicts", "--field-manager=other", "-f", "-"];
     apply(forced, &server_side.replace("green", "red"), "configmap/owned serverside-applied")?;
     let invalid = stage.kubectl_with(context, &["apply", "-f", "-"], &OBJECTS.replace("\ndata:", "\ndota:"));
     refused(&invalid, "dota", "an unknown field should be named")?;
-    stage.say("kubectl apply with an unknown field: refused, names it");
+    stage.print_lines("kubectl apply with an unknown field: refused, names it");
 
     check(&with(&["get", "deployments"]), "UP-TO-DATE")?;
     check(

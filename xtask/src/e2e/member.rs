@@ -18,7 +18,7 @@ const REPLICAS: u64 = 2;
 pub(super) fn play(stage: &mut Stage) -> Result<()> {
     stage.scene("a real Kubernetes starts");
     let real = Real::start(stage.tools, &stage.base.join("real"), 2)?;
-    stage.say(&real.kubectl(&["get", "nodes"])?);
+    stage.print_lines(&real.kubectl(&["get", "nodes"])?);
     let played = join(stage, &real)
         .and_then(|()| commit(stage, &real))
         .and_then(|()| drift(stage, &real))
@@ -45,22 +45,22 @@ fn join(stage: &Stage, real: &Real) -> Result<()> {
         "metadata": {"name": NAME, "namespace": "default", "labels": {"size": "small"}},
         "spec": {"kubeconfig": {"name": "paris-kubeconfig", "key": "value"}}});
     let objects = format!("{secret}\n---\n{attached}\n");
-    stage.say(&stage.kubectl_with("hub", &["apply", "--server-side", "-f", "-"], &objects)?);
+    stage.print_lines(&stage.kubectl_with("hub", &["apply", "--server-side", "-f", "-"], &objects)?);
     stage.member(NAME, "True")?;
     let cluster = stage.json("hub", &["get", "clusters.cluster.karmada.io", NAME])?;
     let status = &cluster["status"];
-    stage.say(&format!("{NAME} is Ready: {}, nodes {}", status["kubernetesVersion"], status["nodeSummary"]));
+    stage.print_lines(&format!("{NAME} is Ready: {}, nodes {}", status["kubernetesVersion"], status["nodeSummary"]));
     let clusters: Vec<_> =
         ["beijing", "shanghai", NAME].iter().map(|n| json!({"kind": "AttachedCluster", "name": n})).collect();
     let patch = json!({"spec": {"clusters": clusters}}).to_string();
-    stage.say(&stage.kubectl("hub", &["patch", "fleet", "demo", "--type=merge", "-p", &patch])?);
+    stage.print_lines(&stage.kubectl("hub", &["patch", "fleet", "demo", "--type=merge", "-p", &patch])?);
     running(stage, real, "1.0.0")?;
     leaves(stage, "virginia")?;
     stage.until("virginia to be empty", |stage| {
         let gone = stage.kubectl("virginia", &["get", "deployment", "web", "-n", "shop"]);
         Ok(gone.is_err_and(|e| format!("{e:#}").contains("NotFound")).then_some(()))
     })?;
-    stage.say("virginia is out of the fleet: what was put there is removed");
+    stage.print_lines("virginia is out of the fleet: what was put there is removed");
     stage.converged()
 }
 
@@ -71,8 +71,8 @@ fn leaves(stage: &Stage, member: &str) -> Result<()> {
     expect(list["members"].as_array().is_some_and(|all| all.len() == 1), || format!("which members? {list}"))?;
     let why = condition(&app, "DeletionsHeld")["message"].as_str().unwrap_or_default().to_owned();
     expect(why.contains(member) && why.contains("fleet demo does not list it"), || format!("why? {why}"))?;
-    stage.say(&format!("held: {why}"));
-    stage.say(&stage.kurator(&["approve", "app/shop", "--yes"])?);
+    stage.print_lines(&format!("held: {why}"));
+    stage.print_lines(&stage.kurator(&["approve", "app/shop", "--yes"])?);
     Ok(())
 }
 
@@ -86,25 +86,25 @@ fn running(stage: &Stage, real: &Real, version: &str) -> Result<()> {
         let ready = status["readyReplicas"] == REPLICAS && status["updatedReplicas"] == REPLICAS;
         Ok((ready && image.ends_with(version) && web["spec"]["replicas"] == REPLICAS).then_some(()))
     })?;
-    stage.say(&format!("{NAME}:\n{}", real.kubectl(&["get", "pods", "-n", "shop", "-o", "wide"])?));
+    stage.print_lines(&format!("{NAME}:\n{}", real.kubectl(&["get", "pods", "-n", "shop", "-o", "wide"])?));
     Ok(())
 }
 
 fn commit(stage: &Stage, real: &Real) -> Result<()> {
     stage.scene("a commit reaches the real member and the simulated ones");
     scene::new_version(stage, "2.0.0")?;
-    stage.say(&stage.kurator(&["sync", "app/shop"])?);
+    stage.print_lines(&stage.kurator(&["sync", "app/shop"])?);
     running(stage, real, "2.0.0")?;
     stage.converged()
 }
 
 fn drift(stage: &Stage, real: &Real) -> Result<()> {
     stage.scene("hand edits in the real member");
-    stage.say(&real.kubectl(&["scale", "deployment", "web", "-n", "shop", "--replicas=5"])?);
+    stage.print_lines(&real.kubectl(&["scale", "deployment", "web", "-n", "shop", "--replicas=5"])?);
     let drift = scene::reported(stage, NAME, |d| d["deleted"] != true)?;
     expect(drift["fields"][0]["manager"] == "kubectl", || format!("which manager? {drift}"))?;
     running(stage, real, "2.0.0")?;
-    stage.say(&real.kubectl(&["delete", "service", "web", "-n", "shop"])?);
+    stage.print_lines(&real.kubectl(&["delete", "service", "web", "-n", "shop"])?);
     let drift = scene::reported(stage, NAME, |d| d["deleted"] == true)?;
     expect(drift["object"].as_str().is_some_and(|o| o.contains("web")), || format!("which object? {drift}"))?;
     stage.until("the service to be made again", |_| Ok(real.kubectl(&["get", "service", "web", "-n", "shop"]).ok()))?;
@@ -116,16 +116,16 @@ fn wipe(stage: &Stage, real: &Real) -> Result<()> {
     stage.git(&["rm", "-r", "--quiet", "shop"])?;
     stage.git(&["commit", "--quiet", "--message", "Oops"])?;
     let app = scene::held(stage, 2)?;
-    stage.say(&format!("held: {}", condition(&app, "DeletionsHeld")["message"].as_str().unwrap_or_default()));
+    stage.print_lines(&format!("held: {}", condition(&app, "DeletionsHeld")["message"].as_str().unwrap_or_default()));
     let kept = real.kubectl(&["get", "deployment,service,configmap", "-n", "shop", "-o", "name"])?;
     expect(kept.contains("deployment.apps/web") && kept.contains("service/web"), || format!("lost: {kept}"))?;
-    stage.say(&format!("{NAME} still has {}", kept.trim().replace('\n', ", ")));
-    stage.say(&stage.kurator(&["approve", "app/shop", "--yes"])?);
+    stage.print_lines(&format!("{NAME} still has {}", kept.trim().replace('\n', ", ")));
+    stage.print_lines(&stage.kurator(&["approve", "app/shop", "--yes"])?);
     stage.until("the namespace to be gone", |_| {
         let gone = real.kubectl(&["get", "namespace", "shop"]);
         Ok(gone.is_err_and(|e| format!("{e:#}").contains("NotFound")).then_some(()))
     })?;
-    stage.say(&format!("approved: namespace shop is gone in {NAME}"));
+    stage.print_lines(&format!("approved: namespace shop is gone in {NAME}"));
     stage.git(&["revert", "--no-edit", "HEAD"])?;
     running(stage, real, "2.0.0")?;
     stage.converged()
@@ -134,9 +134,9 @@ fn wipe(stage: &Stage, real: &Real) -> Result<()> {
 fn unplug(stage: &Stage, real: &Real) -> Result<()> {
     stage.scene("the real member stops answering");
     real.freeze()?;
-    stage.say("kill -STOP kube-apiserver: connections are accepted and never answered");
+    stage.print_lines("kill -STOP kube-apiserver: connections are accepted and never answered");
     let ready = stage.member(NAME, "Unknown")?;
-    stage.say(&format!("{NAME}: {}", ready["message"].as_str().unwrap_or_default()));
+    stage.print_lines(&format!("{NAME}: {}", ready["message"].as_str().unwrap_or_default()));
     scene::new_version(stage, "2.1.0")?;
     for member in ["beijing", "shanghai"] {
         stage.until(&format!("{member} to go on"), |stage| {
@@ -145,12 +145,12 @@ fn unplug(stage: &Stage, real: &Real) -> Result<()> {
             Ok(image.ends_with("2.1.0").then_some(()))
         })?;
     }
-    stage.say("beijing and shanghai run web:2.1.0");
+    stage.print_lines("beijing and shanghai run web:2.1.0");
     expect(condition(&stage.application()?, "Ready")["status"] != "True", || {
         format!("the application is called Ready, though {NAME} is unknown")
     })?;
     real.thaw()?;
-    stage.say("kill -CONT kube-apiserver");
+    stage.print_lines("kill -CONT kube-apiserver");
     stage.member(NAME, "True")?;
     running(stage, real, "2.1.0")?;
     stage.converged()
@@ -162,12 +162,12 @@ fn leave(stage: &Stage, real: &Real) -> Result<()> {
     let clusters: Vec<_> =
         ["beijing", "shanghai", "virginia"].iter().map(|n| json!({"kind": "AttachedCluster", "name": n})).collect();
     let patch = json!({"spec": {"clusters": clusters}}).to_string();
-    stage.say(&stage.kubectl("hub", &["patch", "fleet", "demo", "--type=merge", "-p", &patch])?);
+    stage.print_lines(&stage.kubectl("hub", &["patch", "fleet", "demo", "--type=merge", "-p", &patch])?);
     leaves(stage, NAME)?;
     stage.until("it to be empty", |_| {
         let gone = real.kubectl(&["get", "deployment", "web", "-n", "shop"]);
         Ok(gone.is_err_and(|e| format!("{e:#}").contains("NotFound")).then_some(()))
     })?;
-    stage.say(&stage.kubectl("hub", &["delete", "attachedcluster", NAME, "--timeout=60s"])?);
+    stage.print_lines(&stage.kubectl("hub", &["delete", "attachedcluster", NAME, "--timeout=60s"])?);
     stage.converged()
 }

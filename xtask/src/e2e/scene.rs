@@ -26,7 +26,7 @@ pub(super) fn play(stage: &mut Stage) -> Result<()> {
     wipe(stage)?;
     mistyped(stage)?;
     unplug(stage)?;
-    told(stage)?;
+    played_by_program(stage)?;
     settled(stage)?;
     restart(stage)?;
     crash(stage)
@@ -48,7 +48,7 @@ fn runs(stage: &Stage, members: &[(&str, u64)], version: &str) -> Result<()> {
             Ok((ready && image(stage, member)?.ends_with(version)).then_some(()))
         })?;
     }
-    stage.say(&format!("{} run web:{version}", members.iter().map(|(m, _)| *m).collect::<Vec<_>>().join(", ")));
+    stage.print_lines(&format!("{} run web:{version}", members.iter().map(|(m, _)| *m).collect::<Vec<_>>().join(", ")));
     Ok(())
 }
 
@@ -62,7 +62,7 @@ pub(super) fn new_version(stage: &Stage, version: &str) -> Result<String> {
         lines.collect()
     };
     let head = stage.commit("shop/web.yaml", change, &format!("Run {version}"))?;
-    stage.say(&format!("git commit {}: web:{version}", &head[..6]));
+    stage.print_lines(&format!("git commit {}: web:{version}", &head[..6]));
     Ok(head)
 }
 
@@ -70,7 +70,7 @@ pub(super) fn new_version(stage: &Stage, version: &str) -> Result<String> {
 fn poll(stage: &Stage, interval: &str) -> Result<()> {
     let patch = format!(r#"{{"spec":{{"source":{{"gitRepository":{{"interval":"{interval}"}}}}}}}}"#);
     stage.kubectl("hub", &["patch", "application", "shop", "--type=merge", "-p", &patch])?;
-    stage.say(&format!("kubectl patch application shop: git is polled every {interval}"));
+    stage.print_lines(&format!("kubectl patch application shop: git is polled every {interval}"));
     Ok(())
 }
 
@@ -78,7 +78,7 @@ fn shown(stage: &Stage) -> Result<()> {
     stage.scene("what people see");
     for args in [&["status"][..], &["status", "app/shop"], &["status", "member/beijing"], &["tree", "app/shop"]] {
         let said = stage.kurator(args)?;
-        stage.say(&format!("kurator {}\n{said}", args.join(" ")));
+        stage.print_lines(&format!("kurator {}\n{said}", args.join(" ")));
         expect(said.contains("beijing"), || format!("kurator {} does not name beijing", args.join(" ")))?;
     }
     let json: Value = serde_json::from_str(&stage.kurator(&["status", "-o", "json"])?).context("status -o json")?;
@@ -98,7 +98,7 @@ fn commit_by_sync(stage: &Stage) -> Result<()> {
     poll(stage, "1h")?;
     new_version(stage, "1.2.0")?;
     let said = stage.kurator(&["sync", "app/shop"])?;
-    stage.say(&format!("kurator sync app/shop: {said}"));
+    stage.print_lines(&format!("kurator sync app/shop: {said}"));
     runs(stage, MEMBERS, "1.2.0")
 }
 
@@ -110,7 +110,7 @@ fn commit_by_hook(stage: &Stage) -> Result<()> {
     let encoded = secret["data"]["token"].as_str().context("the hook's secret has no token")?;
     let token = base64::engine::general_purpose::STANDARD.decode(encoded).context("the hook's token")?;
     let token = format!("--token={}", String::from_utf8(token).context("the hook's token")?);
-    let address = stage.ask("hook")?;
+    let address = stage.send_command("hook")?;
     let server = format!("--server={address}");
     let body = stage.base.join("push.json");
     std::fs::write(&body, r#"{"ref":"refs/heads/main"}"#).context("writing the hook's body")?;
@@ -121,8 +121,8 @@ fn commit_by_hook(stage: &Stage) -> Result<()> {
     };
     let refused = post("--token=wrong");
     expect(refused.is_err(), || "the hook took a wrong secret".to_owned())?;
-    stage.say(&format!("POST {address}/default/shop with a wrong secret: refused"));
-    stage.say(&format!("POST {address}/default/shop: {}", post(&token)?));
+    stage.print_lines(&format!("POST {address}/default/shop with a wrong secret: refused"));
+    stage.print_lines(&format!("POST {address}/default/shop: {}", post(&token)?));
     runs(stage, MEMBERS, "1.3.0")
 }
 
@@ -130,7 +130,7 @@ fn commit_by_hook(stage: &Stage) -> Result<()> {
 fn edit(stage: &Stage) -> Result<()> {
     stage.scene("a hand edit is reverted and reported");
     let said = stage.kubectl("beijing", &["scale", "deployment", "web", "-n", "shop", "--replicas=9"])?;
-    stage.say(&format!("kubectl --context beijing scale deployment web --replicas=9: {said}"));
+    stage.print_lines(&format!("kubectl --context beijing scale deployment web --replicas=9: {said}"));
     let fields = reported(stage, "beijing", |drift| drift["deleted"] != true)?;
     runs(stage, &MEMBERS[..1], "1.3.0")?;
     let field = &fields["fields"][0];
@@ -139,7 +139,7 @@ fn edit(stage: &Stage) -> Result<()> {
     expect(field["time"].is_string(), || format!("when? {fields}"))?;
 
     let uid = stage.kubectl("shanghai", &["get", "service", "web", "-n", "shop", "-o", "jsonpath={.metadata.uid}"])?;
-    stage.say(&format!(
+    stage.print_lines(&format!(
         "kubectl --context shanghai delete: {}",
         stage.kubectl("shanghai", &["delete", "service", "web", "-n", "shop",])?
     ));
@@ -156,7 +156,7 @@ fn edit(stage: &Stage) -> Result<()> {
         let said = stage.kurator(&["status", "app/shop"])?;
         Ok((said.contains("by kubectl") && said.contains("does not record by whom")).then_some(()))
     })?;
-    stage.say(&said);
+    stage.print_lines(&said);
     Ok(())
 }
 
@@ -167,7 +167,7 @@ pub(super) fn reported(stage: &Stage, member: &str, wanted: impl Fn(&Value) -> b
         let mine = reports.into_iter().find(|r| r["member"] == member).unwrap_or_default();
         Ok(Some(mine["lastDrift"].clone()).filter(|d| d.is_object() && wanted(d)))
     })?;
-    stage.say(&format!("the hub reports for {member}: {drift}"));
+    stage.print_lines(&format!("the hub reports for {member}: {drift}"));
     Ok(drift)
 }
 
@@ -176,28 +176,28 @@ fn wipe(stage: &Stage) -> Result<()> {
     stage.scene("a wiped directory deletes nothing until approved");
     stage.git(&["rm", "-r", "--quiet", "shop"])?;
     stage.git(&["commit", "--quiet", "--message", "Oops"])?;
-    stage.say("git rm -r shop; git commit");
+    stage.print_lines("git rm -r shop; git commit");
     let app = held(stage, 2)?;
     let ready = condition(&app, "DeletionsHeld");
-    stage.say(&format!("held: {}", ready["message"].as_str().unwrap_or_default()));
+    stage.print_lines(&format!("held: {}", ready["message"].as_str().unwrap_or_default()));
     for (member, replicas) in MEMBERS {
         let web = stage.json(member, &["get", "deployment", "web", "-n", "shop"])?;
         expect(web["status"]["readyReplicas"] == *replicas, || format!("{member} lost something: {web}"))?;
     }
-    stage.say("every member still runs everything");
+    stage.print_lines("every member still runs everything");
     let wrong = stage.kurator(&["approve", "app/shop", "--yes", "--digest", "sha256:0000"]);
     expect(wrong.is_err(), || "an approval of another list was taken".to_owned())?;
-    stage.say("kurator approve with another digest: refused");
-    stage.say(&stage.kurator(&["approve", "app/shop", "--yes"])?);
+    stage.print_lines("kurator approve with another digest: refused");
+    stage.print_lines(&stage.kurator(&["approve", "app/shop", "--yes"])?);
     for (member, _) in MEMBERS {
         stage.until(&format!("{member} to be empty"), |stage| {
             let gone = stage.kubectl(member, &["get", "namespace", "shop"]);
             Ok(gone.is_err_and(|e| format!("{e:#}").contains("NotFound")).then_some(()))
         })?;
     }
-    stage.say("approved: namespace shop is gone in every member");
+    stage.print_lines("approved: namespace shop is gone in every member");
     stage.git(&["revert", "--no-edit", "HEAD"])?;
-    stage.say("git revert HEAD");
+    stage.print_lines("git revert HEAD");
     runs(stage, MEMBERS, "1.3.0")?;
     stage.converged()
 }
@@ -208,16 +208,16 @@ fn mistyped(stage: &Stage) -> Result<()> {
     let before = versions(stage)?;
     let fleet = stage.json("hub", &["get", "fleet", "demo"])?["spec"]["clusters"].clone();
     let patch = serde_json::json!({"spec": {"clusters": []}}).to_string();
-    stage.say(&stage.kubectl("hub", &["patch", "fleet", "demo", "--type=merge", "-p", &patch])?);
+    stage.print_lines(&stage.kubectl("hub", &["patch", "fleet", "demo", "--type=merge", "-p", &patch])?);
     let app = held(stage, 2)?;
-    stage.say(&format!("held: {}", condition(&app, "DeletionsHeld")["message"].as_str().unwrap_or_default()));
+    stage.print_lines(&format!("held: {}", condition(&app, "DeletionsHeld")["message"].as_str().unwrap_or_default()));
     let said = stage.kurator(&["status"])?;
-    stage.say(&said);
+    stage.print_lines(&said);
     expect(said.contains("fleet demo is empty; next: kurator approve app/shop"), || {
         "status does not say why".to_owned()
     })?;
     let patch = serde_json::json!({"spec": {"clusters": fleet}}).to_string();
-    stage.say(&stage.kubectl("hub", &["patch", "fleet", "demo", "--type=merge", "-p", &patch])?);
+    stage.print_lines(&stage.kubectl("hub", &["patch", "fleet", "demo", "--type=merge", "-p", &patch])?);
     stage.converged()?;
     let policies = stage.application()?["spec"]["syncPolicies"].clone();
     let mut typo = policies.clone();
@@ -226,17 +226,20 @@ fn mistyped(stage: &Stage) -> Result<()> {
     }
     for (policies, is_held) in [(typo, true), (policies, false)] {
         let patch = serde_json::json!({"spec": {"syncPolicies": policies}}).to_string();
-        stage.say(&stage.kubectl("hub", &["patch", "application", "shop", "--type=merge", "-p", &patch])?);
+        stage.print_lines(&stage.kubectl("hub", &["patch", "application", "shop", "--type=merge", "-p", &patch])?);
         if is_held {
             let app = held(stage, 2)?;
-            stage.say(&format!("held: {}", condition(&app, "DeletionsHeld")["message"].as_str().unwrap_or_default()));
-            stage.say(&stage.kurator(&["status", "app/shop"])?);
+            stage.print_lines(&format!(
+                "held: {}",
+                condition(&app, "DeletionsHeld")["message"].as_str().unwrap_or_default()
+            ));
+            stage.print_lines(&stage.kurator(&["status", "app/shop"])?);
         }
     }
     stage.converged()?;
     let after = versions(stage)?;
     expect(before == after, || format!("a member was touched:\n{before:#?}\n{after:#?}"))?;
-    stage.say("taken back: no member was touched");
+    stage.print_lines("taken back: no member was touched");
     Ok(())
 }
 
@@ -253,11 +256,11 @@ pub(super) fn held(stage: &Stage, policies: usize) -> Result<Value> {
 /// A member that does not answer is Unknown; the others go on; it catches up.
 fn unplug(stage: &Stage) -> Result<()> {
     stage.scene("an unplugged member hurts nobody else");
-    stage.say(&stage.kurator(&["demo", "unplug", "beijing"])?);
+    stage.print_lines(&stage.kurator(&["demo", "unplug", "beijing"])?);
     let ready = stage.member("beijing", "Unknown")?;
-    stage.say(&format!("beijing: {}", ready["message"].as_str().unwrap_or_default()));
+    stage.print_lines(&format!("beijing: {}", ready["message"].as_str().unwrap_or_default()));
     let said = stage.kurator(&["status"])?;
-    stage.say(&said);
+    stage.print_lines(&said);
     expect(said.contains("Unknown"), || "status does not say Unknown".to_owned())?;
     new_version(stage, "1.4.0")?;
     runs(stage, &MEMBERS[1..], "1.4.0")?;
@@ -265,17 +268,17 @@ fn unplug(stage: &Stage) -> Result<()> {
     expect(condition(&app, "Ready")["status"] != "True", || {
         "the application is called Ready, though beijing is unknown".to_owned()
     })?;
-    stage.say(&stage.kurator(&["demo", "plug", "beijing"])?);
+    stage.print_lines(&stage.kurator(&["demo", "plug", "beijing"])?);
     stage.member("beijing", "True")?;
     runs(stage, MEMBERS, "1.4.0")?;
     stage.converged()
 }
 
 /// The scenes that the program itself plays, as its users see them.
-fn told(stage: &Stage) -> Result<()> {
+fn played_by_program(stage: &Stage) -> Result<()> {
     for scene in [&["edit"][..], &["wipe"], &["restore"], &["commit"]] {
         stage.scene(&format!("kurator demo {}", scene[0]));
-        stage.say(&stage.kurator(&[&["demo"], scene].concat())?);
+        stage.print_lines(&stage.kurator(&[&["demo"], scene].concat())?);
     }
     stage.converged()
 }
@@ -292,7 +295,10 @@ fn settled(stage: &Stage) -> Result<()> {
         }
         Ok((last.1.elapsed() >= FACTS).then_some(()))
     })?;
-    stage.say(&format!("{} s with git polled every second: no mutating request, hub and members", FACTS.as_secs()));
+    stage.print_lines(&format!(
+        "{} s with git polled every second: no mutating request, hub and members",
+        FACTS.as_secs()
+    ));
     Ok(())
 }
 
@@ -341,7 +347,7 @@ fn as_before(stage: &Stage, before: &BTreeMap<String, String>) -> Result<()> {
         let wrote = counters.as_object().into_iter().flatten().any(|(_, c)| c["mutations"] != 0);
         expect(!wrote, || format!("somebody wrote after the start: {counters}"))
     })?;
-    stage.say(&format!("{} objects have the UID and version of before; nobody wrote anything", now.len()));
+    stage.print_lines(&format!("{} objects have the UID and version of before; nobody wrote anything", now.len()));
     Ok(())
 }
 
@@ -349,7 +355,7 @@ fn restart(stage: &Stage) -> Result<()> {
     stage.scene("kurator demo restart");
     quiet(stage)?;
     let before = versions(stage)?;
-    stage.say(&stage.kurator(&["demo", "restart"])?);
+    stage.print_lines(&stage.kurator(&["demo", "restart"])?);
     as_before(stage, &before)
 }
 
@@ -358,7 +364,7 @@ fn crash(stage: &mut Stage) -> Result<()> {
     quiet(stage)?;
     let before = versions(stage)?;
     stage.kill()?;
-    stage.say("killed; nothing was told");
+    stage.print_lines("killed; nothing was told");
     stage.up()?;
     as_before(stage, &before)
 }

@@ -67,11 +67,11 @@ impl<'a> Stage<'a> {
         command.env("KURATOR_LOG", "warn").stdin(Stdio::null()).stdout(twin).stderr(log);
         self.process = Some(command.spawn().context("starting kurator")?);
         self.until("the demo to answer", |stage| {
-            stage.ask("ping")?;
+            stage.send_command("ping")?;
             Ok(Some(()))
         })?;
         self.converged()?;
-        self.say(&format!("kurator up --demo: converged after {:.1}s", start.elapsed().as_secs_f64()));
+        self.print_lines(&format!("kurator up --demo: converged after {:.1}s", start.elapsed().as_secs_f64()));
         Ok(())
     }
 
@@ -95,8 +95,8 @@ impl<'a> Stage<'a> {
         fs::remove_dir_all(&self.base).with_context(|| format!("removing {}", self.base.display()))
     }
 
-    /// Says what a scene did or saw.
-    pub(super) fn say(&self, what: &str) {
+    /// Prints what a scene did or saw.
+    pub(super) fn print_lines(&self, what: &str) {
         for line in what.lines() {
             eprintln!("{:>6.1}s  {line}", self.begun.elapsed().as_secs_f64());
         }
@@ -173,8 +173,8 @@ impl<'a> Stage<'a> {
         self.git(&["rev-parse", "HEAD"])
     }
 
-    /// Asks the process over its socket, as the demo's scenes do.
-    pub(super) fn ask(&self, line: &str) -> Result<String> {
+    /// Sends a command to the process over its socket, as the demo's scenes do.
+    pub(super) fn send_command(&self, line: &str) -> Result<String> {
         let mut stream = UnixStream::connect(self.dir().join("kurator.sock")).context("connecting to kurator.sock")?;
         stream.set_read_timeout(Some(STATE)).context("setting a deadline")?;
         writeln!(stream, "{line}").context("writing to kurator.sock")?;
@@ -191,7 +191,7 @@ impl<'a> Stage<'a> {
 
     /// Mutating requests that each API server has counted since the process started.
     pub(super) fn counters(&self) -> Result<Value> {
-        serde_json::from_str(&self.ask("counters")?).context("reading the counters")
+        serde_json::from_str(&self.send_command("counters")?).context("reading the counters")
     }
 
     /// Waits until a look finds something. An error of a look is remembered, not final.

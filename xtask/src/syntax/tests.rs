@@ -51,3 +51,12 @@ fn a_path_says_its_line() {
     let source = "/* one\n two */\nlet s = \"\n\";\nfn f() { a::b }";
     assert_eq!(read(source).paths[0].line, 5);
 }
+
+#[test]
+fn a_function_is_told_apart_from_its_type_and_its_call() {
+    let source = "trait T { fn a(&self); }\n// fn b\nasync fn c<X>(f: fn(u8)) { d(\"fn e\"); fn g() {} }\n\
+                  #[cfg(test)]\nmod tests { fn h() {} }\n";
+    let functions = read(source).functions;
+    let named: Vec<_> = functions.iter().map(|f| (f.line, f.name.as_str(), f.test)).collect();
+    assert_eq!(named, [(1, "a", false), (3, "c", false), (3, "g", false), (5, "h", true)]);
+}

@@ -38,9 +38,9 @@ impl Scanner<'_> {
         let rest = self.rest;
         let first = rest.chars().next().unwrap_or_default();
         if rest.starts_with("//") {
-            self.take(rest.find('\n').unwrap_or(rest.len()));
+            self.advance(rest.find('\n').unwrap_or(rest.len()));
         } else if rest.starts_with("/*") {
-            self.take(comment_length(rest));
+            self.advance(comment_length(rest));
         } else if let Some(hashes) = raw_string(rest) {
             self.raw(hashes);
         } else if let Some(prefix) = ["\"", "b\"", "c\""].iter().find(|p| rest.starts_with(**p)) {
@@ -51,17 +51,17 @@ impl Scanner<'_> {
             let bare = rest.strip_prefix("r#").unwrap_or(rest);
             let word = &bare[..word_length(bare)];
             self.push(Kind::Identifier, word);
-            self.take(rest.len() - bare.len() + word.len());
+            self.advance(rest.len() - bare.len() + word.len());
         } else if first.is_ascii_digit() {
-            self.take(word_length(rest));
+            self.advance(word_length(rest));
         } else if rest.starts_with("::") {
             self.push(Kind::Mark, "::");
-            self.take(2);
+            self.advance(2);
         } else {
             if !first.is_whitespace() {
                 self.push(Kind::Mark, &rest[..first.len_utf8()]);
             }
-            self.take(first.len_utf8());
+            self.advance(first.len_utf8());
         }
     }
 
@@ -70,7 +70,7 @@ impl Scanner<'_> {
         let inner = &self.rest[open..];
         let length = closing(inner, '"');
         self.push(Kind::Text, &inner[..length]);
-        self.take(open + length + 1);
+        self.advance(open + length + 1);
     }
 
     /// A string without escapes, between so many `#`.
@@ -80,7 +80,7 @@ impl Scanner<'_> {
         let close = format!("\"{}", "#".repeat(hashes));
         let length = inner.find(&close).unwrap_or(inner.len());
         self.push(Kind::Text, &inner[..length]);
-        self.take(open + length + close.len());
+        self.advance(open + length + close.len());
     }
 
     /// A character, or a lifetime: no identifier either way.
@@ -90,7 +90,7 @@ impl Scanner<'_> {
         let mut chars = inner.chars();
         let (first, second) = (chars.next().unwrap_or_default(), chars.next());
         let length = if first == '\\' || second == Some('\'') { closing(inner, '\'') + 1 } else { word_length(inner) };
-        self.take(open + length);
+        self.advance(open + length);
     }
 
     fn push(&mut self, kind: Kind, text: &str) {
@@ -98,7 +98,7 @@ impl Scanner<'_> {
     }
 
     /// Goes on behind so many bytes, or at the end.
-    fn take(&mut self, bytes: usize) {
+    fn advance(&mut self, bytes: usize) {
         let (taken, rest) = self.rest.split_at_checked(bytes).unwrap_or((self.rest, ""));
         self.line += taken.matches('\n').count();
         self.rest = rest;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Digest, MemberName, ObjectKey, Weigh};
+use model::{Digest, HashedKey, MemberName, Weigh};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +38,7 @@ pub enum SyncState {
 pub struct ObjectReport {
     /// The object.
     #[schemars(schema_with = "crate::delivery::crd::free_object")]
-    pub key: Arc<ObjectKey>,
+    pub key: Arc<HashedKey>,
     /// API version by which it is read.
     pub version: String,
     /// How it compares with what was applied.

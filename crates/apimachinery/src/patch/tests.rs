@@ -15,7 +15,7 @@ fn list(item: Schema, patch: Option<PatchStrategy>) -> Schema {
     Schema { ty: Type::Array, item: Some(Arc::new(item)), patch, ..Schema::default() }
 }
 
-fn by(key: &str) -> Option<PatchStrategy> {
+fn merged_by(key: &str) -> Option<PatchStrategy> {
     Some(PatchStrategy { merge: true, retain_keys: false, merge_key: Some(key.to_owned()) })
 }
 
@@ -30,11 +30,11 @@ fn pod() -> Schema {
         ("name", text()),
         ("image", text()),
         ("args", list(text(), None)),
-        ("ports", list(port, by("containerPort"))),
+        ("ports", list(port, merged_by("containerPort"))),
     ]);
     let scalars = Some(PatchStrategy { merge: true, ..PatchStrategy::default() });
     object(&[
-        ("containers", list(container, by("name"))),
+        ("containers", list(container, merged_by("name"))),
         ("finalizers", list(text(), scalars)),
         ("strategy", object(&[("type", text()), ("rollingUpdate", object(&[("maxSurge", text())]))])),
     ])

@@ -53,18 +53,18 @@ const SELECTOR: Head = wide("Selector");
 
 type Code = fn(&Row<'_>) -> Vec<Value>;
 
-fn make(heads: &[Head], code: Code) -> Columns {
+fn coded_columns(heads: &[Head], code: Code) -> Columns {
     Columns { heads: heads.iter().map(|head| head.column()).collect(), cells: Cells::Code(code) }
 }
 
 pub(super) fn plain() -> Columns {
-    make(&[NAME, text("Created At")], cluster::name_and_time)
+    coded_columns(&[NAME, text("Created At")], cluster::name_and_time)
 }
 
 /// The columns of a kind that has some of its own.
 pub(super) fn columns(group: &str, kind: &str) -> Option<Columns> {
     let (.., heads, code) = TABLE.iter().find(|(g, k, ..)| *g == group && *k == kind)?;
-    Some(make(heads, *code))
+    Some(coded_columns(heads, *code))
 }
 
 const REPLICAS: &[Head] = &[NAME, int("Desired"), int("Current"), int("Ready"), AGE, CONTAINERS, IMAGES, SELECTOR];
@@ -315,6 +315,6 @@ const TABLE: &[(&str, &str, &[Head], Code)] = &[
 
 /// Every group and kind that has columns of its own.
 #[cfg(test)]
-pub(super) fn known() -> impl Iterator<Item = (&'static str, &'static str)> {
+pub(super) fn kinds_with_columns() -> impl Iterator<Item = (&'static str, &'static str)> {
     TABLE.iter().map(|(group, kind, ..)| (*group, *kind))
 }

@@ -174,7 +174,7 @@ impl Watcher {
                     Ok(None) => {}
                     Err(status) => return Some(error_line(&status)),
                 },
-                Next::Bookmark => return Some(self.bookmark(self.events.seen(), false)),
+                Next::Bookmark => return Some(self.bookmark(self.events.seen_up_to(), false)),
                 Next::Event(None) | Next::End => return None,
             }
         }

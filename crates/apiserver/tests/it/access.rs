@@ -94,7 +94,7 @@ async fn a_request_as_somebody_else_has_their_rights_and_needs_the_right_to_ask(
     use http_body_util::{BodyExt as _, Full};
     use tower::ServiceExt as _;
     let server = crate::support::server().await;
-    let ask = async |sender: apiserver::UserInfo, headers: &[(&str, &str)]| {
+    let send_request = async |sender: apiserver::UserInfo, headers: &[(&str, &str)]| {
         let mut request = http::Request::get("/api/v1/namespaces/default/pods");
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -106,15 +106,15 @@ async fn a_request_as_somebody_else_has_their_rights_and_needs_the_right_to_ask(
         (code, String::from_utf8_lossy(&body).into_owned())
     };
     let master = || apiserver::UserInfo::master("root");
-    assert_eq!(ask(master(), &[]).await.0, 200);
-    let (code, body) = ask(master(), &[("Impersonate-User", "joe"), ("Impersonate-Extra-a%2fb", "x")]).await;
+    assert_eq!(send_request(master(), &[]).await.0, 200);
+    let (code, body) = send_request(master(), &[("Impersonate-User", "joe"), ("Impersonate-Extra-a%2fb", "x")]).await;
     assert!(code == 403 && body.contains(r#"User \"joe\" cannot list"#), "{code} {body}");
-    let (code, body) = ask(master(), &[("Impersonate-User", "system:serviceaccount:default:robot")]).await;
+    let (code, body) = send_request(master(), &[("Impersonate-User", "system:serviceaccount:default:robot")]).await;
     assert!(code == 403 && body.contains("serviceaccount:default:robot"), "{code} {body}");
     let masters = [("Impersonate-User", "joe"), ("Impersonate-Group", "system:masters")];
-    assert_eq!(ask(master(), &masters).await.0, 200);
-    let (code, body) = ask(apiserver::UserInfo::new("bob", ["dev"]), &masters).await;
+    assert_eq!(send_request(master(), &masters).await.0, 200);
+    let (code, body) = send_request(apiserver::UserInfo::new("bob", ["dev"]), &masters).await;
     assert!(code == 403 && body.contains("cannot impersonate resource"), "{code} {body}");
-    assert_eq!(ask(master(), &[("Impersonate-Group", "system:masters")]).await.0, 400);
-    assert_eq!(ask(master(), &[("Impersonate-Nobody", "x")]).await.0, 400);
+    assert_eq!(send_request(master(), &[("Impersonate-Group", "system:masters")]).await.0, 400);
+    assert_eq!(send_request(master(), &[("Impersonate-Nobody", "x")]).await.0, 400);
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::custom::widget_crd;
-use crate::support::{ask, get, post, server};
+use crate::support::{get, post, send_request, server};
 
 const CRDS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const WIDGETS: &str = "/apis/x.io/v1/namespaces/default/widgets";
@@ -43,7 +43,8 @@ async fn what_cannot_be_read_again_is_not_stored() {
     assert_eq!((code, list["items"].as_array().map(Vec::len)), (200, Some(1)), "one is stored, and can be read");
     let deeper = json!([{"op": "add", "path": format!("/spec{}", "/d".repeat(80)), "value": nested(100)}]);
     let path = format!("{WIDGETS}/a");
-    let (code, answer) = ask(&server, "PATCH", &path, "application/json-patch+json", &deeper.to_string()).await;
+    let (code, answer) =
+        send_request(&server, "PATCH", &path, "application/json-patch+json", &deeper.to_string()).await;
     assert!(code == 422 || code == 400, "{code} {answer}");
     assert_eq!(get(&server, &path).await.0, 200);
 }
@@ -58,7 +59,8 @@ async fn a_patch_does_not_multiply_what_it_copies() {
     let burying = vec![json!({"op": "copy", "from": "/spec", "path": "/spec/c"}); 9_000];
     for patch in [doubling, burying] {
         let body = Value::Array(patch).to_string();
-        let (code, answer) = ask(&server, "PATCH", &format!("{WIDGETS}/a"), "application/json-patch+json", &body).await;
+        let (code, answer) =
+            send_request(&server, "PATCH", &format!("{WIDGETS}/a"), "application/json-patch+json", &body).await;
         assert_eq!(code, 422, "{answer}");
     }
 }
@@ -73,7 +75,7 @@ async fn yaml_aliases_do_not_multiply_text() {
         "x".repeat(100_000)
     );
     let path = format!("{WIDGETS}/b?fieldManager=x");
-    let (code, answer) = ask(&server, "PATCH", &path, "application/apply-patch+yaml", body.trim_end()).await;
+    let (code, answer) = send_request(&server, "PATCH", &path, "application/apply-patch+yaml", body.trim_end()).await;
     assert!(code == 400 || code == 413, "{code} {answer}");
 }
 

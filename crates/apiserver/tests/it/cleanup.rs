@@ -12,7 +12,7 @@ use store::{
 };
 
 use crate::custom::widget_crd;
-use crate::support::{Counting, Ticking, ask, get, post};
+use crate::support::{Counting, Ticking, get, post, send_request};
 
 const CRDS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const WIDGETS: &str = "/apis/x.io/v1/namespaces/default/widgets";
@@ -66,7 +66,7 @@ async fn check(fault: fn() -> WriteError) {
     post(&server, CRDS, &widget_crd()).await;
     let widget = json!({"apiVersion": "x.io/v1", "kind": "Widget", "metadata": {"name": "a"}, "spec": {"size": 1}});
     assert_eq!(post(&server, WIDGETS, &widget).await.0, 201);
-    assert_eq!(ask(&server, "DELETE", &format!("{CRDS}/widgets.x.io"), "", "").await.0, 200);
+    assert_eq!(send_request(&server, "DELETE", &format!("{CRDS}/widgets.x.io"), "", "").await.0, 200);
     let gone = async {
         while get(&server, &format!("{CRDS}/widgets.x.io")).await.0 != 404 {
             tokio::time::sleep(Duration::from_millis(10)).await;

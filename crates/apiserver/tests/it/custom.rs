@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{ask, get, post, server};
+use crate::support::{get, post, send_request, server};
 
 const CRDS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const WIDGETS: &str = "/apis/x.io/v1/namespaces/default/widgets";
@@ -75,7 +75,7 @@ async fn a_definition_takes_its_objects_with_it() {
     post(&server, CRDS, &widget_crd()).await;
     post(&server, WIDGETS, &widget("a", json!({"size": 2}))).await;
     let path = format!("{CRDS}/widgets.x.io");
-    let (code, going) = ask(&server, "DELETE", &path, "", "").await;
+    let (code, going) = send_request(&server, "DELETE", &path, "", "").await;
     assert_eq!(code, 200, "{going}");
     let gone = async {
         while get(&server, &path).await.0 != 404 {
@@ -108,7 +108,7 @@ async fn a_default_that_comes_later_shows_in_objects_that_were_there_before() {
     let path = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/replicas/default";
     let patch = json!([{"op": "add", "path": path, "value": 3}]).to_string();
     let (code, answer) =
-        ask(&server, "PATCH", &format!("{CRDS}/widgets.x.io"), "application/json-patch+json", &patch).await;
+        send_request(&server, "PATCH", &format!("{CRDS}/widgets.x.io"), "application/json-patch+json", &patch).await;
     assert_eq!(code, 200, "{answer}");
     let (_, one) = get(&server, &format!("{WIDGETS}/a")).await;
     let (_, list) = get(&server, WIDGETS).await;

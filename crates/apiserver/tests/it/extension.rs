@@ -12,7 +12,7 @@ use model::{FieldError, FieldPath, GroupResource, Status};
 use serde_json::{Value, json};
 use store::BoxFuture;
 
-use crate::support::{ask, ask_as, config, get, post};
+use crate::support::{config, get, post, send_request, send_request_as};
 
 const MAPS: &str = "/api/v1/namespaces/default/configmaps";
 
@@ -132,20 +132,20 @@ async fn a_virtual_kind_is_like_any_other() {
         (Some("ThingList"), &json!(2), &Value::Null)
     );
     let accept = [("accept", "application/json;as=Table;v=v1;g=meta.k8s.io")];
-    let (_, _, table) = ask_as(&server, UserInfo::master("a"), "GET", base, &accept, "").await;
+    let (_, _, table) = send_request_as(&server, UserInfo::master("a"), "GET", base, &accept, "").await;
     assert_eq!(table["rows"][1]["cells"], json!(["b", 2]), "{table}");
-    let (code, _) = ask(&server, "DELETE", &format!("{base}/x"), "", "").await;
+    let (code, _) = send_request(&server, "DELETE", &format!("{base}/x"), "", "").await;
     assert_eq!(code, 405);
-    let (_, echoed) = ask(&server, "POST", &format!("{base}/x/echo/deep/er"), "", "").await;
+    let (_, echoed) = send_request(&server, "POST", &format!("{base}/x/echo/deep/er"), "", "").await;
     assert_eq!(echoed, json!("POST x deep/er"));
     let accept = [("accept", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList")];
-    let (_, headers, all) = ask_as(&server, UserInfo::master("a"), "GET", "/apis", &accept, "").await;
+    let (_, headers, all) = send_request_as(&server, UserInfo::master("a"), "GET", "/apis", &accept, "").await;
     let group = all["items"].as_array().expect("groups").iter().find(|g| g["metadata"]["name"] == "view.x.io");
     let things = &group.expect("the group")["versions"][0]["resources"][0];
     assert_eq!((&things["resource"], &things["subresources"][0]["subresource"]), (&json!("things"), &json!("echo")));
     let etag = headers.get("etag").and_then(|v| v.to_str().ok()).expect("an etag");
     let again = [accept[0], ("if-none-match", etag)];
-    assert_eq!(ask_as(&server, UserInfo::master("a"), "GET", "/apis", &again, "").await.0, 304);
+    assert_eq!(send_request_as(&server, UserInfo::master("a"), "GET", "/apis", &again, "").await.0, 304);
     let (_, found) = get(&server, "/apis/view.x.io/v1").await;
     assert!(found["resources"].as_array().is_some_and(|r| r.iter().any(|r| r["name"] == "things")), "{found}");
 }
@@ -163,7 +163,8 @@ async fn admission_changes_warns_and_refuses() {
     let server = server().await;
     let body = json!({"metadata": {"name": "a", "annotations": {"keep": "1"}}}).to_string();
     let (code, headers, made) =
-        ask_as(&server, UserInfo::master("a"), "POST", MAPS, &[("content-type", "application/json")], &body).await;
+        send_request_as(&server, UserInfo::master("a"), "POST", MAPS, &[("content-type", "application/json")], &body)
+            .await;
     assert_eq!((code, made["metadata"]["labels"]["house"].as_str()), (201, Some("ours")));
     assert_eq!(headers.get("warning").and_then(|w| w.to_str().ok()), Some("299 - \"watch your step\""));
     let (code, refused) = post(&server, MAPS, &json!({"metadata": {"name": "bad"}})).await;
@@ -171,7 +172,7 @@ async fn admission_changes_warns_and_refuses() {
         (code, refused["message"].as_str()),
         (422, Some("ConfigMap \"bad\" is invalid: metadata.name: Invalid value: \"bad\": is bad"))
     );
-    let (code, kept) = ask(&server, "DELETE", &format!("{MAPS}/a"), "", "").await;
+    let (code, kept) = send_request(&server, "DELETE", &format!("{MAPS}/a"), "", "").await;
     assert_eq!((code, kept["message"].as_str()), (403, Some("configmaps \"a\" is forbidden: it is kept")));
 }
 
@@ -196,7 +197,7 @@ async fn requests_beyond_the_limit_are_told_to_come_back() {
     )
     .await
     .expect("infallible");
-    let (code, headers, _) = ask_as(&server, user, "GET", &watch, &[], "").await;
+    let (code, headers, _) = send_request_as(&server, user, "GET", &watch, &[], "").await;
     assert_eq!((code, headers.get("retry-after").and_then(|v| v.to_str().ok())), (429, Some("1")));
     drop(first);
     assert_eq!(get(&server, &format!("{watch}&timeoutSeconds=1")).await.0, 200, "the place is free again");

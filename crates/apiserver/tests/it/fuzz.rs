@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::custom::widget_crd;
-use crate::support::{ask, get, post, server};
+use crate::support::{get, post, send_request, server};
 
 const CRDS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const HERE: &str = "/api/v1/namespaces/default";
@@ -178,7 +178,7 @@ async fn no_body_ends_in_a_panic_or_an_error_of_the_server() {
                 let mut body = body.clone();
                 *body.pointer_mut(&place).expect("a place of it") = value;
                 let text = body.to_string();
-                let (code, answer) = ask(&server, method, &path, kind, &text).await;
+                let (code, answer) = send_request(&server, method, &path, kind, &text).await;
                 tried += 1;
                 assert!(code < 500, "{method} {path} {place}: {code} {answer}\n{text}");
             }

@@ -3,7 +3,7 @@
 use apiserver::{ApiServer, UserInfo};
 use serde_json::{Value, json};
 
-use crate::support::{ask_as, post, server};
+use crate::support::{post, send_request_as, server};
 
 const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
 const HERE: &str = "/apis/rbac.authorization.k8s.io/v1/namespaces/default";
@@ -13,7 +13,8 @@ fn bob() -> UserInfo {
 }
 
 async fn as_bob(server: &ApiServer, method: &str, path: &str, kind: &str, body: &Value) -> (u16, Value) {
-    let (code, _, value) = ask_as(server, bob(), method, path, &[("content-type", kind)], &body.to_string()).await;
+    let (code, _, value) =
+        send_request_as(server, bob(), method, path, &[("content-type", kind)], &body.to_string()).await;
     (code, value)
 }
 
@@ -172,7 +173,7 @@ async fn a_token_for_somebody_else_is_not_for_us() {
     assert_eq!(review(json!(["x"])).await["authenticated"], json!(false));
 
     for body in ["[]", "1", "\"x\"", "null"] {
-        let (code, answer) = crate::support::ask(&server, "POST", tokens, "application/json", body).await;
+        let (code, answer) = crate::support::send_request(&server, "POST", tokens, "application/json", body).await;
         assert_eq!(code, 400, "{body}: {answer}");
     }
     assert_eq!(server.counters().panics(), 0);

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use crate::support::{ask, get, server};
+use crate::support::{get, send_request, server};
 
 const MAPS: &str = "/api/v1/namespaces/default/configmaps";
 
@@ -67,7 +67,7 @@ async fn step(server: &ApiServer, model: &mut BTreeMap<String, Held>, op: &Op) {
             next = Held { value: text(*v), ..Held::default() };
             let body = json!({"metadata": {"name": name}, "data": {"k": text(*v)}}).to_string();
             let code = if held.is_some() { 409 } else { 201 };
-            (ask(server, "POST", MAPS, "application/json", &body).await, code)
+            (send_request(server, "POST", MAPS, "application/json", &body).await, code)
         }
         Op::Update(_, v, fresh) => {
             let at =
@@ -81,27 +81,27 @@ async fn step(server: &ApiServer, model: &mut BTreeMap<String, Held>, op: &Op) {
             let labels = next.label.as_ref().map(|l| json!({"l": l}));
             let metadata = json!({"name": name, "labels": labels, "resourceVersion": at.map(u64::to_string)});
             let body = json!({"metadata": metadata, "data": {"k": text(*v)}}).to_string();
-            (ask(server, "PUT", &path, "application/json", &body).await, code)
+            (send_request(server, "PUT", &path, "application/json", &body).await, code)
         }
         Op::Patch(_, v) => {
             next.value = text(*v);
             let body = json!({"data": {"k": text(*v)}}).to_string();
-            (ask(server, "PATCH", &path, merge, &body).await, if held.is_some() { 200 } else { 404 })
+            (send_request(server, "PATCH", &path, merge, &body).await, if held.is_some() { 200 } else { 404 })
         }
         Op::Apply(_, v) => {
             next.value = text(*v);
             let metadata = json!({"name": name});
             let body = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"k": text(*v)}});
             let path = format!("{path}?fieldManager=applier&force=true");
-            let answer = ask(server, "PATCH", &path, "application/apply-patch+yaml", &body.to_string()).await;
+            let answer = send_request(server, "PATCH", &path, "application/apply-patch+yaml", &body.to_string()).await;
             (answer, if held.is_some() { 200 } else { 201 })
         }
         Op::Label(_, l) => {
             next.label = l.map(text);
             let body = json!({"metadata": {"labels": {"l": next.label}}}).to_string();
-            (ask(server, "PATCH", &path, merge, &body).await, if held.is_some() { 200 } else { 404 })
+            (send_request(server, "PATCH", &path, merge, &body).await, if held.is_some() { 200 } else { 404 })
         }
-        Op::Delete(_) => (ask(server, "DELETE", &path, "", "").await, if held.is_some() { 200 } else { 404 }),
+        Op::Delete(_) => (send_request(server, "DELETE", &path, "", "").await, if held.is_some() { 200 } else { 404 }),
     };
     let (code, body) = answer;
     assert_eq!(code, expect, "{op:?}: {body}");
@@ -125,7 +125,7 @@ async fn step(server: &ApiServer, model: &mut BTreeMap<String, Held>, op: &Op) {
     model.insert(name, next);
 }
 
-fn seen(object: &Value) -> (String, String, Option<String>, u64) {
+fn fields_of(object: &Value) -> (String, String, Option<String>, u64) {
     let text = |v: &Value| v.as_str().map(str::to_owned);
     let name = text(&object["metadata"]["name"]).unwrap_or_default();
     (name, text(&object["data"]["k"]).unwrap_or_default(), text(&object["metadata"]["labels"]["l"]), revision(object))
@@ -143,7 +143,7 @@ async fn follow(server: &ApiServer, selector: &str, from: u64) -> BTreeMap<Strin
         let bytes = frame.expect("the watch goes on").expect("infallible").into_data().expect("data");
         for line in bytes.split(|b| *b == b'\n').filter(|l| !l.is_empty()) {
             let event: Value = serde_json::from_slice(line).expect("JSON");
-            let (name, value, label, at) = seen(&event["object"]);
+            let (name, value, label, at) = fields_of(&event["object"]);
             if name == LAST {
                 return state;
             }
@@ -177,14 +177,14 @@ async fn check(ops: &[Op]) {
             .as_array()
             .expect("items")
             .iter()
-            .map(seen)
+            .map(fields_of)
             .map(|(name, value, label, at)| (name, (value, label, at)))
             .collect();
         assert_eq!(listed, expect, "a list with {selector:?}");
         expected.push((selector, expect));
     }
     let last = json!({"metadata": {"name": LAST, "labels": {"l": "1"}}}).to_string();
-    ask(&server, "POST", MAPS, "application/json", &last).await;
+    send_request(&server, "POST", MAPS, "application/json", &last).await;
     for (selector, expect) in expected {
         assert_eq!(follow(&server, selector, from).await, expect, "a watch with {selector:?}");
     }

@@ -6,7 +6,7 @@ use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
-use crate::support::{ask, client, config_map, get, post, server};
+use crate::support::{client, config_map, get, post, send_request, server};
 
 const MAPS: &str = "/api/v1/namespaces/default/configmaps";
 
@@ -43,7 +43,7 @@ async fn a_write_that_changes_nothing_is_not_a_write() {
         ("PATCH", "application/strategic-merge-patch+json", json!({"data": {"k": "v"}})),
         ("PATCH", "application/json-patch+json", json!([{"op": "test", "path": "/data/k", "value": "v"}])),
     ] {
-        let (code, answer) = ask(&server, method, &path, kind, &body.to_string()).await;
+        let (code, answer) = send_request(&server, method, &path, kind, &body.to_string()).await;
         assert_eq!(
             (code, &answer["metadata"]["resourceVersion"]),
             (200, &made["metadata"]["resourceVersion"]),
@@ -61,18 +61,18 @@ async fn apply_creates_owns_conflicts_and_settles() {
     let path = format!("{MAPS}/a?fieldManager=one");
     let body =
         json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"k": "v"}}).to_string();
-    let (code, made) = ask(&server, "PATCH", &path, "application/apply-patch+yaml", &body).await;
+    let (code, made) = send_request(&server, "PATCH", &path, "application/apply-patch+yaml", &body).await;
     assert_eq!(code, 201, "{made}");
     assert_eq!(made["metadata"]["managedFields"][0]["operation"], "Apply");
-    let (code, again) = ask(&server, "PATCH", &path, "application/apply-patch+yaml", &body).await;
+    let (code, again) = send_request(&server, "PATCH", &path, "application/apply-patch+yaml", &body).await;
     assert_eq!((code, &again), (200, &made), "a second apply is a no-op");
     let other = "apiVersion: v1\nkind: ConfigMap\ndata:\n  k: w\n";
     let path = format!("{MAPS}/a?fieldManager=two");
-    let (code, refused) = ask(&server, "PATCH", &path, "application/apply-patch+yaml", other).await;
+    let (code, refused) = send_request(&server, "PATCH", &path, "application/apply-patch+yaml", other).await;
     assert_eq!((code, refused["reason"].as_str()), (409, Some("Conflict")), "{refused}");
     assert_eq!(refused["details"]["causes"][0]["reason"], "FieldManagerConflict");
     let (code, forced) =
-        ask(&server, "PATCH", &format!("{path}&force=true"), "application/apply-patch+yaml", other).await;
+        send_request(&server, "PATCH", &format!("{path}&force=true"), "application/apply-patch+yaml", other).await;
     assert_eq!((code, forced["data"]["k"].as_str()), (200, Some("w")));
 }
 
@@ -106,16 +106,16 @@ async fn namespaces_hold_and_refuse() {
     let (code, missing) = post(&server, "/api/v1/namespaces/nope/configmaps", &map).await;
     assert_eq!((code, missing["message"].as_str()), (404, Some("namespaces \"nope\" not found")));
     post(&server, "/api/v1/namespaces", &json!({"metadata": {"name": "n"}})).await;
-    let (code, going) = ask(&server, "DELETE", "/api/v1/namespaces/n", "", "").await;
+    let (code, going) = send_request(&server, "DELETE", "/api/v1/namespaces/n", "", "").await;
     assert_eq!((code, going["status"]["phase"].as_str()), (200, Some("Terminating")));
     let (code, closed) = post(&server, "/api/v1/namespaces/n/configmaps", &map).await;
     assert_eq!((code, closed["details"]["causes"][0]["reason"].as_str()), (403, Some("NamespaceTerminating")));
     let (_, mut finished) = get(&server, "/api/v1/namespaces/n").await;
     finished["spec"]["finalizers"] = json!([]);
     let body = finished.to_string();
-    let (code, _) = ask(&server, "PUT", "/api/v1/namespaces/n/finalize", "application/json", &body).await;
+    let (code, _) = send_request(&server, "PUT", "/api/v1/namespaces/n/finalize", "application/json", &body).await;
     assert_eq!((code, get(&server, "/api/v1/namespaces/n").await.0), (200, 404));
-    let (code, refused) = ask(&server, "DELETE", "/api/v1/namespaces/default", "", "").await;
+    let (code, refused) = send_request(&server, "DELETE", "/api/v1/namespaces/default", "", "").await;
     assert_eq!(code, 403);
     assert_eq!(refused["message"], "namespaces \"default\" is forbidden: this namespace may not be deleted");
     let all: Api<Namespace> = Api::all(client(&server));
@@ -127,17 +127,17 @@ async fn a_finalizer_holds_an_object_until_it_goes() {
     let server = server().await;
     post(&server, MAPS, &json!({"metadata": {"name": "a", "finalizers": ["x.io/y"]}})).await;
     let path = format!("{MAPS}/a");
-    let (code, held) = ask(&server, "DELETE", &path, "", "").await;
+    let (code, held) = send_request(&server, "DELETE", &path, "", "").await;
     assert_eq!(code, 200);
     assert!(held["metadata"]["deletionTimestamp"].is_string(), "{held}");
     let before = server.counters().writes();
-    ask(&server, "DELETE", &path, "", "").await;
+    send_request(&server, "DELETE", &path, "", "").await;
     assert_eq!(server.counters().writes(), before, "deleting again writes nothing");
     let more = json!({"metadata": {"finalizers": ["x.io/y", "x.io/z"]}}).to_string();
-    let (code, refused) = ask(&server, "PATCH", &path, "application/merge-patch+json", &more).await;
+    let (code, refused) = send_request(&server, "PATCH", &path, "application/merge-patch+json", &more).await;
     assert_eq!(code, 422, "{refused}");
     let none = json!({"metadata": {"finalizers": null}}).to_string();
-    let (code, gone) = ask(&server, "PATCH", &path, "application/merge-patch+json", &none).await;
+    let (code, gone) = send_request(&server, "PATCH", &path, "application/merge-patch+json", &none).await;
     assert_eq!((code, get(&server, &path).await.0), (200, 404), "{gone}");
 }
 
@@ -149,7 +149,7 @@ async fn pages_of_a_list_show_one_revision() {
     }
     let (_, first) = get(&server, &format!("{MAPS}?limit=3")).await;
     assert_eq!(first["metadata"]["remainingItemCount"], 4);
-    ask(&server, "DELETE", &format!("{MAPS}/m5"), "", "").await;
+    send_request(&server, "DELETE", &format!("{MAPS}/m5"), "", "").await;
     let token = first["metadata"]["continue"].as_str().expect("a token").to_owned();
     let (_, second) = get(&server, &format!("{MAPS}?limit=10&continue={token}")).await;
     let names: Vec<&str> =
@@ -235,7 +235,7 @@ async fn failures_say_what_kubernetes_says() {
     ];
     for (method, path, body, code, message) in rows {
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        let (got, answer) = ask(&server, method, path, "application/json", &body).await;
+        let (got, answer) = send_request(&server, method, path, "application/json", &body).await;
         assert_eq!((got, answer["message"].as_str()), (code, Some(message)), "{method} {path}");
         assert_eq!((&answer["kind"], &answer["status"]), (&json!("Status"), &json!("Failure")));
     }

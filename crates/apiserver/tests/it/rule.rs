@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::custom::widget_crd;
-use crate::support::{ask, get, post, server};
+use crate::support::{get, post, send_request, server};
 
 const CRDS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const WIDGETS: &str = "/apis/x.io/v1/namespaces/default/widgets";
@@ -16,7 +16,7 @@ async fn an_apply_in_another_spelling_changes_nothing() {
         "selector": {"matchLabels": {"a": "b"}}, "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [
             {"name": "c", "image": "i", "resources": {"requests": {"cpu": "1000m", "memory": "1024Mi"}}}]}}}});
     let path = "/apis/apps/v1/namespaces/default/deployments/d?fieldManager=m";
-    let apply = async || ask(&server, "PATCH", path, "application/apply-patch+yaml", &body.to_string()).await;
+    let apply = async || send_request(&server, "PATCH", path, "application/apply-patch+yaml", &body.to_string()).await;
     let (code, made) = apply().await;
     assert_eq!(
         (code, &made["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["cpu"]),
@@ -37,11 +37,12 @@ async fn what_was_valid_and_does_not_change_stays_valid() {
     assert_eq!(post(&server, WIDGETS, &widget).await.0, 201);
     let stricter = json!([{"op": "replace", "path": "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/size/minimum", "value": 5}]);
     let crd = format!("{CRDS}/widgets.x.io");
-    let (code, answer) = ask(&server, "PATCH", &crd, "application/json-patch+json", &stricter.to_string()).await;
+    let (code, answer) =
+        send_request(&server, "PATCH", &crd, "application/json-patch+json", &stricter.to_string()).await;
     assert_eq!(code, 200, "{answer}");
     let path = format!("{WIDGETS}/a");
     let patch = async |spec: Value| {
-        ask(&server, "PATCH", &path, "application/merge-patch+json", &json!({"spec": spec}).to_string()).await
+        send_request(&server, "PATCH", &path, "application/merge-patch+json", &json!({"spec": spec}).to_string()).await
     };
     let (code, answer) = patch(json!({"color": "blue"})).await;
     assert_eq!((code, &answer["spec"]["size"]), (200, &json!(2)), "{answer}");
@@ -107,7 +108,7 @@ async fn a_version_that_objects_are_stored_in_stays() {
     second["storage"] = json!(true);
     crd["spec"]["versions"] = json!([second]);
     let (code, answer) =
-        ask(&server, "PUT", &format!("{CRDS}/widgets.x.io"), "application/json", &crd.to_string()).await;
+        send_request(&server, "PUT", &format!("{CRDS}/widgets.x.io"), "application/json", &crd.to_string()).await;
     assert_eq!((code, &answer["details"]["causes"][0]["field"]), (422, &json!("status.storedVersions[0]")), "{answer}");
 }
 
@@ -122,7 +123,8 @@ async fn a_status_takes_metadata_along_where_upstream_does() {
         let path = format!("/apis/apps/v1/namespaces/default/{plural}");
         assert_eq!(post(&server, &path, &json!({"metadata": {"name": "s"}, "spec": spec})).await.0, 201);
         let status = format!("{path}/s/status");
-        let (code, after) = ask(&server, "PATCH", &status, "application/merge-patch+json", &patch.to_string()).await;
+        let (code, after) =
+            send_request(&server, "PATCH", &status, "application/merge-patch+json", &patch.to_string()).await;
         assert_eq!(
             (code, &after["spec"]["replicas"], &after["status"]["replicas"]),
             (200, &json!(1), &json!(2)),
@@ -139,12 +141,13 @@ async fn a_status_takes_metadata_along_where_upstream_does() {
     let widget = json!({"apiVersion": "x.io/v1", "kind": "Widget", "metadata": {"name": "a"}, "spec": {"size": 2}});
     post(&server, WIDGETS, &widget).await;
     let status = format!("{WIDGETS}/a/status");
-    let (code, after) = ask(&server, "PATCH", &status, "application/merge-patch+json", &patch.to_string()).await;
+    let (code, after) =
+        send_request(&server, "PATCH", &status, "application/merge-patch+json", &patch.to_string()).await;
     assert_eq!(
         (code, &after["metadata"]["labels"], &after["metadata"]["finalizers"]),
         (200, &Value::Null, &Value::Null)
     );
-    let (code, refused) = ask(&server, "PUT", &status, "application/json", &widget.to_string()).await;
+    let (code, refused) = send_request(&server, "PUT", &status, "application/json", &widget.to_string()).await;
     assert_eq!(code, 422);
     assert_eq!(
         refused["message"],
@@ -156,7 +159,7 @@ async fn a_status_takes_metadata_along_where_upstream_does() {
 async fn nobody_deletes_the_objects_of_all_namespaces_at_once() {
     let server = server().await;
     post(&server, "/api/v1/namespaces/default/configmaps", &json!({"metadata": {"name": "a"}})).await;
-    let (code, refused) = ask(&server, "DELETE", "/api/v1/configmaps", "", "").await;
+    let (code, refused) = send_request(&server, "DELETE", "/api/v1/configmaps", "", "").await;
     assert_eq!((code, &refused["reason"], &refused["details"]), (405, &json!("MethodNotAllowed"), &json!({})));
     assert_eq!(get(&server, "/api/v1/namespaces/default/configmaps/a").await.0, 200);
 }
@@ -167,7 +170,8 @@ async fn options_that_contradict_each_other_are_refused() {
     let maps = "/api/v1/namespaces/default/configmaps";
     post(&server, maps, &json!({"metadata": {"name": "a"}})).await;
     let both = json!({"propagationPolicy": "Orphan", "orphanDependents": true}).to_string();
-    let delete = async |body: &str| ask(&server, "DELETE", &format!("{maps}/a"), "application/json", body).await.0;
+    let delete =
+        async |body: &str| send_request(&server, "DELETE", &format!("{maps}/a"), "application/json", body).await.0;
     assert_eq!(delete(&both).await, 422);
     assert_eq!(delete(&json!({"dryRun": ["None"]}).to_string()).await, 422);
     assert_eq!(get(&server, &format!("{maps}?sendInitialEvents=true")).await.0, 422);
@@ -176,7 +180,8 @@ async fn options_that_contradict_each_other_are_refused() {
         "spec": {"containers": [{"name": "c", "image": "i"}]}}});
     let apps = "/apis/apps/v1/namespaces/default/deployments";
     post(&server, apps, &json!({"metadata": {"name": "d"}, "spec": spec})).await;
-    let (code, _) = ask(&server, "PUT", &format!("{apps}/d/scale"), "application/json", &scale.to_string()).await;
+    let (code, _) =
+        send_request(&server, "PUT", &format!("{apps}/d/scale"), "application/json", &scale.to_string()).await;
     assert_eq!(code, 400);
     assert_eq!(delete(&json!({"gracePeriodSeconds": -1}).to_string()).await, 200);
 }

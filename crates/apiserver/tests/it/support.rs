@@ -59,13 +59,19 @@ pub(crate) fn client(server: &ApiServer) -> Client {
 }
 
 /// One raw request: method, path with query, content type, body. Returns the code and the JSON of the answer.
-pub(crate) async fn ask(server: &ApiServer, method: &str, path: &str, content_type: &str, body: &str) -> (u16, Value) {
+pub(crate) async fn send_request(
+    server: &ApiServer,
+    method: &str,
+    path: &str,
+    content_type: &str,
+    body: &str,
+) -> (u16, Value) {
     let (code, _, value) =
-        ask_as(server, UserInfo::master("admin"), method, path, &[("content-type", content_type)], body).await;
+        send_request_as(server, UserInfo::master("admin"), method, path, &[("content-type", content_type)], body).await;
     (code, value)
 }
 
-pub(crate) async fn ask_as(
+pub(crate) async fn send_request_as(
     server: &ApiServer,
     user: UserInfo,
     method: &str,
@@ -87,11 +93,11 @@ pub(crate) async fn ask_as(
 }
 
 pub(crate) async fn get(server: &ApiServer, path: &str) -> (u16, Value) {
-    ask(server, "GET", path, "", "").await
+    send_request(server, "GET", path, "", "").await
 }
 
 pub(crate) async fn post(server: &ApiServer, path: &str, body: &Value) -> (u16, Value) {
-    ask(server, "POST", path, "application/json", &body.to_string()).await
+    send_request(server, "POST", path, "application/json", &body.to_string()).await
 }
 
 pub(crate) fn config_map(name: &str, key: &str, value: &str) -> ConfigMap {

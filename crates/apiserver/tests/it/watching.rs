@@ -13,7 +13,7 @@ use kube::runtime::{WatchStreamExt as _, watcher};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use crate::support::{ask, client, config_map, get, post, server};
+use crate::support::{client, config_map, get, post, send_request, server};
 
 const MAPS: &str = "/api/v1/namespaces/default/configmaps";
 /// No wait here takes long; a broken watch fails instead of hanging.
@@ -40,13 +40,13 @@ async fn an_object_that_comes_and_goes_from_a_selector_is_added_and_deleted() {
     api.create(&PostParams::default(), &config_map("m", "k", "1")).await.expect("creates");
     for team in ["a", "a", "b"] {
         let body = json!({"metadata": {"labels": {"team": team}}, "data": {"k": team}}).to_string();
-        ask(&server, "PATCH", &format!("{MAPS}/m"), "application/merge-patch+json", &body).await;
+        send_request(&server, "PATCH", &format!("{MAPS}/m"), "application/merge-patch+json", &body).await;
     }
     let body = json!({"metadata": {"labels": {"team": "a"}}}).to_string();
-    ask(&server, "PATCH", &format!("{MAPS}/m"), "application/merge-patch+json", &body).await;
+    send_request(&server, "PATCH", &format!("{MAPS}/m"), "application/merge-patch+json", &body).await;
     let body = json!({"data": {"k": "z"}}).to_string();
-    ask(&server, "PATCH", &format!("{MAPS}/m"), "application/merge-patch+json", &body).await;
-    ask(&server, "DELETE", &format!("{MAPS}/m"), "", "").await;
+    send_request(&server, "PATCH", &format!("{MAPS}/m"), "application/merge-patch+json", &body).await;
+    send_request(&server, "DELETE", &format!("{MAPS}/m"), "", "").await;
     let mut seen = Vec::new();
     while seen.len() < 5 {
         let event = tokio::time::timeout(PATIENCE, events.try_next()).await.expect("in time").expect("an event");

@@ -5,8 +5,9 @@ use serde_json::json;
 use super::*;
 use crate::limit;
 
-fn key(name: usize) -> ObjectKey {
-    ObjectKey { kind: "ConfigMap".into(), namespace: "shop".into(), name: format!("c{name}"), ..ObjectKey::default() }
+fn key(name: usize) -> Arc<HashedKey> {
+    let (kind, namespace, name) = ("ConfigMap".into(), "shop".into(), format!("c{name}"));
+    ObjectKey { kind, namespace, name, ..ObjectKey::default() }.into()
 }
 
 #[tokio::test(start_paused = true)]
@@ -14,29 +15,29 @@ async fn what_is_seen_of_a_kind_that_cannot_be_seen_is_dropped_each_time_and_not
     let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"uid": "u", "resourceVersion": "7"}});
     let states = plan::pool::Pool::default();
     let observation = || Observation::of(&object, &states);
-    let (mut view, key) = (View::default(), Arc::new(key(0)));
+    let (mut view, key) = (View::default(), key(0));
     let kind = key.group_kind();
     let blind = |why: &str| Event::Blind(kind.clone(), why.to_owned());
     view.observations.insert(Arc::clone(&key), observation());
-    assert_eq!(view.take(blind("no")), Changed::All);
+    assert_eq!(view.apply_event(blind("no")), Changed::All);
     assert_eq!(view.observations.len(), 0);
-    view.note(&key, observation());
+    view.note_observation(&key, observation());
     assert_eq!(view.observations.len(), 0, "no watch would take it back");
-    assert_eq!(view.take(blind("no")), Changed::Nothing);
+    assert_eq!(view.apply_event(blind("no")), Changed::Nothing);
     // However it came there: what is dropped is told.
     view.observations.insert(Arc::clone(&key), observation());
-    assert_eq!(view.take(blind("no")), Changed::All);
-    view.take(blind(&"w".repeat(2_000_000)));
-    let why = view.hidden(&kind, Instant::now()).unwrap_or_default();
+    assert_eq!(view.apply_event(blind("no")), Changed::All);
+    view.apply_event(blind(&"w".repeat(2_000_000)));
+    let why = view.hidden(&key, Instant::now()).unwrap_or_default();
     assert_eq!(why.chars().count(), limit::HIDDEN_WORDS_MAX);
     // While the list is on the way, an answer stands for what it will show, for a while.
     view.kinds.insert(kind.clone(), Kind::Listing(Instant::now()));
-    view.note(&key, observation());
-    assert_eq!((view.observations.len(), view.hidden(&kind, Instant::now())), (1, None));
+    view.note_observation(&key, observation());
+    assert_eq!((view.observations.len(), view.hidden(&key, Instant::now())), (1, None));
     tokio::time::advance(limit::LISTED_WITHIN).await;
-    assert!(view.hidden(&kind, Instant::now()).is_some());
-    view.take(Event::Listed(kind.clone(), Some(8), Vec::new()));
-    assert_eq!((view.observations.len(), view.hidden(&kind, Instant::now())), (0, None));
+    assert!(view.hidden(&key, Instant::now()).is_some());
+    view.apply_event(Event::Listed(kind.clone(), Some(8), Vec::new()));
+    assert_eq!((view.observations.len(), view.hidden(&key, Instant::now())), (0, None));
 }
 
 #[test]
@@ -45,19 +46,19 @@ fn a_member_that_names_objects_without_end_fills_no_memory() {
     let states = plan::pool::Pool::default();
     let observation = Observation::of(&object, &states);
     let mut view = View::default();
-    let (max, wanted) = (limit::OBSERVATIONS_MAX, Arc::new(key(limit::OBSERVATIONS_MAX + 1)));
+    let (max, wanted) = (limit::OBSERVATIONS_MAX, key(limit::OBSERVATIONS_MAX + 1));
     view.claims.set_desires(&UnitId::new("g", "Kind", "default", "a", None), [&wanted]);
-    let listed = (0..=max).map(|name| (Arc::new(key(name)), observation.clone())).collect();
-    view.take(Event::Listed(wanted.group_kind(), Some(7), listed));
+    let listed = (0..=max).map(|name| (key(name), observation.clone())).collect();
+    view.apply_event(Event::Listed(wanted.group_kind(), Some(7), listed));
     assert_eq!(view.observations.len(), max);
-    view.take(Event::Seen(Arc::new(key(max + 2)), observation.clone()));
+    view.apply_event(Event::Seen(key(max + 2), observation.clone()));
     assert_eq!(view.observations.len(), max);
     // What a unit wants is kept, and what is kept goes on.
-    assert_eq!(view.take(Event::Seen(Arc::clone(&wanted), observation.clone())), Changed::Object(wanted));
+    assert_eq!(view.apply_event(Event::Seen(Arc::clone(&wanted), observation.clone())), Changed::Object(wanted));
     assert_eq!(view.observations.len(), max + 1);
     let state = SeenState { established: true, ..SeenState::clone(&observation.seen.state) };
     let seen = Seen { state: Arc::new(state), ..observation.seen };
-    let (later, third) = (Observation { version: Some(8), seen, recalled: None }, Arc::new(key(3)));
-    assert_eq!(view.take(Event::Seen(Arc::clone(&third), later)), Changed::Object(third));
+    let (later, third) = (Observation { version: Some(8), seen, recalled: None }, key(3));
+    assert_eq!(view.apply_event(Event::Seen(Arc::clone(&third), later)), Changed::Object(third));
     assert!(view.observations.get(&key(3)).unwrap().seen.state.established);
 }

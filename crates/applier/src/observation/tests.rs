@@ -1,10 +1,11 @@
+use model::ObjectKey;
 use plan::health::Reading;
 use serde_json::json;
 
 use super::*;
 
-fn key(name: &str) -> Arc<ObjectKey> {
-    Arc::new(ObjectKey { kind: "ConfigMap".into(), name: name.into(), ..ObjectKey::default() })
+fn key(name: &str) -> Arc<HashedKey> {
+    ObjectKey { kind: "ConfigMap".into(), name: name.into(), ..ObjectKey::default() }.into()
 }
 
 fn observation(message: &str) -> Observation {

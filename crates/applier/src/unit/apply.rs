@@ -1,6 +1,5 @@
 //! Applying a phase: take new objects into the inventory, send what differs, wait.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use api::feed::Wait;
 use client::Class;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
-use model::{Digest, ObjectKey};
+use model::{Digest, HashedKey, KeyMap, KeySet};
 use plan::adopt;
 use plan::apply::{self as decision, Hold, Observed, Plan, Report, WaitingOn, Why};
 use plan::inventory::{self, Entry};
@@ -58,7 +57,7 @@ impl Pass {
             self.read.insert(object.key, live.is_some());
         }
         if restored || !entries.is_empty() {
-            self.unit.inventory.put_all(entries, self.connection.ctx.limits.shard_bytes);
+            self.unit.inventory.put_entries(entries, self.connection.ctx.limits.shard_bytes);
             self.save().await?;
         }
         Ok(())
@@ -106,17 +105,17 @@ impl Pass {
     /// arrived or not, and objects that are gone. What turns out to be somebody else's is recorded as adopted before it is
     /// touched; what is made again loses its UID in the record first, so that its labels tell whose it is. Returns what
     /// was read; what could not be read, or has to be left alone, is taken out of `todo`.
-    async fn verify(&mut self, todo: &mut Vec<Todo<'_>>) -> Result<HashMap<Arc<ObjectKey>, Option<Value>>, Error> {
-        let is_recorded = |key: &ObjectKey| self.unit.inventory.get(key).is_some_and(|entry| entry.uid.is_some());
+    async fn verify(&mut self, todo: &mut Vec<Todo<'_>>) -> Result<KeyMap<Option<Value>>, Error> {
+        let is_recorded = |key: &HashedKey| self.unit.inventory.get(key).is_some_and(|entry| entry.uid.is_some());
         let is_unsure = |(object, why): &&Todo<'_>| {
             *why == Why::Recreate || !(is_recorded(&object.key) || self.read.contains_key(&object.key))
         };
         let unsure: Vec<Prepared> = todo.iter().filter(is_unsure).map(|(object, _)| Prepared::clone(object)).collect();
-        let mut read = HashMap::new();
+        let mut read = KeyMap::default();
         if unsure.is_empty() {
             return Ok(read);
         }
-        let asked: HashSet<Arc<ObjectKey>> = unsure.iter().map(|object| Arc::clone(&object.key)).collect();
+        let asked: KeySet = unsure.iter().map(|object| Arc::clone(&object.key)).collect();
         let part_of = inventory::applyset_id(&self.unit.short);
         for (object, live) in self.look_at(unsure).await? {
             let Some(entry) = self.unit.inventory.get(&object.key) else { continue };
@@ -220,7 +219,7 @@ impl Pass {
     }
 
     /// Was the member seen not to have the object?
-    fn is_gone(&self, key: &ObjectKey) -> bool {
+    fn is_gone(&self, key: &HashedKey) -> bool {
         let view = self.connection.view();
         !view.observations.contains_key(key) && view.kinds.get(&key.group_kind()) == Some(&Kind::Listed)
     }
@@ -233,7 +232,7 @@ impl Pass {
             for object in &batch.objects {
                 let key = &object.key;
                 // What cannot be seen is served or not: it is not known, and what needs it is refused for now if it is not.
-                let unseen = batch.wait == Wait::Established && view.hidden(&key.group_kind(), now).is_some();
+                let unseen = batch.wait == Wait::Established && view.hidden(key, now).is_some();
                 let observation = view.observations.get(key);
                 let memory = self.unit.past.memory.get_mut(key);
                 let observed = wait::Observed {

@@ -1,11 +1,10 @@
 //! Carrying out a prune plan: forget, give back, delete in waves.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use client::{Class, Resource};
 use futures::StreamExt as _;
-use model::ObjectKey;
+use model::{HashedKey, KeySet};
 use plan::inventory::{self, Inventory};
 use plan::ownership::{self, Claimant, MayDelete, MayRelease, NotOurs};
 use plan::prepare;
@@ -27,7 +26,7 @@ enum Tried {
 
 impl Pass {
     /// Plans and prunes until nothing more can be done now. True when the unit has left the member.
-    pub(super) async fn prune(&mut self, desired: &BTreeSet<Arc<ObjectKey>>, settled: bool) -> Result<bool, Error> {
+    pub(super) async fn prune(&mut self, desired: &KeySet, settled: bool) -> Result<bool, Error> {
         loop {
             let plan = self.plan_prune(desired, settled);
             let Plan { forget, release, doom, released, delete, finish } = &plan;
@@ -36,7 +35,7 @@ impl Pass {
                 self.unit.inventory.remove(key);
             }
             if let Some(released) = released {
-                self.unit.inventory.doom(doom, *released, &self.entry);
+                self.unit.inventory.doom(doom.iter().map(|key| &**key), *released, &self.entry);
                 // What may be deleted is on record before anything is.
                 self.save().await?;
             }
@@ -69,7 +68,7 @@ impl Pass {
         }
     }
 
-    fn plan_prune(&mut self, desired: &BTreeSet<Arc<ObjectKey>>, settled: bool) -> Plan {
+    fn plan_prune(&mut self, desired: &KeySet, settled: bool) -> Plan {
         let view = self.connection.view();
         let mut entry = self.entry.clone();
         // Without knowing what the other units want, an object of theirs could be taken for nobody's.
@@ -88,7 +87,7 @@ impl Pass {
     }
 
     /// Forgets an object with which the unit has nothing more to do.
-    fn forget(&mut self, key: &ObjectKey) {
+    fn forget(&mut self, key: &Arc<HashedKey>) {
         self.unit.inventory.remove(key);
         self.unit.past.memory.remove(key);
         self.unit.past.accepted.remove(key);
@@ -96,14 +95,14 @@ impl Pass {
     }
 
     /// Deletes objects, several at a time. True when any entry is gone. An error stops only its object.
-    async fn delete(&mut self, keys: &[ObjectKey]) -> Result<bool, Error> {
+    async fn delete(&mut self, keys: &[Arc<HashedKey>]) -> Result<bool, Error> {
         let now = Instant::now();
-        let resting = |key: &&ObjectKey| {
+        let resting = |key: &&Arc<HashedKey>| {
             self.unit.past.memory.get(*key).and_then(|m| m.failure.as_ref()).is_none_or(|f| f.retry <= now)
         };
-        let todo: Vec<ObjectKey> = keys.iter().filter(resting).cloned().collect();
+        let todo: Vec<Arc<HashedKey>> = keys.iter().filter(resting).cloned().collect();
         let pass = &*self;
-        let try_one = |key: ObjectKey| async move {
+        let try_one = |key: Arc<HashedKey>| async move {
             let result = pass.try_delete(&key).await;
             (key, result)
         };
@@ -121,25 +120,25 @@ impl Pass {
                 // It changed since it was read.
                 Err(e) if e.code() == Some(409) => self.again = true,
                 Err(e) if e.class() == Class::Unreachable => return Err(e),
-                Err(e) => self.keep(&key, &e),
+                Err(e) => self.remember_failure(&key, &e),
             }
         }
         Ok(progress)
     }
 
-    fn keep(&mut self, key: &ObjectKey, error: &Error) {
+    fn remember_failure(&mut self, key: &Arc<HashedKey>, error: &Error) {
         let (jitter, digest) = (self.connection.jitter(), self.entry.payload);
-        self.memory(&Arc::new(key.clone())).fail_with(digest, prepare::is_secret(key), error, jitter);
+        self.memory(key).fail_with(digest, prepare::is_secret(key), error, jitter);
     }
 
     /// Reads an object that the inventory names, at whichever version the member serves it now.
-    async fn recorded(&self, key: &ObjectKey, version: &str) -> Result<Option<(Arc<Resource>, Value)>, Error> {
+    async fn recorded(&self, key: &Arc<HashedKey>, version: &str) -> Result<Option<(Arc<Resource>, Value)>, Error> {
         let Some(resource) = self.connection.recorded_resource(key, version).await? else { return Ok(None) };
         let live = self.connection.api.get(&resource.target(&key.namespace, &key.name)).await?;
         Ok(live.map(|live| (resource, live)))
     }
 
-    async fn try_delete(&self, key: &ObjectKey) -> Result<Tried, Error> {
+    async fn try_delete(&self, key: &Arc<HashedKey>) -> Result<Tried, Error> {
         let Some(entry) = self.unit.inventory.get(key) else { return Ok(Tried::Done(None)) };
         let (resource, live) = match self.recorded(key, &entry.version).await? {
             Some((resource, live)) => (Some(resource), Some(live)),
@@ -159,7 +158,7 @@ impl Pass {
     }
 
     /// Forgets an object, and notes why it is still there if it is not ours: a person may ask after the log is gone.
-    fn let_go(&mut self, key: &ObjectKey, not_ours: Option<&NotOurs>, what: &str) {
+    fn let_go(&mut self, key: &Arc<HashedKey>, not_ours: Option<&NotOurs>, what: &str) {
         if let Some(why) = not_ours {
             tracing::warn!(object = %key, unit = %self.unit.id, %why, "{what}");
             self.unit.past.note_not_ours(key, why, self.entry.epoch);
@@ -168,7 +167,7 @@ impl Pass {
     }
 
     /// Gives an object back: without our labels and our ownership of fields. True when its entry is gone.
-    async fn release(&mut self, key: &ObjectKey) -> Result<bool, Error> {
+    async fn release(&mut self, key: &Arc<HashedKey>) -> Result<bool, Error> {
         match self.try_release(key).await {
             Err(e) if e.code() == Some(409) => {
                 self.again = true;
@@ -180,14 +179,14 @@ impl Pass {
             }
             Err(e) if e.class() == Class::Unreachable => Err(e),
             Err(e) => {
-                self.keep(key, &e);
+                self.remember_failure(key, &e);
                 Ok(false)
             }
         }
     }
 
     /// Why it was left as it is, if it is not ours.
-    async fn try_release(&self, key: &ObjectKey) -> Result<Option<NotOurs>, Error> {
+    async fn try_release(&self, key: &Arc<HashedKey>) -> Result<Option<NotOurs>, Error> {
         let Some(entry) = self.unit.inventory.get(key) else { return Ok(None) };
         let Some((resource, live)) = self.recorded(key, &entry.version).await? else { return Ok(None) };
         let part_of = inventory::applyset_id(&self.unit.short);

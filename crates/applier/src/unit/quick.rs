@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use api::feed::{UnitEntry, Wait};
-use model::ObjectKey;
+use model::HashedKey;
 use plan::apply::Step;
 use plan::prepare::{Bundle, Prepared};
 use plan::report::Rows;
@@ -24,7 +24,7 @@ pub(crate) enum Due {
     #[default]
     Nothing,
     /// These, and those that the payload has otherwise.
-    Objects(BTreeSet<Arc<ObjectKey>>),
+    Objects(BTreeSet<Arc<HashedKey>>),
     /// All.
     All,
 }
@@ -35,7 +35,7 @@ impl Due {
     }
 
     /// Adds an object.
-    pub(crate) fn add(&mut self, key: &Arc<ObjectKey>) {
+    pub(crate) fn add(&mut self, key: &Arc<HashedKey>) {
         match self {
             Self::All => {}
             Self::Objects(keys) => drop(keys.insert(Arc::clone(key))),
@@ -85,8 +85,8 @@ impl Pass {
             Some(difference) => difference.changed.as_deref()?,
             None => &[],
         };
-        let keys: BTreeSet<&Arc<ObjectKey>> = seen.iter().chain(changed).collect();
-        let place = |key: &Arc<ObjectKey>| {
+        let keys: BTreeSet<&Arc<HashedKey>> = seen.iter().chain(changed).collect();
+        let place = |key: &Arc<HashedKey>| {
             let (batch, _) = bundle.place(key)?;
             (batch.wait == Wait::Accepted && self.is_mine(key)).then(|| bundle.get(key).cloned()).flatten()
         };

@@ -7,7 +7,7 @@ use futures::StreamExt as _;
 use plan::apply::{Accepted, SeenState, Step};
 use plan::drift;
 use plan::prepare::{Bundle, Prepared};
-use plan::recall::{self, Asked, Recalled};
+use plan::recall::{self, Answers, Recalled};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -76,7 +76,10 @@ impl Pass {
                     if let Some(live) = &live {
                         let mut view = self.connection.view();
                         if !view.observations.contains_key(&object.key) {
-                            view.note(&object.key, Observation::of(live, &self.connection.ctx.shared.pools.states));
+                            view.note_observation(
+                                &object.key,
+                                Observation::of(live, &self.connection.ctx.shared.pools.states),
+                            );
                         }
                     }
                     let accepted = self.connection.ctx.shared.pools.accepted.share(accepted);
@@ -99,8 +102,8 @@ impl Pass {
         let (state, mut scaled) = (SeenState::of(live), self.entry.force.then_some(false));
         let mut answer: Option<Option<Value>> = None;
         loop {
-            let asked = Asked { scaled, answer: answer.as_ref().map(Option::as_ref) };
-            match recall::plan(object, uid, live, &state, asked) {
+            let answers = Answers { scaled, answer: answer.as_ref().map(Option::as_ref) };
+            match recall::plan(object, uid, live, &state, answers) {
                 Recalled::Known(accepted) => return Ok(accepted),
                 Recalled::AskAutoscaler => {
                     let found = self.connection.autoscalers(&object.key).await?;

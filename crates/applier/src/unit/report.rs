@@ -6,10 +6,10 @@ use std::time::Duration;
 use api::delivery::UnitPhase;
 use api::feed::UnitReport;
 use client::{Backoff, Class};
-use model::ObjectKey;
+use model::{HashedKey, ObjectKey};
 use plan::apply::{Hold, Step, Why};
 use plan::prepare::Prepared;
-use plan::report::{self, Contest, Facts, PassEnd, Rows, Said, Standing, Troubles};
+use plan::report::{self, Contest, Facts, PassEnd, Rows, Standing, Summary, Troubles};
 use tokio::time::Instant;
 
 use crate::connection::View;
@@ -45,7 +45,7 @@ fn is_unsent(step: Step) -> bool {
 impl Pass {
     pub(super) fn outcome(mut self, result: Result<Progress, Error>) -> Outcome {
         let mut next = self.connection.ctx.limits.resync;
-        let said = match &result {
+        let summary = match &result {
             Ok(progress) => {
                 match progress {
                     Progress::Listing => {}
@@ -55,7 +55,7 @@ impl Pass {
                 }
                 pass_end(progress).map(|end| {
                     self.unit.failures = 0;
-                    self.say(&end)
+                    self.summarize(&end)
                 })
             }
             Err(e) if e.class() == Class::Unreachable => None,
@@ -67,7 +67,7 @@ impl Pass {
             Err(e) => {
                 self.unit.failures += 1;
                 next = Backoff::MEMBER.pause(self.unit.failures, self.connection.jitter());
-                Some(Said::new(UnitPhase::Failed, e.reason(), e.to_string()))
+                Some(Summary::new(UnitPhase::Failed, e.reason(), e.to_string()))
             }
         };
         let now = Instant::now();
@@ -84,21 +84,21 @@ impl Pass {
         if self.again {
             next = AT_ONCE;
         }
-        let report = said.map(|said| match self.unit.settled.take() {
+        let report = summary.map(|summary| match self.unit.settled.take() {
             // Its rows were kept up to date.
             Some(settled) if matches!(result, Ok(Progress::Quick)) => {
-                let report = self.report(said, &settled.rows);
+                let report = self.report(summary, &settled.rows);
                 self.unit.settled = Some(settled);
                 report
             }
             _ => {
-                let hold = match said.phase {
+                let hold = match summary.phase {
                     UnitPhase::Waiting => Some(Hold::Phase),
                     UnitPhase::Suspended => Some(Hold::Suspended),
                     _ => None,
                 };
                 let rows = self.rows(hold);
-                let report = self.report(said, &rows);
+                let report = self.report(summary, &rows);
                 self.unit.settled = self.settled(&result, &report, rows);
                 report
             }
@@ -119,22 +119,23 @@ impl Pass {
         Some(Settled { entry: self.entry.clone(), bundle, rows })
     }
 
-    fn say(&self, end: &PassEnd) -> Said {
+    /// Summarizes the pass for the unit's report.
+    fn summarize(&self, end: &PassEnd) -> Summary {
         // Nothing of it is hidden, since it is settled.
         if matches!(end, PassEnd::Done) && self.is_quick {
-            return report::say(end, &Troubles::default());
+            return report::summarize(end, &Troubles::default());
         }
         let problems = || {
             let all = self.unit.past.memory.iter();
             all.filter_map(|(key, memory)| memory.problem().map(|(reason, message)| (&**key, reason, message)))
         };
         let view = self.connection.view();
-        let conflict = |key: &'_ Arc<ObjectKey>| Some((Arc::clone(key), view.claims.owner(key)?.to_string()));
+        let conflict = |key: &'_ Arc<HashedKey>| Some((Arc::clone(key), view.claims.owner(key)?.to_string()));
         let conflict = self.elsewhere.first().and_then(conflict);
         drop(view);
         let troubles = Troubles {
-            problem: problems().min_by_key(|(key, ..)| *key),
-            conflict: conflict.as_ref().map(|(key, owner)| (&**key, owner.clone())),
+            problem: problems().min_by_key(|(key, ..)| *key).map(|(key, reason, message)| (&**key, reason, message)),
+            conflict: conflict.as_ref().map(|(key, owner)| (&***key, owner.clone())),
             failed: problems().count() + self.elsewhere.len(),
             pending: self.pending(),
             contested: self.contested(),
@@ -143,18 +144,18 @@ impl Pass {
             deletions: self.deletions.as_ref(),
             left: self.unit.inventory.entries().len(),
         };
-        report::say(end, &troubles)
+        report::summarize(end, &troubles)
     }
 
     /// The first object that was neither sent nor refused: it is being deleted.
     fn pending(&self) -> Option<&ObjectKey> {
         let bundle = self.bundle.as_ref().ok()?;
         let (view, now) = (self.connection.view(), Instant::now());
-        let idle = |key: &ObjectKey| {
+        let idle = |key: &HashedKey| {
             let memory = self.unit.past.memory.get(key);
             !self.elsewhere.contains(key) && memory.is_none_or(|m| m.problem().is_none() && !m.is_contested(now))
         };
-        bundle.objects().find(|o| is_unsent(self.step_in(&view, o)) && idle(&o.key)).map(|o| &*o.key)
+        bundle.objects().find(|o| is_unsent(self.step_in(&view, o)) && idle(&o.key)).map(|o| &**o.key)
     }
 
     /// The first object that is left alone after a fight.
@@ -175,13 +176,13 @@ impl Pass {
             return None;
         }
         let wanted = self.bundle.as_ref().ok().filter(|_| self.entry.removal.is_none());
-        let desired = wanted.into_iter().flat_map(|bundle| bundle.objects().map(|object| &*object.key));
-        let mut all = desired.chain(self.unit.inventory.entries().keys().map(|key| &**key));
-        all.find_map(|key| Some((key, view.hidden(&key.group_kind(), now)?.to_owned())))
+        let desired = wanted.into_iter().flat_map(|bundle| bundle.objects().map(|object| &object.key));
+        let mut all = desired.chain(self.unit.inventory.entries().keys());
+        all.find_map(|key| Some((&***key, view.hidden(key, now)?.to_owned())))
     }
 
     /// What is known of an object.
-    fn facts<'a>(&'a self, view: &'a View, key: &'a Arc<ObjectKey>, version: &'a str, standing: Standing) -> Facts<'a> {
+    fn facts<'a>(&'a self, view: &'a View, key: &'a Arc<HashedKey>, version: &'a str, standing: Standing) -> Facts<'a> {
         let memory = self.unit.past.memory.get(key);
         let now = Instant::now();
         Facts {
@@ -195,7 +196,7 @@ impl Pass {
             entry: self.unit.inventory.get(key),
             accepted: self.unit.past.accepted.get(key).map(|accepted| &**accepted),
             reading: view.observations.get(key).map(|observation| &observation.seen.state.reading),
-            hidden: view.hidden(&key.group_kind(), now),
+            hidden: view.hidden(key, now),
             reverts: memory.map_or(0, |m| m.reverts),
             drift: memory.map_or(&[], |m| &m.drift),
         }
@@ -224,7 +225,7 @@ impl Pass {
             let waiting = if as_wanted { None } else { self.decide(&view, object, trouble, hold, false).1.waiting };
             rows.push_wanted(&Facts { phase_waits: hold == Some(Hold::Phase), waiting, ..facts }, pool);
         }
-        let is_wanted = |key: &ObjectKey| wanted.is_some_and(|bundle| bundle.get(key).is_some());
+        let is_wanted = |key: &HashedKey| wanted.is_some_and(|bundle| bundle.get(key).is_some());
         for (key, entry) in self.unit.inventory.entries().iter().filter(|(key, _)| !is_wanted(key)) {
             let leaving = entry.doomed || !self.entry.removal.is_none();
             if leaving || self.entry.prune {
@@ -235,7 +236,7 @@ impl Pass {
         rows
     }
 
-    fn report(&self, said: Said, rows: &Rows) -> UnitReport {
+    fn report(&self, summary: Summary, rows: &Rows) -> UnitReport {
         let entries = self.unit.inventory.entries();
         let adopted = entries.values().filter(|e| e.adopted).count();
         let (objects, sum) = rows.sum(entries.len(), adopted);
@@ -247,12 +248,12 @@ impl Pass {
             revision: self.entry.revision.clone(),
             epoch: self.entry.epoch,
             payload: self.entry.payload,
-            phase: said.phase,
+            phase: summary.phase,
             health: sum.health,
             objects,
             pods: sum.pods,
-            reason: said.reason,
-            message: said.message,
+            reason: summary.reason,
+            message: summary.message,
             waiting: rows.waiting(&self.kept, self.deletions.as_ref(), self.unit.past.not_ours_at(self.entry.epoch)),
             deletions: self.deletions.clone(),
             reverts: self.unit.past.reverts,

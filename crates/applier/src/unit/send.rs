@@ -105,7 +105,7 @@ impl Pass {
                     entry.doomed = false;
                 });
                 self.accept(object, &observation, scaled, admission);
-                self.connection.view().note(key, observation);
+                self.connection.view().note_observation(key, observation);
                 if let Some(memory) = self.unit.past.memory.get_mut(key) {
                     (memory.failure, memory.contested, memory.noticed) = (None, None, None);
                 }
@@ -121,7 +121,7 @@ impl Pass {
                 self.unit.inventory.update(key, |entry| entry.uid = Some(observation.seen.uid.clone()));
                 let admission = job.accepted.as_ref().map(|accepted| accepted.admission.clone());
                 self.accept(object, &observation, scaled, admission.unwrap_or_default());
-                self.connection.view().note(key, observation);
+                self.connection.view().note_observation(key, observation);
             }
             Sent::Contested { until, drift } => {
                 let wake = now + until.duration_since(clock).unsigned_abs();

@@ -34,7 +34,7 @@ async fn forged(world: &World, key: &HubKey, victim: &Value) -> Sealed {
     let doomed = Entry { version: "v1".into(), uid, doomed: true, ..Entry::default() };
     let mut of_kind = victim.clone();
     (of_kind["apiVersion"], of_kind["kind"]) = (json!("v1"), json!("ConfigMap"));
-    inventory.put(model::ObjectKey::of(&of_kind), doomed);
+    inventory.put_entry(model::ObjectKey::of(&of_kind), doomed);
     let cluster = world.identity().await;
     let (member_key, group) = (key.of_member(&world.hub, &cluster), unit("a"));
     let place = Place { hub: &world.hub, cluster: &cluster, group: &group, key: &member_key };
@@ -109,8 +109,8 @@ async fn an_inventory_that_units_share_is_refused_and_nothing_of_it_is_lost() {
         "metadata": {"namespace": "shop", "name": name}}))
     };
     let (mut first, mut second) = (Inventory::empty(unit("a")), Inventory::empty(unit("b")));
-    first.put(key("c000"), entry(0));
-    second.put(key("c001"), entry(1));
+    first.put_entry(key("c000"), entry(0));
+    second.put_entry(key("c001"), entry(1));
     let (cluster, group) = (world.identity().await, unit("a"));
     let member_key = hub_key().of_member(&world.hub, &cluster);
     let place = Place { hub: &world.hub, cluster: &cluster, group: &group, key: &member_key };

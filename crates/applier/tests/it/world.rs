@@ -264,7 +264,7 @@ impl World {
             units: BTreeMap::new(),
         };
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}});
-        world.ask("POST", "/api/v1/namespaces", "application/json", Some(&namespace)).await;
+        world.send_request("POST", "/api/v1/namespaces", "application/json", Some(&namespace)).await;
         world.start();
         world
     }
@@ -532,7 +532,13 @@ impl World {
         }
     }
 
-    pub(crate) async fn ask(&self, method: &str, path: &str, kind: &str, body: Option<&Value>) -> (u16, Value) {
+    pub(crate) async fn send_request(
+        &self,
+        method: &str,
+        path: &str,
+        kind: &str,
+        body: Option<&Value>,
+    ) -> (u16, Value) {
         let bytes = body.map(|b| b.to_string().into_bytes()).unwrap_or_default();
         let request =
             Request::builder().method(method).uri(path).header("content-type", kind).header("user-agent", "kubectl/1");
@@ -545,12 +551,12 @@ impl World {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Option<Value> {
-        let (code, body) = self.ask("GET", path, "application/json", None).await;
+        let (code, body) = self.send_request("GET", path, "application/json", None).await;
         (code == 200).then_some(body)
     }
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> Value {
-        let (code, answer) = self.ask("POST", path, "application/json", Some(&body)).await;
+        let (code, answer) = self.send_request("POST", path, "application/json", Some(&body)).await;
         assert!(code < 300, "{answer}");
         answer
     }
@@ -558,7 +564,7 @@ impl World {
     /// Somebody's merge patch.
     pub(crate) async fn edit(&self, path: &str, manager: &str, patch: Value) {
         let path = format!("{path}?fieldManager={manager}");
-        let (code, answer) = self.ask("PATCH", &path, "application/merge-patch+json", Some(&patch)).await;
+        let (code, answer) = self.send_request("PATCH", &path, "application/merge-patch+json", Some(&patch)).await;
         assert!(code < 300, "{answer}");
     }
 
@@ -570,12 +576,12 @@ impl World {
         }
         change(&mut object);
         let path = format!("{path}?fieldManager={}&force=true", label::FIELD_MANAGER);
-        let (code, answer) = self.ask("PATCH", &path, "application/apply-patch+yaml", Some(&object)).await;
+        let (code, answer) = self.send_request("PATCH", &path, "application/apply-patch+yaml", Some(&object)).await;
         assert!(code < 300, "{answer}");
     }
 
     pub(crate) async fn delete(&self, path: &str) {
-        let (code, answer) = self.ask("DELETE", path, "application/json", None).await;
+        let (code, answer) = self.send_request("DELETE", path, "application/json", None).await;
         assert!(code < 300, "{answer}");
     }
 
@@ -597,7 +603,7 @@ impl World {
     }
 
     /// What the inventories of this hub in the member say, put together.
-    pub(crate) async fn recorded(&self) -> BTreeMap<Arc<ObjectKey>, Entry> {
+    pub(crate) async fn recorded(&self) -> BTreeMap<ObjectKey, Entry> {
         let list = self.get("/api/v1/namespaces/kurator-system/secrets").await.unwrap_or_default();
         let (mut out, cluster) = (BTreeMap::new(), self.identity().await);
         let mut groups: BTreeMap<UnitId, BTreeMap<u32, Sealed>> = BTreeMap::new();
@@ -614,7 +620,8 @@ impl World {
             let key = (self.push.key_of())(&cluster);
             let place = Place { hub: &self.hub, cluster: &cluster, group: &group, key: &key };
             // A process may die before the first shard names another one, never the other way round.
-            out.extend(decode_own(&place, &shards).unwrap().entries().clone());
+            let inventory = decode_own(&place, &shards).unwrap();
+            out.extend(inventory.entries().iter().map(|(key, entry)| (ObjectKey::clone(key), entry.clone())));
         }
         out
     }

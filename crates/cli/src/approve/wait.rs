@@ -41,7 +41,7 @@ pub(super) async fn until_done(
 ) -> anyhow::Result<BTreeSet<String>> {
     let deadline = tokio::time::Instant::now() + timeout;
     loop {
-        let left = look(client, common, name, lists).await?;
+        let left = read_left(client, common, name, lists).await?;
         if !left.unheard && left.members.is_empty() {
             return Ok(left.away);
         }
@@ -63,7 +63,8 @@ pub(super) async fn until_done(
     }
 }
 
-async fn look(client: &Client, common: &Common, name: &str, lists: &[HeldDeletions]) -> anyhow::Result<Left> {
+/// Reads what is left of the lists that were approved.
+async fn read_left(client: &Client, common: &Common, name: &str, lists: &[HeldDeletions]) -> anyhow::Result<Left> {
     let applications: Api<Application> = Api::namespaced(client.clone(), &common.namespace);
     let decisions: Api<Decision> = Api::namespaced(client.clone(), &common.namespace);
     let statuses: Api<MemberStatus> = Api::all(client.clone());

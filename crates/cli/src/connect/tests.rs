@@ -5,7 +5,7 @@ use kube::Config;
 use kube::config::Kubeconfig;
 use kube::core::Status;
 
-use super::{asked, go_to, known};
+use super::{asked, choose_context, go_to};
 
 #[test]
 fn a_hub_on_this_machine_is_asked_there_and_proves_its_own_name() {
@@ -29,7 +29,7 @@ fn a_hub_on_this_machine_is_asked_there_and_proves_its_own_name() {
 fn a_context_that_is_not_there_is_answered_with_those_that_are() {
     let check = |text: &str, context: Option<&str>, expected: Result<&str, &str>| {
         let kubeconfig = Kubeconfig::from_yaml(text).unwrap();
-        assert_eq!(known(&kubeconfig, context), expected.map(str::to_owned).map_err(str::to_owned), "{text}");
+        assert_eq!(choose_context(&kubeconfig, context), expected.map(str::to_owned).map_err(str::to_owned), "{text}");
     };
     let two = "contexts: [{name: a}, {name: b}]\n";
     let current = format!("current-context: b\n{two}");

@@ -183,8 +183,8 @@ impl Shared {
     }
 }
 
-/// Asks the process that runs in a directory.
-pub(crate) async fn ask(dir: &Path, line: &str) -> anyhow::Result<String> {
+/// Sends a command to the process that runs in a directory; returns its answer.
+pub(crate) async fn send_command(dir: &Path, line: &str) -> anyhow::Result<String> {
     let missing = || format!("no hub runs in {0}: start one with `kurator up --demo --dir {0}`", dir.display());
     let socket = Socket::of(dir).with_context(missing)?;
     let stream = UnixStream::connect(socket.path()).await.with_context(missing)?;

@@ -64,7 +64,7 @@ pub(crate) async fn show(
             }
         }
         let done = rows.values().all(|r| r.ready) && application_ready(hub) && source_is_newest(hub);
-        let hopeless = !done && limit.is_some() && stuck.see(in_the_way(hub), begun.elapsed());
+        let hopeless = !done && limit.is_some() && stuck.is_stuck(in_the_way(hub), begun.elapsed());
         let over = hopeless || limit.is_some_and(|limit| begun.elapsed() >= limit);
         let objects: u32 = rows.values().map(|r| r.objects).sum();
         let drift: u64 = rows.values().map(|r| r.drift).sum();
@@ -94,7 +94,7 @@ pub(crate) async fn show(
                 why.insert(0, application_reason(hub));
             }
             let why = why.join("; ");
-            output::note(format_args!(
+            output::print_stderr(format_args!(
                 "error: not converged after {}: {why}; without --exit-when-ready it keeps running, and `kurator status \
                  app/{APPLICATION}` says more",
                 tenths(begun.elapsed())
@@ -117,8 +117,9 @@ struct InTheWay {
 struct Stuck(Option<(InTheWay, Duration)>);
 
 impl Stuck {
-    /// Says whether it has been there for long enough. `now` is any time that goes on.
-    fn see(&mut self, found: Option<InTheWay>, now: Duration) -> bool {
+    /// Remembers what is in the way now, and says whether it has been there for long enough. `now` is any time that goes
+    /// on.
+    fn is_stuck(&mut self, found: Option<InTheWay>, now: Duration) -> bool {
         let since = match (&self.0, &found) {
             (Some((before, since)), Some(found)) if before == found => *since,
             _ => now,

@@ -14,7 +14,7 @@ const FILES: [(&str, &str); 4] = [
 ];
 
 /// Makes the repository with its first commit, unless it has one. A start that was killed in between is repeated.
-pub(super) fn make(repo: &Path) -> anyhow::Result<()> {
+pub(super) fn create(repo: &Path) -> anyhow::Result<()> {
     if repo.join(".git").is_dir() && run(repo, &["rev-parse", "--verify", "--quiet", "HEAD"]).is_ok() {
         return Ok(());
     }

@@ -35,9 +35,9 @@ pub(crate) async fn play(common: &Common, scene: Scene) -> anyhow::Result<()> {
         bail!("there is no demo in {}: start one with `kurator up --demo`", dir.display());
     }
     let common = Common { dir: Some(dir.clone()), ..common.clone() };
-    let player = Player { dir, common, said: RefCell::default() };
+    let player = Player { dir, common, lines: RefCell::default() };
     // Before anything is committed or waited for: without a process, no scene does what it says.
-    player.ask("ping").await?;
+    player.send_command("ping").await?;
     player.play(scene.scene).await?;
     player.finish()
 }
@@ -45,8 +45,8 @@ pub(crate) async fn play(common: &Common, scene: Scene) -> anyhow::Result<()> {
 struct Player {
     dir: PathBuf,
     common: Common,
-    /// What was said, for programs; people see it as it happens.
-    said: RefCell<Vec<String>>,
+    /// What was printed, for programs; people see it as it happens.
+    lines: RefCell<Vec<String>>,
 }
 
 impl Player {
@@ -61,38 +61,38 @@ impl Player {
             SceneKind::Restart => self.restart().await,
             SceneKind::Counters => self.counters().await,
             SceneKind::Stop => {
-                self.ask("stop").await?;
-                self.say("the demo is stopping; `kurator up --demo` goes on where it ended")
+                self.send_command("stop").await?;
+                self.print_line("the demo is stopping; `kurator up --demo` goes on where it ended")
             }
         }
     }
 
-    /// Says a line: at once to people, at the end to programs.
-    fn say(&self, line: impl Into<String>) -> anyhow::Result<()> {
+    /// Prints a line: at once to people, at the end to programs.
+    fn print_line(&self, line: impl Into<String>) -> anyhow::Result<()> {
         if self.common.output == Format::Text {
             output::print(&[line.into().into()])?;
         } else {
-            self.said.borrow_mut().push(line.into());
+            self.lines.borrow_mut().push(line.into());
         }
         Ok(())
     }
 
     fn finish(&self) -> anyhow::Result<()> {
-        let said = self.said.take();
-        if !said.is_empty() {
-            let lines: Vec<&str> = said.iter().map(|line| line.trim()).collect();
+        let lines = self.lines.take();
+        if !lines.is_empty() {
+            let lines: Vec<&str> = lines.iter().map(|line| line.trim()).collect();
             output::structured(self.common.output, &json!({"said": lines}))?;
         }
         Ok(())
     }
 
-    async fn ask(&self, line: &str) -> anyhow::Result<String> {
-        control::ask(&self.dir, line).await
+    async fn send_command(&self, line: &str) -> anyhow::Result<String> {
+        control::send_command(&self.dir, line).await
     }
 
     /// Ends a scene at once that writes to a member which is unplugged.
     async fn must_be_plugged(&self, member: &str) -> anyhow::Result<()> {
-        if self.ask("unplugged").await?.lines().any(|name| name == member) {
+        if self.send_command("unplugged").await?.lines().any(|name| name == member) {
             bail!("{member} is unplugged: first `kurator demo plug {member}`");
         }
         Ok(())

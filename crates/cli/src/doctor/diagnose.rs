@@ -224,7 +224,7 @@ fn fine(place: Place, object: &str, message: impl Into<String>) -> Finding {
 
 /// A finding by its reason. One that the table does not have is a fault whose own words have to do.
 fn found(place: Place, object: &str, names: Names, reason: &str, message: &str) -> Finding {
-    let known: Option<&Fault> = fault::known(place, reason);
+    let known: Option<&Fault> = fault::find_fault(place, reason);
     let template = fault::template(known, place);
     Finding {
         place,
@@ -366,7 +366,7 @@ fn unit(id: &UnitId, member: &str, status: &UnitStatus, now: Timestamp) -> Findi
     if !broken {
         return fine(Place::Unit, &object, status.message.clone());
     }
-    let known = fault::known(Place::Unit, &status.reason);
+    let known = fault::find_fault(Place::Unit, &status.reason);
     Finding {
         // What is only slow is not broken.
         severity: if status.phase == UnitPhase::Failed {

@@ -282,7 +282,7 @@ pub(super) const FAULTS: &[Fault] = &[
 ];
 
 /// What is known of a reason in a place.
-pub(super) fn known(place: Place, reason: &str) -> Option<&'static Fault> {
+pub(super) fn find_fault(place: Place, reason: &str) -> Option<&'static Fault> {
     FAULTS.iter().find(|fault| fault.place == place && fault.reason == reason)
 }
 

@@ -388,7 +388,7 @@ async fn what_answers_instead_of_the_hub_is_told_apart() {
         let findings = diagnose(&facts, now());
         let seen: Vec<_> = findings.iter().map(|f| (f.reason.as_str(), f.message.as_str())).collect();
         assert_eq!(seen, [(reason, message)]);
-        assert!(fault::known(Place::Process, reason).is_some(), "{reason}");
+        assert!(fault::find_fault(Place::Process, reason).is_some(), "{reason}");
     }
 }
 

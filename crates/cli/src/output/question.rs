@@ -8,7 +8,7 @@ use super::visible::visible;
 ///
 /// # Errors
 /// The answer cannot be read.
-pub(crate) fn ask(question: &str) -> std::io::Result<Option<String>> {
+pub(crate) fn prompt(question: &str) -> std::io::Result<Option<String>> {
     if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
         return Ok(None);
     }

@@ -32,7 +32,7 @@ const ELSEWHERE: [(&str, &str); 6] = [
 ];
 
 /// What a command printed, and its exit code.
-pub(crate) struct Said {
+pub(crate) struct Printed {
     pub(crate) code: Option<i32>,
     pub(crate) out: String,
     pub(crate) err: String,
@@ -68,27 +68,32 @@ impl Place {
     }
 
     /// Runs a command to its end. It finds the hub of this place by itself.
-    pub(crate) fn run(&self, words: &str) -> Said {
+    pub(crate) fn run(&self, words: &str) -> Printed {
         let Output { status, stdout, stderr } = self.command(words).output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        let said = Said { code: status.code(), out: text(stdout), err: text(stderr) };
-        assert!(!said.out.contains('\x1b') && !said.err.contains('\x1b'), "escape codes: {}{}", said.out, said.err);
-        said
+        let printed = Printed { code: status.code(), out: text(stdout), err: text(stderr) };
+        assert!(
+            !printed.out.contains('\x1b') && !printed.err.contains('\x1b'),
+            "escape codes: {}{}",
+            printed.out,
+            printed.err
+        );
+        printed
     }
 
     /// Runs a command that has to succeed; returns its data.
     pub(crate) fn ok(&self, words: &str) -> String {
-        let said = self.run(words);
-        assert_eq!(said.code, Some(0), "kurator {words}: {}{}", said.out, said.err);
-        said.out
+        let printed = self.run(words);
+        assert_eq!(printed.code, Some(0), "kurator {words}: {}{}", printed.out, printed.err);
+        printed.out
     }
 
     /// Runs a command that has to fail; returns what it says.
     pub(crate) fn fails(&self, words: &str) -> String {
-        let said = self.run(words);
-        assert_eq!(said.code, Some(1), "kurator {words}: {}{}", said.out, said.err);
-        assert_eq!(said.out, "", "kurator {words}: an error on stdout");
-        said.err
+        let printed = self.run(words);
+        assert_eq!(printed.code, Some(1), "kurator {words}: {}{}", printed.out, printed.err);
+        assert_eq!(printed.out, "", "kurator {words}: an error on stdout");
+        printed.err
     }
 
     pub(crate) fn json(&self, words: &str) -> Value {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::process::Place;
 
-fn say(place: &Place, bytes: &[u8]) -> String {
+fn send_bytes(place: &Place, bytes: &[u8]) -> String {
     let mut stream = UnixStream::connect(place.dir().join("kurator.sock")).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     stream.write_all(bytes).unwrap();
@@ -24,21 +24,22 @@ fn garbage_is_answered_and_silence_delays_nobody() {
     let silent: Vec<UnixStream> =
         (0..3).map(|_| UnixStream::connect(place.dir().join("kurator.sock")).unwrap()).collect();
     let begun = Instant::now();
-    let start = say(&place, b"ping\n");
+    let start = send_bytes(&place, b"ping\n");
     assert!(start.ends_with("\nok\n"), "{start}");
-    assert_eq!(say(&place, b"ping\n"), start);
+    assert_eq!(send_bytes(&place, b"ping\n"), start);
     assert_eq!(
-        say(&place, b"\xff\xfe\x00\n").lines().next(),
+        send_bytes(&place, b"\xff\xfe\x00\n").lines().next(),
         Some("error: a command is UTF-8 text: invalid utf-8 sequence of 1 bytes from index 0")
     );
-    assert_eq!(say(&place, &[b'x'; 4096]), "error: a command is one line of at most 4096 bytes\n");
-    assert_eq!(say(&place, b"stop"), "error: a command is one line of at most 4096 bytes\n");
+    assert_eq!(send_bytes(&place, &[b'x'; 4096]), "error: a command is one line of at most 4096 bytes\n");
+    assert_eq!(send_bytes(&place, b"stop"), "error: a command is one line of at most 4096 bytes\n");
     assert!(
-        say(&place, b"dance\n").starts_with("error: \"dance\" is not understood; a command is one of ping, address, ")
+        send_bytes(&place, b"dance\n")
+            .starts_with("error: \"dance\" is not understood; a command is one of ping, address, ")
     );
-    assert_eq!(say(&place, b"unplugged\n"), "ok\n");
-    assert!(say(&place, b"unplug beijing\n").starts_with("error: no demo runs here"));
-    assert!(say(&place, b"stop\n").ends_with("ok\n"));
+    assert_eq!(send_bytes(&place, b"unplugged\n"), "ok\n");
+    assert!(send_bytes(&place, b"unplug beijing\n").starts_with("error: no demo runs here"));
+    assert!(send_bytes(&place, b"stop\n").ends_with("ok\n"));
     assert_eq!(place.ended(), Some(0));
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     drop(silent);

@@ -9,7 +9,7 @@ use super::Api;
 use crate::answer::{Question, limited};
 use crate::exchange::{Ask, JSON, METADATA, METADATA_LIST, exchange};
 use crate::failure::Error;
-use crate::json::{Budget, Page};
+use crate::json::{Budget, Page, parse_within};
 use crate::limit;
 use crate::resource::{Resource, encode};
 
@@ -91,12 +91,36 @@ struct Progress {
 }
 
 /// What an object becomes, and the bytes in memory behind it.
-pub(crate) type Kept<T> = Option<(T, usize)>;
+pub type Kept<T> = Option<(T, usize)>;
 
 /// What a projection keeps, weighed.
 pub(crate) fn weighed<T: Weigh>(item: T) -> (T, usize) {
     let weight = item.weight();
     (item, weight)
+}
+
+/// Makes of the objects of a list or a watch what is kept of them.
+pub trait Project<T> {
+    /// What is kept of an object that a list writes like this; `None` when it has to be parsed to know. Nothing checks
+    /// such an object: the text is one of which it is known that it was right.
+    fn recognize(&mut self, _text: &str) -> Kept<T> {
+        None
+    }
+
+    /// What is kept of an object; `None` skips it. `text` is how a list wrote it; a watch has none.
+    fn project(&mut self, object: Value, text: Option<&str>) -> Kept<T>;
+
+    /// A list is over, also when it failed.
+    fn list_ended(&mut self) {}
+}
+
+/// Projects each object by a function.
+pub(crate) struct Each<F>(pub(crate) F);
+
+impl<T, F: FnMut(Value) -> Kept<T>> Project<T> for Each<F> {
+    fn project(&mut self, object: Value, _text: Option<&str>) -> Kept<T> {
+        (self.0)(object)
+    }
 }
 
 impl Api {
@@ -107,7 +131,7 @@ impl Api {
     pub async fn list(&self, resource: &Resource, namespace: &str, selection: &Selection) -> Result<List, Error> {
         let heap = Budget::new(self.limits.list_memory);
         // They were weighed while they were parsed.
-        self.list_within(resource, namespace, selection, heap, true, |object| Some((object, 0))).await
+        self.list_within(resource, namespace, selection, heap, true, &mut Each(|object| Some((object, 0)))).await
     }
 
     /// The same, and keeps of each object what `project` makes of it: nothing, if it is `None`. An object is forgotten
@@ -122,29 +146,32 @@ impl Api {
         selection: &Selection,
         mut project: impl FnMut(Value) -> Option<T>,
     ) -> Result<List<T>, Error> {
-        self.list_kept(resource, namespace, selection, |object| project(object).map(weighed)).await
+        let mut each = Each(|object| project(object).map(weighed));
+        self.list_kept(resource, namespace, selection, &mut each).await
     }
 
     /// The same with a projection that says what its items weigh.
-    pub(crate) async fn list_kept<T>(
+    pub(crate) async fn list_kept<T, P: Project<T> + ?Sized>(
         &self,
         resource: &Resource,
         namespace: &str,
         selection: &Selection,
-        project: impl FnMut(Value) -> Kept<T>,
+        project: &mut P,
     ) -> Result<List<T>, Error> {
         let heap = Budget::new(limit::OBJECT_MEMORY_MAX);
-        self.list_within(resource, namespace, selection, heap, false, project).await
+        let listed = self.list_within(resource, namespace, selection, heap, false, project).await;
+        project.list_ended();
+        listed
     }
 
-    async fn list_within<T>(
+    async fn list_within<T, P: Project<T> + ?Sized>(
         &self,
         resource: &Resource,
         namespace: &str,
         selection: &Selection,
         mut heap: Budget,
         kept: bool,
-        mut project: impl FnMut(Value) -> Kept<T>,
+        project: &mut P,
     ) -> Result<List<T>, Error> {
         let end = Instant::now() + self.limits.list;
         let (collection, selectors) = (resource.collection(namespace), selection.query());
@@ -176,23 +203,30 @@ impl Api {
             self.count_page(&mut progress, bytes.len())?;
             let mut wrong = None;
             let before = progress.objects;
-            let mut take = |object: Value| {
-                let checked = question.check(&object).and_then(|()| self.count_object(&mut progress));
-                let taken = checked.and_then(|()| match project(object) {
-                    Some((item, weight)) => {
+            let mut take_object = |text: &str, heap: &mut Budget| {
+                let mut taken = || {
+                    self.count_object(&mut progress)?;
+                    let projected = match project.recognize(text) {
+                        None => {
+                            let object = parse_within(text.as_bytes(), heap)?;
+                            question.check(&object)?;
+                            project.project(object, Some(text))
+                        }
+                        recognized => recognized,
+                    };
+                    if let Some((item, weight)) = projected {
                         self.count_kept(&mut progress, size_of::<T>() + weight)?;
                         out.push(item);
-                        Ok(())
                     }
-                    None => Ok(()),
-                });
-                taken.map_err(|error| {
+                    Ok(())
+                };
+                taken().map_err(|error| {
                     wrong = Some(error);
                     Error::Malformed("it is not what was asked for".to_owned())
                 })
             };
             let mut reader = serde_json::Deserializer::from_slice(&bytes);
-            let page = Page { budget: &mut heap, kept, take: &mut take }.deserialize(&mut reader);
+            let page = Page { budget: &mut heap, kept, take: &mut take_object }.deserialize(&mut reader);
             let page = page.and_then(|page| reader.end().map(|()| page));
             let page = match (page, wrong) {
                 (_, Some(error)) => return Err(error),

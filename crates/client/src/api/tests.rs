@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::failure::Class;
-use crate::fake::{self, Asked, endless, reply, server, simple};
+use crate::fake::{self, Received, endless, reply, server, simple};
 
 fn maps() -> Resource {
     Resource::core("ConfigMap", "configmaps", true)
@@ -97,7 +97,7 @@ async fn an_answer_that_comes_too_late_or_drips_for_ever_ends_at_the_deadline() 
 
 #[tokio::test(start_paused = true)]
 async fn a_server_of_which_a_part_is_silent_is_not_unreachable() {
-    async fn ask(rest: u16) -> Error {
+    async fn refusal_with_rest(rest: u16) -> Error {
         let (api, _) = simple(move |_, asked| match asked.line.as_str() {
             "GET /api/v1/namespaces/kube-system" => (rest, "{}".to_owned()),
             _ => (503, json!({"message": "the webhook does not answer"}).to_string()),
@@ -105,11 +105,11 @@ async fn a_server_of_which_a_part_is_silent_is_not_unreachable() {
         api.create(&maps(), "shop", &map("a")).await.unwrap_err()
     }
     for rest in [200, 403, 404] {
-        let error = ask(rest).await;
+        let error = refusal_with_rest(rest).await;
         assert_eq!((error.class(), error.reason(), error.code()), (Class::Retry, "Unavailable", Some(503)));
         assert_eq!(error.to_string(), "the webhook does not answer; the rest of it answers");
     }
-    assert_eq!(ask(503).await.class(), Class::Unreachable);
+    assert_eq!(refusal_with_rest(503).await.class(), Class::Unreachable);
 }
 
 #[tokio::test(start_paused = true)]
@@ -122,17 +122,17 @@ async fn what_readyz_says_is_an_answer_and_nothing_else_is_asked() {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_server_says_is_read_up_to_a_limit() {
-    async fn said(status: u16, body: &str) -> Result<Bytes, Error> {
+    async fn read_readyz(status: u16, body: &str) -> Result<Bytes, Error> {
         let body = body.to_owned();
         let (api, _) = simple(move |_, _| (status, body.clone()));
         api.read_bytes("/readyz", 8).await
     }
     let refused = async |status, body: &str| {
-        let error = said(status, body).await.unwrap_err();
+        let error = read_readyz(status, body).await.unwrap_err();
         (error.code(), error.to_string())
     };
-    assert_eq!(said(200, "12345678").await.unwrap(), "12345678");
-    let large = said(200, "123456789").await.unwrap_err();
+    assert_eq!(read_readyz(200, "12345678").await.unwrap(), "12345678");
+    let large = read_readyz(200, "123456789").await.unwrap_err();
     assert_eq!(large.to_string(), "the answer is larger than 8 bytes");
     let long = refused(500, &"x".repeat(10_000)).await;
     assert_eq!((long.0, long.1.len()), (Some(500), limit::WORDS_MAX));
@@ -220,7 +220,7 @@ async fn each_verb_asks_what_its_name_says() {
         .lock()
         .unwrap()
         .iter()
-        .map(|Asked { line, accept, content_type, body }| format!("{line} | {accept} | {content_type} | {body}"))
+        .map(|Received { line, accept, content_type, body }| format!("{line} | {accept} | {content_type} | {body}"))
         .map(|line| line.replace(&object.to_string(), "OBJECT"))
         .collect();
     let at = "/api/v1/namespaces/shop/configmaps";

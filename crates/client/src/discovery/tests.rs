@@ -89,7 +89,7 @@ async fn a_document_about_another_version_is_refused_and_names_of_versions_do_no
     for n in 0..2 * limit::DISCOVERY_DOCUMENTS_MAX {
         assert!(discovery.find(&GroupVersionKind::new("g", format!("v{n}"), "K")).await.unwrap().is_none());
     }
-    assert!(discovery.known().len() <= limit::DISCOVERY_DOCUMENTS_MAX);
+    assert!(discovery.lock_known().len() <= limit::DISCOVERY_DOCUMENTS_MAX);
 }
 
 #[tokio::test(start_paused = true)]
@@ -151,7 +151,7 @@ async fn kinds_of_many_documents_are_forgotten_together() {
     let discovery = Discovery::new(api);
     for n in 0..20 {
         assert!(discovery.find(&GroupVersionKind::new("g", format!("v{n}"), "B")).await.unwrap().is_some());
-        let slots: Vec<Slot> = discovery.known().values().cloned().collect();
+        let slots: Vec<Slot> = discovery.lock_known().values().cloned().collect();
         let kept: usize = slots.iter().map(|slot| slot.try_lock().unwrap().resources.len()).sum();
         assert!(kept <= limit::DISCOVERY_KEPT_MAX, "{kept}");
     }

@@ -49,7 +49,8 @@ fn of_a_page_one_object_at_a_time_is_in_memory() {
     let text = page.to_string();
     let read = |kept: bool| {
         let mut count = 0;
-        let mut take = |_| {
+        let mut take = |text: &str, budget: &mut Budget| {
+            parse_within(text.as_bytes(), budget)?;
             count += 1;
             Ok(())
         };

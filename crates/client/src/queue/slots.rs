@@ -49,7 +49,7 @@ impl<K: Ord + Clone> Slots<K> {
     }
 
     /// The next key that is due; or when one will be.
-    pub(super) fn take(&mut self, now: Instant) -> Result<K, Option<Instant>> {
+    pub(super) fn next_due(&mut self, now: Instant) -> Result<K, Option<Instant>> {
         match self.order.first() {
             Some((due, _)) if *due > now => return Err(Some(*due)),
             None => return Err(None),

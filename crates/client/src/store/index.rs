@@ -7,7 +7,7 @@ use super::{Entry, NamespacedName};
 
 /// One way of looking up a kind: a name, and the terms under which an object is found.
 pub struct Index<K> {
-    /// What [`super::Store::by`] asks for.
+    /// What [`super::Store::by_index`] asks for.
     pub name: &'static str,
     /// The object's terms. The same object must always have the same terms.
     pub terms: fn(&K) -> Vec<String>,

@@ -44,7 +44,7 @@ fn expired() -> String {
 
 /// One answer of a script.
 #[derive(Clone)]
-enum Say {
+enum Scripted {
     /// These lines, and the end of the body.
     Closed(Vec<String>),
     /// These lines, and then nothing for ever.
@@ -58,17 +58,17 @@ enum Say {
 }
 
 /// Follows a server that answers as the script says, and then refuses.
-fn follow(script: Vec<Say>) -> (Watch<String>, Log) {
+fn follow(script: Vec<Scripted>) -> (Watch<String>, Log) {
     let script = Arc::new(script);
     let (api, log) = server(move |nth, _| {
-        let say = script.get(nth).cloned().unwrap_or(Say::Refuse(418));
+        let scripted = script.get(nth).cloned().unwrap_or(Scripted::Refuse(418));
         async move {
-            match say {
-                Say::Closed(lines) => reply(200, closed(lines)),
-                Say::Open(lines) => reply(200, open(lines)),
-                Say::Refuse(code) => reply(code, closed(vec!["no".to_owned()])),
-                Say::Endless => reply(200, endless("{\"type\":\"", "xxxxxxxx")),
-                Say::Nothing => Err("no connection".into()),
+            match scripted {
+                Scripted::Closed(lines) => reply(200, closed(lines)),
+                Scripted::Open(lines) => reply(200, open(lines)),
+                Scripted::Refuse(code) => reply(code, closed(vec!["no".to_owned()])),
+                Scripted::Endless => reply(200, endless("{\"type\":\"", "xxxxxxxx")),
+                Scripted::Nothing => Err("no connection".into()),
             }
         }
     });
@@ -108,14 +108,14 @@ const WATCH: &str = "watch=true&allowWatchBookmarks=true&timeoutSeconds=570&reso
 #[tokio::test(start_paused = true)]
 async fn a_list_and_then_each_change_and_on_from_there_when_the_request_ends() {
     let (mut watch, log) = follow(vec![
-        Say::Closed(list(5, &[map("a", 3), map("skipped", 4)])),
-        Say::Closed(vec![
+        Scripted::Closed(list(5, &[map("a", 3), map("skipped", 4)])),
+        Scripted::Closed(vec![
             event("ADDED", map("b", 6)),
             event("MODIFIED", map("skipped", 7)),
             event("DELETED", map("a", 8)),
             bookmark(20),
         ]),
-        Say::Open(vec![event("MODIFIED", map("b", 21))]),
+        Scripted::Open(vec![event("MODIFIED", map("b", 21))]),
     ]);
     assert_eq!(watch.version(), None);
     assert_eq!(events(&mut watch, 4).await, ["= a @5", "+ b @6", "- a @8", "+ b @21"]);
@@ -125,7 +125,7 @@ async fn a_list_and_then_each_change_and_on_from_there_when_the_request_ends() {
 
 #[tokio::test(start_paused = true)]
 async fn another_watch_goes_on_where_one_was() {
-    let (watch, log) = follow(vec![Say::Open(vec![event("ADDED", map("b", 6))])]);
+    let (watch, log) = follow(vec![Scripted::Open(vec![event("ADDED", map("b", 6))])]);
     let mut watch = watch.resume("5").selection(Selection::labels("a=b"));
     assert_eq!(events(&mut watch, 1).await, ["+ b @6"]);
     assert_eq!(asked(&log), [format!("{WATCH}5&labelSelector=a%3Db")]);
@@ -133,8 +133,8 @@ async fn another_watch_goes_on_where_one_was() {
 
 #[tokio::test(start_paused = true)]
 async fn a_position_that_is_no_longer_kept_means_a_list() {
-    for gone in [Say::Refuse(410), Say::Closed(vec![expired()])] {
-        let (watch, _) = follow(vec![gone, Say::Closed(list(9, &[map("a", 9)])), Say::Open(vec![])]);
+    for gone in [Scripted::Refuse(410), Scripted::Closed(vec![expired()])] {
+        let (watch, _) = follow(vec![gone, Scripted::Closed(list(9, &[map("a", 9)])), Scripted::Open(vec![])]);
         assert_eq!(events(&mut watch.resume("5"), 1).await, ["= a @9"]);
     }
 }
@@ -144,16 +144,17 @@ async fn a_line_without_end_or_about_something_else_is_not_believed() {
     let mut secret = map("a", 7);
     secret["kind"] = json!("Secret");
     let bad = [
-        Say::Endless,
-        Say::Closed(vec![event("MODIFIED", secret)]),
-        Say::Closed(vec![event("MODIFIED", json!(null))]),
-        Say::Closed(vec![event("RENAMED", map("a", 7))]),
-        Say::Closed(vec!["not json".to_owned()]),
-        Say::Closed(vec![event("ERROR", json!({"code": 500, "reason": "InternalError"}))]),
+        Scripted::Endless,
+        Scripted::Closed(vec![event("MODIFIED", secret)]),
+        Scripted::Closed(vec![event("MODIFIED", json!(null))]),
+        Scripted::Closed(vec![event("RENAMED", map("a", 7))]),
+        Scripted::Closed(vec!["not json".to_owned()]),
+        Scripted::Closed(vec![event("ERROR", json!({"code": 500, "reason": "InternalError"}))]),
     ];
     for bad in bad {
-        let listed = || Say::Closed(list(5, &[]));
-        let (mut watch, _) = follow(vec![listed(), bad.clone(), listed(), bad.clone(), listed(), Say::Open(vec![])]);
+        let listed = || Scripted::Closed(list(5, &[]));
+        let (mut watch, _) =
+            follow(vec![listed(), bad.clone(), listed(), bad.clone(), listed(), Scripted::Open(vec![])]);
         let seen = events(&mut watch, 4).await;
         assert_eq!((seen[0].as_str(), seen[1].as_str(), seen[3].as_str()), ("=  @5", "=  @5", "=  @5"));
         assert!(["refused: BadAnswer", "refused: InternalError"].contains(&seen[2].as_str()), "{seen:?}");
@@ -162,25 +163,32 @@ async fn a_line_without_end_or_about_something_else_is_not_believed() {
 
 #[tokio::test(start_paused = true)]
 async fn one_lost_connection_is_no_outage_and_two_are() {
-    let (mut watch, _) = follow(vec![Say::Nothing, Say::Closed(list(5, &[])), Say::Open(vec![])]);
+    let (mut watch, _) = follow(vec![Scripted::Nothing, Scripted::Closed(list(5, &[])), Scripted::Open(vec![])]);
     assert_eq!(events(&mut watch, 1).await, ["=  @5"]);
-    let (mut watch, _) = follow(vec![Say::Nothing, Say::Nothing, Say::Closed(list(5, &[])), Say::Open(vec![])]);
+    let (mut watch, _) =
+        follow(vec![Scripted::Nothing, Scripted::Nothing, Scripted::Closed(list(5, &[])), Scripted::Open(vec![])]);
     assert_eq!(events(&mut watch, 2).await, ["lost: Unreachable", "=  @5"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_refused_or_not_served_is_said_at_once_and_tried_again() {
-    let (mut watch, _) = follow(vec![Say::Refuse(404), Say::Refuse(403), Say::Closed(list(5, &[])), Say::Open(vec![])]);
+    let (mut watch, _) = follow(vec![
+        Scripted::Refuse(404),
+        Scripted::Refuse(403),
+        Scripted::Closed(list(5, &[])),
+        Scripted::Open(vec![]),
+    ]);
     assert_eq!(events(&mut watch, 3).await, ["absent", "refused: ServerError", "=  @5"]);
     // A part of the server: the rest of it answers.
-    let (mut watch, _) = follow(vec![Say::Refuse(503), Say::Refuse(404), Say::Refuse(503), Say::Refuse(404)]);
+    let (mut watch, _) =
+        follow(vec![Scripted::Refuse(503), Scripted::Refuse(404), Scripted::Refuse(503), Scripted::Refuse(404)]);
     assert_eq!(events(&mut watch, 1).await, ["refused: Unavailable"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_watch_does_not_list_again_and_again() {
-    let mut script = vec![Say::Closed(list(5, &[]))];
-    script.extend(vec![Say::Refuse(403); 5]);
+    let mut script = vec![Scripted::Closed(list(5, &[]))];
+    script.extend(vec![Scripted::Refuse(403); 5]);
     let (mut watch, log) = follow(script);
     events(&mut watch, 6).await;
     assert_eq!(asked(&log).iter().filter(|line| line.starts_with("limit")).count(), 1);
@@ -190,10 +198,10 @@ async fn a_refused_watch_does_not_list_again_and_again() {
 async fn a_version_that_is_refused_is_not_asked_for_again() {
     for code in [400, 414, 422] {
         let (mut watch, log) = follow(vec![
-            Say::Closed(list(5, &[])),
-            Say::Refuse(code),
-            Say::Closed(list(7, &[])),
-            Say::Open(vec![event("ADDED", map("a", 8))]),
+            Scripted::Closed(list(5, &[])),
+            Scripted::Refuse(code),
+            Scripted::Closed(list(7, &[])),
+            Scripted::Open(vec![event("ADDED", map("a", 8))]),
         ]);
         assert_eq!(events(&mut watch, 4).await, ["=  @5", "refused: ServerError", "=  @7", "+ a @8"]);
         assert_eq!(asked(&log)[3], format!("{WATCH}7"));
@@ -206,9 +214,9 @@ async fn a_version_or_a_name_that_none_can_be_is_not_kept() {
     long["metadata"]["resourceVersion"] = "7".repeat(70_000).into();
     let bad = [event("BOOKMARK", long.clone()), event("ADDED", long), event("ADDED", map(&"x".repeat(5_000), 7))];
     for bad in bad {
-        let listed = || Say::Closed(list(5, &[]));
-        let bad = || Say::Closed(vec![bad.clone()]);
-        let (mut watch, log) = follow(vec![listed(), bad(), listed(), bad(), listed(), Say::Open(vec![])]);
+        let listed = || Scripted::Closed(list(5, &[]));
+        let bad = || Scripted::Closed(vec![bad.clone()]);
+        let (mut watch, log) = follow(vec![listed(), bad(), listed(), bad(), listed(), Scripted::Open(vec![])]);
         assert_eq!(events(&mut watch, 4).await, ["=  @5", "=  @5", "refused: BadAnswer", "=  @5"]);
         assert!(asked(&log).iter().all(|line| line.len() < 200));
     }
@@ -241,8 +249,12 @@ async fn a_server_that_only_talks_is_given_up_for_longer_each_time() {
 
 #[tokio::test(start_paused = true)]
 async fn a_caller_that_forgot_what_it_was_told_gets_a_list_after_the_pause() {
-    let script =
-        vec![Say::Closed(list(5, &[])), Say::Refuse(403), Say::Closed(list(7, &[map("a", 7)])), Say::Open(vec![])];
+    let script = vec![
+        Scripted::Closed(list(5, &[])),
+        Scripted::Refuse(403),
+        Scripted::Closed(list(7, &[map("a", 7)])),
+        Scripted::Open(vec![]),
+    ];
     let (mut watch, _) = follow(script);
     assert_eq!(events(&mut watch, 2).await, ["=  @5", "refused: ServerError"]);
     let refused = Instant::now();
@@ -254,8 +266,11 @@ async fn a_caller_that_forgot_what_it_was_told_gets_a_list_after_the_pause() {
 
 #[tokio::test(start_paused = true)]
 async fn silence_ends_a_request_and_bookmarks_keep_it() {
-    let (mut watch, log) =
-        follow(vec![Say::Closed(list(5, &[])), Say::Open(vec![]), Say::Open(vec![event("ADDED", map("a", 6))])]);
+    let (mut watch, log) = follow(vec![
+        Scripted::Closed(list(5, &[])),
+        Scripted::Open(vec![]),
+        Scripted::Open(vec![event("ADDED", map("a", 6))]),
+    ]);
     let start = Instant::now();
     assert_eq!(events(&mut watch, 2).await, ["=  @5", "+ a @6"]);
     assert_eq!(start.elapsed(), limit::WATCH_SILENCE);
@@ -330,7 +345,7 @@ async fn nothing_is_lost_when_the_wait_for_an_event_is_given_up() {
 
 #[tokio::test(start_paused = true)]
 async fn an_idle_watch_is_small() {
-    let (watch, _) = follow(vec![Say::Closed(list(5, &[])), Say::Open(vec![])]);
+    let (watch, _) = follow(vec![Scripted::Closed(list(5, &[])), Scripted::Open(vec![])]);
     let idle = watch.follow(|_| {});
     // A thousand members with ten watches each: 20 MB, without their connections.
     assert!(size_of_val(&idle) + size_of::<Stream>() < 2048, "{} + {}", size_of_val(&idle), size_of::<Stream>());

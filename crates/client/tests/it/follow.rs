@@ -35,12 +35,12 @@ async fn a_store_follows_a_kind_and_its_writer_sees_its_own_writes() {
     let (running, watch, stopped) = (store.clone(), store.watch(api.clone()).namespace("default"), stop.clone());
     let task = tokio::spawn(async move { running.run(watch, stopped).await });
     timeout(DEADLINE, store.synced()).await.unwrap();
-    assert_eq!(store.by("team", "red").len(), 1);
+    assert_eq!(store.by_index("team", "red").len(), 1);
 
     let typed = api.typed::<ConfigMap>();
     let mut b = typed.create(&serde_json::from_value(in_default(map("b", "red"))).unwrap()).await.unwrap();
     store.learn(b.clone());
-    assert_eq!(store.by("team", "red").len(), 2, "before the watch says so");
+    assert_eq!(store.by_index("team", "red").len(), 2, "before the watch says so");
     b.data = Some([("team".to_owned(), "blue".to_owned())].into());
     typed.replace(&b).await.unwrap();
     typed.delete("default", "a", &Default::default()).await.unwrap();
@@ -51,8 +51,8 @@ async fn a_store_follows_a_kind_and_its_writer_sees_its_own_writes() {
     };
     timeout(DEADLINE, done).await.unwrap();
     assert_eq!(*told.lock().unwrap(), ["+default/a", "+default/b", "+default/b", "-default/a"]);
-    assert_eq!(store.by("team", "blue")[0].name_any(), "b");
-    assert!(store.by("team", "red").is_empty());
+    assert_eq!(store.by_index("team", "blue")[0].name_any(), "b");
+    assert!(store.by_index("team", "red").is_empty());
     stop.cancel();
     task.await.unwrap();
 }

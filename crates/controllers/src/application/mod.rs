@@ -16,10 +16,10 @@
 //! looked after until its tombstones are gone.
 
 mod apply;
-mod asked;
 mod observe;
 mod status;
 mod watch;
+mod without_status;
 
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ use client::Next;
 use client::queue::note_generation;
 use client::{Api, NamespacedName, Store};
 
-use asked::Asked;
+use without_status::WithoutStatus;
 
 /// Field manager of Decisions and Revisions, and of the source's part of the status.
 const FIELD_MANAGER: &str = "kurator-application";
@@ -121,6 +121,6 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteErro
 
 /// The Applications that have something in a member, or are about to.
 fn with_member(decisions: &Store<Decision>, member: &str) -> Vec<NamespacedName> {
-    let all = decisions.by(crate::record::MEMBER, member);
+    let all = decisions.by_index(crate::record::MEMBER, member);
     all.iter().filter_map(|decision| application_of(&decision.spec.unit.owner())).collect()
 }

@@ -51,9 +51,9 @@ impl World {
         let fleet = named.and_then(|name| ctx.fleets.get(&key.beside(name)));
         let candidates = named.map(|name| candidates(ctx, key, name, fleet.as_deref())).unwrap_or_default();
         let units = application.map(|a| units(a, &candidates, &source)).unwrap_or_default();
-        let revisions = ctx.revisions.by(OWNER, &term);
+        let revisions = ctx.revisions.by_index(OWNER, &term);
         let decisions: BTreeMap<String, DecisionSpec> =
-            ctx.decisions.by(OWNER, &term).iter().map(|d| (d.name_any(), d.spec.clone())).collect();
+            ctx.decisions.by_index(OWNER, &term).iter().map(|d| (d.name_any(), d.spec.clone())).collect();
         Ok(Self {
             facts: owner_facts(application, fleet.as_deref()),
             source,
@@ -114,7 +114,7 @@ fn candidates(ctx: &Ctx, key: &NamespacedName, name: &str, fleet: Option<&Fleet>
     let candidates = fleet.spec.clusters.iter().map(|entry| {
         let origin = origin::of_entry(&key.namespace, entry);
         let facts = origin.as_ref().and_then(|origin| ctx.origins.get(origin));
-        let records = origin.map(|origin| ctx.clusters.by(ORIGIN, &origin.to_string())).unwrap_or_default();
+        let records = origin.map(|origin| ctx.clusters.by_index(ORIGIN, &origin.to_string())).unwrap_or_default();
         let records: Vec<MemberName> = records.iter().filter_map(|record| record.name_any().parse().ok()).collect();
         let (says, wants) = facts.as_ref().map(|f| (f.says.as_ref(), f.wants.as_ref())).unwrap_or_default();
         Candidate {

@@ -68,7 +68,7 @@ pub(super) async fn write(
 /// Must the news of the source wait, as the stored decisions are?
 fn is_ready_stale(ctx: &Ctx, key: &NamespacedName, application: &Application, now: Timestamp) -> bool {
     let owner = owner_of_application(key);
-    let decisions = ctx.decisions.by(OWNER, &owner.to_string());
+    let decisions = ctx.decisions.by_index(OWNER, &owner.to_string());
     let decisions: BTreeMap<_, _> = decisions.iter().map(|d| (d.name_any(), d.spec.clone())).collect();
     let names = decisions.values().flat_map(|d| d.members.keys());
     let members: BTreeMap<_, _> = names.filter_map(|name| Some((name.clone(), ctx.members.facts(name)?))).collect();

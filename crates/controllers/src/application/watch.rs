@@ -8,7 +8,7 @@ use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::fleet::v1alpha1::ClusterRef;
 use plan::reach::{Reach, reach};
 
-use super::{Asked, with_member};
+use super::{WithoutStatus, with_member};
 use crate::changes::Changes;
 use crate::index::{ENTRY, FLEET, SECRET};
 use crate::origin::{self, OriginFacts};
@@ -31,9 +31,9 @@ pub(crate) fn watch_decisions(stores: &Stores, queue: &Queue<NamespacedName>) {
 /// An Application: itself. What is only said of it, mostly by ourselves, is gathered.
 pub(crate) fn watch_applications(stores: &Stores, queue: &Queue<NamespacedName>) {
     let (applications, decisions) = (queue.clone(), stores.decisions.clone());
-    let asked: Changes<Asked> = Changes::new();
+    let asked: Changes<WithoutStatus> = Changes::new();
     stores.applications.on_change(move |key, application| {
-        if asked.replace(key, application.map(|a| Asked::of(a))).is_some() {
+        if asked.replace(key, application.map(|a| WithoutStatus::of(a))).is_some() {
             applications.add(key.clone());
         } else {
             gathered(&decisions, &owner_of_application(key), &applications);
@@ -47,7 +47,7 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
     // A Secret: the Applications whose source's credentials are in it.
     let (applications, known) = (queue.clone(), stores.applications.clone());
     stores.secrets.on_change(move |key| {
-        known.by(SECRET, &key.to_string()).iter().for_each(|a| applications.add(NamespacedName::of(a.as_ref())));
+        known.by_index(SECRET, &key.to_string()).iter().for_each(|a| applications.add(NamespacedName::of(a.as_ref())));
     });
 
     // A Fleet whose list changed, or how many members may leave at once: the Applications that name it.
@@ -57,7 +57,10 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
         let said = fleet
             .and_then(|f| Some((origin::list_of(f)?, plan::application::removals(f.metadata.annotations.as_ref()))));
         if lists.replace(key, said).is_some() {
-            known.by(FLEET, &key.to_string()).iter().for_each(|a| applications.add(NamespacedName::of(a.as_ref())));
+            known
+                .by_index(FLEET, &key.to_string())
+                .iter()
+                .for_each(|a| applications.add(NamespacedName::of(a.as_ref())));
         }
     });
 
@@ -69,9 +72,9 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
     stores.attached.on_change(move |key, attached| {
         let now = attached.map(|a| origin::facts(a));
         let Some(before) = facts.replace(key, now.clone()) else { return };
-        for fleet in fleets.by(ENTRY, &key.to_string()) {
+        for fleet in fleets.by_index(ENTRY, &key.to_string()) {
             let term = NamespacedName::of(fleet.as_ref()).to_string();
-            known.by(FLEET, &term).iter().for_each(|a| applications.add(NamespacedName::of(a.as_ref())));
+            known.by_index(FLEET, &term).iter().for_each(|a| applications.add(NamespacedName::of(a.as_ref())));
         }
         for member in before.into_iter().chain(now).filter_map(|facts| facts.wants) {
             with_member(&decisions, member.as_str()).into_iter().for_each(|key| applications.add(key));
@@ -88,9 +91,9 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
         let Some(before) = facts.replace(key, now.clone()) else { return };
         with_member(&decisions, &key.name).into_iter().for_each(|key| applications.add(key));
         for origin in before.into_iter().chain(now).filter_map(|facts| facts.origin) {
-            for fleet in fleets.by(ENTRY, &NamespacedName::new(origin.namespace, origin.name).to_string()) {
+            for fleet in fleets.by_index(ENTRY, &NamespacedName::new(origin.namespace, origin.name).to_string()) {
                 let term = NamespacedName::of(fleet.as_ref()).to_string();
-                known.by(FLEET, &term).iter().for_each(|a| applications.add(NamespacedName::of(a.as_ref())));
+                known.by_index(FLEET, &term).iter().for_each(|a| applications.add(NamespacedName::of(a.as_ref())));
             }
         }
     });
@@ -112,7 +115,7 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
         let Some(before) = reports.replace(key, status.cloned()) else { return };
         let changed = record::changed_units(before.as_deref(), status.map(Arc::as_ref));
         for (unit, (was, is)) in changed {
-            let is_weighed = || !known.by(WAITING, &unit.to_string()).is_empty();
+            let is_weighed = || !known.by_index(WAITING, &unit.to_string()).is_empty();
             if plan::unit::decides(was, is, is_weighed) {
                 gathered(&decisions, &unit.owner(), &applications);
             }

@@ -46,7 +46,7 @@ impl Observed {
 
 pub(super) async fn observe(ctx: &Ctx, member: &MemberName) -> Observed {
     let mut out = Observed { decisions: Vec::new(), bundles: BTreeMap::new(), waiting: BTreeMap::new(), again: None };
-    for decision in ctx.decisions.by(MEMBER, member.as_str()) {
+    for decision in ctx.decisions.by_index(MEMBER, member.as_str()) {
         let Some(entry) = decision.spec.members.get(member) else { continue };
         let unit = decision.spec.unit.clone();
         let short = unit.short(&ctx.hub);

@@ -49,7 +49,7 @@ pub(super) fn link(report: &MemberReport, now: Timestamp) -> Option<MemberLink> 
 /// Everything that is to be stored of a member, by slice: what is stored, with what was reported since, of units that are
 /// decided.
 fn wanted(ctx: &Ctx, member: &MemberName, stored: &[Arc<MemberStatus>]) -> BTreeMap<u32, MemberStatusStatus> {
-    let decisions = ctx.decisions.by(MEMBER, member.as_str());
+    let decisions = ctx.decisions.by_index(MEMBER, member.as_str());
     let decided: BTreeSet<&UnitId> = decisions.iter().map(|d| &d.spec.unit).collect();
     let before: BTreeMap<u32, BTreeMap<UnitId, UnitStatus>> =
         stored.iter().filter_map(|s| Some((s.spec.slice, s.status.as_ref()?.units.clone()))).collect();
@@ -61,13 +61,13 @@ fn wanted(ctx: &Ctx, member: &MemberName, stored: &[Arc<MemberStatus>]) -> BTree
         let mut state = ctx.state();
         let State { unstored, waiting, .. } = &mut *state;
         let waiting = waiting.get(member);
-        let say = |(unit, status): (&UnitId, &mut UnitStatus)| {
+        let set_waiting = |(unit, status): (&UnitId, &mut UnitStatus)| {
             waiting.into_iter().for_each(|waiting| set_waiting_on(status, waiting.get(unit)));
         };
-        units.iter_mut().for_each(say);
+        units.iter_mut().for_each(set_waiting);
         if let Some(unstored) = unstored.get_mut(member) {
             unstored.units.retain(|unit, _| decided.contains(unit));
-            unstored.units.iter_mut().for_each(say);
+            unstored.units.iter_mut().for_each(set_waiting);
             units.extend(unstored.units.iter().map(|(unit, status)| (unit.clone(), status.clone())));
             link = unstored.link.clone().or(link);
         }
@@ -118,7 +118,7 @@ pub(super) async fn write(ctx: &Ctx, member: &MemberName, record: &Cluster) -> R
     let mut failed: Option<WriteError> = None;
     for other in &others {
         if let Err(error) = delete(ctx, other).await {
-            note(&mut failed, error);
+            keep_first_failure(&mut failed, error);
         }
     }
     let mut again: Option<Duration> = None;
@@ -138,13 +138,13 @@ pub(super) async fn write(ctx: &Ctx, member: &MemberName, record: &Cluster) -> R
             write_slice(ctx, member, object, status).await
         };
         if let Err(error) = written.await {
-            note(&mut failed, error);
+            keep_first_failure(&mut failed, error);
             waiting.push(slice);
         }
     }
     for surplus in stored.iter().filter(|s| !slices.contains_key(&s.spec.slice)) {
         if let Err(error) = delete(ctx, surplus).await {
-            note(&mut failed, error);
+            keep_first_failure(&mut failed, error);
         }
     }
     slices.retain(|slice, _| !waiting.contains(slice));
@@ -153,7 +153,7 @@ pub(super) async fn write(ctx: &Ctx, member: &MemberName, record: &Cluster) -> R
 }
 
 /// Keeps the first failure. A lost race is none: it counts only when there is nothing else.
-fn note(failed: &mut Option<WriteError>, error: WriteError) {
+fn keep_first_failure(failed: &mut Option<WriteError>, error: WriteError) {
     if failed.as_ref().is_none_or(WriteError::is_conflict) {
         *failed = Some(error);
     }

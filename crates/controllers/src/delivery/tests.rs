@@ -113,7 +113,7 @@ async fn one_members_pass_costs_its_own_decisions_and_one_units_status_its_own_m
         ctx.statuses.learn(stored(name, version + 1, units));
     }
     let own = UNITS * MEMBERS_OF_UNIT / MEMBERS;
-    let found = ctx.decisions.by(MEMBER, member(3).as_str());
+    let found = ctx.decisions.by_index(MEMBER, member(3).as_str());
     assert_eq!(found.len(), own, "of {UNITS} decisions");
     let observed = observe::observe(&ctx, &member(3)).await;
     assert_eq!(observed.bundles.len(), own);
@@ -121,7 +121,7 @@ async fn one_members_pass_costs_its_own_decisions_and_one_units_status_its_own_m
     assert_eq!(snapshot.units.len(), own);
     assert_eq!(record::slices_of(&ctx.statuses, &member(3)).len(), 1);
     let owner = unit(42).owner();
-    assert_eq!(ctx.statuses.by(record::OWNER, &owner.to_string()).len(), MEMBERS_OF_UNIT);
+    assert_eq!(ctx.statuses.by_index(record::OWNER, &owner.to_string()).len(), MEMBERS_OF_UNIT);
     assert_eq!(record::statuses_of(&ctx.statuses, &ctx.clusters, &owner).len(), MEMBERS_OF_UNIT);
     assert_eq!(controllers.stores.decisions_of(&unit(42)).len(), 1);
 
@@ -130,13 +130,13 @@ async fn one_members_pass_costs_its_own_decisions_and_one_units_status_its_own_m
     left.metadata.resource_version = Some((UNITS + 1).to_string());
     left.spec.members = BTreeMap::new();
     ctx.decisions.learn(left);
-    assert_eq!(ctx.decisions.by(MEMBER, member(3).as_str()).len(), own - 1);
+    assert_eq!(ctx.decisions.by_index(MEMBER, member(3).as_str()).len(), own - 1);
 }
 
 #[test]
 fn which_units_have_lists_to_weigh_follows_what_is_stored() {
     let statuses = Store::without_managed_fields(record::status_indexes());
-    let waiting = |statuses: &Store<MemberStatus>| statuses.by(WAITING, &unit(1).to_string()).len();
+    let waiting = |statuses: &Store<MemberStatus>| statuses.by_index(WAITING, &unit(1).to_string()).len();
     let report = |held| BTreeMap::from([(unit(1), status(held))]);
     statuses.learn(stored(member(1), 1, report(true)));
     statuses.learn(stored(member(2), 2, report(true)));

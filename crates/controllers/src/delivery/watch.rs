@@ -27,7 +27,7 @@ pub(super) fn watch(ctx: &Arc<Ctx>, stores: &Stores) {
     let (members, decisions) = (ctx.members.clone(), ctx.decisions.clone());
     stores.revisions.on_change(move |key, revision| {
         let Some(revision) = revision else { return };
-        let theirs = decisions.by(OWNER, &revision.spec.unit.owner().to_string());
+        let theirs = decisions.by_index(OWNER, &revision.spec.unit.owner().to_string());
         let waiting = theirs.iter().flat_map(|d| &d.spec.members).filter(|(_, entry)| entry.revision == key.name);
         waiting.for_each(|(member, _)| members.add(member.clone()));
     });
@@ -53,7 +53,7 @@ pub(super) fn watch(ctx: &Arc<Ctx>, stores: &Stores) {
     // A Secret: the members whose kubeconfig is in it.
     let (members, clusters) = (ctx.members.clone(), ctx.clusters.clone());
     stores.secrets.on_change(move |key| {
-        let names = clusters.by(SECRET, &key.to_string());
+        let names = clusters.by_index(SECRET, &key.to_string());
         let names = names.iter().filter_map(|c| kube::ResourceExt::name_any(c.as_ref()).parse().ok());
         names.for_each(|name| members.add(name));
     });

@@ -96,7 +96,7 @@ fn watch(ctx: &Ctx, queue: &Queue<NamespacedName>) {
         if facts.replace(key, attached.map(|a| origin::facts(a))).is_none() {
             return;
         }
-        all.by(ENTRY, &key.to_string()).iter().for_each(|f| fleets.add(NamespacedName::of(f.as_ref())));
+        all.by_index(ENTRY, &key.to_string()).iter().for_each(|f| fleets.add(NamespacedName::of(f.as_ref())));
         let label = attached.and_then(|a| a.labels().get(FLEET_NAME).cloned());
         label.into_iter().for_each(|fleet| fleets.add(key.beside(&fleet)));
     });

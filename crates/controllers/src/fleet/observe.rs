@@ -45,7 +45,7 @@ pub(super) fn observe(ctx: &Ctx, fleet: Option<&Fleet>, key: &NamespacedName) ->
 
 /// Applications that name the fleet and hold an edit.
 fn held(ctx: &Ctx, key: &NamespacedName) -> Vec<String> {
-    let all = ctx.applications.by(FLEET, &key.to_string());
+    let all = ctx.applications.by_index(FLEET, &key.to_string());
     let mut held: Vec<String> = all.iter().filter(|a| super::holds_edit(a)).map(|a| a.name_any()).collect();
     held.sort();
     held

@@ -96,7 +96,7 @@ fn owns_more(live: &Value, wanted: &Value) -> bool {
 /// The AttachedCluster is gone, or goes by another name: so are the records that it made and their connections, but for
 /// the one that it has now. Nothing is deleted in the member.
 pub(super) async fn detach(ctx: &Ctx, key: &NamespacedName, but: Option<&MemberName>) -> Result<(), WriteError> {
-    for cluster in ctx.clusters.by(ORIGIN, &origin::of_attached(key).to_string()) {
+    for cluster in ctx.clusters.by_index(ORIGIN, &origin::of_attached(key).to_string()) {
         let name = cluster.name_any();
         if but.is_some_and(|but| but.as_str() == name) {
             continue;

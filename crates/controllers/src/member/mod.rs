@@ -102,14 +102,14 @@ fn watch(ctx: &Arc<Ctx>, deps: &Deps) {
     // A Secret: the AttachedClusters whose kubeconfig is in it.
     let (queue, attached) = (ctx.queue.clone(), ctx.attached.clone());
     deps.stores.secrets.on_change(move |key| {
-        attached.by(SECRET, &key.to_string()).iter().for_each(|a| queue.add(NamespacedName::of(a.as_ref())));
+        attached.by_index(SECRET, &key.to_string()).iter().for_each(|a| queue.add(NamespacedName::of(a.as_ref())));
     });
 
     // A member's record: the AttachedCluster that made it, and those that want its name.
     let (queue, attached) = (ctx.queue.clone(), ctx.attached.clone());
     let ids: Changes<Option<String>> = Changes::new();
     deps.stores.clusters.on_change(move |key, cluster| {
-        let claims = attached.by(CLAIM, &key.name);
+        let claims = attached.by_index(CLAIM, &key.name);
         claims.iter().for_each(|a| queue.add(NamespacedName::of(a.as_ref())));
         let origin = cluster.and_then(|c| origin::of_record(c));
         origin.into_iter().for_each(|o| queue.add(NamespacedName::new(o.namespace, o.name)));

@@ -39,7 +39,7 @@ pub(super) async fn observe(
     let seen = probe.as_ref().and_then(|p| p.facts.uid.clone());
     // A record whose origin is gone, or goes by another name, is about to go too.
     let twin = seen.and_then(|uid| {
-        let same = ctx.clusters.by(IDENTITY, &uid);
+        let same = ctx.clusters.by_index(IDENTITY, &uid);
         let mut others = same.iter().filter(|c| Some(c.name_any().as_str()) != name.map(MemberName::as_str));
         others.find(|c| ctx.origins.is_claimed(c)).and_then(|c| c.name_any().parse().ok())
     });

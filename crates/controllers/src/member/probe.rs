@@ -142,7 +142,7 @@ struct State {
     failures: u32,
     turns: u64,
     last_seen: Option<Timestamp>,
-    said: Option<Outcome>,
+    last_outcome: Option<Outcome>,
     facts: Facts,
     counted: Option<Counted>,
     /// The last count was not answered: the member may have died meanwhile.
@@ -156,7 +156,7 @@ impl Default for State {
             failures: 0,
             turns: 0,
             last_seen: None,
-            said: None,
+            last_outcome: None,
             facts: Facts::default(),
             counted: None,
             unanswered: false,
@@ -174,7 +174,7 @@ impl State {
     ) -> Option<Outcome> {
         self.pace.begin(Instant::now());
         let asked = match Box::pin(api.read_bytes("/readyz", ANSWER_BYTES_MAX)).await {
-            Ok(_) => self.look(api, changed).await,
+            Ok(_) => self.learn_if_due(api, changed).await,
             Err(error) => Err(error.into()),
         };
         let outcome = match asked {
@@ -182,26 +182,26 @@ impl State {
             Err(Silent::Answered(outcome)) => outcome,
             Err(Silent::NoAnswer(why)) => {
                 self.failures = self.failures.saturating_add(1);
-                return (self.failures >= FAILURES_MAX).then(|| self.say(Outcome::Unreachable(why)));
+                return (self.failures >= FAILURES_MAX).then(|| self.steady_outcome(Outcome::Unreachable(why)));
             }
         };
         self.failures = 0;
         self.last_seen = Some(now);
-        Some(self.say(outcome))
+        Some(self.steady_outcome(outcome))
     }
 
-    /// What to say of an outcome: what was said before, when it is the same but for numbers. A certificate that ran out
-    /// is refused with the seconds since then, and a record must not be written for each of them.
-    fn say(&mut self, outcome: Outcome) -> Outcome {
-        let same = self.said.as_ref().is_some_and(|said| words(said) == words(&outcome));
-        match &self.said {
-            Some(said) if same => said.clone(),
-            _ => self.said.insert(outcome).clone(),
+    /// The outcome that is reported: the last one, when the new one is the same but for numbers. A certificate that ran
+    /// out is refused with the seconds since then, and a record must not be written for each of them.
+    fn steady_outcome(&mut self, outcome: Outcome) -> Outcome {
+        let same = self.last_outcome.as_ref().is_some_and(|last| words(last) == words(&outcome));
+        match &self.last_outcome {
+            Some(last) if same => last.clone(),
+            _ => self.last_outcome.insert(outcome).clone(),
         }
     }
 
     /// Learns who the member is and what it holds, when that is due.
-    async fn look(&mut self, api: &Api, changed: &mut watch::Receiver<Option<Instant>>) -> Result<(), Silent> {
+    async fn learn_if_due(&mut self, api: &Api, changed: &mut watch::Receiver<Option<Instant>>) -> Result<(), Silent> {
         let at = Instant::now();
         let changed = *changed.borrow_and_update();
         self.unanswered = false;
@@ -247,7 +247,7 @@ impl State {
 
     /// Did the last probe find it ready?
     fn is_ready(&self) -> bool {
-        self.failures == 0 && self.said == Some(Outcome::Ready)
+        self.failures == 0 && self.last_outcome == Some(Outcome::Ready)
     }
 
     /// Is it time to count? `changed`: when something was last seen to change in the member.

@@ -29,7 +29,7 @@ pub(super) struct Entry {
 
 impl Entry {
     /// The result with its objects, when rendering again can be spared.
-    pub(super) fn known(&self) -> Option<Result<Arc<Rendering>, Failure>> {
+    pub(super) fn reusable(&self) -> Option<Result<Arc<Rendering>, Failure>> {
         match (&self.rendering, &self.outcome) {
             (Some(rendering), _) => Some(Ok(rendering.clone())),
             (None, Some(Err(failure))) => Some(Err(failure.clone())),
@@ -64,7 +64,7 @@ impl Kept {
     }
 
     /// Remembers a rendering, and drops the objects of those that were not used for the longest time.
-    pub(super) fn keep(&mut self, key: &Digest, rendering: Arc<Rendering>) {
+    pub(super) fn remember(&mut self, key: &Digest, rendering: Arc<Rendering>) {
         let added = rendering.bytes;
         // This may forget others, and count what is left.
         let entry = self.find(key);

@@ -21,7 +21,7 @@ fn input(n: usize) -> Digest {
 fn objects_are_kept_up_to_a_limit_and_what_a_decision_needs_of_them_longer() {
     let mut kept = Kept::default();
     for n in 0..10 {
-        kept.keep(&input(n), rendering(KEPT_BYTES_MAX / 4));
+        kept.remember(&input(n), rendering(KEPT_BYTES_MAX / 4));
         kept.find(&input(0));
     }
     let at_hand: Vec<usize> = (0..10).filter(|n| kept.by_key[&input(*n)].rendering.is_some()).collect();
@@ -29,7 +29,7 @@ fn objects_are_kept_up_to_a_limit_and_what_a_decision_needs_of_them_longer() {
     assert!(kept.bytes <= KEPT_BYTES_MAX);
     assert!((0..10).all(|n| kept.by_key[&input(n)].outcome.is_some()));
     // One that is larger than the limit is kept alone, since it is about to be used.
-    kept.keep(&input(20), rendering(2 * KEPT_BYTES_MAX));
+    kept.remember(&input(20), rendering(2 * KEPT_BYTES_MAX));
     assert_eq!(kept.by_key.values().filter(|e| e.rendering.is_some()).count(), 1);
     assert_eq!(kept.bytes, 2 * KEPT_BYTES_MAX);
 }
@@ -48,10 +48,10 @@ fn inputs_are_forgotten_half_at_a_time() {
 fn the_bytes_that_are_kept_are_counted_also_when_inputs_are_forgotten_meanwhile() {
     let mut kept = Kept::default();
     for n in 0..KNOWN_MAX {
-        kept.keep(&input(n), rendering(100));
+        kept.remember(&input(n), rendering(100));
     }
     // Adding it forgets half of the others.
-    kept.keep(&input(KNOWN_MAX), rendering(100));
+    kept.remember(&input(KNOWN_MAX), rendering(100));
     let at_hand: usize = kept.by_key.values().filter_map(|e| e.rendering.as_ref()).map(|r| r.bytes).sum();
     assert_eq!(kept.bytes, at_hand);
 }

@@ -26,10 +26,10 @@ impl World {
         let owner = owner_of_application(key);
         let term = owner.to_string();
         let decisions: BTreeMap<String, DecisionSpec> =
-            ctx.decisions.by(OWNER, &term).iter().map(|d| (d.name_any(), d.spec.clone())).collect();
+            ctx.decisions.by_index(OWNER, &term).iter().map(|d| (d.name_any(), d.spec.clone())).collect();
         let names: BTreeSet<&MemberName> = decisions.values().flat_map(|d| d.members.keys()).collect();
         let members = names.into_iter().filter_map(|name| Some((name.clone(), ctx.members.facts(name)?))).collect();
-        let revisions = ctx.revisions.by(OWNER, &term);
+        let revisions = ctx.revisions.by_index(OWNER, &term);
         let source_revision = |r: &api::delivery::Revision| r.spec.inputs.source_revision().to_owned();
         Self {
             members,

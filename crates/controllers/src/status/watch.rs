@@ -56,6 +56,6 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
 }
 
 fn with_member(decisions: &Store<Decision>, member: &str, applications: &Queue<NamespacedName>) {
-    let owners: BTreeSet<Owner> = decisions.by(MEMBER, member).iter().map(|d| d.spec.unit.owner()).collect();
+    let owners: BTreeSet<Owner> = decisions.by_index(MEMBER, member).iter().map(|d| d.spec.unit.owner()).collect();
     owners.iter().for_each(|owner| gathered(decisions, owner, applications));
 }

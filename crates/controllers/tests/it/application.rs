@@ -29,12 +29,12 @@ fn value(map: &Value) -> Value {
 /// Commits, and says so to the controller, as a push hook does.
 async fn push(world: &World, files: &[(&str, &str)]) -> String {
     let commit = world.repository.as_ref().unwrap().commit(files);
-    ask(world, &commit).await;
+    request_sync(world, &commit).await;
     commit
 }
 
 /// Asks for a look at the source, by a text that was not used before.
-async fn ask(world: &World, text: &str) {
+async fn request_sync(world: &World, text: &str) {
     world.api.merge(&app(), &json!({"metadata": {"annotations": {"kurator.dev/sync": text}}})).await.unwrap();
 }
 
@@ -125,7 +125,7 @@ async fn a_commit_becomes_a_revision_and_a_decision_and_a_second_pass_writes_not
     world.settles().await;
 
     // Asked without a new commit.
-    ask(&world, "once more").await;
+    request_sync(&world, "once more").await;
     world.until(&app(), handled, json!("once more")).await;
     world.settles().await;
     world.until(DECISIONS, decided, texts(&["a 2", "b 2"])).await;
@@ -166,7 +166,7 @@ async fn a_wrong_manifest_is_a_condition_with_its_path_and_leaves_what_runs() {
 
     // The author helps.
     let fixed = world.repository.as_ref().unwrap().remove(OTHER_FILE);
-    ask(&world, &fixed).await;
+    request_sync(&world, &fixed).await;
     world.until_in("a", MAP, value, json!("2")).await;
     world.until(&app(), ready, is("True", "ReconciliationSucceeded")).await;
     world.settles().await;

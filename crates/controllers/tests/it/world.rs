@@ -214,7 +214,7 @@ impl World {
     }
 
     /// Waits until this process has heard of every source that it follows: then it asks none for a long time.
-    async fn hear(&self) {
+    async fn until_sources_heard(&self) {
         if !self.which.contains(&Controller::Application) {
             return;
         }
@@ -260,7 +260,7 @@ impl World {
         }
         let writers = self.writers();
         self.restart().await;
-        self.hear().await;
+        self.until_sources_heard().await;
         // time: as above.
         sleep(QUIET).await;
         assert_eq!(self.writes(), before, "a second pass writes: {}; before it: {writers}", self.writers());

@@ -44,7 +44,7 @@ struct World {
 }
 
 impl World {
-    fn put(&mut self, item: Item) {
+    fn insert_item(&mut self, item: Item) {
         let gone = item.deleting && !item.foreground && !item.orphan && item.held.is_empty();
         if gone {
             self.objects.remove(&item.uid);
@@ -60,7 +60,7 @@ impl World {
     fn edit(&mut self, uid: &str, edit: impl FnOnce(&mut Item)) {
         if let Some(mut item) = self.objects.get(uid).cloned() {
             edit(&mut item);
-            self.put(item);
+            self.insert_item(item);
         }
     }
 
@@ -82,7 +82,7 @@ impl World {
     }
 
     /// Looks at one object; every step is checked against the truth before it is taken.
-    fn look(&mut self, uid: &Uid) {
+    fn visit(&mut self, uid: &Uid) {
         let Some(item) = self.objects.get(uid).cloned() else { return };
         let owners: Vec<OwnerState> = item.owners.iter().map(|o| self.owner_state(&o.uid)).collect();
         let dependents = dependents_of(&self.graph, uid);
@@ -117,7 +117,7 @@ impl World {
     fn settle(&mut self) {
         for _ in 0..10_000 {
             let Some(uid) = self.looks.pop_front() else { return };
-            self.look(&uid);
+            self.visit(&uid);
         }
         panic!("it never settles: {:#?}", &self.log[self.log.len() - 20..]);
     }
@@ -165,7 +165,7 @@ proptest! {
                     owners.dedup_by_key(|(id, _)| *id);
                     owners.retain(|(owner, _)| *owner != id);
                     if !world.objects.contains_key(id.to_string().as_str()) {
-                        world.put(item(id, &owners));
+                        world.insert_item(item(id, &owners));
                     }
                 }
                 Op::Delete(id, policy) => world.delete(&id.to_string(), policy),
@@ -183,7 +183,7 @@ proptest! {
         let uids: Vec<Uid> = world.objects.keys().cloned().collect();
         let before = world.log.len();
         for uid in &uids {
-            world.look(uid);
+            world.visit(uid);
         }
         prop_assert_eq!(world.log.len(), before, "a settled world is left alone");
     }
@@ -194,7 +194,7 @@ fn a_circle_that_is_deleted_in_the_foreground_goes_whole() {
     for size in [2, 3] {
         let mut world = World::default();
         for id in 0..size {
-            world.put(item(id, &[((id + 1) % size, true)]));
+            world.insert_item(item(id, &[((id + 1) % size, true)]));
         }
         for id in 0..size {
             world.delete(&id.to_string(), Propagation::Foreground);
@@ -207,9 +207,9 @@ fn a_circle_that_is_deleted_in_the_foreground_goes_whole() {
 #[test]
 fn a_chain_that_is_deleted_in_the_foreground_goes_from_its_end() {
     let mut world = World::default();
-    world.put(item(1, &[]));
-    world.put(item(2, &[(1, true)]));
-    world.put(item(3, &[(2, true)]));
+    world.insert_item(item(1, &[]));
+    world.insert_item(item(2, &[(1, true)]));
+    world.insert_item(item(3, &[(2, true)]));
     for uid in ["1", "2", "3"] {
         world.delete(uid, Propagation::Foreground);
     }
@@ -220,8 +220,8 @@ fn a_chain_that_is_deleted_in_the_foreground_goes_from_its_end() {
 #[test]
 fn orphans_stay() {
     let mut world = World::default();
-    world.put(item(1, &[]));
-    world.put(item(2, &[(1, true)]));
+    world.insert_item(item(1, &[]));
+    world.insert_item(item(2, &[(1, true)]));
     world.delete("1", Propagation::Orphan);
     world.settle();
     assert_eq!(world.objects.keys().map(|u| &**u).collect::<Vec<_>>(), ["2"]);
@@ -231,9 +231,9 @@ fn orphans_stay() {
 #[test]
 fn a_chain_goes_in_the_background() {
     let mut world = World::default();
-    world.put(item(1, &[]));
-    world.put(item(2, &[(1, false)]));
-    world.put(item(3, &[(2, false)]));
+    world.insert_item(item(1, &[]));
+    world.insert_item(item(2, &[(1, false)]));
+    world.insert_item(item(3, &[(2, false)]));
     world.delete("1", Propagation::Background);
     world.settle();
     assert!(world.objects.is_empty(), "{:?}", world.log);

@@ -11,7 +11,7 @@ use crate::graph::{FOREGROUND, Item, ORPHAN, Owner, Uid};
 
 impl Inner {
     pub(super) async fn collect(&self, uid: &Uid) -> Result<Next, Error> {
-        let Some((known, dependents)) = self.seen(uid) else { return Ok(Next::Wait) };
+        let Some((known, dependents)) = self.with_dependents(uid) else { return Ok(Next::Wait) };
         if known.owners.is_empty() && !known.deleting {
             return Ok(Next::Wait);
         }
@@ -19,7 +19,7 @@ impl Inner {
         let live = live.filter(|object| model::object::uid(object) == Some(&**uid));
         let Some((item, live)) = live.and_then(|live| Some((Item::project(&known.resource, &live)?, live))) else {
             let looks = self.lock().graph.remove(uid);
-            self.look(looks);
+            self.queue_objects(looks);
             return Ok(Next::Wait);
         };
         let mut owners = Vec::with_capacity(item.owners.len());
@@ -32,7 +32,8 @@ impl Inner {
         Ok(Next::Wait)
     }
 
-    fn seen(&self, uid: &Uid) -> Option<(Item, Vec<Dependent>)> {
+    /// An object and what depends on it, as the graph has them.
+    fn with_dependents(&self, uid: &Uid) -> Option<(Item, Vec<Dependent>)> {
         let state = self.lock();
         let item = state.graph.get(uid)?.clone();
         let seen_from_here = |d: &Item| Dependent {
@@ -105,7 +106,7 @@ impl Inner {
     }
 
     async fn edit_owners(&self, uid: &Uid, edit: impl Fn(&mut Vec<Value>)) -> Result<(), Error> {
-        let Some((item, _)) = self.seen(uid) else { return Ok(()) };
+        let Some((item, _)) = self.with_dependents(uid) else { return Ok(()) };
         let Some(live) = self.api.get_metadata(&item.target()).await? else { return Ok(()) };
         if model::object::uid(&live) != Some(&**uid) {
             return Ok(());

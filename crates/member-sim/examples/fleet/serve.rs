@@ -87,7 +87,7 @@ impl Members {
         Ok(json!({}))
     }
 
-    async fn seen(&mut self, limit: Duration) -> Fallible<Value> {
+    async fn until_seen(&mut self, limit: Duration) -> Fallible<Value> {
         let mut expected = self.expected.take().ok_or("nothing is expected")?;
         let deadline = Instant::now() + limit;
         let mut at = Vec::new();
@@ -113,7 +113,7 @@ impl Side for Members {
     async fn act(&mut self, command: &[&str]) -> Fallible<Value> {
         match command {
             ["expect", namespace, name, value] => self.expect(namespace, name, value).await,
-            ["seen", secs] => self.seen(Duration::from_secs(secs.parse()?)).await,
+            ["seen", secs] => self.until_seen(Duration::from_secs(secs.parse()?)).await,
             ["mark"] => {
                 self.marked = self.totals();
                 Ok(json!({}))

@@ -35,7 +35,7 @@ fn home(pod: &Pod) -> Option<String> {
     name.as_str().map(str::to_owned)
 }
 
-fn make(set: &DaemonSet, name: &str, node: &str) -> Value {
+fn make_pod(set: &DaemonSet, name: &str, node: &str) -> Value {
     let mut pod = pod_from(&set.template, &set.meta.namespace, name, set.meta.own("apps/v1", "DaemonSet"));
     *model::object::slot(&mut pod, &["metadata", "labels", REVISION]) = json!(template_hash(&set.template, 0));
     let tolerations = model::object::slot(&mut pod, &["spec", "tolerations"]);
@@ -65,7 +65,7 @@ pub fn plan(set: &DaemonSet, pods: &[Arc<Pod>], nodes: &[Arc<Node>], now: Timest
         homes.entry(home(pod).unwrap_or_default()).or_default().push(pod);
     }
     let takes = |node: &Node| {
-        let mut trial = make(set, "trial", &node.meta.name);
+        let mut trial = make_pod(set, "trial", &node.meta.name);
         trial["metadata"]["uid"] = json!("trial");
         Pod::read(&trial).is_some_and(|pod| schedule::admits(&pod, node))
     };
@@ -130,7 +130,7 @@ fn act(
     }
     let taken: BTreeSet<&str> = homes.values().flatten().map(|pod| pod.meta.name.as_str()).collect();
     let names = pod_names(&set.meta, &taken, bare.len(), now);
-    plan.create.extend(names.iter().zip(&bare).map(|(name, node)| make(set, name, node)));
+    plan.create.extend(names.iter().zip(&bare).map(|(name, node)| make_pod(set, name, node)));
     if set.on_delete {
         return;
     }

@@ -85,7 +85,7 @@ pub fn plan(job: &Job, pods: &[Arc<Pod>], now: Timestamp) -> Plan {
     suspension(&mut conditions, job, now);
     let missing = usize::try_from(wanted - running).unwrap_or_default();
     let taken: BTreeSet<&str> = pods.iter().map(|pod| pod.meta.name.as_str()).collect();
-    plan.create = pod_names(&job.meta, &taken, missing, now).iter().map(|name| make(job, name)).collect();
+    plan.create = pod_names(&job.meta, &taken, missing, now).iter().map(|name| make_pod(job, name)).collect();
     let surplus = usize::try_from(running - wanted).unwrap_or_default();
     plan.delete = active.iter().rev().take(surplus).map(|p| (p.meta.name.clone(), p.meta.uid.to_string())).collect();
     let started = if job.suspended { None } else { Some(job.started.unwrap_or(now)) };
@@ -122,7 +122,7 @@ fn suspension(conditions: &mut Vec<Condition>, job: &Job, now: Timestamp) {
     conditions.push(Condition { status: status.to_owned(), ..condition("Suspended", reason, message, now) });
 }
 
-fn make(job: &Job, name: &str) -> Value {
+fn make_pod(job: &Job, name: &str) -> Value {
     let mut pod = pod_from(&job.template, &job.meta.namespace, name, job.meta.own("batch/v1", "Job"));
     let labels = model::object::slot(&mut pod, &["metadata", "labels"]);
     for prefix in ["batch.kubernetes.io/", ""] {

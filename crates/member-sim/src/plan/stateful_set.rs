@@ -50,7 +50,7 @@ fn act(plan: &mut Plan, set: &StatefulSet, pods: &BTreeMap<i64, &Pod>, wanted: s
     let gone = |pod: &Pod| (pod.meta.name.clone(), pod.meta.uid.to_string());
     for index in wanted.clone() {
         match pods.get(&index) {
-            None => plan.create.push(make(set, index)),
+            None => plan.create.push(make_pod(set, index)),
             // One that ended is replaced under its own name.
             Some(pod) if pod.finished() && !pod.meta.deleting() => plan.delete.push(gone(pod)),
             Some(_) => {}
@@ -87,7 +87,7 @@ fn act(plan: &mut Plan, set: &StatefulSet, pods: &BTreeMap<i64, &Pod>, wanted: s
     }
 }
 
-fn make(set: &StatefulSet, index: i64) -> Value {
+fn make_pod(set: &StatefulSet, index: i64) -> Value {
     let name = format!("{}-{index}", set.meta.name);
     let mut pod = pod_from(&set.template, &set.meta.namespace, &name, set.meta.own("apps/v1", "StatefulSet"));
     let labels = model::object::slot(&mut pod, &["metadata", "labels"]);

@@ -9,7 +9,7 @@ use crate::sim::Key;
 use crate::world::{Change, Objects, World};
 
 /// A kind that behaviours know.
-pub(crate) trait Known: Object {
+pub(crate) trait SimulatedKind: Object {
     /// Where it is in the API.
     fn resource() -> &'static Arc<Resource>;
 
@@ -39,7 +39,7 @@ fn wake_owner(owner: &Uid, world: &World, push: &mut dyn FnMut(Key)) {
     }
 }
 
-impl Known for Pod {
+impl SimulatedKind for Pod {
     fn resource() -> &'static Arc<Resource> {
         static RESOURCE: LazyLock<Arc<Resource>> = LazyLock::new(|| Arc::new(Resource::core("Pod", "pods", true)));
         &RESOURCE
@@ -82,7 +82,7 @@ impl Known for Pod {
     }
 }
 
-impl Known for Node {
+impl SimulatedKind for Node {
     fn resource() -> &'static Arc<Resource> {
         static RESOURCE: LazyLock<Arc<Resource>> = LazyLock::new(|| Arc::new(Resource::core("Node", "nodes", false)));
         &RESOURCE
@@ -106,7 +106,7 @@ impl Known for Node {
     }
 }
 
-impl Known for ReplicaSet {
+impl SimulatedKind for ReplicaSet {
     fn resource() -> &'static Arc<Resource> {
         static RESOURCE: LazyLock<Arc<Resource>> =
             LazyLock::new(|| Arc::new(Resource::new("apps", "v1", "ReplicaSet", "replicasets", true)));
@@ -129,7 +129,7 @@ impl Known for ReplicaSet {
     }
 }
 
-impl Known for Service {
+impl SimulatedKind for Service {
     fn resource() -> &'static Arc<Resource> {
         static RESOURCE: LazyLock<Arc<Resource>> =
             LazyLock::new(|| Arc::new(Resource::core("Service", "services", true)));
@@ -147,7 +147,7 @@ impl Known for Service {
     }
 }
 
-impl Known for Slice {
+impl SimulatedKind for Slice {
     fn resource() -> &'static Arc<Resource> {
         static RESOURCE: LazyLock<Arc<Resource>> = LazyLock::new(|| {
             Arc::new(Resource::new("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", true))
@@ -168,7 +168,7 @@ impl Known for Slice {
 
 macro_rules! workload {
     ($kind:ident, $group:literal, $plural:literal, $objects:ident) => {
-        impl Known for $kind {
+        impl SimulatedKind for $kind {
             fn resource() -> &'static Arc<Resource> {
                 static RESOURCE: LazyLock<Arc<Resource>> =
                     LazyLock::new(|| Arc::new(Resource::new($group, "v1", stringify!($kind), $plural, true)));

@@ -7,7 +7,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 
 use super::Sim;
-use super::known::Known;
+use super::known::SimulatedKind;
 use crate::object::{Condition, Node, Pod};
 use crate::plan::schedule::{self, Scheduling};
 

@@ -4,7 +4,7 @@ use client::{Error, Next};
 use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 
-use super::known::Known;
+use super::known::SimulatedKind;
 use super::{Sim, again};
 use crate::object::{DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet};
 use crate::plan::{daemon_set, deployment, job, replica_set, stateful_set};
@@ -103,7 +103,7 @@ impl Sim {
         self.apply::<Job>(name, replica_set::Plan { create, delete, status, again }).await
     }
 
-    async fn apply<T: Known>(&self, name: &Name, plan: replica_set::Plan) -> Result<Next, Error> {
+    async fn apply<T: SimulatedKind>(&self, name: &Name, plan: replica_set::Plan) -> Result<Next, Error> {
         let replica_set::Plan { create, delete, status, again: after } = plan;
         self.change_pods(&name.0, create, delete).await?;
         if let Some(patch) = status {

@@ -1,13 +1,15 @@
-use model::ObjectKey;
+use std::sync::Arc;
+
+use model::{HashedKey, ObjectKey};
 use proptest::prelude::*;
 
 use super::*;
 use crate::prune;
 
-fn keys(count: u32, kind: &str) -> Vec<ObjectKey> {
+fn keys(count: u32, kind: &str) -> Vec<Arc<HashedKey>> {
     let name =
         |i| ObjectKey { kind: kind.into(), namespace: "n".into(), name: format!("o{i}"), ..ObjectKey::default() };
-    (0..count).map(name).collect()
+    (0..count).map(|i| name(i).into()).collect()
 }
 
 fn scope(member: &str, inventory: u64, deletions: u32) -> MemberScope {

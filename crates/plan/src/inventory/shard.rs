@@ -8,7 +8,6 @@
 //! it names each only after that is written, and no longer before that is deleted. Compression and base64 are the applier's.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use api::delivery::{HubId, UnitId};
 use model::{ObjectKey, Timestamp};
@@ -274,10 +273,11 @@ fn join(shards: BTreeMap<u32, Opened>) -> Result<BTreeMap<UnitId, Inventory>, In
             let unit = read.units.get(unit).and_then(|line| out.get_mut(&line.unit));
             // The authenticator holds, so the number is one that we wrote.
             if let Some(inventory) = unit {
-                inventory.entries.insert(Arc::new(key), Entry { shard, ..entry });
+                inventory.entries.insert(key.into(), Entry { shard, ..entry });
             }
         }
     }
+    out.values_mut().for_each(Inventory::sort);
     Ok(out)
 }
 

@@ -16,15 +16,16 @@ fn member_key() -> MemberKey {
     HubKey::from_random([5; 32]).of_member(&hub(), CLUSTER)
 }
 
-fn key(i: u32) -> ObjectKey {
-    ObjectKey { group: "apps".into(), kind: "Deployment".into(), namespace: "shop".into(), name: format!("d{i:06}") }
+fn key(i: u32) -> Arc<HashedKey> {
+    let (group, kind, namespace, name) = ("apps".into(), "Deployment".into(), "shop".into(), format!("d{i:06}"));
+    ObjectKey { group, kind, namespace, name }.into()
 }
 
 fn entry() -> Entry {
     Entry { version: "v1".into(), uid: Some("b1946ac9-2492-4d23-87d6-21a7c0ea7d22".into()), ..Entry::default() }
 }
 
-fn said(epoch: u64, placed: i64) -> UnitEntry {
+fn unit_entry(epoch: u64, placed: i64) -> UnitEntry {
     UnitEntry {
         unit: unit(),
         short: unit().short(&hub()),
@@ -43,9 +44,9 @@ fn said(epoch: u64, placed: i64) -> UnitEntry {
 
 fn filled() -> Inventory {
     let mut inventory = Inventory::empty(unit());
-    inventory.raise(&said(7, 1_800_000_000));
-    inventory.put(key(1), entry());
-    inventory.put(key(2), Entry { adopted: true, kept: true, uid: None, ..entry() });
+    inventory.raise(&unit_entry(7, 1_800_000_000));
+    inventory.put_entry(key(1), entry());
+    inventory.put_entry(key(2), Entry { adopted: true, kept: true, uid: None, ..entry() });
     inventory
 }
 
@@ -63,7 +64,7 @@ fn write(inventories: &[&Inventory]) -> BTreeMap<u32, Sealed> {
 #[test]
 fn an_inventory_round_trips() {
     let mut inventory = filled();
-    inventory.doom([&key(1)], Released { epoch: 7, digest: Digest::of(b"list"), count: 3 }, &said(7, 1));
+    inventory.doom([&*key(1)], Released { epoch: 7, digest: Digest::of(b"list"), count: 3 }, &unit_entry(7, 1));
     inventory.behind = true;
     let read = read(&write(&[&inventory])).unwrap();
     inventory.set_written();
@@ -85,9 +86,9 @@ fn the_format_is_what_members_hold() {
 fn a_group_keeps_its_units_apart() {
     let other = UnitId::new("apps", "Deployment", "shop", "web", None);
     let (mut own, mut second) = (filled(), Inventory::empty(other.clone()));
-    second.raise(&said(3, 5));
+    second.raise(&unit_entry(3, 5));
     // Two units of a group may name the same object, as while it moves.
-    second.put(key(1), Entry { adopted: true, ..entry() });
+    second.put_entry(key(1), Entry { adopted: true, ..entry() });
     let shards = write(&[&own, &second]);
     let (hub, unit, key_of) = (hub(), unit(), member_key());
     let place = Place { hub: &hub, cluster: CLUSTER, group: &unit, key: &key_of };
@@ -137,7 +138,7 @@ fn what_cannot_be_checked_proves_nothing() {
 #[test]
 fn big_inventories_are_sharded_and_entries_stay_where_they_are() {
     let mut inventory = Inventory::empty(unit());
-    (0..2_000).for_each(|i| inventory.put(key(i), entry()));
+    (0..2_000).for_each(|i| inventory.put_entry(key(i), entry()));
     let before = write(&[&inventory]);
     assert!(before.len() > 1);
     let sizes: Vec<usize> = before.values().map(|shard| shard.json.len()).collect();
@@ -150,14 +151,14 @@ fn big_inventories_are_sharded_and_entries_stay_where_they_are() {
     let after = write(&[&again]);
     assert_ne!(before[&0], after[&0]);
     assert_eq!(before[&1], after[&1]);
-    again.put(key(5), entry());
+    again.put_entry(key(5), entry());
     assert_eq!(write(&[&again]), before);
 }
 
 #[test]
 fn a_shard_that_is_lost_is_missed_and_one_too_many_counts() {
     let mut inventory = Inventory::empty(unit());
-    inventory.put_all((0..9).map(|i| (key(i).into(), entry())), 800);
+    inventory.put_entries((0..9).map(|i| (key(i), entry())), 800);
     let all = write(&[&inventory]);
     assert_eq!(all.keys().copied().collect::<Vec<_>>(), [0, 1, 2]);
     inventory.set_written();
@@ -198,9 +199,9 @@ fn only_what_differs_from_the_member_is_a_change() {
     let mut inventory = read(&write(&[&filled()])).unwrap();
     assert!(!inventory.is_changed());
     assert!(!inventory.update(&key(1), |entry| entry.doomed = false) && !inventory.remove(&key(9)));
-    inventory.put(key(1), entry());
-    inventory.judge(&said(8, 1_800_000_000), |_| true);
-    inventory.raise(&said(8, 1_800_000_000));
+    inventory.put_entry(key(1), entry());
+    inventory.judge(&unit_entry(8, 1_800_000_000), |_| true);
+    inventory.raise(&unit_entry(8, 1_800_000_000));
     assert!(!inventory.is_changed(), "an epoch alone is no reason to write");
     assert!(inventory.update(&key(2), |entry| entry.uid = Some("u".into())));
     assert!(inventory.is_changed());
@@ -209,16 +210,16 @@ fn only_what_differs_from_the_member_is_a_change() {
 #[test]
 fn a_hub_is_behind_by_its_epoch_or_by_an_earlier_placement_and_stays_so() {
     let mut inventory = read(&write(&[&filled()])).unwrap();
-    assert!(!inventory.is_behind(&said(7, 1_800_000_000)));
-    assert!(inventory.is_behind(&said(6, 1_800_000_000)), "an older epoch");
-    assert!(inventory.is_behind(&said(9, 1_700_000_000)), "a removal from before the unit was placed again");
-    inventory.judge(&said(6, 1_800_000_000), |_| false);
+    assert!(!inventory.is_behind(&unit_entry(7, 1_800_000_000)));
+    assert!(inventory.is_behind(&unit_entry(6, 1_800_000_000)), "an older epoch");
+    assert!(inventory.is_behind(&unit_entry(9, 1_700_000_000)), "a removal from before the unit was placed again");
+    inventory.judge(&unit_entry(6, 1_800_000_000), |_| false);
     assert!(inventory.is_changed(), "it is written at once");
-    assert!(inventory.is_behind(&said(9, 1_800_000_000)), "its epoch caught up, its memory did not");
-    inventory.judge(&said(9, 1_800_000_000), |_| true);
-    assert!(!inventory.is_behind(&said(9, 1_800_000_000)), "it wants all that the member has");
+    assert!(inventory.is_behind(&unit_entry(9, 1_800_000_000)), "its epoch caught up, its memory did not");
+    inventory.judge(&unit_entry(9, 1_800_000_000), |_| true);
+    assert!(!inventory.is_behind(&unit_entry(9, 1_800_000_000)), "it wants all that the member has");
     // A unit that is given to the member once more is noted, though no key comes or goes.
     inventory.set_written();
-    inventory.judge(&said(9, 1_900_000_000), |_| true);
+    inventory.judge(&unit_entry(9, 1_900_000_000), |_| true);
     assert!(inventory.is_changed());
 }

@@ -87,7 +87,7 @@ enum Region {
 
 impl Region {
     /// A node without the label, or with one that no label can have, shares its region with no other.
-    fn see(&mut self, label: Option<&str>) {
+    fn add_node(&mut self, label: Option<&str>) {
         let label = label.filter(|label| !label.is_empty() && name::check_label_value(label).is_ok());
         *self = match (std::mem::take(self), label) {
             (Self::NotSeen, Some(label)) => Self::One(label.to_owned()),
@@ -116,7 +116,7 @@ impl Census {
         let is_ready = |c: &Value| c["type"] == "Ready" && c["status"] == "True";
         self.ready = self.ready.saturating_add(i32::from(conditions.is_some_and(|all| all.iter().any(is_ready))));
         self.allocatable.add(object::get(node, &["status", "allocatable"]));
-        self.region.see(object::label(node, "topology.kubernetes.io/region"));
+        self.region.add_node(object::label(node, "topology.kubernetes.io/region"));
     }
 
     /// Adds a pod that has not ended.

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use api::delivery::HubId;
@@ -15,8 +15,8 @@ fn unit(name: &str) -> UnitId {
     UnitId::new("apps.kurator.dev", "Application", "default", name, None)
 }
 
-fn key(kind: &str, name: &str) -> ObjectKey {
-    ObjectKey { kind: kind.into(), namespace: "shop".into(), name: name.into(), ..ObjectKey::default() }
+fn key(kind: &str, name: &str) -> Arc<HashedKey> {
+    ObjectKey { kind: kind.into(), namespace: "shop".into(), name: name.into(), ..ObjectKey::default() }.into()
 }
 
 fn entry_of(unit: &UnitId) -> UnitEntry {
@@ -43,7 +43,7 @@ fn confirmed() -> Entry {
 struct World {
     entry: UnitEntry,
     inventory: Inventory,
-    desired: BTreeSet<Arc<ObjectKey>>,
+    desired: KeySet,
     claims: Claims,
     settled: bool,
 }
@@ -55,10 +55,10 @@ impl World {
         inventory.raise(&UnitEntry { epoch: 4, ..entry_of(&me) });
         let mut claims = Claims::default();
         for (kind, name) in has {
-            inventory.put(key(kind, name), Entry { uid: Some("u".into()), ..Entry::default() });
+            inventory.put_entry(key(kind, name), Entry { uid: Some("u".into()), ..Entry::default() });
         }
         claims.set_entries(&me, inventory.entries());
-        let desired: BTreeSet<Arc<ObjectKey>> = wants.iter().map(|(k, n)| Arc::new(key(k, n))).collect();
+        let desired: KeySet = wants.iter().map(|(k, n)| key(k, n)).collect();
         claims.set_desires(&me, &desired);
         Self { entry: entry_of(&me), inventory, desired, claims, settled: true }
     }
@@ -71,7 +71,7 @@ impl World {
     /// Records what the plan releases.
     fn doom(&mut self, plan: &Plan) {
         if let Some(released) = plan.released {
-            self.inventory.doom(&plan.doom, released, &self.entry);
+            self.inventory.doom(plan.doom.iter().map(|key| &**key), released, &self.entry);
         }
     }
 
@@ -165,11 +165,11 @@ fn adopted_and_kept_objects_are_released_without_asking() {
 #[test]
 fn a_moving_object_is_handed_over_before_anything_else() {
     let mut world = World::new(&[("ConfigMap", "a")], &[]);
-    world.claims.set_desires(&unit("b"), [&Arc::new(key("ConfigMap", "a"))]);
+    world.claims.set_desires(&unit("b"), [&key("ConfigMap", "a")]);
     let (plan, report) = world.plan();
     assert_eq!(plan, Plan::default());
     assert_eq!(report.waiting, [WaitingOn::Handover(vec![(key("ConfigMap", "a"), unit("b"))])]);
-    world.claims.set_entries(&unit("b"), [(&Arc::new(key("ConfigMap", "a")), &confirmed())]);
+    world.claims.set_entries(&unit("b"), [(&key("ConfigMap", "a"), &confirmed())]);
     assert_eq!(world.plan().0.forget, [key("ConfigMap", "a")]);
 }
 
@@ -221,7 +221,7 @@ fn a_hub_that_was_behind_is_told_once_or_has_nothing_to_delete() {
     told.doom(&plan);
     assert!(!told.inventory.is_behind(&told.entry));
     // Without anything to delete, it knows all that the member has.
-    world.desired.insert(Arc::new(key("ConfigMap", "b")));
+    world.desired.insert(key("ConfigMap", "b"));
     world.judge();
     assert!(!world.inventory.is_behind(&world.entry));
 }
@@ -229,10 +229,11 @@ fn a_hub_that_was_behind_is_told_once_or_has_nothing_to_delete() {
 #[test]
 fn a_namespace_with_objects_of_another_unit_is_not_deleted_with_them_in_it() {
     let namespace = ObjectKey { kind: "Namespace".into(), name: "shop".into(), ..ObjectKey::default() };
+    let namespace: Arc<HashedKey> = namespace.into();
     let mut world = World::new(&[("ConfigMap", "a")], &[]);
-    world.inventory.put(namespace.clone(), Entry::default());
+    world.inventory.put_entry(namespace.clone(), Entry::default());
     world.entry.removal = Removal::Prune;
-    let theirs = Arc::new(key("ConfigMap", "theirs"));
+    let theirs = key("ConfigMap", "theirs");
     world.claims.set_entries(&unit("b"), [(&theirs, &confirmed())]);
     let (plan, report) = world.plan();
     assert_eq!((plan.delete, plan.release), (vec![key("ConfigMap", "a")], vec![]), "the other is leaving too");
@@ -244,9 +245,10 @@ fn a_namespace_with_objects_of_another_unit_is_not_deleted_with_them_in_it() {
 
 #[test]
 fn leaving_deletes_dependants_first_and_containers_last() {
-    let namespace = ObjectKey { kind: "Namespace".into(), name: "shop".into(), ..ObjectKey::default() };
+    let namespace: Arc<HashedKey> =
+        ObjectKey { kind: "Namespace".into(), name: "shop".into(), ..ObjectKey::default() }.into();
     let mut world = World::new(&[("ConfigMap", "a"), ("Pod", "p")], &[("ConfigMap", "a")]);
-    world.inventory.put(namespace.clone(), Entry::default());
+    world.inventory.put_entry(namespace.clone(), Entry::default());
     world.entry.removal = Removal::Prune;
     let (plan, _) = world.plan();
     assert_eq!(plan.delete, [key("Pod", "p"), key("ConfigMap", "a"), namespace.clone()]);
@@ -299,16 +301,16 @@ proptest! {
         let mut world = World::new(&[], &[]);
         let me = world.entry.unit.clone();
         for (i, adopted) in &case.has {
-            world.inventory.put(name(i), Entry { adopted: *adopted, ..Entry::default() });
+            world.inventory.put_entry(name(i), Entry { adopted: *adopted, ..Entry::default() });
         }
-        world.desired = case.wants.iter().map(|i| Arc::new(name(i))).collect();
+        world.desired = case.wants.iter().map(&name).collect();
         world.entry.removal = [Removal::None, Removal::Prune, Removal::Release][usize::from(case.removal)];
         world.claims.set_entries(&me, world.inventory.entries());
         if world.entry.removal.is_none() {
             world.claims.set_desires(&me, &world.desired);
         }
         let (want, hold): (Vec<_>, Vec<_>) =
-            (case.others_want.iter().map(|i| Arc::new(name(i))).collect(), case.others_hold.iter().map(|i| Arc::new(name(i))).collect());
+            (case.others_want.iter().map(&name).collect(), case.others_hold.iter().map(&name).collect());
         world.claims.set_desires(&unit("b"), &want);
         let entry = confirmed();
         world.claims.set_entries(&unit("b"), hold.iter().map(|key| (key, &entry)));
@@ -359,6 +361,6 @@ fn a_grant_from_a_backup_releases_nothing_for_a_hub_that_is_behind() {
     assert_eq!(world.plan().0.delete, [key("ConfigMap", "b")], "a person may approve exactly this list");
     // Made again in between, it is another object.
     let other = Entry { uid: Some("another".into()), ..Entry::default() };
-    world.inventory.put(key("ConfigMap", "b"), other);
+    world.inventory.put_entry(key("ConfigMap", "b"), other);
     assert_eq!(world.plan().0.delete, []);
 }

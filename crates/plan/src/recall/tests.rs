@@ -38,14 +38,14 @@ fn live(sent: &Prepared, without: &[&str]) -> Value {
 }
 
 fn recalled(sent: &Prepared, uid: &str, live: &Value, scaled: Option<bool>) -> Recalled {
-    asked(sent, uid, live, Asked { scaled, answer: None })
+    asked(sent, uid, live, Answers { scaled, answer: None })
 }
 
-fn asked(sent: &Prepared, uid: &str, live: &Value, asked: Asked<'_>) -> Recalled {
-    plan(sent, Some(&uid.into()), live, &SeenState::of(live), asked)
+fn asked(sent: &Prepared, uid: &str, live: &Value, answers: Answers<'_>) -> Recalled {
+    plan(sent, Some(&uid.into()), live, &SeenState::of(live), answers)
 }
 
-fn known(recalled: Recalled) -> Accepted {
+fn accepted_of(recalled: Recalled) -> Accepted {
     match recalled {
         Recalled::Known(accepted) => accepted,
         other => panic!("{other:?}"),
@@ -56,7 +56,7 @@ fn known(recalled: Recalled) -> Accepted {
 fn what_is_as_it_was_sent_is_known_whatever_the_server_wrote_otherwise() {
     let sent = deployment();
     let live = live(&sent, &[]);
-    let accepted = known(recalled(&sent, "u", &live, None));
+    let accepted = accepted_of(recalled(&sent, "u", &live, None));
     assert_eq!(accepted.applied, Some(sent.digest));
     assert_eq!(accepted.projection, Some(drift::projection(&live, false)));
     assert!(accepted.admission.is_empty() && !accepted.scaled);
@@ -68,7 +68,7 @@ fn a_field_that_differs_is_admissions_while_it_is_ours_and_the_member_says_so_an
     let mut ours = live(&sent, &[]);
     ours["spec"]["paused"] = json!(true);
     assert_eq!(recalled(&sent, "u", &ours, None), Recalled::AskMember(sent.body.clone()));
-    let answered = |answer| known(asked(&sent, "u", &ours, Asked { scaled: None, answer: Some(answer) }));
+    let answered = |answer| accepted_of(asked(&sent, "u", &ours, Answers { scaled: None, answer: Some(answer) }));
     let accepted = answered(Some(&ours));
     assert_eq!(accepted.admission, ["spec.paused"]);
     assert_eq!(accepted.projection, Some(drift::projection(&ours, false)));
@@ -84,12 +84,12 @@ fn a_field_that_differs_is_admissions_while_it_is_ours_and_the_member_says_so_an
     assert_eq!((accepted.projection, accepted.admission), (None, Vec::new()));
     let mut theirs = live(&sent, &["f:paused"]);
     theirs["spec"]["paused"] = json!(true);
-    let accepted = known(recalled(&sent, "u", &theirs, None));
+    let accepted = accepted_of(recalled(&sent, "u", &theirs, None));
     assert_eq!((accepted.applied, accepted.projection), (Some(sent.digest), None));
     assert!(accepted.admission.is_empty());
     let mut removed = live(&sent, &["f:paused"]);
     removed["spec"].as_object_mut().unwrap().remove("paused");
-    assert_eq!(known(recalled(&sent, "u", &removed, None)).projection, None);
+    assert_eq!(accepted_of(recalled(&sent, "u", &removed, None)).projection, None);
 }
 
 #[test]
@@ -126,9 +126,9 @@ fn a_field_that_was_added_under_our_name_is_asked_about() {
         }
         *fields = json!({});
         assert_eq!(recalled(&sent, "u", &forged, None), ask, "{at}");
-        let drift = known(asked(&sent, "u", &forged, Asked { scaled: None, answer: Some(Some(&clean)) }));
+        let drift = accepted_of(asked(&sent, "u", &forged, Answers { scaled: None, answer: Some(Some(&clean)) }));
         assert_eq!(drift.projection, None, "{at}");
-        let fine = known(asked(&sent, "u", &forged, Asked { scaled: None, answer: Some(Some(&forged)) }));
+        let fine = accepted_of(asked(&sent, "u", &forged, Answers { scaled: None, answer: Some(Some(&forged)) }));
         assert_eq!(fine.projection, Some(drift::projection(&forged, false)), "{at}");
     }
 }
@@ -144,7 +144,8 @@ fn an_object_with_an_autoscaler_is_asked_about_with_the_replicas_that_it_has() {
         let Recalled::AskMember(body) = recalled(&sent, "u", &live, Some(true)) else { panic!("nothing is asked") };
         let body: Value = serde_json::from_slice(&body).unwrap();
         assert_eq!((&body["spec"]["replicas"], Mark::read(&body)), (&json!(5), Some(sent.mark(was_scaled))));
-        let asked = |answer| known(asked(&sent, "u", &live, Asked { scaled: Some(true), answer: Some(Some(answer)) }));
+        let asked =
+            |answer| accepted_of(asked(&sent, "u", &live, Answers { scaled: Some(true), answer: Some(Some(answer)) }));
         assert!(asked(&live).projection.is_some());
         let mut other = live.clone();
         other["spec"]["paused"] = json!(false);
@@ -156,10 +157,10 @@ fn an_object_with_an_autoscaler_is_asked_about_with_the_replicas_that_it_has() {
 fn another_object_or_one_that_is_no_longer_ours_was_touched() {
     let sent = deployment();
     let fine = live(&sent, &[]);
-    assert_eq!(known(recalled(&sent, "another", &fine, None)).projection, None);
+    assert_eq!(accepted_of(recalled(&sent, "another", &fine, None)).projection, None);
     let mut disowned = fine.clone();
     disowned["metadata"]["managedFields"] = json!([]);
-    assert_eq!(known(recalled(&sent, "u", &disowned, None)).projection, None);
+    assert_eq!(accepted_of(recalled(&sent, "u", &disowned, None)).projection, None);
 }
 
 #[test]
@@ -168,11 +169,11 @@ fn what_says_another_digest_or_none_was_not_sent_like_this() {
     let mut other = live(&sent, &[]);
     let mark = Mark { digest: model::Digest::of(b"other"), keyed: false, scaled: false };
     mark.write(&mut other);
-    assert_eq!(known(recalled(&sent, "u", &other, None)).applied, Some(mark.digest));
+    assert_eq!(accepted_of(recalled(&sent, "u", &other, None)).applied, Some(mark.digest));
     Mark { keyed: true, ..sent.mark(false) }.write(&mut other);
-    assert_eq!(known(recalled(&sent, "u", &other, None)).applied, None);
+    assert_eq!(accepted_of(recalled(&sent, "u", &other, None)).applied, None);
     other["metadata"].as_object_mut().unwrap().remove("annotations");
-    assert_eq!(known(recalled(&sent, "u", &other, None)).applied, None);
+    assert_eq!(accepted_of(recalled(&sent, "u", &other, None)).applied, None);
 }
 
 #[test]
@@ -182,17 +183,17 @@ fn replicas_are_an_autoscalers_only_while_there_is_one() {
     let mut scaled = live(&sent, &["f:replicas"]);
     scaled["spec"]["replicas"] = json!(5);
     assert_eq!(recalled(&sent, "u", &scaled, None), Recalled::AskAutoscaler);
-    let accepted = known(recalled(&sent, "u", &scaled, Some(true)));
+    let accepted = accepted_of(recalled(&sent, "u", &scaled, Some(true)));
     assert_eq!((accepted.scaled, accepted.projection), (true, Some(drift::projection(&scaled, true))));
-    assert_eq!(known(recalled(&sent, "u", &scaled, Some(false))).projection, None);
+    assert_eq!(accepted_of(recalled(&sent, "u", &scaled, Some(false))).projection, None);
     // We sent its replicas ourselves: the field is ours too, and what we sent says so.
     let mut kept = live(&sent, &[]);
     kept["spec"]["replicas"] = json!(5);
     sent.mark(true).write(&mut kept);
     assert_eq!(recalled(&sent, "u", &kept, None), Recalled::AskAutoscaler);
-    let accepted = known(recalled(&sent, "u", &kept, Some(true)));
+    let accepted = accepted_of(recalled(&sent, "u", &kept, Some(true)));
     assert!(accepted.scaled && accepted.projection.is_some() && accepted.admission.is_empty());
     // It is gone: its replicas are left behind, and are taken back without calling that drift.
-    let accepted = known(recalled(&sent, "u", &kept, Some(false)));
+    let accepted = accepted_of(recalled(&sent, "u", &kept, Some(false)));
     assert!(accepted.scaled && accepted.projection.is_none());
 }

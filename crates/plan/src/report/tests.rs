@@ -2,11 +2,11 @@ use model::Digest;
 
 use super::*;
 
-fn key() -> Arc<ObjectKey> {
-    Arc::new(ObjectKey { kind: "ConfigMap".into(), namespace: "shop".into(), name: "c".into(), ..ObjectKey::default() })
+fn key() -> Arc<HashedKey> {
+    ObjectKey { kind: "ConfigMap".into(), namespace: "shop".into(), name: "c".into(), ..ObjectKey::default() }.into()
 }
 
-fn facts(key: &Arc<ObjectKey>, standing: Standing) -> Facts<'_> {
+fn facts(key: &Arc<HashedKey>, standing: Standing) -> Facts<'_> {
     Facts {
         key,
         version: "v1",
@@ -80,15 +80,15 @@ fn a_fight_is_said_with_who_until_when_and_what_to_do() {
     let until = Timestamp::from_second(600).unwrap();
     let check = |manager, expect: &str| {
         let contested = Some(Contest { key: &key, manager, until, is_behind: false });
-        let said = say(&PassEnd::Done, &Troubles { contested, ..Troubles::default() });
+        let summary = summarize(&PassEnd::Done, &Troubles { contested, ..Troubles::default() });
         let rest = "it is left alone until 1970-01-01T00:10:00Z, then reverted again: let only one of the two write it";
-        assert_eq!((said.reason.as_str(), said.message), (reason::CONTESTED, format!("{expect}; {rest}")));
+        assert_eq!((summary.reason.as_str(), summary.message), (reason::CONTESTED, format!("{expect}; {rest}")));
     };
     check(Some("hpa"), "ConfigMap shop/c is changed again and again by hpa");
     check(None, "ConfigMap shop/c is changed again and again (Kubernetes does not record by whom)");
     // What the payload has now is not in the member: the unit is not applied.
     let contested = Some(Contest { key: &key, manager: None, until, is_behind: true });
-    let behind = say(&PassEnd::Done, &Troubles { contested, ..Troubles::default() });
+    let behind = summarize(&PassEnd::Done, &Troubles { contested, ..Troubles::default() });
     assert_eq!((behind.phase, behind.reason.as_str()), (UnitPhase::Applying, reason::CONTESTED));
 }
 
@@ -122,7 +122,7 @@ fn one_row_is_made_again_and_the_sum_follows() {
 fn the_worst_is_said_first() {
     let key = key();
     let held =
-        Deletions { state: DeletionState::Waiting, ..crate::prune::deletions(&[ObjectKey::clone(&key)], 0, true) };
+        Deletions { state: DeletionState::Waiting, ..crate::prune::deletions(std::slice::from_ref(&key), 0, true) };
     let waiting = [WaitingOn::Guard];
     let all = Troubles {
         problem: Some((&key, "Invalid", "no")),
@@ -136,12 +136,14 @@ fn the_worst_is_said_first() {
         left: 4,
     };
     let word = |end: &PassEnd, troubles: &Troubles<'_>| {
-        let said = say(end, troubles);
-        (said.phase, said.reason)
+        let summary = summarize(end, troubles);
+        (summary.phase, summary.reason)
     };
     let done = |troubles: &Troubles<'_>| word(&PassEnd::Done, troubles);
     assert_eq!(done(&all), (UnitPhase::Failed, "Invalid".into()));
-    assert!(say(&PassEnd::Done, &all).message.starts_with("ConfigMap shop/c: no (and 1 more); the hub is behind"));
+    assert!(
+        summarize(&PassEnd::Done, &all).message.starts_with("ConfigMap shop/c: no (and 1 more); the hub is behind")
+    );
     let conflict = Troubles { problem: None, ..all.clone() };
     assert_eq!(done(&conflict), (UnitPhase::Failed, "Conflict".into()));
     let pending = Troubles { failed: 0, ..conflict };
@@ -153,11 +155,14 @@ fn the_worst_is_said_first() {
     assert_eq!(done(&contested), (UnitPhase::Applied, reason::CONTESTED.into()));
     let frozen = [WaitingOn::Frozen { why: "no branch".into(), count: 2 }];
     let kept = Troubles { contested: None, kept: &frozen, ..contested };
-    assert_eq!(say(&PassEnd::Done, &kept), Said::new(UnitPhase::Applied, "PruneWaits", "nothing is pruned: no branch"));
+    assert_eq!(
+        summarize(&PassEnd::Done, &kept),
+        Summary::new(UnitPhase::Applied, "PruneWaits", "nothing is pruned: no branch")
+    );
     assert_eq!(done(&Troubles { kept: &[], ..kept.clone() }), (UnitPhase::Applied, "Applied".into()));
     let unseen = Troubles { hidden: Some((&key, "no right".into())), ..kept.clone() };
     let words = "ConfigMap shop/c cannot be seen: no right; nothing is pruned: no branch";
-    assert_eq!(say(&PassEnd::Done, &unseen), Said::new(UnitPhase::Applied, NOT_VISIBLE, words));
+    assert_eq!(summarize(&PassEnd::Done, &unseen), Summary::new(UnitPhase::Applied, NOT_VISIBLE, words));
     let unlisted = |leaving| word(&PassEnd::Unlisted { leaving }, &unseen);
     assert_eq!(unlisted(false), (UnitPhase::Applying, NOT_VISIBLE.into()));
     assert_eq!(unlisted(true), (UnitPhase::Removing, NOT_VISIBLE.into()));
@@ -165,6 +170,8 @@ fn the_worst_is_said_first() {
     assert_eq!(word(&PassEnd::NoPayload("why".into()), &all).0, UnitPhase::Pending);
     assert_eq!(word(&PassEnd::Waiting { phase: "x".into() }, &all).0, UnitPhase::Waiting);
     assert_eq!(word(&PassEnd::Leaving { gone: true }, &all).0, UnitPhase::Removed);
-    assert!(say(&PassEnd::Leaving { gone: false }, &all).message.starts_with("4 objects are left; the hub is behind"));
+    assert!(
+        summarize(&PassEnd::Leaving { gone: false }, &all).message.starts_with("4 objects are left; the hub is behind")
+    );
     assert_ne!(held.digest, Digest::of(b""));
 }

@@ -1,9 +1,10 @@
 //! Which objects of a unit wait, are held or are left alone, gathered by cause.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use api::delivery::{Deletions, ObjectsWaiting, WaitingCause};
-use model::{ObjectKey, words};
+use model::{HashedKey, ObjectKey, words};
 
 use crate::ownership::NotOurs;
 use crate::{apply, prune};
@@ -50,7 +51,7 @@ impl Waits {
 
     /// Adds objects that the unit no longer wants. `deletions` are those that the guard weighs.
     pub fn add_kept(&mut self, kept: &[prune::WaitingOn], deletions: Option<&Deletions>) {
-        let first = |keys: &[ObjectKey]| keys.iter().min().map(ToString::to_string).unwrap_or_default();
+        let first = |keys: &[Arc<HashedKey>]| keys.iter().min().map(ToString::to_string).unwrap_or_default();
         for waiting in kept {
             match waiting {
                 prune::WaitingOn::NotAsked(n) => self.add(WaitingCause::NotPruned, "", *n, String::new()),

@@ -3,7 +3,7 @@ use model::Digest;
 use super::*;
 use crate::health::{Part, Reading};
 
-fn seen(established: bool, health: Health) -> SeenState {
+fn seen_state(established: bool, health: Health) -> SeenState {
     SeenState {
         projection: Digest::of(b"p"),
         projection_scaled: Digest::of(b"p"),
@@ -17,8 +17,8 @@ fn seen(established: bool, health: Health) -> SeenState {
 fn an_object_is_waited_for_until_it_is_as_its_phase_asks_or_given_up() {
     let key = |kind: &str| ObjectKey { kind: kind.into(), name: "o".into(), ..ObjectKey::default() };
     let (definition, map) = (key("CustomResourceDefinition"), key("ConfigMap"));
-    let (new, served) = (seen(false, Health::Progressing), seen(true, Health::Progressing));
-    let (healthy, degraded) = (seen(false, Health::Healthy), seen(false, Health::Degraded));
+    let (new, served) = (seen_state(false, Health::Progressing), seen_state(true, Health::Progressing));
+    let (healthy, degraded) = (seen_state(false, Health::Healthy), seen_state(false, Health::Degraded));
     for (wait, key, seen, pending) in [
         (Wait::Accepted, &map, None, false),
         (Wait::Accepted, &definition, Some(&new), false),

@@ -20,8 +20,8 @@ fn each_turn_makes_objects_from_the_start() {
     let budget = Budget::default();
     let most = usize::try_from(MADE_BYTES_MAX).unwrap();
     for _ in 0..2 {
-        assert_eq!(budget.make(most), Ok(()));
-        assert_eq!(budget.make(1), Err(RenderError::TooLarge { limit: MADE_BYTES_MAX }));
+        assert_eq!(budget.spend_made(most), Ok(()));
+        assert_eq!(budget.spend_made(1), Err(RenderError::TooLarge { limit: MADE_BYTES_MAX }));
         budget.next_turn().unwrap();
     }
 }
@@ -87,10 +87,10 @@ fn links_count_as_often_as_they_are_followed() {
 fn what_is_made_is_work_in_each_turn() {
     let budget = Budget::with_work(10);
     for _ in 0..2 {
-        assert_eq!(budget.make(5), Ok(()));
+        assert_eq!(budget.spend_made(5), Ok(()));
         budget.next_turn().unwrap();
     }
-    assert_eq!(budget.make(1), Err(RenderError::TooMuchWork { limit: WORK_BYTES_MAX }));
+    assert_eq!(budget.spend_made(1), Err(RenderError::TooMuchWork { limit: WORK_BYTES_MAX }));
 }
 
 /// The work of rendering an object with a kustomization file.

@@ -161,7 +161,7 @@ impl Config {
         let here = BUILTIN.all().count() + self.all().count();
         let incoming = more.all().count() + more.references.len();
         budget.spend(incoming.saturating_mul(here + incoming).saturating_mul(COMPARE_BYTES))?;
-        budget.make(more.all().map(|spec| COMPARE_BYTES + spec.path.len()).sum())?;
+        budget.spend_made(more.all().map(|spec| COMPARE_BYTES + spec.path.len()).sum())?;
         Ok(self.merged(more))
     }
 

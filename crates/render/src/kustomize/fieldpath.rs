@@ -229,7 +229,7 @@ impl Walk<'_> {
         };
         if !map.contains_key(name) {
             let Some(fresh) = self.fresh(rest) else { return Ok(Ok(())) };
-            self.budget.make(name.len() + model::object::weight(&fresh))?;
+            self.budget.spend_made(name.len() + model::object::weight(&fresh))?;
             map.insert(name.to_owned(), fresh);
         }
         map.get_mut(name).map_or(Ok(Ok(())), |inner| self.run(inner, rest))
@@ -242,7 +242,7 @@ impl Walk<'_> {
         if items.len() == place
             && let Some(fresh) = self.fresh(rest)
         {
-            self.budget.make(model::object::weight(&fresh))?;
+            self.budget.spend_made(model::object::weight(&fresh))?;
             items.push(fresh);
         }
         let length = items.len();
@@ -275,7 +275,7 @@ impl Walk<'_> {
             true => Value::from(text),
             false => Value::Object(Map::from_iter([(field.to_owned(), Value::from(text))])),
         };
-        self.budget.make(text.len() + field.len() + super::generate::ENTRY_BYTES)?;
+        self.budget.spend_made(text.len() + field.len() + super::generate::ENTRY_BYTES)?;
         let done = if field.is_empty() { self.run(&mut item, &[])? } else { self.run(&mut item, rest)? };
         items.push(item);
         Ok(done)

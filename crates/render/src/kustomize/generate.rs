@@ -46,10 +46,10 @@ pub(crate) fn generate(
 ) -> Result<(), RenderError> {
     let budget = context.budget();
     // Each generated object gets all of the shared options.
-    budget.make(pairs_weight(&written.shared.labels) + pairs_weight(&written.shared.annotations))?;
+    budget.spend_made(pairs_weight(&written.shared.labels) + pairs_weight(&written.shared.annotations))?;
     let (resource, behavior) = generated(context, written)?;
     let weight = object::weight(&resource.object);
-    budget.make(weight)?;
+    budget.spend_made(weight)?;
     budget.spend(weight + STEP_BYTES)?;
     add(context, all, keys, resource, behavior, written.place)
 }
@@ -122,7 +122,7 @@ fn generated(context: &Context<'_>, written: &Written<'_>) -> Result<(Resource, 
             None => (entry.rsplit('/').next().unwrap_or(entry).to_owned(), entry.as_str()),
         };
         let path = place.path(&below, path)?;
-        let bytes = files.bytes(&path, &place.asks(&below))?;
+        let bytes = files.bytes(&path, &place.asked_by(&below))?;
         let datum = match String::from_utf8(bytes.to_vec()) {
             Ok(text) => Datum::Text(text),
             Err(_) => Datum::Binary(bytes.to_vec()),

@@ -87,7 +87,7 @@ impl<'a> Compiled<'a> {
         if let Value::String(text) = value
             && let Some(changed) = self.change(text, budget)?
         {
-            budget.make(changed.len())?;
+            budget.spend_made(changed.len())?;
             *text = changed;
         }
         Ok(())

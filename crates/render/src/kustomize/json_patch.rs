@@ -130,7 +130,7 @@ impl Bounds {
                 nests(path, &value)?;
                 container(doc, path).and_then(|(place, key)| add(place, &key, value))
             }
-            Kind::Remove => container(doc, path).and_then(|(place, key)| take(place, &key)).map(drop),
+            Kind::Remove => container(doc, path).and_then(|(place, key)| take_out(place, &key)).map(drop),
             Kind::Replace => {
                 let value = operation.value.clone();
                 nests(path, &value)?;
@@ -144,7 +144,7 @@ impl Bounds {
                 container(doc, path).and_then(|(place, key)| set(place, &key, value))
             }
             Kind::Move => {
-                let value = container(doc, from).and_then(|(place, key)| take(place, &key))?;
+                let value = container(doc, from).and_then(|(place, key)| take_out(place, &key))?;
                 self.moved += object::weight(&value);
                 if self.moved > MOVED_BYTES_MAX {
                     return Err(format!("the moves of this patch exceed {MOVED_BYTES_MAX} bytes: split the patch"));
@@ -261,7 +261,7 @@ fn set(place: &mut Value, key: &str, value: Value) -> Result<(), String> {
     Ok(())
 }
 
-fn take(place: &mut Value, key: &str) -> Result<Value, String> {
+fn take_out(place: &mut Value, key: &str) -> Result<Value, String> {
     match place {
         Value::Array(items) => index(key, items.len(), items.len()).map(|at| items.remove(at)),
         place => {

@@ -26,7 +26,7 @@ pub(crate) fn set(pairs: &Pairs, specs: &[&Spec], all: &mut Resources, budget: &
     for resource in &mut all.0 {
         let gvk = object::gvk(&resource.object).unwrap_or_default();
         for spec in specs.iter().filter(|spec| spec.selects(&gvk)) {
-            put(&mut resource.object, spec, pairs, budget)?;
+            set_pairs(&mut resource.object, spec, pairs, budget)?;
         }
     }
     Ok(())
@@ -65,10 +65,10 @@ pub(crate) fn fields(
 }
 
 /// Sets entries of the mappings at a path.
-fn put(object: &mut Value, spec: &Spec, pairs: &Pairs, budget: &Budget) -> Result<(), RenderError> {
+fn set_pairs(object: &mut Value, spec: &Spec, pairs: &Pairs, budget: &Budget) -> Result<(), RenderError> {
     let weight = pairs_weight(pairs) + if spec.create { spec.path.len() } else { 0 };
     spec.each(object, budget, &mut |value| {
-        budget.make(weight)?;
+        budget.spend_made(weight)?;
         if value.is_null() {
             *value = Value::Object(Map::new());
         }

@@ -74,7 +74,7 @@ impl<'a> Layers<'a> {
         let place = Place { file: &file.file, dir: &file.dir, field: "" };
         if !file.openapi.path.is_empty() && !self.schemas.is_set() {
             let path = place.path("openapi.path", &file.openapi.path)?;
-            let yaml = self.files.document(&path, &place.asks("openapi.path"))?;
+            let yaml = self.files.document(&path, &place.asked_by("openapi.path"))?;
             self.schemas.read(&path, yaml)?;
         }
         self.resources(place, "resources", &file.resources, file.plain, all)?;
@@ -153,7 +153,7 @@ impl<'a> Layers<'a> {
     ) -> Result<(), RenderError> {
         let (found, node) = self.find(place, path)?;
         if node == Node::File {
-            let objects = self.files.objects(&found, &place.asks(""))?;
+            let objects = self.files.objects(&found, &place.asked_by(""))?;
             let origin =
                 self.origin.as_ref().map(|dir| Rc::new(Origin { path: origin::join(dir, path), ..Origin::default() }));
             let resource = |object: Object| Resource { origin: origin.clone(), ..Resource::from(object) };
@@ -204,7 +204,7 @@ impl<'a> Layers<'a> {
         let Some(path) = self.files.kustomization_file(dir)? else {
             return Err(place.fail("", format!("{dir:?} has no kustomization file; add one, or list its files")));
         };
-        read(self.files, &path, &place.asks(""))
+        read(self.files, &path, &place.asked_by(""))
     }
 
     fn find(&self, place: Place<'_>, path: &str) -> Result<(String, Node), RenderError> {
@@ -218,7 +218,7 @@ impl<'a> Layers<'a> {
             return Err(RenderError::Remote { file, field, url });
         }
         let full = place.path("", path)?;
-        self.files.node(&full)?.map_err(|source| RenderError::tree(place.asks(""), source))
+        self.files.node(&full)?.map_err(|source| RenderError::tree(place.asked_by(""), source))
     }
 
     /// Adds what `configurations` and `crds` say to the fields that steps change.
@@ -229,7 +229,7 @@ impl<'a> Layers<'a> {
                 let field = format!("{field}[{at}]");
                 let place = place.at(&field);
                 let path = place.path("", path)?;
-                let yaml = self.files.document(&path, &place.asks(""))?;
+                let yaml = self.files.document(&path, &place.asked_by(""))?;
                 let more = match field.starts_with("crds") {
                     true => from_crds(&path, &yaml, budget)?,
                     false => Config::parse(&path, yaml)?,
@@ -349,7 +349,7 @@ impl<'a> Layers<'a> {
         {
             let context = Context { files: self.files, config: &all.config, schemas: &self.schemas };
             let mut note = |kind: &str, times: usize, objects: &mut Resources| match self.builtin(file, kind) {
-                Some(origin) => origin::note(objects, &origin, times, self.files.budget()),
+                Some(origin) => origin::note_step(objects, &origin, times, self.files.budget()),
                 None => Ok(()),
             };
             transform::apply(&context, file, place, &mut all.objects, &mut note)?;
@@ -359,13 +359,13 @@ impl<'a> Layers<'a> {
             let plugin = Plugin { object: &object, dir: &file.dir, listed: place.at(&field) };
             plugin.transform(&context, &mut all.objects)?;
             if let Some(origin) = origin {
-                origin::note(&mut all.objects, &origin, 1, self.files.budget())?;
+                origin::note_step(&mut all.objects, &origin, 1, self.files.budget())?;
             }
         }
         for Listed { field, object, .. } in self.plugins(place, "validators", &file.validators)? {
             let context = Context { files: self.files, config: &all.config, schemas: &self.schemas };
             let plugin = Plugin { object: &object, dir: &file.dir, listed: place.at(&field) };
-            self.files.budget().make(all.objects.weight())?;
+            self.files.budget().spend_made(all.objects.weight())?;
             let mut copy = all.objects.clone();
             plugin.transform(&context, &mut copy)?;
             let same = copy.0.len() == all.objects.0.len()

@@ -35,7 +35,7 @@ pub(crate) fn add(
     if text.is_empty() {
         return Ok(());
     }
-    budget.make((text.len() + std::mem::size_of::<Rc<str>>()).saturating_mul(all.0.len()))?;
+    budget.spend_made((text.len() + std::mem::size_of::<Rc<str>>()).saturating_mul(all.0.len()))?;
     let text: Rc<str> = text.into();
     all.0.iter_mut().try_for_each(|resource| one(side, &text, specs, resource, budget))
 }
@@ -71,7 +71,7 @@ fn one(
                 Value::Number(number) => number.to_string(),
                 _ => return Ok(()),
             };
-            budget.make(text.len())?;
+            budget.spend_made(text.len())?;
             *value = match side {
                 Side::Prefix => format!("{text}{name}"),
                 Side::Suffix => format!("{name}{text}"),

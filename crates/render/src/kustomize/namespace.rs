@@ -44,7 +44,7 @@ impl Namespace<'_> {
             return Ok(());
         }
         // Each object has it once, and a binding or a service again.
-        budget.make(self.name.len().saturating_mul(2 * all.0.len()))?;
+        budget.spend_made(self.name.len().saturating_mul(2 * all.0.len()))?;
         let cluster = all.cluster_kinds();
         for resource in &mut all.0 {
             let namespaced = resource.namespaced(&cluster);
@@ -94,7 +94,7 @@ impl Namespace<'_> {
                     let field = spec.path.replace('/', ".");
                     return Err(RenderError::field(&location.to_string(), field, "it is not text, so no namespace"));
                 }
-                budget.make(self.name.len())?;
+                budget.spend_made(self.name.len())?;
                 self.set(value);
                 Ok(())
             })?;

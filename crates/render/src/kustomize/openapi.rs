@@ -104,7 +104,7 @@ impl Definitions {
     /// The schema of a definition. `open` are the names of the definitions around it: one that is in itself is not followed
     /// again.
     fn schema<'a>(&'a self, node: &'a Value, open: &mut Vec<&'a str>, budget: &Budget) -> Result<Schema, RenderError> {
-        budget.make(NODE_BYTES)?;
+        budget.spend_made(NODE_BYTES)?;
         let reference = object::get_str(node, &["$ref"]).and_then(|path| path.strip_prefix("#/definitions/"));
         if let Some(name) = reference {
             let Some(definition) = self.all.get(name).filter(|_| !open.contains(&name) && open.len() < DEPTH_MAX)

@@ -74,8 +74,13 @@ pub(crate) fn join(dir: &str, path: &str) -> String {
 }
 
 /// Notes that a step went over all objects: one that comes from nowhere comes from the step.
-pub(crate) fn note(all: &mut Resources, origin: &Rc<Origin>, times: usize, budget: &Budget) -> Result<(), RenderError> {
-    budget.make(all.0.len().saturating_mul(times).saturating_mul(std::mem::size_of::<Rc<Origin>>()))?;
+pub(crate) fn note_step(
+    all: &mut Resources,
+    origin: &Rc<Origin>,
+    times: usize,
+    budget: &Budget,
+) -> Result<(), RenderError> {
+    budget.spend_made(all.0.len().saturating_mul(times).saturating_mul(std::mem::size_of::<Rc<Origin>>()))?;
     for resource in &mut all.0 {
         for _ in 0..times {
             match &resource.origin {
@@ -104,7 +109,7 @@ pub(crate) fn annotate(all: &mut Resources, options: &[String], budget: &Budget)
             let mut text = String::new();
             for origin in &resource.transformations {
                 let item = origin.write("  ");
-                budget.make(item.len())?;
+                budget.spend_made(item.len())?;
                 text.push_str("- ");
                 text.push_str(item.trim_start());
             }
@@ -115,7 +120,7 @@ pub(crate) fn annotate(all: &mut Resources, options: &[String], budget: &Budget)
 }
 
 fn set(object: &mut Value, map: &str, name: &str, text: String, budget: &Budget) -> Result<(), RenderError> {
-    budget.make(name.len() + text.len())?;
+    budget.spend_made(name.len() + text.len())?;
     let place = object::slot(object, &["metadata", map]);
     if !place.is_object() {
         *place = Value::Object(Map::new());

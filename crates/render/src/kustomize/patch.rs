@@ -110,7 +110,7 @@ impl Patching<'_> {
             if noted {
                 remove_empty_annotations(&mut patched);
             }
-            self.context.budget().make(object::weight(&patched).saturating_sub(size))?;
+            self.context.budget().spend_made(object::weight(&patched).saturating_sub(size))?;
             let before = std::mem::replace(&mut resource.object, patched);
             self.settle(index, &before)?;
         }
@@ -129,7 +129,7 @@ impl Patching<'_> {
         let weight = object::weight(document);
         let mut deleted = BTreeSet::new();
         for index in places {
-            self.context.budget().make(weight)?;
+            self.context.budget().spend_made(weight)?;
             // It is copied, and patches before this one may have made it larger than the layer found it.
             self.context.budget().spend(object::weight(&self.all.0[index].object))?;
             let resource = &mut self.all.0[index];

@@ -39,7 +39,7 @@ impl<'a> Place<'a> {
     }
 
     /// Which field asks for a file, as errors say it.
-    pub(crate) fn asks(self, below: &str) -> String {
+    pub(crate) fn asked_by(self, below: &str) -> String {
         format!("{}: {}", self.file, self.below(below))
     }
 
@@ -51,7 +51,7 @@ impl<'a> Place<'a> {
     /// The text of the file that a field below names, and its path.
     pub(crate) fn text(self, files: &Files<'_>, below: &str, path: &str) -> Result<(String, String), RenderError> {
         let path = self.path(below, path)?;
-        let text = files.text(&path, &self.asks(below))?;
+        let text = files.text(&path, &self.asked_by(below))?;
         Ok((text, path))
     }
 }

@@ -132,7 +132,7 @@ impl Plugin<'_> {
         if !namespace.is_empty() {
             object["metadata"]["namespace"] = namespace.into();
         }
-        context.budget().make(object::weight(&object))?;
+        context.budget().spend_made(object::weight(&object))?;
         let resource = Resource::new(object, self.object.location.clone());
         keys.insert(all.0.len(), &resource);
         all.append(vec![resource])

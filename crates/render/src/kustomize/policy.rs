@@ -61,7 +61,7 @@ pub(super) fn add_metadata(
         if pairs.is_empty() {
             continue;
         }
-        budget.make(pairs.iter().map(|(name, value)| name.len() + value.len() + ENTRY_BYTES).sum())?;
+        budget.spend_made(pairs.iter().map(|(name, value)| name.len() + value.len() + ENTRY_BYTES).sum())?;
         let place = object::slot(object, &["metadata", name]);
         if !place.is_object() {
             *place = Value::Object(Map::new());

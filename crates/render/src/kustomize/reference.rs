@@ -19,7 +19,7 @@ use super::generate::ENTRY_BYTES;
 use super::resource::{Resource, Resources};
 use crate::budget::Budget;
 use crate::error::RenderError;
-use index::{Index, Known};
+use index::{Index, ObjectFacts};
 
 /// Updates every field that names an object which was renamed or moved.
 ///
@@ -114,7 +114,7 @@ impl Update<'_> {
                 if let Some(found) = self.find(spaces, target, spec, name, None)?
                     && found.key.name != *name
                 {
-                    self.budget.make(found.key.name.len())?;
+                    self.budget.spend_made(found.key.name.len())?;
                     name.clone_from(&found.key.name);
                 }
                 Ok(())
@@ -143,7 +143,7 @@ impl Update<'_> {
         let written = value.get("namespace").filter(|n| !n.is_null()).map(|n| n.as_str().unwrap_or_default());
         let Some(found) = self.find(spaces, target, spec, name, Some(written))? else { return Ok(()) };
         let (name, namespace) = (found.key.name.clone(), found.key.namespace.clone());
-        self.budget.make(name.len() + namespace.len() + ENTRY_BYTES)?;
+        self.budget.spend_made(name.len() + namespace.len() + ENTRY_BYTES)?;
         value["name"] = name.into();
         // An object without a namespace goes into the namespace that it is applied to, so the reference keeps its own.
         if !namespace.is_empty() {
@@ -161,9 +161,9 @@ impl Update<'_> {
         spec: &Spec,
         name: &str,
         mapping: Option<Option<&str>>,
-    ) -> Result<Option<&Known>, RenderError> {
-        let referrer = self.index.known(self.at);
-        let mut found: Vec<&Known> = Vec::new();
+    ) -> Result<Option<&ObjectFacts>, RenderError> {
+        let referrer = self.index.entry(self.at);
+        let mut found: Vec<&ObjectFacts> = Vec::new();
         self.index.named(name, referrer, spaces, self.budget, &mut |known| {
             if known.is_or_was(target, name) && self.in_reach(referrer, known) {
                 found.push(known);
@@ -183,7 +183,7 @@ impl Update<'_> {
             found.retain(|known| same_layers(known, referrer, false));
         }
         let Some((first, others)) = found.split_first() else { return Ok(None) };
-        let same = |other: &&Known| {
+        let same = |other: &&ObjectFacts| {
             other.key.name == first.key.name && (mapping.is_none() || other.key.namespace == first.key.namespace)
         };
         match others.iter().find(|other| !same(other)) {
@@ -197,7 +197,7 @@ impl Update<'_> {
     }
 
     /// Whether an object may be named: it is in the same namespace, or one of both has none.
-    fn in_reach(&self, referrer: &Known, known: &Known) -> bool {
+    fn in_reach(&self, referrer: &ObjectFacts, known: &ObjectFacts) -> bool {
         let (Some(here), Some(there)) = (referrer.namespace(), known.namespace()) else { return true };
         here == there || known.key.kind == "ServiceAccount"
     }
@@ -205,7 +205,7 @@ impl Update<'_> {
 
 /// Whether two objects went through the same layers, as their prefixes and suffixes say. With `lenient`, no prefix is like
 /// any, and no suffix too.
-fn same_layers(one: &Known, other: &Known, lenient: bool) -> bool {
+fn same_layers(one: &ObjectFacts, other: &ObjectFacts, lenient: bool) -> bool {
     let same = |one: &[Rc<str>], other: &[Rc<str>]| match (one.is_empty(), other.is_empty()) {
         (true, true) => true,
         (false, false) => one.iter().rev().zip(other.iter().rev()).all(|(a, b)| a == b),

@@ -13,7 +13,7 @@ use super::place::Place;
 use super::resource::{ClusterKinds, KEY_BYTES, Resource, Resources, effective_namespace};
 use super::selector::{Compiled, Id, Selector};
 use super::structured;
-use super::value_text::{plain, put, text_of};
+use super::value_text::{plain, set_text, text_of};
 use crate::error::RenderError;
 use crate::files::Files;
 
@@ -43,7 +43,7 @@ pub(crate) fn read(
             return Err(place.fail(&below, "give either path, or source and targets"));
         }
         let path = place.path(&format!("{below}.path"), &entry.path)?;
-        match files.document(&path, &place.asks(&format!("{below}.path")))? {
+        match files.document(&path, &place.asked_by(&format!("{below}.path")))? {
             Value::Array(items) => {
                 for (number, item) in items.into_iter().enumerate() {
                     let field = format!("[{number}]");
@@ -153,13 +153,19 @@ fn taken(context: &Context<'_>, place: Place<'_>, source: &Source, all: &Resourc
         }
         if let Some(first) = found {
             let (first, second) = (&first.location, &resource.location);
-            return Err(RenderError::ambiguous(place.file, &place.below(".source"), said(source), first, second));
+            return Err(RenderError::ambiguous(
+                place.file,
+                &place.below(".source"),
+                source_text(source),
+                first,
+                second,
+            ));
         }
         found = Some(resource);
     }
     let Some(resource) = found else {
         let (file, field) = (place.file.to_owned(), place.below(".source"));
-        return Err(RenderError::NoTarget { file, field, target: said(source) });
+        return Err(RenderError::NoTarget { file, field, target: source_text(source) });
     };
     let text = if field_path.is_empty() { DEFAULT_PATH } else { field_path };
     let path = FieldPath::parse(text).map_err(|why| place.fail(".source.fieldPath", why))?;
@@ -185,13 +191,13 @@ fn taken(context: &Context<'_>, place: Place<'_>, source: &Source, all: &Resourc
     let part = part.ok_or_else(|| place.fail(".source.options.index", format!("the field has no part {index}")))?;
     let mut refined = value.clone();
     // A part of a number may be none: then it is text.
-    if put(&mut refined, part).is_err() {
+    if set_text(&mut refined, part).is_err() {
         refined = part.into();
     }
     Ok(Taken::Value(refined))
 }
 
-fn said(source: &Source) -> String {
+fn source_text(source: &Source) -> String {
     let Source { group, version, kind, name, namespace, .. } = source;
     let selector = Selector {
         group: group.clone(),
@@ -304,7 +310,7 @@ fn set(
     let budget = context.budget();
     let mut wrong = None;
     let found = path.each(object, fresh, budget, &mut |place| {
-        budget.make(value.text().map_or_else(|| object::weight(&value.value()), |text| text.len()))?;
+        budget.spend_made(value.text().map_or_else(|| object::weight(&value.value()), |text| text.len()))?;
         if let Err(why) = one(place, options, value) {
             wrong.get_or_insert(why);
         }
@@ -322,7 +328,7 @@ fn one(place: &mut Value, options: Option<&FieldOptions>, value: &Taken) -> Resu
         match (&*place, value.text()) {
             (Value::Array(_) | Value::Object(_), _) => *place = value.value(),
             (Value::Null, None) => *place = value.value(),
-            (_, Some(text)) => put(place, &text)?,
+            (_, Some(text)) => set_text(place, &text)?,
             (_, None) => return Err("the value is a list or a mapping, and the field is neither".into()),
         }
         return Ok(());
@@ -340,7 +346,7 @@ fn one(place: &mut Value, options: Option<&FieldOptions>, value: &Taken) -> Resu
         Ok(at) if at >= parts.len() => parts.push(&text),
         Ok(at) => parts[at] = &text,
     }
-    put(place, &parts.join(delimiter))
+    set_text(place, &parts.join(delimiter))
 }
 
 #[cfg(test)]

@@ -106,7 +106,7 @@ impl Resource {
     /// Remembers a key that the object had until now.
     pub(crate) fn remember_key(&mut self, key: ObjectKey, budget: &Budget) -> Result<(), RenderError> {
         if self.earlier.last() != Some(&key) {
-            budget.make(key_len(&key))?;
+            budget.spend_made(key_len(&key))?;
             self.earlier.push(key);
         }
         Ok(())

@@ -33,7 +33,7 @@ pub(crate) fn set(
         return Ok(None);
     }
     let budget = context.budget();
-    budget.make(text.len())?;
+    budget.spend_made(text.len())?;
     let mut wrong = false;
     let found = inside.each(&mut inner, create, budget, &mut |place| {
         wrong |= put(place).is_err();
@@ -44,7 +44,7 @@ pub(crate) fn set(
         _ => return Ok(None),
     };
     let written = write(&inner, &text);
-    budget.make(written.len())?;
+    budget.spend_made(written.len())?;
     if let Some(place) = before.read_mut(object) {
         *place = written.into();
     }

@@ -52,7 +52,7 @@ impl ValueAdd {
         let budget = context.budget();
         if !self.target_file_path.is_empty() {
             let path = place.path(".targetFilePath", &self.target_file_path)?;
-            let yaml = context.files.document(&path, &place.asks(".targetFilePath"))?;
+            let yaml = context.files.document(&path, &place.asked_by(".targetFilePath"))?;
             self.targets.extend(super::file::typed::<More>(&path, "", yaml)?.targets);
         }
         let value = match self.value.trim() {
@@ -95,7 +95,7 @@ impl ValueAdd {
                     }
                     continue;
                 }
-                budget.make(value.len() + target.field_path.len())?;
+                budget.spend_made(value.len() + target.field_path.len())?;
                 let key = resource.key();
                 let spot = slot(&mut resource.object, &parts).ok_or_else(|| {
                     let why = format!("{} of {key} is a list or a mapping", limit::cut(&target.field_path));

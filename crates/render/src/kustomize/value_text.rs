@@ -47,7 +47,7 @@ pub(crate) fn number(text: &str) -> Option<Value> {
 ///
 /// # Errors
 /// The text is none of this type.
-pub(crate) fn put(place: &mut Value, text: &str) -> Result<(), String> {
+pub(crate) fn set_text(place: &mut Value, text: &str) -> Result<(), String> {
     *place = match place {
         Value::String(_) => Value::from(text),
         Value::Number(_) => number(text).ok_or("the field is a number, and the value is none")?,

@@ -53,7 +53,7 @@ impl Variables {
                 found = Some(number);
             }
             if let Some(found) = found {
-                budget.make(variable.name.len())?;
+                budget.spend_made(variable.name.len())?;
                 all.0[found].variables.push(Rc::from(variable.name.as_str()));
             }
             let entry = (place.file.to_owned(), place.below(&below), variable.clone());
@@ -98,7 +98,7 @@ impl Variables {
         let mut values: BTreeMap<String, Value> = BTreeMap::new();
         for (name, (file, field, variable)) in &self.0 {
             let Some(resource) = places.get(name.as_str()) else {
-                let target = format!("{:?}", said(&variable.objref));
+                let target = format!("{:?}", reference_text(&variable.objref));
                 return Err(RenderError::NoTarget { file: file.clone(), field: format!("{field}.objref"), target });
             };
             let value = read(variable, &resource.object);
@@ -143,7 +143,7 @@ fn reads(wanted: &ObjectReference, resource: &Resource) -> bool {
     resource.keys().any(is)
 }
 
-fn said(wanted: &ObjectReference) -> String {
+fn reference_text(wanted: &ObjectReference) -> String {
     let ObjectReference { api_version, group, version, kind, name, namespace } = wanted;
     let parts = [api_version, group, version, kind, namespace, name];
     parts.into_iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(" ")
@@ -193,7 +193,7 @@ fn expanded(text: &str, values: &BTreeMap<String, Value>, budget: &Budget) -> Re
     let value_of = |name: &str| values.get(name).filter(|value| !value.is_object() && !value.is_array());
     let whole = text.strip_prefix("$(").and_then(|rest| rest.strip_suffix(')')).filter(|name| !name.contains(')'));
     if let Some(value) = whole.and_then(value_of) {
-        budget.make(object::weight(value))?;
+        budget.spend_made(object::weight(value))?;
         return Ok(if value.is_null() { "null".into() } else { value.clone() });
     }
     let mut out = String::with_capacity(text.len());
@@ -207,7 +207,7 @@ fn expanded(text: &str, values: &BTreeMap<String, Value>, budget: &Budget) -> Re
         } else if let Some((name, after)) = variable {
             match value_of(name).and_then(text_of) {
                 Some(text) => {
-                    budget.make(text.len())?;
+                    budget.spend_made(text.len())?;
                     out.push_str(&text);
                 }
                 None => {

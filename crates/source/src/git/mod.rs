@@ -139,7 +139,7 @@ impl GitSource {
             return Ok(commit);
         }
         let mut choice = Choice::new(&self.reference)?;
-        self.remote.list(&self.reference.prefixes(), |found| choice.see(&found)).await?;
+        self.remote.list(&self.reference.prefixes(), |found| choice.consider(&found)).await?;
         if let Some(commit) = choice.commit() {
             return Ok(commit);
         }

@@ -30,7 +30,7 @@ impl Packet<'_> {
 ///
 /// # Errors
 /// The length is not four hexadecimal digits, or out of range.
-pub fn take<'a>(bytes: &mut &'a [u8]) -> Result<Option<Packet<'a>>, String> {
+pub fn take_packet<'a>(bytes: &mut &'a [u8]) -> Result<Option<Packet<'a>>, String> {
     let Some((head, rest)) = bytes.split_at_checked(4) else { return Ok(None) };
     let digits = std::str::from_utf8(head).ok().filter(|t| t.bytes().all(|c| c.is_ascii_hexdigit()));
     let length = digits.and_then(|t| usize::from_str_radix(t, 16).ok());
@@ -56,7 +56,7 @@ pub fn take<'a>(bytes: &mut &'a [u8]) -> Result<Option<Packet<'a>>, String> {
 pub fn all(mut bytes: &[u8]) -> Result<Vec<Packet<'_>>, String> {
     let mut packets = Vec::new();
     while !bytes.is_empty() {
-        packets.push(take(&mut bytes)?.ok_or("the message ends within a packet")?);
+        packets.push(take_packet(&mut bytes)?.ok_or("the message ends within a packet")?);
     }
     Ok(packets)
 }

@@ -142,7 +142,7 @@ impl<'a> Choice<'a> {
     }
 
     /// Looks at a reference that the server has.
-    pub(super) fn see(&mut self, found: &Ref) {
+    pub(super) fn consider(&mut self, found: &Ref) {
         let commit = |name: &str| Some(Commit { sha: found.commit().to_owned(), name: name.to_owned() });
         let full = found.name.as_str();
         // The first one of a name counts.

@@ -152,7 +152,7 @@ impl Remote {
             }
             held.extend_from_slice(&chunk);
             let mut rest = held.as_slice();
-            while let Some(packet) = packet::take(&mut rest).map_err(|why| self.protocol(why))? {
+            while let Some(packet) = packet::take_packet(&mut rest).map_err(|why| self.protocol(why))? {
                 self.refused(&packet)?;
                 match packet {
                     Packet::Data(_) => Ref::parse(packet.line()).into_iter().for_each(&mut see),
@@ -199,7 +199,7 @@ impl Remote {
         while let Some(chunk) = stream.next().await {
             held.extend_from_slice(&chunk.map_err(|e| http::failure(&self.url, &e))?);
             let mut rest = held.as_slice();
-            while let Some(packet) = packet::take(&mut rest).map_err(|why| self.protocol(why))? {
+            while let Some(packet) = packet::take_packet(&mut rest).map_err(|why| self.protocol(why))? {
                 match packet {
                     Packet::Data([1, data @ ..]) if in_pack => {
                         written += data.len() as u64;
@@ -209,8 +209,8 @@ impl Remote {
                         }
                         pack.file().write_all(data).map_err(|e| repository.failed(e))?;
                     }
-                    Packet::Data([3, data @ ..]) if in_pack => return Err(self.said(data, sha)),
-                    Packet::Data(data) if data.starts_with(b"ERR ") => return Err(self.said(&data[4..], sha)),
+                    Packet::Data([3, data @ ..]) if in_pack => return Err(self.server_error(data, sha)),
+                    Packet::Data(data) if data.starts_with(b"ERR ") => return Err(self.server_error(&data[4..], sha)),
                     Packet::Data(_) if !in_pack => in_pack = packet.line() == "packfile",
                     _ => {}
                 }
@@ -224,8 +224,8 @@ impl Remote {
         Ok(pack)
     }
 
-    /// The server's own words, cut and without control characters.
-    fn said(&self, data: &[u8], sha: &str) -> Error {
+    /// The error that a server's own words say; they are cut, and without control characters.
+    fn server_error(&self, data: &[u8], sha: &str) -> Error {
         let text: String = String::from_utf8_lossy(data).chars().filter(|c| !c.is_control()).take(WORDS_MAX).collect();
         if text.contains("not our ref") || text.contains("unadvertised object") {
             return Error::CommitNotFound { url: self.url.clone(), commit: sha.to_owned() };
@@ -235,7 +235,7 @@ impl Remote {
 
     fn refused(&self, packet: &Packet<'_>) -> Result<(), Error> {
         match packet {
-            Packet::Data(data) if data.starts_with(b"ERR ") => Err(self.said(&data[4..], "")),
+            Packet::Data(data) if data.starts_with(b"ERR ") => Err(self.server_error(&data[4..], "")),
             _ => Ok(()),
         }
     }

@@ -30,7 +30,7 @@ use self::log::{Log, Medium, System};
 use self::recover::recover;
 pub(crate) use self::segment::Segment;
 use self::writer::{Answer, Job, Writer};
-use crate::live::{Kept, Shared};
+use crate::live::{PastLimit, Shared};
 use crate::{
     BoxFuture, Place, Projection, Range, ReadError, Revision, Snapshot, Store, Watch, WatchError, Write, WriteError,
     Written,
@@ -108,7 +108,7 @@ fn open_on<P: Projection>(
     recovered.index.values().for_each(|entry| books.count(entry));
     recovered.window.iter().for_each(|event| books.count_past(event));
     let log = Log::new(dir.to_path_buf(), recovered.sealed, recovered.active, medium, lock);
-    let kept = Kept { events: history, bytes: options.history_bytes };
+    let kept = PastLimit { events: history, bytes: options.history_bytes };
     let shared = Arc::new(Shared::restored(kept, recovered.revision, recovered.index, recovered.window));
     let (sender, queue) = mpsc::channel(QUEUE);
     let queued_bytes = Arc::new(AtomicUsize::new(0));

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::frame::{FRAME, Frame, HEADER, Header, Kind};
 use super::log::{Medium, System};
 use super::{OpenError, Options, open, open_on};
-use crate::tests::{Length, delete, put};
+use crate::tests::{Length, delete, put_write};
 use crate::{Range, Revision, Store, WriteError};
 
 type Opened = Result<Arc<dyn Store<usize>>, OpenError>;
@@ -40,7 +40,7 @@ async fn three(dir: &Path) -> Vec<usize> {
     let store = open(dir, Length, large()).unwrap();
     let mut ends = Vec::new();
     for key in ["a", "b", "c"] {
-        store.write(put(key, "a value")).await.unwrap();
+        store.write(put_write(key, "a value")).await.unwrap();
         ends.push(fs::metadata(&files(dir)[0]).unwrap().len() as usize);
     }
     ends
@@ -103,7 +103,7 @@ async fn a_torn_tail_is_cut_off_and_the_log_goes_on() {
     let store = open(dir.path(), Length, large()).unwrap();
     assert_eq!(store.revision(), Revision(2));
     assert_eq!(fs::read(dir.path().join("torn")).unwrap(), holed[ends[1]..]);
-    assert_eq!(store.write(put("d", "later")).await.unwrap().revision, Revision(3));
+    assert_eq!(store.write(put_write("d", "later")).await.unwrap().revision, Revision(3));
     drop(store);
     let store = open(dir.path(), Length, large()).unwrap();
     assert_eq!((store.revision(), store.snapshot().len()), (Revision(3), 3));
@@ -112,7 +112,7 @@ async fn a_torn_tail_is_cut_off_and_the_log_goes_on() {
 async fn several_segments(dir: &Path) -> Vec<PathBuf> {
     let store = open(dir, Length, Options { segment_bytes: 500, ..large() }).unwrap();
     for key in 0..20 {
-        store.write(put(&format!("key-{key}"), "a value")).await.unwrap();
+        store.write(put_write(&format!("key-{key}"), "a value")).await.unwrap();
     }
     drop(store);
     let files = files(dir);
@@ -201,14 +201,14 @@ async fn space_is_reclaimed_while_snapshots_read_on() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path(), Length, small()).unwrap();
     let value = |n: usize| format!("{n:0>100}");
-    store.write(put("cold", "stays")).await.unwrap();
+    store.write(put_write("cold", "stays")).await.unwrap();
     for n in 0..50 {
-        store.write(put(&format!("key-{}", n % 10), &value(n))).await.unwrap();
+        store.write(put_write(&format!("key-{}", n % 10), &value(n))).await.unwrap();
     }
     let before = store.snapshot();
     let listed: Vec<_> = before.range(Range::all()).collect();
     for n in 0..500 {
-        store.write(put(&format!("key-{}", n % 10), &value(n))).await.unwrap();
+        store.write(put_write(&format!("key-{}", n % 10), &value(n))).await.unwrap();
     }
     wait_until("the first segments are gone", || length(dir.path()) < 16_000).await;
     for entry in &listed {
@@ -234,7 +234,7 @@ async fn space_is_reclaimed_while_snapshots_read_on() {
     drop(store);
     let store = open(dir.path(), Length, Options { history: 100, ..small() }).unwrap();
     assert_eq!(store.compacted(), Revision(562), "what was compacted stays compacted");
-    assert_eq!(store.write(put("new", "x")).await.unwrap().revision, Revision(563));
+    assert_eq!(store.write(put_write("new", "x")).await.unwrap().revision, Revision(563));
 }
 
 #[tokio::test]
@@ -243,7 +243,7 @@ async fn a_segment_that_comes_back_after_it_was_reclaimed_is_ignored() {
     let store = open(dir.path(), Length, small()).unwrap();
     let first = files(dir.path()).remove(0);
     // The first segment says that `ghost` is there, a later one that it is not.
-    store.write(put("ghost", "boo")).await.unwrap();
+    store.write(put_write("ghost", "boo")).await.unwrap();
     let value = "x".repeat(200);
     let mut kept = Vec::new();
     for n in 0..500 {
@@ -251,7 +251,7 @@ async fn a_segment_that_comes_back_after_it_was_reclaimed_is_ignored() {
             store.write(delete("ghost")).await.unwrap();
             kept = fs::read(&first).unwrap();
         }
-        store.write(put("key", &value)).await.unwrap();
+        store.write(put_write("key", &value)).await.unwrap();
     }
     wait_until("the first segment is gone", || !first.exists()).await;
     drop(store);
@@ -331,10 +331,10 @@ async fn a_disk_that_fails_stops_writes_and_nothing_else() {
         let dir = tempfile::tempdir().unwrap();
         let store = open_faulty(dir.path(), writes, syncs).unwrap();
         let mut watch = store.watch(Range::all(), Revision(0)).unwrap();
-        store.write(put("a", "one")).await.unwrap();
-        store.write(put("b", "two")).await.unwrap();
+        store.write(put_write("a", "one")).await.unwrap();
+        store.write(put_write("b", "two")).await.unwrap();
         for _ in 0..2 {
-            let error = store.write(put("a", "lost")).await.unwrap_err();
+            let error = store.write(put_write("a", "lost")).await.unwrap_err();
             assert!(matches!(error, WriteError::Failed(_)) && error.to_string().contains("no space left"), "{error}");
         }
         assert_eq!(store.revision(), Revision(2));
@@ -342,7 +342,7 @@ async fn a_disk_that_fails_stops_writes_and_nothing_else() {
         assert_eq!(store.read(&entry.place).unwrap(), "one");
         assert_eq!(watch.next().await.unwrap().revision, Revision(1));
         assert_eq!(watch.next().await.unwrap().revision, Revision(2));
-        assert_eq!(watch.seen(), Revision(2));
+        assert_eq!(watch.seen_up_to(), Revision(2));
         drop(store);
         assert!(watch.next().await.is_none());
 
@@ -350,7 +350,7 @@ async fn a_disk_that_fails_stops_writes_and_nothing_else() {
         // A write whose sync failed may be there or not.
         let newest = store.revision();
         assert!(newest == Revision(2) || (writes == 100 && newest == Revision(3)), "{newest}");
-        assert_eq!(store.write(put("c", "three")).await.unwrap().revision, Revision(newest.0 + 1));
+        assert_eq!(store.write(put_write("c", "three")).await.unwrap().revision, Revision(newest.0 + 1));
     }
 }
 
@@ -359,8 +359,8 @@ async fn what_is_read_at_a_start_is_durable_before_anybody_sees_it() {
     let dir = tempfile::tempdir().unwrap();
     // A batch that was written and whose sync failed: it can be read, but may be in no more than the page cache.
     let store = open_faulty(dir.path(), 100, 1).unwrap();
-    store.write(put("a", "one")).await.unwrap();
-    store.write(put("b", "two")).await.unwrap_err();
+    store.write(put_write("a", "one")).await.unwrap();
+    store.write(put_write("b", "two")).await.unwrap_err();
     drop(store);
     let error = open_faulty(dir.path(), 100, 0).err().expect("a start whose sync fails shows nothing");
     assert!(error.to_string().starts_with("cannot sync"), "{error}");
@@ -374,14 +374,14 @@ async fn the_past_of_large_values_does_not_fill_the_disk() {
     let store = open(dir.path(), Length, options()).unwrap();
     let value = "x".repeat(500);
     for n in 0..300 {
-        store.write(put(&format!("key-{}", n % 3), &value)).await.unwrap();
+        store.write(put_write(&format!("key-{}", n % 3), &value)).await.unwrap();
     }
     assert_eq!(store.compacted(), Revision(290));
     wait_until("the past is reclaimed", || length(dir.path()) < 24_000).await;
     drop(store);
     let store = open(dir.path(), Length, options()).unwrap();
     assert_eq!((store.revision(), store.snapshot().len()), (Revision(300), 3));
-    store.write(put("key-0", &value)).await.unwrap();
+    store.write(put_write("key-0", &value)).await.unwrap();
     assert_eq!(store.compacted(), Revision(291));
 }
 
@@ -394,7 +394,7 @@ async fn a_full_queue_says_so_and_only_durable_writes_are_seen() {
     let store = open_on(dir.path(), Length, large(), Box::new(medium)).unwrap();
     let write = |key: usize| {
         let store = store.clone();
-        tokio::spawn(async move { store.write(put(&key.to_string(), "x")).await })
+        tokio::spawn(async move { store.write(put_write(&key.to_string(), "x")).await })
     };
     let first = write(0);
     wait_until("the first batch is at the disk", || gate.waiting.load(Ordering::SeqCst) > 0).await;
@@ -417,7 +417,7 @@ async fn a_full_queue_says_so_and_only_durable_writes_are_seen() {
         task.await.unwrap().unwrap();
     }
     assert_eq!(store.revision(), Revision(super::QUEUE as u64 + 1));
-    let error = store.write(put(&"k".repeat(super::KEY_MAX + 1), "x")).await.unwrap_err();
+    let error = store.write(put_write(&"k".repeat(super::KEY_MAX + 1), "x")).await.unwrap_err();
     assert!(matches!(error, WriteError::Refused(_)), "{error}");
 }
 

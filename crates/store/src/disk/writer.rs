@@ -169,7 +169,7 @@ impl<M: Clone + Send + Sync + 'static> Writer<M> {
         let mut replies = Vec::with_capacity(jobs.len());
         let result = match &self.failed {
             Some(why) => Err(why.clone()),
-            None => self.roll().and_then(|()| self.make(jobs, &mut replies)),
+            None => self.roll().and_then(|()| self.write_batch(jobs, &mut replies)),
         };
         match result {
             Ok(()) => replies.into_iter().for_each(Reply::send),
@@ -195,7 +195,7 @@ impl<M: Clone + Send + Sync + 'static> Writer<M> {
     }
 
     /// Makes a batch of the jobs, writes and publishes it; `replies` are to be sent afterwards.
-    fn make(&mut self, jobs: &mut Vec<Job<M>>, replies: &mut Vec<Reply<M>>) -> Result<(), String> {
+    fn write_batch(&mut self, jobs: &mut Vec<Job<M>>, replies: &mut Vec<Reply<M>>) -> Result<(), String> {
         let (index, compacted, revision) = {
             let live = self.shared.lock();
             (live.index.clone(), live.compacted, live.revision)

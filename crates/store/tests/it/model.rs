@@ -280,7 +280,7 @@ impl World {
             }
         }
         let newest = self.naive.revision();
-        assert_eq!(following.watch.seen(), Revision(newest));
+        assert_eq!(following.watch.seen_up_to(), Revision(newest));
         following.at = newest;
         self.following.push(following);
     }

@@ -50,53 +50,55 @@ impl Player {
 
     pub(super) async fn unplug(&self, member: &str) -> anyhow::Result<()> {
         let hub = connect::hub(&self.common).await?;
-        self.ask(&format!("unplug {member}")).await?;
-        self.say(format!("{member}: its listener is closed; the hub was told nothing"))?;
+        self.send_command(&format!("unplug {member}")).await?;
+        self.print_line(format!("{member}: its listener is closed; the hub was told nothing"))?;
         let (ready, took) = self
             .until("the hub to notice", async || {
                 Ok(self.member_ready(&hub, member).await?.filter(|c| c.status == "Unknown"))
             })
             .await?;
-        self.say(format!("  {member} is Unknown after {}: {}", tenths(took), ready.message))?;
+        self.print_line(format!("  {member} is Unknown after {}: {}", tenths(took), ready.message))?;
         let others: Api<Cluster> = Api::all(hub);
         for cluster in others.list(&ListParams::default()).await.map_err(asked("members"))? {
             let name = cluster.name_any();
             let status = cluster.status.unwrap_or_default();
             if let Some(ready) = condition::find(&status.conditions, condition::READY).filter(|_| name != member) {
-                self.say(format!("  {name}: Ready {}", ready.status))?;
+                self.print_line(format!("  {name}: Ready {}", ready.status))?;
             }
         }
-        self.say(format!("next: `kurator demo commit` to see the others go on; `kurator demo plug {member}`"))
+        self.print_line(format!("next: `kurator demo commit` to see the others go on; `kurator demo plug {member}`"))
     }
 
     pub(super) async fn plug(&self, member: &str) -> anyhow::Result<()> {
         let hub = connect::hub(&self.common).await?;
-        self.ask(&format!("plug {member}")).await?;
-        self.say(format!("{member}: its listener is open again; the hub was told nothing"))?;
+        self.send_command(&format!("plug {member}")).await?;
+        self.print_line(format!("{member}: its listener is open again; the hub was told nothing"))?;
         let (_, took) = self
             .until("the hub to notice", async || {
                 Ok(self.member_ready(&hub, member).await?.filter(|c| c.status == "True"))
             })
             .await?;
-        self.say(format!("  {member} is Ready after {}", tenths(took)))?;
+        self.print_line(format!("  {member} is Ready after {}", tenths(took)))?;
         if self.has("HEAD:shop") {
             let took = self.converged(&hub, &self.head()?).await?;
-            self.say(format!("  it has caught up after {}", tenths(took)))?;
+            self.print_line(format!("  it has caught up after {}", tenths(took)))?;
         }
         Ok(())
     }
 
     pub(super) async fn restart(&self) -> anyhow::Result<()> {
-        let before = self.ask("ping").await?;
+        let before = self.send_command("ping").await?;
         let hub = connect::hub(&self.common).await?;
         let app = self.application(&hub).await?;
         let revision = crate::sync::revision(&app.status.unwrap_or_default());
         drop(hub);
-        self.ask("restart").await?;
-        self.say(format!("the process is starting again, hub and members; {APPLICATION} ran {revision}"))?;
+        self.send_command("restart").await?;
+        self.print_line(format!("the process is starting again, hub and members; {APPLICATION} ran {revision}"))?;
         let gone = |text: &str| text == before;
         let (_, took) = self
-            .until("the new process to answer", async || Ok(self.ask("ping").await.ok().filter(|text| !gone(text))))
+            .until("the new process to answer", async || {
+                Ok(self.send_command("ping").await.ok().filter(|text| !gone(text)))
+            })
             .await?;
         let hub = connect::hub(&self.common).await?;
         let (reports, _) = self
@@ -108,24 +110,24 @@ impl Player {
                 Ok((all && settled).then_some(reports))
             })
             .await?;
-        self.say(format!("  answered again after {}", tenths(took)))?;
+        self.print_line(format!("  answered again after {}", tenths(took)))?;
         for report in &reports {
-            self.say(after_restart(report))?;
+            self.print_line(after_restart(report))?;
         }
-        let counters: Value = serde_json::from_str(&self.ask("counters").await?)?;
+        let counters: Value = serde_json::from_str(&self.send_command("counters").await?)?;
         for (name, count) in counters.as_object().into_iter().flatten() {
-            self.say(format!("  {name}: {} mutating requests since the start", count["mutations"]))?;
+            self.print_line(format!("  {name}: {} mutating requests since the start", count["mutations"]))?;
         }
         Ok(())
     }
 
     pub(super) async fn counters(&self) -> anyhow::Result<()> {
-        let counters: Value = serde_json::from_str(&self.ask("counters").await?)?;
+        let counters: Value = serde_json::from_str(&self.send_command("counters").await?)?;
         if self.common.output == Format::Text {
             for (name, count) in counters.as_object().into_iter().flatten() {
-                self.say(format!("{name}: {} mutating requests", count["mutations"]))?;
+                self.print_line(format!("{name}: {} mutating requests", count["mutations"]))?;
                 for (client, verbs) in count["byClient"].as_object().into_iter().flatten() {
-                    self.say(format!("  {client} {verbs}"))?;
+                    self.print_line(format!("  {client} {verbs}"))?;
                 }
             }
         } else if !output::structured(self.common.output, &counters)? {

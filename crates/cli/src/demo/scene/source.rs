@@ -67,7 +67,7 @@ impl Player {
         repository::run(&self.repo(), &["add", "--all"])?;
         repository::commit(&self.repo(), &format!("Run {next}"))?;
         let head = self.head()?;
-        self.say(format!("committed {head}: image {image} becomes {next}; nobody is told, the hub polls"))?;
+        self.print_line(format!("committed {head}: image {image} becomes {next}; nobody is told, the hub polls"))?;
         self.followed(&hub, &head).await
     }
 
@@ -76,7 +76,7 @@ impl Player {
         let took = self.converged(hub, head).await?;
         let reports = self.reports(hub).await?;
         for report in &reports {
-            self.say(match report.phase {
+            self.print_line(match report.phase {
                 UnitPhase::Unknown => format!("  {}: does not answer, so nobody knows", report.member),
                 _ => format!(
                     "  {}: {} objects, pods {}/{}",
@@ -86,7 +86,7 @@ impl Player {
         }
         let silent = reports.iter().any(|report| report.phase == UnitPhase::Unknown);
         let who = if silent { "all members that answer" } else { "all members" };
-        self.say(format!("{who} run {head} after {}", tenths(took)))
+        self.print_line(format!("{who} run {head} after {}", tenths(took)))
     }
 
     pub(super) async fn edit(&self) -> anyhow::Result<()> {
@@ -109,7 +109,10 @@ impl Player {
         let params = PatchParams { field_manager: Some(HAND.to_owned()), ..PatchParams::default() };
         let patch = Patch::Merge(json!({"spec": {"replicas": before + 1}}));
         deployments.patch_scale("web", &params, &patch).await.map_err(of_member("the scale", "beijing"))?;
-        self.say(format!("beijing: scaled deployment shop/web from {before} to {} by hand, as {HAND}", before + 1))?;
+        self.print_line(format!(
+            "beijing: scaled deployment shop/web from {before} to {} by hand, as {HAND}",
+            before + 1
+        ))?;
         let is_back = async || Ok(replicas().await? == before);
         if !self.answered(&hub, "beijing", &known, "reverted", is_back).await? {
             return Ok(());
@@ -120,7 +123,7 @@ impl Player {
         let known = self.last_change(&hub, "shanghai").await?;
         let delete = services.delete("web", &DeleteParams::default()).await;
         delete.map_err(of_member("the deletion", "shanghai"))?;
-        self.say("shanghai: deleted service shop/web by hand")?;
+        self.print_line("shanghai: deleted service shop/web by hand")?;
         let is_back = async || Ok(services.get_opt("web").await?.is_some_and(|service| service.uid() != old));
         self.answered(&hub, "shanghai", &known, "made again", is_back).await.map(drop)
     }
@@ -142,7 +145,7 @@ impl Player {
             })
             .await?;
         if let Some(contest) = back {
-            self.say(format!("  not {done}, after too many edits in a short time: {contest}"))?;
+            self.print_line(format!("  not {done}, after too many edits in a short time: {contest}"))?;
             return Ok(false);
         }
         let (drift, _) = self
@@ -151,7 +154,7 @@ impl Player {
                 Ok(now.drift.filter(|_| now.reverts > known.reverts))
             })
             .await?;
-        self.say(format!("  {done} after {}; the hub reports: {}", tenths(took), status::drift(&drift)))?;
+        self.print_line(format!("  {done} after {}; the hub reports: {}", tenths(took), status::drift(&drift)))?;
         Ok(true)
     }
 
@@ -172,7 +175,7 @@ impl Player {
         }
         repository::run(&self.repo(), &["rm", "-r", "--quiet", "shop"])?;
         repository::commit(&self.repo(), "Oops: an empty shop")?;
-        self.say(format!("committed {}: directory shop/ is empty now", self.head()?))?;
+        self.print_line(format!("committed {}: directory shop/ is empty now", self.head()?))?;
         let (held, took) = self
             .until("the deletions to be held", async || {
                 let status = self.application(&hub).await?.status.unwrap_or_default();
@@ -181,17 +184,17 @@ impl Player {
                 Ok((members > 0 && members >= answering).then_some(status.held))
             })
             .await?;
-        self.say(format!("  nothing was deleted; held after {}:", tenths(took)))?;
+        self.print_line(format!("  nothing was deleted; held after {}:", tenths(took)))?;
         for list in &held {
-            self.say(format!(
+            self.print_line(format!(
                 "  policy {}: {} deletions wait for approval ({})",
                 list.policy, list.count, list.digest
             ))?;
             for member in &list.members {
-                self.say(format!("    {member}"))?;
+                self.print_line(format!("    {member}"))?;
             }
         }
-        self.say(format!(
+        self.print_line(format!(
             "next: `kurator approve app/{APPLICATION}` releases exactly these; `kurator demo restore` takes the commit back"
         ))
     }
@@ -214,7 +217,7 @@ impl Player {
         }
         repository::run(&self.repo(), &["revert", "--no-edit", "HEAD"])?;
         let head = self.head()?;
-        self.say(format!("reverted the last commit as {head}"))?;
+        self.print_line(format!("reverted the last commit as {head}"))?;
         self.followed(&hub, &head).await
     }
 }

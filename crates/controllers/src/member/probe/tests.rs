@@ -221,12 +221,12 @@ async fn what_a_member_says_of_its_resources_is_kept_in_part_and_counted() {
 fn an_outcome_that_differs_in_numbers_only_is_the_same() {
     let mut state = State::default();
     let ran_out = |secs: u32| Outcome::Unreachable(format!("certificate expired {secs} seconds ago"));
-    assert_eq!(state.say(ran_out(5)), ran_out(5));
-    assert_eq!(state.say(ran_out(10)), ran_out(5), "a record is not written for each second");
-    assert_eq!(state.say(Outcome::Ready), Outcome::Ready);
-    assert_eq!(state.say(ran_out(20)), ran_out(20));
+    assert_eq!(state.steady_outcome(ran_out(5)), ran_out(5));
+    assert_eq!(state.steady_outcome(ran_out(10)), ran_out(5), "a record is not written for each second");
+    assert_eq!(state.steady_outcome(Outcome::Ready), Outcome::Ready);
+    assert_eq!(state.steady_outcome(ran_out(20)), ran_out(20));
     let refused = Outcome::Unreachable("connection refused".into());
-    assert_eq!(state.say(refused.clone()), refused);
+    assert_eq!(state.steady_outcome(refused.clone()), refused);
 }
 
 /// How long after a member fell silent it is said to be unreachable. `pods`: whether its pods can be counted before.

@@ -16,7 +16,7 @@ fn pod(name: &str, spec: Value) -> Arc<Pod> {
     Arc::new(Pod::read(&json!({"metadata": {"name": name, "namespace": "a", "uid": name}, "spec": spec})).unwrap())
 }
 
-fn asks(cpu: &str) -> Value {
+fn requesting_cpu(cpu: &str) -> Value {
     json!({"containers": [{"name": "c", "resources": {"requests": {"cpu": cpu}}}]})
 }
 
@@ -39,7 +39,7 @@ fn pods_spread_and_do_not_get_what_another_took() {
                 available: 2 No preemption victims found for incoming pod.";
     check(
         &nodes,
-        &[pod("a", asks("600m")), pod("b", asks("600m")), pod("c", asks("600m"))],
+        &[pod("a", requesting_cpu("600m")), pod("b", requesting_cpu("600m")), pod("c", requesting_cpu("600m"))],
         &["a -> n1", "b -> n2", full],
     );
 }
@@ -48,8 +48,8 @@ fn pods_spread_and_do_not_get_what_another_took() {
 fn what_never_fits_is_not_helped_by_preemption() {
     let why = "a: 0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are \
                available: 1 Preemption is not helpful for scheduling.";
-    check(&[node("n1", "1", |_| {})], &[pod("a", asks("2"))], &[why]);
-    check(&[], &[pod("a", asks("2"))], &["a: no nodes available to schedule pods"]);
+    check(&[node("n1", "1", |_| {})], &[pod("a", requesting_cpu("2"))], &[why]);
+    check(&[], &[pod("a", requesting_cpu("2"))], &["a: no nodes available to schedule pods"]);
 }
 
 #[test]
@@ -80,9 +80,9 @@ fn finished_pods_take_no_room_and_priority_goes_first() {
             "status": {"phase": "Succeeded"}}))
         .unwrap(),
     );
-    let mut urgent = asks("1");
+    let mut urgent = requesting_cpu("1");
     urgent["priority"] = json!(10);
-    let results = plan(&[node("n1", "1", |_| {})], &[done, pod("a", asks("1")), pod("b", urgent)]);
+    let results = plan(&[node("n1", "1", |_| {})], &[done, pod("a", requesting_cpu("1")), pod("b", urgent)]);
     assert_eq!(results[0].0.meta.name, "b");
     assert_eq!(results[0].1, Scheduling::Bind("n1".to_owned()));
     assert!(matches!(results[1].1, Scheduling::Unschedulable(_)));
@@ -91,7 +91,7 @@ fn finished_pods_take_no_room_and_priority_goes_first() {
 #[test]
 fn more_pods_than_a_node_takes_stay_out() {
     let nodes = [node("n1", "8", |_| {})];
-    let pods: Vec<_> = ["a", "b", "c", "d"].iter().map(|n| pod(n, asks("1m"))).collect();
+    let pods: Vec<_> = ["a", "b", "c", "d"].iter().map(|n| pod(n, requesting_cpu("1m"))).collect();
     let results = plan(&nodes, &pods);
     let Scheduling::Unschedulable(why) = &results[3].1 else { panic!("it fits") };
     assert!(why.starts_with("0/1 nodes are available: 1 Too many pods."), "{why}");

@@ -51,7 +51,7 @@ fn each_cause_is_one_entry_with_its_count_and_its_first_object() {
 fn every_reason_of_a_prune_is_stored_with_its_cause() {
     let unit = UnitId::new("apps.kurator.dev", "Application", "default", "other", None);
     let list = deletions(false);
-    let moving = vec![(key("b"), unit.clone()), (key("a"), unit.clone())];
+    let moving = vec![(key("b").into(), unit.clone()), (key("a").into(), unit.clone())];
     for (kept, expect) in [
         (Kept::NotAsked(2), Some(entry(WaitingCause::NotPruned, 2, "", ""))),
         (Kept::Suspended(2), Some(entry(WaitingCause::Suspended, 2, "", ""))),
@@ -60,7 +60,10 @@ fn every_reason_of_a_prune_is_stored_with_its_cause() {
         (Kept::Frozen { why: "no branch".into(), count: 0 }, None),
         (Kept::Apply(5), Some(entry(WaitingCause::Unsettled, 5, "", ""))),
         (Kept::Handover(moving), Some(entry(WaitingCause::Handover, 2, "ConfigMap shop/a", &unit.to_string()))),
-        (Kept::Occupied(vec![key("b"), key("a")]), Some(entry(WaitingCause::Occupied, 2, "ConfigMap shop/a", ""))),
+        (
+            Kept::Occupied(vec![key("b").into(), key("a").into()]),
+            Some(entry(WaitingCause::Occupied, 2, "ConfigMap shop/a", "")),
+        ),
         (Kept::Guard, Some(entry(WaitingCause::Release, 3, "Namespace shop", ""))),
     ] {
         let mut waits = Waits::default();

@@ -14,7 +14,7 @@ use crate::object::Location;
 const LOOK_BYTES: usize = 64;
 
 /// What is known of an object while fields change.
-pub(super) struct Known {
+pub(super) struct ObjectFacts {
     pub(super) key: ObjectKey,
     pub(super) location: Location,
     pub(super) prefixes: Vec<Rc<str>>,
@@ -25,7 +25,7 @@ pub(super) struct Known {
     earlier: Vec<ObjectKey>,
 }
 
-impl Known {
+impl ObjectFacts {
     fn of(resource: &Resource) -> Self {
         Self {
             key: resource.key(),
@@ -71,7 +71,7 @@ struct Named {
 
 /// All objects, by the names that they had.
 pub(super) struct Index {
-    known: Vec<Known>,
+    known: Vec<ObjectFacts>,
     names: HashMap<String, Named>,
     /// By the namespace that objects were in at first: those that they are in now, as written.
     first: HashMap<String, HashSet<String>>,
@@ -81,8 +81,8 @@ impl Index {
     pub(super) fn of(all: &Resources, budget: &Budget) -> Result<Self, RenderError> {
         let mut index = Self { known: Vec::with_capacity(all.0.len()), names: HashMap::new(), first: HashMap::new() };
         for (at, resource) in all.0.iter().enumerate() {
-            budget.make(KEY_BYTES + resource.earlier_weight())?;
-            let known = Known::of(resource);
+            budget.spend_made(KEY_BYTES + resource.earlier_weight())?;
+            let known = ObjectFacts::of(resource);
             if let (Some(first), Some(now)) = (known.first_namespace(), known.namespace()) {
                 let now = [now.to_owned(), known.key.namespace.clone()];
                 index.first.entry(first.to_owned()).or_default().extend(now);
@@ -101,7 +101,7 @@ impl Index {
         Ok(index)
     }
 
-    pub(super) fn known(&self, at: usize) -> &Known {
+    pub(super) fn entry(&self, at: usize) -> &ObjectFacts {
         &self.known[at]
     }
 
@@ -113,10 +113,10 @@ impl Index {
     pub(super) fn named<'a>(
         &'a self,
         name: &str,
-        referrer: &Known,
+        referrer: &ObjectFacts,
         others: &HashSet<String>,
         budget: &Budget,
-        look: &mut dyn FnMut(&'a Known),
+        look: &mut dyn FnMut(&'a ObjectFacts),
     ) -> Result<(), RenderError> {
         budget.spend(LOOK_BYTES)?;
         let Some(named) = self.names.get(name) else { return Ok(()) };
@@ -138,7 +138,7 @@ impl Index {
     }
 
     /// Whether an object that can be named was in a namespace at first.
-    pub(super) fn was_in(&self, namespace: &str, referrer: &Known, others: &HashSet<String>) -> bool {
+    pub(super) fn was_in(&self, namespace: &str, referrer: &ObjectFacts, others: &HashSet<String>) -> bool {
         let Some(now) = self.first.get(namespace) else { return false };
         let Some(here) = referrer.namespace() else { return true };
         now.contains(here) || others.iter().any(|other| now.contains(other))

@@ -13,7 +13,7 @@ fn layers_are_told_by_prefixes_and_suffixes() {
     let check = |one: (&[&str], &[&str]), other: (&[&str], &[&str]), lenient: bool, strict: bool| {
         let all = Resources(vec![resource("a", one.0, one.1), resource("b", other.0, other.1)]);
         let index = Index::of(&all, &Budget::default()).unwrap();
-        let same = |lenient| same_layers(index.known(0), index.known(1), lenient);
+        let same = |lenient| same_layers(index.entry(0), index.entry(1), lenient);
         assert_eq!((same(true), same(false)), (lenient, strict), "{one:?} {other:?}");
     };
     check((&[], &[]), (&[], &[]), true, true);

@@ -28,7 +28,7 @@ fn a_text_without_quotes_is_what_yaml_takes_it_for() {
 fn a_field_keeps_its_type() {
     let put = |place: Value, text: &str| {
         let mut place = place;
-        super::put(&mut place, text).map(|()| place)
+        super::set_text(&mut place, text).map(|()| place)
     };
     assert_eq!(put(json!("a"), "5"), Ok(json!("5")));
     assert_eq!(put(json!(1), "5"), Ok(json!(5)));

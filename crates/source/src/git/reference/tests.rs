@@ -36,11 +36,11 @@ fn what_is_chosen_does_not_depend_on_the_order_of_the_list() {
     let check = |reference: GitReference, names: &[&str], expect: Option<&str>| {
         for backwards in [false, true] {
             let mut choice = Choice::new(&reference).unwrap();
-            let see = |name: &&str| choice.see(&Ref::parse(&format!("{} {name}", "a".repeat(40))).unwrap());
+            let consider = |name: &&str| choice.consider(&Ref::parse(&format!("{} {name}", "a".repeat(40))).unwrap());
             if backwards {
-                names.iter().rev().for_each(see)
+                names.iter().rev().for_each(consider)
             } else {
-                names.iter().for_each(see)
+                names.iter().for_each(consider)
             }
             assert_eq!(choice.commit().map(|commit| commit.name).as_deref(), expect, "{reference:?}");
         }

@@ -1,4 +1,4 @@
-//! What people ask of an Application, as opposed to what is said of it.
+//! What people say in an Application, as opposed to what controllers say of it.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use kube::ResourceExt;
 
 /// All of an Application but its status. A change of it is looked at immediately.
 #[derive(PartialEq)]
-pub(crate) struct Asked {
+pub(crate) struct WithoutStatus {
     /// Another Application of the same name has another one.
     uid: Option<String>,
     /// Counts changes of its spec.
@@ -18,7 +18,7 @@ pub(crate) struct Asked {
     is_going: bool,
 }
 
-impl Asked {
+impl WithoutStatus {
     pub(crate) fn of(application: &Application) -> Self {
         Self {
             uid: application.uid(),

@@ -106,13 +106,33 @@ impl<'a> Files<'a> {
     /// # Errors
     /// The budget is spent. What is wrong with the text is inside.
     pub(crate) fn documents(&self, text: &str) -> Result<Result<Vec<Value>, YamlError>, RenderError> {
-        let (documents, work) = model::yaml::manifests_and_work(text);
+        self.read(text, model::yaml::manifests_and_work)
+    }
+
+    /// The one value of a text.
+    ///
+    /// # Errors
+    /// The budget is spent. What is wrong with the text is inside.
+    pub(crate) fn value(&self, text: &str) -> Result<Result<Value, YamlError>, RenderError> {
+        let one = |text: &str| {
+            let (value, work) = model::yaml::parse_and_work(text);
+            (value.map(|value| vec![value]), work)
+        };
+        Ok(self.read(text, one)?.map(|mut values| values.pop().unwrap_or_default()))
+    }
+
+    fn read(
+        &self,
+        text: &str,
+        parse: fn(&str) -> (Result<Vec<Value>, YamlError>, usize),
+    ) -> Result<Result<Vec<Value>, YamlError>, RenderError> {
+        let (documents, work) = parse(text);
         self.budget.spend(work.saturating_mul(READ_STEPS))?;
         let Ok(mut documents) = documents else { return Ok(documents) };
         // A block of text that ends with the file has no last line feed when the file has none.
         let block = !text.is_empty() && !text.ends_with('\n') && text.contains(['|', '>']);
         if let Some(last) = documents.last_mut().filter(|_| block) {
-            let (marked, work) = model::yaml::manifests_and_work(&format!("{text}{END}"));
+            let (marked, work) = parse(&format!("{text}{END}"));
             self.budget.spend(work.saturating_mul(READ_STEPS))?;
             if let Some(marked) = marked.ok().as_ref().and_then(|documents| documents.last()) {
                 remove_added_line_feed(last, marked);
@@ -121,20 +141,9 @@ impl<'a> Files<'a> {
         Ok(Ok(documents))
     }
 
-    /// The one value of a text that stands in an object.
-    ///
-    /// # Errors
-    /// The budget is spent. What is wrong with the text is inside.
-    pub(crate) fn value(&self, text: &str) -> Result<Result<Value, YamlError>, RenderError> {
-        let (value, work) = model::yaml::parse_and_work(text);
-        self.budget.spend(work.saturating_mul(READ_STEPS))?;
-        Ok(value)
-    }
-
     /// The one document of a file; `asked_by` says which field names it.
     pub(crate) fn document(&self, path: &str, asked_by: &str) -> Result<Value, RenderError> {
-        let (document, work) = model::yaml::parse_and_work(&self.text(path, asked_by)?);
-        self.budget.spend(work.saturating_mul(READ_STEPS))?;
+        let document = self.value(&self.text(path, asked_by)?)?;
         document.map_err(|e| RenderError::Yaml { file: path.to_owned(), why: e.to_string() })
     }
 

@@ -27,6 +27,7 @@
 //! - `labels` without `includeSelectors` never reach a selector (kustomize's share a value with labels set earlier);
 //! - a merged list whose items have two keys, such as ports, takes a missing `protocol` for `TCP`;
 //! - a field that is written without a value stays `null` where a strategic merge patch of kustomize removes it;
+//! - a folded text (`>`) with indented lines is what YAML says; kustomize writes it again, with more lines;
 //! - a path of a replacement that leads into YAML inside of a text writes that text again, without its comments;
 //! - taken though kustomize refuses it: a file with several strategic merge patches that has a `target`, annotations added by
 //!   `patchesJson6902` to an object that has none, a text where a step looks for a mapping;

@@ -36,6 +36,7 @@ const ON_PURPOSE: &[(&str, &str)] = &[
     ("patch-several-with-target", "a file with several strategic merge patches may have a target"),
     ("plugin-unknown-field", "a field that a builtin plugin does not have is refused"),
     ("build-metadata-unknown", "a word of buildMetadata that means nothing is refused"),
+    ("folded-text", "a folded text is what YAML says; kustomize writes it again with more lines"),
     ("image-text-volume", "a custom object may have a text where pods have an image volume"),
 ];
 

@@ -39,6 +39,14 @@ pub(crate) struct Patch {
     pub(crate) options: Option<BTreeMap<String, bool>>,
 }
 
+impl Patch {
+    /// The patch without spaces and line feeds around it, as kustomize takes the entries of `patches`.
+    pub(crate) fn trimmed(mut self) -> Self {
+        self.patch = self.patch.trim().to_owned();
+        self
+    }
+}
+
 /// One entry of `labels`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]

@@ -110,7 +110,7 @@ impl Kustomization {
             common_annotations: reader.field("commonAnnotations")?,
             images,
             replicas: reader.field("replicas")?,
-            patches: patches.into_iter().enumerate().map(|(at, p)| (format!("patches[{at}]"), p)).collect(),
+            patches: patches.into_iter().enumerate().map(|(at, p)| (format!("patches[{at}]"), p.trimmed())).collect(),
             merge_patches: reader.field("patchesStrategicMerge")?,
             json_patches: reader.field("patchesJson6902")?,
             replacements: reader.field("replacements")?,

@@ -181,7 +181,7 @@ impl Plugin<'_> {
                 replica::set(&replica, &specs, all, place.at("replica"), budget)
             }
             "PatchTransformer" => {
-                let one: Patch = self.config()?;
+                let one = self.config::<Patch>()?.trimmed();
                 patch::apply(context, [(place, &one)], all)
             }
             "PatchJson6902Transformer" => {

@@ -76,7 +76,7 @@ pub(super) fn add_metadata(
 impl From<&PolicyPatch> for Patch {
     fn from(policy: &PolicyPatch) -> Self {
         let PolicyPatch { patch, target } = policy;
-        Self { patch: patch.clone(), target: target.as_ref().map(Selector::from), ..Self::default() }
+        Self { patch: patch.clone(), target: target.as_ref().map(Selector::from), ..Self::default() }.trimmed()
     }
 }
 

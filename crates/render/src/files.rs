@@ -22,6 +22,9 @@ const READ_STEPS: usize = 12;
 /// Names of kustomization files, in the order in which they are looked for.
 const KUSTOMIZATION_FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
+/// How a text is read: its documents, and the work of it.
+type Parse = fn(&str) -> (Result<Vec<Value>, YamlError>, usize);
+
 /// The files of one rendering.
 pub(crate) struct Files<'a> {
     tree: &'a FileTree,
@@ -121,11 +124,7 @@ impl<'a> Files<'a> {
         Ok(self.read(text, one)?.map(|mut values| values.pop().unwrap_or_default()))
     }
 
-    fn read(
-        &self,
-        text: &str,
-        parse: fn(&str) -> (Result<Vec<Value>, YamlError>, usize),
-    ) -> Result<Result<Vec<Value>, YamlError>, RenderError> {
+    fn read(&self, text: &str, parse: Parse) -> Result<Result<Vec<Value>, YamlError>, RenderError> {
         let (documents, work) = parse(text);
         self.budget.spend(work.saturating_mul(READ_STEPS))?;
         let Ok(mut documents) = documents else { return Ok(documents) };

@@ -108,6 +108,9 @@ fn generated(context: &Context<'_>, written: &Written<'_>) -> Result<(Resource, 
             }
             // A line without a value has an empty one. It is never taken from the environment.
             let (key, value) = content.split_once('=').unwrap_or((content, ""));
+            if key == "sops_mac" {
+                return Err(place.fail(&below, format!("{path} is encrypted with SOPS, which is not decrypted here")));
+            }
             if !is_key(key) {
                 // The error does not repeat the line, which may be secret.
                 return Err(place.fail(&below, format!("{path} line {}: KEY=VALUE is expected", line + 1)));

@@ -208,14 +208,13 @@ impl<'a> Layers<'a> {
     }
 
     fn find(&self, place: Place<'_>, path: &str) -> Result<(String, Node), RenderError> {
-        let remote = path.contains("://")
-            || path.starts_with("git@")
+        // A repository of somebody else's is written in more ways than a file there.
+        let remote = path.starts_with("git@")
             || path.contains("?ref=")
             || path.starts_with("github.com/")
-            || path.contains("//") && !path.starts_with('.');
+            || path.contains("//") && !path.contains("://") && !path.starts_with('.');
         if remote {
-            let (file, field, url) = (place.file.to_owned(), place.below(""), without_user(path));
-            return Err(RenderError::Remote { file, field, url });
+            return Err(place.remote("", path));
         }
         let full = place.path("", path)?;
         self.files.node(&full)?.map_err(|source| RenderError::tree(place.asked_by(""), source))
@@ -375,13 +374,5 @@ impl<'a> Layers<'a> {
             }
         }
         Ok(())
-    }
-}
-
-/// The URL without a user name and password.
-fn without_user(url: &str) -> String {
-    match url.split_once("://") {
-        Some((scheme, rest)) => format!("{scheme}://{}", rest.rsplit('@').next().unwrap_or(rest)),
-        None => url.to_owned(),
     }
 }

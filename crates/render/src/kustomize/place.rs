@@ -44,8 +44,19 @@ impl<'a> Place<'a> {
     }
 
     /// The path from the root of the tree that a field below names.
+    ///
+    /// # Errors
+    /// It leads out of the tree, or to another machine.
     pub(crate) fn path(self, below: &str, path: &str) -> Result<String, RenderError> {
+        if path.contains("://") {
+            return Err(self.remote(below, path));
+        }
         tree::normalize(self.dir, path).map_err(|error| self.fail(below, error.to_string()))
+    }
+
+    /// What is wrong with a field below that names something on another machine.
+    pub(crate) fn remote(self, below: &str, url: &str) -> RenderError {
+        RenderError::Remote { file: self.file.to_owned(), field: self.below(below), url: without_user(url) }
     }
 
     /// The text of the file that a field below names, and its path.
@@ -53,5 +64,13 @@ impl<'a> Place<'a> {
         let path = self.path(below, path)?;
         let text = files.text(&path, &self.asked_by(below))?;
         Ok((text, path))
+    }
+}
+
+/// The URL without a user name and password.
+fn without_user(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, rest)) => format!("{scheme}://{}", rest.rsplit('@').next().unwrap_or(rest)),
+        None => url.to_owned(),
     }
 }

@@ -188,6 +188,14 @@ fn errors_of_what_files_bring_with_them_name_the_file_and_the_field() {
             tree("configurations: [c.yaml]", "-- app/c.yaml --\nimages: [{pth: x}]\n"),
             "app/c.yaml: images[0]: unknown field `pth`",
         ),
+        (
+            tree("configurations: [\"https://me:secret@example.com/c.yaml\"]", ""),
+            "app/kustomization.yaml: configurations[0]: \"https://example.com/c.yaml\" is remote; only files of the same source",
+        ),
+        (
+            tree("secretGenerator: [{name: s, envs: [s.env]}]", "-- app/s.env --\nA=ENC[x]\nsops_mac=ENC[y]\n"),
+            "secretGenerator[0].envs[0]: app/s.env is encrypted with SOPS",
+        ),
         (tree("configurations: [c.yaml]", ""), "app/kustomization.yaml: configurations[0]: app/c.yaml: no such file"),
         (
             tree("transformers: [t.yaml]", "-- app/t.yaml --\napiVersion: team.example.com/v1\nkind: Sed\nmetadata: {name: s}\n"),

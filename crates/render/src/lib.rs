@@ -31,7 +31,7 @@
 //! - a path of a replacement that leads into YAML inside of a text writes that text again, without its comments;
 //! - taken though kustomize refuses it: a file with several strategic merge patches that has a `target`, annotations added by
 //!   `patchesJson6902` to an object that has none, a text where a step looks for a mapping;
-//! - refused though kustomize takes it: a mapping that replaces a text, fields that a builtin plugin does not have, words of
+//! - refused though kustomize takes it: a mapping that replaces a text, a text that replaces a number inside of JSON, fields that a builtin plugin does not have, words of
 //!   `buildMetadata` that mean nothing, objects that are encrypted with SOPS.
 
 mod budget;

@@ -304,8 +304,8 @@ fn set(
         _ => Value::Null,
     };
     let fresh = create.then_some(&fresh);
-    if let Some(found) = structured::set(context, object, path, fresh, &mut |place| one(place, None, value))? {
-        return Ok(Ok(found));
+    if let Some(done) = structured::set(context, object, path, fresh, &mut |place| one(place, None, value))? {
+        return Ok(done);
     }
     let budget = context.budget();
     let mut wrong = None;

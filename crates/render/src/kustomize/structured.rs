@@ -7,8 +7,8 @@ use super::fieldpath::FieldPath;
 use super::hash::go_text;
 use crate::error::RenderError;
 
-/// Puts a value at a path that leads into the text of a field. `None` when no field on the way has text with such a place;
-/// nothing has changed then.
+/// Puts a value at a path that leads into the text of a field. Returns how many places there were, and an error inside when
+/// the value or the path does not fit; `None` when no field on the way has such text. Nothing has changed then.
 ///
 /// # Errors
 /// The budget is spent.
@@ -18,7 +18,7 @@ pub(crate) fn set(
     path: &FieldPath,
     create: Option<&Value>,
     put: &mut dyn FnMut(&mut Value) -> Result<(), String>,
-) -> Result<Option<usize>, RenderError> {
+) -> Result<Option<Result<usize, String>>, RenderError> {
     // The first part of the path that leads to text.
     let text_at = (1..path.0.len()).find(|at| {
         let before = FieldPath(path.0[..*at].to_vec());
@@ -34,21 +34,24 @@ pub(crate) fn set(
     }
     let budget = context.budget();
     budget.spend_made(text.len())?;
-    let mut wrong = false;
+    let mut wrong = None;
     let found = inside.each(&mut inner, create, budget, &mut |place| {
-        wrong |= put(place).is_err();
+        if let Err(why) = put(place) {
+            wrong.get_or_insert(why);
+        }
         Ok(())
     })?;
-    let found = match found {
-        Ok(found) if found > 0 && !wrong => found,
-        _ => return Ok(None),
+    let found = match (found, wrong) {
+        (Ok(found), None) if found > 0 => found,
+        (Ok(found), None) => return Ok(Some(Ok(found))),
+        (Err(why), _) | (Ok(_), Some(why)) => return Ok(Some(Err(format!("in the text of the field: {why}")))),
     };
     let written = write(&inner, &text);
     budget.spend_made(written.len())?;
     if let Some(place) = before.read_mut(object) {
         *place = written.into();
     }
-    Ok(Some(found))
+    Ok(Some(Ok(found)))
 }
 
 /// A value in the format of the text that it was read from. JSON is written as Go writes it; the text of YAML loses its

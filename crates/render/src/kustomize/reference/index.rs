@@ -69,12 +69,20 @@ struct Named {
     spaces: HashMap<String, Vec<usize>>,
 }
 
+/// Namespaces of objects.
+#[derive(Default)]
+struct Spaces {
+    /// Where objects are that are in none as far as they say: in `default`.
+    effective: HashSet<String>,
+    written: HashSet<String>,
+}
+
 /// All objects, by the names that they had.
 pub(super) struct Index {
     known: Vec<ObjectFacts>,
     names: HashMap<String, Named>,
-    /// By the namespace that objects were in at first: those that they are in now, as written.
-    first: HashMap<String, HashSet<String>>,
+    /// By the namespace that objects were in at first: those that they are in now.
+    first: HashMap<String, Spaces>,
 }
 
 impl Index {
@@ -84,8 +92,9 @@ impl Index {
             budget.spend_made(KEY_BYTES + resource.earlier_weight())?;
             let known = ObjectFacts::of(resource);
             if let (Some(first), Some(now)) = (known.first_namespace(), known.namespace()) {
-                let now = [now.to_owned(), known.key.namespace.clone()];
-                index.first.entry(first.to_owned()).or_default().extend(now);
+                let spaces = index.first.entry(first.to_owned()).or_default();
+                spaces.effective.insert(now.to_owned());
+                spaces.written.insert(known.key.namespace.clone());
             }
             let names: HashSet<&str> = known.earlier.iter().map(|key| key.name.as_str()).collect();
             for name in names {
@@ -123,9 +132,12 @@ impl Index {
         let places = match referrer.namespace() {
             None => named.all.clone(),
             Some(here) => {
-                let others = others.iter().map(String::as_str).filter(|other| *other != here);
-                let spaces = std::iter::once(here).chain(others).filter_map(|namespace| named.spaces.get(namespace));
-                let mut places: Vec<usize> = spaces.flatten().chain(&named.cluster).copied().collect();
+                let in_space = |namespace: &str| named.spaces.get(namespace).into_iter().flatten().copied();
+                let mut places: Vec<usize> = in_space(here).chain(named.cluster.iter().copied()).collect();
+                for other in others.iter().filter(|other| *other != here) {
+                    // An object that says no namespace is not in one that a binding names, not even in `default`.
+                    places.extend(in_space(other).filter(|at| self.known[*at].key.namespace == *other));
+                }
                 places.sort_unstable();
                 places
             }
@@ -141,6 +153,6 @@ impl Index {
     pub(super) fn was_in(&self, namespace: &str, referrer: &ObjectFacts, others: &HashSet<String>) -> bool {
         let Some(now) = self.first.get(namespace) else { return false };
         let Some(here) = referrer.namespace() else { return true };
-        now.contains(here) || others.iter().any(|other| now.contains(other))
+        now.effective.contains(here) || others.iter().any(|other| now.written.contains(other))
     }
 }

@@ -1,26 +1,10 @@
-//! One fleet per Application, and not too many policies.
+//! One fleet per Application.
 
-use model::limit::SYNC_POLICIES_MAX;
-use model::{FieldError, FieldErrorKind, FieldPath};
+use model::{FieldError, FieldPath};
 use serde_json::Value;
 
-/// The number of policies has a limit, and they agree on a fleet.
-pub(crate) fn validate(application: &Value, old: Option<&Value>) -> Vec<FieldError> {
-    let policies = |of: &Value| of["spec"]["syncPolicies"].as_array().map_or(0, Vec::len);
-    let (new, old) = (policies(application), old.map_or(0, policies));
-    // One that is stored with more, from before there was a limit, can still be changed in other ways and shortened.
-    if new > SYNC_POLICIES_MAX.max(old) {
-        let detail = format!(
-            "an Application has at most {SYNC_POLICIES_MAX} policies, and this one has {new}: make several Applications of it"
-        );
-        let path = FieldPath::of("spec.syncPolicies");
-        return vec![FieldError { path, kind: FieldErrorKind::TooMany, value: None, detail }];
-    }
-    one_fleet(application)
-}
-
 /// The policies agree with the default destination's fleet, or, without a default, all name the same fleet, or none.
-fn one_fleet(application: &Value) -> Vec<FieldError> {
+pub(crate) fn validate(application: &Value) -> Vec<FieldError> {
     let fleet_of =
         |at: &Value| at.get("destination").and_then(|d| d.get("fleet")).and_then(Value::as_str).map(str::to_owned);
     let spec = &application["spec"];

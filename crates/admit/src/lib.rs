@@ -1,8 +1,8 @@
 //! Defaults and validation of the fleet kinds: what Kurator's webhooks decide (reference/kurator.md 1.9), and which
 //! fields we accept without honouring them yet.
 //!
-//! Nothing is refused that Kurator accepts: what is wrong beyond its webhooks' rules becomes a condition. The one exception
-//! is a number of policies that would keep the hub from its other work. Lengths of texts are in the schemas (`api::crd`).
+//! Nothing is refused that Kurator accepts: what is wrong beyond its webhooks' rules becomes a condition. Limits of texts and
+//! lists, which no manifest in use reaches, are in the schemas (`api::crd`).
 
 mod application;
 mod attached_cluster;
@@ -17,7 +17,7 @@ pub use honour::not_implemented;
 /// Validates an object that is about to be stored. Kinds that are not ours have no errors.
 pub fn validate(kind: &GroupKind, new: &Value, old: Option<&Value>) -> Vec<FieldError> {
     match (kind.group.as_str(), kind.kind.as_str()) {
-        ("apps.kurator.dev", "Application") => application::validate(new, old),
+        ("apps.kurator.dev", "Application") => application::validate(new),
         ("cluster.kurator.dev", "AttachedCluster") => attached_cluster::validate(new),
         ("cluster.karmada.io", "Cluster") => member::validate(new, old),
         _ => Vec::new(),

@@ -29,28 +29,6 @@ fn an_application_uses_one_fleet() {
 }
 
 #[test]
-fn an_application_has_a_hundred_policies_at_most() {
-    let with = |count: usize| json!({"spec": {"syncPolicies": vec![json!({}); count]}});
-    let check = |new: usize, old: Option<usize>, expect: &[&str]| {
-        let errors = validate(&application(), &with(new), old.map(with).as_ref());
-        assert_eq!(errors.iter().map(ToString::to_string).collect::<Vec<_>>(), expect);
-    };
-    let why = |count: usize| {
-        format!(
-            "spec.syncPolicies: Too many: an Application has at most 100 policies, and this one has {count}: make several \
-             Applications of it"
-        )
-    };
-    check(100, None, &[]);
-    check(12_000, None, &[&why(12_000)]);
-    check(101, Some(100), &[&why(101)]);
-    // What is stored may stay, and become less.
-    check(200, Some(200), &[]);
-    check(150, Some(200), &[]);
-    check(201, Some(200), &[&why(201)]);
-}
-
-#[test]
 fn an_attached_cluster_names_a_secret_and_a_key() {
     let check = |spec: serde_json::Value, expect: &[&str]| {
         let kind = GroupKind::new("cluster.kurator.dev", "AttachedCluster");

@@ -2,6 +2,7 @@
 
 use model::Timestamp;
 use model::clock::format_seconds;
+use model::words;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,11 @@ pub struct Condition {
     pub last_transition_time: String,
 }
 
+impl Condition {
+    /// Longest message, in characters: what Kubernetes allows in `metav1.Condition`.
+    pub const MESSAGE_MAX: usize = 32_768;
+}
+
 /// What a condition says, before it has a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
@@ -40,9 +46,9 @@ pub struct Statement {
 }
 
 impl Statement {
-    /// Makes a statement.
-    pub fn new(type_: &'static str, status: Option<bool>, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { type_, status, reason, message: message.into() }
+    /// Makes a statement. What is longer than a condition may be is cut, and all of it is one line.
+    pub fn new(type_: &'static str, status: Option<bool>, reason: &'static str, message: impl AsRef<str>) -> Self {
+        Self { type_, status, reason, message: words::bounded(message.as_ref(), Condition::MESSAGE_MAX) }
     }
 }
 

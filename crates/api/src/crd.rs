@@ -1,8 +1,8 @@
 //! The CustomResourceDefinitions that the hub installs.
 //!
 //! Kurator's are the published schemas (`crds/*.json`, without their prose) plus the optional fields that
-//! `docs/adr/0003-optional-fields.md` and `docs/adr/0029-edits-are-held.md` list, and plus lengths that no manifest in use
-//! reaches: a text that the hub reads has a limit. Ours and Karmada's Cluster come from the types.
+//! `docs/adr/0003-optional-fields.md` and `docs/adr/0029-edits-are-held.md` list, and plus limits that no manifest in use
+//! reaches (`docs/adr/0035-limits-in-published-kinds.md`): a text that the hub reads has one. Ours and Karmada's Cluster come from the types.
 
 use kube::CustomResourceExt;
 use model::limit;
@@ -118,6 +118,7 @@ fn applications() -> Value {
                     "properties": {
                         "policy": {"type": "string"}, "digest": {"type": "string"}, "count": count(),
                         "reason": {"type": "string"},
+                        "memberCount": count(), "objectCount": count(),
                         "causes": {"type": "array", "items": {
                             "type": "object",
                             "properties": {

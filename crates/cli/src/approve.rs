@@ -1,8 +1,10 @@
 //! `kurator approve`: releases exactly what is shown of an application, after asking; or a member's new identity.
 
+mod verdict;
 mod wait;
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::bail;
@@ -10,8 +12,8 @@ use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::annotation::{APPROVE, APPROVE_IDENTITY};
 use api::kurator::apps::v1alpha1::{Application, HeldDeletions};
 use kube::api::Patch;
-use kube::{Api, Client};
-use serde_json::json;
+use kube::{Api, Client, ResourceExt};
+use serde_json::{Value, json};
 
 use crate::args::{Approve, Common, Target};
 use crate::connect::{self, asked};
@@ -19,6 +21,7 @@ use crate::duration::tenths;
 use crate::output;
 use crate::status::held;
 use crate::sync::{LOOK_EVERY, params};
+use wait::{End, Place};
 
 pub(crate) async fn run(common: &Common, what: &Approve) -> anyhow::Result<()> {
     match &what.object {
@@ -31,56 +34,142 @@ pub(crate) async fn run(common: &Common, what: &Approve) -> anyhow::Result<()> {
 /// well below a second, and its status is stored at most once a second.
 const LISTED_WITHIN: Duration = Duration::from_secs(30);
 
+/// Tries of a write that meets a newer version of the Application: its status is written once a second at most, and a try takes
+/// milliseconds.
+const TRIES_MAX: usize = 5;
+
 async fn deletions(common: &Common, name: &str, what: &Approve) -> anyhow::Result<()> {
     let client = connect::hub(common).await?;
-    let chosen = listed(&client, common, name, what.digest.as_deref()).await?;
+    let chosen = listed(&client, common, name, &what.digest).await?;
     for list in &chosen {
         held::lines(list).into_iter().for_each(output::print_stderr);
         if !list.waiting_on.is_empty() {
             output::print_stderr(format_args!(
-                "  not covered: what {} may still report; that is held again, look with `kurator status app/{name}`",
-                list.waiting_on.join(", ")
+                "  that is not covered, and held again; look with `kurator status app/{name}`"
             ));
         }
     }
-    if !what.yes {
-        confirm(&held::command(name, &common.namespace))?;
-    }
     // The digests that were shown: a list that has changed since is another one, and not approved.
-    let digests: Vec<&str> = chosen.iter().map(|list| list.digest.as_str()).collect();
-    let patch = json!({"metadata": {"annotations": {APPROVE: digests.join(",")}}});
-    let api: Api<Application> = Api::namespaced(client.clone(), &common.namespace);
-    api.patch(name, &params(), &Patch::Merge(&patch)).await.map_err(asked(&format!("cannot approve app/{name}")))?;
+    let digests: Vec<String> = chosen.iter().map(|list| list.digest.clone()).collect();
+    if !what.yes {
+        confirm(&command(common, name, &digests))?;
+    }
+    let place = Place { client: &client, namespace: &common.namespace, name };
+    let before = if what.no_wait { None } else { Some(place.before(chosen.clone()).await) };
+    write(&Api::namespaced(client.clone(), &common.namespace), name, &digests).await?;
     let began = tokio::time::Instant::now();
-    let away = match what.no_wait {
-        true => BTreeSet::new(),
-        false => wait::until_done(&client, common, name, &chosen, what.timeout).await?,
+    let end = match before {
+        None => None,
+        Some(Ok(lists)) => Some(place.until_done(&lists, what.timeout).await?),
+        Some(Err(why)) => Some(End::Unseen(why.into_words())),
     };
-    let facts = json!({"name": name, "namespace": common.namespace, "approved": chosen,
-        "done": !what.no_wait && away.is_empty(), "away": away});
+    let facts = facts(common, name, &chosen, end.as_ref());
     if output::structured(common.output, &facts)? {
         return Ok(());
     }
     let sum = chosen.iter().map(held::what).collect::<Vec<_>>().join(", and ");
-    if what.no_wait {
-        output::print_stderr(format_args!("app/{name}: approved: {sum}; see `kurator status app/{name}`"));
-    } else if away.is_empty() {
-        output::print_stderr(format_args!("app/{name}: approved and done in {}: {sum}", tenths(began.elapsed())));
-    } else {
-        let names = wait::named(&away);
-        output::print_stderr(format_args!(
-            "app/{name}: approved: {sum}; no answer from {names}: it is done there when there is one, and done elsewhere"
-        ));
+    let see = format!("see `kurator status app/{name}`");
+    match end {
+        None => output::print_stderr(format_args!("app/{name}: approved: {sum}; {see}")),
+        Some(End::Unseen(why)) => {
+            output::print_stderr(format_args!(
+                "app/{name}: approved: {sum}; cannot see whether it is done: {why}; {see}"
+            ));
+        }
+        Some(End::Done(away)) if away.is_empty() => {
+            output::print_stderr(format_args!("app/{name}: approved and done in {}: {sum}", tenths(began.elapsed())));
+        }
+        Some(End::Done(away)) => {
+            let names = wait::named(&away);
+            output::print_stderr(format_args!(
+                "app/{name}: approved: {sum}; no answer from {names}: it is done there when there is one, and done elsewhere"
+            ));
+        }
     }
     Ok(())
 }
 
-/// The lists that wait, or the one of a digest.
+/// What was approved, for programs. `end`: absent when it was not waited for.
+fn facts(common: &Common, name: &str, chosen: &[HeldDeletions], end: Option<&End>) -> Value {
+    let (away, unseen) = match end {
+        Some(End::Done(away)) => (away.clone(), None),
+        Some(End::Unseen(why)) => (BTreeSet::new(), Some(why)),
+        None => (BTreeSet::new(), None),
+    };
+    let done = matches!(end, Some(End::Done(away)) if away.is_empty());
+    let mut facts =
+        json!({"name": name, "namespace": common.namespace, "approved": chosen, "done": done, "away": away});
+    if let Some(why) = unseen {
+        facts["unseen"] = json!(why);
+    }
+    facts
+}
+
+/// Writes an approval beside those that the Application holds, and of these leaves out what no longer waits. None is lost
+/// that another hand writes at the same time.
+///
+/// # Errors
+/// A list that is to be approved does not wait any longer, or the hub refuses.
+async fn write(api: &Api<Application>, name: &str, digests: &[String]) -> anyhow::Result<()> {
+    for last in (0..TRIES_MAX).map(|n| n + 1 == TRIES_MAX) {
+        let app = api.get(name).await.map_err(asked(&format!("cannot read app/{name}")))?;
+        let held = app.status.as_ref().map(|status| status.held.as_slice()).unwrap_or_default();
+        let waits = |digest: &str| held.iter().any(|list| list.digest == digest);
+        if !digests.iter().all(|digest| waits(digest)) {
+            bail!(has_changed(name, held));
+        }
+        let known = app.annotations().get(APPROVE).map(String::as_str).unwrap_or_default();
+        let mut all: Vec<&str> = known.split([',', ' ']).filter(|digest| waits(digest)).collect();
+        let new: Vec<&str> = digests.iter().map(String::as_str).filter(|digest| !all.contains(digest)).collect();
+        all.extend(new);
+        let patch = json!({"metadata": {
+            "resourceVersion": app.resource_version(), "annotations": {APPROVE: all.join(",")}}});
+        match api.patch(name, &params(), &Patch::Merge(&patch)).await {
+            Err(kube::Error::Api(status)) if status.code == 409 && !last => {}
+            other => return other.map(drop).map_err(asked(&format!("cannot approve app/{name}"))),
+        }
+    }
+    Ok(())
+}
+
+/// Why nothing is approved that was shown.
+fn has_changed(name: &str, held: &[HeldDeletions]) -> String {
+    let now: Vec<&str> = held.iter().map(|list| list.digest.as_str()).collect();
+    let now = if now.is_empty() { "nothing waits".to_owned() } else { format!("it is now {}", now.join(", ")) };
+    format!(
+        "app/{name}: the list has changed since you looked ({now}), and nothing was approved; look again with `kurator \
+         status app/{name}`"
+    )
+}
+
+/// The command that approves exactly these lists, of the same hub, without asking.
+fn command(common: &Common, name: &str, digests: &[String]) -> String {
+    let mut words = vec![held::command(name, &common.namespace)];
+    let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    // A directory may be set for every command; a kubeconfig goes before it.
+    let dir = path(&common.dir).filter(|_| common.kubeconfig.is_none());
+    let options = [("--kubeconfig", path(&common.kubeconfig)), ("--context", common.context.clone()), ("--dir", dir)];
+    words.extend(options.into_iter().filter_map(|(option, value)| Some(format!("{option} {}", quoted(&value?)))));
+    words.extend(digests.iter().map(|digest| format!("--digest {}", quoted(digest))));
+    words.push("--yes".to_owned());
+    words.join(" ")
+}
+
+/// A word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// The lists that wait, or those of these digests.
 async fn listed(
     client: &Client,
     common: &Common,
     name: &str,
-    digest: Option<&str>,
+    digests: &[String],
 ) -> anyhow::Result<Vec<HeldDeletions>> {
     let api: Api<Application> = Api::namespaced(client.clone(), &common.namespace);
     let deadline = tokio::time::Instant::now() + LISTED_WITHIN;
@@ -92,7 +181,7 @@ async fn listed(
         if held.is_empty() {
             bail!("app/{name}: no deletion waits for approval; see `kurator status app/{name}`");
         }
-        let Some(late) = held.iter().find(|h| !h.waiting_on.is_empty()).filter(|_| digest.is_none()) else {
+        let Some(late) = held.iter().find(|h| !h.waiting_on.is_empty()).filter(|_| digests.is_empty()) else {
             break held;
         };
         if tokio::time::Instant::now() >= deadline {
@@ -107,23 +196,19 @@ async fn listed(
         }
         tokio::time::sleep(LOOK_EVERY).await;
     };
-    let now: Vec<String> = held.iter().map(|h| h.digest.clone()).collect();
-    let chosen: Vec<_> = held.into_iter().filter(|h| digest.is_none_or(|d| d == h.digest)).collect();
-    if chosen.is_empty() {
-        bail!(
-            "app/{name}: the list has changed since you looked (it is now {}); look again with `kurator status app/{name}`",
-            now.join(", ")
-        );
+    if digests.is_empty() {
+        return Ok(held);
     }
-    Ok(chosen)
+    if !digests.iter().all(|digest| held.iter().any(|list| list.digest == *digest)) {
+        bail!(has_changed(name, &held));
+    }
+    Ok(held.into_iter().filter(|list| digests.contains(&list.digest)).collect())
 }
 
-/// Asks whether what is shown is meant. `command` is the one that was called.
+/// Asks whether what is shown is meant. `command` approves it without asking.
 fn confirm(command: &str) -> anyhow::Result<()> {
     let Some(answer) = output::prompt("Release exactly these? [y/N]")? else {
-        bail!(
-            "nothing was approved: there is no terminal to ask at; read the list, then approve it with `{command} --yes`"
-        );
+        bail!("nothing was approved: there is no terminal to ask at; read the list, then approve it with `{command}`");
     };
     if !is_yes(&answer) {
         bail!("nothing was approved");

@@ -225,9 +225,10 @@ pub(crate) struct Approve {
     /// `app/NAME` or `member/NAME`.
     #[arg(value_name = "KIND/NAME")]
     pub(crate) object: Target,
-    /// Approve only if this is (still) the digest of an application's list; without it, of the list that is shown.
+    /// Approve only if this is (still) the digest of an application's list; without it, of all lists that are shown. May be
+    /// given several times.
     #[arg(long)]
-    pub(crate) digest: Option<String>,
+    pub(crate) digest: Vec<String>,
     /// Do not ask: for scripts.
     #[arg(long, short)]
     pub(crate) yes: bool,

@@ -11,6 +11,7 @@ mod doctor;
 mod duration;
 mod instance;
 mod output;
+mod reach;
 mod status;
 mod sync;
 mod tree;
@@ -31,9 +32,10 @@ fn main() -> ExitCode {
     // One crypto provider for everything; a second call would only find it set.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
+        .with_writer(output::log)
         .with_target(false)
-        .with_ansi(output::colours(&std::io::stderr()))
+        // Its colours could not be told from those that others wrote.
+        .with_ansi(false)
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("KURATOR_LOG")
                 .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(if args.verbose { VERBOSE } else { QUIET })),

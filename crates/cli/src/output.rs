@@ -1,7 +1,7 @@
 //! Calm, aligned output; colour only on a terminal.
 //!
 //! Everything that the program says goes through here, and nothing that others wrote commands a terminal: text is printed
-//! as [`Line`]s or by [`note`], which show what is not seen; JSON and YAML have it escaped.
+//! as [`Line`]s or by [`note`], and logged by [`log`], which show what is not seen; JSON and YAML have it escaped.
 
 mod question;
 mod screen;
@@ -34,6 +34,11 @@ impl WriteError {
 /// Can a terminal's lines be drawn over? Not on one that knows no escape codes.
 pub(crate) fn is_screen(terminal: bool) -> bool {
     terminal && std::env::var_os("TERM").is_none_or(|name| name != "dumb")
+}
+
+/// Can the lines of stdout be drawn over?
+pub(crate) fn is_drawn_over() -> bool {
+    is_screen(std::io::stdout().is_terminal())
 }
 
 /// Whether a stream shows colours: it is a terminal, and `NO_COLOR` is not set (<https://no-color.org>).
@@ -84,6 +89,27 @@ pub(crate) fn unread<T: Default>(written: Result<T, WriteError>) -> Result<T, Wr
 /// Prints one line on stderr. Nobody is left to be told when that fails.
 pub(crate) fn print_stderr(text: impl std::fmt::Display) {
     let _ = writeln!(std::io::stderr().lock(), "{}", visible(&text.to_string()));
+}
+
+/// Where the log goes: to stderr, each event on one line. What it says is of members and of servers too.
+pub(crate) fn log() -> impl Write {
+    Log(std::io::stderr())
+}
+
+/// Writes what is harmless of each event, which comes whole.
+struct Log<W>(W);
+
+impl<W: Write> Write for Log<W> {
+    fn write(&mut self, event: &[u8]) -> std::io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        let line = visible(text.strip_suffix('\n').unwrap_or(&text)) + "\n";
+        self.0.write_all(line.as_bytes())?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// Prints a value as JSON or YAML; says whether it did (`false`: text was asked for).

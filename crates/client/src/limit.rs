@@ -73,6 +73,10 @@ pub const LIST_OBJECTS_MAX: usize = 750_000;
 /// pages that had to shrink.
 pub const LIST_PAGES_MAX: usize = 4_500;
 
+/// Pages of a list without any object, one after the other. A page may have none while the list goes on: a server that looks
+/// at [`PAGE_OBJECTS`] objects for each page has left out 8,000 by selectors then.
+pub const EMPTY_PAGES_MAX: usize = 16;
+
 /// Memory that a list of whole objects may take, in bytes. Who lists more keeps projections.
 pub const LIST_MEMORY_MAX: usize = 256 * 1024 * 1024;
 

@@ -189,7 +189,7 @@ impl Collector for FleetFacts {
         by_label(&mut encoder, "kurator_refused_statuses", help, "stored", &refused)?;
         let decisions = stores.decisions.list();
         let entries = decisions.iter().flat_map(|decision| decision.spec.members.values());
-        let kept = i64::try_from(entries.filter(|entry| entry.held().is_some()).count()).unwrap_or(i64::MAX);
+        let kept = i64::try_from(entries.filter(|entry| entry.kept().is_some()).count()).unwrap_or(i64::MAX);
         for (name, help, value) in [
             ("kurator_held_deletions", "Deletions that sources cause and that wait for an approval", held),
             (

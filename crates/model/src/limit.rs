@@ -35,16 +35,8 @@ pub const DURATION_BYTES_MAX: usize = 64;
 pub const IGNORE_BYTES_MAX: usize = 256 << 10;
 
 /// Most policies of one Application. Kurator's examples have one to five; a team that has more uses several Applications.
-/// One reconcile looks at all of them and writes a Decision for each, and all Applications wait for it.
+/// One reconcile looks at all of them and writes a Decision for each, and all Applications wait for it. The schema says it.
 pub const SYNC_POLICIES_MAX: usize = 100;
 
-/// Most characters of a text that an error repeats.
-const SHOWN_MAX: usize = 100;
-
-/// A text as an error repeats it: its beginning when it is long.
-pub fn cut(text: &str) -> String {
-    match text.char_indices().nth(SHOWN_MAX) {
-        Some((at, _)) => format!("{}…", &text[..at]),
-        None => text.to_owned(),
-    }
-}
+// `source` still names it here.
+pub use crate::words::cut;

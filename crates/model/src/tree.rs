@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use crate::limit::{PATH_BYTES_MAX, cut};
+use crate::limit::PATH_BYTES_MAX;
+use crate::words::cut;
 
 /// Most symbolic links followed on the way to one file; Linux allows 40.
 const LINKS_MAX: usize = 40;
@@ -135,7 +136,7 @@ pub enum TreeError {
     /// A link with a target that no file can have.
     #[error("{path}: the target of this symbolic link has {length} bytes; a path has at most {PATH_BYTES_MAX}")]
     LinkTooLong {
-        /// Path of the link.
+        /// Path of the link, or its beginning.
         path: String,
         /// Length of the target in bytes.
         length: usize,
@@ -335,7 +336,7 @@ impl FileTree {
 /// The target is longer than any path.
 pub fn check_link(path: &str, length: usize) -> Result<(), TreeError> {
     if length > PATH_BYTES_MAX {
-        return Err(TreeError::LinkTooLong { path: path.to_owned(), length });
+        return Err(TreeError::LinkTooLong { path: cut(path), length });
     }
     Ok(())
 }

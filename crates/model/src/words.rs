@@ -19,6 +19,14 @@ pub fn bounded(text: &str, max: usize) -> String {
     out
 }
 
+/// Most characters of a text that an error repeats: a hundred, and the `…` of one that is longer.
+const SHOWN_MAX: usize = 101;
+
+/// A text as an error repeats it, in one line: its beginning when it is long.
+pub fn cut(text: &str) -> String {
+    bounded(text, SHOWN_MAX)
+}
+
 /// Bounds a text that is there already, and takes no memory when it says what it may.
 pub fn bound(text: &mut String, max: usize) {
     if text.chars().nth(max).is_some() || text.chars().any(|c| c != harmless(c)) {
@@ -56,8 +64,10 @@ mod tests {
             bound(&mut there, max);
             assert_eq!(there, expect, "{text:?} {max}");
         }
+        assert_eq!(cut("a\u{1b}[2Jb"), "a\u{fffd}[2Jb");
         let long = "z".repeat(2_000_000);
         assert_eq!(bounded(&long, 128).chars().count(), 128);
         assert!(bounded(&long, 128).capacity() < 1_000);
+        assert_eq!(cut(&long).chars().count(), SHOWN_MAX);
     }
 }

@@ -33,6 +33,9 @@ pub const KIND: &str = "Application";
 /// Most entries of `status.syncStatus` (DESIGN 6: status kept per member inside one object is capped).
 pub const SYNC_STATUS_MAX: usize = 100;
 
+/// Characters that are repeated of a number of removals that is none: enough to know it again.
+const REMOVALS_SHOWN: usize = 40;
+
 /// The state of the source.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SourceFacts {
@@ -116,6 +119,15 @@ pub fn owner_facts(application: Option<&Application>, fleet: Option<&Fleet>) -> 
 pub fn removals(annotations: Option<&BTreeMap<String, String>>) -> u32 {
     let said = annotations.and_then(|all| all.get(annotation::REMOVALS));
     said.and_then(|text| text.trim().parse().ok()).unwrap_or_default()
+}
+
+/// What is said of such an annotation that is no number: it counts as if it were not there.
+pub fn removals_ignored(annotations: Option<&BTreeMap<String, String>>) -> Option<String> {
+    let said = annotations.and_then(|all| all.get(annotation::REMOVALS))?;
+    let is_number = said.trim().parse::<u32>().is_ok();
+    let said = model::words::bounded(said, REMOVALS_SHOWN);
+    (!is_number)
+        .then(|| format!("{} is {said:?}, which is no number of members, and counts as 0", annotation::REMOVALS))
 }
 
 /// The units that an Application asks for; none while it is being deleted.

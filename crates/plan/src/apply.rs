@@ -81,6 +81,9 @@ pub struct Accepted {
     pub scaled: bool,
     /// Paths that admission changed.
     pub admission: Vec<String>,
+    /// These are accepted though the member could not be asked whether it was admission: another client may have used our
+    /// manager's name.
+    pub unasked: bool,
 }
 
 /// Why an object is sent.

@@ -358,10 +358,11 @@ pub fn applies(object: &Value, manager: &str, path: &[&str]) -> bool {
 }
 
 /// Does a manager own more by server-side apply than this value has? Fields are told apart by name, the items of a list by
-/// their keys, where the value has them.
+/// their keys, where the value has them or servers are known to add them.
 pub fn applies_beyond(object: &Value, manager: &str, value: &Value) -> bool {
     // Several entries may be ours after a change of versions: then it may be so.
-    applied_fields(object, manager).is_none_or(|fields| beyond::goes_beyond(fields, value))
+    applied_fields(object, manager)
+        .is_none_or(|fields| beyond::goes_beyond(fields, value, &beyond::Place::Object(object)))
 }
 
 /// Everything that anybody owns: it tells which lists have keys.

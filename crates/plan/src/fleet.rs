@@ -40,6 +40,8 @@ pub struct Observed {
     pub status: FleetStatus,
     /// Applications that name it and keep something in members that an edit would take it out of.
     pub held: Vec<String>,
+    /// What is to be said of its `kurator.dev/removals`, which is no number.
+    pub removals_ignored: Option<String>,
     /// Is it being deleted?
     pub deleting: bool,
 }
@@ -155,8 +157,10 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Pl
     }
     if !observed.held.is_empty() {
         let held: Vec<String> = observed.held.iter().map(|name| format!("app/{name}")).collect();
+        let ignored = observed.removals_ignored.as_ref().map(|why| format!("; {why}")).unwrap_or_default();
         let message = format!(
-            "what an edit would take out of members is kept until it is approved: {}; see `kurator status app/NAME`",
+            "what an edit would take out of members is kept until it is approved: {}; see `kurator status \
+             app/NAME`{ignored}",
             listed(&held)
         );
         statements.push(Statement::new(condition::DELETIONS_HELD, Some(true), reason::EDIT_REMOVES_MEMBERS, message));
@@ -257,6 +261,13 @@ mod tests {
         let held = condition::find(&plan.status.conditions, condition::DELETIONS_HELD).unwrap();
         assert_eq!((held.status.as_str(), held.reason.as_str()), ("True", "EditRemovesMembers"));
         assert!(held.message.contains(": app/shop, app/web;"), "{}", held.message);
+        assert!(!held.message.contains("removals"), "{}", held.message);
+        let said = BTreeMap::from([(api::kurator::annotation::REMOVALS.to_owned(), "two".to_owned())]);
+        observed.removals_ignored = crate::application::removals_ignored(Some(&said));
+        let (plan, _) = super::plan(&observed, None, at);
+        let held = condition::find(&plan.status.conditions, condition::DELETIONS_HELD).unwrap();
+        let ignored = "; kurator.dev/removals is \"two\", which is no number of members, and counts as 0";
+        assert!(held.message.ends_with(ignored), "{}", held.message);
         (observed.status, observed.held) = (plan.status, Vec::new());
         let (plan, _) = super::plan(&observed, None, at);
         assert!(condition::find(&plan.status.conditions, condition::DELETIONS_HELD).is_none());

@@ -1,7 +1,9 @@
 //! Every other decision as a function from values to values.
 //!
-//! One module per decision. Each decision returns `(Plan, Report)`: what to do, and in typed words why that and nothing
-//! else. Nothing here does I/O, reads the time or draws a random number: time and jitter are arguments.
+//! One module per decision. A decision that chooses among actions for a whole (a unit, a member, a list of objects) returns
+//! `(Plan, Report)`: what to do, and in typed words why that and nothing else. A decision about one thing, such as
+//! [`ownership`] or [`recall`], returns one enum whose variants hold the reason. `docs/adr/0028-where-the-why-is.md` says
+//! where each why is stored. Nothing here does I/O, reads the time or draws a random number: time and jitter are arguments.
 //!
 //! What members rely on: [`prune`] deletes nothing that is not in the inventory, nothing that was adopted and nothing
 //! that another unit wants; [`guard`] lets no source empty a unit; [`drift`] compares with what the server accepted;

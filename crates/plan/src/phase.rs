@@ -113,7 +113,8 @@ pub fn check_name(object: &Value) -> Result<(), BadName> {
         ("metadata.name", text(&["metadata", "name"]), SUBDOMAIN_MAX),
     ] {
         let problem = if text.len() > max {
-            format!("has {} characters, and Kubernetes takes {max}", text.chars().count())
+            // Kubernetes counts bytes: one character may be several.
+            format!("has {} bytes, and Kubernetes takes {max}", text.len())
         } else if text.chars().any(char::is_control) {
             "has control characters".to_owned()
         } else {

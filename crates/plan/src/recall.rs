@@ -7,7 +7,8 @@
 //! what it would make of the object now is accepted as it is, and anything else is drift. So a settled member gets no write
 //! after a restart.
 //!
-//! What this cannot tell: a key that was added under our name to a map that Kubernetes takes as one value, such as the
+//! What this cannot tell: a member whose webhooks have side effects does not carry out such an apply. There the object is
+//! accepted as it is, and its row says so. And a key that was added under our name to a map that Kubernetes takes as one value, such as the
 //! selector of a Service. Servers add keys to such maps too.
 
 use api::delivery::label;
@@ -61,7 +62,7 @@ pub fn plan(object: &Prepared, uid: Option<&Uid>, live: &Value, state: &SeenStat
     let mut touched = uid != model::object::uid(live).map(Uid::from).as_ref() || !owns_mark(live);
     // The autoscaler whose replicas were sent is gone: they are the unit's again.
     touched |= mark.scaled && !scaled;
-    let mut admission = Vec::new();
+    let (mut admission, mut unasked) = (Vec::new(), false);
     let owned = if differing.is_empty() { Tree::default() } else { field::applied_by(live, label::FIELD_MANAGER) };
     for path in differing {
         if scaled && path == replicas {
@@ -82,7 +83,8 @@ pub fn plan(object: &Prepared, uid: Option<&Uid>, live: &Value, state: &SeenStat
             Some(Some(answer)) => {
                 (touched, admission) = (true, drift::changed_by_admission(&object.object, answer, scaled));
             }
-            Some(None) => (touched, admission) = (true, Vec::new()),
+            // A write at each start would tell no more, and take the same back for ever.
+            Some(None) => unasked = true,
         }
     }
     drift::bound(&mut admission);
@@ -93,6 +95,7 @@ pub fn plan(object: &Prepared, uid: Option<&Uid>, live: &Value, state: &SeenStat
         // What was sent with an autoscaler's replicas and has lost its autoscaler is told apart from what another client changed.
         scaled: scaled || mark.scaled,
         admission,
+        unasked,
     })
 }
 

@@ -26,6 +26,11 @@ pub use waits::Waits;
 pub const RECORD_LOST: &str = "RecordLost";
 const RECORD_LOST_WORDS: &str = "it carries our label, and no inventory named it: it counts as adopted, so it is never deleted; if we made it, the inventory was lost";
 
+/// Reason of an object that is accepted as it is, since its member could not be asked who changed it, when nothing else is to
+/// be said of it.
+pub const NOT_ASKED: &str = "NotAsked";
+const NOT_ASKED_WORDS: &str = "fields that are set under Kurator's name differ from what was sent, and stay as they are: the member does not carry out a dry run, which would tell its admission from another client";
+
 /// Reason of an object of a kind that the member does not show, and of a unit that has such objects.
 pub const NOT_VISIBLE: &str = "NotVisible";
 
@@ -122,6 +127,9 @@ pub fn row(facts: &Facts<'_>) -> (ObjectReport, Part) {
     }
     if reason.is_empty() && facts.entry.is_some_and(|entry| entry.unrecorded) {
         (reason, message) = (RECORD_LOST, RECORD_LOST_WORDS);
+    }
+    if reason.is_empty() && facts.accepted.is_some_and(|accepted| accepted.unasked) {
+        (reason, message) = (NOT_ASKED, NOT_ASKED_WORDS);
     }
     let row = ObjectReport {
         key: Arc::clone(facts.key),

@@ -90,9 +90,10 @@ pub(super) fn print(file: &File) -> Vec<Breach> {
         return Vec::new();
     }
     let prints = ["println!(", "print!("];
-    let locks = ["stdout().lock(", "stderr().lock("];
+    // Also handed to what writes by itself, such as a logger.
+    let streams = [concat!("io::std", "out"), concat!("io::std", "err")];
     let is_printed = |line: &str| {
-        locks.iter().any(|lock| line.contains(lock))
+        streams.iter().any(|stream| line.contains(stream))
             || prints.iter().any(|p| line.trim_start().starts_with(p) || line.contains(&format!(" e{p}")))
     };
     file.lines()
@@ -144,7 +145,7 @@ mod tests {
             print(&File { path: path.into(), text: text.to_owned() }).into_iter().map(|(line, _)| line).collect()
         };
         for path in ["crates/cli/src/status/fleet.rs", "crates/cli/src/main.rs", "crates/hub/src/lib.rs"] {
-            assert_eq!(lines(path), [2, 3, 4], "{path}");
+            assert_eq!(lines(path), [2, 3, 4, 5], "{path}");
         }
         for path in ["crates/cli/src/output.rs", "crates/cli/src/output/screen.rs", "crates/component/src/lib.rs"] {
             assert_eq!(lines(path), [0; 0], "{path}");

@@ -1,6 +1,7 @@
 use model::Digest;
 use serde_json::{Value, json};
 
+use crate::condition::{self, Condition, Statement};
 use crate::kurator::apps::v1alpha1::KustomizeInputs;
 
 use super::*;
@@ -143,4 +144,26 @@ fn all_phases_are_those_of_the_schema() {
     let names: Vec<&str> =
         schema["oneOf"].as_array().unwrap().iter().map(|one| one["const"].as_str().unwrap()).collect();
     assert_eq!(UnitPhase::ALL.map(|phase| phase.to_string()).as_slice(), names);
+}
+
+#[test]
+fn what_decisions_and_conditions_say_is_cut_and_harmless() {
+    let long = format!("\u{1b}[2J\n{}", "é".repeat(100_000));
+    let label = LabelDifference::new(&long, Some(&long), &long);
+    let passed_over = PassedOver::new(&long, &long);
+    let statement = Statement::new(condition::READY, Some(false), "X", &long);
+    for (about, text, max) in [
+        ("why a member is left", Leaving::new(LeavingCause::NotListed, &long).message, Leaving::MESSAGE_MAX),
+        ("the key of a label", label.key, LabelDifference::KEY_MAX),
+        ("a value that is there", label.found.unwrap(), 63),
+        ("a value that is wanted", label.wanted, 63),
+        ("a candidate", passed_over.name, 253),
+        ("why it is passed over", passed_over.reason, PassedOver::REASON_MAX),
+        ("what made a decision", Trigger::new(TriggerCause::Edit, &long).message, Trigger::MESSAGE_MAX),
+        ("what is waited for", WaitingOn::new(Missing::Source, &long).detail, Explanation::WORDS_MAX),
+        ("a condition", statement.message, Condition::MESSAGE_MAX),
+    ] {
+        assert_eq!(text.chars().count(), max, "{about}");
+        assert!(text.starts_with("\u{fffd}[2J é") && text.ends_with('…'), "{about}: {text}");
+    }
 }

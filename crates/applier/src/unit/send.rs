@@ -104,7 +104,7 @@ impl Pass {
                     entry.uid = Some(observation.seen.uid.clone());
                     entry.doomed = false;
                 });
-                self.accept(object, &observation, scaled, admission);
+                self.accept(object, &observation, Accepted { scaled, admission, ..Accepted::default() });
                 self.connection.view().note_observation(key, observation);
                 if let Some(memory) = self.unit.past.memory.get_mut(key) {
                     (memory.failure, memory.contested, memory.noticed) = (None, None, None);
@@ -119,8 +119,8 @@ impl Pass {
             Sent::AsIs { live, scaled } => {
                 let observation = Observation::of(&live, &self.connection.ctx.shared.pools.states);
                 self.unit.inventory.update(key, |entry| entry.uid = Some(observation.seen.uid.clone()));
-                let admission = job.accepted.as_ref().map(|accepted| accepted.admission.clone());
-                self.accept(object, &observation, scaled, admission.unwrap_or_default());
+                let known = job.accepted.as_deref().cloned().unwrap_or_default();
+                self.accept(object, &observation, Accepted { scaled, ..known });
                 self.connection.view().note_observation(key, observation);
             }
             Sent::Contested { until, drift } => {
@@ -157,10 +157,10 @@ impl Pass {
         }
     }
 
-    /// Notes how the server has it.
-    fn accept(&mut self, object: &Prepared, observation: &Observation, scaled: bool, admission: Vec<String>) {
-        let projection = Some(observation.seen.state.accepted(scaled));
-        let accepted = Accepted { applied: Some(object.digest), projection, scaled, admission };
+    /// Notes how the server has it. `known`: what is known besides.
+    fn accept(&mut self, object: &Prepared, observation: &Observation, known: Accepted) {
+        let projection = Some(observation.seen.state.accepted(known.scaled));
+        let accepted = Accepted { applied: Some(object.digest), projection, ..known };
         let accepted = self.connection.ctx.shared.pools.accepted.share(accepted);
         self.unit.past.accepted.insert(object.key.clone(), accepted);
     }

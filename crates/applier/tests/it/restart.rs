@@ -4,6 +4,7 @@ use api::delivery::{Removal, UnitPhase, UnitStatus, label};
 use api::feed::SyncState;
 use http::Method;
 use model::Clock as _;
+use plan::report::NOT_ASKED;
 use serde_json::{Value, json};
 
 use crate::fault::Act;
@@ -53,6 +54,29 @@ async fn what_the_server_writes_otherwise_is_no_change() {
     world.edit(&config_map_path("c"), "kubectl", json!({"data": {"a": "2"}})).await;
     world.until(&unit("a"), "reverted", |r| r.reverted() == 1 && r.objects.applied == 5).await;
     assert_eq!(world.quiet().await, before + 2);
+}
+
+/// As with a webhook that has side effects: the API server refuses dry runs of what it would ask.
+#[tokio::test(start_paused = true)]
+async fn what_a_member_cannot_be_asked_about_stays_as_it_is_at_every_start() {
+    let mut world = World::new().await;
+    let mut meddled = config_map("meddled", "1");
+    meddled["data"]["meddle"] = json!("please");
+    let unit = world.set("a", 1, vec![meddled, config_map("c", "1")]);
+    world.applied(&unit).await;
+    world.faults.add(Method::PATCH, "dryRun=All", usize::MAX, Act::Refuse(400));
+    for what in ["once", "twice", "three times"] {
+        restarts_without_a_write(&mut world, what).await;
+    }
+    let report = world.applied(&unit).await;
+    let row = detail(&report, "meddled");
+    assert_eq!((row.sync, row.reason.as_str()), (SyncState::Synced, NOT_ASKED), "{row:#?}");
+    assert_eq!(row.changed_by_admission, ["data.meddle"]);
+    assert_eq!(detail(&report, "c").reason, "");
+    // A change that shows who made it is taken back as ever.
+    world.edit(&config_map_path("meddled"), "kubectl", json!({"data": {"a": "2"}})).await;
+    let report = world.until(&unit, "reverted", |r| r.reverted() == 1 && r.objects.applied == 2).await;
+    assert_eq!(detail(&report, "meddled").reason, "", "it was sent, and the answer is known");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,12 +1,17 @@
-//! What counts as a yes, and as done.
+//! What counts as a yes, what is written, and the command that says the same.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
 
-use api::delivery::DecisionSpec;
-use api::kurator::apps::v1alpha1::HeldDeletions;
+use http::{Request, Response};
+use http_body_util::BodyExt as _;
+use kube::Client;
+use kube::client::Body;
 use serde_json::json;
 
-use super::{is_yes, wait};
+use super::*;
+use crate::args::Format;
 
 #[test]
 fn only_yes_is_a_yes() {
@@ -23,46 +28,99 @@ fn only_yes_is_a_yes() {
     }
 }
 
-#[test]
-fn it_is_done_when_nothing_of_the_list_is_left_to_go() {
-    let digest = format!("sha256:{}", "1".repeat(64));
-    let unit = "apps.kurator.dev/Application/default/shop/p";
-    let decision = |removal: &str, released: Option<&str>| -> DecisionSpec {
-        let leaving = json!({"cause": "NotListed", "message": "fleet f is empty", "released": released});
-        let entry = json!({"revision": "r", "epoch": 1, "reason": "", "removal": removal, "leaving": leaving});
-        serde_json::from_value(json!({"unit": unit, "slice": 0, "members": {"paris": entry}})).unwrap()
-    };
-    let list = |reason: &str| HeldDeletions {
-        policy: "p".into(),
-        digest: digest.clone(),
-        reason: reason.into(),
-        ..HeldDeletions::default()
-    };
-    let other = format!("sha256:{}", "2".repeat(64));
-    for (about, removal, released, left) in [
-        ("on its way out", "Prune", Some(digest.as_str()), 1),
-        ("let go of", "Release", Some(digest.as_str()), 1),
-        ("by another approval", "Prune", Some(other.as_str()), 0),
-        ("within what is allowed", "Prune", None, 0),
-        ("held again", "None", None, 0),
-    ] {
-        let decisions = [decision(removal, released)];
-        let members = wait::members(&[list("EditRemovesMembers")], &decisions, &BTreeMap::new());
-        assert_eq!(members.len(), left, "{about}");
+/// A hub that gives prepared answers, and notes what it is asked with which body.
+#[derive(Clone, Default)]
+pub(super) struct Hub {
+    answers: Arc<Mutex<VecDeque<(u16, Value)>>>,
+    pub(super) asked: Arc<Mutex<Vec<(String, Value)>>>,
+}
+
+impl Hub {
+    pub(super) fn new(answers: impl IntoIterator<Item = (u16, Value)>) -> Self {
+        Self { answers: Arc::new(Mutex::new(answers.into_iter().collect())), ..Self::default() }
     }
-    for (about, state, inventory, left) in [
-        ("released and not gone", "Released", 5, 1),
-        ("released and gone", "Released", 3, 0),
-        ("another list waits", "Waiting", 5, 0),
+
+    pub(super) fn client(&self) -> Client {
+        let hub = self.clone();
+        let answer = move |request: Request<Body>| {
+            let hub = hub.clone();
+            async move {
+                let what = format!("{} {}", request.method(), request.uri().path());
+                let body = request.into_body().collect().await.unwrap().to_bytes();
+                hub.asked.lock().unwrap().push((what, serde_json::from_slice(&body).unwrap_or_default()));
+                let (code, value) = hub.answers.lock().unwrap().pop_front().expect("no more is asked");
+                Ok::<_, Infallible>(
+                    Response::builder().status(code).body(Body::from(value.to_string().into_bytes())).unwrap(),
+                )
+            }
+        };
+        Client::new(tower::service_fn(answer), "default")
+    }
+}
+
+pub(super) fn refusal(code: u16, message: &str) -> Value {
+    json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": "Conflict", "message": message})
+}
+
+pub(super) fn shop(version: &str, approve: &str, held: &[&str]) -> Value {
+    let held: Vec<Value> = held
+        .iter()
+        .map(|digest| json!({"policy": "p", "digest": digest, "reason": "EditRemovesMembers", "count": 1}))
+        .collect();
+    json!({"apiVersion": "apps.kurator.dev/v1alpha1", "kind": "Application",
+        "metadata": {"name": "shop", "namespace": "default", "resourceVersion": version, "annotations": {APPROVE: approve}},
+        "spec": {"source": {}, "syncPolicies": []}, "status": {"held": held}})
+}
+
+#[tokio::test]
+async fn an_approval_is_written_beside_others_and_at_the_version_that_was_read() {
+    let digests = ["d2".to_owned()];
+    // Another approval is written in between.
+    let hub = Hub::new([
+        (200, shop("1", "old,d1", &["d1", "d2", "d3"])),
+        (409, refusal(409, "the object has been modified")),
+        (200, shop("2", "old,d1,d3", &["d1", "d2", "d3"])),
+        (200, shop("3", "", &[])),
+    ]);
+    write(&Api::namespaced(hub.client(), "default"), "shop", &digests).await.unwrap();
+    let asked = hub.asked.lock().unwrap();
+    let patches: Vec<&Value> =
+        asked.iter().filter(|(what, _)| what.starts_with("PATCH")).map(|(_, body)| body).collect();
+    let patch = |version: &str, approve: &str| json!({"metadata": {"resourceVersion": version, "annotations": {APPROVE: approve}}});
+    assert_eq!(patches, [&patch("1", "d1,d2"), &patch("2", "d1,d3,d2")]);
+}
+
+#[tokio::test]
+async fn a_list_that_changed_while_it_was_asked_about_is_not_approved() {
+    for (held, now) in [(&["d2"][..], "it is now d2"), (&[], "nothing waits")] {
+        let hub = Hub::new([(200, shop("1", "", held))]);
+        let refused = write(&Api::namespaced(hub.client(), "default"), "shop", &["d1".to_owned()]).await.unwrap_err();
+        assert!(refused.to_string().contains(now) && refused.to_string().contains("nothing was approved"), "{refused}");
+        assert_eq!(hub.asked.lock().unwrap().len(), 1, "nothing is written");
+    }
+}
+
+#[test]
+fn the_command_that_is_suggested_approves_what_was_shown_on_the_same_hub() {
+    let common = |kubeconfig: Option<&str>, dir: Option<&str>, namespace: &str| Common {
+        kubeconfig: kubeconfig.map(Into::into),
+        context: kubeconfig.map(|_| "hub".to_owned()),
+        dir: dir.map(Into::into),
+        namespace: namespace.to_owned(),
+        output: Format::Text,
+    };
+    let digests = ["sha256:1".to_owned(), "sha256:2".to_owned()];
+    for (common, expect) in [
+        (common(None, None, "default"), "kurator approve app/shop --digest sha256:1 --digest sha256:2 --yes"),
+        (
+            common(None, Some("/tmp/my hub's"), "shops"),
+            r"kurator approve app/shop -n shops --dir '/tmp/my hub'\''s' --digest sha256:1 --digest sha256:2 --yes",
+        ),
+        (
+            common(Some("hub.yaml"), Some("/from/the/environment"), "default"),
+            "kurator approve app/shop --kubeconfig hub.yaml --context hub --digest sha256:1 --digest sha256:2 --yes",
+        ),
     ] {
-        let status = serde_json::from_value(json!({
-            "revision": "r", "epoch": 1, "phase": "Applied", "health": "Healthy", "since": "2026-01-01T00:00:00Z",
-            "objects": {"desired": 3, "applied": 3, "healthy": 3, "failed": 0, "inventory": inventory},
-            "held": {"digest": digest, "count": 0, "state": state},
-        }))
-        .unwrap();
-        let statuses = BTreeMap::from([((unit.parse().unwrap(), "paris".parse().unwrap()), status)]);
-        let members = wait::members(&[list("SourceRemovesObjects")], &[], &statuses);
-        assert_eq!(members.len(), left, "{about}");
+        assert_eq!(command(&common, "shop", &digests), expect);
     }
 }

@@ -1,134 +1,263 @@
 //! Waits until what was approved is done in every member that can be asked.
+//!
+//! The approval is written by then: what cannot be read here says nothing against it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
 use std::time::Duration;
 
 use anyhow::bail;
-use api::condition;
-use api::delivery::{Decision, DecisionSpec, DeletionState, MemberStatus, UnitId, UnitStatus};
+use api::delivery::{Decision, DecisionSpec, MemberLink, MemberStatus, Owner, UnitId, UnitStatus};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::{Application, HeldDeletions};
+use futures::{StreamExt, TryStreamExt, stream};
 use kube::api::ListParams;
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, Client, Resource, ResourceExt};
 use model::MemberName;
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
-use crate::args::Common;
+use super::verdict::{Approved, Heard, Released};
 use crate::connect::asked;
-use crate::status::held;
+use crate::reach;
 use crate::sync::LOOK_EVERY;
 
 /// Members that a message names.
 const NAMED_MAX: usize = 5;
 
-/// What is left to do of lists that were approved.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Left {
-    /// The hub has not taken the approval up yet.
-    pub(super) unheard: bool,
-    /// Members that answer, in which something is still to go.
-    pub(super) members: BTreeSet<String>,
-    /// Members that do not answer: it goes there when they do.
-    pub(super) away: BTreeSet<String>,
+/// Pause between two looks, as a multiple of what one took: looking is a tenth of the hub's time at most, however many members
+/// there are.
+const PAUSE_TIMES: u32 = 10;
+
+/// Longest pause between two looks: a person waits for the end.
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+
+/// Decisions in one answer: one is below 80 kB, mostly far below.
+const PAGE: u32 = 100;
+
+/// Objects that are read at once, of those that concern the list.
+const AT_ONCE: usize = 8;
+
+/// How the wait ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// It is done, but for members that do not answer: it goes there when they do.
+    Done(BTreeSet<MemberName>),
+    /// This user may not see how far it is. Why, in words.
+    Unseen(String),
 }
 
-/// Says which members did not answer, and are not waited for.
-pub(super) async fn until_done(
-    client: &Client,
-    common: &Common,
-    name: &str,
-    lists: &[HeldDeletions],
-    timeout: Duration,
-) -> anyhow::Result<BTreeSet<String>> {
-    let deadline = tokio::time::Instant::now() + timeout;
-    loop {
-        let left = read_left(client, common, name, lists).await?;
-        if !left.unheard && left.members.is_empty() {
-            return Ok(left.away);
+/// What one look found.
+#[derive(Debug, PartialEq, Eq)]
+enum Seen {
+    /// The hub has not heard all of it yet.
+    Unheard,
+    /// A list has changed, and was not released.
+    Changed(String),
+    /// The Application is gone.
+    Gone,
+    /// What is left to do.
+    Left {
+        /// Members that answer, in which something is still to go.
+        members: BTreeSet<MemberName>,
+        /// Members that do not answer.
+        away: BTreeSet<MemberName>,
+    },
+}
+
+/// Something that the hub did not give.
+#[derive(Debug)]
+pub(super) struct Unread {
+    what: &'static str,
+    error: kube::Error,
+}
+
+impl Unread {
+    fn of(what: &'static str) -> impl FnOnce(kube::Error) -> Self {
+        move |error| Self { what, error }
+    }
+
+    /// Is it for good? Then looking again is of no use.
+    fn is_forbidden(&self) -> bool {
+        matches!(&self.error, kube::Error::Api(status) if matches!(status.code, 401 | 403))
+    }
+
+    /// In words.
+    pub(super) fn into_words(self) -> String {
+        asked(self.what)(self.error).to_string()
+    }
+}
+
+/// The Application whose lists are approved.
+pub(super) struct Place<'a> {
+    pub(super) client: &'a Client,
+    pub(super) namespace: &'a str,
+    pub(super) name: &'a str,
+}
+
+impl Place<'_> {
+    /// Notes what is decided of lists that are about to be approved.
+    pub(super) async fn before(&self, lists: Vec<HeldDeletions>) -> Result<Vec<Approved>, Unread> {
+        let decisions = self.decisions().await?;
+        Ok(lists.into_iter().map(|list| Approved::new(list, &decisions)).collect())
+    }
+
+    /// Waits until lists that were approved are done.
+    ///
+    /// # Errors
+    /// A list was not released, or it is not done in time.
+    pub(super) async fn until_done(&self, lists: &[Approved], timeout: Duration) -> anyhow::Result<End> {
+        let name = self.name;
+        let see = format!("see `kurator status app/{name}`");
+        let deadline = Instant::now() + timeout;
+        let secs = timeout.as_secs();
+        let mut released = vec![None; lists.len()];
+        // What is said when the time is up.
+        let mut late = format!("the hub does not say within {secs} s whether it is done; {see}");
+        loop {
+            let began = Instant::now();
+            let Ok(seen) = tokio::time::timeout_at(deadline, self.look_at_lists(lists, &mut released)).await else {
+                bail!("app/{name}: approved, and {late}");
+            };
+            late = match seen {
+                Ok(Seen::Left { members, away }) if members.is_empty() => return Ok(End::Done(away)),
+                Ok(Seen::Left { members, .. }) => {
+                    let members = named(&members);
+                    format!("not done within {secs} s in {members}; it goes on without this command, {see}")
+                }
+                Ok(Seen::Unheard) => format!("the hub has not taken it up within {secs} s; {see}"),
+                Ok(Seen::Changed(how)) => bail!("app/{name}: {how}; look again: {see}"),
+                Ok(Seen::Gone) => bail!("app/{name}: it was deleted after the approval, and takes along what it had"),
+                Err(why) if why.is_forbidden() => return Ok(End::Unseen(why.into_words())),
+                Err(why) => format!("cannot see within {secs} s whether it is done: {}; {see}", why.into_words()),
+            };
+            let pause = (began.elapsed() * PAUSE_TIMES).clamp(LOOK_EVERY, PAUSE_MAX);
+            tokio::time::sleep_until((Instant::now() + pause).min(deadline)).await;
         }
-        if tokio::time::Instant::now() >= deadline {
-            let secs = timeout.as_secs();
-            if left.unheard {
-                bail!(
-                    "app/{name}: approved, and not taken up within {secs} s: the list may have changed meanwhile; see \
-                     `kurator status app/{name}`"
-                );
+    }
+
+    /// `released`: what was heard of each list by an earlier look. A later commit takes it from the decisions.
+    async fn look_at_lists(&self, lists: &[Approved], released: &mut [Option<Released>]) -> Result<Seen, Unread> {
+        let applications: Api<Application> = Api::namespaced(self.client.clone(), self.namespace);
+        let app = applications.get_opt(self.name).await.map_err(Unread::of("cannot read the application"))?;
+        let Some(app) = app else { return Ok(Seen::Gone) };
+        let held = app.status.map(|status| status.held).unwrap_or_default();
+        let decisions = self.decisions().await?;
+        for (list, released) in lists.iter().zip(released.iter_mut()).filter(|(_, released)| released.is_none()) {
+            match list.heard(&held, &decisions) {
+                Heard::NotYet => return Ok(Seen::Unheard),
+                Heard::Changed => return Ok(Seen::Changed(changed(list.list(), &held))),
+                Heard::Released(members) => *released = Some(members),
             }
-            bail!(
-                "app/{name}: approved, and not done within {secs} s in {}; it goes on without this command, see \
-                 `kurator status app/{name}`",
-                named(&left.members)
-            );
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        let pairs =
+            || lists.iter().zip(released.iter()).filter_map(|(list, released)| Some((list, released.as_ref()?)));
+        let reporters = pairs().flat_map(|(list, released)| list.reporters(released)).collect();
+        let reports = self.reports(&reporters).await?;
+        let mut left = BTreeSet::new();
+        for (list, released) in pairs() {
+            let policy = list.list().policy.as_str();
+            let status = |member: &MemberName| reports.get(member)?.status_of(policy);
+            left.extend(list.left(released, &decisions, status));
+        }
+        let unread: BTreeSet<MemberName> = left.difference(&reporters).cloned().collect();
+        let more = self.reports(&unread).await?;
+        let link = |member: &MemberName| reports.get(member).or_else(|| more.get(member))?.link.as_ref();
+        let records: BTreeMap<MemberName, Cluster> = self.records(&left).await?;
+        let (members, away) = left.into_iter().partition(|member| reach::answers(records.get(member), link(member)));
+        Ok(Seen::Left { members, away })
+    }
+
+    fn owner(&self) -> Owner {
+        Owner::new(&Application::group(&()), &Application::kind(&()), self.namespace, self.name)
+    }
+
+    /// What is decided of the Application's units.
+    async fn decisions(&self) -> Result<Vec<DecisionSpec>, Unread> {
+        let api: Api<Decision> = Api::namespaced(self.client.clone(), self.namespace);
+        let (mine, mut out) = (self.owner(), Vec::new());
+        let mut page = ListParams::default().limit(PAGE);
+        loop {
+            let list = api.list(&page).await.map_err(Unread::of("cannot list decisions"))?;
+            out.extend(list.items.into_iter().map(|decision| decision.spec).filter(|spec| spec.unit.owner() == mine));
+            match list.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => page.continue_token = Some(token),
+                None => return Ok(out),
+            }
+        }
+    }
+
+    /// What these members report. Only their objects are read: those of a whole fleet are tens of megabytes.
+    async fn reports(&self, members: &BTreeSet<MemberName>) -> Result<BTreeMap<MemberName, Report>, Unread> {
+        if members.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let api: Api<MemberStatus> = Api::all(self.client.clone());
+        let listed = api.list_metadata(&ListParams::default()).await;
+        let listed = listed.map_err(Unread::of("cannot list what members report"))?.items;
+        let theirs = |name: &String| {
+            // `MEMBER-SLICE`
+            let member = name.rsplit_once('-').and_then(|(member, _)| member.parse::<MemberName>().ok());
+            member.is_some_and(|member| members.contains(&member))
+        };
+        let names: Vec<String> = listed.iter().map(ResourceExt::name_any).filter(theirs).collect();
+        let mine = self.owner();
+        let mut out: BTreeMap<MemberName, Report> = BTreeMap::new();
+        for slice in read(&api, names, "cannot read what a member reports").await? {
+            let report = out.entry(slice.spec.member.clone()).or_default();
+            let status = slice.status.unwrap_or_default();
+            report.link = report.link.take().or(status.link);
+            report.units.extend(status.units.into_iter().filter(|(unit, _)| unit.owner() == mine));
+        }
+        Ok(out)
+    }
+
+    async fn records(&self, members: &BTreeSet<MemberName>) -> Result<BTreeMap<MemberName, Cluster>, Unread> {
+        let api: Api<Cluster> = Api::all(self.client.clone());
+        let names = members.iter().map(MemberName::to_string).collect();
+        let records = read(&api, names, "cannot read members").await?;
+        Ok(records.into_iter().filter_map(|record| Some((record.name_any().parse().ok()?, record))).collect())
     }
 }
 
-/// Reads what is left of the lists that were approved.
-async fn read_left(client: &Client, common: &Common, name: &str, lists: &[HeldDeletions]) -> anyhow::Result<Left> {
-    let applications: Api<Application> = Api::namespaced(client.clone(), &common.namespace);
-    let decisions: Api<Decision> = Api::namespaced(client.clone(), &common.namespace);
-    let statuses: Api<MemberStatus> = Api::all(client.clone());
-    let all = ListParams::default();
-    // In this order: what leaves the one is in the next by then. An Application that is gone took along what it had.
-    let app = applications.get_opt(name).await.map_err(asked(&format!("cannot read app/{name}")))?;
-    let held = app.and_then(|app| app.status).map(|status| status.held).unwrap_or_default();
-    if held.iter().any(|now| lists.iter().any(|list| list.digest == now.digest)) {
-        return Ok(Left { unheard: true, ..Left::default() });
-    }
-    let decisions = decisions.list(&all).await.map_err(asked("cannot list decisions"))?.items;
-    let statuses = statuses.list(&all).await.map_err(asked("cannot list what members report"))?.items;
-    let mine = |unit: &UnitId| unit.kind == "Application" && unit.namespace == common.namespace && unit.name == name;
-    let decisions = decisions.into_iter().map(|decision| decision.spec);
-    let decisions: Vec<DecisionSpec> = decisions.filter(|spec| mine(&spec.unit)).collect();
-    let statuses = statuses.into_iter().flat_map(|slice| {
-        let units = slice.status.map(|status| status.units).unwrap_or_default();
-        units.into_iter().map(move |(unit, status)| ((unit, slice.spec.member.clone()), status))
-    });
-    let statuses = statuses.filter(|((unit, _), _)| mine(unit)).collect();
-    let clusters: Api<Cluster> = Api::all(client.clone());
-    let clusters = clusters.list(&all).await.map_err(asked("cannot list members"))?.items;
-    let answers = |member: &String| clusters.iter().any(|c| c.name_any() == *member && does_answer(c));
-    let (members, away) = members(lists, &decisions, &statuses).into_iter().partition(answers);
-    Ok(Left { unheard: false, members, away })
+/// What a member reports of the Application's units.
+#[derive(Default)]
+struct Report {
+    link: Option<MemberLink>,
+    units: BTreeMap<UnitId, UnitStatus>,
 }
 
-fn does_answer(cluster: &Cluster) -> bool {
-    let conditions = cluster.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-    condition::find(conditions, condition::READY).is_some_and(|ready| ready.status == "True")
+impl Report {
+    fn status_of(&self, policy: &str) -> Option<&UnitStatus> {
+        let unit = self.units.iter().find(|(unit, _)| unit.policy.as_deref().unwrap_or_default() == policy);
+        unit.map(|(_, status)| status)
+    }
+}
+
+/// The objects of these names that there are.
+async fn read<K>(api: &Api<K>, names: Vec<String>, what: &'static str) -> Result<Vec<K>, Unread>
+where
+    K: Clone + Debug + DeserializeOwned,
+{
+    let reads = names.into_iter().map(|name| async move { api.get_opt(&name).await.map_err(Unread::of(what)) });
+    let found: Vec<Option<K>> = stream::iter(reads).buffer_unordered(AT_ONCE).try_collect().await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// How a list has changed that was approved.
+fn changed(list: &HeldDeletions, held: &[HeldDeletions]) -> String {
+    let policy = &list.policy;
+    let now = held.iter().find(|now| now.policy == *policy && now.reason == list.reason);
+    let now = now.map_or_else(|| "it does not wait any longer".to_owned(), |now| format!("it is now {}", now.digest));
+    format!("the list of policy {policy} has changed since you looked, and was not released ({now})")
 }
 
 /// The first of some members, and how many more.
-pub(super) fn named(members: &BTreeSet<String>) -> String {
+pub(super) fn named(members: &BTreeSet<MemberName>) -> String {
     let more = members.len().saturating_sub(NAMED_MAX);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    members.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join(", ") + &more
+    members.iter().take(NAMED_MAX).map(MemberName::to_string).collect::<Vec<_>>().join(", ") + &more
 }
 
-/// The members in which something of these lists is still to go.
-pub(super) fn members(
-    lists: &[HeldDeletions],
-    decisions: &[DecisionSpec],
-    statuses: &BTreeMap<(UnitId, MemberName), UnitStatus>,
-) -> BTreeSet<String> {
-    let mut left = BTreeSet::new();
-    for list in lists {
-        if held::is_edit(list) {
-            let entries = decisions.iter().flat_map(|decision| &decision.members);
-            let released = entries.filter(|(_, entry)| {
-                let digest = entry.leaving.as_ref().and_then(|leaving| leaving.released);
-                !entry.removal.is_none() && digest.is_some_and(|digest| digest.to_string() == list.digest)
-            });
-            left.extend(released.map(|(member, _)| member.to_string()));
-        } else {
-            // Released, and still in the inventory.
-            let going = |status: &UnitStatus| {
-                let released = status.held.as_ref().is_some_and(|held| held.state == DeletionState::Released);
-                released && status.objects.inventory > status.objects.desired
-            };
-            let mine =
-                statuses.iter().filter(|((unit, _), _)| unit.policy.as_deref().unwrap_or_default() == list.policy);
-            left.extend(mine.filter(|(_, status)| going(status)).map(|((_, member), _)| member.to_string()));
-        }
-    }
-    left
-}
+#[cfg(test)]
+mod tests;

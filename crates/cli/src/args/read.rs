@@ -71,7 +71,7 @@ fn refused(matches: &ArgMatches, args: &Args) -> Option<String> {
         return Some("--kubeconfig and --dir both say which hub is meant: give one of them".to_owned());
     }
     match &args.command {
-        Command::Approve(Approve { object: Target::Member(name), digest: Some(_), .. }) => Some(format!(
+        Command::Approve(Approve { object: Target::Member(name), digest, .. }) if !digest.is_empty() => Some(format!(
             "--digest is that of an application's held deletions; member/{name} has an identity to approve: leave it out, \
              and see first with `kurator status member/{name}` which cluster is there now"
         )),

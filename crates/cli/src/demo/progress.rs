@@ -1,7 +1,6 @@
 //! How the demo converges: a table that is drawn again on a terminal, and lines where something changed elsewhere.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
 use std::time::Duration;
 
 use api::condition;
@@ -50,7 +49,7 @@ pub(crate) async fn show(
     limit: Option<Duration>,
     format: Format,
 ) -> anyhow::Result<bool> {
-    let mut screen = Screen::new(output::is_screen(std::io::stdout().is_terminal()));
+    let mut screen = Screen::new(output::is_drawn_over());
     let mut since: BTreeMap<String, Duration> = BTreeMap::new();
     let mut stuck = Stuck::default();
     loop {

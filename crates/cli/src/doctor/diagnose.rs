@@ -2,16 +2,18 @@
 
 mod stale;
 
+use std::collections::BTreeMap;
+
 use api::condition::{self, Condition};
-use api::delivery::{Decision, LinkState, MemberLink, MemberStatus, UnitId, UnitPhase, UnitStatus};
+use api::delivery::{Decision, MemberLink, MemberStatus, UnitId, UnitPhase, UnitStatus};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::fleet::v1alpha1::Fleet;
 use api::reason;
-use kube::ResourceExt;
 use model::Timestamp;
 
 use super::fault::{self, Fault, Names, Place, Severity};
+use crate::reach;
 
 /// What was read.
 #[derive(Debug)]
@@ -58,26 +60,39 @@ impl Facts {
         })
     }
 
-    /// Does what a member reported last still hold? Of one that does not answer its prober or its applier nothing is known,
-    /// so its units are neither fine nor broken; the member itself is the finding.
-    fn answers(&self, member: &str) -> bool {
-        let record = self.members.iter().find(|cluster| cluster.name_any() == member);
-        record.is_some_and(record_answers) && self.kept_out(member).is_none()
-    }
-
-    /// The link of an applier that does not get through.
-    fn kept_out(&self, member: &str) -> Option<&MemberLink> {
-        let mut theirs = self.statuses.iter().filter(|slice| slice.spec.member.as_str() == member);
-        let link = theirs.find_map(|slice| slice.status.as_ref()?.link.as_ref());
-        link.filter(|link| link.state != LinkState::Connected)
+    /// What is known of each member, by its name.
+    fn by_member(&self) -> BTreeMap<&str, Known<'_>> {
+        let mut links: BTreeMap<&str, &MemberLink> = BTreeMap::new();
+        for slice in &self.statuses {
+            if let Some(link) = slice.status.as_ref().and_then(|status| status.link.as_ref()) {
+                links.entry(slice.spec.member.as_str()).or_insert(link);
+            }
+        }
+        let known = |record: &'_ Cluster, name: &str| {
+            let conditions = record.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+            let deliverable = condition::find(conditions, condition::DELIVERABLE);
+            let link = links.get(name).copied();
+            let answers = reach::answers(Some(record), link);
+            (link, answers, answers && deliverable.is_some_and(|c| c.status == "True"))
+        };
+        let members = self.members.iter().filter_map(|record| Some((record.metadata.name.as_deref()?, record)));
+        let all = members.map(|(name, record)| {
+            let (link, answers, is_delivered_to) = known(record, name);
+            (name, Known { link, answers, is_delivered_to })
+        });
+        all.collect()
     }
 }
 
-/// Does the record of a member say that the member answers?
-fn record_answers(member: &Cluster) -> bool {
-    let conditions = member.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-    let ready = condition::find(conditions, condition::READY);
-    ready.is_some_and(|ready| ready.status == "True" || ready.reason == reason::CLUSTER_NOT_READY)
+/// What is known of a member.
+struct Known<'a> {
+    /// How its applier gets on with it.
+    link: Option<&'a MemberLink>,
+    /// Does what it reported last still hold? Of one that does not answer its prober or its applier nothing is known, so its units
+    /// are neither fine nor broken; the member itself is the finding.
+    answers: bool,
+    /// It answers, and may be delivered to.
+    is_delivered_to: bool,
 }
 
 /// The hub's process, as it answers.
@@ -163,11 +178,13 @@ const UNDER_WAY_SECS_MAX: i64 = 600;
 pub(super) fn diagnose(facts: &Facts, now: Timestamp) -> Vec<Finding> {
     let mut out = process(facts);
     out.extend(facts.store.iter().flat_map(store));
+    let known = facts.by_member();
     for member in &facts.members {
         let conditions = member.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
         let names = Names::of(member);
         // A record that says itself what is wrong says it better.
-        match facts.kept_out(&names.name).filter(|_| record_answers(member)) {
+        let link = known.get(names.name.as_str()).and_then(|known| known.link);
+        match reach::kept_out(link).filter(|_| reach::record_answers(member)) {
             Some(link) => {
                 let name = names.to_string();
                 out.push(found(Place::Member, &name, names, fault::of_link(link.state), &link.message));
@@ -193,13 +210,16 @@ pub(super) fn diagnose(facts: &Facts, now: Timestamp) -> Vec<Finding> {
         out.push(by_condition(Place::Source, &names, conditions, condition::SOURCE_READY, now));
         out.extend(noted(Place::Source, &names, conditions, condition::SOURCE_STATUS_CUT));
     }
-    for slice in facts.statuses.iter().filter(|slice| facts.answers(slice.spec.member.as_str())) {
+    for slice in &facts.statuses {
         let member = slice.spec.member.as_str();
+        if known.get(member).is_none_or(|known| !known.answers) {
+            continue;
+        }
         for (id, status) in slice.status.iter().flat_map(|s| &s.units) {
             out.push(unit(id, member, status, now));
         }
     }
-    out.extend(stale::reports(facts, now));
+    out.extend(stale::reports(facts, &known, now));
     out
 }
 

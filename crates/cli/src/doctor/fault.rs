@@ -117,6 +117,8 @@ pub(super) const PANICKED: &str = "Panicked";
 pub(super) const STATUS_CUT: &str = "StatusCut";
 /// `Unit`: what a member reports of a unit is older than what is decided.
 pub(super) const REPORT_STALE: &str = "ReportStale";
+/// `Unit`: the hub lacks something to deliver what is decided.
+pub(super) const NOT_SENT: &str = "NotSent";
 /// `Store`: little space is left on its disk.
 pub(super) const DISK_ALMOST_FULL: &str = "DiskAlmostFull";
 /// `Store`: other users of the machine can read its keys.
@@ -249,6 +251,7 @@ pub(super) const FAULTS: &[Fault] = &[
         REPORT_STALE,
         "wait; if it stays so, see in the hub's own output whether the report of {member} can be stored",
     ),
+    warning(Unit, NOT_SENT, "see `kurator status app/{name}{-n}`: its source cannot be read or rendered"),
     fault(Unit, "Immutable", "set `force: true` in the policy, or delete the object by hand"),
     fault(Unit, "NoKind", "install the CustomResourceDefinition in {member}, or correct apiVersion and kind"),
     fault(Unit, "WrongScope", "correct metadata.namespace of the object"),

@@ -110,7 +110,7 @@ fn the_document_and_the_table_have_the_same_reasons() {
     use Place::{Application, Fleet, Member, Process, Source, Store, Unit};
     // Reasons that the document explains though nothing is wrong there, or the same is said in another place.
     let sections: [(&str, &[Place], &[&str]); 4] = [
-        ("Delivery", &[Unit], &["ChangedByAdmission", "DeletionsHeld", "RecordLost"]),
+        ("Delivery", &[Unit], &["ChangedByAdmission", "DeletionsHeld", "NotAsked", "RecordLost"]),
         (
             "Application",
             &[Application, Source],
@@ -535,8 +535,8 @@ fn a_report_that_is_older_than_what_is_decided_is_said() {
         let facts =
             Facts { members: vec![cluster], decisions: vec![decision], statuses, ..Facts::of_process(process(), None) };
         let findings = diagnose(&facts, now());
-        let stale = findings.into_iter().find(|finding| finding.reason == fault::REPORT_STALE);
-        stale.map(|finding| finding.message)
+        let is_stale = |finding: &&Finding| [fault::REPORT_STALE, fault::NOT_SENT].contains(&finding.reason.as_str());
+        findings.iter().find(is_stale).map(|finding| finding.message.clone())
     };
     let report = |epoch: u64| {
         let mut slice = reported("e", UnitPhase::Applied, "", "", old);
@@ -548,6 +548,13 @@ fn a_report_that_is_older_than_what_is_decided_is_said() {
     assert_eq!(stale(decided(3, 60, false, "None"), "True", vec![]), message("nothing"));
     assert_eq!(stale(decided(3, 60, false, "None"), "True", report(3)), None);
     assert_eq!(stale(decided(3, 5, false, "None"), "True", report(2)), None, "it is on its way");
+    let mut unsent = report(2);
+    unsent[0].status.as_mut().unwrap().units.values_mut().for_each(|unit| {
+        let missing = api::delivery::WaitingOn::new(api::delivery::Missing::Source, "the server does not answer");
+        unit.waiting_on = Some(Box::new(missing));
+    });
+    let why = "epoch 3 is decided and not sent; the hub waits for its source: the server does not answer";
+    assert_eq!(stale(decided(3, 60, false, "None"), "True", unsent), Some(why.to_owned()));
     assert_eq!(stale(decided(3, 60, true, "None"), "True", report(2)), None, "it is suspended");
     assert_eq!(stale(decided(3, 60, false, "Prune"), "True", vec![]), None, "it is gone");
     assert_eq!(stale(decided(3, 60, false, "None"), "False", report(2)), None, "the member is the finding");

@@ -70,6 +70,17 @@ fn nothing_that_others_wrote_commands_a_terminal() {
 }
 
 #[test]
+fn an_event_of_the_log_is_one_line_that_commands_nothing() {
+    let mut log = Log(Vec::new());
+    for event in ["ERROR said: \x1b[2J\nERROR forged\u{202e}\n", "plain\n", "\n"] {
+        log.write_all(event.as_bytes()).unwrap();
+    }
+    log.write_all(&[b'a', 0xff, b'\n']).unwrap();
+    let expect = "ERROR said: \\u{1b}[2J ERROR forged\\u{202e}\nplain\n\na\u{fffd}\n";
+    assert_eq!(String::from_utf8(log.0).unwrap(), expect);
+}
+
+#[test]
 fn a_document_is_exactly_the_value_and_hides_nothing() {
     for text in [
         "plain",

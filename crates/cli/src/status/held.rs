@@ -9,6 +9,7 @@ use crate::args::DEFAULT_NAMESPACE;
 pub(crate) fn lines(held: &HeldDeletions) -> Vec<String> {
     let mut lines = vec![format!("held in policy {}: {} ({})", held.policy, what(held), held.digest)];
     lines.extend(held.causes.iter().map(|cause| format!("  because {}", because(held, cause))));
+    lines.extend(rest(held).map(|rest| format!("  and for other reasons ({})", members_and_objects(&rest))));
     lines.extend(held.members.iter().map(|member| format!("  {member}")));
     let shown = u32::try_from(held.members.len()).unwrap_or(u32::MAX);
     let all = members(held);
@@ -34,20 +35,35 @@ pub(super) fn in_short(app: &str, namespace: &str, held: &HeldDeletions) -> Vec<
     let line = |cause: &HeldCause| {
         let policy = &held.policy;
         let where_to = count(cause.members, "member");
-        let what = match (is_edit(held), held.count) {
-            (true, _) => format!("kept in {where_to} with {}", count(cause.objects, "object")),
-            (false, _) => format!("{} held in {where_to}", count(cause.objects, "deletion")),
+        let what = if is_edit(held) {
+            format!("kept in {where_to} with {}", count(cause.objects, "object"))
+        } else {
+            format!("{} held in {where_to}", count(cause.objects, "deletion"))
         };
         format!("app/{app}: policy {policy}: {what}: {}; next: {command}, or {undo}", cause.message)
     };
-    held.causes.iter().map(line).collect()
+    held.causes.iter().chain(rest(held).iter()).map(line).collect()
+}
+
+/// What the causes that are listed leave out: a list of them is cut, and each may concern other members.
+fn rest(held: &HeldDeletions) -> Option<HeldCause> {
+    let total = |of: fn(&HeldCause) -> u32| held.causes.iter().map(of).fold(0, u32::saturating_add);
+    let members = held.member_count.saturating_sub(total(|cause| cause.members));
+    let objects = held.object_count.saturating_sub(total(|cause| cause.objects));
+    let message = "other reasons, which are not listed".to_owned();
+    // All causes of a source concern the whole list.
+    (is_edit(held) && members > 0).then(|| HeldCause { members, objects, message, ..HeldCause::default() })
 }
 
 fn because(held: &HeldDeletions, cause: &HeldCause) -> String {
     if held.causes.len() < 2 || !is_edit(held) {
         return cause.message.clone();
     }
-    format!("{} ({}, {})", cause.message, count(cause.members, "member"), count(cause.objects, "object"))
+    format!("{} ({})", cause.message, members_and_objects(cause))
+}
+
+fn members_and_objects(cause: &HeldCause) -> String {
+    format!("{}, {}", count(cause.members, "member"), count(cause.objects, "object"))
 }
 
 /// What would happen.
@@ -55,19 +71,26 @@ pub(crate) fn what(held: &HeldDeletions) -> String {
     if !is_edit(held) {
         return count(held.count, "deletion");
     }
-    let objects = held.causes.iter().map(|cause| cause.objects).fold(0, u32::saturating_add);
     let members = count(members(held), "member");
     if held.count > 0 {
         format!("{} in {members} that it would leave", count(held.count, "deletion"))
     } else {
-        format!("it would leave {members}; {} stay there, without Kurator", count(objects, "object"))
+        format!("it would leave {members}; {} stay there, without Kurator", count(objects(held), "object"))
     }
 }
 
-/// How many members a list concerns.
+/// How many members a list concerns. A hub of an earlier version says it by its causes alone.
 fn members(held: &HeldDeletions) -> u32 {
     let of_causes = held.causes.iter().map(|cause| cause.members);
-    if is_edit(held) { of_causes.fold(0, u32::saturating_add) } else { of_causes.max().unwrap_or_default() }
+    let listed =
+        if is_edit(held) { of_causes.fold(0, u32::saturating_add) } else { of_causes.max().unwrap_or_default() };
+    held.member_count.max(listed)
+}
+
+/// How many objects an edit concerns.
+fn objects(held: &HeldDeletions) -> u32 {
+    let listed = held.causes.iter().map(|cause| cause.objects).fold(0, u32::saturating_add);
+    held.object_count.max(listed)
 }
 
 /// So many of something, in words.
@@ -79,3 +102,6 @@ pub(crate) fn count(number: u32, word: &str) -> String {
 pub(crate) fn is_edit(held: &HeldDeletions) -> bool {
     held.reason == reason::EDIT_REMOVES_MEMBERS
 }
+
+#[cfg(test)]
+mod tests;

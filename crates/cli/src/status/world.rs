@@ -8,11 +8,11 @@ use api::karmada::cluster::v1alpha1::{Cluster, ClusterSpec, ClusterStatus};
 use api::kurator::annotation::ORIGIN;
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
-use api::reason;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 
 use crate::connect::asked;
+use crate::reach;
 use crate::sync::short_revision;
 
 pub(super) struct World {
@@ -95,18 +95,17 @@ impl World {
         })
     }
 
-    /// Whether what a member reported last still holds: its record says that it answers, and its applier gets through. One
-    /// that is not ready may answer; one that refuses us or turned out to be another cluster does not.
+    /// Whether what a member reported last still holds: its record says that it answers, and its applier gets through.
     pub(super) fn answers(&self, member: &str) -> bool {
         let cluster = self.members.iter().find(|m| m.name_any() == member);
-        cluster.is_some_and(record_answers) && self.kept_out(member).is_none()
+        reach::answers(cluster, self.links.get(member))
     }
 
     /// The link of an applier that does not get through, though the member answers its prober.
     pub(super) fn kept_out(&self, member: &str) -> Option<&MemberLink> {
         let cluster = self.members.iter().find(|m| m.name_any() == member);
-        cluster.filter(|cluster| record_answers(cluster))?;
-        self.links.get(member).filter(|link| link.state != LinkState::Connected)
+        cluster.filter(|cluster| reach::record_answers(cluster))?;
+        reach::kept_out(self.links.get(member))
     }
 
     /// Why what a member reported last does not hold, in words.
@@ -138,11 +137,6 @@ impl World {
     pub(super) fn revision_of(&self, status: &UnitStatus) -> String {
         self.revisions.get(&status.revision).cloned().unwrap_or_default()
     }
-}
-
-/// Does the record of a member say that the member answers?
-fn record_answers(cluster: &Cluster) -> bool {
-    ready(cluster).is_some_and(|c| c.status == "True" || c.reason == reason::CLUSTER_NOT_READY)
 }
 
 /// Members, and clusters that were attached and have made none: their own `Ready` says why, and nothing else does. Such a

@@ -86,6 +86,8 @@ struct Progress {
     objects: usize,
     bytes: usize,
     pages: usize,
+    /// The last pages, as far as they had no objects.
+    empty_pages: usize,
     /// Bytes in memory that are kept of its objects.
     kept: usize,
 }
@@ -247,8 +249,12 @@ impl Api {
                 return Ok(List { items: out, resource_version });
             }
             // A page that leads nowhere: the next one would be asked for at once, and for as long as a list may take.
-            if next == token || progress.objects == before {
+            if next == token {
                 return Err(Error::Malformed("a page of the list brings nothing, and the list goes on".to_owned()));
+            }
+            progress.empty_pages = if progress.objects == before { progress.empty_pages + 1 } else { 0 };
+            if progress.empty_pages > limit::EMPTY_PAGES_MAX {
+                return Err(Error::Endless { max: limit::EMPTY_PAGES_MAX, of: "pages without an object in a row" });
             }
             next.clone_into(&mut token);
         }

@@ -267,6 +267,22 @@ async fn a_list_is_read_in_pages_and_projected() {
     assert!(log.lock().unwrap().iter().all(|asked| asked.accept == crate::exchange::METADATA_LIST));
 }
 
+/// "A server may return fewer objects than requested (up to zero items) … and clients should only use the presence of the
+/// continue field to determine whether more results are available" (Kubernetes, `ListOptions.limit`).
+#[tokio::test(start_paused = true)]
+async fn pages_without_objects_do_not_end_a_list() {
+    for empty in [1, limit::EMPTY_PAGES_MAX] {
+        let (api, _) = simple(move |nth, _| match nth {
+            // Each object comes after so many empty pages; the last page is empty too.
+            nth if nth > 3 * (empty + 1) => (200, page(&[], "")),
+            nth if nth % (empty + 1) == empty => (200, page(&[map(&format!("m{nth}"))], &nth.to_string())),
+            nth => (200, page(&[], &nth.to_string())),
+        });
+        let list = api.list(&maps(), "shop", &Selection::default()).await.unwrap();
+        assert_eq!((list.items.len(), list.resource_version.as_str()), (3, "7"), "{empty}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_page_that_is_too_large_is_asked_for_in_smaller_ones() {
     let (api, log) = simple(|_, asked| {
@@ -402,7 +418,8 @@ async fn what_is_kept_of_a_list_is_weighed() {
 #[tokio::test(start_paused = true)]
 async fn a_page_that_leads_nowhere_ends_a_list() {
     // Items of each page, and what it says about the next one.
-    let table: [(usize, &str, usize); 3] = [(1, "same", 2), (0, "", 1), (2, "", 51)];
+    let table: [(usize, &str, usize); 4] =
+        [(1, "same", 2), (0, "same", 2), (0, "", limit::EMPTY_PAGES_MAX + 1), (2, "", 51)];
     for (items, token, asked) in table {
         let (api, log) = simple(move |nth, _| {
             let next = if token.is_empty() { nth.to_string() } else { token.to_owned() };

@@ -91,7 +91,7 @@ pub(super) async fn apply(ctx: &Arc<Ctx>, member: &MemberName, cluster: &Cluster
     let is_of_another = ctx.state().appliers.get(member).is_some_and(of_another);
     stop(ctx, member).await;
     if is_of_another {
-        ctx.state().unstored.remove(member);
+        ctx.state().forget_reports(member);
     }
     let running = start(ctx, member, target, connection);
     ctx.state().appliers.insert(member.clone(), running);
@@ -153,7 +153,7 @@ pub(super) async fn forget(ctx: &Ctx, member: &MemberName) {
     ctx.sending.end(member);
     ctx.connections.close(member);
     let mut state = ctx.state();
-    state.unstored.remove(member);
+    state.forget_reports(member);
     state.waiting.remove(member);
     state.back.remove(member);
 }

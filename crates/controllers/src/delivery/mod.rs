@@ -26,7 +26,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use api::delivery::{Decision, HubId, MemberLink, MemberStatus, Revision, UnitId, UnitStatus, WaitingOn};
+use api::delivery::{
+    Decision, HubId, MemberLink, MemberStatus, MemberStatusStatus, Revision, UnitId, UnitStatus, WaitingOn,
+};
 use api::feed::UnitReport;
 use api::karmada::cluster::v1alpha1::Cluster;
 use applier::{FeedReport, MemberReport, PushFeed};
@@ -65,11 +67,35 @@ struct Unstored {
 struct State {
     /// Merged reports on their way into MemberStatus.
     unstored: BTreeMap<MemberName, Unstored>,
+    /// Slices that the hub's API refused whole, as they were to be. Their bare form is stored; what it lacks is told once by
+    /// appliers, and is stored with the next change that makes the slice one that is taken.
+    refused: BTreeMap<MemberName, BTreeMap<u32, MemberStatusStatus>>,
     /// What this process lacks of members' units; of a member that it has not looked at yet, what is stored is kept.
     waiting: BTreeMap<MemberName, BTreeMap<UnitId, WaitingOn>>,
     appliers: BTreeMap<MemberName, apply::Running>,
     /// Counts how often each member answered after it had not: its applier need not wait out its pause.
     back: BTreeMap<MemberName, channel::Sender<u64>>,
+}
+
+impl State {
+    /// What was reported of a unit and is not stored, or not in full.
+    fn reported(&self, member: &MemberName, unit: &UnitId) -> Option<&UnitStatus> {
+        let newer = self.unstored.get(member).and_then(|unstored| unstored.units.get(unit));
+        let refused = || self.refused.get(member)?.values().find_map(|slice| slice.units.get(unit));
+        newer.or_else(refused)
+    }
+
+    /// The same of a member's link.
+    fn reported_link(&self, member: &MemberName) -> Option<&MemberLink> {
+        let newer = self.unstored.get(member).and_then(|unstored| unstored.link.as_ref());
+        newer.or_else(|| self.refused.get(member)?.get(&0)?.link.as_ref())
+    }
+
+    /// Forgets what a member reported: its record is gone, or is another one.
+    fn forget_reports(&mut self, member: &MemberName) {
+        self.unstored.remove(member);
+        self.refused.remove(member);
+    }
 }
 
 /// What a pass needs.
@@ -183,8 +209,8 @@ fn take_report(ctx: &Ctx, report: &UnitReport) {
     ctx.sending.end(member);
     let Some(record) = record_of(ctx, member) else { return };
     let mut state = ctx.state();
-    let newer = state.unstored.get(member).and_then(|unstored| unstored.units.get(&report.unit));
-    let stored = newer.cloned().or_else(|| status::stored_unit(&ctx.statuses, member, &record, &report.unit));
+    let newer = state.reported(member, &report.unit).cloned();
+    let stored = newer.or_else(|| status::stored_unit(&ctx.statuses, member, &record, &report.unit));
     if let Some(merged) = plan::unit::merge_report(report, stored.as_ref(), ctx.clock.now())
         && stored.as_ref() != Some(&merged)
     {
@@ -213,11 +239,11 @@ fn count(ctx: &Ctx, unit: &UnitId, before: Option<&UnitStatus>, merged: &UnitSta
 fn take_link(ctx: &Ctx, report: &MemberReport) {
     let Some(link) = status::link(report, ctx.clock.now()) else { return };
     let Some(known) = record_of(ctx, &report.member) else { return };
-    let stored = record::link_of(&ctx.statuses, &report.member, &known);
-    let merged = plan::unit::merge_link(link, stored.as_ref());
     let mut state = ctx.state();
-    let newer = state.unstored.get(&report.member).and_then(|unstored| unstored.link.as_ref());
-    if newer.or(stored.as_ref()) != Some(&merged) {
+    let refused = state.refused.get(&report.member).and_then(|slices| slices.get(&0)?.link.clone());
+    let stored = refused.or_else(|| record::link_of(&ctx.statuses, &report.member, &known));
+    let merged = plan::unit::merge_link(link, stored.as_ref());
+    if state.reported_link(&report.member).or(stored.as_ref()) != Some(&merged) {
         state.unstored.entry(report.member.clone()).or_default().link = Some(merged);
         ctx.reported.add_after(report.member.clone(), GATHER_LEAST);
     }

@@ -59,8 +59,13 @@ fn wanted(ctx: &Ctx, member: &MemberName, stored: &[Arc<MemberStatus>]) -> BTree
     let mut link = first.and_then(|slice| slice.status.as_ref()?.link.clone());
     {
         let mut state = ctx.state();
-        let State { unstored, waiting, .. } = &mut *state;
+        let State { unstored, waiting, refused, .. } = &mut *state;
         let waiting = waiting.get(member);
+        // What is stored of these lacks what was reported.
+        for whole in refused.get(member).into_iter().flat_map(BTreeMap::values) {
+            units.extend(whole.units.iter().map(|(unit, status)| (unit.clone(), status.clone())));
+            link = whole.link.clone().or(link);
+        }
         let set_waiting = |(unit, status): (&UnitId, &mut UnitStatus)| {
             waiting.into_iter().for_each(|waiting| set_waiting_on(status, waiting.get(unit)));
         };
@@ -90,16 +95,24 @@ struct Changed<'a> {
     news: bool,
 }
 
-/// The slices that differ. Those that others wait for come first, so that no other slice's failure delays them.
-fn changed<'a>(slices: &'a BTreeMap<u32, MemberStatusStatus>, stored: &'a [Arc<MemberStatus>]) -> Vec<Changed<'a>> {
+/// The slices that differ. Those that others wait for come first, so that no other slice's failure delays them. One that was
+/// `refused` as it is, and is stored bare, is tried again when it changes.
+fn changed<'a>(
+    slices: &'a BTreeMap<u32, MemberStatusStatus>,
+    stored: &'a [Arc<MemberStatus>],
+    refused: &BTreeMap<u32, MemberStatusStatus>,
+) -> Vec<Changed<'a>> {
     let none = MemberStatusStatus::default();
     let mut out = Vec::new();
     for (&slice, status) in slices {
         let known = stored.iter().find(|s| s.spec.slice == slice).map(Arc::as_ref);
         let before = known.and_then(|s| s.status.as_ref()).unwrap_or(&none);
-        if known.is_some() && before == status {
+        let refused = refused.get(&slice);
+        let is_stored = before == status || (refused == Some(status) && *before == without_details(status));
+        if known.is_some() && is_stored {
             continue;
         }
+        let before = refused.unwrap_or(before);
         let news = before.link.as_ref().map(|l| l.state) != status.link.as_ref().map(|l| l.state)
             || is_news(&before.units, &status.units);
         out.push(Changed { slice, status, known, news });
@@ -123,7 +136,8 @@ pub(super) async fn write(ctx: &Ctx, member: &MemberName, record: &Cluster) -> R
     }
     let mut again: Option<Duration> = None;
     let mut waiting = Vec::new();
-    for Changed { slice, status, known, news } in changed(&slices, &stored) {
+    let refused = ctx.state().refused.get(member).cloned().unwrap_or_default();
+    for Changed { slice, status, known, news } in changed(&slices, &stored, &refused) {
         let name = MemberStatusSpec::object_name(member, slice);
         if let Some(wait) = ctx.throttle.wait(&NamespacedName::new("", &name), WRITE_EVERY, news) {
             again = Some(again.map_or(wait, |again| again.min(wait)));
@@ -147,9 +161,15 @@ pub(super) async fn write(ctx: &Ctx, member: &MemberName, record: &Cluster) -> R
             keep_first_failure(&mut failed, error);
         }
     }
+    forget_refused(ctx, member, &slices);
     slices.retain(|slice, _| !waiting.contains(slice));
     forget_stored(ctx, member, &slices);
-    failed.map_or_else(|| Ok(Next::Wait.or_after(again)), Err)
+    let Some(error) = failed else { return Ok(Next::Wait.or_after(again)) };
+    // What waits its turn does not wait for what failed, whose pauses grow.
+    if let Some(again) = again {
+        ctx.reported.add_after(member.clone(), again);
+    }
+    Err(error)
 }
 
 /// Keeps the first failure. A lost race is none: it counts only when there is nothing else.
@@ -160,20 +180,39 @@ fn keep_first_failure(failed: &mut Option<WriteError>, error: WriteError) {
 }
 
 /// Writes the status of a slice. One that the hub's API server does not take is written without its details: how 100 units
-/// are must not depend on what one of them has to say. Each of these says so, and so does the log.
+/// are must not depend on what one of them has to say. Each of these says so. The details are kept for the next try.
 async fn write_slice(
     ctx: &Ctx,
     member: &MemberName,
     object: MemberStatus,
     status: &MemberStatusStatus,
 ) -> Result<(), WriteError> {
+    let slice = object.spec.slice;
     let whole = MemberStatus { status: Some(status.clone()), ..object };
-    let bare = |error: &client::Error| {
-        tracing::warn!(%member, slice = whole.spec.slice, %error, "what units say is not stored in full; please report it");
+    let mut is_refused = false;
+    let bare = |_: &client::Error| {
+        is_refused = true;
         Ok(MemberStatus { status: Some(without_details(status)), ..whole.clone() })
     };
-    ctx.statuses.learn(write::status_or_brief(&ctx.api, &ctx.metrics, &whole, bare).await?);
+    let written = write::status_or_brief(&ctx.api, &ctx.metrics, &whole, bare).await?;
+    ctx.statuses.learn(written);
+    let mut state = ctx.state();
+    if is_refused {
+        state.refused.entry(member.clone()).or_default().insert(slice, status.clone());
+    } else if let Some(refused) = state.refused.get_mut(member) {
+        refused.remove(&slice);
+    }
     Ok(())
+}
+
+/// Slices that are no more, and those that were taken, are refused no longer.
+fn forget_refused(ctx: &Ctx, member: &MemberName, slices: &BTreeMap<u32, MemberStatusStatus>) {
+    let mut state = ctx.state();
+    let Some(refused) = state.refused.get_mut(member) else { return };
+    refused.retain(|slice, _| slices.contains_key(slice));
+    if refused.is_empty() {
+        state.refused.remove(member);
+    }
 }
 
 /// How the units of a slice are, without what they say.
@@ -199,7 +238,7 @@ fn forget_stored(ctx: &Ctx, member: &MemberName, written: &BTreeMap<u32, MemberS
 
 /// The member has no record. What was on its way to be stored goes too: the next member of this name is another one.
 pub(super) async fn remove(ctx: &Ctx, member: &MemberName) -> Result<Next, WriteError> {
-    ctx.state().unstored.remove(member);
+    ctx.state().forget_reports(member);
     for status in record::slices_of(&ctx.statuses, member) {
         delete(ctx, &status).await?;
     }

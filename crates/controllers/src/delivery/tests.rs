@@ -1,5 +1,7 @@
 //! What a pass costs in a large fleet.
 
+mod refused;
+
 use std::convert::Infallible;
 
 use api::delivery::{
@@ -200,9 +202,15 @@ fn hub_that_writes(log: Arc<Mutex<Vec<String>>>) -> Api {
 }
 
 /// The same, of a hub that refuses some of them, by the name and the length of the body.
-fn hub_that_refuses(log: Arc<Mutex<Vec<String>>>, refuse: fn(&str, usize) -> Option<u16>) -> Api {
+fn hub_that_refuses(
+    log: Arc<Mutex<Vec<String>>>,
+    refuse: impl Fn(&str, usize) -> Option<u16> + Clone + Send + Sync + 'static,
+) -> Api {
+    // Each write has a newer version.
+    let version = Arc::new(std::sync::atomic::AtomicU64::new(99));
     let answer = move |request: http::Request<Body>| {
-        let log = log.clone();
+        let (log, refuse) = (log.clone(), refuse.clone());
+        let version = version.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         async move {
             let (method, path) = (request.method().clone(), request.uri().path().to_owned());
             let name = path.trim_end_matches("/status").rsplit('/').next().unwrap_or_default().to_owned();
@@ -216,7 +224,7 @@ fn hub_that_refuses(log: Arc<Mutex<Vec<String>>>, refuse: fn(&str, usize) -> Opt
             if method == http::Method::DELETE {
                 object = serde_json::json!({"kind": "Status", "apiVersion": "v1", "status": "Success"});
             }
-            object["metadata"]["resourceVersion"] = "99".into();
+            object["metadata"]["resourceVersion"] = version.to_string().into();
             Ok::<_, Infallible>(http::Response::new(Body::from(object.to_string().into_bytes())))
         }
     };

@@ -39,6 +39,7 @@ pub(super) fn observe(ctx: &Ctx, fleet: Option<&Fleet>, key: &NamespacedName) ->
         not_implemented: admit::not_implemented(&GroupKind::new("fleet.kurator.dev", "Fleet"), &value),
         status: fleet.status.clone().unwrap_or_default(),
         held: held(ctx, key),
+        removals_ignored: plan::application::removals_ignored(fleet.metadata.annotations.as_ref()),
         deleting: fleet.metadata.deletion_timestamp.is_some(),
     }
 }

@@ -254,5 +254,5 @@ fn a_name_that_no_server_takes_is_said_with_its_file() {
     let rendered = render_objects(tree, &inputs, |_, _| Ok(()));
     let Err(Failure::Manifests(why)) = rendered else { panic!("{rendered:?}") };
     assert!(why.starts_with("app/a.yaml document 1: metadata.name \"nnn"), "{why}");
-    assert!(why.ends_with("has 300 characters, and Kubernetes takes 253; give it another one"), "{why}");
+    assert!(why.ends_with("has 300 bytes, and Kubernetes takes 253; give it another one"), "{why}");
 }

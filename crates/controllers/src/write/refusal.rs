@@ -43,12 +43,31 @@ struct Refusal {
     said: String,
 }
 
+/// What is known of refusals.
+#[derive(Default)]
+struct Known {
+    all: BTreeMap<ObjectKey, Refusal>,
+    /// That there are more than are known was said in the log.
+    more_said: bool,
+}
+
+/// What the log says of a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Word {
+    /// Nothing: it was said.
+    Nothing,
+    /// Which object, and why.
+    Object,
+    /// That there are more than [`REFUSALS_MAX`].
+    More,
+}
+
 /// The statuses that are refused at present. Cheap to clone; clones are one.
 #[derive(Clone, Default)]
-pub(crate) struct Refusals(Arc<Mutex<BTreeMap<ObjectKey, Refusal>>>);
+pub(crate) struct Refusals(Arc<Mutex<Known>>);
 
 impl Refusals {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<ObjectKey, Refusal>> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -56,38 +75,86 @@ impl Refusals {
     /// was said last of this object.
     pub(super) fn refused(&self, object: ObjectKey, stored: Stored, error: &WriteError) {
         let said = without_numbers(&model::cause::chain(error));
-        let mut all = self.lock();
-        let is_full = all.len() >= REFUSALS_MAX;
-        match all.entry(object) {
-            Entry::Occupied(known) if known.get().stored == stored && known.get().said == said => return,
-            Entry::Occupied(mut known) => drop(known.insert(Refusal { stored, said })),
-            Entry::Vacant(place) if !is_full => drop(place.insert(Refusal { stored, said })),
-            Entry::Vacant(_) => {}
-        }
-        drop(all);
+        let word = self.note_refusal(object, stored, said);
         let error = error as &dyn std::error::Error;
-        match stored {
-            Stored::Cut => {
+        match (word, stored) {
+            (Word::Nothing, _) => {}
+            (Word::Object, Stored::Cut) => {
                 tracing::error!(error, "a status is refused; it is stored with its long texts and lists cut")
             }
-            Stored::Nothing => tracing::error!(error, "a status is refused; what is stored of it is out of date"),
+            (Word::Object, Stored::Nothing) => {
+                tracing::error!(error, "a status is refused; what is stored of it is out of date")
+            }
+            (Word::More, _) => {
+                tracing::error!(error, "more than {REFUSALS_MAX} statuses are refused; the others are not named here")
+            }
         }
+    }
+
+    /// Notes a refusal.
+    fn note_refusal(&self, object: ObjectKey, stored: Stored, said: String) -> Word {
+        let mut known = self.lock();
+        let Known { all, more_said } = &mut *known;
+        let is_full = all.len() >= REFUSALS_MAX;
+        match all.entry(object) {
+            Entry::Occupied(known) if known.get().stored == stored && known.get().said == said => return Word::Nothing,
+            Entry::Occupied(mut known) => drop(known.insert(Refusal { stored, said })),
+            Entry::Vacant(place) if !is_full => drop(place.insert(Refusal { stored, said })),
+            Entry::Vacant(_) if *more_said => return Word::Nothing,
+            Entry::Vacant(_) => {
+                *more_said = true;
+                return Word::More;
+            }
+        }
+        Word::Object
     }
 
     /// A status was taken whole.
     pub(super) fn taken(&self, object: &ObjectKey) {
-        self.lock().remove(object);
+        let mut known = self.lock();
+        known.all.remove(object);
+        known.more_said &= known.all.len() >= REFUSALS_MAX;
     }
 
     /// Forgets the objects that are no longer there.
     pub(crate) fn retain(&self, is_there: impl Fn(&ObjectKey) -> bool) {
-        self.lock().retain(|object, _| is_there(object));
+        let mut known = self.lock();
+        known.all.retain(|object, _| is_there(object));
+        known.more_said &= known.all.len() >= REFUSALS_MAX;
     }
 
     /// How many are refused, by what is stored of them.
     pub(crate) fn counts(&self) -> [(Stored, i64); 2] {
-        let all = self.lock();
-        let count = |stored| all.values().filter(|refusal| refusal.stored == stored).count();
+        let known = self.lock();
+        let count = |stored| known.all.values().filter(|refusal| refusal.stored == stored).count();
         Stored::ALL.map(|stored| (stored, i64::try_from(count(stored)).unwrap_or(i64::MAX)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_refusal_is_said_once_and_once_that_there_are_more_than_are_known() {
+        let refusals = Refusals::default();
+        let object = |n: usize| ("Fleet".to_owned(), NamespacedName::new("default", format!("f{n}")));
+        let note = |n, stored, said: &str| refusals.note_refusal(object(n), stored, said.to_owned());
+        let first: Vec<Word> = (0..REFUSALS_MAX).map(|n| note(n, Stored::Cut, "too large")).collect();
+        assert!(first.iter().all(|word| *word == Word::Object));
+        for (n, stored, said, expect) in [
+            (0, Stored::Cut, "too large", Word::Nothing),
+            (0, Stored::Nothing, "too large", Word::Object),
+            (0, Stored::Nothing, "not valid", Word::Object),
+            (REFUSALS_MAX, Stored::Cut, "too large", Word::More),
+            (REFUSALS_MAX, Stored::Cut, "too large", Word::Nothing),
+            (REFUSALS_MAX + 1, Stored::Cut, "too large", Word::Nothing),
+        ] {
+            assert_eq!(note(n, stored, said), expect, "{n} {stored:?} {said}");
+        }
+        // There is room again: the next one is named.
+        refusals.taken(&object(0));
+        assert_eq!(note(REFUSALS_MAX, Stored::Cut, "too large"), Word::Object);
+        assert_eq!(note(REFUSALS_MAX + 1, Stored::Cut, "too large"), Word::More);
     }
 }

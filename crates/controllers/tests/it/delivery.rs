@@ -110,6 +110,22 @@ async fn what_is_decided_is_applied_and_reported_and_a_second_pass_writes_nothin
     world.settles().await;
 }
 
+/// [`World::settles`] kills them; this is the end that a person asks for.
+#[tokio::test(start_paused = true)]
+async fn controllers_that_are_stopped_end_in_order_and_the_next_ones_write_nothing() {
+    let mut world = delivered(&["a", "b"], &[map("one", "1")]).await;
+    world.settles_after_a_stop().await;
+    // In the middle of what they do: the next ones do the rest.
+    add_revision(&world, 2, &[map("one", "2")]).await;
+    decide(&world, &[("a", entry(2)), ("b", entry(2))]).await;
+    world.restart().await;
+    for member in ["a", "b"] {
+        until_reported(&world, member, 2, "Applied").await;
+        world.until_in(member, &format!("{MAPS}/one"), value, json!("2")).await;
+    }
+    world.settles_after_a_stop().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_a_revision_has_no_more_is_deleted_when_the_decision_grants_it() {
     let mut world = delivered(&["a"], &[map("one", "1"), map("two", "1")]).await;

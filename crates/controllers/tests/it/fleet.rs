@@ -91,6 +91,11 @@ async fn an_application_that_holds_an_edit_is_told_by_the_fleet_that_it_names() 
     world.set_status(&app, says("EditRemovesMembers")).await;
     world.until(&path(FLEETS, "f"), held, is("True", "EditRemovesMembers")).await;
     world.settles().await;
+    // A number of the fleet that is none is said where it is.
+    let ignores = |fleet: &Value| fleet["status"]["conditions"].to_string().contains("no number of members");
+    let two = json!({"metadata": {"annotations": {"kurator.dev/removals": "two"}}});
+    world.api.merge(&path(FLEETS, "f"), &two).await.unwrap();
+    world.until(&path(FLEETS, "f"), ignores, true).await;
     // It names another one.
     world.api.merge(&app, &json!({"spec": {"destination": {"fleet": "g"}}})).await.unwrap();
     world.until(&path(FLEETS, "g"), held, is("True", "EditRemovesMembers")).await;

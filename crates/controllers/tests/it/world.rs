@@ -22,6 +22,8 @@ use crate::repository::Repository;
 const DEADLINE: Duration = Duration::from_secs(60);
 /// Longer than any period of a controller that has nothing to do.
 const QUIET: Duration = Duration::from_secs(61);
+/// How often a world is given such a time to come to rest.
+const TURNS_MAX: usize = 6;
 /// How often a state is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// The least real time of a [`LOOK_EVERY`] while a repository is served.
@@ -75,7 +77,7 @@ impl World {
         for name in world.members.keys() {
             world.attach(name).await;
         }
-        world.restart().await;
+        world.start();
         world
     }
 
@@ -113,12 +115,29 @@ impl World {
         self.set_status(&format!("{CLUSTERS}/{member}"), conditions).await;
     }
 
-    /// Ends the controllers where they are, and starts them again without what they had in memory.
+    /// Kills the controllers, and starts them again without what they had in memory. What was begun ends where it is, also
+    /// between two writes.
+    pub(crate) async fn kill(&mut self) {
+        if let Some(Process { run, _stop: stop, .. }) = self.process.take() {
+            run.abort();
+            let killed = timeout(DEADLINE, run).await.unwrap();
+            assert!(killed.is_err_and(|end| end.is_cancelled()), "the controllers ended by themselves");
+            // Watches, fetches and appliers are tasks of their own; in a process that is killed they end too.
+            drop(stop);
+        }
+        self.start();
+    }
+
+    /// Stops the controllers in order, and starts them again without what they had in memory.
     pub(crate) async fn restart(&mut self) {
         if let Some(Process { run, _stop: stop, .. }) = self.process.take() {
             drop(stop);
             timeout(DEADLINE, run).await.unwrap().unwrap();
         }
+        self.start();
+    }
+
+    fn start(&mut self) {
         let members = self.members.clone();
         let connect = move |credential: &client::Credential| {
             let name = credential.server().trim_start_matches("https://").trim_end_matches(".test");
@@ -245,21 +264,36 @@ impl World {
         format!("hub {:?}, members {members:?}", at(&self.server))
     }
 
-    /// Waits until nothing is written for a minute; then controllers that start again must write nothing.
+    /// Waits until nothing is written for a minute; then controllers that start again after they were killed must write nothing.
     pub(crate) async fn settles(&mut self) {
+        let before = self.settled().await;
+        self.kill().await;
+        self.writes_nothing_since(before).await;
+    }
+
+    /// The same after controllers that were stopped in order.
+    pub(crate) async fn settles_after_a_stop(&mut self) {
+        let before = self.settled().await;
+        self.restart().await;
+        self.writes_nothing_since(before).await;
+    }
+
+    /// Waits until nothing is written for a minute; says what was written until then.
+    async fn settled(&self) -> (u64, String) {
         let mut before = self.writes();
-        for turn in 0.. {
+        for _ in 0..TURNS_MAX {
             // time: that nothing is written for so long is what is asked.
             sleep(QUIET).await;
             let now = self.writes();
             if now == before {
-                break;
+                return (now, self.writers());
             }
-            assert!(turn < 5, "it never settles: {}", self.writers());
             before = now;
         }
-        let writers = self.writers();
-        self.restart().await;
+        panic!("it never settles: {}", self.writers());
+    }
+
+    async fn writes_nothing_since(&self, (before, writers): (u64, String)) {
         self.until_sources_heard().await;
         // time: as above.
         sleep(QUIET).await;

@@ -44,7 +44,14 @@ async fn bad_input_is_refused_with_the_field_path() {
     bad_url["spec"]["source"]["gitRepository"]["url"] = json!("file:///etc");
     let bad_secret = json!({"apiVersion": "cluster.kurator.dev/v1alpha1", "kind": "AttachedCluster",
         "metadata": {"name": "x", "namespace": "default"}, "spec": {"kubeconfig": {"name": "x/y", "key": "value"}}});
+    let with_policies = |count: usize| {
+        let mut many = stage.application();
+        let policy = many["spec"]["syncPolicies"][0].clone();
+        many["spec"]["syncPolicies"] = vec![policy; count].into();
+        many
+    };
     for (object, path) in [
+        (with_policies(101), "spec.syncPolicies: Too many: 101: must have at most 100 items"),
         (two_fleets, "spec.syncPolicies[0].destination.fleet"),
         (no_prune, "spec.syncPolicies[0].kustomization.prune"),
         (bad_url, "spec.source.gitRepository.url"),
@@ -58,4 +65,6 @@ async fn bad_input_is_refused_with_the_field_path() {
             other => panic!("{path} was accepted: {other:?}"),
         }
     }
+    stage.apply(with_policies(100)).await.unwrap();
+    assert!(stage.apply(with_policies(101)).await.is_err(), "one that is there does not grow beyond it");
 }

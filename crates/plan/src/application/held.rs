@@ -7,13 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::condition::{self, Statement};
 use api::delivery::{DecisionSpec, MemberDecision, UnitId};
-use api::kurator::annotation::REMOVALS;
 use api::kurator::apps::v1alpha1::{Application, HeldCause, HeldDeletions};
 use api::reason;
 use model::{Digest, MemberName};
 
 use super::status::{FoldFacts, some, total};
-use super::{SYNC_STATUS_MAX, removals};
+use super::{SYNC_STATUS_MAX, removals_ignored};
 use crate::guard::Held;
 use crate::unit;
 
@@ -40,12 +39,12 @@ impl FoldFacts<'_> {
     /// Members that an edit would take a unit out of, and which keep it.
     fn kept(&self, unit: &UnitId) -> BTreeMap<&MemberName, &MemberDecision> {
         let entries = self.slices(unit).flat_map(|decision| &decision.members);
-        entries.filter(|(_, entry)| entry.held().is_some()).collect()
+        entries.filter(|(_, entry)| entry.kept().is_some()).collect()
     }
 
     /// Would an edit take a unit out of any member?
     pub(super) fn is_kept(&self, unit: &UnitId) -> bool {
-        self.slices(unit).any(|decision| decision.members.values().any(|entry| entry.held().is_some()))
+        self.slices(unit).any(|decision| decision.members.values().any(|entry| entry.kept().is_some()))
     }
 }
 
@@ -67,10 +66,11 @@ pub(super) fn lists(facts: &FoldFacts<'_>, units: &[UnitId]) -> Vec<HeldDeletion
 fn by_source(facts: &FoldFacts<'_>, unit: &UnitId) -> Option<HeldDeletions> {
     let held = facts.held(unit)?;
     let count = u32::try_from(held.count).unwrap_or(u32::MAX);
+    let member_count = u32::try_from(held.members.len()).unwrap_or(u32::MAX);
     let cause = |cause: &crate::guard::Cause| HeldCause {
         cause: format!("{cause:?}"),
         message: cause.as_str().to_owned(),
-        members: u32::try_from(held.members.len()).unwrap_or(u32::MAX),
+        members: member_count,
         objects: count,
     };
     let members = held.members.iter().take(HELD_SHOWN);
@@ -79,6 +79,8 @@ fn by_source(facts: &FoldFacts<'_>, unit: &UnitId) -> Option<HeldDeletions> {
         digest: held.digest.to_string(),
         reason: reason::SOURCE_REMOVES_OBJECTS.to_owned(),
         count,
+        member_count,
+        object_count: count,
         causes: held.causes.iter().map(cause).collect(),
         members: members.map(|(m, count, names)| format!("{m}: {}", sample(*count, names))).collect(),
         waiting_on: held.waiting_on.iter().take(WAITING_SHOWN).map(MemberName::to_string).collect(),
@@ -96,7 +98,7 @@ fn by_edit(facts: &FoldFacts<'_>, unit: &UnitId) -> Option<HeldDeletions> {
         objects.map(|objects| objects.inventory.saturating_sub(objects.adopted))
     };
     let mut causes: BTreeMap<(String, &str), HeldCause> = BTreeMap::new();
-    for (member, why) in kept.iter().filter_map(|(member, entry)| Some((*member, entry.held()?))) {
+    for (member, why) in kept.iter().filter_map(|(member, entry)| Some((*member, entry.kept()?))) {
         let cause = causes.entry((why.cause.to_string(), why.message.as_str())).or_insert_with(|| HeldCause {
             cause: why.cause.to_string(),
             message: why.message.clone(),
@@ -113,14 +115,17 @@ fn by_edit(facts: &FoldFacts<'_>, unit: &UnitId) -> Option<HeldDeletions> {
             Some(1) => format!("1 object{}", if prune { "" } else { " that stays" }),
             Some(count) => format!("{count} objects{stay}"),
         };
-        let why = entry.held().filter(|_| tells).map(|why| format!(" ({})", why.message)).unwrap_or_default();
+        let why = entry.kept().filter(|_| tells).map(|why| format!(" ({})", why.message)).unwrap_or_default();
         format!("{member}: {what}{why}")
     };
+    let object_count = total(causes.values().map(|cause| cause.objects));
     Some(HeldDeletions {
         policy: unit.policy.clone().unwrap_or_default(),
         digest: digest.to_string(),
         reason: reason::EDIT_REMOVES_MEMBERS.to_owned(),
-        count: if prune { total(causes.values().map(|cause| cause.objects)) } else { 0 },
+        count: if prune { object_count } else { 0 },
+        member_count: u32::try_from(kept.len()).unwrap_or(u32::MAX),
+        object_count,
         members: kept.iter().take(HELD_SHOWN).map(|(member, entry)| line(member, entry)).collect(),
         causes: causes.into_values().take(CAUSES_SHOWN).collect(),
         waiting_on: Vec::new(),
@@ -128,13 +133,29 @@ fn by_edit(facts: &FoldFacts<'_>, unit: &UnitId) -> Option<HeldDeletions> {
 }
 
 /// The condition, while something waits.
-pub(super) fn statement(application: &Application, held: &[HeldDeletions]) -> Option<Statement> {
+pub(super) fn statement(facts: &FoldFacts<'_>, held: &[HeldDeletions]) -> Option<Statement> {
     if held.is_empty() {
         return None;
     }
     let is_edit = held.iter().any(|list| list.reason == reason::EDIT_REMOVES_MEMBERS);
     let reason = if is_edit { reason::EDIT_REMOVES_MEMBERS } else { reason::SOURCE_REMOVES_OBJECTS };
-    Some(Statement::new(condition::DELETIONS_HELD, Some(true), reason, message(application, held)))
+    let used = if is_edit { used(facts) } else { String::new() };
+    let message = message(facts.application, held) + &used;
+    Some(Statement::new(condition::DELETIONS_HELD, Some(true), reason, message))
+}
+
+/// Which members count towards the number that the owner allows. One that never answers again does so until its record is
+/// gone, and everything else waits meanwhile.
+fn used(facts: &FoldFacts<'_>) -> String {
+    let entries = facts.decisions.values().flat_map(|decision| &decision.members);
+    let leaving: BTreeSet<String> =
+        entries.filter(|(_, entry)| entry.leaves_by_number()).map(|(member, _)| member.to_string()).collect();
+    if leaving.is_empty() {
+        return String::new();
+    }
+    let members = some(leaving.into_iter(), ", ");
+    let number = api::kurator::annotation::REMOVALS;
+    format!("; these count towards {number} until the policy has left them or their record is deleted: {members}")
 }
 
 /// What `Ready` says of what waits.
@@ -165,13 +186,8 @@ fn message(application: &Application, held: &[HeldDeletions]) -> String {
         let waiting = some(waiting.into_iter().cloned(), ", ");
         format!("not reported yet: {waiting}; then `kurator approve app/{name}` releases the whole list")
     };
-    let annotations = application.metadata.annotations.as_ref();
-    let ignored = match annotations.and_then(|all| all.get(REMOVALS)) {
-        Some(text) if removals(annotations) == 0 && text.trim() != "0" => {
-            format!("; {REMOVALS} is {text:?}, which is no number of members, and counts as 0")
-        }
-        _ => String::new(),
-    };
+    let ignored = removals_ignored(application.metadata.annotations.as_ref());
+    let ignored = ignored.map(|why| format!("; {why}")).unwrap_or_default();
     format!("{head} ({said}): {list}; {then}{ignored}")
 }
 

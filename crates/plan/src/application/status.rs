@@ -141,7 +141,7 @@ pub fn fold(facts: &FoldFacts<'_>, now: Timestamp) -> Option<Fold> {
     let running = running(facts, &units);
     let pairs = pairs(facts, &running);
     let held = held::lists(facts, &units);
-    let statements = [Some(ready(facts, &units, &pairs, &held, &before)), held::statement(application, &held)];
+    let statements = [Some(ready(facts, &units, &pairs, &held, &before)), held::statement(facts, &held)];
     let statements = statements.into_iter().flatten().collect();
     // What a commit removed runs until it is approved.
     let objects = |s: &UnitStatus| {
@@ -188,7 +188,7 @@ fn pairs<'a>(facts: &'a FoldFacts<'_>, units: &'a [UnitId]) -> Vec<Pair<'a>> {
         for (member, entry) in entries.into_iter().filter(|(_, entry)| entry.removal.is_none()) {
             let status = facts.statuses.get(&(unit.clone(), member.clone()));
             // A member that an edit would take it out of keeps what it has.
-            let wanted = if entry.held().is_some() { Some(&entry.revision) } else { wanted };
+            let wanted = if entry.kept().is_some() { Some(&entry.revision) } else { wanted };
             let payload = entry.digest.filter(|_| status.is_some_and(|s| s.revision == entry.revision));
             out.push(Pair { unit, wanted, member, status, facts: facts.members.get(member), payload });
         }

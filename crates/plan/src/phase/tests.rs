@@ -96,6 +96,10 @@ fn a_name_that_no_server_takes_is_refused_and_shown_in_part() {
     check(object(&format!("{}/v1", long(254)), "X", "a", "a"), Some("the group of apiVersion \"nnnn"));
     check(object(&format!("g/{}", long(64)), "X", "a", "a"), Some("the version of apiVersion \"nnnn"));
     check(object("v1", "ConfigMap", "a", "c\u{1b}[2J"), Some("metadata.name \"c\u{fffd}[2J\" has control characters"));
+    // 127 characters of two bytes each.
+    check(object("v1", "ConfigMap", "a", &"é".repeat(127)), Some(&format!("metadata.name \"{}", "é".repeat(3))));
+    let bytes = check_name(&object("v1", "ConfigMap", "a", &"é".repeat(127))).unwrap_err().to_string();
+    assert!(bytes.contains("has 254 bytes, and Kubernetes takes 253"), "{bytes}");
     // What else is wrong with a name is the server's to say.
     check(object("v1", "ConfigMap", "a", "Not A Name"), None);
 }

@@ -79,9 +79,14 @@ fn a_field_that_differs_is_admissions_while_it_is_ours_and_the_member_says_so_an
     let image = "spec.template.spec.containers[name=\"web\"].image";
     assert_eq!((accepted.applied, accepted.projection), (Some(sent.digest), None));
     assert_eq!(accepted.admission, [image]);
-    // It cannot tell: then it is sent as it should be.
+    assert!(!accepted.unasked);
+    // It cannot tell: then it stays as it is, or each start would write it again.
     let accepted = answered(None);
-    assert_eq!((accepted.projection, accepted.admission), (None, Vec::new()));
+    assert_eq!(
+        (accepted.projection, accepted.admission),
+        (Some(drift::projection(&ours, false)), vec!["spec.paused".to_owned()])
+    );
+    assert!(accepted.unasked);
     let mut theirs = live(&sent, &["f:paused"]);
     theirs["spec"]["paused"] = json!(true);
     let accepted = accepted_of(recalled(&sent, "u", &theirs, None));
@@ -196,4 +201,40 @@ fn replicas_are_an_autoscalers_only_while_there_is_one() {
     // It is gone: its replicas are left behind, and are taken back without calling that drift.
     let accepted = accepted_of(recalled(&sent, "u", &kept, Some(false)));
     assert!(accepted.scaled && accepted.projection.is_none());
+}
+
+#[test]
+fn what_was_set_where_null_or_no_key_was_sent_is_asked_about() {
+    let sent = prepared(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "shop"},
+        "spec": {"containers": [{"name": "web", "command": null, "ports": [{"containerPort": 80}]}]}}));
+    let live = |command: Value, protocol: &str| {
+        let mut live = Value::clone(&sent.object);
+        live["metadata"]["uid"] = json!("u");
+        let port = format!("k:{{\"containerPort\":80,\"protocol\":\"{protocol}\"}}");
+        let mut of_port = json!({".": {}, "f:containerPort": {}});
+        if protocol != "TCP" {
+            of_port["f:protocol"] = json!({});
+        }
+        let container = &mut live["spec"]["containers"][0];
+        container["ports"][0]["protocol"] = json!(protocol);
+        container.as_object_mut().unwrap().remove("command");
+        if !command.is_null() {
+            container["command"] = command;
+        }
+        live["metadata"]["managedFields"] = json!([{"manager": "kurator", "operation": "Apply", "fieldsV1": {
+            "f:metadata": {"f:annotations": {"f:kurator.dev/applied": {}}},
+            "f:spec": {"f:containers": {"k:{\"name\":\"web\"}": {".": {}, "f:name": {}, "f:command": {},
+                "f:ports": {port: of_port}}}}}}]);
+        live
+    };
+    let clean = live(json!(null), "TCP");
+    assert!(
+        accepted_of(recalled(&sent, "u", &clean, None)).projection.is_some(),
+        "a settled object is not asked about"
+    );
+    for forged in [live(json!(["sh"]), "TCP"), live(json!(null), "UDP")] {
+        assert_eq!(recalled(&sent, "u", &forged, None), Recalled::AskMember(sent.body.clone()));
+        let drift = accepted_of(asked(&sent, "u", &forged, Answers { scaled: None, answer: Some(Some(&clean)) }));
+        assert_eq!(drift.projection, None);
+    }
 }

@@ -47,6 +47,9 @@ fn a_row_says_how_an_object_compares_and_what_it_amounts_to() {
     check(Facts { hidden: Some("no"), ..seen(wanted(Step::Skip)) }, SyncState::Synced, Health::Unknown, NOT_VISIBLE);
     let lost = Entry { adopted: true, unrecorded: true, ..Entry::default() };
     check(Facts { entry: Some(&lost), ..seen(wanted(Step::Skip)) }, SyncState::Synced, Health::Healthy, RECORD_LOST);
+    let unasked = Accepted { unasked: true, ..Accepted::default() };
+    let kept = Facts { accepted: Some(&unasked), ..seen(wanted(Step::Skip)) };
+    check(kept, SyncState::Synced, Health::Healthy, NOT_ASKED);
     let both = Facts { entry: Some(&lost), problem: Some(("Invalid", "no")), ..seen(wanted(Step::Skip)) };
     check(both, SyncState::Failed, Health::Healthy, "Invalid");
     let refused = Facts { problem: Some(("Invalid", "no")), ..wanted(Step::Send(Why::New)) };

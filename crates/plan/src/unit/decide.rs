@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::delivery::{Explanation, MemberDecision, Missing, PassedOver, Removal, UnitId, WaitingOn};
-use model::{Digest, MemberName, Timestamp};
+use model::{Digest, MemberName, Timestamp, words};
 
 use super::{
     DecidedUnit, Given, Observed, OwnerState, Placement, Plan, Rendered, Report, UnitSpec, Wanted, duplicates,
@@ -51,7 +51,7 @@ pub(super) fn decide(observed: &Observed<'_>, now: Timestamp) -> (Plan, Report) 
             report.units.push(said);
         }
     }
-    slice::write(observed, &wishes, &mut plan);
+    slice::write(observed, &wishes, &mut plan, now);
     slice::place_before_removing(observed, &mut plan);
     revision::retire(observed, &mut plan);
     plan.finalizer = slice::finalizer(observed, &plan);
@@ -74,10 +74,8 @@ fn wish(unit: &UnitSpec, members: Option<BTreeMap<MemberName, MemberDecision>>, 
         frozen,
         explanation: Some(Explanation {
             revision: said.revision.clone(),
-            placement,
-            passed_over: passed_over
-                .map(|(name, reason)| PassedOver { name: name.clone(), reason: reason.to_string() })
-                .collect(),
+            placement: words::bounded(&placement, Explanation::WORDS_MAX),
+            passed_over: passed_over.map(|(name, reason)| PassedOver::new(name, &reason.to_string())).collect(),
             passed_over_count: u32::try_from(said.passed_over.len()).unwrap_or(u32::MAX),
             waiting_on: said.waiting_on.clone(),
         }),
@@ -155,7 +153,7 @@ fn one_unit(
         epoch: want.revision.epoch,
         digest: Some(digest),
         placed: Some(now),
-        reason: given.reason.clone(),
+        reason: words::bounded(&given.reason, MemberDecision::REASON_MAX),
         replicas: given.replicas,
         granted: granted.get(member).copied(),
         removal: Removal::None,

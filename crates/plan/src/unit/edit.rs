@@ -41,12 +41,19 @@ impl Edit {
         removal: Removal,
     ) -> Option<MemberDecision> {
         let why = self.leaving.get(member)?;
-        let (released, removal) = match self.verdict {
+        let (approval, removal) = match self.verdict {
             Verdict::Held(_) => (None, entry.removal),
             Verdict::Goes(digest) => (digest, removal),
         };
-        let leaving = Some(Box::new(Leaving { released, ..why.clone() }));
+        let leaving = Some(Box::new(Leaving { approval, ..why.clone() }));
         Some(MemberDecision { removal, leaving, ..entry.clone() })
+    }
+
+    /// Is this the tombstone of a member that leaves by the same approval as others that are still to be told? Without it, the
+    /// rest would not be the list that was approved.
+    pub(super) fn needs(&self, entry: &MemberDecision) -> bool {
+        let approval = entry.leaving.as_ref().and_then(|leaving| leaving.approval);
+        !entry.removal.is_none() && approval.is_some() && matches!(self.verdict, Verdict::Goes(by) if by == approval)
     }
 
     /// What an approval must say, while it is held.
@@ -59,7 +66,11 @@ impl Edit {
 }
 
 /// Weighs what edits of a live owner take out of members, for all of its units.
-pub(super) fn edits(observed: &Observed<'_>, wishes: &BTreeMap<UnitId, Wish>) -> BTreeMap<UnitId, Edit> {
+pub(super) fn edits(
+    observed: &Observed<'_>,
+    wishes: &BTreeMap<UnitId, Wish>,
+    now: Timestamp,
+) -> BTreeMap<UnitId, Edit> {
     if observed.facts.state != OwnerState::Live {
         return BTreeMap::new();
     }
@@ -70,15 +81,16 @@ pub(super) fn edits(observed: &Observed<'_>, wishes: &BTreeMap<UnitId, Wish>) ->
         .decisions
         .values()
         .flat_map(|decision| &decision.members)
-        .filter(|(_, entry)| !entry.removal.is_none() && entry.leaving.as_ref().is_some_and(|l| l.released.is_none()))
+        .filter(|(_, entry)| entry.leaves_by_number())
         .map(|(member, _)| member.clone())
         .collect();
     for unit in units {
         let wish = wishes.get(unit);
-        let leaving = leaving(observed, unit, wish);
+        let mut leaving = leaving(observed, unit, wish);
         if leaving.is_empty() {
             continue;
         }
+        date(observed, unit, &mut leaving, now);
         let verdict = verdict(observed, unit, wish, &leaving);
         if let Verdict::Held(_) = verdict {
             counted.extend(leaving.keys().cloned());
@@ -113,6 +125,16 @@ fn leaving(observed: &Observed<'_>, unit: &UnitId, wish: Option<&Wish>) -> BTree
     left.into_iter().map(|member| (member.clone(), why(rules, &by_member, &by_name, member))).collect()
 }
 
+/// Says since when each is so: from now on, or from when it was first held.
+fn date(observed: &Observed<'_>, unit: &UnitId, leaving: &mut BTreeMap<MemberName, Leaving>, now: Timestamp) {
+    let held = observed.slices(unit).flat_map(|(_, decision)| &decision.members);
+    let held: BTreeMap<&MemberName, &Leaving> = held.filter_map(|(m, entry)| Some((m, entry.kept()?))).collect();
+    for (member, why) in leaving {
+        let before = held.get(member).filter(|before| before.is_same(why));
+        why.since = before.and_then(|before| before.since).or(Some(now));
+    }
+}
+
 fn unit_removed(unit: &UnitId) -> String {
     match &unit.policy {
         Some(policy) => format!("policy {policy} was removed or renamed"),
@@ -136,7 +158,7 @@ fn why(
         Some(reason @ Reason::LabelDiffers { .. }) => {
             let mut leaving = Leaving::new(LeavingCause::SelectorDiffers, reason.to_string());
             if let Reason::LabelDiffers { key, wanted, found } = reason {
-                leaving.label = Some(LabelDifference { key, found, wanted });
+                leaving.label = Some(LabelDifference::new(&key, found.as_deref(), &wanted));
             }
             leaving
         }
@@ -168,24 +190,24 @@ fn verdict(
     let gone = entries.iter().filter(|(_, entry)| !entry.removal.is_none());
     let gone: Vec<(&MemberName, Option<Timestamp>, &Leaving)> =
         gone.filter_map(|(member, entry)| Some((*member, entry.placed, entry.leaving.as_deref()?))).collect();
-    let released: BTreeSet<Digest> = gone.iter().filter_map(|(_, _, why)| why.released).collect();
+    let approvals: BTreeSet<Digest> = gone.iter().filter_map(|(_, _, why)| why.approval).collect();
     let is_part = |approved: &Digest| {
-        let same = gone.iter().filter(|(_, _, why)| why.released == Some(*approved));
+        let same = gone.iter().filter(|(_, _, why)| why.approval == Some(*approved));
         let mut list = list.clone();
         list.extend(same.map(|(member, placed, why)| (*member, (*placed, *why))));
         digest(unit, prune, &list) == *approved
     };
-    let approved = released.into_iter().find(is_part);
+    let approved = approvals.into_iter().find(is_part);
     approved.map_or(Verdict::Held(whole), |digest| Verdict::Goes(Some(digest)))
 }
 
-/// The digest of a list. When each member was given the unit is part of it: an approval is for once, and the same edit made
-/// again after it was taken back is another list.
+/// The digest of a list. When each member was given the unit, and since when it is held, are part of it: an approval is for
+/// once, and the same edit made again is another list, whether the first one was carried out or taken back.
 fn digest(unit: &UnitId, prune: bool, list: &BTreeMap<&MemberName, (Option<Timestamp>, &Leaving)>) -> Digest {
     let what = if prune { "prune" } else { "release" };
+    let text = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
     let entries = list.iter().flat_map(|(member, (placed, why))| {
-        let placed = placed.map(|at| at.to_string()).unwrap_or_default();
-        [member.to_string(), placed, why.cause.to_string(), why.message.clone()]
+        [member.to_string(), text(*placed), text(why.since), why.cause.to_string(), why.message.clone()]
     });
     Digest::of_texts([unit.to_string(), what.to_owned()].into_iter().chain(entries))
 }

@@ -1,6 +1,6 @@
 //! What the deletion guard weighs of a unit, and what it holds.
 
-use api::delivery::{MemberDecision, UnitId, UnitPhase, UnitStatus};
+use api::delivery::{DeletionState, MemberDecision, UnitId, UnitPhase, UnitStatus};
 use model::MemberName;
 
 use super::Observed;
@@ -21,23 +21,39 @@ pub fn scopes<'a>(
         let status = status_of(unit, member);
         let current = status.as_ref().filter(|s| s.epoch == entry.epoch && knows(s));
         let leaving = !entry.removal.is_none();
-        let is_kept = entry.held().is_some();
+        let is_kept = entry.kept().is_some();
         // What leaves is not weighed, unless its member says that it waits for a word. Nor is what an edit would take out:
         // what is kept there for now must not hide that a commit empties the other members.
         if (leaving || is_kept) && current.is_none_or(|s| s.held.is_none()) {
             return None;
         }
-        Some(MemberScope {
+        let mut scope = MemberScope {
             member: member.clone(),
             epoch: entry.epoch,
             inventory: status.as_ref().map_or(0, |s| u64::from(s.objects.inventory)),
-            desired: current.filter(|_| !is_kept).map_or(0, |s| u64::from(s.objects.desired)),
+            desired: current.map_or(0, |s| u64::from(s.objects.desired)),
             report: current.map(|s| s.held.clone()),
             expected: reports(member),
             leaving,
-        })
+        };
+        if is_kept {
+            keep_only_the_list(&mut scope);
+        }
+        Some(scope)
     };
     entries.into_iter().filter_map(scope).collect()
+}
+
+/// Of a member that an edit would take the unit out of, only the list that waits counts. What was released there before stays
+/// part of the list of the whole unit, whose approval others may be about to use, and weighs nothing.
+fn keep_only_the_list(scope: &mut MemberScope) {
+    (scope.inventory, scope.desired) = (0, 0);
+    if let Some(Some(list)) = &mut scope.report {
+        list.released = 0;
+        if list.state == DeletionState::Waiting {
+            scope.inventory = u64::from(list.count);
+        }
+    }
 }
 
 /// Can a change of what a member reports of a unit change what is decided? It can when a removal is done, when a list of

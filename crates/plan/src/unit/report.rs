@@ -93,17 +93,19 @@ fn bound(status: &mut UnitStatus) {
     }
 }
 
-/// A unit's status without what may be long: what is stored when a server does not take the whole of it.
+/// A unit's status without what may be long: what is stored when a server does not take the whole of it. What was let go as
+/// not ours stays, since nothing else remembers it ([`waiting`]); it is bounded.
 pub fn without_details(status: &UnitStatus) -> UnitStatus {
     let mut held = status.held.clone();
     if let Some(held) = &mut held {
         held.sample.clear();
     }
+    let not_ours = status.waiting.iter().filter(|waiting| waiting.cause == WaitingCause::NotOurs);
     let waiting_on = status.waiting_on.as_ref().map(|waiting_on| Box::new(WaitingOn::new(waiting_on.what, "")));
     UnitStatus {
         message: DETAILS_LEFT_OUT.to_owned(),
         waiting_on,
-        waiting: Vec::new(),
+        waiting: not_ours.cloned().collect(),
         held,
         last_drift: None,
         reflected: None,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::delivery::{DecisionSpec, MemberDecision, Removal, UnitId, UnitPhase};
-use model::MemberName;
+use model::{MemberName, Timestamp};
 
 use super::decide::Wish;
 use super::edit::{Edit, edits};
@@ -11,8 +11,8 @@ use super::{Observed, OwnerState, Plan, trigger};
 use crate::guard;
 use crate::reach::Reach;
 
-pub(super) fn write(observed: &Observed<'_>, wishes: &BTreeMap<UnitId, Wish>, plan: &mut Plan) {
-    let edits = edits(observed, wishes);
+pub(super) fn write(observed: &Observed<'_>, wishes: &BTreeMap<UnitId, Wish>, plan: &mut Plan, now: Timestamp) {
+    let edits = edits(observed, wishes, now);
     let units: BTreeSet<&UnitId> = wishes.keys().chain(observed.decisions.values().map(|d| &d.unit)).collect();
     for unit in units {
         let before: BTreeMap<u32, (&String, &DecisionSpec)> =
@@ -90,7 +90,7 @@ fn members(
         });
         let members: BTreeMap<_, _> = members.collect();
         // Of a unit that is not decided now, what was held stays held.
-        let is_held = members.values().any(|entry| entry.held().is_some());
+        let is_held = members.values().any(|entry| entry.kept().is_some());
         let held = edit.map_or(decision.held, Edit::held).filter(|_| is_held);
         out.insert(*slice, DecisionSpec { members, held, ..(*decision).clone() });
     }
@@ -104,8 +104,11 @@ fn members(
     out
 }
 
-/// The entry of a member that is being left: its tombstone, or nothing once it is done or the member has no record. An edit
-/// may have to wait for an approval; then it stays, and says why it would be left.
+/// The entry of a member that is being left: its tombstone, or nothing once it is done or the member has no record. What was
+/// approved as one list keeps its tombstones until all of the list is written. An edit may have to wait for an approval; then it stays, and says why it would be left.
+///
+/// A tombstone that lets go of objects never becomes one that deletes them, whatever its policy says later; while the owner is
+/// being deleted, its word counts for what it takes out itself. A tombstone that deletes may be made to let go.
 ///
 /// Once the owner is gone, a tombstone stays what the owner made it. If our finalizer was taken off by hand, no word is
 /// left that anything may be deleted: it is released.
@@ -117,6 +120,9 @@ fn leave(
     removal: Removal,
     edit: Option<&Edit>,
 ) -> Option<MemberDecision> {
+    if edit.is_some_and(|edit| edit.needs(entry)) {
+        return Some(entry.clone());
+    }
     observed.members.get(member)?;
     if let Some(weighed) = edit.and_then(|edit| edit.entry(member, entry, removal)) {
         return Some(weighed);
@@ -124,6 +130,9 @@ fn leave(
     let removal = match (observed.facts.state, entry.removal) {
         (OwnerState::Gone, Removal::None) => Removal::Release,
         (OwnerState::Gone, said) => said,
+        // The person who agreed was told that the objects stay, and no guard weighs what leaves.
+        (OwnerState::Live, Removal::Release) => Removal::Release,
+        (OwnerState::Leaving(_), Removal::Release) if entry.leaving.is_some() => Removal::Release,
         (OwnerState::Live | OwnerState::Leaving(_), _) => removal,
     };
     let status = observed.statuses.get(&(unit.clone(), member.clone()));

@@ -530,6 +530,23 @@ fn what_was_let_go_as_not_ours_outlives_a_restart_of_the_applier_and_not_the_epo
 }
 
 #[test]
+fn what_was_let_go_as_not_ours_outlives_a_status_that_the_hub_refused() {
+    let waits = |cause, first: &str| ObjectsWaiting { cause, count: 1, first: first.into(), detail: "d".into() };
+    let not_ours = waits(WaitingCause::NotOurs, "ConfigMap a/b");
+    let waiting = vec![waits(WaitingCause::Refused, "ConfigMap a/a"), not_ours.clone()];
+    let stored = without_details(&UnitStatus { waiting, ..status(UnitPhase::Failed) });
+    assert_eq!(stored.waiting, [not_ours]);
+    let next = merge_report(&reported(UnitPhase::Applied, b"p"), Some(&stored), now()).unwrap();
+    assert_eq!(next.waiting, stored.waiting);
+    // It is bounded: four entries whose words are as long as they may be, in two bytes each.
+    let long = || ObjectsWaiting { detail: "é".repeat(9_000), ..waits(WaitingCause::NotOurs, &"é".repeat(9_000)) };
+    let report = Reported { waiting: vec![long(); 9], ..reported(UnitPhase::Failed, b"p") };
+    let bare = without_details(&merge_report(&report, None, now()).unwrap());
+    assert_eq!(bare.waiting.len(), ObjectsWaiting::ENTRIES_MAX);
+    assert!(serde_json::to_vec(&bare).unwrap().len() < 10_000);
+}
+
+#[test]
 fn an_applier_that_only_looks_again_says_nothing() {
     let before = UnitStatus { applied: Some(Digest::of(b"p")), ..status(UnitPhase::Applied) };
     for phase in [UnitPhase::Pending, UnitPhase::Applying, UnitPhase::Waiting] {

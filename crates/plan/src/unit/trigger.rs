@@ -80,27 +80,31 @@ fn revision(
 /// Members that an edit would take the unit out of: they are kept, or kept no longer.
 fn held(observed: &Observed<'_>, before: &DecisionSpec, after: &DecisionSpec) -> Option<Trigger> {
     let held = |d: &DecisionSpec| -> BTreeMap<MemberName, Leaving> {
-        d.members.iter().filter_map(|(m, entry)| Some((m.clone(), entry.held()?.clone()))).collect()
+        d.members.iter().filter_map(|(m, entry)| Some((m.clone(), entry.kept()?.clone()))).collect()
     };
     let (was, is) = (held(before), held(after));
     let names =
         |members: &mut dyn Iterator<Item = &MemberName>| named(&members.map(ToString::to_string).collect::<Vec<_>>());
     let released = after.members.iter().filter(|(member, _)| was.contains_key(*member));
-    let released = released.filter_map(|(member, entry)| Some((member, entry.leaving.as_ref()?.released?)));
+    let released = released.filter_map(|(member, entry)| Some((member, entry.leaving.as_ref()?.approval?)));
     let released: Vec<(&MemberName, Digest)> = released.collect();
     if let Some((_, digest)) = released.first() {
         let list = names(&mut released.iter().map(|(member, _)| *member));
         return Some(Trigger::new(Cause::Approval, format!("approved: -{list} ({digest})")));
     }
-    let mut new = is.iter().filter(|(member, why)| was.get(*member) != Some(*why)).peekable();
-    if let Some((_, why)) = new.peek() {
+    let new: Vec<(&MemberName, &Leaving)> = is.iter().filter(|(member, why)| was.get(*member) != Some(*why)).collect();
+    if let Some((_, why)) = new.first() {
         // A label and a list are of other objects than the owner; their editors are not known here.
         let is_edit = why.cause == LeavingCause::UnitRemoved || rule(before).is_some_and(|r| Some(r) != rule(after));
-        let message = format!("{}: held in {}", why.message.clone(), names(&mut new.map(|(member, _)| member)));
+        let same = new.iter().filter(|(_, other)| other.message == why.message);
+        let list = names(&mut same.clone().map(|(member, _)| *member));
+        let others = new.len() - same.count();
+        let others = if others > 0 { format!(", and {others} for other causes") } else { String::new() };
+        let message = format!("{}: held in {list}{others}", why.message);
         return Some(if is_edit { edit(observed, &message) } else { Trigger::new(Cause::Membership, message) });
     }
-    let mut back =
-        was.keys().filter(|member| after.members.get(*member).is_some_and(|e| e.leaving.is_none())).peekable();
+    let stays = |entry: &MemberDecision| entry.leaving.is_none() && entry.removal.is_none();
+    let mut back = was.keys().filter(|member| after.members.get(*member).is_some_and(stays)).peekable();
     back.peek()?;
     let message = format!("what would take it out is taken back: {}", names(&mut back));
     Some(Trigger::new(Cause::Membership, message))

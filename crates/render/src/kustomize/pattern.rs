@@ -1,6 +1,6 @@
 //! Regular expressions of kustomization files, with a bound on what one costs.
 
-use model::limit::cut;
+use model::words::cut;
 use regex::{Regex, RegexBuilder};
 
 use crate::budget::Budget;

@@ -27,7 +27,7 @@ pub struct MemberDecision {
     /// Digest of the rendered payload, once it is rendered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
-    /// Why this member, in words.
+    /// Why this member, in words; at most [`MemberDecision::REASON_MAX`] characters.
     pub reason: String,
     /// Replicas that this member runs, when the unit's replicas are divided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -47,9 +47,17 @@ pub struct MemberDecision {
 }
 
 impl MemberDecision {
+    /// Longest reason, in characters: a selector of three labels whose keys and values are ordinary has a fifth of it.
+    pub const REASON_MAX: usize = 500;
+
     /// Why an edit would take the unit out of this member, which keeps it until a person agrees.
-    pub fn held(&self) -> Option<&Leaving> {
+    pub fn kept(&self) -> Option<&Leaving> {
         self.leaving.as_deref().filter(|_| self.removal.is_none())
+    }
+
+    /// Does the unit leave this member by the number of members that the owner allows, without an approval?
+    pub fn leaves_by_number(&self) -> bool {
+        !self.removal.is_none() && self.leaving.as_ref().is_some_and(|leaving| leaving.approval.is_none())
     }
 }
 
@@ -120,7 +128,7 @@ pub struct DecisionSpec {
 impl DecisionSpec {
     /// Most members in a slice. An entry is below 500 bytes, so a slice stays below 50 kB, and slice 0, which explains,
     /// below 80 kB: a change of one member rewrites little, and 1,000 members are ten objects. While an edit takes the unit out
-    /// of members, their entries are mostly 200 bytes longer.
+    /// of members, their entries are mostly 250 bytes longer.
     pub const MEMBERS_MAX: usize = 100;
 
     /// A slice without members.

@@ -2,8 +2,12 @@
 
 use std::fmt;
 
+use model::name::SUBDOMAIN_MAX;
+use model::words;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::leaving::Leaving;
 
 /// What made a slice of a decision what it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -24,9 +28,8 @@ impl Trigger {
     pub const MESSAGE_MAX: usize = 200;
 
     /// Makes a trigger; a longer message is cut.
-    pub fn new(cause: TriggerCause, message: impl Into<String>) -> Self {
-        let message: String = message.into();
-        Self { cause, by: None, message: message.chars().take(Self::MESSAGE_MAX).collect() }
+    pub fn new(cause: TriggerCause, message: impl AsRef<str>) -> Self {
+        Self { cause, by: None, message: words::bounded(message.as_ref(), Self::MESSAGE_MAX) }
     }
 }
 
@@ -63,7 +66,7 @@ pub struct Explanation {
     /// older one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
-    /// The rule by which members are chosen, in words.
+    /// The rule by which members are chosen, in words; at most [`Explanation::WORDS_MAX`] characters.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub placement: String,
     /// Candidates that the unit does not go to, the first by name.
@@ -78,10 +81,12 @@ pub struct Explanation {
 }
 
 impl Explanation {
-    /// Most candidates that are listed. An entry is about 100 bytes, so that a list stays below 10 kB.
+    /// Most candidates that are listed. An entry is about 100 bytes, so that a list stays below 10 kB, and below 80 kB when each
+    /// is as long as it may be.
     pub const PASSED_OVER_MAX: usize = 100;
 
-    /// Longest sentence that is kept of what is waited for, in characters: a refused manifest may list hundreds of errors.
+    /// Longest sentence that is kept of what is waited for and of the rule, in characters: a refused manifest may list hundreds
+    /// of errors.
     pub const WORDS_MAX: usize = 2_000;
 }
 
@@ -95,8 +100,18 @@ fn is_zero(n: &u32) -> bool {
 pub struct PassedOver {
     /// How the list of candidates names it.
     pub name: String,
-    /// Why, in words.
+    /// Why, in words; at most [`PassedOver::REASON_MAX`] characters.
     pub reason: String,
+}
+
+impl PassedOver {
+    /// Longest reason, in characters: as for a member that an edit takes the unit out of ([`Leaving::MESSAGE_MAX`]).
+    pub const REASON_MAX: usize = Leaving::MESSAGE_MAX;
+
+    /// Makes one; what is longer is cut.
+    pub fn new(name: &str, reason: &str) -> Self {
+        Self { name: words::bounded(name, SUBDOMAIN_MAX), reason: words::bounded(reason, Self::REASON_MAX) }
+    }
 }
 
 /// Why a unit is not as wanted.
@@ -112,9 +127,8 @@ pub struct WaitingOn {
 
 impl WaitingOn {
     /// Makes one; a longer detail is cut.
-    pub fn new(what: Missing, detail: impl Into<String>) -> Self {
-        let detail: String = detail.into();
-        Self { what, detail: detail.chars().take(Explanation::WORDS_MAX).collect() }
+    pub fn new(what: Missing, detail: impl AsRef<str>) -> Self {
+        Self { what, detail: words::bounded(detail.as_ref(), Explanation::WORDS_MAX) }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use model::Digest;
+use model::name::{LABEL_MAX, SUBDOMAIN_MAX};
+use model::{Digest, Timestamp, words};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,20 +18,30 @@ pub struct Leaving {
     pub label: Option<LabelDifference>,
     /// Why, in words; at most [`Leaving::MESSAGE_MAX`] characters.
     pub message: String,
+    /// Since when an edit takes the unit out of the member for this reason. Kept while it is held; an approval is of this
+    /// time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::delivery::crd::time")]
+    pub since: Option<Timestamp>,
     /// Digest of the approved list by which the unit leaves; absent while the unit is held, and when it leaves within the
     /// number of members that the owner allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub released: Option<Digest>,
+    pub approval: Option<Digest>,
 }
 
 impl Leaving {
-    /// Longest message, in characters: it names a label (at most 317) and two of its values (at most 63 each).
+    /// Longest message, in characters: it names a label and two of its values, which are at most 443, and a few words.
     pub const MESSAGE_MAX: usize = 500;
 
-    /// Makes one that nothing has released; a longer message is cut.
-    pub fn new(cause: LeavingCause, message: impl Into<String>) -> Self {
-        let message: String = message.into();
-        Self { cause, label: None, message: message.chars().take(Self::MESSAGE_MAX).collect(), released: None }
+    /// Makes one of no time yet, that nobody has approved; a longer message is cut.
+    pub fn new(cause: LeavingCause, message: impl AsRef<str>) -> Self {
+        let message = words::bounded(message.as_ref(), Self::MESSAGE_MAX);
+        Self { cause, label: None, message, since: None, approval: None }
+    }
+
+    /// Is the unit taken out of the member for the same reason?
+    pub fn is_same(&self, other: &Self) -> bool {
+        (self.cause, &self.label, &self.message) == (other.cause, &other.label, &other.message)
     }
 }
 
@@ -45,6 +56,20 @@ pub struct LabelDifference {
     pub found: Option<String>,
     /// The value that the selector wants.
     pub wanted: String,
+}
+
+impl LabelDifference {
+    /// Longest key of a label, in characters: a prefix, `/` and a name.
+    pub const KEY_MAX: usize = SUBDOMAIN_MAX + 1 + LABEL_MAX;
+
+    /// Makes one. What is longer than Kubernetes lets it be on a label is cut: no schema bounds the text of a selector.
+    pub fn new(key: &str, found: Option<&str>, wanted: &str) -> Self {
+        Self {
+            key: words::bounded(key, Self::KEY_MAX),
+            found: found.map(|found| words::bounded(found, LABEL_MAX)),
+            wanted: words::bounded(wanted, LABEL_MAX),
+        }
+    }
 }
 
 /// Which kind of edit takes a unit out of a member.

@@ -2,18 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use api::condition;
 use api::delivery::{Decision, Removal, UnitId, UnitStatus};
 use model::Timestamp;
 
-use super::{Facts, Finding, Place, fault, found, unit_in};
+use super::{Facts, Finding, Known, Place, fault, found, unit_in};
 
 /// How long after a decision a member that answers has reported on it at the latest: its applier begins at once and says
 /// so within a second, also in a hub that has just started with a thousand members.
 const REPORTED_WITHIN_SECS: i64 = 20;
 
 /// The units of which a member that is delivered to has not reported what is decided.
-pub(super) fn reports(facts: &Facts, now: Timestamp) -> Vec<Finding> {
+pub(super) fn reports(facts: &Facts, members: &BTreeMap<&str, Known<'_>>, now: Timestamp) -> Vec<Finding> {
     let reported: BTreeMap<(&UnitId, &str), &UnitStatus> = facts
         .statuses
         .iter()
@@ -28,12 +27,20 @@ pub(super) fn reports(facts: &Facts, now: Timestamp) -> Vec<Finding> {
         let unit = &decision.spec.unit;
         // One that is to be removed is no longer reported when it is gone.
         let placed = decision.spec.members.iter().filter(|(_, decided)| decided.removal == Removal::None);
-        for (member, decided) in placed.filter(|(member, _)| facts.is_delivered_to(member.as_str())) {
+        let is_delivered_to = |member: &str| members.get(member).is_some_and(|known| known.is_delivered_to);
+        for (member, decided) in placed.filter(|(member, _)| is_delivered_to(member.as_str())) {
             let status = reported.get(&(unit, member.as_str()));
             if status.is_some_and(|status| status.epoch >= decided.epoch) {
                 continue;
             }
             let (object, names) = unit_in(unit, member.as_str());
+            // It was not sent: there is nothing that could be reported.
+            if let Some(waiting_on) = status.and_then(|status| status.waiting_on.as_deref()) {
+                let message =
+                    format!("epoch {} is decided and not sent; the hub waits for {waiting_on}", decided.epoch);
+                out.push(found(Place::Unit, &object, names, fault::NOT_SENT, &message));
+                continue;
+            }
             let before = status.map_or_else(|| "nothing".to_owned(), |status| format!("epoch {}", status.epoch));
             let message =
                 format!("epoch {} was decided at least {age_secs} s ago, and {before} is reported", decided.epoch);
@@ -48,14 +55,4 @@ fn age_secs(decision: &Decision, now: Timestamp) -> Option<i64> {
     let writes = decision.metadata.managed_fields.iter().flatten().filter_map(|entry| entry.time.as_ref());
     let last = writes.map(|time| time.0.as_second()).max()?;
     Some(now.as_second() - last)
-}
-
-impl Facts {
-    /// Does a member answer, and may it be delivered to?
-    fn is_delivered_to(&self, member: &str) -> bool {
-        let record = self.members.iter().find(|cluster| cluster.metadata.name.as_deref() == Some(member));
-        let conditions = record.and_then(|cluster| cluster.status.as_ref()).map(|status| status.conditions.as_slice());
-        let deliverable = condition::find(conditions.unwrap_or_default(), condition::DELIVERABLE);
-        self.answers(member) && deliverable.is_some_and(|c| c.status == "True")
-    }
 }

@@ -50,6 +50,8 @@ fn a_list_that_was_emptied_by_mistake_is_told_with_members_objects_and_cause() {
         digest: world.decisions.values().next().unwrap().held.unwrap().to_string(),
         reason: "EditRemovesMembers".into(),
         count: 22,
+        member_count: 2,
+        object_count: 22,
         causes: vec![HeldCause {
             cause: "NotListed".into(),
             message: "fleet f is empty".into(),
@@ -143,9 +145,31 @@ fn each_cause_is_listed_once_and_a_message_stays_short() {
     let held = &status(&world).held[0];
     assert_eq!((held.causes.len(), held.members.len()), (20, 100));
     assert_eq!(held.causes[0].members, 3);
+    assert_eq!(held.member_count, 150, "also those whose cause is not listed");
     assert_eq!(held.members[0], "m000: nothing reported yet (label size is \"x0\", the selector wants \"s\")");
     let message = condition(&world).unwrap().1;
     assert!(message.contains("; and more causes): ") && message.len() < 3_000, "{}: {message}", message.len());
+}
+
+#[test]
+fn members_that_use_up_what_is_allowed_are_named() {
+    let mut world = World::new(one_policy(), &["a", "b", "c"]);
+    annotate(&mut world, &[(REMOVALS, "1")]);
+    world.step();
+    world.fleet = FleetFacts::Found(vec![candidate("a"), candidate("b")]);
+    world.step();
+    assert_eq!(condition(&world), None, "c leaves, and never answers again");
+    world.fleet = FleetFacts::Found(vec![candidate("a")]);
+    world.step();
+    let message = condition(&world).unwrap().1;
+    let expect =
+        "; these count towards kurator.dev/removals until the policy has left them or their record is deleted: c";
+    assert!(message.ends_with(expect), "{message}");
+    world.report("c");
+    world.statuses.get_mut(&(world.unit(), name("c"))).unwrap().phase = UnitPhase::Removed;
+    world.step();
+    world.step();
+    assert_eq!(condition(&world), None, "b follows");
 }
 
 #[test]

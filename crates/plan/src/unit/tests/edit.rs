@@ -34,7 +34,7 @@ impl World {
     /// Members that are held, with cause and words.
     fn held(&self) -> Vec<(String, LeavingCause, String)> {
         let held = |(member, entry): (String, MemberDecision)| {
-            let why = entry.held()?.clone();
+            let why = entry.kept()?.clone();
             Some((member, why.cause, why.message))
         };
         self.entries().into_iter().filter_map(held).collect()
@@ -43,6 +43,12 @@ impl World {
     fn leaving(&self) -> Vec<String> {
         let entries = self.entries().into_iter();
         entries.filter(|(_, entry)| !entry.removal.is_none()).map(|(member, _)| member).collect()
+    }
+
+    /// Counts what a member has of the unit.
+    fn count(&mut self, member: &str, desired: u32, inventory: u32) {
+        let status = self.statuses.get_mut(&(self.owner.unit(None), name(member))).unwrap();
+        status.objects = UnitCounts { desired, inventory, ..UnitCounts::default() };
     }
 
     fn digest(&self) -> Option<Digest> {
@@ -161,7 +167,7 @@ fn the_approval_of_exactly_that_list_releases_it_and_another_one_does_not() {
         assert_eq!(world.leaving(), members, "{about}");
         assert_eq!((world.held(), world.digest()), (Vec::new(), None), "{about}");
         let said = world.entries()[members[0]].leaving.clone().unwrap();
-        assert_eq!((said.released, said.cause), (Some(digest), cause), "{about}: the removal says why");
+        assert_eq!((said.approval, said.cause), (Some(digest), cause), "{about}: the removal says why");
         assert!(world.step().is_settled(), "{about}: it waits for the members");
     }
 }
@@ -188,6 +194,34 @@ fn the_label_that_differs_is_told_by_field() {
     let label = world.entries()["a"].leaving.clone().unwrap().label;
     let expect = LabelDifference { key: "size".into(), found: Some("small".into()), wanted: "smal".into() };
     assert_eq!(label, Some(expect));
+}
+
+/// No schema bounds the text of a selector, and it is stored once for each member.
+#[test]
+fn what_an_edit_says_has_a_bound_and_is_one_line() {
+    let names: Vec<String> = (0..100).map(|n| format!("m{n:03}")).collect();
+    let mut world = World::new(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    world.facts.removals = 0;
+    let long = || format!("\u{1b}[2J\n{}", "é".repeat(1_000_000));
+    let labels = |value: String| BTreeMap::from([(long(), value)]);
+    let rules = |value: &str| Rules { list: long(), match_labels: labels(value.to_owned()) };
+    let candidates = || {
+        let candidate =
+            |n: &String| Candidate { name: n.clone(), member: Some(name(n)), labels: labels("a".to_owned() + &long()) };
+        names.iter().map(candidate).collect()
+    };
+    world.units[0].placement = Placement::Rules(rules(&("a".to_owned() + &long())), candidates());
+    world.step();
+    assert_eq!(world.entries().len(), 100);
+    world.units[0].placement = Placement::Rules(rules(&("b".to_owned() + &long())), candidates());
+    world.step();
+    assert_eq!(world.held().len(), 100);
+    let json = serde_json::to_string(world.first_slice()).unwrap();
+    assert!((100_000..600_000).contains(&json.len()), "{}", json.len());
+    assert!(!json.contains("\\u001b") && !json.contains("\\n"));
+    let label = world.entries()["m000"].leaving.clone().unwrap().label.unwrap();
+    let length = |text: &str| text.chars().count();
+    assert_eq!((length(&label.key), length(&label.wanted), length(&label.found.unwrap())), (317, 63, 63));
 }
 
 #[test]
@@ -219,6 +253,69 @@ fn what_was_not_edited_or_is_deleted_as_a_whole_is_not_held() {
         world.step();
         assert_eq!(world.leaving(), members, "{about}");
         assert_eq!(world.held(), [], "{about}");
+    }
+}
+
+#[test]
+fn what_was_let_go_is_never_deleted_whatever_the_policy_says_later() {
+    use OwnerState::Leaving;
+    let by_approval: Change = |w| {
+        w.step();
+        w.facts.approved = w.digest().into_iter().collect();
+    };
+    let by_number: Change = |w| w.facts.removals = 1;
+    let later: [(&str, Change); 4] = [
+        ("the policy prunes", |w| w.units[0].prune = true),
+        ("the policy is removed, and comes back pruning", |w| {
+            let mut unit = w.units.remove(0);
+            w.step();
+            unit.prune = true;
+            w.units.push(unit);
+        }),
+        ("the owner is deleted, and prunes", |w| {
+            w.units[0].prune = true;
+            w.step();
+            w.facts.state = Leaving(None);
+        }),
+        ("the owner is deleted with its objects", |w| w.facts.state = Leaving(Some(Removal::Prune))),
+    ];
+    for (how, leave) in [("by approval", by_approval), ("by number", by_number)] {
+        for (about, change) in later {
+            let mut world = placed();
+            world.units[0].prune = false;
+            world.step();
+            world.units[0].placement = small(&["a", "b"]);
+            leave(&mut world);
+            world.step();
+            assert_eq!(world.entry("c").removal, Removal::Release, "{how}, {about}");
+            // Its member does not answer, so the tombstone stays.
+            change(&mut world);
+            world.step();
+            assert_eq!(world.entry("c").removal, Removal::Release, "{how}, {about}");
+            assert!(world.step().is_settled(), "{how}, {about}");
+        }
+    }
+}
+
+#[test]
+fn what_is_on_its_way_to_be_deleted_may_be_let_go() {
+    let mut world = placed();
+    world.units[0].placement = small(&["a", "b"]);
+    world.facts.removals = 1;
+    world.step();
+    assert_eq!(world.entry("c").removal, Removal::Prune);
+    world.units[0].prune = false;
+    world.step();
+    assert_eq!(world.entry("c").removal, Removal::Release);
+}
+
+#[test]
+fn what_an_owner_takes_out_itself_follows_its_word_for_as_long_as_it_is_there() {
+    let mut world = placed();
+    for said in [Removal::Release, Removal::Prune, Removal::Release] {
+        world.facts.state = OwnerState::Leaving(Some(said));
+        world.step();
+        assert_eq!(world.entry("c").removal, said);
     }
 }
 
@@ -277,6 +374,59 @@ fn an_approval_is_for_once() {
     assert_eq!((world.held().len(), world.leaving()), (1, Vec::new()));
 }
 
+/// An approval that comes too late is of an edit that is no more. It is still written when the same mistake is made again.
+#[test]
+fn an_approval_that_was_not_taken_up_is_not_of_the_same_edit_made_later() {
+    for EditCase { about, edit, members, .. } in edits() {
+        let mut world = placed();
+        let units = world.units.clone();
+        edit(&mut world);
+        world.step();
+        let digest = world.digest();
+        // What is held keeps its digest, also while the unit does not resolve.
+        let mistaken = world.units.clone();
+        for unit in &mut world.units {
+            unit.placement = Placement::Missing(WaitingOn::new(Missing::Fleet, "f"));
+        }
+        world.step();
+        world.step();
+        assert_eq!(world.digest(), digest, "{about}");
+        world.facts.approved = digest.into_iter().collect();
+        world.units = units;
+        world.step();
+        assert_eq!(world.digest(), None, "{about}");
+        world.units = mistaken;
+        world.step();
+        assert_eq!((world.held().len(), world.leaving()), (members.len(), Vec::new()), "{about}");
+        world.facts.approved.extend(world.digest());
+        world.step();
+        assert_eq!(world.leaving(), members, "{about}: it can be approved");
+    }
+}
+
+#[test]
+fn since_when_something_is_held_is_kept_until_the_reason_changes() {
+    let mut world = placed();
+    let since = |world: &mut World, list: &[&str]| {
+        world.units[0].placement = small(list);
+        world.step();
+        let of = |member: &str| world.entry(member).leaving.as_ref().and_then(|leaving| leaving.since);
+        [of("b"), of("c")]
+    };
+    let [none, first] = since(&mut world, &["a", "b"]);
+    assert_eq!((none, first), (None, Some(world.now)));
+    let [second, still] = since(&mut world, &["a"]);
+    assert_eq!((second, still), (Some(world.now), first), "one more is held");
+    let [other, another] = since(&mut world, &[]);
+    assert_eq!([other, another], [Some(world.now); 2], "for another reason");
+    // A record from before there was a time gets one, and then stays.
+    for decision in world.decisions.values_mut() {
+        decision.members.values_mut().filter_map(|e| e.leaving.as_mut()).for_each(|leaving| leaving.since = None);
+    }
+    assert_eq!(since(&mut world, &[]), [Some(world.now); 2]);
+    assert!(world.step().is_settled());
+}
+
 #[test]
 fn an_approval_that_is_half_written_is_carried_out_to_its_end() {
     let names: Vec<String> = (0..150).map(|n| format!("m{n:03}")).collect();
@@ -297,6 +447,33 @@ fn an_approval_that_is_half_written_is_carried_out_to_its_end() {
     world.facts.approved = Vec::new();
     world.step();
     assert_eq!((world.leaving().len(), world.held().len()), (150, 0));
+}
+
+#[test]
+fn an_approval_that_is_half_written_is_carried_out_however_often_the_rest_fails() {
+    let names: Vec<String> = (0..150).map(|n| format!("m{n:03}")).collect();
+    let refs: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut world = World::new(&refs);
+    world.facts.removals = 0;
+    world.step();
+    world.units[0].placement = small(&[]);
+    world.step();
+    let second = world.decisions.iter().find(|(_, d)| d.slice == 1).map(|(name, d)| (name.clone(), d.clone())).unwrap();
+    world.facts.approved = world.digest().into_iter().collect();
+    world.step();
+    world.facts.approved = Vec::new();
+    for nth in 0..3 {
+        // The second slice cannot be written, while all members of the first one report that they are done, or are gone.
+        world.decisions.insert(second.0.clone(), second.1.clone());
+        refs[..100].iter().for_each(|member| world.report(member, UnitPhase::Removed, None));
+        world.members.remove(&name("m000"));
+        let plan = world.step();
+        let written: Vec<&String> = plan.write_decisions.iter().map(|(name, _)| name).collect();
+        assert_eq!((written, plan.delete_decisions), (vec![&second.0], Vec::new()), "try {nth}");
+        assert_eq!((world.leaving().len(), world.held().len()), (150, 0), "try {nth}");
+    }
+    world.step();
+    assert_eq!(world.leaving().len(), 50, "what is done goes once all is told");
 }
 
 #[test]
@@ -360,7 +537,7 @@ fn members_are_counted_once_over_all_units_of_the_owner() {
     world.units.truncate(1);
     world.step();
     let gone = world.decisions.values().find(|decision| decision.unit.policy.is_some()).unwrap();
-    let why = gone.members[&name("a")].held().unwrap();
+    let why = gone.members[&name("a")].kept().unwrap();
     assert_eq!(why.message, "policy second was removed or renamed");
 }
 
@@ -387,15 +564,74 @@ fn what_is_kept_gets_no_commit_and_does_not_hide_that_one_empties_the_others() {
     world.step();
     let epochs: Vec<u64> = world.entries().values().map(|entry| entry.epoch).collect();
     assert_eq!(epochs, [2, 2, 1]);
-    world.report("c", UnitPhase::Applied, None);
-    for member in ["a", "b"] {
-        world.report(member, UnitPhase::Applied, Some(list(member, 2)));
-        let status = world.statuses.get_mut(&(world.owner.unit(None), name(member))).unwrap();
-        status.objects = UnitCounts { desired: 0, inventory: 2, ..UnitCounts::default() };
+    for reported in [None, Some(released(3))] {
+        world.report("c", UnitPhase::Applied, reported.clone());
+        for member in ["a", "b"] {
+            world.report(member, UnitPhase::Applied, Some(list(member, 2)));
+            world.count(member, 0, 2);
+        }
+        world.step();
+        let granted = world.entries().values().filter(|entry| entry.granted.is_some()).count();
+        assert_eq!(granted, 0, "nothing would be left where the unit goes: {reported:?}");
     }
-    world.step();
-    let granted = world.entries().values().filter(|entry| entry.granted.is_some()).count();
-    assert_eq!(granted, 0, "nothing would be left where the unit goes");
+}
+
+/// What a member reports for as long as an epoch lasts at which something was deleted.
+fn released(count: u32) -> Deletions {
+    Deletions { state: DeletionState::Released, released: count, ..list("earlier", 0) }
+}
+
+/// A hundred members with a hundred objects each; each has lost one to the last commit. An edit would take the unit out of 90
+/// of them. The next commit removes 94 objects in the other ten.
+#[test]
+fn what_is_kept_is_not_what_a_commit_may_remove_a_quarter_of() {
+    let names: Vec<String> = (0..100).map(|n| format!("m{n:03}")).collect();
+    let refs: Vec<&str> = names.iter().map(String::as_str).collect();
+    // What one of the members that are kept reports, how many lists wait then, and of how many objects.
+    for (reported, lists, of) in [
+        (None, 10, 990),
+        (Some(released(1)), 10, 990),
+        (Some(list("its own", 7)), 11, 997),
+        (Some(Deletions { released: 1, ..list("its own", 7) }), 11, 997),
+    ] {
+        let mut world = World::new(&refs);
+        world.facts.removals = 0;
+        world.step();
+        world.units[0].placement = small(&refs[90..]);
+        world.step();
+        world.units[0].inputs = Some(tree("c2", "./a"));
+        world.step();
+        assert_eq!(world.held().len(), 90);
+        for (n, member) in refs.iter().enumerate() {
+            let report = match n {
+                0 => reported.clone(),
+                1..90 => Some(released(1)),
+                _ => Some(list(member, 94)),
+            };
+            world.report(member, UnitPhase::Applied, report);
+            world.count(member, if n < 90 { 99 } else { 5 }, 99);
+        }
+        let held = |world: &World| {
+            let status_of = |u: &UnitId, m: &MemberName| world.statuses.get(&(u.clone(), m.clone())).cloned();
+            let entries = world.decisions.values().flat_map(|d| &d.members);
+            held(&world.owner.unit(None), entries, status_of, |_| true)
+        };
+        world.step();
+        let told = held(&world).unwrap_or_else(|| panic!("granted: {reported:?}"));
+        assert_eq!((told.members.len(), told.of), (lists, of), "{reported:?}");
+        assert!(world.entries().values().all(|entry| entry.granted.is_none()), "{reported:?}");
+        world.facts.approved = vec![told.digest];
+        world.step();
+        let granted = world.entries().values().filter(|entry| entry.granted.is_some()).count();
+        assert_eq!(granted, lists, "{reported:?}");
+        // What goes ahead first stays in the list, so that the approval holds for the others.
+        let list = reported.filter(|list| list.state == DeletionState::Waiting);
+        let gone = list.map(|list| Deletions { state: DeletionState::Released, released: 7, count: 0, ..list });
+        if gone.is_some() {
+            world.report(refs[0], UnitPhase::Applied, gone);
+            assert_eq!(held(&world).map(|held| held.digest), Some(told.digest));
+        }
+    }
 }
 
 #[test]
@@ -413,4 +649,36 @@ fn what_is_held_released_or_taken_back_is_told_by_the_trigger() {
     let digest = world.digest().unwrap();
     world.facts.approved = vec![digest];
     assert_eq!(world.trigger(), (TriggerCause::Approval, format!("approved: -b ({digest})")));
+}
+
+#[test]
+fn a_trigger_names_only_members_of_which_it_says_the_cause() {
+    // Labels of a, b and c, and what is said.
+    for (sizes, expect) in [
+        (["x0", "x0", "x0"], "label size is \"x0\", the selector wants \"small\": held in a, b, c"),
+        (["x0", "small", "x0"], "label size is \"x0\", the selector wants \"small\": held in a, c"),
+        (
+            ["x0", "x1", "x0"],
+            "label size is \"x0\", the selector wants \"small\": held in a, c, and 1 for other causes",
+        ),
+        (["x0", "x1", "x2"], "label size is \"x0\", the selector wants \"small\": held in a, and 2 for other causes"),
+    ] {
+        let mut world = placed();
+        world.units[0].placement = rules("small", &[("a", sizes[0]), ("b", sizes[1]), ("c", sizes[2])]);
+        assert_eq!(world.trigger(), (TriggerCause::Membership, expect.into()));
+    }
+}
+
+/// A list that somebody else makes now does not hold anything.
+#[test]
+fn a_removal_is_not_called_taken_back() {
+    let mut world = placed();
+    world.units[0].placement = small(&["a", "b"]);
+    world.step();
+    assert_eq!(world.held().len(), 1);
+    let given = |m: &str| (name(m), Given::default());
+    world.units[0].placement = Placement::Given(BTreeMap::from([given("a"), given("b")]));
+    let (cause, message) = world.trigger();
+    assert_eq!(world.leaving(), ["c"]);
+    assert_eq!((cause, message.as_str()), (TriggerCause::Edit, "-c"));
 }

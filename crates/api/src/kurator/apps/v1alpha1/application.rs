@@ -333,6 +333,12 @@ pub struct HeldDeletions {
     /// How many deletions wait. None when an edit takes a policy out of members that does not prune: objects stay there, and are
     /// let go of.
     pub count: u32,
+    /// How many members the list concerns, also those that `causes` and `members` leave out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub member_count: u32,
+    /// How many objects it concerns there: they would be deleted, or let go of.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub object_count: u32,
     /// Why they wait, each cause once, with the members that it concerns; the first 20.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<HeldCause>,
@@ -342,6 +348,10 @@ pub struct HeldDeletions {
     /// Members that have not reported yet: until they do, the list may grow, and its digest change. The first 10.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waiting_on: Vec<String>,
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 /// Why deletions wait.

@@ -90,7 +90,7 @@ impl<'a> Layers<'a> {
         self.transformers(file, place, all)?;
         let budget = self.files.budget();
         all.variables.add(place.at("vars"), &file.variables, &mut all.objects, budget)?;
-        all.objects.check()?;
+        all.objects.check_unhashed()?;
         self.stack.pop();
         Ok(())
     }

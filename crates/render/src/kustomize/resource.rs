@@ -160,6 +160,15 @@ impl Resources {
     /// Checks that all keys differ, and that no step made an object that nests deeper than what can be read again, or
     /// that had too many names.
     pub(crate) fn check(&self) -> Result<(), RenderError> {
+        self.check_where(|_| true)
+    }
+
+    /// The same at the end of a layer, where objects that get a suffix of their content may still have one name.
+    pub(crate) fn check_unhashed(&self) -> Result<(), RenderError> {
+        self.check_where(|resource| !resource.hashed)
+    }
+
+    fn check_where(&self, has_its_name: impl Fn(&Resource) -> bool) -> Result<(), RenderError> {
         let mut seen: HashMap<ObjectKey, usize> = HashMap::with_capacity(self.0.len());
         let no_kinds = ClusterKinds::new();
         for (at, resource) in self.0.iter().enumerate() {
@@ -171,6 +180,9 @@ impl Resources {
             if resource.earlier.len() > EARLIER_MAX {
                 let (key, location) = (key.to_string(), resource.location.clone());
                 return Err(RenderError::TooManyNames { key, location, limit: EARLIER_MAX });
+            }
+            if !has_its_name(resource) {
+                continue;
             }
             let mut effective = key.clone();
             if effective.namespace.is_empty() && resource.namespaced(&no_kinds) {

@@ -34,6 +34,7 @@ const APPLICATION: Honour = Fields(&[
                 ("timeout", All),
                 ("ignore", All),
                 ("suspend", All),
+                ("recurseSubmodules", All),
                 // Flux dropped the choice of library; both meant the same result.
                 ("gitImplementation", Values(&["go-git", "libgit2"])),
             ]),

@@ -63,7 +63,6 @@ fn what_is_not_honoured_is_named_with_its_path() {
     assert_eq!(
         paths,
         [
-            "spec.source.gitRepository.recurseSubmodules",
             "spec.source.gitRepository.verify",
             "spec.source.helmRepository",
             "spec.syncPolicies[0].kustomization.dependsOn",

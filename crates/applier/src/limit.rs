@@ -75,6 +75,17 @@ pub(crate) const INVENTORIES_BYTES_MAX: usize = 128 * 1024 * 1024;
 /// Shards of one unit, by their numbers: more than [`INVENTORIES_BYTES_MAX`] has.
 pub(crate) const SHARDS_MAX: u32 = 1_024;
 
+/// Objects that are looked at in a Namespace, or of a definition, before it is deleted: metadata alone, 400 bytes each. In one
+/// that has more somebody else works.
+pub(crate) const INSIDE_MAX: usize = 50_000;
+
+/// How long it is believed who lives in a Namespace, while its deletion waits. A look is one list of each kind, some 60
+/// requests.
+pub(crate) const LOOK_KEPT: Duration = Duration::from_secs(30);
+
+/// The same, when it is deleted. Deleting what is in it takes less, as a rule; then it need not be looked into again.
+pub(crate) const LOOK_FRESH: Duration = Duration::from_secs(10);
+
 /// Watch events on their way to the applier. Each holds digests only, about 400 bytes; a full channel slows the watch,
 /// which the server buffers.
 pub(crate) const EVENTS_MAX: usize = 256;

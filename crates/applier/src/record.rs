@@ -14,6 +14,7 @@ use plan::retry;
 use tokio::time::Instant;
 
 use crate::error::Error;
+use crate::unit::look::Look;
 
 /// Why an object is not as the payload says.
 #[derive(Clone, Debug)]
@@ -49,6 +50,8 @@ pub(crate) struct Past {
     /// Objects that it let go of instead of deleting them, since they are not its own, and at which epoch. By cause and
     /// words, so that it stays short.
     pub(crate) not_ours: Option<(u64, Waits)>,
+    /// Who lives in Namespaces and definitions that would be deleted.
+    pub(crate) looks: KeyMap<Look>,
     /// Reverts of all its objects, also of those that it no longer has.
     pub(crate) reverts: Option<RevertCount>,
 }

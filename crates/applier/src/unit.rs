@@ -5,6 +5,7 @@
 
 mod apply;
 mod delete;
+pub(crate) mod look;
 mod quick;
 mod recall;
 mod report;

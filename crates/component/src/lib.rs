@@ -1,6 +1,6 @@
 //! Real components that tests use: where they lie, and what is said when one is missing. For tests only.
 //!
-//! A test asks for a component by [`kubectl`], [`program`] or [`acceptance`] and returns when there is none. Such a test counts as
+//! A test asks for a component by [`kubectl`], [`program`], [`sshd`] or [`acceptance`] and returns when there is none. Such a test counts as
 //! passed for its runner, so the skip is written to the file that [`SKIPPED`] names; `cargo xtask test` names and counts
 //! what is in it. With `CI=true` a missing component ends the test instead.
 //!
@@ -9,6 +9,7 @@
 //! Absent: installing anything. That is `cargo xtask tools`.
 
 mod git;
+mod sshd;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 pub use git::{Repository, git};
+pub use sshd::{Sshd, keygen};
 
 /// The variable with the path of the file that skips are written to, one line each, `TEST: REASON`.
 pub const SKIPPED: &str = "KURATOR_SKIPPED";
@@ -51,6 +53,22 @@ pub fn variable_of(name: &str) -> String {
 /// There is none, and `CI=true` requires it.
 pub fn kubectl(test: &str) -> Option<PathBuf> {
     program("kubectl", test)
+}
+
+/// OpenSSH's server for the named test: the one that `KURATOR_SSHD` names, else the machine's. Its package brings `ssh-keygen`
+/// along. `.ci/run` installs it.
+///
+/// # Panics
+///
+/// There is none, and `CI=true` requires it.
+pub fn sshd(test: &str) -> Option<PathBuf> {
+    let named = variable_of("sshd");
+    let installed = || Some(PathBuf::from("/usr/sbin/sshd"));
+    let found = variable(&named).or_else(installed).filter(|path| path.is_file());
+    if found.is_none() {
+        missing(test, &format!("sshd is missing; install openssh-server or set {named}"), is_ci());
+    }
+    found
 }
 
 /// The cache of `cargo xtask tools`.

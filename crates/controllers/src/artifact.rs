@@ -9,9 +9,10 @@ use std::time::Duration;
 use api::delivery::Artifact;
 use client::contain::caught;
 use client::{Api, Metrics, NamespacedName};
+use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use model::Digest;
-use source::{Cache, Credentials, GitReference, GitSource, GitSpec, Http};
+use source::{Cache, Credentials, GitReference, GitSource, GitSpec, Http, SshCredentials};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -54,6 +55,7 @@ struct Followed {
     namespace: String,
     secret: Option<String>,
     ignore: Option<String>,
+    submodules: bool,
     git: GitSource,
 }
 
@@ -97,14 +99,14 @@ impl Artifacts {
         spec: GitSpec,
         secret: Option<&str>,
     ) -> Result<GitSource, source::Error> {
-        let (url, ignore) = (spec.url.clone(), spec.ignore.clone());
+        let (url, ignore, submodules) = (spec.url.clone(), spec.ignore.clone(), spec.submodules);
         let git = GitSource::new(&self.http, spec)?;
         let mut followed = self.followed();
         if git.url() == url {
             followed.remove(key);
         } else {
             let (namespace, secret) = (key.namespace.clone(), secret.map(str::to_owned));
-            followed.insert(key.clone(), Followed { namespace, secret, ignore, git: git.clone() });
+            followed.insert(key.clone(), Followed { namespace, secret, ignore, submodules, git: git.clone() });
         }
         Ok(git)
     }
@@ -195,6 +197,7 @@ impl Artifacts {
                 && f.git.url() == artifact.url
                 && f.secret == artifact.secret
                 && f.ignore == artifact.ignore
+                && f.submodules == artifact.submodules
         };
         followed.values().filter(same).map(|f| f.git.clone()).collect()
     }
@@ -213,8 +216,9 @@ impl Artifacts {
     async fn by_record(&self, namespace: &str, artifact: &Artifact) -> Result<GitSource, String> {
         let mut spec = GitSpec::new(&artifact.url, GitReference::Commit(commit_of(artifact).sha));
         spec.ignore.clone_from(&artifact.ignore);
+        spec.submodules = artifact.submodules;
         if let Some(secret) = &artifact.secret {
-            let access = access(&self.api, namespace, secret).await.map_err(|error| text(&error))?;
+            let access = access(&self.api, namespace, secret, &artifact.url).await.map_err(|error| text(&error))?;
             let access = access.map_err(|(_, why)| why)?;
             (spec.credentials, spec.ca) = (access.credentials, access.ca);
         }
@@ -231,15 +235,34 @@ pub(crate) struct Access {
     pub(crate) ca: Option<Vec<u8>>,
 }
 
-/// Reads a Secret with the credentials of a source, as Flux has it.
-pub(crate) async fn access(api: &Api, namespace: &str, name: &str) -> Result<Result<Access, Refusal>, WriteError> {
+/// Reads a Secret with the credentials of a source at a URL, as Flux has it.
+pub(crate) async fn access(
+    api: &Api,
+    namespace: &str,
+    name: &str,
+    url: &str,
+) -> Result<Result<Access, Refusal>, WriteError> {
     let about = format!("Secret {namespace}/{name}");
     let Some(secret) = write::read::<Secret>(api, namespace, name).await? else {
         let message = format!("{about} does not exist; spec.source.gitRepository.secretRef names it");
         return Ok(Err(("SecretNotFound".into(), message)));
     };
-    let data = secret.data.unwrap_or_default();
+    Ok(read(secret.data.unwrap_or_default(), url).map_err(|why| ("SecretInvalid".into(), format!("{about} {why}"))))
+}
+
+/// What the fields of a Secret say for a URL; or what it lacks.
+fn read(data: BTreeMap<String, ByteString>, url: &str) -> Result<Access, String> {
     let text = |field: &str| data.get(field).map(|b| String::from_utf8_lossy(&b.0).trim_end().to_owned());
+    if url.starts_with("ssh://") {
+        let whole = |field: &str| data.get(field).map(|b| String::from_utf8_lossy(&b.0).into_owned());
+        let (Some(identity), Some(known_hosts)) = (whole("identity"), whole("known_hosts")) else {
+            let missing: Vec<&str> =
+                ["identity", "known_hosts"].into_iter().filter(|field| !data.contains_key(*field)).collect();
+            return Err(format!("lacks {}, which git over ssh needs", missing.join(" and ")));
+        };
+        let credentials = SshCredentials { identity, passphrase: text("password"), known_hosts };
+        return Ok(Access { credentials: Some(Credentials::Ssh(credentials)), ca: None });
+    }
     let credentials = match (text("bearerToken"), text("username"), text("password")) {
         (Some(token), _, _) => Some(Credentials::Bearer(token)),
         (None, Some(username), Some(password)) => Some(Credentials::Basic { username, password }),
@@ -247,10 +270,9 @@ pub(crate) async fn access(api: &Api, namespace: &str, name: &str) -> Result<Res
     };
     let ca = data.get("ca.crt").or_else(|| data.get("caFile")).map(|b| b.0.clone());
     if credentials.is_none() && ca.is_none() {
-        let message = format!("{about} has neither username and password, nor bearerToken, nor ca.crt");
-        return Ok(Err(("SecretInvalid".into(), message)));
+        return Err("has neither username and password, nor bearerToken, nor ca.crt".to_owned());
     }
-    Ok(Ok(Access { credentials, ca }))
+    Ok(Access { credentials, ca })
 }
 
 /// The commit that an artifact was made of.

@@ -57,7 +57,7 @@ impl Follow {
     /// says nothing of the other.
     fn same_content(&self, other: &Self) -> bool {
         let (a, b) = (&self.spec, &other.spec);
-        a.url == b.url && a.reference == b.reference && a.ignore == b.ignore
+        a.url == b.url && a.reference == b.reference && a.ignore == b.ignore && a.submodules == b.submodules
     }
 }
 
@@ -143,6 +143,7 @@ impl Fetcher {
             git,
             secret: follow.secret.clone(),
             ignore: follow.spec.ignore.clone(),
+            submodules: follow.spec.submodules,
             interval: follow.interval,
             artifacts: self.artifacts.clone(),
             key: key.clone(),
@@ -190,6 +191,7 @@ struct Runner {
     git: GitSource,
     secret: Option<String>,
     ignore: Option<String>,
+    submodules: bool,
     interval: Duration,
     artifacts: Arc<Artifacts>,
     key: NamespacedName,
@@ -272,6 +274,7 @@ impl Runner {
             url: self.git.url().to_owned(),
             secret: self.secret.clone(),
             ignore: self.ignore.clone(),
+            submodules: self.submodules,
         };
         Ok(Some((artifact, self.clock.now())))
     }

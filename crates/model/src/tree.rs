@@ -20,47 +20,6 @@ const LINKS_MAX: usize = 40;
 /// Work of going one part further on a path, beside the bytes of the path so far: two lookups in the map of entries.
 const PART_BYTES: usize = 64;
 
-/// Files that a source leaves out unless it says otherwise, as patterns of `gitignore(5)`: what version control and build
-/// services keep in a repository, pictures, films and archives.
-pub const LEFT_OUT: [&str; 24] = [
-    ".git/",
-    ".gitignore",
-    ".gitmodules",
-    ".gitattributes",
-    "*.jpg",
-    "*.jpeg",
-    "*.gif",
-    "*.png",
-    "*.wmv",
-    "*.flv",
-    "*.tar.gz",
-    "*.zip",
-    ".github/",
-    ".circleci/",
-    ".travis.yml",
-    ".gitlab-ci.yml",
-    "appveyor.yml",
-    ".drone.yml",
-    "cloudbuild.yaml",
-    "codeship-services.yml",
-    "codeship-steps.yml",
-    ".goreleaser.yml",
-    ".sops.yaml",
-    ".flux.yaml",
-];
-
-/// The pattern by which a file is left out, unless a source says otherwise.
-pub fn left_out(path: &str) -> Option<&'static str> {
-    let mut parts = path.split('/').rev();
-    let name = parts.next().unwrap_or_default();
-    let directories: Vec<&str> = parts.collect();
-    LEFT_OUT.into_iter().find(|pattern| match (pattern.strip_prefix('*'), pattern.strip_suffix('/')) {
-        (Some(end), _) => name.ends_with(end),
-        (_, Some(directory)) => directories.contains(&directory),
-        _ => name == *pattern,
-    })
-}
-
 /// One entry of a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
@@ -68,6 +27,8 @@ pub enum Entry {
     File(Arc<[u8]>),
     /// A file whose bytes are not loaded.
     Known,
+    /// A file that stands for another one: a pointer of Git LFS, whose content lies elsewhere.
+    LfsPointer,
     /// A symbolic link and its target, relative to the directory that holds it.
     Link(String),
     /// A git submodule, whose files are not part of the tree.
@@ -143,10 +104,28 @@ pub enum TreeError {
     },
     /// The path is in a submodule.
     #[error(
-        "{path} is in a git submodule, whose files are not fetched; copy the files or use their repository as a source"
+        "{path} is a git submodule, whose files are not fetched; set spec.source.gitRepository.recurseSubmodules, name it in \
+         .gitmodules if it is not there, or use its repository as a source"
     )]
     Submodule {
         /// Path of the submodule.
+        path: String,
+    },
+    /// The path was left out when the tree was made.
+    #[error("{path} is in the repository and left out of its artifact: {why}")]
+    LeftOut {
+        /// The path, or a directory above it.
+        path: String,
+        /// What left it out, and what to do.
+        why: Arc<str>,
+    },
+    /// The file is a pointer of Git LFS.
+    #[error(
+        "{path} is a Git LFS pointer: its content is not in the repository and is not fetched; commit the file itself \
+         (`git lfs untrack` it first), or do not use it"
+    )]
+    LfsPointer {
+        /// Path from the root of the tree.
         path: String,
     },
     /// The file exists and its bytes are not loaded. Load what is below this path, then read again.
@@ -162,6 +141,8 @@ pub enum TreeError {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileTree {
     entries: BTreeMap<String, Entry>,
+    /// What was left out, and why. None of it is an entry: it is not listed, and makes no directory.
+    left_out: BTreeMap<String, Arc<str>>,
 }
 
 impl FileTree {
@@ -180,14 +161,19 @@ impl FileTree {
         self.insert(path, Entry::File(bytes.into()));
     }
 
+    /// Remembers that a file or directory was left out, so that who looks for it is told why.
+    pub fn insert_left_out(&mut self, path: impl Into<String>, why: impl Into<Arc<str>>) {
+        self.left_out.insert(path.into(), why.into());
+    }
+
     /// Every path with its entry, sorted by path.
     pub fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
         self.entries.iter().map(|(path, entry)| (path.as_str(), entry))
     }
 
-    /// Whether the bytes of the file at this path, which is taken as it is, are here.
+    /// Whether the bytes of the file at this path, which is taken as it is, are here, as far as there are any.
     pub fn is_loaded(&self, path: &str) -> bool {
-        matches!(self.entries.get(path), Some(Entry::File(_)))
+        matches!(self.entries.get(path), Some(Entry::File(_) | Entry::LfsPointer))
     }
 
     /// What a path names after links are followed.
@@ -205,7 +191,7 @@ impl FileTree {
     pub fn node_and_work(&self, path: &str) -> (Result<(String, Node), TreeError>, usize) {
         let (found, work) = self.resolve(path);
         let node = |found: String| match self.entries.get(&found) {
-            Some(Entry::File(_) | Entry::Known) => (found, Node::File),
+            Some(Entry::File(_) | Entry::LfsPointer | Entry::Known) => (found, Node::File),
             _ => (found, Node::Directory),
         };
         (found.map(node), work)
@@ -229,6 +215,7 @@ impl FileTree {
         let bytes = found.and_then(|found| match self.entries.get(&found) {
             Some(Entry::File(bytes)) => Ok(bytes.clone()),
             Some(Entry::Known) => Err(TreeError::NotLoaded { path: parent(&found).to_owned() }),
+            Some(Entry::LfsPointer) => Err(TreeError::LfsPointer { path: found }),
             _ => Err(TreeError::WrongNode { path: path.to_owned(), wanted: "file" }),
         });
         (bytes, work)
@@ -256,7 +243,7 @@ impl FileTree {
             work += PART_BYTES + below.len();
             let (name, listed) = match (rest.split_once('/'), entry) {
                 (Some((name, _)), _) => (name, Listed::Directory),
-                (None, Entry::File(_) | Entry::Known) => (rest, Listed::File),
+                (None, Entry::File(_) | Entry::LfsPointer | Entry::Known) => (rest, Listed::File),
                 (None, Entry::Link(_)) => (rest, Listed::Link),
                 (None, Entry::Submodule) => (rest, Listed::Submodule),
             };
@@ -319,14 +306,34 @@ impl FileTree {
                     here.clear();
                 }
                 Some(Entry::Submodule) => return Err(TreeError::Submodule { path: here }),
-                Some(Entry::File(_) | Entry::Known) if !todo.is_empty() => {
+                Some(Entry::File(_) | Entry::LfsPointer | Entry::Known) if !todo.is_empty() => {
                     return Err(TreeError::WrongNode { path: here, wanted: "directory" });
                 }
-                None if !self.is_directory(&here) => return Err(TreeError::NotFound { path: path.to_owned() }),
+                None if !self.is_directory(&here) => {
+                    let left_out = self.find_left_out(here, &todo, work);
+                    return Err(left_out.unwrap_or_else(|| TreeError::NotFound { path: path.to_owned() }));
+                }
                 Some(_) | None => done.push(part),
             }
         }
         Ok(here)
+    }
+
+    /// What was left out on the way from `here` through the parts that are still to go, the next one last. Directories of
+    /// which everything was left out are not there.
+    fn find_left_out(&self, mut here: String, todo: &[&str], work: &mut usize) -> Option<TreeError> {
+        if self.left_out.is_empty() {
+            return None;
+        }
+        for part in todo.iter().rev().map(Some).chain([None]) {
+            *work += PART_BYTES + here.len();
+            if let Some(why) = self.left_out.get(&here) {
+                return Some(TreeError::LeftOut { path: here, why: why.clone() });
+            }
+            here.push('/');
+            here.push_str(part?);
+        }
+        None
     }
 }
 

@@ -21,6 +21,12 @@ pub enum PkiError {
         /// The user.
         user: String,
     },
+    /// A certificate of an authority, as somebody gave it, that cannot be one.
+    #[error("{why}")]
+    Authority {
+        /// Reason.
+        why: String,
+    },
     /// Text that is not what it should be.
     #[error("cannot read {what}: {why}; restore it from a backup, or remove it to have a new one made")]
     Read {

@@ -12,6 +12,7 @@ use api::delivery::UnitId;
 use model::{Digest, HashedKey, KeyMap, ObjectKey, Uid};
 use smallvec::SmallVec;
 
+use crate::inhabitant::is_within;
 use crate::inventory::Entry;
 
 /// What a member's units say of one object.
@@ -111,15 +112,7 @@ impl Claims {
 
     /// Whether other units have something in a Namespace, or of a CustomResourceDefinition's group: it would go along.
     pub fn occupied(&self, unit: &UnitId, container: &ObjectKey) -> Occupied {
-        let within = |key: &ObjectKey| match (container.group.as_str(), container.kind.as_str()) {
-            ("", "Namespace") => key.namespace == container.name,
-            // A definition's name is PLURAL.GROUP; which kind has that plural is not known here.
-            (_, "CustomResourceDefinition") => {
-                container.name.split_once('.').is_some_and(|(_, group)| key.group == group)
-            }
-            _ => false,
-        };
-        let inside = self.stakes.iter().filter(|(key, _)| within(key)).flat_map(|(_, stakes)| stakes);
+        let inside = self.stakes.iter().filter(|(key, _)| is_within(container, key)).flat_map(|(_, stakes)| stakes);
         let state = |(other, stake): &(Arc<UnitId>, Stake)| match stake {
             _ if **other == *unit => Occupied::No,
             stake if stake.desires || self.idle.contains(&**other) => Occupied::Stays,

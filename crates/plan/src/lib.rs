@@ -20,6 +20,7 @@ pub mod fleet;
 pub mod guard;
 pub mod handover;
 pub mod health;
+pub mod inhabitant;
 pub mod inventory;
 pub mod mark;
 pub mod member;

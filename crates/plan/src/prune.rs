@@ -1,16 +1,17 @@
 //! What a unit no longer has: inventory − desired.
 //!
 //! Deletes nothing that is not in the inventory, nothing that was adopted (it is released), nothing that another unit
-//! of the member wants (it is handed over first), no Namespace or definition that holds what another unit wants (it is
-//! released), and nothing at all while the unit is frozen, suspended, not settled, or told by a hub that is behind. Deletions that a source causes wait for the word of the [guard](crate::guard).
+//! of the member wants (it is handed over first), no Namespace or definition that holds what another unit wants, or what
+//! others made (it is released), and nothing at all while the unit is frozen, suspended, not settled, or told by a hub that is behind. Deletions that a source causes wait for the word of the [guard](crate::guard).
 
 use std::sync::Arc;
 
 use api::delivery::{DeletionState, Deletions, Removal, UnitId};
 use api::feed::UnitEntry;
-use model::{Digest, HashedKey, KeySet, ObjectKey, words};
+use model::{Digest, HashedKey, KeyMap, KeySet, ObjectKey, words};
 
 use crate::handover::{Claims, Occupied, Succession};
+use crate::inhabitant::{self, Inhabitants};
 use crate::inventory::{Entry, Inventory, Released};
 use crate::phase;
 
@@ -25,6 +26,8 @@ pub struct Observed<'a> {
     pub desired: &'a KeySet,
     /// What all units of the member want and hold.
     pub claims: &'a Claims,
+    /// Who else lives in Namespaces and definitions that were looked into a moment ago.
+    pub inhabitants: &'a KeyMap<Inhabitants>,
     /// Whether everything desired was applied and waited for. Until then the old objects may be all that works.
     pub settled: bool,
 }
@@ -32,6 +35,9 @@ pub struct Observed<'a> {
 /// What to do, in this order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
+    /// Namespaces and definitions that would go, and of which it is not known who lives in them: to be looked into before
+    /// anything is planned. Nothing else is to be done then.
+    pub look_into: Vec<Arc<HashedKey>>,
     /// Entries to forget: another unit holds the object now.
     pub forget: Vec<Arc<HashedKey>>,
     /// Adopted objects to give back.
@@ -66,6 +72,10 @@ pub enum WaitingOn {
     Handover(Vec<(Arc<HashedKey>, UnitId)>),
     /// What other units have in these, or of these, goes first.
     Occupied(Vec<Arc<HashedKey>>),
+    /// These stay, since others have something in them, or of them. They are released, with these words.
+    Inhabited(Vec<(Arc<HashedKey>, String)>),
+    /// It cannot be seen whether others have something in these, for this reason.
+    Unseen(Vec<(Arc<HashedKey>, String)>),
     /// The hub has to release the list.
     Guard,
 }
@@ -81,7 +91,7 @@ pub struct Report {
 
 /// Decides.
 pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
-    let Observed { entry, inventory, desired, claims, settled } = *observed;
+    let Observed { entry, inventory, desired, claims, inhabitants, settled } = *observed;
     let (mut plan, mut report) = (Plan::default(), Report::default());
     let leaving = entry.removal != Removal::None;
     let stale: Vec<&Arc<HashedKey>> =
@@ -127,20 +137,39 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
         // The hub may already weigh the list.
     }
     let (mut release, mut delete, mut occupied) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut inhabited, mut unseen) = (Vec::new(), Vec::new());
     for key in candidates {
-        let only_released = inventory.get(&key).is_some_and(Entry::is_only_released);
-        let inside = if phase::is_container(&key) { claims.occupied(&entry.unit, &key) } else { Occupied::No };
-        match inside {
-            _ if only_released => release.push(key),
-            // Deleting it would delete what another unit wants.
-            Occupied::Stays => release.push(key),
-            Occupied::Leaving => occupied.push(key),
-            Occupied::No => delete.push(key),
+        if inventory.get(&key).is_some_and(Entry::is_only_released) {
+            release.push(key);
+            continue;
+        }
+        if !phase::is_container(&key) {
+            delete.push(key);
+            continue;
+        }
+        match (claims.occupied(&entry.unit, &key), inhabitants.get(&key)) {
+            // Deleting it would delete what this unit keeps, or another unit wants.
+            _ if inhabitant::stays_inside(&key, inventory, desired, leaving) => release.push(key),
+            (Occupied::Stays, _) => release.push(key),
+            (Occupied::Leaving, _) => occupied.push(key),
+            (Occupied::No, None) => plan.look_into.push(key),
+            (Occupied::No, Some(Inhabitants::Nobody)) => delete.push(key),
+            (Occupied::No, Some(Inhabitants::Unseen(why))) => unseen.push((key, why.clone())),
+            (Occupied::No, Some(strangers)) => {
+                inhabited.push((Arc::clone(&key), strangers.strangers().unwrap_or_default()));
+                release.push(key);
+            }
         }
     }
-    if !occupied.is_empty() {
-        report.waiting.push(WaitingOn::Occupied(occupied));
+    if !plan.look_into.is_empty() {
+        return (Plan { look_into: plan.look_into, ..Plan::default() }, Report::default());
     }
+    let waits = [
+        (!occupied.is_empty()).then_some(WaitingOn::Occupied(occupied)),
+        (!inhabited.is_empty()).then_some(WaitingOn::Inhabited(inhabited)),
+        (!unseen.is_empty()).then_some(WaitingOn::Unseen(unseen)),
+    ];
+    report.waiting.extend(waits.into_iter().flatten());
     delete.sort_by(|a, b| phase::rank(b).cmp(&phase::rank(a)).then_with(|| a.cmp(b)));
     let behind = inventory.is_behind(entry);
     if leaving && (!behind || delete.is_empty()) {

@@ -331,6 +331,12 @@ fn kept_words(waiting: &WaitingOn, behind: bool) -> String {
         WaitingOn::Frozen { why, .. } => format!("; nothing is pruned: {why}"),
         WaitingOn::Apply(n) => format!("; {n} objects are not pruned before everything is applied"),
         WaitingOn::Handover(moving) => format!("; {} objects are being handed over", moving.len()),
+        WaitingOn::Inhabited(containers) => containers
+            .first()
+            .map_or_else(String::new, |(key, who)| format!("; {key} stays, since others have {who} in it")),
+        WaitingOn::Unseen(containers) => containers.first().map_or_else(String::new, |(key, why)| {
+            format!("; {key} is not deleted, since it cannot be seen whether others have something in it: {why}")
+        }),
         WaitingOn::Occupied(keys) => {
             let names: Vec<String> = keys.iter().map(ToString::to_string).collect();
             format!("; waiting for what other units have in {}", names.join(", "))

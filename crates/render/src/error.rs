@@ -1,7 +1,7 @@
 //! What can be wrong with a directory of manifests.
 
 use model::ObjectKey;
-use model::tree::{self, TreeError};
+use model::tree::TreeError;
 
 use crate::Question;
 use crate::object::Location;
@@ -24,10 +24,6 @@ pub enum RenderError {
     NoDirectory(TreeError),
     #[error("{location}: {source}")]
     Tree { location: String, source: TreeError },
-    #[error(
-        "{location}: {path}: no such file in the source, which leaves out {pattern} by default; if it is in the repository, add !{pattern} to spec.source.gitRepository.ignore"
-    )]
-    LeftOut { location: String, path: String, pattern: &'static str },
     #[error("{file}: {why}")]
     Yaml { file: String, why: String },
     #[error(
@@ -82,17 +78,6 @@ impl RenderError {
         match self {
             Self::Tree { source: TreeError::NotLoaded { path }, .. } => Some(Question::Directory(path.clone())),
             _ => None,
-        }
-    }
-
-    /// What is wrong with a path of a tree; `location` says which field names it.
-    pub(crate) fn tree(location: String, source: TreeError) -> Self {
-        match &source {
-            TreeError::NotFound { path } => match tree::left_out(path) {
-                Some(pattern) => Self::LeftOut { location, path: path.clone(), pattern },
-                None => Self::Tree { location, source },
-            },
-            _ => Self::Tree { location, source },
         }
     }
 

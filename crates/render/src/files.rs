@@ -65,7 +65,7 @@ impl<'a> Files<'a> {
     pub(crate) fn bytes(&self, path: &str, asked_by: &str) -> Result<Arc<[u8]>, RenderError> {
         let (bytes, work) = self.tree.read_and_work(path);
         self.budget.spend(work)?;
-        let bytes = bytes.map_err(|source| RenderError::tree(asked_by.to_owned(), source))?;
+        let bytes = bytes.map_err(|source| RenderError::Tree { location: asked_by.to_owned(), source })?;
         self.budget.spend(bytes.len())?;
         Ok(bytes)
     }

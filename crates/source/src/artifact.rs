@@ -2,8 +2,9 @@
 //!
 //! Layout: the bytes of all files one after the other, the manifest, the manifest's length (8 bytes, little endian), and
 //! [`MAGIC`]. The manifest has one line per entry in order of path: mode, SHA-256 of the content, its length, and the
-//! path as a JSON string. The artifact's digest is the SHA-256 of the manifest, so it depends on paths, modes and bytes
-//! only, and each file can be read and verified alone.
+//! path as a JSON string. Then it has one line, `left-out` and a JSON array of path and reason, per entry that ignore
+//! patterns left out. The artifact's digest is the SHA-256 of the manifest, so it depends on paths, modes, bytes and what
+//! was left out only, and each file can be read and verified alone.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -24,6 +25,12 @@ const MAGIC: &[u8; 8] = b"kuraart1";
 pub const ARTIFACT_BYTES_MAX: u64 = 128 << 20;
 /// Most files of one artifact: 50,000 manifests of 2.5 kB fill the byte limit.
 pub const ARTIFACT_FILES_MAX: usize = 50_000;
+/// Begins a line of the manifest that names what was left out.
+const LEFT_OUT: &str = "left-out ";
+/// What a pointer of Git LFS begins with (the specification of Git LFS).
+const LFS_VERSION: &[u8] = b"version https://git-lfs.github.com/spec/v1\n";
+/// A pointer has less bytes than this (as above).
+const LFS_POINTER_BYTES: u64 = 1024;
 /// Deepest path. Linux' PATH_MAX of 4,096 bytes allows more; real trees stay below 20.
 pub const PATH_DEPTH_MAX: usize = 64;
 
@@ -75,6 +82,7 @@ pub struct Artifact {
     revision: String,
     size: u64,
     files: Arc<Vec<ArtifactFile>>,
+    left_out: Arc<LeftOut>,
     file: Arc<File>,
     path: Arc<Path>,
 }
@@ -105,6 +113,11 @@ impl Artifact {
         self.files.iter().filter(|f| f.mode == Mode::Submodule).map(|f| f.path.as_str())
     }
 
+    /// What ignore patterns left out, with what is said of it.
+    pub(crate) fn left_out(&self) -> &[(String, Arc<str>)] {
+        &self.left_out
+    }
+
     /// All paths, with the bytes of the files below one directory (empty for all). Reads the disk.
     ///
     /// # Errors
@@ -118,6 +131,9 @@ impl Artifact {
                 Mode::File | Mode::Executable => Entry::Known,
             };
             tree.insert(file.path.clone(), entry);
+        }
+        for (path, why) in self.left_out.iter() {
+            tree.insert_left_out(path.clone(), why.clone());
         }
         self.load(&mut tree, below)?;
         Ok(tree)
@@ -136,13 +152,18 @@ impl Artifact {
         for file in self.files.iter().filter(|f| matches!(f.mode, Mode::File | Mode::Executable)) {
             // A renderer may ask for a directory and then for one around it: each file is read once.
             if (file.path.starts_with(&prefix) || file.path == below) && !tree.is_loaded(&file.path) {
-                tree.insert_file(file.path.clone(), self.read(file)?);
+                let bytes = self.read(file)?;
+                match is_lfs_pointer(&bytes) {
+                    true => tree.insert(file.path.clone(), Entry::LfsPointer),
+                    false => tree.insert_file(file.path.clone(), bytes),
+                }
             }
         }
         Ok(())
     }
 
-    fn read(&self, file: &ArtifactFile) -> Result<Vec<u8>, Error> {
+    /// The bytes of one file, compared with their digest.
+    pub(crate) fn read(&self, file: &ArtifactFile) -> Result<Vec<u8>, Error> {
         let damaged = |why: String| Error::Damaged { digest: self.digest.clone(), why };
         let length = usize::try_from(file.size).map_err(|_| damaged(format!("{} is too long", file.path)))?;
         let mut bytes = vec![0; length];
@@ -186,16 +207,31 @@ impl Artifact {
         if format!("sha256:{}", HEXLOWER.encode(&Sha256::digest(&manifest))) != digest {
             return Err(damaged("its manifest has another digest"));
         }
-        let files = parse(&manifest, manifest_at).ok_or_else(|| damaged("its manifest is malformed"))?;
-        let (files, file, path) = (Arc::new(files), Arc::new(file), Arc::from(path));
-        Ok(Self { digest: digest.to_owned(), revision, size: manifest_at, files, file, path })
+        let parsed = parse(&manifest, manifest_at).ok_or_else(|| damaged("its manifest is malformed"))?;
+        let (files, left_out) = (Arc::new(parsed.0), Arc::new(parsed.1));
+        let (file, path) = (Arc::new(file), Arc::from(path));
+        Ok(Self { digest: digest.to_owned(), revision, size: manifest_at, files, left_out, file, path })
     }
 }
 
-fn parse(manifest: &[u8], end: u64) -> Option<Vec<ArtifactFile>> {
+/// Is it what Git LFS leaves in a repository in place of a file?
+fn is_lfs_pointer(bytes: &[u8]) -> bool {
+    let (begins, small) = (bytes.starts_with(LFS_VERSION), (bytes.len() as u64) < LFS_POINTER_BYTES);
+    let text = std::str::from_utf8(bytes).unwrap_or_default();
+    begins && small && text.contains("\noid sha256:") && text.contains("\nsize ")
+}
+
+type LeftOut = Vec<(String, Arc<str>)>;
+
+fn parse(manifest: &[u8], end: u64) -> Option<(Vec<ArtifactFile>, LeftOut)> {
     let mut offset = 0_u64;
-    let mut files = Vec::new();
+    let (mut files, mut left_out) = (Vec::new(), Vec::new());
     for line in std::str::from_utf8(manifest).ok()?.lines() {
+        if let Some(line) = line.strip_prefix(LEFT_OUT) {
+            let (path, why): (String, String) = serde_json::from_str(line).ok()?;
+            left_out.push((path, Arc::from(why)));
+            continue;
+        }
         let mut parts = line.splitn(4, ' ');
         let mode = Mode::parse(parts.next()?)?;
         let sha256 = HEXLOWER.decode(parts.next()?.as_bytes()).ok()?.try_into().ok()?;
@@ -204,20 +240,21 @@ fn parse(manifest: &[u8], end: u64) -> Option<Vec<ArtifactFile>> {
         files.push(ArtifactFile { path, mode, size, sha256, offset });
         offset = offset.checked_add(size)?;
     }
-    (offset == end).then_some(files)
+    (offset == end).then_some((files, left_out))
 }
 
 /// An artifact being written. Entries come in any order of path that is the same each time.
 pub(crate) struct Builder<W> {
     out: W,
     lines: Vec<(String, Mode, [u8; 32], u64)>,
+    left_out: Vec<(String, String)>,
     size: u64,
     url: String,
 }
 
 impl<W: Write> Builder<W> {
     pub(crate) fn new(out: W, url: &str) -> Self {
-        Self { out, lines: Vec::new(), size: 0, url: url.to_owned() }
+        Self { out, lines: Vec::new(), left_out: Vec::new(), size: 0, url: url.to_owned() }
     }
 
     /// Adds an entry; paths must come in ascending byte order, as the manifest has them.
@@ -241,12 +278,21 @@ impl<W: Write> Builder<W> {
         Ok(())
     }
 
+    /// Says that an entry was left out, and why.
+    pub(crate) fn leave_out(&mut self, path: String, why: String) {
+        self.left_out.push((path, why));
+    }
+
     /// Ends the file and returns the digest.
     pub(crate) fn finish(mut self) -> io::Result<String> {
         let mut manifest = String::new();
         for (path, mode, sha256, size) in &self.lines {
             let path = serde_json::to_string(path).map_err(io::Error::other)?;
             manifest.push_str(&format!("{} {} {size} {path}\n", mode.text(), HEXLOWER.encode(sha256)));
+        }
+        for left_out in &self.left_out {
+            let left_out = serde_json::to_string(left_out).map_err(io::Error::other)?;
+            manifest.push_str(&format!("{LEFT_OUT}{left_out}\n"));
         }
         self.out.write_all(manifest.as_bytes())?;
         self.out.write_all(&(manifest.len() as u64).to_le_bytes())?;

@@ -11,13 +11,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::SystemTime;
 
-use crate::artifact::Artifact;
+use crate::artifact::{Artifact, ArtifactFile, Builder};
 use crate::error::Error;
 use crate::git::Commit;
-use crate::ignore::Ignore;
 
 /// Bytes kept when nothing else is said: four artifacts of the largest size with their objects, and thousands of the
 /// usual size.
@@ -78,8 +78,9 @@ impl Cache {
         self.0.artifact(digest, revision.to_owned())
     }
 
-    /// The place of one repository, held alone until the result is dropped.
-    pub(crate) async fn repository(&self, key: &str, ignore: &Ignore) -> Result<Arc<Repository>, Error> {
+    /// The place of one repository, held alone until the result is dropped. `content` is what decides which files of a
+    /// commit are in its artifact.
+    pub(crate) async fn repository(&self, key: &str, content: &str) -> Arc<Repository> {
         let lock = {
             let mut state = self.0.state();
             state.locks.retain(|_, lock| lock.strong_count() > 0);
@@ -91,8 +92,8 @@ impl Cache {
         let guard = lock.lock_owned().await;
         let dir = self.0.root.join("git").join(key);
         self.0.touch(&dir);
-        let ignored = data_encoding::HEXLOWER.encode(&<sha2::Sha256 as sha2::Digest>::digest(ignore.key())[..8]);
-        Ok(Arc::new(Repository { cache: self.clone(), dir, ignored, _guard: guard }))
+        let content = data_encoding::HEXLOWER.encode(&<sha2::Sha256 as sha2::Digest>::digest(content)[..8]);
+        Arc::new(Repository { cache: self.clone(), dir, content, _guard: guard })
     }
 }
 
@@ -225,7 +226,7 @@ fn measure(path: &Path) -> (u64, SystemTime) {
 pub(crate) struct Repository {
     cache: Cache,
     dir: PathBuf,
-    ignored: String,
+    content: String,
     _guard: tokio::sync::OwnedMutexGuard<()>,
 }
 
@@ -239,13 +240,16 @@ impl Repository {
     }
 
     fn commit_file(&self, sha: &str) -> PathBuf {
-        self.dir.join("commits").join(&self.ignored).join(sha)
+        self.dir.join("commits").join(&self.content).join(sha)
     }
 
     /// The artifact of a commit that was fetched before, if it is still there and whole.
     pub(crate) fn artifact(&self, commit: &Commit) -> Result<Option<Artifact>, Error> {
-        let Ok(digest) = fs::read_to_string(self.commit_file(&commit.sha)) else { return Ok(None) };
-        match self.cache.0.artifact(&digest, commit.revision()) {
+        let Ok(text) = fs::read_to_string(self.commit_file(&commit.sha)) else { return Ok(None) };
+        // For the id of a tag, the commit that it names comes second.
+        let (digest, sha) = text.split_once(' ').unwrap_or((&text, &commit.sha));
+        let commit = Commit { sha: sha.to_owned(), name: commit.name.clone() };
+        match self.cache.0.artifact(digest, commit.revision()) {
             Ok(Some(artifact)) if self.cache.0.verified(&artifact) => Ok(Some(artifact)),
             // Damaged content is written again from the objects, or fetched.
             Ok(_) | Err(Error::Damaged { .. }) => Ok(None),
@@ -297,19 +301,52 @@ impl Repository {
         Ok(artifact)
     }
 
-    /// Records that a commit's objects are all here and which artifact it makes; then makes room.
-    pub(crate) fn remember(&self, commit: &Commit, artifact: &Artifact) -> Result<(), Error> {
+    /// Records that a commit's objects are all here and which artifact it makes; then makes room. `asked` is the commit, or
+    /// a tag that names it.
+    pub(crate) fn remember(&self, asked: &str, commit: &Commit, artifact: &Artifact) -> Result<(), Error> {
         let file = self.commit_file(&commit.sha);
         let dir = file.parent().unwrap_or(&self.dir);
         fs::create_dir_all(dir).map_err(failed(dir))?;
         self.write(&file, artifact.digest())?;
-        let mut tips = self.tips();
-        tips.retain(|tip| *tip != commit.sha);
-        tips.push(commit.sha.clone());
-        let first = tips.len().saturating_sub(TIPS_MAX);
-        self.write(&self.dir.join("tips"), &tips[first..].join("\n"))?;
+        if asked != commit.sha {
+            self.write(&self.commit_file(asked), &format!("{} {}", artifact.digest(), commit.sha))?;
+        }
+        self.remember_tip(&commit.sha)?;
         let name = artifact.digest().trim_start_matches("sha256:");
         self.cache.0.evict(&[&self.dir, &self.cache.0.root.join("artifacts").join(name)])
+    }
+
+    /// Records that a commit's objects are all here.
+    pub(crate) fn remember_tip(&self, sha: &str) -> Result<(), Error> {
+        let mut tips = self.tips();
+        tips.retain(|tip| tip != sha);
+        tips.push(sha.to_owned());
+        let first = tips.len().saturating_sub(TIPS_MAX);
+        self.write(&self.dir.join("tips"), &tips[first..].join("\n"))
+    }
+
+    /// Makes one artifact of parts that have no path in common. Nothing is published yet.
+    pub(crate) fn join(&self, parts: &[Artifact], url: &str, stop: &AtomicBool) -> Result<(Pack, String), Error> {
+        let mut file = self.new_artifact()?;
+        let mut builder = Builder::new(io::BufWriter::new(file.file()), url);
+        let files = parts.iter().flat_map(|part| part.files().iter().map(move |file| (part, file)));
+        let mut files: Vec<(&Artifact, &ArtifactFile)> = files.collect();
+        files.sort_by(|a, b| a.1.path.cmp(&b.1.path));
+        if let Some(twice) = files.windows(2).find(|pair| pair[0].1.path == pair[1].1.path) {
+            let why = format!("the path {:?} is there twice", twice[0].1.path);
+            return Err(Error::BadObjects { url: url.to_owned(), why });
+        }
+        for (part, file) in files {
+            if stop.load(Ordering::Relaxed) {
+                return Err(Error::Stopped);
+            }
+            builder.add(file.path.clone(), file.mode, &part.read(file)?)?;
+        }
+        for (path, why) in parts.iter().flat_map(Artifact::left_out) {
+            builder.leave_out(path.clone(), why.to_string());
+        }
+        let digest = builder.finish().map_err(|e| self.failed(e))?;
+        Ok((file, digest))
     }
 
     fn write(&self, path: &Path, text: &str) -> Result<(), Error> {

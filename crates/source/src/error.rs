@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Most characters of a server's own words, or of a URL, in an error.
+const WORDS_MAX: usize = 200;
+
 /// Who has to act on an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
@@ -15,7 +18,7 @@ pub enum Class {
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages are the documentation; `url` is always without user information")]
 pub enum Error {
-    #[error("{url}: {why}; use a URL that begins with http:// or https://")]
+    #[error("{url}: {why}; use a URL that begins with https://, http:// or ssh://")]
     UnsupportedUrl { url: String, why: String },
     #[error("{field}: {value:?} is not valid: {why}")]
     InvalidReference { field: &'static str, value: String, why: String },
@@ -25,12 +28,39 @@ pub enum Error {
     RepositoryNotFound { url: String, status: u16 },
     #[error("{url}: access refused (HTTP {status}); check the credentials in secretRef")]
     Refused { url: String, status: u16 },
+    #[error("{url}: git over ssh needs a private key and the server's in the Secret of secretRef: {why}")]
+    SshCredentials { url: String, why: String },
+    #[error("{url}: the server does not accept the key for the user {user}; add the public key of `identity` there")]
+    KeyRefused { url: String, user: String },
+    #[error(
+        "{url}: `known_hosts` in the Secret of secretRef does not have the server. It shows the {algorithm} key {fingerprint}: \
+         compare that with what its operator says, and add the lines that `ssh-keyscan {host}` prints"
+    )]
+    HostUnknown { url: String, host: String, algorithm: String, fingerprint: String },
+    #[error(
+        "{url}: the server shows the {algorithm} key {fingerprint}, and `known_hosts` in the Secret of secretRef has another \
+         one for {host}: somebody may be in between. If its operator says that the key has changed, replace it there"
+    )]
+    HostKeyChanged { url: String, host: String, algorithm: String, fingerprint: String },
+    #[error("{url}: the key {fingerprint} of the server is revoked in `known_hosts`")]
+    HostKeyRevoked { url: String, fingerprint: String },
+    #[error("{url}: the server has no key that is understood; it offers {theirs}, and ed25519 and ecdsa are")]
+    SshAlgorithms { url: String, theirs: String },
+    #[error("{url}: the server opens no repository there; it says: {said}; check the URL, and what the key may read")]
+    NotOpened { url: String, said: String },
     #[error("{url}: the repository has no commit yet; push one")]
     Empty { url: String },
     #[error("{url}: {what} {name:?} does not exist; {}", known_text(known))]
     ReferenceNotFound { url: String, what: &'static str, name: String, known: Vec<String> },
     #[error("{url}: the server does not have commit {commit}; it may have been removed by a force-push")]
     CommitNotFound { url: String, commit: String },
+    #[error(
+        "{url}: the server gives only what a branch or tag names now, and commit {commit} is none of these; follow a \
+         branch or tag, or have `uploadpack.allowReachableSHA1InWant` set there"
+    )]
+    CommitNotNamed { url: String, commit: String },
+    #[error("{url}: {id} names a {kind}, not a commit; name a commit, or a tag of one")]
+    NotACommit { url: String, id: String, kind: String },
     #[error("{url}: no answer within {}; check the network or raise spec.timeout", seconds(.after))]
     Timeout { url: String, after: Duration },
     #[error("{url}: TLS failed: {why}; check the certificate of the server or give its CA")]
@@ -51,6 +81,10 @@ pub enum Error {
     Damaged { digest: String, why: String },
     #[error("{url}: what was fetched is damaged: {why}")]
     BadObjects { url: String, why: String },
+    #[error("{url}: .gitmodules: line {line} is not understood; correct it")]
+    Gitmodules { url: String, line: usize },
+    #[error("submodule {path}: {source}")]
+    Submodule { path: String, source: Box<Error> },
     #[error("{place}: {why}")]
     Ignore { place: String, why: String },
     #[error(transparent)]
@@ -71,6 +105,7 @@ impl Error {
             | Self::Damaged { .. }
             | Self::BadObjects { .. }
             | Self::Stopped => Class::Retry,
+            Self::Submodule { source, .. } => source.class(),
             Self::Http { status, .. } if *status >= 500 || matches!(status, 408 | 425 | 429) => Class::Retry,
             _ => Class::AwaitChange,
         }
@@ -80,10 +115,22 @@ impl Error {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::UnsupportedUrl { .. } => "UnsupportedURL",
-            Self::InvalidReference { .. } | Self::Ignore { .. } => "InvalidSource",
-            Self::Certificate { .. } | Self::Refused { .. } => "AuthenticationFailed",
-            Self::RepositoryNotFound { .. } => "RepositoryNotFound",
-            Self::Empty { .. } | Self::ReferenceNotFound { .. } | Self::CommitNotFound { .. } => "ReferenceNotFound",
+            Self::InvalidReference { .. } | Self::Ignore { .. } | Self::Gitmodules { .. } => "InvalidSource",
+            Self::Submodule { source, .. } => source.reason(),
+            Self::Certificate { .. }
+            | Self::Refused { .. }
+            | Self::SshCredentials { .. }
+            | Self::KeyRefused { .. }
+            | Self::HostUnknown { .. }
+            | Self::HostKeyChanged { .. }
+            | Self::HostKeyRevoked { .. }
+            | Self::SshAlgorithms { .. } => "AuthenticationFailed",
+            Self::RepositoryNotFound { .. } | Self::NotOpened { .. } => "RepositoryNotFound",
+            Self::Empty { .. }
+            | Self::ReferenceNotFound { .. }
+            | Self::CommitNotFound { .. }
+            | Self::CommitNotNamed { .. }
+            | Self::NotACommit { .. } => "ReferenceNotFound",
             Self::Timeout { .. } => "Timeout",
             Self::Tls { .. } => "TLSFailed",
             Self::Unreachable { .. } | Self::Http { .. } | Self::Redirected { .. } => "Unreachable",
@@ -101,4 +148,9 @@ fn known_text(known: &[String]) -> String {
 
 fn seconds(after: &Duration) -> String {
     format!("{} s", after.as_secs_f64())
+}
+
+/// Somebody else's words, as far as they are worth repeating: cut, and without control characters.
+pub(crate) fn words(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(WORDS_MAX).collect()
 }

@@ -12,14 +12,41 @@ use crate::error::Error;
 
 /// File with patterns for its directory and what is below.
 pub(crate) const FILE: &str = ".sourceignore";
-/// Raised when [`model::tree::LEFT_OUT`] changes, so that artifacts are made again.
-const DEFAULTS_VERSION: u32 = 1;
+/// Raised when the defaults change, or what an artifact says of what was left out, so that artifacts are made again.
+const DEFAULTS_VERSION: u32 = 2;
+const DEFAULTS_TEXT: &str = "\
+.git/
+.gitignore
+.gitmodules
+.gitattributes
+*.jpg
+*.jpeg
+*.gif
+*.png
+*.wmv
+*.flv
+*.tar.gz
+*.zip
+.github/
+.circleci/
+.travis.yml
+.gitlab-ci.yml
+appveyor.yml
+.drone.yml
+cloudbuild.yaml
+codeship-services.yml
+codeship-steps.yml
+.goreleaser.yml
+.sops.yaml
+.flux.yaml
+";
+
 /// Most patterns of one source. The largest `.sourceignore` files in public have a few dozen lines.
 const PATTERNS_MAX: usize = 1_000;
 
 /// Most steps of comparing names with patterns, for one commit. 50,000 files, 1,000 patterns, and 20 steps for each pair of
 /// them; most pairs take one or two. A step takes one to three nanoseconds.
-const STEPS_MAX: u64 = 1 << 30;
+pub(crate) const STEPS_MAX: u64 = 1 << 30;
 
 /// What comparing the names of one commit may still cost.
 pub(crate) struct Work<'a> {
@@ -29,9 +56,14 @@ pub(crate) struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    /// The steps of a commit of this repository. `stop` ends them.
-    pub(crate) fn new(url: &'a str, stop: &'a AtomicBool) -> Self {
-        Self { url, stop, left: STEPS_MAX }
+    /// So many steps for a commit of this repository. `stop` ends them.
+    pub(crate) fn new(url: &'a str, stop: &'a AtomicBool, left: u64) -> Self {
+        Self { url, stop, left }
+    }
+
+    /// How many steps there are left.
+    pub(crate) fn left(&self) -> u64 {
+        self.left
     }
 
     /// Takes so many steps.
@@ -88,10 +120,21 @@ impl Part {
 
 #[derive(Clone, Debug)]
 struct Pattern {
+    /// As it is written.
+    text: String,
     parts: Vec<Part>,
     negated: bool,
     directory: bool,
     anchored: bool,
+}
+
+/// What the last pattern that matches an entry says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hit<'a> {
+    /// It is left out; otherwise it is not, whatever comes after.
+    pub(crate) excludes: bool,
+    /// The pattern as it is written.
+    pub(crate) pattern: &'a str,
 }
 
 /// Parsed patterns.
@@ -132,7 +175,7 @@ impl Ignore {
             }
             // `/` alone, or `/*` written as `/`, excludes nothing by itself in git either.
             if !parts.is_empty() {
-                patterns.push(Pattern { parts, negated, directory, anchored });
+                patterns.push(Pattern { text: line.to_owned(), parts, negated, directory, anchored });
             }
         }
         Ok(Self { patterns, text: text.to_owned() })
@@ -148,7 +191,7 @@ impl Ignore {
     ///
     /// # Errors
     /// The work is stopped, or too much.
-    pub(crate) fn decide(&self, path: &str, directory: bool, work: &mut Work<'_>) -> Result<Option<bool>, Error> {
+    pub(crate) fn decide(&self, path: &str, directory: bool, work: &mut Work<'_>) -> Result<Option<Hit<'_>>, Error> {
         if self.patterns.is_empty() {
             return Ok(None);
         }
@@ -163,7 +206,7 @@ impl Ignore {
                 };
             work.spend(steps)?;
             if hit {
-                return Ok(Some(!pattern.negated));
+                return Ok(Some(Hit { excludes: !pattern.negated, pattern: &pattern.text }));
             }
         }
         Ok(None)
@@ -174,7 +217,7 @@ impl Ignore {
 /// and pictures). `ignore` and `.sourceignore` may take it back with `!`.
 pub(crate) fn defaults() -> &'static Ignore {
     static DEFAULTS: OnceLock<Ignore> = OnceLock::new();
-    DEFAULTS.get_or_init(|| Ignore::parse(&model::tree::LEFT_OUT.join("\n"), "defaults").unwrap_or_default())
+    DEFAULTS.get_or_init(|| Ignore::parse(DEFAULTS_TEXT, "defaults").unwrap_or_default())
 }
 
 /// A `**` stands for any number of names; at the end, for at least one. Takes at most pattern × path steps, as

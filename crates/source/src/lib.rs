@@ -1,4 +1,4 @@
-//! Fetches sources into immutable artifacts: git over HTTP, verified, cached by digest.
+//! Fetches sources into immutable artifacts: git over HTTP and ssh, verified, cached by digest.
 //!
 //! [`GitSource::resolve`] asks what a reference means now and is cheap enough to be called every second;
 //! [`GitSource::fetch`] brings the tree of a commit into the [`Cache`]; [`Artifact::tree`] is what a renderer reads.
@@ -14,4 +14,6 @@ mod ignore;
 pub use artifact::{ARTIFACT_BYTES_MAX, ARTIFACT_FILES_MAX, Artifact, ArtifactFile, Mode, PATH_DEPTH_MAX};
 pub use cache::{CACHE_BYTES_DEFAULT, Cache};
 pub use error::{Class, Error};
-pub use git::{Commit, Credentials, GitReference, GitSource, GitSpec, Http, TIMEOUT_DEFAULT, TIMEOUT_MAX, packet};
+pub use git::{
+    Commit, Credentials, GitReference, GitSource, GitSpec, Http, SshCredentials, TIMEOUT_DEFAULT, TIMEOUT_MAX, packet,
+};

@@ -56,6 +56,7 @@ fn artifact() -> Artifact {
         url: "http://127.0.0.1/r".into(),
         secret: None,
         ignore: None,
+        submodules: false,
     }
 }
 

@@ -27,9 +27,16 @@ enum Tried {
 impl Pass {
     /// Plans and prunes until nothing more can be done now. True when the unit has left the member.
     pub(super) async fn prune(&mut self, desired: &KeySet, settled: bool) -> Result<bool, Error> {
+        // Looked into by this pass: once is enough, however long it takes.
+        let mut looked = KeySet::default();
         loop {
-            let plan = self.plan_prune(desired, settled);
-            let Plan { forget, release, doom, released, delete, finish } = &plan;
+            let plan = self.plan_prune(desired, settled, &looked);
+            let Plan { look_into, forget, release, doom, released, delete, finish } = &plan;
+            if !look_into.is_empty() {
+                self.look_into(look_into).await?;
+                looked.extend(look_into.iter().cloned());
+                continue;
+            }
             // Another unit holds these objects now: dropping the entries deletes nothing.
             for key in forget {
                 self.unit.inventory.remove(key);
@@ -46,6 +53,14 @@ impl Pass {
             let (first, last) = prune::waves(delete);
             // What contains others goes when the others are gone.
             let wave = if first.is_empty() { last } else { first };
+            let is_old = |key: &&Arc<HashedKey>| self.unit.past.looks.get(*key).is_some_and(|look| !look.is_fresh());
+            let again: Vec<Arc<HashedKey>> =
+                wave.iter().filter(is_old).filter(|key| !looked.contains(*key)).cloned().collect();
+            if !again.is_empty() {
+                self.look_into(&again).await?;
+                looked.extend(again);
+                continue;
+            }
             progress |= self.delete(&wave).await?;
             if *finish && self.unit.inventory.entries().is_empty() {
                 if self.unit.inventory_secrets.are_several() {
@@ -68,15 +83,17 @@ impl Pass {
         }
     }
 
-    fn plan_prune(&mut self, desired: &KeySet, settled: bool) -> Plan {
+    fn plan_prune(&mut self, desired: &KeySet, settled: bool, looked: &KeySet) -> Plan {
         let view = self.connection.view();
         let mut entry = self.entry.clone();
         // Without knowing what the other units want, an object of theirs could be taken for nobody's.
         if entry.frozen.is_none() {
             entry.frozen.clone_from(&view.incomplete);
         }
-        let observed =
-            Observed { entry: &entry, inventory: &self.unit.inventory, desired, claims: &view.claims, settled };
+        let known = self.unit.past.looks.iter().filter(|(key, look)| look.is_known() || looked.contains(*key));
+        let inhabitants = known.map(|(key, look)| (Arc::clone(key), look.inhabitants.clone())).collect();
+        let (inventory, claims) = (&self.unit.inventory, &view.claims);
+        let observed = Observed { entry: &entry, inventory, desired, claims, inhabitants: &inhabitants, settled };
         let (plan, report) = prune::plan(&observed);
         drop(view);
         self.waits_for_others |=
@@ -91,6 +108,7 @@ impl Pass {
         self.unit.inventory.remove(key);
         self.unit.past.memory.remove(key);
         self.unit.past.accepted.remove(key);
+        self.unit.past.looks.remove(key);
         self.connection.view().observations.remove(key);
     }
 
@@ -174,6 +192,8 @@ impl Pass {
                 Ok(false)
             }
             Ok(not_ours) => {
+                let strangers = self.unit.past.looks.get(key).and_then(|look| look.inhabitants.strangers());
+                let not_ours = not_ours.or(strangers.map(NotOurs::Inhabited));
                 self.let_go(key, not_ours.as_ref(), "left as it is, and no longer recorded");
                 Ok(true)
             }

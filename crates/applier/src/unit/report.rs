@@ -81,6 +81,9 @@ impl Pass {
                 next = next.min(at.saturating_duration_since(now).max(AT_ONCE));
             }
         }
+        if self.kept.iter().any(|waiting| matches!(waiting, plan::prune::WaitingOn::Unseen(_))) {
+            next = next.min(limit::LOOK_KEPT);
+        }
         if self.again {
             next = AT_ONCE;
         }

@@ -6,6 +6,7 @@ mod deliver;
 mod drift;
 mod fault;
 mod fence;
+mod inhabited;
 mod lie;
 mod link;
 mod own;

@@ -160,11 +160,12 @@ async fn git_spec(
 ) -> Result<Result<GitSpec, Refusal>, WriteError> {
     let mut spec = GitSpec::new(&git.url, reference(git));
     spec.ignore.clone_from(&git.ignore);
+    spec.submodules = git.recurse_submodules;
     if let Some(timeout) = git.timeout.as_deref().and_then(model::duration::parse) {
         spec.timeout = timeout.max(Duration::from_secs(1));
     }
     let Some(secret) = &git.secret_ref else { return Ok(Ok(spec)) };
-    Ok(artifact::access(&ctx.api, &key.namespace, &secret.name).await?.map(|access| {
+    Ok(artifact::access(&ctx.api, &key.namespace, &secret.name, &git.url).await?.map(|access| {
         (spec.credentials, spec.ca) = (access.credentials, access.ca);
         spec
     }))

@@ -14,6 +14,7 @@ fn artifact(secret: Option<&str>) -> Artifact {
         url: "http://127.0.0.1:9/app.git".into(),
         secret: secret.map(str::to_owned),
         ignore: None,
+        submodules: false,
     }
 }
 
@@ -119,4 +120,43 @@ async fn an_artifact_is_fetched_again_from_a_source_that_is_the_same_but_for_use
     assert_eq!(alike(&artifact(None)), 0);
     artifacts.forget(&key("other-login"));
     assert_eq!(artifacts.followed().len(), 1);
+}
+
+#[test]
+fn a_secret_is_read_for_what_its_source_needs() {
+    let data = |fields: &[&str]| -> BTreeMap<String, ByteString> {
+        fields.iter().map(|field| ((*field).to_owned(), ByteString(format!("{field}!\n").into_bytes()))).collect()
+    };
+    let (ssh, https) = ("ssh://git@git.example/app", "https://git.example/app");
+    let neither = "has neither username and password, nor bearerToken, nor ca.crt";
+    for (url, fields, expect) in [
+        (https, &["username", "password"][..], Ok("basic")),
+        (https, &["username", "password", "bearerToken"], Ok("bearer")),
+        (https, &["ca.crt"], Ok("ca")),
+        (https, &["caFile"], Ok("ca")),
+        (https, &["identity", "known_hosts"], Err(neither)),
+        (https, &["username"], Err(neither)),
+        (ssh, &["identity", "known_hosts", "identity.pub"], Ok("ssh")),
+        (ssh, &["identity", "known_hosts", "password"], Ok("ssh with a passphrase")),
+        (ssh, &["identity"], Err("lacks known_hosts, which git over ssh needs")),
+        (ssh, &["username", "password"], Err("lacks identity and known_hosts, which git over ssh needs")),
+    ] {
+        let found = read(data(fields), url).map(|access| match (access.credentials, access.ca) {
+            (Some(Credentials::Basic { username, password }), None) => {
+                assert_eq!((username.as_str(), password.as_str()), ("username!", "password!"));
+                "basic"
+            }
+            (Some(Credentials::Bearer(_)), None) => "bearer",
+            (Some(Credentials::Ssh(credentials)), None) => {
+                assert_eq!(credentials.known_hosts, "known_hosts!\n");
+                match credentials.passphrase.as_deref() {
+                    None => "ssh",
+                    passphrase => passphrase.filter(|p| *p == "password!").map_or("?", |_| "ssh with a passphrase"),
+                }
+            }
+            (None, Some(_)) => "ca",
+            _ => "?",
+        });
+        assert_eq!(found, expect.map_err(str::to_owned), "{url} with {fields:?}");
+    }
 }

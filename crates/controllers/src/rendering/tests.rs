@@ -154,6 +154,7 @@ fn revision(policy: Value) -> RevisionSpec {
         url: "http://x".into(),
         secret: None,
         ignore: None,
+        submodules: false,
     };
     of_inputs(Inputs::Artifact(ArtifactInputs { artifact, kustomize: serde_json::from_value(policy).unwrap() }))
 }

@@ -94,6 +94,64 @@ async fn a_private_repository_follows_its_secret_and_no_error_shows_it() {
     stage.synced().await;
 }
 
+/// A ConfigMap that a submodule has, in a member.
+async fn of_submodule(stage: &Stage, want: &str) {
+    let maps: Api<ConfigMap> = Api::namespaced(stage.member("a").client(), "app");
+    until("the submodule's object", async || match maps.get_opt("lib").await.unwrap().and_then(|map| map.data) {
+        Some(data) if data["value"] == want => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repository_over_ssh_is_delivered_with_its_submodules_and_fetched_again_after_a_loss() {
+    let Some(program) = component::sshd("a_repository_over_ssh_is_delivered") else { return };
+    let mut stage = Stage::new(&["a"]).await;
+    let keys = tempfile::tempdir().unwrap();
+    let sshd = component::Sshd::start(&program, keys.path(), true);
+    let lib = component::Repository::new(stage.dir.path().join("lib"));
+    let map = settings("of the submodule").replace("name: settings", "name: lib");
+    lib.write("lib.yaml", &map);
+    let sha = lib.commit();
+    stage.commit(&[(".gitmodules", Some("[submodule \"lib\"]\n\tpath = app/lib\n\turl = ../lib\n"))]);
+    component::git(&stage.repo(), &["update-index", "--add", "--cacheinfo", &format!("160000,{sha},app/lib")]);
+    component::git(&stage.repo(), &["commit", "-q", "-m", "submodule"]);
+    let read = |name: &str| std::fs::read_to_string(keys.path().join(name)).unwrap();
+    let with = async |known_hosts: String| {
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "git", "namespace": "default"},
+            "stringData": {"identity": read("identity"), "known_hosts": known_hosts}});
+        stage.apply(secret).await.unwrap();
+    };
+    with(format!("other.example {}", read("host.pub"))).await;
+    let mut application = stage.application();
+    let git = &mut application["spec"]["source"]["gitRepository"];
+    git["url"] = json!(sshd.url(&stage.repo()));
+    git["secretRef"] = json!({"name": "git"});
+    git["recurseSubmodules"] = json!(true);
+    stage.apply(application).await.unwrap();
+    let app =
+        source(&stage, "the unknown host", "`known_hosts` in the Secret of secretRef does not have the server").await;
+    let text = serde_json::to_string(&app).unwrap();
+    assert!(text.contains("SHA256:") && !text.contains("PRIVATE") && !text.contains("NotImplemented"), "{text}");
+
+    with(sshd.known_hosts("host.pub")).await;
+    stage.synced().await;
+    of_submodule(&stage, "of the submodule").await;
+
+    // With an empty cache everything is fetched once more.
+    let stopped = std::mem::replace(&mut stage.hub, start_hub(&stage.dir.path().join("other")).await);
+    stopped.stop().await;
+    std::fs::remove_dir_all(stage.dir.path().join("hub/cache")).unwrap();
+    let spare = std::mem::replace(&mut stage.hub, start_hub(stage.dir.path()).await);
+    spare.stop().await;
+    let maps: Api<ConfigMap> = Api::namespaced(stage.member("a").client(), "app");
+    let somebody = PatchParams { field_manager: Some("somebody".into()), ..PatchParams::default() };
+    maps.patch("lib", &somebody, &Patch::Merge(json!({"data": {"value": "by hand"}}))).await.unwrap();
+    of_submodule(&stage, "of the submodule").await;
+    assert_eq!(stage.condition("Ready").await.unwrap().status, "True");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_ignore_pattern_takes_effect_without_a_commit() {
     let stage = Stage::new(&["a"]).await;

@@ -42,6 +42,30 @@ fn says_why_a_path_cannot_be_read() {
 }
 
 #[test]
+fn what_was_left_out_and_pointers_of_lfs_are_said_and_are_no_entries() {
+    let mut tree = tree();
+    tree.insert_left_out("a/logo.png", "because");
+    tree.insert_left_out("ci", "because");
+    tree.insert_left_out("pictures/one.png", "because");
+    tree.insert("a/large.bin", Entry::LfsPointer);
+    let left_out = |path: &str| Err(TreeError::LeftOut { path: path.into(), why: "because".into() });
+    assert_eq!(tree.read("a/logo.png"), left_out("a/logo.png"));
+    assert_eq!(tree.node("ci/build/x.yaml").map(drop), left_out("ci").map(|_: Arc<[u8]>| ()));
+    assert_eq!(
+        left_out("ci").unwrap_err().to_string(),
+        "ci is in the repository and left out of its artifact: because"
+    );
+    // A directory of which everything was left out is not there, as git has no empty ones.
+    assert_eq!(tree.read("pictures/one.png"), left_out("pictures/one.png"));
+    assert_eq!(tree.read("pictures"), Err(TreeError::NotFound { path: "pictures".into() }));
+    let names: Vec<String> = tree.list_and_work("a").0.unwrap().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["b", "large.bin", "later.yaml", "loop", "one.yaml", "up"]);
+    assert_eq!(tree.node("a/large.bin"), Ok(("a/large.bin".into(), Node::File)));
+    assert_eq!(tree.read("a/large.bin"), Err(TreeError::LfsPointer { path: "a/large.bin".into() }));
+    assert!(tree.is_loaded("a/large.bin"));
+}
+
+#[test]
 fn a_path_or_a_link_that_no_disk_could_hold_is_refused() {
     let mut tree = tree();
     let longest = format!("a/{}", "./".repeat(2047));
@@ -83,20 +107,4 @@ fn a_list_looks_at_its_own_directory_only() {
     let (names, work) = tree.list_and_work("a");
     assert_eq!(names.unwrap().len(), 1_002);
     assert!(work < 1_010 * (PART_BYTES + 10), "{work}");
-}
-
-#[test]
-fn what_sources_leave_out_is_told_by_its_pattern() {
-    for (path, expect) in [
-        ("a/logo.png", Some("*.png")),
-        ("a.tar.gz", Some("*.tar.gz")),
-        (".github/workflows/ci.yaml", Some(".github/")),
-        ("a/.sops.yaml", Some(".sops.yaml")),
-        ("a/png", None),
-        ("github/x.yaml", None),
-        ("a.png/b.yaml", None),
-        ("", None),
-    ] {
-        assert_eq!(left_out(path), expect, "{path}");
-    }
 }

@@ -58,6 +58,7 @@ fn artifact(commit: &str) -> Artifact {
         url: "https://x".into(),
         secret: None,
         ignore: None,
+        submodules: false,
     }
 }
 

@@ -45,6 +45,8 @@ struct World {
     inventory: Inventory,
     desired: KeySet,
     claims: Claims,
+    /// Nobody else lives in any other container.
+    inhabitants: KeyMap<Inhabitants>,
     settled: bool,
 }
 
@@ -60,12 +62,24 @@ impl World {
         claims.set_entries(&me, inventory.entries());
         let desired: KeySet = wants.iter().map(|(k, n)| key(k, n)).collect();
         claims.set_desires(&me, &desired);
-        Self { entry: entry_of(&me), inventory, desired, claims, settled: true }
+        Self { entry: entry_of(&me), inventory, desired, claims, inhabitants: KeyMap::default(), settled: true }
     }
 
     fn plan(&self) -> (Plan, Report) {
-        let Self { entry, inventory, desired, claims, settled } = self;
-        plan(&Observed { entry, inventory, desired, claims, settled: *settled })
+        let mut inhabitants = self.inhabitants.clone();
+        loop {
+            let (plan, report) = self.plan_knowing(&inhabitants);
+            if plan.look_into.is_empty() {
+                return (plan, report);
+            }
+            assert_eq!(plan, Plan { look_into: plan.look_into.clone(), ..Plan::default() }, "first it is looked");
+            inhabitants.extend(plan.look_into.into_iter().map(|key| (key, Inhabitants::Nobody)));
+        }
+    }
+
+    fn plan_knowing(&self, inhabitants: &KeyMap<Inhabitants>) -> (Plan, Report) {
+        let Self { entry, inventory, desired, claims, settled, .. } = self;
+        plan(&Observed { entry, inventory, desired, claims, inhabitants, settled: *settled })
     }
 
     /// Records what the plan releases.
@@ -241,6 +255,56 @@ fn a_namespace_with_objects_of_another_unit_is_not_deleted_with_them_in_it() {
     world.claims.set_desires(&unit("b"), [&theirs]);
     let (plan, _) = world.plan();
     assert_eq!((plan.delete, plan.release), (vec![key("ConfigMap", "a")], vec![namespace]));
+}
+
+#[test]
+fn a_container_in_which_others_live_is_given_back_and_not_in_the_list() {
+    let namespace: Arc<HashedKey> =
+        ObjectKey { kind: "Namespace".into(), name: "shop".into(), ..ObjectKey::default() }.into();
+    let strangers = Inhabitants::Strangers { count: 2, first: "ConfigMap shop/mine".into() };
+    for leaving in [true, false] {
+        let mut world = World::new(&[("ConfigMap", "a")], &[]);
+        world.inventory.put_entry(namespace.clone(), confirmed());
+        world.entry.removal = if leaving { Removal::Prune } else { Removal::None };
+        world.inhabitants.insert(namespace.clone(), strangers.clone());
+        if !leaving {
+            let list = world.plan().1.deletions.unwrap();
+            assert_eq!(
+                (list.count, list.sample),
+                (1, vec!["ConfigMap shop/a".to_owned()]),
+                "it names what really goes"
+            );
+            world.approve();
+        }
+        let (plan, report) = world.plan();
+        assert_eq!((plan.delete, plan.release), (vec![key("ConfigMap", "a")], vec![namespace.clone()]));
+        let who = "ConfigMap shop/mine and 1 more".to_owned();
+        assert_eq!(report.waiting, [WaitingOn::Inhabited(vec![(namespace.clone(), who)])]);
+        // While it cannot be seen, nothing is done to it.
+        world.inhabitants.insert(namespace.clone(), Inhabitants::unseen("forbidden"));
+        world.approve();
+        let (plan, report) = world.plan();
+        assert_eq!((plan.delete, plan.release), (vec![key("ConfigMap", "a")], vec![]));
+        assert_eq!(report.waiting, [WaitingOn::Unseen(vec![(namespace.clone(), "forbidden".to_owned())])]);
+    }
+}
+
+#[test]
+fn a_namespace_in_which_the_unit_itself_keeps_something_is_given_back() {
+    let namespace: Arc<HashedKey> =
+        ObjectKey { kind: "Namespace".into(), name: "shop".into(), ..ObjectKey::default() }.into();
+    let mut world = World::new(&[("ConfigMap", "a"), ("ConfigMap", "b")], &[("ConfigMap", "a")]);
+    world.inventory.put_entry(namespace.clone(), confirmed());
+    world.approve();
+    let (plan, _) = world.plan();
+    assert_eq!((plan.delete, plan.release), (vec![key("ConfigMap", "b")], vec![namespace.clone()]), "a is wanted");
+    let mut world = World::new(&[("ConfigMap", "a")], &[]);
+    world.inventory.put_entry(namespace.clone(), confirmed());
+    world.inventory.put_entry(key("ConfigMap", "b"), Entry { adopted: true, ..confirmed() });
+    world.entry.removal = Removal::Prune;
+    let (plan, _) = world.plan();
+    assert_eq!(plan.delete, [key("ConfigMap", "a")]);
+    assert_eq!(plan.release, [key("ConfigMap", "b"), namespace], "b was there before");
 }
 
 #[test]

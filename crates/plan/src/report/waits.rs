@@ -59,6 +59,16 @@ impl Waits {
                 prune::WaitingOn::Frozen { why, count } => self.add(WaitingCause::Frozen, why, *count, String::new()),
                 prune::WaitingOn::Apply(n) => self.add(WaitingCause::Unsettled, "", *n, String::new()),
                 prune::WaitingOn::Occupied(keys) => self.add(WaitingCause::Occupied, "", keys.len(), first(keys)),
+                prune::WaitingOn::Inhabited(containers) => {
+                    for (key, who) in containers {
+                        self.add(WaitingCause::Inhabited, who, 1, key.to_string());
+                    }
+                }
+                prune::WaitingOn::Unseen(containers) => {
+                    for (key, why) in containers {
+                        self.add(WaitingCause::Unseen, why, 1, key.to_string());
+                    }
+                }
                 prune::WaitingOn::Handover(moving) => {
                     for (key, unit) in moving {
                         self.add(WaitingCause::Handover, &unit.to_string(), 1, key.to_string());

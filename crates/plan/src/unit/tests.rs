@@ -31,6 +31,7 @@ fn tree(commit: &str, path: &str) -> Inputs {
         url: "https://x".into(),
         secret: None,
         ignore: None,
+        submodules: false,
     };
     let kustomize = serde_json::from_value(json!({"path": path})).unwrap();
     Inputs::Artifact(ArtifactInputs { artifact, kustomize })

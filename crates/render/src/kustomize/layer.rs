@@ -217,7 +217,7 @@ impl<'a> Layers<'a> {
             return Err(place.remote("", path));
         }
         let full = place.path("", path)?;
-        self.files.node(&full)?.map_err(|source| RenderError::tree(place.asked_by(""), source))
+        self.files.node(&full)?.map_err(|source| RenderError::Tree { location: place.asked_by(""), source })
     }
 
     /// Adds what `configurations` and `crds` say to the fields that steps change.

@@ -180,11 +180,6 @@ fn errors_of_what_files_bring_with_them_name_the_file_and_the_field() {
             "app/kustomization.yaml: vars[0].fieldref.fieldPath: Pod p: it has no a",
         ),
         (
-            tree("configMapGenerator: [{name: c, files: [logo.png]}]", ""),
-            "app/kustomization.yaml: configMapGenerator[0].files[0]: app/logo.png: no such file in the source, which leaves out \
-             *.png by default; if it is in the repository, add !*.png to spec.source.gitRepository.ignore",
-        ),
-        (
             tree("configurations: [c.yaml]", "-- app/c.yaml --\nimages: [{pth: x}]\n"),
             "app/c.yaml: images[0]: unknown field `pth`",
         ),

@@ -1,11 +1,14 @@
 //! The HTTP client that git sources share.
 
+mod server;
+
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use model::cause::innermost;
 
 use crate::error::Error;
+pub(super) use server::Server;
 
 /// Time to connect: a SYN is retried after 1, 3 and 7 s, so one lost packet does not fail a fetch.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,16 +38,14 @@ impl Http {
     }
 
     /// The client for a server; one of its own when `ca` is trusted too.
-    pub(super) fn client(&self, url: &str, ca: Option<&[u8]>) -> Result<reqwest::Client, Error> {
+    fn client(&self, url: &str, ca: Option<&[u8]>) -> Result<reqwest::Client, Error> {
         let fail = |why: String| Error::Certificate { url: url.to_owned(), why };
         let local = is_local(url);
         if let Some(pem) = ca {
-            let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(|e| fail(innermost(&e)))?;
-            if certificates.is_empty() {
-                return Err(fail("there is no certificate in it".into()));
-            }
+            let certificates = pki::certificates(pem).map_err(|e| fail(e.to_string()))?;
+            let tls = pki::client_config(&certificates, pki::Besides::Machine).map_err(|e| fail(e.to_string()))?;
             let builder = if local { builder().no_proxy() } else { builder() };
-            return builder.tls_certs_merge(certificates).build().map_err(|e| fail(innermost(&e)));
+            return builder.tls_backend_preconfigured(tls).build().map_err(|e| fail(innermost(&e)));
         }
         if local && url.starts_with("http://") {
             return Ok(self.local.clone());
@@ -75,6 +76,12 @@ fn same_server(from: &reqwest::Url, to: &reqwest::Url) -> bool {
     from.host_str() == to.host_str() && (same || upgrade)
 }
 
+/// Are both URLs of the same server, so that what the first one is given may be given to the second?
+pub(super) fn is_same_server(from: &str, to: &str) -> bool {
+    let parse = |text: &str| reqwest::Url::parse(text).ok();
+    parse(from).zip(parse(to)).is_some_and(|(from, to)| same_server(&from, &to))
+}
+
 /// Is the server on this machine?
 fn is_local(url: &str) -> bool {
     let host = reqwest::Url::parse(url).ok().and_then(|u| u.host_str().map(str::to_owned)).unwrap_or_default();
@@ -83,7 +90,7 @@ fn is_local(url: &str) -> bool {
 }
 
 /// Turns a failed request into words.
-pub(super) fn failure(url: &str, error: &reqwest::Error) -> Error {
+fn failure(url: &str, error: &reqwest::Error) -> Error {
     let (url, why) = (url.to_owned(), innermost(error));
     let tls = std::error::Error::source(error).is_some_and(is_tls);
     match () {

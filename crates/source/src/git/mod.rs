@@ -1,21 +1,28 @@
-//! Git over HTTP: resolve a reference to a commit, fetch its tree.
+//! Git over HTTP and ssh: resolve a reference to a commit, fetch its tree.
 //!
-//! Speaks protocol version 2 (`gitprotocol-v2`, `gitprotocol-http`). Absent on purpose: ssh (a later source kind),
-//! `file://` (it would read the hub's disk), pushing, submodules (they are reported), and protocol versions 0 and 1.
+//! Speaks protocol version 2 (`gitprotocol-v2`, `gitprotocol-http`), and 0 and 1 to servers that answer so. Absent on
+//! purpose: `file://` (it would read the hub's disk), pushing, and the dumb HTTP protocol.
 
+mod address;
+mod advertisement;
+mod fetch;
 mod http;
+mod incoming;
 mod objects;
 pub mod packet;
 mod range;
 mod reference;
+mod ssh;
+mod submodule;
+mod walk;
 mod wire;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub use http::Http;
 pub use reference::{Commit, GitReference};
+pub use ssh::SshCredentials;
 
 use model::limit::cut;
 
@@ -23,6 +30,8 @@ use crate::artifact::Artifact;
 use crate::cache::Cache;
 use crate::error::Error;
 use crate::ignore::Ignore;
+use address::Address;
+use fetch::Access;
 use reference::Choice;
 use wire::Remote;
 
@@ -46,6 +55,8 @@ pub enum Credentials {
     },
     /// A bearer token.
     Bearer(String),
+    /// A key.
+    Ssh(SshCredentials),
 }
 
 impl std::fmt::Debug for Credentials {
@@ -53,6 +64,7 @@ impl std::fmt::Debug for Credentials {
         f.write_str(match self {
             Self::Basic { .. } => "Credentials::Basic(…)",
             Self::Bearer(_) => "Credentials::Bearer(…)",
+            Self::Ssh(_) => "Credentials::Ssh(…)",
         })
     }
 }
@@ -60,11 +72,11 @@ impl std::fmt::Debug for Credentials {
 /// What a git source is, as a record says it.
 #[derive(Clone, Debug)]
 pub struct GitSpec {
-    /// `http://` or `https://` URL of the repository.
+    /// `https://`, `http://` or `ssh://` URL of the repository.
     pub url: String,
     /// What to follow.
     pub reference: GitReference,
-    /// How to identify; user information in the URL is used when this is not set.
+    /// How to identify; over HTTP, user information in the URL is used when this is not set.
     pub credentials: Option<Credentials>,
     /// PEM certificates that are trusted for this server, besides the machine's own.
     pub ca: Option<Vec<u8>>,
@@ -72,12 +84,15 @@ pub struct GitSpec {
     pub timeout: Duration,
     /// Files that are left out of the artifact, in `.gitignore` syntax.
     pub ignore: Option<String>,
+    /// Submodules are fetched too. Otherwise they stay entries without content.
+    pub submodules: bool,
 }
 
 impl GitSpec {
     /// A source without credentials that follows `reference` of `url`.
     pub fn new(url: impl Into<String>, reference: GitReference) -> Self {
-        Self { url: url.into(), reference, credentials: None, ca: None, timeout: TIMEOUT_DEFAULT, ignore: None }
+        let (url, timeout) = (url.into(), TIMEOUT_DEFAULT);
+        Self { url, reference, credentials: None, ca: None, timeout, ignore: None, submodules: false }
     }
 }
 
@@ -89,6 +104,11 @@ pub struct GitSource {
     reference: GitReference,
     timeout: Duration,
     ignore: Arc<Ignore>,
+    submodules: bool,
+    access: Arc<Access>,
+    /// The tag that was fetched last by the id of its object, and the commit that it names: a tag names the same for
+    /// ever, and only its object says what.
+    tag: Arc<Mutex<Option<(String, String)>>>,
 }
 
 impl GitSource {
@@ -99,8 +119,22 @@ impl GitSource {
     pub fn new(http: &Http, spec: GitSpec) -> Result<Self, Error> {
         spec.reference.check()?;
         let ignore = Arc::new(Ignore::parse(spec.ignore.as_deref().unwrap_or_default(), "ignore")?);
-        let remote = Arc::new(Remote::new(http, &spec.url, spec.credentials, spec.ca.as_deref())?);
-        Ok(Self { remote, reference: spec.reference, timeout: spec.timeout.min(TIMEOUT_MAX), ignore })
+        let address = Address::parse(&spec.url)?;
+        let credentials = match &address {
+            Address::Http { credentials, .. } => spec.credentials.or_else(|| credentials.clone()),
+            Address::Ssh(_) => spec.credentials,
+        };
+        let remote = Arc::new(Remote::new(http, address, credentials.clone(), spec.ca.as_deref())?);
+        let access = Arc::new(Access { http: http.clone(), credentials, ca: spec.ca });
+        Ok(Self {
+            remote,
+            reference: spec.reference,
+            timeout: spec.timeout.min(TIMEOUT_MAX),
+            ignore,
+            submodules: spec.submodules,
+            access,
+            tag: Arc::default(),
+        })
     }
 
     /// The URL without user information.
@@ -108,12 +142,16 @@ impl GitSource {
         self.remote.url()
     }
 
-    /// Asks the server which commit the reference means now: one small request, after the first one.
+    /// Asks the server which commit the reference means now: one small request, after the first one. The id of an annotated
+    /// tag stands for its commit where the server does not say which that is, until the first [`fetch`](Self::fetch).
     ///
     /// # Errors
     /// See [`Error`]; a missing branch names those that exist.
     pub async fn resolve(&self) -> Result<Commit, Error> {
-        self.deadline(self.resolve_now()).await
+        let commit = self.deadline(self.resolve_now()).await?;
+        let tag = self.tag.lock().unwrap_or_else(PoisonError::into_inner);
+        let named = tag.as_ref().filter(|(tag, _)| *tag == commit.sha).map(|(_, named)| named.clone());
+        Ok(Commit { sha: named.unwrap_or(commit.sha), name: commit.name })
     }
 
     /// The tree of a commit as an artifact: from the cache when it is there and undamaged, else fetched, transferring
@@ -124,7 +162,12 @@ impl GitSource {
     /// # Errors
     /// See [`Error`].
     pub async fn fetch(&self, commit: &Commit, cache: &Cache) -> Result<Artifact, Error> {
-        self.deadline(self.fetch_now(commit, cache)).await
+        let artifact = self.deadline(self.fetch_now(commit, cache)).await?;
+        if let Some((_, fetched)) = artifact.revision().rsplit_once("sha1:").filter(|(_, sha)| *sha != commit.sha) {
+            let tag = (commit.sha.clone(), fetched.to_owned());
+            *self.tag.lock().unwrap_or_else(PoisonError::into_inner) = Some(tag);
+        }
+        Ok(artifact)
     }
 
     async fn deadline<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
@@ -146,7 +189,7 @@ impl GitSource {
         let (what, prefix) = self.reference.siblings();
         let name = self.reference.text();
         let (mut empty, mut known) = (true, Vec::new());
-        let see = |found: wire::Ref| {
+        let see = |found: advertisement::Ref| {
             empty = false;
             let name = found.name.strip_prefix(prefix).filter(|_| known.len() < KNOWN_MAX);
             known.extend(name.map(cut));
@@ -156,58 +199,5 @@ impl GitSource {
             return Err(Error::Empty { url: self.url().to_owned() });
         }
         Err(Error::ReferenceNotFound { url: self.url().to_owned(), what, name, known })
-    }
-
-    async fn fetch_now(&self, commit: &Commit, cache: &Cache) -> Result<Artifact, Error> {
-        let repository = cache.repository(&self.remote.cache_key(), &self.ignore).await?;
-        let (known, wanted) = (repository.clone(), commit.clone());
-        let known =
-            tokio::task::spawn_blocking(move || known.artifact(&wanted)).await.map_err(|_| Error::Stopped)??;
-        if let Some(artifact) = known {
-            return Ok(artifact);
-        }
-        let tips = repository.tips();
-        match self.transfer(commit, tips, &repository).await {
-            // What the cache holds may be damaged, or its objects gone: once more from nothing.
-            Err(Error::BadObjects { .. } | Error::Cache { .. }) => {
-                repository.clear()?;
-                self.transfer(commit, Vec::new(), &repository).await
-            }
-            other => other,
-        }
-    }
-
-    async fn transfer(
-        &self,
-        commit: &Commit,
-        tips: Vec<String>,
-        repository: &Arc<crate::cache::Repository>,
-    ) -> Result<Artifact, Error> {
-        let pack = match tips.contains(&commit.sha) {
-            true => None,
-            false => Some(self.remote.pack(&commit.sha, &tips, repository).await?),
-        };
-        let stop = Stop(Arc::new(AtomicBool::new(false)));
-        let (flag, commit, repository) = (stop.0.clone(), commit.clone(), repository.clone());
-        let (url, ignore) = (self.url().to_owned(), self.ignore.clone());
-        let work = move || {
-            let store = objects::Objects::open(&repository, url)?;
-            if let Some(pack) = pack {
-                store.add_pack(pack, &flag)?;
-            }
-            let artifact = store.artifact(&commit, &ignore, &flag)?;
-            repository.remember(&commit, &artifact)?;
-            Ok(artifact)
-        };
-        tokio::task::spawn_blocking(work).await.map_err(|_| Error::Stopped)?
-    }
-}
-
-/// Tells blocking work to stop when the future that waits for it is dropped.
-struct Stop(Arc<AtomicBool>);
-
-impl Drop for Stop {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
     }
 }

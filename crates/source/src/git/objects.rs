@@ -1,4 +1,4 @@
-//! Git objects of one repository in the cache: packs are added, trees of commits become artifacts.
+//! Git objects of one repository in the cache: packs are added, trees of commits become artifacts or parts of one.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter};
@@ -7,34 +7,35 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use gix_hash::ObjectId;
-use gix_object::tree::EntryKind;
-use gix_object::{CommitRefIter, Find, Kind, TreeRefIter};
-use model::limit::{NAME_BYTES_MAX, PATH_BYTES_MAX, cut};
+use gix_object::{CommitRefIter, Find, Kind, TagRefIter};
 
-use super::reference::Commit;
-use crate::artifact::{ARTIFACT_BYTES_MAX, ARTIFACT_FILES_MAX, Artifact, Builder, Mode, PATH_DEPTH_MAX};
+use super::walk::{self, Request, Submodule, Totals};
+use crate::artifact::{ARTIFACT_BYTES_MAX, Builder, Mode};
 use crate::cache::{Pack, Repository};
 use crate::error::Error;
-use crate::ignore::{self, Ignore, Work};
 
-/// Most bytes of one pack: compressed, it is smaller than the artifact it makes, unless an artifact leaves out most of
-/// the repository.
+/// Most bytes of the packs of one artifact: compressed, they are smaller than the artifact they make, unless it leaves out
+/// most of its repositories.
 pub(super) const PACK_BYTES_MAX: u64 = 2 * ARTIFACT_BYTES_MAX;
-/// Most directories of one commit. Each real one leads to a file; trees that only hold each other can name more paths than
-/// there are atoms, in a few objects.
-const DIRECTORIES_MAX: usize = ARTIFACT_FILES_MAX;
-/// Most bytes of all paths of one artifact, which are kept in memory with it: 50,000 paths of 335 bytes.
-const PATHS_BYTES_MAX: usize = 16 << 20;
-/// Most bytes of all tree objects of one commit. A name takes about 50 bytes: these are the files of the largest artifact,
-/// and ten times as many that are left out. The names of a directory are kept in memory while those below it are read.
-const TREES_BYTES_MAX: usize = 32 << 20;
-const HASH: gix_hash::Kind = gix_hash::Kind::Sha1;
+/// Longest chain of tags that name each other; git makes chains of one.
+const TAGS_MAX: usize = 5;
+pub(super) const HASH: gix_hash::Kind = gix_hash::Kind::Sha1;
+
+/// What a repository makes of an artifact, or the whole of it.
+pub(super) struct Part {
+    /// In the form of an artifact.
+    pub(super) file: Pack,
+    pub(super) digest: String,
+    /// What is missing, when submodules are followed.
+    pub(super) submodules: Vec<Submodule>,
+    pub(super) totals: Totals,
+}
 
 /// The objects of one repository.
 pub(super) struct Objects {
     repository: Arc<Repository>,
     path: PathBuf,
-    url: String,
+    pub(super) url: String,
 }
 
 impl Objects {
@@ -42,7 +43,8 @@ impl Objects {
         Ok(Self { path: repository.objects()?, repository: repository.clone(), url })
     }
 
-    fn bad(&self, why: impl std::fmt::Display) -> Error {
+    /// What was fetched is not what it should be.
+    pub(super) fn bad(&self, why: impl std::fmt::Display) -> Error {
         Error::BadObjects { url: self.url.clone(), why: why.to_string() }
     }
 
@@ -79,37 +81,37 @@ impl Objects {
         Ok(())
     }
 
-    /// Writes the tree of a commit as an artifact.
-    pub(super) fn artifact(&self, commit: &Commit, ignore: &Ignore, stop: &AtomicBool) -> Result<Artifact, Error> {
+    /// The commit that an object is, or that it names as an annotated tag.
+    pub(super) fn peel(&self, id: &str) -> Result<String, Error> {
         let database = self.database()?;
-        let id = ObjectId::from_hex(commit.sha.as_bytes()).map_err(|e| self.bad(e))?;
+        let mut at = ObjectId::from_hex(id.as_bytes()).map_err(|e| self.bad(e))?;
+        let mut buffer = Vec::new();
+        for _ in 0..=TAGS_MAX {
+            match self.read_any(&database, at, &mut buffer)? {
+                Kind::Commit => return Ok(at.to_string()),
+                Kind::Tag => at = TagRefIter::from_bytes(&buffer, HASH).target_id().map_err(|e| self.bad(e))?,
+                kind => {
+                    let (url, id, kind) = (self.url.clone(), id.to_owned(), kind.to_string());
+                    return Err(Error::NotACommit { url, id, kind });
+                }
+            }
+        }
+        let kind = format!("chain of more than {TAGS_MAX} tags");
+        Err(Error::NotACommit { url: self.url.clone(), id: id.to_owned(), kind })
+    }
+
+    /// Writes the tree of a commit as an artifact that is not published yet. `commit` is the commit itself.
+    pub(super) fn part(&self, commit: &str, request: &Request<'_>, totals: Totals) -> Result<Part, Error> {
+        let database = self.database()?;
+        let id = ObjectId::from_hex(commit.as_bytes()).map_err(|e| self.bad(e))?;
         let mut buffer = Vec::new();
         self.read(&database, id, Kind::Commit, &mut buffer)?;
         let root = CommitRefIter::from_bytes(&buffer, HASH).tree_id().map_err(|e| self.bad(e))?;
+        let found = walk::walk(self, &database, root, request, totals)?;
         let mut file = self.repository.new_artifact()?;
         let mut builder = Builder::new(BufWriter::new(file.file()), &self.url);
-        let mut walk = Walk {
-            objects: self,
-            database: &database,
-            layers: vec![],
-            ignore,
-            work: Work::new(&self.url, stop),
-            directories: 0,
-            trees_bytes: 0,
-            paths_bytes: 0,
-            entries: Vec::new(),
-        };
-        walk.tree(root, "")?;
-        let mut entries = walk.entries;
-        // Git sorts a directory as if its name ended with a slash; the manifest is in plain order of paths.
-        entries.sort_by(|a, b| a.0.cmp(&b.0));
-        for window in entries.windows(2) {
-            if window[0].0 == window[1].0 {
-                return Err(self.bad(format!("the path {:?} is there twice", window[0].0)));
-            }
-        }
-        for (path, mode, id) in entries {
-            if stop.load(Ordering::Relaxed) {
+        for (path, mode, id) in found.entries {
+            if request.stop.load(Ordering::Relaxed) {
                 return Err(Error::Stopped);
             }
             buffer.clear();
@@ -118,131 +120,36 @@ impl Objects {
             }
             builder.add(path, mode, &buffer)?;
         }
+        for (path, why) in found.left_out {
+            builder.leave_out(path, why);
+        }
         let digest = builder.finish().map_err(|e| self.repository.failed(e))?;
-        self.repository.publish(file, &digest, commit)
+        Ok(Part { file, digest, submodules: found.submodules, totals: found.totals })
     }
 
-    /// Reads one object and compares its name with its content.
-    fn read(&self, database: &gix_odb::Handle, id: ObjectId, kind: Kind, buffer: &mut Vec<u8>) -> Result<(), Error> {
+    /// Reads one object of a kind and compares its name with its content.
+    pub(super) fn read(
+        &self,
+        database: &gix_odb::Handle,
+        id: ObjectId,
+        kind: Kind,
+        buffer: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        match self.read_any(database, id, buffer)? {
+            found if found == kind => Ok(()),
+            other => Err(self.bad(format!("object {id} is a {other}, not a {kind}"))),
+        }
+    }
+
+    /// Reads one object of any kind and compares its name with its content.
+    fn read_any(&self, database: &gix_odb::Handle, id: ObjectId, buffer: &mut Vec<u8>) -> Result<Kind, Error> {
         let found = database.try_find(&id, buffer).map_err(|e| self.bad(e))?;
         let found = found.ok_or_else(|| self.bad(format!("object {id} is missing")))?;
-        if found.kind != kind {
-            return Err(self.bad(format!("object {id} is a {}, not a {kind}", found.kind)));
-        }
         found.verify_checksum(&id).map_err(|e| self.bad(e))?;
+        let kind = found.kind;
         // The data may be a part of the buffer that does not begin at its start.
         let data = found.data.to_vec();
         *buffer = data;
-        Ok(())
-    }
-}
-
-/// A walk over the trees of one commit.
-struct Walk<'a> {
-    objects: &'a Objects,
-    database: &'a gix_odb::Handle,
-    /// `.sourceignore` files on the way, outermost first, each with its directory and a slash; the root is empty.
-    layers: Vec<(String, Ignore)>,
-    /// The source's own patterns.
-    ignore: &'a Ignore,
-    work: Work<'a>,
-    directories: usize,
-    trees_bytes: usize,
-    paths_bytes: usize,
-    entries: Vec<(String, Mode, ObjectId)>,
-}
-
-impl Walk<'_> {
-    /// Collects the entries below one tree.
-    fn tree(&mut self, id: ObjectId, dir: &str) -> Result<(), Error> {
-        if dir.split('/').count() > PATH_DEPTH_MAX {
-            return Err(self.too_large(format!("the depth of {dir}"), PATH_DEPTH_MAX));
-        }
-        self.directories += 1;
-        if self.directories > DIRECTORIES_MAX {
-            return Err(self.too_large("the number of directories".into(), DIRECTORIES_MAX));
-        }
-        let mut buffer = Vec::new();
-        self.objects.read(self.database, id, Kind::Tree, &mut buffer)?;
-        self.trees_bytes += buffer.len();
-        if self.trees_bytes > TREES_BYTES_MAX {
-            return Err(self.too_large("the size of all directories, in bytes,".into(), TREES_BYTES_MAX));
-        }
-        self.work.spend(buffer.len())?;
-        let mut found = Vec::new();
-        for entry in TreeRefIter::from_bytes(&buffer, HASH) {
-            let entry = entry.map_err(|e| self.objects.bad(e))?;
-            if entry.filename.len() > NAME_BYTES_MAX {
-                let name = cut(&String::from_utf8_lossy(entry.filename));
-                return Err(
-                    self.too_large(format!("the length of the name {name:?} in {dir:?}, in bytes,"), NAME_BYTES_MAX)
-                );
-            }
-            let name = String::from_utf8_lossy(entry.filename).into_owned();
-            if name.is_empty() || name == "." || name == ".." || name.contains('/') {
-                return Err(self.objects.bad(format!("{dir}/{name:?} is not a name that a file can have")));
-            }
-            found.push((name, entry.mode.kind(), entry.oid.to_owned()));
-        }
-        let patterns = found.iter().find(|(name, kind, _)| name == ignore::FILE && *kind == EntryKind::Blob);
-        if let Some((_, _, id)) = patterns {
-            self.objects.read(self.database, *id, Kind::Blob, &mut buffer)?;
-            let patterns = Ignore::parse(&String::from_utf8_lossy(&buffer), &model::tree::join(dir, ignore::FILE))?;
-            self.work.spend(buffer.len())?;
-            let below = if dir.is_empty() { String::new() } else { format!("{dir}/") };
-            self.layers.push((below, patterns));
-        }
-        // The directories below may be many and deep.
-        drop(buffer);
-        let layers = self.layers.len();
-        for (name, kind, id) in found {
-            let path = model::tree::join(dir, &name);
-            if path.len() > PATH_BYTES_MAX {
-                let what = format!("the length of the path {:?}, in bytes,", cut(&path));
-                return Err(self.too_large(what, PATH_BYTES_MAX));
-            }
-            if self.excludes(&path, kind == EntryKind::Tree)? {
-                continue;
-            }
-            let mode = match kind {
-                EntryKind::Tree => {
-                    self.tree(id, &path)?;
-                    self.layers.truncate(layers);
-                    continue;
-                }
-                EntryKind::Blob => Mode::File,
-                EntryKind::BlobExecutable => Mode::Executable,
-                EntryKind::Link => Mode::Link,
-                EntryKind::Commit => Mode::Submodule,
-            };
-            if self.entries.len() >= ARTIFACT_FILES_MAX {
-                return Err(self.too_large("the number of files".into(), ARTIFACT_FILES_MAX));
-            }
-            self.paths_bytes += path.len();
-            if self.paths_bytes > PATHS_BYTES_MAX {
-                return Err(self.too_large("the length of all paths, in bytes,".into(), PATHS_BYTES_MAX));
-            }
-            self.entries.push((path, mode, id));
-        }
-        Ok(())
-    }
-
-    /// The source's patterns decide first, then the nearest `.sourceignore`, then those above it, then the defaults.
-    fn excludes(&mut self, path: &str, directory: bool) -> Result<bool, Error> {
-        let work = &mut self.work;
-        if let Some(excluded) = self.ignore.decide(path, directory, work)? {
-            return Ok(excluded);
-        }
-        for (dir, ignore) in self.layers.iter().rev() {
-            let Some(below) = path.strip_prefix(dir.as_str()) else { continue };
-            if let Some(excluded) = ignore.decide(below, directory, work)? {
-                return Ok(excluded);
-            }
-        }
-        Ok(ignore::defaults().decide(path, directory, work)?.unwrap_or(false))
-    }
-
-    fn too_large(&self, what: String, limit: usize) -> Error {
-        Error::TooLarge { url: self.objects.url.clone(), what, limit: limit as u64 }
+        Ok(kind)
     }
 }

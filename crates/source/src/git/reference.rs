@@ -3,8 +3,8 @@
 use model::limit::{REFERENCE_BYTES_MAX, cut};
 use semver::Version;
 
+use super::advertisement::Ref;
 use super::range::Range;
-use super::wire::Ref;
 use crate::error::Error;
 
 /// What to follow. A Flux `ref` with several fields set means the first of commit, name, semver, tag, branch.

@@ -1,400 +1,364 @@
-//! The two commands of protocol version 2 that a fetch needs: `ls-refs` and `fetch`.
+//! The two questions that a fetch needs, in version 2 of the protocol and in versions 0 and 1: which references there are,
+//! and the objects of one commit.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use base64::Engine as _;
 use data_encoding::HEXLOWER;
-use futures::StreamExt;
-use model::limit::{REFERENCE_BYTES_MAX, URL_BYTES_MAX};
-use percent_encoding::percent_decode_str;
 use sha2::{Digest, Sha256};
 
+use super::address::Address;
+use super::advertisement::{self, Abilities, Ref, Version};
 use super::http::{self, Http};
-use super::packet::{self, Packet, Writer};
-use super::{Credentials, objects::PACK_BYTES_MAX};
+use super::incoming::Incoming;
+use super::packet::{Packet, Writer};
+use super::{Credentials, objects::PACK_BYTES_MAX, ssh};
 use crate::cache::{Pack, Repository};
-use crate::error::Error;
+use crate::error::{Error, words};
 
 /// Largest list of references: 100,000 of 100 bytes fit. It is read as it arrives, and not kept.
 const LIST_BYTES_MAX: usize = 16 << 20;
-/// Largest answer that is kept in memory: capabilities, which take some hundred bytes. A server that speaks an older version
-/// lists its references there; 10,000 of them fit, and the error then says what is wrong with it.
-const ANSWER_BYTES_MAX: usize = 1 << 20;
-/// Most characters of a server's own words, or of a URL, in an error.
-const WORDS_MAX: usize = 200;
-/// Media type prefix of every message.
-const MEDIA: &str = "application/x-git-upload-pack";
 
-/// One reference of a repository.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Ref {
-    /// Full name.
-    pub(super) name: String,
-    oid: String,
-    peeled: Option<String>,
-    /// What a symbolic reference names.
-    pub(super) target: Option<String>,
+/// A server that answered by HTTP, what it can do, and where it is asked for more.
+struct Known {
+    abilities: Abilities,
+    to: String,
 }
 
-impl Ref {
-    /// The object it means in the end: for an annotated tag what the tag names.
-    pub(super) fn commit(&self) -> &str {
-        self.peeled.as_deref().unwrap_or(&self.oid)
-    }
-
-    pub(super) fn parse(line: &str) -> Option<Self> {
-        let mut parts = line.split(' ');
-        let (oid, name) = (parts.next()?, parts.next()?);
-        let sha = |t: &str| t.len() == 40 && t.bytes().all(|c| c.is_ascii_hexdigit());
-        // Nothing asks for a longer name, and one that is chosen is stored.
-        if !sha(oid) || name.len() > REFERENCE_BYTES_MAX {
-            return None;
-        }
-        let mut found = Self { name: name.to_owned(), oid: oid.to_owned(), peeled: None, target: None };
-        for attribute in parts {
-            match attribute.split_once(':') {
-                Some(("peeled", oid)) if sha(oid) => found.peeled = Some(oid.to_owned()),
-                Some(("symref-target", target)) if target.len() <= REFERENCE_BYTES_MAX => {
-                    found.target = Some(target.to_owned())
-                }
-                _ => {}
-            }
-        }
-        Some(found)
-    }
+/// How a server is reached.
+enum Server {
+    Http(http::Server),
+    Ssh(Box<ssh::Server>),
 }
 
-/// What a server said it can do.
-#[derive(Clone, Debug)]
-struct Abilities {
-    /// Where to post, after redirects.
-    post: String,
-    shallow: bool,
-    object_format: bool,
+/// A server that has said what it can do, and is asked for more.
+enum Talk<'a> {
+    /// Each question is a request of its own.
+    Http(&'a http::Server, Arc<Known>),
+    /// All questions go through one channel.
+    Ssh(Box<ssh::Conversation>, Abilities),
+}
+
+impl Talk<'_> {
+    fn abilities(&self) -> &Abilities {
+        match self {
+            Self::Http(_, known) => &known.abilities,
+            Self::Ssh(_, abilities) => abilities,
+        }
+    }
+
+    async fn send_question(&mut self, question: Writer) -> Result<Incoming<'_>, Error> {
+        let two = self.abilities().version == Version::Two;
+        match self {
+            Self::Http(server, known) => server.send_question(&known.to, two, question).await,
+            Self::Ssh(conversation, _) => conversation.send_question(question).await,
+        }
+    }
 }
 
 /// A repository at a server.
 pub(super) struct Remote {
-    client: reqwest::Client,
-    /// With neither user information nor query: safe to print.
-    url: String,
-    authorization: Option<reqwest::header::HeaderValue>,
-    abilities: Mutex<Option<Arc<Abilities>>>,
+    server: Server,
+    known: Mutex<Option<Arc<Known>>>,
 }
 
 impl Remote {
-    /// Checks the URL and prepares credentials.
+    /// Prepares credentials. Does no I/O.
     pub(super) fn new(
         http: &Http,
-        text: &str,
+        address: Address,
         credentials: Option<Credentials>,
         ca: Option<&[u8]>,
     ) -> Result<Self, Error> {
-        let (url, from_url) = parse_url(text)?;
-        let client = http.client(&url, ca)?;
-        let text = match credentials.or(from_url) {
-            None => None,
-            Some(Credentials::Bearer(token)) => Some(format!("Bearer {token}")),
-            Some(Credentials::Basic { username, password }) => {
-                let pair = format!("{username}:{password}");
-                Some(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)))
+        let server = match (address, credentials) {
+            (Address::Http { url, .. }, credentials) => Server::Http(http::Server::new(http, url, credentials, ca)?),
+            (Address::Ssh(address), Some(Credentials::Ssh(credentials))) => {
+                Server::Ssh(Box::new(ssh::Server::new(address, &credentials)?))
+            }
+            (Address::Ssh(address), _) => {
+                let why = "`identity` and `known_hosts` are missing".to_owned();
+                return Err(Error::SshCredentials { url: address.url, why });
             }
         };
-        let header = |text: String| {
-            let mut value = reqwest::header::HeaderValue::try_from(text).map_err(|_| Error::InvalidReference {
-                field: "secretRef",
-                value: "(hidden)".into(),
-                why: "a user name, password or token must not contain line breaks".into(),
-            })?;
-            value.set_sensitive(true);
-            Ok::<_, Error>(value)
-        };
-        let authorization = text.map(header).transpose()?;
-        Ok(Self { client, url, authorization, abilities: Mutex::new(None) })
+        Ok(Self { server, known: Mutex::new(None) })
     }
 
-    /// The URL without user information.
+    /// The URL without passwords.
     pub(super) fn url(&self) -> &str {
-        &self.url
+        match &self.server {
+            Server::Http(server) => server.url(),
+            Server::Ssh(server) => server.url(),
+        }
     }
 
     /// Names the cache of this repository. Credentials are part of it: what one tenant may read, another may not.
     pub(super) fn cache_key(&self) -> String {
         let mut hash = Sha256::new();
-        hash.update(self.url.as_bytes());
+        hash.update(self.url().as_bytes());
         hash.update([0]);
-        hash.update(self.authorization.as_ref().map_or(&b""[..], |a| a.as_bytes()));
+        hash.update(match &self.server {
+            Server::Http(server) => server.identity(),
+            Server::Ssh(server) => server.identity(),
+        });
         HEXLOWER.encode(&hash.finalize()[..16])
     }
 
-    /// Lists references that begin with any of `prefixes`, and calls `see` with each as it arrives.
+    /// Calls `see` with each reference that begins with any of `prefixes`, as they arrive. A server that speaks an older
+    /// version of the protocol says all that it has.
     pub(super) async fn list(&self, prefixes: &[String], mut see: impl FnMut(Ref)) -> Result<(), Error> {
-        let abilities = self.abilities().await?;
-        let mut body = command("ls-refs", &abilities);
-        body.line("peel").line("symrefs");
-        for prefix in prefixes {
-            body.line(&format!("ref-prefix {prefix}"));
-        }
-        body.flush();
-        let answer = self.post(&abilities, body).await?;
-        let (mut held, mut received, mut ended) = (Vec::new(), 0, false);
-        let mut stream = answer.bytes_stream();
-        while let Some(chunk) = stream.next().await {
-            let chunk = chunk.map_err(|e| http::failure(&self.url, &e))?;
-            received += chunk.len();
-            if received > LIST_BYTES_MAX {
-                return Err(self.too_large("the list of references", LIST_BYTES_MAX));
-            }
-            // What comes after the end is read, so that the connection can be used once more, and means nothing.
-            if ended {
-                continue;
-            }
-            held.extend_from_slice(&chunk);
-            let mut rest = held.as_slice();
-            while let Some(packet) = packet::take_packet(&mut rest).map_err(|why| self.protocol(why))? {
-                self.refused(&packet)?;
-                match packet {
-                    Packet::Data(_) => Ref::parse(packet.line()).into_iter().for_each(&mut see),
-                    _ => {
-                        ended = true;
-                        break;
-                    }
-                }
-            }
-            let used = held.len() - rest.len();
-            held.drain(..used);
-        }
-        if !ended && !held.is_empty() {
-            return Err(self.protocol("the message ends within a packet".into()));
-        }
-        Ok(())
+        let listed = self.list_now(prefixes, &mut see).await;
+        self.forget_if(listed.is_err());
+        listed
     }
 
-    /// Fetches the objects of one commit that `tips` do not have into a temporary file of the repository's cache.
-    pub(super) async fn pack(&self, sha: &str, tips: &[String], repository: &Repository) -> Result<Pack, Error> {
-        let abilities = self.abilities().await?;
-        if !abilities.shallow {
+    async fn list_now(&self, prefixes: &[String], see: &mut impl FnMut(Ref)) -> Result<(), Error> {
+        let mut talk = match self.talk_to_known(|known| known.abilities.version == Version::Two) {
+            Some(talk) => talk,
+            None => self.greet(see).await?,
+        };
+        if talk.abilities().version == Version::Old {
+            return Ok(());
+        }
+        let mut question = command("ls-refs", talk.abilities());
+        question.line("peel").line("symrefs");
+        for prefix in prefixes {
+            question.line(&format!("ref-prefix {prefix}"));
+        }
+        question.flush();
+        let answer = talk.send_question(question).await?;
+        let mut answer = answer.limited(LIST_BYTES_MAX, "the list of references");
+        loop {
+            match answer.packet().await? {
+                Some(packet @ Packet::Data(_)) => {
+                    refused(self.url(), &packet)?;
+                    Ref::parse(packet.line()).into_iter().for_each(&mut *see);
+                }
+                Some(_) => return answer.finish().await,
+                None => return Err(self.protocol("the list of references has no end".into())),
+            }
+        }
+    }
+
+    /// Fetches the objects of one commit that `tips` do not have into a temporary file of the repository's cache. `tips`
+    /// have no history, unless the server cannot leave it out. `received` counts the bytes of all packs of an artifact.
+    pub(super) async fn pack(
+        &self,
+        sha: &str,
+        tips: &[String],
+        repository: &Repository,
+        received: &mut u64,
+    ) -> Result<Pack, Error> {
+        let pack = self.pack_now(sha, tips, repository, received).await;
+        self.forget_if(pack.is_err());
+        pack
+    }
+
+    async fn pack_now(
+        &self,
+        sha: &str,
+        tips: &[String],
+        repository: &Repository,
+        received: &mut u64,
+    ) -> Result<Pack, Error> {
+        let mut talk = match self.talk_to_known(|_| true) {
+            Some(talk) => talk,
+            None => self.greet(&mut |_| {}).await?,
+        };
+        let abilities = talk.abilities().clone();
+        let old = abilities.version == Version::Old;
+        if !abilities.shallow && !old {
             return Err(self.protocol("the server cannot send a single commit (no `fetch=shallow`)".into()));
         }
-        let mut body = command("fetch", &abilities);
-        body.line("thin-pack").line("ofs-delta").line("no-progress").line("deepen 1");
-        for tip in tips {
-            body.line(&format!("shallow {tip}"));
-        }
-        body.line(&format!("want {sha}"));
-        for tip in tips {
-            body.line(&format!("have {tip}"));
-        }
-        body.line("done").flush();
-        let answer = self.post(&abilities, body).await?;
-        self.receive(answer, sha, repository).await
-    }
-
-    /// Reads sections until the pack, then copies the pack.
-    async fn receive(&self, answer: reqwest::Response, sha: &str, repository: &Repository) -> Result<Pack, Error> {
+        let question = if old { old_fetch(sha, tips, &abilities) } else { fetch(sha, tips, &abilities) };
+        let mut answer = talk.send_question(question).await?;
         let mut pack = repository.new_pack()?;
-        let (mut held, mut in_pack, mut written) = (Vec::new(), false, 0_u64);
-        let mut stream = answer.bytes_stream();
-        while let Some(chunk) = stream.next().await {
-            held.extend_from_slice(&chunk.map_err(|e| http::failure(&self.url, &e))?);
-            let mut rest = held.as_slice();
-            while let Some(packet) = packet::take_packet(&mut rest).map_err(|why| self.protocol(why))? {
-                match packet {
-                    Packet::Data([1, data @ ..]) if in_pack => {
-                        written += data.len() as u64;
-                        if written > PACK_BYTES_MAX {
-                            let what = "the repository's content".to_owned();
-                            return Err(Error::TooLarge { url: self.url.clone(), what, limit: PACK_BYTES_MAX });
-                        }
-                        pack.file().write_all(data).map_err(|e| repository.failed(e))?;
-                    }
-                    Packet::Data([3, data @ ..]) if in_pack => return Err(self.server_error(data, sha)),
-                    Packet::Data(data) if data.starts_with(b"ERR ") => return Err(self.server_error(&data[4..], sha)),
-                    Packet::Data(_) if !in_pack => in_pack = packet.line() == "packfile",
-                    _ => {}
-                }
+        let mut written = 0_u64;
+        let mut write = |data: &[u8]| {
+            written += data.len() as u64;
+            *received += data.len() as u64;
+            if *received > PACK_BYTES_MAX {
+                let what = "the repository's content".to_owned();
+                return Err(Error::TooLarge { url: self.url().to_owned(), what, limit: PACK_BYTES_MAX });
             }
-            let used = held.len() - rest.len();
-            held.drain(..used);
-        }
-        if written == 0 {
-            return Err(self.protocol("the answer has no pack".into()));
-        }
-        Ok(pack)
-    }
-
-    /// The error that a server's own words say; they are cut, and without control characters.
-    fn server_error(&self, data: &[u8], sha: &str) -> Error {
-        let text: String = String::from_utf8_lossy(data).chars().filter(|c| !c.is_control()).take(WORDS_MAX).collect();
-        if text.contains("not our ref") || text.contains("unadvertised object") {
-            return Error::CommitNotFound { url: self.url.clone(), commit: sha.to_owned() };
-        }
-        self.protocol(format!("the server says: {text}"))
-    }
-
-    fn refused(&self, packet: &Packet<'_>) -> Result<(), Error> {
-        match packet {
-            Packet::Data(data) if data.starts_with(b"ERR ") => Err(self.server_error(&data[4..], "")),
-            _ => Ok(()),
+            pack.file().write_all(data).map_err(|e| repository.failed(e))
+        };
+        let copied = match old && abilities.side_band.is_none() {
+            true => raw_pack(self.url(), &mut answer, &mut write).await,
+            false => side_band_pack(self.url(), &mut answer, old, &mut write).await,
+        };
+        match copied {
+            Ok(()) if written == 0 => Err(self.protocol("the answer has no pack".into())),
+            Ok(()) => answer.finish().await.map(|()| pack),
+            Err(Refusal::NoSuchCommit) if !abilities.any_commit => {
+                Err(Error::CommitNotNamed { url: self.url().to_owned(), commit: sha.to_owned() })
+            }
+            Err(Refusal::NoSuchCommit) => {
+                Err(Error::CommitNotFound { url: self.url().to_owned(), commit: sha.to_owned() })
+            }
+            Err(Refusal::Other(error)) => Err(error),
         }
     }
 
-    fn too_large(&self, what: &str, limit: usize) -> Error {
-        Error::TooLarge { url: self.url.clone(), what: what.to_owned(), limit: limit as u64 }
+    /// A server that is known to be able to do something.
+    fn talk_to_known(&self, able: impl Fn(&Known) -> bool) -> Option<Talk<'_>> {
+        let Server::Http(server) = &self.server else { return None };
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        known.filter(|known| able(known)).map(|known| Talk::Http(server, known))
+    }
+
+    /// Asks what the server can do, which in older versions of the protocol comes with all references.
+    async fn greet(&self, see: &mut impl FnMut(Ref)) -> Result<Talk<'_>, Error> {
+        let what = "what the server says of itself";
+        match &self.server {
+            Server::Http(server) => {
+                let (answer, to) = server.greet().await?;
+                let mut answer = answer.limited(LIST_BYTES_MAX, what);
+                let abilities = advertisement::read(&mut answer, self.url(), see).await?;
+                answer.finish().await?;
+                let known = Arc::new(Known { abilities, to });
+                *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(known.clone());
+                Ok(Talk::Http(server, known))
+            }
+            Server::Ssh(server) => {
+                let mut conversation = server.open().await?;
+                let mut answer = conversation.incoming().limited(LIST_BYTES_MAX, what);
+                let read = advertisement::read(&mut answer, self.url(), see).await;
+                drop(answer);
+                let abilities = read.map_err(|error| conversation.refusal(error))?;
+                Ok(Talk::Ssh(Box::new(conversation), abilities))
+            }
+        }
+    }
+
+    /// The server may have moved or changed: it is asked again what it can do.
+    fn forget_if(&self, failed: bool) {
+        if failed {
+            *self.known.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
     }
 
     fn protocol(&self, why: String) -> Error {
-        Error::Protocol { url: self.url.clone(), why }
+        Error::Protocol { url: self.url().to_owned(), why }
     }
+}
 
-    /// Asks once what the server can do.
-    async fn abilities(&self) -> Result<Arc<Abilities>, Error> {
-        if let Some(known) = self.abilities.lock().unwrap_or_else(PoisonError::into_inner).clone() {
-            return Ok(known);
-        }
-        let tail = "/info/refs?service=git-upload-pack";
-        let answer = self.send(self.client.get(format!("{}{tail}", self.url))).await?;
-        let base = answer.url().as_str().strip_suffix(tail).map(str::to_owned);
-        let base = base.ok_or_else(|| self.protocol("redirected to something that is not a repository".into()))?;
-        self.check_media(&answer, "-advertisement")?;
-        let body = self.limited(answer).await?;
-        let mut abilities = Abilities { post: format!("{base}/git-upload-pack"), shallow: false, object_format: false };
-        let mut version = 0;
-        for packet in packet::all(&body).map_err(|why| self.protocol(why))? {
-            self.refused(&packet)?;
-            match packet.line().split_once('=').unwrap_or((packet.line(), "")) {
-                ("version 2", _) => version = 2,
-                ("fetch", features) => abilities.shallow = features.split(' ').any(|f| f == "shallow"),
-                ("object-format", "sha1") => abilities.object_format = true,
-                ("object-format", other) => {
-                    return Err(self.protocol(format!("its objects are named by {other}; only sha1 is supported")));
-                }
-                _ => {}
-            }
-        }
-        if version != 2 {
-            return Err(
-                self.protocol("the server does not speak git protocol version 2 (git 2.18 and later do)".into())
-            );
-        }
-        let abilities = Arc::new(abilities);
-        *self.abilities.lock().unwrap_or_else(PoisonError::into_inner) = Some(abilities.clone());
-        Ok(abilities)
-    }
+/// Why there is no pack.
+enum Refusal {
+    /// The server does not give this commit.
+    NoSuchCommit,
+    Other(Error),
+}
 
-    async fn post(&self, abilities: &Abilities, body: Writer) -> Result<reqwest::Response, Error> {
-        let request = self
-            .client
-            .post(&abilities.post)
-            .header("content-type", format!("{MEDIA}-request"))
-            .header("accept", format!("{MEDIA}-result"))
-            .body(body.0);
-        let answer = self.send(request).await.and_then(|answer| {
-            self.check_media(&answer, "-result")?;
-            Ok(answer)
-        });
-        if answer.is_err() {
-            // The server may have moved or changed: ask again next time.
-            *self.abilities.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        }
-        answer
-    }
-
-    async fn send(&self, mut request: reqwest::RequestBuilder) -> Result<reqwest::Response, Error> {
-        if let Some(authorization) = &self.authorization {
-            request = request.header(reqwest::header::AUTHORIZATION, authorization.clone());
-        }
-        let answer = request.header("git-protocol", "version=2").send().await;
-        let answer = answer.map_err(|e| http::failure(&self.url, &e))?;
-        let (url, status) = (self.url.clone(), answer.status().as_u16());
-        match status {
-            200 => Ok(answer),
-            300..=399 => {
-                let to = answer.headers().get("location").and_then(|l| l.to_str().ok());
-                let to = to.and_then(|to| answer.url().join(to).ok()).map_or_else(|| "elsewhere".into(), shown);
-                Err(Error::Redirected { url, to })
-            }
-            401 | 403 => Err(Error::Refused { url, status }),
-            404 | 410 => Err(Error::RepositoryNotFound { url, status }),
-            _ => Err(Error::Http { url, status }),
-        }
-    }
-
-    fn check_media(&self, answer: &reqwest::Response, suffix: &str) -> Result<(), Error> {
-        let media = answer.headers().get("content-type").and_then(|v| v.to_str().ok()).unwrap_or_default();
-        if media == format!("{MEDIA}{suffix}") {
-            return Ok(());
-        }
-        Err(self.protocol(format!("this is not a git server (it answered {:?})", cut(media))))
-    }
-
-    async fn limited(&self, answer: reqwest::Response) -> Result<Vec<u8>, Error> {
-        let mut body = Vec::new();
-        let mut stream = answer.bytes_stream();
-        while let Some(chunk) = stream.next().await {
-            body.extend_from_slice(&chunk.map_err(|e| http::failure(&self.url, &e))?);
-            if body.len() > ANSWER_BYTES_MAX {
-                return Err(self.too_large("what the server says of itself", ANSWER_BYTES_MAX));
-            }
-        }
-        Ok(body)
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
     }
 }
 
 fn command(name: &str, abilities: &Abilities) -> Writer {
-    let mut body = Writer::default();
-    body.line(&format!("command={name}"));
+    let mut question = Writer::default();
+    question.line(&format!("command={name}"));
     if abilities.object_format {
-        body.line("object-format=sha1");
+        question.line("object-format=sha1");
     }
-    body.delimiter();
-    body
+    question.delimiter();
+    question
 }
 
-/// The URL as it may be printed, and the user information that was in it.
-fn parse_url(text: &str) -> Result<(String, Option<Credentials>), Error> {
-    // What cannot be parsed may still hold a password or a token: only what is after the last `@` and before a query is
-    // repeated.
-    let shown = text.rsplit('@').next().unwrap_or(text).split(['?', '#']).next().map(cut).unwrap_or_default();
-    let fail = |why: &str| Error::UnsupportedUrl { url: shown.clone(), why: why.to_owned() };
-    if text.len() > URL_BYTES_MAX {
-        return Err(fail(&format!("it has {} bytes, and {URL_BYTES_MAX} are the most", text.len())));
+/// The objects of a commit, in version 2.
+fn fetch(sha: &str, tips: &[String], abilities: &Abilities) -> Writer {
+    let mut question = command("fetch", abilities);
+    question.line("thin-pack").line("ofs-delta").line("no-progress").line("deepen 1");
+    for tip in tips {
+        question.line(&format!("shallow {tip}"));
     }
-    let scp_like = !text.contains("://") && text.contains(':');
-    let mut url = match reqwest::Url::parse(text) {
-        _ if scp_like || text.starts_with("ssh://") => return Err(fail("git over ssh is not supported yet")),
-        Ok(url) if matches!(url.scheme(), "http" | "https") => url,
-        Ok(url) if url.scheme() == "file" => return Err(fail("file:// would read the hub's own disk")),
-        Ok(url) => return Err(fail(&format!("the scheme {} is not supported", url.scheme()))),
-        Err(e) => return Err(fail(&format!("not a URL: {e}"))),
-    };
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(fail("a repository URL has no query and no fragment"));
+    question.line(&format!("want {sha}"));
+    for tip in tips {
+        question.line(&format!("have {tip}"));
     }
-    let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-    let credentials = (!url.username().is_empty()).then(|| Credentials::Basic {
-        username: decode(url.username()),
-        password: decode(url.password().unwrap_or_default()),
-    });
-    // Both fail only for URLs without a host, which http URLs have.
-    let cleared = url.set_username("").and_then(|()| url.set_password(None));
-    cleared.map_err(|()| fail("the URL has no host"))?;
-    Ok((url.as_str().trim_end_matches('/').to_owned(), credentials))
+    question.line("done").flush();
+    question
 }
 
-/// A URL without user information, query and fragment.
-fn shown(mut url: reqwest::Url) -> String {
-    url.set_query(None);
-    url.set_fragment(None);
-    // Both fail for URLs that cannot have any.
-    let _ = url.set_username("").and_then(|()| url.set_password(None));
-    cut(url.as_str())
+/// The objects of a commit, in versions 0 and 1. Nothing is negotiated, so that the answer has one line before the pack.
+fn old_fetch(sha: &str, tips: &[String], abilities: &Abilities) -> Writer {
+    let mut question = Writer::default();
+    let words: Vec<&str> = abilities.side_band.into_iter().chain(abilities.savings.iter().copied()).collect();
+    question.line(format!("want {sha} {}", words.join(" ")).trim_end());
+    if abilities.shallow {
+        for tip in tips {
+            question.line(&format!("shallow {tip}"));
+        }
+        question.line("deepen 1");
+    }
+    question.flush();
+    for tip in tips {
+        question.line(&format!("have {tip}"));
+    }
+    question.line("done");
+    question
 }
 
-/// Somebody else's words, as far as they are worth repeating.
-fn cut(text: &str) -> String {
-    text.chars().take(WORDS_MAX).collect()
+/// Copies a pack that comes in packets with messages beside it. `begun`: nothing announces it, as in versions 0 and 1.
+async fn side_band_pack(
+    url: &str,
+    answer: &mut Incoming<'_>,
+    mut begun: bool,
+    write: &mut impl FnMut(&[u8]) -> Result<(), Error>,
+) -> Result<(), Refusal> {
+    let mut some = false;
+    while let Some(packet) = answer.packet().await? {
+        match packet {
+            Packet::Data([1, data @ ..]) if begun => {
+                some = true;
+                write(data)?;
+            }
+            Packet::Data([3, data @ ..]) if begun => return Err(server_refusal(url, data)),
+            Packet::Data(data) if data.starts_with(b"ERR ") => return Err(server_refusal(url, &data[4..])),
+            Packet::Data(_) if !begun => begun = packet.line() == "packfile",
+            // Older versions end the list of commits without history like this too.
+            Packet::Flush if some => break,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Copies a pack that comes as it is, after the lines that are said before it.
+async fn raw_pack(
+    url: &str,
+    answer: &mut Incoming<'_>,
+    write: &mut impl FnMut(&[u8]) -> Result<(), Error>,
+) -> Result<(), Refusal> {
+    while !answer.at_raw_pack().await? {
+        match answer.packet().await? {
+            Some(Packet::Data(data)) if data.starts_with(b"ERR ") => return Err(server_refusal(url, &data[4..])),
+            Some(_) => {}
+            None => return Ok(()),
+        }
+    }
+    while let Some(data) = answer.raw().await? {
+        write(data)?;
+    }
+    Ok(())
+}
+
+/// The server's own words.
+fn server_refusal(url: &str, data: &[u8]) -> Refusal {
+    let text = words(&String::from_utf8_lossy(data));
+    // What git says, what other servers say, and what JGit says (Gerrit).
+    let unknown = text.contains("not our ref") || text.contains("unadvertised object");
+    if unknown || (text.starts_with("want ") && text.ends_with(" not valid")) {
+        return Refusal::NoSuchCommit;
+    }
+    Refusal::Other(Error::Protocol { url: url.to_owned(), why: format!("the server says: {text}") })
+}
+
+/// Refuses a packet in which the server says that something is wrong.
+pub(super) fn refused(url: &str, packet: &Packet<'_>) -> Result<(), Error> {
+    let Packet::Data([b'E', b'R', b'R', b' ', data @ ..]) = packet else { return Ok(()) };
+    let text = words(&String::from_utf8_lossy(data));
+    Err(Error::Protocol { url: url.to_owned(), why: format!("the server says: {text}") })
 }
 
 #[cfg(test)]

@@ -3,7 +3,10 @@ use super::*;
 static GO_ON: AtomicBool = AtomicBool::new(false);
 
 fn excludes(ignore: &Ignore, path: &str, directory: bool) -> bool {
-    ignore.decide(path, directory, &mut Work::new("http://x", &GO_ON)).unwrap().unwrap_or(false)
+    ignore
+        .decide(path, directory, &mut Work::new("http://x", &GO_ON, STEPS_MAX))
+        .unwrap()
+        .is_some_and(|hit| hit.excludes)
 }
 
 #[test]
@@ -83,7 +86,7 @@ fn patterns_have_limits_that_say_where_they_are() {
 #[test]
 fn comparing_takes_pattern_times_name_steps_and_ends() {
     let steps = |pattern: &str, name: &str| {
-        let mut work = Work::new("http://x", &GO_ON);
+        let mut work = Work::new("http://x", &GO_ON, STEPS_MAX);
         Ignore::parse(pattern, "ignore").unwrap().decide(name, false, &mut work).unwrap();
         usize::try_from(STEPS_MAX - work.left).unwrap()
     };
@@ -98,7 +101,7 @@ fn comparing_takes_pattern_times_name_steps_and_ends() {
     assert!((255 * 4_000..257 * 4_100).contains(&steps(&unclosed, &name)), "{}", steps(&unclosed, &name));
 
     let ignore = Ignore::parse(&format!("{}\n", "*a".repeat(2_000)).repeat(60), "ignore").unwrap();
-    let mut work = Work { left: 1_000_000, ..Work::new("http://x", &GO_ON) };
+    let mut work = Work::new("http://x", &GO_ON, 1_000_000);
     let error = (0..1_000).find_map(|_| ignore.decide(&name, false, &mut work).err()).unwrap().to_string();
     let expect =
         "http://x: comparing its files with its ignore patterns takes so many steps that it exceeds the limit of ";
@@ -109,6 +112,6 @@ fn comparing_takes_pattern_times_name_steps_and_ends() {
 fn comparing_stops_between_two_patterns() {
     let stop = AtomicBool::new(true);
     let ignore = Ignore::parse("a\nb", "ignore").unwrap();
-    let stopped = ignore.decide("c", false, &mut Work::new("http://x", &stop));
+    let stopped = ignore.decide("c", false, &mut Work::new("http://x", &stop, STEPS_MAX));
     assert!(matches!(stopped, Err(Error::Stopped)));
 }

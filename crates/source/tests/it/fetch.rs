@@ -3,8 +3,9 @@
 use std::os::unix::fs::symlink;
 
 use model::tree::{Entry, TreeError};
-use source::{Cache, Commit, Error, GitReference, GitSource, GitSpec};
+use source::{Cache, Class, Commit, Error, GitReference, GitSource, GitSpec};
 
+use crate::backend::Backend;
 use crate::world::{World, paths, text};
 
 #[tokio::test]
@@ -111,6 +112,58 @@ async fn a_force_push_and_a_removed_commit() {
 }
 
 #[tokio::test]
+async fn the_id_of_an_annotated_tag_stands_for_its_commit_and_is_transferred_once() {
+    let world = World::new().await;
+    world.write("a.yaml", "1");
+    let sha = world.commit();
+    world.git(&["tag", "-a", "v1", "-m", "annotated"]);
+    world.git(&["tag", "-a", "v2", "-m", "of a tag", "v1"]);
+    for tag in ["v1", "v2"] {
+        let id = world.git(&["rev-parse", tag]);
+        let source = world.source(GitReference::Commit(id.clone()));
+        let (asked, artifact) = world.fetch(&source).await.unwrap();
+        assert_eq!((asked.sha, artifact.revision()), (id.clone(), format!("sha1:{sha}").as_str()));
+        // From now on it is known what the tag names, so that a poll finds what is there.
+        assert_eq!(source.resolve().await.unwrap().revision(), artifact.revision());
+        let before = world.server.sent_bytes();
+        let again = world.source(GitReference::Commit(id));
+        assert_eq!(world.fetch(&again).await.unwrap().1.revision(), artifact.revision(), "after a restart");
+        assert_eq!(again.resolve().await.unwrap().sha, sha);
+        assert_eq!(world.server.sent_bytes(), before);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_commit_is_said_and_transferred_once() {
+    let world = World::new().await;
+    world.write("a.yaml", "1");
+    world.commit();
+    for (name, kind) in [("HEAD^{tree}", "tree"), ("HEAD:a.yaml", "blob")] {
+        let id = world.git(&["rev-parse", name]);
+        let error = world.fetch(&world.source(GitReference::Commit(id.clone()))).await.unwrap_err();
+        let url = world.server.url("shop");
+        assert_eq!(
+            error.to_string(),
+            format!("{url}: {id} names a {kind}, not a commit; name a commit, or a tag of one")
+        );
+        assert_eq!(error.class(), Class::AwaitChange);
+    }
+}
+
+#[tokio::test]
+async fn what_arrives_damaged_is_not_asked_for_twice_at_once() {
+    let world = World::new().await;
+    world.write("a.yaml", "1");
+    world.commit();
+    let backend = Backend::new(world.repo()).damaging();
+    let spec = GitSpec::new(crate::backend::url(backend.start().await), GitReference::Default);
+    let error = world.fetch(&GitSource::new(&world.http, spec).unwrap()).await.unwrap_err();
+    assert!(matches!(error, Error::BadObjects { .. }), "{error}");
+    // What it can do, its references, and one pack.
+    assert_eq!(backend.requests.load(std::sync::atomic::Ordering::SeqCst), 3);
+}
+
+#[tokio::test]
 async fn the_cache_may_go_at_any_time() {
     let world = World::new().await;
     world.write("a.yaml", "1");
@@ -204,6 +257,88 @@ async fn sourceignore_files_and_the_defaults_leave_files_out() {
     let (_, artifact) = world.fetch(&world.main()).await.unwrap();
     let expect = [".sourceignore", "a.yaml", "app/.sourceignore", "app/b.yaml", "app/keep.txt", "x.png"];
     assert_eq!(paths(&artifact), expect);
+}
+
+#[tokio::test]
+async fn what_was_left_out_is_named_with_the_pattern_that_lets_it_in() {
+    let world = World::new().await;
+    for path in ["a.yaml", "logo.png", ".github/w.yaml", "app/notes.txt", "docs/guide.md", "docs/more.md"] {
+        world.write(path, "x");
+    }
+    world.write("app/.sourceignore", "*.txt\n");
+    world.commit();
+    let mut spec = GitSpec::new(world.server.url("shop"), GitReference::Default);
+    spec.ignore = Some("docs/\n".into());
+    let (_, artifact) = world.fetch(&GitSource::new(&world.http, spec.clone()).unwrap()).await.unwrap();
+    let tree = artifact.tree("").unwrap();
+    let field = "spec.source.gitRepository.ignore";
+    for (path, names, why) in [
+        ("logo.png", "logo.png", format!("by the default pattern \"*.png\"; add \"!*.png\" to {field}")),
+        (".github/w.yaml", ".github", format!("by the default pattern \".github/\"; add \"!.github/\" to {field}")),
+        ("app/notes.txt", "app/notes.txt", "by the pattern \"*.txt\" of app/.sourceignore; change it there".to_owned()),
+        ("docs/guide.md", "docs", format!("by the pattern \"docs/\" of {field}; change it there")),
+    ] {
+        let error = tree.read(path).unwrap_err().to_string();
+        assert_eq!(error, format!("{names} is in the repository and left out of its artifact: {why}"));
+    }
+    assert!(matches!(tree.read("none.png"), Err(TreeError::NotFound { .. })));
+    // The advice works.
+    spec.ignore = Some("docs/\n!*.png\n!.github/\n".into());
+    let (_, artifact) = world.fetch(&GitSource::new(&world.http, spec).unwrap()).await.unwrap();
+    assert_eq!(paths(&artifact), [".github/w.yaml", "a.yaml", "app/.sourceignore", "logo.png"]);
+    assert_eq!(text(&artifact, "logo.png"), "x");
+}
+
+#[tokio::test]
+async fn a_file_that_is_left_out_from_now_on_is_known_at_once() {
+    let world = World::new().await;
+    world.write("a.yaml", "1");
+    world.commit();
+    let source = world.main();
+    let (_, before) = world.fetch(&source).await.unwrap();
+    assert!(matches!(before.tree("").unwrap().read("logo.png"), Err(TreeError::NotFound { .. })));
+    world.write("logo.png", "x");
+    world.commit();
+    let (_, after) = world.fetch(&source).await.unwrap();
+    assert!(matches!(after.tree("").unwrap().read("logo.png"), Err(TreeError::LeftOut { .. })));
+    // What a rendering is remembered by, errors too.
+    assert_ne!(before.digest(), after.digest());
+    world.write("logo.png", "y");
+    world.commit();
+    assert_eq!(world.fetch(&source).await.unwrap().1.digest(), after.digest());
+}
+
+#[tokio::test]
+async fn more_left_out_files_than_anybody_names_are_not_all_remembered() {
+    let world = World::new().await;
+    world.write("z.yaml", "1");
+    for n in 0..3_000 {
+        world.write(&format!("pictures-of-everything/{n:06}.png"), "x");
+    }
+    world.commit();
+    let (_, artifact) = world.fetch(&world.main()).await.unwrap();
+    let tree = artifact.tree("").unwrap();
+    let known =
+        |n: u32| matches!(tree.read(&format!("pictures-of-everything/{n:06}.png")), Err(TreeError::LeftOut { .. }));
+    assert!(known(0) && known(1_000) && !known(2_999));
+    assert_eq!(paths(&artifact), ["z.yaml"]);
+}
+
+#[tokio::test]
+async fn a_pointer_of_git_lfs_is_named_when_it_is_used() {
+    let world = World::new().await;
+    let pointer = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 12345\n", "a".repeat(64));
+    world.write("model.bin", &pointer);
+    world.write("a.yaml", "1");
+    world.write("about-lfs.txt", "version https://git-lfs.github.com/spec/v1\nis what a pointer begins with\n");
+    world.write("long.txt", format!("{pointer}{}", "x".repeat(1024)));
+    world.commit();
+    let (_, artifact) = world.fetch(&world.main()).await.unwrap();
+    let tree = artifact.tree("").unwrap();
+    let error = tree.read("model.bin").unwrap_err();
+    assert_eq!(error, TreeError::LfsPointer { path: "model.bin".into() });
+    assert!(error.to_string().contains("git lfs untrack"), "{error}");
+    assert!(["a.yaml", "about-lfs.txt", "long.txt"].iter().all(|path| tree.read(path).is_ok()));
 }
 
 #[tokio::test]

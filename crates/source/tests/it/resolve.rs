@@ -89,8 +89,7 @@ async fn says_what_is_wrong_with_the_server() {
 async fn refuses_urls_that_it_does_not_serve_without_their_secrets() {
     let world = World::new().await;
     for (url, why) in [
-        ("git@github.com:a/b.git", "git over ssh is not supported yet"),
-        ("ssh://git@github.com/a/b", "git over ssh is not supported yet"),
+        ("git@github.com:a/b.git", "write it as ssh://git@github.com/a/b.git"),
         ("file:///etc", "file:// would read the hub's own disk"),
         ("ftp://me:secret@host/x", "the scheme ftp is not supported"),
         ("https://me:secret@host/x?token=1", "a repository URL has no query and no fragment"),
@@ -104,6 +103,13 @@ async fn refuses_urls_that_it_does_not_serve_without_their_secrets() {
     }
     let credentials = Credentials::Basic { username: "me".into(), password: "secret".into() };
     assert!(!format!("{credentials:?}").contains("secret"));
+    for credentials in [None, Some(credentials)] {
+        let mut spec = GitSpec::new("ssh://git@github.com/a/b", GitReference::Default);
+        spec.credentials = credentials;
+        let error = GitSource::new(&world.http, spec).err().unwrap().to_string();
+        let why = "git over ssh needs a private key and the server's in the Secret of secretRef: `identity` and `known_hosts` are missing";
+        assert_eq!(error, format!("ssh://git@github.com/a/b: {why}"));
+    }
 }
 
 #[tokio::test]

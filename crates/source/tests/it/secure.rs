@@ -10,6 +10,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
+use crate::backend::{Backend, request};
 use crate::world::World;
 
 /// TLS in front of the plain server; returns its address and the CA.
@@ -152,77 +153,12 @@ async fn recorded(answer: String) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
     (address, heard)
 }
 
-/// One request: its head and its body.
-async fn request(stream: &mut TcpStream) -> (String, Vec<u8>) {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.unwrap());
-    }
-    let head = String::from_utf8(head).unwrap();
-    let header = |name: &str| {
-        let found = head.lines().find(|line| line.to_lowercase().starts_with(&format!("{name}:")));
-        found.map(|line| line[name.len() + 1..].trim().to_owned())
-    };
-    let mut body = vec![0; header("content-length").map_or(0, |n| n.parse().unwrap())];
-    stream.read_exact(&mut body).await.unwrap();
-    (head, body)
-}
-
-/// The real `git http-backend` for the repositories below a directory, for requests with this `Authorization`.
-async fn backend(root: std::path::PathBuf, authorization: &'static str) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let root = root.clone();
-            tokio::spawn(async move {
-                let (head, body) = request(&mut stream).await;
-                let answer = match head.lines().any(|line| line == format!("authorization: {authorization}")) {
-                    true => cgi(&root, &head, body),
-                    false => b"HTTP/1.1 401 Unauthorized\r\nwww-authenticate: Basic realm=\"git\"\r\n\r\n".to_vec(),
-                };
-                stream.write_all(&answer).await.unwrap();
-            });
-        }
-    });
-    address
-}
-
-/// What the backend says to one request, to the end of the connection.
-fn cgi(root: &std::path::Path, head: &str, body: Vec<u8>) -> Vec<u8> {
-    let mut line = head.lines().next().unwrap().split(' ');
-    let (method, target) = (line.next().unwrap(), line.next().unwrap());
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let mut child = std::process::Command::new("git")
-        .arg("http-backend")
-        .env("GIT_PROJECT_ROOT", root)
-        .env("GIT_HTTP_EXPORT_ALL", "1")
-        .env("GIT_PROTOCOL", "version=2")
-        .env("REQUEST_METHOD", method)
-        .env("PATH_INFO", path)
-        .env("QUERY_STRING", query)
-        .env("CONTENT_TYPE", "application/x-git-upload-pack-request")
-        .env("CONTENT_LENGTH", body.len().to_string())
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    std::io::Write::write_all(&mut child.stdin.take().unwrap(), &body).unwrap();
-    let said = child.wait_with_output().unwrap().stdout;
-    // A CGI program says how it went in a header of its own; without one it went well.
-    let status = match std::str::from_utf8(&said).ok().and_then(|t| t.strip_prefix("Status: ")?.lines().next()) {
-        Some(status) => status.to_owned(),
-        None => "200 OK".to_owned(),
-    };
-    [format!("HTTP/1.1 {status}\r\nconnection: close\r\n").into_bytes(), said].concat()
-}
-
 #[tokio::test]
 async fn a_private_repository_of_git_itself_is_fetched_with_a_password_and_refused_with_a_wrong_one() {
     let world = World::new().await;
     world.write("a.yaml", "1");
     let sha = world.commit();
-    let address = backend(world.repo(), "Basic bWU6cEBzcw==").await;
+    let address = Backend::new(world.repo()).guarded("Basic bWU6cEBzcw==").start().await;
     let source = |password: &str| {
         let mut spec = GitSpec::new(format!("http://{address}/.git"), GitReference::Branch("main".into()));
         spec.credentials = Some(Credentials::Basic { username: "me".into(), password: password.into() });

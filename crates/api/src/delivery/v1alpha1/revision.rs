@@ -27,6 +27,9 @@ pub struct Artifact {
     /// Files that were left out, in `.gitignore` syntax.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ignore: Option<String>,
+    /// The files of submodules are in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub submodules: bool,
 }
 
 impl Artifact {
@@ -39,6 +42,7 @@ impl Artifact {
 /// What a unit is rendered from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[allow(clippy::large_enum_variant, reason = "nearly all revisions have the largest variant, and each has one")]
 pub enum Inputs {
     /// A fetched tree and how to render it.
     Artifact(ArtifactInputs),

@@ -61,6 +61,11 @@ pub enum WaitingCause {
     Handover,
     /// What other units have in it, or of it, goes first.
     Occupied,
+    /// It would be deleted, and it cannot be seen whether others have something in it, or of it. The detail says why.
+    Unseen,
+    /// The unit no longer has it, and others have something in it, or of it: it is let go instead of deleted. The detail
+    /// names what they have.
+    Inhabited,
     /// The unit no longer has it, and does not prune.
     NotPruned,
     /// The unit no longer has it, and let go of it instead of deleting it, since it is not what was recorded as ours. Said

@@ -53,7 +53,7 @@ pub struct Source {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GitRepository {
-    /// `http://` or `https://`.
+    /// `https://`, `http://` or `ssh://`.
     pub url: String,
     /// How often it is polled, such as `1m30s`.
     #[serde(default)]
@@ -61,7 +61,8 @@ pub struct GitRepository {
     /// What is checked out; branch `master` when absent, as in Flux.
     #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
     pub reference: Option<GitRef>,
-    /// A Secret, in the same namespace, with `username` and `password`, or `bearerToken`, and `caFile`.
+    /// A Secret, in the same namespace, with `username` and `password`, or `bearerToken`, and `ca.crt`; for ssh with `identity`
+    /// and `known_hosts`, and `password` for the passphrase.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_ref: Option<SecretRef>,
     /// Longest time for one fetch, 60s when absent.
@@ -73,6 +74,9 @@ pub struct GitRepository {
     /// Fetch nothing more.
     #[serde(default)]
     pub suspend: bool,
+    /// Fetch submodules too; otherwise each is an empty directory.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recurse_submodules: bool,
     /// Published fields that nothing reads yet; they are reported as not honoured.
     #[serde(flatten)]
     pub other: BTreeMap<String, Value>,

@@ -1,0 +1,102 @@
+//! Looking into Namespaces and definitions that would be deleted. Who counts as a stranger there is decided by
+//! [`plan::inhabitant`].
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use client::{Class, Resource, Selection, Served, Verb};
+use futures::StreamExt as _;
+use model::HashedKey;
+use plan::inhabitant::{self, Inhabitants, Inside};
+use tokio::time::Instant;
+
+use crate::error::Error;
+use crate::limit;
+
+use super::Pass;
+
+/// Who lived in a container, and when it was looked into.
+#[derive(Clone, Debug)]
+pub(crate) struct Look {
+    at: Instant,
+    pub(super) inhabitants: Inhabitants,
+}
+
+impl Look {
+    /// Is it young enough to plan with?
+    pub(super) fn is_known(&self) -> bool {
+        self.at.elapsed() < limit::LOOK_KEPT
+    }
+
+    /// Is it young enough to delete what was looked into?
+    pub(super) fn is_fresh(&self) -> bool {
+        self.at.elapsed() < limit::LOOK_FRESH
+    }
+}
+
+impl Pass {
+    /// Looks into containers, and remembers for a while who lives there.
+    pub(super) async fn look_into(&mut self, containers: &[Arc<HashedKey>]) -> Result<(), Error> {
+        for key in containers {
+            let inhabitants = match self.inhabitants(key).await {
+                Ok(inhabitants) => inhabitants,
+                Err(e) if e.class() == Class::Unreachable => return Err(e),
+                Err(e) => Inhabitants::unseen(&e.to_string()),
+            };
+            self.unit.past.looks.insert(Arc::clone(key), Look { at: Instant::now(), inhabitants });
+        }
+        Ok(())
+    }
+
+    async fn inhabitants(&self, container: &Arc<HashedKey>) -> Result<Inhabitants, Error> {
+        let connection = &self.connection;
+        let served = Served::discover(&connection.api).await?;
+        let is_namespace = container.kind == "Namespace";
+        if let Some((version, why)) = served.failed.first_key_value().filter(|_| is_namespace) {
+            return Ok(Inhabitants::unseen(&format!("{version} does not answer: {why}")));
+        }
+        let kinds: Vec<Arc<Resource>> =
+            served.kinds.iter().filter(|kind| is_inside(container, kind)).cloned().collect();
+        let namespaced: BTreeSet<(&str, &str)> = served
+            .kinds
+            .iter()
+            .filter(|kind| kind.namespaced)
+            .map(|kind| (kind.group.as_str(), kind.kind.as_str()))
+            .collect();
+        let namespace = if is_namespace { container.name.as_str() } else { "" };
+        let (hub, namespaced) = (&connection.ctx.hub, &namespaced);
+        let list = |kind: Arc<Resource>| async move {
+            let read = |object| {
+                let is_namespaced = |group: &str, kind: &str| namespaced.contains(&(group, kind));
+                Some(Inside::read(&kind.group, &kind.kind, &object, hub, is_namespaced))
+            };
+            match connection.api.list_as(&kind, namespace, &Selection::metadata(), read).await {
+                Ok(listed) => Ok(listed.items),
+                Err(e) if e.is_gone() => Ok(Vec::new()),
+                Err(e) => Err(e),
+            }
+        };
+        let lanes = self.lanes(kinds.len());
+        let mut lists = futures::stream::iter(kinds.into_iter().map(list)).buffered(lanes.width);
+        let mut inside = Vec::new();
+        while let Some(listed) = lists.next().await {
+            inside.extend(listed?);
+            if inside.len() > limit::INSIDE_MAX {
+                return Ok(Inhabitants::unseen(&format!("it has more than {} objects", limit::INSIDE_MAX)));
+            }
+        }
+        Ok(inhabitant::inhabitants(&connection.view().claims, &self.unit.inventory, &inside))
+    }
+}
+
+/// Are objects of a kind in a container, so that they go with it? Kinds whose objects cannot be deleted are shown and not
+/// kept, such as measurements of pods.
+fn is_inside(container: &HashedKey, kind: &Resource) -> bool {
+    let is_kept = kind.can(Verb::List) && kind.can(Verb::Delete);
+    let is_in = match container.name.split_once('.') {
+        _ if container.kind == "Namespace" => kind.namespaced,
+        Some((plural, group)) => kind.plural == plural && kind.group == group,
+        None => false,
+    };
+    is_kept && is_in
+}

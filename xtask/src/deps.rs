@@ -22,7 +22,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("pki", &["model"]),
     ("store", &[]),
     ("component", &[]),
-    ("render", &["model", "api", "kinds", "apimachinery"]),
+    ("render", &["model", "api", "kinds"]),
     ("interpret", &["model"]),
     ("place", &["model"]),
     ("plan", &["model", "api", "kinds", "interpret", "place"]),

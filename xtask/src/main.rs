@@ -7,6 +7,7 @@ mod ci;
 mod codegen;
 mod deps;
 mod e2e;
+mod kustomize;
 mod process;
 mod real;
 mod syntax;
@@ -32,6 +33,7 @@ const COMMANDS: &[(&str, &str, Run)] = &[
     ("bless", "accept what golden tests see now; review the diff", bless::run),
     ("tools", "install the pinned real components into a cache outside the clone", tools::run),
     ("e2e", "play the demo's scenes with the real kubectl, git and Kubernetes", e2e::run),
+    ("kustomize", "build trees with kubectl kustomize and with crate render, and compare", kustomize::run),
     ("bench", "measure; see docs/benchmarks.md", bench::run),
 ];
 

@@ -30,6 +30,10 @@ pub enum RenderError {
         "{location}: not a Kubernetes object: {why}; move files that are not manifests elsewhere, or list them in spec.ignore"
     )]
     NotAnObject { location: Location, why: String },
+    #[error(
+        "{location} is encrypted with SOPS, which is not decrypted here; leave it out by spec.source.gitRepository.ignore, and bring the Secret to the members by other means"
+    )]
+    Encrypted { location: Location },
     #[error("{file}: {field}: {why}")]
     Field { file: String, field: String, why: String },
     #[error("{}: not supported yet; remove these fields or render before committing", list(.0))]

@@ -22,6 +22,9 @@ const READ_STEPS: usize = 12;
 /// Names of kustomization files, in the order in which they are looked for.
 const KUSTOMIZATION_FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
+/// How a text is read: its documents, and the work of it.
+type Parse = fn(&str) -> (Result<Vec<Value>, YamlError>, usize);
+
 /// The files of one rendering.
 pub(crate) struct Files<'a> {
     tree: &'a FileTree,
@@ -79,12 +82,26 @@ impl<'a> Files<'a> {
         let documents = documents.map_err(|e| RenderError::Yaml { file: path.to_owned(), why: e.to_string() })?;
         let mut out = Vec::new();
         for (number, document) in documents.into_iter().enumerate() {
-            self.budget.spend_made(object::weight(&document))?;
-            add_objects(document, Location { file: path.to_owned(), document: number + 1 }, &mut out)?;
-            // Each object has the path.
-            self.budget.spend_made(path.len())?;
+            self.add_objects(document, Location { file: path.to_owned(), document: number + 1 }, &mut out)?;
         }
         Ok(out)
+    }
+
+    /// Every object of a text that stands at a place of a file.
+    pub(crate) fn objects_in(&self, text: &str, location: &Location) -> Result<Vec<Object>, RenderError> {
+        let documents = self.documents(text)?;
+        let documents = documents.map_err(|e| RenderError::Yaml { file: location.to_string(), why: e.to_string() })?;
+        let mut out = Vec::new();
+        for document in documents {
+            self.add_objects(document, location.clone(), &mut out)?;
+        }
+        Ok(out)
+    }
+
+    fn add_objects(&self, document: Value, location: Location, out: &mut Vec<Object>) -> Result<(), RenderError> {
+        // Each object has the path.
+        self.budget.spend_made(object::weight(&document) + location.file.len())?;
+        add_objects(document, location, out)
     }
 
     /// The documents of a text.
@@ -92,15 +109,40 @@ impl<'a> Files<'a> {
     /// # Errors
     /// The budget is spent. What is wrong with the text is inside.
     pub(crate) fn documents(&self, text: &str) -> Result<Result<Vec<Value>, YamlError>, RenderError> {
-        let (documents, work) = model::yaml::manifests_and_work(text);
+        self.read(text, model::yaml::manifests_and_work)
+    }
+
+    /// The one value of a text.
+    ///
+    /// # Errors
+    /// The budget is spent. What is wrong with the text is inside.
+    pub(crate) fn value(&self, text: &str) -> Result<Result<Value, YamlError>, RenderError> {
+        let one = |text: &str| {
+            let (value, work) = model::yaml::parse_and_work(text);
+            (value.map(|value| vec![value]), work)
+        };
+        Ok(self.read(text, one)?.map(|mut values| values.pop().unwrap_or_default()))
+    }
+
+    fn read(&self, text: &str, parse: Parse) -> Result<Result<Vec<Value>, YamlError>, RenderError> {
+        let (documents, work) = parse(text);
         self.budget.spend(work.saturating_mul(READ_STEPS))?;
-        Ok(documents)
+        let Ok(mut documents) = documents else { return Ok(documents) };
+        // A block of text that ends with the file has no last line feed when the file has none.
+        let block = !text.is_empty() && !text.ends_with('\n') && text.contains(['|', '>']);
+        if let Some(last) = documents.last_mut().filter(|_| block) {
+            let (marked, work) = parse(&format!("{text}{END}"));
+            self.budget.spend(work.saturating_mul(READ_STEPS))?;
+            if let Some(marked) = marked.ok().as_ref().and_then(|documents| documents.last()) {
+                remove_added_line_feed(last, marked);
+            }
+        }
+        Ok(Ok(documents))
     }
 
     /// The one document of a file; `asked_by` says which field names it.
     pub(crate) fn document(&self, path: &str, asked_by: &str) -> Result<Value, RenderError> {
-        let (document, work) = model::yaml::parse_and_work(&self.text(path, asked_by)?);
-        self.budget.spend(work.saturating_mul(READ_STEPS))?;
+        let document = self.value(&self.text(path, asked_by)?)?;
         document.map_err(|e| RenderError::Yaml { file: path.to_owned(), why: e.to_string() })
     }
 
@@ -123,6 +165,34 @@ impl<'a> Files<'a> {
     }
 }
 
+/// Stands at the end of a text, to find the value with which it ends.
+const END: &str = "\u{f8ff}";
+
+/// Removes the line feed that the parser adds to the block with which a text ends. `marked` is the same document with the
+/// mark at its end.
+fn remove_added_line_feed(value: &mut Value, marked: &Value) {
+    match (value, marked) {
+        (Value::String(text), Value::String(marked))
+            if marked.strip_suffix('\n').is_some_and(|marked| marked.ends_with(END)) && text.ends_with('\n') =>
+        {
+            text.pop();
+        }
+        (Value::Array(items), Value::Array(marked)) => {
+            if let (Some(last), Some(marked)) = (items.last_mut(), marked.last()) {
+                remove_added_line_feed(last, marked);
+            }
+        }
+        (Value::Object(map), Value::Object(marked)) => {
+            for (name, inner) in map {
+                if let Some(marked) = marked.get(name).filter(|marked| *marked != inner) {
+                    remove_added_line_feed(inner, marked);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
 /// Adds the object that a document is, or each item when the document is a list.
 fn add_objects(document: Value, location: Location, out: &mut Vec<Object>) -> Result<(), RenderError> {
     let fail = |why: &str| RenderError::NotAnObject { location: location.clone(), why: why.to_owned() };
@@ -134,6 +204,16 @@ fn add_objects(document: Value, location: Location, out: &mut Vec<Object>) -> Re
     if gvk.kind.ends_with("List") && document.get("items").is_some_and(Value::is_array) {
         let Some(Value::Array(items)) = document.get_mut("items").map(Value::take) else { return Ok(()) };
         return items.into_iter().try_for_each(|item| add_objects(item, location.clone(), out));
+    }
+    // The metadata of an encrypted file: it lies beside the fields, whose values are no longer what they were.
+    if document.get("sops").is_some_and(|sops| sops.get("mac").is_some()) {
+        return Err(RenderError::Encrypted { location });
+    }
+    if let Some(name) =
+        object::get(&document, &["metadata", "name"]).filter(|name| name.is_number() || name.is_boolean())
+    {
+        let why = format!("it must be text: put {name} in quotes");
+        return Err(RenderError::field(&location.to_string(), "metadata.name", why));
     }
     match object::name(&document) {
         None | Some("") if object::get_str(&document, &["metadata", "generateName"]).is_some() => {

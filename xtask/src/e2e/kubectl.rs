@@ -3,10 +3,13 @@
 use anyhow::{Context, Result, bail};
 
 use super::stage::{MEMBERS, Stage, expect, refused};
-use crate::{process, workspace};
+use crate::{kustomize, process, workspace};
 
-/// Plays every verb in every context, then what the user guide shows of kubectl.
+/// Plays every verb in every context, then what the user guide shows of kubectl. Before that it compares what
+/// `kubectl kustomize` makes of trees with what the hub would deliver.
 pub(super) fn play(stage: &mut Stage) -> Result<()> {
+    stage.scene("kubectl kustomize");
+    kustomize::compare(stage.tools.require("kubectl")?, &[])?;
     for context in std::iter::once("hub").chain(MEMBERS.iter().map(|(name, _)| *name)) {
         verbs(stage, context)?;
     }

@@ -122,3 +122,42 @@ fn what_a_step_adds_is_work_of_the_steps_after_it() {
     // As the layer found it, and as the patch before this one left it.
     assert!((700_000..800_000).contains(&grown), "{grown}");
 }
+
+/// The work of rendering a tree of these files.
+fn work_of(files: &[(&str, String)]) -> u64 {
+    let budget = Budget::default();
+    let mut tree = FileTree::new();
+    files.iter().for_each(|(path, text)| tree.insert_file(*path, text.clone().into_bytes()));
+    let result = crate::render(&Request { tree: &tree, inputs: &KustomizeInputs::default(), budget: &budget });
+    assert!(matches!(result, Ok(Outcome::Rendered(_))), "{result:?}");
+    WORK_BYTES_MAX - budget.work_left()
+}
+
+#[test]
+fn replacements_are_work_for_each_object_that_they_may_mean() {
+    let tree = |replacements: usize, objects: usize| {
+        let one = "\n- {source: {name: m0}, targets: [{select: {kind: Secret}}]}";
+        let object = |n: usize| format!("---\n{{apiVersion: v1, kind: ConfigMap, metadata: {{name: m{n}}}}}\n");
+        let fields = format!("resources: [a.yaml]\nreplacements:{}", one.repeat(replacements));
+        work_of(&[("kustomization.yaml", fields), ("a.yaml", (0..objects).map(object).collect())])
+    };
+    // Beside what each is by itself: twice a look at each object, for the source and for the target.
+    let (few, more, many) = (tree(10, 10), tree(10, 100) + tree(100, 10), tree(100, 100));
+    assert!(few + many >= more + 2 * 90 * 90 * 128, "{few} {more} {many}");
+}
+
+#[test]
+fn added_fields_are_work_for_each_value_that_they_lead_to() {
+    let tree = |fields: usize, items: usize| {
+        let spec = |n: usize| format!("  - {{kind: Thing, path: spec/list/f{n}}}\n");
+        let specs: String = (0..fields).map(spec).collect();
+        let names = format!("nameReference:\n- kind: ConfigMap\n  fieldSpecs:\n{specs}");
+        let items = vec!["{a: b}"; items].join(",");
+        let things =
+            format!("{{apiVersion: e.com/v1, kind: Thing, metadata: {{name: t}}, spec: {{list: [{items}]}}}}\n");
+        let file = "namePrefix: p-\nresources: [a.yaml]\nconfigurations: [n.yaml]\n".to_owned();
+        work_of(&[("kustomization.yaml", file), ("n.yaml", names), ("a.yaml", things)])
+    };
+    let (few, more, many) = (tree(10, 10), tree(10, 100) + tree(100, 10), tree(100, 100));
+    assert!(few + many >= more + 90 * 90 * 16, "{few} {more} {many}");
+}

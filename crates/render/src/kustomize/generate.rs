@@ -1,46 +1,61 @@
-//! `configMapGenerator` and `secretGenerator`.
+//! `configMapGenerator` and `secretGenerator`, and the generators of these names.
 
 use std::collections::BTreeMap;
 
 use data_encoding::BASE64;
-use model::{object, tree};
+use model::{limit, object};
 use serde_json::{Map, Value, json};
 
-use super::file::{Generator, GeneratorOptions, Kustomization, Scalar};
+use super::Context;
+use super::entry::{Generator, GeneratorOptions, Pairs};
 use super::layer::STEP_BYTES;
+use super::place::Place;
 use super::resource::{Behavior, Keys, Resource, Resources};
 use crate::error::RenderError;
-use crate::files::Files;
 use crate::object::Location;
 
 /// What an entry of a map takes beside its name and value, as `model::object::weight` counts it.
 pub(crate) const ENTRY_BYTES: usize = 7;
 
-/// Adds what a kustomization file generates.
-pub(crate) fn generate(files: &Files<'_>, file: &Kustomization, all: &mut Resources) -> Result<(), RenderError> {
-    if file.config_maps.is_empty() && file.secrets.is_empty() {
-        return Ok(());
-    }
-    let mut keys = Keys::of(all, files.budget())?;
+/// What a generator makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Made {
+    ConfigMap,
+    Secret,
+}
+
+/// A generator, and where it is written.
+pub(crate) struct Written<'a> {
+    pub(crate) place: Place<'a>,
+    pub(crate) location: Location,
+    pub(crate) made: Made,
+    pub(crate) generator: &'a Generator,
+    /// Options of all generators of the file.
+    pub(crate) shared: &'a GeneratorOptions,
+}
+
+/// Adds a generated object, or changes the one that is there. `keys` are those of all objects.
+///
+/// # Errors
+/// What is wrong with the generator. The budget is spent.
+pub(crate) fn generate(
+    context: &Context<'_>,
+    written: &Written<'_>,
+    all: &mut Resources,
+    keys: &mut Keys,
+) -> Result<(), RenderError> {
+    let budget = context.budget();
     // Each generated object gets all of the shared options.
-    let shared = pairs_weight(&file.options.labels) + pairs_weight(&file.options.annotations);
-    for (field, generators) in [("configMapGenerator", &file.config_maps), ("secretGenerator", &file.secrets)] {
-        for (at, generator) in generators.iter().enumerate() {
-            let field = format!("{field}[{at}]");
-            let secret = field.starts_with('s');
-            files.budget().spend_made(shared)?;
-            let (resource, behavior) = generated(files, file, generator, &field, secret)?;
-            let weight = object::weight(&resource.object);
-            files.budget().spend_made(weight)?;
-            files.budget().spend(weight + STEP_BYTES)?;
-            add(files, all, &mut keys, resource, behavior, file, &field)?;
-        }
-    }
-    Ok(())
+    budget.spend_made(pairs_weight(&written.shared.labels) + pairs_weight(&written.shared.annotations))?;
+    let (resource, behavior) = generated(context, written)?;
+    let weight = object::weight(&resource.object);
+    budget.spend_made(weight)?;
+    budget.spend(weight + STEP_BYTES)?;
+    add(context, all, keys, resource, behavior, written.place)
 }
 
 /// About how many bytes these entries take in an object.
-pub(super) fn pairs_weight(pairs: &BTreeMap<String, Scalar>) -> usize {
+pub(super) fn pairs_weight(pairs: &Pairs) -> usize {
     pairs.iter().map(|(name, value)| name.len() + value.0.len() + ENTRY_BYTES).sum()
 }
 
@@ -50,56 +65,57 @@ enum Datum {
     Binary(Vec<u8>),
 }
 
-fn generated(
-    files: &Files<'_>,
-    file: &Kustomization,
-    generator: &Generator,
-    field: &str,
-    secret: bool,
-) -> Result<(Resource, Behavior), RenderError> {
-    let fail = |below: &str, why: String| RenderError::field(&file.file, format!("{field}{below}"), why);
+/// Whether a server takes a text as a key of data.
+fn is_key(key: &str) -> bool {
+    !key.is_empty()
+        && key.len() <= 253
+        && key.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.'))
+        && key != "."
+        && !key.starts_with("..")
+}
+
+fn generated(context: &Context<'_>, written: &Written<'_>) -> Result<(Resource, Behavior), RenderError> {
+    let Written { place, location, made, generator, shared } = written;
+    let (files, place) = (context.files, *place);
     if generator.name.is_empty() {
-        return Err(fail(".name", "it is missing".into()));
+        return Err(place.fail(".name", "it is missing"));
     }
     let behavior = match generator.behavior.as_str() {
-        "" | "create" => Behavior::Create,
         "replace" => Behavior::Replace,
         "merge" => Behavior::Merge,
-        other => return Err(fail(".behavior", format!("{other:?} is none of create, replace, merge"))),
+        // As in kustomize, a word that it does not know means `create`.
+        _ => Behavior::Create,
     };
     let mut data: BTreeMap<String, Datum> = BTreeMap::new();
     let mut put = |key: &str, datum: Datum, below: String| {
-        let valid = !key.is_empty()
-            && key.len() <= 253
-            && key.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.'))
-            && key != "."
-            && !key.starts_with("..");
-        if !valid {
-            return Err(fail(&below, format!("{key:?} is not a key of data: use letters, digits, '-', '_' and '.'")));
+        if !is_key(key) {
+            let why = format!("{:?} is not a key of data: use letters, digits, '-', '_' and '.'", limit::cut(key));
+            return Err(place.fail(&below, why));
         }
         match data.insert(key.to_owned(), datum) {
-            Some(_) => Err(fail(&below, format!("the key {key:?} is there twice"))),
+            Some(_) => Err(place.fail(&below, format!("the key {key:?} is there twice"))),
             None => Ok(()),
         }
     };
     let env_files = generator.envs.iter().chain(std::iter::once(&generator.env).filter(|e| !e.is_empty()));
     for (at, path) in env_files.enumerate() {
-        let path = path_in(&file.dir, path).map_err(|e| fail(&format!(".envs[{at}]"), e))?;
-        let text = files.text(&path, &format!("{}: {field}.envs[{at}]", file.file))?;
+        let below = format!(".envs[{at}]");
+        let (text, path) = place.text(files, &below, path)?;
         for (line, content) in text.trim_start_matches('\u{feff}').lines().enumerate() {
             let content = content.trim_start();
             if content.is_empty() || content.starts_with('#') {
                 continue;
             }
-            let below = format!(".envs[{at}]");
-            let Some((key, value)) = content.split_once('=') else {
-                let why = format!(
-                    "{path} line {}: KEY=VALUE is expected; a value is never taken from the environment",
-                    line + 1
-                );
-                return Err(fail(&below, why));
-            };
-            put(key, Datum::Text(value.to_owned()), below)?;
+            // A line without a value has an empty one. It is never taken from the environment.
+            let (key, value) = content.split_once('=').unwrap_or((content, ""));
+            if key == "sops_mac" {
+                return Err(place.fail(&below, format!("{path} is encrypted with SOPS, which is not decrypted here")));
+            }
+            if !is_key(key) {
+                // The error does not repeat the line, which may be secret.
+                return Err(place.fail(&below, format!("{path} line {}: KEY=VALUE is expected", line + 1)));
+            }
+            put(key, Datum::Text(value.to_owned()), below.clone())?;
         }
     }
     for (at, entry) in generator.files.iter().enumerate() {
@@ -108,8 +124,8 @@ fn generated(
             Some((key, path)) => (key.to_owned(), path),
             None => (entry.rsplit('/').next().unwrap_or(entry).to_owned(), entry.as_str()),
         };
-        let path = path_in(&file.dir, path).map_err(|e| fail(&below, e))?;
-        let bytes = files.bytes(&path, &format!("{}: {field}{below}", file.file))?;
+        let path = place.path(&below, path)?;
+        let bytes = files.bytes(&path, &place.asked_by(&below))?;
         let datum = match String::from_utf8(bytes.to_vec()) {
             Ok(text) => Datum::Text(text),
             Err(_) => Datum::Binary(bytes.to_vec()),
@@ -119,15 +135,13 @@ fn generated(
     for (at, literal) in generator.literals.iter().enumerate() {
         let below = format!(".literals[{at}]");
         // The error does not repeat the literal, which may be secret.
-        let (key, value) = literal.split_once('=').ok_or_else(|| fail(&below, "KEY=VALUE is expected".into()))?;
+        let (key, value) = literal.split_once('=').ok_or_else(|| place.fail(&below, "KEY=VALUE is expected"))?;
         put(key, Datum::Text(unquote(value).to_owned()), below)?;
     }
-    let object = content(generator, &file.options, secret, data);
-    let document =
-        field.trim_end_matches(']').rsplit('[').next().and_then(|n| n.parse::<usize>().ok()).unwrap_or(0) + 1;
-    let mut resource = Resource::new(object, Location { file: file.file.clone(), document });
+    let object = content(generator, shared, *made == Made::Secret, data);
+    let mut resource = Resource::new(object, location.clone());
     let own = generator.options.as_ref();
-    resource.hashed = !(file.options.disable_name_suffix_hash || own.is_some_and(|o| o.disable_name_suffix_hash));
+    resource.hashed = !(shared.disable_name_suffix_hash || own.is_some_and(|o| o.disable_name_suffix_hash));
     Ok((resource, behavior))
 }
 
@@ -140,6 +154,7 @@ fn content(generator: &Generator, shared: &GeneratorOptions, secret: bool, data:
     if secret {
         let kind = if generator.secret_type.is_empty() { "Opaque" } else { &generator.secret_type };
         object["type"] = kind.into();
+        object["data"] = json!({});
     }
     if !generator.namespace.is_empty() {
         object["metadata"]["namespace"] = generator.namespace.clone().into();
@@ -154,7 +169,7 @@ fn content(generator: &Generator, shared: &GeneratorOptions, secret: bool, data:
         object[place][key] = value.into();
     }
     let own = generator.options.clone().unwrap_or_default();
-    let both = |shared: &BTreeMap<String, Scalar>, own: &BTreeMap<String, Scalar>| -> Map<String, Value> {
+    let both = |shared: &Pairs, own: &Pairs| -> Map<String, Value> {
         shared.iter().chain(own).map(|(k, v)| (k.clone(), v.0.clone().into())).collect()
     };
     for (name, map) in
@@ -172,27 +187,26 @@ fn content(generator: &Generator, shared: &GeneratorOptions, secret: bool, data:
 
 /// Adds a generated object, or changes the one that is there, which keeps its key.
 fn add(
-    files: &Files<'_>,
+    context: &Context<'_>,
     all: &mut Resources,
     keys: &mut Keys,
     mut new: Resource,
     behavior: Behavior,
-    file: &Kustomization,
-    field: &str,
+    place: Place<'_>,
 ) -> Result<(), RenderError> {
     let key = new.key();
-    let (target, file) = (key.to_string(), file.file.clone());
+    let (target, file) = (key.to_string(), place.file.to_owned());
     match (keys.find(&key), behavior) {
         ([], Behavior::Create) => {
             keys.insert(all.0.len(), &new);
             all.append(vec![new])
         }
-        ([], _) => Err(RenderError::NoTarget { file, field: format!("{field}.behavior"), target }),
+        ([], _) => Err(RenderError::NoTarget { file, field: place.below(".behavior"), target }),
         ([at], Behavior::Create) => Err(RenderError::collision(&key, &all.0[*at].location, &new.location)),
         ([at], _) => {
             let old = &mut all.0[*at];
             // Its labels, annotations and data are copied.
-            files.budget().spend(object::weight(&old.object))?;
+            context.budget().spend(object::weight(&old.object))?;
             for name in ["labels", "annotations"] {
                 let mut merged = old.object["metadata"].get(name).cloned().unwrap_or_else(|| json!({}));
                 extend(&mut merged, new.object["metadata"].get(name));
@@ -217,9 +231,13 @@ fn add(
             old.hashed &= new.hashed;
             Ok(())
         }
-        ([first, second, ..], _) => {
-            Err(RenderError::ambiguous(&file, field, target, &all.0[*first].location, &all.0[*second].location))
-        }
+        ([first, second, ..], _) => Err(RenderError::ambiguous(
+            &file,
+            &place.below(""),
+            target,
+            &all.0[*first].location,
+            &all.0[*second].location,
+        )),
     }
 }
 
@@ -227,10 +245,6 @@ fn extend(map: &mut Value, more: Option<&Value>) {
     if let (Value::Object(map), Some(Value::Object(more))) = (map, more) {
         map.extend(more.iter().map(|(k, v)| (k.clone(), v.clone())));
     }
-}
-
-fn path_in(dir: &str, path: &str) -> Result<String, String> {
-    tree::normalize(dir, path).map_err(|e| e.to_string())
 }
 
 /// Removes one pair of quotes around the whole text.

@@ -51,9 +51,13 @@ fn wrapped(mut data: Value) -> Value {
     data
 }
 
-/// JSON as Go writes it: these characters are escaped for HTML.
+/// JSON as Go writes it.
 fn go_json(value: &Value) -> String {
-    let text = value.to_string();
+    go_text(&value.to_string())
+}
+
+/// A JSON text as Go writes it: these characters are escaped for HTML.
+pub(crate) fn go_text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -1,14 +1,44 @@
-//! Image references: name, tag, digest.
+//! `images` and the ImageTagTransformer: name, tag and digest of image references.
 
+use model::object;
 use serde_json::Value;
 
-use super::file::Image;
+use super::entry::Image;
+use super::field::Spec;
 use super::pattern::Pattern;
+use super::place::Place;
+use super::resource::Resources;
 use crate::budget::Budget;
 use crate::error::RenderError;
 
+/// Changes an image in the containers of all objects, at any depth, and at these fields.
+///
+/// # Errors
+/// The budget is spent. The entry has no name, or one that is no expression.
+pub(crate) fn change(
+    image: &Image,
+    specs: &[&Spec],
+    all: &mut Resources,
+    place: Place<'_>,
+    budget: &Budget,
+) -> Result<(), RenderError> {
+    let compiled = Compiled::new(image, budget)?.map_err(|why| place.fail("", why))?;
+    for resource in &mut all.0 {
+        // A CRD's schema may have a field named `containers`.
+        if resource.object["kind"] == "CustomResourceDefinition" {
+            continue;
+        }
+        compiled.apply(&mut resource.object, budget)?;
+        let gvk = object::gvk(&resource.object).unwrap_or_default();
+        for spec in specs.iter().filter(|spec| spec.selects(&gvk)) {
+            spec.each_there(&mut resource.object, budget, &mut |value| compiled.set(value, budget))?;
+        }
+    }
+    Ok(())
+}
+
 /// An image change with its compiled name.
-pub(crate) struct Compiled<'a> {
+struct Compiled<'a> {
     image: &'a Image,
     matches: Pattern,
 }
@@ -18,7 +48,7 @@ impl<'a> Compiled<'a> {
     ///
     /// # Errors
     /// The budget is spent. What is wrong with the image is inside.
-    pub(crate) fn new(image: &'a Image, budget: &Budget) -> Result<Result<Self, String>, RenderError> {
+    fn new(image: &'a Image, budget: &Budget) -> Result<Result<Self, String>, RenderError> {
         if image.name.is_empty() {
             return Ok(Err("name is missing".into()));
         }
@@ -52,23 +82,30 @@ impl<'a> Compiled<'a> {
         Ok(Some(out))
     }
 
+    /// Changes a field that is a reference.
+    fn set(&self, value: &mut Value, budget: &Budget) -> Result<(), RenderError> {
+        if let Value::String(text) = value
+            && let Some(changed) = self.change(text, budget)?
+        {
+            budget.spend_made(changed.len())?;
+            *text = changed;
+        }
+        Ok(())
+    }
+
     /// Changes every container of an object, at any depth.
     ///
     /// # Errors
     /// The budget is spent.
-    pub(crate) fn apply(&self, value: &mut Value, budget: &Budget) -> Result<(), RenderError> {
+    fn apply(&self, value: &mut Value, budget: &Budget) -> Result<(), RenderError> {
         match value {
             Value::Array(items) => items.iter_mut().try_for_each(|item| self.apply(item, budget)),
             Value::Object(map) => {
                 for (name, inner) in map.iter_mut() {
                     if matches!(name.as_str(), "containers" | "initContainers") {
                         for container in inner.as_array_mut().into_iter().flatten() {
-                            let image = container.get_mut("image");
-                            if let Some(Value::String(text)) = image
-                                && let Some(changed) = self.change(text, budget)?
-                            {
-                                budget.spend_made(changed.len())?;
-                                *text = changed;
+                            if let Some(image) = container.get_mut("image") {
+                                self.set(image, budget)?;
                             }
                         }
                     }

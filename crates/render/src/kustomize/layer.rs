@@ -1,16 +1,27 @@
-//! Layers: resources, then generators, then components, then the steps that change every object; each layer ends with
-//! references that follow renamed objects. The order is that of `kustomize/api/internal/target/kusttarget.go`.
+//! Layers: resources, then generators, then components, then the steps that change every object. The order is that of
+//! `kustomize/api/internal/target/kusttarget.go`.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
-use model::tree::{self, Node};
+use model::tree::Node;
 
+use super::Context;
+use super::config::{Config, from_crds};
 use super::file::Kustomization;
-use super::resource::{KEY_BYTES_MAX, Resource, Resources};
-use super::{generate, patch, read, reference, transform};
+use super::generate::{self, Made};
+use super::openapi::Schemas;
+use super::origin::{self, Origin};
+use super::place::Place;
+use super::plugin::Plugin;
+use super::read;
+use super::resource::{KEY_BYTES_MAX, Keys, Resource, Resources};
+use super::transform;
+use super::variable::Variables;
 use crate::Question;
 use crate::error::RenderError;
 use crate::files::{DEPTH_MAX, Files};
+use crate::object::{Location, Object};
 
 /// Most layers of one rendering. A base that is used twice is rendered twice; one that uses another twice, and so on, in
 /// 32 files, would take years. A fleet repository of a thousand overlays stays below 5,000.
@@ -20,6 +31,23 @@ const LAYERS_MAX: usize = 20_000;
 /// Its regular expressions spend more, see `pattern`.
 pub(super) const STEP_BYTES: usize = 4096;
 
+/// What layers make: objects, and what is done with them after the last layer.
+#[derive(Default)]
+pub(super) struct Accumulated {
+    pub(super) objects: Resources,
+    pub(super) config: Config,
+    pub(super) variables: Variables,
+}
+
+/// An object that a field such as `transformers` lists.
+struct Listed {
+    /// The field with the place in it.
+    field: String,
+    object: Object,
+    /// What it is called where objects note it.
+    origin: Option<Rc<Origin>>,
+}
+
 pub(super) struct Layers<'a> {
     files: &'a Files<'a>,
     /// Questions of resources that were put off, so that one turn asks for all directories that a file lists.
@@ -28,15 +56,46 @@ pub(super) struct Layers<'a> {
     stack: Vec<String>,
     /// Layers so far.
     count: usize,
+    schemas: Schemas,
+    /// The path from the outermost directory to the one being rendered, when objects shall say where they come from.
+    origin: Option<String>,
 }
 
 impl<'a> Layers<'a> {
-    pub(super) fn new(files: &'a Files<'a>, questions: &'a mut BTreeSet<Question>) -> Self {
-        Self { files, questions, stack: Vec::new(), count: 0 }
+    /// With `origins`, objects note where they come from.
+    pub(super) fn new(files: &'a Files<'a>, questions: &'a mut BTreeSet<Question>, origins: bool) -> Self {
+        let origin = origins.then(String::new);
+        Self { files, questions, stack: Vec::new(), count: 0, schemas: Schemas::default(), origin }
     }
 
     /// Adds what a kustomization file makes to `all`. A component gets what its user has; others start with nothing.
-    pub(super) fn layer(&mut self, file: &Kustomization, all: &mut Resources) -> Result<(), RenderError> {
+    pub(super) fn layer(&mut self, file: &Kustomization, all: &mut Accumulated) -> Result<(), RenderError> {
+        self.enter(file)?;
+        let place = Place { file: &file.file, dir: &file.dir, field: "" };
+        if !file.openapi.path.is_empty() && !self.schemas.is_set() {
+            let path = place.path("openapi.path", &file.openapi.path)?;
+            let yaml = self.files.document(&path, &place.asked_by("openapi.path"))?;
+            self.schemas.read(&path, yaml)?;
+        }
+        self.resources(place, "resources", &file.resources, file.plain, all)?;
+        all.objects.check()?;
+        self.configurations(file, place, all)?;
+        self.generators(file, place, all)?;
+        for (index, path) in file.components.iter().enumerate() {
+            let field = format!("components[{index}]");
+            self.component(place.at(&field), path, all)?;
+        }
+        let steps = file.steps();
+        self.files.budget().spend(steps.saturating_mul(all.objects.weight() + STEP_BYTES))?;
+        self.transformers(file, place, all)?;
+        let budget = self.files.budget();
+        all.variables.add(place.at("vars"), &file.variables, &mut all.objects, budget)?;
+        all.objects.check_unhashed()?;
+        self.stack.pop();
+        Ok(())
+    }
+
+    fn enter(&mut self, file: &Kustomization) -> Result<(), RenderError> {
         if self.stack.contains(&file.dir) {
             let chain = format!("{} -> {}", self.stack.join(" -> "), file.dir);
             return Err(RenderError::Cycle { path: file.file.clone(), chain });
@@ -57,38 +116,28 @@ impl<'a> Layers<'a> {
             }
         }
         self.stack.push(file.dir.clone());
-        self.resources(file, all)?;
-        all.check()?;
-        generate::generate(self.files, file, all)?;
-        for (index, path) in file.components.iter().enumerate() {
-            self.component(file, &format!("components[{index}]"), path, all)?;
-        }
-        let steps = file.steps();
-        self.files.budget().spend(steps.saturating_mul(all.weight() + STEP_BYTES))?;
-        patch::patches(self.files, file, all)?;
-        let budget = self.files.budget();
-        transform::namespace(&file.namespace, all, budget)?;
-        transform::names(&file.name_prefix, &file.name_suffix, all, budget)?;
-        transform::labels(file, all, budget)?;
-        transform::annotations(&file.common_annotations, all, budget)?;
-        patch::json_patches(self.files, file, all)?;
-        transform::replicas(file, all)?;
-        transform::images(file, all, budget)?;
-        reference::update(all, budget)?;
-        all.check()?;
-        self.stack.pop();
         Ok(())
     }
 
-    /// Adds the resources of a file. One that has to be loaded first does not keep the others from being looked at.
-    fn resources(&mut self, file: &Kustomization, all: &mut Resources) -> Result<(), RenderError> {
+    /// Adds the resources that a field lists. One that has to be loaded first does not keep the others from being looked at.
+    fn resources(
+        &mut self,
+        place: Place<'_>,
+        field: &str,
+        paths: &[String],
+        plain: bool,
+        all: &mut Accumulated,
+    ) -> Result<(), RenderError> {
         let depth = self.stack.len();
         let mut result = Ok(());
-        for (index, path) in file.resources.iter().enumerate() {
-            if let Err(error) = self.resource(file, &format!("resources[{index}]"), path, all) {
+        for (index, path) in paths.iter().enumerate() {
+            let field = format!("{field}[{index}]");
+            let before = self.origin.clone();
+            if let Err(error) = self.resource(place.at(&field), path, plain, all) {
                 let Some(question) = error.question() else { return Err(error) };
                 self.questions.insert(question);
                 self.stack.truncate(depth);
+                self.origin = before;
                 result = Err(error);
             }
         }
@@ -97,75 +146,233 @@ impl<'a> Layers<'a> {
 
     fn resource(
         &mut self,
-        file: &Kustomization,
-        field: &str,
+        place: Place<'_>,
         path: &str,
-        all: &mut Resources,
+        plain: bool,
+        all: &mut Accumulated,
     ) -> Result<(), RenderError> {
-        let (found, node) = self.find(file, field, path)?;
+        let (found, node) = self.find(place, path)?;
         if node == Node::File {
-            let objects = self.files.objects(&found, &format!("{}: {field}", file.file))?;
-            return all.append(objects.into_iter().map(Resource::from).collect());
+            let objects = self.files.objects(&found, &place.asked_by(""))?;
+            let origin =
+                self.origin.as_ref().map(|dir| Rc::new(Origin { path: origin::join(dir, path), ..Origin::default() }));
+            let resource = |object: Object| Resource { origin: origin.clone(), ..Resource::from(object) };
+            return all.objects.append(objects.into_iter().map(resource).collect());
         }
-        let inner = self.kustomization(file, field, &found)?;
+        let inner = self.kustomization(place, &found)?;
+        if inner.component && plain {
+            let why = format!(
+                "{found} is a Component, which changes the objects of a kustomization; add a kustomization.yaml to {:?} that \
+                 lists it in components",
+                place.dir
+            );
+            return Err(RenderError::Yaml { file: inner.file, why });
+        }
         if inner.component {
-            let why = format!("{found} is a Component; list it in components");
-            return Err(RenderError::field(&file.file, field, why));
+            return Err(place.fail("", format!("{found} is a Component; list it in components")));
         }
-        let mut below = Resources::default();
-        self.layer(&inner, &mut below)?;
-        all.append(below.0)
+        let mut below = Accumulated::default();
+        self.below(path, &inner, &mut below)?;
+        all.objects.append(below.objects.0)?;
+        let merged = all.config.merge(below.config, self.files.budget())?;
+        merged.map_err(|why| place.fail("", why))?;
+        all.variables.merge(below.variables)
     }
 
-    fn component(
-        &mut self,
-        file: &Kustomization,
-        field: &str,
-        path: &str,
-        all: &mut Resources,
-    ) -> Result<(), RenderError> {
-        let (found, node) = self.find(file, field, path)?;
+    /// A layer below this one, which `path` leads to.
+    fn below(&mut self, path: &str, file: &Kustomization, all: &mut Accumulated) -> Result<(), RenderError> {
+        let here = self.origin.clone();
+        self.origin = here.as_ref().map(|dir| origin::join(dir, path));
+        self.layer(file, all)?;
+        self.origin = here;
+        Ok(())
+    }
+
+    fn component(&mut self, place: Place<'_>, path: &str, all: &mut Accumulated) -> Result<(), RenderError> {
+        let (found, node) = self.find(place, path)?;
         if node == Node::File {
-            let why = format!("{found} is a file; name the component's directory");
-            return Err(RenderError::field(&file.file, field, why));
+            return Err(place.fail("", format!("{found} is a file; name the component's directory")));
         }
-        let inner = self.kustomization(file, field, &found)?;
+        let inner = self.kustomization(place, &found)?;
         if !inner.component {
-            let why = format!("{} is not of kind Component; list it in resources", inner.file);
-            return Err(RenderError::field(&file.file, field, why));
+            return Err(place.fail("", format!("{} is not of kind Component; list it in resources", inner.file)));
         }
-        self.layer(&inner, all)
+        self.below(path, &inner, all)
     }
 
-    fn kustomization(&self, file: &Kustomization, field: &str, dir: &str) -> Result<Kustomization, RenderError> {
+    fn kustomization(&self, place: Place<'_>, dir: &str) -> Result<Kustomization, RenderError> {
         let Some(path) = self.files.kustomization_file(dir)? else {
-            let why = format!("{dir:?} has no kustomization file; add one, or list its files");
-            return Err(RenderError::field(&file.file, field, why));
+            return Err(place.fail("", format!("{dir:?} has no kustomization file; add one, or list its files")));
         };
-        read(self.files, &path, &format!("{}: {field}", file.file))
+        read(self.files, &path, &place.asked_by(""))
     }
 
-    fn find(&self, file: &Kustomization, field: &str, path: &str) -> Result<(String, Node), RenderError> {
-        let remote = path.contains("://")
-            || path.starts_with("git@")
+    fn find(&self, place: Place<'_>, path: &str) -> Result<(String, Node), RenderError> {
+        // A repository of somebody else's is written in more ways than a file there.
+        let remote = path.starts_with("git@")
             || path.contains("?ref=")
             || path.starts_with("github.com/")
-            || path.contains("//") && !path.starts_with('.');
+            || path.contains("//") && !path.contains("://") && !path.starts_with('.');
         if remote {
-            let (file, field, url) = (file.file.clone(), field.to_owned(), without_user(path));
-            return Err(RenderError::Remote { file, field, url });
+            return Err(place.remote("", path));
         }
-        let full =
-            tree::normalize(&file.dir, path).map_err(|e| RenderError::field(&file.file, field, e.to_string()))?;
-        let location = format!("{}: {field}", file.file);
-        self.files.node(&full)?.map_err(|source| RenderError::Tree { location, source })
+        let full = place.path("", path)?;
+        self.files.node(&full)?.map_err(|source| RenderError::Tree { location: place.asked_by(""), source })
     }
-}
 
-/// The URL without a user name and password.
-fn without_user(url: &str) -> String {
-    match url.split_once("://") {
-        Some((scheme, rest)) => format!("{scheme}://{}", rest.rsplit('@').next().unwrap_or(rest)),
-        None => url.to_owned(),
+    /// Adds what `configurations` and `crds` say to the fields that steps change.
+    fn configurations(&self, file: &Kustomization, place: Place<'_>, all: &mut Accumulated) -> Result<(), RenderError> {
+        let budget = self.files.budget();
+        for (field, paths) in [("configurations", &file.configurations), ("crds", &file.crds)] {
+            for (at, path) in paths.iter().enumerate() {
+                let field = format!("{field}[{at}]");
+                let place = place.at(&field);
+                let path = place.path("", path)?;
+                let yaml = self.files.document(&path, &place.asked_by(""))?;
+                let more = match field.starts_with("crds") {
+                    true => from_crds(&path, &yaml, budget)?,
+                    false => Config::parse(&path, yaml)?,
+                };
+                all.config.merge(more, budget)?.map_err(|why| RenderError::Yaml { file: path, why })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn generators(&mut self, file: &Kustomization, place: Place<'_>, all: &mut Accumulated) -> Result<(), RenderError> {
+        if file.config_maps.is_empty() && file.secrets.is_empty() && file.generators.is_empty() {
+            return Ok(());
+        }
+        let mut keys = Keys::of(&all.objects, self.files.budget())?;
+        for (field, made, generators) in [
+            ("configMapGenerator", Made::ConfigMap, &file.config_maps),
+            ("secretGenerator", Made::Secret, &file.secrets),
+        ] {
+            let kind = if made == Made::Secret { "SecretGenerator" } else { "ConfigMapGenerator" };
+            for (at, generator) in generators.iter().enumerate() {
+                let field = format!("{field}[{at}]");
+                let place = place.at(&field);
+                let location = Location { file: file.file.clone(), document: at + 1 };
+                let written = generate::Written { place, location, made, generator, shared: &file.options };
+                let context = Context { files: self.files, config: &all.config, schemas: &self.schemas };
+                generate::generate(&context, &written, &mut all.objects, &mut keys)?;
+                self.made_by(self.builtin(file, kind).as_ref(), &mut all.objects);
+            }
+        }
+        for Listed { field, object, origin } in self.plugins(place, "generators", &file.generators)? {
+            let plugin = Plugin { object: &object, dir: &file.dir, listed: place.at(&field) };
+            let context = Context { files: self.files, config: &all.config, schemas: &self.schemas };
+            plugin.generate(&context, &mut all.objects, &mut keys)?;
+            self.made_by(origin.as_ref(), &mut all.objects);
+        }
+        Ok(())
+    }
+
+    /// Notes where the last object comes from, if nothing says so yet.
+    fn made_by(&self, origin: Option<&Rc<Origin>>, all: &mut Resources) {
+        if let Some(last) = all.0.last_mut().filter(|last| last.origin.is_none()) {
+            last.origin = origin.cloned();
+        }
+    }
+
+    /// What a step of a kustomization file is called where objects note what changed them.
+    fn builtin(&self, file: &Kustomization, kind: &str) -> Option<Rc<Origin>> {
+        let name = file.file.rsplit('/').next().unwrap_or_default();
+        let configured_in = origin::join(self.origin.as_ref()?, name);
+        let configured_by = ["builtin".to_owned(), kind.to_owned(), String::new(), String::new()];
+        Some(Rc::new(Origin { configured_in, configured_by, ..Origin::default() }))
+    }
+
+    /// The objects that configure generators or transformers: each is written in the list, or in a file or directory that it
+    /// names.
+    fn plugins(&mut self, place: Place<'_>, field: &str, entries: &[String]) -> Result<Vec<Listed>, RenderError> {
+        let mut found = Vec::new();
+        let mut missing = Ok(());
+        let is_inline = |entry: &str| entry.contains('\n') || entry.contains(": ");
+        // As in kustomize, objects that are written in the list come before those that it names.
+        let (inline, named): (Vec<_>, Vec<_>) = entries.iter().enumerate().partition(|(_, entry)| is_inline(entry));
+        for (at, entry) in inline.into_iter().chain(named) {
+            let below = format!("{field}[{at}]");
+            let place = place.at(&below);
+            let mut all = Accumulated::default();
+            if is_inline(entry) {
+                let location = Location { file: place.file.to_owned(), document: at + 1 };
+                let objects = self.files.objects_in(entry, &location)?;
+                let name = place.file.rsplit('/').next().unwrap_or_default();
+                let origin = self
+                    .origin
+                    .as_ref()
+                    .map(|dir| Rc::new(Origin { path: origin::join(dir, name), ..Origin::default() }));
+                let resource = |object: Object| Resource { origin: origin.clone(), ..Resource::from(object) };
+                all.objects.append(objects.into_iter().map(resource).collect())?;
+            } else {
+                let before = (self.stack.len(), self.origin.clone());
+                match self.resource(place, entry, false, &mut all) {
+                    Err(error) if error.question().is_some() => {
+                        self.questions.extend(error.question());
+                        self.stack.truncate(before.0);
+                        self.origin = before.1;
+                        missing = Err(error);
+                        continue;
+                    }
+                    done => done?,
+                }
+            }
+            for resource in all.objects.0 {
+                let text =
+                    |fields: &[&str]| model::object::get_str(&resource.object, fields).unwrap_or_default().to_owned();
+                let origin = resource.origin.as_ref().map(|origin| {
+                    let by = [
+                        text(&["apiVersion"]),
+                        text(&["kind"]),
+                        text(&["metadata", "name"]),
+                        text(&["metadata", "namespace"]),
+                    ];
+                    let configured_in = origin.path.clone();
+                    Rc::new(Origin { configured_in, configured_by: by, ..Origin::default() })
+                });
+                let object = Object { value: resource.object, location: resource.location };
+                found.push(Listed { field: below.clone(), object, origin });
+            }
+        }
+        missing.map(|()| found)
+    }
+
+    /// The steps of the file's own fields, then its transformers and validators.
+    fn transformers(
+        &mut self,
+        file: &Kustomization,
+        place: Place<'_>,
+        all: &mut Accumulated,
+    ) -> Result<(), RenderError> {
+        {
+            let context = Context { files: self.files, config: &all.config, schemas: &self.schemas };
+            let mut note = |kind: &str, times: usize, objects: &mut Resources| match self.builtin(file, kind) {
+                Some(origin) => origin::note_step(objects, &origin, times, self.files.budget()),
+                None => Ok(()),
+            };
+            transform::apply(&context, file, place, &mut all.objects, &mut note)?;
+        }
+        for Listed { field, object, origin } in self.plugins(place, "transformers", &file.transformers)? {
+            let context = Context { files: self.files, config: &all.config, schemas: &self.schemas };
+            let plugin = Plugin { object: &object, dir: &file.dir, listed: place.at(&field) };
+            plugin.transform(&context, &mut all.objects)?;
+            if let Some(origin) = origin {
+                origin::note_step(&mut all.objects, &origin, 1, self.files.budget())?;
+            }
+        }
+        for Listed { field, object, .. } in self.plugins(place, "validators", &file.validators)? {
+            let context = Context { files: self.files, config: &all.config, schemas: &self.schemas };
+            let plugin = Plugin { object: &object, dir: &file.dir, listed: place.at(&field) };
+            self.files.budget().spend_made(all.objects.weight())?;
+            let mut copy = all.objects.clone();
+            plugin.transform(&context, &mut copy)?;
+            let same = copy.0.len() == all.objects.0.len()
+                && copy.0.iter().zip(&all.objects.0).all(|(one, other)| one.object == other.object);
+            if !same {
+                return Err(place.at(&field).fail("", "a validator may not change objects, and this one does"));
+            }
+        }
+        Ok(())
     }
 }

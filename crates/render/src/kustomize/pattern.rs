@@ -29,7 +29,7 @@ const PAIRS_PER_BYTE: usize = 100;
 /// an expression takes grows with its size times the length of the text.
 const TEXT_BYTES_MAX: usize = 4096;
 
-/// An expression that matches whole texts.
+/// An expression.
 #[derive(Clone, Debug)]
 pub(crate) struct Pattern {
     regex: Regex,
@@ -43,19 +43,29 @@ impl Pattern {
     /// # Errors
     /// The budget is spent. What is wrong with the text is inside.
     pub(crate) fn new(text: &str, after: &str, budget: &Budget) -> Result<Result<Self, String>, RenderError> {
-        let grows = text.contains(['{', '[', '\\']);
-        let cost = text.len().saturating_mul(TEXT_STEPS);
-        budget.spend(if grows { cost.saturating_add(COMPILE_BYTES) } else { cost })?;
-        let whole = format!("^(?:{text}){after}$");
+        spend(text, budget)?;
+        Ok(Self::compile(text, &format!("^(?:{text}){after}$")))
+    }
+
+    /// Compiles a text that an author wrote, which matches texts that contain it.
+    ///
+    /// # Errors
+    /// The budget is spent. What is wrong with the text is inside.
+    pub(crate) fn within(text: &str, budget: &Budget) -> Result<Result<Self, String>, RenderError> {
+        spend(text, budget)?;
+        Ok(Self::compile(text, text))
+    }
+
+    fn compile(text: &str, whole: &str) -> Result<Self, String> {
         let mut size = whole.len().next_power_of_two().clamp(SIZE_MIN, COMPILED_BYTES_MAX);
         loop {
-            match RegexBuilder::new(&whole).size_limit(size).build() {
-                Ok(regex) => return Ok(Ok(Self { regex, size })),
+            match RegexBuilder::new(whole).size_limit(size).build() {
+                Ok(regex) => return Ok(Self { regex, size }),
                 Err(regex::Error::CompiledTooBig(_)) if size < COMPILED_BYTES_MAX => size *= 2,
                 Err(regex::Error::CompiledTooBig(_)) => {
-                    return Ok(Err(format!("{:?} is too large a regular expression", cut(text))));
+                    return Err(format!("{:?} is too large a regular expression", cut(text)));
                 }
-                Err(_) => return Ok(Err(format!("{:?} is not a regular expression", cut(text)))),
+                Err(_) => return Err(format!("{:?} is not a regular expression", cut(text))),
             }
         }
     }
@@ -71,6 +81,13 @@ impl Pattern {
         budget.spend(self.size * text.len() / PAIRS_PER_BYTE)?;
         Ok(self.regex.is_match(text))
     }
+}
+
+/// Takes the work of compiling a text.
+fn spend(text: &str, budget: &Budget) -> Result<(), RenderError> {
+    let grows = text.contains(['{', '[', '\\']);
+    let cost = text.len().saturating_mul(TEXT_STEPS);
+    budget.spend(if grows { cost.saturating_add(COMPILE_BYTES) } else { cost })
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use api::kurator::apps::v1alpha1::{CommonMetadata, KustomizeInputs, PatchTarget,
 use model::object;
 use serde_json::{Map, Value};
 
-use super::file::{Image, Kustomization, Patch};
+use super::entry::{Image, Patch};
+use super::file::Kustomization;
 use super::generate::ENTRY_BYTES;
 use super::selector::Selector;
 use crate::budget::Budget;
@@ -75,7 +76,7 @@ pub(super) fn add_metadata(
 impl From<&PolicyPatch> for Patch {
     fn from(policy: &PolicyPatch) -> Self {
         let PolicyPatch { patch, target } = policy;
-        Self { patch: patch.clone(), target: target.as_ref().map(Selector::from), ..Self::default() }
+        Self { patch: patch.clone(), target: target.as_ref().map(Selector::from), ..Self::default() }.trimmed()
     }
 }
 

@@ -1,10 +1,12 @@
 //! An object while layers change it, and the list of these objects.
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use model::{GroupKind, ObjectKey, limit, object};
 use serde_json::Value;
 
+use super::origin::Origin;
 use crate::budget::Budget;
 use crate::error::RenderError;
 use crate::object::{Location, Object};
@@ -12,7 +14,7 @@ use crate::object::{Location, Object};
 /// Most objects of one unit: 100,000 placed objects is the design limit of a whole hub.
 const OBJECTS_MAX: usize = 100_000;
 
-/// Most earlier keys of one object. A layer makes at most three, and each patch that renames makes one; real ones stay
+/// Most earlier keys of one object. A layer makes at most four, and each patch that renames makes one; real ones stay
 /// below 10. It bounds what an index of keys holds.
 const EARLIER_MAX: usize = 256;
 
@@ -44,11 +46,30 @@ pub(crate) struct Resource {
     pub(crate) earlier: Vec<ObjectKey>,
     /// Whether the name gets a suffix made of the content, after everything else is done.
     pub(crate) hashed: bool,
+    /// What was put before and after its name, in this order: it tells objects that had the same name apart.
+    pub(crate) prefixes: Vec<Rc<str>>,
+    pub(crate) suffixes: Vec<Rc<str>>,
+    /// Names of the variables that read it.
+    pub(crate) variables: Vec<Rc<str>>,
+    /// Where it comes from, if its annotations shall say so.
+    pub(crate) origin: Option<Rc<Origin>>,
+    /// What changed it, if its annotations shall say so.
+    pub(crate) transformations: Vec<Rc<Origin>>,
 }
 
 impl Resource {
     pub(crate) fn new(object: Value, location: Location) -> Self {
-        Self { object, location, earlier: Vec::new(), hashed: false }
+        Self {
+            object,
+            location,
+            earlier: Vec::new(),
+            hashed: false,
+            prefixes: Vec::new(),
+            suffixes: Vec::new(),
+            variables: Vec::new(),
+            origin: None,
+            transformations: Vec::new(),
+        }
     }
 
     /// The current key.
@@ -92,7 +113,7 @@ impl Resource {
     }
 
     /// Work of looking at the earlier keys.
-    fn earlier_weight(&self) -> usize {
+    pub(crate) fn earlier_weight(&self) -> usize {
         self.earlier.iter().map(|key| KEY_BYTES.max(key_len(key))).sum()
     }
 
@@ -139,6 +160,15 @@ impl Resources {
     /// Checks that all keys differ, and that no step made an object that nests deeper than what can be read again, or
     /// that had too many names.
     pub(crate) fn check(&self) -> Result<(), RenderError> {
+        self.check_where(|_| true)
+    }
+
+    /// The same at the end of a layer, where objects that get a suffix of their content may still have one name.
+    pub(crate) fn check_unhashed(&self) -> Result<(), RenderError> {
+        self.check_where(|resource| !resource.hashed)
+    }
+
+    fn check_where(&self, has_its_name: impl Fn(&Resource) -> bool) -> Result<(), RenderError> {
         let mut seen: HashMap<ObjectKey, usize> = HashMap::with_capacity(self.0.len());
         let no_kinds = ClusterKinds::new();
         for (at, resource) in self.0.iter().enumerate() {
@@ -150,6 +180,9 @@ impl Resources {
             if resource.earlier.len() > EARLIER_MAX {
                 let (key, location) = (key.to_string(), resource.location.clone());
                 return Err(RenderError::TooManyNames { key, location, limit: EARLIER_MAX });
+            }
+            if !has_its_name(resource) {
+                continue;
             }
             let mut effective = key.clone();
             if effective.namespace.is_empty() && resource.namespaced(&no_kinds) {
@@ -175,7 +208,7 @@ impl Resources {
 }
 
 /// Work of entering a key into an index and of looking it up: about the bytes of two keys of usual length.
-const KEY_BYTES: usize = 128;
+pub(crate) const KEY_BYTES: usize = 128;
 
 /// Which objects have a key, or had it. It is built once for many lookups, and holds until a key changes.
 pub(crate) struct Keys {

@@ -70,6 +70,17 @@ impl Selector {
         texts.into_iter().map(String::len).sum()
     }
 
+    /// Whether it says nothing of group, version, kind, name and namespace.
+    pub(crate) fn names_nothing(&self) -> bool {
+        let Self { group, version, kind, name, namespace, .. } = self;
+        [group, version, kind, name, namespace].into_iter().all(String::is_empty)
+    }
+
+    /// Whether it says nothing of labels and annotations.
+    pub(crate) fn labels_nothing(&self) -> bool {
+        self.label_selector.is_empty() && self.annotation_selector.is_empty()
+    }
+
     /// Compiles the regular expressions and label queries.
     ///
     /// # Errors
@@ -107,8 +118,7 @@ impl Compiled {
         cluster_kinds: &ClusterKinds,
         budget: &Budget,
     ) -> Result<bool, RenderError> {
-        let matches =
-            |pattern: &Option<Pattern>, text: &str| pattern.as_ref().map_or(Ok(true), |p| p.holds(text, budget));
+        let matches = |pattern: &Option<Pattern>, text: &str| holds(pattern, text, budget);
         let gvk = object::gvk(&resource.object).unwrap_or_default();
         let (first, now) = (resource.first_key(), resource.key());
         let namespaced = resource.namespaced(cluster_kinds);
@@ -117,21 +127,55 @@ impl Compiled {
             "" => "_non_namespaceable_".to_owned(),
             n => n.to_owned(),
         };
-        // What a patch before this one added to the metadata is not in the work of the layer.
-        let holds = |selector: &LabelSelector, name: &str, read: fn(&Value) -> BTreeMap<String, String>| {
-            if selector.is_everything() {
-                return Ok(true);
-            }
-            budget.spend(object::get(&resource.object, &["metadata", name]).map_or(0, object::weight))?;
-            Ok(selector.matches(&read(&resource.object)))
-        };
         Ok(matches(&self.group, &gvk.group)?
             && matches(&self.version, &gvk.version)?
             && matches(&self.kind, &gvk.kind)?
             && (matches(&self.name, &first.name)? || matches(&self.name, &now.name)?)
             && (matches(&self.namespace, &effective(&first.namespace))?
                 || matches(&self.namespace, &effective(&now.namespace))?)
-            && holds(&self.labels, "labels", object::labels)?
+            && self.selects_metadata(&resource.object, budget)?)
+    }
+
+    /// Whether labels and annotations are as it says.
+    ///
+    /// # Errors
+    /// The budget is spent.
+    pub(crate) fn selects_metadata(&self, object: &Value, budget: &Budget) -> Result<bool, RenderError> {
+        // What a patch before this one added to the metadata is not in the work of the layer.
+        let holds = |selector: &LabelSelector, name: &str, read: fn(&Value) -> BTreeMap<String, String>| {
+            if selector.is_everything() {
+                return Ok(true);
+            }
+            budget.spend(object::get(object, &["metadata", name]).map_or(0, object::weight))?;
+            Ok(selector.matches(&read(object)))
+        };
+        Ok(holds(&self.labels, "labels", object::labels)?
             && holds(&self.annotations, "annotations", object::annotations)?)
     }
+
+    /// Whether group, version, kind, name and namespace are as it says.
+    ///
+    /// # Errors
+    /// The budget is spent.
+    pub(crate) fn selects_id(&self, id: &Id<'_>, budget: &Budget) -> Result<bool, RenderError> {
+        Ok(holds(&self.group, id.group, budget)?
+            && holds(&self.version, id.version, budget)?
+            && holds(&self.kind, id.kind, budget)?
+            && holds(&self.name, id.name, budget)?
+            && holds(&self.namespace, id.namespace, budget)?)
+    }
+}
+
+fn holds(pattern: &Option<Pattern>, text: &str, budget: &Budget) -> Result<bool, RenderError> {
+    pattern.as_ref().map_or(Ok(true), |pattern| pattern.holds(text, budget))
+}
+
+/// What an object is called, or was: for selectors of replacements.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Id<'a> {
+    pub(crate) group: &'a str,
+    pub(crate) version: &'a str,
+    pub(crate) kind: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) namespace: &'a str,
 }

@@ -11,11 +11,30 @@ pub(crate) fn files(text: &str) -> Vec<(String, String)> {
         if let Some(path) = line.strip_prefix("-- ").and_then(|l| l.strip_suffix(" --")) {
             files.push((path.to_owned(), String::new()));
         } else if let Some((_, content)) = files.last_mut() {
+            // A backslash alone ends a file without a line feed.
+            if line == "\\" {
+                content.pop();
+            } else {
+                content.push_str(line);
+                content.push('\n');
+            }
+        }
+    }
+    files
+}
+
+/// Trees of files in one text: a line `== name ==` begins a tree. Files are as in [`files`].
+pub(crate) fn trees(text: &str) -> Vec<(String, String)> {
+    let mut trees: Vec<(String, String)> = Vec::new();
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix("== ").and_then(|l| l.strip_suffix(" ==")) {
+            trees.push((name.to_owned(), String::new()));
+        } else if let Some((_, content)) = trees.last_mut() {
             content.push_str(line);
             content.push('\n');
         }
     }
-    files
+    trees
 }
 
 pub(crate) fn tree(text: &str) -> FileTree {

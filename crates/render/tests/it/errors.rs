@@ -43,12 +43,8 @@ fn errors_name_the_file_and_the_field() {
         (kustomization("images:\n- name: a\n- nme: b"), "app/kustomization.yaml: images[1]: unknown field `nme`"),
         (kustomization("commonLabels: {a: 1}"), "it must be a string: put it in quotes"),
         (
-            kustomization("replacements: [{source: {}}]\nhelmCharts: [{name: x}]"),
-            "app/kustomization.yaml: replacements, app/kustomization.yaml: helmCharts: not supported yet",
-        ),
-        (
-            kustomization("kind: Component\napiVersion: kustomize.config.k8s.io/v1alpha1"),
-            "a Component cannot be rendered alone",
+            kustomization("helmGlobals: {chartHome: x}\nhelmCharts: [{name: x}]"),
+            "app/kustomization.yaml: helmCharts, app/kustomization.yaml: helmGlobals: not supported yet",
         ),
         (kustomization("kind: Kustomization\napiVersion: kustomize.toolkit.fluxcd.io/v1"), "this is a Flux object"),
         (kustomization("resources: [../app]"), "kustomizations include each other: app -> app"),
@@ -131,6 +127,128 @@ fn errors_name_the_file_and_the_field() {
     assert!(matches!(error, RenderError::NoDirectory(_)));
     assert!(error.to_string().starts_with("spec.path: nowhere: no such file or directory"), "{error}");
     assert!(matches!(render("", "../x"), Err(RenderError::Tree { .. })));
+}
+
+#[test]
+fn errors_of_what_files_bring_with_them_name_the_file_and_the_field() {
+    let tree =
+        |fields: &str, more: &str| format!("-- app/kustomization.yaml --\n{fields}\n-- app/pod.yaml --\n{POD}{more}");
+    let replacement = |text: &str| tree(&format!("resources: [pod.yaml]\nreplacements:\n- {text}"), "");
+    for (files, expect) in [
+        (
+            "-- app/a.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: 123}\n".to_owned(),
+            "app/a.yaml document 1: metadata.name: it must be text: put 123 in quotes",
+        ),
+        (
+            "-- app/a.yaml --\napiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {a: ENC}\nsops: {mac: ENC, version: 3.9.0}\n".into(),
+            "app/a.yaml document 1 is encrypted with SOPS, which is not decrypted here",
+        ),
+        (
+            format!("-- app/a.yaml --\n{POD}-- app/extra/kustomization.yaml --\nkind: Component\nnamePrefix: x-\n"),
+            "app/extra/kustomization.yaml: app/extra is a Component, which changes the objects of a kustomization; add a \
+             kustomization.yaml to \"app\" that lists it in components",
+        ),
+        (replacement("{source: {kind: Pod}}"), "app/kustomization.yaml: replacements[0].targets: it is missing"),
+        (replacement("{targets: []}"), "replacements[0].source: it is missing"),
+        (
+            replacement("{source: {kind: Service, name: s}, targets: []}"),
+            "replacements[0].source: source {kind=Service, name=s} matches no object",
+        ),
+        (
+            replacement("{source: {kind: Pod, fieldPath: spec.x}, targets: []}"),
+            "replacements[0].source.fieldPath: Pod p has no spec.x, or it is empty",
+        ),
+        (
+            replacement("{source: {kind: Pod}, targets: [{select: {kind: Pod}, fieldPaths: [metadata.none]}]}"),
+            "replacements[0].targets[0].fieldPaths[0]: Pod p metadata.none: it is not there; with options.create it is added",
+        ),
+        (
+            replacement("{source: {kind: Pod}, targets: [{select: {kind: \"(\"}}]}"),
+            "replacements[0].targets[0].select.kind: \"(\" is not a regular expression",
+        ),
+        (replacement("{source: {kind: Pod}, targets: [{fieldPaths: [a]}]}"), "replacements[0].targets[0].select: it is missing"),
+        (
+            tree("replacements: [{path: r.yaml}]", "-- app/r.yaml --\n- source: {kind: Pod}\n  tragets: []\n"),
+            "app/r.yaml: [0].tragets: unknown field `tragets`",
+        ),
+        (
+            tree("resources: [pod.yaml]\nvars: [{name: A, objref: {kind: Service, name: s, apiVersion: v1}}]", ""),
+            "app/kustomization.yaml: vars[0].objref: \"v1 Service s\" matches no object",
+        ),
+        (
+            tree("resources: [pod.yaml]\nvars: [{name: A, objref: {kind: Pod, name: p, apiVersion: v1}, fieldref: {fieldPath: a}}]", ""),
+            "app/kustomization.yaml: vars[0].fieldref.fieldPath: Pod p: it has no a",
+        ),
+        (
+            tree("configurations: [c.yaml]", "-- app/c.yaml --\nimages: [{pth: x}]\n"),
+            "app/c.yaml: images[0]: unknown field `pth`",
+        ),
+        (
+            tree("configurations: [\"https://me:secret@example.com/c.yaml\"]", ""),
+            "app/kustomization.yaml: configurations[0]: \"https://example.com/c.yaml\" is remote; only files of the same source",
+        ),
+        (
+            tree("secretGenerator: [{name: s, envs: [s.env]}]", "-- app/s.env --\nA=ENC[x]\nsops_mac=ENC[y]\n"),
+            "secretGenerator[0].envs[0]: app/s.env is encrypted with SOPS",
+        ),
+        (tree("configurations: [c.yaml]", ""), "app/kustomization.yaml: configurations[0]: app/c.yaml: no such file"),
+        (
+            tree("transformers: [t.yaml]", "-- app/t.yaml --\napiVersion: team.example.com/v1\nkind: Sed\nmetadata: {name: s}\n"),
+            "app/kustomization.yaml: transformers[0]: Sed of team.example.com/v1 (app/t.yaml document 1) is a plugin that runs a \
+             program; only plugins with apiVersion: builtin run here: render before committing",
+        ),
+        (
+            tree(
+                "generators: [t.yaml]",
+                "-- app/t.yaml --\napiVersion: x/v1\nkind: Fn\nmetadata: {name: s, annotations: {config.kubernetes.io/function: x}}\n",
+            ),
+            "generators[0]: Fn of x/v1 (app/t.yaml document 1) is a function that runs a program or a container",
+        ),
+        (
+            tree("transformers: [t.yaml]", "-- app/t.yaml --\napiVersion: builtin\nkind: LabelTransformer\nmetadata: {name: s}\nfieldSpecs: [{path: ''}]\n"),
+            "app/t.yaml: fieldSpecs[0].path: it is missing",
+        ),
+        (
+            tree("resources: [pod.yaml]\npatches:\n- target: {kind: Pod}\n  patch: |-\n    - {op: add, path: /metadata/labels/x, value: \"1\"}", ""),
+            "patches[0]: the patch does not apply to Pod p: operation 0 (add /metadata/labels/x): there is no /metadata/labels; add it \
+             first, as {op: add, path: /metadata/labels, value: {}}",
+        ),
+        (
+            tree("resources: [pod.yaml]\nbuildMetadata: [origin]", ""),
+            "buildMetadata: \"origin\" is none of originAnnotations, transformerAnnotations, managedByLabel",
+        ),
+        (
+            tree("resources: [pod.yaml]\nopenapi: {path: o.json}", "-- app/o.json --\n{\"definitions\": []}\n"),
+            "app/o.json: definitions: it is not a mapping",
+        ),
+    ] {
+        let error = render(&files, "app").unwrap_err().to_string();
+        assert!(error.contains(expect), "{error}\n  expected {expect}");
+    }
+}
+
+#[test]
+fn a_name_that_may_mean_two_objects_is_an_error() {
+    let patch = |namespace: &str, name: &str| {
+        format!(
+            "- target: {{kind: ConfigMap, namespace: {namespace}}}\n  patch: '{{metadata: {{name: {name}}}}}'\n  options: {{allowNameChange: true}}\n"
+        )
+    };
+    let conf = |namespace: &str| {
+        format!("{{apiVersion: v1, kind: ConfigMap, metadata: {{name: c, namespace: {namespace}}}}}\n")
+    };
+    let files = format!(
+        "-- app/kustomization.yaml --\nresources: [c.yaml, role.yaml]\npatches:\n{}{}-- app/c.yaml --\n{}---\n{}-- app/role.yaml --\n\
+         apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {{name: r}}\nrules: [{{resourceNames: [c]}}]\n",
+        patch("a", "x"),
+        patch("b", "y"),
+        conf("a"),
+        conf("b")
+    );
+    let error = render(&files, "app").unwrap_err().to_string();
+    let expect = "app/role.yaml: rules.resourceNames: ConfigMap \"c\" matches more than one object: app/c.yaml document 1 and \
+                  app/c.yaml document 2";
+    assert_eq!(error, expect);
 }
 
 #[test]

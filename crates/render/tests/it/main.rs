@@ -1,5 +1,6 @@
 //! Whole directories: against what `kubectl kustomize` makes of them, and what only we do.
 
+mod amplify;
 mod archive;
 mod bomb;
 mod errors;

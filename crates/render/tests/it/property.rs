@@ -58,6 +58,24 @@ patches:
   patch: '[{op: add, path: /metadata/annotations, value: {x: y}}]'
 - target: {kind: .*, labelSelector: '!nothing'}
   patch: 'PATCH'
+configurations: [fields.yaml]
+vars: [{name: V, objref: {kind: Service, name: s, apiVersion: v1}}]
+replacements:
+- source: {kind: Service, name: s, fieldPath: metadata.name, options: {delimiter: s, index: 0}}
+  targets:
+  - {select: {kind: ConfigMap}, fieldPaths: [data.c, 'data.list.[name=x].y', data.places.0], options: {create: true}}
+  - {select: {kind: ConfigMap}, fieldPaths: [data.a], options: {delimiter: b, index: 1}}
+transformers:
+- |-
+  {apiVersion: builtin, kind: ValueAddTransformer, metadata: {name: t}, value: v, targets: [{fieldPath: metadata/annotations/v}]}
+";
+
+/// More fields that the steps change.
+const FIELDS: &str = "
+nameReference: [{kind: ConfigMap, fieldSpecs: [{path: metadata/annotations}, {path: data}, {path: spec/a}]}]
+varReference: [{path: data}, {path: spec}]
+images: [{path: data/a}, {path: 'spec[]/b'}]
+replicas: [{path: spec/size, create: true}]
 ";
 
 /// Puts `other` into each place of a value, one place at a time.
@@ -97,7 +115,8 @@ fn a_value_of_another_type_is_no_panic_anywhere() {
     let inputs: api::kurator::apps::v1alpha1::KustomizeInputs = serde_json::from_value(inputs).unwrap();
     let run = |object: &Value, patch: &Value| {
         let steps = STEPS.replace("PATCH", &patch.to_string().replace('\'', "''"));
-        let mut files = format!("-- app/kustomization.yaml --\n{steps}\n-- app/a.yaml --\n");
+        let mut files =
+            format!("-- app/kustomization.yaml --\n{steps}\n-- app/fields.yaml --\n{FIELDS}\n-- app/a.yaml --\n");
         for other in &objects {
             let one = if other["kind"] == object["kind"] { object } else { other };
             files += &format!("---\n{one}\n");

@@ -1,7 +1,8 @@
 //! The renderer's version changes whenever what is rendered does.
 //!
-//! `tests/golden/version.txt` has a row for each archive of the corpus: the version, the name, and the digests of its input
-//! and of what was rendered from it. `cargo xtask bless kurator-render` writes it, but not when the same input renders to
+//! `tests/golden/version.txt` has a row for each archive of the corpus, which are those in `tests/fixture` and the trees in
+//! `tests/tree`; `examples/differential` compares the latter with kubectl. A row has the version, the name, and the digests of its input
+//! and of what was rendered from it, or `refused`. `cargo xtask bless kurator-render` writes it, but not when the same input renders to
 //! something else under the same version. Who edits a row by hand is told by `cargo xtask tidy`, which compares with
 //! every row that was ever committed.
 
@@ -12,7 +13,7 @@ use api::kurator::apps::v1alpha1::KustomizeInputs;
 use model::Digest;
 use serde_json::{Value, json};
 
-use crate::archive::render_with;
+use crate::archive::{render_with, trees};
 use crate::policy::PLAIN;
 
 /// Digests of what goes in and of what comes out.
@@ -25,7 +26,7 @@ fn golden() -> PathBuf {
 /// Every archive of the corpus by name: the tree and the inputs.
 fn corpus() -> BTreeMap<String, (String, Value)> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixture");
-    let paths = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let paths = std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path());
     let archives = paths.filter(|path| path.extension().is_some_and(|extension| extension == "txt")).map(|path| {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         (name, (std::fs::read_to_string(&path).unwrap(), json!({"path": "app"})))
@@ -40,6 +41,13 @@ fn corpus() -> BTreeMap<String, (String, Value)> {
         "commonMetadata": {"labels": {"team": "shop"}, "annotations": {"note": "n"}},
     });
     let mut all: BTreeMap<String, (String, Value)> = archives.collect();
+    for path in std::fs::read_dir(dir.with_file_name("tree")).unwrap().map(|entry| entry.unwrap().path()) {
+        let file = path.file_stem().unwrap().to_string_lossy().into_owned();
+        for (name, text) in trees(&std::fs::read_to_string(path).unwrap()) {
+            let name = format!("{file}/{name}");
+            assert!(all.insert(name.clone(), (text, json!({"path": "app"}))).is_none(), "{name} is there twice");
+        }
+    }
     all.insert("(plain)".into(), (PLAIN.to_owned(), json!({"path": "app"})));
     all.insert("(policy)".into(), (PLAIN.to_owned(), policy));
     all
@@ -49,9 +57,14 @@ fn made() -> BTreeMap<String, Pair> {
     let pairs = corpus().into_iter().map(|(name, (text, inputs))| {
         let input = Digest::of_texts([text.clone(), inputs.to_string()]);
         let inputs: KustomizeInputs = serde_json::from_value(inputs).unwrap();
-        let rendered = render_with(&text, inputs).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let output = Value::Array(rendered.objects.into_iter().map(|object| object.value).collect());
-        (name, (input.to_string(), Digest::of_json(&output).to_string()))
+        let output = render_with(&text, inputs).map_or_else(
+            |_| "refused".to_owned(),
+            |rendered| {
+                let objects = rendered.objects.into_iter().map(|object| object.value);
+                Digest::of_json(&Value::Array(objects.collect())).to_string()
+            },
+        );
+        (name, (input.to_string(), output))
     });
     pairs.collect()
 }

@@ -1,0 +1,76 @@
+//! Where something is written: for errors, and for the paths in it.
+
+use model::tree;
+
+use crate::error::RenderError;
+use crate::files::Files;
+
+/// A field of a file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'a> {
+    /// The file that an error names.
+    pub(crate) file: &'a str,
+    /// The directory from which paths start.
+    pub(crate) dir: &'a str,
+    /// The field, empty for the whole file.
+    pub(crate) field: &'a str,
+}
+
+impl<'a> Place<'a> {
+    /// Another field of the same file.
+    pub(crate) fn at(self, field: &'a str) -> Self {
+        Self { field, ..self }
+    }
+
+    /// The name of a field below: `.name` or `[0]`.
+    pub(crate) fn below(self, below: &str) -> String {
+        match self.field {
+            "" => below.trim_start_matches('.').to_owned(),
+            field => format!("{field}{below}"),
+        }
+    }
+
+    /// What is wrong with a field below.
+    pub(crate) fn fail(self, below: &str, why: impl Into<String>) -> RenderError {
+        match self.below(below) {
+            field if field.is_empty() => RenderError::Yaml { file: self.file.to_owned(), why: why.into() },
+            field => RenderError::field(self.file, field, why),
+        }
+    }
+
+    /// Which field asks for a file, as errors say it.
+    pub(crate) fn asked_by(self, below: &str) -> String {
+        format!("{}: {}", self.file, self.below(below))
+    }
+
+    /// The path from the root of the tree that a field below names.
+    ///
+    /// # Errors
+    /// It leads out of the tree, or to another machine.
+    pub(crate) fn path(self, below: &str, path: &str) -> Result<String, RenderError> {
+        if path.contains("://") {
+            return Err(self.remote(below, path));
+        }
+        tree::normalize(self.dir, path).map_err(|error| self.fail(below, error.to_string()))
+    }
+
+    /// What is wrong with a field below that names something on another machine.
+    pub(crate) fn remote(self, below: &str, url: &str) -> RenderError {
+        RenderError::Remote { file: self.file.to_owned(), field: self.below(below), url: without_user(url) }
+    }
+
+    /// The text of the file that a field below names, and its path.
+    pub(crate) fn text(self, files: &Files<'_>, below: &str, path: &str) -> Result<(String, String), RenderError> {
+        let path = self.path(below, path)?;
+        let text = files.text(&path, &self.asked_by(below))?;
+        Ok((text, path))
+    }
+}
+
+/// The URL without a user name and password.
+fn without_user(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, rest)) => format!("{scheme}://{}", rest.rsplit('@').next().unwrap_or(rest)),
+        None => url.to_owned(),
+    }
+}

@@ -1,7 +1,7 @@
 //! Calm, aligned output; colour only on a terminal.
 //!
 //! Everything that the program says goes through here, and nothing that others wrote commands a terminal: text is printed
-//! as [`Line`]s or by [`note`], and logged by [`log`], which show what is not seen; JSON and YAML have it escaped.
+//! as [`Line`]s or by [`print_stderr`], and logged by [`log`], which show what is not seen; JSON and YAML have it escaped.
 
 mod question;
 mod screen;

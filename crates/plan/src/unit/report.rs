@@ -94,7 +94,7 @@ fn bound(status: &mut UnitStatus) {
 }
 
 /// A unit's status without what may be long: what is stored when a server does not take the whole of it. What was let go as
-/// not ours stays, since nothing else remembers it ([`waiting`]); it is bounded.
+/// not ours stays, since nothing else remembers it (`waiting`); it is bounded.
 pub fn without_details(status: &UnitStatus) -> UnitStatus {
     let mut held = status.held.clone();
     if let Some(held) = &mut held {

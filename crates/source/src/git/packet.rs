@@ -52,7 +52,7 @@ pub fn take_packet<'a>(bytes: &mut &'a [u8]) -> Result<Option<Packet<'a>>, Strin
 /// Every packet of a whole message.
 ///
 /// # Errors
-/// As [`take`], and when the message ends within a packet.
+/// As [`take_packet`], and when the message ends within a packet.
 pub fn all(mut bytes: &[u8]) -> Result<Vec<Packet<'_>>, String> {
     let mut packets = Vec::new();
     while !bytes.is_empty() {

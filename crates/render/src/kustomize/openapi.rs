@@ -12,8 +12,9 @@ use serde_json::{Map, Value};
 use crate::budget::Budget;
 use crate::error::RenderError;
 
-/// How deep a definition is followed. Pod templates of real kinds are 12 deep.
-const DEPTH_MAX: usize = 32;
+/// How deep a definition is followed, over references and what nests in each definition. Pod templates of real kinds are
+/// 12 deep. A level takes about 1 kB of the stack, in an unoptimized build several.
+const DEPTH_MAX: usize = 64;
 
 /// What a node of a schema takes in memory, about.
 const NODE_BYTES: usize = 512;
@@ -94,7 +95,7 @@ impl Schemas {
             return Ok(Some(Found::Custom(Arc::clone(made))));
         }
         let definition = custom.all.get(name).unwrap_or(&Value::Null);
-        let schema = Arc::new(custom.schema(definition, &mut vec![name], budget)?);
+        let schema = Arc::new(custom.schema(definition, &mut vec![name], 0, budget)?);
         custom.made.borrow_mut().insert(gvk.clone(), Arc::clone(&schema));
         Ok(Some(Found::Custom(schema)))
     }
@@ -102,17 +103,25 @@ impl Schemas {
 
 impl Definitions {
     /// The schema of a definition. `open` are the names of the definitions around it: one that is in itself is not followed
-    /// again.
-    fn schema<'a>(&'a self, node: &'a Value, open: &mut Vec<&'a str>, budget: &Budget) -> Result<Schema, RenderError> {
+    /// again. `depth` is the number of nodes around it, in all definitions; what is deeper than the limit is not known.
+    fn schema<'a>(
+        &'a self,
+        node: &'a Value,
+        open: &mut Vec<&'a str>,
+        depth: usize,
+        budget: &Budget,
+    ) -> Result<Schema, RenderError> {
         budget.spend_made(NODE_BYTES)?;
+        if depth >= DEPTH_MAX {
+            return Ok(Schema::default());
+        }
         let reference = object::get_str(node, &["$ref"]).and_then(|path| path.strip_prefix("#/definitions/"));
         if let Some(name) = reference {
-            let Some(definition) = self.all.get(name).filter(|_| !open.contains(&name) && open.len() < DEPTH_MAX)
-            else {
+            let Some(definition) = self.all.get(name).filter(|_| !open.contains(&name)) else {
                 return Ok(Schema::default());
             };
             open.push(name);
-            let mut schema = self.schema(definition, open, budget)?;
+            let mut schema = self.schema(definition, open, depth + 1, budget)?;
             open.pop();
             // What stands beside a reference is said of the field.
             if let Some(patch) = strategy(node) {
@@ -131,14 +140,14 @@ impl Definitions {
         };
         let mut fields = BTreeMap::new();
         for (name, inner) in node.get("properties").and_then(Value::as_object).into_iter().flatten() {
-            fields.insert(name.clone(), Arc::new(self.schema(inner, open, budget)?));
+            fields.insert(name.clone(), Arc::new(self.schema(inner, open, depth + 1, budget)?));
         }
         schema.fields = fields;
         if let Some(items) = node.get("items").filter(|items| items.is_object()) {
-            schema.item = Some(Arc::new(self.schema(items, open, budget)?));
+            schema.item = Some(Arc::new(self.schema(items, open, depth + 1, budget)?));
         }
         if let Some(values) = node.get("additionalProperties").filter(|values| values.is_object()) {
-            schema.value = Some(Arc::new(self.schema(values, open, budget)?));
+            schema.value = Some(Arc::new(self.schema(values, open, depth + 1, budget)?));
         }
         let keys = node.get("x-kubernetes-list-map-keys").and_then(Value::as_array).into_iter().flatten();
         let keys: Vec<String> = keys.filter_map(|key| key.as_str().map(str::to_owned)).collect();
@@ -159,3 +168,6 @@ fn strategy(node: &Value) -> Option<PatchStrategy> {
         merge_key: object::get_str(node, &["x-kubernetes-patch-merge-key"]).map(str::to_owned),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@ use model::GroupVersionKind;
 use serde::Deserialize;
 
 use super::field::{self, Spec};
+use super::resource::KEY_BYTES_MAX;
 use crate::budget::Budget;
 use crate::error::RenderError;
 
@@ -120,8 +121,17 @@ impl Config {
             Reference { target: GroupVersionKind { group, version, kind }, referrers: field_specs }
         });
         let config = Self { tables, references: references.collect() };
-        let wrong = config.all().find_map(|spec| field::refusal(&spec.path));
-        wrong.map_or(Ok(config), |why| Err(RenderError::field(file, "path", why)))
+        if let Some(why) = config.all().find_map(|spec| field::refusal(&spec.path)) {
+            return Err(RenderError::field(file, "path", why));
+        }
+        let fields = config.all().map(|spec| spec.text_bytes() - spec.path.len());
+        let kinds = fields.chain(config.references.iter().map(|reference| text_bytes(&reference.target)));
+        if let Some(bytes) = kinds.max().filter(|bytes| *bytes > KEY_BYTES_MAX) {
+            let why =
+                format!("a group, version and kind have {bytes} bytes together, and {KEY_BYTES_MAX} are the most");
+            return Err(RenderError::field(file, "kind", why));
+        }
+        Ok(config)
     }
 
     fn all(&self) -> impl Iterator<Item = &Spec> {
@@ -160,8 +170,12 @@ impl Config {
     pub(crate) fn merge(&mut self, more: Self, budget: &Budget) -> Result<Result<(), String>, RenderError> {
         let here = BUILTIN.all().count() + self.all().count();
         let incoming = more.all().count() + more.references.len();
-        budget.spend(incoming.saturating_mul(here + incoming).saturating_mul(COMPARE_BYTES))?;
-        budget.spend_made(more.all().map(|spec| COMPARE_BYTES + spec.path.len()).sum())?;
+        let targets = || more.references.iter().map(|reference| text_bytes(&reference.target));
+        let specs = || more.all().map(Spec::text_bytes);
+        // Two texts are compared as far as the shorter one goes.
+        let compared: usize = specs().chain(targets()).map(|bytes| bytes.max(COMPARE_BYTES)).sum();
+        budget.spend(compared.saturating_mul(here + incoming))?;
+        budget.spend_made(specs().chain(targets()).map(|bytes| COMPARE_BYTES + bytes).sum())?;
         Ok(self.merged(more))
     }
 
@@ -187,6 +201,10 @@ impl Config {
         let to = &mut self.references[place].referrers;
         referrers.into_iter().try_for_each(|spec| field::add(builtin.clone(), spec, to))
     }
+}
+
+fn text_bytes(kind: &GroupVersionKind) -> usize {
+    kind.group.len() + kind.version.len() + kind.kind.len()
 }
 
 #[cfg(test)]

@@ -49,6 +49,11 @@ impl Spec {
         Written { group, version: String::new(), kind, path, create }.into()
     }
 
+    /// How long its texts are.
+    pub(crate) fn text_bytes(&self) -> usize {
+        self.group.len() + self.version.len() + self.kind.len() + self.path.len()
+    }
+
     /// Whether it is for objects of this kind.
     pub(crate) fn selects(&self, gvk: &GroupVersionKind) -> bool {
         selects(&self.group, &gvk.group) && selects(&self.version, &gvk.version) && selects(&self.kind, &gvk.kind)

@@ -3,16 +3,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{GroupVersionKind, object};
+use model::{GroupVersionKind, limit, object};
 use serde_json::Value;
 
 use super::{Config, Reference, Table};
 use crate::budget::Budget;
 use crate::error::RenderError;
-use crate::kustomize::field::Spec;
+use crate::kustomize::field::{self, Spec};
+use crate::kustomize::resource::KEY_BYTES_MAX;
 
 /// How deep definitions may refer to each other. Real ones stay below 10; kustomize follows a circle until it crashes.
 const DEPTH_MAX: usize = 32;
+
+/// What a field takes in memory beside its texts: an entry of a set, and the specification that it becomes.
+const FIELD_BYTES: usize = 256;
+
+/// What a part of a path takes in memory beside its text.
+const PART_BYTES: usize = 48;
 
 /// Reads the definitions of one file: a mapping of names to definitions, each with a `Schema`.
 ///
@@ -30,6 +37,10 @@ pub(crate) fn from_crds(file: &str, yaml: &Value, budget: &Budget) -> Result<Con
         let has = |name: &str| properties.is_some_and(|p| p.contains_key(name));
         if has("kind") && has("apiVersion") && has("metadata") {
             let kind = name.rsplit('.').next().unwrap_or(name);
+            if kind.len() > KEY_BYTES_MAX {
+                let why = format!("its kind has {} bytes, and {KEY_BYTES_MAX} are the most", kind.len());
+                return Err(RenderError::field(file, limit::cut(name), why));
+            }
             reading.definition(kind, name, "", 0)?;
         }
     }
@@ -66,11 +77,20 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
+    /// Looks whether a field that a definition names can be added, and takes what it costs. A definition is followed as
+    /// often as others refer to it, and each time its fields have other paths.
+    fn admit(&self, kind: &str, definition: &str, path: &str, target_bytes: usize) -> Result<(), RenderError> {
+        let parts = path.split('/').count();
+        self.budget.spend_made(FIELD_BYTES + kind.len() + 2 * path.len() + parts * PART_BYTES + target_bytes)?;
+        let refused = field::refusal(path).map(|why| format!("the path {:?}: {why}", limit::cut(path)));
+        refused.map_or(Ok(()), |why| Err(RenderError::field(self.file, limit::cut(definition), why)))
+    }
+
     /// Adds the fields of a kind that a definition describes below a path.
     fn definition(&mut self, kind: &str, name: &str, at: &str, depth: usize) -> Result<(), RenderError> {
         if depth > DEPTH_MAX {
             let why = format!("definitions refer to each other more than {DEPTH_MAX} deep");
-            return Err(RenderError::field(self.file, name, why));
+            return Err(RenderError::field(self.file, limit::cut(name), why));
         }
         let Some(properties) = self.definitions.get(name).and_then(properties) else { return Ok(()) };
         for (property, schema) in properties {
@@ -83,14 +103,17 @@ impl Reading<'_> {
                 ("x-kubernetes-identity", Table::NamePrefix),
             ] {
                 if has(extension).is_some() {
+                    self.admit(kind, name, &path, 0)?;
                     self.fields.entry(table as usize).or_default().insert((kind.to_owned(), path.clone()));
                 }
             }
             let (version, named) = ("x-kubernetes-object-ref-api-version", "x-kubernetes-object-ref-kind");
             if let (Some(version), Some(named)) = (has(version), has(named)) {
                 let key = has("x-kubernetes-object-ref-name-key").unwrap_or("name");
+                let path = format!("{path}/{key}");
+                self.admit(kind, name, &path, version.len() + named.len())?;
                 let target = GroupVersionKind::new("", version, named);
-                let field = (kind.to_owned(), format!("{path}/{key}"));
+                let field = (kind.to_owned(), path);
                 self.references.entry(target).or_default().insert(field);
             }
             if let Some(other) = has("$ref") {

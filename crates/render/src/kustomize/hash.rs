@@ -56,7 +56,7 @@ fn go_json(value: &Value) -> String {
     go_text(&value.to_string())
 }
 
-/// A JSON text as Go writes it: these characters are escaped for HTML.
+/// A JSON text as Go writes it: these characters are escaped for HTML. All others are as serde_json writes them.
 pub(crate) fn go_text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -65,8 +65,7 @@ pub(crate) fn go_text(text: &str) -> String {
             c => out.push(c),
         }
     }
-    // serde_json writes these two in their short form, which Go does not have.
-    out.replace("\\b", "\\u0008").replace("\\f", "\\u000c")
+    out
 }
 
 #[cfg(test)]

@@ -168,9 +168,10 @@ fn texts_of_annotations(object: &mut Value) {
 fn add_hash_suffixes(all: &mut Resources, budget: &Budget) -> Result<(), RenderError> {
     for resource in all.0.iter_mut().filter(|r| r.hashed) {
         if let Some(suffix) = hash::suffix(&resource.object) {
+            resource.check_object(&resource.key())?;
             resource.remember(budget)?;
             let name = format!("{}-{suffix}", resource.key().name);
-            resource.object["metadata"]["name"] = name.into();
+            *object::slot(&mut resource.object, &["metadata", "name"]) = name.into();
         }
     }
     Ok(())

@@ -98,6 +98,22 @@ impl Resource {
         Ok(key)
     }
 
+    /// Checks that it still is an object, after a step that may have written something else over its metadata, kind or
+    /// name.
+    pub(crate) fn check_object(&self, key: &ObjectKey) -> Result<(), RenderError> {
+        let why = match self.object.get("metadata") {
+            Some(Value::Object(_)) if key.kind.is_empty() => {
+                "a step removed its apiVersion or kind, or made it another value than text"
+            }
+            Some(Value::Object(_)) if key.name.is_empty() => {
+                "a step removed its metadata.name, or made it another value than text"
+            }
+            Some(Value::Object(_)) => return Ok(()),
+            _ => "a step removed its metadata, or made it another value than a mapping",
+        };
+        Err(RenderError::NotAnObject { location: self.location.clone(), why: why.to_owned() })
+    }
+
     /// Remembers the current key before the name or namespace changes.
     pub(crate) fn remember(&mut self, budget: &Budget) -> Result<(), RenderError> {
         self.remember_key(self.checked_key()?, budget)
@@ -157,7 +173,7 @@ impl Resources {
         self.0.iter().map(|resource| object::weight(&resource.object) + resource.earlier_weight()).sum()
     }
 
-    /// Checks that all keys differ, and that no step made an object that nests deeper than what can be read again, or
+    /// Checks that all keys differ, that no step wrote something else over what makes an object one, and that none made an object that nests deeper than what can be read again, or
     /// that had too many names.
     pub(crate) fn check(&self) -> Result<(), RenderError> {
         self.check_where(|_| true)
@@ -173,6 +189,7 @@ impl Resources {
         let no_kinds = ClusterKinds::new();
         for (at, resource) in self.0.iter().enumerate() {
             let key = resource.checked_key()?;
+            resource.check_object(&key)?;
             if object::depth(&resource.object) > limit::NESTING_MAX {
                 let why = format!("it nests deeper than {} levels", limit::NESTING_MAX);
                 return Err(RenderError::field(&resource.location.to_string(), key.to_string(), why));

@@ -263,3 +263,38 @@ fn namespaces_that_make_two_objects_one_are_an_error() {
         "Pod one/p is defined twice: app/a.yaml document 1 and app/b.yaml document 1; remove one or rename it"
     );
 }
+
+#[test]
+fn objects_that_a_step_destroys_are_refused() {
+    let render = |target: &str, source: &str| {
+        let fields = format!(
+            "configMapGenerator: [{{name: made, literals: [a=b]}}]\nresources: [src.yaml]\n\
+             replacements: [{{source: {{kind: Secret, fieldPath: {source}}}, targets: [{{select: {{kind: ConfigMap}}, fieldPaths: [{target}]}}]}}]"
+        );
+        let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: src}\nstringData: {a: x, empty: ''}\n";
+        let files = format!("-- app/kustomization.yaml --\n{fields}\n-- app/src.yaml --\n{secret}");
+        render(&files, "app").map(|rendered| rendered.objects.len()).map_err(|error| error.to_string())
+    };
+    assert_eq!(render("data.a", "stringData.a"), Ok(2));
+    // The first one ended the process: the suffix of the content was to be put below a text.
+    for (target, source, expect) in [
+        ("metadata", "stringData.a", "removed its metadata, or"),
+        ("kind", "stringData.empty", "removed its apiVersion or kind"),
+        ("metadata.name", "stringData.empty", "removed its metadata.name"),
+    ] {
+        let error = render(target, source).unwrap_err();
+        let place = "app/kustomization.yaml document 1: not a Kubernetes object: a step ";
+        assert!(error.starts_with(place) && error.contains(expect), "{target}: {error}");
+    }
+}
+
+#[test]
+fn objects_that_a_variable_destroys_are_refused() {
+    let files = "-- app/kustomization.yaml --\nresources: [a.yaml]\nconfigurations: [c.yaml]\n\
+        vars: [{name: COUNT, objref: {apiVersion: v1, kind: ConfigMap, name: a}, fieldref: {fieldPath: data.n}}]\n\
+        -- app/c.yaml --\nvarReference: [{kind: Pod, path: metadata/name}]\n\
+        -- app/a.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {n: 1}\n---\n\
+        apiVersion: v1\nkind: Pod\nmetadata: {name: $(COUNT)}\n";
+    let error = render(files, "app").unwrap_err().to_string();
+    assert!(error.starts_with("app/a.yaml document 2: not a Kubernetes object: "), "{error}");
+}

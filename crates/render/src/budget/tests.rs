@@ -161,3 +161,31 @@ fn added_fields_are_work_for_each_value_that_they_lead_to() {
     let (few, more, many) = (tree(10, 10), tree(10, 100) + tree(100, 10), tree(100, 100));
     assert!(few + many >= more + 90 * 90 * 16, "{few} {more} {many}");
 }
+
+#[test]
+fn texts_that_steps_lengthen_are_work_each_time() {
+    const LENGTH: u64 = 100_000;
+    let tree = |field: &str, more: &str, file: &str| {
+        let object = format!(
+            "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: a}}, data: {{long: {}, short: x}}}}",
+            "x/".repeat(50_000)
+        );
+        let fields = format!("resources: [a.yaml]\n{more}\n");
+        let file = file.replace("FIELD", field);
+        work_of(&[("kustomization.yaml", fields), ("a.yaml", object), ("t.yaml", file)])
+    };
+    let values = |field: &str, steps: usize| {
+        let header =
+            "{apiVersion: builtin, kind: ValueAddTransformer, metadata: {name: t}, value: v, targetFilePath: t.yaml}";
+        let more = format!("transformers: ['{header}']");
+        tree(field, &more, &format!("targets:\n{}", "- {fieldPath: data/FIELD, filePathPosition: 1}\n".repeat(steps)))
+    };
+    // The names of the fields differ by a letter, so what is read costs a little more for one of them.
+    let more = values("long", 10) - values("short", 10);
+    assert!(more + 10_000 > 10 * LENGTH, "{more}");
+    let names = |field: &str| {
+        tree(field, "namePrefix: p-\nconfigurations: [t.yaml]", "namePrefix: [{kind: ConfigMap, path: data/FIELD}]")
+    };
+    let more = names("long") - names("short");
+    assert!(more + 10_000 > LENGTH, "{more}");
+}

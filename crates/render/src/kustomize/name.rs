@@ -71,6 +71,8 @@ fn one(
                 Value::Number(number) => number.to_string(),
                 _ => return Ok(()),
             };
+            // The field may be a long text, and many steps may change it.
+            budget.spend(name.len())?;
             budget.spend_made(text.len())?;
             *value = match side {
                 Side::Prefix => format!("{text}{name}"),

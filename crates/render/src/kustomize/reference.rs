@@ -170,7 +170,7 @@ impl Update<'_> {
             }
         })?;
         if let Some(Some(namespace)) = mapping {
-            let original = self.index.was_in(namespace, referrer, spaces);
+            let original = self.index.was_in(namespace, referrer, spaces, self.budget)?;
             found.retain(|known| {
                 let there = if original { known.first_namespace() } else { known.namespace() };
                 there == Some(namespace)

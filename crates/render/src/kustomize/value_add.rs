@@ -8,13 +8,13 @@ use super::Context;
 use super::field;
 use super::namespace::{Namespace, Subjects};
 use super::place::Place;
-use super::resource::Resources;
+use super::resource::{KEY_BYTES, Resources};
 use super::selector::Selector;
 use crate::error::RenderError;
 
 /// Its configuration.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub(crate) struct ValueAdd {
     /// The text; without it the name of the directory of the kustomization file.
     value: String,
@@ -24,7 +24,7 @@ pub(crate) struct ValueAdd {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 struct Target {
     selector: Option<Selector>,
     field_path: String,
@@ -33,7 +33,7 @@ struct Target {
 
 /// A file with targets.
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 struct More {
     targets: Vec<Target>,
 }
@@ -76,12 +76,13 @@ impl ValueAdd {
             let compiled = compiled.map_err(|(name, why)| place.fail(&format!("{below}.selector.{name}"), why))?;
             let parts = field::split(&target.field_path, '/');
             for resource in &mut all.0 {
-                budget.spend(selector.len() + target.field_path.len())?;
+                let earlier = resource.earlier_weight();
+                budget.spend(KEY_BYTES + earlier + selector.len() + target.field_path.len())?;
                 if !compiled.selects(resource, &cluster, budget)? {
                     continue;
                 }
                 if target.field_path == "metadata/namespace" {
-                    budget.spend(object::weight(&resource.object))?;
+                    budget.spend(object::weight(&resource.object) + earlier)?;
                     let mut one = Resources(vec![resource.clone()]);
                     let change = Namespace {
                         name: value,
@@ -101,6 +102,7 @@ impl ValueAdd {
                     let why = format!("{} of {key} is a list or a mapping", limit::cut(&target.field_path));
                     place.fail(&format!("{below}.fieldPath"), why)
                 })?;
+                budget.spend(spot.as_str().map_or(0, str::len))?;
                 let new = match usize::try_from(target.file_path_position).unwrap_or_default() {
                     0 => value.to_owned(),
                     position => inserted(spot.as_str().unwrap_or_default(), position - 1, value),

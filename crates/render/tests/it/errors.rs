@@ -298,3 +298,26 @@ fn objects_that_a_variable_destroys_are_refused() {
     let error = render(files, "app").unwrap_err().to_string();
     assert!(error.starts_with("app/a.yaml document 2: not a Kubernetes object: "), "{error}");
 }
+
+#[test]
+fn unknown_fields_of_a_value_add_transformer_are_refused() {
+    let error = |fields: &str, targets: &str| {
+        let files = format!(
+            "-- app/kustomization.yaml --\nresources: [pod.yaml]\ntransformers: [t.yaml]\n-- app/pod.yaml --\n{POD}\
+             -- app/t.yaml --\n{{apiVersion: builtin, kind: ValueAddTransformer, metadata: {{name: t}}, value: v, {fields}}}\n\
+             -- app/targets.yaml --\n{targets}\n"
+        );
+        render(&files, "app").map(|rendered| rendered.objects.len()).map_err(|error| error.to_string())
+    };
+    let good = "targets: [{fieldPath: metadata/annotations/a}]";
+    assert_eq!(error(good, ""), Ok(1));
+    assert_eq!(error("targetFilePath: targets.yaml", good), Ok(1));
+    for (fields, targets, expect) in [
+        ("targets: [{fieldPath: a, pos: 1}]", "", "unknown field `pos`"),
+        ("targets: [{fieldPath: a}], vale: x", "", "unknown field `vale`"),
+        ("targetFilePath: targets.yaml", "target: []", "unknown field `target`"),
+    ] {
+        let error = error(fields, targets).unwrap_err();
+        assert!(error.contains(expect), "{error}");
+    }
+}

@@ -134,7 +134,14 @@ impl Index {
             Some(here) => {
                 let in_space = |namespace: &str| named.spaces.get(namespace).into_iter().flatten().copied();
                 let mut places: Vec<usize> = in_space(here).chain(named.cluster.iter().copied()).collect();
-                for other in others.iter().filter(|other| *other != here) {
+                // A binding may name many namespaces, and a list of subjects many objects that are in few.
+                let spaces = &named.spaces;
+                budget.spend(others.len().min(spaces.len()).saturating_mul(LOOK_BYTES))?;
+                let both: Vec<&String> = match others.len() < spaces.len() {
+                    true => others.iter().filter(|other| spaces.contains_key(*other)).collect(),
+                    false => spaces.keys().filter(|space| others.contains(*space)).collect(),
+                };
+                for other in both.into_iter().filter(|other| *other != here) {
                     // An object that says no namespace is not in one that a binding names, not even in `default`.
                     places.extend(in_space(other).filter(|at| self.known[*at].key.namespace == *other));
                 }
@@ -150,9 +157,20 @@ impl Index {
     }
 
     /// Whether an object that can be named was in a namespace at first.
-    pub(super) fn was_in(&self, namespace: &str, referrer: &ObjectFacts, others: &HashSet<String>) -> bool {
-        let Some(now) = self.first.get(namespace) else { return false };
-        let Some(here) = referrer.namespace() else { return true };
-        now.effective.contains(here) || others.iter().any(|other| now.written.contains(other))
+    ///
+    /// # Errors
+    /// The budget is spent.
+    pub(super) fn was_in(
+        &self,
+        namespace: &str,
+        referrer: &ObjectFacts,
+        others: &HashSet<String>,
+        budget: &Budget,
+    ) -> Result<bool, RenderError> {
+        let Some(now) = self.first.get(namespace) else { return Ok(false) };
+        let Some(here) = referrer.namespace() else { return Ok(true) };
+        budget.spend(others.len().min(now.written.len()).saturating_mul(LOOK_BYTES))?;
+        // It walks over the smaller one.
+        Ok(now.effective.contains(here) || !others.is_disjoint(&now.written))
     }
 }

@@ -25,3 +25,28 @@ fn layers_are_told_by_prefixes_and_suffixes() {
     check((&["a-"], &["-x"]), (&["a-"], &["-y"]), false, false);
     check((&["a-"], &["-x"]), (&["a-"], &[]), true, false);
 }
+
+#[test]
+fn namespaces_that_a_binding_names_are_work_and_found_from_both_sides() {
+    let in_space = |namespace: &str| {
+        let mut resource = resource("a", &[], &[]);
+        resource.object["metadata"]["namespace"] = namespace.into();
+        resource.earlier.push(resource.key());
+        resource
+    };
+    let names = |count: usize| -> HashSet<String> { (0..count).map(|n| format!("n{n}")).collect() };
+    for (objects, others) in [(100, 40), (40, 100)] {
+        let all = Resources((0..objects).map(|n| in_space(&format!("n{n}"))).collect());
+        let index = Index::of(&all, &Budget::default()).unwrap();
+        let budget = Budget::default();
+        let before = budget.work_left();
+        let mut found = 0;
+        index.named("a", index.entry(0), &names(others), &budget, &mut |_| found += 1).unwrap();
+        assert_eq!(found, 40);
+        // The name, 40 namespaces and 40 objects.
+        assert_eq!(before - budget.work_left(), 81 * 64);
+        assert_eq!(index.was_in("n39", index.entry(0), &names(others), &budget), Ok(true));
+        assert_eq!(index.was_in("n39", index.entry(0), &names(39), &budget), Ok(false));
+        assert_eq!(before - budget.work_left(), 83 * 64);
+    }
+}

@@ -1,6 +1,6 @@
 //! Where something is written: for errors, and for the paths in it.
 
-use model::tree;
+use model::{limit, tree};
 
 use crate::error::RenderError;
 use crate::files::Files;
@@ -56,7 +56,7 @@ impl<'a> Place<'a> {
 
     /// What is wrong with a field below that names something on another machine.
     pub(crate) fn remote(self, below: &str, url: &str) -> RenderError {
-        RenderError::Remote { file: self.file.to_owned(), field: self.below(below), url: without_user(url) }
+        RenderError::Remote { file: self.file.to_owned(), field: self.below(below), url: shown(url) }
     }
 
     /// The text of the file that a field below names, and its path.
@@ -67,10 +67,43 @@ impl<'a> Place<'a> {
     }
 }
 
-/// The URL without a user name and password.
-fn without_user(url: &str) -> String {
-    match url.split_once("://") {
-        Some((scheme, rest)) => format!("{scheme}://{}", rest.rsplit('@').next().unwrap_or(rest)),
-        None => url.to_owned(),
+/// The URL as an error repeats it: without a user name and password, and of its query the `ref` alone, as others may be
+/// secret too. It is cut when it is long.
+fn shown(url: &str) -> String {
+    let (before, query) = url.split_once(['?', '#']).unwrap_or((url, ""));
+    let (scheme, rest) = match before.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), before),
+    };
+    let rest = match rest.rsplit_once('@') {
+        // `git@host:path` has a user that everyone has, and no password.
+        Some((user, _)) if scheme.is_empty() && !user.contains(':') => rest,
+        Some((_, rest)) => rest,
+        None => rest,
+    };
+    let reference = query.split(['&', '?', '#']).find(|part| part.starts_with("ref="));
+    limit::cut(&format!("{scheme}{rest}{}", reference.map(|part| format!("?{part}")).unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn urls_are_shown_without_secrets() {
+        for (url, expect) in [
+            ("https://example.com/x.yaml", "https://example.com/x.yaml"),
+            ("https://me:secret@example.com/x.yaml", "https://example.com/x.yaml"),
+            ("https://me:se@cret@example.com/x?token=abc&ref=v1&b=c", "https://example.com/x?ref=v1"),
+            ("https://example.com/x?access_token=abc", "https://example.com/x"),
+            ("https://example.com/x?ref=v1@2", "https://example.com/x?ref=v1@2"),
+            ("https://example.com/x#token", "https://example.com/x"),
+            ("git@github.com:a/b?ref=v1", "git@github.com:a/b?ref=v1"),
+            ("me:secret@example.com//x", "example.com//x"),
+            ("github.com/a/b//c?ref=v1&token=x", "github.com/a/b//c?ref=v1"),
+        ] {
+            assert_eq!(shown(url), expect, "{url}");
+        }
+        assert_eq!(shown(&format!("https://example.com/{}", "x".repeat(9_000))).chars().count(), 101);
     }
 }

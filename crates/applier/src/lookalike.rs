@@ -39,6 +39,11 @@ impl Lookalike {
     ) -> Option<Self> {
         Some(Self { twin: Twin::new(text)?, key, state, recalled })
     }
+
+    /// Bytes in memory. Key and state are shared.
+    fn weight(&self) -> usize {
+        size_of::<Self>() + self.twin.weight()
+    }
 }
 
 /// Objects of one kind, in the order in which servers list them.
@@ -48,9 +53,9 @@ type List = Vec<Arc<Lookalike>>;
 #[derive(Debug, Default)]
 pub(crate) struct Lookalikes(Mutex<HashMap<Arc<Resource>, Weak<Known>>>);
 
-/// What is known of one kind.
+/// What is known of one kind, and its bytes in memory.
 #[derive(Debug, Default)]
-pub(crate) struct Known(Mutex<Arc<List>>);
+pub(crate) struct Known(Mutex<(Arc<List>, usize)>);
 
 impl Lookalikes {
     /// What is known of a kind.
@@ -71,15 +76,19 @@ impl Lookalikes {
 pub(crate) struct Reading {
     known: Arc<Known>,
     list: Arc<List>,
+    /// Bytes in memory of the list: never more than [`BYTES_MAX`], whatever a member lists.
+    weight: usize,
     /// Which object should come next.
     next: usize,
     learned: bool,
+    /// There was no room for an object.
+    is_full: bool,
 }
 
 impl From<Arc<Known>> for Reading {
     fn from(known: Arc<Known>) -> Self {
-        let list = Arc::clone(&known.0.lock().unwrap_or_else(PoisonError::into_inner));
-        Self { known, list, next: 0, learned: false }
+        let (list, weight) = known.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Self { known, list, weight, next: 0, learned: false, is_full: false }
     }
 }
 
@@ -95,12 +104,21 @@ impl Reading {
 
     /// Takes in an object that was not found. It comes where the list is, in place of what had its key.
     pub(crate) fn learn(&mut self, object: Lookalike) {
+        let weight = self.weight + object.weight();
+        if weight > BYTES_MAX {
+            self.is_full = true;
+            return;
+        }
         let object = Arc::new(object);
         let list = Arc::make_mut(&mut self.list);
         let ahead = list.iter().enumerate().skip(self.next.saturating_sub(1)).take(STEPS_MAX);
         let old = ahead.filter(|(_, one)| one.key == object.key).map(|(at, _)| at).next();
+        self.weight = weight;
         match old.and_then(|at| list.get_mut(at)) {
-            Some(place) => *place = object,
+            Some(place) => {
+                self.weight = weight.saturating_sub(place.weight());
+                *place = object;
+            }
             None => list.insert(self.next.min(list.len()), object),
         }
         self.next = old.unwrap_or(self.next) + 1;
@@ -109,14 +127,14 @@ impl Reading {
 }
 
 impl Drop for Reading {
-    /// Hands on what was learned, while it is not too much: then one list after the other begins with nothing.
+    /// Hands on what was learned. When there was too much, the next list begins with nothing: what is known may be of objects
+    /// that no other member has.
     fn drop(&mut self) {
-        if !self.learned {
+        if !self.learned && !self.is_full {
             return;
         }
-        let weight: usize = self.list.iter().map(|one| size_of::<Lookalike>() + one.twin.weight()).sum();
-        let list = if weight <= BYTES_MAX { std::mem::take(&mut self.list) } else { Arc::default() };
-        *self.known.0.lock().unwrap_or_else(PoisonError::into_inner) = list;
+        let known = if self.is_full { Default::default() } else { (std::mem::take(&mut self.list), self.weight) };
+        *self.known.0.lock().unwrap_or_else(PoisonError::into_inner) = known;
     }
 }
 

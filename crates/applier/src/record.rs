@@ -52,6 +52,8 @@ pub(crate) struct Past {
     pub(crate) not_ours: Option<(u64, Waits)>,
     /// Who lives in Namespaces and definitions that would be deleted.
     pub(crate) looks: KeyMap<Look>,
+    /// How many objects it let go of that are still there.
+    pub(crate) let_go: u64,
     /// Reverts of all its objects, also of those that it no longer has.
     pub(crate) reverts: Option<RevertCount>,
 }

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::handover::Claims;
 use crate::inventory::{Entry, Inventory};
+use crate::keep;
 
 /// An object inside a container.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub struct Inside {
     owners: Vec<Owner>,
     /// It has the label of this hub.
     is_labelled: bool,
+    /// An annotation on it asks that it stays.
+    is_kept: bool,
     /// It is being deleted.
     is_going: bool,
     /// Kubernetes made it for a service account or a Service, and removes it with that.
@@ -76,6 +79,7 @@ impl Inside {
             uid: object::uid(metadata).map(Uid::from).unwrap_or_default(),
             owners: references.into_iter().flatten().take(Self::OWNERS_MAX).map(owner).collect(),
             is_labelled: object::label(metadata, label::HUB) == Some(hub.as_str()),
+            is_kept: keep::asks_to_stay(metadata),
             is_going: object::is_deleting(metadata),
         }
     }
@@ -160,26 +164,46 @@ pub fn is_within(container: &ObjectKey, key: &ObjectKey) -> bool {
     }
 }
 
-/// Has the unit itself something in a container that it does not delete: what its payload names, and what it only gives
-/// back?
-pub fn stays_inside(container: &ObjectKey, inventory: &Inventory, desired: &KeySet, leaving: bool) -> bool {
+/// The first object by key that the unit itself keeps in a Namespace: what its payload names, and what it only gives back.
+/// What it keeps of a definition's kind is seen when that is looked into.
+pub fn stays_inside<'a>(
+    container: &ObjectKey,
+    inventory: &'a Inventory,
+    desired: &KeySet,
+    leaving: bool,
+) -> Option<&'a HashedKey> {
     let stays = |key: &HashedKey, entry: &Entry| entry.is_only_released() || (!leaving && desired.contains(key));
-    inventory.entries().iter().any(|(key, entry)| is_within(container, key) && stays(key, entry))
+    let is_namespace = container.group.is_empty() && container.kind == "Namespace";
+    let mut entries = inventory.entries().iter().filter(|_| is_namespace);
+    entries.find(|(key, entry)| is_within(container, key) && stays(key, entry)).map(|(key, _)| &**key)
 }
 
-/// Who else lives where these objects are. `claims` are those of all units of the member.
-pub fn inhabitants(claims: &Claims, inventory: &Inventory, inside: &[Inside]) -> Inhabitants {
-    let is_ours = |one: &Inside| one.is_labelled && claims.units(&one.key).next().is_some();
+/// Who else lives where these objects are. `claims` are those of all units of the member; `is_deleted` says of an
+/// object that this unit has whether it deletes it.
+pub fn inhabitants(
+    container: &ObjectKey,
+    claims: &Claims,
+    is_deleted: impl Fn(&HashedKey) -> Option<bool>,
+    inside: &[Inside],
+) -> Inhabitants {
+    // What this unit has and does not delete stays. What another unit has is weighed before anybody looks here.
+    let is_ours = |one: &Inside| {
+        one.is_labelled
+            && !one.is_kept
+            && is_deleted(&one.key).unwrap_or_else(|| claims.units(&one.key).next().is_some())
+    };
     let present: HashSet<&Uid> = inside.iter().map(|one| &one.uid).collect();
-    let recorded = inventory.entries().values().filter_map(|entry| entry.uid.as_ref());
-    let mut going: HashSet<&Uid> = recorded.collect();
-    going.extend(inside.iter().filter(|one| one.is_going || one.is_derived || is_ours(one)).map(|one| &one.uid));
+    let is_namespace = container.kind == "Namespace";
+    let first = inside.iter().filter(|one| one.is_going || one.is_derived || is_ours(one));
+    let mut going: HashSet<&Uid> = first.map(|one| &one.uid).collect();
     let mut others: Vec<&Inside> = inside.iter().filter(|one| !going.contains(&one.uid)).collect();
     for _ in 0..OWNED_DEPTH_MAX {
-        // An owner that is not there any more takes what it owned along; one that is no part of the namespace stays.
-        let goes = |owner: &Owner| going.contains(&owner.uid) || (owner.is_namespaced && !present.contains(&owner.uid));
+        // An owner in the namespace that is not there any more takes what it owned along. Of a definition only the objects of
+        // its own kind are seen, so that an owner may be anywhere.
+        let is_gone = |owner: &Owner| is_namespace && owner.is_namespaced && !present.contains(&owner.uid);
+        let goes = |owner: &Owner| going.contains(&owner.uid) || is_gone(owner);
         let (with_owners, rest): (Vec<&Inside>, Vec<&Inside>) =
-            others.iter().partition(|one| !one.owners.is_empty() && one.owners.iter().all(goes));
+            others.iter().partition(|one| !one.is_kept && !one.owners.is_empty() && one.owners.iter().all(goes));
         if with_owners.is_empty() {
             break;
         }

@@ -34,7 +34,7 @@ pub enum NotOurs {
     #[error("hub {0} delivers it")]
     OtherHub(String),
     /// Deleting it would take along what others made.
-    #[error("others have something in it: {0}")]
+    #[error("it has {0} in it")]
     Inhabited(String),
     /// Another unit of this hub has taken it over, perhaps since this one looked at what the others want.
     #[error("another unit has taken it over")]

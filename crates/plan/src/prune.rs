@@ -147,23 +147,27 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
             delete.push(key);
             continue;
         }
+        if let Some(own) = inhabitant::stays_inside(&key, inventory, desired, leaving) {
+            inhabited.push((key, format!("{own}, which this unit keeps,")));
+            continue;
+        }
         match (claims.occupied(&entry.unit, &key), inhabitants.get(&key)) {
-            // Deleting it would delete what this unit keeps, or another unit wants.
-            _ if inhabitant::stays_inside(&key, inventory, desired, leaving) => release.push(key),
+            // Deleting it would delete what another unit wants.
             (Occupied::Stays, _) => release.push(key),
             (Occupied::Leaving, _) => occupied.push(key),
             (Occupied::No, None) => plan.look_into.push(key),
             (Occupied::No, Some(Inhabitants::Nobody)) => delete.push(key),
             (Occupied::No, Some(Inhabitants::Unseen(why))) => unseen.push((key, why.clone())),
             (Occupied::No, Some(strangers)) => {
-                inhabited.push((Arc::clone(&key), strangers.strangers().unwrap_or_default()));
-                release.push(key);
+                inhabited.push((key, strangers.strangers().unwrap_or_default()));
             }
         }
     }
     if !plan.look_into.is_empty() {
         return (Plan { look_into: plan.look_into, ..Plan::default() }, Report::default());
     }
+    // Given back with the list that it would have been in: a mistake that is taken back loses nothing.
+    let given_back: Vec<Arc<HashedKey>> = inhabited.iter().map(|(key, _)| Arc::clone(key)).collect();
     let waits = [
         (!occupied.is_empty()).then_some(WaitingOn::Occupied(occupied)),
         (!inhabited.is_empty()).then_some(WaitingOn::Inhabited(inhabited)),
@@ -173,6 +177,7 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
     delete.sort_by(|a, b| phase::rank(b).cmp(&phase::rank(a)).then_with(|| a.cmp(b)));
     let behind = inventory.is_behind(entry);
     if leaving && (!behind || delete.is_empty()) {
+        release.extend(given_back);
         plan.release = release;
         plan.delete = delete;
         return (plan, report);
@@ -182,6 +187,7 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
     let released = inventory.released().filter(|r| r.epoch == entry.epoch);
     let mut deletable = doomed;
     if pending.is_empty() {
+        release.extend(given_back);
         report.deletions = remembered(observed);
     } else {
         let mut list = deletions(&pending, released.map_or(0, |r| r.count), behind);
@@ -190,6 +196,7 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
         }
         let granted = entry.approved == Some(list.digest);
         if granted && settled {
+            release.extend(given_back);
             plan.released =
                 Some(Released { epoch: entry.epoch, digest: list.digest, count: list.released + list.count });
             plan.doom.clone_from(&pending);

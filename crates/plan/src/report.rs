@@ -331,9 +331,9 @@ fn kept_words(waiting: &WaitingOn, behind: bool) -> String {
         WaitingOn::Frozen { why, .. } => format!("; nothing is pruned: {why}"),
         WaitingOn::Apply(n) => format!("; {n} objects are not pruned before everything is applied"),
         WaitingOn::Handover(moving) => format!("; {} objects are being handed over", moving.len()),
-        WaitingOn::Inhabited(containers) => containers
-            .first()
-            .map_or_else(String::new, |(key, who)| format!("; {key} stays, since others have {who} in it")),
+        WaitingOn::Inhabited(containers) => {
+            containers.first().map_or_else(String::new, |(key, who)| format!("; {key} stays, since it has {who} in it"))
+        }
         WaitingOn::Unseen(containers) => containers.first().map_or_else(String::new, |(key, why)| {
             format!("; {key} is not deleted, since it cannot be seen whether others have something in it: {why}")
         }),

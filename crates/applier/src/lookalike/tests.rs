@@ -73,4 +73,11 @@ fn of_much_text_nothing_is_handed_on() {
     assert_eq!(read(&lookalikes, &[a]), [false]);
     assert_eq!(read(&lookalikes, &[a, b]), [true, false]);
     assert_eq!(read(&lookalikes, &[a]), [false]);
+    // While a list is read no more is kept, however much a member lists.
+    let mut reading = Reading::from(lookalikes.of_kind(&resource()));
+    for name in ["c", "d", "e", "f"] {
+        reading.learn(lookalike(name, &large));
+        assert!(reading.weight <= BYTES_MAX);
+    }
+    assert_eq!(reading.list.len(), 1);
 }

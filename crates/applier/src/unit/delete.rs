@@ -29,13 +29,13 @@ enum Tried {
 impl Pass {
     /// Plans and prunes until nothing more can be done now. True when the unit has left the member.
     pub(super) async fn prune(&mut self, desired: &KeySet, settled: bool) -> Result<bool, Error> {
-        // Looked into by this pass: once is enough, however long it takes.
-        let mut looked = KeySet::default();
+        // Looked into by this pass, and again before the deletion: once each is enough, however long it takes.
+        let (mut looked, mut looked_again) = (KeySet::default(), KeySet::default());
         loop {
             let plan = self.plan_prune(desired, settled, &looked);
             let Plan { look_into, forget, release, doom, released, delete, finish } = &plan;
             if !look_into.is_empty() {
-                self.look_into(look_into).await?;
+                self.look_into(look_into, desired).await?;
                 looked.extend(look_into.iter().cloned());
                 continue;
             }
@@ -49,21 +49,29 @@ impl Pass {
                 self.save().await?;
             }
             let mut progress = !forget.is_empty();
+            let mut given_back = false;
             for key in release {
-                progress |= self.release(key).await?;
+                given_back |= self.release(key).await?;
             }
+            progress |= given_back;
             let (first, last) = prune::waves(delete);
             // What contains others goes when the others are gone.
             let wave = if first.is_empty() { last } else { first };
             let is_old = |key: &&Arc<HashedKey>| self.unit.past.looks.get(*key).is_some_and(|look| !look.is_fresh());
             let again: Vec<Arc<HashedKey>> =
-                wave.iter().filter(is_old).filter(|key| !looked.contains(*key)).cloned().collect();
+                wave.iter().filter(is_old).filter(|key| !looked_again.contains(*key)).cloned().collect();
             if !again.is_empty() {
-                self.look_into(&again).await?;
-                looked.extend(again);
+                self.look_into(&again, desired).await?;
+                looked_again.extend(again);
                 continue;
             }
+            let left_behind = self.unit.past.let_go;
             progress |= self.delete(&wave).await?;
+            if given_back || self.unit.past.let_go != left_behind {
+                // What is no longer ours may be in a container of which nobody was known to live there.
+                self.unit.past.looks.clear();
+                looked.clear();
+            }
             if *finish && self.unit.inventory.entries().is_empty() {
                 if self.unit.inventory_secrets.are_several() {
                     // The first one names the others until they are gone.
@@ -153,7 +161,11 @@ impl Pass {
     }
 
     /// Reads an object that the inventory names, at whichever version the member serves it now.
-    async fn recorded(&self, key: &Arc<HashedKey>, version: &str) -> Result<Option<(Arc<Resource>, Value)>, Error> {
+    pub(super) async fn recorded(
+        &self,
+        key: &Arc<HashedKey>,
+        version: &str,
+    ) -> Result<Option<(Arc<Resource>, Value)>, Error> {
         let Some(resource) = self.connection.recorded_resource(key, version).await? else { return Ok(None) };
         let live = self.connection.api.get(&resource.target(&key.namespace, &key.name)).await?;
         Ok(live.map(|live| (resource, live)))
@@ -182,6 +194,7 @@ impl Pass {
     /// Forgets an object, and notes why it is still there if it is not ours: a person may ask after the log is gone.
     fn let_go(&mut self, key: &Arc<HashedKey>, not_ours: Option<&NotOurs>, what: &str) {
         if let Some(why) = not_ours {
+            self.unit.past.let_go += 1;
             tracing::warn!(object = %key, unit = %self.unit.id, %why, "{what}");
             self.unit.past.note_not_ours(key, why, self.entry.epoch);
         }
@@ -196,8 +209,7 @@ impl Pass {
                 Ok(false)
             }
             Ok(not_ours) => {
-                let strangers = self.unit.past.looks.get(key).and_then(|look| look.inhabitants.strangers());
-                let not_ours = not_ours.or(strangers.map(NotOurs::Inhabited));
+                let not_ours = not_ours.or_else(|| self.who_is_in(key).map(NotOurs::Inhabited));
                 self.let_go(key, not_ours.as_ref(), "left as it is, and no longer recorded");
                 Ok(true)
             }
@@ -207,6 +219,15 @@ impl Pass {
                 Ok(false)
             }
         }
+    }
+
+    /// Who has something in a container, in the words of the plan, if that is why it is given back.
+    fn who_is_in(&self, container: &Arc<HashedKey>) -> Option<String> {
+        let lists = self.kept.iter().filter_map(|waiting| match waiting {
+            WaitingOn::Inhabited(containers) => Some(containers),
+            _ => None,
+        });
+        lists.flatten().find(|(key, _)| key == container).map(|(_, who)| who.clone())
     }
 
     /// Why it was left as it is, if it is not ours.

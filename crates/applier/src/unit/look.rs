@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use client::{Class, Resource, Selection, Served, Verb};
 use futures::StreamExt as _;
-use model::HashedKey;
+use model::{HashedKey, KeySet};
 use plan::inhabitant::{self, Inhabitants, Inside};
 use tokio::time::Instant;
 
@@ -36,11 +36,12 @@ impl Look {
 
 impl Pass {
     /// Looks into containers, and remembers for a while who lives there.
-    pub(super) async fn look_into(&mut self, containers: &[Arc<HashedKey>]) -> Result<(), Error> {
+    pub(super) async fn look_into(&mut self, containers: &[Arc<HashedKey>], desired: &KeySet) -> Result<(), Error> {
         for key in containers {
-            let inhabitants = match self.inhabitants(key).await {
+            let inhabitants = match self.inhabitants(key, desired).await {
                 Ok(inhabitants) => inhabitants,
-                Err(e) if e.class() == Class::Unreachable => return Err(e),
+                // An answer about one kind says nothing of the member.
+                Err(e) if e.class() == Class::Unreachable && e.code().is_none_or(|code| code == 401) => return Err(e),
                 Err(e) => Inhabitants::unseen(&e.to_string()),
             };
             self.unit.past.looks.insert(Arc::clone(key), Look { at: Instant::now(), inhabitants });
@@ -48,7 +49,7 @@ impl Pass {
         Ok(())
     }
 
-    async fn inhabitants(&self, container: &Arc<HashedKey>) -> Result<Inhabitants, Error> {
+    async fn inhabitants(&self, container: &Arc<HashedKey>, desired: &KeySet) -> Result<Inhabitants, Error> {
         let connection = &self.connection;
         let served = Served::discover(&connection.api).await?;
         let is_namespace = container.kind == "Namespace";
@@ -57,6 +58,9 @@ impl Pass {
         }
         let kinds: Vec<Arc<Resource>> =
             served.kinds.iter().filter(|kind| is_inside(container, kind)).cloned().collect();
+        if kinds.is_empty() && !is_namespace {
+            return self.unserved(container, &served).await;
+        }
         let namespaced: BTreeSet<(&str, &str)> = served
             .kinds
             .iter()
@@ -85,7 +89,25 @@ impl Pass {
                 return Ok(Inhabitants::unseen(&format!("it has more than {} objects", limit::INSIDE_MAX)));
             }
         }
-        Ok(inhabitant::inhabitants(&connection.view().claims, &self.unit.inventory, &inside))
+        let leaving = !self.entry.removal.is_none();
+        let is_deleted = |key: &HashedKey| {
+            let entry = self.unit.inventory.get(key)?;
+            Some(!entry.is_only_released() && (leaving || !desired.contains(key)))
+        };
+        Ok(inhabitant::inhabitants(container, &connection.view().claims, is_deleted, &inside))
+    }
+
+    /// Who has objects of a definition whose kind the member does not serve: perhaps it does not answer just now.
+    async fn unserved(&self, definition: &Arc<HashedKey>, served: &Served) -> Result<Inhabitants, Error> {
+        let version = self.unit.inventory.get(definition).map(|entry| Arc::clone(&entry.version)).unwrap_or_default();
+        let Some((_, live)) = self.recorded(definition, &version).await? else { return Ok(Inhabitants::Nobody) };
+        let accepted = model::object::get_str(&live, &["status", "acceptedNames", "kind"]).unwrap_or_default();
+        if model::object::is_deleting(&live) || accepted.is_empty() {
+            // It was never served.
+            return Ok(Inhabitants::Nobody);
+        }
+        let why = served.failed.values().next().map_or("the member does not serve its kind now", String::as_str);
+        Ok(Inhabitants::unseen(why))
     }
 }
 

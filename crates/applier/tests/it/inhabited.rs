@@ -90,12 +90,16 @@ async fn what_is_to_be_approved_is_what_really_goes_and_what_comes_later_stays_t
     world.guard(&unit, Some(before.digest));
     let report = world.until(&unit, "held anew", |r| r.deletions.as_ref().is_some_and(|list| list.count == 1)).await;
     assert_eq!(report.deletions.as_ref().unwrap().sample, ["ConfigMap lived-in/ours"]);
-    let let_go = "others have something in it: ConfigMap lived-in/mine";
-    assert!(waiting(&report).contains(&(WaitingCause::NotOurs, 1, "Namespace lived-in", let_go)), "{report:#?}");
+    let inhabited = (WaitingCause::Inhabited, 1, "Namespace lived-in", "ConfigMap lived-in/mine");
+    assert!(waiting(&report).contains(&inhabited), "{report:#?}");
+    let live = world.get(NAMESPACE).await.unwrap();
+    assert!(model::object::label(&live, label::HUB).is_some(), "it is given back with the list");
     assert!(world.get(&format!("{MAPS}/ours")).await.is_some(), "nothing is deleted meanwhile");
     let held = world.guard(&unit, None).held.unwrap();
     world.guard(&unit, Some(held.digest));
-    world.until(&unit, "done", |r| r.objects.inventory == 0).await;
+    let report = world.until(&unit, "done", |r| r.objects.inventory == 0).await;
+    let let_go = (WaitingCause::NotOurs, 1, "Namespace lived-in", "it has ConfigMap lived-in/mine in it");
+    assert!(waiting(&report).contains(&let_go), "{report:#?}");
     assert!(world.get(&format!("{MAPS}/ours")).await.is_none());
     assert!(!model::object::is_deleting(&world.get(NAMESPACE).await.unwrap()));
 }
@@ -164,4 +168,36 @@ async fn the_wish_to_stay_comes_and_goes_with_the_source() {
         let entry = recorded.iter().find(|(key, _)| key.name == "c").unwrap().1;
         assert_eq!(entry.kept, kept, "{value}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_let_go_as_not_ours_does_not_go_with_its_namespace() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, vec![namespace(), map("ours"), map("theirs")]);
+    world.applied(&unit).await;
+    // Somebody takes our labels off while the deletion waits.
+    world.set("a", 2, vec![]);
+    world.until(&unit, "held", |r| r.deletions.is_some()).await;
+    let labels = json!({"metadata": {"labels": {label::HUB: null, label::APPLYSET_PART_OF: null}}});
+    world.edit(&format!("{MAPS}/theirs"), "kubectl", labels).await;
+    let held = world.guard(&unit, None).held.unwrap();
+    world.guard(&unit, Some(held.digest));
+    world.until(&unit, "done", |r| r.objects.inventory == 0).await;
+    assert!(world.get(&format!("{MAPS}/theirs")).await.is_some());
+    assert!(!model::object::is_deleting(&world.get(NAMESPACE).await.unwrap()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_definition_whose_kind_does_not_answer_is_not_deleted() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, vec![definition()]);
+    world.applied(&unit).await;
+    world.post(GADGETS, gadget("mine")).await;
+    world.faults.add(Method::GET, "/apis/example.com/v1", usize::MAX, Act::Refuse(503));
+    world.change(&unit, |entry| entry.removal = Removal::Prune);
+    let report = world.until(&unit, "waiting", |r| !r.waiting.is_empty()).await;
+    assert!(waiting(&report).iter().any(|(cause, ..)| *cause == WaitingCause::Unseen), "{report:#?}");
+    world.faults.clear();
+    world.eventually("gone", || async { world.inventories().await.is_empty() }).await;
+    assert!(world.get(&format!("{GADGETS}/mine")).await.is_some());
 }

@@ -15,9 +15,19 @@ fn key(kind: &str, name: &str) -> ObjectKey {
     ObjectKey { kind: kind.into(), namespace: "shop".into(), name: name.into(), ..ObjectKey::default() }
 }
 
-/// A member in whose namespace `shop` unit a has ConfigMap a with UID a, and unit b has ConfigMap b.
+fn namespace() -> ObjectKey {
+    ObjectKey { kind: "Namespace".into(), name: "shop".into(), ..ObjectKey::default() }
+}
+
 fn who(objects: &[Value]) -> Inhabitants {
+    who_in(&namespace(), objects)
+}
+
+/// A member in whose namespace `shop` unit a deletes ConfigMap a with UID a and keeps ConfigMap stays, and unit b has
+/// ConfigMap b.
+fn who_in(container: &ObjectKey, objects: &[Value]) -> Inhabitants {
     let mut inventory = Inventory::empty(unit("a"));
+    inventory.put_entry(key("ConfigMap", "stays"), Entry { adopted: true, ..Entry::default() });
     inventory.put_entry(key("ConfigMap", "a"), Entry { uid: Some("a".into()), ..Entry::default() });
     let mut claims = Claims::default();
     claims.set_entries(&unit("a"), inventory.entries());
@@ -26,7 +36,8 @@ fn who(objects: &[Value]) -> Inhabitants {
         let (group, kind) = (object["group"].as_str().unwrap_or_default(), object["kind"].as_str().unwrap());
         Inside::read(group, kind, object, &hub(), |_, kind| kind != "Node")
     };
-    inhabitants(&claims, &inventory, &objects.iter().map(read).collect::<Vec<_>>())
+    let is_deleted = |key: &HashedKey| inventory.get(key).map(|entry| !entry.is_only_released());
+    inhabitants(container, &claims, is_deleted, &objects.iter().map(read).collect::<Vec<_>>())
 }
 
 /// An object of somebody, with a UID that is its name.
@@ -52,6 +63,10 @@ fn what_is_delivered_goes_with_its_container_and_what_others_made_keeps_it() {
         object["metadata"]["deletionTimestamp"] = json!("2026-11-26T10:00:00Z");
         object
     };
+    let kept = |mut object: Value| {
+        object["metadata"]["annotations"] = json!({"helm.sh/resource-policy": "keep"});
+        object
+    };
     let token = |mut object: Value| {
         object["metadata"]["annotations"] = json!({TOKEN_OF: "default"});
         object
@@ -66,8 +81,11 @@ fn what_is_delivered_goes_with_its_container_and_what_others_made_keeps_it() {
         (labelled(config("a")), false),
         (labelled(config("b")), false),
         (config("mine"), true),
-        // Somebody took the labels off, or put them on.
+        // Somebody took the labels off, or put them on, or asks that it stays.
+        (config("a"), true),
         (config("b"), true),
+        (labelled(config("stays")), true),
+        (kept(labelled(config("a"))), true),
         (labelled(config("mine")), true),
         (going(config("mine")), false),
         (config("kube-root-ca.crt"), false),
@@ -90,7 +108,7 @@ fn what_is_delivered_goes_with_its_container_and_what_others_made_keeps_it() {
 
 #[test]
 fn what_is_owned_goes_with_its_owners() {
-    let ours = || labelled(object("Deployment", "a"));
+    let ours = || labelled(object("ConfigMap", "a"));
     let set = |owner: &str| owned(object("ReplicaSet", "set"), &[("Deployment", owner)]);
     let pod = |owners: &[(&str, &str)]| owned(object("Pod", "pod"), owners);
     let check = |objects: &[Value], strangers: usize| {
@@ -101,7 +119,7 @@ fn what_is_owned_goes_with_its_owners() {
         };
         assert_eq!(count, strangers, "{objects:?}");
     };
-    // The inventory has UID a; listed in any order.
+    // Listed in any order.
     check(&[pod(&[("ReplicaSet", "set")]), set("a"), ours()], 0);
     // The owner is gone already, and what it owned is about to go.
     check(&[pod(&[("ReplicaSet", "gone")])], 0);
@@ -112,6 +130,19 @@ fn what_is_owned_goes_with_its_owners() {
     check(&[pod(&[("Node", "n1")])], 1);
     // They own each other.
     check(&[owned(object("Pod", "x"), &[("Pod", "y")]), owned(object("Pod", "y"), &[("Pod", "x")])], 2);
+}
+
+#[test]
+fn what_owns_an_object_of_a_definition_may_be_anywhere() {
+    let definition = ObjectKey {
+        group: "apiextensions.k8s.io".into(),
+        kind: "CustomResourceDefinition".into(),
+        name: "gadgets.example.com".into(),
+        ..ObjectKey::default()
+    };
+    let gadget = owned(object("Gadget", "mine"), &[("Ingress", "theirs")]);
+    assert_eq!(who(std::slice::from_ref(&gadget)), Inhabitants::Nobody, "of a namespace everything is seen");
+    assert!(who_in(&definition, &[gadget]).strangers().is_some());
 }
 
 #[test]

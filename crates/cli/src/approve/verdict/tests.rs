@@ -43,7 +43,7 @@ fn verdict(
 fn an_edit_is_done_when_its_members_have_left_by_this_approval() {
     const EDIT: &str = "EditRemovesMembers";
     let entry = |removal: &str, leaving: Value| json!({"revision": "r", "epoch": 1, "reason": "", "removal": removal, "leaving": leaving});
-    let why = |released: Option<u8>| json!({"cause": "NotListed", "message": "fleet f is empty", "released": released.map(digest)});
+    let why = |released: Option<u8>| json!({"cause": "NotListed", "message": "fleet f is empty", "approval": released.map(digest)});
     let kept = || entry("None", why(None));
     let stays = || entry("None", Value::Null);
     let before = [

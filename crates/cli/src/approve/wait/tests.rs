@@ -17,7 +17,7 @@ fn decisions(members: Value) -> Value {
 }
 
 fn entry(removal: &str, released: Option<&str>) -> Value {
-    let leaving = json!({"cause": "NotListed", "message": "m", "released": released});
+    let leaving = json!({"cause": "NotListed", "message": "m", "approval": released});
     json!({"revision": "r", "epoch": 1, "reason": "", "removal": removal, "leaving": leaving})
 }
 

@@ -161,17 +161,14 @@ impl Call {
             return Err(Status::invalid(&kind, "", &[error]));
         }
         let unknown = semantics::prune(&self.served, object);
-        let unknown: Vec<String> = unknown.iter().map(|path| format!("unknown field \"{path}\"")).collect();
-        let mut found = [duplicates, unknown].concat();
-        // What the decoder of a type finds comes as it is in the text; objects of CRDs are pruned after they are decoded.
-        if self.served.builtin().is_some() && found.len() > 1 {
-            found = crate::json::in_order(&self.body, found);
-        }
-        if found.is_empty() {
+        if mode == "Ignore" || (duplicates.is_empty() && unknown.is_empty()) {
             return Ok(());
         }
+        let unknown = unknown.iter().map(|path| format!("unknown field \"{path}\""));
+        // What the decoder of a type finds comes as it is in the text; objects of CRDs are pruned after they are decoded.
+        let ordered_by = self.served.builtin().map(|_| &self.body[..]);
+        let mut found = crate::json::first(ordered_by, duplicates.into_iter().chain(unknown).collect());
         match mode {
-            "Ignore" => {}
             "Strict" => {
                 let all = found.join(", ");
                 let kind = &self.served.gvk.kind;

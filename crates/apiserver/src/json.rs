@@ -1,7 +1,7 @@
 //! JSON bodies, with the keys that come twice.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -94,9 +94,26 @@ fn step(found: &mut [String], step: &dyn fmt::Display) {
     }
 }
 
+/// Most findings of one document that an answer names, as in Kubernetes (`sigs.k8s.io/json`): a person mends a few and asks again,
+/// and a document of a megabyte can have 200,000 of them.
+const FINDINGS_MAX: usize = 100;
+
+/// The first of some findings, in the order of their places in a document where the document is given, and how many more.
+pub(crate) fn first(bytes: Option<&[u8]>, mut found: Vec<String>) -> Vec<String> {
+    let more = found.len().saturating_sub(FINDINGS_MAX);
+    found.truncate(FINDINGS_MAX);
+    if let Some(bytes) = bytes.filter(|_| found.len() > 1) {
+        found = in_order(bytes, found);
+    }
+    if more > 0 {
+        found.push(format!("and {more} more"));
+    }
+    found
+}
+
 /// Puts findings (`duplicate field "PATH"`, `unknown field "PATH"`) in the order of their places in a document. Those that
 /// are not in it come last, in the order in which they were.
-pub(crate) fn in_order(bytes: &[u8], found: Vec<String>) -> Vec<String> {
+fn in_order(bytes: &[u8], found: Vec<String>) -> Vec<String> {
     let mut finder = Finder { path: String::new(), wanted: HashMap::new(), order: Vec::new() };
     for text in &found {
         let place = text.split_once('"').and_then(|(what, rest)| Some((what, rest.strip_suffix('"')?)));
@@ -108,7 +125,8 @@ pub(crate) fn in_order(bytes: &[u8], found: Vec<String>) -> Vec<String> {
     // A text that is no JSON has no places here.
     let _ = (&mut finder).deserialize(&mut deserializer);
     let mut order = finder.order;
-    let rest: Vec<String> = found.into_iter().filter(|text| !order.contains(text)).collect();
+    let placed: HashSet<&str> = order.iter().map(String::as_str).collect();
+    let rest: Vec<String> = found.iter().filter(|text| !placed.contains(text.as_str())).cloned().collect();
     order.extend(rest);
     order
 }

@@ -7,14 +7,17 @@ use std::collections::BTreeMap;
 use model::{LabelSelector, object};
 use serde_json::{Value, json};
 
-/// The roles whose rules are not those that they gather: name, and a merge patch that holds for exactly what was read.
+/// The roles whose rules are not those that they gather: name, and a merge patch that holds for exactly what was read. A role
+/// gathers what those before it in this plan become: two roles that gather each other would swap their rules for ever.
 pub fn plan(roles: &[Value]) -> Vec<(String, Value)> {
     let by_name: BTreeMap<&str, &Value> = roles.iter().filter_map(|role| Some((object::name(role)?, role))).collect();
     let rules = |role: &Value| role.get("rules").and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut all: BTreeMap<&str, Vec<Value>> = by_name.iter().map(|(name, role)| (*name, rules(role))).collect();
     let mut out = Vec::new();
     for (name, role) in &by_name {
-        let Some(wanted) = gathered(name, role, &by_name) else { continue };
-        if wanted != rules(role) {
+        let Some(wanted) = gathered(name, role, &by_name, &all) else { continue };
+        if all.get(name) != Some(&wanted) {
+            all.insert(name, wanted.clone());
             let meta = |field: &str| object::get(role, &["metadata", field]).cloned().unwrap_or_default();
             let metadata = json!({"uid": meta("uid"), "resourceVersion": meta("resourceVersion")});
             out.push(((*name).to_owned(), json!({"metadata": metadata, "rules": wanted})));
@@ -24,17 +27,21 @@ pub fn plan(roles: &[Value]) -> Vec<(String, Value)> {
 }
 
 /// The rules that a role gathers, each once: selector by selector, by the names of the roles that they select. `None` when
-/// it gathers none, or says so in words that cannot be read.
-fn gathered(name: &str, role: &Value, all: &BTreeMap<&str, &Value>) -> Option<Vec<Value>> {
+/// it gathers none, or says so in words that cannot be read. `rules`: those of each role, as far as they are planned.
+fn gathered(
+    name: &str,
+    role: &Value,
+    all: &BTreeMap<&str, &Value>,
+    rules: &BTreeMap<&str, Vec<Value>>,
+) -> Option<Vec<Value>> {
     let selectors = role.get("aggregationRule").filter(|rule| rule.is_object())?.get("clusterRoleSelectors");
     let selectors = selectors.and_then(Value::as_array).into_iter().flatten();
     let selectors: Vec<LabelSelector> = selectors.map(LabelSelector::from_object).collect::<Result<_, _>>().ok()?;
     let mut out: Vec<Value> = Vec::new();
     for selector in selectors {
         let labels = |role: &Value| selector.matches(&object::labels(role));
-        let selected = all.iter().filter(|(other, role)| **other != name && labels(role)).map(|(_, role)| role);
-        let rules = selected.filter_map(|role| role.get("rules")?.as_array()).flatten();
-        for rule in rules {
+        let selected = all.iter().filter(|(other, role)| **other != name && labels(role)).map(|(other, _)| other);
+        for rule in selected.filter_map(|other| rules.get(other)).flatten() {
             if !out.contains(rule) {
                 out.push(rule.clone());
             }
@@ -86,6 +93,17 @@ mod tests {
         check(&[edit(&[]), view(&[]), part.clone()], &["view get"]);
         check(&[edit(&[]), view(&["get"]), part.clone()], &["edit get"]);
         check(&[edit(&["get"]), view(&["get"]), part], &[]);
+    }
+
+    #[test]
+    fn two_roles_that_gather_each_other_come_to_rest() {
+        let mut roles = [gathers("a", "x", "y", &["get"]), gathers("b", "y", "x", &["list"])];
+        check(&roles, &["a list"]);
+        for (name, patch) in plan(&roles) {
+            let role = roles.iter_mut().find(|role| role["metadata"]["name"] == name.as_str()).unwrap();
+            role["rules"] = patch["rules"].clone();
+        }
+        check(&roles, &[]);
     }
 
     #[test]

@@ -248,13 +248,24 @@ pub(crate) struct Builder<W> {
     out: W,
     lines: Vec<(String, Mode, [u8; 32], u64)>,
     left_out: Vec<(String, String)>,
+    /// Bytes of all files, with those of the parts before it.
     size: u64,
     url: String,
 }
 
 impl<W: Write> Builder<W> {
     pub(crate) fn new(out: W, url: &str) -> Self {
-        Self { out, lines: Vec::new(), left_out: Vec::new(), size: 0, url: url.to_owned() }
+        Self::after(0, out, url)
+    }
+
+    /// A part of an artifact, of which other parts have this many bytes already.
+    pub(crate) fn after(size: u64, out: W, url: &str) -> Self {
+        Self { out, lines: Vec::new(), left_out: Vec::new(), size, url: url.to_owned() }
+    }
+
+    /// Bytes of all files so far, with those of the parts before it.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
     }
 
     /// Adds an entry; paths must come in ascending byte order, as the manifest has them.

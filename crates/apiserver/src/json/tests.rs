@@ -31,3 +31,20 @@ fn findings_come_as_they_are_in_the_text() {
     // What is not in the text, or is no JSON, stays as it was.
     check("a: 1", &[twice, unknown], &[twice, unknown]);
 }
+
+#[test]
+fn of_many_findings_the_first_ones_are_named() {
+    let fields = 200_000;
+    let text: Vec<String> = (0..fields).map(|n| format!("\"f{n}\":0")).collect();
+    let text = format!("{{{}}}", text.join(","));
+    let found = || (0..fields).rev().map(|n| format!("unknown field \"f{n}\"")).collect::<Vec<_>>();
+    let ordered = super::in_order(text.as_bytes(), found());
+    assert_eq!((ordered.len(), ordered[0].as_str()), (fields, "unknown field \"f0\""));
+    // None of them is in the text.
+    assert_eq!(super::in_order(b"{}", found()), found());
+    for bytes in [None, Some(text.as_bytes())] {
+        let first = super::first(bytes, found());
+        assert_eq!((first.len(), first[100].as_str()), (101, "and 199900 more"));
+    }
+    assert_eq!(super::first(Some(b"{}"), found()[..100].to_vec()).len(), 100);
+}

@@ -46,10 +46,7 @@ impl SshAddress {
 impl Address {
     /// Reads a URL.
     pub(super) fn parse(text: &str) -> Result<Self, Error> {
-        // What cannot be parsed may still hold a password or a token: only what is after the last `@` and before a query is
-        // repeated.
-        let shown = text.rsplit('@').next().unwrap_or(text).split(['?', '#']).next().map(words).unwrap_or_default();
-        let fail = |why: &str| Error::UnsupportedUrl { url: shown.clone(), why: why.to_owned() };
+        let fail = |why: &str| Error::UnsupportedUrl { url: words(&shown(text)), why: why.to_owned() };
         if text.len() > URL_BYTES_MAX {
             return Err(fail(&format!("it has {} bytes, and {URL_BYTES_MAX} are the most", text.len())));
         }
@@ -68,6 +65,22 @@ impl Address {
         let made = if url.scheme() == "ssh" { over_ssh(&url) } else { over_http(url) };
         made.map_err(fail)
     }
+}
+
+/// What may be printed of a text that is refused: it may hold a password or a token, before an `@` or in a query.
+fn shown(text: &str) -> String {
+    let parsed = reqwest::Url::parse(text).ok().filter(|url| !url.path().contains('@'));
+    if let Some(url) = parsed.filter(|url| url.has_host() || url.scheme() == "file") {
+        return format!("{}://{}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path());
+    }
+    let before_query = text.split(['?', '#']).next().unwrap_or(text);
+    if text.len() > before_query.len() && text[before_query.len()..].contains('@') {
+        // The `?` may be in a password.
+        let plain = |text: &str| text.bytes().all(|c| c.is_ascii_alphanumeric() || b"+-.".contains(&c));
+        let scheme = before_query.split_once("://").map(|(scheme, _)| scheme).filter(|scheme| plain(scheme));
+        return scheme.map_or_else(|| "…".to_owned(), |scheme| format!("{scheme}://…"));
+    }
+    before_query.rsplit('@').next().unwrap_or(before_query).to_owned()
 }
 
 fn decode(text: &str) -> String {

@@ -179,7 +179,8 @@ pub(super) struct Access {
 }
 
 impl Access {
-    /// A submodule's repository. Its server is given the credentials of the source when it is the server of the source.
+    /// A submodule's repository. When its server is the server of the source it is given the credentials of the source, also
+    /// where the URL names a user, and is known by the certificates of the source.
     fn remote(&self, url: &str, source: &str) -> Result<Remote, Error> {
         let address = Address::parse(url)?;
         let (to, own) = match &address {
@@ -187,12 +188,12 @@ impl Access {
             Address::Ssh(address) => (address.url.clone(), None),
         };
         let same = http::is_same_server(source, &to);
-        let credentials = own.or_else(|| self.credentials.clone().filter(|_| same));
+        let credentials = self.credentials.clone().filter(|_| same).or(own);
         if credentials.is_none() && matches!(address, Address::Ssh(_)) {
             let why = "the identity of the source is given to its own server alone; a relative URL in .gitmodules stays there";
             return Err(Error::SshCredentials { url: to, why: why.to_owned() });
         }
-        Remote::new(&self.http, address, credentials, self.ca.as_deref())
+        Remote::new(&self.http, address, credentials, self.ca.as_deref().filter(|_| same))
     }
 }
 

@@ -109,7 +109,7 @@ impl Objects {
         let root = CommitRefIter::from_bytes(&buffer, HASH).tree_id().map_err(|e| self.bad(e))?;
         let found = walk::walk(self, &database, root, request, totals)?;
         let mut file = self.repository.new_artifact()?;
-        let mut builder = Builder::new(BufWriter::new(file.file()), &self.url);
+        let mut builder = Builder::after(found.totals.content_bytes, BufWriter::new(file.file()), &self.url);
         for (path, mode, id) in found.entries {
             if request.stop.load(Ordering::Relaxed) {
                 return Err(Error::Stopped);
@@ -123,8 +123,10 @@ impl Objects {
         for (path, why) in found.left_out {
             builder.leave_out(path, why);
         }
+        let mut totals = found.totals;
+        totals.content_bytes = builder.size();
         let digest = builder.finish().map_err(|e| self.repository.failed(e))?;
-        Ok(Part { file, digest, submodules: found.submodules, totals: found.totals })
+        Ok(Part { file, digest, submodules: found.submodules, totals })
     }
 
     /// Reads one object of a kind and compares its name with its content.

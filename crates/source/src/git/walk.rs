@@ -66,6 +66,8 @@ pub(super) struct Submodule {
 pub(super) struct Totals {
     /// Bytes of packs.
     pub(super) pack_bytes: u64,
+    /// Bytes of files: the parts are on the disk together before they are one artifact.
+    pub(super) content_bytes: u64,
     directories: usize,
     trees_bytes: usize,
     paths_bytes: usize,
@@ -76,8 +78,16 @@ pub(super) struct Totals {
 
 impl Default for Totals {
     fn default() -> Self {
-        let steps_left = STEPS_MAX;
-        Self { pack_bytes: 0, directories: 0, trees_bytes: 0, paths_bytes: 0, files: 0, left_out_bytes: 0, steps_left }
+        Self {
+            pack_bytes: 0,
+            content_bytes: 0,
+            directories: 0,
+            trees_bytes: 0,
+            paths_bytes: 0,
+            files: 0,
+            left_out_bytes: 0,
+            steps_left: STEPS_MAX,
+        }
     }
 }
 

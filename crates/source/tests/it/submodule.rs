@@ -189,13 +189,28 @@ async fn too_many_submodules_or_too_deep_ones_are_refused() {
 }
 
 #[tokio::test]
+async fn all_parts_together_have_the_bytes_of_one_artifact() {
+    let world = Repositories::new(&["app", "lib"]);
+    let lib = world.commit("lib", &"0".repeat(65 << 20), &[]);
+    world.commit("app", "app", &[("m0", "../lib.git", &lib), ("m1", "../lib.git", &lib), ("m2", "../lib.git", &lib)]);
+    let server = world.serve().await;
+    let error = world.fetch(&world.source(server.url("app"), true)).await.unwrap_err();
+    let error = error.to_string();
+    assert!(error.starts_with("submodule m1: ") && error.contains("the size of all files, in bytes,"), "{error}");
+}
+
+#[tokio::test]
 async fn credentials_go_to_the_server_of_the_source_alone() {
     let world = Repositories::new(&["app", "lib"]);
     let lib = world.commit("lib", "lib", &[]);
     let (mine, other) = (guarded(world.dir.path()).await, guarded(world.dir.path()).await);
-    for (url, allowed) in
-        [("../../lib/.git".to_owned(), true), (format!("{mine}/lib/.git"), true), (format!("{other}/lib/.git"), false)]
-    {
+    let with_user = mine.replace("http://", "http://git@");
+    for (url, allowed) in [
+        ("../../lib/.git".to_owned(), true),
+        (format!("{mine}/lib/.git"), true),
+        (format!("{with_user}/lib/.git"), true),
+        (format!("{other}/lib/.git"), false),
+    ] {
         world.commit("app", &url, &[("lib", &url, &lib)]);
         let mut spec = GitSpec::new(format!("{mine}/app/.git"), GitReference::Branch("main".into()));
         spec.credentials = Some(Credentials::Basic { username: "me".into(), password: "hunter2".into() });

@@ -65,6 +65,23 @@ fn ssh_urls_name_user_host_port_and_path() {
     }
 }
 
+#[test]
+fn a_refused_url_is_shown_without_secrets() {
+    for (text, shown) in [
+        ("https://git.example/app.git?user=me@corp.com&token=SECRET", "https://git.example/app.git: "),
+        ("https://SECRET:x@git.example:8443/app.git#a@b", "https://git.example/app.git: "),
+        ("https://me:SEC?SECRET@git.example/app.git", "https://…: "),
+        ("me:SEC#SECRET@git.example", "…: "),
+        ("https://me:12/SECRET@git.example/app.git?x", "git.example/app.git: "),
+        ("https://me:SEC/SECRET@git.example/app.git", "git.example/app.git: "),
+        ("me:SECRET@git.example:x", "git.example:x: "),
+        ("file:///etc", "file:///etc: "),
+    ] {
+        let error = refusal(text);
+        assert!(error.starts_with(shown) && !error.contains("SEC"), "{text}: {error}");
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn any_text_is_read_or_refused(text in "(https?|ssh)?(://)?[a-z:@/?#%~.\\[\\] 0-9]{0,40}") {

@@ -58,8 +58,13 @@ impl Approved {
             let entries = theirs.flat_map(|decision| &decision.members);
             Before::Edit(entries.filter(|(_, entry)| entry.kept().is_some()).map(|(name, _)| name.clone()).collect())
         } else {
-            let entries = slices().flat_map(|decision| &decision.members);
-            Before::Source(entries.map(|(name, entry)| (name.clone(), (entry.epoch, entry.granted))).collect())
+            let before = slices().flat_map(|decision| {
+                // The list was approved earlier already: what is granted is granted by it.
+                let is_ours = digest.is_some() && decision.approved == digest;
+                let granted = move |entry: &MemberDecision| entry.granted.filter(|_| !is_ours);
+                decision.members.iter().map(move |(name, entry)| (name.clone(), (entry.epoch, granted(entry))))
+            });
+            Before::Source(before.collect())
         };
         Self { list, digest, before }
     }
@@ -78,8 +83,10 @@ impl Approved {
             Before::Edit(kept) => self.edit(kept, &slices),
         };
         match released {
+            // Where the list still waits, something of it is to be granted yet.
+            Some(heard) if heard != Heard::Released(Released::Source(BTreeMap::new())) => heard,
+            _ if held.iter().any(|now| now.digest == self.list.digest) => Heard::NotYet,
             Some(heard) => heard,
-            None if held.iter().any(|now| now.digest == self.list.digest) => Heard::NotYet,
             None => Heard::Changed,
         }
     }
@@ -130,19 +137,24 @@ impl Approved {
         status: impl Fn(&MemberName) -> Option<&'a UnitStatus>,
     ) -> BTreeSet<MemberName> {
         match released {
-            Released::Source(granted) => {
-                let goes = |(name, (epoch, granted)): &(&MemberName, &(u64, Digest))| {
-                    // What a member reports of a later epoch is about another list.
-                    let status = status(name).filter(|status| status.epoch == *epoch);
-                    status.is_some_and(|status| is_going(status, *granted))
-                };
-                granted.iter().filter(goes).map(|(name, _)| name.clone()).collect()
-            }
+            Released::Source(granted) => members_that(is_going, granted, status),
             Released::Edit => {
                 let theirs = decisions.iter().filter(|decision| is_of(&self.list, decision));
                 let entries = theirs.flat_map(|decision| &decision.members);
                 entries.filter(|(_, entry)| self.leaves(entry)).map(|(name, _)| name.clone()).collect()
             }
+        }
+    }
+
+    /// The members in which what is released can never go: the list of the member changed before the word arrived there.
+    pub(super) fn overtaken<'a>(
+        &self,
+        released: &Released,
+        status: impl Fn(&MemberName) -> Option<&'a UnitStatus>,
+    ) -> BTreeSet<MemberName> {
+        match released {
+            Released::Source(granted) => members_that(is_overtaken, granted, status),
+            Released::Edit => BTreeSet::new(),
         }
     }
 
@@ -158,6 +170,27 @@ impl Approved {
 /// Is a decision of the list's policy?
 fn is_of(list: &HeldDeletions, decision: &DecisionSpec) -> bool {
     decision.unit.policy.as_deref().unwrap_or_default() == list.policy
+}
+
+/// The members whose report says this of the list that they were allowed.
+fn members_that<'a>(
+    is: fn(&UnitStatus, Digest) -> bool,
+    granted: &BTreeMap<MemberName, (u64, Digest)>,
+    status: impl Fn(&MemberName) -> Option<&'a UnitStatus>,
+) -> BTreeSet<MemberName> {
+    let says_so = |(name, (epoch, granted)): &(&MemberName, &(u64, Digest))| {
+        // What a member reports of a later epoch is about another list.
+        let status = status(name).filter(|status| status.epoch == *epoch);
+        status.is_some_and(|status| is(status, *granted))
+    };
+    granted.iter().filter(says_so).map(|(name, _)| name.clone()).collect()
+}
+
+/// Does another list wait in a member that was allowed this one, and has released nothing at this epoch? A member that had
+/// begun would count what it released.
+fn is_overtaken(status: &UnitStatus, granted: Digest) -> bool {
+    let waits = status.held.as_ref().filter(|held| held.state == DeletionState::Waiting && held.count > 0);
+    waits.is_some_and(|held| held.digest != granted && held.released == 0)
 }
 
 /// Has a member that was allowed this list not begun, or not finished?

@@ -155,17 +155,30 @@ impl Place<'_> {
         let reporters = pairs().flat_map(|(list, released)| list.reporters(released)).collect();
         let reports = self.reports(&reporters).await?;
         let mut left = BTreeSet::new();
+        let mut overtaken = None;
         for (list, released) in pairs() {
             let policy = list.list().policy.as_str();
             let status = |member: &MemberName| reports.get(member)?.status_of(policy);
             left.extend(list.left(released, &decisions, status));
+            let members = list.overtaken(released, status);
+            if !members.is_empty() {
+                let members = named(&members);
+                overtaken.get_or_insert_with(|| {
+                    format!("the list of policy {policy} has changed in {members} before it could begin there, and was not released there")
+                });
+            }
         }
         let unread: BTreeSet<MemberName> = left.difference(&reporters).cloned().collect();
         let more = self.reports(&unread).await?;
         let link = |member: &MemberName| reports.get(member).or_else(|| more.get(member))?.link.as_ref();
         let records: BTreeMap<MemberName, Cluster> = self.records(&left).await?;
-        let (members, away) = left.into_iter().partition(|member| reach::answers(records.get(member), link(member)));
-        Ok(Seen::Left { members, away })
+        let (members, away): (BTreeSet<_>, _) =
+            left.into_iter().partition(|member| reach::answers(records.get(member), link(member)));
+        match overtaken {
+            // What was released elsewhere goes first.
+            Some(how) if members.is_empty() => Ok(Seen::Changed(how)),
+            _ => Ok(Seen::Left { members, away }),
+        }
     }
 
     fn owner(&self) -> Owner {

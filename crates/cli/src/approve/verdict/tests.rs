@@ -22,7 +22,8 @@ fn slice(fields: Value, members: Value) -> DecisionSpec {
     serde_json::from_value(spec).unwrap()
 }
 
-/// What a test expects of an approval: `not yet`, `changed`, or the members in which something is still to go.
+/// What a test expects of an approval: `not yet`, `changed`, or the members in which something is still to go, and those whose own
+/// list changed (`MEMBER:changed`).
 fn verdict(
     approved: &Approved,
     held: &[HeldDeletions],
@@ -34,7 +35,9 @@ fn verdict(
         Heard::Changed => "changed".to_owned(),
         Heard::Released(released) => {
             let left = approved.left(&released, decisions, |member| statuses.get(member));
-            left.iter().map(MemberName::as_str).collect::<Vec<_>>().join(" ")
+            let overtaken = approved.overtaken(&released, |member| statuses.get(member));
+            let words = left.iter().map(ToString::to_string);
+            words.chain(overtaken.iter().map(|member| format!("{member}:changed"))).collect::<Vec<_>>().join(" ")
         }
     }
 }
@@ -178,6 +181,11 @@ fn deletions_of_a_source_are_done_when_each_member_that_was_granted_its_list_has
     ];
     let gone = status(7, "Released", a, 3);
     let waits = |own| status(7, "Waiting", own, 5);
+    let another_waits = || {
+        let mut status = waits(6);
+        status.held.as_mut().unwrap().released = 2;
+        status
+    };
     for (about, held, decisions, a_says, b_says, expect) in [
         ("nothing happened", &this[..], before.clone(), waits(a), waits(b), "not yet"),
         ("one slice is written", &this, half, waits(a), waits(b), "not yet"),
@@ -186,16 +194,32 @@ fn deletions_of_a_source_are_done_when_each_member_that_was_granted_its_list_has
         ("one does not answer", &this, granted(yes()), gone.clone(), waits(b), "b"),
         ("released and not gone", &none, granted(json!({})), status(7, "Released", a, 5), gone.clone(), "a"),
         ("released and gone", &none, granted(json!({})), gone.clone(), gone.clone(), ""),
-        ("another list of a member waits", &other, granted(json!({})), waits(6), gone.clone(), ""),
+        ("another list of a member waits", &other, granted(json!({})), another_waits(), gone.clone(), ""),
+        ("a member's list changed before it began", &other, granted(json!({})), waits(6), waits(b), "b a:changed"),
         ("a later epoch's list", &other, granted(json!({})), status(8, "Waiting", a, 5), gone.clone(), ""),
         // Nothing was released by this approval.
         ("the list grew", &other, before.clone(), waits(a), waits(6), "changed"),
         ("the commit was reverted", &none, before.clone(), gone.clone(), gone.clone(), "changed"),
-        ("a smaller list of another commit went", &none, newer, gone.clone(), gone, "changed"),
+        ("a smaller list of another commit went", &none, newer, gone.clone(), gone.clone(), "changed"),
     ] {
         let statuses = BTreeMap::from([("a".parse().unwrap(), a_says), ("b".parse().unwrap(), b_says)]);
         assert_eq!(verdict(&approved, held, &decisions, &statuses), expect, "{about}");
     }
+    // The same list once more, while one member of it is away.
+    let again = Approved::new(list(SOURCE, THIS), &granted(yes()));
+    for (about, held, decisions, a_says, b_says, expect) in [
+        ("one does not answer", &this[..], granted(yes()), gone.clone(), waits(b), "b"),
+        ("it is back", &none, granted(json!({})), gone.clone(), status(7, "Released", b, 5), "b"),
+        ("it is done", &none, granted(json!({})), gone.clone(), gone.clone(), ""),
+    ] {
+        let statuses = BTreeMap::from([("a".parse().unwrap(), a_says), ("b".parse().unwrap(), b_says)]);
+        assert_eq!(verdict(&again, held, &decisions, &statuses), expect, "again: {about}");
+    }
+    // Said, and nothing of it granted yet.
+    let said = [slice(yes(), json!({"a": entry(7, None)}))];
+    let approved = Approved::new(list(SOURCE, THIS), &said);
+    assert_eq!(verdict(&approved, &this, &said, &BTreeMap::new()), "not yet");
+    assert_eq!(verdict(&approved, &none, &said, &BTreeMap::new()), "");
 }
 
 #[test]

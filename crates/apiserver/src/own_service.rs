@@ -116,7 +116,7 @@ async fn ensure(state: &Arc<State>, wanted: &mut Wanted) -> Result<(), Status> {
     }
     let path = format!("{collection}/{NAME}");
     match bootstrap::request_as_system(state, Method::PATCH, &path, MERGE_PATCH, body()).await {
-        // Another address family, or an address of a Service that somebody made: the next look makes it again.
+        // Another address family, or the address of a Service that a client made: the next look makes it again.
         Err(status) if status.is(Reason::Invalid) => {
             bootstrap::request_as_system(state, Method::DELETE, &path, "", Bytes::new()).await
         }

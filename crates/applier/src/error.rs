@@ -74,11 +74,26 @@ fn of_member(error: &client::Error) -> String {
     }
 }
 
-/// The same for a request that had a Secret in it: a server's sentence may quote it, so only fields are kept.
-fn of_member_about_secret(error: &client::Error) -> String {
+/// The same for a request that had a Secret in it: a server's sentence may quote it, so only fields are kept, and words of
+/// ours. `not_text` are fields that have to be text and are not.
+fn of_member_about_secret(error: &client::Error, not_text: &[String]) -> String {
+    let refused = |why: &str| format!("the server refused the Secret ({why})");
     match error {
-        client::Error::Refused { fields, .. } => format!("the server refused the Secret ({})", fields.join(", ")),
-        client::Error::Unavailable(inner) => format!("{}; {REST_ANSWERS}", of_member_about_secret(inner)),
+        client::Error::Refused { fields, .. } if !fields.is_empty() => refused(&fields.join(", ")),
+        client::Error::Refused { code: 400, .. } if !not_text.is_empty() => {
+            refused(&format!("{} must be text: put the value in quotes", not_text.join(", ")))
+        }
+        client::Error::Refused { code: 400, .. } => {
+            refused("a field has a name or a type that Secrets do not have, or a value of data is not Base64")
+        }
+        client::Error::Refused { code: 403, .. } => {
+            refused("Forbidden: a right is missing, or a policy of the member is against it")
+        }
+        client::Error::Refused { code: 404, .. } => {
+            refused("NotFound: its namespace is not there; deliver the namespace too, or make it")
+        }
+        client::Error::Refused { code, .. } => refused(&format!("HTTP {code}")),
+        client::Error::Unavailable(inner) => format!("{}; {REST_ANSWERS}", of_member_about_secret(inner, not_text)),
         other => of_member(other),
     }
 }
@@ -87,9 +102,9 @@ const REST_ANSWERS: &str = "the rest of the member answers";
 
 impl Error {
     /// The message, for an error of a Secret: without what a server may have quoted of it.
-    pub(crate) fn about_secret(&self) -> String {
+    pub(crate) fn about_secret(&self, not_text: &[String]) -> String {
         match self {
-            Self::Member(error) => of_member_about_secret(error),
+            Self::Member(error) => of_member_about_secret(error, not_text),
             other => other.to_string(),
         }
     }

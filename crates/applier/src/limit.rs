@@ -76,7 +76,7 @@ pub(crate) const INVENTORIES_BYTES_MAX: usize = 128 * 1024 * 1024;
 pub(crate) const SHARDS_MAX: u32 = 1_024;
 
 /// Objects that are looked at in a Namespace, or of a definition, before it is deleted: metadata alone, 400 bytes each. In one
-/// that has more somebody else works.
+/// that has more, others work.
 pub(crate) const INSIDE_MAX: usize = 50_000;
 
 /// How long it is believed who lives in a Namespace, while its deletion waits. A look is one list of each kind, some 60

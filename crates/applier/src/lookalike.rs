@@ -19,6 +19,10 @@ const BYTES_MAX: usize = 4 * 1024 * 1024;
 /// not it: members differ in which applications they have.
 const STEPS_MAX: usize = 64;
 
+/// How often what is known of a key is replaced. An object that each member writes otherwise, such as one whose status has
+/// times, is not worth to be remembered.
+const REPLACED_MAX: u8 = 3;
+
 /// An object, and what was found out of it.
 #[derive(Debug)]
 pub(crate) struct Lookalike {
@@ -27,6 +31,8 @@ pub(crate) struct Lookalike {
     pub(crate) state: Arc<SeenState>,
     /// What a pass that awaits the object with this digest and its UID was told.
     pub(crate) recalled: Option<(Digest, Recalled)>,
+    /// How often another member had an object of this key that is written otherwise.
+    replaced: u8,
 }
 
 impl Lookalike {
@@ -37,7 +43,7 @@ impl Lookalike {
         state: Arc<SeenState>,
         recalled: Option<(Digest, Recalled)>,
     ) -> Option<Self> {
-        Some(Self { twin: Twin::new(text)?, key, state, recalled })
+        Some(Self { twin: Twin::new(text)?, key, state, recalled, replaced: 0 })
     }
 
     /// Bytes in memory. Key and state are shared.
@@ -102,17 +108,29 @@ impl Reading {
         Some((found, own))
     }
 
+    /// The object of this key that is known where the list is.
+    fn find_known(&self, key: &HashedKey) -> Option<(usize, &Arc<Lookalike>)> {
+        let mut ahead = self.list.iter().enumerate().skip(self.next.saturating_sub(1)).take(STEPS_MAX);
+        ahead.find(|(_, one)| *one.key == *key)
+    }
+
+    /// May an object of this key that was not found help with other members?
+    pub(crate) fn is_worth_learning(&self, key: &HashedKey) -> bool {
+        !self.is_full && self.find_known(key).is_none_or(|(_, one)| one.replaced < REPLACED_MAX)
+    }
+
     /// Takes in an object that was not found. It comes where the list is, in place of what had its key.
-    pub(crate) fn learn(&mut self, object: Lookalike) {
+    pub(crate) fn learn(&mut self, mut object: Lookalike) {
         let weight = self.weight + object.weight();
         if weight > BYTES_MAX {
             self.is_full = true;
             return;
         }
+        let known = self.find_known(&object.key).map(|(at, one)| (at, one.replaced));
+        object.replaced = known.map_or(0, |(_, replaced)| replaced.saturating_add(1));
+        let old = known.map(|(at, _)| at);
         let object = Arc::new(object);
         let list = Arc::make_mut(&mut self.list);
-        let ahead = list.iter().enumerate().skip(self.next.saturating_sub(1)).take(STEPS_MAX);
-        let old = ahead.filter(|(_, one)| one.key == object.key).map(|(at, _)| at).next();
         self.weight = weight;
         match old.and_then(|at| list.get_mut(at)) {
             Some(place) => {

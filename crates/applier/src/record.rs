@@ -106,9 +106,10 @@ impl Memory {
         failure.or_else(|| Some((WaitingOn::Overdue.reason(), self.overdue.as_ref()?.1.as_str())))
     }
 
-    /// Notes an error. What a server says about a Secret may quote it, so only fields are kept.
-    pub(crate) fn fail_with(&mut self, digest: Digest, secret: bool, error: &Error, jitter: f64) {
-        let message = if secret { error.about_secret() } else { error.to_string() };
+    /// Notes an error. What a server says about a Secret may quote it, so only fields are kept. `secret` is there for a Secret:
+    /// its fields that have to be text and are not.
+    pub(crate) fn fail_with(&mut self, digest: Digest, secret: Option<&[String]>, error: &Error, jitter: f64) {
+        let message = secret.map_or_else(|| error.to_string(), |not_text| error.about_secret(not_text));
         let reason = words::bounded(error.reason(), UnitStatus::REASON_MAX);
         self.fail(digest, WaitingOn::Refused(reason), message, jitter);
     }

@@ -302,8 +302,9 @@ impl Pass {
     }
 
     fn fail(&mut self, object: &Prepared, error: &Error) {
-        let (jitter, secret) = (self.connection.jitter(), prepare::is_secret(&object.key));
-        self.memory(&object.key).fail_with(object.digest, secret, error, jitter);
+        let secret = prepare::is_secret(&object.key).then(|| prepare::not_text(&object.object));
+        let jitter = self.connection.jitter();
+        self.memory(&object.key).fail_with(object.digest, secret.as_deref(), error, jitter);
     }
 
     /// Writes the inventory, if it changed. Another writer's version is taken over and reported.

@@ -78,14 +78,14 @@ impl Observe {
         // Objects in lists do not say their kind.
         object["apiVersion"] = self.resource.api_version().into();
         object["kind"] = self.resource.kind.clone().into();
-        let pools = &self.shared.pools;
+        let pools = &Arc::clone(&self.shared).pools;
         let key = pools.keys.share(ObjectKey::of(&object));
         let state = SeenState::of(&object);
         let recalled = self.awaited.recall(&key, &object, &state);
         let observation = Observation::with_state(&object, state, &pools.states);
         // An object of which nothing is ours is compared as a whole, with what its server says by itself.
         let is_alike = || SeenState::of(&Twin::example(&object)) == *observation.seen.state;
-        if let Some(text) = text.filter(|_| is_alike()) {
+        if let Some(text) = text.filter(|_| self.reading().is_worth_learning(&key) && is_alike()) {
             let told = recalled.clone().filter(|recalled| recalled.is_of_recorded_uid).map(|recalled| recalled.told);
             let state = Arc::clone(&observation.seen.state);
             if let Some(lookalike) = Lookalike::new(text, Arc::clone(&key), state, told) {

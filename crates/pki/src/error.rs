@@ -21,7 +21,7 @@ pub enum PkiError {
         /// The user.
         user: String,
     },
-    /// A certificate of an authority, as somebody gave it, that cannot be one.
+    /// A certificate that was given as an authority and cannot be one.
     #[error("{why}")]
     Authority {
         /// Reason.

@@ -25,7 +25,7 @@ pub enum Besides {
     Machine,
 }
 
-/// The certificates of a PEM text that somebody gave. There is at least one.
+/// The certificates of a PEM text. There is at least one.
 ///
 /// # Errors
 /// [`PkiError::Authority`]: there is none, or a damaged one.

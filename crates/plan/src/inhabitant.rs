@@ -19,7 +19,7 @@ use crate::keep;
 pub struct Inside {
     key: HashedKey,
     uid: Uid,
-    /// Empty for what nobody owns.
+    /// Empty for an object without owners.
     owners: Vec<Owner>,
     /// It has the label of this hub.
     is_labelled: bool,
@@ -47,7 +47,7 @@ impl Weigh for Inside {
 }
 
 impl Inside {
-    /// Owners of an object that are kept. One that has more is nobody's but its owners'; real ones have one or two.
+    /// How many owners of an object are read; real objects have one or two.
     const OWNERS_MAX: usize = 16;
 
     /// Reads the metadata of an object of this group and kind. `is_namespaced` says whether a kind's objects live in

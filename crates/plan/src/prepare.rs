@@ -63,6 +63,20 @@ pub fn is_secret(key: &ObjectKey) -> bool {
     key.group.is_empty() && key.kind == "Secret"
 }
 
+/// The fields of a Secret whose values have to be text and are not, such as a port without quotes.
+pub fn not_text(secret: &Value) -> Vec<String> {
+    let values = |field: &'static str| {
+        let entries = secret.get(field).and_then(Value::as_object).into_iter().flatten();
+        entries
+            .filter(|(_, value)| !value.is_string() && !value.is_null())
+            .map(move |(name, _)| format!("{field}[{name}]"))
+    };
+    values("stringData").chain(values("data")).take(NOT_TEXT_MAX).collect()
+}
+
+/// How many such fields are named.
+const NOT_TEXT_MAX: usize = 8;
+
 /// Objects that are applied together.
 #[derive(Clone, Debug)]
 pub struct Batch {
@@ -213,6 +227,13 @@ mod tests {
         assert_eq!(bundle.get(&sent.key).unwrap().digest, sent.digest);
         assert_eq!(serde_json::from_slice::<Value>(&sent.body).unwrap(), *sent.object);
         assert_eq!(Mark::read(&sent.object), Some(sent.mark(false)));
+    }
+
+    #[test]
+    fn values_of_a_secret_that_are_no_text_are_named() {
+        let secret = json!({"stringData": {"port": 5432, "user": "a"}, "data": {"tls": true, "none": null}});
+        assert_eq!(not_text(&secret), ["stringData[port]", "data[tls]"]);
+        assert!(not_text(&json!({"data": 7})).is_empty());
     }
 
     #[test]

@@ -84,8 +84,23 @@ fn every_reason_of_a_failed_request_is_explained() {
 
 #[test]
 fn what_a_server_says_about_a_secret_is_not_repeated() {
-    let plain = Error::from(refused(422)).about_secret();
+    let plain = Error::from(refused(422)).about_secret(&[]);
     assert_eq!(plain, "the server refused the Secret (data[a])");
-    let part = Error::from(client::Error::Unavailable(Box::new(refused(503)))).about_secret();
+    let part = Error::from(client::Error::Unavailable(Box::new(refused(503)))).about_secret(&[]);
     assert_eq!(part, "the server refused the Secret (data[a]); the rest of the member answers");
+    let wrong = ["stringData[port]".to_owned()];
+    for (code, not_text, said) in [
+        (400, &wrong[..], "stringData[port] must be text: put the value in quotes"),
+        (400, &[], "a field has a name or a type that Secrets do not have, or a value of data is not Base64"),
+        (404, &wrong, "NotFound: its namespace is not there; deliver the namespace too, or make it"),
+        (500, &[], "HTTP 500"),
+    ] {
+        let quoting = client::Error::Refused {
+            code,
+            reason: "hunter2".to_owned(),
+            message: "hunter2".to_owned(),
+            fields: Vec::new(),
+        };
+        assert_eq!(Error::from(quoting).about_secret(not_text), format!("the server refused the Secret ({said})"));
+    }
 }

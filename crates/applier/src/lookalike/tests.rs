@@ -29,7 +29,7 @@ fn read(lookalikes: &Lookalikes, objects: &[(&str, &str)]) -> Vec<bool> {
             }
             None => false,
         };
-        if !known {
+        if !known && reading.is_worth_learning(&lookalike(name, data).key) {
             reading.learn(lookalike(name, data));
         }
         known
@@ -80,4 +80,16 @@ fn of_much_text_nothing_is_handed_on() {
         assert!(reading.weight <= BYTES_MAX);
     }
     assert_eq!(reading.list.len(), 1);
+}
+
+#[test]
+fn an_object_that_each_member_writes_otherwise_is_not_learned_again_and_again() {
+    let lookalikes = Lookalikes::default();
+    let _about_to_read = lookalikes.of_kind(&resource());
+    for times in 0..=REPLACED_MAX {
+        assert_eq!(read(&lookalikes, &[("a", &times.to_string()), ("b", "1")]), [false, times > 0]);
+    }
+    assert_eq!(read(&lookalikes, &[("a", "other"), ("b", "1")]), [false, true]);
+    let last = REPLACED_MAX.to_string();
+    assert_eq!(read(&lookalikes, &[("a", "other"), ("a", &last)]), [false, true], "what was learned last stays");
 }

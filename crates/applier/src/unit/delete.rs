@@ -68,7 +68,7 @@ impl Pass {
             let left_behind = self.unit.past.let_go;
             progress |= self.delete(&wave).await?;
             if given_back || self.unit.past.let_go != left_behind {
-                // What is no longer ours may be in a container of which nobody was known to live there.
+                // What is no longer ours may be in a container in which no stranger was seen before.
                 self.unit.past.looks.clear();
                 looked.clear();
             }
@@ -157,7 +157,8 @@ impl Pass {
 
     fn remember_failure(&mut self, key: &Arc<HashedKey>, error: &Error) {
         let (jitter, digest) = (self.connection.jitter(), self.entry.payload);
-        self.memory(key).fail_with(digest, prepare::is_secret(key), error, jitter);
+        let secret = prepare::is_secret(key).then_some(&[][..]);
+        self.memory(key).fail_with(digest, secret, error, jitter);
     }
 
     /// Reads an object that the inventory names, at whichever version the member serves it now.

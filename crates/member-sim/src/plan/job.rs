@@ -1,7 +1,7 @@
 //! A Job: pods until enough have ended well, or too many have not.
 //!
 //! Follows `pkg/controller/job/job_controller.go`. Counts come from the pods that are there: a finished pod that
-//! somebody deletes is run again. Indexes are in `index`. Not here: failure policies, back-off per index, tracking by
+//! a client deletes is run again. Indexes are in `index`. Not here: failure policies, back-off per index, tracking by
 //! finalizers.
 
 mod index;

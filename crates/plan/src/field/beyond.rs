@@ -40,7 +40,7 @@ impl<'a> Place<'a> {
 }
 
 /// Does a FieldsV1 value name a field or an item that what was sent does not have? `null` sets nothing; the server says that
-/// it is ours, so that only a value that is there tells whether somebody has set one under our name.
+/// it is ours, so that only a value that is there tells whether another client has set one under our name.
 pub(super) fn goes_beyond(fields: &Value, sent: &Value, live: &Place<'_>) -> bool {
     let Some(fields) = fields.as_object() else { return false };
     match sent {

@@ -40,7 +40,7 @@ fn who_in(container: &ObjectKey, objects: &[Value]) -> Inhabitants {
     inhabitants(container, &claims, is_deleted, &objects.iter().map(read).collect::<Vec<_>>())
 }
 
-/// An object of somebody, with a UID that is its name.
+/// An object that no unit delivers, with a UID that is its name.
 fn object(kind: &str, name: &str) -> Value {
     json!({"kind": kind, "metadata": {"name": name, "namespace": "shop", "uid": name}})
 }

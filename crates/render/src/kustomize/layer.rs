@@ -208,7 +208,7 @@ impl<'a> Layers<'a> {
     }
 
     fn find(&self, place: Place<'_>, path: &str) -> Result<(String, Node), RenderError> {
-        // A repository of somebody else's is written in more ways than a file there.
+        // A repository of another server is written in more ways than a file there.
         let remote = path.starts_with("git@")
             || path.contains("?ref=")
             || path.starts_with("github.com/")

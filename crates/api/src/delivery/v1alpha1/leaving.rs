@@ -33,7 +33,7 @@ impl Leaving {
     /// Longest message, in characters: it names a label and two of its values, which are at most 443, and a few words.
     pub const MESSAGE_MAX: usize = 500;
 
-    /// Makes one of no time yet, that nobody has approved; a longer message is cut.
+    /// Makes one without a time and without an approval; a longer message is cut.
     pub fn new(cause: LeavingCause, message: impl AsRef<str>) -> Self {
         let message = words::bounded(message.as_ref(), Self::MESSAGE_MAX);
         Self { cause, label: None, message, since: None, approval: None }

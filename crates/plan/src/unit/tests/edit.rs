@@ -669,7 +669,7 @@ fn a_trigger_names_only_members_of_which_it_says_the_cause() {
     }
 }
 
-/// A list that somebody else makes now does not hold anything.
+/// A list that another writer makes now does not hold anything.
 #[test]
 fn a_removal_is_not_called_taken_back() {
     let mut world = placed();

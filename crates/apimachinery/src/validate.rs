@@ -12,6 +12,7 @@ mod apps;
 mod batch;
 mod collect;
 mod config;
+mod fixed;
 mod meta;
 mod network;
 mod pod;
@@ -61,6 +62,9 @@ pub fn builtin(kind: &Kind, new: &Value, old: Option<&Value>) -> Vec<FieldError>
         }
         ("apiextensions.k8s.io", "CustomResourceDefinition") => custom_kind(new, old, &mut found),
         _ => {}
+    }
+    if let Some(old) = old {
+        fixed::fields(kind, new, old, &mut found);
     }
     found.into_vec()
 }

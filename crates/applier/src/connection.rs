@@ -1,11 +1,12 @@
 //! What all units of a member share while it is connected: requests, watches, what was seen, who claims what.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use client::contain::counted;
 use client::{Api, Class, Delete, Deletion, Discovery, Propagation, Resource, Selection};
-use model::{GroupKind, GroupVersionKind, HashedKey, ObjectKey, words};
+use model::{GroupKind, GroupVersionKind, HashedKey, KeyMap, ObjectKey, Uid, words};
+use plan::apply::Seen;
 use plan::drift;
 use plan::handover::Claims;
 use plan::prepare::Prepared;
@@ -61,6 +62,8 @@ const NOT_LISTED: &str = "the member has not listed the objects of this kind yet
 pub(crate) struct View {
     pub(crate) observations: Observations,
     pub(crate) kinds: HashMap<GroupKind, Kind>,
+    /// Objects that units have, that ran to their end and are gone: their UID, and whether they failed.
+    pub(crate) ended: KeyMap<(Uid, bool)>,
     /// How often in a row the list of a kind that discovery names was not found.
     unlisted: HashMap<GroupKind, u32>,
     pub(crate) claims: Claims,
@@ -73,6 +76,15 @@ impl View {
     /// a member can name new objects without end.
     fn is_kept(&self, key: &HashedKey) -> bool {
         self.observations.has_room() || self.observations.contains_key(key) || self.claims.units(key).next().is_some()
+    }
+
+    /// Notes that an object is gone that was last seen so. What ran to its end is not run again for that.
+    fn note_gone(&mut self, key: &Arc<HashedKey>, last: &Seen) {
+        if let Some(failed) = last.state.ended
+            && self.claims.units(key).next().is_some()
+        {
+            self.ended.insert(Arc::clone(key), (last.uid.clone(), failed));
+        }
     }
 
     fn keep_observation(&mut self, key: Arc<HashedKey>, observation: Observation) {
@@ -100,6 +112,12 @@ impl View {
     pub(crate) fn apply_event(&mut self, event: Event) -> Changed {
         match event {
             Event::Listed(kind, version, observations) => {
+                let listed: HashSet<&HashedKey> = observations.iter().map(|(key, _)| &**key).collect();
+                let ended = self.observations.iter().filter(|(key, observation)| {
+                    key.is_of(&kind) && observation.seen.state.ended.is_some() && !listed.contains(&***key)
+                });
+                let gone: Vec<_> = ended.map(|(key, old)| (Arc::clone(key), old.seen.clone())).collect();
+                gone.iter().for_each(|(key, last)| self.note_gone(key, last));
                 // What we applied after the list was made is not in it.
                 self.observations.retain(|key, observation| !key.is_of(&kind) || !observation.is_older_than(version));
                 for (key, observation) in observations {
@@ -123,14 +141,20 @@ impl View {
                     Changed::Object(key)
                 }
             },
-            Event::Gone(key, version) => match self.observations.get(&key) {
-                Some(old) if old.is_older_than(version) => {
-                    self.observations.remove(&key);
-                    Changed::Object(key)
+            Event::Gone(key, version, last) => {
+                self.note_gone(&key, &last.seen);
+                match self.observations.get(&key) {
+                    Some(old) if old.is_older_than(version) => {
+                        self.observations.remove(&key);
+                        Changed::Object(key)
+                    }
+                    // Another one was made in its place since.
+                    Some(_) => Changed::Nothing,
+                    // A unit that let go of it took away what was seen of it; another one may wait for it to be gone.
+                    None if self.claims.units(&key).next().is_some() => Changed::Object(key),
+                    None => Changed::Nothing,
                 }
-                // It was not seen before, or another one was made in its place since.
-                _ => Changed::Nothing,
-            },
+            }
             Event::Absent(kind) => {
                 self.observations.retain(|key, _| !key.is_of(&kind));
                 *self.unlisted.entry(kind.clone()).or_default() += 1;

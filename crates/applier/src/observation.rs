@@ -90,6 +90,10 @@ impl Observations {
         self.by_key.get(key)
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Arc<HashedKey>, &Observation)> {
+        self.by_key.iter()
+    }
+
     /// To change what was recalled and when it was seen. What was seen is weighed: another one is inserted.
     pub(crate) fn get_mut(&mut self, key: &HashedKey) -> Option<&mut Observation> {
         self.by_key.get_mut(key)

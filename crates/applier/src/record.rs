@@ -50,12 +50,27 @@ pub(crate) struct Past {
     /// Objects that it let go of instead of deleting them, since they are not its own, and at which epoch. By cause and
     /// words, so that it stays short.
     pub(crate) not_ours: Option<(u64, Waits)>,
+    /// Fields that the adoption of objects changed, as far as this process adopted them.
+    pub(crate) adoptions: KeyMap<Vec<String>>,
+    /// Objects that another unit delivers, and whether they are as this one has them.
+    pub(crate) shared: KeyMap<Shared>,
     /// Who lives in Namespaces and definitions that would be deleted.
     pub(crate) looks: KeyMap<Look>,
     /// How many objects it let go of that are still there.
     pub(crate) let_go: u64,
     /// Reverts of all its objects, also of those that it no longer has.
     pub(crate) reverts: Option<RevertCount>,
+}
+
+/// How an object that another unit delivers compares with what this one has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shared {
+    /// What this unit has.
+    pub(crate) digest: Digest,
+    /// What was seen of the object.
+    pub(crate) projection: Digest,
+    /// It is as this unit has it.
+    pub(crate) serves_both: bool,
 }
 
 impl Past {

@@ -19,6 +19,7 @@ use api::delivery::{Deletions, ShortId, UnitId};
 use api::feed::{UnitEntry, UnitReport};
 use model::{Digest, GroupVersionKind, HashedKey, KeyMap, KeySet};
 use plan::apply::{self as decision, Step};
+use plan::instruction::Asked;
 use plan::inventory::Inventory;
 use plan::prepare::{self, Bundle, Prepared};
 use plan::prune::WaitingOn;
@@ -67,7 +68,7 @@ pub(crate) struct Outcome {
     pub(crate) next: Duration,
     /// Another unit's pass may change what this one can do.
     pub(crate) waits_for_others: bool,
-    /// What this unit holds changed: others may have waited for that.
+    /// What this unit holds changed, or an object that others want: they may have waited for that.
     pub(crate) moved: bool,
     /// Nothing can be asked of the member.
     pub(crate) unreachable: Option<Error>,
@@ -119,10 +120,14 @@ struct Pass {
     deletions: Option<Deletions>,
     /// Objects that another unit has.
     elsewhere: BTreeSet<Arc<HashedKey>>,
+    /// Objects that are there and not recorded, and ask to be left alone.
+    left_alone: KeyMap<Asked>,
     /// Objects that were read before they are applied for the first time, or made again, and whether they were there.
     read: KeyMap<bool>,
     /// Does anything wait for another unit?
     waits_for_others: bool,
+    /// Something was written that another unit wants too.
+    wrote_for_others: bool,
     /// An object changed between reading and writing it: look again at once.
     again: bool,
     /// Only a few objects were looked at.
@@ -147,8 +152,10 @@ pub(crate) async fn pass(
         kept: Vec::new(),
         deletions: None,
         elsewhere: BTreeSet::new(),
+        left_alone: KeyMap::default(),
         read: KeyMap::default(),
         waits_for_others: false,
+        wrote_for_others: false,
         again: false,
         is_quick: false,
         listing: None,
@@ -160,7 +167,7 @@ pub(crate) async fn pass(
         Err(e) => Err(e),
     };
     pass.claim();
-    let moved = pass.unit.inventory.mutations() != before;
+    let moved = pass.unit.inventory.mutations() != before || pass.wrote_for_others;
     Outcome { moved, ..pass.outcome(result) }
 }
 
@@ -189,6 +196,7 @@ impl Pass {
         // Whatever ends this pass, a restart must not forget it: the epoch of a hub that is behind catches up by itself.
         self.save_when_behind().await?;
         self.recall().await?;
+        self.note_ended();
         if self.entry.suspend && self.entry.removal.is_none() {
             self.notice().await?;
             return Ok(Progress::Suspended);
@@ -204,6 +212,8 @@ impl Pass {
         let inventory = &self.unit.inventory;
         self.unit.past.memory.retain(|key, _| bundle.get(key).is_some() || inventory.get(key).is_some());
         self.unit.past.accepted.retain(|key, _| inventory.get(key).is_some());
+        self.unit.past.adoptions.retain(|key, _| inventory.get(key).is_some());
+        self.unit.past.shared.retain(|key, _| bundle.get(key).is_some());
         self.admit(bundle.objects()).await?;
         for (index, batch) in bundle.batches.iter().enumerate() {
             if index > 0 {
@@ -283,18 +293,21 @@ impl Pass {
 
     /// The same, of what is seen already.
     fn step_in(&self, view: &View, object: &Prepared) -> Step {
+        if let Some(asked) = self.left_alone.get(&object.key) {
+            return Step::LeftAlone(*asked);
+        }
         let (entry, accepted) =
             (self.unit.inventory.get(&object.key), self.unit.past.accepted.get(&object.key).map(|a| &**a));
         let observation = view.observations.get(&object.key);
         if observation.is_none() && view.hidden(&object.key, Instant::now()).is_some() {
-            return decision::step_unseen(object.digest, entry, accepted);
+            return decision::step_unseen(object.wanted(), entry, accepted);
         }
-        decision::step(object.digest, entry, accepted, observation.map(|l| &l.seen))
+        decision::step(object.wanted(), entry, accepted, observation.map(|l| &l.seen))
     }
 
     fn is_settled(&self, object: &Prepared) -> bool {
         let failed = self.unit.past.memory.get(&object.key).is_some_and(|m| m.problem().is_some());
-        self.elsewhere.contains(&object.key) || (!failed && self.step(object) == Step::Skip)
+        self.elsewhere.contains(&object.key) || (!failed && self.step(object).is_at_rest())
     }
 
     fn memory(&mut self, key: &Arc<HashedKey>) -> &mut Memory {

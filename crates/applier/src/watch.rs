@@ -22,8 +22,8 @@ pub(crate) enum Event {
     Listed(GroupKind, Option<u64>, Vec<(Arc<HashedKey>, Observation)>),
     /// An object is there, perhaps changed.
     Seen(Arc<HashedKey>, Observation),
-    /// An object is gone, as of this position.
-    Gone(Arc<HashedKey>, Option<u64>),
+    /// An object is gone, as of this position; as it was last.
+    Gone(Arc<HashedKey>, Option<u64>, Observation),
     /// The member does not serve the kind, or no longer.
     Absent(GroupKind),
     /// A while has gone by since the kind was absent: it is looked for again. The watch is over.
@@ -172,7 +172,7 @@ fn translate(watch: &mut client::Watch<Item>, event: client::Event<Item>) -> Eve
     match event {
         client::Event::Listed(items, position) => Event::Listed(kind(), position, items),
         client::Event::Applied((key, observation), _) => Event::Seen(key, observation),
-        client::Event::Deleted((key, _), position) => Event::Gone(key, position),
+        client::Event::Deleted((key, last), position) => Event::Gone(key, position, last),
         client::Event::Absent => Event::Absent(kind()),
         client::Event::Refused(error) => {
             let blind = Event::Blind(kind(), Error::from(error).to_string());

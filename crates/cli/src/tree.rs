@@ -116,6 +116,7 @@ fn object(object: &Value, branch: &str, known: bool) -> Vec<Cell> {
     if !changed.is_empty() {
         says.push(format!("changed by the member's admission: {}", changed.join(", ")));
     }
+    says.extend(object["notes"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
     if object["adopted"].as_bool().unwrap_or_default() {
         says.push("adopted: would be released, not deleted".to_owned());
     }
@@ -131,7 +132,7 @@ fn object(object: &Value, branch: &str, known: bool) -> Vec<Cell> {
 /// How a word of [`api::delivery::UnitPhase`], [`api::feed::SyncState`] or [`api::delivery::Health`] is shown.
 fn tone(word: &str) -> Tone {
     match word {
-        "Applied" | "Synced" | "Healthy" => Tone::Good,
+        "Applied" | "Synced" | "LeftAlone" | "Healthy" => Tone::Good,
         "Failed" | "Contested" | "Degraded" | "Missing" => Tone::Bad,
         _ => Tone::Waiting,
     }

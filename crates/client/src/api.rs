@@ -289,6 +289,21 @@ impl Api {
         Ok(answer)
     }
 
+    /// Asks what would come of creating an object, admission included. Nothing is written. The error is
+    /// [`AlreadyExists`](Error::is_name_taken) when nothing is wrong with it but that its name is taken.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn create_dry_run(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        object: impl Into<Document>,
+    ) -> Result<(), Error> {
+        let path = resource.collection(namespace);
+        self.write(Method::POST, &path, "&dryRun=All", JSON, object.into()).await.map(drop)
+    }
+
     /// Creates a part of an object, such as a `binding`, an `eviction` or a `token`. The answer is what that part
     /// answers: often a Status; it is not compared.
     ///

@@ -190,6 +190,11 @@ impl Error {
         self.code() == Some(409)
     }
 
+    /// Is the name taken by an object that is there?
+    pub fn is_name_taken(&self) -> bool {
+        matches!(self, Self::Refused { code: 409, reason, .. } if reason == "AlreadyExists")
+    }
+
     /// Is the object not there, or no longer?
     pub fn is_gone(&self) -> bool {
         self.code() == Some(404)
@@ -220,10 +225,12 @@ impl Error {
         }
     }
 
-    /// Did the server refuse a change of a field that cannot change? Kubernetes says so in words only.
-    pub fn is_immutable(&self) -> bool {
-        const WORDS: [&str; 2] = ["immutable", "updates to statefulset spec for fields other than"];
-        matches!(self, Self::Refused { code: 422, message, .. } if WORDS.iter().any(|words| message.contains(words)))
+    /// What the server said, when it refused the object as it would be, or the change to it (422).
+    pub fn invalid(&self) -> Option<&str> {
+        match self {
+            Self::Refused { code: 422, message, .. } => Some(message),
+            _ => None,
+        }
     }
 }
 

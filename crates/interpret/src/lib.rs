@@ -7,6 +7,7 @@
 //! Absent on purpose: time. An object that has been on its way for too long is decided by the code that waits for it.
 
 mod cluster;
+mod end;
 mod generic;
 mod health;
 mod network;
@@ -19,5 +20,6 @@ mod workload;
 #[cfg(test)]
 mod tests;
 
+pub use end::ended;
 pub use health::{Health, MESSAGE_MAX, REASON_MAX, State, health};
 pub use replica::{Replicas, replicas};

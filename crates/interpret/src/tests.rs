@@ -296,3 +296,24 @@ fn what_an_object_says_of_itself_is_cut() {
     widget["status"] = condition;
     assert_eq!(health(&widget).message, "\u{fffd}[2Jfine");
 }
+
+#[test]
+fn what_runs_to_an_end_says_so() {
+    let with = |api_version: &str, kind: &str, status: serde_json::Value| {
+        crate::ended(&serde_json::json!({"apiVersion": api_version, "kind": kind, "status": status}))
+    };
+    let condition = |ty: &str, status: &str| serde_json::json!({"conditions": [{"type": ty, "status": status}]});
+    for (ty, status, expect) in [
+        ("Complete", "True", Some(false)),
+        ("Failed", "True", Some(true)),
+        ("Complete", "False", None),
+        ("SuccessCriteriaMet", "True", None),
+        ("FailureTarget", "True", None),
+    ] {
+        assert_eq!(with("batch/v1", "Job", condition(ty, status)), expect, "{ty} {status}");
+        assert_eq!(with("example.com/v1", "Job", condition(ty, status)), None);
+    }
+    for (phase, expect) in [("Succeeded", Some(false)), ("Failed", None), ("Running", None)] {
+        assert_eq!(with("v1", "Pod", serde_json::json!({"phase": phase})), expect, "{phase}");
+    }
+}

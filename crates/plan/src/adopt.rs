@@ -1,10 +1,16 @@
-//! Whose an object is that was there before we first applied it.
+//! Whose an object is that was there before we first applied it, and whether it may be taken over.
+//!
+//! What would restart pods, or change their number, is left as it is until somebody says so: two people may call their
+//! Deployment by the same name. See `docs/adr/0041-what-becomes-of-objects.md`.
 
 use api::delivery::{HubId, label};
 use serde_json::Value;
 
 use crate::apply::{Report, WaitingOn};
+use crate::drift;
+use crate::field;
 use crate::ownership;
+use crate::prepare::Prepared;
 
 /// What to do with an object that is there before our first apply.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,12 +38,50 @@ impl Plan {
     }
 }
 
+/// What is known of an object that is there, besides itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Known<'a> {
+    /// How another of this hub's inventories in the member has it, as `Some(adopted)`.
+    pub recorded: Option<bool>,
+    /// The id of the unit's ApplySet when its own inventory names the object and does not know whether the first apply
+    /// arrived.
+    pub begun: Option<&'a str>,
+    /// An autoscaler has its replicas.
+    pub scaled: bool,
+    /// Objects are taken over, whatever that restarts.
+    pub overwrites: bool,
+}
+
+/// What taking over an object that is there changes in it: all fields, and those by which pods start, stop or restart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// All, as paths.
+    pub all: Vec<String>,
+    /// Those that pods feel.
+    pub restarts: Vec<String>,
+}
+
+/// What taking over an object would change. Our labels are not told: they are on everything.
+pub fn changes(object: &Prepared, live: &Value, scaled: bool) -> Changes {
+    let is_mark = |path: &field::Path| {
+        let words = path.words();
+        [label::HUB, label::APPLYSET_PART_OF].iter().any(|name| words == format!("metadata.labels[{name}]"))
+            || words == "metadata.labels"
+    };
+    let mut paths = drift::diff(&object.object, live);
+    paths.retain(|path| !is_mark(path) && !(scaled && *path == drift::replicas()));
+    let restarts = drift::restarts(&object.key, &paths, scaled);
+    let mut all: Vec<String> = paths.iter().map(field::Path::words).collect();
+    drift::bound(&mut all);
+    Changes { all, restarts }
+}
+
 /// Decides from the live object. One that another hub delivers is left alone: two hubs would take it from each other for
-/// ever, so neither force nor time helps. `recorded` says how another of this hub's inventories in the member has it, as
-/// `Some(adopted)`: a handover keeps what was recorded. `begun` is the id of the unit's ApplySet when its own inventory
-/// names the object and does not know whether the first apply arrived: then its labels tell. Any other object with our
-/// label counts as somebody else's, since nothing is deleted that was not recorded.
-pub fn plan(live: Option<&Value>, hub: &HubId, recorded: Option<bool>, begun: Option<&str>) -> (Plan, Report) {
+/// ever, so neither force nor time helps. A handover keeps what was recorded. Where the unit's own inventory names the object
+/// and does not know whether the first apply arrived, its labels tell. Any other object with our label counts as somebody
+/// else's, since nothing is deleted that was not recorded; it bears our marks, so taking it over is no surprise.
+pub fn plan(object: &Prepared, live: Option<&Value>, hub: &HubId, known: Known<'_>) -> (Plan, Report) {
+    let Known { recorded, begun, scaled, overwrites } = known;
     let Some(live) = live else { return (Plan::Ours, Report::default()) };
     if model::object::is_deleting(live) {
         return (Plan::Leave, WaitingOn::BeingDeleted.into());
@@ -50,6 +94,12 @@ pub fn plan(live: Option<&Value>, hub: &HubId, recorded: Option<bool>, begun: Op
     }
     match hub_label {
         _ if recorded == Some(false) || arrived => (Plan::Ours, Report::default()),
+        None if recorded.is_none()
+            && !(overwrites || object.overwrites)
+            && !changes(object, live, scaled).restarts.is_empty() =>
+        {
+            (Plan::Leave, WaitingOn::Adoption.into())
+        }
         _ => (Plan::Adopt { unrecorded: hub_label.is_some() && recorded.is_none() }, Report::default()),
     }
 }
@@ -87,12 +137,67 @@ pub fn release(live: &Value) -> Option<Value> {
 
 #[cfg(test)]
 mod tests {
+    use api::delivery::UnitId;
     use serde_json::json;
 
     use super::*;
+    use crate::authenticator::HubKey;
+    use crate::pool::Pools;
+    use crate::prepare::Bundle;
 
     fn hub() -> HubId {
         HubId::from_random([1; 10])
+    }
+
+    fn prepared(mut object: Value) -> Prepared {
+        object["apiVersion"] = json!(if object["kind"] == "ConfigMap" { "v1" } else { "apps/v1" });
+        object["metadata"] = json!({"name": "a", "namespace": "shop"});
+        let short = UnitId::new("g", "K", "n", "u", None).short(&hub());
+        let (payload, _) = crate::phase::plan(vec![object]);
+        let key = HubKey::from_random([1; 32]);
+        let bundle = Bundle::new(payload.digest(), &payload, &hub(), &short, &key, &Pools::default());
+        bundle.objects().next().unwrap().clone()
+    }
+
+    #[test]
+    fn what_would_restart_pods_is_not_taken_over_unless_somebody_says_so() {
+        let deployment = |replicas: Value, image: &str, paused: bool| {
+            json!({"kind": "Deployment", "spec": {"replicas": replicas, "paused": paused, "template": {"spec": {
+                "containers": [{"name": "web", "image": image}]}}}})
+        };
+        let live = |object: Value| {
+            let mut live = Value::clone(&prepared(object).object);
+            live["metadata"]["labels"] = json!({"app": "x"});
+            live["spec"]["template"]["spec"]["dnsPolicy"] = json!("ClusterFirst");
+            live
+        };
+        let ours = prepared(deployment(json!(2), "nginx", false));
+        let nothing = Known::default();
+        let overwrites = Known { overwrites: true, ..nothing };
+        let scaled = Known { scaled: true, ..nothing };
+        let handed_over = Known { recorded: Some(true), ..nothing };
+        let adopted = Plan::Adopt { unrecorded: false };
+        for (live, known, expect) in [
+            (live(deployment(json!(2), "nginx", false)), nothing, adopted.clone()),
+            // What pods do not feel is taken over and said.
+            (live(deployment(json!(2), "nginx", true)), nothing, adopted.clone()),
+            (live(deployment(json!(2), "httpd", false)), nothing, Plan::Leave),
+            (live(deployment(json!(2), "httpd", false)), overwrites, adopted.clone()),
+            (live(deployment(json!(2), "httpd", false)), handed_over, adopted.clone()),
+            (live(deployment(json!(5), "nginx", false)), nothing, Plan::Leave),
+            (live(deployment(json!(5), "nginx", false)), scaled, adopted.clone()),
+        ] {
+            let waiting = (expect == Plan::Leave).then_some(WaitingOn::Adoption);
+            assert_eq!(plan(&ours, Some(&live), &hub(), known), (expect, Report { waiting }), "{live} {known:?}");
+        }
+        let changed = changes(&ours, &live(deployment(json!(5), "httpd", true)), false);
+        let image = "spec.template.spec.containers";
+        assert_eq!(changed.all, ["spec.paused", "spec.replicas", image]);
+        assert_eq!(changed.restarts, ["spec.replicas", image]);
+        let mut with_flag = deployment(json!(2), "nginx", false);
+        with_flag["metadata"] = json!({});
+        let flagged = Prepared { overwrites: true, ..prepared(with_flag) };
+        assert_eq!(plan(&flagged, Some(&live(deployment(json!(2), "httpd", false))), &hub(), nothing).0, adopted);
     }
 
     #[test]
@@ -123,7 +228,8 @@ mod tests {
             (leaving.clone(), None, None, Plan::Leave, Some(WaitingOn::BeingDeleted)),
             (leaving, Some(false), Some("mine"), Plan::Leave, Some(WaitingOn::BeingDeleted)),
         ] {
-            let decided = plan(live.as_ref(), &hub(), recorded, begun);
+            let known = Known { recorded, begun, ..Known::default() };
+            let decided = plan(&prepared(json!({"kind": "ConfigMap"})), live.as_ref(), &hub(), known);
             assert_eq!(decided, (expect, Report { waiting }), "{live:?} {recorded:?} {begun:?}");
         }
     }

@@ -20,6 +20,7 @@ use api::kurator::fleet::v1alpha1::Fleet;
 use model::{Digest, Timestamp};
 use place::{Candidate, Rules};
 
+use crate::instruction;
 use crate::unit::{OwnerFacts, OwnerState, Placement, UnitSpec, editor};
 
 pub use source::{SourcePart, source_part};
@@ -160,8 +161,14 @@ fn unit(
         prune,
         suspend,
         force,
+        overwrite: application.metadata.annotations.as_ref().is_some_and(|all| overwrites(all)),
         frozen,
     }
+}
+
+/// Does the Application ask that what is in members already is taken over, whatever that restarts?
+fn overwrites(annotations: &BTreeMap<String, String>) -> bool {
+    annotations.get(annotation::ADOPT).is_some_and(|value| value.trim() == instruction::OVERWRITE)
 }
 
 fn placement(destination: &Destination, fleet: &FleetFacts) -> Placement {

@@ -17,7 +17,8 @@ use serde_json::Value;
 
 use crate::drift;
 use crate::health::{self, Reading};
-use crate::inventory::Entry;
+use crate::instruction::{self, Asked, Handling};
+use crate::inventory::{Ended, Entry};
 
 /// An object as the member has it, without its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,10 @@ pub struct SeenState {
     pub deleting: bool,
     /// For a CustomResourceDefinition: its kind is served.
     pub established: bool,
+    /// It ran to its end, as Jobs do, and whether it failed.
+    pub ended: Option<bool>,
+    /// How it asks to be treated.
+    pub asked: Option<Asked>,
     /// Its health.
     pub reading: Reading,
 }
@@ -54,6 +59,8 @@ impl SeenState {
             projection_scaled: if scales { drift::projection(object, true) } else { projection },
             deleting: model::object::is_deleting(object),
             established: is_established(object),
+            ended: interpret::ended(object),
+            asked: instruction::asked(object),
             reading: health::read(object),
         }
     }
@@ -81,6 +88,8 @@ pub struct Accepted {
     pub scaled: bool,
     /// Paths that admission changed.
     pub admission: Vec<String>,
+    /// Fields that were sent as placeholders and are left to the managers that filled them, in words.
+    pub left: Vec<String>,
     /// These are accepted though the member could not be asked whether it was admission: another client may have used our
     /// manager's name.
     pub unasked: bool,
@@ -97,6 +106,8 @@ pub enum Why {
     Recreate,
     /// Somebody changed it.
     Revert,
+    /// It ran to its end and is gone, and the payload has it otherwise since.
+    Rerun,
 }
 
 /// How one object compares with what was applied.
@@ -110,6 +121,15 @@ pub enum Step {
     Send(Why),
     /// It is being deleted; look again when it is gone.
     Wait,
+    /// Nothing: an annotation asks for that.
+    LeftAlone(Asked),
+}
+
+impl Step {
+    /// Is there nothing to do, now and until something changes?
+    pub fn is_at_rest(self) -> bool {
+        matches!(self, Self::Skip | Self::LeftAlone(_))
+    }
 }
 
 /// Why an object that a unit wants is not sent, or is left alone.
@@ -121,6 +141,8 @@ pub enum WaitingOn {
     OtherHub(String),
     /// Another unit of this hub delivers it.
     OtherUnit(String),
+    /// It was there before us, and taking it over would restart its pods or change their number.
+    Adoption,
     /// It was refused, or could not be read, for this reason; it is tried again after a pause.
     Refused(String),
     /// It is applied, and was not what its phase waits for in time.
@@ -133,6 +155,8 @@ pub enum WaitingOn {
     Phase,
     /// The unit is only observed.
     Suspended,
+    /// An annotation, as `NAME: VALUE`, asks that it is left alone.
+    Asked(&'static str),
 }
 
 impl WaitingOn {
@@ -142,6 +166,8 @@ impl WaitingOn {
             Self::BeingDeleted => WaitingCause::BeingDeleted,
             Self::OtherHub(_) => WaitingCause::OtherHub,
             Self::OtherUnit(_) => WaitingCause::OtherUnit,
+            Self::Adoption => WaitingCause::Adoption,
+            Self::Asked(_) => WaitingCause::Asked,
             Self::Refused(_) => WaitingCause::Refused,
             Self::Overdue => WaitingCause::Overdue,
             Self::Contested => WaitingCause::Contested,
@@ -155,6 +181,7 @@ impl WaitingOn {
     pub fn detail(&self) -> &str {
         match self {
             Self::OtherHub(text) | Self::OtherUnit(text) | Self::Refused(text) => text,
+            Self::Asked(by) => by,
             _ => "",
         }
     }
@@ -165,6 +192,8 @@ impl WaitingOn {
             Self::BeingDeleted => "BeingDeleted",
             Self::OtherHub(_) => "ForeignHub",
             Self::OtherUnit(_) => "Conflict",
+            Self::Adoption => "AdoptionRefused",
+            Self::Asked(_) => "LeftAlone",
             Self::Refused(reason) => reason,
             Self::Overdue => "PhaseTimeout",
             Self::Contested => reason::CONTESTED,
@@ -235,6 +264,7 @@ pub fn plan(observed: Observed) -> (Plan, Report) {
         Step::Skip if ask_autoscaler => Why::Revert,
         // It may be as applied and yet not as its phase waits for.
         Step::Skip => return (Plan::Settled, Report { waiting: rest }),
+        Step::LeftAlone(asked) => return (Plan::Settled, WaitingOn::Asked(asked.by).into()),
         Step::Wait => return (Plan::Leave, WaitingOn::BeingDeleted.into()),
         Step::Recall => return (Plan::Leave, rest.unwrap_or(WaitingOn::Unread).into()),
         Step::Send(why) => why,
@@ -248,15 +278,35 @@ pub fn plan(observed: Observed) -> (Plan, Report) {
     }
 }
 
+/// An object as the payload has it: the digest of what would be sent, and how it asks to be treated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The digest.
+    pub digest: Digest,
+    /// The request.
+    pub asked: Option<Asked>,
+}
+
 /// Compares one object with what was applied. `seen` is `None` when the member was listed and does not have it.
-pub fn step(digest: Digest, entry: Option<&Entry>, accepted: Option<&Accepted>, seen: Option<&Seen>) -> Step {
+pub fn step(wanted: Wanted, entry: Option<&Entry>, accepted: Option<&Accepted>, seen: Option<&Seen>) -> Step {
+    let Wanted { digest, asked } = wanted;
+    if let Some(asked) = instruction::stronger(asked, seen.and_then(|seen| seen.state.asked)) {
+        let is_there = seen.is_some_and(|seen| !seen.state.deleting);
+        if asked.handling == Handling::LeaveAlone || is_there {
+            return Step::LeftAlone(asked);
+        }
+    }
     let Some(entry) = entry else {
         return if seen.is_some_and(|s| s.state.deleting) { Step::Wait } else { Step::Send(Why::New) };
     };
     match (&entry.uid, accepted, seen) {
         (_, _, Some(seen)) if seen.state.deleting => Step::Wait,
         (None, _, _) => Step::Send(Why::New),
-        (Some(_), _, None) => Step::Send(Why::Recreate),
+        (Some(_), _, None) => match &entry.ended {
+            None => Step::Send(Why::Recreate),
+            Some(Ended { digest: of, .. }) if *of == digest => Step::Skip,
+            Some(_) => Step::Send(Why::Rerun),
+        },
         (Some(_), None, Some(_)) => Step::Recall,
         (Some(_), Some(accepted), Some(_)) if accepted.applied != Some(digest) => Step::Send(Why::Changed),
         (Some(uid), Some(accepted), Some(seen)) => {
@@ -267,14 +317,30 @@ pub fn step(digest: Digest, entry: Option<&Entry>, accepted: Option<&Accepted>, 
 }
 
 /// Compares an object of a kind that the member does not show: what was applied is believed.
-pub fn step_unseen(digest: Digest, entry: Option<&Entry>, accepted: Option<&Accepted>) -> Step {
-    match (entry.and_then(|entry| entry.uid.as_ref()), accepted) {
+pub fn step_unseen(wanted: Wanted, entry: Option<&Entry>, accepted: Option<&Accepted>) -> Step {
+    let Wanted { digest, asked } = wanted;
+    let uid = entry.and_then(|entry| entry.uid.as_ref());
+    match asked {
+        Some(asked) if asked.handling == Handling::LeaveAlone || uid.is_some() => return Step::LeftAlone(asked),
+        _ => {}
+    }
+    match (uid, accepted) {
         (None, _) => Step::Send(Why::New),
         (Some(_), None) => Step::Recall,
         (Some(_), Some(accepted)) if accepted.applied != Some(digest) => Step::Send(Why::Changed),
         (Some(_), Some(accepted)) if accepted.projection.is_none() => Step::Send(Why::Revert),
         (Some(_), Some(_)) => Step::Skip,
     }
+}
+
+/// What is to be recorded of an object that ran to its end: that this content did, so that it is not run again when the
+/// object is gone. `seen` says of which UID it was seen that it ended, and whether it failed. Nothing, when that is
+/// recorded already, or another content or object is meant.
+pub fn ended(digest: Digest, entry: &Entry, accepted: Option<&Accepted>, seen: Option<(&Uid, bool)>) -> Option<Ended> {
+    let (uid, failed) = seen?;
+    let is_it = entry.uid.as_ref() == Some(uid) && accepted.is_some_and(|accepted| accepted.applied == Some(digest));
+    let ended = Ended { digest, failed };
+    (is_it && entry.ended.as_ref() != Some(&ended)).then_some(ended)
 }
 
 #[cfg(test)]
@@ -287,9 +353,15 @@ mod tests {
             projection_scaled: Digest::of(b"scaled"),
             deleting: false,
             established: false,
+            ended: None,
+            asked: None,
             reading: Reading::default(),
         };
         Seen { uid: "u".into(), state: Arc::new(state) }
+    }
+
+    fn wanted(digest: Digest) -> Wanted {
+        Wanted { digest, asked: None }
     }
 
     fn entry() -> Entry {
@@ -305,7 +377,7 @@ mod tests {
         let sent = Digest::of(b"sent");
         let (ok, is_ours) = (accepted(), entry());
         let check = |digest, entry: Option<&Entry>, accepted: Option<&Accepted>, seen: Option<&Seen>, expect| {
-            assert_eq!(step(digest, entry, accepted, seen), expect);
+            assert_eq!(step(wanted(digest), entry, accepted, seen), expect);
         };
         check(sent, Some(&is_ours), Some(&ok), Some(&seen_with(b"ok")), Step::Skip);
         check(sent, Some(&is_ours), Some(&ok), Some(&seen_with(b"no")), Step::Send(Why::Revert));
@@ -328,6 +400,71 @@ mod tests {
     }
 
     #[test]
+    fn what_ran_to_its_end_runs_once_for_each_content() {
+        let (sent, other) = (Digest::of(b"sent"), Digest::of(b"other"));
+        let (gone, known) = (None, accepted());
+        let ran = |digest| Entry { ended: Some(Ended { digest, failed: false }), ..entry() };
+        let check = |digest, entry: &Entry, expect| {
+            assert_eq!(step(wanted(digest), Some(entry), Some(&known), gone), expect);
+            // Also by a process that knows nothing of the last apply.
+            assert_eq!(step(wanted(digest), Some(entry), None, gone), expect);
+        };
+        check(sent, &ran(sent), Step::Skip);
+        check(other, &ran(sent), Step::Send(Why::Rerun));
+        check(sent, &entry(), Step::Send(Why::Recreate));
+        // While it is there it is compared as any other.
+        assert_eq!(
+            step(wanted(sent), Some(&ran(sent)), Some(&known), Some(&seen_with(b"no"))),
+            Step::Send(Why::Revert)
+        );
+        let (uid, another) = (Uid::from("u"), Uid::from("another"));
+        for (entry, accepted, seen, expect) in [
+            (entry(), Some(&known), Some((&uid, true)), Some(Ended { digest: sent, failed: true })),
+            (ran(sent), Some(&known), Some((&uid, false)), None),
+            (entry(), Some(&known), Some((&another, false)), None),
+            (entry(), Some(&Accepted { applied: Some(other), ..accepted() }), Some((&uid, false)), None),
+            (entry(), None, Some((&uid, false)), None),
+            (entry(), Some(&known), None, None),
+        ] {
+            assert_eq!(ended(sent, &entry, accepted, seen), expect, "{entry:?} {seen:?}");
+        }
+    }
+
+    #[test]
+    fn what_asks_for_it_is_left_alone() {
+        let digest = Digest::of(b"new");
+        let by = |handling| Some(Asked { handling, by: "x: y" });
+        let (leave, create) = (by(Handling::LeaveAlone), by(Handling::CreateOnly));
+        let left = |asked: Option<Asked>| Step::LeftAlone(asked.unwrap());
+        let live = |asked| {
+            let seen = seen_with(b"no");
+            Seen { state: Arc::new(SeenState { asked, ..SeenState::clone(&seen.state) }), ..seen }
+        };
+        let (entry, accepted) = (entry(), accepted());
+        for (asked, seen, recorded, expect) in [
+            (leave, None, false, left(leave)),
+            (leave, Some(live(None)), true, left(leave)),
+            (None, Some(live(leave)), true, left(leave)),
+            (create, Some(live(leave)), true, left(leave)),
+            (create, None, false, Step::Send(Why::New)),
+            (create, None, true, Step::Send(Why::Recreate)),
+            (create, Some(live(None)), true, left(create)),
+            (None, Some(live(create)), true, left(create)),
+            (None, Some(live(None)), true, Step::Send(Why::Changed)),
+        ] {
+            let entry = recorded.then_some(&entry);
+            assert_eq!(
+                step(Wanted { digest, asked }, entry, Some(&accepted), seen.as_ref()),
+                expect,
+                "{asked:?} {seen:?}"
+            );
+        }
+        assert_eq!(step_unseen(Wanted { digest, asked: create }, Some(&entry), None), left(create));
+        assert_eq!(step_unseen(Wanted { digest, asked: create }, None, None), Step::Send(Why::New));
+        assert_eq!(step_unseen(Wanted { digest, asked: leave }, None, None), left(leave));
+    }
+
+    #[test]
     fn what_is_not_sent_says_why() {
         let send = || Step::Send(Why::Changed);
         let observed =
@@ -338,6 +475,12 @@ mod tests {
         for (observed, expect, waiting) in [
             (observed(send()), Plan::Send(Why::Changed), None),
             (observed(Step::Skip), Plan::Settled, None),
+            (
+                observed(Step::LeftAlone(Asked { handling: Handling::LeaveAlone, by: "x: y" })),
+                Plan::Settled,
+                Some(WaitingOn::Asked("x: y")),
+            ),
+            (resting(send(), WaitingOn::Adoption), Plan::Leave, Some(WaitingOn::Adoption)),
             (observed(Step::Wait), Plan::Leave, Some(WaitingOn::BeingDeleted)),
             (observed(Step::Recall), Plan::Leave, Some(WaitingOn::Unread)),
             // Its inventory is written first.
@@ -379,11 +522,11 @@ mod tests {
     fn what_is_not_shown_is_believed_once_it_was_read() {
         let sent = Digest::of(b"sent");
         let (ok, is_ours) = (accepted(), entry());
-        assert_eq!(step_unseen(sent, None, None), Step::Send(Why::New));
-        assert_eq!(step_unseen(sent, Some(&is_ours), None), Step::Recall);
-        assert_eq!(step_unseen(sent, Some(&is_ours), Some(&ok)), Step::Skip);
-        assert_eq!(step_unseen(Digest::of(b"new"), Some(&is_ours), Some(&ok)), Step::Send(Why::Changed));
+        assert_eq!(step_unseen(wanted(sent), None, None), Step::Send(Why::New));
+        assert_eq!(step_unseen(wanted(sent), Some(&is_ours), None), Step::Recall);
+        assert_eq!(step_unseen(wanted(sent), Some(&is_ours), Some(&ok)), Step::Skip);
+        assert_eq!(step_unseen(wanted(Digest::of(b"new")), Some(&is_ours), Some(&ok)), Step::Send(Why::Changed));
         let touched = Accepted { projection: None, ..accepted() };
-        assert_eq!(step_unseen(sent, Some(&is_ours), Some(&touched)), Step::Send(Why::Revert));
+        assert_eq!(step_unseen(wanted(sent), Some(&is_ours), Some(&touched)), Step::Send(Why::Revert));
     }
 }

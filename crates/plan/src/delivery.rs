@@ -42,6 +42,7 @@ pub fn plan(member: &MemberName, hub: &HubId, wanted: &[Wanted<'_>]) -> (Snapsho
             prune: w.decision.prune,
             suspend: w.decision.suspended && !leaving,
             force: w.decision.force,
+            overwrite: w.decision.overwrite,
             // What leaves needs no release, unless the hub is behind what the member has seen.
             approved: entry.granted,
             frozen: w.decision.frozen.clone().filter(|_| !leaving),

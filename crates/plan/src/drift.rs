@@ -3,6 +3,9 @@
 //! "As applied" is the server's answer, projected onto the fields that our manager owns; drift is when that projection
 //! changes later. No schema is guessed and nothing is sent to find out. [`changed`] then names the fields, who set them
 //! and when, and [`contest`] stops a fight that reverting does not end.
+//!
+//! A value that a server writes in another way, or leaves out, is the value that was sent: what tells is that our manager
+//! still owns the field. A placeholder that another manager filled is that manager's ([`left_to_others`]).
 
 use std::collections::HashSet;
 
@@ -28,24 +31,133 @@ pub fn projection(object: &Value, scaled: bool) -> model::Digest {
 /// The fields of what was sent that the live object has otherwise. Fields that only the live object has are nobody's
 /// drift: defaults and other managers' fields. The paths are in the order of the sent object.
 pub fn diff(sent: &Value, live: &Value) -> Vec<Path> {
-    let mut walk = Walk { object: live, shape: None, path: Path::default(), out: Vec::new() };
-    walk.compare(sent, live, true);
-    walk.out
+    Walk::over(sent, live).out
+}
+
+/// The fields that were sent as a placeholder and have a value of another manager, such as the `caBundle` of a webhook or
+/// an empty value of a Secret: its work, and none of ours.
+///
+/// A placeholder is `null`, an empty text, or the Base64 of nothing but white space: nobody needs such a value, and it is
+/// written because a controller fills it. An empty list or map may mean "none" or "all", and is no placeholder, but for the lists of a
+/// ServiceAccount that clusters fill.
+pub fn left_to_others(sent: &Value, live: &Value) -> Vec<(Path, String)> {
+    compare(sent, live).1
+}
+
+/// What [`diff`] finds, without what is left to others, and that.
+pub(crate) fn compare(sent: &Value, live: &Value) -> (Vec<Path>, Vec<(Path, String)>) {
+    let Walk { out: mut paths, filled, .. } = Walk::over(sent, live);
+    let by = |path: Path| field::blame(live, &path, label::FIELD_MANAGER).map(|(manager, _)| (path, manager));
+    let left: Vec<(Path, String)> = filled.into_iter().filter_map(by).collect();
+    paths.retain(|path| !left.iter().any(|(left, _)| left == path));
+    (paths, left)
+}
+
+/// The same in words that are kept: the field and its manager.
+pub fn left_words(left: &[(Path, String)]) -> Vec<String> {
+    let mut words = left.iter().map(|(path, manager)| format!("{} ({manager})", path.words())).collect();
+    bound(&mut words);
+    words
+}
+
+/// Is there a placeholder in what is sent, so that it has to be looked whether another manager filled it?
+pub fn has_placeholders(sent: &Value) -> bool {
+    fn within(value: &Value) -> bool {
+        match value {
+            Value::Object(map) => {
+                map.iter().any(|(name, value)| name != "creationTimestamp" && (is_placeholder(value) || within(value)))
+            }
+            // A list of texts has no places that somebody could fill.
+            Value::Array(items) => items.iter().filter(|item| item.is_object()).any(within),
+            _ => false,
+        }
+    }
+    within(sent) || fillable_lists(sent).any(|(_, list)| list.is_empty())
+}
+
+/// Base64 of a line feed, of one with a carriage return, of a space: what people write where a value is required.
+const BLANK: [&str; 4] = ["Cg==", "DQo=", "IA==", "Cgo="];
+
+fn is_placeholder(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty() || BLANK.contains(&text.as_str()),
+        _ => false,
+    }
+}
+
+/// The lists of a ServiceAccount, which token controllers and platforms fill.
+const FILLABLE_LISTS: [&str; 2] = ["imagePullSecrets", "secrets"];
+
+fn fillable_lists(sent: &Value) -> impl Iterator<Item = (&'static str, &Vec<Value>)> {
+    let is_account = sent.get("kind").is_some_and(|kind| kind == "ServiceAccount");
+    let fields = FILLABLE_LISTS.into_iter().filter(move |_| is_account);
+    fields.filter_map(|field| Some((field, sent.get(field)?.as_array()?)))
+}
+
+/// The fields of what was sent that the live object has as sent and that our manager does not own any more, with who took
+/// them; when there are none, the fields that were added under our manager's name.
+/// With `scaled`, replicas are an autoscaler's.
+pub fn taken_over(sent: &Value, live: &Value, scaled: bool) -> Vec<ChangedField> {
+    let owned = field::applied_by(live, label::FIELD_MANAGER);
+    let (mut found, replicas) = (Vec::new(), replicas());
+    find_lost(sent, live, &owned, &Path::default(), &mut found);
+    found.retain(|path| !(scaled && *path == replicas));
+    if found.is_empty() {
+        find_added(&owned, sent, live, &Path::default(), &mut found);
+    }
+    found.into_iter().take(DriftRecord::FIELDS_MAX).map(|path| changed_field(live, &path)).collect()
+}
+
+/// Lists are looked at as a whole: something of them is ours, or nothing.
+fn find_lost(sent: &Value, live: &Value, owned: &Tree, path: &Path, out: &mut Vec<Path>) {
+    let is_identity = matches!(&path.0[..], [Element::Field(first), Element::Field(second)]
+        if first == "metadata" && matches!(second.as_str(), "name" | "namespace"));
+    if is_identity || (is_servers(path) && !is_mark(path)) {
+        return;
+    }
+    match (sent, live) {
+        (Value::Object(sent), Value::Object(live)) => {
+            for (name, value) in sent {
+                if let Some(theirs) = live.get(name) {
+                    find_lost(value, theirs, owned, &path.then(Element::Field(name.clone())), out);
+                }
+            }
+        }
+        (sent, _) if says_nothing(sent) || is_placeholder(sent) => {}
+        _ if owned.owns(&path.0) => {}
+        _ => out.push(path.clone()),
+    }
+}
+
+/// Fields by name only: an item of a list has keys that servers may have added.
+fn find_added(owned: &Tree, sent: &Value, live: &Value, path: &Path, out: &mut Vec<Path>) {
+    for element in owned.elements() {
+        let Element::Field(name) = element else { continue };
+        let at = path.then(element.clone());
+        match (sent.get(name), live.get(name), owned.child(element)) {
+            (None, Some(_), _) => out.push(at),
+            (Some(sent), Some(live), Some(below)) => find_added(below, sent, live, &at, out),
+            _ => {}
+        }
+    }
+}
+
+fn is_mark(path: &Path) -> bool {
+    matches!(&path.0[..], [Element::Field(first), Element::Field(second), Element::Field(third)]
+        if first == "metadata" && second == "annotations" && third == label::APPLIED)
 }
 
 /// Fields that no manifest decides: the server sets them, we do, or they say what the object is.
 fn is_servers(path: &Path) -> bool {
     let [Element::Field(first), rest @ ..] = &path.0[..] else { return false };
     match rest {
-        [Element::Field(second), Element::Field(third)] => {
-            first == "metadata" && second == "annotations" && third == label::APPLIED
-        }
         [] => matches!(first.as_str(), "apiVersion" | "kind" | "status"),
         [Element::Field(second)] if first == "metadata" => matches!(
             second.as_str(),
             "creationTimestamp" | "managedFields" | "resourceVersion" | "uid" | "generation" | "selfLink"
         ),
-        _ => false,
+        _ => is_mark(path),
     }
 }
 
@@ -66,18 +178,52 @@ fn says_nothing(value: &Value) -> bool {
     }
 }
 
+/// What Go's structs leave out.
+fn is_zero(value: &Value) -> bool {
+    match value {
+        Value::Bool(flag) => !flag,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        _ => false,
+    }
+}
+
 /// A walk over what was sent and what is there.
 struct Walk<'a> {
     /// The live object.
     object: &'a Value,
     /// Which of its lists have keys, once it had to be known.
     shape: Option<Tree>,
+    /// What our manager owns, once it had to be known.
+    owned: Option<Tree>,
     /// Where it is.
     path: Path,
     out: Vec<Path>,
+    /// Placeholders that have a value in the live object.
+    filled: Vec<Path>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    /// Walks over both.
+    fn over(sent: &Value, live: &'a Value) -> Self {
+        let mut walk =
+            Self { object: live, shape: None, owned: None, path: Path::default(), out: Vec::new(), filled: Vec::new() };
+        walk.compare(sent, live, true);
+        walk
+    }
+
+    /// Does our manager own the field at this place? Then what the server has there is how it writes what was sent. Before
+    /// the first apply nothing is ours, and nobody has changed anything of ours.
+    fn is_ours(&mut self) -> bool {
+        let owned = self.owned.get_or_insert_with(|| field::applied_by(self.object, label::FIELD_MANAGER));
+        owned.is_empty() || owned.owns(&self.path.0)
+    }
+
+    fn is_fillable_list(&self) -> bool {
+        let is_account = || self.object.get("kind").is_some_and(|kind| kind == "ServiceAccount");
+        matches!(&self.path.0[..], [Element::Field(name)] if FILLABLE_LISTS.contains(&name.as_str())) && is_account()
+    }
+
     fn found(&mut self) {
         self.out.push(self.path.clone());
     }
@@ -105,12 +251,25 @@ impl Walk<'_> {
                     self.below(Element::Field(name.clone()), |walk| match theirs {
                         Some(theirs) => walk.compare(value, theirs, is_shaped),
                         None if says_nothing(value) || is_servers(&walk.path) || is_only_mark(&walk.path, value) => {}
+                        None if is_zero(value) && walk.is_ours() => {}
                         None => walk.found(),
                     });
                 }
             }
-            (Value::Array(sent), Value::Array(live)) => self.compare_lists(sent, live, is_shaped),
+            (Value::Array(sent), Value::Array(live)) => {
+                if sent.is_empty() && !live.is_empty() && self.is_fillable_list() {
+                    self.filled.push(self.path.clone());
+                }
+                self.compare_lists(sent, live, is_shaped);
+            }
+            (sent, live) if is_shaped && is_placeholder(sent) && !is_placeholder(live) => {
+                self.filled.push(self.path.clone());
+                if !says_nothing(sent) {
+                    self.found();
+                }
+            }
             (sent, live) if same_scalar(sent, live, &self.path) => {}
+            (sent, live) if same_quantity(sent, live) && self.is_ours() => {}
             (sent, _) if says_nothing(sent) => {}
             _ => self.found(),
         }
@@ -171,40 +330,50 @@ fn same_scalar(sent: &Value, live: &Value, path: &Path) -> bool {
     if let (Some(a), Some(b)) = (sent.as_f64(), live.as_f64()) {
         return a.to_bits() == b.to_bits();
     }
-    let quantity = path.0.iter().any(|e| matches!(e, Element::Field(name) if QUANTITIES.contains(&name.as_str())));
+    path.0.iter().any(|e| matches!(e, Element::Field(name) if QUANTITIES.contains(&name.as_str())))
+        && same_quantity(sent, live)
+}
+
+/// Are both Quantities, of the same amount?
+fn same_quantity(sent: &Value, live: &Value) -> bool {
     let parse = |value: &Value| match value {
         Value::String(text) => text.parse::<Quantity>().ok(),
         Value::Number(number) => number.to_string().parse::<Quantity>().ok(),
         _ => None,
     };
-    quantity && matches!((parse(sent), parse(live)), (Some(a), Some(b)) if a == b)
+    matches!((parse(sent), parse(live)), (Some(a), Some(b)) if a == b)
 }
 
 /// The fields of what was sent that the live object has otherwise, with who set them and when. Fields in `known` (paths
-/// that admission changed when we applied) are no drift, nor are an autoscaler's replicas.
+/// that admission changed when we applied) are no drift, nor are an autoscaler's replicas, nor what is left to others.
 pub fn changed(sent: &Value, live: &Value, known: &[String], scaled: bool) -> Vec<ChangedField> {
     let replicas = replicas();
-    let blamed = |path: Path| {
-        let blamed = field::blame(live, &path, label::FIELD_MANAGER);
-        let (manager, time) = blamed.map_or((None, None), |(manager, time)| (Some(manager), time));
-        ChangedField { path: path.words(), manager, time }
-    };
-    diff(sent, live)
+    compare(sent, live)
+        .0
         .into_iter()
         .filter(|p| !(known.contains(&p.words()) || scaled && *p == replicas))
         .take(DriftRecord::FIELDS_MAX)
-        .map(blamed)
+        .map(|path| changed_field(live, &path))
         .collect()
 }
 
-/// What happened to an object, to be reported. `fields` is what [`changed`] found, `None` when the object is gone. A
-/// projection that changed although no field differs means that our ownership was taken away, and names
-/// `metadata.managedFields`.
+/// A field, with who set it and when.
+fn changed_field(live: &Value, path: &Path) -> ChangedField {
+    let blamed = field::blame(live, path, label::FIELD_MANAGER);
+    let (manager, time) = blamed.map_or((None, None), |(manager, time)| (Some(manager), time));
+    ChangedField { path: path.words(), manager, time }
+}
+
+/// What is named where every field is as it was sent, and which of them was taken cannot be told.
+const OWNERSHIP: &str = "the ownership of its fields";
+
+/// What happened to an object, to be reported. `fields` is what [`changed`] found, or else [`taken_over`]; `None` when the
+/// object is gone.
 pub fn record(key: &ObjectKey, fields: Option<Vec<ChangedField>>, now: Timestamp) -> DriftRecord {
     let deleted = fields.is_none();
     let mut fields = fields.unwrap_or_default();
     if fields.is_empty() && !deleted {
-        fields.push(ChangedField { path: "metadata.managedFields".to_owned(), manager: None, time: None });
+        fields.push(ChangedField { path: OWNERSHIP.to_owned(), manager: None, time: None });
     }
     let object = words::bounded(&key.to_string(), ObjectKey::CHARS_MAX);
     DriftRecord { object, deleted, fields, seen: now, reverted: false }
@@ -214,7 +383,7 @@ pub fn record(key: &ObjectKey, fields: Option<Vec<ChangedField>>, now: Timestamp
 /// They are reported and left alone.
 pub fn changed_by_admission(sent: &Value, answer: &Value, scaled: bool) -> Vec<String> {
     let replicas = replicas();
-    let paths = diff(sent, answer).into_iter().filter(|path| !(scaled && *path == replicas));
+    let paths = compare(sent, answer).0.into_iter().filter(|path| !(scaled && *path == replicas));
     let mut paths = paths.map(|path| path.words()).collect();
     bound(&mut paths);
     paths
@@ -230,6 +399,26 @@ pub(crate) fn bound(paths: &mut Vec<String>) {
     };
     let kept = paths.iter().take(DriftRecord::FIELDS_MAX).take_while(fits).count();
     paths.truncate(kept);
+}
+
+/// Kinds whose pods follow `spec.template`.
+const WITH_PODS: [(&str, &str); 5] = [
+    ("apps", "Deployment"),
+    ("apps", "StatefulSet"),
+    ("apps", "DaemonSet"),
+    ("apps", "ReplicaSet"),
+    ("", "ReplicationController"),
+];
+
+/// Of the paths that [`diff`] found between an object and one that is there already: those by which applying it starts,
+/// stops or restarts pods.
+pub fn restarts(key: &ObjectKey, paths: &[Path], scaled: bool) -> Vec<String> {
+    if !WITH_PODS.contains(&(key.group.as_str(), key.kind.as_str())) {
+        return Vec::new();
+    }
+    let (replicas, template) = (replicas(), Path::of_fields(&["spec", "template"]));
+    let is_felt = |path: &&Path| path.0.starts_with(&template.0) || (**path == replicas && !scaled);
+    paths.iter().filter(is_felt).map(Path::words).collect()
 }
 
 /// Bytes of paths that are remembered per object. A path has about 40 bytes, so that is a dozen; a member with 10,000

@@ -179,7 +179,8 @@ impl Tree {
     }
 
     /// The part of a value that the tree names. List items come in order of their keys, so that somebody else's
-    /// reordering changes nothing; what is named and absent is left out.
+    /// reordering changes nothing. A field that is named and absent is null: a server leaves out zeros, and somebody who sets
+    /// another value takes the name away.
     pub fn project(&self, value: &Value) -> Value {
         if self.children.is_empty() {
             return match value {
@@ -192,9 +193,8 @@ impl Tree {
             Value::Object(map) => {
                 let mut out = Map::new();
                 for (element, below) in &self.children {
-                    if let Element::Field(name) = element
-                        && let Some(inner) = map.get(name)
-                    {
+                    if let Element::Field(name) = element {
+                        let inner = map.get(name).unwrap_or(&Value::Null);
                         out.insert(name.clone(), below.project(inner));
                     }
                 }
@@ -213,6 +213,31 @@ impl Tree {
             scalar => scalar.clone(),
         }
     }
+}
+
+/// Takes a field out of what is sent. In a list with keys it is the item that has them, as far as it says.
+pub(crate) fn take_out(sent: &mut Value, path: &Path) {
+    let Some((last, above)) = path.0.split_last() else { return };
+    let mut at = sent;
+    for element in above {
+        let below = match element {
+            Element::Field(name) => at.get_mut(name),
+            Element::Key(_) => element.keys().and_then(|keys| item_with_keys(at, &keys)),
+            Element::Value(_) | Element::Index(_) => None,
+        };
+        match below {
+            Some(below) => at = below,
+            None => return,
+        }
+    }
+    if let (Element::Field(name), Value::Object(map)) = (last, at) {
+        map.remove(name);
+    }
+}
+
+fn item_with_keys<'a>(list: &'a mut Value, keys: &Map<String, Value>) -> Option<&'a mut Value> {
+    let has_keys = |item: &Value| keys.iter().all(|(name, value)| item.get(name).is_none_or(|own| own == value));
+    list.as_array_mut()?.iter_mut().find(|item| has_keys(item))
 }
 
 /// Most sets of key fields by which the items of one list are found. A list has one set; where a server defaults a key, a

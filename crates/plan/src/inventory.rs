@@ -45,6 +45,9 @@ pub struct Entry {
     /// Its deletion was released.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub doomed: bool,
+    /// A content of it ran to its end, as Jobs do. When the object is gone, that content is not run again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Ended>,
     /// The shard that holds the entry.
     #[serde(skip)]
     pub shard: u32,
@@ -55,6 +58,16 @@ impl Entry {
     pub fn is_only_released(&self) -> bool {
         self.adopted || self.kept
     }
+}
+
+/// What ran to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// Digest of the object as it was sent.
+    pub digest: Digest,
+    /// It failed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub failed: bool,
 }
 
 /// Deletions that were released at an epoch.
@@ -101,9 +114,13 @@ impl PartialEq for Inventory {
     }
 }
 
+/// Bytes of an [`Ended`] as JSON, at most: a digest of 71 and the names of fields.
+const ENDED_BYTES: usize = 120;
+
 /// Bytes of an entry as JSON, at most: key and version as they are, a UID of 36 and the field names.
 fn cost(key: &ObjectKey, entry: &Entry) -> usize {
-    220 + key.group.len() + key.kind.len() + key.namespace.len() + key.name.len() + entry.version.len()
+    let ended = if entry.ended.is_some() { ENDED_BYTES } else { 0 };
+    220 + ended + key.group.len() + key.kind.len() + key.namespace.len() + key.name.len() + entry.version.len()
 }
 
 impl Inventory {

@@ -1,11 +1,15 @@
 //! Objects that ask not to be deleted: by our annotation, or by those of tools that people come from.
 //!
+//! One that asks to be left alone is not deleted either.
+//!
 //! Such an object is given back when its unit lets go of it, whatever the reason is, as if it had been there before us. Argo
 //! CD tells pruning and deleting apart; here either of its options keeps the object in both cases.
 
 use api::kurator::annotation::ON_DELETE;
 use model::object;
 use serde_json::Value;
+
+use crate::instruction::{self, Handling};
 
 /// Helm's annotation, and the value that keeps.
 const HELM: (&str, &str) = ("helm.sh/resource-policy", "keep");
@@ -25,6 +29,7 @@ pub fn asks_to_stay(object: &Value) -> bool {
     says(ON_DELETE, ORPHAN)
         || says(HELM.0, HELM.1)
         || says(FLUX.0, FLUX.1)
+        || instruction::asked(object).is_some_and(|asked| asked.handling == Handling::LeaveAlone)
         || options.split(',').any(|option| ARGO_OPTIONS.contains(&option.trim()))
 }
 
@@ -46,6 +51,9 @@ mod tests {
             ("argocd.argoproj.io/sync-options", "Prune=false", true),
             ("argocd.argoproj.io/sync-options", "Replace=true, Delete=false", true),
             ("argocd.argoproj.io/sync-options", "Replace=true", false),
+            ("kurator.dev/reconcile", "disabled", true),
+            ("kustomize.toolkit.fluxcd.io/reconcile", "disabled", true),
+            ("kustomize.toolkit.fluxcd.io/ssa", "IfNotPresent", false),
             ("example.com/keep", "keep", false),
         ] {
             let object = json!({"metadata": {"annotations": {name: value}}});

@@ -126,7 +126,7 @@ impl Weigh for SeenState {
 
 impl Weigh for Accepted {
     fn weight(&self) -> usize {
-        self.admission.weight()
+        self.admission.weight() + self.left.weight()
     }
 }
 

@@ -12,11 +12,15 @@ use bytes::Bytes;
 use model::{Digest, HashedKey, KeyMap, KeySet, ObjectKey};
 use serde_json::{Value, json};
 
+use crate::apply::Wanted;
 use crate::authenticator::HubKey;
+use crate::drift;
+use crate::instruction::{self, Asked};
 use crate::inventory;
 use crate::keep;
 use crate::mark::Mark;
 use crate::pool::Pools;
+use crate::serverside;
 
 /// An object ready to be sent.
 #[derive(Clone, Debug)]
@@ -33,11 +37,23 @@ pub struct Prepared {
     pub body: Bytes,
     /// It asks to stay when the unit lets go of it.
     pub stays: bool,
+    /// How it asks to be treated.
+    pub asked: Option<Asked>,
+    /// It asks to be made again when a field cannot change.
+    pub forced: bool,
+    /// It asks to be taken over, whatever that restarts.
+    pub overwrites: bool,
+    /// Something in it may be filled by another manager ([`drift::left_to_others`]).
+    pub has_placeholders: bool,
+    /// Paths that were not sent, since only servers set them.
+    pub unsent: Arc<[String]>,
+    /// Annotations that ask for something that is not done.
+    pub unhonoured: Arc<[String]>,
 }
 
 impl Prepared {
-    /// Makes an object ready: takes its digest and writes that onto it.
-    fn new(mut object: Value, key: &HubKey, pools: &Pools) -> Self {
+    /// Makes an object ready: takes its digest and writes that onto it. `unsent` was taken out of it.
+    fn new((mut object, unsent): (Value, Vec<String>), key: &HubKey, pools: &Pools) -> Self {
         let object_key = ObjectKey::of(&object);
         let keyed = is_secret(&object_key);
         let digest = if keyed { key.digest_sent(object.to_string().as_bytes()) } else { Digest::of_json(&object) };
@@ -47,9 +63,20 @@ impl Prepared {
             key: pools.keys.share(object_key),
             digest,
             stays: keep::asks_to_stay(&object),
+            asked: instruction::asked(&object),
+            forced: instruction::is_forced(&object),
+            overwrites: instruction::overwrites(&object),
+            has_placeholders: drift::has_placeholders(&object),
+            unsent: unsent.into(),
+            unhonoured: instruction::unhonoured(&object).into(),
             body: Bytes::from(object.to_string()),
             object: Arc::new(object),
         }
+    }
+
+    /// What is compared with the member.
+    pub fn wanted(&self) -> Wanted {
+        Wanted { digest: self.digest, asked: self.asked }
     }
 
     /// What the object says of itself when its replicas are an autoscaler's (`scaled`) or the unit's.
@@ -174,14 +201,11 @@ impl Bundle {
     }
 }
 
-/// Our labels; no field that only a server sets; a Secret's `stringData` as `data`, since the server converts it and
-/// nobody would own the result. What is not text there is sent as it is: the server refuses it and names the field.
-fn sent(object: &Value, hub: &HubId, part_of: &str) -> Value {
+/// Our labels; no field that only a server sets, with the paths of those; a Secret's `stringData` as `data`, since the server
+/// converts it and nobody would own the result. What is not text there is sent as it is: the server refuses it and names the field.
+fn sent(object: &Value, hub: &HubId, part_of: &str) -> (Value, Vec<String>) {
     let mut out = object.clone();
-    for field in ["creationTimestamp", "resourceVersion", "uid", "generation", "managedFields", "selfLink"] {
-        model::object::remove(&mut out, &["metadata", field]);
-    }
-    model::object::remove(&mut out, &["status"]);
+    let unsent = serverside::take_out(&mut out);
     *model::object::slot(&mut out, &["metadata", "labels", label::HUB]) = json!(hub.as_str());
     *model::object::slot(&mut out, &["metadata", "labels", label::APPLYSET_PART_OF]) = json!(part_of);
     let key = ObjectKey::of(&out);
@@ -193,7 +217,7 @@ fn sent(object: &Value, hub: &HubId, part_of: &str) -> Value {
             *model::object::slot(&mut out, &["data", &name]) = json!(STANDARD.encode(text));
         }
     }
-    out
+    (out, unsent)
 }
 
 /// The `stringData` of a Secret, if all of it can become `data`.
@@ -255,7 +279,7 @@ mod tests {
         ] {
             let mut object = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "n"}});
             object.as_object_mut().unwrap().extend(given.as_object().unwrap().clone());
-            let mut sent = sent(&object, &hub, "p");
+            let (mut sent, _) = sent(&object, &hub, "p");
             for field in ["apiVersion", "kind", "metadata"] {
                 model::object::remove(&mut sent, &[field]);
             }

@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use crate::apply::{Accepted, SeenState};
 use crate::drift;
-use crate::field::{self, Tree};
+use crate::field::{self, Path, Tree};
 use crate::mark::Mark;
 use crate::prepare::Prepared;
 
@@ -53,7 +53,7 @@ pub fn plan(object: &Prepared, uid: Option<&Uid>, live: &Value, state: &SeenStat
         return Recalled::Known(Accepted { applied, ..Accepted::default() });
     };
     let replicas = drift::replicas();
-    let differing = drift::diff(&object.object, live);
+    let (differing, left) = drift::compare(&object.object, live);
     let rescaled = differing.contains(&replicas);
     if scaled.is_none() && (rescaled || mark.scaled) {
         return Recalled::AskAutoscaler;
@@ -77,7 +77,7 @@ pub fn plan(object: &Prepared, uid: Option<&Uid>, live: &Value, state: &SeenStat
     let may_be_forged = !admission.is_empty() || field::applies_beyond(live, label::FIELD_MANAGER, &object.object);
     if !touched && may_be_forged {
         match answer {
-            None => return Recalled::AskMember(again(object, live, mark, scaled)),
+            None => return Recalled::AskMember(again(object, live, mark, scaled, &left)),
             Some(Some(answer)) if drift::projection(answer, scaled) == state.accepted(scaled) => {}
             // What admission makes of it is still admission's when the rest is taken back.
             Some(Some(answer)) => {
@@ -95,19 +95,26 @@ pub fn plan(object: &Prepared, uid: Option<&Uid>, live: &Value, state: &SeenStat
         // What was sent with an autoscaler's replicas and has lost its autoscaler is told apart from what another client changed.
         scaled: scaled || mark.scaled,
         admission,
+        left: drift::left_words(&left),
         unasked,
     })
 }
 
-/// What is to be applied for a look: the object as it was sent, with the replicas that an autoscaler has set since.
-fn again(object: &Prepared, live: &Value, mark: Mark, scaled: bool) -> Bytes {
-    if !scaled {
+/// What is to be applied for a look: the object as it was sent, with the replicas that an autoscaler has set since, and
+/// without what is left to others.
+fn again(object: &Prepared, live: &Value, mark: Mark, scaled: bool, left: &[(Path, String)]) -> Bytes {
+    if !scaled && left.is_empty() {
         return object.body.clone();
     }
     let mut body = Value::clone(&object.object);
-    *model::object::slot(&mut body, &drift::REPLICAS) =
-        model::object::get(live, &drift::REPLICAS).cloned().unwrap_or_default();
-    mark.write(&mut body);
+    for (path, _) in left {
+        field::take_out(&mut body, path);
+    }
+    if scaled {
+        *model::object::slot(&mut body, &drift::REPLICAS) =
+            model::object::get(live, &drift::REPLICAS).cloned().unwrap_or_default();
+        mark.write(&mut body);
+    }
     Bytes::from(body.to_string())
 }
 

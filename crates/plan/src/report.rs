@@ -34,6 +34,15 @@ const NOT_ASKED_WORDS: &str = "fields that are set under Kurator's name differ f
 /// Reason of an object of a kind that the member does not show, and of a unit that has such objects.
 pub const NOT_VISIBLE: &str = "NotVisible";
 
+/// Reason of an object that is left alone, since an annotation asks for that.
+pub const LEFT_ALONE: &str = "LeftAlone";
+
+const ENDED_AND_GONE_WORDS: &str = "it ran to its end and was removed; it runs again when its content changes";
+
+/// Reason of an object that failed and is gone.
+pub const FAILED_AND_GONE: &str = "FailedAndGone";
+const FAILED_AND_GONE_WORDS: &str = "it failed, and was removed; it runs again when its content changes";
+
 /// What an object is to its unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
@@ -76,6 +85,39 @@ pub struct Facts<'a> {
     pub reverts: u64,
     /// The last changes to it.
     pub drift: &'a [DriftRecord],
+    /// Paths that were not sent, since only servers set them.
+    pub unsent: &'a [String],
+    /// Annotations that ask for something that is not done.
+    pub unhonoured: &'a [String],
+    /// Fields that its adoption changed.
+    pub adoption: &'a [String],
+    /// Another unit delivers it, and it is as this one has it: it serves both.
+    pub serves_both: bool,
+}
+
+/// What else there is to know of an object, in sentences.
+fn notes_of(facts: &Facts<'_>) -> Vec<String> {
+    let left = facts.accepted.map_or(&[][..], |accepted| &accepted.left);
+    let list = |paths: &[String], before: &str, after: &str| {
+        (!paths.is_empty()).then(|| format!("{before}{}{after}", paths.join(", ")))
+    };
+    let owner = match &facts.standing {
+        Standing::Elsewhere(owner) if facts.serves_both => Some(format!("unit {owner} delivers it, for this one too")),
+        _ => None,
+    };
+    let left_alone = match facts.standing {
+        Standing::Wanted(Step::LeftAlone(asked)) => Some(format!("left alone, as the annotation {} asks", asked.by)),
+        _ => None,
+    };
+    let all = [
+        owner,
+        left_alone,
+        list(facts.adoption, "its adoption changed ", ""),
+        list(left, "left to the manager that filled it: ", "; take it out of the source"),
+        list(facts.unsent, "not sent, since only a server sets it: ", ""),
+        list(facts.unhonoured, "asked for by annotation, and not done: ", ""),
+    ];
+    all.into_iter().flatten().map(|note| words::bounded(&note, ObjectReport::NOTE_CHARS_MAX)).collect()
 }
 
 /// How an object compares with what was applied.
@@ -83,7 +125,9 @@ fn sync(facts: &Facts<'_>) -> SyncState {
     match &facts.standing {
         Standing::Leaving => SyncState::Deleting,
         Standing::Held => SyncState::DeletionHeld,
+        Standing::Elsewhere(_) if facts.serves_both => SyncState::Synced,
         Standing::Elsewhere(_) => SyncState::Failed,
+        Standing::Wanted(Step::LeftAlone(_)) => SyncState::LeftAlone,
         Standing::Wanted(_) if facts.problem.is_some() => SyncState::Failed,
         Standing::Wanted(_) if facts.is_contested => SyncState::Contested,
         Standing::Wanted(Step::Skip) => SyncState::Synced,
@@ -99,6 +143,7 @@ pub fn row(facts: &Facts<'_>) -> (ObjectReport, Part) {
     let sync = sync(facts);
     let mut part = Part { health: Health::Unknown, pods: PodCounts::default() };
     let (mut reason, mut message) = ("", "");
+    let ended = facts.entry.and_then(|entry| entry.ended);
     match (facts.reading, facts.hidden) {
         // What was read of it once, or in an answer to a request of ours, says nothing of how it is now.
         (_, Some(why)) => (reason, message) = (NOT_VISIBLE, why),
@@ -106,22 +151,34 @@ pub fn row(facts: &Facts<'_>) -> (ObjectReport, Part) {
             part = reading.part;
             (reason, message) = (&reading.reason, &reading.message);
         }
+        // Nothing is known of it, and nothing is asked of it.
+        (None, None) if sync == SyncState::LeftAlone => part.health = Health::Healthy,
+        (None, None) if sync == SyncState::Synced && ended.is_some() => {
+            let failed = ended.is_some_and(|ended| ended.failed);
+            part.health = if failed { Health::Degraded } else { Health::Healthy };
+            (reason, message) =
+                if failed { (FAILED_AND_GONE, FAILED_AND_GONE_WORDS) } else { ("", ENDED_AND_GONE_WORDS) };
+        }
         (None, None) => {
             let on_its_way = matches!(sync, SyncState::Pending | SyncState::Waiting);
             part.health = if on_its_way { Health::Progressing } else { Health::Missing };
         }
     }
+    if reason.is_empty() && sync == SyncState::LeftAlone {
+        reason = LEFT_ALONE;
+    }
     if let Some(problem) = facts.problem {
         (reason, message) = problem;
     }
     let conflict = match &facts.standing {
-        Standing::Elsewhere(owner) => Some(format!("unit {owner} delivers it already")),
+        Standing::Elsewhere(owner) if !facts.serves_both => Some(format!("unit {owner} delivers it already")),
         _ => None,
     };
     if let Some(conflict) = &conflict {
         (reason, message) = ("Conflict", conflict);
     }
-    if conflict.is_some() || matches!(facts.waiting, Some(apply::WaitingOn::OtherHub(_))) {
+    if matches!(facts.standing, Standing::Elsewhere(_)) || matches!(facts.waiting, Some(apply::WaitingOn::OtherHub(_)))
+    {
         // They count where the object is delivered.
         part.pods = PodCounts::default();
     }
@@ -139,6 +196,7 @@ pub fn row(facts: &Facts<'_>) -> (ObjectReport, Part) {
         reason: words::bounded(reason, UnitStatus::REASON_MAX),
         message: words::bounded(message, UnitStatus::MESSAGE_MAX),
         changed_by_admission: facts.accepted.map(|accepted| accepted.admission.clone()).unwrap_or_default(),
+        notes: notes_of(facts),
         adopted: facts.entry.is_some_and(|entry| entry.adopted),
         reverts: facts.reverts,
         drift: facts.drift.to_vec(),
@@ -221,7 +279,7 @@ impl Rows {
         let sum = health::sum(self.parts.iter().copied());
         let counts = UnitCounts {
             desired: count(wanted.len()),
-            applied: of(SyncState::Synced),
+            applied: of(SyncState::Synced) + of(SyncState::LeftAlone),
             healthy: sum.healthy,
             failed: of(SyncState::Failed),
             adopted: count(adopted),
@@ -278,6 +336,8 @@ pub struct Troubles<'a> {
     pub deletions: Option<&'a Deletions>,
     /// Objects in the inventory.
     pub left: usize,
+    /// Those of them that were there before us.
+    pub adopted: usize,
 }
 
 /// A fight over an object.
@@ -415,7 +475,12 @@ fn done(troubles: &Troubles<'_>) -> Summary {
         return Summary::new(UnitPhase::Applied, NOT_VISIBLE, hidden + &kept);
     }
     let reason = if kept.is_empty() { "Applied" } else { "PruneWaits" };
-    Summary::new(UnitPhase::Applied, reason, kept.trim_start_matches("; "))
+    let adopted = match troubles.adopted {
+        0 => String::new(),
+        1 => "; 1 object was there before and is adopted: it would be released, not deleted".to_owned(),
+        n => format!("; {n} objects were there before and are adopted: they would be released, not deleted"),
+    };
+    Summary::new(UnitPhase::Applied, reason, format!("{kept}{adopted}").trim_start_matches("; "))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! | state | answer | next |
 //! |---|---|---|
-//! | begun | | `Read` when somebody changed it or its replicas may be an autoscaler's, else `Apply` |
+//! | begun | | `Read` when somebody changed it, its replicas may be an autoscaler's, or it has placeholders, else `Apply` |
 //! | `Read` | being deleted, another hub's, gone | done: `Leaving`, `Foreign`, `Vanished` |
 //! | `Read` | replicas differ | `AskAutoscalers` |
 //! | `Read`, `AskAutoscalers` | as it was accepted after all | done: `AsIs` |
@@ -17,13 +17,14 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use api::delivery::{ChangedField, DriftRecord, HubId};
+use api::delivery::{DriftRecord, HubId, label};
 use bytes::Bytes;
-use model::{ObjectKey, Timestamp};
+use model::Timestamp;
 use serde_json::Value;
 
 use crate::apply::{Accepted, Why};
 use crate::drift::{self, Revert, Reverting};
+use crate::field;
 use crate::inventory::Entry;
 use crate::ownership::{self, Claimant, MayDelete};
 use crate::phase;
@@ -157,10 +158,11 @@ pub enum Keeps {
 }
 
 /// May an object whose immutable fields changed be deleted and made again?
-fn renewal(entry: &Entry, key: &ObjectKey, terms: &Terms) -> Option<Keeps> {
+fn renewal(entry: &Entry, object: &Prepared, terms: &Terms) -> Option<Keeps> {
+    let is_forced = terms.force || object.forced;
     match entry {
-        _ if phase::is_guarded(key) => Some(Keeps::Guarded),
-        _ if !terms.force => Some(Keeps::NotForced),
+        _ if phase::is_guarded(&object.key) => Some(Keeps::Guarded),
+        _ if !is_forced => Some(Keeps::NotForced),
         entry if entry.kept => Some(Keeps::Stays),
         entry if entry.is_only_released() => Some(Keeps::Adopted),
         _ if terms.behind => Some(Keeps::Behind),
@@ -193,7 +195,8 @@ impl<'a> Send<'a> {
     pub fn begin(job: &'a Job, terms: &'a Terms, now: Timestamp) -> (Self, Next) {
         let send = Self { job, terms, state: State::Reading };
         let divided = send.wanted_replicas().is_some();
-        if !send.is_lost() && !(divided && (job.why == Why::Changed || job.entry.adopted)) {
+        let is_shared = divided && (job.why == Why::Changed || job.entry.adopted);
+        if !send.is_lost() && !is_shared && !job.object.has_placeholders {
             return send.apply(None, false, None);
         }
         match &job.live {
@@ -211,11 +214,12 @@ impl<'a> Send<'a> {
                 self.compare(Some(live), scaled, now)
             }
             (State::Applying { scaled, drift }, Answer::Applied { created, object }) => {
-                let admission = drift::changed_by_admission(&self.body(Some(&object), scaled), &object, scaled);
+                let sent = self.scaled_object(Some(&object), scaled);
+                let admission = drift::changed_by_admission(&sent, &object, scaled);
                 self.done(Sent::Applied { created, live: object, scaled, admission, drift })
             }
             (State::Applying { .. }, Answer::Immutable) => {
-                match renewal(&self.job.entry, &self.job.object.key, self.terms) {
+                match renewal(&self.job.entry, &self.job.object, self.terms) {
                     Some(why) => self.done(Sent::Refused(why)),
                     None => (Self { state: State::ReadingToRenew, ..self }, Next::Read),
                 }
@@ -272,11 +276,16 @@ impl<'a> Send<'a> {
         let object = &self.job.object;
         let known = self.job.accepted.as_ref().map_or(&[][..], |accepted| &accepted.admission);
         let fields = live.as_ref().map(|live| drift::changed(&object.object, live, known, scaled));
-        if let (Some(live), Some(fields)) = (&live, &fields)
-            && self.is_as_it_was(live, fields, scaled)
-        {
-            let live = live.clone();
-            return self.done(Sent::AsIs { live, scaled });
+        let mut fields = fields;
+        if let (Some(live), Some(fields)) = (&live, &mut fields) {
+            let is_same = fields.is_empty();
+            if is_same {
+                *fields = drift::taken_over(&object.object, live, scaled);
+            }
+            if self.is_as_it_was(live, is_same, scaled) || (fields.is_empty() && self.is_as_wanted(live, scaled)) {
+                let live = live.clone();
+                return self.done(Sent::AsIs { live, scaled });
+            }
         }
         // An autoscaler that went away leaves its replicas behind; nobody changed anything.
         let left_behind = self.was_scaled() && !scaled && live.is_some();
@@ -293,21 +302,46 @@ impl<'a> Send<'a> {
 
     /// Is the object what the server accepted, perhaps with replicas that an autoscaler has taken over since? An object
     /// without a UID in the record was made again by a process that could not note it.
-    fn is_as_it_was(&self, live: &Value, fields: &[ChangedField], scaled: bool) -> bool {
-        let uid = model::object::uid(live);
-        let recorded = self.job.entry.uid.as_ref();
-        let same_object = recorded.is_none_or(|recorded| uid.is_some_and(|uid| recorded.is(uid)));
-        let Some(accepted) = self.job.accepted.as_ref().filter(|accepted| accepted.projection.is_some()) else {
-            return false;
-        };
-        let taken_over = scaled && !accepted.scaled && fields.is_empty();
+    fn is_as_it_was(&self, live: &Value, is_same: bool, scaled: bool) -> bool {
+        let Some(accepted) = self.accepted() else { return false };
+        let taken_over = scaled && !accepted.scaled && is_same;
         let same = accepted.scaled == scaled && accepted.projection == Some(drift::projection(live, scaled));
-        same_object && (same || taken_over)
+        self.is_recorded(live) && (same || taken_over)
     }
 
-    /// What is sent: the unit's object, or the same with the replicas that an autoscaler has set. They are sent as they
-    /// are, since leaving them out would have the server reset them if nobody else owns them.
+    /// Has the object all that was sent, all of it still ours, but for placeholders that others filled and fields without
+    /// a value? Then what we own has changed, and nothing that matters to us.
+    fn is_as_wanted(&self, live: &Value, scaled: bool) -> bool {
+        let sent = &self.job.object.object;
+        self.accepted().is_some_and(|accepted| accepted.scaled == scaled)
+            && self.is_recorded(live)
+            && !field::applies_beyond(live, label::FIELD_MANAGER, sent)
+    }
+
+    fn accepted(&self) -> Option<&Accepted> {
+        self.job.accepted.as_deref().filter(|accepted| accepted.projection.is_some())
+    }
+
+    fn is_recorded(&self, live: &Value) -> bool {
+        let uid = model::object::uid(live);
+        self.job.entry.uid.as_ref().is_none_or(|recorded| uid.is_some_and(|uid| recorded.is(uid)))
+    }
+
+    /// What is sent: the object, without placeholders that others filled. They own these fields, so leaving them out changes
+    /// nothing there, and the next value is theirs as well.
     fn body(&self, live: Option<&Value>, scaled: bool) -> Cow<'a, Value> {
+        let mut body = self.scaled_object(live, scaled);
+        if let Some(live) = live.filter(|_| self.job.object.has_placeholders) {
+            for (path, _) in drift::left_to_others(&self.job.object.object, live) {
+                field::take_out(body.to_mut(), &path);
+            }
+        }
+        body
+    }
+
+    /// The unit's object, or the same with the replicas that an autoscaler has set. They are sent as they are, since leaving
+    /// them out would have the server reset them if nobody else owns them.
+    fn scaled_object(&self, live: Option<&Value>, scaled: bool) -> Cow<'a, Value> {
         let object = &self.job.object;
         if !scaled {
             return Cow::Borrowed(object.object.as_ref());

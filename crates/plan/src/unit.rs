@@ -61,6 +61,8 @@ pub struct UnitSpec {
     pub suspend: bool,
     /// Whether objects whose immutable fields changed are made again, and replicas are kept against autoscalers.
     pub force: bool,
+    /// Whether objects that were there before are taken over, also where that restarts pods or changes their number.
+    pub overwrite: bool,
     /// The owner asks for something that cannot be decided: what runs stays, and nothing is deleted.
     pub frozen: Option<WaitingOn>,
 }

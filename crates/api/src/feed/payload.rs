@@ -59,6 +59,9 @@ pub struct UnitEntry {
     /// autoscalers.
     #[serde(default)]
     pub force: bool,
+    /// Whether objects that were there before are taken over, also where that restarts pods or changes their number.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub overwrite: bool,
     /// Digest of *this member's* list of deletions that may go ahead: within the guard's budget, or released by a
     /// person. Any other list waits. Filled from `plan::guard`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

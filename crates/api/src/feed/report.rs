@@ -30,6 +30,8 @@ pub enum SyncState {
     Deleting,
     /// Waits for an earlier phase.
     Waiting,
+    /// Left as it is, since an annotation asks for that.
+    LeftAlone,
 }
 
 /// The truth about one object in a member, behind `view.kurator.dev`.
@@ -54,6 +56,10 @@ pub struct ObjectReport {
     /// Fields that the server accepted otherwise than they were sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changed_by_admission: Vec<String>,
+    /// What else there is to know, in sentences: what was not sent, is left to others, was changed by its adoption, or is
+    /// asked for and not done. At most [`ObjectReport::NOTES_MAX`]; never holds a Secret's values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Whether it existed before us.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adopted: bool,
@@ -76,13 +82,23 @@ impl Weigh for ObjectReport {
     fn weight(&self) -> usize {
         let texts = [&self.version, &self.reason, &self.message].map(Weigh::weight);
         let drift = self.drift.iter().map(|record| record.object.weight() + record.fields.weight());
-        self.key.weight() + texts.iter().sum::<usize>() + self.changed_by_admission.weight() + drift.sum::<usize>()
+        self.key.weight()
+            + texts.iter().sum::<usize>()
+            + self.changed_by_admission.weight()
+            + self.notes.weight()
+            + drift.sum::<usize>()
     }
 }
 
 impl ObjectReport {
     /// Most changes remembered of an object: enough to see a fight (three reverts make it contested) and its end.
     pub const DRIFT_MAX: usize = 5;
+
+    /// Most notes: one of each sort.
+    pub const NOTES_MAX: usize = 6;
+
+    /// Longest note, in characters: a few paths and why.
+    pub const NOTE_CHARS_MAX: usize = 300;
 }
 
 /// What an applier says of one unit; each report replaces the one before.

@@ -21,6 +21,7 @@ fn a_snapshot_digest_ignores_the_order_in_which_units_came() {
             prune: true,
             suspend: false,
             force: false,
+            overwrite: false,
             approved: None,
             frozen: None,
             removal: Removal::None,

@@ -16,6 +16,14 @@ pub const REMOVALS: &str = "kurator.dev/removals";
 /// policy's own `prune` decides, as in Kurator. On a delivered object: `orphan` gives it back instead of deleting it.
 pub const ON_DELETE: &str = "kurator.dev/on-delete";
 
+/// On a delivered object, in the source or in the member: `disabled` has it left alone, neither applied, nor reverted, nor
+/// deleted.
+pub const RECONCILE: &str = "kurator.dev/reconcile";
+
+/// On a delivered object in the source, or on an Application for all of its objects: `overwrite` takes over what is in a
+/// member already, also where that restarts pods or changes their number.
+pub const ADOPT: &str = "kurator.dev/adopt";
+
 /// On a member's Cluster: which object made it, as `group/Kind/namespace/name`.
 pub const ORIGIN: &str = "kurator.dev/origin";
 

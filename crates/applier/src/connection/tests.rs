@@ -62,3 +62,48 @@ fn a_member_that_names_objects_without_end_fills_no_memory() {
     assert_eq!(view.apply_event(Event::Seen(Arc::clone(&third), later)), Changed::Object(third));
     assert!(view.observations.get(&key(3)).unwrap().seen.state.established);
 }
+
+#[test]
+fn what_is_gone_is_told_to_units_that_have_it_also_when_what_was_seen_of_it_was_let_go() {
+    let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"uid": "u", "resourceVersion": "7"}});
+    let states = plan::pool::Pool::default();
+    let last = || Observation::of(&object, &states);
+    let (mut view, held, unknown) = (View::default(), key(1), key(2));
+    let unit = UnitId::new("g", "Kind", "default", "a", None);
+    view.claims.set_desires(&unit, [&held]);
+    assert_eq!(view.apply_event(Event::Gone(Arc::clone(&held), Some(8), last())), Changed::Object(Arc::clone(&held)));
+    assert_eq!(view.apply_event(Event::Gone(unknown, Some(8), last())), Changed::Nothing);
+    // Another one was made in its place since.
+    view.observations.insert(Arc::clone(&held), Observation { version: Some(9), ..last() });
+    assert_eq!(view.apply_event(Event::Gone(held, Some(8), last())), Changed::Nothing);
+}
+
+#[test]
+fn what_ran_to_its_end_is_remembered_when_it_goes() {
+    let object = |condition: &str| {
+        json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"uid": "u", "resourceVersion": "7"},
+            "status": {"conditions": [{"type": condition, "status": "True"}]}})
+    };
+    let states = plan::pool::Pool::default();
+    let (kind, namespace, name) = ("Job".into(), "shop".into(), "j".into());
+    let job: Arc<HashedKey> = ObjectKey { group: "batch".into(), kind, namespace, name }.into();
+    let unit = UnitId::new("g", "Kind", "default", "a", None);
+    for (condition, expect) in [("Complete", Some(false)), ("Failed", Some(true)), ("Suspended", None)] {
+        let last = Observation::of(&object(condition), &states);
+        let ended = |view: &View| view.ended.get(&job).map(|(_, failed)| *failed);
+        let mut view = View::default();
+        view.claims.set_desires(&unit, [&job]);
+        view.apply_event(Event::Gone(Arc::clone(&job), Some(8), last.clone()));
+        assert_eq!(ended(&view), expect, "{condition}");
+        // A list that has it no more tells as much.
+        let mut view = View::default();
+        view.claims.set_desires(&unit, [&job]);
+        view.observations.insert(Arc::clone(&job), last.clone());
+        view.apply_event(Event::Listed(job.group_kind(), Some(9), Vec::new()));
+        assert_eq!(ended(&view), expect, "{condition}");
+        // Of what no unit has nothing is kept.
+        let mut view = View::default();
+        view.apply_event(Event::Gone(Arc::clone(&job), Some(8), last));
+        assert_eq!(ended(&view), None);
+    }
+}

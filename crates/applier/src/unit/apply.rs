@@ -8,9 +8,12 @@ use client::Class;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use model::{Digest, HashedKey, KeyMap, KeySet};
-use plan::adopt;
-use plan::apply::{self as decision, Hold, Observed, Plan, Report, WaitingOn, Why};
+use plan::adopt::{self, Known};
+use plan::apply::{self as decision, Hold, Observed, Plan, Report, Step, WaitingOn, Why};
+use plan::drift;
+use plan::instruction;
 use plan::inventory::{self, Entry};
+use plan::phase;
 use plan::prepare::{Batch, Prepared};
 use plan::send::Job;
 use plan::wait;
@@ -19,8 +22,14 @@ use tokio::time::Instant;
 
 use crate::connection::{Kind, View};
 use crate::error::Error;
+use crate::record::Shared;
 
 use super::{Pass, send};
+
+/// Kinds of which objects run to an end. Asked for each object of each pass, so that nothing is looked up of others.
+fn may_end(key: &HashedKey) -> bool {
+    matches!((key.group.as_str(), key.kind.as_str()), ("batch", "Job") | ("", "Pod"))
+}
 
 /// An object that is to be sent, and why.
 type Todo<'a> = (&'a Prepared, Why);
@@ -29,11 +38,12 @@ impl Pass {
     /// Takes new objects into the inventory, before any of them is applied, with whose they are.
     pub(super) async fn admit(&mut self, objects: impl Iterator<Item = &Prepared>) -> Result<(), Error> {
         let now = Instant::now();
-        let mut new = Vec::new();
+        let (mut new, mut elsewhere) = (Vec::new(), Vec::new());
         let mut restored = false;
         for object in objects {
             if !self.is_mine(&object.key) {
                 self.elsewhere.insert(object.key.clone());
+                elsewhere.push(object.clone());
                 continue;
             }
             if let Some(entry) = self.unit.inventory.get(&object.key) {
@@ -45,14 +55,34 @@ impl Pass {
                 continue;
             }
             let gone = self.is_gone(&object.key);
-            if self.unit.past.memory.get(&object.key).is_none_or(|m| m.rest(object.digest, now, gone).is_none()) {
+            if matches!(self.step(object), Step::LeftAlone(_)) {
+                continue;
+            }
+            let rest = self.unit.past.memory.get(&object.key).and_then(|m| m.rest(object.digest, now, gone));
+            // A word of the hub counts at once.
+            if rest.is_none_or(|rest| rest == WaitingOn::Adoption && self.entry.overwrite) {
                 new.push(object.clone());
             }
         }
+        self.compare_shared(elsewhere).await?;
         let mut entries = Vec::new();
         for (object, live) in self.look_at(new).await? {
-            let Some(plan) = self.judge(&object, live.as_ref(), None) else { continue };
+            if let Some(live) = &live
+                && let Some(asked) = instruction::stronger(object.asked, instruction::asked(live))
+            {
+                self.left_alone.insert(object.key.clone(), asked);
+                continue;
+            }
+            let scaled = self.is_scaled(&object, live.as_ref()).await?;
+            let Some(plan) = self.judge(&object, live.as_ref(), Known { scaled, ..Known::default() }) else { continue };
+            if let Some(memory) = self.unit.past.memory.get_mut(&object.key) {
+                memory.failure = memory.failure.take().filter(|failure| failure.waiting != WaitingOn::Adoption);
+            }
             let (adopted, unrecorded) = (plan.is_adopted(), plan.is_unrecorded());
+            if let Some(live) = live.as_ref().filter(|_| adopted) {
+                let changed = adopt::changes(&object, live, scaled).all;
+                self.unit.past.adoptions.insert(object.key.clone(), changed);
+            }
             let (version, kept) = (object.version.clone(), object.stays);
             let entry = Entry { version, adopted, unrecorded, kept, ..Entry::default() };
             entries.push((object.key.clone(), entry));
@@ -63,6 +93,76 @@ impl Pass {
             self.save().await?;
         }
         Ok(())
+    }
+
+    /// Does an autoscaler have the replicas of an object that is there before us? Asked only where they differ.
+    async fn is_scaled(&self, object: &Prepared, live: Option<&Value>) -> Result<bool, Error> {
+        let replicas = |object| model::object::get(object, &["spec", "replicas"]);
+        let differ =
+            live.is_some_and(|live| replicas(&object.object).is_some() && replicas(live) != replicas(&object.object));
+        if !differ || self.entry.force {
+            return Ok(false);
+        }
+        match self.connection.autoscalers(&object.key).await {
+            Ok(found) => Ok(drift::is_autoscaled(&object.key, &found)),
+            Err(e) if e.class() == Class::Unreachable => Err(e),
+            // Not known to have one: what differs is told, and asked again after a pause.
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// Finds out of Namespaces and definitions that another unit delivers whether they are as this one has them. Each is read once for each
+    /// change of it.
+    async fn compare_shared(&mut self, elsewhere: Vec<Prepared>) -> Result<(), Error> {
+        let seen: KeyMap<Digest> = {
+            let view = self.connection.view();
+            let projection = |key: &HashedKey| view.observations.get(key).map(|seen| seen.seen.state.projection);
+            elsewhere.iter().filter_map(|object| Some((object.key.clone(), projection(&object.key)?))).collect()
+        };
+        let is_known = |object: &Prepared, projection: &Digest| {
+            let shared = self.unit.past.shared.get(&object.key);
+            shared.is_some_and(|shared| (shared.digest, shared.projection) == (object.digest, *projection))
+        };
+        let is_shared = |object: &Prepared| phase::is_container(&object.key);
+        let is_new = |object: &Prepared| seen.get(&object.key).is_some_and(|projection| !is_known(object, projection));
+        let unknown: Vec<Prepared> = elsewhere.into_iter().filter(is_shared).filter(is_new).collect();
+        for (object, live) in self.look_at(unknown).await? {
+            let Some(projection) = seen.get(&object.key) else { continue };
+            let same = |live| adopt::changes(&object, live, false).all.is_empty();
+            let serves_both = live.as_ref().is_some_and(same);
+            let shared = Shared { digest: object.digest, projection: *projection, serves_both };
+            self.unit.past.shared.insert(object.key, shared);
+        }
+        Ok(())
+    }
+
+    /// Is an object that another unit delivers there, as this unit has it?
+    pub(super) fn serves_both(&self, view: &View, object: &Prepared) -> bool {
+        let projection = view.observations.get(&object.key).map(|seen| seen.seen.state.projection);
+        let shared = self.unit.past.shared.get(&object.key).filter(|shared| shared.serves_both);
+        shared.is_some_and(|shared| shared.digest == object.digest && Some(shared.projection) == projection)
+    }
+
+    /// Records of objects which content of them ran to its end, before they may be gone.
+    pub(super) fn note_ended(&mut self) {
+        let Ok(bundle) = self.bundle.clone() else { return };
+        for object in bundle.objects().filter(|object| may_end(&object.key)) {
+            let Some(entry) = self.unit.inventory.get(&object.key) else { continue };
+            let accepted = self.unit.past.accepted.get(&object.key).map(|accepted| &**accepted);
+            let view = self.connection.view();
+            let seen = view.observations.get(&object.key);
+            let seen = seen.and_then(|seen| Some((&seen.seen.uid, seen.seen.state.ended?)));
+            let seen = seen.or_else(|| view.ended.get(&object.key).map(|(uid, failed)| (uid, *failed)));
+            let ended = decision::ended(object.digest, entry, accepted, seen);
+            drop(view);
+            if entry.uid.is_some() {
+                // It is recorded, or not of this object.
+                self.connection.view().ended.remove(&object.key);
+            }
+            if ended.is_some() {
+                self.unit.inventory.update(&object.key, |entry| entry.ended = ended);
+            }
+        }
     }
 
     /// Reads objects as the member has them. One that cannot be read fails by itself.
@@ -85,16 +185,25 @@ impl Pass {
         Ok(out)
     }
 
-    /// Whose an object is that was read; `None` when it has to be left alone for now. `begun` as in
-    /// [`adopt::plan`].
-    fn judge(&mut self, object: &Prepared, live: Option<&Value>, begun: Option<&str>) -> Option<adopt::Plan> {
+    /// Whose an object is that was read; `None` when it has to be left alone for now.
+    fn judge(&mut self, object: &Prepared, live: Option<&Value>, known: Known<'_>) -> Option<adopt::Plan> {
         let uid = live.and_then(model::object::uid).unwrap_or_default();
         let recorded = self.connection.view().claims.recorded(&object.key, uid, &self.unit.id);
-        let (plan, Report { waiting }) = adopt::plan(live, &self.connection.ctx.hub, recorded, begun);
+        let known = Known { recorded, overwrites: self.entry.overwrite, ..known };
+        let (plan, Report { waiting }) = adopt::plan(object, live, &self.connection.ctx.hub, known);
         if let Some(waiting) = waiting {
             match &waiting {
                 WaitingOn::OtherHub(hub) => {
                     let message = format!("hub {hub} delivers it; remove it there, or its label kurator.dev/hub here");
+                    self.hold(object, waiting, message);
+                }
+                WaitingOn::Adoption => {
+                    let restarts = live.map(|live| adopt::changes(object, live, known.scaled).restarts);
+                    let message = format!(
+                        "it was there before, and taking it over would restart its pods or change their number ({}); set \
+                         the annotation kurator.dev/adopt: overwrite on it in the source, or have the source say the same",
+                        restarts.unwrap_or_default().join(", "),
+                    );
                     self.hold(object, waiting, message);
                 }
                 _ => self.hold_until_gone(object),
@@ -110,7 +219,8 @@ impl Pass {
     async fn verify(&mut self, todo: &mut Vec<Todo<'_>>) -> Result<KeyMap<Option<Value>>, Error> {
         let is_recorded = |key: &HashedKey| self.unit.inventory.get(key).is_some_and(|entry| entry.uid.is_some());
         let is_unsure = |(object, why): &&Todo<'_>| {
-            *why == Why::Recreate || !(is_recorded(&object.key) || self.read.contains_key(&object.key))
+            matches!(why, Why::Recreate | Why::Rerun)
+                || !(is_recorded(&object.key) || self.read.contains_key(&object.key))
         };
         let unsure: Vec<Prepared> = todo.iter().filter(is_unsure).map(|(object, _)| Prepared::clone(object)).collect();
         let mut read = KeyMap::default();
@@ -123,7 +233,9 @@ impl Pass {
             let Some(entry) = self.unit.inventory.get(&object.key) else { continue };
             let (mut adopted, mut unrecorded) = (entry.adopted, entry.unrecorded);
             if entry.uid.is_none() {
-                let Some(plan) = self.judge(&object, live.as_ref(), Some(&part_of)) else { continue };
+                let scaled = self.is_scaled(&object, live.as_ref()).await?;
+                let known = Known { begun: Some(&part_of), scaled, ..Known::default() };
+                let Some(plan) = self.judge(&object, live.as_ref(), known) else { continue };
                 adopted |= plan.is_adopted();
                 unrecorded |= plan.is_unrecorded();
             }
@@ -240,7 +352,7 @@ impl Pass {
                 let observed = wait::Observed {
                     key,
                     seen: observation.map(|observation| &*observation.seen.state),
-                    is_given_up: unseen || self.elsewhere.contains(key),
+                    is_given_up: unseen || self.elsewhere.contains(key) || self.left_alone.contains_key(key),
                 };
                 let ready = wait::is_ready(batch.wait, &observed);
                 let failed = memory.is_some_and(|memory| {

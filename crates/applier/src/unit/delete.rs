@@ -119,7 +119,12 @@ impl Pass {
         self.unit.past.memory.remove(key);
         self.unit.past.accepted.remove(key);
         self.unit.past.looks.remove(key);
-        self.connection.view().observations.remove(key);
+        let mut view = self.connection.view();
+        // What was seen of it is also for units that have it, want it, or wait for it to be gone.
+        let is_shared = view.claims.units(key).any(|unit| *unit != self.unit.id);
+        if !is_shared {
+            view.observations.remove(key);
+        }
     }
 
     /// Deletes objects, several at a time. True when any entry is gone. An error stops only its object.

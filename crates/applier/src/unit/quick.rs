@@ -63,9 +63,9 @@ pub(crate) struct Settled {
 
 /// Does the hub ask for the same, but for another payload?
 pub(crate) fn asks_the_same(a: &UnitEntry, b: &UnitEntry) -> bool {
-    let UnitEntry { unit, short, placed, prune, suspend, force, approved, frozen, removal, .. } = a;
+    let UnitEntry { unit, short, placed, prune, suspend, force, overwrite, approved, frozen, removal, .. } = a;
     (unit, short, placed, prune, suspend, force) == (&b.unit, &b.short, &b.placed, &b.prune, &b.suspend, &b.force)
-        && (approved, frozen, removal) == (&b.approved, &b.frozen, &b.removal)
+        && (overwrite, approved, frozen, removal) == (&b.overwrite, &b.approved, &b.frozen, &b.removal)
 }
 
 impl Pass {
@@ -101,6 +101,7 @@ impl Pass {
         if objects.iter().any(|object| self.step(object) == Step::Recall) {
             return Ok(None);
         }
+        self.note_ended();
         self.apply(objects.iter()).await?;
         let Ok(bundle) = self.bundle.clone() else { return Ok(None) };
         if self.again || !objects.iter().all(|object| self.is_settled(object)) {

@@ -39,7 +39,7 @@ fn pass_end(progress: &Progress) -> Option<PassEnd> {
 
 /// Is the payload's version of an object not in the member yet?
 fn is_unsent(step: Step) -> bool {
-    matches!(step, Step::Wait | Step::Recall | Step::Send(Why::New | Why::Changed))
+    matches!(step, Step::Wait | Step::Recall | Step::Send(Why::New | Why::Changed | Why::Rerun))
 }
 
 impl Pass {
@@ -126,7 +126,7 @@ impl Pass {
     fn summarize(&self, end: &PassEnd) -> Summary {
         // Nothing of it is hidden, since it is settled.
         if matches!(end, PassEnd::Done) && self.is_quick {
-            return report::summarize(end, &Troubles::default());
+            return report::summarize(end, &Troubles { adopted: self.adopted(), ..Troubles::default() });
         }
         let problems = || {
             let all = self.unit.past.memory.iter();
@@ -134,20 +134,31 @@ impl Pass {
         };
         let view = self.connection.view();
         let conflict = |key: &'_ Arc<HashedKey>| Some((Arc::clone(key), view.claims.owner(key)?.to_string()));
-        let conflict = self.elsewhere.first().and_then(conflict);
+        let bundle = self.bundle.as_ref().ok();
+        let serves_both = |key: &HashedKey| {
+            bundle.and_then(|bundle| bundle.get(key)).is_some_and(|object| self.serves_both(&view, object))
+        };
+        let conflicts = || self.elsewhere.iter().filter(|key| !serves_both(key));
+        let (conflict, conflicts) = (conflicts().next().and_then(conflict), conflicts().count());
         drop(view);
         let troubles = Troubles {
             problem: problems().min_by_key(|(key, ..)| *key).map(|(key, reason, message)| (&**key, reason, message)),
             conflict: conflict.as_ref().map(|(key, owner)| (&***key, owner.clone())),
-            failed: problems().count() + self.elsewhere.len(),
+            failed: problems().count() + conflicts,
             pending: self.pending(),
             contested: self.contested(),
             hidden: self.hidden(),
             kept: &self.kept,
             deletions: self.deletions.as_ref(),
             left: self.unit.inventory.entries().len(),
+            adopted: self.adopted(),
         };
         report::summarize(end, &troubles)
+    }
+
+    /// How many objects were there before us.
+    fn adopted(&self) -> usize {
+        self.unit.inventory.entries().values().filter(|entry| entry.adopted).count()
     }
 
     /// The first object that was neither sent nor refused: it is being deleted.
@@ -202,6 +213,10 @@ impl Pass {
             hidden: view.hidden(key, now),
             reverts: memory.map_or(0, |m| m.reverts),
             drift: memory.map_or(&[], |m| &m.drift),
+            unsent: &[],
+            unhonoured: &[],
+            adoption: self.unit.past.adoptions.get(key).map_or(&[], Vec::as_slice),
+            serves_both: false,
         }
     }
 
@@ -212,7 +227,9 @@ impl Pass {
         } else {
             Standing::Wanted(self.step_in(view, object))
         };
-        self.facts(view, &object.key, &object.version, standing)
+        let serves_both = matches!(standing, Standing::Elsewhere(_)) && self.serves_both(view, object);
+        let facts = self.facts(view, &object.key, &object.version, standing);
+        Facts { unsent: &object.unsent, unhonoured: &object.unhonoured, serves_both, ..facts }
     }
 
     /// The rows of all objects.
@@ -224,7 +241,7 @@ impl Pass {
         for object in wanted.into_iter().flat_map(|bundle| bundle.objects()) {
             let trouble = self.unit.past.memory.get(&object.key).and_then(|m| m.trouble(now));
             let facts = self.facts_of(&view, object);
-            let as_wanted = trouble.is_none() && facts.standing == Standing::Wanted(Step::Skip);
+            let as_wanted = trouble.is_none() && (facts.standing == Standing::Wanted(Step::Skip) || facts.serves_both);
             let waiting = if as_wanted { None } else { self.decide(&view, object, trouble, hold, false).1.waiting };
             rows.push_wanted(&Facts { phase_waits: hold == Some(Hold::Phase), waiting, ..facts }, pool);
         }
@@ -241,8 +258,7 @@ impl Pass {
 
     fn report(&self, summary: Summary, rows: &Rows) -> UnitReport {
         let entries = self.unit.inventory.entries();
-        let adopted = entries.values().filter(|e| e.adopted).count();
-        let (objects, sum) = rows.sum(entries.len(), adopted);
+        let (objects, sum) = rows.sum(entries.len(), self.adopted());
         let memory = || self.unit.past.memory.values();
         let last_drift = memory().filter_map(|m| m.drift.first()).max_by_key(|d| (d.seen, &d.object)).cloned();
         UnitReport {

@@ -1,10 +1,13 @@
 //! Making the requests of a send, and noting what became of it. What to ask next is decided by [`plan::send`].
 
-use client::{Class, Document};
-use model::Digest;
+use std::sync::Arc;
+
+use client::{Class, Document, Resource};
+use model::{Digest, HashedKey};
 use plan::apply::{Accepted, Step, WaitingOn, Why};
 use plan::drift;
-use plan::inventory;
+use plan::immutable;
+use plan::inventory::{self, Entry};
 use plan::ownership;
 use plan::prepare::Prepared;
 use plan::send::{Answer, Job, Keeps, Next, Send, Sent, Terms};
@@ -36,7 +39,7 @@ async fn attempt(connection: &Connection, job: &Job, terms: &Terms) -> Result<Se
             Next::AskAutoscalers => Answer::Autoscalers(connection.autoscalers(key).await?),
             Next::Apply(body) => match connection.api.apply(&target, Document::from_bytes(body)).await {
                 Ok(applied) => Answer::Applied { created: applied.created, object: applied.object },
-                Err(e) if e.is_immutable() => {
+                Err(e) if is_change_refused(connection, &resource, job, &e).await => {
                     refused = Some(e);
                     Answer::Immutable
                 }
@@ -51,6 +54,16 @@ async fn attempt(connection: &Connection, job: &Job, terms: &Terms) -> Result<Se
         };
         (send, next) = send.step(answer, now);
     }
+}
+
+/// Did the member refuse the change, and not the object? What its words do not tell is asked: a member that cannot tell,
+/// such as one with webhooks that have side effects, is taken at its words.
+async fn is_change_refused(connection: &Connection, resource: &Resource, job: &Job, error: &client::Error) -> bool {
+    let Some(message) = error.invalid() else { return false };
+    let object = &job.object;
+    let ask =
+        || connection.api.create_dry_run(resource, &object.key.namespace, Document::from_bytes(object.body.clone()));
+    immutable::is_named(message) || ask().await.is_err_and(|error| error.is_name_taken())
 }
 
 /// Adds what to do. `keeps` says why an object whose immutable field changed is not made again.
@@ -106,9 +119,20 @@ impl Pass {
                     entry.version.clone_from(&object.version);
                     entry.uid = Some(observation.seen.uid.clone());
                     entry.doomed = false;
+                    // What ran before was another content.
+                    entry.ended = entry.ended.filter(|ended| ended.digest == object.digest);
                 });
-                self.accept(object, &observation, Accepted { scaled, admission, ..Accepted::default() });
-                self.connection.view().note_observation(key, observation);
+                let left = drift::left_words(&drift::left_to_others(&object.object, &live));
+                self.accept(object, &observation, Accepted { scaled, admission, left, ..Accepted::default() });
+                if created && key.group.is_empty() && key.kind == "Namespace" {
+                    self.forget_ends(&key.name);
+                }
+                {
+                    let mut view = self.connection.view();
+                    view.note_observation(key, observation);
+                    // No watch tells others what we wrote ourselves.
+                    self.wrote_for_others |= view.claims.units(key).any(|unit| *unit != self.unit.id);
+                }
                 if let Some(memory) = self.unit.past.memory.get_mut(key) {
                     (memory.failure, memory.contested, memory.noticed) = (None, None, None);
                 }
@@ -123,7 +147,8 @@ impl Pass {
                 let observation = Observation::of(&live, &self.connection.ctx.shared.pools.states);
                 self.unit.inventory.update(key, |entry| entry.uid = Some(observation.seen.uid.clone()));
                 let known = job.accepted.as_deref().cloned().unwrap_or_default();
-                self.accept(object, &observation, Accepted { scaled, ..known });
+                let left = drift::left_words(&drift::left_to_others(&object.object, &live));
+                self.accept(object, &observation, Accepted { scaled, left, ..known });
                 self.connection.view().note_observation(key, observation);
             }
             Sent::Contested { until, drift } => {
@@ -157,6 +182,17 @@ impl Pass {
                     self.hold_until_gone(object);
                 }
             }
+        }
+    }
+
+    /// What ran to its end in a Namespace that was made again runs again: what it made there is gone.
+    fn forget_ends(&mut self, namespace: &str) {
+        let inside = |(key, entry): (&Arc<HashedKey>, &Entry)| {
+            (key.namespace == namespace && entry.ended.is_some()).then(|| Arc::clone(key))
+        };
+        let ended: Vec<Arc<HashedKey>> = self.unit.inventory.entries().iter().filter_map(inside).collect();
+        for key in ended {
+            self.unit.inventory.update(&key, |entry| entry.ended = None);
         }
     }
 
@@ -197,7 +233,14 @@ impl Pass {
             let accepted = self.unit.past.accepted.get(&object.key).cloned().unwrap_or_default();
             match self.connection.read(object).await {
                 Ok(live) => {
-                    let changed = |live| drift::changed(&object.object, live, &accepted.admission, accepted.scaled);
+                    let changed = |live| {
+                        let changed = drift::changed(&object.object, live, &accepted.admission, accepted.scaled);
+                        if changed.is_empty() {
+                            drift::taken_over(&object.object, live, accepted.scaled)
+                        } else {
+                            changed
+                        }
+                    };
                     let now = self.connection.ctx.clock.now();
                     let record = drift::record(&object.key, live.as_ref().map(changed), now);
                     self.memory(&object.key).notice(record, now);

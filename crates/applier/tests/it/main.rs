@@ -9,6 +9,7 @@ mod fence;
 mod inhabited;
 mod lie;
 mod link;
+mod object;
 mod own;
 mod part;
 mod proof;

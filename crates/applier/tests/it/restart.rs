@@ -171,14 +171,18 @@ async fn the_digest_of_a_secret_says_nothing_of_its_values() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_annotation_that_somebody_changed_is_put_right_and_not_reported_by_name() {
+async fn our_annotation_that_somebody_changed_is_put_right_and_told() {
     let mut world = World::new().await;
     world.set("a", 1, vec![config_map("c", "1")]);
     world.applied(&unit("a")).await;
     let path = config_map_path("c");
     world.edit(&path, "vandal", json!({"metadata": {"annotations": {label::APPLIED: "sha256:x"}}})).await;
     let report = world.until(&unit("a"), "put right", |r| r.reverted() == 1 && r.objects.applied == 1).await;
-    assert_eq!(report.last_drift.as_ref().unwrap().fields[0].path, "metadata.managedFields");
+    let field = &report.last_drift.as_ref().unwrap().fields[0];
+    assert_eq!(
+        (field.path.as_str(), field.manager.as_deref()),
+        ("metadata.annotations[kurator.dev/applied]", Some("vandal"))
+    );
     restarts_quietly_after_tampering(&mut world, &path).await;
 }
 

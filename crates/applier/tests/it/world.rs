@@ -437,6 +437,7 @@ impl World {
             prune: true,
             suspend: false,
             force: false,
+            overwrite: false,
             approved: None,
             frozen: None,
             removal: Removal::None,

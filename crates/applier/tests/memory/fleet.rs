@@ -156,6 +156,7 @@ impl Hub {
                 prune: true,
                 suspend: false,
                 force: false,
+                overwrite: false,
                 approved: None,
                 frozen: None,
                 removal: Removal::None,

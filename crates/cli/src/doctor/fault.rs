@@ -253,6 +253,11 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     warning(Unit, NOT_SENT, "see `kurator status app/{name}{-n}`: its source cannot be read or rendered"),
     fault(Unit, "Immutable", "set `force: true` in the policy, or delete the object by hand"),
+    fault(
+        Unit,
+        "AdoptionRefused",
+        "have the source say what is in {member}, or take it over: annotation kurator.dev/adopt: overwrite on the object",
+    ),
     fault(Unit, "NoKind", "install the CustomResourceDefinition in {member}, or correct apiVersion and kind"),
     fault(Unit, "WrongScope", "correct metadata.namespace of the object"),
     fault(Unit, "Conflict", "name the object in one unit only"),

@@ -28,6 +28,8 @@ fn tree() -> Value {
     let mut config = object("ConfigMap", "settings", "Synced", "Healthy");
     config["changedByAdmission"] = json!(["data.greeting"]);
     config["adopted"] = json!(true);
+    config["notes"] =
+        json!(["its adoption changed data.greeting", "not sent, since only a server sets it: metadata.uid"]);
     let namespace = json!({"key": {"kind": "Namespace", "name": "shop"}, "sync": "Synced", "health": "Healthy",
         "reverts": 1});
     json!({"units": [

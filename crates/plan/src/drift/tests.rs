@@ -177,3 +177,120 @@ fn what_a_member_calls_managers_and_fields_is_cut() {
     assert!(known[0].starts_with("spec.list[name=\"zzz") && known[0].len() < 500, "{}", known[0].len());
     assert_eq!(changed(&sent, &live, &known, true), []);
 }
+
+/// A live object, with what our manager and another one own.
+fn owned_by(object: Value, ours: Value, theirs: Value) -> Value {
+    let mut live = object;
+    live["metadata"]["managedFields"] = json!([
+        {"manager": "kurator", "operation": "Apply", "time": "2026-11-23T10:00:00Z", "fieldsV1": ours},
+        {"manager": "filler", "operation": "Update", "time": "2026-11-23T10:05:00Z", "fieldsV1": theirs}]);
+    live
+}
+
+fn words(paths: &[Path]) -> Vec<String> {
+    paths.iter().map(Path::words).collect()
+}
+
+#[test]
+fn a_placeholder_that_another_manager_filled_is_left_to_it() {
+    let with = |kind: &str, value: &Value| json!({"kind": kind, "data": {"a": value}, "secrets": [], "x": []});
+    let (theirs, nobody) = (json!({"f:data": {"f:a": {}}}), json!({}));
+    // kind, sent, live, owned by the other -> left, and what differs besides
+    for (sent, live, owned, left, differs) in [
+        (json!("Cg=="), json!("Y2E="), &theirs, true, false),
+        (json!(""), json!("Y2E="), &theirs, true, false),
+        (json!(null), json!("Y2E="), &theirs, true, false),
+        // Nobody but a default is behind it, and then it is not another's work.
+        (json!(""), json!("Y2E="), &nobody, false, true),
+        (json!(null), json!("Y2E="), &nobody, false, false),
+        // A value is a value, and what says nothing is not filled.
+        (json!("YQ=="), json!("Y2E="), &theirs, false, true),
+        (json!("Cg=="), json!(""), &theirs, false, true),
+        // "None" and "all" are decisions.
+        (json!([]), json!(["x"]), &theirs, false, true),
+        (json!({}), json!({"x": 1}), &theirs, false, false),
+        (json!(false), json!(true), &theirs, false, true),
+        (json!(0), json!(1), &theirs, false, true),
+    ] {
+        let object = with("Secret", &live);
+        let found = compare(&with("Secret", &sent), &owned_by(object, json!({"f:x": {}}), owned.clone()));
+        assert_eq!((!found.1.is_empty(), !found.0.is_empty()), (left, differs), "{sent} {live} {owned}");
+    }
+    let account = |secrets: Value| json!({"kind": "ServiceAccount", "secrets": secrets, "imagePullSecrets": []});
+    let live = owned_by(account(json!([{"name": "token"}])), json!({}), json!({"f:secrets": {}}));
+    let (paths, left) = compare(&account(json!([])), &live);
+    assert_eq!((words(&paths), left_words(&left)), (vec![], vec!["secrets (filler)".to_owned()]));
+    for (object, has) in [
+        (json!({"data": {"a": "x"}, "metadata": {"creationTimestamp": null}}), false),
+        (json!({"data": {"a": ""}}), true),
+        (json!({"webhooks": [{"clientConfig": {"caBundle": "Cg=="}}]}), true),
+        // The core group in a rule is no place that somebody fills.
+        (json!({"rules": [{"apiGroups": [""]}]}), false),
+        (account(json!([])), true),
+        (json!({"kind": "NetworkPolicy", "spec": {"ingress": []}}), false),
+    ] {
+        assert_eq!(has_placeholders(&object), has, "{object}");
+    }
+}
+
+#[test]
+fn what_a_server_writes_otherwise_is_what_was_sent_while_it_is_ours() {
+    let object = |value: Value| json!({"spec": {"a": value}});
+    let ours = json!({"f:spec": {"f:a": {}}});
+    let theirs = json!({"f:spec": {"f:b": {}}});
+    for (sent, live, owned, same) in [
+        (json!(0), json!({"spec": {}}), &ours, true),
+        (json!(false), json!({"spec": {}}), &ours, true),
+        (json!(""), json!({"spec": {}}), &ours, true),
+        (json!(0), json!({"spec": {}}), &theirs, false),
+        (json!(1), json!({"spec": {}}), &ours, false),
+        (json!("1000m"), object(json!("1")), &ours, true),
+        (json!("1000m"), object(json!("1")), &theirs, false),
+        (json!("1000m"), object(json!("2")), &ours, false),
+        (json!(0), object(json!(5)), &ours, false),
+        // Before the first apply nothing is ours.
+        (json!(false), json!({"spec": {}}), &json!({}), true),
+    ] {
+        let live = owned_by(live, owned.clone(), json!({}));
+        assert_eq!(diff(&object(sent.clone()), &live).is_empty(), same, "{sent} {live}");
+    }
+}
+
+#[test]
+fn what_was_taken_from_us_is_named_and_never_as_managed_fields() {
+    let mark = json!({"f:annotations": {"f:kurator.dev/applied": {}}});
+    let all = json!({"f:metadata": mark, "f:spec": {"f:a": {}, "f:b": {}}});
+    let object =
+        json!({"metadata": {"annotations": {"kurator.dev/applied": "x"}}, "spec": {"a": 1, "b": 2, "c": null}});
+    let named = |ours: Value, theirs: Value, change: &dyn Fn(&mut Value)| {
+        let mut live = object.clone();
+        live["spec"].as_object_mut().unwrap().remove("c");
+        change(&mut live);
+        let fields = taken_over(&object, &owned_by(live, ours, theirs), false);
+        fields.into_iter().map(|field| (field.path, field.manager.unwrap_or_default())).collect::<Vec<_>>()
+    };
+    let text = |path: &str, manager: &str| (path.to_owned(), manager.to_owned());
+    assert_eq!(named(all.clone(), json!({}), &|_| {}), []);
+    let without = json!({"f:metadata": mark, "f:spec": {"f:a": {}}});
+    assert_eq!(named(without, json!({"f:spec": {"f:b": {}}}), &|_| {}), [text("spec.b", "filler")]);
+    let unmarked = json!({"f:spec": {"f:a": {}, "f:b": {}}});
+    assert_eq!(named(unmarked, json!({}), &|_| {}), [text("metadata.annotations[kurator.dev/applied]", "")]);
+    let more = json!({"f:metadata": mark, "f:spec": {"f:a": {}, "f:b": {}, "f:evil": {}}});
+    let evil = |live: &mut Value| live["spec"]["evil"] = json!(1);
+    assert_eq!(named(more, json!({}), &evil), [text("spec.evil", "")]);
+    let record = record(&ObjectKey::default(), Some(Vec::new()), at(0));
+    assert_eq!(record.fields[0].path, "the ownership of its fields");
+}
+
+#[test]
+fn a_zero_that_the_server_left_out_is_missed_when_somebody_sets_another_value() {
+    let live = |host: Option<bool>, ours: &Value| {
+        let mut object = json!({"spec": {"paused": true}});
+        if let Some(host) = host {
+            object["spec"]["hostNetwork"] = json!(host);
+        }
+        owned_by(object, ours.clone(), json!({}))
+    };
+    let (both, one) = (json!({"f:spec": {"f:paused": {}, "f:hostNetwork": {}}}), json!({"f:spec": {"f:paused": {}}}));
+    assert_ne!(projection(&live(None, &both), false), projection(&live(Some(true), &one), false));
+}

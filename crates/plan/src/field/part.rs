@@ -52,9 +52,8 @@ impl Serialize for Part<'_> {
                 let mut out = to.serialize_map(None)?;
                 // In the order of their names, as the map would be.
                 for (step, fields) in steps(self.fields, self.without) {
-                    if let Some(name) = step.strip_prefix("f:")
-                        && let Some(value) = map.get(name)
-                    {
+                    if let Some(name) = step.strip_prefix("f:") {
+                        let value = map.get(name).unwrap_or(&Value::Null);
                         let without = match self.without.split_first() {
                             Some((first, rest)) if *first == name => rest,
                             _ => &[],

@@ -36,6 +36,7 @@ fn unit_entry(epoch: u64, placed: i64) -> UnitEntry {
         prune: true,
         suspend: false,
         force: false,
+        overwrite: false,
         approved: None,
         frozen: None,
         removal: api::delivery::Removal::None,

@@ -30,6 +30,7 @@ fn entry_of(unit: &UnitId) -> UnitEntry {
         prune: true,
         suspend: false,
         force: false,
+        overwrite: false,
         approved: None,
         frozen: None,
         removal: Removal::None,

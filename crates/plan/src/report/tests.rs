@@ -1,6 +1,8 @@
 use model::Digest;
 
 use super::*;
+use crate::instruction::{Asked, Handling};
+use crate::inventory::Ended;
 
 fn key() -> Arc<HashedKey> {
     ObjectKey { kind: "ConfigMap".into(), namespace: "shop".into(), name: "c".into(), ..ObjectKey::default() }.into()
@@ -21,7 +23,70 @@ fn facts(key: &Arc<HashedKey>, standing: Standing) -> Facts<'_> {
         hidden: None,
         reverts: 0,
         drift: &[],
+        unsent: &[],
+        unhonoured: &[],
+        adoption: &[],
+        serves_both: false,
     }
+}
+
+#[test]
+fn what_is_left_alone_or_ran_to_its_end_is_as_wanted() {
+    let key = key();
+    let asked = Asked { handling: Handling::LeaveAlone, by: "kurator.dev/reconcile: disabled" };
+    let (alone, part) = row(&facts(&key, Standing::Wanted(Step::LeftAlone(asked))));
+    assert_eq!((alone.sync, alone.reason.as_str(), part.health), (SyncState::LeftAlone, LEFT_ALONE, Health::Healthy));
+    assert_eq!(alone.notes, ["left alone, as the annotation kurator.dev/reconcile: disabled asks"]);
+    // What is known of it is said.
+    let broken = Reading {
+        part: Part { health: Health::Degraded, ..Part::default() },
+        reason: "CrashLoop".to_owned(),
+        message: "no".to_owned(),
+    };
+    let seen = Facts { reading: Some(&broken), ..facts(&key, Standing::Wanted(Step::LeftAlone(asked))) };
+    let (alone, part) = row(&seen);
+    assert_eq!((alone.reason.as_str(), alone.message.as_str(), part.health), ("CrashLoop", "no", Health::Degraded));
+    for (failed, health, reason) in [(false, Health::Healthy, ""), (true, Health::Degraded, FAILED_AND_GONE)] {
+        let entry = Entry { ended: Some(Ended { digest: Digest::of(b"x"), failed }), ..Entry::default() };
+        let (ran, part) = row(&Facts { entry: Some(&entry), ..facts(&key, Standing::Wanted(Step::Skip)) });
+        assert_eq!((ran.sync, part.health, ran.reason.as_str()), (SyncState::Synced, health, reason));
+        assert!(ran.message.ends_with("it runs again when its content changes"), "{}", ran.message);
+    }
+}
+
+#[test]
+fn what_else_there_is_to_know_is_noted() {
+    let key = key();
+    let texts = |all: &[&str]| all.iter().map(|text| (*text).to_owned()).collect::<Vec<String>>();
+    let (unsent, unhonoured, adoption) = (texts(&["metadata.uid", "status"]), texts(&["a: b"]), texts(&["spec.x"]));
+    let accepted = Accepted { left: texts(&["spec.caBundle (cainjector)"]), ..Accepted::default() };
+    let facts = Facts {
+        unsent: &unsent,
+        unhonoured: &unhonoured,
+        adoption: &adoption,
+        accepted: Some(&accepted),
+        ..facts(&key, Standing::Wanted(Step::Skip))
+    };
+    assert_eq!(
+        row(&facts).0.notes,
+        [
+            "its adoption changed spec.x",
+            "left to the manager that filled it: spec.caBundle (cainjector); take it out of the source",
+            "not sent, since only a server sets it: metadata.uid, status",
+            "asked for by annotation, and not done: a: b",
+        ]
+    );
+}
+
+#[test]
+fn an_object_of_another_unit_that_is_as_this_one_has_it_serves_both() {
+    let key = key();
+    let healthy = Reading { part: Part { health: Health::Healthy, ..Part::default() }, ..Reading::default() };
+    let elsewhere =
+        Facts { reading: Some(&healthy), serves_both: true, ..facts(&key, Standing::Elsewhere("a/b".into())) };
+    let (shared, part) = row(&elsewhere);
+    assert_eq!((shared.sync, shared.reason.as_str(), part.health), (SyncState::Synced, "", Health::Healthy));
+    assert_eq!(shared.notes, ["unit a/b delivers it, for this one too"]);
 }
 
 #[test]
@@ -137,6 +202,7 @@ fn the_worst_is_said_first() {
         hidden: None,
         deletions: Some(&held),
         left: 4,
+        adopted: 1,
     };
     let word = |end: &PassEnd, troubles: &Troubles<'_>| {
         let summary = summarize(end, troubles);
@@ -160,7 +226,11 @@ fn the_worst_is_said_first() {
     let kept = Troubles { contested: None, kept: &frozen, ..contested };
     assert_eq!(
         summarize(&PassEnd::Done, &kept),
-        Summary::new(UnitPhase::Applied, "PruneWaits", "nothing is pruned: no branch")
+        Summary::new(
+            UnitPhase::Applied,
+            "PruneWaits",
+            "nothing is pruned: no branch; 1 object was there before and is adopted: it would be released, not deleted"
+        )
     );
     assert_eq!(done(&Troubles { kept: &[], ..kept.clone() }), (UnitPhase::Applied, "Applied".into()));
     let unseen = Troubles { hidden: Some((&key, "no right".into())), ..kept.clone() };

@@ -1,5 +1,5 @@
 use api::delivery::{UnitId, label};
-use model::Digest;
+use model::{Digest, ObjectKey};
 use serde_json::json;
 
 use super::*;

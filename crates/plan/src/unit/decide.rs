@@ -17,6 +17,7 @@ pub(super) struct Wish {
     pub(super) prune: bool,
     pub(super) suspended: bool,
     pub(super) force: bool,
+    pub(super) overwrite: bool,
     pub(super) frozen: Option<String>,
     /// `None` keeps what is there, and `frozen` with it: a unit that waits for a moment is not explained as one that fails.
     pub(super) explanation: Option<Explanation>,
@@ -71,6 +72,7 @@ fn wish(unit: &UnitSpec, members: Option<BTreeMap<MemberName, MemberDecision>>, 
         prune: unit.prune,
         suspended: unit.suspend,
         force: unit.force,
+        overwrite: unit.overwrite,
         frozen,
         explanation: Some(Explanation {
             revision: said.revision.clone(),

@@ -28,6 +28,7 @@ pub(super) fn write(observed: &Observed<'_>, wishes: &BTreeMap<UnitId, Wish>, pl
                 decision.prune = wish.prune;
                 decision.suspended = wish.suspended;
                 decision.force = wish.force;
+                decision.overwrite = wish.overwrite;
                 if let Some(explanation) = &wish.explanation {
                     decision.frozen.clone_from(&wish.frozen);
                     decision.explanation = (*slice == 0).then(|| explanation.clone());

@@ -67,6 +67,7 @@ impl World {
             prune: true,
             suspend: false,
             force: false,
+            overwrite: false,
             frozen: None,
         };
         let facts = OwnerFacts {

@@ -29,9 +29,9 @@ pub(super) fn trigger(
     if let Some(trigger) = revision(observed, new, before, after) {
         return trigger;
     }
-    let flags = |d: &DecisionSpec| (d.prune, d.suspended, d.force);
+    let flags = |d: &DecisionSpec| (d.prune, d.suspended, d.force, d.overwrite);
     if before.explanation.is_some() && flags(before) != flags(after) {
-        return edit(observed, "prune, suspend or force was changed");
+        return edit(observed, "prune, suspend, force or kurator.dev/adopt was changed");
     }
     held(observed, before, after)
         .or_else(|| members(observed, before, after))

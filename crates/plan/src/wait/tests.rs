@@ -9,6 +9,8 @@ fn seen_state(established: bool, health: Health) -> SeenState {
         projection_scaled: Digest::of(b"p"),
         deleting: false,
         established,
+        ended: None,
+        asked: None,
         reading: Reading { part: Part { health, ..Part::default() }, ..Reading::default() },
     }
 }

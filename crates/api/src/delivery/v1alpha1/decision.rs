@@ -104,6 +104,9 @@ pub struct DecisionSpec {
     /// Whether objects whose immutable fields changed are made again, and replicas are kept against autoscalers.
     #[serde(default)]
     pub force: bool,
+    /// Whether objects that were there before are taken over, also where that restarts pods or changes their number.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub overwrite: bool,
     /// Why nothing is deleted for now; set while the unit did not resolve.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frozen: Option<String>,
@@ -139,6 +142,7 @@ impl DecisionSpec {
             prune: false,
             suspended: false,
             force: false,
+            overwrite: false,
             frozen: None,
             approved: None,
             held: None,

@@ -39,6 +39,9 @@ pub enum WaitingCause {
     OtherHub,
     /// Another unit of this hub delivers it: it is left alone. The detail is that unit.
     OtherUnit,
+    /// It was there before, and taking it over would restart its pods or change their number: it is left as it is until the
+    /// annotation `kurator.dev/adopt: overwrite` says otherwise.
+    Adoption,
     /// It is applied, and was not what its phase waits for in time.
     Overdue,
     /// It is changed again and again by the same manager: it is left alone for a while.
@@ -71,6 +74,8 @@ pub enum WaitingCause {
     /// The unit no longer has it, and let go of it instead of deleting it, since it is not what was recorded as ours. Said
     /// until the next epoch. The detail says why.
     NotOurs,
+    /// An annotation asks that it is left alone. The detail is the annotation.
+    Asked,
 }
 
 impl fmt::Display for WaitingCause {

@@ -161,6 +161,42 @@ fn access() {
 }
 
 #[test]
+fn what_cannot_change_is_said_in_the_words_of_its_kind() {
+    let class = "storage.k8s.io/v1/StorageClass";
+    check_update(
+        class,
+        "{provisioner: a.b/c, parameters: {type: ssd}, reclaimPolicy: Delete, volumeBindingMode: Immediate}",
+        "{provisioner: a.b/d, parameters: {type: hdd}, reclaimPolicy: Retain, volumeBindingMode: WaitForFirstConsumer}",
+        &[
+            "parameters: Forbidden: updates to parameters are forbidden.",
+            "provisioner: Forbidden: updates to provisioner are forbidden.",
+            "reclaimPolicy: Forbidden: updates to reclaimPolicy are forbidden.",
+            r#"volumeBindingMode: Invalid value: "WaitForFirstConsumer": field is immutable"#,
+        ],
+    );
+    check_update(class, "{provisioner: a.b/c}", "{provisioner: a.b/c, allowVolumeExpansion: true}", &[]);
+    check_update(
+        "scheduling.k8s.io/v1/PriorityClass",
+        "{value: 1}",
+        "{value: 2}",
+        &["value: Forbidden: may not be changed in an update."],
+    );
+    for (kind, old, new, field, value) in [
+        (
+            "networking.k8s.io/v1/IngressClass",
+            "{spec: {controller: a.b/c}}",
+            "{spec: {controller: d}}",
+            "spec.controller",
+            "d",
+        ),
+        ("node.k8s.io/v1/RuntimeClass", "{handler: runc}", "{handler: kata}", "handler", "kata"),
+        ("discovery.k8s.io/v1/EndpointSlice", "{addressType: IPv4}", "{addressType: IPv6}", "addressType", "IPv6"),
+    ] {
+        check_update(kind, old, new, &[&format!(r#"{field}: Invalid value: "{value}": field is immutable"#)]);
+    }
+}
+
+#[test]
 fn custom_kinds() {
     let crd = |scope: &str, established: &str| {
         format!(

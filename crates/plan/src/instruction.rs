@@ -1,0 +1,130 @@
+//! What annotations ask of the applier about one object: those of Flux, and ours.
+//!
+//! As with Flux, a label counts as well, upper and lower case are the same, and what asks that an object is left alone
+//! counts on the object in the source and on the one in the member. Which objects ask not to be deleted is in
+//! [`keep`](crate::keep), which version of an object is forced in [`send`](crate::send).
+
+use api::kurator::annotation::{ADOPT, RECONCILE};
+use model::object;
+use serde_json::Value;
+
+/// How an object asks to be treated. Ordered from least to most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Handling {
+    /// It is made when it is not there, and then left alone.
+    CreateOnly,
+    /// Nothing is done to it.
+    LeaveAlone,
+}
+
+/// A request, and which annotation it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Asked {
+    /// What it asks.
+    pub handling: Handling,
+    /// The annotation, as `NAME: VALUE`.
+    pub by: &'static str,
+}
+
+/// Flux' annotation that selects how an object is applied.
+const SSA: &str = "kustomize.toolkit.fluxcd.io/ssa";
+/// Flux' annotation that ends reconciliation.
+const FLUX_RECONCILE: &str = "kustomize.toolkit.fluxcd.io/reconcile";
+/// Flux' annotation that has an object made again when a field cannot change.
+const FLUX_FORCE: &str = "kustomize.toolkit.fluxcd.io/force";
+
+/// Requests that are honoured: name, value, what it asks, and how it is said.
+const REQUESTS: [(&str, &str, Asked); 4] = [
+    (RECONCILE, "disabled", Asked { handling: Handling::LeaveAlone, by: "kurator.dev/reconcile: disabled" }),
+    (
+        FLUX_RECONCILE,
+        "disabled",
+        Asked { handling: Handling::LeaveAlone, by: "kustomize.toolkit.fluxcd.io/reconcile: disabled" },
+    ),
+    (SSA, "Ignore", Asked { handling: Handling::LeaveAlone, by: "kustomize.toolkit.fluxcd.io/ssa: Ignore" }),
+    (
+        SSA,
+        "IfNotPresent",
+        Asked { handling: Handling::CreateOnly, by: "kustomize.toolkit.fluxcd.io/ssa: IfNotPresent" },
+    ),
+];
+
+/// Values that ask for what is done anyway. Fields that the source does not name are never taken from others, which is Flux'
+/// `Merge`.
+const USUAL: [(&str, &[&str]); 5] = [
+    (RECONCILE, &["enabled"]),
+    (FLUX_RECONCILE, &["enabled"]),
+    (SSA, &["Merge"]),
+    (FLUX_FORCE, &["enabled", "disabled"]),
+    (ADOPT, &[OVERWRITE]),
+];
+
+/// Annotations of other tools that change how they apply an object, and do nothing here.
+const OTHERS: [&str; 5] = [
+    "helm.sh/hook",
+    "argocd.argoproj.io/hook",
+    "argocd.argoproj.io/sync-wave",
+    "argocd.argoproj.io/compare-options",
+    "kapp.k14s.io/update-strategy",
+];
+
+/// Argo CD's options, a list with commas.
+const ARGO_OPTIONS: &str = "argocd.argoproj.io/sync-options";
+
+/// Its options that are honoured ([`keep`](crate::keep)), or ask for what is done anyway.
+const ARGO_USUAL: [&str; 5] = ["Prune=false", "Delete=false", "Prune=true", "Delete=true", "ServerSideApply=true"];
+
+/// The value of our annotation [`ADOPT`] that takes an object over whatever it restarts.
+pub const OVERWRITE: &str = "overwrite";
+
+/// The value of an annotation, or of a label of that name.
+fn value<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
+    object::annotation(object, name).or_else(|| object::label(object, name)).map(str::trim)
+}
+
+fn has_value(object: &Value, name: &str, expect: &str) -> bool {
+    value(object, name).is_some_and(|value| value.eq_ignore_ascii_case(expect))
+}
+
+/// How an object asks to be treated, if it does; of several requests the one that asks most.
+pub fn asked(object: &Value) -> Option<Asked> {
+    let said = REQUESTS.iter().filter(|(name, value, _)| has_value(object, name, value)).map(|(.., asked)| *asked);
+    said.reduce(|first, next| if next.handling > first.handling { next } else { first })
+}
+
+/// Of a request of the source and one on the live object, the one that asks more.
+pub fn stronger(source: Option<Asked>, live: Option<Asked>) -> Option<Asked> {
+    match (source, live) {
+        (Some(source), Some(live)) if live.handling > source.handling => Some(live),
+        (source, live) => source.or(live),
+    }
+}
+
+/// Does an object of the source ask to be made again when a field cannot change?
+pub fn is_forced(object: &Value) -> bool {
+    has_value(object, FLUX_FORCE, "enabled")
+}
+
+/// Does an object of the source ask to be taken over, whatever that restarts?
+pub fn overwrites(object: &Value) -> bool {
+    has_value(object, ADOPT, OVERWRITE)
+}
+
+/// The annotations that ask for something that is not done, as `NAME: VALUE`.
+pub fn unhonoured(object: &Value) -> Vec<String> {
+    let is_known = |name: &str, value: &str| {
+        USUAL.iter().any(|(known, values)| *known == name && values.iter().any(|v| v.eq_ignore_ascii_case(value)))
+            || REQUESTS.iter().any(|(known, asks, _)| *known == name && asks.eq_ignore_ascii_case(value))
+    };
+    let asks = [RECONCILE, FLUX_RECONCILE, SSA, FLUX_FORCE, ADOPT].into_iter();
+    let unknown =
+        asks.filter_map(|name| Some((name, value(object, name)?))).filter(|(name, value)| !is_known(name, value));
+    let others = OTHERS.into_iter().filter_map(|name| Some((name, object::annotation(object, name)?)));
+    let options = object::annotation(object, ARGO_OPTIONS).unwrap_or_default().split(',').map(str::trim);
+    let options = options.filter(|option| !option.is_empty() && !ARGO_USUAL.contains(option));
+    let all = unknown.chain(others).chain(options.map(|option| (ARGO_OPTIONS, option)));
+    all.map(|(name, value)| format!("{name}: {value}")).collect()
+}
+
+#[cfg(test)]
+mod tests;

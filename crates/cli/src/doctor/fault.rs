@@ -123,10 +123,6 @@ pub(super) const NOT_SENT: &str = "NotSent";
 pub(super) const DISK_ALMOST_FULL: &str = "DiskAlmostFull";
 /// `Store`: other users of the machine can read its keys.
 pub(super) const KEYS_READABLE: &str = "KeysReadable";
-/// `Member`: it answers its prober, and not its applier.
-pub(super) const APPLIER_NOT_ANSWERED: &str = "ApplierNotAnswered";
-/// `Member`: it answers its prober, and refuses its applier.
-pub(super) const APPLIER_REFUSED: &str = "ApplierRefused";
 
 /// What the lack of an answer is called.
 pub(super) fn of_silence(silence: Silence) -> &'static str {
@@ -141,8 +137,8 @@ pub(super) fn of_silence(silence: Silence) -> &'static str {
 /// What the link of an applier that does not get through is called.
 pub(super) fn of_link(state: LinkState) -> &'static str {
     match state {
-        LinkState::Blocked => APPLIER_REFUSED,
-        LinkState::Connected | LinkState::Unreachable => APPLIER_NOT_ANSWERED,
+        LinkState::Blocked => reason::APPLIER_REFUSED,
+        LinkState::Connected | LinkState::Unreachable => reason::APPLIER_NOT_ANSWERED,
     }
 }
 
@@ -190,12 +186,12 @@ pub(super) const FAULTS: &[Fault] = &[
     fault(Member, reason::CREDENTIAL_DENIED, "replace the kubeconfig in its Secret"),
     fault(
         Member,
-        APPLIER_NOT_ANSWERED,
+        reason::APPLIER_NOT_ANSWERED,
         "see that its API server answers more than /readyz: load, a proxy, its limit of streams",
     ),
     fault(
         Member,
-        APPLIER_REFUSED,
+        reason::APPLIER_REFUSED,
         "give its credential the right that is named, or replace the kubeconfig in its Secret",
     ),
     warning(Member, reason::PROBING, "wait a few seconds; the first look at it is under way"),

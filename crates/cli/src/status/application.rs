@@ -7,7 +7,7 @@ use model::Timestamp;
 use serde_json::{Value, json};
 
 use super::world::World;
-use super::{cell, drift, held};
+use super::{cell, conditions, drift, held};
 use crate::output::{Cell, Line, Table};
 use crate::sync::revision;
 
@@ -15,29 +15,34 @@ pub(super) fn value(world: &World, app: &Application) -> Value {
     let units: Vec<Value> = world
         .of_application(app)
         .iter()
-        .map(|(unit, member, status)| json!({"member": member, "policy": unit.policy, "status": status}))
+        .map(|(unit, member, status)| {
+            let pair = world.unit(unit, member, status);
+            json!({"member": member, "policy": unit.policy, "state": pair.state().as_str(), "reason": pair.reason(),
+                "status": status})
+        })
         .collect();
     json!({"name": app.name_any(), "namespace": app.namespace(), "status": app.status, "units": units})
 }
 
-pub(super) fn lines(world: &World, app: &Application, now: Timestamp, colour: bool) -> Vec<Line> {
+pub(super) fn lines(world: &World, app: &Application, now: Timestamp, colour: bool, columns: usize) -> Vec<Line> {
     let status = app.status.clone().unwrap_or_default();
     let mut lines = vec![Line::from(format!("app/{}  {}", app.name_any(), revision(&status)).trim_end())];
     if status.conditions.is_empty() {
         lines.push("  nothing is known yet: the hub has not looked at it".into());
     }
-    lines.extend(conditions(&status, now).lines(colour).iter().map(|line| line.indented(2)));
+    let table = conditions::table(&status.conditions, now, |condition| message(condition, &status));
+    lines.extend(table.lines(colour).iter().map(|line| line.indented(2)));
     let units = world.of_application(app);
     if !units.is_empty() {
         let headings: Vec<&str> = ["MEMBER", "POLICY"].into_iter().chain(cell::UNIT).collect();
         let mut table = Table::new(&headings);
         for (unit, member, status) in &units {
             let mut cells = vec![Cell::from(*member), unit.policy.clone().unwrap_or_default().into()];
-            cells.extend(cell::unit(world, member, status, now));
+            cells.extend(cell::unit(world, unit, member, status, now));
             table.row(cells);
         }
         lines.push(Line::default());
-        lines.extend(table.lines(colour));
+        lines.extend(table.clipped(colour, columns));
     }
     let drifts: Vec<Line> = units
         .iter()
@@ -50,26 +55,6 @@ pub(super) fn lines(world: &World, app: &Application, now: Timestamp, colour: bo
     }
     lines.extend(held(app, &status));
     lines
-}
-
-fn conditions(status: &ApplicationStatus, now: Timestamp) -> Table {
-    let mut table = Table::default();
-    let mut conditions: Vec<&Condition> = status.conditions.iter().collect();
-    // The hub's order is that of their first appearance; who compares two applications needs one order.
-    conditions.sort_by_key(|c| (c.type_ != condition::READY, c.type_.as_str()));
-    for condition in conditions {
-        let tone = cell::condition_tone(condition);
-        table.wrap(
-            vec![
-                condition.type_.clone().into(),
-                Cell::new(condition.status.clone(), tone),
-                cell::age(condition, now).into(),
-                condition.reason.clone().into(),
-            ],
-            &message(condition, status),
-        );
-    }
-    table
 }
 
 /// A condition's sentence; a list that is shown below is not shown twice.

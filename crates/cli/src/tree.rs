@@ -6,11 +6,12 @@ mod tests;
 use api::delivery::UnitId;
 use api::reason;
 use http::Request;
+use plan::state::State;
 use serde_json::Value;
 
 use crate::args::{Common, DEFAULT_NAMESPACE, Object, Target};
-use crate::connect;
 use crate::output::{self, Cell, Line, Table, Tone};
+use crate::{connect, status};
 
 pub(crate) async fn run(common: &Common, what: Object) -> anyhow::Result<()> {
     let client = connect::hub(common).await?;

@@ -76,7 +76,7 @@ impl Row {
         if self.state == State::Ready && !self.is_settled { Tone::Waiting } else { status::tone(self.state) }
     }
 
-    fn take(&mut self, said: &Said<'_>) {
+    fn set_state(&mut self, said: &Said<'_>) {
         self.state = said.state;
         (self.reason, self.message) = (said.reason.to_owned(), said.message.to_owned());
     }
@@ -310,7 +310,7 @@ fn read(hub: &Hub, demo: &Demo) -> Seen {
     let commit = git.map(|a| short_revision(&a.revision)).unwrap_or_default();
     let commit = commit.rsplit_once('@').map_or(commit.clone(), |(_, sha)| sha.to_owned());
     let mut application = Row { is_settled: true, ..Row::default() };
-    application.take(&Said::of_conditions(&conditions(hub)));
+    application.set_state(&Said::of_conditions(&conditions(hub)));
     let members = demo.names().into_iter().map(|name| {
         let row = read_member(ctx, &name);
         (name, row)
@@ -327,7 +327,7 @@ fn read_member(ctx: &controllers::Controllers, name: &str) -> Row {
     row.region = cluster.spec.region.clone().unwrap_or_default();
     row.nodes = status.node_summary.map(|n| n.total_num.to_string()).unwrap_or_default();
     let link = ctx.member_link(&member);
-    row.take(&Said::of_member(&status.conditions, link.as_ref()));
+    row.set_state(&Said::of_member(&status.conditions, link.as_ref()));
     let reports = ctx.feed.reports_in(&member);
     row.is_settled = !reports.is_empty();
     for report in &reports {
@@ -342,7 +342,7 @@ fn read_member(ctx: &controllers::Controllers, name: &str) -> Row {
         if state > row.state {
             let worst = unsettled(report);
             let message = if worst.is_empty() { ready.message.as_str() } else { worst.as_str() };
-            row.take(&Said { state, reason: ready.reason, message, since: None });
+            row.set_state(&Said { state, reason: ready.reason, message, since: None });
         } else if row.state == State::Ready && !is_settled {
             row.message = unsettled(report);
         }

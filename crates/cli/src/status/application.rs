@@ -1,5 +1,7 @@
 //! One application, member by member.
 
+use std::collections::BTreeMap;
+
 use api::condition::{self, Condition};
 use api::kurator::apps::v1alpha1::{Application, ApplicationStatus};
 use kube::ResourceExt;
@@ -10,6 +12,9 @@ use super::world::World;
 use super::{cell, conditions, drift, held};
 use crate::output::{Cell, Line, Table};
 use crate::sync::revision;
+
+/// Most reasons, and most names of each, that are listed of candidates that a policy leaves out.
+const LEFT_OUT_MAX: usize = 5;
 
 pub(super) fn value(world: &World, app: &Application) -> Value {
     let units: Vec<Value> = world
@@ -44,6 +49,12 @@ pub(super) fn lines(world: &World, app: &Application, now: Timestamp, colour: bo
         lines.push(Line::default());
         lines.extend(table.clipped(colour, columns));
     }
+    let left_out = left_out(world, app);
+    if !left_out.is_empty() {
+        lines.push(Line::default());
+        lines.push("not delivered to, by selection:".into());
+        lines.extend(left_out);
+    }
     let drifts: Vec<Line> = units
         .iter()
         .filter_map(|(_, member, s)| Some(format!("  {member}: {}", drift(s.last_drift.as_ref()?)).into()))
@@ -64,6 +75,30 @@ fn message(condition: &Condition, status: &ApplicationStatus) -> String {
         return format!("{head}{}, listed below", if head.contains('(') { ")" } else { "" });
     }
     condition.message.clone()
+}
+
+/// Candidates that policies do not select, by reason.
+fn left_out(world: &World, app: &Application) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for unit in plan::application::unit_ids(app) {
+        let Some(explanation) = world.explanations.get(&unit) else { continue };
+        let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for one in &explanation.passed_over {
+            by_reason.entry(&one.reason).or_default().push(&one.name);
+        }
+        let policy = unit.policy.as_deref().unwrap_or_default();
+        for (reason, names) in by_reason.iter().take(LEFT_OUT_MAX) {
+            let shown = names.len().min(LEFT_OUT_MAX);
+            let more = names.len() - shown;
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            lines.push(format!("  policy {policy}: {}{more}: {reason}", names[..shown].join(", ")).into());
+        }
+        let more = by_reason.len().saturating_sub(LEFT_OUT_MAX);
+        if more > 0 {
+            lines.push(format!("  policy {policy}: and {more} more reasons").into());
+        }
+    }
+    lines
 }
 
 fn held(app: &Application, status: &ApplicationStatus) -> Vec<Line> {

@@ -7,9 +7,9 @@ use kube::ResourceExt;
 use model::Timestamp;
 use serde_json::{Value, json};
 
+use super::conditions;
 use super::overview::{applications, member_row, members_table};
 use super::world::World;
-use super::{cell, conditions};
 use crate::output::{Cell, Line, Tone};
 
 pub(super) fn value(fleet: &Fleet) -> Value {

@@ -20,7 +20,7 @@ pub(super) fn value(world: &World, member: &Cluster) -> Value {
     let name = member.name_any();
     let units: Vec<Value> =
         world.of_member(&name).iter().map(|(unit, status)| value_of_unit(world, unit, &name, status)).collect();
-    let said = world.said(member);
+    let said = world.member_state(member);
     let mut value = json!({"name": name, "region": member.spec.region, "state": said.state.as_str(),
         "reason": said.reason, "status": member.status, "units": units});
     if let Some(link) = world.links.get(&name) {
@@ -40,8 +40,10 @@ pub(super) fn lines(world: &World, member: &Cluster, now: Timestamp, colour: boo
     let version = status.kubernetes_version.clone().unwrap_or_default();
     let mut lines = vec![Line::from(format!("member/{name}  {version}").trim_end())];
     let mut about = Table::default();
+    let said = world.member_state(member);
     if let Some(c) = ready(member) {
-        let tone = cell::condition_tone(c);
+        // One that answers its prober and not its applier is not green.
+        let tone = if said.state == State::Ready { cell::condition_tone(c) } else { cell::tone(said.state) };
         let cells =
             vec!["Ready".into(), Cell::new(c.status.clone(), tone), cell::age(c, now).into(), c.reason.clone().into()];
         about.wrap(cells, &c.message);
@@ -52,7 +54,6 @@ pub(super) fn lines(world: &World, member: &Cluster, now: Timestamp, colour: boo
             vec![c.type_.clone().into(), c.status.clone().into(), cell::age(c, now).into(), c.reason.clone().into()];
         about.wrap(cells, &c.message);
     }
-    let said = world.said(member);
     if let Some(at) = said.since.filter(|_| [APPLIER_REFUSED, APPLIER_NOT_ANSWERED].contains(&said.reason)) {
         let state = Cell::new(said.state.as_str(), cell::tone(said.state));
         about.wrap(vec!["Applier".into(), state, since(at, now).into(), said.reason.into()], said.message);

@@ -18,7 +18,10 @@ pub(super) fn there_is(missing: &str, names: impl Iterator<Item = String>) -> St
     if names.len() <= LISTED_MAX {
         return format!("there is: {}", names.join(", "));
     }
-    let mut near: Vec<(f64, &String)> = names.iter().map(|name| (strsim::jaro_winkler(missing, name), name)).collect();
+    // What stands before the slash is the same in all of them.
+    let bare = |name: &str| name.split_once('/').map_or_else(|| name.to_owned(), |(_, name)| name.to_owned());
+    let alike = |name: &String| strsim::jaro_winkler(&bare(missing), &bare(name));
+    let mut near: Vec<(f64, &String)> = names.iter().map(|name| (alike(name), name)).collect();
     near.retain(|(alike, _)| *alike >= ALIKE_MIN);
     near.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
     let near: Vec<&str> = near.iter().take(NEAR_MAX).map(|(_, name)| name.as_str()).collect();

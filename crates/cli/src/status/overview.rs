@@ -56,7 +56,7 @@ pub(super) fn member_row(world: &World, member: &Cluster, now: Timestamp) -> Vec
     let (ready_pods, pods) = units.iter().fold((0u32, 0u32), |(ready, desired), (_, s)| {
         (ready.saturating_add(s.pods.ready), desired.saturating_add(s.pods.desired))
     });
-    let said = world.said(member);
+    let said = world.member_state(member);
     let known = said.state != State::Unknown && world.is_known(&name);
     let nodes = status.node_summary.map(|nodes| {
         let tone = if nodes.ready_num < nodes.total_num { Tone::Waiting } else { Tone::Plain };
@@ -151,7 +151,7 @@ pub(super) fn entries(world: &World) -> Vec<Entry> {
         message: said.message.to_owned(),
         since: said.since,
     };
-    let members = world.members.iter().map(|m| entry(format!("member/{}", m.name_any()), None, world.said(m)));
+    let members = world.members.iter().map(|m| entry(format!("member/{}", m.name_any()), None, world.member_state(m)));
     let of_fleet = |fleet: &Fleet| {
         let status = fleet.status.clone().unwrap_or_default();
         entry(format!("fleet/{}", fleet.name_any()), fleet.namespace(), Said::of_conditions(&status.conditions))
@@ -190,13 +190,13 @@ impl Entry {
     }
 
     /// What it says of itself.
-    pub(super) fn said(&self) -> Said<'_> {
+    pub(super) fn as_said(&self) -> Said<'_> {
         Said { state: self.state, reason: &self.reason, message: &self.message, since: self.since }
     }
 
     /// Its row: what it is, and its state with the cause.
     pub(super) fn row(&self, world: &World, now: Timestamp) -> Vec<Cell> {
-        let said = Cell::new(super::cell::in_words(&self.said(), now), tone(self.state));
+        let said = Cell::new(super::cell::in_words(&self.as_said(), now), tone(self.state));
         row(world, self.namespace.clone(), vec![self.object.clone().into(), said])
     }
 
@@ -265,5 +265,5 @@ pub(super) fn units(world: &World, object: Option<&Shown>) -> Vec<Entry> {
 
 /// What an entry says, without since when.
 pub(super) fn without_age(entry: &Entry) -> Said<'_> {
-    Said { since: None, ..entry.said() }
+    Said { since: None, ..entry.as_said() }
 }

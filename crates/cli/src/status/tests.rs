@@ -78,7 +78,7 @@ fn shop(conditions: &[Value], ready: u32, held: Value) -> Application {
 }
 
 /// A world as far as the namespace `default` goes.
-fn world(
+fn world_of(
     members: Vec<Cluster>,
     applications: Vec<Application>,
     statuses: Vec<MemberStatus>,
@@ -97,7 +97,7 @@ fn settled() -> World {
         condition("Ready", "True", "ReconciliationSucceeded", "2 of 2 ready"),
         condition("SourceReady", "True", "Succeeded", SHA),
     ];
-    world(
+    world_of(
         // Not in order: lists are sorted by name whatever the hub says.
         vec![cluster("shanghai", answers()), cluster("beijing", answers())],
         vec![shop(&conditions, 2, json!([]))],
@@ -111,7 +111,7 @@ fn settled() -> World {
 
 fn lost_one() -> World {
     let conditions = [condition("Ready", "Unknown", "MemberUnknown", "nothing is known of beijing; 1 of 2 ready")];
-    world(
+    world_of(
         vec![cluster("beijing", lost()), cluster("shanghai", answers())],
         vec![shop(&conditions, 1, json!([]))],
         vec![
@@ -151,7 +151,7 @@ fn a_member_whose_applier_is_kept_out_is_never_green() {
         let mut beijing = reported("beijing", "large", unit("Applied", "Healthy", ""));
         let link = json!({"state": state, "since": "2026-11-23T11:08:30Z", "message": "secrets is forbidden"});
         beijing.status.as_mut().unwrap().link = Some(of(link));
-        let world = world(vec![cluster("beijing", answers())], vec![], vec![beijing], vec![revision()]);
+        let world = world_of(vec![cluster("beijing", answers())], vec![], vec![beijing], vec![revision()]);
         insta::assert_snapshot!(format!("{expect}_fleet"), overview(&world));
         insta::assert_snapshot!(format!("{expect}_member"), member_text(&world, "beijing"));
     }
@@ -159,7 +159,7 @@ fn a_member_whose_applier_is_kept_out_is_never_green() {
 
 #[test]
 fn an_empty_hub_says_what_comes_next() {
-    let world = world(vec![], vec![], vec![], vec![]);
+    let world = world_of(vec![], vec![], vec![], vec![]);
     insta::assert_snapshot!("empty", overview(&world));
 }
 
@@ -176,7 +176,7 @@ fn a_member_that_does_not_answer_is_unknown_and_never_green() {
 #[test]
 fn another_cluster_at_a_members_address_is_never_green() {
     let changed = condition("Ready", "False", "IdentityChanged", "another cluster answers at this address");
-    let world = world(
+    let world = world_of(
         vec![cluster("beijing", changed)],
         vec![],
         vec![reported("beijing", "large", unit("Applied", "Healthy", ""))],
@@ -220,7 +220,7 @@ fn held_deletions_are_listed_with_the_command_that_releases_them() {
         condition("SourceReady", "True", "Succeeded", SHA),
     ];
     let held = json!([{"policy": "large", "digest": DIGEST, "count": 4, "members": [list]}]);
-    let world = world(
+    let world = world_of(
         vec![cluster("beijing", answers())],
         vec![shop(&conditions, 0, held)],
         vec![reported("beijing", "large", unit("DeletionsHeld", "Healthy", "4 deletions wait to be released"))],
@@ -253,7 +253,7 @@ fn held_deletions_are_listed_with_the_command_that_releases_them() {
     emptied["pods"] = json!({"desired": 10, "ready": 10});
     emptied["held"] = json!({"digest": DIGEST, "count": 12, "state": "Waiting"});
     let reports = ["large", "source"].into_iter().zip([unit("Applied", "Healthy", ""), emptied]);
-    let world = world(
+    let world = world_of(
         vec![cluster("beijing", answers())],
         vec![shop(&conditions, 1, edit)],
         reports.map(|(policy, unit)| reported("beijing", policy, unit)).collect(),
@@ -264,7 +264,7 @@ fn held_deletions_are_listed_with_the_command_that_releases_them() {
 
     let growing = json!([{"policy": "large", "digest": DIGEST, "count": 4, "members": [list], "waitingOn": ["tokyo"]}]);
     let app = shop(&conditions, 0, growing);
-    let text = application_text(&world(vec![], vec![app], vec![], vec![]));
+    let text = application_text(&world_of(vec![], vec![app], vec![], vec![]));
     assert!(text.contains("and 1 more\n  not reported yet: tokyo\n"), "{text}");
 }
 
@@ -282,7 +282,7 @@ fn failures_say_why_in_full_on_the_page_and_in_short_in_the_overview() {
         condition("Ready", "False", "BuildFailed", why),
         condition("SourceReady", "False", "FetchFailed", "https://git.example/shop.git: 503 Service Unavailable"),
     ];
-    let world = world(
+    let world = world_of(
         vec![cluster("beijing", answers())],
         vec![shop(&conditions, 0, json!([]))],
         vec![reported(
@@ -422,7 +422,8 @@ fn what_is_broken_is_green_nowhere_and_the_cause_comes_first() {
     insta::assert_snapshot!("broken_member", member_text(&world, "shanghai"));
     let page = output::text(&member::lines(&world, world.member("beijing").unwrap(), now(), true, usize::MAX));
     assert!(!page.contains("\x1b[32m"), "{page}");
-    let all = World { scope: Scope::All, ..broken() };
+    let mut all = broken();
+    all.scope = Scope::All;
     insta::assert_snapshot!("broken_everywhere", text(&overview::problem_lines(&all, now(), false, usize::MAX)));
     let calm = text(&overview::problem_lines(&settled(), now(), false, usize::MAX));
     assert_eq!(calm, "nothing is wrong: 2 members, 0 fleets, 1 application are ready\n");
@@ -441,18 +442,26 @@ fn only_a_terminal_cuts_and_only_at_its_width() {
     assert!(narrow.lines().any(|line| starts(&line)), "{narrow}");
 }
 
+/// An application with the policy that is delivered.
+fn placed(mut app: Application) -> Application {
+    app.spec.sync_policies = of(json!([{"name": "large"}]));
+    app
+}
+
 #[test]
 fn a_unit_is_compared_with_what_is_decided_for_it() {
     let decided = |revision: &str| -> Decision {
         of(json!({"apiVersion": "delivery.kurator.dev/v1alpha1", "kind": "Decision", "metadata": {"name": "d"},
             "spec": {"unit": "apps.kurator.dev/Application/default/shop/large", "slice": 0, "prune": true,
-                "members": {"beijing": {"revision": revision, "epoch": 2}}, "explanation": {"revision": revision}}}))
+                "members": {"beijing": {"revision": revision, "epoch": 2, "reason": "r"}}, "explanation": {"revision": revision, "passedOver": [
+                    {"name": "shanghai", "reason": "label size is \"small\", the selector wants \"large\""},
+                    {"name": "virginia", "reason": "label size is \"small\", the selector wants \"large\""}]}}}))
     };
     let page = |revision: &str| {
         let conditions = [condition("Ready", "True", "ReconciliationSucceeded", "1 of 1 ready")];
         let lists = Lists {
             members: vec![cluster("beijing", answers())],
-            applications: vec![shop(&conditions, 1, json!([]))],
+            applications: vec![placed(shop(&conditions, 1, json!([])))],
             statuses: vec![reported("beijing", "large", unit("Applied", "Healthy", ""))],
             decisions: vec![decided(revision)],
             revisions: vec![self::revision()],
@@ -461,8 +470,10 @@ fn a_unit_is_compared_with_what_is_decided_for_it() {
         application_text(&World::new(Scope::Namespace("default".to_owned()), lists))
     };
     assert!(page("abc-1").contains("  Ready  "), "{}", page("abc-1"));
+    let left_out = "not delivered to, by selection:\n  policy large: shanghai, virginia: label size is \"small\", the selector wants \"large\"\n";
+    assert!(page("abc-1").contains(left_out), "{}", page("abc-1"));
     let older = page("abc-2");
-    assert!(older.contains("Progressing: has main@3f2c1a, wanted abc-2; Applied, Healthy"), "{older}");
+    assert!(older.contains("Progressing  3m     has main@3f2c1a, wanted abc-2; Applied, Healthy"), "{older}");
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use api::condition::{self, Condition};
-use api::delivery::{Decision, MemberDecision, MemberLink, MemberStatus, Origin, Revision, UnitId, UnitStatus};
+use api::delivery::{
+    Decision, Explanation, MemberDecision, MemberLink, MemberStatus, Origin, Revision, UnitId, UnitStatus,
+};
 use api::karmada::cluster::v1alpha1::{Cluster, ClusterSpec, ClusterStatus};
 use api::kurator::annotation::ORIGIN;
 use api::kurator::apps::v1alpha1::Application;
@@ -54,6 +56,8 @@ pub(super) struct World {
     facts: BTreeMap<String, MemberFacts>,
     /// What is decided, by unit and member; and the revision that is wanted. Empty when that may not be read.
     decisions: BTreeMap<(UnitId, String), (MemberDecision, Option<String>)>,
+    /// Why each unit is where it is.
+    pub(super) explanations: BTreeMap<UnitId, Explanation>,
     /// What git calls a Revision, by its name.
     pub(super) revisions: BTreeMap<String, String>,
 }
@@ -122,14 +126,11 @@ impl World {
         for (unit, member) in statuses.keys() {
             of_member.entry(member.clone()).or_default().push(unit.clone());
         }
-        let newest: BTreeMap<UnitId, String> = decisions
-            .iter()
-            .filter_map(|decision| {
-                Some((decision.spec.unit.clone(), decision.spec.explanation.as_ref()?.revision.clone()?))
-            })
-            .collect();
+        let explained = |d: &Decision| Some((d.spec.unit.clone(), d.spec.explanation.clone()?));
+        let explanations: BTreeMap<UnitId, Explanation> = decisions.iter().filter_map(explained).collect();
         let decided = decisions.into_iter().flat_map(|decision| {
-            let (unit, wanted) = (decision.spec.unit.clone(), newest.get(&decision.spec.unit).cloned());
+            let unit = decision.spec.unit.clone();
+            let wanted = explanations.get(&unit).and_then(|explanation| explanation.revision.clone());
             let members = decision.spec.members.into_iter();
             members.map(move |(member, entry)| {
                 // A member that an edit would take the unit out of keeps what it has.
@@ -145,6 +146,7 @@ impl World {
             applications,
             attached: attached.into_iter().map(|one| (key(one.namespace(), one.name_any()), one)).collect(),
             decisions: decided.collect(),
+            explanations,
             statuses,
             of_member,
             links,
@@ -191,7 +193,7 @@ impl World {
     }
 
     /// How a member is, by its record and its applier.
-    pub(super) fn said<'a>(&'a self, member: &'a Cluster) -> Said<'a> {
+    pub(super) fn member_state<'a>(&'a self, member: &'a Cluster) -> Said<'a> {
         Said::of_member(conditions(member), self.links.get(&member.name_any()))
     }
 

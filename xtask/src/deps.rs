@@ -55,7 +55,7 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("member-sim", &["model", "store", "pki", "apiserver", "housekeeping", "client"]),
-    ("cli", &["model", "api", "apiserver", "controllers", "hub", "member-sim", "client", "git-server"]),
+    ("cli", &["model", "api", "plan", "apiserver", "controllers", "hub", "member-sim", "client", "git-server"]),
     ("xtask", &[]),
 ];
 

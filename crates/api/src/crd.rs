@@ -89,14 +89,15 @@ fn attached_clusters() -> Value {
     let name = "Name of the member, unique over the hub; the object's own name when absent.";
     add(&mut crd, &["spec"], json!({"memberName": {"type": "string", "maxLength": 48, "description": name}}));
     add(&mut crd, &["status"], json!({"conditions": condition_list(), "member": {"type": "string"}}));
-    show_age(&mut crd);
+    // The published column reads a boolean, in which Unknown is `false`.
+    crd["spec"]["versions"][0]["additionalPrinterColumns"] =
+        json!([ready("Ready", "status"), ready("Reason", "reason"), age()]);
     crd
 }
 
-/// Adds the age, which a kind with columns of its own does not show otherwise.
-fn show_age(crd: &mut Value) {
-    let columns = crd["spec"]["versions"][0]["additionalPrinterColumns"].as_array_mut();
-    columns.expect("the published kind has columns: a test reads them").push(age());
+/// A column that shows a field of the `Ready` condition.
+fn ready(name: &str, field: &str) -> Value {
+    json!({"name": name, "type": "string", "jsonPath": format!(".status.conditions[?(@.type==\"Ready\")].{field}")})
 }
 
 fn age() -> Value {
@@ -107,7 +108,9 @@ fn fleets() -> Value {
     let mut crd = published(FLEETS);
     let generation = json!({"type": "integer", "format": "int64"});
     add(&mut crd, &["status"], json!({"conditions": condition_list(), "observedGeneration": generation}));
-    show_age(&mut crd);
+    let columns = crd["spec"]["versions"][0]["additionalPrinterColumns"].as_array_mut();
+    let columns = columns.expect("the published kind has columns: a test reads them");
+    columns.extend([ready("Reason", "reason"), age()]);
     crd
 }
 
@@ -153,10 +156,11 @@ fn applications() -> Value {
         limited(&mut crd, path, "maxLength", bytes);
     }
     limited(&mut crd, "spec.syncPolicies", "maxItems", limit::SYNC_POLICIES_MAX);
-    let column = |name: &str, path: &str| json!({"name": name, "type": "string", "jsonPath": path});
+    let revision = ".status.sourceStatus.gitRepoStatus.artifact.revision";
     crd["spec"]["versions"][0]["additionalPrinterColumns"] = json!([
-        column("Ready", ".status.conditions[?(@.type==\"Ready\")].status"),
-        column("Revision", ".status.sourceStatus.gitRepoStatus.artifact.revision"),
+        ready("Ready", "status"),
+        ready("Reason", "reason"),
+        json!({"name": "Revision", "type": "string", "jsonPath": revision}),
         age(),
     ]);
     crd

@@ -104,6 +104,12 @@ pub const CLUSTER_NOT_REACHABLE: &str = "ClusterNotReachable";
 /// It refuses the credential.
 pub const CREDENTIAL_DENIED: &str = "CredentialDenied";
 
+/// It answers its prober, and not its applier.
+pub const APPLIER_NOT_ANSWERED: &str = "ApplierNotAnswered";
+
+/// It answers its prober, and refuses its applier.
+pub const APPLIER_REFUSED: &str = "ApplierRefused";
+
 /// The first look is under way.
 pub const PROBING: &str = "Probing";
 
@@ -176,6 +182,8 @@ pub const ALL: &[&str] = &[
     CLUSTER_NOT_READY,
     CLUSTER_NOT_REACHABLE,
     CREDENTIAL_DENIED,
+    APPLIER_NOT_ANSWERED,
+    APPLIER_REFUSED,
     PROBING,
     NAME_TAKEN,
     NAME_INVALID,

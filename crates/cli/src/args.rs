@@ -75,11 +75,11 @@ pub(crate) enum Command {
                             kurator demo unplug beijing && kurator status && kurator demo plug beijing\n  \
                             kurator demo restart")]
     Demo(Scene),
-    /// Show the fleet, one application per member, or one member per application.
-    #[command(
-        after_help = "Examples:\n  kurator status\n  kurator status app/shop\n  kurator status member/beijing -o json"
-    )]
-    Status(What),
+    /// Show members, fleets and applications; or one of them.
+    #[command(after_help = "Examples:\n  kurator status\n  kurator status --problems -A\n  \
+                            kurator status app/shop --watch\n  kurator status fleet/europe\n  \
+                            kurator status member/beijing -o json")]
+    Status(Status),
     /// Show the objects of an application or of a member, with their health.
     #[command(after_help = "Examples:\n  kurator tree app/shop\n  kurator tree member/beijing")]
     Tree(Object),
@@ -197,12 +197,52 @@ pub(crate) struct AppObject {
     pub(crate) name: String,
 }
 
-/// All, or an object.
+/// What to show, and how.
 #[derive(ClapArgs, Debug, Clone)]
-pub(crate) struct What {
-    /// `app/NAME` or `member/NAME`; the whole fleet when absent.
+pub(crate) struct Status {
+    /// `app/NAME`, `fleet/NAME` or `member/NAME`; everything when absent.
     #[arg(value_name = "KIND/NAME")]
-    pub(crate) object: Option<Target>,
+    pub(crate) object: Option<Shown>,
+    /// Show applications and fleets of all namespaces.
+    #[arg(long, short = 'A', conflicts_with_all = ["object", "namespace"])]
+    pub(crate) all_namespaces: bool,
+    /// Go on: draw it again on a terminal, elsewhere print one line for each change.
+    #[arg(long, short)]
+    pub(crate) watch: bool,
+    /// Show only what is not ready, each with its cause.
+    #[arg(long, conflicts_with = "object")]
+    pub(crate) problems: bool,
+}
+
+/// An application, a fleet or a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// An Application.
+    App(String),
+    /// A Fleet.
+    Fleet(String),
+    /// A member, or a cluster that has made none, as `kurator status` names it.
+    Member(String),
+}
+
+impl std::str::FromStr for Shown {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('/') {
+            Some(("fleet" | "fleets", name)) if !name.is_empty() => named(name).map(Self::Fleet),
+            // A cluster whose name is taken is shown with its namespace.
+            Some(("member" | "members" | "cluster" | "clusters", name)) if name.contains('/') => {
+                name.split('/').try_for_each(|part| named(part).map(drop))?;
+                Ok(Self::Member(name.to_owned()))
+            }
+            Some((kind, name)) if Target::KINDS.contains(&kind) && !name.is_empty() => Ok(match text.parse()? {
+                Target::App(name) => Self::App(name),
+                Target::Member(name) => Self::Member(name),
+            }),
+            _ => Err(format!("{text:?} is none of app/NAME, fleet/NAME and member/NAME")),
+        }
+    }
 }
 
 /// What to sync.
@@ -247,6 +287,11 @@ pub(crate) enum Target {
     App(String),
     /// A member.
     Member(String),
+}
+
+impl Target {
+    /// What may stand before the name.
+    const KINDS: [&str; 7] = ["app", "application", "applications", "member", "members", "cluster", "clusters"];
 }
 
 impl std::str::FromStr for Target {

@@ -3,6 +3,7 @@
 //! Everything that the program says goes through here, and nothing that others wrote commands a terminal: text is printed
 //! as [`Line`]s or by [`print_stderr`], and logged by [`log`], which show what is not seen; JSON and YAML have it escaped.
 
+mod page;
 mod question;
 mod screen;
 mod table;
@@ -14,6 +15,7 @@ use serde_json::Value;
 
 use crate::args::Format;
 
+pub(crate) use page::Page;
 pub(crate) use question::prompt;
 pub(crate) use screen::Screen;
 pub(crate) use table::{Cell, Line, Table, Tone};
@@ -54,6 +56,11 @@ pub(crate) fn colour() -> bool {
 /// How many columns stdout's terminal has; as many as one likes when it is none.
 pub(crate) fn columns() -> usize {
     terminal_size::terminal_size_of(std::io::stdout()).map_or(usize::MAX, |(width, _)| usize::from(width.0))
+}
+
+/// How many rows stdout's terminal has; as many as one likes when it is none.
+pub(crate) fn rows() -> usize {
+    terminal_size::terminal_size_of(std::io::stdout()).map_or(usize::MAX, |(_, height)| usize::from(height.0))
 }
 
 /// Prints lines to stdout.
@@ -117,6 +124,14 @@ pub(crate) fn structured(format: Format, value: &Value) -> Result<bool, WriteErr
     match document(format, value) {
         Some(document) => raw(&document).map(|()| true),
         None => Ok(false),
+    }
+}
+
+/// Prints one of many values: JSON on a line of its own, YAML as a document of its own.
+pub(crate) fn print_event(format: Format, value: &Value) -> Result<(), WriteError> {
+    match format {
+        Format::Json => raw(&format!("{}\n", visible::json(&value.to_string()))),
+        Format::Text | Format::Yaml => structured(Format::Yaml, value).map(drop),
     }
 }
 

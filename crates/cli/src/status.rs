@@ -1,41 +1,70 @@
-//! `kurator status`: the fleet, one application per member, one member per application.
+//! `kurator status`: everything, one application per member, one member per application, one fleet.
 
 mod application;
 mod cell;
+mod conditions;
 mod drift;
 mod fleet;
 pub(crate) mod held;
 mod member;
+mod near;
+mod overview;
 #[cfg(test)]
 mod tests;
+mod watch;
 mod world;
 
-use model::Clock;
+use model::{Clock, Timestamp};
+use serde_json::{Value, json};
 
-use crate::args::{Common, Target, What};
+use crate::args::{Common, Shown, Status};
+use crate::output::Line;
 use crate::{connect, output};
 
+pub(crate) use cell::tone;
 pub(crate) use drift::sentence as drift;
-use world::World;
 pub(crate) use world::members;
+use world::{Scope, World};
 
-pub(crate) async fn run(common: &Common, what: What) -> anyhow::Result<()> {
+pub(crate) async fn run(common: &Common, what: Status) -> anyhow::Result<()> {
     let client = connect::hub(common).await?;
-    let world = World::read(&client, &common.namespace).await?;
-    let (now, colour) = (hub::SystemClock.now(), output::colour());
-    let (value, lines) = match what.object {
-        None => (fleet::value(&world), fleet::lines(&world, now, colour)),
-        Some(Target::App(name)) => {
-            let app = world.application(&name)?;
-            (application::value(&world, app), application::lines(&world, app, now, colour))
-        }
-        Some(Target::Member(name)) => {
-            let member = world.member(&name)?;
-            (member::value(&world, member), member::lines(&world, member, now, colour))
-        }
+    let scope = match &what.object {
+        // The units in a member are of all namespaces.
+        Some(Shown::Member(_)) => Scope::All,
+        _ if what.all_namespaces => Scope::All,
+        _ => Scope::Namespace(common.namespace.clone()),
     };
-    if !output::structured(common.output, &value)? {
-        output::print(&lines)?;
+    if what.watch {
+        return watch::run(&client, scope, &what, common.output).await;
+    }
+    let world = World::read(&client, scope).await?;
+    if !output::structured(common.output, &value(&world, &what)?)? {
+        let (now, colour, columns) = (hub::SystemClock.now(), output::colour(), output::columns());
+        output::print(&lines(&world, &what, now, colour, columns)?)?;
     }
     Ok(())
+}
+
+/// What is shown to people.
+fn lines(world: &World, what: &Status, now: Timestamp, colour: bool, columns: usize) -> anyhow::Result<Vec<Line>> {
+    Ok(match &what.object {
+        None if what.problems => overview::problem_lines(world, now, colour, columns),
+        None => overview::lines(world, now, colour, columns),
+        Some(Shown::App(name)) => application::lines(world, world.application(name)?, now, colour, columns),
+        Some(Shown::Fleet(name)) => fleet::lines(world, world.fleet(name)?, now, colour, columns),
+        Some(Shown::Member(name)) => member::lines(world, world.member(name)?, now, colour, columns),
+    })
+}
+
+/// What is shown to programs.
+fn value(world: &World, what: &Status) -> anyhow::Result<Value> {
+    Ok(match &what.object {
+        None if what.problems => {
+            json!({"problems": overview::problems(world).iter().map(overview::Entry::value).collect::<Vec<_>>()})
+        }
+        None => overview::value(world),
+        Some(Shown::App(name)) => application::value(world, world.application(name)?),
+        Some(Shown::Fleet(name)) => fleet::value(world.fleet(name)?),
+        Some(Shown::Member(name)) => member::value(world, world.member(name)?),
+    })
 }

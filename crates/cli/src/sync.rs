@@ -22,6 +22,29 @@ pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// the members' first reports on it.
 const STUCK_FOR: Duration = Duration::from_secs(2);
 
+/// The same for what may still mend itself: an applier's first retries, a container's first restarts.
+const FAILING_FOR: Duration = Duration::from_secs(15);
+
+/// How long a reason of `Ready` is waited with, when only a person can mend it; `None` for what passes by itself.
+fn patience(reason: &str) -> Option<Duration> {
+    match reason {
+        reason::DELETIONS_HELD
+        | reason::BUILD_FAILED
+        | reason::FLEET_NOT_FOUND
+        | reason::MEMBER_NOT_FOUND
+        | reason::NO_MEMBER_SELECTED
+        | reason::DUPLICATE_POLICY_NAME
+        | reason::NOT_IMPLEMENTED
+        | reason::SUSPENDED => Some(STUCK_FOR),
+        reason::RECONCILIATION_FAILED
+        | reason::HEALTH_CHECK_FAILED
+        | reason::CONTESTED
+        | reason::MEMBER_BLOCKED
+        | reason::MEMBER_NOT_READY => Some(FAILING_FOR),
+        _ => None,
+    }
+}
+
 /// Field manager of what this command line writes.
 pub(crate) const FIELD_MANAGER: &str = "kurator-cli";
 
@@ -40,7 +63,7 @@ pub(crate) async fn sync(common: &Common, what: Sync) -> anyhow::Result<()> {
         return done(common, name, "asked to sync", json!({"requested": asked_for}));
     }
     let deadline = tokio::time::Instant::now() + what.timeout;
-    let mut stuck_since = None;
+    let mut stuck: Option<(String, tokio::time::Instant)> = None;
     loop {
         let app = api.get(name).await.map_err(asked(&format!("cannot read app/{name}")))?;
         let status = app.status.unwrap_or_default();
@@ -56,19 +79,17 @@ pub(crate) async fn sync(common: &Common, what: Sync) -> anyhow::Result<()> {
                     let said = format!("{revision}, {}", c.message);
                     return done(common, name, &said, json!({"revision": revision, "message": c.message}));
                 }
-                Some(c)
-                    if matches!(
-                        c.reason.as_str(),
-                        reason::DELETIONS_HELD | reason::BUILD_FAILED | reason::FLEET_NOT_FOUND
-                    ) =>
-                {
+                Some(c) if patience(&c.reason).is_some() => {
                     // The first status after a fetch may still speak of the commit before.
-                    let since = *stuck_since.get_or_insert_with(tokio::time::Instant::now);
-                    if since.elapsed() >= STUCK_FOR {
+                    let now = tokio::time::Instant::now();
+                    let (_, since) =
+                        stuck.take().filter(|(before, _)| *before == c.reason).unwrap_or((c.reason.clone(), now));
+                    if patience(&c.reason).is_some_and(|patience| since.elapsed() >= patience) {
                         bail!("app/{name}: {revision}, {}: {}", c.reason, held_or(&status, &c.message));
                     }
+                    stuck = Some((c.reason.clone(), since));
                 }
-                _ => stuck_since = None,
+                _ => stuck = None,
             }
         }
         if tokio::time::Instant::now() >= deadline {

@@ -4,12 +4,14 @@
 mod tests;
 
 use api::delivery::UnitId;
+use api::reason;
 use http::Request;
+use plan::state::State;
 use serde_json::Value;
 
 use crate::args::{Common, DEFAULT_NAMESPACE, Object, Target};
-use crate::connect;
 use crate::output::{self, Cell, Line, Table, Tone};
+use crate::{connect, status};
 
 pub(crate) async fn run(common: &Common, what: Object) -> anyhow::Result<()> {
     let client = connect::hub(common).await?;
@@ -49,23 +51,17 @@ fn lines(name: &str, page: &str, tree: &Value, colour: bool) -> Vec<Line> {
         let last = objects.len().saturating_sub(1);
         for (index, each) in objects.iter().enumerate() {
             let branch = if index == last { "└─" } else { "├─" };
-            table.row(object(each, branch, text(unit, "phase") != "Unknown"));
+            table.row(object(each, branch, is_known(unit)));
         }
     }
     let mut rows = table.lines(colour).into_iter();
-    let mut lines = vec![Line::from(name)];
+    let mut lines = vec![head(name, tree, colour)];
     if units.is_empty() {
         lines.push(format!("  no member reports anything of it; see `{page}`").into());
     }
     for unit in units {
-        let (phase, health) = (text(unit, "phase"), text(unit, "health"));
-        let (phase, health) = (Cell::new(phase, tone(phase)), Cell::new(health, tone(health)));
-        let head =
-            Line::from(format!("  {}  ", label(unit, name))).cell(&phase, colour).text(", ").cell(&health, colour);
-        lines.push(match text(unit, "message") {
-            "" => head,
-            message => head.text(": ").text(message),
-        });
+        let head = Line::from(format!("  {}  ", label(unit, name)));
+        lines.push(with_state(head, unit, "stateReason", "stateMessage", colour));
         let count = of(unit).len();
         if count == 0 {
             lines.push("    no objects".into());
@@ -73,6 +69,37 @@ fn lines(name: &str, page: &str, tree: &Value, colour: bool) -> Vec<Line> {
         lines.extend(rows.by_ref().take(count).map(|row| row.indented(4)));
     }
     lines
+}
+
+/// What the tree is of: its revision, and how it is as a whole.
+fn head(name: &str, tree: &Value, colour: bool) -> Line {
+    let revision = crate::sync::short_revision(text(tree, "revision"));
+    let line = Line::from(name).text("  ");
+    let line = if revision.is_empty() { line } else { line.text(&revision).text("  ") };
+    match text(tree, "state") {
+        // A hub of an earlier version.
+        "" => Line::from(name),
+        _ => with_state(line, tree, "reason", "message", colour),
+    }
+}
+
+/// Goes on with a state, and with its cause when it is not ready.
+fn with_state(line: Line, value: &Value, reason: &str, message: &str, colour: bool) -> Line {
+    let word = text(value, "state");
+    let state = State::ALL.into_iter().find(|state| state.as_str() == word).unwrap_or_default();
+    let (reason, message) = (text(value, reason), text(value, message));
+    let line = line.cell(&Cell::new(state.as_str(), status::tone(state)), colour);
+    match state {
+        State::Ready => line,
+        _ if reason.is_empty() || reason == state.as_str() => line.text(": ").text(message),
+        _ => line.text(", ").text(reason).text(": ").text(message),
+    }
+}
+
+/// Is what a unit's member reported last true now?
+fn is_known(unit: &Value) -> bool {
+    let unknown = [reason::MEMBER_UNKNOWN, reason::MEMBER_GONE, reason::MEMBER_BLOCKED];
+    !unknown.contains(&text(unit, "stateReason")) && text(unit, "state") != State::Unknown.as_str()
 }
 
 fn text<'a>(value: &'a Value, field: &str) -> &'a str {
@@ -97,11 +124,11 @@ fn object(object: &Value, branch: &str, known: bool) -> Vec<Cell> {
         "" => text(key, "name").to_owned(),
         namespace => format!("{namespace}/{}", text(key, "name")),
     };
-    let (mut sync, health) = (text(object, "sync"), text(object, "health"));
+    let (mut sync, mut health) = (text(object, "sync"), text(object, "health"));
     let mut says = Vec::new();
     if !known {
-        says.push(format!("last known: {sync}"));
-        sync = "Unknown";
+        says.push(format!("last known: {sync}, {health}"));
+        (sync, health) = ("Unknown", "Unknown");
     }
     if !text(object, "message").is_empty() {
         says.push(text(object, "message").to_owned());
@@ -129,10 +156,10 @@ fn object(object: &Value, branch: &str, known: bool) -> Vec<Cell> {
     ]
 }
 
-/// How a word of [`api::delivery::UnitPhase`], [`api::feed::SyncState`] or [`api::delivery::Health`] is shown.
+/// How a word of [`api::feed::SyncState`] or [`api::delivery::Health`] is shown.
 fn tone(word: &str) -> Tone {
     match word {
-        "Applied" | "Synced" | "LeftAlone" | "Healthy" => Tone::Good,
+        "Synced" | "LeftAlone" | "Healthy" => Tone::Good,
         "Failed" | "Contested" | "Degraded" | "Missing" => Tone::Bad,
         _ => Tone::Waiting,
     }

@@ -136,11 +136,12 @@ impl Running {
         let mut contexts = vec!["hub".to_owned()];
         contexts.extend(self.demo.iter().flat_map(|demo| demo.names()));
         let value = json!({
-            "hub": self.hub.url(), "hook": self.hub.hook_url(), "kubeconfig": file.display().to_string(), "contexts": contexts,
+            "event": "started", "hub": self.hub.url(), "hook": self.hub.hook_url(), "kubeconfig": file.display().to_string(), "contexts": contexts,
             "simulated": self.demo.is_some(), "readySeconds": begun.elapsed().as_secs_f64(),
         });
         if format != Format::Text {
-            output::unread(output::structured(format, &value))?;
+            // Others follow: of a process that goes on there is not one document.
+            output::unread(output::print_event(format, &value))?;
             return Ok(());
         }
         let plural = if contexts.len() == 1 { "context" } else { "contexts" };
@@ -192,7 +193,7 @@ fn next_steps(dir: &Path, hub: &Hub, up: &Up) {
     lines.iter().for_each(output::print_stderr);
 }
 
-/// Shows how the demo converges; then waits for ever, unless told to exit when ready.
+/// Shows how the demo converges and how it is then; for ever, unless told to exit when ready.
 async fn watch(running: &Running, up: &Up, format: Format, begun: Instant) -> anyhow::Result<End> {
     let Some(demo) = &running.demo else {
         if up.exit_when_ready {

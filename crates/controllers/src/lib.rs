@@ -29,6 +29,7 @@ mod reach;
 mod record;
 pub mod rendering;
 mod secrets;
+mod state;
 pub mod status;
 pub mod stores;
 mod throttle;

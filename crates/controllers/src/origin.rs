@@ -15,6 +15,7 @@ use api::kurator::fleet::v1alpha1::{ClusterRef, Fleet};
 use kube::ResourceExt;
 use model::{MemberName, NameError};
 use plan::member::CredentialRef;
+use plan::state::State;
 
 use client::{NamespacedName, Store};
 
@@ -32,8 +33,8 @@ pub(crate) struct OriginFacts {
     pub(crate) says: Option<MemberName>,
     /// Is it being deleted?
     pub(crate) going: bool,
-    /// Is its member ready?
-    pub(crate) ready: bool,
+    /// How its member is.
+    pub(crate) state: State,
 }
 
 /// The objects that make members.
@@ -79,7 +80,7 @@ pub(crate) fn facts(attached: &AttachedCluster) -> OriginFacts {
         wants: wanted_name(attached).ok(),
         says: status.and_then(|status| status.member.as_ref()?.parse().ok()),
         going: attached.metadata.deletion_timestamp.is_some(),
-        ready: status.is_some_and(|status| status.ready),
+        state: status.map(|status| State::of_conditions(&status.conditions)).unwrap_or_default(),
     }
 }
 

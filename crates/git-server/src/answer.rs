@@ -2,8 +2,8 @@
 
 use std::convert::Infallible;
 use std::io::Read;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,9 +13,9 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use source::packet::{self, Packet, Writer};
 
-use crate::State;
 use crate::refs::{Query, Refs};
 use crate::upload;
+use crate::{Fault, State};
 
 /// The body of an answer.
 pub(super) type Body = BoxBody<Bytes, std::io::Error>;
@@ -37,6 +37,14 @@ type Refusal = (StatusCode, String);
 
 async fn route(state: Arc<State>, request: Request<Incoming>) -> Result<Response<Body>, Refusal> {
     let path = request.uri().path().trim_start_matches('/').to_owned();
+    let fault = *state.fault.lock().unwrap_or_else(PoisonError::into_inner);
+    match fault {
+        None => {}
+        Some(Fault::NotFound) => return Err(not_found(&path)),
+        Some(Fault::Refused) => return Err((StatusCode::UNAUTHORIZED, "the credential is refused\n".to_owned())),
+        Some(Fault::Failing) => return Err((StatusCode::INTERNAL_SERVER_ERROR, "on demand\n".to_owned())),
+        Some(Fault::NoAnswer) => std::future::pending().await,
+    }
     let (name, action) = path.split_once(".git/").ok_or_else(|| not_found(&path))?;
     let refs = state.repositories.get(name).ok_or_else(|| not_found(name))?;
     let version_2 = request

@@ -13,8 +13,8 @@ mod upload;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -38,7 +38,27 @@ pub struct GitServer {
     address: SocketAddr,
 }
 
+/// Every way in which the server can fail on demand. A test that walks all of them does not build until a new one has a row
+/// there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It has no such repository.
+    NotFound,
+    /// It refuses the credential.
+    Refused,
+    /// It fails.
+    Failing,
+    /// It takes requests and never answers.
+    NoAnswer,
+}
+
+impl Fault {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::NotFound, Self::Refused, Self::Failing, Self::NoAnswer];
+}
+
 struct State {
+    fault: Mutex<Option<Fault>>,
     repositories: BTreeMap<String, Refs>,
     uploads: Semaphore,
     listed: AtomicU64,
@@ -60,7 +80,13 @@ impl GitServer {
         let opened = repositories.into_iter().map(|(name, dir)| Ok((name, Refs::open(&dir)?)));
         let repositories = opened.collect::<std::io::Result<BTreeMap<_, _>>>()?;
         let (listed, sent_bytes) = (AtomicU64::new(0), AtomicU64::new(0));
-        let state = Arc::new(State { repositories, uploads: Semaphore::new(UPLOADS_MAX), listed, sent_bytes });
+        let state = Arc::new(State {
+            fault: Mutex::default(),
+            repositories,
+            uploads: Semaphore::new(UPLOADS_MAX),
+            listed,
+            sent_bytes,
+        });
         tokio::spawn(accept(listener, state.clone(), shutdown));
         Ok(Self { state, address })
     }
@@ -68,6 +94,11 @@ impl GitServer {
     /// The URL of a repository.
     pub fn url(&self, name: &str) -> String {
         format!("http://{}/{name}.git", self.address)
+    }
+
+    /// Makes it fail from now on, or not.
+    pub fn set_fault(&self, fault: Option<Fault>) {
+        *self.state.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
     }
 
     /// How many times references were listed.

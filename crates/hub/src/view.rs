@@ -8,6 +8,7 @@
 
 use std::sync::{Arc, OnceLock, Weak};
 
+use api::condition::{self, Condition, Statement};
 use api::feed::UnitReport;
 use apimachinery::structural::Column;
 use apiserver::{Resource, ResourceInfo, ResourceRequest, Source, VirtualList};
@@ -17,6 +18,7 @@ use controllers::Controllers;
 use kinds::schema::{Schema, Type};
 use kube::ResourceExt;
 use model::{GroupResource, MemberName, Reason, Status};
+use plan::state::State;
 use serde_json::{Value, json};
 use store::BoxFuture;
 
@@ -56,12 +58,28 @@ fn ready(shared: &Shared) -> Result<Arc<Controllers>, Status> {
     })
 }
 
-fn unit(report: &UnitReport) -> Value {
+/// A unit in a member: what its applier reported last, and what is known of it now.
+fn unit(ctx: &Controllers, report: &UnitReport) -> Value {
     let mut value = serde_json::to_value(report).unwrap_or_default();
+    let Statement { reason, message, .. } = ctx.unit_ready(&report.unit, &report.member);
+    value["state"] = json!(State::of_reason(reason).as_str());
+    value["stateReason"] = json!(reason);
+    value["stateMessage"] = json!(message);
     if let Some(policy) = &report.unit.policy {
         value["policy"] = json!(policy);
     }
     value
+}
+
+/// A state with its cause, by a stored `Ready`.
+fn state(conditions: &[Condition]) -> [(&'static str, Value); 3] {
+    let ready = condition::find(conditions, condition::READY);
+    let text = |of: fn(&Condition) -> &String| ready.map(of).filter(|text| !text.is_empty());
+    [
+        ("state", json!(State::of(ready).as_str())),
+        ("reason", json!(text(|c| &c.reason))),
+        ("message", json!(text(|c| &c.message))),
+    ]
 }
 
 /// Applications, object by object.
@@ -73,15 +91,20 @@ impl Trees {
         let units: Vec<Value> = plan::application::unit_ids(&application)
             .iter()
             .flat_map(|unit| ctx.feed.reports_of(unit))
-            .map(|report| unit(&report))
+            .map(|report| unit(ctx, &report))
             .collect();
-        Some(json!({
+        let status = application.status.clone().unwrap_or_default();
+        let git = status.source_status.and_then(|source| source.git_repo_status);
+        let mut tree = json!({
+            "revision": git.and_then(|git| git.artifact).map(|artifact| artifact.revision),
             "metadata": {
                 "name": key.name, "namespace": key.namespace,
                 "creationTimestamp": application.metadata.creation_timestamp,
             },
             "units": units,
-        }))
+        });
+        state(&status.conditions).into_iter().for_each(|(field, value)| tree[field] = value);
+        Some(tree)
     }
 }
 
@@ -118,25 +141,28 @@ impl MemberTrees {
     fn tree(ctx: &Controllers, name: &str) -> Option<Value> {
         let cluster = ctx.stores.clusters.get(&NamespacedName::new("", name))?;
         let member: MemberName = name.parse().ok()?;
-        let units: Vec<Value> = ctx.feed.reports_in(&member).iter().map(|report| unit(report)).collect();
+        let units: Vec<Value> = ctx.feed.reports_in(&member).iter().map(|report| unit(ctx, report)).collect();
         let link = ctx.feed.link(&member);
-        let state = link.as_ref().map(|l| match &l.link {
+        let said = link.as_ref().map(|l| match &l.link {
             Link::Connecting => ("Connecting", ""),
             Link::Connected => ("Connected", ""),
             Link::Unreachable(why) => ("Unreachable", why.as_str()),
             Link::Blocked(why) => ("Blocked", why.as_str()),
         });
         let orphans: Vec<String> = link.iter().flat_map(|l| l.orphans.iter().map(ToString::to_string)).collect();
-        Some(json!({
+        let mut tree = json!({
             "metadata": {
                 "name": name, "labels": cluster.labels(),
                 "creationTimestamp": cluster.metadata.creation_timestamp,
             },
-            "link": state.map(|(state, _)| state),
-            "linkMessage": state.map(|(_, why)| why).filter(|why| !why.is_empty()),
+            "link": said.map(|(state, _)| state),
+            "linkMessage": said.map(|(_, why)| why).filter(|why| !why.is_empty()),
             "orphans": orphans,
             "units": units,
-        }))
+        });
+        let conditions = cluster.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+        state(conditions).into_iter().for_each(|(field, value)| tree[field] = value);
+        Some(tree)
     }
 }
 

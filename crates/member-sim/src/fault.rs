@@ -9,6 +9,33 @@ use std::time::Duration;
 use model::{Reason, Status};
 use tokio::sync::watch;
 
+/// Every fault that a member can be given while it runs. A test that walks all of them does not build until a new one has
+/// a row there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Its connections are refused.
+    Unplugged,
+    /// Its requests get no answer.
+    NoAnswer,
+    /// Its answers come too late for any client.
+    Slow,
+    /// The next request fails.
+    FailedCall,
+    /// Every request fails.
+    FailedCalls,
+    /// All of its nodes fall silent.
+    NodesDown,
+}
+
+impl Fault {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Unplugged, Self::NoAnswer, Self::Slow, Self::FailedCall, Self::FailedCalls, Self::NodesDown];
+
+    /// How late answers come while it is [slow](Self::Slow): longer than clients wait.
+    pub(crate) const SLOW: Duration = Duration::from_secs(60);
+}
+
 /// What is wrong just now.
 #[derive(Clone, Debug, Default)]
 struct State {

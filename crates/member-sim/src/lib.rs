@@ -18,7 +18,7 @@ pub mod plan;
 mod sim;
 mod world;
 
-pub use fault::Faults;
+pub use fault::{Fault, Faults};
 pub use identity::IdentityError;
 pub use member::{Error, Member};
 pub use option::{NodeSpec, Options, Pace, TokioClock};

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::admission::PodDefaults;
-use crate::fault::Faults;
+use crate::fault::{Fault, Faults};
 use crate::front::Front;
 use crate::identity::{Identity, IdentityError};
 use crate::ids::Stream;
@@ -88,6 +88,7 @@ pub enum Error {
 /// A running member. Dropping it stops everything at once, as a crash would; nothing that was acknowledged is lost.
 pub struct Member {
     name: String,
+    nodes: Vec<String>,
     server: ApiServer,
     sim: Arc<Sim>,
     faults: Arc<Faults>,
@@ -140,12 +141,13 @@ impl Member {
             clock: clock.clone(),
             events: None,
         };
+        let names = nodes.iter().map(|node| node.name.clone()).collect();
         let sim = Sim::new(Config { api: api.clone(), clock, nodes, pace, seed, version });
         let tasks = vec![
             AbortOnDropHandle::new(tokio::spawn(Housekeeper::new(&api, keeper).run())),
             AbortOnDropHandle::new(tokio::spawn(sim.clone().run())),
         ];
-        Ok(Self { name, server, sim, faults, front, kubeconfig, tasks: Mutex::new(tasks), store: held })
+        Ok(Self { name, nodes: names, server, sim, faults, front, kubeconfig, tasks: Mutex::new(tasks), store: held })
     }
 
     /// Its name.
@@ -199,6 +201,18 @@ impl Member {
     /// Can it be reached?
     pub fn is_plugged(&self) -> bool {
         self.front.is_open()
+    }
+
+    /// Gives it a fault.
+    pub async fn set_fault(&self, fault: Fault) {
+        match fault {
+            Fault::Unplugged => self.unplug().await,
+            Fault::NoAnswer => self.faults.set_unreachable(true),
+            Fault::Slow => self.faults.set_latency(Fault::SLOW),
+            Fault::FailedCall => self.faults.fail_call(1),
+            Fault::FailedCalls => self.faults.fail_every(1),
+            Fault::NodesDown => self.nodes.iter().for_each(|node| self.node_down(node)),
+        }
     }
 
     /// Takes a node down: its kubelet says nothing more. After [`Pace::node_grace`](crate::Pace::node_grace) it is not

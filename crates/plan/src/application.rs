@@ -4,8 +4,8 @@
 //! Two controllers write its status, each its own fields: [`source_part`] is what is known of the source, [`fold`] what
 //! became of the units in their members.
 
+mod cause;
 mod held;
-mod pair;
 mod source;
 mod status;
 #[cfg(test)]

@@ -7,8 +7,10 @@ use api::kurator::fleet::v1alpha1::FleetStatus;
 use api::reason;
 use model::{FieldPath, MemberName, Timestamp};
 
-/// Most names that a message lists: it is read by people, and a fleet may have a thousand members.
-const LISTED_MAX: usize = 20;
+use crate::state::{State, statement};
+
+/// Most names that a message lists: it is read in one line, and a fleet may have a thousand members.
+const LISTED_MAX: usize = 5;
 
 /// One entry of `spec.clusters`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,8 +21,8 @@ pub struct Entry {
     pub supported: bool,
     /// Whether the object exists.
     pub exists: bool,
-    /// Whether its member answers.
-    pub ready: bool,
+    /// How its member is, by the `Ready` of the object.
+    pub state: State,
     /// Another fleet that lists it too and has the say over its label: the one whose name comes first.
     pub labelled_by: Option<String>,
 }
@@ -63,7 +65,9 @@ pub struct Report {
     /// Their objects do not exist.
     pub missing: Vec<String>,
     /// They exist and are not ready.
-    pub silent: Vec<String>,
+    pub not_ready: Vec<String>,
+    /// They exist, and nothing is known of them now.
+    pub unknown: Vec<String>,
     /// They are of a kind that makes no members here.
     pub unsupported: Vec<String>,
 }
@@ -116,37 +120,22 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Pl
     label.dedup();
     let mut unlabel = observed.labelled.clone();
     unlabel.retain(|m| !members.contains(&m.as_str()));
-    let ready = observed.entries.iter().filter(|e| e.ready).count();
     let total = observed.entries.len();
     let names = |test: &dyn Fn(&Entry) -> bool| -> Vec<String> {
         observed.entries.iter().filter(|e| test(e)).map(|e| e.name.clone()).collect()
     };
+    let is_there = |e: &Entry| e.supported && e.exists;
     let report = Report {
         missing: names(&|e| e.supported && !e.exists),
-        silent: names(&|e| e.supported && e.exists && !e.ready),
+        not_ready: names(&|e| is_there(e) && !matches!(e.state, State::Ready | State::Unknown)),
+        unknown: names(&|e| is_there(e) && e.state == State::Unknown),
         unsupported: names(&|e| !e.supported),
     };
-    let (missing, silent) = (listed(&report.missing), listed(&report.silent));
-    let unsupported = listed(&report.unsupported);
-    let statement = if !missing.is_empty() {
-        let message = format!("not found in this namespace: {missing}; the other members go on");
-        Statement::new(condition::READY, Some(false), reason::MEMBER_NOT_FOUND, message)
-    } else if !silent.is_empty() {
-        Statement::new(condition::READY, Some(false), reason::MEMBER_NOT_READY, format!("not ready: {silent}"))
-    } else if !unsupported.is_empty() {
-        // Nothing is known of them: not a reason to call the fleet ready.
-        let message =
-            format!("{ready} of {total} members are ready; not of a kind that is followed so far: {unsupported}");
-        Statement::new(condition::READY, Some(false), reason::NOT_IMPLEMENTED, message)
-    } else {
-        Statement::new(
-            condition::READY,
-            Some(true),
-            reason::ALL_MEMBERS_READY,
-            format!("{ready} of {total} members are ready"),
-        )
-    };
-    let mut statements = vec![statement];
+    let ready = observed.entries.iter().filter(|e| is_there(e) && e.state == State::Ready).count();
+    let summary = summary(&report, observed.deleting, ready, total);
+    let state = State::of_reason(summary.reason);
+    let (reason, unsupported) = (summary.reason, listed(&report.unsupported));
+    let mut statements = vec![summary];
     let mut unhonoured: Vec<String> = observed.not_implemented.iter().map(ToString::to_string).collect();
     if !unsupported.is_empty() {
         unhonoured.push(format!("spec.clusters of a kind other than AttachedCluster ({unsupported})"));
@@ -170,9 +159,9 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Pl
         label,
         unlabel,
         status: FleetStatus {
-            // Kurator sets Ready before it looks at members; tools wait for it. Members are in the conditions.
-            phase: Some(if observed.deleting { "Terminating" } else { "Ready" }.to_owned()),
-            reason: None,
+            // Tools wait for Kurator's word Ready; the other words are those of the condition.
+            phase: Some(state.to_string()),
+            reason: (state != State::Ready).then(|| reason.to_owned()),
             ready_clusters: count(ready),
             un_ready_clusters: count(total - ready),
             conditions: condition::merge(&observed.status.conditions, statements, generation, now),
@@ -180,6 +169,31 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Pl
         },
     };
     (plan, report)
+}
+
+/// The fleet's `Ready`: the worst of what it lists, the cause first.
+fn summary(report: &Report, deleting: bool, ready: usize, total: usize) -> Statement {
+    let Report { missing, not_ready, unknown, unsupported } = report;
+    let count = format!("{ready} of {total} members are ready");
+    let parts = [("not found in this namespace", missing), ("not ready", not_ready), ("unknown", unknown)];
+    let parts: Vec<String> = parts
+        .into_iter()
+        .filter(|(_, names)| !names.is_empty())
+        .map(|(what, names)| format!("{what}: {}", listed(names)))
+        .collect();
+    let worst = [
+        (deleting, reason::DELETING),
+        (!missing.is_empty(), reason::MEMBER_NOT_FOUND),
+        (!not_ready.is_empty(), reason::MEMBER_NOT_READY),
+        // Nothing is known of them: not a reason to call the fleet ready.
+        (!unsupported.is_empty(), reason::NOT_IMPLEMENTED),
+        (!unknown.is_empty(), reason::MEMBER_UNKNOWN),
+    ];
+    let reason = worst.into_iter().find(|(is_so, _)| *is_so).map_or(reason::ALL_MEMBERS_READY, |(_, reason)| reason);
+    let unsupported =
+        (!unsupported.is_empty()).then(|| format!("not of a kind that is followed so far: {}", listed(unsupported)));
+    let parts: Vec<String> = parts.into_iter().chain(unsupported).chain([count]).collect();
+    statement(reason, parts.join("; "))
 }
 
 fn listed(names: &[String]) -> String {
@@ -194,7 +208,13 @@ mod tests {
     use super::*;
 
     fn entry(name: &str, exists: bool, ready: bool) -> Entry {
-        Entry { name: name.into(), supported: true, exists, ready, labelled_by: None }
+        Entry {
+            name: name.into(),
+            supported: true,
+            exists,
+            state: if ready { State::Ready } else { State::NotReady },
+            labelled_by: None,
+        }
     }
 
     #[test]
@@ -285,7 +305,29 @@ mod tests {
         assert_eq!((plan.label, plan.unlabel), (vec!["a".to_owned()], vec!["z".to_owned()]));
         assert_eq!((plan.status.ready_clusters, plan.status.un_ready_clusters), (1, 2));
         assert_eq!(plan.status.conditions[0].reason, "MemberNotFound");
-        assert!(plan.status.conditions[0].message.contains(": b;"));
+        let expect = "not found in this namespace: b; not ready: c; 1 of 3 members are ready";
+        assert_eq!(plan.status.conditions[0].message, expect);
+        assert_eq!(plan.status.phase.as_deref(), Some("NotReady"));
+    }
+
+    #[test]
+    fn the_phase_never_contradicts_the_condition_and_stays_short_with_a_thousand_members() {
+        for (state, deleting, phase, status) in [
+            (State::Ready, false, "Ready", "True"),
+            (State::Unknown, false, "Unknown", "Unknown"),
+            (State::NotReady, false, "NotReady", "False"),
+            (State::Progressing, false, "NotReady", "False"),
+            (State::Ready, true, "Terminating", "False"),
+        ] {
+            let entries = (0..1000).map(|n| Entry { state, ..entry(&format!("m{n:04}"), true, true) }).collect();
+            let observed = Observed { entries, deleting, ..Observed::default() };
+            let (plan, _) = plan(&observed, None, "2026-01-01T00:00:00Z".parse().unwrap());
+            let ready = condition::find(&plan.status.conditions, condition::READY).unwrap();
+            assert_eq!((plan.status.phase.as_deref(), ready.status.as_str()), (Some(phase), status), "{state}");
+            assert_eq!(State::of(Some(ready)).as_str(), phase);
+            assert!(ready.message.len() < 160, "{}", ready.message);
+            assert_eq!(plan.status.ready_clusters, if state == State::Ready { 1000 } else { 0 });
+        }
     }
 
     #[test]

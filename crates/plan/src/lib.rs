@@ -38,5 +38,6 @@ pub mod report;
 pub mod retry;
 pub mod send;
 pub mod serverside;
+pub mod state;
 pub mod unit;
 pub mod wait;

@@ -9,6 +9,7 @@
 //! | it answers as somebody else, or is a member already | `False`; nothing is delivered until approved |
 //! | it answers, and does not say who it is | `False`; nothing is delivered |
 //! | it does not answer | `Unknown` with the time last seen; delivery keeps trying by itself |
+//! | it refuses the credential | `Unknown`: what runs there is not known; delivery keeps trying by itself |
 
 pub mod facts;
 
@@ -263,8 +264,9 @@ fn judge(observed: &Observed, member: &MemberName, recorded: Option<&str>) -> (S
         Outcome::Ready => ready(Some(true), reason::CLUSTER_READY, "the member answers".into()),
         Outcome::NotReady(why) => ready(Some(false), reason::CLUSTER_NOT_READY, why.clone()),
         Outcome::Denied(why) => {
+            // It answers, and tells us nothing: of what runs there nothing is known from now on.
             let message = format!("the member refuses the credential: {why}; replace the kubeconfig in its Secret");
-            ready(Some(false), reason::CREDENTIAL_DENIED, message)
+            ready(None, reason::CREDENTIAL_DENIED, message)
         }
         Outcome::Unreachable(why) => {
             let since = probe.last_seen.map_or_else(|| "never".to_owned(), format_seconds);

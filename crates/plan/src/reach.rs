@@ -8,17 +8,27 @@ use api::delivery::{LinkState, MemberLink};
 pub enum Reach {
     /// It answers.
     Reachable,
+    /// It answers, says that it is not well, and is delivered to all the same.
+    NotReady,
     /// It does not answer: nothing is known of it now.
     Unknown,
     /// It answers, and nothing may be delivered to it (another identity, a refused credential).
     Blocked,
 }
 
-/// Reads the conditions of a member's record. A member that is not ready and may be delivered to is reachable: it answers.
+impl Reach {
+    /// Is it asked and delivered to?
+    pub fn is_delivered_to(self) -> bool {
+        matches!(self, Self::Reachable | Self::NotReady)
+    }
+}
+
+/// Reads the conditions of a member's record. A member that is not ready and may be delivered to answers.
 pub fn reach(conditions: &[Condition]) -> Reach {
     let status = |type_| condition::find(conditions, type_).map(|c| c.status.as_str());
     match (status(condition::READY), status(condition::DELIVERABLE)) {
-        (Some("True"), _) | (Some("False"), Some("True")) => Reach::Reachable,
+        (Some("True"), _) => Reach::Reachable,
+        (Some("False"), Some("True")) => Reach::NotReady,
         (Some("False"), _) => Reach::Blocked,
         _ => Reach::Unknown,
     }
@@ -39,6 +49,8 @@ pub struct MemberFacts {
 pub enum Standing<'a> {
     /// It is: changes would have been seen.
     Current,
+    /// It is as far as the applier sees, and the member says of itself that it is not well.
+    NotReady,
     /// Nothing is known of it now. The link is there when the member answers its prober, and not its applier.
     Unknown(Option<&'a MemberLink>),
     /// Nothing may be delivered to it. The link is there when only its applier is kept out.
@@ -56,18 +68,20 @@ impl MemberFacts {
         match (self.reach, &self.link) {
             (Reach::Unknown, _) => Standing::Unknown(None),
             (Reach::Blocked, _) => Standing::Blocked(None),
-            (Reach::Reachable, Some(link)) => match link.state {
-                LinkState::Connected => Standing::Current,
-                LinkState::Unreachable => Standing::Unknown(Some(link)),
-                LinkState::Blocked => Standing::Blocked(Some(link)),
-            },
-            (Reach::Reachable, None) => Standing::Current,
+            (Reach::Reachable | Reach::NotReady, Some(link)) if link.state == LinkState::Unreachable => {
+                Standing::Unknown(Some(link))
+            }
+            (Reach::Reachable | Reach::NotReady, Some(link)) if link.state == LinkState::Blocked => {
+                Standing::Blocked(Some(link))
+            }
+            (Reach::Reachable, _) => Standing::Current,
+            (Reach::NotReady, _) => Standing::NotReady,
         }
     }
 
     /// Are its reports waited for? One whose applier is kept out, though it answers probes, would be waited for in vain.
     pub fn reports(&self) -> bool {
-        self.standing() == Standing::Current
+        matches!(self.standing(), Standing::Current | Standing::NotReady)
     }
 }
 

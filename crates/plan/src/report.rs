@@ -211,6 +211,8 @@ pub struct Rows {
     rows: Vec<Arc<ObjectReport>>,
     /// The shares of those that it wants.
     parts: Vec<Part>,
+    /// The pods of those that it no longer wants and that still run.
+    left: PodCounts,
     /// Why those that it wants are not as wanted.
     waits: Waits,
 }
@@ -218,7 +220,7 @@ pub struct Rows {
 impl Rows {
     /// No rows yet, and room for so many.
     pub fn with_room(count: usize) -> Self {
-        Self { rows: Vec::with_capacity(count), parts: Vec::with_capacity(count), waits: Waits::default() }
+        Self { rows: Vec::with_capacity(count), parts: Vec::with_capacity(count), ..Self::default() }
     }
 
     /// Adds a row of an object that the unit wants. All of these come before the others.
@@ -233,7 +235,11 @@ impl Rows {
 
     /// Adds a row of an object that the unit no longer wants.
     pub fn push_unwanted(&mut self, facts: &Facts<'_>, pool: &Pool<ObjectReport>) {
-        self.rows.push(pool.share(row(facts).0));
+        let (row, part) = row(facts);
+        // They run until they are deleted.
+        self.left.desired = self.left.desired.saturating_add(part.pods.desired);
+        self.left.ready = self.left.ready.saturating_add(part.pods.ready);
+        self.rows.push(pool.share(row));
     }
 
     /// Makes one row again, of a unit in which nothing waits. True when it says something else now.
@@ -271,12 +277,14 @@ impl Rows {
         waits.entries()
     }
 
-    /// Counts, health and pods of all.
+    /// Counts and health of what the unit wants, and the pods of all that is there.
     pub fn sum(&self, inventory: usize, adopted: usize) -> (UnitCounts, health::Sum) {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let wanted = &self.rows[..self.parts.len()];
         let of = |sync| count(wanted.iter().filter(|row| row.sync == sync).count());
-        let sum = health::sum(self.parts.iter().copied());
+        let mut sum = health::sum(self.parts.iter().copied());
+        sum.pods.desired = sum.pods.desired.saturating_add(self.left.desired);
+        sum.pods.ready = sum.pods.ready.saturating_add(self.left.ready);
         let counts = UnitCounts {
             desired: count(wanted.len()),
             applied: of(SyncState::Synced) + of(SyncState::LeftAlone),

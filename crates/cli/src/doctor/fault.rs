@@ -123,10 +123,6 @@ pub(super) const NOT_SENT: &str = "NotSent";
 pub(super) const DISK_ALMOST_FULL: &str = "DiskAlmostFull";
 /// `Store`: other users of the machine can read its keys.
 pub(super) const KEYS_READABLE: &str = "KeysReadable";
-/// `Member`: it answers its prober, and not its applier.
-pub(super) const APPLIER_NOT_ANSWERED: &str = "ApplierNotAnswered";
-/// `Member`: it answers its prober, and refuses its applier.
-pub(super) const APPLIER_REFUSED: &str = "ApplierRefused";
 
 /// What the lack of an answer is called.
 pub(super) fn of_silence(silence: Silence) -> &'static str {
@@ -141,8 +137,8 @@ pub(super) fn of_silence(silence: Silence) -> &'static str {
 /// What the link of an applier that does not get through is called.
 pub(super) fn of_link(state: LinkState) -> &'static str {
     match state {
-        LinkState::Blocked => APPLIER_REFUSED,
-        LinkState::Connected | LinkState::Unreachable => APPLIER_NOT_ANSWERED,
+        LinkState::Blocked => reason::APPLIER_REFUSED,
+        LinkState::Connected | LinkState::Unreachable => reason::APPLIER_NOT_ANSWERED,
     }
 }
 
@@ -190,12 +186,12 @@ pub(super) const FAULTS: &[Fault] = &[
     fault(Member, reason::CREDENTIAL_DENIED, "replace the kubeconfig in its Secret"),
     fault(
         Member,
-        APPLIER_NOT_ANSWERED,
+        reason::APPLIER_NOT_ANSWERED,
         "see that its API server answers more than /readyz: load, a proxy, its limit of streams",
     ),
     fault(
         Member,
-        APPLIER_REFUSED,
+        reason::APPLIER_REFUSED,
         "give its credential the right that is named, or replace the kubeconfig in its Secret",
     ),
     warning(Member, reason::PROBING, "wait a few seconds; the first look at it is under way"),
@@ -217,6 +213,7 @@ pub(super) const FAULTS: &[Fault] = &[
     fault(Member, reason::KUBECONFIG_MALFORMED, "replace the kubeconfig in its Secret"),
     fault(Fleet, reason::MEMBER_NOT_FOUND, "create the cluster that is named, or take it out of spec.clusters"),
     fault(Fleet, reason::MEMBER_NOT_READY, "see its members above"),
+    warning(Fleet, reason::MEMBER_UNKNOWN, "see its members above"),
     warning(Fleet, reason::NOT_IMPLEMENTED, "do without members of that kind for now"),
     warning(Fleet, reason::STATUS_REFUSED, SEE_REFUSED),
     warning(Application, reason::STATUS_REFUSED, SEE_REFUSED),
@@ -231,7 +228,10 @@ pub(super) const FAULTS: &[Fault] = &[
     warning(Application, reason::MEMBER_UNKNOWN, "see its members above"),
     fault(Application, reason::MEMBER_GONE, "attach the member again to have what it holds removed"),
     fault(Application, reason::MEMBER_BLOCKED, "see its members above"),
+    fault(Application, reason::MEMBER_NOT_READY, "see its members above"),
+    fault(Application, reason::MEMBER_NOT_FOUND, "see its Fleet above"),
     fault(Application, reason::SOURCE_NOT_READY, "see its source below"),
+    fault(Application, reason::FETCH_FAILED, "see its source below"),
     fault(Application, reason::FLEET_NOT_FOUND, "create the Fleet, or correct spec.destination.fleet"),
     fault(Application, reason::BUILD_FAILED, "correct the file that is named, and commit it"),
     fault(Application, reason::DUPLICATE_POLICY_NAME, "give each policy a name of its own"),
@@ -241,7 +241,11 @@ pub(super) const FAULTS: &[Fault] = &[
     warning(Application, reason::PROGRESSING, "wait; if it stays so, see `kurator tree app/{name}{-n}`"),
     warning(Application, reason::PENDING, "wait; if it stays so, see `kurator status app/{name}{-n}`"),
     warning(Application, reason::DELETING, "see the members that are named; it goes when they have let go"),
-    warning(Application, reason::SUSPENDED, "go on with `kurator resume app/{name}{-n}`"),
+    warning(
+        Application,
+        reason::SUSPENDED,
+        "go on with `kurator resume app/{name}{-n}`; of a policy, take the field off that is named",
+    ),
     fault(Source, reason::FETCH_FAILED, "correct URL, reference or Secret of the source, or see its server"),
     warning(Source, reason::FETCHING, "wait; the first fetch is under way"),
     warning(Source, reason::SUSPENDED, "go on with `kurator resume app/{name}{-n}`"),

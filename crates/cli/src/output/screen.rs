@@ -1,27 +1,32 @@
 //! A table that is drawn over itself while it changes.
 
-use super::{Cell, Table, WriteError};
+use super::{Cell, Line, Table, WriteError};
 
 /// What is on the screen.
 pub(crate) struct Screen {
     /// Can lines be drawn over?
     terminal: bool,
     height: usize,
-    said: Vec<Vec<Cell>>,
+    said: (Vec<Vec<Cell>>, Vec<Line>),
 }
 
 impl Screen {
     /// An empty one.
     pub(crate) fn new(terminal: bool) -> Self {
-        Self { terminal, height: 0, said: Vec::new() }
+        Self { terminal, height: 0, said: Default::default() }
     }
 
-    /// Draws over the last table on a terminal. Elsewhere prints the table once, at the end.
-    pub(crate) fn draw(&mut self, rows: &[Vec<Cell>], last: bool) -> Result<(), WriteError> {
+    /// Can lines be drawn over?
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
+    /// Draws over the last table on a terminal. Elsewhere prints the table once, at the end. The footer comes below it.
+    pub(crate) fn draw(&mut self, rows: &[Vec<Cell>], footer: &[Line], last: bool) -> Result<(), WriteError> {
         if !self.terminal && !last {
             return Ok(());
         }
-        match self.frame(rows, super::colour(), super::columns()) {
+        match self.frame(rows, footer, super::colour(), super::columns()) {
             Some(frame) => super::raw(&frame),
             None => Ok(()),
         }
@@ -29,13 +34,15 @@ impl Screen {
 
     /// What to write; `None` when it is on the screen already. A line that the terminal would break in two is cut: else
     /// the next table would begin in the wrong place.
-    fn frame(&mut self, rows: &[Vec<Cell>], colour: bool, columns: usize) -> Option<String> {
-        if rows == self.said {
+    fn frame(&mut self, rows: &[Vec<Cell>], footer: &[Line], colour: bool, columns: usize) -> Option<String> {
+        if rows == self.said.0 && footer == self.said.1 {
             return None;
         }
         let mut table = Table::default();
         rows.iter().for_each(|cells| table.row(cells.clone()));
-        let lines = if self.terminal { table.clipped(colour, columns) } else { table.lines(colour) };
+        let mut lines = if self.terminal { table.clipped(colour, columns) } else { table.lines(colour) };
+        let cut = |line: &Line| if self.terminal { line.cut(columns) } else { line.clone() };
+        lines.extend(footer.iter().map(cut));
         let mut out = String::new();
         if self.height > 0 {
             out.push_str(&format!("\x1b[{}A", self.height));
@@ -45,8 +52,11 @@ impl Screen {
             out.push_str(line.as_str());
             out.push_str(if self.terminal { "\x1b[K\n" } else { "\n" });
         }
+        if self.terminal && lines.len() < self.height {
+            out.push_str("\x1b[J");
+        }
         self.height = lines.len();
-        self.said = rows.to_vec();
+        self.said = (rows.to_vec(), footer.to_vec());
         Some(out)
     }
 }

@@ -27,6 +27,11 @@ impl Line {
         Self(format!("{:columns$}{}", "", self.0))
     }
 
+    /// The line, cut where it would be wider than this many columns. It has no colours.
+    pub(super) fn cut(&self, columns: usize) -> Self {
+        if self.0.width() <= columns { self.clone() } else { Self(cut(&self.0, columns)) }
+    }
+
     /// As it is printed.
     pub(super) fn as_str(&self) -> &str {
         &self.0

@@ -1,5 +1,7 @@
 //! One application, member by member.
 
+use std::collections::BTreeMap;
+
 use api::condition::{self, Condition};
 use api::kurator::apps::v1alpha1::{Application, ApplicationStatus};
 use kube::ResourceExt;
@@ -7,37 +9,51 @@ use model::Timestamp;
 use serde_json::{Value, json};
 
 use super::world::World;
-use super::{cell, drift, held};
+use super::{cell, conditions, drift, held};
 use crate::output::{Cell, Line, Table};
 use crate::sync::revision;
+
+/// Most reasons, and most names of each, that are listed of candidates that a policy leaves out.
+const LEFT_OUT_MAX: usize = 5;
 
 pub(super) fn value(world: &World, app: &Application) -> Value {
     let units: Vec<Value> = world
         .of_application(app)
         .iter()
-        .map(|(unit, member, status)| json!({"member": member, "policy": unit.policy, "status": status}))
+        .map(|(unit, member, status)| {
+            let pair = world.unit(unit, member, status);
+            json!({"member": member, "policy": unit.policy, "state": pair.state().as_str(), "reason": pair.reason(),
+                "status": status})
+        })
         .collect();
     json!({"name": app.name_any(), "namespace": app.namespace(), "status": app.status, "units": units})
 }
 
-pub(super) fn lines(world: &World, app: &Application, now: Timestamp, colour: bool) -> Vec<Line> {
+pub(super) fn lines(world: &World, app: &Application, now: Timestamp, colour: bool, columns: usize) -> Vec<Line> {
     let status = app.status.clone().unwrap_or_default();
     let mut lines = vec![Line::from(format!("app/{}  {}", app.name_any(), revision(&status)).trim_end())];
     if status.conditions.is_empty() {
         lines.push("  nothing is known yet: the hub has not looked at it".into());
     }
-    lines.extend(conditions(&status, now).lines(colour).iter().map(|line| line.indented(2)));
+    let table = conditions::table(&status.conditions, now, |condition| message(condition, &status));
+    lines.extend(table.lines(colour).iter().map(|line| line.indented(2)));
     let units = world.of_application(app);
     if !units.is_empty() {
         let headings: Vec<&str> = ["MEMBER", "POLICY"].into_iter().chain(cell::UNIT).collect();
         let mut table = Table::new(&headings);
         for (unit, member, status) in &units {
             let mut cells = vec![Cell::from(*member), unit.policy.clone().unwrap_or_default().into()];
-            cells.extend(cell::unit(world, member, status, now));
+            cells.extend(cell::unit(world, unit, member, status, now));
             table.row(cells);
         }
         lines.push(Line::default());
-        lines.extend(table.lines(colour));
+        lines.extend(table.clipped(colour, columns));
+    }
+    let left_out = left_out(world, app);
+    if !left_out.is_empty() {
+        lines.push(Line::default());
+        lines.push("not delivered to, by selection:".into());
+        lines.extend(left_out);
     }
     let drifts: Vec<Line> = units
         .iter()
@@ -52,26 +68,6 @@ pub(super) fn lines(world: &World, app: &Application, now: Timestamp, colour: bo
     lines
 }
 
-fn conditions(status: &ApplicationStatus, now: Timestamp) -> Table {
-    let mut table = Table::default();
-    let mut conditions: Vec<&Condition> = status.conditions.iter().collect();
-    // The hub's order is that of their first appearance; who compares two applications needs one order.
-    conditions.sort_by_key(|c| (c.type_ != condition::READY, c.type_.as_str()));
-    for condition in conditions {
-        let tone = cell::condition_tone(condition);
-        table.wrap(
-            vec![
-                condition.type_.clone().into(),
-                Cell::new(condition.status.clone(), tone),
-                cell::age(condition, now).into(),
-                condition.reason.clone().into(),
-            ],
-            &message(condition, status),
-        );
-    }
-    table
-}
-
 /// A condition's sentence; a list that is shown below is not shown twice.
 fn message(condition: &Condition, status: &ApplicationStatus) -> String {
     if condition.type_ == condition::DELETIONS_HELD && !status.held.is_empty() {
@@ -79,6 +75,30 @@ fn message(condition: &Condition, status: &ApplicationStatus) -> String {
         return format!("{head}{}, listed below", if head.contains('(') { ")" } else { "" });
     }
     condition.message.clone()
+}
+
+/// Candidates that policies do not select, by reason.
+fn left_out(world: &World, app: &Application) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for unit in plan::application::unit_ids(app) {
+        let Some(explanation) = world.explanations.get(&unit) else { continue };
+        let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for one in &explanation.passed_over {
+            by_reason.entry(&one.reason).or_default().push(&one.name);
+        }
+        let policy = unit.policy.as_deref().unwrap_or_default();
+        for (reason, names) in by_reason.iter().take(LEFT_OUT_MAX) {
+            let shown = names.len().min(LEFT_OUT_MAX);
+            let more = names.len() - shown;
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            lines.push(format!("  policy {policy}: {}{more}: {reason}", names[..shown].join(", ")).into());
+        }
+        let more = by_reason.len().saturating_sub(LEFT_OUT_MAX);
+        if more > 0 {
+            lines.push(format!("  policy {policy}: and {more} more reasons").into());
+        }
+    }
+    lines
 }
 
 fn held(app: &Application, status: &ApplicationStatus) -> Vec<Line> {

@@ -1,95 +1,63 @@
-//! All members and all applications.
+//! One fleet, member by member, and the applications that name it.
 
-use api::condition;
+use api::condition::Condition;
 use api::kurator::apps::v1alpha1::Application;
+use api::kurator::fleet::v1alpha1::Fleet;
 use kube::ResourceExt;
 use model::Timestamp;
 use serde_json::{Value, json};
 
-use super::cell::{counted, kept_out, state};
-use super::world::{World, ready};
-use super::{application, held, member};
-use crate::output::{Line, Table};
-use crate::sync::revision;
-use api::delivery::{Health, UnitPhase, UnitStatus};
+use super::conditions;
+use super::overview::{applications, member_row, members_table};
+use super::world::World;
+use crate::output::{Cell, Line, Tone};
 
-pub(super) fn lines(world: &World, now: Timestamp, colour: bool) -> Vec<Line> {
-    let mut lines = if world.members.is_empty() {
-        vec!["no members yet: apply an AttachedCluster to the hub".into()]
-    } else {
-        members(world, now).lines(colour)
-    };
+pub(super) fn value(fleet: &Fleet) -> Value {
+    json!({"name": fleet.name_any(), "namespace": fleet.namespace(), "clusters": fleet.spec.clusters,
+        "status": fleet.status})
+}
+
+pub(super) fn lines(world: &World, fleet: &Fleet, now: Timestamp, colour: bool, columns: usize) -> Vec<Line> {
+    let (name, namespace) = (fleet.name_any(), fleet.namespace().unwrap_or_default());
+    let status = fleet.status.clone().unwrap_or_default();
+    let mut lines = vec![Line::from(format!("fleet/{name}"))];
+    if status.conditions.is_empty() {
+        lines.push("  nothing is known yet: the hub has not looked at it".into());
+    }
+    let table = conditions::table(&status.conditions, now, |c: &Condition| c.message.clone());
+    lines.extend(table.lines(colour).iter().map(|line| line.indented(2)));
     lines.push(Line::default());
-    if world.applications.is_empty() {
-        let namespace = &world.namespace;
-        lines.push(format!("no applications in namespace {namespace}: apply an Application, or choose with -n").into());
-    } else {
-        lines.extend(applications(world, now).lines(colour));
-        let waits = waits(world);
-        if !waits.is_empty() {
-            lines.push(Line::default());
-            lines.extend(waits.iter().map(Line::from));
+    if fleet.spec.clusters.is_empty() {
+        lines.push("it lists no cluster: add them to spec.clusters".into());
+        return lines;
+    }
+    let mut table = members_table();
+    for entry in &fleet.spec.clusters {
+        match world.member_of_attached(&namespace, &entry.name).filter(|_| entry.kind == "AttachedCluster") {
+            Some(member) => table.row(member_row(world, member, now)),
+            None => {
+                let mut cells = vec![Cell::from(entry.name.clone())];
+                cells.resize(6, Cell::default());
+                let why = if entry.kind == "AttachedCluster" {
+                    "there is no AttachedCluster of this name in the namespace"
+                } else {
+                    "its kind is not followed so far"
+                };
+                cells.push(Cell::new(format!("NotReady: {why}"), Tone::Bad));
+                table.row(cells);
+            }
         }
     }
-    lines
-}
-
-fn members(world: &World, now: Timestamp) -> Table {
-    let mut table = Table::new(&["MEMBER", "REGION", "VERSION", "NODES", "UNITS", "PODS", "STATE"]);
-    for member in &world.members {
-        let name = member.name_any();
-        let status = member.status.clone().unwrap_or_default();
-        let units = world.of_member(&name);
-        let good = units.iter().filter(|(_, s)| is_good(s)).count();
-        let (ready_pods, pods) = units.iter().fold((0, 0), |(r, d), (_, s)| (r + s.pods.ready, d + s.pods.desired));
-        let answers = world.answers(&name);
-        let nodes = status.node_summary.map(|n| counted(answers, n.ready_num, n.total_num));
-        table.row(vec![
-            name.clone().into(),
-            member.spec.region.clone().unwrap_or_default().into(),
-            status.kubernetes_version.unwrap_or_default().into(),
-            nodes.unwrap_or_default().into(),
-            counted(answers, good, units.len()).into(),
-            counted(answers, ready_pods, pods).into(),
-            world.kept_out(&name).map_or_else(|| state(ready(member), now), |link| kept_out(link, now)),
-        ]);
-    }
-    table
-}
-
-fn applications(world: &World, now: Timestamp) -> Table {
-    let mut table = Table::new(&["APPLICATION", "REVISION", "READY", "OBJECTS", "STATE"]);
-    for app in &world.applications {
-        let status = app.status.clone().unwrap_or_default();
-        let summary = status.summary.clone().unwrap_or_default();
-        table.row(vec![
-            app.name_any().into(),
-            revision(&status).into(),
-            format!("{}/{}", summary.ready, summary.placed).into(),
-            summary.objects.to_string().into(),
-            state(condition::find(&status.conditions, condition::READY), now),
-        ]);
-    }
-    table
-}
-
-/// What waits for an approval, one line for each cause.
-fn waits(world: &World) -> Vec<String> {
-    let lists = |app: &Application| {
-        let (name, namespace) = (app.name_any(), app.namespace().unwrap_or_default());
-        let held = app.status.iter().flat_map(|status| &status.held);
-        held.flat_map(|list| held::in_short(&name, &namespace, list)).collect::<Vec<_>>()
+    lines.extend(table.clipped(colour, columns));
+    let names_it = |app: &&Application| {
+        app.namespace().as_deref() == Some(&namespace) && plan::application::fleet_name(app) == Some(&name)
     };
-    world.applications.iter().flat_map(lists).collect()
-}
-
-fn is_good(status: &UnitStatus) -> bool {
-    status.phase == UnitPhase::Applied && matches!(status.health, Health::Healthy | Health::Suspended)
-}
-
-pub(super) fn value(world: &World) -> Value {
-    json!({
-        "members": world.members.iter().map(|m| member::value(world, m)).collect::<Vec<_>>(),
-        "applications": world.applications.iter().map(|a| application::value(world, a)).collect::<Vec<_>>(),
-    })
+    let mine: Vec<&Application> = world.applications.iter().filter(names_it).collect();
+    lines.push(Line::default());
+    if mine.is_empty() {
+        lines.push("no application names it".into());
+    } else {
+        lines.extend(applications(world, mine.into_iter(), now).clipped(colour, columns));
+    }
+    lines
 }

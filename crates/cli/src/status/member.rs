@@ -1,36 +1,49 @@
 //! One member, unit by unit.
 
+use std::collections::BTreeSet;
+
 use api::condition;
-use api::delivery::LinkState;
+use api::delivery::{UnitId, UnitStatus};
 use api::karmada::cluster::v1alpha1::Cluster;
+use api::reason::{APPLIER_NOT_ANSWERED, APPLIER_REFUSED};
 use kube::ResourceExt;
 use model::Timestamp;
+use plan::state::{Said, State};
 use serde_json::{Value, json};
 
 use super::cell;
 use super::world::{World, ready};
 use crate::duration::since;
-use crate::output::{Cell, Line, Table, Tone};
+use crate::output::{Cell, Line, Table};
 
 pub(super) fn value(world: &World, member: &Cluster) -> Value {
     let name = member.name_any();
     let units: Vec<Value> =
-        world.of_member(&name).iter().map(|(unit, status)| json!({"unit": unit, "status": status})).collect();
-    let mut value = json!({"name": name, "region": member.spec.region, "status": member.status, "units": units});
+        world.of_member(&name).iter().map(|(unit, status)| value_of_unit(world, unit, &name, status)).collect();
+    let said = world.member_state(member);
+    let mut value = json!({"name": name, "region": member.spec.region, "state": said.state.as_str(),
+        "reason": said.reason, "status": member.status, "units": units});
     if let Some(link) = world.links.get(&name) {
         value["link"] = json!(link);
     }
     value
 }
 
-pub(super) fn lines(world: &World, member: &Cluster, now: Timestamp, colour: bool) -> Vec<Line> {
+fn value_of_unit(world: &World, unit: &UnitId, member: &str, status: &UnitStatus) -> Value {
+    let pair = world.unit(unit, member, status);
+    json!({"unit": unit, "state": pair.state().as_str(), "reason": pair.reason(), "status": status})
+}
+
+pub(super) fn lines(world: &World, member: &Cluster, now: Timestamp, colour: bool, columns: usize) -> Vec<Line> {
     let name = member.name_any();
     let status = member.status.clone().unwrap_or_default();
     let version = status.kubernetes_version.clone().unwrap_or_default();
     let mut lines = vec![Line::from(format!("member/{name}  {version}").trim_end())];
     let mut about = Table::default();
+    let said = world.member_state(member);
     if let Some(c) = ready(member) {
-        let tone = cell::condition_tone(c);
+        // One that answers its prober and not its applier is not green.
+        let tone = if said.state == State::Ready { cell::condition_tone(c) } else { cell::tone(said.state) };
         let cells =
             vec!["Ready".into(), Cell::new(c.status.clone(), tone), cell::age(c, now).into(), c.reason.clone().into()];
         about.wrap(cells, &c.message);
@@ -41,13 +54,9 @@ pub(super) fn lines(world: &World, member: &Cluster, now: Timestamp, colour: boo
             vec![c.type_.clone().into(), c.status.clone().into(), cell::age(c, now).into(), c.reason.clone().into()];
         about.wrap(cells, &c.message);
     }
-    if let Some(link) = world.kept_out(&name) {
-        let (state, tone) = match link.state {
-            LinkState::Blocked => ("Blocked", Tone::Bad),
-            _ => ("Unreachable", Tone::Waiting),
-        };
-        let age = since(link.since, now);
-        about.wrap(vec!["Applier".into(), Cell::new(state, tone), age.into(), "".into()], &link.message);
+    if let Some(at) = said.since.filter(|_| [APPLIER_REFUSED, APPLIER_NOT_ANSWERED].contains(&said.reason)) {
+        let state = Cell::new(said.state.as_str(), cell::tone(said.state));
+        about.wrap(vec!["Applier".into(), state, since(at, now).into(), said.reason.into()], said.message);
     }
     lines.extend(about.lines(colour).iter().map(|line| line.indented(2)));
     lines.push(format!("  server {}", member.spec.api_endpoint.as_deref().unwrap_or("not known yet")).into());
@@ -72,9 +81,31 @@ pub(super) fn lines(world: &World, member: &Cluster, now: Timestamp, colour: boo
     for (unit, status) in units {
         let mut cells =
             vec![format!("{}/{}", unit.namespace, unit.name).into(), unit.policy.clone().unwrap_or_default().into()];
-        cells.extend(cell::unit(world, &name, status, now));
+        cells.extend(cell::unit(world, unit, &name, status, now));
         table.row(cells);
     }
-    lines.extend(table.lines(colour));
+    lines.extend(table.clipped(colour, columns));
+    let troubles = troubles(world, &name, now);
+    if !troubles.is_empty() {
+        lines.push(Line::default());
+        lines.extend(troubles);
+    }
+    lines
+}
+
+/// Applications with something here that are not ready, such as those whose source is gone: what runs in this member may
+/// be as it was wanted last all the same.
+fn troubles(world: &World, member: &str, now: Timestamp) -> Vec<Line> {
+    let here: BTreeSet<(&str, &str)> =
+        world.of_member(member).iter().map(|(unit, _)| (unit.namespace.as_str(), unit.name.as_str())).collect();
+    let mut lines = Vec::new();
+    for app in &world.applications {
+        let (namespace, name) = (app.namespace().unwrap_or_default(), app.name_any());
+        let conditions = app.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+        let said = Said::of_conditions(conditions);
+        if here.contains(&(namespace.as_str(), name.as_str())) && said.state != State::Ready {
+            lines.push(format!("app/{name} in namespace {namespace} is {}", cell::in_words(&said, now)).into());
+        }
+    }
     lines
 }

@@ -1,14 +1,17 @@
 //! What people see of a fleet: golden texts of every state that matters.
 
-use api::delivery::{MemberStatus, Revision};
+use api::delivery::{Decision, MemberStatus, Revision};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
+use api::kurator::cluster::v1alpha1::AttachedCluster;
+use api::kurator::fleet::v1alpha1::Fleet;
 use model::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::world::World;
-use super::{application, drift, fleet, member};
+use super::overview::Entry;
+use super::world::{Lists, Scope, World};
+use super::{application, drift, fleet, member, near, overview, watch};
 use crate::output::{self, Line};
 
 const SHA: &str = "main@sha1:3f2c1a97df8477b5708f63235d978e6ede475f92";
@@ -74,13 +77,27 @@ fn shop(conditions: &[Value], ready: u32, held: Value) -> Application {
                 "revision": SHA, "url": "https://git.example/shop.git"}}}}}))
 }
 
+/// A world as far as the namespace `default` goes.
+fn world_of(
+    members: Vec<Cluster>,
+    applications: Vec<Application>,
+    statuses: Vec<MemberStatus>,
+    revisions: Vec<Revision>,
+) -> World {
+    let scope = Scope::Namespace("default".to_owned());
+    World::new(scope, Lists { members, applications, statuses, revisions, ..Lists::default() })
+}
+
+fn overview(world: &World) -> String {
+    text(&overview::lines(world, now(), false, usize::MAX))
+}
+
 fn settled() -> World {
     let conditions = [
         condition("Ready", "True", "ReconciliationSucceeded", "2 of 2 ready"),
         condition("SourceReady", "True", "Succeeded", SHA),
     ];
-    World::new(
-        "default",
+    world_of(
         // Not in order: lists are sorted by name whatever the hub says.
         vec![cluster("shanghai", answers()), cluster("beijing", answers())],
         vec![shop(&conditions, 2, json!([]))],
@@ -93,9 +110,8 @@ fn settled() -> World {
 }
 
 fn lost_one() -> World {
-    let conditions = [condition("Ready", "Unknown", "MemberUnknown", "1 of 2 ready; not answering: beijing")];
-    World::new(
-        "default",
+    let conditions = [condition("Ready", "Unknown", "MemberUnknown", "nothing is known of beijing; 1 of 2 ready")];
+    world_of(
         vec![cluster("beijing", lost()), cluster("shanghai", answers())],
         vec![shop(&conditions, 1, json!([]))],
         vec![
@@ -114,17 +130,17 @@ fn text(lines: &[Line]) -> String {
 }
 
 fn application_text(world: &World) -> String {
-    text(&application::lines(world, world.application("shop").unwrap(), now(), false))
+    text(&application::lines(world, world.application("shop").unwrap(), now(), false, usize::MAX))
 }
 
 fn member_text(world: &World, name: &str) -> String {
-    text(&member::lines(world, world.member(name).unwrap(), now(), false))
+    text(&member::lines(world, world.member(name).unwrap(), now(), false, usize::MAX))
 }
 
 #[test]
 fn a_settled_fleet() {
     let world = settled();
-    insta::assert_snapshot!("fleet", text(&fleet::lines(&world, now(), false)));
+    insta::assert_snapshot!("fleet", overview(&world));
     insta::assert_snapshot!("application", application_text(&world));
     insta::assert_snapshot!("member", member_text(&world, "beijing"));
 }
@@ -135,33 +151,32 @@ fn a_member_whose_applier_is_kept_out_is_never_green() {
         let mut beijing = reported("beijing", "large", unit("Applied", "Healthy", ""));
         let link = json!({"state": state, "since": "2026-11-23T11:08:30Z", "message": "secrets is forbidden"});
         beijing.status.as_mut().unwrap().link = Some(of(link));
-        let world = World::new("default", vec![cluster("beijing", answers())], vec![], vec![beijing], vec![revision()]);
-        insta::assert_snapshot!(format!("{expect}_fleet"), text(&fleet::lines(&world, now(), false)));
+        let world = world_of(vec![cluster("beijing", answers())], vec![], vec![beijing], vec![revision()]);
+        insta::assert_snapshot!(format!("{expect}_fleet"), overview(&world));
         insta::assert_snapshot!(format!("{expect}_member"), member_text(&world, "beijing"));
     }
 }
 
 #[test]
 fn an_empty_hub_says_what_comes_next() {
-    let world = World::new("default", vec![], vec![], vec![], vec![]);
-    insta::assert_snapshot!("empty", text(&fleet::lines(&world, now(), false)));
+    let world = world_of(vec![], vec![], vec![], vec![]);
+    insta::assert_snapshot!("empty", overview(&world));
 }
 
 #[test]
 fn a_member_that_does_not_answer_is_unknown_and_never_green() {
     let world = lost_one();
-    insta::assert_snapshot!("lost_fleet", text(&fleet::lines(&world, now(), false)));
+    insta::assert_snapshot!("lost_fleet", overview(&world));
     insta::assert_snapshot!("lost_application", application_text(&world));
     insta::assert_snapshot!("lost_member", member_text(&world, "beijing"));
-    let coloured = output::text(&member::lines(&world, world.member("beijing").unwrap(), now(), true));
+    let coloured = output::text(&member::lines(&world, world.member("beijing").unwrap(), now(), true, usize::MAX));
     assert!(!coloured.contains("\x1b[32m"), "something is green: {coloured}");
 }
 
 #[test]
 fn another_cluster_at_a_members_address_is_never_green() {
     let changed = condition("Ready", "False", "IdentityChanged", "another cluster answers at this address");
-    let world = World::new(
-        "default",
+    let world = world_of(
         vec![cluster("beijing", changed)],
         vec![],
         vec![reported("beijing", "large", unit("Applied", "Healthy", ""))],
@@ -169,9 +184,8 @@ fn another_cluster_at_a_members_address_is_never_green() {
     );
     let page = member_text(&world, "beijing");
     assert!(page.contains("?/4"), "{page}");
-    assert!(page.contains("Unknown   Unknown"), "{page}");
-    assert!(page.contains("the member is not delivered to; last known: Applied, Healthy"), "{page}");
-    let overview = text(&fleet::lines(&world, now(), false));
+    assert!(page.contains("MemberBlocked: the member is not delivered to; see its Ready"), "{page}");
+    let overview = overview(&world);
     assert!(overview.contains("?/3") && overview.contains("?/1") && overview.contains("?/6"), "{overview}");
 }
 
@@ -184,11 +198,13 @@ fn a_cluster_that_was_attached_and_is_no_member_says_why() {
             "status": {"conditions": [condition("Ready", "False", reason, message)]}}))
     };
     let refused = "users[0].user.exec is refused: it would run a program on the hub";
-    let world = World::new("default", vec![cluster("beijing", answers())], vec![], vec![], vec![]).with_attached(vec![
+    let attached = vec![
         attached("paris", None, "KubeconfigRefused", refused),
         attached("twin", Some("beijing"), "NameTaken", "default/beijing has made a member of this name"),
-    ]);
-    insta::assert_snapshot!("attached_fleet", text(&fleet::lines(&world, now(), false)));
+    ];
+    let lists = Lists { members: vec![cluster("beijing", answers())], attached, ..Lists::default() };
+    let world = World::new(Scope::Namespace("default".to_owned()), lists);
+    insta::assert_snapshot!("attached_fleet", overview(&world));
     insta::assert_snapshot!("attached_member", member_text(&world, "paris"));
 }
 
@@ -200,19 +216,18 @@ fn held_deletions_are_listed_with_the_command_that_releases_them() {
         format!("4 deletions wait for approval ({why}): {list}; `kurator approve app/shop` releases exactly these");
     let conditions = [
         condition("DeletionsHeld", "True", "SourceRemovesObjects", &message),
-        condition("Ready", "False", "DeletionsHeld", "0 of 1 ready; deletions wait for approval"),
+        condition("Ready", "False", "DeletionsHeld", "deletions wait for approval; 0 of 1 ready"),
         condition("SourceReady", "True", "Succeeded", SHA),
     ];
     let held = json!([{"policy": "large", "digest": DIGEST, "count": 4, "members": [list]}]);
-    let world = World::new(
-        "default",
+    let world = world_of(
         vec![cluster("beijing", answers())],
         vec![shop(&conditions, 0, held)],
         vec![reported("beijing", "large", unit("DeletionsHeld", "Healthy", "4 deletions wait to be released"))],
         vec![revision()],
     );
     insta::assert_snapshot!("held_application", application_text(&world));
-    insta::assert_snapshot!("held_fleet", text(&fleet::lines(&world, now(), false)));
+    insta::assert_snapshot!("held_fleet", overview(&world));
 
     let because = "label size is \"small\", the selector wants \"smal\"";
     let edit = json!([{"policy": "large", "digest": DIGEST, "reason": "EditRemovesMembers", "count": 4,
@@ -229,28 +244,27 @@ fn held_deletions_are_listed_with_the_command_that_releases_them() {
         format!("4 deletions wait for approval ({because}): beijing: 4 objects; `kurator approve app/shop` …");
     let conditions = [
         condition("DeletionsHeld", "True", "EditRemovesMembers", &message),
-        condition("Ready", "False", "DeletionsHeld", "1 of 1 ready; deletions wait for approval"),
+        condition("Ready", "False", "DeletionsHeld", "deletions wait for approval; 1 of 1 ready"),
         condition("SourceReady", "True", "Succeeded", SHA),
     ];
     // A commit that empties the policy: nothing is wanted, and all of it runs.
     let mut emptied = unit("DeletionsHeld", "Healthy", "12 deletions wait to be released");
     emptied["objects"] = json!({"desired": 0, "applied": 0, "healthy": 0, "failed": 0, "inventory": 12});
-    emptied["pods"] = json!({"desired": 0, "ready": 0});
+    emptied["pods"] = json!({"desired": 10, "ready": 10});
     emptied["held"] = json!({"digest": DIGEST, "count": 12, "state": "Waiting"});
     let reports = ["large", "source"].into_iter().zip([unit("Applied", "Healthy", ""), emptied]);
-    let world = World::new(
-        "default",
+    let world = world_of(
         vec![cluster("beijing", answers())],
         vec![shop(&conditions, 1, edit)],
         reports.map(|(policy, unit)| reported("beijing", policy, unit)).collect(),
         vec![revision()],
     );
     insta::assert_snapshot!("held_edit_application", application_text(&world));
-    insta::assert_snapshot!("held_edit_fleet", text(&fleet::lines(&world, now(), false)));
+    insta::assert_snapshot!("held_edit_fleet", overview(&world));
 
     let growing = json!([{"policy": "large", "digest": DIGEST, "count": 4, "members": [list], "waitingOn": ["tokyo"]}]);
     let app = shop(&conditions, 0, growing);
-    let text = application_text(&World::new("default", vec![], vec![app], vec![], vec![]));
+    let text = application_text(&world_of(vec![], vec![app], vec![], vec![]));
     assert!(text.contains("and 1 more\n  not reported yet: tokyo\n"), "{text}");
 }
 
@@ -268,8 +282,7 @@ fn failures_say_why_in_full_on_the_page_and_in_short_in_the_overview() {
         condition("Ready", "False", "BuildFailed", why),
         condition("SourceReady", "False", "FetchFailed", "https://git.example/shop.git: 503 Service Unavailable"),
     ];
-    let world = World::new(
-        "default",
+    let world = world_of(
         vec![cluster("beijing", answers())],
         vec![shop(&conditions, 0, json!([]))],
         vec![reported(
@@ -280,7 +293,7 @@ fn failures_say_why_in_full_on_the_page_and_in_short_in_the_overview() {
         vec![revision()],
     );
     insta::assert_snapshot!("failed_application", application_text(&world));
-    insta::assert_snapshot!("failed_fleet", text(&fleet::lines(&world, now(), false)));
+    insta::assert_snapshot!("failed_fleet", overview(&world));
 }
 
 #[test]
@@ -297,24 +310,202 @@ fn changes_by_hand_are_one_line_each() {
     let mut unit = unit("Applied", "Healthy", "");
     unit["lastDrift"] = edited;
     let mut world = settled();
-    world.statuses.extend(World::new("", vec![], vec![], vec![reported("beijing", "large", unit)], vec![]).statuses);
+    let id = world.statuses.keys().find(|(_, member)| member == "beijing").unwrap().clone();
+    world.statuses.insert(id, of(unit));
     insta::assert_snapshot!("drift_application", application_text(&world));
 }
 
 #[test]
 fn unknown_names_list_the_known_ones() {
     let world = settled();
-    let empty = World::new("team", vec![], vec![], vec![], vec![]);
+    let empty = World::new(Scope::Namespace("team".to_owned()), Lists::default());
     let errors = [
         world.application("shopp").unwrap_err(),
         world.member("paris").unwrap_err(),
         empty.application("shop").unwrap_err(),
         empty.member("beijing").unwrap_err(),
+        empty.fleet("europe").unwrap_err(),
     ];
     insta::assert_snapshot!("errors", errors.map(|e| e.to_string()).join("\n"));
 }
 
 #[test]
 fn json_has_a_settled_shape() {
-    insta::assert_json_snapshot!("value", fleet::value(&settled()));
+    insta::assert_json_snapshot!("value", overview::value(&settled()));
+}
+
+/// Everything that is not as it should be, one of each kind.
+fn broken() -> World {
+    let fleet = |name: &str, clusters: Value, phase: &str, ready: Value, counts: (i32, i32)| -> Fleet {
+        of(json!({"apiVersion": "fleet.kurator.dev/v1alpha1", "kind": "Fleet",
+            "metadata": {"name": name, "namespace": "default"}, "spec": {"clusters": clusters},
+            "status": {"phase": phase, "conditions": [ready], "readyClusters": counts.0, "unReadyClusters": counts.1}}))
+    };
+    let listed = |names: &[&str]| names.iter().map(|n| json!({"kind": "AttachedCluster", "name": n})).collect();
+    let attached = |name: &str| -> AttachedCluster {
+        of(json!({"apiVersion": "cluster.kurator.dev/v1alpha1", "kind": "AttachedCluster",
+            "metadata": {"name": name, "namespace": "default"}, "spec": {"kubeconfig": {"name": name}}}))
+    };
+    let with_origin = |name: &str, ready: Value| {
+        let mut member = cluster(name, ready);
+        let origin = format!("cluster.kurator.dev/AttachedCluster/default/{name}");
+        member.metadata.annotations = Some([("kurator.dev/origin".to_owned(), origin)].into());
+        member
+    };
+    let why = "the member refuses the credential: 401 Unauthorized; replace the kubeconfig in its Secret";
+    let app = |name: &str, ready: Value, count: (u32, u32)| -> Application {
+        let mut app = shop(&[ready], count.0, json!([]));
+        app.metadata.name = Some(name.to_owned());
+        app.spec.destination = Some(of(json!({"fleet": "asia"})));
+        app.status.as_mut().unwrap().summary.as_mut().unwrap().placed = count.1;
+        app
+    };
+    let gone =
+        "the source cannot be fetched: https://git.example/shop.git: 404; what was fetched last runs on: 2 of 2 ready";
+    let absent = "not found in this namespace: tokyo; 1 of 3 members are ready";
+    let shanghai_well = unit("Applied", "Healthy", "");
+    let lists = Lists {
+        members: vec![
+            with_origin("beijing", condition("Ready", "Unknown", "CredentialDenied", why)),
+            with_origin("shanghai", answers()),
+        ],
+        attached: vec![attached("beijing"), attached("shanghai")],
+        fleets: vec![
+            fleet(
+                "asia",
+                listed(&["beijing", "shanghai", "tokyo"]),
+                "NotReady",
+                condition("Ready", "False", "MemberNotFound", absent),
+                (1, 2),
+            ),
+            fleet(
+                "east",
+                listed(&["shanghai"]),
+                "Ready",
+                condition("Ready", "True", "AllMembersReady", "1 of 1 members are ready"),
+                (1, 0),
+            ),
+        ],
+        applications: vec![
+            app("shop", condition("Ready", "False", "FetchFailed", gone), (2, 2)),
+            app(
+                "stopped",
+                condition(
+                    "Ready",
+                    "False",
+                    "Suspended",
+                    "spec.source.gitRepository.suspend is set; what runs stays: 1 of 1 ready",
+                ),
+                (1, 1),
+            ),
+            app("web", condition("Ready", "True", "ReconciliationSucceeded", "1 of 1 ready"), (1, 1)),
+        ],
+        statuses: vec![
+            reported("beijing", "large", unit("Applied", "Healthy", "")),
+            reported("shanghai", "small", shanghai_well),
+        ],
+        revisions: vec![revision()],
+        decisions: Vec::new(),
+    };
+    World::new(Scope::Namespace("default".to_owned()), lists)
+}
+
+#[test]
+fn what_is_broken_is_green_nowhere_and_the_cause_comes_first() {
+    let world = broken();
+    insta::assert_snapshot!("broken", overview(&world));
+    insta::assert_snapshot!("broken_problems", text(&overview::problem_lines(&world, now(), false, usize::MAX)));
+    insta::assert_snapshot!(
+        "broken_fleet",
+        text(&fleet::lines(&world, world.fleet("asia").unwrap(), now(), false, usize::MAX))
+    );
+    insta::assert_snapshot!("broken_member", member_text(&world, "shanghai"));
+    let page = output::text(&member::lines(&world, world.member("beijing").unwrap(), now(), true, usize::MAX));
+    assert!(!page.contains("\x1b[32m"), "{page}");
+    let mut all = broken();
+    all.scope = Scope::All;
+    insta::assert_snapshot!("broken_everywhere", text(&overview::problem_lines(&all, now(), false, usize::MAX)));
+    let calm = text(&overview::problem_lines(&settled(), now(), false, usize::MAX));
+    assert_eq!(calm, "nothing is wrong: 2 members, 0 fleets, 1 application are ready\n");
+}
+
+#[test]
+fn only_a_terminal_cuts_and_only_at_its_width() {
+    let world = broken();
+    let whole = overview(&world);
+    assert!(whole.contains("replace the kubeconfig in its Secret\n"), "{whole}");
+    let narrow = text(&overview::lines(&world, now(), false, 100));
+    assert!(narrow.lines().all(|line| line.chars().count() <= 100), "{narrow}");
+    let starts = |line: &&str| {
+        line.starts_with("beijing   cn-north  v1.37.2  ?/3    ?/1    ?/6   Unknown for 90s, CredentialDenied")
+    };
+    assert!(narrow.lines().any(|line| starts(&line)), "{narrow}");
+}
+
+/// An application with the policy that is delivered.
+fn placed(mut app: Application) -> Application {
+    app.spec.sync_policies = of(json!([{"name": "large"}]));
+    app
+}
+
+#[test]
+fn a_unit_is_compared_with_what_is_decided_for_it() {
+    let decided = |revision: &str| -> Decision {
+        of(json!({"apiVersion": "delivery.kurator.dev/v1alpha1", "kind": "Decision", "metadata": {"name": "d"},
+            "spec": {"unit": "apps.kurator.dev/Application/default/shop/large", "slice": 0, "prune": true,
+                "members": {"beijing": {"revision": revision, "epoch": 2, "reason": "r"}}, "explanation": {"revision": revision, "passedOver": [
+                    {"name": "shanghai", "reason": "label size is \"small\", the selector wants \"large\""},
+                    {"name": "virginia", "reason": "label size is \"small\", the selector wants \"large\""}]}}}))
+    };
+    let page = |revision: &str| {
+        let conditions = [condition("Ready", "True", "ReconciliationSucceeded", "1 of 1 ready")];
+        let lists = Lists {
+            members: vec![cluster("beijing", answers())],
+            applications: vec![placed(shop(&conditions, 1, json!([])))],
+            statuses: vec![reported("beijing", "large", unit("Applied", "Healthy", ""))],
+            decisions: vec![decided(revision)],
+            revisions: vec![self::revision()],
+            ..Lists::default()
+        };
+        application_text(&World::new(Scope::Namespace("default".to_owned()), lists))
+    };
+    assert!(page("abc-1").contains("  Ready  "), "{}", page("abc-1"));
+    let left_out = "not delivered to, by selection:\n  policy large: shanghai, virginia: label size is \"small\", the selector wants \"large\"\n";
+    assert!(page("abc-1").contains(left_out), "{}", page("abc-1"));
+    let older = page("abc-2");
+    assert!(older.contains("Progressing  3m     has main@3f2c1a, wanted abc-2; Applied, Healthy"), "{older}");
+}
+
+#[test]
+fn of_many_names_those_that_are_near_are_suggested() {
+    let names =
+        || (0..200).map(|n| format!("app/team-{n:03}")).chain(["app/shop".to_owned(), "app/shopping".to_owned()]);
+    let errors =
+        ["app/shpo", "app/team-0011", "app/\u{5317}", "app/zzzzzzzz"].map(|name| near::there_is(name, names()));
+    insta::assert_snapshot!("near", errors.join("\n"));
+}
+
+#[test]
+fn a_watch_says_each_change_of_a_state_or_its_cause_once() {
+    let entry = |object: &str, state, reason: &str, message: &str| Entry {
+        object: object.to_owned(),
+        namespace: None,
+        state,
+        reason: reason.to_owned(),
+        message: message.to_owned(),
+        since: Some(now()),
+    };
+    use plan::state::State;
+    let mut known = Default::default();
+    let mut said = |entries: Vec<Entry>| -> Vec<String> {
+        let changes = watch::changes(entries, &mut known);
+        changes.into_iter().map(|(text, _)| text.split_once("  ").unwrap().1.to_owned()).collect()
+    };
+    let ready = || entry("member/a", State::Ready, "ClusterReady", "");
+    let lost = |message: &str| entry("member/a", State::Unknown, "ClusterNotReachable", message);
+    assert_eq!(said(vec![ready()]), ["member/a  Ready"]);
+    assert_eq!(said(vec![ready()]), [""; 0]);
+    assert_eq!(said(vec![lost("for 2 s")]), ["member/a  Unknown, ClusterNotReachable: for 2 s"]);
+    assert_eq!(said(vec![lost("for 3 s")]), [""; 0], "the same with another number");
+    assert_eq!(said(vec![]), ["member/a  Gone"]);
 }

@@ -3,76 +3,154 @@
 use std::collections::BTreeMap;
 
 use api::condition::{self, Condition};
-use api::delivery::{LinkState, MemberLink, MemberStatus, Origin, Revision, UnitId, UnitStatus};
+use api::delivery::{
+    Decision, Explanation, MemberDecision, MemberLink, MemberStatus, Origin, Revision, UnitId, UnitStatus,
+};
 use api::karmada::cluster::v1alpha1::{Cluster, ClusterSpec, ClusterStatus};
 use api::kurator::annotation::ORIGIN;
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
+use api::kurator::fleet::v1alpha1::Fleet;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
+use plan::reach::{MemberFacts, reach};
+use plan::state::{Pair, Said, State};
 
+use super::near::there_is;
 use crate::connect::asked;
-use crate::reach;
 use crate::sync::short_revision;
 
+/// Where applications and fleets are looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// In one namespace.
+    Namespace(String),
+    /// In all.
+    All,
+}
+
+impl Scope {
+    /// In words.
+    pub(super) fn words(&self) -> String {
+        match self {
+            Self::Namespace(namespace) => format!("in namespace {namespace}"),
+            Self::All => "in any namespace".to_owned(),
+        }
+    }
+}
+
 pub(super) struct World {
-    pub(super) namespace: String,
+    pub(super) scope: Scope,
     pub(super) members: Vec<Cluster>,
+    pub(super) fleets: Vec<Fleet>,
     pub(super) applications: Vec<Application>,
+    /// Clusters that were attached, by namespace and name.
+    pub(super) attached: BTreeMap<(String, String), AttachedCluster>,
     /// By unit and member.
     pub(super) statuses: BTreeMap<(UnitId, String), UnitStatus>,
+    /// The units that each member reports on.
+    of_member: BTreeMap<String, Vec<UnitId>>,
     /// How appliers get on with their members.
     pub(super) links: BTreeMap<String, MemberLink>,
+    /// How each member is reached.
+    facts: BTreeMap<String, MemberFacts>,
+    /// What is decided, by unit and member; and the revision that is wanted. Empty when that may not be read.
+    decisions: BTreeMap<(UnitId, String), (MemberDecision, Option<String>)>,
+    /// Why each unit is where it is.
+    pub(super) explanations: BTreeMap<UnitId, Explanation>,
     /// What git calls a Revision, by its name.
     pub(super) revisions: BTreeMap<String, String>,
 }
 
+/// What was read of the hub.
+#[derive(Default)]
+pub(super) struct Lists {
+    pub(super) members: Vec<Cluster>,
+    pub(super) attached: Vec<AttachedCluster>,
+    pub(super) fleets: Vec<Fleet>,
+    pub(super) applications: Vec<Application>,
+    pub(super) statuses: Vec<MemberStatus>,
+    pub(super) decisions: Vec<Decision>,
+    pub(super) revisions: Vec<Revision>,
+}
+
 impl World {
-    pub(super) async fn read(client: &Client, namespace: &str) -> anyhow::Result<Self> {
+    pub(super) async fn read(client: &Client, scope: Scope) -> anyhow::Result<Self> {
         let all = ListParams::default();
-        let members: Api<Cluster> = Api::all(client.clone());
-        let applications: Api<Application> = Api::namespaced(client.clone(), namespace);
-        let statuses: Api<MemberStatus> = Api::all(client.clone());
         // A member runs units of every namespace.
-        let revisions: Api<Revision> = Api::all(client.clone());
-        let members = members.list(&all).await.map_err(asked("cannot list members"))?.items;
-        let applications = applications.list(&all).await.map_err(asked("cannot list applications"))?.items;
-        let statuses = statuses.list(&all).await.map_err(asked("cannot list what members report"))?.items;
-        let revisions = revisions.list(&all).await.map_err(asked("cannot list revisions"))?.items;
+        let members: Api<Cluster> = Api::all(client.clone());
         let attached: Api<AttachedCluster> = Api::all(client.clone());
-        let attached = attached.list(&all).await.map_err(asked("cannot list attached clusters"))?.items;
-        Ok(Self::new(namespace, members, applications, statuses, revisions).with_attached(attached))
+        let statuses: Api<MemberStatus> = Api::all(client.clone());
+        let revisions: Api<Revision> = Api::all(client.clone());
+        let decisions: Api<Decision> = Api::all(client.clone());
+        let (fleets, applications): (Api<Fleet>, Api<Application>) = match &scope {
+            Scope::Namespace(namespace) => {
+                (Api::namespaced(client.clone(), namespace), Api::namespaced(client.clone(), namespace))
+            }
+            Scope::All => (Api::all(client.clone()), Api::all(client.clone())),
+        };
+        let lists = Lists {
+            members: members.list(&all).await.map_err(asked("cannot list members"))?.items,
+            attached: attached.list(&all).await.map_err(asked("cannot list attached clusters"))?.items,
+            fleets: fleets.list(&all).await.map_err(asked("cannot list fleets"))?.items,
+            applications: applications.list(&all).await.map_err(asked("cannot list applications"))?.items,
+            statuses: statuses.list(&all).await.map_err(asked("cannot list what members report"))?.items,
+            // Without them a unit is compared with what it reports itself.
+            decisions: decisions.list(&all).await.map(|list| list.items).unwrap_or_default(),
+            revisions: revisions.list(&all).await.map_err(asked("cannot list revisions"))?.items,
+        };
+        Ok(Self::new(scope, lists))
     }
 
-    /// Takes in clusters that were attached and have made no member.
-    pub(super) fn with_attached(mut self, attached: Vec<AttachedCluster>) -> Self {
-        self.members = members(self.members, attached);
-        self
-    }
-
-    pub(super) fn new(
-        namespace: &str,
-        mut members: Vec<Cluster>,
-        mut applications: Vec<Application>,
-        statuses: Vec<MemberStatus>,
-        revisions: Vec<Revision>,
-    ) -> Self {
-        members.sort_by_key(ResourceExt::name_any);
-        applications.sort_by_key(ResourceExt::name_any);
+    pub(super) fn new(scope: Scope, lists: Lists) -> Self {
+        let Lists { members, attached, mut fleets, mut applications, statuses, decisions, revisions } = lists;
+        let key = |namespace: Option<String>, name: String| (namespace.unwrap_or_default(), name);
+        applications.sort_by_key(|app| key(app.namespace(), app.name_any()));
+        fleets.sort_by_key(|fleet| key(fleet.namespace(), fleet.name_any()));
+        let members = self::members(members, attached.clone());
         let link = |slice: &MemberStatus| Some((slice.spec.member.to_string(), slice.status.as_ref()?.link.clone()?));
-        let links = statuses.iter().filter_map(link).collect();
+        let links: BTreeMap<String, MemberLink> = statuses.iter().filter_map(link).collect();
+        let facts = members.iter().map(|member| {
+            let name = member.name_any();
+            let facts = MemberFacts { reach: reach(conditions(member)), link: links.get(&name).cloned() };
+            (name, facts)
+        });
+        let facts = facts.collect();
         let statuses = statuses.into_iter().flat_map(|slice| {
             let member = slice.spec.member.to_string();
             let units = slice.status.map(|s| s.units).unwrap_or_default();
             units.into_iter().map(move |(unit, status)| ((unit, member.clone()), status))
         });
+        let statuses: BTreeMap<(UnitId, String), UnitStatus> = statuses.collect();
+        let mut of_member: BTreeMap<String, Vec<UnitId>> = BTreeMap::new();
+        for (unit, member) in statuses.keys() {
+            of_member.entry(member.clone()).or_default().push(unit.clone());
+        }
+        let explained = |d: &Decision| Some((d.spec.unit.clone(), d.spec.explanation.clone()?));
+        let explanations: BTreeMap<UnitId, Explanation> = decisions.iter().filter_map(explained).collect();
+        let decided = decisions.into_iter().flat_map(|decision| {
+            let unit = decision.spec.unit.clone();
+            let wanted = explanations.get(&unit).and_then(|explanation| explanation.revision.clone());
+            let members = decision.spec.members.into_iter();
+            members.map(move |(member, entry)| {
+                // A member that an edit would take the unit out of keeps what it has.
+                let wanted = if entry.kept().is_some() { Some(entry.revision.clone()) } else { wanted.clone() };
+                ((unit.clone(), member.to_string()), (entry, wanted))
+            })
+        });
         let revisions = revisions.into_iter().map(|r| (r.name_any(), short_revision(r.spec.inputs.source_revision())));
         Self {
-            namespace: namespace.to_owned(),
+            scope,
             members,
+            fleets,
             applications,
-            statuses: statuses.collect(),
+            attached: attached.into_iter().map(|one| (key(one.namespace(), one.name_any()), one)).collect(),
+            decisions: decided.collect(),
+            explanations,
+            statuses,
+            of_member,
             links,
+            facts,
             revisions: revisions.collect(),
         }
     }
@@ -80,42 +158,58 @@ impl World {
     pub(super) fn application(&self, name: &str) -> anyhow::Result<&Application> {
         self.applications.iter().find(|a| a.name_any() == name).ok_or_else(|| {
             let known = self.applications.iter().map(|a| format!("app/{}", a.name_any()));
-            let namespace = &self.namespace;
+            let said = there_is(&format!("app/{name}"), known);
+            anyhow::anyhow!("there is no app/{name} {} ({said}); choose another namespace with -n", self.scope.words())
+        })
+    }
+
+    pub(super) fn fleet(&self, name: &str) -> anyhow::Result<&Fleet> {
+        self.fleets.iter().find(|f| f.name_any() == name).ok_or_else(|| {
+            let known = self.fleets.iter().map(|f| format!("fleet/{}", f.name_any()));
+            let said = there_is(&format!("fleet/{name}"), known);
             anyhow::anyhow!(
-                "there is no app/{name} in namespace {namespace} ({}); choose another namespace with -n",
-                there_is(known)
+                "there is no fleet/{name} {} ({said}); choose another namespace with -n",
+                self.scope.words()
             )
         })
     }
 
     pub(super) fn member(&self, name: &str) -> anyhow::Result<&Cluster> {
-        self.members.iter().find(|m| m.name_any() == name).ok_or_else(|| {
+        self.find_member(name).ok_or_else(|| {
             let known = self.members.iter().map(|m| format!("member/{}", m.name_any()));
-            anyhow::anyhow!("there is no member/{name} ({})", there_is(known))
+            anyhow::anyhow!("there is no member/{name} ({})", there_is(&format!("member/{name}"), known))
         })
     }
 
-    /// Whether what a member reported last still holds: its record says that it answers, and its applier gets through.
-    pub(super) fn answers(&self, member: &str) -> bool {
-        let cluster = self.members.iter().find(|m| m.name_any() == member);
-        reach::answers(cluster, self.links.get(member))
+    pub(super) fn find_member(&self, name: &str) -> Option<&Cluster> {
+        self.members.iter().find(|m| m.name_any() == name)
     }
 
-    /// The link of an applier that does not get through, though the member answers its prober.
-    pub(super) fn kept_out(&self, member: &str) -> Option<&MemberLink> {
-        let cluster = self.members.iter().find(|m| m.name_any() == member);
-        cluster.filter(|cluster| reach::record_answers(cluster))?;
-        reach::kept_out(self.links.get(member))
+    /// The member that a cluster of this namespace makes, or stands for.
+    pub(super) fn member_of_attached(&self, namespace: &str, name: &str) -> Option<&Cluster> {
+        self.attached.get(&(namespace.to_owned(), name.to_owned()))?;
+        let origin = Origin::new("cluster.kurator.dev", "AttachedCluster", namespace, name).to_string();
+        self.members.iter().find(|member| member.annotations().get(ORIGIN) == Some(&origin))
     }
 
-    /// Why what a member reported last does not hold, in words.
-    pub(super) fn silence(&self, member: &str) -> &'static str {
-        let cluster = self.members.iter().find(|m| m.name_any() == member);
-        match (cluster.and_then(ready), self.kept_out(member).map(|link| link.state)) {
-            (_, Some(LinkState::Blocked)) => "the member is not delivered to",
-            (_, Some(_)) => "the member does not answer its applier",
-            (Some(c), None) if c.status == "False" => "the member is not delivered to",
-            _ => "the member does not answer",
+    /// How a member is, by its record and its applier.
+    pub(super) fn member_state<'a>(&'a self, member: &'a Cluster) -> Said<'a> {
+        Said::of_member(conditions(member), self.links.get(&member.name_any()))
+    }
+
+    /// How a unit is in a member.
+    pub(super) fn unit<'a>(&'a self, unit: &UnitId, member: &'a str, status: &'a UnitStatus) -> Pair<'a> {
+        let decided = self.decisions.get(&(unit.clone(), member.to_owned()));
+        // Who may not read decisions sees what the member says of what it was told.
+        let wanted =
+            if self.decisions.is_empty() { Some(&status.revision) } else { decided.and_then(|d| d.1.as_ref()) };
+        let entry = decided.map(|(entry, _)| entry).filter(|entry| entry.revision == status.revision);
+        Pair {
+            wanted,
+            member,
+            status: Some(status),
+            facts: self.facts.get(member),
+            payload: entry.and_then(|entry| entry.digest),
         }
     }
 
@@ -130,12 +224,24 @@ impl World {
     }
 
     pub(super) fn of_member(&self, member: &str) -> Vec<(&UnitId, &UnitStatus)> {
-        self.statuses.iter().filter(|((_, m), _)| m == member).map(|((unit, _), s)| (unit, s)).collect()
+        let units = self.of_member.get(member).into_iter().flatten();
+        units.filter_map(|unit| Some((unit, self.statuses.get(&(unit.clone(), member.to_owned()))?))).collect()
     }
 
     /// What git calls the revision that a unit runs.
     pub(super) fn revision_of(&self, status: &UnitStatus) -> String {
         self.revisions.get(&status.revision).cloned().unwrap_or_default()
+    }
+
+    /// Is what a member reported last true now, as far as is known?
+    pub(super) fn is_known(&self, member: &str) -> bool {
+        self.facts.get(member).is_some_and(MemberFacts::reports)
+    }
+
+    /// How many of a member's units are ready.
+    pub(super) fn ready_units(&self, member: &str) -> usize {
+        let units = self.of_member(member);
+        units.iter().filter(|(unit, status)| self.unit(unit, member, status).state() == State::Ready).count()
     }
 }
 
@@ -153,6 +259,7 @@ pub(crate) fn members(mut members: Vec<Cluster>, attached: Vec<AttachedCluster>)
         let is_free = |name: &String| members.iter().all(|member| member.name_any() != *name);
         let name = [wanted, one.name_any()].into_iter().find(is_free).unwrap_or(me);
         let mut member = Cluster::new(&name, ClusterSpec::default());
+        member.annotations_mut().insert(ORIGIN.to_owned(), origin);
         let conditions = one.status.map(|status| status.conditions).unwrap_or_default();
         member.status = Some(ClusterStatus { conditions, ..ClusterStatus::default() });
         members.push(member);
@@ -161,12 +268,12 @@ pub(crate) fn members(mut members: Vec<Cluster>, attached: Vec<AttachedCluster>)
     members
 }
 
-fn there_is(names: impl Iterator<Item = String>) -> String {
-    let names: Vec<String> = names.collect();
-    if names.is_empty() { "there is none yet".to_owned() } else { format!("there is: {}", names.join(", ")) }
+/// A member's conditions.
+pub(super) fn conditions(member: &Cluster) -> &[Condition] {
+    member.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default()
 }
 
 /// A member's `Ready`.
 pub(super) fn ready(member: &Cluster) -> Option<&Condition> {
-    member.status.as_ref().and_then(|s| condition::find(&s.conditions, condition::READY))
+    condition::find(conditions(member), condition::READY)
 }

@@ -14,9 +14,9 @@ fn object(kind: &str, name: &str, sync: &str, health: &str) -> Value {
     json!({"key": {"kind": kind, "namespace": "shop", "name": name}, "sync": sync, "health": health, "reverts": 0})
 }
 
-fn unit(member: &str, policy: &str, phase: &str, health: &str, details: Vec<Value>) -> Value {
+fn unit(member: &str, policy: &str, (state, reason, message): (&str, &str, &str), details: Vec<Value>) -> Value {
     json!({"member": member, "unit": format!("apps.kurator.dev/Application/default/shop/{policy}"), "policy": policy,
-        "phase": phase, "health": health, "details": details})
+        "state": state, "stateReason": reason, "stateMessage": message, "details": details})
 }
 
 fn tree() -> Value {
@@ -32,11 +32,16 @@ fn tree() -> Value {
         json!(["its adoption changed data.greeting", "not sent, since only a server sets it: metadata.uid"]);
     let namespace = json!({"key": {"kind": "Namespace", "name": "shop"}, "sync": "Synced", "health": "Healthy",
         "reverts": 1});
-    json!({"units": [
-        unit("shanghai", "small", "Applied", "Healthy", vec![namespace, config, web]),
-        unit("tokyo", "small", "Applied", "Healthy", vec![]),
-        unit("virginia", "small", "Unknown", "Unknown", vec![object("ConfigMap", "settings", "Synced", "Unknown")]),
-        unit("beijing", "large", "Failed", "Missing", vec![service]),
+    let ready = ("Ready", "ReconciliationSucceeded", "Applied, Healthy");
+    let failed = ("NotReady", "ReconciliationFailed", "Service shop/web: spec.ports: Required value");
+    let unknown = ("Unknown", "MemberUnknown", "nothing is known of the member now; see its Ready");
+    let suspended = ("Suspended", "Suspended", "observed only");
+    json!({"revision": "main@sha1:3f2c1a97df8477b5708f63235d978e6ede475f92", "state": "NotReady",
+        "reason": "FetchFailed", "message": "the source cannot be fetched: 404", "units": [
+        unit("shanghai", "small", ready, vec![namespace, config, web]),
+        unit("tokyo", "small", suspended, vec![]),
+        unit("virginia", "small", unknown, vec![object("ConfigMap", "settings", "Synced", "Healthy")]),
+        unit("beijing", "large", failed, vec![service]),
     ]})
 }
 
@@ -66,4 +71,16 @@ fn colours_change_nothing_but_colours() {
     let plain =
         ["\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[0m"].iter().fold(coloured, |text, code| text.replace(code, ""));
     assert_eq!(plain, output::text(&lines("app/shop", &tree(), false)));
+}
+
+#[test]
+fn nothing_of_a_member_that_is_unknown_is_green() {
+    for unit in ["MemberUnknown", "MemberGone", "MemberBlocked"] {
+        let mut tree = tree();
+        tree["units"] = json!([tree["units"][2]]);
+        tree["units"][0]["stateReason"] = json!(unit);
+        let coloured = output::text(&lines("app/shop", &tree, true));
+        assert!(!coloured.contains("\x1b[32m"), "{unit}: {coloured}");
+        assert!(coloured.contains("last known: Synced, Healthy"), "{coloured}");
+    }
 }

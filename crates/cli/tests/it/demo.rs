@@ -1,5 +1,6 @@
 //! `kurator up --demo` and its scenes.
 
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use component::{Repository, git};
@@ -52,7 +53,7 @@ fn the_demo_converges_and_its_scenes_do_what_they_say() {
     assert!(place.ok("status app/shop -o yaml").contains("name: shop"));
     let tree = place.ok("tree app/shop");
     let below: Vec<&str> = tree.lines().filter(|l| l.contains("(policy")).collect();
-    assert!(below[0].starts_with("  beijing (policy large)  Applied, Healthy"), "{tree}");
+    assert!(below[0].starts_with("  beijing (policy large)  Ready"), "{tree}");
     assert_eq!(tree.lines().filter(|l| l.contains("shop/web") && l.contains("Synced")).count(), 6, "{tree}");
 
     until("requests to be counted", || {
@@ -157,6 +158,46 @@ fn a_scene_says_at_once_what_keeps_it_from_working() {
     }
     assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
     assert_eq!(git(&place.dir().join("demo/repo"), &["rev-parse", "HEAD"]), head, "nothing is committed");
+}
+
+#[test]
+fn what_up_shows_stays_true_after_everything_has_converged() {
+    let mut place = Place::new();
+    let mut lines = place.up_lines("--demo -o json", Stdio::inherit());
+    let mut next = |is_wanted: &dyn Fn(&Value) -> bool| -> Value {
+        loop {
+            let line = lines.next().unwrap_or_else(|| panic!("it ended")).unwrap();
+            // Each event is one line.
+            let event: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line}: {error}"));
+            if is_wanted(&event) {
+                return event;
+            }
+        }
+    };
+    let started = next(&|_| true);
+    assert_eq!((&started["event"], started["contexts"][0].as_str()), (&"started".into(), Some("hub")));
+    let converged = next(&|event| event["event"] == "converged");
+    assert_eq!((&converged["converged"], &converged["members"][0]["state"]), (&true.into(), &"Ready".into()));
+    // The member and the application change in any order.
+    let mut both = |state: &str| {
+        let mut left = vec!["member/beijing", "app/shop"];
+        while !left.is_empty() {
+            let event = next(&|event| event["event"] == "changed" && event["state"] == state);
+            left.retain(|object| event["object"] != *object);
+        }
+    };
+    place.ok("demo unplug beijing");
+    both("Unknown");
+    place.ok("demo plug beijing");
+    both("Ready");
+    place.ok("suspend app/shop");
+    next(&|event| event["object"] == "app/shop" && event["state"] == "Suspended");
+    let problems = place.json("status --problems");
+    assert_eq!(problems["problems"][0]["object"], "app/shop", "{problems}");
+    assert!(place.ok("tree app/shop").starts_with("app/shop  main@"), "the tree says the revision and the state");
+    assert!(place.ok("status fleet/demo").contains("beijing"));
+    assert!(place.fails("status fleet/nobody").contains("fleet/demo"));
+    place.ok("demo stop");
 }
 
 #[test]

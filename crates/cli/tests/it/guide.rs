@@ -40,9 +40,10 @@ fn shown(guide: &[Section], title: &str) -> Vec<String> {
 fn expected(command: &str) -> &'static [&'static str] {
     match command {
         "status" => &["beijing", "3/3", "shop"],
+        "status --problems -A" => &["nothing is wrong: 3 members, 1 fleet, 1 application are ready"],
         "status app/shop" => &["Ready        True", "beijing   large"],
         "status member/beijing" => &["member/beijing  v1.37", "ALLOCATABLE", "default/shop"],
-        "tree app/shop" => &["beijing (policy large)  Applied, Healthy", "└─", "Synced"],
+        "tree app/shop" => &["beijing (policy large)  Ready", "└─", "Synced"],
         "status app/shop -o json" => &["\"policy\": \"large\""],
         "doctor" => &["ok  member", "no known fault"],
         "sync app/shop" => &["3 of 3 ready"],

@@ -2,9 +2,9 @@
 
 #![allow(clippy::disallowed_methods, reason = "watches other processes, by the time that they live in")]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Lines};
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -107,10 +107,7 @@ impl Place {
 
     /// [`up`](Self::up) with a stderr of one's own.
     pub(crate) fn up_with(&mut self, words: &str, line: &str, stderr: Stdio) -> Vec<String> {
-        let words = format!("up {words} --dir {}", self.dir().display());
-        let mut child = self.command(&words).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        self.running = Some(child);
+        let mut lines = self.up_lines(words, stderr);
         let mut seen = Vec::new();
         loop {
             let next =
@@ -121,6 +118,15 @@ impl Place {
                 return seen;
             }
         }
+    }
+
+    /// Starts `kurator up`; the lines of its stdout, as they come.
+    pub(crate) fn up_lines(&mut self, words: &str, stderr: Stdio) -> Lines<BufReader<ChildStdout>> {
+        let words = format!("up {words} --dir {}", self.dir().display());
+        let mut child = self.command(&words).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        self.running = Some(child);
+        lines
     }
 
     /// Starts `kurator up` and waits for nothing.

@@ -27,7 +27,7 @@ pub(super) fn observe(ctx: &Ctx, fleet: Option<&Fleet>, key: &NamespacedName) ->
             name: reference.name.clone(),
             supported: origin.is_some(),
             exists: facts.is_some(),
-            ready: facts.is_some_and(|facts| facts.ready),
+            state: facts.map(|facts| facts.state).unwrap_or_default(),
             labelled_by: earlier.get(&reference.name).cloned(),
         }
     });

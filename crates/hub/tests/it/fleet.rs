@@ -20,7 +20,7 @@ async fn a_fleet_counts_its_members_labels_them_and_names_those_that_are_missing
         }
     })
     .await;
-    assert_eq!(status.phase.as_deref(), Some("Ready"));
+    assert_eq!(status.phase.as_deref(), Some("NotReady"));
     assert!(status.conditions.iter().any(|c| c.reason == "MemberNotFound" && c.message.contains("nobody")));
     let attached: Api<api::kurator::cluster::v1alpha1::AttachedCluster> = Api::namespaced(stage.client(), "default");
     until("the label", async || {

@@ -4,6 +4,7 @@ mod acceptance;
 mod delivery;
 mod external;
 mod fleet;
+mod green;
 mod hook;
 mod house;
 mod member;

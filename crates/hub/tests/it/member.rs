@@ -86,7 +86,7 @@ async fn a_member_that_never_answers_delays_nobody_else() {
     stage.fleet(&["a", "dead"]).await;
     stage.apply(stage.application()).await.unwrap();
     until("a to be ready beside it", async || match stage.ready("Unknown", "MemberUnknown").await.message {
-        said if said == "1 of 2 ready; not answering: dead" => Ok(()),
+        said if said == "nothing is known of dead; 1 of 2 ready" => Ok(()),
         // Neither had answered yet.
         other => Err(other),
     })
@@ -192,7 +192,7 @@ async fn a_label_that_is_taken_off_an_attached_cluster_leaves_its_record_and_oth
 }
 
 /// A kubeconfig of a service account of a member that may do what the rules say.
-async fn limited(stage: &Stage, member: &str, rules: serde_json::Value) -> String {
+pub(crate) async fn limited(stage: &Stage, member: &str, rules: serde_json::Value) -> String {
     let client = stage.member(member).client();
     let name = "limited";
     for object in [

@@ -11,7 +11,8 @@ use api::kurator::apps::v1alpha1::{Application, HeldCause, HeldDeletions};
 use api::reason;
 use model::{Digest, MemberName};
 
-use super::status::{FoldFacts, some, total};
+use super::cause::some;
+use super::status::{FoldFacts, total};
 use super::{SYNC_STATUS_MAX, removals_ignored};
 use crate::guard::Held;
 use crate::unit;

@@ -5,7 +5,7 @@ use api::kurator::apps::v1alpha1::{Application, ApplicationStatus, ArtifactStatu
 use api::reason;
 use model::{FieldPath, Timestamp, clock::format_seconds};
 
-use super::{SourceFacts, status::some};
+use super::{SourceFacts, cause::some};
 
 /// The fields of an Application's status that speak of its source.
 #[derive(Clone, Debug, PartialEq)]

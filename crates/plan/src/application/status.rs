@@ -4,16 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::condition::{self, Condition, Statement};
-use api::delivery::{DecisionSpec, DeletionState, Explanation, Missing, UnitId, UnitStatus, WaitingOn};
+use api::delivery::{DecisionSpec, DeletionState, Explanation, Missing, UnitId, UnitStatus};
 use api::kurator::apps::v1alpha1::{
     Application, ApplicationStatus, HeldDeletions, KustomizationStatus, Summary, SyncStatus,
 };
 use api::reason;
 use model::{Digest, MemberName, Timestamp};
 
-use super::pair::Pair;
-use super::{SYNC_STATUS_MAX, held, unit_ids};
+use super::cause::{failed_fetch, no_members, some, suspended, waiting_in_words};
+use super::{SYNC_STATUS_MAX, fleet_name, held, unit_ids};
 use crate::reach::MemberFacts;
+use crate::state::{Pair, State, statement};
 
 /// Members named that an Application which is being deleted still has something in: enough to know whom to look at.
 const LEFT_SHOWN: usize = 10;
@@ -23,9 +24,6 @@ const SYNC_NAME_MAX: usize = 63;
 
 /// Digits of the digest in a name that would not be unique: 40 bits tell the entries of one Application apart.
 const SYNC_NAME_DIGEST_LENGTH: usize = 10;
-
-/// Most members, candidates or fields that a message lists.
-const LISTED_MAX: usize = 20;
 
 /// The stored objects that an Application's status is folded from.
 #[derive(Debug)]
@@ -80,7 +78,8 @@ impl Fold {
     /// Counts may wait.
     pub fn is_news(&self, before: Option<&Self>) -> bool {
         let said = |fold: &Self| -> Vec<(String, String, String, Option<String>)> {
-            let why = |c: &Condition| (c.reason == reason::SOURCE_NOT_READY).then(|| c.message.clone());
+            let fetching = [reason::SOURCE_NOT_READY, reason::FETCH_FAILED];
+            let why = |c: &Condition| fetching.contains(&c.reason.as_str()).then(|| c.message.clone());
             fold.conditions.iter().map(|c| (c.type_.clone(), c.status.clone(), c.reason.clone(), why(c))).collect()
         };
         before.is_none_or(|before| said(before) != said(self))
@@ -108,15 +107,6 @@ impl FoldFacts<'_> {
     }
 }
 
-/// The first of a list, and how many more: a message is read, and a thousand members would not be.
-pub(super) fn some(items: impl Iterator<Item = String>, between: &str) -> String {
-    let mut items: Vec<String> = items.collect();
-    let more = items.len().saturating_sub(LISTED_MAX);
-    items.truncate(LISTED_MAX);
-    let more = if more > 0 { format!("{between}and {more} more") } else { String::new() };
-    items.join(between) + &more
-}
-
 /// A sum of what members report; one that would not fit is the largest number.
 pub(super) fn total(counts: impl Iterator<Item = u32>) -> u32 {
     counts.fold(0, u32::saturating_add)
@@ -139,9 +129,9 @@ pub fn fold(facts: &FoldFacts<'_>, now: Timestamp) -> Option<Fold> {
         return None;
     }
     let running = running(facts, &units);
-    let pairs = pairs(facts, &running);
+    let placed: Vec<Placed<'_>> = placed(facts, &running);
     let held = held::lists(facts, &units);
-    let statements = [Some(ready(facts, &units, &pairs, &held, &before)), held::statement(facts, &held)];
+    let statements = [Some(ready(facts, &units, &placed, &held, &before)), held::statement(facts, &held)];
     let statements = statements.into_iter().flatten().collect();
     // What a commit removed runs until it is approved.
     let objects = |s: &UnitStatus| {
@@ -149,16 +139,16 @@ pub fn fold(facts: &FoldFacts<'_>, now: Timestamp) -> Option<Fold> {
         s.objects.desired.saturating_add(waiting.map_or(0, |held| held.count))
     };
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    let (sync_status, truncated) = sync_status(facts, &before, &pairs, now);
+    let (sync_status, truncated) = sync_status(facts, &before, &placed, now);
     Some(Fold {
         sync_status,
         truncated,
         conditions: condition::merge(&before.conditions, statements, generation, now),
         observed_generation: generation,
         summary: Some(Summary {
-            placed: count(pairs.len()),
-            ready: count(pairs.iter().filter(|p| p.ready() == Some(true)).count()),
-            objects: total(pairs.iter().filter_map(|p| p.status).map(objects)),
+            placed: count(placed.len()),
+            ready: count(placed.iter().filter(|p| p.state == State::Ready).count()),
+            objects: total(placed.iter().filter_map(|p| p.pair.status).map(objects)),
             held: total(held.iter().map(|h| h.count)),
         }),
         held,
@@ -178,9 +168,17 @@ fn running(facts: &FoldFacts<'_>, units: &[UnitId]) -> Vec<UnitId> {
     all
 }
 
+/// One unit at one member.
+struct Placed<'a> {
+    unit: &'a UnitId,
+    member: &'a MemberName,
+    pair: Pair<'a>,
+    state: State,
+}
+
 /// Every unit at every member that it is placed on. While nothing is decided, what was decided before still runs and is
 /// still worth seeing.
-fn pairs<'a>(facts: &'a FoldFacts<'_>, units: &'a [UnitId]) -> Vec<Pair<'a>> {
+fn placed<'a>(facts: &'a FoldFacts<'_>, units: &'a [UnitId]) -> Vec<Placed<'a>> {
     let mut out = Vec::new();
     for unit in units {
         let wanted = facts.explanation(unit).and_then(|explanation| explanation.revision.as_ref());
@@ -190,26 +188,27 @@ fn pairs<'a>(facts: &'a FoldFacts<'_>, units: &'a [UnitId]) -> Vec<Pair<'a>> {
             // A member that an edit would take it out of keeps what it has.
             let wanted = if entry.kept().is_some() { Some(&entry.revision) } else { wanted };
             let payload = entry.digest.filter(|_| status.is_some_and(|s| s.revision == entry.revision));
-            out.push(Pair { unit, wanted, member, status, facts: facts.members.get(member), payload });
+            let pair = Pair { wanted, member: member.as_str(), status, facts: facts.members.get(member), payload };
+            out.push(Placed { unit, member, state: pair.state(), pair });
         }
     }
     out
 }
 
+/// The Application's `Ready`. The cause comes first, the count last.
 fn ready(
     facts: &FoldFacts<'_>,
     units: &[UnitId],
-    pairs: &[Pair<'_>],
+    placed: &[Placed<'_>],
     held: &[HeldDeletions],
     before: &ApplicationStatus,
 ) -> Statement {
     let application = facts.application;
-    let statement = |status, reason, message: String| Statement::new(condition::READY, status, reason, message);
     if application.metadata.deletion_timestamp.is_some() && held.is_empty() {
         let left = facts.decisions.values().flat_map(|d| d.members.keys());
         let left: BTreeSet<&str> = left.map(MemberName::as_str).collect();
         let names = left.into_iter().take(LEFT_SHOWN).collect::<Vec<_>>().join(", ");
-        return statement(Some(false), reason::DELETING, format!("it is being taken out of its members: {names}"));
+        return statement(reason::DELETING, format!("it is being taken out of its members: {names}"));
     }
     for unit in units {
         let explanation = facts.explanation(unit).cloned().unwrap_or_default();
@@ -218,78 +217,53 @@ fn ready(
         let waiting = explanation.waiting_on.iter().filter(|w| w.what != Missing::Member || !facts.is_kept(unit));
         let waiting = waiting.into_iter().find_map(|w| waiting_in_words(policy, w, &explanation, before));
         if let Some((reason, message)) = waiting {
-            return statement(Some(false), reason, message);
+            return statement(reason, message);
         }
     }
-    let (mut good, mut worst, mut unknown) = (0, None, Vec::new());
-    for pair in pairs {
-        match pair.ready() {
-            Some(true) => good += 1,
-            Some(false) => worst = worst.or(Some(pair)),
-            None => unknown.push(pair),
-        }
-    }
-    let total = pairs.len();
+    let in_state = |state: State| placed.iter().filter(move |p| p.state == state);
+    let ready_count = format!("{} of {} ready", in_state(State::Ready).count(), placed.len());
     if !held.is_empty() {
-        return statement(
-            Some(false),
-            reason::DELETIONS_HELD,
-            format!("{good} of {total} ready; {}", held::in_short(held)),
-        );
+        return statement(reason::DELETIONS_HELD, format!("{}; {ready_count}", held::in_short(held)));
     }
     // A policy without a kustomization makes the Application not ready: nothing of that policy is delivered.
     if let Some(index) = application.spec.sync_policies.iter().position(|p| p.kustomization.is_none()) {
-        let message = format!(
-            "{good} of {total} ready; spec.syncPolicies[{index}] has no kustomization: nothing else is delivered so far"
-        );
-        return statement(Some(false), reason::NOT_IMPLEMENTED, message);
+        let message =
+            format!("spec.syncPolicies[{index}] has no kustomization: nothing else is delivered so far; {ready_count}");
+        return statement(reason::NOT_IMPLEMENTED, message);
     }
-    if let Some(worst) = worst {
-        let (reason, message) = worst.reason(&facts.revisions);
-        return statement(Some(false), reason, format!("{good} of {total} ready; {}: {message}", worst.member));
+    // What is worse than that a member does not answer, or passes by itself.
+    for state in [State::NotReady, State::Terminating, State::Held, State::Progressing] {
+        let all: Vec<&Placed<'_>> = in_state(state).collect();
+        let Some(first) = all.first() else { continue };
+        let more = if all.len() > 1 { format!(" (and {} more)", all.len() - 1) } else { String::new() };
+        let message = first.pair.message(&facts.revisions);
+        return statement(first.pair.reason(), format!("{}: {message}{more}; {ready_count}", first.member));
     }
+    if let Some(why) = failed_fetch(before) {
+        let message = format!("{why}; what was fetched last runs on: {ready_count}");
+        return statement(reason::FETCH_FAILED, message);
+    }
+    let strangers: BTreeSet<String> = units.iter().flat_map(|unit| no_members(facts.explanation(unit))).collect();
+    if !strangers.is_empty() {
+        let fleet = fleet_name(application).unwrap_or_default();
+        let names = some(strangers.into_iter(), ", ");
+        let message = format!("Fleet {fleet} lists what is no member (see its Ready): {names}; {ready_count}");
+        return statement(reason::MEMBER_NOT_FOUND, message);
+    }
+    let unknown: Vec<String> = in_state(State::Unknown).map(|p| p.member.to_string()).collect();
     if !unknown.is_empty() {
-        let names = unknown.into_iter().map(|pair| pair.member.to_string());
-        return statement(
-            None,
-            reason::MEMBER_UNKNOWN,
-            format!("{good} of {total} ready; not answering: {}", some(names, ", ")),
-        );
+        let message = format!("nothing is known of {}; {ready_count}", some(unknown.into_iter(), ", "));
+        return statement(reason::MEMBER_UNKNOWN, message);
     }
-    statement(Some(true), reason::RECONCILIATION_SUCCEEDED, format!("{good} of {total} ready"))
-}
-
-/// What a unit waits for, as reason and sentence; `None` for what is said later, with what its members report.
-fn waiting_in_words(
-    policy: &str,
-    waiting: &WaitingOn,
-    explanation: &Explanation,
-    before: &ApplicationStatus,
-) -> Option<(&'static str, String)> {
-    let detail = &waiting.detail;
-    Some(match waiting.what {
-        Missing::Source => {
-            let failed = condition::find(&before.conditions, condition::SOURCE_READY).filter(|c| c.status == "False");
-            let why = failed.map(|c| format!(": {}", c.message)).unwrap_or_default();
-            (reason::SOURCE_NOT_READY, format!("the source has not been fetched yet{why}"))
-        }
-        Missing::Fleet => {
-            (reason::FLEET_NOT_FOUND, format!("Fleet {detail:?} does not exist in this namespace; what runs stays"))
-        }
-        Missing::Render => (reason::BUILD_FAILED, format!("policy {policy}: {detail}; what runs stays")),
-        Missing::UniqueName => {
-            (reason::DUPLICATE_POLICY_NAME, format!("two policies are named {policy:?}; give each a name of its own"))
-        }
-        Missing::HubDelivery => (
-            reason::NOT_IMPLEMENTED,
-            "no fleet is named: delivery to the hub itself is not implemented; set spec.destination.fleet".to_owned(),
-        ),
-        Missing::Member => {
-            let shown = explanation.passed_over.iter().map(|p| format!("{}: {}", p.name, p.reason));
-            (reason::NO_MEMBER_SELECTED, format!("policy {policy} selects no member ({})", some(shown, "; ")))
-        }
-        Missing::Support => return None,
-    })
+    let suspended = suspended(application);
+    if !suspended.is_empty() {
+        let message = format!("{}; what runs stays: {ready_count}", some(suspended.into_iter(), ", "));
+        return statement(reason::SUSPENDED, message);
+    }
+    if in_state(State::Suspended).count() > 0 {
+        return statement(reason::PROGRESSING, format!("it goes on after it was suspended; {ready_count}"));
+    }
+    statement(reason::RECONCILIATION_SUCCEEDED, ready_count)
 }
 
 /// The name of an entry of `syncStatus`: as Kurator names its Flux objects. By it the entry of the status before is found,
@@ -311,30 +285,28 @@ fn sync_name(policy: &str, member: &MemberName) -> String {
 fn sync_status(
     facts: &FoldFacts<'_>,
     before: &ApplicationStatus,
-    pairs: &[Pair<'_>],
+    placed: &[Placed<'_>],
     now: Timestamp,
 ) -> (Vec<SyncStatus>, Option<u32>) {
     let text_of = |name: &String| facts.revisions.get(name).cloned();
     let artifact = before.source_status.as_ref().and_then(|s| s.git_repo_status.as_ref()?.artifact.as_ref());
     let newest = artifact.map(|artifact| artifact.revision.clone());
     let known_by_name: BTreeMap<&str, &SyncStatus> = before.sync_status.iter().map(|s| (s.name.as_str(), s)).collect();
-    let mut entries: Vec<(bool, SyncStatus)> = pairs
+    let mut entries: Vec<(bool, SyncStatus)> = placed
         .iter()
-        .map(|pair| {
-            let name = sync_name(pair.unit.policy.as_deref().unwrap_or_default(), pair.member);
+        .map(|Placed { unit, member, pair, state }| {
+            let name = sync_name(unit.policy.as_deref().unwrap_or_default(), member);
             let known = known_by_name.get(name.as_str()).and_then(|s| s.kustomization_status.as_ref());
             let none: &[Condition] = &[];
-            let ready = pair.ready();
-            let (reason, message) = pair.reason(&facts.revisions);
-            let statement = Statement::new(condition::READY, ready, reason, message);
+            let statements = vec![pair.ready(&facts.revisions)];
             let applied = pair.status.filter(|s| pair.has(s)).and_then(|s| text_of(&s.revision));
             let status = KustomizationStatus {
-                conditions: condition::merge(known.map_or(none, |k| &k.conditions), vec![statement], None, now),
+                conditions: condition::merge(known.map_or(none, |k| &k.conditions), statements, None, now),
                 last_applied_revision: applied.or_else(|| known.and_then(|k| k.last_applied_revision.clone())),
                 last_attempted_revision: pair.wanted.and_then(text_of).or_else(|| newest.clone()),
                 observed_generation: None,
             };
-            (ready == Some(true), SyncStatus { name, kustomization_status: Some(status) })
+            (*state == State::Ready, SyncStatus { name, kustomization_status: Some(status) })
         })
         .collect();
     entries.sort_by(|a, b| (a.0, &a.1.name).cmp(&(b.0, &b.1.name)));

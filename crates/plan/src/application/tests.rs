@@ -16,6 +16,7 @@ mod held;
 mod news;
 mod pair;
 mod source;
+mod state;
 
 /// When members report.
 fn reported() -> Timestamp {
@@ -370,12 +371,12 @@ fn a_member_whose_applier_is_kept_out_is_never_green() {
     let link = |state| MemberLink { state, message: "secrets is forbidden".into(), since: reported() };
     for (state, status, reason, message) in [
         (LinkState::Connected, "True", "ReconciliationSucceeded", "2 of 2 ready"),
-        (LinkState::Unreachable, "Unknown", "MemberUnknown", "1 of 2 ready; not answering: b"),
+        (LinkState::Unreachable, "Unknown", "MemberUnknown", "nothing is known of b; 1 of 2 ready"),
         (
             LinkState::Blocked,
             "False",
             "MemberBlocked",
-            "1 of 2 ready; b: the member is not delivered to since 2026-01-01T00:00:00Z: secrets is forbidden",
+            "b: the member is not delivered to since 2026-01-01T00:00:00Z: secrets is forbidden; 1 of 2 ready",
         ),
     ] {
         let mut world = World::new(one_policy(), &["a", "b"]);

@@ -68,6 +68,17 @@ fn the_first_answer_records_the_identity() {
 }
 
 #[test]
+fn a_member_that_refuses_the_credential_is_unknown_and_still_tried() {
+    let denied = Outcome::Denied("401: token has expired".into());
+    let o = Observed { record: mine(Some("u1")), probe: probe(denied, "u1"), ..observed() };
+    let plan = check(&o, ("Unknown", reason::CREDENTIAL_DENIED), true);
+    let ready = ready(&plan.cluster_status.unwrap());
+    assert!(ready.message.starts_with("the member refuses the credential: 401: token has expired; replace"));
+    assert!(!plan.origin_status.ready);
+    assert_eq!(crate::reach::reach(std::slice::from_ref(&ready)), crate::reach::Reach::Unknown);
+}
+
+#[test]
 fn a_silent_member_is_unknown_since_it_was_last_seen() {
     let o = Observed {
         record: mine(Some("u1")),

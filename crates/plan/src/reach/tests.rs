@@ -19,7 +19,7 @@ fn a_record_says_whether_its_member_can_be_reached() {
     for (ready, deliverable, expect) in [
         (Some("True"), Some("True"), Reach::Reachable),
         (Some("True"), None, Reach::Reachable),
-        (Some("False"), Some("True"), Reach::Reachable),
+        (Some("False"), Some("True"), Reach::NotReady),
         (Some("False"), Some("False"), Reach::Blocked),
         (Some("False"), None, Reach::Blocked),
         (Some("Unknown"), Some("True"), Reach::Unknown),
@@ -39,6 +39,10 @@ fn a_report_is_current_only_while_prober_and_applier_get_through() {
         (Reach::Reachable, Some(link(LinkState::Connected)), Standing::Current),
         (Reach::Reachable, Some(lost.clone()), Standing::Unknown(Some(&lost))),
         (Reach::Reachable, Some(kept_out.clone()), Standing::Blocked(Some(&kept_out))),
+        (Reach::NotReady, None, Standing::NotReady),
+        (Reach::NotReady, Some(link(LinkState::Connected)), Standing::NotReady),
+        (Reach::NotReady, Some(lost.clone()), Standing::Unknown(Some(&lost))),
+        (Reach::NotReady, Some(kept_out.clone()), Standing::Blocked(Some(&kept_out))),
         (Reach::Unknown, Some(link(LinkState::Connected)), Standing::Unknown(None)),
         (Reach::Unknown, Some(kept_out.clone()), Standing::Unknown(None)),
         (Reach::Blocked, Some(link(LinkState::Connected)), Standing::Blocked(None)),
@@ -46,6 +50,6 @@ fn a_report_is_current_only_while_prober_and_applier_get_through() {
     ] {
         let facts = MemberFacts { reach, link };
         assert_eq!(facts.standing(), expect, "{facts:?}");
-        assert_eq!(facts.reports(), expect == Standing::Current, "{facts:?}");
+        assert_eq!(facts.reports(), matches!(expect, Standing::Current | Standing::NotReady), "{facts:?}");
     }
 }

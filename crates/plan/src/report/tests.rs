@@ -187,6 +187,29 @@ fn one_row_is_made_again_and_the_sum_follows() {
 }
 
 #[test]
+fn pods_of_what_is_to_be_deleted_count_until_they_are_gone_and_nobodys_count_twice() {
+    let key = key();
+    let pods = PodCounts { desired: 3, ready: 2 };
+    let runs = Reading { part: Part { health: Health::Healthy, pods }, ..Reading::default() };
+    let seen = |standing| Facts { reading: Some(&runs), ..facts(&key, standing) };
+    let sum = |wanted: &[Facts<'_>], unwanted: &[Facts<'_>]| {
+        let (mut rows, pool) = (Rows::default(), Pool::default());
+        wanted.iter().for_each(|facts| rows.push_wanted(facts, &pool));
+        unwanted.iter().for_each(|facts| rows.push_unwanted(facts, &pool));
+        rows.sum(0, 0).1
+    };
+    let wanted = || seen(Standing::Wanted(Step::Skip));
+    assert_eq!(sum(&[wanted()], &[]).pods, pods);
+    assert_eq!(sum(&[], &[seen(Standing::Held)]).pods, pods, "held");
+    assert_eq!(sum(&[], &[seen(Standing::Leaving)]).pods, pods, "leaving");
+    assert_eq!(sum(&[wanted()], &[seen(Standing::Held)]).pods, PodCounts { desired: 6, ready: 4 });
+    // Where another unit or another hub delivers the object, its pods count there.
+    assert_eq!(sum(&[seen(Standing::Elsewhere("u".into()))], &[]).pods, PodCounts::default());
+    let other_hub = Facts { waiting: Some(apply::WaitingOn::OtherHub("h".into())), ..wanted() };
+    assert_eq!(sum(&[other_hub], &[]).pods, PodCounts::default());
+}
+
+#[test]
 fn the_worst_is_said_first() {
     let key = key();
     let held =

@@ -9,7 +9,6 @@ use super::decide::Wish;
 use super::edit::{Edit, edits};
 use super::{Observed, OwnerState, Plan, trigger};
 use crate::guard;
-use crate::reach::Reach;
 
 pub(super) fn write(observed: &Observed<'_>, wishes: &BTreeMap<UnitId, Wish>, plan: &mut Plan, now: Timestamp) {
     let edits = edits(observed, wishes, now);
@@ -214,6 +213,6 @@ pub(super) fn finalizer(observed: &Observed<'_>, plan: &Plan) -> Option<bool> {
         .filter(|(name, _)| !plan.delete_decisions.contains(name))
         .map(|(name, decision)| written.get(name).copied().unwrap_or(decision))
         .flat_map(|decision| decision.members.keys())
-        .any(|member| observed.members.get(member).is_some_and(|facts| facts.reach == Reach::Reachable));
+        .any(|member| observed.members.get(member).is_some_and(|facts| facts.reach.is_delivered_to()));
     (has && !waits).then_some(false)
 }

@@ -16,10 +16,10 @@ fn rows(state: &str) -> Vec<Vec<Cell>> {
 #[test]
 fn a_terminal_is_drawn_over_only_when_something_changed() {
     let mut screen = Screen::new(true);
-    let first = screen.frame(&rows("joining"), false, 80).unwrap();
+    let first = screen.frame(&rows("joining"), &[], false, 80).unwrap();
     assert!(!first.contains("\x1b[3A") && first.ends_with("\x1b[K\n"), "{first:?}");
-    assert_eq!(screen.frame(&rows("joining"), false, 80), None);
-    let second = screen.frame(&rows("Ready 1.2s"), false, 80).unwrap();
+    assert_eq!(screen.frame(&rows("joining"), &[], false, 80), None);
+    let second = screen.frame(&rows("Ready 1.2s"), &[], false, 80).unwrap();
     assert!(second.starts_with("\x1b[3AMEMBER    REGION    NODES  shop@3f2c1a  STATE\x1b[K\n"), "{second:?}");
     assert_eq!(second.matches('\n').count(), 3);
 }
@@ -27,7 +27,7 @@ fn a_terminal_is_drawn_over_only_when_something_changed() {
 #[test]
 fn lines_on_a_narrow_terminal_are_cut_so_that_each_stays_one() {
     let mut screen = Screen::new(true);
-    let frame = screen.frame(&rows("Ready 1.2s"), true, 24).unwrap();
+    let frame = screen.frame(&rows("Ready 1.2s"), &[], true, 24).unwrap();
     let plain = frame.replace("\x1b[32m", "").replace("\x1b[0m", "").replace("\x1b[K", "");
     assert!(plain.lines().all(|line| line.chars().count() <= 24), "{plain}");
     assert!(plain.contains("beijing   cn-north  3"), "{plain}");
@@ -35,6 +35,17 @@ fn lines_on_a_narrow_terminal_are_cut_so_that_each_stays_one() {
 
 #[test]
 fn elsewhere_there_are_no_escape_codes() {
-    let frame = Screen::new(false).frame(&rows("Ready 1.2s"), false, 24).unwrap();
+    let frame = Screen::new(false).frame(&rows("Ready 1.2s"), &[], false, 24).unwrap();
     assert!(!frame.contains('\x1b') && frame.contains("shop@3f2c1a  STATE"), "{frame}");
+}
+
+#[test]
+fn what_stands_below_the_table_is_drawn_over_too() {
+    let mut screen = Screen::new(true);
+    let footer = |text: &str| vec![Line::from(text)];
+    screen.frame(&rows("Ready"), &footer("converged 1.2s and much more that is too wide"), false, 20).unwrap();
+    let next = screen.frame(&rows("Ready"), &footer("app/shop NotReady"), false, 80).unwrap();
+    assert!(next.starts_with("\x1b[4AMEMBER") && next.ends_with("app/shop NotReady\x1b[K\n"), "{next:?}");
+    let without = screen.frame(&rows("Ready"), &[], false, 80).unwrap();
+    assert!(without.starts_with("\x1b[4A") && without.ends_with("\x1b[J"), "{without:?}");
 }

@@ -61,7 +61,7 @@ fn a_member_that_has_an_older_revision_is_on_its_way() {
     world.step();
     let (status, reason, message, entry) = condition(&world);
     assert_eq!((status.as_str(), reason.as_str(), entry), ("False", "Progressing", reason.clone()));
-    let expect = "0 of 1 ready; a: has main@sha1:c1, wanted main@sha1:c2; Applied, Healthy";
+    let expect = "a: has main@sha1:c1, wanted main@sha1:c2; Applied, Healthy; 0 of 1 ready";
     assert_eq!(message, expect);
     // The same commit with another path.
     world.report("a");

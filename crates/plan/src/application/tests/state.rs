@@ -1,0 +1,142 @@
+//! What an Application is, whatever is wrong: never ready, and short.
+
+use api::condition::Condition;
+
+use super::*;
+use crate::state::State;
+
+fn condition(world: &World) -> Condition {
+    let status = world.application.as_ref().unwrap().status.as_ref().unwrap();
+    api::condition::find(&status.conditions, "Ready").unwrap().clone()
+}
+
+fn settled(members: &[&str]) -> World {
+    let mut world = World::new(one_policy(), members);
+    world.step();
+    members.iter().for_each(|member| world.report(member));
+    world.step();
+    assert_eq!(State::of(Some(&condition(&world))), State::Ready);
+    world
+}
+
+#[test]
+fn an_application_whose_source_is_gone_is_not_ready_and_says_first_why() {
+    let mut world = settled(&["a"]);
+    world.source.error = Some(("RepositoryNotFound".into(), "https://x: 404".into()));
+    world.step();
+    let ready = condition(&world);
+    assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("False", "FetchFailed"));
+    assert_eq!(
+        ready.message,
+        "the source cannot be fetched: https://x: 404; what was fetched last runs on: 1 of 1 ready"
+    );
+    world.source.error = None;
+    world.step();
+    assert_eq!(condition(&world).reason, "ReconciliationSucceeded");
+
+    let mut never = World::new(one_policy(), &["a"]);
+    never.source = SourceFacts { error: Some(("Unreachable".into(), "no such host".into())), ..SourceFacts::default() };
+    never.step();
+    let ready = condition(&never);
+    assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("False", "FetchFailed"));
+    assert_eq!(ready.message, "the source cannot be fetched: no such host; it was never fetched");
+}
+
+#[test]
+fn what_a_person_suspended_is_suspended_unless_something_is_worse() {
+    let mut world = settled(&["a"]);
+    world.application.as_mut().unwrap().spec.source.git_repository.as_mut().unwrap().suspend = true;
+    world.source.suspended = true;
+    world.step();
+    let ready = condition(&world);
+    assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("False", "Suspended"));
+    assert_eq!(ready.message, "spec.source.gitRepository.suspend is set; what runs stays: 1 of 1 ready");
+    world.members.insert(name("a"), MemberFacts::new(Reach::Unknown));
+    world.step();
+    assert_eq!(State::of(Some(&condition(&world))), State::Unknown);
+
+    let mut world = settled(&["a"]);
+    let kustomization = |world: &mut World, on| {
+        let policy = &mut world.application.as_mut().unwrap().spec.sync_policies[0];
+        policy.kustomization.as_mut().unwrap().suspend = on;
+    };
+    let phase = |world: &mut World, phase| {
+        let key = (world.unit(), name("a"));
+        world.statuses.get_mut(&key).unwrap().phase = phase;
+    };
+    kustomization(&mut world, true);
+    world.step();
+    assert_eq!(State::of(Some(&condition(&world))), State::Suspended, "before the member says so too");
+    phase(&mut world, UnitPhase::Suspended);
+    world.step();
+    let ready = condition(&world);
+    assert_eq!(State::of(Some(&ready)), State::Suspended);
+    assert!(ready.message.starts_with("spec.syncPolicies[0].kustomization.suspend is set"), "{}", ready.message);
+    kustomization(&mut world, false);
+    world.step();
+    assert_eq!(State::of(Some(&condition(&world))), State::Progressing, "the member has not gone on yet");
+    phase(&mut world, UnitPhase::Applied);
+    world.step();
+    assert_eq!(State::of(Some(&condition(&world))), State::Ready);
+}
+
+#[test]
+fn a_member_that_says_that_it_is_not_well_and_one_that_is_none_are_not_ready() {
+    let mut world = settled(&["a", "b"]);
+    world.members.insert(name("b"), MemberFacts::new(Reach::NotReady));
+    world.step();
+    let ready = condition(&world);
+    assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("False", "MemberNotReady"));
+    assert!(ready.message.starts_with("b: ") && ready.message.ends_with("; 1 of 2 ready"), "{}", ready.message);
+
+    let mut world = settled(&["a"]);
+    let absent = Candidate { name: "absent".into(), member: None, labels: BTreeMap::new() };
+    world.fleet = FleetFacts::Found(vec![candidate("a"), absent]);
+    world.step();
+    let ready = condition(&world);
+    assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("False", "MemberNotFound"));
+    assert_eq!(ready.message, "Fleet f lists what is no member (see its Ready): absent; 1 of 1 ready");
+}
+
+#[test]
+fn messages_stay_short_with_a_thousand_members() {
+    let names: Vec<String> = (0..1000).map(|n| format!("m{n:04}")).collect();
+    let refs: Vec<&str> = names.iter().map(String::as_str).collect();
+    let selector = json!({"fleet": "f", "clusterSelector": {"matchLabels": {"size": "smal"}}});
+    let mut policy = one_policy();
+    policy[0]["destination"] = selector;
+    let labelled = |n: usize, name: &str| Candidate {
+        labels: BTreeMap::from([("size".to_owned(), if n.is_multiple_of(2) { "small" } else { "large" }.to_owned())]),
+        ..candidate(name)
+    };
+    let mut world = World::new(policy.clone(), &[]);
+    world.fleet = FleetFacts::Found(refs.iter().enumerate().map(|(n, name)| labelled(n, name)).collect());
+    world.step();
+    let ready = condition(&world);
+    assert_eq!(ready.reason, "NoMemberSelected");
+    let expect = "policy p selects none of 1000 candidates in fleet f where size=smal (of the first 100): label size is \
+                  \"small\", the selector wants \"smal\" (m0000, m0002, m0004, m0006, m0008, and 45 more); label size is \
+                  \"large\", the selector wants \"smal\" (m0001, m0003, m0005, m0007, m0009, and 45 more)";
+    assert_eq!(ready.message, expect);
+    world.fleet = FleetFacts::Found(Vec::new());
+    world.step();
+    assert_eq!(condition(&world).message, "policy p selects no member: fleet f where size=smal has none");
+
+    let mut world = settled(&refs);
+    for (reach, expect) in [
+        (Reach::Unknown, "nothing is known of m0000, m0001, m0002, m0003, m0004, and 995 more; 0 of 1000 ready"),
+        (
+            Reach::NotReady,
+            "m0000: the member answers and is not well; see its Ready; last known: Applied Healthy (and \
+                           999 more); 0 of 1000 ready",
+        ),
+    ] {
+        world.members = refs.iter().map(|member| (name(member), MemberFacts::new(reach))).collect();
+        world.step();
+        assert_eq!(condition(&world).message, expect);
+    }
+    let status = world.application.as_ref().unwrap().status.as_ref().unwrap();
+    assert_eq!((status.sync_status.len(), status.truncated), (100, Some(900)));
+    let summary = status.summary.clone().unwrap();
+    assert_eq!((summary.placed, summary.ready), (1000, 0), "no Unknown counts as ready");
+}

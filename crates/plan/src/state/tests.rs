@@ -1,0 +1,186 @@
+//! One word for each state, and no two of them for one thing.
+
+use std::collections::BTreeMap;
+
+use api::delivery::{Health, LinkState, MemberLink, PodCounts, UnitCounts, UnitPhase, UnitStatus, WaitingOn};
+use model::{Digest, Timestamp};
+
+use super::*;
+use crate::reach::{MemberFacts, Reach};
+
+fn at() -> Timestamp {
+    "2026-01-01T00:00:00Z".parse().unwrap()
+}
+
+fn ready(status: &str, reason: &str) -> Condition {
+    Condition {
+        type_: condition::READY.to_owned(),
+        status: status.to_owned(),
+        reason: reason.to_owned(),
+        message: String::new(),
+        observed_generation: None,
+        last_transition_time: at().to_string(),
+    }
+}
+
+#[test]
+fn each_state_has_a_reason_and_its_status_comes_back() {
+    for state in State::ALL {
+        let reasons: Vec<&&'static str> = reason::ALL.iter().filter(|r| State::of_reason(r) == state).collect();
+        assert!(!reasons.is_empty(), "{state}");
+        for reason in reasons {
+            let statement = statement(reason, "");
+            let stored = condition::merge(&[], vec![statement], None, at());
+            assert_eq!(State::of_conditions(&stored), state, "{reason}");
+        }
+    }
+    assert!(State::ALL.is_sorted());
+}
+
+#[test]
+fn a_condition_is_ready_only_when_it_is_true_and_unknown_is_never_ready() {
+    for (status, reason, state) in [
+        ("True", reason::RECONCILIATION_SUCCEEDED, State::Ready),
+        // A reason that is new to this program.
+        ("True", "Other", State::Ready),
+        ("False", "Other", State::NotReady),
+        ("Unknown", "Other", State::Unknown),
+        // What an earlier version wrote.
+        ("False", reason::RECONCILIATION_SUCCEEDED, State::NotReady),
+        ("False", reason::CREDENTIAL_DENIED, State::NotReady),
+        ("Unknown", reason::RECONCILIATION_SUCCEEDED, State::Unknown),
+        ("Unknown", reason::DELETIONS_HELD, State::Unknown),
+        ("False", reason::SUSPENDED, State::Suspended),
+        ("False", reason::DELETIONS_HELD, State::Held),
+        ("False", reason::DELETING, State::Terminating),
+        ("False", reason::FETCH_FAILED, State::NotReady),
+    ] {
+        assert_eq!(State::of(Some(&ready(status, reason))), state, "{status} {reason}");
+    }
+    assert_eq!(State::of(None), State::Unknown, "the hub has not looked at it");
+}
+
+fn status(phase: UnitPhase, health: Health) -> UnitStatus {
+    UnitStatus {
+        revision: "r".to_owned(),
+        epoch: 1,
+        applied: Some(Digest::of(b"payload")),
+        phase,
+        health,
+        objects: UnitCounts::default(),
+        pods: PodCounts::default(),
+        since: at(),
+        reason: String::new(),
+        message: String::new(),
+        waiting_on: None,
+        waiting: Vec::new(),
+        held: None,
+        reverts: 0,
+        reverts_counted: None,
+        last_drift: None,
+        reflected: None,
+    }
+}
+
+/// Every way in which a member can be.
+fn members() -> Vec<Option<MemberFacts>> {
+    let link = |state| Some(MemberLink { state, message: "why".to_owned(), since: at() });
+    let links = [None, link(LinkState::Connected), link(LinkState::Unreachable), link(LinkState::Blocked)];
+    let reaches = [Reach::Reachable, Reach::NotReady, Reach::Unknown, Reach::Blocked];
+    let all = reaches.iter().flat_map(|reach| {
+        let reach = *reach;
+        links.iter().map(move |link| Some(MemberFacts { reach, link: link.clone() }))
+    });
+    all.chain([None]).collect()
+}
+
+#[test]
+fn a_unit_is_ready_only_where_its_member_is_known_to_have_what_is_wanted_in_health() {
+    const HEALTH: [Health; 6] =
+        [Health::Healthy, Health::Suspended, Health::Progressing, Health::Unknown, Health::Missing, Health::Degraded];
+    let (wanted, other) = ("r".to_owned(), "newer".to_owned());
+    let payload = Some(Digest::of(b"payload"));
+    for facts in members() {
+        for (phase, health) in UnitPhase::ALL.into_iter().flat_map(|phase| HEALTH.map(|health| (phase, health))) {
+            for wanted in [Some(&wanted), Some(&other), None] {
+                let status = status(phase, health);
+                let pair = Pair { wanted, member: "m", status: Some(&status), facts: facts.as_ref(), payload };
+                let statement = pair.ready(&BTreeMap::new());
+                assert_eq!(pair.state().status(), statement.status);
+                let is_reached = facts.as_ref().is_some_and(|facts| {
+                    facts.reach == Reach::Reachable
+                        && facts.link.as_ref().is_none_or(|link| link.state == LinkState::Connected)
+                });
+                let is_well = phase == UnitPhase::Applied && matches!(health, Health::Healthy | Health::Suspended);
+                let expect = is_reached && is_well && wanted == Some(&status.revision);
+                assert_eq!(statement.status == Some(true), expect, "{pair:?}");
+                assert_eq!(statement.reason == reason::RECONCILIATION_SUCCEEDED, expect, "{pair:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_words_for_a_unit() {
+    let wanted = "r".to_owned();
+    let here = MemberFacts::new(Reach::Reachable);
+    let state = |status: &UnitStatus| {
+        let pair = Pair { wanted: Some(&wanted), member: "m", status: Some(status), facts: Some(&here), payload: None };
+        (pair.state(), pair.reason())
+    };
+    for (phase, health, expect) in [
+        (UnitPhase::Pending, Health::Unknown, (State::Progressing, reason::PROGRESSING)),
+        (UnitPhase::Waiting, Health::Degraded, (State::NotReady, reason::HEALTH_CHECK_FAILED)),
+        (UnitPhase::Failed, Health::Healthy, (State::NotReady, reason::RECONCILIATION_FAILED)),
+        (UnitPhase::DeletionsHeld, Health::Healthy, (State::Held, reason::DELETIONS_HELD)),
+        (UnitPhase::Suspended, Health::Healthy, (State::Suspended, reason::SUSPENDED)),
+        (UnitPhase::Suspended, Health::Degraded, (State::NotReady, reason::HEALTH_CHECK_FAILED)),
+        (UnitPhase::Removing, Health::Healthy, (State::Terminating, reason::DELETING)),
+        (UnitPhase::Unknown, Health::Healthy, (State::Unknown, reason::MEMBER_UNKNOWN)),
+    ] {
+        assert_eq!(state(&status(phase, health)), expect, "{phase} {health}");
+    }
+    let contested = UnitStatus { reason: reason::CONTESTED.to_owned(), ..status(UnitPhase::Applied, Health::Healthy) };
+    assert_eq!(state(&contested), (State::NotReady, reason::CONTESTED));
+    let nothing = Pair { wanted: None, member: "m", status: None, facts: Some(&here), payload: None };
+    assert_eq!(nothing.state(), State::Progressing, "it has not reported yet");
+    let waits = WaitingOn::new(api::delivery::Missing::Source, "no answer");
+    let waiting = UnitStatus { waiting_on: Some(Box::new(waits)), ..status(UnitPhase::Applied, Health::Healthy) };
+    let pair = Pair { status: Some(&waiting), wanted: Some(&wanted), ..nothing };
+    assert_eq!(pair.message(&BTreeMap::new()), "waits for its source: no answer");
+}
+
+#[test]
+fn a_member_is_ready_only_when_prober_and_applier_get_through() {
+    let link = |state| Some(MemberLink { state, message: "secrets is forbidden".to_owned(), since: at() });
+    for (record, link, state, reason) in [
+        (ready("True", reason::CLUSTER_READY), None, State::Ready, reason::CLUSTER_READY),
+        (ready("True", reason::CLUSTER_READY), link(LinkState::Connected), State::Ready, reason::CLUSTER_READY),
+        (ready("True", reason::CLUSTER_READY), link(LinkState::Blocked), State::NotReady, reason::APPLIER_REFUSED),
+        (
+            ready("True", reason::CLUSTER_READY),
+            link(LinkState::Unreachable),
+            State::Unknown,
+            reason::APPLIER_NOT_ANSWERED,
+        ),
+        // The record says better what is wrong with the whole member.
+        (
+            ready("False", reason::CLUSTER_NOT_READY),
+            link(LinkState::Unreachable),
+            State::NotReady,
+            reason::CLUSTER_NOT_READY,
+        ),
+        (
+            ready("Unknown", reason::CREDENTIAL_DENIED),
+            link(LinkState::Connected),
+            State::Unknown,
+            reason::CREDENTIAL_DENIED,
+        ),
+    ] {
+        let conditions = [record];
+        let said = Said::of_member(&conditions, link.as_ref());
+        assert_eq!((said.state, said.reason), (state, reason), "{conditions:?} {link:?}");
+    }
+    let said = Said::of_member(&[], None);
+    assert_eq!((said.state, said.message), (State::Unknown, "the hub has not looked at it yet"));
+}

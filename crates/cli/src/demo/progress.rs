@@ -122,7 +122,7 @@ pub(crate) async fn show(
             let (said, silent): (Vec<_>, Vec<_>) = waiting.partition(|(_, row)| row.state != State::Ready);
             let mut why: Vec<String> = said.iter().map(|(name, row)| format!("{name}: {}", row.message)).collect();
             // A member of which nothing is wrong waits for what comes before it; what only a person can mend is said first.
-            if hopeless || why.is_empty() || !silent.is_empty() {
+            if hopeless || why.is_empty() || !silent.is_empty() || application.state == State::NotReady {
                 why.insert(0, application_reason(hub));
             }
             let why = why.join("; ");

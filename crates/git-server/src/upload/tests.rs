@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 
 use tokio::sync::Semaphore;
@@ -40,6 +41,7 @@ async fn a_client_that_does_not_read_gives_its_place_back_in_time() {
     let mut input = Writer::default();
     input.line("command=fetch").delimiter().line(&format!("want {want}")).line("done").flush();
     let state = Arc::new(State {
+        fault: Mutex::default(),
         repositories: BTreeMap::new(),
         uploads: Semaphore::new(1),
         listed: AtomicU64::new(0),

@@ -86,6 +86,10 @@ pub(crate) const LOOK_KEPT: Duration = Duration::from_secs(30);
 /// The same, when it is deleted. Deleting what is in it takes less, as a rule; then it need not be looked into again.
 pub(crate) const LOOK_FRESH: Duration = Duration::from_secs(10);
 
+/// How long a unit that leaves waits for others to leave the Namespaces that it made. Applications that are deleted by one
+/// command come one after the other, each with a few writes of the hub: many within a second or two.
+pub(crate) const LEAVING_TOGETHER: Duration = Duration::from_secs(10);
+
 /// Watch events on their way to the applier. Each holds digests only, about 400 bytes; a full channel slows the watch,
 /// which the server buffers.
 pub(crate) const EVENTS_MAX: usize = 256;

@@ -54,6 +54,8 @@ pub(crate) struct Past {
     pub(crate) adoptions: KeyMap<Vec<String>>,
     /// Objects that another unit delivers, and whether they are as this one has them.
     pub(crate) shared: KeyMap<Shared>,
+    /// Since when the unit is on its way out.
+    pub(crate) leaving_since: Option<Instant>,
     /// Who lives in Namespaces and definitions that would be deleted.
     pub(crate) looks: KeyMap<Look>,
     /// How many objects it let go of that are still there.

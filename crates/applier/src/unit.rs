@@ -201,7 +201,10 @@ impl Pass {
             self.notice().await?;
             return Ok(Progress::Suspended);
         }
-        if !self.entry.removal.is_none() {
+        let leaving = !self.entry.removal.is_none();
+        let since = self.unit.past.leaving_since.filter(|_| leaving);
+        self.unit.past.leaving_since = leaving.then(|| since.unwrap_or_else(Instant::now));
+        if leaving {
             let gone = self.prune(&KeySet::default(), true).await?;
             return Ok(Progress::Leaving { gone });
         }

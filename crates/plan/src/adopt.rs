@@ -69,7 +69,7 @@ pub fn changes(object: &Prepared, live: &Value, scaled: bool) -> Changes {
             || words == "metadata.labels"
     };
     let mut paths = drift::diff(&object.object, live);
-    paths.retain(|path| !is_mark(path) && !(scaled && *path == drift::replicas()));
+    paths.retain(|path| !(is_mark(path) || scaled && *path == drift::replicas()));
     let restarts = drift::restarts(&object.key, &paths, scaled);
     let mut all: Vec<String> = paths.iter().map(field::Path::words).collect();
     drift::bound(&mut all);

@@ -161,7 +161,7 @@ fn unit(
         prune,
         suspend,
         force,
-        overwrite: application.metadata.annotations.as_ref().is_some_and(|all| overwrites(all)),
+        overwrite: application.metadata.annotations.as_ref().is_some_and(overwrites),
         frozen,
     }
 }

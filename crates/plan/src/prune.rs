@@ -30,6 +30,9 @@ pub struct Observed<'a> {
     pub inhabitants: &'a KeyMap<Inhabitants>,
     /// Whether everything desired was applied and waited for. Until then the old objects may be all that works.
     pub settled: bool,
+    /// The unit leaves, and has not left for long: others that have something in its Namespaces may be leaving as well, and the
+    /// hub says so one after the other. Until then a Namespace is not given back because of them.
+    pub patient: bool,
 }
 
 /// What to do, in this order.
@@ -91,7 +94,7 @@ pub struct Report {
 
 /// Decides.
 pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
-    let Observed { entry, inventory, desired, claims, inhabitants, settled } = *observed;
+    let Observed { entry, inventory, desired, claims, inhabitants, settled, patient } = *observed;
     let (mut plan, mut report) = (Plan::default(), Report::default());
     let leaving = entry.removal != Removal::None;
     let stale: Vec<&Arc<HashedKey>> =
@@ -152,6 +155,7 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
             continue;
         }
         match (claims.occupied(&entry.unit, &key), inhabitants.get(&key)) {
+            (Occupied::Stays, _) if leaving && patient => occupied.push(key),
             // Deleting it would delete what another unit wants.
             (Occupied::Stays, _) => release.push(key),
             (Occupied::Leaving, _) => occupied.push(key),

@@ -1,6 +1,7 @@
 //! Carrying out a prune plan: forget, give back, delete in waves.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use client::{Class, Resource};
 use futures::StreamExt as _;
@@ -13,6 +14,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::error::Error;
+use crate::limit;
 
 use super::{Pass, Write};
 
@@ -103,7 +105,9 @@ impl Pass {
         let known = self.unit.past.looks.iter().filter(|(key, look)| look.is_known() || looked.contains(*key));
         let inhabitants = known.map(|(key, look)| (Arc::clone(key), look.inhabitants.clone())).collect();
         let (inventory, claims) = (&self.unit.inventory, &view.claims);
-        let observed = Observed { entry: &entry, inventory, desired, claims, inhabitants: &inhabitants, settled };
+        let patient = !self.patience().is_zero();
+        let inhabitants = &inhabitants;
+        let observed = Observed { entry: &entry, inventory, desired, claims, inhabitants, settled, patient };
         let (plan, report) = prune::plan(&observed);
         drop(view);
         self.waits_for_others |=
@@ -111,6 +115,12 @@ impl Pass {
         self.kept = report.waiting;
         self.deletions = report.deletions;
         plan
+    }
+
+    /// How much longer a unit that leaves waits for others to leave its Namespaces too.
+    pub(super) fn patience(&self) -> Duration {
+        let since = self.unit.past.leaving_since;
+        since.map_or(Duration::ZERO, |since| limit::LEAVING_TOGETHER.saturating_sub(since.elapsed()))
     }
 
     /// Forgets an object with which the unit has nothing more to do.

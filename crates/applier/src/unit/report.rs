@@ -84,6 +84,10 @@ impl Pass {
         if self.kept.iter().any(|waiting| matches!(waiting, plan::prune::WaitingOn::Unseen(_))) {
             next = next.min(limit::LOOK_KEPT);
         }
+        if self.kept.iter().any(|waiting| matches!(waiting, plan::prune::WaitingOn::Occupied(_))) {
+            let left = self.patience();
+            next = if left.is_zero() { next } else { next.min(left.max(AT_ONCE)) };
+        }
         if self.again {
             next = AT_ONCE;
         }

@@ -391,6 +391,33 @@ async fn a_namespace_that_two_units_ship_serves_both_where_it_is_as_both_have_it
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_namespace_goes_with_the_last_of_the_units_that_leave_together() {
+    let mut world = World::new().await;
+    let path = "/api/v1/namespaces/both";
+    let is_going = |live: Option<Value>| live.is_none_or(|live| model::object::is_deleting(&live));
+    let a = world.set("a", 1, vec![namespace(None), map_in_both("of-a")]);
+    world.applied(&a).await;
+    let b = world.set("b", 1, vec![map_in_both("of-b")]);
+    world.applied(&b).await;
+    // The one that made it goes first, and the other one a few seconds later.
+    world.change(&a, |entry| entry.removal = Removal::Prune);
+    world.until(&a, "waiting", |r| waiting(r).contains(&(WaitingCause::Occupied, 1, "Namespace both", ""))).await;
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    world.change(&b, |entry| entry.removal = Removal::Prune);
+    world.eventually("going", || async { is_going(world.get(path).await) }).await;
+    // One that stays for longer keeps it.
+    let mut world = World::new().await;
+    let a = world.set("a", 1, vec![namespace(None), map_in_both("of-a")]);
+    world.applied(&a).await;
+    let b = world.set("b", 1, vec![map_in_both("of-b")]);
+    world.applied(&b).await;
+    world.change(&a, |entry| entry.removal = Removal::Prune);
+    world.eventually("gone", || async { world.report(&a).is_none_or(|r| r.phase == UnitPhase::Removed) }).await;
+    let live = world.get(path).await.unwrap();
+    assert!(!model::object::is_deleting(&live) && model::object::label(&live, label::HUB).is_none(), "{live}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn units_that_share_a_namespace_and_leave_together_both_go() {
     for round in 0..6 {
         let mut world = World::new().await;

@@ -49,6 +49,7 @@ struct World {
     /// Nobody else lives in any other container.
     inhabitants: KeyMap<Inhabitants>,
     settled: bool,
+    patient: bool,
 }
 
 impl World {
@@ -63,7 +64,8 @@ impl World {
         claims.set_entries(&me, inventory.entries());
         let desired: KeySet = wants.iter().map(|(k, n)| key(k, n)).collect();
         claims.set_desires(&me, &desired);
-        Self { entry: entry_of(&me), inventory, desired, claims, inhabitants: KeyMap::default(), settled: true }
+        let (entry, inhabitants) = (entry_of(&me), KeyMap::default());
+        Self { entry, inventory, desired, claims, inhabitants, settled: true, patient: false }
     }
 
     fn plan(&self) -> (Plan, Report) {
@@ -79,8 +81,9 @@ impl World {
     }
 
     fn plan_knowing(&self, inhabitants: &KeyMap<Inhabitants>) -> (Plan, Report) {
-        let Self { entry, inventory, desired, claims, settled, .. } = self;
-        plan(&Observed { entry, inventory, desired, claims, inhabitants, settled: *settled })
+        let Self { entry, inventory, desired, claims, settled, patient, .. } = self;
+        let (settled, patient) = (*settled, *patient);
+        plan(&Observed { entry, inventory, desired, claims, inhabitants, settled, patient })
     }
 
     /// Records what the plan releases.
@@ -254,6 +257,12 @@ fn a_namespace_with_objects_of_another_unit_is_not_deleted_with_them_in_it() {
     assert_eq!((plan.delete, plan.release), (vec![key("ConfigMap", "a")], vec![]), "the other is leaving too");
     assert_eq!(report.waiting, [WaitingOn::Occupied(vec![namespace.clone()])]);
     world.claims.set_desires(&unit("b"), [&theirs]);
+    // The other may be told to leave a moment later.
+    world.patient = true;
+    let (plan, report) = world.plan();
+    assert_eq!((plan.delete, plan.release), (vec![key("ConfigMap", "a")], vec![]));
+    assert_eq!(report.waiting, [WaitingOn::Occupied(vec![namespace.clone()])]);
+    world.patient = false;
     let (plan, _) = world.plan();
     assert_eq!((plan.delete, plan.release), (vec![key("ConfigMap", "a")], vec![namespace]));
 }

@@ -16,6 +16,8 @@ fn observed() -> Observed {
         credential: CredentialRef { namespace: "default".into(), secret: "kc".into(), key: "value".into() },
         conditions: Vec::new(),
         server: Ok("https://10.0.0.1:6443".into()),
+        secret_version: Some("7".into()),
+        standing: Standing::default(),
         record: None,
         twin: None,
         probe: None,

@@ -204,7 +204,7 @@ impl Place<'_> {
         let made = mint::mint(self.member, hub_clock().now(), self.context, before.as_ref()).await;
         let about = format!("cannot make a token of service account {NAMESPACE}/{SERVICE_ACCOUNT}");
         let token = made.map_err(self.of_cluster(&about))?;
-        let kubeconfig = login::kubeconfig(cluster, &json!({"token": token.text}));
+        let kubeconfig = login::kubeconfig_of_hub(cluster, &token.text);
         hub::write(self.hub, self.names, present, &model::yaml::to_string(&kubeconfig), &token.minted).await?;
         Ok(token.minted)
     }

@@ -32,9 +32,14 @@ pub(crate) fn command() -> clap::Command {
         if sub.get_name() != "attach" {
             return sub;
         }
-        let help = "Your kubeconfig with the cluster's context, instead of $KUBECONFIG or ~/.kube/config";
-        let sub = sub.mut_arg("kubeconfig", |arg| arg.help(help));
-        sub.mut_arg("namespace", |arg| arg.help("Namespace of the AttachedCluster in the hub"))
+        // By all of them: what changes one alone moves the others, which are found by their place from here on.
+        sub.mut_args(|arg| match arg.get_id().as_str() {
+            "kubeconfig" => {
+                arg.help("Your kubeconfig with the cluster's context, instead of $KUBECONFIG or ~/.kube/config")
+            }
+            "namespace" => arg.help("Namespace of the AttachedCluster in the hub"),
+            _ => arg,
+        })
     })
 }
 

@@ -34,22 +34,24 @@ pub(super) struct Login {
 pub(super) async fn log_in(chosen: &Chosen, authority: Option<&Path>, terminal: bool) -> anyhow::Result<Login> {
     let cluster = cluster(chosen, authority)?;
     let user = user(chosen, terminal).await?;
-    let credential = credential(&cluster, &user).with_context(|| format!("context {}", chosen.context))?;
+    let names = [&chosen.context, &chosen.cluster_name, &chosen.user_name].map(String::as_str);
+    // Loopback is the user's own machine here, where it may well be meant.
+    let credential = Credential::from_value(&kubeconfig(names, &cluster, &user), Trust { loopback: true })?;
     Ok(Login { credential, cluster })
 }
 
-/// A client's credential for a cluster and a user. Loopback is the user's own machine, where it may well be meant.
-fn credential(cluster: &Value, user: &Value) -> Result<Credential, client::CredentialError> {
-    Credential::from_value(&kubeconfig(cluster, user), Trust { loopback: true })
+/// The kubeconfig for the hub: one context with the hub's own user.
+pub(super) fn kubeconfig_of_hub(cluster: &Value, token: &str) -> Value {
+    kubeconfig(["member", "member", "kurator"], cluster, &json!({"token": token}))
 }
 
-/// A kubeconfig of one context.
-pub(super) fn kubeconfig(cluster: &Value, user: &Value) -> Value {
+/// A kubeconfig of one context. Names of context, cluster and user.
+fn kubeconfig([context, cluster_name, user_name]: [&str; 3], cluster: &Value, user: &Value) -> Value {
     json!({
-        "apiVersion": "v1", "kind": "Config", "current-context": "member",
-        "contexts": [{"name": "member", "context": {"cluster": "member", "user": "kurator"}}],
-        "clusters": [{"name": "member", "cluster": cluster}],
-        "users": [{"name": "kurator", "user": user}],
+        "apiVersion": "v1", "kind": "Config", "current-context": context,
+        "contexts": [{"name": context, "context": {"cluster": cluster_name, "user": user_name}}],
+        "clusters": [{"name": cluster_name, "cluster": cluster}],
+        "users": [{"name": user_name, "user": user}],
     })
 }
 

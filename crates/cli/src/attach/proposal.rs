@@ -45,7 +45,8 @@ impl Proposal<'_> {
         lines.push("In the cluster, with your rights:".into());
         let mut table = Table::default();
         for (grant, there) in self.grants {
-            let verb = if *there { "keep" } else { "create" };
+            // It is written as it is listed, also where it was narrowed.
+            let verb = if *there { "apply" } else { "create" };
             table.row(vec![verb.into(), grant.name().into(), grant.why.into()]);
         }
         table.row(vec![

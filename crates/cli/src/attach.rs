@@ -20,7 +20,6 @@ mod rights;
 #[cfg(test)]
 mod tests;
 
-use std::io::IsTerminal;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -45,14 +44,13 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     let files = Files::find(common.kubeconfig.as_deref(), std::env::var_os("KUBECONFIG"), home)?;
     let chosen = files.load()?.choose(&what.cluster_context)?;
     let names = names(common, what)?;
-    let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     // The hub first: a hub that does not run need not cost the user a login.
     let hub_common =
         Common { kubeconfig: what.hub_kubeconfig.clone(), context: what.hub_context.clone(), ..common.clone() };
     let (hub_client, hub_server) = connect::hub_and_server(&hub_common).await?;
     let hub = Api::new(hub_client, FIELD_MANAGER);
     let present = hub::look_up(&hub, &names).await?;
-    let login = login::log_in(&chosen, what.certificate_authority.as_deref(), terminal).await?;
+    let login = login::log_in(&chosen, what.certificate_authority.as_deref(), output::can_ask()).await?;
     let own_server = login.credential.server().to_owned();
     let member = login.credential.api(FIELD_MANAGER).await.with_context(|| format!("context {}", chosen.context))?;
     let place = Place { member: &member, hub: &hub, names: &names, context: &chosen.context };

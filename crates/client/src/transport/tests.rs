@@ -50,6 +50,7 @@ async fn a_switch_turns_later_requests_and_leaves_those_that_are_under_way() {
     let named = |status: u16, waits: bool| {
         Transport::new(tower::service_fn(move |_: Request<Body>| async move {
             if waits {
+                // time: it is paused; the request is under way until it goes on.
                 tokio::time::sleep(std::time::Duration::from_secs(1)).await;
             }
             Ok::<_, BoxError>(Response::builder().status(status).body(Body::empty())?)

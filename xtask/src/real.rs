@@ -154,6 +154,8 @@ impl Real {
                 "--endpoint-reconciler-type=none",
                 &format!("--cert-dir={}", certs.display()),
                 "--service-account-issuer=https://kubernetes.default.svc",
+                // As managed clusters have it: requested tokens are good for two days at most.
+                "--service-account-max-token-expiration=48h",
                 &format!("--service-account-key-file={}", key.display()),
                 &format!("--service-account-signing-key-file={}", key.display()),
                 "--service-cluster-ip-range=10.96.0.0/16",

@@ -60,6 +60,8 @@ pub const NOT_IMPLEMENTED: &str = "NotImplemented";
 pub const DELETIONS_HELD: &str = "DeletionsHeld";
 /// Objects may be delivered to the member: it is known which cluster it is, and its credential can be used.
 pub const DELIVERABLE: &str = "Deliverable";
+/// The kubeconfig in a member's Secret is not the one in use, or cannot be renewed. There only when something is to be said.
+pub const CREDENTIAL_CURRENT: &str = "CredentialCurrent";
 /// A member says more of itself than its record holds; what is left out is counted.
 pub const FACTS_CUT: &str = "FactsCut";
 /// The hub's API refused this status as it was, so that long texts and lists are cut in it.

@@ -88,7 +88,13 @@ fn attached_clusters() -> Value {
     let mut crd = published(ATTACHED_CLUSTERS);
     let name = "Name of the member, unique over the hub; the object's own name when absent.";
     add(&mut crd, &["spec"], json!({"memberName": {"type": "string", "maxLength": 48, "description": name}}));
-    add(&mut crd, &["status"], json!({"conditions": condition_list(), "member": {"type": "string"}}));
+    add(
+        &mut crd,
+        &["status"],
+        json!({
+            "conditions": condition_list(), "member": {"type": "string"}, "observedSecretVersion": {"type": "string"},
+        }),
+    );
     // The published column reads a boolean, in which Unknown is `false`.
     crd["spec"]["versions"][0]["additionalPrinterColumns"] =
         json!([ready("Ready", "status"), ready("Reason", "reason"), age()]);

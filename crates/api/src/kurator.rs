@@ -4,3 +4,4 @@ pub mod annotation;
 pub mod apps;
 pub mod cluster;
 pub mod fleet;
+pub mod minted;

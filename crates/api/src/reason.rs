@@ -101,8 +101,14 @@ pub const CLUSTER_NOT_READY: &str = "ClusterNotReady";
 /// No answer; the message has the time last seen.
 pub const CLUSTER_NOT_REACHABLE: &str = "ClusterNotReachable";
 
-/// It refuses the credential.
-pub const CREDENTIAL_DENIED: &str = "CredentialDenied";
+/// It refuses the credential, which has not expired.
+pub const CREDENTIAL_REFUSED: &str = "CredentialRefused";
+
+/// It refuses the credential, whose token or certificate has expired.
+pub const CREDENTIAL_EXPIRED: &str = "CredentialExpired";
+
+/// The credential cannot be renewed before it expires.
+pub const RENEWAL_FAILED: &str = "RenewalFailed";
 
 /// It answers its prober, and not its applier.
 pub const APPLIER_NOT_ANSWERED: &str = "ApplierNotAnswered";
@@ -181,7 +187,9 @@ pub const ALL: &[&str] = &[
     CLUSTER_READY,
     CLUSTER_NOT_READY,
     CLUSTER_NOT_REACHABLE,
-    CREDENTIAL_DENIED,
+    CREDENTIAL_REFUSED,
+    CREDENTIAL_EXPIRED,
+    RENEWAL_FAILED,
     APPLIER_NOT_ANSWERED,
     APPLIER_REFUSED,
     PROBING,

@@ -97,6 +97,16 @@ pub(crate) enum Command {
                             kurator approve app/shop --digest sha256:… --yes\n  \
                             kurator approve member/beijing")]
     Approve(Approve),
+    /// Make a cluster that you can reach a member of the hub: shows what it makes there and in the hub, asks, and ends when the
+    /// hub has reached the cluster. Again is harmless: it renews the hub's credential.
+    #[command(
+        after_help = "Whose kubeconfig is which: the cluster's is yours (--kubeconfig, $KUBECONFIG, ~/.kube/config), and is used \
+                      once, on this machine; the hub is found as by the other commands, or by --hub-kubeconfig.\n\n\
+                      Examples:\n  kurator attach prod\n  kurator attach prod --name paris --fleet europe\n  \
+                      kurator attach kind-dev --server https://192.0.2.7:6443 --yes\n  \
+                      kurator attach prod --kubeconfig ~/.kube/eks -n team-a"
+    )]
+    Attach(Attach),
     /// Look for known faults in the hub, its members, fleets and applications, and say what to do about each. Changes nothing;
     /// exits with 1 when there is a fault.
     #[command(after_help = "Examples:\n  kurator doctor\n  kurator doctor -o json\n  \
@@ -280,6 +290,38 @@ pub(crate) struct Approve {
     pub(crate) timeout: std::time::Duration,
 }
 
+/// What to attach.
+#[derive(ClapArgs, Debug, Clone)]
+pub(crate) struct Attach {
+    /// The cluster's context in your kubeconfig, as `kubectl config get-contexts` lists them.
+    #[arg(value_name = "CONTEXT")]
+    pub(crate) cluster_context: String,
+    /// Name of the AttachedCluster and of its member; made of the context by default.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Fleet, in the same namespace, that lists the cluster from then on; made if it is not there.
+    #[arg(long, value_name = "FLEET", value_parser = named)]
+    pub(crate) fleet: Option<String>,
+    /// Where the hub reaches the cluster, if not where you do.
+    #[arg(long, value_name = "URL", value_parser = server)]
+    pub(crate) server: Option<String>,
+    /// PEM file with who signs the cluster's certificate, in place of what your kubeconfig says.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) certificate_authority: Option<PathBuf>,
+    /// Kubeconfig of the hub, instead of the directory of a hub on this machine.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) hub_kubeconfig: Option<PathBuf>,
+    /// Context in that kubeconfig; the current one by default.
+    #[arg(long, value_name = "NAME", requires = "hub_kubeconfig")]
+    pub(crate) hub_context: Option<String>,
+    /// Do not ask: for scripts.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// How long the hub may take to reach the cluster.
+    #[arg(long, default_value = "60s", value_name = "DURATION", value_parser = crate::duration::parse)]
+    pub(crate) timeout: std::time::Duration,
+}
+
 /// An application or a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
@@ -320,6 +362,16 @@ fn application(text: &str) -> Result<String, String> {
 fn named(name: &str) -> Result<String, String> {
     let rule = "names have lower case letters, digits, '-' and '.', and begin and end with a letter or digit";
     model::name::check_dns_subdomain(name).map(|()| name.to_owned()).map_err(|_| format!("{name:?} is no name: {rule}"))
+}
+
+/// URL of an API server.
+fn server(text: &str) -> Result<String, String> {
+    let uri = text.parse::<http::Uri>().ok().filter(|uri| uri.scheme_str() == Some("https") && uri.host().is_some());
+    let uri = uri.ok_or_else(|| format!("{text:?} is no address of an API server, such as https://192.0.2.7:6443"))?;
+    match uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        true => Err("an address of an API server has no user or password in it".to_owned()),
+        false => Ok(text.trim_end_matches('/').to_owned()),
+    }
 }
 
 fn namespace(name: &str) -> Result<String, String> {

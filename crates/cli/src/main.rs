@@ -5,6 +5,7 @@
 
 mod approve;
 mod args;
+mod attach;
 mod connect;
 mod demo;
 mod doctor;
@@ -75,6 +76,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Suspend(what) => sync::suspend(&common, what.name, true).await?,
         Command::Resume(what) => sync::suspend(&common, what.name, false).await?,
         Command::Approve(what) => approve::run(&common, &what).await?,
+        Command::Attach(what) => attach::run(&common, &what).await?,
         Command::Doctor => return doctor::run(&common, args.verbose).await,
         Command::Completion { shell } => {
             let mut script = Vec::new();

@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::args::Format;
 
 pub(crate) use page::Page;
-pub(crate) use question::prompt;
+pub(crate) use question::{can_ask, prompt};
 pub(crate) use screen::Screen;
 pub(crate) use table::{Cell, Line, Table, Tone};
 use visible::visible;

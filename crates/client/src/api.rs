@@ -24,7 +24,7 @@ use crate::json;
 use crate::limit::{self, Limits};
 use crate::raw::Raw;
 use crate::resource::{Resource, Target, encode};
-use crate::transport::Transport;
+use crate::transport::{Switch, Transport};
 use crate::typed::Typed;
 
 /// A client of one API server. Cheap to clone.
@@ -153,6 +153,12 @@ impl Api {
     /// The same, writing as another field manager.
     pub fn with_manager(&self, manager: impl Into<Arc<str>>) -> Self {
         Self { manager: manager.into(), ..self.clone() }
+    }
+
+    /// The same with a switch, by which it and all its clones can be turned to another way to the server.
+    pub fn switched(self) -> (Self, Switch) {
+        let switch = Switch::new(self.transport);
+        (Self { transport: switch.transport(), ..self }, switch)
     }
 
     /// How its requests reach the server.

@@ -1,14 +1,18 @@
 //! A member's credential: a kubeconfig that came from somebody else.
 //!
 //! A kubeconfig can run programs and read files where it is used. From a Secret it may do neither: what would be run or
-//! read is refused, with the field, before anything is used (DESIGN 10).
+//! read is refused, with context, user and field, before anything is used (DESIGN 10). Only what the current context uses
+//! counts, and only that is kept: a kubeconfig with ten clusters in it is one of one cluster here.
+
+mod expiry;
 
 use std::fmt;
 use std::net::IpAddr;
 
 use kube::Config;
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use serde_json::Value;
+use model::Timestamp;
+use serde_json::{Value, json};
 
 use crate::api::Api;
 use crate::limit;
@@ -25,8 +29,9 @@ pub struct Trust {
 #[derive(Clone)]
 pub struct Credential {
     server: String,
-    text: String,
+    used: String,
     kubeconfig: Kubeconfig,
+    expires: Option<Timestamp>,
 }
 
 impl fmt::Debug for Credential {
@@ -42,8 +47,10 @@ pub enum CredentialError {
     #[error("not a kubeconfig: {0}")]
     Malformed(String),
     /// Something in it is refused.
-    #[error("{path} is refused: {why}")]
+    #[error("{whose}: {path} is refused: {why}")]
     Refused {
+        /// The context, and its user or cluster.
+        whose: String,
         /// Field path in the kubeconfig.
         path: String,
         /// Why, and what to do instead.
@@ -55,7 +62,10 @@ pub enum CredentialError {
 }
 
 const REFUSED_USER_FIELDS: [(&str, &str); 5] = [
-    ("exec", "it would run a program on the hub; use a token or an embedded client certificate"),
+    (
+        "exec",
+        "it would run a program on the hub; use a token or an embedded client certificate, as `kurator attach` does",
+    ),
     ("auth-provider", "it would run code on the hub; use a token or an embedded client certificate"),
     ("tokenFile", "it would read a file on the hub; put the token in `token`"),
     ("client-certificate", "it would read a file on the hub; embed it as `client-certificate-data`"),
@@ -75,20 +85,37 @@ impl Credential {
         let text = std::str::from_utf8(text).map_err(|_| CredentialError::Malformed("it is not UTF-8".into()))?;
         // The parser's message may quote a line, and a line may be a key: say where, not what.
         let raw = model::yaml::parse(text).map_err(|_| CredentialError::Malformed("it is not valid YAML".into()))?;
-        let server = check(&raw, trust)?;
-        let kubeconfig: Kubeconfig = serde_json::from_value(raw)
-            .map_err(|e| CredentialError::Malformed(format!("a field has the wrong type (line {})", e.line())))?;
-        Ok(Self { server, text: text.to_owned(), kubeconfig })
+        Self::from_value(&raw, trust)
     }
 
-    /// The text that it was parsed from, to tell two credentials apart. Secret: hash it, never show it.
+    /// The same of a kubeconfig that is parsed already.
+    ///
+    /// # Errors
+    /// As [`Credential::parse`].
+    pub fn from_value(raw: &Value, trust: Trust) -> Result<Self, CredentialError> {
+        let used = used(raw)?;
+        let server = check(&used, trust)?;
+        let expires = used.user.as_ref().and_then(|user| expiry::of_user(&user.value["user"]));
+        let used = used.alone();
+        let text = used.to_string();
+        let kubeconfig: Kubeconfig = serde_json::from_value(used)
+            .map_err(|e| CredentialError::Malformed(format!("a field has the wrong type: {}", without_values(&e))))?;
+        Ok(Self { server, used: text, kubeconfig, expires })
+    }
+
+    /// What is used of the kubeconfig, to tell two credentials apart. Secret: hash it, never show it.
     pub fn identity(&self) -> &str {
-        &self.text
+        &self.used
     }
 
     /// URL of the API server.
     pub fn server(&self) -> &str {
         &self.server
+    }
+
+    /// When its token or certificate ends, as these say themselves; `None` when they say nothing of it.
+    pub fn expires(&self) -> Option<Timestamp> {
+        self.expires
     }
 
     /// Makes a client that writes as a field manager.
@@ -106,50 +133,106 @@ impl Credential {
     }
 }
 
-fn named<'a>(raw: &'a Value, list: &str, name: &str) -> Option<(usize, &'a Value)> {
-    let items = raw.get(list)?.as_array()?;
-    items.iter().enumerate().find(|(_, item)| item.get("name").and_then(Value::as_str) == Some(name))
+/// What is wrong with a type, without the value that has it: it may be a secret.
+fn without_values(error: &serde_json::Error) -> String {
+    let said = error.to_string();
+    let expected = said.rsplit_once("expected ").map(|(_, expected)| expected);
+    expected.map_or_else(|| "of the context, its cluster or its user".to_owned(), |what| format!("expected {what}"))
 }
 
-/// Checks everything in the file, not only what its current context uses: contexts change.
-fn check(raw: &Value, trust: Trust) -> Result<String, CredentialError> {
-    let malformed = |why: &str| CredentialError::Malformed(why.to_owned());
-    let users = raw.get("users").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    for (index, user) in users.iter().enumerate() {
+/// An entry of a list of the kubeconfig, and its place there.
+struct Entry<'a> {
+    index: usize,
+    name: &'a str,
+    value: &'a Value,
+}
+
+/// What the current context uses.
+struct Used<'a> {
+    context: Entry<'a>,
+    cluster: Entry<'a>,
+    user: Option<Entry<'a>>,
+}
+
+impl Used<'_> {
+    /// A kubeconfig of nothing else.
+    fn alone(&self) -> Value {
+        json!({
+            "current-context": self.context.name,
+            "contexts": [self.context.value],
+            "clusters": [self.cluster.value],
+            "users": self.user.iter().map(|user| user.value).collect::<Vec<_>>(),
+        })
+    }
+
+    fn refused(&self, list: &str, entry: &Entry<'_>, field: &str, why: &'static str) -> CredentialError {
+        let kind = list.trim_end_matches('s');
+        let whose = format!("context {:?}, {kind} {:?}", self.context.name, entry.name);
+        CredentialError::Refused { whose, path: format!("{list}[{}].{kind}.{field}", entry.index), why }
+    }
+}
+
+fn named<'a>(raw: &'a Value, list: &str, name: &'a str) -> Option<Entry<'a>> {
+    let items = raw.get(list)?.as_array()?;
+    let mut items = items.iter().enumerate();
+    let (index, value) = items.find(|(_, item)| item.get("name").and_then(Value::as_str) == Some(name))?;
+    Some(Entry { index, name, value })
+}
+
+/// Finds what the current context uses. The others may be anything: they are not read.
+fn used(raw: &Value) -> Result<Used<'_>, CredentialError> {
+    let malformed = |why: String| CredentialError::Malformed(why);
+    let current = raw.get("current-context").and_then(Value::as_str).filter(|c| !c.is_empty());
+    let current = current.ok_or_else(|| malformed("current-context is not set".to_owned()))?;
+    let context = named(raw, "contexts", current)
+        .ok_or_else(|| malformed(format!("current-context {current:?} is none of its contexts")))?;
+    let field = |name: &str| {
+        let value = model::object::get(context.value, &["context", name]);
+        value.and_then(Value::as_str).filter(|value| !value.is_empty())
+    };
+    let cluster = field("cluster").ok_or_else(|| malformed(format!("context {current:?} names no cluster")))?;
+    let cluster = named(raw, "clusters", cluster)
+        .ok_or_else(|| malformed(format!("context {current:?} names cluster {cluster:?}, which is not there")))?;
+    let user = field("user").map(|user| {
+        named(raw, "users", user)
+            .ok_or_else(|| malformed(format!("context {current:?} names user {user:?}, which is not there")))
+    });
+    Ok(Used { cluster, user: user.transpose()?, context })
+}
+
+/// Checks what is used, and returns the server's URL.
+fn check(used: &Used<'_>, trust: Trust) -> Result<String, CredentialError> {
+    if let Some(user) = &used.user {
         for (field, why) in REFUSED_USER_FIELDS {
-            if user.get("user").and_then(|u| u.get(field)).is_some_and(|v| !v.is_null()) {
-                return Err(CredentialError::Refused { path: format!("users[{index}].user.{field}"), why });
+            if user.value.get("user").and_then(|u| u.get(field)).is_some_and(|v| !v.is_null()) {
+                return Err(used.refused("users", user, field, why));
             }
         }
     }
-    let clusters = raw.get("clusters").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    for (index, entry) in clusters.iter().enumerate() {
-        let cluster = &entry["cluster"];
-        if cluster.get("certificate-authority").is_some_and(|v| !v.is_null()) {
-            let why = "it would read a file on the hub; embed it as `certificate-authority-data`";
-            return Err(CredentialError::Refused {
-                path: format!("clusters[{index}].cluster.certificate-authority"),
-                why,
-            });
-        }
-        if cluster.get("proxy-url").is_some_and(|v| !v.is_null() && v != "") {
-            let why = "members are reached without a proxy; use an address that the hub can reach";
-            return Err(CredentialError::Refused { path: format!("clusters[{index}].cluster.proxy-url"), why });
-        }
-        let server = cluster.get("server").and_then(Value::as_str).unwrap_or_default();
-        check_server(server, trust)
-            .map_err(|why| CredentialError::Refused { path: format!("clusters[{index}].cluster.server"), why })?;
+    let refused = |field, why| used.refused("clusters", &used.cluster, field, why);
+    let cluster = &used.cluster.value["cluster"];
+    if cluster.get("certificate-authority").is_some_and(|v| !v.is_null()) {
+        let why = "it would read a file on the hub; embed it as `certificate-authority-data`";
+        return Err(refused("certificate-authority", why));
     }
-    let current = raw
-        .get("current-context")
-        .and_then(Value::as_str)
-        .filter(|c| !c.is_empty())
-        .ok_or_else(|| malformed("current-context is not set"))?;
-    let (_, context) = named(raw, "contexts", current).ok_or_else(|| malformed("current-context names no context"))?;
-    let cluster = context["context"]["cluster"].as_str().unwrap_or_default();
-    let (_, cluster) =
-        named(raw, "clusters", cluster).ok_or_else(|| malformed("the current context names no cluster"))?;
-    Ok(cluster["cluster"]["server"].as_str().unwrap_or_default().to_owned())
+    match cluster.get("proxy-url") {
+        None | Some(Value::Null) => {}
+        Some(Value::String(url)) if url.is_empty() => {}
+        Some(Value::String(url)) => check_proxy(url, trust).map_err(|why| refused("proxy-url", why))?,
+        Some(_) => return Err(refused("proxy-url", "it is no text")),
+    }
+    let server = cluster.get("server").and_then(Value::as_str).unwrap_or_default();
+    check_server(server, trust).map_err(|why| refused("server", why))?;
+    Ok(server.to_owned())
+}
+
+/// A proxy may be plain: what goes through it is encrypted to the server.
+fn check_proxy(proxy: &str, trust: Trust) -> Result<(), &'static str> {
+    let uri: http::Uri = proxy.parse().map_err(|_| "it is not a URL")?;
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return Err("only http and https proxies are known; write it as http://HOST:PORT");
+    }
+    check_host(&uri, trust)
 }
 
 fn check_server(server: &str, trust: Trust) -> Result<(), &'static str> {
@@ -161,6 +244,10 @@ fn check_server(server: &str, trust: Trust) -> Result<(), &'static str> {
         // The address is written to the member's record, which many may read.
         return Err("it holds a user name or password; put them into users");
     }
+    check_host(&uri, trust)
+}
+
+fn check_host(uri: &http::Uri, trust: Trust) -> Result<(), &'static str> {
     let host = uri.host().ok_or("it names no host")?.trim_matches(['[', ']']);
     if is_loopback(host)? && !trust.loopback {
         return Err(

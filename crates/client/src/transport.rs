@@ -4,7 +4,7 @@
 //! connection: 11 KiB for each server, and two more wakes for each request. A hub has a thousand servers, so here each
 //! request takes a handle of the connection and goes.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use futures::FutureExt as _;
@@ -64,6 +64,40 @@ trait Route: Send + Sync {
 impl Route for kube::Client {
     fn send(&self, request: Request<Body>) -> BoxFuture<'_, Result<Response<AnswerBody>, kube::Error>> {
         Box::pin(async move { Ok(Self::send(self, request).await?.map(|body| body.boxed_unsync())) })
+    }
+}
+
+/// Turns clients of a server to another way there, such as one with a new token. Requests and watches that are under way
+/// go on as they began; every later one takes the new way. Cheap to clone; clones turn the same clients.
+#[derive(Clone)]
+pub struct Switch(Arc<RwLock<Transport>>);
+
+impl std::fmt::Debug for Switch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Switch").finish_non_exhaustive()
+    }
+}
+
+impl Switch {
+    pub(crate) fn new(way: Transport) -> Self {
+        Self(Arc::new(RwLock::new(way)))
+    }
+
+    /// The way for clients, which this turns.
+    pub(crate) fn transport(&self) -> Transport {
+        Transport(Arc::new(self.clone()))
+    }
+
+    /// Turns to the way that another client takes.
+    pub fn turn_to(&self, api: &crate::Api) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = api.transport().clone();
+    }
+}
+
+impl Route for Switch {
+    fn send(&self, request: Request<Body>) -> BoxFuture<'_, Result<Response<AnswerBody>, kube::Error>> {
+        let way = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Box::pin(async move { way.send(request).await })
     }
 }
 

@@ -26,7 +26,7 @@ use crate::metrics::Metrics;
 use crate::rendering::Renderings;
 use crate::stores::Stores;
 use crate::write::WriteError;
-use crate::{application, delivery, fleet, member, status};
+use crate::{application, credential, delivery, fleet, member, status};
 
 /// How the hub wants its controllers.
 #[derive(Clone, Debug)]
@@ -50,6 +50,8 @@ pub struct Options {
 pub enum Controller {
     /// [`crate::member`].
     Member,
+    /// [`crate::credential`].
+    Credential,
     /// [`crate::fleet`].
     Fleet,
     /// [`crate::application`].
@@ -62,7 +64,8 @@ pub enum Controller {
 
 impl Controller {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Member, Self::Fleet, Self::Application, Self::Delivery, Self::Status];
+    pub const ALL: [Self; 6] =
+        [Self::Member, Self::Credential, Self::Fleet, Self::Application, Self::Delivery, Self::Status];
 }
 
 /// What a controller may be given. Caches are shared by the controllers of one process; whatever one controller must know
@@ -194,6 +197,7 @@ impl Controllers {
         for controller in &self.which {
             running.push(match controller {
                 Controller::Member => member::run(deps),
+                Controller::Credential => credential::run(deps),
                 Controller::Fleet => fleet::run(deps),
                 Controller::Application => application::run(deps, self.fetcher.clone()),
                 Controller::Status => status::run(deps),

@@ -6,6 +6,7 @@
 //! | controller | reads | writes |
 //! |---|---|---|
 //! | [`member`] | AttachedCluster, its Secret, the member, MemberStatus | Cluster, AttachedCluster status |
+//! | [`credential`] | AttachedCluster, its Secret, Cluster, the member | that Secret, when `kurator attach` made it |
 //! | [`fleet`] | Fleet, AttachedCluster | Fleet status, the fleet's label |
 //! | [`application`] | Application, Fleet, Cluster, MemberStatus, the source | Revision, Decision, Application status: the source |
 //! | [`delivery`] | Decision, Revision, Cluster, its Secret, members (through appliers) | MemberStatus |
@@ -17,6 +18,7 @@ pub mod application;
 pub mod artifact;
 mod changes;
 pub mod connection;
+pub mod credential;
 pub mod delivery;
 mod deps;
 pub mod fetch;
@@ -24,6 +26,7 @@ pub mod fleet;
 mod index;
 pub mod member;
 pub mod metrics;
+pub mod mint;
 mod origin;
 mod reach;
 mod record;

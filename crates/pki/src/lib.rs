@@ -13,7 +13,7 @@ pub use authority::{Authority, Pair, token_key};
 pub use error::PkiError;
 pub use kubeconfig::{Context, Credential, kubeconfig};
 pub use tls::server_config;
-pub use trust::{Besides, certificates, client_config, server_verifier};
+pub use trust::{Besides, certificates, client_config, not_after, server_verifier};
 
 #[cfg(test)]
 mod tests;

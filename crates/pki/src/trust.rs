@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use model::Timestamp;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::server::ParsedCertificate;
@@ -34,6 +35,12 @@ pub fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, PkiError
     let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     let all = all.map_err(|e| fail(e.to_string()))?;
     if all.is_empty() { Err(fail("there is no certificate in it".to_owned())) } else { Ok(all) }
+}
+
+/// When a certificate ends; `None` when it cannot be read.
+pub fn not_after(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    Timestamp::from_second(parsed.validity().not_after.timestamp()).ok()
 }
 
 /// The TLS side of a client without a certificate of its own, which trusts as [`server_verifier`] says.

@@ -13,6 +13,7 @@ pub mod adopt;
 pub mod application;
 pub mod apply;
 pub mod authenticator;
+pub mod credential;
 pub mod delivery;
 pub mod drift;
 pub mod field;

@@ -23,6 +23,7 @@ use api::reason;
 use model::{MemberName, NameError, Timestamp, clock::format_seconds};
 use serde_json::{Value, json};
 
+use crate::credential::{self, Standing};
 pub use facts::Facts;
 
 /// What the last probe saw.
@@ -107,8 +108,12 @@ pub struct Observed {
     pub credential: CredentialRef,
     /// The origin's conditions before.
     pub conditions: Vec<Condition>,
-    /// The server in the kubeconfig, or why there is none.
+    /// The server in the kubeconfig that is in use, or why there is none.
     pub server: Result<String, Problem>,
+    /// resourceVersion of the Secret that was read.
+    pub secret_version: Option<String>,
+    /// What else is known of the credential in it.
+    pub standing: Standing,
     /// The record of that name.
     pub record: Option<Record>,
     /// Another member with the identity that the probe saw.
@@ -122,7 +127,7 @@ pub struct Observed {
 pub struct Plan {
     /// The record to apply, without status; `None` when there shall be none.
     pub record: Option<Value>,
-    /// The record's status: `Ready`; `Deliverable`, by which delivery knows whether it may; `FactsCut`, when the member says too
+    /// The record's status: `Ready`; `CredentialCurrent`, when something is to be said; `Deliverable`, by which delivery knows whether it may; `FactsCut`, when the member says too
     /// much of itself.
     pub cluster_status: Option<ClusterStatus>,
     /// The origin's status.
@@ -136,7 +141,9 @@ pub struct OriginStatus {
     pub ready: bool,
     /// The member, when there is one.
     pub member: Option<MemberName>,
-    /// `Ready`.
+    /// resourceVersion of the Secret that the conditions speak of.
+    pub secret_version: Option<String>,
+    /// `Ready`, and `CredentialCurrent` when something is to be said.
     pub conditions: Vec<Condition>,
 }
 
@@ -158,6 +165,7 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Pl
             origin_status: OriginStatus {
                 ready: false,
                 member: None,
+                secret_version: observed.secret_version.clone(),
                 conditions: condition::merge(&observed.conditions, vec![statement.clone()], generation, now),
             },
         };
@@ -188,14 +196,14 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Pl
             let (mut plan, report) = refuse(statement);
             // The record stays: a Secret that is gone for a moment must not unmake a member.
             if let Some(record) = &observed.record {
-                plan.cluster_status = Some(cluster_status(record, None, &report, now));
+                plan.cluster_status = Some(cluster_status(record, None, &observed.standing, &report, now));
                 plan.origin_status.member = Some(member.clone());
             }
             return (plan, report);
         }
     };
     let recorded = observed.record.as_ref().and_then(|r| r.id.clone());
-    let (statement, identity_ok) = judge(observed, member, recorded.as_deref());
+    let (statement, identity_ok) = judge(observed, member, recorded.as_deref(), now);
     let seen_id = observed.probe.as_ref().and_then(|p| p.facts.uid.clone());
     let approved = observed.record.as_ref().and_then(|r| r.approved_id.clone());
     let id = match (&recorded, &seen_id) {
@@ -206,12 +214,16 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Pl
     let is_ready = statement.status == Some(true);
     // Nothing is delivered to a cluster whose identity is not known: it may be a member already.
     let report = Report { deliverable: deliverable(identity_ok && id.is_some(), &statement), ready: statement };
-    let conditions = condition::merge(&observed.conditions, vec![report.ready.clone()], generation, now);
+    let statements = std::iter::once(report.ready.clone())
+        .chain(credential::current(&observed.standing, &observed.conditions))
+        .collect();
+    let conditions = condition::merge(&observed.conditions, statements, generation, now);
+    let secret_version = observed.secret_version.clone();
     let before = observed.record.clone().unwrap_or_default();
     let plan = Plan {
         record: Some(record(observed, member, server, id)),
-        cluster_status: Some(cluster_status(&before, observed.probe.as_ref(), &report, now)),
-        origin_status: OriginStatus { ready: is_ready, member: Some(member.clone()), conditions },
+        cluster_status: Some(cluster_status(&before, observed.probe.as_ref(), &observed.standing, &report, now)),
+        origin_status: OriginStatus { ready: is_ready, member: Some(member.clone()), secret_version, conditions },
     };
     (plan, report)
 }
@@ -229,7 +241,7 @@ fn deliverable(deliver: bool, ready: &Statement) -> Statement {
 }
 
 /// The `Ready` statement, and whether the member is who it should be.
-fn judge(observed: &Observed, member: &MemberName, recorded: Option<&str>) -> (Statement, bool) {
+fn judge(observed: &Observed, member: &MemberName, recorded: Option<&str>, now: Timestamp) -> (Statement, bool) {
     let ready = |status, reason, message: String| Statement::new(condition::READY, status, reason, message);
     let Some(probe) = &observed.probe else {
         return (recorded_statement(observed), recorded_allows(observed));
@@ -265,8 +277,8 @@ fn judge(observed: &Observed, member: &MemberName, recorded: Option<&str>) -> (S
         Outcome::NotReady(why) => ready(Some(false), reason::CLUSTER_NOT_READY, why.clone()),
         Outcome::Denied(why) => {
             // It answers, and tells us nothing: of what runs there nothing is known from now on.
-            let message = format!("the member refuses the credential: {why}; replace the kubeconfig in its Secret");
-            ready(None, reason::CREDENTIAL_DENIED, message)
+            let (reason, message) = credential::refused(&observed.standing, &observed.origin, why, now);
+            ready(None, reason, message)
         }
         Outcome::Unreachable(why) => {
             let since = probe.last_seen.map_or_else(|| "never".to_owned(), format_seconds);
@@ -297,11 +309,12 @@ fn recorded_statement(observed: &Observed) -> Statement {
 }
 
 /// Reasons that a probe leads to; the others are judged again without one.
-const RECORDED: [&str; 7] = [
+const RECORDED: [&str; 8] = [
     reason::CLUSTER_READY,
     reason::CLUSTER_NOT_READY,
     reason::CLUSTER_NOT_REACHABLE,
-    reason::CREDENTIAL_DENIED,
+    reason::CREDENTIAL_REFUSED,
+    reason::CREDENTIAL_EXPIRED,
     reason::SAME_CLUSTER,
     reason::IDENTITY_CHANGED,
     reason::IDENTITY_UNKNOWN,
@@ -329,9 +342,16 @@ fn facts_cut(record: &Record, probe: Option<&Probe>) -> Option<Statement> {
     })
 }
 
-fn cluster_status(record: &Record, probe: Option<&Probe>, report: &Report, now: Timestamp) -> ClusterStatus {
+fn cluster_status(
+    record: &Record,
+    probe: Option<&Probe>,
+    standing: &Standing,
+    report: &Report,
+    now: Timestamp,
+) -> ClusterStatus {
     let mut status = record.status.clone();
     let mut statements = vec![report.ready.clone(), report.deliverable.clone()];
+    statements.extend(credential::current(standing, &record.status.conditions));
     statements.extend(facts_cut(record, probe));
     status.conditions = condition::merge(&record.status.conditions, statements, None, now);
     if let Some(probe) = probe {

@@ -72,7 +72,8 @@ impl State {
             reason::MEMBER_UNKNOWN
             | reason::MEMBER_GONE
             | reason::CLUSTER_NOT_REACHABLE
-            | reason::CREDENTIAL_DENIED
+            | reason::CREDENTIAL_REFUSED
+            | reason::CREDENTIAL_EXPIRED
             | reason::APPLIER_NOT_ANSWERED
             | reason::PROBING => Self::Unknown,
             reason::DELETING => Self::Terminating,

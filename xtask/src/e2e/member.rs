@@ -1,11 +1,10 @@
-//! A real Kubernetes beside simulated members: commit, drift, wipe, unplug.
+//! A real Kubernetes beside simulated members: attach, renewal, commit, drift, wipe, unplug.
 
 use anyhow::{Context, Result};
-use base64::Engine as _;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::scene;
-use super::stage::{Stage, condition, expect};
+use super::stage::{Stage, condition, expect, refused};
 use crate::real::Real;
 
 /// The real member's name.
@@ -20,6 +19,7 @@ pub(super) fn play(stage: &mut Stage) -> Result<()> {
     let real = Real::start(stage.tools, &stage.base.join("real"), 2)?;
     stage.print_lines(&real.kubectl(&["get", "nodes"])?);
     let played = join(stage, &real)
+        .and_then(|()| renew(stage, &real))
         .and_then(|()| commit(stage, &real))
         .and_then(|()| drift(stage, &real))
         .and_then(|()| wipe(stage, &real))
@@ -34,18 +34,20 @@ pub(super) fn play(stage: &mut Stage) -> Result<()> {
     played
 }
 
-/// A Secret with its kubeconfig, an AttachedCluster, and a Fleet that takes it instead of virginia.
+/// `kurator attach` makes it a member, and a Fleet takes it instead of virginia.
 fn join(stage: &Stage, real: &Real) -> Result<()> {
-    stage.scene("it joins the fleet; virginia leaves");
-    let kubeconfig = std::fs::read(real.kubeconfig()).context("reading the real member's kubeconfig")?;
-    let kubeconfig = base64::engine::general_purpose::STANDARD.encode(kubeconfig);
-    let secret = json!({"apiVersion": "v1", "kind": "Secret",
-        "metadata": {"name": "paris-kubeconfig", "namespace": "default"}, "data": {"value": kubeconfig}});
-    let attached = json!({"apiVersion": "cluster.kurator.dev/v1alpha1", "kind": "AttachedCluster",
-        "metadata": {"name": NAME, "namespace": "default", "labels": {"size": "small"}},
-        "spec": {"kubeconfig": {"name": "paris-kubeconfig", "key": "value"}}});
-    let objects = format!("{secret}\n---\n{attached}\n");
-    stage.print_lines(&stage.kubectl_with("hub", &["apply", "--server-side", "-f", "-"], &objects)?);
+    stage.scene("it is attached, and joins the fleet; virginia leaves");
+    let kubeconfig = real.kubeconfig().display().to_string();
+    let attach = ["attach", "real", "--kubeconfig", &kubeconfig, "--name", NAME];
+    let unasked = stage.kurator(&attach);
+    refused(&unasked, "nothing was changed: there is no terminal to ask at", "nobody was asked")?;
+    let untouched = real.kubectl(&["get", "namespace", "kurator-system"]);
+    refused(&untouched, "NotFound", "nothing should be made before somebody has agreed")?;
+    stage.print_lines(&stage.kurator(&[&attach[..], &["--yes"]].concat())?);
+    expect(minted(stage)?["tokenSecret"].is_string(), || {
+        format!("this server grants two days, so that a token Secret is wanted: {}", minted(stage).unwrap_or_default())
+    })?;
+    stage.print_lines(&stage.kubectl("hub", &["label", "attachedcluster", NAME, "size=small"])?);
     stage.member(NAME, "True")?;
     let cluster = stage.json("hub", &["get", "clusters.cluster.karmada.io", NAME])?;
     let status = &cluster["status"];
@@ -61,6 +63,37 @@ fn join(stage: &Stage, real: &Real) -> Result<()> {
         Ok(gone.is_err_and(|e| format!("{e:#}").contains("NotFound")).then_some(()))
     })?;
     stage.print_lines("virginia is out of the fleet: what was put there is removed");
+    stage.converged()
+}
+
+/// How the hub's credential was made.
+fn minted(stage: &Stage) -> Result<Value> {
+    let secret = stage.json("hub", &["get", "secret", &format!("{NAME}-kubeconfig")])?;
+    let text = secret["metadata"]["annotations"]["kurator.dev/minted"].as_str().unwrap_or_default();
+    serde_json::from_str(text).with_context(|| format!("reading {text:?}"))
+}
+
+/// The hub replaces its credential by itself; what runs goes on, and the old one is worth nothing any more.
+fn renew(stage: &Stage, real: &Real) -> Result<()> {
+    stage.scene("the hub replaces its credential in the real member");
+    let before = minted(stage)?;
+    let old = before["tokenSecret"].as_str().unwrap_or_default().to_owned();
+    let mut aged = before.clone();
+    aged["issued"] = json!("2020-01-01T00:00:00Z");
+    let annotation = format!("kurator.dev/minted={aged}");
+    let secret = format!("{NAME}-kubeconfig");
+    stage.kubectl("hub", &["annotate", "secret", &secret, "--overwrite", &annotation])?;
+    let now = stage.until("another token Secret, and the old one to be gone", |stage| {
+        let now = minted(stage)?;
+        let replaced = now["tokenSecret"].is_string() && now["tokenSecret"] != before["tokenSecret"];
+        let gone = real.kubectl(&["get", "secret", "-n", "kurator-system", &old]);
+        Ok((replaced && now["replaces"].is_null() && gone.is_err()).then_some(now))
+    })?;
+    stage.print_lines(&format!("{} is replaced by {}", before["tokenSecret"], now["tokenSecret"]));
+    scene::new_version(stage, "1.1.0")?;
+    running(stage, real, "1.1.0")?;
+    let attached = stage.json("hub", &["get", "attachedcluster", NAME])?;
+    expect(condition(&attached, "Ready")["status"] == "True", || format!("it is not ready: {attached}"))?;
     stage.converged()
 }
 

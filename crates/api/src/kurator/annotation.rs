@@ -30,6 +30,10 @@ pub const ORIGIN: &str = "kurator.dev/origin";
 /// On a member's Cluster: the key of the kubeconfig in the Secret that `spec.secretRef` names.
 pub const CREDENTIAL_KEY: &str = "kurator.dev/credential-key";
 
+/// On a Secret with a kubeconfig: how `kurator attach` made the credential in it, as [`super::minted::Minted`]. Only such a
+/// credential is renewed by the hub.
+pub const MINTED: &str = "kurator.dev/minted";
+
 /// On a member's Cluster: the UID of the kube-system namespace that may replace the recorded one.
 pub const APPROVE_IDENTITY: &str = "kurator.dev/approve-identity";
 

@@ -10,12 +10,13 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
-use super::{Approve, Args, Command, Target};
+use super::{Approve, Args, Attach, Command, Target};
 
 /// Commands, and the common options of which they have no use.
-const UNUSED: [(&str, &[&str]); 5] = [
+const UNUSED: [(&str, &[&str]); 6] = [
     ("up", &["kubeconfig", "context", "namespace"]),
     ("demo", &["kubeconfig", "context", "namespace"]),
+    ("attach", &["context"]),
     ("doctor", &["namespace"]),
     ("completion", &["kubeconfig", "context", "dir", "namespace", "output"]),
     ("version", &["kubeconfig", "context", "dir", "namespace"]),
@@ -27,7 +28,18 @@ pub(crate) fn command() -> clap::Command {
     command.build();
     command.mut_subcommands(|sub| {
         let options = unused(sub.get_name());
-        without(sub, options)
+        let sub = without(sub, options);
+        if sub.get_name() != "attach" {
+            return sub;
+        }
+        // By all of them: what changes one alone moves the others, which are found by their place from here on.
+        sub.mut_args(|arg| match arg.get_id().as_str() {
+            "kubeconfig" => {
+                arg.help("Your kubeconfig with the cluster's context, instead of $KUBECONFIG or ~/.kube/config")
+            }
+            "namespace" => arg.help("Namespace of the AttachedCluster in the hub"),
+            _ => arg,
+        })
     })
 }
 
@@ -67,10 +79,14 @@ fn refused(matches: &ArgMatches, args: &Args) -> Option<String> {
     if let Some(option) = unused(name).iter().find(|option| is_given(option)) {
         return Some(format!("`kurator {name}` has no use for --{option}: leave it out"));
     }
-    if is_given("kubeconfig") && is_given("dir") {
+    // There it is the kubeconfig of the cluster, and not of the hub.
+    if name != "attach" && is_given("kubeconfig") && is_given("dir") {
         return Some("--kubeconfig and --dir both say which hub is meant: give one of them".to_owned());
     }
     match &args.command {
+        Command::Attach(Attach { hub_kubeconfig: Some(_), .. }) if is_given("dir") => {
+            Some("--hub-kubeconfig and --dir both say which hub is meant: give one of them".to_owned())
+        }
         Command::Approve(Approve { object: Target::Member(name), digest, .. }) if !digest.is_empty() => Some(format!(
             "--digest is that of an application's held deletions; member/{name} has an identity to approve: leave it out, \
              and see first with `kurator status member/{name}` which cluster is there now"

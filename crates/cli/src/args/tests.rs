@@ -28,7 +28,7 @@ fn help_of_every_command() {
             }
         }
     }
-    assert_eq!(all.len(), 21, "a new command is in the golden text, too");
+    assert_eq!(all.len(), 22, "a new command is in the golden text, too");
     let page = |(path, text): (String, String)| {
         let text: Vec<&str> = text.lines().map(str::trim_end).collect();
         format!("$ {path} --help\n{}", text.join("\n"))
@@ -38,7 +38,7 @@ fn help_of_every_command() {
 
 #[test]
 fn what_cannot_be_meant_is_refused_with_the_form_that_can() {
-    let cases: [&[&str]; 19] = [
+    let cases: [&[&str]; 22] = [
         &["status", "shop"],
         &["tree", "app/"],
         &["sync", "app/shop", "--timeout", "soon"],
@@ -58,6 +58,9 @@ fn what_cannot_be_meant_is_refused_with_the_form_that_can() {
         &["approve", "member/beijing", "--digest", "sha256:aa"],
         &["suspend", "member/beijing"],
         &["sync", "member/beijing"],
+        &["attach", "prod", "--server", "192.0.2.7:6443"],
+        &["attach", "prod", "--context", "hub"],
+        &["attach", "prod", "--hub-context", "hub"],
     ];
     let errors = cases.map(|words| {
         let error = read([&["kurator"], words].concat()).unwrap_err();

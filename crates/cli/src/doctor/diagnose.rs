@@ -192,6 +192,7 @@ pub(super) fn diagnose(facts: &Facts, now: Timestamp) -> Vec<Finding> {
             None => out.push(by_condition(Place::Member, &names, conditions, condition::READY, now)),
         }
         let names = Names::of(member);
+        out.extend(noted(Place::Member, &names, conditions, condition::CREDENTIAL_CURRENT));
         out.extend(noted(Place::Member, &names, conditions, condition::FACTS_CUT));
         out.extend(noted(Place::Member, &names, conditions, condition::STATUS_CUT));
     }

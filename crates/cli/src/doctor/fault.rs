@@ -183,7 +183,21 @@ pub(super) const FAULTS: &[Fault] = &[
     fault(Store, KEYS_READABLE, "take the rights away with `chmod -R go= DIR`; the keys of all members are in it"),
     fault(Member, reason::CLUSTER_NOT_REACHABLE, "see that its API server runs and can be reached from the hub"),
     fault(Member, reason::CLUSTER_NOT_READY, "see its own `kubectl get --raw '/readyz?verbose'`"),
-    fault(Member, reason::CREDENTIAL_DENIED, "replace the kubeconfig in its Secret"),
+    fault(
+        Member,
+        reason::CREDENTIAL_REFUSED,
+        "run the `kurator attach` that is named, or replace the kubeconfig in its Secret",
+    ),
+    fault(
+        Member,
+        reason::CREDENTIAL_EXPIRED,
+        "run the `kurator attach` that is named: what it makes is renewed by itself",
+    ),
+    fault(
+        Member,
+        reason::RENEWAL_FAILED,
+        "see why above: it is tried again; `kurator attach` makes another credential",
+    ),
     fault(
         Member,
         reason::APPLIER_NOT_ANSWERED,

@@ -48,8 +48,8 @@ pub(super) fn lines(world: &World, member: &Cluster, now: Timestamp, colour: boo
             vec!["Ready".into(), Cell::new(c.status.clone(), tone), cell::age(c, now).into(), c.reason.clone().into()];
         about.wrap(cells, &c.message);
     }
-    let conditions = status.conditions.iter();
-    for c in conditions.filter(|c| matches!(c.type_.as_str(), condition::FACTS_CUT | condition::STATUS_CUT)) {
+    let noted = [condition::CREDENTIAL_CURRENT, condition::FACTS_CUT, condition::STATUS_CUT];
+    for c in status.conditions.iter().filter(|c| noted.contains(&c.type_.as_str())) {
         let cells =
             vec![c.type_.clone().into(), c.status.clone().into(), cell::age(c, now).into(), c.reason.clone().into()];
         about.wrap(cells, &c.message);

@@ -366,7 +366,7 @@ fn broken() -> World {
     let shanghai_well = unit("Applied", "Healthy", "");
     let lists = Lists {
         members: vec![
-            with_origin("beijing", condition("Ready", "Unknown", "CredentialDenied", why)),
+            with_origin("beijing", condition("Ready", "Unknown", "CredentialRefused", why)),
             with_origin("shanghai", answers()),
         ],
         attached: vec![attached("beijing"), attached("shanghai")],
@@ -437,7 +437,7 @@ fn only_a_terminal_cuts_and_only_at_its_width() {
     let narrow = text(&overview::lines(&world, now(), false, 100));
     assert!(narrow.lines().all(|line| line.chars().count() <= 100), "{narrow}");
     let starts = |line: &&str| {
-        line.starts_with("beijing   cn-north  v1.37.2  ?/3    ?/1    ?/6   Unknown for 90s, CredentialDenied")
+        line.starts_with("beijing   cn-north  v1.37.2  ?/3    ?/1    ?/6   Unknown for 90s, CredentialRefused")
     };
     assert!(narrow.lines().any(|line| starts(&line)), "{narrow}");
 }

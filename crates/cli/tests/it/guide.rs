@@ -19,7 +19,7 @@ const README_CHINESE: &str = include_str!("../../../../docs/zh/README.md");
 /// Sections whose commands are for the demo, in the order in which they are played.
 const DEMO: [&str; 5] = ["Run the demo", "Look", "Sync now, suspend, resume", "Held deletions", "Play the scenes"];
 /// Sections whose commands are for a hub with clusters of one's own.
-const OWN: [&str; 2] = ["Use your own clusters", "Attach a cluster"];
+const OWN: [&str; 3] = ["Use your own clusters", "Attach a cluster", "Attach a cluster by hand"];
 
 fn guide() -> Vec<Section> {
     sections(ENGLISH)
@@ -138,7 +138,8 @@ async fn a_hub_of_ones_own_can_be_set_up_as_the_guide_says() {
     let up = up.strip_prefix("up --dir /srv/kurator").expect("the guide says where it lies");
     // This machine's own name, and a port that is free.
     let up = up.replace("hub.example.com", "localhost").replace(":6443", ":0");
-    place.up(&up, "hub ready");
+    // The cluster that is attached is one of this machine.
+    place.up(&format!("{up} --allow-loopback-members"), "hub ready");
     let kubeconfig = std::fs::read_to_string(place.dir().join("kubeconfig")).unwrap();
     assert!(kubeconfig.contains("https://localhost:"), "others are told the name that is advertised");
 
@@ -162,7 +163,17 @@ async fn a_hub_of_ones_own_can_be_set_up_as_the_guide_says() {
     }
     assert_eq!(kinds, ["Secret", "AttachedCluster", "Fleet", "Application", "Secret"]);
 
-    let [status] = &shown(&guide, OWN[1])[..] else { panic!("one command looks at the member") };
+    let [attach] = &shown(&guide, OWN[1])[..] else { panic!("one command attaches a cluster") };
+    let (_berlin, file) = crate::attach::cluster(&place, "berlin", &["berlin-admin"]).await;
+    let said = place.run(&format!("{attach} --yes --kubeconfig {file}"));
+    assert!(
+        said.code == Some(0) && said.err.contains("member/berlin: the hub has reached it"),
+        "{}{}",
+        said.out,
+        said.err
+    );
+
+    let [status] = &shown(&guide, OWN[2])[..] else { panic!("one command looks at the member") };
     until("the member to be probed", || {
         let said = place.run(status);
         // Nobody answers at an example's address.

@@ -1,6 +1,7 @@
 //! The real binary, and the guide's examples.
 #![allow(clippy::disallowed_methods, reason = "these tests wait for another process, on the machine's own clock")]
 
+mod attach;
 mod demo;
 mod document;
 mod guide;

@@ -14,12 +14,15 @@ fn refusal(text: &str) -> String {
 #[test]
 fn what_would_run_code_or_read_files_is_refused_by_path() {
     let with = |user: &str| refusal(&kubeconfig("https://a.example:6443", "", user));
-    assert!(with("exec: {command: sh}").starts_with("users[0].user.exec is refused"));
-    assert!(with("auth-provider: {name: gcp}").starts_with("users[0].user.auth-provider is refused"));
-    assert!(with("tokenFile: /etc/passwd").starts_with("users[0].user.tokenFile is refused"));
-    assert!(with("client-key: /root/key").starts_with("users[0].user.client-key is refused"));
+    assert!(with("exec: {command: sh}").starts_with("context \"c\", user \"u\": users[0].user.exec is refused"));
+    assert!(with("auth-provider: {name: gcp}").contains("users[0].user.auth-provider is refused"));
+    assert!(with("tokenFile: /etc/passwd").contains("users[0].user.tokenFile is refused"));
+    assert!(with("client-key: /root/key").contains("users[0].user.client-key is refused"));
     let ca = refusal(&kubeconfig("https://a.example", ", certificate-authority: /etc/ca", "token: x"));
-    assert!(ca.starts_with("clusters[0].cluster.certificate-authority is refused"), "{ca}");
+    assert!(
+        ca.starts_with("context \"c\", cluster \"k\": clusters[0].cluster.certificate-authority is refused"),
+        "{ca}"
+    );
 }
 
 #[test]
@@ -68,9 +71,79 @@ fn loopback_is_known_however_it_is_written() {
 }
 
 #[test]
-fn an_address_holds_no_secret_and_no_detour() {
+fn an_address_holds_no_secret() {
     let refused = refusal(&kubeconfig("https://me:hunter2@a.example", "", "token: x"));
     assert!(refused.contains("clusters[0].cluster.server is refused") && !refused.contains("hunter2"), "{refused}");
-    let refused = refusal(&kubeconfig("https://a.example", ", proxy-url: 'http://127.0.0.1:1'", "token: x"));
-    assert!(refused.starts_with("clusters[0].cluster.proxy-url is refused"), "{refused}");
+}
+
+#[test]
+fn only_what_the_current_context_uses_counts() {
+    let text = |current: &str| {
+        format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: {current}\n\
+             contexts:\n- {{name: eks, context: {{cluster: eks, user: eks}}}}\n\
+             - {{name: prod, context: {{cluster: prod, user: prod, namespace: web}}}}\n\
+             - {{name: lost, context: {{cluster: prod, user: nope}}}}\n\
+             - {{name: nowhere, context: {{cluster: nope, user: prod}}}}\n\
+             - {{name: anonymous, context: {{cluster: prod}}}}\n\
+             clusters:\n- {{name: eks, cluster: {{server: 'http://127.0.0.1', certificate-authority: /ca}}}}\n\
+             - {{name: prod, cluster: {{server: 'https://rancher.example/k8s/clusters/c-1'}}}}\n\
+             users:\n- {{name: eks, user: {{exec: {{command: aws}}}}}}\n- {{name: prod, user: {{token: x}}}}\n"
+        )
+    };
+    let used = Credential::parse(text("prod").as_bytes(), Trust::default()).unwrap();
+    assert_eq!(used.server(), "https://rancher.example/k8s/clusters/c-1");
+    assert!(!used.identity().contains("eks") && !used.identity().contains("aws"), "{}", used.identity());
+    assert!(Credential::parse(text("anonymous").as_bytes(), Trust::default()).is_ok());
+    for (current, says) in [
+        ("eks", "context \"eks\", user \"eks\": users[0].user.exec is refused"),
+        ("lost", "context \"lost\" names user \"nope\", which is not there"),
+        ("nowhere", "context \"nowhere\" names cluster \"nope\", which is not there"),
+        ("missing", "current-context \"missing\" is none of its contexts"),
+        ("''", "current-context is not set"),
+    ] {
+        let said = refusal(&text(current));
+        assert!(said.contains(says), "{current}: {said}");
+    }
+}
+
+#[test]
+fn proxies_are_http_or_https_and_not_the_hub_itself() {
+    let with = |proxy: &str| kubeconfig("https://a.example", &format!(", proxy-url: '{proxy}'"), "token: x");
+    for proxy in ["http://proxy.example:3128", "https://me:secret@proxy.example", ""] {
+        assert!(Credential::parse(with(proxy).as_bytes(), Trust::default()).is_ok(), "{proxy}");
+    }
+    for (proxy, says) in [
+        ("http://127.0.0.1:3128", "it is a loopback address"),
+        ("socks5://proxy.example:1080", "only http and https proxies are known"),
+        ("proxy.example:3128", "only http and https proxies are known"),
+        ("http://127.1", "its host is neither a name nor an address"),
+    ] {
+        let said = refusal(&with(proxy));
+        assert!(
+            said.contains("cluster \"k\": clusters[0].cluster.proxy-url is refused") && said.contains(says),
+            "{said}"
+        );
+    }
+    let loopback = Credential::parse(with("http://127.0.0.1:3128").as_bytes(), Trust { loopback: true });
+    assert!(loopback.is_ok());
+}
+
+#[test]
+fn the_end_of_a_token_and_of_a_certificate_is_read_from_them() {
+    let expires = |user: &str| {
+        let text = kubeconfig("https://a.example", "", user);
+        Credential::parse(text.as_bytes(), Trust::default()).unwrap().expires().map(|at| at.as_second())
+    };
+    let encode = |text: &str| base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, text);
+    let token = |claims: &str| format!("token: {}.{}.sig", encode("{}"), encode(claims));
+    assert_eq!(expires(&token("{\"exp\": 1800000000}")), Some(1_800_000_000));
+    for none in ["token: abc", "token: a.b.c", "", &token("{}"), &token("{\"exp\": \"soon\"}")] {
+        assert_eq!(expires(none), None, "{none}");
+    }
+    let mut params = rcgen::CertificateParams::new(vec!["me".to_owned()]).unwrap();
+    params.not_after = rcgen::date_time_ymd(2027, 1, 15);
+    let pem = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().pem();
+    let data = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, pem);
+    assert_eq!(expires(&format!("client-certificate-data: {data}")), Some(1_799_971_200));
 }

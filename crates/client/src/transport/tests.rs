@@ -44,3 +44,26 @@ async fn an_error_of_the_client_library_stays_what_it_is_and_any_other_is_one_of
     assert!(matches!(said(true).await, kube::Error::LinesCodecMaxLineLengthExceeded));
     assert!(matches!(said(false).await, kube::Error::Service(why) if why.to_string() == "broken"));
 }
+
+#[tokio::test]
+async fn a_switch_turns_later_requests_and_leaves_those_that_are_under_way() {
+    let named = |status: u16, waits: bool| {
+        Transport::new(tower::service_fn(move |_: Request<Body>| async move {
+            if waits {
+                // time: it is paused; the request is under way until it goes on.
+                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            }
+            Ok::<_, BoxError>(Response::builder().status(status).body(Body::empty())?)
+        }))
+    };
+    tokio::time::pause();
+    let (api, switch) = crate::Api::new(named(201, true), "test").switched();
+    let old = api.transport().clone();
+    let began = tokio::spawn(async move { old.send(request()).await.map(|answer| answer.status().as_u16()) });
+    tokio::task::yield_now().await;
+    switch.turn_to(&crate::Api::new(named(202, false), "test"));
+    let later = api.with_manager("other").transport().send(request()).await.unwrap();
+    assert_eq!(later.status().as_u16(), 202);
+    assert!(!began.is_finished());
+    assert_eq!(began.await.unwrap().unwrap(), 201);
+}

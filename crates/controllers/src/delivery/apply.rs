@@ -1,6 +1,7 @@
 //! The member's applier: it runs as long as the member's record says that it may be delivered to.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::karmada::cluster::v1alpha1::Cluster;
 use applier::Applier;
@@ -15,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Ctx;
 use super::watch::is_deliverable;
-use crate::connection::Connection;
+use crate::connection::{Connection, Prepared, TRIED_AGAIN};
 use crate::origin;
 use crate::write::{self, WriteError};
 use client::NamespacedName;
@@ -53,27 +54,40 @@ impl Running {
 
 /// Starts, restarts or stops the applier as the member's record says.
 ///
+/// Returns after how long to look again, though nothing changes: a new credential does not work, and the one before stays
+/// in use.
+///
 /// # Errors
 /// The hub cannot be asked for the kubeconfig; the applier goes on as it is.
-pub(super) async fn apply(ctx: &Arc<Ctx>, member: &MemberName, cluster: &Cluster) -> Result<(), WriteError> {
-    let target = origin::credential_of(cluster).filter(|_| is_deliverable(cluster)).map(|credential| Target {
+pub(super) async fn apply(
+    ctx: &Arc<Ctx>,
+    member: &MemberName,
+    cluster: &Cluster,
+) -> Result<Option<Duration>, WriteError> {
+    let mut target = origin::credential_of(cluster).filter(|_| is_deliverable(cluster)).map(|credential| Target {
         version: ctx.secrets.version(&NamespacedName::new(credential.namespace.clone(), credential.secret.clone())),
         credential,
         record: cluster.metadata.uid.clone(),
         cluster: cluster.spec.id.clone(),
     });
-    let runs = |running: &Running| Some(&running.target) == target.as_ref();
+    let open = ctx.connections.get(member).map(|connection| connection.serial);
+    let runs = |running: &Running| Some(&running.target) == target.as_ref() && Some(running.serial) == open;
     if ctx.state().appliers.get(member).is_some_and(runs) {
-        return Ok(());
+        return Ok(None);
     }
     let connection = match &target {
         Some(target) => connect(ctx, member, target).await?,
         None => None,
     };
-    let (Some(target), Some(connection)) = (target, connection) else {
+    let (Some(target), Some((connection, again))) = (&mut target, connection) else {
         stop(ctx, member).await;
-        return Ok(());
+        return Ok(None);
     };
+    if again.is_some() {
+        // The version that was read is not in use: the next look tries it again.
+        target.version = None;
+    }
+    let target = target.clone();
     {
         let mut state = ctx.state();
         if let Some(running) = state.appliers.get_mut(member) {
@@ -83,7 +97,7 @@ pub(super) async fn apply(ctx: &Arc<Ctx>, member: &MemberName, cluster: &Cluster
                 && running.target.record == target.record;
             if same {
                 running.target = target;
-                return Ok(());
+                return Ok(again);
             }
         }
     }
@@ -95,7 +109,7 @@ pub(super) async fn apply(ctx: &Arc<Ctx>, member: &MemberName, cluster: &Cluster
     }
     let running = start(ctx, member, target, connection);
     ctx.state().appliers.insert(member.clone(), running);
-    Ok(())
+    Ok(again)
 }
 
 async fn stop(ctx: &Ctx, member: &MemberName) {
@@ -105,14 +119,28 @@ async fn stop(ctx: &Ctx, member: &MemberName) {
     }
 }
 
-/// The connection to a member; `None` when its kubeconfig cannot be used, which the member's record says by itself.
-async fn connect(ctx: &Ctx, member: &MemberName, target: &Target) -> Result<Option<Connection>, WriteError> {
+/// The connection to a member, and after how long to look again when it is not that of the stored kubeconfig; `None` when no
+/// kubeconfig can be used, which the member's record says by itself.
+async fn connect(
+    ctx: &Ctx,
+    member: &MemberName,
+    target: &Target,
+) -> Result<Option<(Connection, Option<Duration>)>, WriteError> {
     let CredentialRef { namespace, secret: name, key } = &target.credential;
     let secret = write::read::<Secret>(&ctx.api, namespace, name).await?;
     let Some(kubeconfig) = secret.and_then(|s| s.data).and_then(|mut data| data.remove(key)) else { return Ok(None) };
-    let Ok(credential) = Credential::parse(&kubeconfig.0, ctx.trust) else { return Ok(None) };
-    let Ok(prepared) = ctx.connections.prepare(member, &credential).await else { return Ok(None) };
-    Ok(Some(ctx.connections.open(member, prepared)))
+    let id = target.cluster.as_deref();
+    let prepared = match Credential::parse(&kubeconfig.0, ctx.trust) {
+        Ok(credential) => ctx.connections.prepare(member, &credential, id).await,
+        Err(error) => Err(error),
+    };
+    Ok(match prepared {
+        Ok(prepared) => {
+            let again = matches!(prepared, Prepared::Kept(..)).then_some(TRIED_AGAIN);
+            Some((ctx.connections.open(member, prepared), again))
+        }
+        Err(_) => ctx.connections.working(member, id).await.map(|open| (open, Some(TRIED_AGAIN))),
+    })
 }
 
 fn start(ctx: &Arc<Ctx>, member: &MemberName, target: Target, connection: Connection) -> Running {

@@ -274,8 +274,8 @@ async fn reconcile(ctx: Arc<Ctx>, member: MemberName) -> Result<Next, WriteError
     if !ctx.feed.set(snapshot, observed.bundles) && begun {
         ctx.sending.end(member);
     }
-    apply::apply(ctx, member, &cluster).await?; // the applier
-    Ok(Next::Wait.or_after(again))
+    let untried = apply::apply(ctx, member, &cluster).await?; // the applier
+    Ok(Next::Wait.or_after(again).or_after(untried))
 }
 
 /// Stores what one member reports. What is still to be sent to others goes first.

@@ -35,7 +35,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::WriteError;
 use crate::changes::Changes;
-use crate::connection::Connections;
+use crate::connection::{Connections, TRIED_AGAIN};
 use crate::deps::{Deps, Running, work};
 use crate::index::{CLAIM, SECRET};
 use crate::metrics::Metrics;
@@ -144,7 +144,7 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteErro
     let member: Option<&MemberName> = observed.member.as_ref().ok();
     apply::apply(ctx, key, member, &plan, prepared).await?; // client
     status::write(ctx, &attached, member, plan).await?; // client
-    Ok(Next::Wait)
+    Ok(Next::Wait.or_after(observed.standing.unused.as_ref().map(|_| TRIED_AGAIN)))
 }
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
 //! The record, the kubeconfig with a client made of it, the last probe.
 
-use api::kurator::annotation::APPROVE_IDENTITY;
+use api::kurator::annotation::{APPROVE_IDENTITY, MINTED};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
+use api::kurator::minted::Minted;
 use api::reason;
 use client::{Credential, CredentialError};
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use model::MemberName;
+use plan::credential::Standing;
 use plan::member::{CredentialRef, Observed, Problem, Record};
 
 use super::Ctx;
@@ -31,10 +33,11 @@ pub(super) async fn observe(
             approved_id: cluster.annotations().get(APPROVE_IDENTITY).cloned(),
             status: cluster.status.clone().unwrap_or_default(),
         });
-    let (server, prepared) = match connection(ctx, attached, key, name).await? {
-        Ok((server, prepared)) => (Ok(server), prepared),
-        Err(problem) => (Err(problem), None),
-    };
+    let id = record.as_ref().and_then(|record| record.id.as_deref());
+    // Who claims the name of another's member must not change that member's connection.
+    let origin = origin::of_attached(key);
+    let own = name.filter(|_| record.as_ref().is_none_or(|record| record.origin.as_ref() == Some(&origin)));
+    let Found { server, secret_version, standing, prepared } = find_connection(ctx, attached, key, own, id).await?;
     let probe = name.and_then(|name| ctx.probes.probe(name));
     let seen = probe.as_ref().and_then(|p| p.facts.uid.clone());
     // A record whose origin is gone, or goes by another name, is about to go too.
@@ -44,7 +47,7 @@ pub(super) async fn observe(
         others.find(|c| ctx.origins.is_claimed(c)).and_then(|c| c.name_any().parse().ok())
     });
     let observed = Observed {
-        origin: origin::of_attached(key),
+        origin,
         labels: attached.labels().clone(),
         credential: CredentialRef {
             namespace: key.namespace.clone(),
@@ -54,6 +57,8 @@ pub(super) async fn observe(
         member,
         conditions: attached.status.clone().unwrap_or_default().conditions,
         server,
+        secret_version,
+        standing,
         record,
         twin,
         probe,
@@ -61,33 +66,86 @@ pub(super) async fn observe(
     Ok((observed, prepared))
 }
 
-/// The server in the kubeconfig, and a connection to it.
-async fn connection(
+/// What the Secret and the connections have.
+struct Found {
+    /// The server in use.
+    server: Result<String, Problem>,
+    secret_version: Option<String>,
+    standing: Standing,
+    prepared: Option<Prepared>,
+}
+
+/// Reads the kubeconfig, and finds the connection with it. A kubeconfig that is wrong does not put away one that works.
+async fn find_connection(
     ctx: &Ctx,
     attached: &AttachedCluster,
     key: &NamespacedName,
     member: Option<&MemberName>,
-) -> Result<Result<(String, Option<Prepared>), Problem>, WriteError> {
-    let credential = match credential(ctx, attached, key).await? {
-        Ok(credential) => credential,
-        Err(problem) => return Ok(Err(problem)),
+    id: Option<&str>,
+) -> Result<Found, WriteError> {
+    // The hub's own failure says nothing of the member: the whole look is tried again.
+    let secret: Option<Secret> = write::read(&ctx.api, &key.namespace, &attached.spec.kubeconfig.name).await?;
+    let secret_version = secret.as_ref().and_then(|secret| secret.metadata.resource_version.clone());
+    let minted = secret.as_ref().and_then(|secret| Minted::parse(secret.annotations().get(MINTED)?));
+    let mut found = Found {
+        server: Ok(String::new()),
+        secret_version,
+        standing: Standing { minted, ..Standing::default() },
+        prepared: None,
     };
-    let server = credential.server().to_owned();
-    let Some(member) = member else { return Ok(Ok((server, None))) };
-    let prepared = ctx.connections.prepare(member, &credential).await;
-    Ok(prepared.map(|prepared| (server, Some(prepared))).map_err(|error| malformed(attached, key, &error)))
+    let text = match read(secret, attached, key) {
+        Ok(text) => text,
+        // Who takes the credential away wants it not used.
+        Err(problem) => {
+            found.server = Err(problem);
+            return Ok(found);
+        }
+    };
+    let credential = Credential::parse(&text, ctx.trust);
+    let Some(member) = member else {
+        found.server = credential.map(|c| c.server().to_owned()).map_err(|error| malformed(attached, key, &error));
+        return Ok(found);
+    };
+    let prepared = match credential {
+        Ok(credential) => {
+            found.standing.expires = credential.expires();
+            found.server = Ok(credential.server().to_owned());
+            ctx.connections.prepare(member, &credential, id).await
+        }
+        Err(error) => Err(error),
+    };
+    let kept = match prepared {
+        Ok(Prepared::Kept(connection, why)) => Some((connection, unused(attached, key, &why))),
+        Ok(prepared) => {
+            found.prepared = Some(prepared);
+            return Ok(found);
+        }
+        Err(error) => {
+            let problem = malformed(attached, key, &error);
+            match ctx.connections.working(member, id).await {
+                Some(connection) => Some((connection, problem)),
+                None => {
+                    found.server = Err(problem);
+                    None
+                }
+            }
+        }
+    };
+    if let Some((connection, problem)) = kept {
+        found.server = Ok(connection.server.to_string());
+        found.standing.expires = connection.expires;
+        found.standing.unused = Some(problem);
+        found.prepared = Some(Prepared::Open(connection));
+    }
+    Ok(found)
 }
 
-async fn credential(
-    ctx: &Ctx,
-    attached: &AttachedCluster,
-    key: &NamespacedName,
-) -> Result<Result<Credential, Problem>, WriteError> {
-    let reference = &attached.spec.kubeconfig;
-    // The hub's own failure says nothing of the member: the whole look is tried again.
-    let found = write::read(&ctx.api, &key.namespace, &reference.name).await?;
-    Ok(read(found, attached, key)
-        .and_then(|text| Credential::parse(&text, ctx.trust).map_err(|error| malformed(attached, key, &error))))
+/// Why a credential that can be read is not used.
+fn unused(attached: &AttachedCluster, key: &NamespacedName, why: &client::Error) -> Problem {
+    let reason = if why.is_denied() { reason::CREDENTIAL_REFUSED } else { reason::CLUSTER_NOT_REACHABLE };
+    let secret = &attached.spec.kubeconfig.name;
+    let message = format!("with the kubeconfig in Secret {}/{secret} the member does not answer: {why}", key.namespace);
+    Problem { reason, message }
 }
 
 /// The kubeconfig's text.

@@ -22,8 +22,13 @@ pub(super) async fn write(
         let cluster = Cluster { status: Some(status), ..cluster.as_ref().clone() };
         ctx.clusters.learn(write::status(&ctx.api, &ctx.metrics, &cluster).await?);
     }
-    let OriginStatus { ready, member, conditions } = plan.origin_status;
-    let status = AttachedClusterStatus { ready, member: member.map(|name| name.to_string()), conditions };
+    let OriginStatus { ready, member, secret_version, conditions } = plan.origin_status;
+    let status = AttachedClusterStatus {
+        ready,
+        member: member.map(|name| name.to_string()),
+        observed_secret_version: secret_version,
+        conditions,
+    };
     if attached.status.as_ref() != Some(&status) {
         let attached = AttachedCluster { status: Some(status), ..attached.clone() };
         ctx.attached.learn(write::status(&ctx.api, &ctx.metrics, &attached).await?);

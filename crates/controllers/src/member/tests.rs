@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use kube::client::Body;
 
 use super::*;
-use crate::connection::Prepared;
+use crate::connection::{Fresh, Prepared};
 
 #[tokio::test(start_paused = true)]
 async fn a_probe_that_panics_does_not_end_probing() {
@@ -23,7 +23,7 @@ async fn a_probe_that_panics_does_not_end_probing() {
     };
     let api = client::Api::new(kube::Client::new(tower::service_fn(answer), "default"), "test");
     let (key, member): (_, MemberName) = (NamespacedName::new("default", "a"), "a".parse().unwrap());
-    let connection = ctx.connections.open(&member, Prepared::Fresh(api, [0; 32]));
+    let connection = ctx.connections.open(&member, Prepared::Fresh(Fresh::of(api)));
     let start = ctx.probes.start(&member, connection.serial, &ctx.shutdown).unwrap();
     apply::start_probing(&ctx, &key, &member, connection, start);
     tokio::time::timeout(std::time::Duration::from_secs(60), async {

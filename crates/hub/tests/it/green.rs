@@ -313,7 +313,7 @@ async fn a_member_whose_credential_does_not_count_any_more_is_unknown_everywhere
         }
         let clusters: Api<Cluster> = Api::all(stage.client());
         let conditions = clusters.get("a").await.unwrap().status.unwrap().conditions;
-        assert_eq!(condition::find(&conditions, "Ready").unwrap().reason, "CredentialDenied", "{fault}");
+        assert_eq!(condition::find(&conditions, "Ready").unwrap().reason, "CredentialRefused", "{fault}");
     }
 }
 

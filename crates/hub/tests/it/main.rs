@@ -1,6 +1,7 @@
 //! The hub with simulated members and a git repository, all in this process: what a user declares, and what comes of it.
 
 mod acceptance;
+mod credential;
 mod delivery;
 mod external;
 mod fleet;

@@ -18,8 +18,10 @@ use crate::stage::{Stage, settings, until};
 const QUIET_POLLS: u64 = 3;
 
 /// Two halves: no controller has the one that it waits for beside it.
-pub(crate) const HALVES: [&[Controller]; 2] =
-    [&[Controller::Member, Controller::Application], &[Controller::Fleet, Controller::Delivery, Controller::Status]];
+pub(crate) const HALVES: [&[Controller]; 2] = [
+    &[Controller::Member, Controller::Credential, Controller::Application],
+    &[Controller::Fleet, Controller::Delivery, Controller::Status],
+];
 
 pub(crate) struct Process {
     runtime: Option<Runtime>,

@@ -16,6 +16,8 @@ fn observed() -> Observed {
         credential: CredentialRef { namespace: "default".into(), secret: "kc".into(), key: "value".into() },
         conditions: Vec::new(),
         server: Ok("https://10.0.0.1:6443".into()),
+        secret_version: Some("7".into()),
+        standing: Standing::default(),
         record: None,
         twin: None,
         probe: None,
@@ -71,7 +73,7 @@ fn the_first_answer_records_the_identity() {
 fn a_member_that_refuses_the_credential_is_unknown_and_still_tried() {
     let denied = Outcome::Denied("401: token has expired".into());
     let o = Observed { record: mine(Some("u1")), probe: probe(denied, "u1"), ..observed() };
-    let plan = check(&o, ("Unknown", reason::CREDENTIAL_DENIED), true);
+    let plan = check(&o, ("Unknown", reason::CREDENTIAL_REFUSED), true);
     let ready = ready(&plan.cluster_status.unwrap());
     assert!(ready.message.starts_with("the member refuses the credential: 401: token has expired; replace"));
     assert!(!plan.origin_status.ready);

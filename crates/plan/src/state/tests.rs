@@ -47,7 +47,7 @@ fn a_condition_is_ready_only_when_it_is_true_and_unknown_is_never_ready() {
         ("Unknown", "Other", State::Unknown),
         // What an earlier version wrote.
         ("False", reason::RECONCILIATION_SUCCEEDED, State::NotReady),
-        ("False", reason::CREDENTIAL_DENIED, State::NotReady),
+        ("False", reason::CREDENTIAL_REFUSED, State::NotReady),
         ("Unknown", reason::RECONCILIATION_SUCCEEDED, State::Unknown),
         ("Unknown", reason::DELETIONS_HELD, State::Unknown),
         ("False", reason::SUSPENDED, State::Suspended),
@@ -171,10 +171,10 @@ fn a_member_is_ready_only_when_prober_and_applier_get_through() {
             reason::CLUSTER_NOT_READY,
         ),
         (
-            ready("Unknown", reason::CREDENTIAL_DENIED),
+            ready("Unknown", reason::CREDENTIAL_REFUSED),
             link(LinkState::Connected),
             State::Unknown,
-            reason::CREDENTIAL_DENIED,
+            reason::CREDENTIAL_REFUSED,
         ),
     ] {
         let conditions = [record];

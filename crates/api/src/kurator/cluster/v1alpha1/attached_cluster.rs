@@ -50,6 +50,9 @@ pub struct AttachedClusterStatus {
     /// Name of the member that this object made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member: Option<String>,
+    /// The resourceVersion of the Secret that the conditions speak of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_secret_version: Option<String>,
     /// `Ready`, with a reason such as `NameTaken`, `SameCluster`, `KubeconfigRefused`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,

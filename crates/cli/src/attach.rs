@@ -1,0 +1,267 @@
+//! `kurator attach`: a cluster that the user can reach becomes a member of the hub.
+//!
+//! | step | with whose rights |
+//! |---|---|
+//! | read the user's kubeconfig, log in ([`login`], [`exec`]) | the user's, on this machine |
+//! | look at the cluster and at the hub, show what will be made ([`proposal`]), ask | both |
+//! | make a service account with its rights in the cluster ([`rights`]), and a token of it | the user's |
+//! | write Secret, AttachedCluster and Fleet in the hub ([`hub`]) | those on the hub |
+//! | wait until the hub has reached the cluster with that token | |
+//!
+//! Nothing of the user's credential is written, printed or logged. Again is harmless: what is there stays, and the token is
+//! made once more.
+
+mod exec;
+mod hub;
+mod kubeconfig;
+mod login;
+mod proposal;
+mod rights;
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use api::kurator::minted::{NAMESPACE, SERVICE_ACCOUNT};
+use client::{Api, Resource};
+use controllers::mint;
+use model::{Clock, MemberName, object};
+use serde_json::json;
+
+use crate::args::{Attach, Common};
+use crate::connect;
+use crate::output;
+use crate::sync::FIELD_MANAGER;
+use hub::{Names, Present};
+use kubeconfig::Files;
+use proposal::Proposal;
+use rights::Grant;
+
+pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let files = Files::find(common.kubeconfig.as_deref(), std::env::var_os("KUBECONFIG"), home)?;
+    let chosen = files.load()?.choose(&what.cluster_context)?;
+    let names = names(common, what)?;
+    // The hub first: a hub that does not run need not cost the user a login.
+    let hub_common =
+        Common { kubeconfig: what.hub_kubeconfig.clone(), context: what.hub_context.clone(), ..common.clone() };
+    let (hub_client, hub_server) = connect::hub_and_server(&hub_common).await?;
+    let hub = Api::new(hub_client, FIELD_MANAGER);
+    let present = hub::look_up(&hub, &names).await?;
+    let login = login::log_in(&chosen, what.certificate_authority.as_deref(), output::can_ask()).await?;
+    let own_server = login.credential.server().to_owned();
+    let member = login.credential.api(FIELD_MANAGER).await.with_context(|| format!("context {}", chosen.context))?;
+    let place = Place { member: &member, hub: &hub, names: &names, context: &chosen.context };
+    let facts = place.look_at_cluster(&own_server).await?;
+    hub::check_identity(&hub, &names, &present, &facts.uid).await?;
+
+    let cluster = login::for_hub(&login.cluster, what.server.as_deref());
+    let text = |field: &str| cluster.get(field).and_then(serde_json::Value::as_str);
+    let server = text("server").unwrap_or_default().to_owned();
+    let grants = place.grants().await?;
+    let proposal = Proposal {
+        context: &chosen.context,
+        server: &server,
+        proxy: text("proxy-url"),
+        own_server: Some(own_server.as_str()).filter(|own| *own != server),
+        version: &facts.version,
+        hub: hub_server.trim_end_matches('/'),
+        names: &names,
+        present: &present,
+        grants: &grants,
+    };
+    proposal.lines().into_iter().for_each(|line| output::print_stderr(output::text(&[line]).trim_end()));
+    if !what.yes {
+        confirm()?;
+    }
+    let minted = place.attach(&cluster, &grants, &present).await?;
+    output::print_stderr(format_args!(
+        "made in the cluster and in the hub; now the hub reaches {server} with its own credential"
+    ));
+    let done = hub::wait(&hub, &names, &minted, what.timeout).await;
+    done.map_err(|why| anyhow::anyhow!("{why:#}; {}", advice(&server, what, &chosen.context, &names)))?;
+
+    let member_name = names.name.clone();
+    let result = json!({
+        "name": names.name, "namespace": names.namespace, "server": server, "secret": names.secret(), "fleet": names.fleet,
+        "kubeSystemUid": facts.uid, "kubernetesVersion": facts.version, "expires": minted.expires.map(|at| at.to_string()),
+        "tokenSecret": minted.token_secret,
+    });
+    if !output::structured(common.output, &result)? {
+        output::print_stderr(format_args!("member/{member_name}: the hub has reached it; {}", renewal(&minted)));
+        output::print_stderr(format_args!("next: {}", next(&chosen.context, &names)));
+    }
+    Ok(())
+}
+
+/// Name, namespace and fleet in the hub.
+fn names(common: &Common, what: &Attach) -> anyhow::Result<Names> {
+    let name = match &what.name {
+        Some(name) => name.clone(),
+        None => name_of_context(&what.cluster_context),
+    };
+    name.parse::<MemberName>()
+        .map_err(|why| anyhow::anyhow!("a member cannot have the name {name:?}: {why}; say another with --name"))?;
+    Ok(Names { namespace: common.namespace.clone(), name, fleet: what.fleet.clone() })
+}
+
+/// A member's name out of a context's: `prod` of `arn:aws:eks:eu-west-1:1234:cluster/prod` and of `admin@prod`.
+fn name_of_context(context: &str) -> String {
+    let last = context.rsplit(['/', '@']).next().unwrap_or_default();
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    last.chars().map(plain).collect::<String>().trim_matches('-').to_owned()
+}
+
+/// Asks whether what is shown is meant.
+fn confirm() -> anyhow::Result<()> {
+    let Some(answer) = output::prompt("Attach it so? [y/N]")? else {
+        bail!("nothing was changed: there is no terminal to ask at; read what is shown, then say --yes");
+    };
+    if !matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
+        bail!("nothing was changed");
+    }
+    Ok(())
+}
+
+/// What is known of the cluster.
+struct Facts {
+    uid: String,
+    version: String,
+}
+
+/// Both sides.
+struct Place<'a> {
+    member: &'a Api,
+    hub: &'a Api,
+    names: &'a Names,
+    context: &'a str,
+}
+
+impl Place<'_> {
+    /// Says what is wrong when the cluster refuses the user, or does not answer.
+    fn of_cluster(&self, what: &str) -> impl FnOnce(client::Error) -> anyhow::Error + use<> {
+        let about = format!("context {}: {what}", self.context);
+        move |error| match error.code() {
+            Some(401) => anyhow::anyhow!(
+                "{about}: the cluster refuses your credential: log in again, and try `kubectl get nodes`"
+            ),
+            Some(403) => anyhow::anyhow!(
+                "{about}: you may not: {error}; ask for cluster-admin in this cluster, or have somebody who has it run this command"
+            ),
+            Some(_) => anyhow::anyhow!("{about}: the cluster refused: {error}"),
+            None => anyhow::anyhow!("{about}: {error}"),
+        }
+    }
+
+    async fn look_at_cluster(&self, server: &str) -> anyhow::Result<Facts> {
+        let namespaces = Resource::core("Namespace", "namespaces", false);
+        let unread = |what: &str| self.of_cluster(&format!("cannot read {what} at {server}"));
+        let system =
+            self.member.get(&namespaces.target("", "kube-system")).await.map_err(unread("namespace kube-system"))?;
+        let uid = system.as_ref().and_then(object::uid).unwrap_or_default().to_owned();
+        if uid.is_empty() {
+            bail!(
+                "context {}: what answers at {server} has no namespace kube-system, so that it is no cluster of Kubernetes",
+                self.context
+            );
+        }
+        let version = self.member.read("/version").await.map_err(unread("its version"))?;
+        Ok(Facts { uid, version: object::get_str(&version, &["gitVersion"]).unwrap_or("unknown").to_owned() })
+    }
+
+    /// What is to be made in the cluster, and whether it is there.
+    async fn grants(&self) -> anyhow::Result<Vec<(Grant, bool)>> {
+        let mut out = Vec::new();
+        for grant in rights::grants() {
+            let target = grant.resource.target_of(&grant.object);
+            let there = match self.member.get_metadata(&target).await {
+                Ok(found) => found.is_some(),
+                // It is applied anyway, and then it is said what the user may not.
+                Err(error) if error.is_denied() => false,
+                Err(error) => return Err(self.of_cluster(&format!("cannot read {}", grant.name()))(error)),
+            };
+            out.push((grant, there));
+        }
+        Ok(out)
+    }
+
+    /// Makes everything. Returns how the token was made.
+    async fn attach(
+        &self,
+        cluster: &serde_json::Value,
+        grants: &[(Grant, bool)],
+        present: &Present,
+    ) -> anyhow::Result<api::kurator::minted::Minted> {
+        for (grant, _) in grants {
+            let applied = self.member.apply(&grant.resource.target_of(&grant.object), &grant.object).await;
+            applied.map_err(self.of_cluster(&format!("cannot make {}", grant.name())))?;
+        }
+        let before = present.minted();
+        let made = mint::mint(self.member, hub_clock().now(), self.context, before.as_ref()).await;
+        let about = format!("cannot make a token of service account {NAMESPACE}/{SERVICE_ACCOUNT}");
+        let token = made.map_err(self.of_cluster(&about))?;
+        let kubeconfig = login::kubeconfig_of_hub(cluster, &token.text);
+        hub::write(self.hub, self.names, present, &model::yaml::to_string(&kubeconfig), &token.minted).await?;
+        Ok(token.minted)
+    }
+}
+
+/// The composition root's clock.
+fn hub_clock() -> ::hub::SystemClock {
+    ::hub::SystemClock
+}
+
+/// When the hub renews the credential, in words.
+fn renewal(minted: &api::kurator::minted::Minted) -> String {
+    match minted.expires {
+        Some(at) => format!("its credential is good until {}, and is renewed at a third of that time", model::clock::format_seconds(at)),
+        None => "the cluster grants short tokens only, so that the hub has a token Secret there, which it replaces by itself".to_owned(),
+    }
+}
+
+/// The command that comes next.
+fn next(context: &str, names: &Names) -> String {
+    let fleet = match &names.fleet {
+        Some(_) => String::new(),
+        None => format!(
+            ", and `kurator attach {} {} --fleet FLEET` to put it into a fleet",
+            shell_word(context),
+            names.options()
+        ),
+    };
+    format!("`kurator status member/{}` to see it{fleet}", names.name)
+}
+
+/// What to do when the hub has not reached the cluster.
+fn advice(server: &str, what: &Attach, context: &str, names: &Names) -> String {
+    let again = format!("kurator attach {} {}", shell_word(context), names.options());
+    if is_near(server) {
+        return format!(
+            "{server} is an address of this machine or of a private network: if the hub is elsewhere, say one that it reaches \
+             with `{again} --server https://HOST:PORT`"
+        );
+    }
+    let other = if what.server.is_some() { "another --server" } else { "--server https://HOST:PORT" };
+    format!(
+        "what was made stays; when the cause is mended it goes on by itself, and `{again}` is harmless; if the hub must take \
+             another way, say {other}"
+    )
+}
+
+fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "@%_-+=:,./".contains(c);
+    if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+/// Is an address one of this machine, or of a network that others may not reach?
+fn is_near(server: &str) -> bool {
+    let Ok(uri) = server.parse::<http::Uri>() else { return false };
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    match host.parse::<IpAddr>() {
+        Ok(IpAddr::V4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified(),
+        Ok(IpAddr::V6(ip)) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
+        Err(_) => host == "localhost" || host.ends_with(".localhost") || !host.contains('.'),
+    }
+}

@@ -1,0 +1,90 @@
+//! What `kurator attach` is about to do, as it is shown before it asks.
+
+use super::hub::{Names, Present};
+use super::rights::Grant;
+use crate::output::{Line, Table};
+
+/// Everything that is shown.
+pub(super) struct Proposal<'a> {
+    pub(super) context: &'a str,
+    /// Where the hub is to reach the cluster.
+    pub(super) server: &'a str,
+    /// The proxy in between, without its user.
+    pub(super) proxy: Option<&'a str>,
+    /// The user's own way, when it is another.
+    pub(super) own_server: Option<&'a str>,
+    pub(super) version: &'a str,
+    /// URL of the hub.
+    pub(super) hub: &'a str,
+    pub(super) names: &'a Names,
+    pub(super) present: &'a Present,
+    /// What is made in the cluster, and whether it is there already.
+    pub(super) grants: &'a [(Grant, bool)],
+}
+
+impl Proposal<'_> {
+    /// Is it a cluster that was attached before?
+    fn is_renewal(&self) -> bool {
+        self.present.attached.is_some()
+    }
+
+    pub(super) fn lines(&self) -> Vec<Line> {
+        let Self { names, present, .. } = self;
+        let mut about = Table::default();
+        let cluster = format!("context {}, Kubernetes {}", self.context, self.version);
+        about.row(vec!["cluster".into(), cluster.into()]);
+        let through = self.proxy.map(|proxy| format!(", through proxy {proxy}")).unwrap_or_default();
+        about.row(vec!["reached at".into(), format!("{}{through}, by the hub", self.server).into()]);
+        if let Some(own) = self.own_server {
+            about.row(vec!["".into(), format!("{own}, by you").into()]);
+        }
+        about.row(vec!["hub".into(), self.hub.into()]);
+        let mut lines = about.lines(false);
+
+        lines.push(Line::default());
+        lines.push("In the cluster, with your rights:".into());
+        let mut table = Table::default();
+        for (grant, there) in self.grants {
+            // It is written as it is listed, also where it was narrowed.
+            let verb = if *there { "apply" } else { "create" };
+            table.row(vec![verb.into(), grant.name().into(), grant.why.into()]);
+        }
+        table.row(vec![
+            "create".into(),
+            "a token of that account".into(),
+            "for the hub, which renews it by itself".into(),
+        ]);
+        lines.extend(table.lines(false).iter().map(|line| line.indented(2)));
+
+        lines.push(Line::default());
+        lines.push("In the hub:".into());
+        let mut table = Table::default();
+        let Names { namespace, name, fleet } = names;
+        let verb = |there: bool| if there { "change" } else { "create" };
+        table.row(vec![
+            verb(present.secret.is_some()).into(),
+            format!("Secret {namespace}/{}", names.secret()).into(),
+            "a kubeconfig with that token".into(),
+        ]);
+        let from = present.attached.as_ref().map(|attached| &attached.spec.kubeconfig.name);
+        let what = match from.filter(|secret| **secret != names.secret()) {
+            Some(secret) => format!("takes that Secret; until now it took Secret {secret}, which stays"),
+            None => "the cluster as a member".to_owned(),
+        };
+        let verb_attached = if self.is_renewal() && what.starts_with("the") { "keep" } else { verb(self.is_renewal()) };
+        table.row(vec![verb_attached.into(), format!("AttachedCluster {namespace}/{name}").into(), what.into()]);
+        if let Some(fleet) = fleet {
+            let (verb, what) = match (&present.fleet, present.is_listed(names)) {
+                (_, true) => ("keep", "lists it already".to_owned()),
+                (Some(_), false) => ("change", format!("lists {name} too: what goes to all of the fleet goes there")),
+                (None, _) => ("create", format!("lists {name}")),
+            };
+            table.row(vec![verb.into(), format!("Fleet {namespace}/{fleet}").into(), what.into()]);
+        }
+        lines.extend(table.lines(false).iter().map(|line| line.indented(2)));
+
+        lines.push(Line::default());
+        lines.push("Your own credential is used now, on this machine, and is not kept.".into());
+        lines
+    }
+}

@@ -1,0 +1,326 @@
+//! Kubeconfigs as people have them, programs that log in, and what is shown.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use api::kurator::cluster::v1alpha1::AttachedCluster;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::hub::{Names, Present, Progress, progress};
+use super::kubeconfig::{Chosen, Files, Merged};
+use super::proposal::Proposal;
+use super::{advice, exec, is_near, login, name_of_context, rights};
+use crate::args::{self, Command};
+use crate::output;
+
+const RIGHTS: &str = include_str!("../../../../docs/rights.md");
+
+fn merged(dir: &Path, files: &[(&str, &str)]) -> Merged {
+    let paths = files.iter().map(|(name, text)| {
+        let path = dir.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        path
+    });
+    Files::Some(paths.collect()).load().unwrap()
+}
+
+/// A kubeconfig of one context `prod`.
+fn one(cluster: &str, user: &str) -> String {
+    format!(
+        "contexts: [{{name: prod, context: {{cluster: k, user: u}}}}]\nclusters: [{{name: k, cluster: {{{cluster}}}}}]\n\
+         users: [{{name: u, user: {{{user}}}}}]\n"
+    )
+}
+
+fn chosen(cluster: &str, user: &str) -> Chosen {
+    let dir = TempDir::new().unwrap();
+    merged(dir.path(), &[("config", &one(cluster, user))]).choose("prod").unwrap_or_else(|e| panic!("{e:#}"))
+}
+
+#[test]
+fn the_files_are_those_of_kubectl() {
+    let find = |given: Option<&str>, variable: Option<&str>, home: Option<&str>| {
+        Files::find(given.map(Path::new), variable.map(Into::into), home.map(PathBuf::from)).map_err(|e| e.to_string())
+    };
+    assert_eq!(find(Some("/f"), Some("/a:/b"), Some("/home")), Ok(Files::One("/f".into())));
+    assert_eq!(find(None, Some("/a::/b"), Some("/home")), Ok(Files::Some(vec!["/a".into(), "/b".into()])));
+    assert_eq!(find(None, Some(""), Some("/home")), Ok(Files::One("/home/.kube/config".into())));
+    assert!(find(None, None, None).unwrap_err().contains("--kubeconfig FILE"));
+    let gone = Files::One("/nowhere/config".into()).load().unwrap_err();
+    assert_eq!(gone.to_string(), "there is no kubeconfig /nowhere/config; say another with --kubeconfig FILE");
+    let gone = Files::Some(vec!["/nowhere/a".into(), "/nowhere/b".into()]).load().unwrap_err().to_string();
+    assert!(gone.contains("/nowhere/a, /nowhere/b"), "{gone}");
+}
+
+#[test]
+fn the_first_file_that_has_a_name_wins_and_paths_begin_at_its_folder() {
+    let dir = TempDir::new().unwrap();
+    let first = "contexts: [{name: prod, context: {cluster: k, user: u}}]\n\
+                 clusters: [{name: k, cluster: {server: 'https://first', certificate-authority: ca.pem}}]\n";
+    let second = "contexts: [{name: prod, context: {cluster: other, user: other}}, {name: dev, context: {cluster: k}}]\n\
+                  clusters: [{name: k, cluster: {server: 'https://second', proxy-url: 'http://p'}}]\n\
+                  users: [{name: u, user: {client-key: ../key, tokenFile: /abs/token, exec: {command: ./bin/login}}}]\n";
+    let merged = merged(dir.path(), &[("a/config", first), ("b/config", second), ("c/empty", "")]);
+    let found = merged.choose("prod").unwrap_or_else(|e| panic!("{e:#}"));
+    let at = |path: &str| dir.path().join(path).display().to_string();
+    assert_eq!(found.cluster, json!({"server": "https://first", "certificate-authority": at("a/ca.pem")}));
+    assert_eq!(found.user["client-key"], at("b/../key"));
+    assert_eq!(found.user["tokenFile"], "/abs/token");
+    assert_eq!(found.user["exec"]["command"], at("b/./bin/login"));
+    assert_eq!(merged.choose("dev").unwrap_or_else(|e| panic!("{e:#}")).user, json!({}));
+    let none = merged.choose("nope").map(|_| ()).unwrap_err().to_string();
+    assert_eq!(none, "your kubeconfig has no context nope; it has dev, prod");
+    fs::write(dir.path().join("bad"), "token: hunter2: 3").unwrap();
+    let bad = Files::One(dir.path().join("bad")).load().unwrap_err().to_string();
+    assert!(bad.ends_with("is no YAML of a kubeconfig") && !bad.contains("hunter2"), "{bad}");
+}
+
+#[tokio::test]
+async fn what_is_in_files_is_read_here_and_what_cannot_be_used_is_said() {
+    let dir = TempDir::new().unwrap();
+    for (name, text) in [("token", "file-token\n"), ("ca", "CA"), ("cert", "CERT"), ("key", "KEY")] {
+        fs::write(dir.path().join(name), text).unwrap();
+    }
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    let cluster = format!("server: 'https://a.example/k8s/clusters/c', certificate-authority: {}", at("ca"));
+    let user = format!(
+        "token: old, tokenFile: {}, client-certificate: {}, client-key: {}",
+        at("token"),
+        at("cert"),
+        at("key")
+    );
+    let found = login::log_in(&chosen(&cluster, &user), None, false).await.unwrap_or_else(|e| panic!("{e:#}"));
+    assert_eq!(
+        found.cluster,
+        json!({"server": "https://a.example/k8s/clusters/c", "certificate-authority-data": "Q0E="})
+    );
+    let used = found.credential.identity();
+    assert!(used.contains("file-token") && used.contains("Q0VSVA==") && used.contains("S0VZ"), "{used}");
+    assert!(!used.contains("old"), "{used}");
+    let insecure = "server: 'https://a.example', insecure-skip-tls-verify: true";
+    let ca = dir.path().join("ca");
+    let given =
+        login::log_in(&chosen(insecure, "token: x"), Some(&ca), false).await.unwrap_or_else(|e| panic!("{e:#}"));
+    assert_eq!(given.cluster["certificate-authority-data"], "Q0E=");
+
+    let mut said = String::new();
+    for (cluster, user) in [
+        (insecure, "token: x"),
+        ("proxy-url: 'http://p'", "token: x"),
+        ("server: 'http://a.example'", "token: x"),
+        ("server: 'https://a.example', proxy-url: 'socks5://p:1'", "token: x"),
+        ("server: 'https://a.example'", "auth-provider: {name: gcp}"),
+        ("server: 'https://a.example'", "auth-provider: {name: azure}"),
+        ("server: 'https://a.example'", "auth-provider: {name: oidc}"),
+        ("server: 'https://a.example'", "tokenFile: /nowhere/token"),
+        ("server: 'https://a.example', certificate-authority: /nowhere/ca", "token: x"),
+    ] {
+        let error = login::log_in(&chosen(cluster, user), None, false).await.map(|_| ()).unwrap_err();
+        said.push_str(&format!("{cluster} | {user}\n  {}\n", output::chain(&error)));
+    }
+    insta::assert_snapshot!("refused_logins", said);
+}
+
+/// A script of this text as a user's `exec`, with more fields.
+async fn exec(dir: &Path, script: &str, more: Value, terminal: bool) -> Result<Value, String> {
+    let path = dir.join("login");
+    fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut chosen = chosen("server: 'https://a.example', tls-server-name: b.example", "token: x");
+    chosen.cluster["extensions"] =
+        json!([{"name": "client.authentication.k8s.io/exec", "extension": {"audience": "me"}}]);
+    chosen.user = json!({"exec": {"apiVersion": "client.authentication.k8s.io/v1beta1", "command": path}});
+    for (field, value) in more.as_object().unwrap() {
+        chosen.user["exec"][field] = value.clone();
+    }
+    exec::run(&chosen, terminal).await.map_err(|e| output::chain(&e).replace(&dir.display().to_string(), "DIR"))
+}
+
+#[tokio::test]
+async fn a_program_logs_in_as_with_kubectl() {
+    let dir = TempDir::new().unwrap();
+    let answer = |status: &str| {
+        format!(
+            r#"echo '{{"apiVersion":"client.authentication.k8s.io/v1beta1","kind":"ExecCredential","status":{status}}}'"#
+        )
+    };
+    let told = dir.path().join("told");
+    let script = format!(
+        "printf '%s|%s|%s' \"$KUBERNETES_EXEC_INFO\" \"$REGION\" \"$*\" > {}; cat > /dev/null\n{}",
+        told.display(),
+        answer(r#"{"token":"t1"}"#)
+    );
+    let more =
+        json!({"args": ["get", "token"], "env": [{"name": "REGION", "value": "eu"}], "provideClusterInfo": true});
+    assert_eq!(exec(dir.path(), &script, more, false).await, Ok(json!({"token": "t1"})));
+    let told = fs::read_to_string(told).unwrap();
+    let mut told = told.splitn(3, '|');
+    let info: Value = serde_json::from_str(told.next().unwrap()).unwrap();
+    assert_eq!(
+        info,
+        json!({"apiVersion": "client.authentication.k8s.io/v1beta1", "kind": "ExecCredential", "spec": {
+            "interactive": false,
+            "cluster": {"server": "https://a.example", "tls-server-name": "b.example", "config": {"audience": "me"}}}})
+    );
+    assert_eq!((told.next(), told.next()), (Some("eu"), Some("get token")));
+    let certificate = answer(r#"{"clientCertificateData":"CERT","clientKeyData":"KEY"}"#);
+    assert_eq!(
+        exec(dir.path(), &certificate, json!({}), false).await,
+        Ok(json!({"client-certificate-data": "Q0VSVA==", "client-key-data": "S0VZ"}))
+    );
+    let v1 = json!({"apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never"});
+    let script = answer(r#"{"token":"t1"}"#).replace("v1beta1", "v1");
+    assert_eq!(exec(dir.path(), &script, v1, false).await, Ok(json!({"token": "t1"})));
+
+    let mut said = String::new();
+    let ok = answer(r#"{"token":"hunter2"}"#);
+    for (what, script, more) in [
+        ("an old protocol", ok.as_str(), json!({"apiVersion": "client.authentication.k8s.io/v1alpha1"})),
+        ("v1 without a mode", &ok, json!({"apiVersion": "client.authentication.k8s.io/v1"})),
+        ("it must ask", &ok, json!({"interactiveMode": "Always"})),
+        ("another mode", &ok, json!({"interactiveMode": "Perhaps"})),
+        ("not installed", &ok, json!({"command": "no-such-login", "installHint": "brew install it"})),
+        ("it fails", "echo hunter2; exit 3", json!({})),
+        ("no JSON", "echo hunter2", json!({})),
+        ("another kind", r#"echo '{"kind":"Token","apiVersion":"v1"}'"#, json!({})),
+        ("another version", &ok.replace("v1beta1", "v1"), json!({})),
+        ("nothing", &answer("{}"), json!({})),
+        ("half a certificate", &answer(r#"{"clientCertificateData":"C"}"#), json!({})),
+    ] {
+        let error = exec(dir.path(), script, more, false).await.unwrap_err();
+        assert!(!error.contains("hunter2"), "{error}");
+        said.push_str(&format!("{what}\n  {error}\n"));
+    }
+    insta::assert_snapshot!("failed_programs", said);
+}
+
+fn names(fleet: Option<&str>) -> Names {
+    Names { namespace: "default".into(), name: "paris".into(), fleet: fleet.map(str::to_owned) }
+}
+
+fn attached(status: Value, secret: &str) -> AttachedCluster {
+    serde_json::from_value(json!({"apiVersion": "cluster.kurator.dev/v1alpha1", "kind": "AttachedCluster",
+        "metadata": {"name": "paris", "namespace": "default"},
+        "spec": {"kubeconfig": {"name": secret, "key": "value"}}, "status": status}))
+    .unwrap()
+}
+
+#[test]
+fn what_will_be_made_is_shown_before() {
+    let fleet = |members: Value| {
+        let fleet = json!({"apiVersion": "fleet.kurator.dev/v1alpha1", "kind": "Fleet",
+            "metadata": {"name": "europe", "namespace": "default"}, "spec": {"clusters": members}});
+        serde_json::from_value(fleet).unwrap()
+    };
+    let secret = serde_json::from_value(json!({"metadata": {"name": "paris-kubeconfig"}})).unwrap();
+    let again = Present {
+        attached: Some(attached(json!({}), "paris-kubeconfig")),
+        secret: Some(secret),
+        fleet: Some(fleet(json!([{"kind": "AttachedCluster", "name": "paris"}]))),
+    };
+    let by_hand = Present {
+        attached: Some(attached(json!({}), "own")),
+        secret: None,
+        fleet: Some(fleet(json!([{"kind": "AttachedCluster", "name": "berlin"}]))),
+    };
+    let mut shown = String::new();
+    for (what, present, fleet, there, elsewhere) in [
+        ("new", Present::default(), None, false, false),
+        ("new, with a fleet that is new", Present::default(), Some("europe"), false, true),
+        ("again", again, Some("europe"), true, false),
+        ("by hand before, with a fleet", by_hand, Some("europe"), false, false),
+    ] {
+        let (names, grants) =
+            (names(fleet), rights::grants().into_iter().map(|grant| (grant, there)).collect::<Vec<_>>());
+        let proposal = Proposal {
+            context: "arn:aws:eks:eu-west-1:1234:cluster/paris",
+            server: "https://paris.example.com:6443",
+            proxy: elsewhere.then_some("http://proxy.example:3128"),
+            own_server: elsewhere.then_some("https://127.0.0.1:6443"),
+            version: "v1.37.2",
+            hub: "https://hub.example.com:6443",
+            names: &names,
+            present: &present,
+            grants: &grants,
+        };
+        shown.push_str(&format!("== {what}\n{}\n", output::text(&proposal.lines())));
+    }
+    insta::assert_snapshot!("proposals", shown);
+}
+
+#[test]
+fn the_hub_has_reached_it_when_it_says_so_of_this_credential() {
+    let condition = |type_: &str, status: &str, reason: &str| json!({"type": type_, "status": status, "reason": reason, "message": "why", "lastTransitionTime": "2026-01-01T00:00:00Z"});
+    let with = |version: &str, conditions: Vec<Value>| {
+        attached(json!({"ready": true, "observedSecretVersion": version, "conditions": conditions}), "s")
+    };
+    let ready = || condition("Ready", "True", "ClusterReady");
+    let why = |reason: &str| format!("{reason}: why");
+    for (status, expect) in [
+        (with("6", vec![ready()]), Progress::Unheard),
+        (with("7", vec![]), Progress::Unheard),
+        (with("7", vec![ready()]), Progress::Reached),
+        (with("7", vec![condition("CredentialCurrent", "False", "RenewalFailed"), ready()]), Progress::Reached),
+        (
+            with("7", vec![condition("CredentialCurrent", "False", "ClusterNotReachable"), ready()]),
+            Progress::Trying(why("ClusterNotReachable")),
+        ),
+        (
+            with("7", vec![condition("CredentialCurrent", "False", "KubeconfigRefused"), ready()]),
+            Progress::Failed(why("KubeconfigRefused")),
+        ),
+        (with("7", vec![condition("Ready", "Unknown", "Probing")]), Progress::Trying(why("Probing"))),
+        (with("7", vec![condition("Ready", "False", "SameCluster")]), Progress::Failed(why("SameCluster"))),
+        (with("7", vec![condition("Ready", "False", "CredentialRefused")]), Progress::Trying(why("CredentialRefused"))),
+    ] {
+        assert_eq!(progress(&status, "7"), expect, "{status:?}");
+    }
+}
+
+#[test]
+fn names_come_from_contexts_and_advice_from_addresses() {
+    for (context, name) in [
+        ("prod", "prod"),
+        ("arn:aws:eks:eu-west-1:1234:cluster/prod", "prod"),
+        ("kubernetes-admin@kubernetes", "kubernetes"),
+        ("gke_project_europe-west1_prod", "gke-project-europe-west1-prod"),
+        ("Prod.EU", "prod-eu"),
+        ("admin@", ""),
+    ] {
+        assert_eq!(name_of_context(context), name, "{context}");
+    }
+    for (server, near) in [
+        ("https://127.0.0.1:6443", true),
+        ("https://10.1.2.3", true),
+        ("https://[fd00::1]:6443", true),
+        ("https://localhost:1", true),
+        ("https://nas:6443", true),
+        ("https://192.0.2.7:6443", false),
+        ("https://prod.example.com", false),
+    ] {
+        assert_eq!(is_near(server), near, "{server}");
+    }
+    for (url, shown) in [
+        ("http://me:secret@proxy.example:3128", "http://proxy.example:3128"),
+        ("https://proxy.example/a@b", "https://proxy.example/a@b"),
+        ("http://proxy.example", "http://proxy.example"),
+    ] {
+        assert_eq!(login::without_login(url), shown);
+    }
+    let Ok(args::Args { command: Command::Attach(what), .. }) = args::read(["kurator", "attach", "it's"]) else {
+        panic!("it is a command")
+    };
+    assert_eq!(
+        advice("https://10.1.2.3:6443", &what, "it's", &names(None)),
+        "https://10.1.2.3:6443 is an address of this machine or of a private network: if the hub is elsewhere, say one that \
+         it reaches with `kurator attach 'it'\\''s' --name paris --server https://HOST:PORT`"
+    );
+}
+
+#[test]
+fn the_document_lists_the_rights_that_are_given() {
+    assert!(RIGHTS.contains(&rights::table()), "docs/rights.md needs this table:\n{}", rights::table());
+}

@@ -1,0 +1,96 @@
+//! `kurator attach` against a hub and a simulated cluster.
+
+use member_sim::{Member, Options};
+use serde_json::Value;
+
+use crate::process::Place;
+
+/// A cluster with its kubeconfig in a file, under these contexts.
+pub(crate) async fn cluster(place: &Place, name: &str, contexts: &[&str]) -> (Member, String) {
+    let member = Member::start(Options::new(name)).await.unwrap();
+    let mut config: Value = model::yaml::parse(member.kubeconfig()).unwrap();
+    let context = config["contexts"][0]["context"].clone();
+    config["contexts"] =
+        contexts.iter().map(|name| serde_json::json!({"name": name, "context": context})).collect::<Vec<_>>().into();
+    let file = place.dir().with_file_name(format!("{name}.kubeconfig"));
+    std::fs::write(&file, config.to_string()).unwrap();
+    (member, file.display().to_string())
+}
+
+/// What a program says, with addresses and times left out.
+fn steady(text: &str, place: &Place, member: &Member) -> String {
+    let mut text = text.replace(&member.url(), "https://CLUSTER").replace(&place.dir().display().to_string(), "DIR");
+    for from in ["https://127.0.0.1:", "good until ", "Kubernetes v"] {
+        let mut at = 0;
+        while let Some(found) = text[at..].find(from) {
+            let begin = at + found + from.len();
+            let end = text[begin..].find([' ', '\n', ',']).map_or(text.len(), |end| begin + end);
+            text.replace_range(begin..end, "…");
+            at = begin;
+        }
+    }
+    text
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_is_attached_shown_before_and_again_without_harm() {
+    let mut place = Place::new();
+    place.up("--allow-loopback-members", "hub ready");
+    let (member, file) = cluster(&place, "paris", &["paris", "same"]).await;
+    let attach = |words: &str| format!("attach --kubeconfig {file} {words}");
+
+    // Nobody can be asked: nothing happens.
+    let refused = tokio::task::block_in_place(|| place.fails(&attach("paris")));
+    assert!(refused.contains("create  ClusterRole kurator "), "{refused}");
+    assert!(
+        refused.ends_with("nothing was changed: there is no terminal to ask at; read what is shown, then say --yes\n"),
+        "{refused}"
+    );
+    let namespaces: kube::Api<k8s_openapi::api::core::v1::Namespace> = kube::Api::all(member.client());
+    assert!(namespaces.get_opt("kurator-system").await.unwrap().is_none());
+    let unknown = tokio::task::block_in_place(|| place.fails(&attach("berlin")));
+    assert!(unknown.contains("your kubeconfig has no context berlin; it has paris, same"), "{unknown}");
+
+    let said = tokio::task::block_in_place(|| place.run(&attach("paris --fleet europe --yes")));
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+    assert_eq!(said.out, "");
+    let heard: Vec<&str> = said.err.lines().filter(|line| !line.starts_with("  the hub tries")).collect();
+    insta::assert_snapshot!("attached", steady(&heard.join("\n"), &place, &member));
+    let status = tokio::task::block_in_place(|| place.json("status member/paris"));
+    let conditions = status["status"]["conditions"].as_array().unwrap();
+    assert!(conditions.iter().any(|c| c["type"] == "Ready" && c["status"] == "True"), "{status}");
+
+    // Again: the same, with another token.
+    let again = tokio::task::block_in_place(|| place.json(&attach("paris --fleet europe --yes")));
+    assert_eq!(
+        (&again["name"], &again["fleet"], &again["tokenSecret"]),
+        (&"paris".into(), &"europe".into(), &Value::Null)
+    );
+    // Not under another name, and no other cluster under this one.
+    let twice = tokio::task::block_in_place(|| place.fails(&attach("same --yes")));
+    assert!(twice.contains("this cluster is member/paris already"), "{twice}");
+    let (_other, other) = cluster(&place, "other", &["other"]).await;
+    let swapped =
+        tokio::task::block_in_place(|| place.fails(&format!("attach --kubeconfig {other} other --name paris --yes")));
+    assert!(swapped.contains("member/paris is another cluster"), "{swapped}");
+
+    // The hub cannot go there: it says so, with what to do.
+    let lost = "other --yes --server https://192.0.2.1:6443 --timeout 2s";
+    let lost = tokio::task::block_in_place(|| place.fails(&format!("attach --kubeconfig {other} {lost}")));
+    assert!(lost.contains("the hub has not reached it within 2 s"), "{lost}");
+    assert!(lost.contains("`kurator attach other --name other` is harmless"), "{lost}");
+    tokio::task::block_in_place(|| place.ok(&format!("attach --kubeconfig {other} other --yes")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hub_that_allows_no_loopback_says_what_to_do() {
+    let mut place = Place::new();
+    place.up("", "hub ready");
+    let (_member, file) = cluster(&place, "paris", &["paris"]).await;
+    let said = tokio::task::block_in_place(|| place.fails(&format!("attach --kubeconfig {file} paris --yes")));
+    assert!(said.contains("clusters[0].cluster.server is refused: it is a loopback address"), "{said}");
+    assert!(
+        said.contains("say one that it reaches with `kurator attach paris --name paris --server https://HOST:PORT`"),
+        "{said}"
+    );
+}

@@ -1,0 +1,131 @@
+//! Credentials of members: when one that Kurator made is renewed, and what is said of one that is not in use.
+
+use std::time::Duration;
+
+use api::condition::{self, Condition, Statement};
+use api::delivery::Origin;
+use api::kurator::minted::Minted;
+use api::reason;
+use model::Timestamp;
+use model::clock::format_seconds;
+
+use crate::member::Problem;
+
+/// How long a credential is asked for. Servers grant less by their own limit; the managed ones a day or two.
+pub const LIFE_ASKED: Duration = Duration::from_secs(365 * DAY_SECS);
+
+/// Least time that a granted token must be good for. A hub that is down for a long weekend must find its members again; a
+/// server that grants less is asked for a token Secret.
+pub const LIFE_MIN: Duration = Duration::from_secs(7 * DAY_SECS);
+
+/// A token Secret, which has no end, is replaced as if it were good for this long.
+pub const TOKEN_SECRET_LIFE: Duration = Duration::from_secs(90 * DAY_SECS);
+
+/// A credential is renewed when this part of its time is over: two thirds are left for what may be in the way.
+const RENEWED_AT: u32 = 3;
+
+/// Pause after a renewal that failed. The least life of 7 days has room for 670 tries in its last two thirds.
+pub const AGAIN: Duration = Duration::from_secs(600);
+
+const DAY_SECS: u64 = 24 * 3600;
+
+/// When a credential is renewed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    /// Now.
+    Now,
+    /// Then.
+    At(Timestamp),
+}
+
+/// Decides when a credential is renewed: at a third of its life.
+pub fn renewal(minted: &Minted, now: Timestamp) -> Renewal {
+    let life = match minted.expires {
+        Some(expires) => Duration::try_from(expires.duration_since(minted.issued)).unwrap_or_default(),
+        None => TOKEN_SECRET_LIFE,
+    };
+    // A time beyond the end of the calendar never comes.
+    let at = minted.issued.checked_add(life / RENEWED_AT).unwrap_or(Timestamp::MAX);
+    if at <= now { Renewal::Now } else { Renewal::At(at) }
+}
+
+/// Is a token that was granted good for long enough? If not, a token Secret is asked for.
+pub fn is_long_enough(issued: Timestamp, expires: Timestamp) -> bool {
+    Duration::try_from(expires.duration_since(issued)).is_ok_and(|life| life >= LIFE_MIN)
+}
+
+/// What is known of the credential of a member, beyond that it can be read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Standing {
+    /// When it ends, as it says itself.
+    pub expires: Option<Timestamp>,
+    /// How Kurator made it.
+    pub minted: Option<Minted>,
+    /// Why it is not in use: the one before is.
+    pub unused: Option<Problem>,
+}
+
+/// The `CredentialCurrent` statement; `None` when there is nothing to say. One that differs from the one before in its numbers
+/// only is that one: what is tried again and again may fail with the seconds since when a certificate has run out.
+pub fn current(standing: &Standing, before: &[Condition]) -> Option<Statement> {
+    let statement = statement(standing)?;
+    let said = condition::find(before, condition::CREDENTIAL_CURRENT).filter(|said| {
+        said.reason == statement.reason && without_digits(&said.message) == without_digits(&statement.message)
+    });
+    Some(Statement { message: said.map_or(statement.message, |said| said.message.clone()), ..statement })
+}
+
+fn without_digits(text: &str) -> String {
+    text.chars().filter(|c| !c.is_ascii_digit()).collect()
+}
+
+fn statement(standing: &Standing) -> Option<Statement> {
+    let no = |reason, message: String| Statement::new(condition::CREDENTIAL_CURRENT, Some(false), reason, message);
+    if let Some(Problem { reason, message }) = &standing.unused {
+        return Some(no(reason, format!("{message}; the credential before it still works and stays in use")));
+    }
+    let minted = standing.minted.as_ref()?;
+    let problem = minted.problem.as_ref()?;
+    let until = minted.expires.map_or_else(String::new, |at| format!("; it is good until {}", format_seconds(at)));
+    Some(no(reason::RENEWAL_FAILED, format!("the credential cannot be renewed: {problem}{until}")))
+}
+
+/// What to say of a credential that the member refuses.
+pub fn refused(standing: &Standing, origin: &Origin, why: &str, now: Timestamp) -> (&'static str, String) {
+    let mend = format!("make another one with `{}`", attach_command(standing.minted.as_ref(), origin));
+    match standing.expires.filter(|at| *at <= now) {
+        Some(at) => {
+            let at = format_seconds(at);
+            (
+                reason::CREDENTIAL_EXPIRED,
+                format!("the credential expired at {at}, and the member refuses it: {why}; {mend}"),
+            )
+        }
+        None => (
+            reason::CREDENTIAL_REFUSED,
+            format!("the member refuses the credential: {why}; {mend}, or replace the kubeconfig in its Secret"),
+        ),
+    }
+}
+
+/// The command that makes another credential for an attached cluster.
+pub fn attach_command(minted: Option<&Minted>, origin: &Origin) -> String {
+    let context = minted.map_or_else(|| "CONTEXT".to_owned(), |minted| shell_word(&minted.context));
+    let mut command = format!("kurator attach {context} --name {}", origin.name);
+    if origin.namespace != "default" {
+        command.push_str(&format!(" -n {}", origin.namespace));
+    }
+    command
+}
+
+/// A text as one word of a shell. Contexts have names such as `arn:aws:eks:…:cluster/prod`, and may have any other.
+pub fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "@%_-+=:,./".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests;

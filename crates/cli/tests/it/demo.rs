@@ -258,7 +258,8 @@ fn what_cannot_be_fetched_ends_with_the_reason() {
     std::fs::create_dir_all(&repo).unwrap();
     git(&repo, &["init", "--quiet", "--initial-branch=other"]);
     git(&repo, &["commit", "--quiet", "--allow-empty", "--message", "on another branch"]);
-    let said = place.run(&format!("up --demo --dir {} --exit-when-ready --timeout 3s", place.dir().display()));
+    // Only the author can mend it: a machine that needs long to start is no reason to give up before.
+    let said = place.run(&format!("up --demo --dir {} --exit-when-ready --timeout 1h", place.dir().display()));
     assert_eq!(said.code, Some(1), "{}{}", said.out, said.err);
     assert!(said.err.contains("app/shop: ") && said.err.contains("\"main\" does not exist"), "{}", said.err);
 }

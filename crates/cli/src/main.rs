@@ -5,11 +5,13 @@
 
 mod approve;
 mod args;
+mod backup;
 mod connect;
 mod demo;
 mod doctor;
 mod duration;
 mod instance;
+mod notify;
 mod output;
 mod reach;
 mod status;
@@ -76,6 +78,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Resume(what) => sync::suspend(&common, what.name, false).await?,
         Command::Approve(what) => approve::run(&common, &what).await?,
         Command::Doctor => return doctor::run(&common, args.verbose).await,
+        Command::Hub(what) => return backup::run(&common, what).await,
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut args::command(), "kurator", &mut script);

@@ -59,7 +59,10 @@ pub(crate) async fn sync(common: &Common, what: Sync) -> anyhow::Result<()> {
                 Some(c)
                     if matches!(
                         c.reason.as_str(),
-                        reason::DELETIONS_HELD | reason::BUILD_FAILED | reason::FLEET_NOT_FOUND
+                        reason::DELETIONS_HELD
+                            | reason::BUILD_FAILED
+                            | reason::RESTRICTED_NAMESPACE
+                            | reason::FLEET_NOT_FOUND
                     ) =>
                 {
                     // The first status after a fetch may still speak of the commit before.

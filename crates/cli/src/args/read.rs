@@ -13,10 +13,11 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use super::{Approve, Args, Command, Target};
 
 /// Commands, and the common options of which they have no use.
-const UNUSED: [(&str, &[&str]); 5] = [
+const UNUSED: [(&str, &[&str]); 6] = [
     ("up", &["kubeconfig", "context", "namespace"]),
     ("demo", &["kubeconfig", "context", "namespace"]),
     ("doctor", &["namespace"]),
+    ("hub", &["kubeconfig", "context", "namespace"]),
     ("completion", &["kubeconfig", "context", "dir", "namespace", "output"]),
     ("version", &["kubeconfig", "context", "dir", "namespace"]),
 ];

@@ -7,14 +7,16 @@ use model::Timestamp;
 use serde_json::{Value, json};
 
 use super::cell::{counted, kept_out, state};
-use super::world::{World, ready};
+use super::world::{MEMBERS, REPORTS, World, ready};
 use super::{application, held, member};
 use crate::output::{Line, Table};
 use crate::sync::revision;
 use api::delivery::{Health, UnitPhase, UnitStatus};
 
 pub(super) fn lines(world: &World, now: Timestamp, colour: bool) -> Vec<Line> {
-    let mut lines = if world.members.is_empty() {
+    let mut lines = if world.hides(MEMBERS) {
+        vec!["members are not shown: this credential may not list them".into()]
+    } else if world.members.is_empty() {
         vec!["no members yet: apply an AttachedCluster to the hub".into()]
     } else {
         members(world, now).lines(colour)
@@ -43,14 +45,15 @@ fn members(world: &World, now: Timestamp) -> Table {
         let good = units.iter().filter(|(_, s)| is_good(s)).count();
         let (ready_pods, pods) = units.iter().fold((0, 0), |(r, d), (_, s)| (r + s.pods.ready, d + s.pods.desired));
         let answers = world.answers(&name);
+        let is_reported = answers && !world.hides(REPORTS);
         let nodes = status.node_summary.map(|n| counted(answers, n.ready_num, n.total_num));
         table.row(vec![
             name.clone().into(),
             member.spec.region.clone().unwrap_or_default().into(),
             status.kubernetes_version.unwrap_or_default().into(),
             nodes.unwrap_or_default().into(),
-            counted(answers, good, units.len()).into(),
-            counted(answers, ready_pods, pods).into(),
+            counted(is_reported, good, units.len()).into(),
+            counted(is_reported, ready_pods, pods).into(),
             world.kept_out(&name).map_or_else(|| state(ready(member), now), |link| kept_out(link, now)),
         ]);
     }
@@ -88,8 +91,12 @@ fn is_good(status: &UnitStatus) -> bool {
 }
 
 pub(super) fn value(world: &World) -> Value {
-    json!({
+    let mut value = json!({
         "members": world.members.iter().map(|m| member::value(world, m)).collect::<Vec<_>>(),
         "applications": world.applications.iter().map(|a| application::value(world, a)).collect::<Vec<_>>(),
-    })
+    });
+    if !world.hidden.is_empty() {
+        value["hidden"] = json!(world.hidden);
+    }
+    value
 }

@@ -8,7 +8,7 @@ use api::karmada::cluster::v1alpha1::{Cluster, ClusterSpec, ClusterStatus};
 use api::kurator::annotation::ORIGIN;
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
-use kube::api::ListParams;
+use kube::api::{ListParams, ObjectList};
 use kube::{Api, Client, ResourceExt};
 
 use crate::connect::asked;
@@ -25,7 +25,33 @@ pub(super) struct World {
     pub(super) links: BTreeMap<String, MemberLink>,
     /// What git calls a Revision, by its name.
     pub(super) revisions: BTreeMap<String, String>,
+    /// What the credential may not list.
+    pub(super) hidden: Vec<&'static str>,
 }
+
+/// What members are called where they cannot be listed.
+pub(super) const MEMBERS: &str = "members";
+/// What their reports are called.
+pub(super) const REPORTS: &str = "what members report";
+const ATTACHED: &str = "attached clusters";
+
+/// What a list holds; nothing of one that this credential may not read, whose name is noted.
+fn readable<K: Clone>(
+    listed: kube::Result<ObjectList<K>>,
+    what: &'static str,
+    hidden: &mut Vec<&'static str>,
+) -> anyhow::Result<Vec<K>> {
+    match listed {
+        Err(kube::Error::Api(status)) if status.code == FORBIDDEN => {
+            hidden.push(what);
+            Ok(Vec::new())
+        }
+        listed => Ok(listed.map_err(asked(&format!("cannot list {what}")))?.items),
+    }
+}
+
+/// The code of an answer to a credential without the right.
+const FORBIDDEN: u16 = 403;
 
 impl World {
     pub(super) async fn read(client: &Client, namespace: &str) -> anyhow::Result<Self> {
@@ -35,13 +61,22 @@ impl World {
         let statuses: Api<MemberStatus> = Api::all(client.clone());
         // A member runs units of every namespace.
         let revisions: Api<Revision> = Api::all(client.clone());
-        let members = members.list(&all).await.map_err(asked("cannot list members"))?.items;
+        let mut hidden = Vec::new();
+        let members = readable(members.list(&all).await, MEMBERS, &mut hidden)?;
         let applications = applications.list(&all).await.map_err(asked("cannot list applications"))?.items;
-        let statuses = statuses.list(&all).await.map_err(asked("cannot list what members report"))?.items;
-        let revisions = revisions.list(&all).await.map_err(asked("cannot list revisions"))?.items;
+        let statuses = readable(statuses.list(&all).await, REPORTS, &mut hidden)?;
+        let revisions = match revisions.list(&all).await {
+            // Those of the applications that are shown are in their namespace.
+            Err(kube::Error::Api(status)) if status.code == FORBIDDEN => {
+                let revisions: Api<Revision> = Api::namespaced(client.clone(), namespace);
+                readable(revisions.list(&all).await, "revisions", &mut hidden)?
+            }
+            listed => listed.map_err(asked("cannot list revisions"))?.items,
+        };
         let attached: Api<AttachedCluster> = Api::all(client.clone());
-        let attached = attached.list(&all).await.map_err(asked("cannot list attached clusters"))?.items;
-        Ok(Self::new(namespace, members, applications, statuses, revisions).with_attached(attached))
+        let attached = readable(attached.list(&all).await, ATTACHED, &mut hidden)?;
+        let world = Self::new(namespace, members, applications, statuses, revisions).with_attached(attached);
+        Ok(Self { hidden, ..world })
     }
 
     /// Takes in clusters that were attached and have made no member.
@@ -74,7 +109,13 @@ impl World {
             statuses: statuses.collect(),
             links,
             revisions: revisions.collect(),
+            hidden: Vec::new(),
         }
+    }
+
+    /// May the credential not list this?
+    pub(super) fn hides(&self, what: &str) -> bool {
+        self.hidden.contains(&what)
     }
 
     pub(super) fn application(&self, name: &str) -> anyhow::Result<&Application> {
@@ -91,6 +132,9 @@ impl World {
     pub(super) fn member(&self, name: &str) -> anyhow::Result<&Cluster> {
         self.members.iter().find(|m| m.name_any() == name).ok_or_else(|| {
             let known = self.members.iter().map(|m| format!("member/{}", m.name_any()));
+            if self.hides(MEMBERS) {
+                return anyhow::anyhow!("member/{name} cannot be shown: this credential may not list members");
+            }
             anyhow::anyhow!("there is no member/{name} ({})", there_is(known))
         })
     }

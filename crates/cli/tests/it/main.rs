@@ -1,7 +1,9 @@
 //! The real binary, and the guide's examples.
 #![allow(clippy::disallowed_methods, reason = "these tests wait for another process, on the machine's own clock")]
 
+mod backup;
 mod demo;
+mod deploy;
 mod document;
 mod guide;
 mod process;
@@ -9,3 +11,4 @@ mod signal;
 mod single;
 mod socket;
 mod stream;
+mod team;

@@ -131,8 +131,8 @@ impl<R: Read> Unpacker<R> {
         Ok(Some(Unpacking { unpacker: self, name, length, left: length, hash: Sha256::new() }))
     }
 
-    /// Reads what follows the last file, so that the checksum of the whole is looked at, and says whether it is empty.
-    pub(super) fn is_at_end(mut self) -> io::Result<bool> {
+    /// Reads what follows the last file, so that the checksum of the whole is looked at; says whether nothing but blanks does.
+    pub(super) fn finish(mut self) -> io::Result<bool> {
         let mut rest = [0; BLOCK];
         let mut is_blank = true;
         loop {

@@ -103,7 +103,7 @@ pub(super) fn read_backup(file: &Path, visit: &mut dyn FnMut(Found<'_>)) -> Resu
         parts.push(entry.end().map_err(|error| unreadable(file, &error))?);
     };
     let ends = reader.next_file()?.is_none();
-    if !ends || !reader.unpacker.is_at_end().map_err(|error| unreadable(file, &error))? {
+    if !ends || !reader.unpacker.finish().map_err(|error| unreadable(file, &error))? {
         return Err(damaged(file, "something follows its manifest"));
     }
     compare(&manifest, &parts).map_err(|what| damaged(file, what))?;

@@ -103,8 +103,7 @@ impl Log {
     }
 
     /// Appends a batch, after which `revision` is the newest one, and makes it durable. An empty batch needs nothing.
-    /// Returns how many bytes it has.
-    pub(super) fn append(&mut self, draft: Draft, revision: u64) -> Result<usize, Stop> {
+    pub(super) fn append(&mut self, draft: Draft, revision: u64) -> Result<(), Stop> {
         let mut batch = draft.finish(revision);
         let length = batch.len();
         if length > 0 {
@@ -118,7 +117,7 @@ impl Log {
         batch.clear();
         batch.shrink_to(BUFFER_BYTES);
         self.buffer = batch;
-        Ok(length)
+        Ok(())
     }
 
     /// After a write that failed: cuts off what it left, if there was no room for it. No sync is needed: were the cut lost

@@ -254,7 +254,7 @@ impl<M: Clone + Send + Sync + 'static> Writer<M> {
     }
 
     /// Makes a batch of the jobs, writes and publishes it; `replies` are to be sent afterwards. Says whether it is known
-    /// now that there is room.
+    /// now that there is room: a small write may still fit where most do not.
     fn write_batch(&mut self, jobs: &mut Vec<Job<M>>, replies: &mut Vec<Reply<M>>) -> Result<bool, Trouble> {
         let probed = jobs.iter().any(|job| matches!(job, Job::Probe { .. }));
         if probed && self.health.trouble().is_some() {
@@ -289,13 +289,13 @@ impl<M: Clone + Send + Sync + 'static> Writer<M> {
             let first = self.log.first() + u64::from(reclaimed);
             draft.push(&Frame::mark(Kind::Floor, floor.0, 0, first));
         }
-        let written = self.log.append(draft, batch.revision.0).map_err(|stop| self.trouble("write to", stop))?;
+        self.log.append(draft, batch.revision.0).map_err(|stop| self.trouble("write to", stop))?;
         self.publish(moves, batch, revision);
         if reclaimed {
             self.finish_pass();
         }
         self.begin_pass();
-        Ok(probed || written > 0)
+        Ok(probed)
     }
 
     /// Publishes what is durable now; `revision` was the newest one before.

@@ -3,10 +3,10 @@
 //! A name has at most 100 characters here and a file at most 8 GiB, which is all that the plain format takes; ours have
 //! 40 and some 20 MiB.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 
 use flate2::Compression;
-use flate2::read::GzDecoder;
+use flate2::bufread::GzDecoder;
 use flate2::write::GzEncoder;
 use sha2::{Digest as _, Sha256};
 
@@ -107,11 +107,11 @@ impl<W: Write> Write for Packing<'_, W> {
 }
 
 /// Reads an archive.
-pub(super) struct Unpacker<R: Read> {
+pub(super) struct Unpacker<R: BufRead> {
     input: GzDecoder<R>,
 }
 
-impl<R: Read> Unpacker<R> {
+impl<R: BufRead> Unpacker<R> {
     pub(super) fn new(input: R) -> Self {
         Self { input: GzDecoder::new(input) }
     }
@@ -146,7 +146,7 @@ impl<R: Read> Unpacker<R> {
 }
 
 /// A file that is being read.
-pub(super) struct Unpacking<'a, R: Read> {
+pub(super) struct Unpacking<'a, R: BufRead> {
     unpacker: &'a mut Unpacker<R>,
     pub(super) name: String,
     pub(super) length: u64,
@@ -154,7 +154,7 @@ pub(super) struct Unpacking<'a, R: Read> {
     hash: Sha256,
 }
 
-impl<R: Read> Unpacking<'_, R> {
+impl<R: BufRead> Unpacking<'_, R> {
     /// Reads what is left of the file, and returns what it is.
     pub(super) fn end(mut self) -> io::Result<Part> {
         let mut rest = vec![0; CHUNK];
@@ -165,7 +165,7 @@ impl<R: Read> Unpacking<'_, R> {
     }
 }
 
-impl<R: Read> Read for Unpacking<'_, R> {
+impl<R: BufRead> Read for Unpacking<'_, R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let want = out.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
         let read = self.unpacker.input.read(&mut out[..want])?;

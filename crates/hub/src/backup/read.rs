@@ -1,7 +1,7 @@
 //! Reading a backup, whole and in order.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use store::disk::OpenError;
@@ -133,7 +133,7 @@ fn compare(manifest: &Manifest, parts: &[Part]) -> Result<(), String> {
 }
 
 /// A file that is read whole.
-pub(super) fn small<R: Read>(file: &Path, entry: &mut Unpacking<'_, R>, max: u64) -> Result<Vec<u8>, Error> {
+pub(super) fn small<R: BufRead>(file: &Path, entry: &mut Unpacking<'_, R>, max: u64) -> Result<Vec<u8>, Error> {
     if entry.length > max {
         return Err(damaged(file, format!("{} has {} bytes, the most is {max}", entry.name, entry.length)));
     }

@@ -44,6 +44,9 @@ pub const FLEET_NOT_FOUND: &str = "FleetNotFound";
 /// What was fetched cannot be rendered; what runs stays.
 pub const BUILD_FAILED: &str = "BuildFailed";
 
+/// The namespace is restricted, and what was rendered has objects that it may not deliver; what runs stays.
+pub const RESTRICTED_NAMESPACE: &str = "RestrictedNamespace";
+
 /// Two policies have one name.
 pub const DUPLICATE_POLICY_NAME: &str = "DuplicatePolicyName";
 
@@ -171,6 +174,7 @@ pub const ALL: &[&str] = &[
     SOURCE_NOT_READY,
     FLEET_NOT_FOUND,
     BUILD_FAILED,
+    RESTRICTED_NAMESPACE,
     DUPLICATE_POLICY_NAME,
     NO_MEMBER_SELECTED,
     NOT_IMPLEMENTED,

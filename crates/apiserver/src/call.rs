@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admission::{AdmissionRequest, Operation};
 use crate::authz::{self, Attributes};
+use crate::budget::Origin;
 use crate::negotiate::{self, Encoding, Form};
 use crate::path::ResourcePath;
 use crate::query::Query;
@@ -21,6 +22,8 @@ use crate::user::UserInfo;
 pub(crate) struct Call {
     pub(crate) state: Arc<State>,
     pub(crate) user: UserInfo,
+    /// Where it comes from.
+    pub(crate) origin: Origin,
     pub(crate) served: Arc<Served>,
     pub(crate) path: ResourcePath,
     pub(crate) query: Query,
@@ -40,6 +43,7 @@ impl Call {
         Self {
             state: self.state.clone(),
             user: self.user.clone(),
+            origin: self.origin,
             served: self.served.clone(),
             path: self.path.clone(),
             query: self.query.clone(),

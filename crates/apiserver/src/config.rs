@@ -38,8 +38,12 @@ pub struct Limits {
     /// The same for callers without credentials. They may ask for health and version only, whose answers wait for nothing:
     /// more than a few at once are no probes.
     pub anonymous_requests: usize,
-    /// Watches open at once: 1,000 members' agents with 10 kinds each.
+    /// Watches of the network that are open at once: 1,000 members' agents with 10 kinds each, and as many again.
     pub watches: usize,
+    /// Of these, those of one user: a tenth. A desktop client watches 200 kinds, an agent 10.
+    pub user_watches: usize,
+    /// Watches open at once of clients in the process: a controller watches some ten kinds once each.
+    pub process_watches: usize,
     /// TLS connections open at once: an agent and a few people per member.
     pub connections: usize,
     /// Time for a client to finish its TLS handshake, and then for a first request that says who it is.
@@ -66,6 +70,8 @@ impl Default for Limits {
             process_requests: 600,
             anonymous_requests: 32,
             watches: 20_000,
+            user_watches: 2_000,
+            process_watches: 20_000,
             connections: 4_096,
             handshake: Duration::from_secs(10),
             idle: Duration::from_secs(90),

@@ -8,8 +8,10 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method};
 use model::name::check_path_segment;
 use model::{FieldSelector, Status};
+use store::WriteError;
 
 use crate::authz::{self, Attributes};
+use crate::budget::Origin;
 use crate::call::Call;
 use crate::connection::Closing;
 use crate::negotiate::{self, Form};
@@ -18,16 +20,22 @@ use crate::query::Query;
 use crate::reply::{self, Answer};
 use crate::resource::{ConnectRequest, Source, not_allowed};
 use crate::state::State;
-use crate::user::UserInfo;
+use crate::user::{AUTHENTICATED, UserInfo};
 use crate::{discovery, impersonation, openapi, verb};
 
 /// Answers a request whose user is known.
-pub(crate) async fn dispatch(state: &Arc<State>, user: UserInfo, parts: Parts, body: Bytes) -> Result<Answer, Status> {
+pub(crate) async fn dispatch(
+    state: &Arc<State>,
+    user: UserInfo,
+    origin: Origin,
+    parts: Parts,
+    body: Bytes,
+) -> Result<Answer, Status> {
     let user = impersonation::user(state, user, &parts.headers)?;
     let target = path::parse(parts.uri.path());
     let resource = match target {
         Target::Resource(resource) => resource,
-        other => return fixed(state, &user, &other, &parts),
+        other => return fixed(state, &user, &other, &parts).await,
     };
     let query = Query::parse(parts.uri.query().unwrap_or_default());
     let verb = verb_of(&parts, &resource, &query);
@@ -79,6 +87,7 @@ pub(crate) async fn dispatch(state: &Arc<State>, user: UserInfo, parts: Parts, b
         content_type: header(&parts.headers, &CONTENT_TYPE).map(str::to_owned),
         state: state.clone(),
         user,
+        origin,
         served,
         path: resource,
         query,
@@ -134,8 +143,22 @@ fn exposition(state: &State) -> String {
     text
 }
 
+/// Whether the server takes writes. The sentence names files, so only known callers are told it, as kube-apiserver
+/// withholds its reasons.
+async fn ready(state: &State, user: &UserInfo) -> Answer {
+    match state.store.probe().await {
+        // It is busy, not broken: the write that is refused says so itself.
+        Ok(()) | Err(WriteError::Overloaded { .. }) => reply::text(200, "ok"),
+        Err(error) => {
+            let error = error.to_string();
+            let why = if user.is_in(AUTHENTICATED) { error.as_str() } else { "reason withheld, ask with credentials" };
+            reply::text(500, format!("[-]store failed: {why}\n[+]ping ok\nreadyz check failed"))
+        }
+    }
+}
+
 /// What serves no object.
-fn fixed(state: &Arc<State>, user: &UserInfo, target: &Target, parts: &Parts) -> Result<Answer, Status> {
+async fn fixed(state: &Arc<State>, user: &UserInfo, target: &Target, parts: &Parts) -> Result<Answer, Status> {
     let method = parts.method.as_str().to_ascii_lowercase();
     let what = Attributes { verb: &method, path: parts.uri.path(), ..Attributes::default() };
     authz::check(&state.authorizer, user, &what, state.as_ref())?;
@@ -147,6 +170,7 @@ fn fixed(state: &Arc<State>, user: &UserInfo, target: &Target, parts: &Parts) ->
     let gzip = header(&parts.headers, &ACCEPT_ENCODING).is_some_and(|h| h.contains("gzip"));
     match target {
         Target::Health => Ok(reply::text(200, "ok")),
+        Target::Ready => Ok(ready(state, user).await),
         Target::Version => Ok(discovery::version(state)),
         Target::Metrics => Ok(reply::metrics(exposition(state))),
         Target::Root => Ok(discovery::root(state)),

@@ -26,8 +26,10 @@ pub(crate) struct ResourcePath {
 /// What a path names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
-    /// `/healthz`, `/readyz`, `/livez` and below.
+    /// `/livez` and what is below it or the others: does the process answer?
     Health,
+    /// `/readyz` and `/healthz`, and `store` below them: does it take writes, too?
+    Ready,
     /// `/version`.
     Version,
     /// `/metrics`.
@@ -65,6 +67,7 @@ pub(crate) fn parse(path: &str) -> Target {
     let parts: Vec<&str> = segments.iter().map(String::as_str).collect();
     match parts.as_slice() {
         [] => Target::Root,
+        ["healthz" | "readyz"] | ["healthz" | "readyz", "store"] => Target::Ready,
         ["healthz" | "readyz" | "livez", ..] => Target::Health,
         ["version"] => Target::Version,
         ["metrics"] => Target::Metrics,

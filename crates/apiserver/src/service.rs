@@ -97,7 +97,7 @@ where
         let (parts, stream) = request.into_parts();
         // A body of a caller without credentials is not waited for: nothing that they may ask for has one.
         let bytes = if origin == Origin::Anonymous { Bytes::new() } else { body::read(stream).await? };
-        Box::pin(dispatch::dispatch(&state, user, parts, bytes)).await
+        Box::pin(dispatch::dispatch(&state, user, origin, parts, bytes)).await
     };
     tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
         let message = format!("the request did not finish within {} s", limit.as_secs());

@@ -11,7 +11,6 @@ use bytes::{Bytes, BytesMut};
 use model::{Clock, Reason, Status, Timestamp};
 use serde_json::Value;
 use store::{Entry, Key, Revision, Snapshot, Store, Write, WriteError};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::Admission;
@@ -48,7 +47,6 @@ pub(crate) struct State {
     pub(crate) exposition: Option<Exposition>,
     pub(crate) counters: Counters,
     pub(crate) budgets: Budgets,
-    pub(crate) watches: Arc<Semaphore>,
     pub(crate) pages: Pages,
     pub(crate) documents: Documents,
     pub(crate) closing: CancellationToken,
@@ -91,7 +89,6 @@ impl State {
         let state = Self {
             pages: Pages::new(limits.list_snapshots, limits.list_snapshot_age),
             budgets: Budgets::new(&limits),
-            watches: Arc::new(Semaphore::new(limits.watches)),
             registry: RwLock::new(Arc::new(Registry::new(&resources))),
             rbac_epoch: AtomicU64::new(1),
             counters: Counters::default(),
@@ -268,10 +265,14 @@ impl Policies for State {
     }
 }
 
+/// When a client may try again after the disk had no room: a person makes some, or a cleanup does.
+const FULL_RETRY_SECS: u32 = 10;
+
 /// A failed write that is not about the expectation, as an answer.
 pub(crate) fn write_failure(error: &WriteError) -> Status {
     match error {
         WriteError::Overloaded { .. } => Status::new(Reason::TooManyRequests, error.to_string()).retry_after(1),
+        WriteError::Full(_) => Status::new(Reason::ServiceUnavailable, error.to_string()).retry_after(FULL_RETRY_SECS),
         WriteError::Failed(_) => Status::new(Reason::ServiceUnavailable, error.to_string()),
         WriteError::Refused(_) | WriteError::Absent | WriteError::Unexpected { .. } => Status::internal(error),
     }

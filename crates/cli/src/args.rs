@@ -112,6 +112,10 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  kurator doctor\n  kurator doctor -o json\n  \
                             kurator doctor --kubeconfig hub.kubeconfig")]
     Doctor,
+    /// Back up, restore or verify the hub in a directory of this machine, whether it runs or not.
+    #[command(after_help = "Examples:\n  kurator hub backup hub.backup\n  kurator hub verify hub.backup\n  \
+                            kurator hub restore hub.backup --dir /srv/hub")]
+    Hub(Hub),
     /// Print a completion script for a shell.
     #[command(after_help = "Example:\n  source <(kurator completion bash)")]
     Completion {
@@ -138,12 +142,53 @@ pub(crate) struct Up {
     /// Name or address by which other machines reach it: the kubeconfig says it and the certificate covers it.
     #[arg(long, value_name = "HOST", value_parser = host)]
     pub(crate) advertise: Option<String>,
+    /// Where push hooks of git servers arrive; by default on the API's address, at the port of the last time or any that is
+    /// free.
+    #[arg(long, value_name = "ADDRESS", value_parser = listener)]
+    pub(crate) hook_listen: Option<SocketAddr>,
     /// Allow members whose kubeconfig names a loopback address. The demo does.
     #[arg(long)]
     pub(crate) allow_loopback_members: bool,
     /// How long `--exit-when-ready` waits, such as `60s`.
     #[arg(long, default_value = "60s", value_name = "DURATION", value_parser = crate::duration::parse)]
     pub(crate) timeout: std::time::Duration,
+}
+
+/// What is to happen to a hub's directory.
+#[derive(ClapArgs, Debug, Clone)]
+pub(crate) struct Hub {
+    #[command(subcommand)]
+    pub(crate) command: HubCommand,
+}
+
+/// What can happen to it.
+#[derive(Subcommand, Debug, Clone)]
+pub(crate) enum HubCommand {
+    /// Write everything that the hub knows into one file, as it is at this moment: a tar.gz that only you can read, since
+    /// the hub's keys and its members' credentials are in it. The hub may run.
+    #[command(after_help = "Examples:\n  kurator hub backup hub.backup\n  \
+                            kurator hub backup /backup/hub.backup --dir /var/lib/kurator\n  \
+                            kurator hub backup -")]
+    Backup {
+        /// The file, which is replaced when it is there; `-` is stdout.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Make a hub of a backup, in the empty directory that --dir names. The whole backup is checked first.
+    #[command(after_help = "Example:\n  kurator hub restore hub.backup --dir /srv/hub && kurator up --dir /srv/hub")]
+    Restore {
+        /// The backup.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Read everything in a backup, or in the directory of a hub: checksums, values, and what objects say of each other.
+    /// Changes nothing; exits with 1 when something is wrong. The hub may run.
+    #[command(after_help = "Examples:\n  kurator hub verify hub.backup\n  kurator hub verify --dir /srv/hub")]
+    Verify {
+        /// The backup; without it, the directory of a hub.
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
 }
 
 /// A scene of the demo.

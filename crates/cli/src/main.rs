@@ -6,11 +6,13 @@
 mod approve;
 mod args;
 mod attach;
+mod backup;
 mod connect;
 mod demo;
 mod doctor;
 mod duration;
 mod instance;
+mod notify;
 mod output;
 mod reach;
 mod status;
@@ -78,6 +80,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Approve(what) => approve::run(&common, &what).await?,
         Command::Attach(what) => attach::run(&common, &what).await?,
         Command::Doctor => return doctor::run(&common, args.verbose).await,
+        Command::Hub(what) => return backup::run(&common, what).await,
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut args::command(), "kurator", &mut script);

@@ -78,6 +78,12 @@ pub(crate) fn text(lines: &[Line]) -> String {
     lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect()
 }
 
+/// Stdout for the bytes of a file; `None` when it is a terminal, which they could command.
+pub(crate) fn stream() -> Option<impl Write> {
+    let out = std::io::stdout();
+    (!out.is_terminal()).then(|| out.lock())
+}
+
 /// Writes to stdout what is harmless.
 fn raw(text: &str) -> Result<(), WriteError> {
     let mut out = std::io::stdout().lock();

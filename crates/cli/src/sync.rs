@@ -30,6 +30,7 @@ fn patience(reason: &str) -> Option<Duration> {
     match reason {
         reason::DELETIONS_HELD
         | reason::BUILD_FAILED
+        | reason::RESTRICTED_NAMESPACE
         | reason::FLEET_NOT_FOUND
         | reason::MEMBER_NOT_FOUND
         | reason::NO_MEMBER_SELECTED

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use client::Trust;
 use hub::{Hub, SystemClock};
 use serde_json::json;
@@ -18,7 +18,7 @@ use crate::args::{Common, Format, Up};
 use crate::demo::control::Control;
 use crate::demo::{self, Demo};
 use crate::duration::tenths;
-use crate::{instance, output};
+use crate::{instance, notify, output};
 
 /// Why the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,11 @@ pub(crate) async fn run(common: &Common, up: Up) -> anyhow::Result<ExitCode> {
     let about = |what: &str| format!("cannot {what} {}; choose another directory with --dir", dir.display());
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir).with_context(|| about("make"))?;
     let dir = std::fs::canonicalize(&dir).with_context(|| about("use"))?;
+    if hub::backup::unfinished(&dir) {
+        let dir = dir.display();
+        // What a start would make here is another hub, which its members do not know.
+        bail!("a restore into {dir} did not end: run `kurator hub restore FILE --dir {dir}` once more, then start");
+    }
     let end = serve(&dir, &up, common.output).await?;
     match end {
         End::Stop => Ok(ExitCode::SUCCESS),
@@ -74,6 +79,7 @@ async fn serve(dir: &Path, up: &Up, format: Format) -> anyhow::Result<End> {
         how = running.control.ended() => Ok(how),
         () = signals.any() => Ok(End::Stop),
     };
+    notify::stopping();
     shutdown.cancel();
     tokio::select! {
         stopped = tokio::time::timeout(STOP_WITHIN, running.stop(&curtain)) => if stopped.is_err() {
@@ -105,6 +111,7 @@ impl Running {
         let options = hub::Options {
             directory: dir.join("hub"),
             listen: up.listen,
+            hook_listen: up.hook_listen,
             advertise: up.advertise.clone(),
             trust: Trust { loopback: up.demo || up.allow_loopback_members },
             controllers: controllers::Controller::ALL.into(),
@@ -116,11 +123,16 @@ impl Running {
         let mut kubeconfigs = vec![hub.kubeconfig("hub")];
         kubeconfigs.extend(demo.iter().flat_map(|demo| demo.kubeconfigs()));
         let file = dir.join(instance::KUBECONFIG);
-        hub::directory::write(&file, &merge(&kubeconfigs)?).context("cannot write the kubeconfig")?;
+        let kubeconfig = merge(&kubeconfigs)?;
+        // What is there already needs no room on the disk.
+        if hub::directory::read(&file)?.as_deref() != Some(kubeconfig.as_str()) {
+            hub::directory::write(&file, &kubeconfig).context("cannot write the kubeconfig")?;
+        }
         let control = Control::serve(dir, hub.clone(), demo.clone(), CancellationToken::new())?;
         let registration = instance::Registration::new(dir);
         let running = Self { hub, demo, control, registration };
         running.announce(&file, begun, format)?;
+        notify::ready();
         match &running.demo {
             None if !up.exit_when_ready => next_steps(dir, &running.hub, up),
             _ => tracing::info!("push hooks: {}/NAMESPACE/APPLICATION", running.hub.hook_url()),

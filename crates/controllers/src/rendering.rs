@@ -17,6 +17,7 @@ use client::{Api, Metrics};
 use k8s_openapi::api::core::v1::Secret;
 use model::Digest;
 use model::tree::FileTree;
+use plan::team::Refusals;
 use render::{Budget, Outcome, Question, RenderError, Request};
 use serde_json::Value;
 use source::Cache;
@@ -41,12 +42,14 @@ pub struct Rendering {
 }
 
 /// What a decision needs of a rendering.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
     /// Digest of the payload.
     pub digest: Digest,
     /// How many objects.
     pub objects: usize,
+    /// What of it a restricted namespace may not deliver.
+    pub refusals: Refusals,
 }
 
 /// Why there is no rendering.
@@ -128,7 +131,7 @@ impl Renderings {
         let known = self.kept().find(&inputs.key()).outcome.clone();
         let outcome = match known {
             Some(outcome) => outcome,
-            None => self.render_once(inputs).await.map(|rendering| rendering.summary),
+            None => self.render_once(inputs).await.map(|rendering| rendering.summary.clone()),
         };
         match outcome {
             Err(Failure::NoDirectory(_)) if missing_is_empty => Ok(in_phases(Vec::new(), None)?.summary),
@@ -292,7 +295,8 @@ fn in_phases(objects: Vec<Value>, timeout: Option<Duration>) -> Result<Rendering
         let list: Vec<String> = report.refused.iter().map(ToString::to_string).collect();
         return Err(Failure::Manifests(list.join("; ")));
     }
-    let summary = Summary { digest: payload.digest(), objects: payload.objects().count() };
+    let (digest, objects, refusals) = (payload.digest(), payload.objects().count(), plan::team::refusals(&payload));
+    let summary = Summary { digest, objects, refusals };
     let bytes = payload.objects().map(|object| kept::memory(object)).sum();
     Ok(Rendering { payload: Arc::new(payload), summary, bytes })
 }

@@ -11,6 +11,7 @@ use api::kurator::apps::v1alpha1::Application;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::Fleet;
 use client::{Api, Store};
+use k8s_openapi::api::core::v1::Namespace;
 
 macro_rules! registry {
     ($($(#[$doc:meta])* $name:ident: $kind:ty, $made:ident($indexes:expr);)*) => {
@@ -63,6 +64,8 @@ registry! {
     applications: Application, typed(index::applications());
     /// Fleets.
     fleets: Fleet, without_managed_fields(index::fleets());
+    /// Namespaces, for their labels.
+    namespaces: Namespace, without_managed_fields(Vec::new());
     /// AttachedClusters.
     attached: AttachedCluster, without_managed_fields(index::attached());
     /// Members' records.

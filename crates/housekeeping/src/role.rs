@@ -2,22 +2,25 @@
 //!
 //! Follows `pkg/controller/clusterroleaggregation/clusterroleaggregation_controller.go`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::{LabelSelector, object};
 use serde_json::{Value, json};
 
-/// The roles whose rules are not those that they gather: name, and a merge patch that holds for exactly what was read. A role
-/// gathers what those before it in this plan become: two roles that gather each other would swap their rules for ever.
+/// The roles whose rules are not those that they gather: name, and a merge patch that holds for exactly what was read.
+///
+/// Rules come from roles that gather none, through any number of roles in between. What a gathering role holds is never a
+/// source, since it is overwritten: so roles that gather each other in a ring come to rest at once, and a rule that no other
+/// role says does not live on in such a ring.
 pub fn plan(roles: &[Value]) -> Vec<(String, Value)> {
     let by_name: BTreeMap<&str, &Value> = roles.iter().filter_map(|role| Some((object::name(role)?, role))).collect();
-    let rules = |role: &Value| role.get("rules").and_then(Value::as_array).cloned().unwrap_or_default();
-    let mut all: BTreeMap<&str, Vec<Value>> = by_name.iter().map(|(name, role)| (*name, rules(role))).collect();
+    let selected: BTreeMap<&str, Vec<&str>> =
+        by_name.iter().filter_map(|(name, role)| Some((*name, selected(role, &by_name)?))).collect();
     let mut out = Vec::new();
-    for (name, role) in &by_name {
-        let Some(wanted) = gathered(name, role, &by_name, &all) else { continue };
-        if all.get(name) != Some(&wanted) {
-            all.insert(name, wanted.clone());
+    for name in selected.keys() {
+        let role = by_name[name];
+        let wanted = gathered(name, &by_name, &selected);
+        if rules(role) != wanted {
             let meta = |field: &str| object::get(role, &["metadata", field]).cloned().unwrap_or_default();
             let metadata = json!({"uid": meta("uid"), "resourceVersion": meta("resourceVersion")});
             out.push(((*name).to_owned(), json!({"metadata": metadata, "rules": wanted})));
@@ -26,28 +29,46 @@ pub fn plan(roles: &[Value]) -> Vec<(String, Value)> {
     out
 }
 
-/// The rules that a role gathers, each once: selector by selector, by the names of the roles that they select. `None` when
-/// it gathers none, or says so in words that cannot be read. `rules`: those of each role, as far as they are planned.
-fn gathered(
-    name: &str,
-    role: &Value,
-    all: &BTreeMap<&str, &Value>,
-    rules: &BTreeMap<&str, Vec<Value>>,
-) -> Option<Vec<Value>> {
+fn rules(role: &Value) -> &[Value] {
+    role.get("rules").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// The roles that a role gathers directly, selector by selector and by name. `None` when it gathers none, or says so in words
+/// that cannot be read.
+fn selected<'a>(role: &Value, all: &BTreeMap<&'a str, &Value>) -> Option<Vec<&'a str>> {
     let selectors = role.get("aggregationRule").filter(|rule| rule.is_object())?.get("clusterRoleSelectors");
     let selectors = selectors.and_then(Value::as_array).into_iter().flatten();
     let selectors: Vec<LabelSelector> = selectors.map(LabelSelector::from_object).collect::<Result<_, _>>().ok()?;
+    let matches = |selector: &LabelSelector| {
+        all.iter()
+            .filter(|(_, other)| selector.matches(&object::labels(other)))
+            .map(|(name, _)| *name)
+            .collect::<Vec<_>>()
+    };
+    Some(selectors.iter().flat_map(matches).collect())
+}
+
+/// The rules that a role gathers, each once, in the order in which the roles are met that say them.
+fn gathered(name: &str, all: &BTreeMap<&str, &Value>, selected: &BTreeMap<&str, Vec<&str>>) -> Vec<Value> {
     let mut out: Vec<Value> = Vec::new();
-    for selector in selectors {
-        let labels = |role: &Value| selector.matches(&object::labels(role));
-        let selected = all.iter().filter(|(other, role)| **other != name && labels(role)).map(|(other, _)| other);
-        for rule in selected.filter_map(|other| rules.get(other)).flatten() {
-            if !out.contains(rule) {
-                out.push(rule.clone());
+    let mut met = BTreeSet::new();
+    let mut next = vec![name];
+    while let Some(name) = next.pop() {
+        if !met.insert(name) {
+            continue;
+        }
+        match selected.get(name) {
+            Some(others) => next.extend(others.iter().rev()),
+            None => {
+                for rule in rules(all[name]) {
+                    if !out.contains(rule) {
+                        out.push(rule.clone());
+                    }
+                }
             }
         }
     }
-    Some(out)
+    out
 }
 
 #[cfg(test)]
@@ -90,20 +111,36 @@ mod tests {
         let edit = |rules| gathers("edit", "", "e", rules);
         let view = |rules| gathers("view", "e", "v", rules);
         let part = role("part", "v", &["get"]);
-        check(&[edit(&[]), view(&[]), part.clone()], &["view get"]);
+        check(&[edit(&[]), view(&[]), part.clone()], &["edit get", "view get"]);
         check(&[edit(&[]), view(&["get"]), part.clone()], &["edit get"]);
         check(&[edit(&["get"]), view(&["get"]), part], &[]);
     }
 
     #[test]
-    fn two_roles_that_gather_each_other_come_to_rest() {
-        let mut roles = [gathers("a", "x", "y", &["get"]), gathers("b", "y", "x", &["list"])];
-        check(&roles, &["a list"]);
-        for (name, patch) in plan(&roles) {
-            let role = roles.iter_mut().find(|role| role["metadata"]["name"] == name.as_str()).unwrap();
-            role["rules"] = patch["rules"].clone();
+    fn roles_that_gather_each_other_in_a_ring_come_to_rest_at_once() {
+        let two = [gathers("a", "x", "y", &["get"]), gathers("b", "y", "x", &["list"])];
+        let three =
+            [gathers("a", "x", "y", &["get"]), gathers("b", "y", "z", &["list"]), gathers("c", "z", "x", &["watch"])];
+        let table: [(&[Value], &[&str], &[&str]); 3] = [
+            // Rules that nothing outside of the ring says go: they were put there by hand.
+            (&two, &["a ", "b "], &["a update", "b update"]),
+            (&three, &["a ", "b ", "c "], &["a update", "b update", "c update"]),
+            (&three[..1], &["a "], &[]),
+        ];
+        for (ring, alone, fed) in table {
+            let settle = |mut roles: Vec<Value>, expect: &[&str]| {
+                check(&roles, expect);
+                for (name, patch) in plan(&roles) {
+                    let role = roles.iter_mut().find(|role| role["metadata"]["name"] == name.as_str()).unwrap();
+                    role["rules"] = patch["rules"].clone();
+                }
+                check(&roles, &[]);
+            };
+            settle(ring.to_vec(), alone);
+            if !fed.is_empty() {
+                settle([ring, &[role("plain", "x", &["update"])]].concat(), fed);
+            }
         }
-        check(&roles, &[]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! shutdown token's parent, or [`Hub::stop`], ends it; killing the process at any instant loses nothing acknowledged.
 
 mod admission;
+pub mod backup;
 mod clock;
 pub mod directory;
 mod endpoint;
@@ -40,6 +41,10 @@ pub use metrics::Metrics;
 /// Most bytes of the artifact cache: 100 repositories of 10 MiB.
 const CACHE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
+/// What the command line calls the addresses of the listeners.
+const LISTEN: &str = "--listen";
+const HOOK_LISTEN: &str = "--hook-listen";
+
 /// How often the end of the last client is looked for.
 const FREED_EVERY: Duration = Duration::from_millis(2);
 /// Longest wait for it: requests under way are short once watches have ended.
@@ -52,6 +57,8 @@ pub struct Options {
     pub directory: PathBuf,
     /// Where it listens. Port 0 takes the port of the last time, or any that is free.
     pub listen: SocketAddr,
+    /// Where push hooks arrive. Without it on the same address, at the port of the last time or any that is free.
+    pub hook_listen: Option<SocketAddr>,
     /// Name or address by which clients reach it, if that is another than the listener's. The certificate covers it.
     pub advertise: Option<String>,
     /// What is allowed of members' kubeconfigs.
@@ -72,8 +79,10 @@ pub enum Error {
     Keys(#[from] KeysError),
     #[error("the hub's API server")]
     ApiServer(#[from] apiserver::Error),
-    #[error("cannot listen on {address}: {}; choose another with --listen", endpoint::unusable(source.kind()))]
-    Listen { address: SocketAddr, source: std::io::Error },
+    #[error("cannot listen on {address}: {}; choose another with {option}", endpoint::unusable(source.kind()))]
+    Listen { option: &'static str, address: SocketAddr, source: std::io::Error },
+    #[error("cannot read the address of a listener")]
+    Address(#[source] std::io::Error),
     #[error("the hub's own objects")]
     Install(#[from] install::InstallError),
     #[error("the source cache")]
@@ -127,9 +136,10 @@ impl Hub {
         let scraped = metrics.clone();
         config.exposition = Some(Arc::new(move |text| scraped.write(text)));
         let server = ApiServer::start(config).await?;
-        let listener = listen(&directory, "hub", options.listen).await?;
-        let hook_listener = listen(&directory, "hook", SocketAddr::new(options.listen.ip(), 0)).await?;
-        let (address, hook) = (local(&listener, options.listen)?, local(&hook_listener, options.listen)?);
+        let listener = listen(&directory, "hub", LISTEN, options.listen).await?;
+        let hook_listen = options.hook_listen.unwrap_or(SocketAddr::new(options.listen.ip(), 0));
+        let hook_listener = listen(&directory, "hook", HOOK_LISTEN, hook_listen).await?;
+        let (address, hook) = (local(&listener)?, local(&hook_listener)?);
         server.publish(endpoint::published(address, &host));
         // What watches and only reads has the process' own name; what writes has one of its own.
         let api = Api::new(client_of(&server, "system:kurator"), "kurator");
@@ -248,12 +258,19 @@ async fn finished<T>(thread: tokio::task::JoinHandle<T>) -> T {
     })
 }
 
-fn local(listener: &TcpListener, asked: SocketAddr) -> Result<SocketAddr, Error> {
-    listener.local_addr().map_err(|source| Error::Listen { address: asked, source })
+/// The address of a listener, which a listener has.
+fn local(listener: &TcpListener) -> Result<SocketAddr, Error> {
+    listener.local_addr().map_err(Error::Address)
 }
 
 /// Binds; with port 0 to the port of the last time if it is still free, so that kubeconfigs stay right.
-async fn listen(directory: &Directory, name: &str, address: SocketAddr) -> Result<TcpListener, Error> {
+/// `option`: what the command line calls the address.
+async fn listen(
+    directory: &Directory,
+    name: &str,
+    option: &'static str,
+    address: SocketAddr,
+) -> Result<TcpListener, Error> {
     let file = directory.port(name);
     let before = directory::read(&file)?.and_then(|text| text.trim().parse::<u16>().ok());
     if let (0, Some(port)) = (address.port(), before)
@@ -261,9 +278,12 @@ async fn listen(directory: &Directory, name: &str, address: SocketAddr) -> Resul
     {
         return Ok(listener);
     }
-    let failed = |source| Error::Listen { address, source };
+    let failed = |source| Error::Listen { option, address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
-    // A power loss may take it: the next start then has another port, and writes kubeconfigs that say so.
-    directory::write_note(&file, &listener.local_addr().map_err(failed)?.port().to_string())?;
+    let port = local(&listener)?.port();
+    if before != Some(port) {
+        // A power loss may take it: the next start then has another port, and writes kubeconfigs that say so.
+        directory::write_note(&file, &port.to_string())?;
+    }
     Ok(listener)
 }

@@ -40,5 +40,6 @@ pub mod retry;
 pub mod send;
 pub mod serverside;
 pub mod state;
+pub mod team;
 pub mod unit;
 pub mod wait;

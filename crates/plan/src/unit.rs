@@ -7,7 +7,7 @@
 //!
 //! | observed | decided |
 //! |---|---|
-//! | inputs unknown, list of members missing, render failed | decisions stay as they are, deletions frozen |
+//! | inputs unknown, list of members missing, render failed, more than the namespace may deliver | decisions stay as they are, deletions frozen |
 //! | inputs differ from the newest revision | a new revision with the next epoch |
 //! | a member is selected or given | it gets the newest revision |
 //! | an edit of a live owner takes a unit out of a member: the selector, a label, the list, the unit itself | the member keeps its entry, which says why, until a person approves (`unit::edit`) |
@@ -127,6 +127,8 @@ pub enum Rendered {
     OnTheWay,
     /// It cannot be rendered; the sentence names the file and the field.
     Failed(String),
+    /// Its namespace may not deliver what is in it ([`crate::team`]); the sentence names the objects.
+    Refused(String),
 }
 
 /// Everything that is decided from, for all units of one owner.

@@ -122,6 +122,9 @@ pub enum WriteError {
     /// The projection refused the value.
     #[error("the value was refused: {0}")]
     Refused(String),
+    /// The disk has no room. The store is as before, and takes writes again once there is room.
+    #[error("the store takes no writes now: {0}")]
+    Full(String),
     /// The disk failed; the store takes no writes until it is opened again, since it cannot know what is durable.
     #[error("the store stopped taking writes: {0}")]
     Failed(String),
@@ -198,6 +201,12 @@ pub trait Store<M>: Send + Sync + 'static {
     /// # Errors
     /// See [`WriteError`]; nothing was written then, except perhaps after `Failed`.
     fn write(&self, write: Write) -> BoxFuture<'_, Result<Written<M>, WriteError>>;
+
+    /// Would a write be taken? Costs nothing while the last one was; after a disk had no room, tries whether it has some.
+    ///
+    /// # Errors
+    /// [`WriteError::Full`] or [`WriteError::Failed`].
+    fn probe(&self) -> BoxFuture<'_, Result<(), WriteError>>;
 
     /// Follows changes after a revision, in order, without gaps or repeats.
     ///

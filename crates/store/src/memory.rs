@@ -86,6 +86,10 @@ impl<P: Projection> Store<P::Meta> for Memory<P> {
         Box::pin(async move { self.write_now(write) })
     }
 
+    fn probe(&self) -> BoxFuture<'_, Result<(), WriteError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     fn watch(&self, range: Range, after: Revision) -> Result<Box<dyn Watch<P::Meta>>, WatchError> {
         Ok(Box::new(self.shared.watch(range, after)?))
     }

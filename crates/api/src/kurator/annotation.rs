@@ -37,6 +37,10 @@ pub const MINTED: &str = "kurator.dev/minted";
 /// On a member's Cluster: the UID of the kube-system namespace that may replace the recorded one.
 pub const APPROVE_IDENTITY: &str = "kurator.dev/approve-identity";
 
+/// Label on a namespace of the hub: its Applications deliver nothing cluster-scoped, and nothing into the namespaces that a
+/// cluster itself runs in. Any value but `false` counts.
+pub const RESTRICTED: &str = "kurator.dev/restricted";
+
 /// Label on members of a fleet, as Kurator sets it.
 pub const FLEET_NAME: &str = "fleet.kurator.dev/fleet-name";
 

@@ -37,6 +37,9 @@ fn paths_name_what_kubernetes_says_they_name() {
     check("/apis/apps/v1/", "Resources(\"apps\", \"v1\")");
     check("/openapi/v3/apis/apps/v1", "OpenApi(\"apps\", \"v1\")");
     check("/readyz/ping", "Health");
+    check("/livez", "Health");
+    check("/readyz", "Ready");
+    check("/healthz/store", "Ready");
     check("/nothing", "Unknown");
 }
 

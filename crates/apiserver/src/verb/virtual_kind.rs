@@ -60,10 +60,7 @@ pub(super) async fn run(call: &mut Call, verb: &str) -> Result<Answer, Status> {
                     () = stopping.cancelled() => {}
                 }
             };
-            let Ok(permit) = state.watches.clone().try_acquire_owned() else {
-                state.counters.refuse();
-                return Err(Status::new(model::Reason::TooManyRequests, "too many watches at once").retry_after(1));
-            };
+            let permit = super::watch::admit(call)?;
             let call = call.without_body();
             let lines = events.take_until(Box::pin(end)).filter_map(move |event| {
                 // The permit lives as long as the stream.

@@ -14,12 +14,12 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use model::{FieldError, FieldPath, GroupKind, Reason, Status};
 use serde_json::{Value, json};
 use store::{Entry, Event, Revision, WatchError};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use super::filter::Filter;
 use super::{get, shape};
 use crate::body::ResponseBody;
+use crate::budget::WatchPermit;
 use crate::call::Call;
 use crate::key;
 use crate::meta::Meta;
@@ -44,17 +44,22 @@ struct Watcher {
     bookmarks: Option<Interval>,
     deadline: Instant,
     columns_sent: bool,
-    _permit: OwnedSemaphorePermit,
+    _permit: WatchPermit,
+}
+
+/// Room for one more watch, which the watch holds for as long as its body lives.
+pub(super) fn admit(call: &Call) -> Result<WatchPermit, Status> {
+    call.state.budgets.admit_watch(call.origin, &call.user.name).map_err(|why| {
+        call.state.counters.refuse();
+        Status::new(Reason::TooManyRequests, why).retry_after(1)
+    })
 }
 
 /// Starts a watch.
 pub(super) async fn watch(call: &mut Call) -> Result<Answer, Status> {
     let state = call.state.clone();
     let filter = Filter::from_call(call)?;
-    let Ok(permit) = state.watches.clone().try_acquire_owned() else {
-        state.counters.refuse();
-        return Err(Status::new(Reason::TooManyRequests, "too many watches at once").retry_after(1));
-    };
+    let permit = admit(call)?;
     let wanted = get::requested(call)?;
     get::at_least(&state, wanted)?;
     let streaming = streaming_list(call)?;

@@ -45,6 +45,10 @@ impl Store<Meta> for Faulty {
         self.inner.write(write)
     }
 
+    fn probe(&self) -> BoxFuture<'_, Result<(), WriteError>> {
+        self.inner.probe()
+    }
+
     fn watch(&self, range: Range, after: Revision) -> Result<Box<dyn Watch<Meta>>, WatchError> {
         self.inner.watch(range, after)
     }

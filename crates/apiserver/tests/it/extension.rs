@@ -187,7 +187,7 @@ async fn a_body_that_is_too_large_is_refused() {
 #[tokio::test]
 async fn requests_beyond_the_limit_are_told_to_come_back() {
     let mut config = config();
-    config.limits.watches = 1;
+    config.limits.process_watches = 1;
     let server = ApiServer::start(config).await.expect("starts");
     let watch = format!("{MAPS}?watch=1");
     let user = UserInfo::master("a");

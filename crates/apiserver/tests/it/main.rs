@@ -15,6 +15,7 @@ mod kubectl;
 mod model;
 mod object;
 mod ownership;
+mod ready;
 mod rule;
 mod support;
 mod watching;

@@ -18,6 +18,7 @@ const UNUSED: [(&str, &[&str]); 6] = [
     ("demo", &["kubeconfig", "context", "namespace"]),
     ("attach", &["context"]),
     ("doctor", &["namespace"]),
+    ("hub", &["kubeconfig", "context", "namespace"]),
     ("completion", &["kubeconfig", "context", "dir", "namespace", "output"]),
     ("version", &["kubeconfig", "context", "dir", "namespace"]),
 ];

@@ -28,7 +28,7 @@ fn help_of_every_command() {
             }
         }
     }
-    assert_eq!(all.len(), 22, "a new command is in the golden text, too");
+    assert_eq!(all.len(), 25, "a new command is in the golden text, too");
     let page = |(path, text): (String, String)| {
         let text: Vec<&str> = text.lines().map(str::trim_end).collect();
         format!("$ {path} --help\n{}", text.join("\n"))
@@ -38,7 +38,7 @@ fn help_of_every_command() {
 
 #[test]
 fn what_cannot_be_meant_is_refused_with_the_form_that_can() {
-    let cases: [&[&str]; 22] = [
+    let cases: [&[&str]; 24] = [
         &["status", "shop"],
         &["tree", "app/"],
         &["sync", "app/shop", "--timeout", "soon"],
@@ -56,6 +56,8 @@ fn what_cannot_be_meant_is_refused_with_the_form_that_can() {
         &["completion", "bash", "-o", "json"],
         &["status", "--dir", "/a", "--kubeconfig", "/b"],
         &["approve", "member/beijing", "--digest", "sha256:aa"],
+        &["hub", "backup", "a", "--kubeconfig", "/b"],
+        &["up", "--hook-listen", "6444"],
         &["suspend", "member/beijing"],
         &["sync", "member/beijing"],
         &["attach", "prod", "--server", "192.0.2.7:6443"],

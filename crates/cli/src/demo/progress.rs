@@ -244,6 +244,7 @@ fn hindrance(conditions: &[api::Condition]) -> Option<InTheWay> {
     let ready = refused(condition::READY).and_then(|c| {
         let long = match c.reason.as_str() {
             reason::BUILD_FAILED
+            | reason::RESTRICTED_NAMESPACE
             | reason::FLEET_NOT_FOUND
             | reason::DUPLICATE_POLICY_NAME
             | reason::NOT_IMPLEMENTED

@@ -278,7 +278,9 @@ fn process(facts: &Facts) -> Vec<Finding> {
     }
     let mut out = Vec::new();
     if let Some(why) = &process.unready {
-        out.push(of_hub(Place::Process, at, fault::NOT_READY, why));
+        // What the API server says of its store, and of nothing else.
+        let reason = if why.contains("[-]store failed: ") { fault::NO_WRITES } else { fault::NOT_READY };
+        out.push(of_hub(Place::Process, at, reason, why));
     }
     for (of, why) in &facts.unread {
         out.push(of_hub(Place::Process, of, &why.reason, &format!("cannot list {of}: {}", why.message)));

@@ -101,6 +101,8 @@ pub(super) const UNAUTHORIZED: &str = "Unauthorized";
 pub(super) const NO_HUB: &str = "NoHub";
 /// `Process`: a health check of the API server fails.
 pub(super) const NOT_READY: &str = "HubNotReady";
+/// `Process`: its store takes no writes.
+pub(super) const NO_WRITES: &str = "TakesNoWrites";
 /// `Process`: it does not give a list to this credential.
 pub(super) const FORBIDDEN: &str = "Forbidden";
 /// `Process`: it does not give a list, for no reason of its own. `Store`: its directory cannot be looked at.
@@ -165,6 +167,11 @@ pub(super) const FAULTS: &[Fault] = &[
     fault(Process, UNTRUSTED, "fetch the hub's kubeconfig again: another hub, or one with new keys, answers there"),
     fault(Process, UNAUTHORIZED, "use another credential, or fetch the hub's kubeconfig again"),
     fault(Process, NO_HUB, "choose another --context or --kubeconfig: this may be a member"),
+    fault(
+        Process,
+        NO_WRITES,
+        "do what it says: until then nothing new is decided; what runs in members stays, and reads are answered",
+    ),
     fault(Process, NOT_READY, "look at the hub's own output; restart it if the check stays so"),
     fault(Process, UNREADABLE, SEE_OUTPUT),
     fault(Process, SLOW, SEE_OUTPUT),
@@ -247,6 +254,11 @@ pub(super) const FAULTS: &[Fault] = &[
     fault(Application, reason::SOURCE_NOT_READY, "see its source below"),
     fault(Application, reason::FETCH_FAILED, "see its source below"),
     fault(Application, reason::FLEET_NOT_FOUND, "create the Fleet, or correct spec.destination.fleet"),
+    fault(
+        Application,
+        reason::RESTRICTED_NAMESPACE,
+        "take the objects out that are named, or deliver them from a namespace that is not restricted",
+    ),
     fault(Application, reason::BUILD_FAILED, "correct the file that is named, and commit it"),
     fault(Application, reason::DUPLICATE_POLICY_NAME, "give each policy a name of its own"),
     fault(Application, reason::NO_MEMBER_SELECTED, "correct the selector, or label the clusters"),

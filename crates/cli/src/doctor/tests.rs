@@ -363,6 +363,24 @@ async fn a_sick_hub_is_a_finding_and_hides_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_hub_that_takes_no_writes_is_told_from_one_that_is_not_ready() {
+    let full = hub(|path| match path {
+        "/version" => Some((200, format!(r#"{{"gitVersion":"v1.37.0+kurator-{}"}}"#, env!("CARGO_PKG_VERSION")))),
+        "/readyz" => {
+            let why = "[-]store failed: the store takes no writes now: cannot write to /d/1.log: no space; make room";
+            Some((500, format!("{why}\n[+]ping ok\nreadyz check failed")))
+        }
+        "/metrics" => Some((200, String::new())),
+        _ => Some((200, r#"{"metadata":{},"items":[]}"#.to_owned())),
+    });
+    let facts = observe::facts(&full, "https://hub:6443".to_owned(), None).await;
+    let text = output::text(&lines(&diagnose(&facts, now()), SHOWN_MAX, false));
+    for expect in ["fault  process https://hub:6443: TakesNoWrites", "no space; make room", "→  do what it says"] {
+        assert!(text.contains(expect), "{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_answers_instead_of_the_hub_is_told_apart() {
     let table: [(Answers, &str, &str); 5] = [
         (

@@ -8,7 +8,7 @@ use kube::ResourceExt;
 use model::Timestamp;
 use serde_json::{Value, json};
 
-use super::world::World;
+use super::world::{REPORTS, World};
 use super::{cell, conditions, drift, held};
 use crate::output::{Cell, Line, Table};
 use crate::sync::revision;
@@ -38,6 +38,18 @@ pub(super) fn lines(world: &World, app: &Application, now: Timestamp, colour: bo
     let table = conditions::table(&status.conditions, now, |condition| message(condition, &status));
     lines.extend(table.lines(colour).iter().map(|line| line.indented(2)));
     let units = world.of_application(app);
+    if world.hides(REPORTS) {
+        let name = app.name_any();
+        let (count, namespace) = (status.summary.as_ref().map_or(0, |s| s.placed), app.namespace().unwrap_or_default());
+        lines.push(Line::default());
+        lines.push(
+            format!(
+                "what its {count} members report is not shown here: this credential may not list it for all namespaces; \
+                 `kurator tree app/{name} -n {namespace}` shows it"
+            )
+            .into(),
+        );
+    }
     if !units.is_empty() {
         let headings: Vec<&str> = ["MEMBER", "POLICY"].into_iter().chain(cell::UNIT).collect();
         let mut table = Table::new(&headings);

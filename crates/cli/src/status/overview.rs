@@ -10,14 +10,16 @@ use plan::state::{Said, State};
 use serde_json::{Value, json};
 
 use super::cell::{counted, state, tone};
-use super::world::{Scope, World};
+use super::world::{MEMBERS, REPORTS, Scope, World};
 use super::{application, fleet, held, member};
 use crate::args::Shown;
 use crate::output::{Cell, Line, Table, Tone};
 use crate::sync::revision;
 
 pub(super) fn lines(world: &World, now: Timestamp, colour: bool, columns: usize) -> Vec<Line> {
-    let mut lines = if world.members.is_empty() {
+    let mut lines = if world.hides(MEMBERS) {
+        vec!["members are not shown: this credential may not list them".into()]
+    } else if world.members.is_empty() {
         vec!["no members yet: apply an AttachedCluster to the hub".into()]
     } else {
         let mut table = members_table();
@@ -58,6 +60,7 @@ pub(super) fn member_row(world: &World, member: &Cluster, now: Timestamp) -> Vec
     });
     let said = world.member_state(member);
     let known = said.state != State::Unknown && world.is_known(&name);
+    let is_reported = known && !world.hides(REPORTS);
     let nodes = status.node_summary.map(|nodes| {
         let tone = if nodes.ready_num < nodes.total_num { Tone::Waiting } else { Tone::Plain };
         Cell::new(counted(known, nodes.ready_num, nodes.total_num), tone)
@@ -67,8 +70,8 @@ pub(super) fn member_row(world: &World, member: &Cluster, now: Timestamp) -> Vec
         member.spec.region.clone().unwrap_or_default().into(),
         status.kubernetes_version.unwrap_or_default().into(),
         nodes.unwrap_or_default(),
-        counted(known, world.ready_units(&name), units.len()).into(),
-        counted(known, ready_pods, pods).into(),
+        counted(is_reported, world.ready_units(&name), units.len()).into(),
+        counted(is_reported, ready_pods, pods).into(),
         state(&said, now),
     ]
 }
@@ -134,11 +137,15 @@ fn waits<'a>(applications: impl Iterator<Item = &'a Application>) -> Vec<String>
 }
 
 pub(super) fn value(world: &World) -> Value {
-    json!({
+    let mut value = json!({
         "members": world.members.iter().map(|m| member::value(world, m)).collect::<Vec<_>>(),
         "fleets": world.fleets.iter().map(fleet::value).collect::<Vec<_>>(),
         "applications": world.applications.iter().map(|a| application::value(world, a)).collect::<Vec<_>>(),
-    })
+    });
+    if !world.hidden.is_empty() {
+        value["hidden"] = json!(world.hidden);
+    }
+    value
 }
 
 /// Members, fleets and applications that are shown, each with its state: the causes of what is below first.

@@ -11,7 +11,7 @@ use api::kurator::annotation::ORIGIN;
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::Fleet;
-use kube::api::ListParams;
+use kube::api::{ListParams, ObjectList};
 use kube::{Api, Client, ResourceExt};
 use plan::reach::{MemberFacts, reach};
 use plan::state::{Pair, Said, State};
@@ -60,6 +60,8 @@ pub(super) struct World {
     pub(super) explanations: BTreeMap<UnitId, Explanation>,
     /// What git calls a Revision, by its name.
     pub(super) revisions: BTreeMap<String, String>,
+    /// What the credential may not list.
+    pub(super) hidden: Vec<&'static str>,
 }
 
 /// What was read of the hub.
@@ -72,7 +74,33 @@ pub(super) struct Lists {
     pub(super) statuses: Vec<MemberStatus>,
     pub(super) decisions: Vec<Decision>,
     pub(super) revisions: Vec<Revision>,
+    /// What the credential may not list.
+    pub(super) hidden: Vec<&'static str>,
 }
+
+/// What members are called where they cannot be listed.
+pub(super) const MEMBERS: &str = "members";
+/// What their reports are called.
+pub(super) const REPORTS: &str = "what members report";
+const ATTACHED: &str = "attached clusters";
+
+/// What a list holds; nothing of one that this credential may not read, whose name is noted.
+fn readable<K: Clone>(
+    listed: kube::Result<ObjectList<K>>,
+    what: &'static str,
+    hidden: &mut Vec<&'static str>,
+) -> anyhow::Result<Vec<K>> {
+    match listed {
+        Err(kube::Error::Api(status)) if status.code == FORBIDDEN => {
+            hidden.push(what);
+            Ok(Vec::new())
+        }
+        listed => Ok(listed.map_err(asked(&format!("cannot list {what}")))?.items),
+    }
+}
+
+/// The code of an answer to a credential without the right.
+const FORBIDDEN: u16 = 403;
 
 impl World {
     pub(super) async fn read(client: &Client, scope: Scope) -> anyhow::Result<Self> {
@@ -89,21 +117,31 @@ impl World {
             }
             Scope::All => (Api::all(client.clone()), Api::all(client.clone())),
         };
+        let mut hidden = Vec::new();
+        let revisions = match (revisions.list(&all).await, &scope) {
+            // Those of the applications that are shown are in their namespace.
+            (Err(kube::Error::Api(status)), Scope::Namespace(namespace)) if status.code == FORBIDDEN => {
+                let revisions: Api<Revision> = Api::namespaced(client.clone(), namespace);
+                readable(revisions.list(&all).await, "revisions", &mut hidden)?
+            }
+            (listed, _) => readable(listed, "revisions", &mut hidden)?,
+        };
         let lists = Lists {
-            members: members.list(&all).await.map_err(asked("cannot list members"))?.items,
-            attached: attached.list(&all).await.map_err(asked("cannot list attached clusters"))?.items,
+            members: readable(members.list(&all).await, MEMBERS, &mut hidden)?,
+            attached: readable(attached.list(&all).await, ATTACHED, &mut hidden)?,
             fleets: fleets.list(&all).await.map_err(asked("cannot list fleets"))?.items,
             applications: applications.list(&all).await.map_err(asked("cannot list applications"))?.items,
-            statuses: statuses.list(&all).await.map_err(asked("cannot list what members report"))?.items,
+            statuses: readable(statuses.list(&all).await, REPORTS, &mut hidden)?,
             // Without them a unit is compared with what it reports itself.
             decisions: decisions.list(&all).await.map(|list| list.items).unwrap_or_default(),
-            revisions: revisions.list(&all).await.map_err(asked("cannot list revisions"))?.items,
+            revisions,
+            hidden,
         };
         Ok(Self::new(scope, lists))
     }
 
     pub(super) fn new(scope: Scope, lists: Lists) -> Self {
-        let Lists { members, attached, mut fleets, mut applications, statuses, decisions, revisions } = lists;
+        let Lists { members, attached, mut fleets, mut applications, statuses, decisions, revisions, hidden } = lists;
         let key = |namespace: Option<String>, name: String| (namespace.unwrap_or_default(), name);
         applications.sort_by_key(|app| key(app.namespace(), app.name_any()));
         fleets.sort_by_key(|fleet| key(fleet.namespace(), fleet.name_any()));
@@ -152,7 +190,13 @@ impl World {
             links,
             facts,
             revisions: revisions.collect(),
+            hidden,
         }
+    }
+
+    /// May the credential not list this?
+    pub(super) fn hides(&self, what: &str) -> bool {
+        self.hidden.contains(&what)
     }
 
     pub(super) fn application(&self, name: &str) -> anyhow::Result<&Application> {
@@ -177,6 +221,9 @@ impl World {
     pub(super) fn member(&self, name: &str) -> anyhow::Result<&Cluster> {
         self.find_member(name).ok_or_else(|| {
             let known = self.members.iter().map(|m| format!("member/{}", m.name_any()));
+            if self.hides(MEMBERS) {
+                return anyhow::anyhow!("member/{name} cannot be shown: this credential may not list members");
+            }
             anyhow::anyhow!("there is no member/{name} ({})", there_is(&format!("member/{name}"), known))
         })
     }

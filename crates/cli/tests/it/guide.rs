@@ -20,6 +20,8 @@ const README_CHINESE: &str = include_str!("../../../../docs/zh/README.md");
 const DEMO: [&str; 5] = ["Run the demo", "Look", "Sync now, suspend, resume", "Held deletions", "Play the scenes"];
 /// Sections whose commands are for a hub with clusters of one's own.
 const OWN: [&str; 3] = ["Use your own clusters", "Attach a cluster", "Attach a cluster by hand"];
+/// The section whose commands move a hub into a file and back.
+const BACKUP: &str = "Backup and restore";
 
 fn guide() -> Vec<Section> {
     sections(ENGLISH)
@@ -182,18 +184,38 @@ async fn a_hub_of_ones_own_can_be_set_up_as_the_guide_says() {
 }
 
 #[test]
+fn a_hub_is_backed_up_and_restored_as_the_guide_says() {
+    let mut place = Place::new();
+    place.up("", "hub ready");
+    let home = place.dir().parent().unwrap().display().to_string();
+    let commands = shown(&guide(), BACKUP);
+    assert_eq!(commands.len(), 4, "{commands:?}");
+    for command in commands {
+        if command.starts_with("up ") {
+            place.signal("TERM");
+            assert_eq!(place.ended(), Some(0));
+        }
+        place.ok(&command.replace("hub.backup", &format!("{home}/hub.backup")).replace("/srv", &home));
+    }
+}
+
+#[test]
 fn every_example_is_played_or_said_to_need_another_program() {
     for section in guide() {
         for (mark, block) in &section.blocks {
             match mark.as_str() {
                 "sh test" => {
                     let title = section.title.as_str();
-                    assert!(DEMO.contains(&title) || OWN.contains(&title), "nobody plays {title:?}");
+                    let is_played = DEMO.contains(&title) || OWN.contains(&title) || title == BACKUP;
+                    assert!(is_played, "nobody plays {title:?}");
                     let other = block.lines().find(|line| !line.starts_with("kurator "));
                     assert_eq!(other, None, "in {title:?}");
                 }
                 "yaml test" => {}
-                "sh" => assert!(block.contains("kubectl") && commands(block, "kurator").is_empty(), "{block}"),
+                "sh" => {
+                    let is_of_others = ["kubectl", "systemctl"].iter().any(|program| block.contains(program));
+                    assert!(is_of_others && commands(block, "kurator").is_empty(), "{block}");
+                }
                 other => panic!("{other:?} in {:?}", section.title),
             }
         }

@@ -2,7 +2,9 @@
 #![allow(clippy::disallowed_methods, reason = "these tests wait for another process, on the machine's own clock")]
 
 mod attach;
+mod backup;
 mod demo;
+mod deploy;
 mod document;
 mod guide;
 mod process;
@@ -10,3 +12,4 @@ mod signal;
 mod single;
 mod socket;
 mod stream;
+mod team;

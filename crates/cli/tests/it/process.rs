@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "watches other processes, by the time that they live in")]
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Lines};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
@@ -131,8 +132,15 @@ impl Place {
 
     /// Starts `kurator up` and waits for nothing.
     pub(crate) fn start(&mut self, words: &str) {
+        self.start_with(words, &[]);
+    }
+
+    /// [`start`](Self::start) with more of an environment.
+    pub(crate) fn start_with(&mut self, words: &str, environment: &[(&str, &OsStr)]) {
         let words = format!("up {words} --dir {}", self.dir().display());
-        let child = self.command(&words).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap();
+        let mut command = self.command(&words);
+        let child =
+            command.envs(environment.iter().copied()).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap();
         self.running = Some(child);
     }
 

@@ -1,6 +1,6 @@
 //! Application: its source is followed, its policies become units with revisions, members get decisions.
 //!
-//! Reads Applications, Fleets, members' records and reports, and the artifact. Writes Revisions, Decisions, the
+//! Reads Applications, Fleets, Namespaces' labels, members'' records and reports, and the artifact. Writes Revisions, Decisions, the
 //! Application's finalizer, and what `Application.status` says of the source. What it says of members is
 //! [`crate::status`]'s.
 //!
@@ -28,6 +28,7 @@ use api::delivery::{Decision, HubId, Revision};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::fleet::v1alpha1::Fleet;
+use k8s_openapi::api::core::v1::Namespace;
 use model::Clock;
 use tokio_util::sync::CancellationToken;
 
@@ -62,6 +63,7 @@ struct Ctx {
     hub: HubId,
     applications: Arc<Store<Application>>,
     fleets: Arc<Store<Fleet>>,
+    namespaces: Arc<Store<Namespace>>,
     clusters: Arc<Store<Cluster>>,
     revisions: Arc<Store<Revision>>,
     decisions: Arc<Store<Decision>>,
@@ -87,6 +89,7 @@ pub(crate) fn run(deps: &Deps, fetcher: Arc<Fetcher>) -> Running {
         hub: deps.hub.clone(),
         applications: stores.applications.clone(),
         fleets: stores.fleets.clone(),
+        namespaces: stores.namespaces.clone(),
         clusters: stores.clusters.clone(),
         revisions: stores.revisions.clone(),
         decisions: stores.decisions.clone(),

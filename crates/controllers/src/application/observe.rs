@@ -190,10 +190,19 @@ fn reference(git: &GitRepository) -> GitReference {
     }
 }
 
+/// Is this namespace restricted? One that is not known is about to go, or just came: then it is.
+fn is_restricted(ctx: &Ctx, namespace: &str) -> bool {
+    let namespace = ctx.namespaces.get(&NamespacedName::new("", namespace));
+    namespace.is_none_or(|namespace| plan::team::is_restricted(namespace.metadata.labels.as_ref()))
+}
+
 /// Renders one unit. Says when to look again, should something be missing that nothing announces.
 async fn render(ctx: &Ctx, owner: &Owner, want: &Wanted) -> (Rendered, Option<Duration>) {
     match ctx.renderings.summary(&want.revision, want.missing_is_empty).await {
-        Ok(Summary { digest, objects }) => (Rendered::Payload { digest, objects }, None),
+        Ok(Summary { refusals, .. }) if !refusals.is_empty() && is_restricted(ctx, &owner.namespace) => {
+            (Rendered::Refused(refusals.sentence(&owner.namespace)), None)
+        }
+        Ok(Summary { digest, objects, .. }) => (Rendered::Payload { digest, objects }, None),
         Err(Failure::ArtifactLost(digest)) => {
             let recovery = match &want.revision.inputs {
                 Inputs::Artifact(inputs) => {

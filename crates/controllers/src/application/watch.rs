@@ -64,6 +64,17 @@ pub(super) fn watch(stores: &Stores, queue: &Queue<NamespacedName>) {
         }
     });
 
+    // A Namespace that became restricted, or is so no longer: the Applications in it.
+    let (applications, known) = (queue.clone(), stores.applications.clone());
+    let restricted: Changes<bool> = Changes::new();
+    stores.namespaces.on_change(move |key, namespace| {
+        let now = namespace.map(|namespace| plan::team::is_restricted(namespace.metadata.labels.as_ref()));
+        if restricted.replace(key, now).is_some() {
+            let all = known.list_in(&key.name);
+            all.iter().for_each(|application| applications.add(NamespacedName::of(application.as_ref())));
+        }
+    });
+
     // An AttachedCluster: the Applications of the Fleets that list it, and those that have something in the member that it
     // makes, or made under another name.
     let (applications, known) = (queue.clone(), stores.applications.clone());

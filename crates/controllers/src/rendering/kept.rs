@@ -68,7 +68,7 @@ impl Kept {
         let added = rendering.bytes;
         // This may forget others, and count what is left.
         let entry = self.find(key);
-        entry.outcome = Some(Ok(rendering.summary));
+        entry.outcome = Some(Ok(rendering.summary.clone()));
         let replaced = entry.rendering.replace(rendering).map_or(0, |before| before.bytes);
         self.bytes = (self.bytes + added).saturating_sub(replaced);
         while self.bytes > KEPT_BYTES_MAX {

@@ -9,7 +9,7 @@ use super::kept::{KEPT_BYTES_MAX, KNOWN_MAX};
 use super::*;
 
 fn rendering(bytes: usize) -> Arc<Rendering> {
-    let summary = Summary { digest: Digest::of(&bytes.to_le_bytes()), objects: 1 };
+    let summary = Summary { digest: Digest::of(&bytes.to_le_bytes()), objects: 1, refusals: Refusals::default() };
     Arc::new(Rendering { payload: Arc::default(), summary, bytes })
 }
 

@@ -99,6 +99,10 @@ fn breaks(changed: &Value, wanted: &Value) -> Vec<FieldError> {
         }
         let schema = path.index(index).field("schema").field("openAPIV3Schema");
         let at = |version: &Value, path: &str| version.pointer(&format!("/schema/openAPIV3Schema{path}")).cloned();
+        if let (Some(has), Some(needs)) = (at(&has[index], ""), at(version, "")) {
+            rules_beyond(&has, &needs, &schema, &["spec"], &mut errors);
+            undone(&has, &needs, schema.clone(), &mut errors);
+        }
         // People may narrow what they themselves write, but not what the hub writes.
         let parts: &[&str] =
             if text(wanted, &["spec", "group"]) == RECORDS { &["spec", "status"] } else { &["status"] };
@@ -135,16 +139,50 @@ const RULES: [&str; 16] = [
 /// Most errors of one CRD: a person reads a handful.
 const ERRORS_MAX: usize = 10;
 
-/// Rules of a schema that the hub's own has not, or has otherwise.
-fn narrowed(has: &Value, needs: &Value, path: FieldPath, errors: &mut Vec<FieldError>) {
+/// Parts of a schema that say what it is and change nothing of what is accepted. Published definitions say them otherwise.
+const WORDS: [&str; 3] = ["description", "example", "title"];
+
+/// What the hub would put back without a word (`super::complete`): a value that its own schema has otherwise. What is only
+/// missing is filled in, as it is when somebody applies the definitions as they are published.
+fn undone(has: &Value, needs: &Value, path: FieldPath, errors: &mut Vec<FieldError>) {
+    let (Value::Object(has), Value::Object(needs)) = (has, needs) else { return };
+    for (key, needs) in needs.iter().filter(|(key, _)| !WORDS.contains(&key.as_str())) {
+        match has.get(key) {
+            Some(has) if has.is_object() && needs.is_object() => undone(has, needs, path.field(key), errors),
+            Some(has) if !super::equal(has, needs) && errors.len() < ERRORS_MAX => {
+                let why =
+                    format!("must stay {needs}: the hub keeps its definitions as they are; further rules may be added");
+                let path = path.field(key);
+                // One error for a field, whichever rule finds it first.
+                if errors.iter().all(|error| error.path != path) {
+                    errors.push(FieldError::invalid(path, has.clone(), why));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Rules of a schema's own that the hub's has not, or has otherwise. `may_be_required`: fields that it may demand all the
+/// same.
+fn rules_beyond(has: &Value, needs: &Value, path: &FieldPath, may_be_required: &[&str], errors: &mut Vec<FieldError>) {
     for rule in RULES.iter().chain(&["not", "required", "type", "x-kubernetes-validations"]) {
-        if let Some(more) = has.get(rule).filter(|more| Some(*more) != needs.get(rule))
+        let is_harmless = |more: &Value| {
+            let mut names = more.as_array().into_iter().flatten().filter_map(Value::as_str);
+            *rule == "required" && names.all(|name| may_be_required.contains(&name))
+        };
+        if let Some(more) = has.get(rule).filter(|more| Some(*more) != needs.get(rule) && !is_harmless(more))
             && errors.len() < ERRORS_MAX
         {
             let why = "the hub writes this field, and could not write it by this rule; leave the rule as it was";
             errors.push(FieldError::invalid(path.field(rule), more.clone(), why));
         }
     }
+}
+
+/// Rules of a schema, and of everything in it, that the hub's own has not, or has otherwise.
+fn narrowed(has: &Value, needs: &Value, path: FieldPath, errors: &mut Vec<FieldError>) {
+    rules_beyond(has, needs, &path, &[], errors);
     for part in ["properties", "items", "additionalProperties"] {
         match (has.get(part), needs.get(part)) {
             (Some(Value::Object(has)), Some(Value::Object(needs))) if part == "properties" => {

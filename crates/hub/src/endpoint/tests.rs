@@ -27,7 +27,7 @@ async fn an_address_that_cannot_be_used_is_refused_with_the_reason() {
         ("192.0.2.7:6443".to_owned(), "it is no address of this machine"),
     ] {
         let source = tokio::net::TcpListener::bind(&address).await.unwrap_err();
-        let error = crate::Error::Listen { address: address.parse().unwrap(), source };
+        let error = crate::Error::Listen { option: crate::LISTEN, address: address.parse().unwrap(), source };
         assert_eq!(error.to_string(), format!("cannot listen on {address}: {words}; choose another with --listen"));
     }
 }

@@ -95,10 +95,11 @@ async fn the_usual_roles_have_the_hubs_kinds() {
         reviews.create(&PostParams::default(), &review).await.unwrap().status.is_some_and(|status| status.allowed)
     };
     // A moment after the first start the roles have gathered their rules.
-    until("edit to allow applications", async || {
-        // What `edit` has of `view` comes last.
+    until("edit and view to allow applications", async || {
+        // Each role is written by itself, and `view` comes last.
         let allowed = may("edit", "create", "apps.kurator.dev", "applications", "default").await
-            && may("edit", "list", "delivery.kurator.dev", "decisions", "default").await;
+            && may("edit", "list", "delivery.kurator.dev", "decisions", "default").await
+            && may("view", "list", "apps.kurator.dev", "applications", "default").await;
         if allowed { Ok(()) } else { Err("not yet".to_owned()) }
     })
     .await;

@@ -14,4 +14,5 @@ mod settled;
 mod source;
 mod split;
 mod stage;
+mod team;
 mod trace;

@@ -59,6 +59,7 @@ async fn start_hub_with(dir: &Path, controllers: &[Controller]) -> Hub {
     let options = Options {
         directory: dir.join("hub"),
         listen: ([127, 0, 0, 1], 0).into(),
+        hook_listen: None,
         advertise: None,
         trust: client::Trust { loopback: true },
         controllers: controllers.iter().copied().collect(),

@@ -64,6 +64,7 @@ pub(super) fn waiting_in_words(
             (reason::FLEET_NOT_FOUND, format!("Fleet {detail:?} does not exist in this namespace; what runs stays"))
         }
         Missing::Render => (reason::BUILD_FAILED, format!("policy {policy}: {detail}; what runs stays")),
+        Missing::Rights => (reason::RESTRICTED_NAMESPACE, format!("policy {policy}: {detail}; what runs stays")),
         Missing::UniqueName => {
             (reason::DUPLICATE_POLICY_NAME, format!("two policies are named {policy:?}; give each a name of its own"))
         }

@@ -89,7 +89,7 @@ fn on_the_way() -> WaitingOn {
     WaitingOn::new(Missing::Source, "its artifact is being fetched again")
 }
 
-/// Why the newest inputs could not be rendered, while this process does not know which they are. A revision of them is not
+/// Why the newest inputs could not be rendered, or may not be delivered, while this process does not know which they are. A revision of them is not
 /// stored, so that the newest stored one would be taken for current until the source answers.
 fn failed_before<'a>(observed: &'a Observed<'_>, unit: &UnitSpec) -> Option<&'a WaitingOn> {
     if unit.inputs.is_some() || unit.frozen.is_some() || matches!(unit.placement, Placement::Missing(_)) {
@@ -97,7 +97,8 @@ fn failed_before<'a>(observed: &'a Observed<'_>, unit: &UnitSpec) -> Option<&'a 
     }
     let explanation = observed.slices(&unit.id).find_map(|(_, decision)| decision.explanation.as_ref())?;
     let is_stored = explanation.revision.as_ref().is_none_or(|name| observed.revisions.contains_key(name));
-    explanation.waiting_on.first().filter(|waiting| waiting.what == Missing::Render && !is_stored)
+    let failed = |waiting: &&WaitingOn| matches!(waiting.what, Missing::Render | Missing::Rights) && !is_stored;
+    explanation.waiting_on.first().filter(failed)
 }
 
 /// Why nothing is deleted, for people who look at the decision or at the member. The owner may be of any kind: its adapter
@@ -111,6 +112,7 @@ fn in_words(missing: Missing) -> &'static str {
         Missing::UniqueName => "two units of the owner have this name",
         Missing::HubDelivery => "no list of members is named",
         Missing::Support => "nothing of it is delivered so far",
+        Missing::Rights => "its namespace may not deliver what is in it",
     }
 }
 
@@ -142,6 +144,7 @@ fn one_unit(
     let digest = match observed.rendered.get(&unit.id) {
         Some(Rendered::Payload { digest, .. }) => *digest,
         Some(Rendered::OnTheWay) => return stays(on_the_way()),
+        Some(Rendered::Refused(why)) => return stays(WaitingOn::new(Missing::Rights, why.clone())),
         Some(Rendered::Failed(why)) => return stays(WaitingOn::new(Missing::Render, why.clone())),
         None => return stays(WaitingOn::new(Missing::Source, "")),
     };

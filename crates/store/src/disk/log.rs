@@ -18,7 +18,29 @@ const BUFFER_BYTES: usize = 1024 * 1024;
 pub(super) trait Medium: Send {
     fn write(&mut self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()>;
     fn sync(&mut self, file: &File) -> io::Result<()>;
+    /// Cuts a file off; needs no space.
+    fn truncate(&mut self, file: &File, length: u64) -> io::Result<()> {
+        file.set_len(length)
+    }
 }
+
+/// Why the log did not grow.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// There was no room. What was written of it is taken back: the log is as before, and may be tried again.
+    Full(io::Error),
+    /// It is unknown what is on the disk.
+    Failed(io::Error),
+}
+
+/// Does it say that there is no room, for anybody or for this user?
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// Bytes that must fit before a disk that was full counts as having room: a batch of some 20 usual writes, so that the
+/// first write after it does not fill it again.
+const ROOM_BYTES: usize = 64 * 1024;
 
 /// The operating system's.
 pub(super) struct System;
@@ -81,14 +103,16 @@ impl Log {
     }
 
     /// Appends a batch, after which `revision` is the newest one, and makes it durable. An empty batch needs nothing.
-    /// After an error it is unknown what is on the disk.
-    pub(super) fn append(&mut self, draft: Draft, revision: u64) -> io::Result<()> {
+    pub(super) fn append(&mut self, draft: Draft, revision: u64) -> Result<(), Stop> {
         let mut batch = draft.finish(revision);
-        if !batch.is_empty() {
+        let length = batch.len();
+        if length > 0 {
             let file = &self.active.segment.file;
-            self.medium.write(file, &batch, self.active.length)?;
-            self.medium.sync(file)?;
-            self.active.length += batch.len() as u64;
+            if let Err(error) = self.medium.write(file, &batch, self.active.length) {
+                return Err(self.take_back(error));
+            }
+            self.medium.sync(file).map_err(Stop::Failed)?;
+            self.active.length += length as u64;
         }
         batch.clear();
         batch.shrink_to(BUFFER_BYTES);
@@ -96,8 +120,24 @@ impl Log {
         Ok(())
     }
 
+    /// After a write that failed: cuts off what it left, if there was no room for it. No sync is needed: were the cut lost
+    /// with the power, its rest is a batch without its end, which the next open cuts off.
+    fn take_back(&mut self, error: io::Error) -> Stop {
+        let cut = is_full(&error) && self.medium.truncate(&self.active.segment.file, self.active.length).is_ok();
+        if cut { Stop::Full(error) } else { Stop::Failed(error) }
+    }
+
+    /// Tries whether there is room again.
+    pub(super) fn try_room(&mut self) -> Result<(), Stop> {
+        let file = &self.active.segment.file;
+        if let Err(error) = self.medium.write(file, &[0; ROOM_BYTES], self.active.length) {
+            return Err(self.take_back(error));
+        }
+        self.medium.truncate(file, self.active.length).map_err(Stop::Failed)
+    }
+
     /// Seals the active segment and begins the next one.
-    pub(super) fn roll(&mut self, revision: u64, compacted: u64) -> io::Result<()> {
+    pub(super) fn roll(&mut self, revision: u64, compacted: u64) -> Result<(), Stop> {
         let header = Header {
             number: self.active.segment.number + 1,
             base: revision,
@@ -105,8 +145,12 @@ impl Log {
             first: self.first(),
             compacted,
         };
-        let segment = Arc::new(Segment::create(&self.dir, &header)?);
-        let sealed = std::mem::replace(&mut self.active, Part { segment, length: HEADER as u64 });
+        let segment = Segment::create(&self.dir, &header).map_err(|error| {
+            // Once it has its name it may be there after a crash: then nothing may follow in the segment before it.
+            let is_named = Segment::path_of(&self.dir, header.number).exists();
+            if is_full(&error) && !is_named { Stop::Full(error) } else { Stop::Failed(error) }
+        })?;
+        let sealed = std::mem::replace(&mut self.active, Part { segment: Arc::new(segment), length: HEADER as u64 });
         self.sealed.push_back(sealed);
         Ok(())
     }

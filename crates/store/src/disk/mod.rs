@@ -2,6 +2,7 @@
 //! hears of them. In memory is only the index; values are read from the segments. See `docs/adr/0001-store-log.md`.
 
 mod books;
+pub mod copy;
 mod draft;
 mod error;
 mod frame;
@@ -29,7 +30,7 @@ use self::books::Books;
 use self::log::{Log, Medium, System};
 use self::recover::recover;
 pub(crate) use self::segment::Segment;
-use self::writer::{Answer, Job, Writer};
+use self::writer::{Answer, Health, Job, Writer};
 use crate::live::{PastLimit, Shared};
 use crate::{
     BoxFuture, Place, Projection, Range, ReadError, Revision, Snapshot, Store, Watch, WatchError, Write, WriteError,
@@ -112,6 +113,7 @@ fn open_on<P: Projection>(
     let shared = Arc::new(Shared::restored(kept, recovered.revision, recovered.index, recovered.window));
     let (sender, queue) = mpsc::channel(QUEUE);
     let queued_bytes = Arc::new(AtomicUsize::new(0));
+    let health = Arc::new(Health::default());
     let writer = Writer {
         shared: shared.clone(),
         queue,
@@ -121,14 +123,14 @@ fn open_on<P: Projection>(
         segment_bytes: options.segment_bytes.min(SEGMENT_BYTES_MOST),
         reclaim_bytes: options.reclaim_bytes,
         pass: None,
-        failed: None,
+        health: health.clone(),
         keeps_all: false,
     };
     let thread = thread::Builder::new()
         .name("store-writer".to_owned())
         .spawn(move || writer.run())
         .map_err(|error| OpenError::io("start the writer of", dir, error))?;
-    Ok(Arc::new(Disk { projection, shared, queue: Some(sender), queued_bytes, thread: Some(thread) }))
+    Ok(Arc::new(Disk { projection, shared, queue: Some(sender), queued_bytes, health, thread: Some(thread) }))
 }
 
 /// Makes durable what was read. A process that is killed between a write and its sync leaves a batch that is complete
@@ -151,6 +153,7 @@ struct Disk<P: Projection> {
     /// `None` only while it is dropped.
     queue: Option<mpsc::Sender<Job<P::Meta>>>,
     queued_bytes: Arc<AtomicUsize>,
+    health: Arc<Health>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -227,6 +230,17 @@ impl<P: Projection> Store<P::Meta> for Disk<P> {
         Box::pin(async move {
             let (sender, receiver) = oneshot::channel();
             self.queue_write(write, sender)?;
+            answer(receiver).await
+        })
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<(), WriteError>> {
+        Box::pin(async move {
+            if self.health.trouble().is_none() {
+                return Ok(());
+            }
+            let (sender, receiver) = oneshot::channel();
+            self.queue(Job::Probe { answer: sender })?;
             answer(receiver).await
         })
     }

@@ -13,7 +13,7 @@ use imbl::OrdMap;
 use super::error::OpenError;
 use super::frame::{BadHeader, HEADER, Header};
 use super::log::Part;
-use super::scan::{Reading, Trouble, Version};
+use super::scan::{Chain, Reading, Trouble, Version};
 use super::segment::{Segment, list, write_private};
 use crate::{Entry, Event, Key, Projection, Revision};
 
@@ -52,7 +52,7 @@ pub(super) fn recover<P: Projection>(
     };
 
     let first = first_of(dir, last)?;
-    let mut reading = Reading { first, ..Reading::default() };
+    let mut reading = Reading { chain: Chain { first, ..Chain::default() }, ..Reading::default() };
     let mut parts: VecDeque<Part> = VecDeque::new();
     let mut torn = None;
     for number in first..=last {
@@ -64,12 +64,12 @@ pub(super) fn recover<P: Projection>(
             return Err(OpenError::damaged(&part.segment.path, part.length.min(header.sealed), what));
         }
         if number == first {
-            reading.revision = header.base;
+            reading.chain.revision = header.base;
         }
-        if reading.revision != header.base {
+        if reading.chain.revision != header.base {
             return Err(OpenError::damaged(&segment.path, 24, "the segment does not continue the one before it"));
         }
-        reading.compacted = reading.compacted.max(header.compacted);
+        reading.chain.compacted = reading.chain.compacted.max(header.compacted);
         match reading.segment(&segment, length) {
             Ok(()) => {}
             Err(Trouble::Torn { batch, what, .. }) if number == last => {
@@ -84,8 +84,8 @@ pub(super) fn recover<P: Projection>(
         parts.push_back(Part { segment, length });
     }
     let Some(active) = parts.pop_back() else { return Err(OpenError::Missing { path: Segment::path_of(dir, last) }) };
-    let compacted = reading.compacted.max(reading.revision.saturating_sub(history));
-    let revision = Revision(reading.revision);
+    let compacted = reading.chain.compacted.max(reading.chain.revision.saturating_sub(history));
+    let revision = Revision(reading.chain.revision);
     let (index, window) = reading.resolve(dir, projection, compacted)?;
     // Only now is it certain that the directory can be opened, and may be changed.
     if let Some((length, what)) = torn {
@@ -101,26 +101,36 @@ pub(super) fn recover<P: Projection>(
 /// The oldest segment of the store, which the last one knows: older ones are leftovers.
 fn first_of(dir: &Path, last: u64) -> Result<u64, OpenError> {
     let (segment, header, length) = open_segment(dir, last)?;
-    let mut reading = Reading { revision: header.base, first: header.first, ..Reading::default() };
+    let chain = Chain { revision: header.base, first: header.first, compacted: 0 };
+    let mut reading = Reading { chain, ..Reading::default() };
     // An error in it is reported when it is read.
     let _ = reading.segment(&segment, length);
-    Ok(reading.first)
+    Ok(reading.chain.first)
 }
 
 fn open_segment(dir: &Path, number: u64) -> Result<(Arc<Segment>, Header, u64), OpenError> {
-    let segment = Segment::open(dir, number)?;
+    head_of(Segment::open(dir, number)?)
+}
+
+/// The header and the length of a segment that is open.
+pub(super) fn head_of(segment: Segment) -> Result<(Arc<Segment>, Header, u64), OpenError> {
     let unread = |error| OpenError::io("read", &segment.path, error);
     let length = segment.file.metadata().map_err(unread)?.len();
     let mut bytes = vec![0; HEADER.min(usize::try_from(length).unwrap_or(HEADER))];
     segment.file.read_exact_at(&mut bytes, 0).map_err(unread)?;
-    let header = Header::decode(&bytes).map_err(|bad| match bad {
-        BadHeader::Version(found) => OpenError::Version { path: segment.path.clone(), found },
-        BadHeader::Damaged(what) => OpenError::damaged(&segment.path, 0, what),
-    })?;
-    if header.number != number {
+    let header = decode_header(&bytes, &segment.path)?;
+    if header.number != segment.number {
         return Err(OpenError::damaged(&segment.path, 16, "the file has another segment's name"));
     }
     Ok((Arc::new(segment), header, length))
+}
+
+/// Reads the header of a segment at `path`.
+pub(super) fn decode_header(bytes: &[u8], path: &Path) -> Result<Header, OpenError> {
+    Header::decode(bytes).map_err(|bad| match bad {
+        BadHeader::Version(found) => OpenError::Version { path: path.to_path_buf(), found },
+        BadHeader::Damaged(what) => OpenError::damaged(path, 0, what),
+    })
 }
 
 /// Cuts off a batch that was being written when the machine or the process stopped; its write was never acknowledged.
@@ -213,7 +223,7 @@ impl Reading {
             }));
         }
         window.sort_by_key(|event| event.revision);
-        let expected = compacted + 1..=self.revision;
+        let expected = compacted + 1..=self.chain.revision;
         if !window.iter().map(|event| event.revision.0).eq(expected) {
             let what = format!("not every revision after {compacted} is there");
             return Err(OpenError::Inconsistent { dir: dir.to_path_buf(), what });

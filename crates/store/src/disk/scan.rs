@@ -32,15 +32,57 @@ pub(super) struct Spot {
     crc: u32,
 }
 
-/// What has been read so far.
-#[derive(Default)]
-pub(super) struct Reading {
+/// How far the frames that were read lead.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Chain {
     /// The newest revision.
     pub(super) revision: u64,
     /// The oldest revision after which a watch can start.
     pub(super) compacted: u64,
     /// The oldest segment of the store.
     pub(super) first: u64,
+}
+
+impl Chain {
+    /// Takes the next frame, if it continues the log.
+    pub(super) fn accept(&mut self, frame: &Frame<'_>) -> Result<(), &'static str> {
+        match frame.kind {
+            Kind::Put | Kind::Delete => {
+                if frame.revision != self.revision + 1 {
+                    return Err("a revision is missing");
+                }
+                self.revision = frame.revision;
+            }
+            Kind::Moved | Kind::MovedDelete | Kind::Past => {
+                if frame.revision > self.revision {
+                    return Err("a copy is newer than the store");
+                }
+            }
+            Kind::Floor => {
+                self.compacted = self.compacted.max(frame.revision);
+                self.first = self.first.max(frame.other);
+            }
+            Kind::Commit => {}
+        }
+        Ok(())
+    }
+
+    /// Checks the commit that ends a batch of `frames` frames and `length` bytes, the commit's own included.
+    pub(super) fn close(&self, commit: &Frame<'_>, frames: u64, length: u64) -> Result<(), &'static str> {
+        if commit.other != frames || commit.created != length {
+            return Err("a batch is incomplete");
+        }
+        if commit.revision != self.revision {
+            return Err("a batch ends at another revision than it says");
+        }
+        Ok(())
+    }
+}
+
+/// What has been read so far.
+#[derive(Default)]
+pub(super) struct Reading {
+    pub(super) chain: Chain,
     /// Keys found, with their numbers.
     pub(super) keys: HashMap<Key, u32>,
     pub(super) versions: Vec<Version>,
@@ -73,10 +115,10 @@ impl Reading {
             if batch == length {
                 return Ok(());
             }
-            let before = (self.versions.len(), self.revision, self.compacted, self.first);
+            let (versions, chain) = (self.versions.len(), self.chain);
             if let Err(trouble) = self.batch(&mut window) {
-                self.versions.truncate(before.0);
-                (self.revision, self.compacted, self.first) = (before.1, before.2, before.3);
+                self.versions.truncate(versions);
+                self.chain = chain;
                 return Err(match trouble {
                     Trouble::Damaged { at, what } if torn(segment, batch, length)? => Trouble::Torn { batch, at, what },
                     trouble => trouble,
@@ -96,12 +138,7 @@ impl Reading {
             let (frame, crc) = Frame::decode(window.rest()).map_err(|error| damaged(error.what()))?;
             let size = frame.size();
             if frame.kind == Kind::Commit {
-                if frame.other != frames || frame.created != at + size as u64 - batch {
-                    return Err(damaged("a batch is incomplete"));
-                }
-                if frame.revision != self.revision {
-                    return Err(damaged("a batch ends at another revision than it says"));
-                }
+                self.chain.close(&frame, frames, at + size as u64 - batch).map_err(damaged)?;
                 window.from += size;
                 return Ok(());
             }
@@ -112,26 +149,12 @@ impl Reading {
     }
 
     fn frame(&mut self, at: u64, frame: &Frame<'_>, crc: u32) -> Result<(), &'static str> {
+        self.chain.accept(frame)?;
         let ended = match frame.kind {
-            Kind::Put | Kind::Delete => {
-                if frame.revision != self.revision + 1 {
-                    return Err("a revision is missing");
-                }
-                self.revision = frame.revision;
-                0
-            }
-            Kind::Moved | Kind::MovedDelete => 0,
+            Kind::Put | Kind::Delete | Kind::Moved | Kind::MovedDelete => 0,
             Kind::Past => frame.other,
-            Kind::Floor => {
-                self.compacted = self.compacted.max(frame.revision);
-                self.first = self.first.max(frame.other);
-                return Ok(());
-            }
-            Kind::Commit => return Ok(()),
+            Kind::Floor | Kind::Commit => return Ok(()),
         };
-        if frame.revision > self.revision {
-            return Err("a copy is newer than the store");
-        }
         let key = match self.keys.get(frame.key) {
             Some(key) => *key,
             None => {
@@ -204,7 +227,7 @@ impl Window<'_> {
 }
 
 impl BadFrame {
-    fn what(&self) -> &'static str {
+    pub(super) fn what(&self) -> &'static str {
         match self {
             Self::Short(_) => "the file ends within a batch",
             Self::Damaged(what) => what,

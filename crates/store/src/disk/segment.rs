@@ -14,6 +14,8 @@ use crate::ReadError;
 const SUFFIX: &str = ".log";
 const UNFINISHED: &str = ".log.new";
 const LOCK: &str = "lock";
+/// Digits in the name of a segment's file: those of the largest number.
+const NUMBER_LENGTH: usize = 20;
 
 /// Modes of what the store makes: it may hold secrets.
 const PRIVATE_DIR: u32 = 0o700;
@@ -52,8 +54,17 @@ impl Segment {
     }
 
     pub(super) fn open(dir: &Path, number: u64) -> Result<Self, OpenError> {
+        Self::open_as(OpenOptions::new().read(true).write(true), dir, number)
+    }
+
+    /// Opens a segment of which nothing will be changed.
+    pub(super) fn open_to_read(dir: &Path, number: u64) -> Result<Self, OpenError> {
+        Self::open_as(OpenOptions::new().read(true), dir, number)
+    }
+
+    fn open_as(options: &OpenOptions, dir: &Path, number: u64) -> Result<Self, OpenError> {
         let path = Self::path_of(dir, number);
-        match OpenOptions::new().read(true).write(true).open(&path) {
+        match options.open(&path) {
             Ok(file) => Ok(Self { file, number, path }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(OpenError::Missing { path }),
             Err(error) => Err(OpenError::io("open", &path, error)),
@@ -87,19 +98,33 @@ pub(super) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// The numbers of a directory's segments, ascending. Removes what a crash left unfinished.
 pub(super) fn list(dir: &Path) -> Result<Vec<u64>, OpenError> {
-    let mut numbers = Vec::new();
-    for file in fs::read_dir(dir).map_err(|error| OpenError::io("list", dir, error))? {
-        let file = file.map_err(|error| OpenError::io("list", dir, error))?;
-        let name = file.file_name();
-        let Some(name) = name.to_str() else { continue };
-        if name.ends_with(UNFINISHED) {
-            fs::remove_file(file.path()).map_err(|error| OpenError::io("remove", &file.path(), error))?;
-        } else if let Some(number) = name.strip_suffix(SUFFIX).and_then(|number| number.parse().ok()) {
-            numbers.push(number);
+    for path in paths(dir)? {
+        if path.to_str().is_some_and(|name| name.ends_with(UNFINISHED)) {
+            fs::remove_file(&path).map_err(|error| OpenError::io("remove", &path, error))?;
         }
     }
+    numbers(dir)
+}
+
+/// The numbers of a directory's segments, ascending. Changes nothing.
+pub(super) fn numbers(dir: &Path) -> Result<Vec<u64>, OpenError> {
+    let names = paths(dir)?;
+    let mut numbers: Vec<u64> = names.iter().filter_map(|path| number_of(path.file_name()?.to_str()?)).collect();
     numbers.sort_unstable();
     Ok(numbers)
+}
+
+/// The number in the name of a segment's file.
+pub(super) fn number_of(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(SUFFIX)?;
+    let is_number = digits.len() == NUMBER_LENGTH && digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|_| is_number)
+}
+
+fn paths(dir: &Path) -> Result<Vec<PathBuf>, OpenError> {
+    let unread = |error| OpenError::io("list", dir, error);
+    let files = fs::read_dir(dir).map_err(unread)?;
+    files.map(|file| Ok(file.map_err(unread)?.path())).collect()
 }
 
 /// Makes the directory, if it is not there, and locks it for this process until the file is closed.
@@ -131,8 +156,7 @@ pub(super) fn lock(dir: &Path) -> Result<File, OpenError> {
         }
         Err(TryLockError::Error(error)) => return Err(OpenError::io("lock", &path, error)),
     }
-    file.set_len(0)
-        .and_then(|()| file.write_all(format!("{}\n", std::process::id()).as_bytes()))
-        .map_err(|error| OpenError::io("write", &path, error))?;
+    // The text is for the message only: a hub starts on a full disk, too.
+    let _ = file.set_len(0).and_then(|()| file.write_all(format!("{}\n", std::process::id()).as_bytes()));
     Ok(file)
 }

@@ -3,7 +3,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
@@ -352,6 +352,80 @@ async fn a_disk_that_fails_stops_writes_and_nothing_else() {
         assert!(newest == Revision(2) || (writes == 100 && newest == Revision(3)), "{newest}");
         assert_eq!(store.write(put_write("c", "three")).await.unwrap().revision, Revision(newest.0 + 1));
     }
+}
+
+/// A disk with so much room in its files, whose writes get as far as there is room.
+struct Bounded {
+    room: Arc<AtomicU64>,
+    cuts: bool,
+}
+
+impl Medium for Bounded {
+    fn write(&mut self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let room = self.room.load(Ordering::SeqCst).saturating_sub(offset);
+        if bytes.len() as u64 > room {
+            System.write(file, &bytes[..room as usize], offset)?;
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        System.write(file, bytes, offset)
+    }
+
+    fn sync(&mut self, file: &File) -> io::Result<()> {
+        System.sync(file)
+    }
+
+    fn truncate(&mut self, file: &File, length: u64) -> io::Result<()> {
+        if self.cuts { file.set_len(length) } else { Err(io::Error::other("no")) }
+    }
+}
+
+#[tokio::test]
+async fn a_store_on_a_full_disk_says_so_loses_nothing_and_goes_on_when_there_is_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let room = Arc::new(AtomicU64::new(400));
+    let store = open_on(dir.path(), Length, large(), Box::new(Bounded { room: room.clone(), cuts: true })).unwrap();
+    store.probe().await.unwrap();
+    store.write(put_write("a", "one")).await.unwrap();
+    let durable = fs::metadata(&files(dir.path())[0]).unwrap().len();
+    for _ in 0..2 {
+        let error = store.write(put_write("a", &"x".repeat(400))).await.unwrap_err();
+        assert!(matches!(error, WriteError::Full(_)) && error.to_string().contains("make room"), "{error}");
+        assert_eq!(fs::metadata(&files(dir.path())[0]).unwrap().len(), durable, "its beginning is taken back");
+        let error = store.probe().await.unwrap_err();
+        assert!(matches!(error, WriteError::Full(_)), "{error}");
+    }
+    assert_eq!((store.revision(), store.snapshot().len()), (Revision(1), 1));
+    // A write that is refused for another reason says nothing of the disk.
+    let refused = store.write(crate::Write { expect: crate::Expect::Absent, ..put_write("a", "x") }).await.unwrap_err();
+    assert!(matches!(refused, WriteError::Unexpected { .. }), "{refused}");
+    assert!(store.probe().await.is_err());
+    // One that still fits goes through, and says little of the next one.
+    store.write(put_write("b", "two")).await.unwrap();
+    assert!(store.probe().await.is_err());
+    store.write(put_write("a", &"x".repeat(400))).await.unwrap_err();
+
+    room.store(1 << 20, Ordering::SeqCst);
+    store.probe().await.unwrap();
+    assert_eq!(store.write(put_write("a", &"x".repeat(400))).await.unwrap().revision, Revision(3));
+    drop(store);
+    let store = open(dir.path(), Length, large()).unwrap();
+    assert_eq!((store.revision(), store.snapshot().len()), (Revision(3), 2));
+    assert!(!dir.path().join("torn").exists(), "nothing was cut off");
+}
+
+#[tokio::test]
+async fn a_full_disk_that_cannot_be_brought_back_stops_writes_until_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let room = Arc::new(AtomicU64::new(400));
+    let store = open_on(dir.path(), Length, large(), Box::new(Bounded { room: room.clone(), cuts: false })).unwrap();
+    store.write(put_write("a", "one")).await.unwrap();
+    let error = store.write(put_write("a", &"x".repeat(400))).await.unwrap_err();
+    assert!(matches!(error, WriteError::Failed(_)) && error.to_string().contains("start again"), "{error}");
+    room.store(1 << 20, Ordering::SeqCst);
+    assert!(matches!(store.probe().await.unwrap_err(), WriteError::Failed(_)));
+    assert!(matches!(store.write(put_write("b", "x")).await.unwrap_err(), WriteError::Failed(_)));
+    drop(store);
+    assert_eq!(open(dir.path(), Length, large()).unwrap().revision(), Revision(1));
 }
 
 #[tokio::test]

@@ -2,9 +2,8 @@
 //! and only then answers. The lock of the published state is never held during any of the I/O.
 
 use std::collections::HashMap;
-use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use imbl::OrdMap;
@@ -13,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::books::Books;
 use super::draft::Draft;
 use super::frame::{Frame, Kind};
-use super::log::Log;
+use super::log::{self, Log};
 use super::reclaim::{Move, Needed, Pass};
 use super::relocate;
 use crate::live::{Change, Shared, check};
@@ -31,8 +30,20 @@ pub(super) type Answer<T> = oneshot::Sender<Result<T, WriteError>>;
 
 /// What waits in the queue.
 pub(super) enum Job<M> {
-    Write { key: Key, expect: Expect, value: Option<(Bytes, M)>, answer: Answer<Written<M>> },
-    Compact { up_to: Revision, answer: Answer<()> },
+    Write {
+        key: Key,
+        expect: Expect,
+        value: Option<(Bytes, M)>,
+        answer: Answer<Written<M>>,
+    },
+    Compact {
+        up_to: Revision,
+        answer: Answer<()>,
+    },
+    /// Is there room again?
+    Probe {
+        answer: Answer<()>,
+    },
 }
 
 impl<M> Job<M> {
@@ -40,16 +51,59 @@ impl<M> Job<M> {
     pub(super) fn weight(&self) -> usize {
         match self {
             Self::Write { value: Some((bytes, _)), .. } => bytes.len(),
-            Self::Write { .. } | Self::Compact { .. } => 0,
+            Self::Write { .. } | Self::Compact { .. } | Self::Probe { .. } => 0,
         }
     }
 
-    fn fail(self, why: &str) {
+    fn fail(self, trouble: &Trouble) {
         // When the caller dropped its future, the answer is not needed.
         match self {
-            Self::Write { answer, .. } => drop(answer.send(Err(WriteError::Failed(why.to_owned())))),
-            Self::Compact { answer, .. } => drop(answer.send(Err(WriteError::Failed(why.to_owned())))),
+            Self::Write { answer, .. } => drop(answer.send(Err(trouble.to_error()))),
+            Self::Compact { answer, .. } | Self::Probe { answer } => drop(answer.send(Err(trouble.to_error()))),
         }
+    }
+}
+
+/// Why nothing is written.
+#[derive(Clone, Debug)]
+pub(super) struct Trouble {
+    /// A sentence.
+    why: String,
+    /// Does it end by itself once there is room?
+    is_passing: bool,
+}
+
+impl Trouble {
+    pub(super) fn to_error(&self) -> WriteError {
+        let why = self.why.clone();
+        if self.is_passing { WriteError::Full(why) } else { WriteError::Failed(why) }
+    }
+}
+
+/// What the writer and its callers know of its trouble.
+#[derive(Debug, Default)]
+pub(super) struct Health(Mutex<Option<Trouble>>);
+
+impl Health {
+    /// Why nothing is written now; `None` when the last write was.
+    pub(super) fn trouble(&self) -> Option<Trouble> {
+        self.lock().clone()
+    }
+
+    fn replace(&self, trouble: Option<Trouble>) {
+        let mut known = self.lock();
+        match (&*known, &trouble) {
+            (None, Some(new)) => tracing::error!(why = %new.why, "the store stopped taking writes"),
+            (Some(_), None) => tracing::warn!("the store takes writes again"),
+            // Each write that is tried meanwhile fails in the same way.
+            _ => {}
+        }
+        *known = trouble;
+    }
+
+    /// An assignment cannot panic half-way.
+    fn lock(&self) -> MutexGuard<'_, Option<Trouble>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -63,8 +117,8 @@ pub(super) struct Writer<M> {
     pub(super) segment_bytes: u64,
     pub(super) reclaim_bytes: u64,
     pub(super) pass: Option<Pass>,
-    /// Why nothing is written any more.
-    pub(super) failed: Option<String>,
+    /// Why nothing is written, when that is so.
+    pub(super) health: Arc<Health>,
     /// A damaged segment stopped reclaiming.
     pub(super) keeps_all: bool,
 }
@@ -81,7 +135,7 @@ struct Batch<M> {
 /// An answer that waits until its batch is durable.
 enum Reply<M> {
     Write(Answer<Written<M>>, Result<Written<M>, WriteError>),
-    Compact(Answer<()>),
+    Done(Answer<()>),
 }
 
 impl<M> Reply<M> {
@@ -89,15 +143,14 @@ impl<M> Reply<M> {
     fn send(self) {
         match self {
             Self::Write(answer, result) => drop(answer.send(result)),
-            Self::Compact(answer) => drop(answer.send(Ok(()))),
+            Self::Done(answer) => drop(answer.send(Ok(()))),
         }
     }
 
-    fn fail(self, why: &str) {
-        let error = WriteError::Failed(why.to_owned());
+    fn fail(self, trouble: &Trouble) {
         match self {
-            Self::Write(answer, _) => drop(answer.send(Err(error))),
-            Self::Compact(answer) => drop(answer.send(Err(error))),
+            Self::Write(answer, _) => drop(answer.send(Err(trouble.to_error()))),
+            Self::Done(answer) => drop(answer.send(Err(trouble.to_error()))),
         }
     }
 }
@@ -167,23 +220,29 @@ impl<M: Clone + Send + Sync + 'static> Writer<M> {
 
     fn batch(&mut self, jobs: &mut Vec<Job<M>>) {
         let mut replies = Vec::with_capacity(jobs.len());
-        let result = match &self.failed {
-            Some(why) => Err(why.clone()),
+        let result = match self.health.trouble().filter(|trouble| !trouble.is_passing) {
+            Some(trouble) => Err(trouble),
             None => self.roll().and_then(|()| self.write_batch(jobs, &mut replies)),
         };
         match result {
-            Ok(()) => replies.into_iter().for_each(Reply::send),
-            Err(why) => {
-                jobs.drain(..).for_each(|job| job.fail(&why));
-                replies.into_iter().for_each(|reply| reply.fail(&why));
+            Ok(has_room) => {
+                if has_room {
+                    self.health.replace(None);
+                }
+                replies.into_iter().for_each(Reply::send);
+            }
+            Err(trouble) => {
+                // Before the answers: who asks next is told the same.
+                self.health.replace(Some(trouble.clone()));
+                jobs.drain(..).for_each(|job| job.fail(&trouble));
+                replies.into_iter().for_each(|reply| reply.fail(&trouble));
                 self.pass = None;
-                self.failed = Some(why);
             }
         }
     }
 
     /// Begins a new segment, if the last one is full.
-    fn roll(&mut self) -> Result<(), String> {
+    fn roll(&mut self) -> Result<(), Trouble> {
         if self.log.active().length < self.segment_bytes {
             return Ok(());
         }
@@ -191,11 +250,16 @@ impl<M: Clone + Send + Sync + 'static> Writer<M> {
             let live = self.shared.lock();
             (live.revision.0, live.compacted.0)
         };
-        self.log.roll(revision, compacted).map_err(|error| self.failure("begin a segment after", &error))
+        self.log.roll(revision, compacted).map_err(|stop| self.trouble("begin a segment after", stop))
     }
 
-    /// Makes a batch of the jobs, writes and publishes it; `replies` are to be sent afterwards.
-    fn write_batch(&mut self, jobs: &mut Vec<Job<M>>, replies: &mut Vec<Reply<M>>) -> Result<(), String> {
+    /// Makes a batch of the jobs, writes and publishes it; `replies` are to be sent afterwards. Says whether it is known
+    /// now that there is room: a small write may still fit where most do not.
+    fn write_batch(&mut self, jobs: &mut Vec<Job<M>>, replies: &mut Vec<Reply<M>>) -> Result<bool, Trouble> {
+        let probed = jobs.iter().any(|job| matches!(job, Job::Probe { .. }));
+        if probed && self.health.trouble().is_some() {
+            self.log.try_room().map_err(|stop| self.trouble("write to", stop))?;
+        }
         let (index, compacted, revision) = {
             let live = self.shared.lock();
             (live.index.clone(), live.compacted, live.revision)
@@ -213,8 +277,9 @@ impl<M: Clone + Send + Sync + 'static> Writer<M> {
                 Job::Compact { up_to, answer } => {
                     let up_to = up_to.min(batch.revision);
                     batch.compact = batch.compact.max((up_to > compacted).then_some(up_to));
-                    replies.push(Reply::Compact(answer));
+                    replies.push(Reply::Done(answer));
                 }
+                Job::Probe { answer } => replies.push(Reply::Done(answer)),
             }
         }
         // Nodes of the index that no snapshot holds can then be changed in place.
@@ -224,14 +289,13 @@ impl<M: Clone + Send + Sync + 'static> Writer<M> {
             let first = self.log.first() + u64::from(reclaimed);
             draft.push(&Frame::mark(Kind::Floor, floor.0, 0, first));
         }
-        let written = self.log.append(draft, batch.revision.0);
-        written.map_err(|error| self.failure("write to", &error))?;
+        self.log.append(draft, batch.revision.0).map_err(|stop| self.trouble("write to", stop))?;
         self.publish(moves, batch, revision);
         if reclaimed {
             self.finish_pass();
         }
         self.begin_pass();
-        Ok(())
+        Ok(probed)
     }
 
     /// Publishes what is durable now; `revision` was the newest one before.
@@ -278,10 +342,12 @@ impl<M: Clone + Send + Sync + 'static> Writer<M> {
         }
     }
 
-    fn failure(&self, action: &str, error: &io::Error) -> String {
+    fn trouble(&self, action: &str, stop: log::Stop) -> Trouble {
         let path = self.log.active().segment.path.display();
-        let why = format!("cannot {action} {path}: {error}; see to the disk (is it full?) and start again");
-        tracing::error!(%why, "the store stopped taking writes");
-        why
+        let (error, advice, is_passing) = match stop {
+            log::Stop::Full(error) => (error, "make room on the disk, and writes go on by themselves", true),
+            log::Stop::Failed(error) => (error, "see to the disk and start again", false),
+        };
+        Trouble { why: format!("cannot {action} {path}: {error}; {advice}"), is_passing }
     }
 }

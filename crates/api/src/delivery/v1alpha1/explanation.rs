@@ -142,6 +142,7 @@ impl fmt::Display for WaitingOn {
             Missing::UniqueName => "a name of its own",
             Missing::HubDelivery => "delivery to the hub itself",
             Missing::Support => "support of its kind",
+            Missing::Rights => "the right to deliver it",
         })?;
         if self.detail.is_empty() { Ok(()) } else { write!(f, ": {}", self.detail) }
     }
@@ -164,4 +165,6 @@ pub enum Missing {
     HubDelivery,
     /// The unit is of a kind that is not delivered yet; the detail is the field that is missing.
     Support,
+    /// Its namespace may not deliver what is in it; the detail says which objects, and who can change that.
+    Rights,
 }

@@ -1,0 +1,90 @@
+//! The program in the hands of a user who may edit one namespace and nothing else.
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::core::GroupVersionKind;
+use kube::{Api, Client, Config};
+use serde_json::{Value, json};
+
+use crate::process::{Place, until};
+
+async fn client(config: Kubeconfig) -> Client {
+    let mut config = Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await.unwrap();
+    config.proxy_url = None;
+    Client::try_from(config).unwrap()
+}
+
+async fn create(client: &Client, object: Value) {
+    let gvk = model::object::gvk(&object).unwrap();
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(&gvk.group, &gvk.version, &gvk.kind));
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), "default", &resource);
+    api.create(&PostParams::default(), &serde_json::from_value(object).unwrap()).await.unwrap();
+}
+
+/// A kubeconfig for a service account that has role `edit` in namespace `default`.
+async fn editor(admin: &Client, place: &Place) -> Kubeconfig {
+    let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "ann"}});
+    create(admin, account).await;
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "ann"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit"},
+        "subjects": [{"kind": "ServiceAccount", "name": "ann", "namespace": "default"}],
+    });
+    create(admin, binding).await;
+    let request = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"audiences": []}});
+    let path = "/api/v1/namespaces/default/serviceaccounts/ann/token";
+    let request = http::Request::post(path).header("content-type", "application/json").body(request.to_string().into());
+    let token: Value = admin.request(request.unwrap()).await.unwrap();
+    let text = std::fs::read_to_string(place.dir().join("kubeconfig")).unwrap();
+    let mut config = model::yaml::parse(&text).unwrap();
+    let user = config["contexts"][0]["context"]["user"].clone();
+    config["users"] = json!([{"name": user, "user": {"token": token["status"]["token"]}}]);
+    serde_json::from_value(config).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rights_in_one_namespace_are_enough() {
+    // A second call only finds it set.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let mut place = Place::new();
+    place.up("--demo", "converged");
+    let admin = client(Kubeconfig::read_from(place.dir().join("kubeconfig")).unwrap()).await;
+    let config = editor(&admin, &place).await;
+    let file = place.dir().join("ann.kubeconfig");
+    std::fs::write(&file, serde_json::to_string(&config).unwrap()).unwrap();
+    let asks = |words: &str| format!("{words} --kubeconfig {}", file.display());
+    let role = until("the roles to be gathered", || {
+        let printed = place.run(&asks("status"));
+        (printed.code == Some(0)).then_some(printed.out).ok_or(printed.err)
+    });
+    assert!(role.starts_with("members are not shown: this credential may not list them\n"), "{role}");
+    assert!(role.contains("APPLICATION  REVISION") && role.contains("3/3") && role.contains("Ready"), "{role}");
+    let app = place.ok(&asks("status app/shop"));
+    assert!(app.contains("Ready        True") && app.contains("what its 3 members report is not shown here"), "{app}");
+    let value = place.json(&asks("status"));
+    assert_eq!(value["hidden"], json!(["members", "what members report", "attached clusters"]));
+    let why = place.fails(&asks("status member/beijing"));
+    assert!(why.contains("this credential may not list members"), "{why}");
+
+    let tree = place.ok(&asks("tree app/shop"));
+    assert!(tree.contains("beijing (policy large)  Applied, Healthy"), "{tree}");
+    let why = place.fails(&asks("tree member/beijing"));
+    assert!(why.contains("forbidden"), "{why}");
+    let synced = place.run(&asks("sync app/shop"));
+    assert!(synced.code == Some(0) && synced.err.contains("3 of 3 ready"), "{}{}", synced.out, synced.err);
+    place.ok("demo wipe");
+    let approved = place.run(&asks("approve app/shop --yes"));
+    assert!(approved.code == Some(0) && approved.err.contains("approved"), "{}{}", approved.out, approved.err);
+    until("the deletions", || {
+        let summary = place.json(&asks("status"))["applications"][0]["status"]["summary"].clone();
+        (summary["held"] == 0).then_some(()).ok_or(summary.to_string())
+    });
+
+    // Rights in a namespace do not lift its restriction.
+    let ann = client(config).await;
+    let namespaces: Api<Namespace> = Api::all(ann);
+    let patch = Patch::Merge(json!({"metadata": {"labels": {"kurator.dev/restricted": "false"}}}));
+    let refused = namespaces.patch("default", &PatchParams::default(), &patch).await.unwrap_err().to_string();
+    assert!(refused.contains("forbidden"), "{refused}");
+}

@@ -1,10 +1,15 @@
-//! `view.kurator.dev/v1alpha1`: the truth object by object, read from what appliers reported last. Nothing of it is
-//! stored, and nothing can be written.
+//! `view.kurator.dev/v1alpha1`: the truth object by object, read from what appliers reported last, and answers that are
+//! computed when they are asked for ([`question`]). Nothing of it is stored, and nothing can be written.
 //!
 //! | kind | named by | says |
 //! |---|---|---|
 //! | Tree | an Application | its units, in each member, with every object |
 //! | MemberTree | a member | the units in it, with every object |
+//! | Rendering | `APPLICATION.MEMBER` | the objects that a member gets, without values of Secrets |
+//! | Comparison | an Application | what members have against what they should have |
+//! | Preview | created | what a commit or an edit would change |
+
+pub(crate) mod question;
 
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -20,13 +25,13 @@ use model::{GroupResource, MemberName, Reason, Status};
 use serde_json::{Value, json};
 use store::BoxFuture;
 
-/// API group of the views.
-pub const GROUP: &str = "view.kurator.dev";
-/// Version of the views.
-pub const VERSION: &str = "v1alpha1";
+pub use api::view::{GROUP, VERSION};
 
-/// The views: group and plural.
-pub(crate) const KINDS: [(&str, &str); 2] = [(GROUP, "trees"), (GROUP, "membertrees")];
+/// The views that are read: group and plural.
+pub(crate) const KINDS: [(&str, &str); 4] =
+    [(GROUP, "trees"), (GROUP, "membertrees"), (GROUP, "renderings"), (GROUP, "comparisons")];
+/// Those that are created, and answer: group and plural.
+pub(crate) const CREATED: [(&str, &str); 1] = [(GROUP, "previews")];
 
 /// What the views read; filled in when the controllers run.
 /// Weak: the API server holds its views, and the context holds clients of the API server.
@@ -56,8 +61,13 @@ fn ready(shared: &Shared) -> Result<Arc<Controllers>, Status> {
     })
 }
 
-fn unit(report: &UnitReport) -> Value {
+fn unit(ctx: &Controllers, report: &UnitReport) -> Value {
     let mut value = serde_json::to_value(report).unwrap_or_default();
+    // The name of a Revision says nothing to people.
+    let revision = ctx.stores.revisions.get(&NamespacedName::new(report.unit.namespace.clone(), &report.revision));
+    if let Some(revision) = revision {
+        value["sourceRevision"] = json!(revision.spec.inputs.source_revision());
+    }
     if let Some(policy) = &report.unit.policy {
         value["policy"] = json!(policy);
     }
@@ -73,7 +83,7 @@ impl Trees {
         let units: Vec<Value> = plan::application::unit_ids(&application)
             .iter()
             .flat_map(|unit| ctx.feed.reports_of(unit))
-            .map(|report| unit(&report))
+            .map(|report| unit(ctx, &report))
             .collect();
         Some(json!({
             "metadata": {
@@ -118,7 +128,7 @@ impl MemberTrees {
     fn tree(ctx: &Controllers, name: &str) -> Option<Value> {
         let cluster = ctx.stores.clusters.get(&NamespacedName::new("", name))?;
         let member: MemberName = name.parse().ok()?;
-        let units: Vec<Value> = ctx.feed.reports_in(&member).iter().map(|report| unit(report)).collect();
+        let units: Vec<Value> = ctx.feed.reports_in(&member).iter().map(|report| unit(ctx, report)).collect();
         let link = ctx.feed.link(&member);
         let state = link.as_ref().map(|l| match &l.link {
             Link::Connecting => ("Connecting", ""),

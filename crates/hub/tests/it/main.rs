@@ -2,10 +2,12 @@
 
 mod acceptance;
 mod delivery;
+mod event;
 mod external;
 mod fleet;
 mod hook;
 mod house;
+mod inspect;
 mod member;
 mod metrics;
 mod settled;

@@ -5,13 +5,17 @@
 
 mod approve;
 mod args;
+mod completion;
 mod connect;
 mod demo;
+mod diff;
 mod doctor;
 mod duration;
+mod events;
 mod instance;
 mod output;
 mod reach;
+mod render;
 mod status;
 mod sync;
 mod tree;
@@ -75,12 +79,12 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Suspend(what) => sync::suspend(&common, what.name, true).await?,
         Command::Resume(what) => sync::suspend(&common, what.name, false).await?,
         Command::Approve(what) => approve::run(&common, &what).await?,
+        Command::Render(what) => render::run(&common, &what).await?,
+        Command::Diff(what) => return diff::run(&common, &what).await,
+        Command::Events(what) => events::run(&common, &what).await?,
         Command::Doctor => return doctor::run(&common, args.verbose).await,
-        Command::Completion { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut args::command(), "kurator", &mut script);
-            output::script(&script)?;
-        }
+        Command::Completion { shell } => completion::script(shell)?,
+        Command::Names { words } => completion::names(&common, &words).await?,
         Command::Version => version(common.output)?,
     }
     Ok(ExitCode::SUCCESS)

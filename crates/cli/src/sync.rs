@@ -22,6 +22,12 @@ pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// the members' first reports on it.
 const STUCK_FOR: Duration = Duration::from_secs(2);
 
+/// How long a member has to refuse something before `kurator sync` gives up: webhooks and definitions come up within seconds.
+const REFUSED_FOR: Duration = Duration::from_secs(10);
+
+/// How long `kurator sync` waits before it says what it waits for: most fleets follow sooner.
+const SILENT_FOR: Duration = Duration::from_secs(3);
+
 /// Field manager of what this command line writes.
 pub(crate) const FIELD_MANAGER: &str = "kurator-cli";
 
@@ -40,7 +46,7 @@ pub(crate) async fn sync(common: &Common, what: Sync) -> anyhow::Result<()> {
         return done(common, name, "asked to sync", json!({"requested": asked_for}));
     }
     let deadline = tokio::time::Instant::now() + what.timeout;
-    let mut stuck_since = None;
+    let (began, mut said, mut stuck_since) = (tokio::time::Instant::now(), None, None);
     loop {
         let app = api.get(name).await.map_err(asked(&format!("cannot read app/{name}")))?;
         let status = app.status.unwrap_or_default();
@@ -56,20 +62,21 @@ pub(crate) async fn sync(common: &Common, what: Sync) -> anyhow::Result<()> {
                     let said = format!("{revision}, {}", c.message);
                     return done(common, name, &said, json!({"revision": revision, "message": c.message}));
                 }
-                Some(c)
-                    if matches!(
-                        c.reason.as_str(),
-                        reason::DELETIONS_HELD | reason::BUILD_FAILED | reason::FLEET_NOT_FOUND
-                    ) =>
-                {
+                Some(c) if needs_the_author(&c.reason) => {
                     // The first status after a fetch may still speak of the commit before.
                     let since = *stuck_since.get_or_insert_with(tokio::time::Instant::now);
-                    if since.elapsed() >= STUCK_FOR {
+                    if since.elapsed() >= stuck_for(&c.reason) {
                         bail!("app/{name}: {revision}, {}: {}", c.reason, held_or(&status, &c.message));
                     }
                 }
                 _ => stuck_since = None,
             }
+        }
+        // What it waits for is said once.
+        let waits = ready.filter(|c| c.status != "True").map(|c| format!("{}: {}", c.reason, c.message));
+        if began.elapsed() >= SILENT_FOR && waits.is_some() && waits != said {
+            output::print_stderr(format_args!("app/{name}: {}", waits.as_deref().unwrap_or_default()));
+            said = waits;
         }
         if tokio::time::Instant::now() >= deadline {
             let why = ready.map(|c| format!("{}: {}", c.reason, c.message)).unwrap_or_default();
@@ -77,6 +84,29 @@ pub(crate) async fn sync(common: &Common, what: Sync) -> anyhow::Result<()> {
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
+}
+
+/// How long something has to be in the way. What a member refuses it may take a moment later, when what it depends on is there.
+fn stuck_for(reason: &str) -> Duration {
+    match reason {
+        reason::RECONCILIATION_FAILED | reason::CONTESTED => REFUSED_FOR,
+        _ => STUCK_FOR,
+    }
+}
+
+/// Does an Application stay as it is until its author, or a person, changes something? Waiting longer is in vain.
+fn needs_the_author(reason: &str) -> bool {
+    matches!(
+        reason,
+        reason::DELETIONS_HELD
+            | reason::BUILD_FAILED
+            | reason::FLEET_NOT_FOUND
+            | reason::DUPLICATE_POLICY_NAME
+            | reason::NO_MEMBER_SELECTED
+            | reason::NOT_IMPLEMENTED
+            | reason::RECONCILIATION_FAILED
+            | reason::CONTESTED
+    )
 }
 
 fn held_or(status: &api::kurator::apps::v1alpha1::ApplicationStatus, message: &str) -> String {
@@ -123,4 +153,27 @@ fn done(common: &Common, name: &str, said: &str, mut facts: Value) -> anyhow::Re
 
 pub(crate) fn params() -> PatchParams {
     PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_passes_by_itself_is_waited_for() {
+        for (reason, expect) in [
+            (reason::PROGRESSING, false),
+            (reason::PENDING, false),
+            (reason::MEMBER_UNKNOWN, false),
+            (reason::SOURCE_NOT_READY, false),
+            (reason::HEALTH_CHECK_FAILED, false),
+            (reason::BUILD_FAILED, true),
+            (reason::NO_MEMBER_SELECTED, true),
+            (reason::DUPLICATE_POLICY_NAME, true),
+            (reason::RECONCILIATION_FAILED, true),
+            (reason::DELETIONS_HELD, true),
+        ] {
+            assert_eq!(needs_the_author(reason), expect, "{reason}");
+        }
+    }
 }

@@ -10,18 +10,20 @@ use serde_json::Value;
 use crate::args::{Common, DEFAULT_NAMESPACE, Object, Target};
 use crate::connect;
 use crate::output::{self, Cell, Line, Table, Tone};
+use crate::sync::short_revision;
 
 pub(crate) async fn run(common: &Common, what: Object) -> anyhow::Result<()> {
-    let client = connect::hub(common).await?;
     let (path, name) = match &what.object {
         Target::App(name) => (
             format!("/apis/view.kurator.dev/v1alpha1/namespaces/{}/trees/{name}", common.namespace),
             format!("app/{name}"),
         ),
         Target::Member(name) => {
+            connect::made_a_member(name)?;
             (format!("/apis/view.kurator.dev/v1alpha1/membertrees/{name}"), format!("member/{name}"))
         }
     };
+    let client = connect::hub(common).await?;
     let request = Request::get(path).body(Vec::new())?;
     let tree: Value = client.request(request).await.map_err(connect::about(&what.object, common))?;
     if !output::structured(common.output, &tree)? {
@@ -62,6 +64,10 @@ fn lines(name: &str, page: &str, tree: &Value, colour: bool) -> Vec<Line> {
         let (phase, health) = (Cell::new(phase, tone(phase)), Cell::new(health, tone(health)));
         let head =
             Line::from(format!("  {}  ", label(unit, name))).cell(&phase, colour).text(", ").cell(&health, colour);
+        let head = match short_revision(text(unit, "sourceRevision")).as_str() {
+            "" => head,
+            revision => head.text(&format!(", {revision}")),
+        };
         lines.push(match text(unit, "message") {
             "" => head,
             message => head.text(": ").text(message),

@@ -13,11 +13,12 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use super::{Approve, Args, Command, Target};
 
 /// Commands, and the common options of which they have no use.
-const UNUSED: [(&str, &[&str]); 5] = [
+const UNUSED: [(&str, &[&str]); 6] = [
     ("up", &["kubeconfig", "context", "namespace"]),
     ("demo", &["kubeconfig", "context", "namespace"]),
     ("doctor", &["namespace"]),
     ("completion", &["kubeconfig", "context", "dir", "namespace", "output"]),
+    ("names", &["output"]),
     ("version", &["kubeconfig", "context", "dir", "namespace"]),
 ];
 
@@ -53,7 +54,11 @@ where
 {
     let mut command = command();
     let matches = command.try_get_matches_from_mut(words)?;
-    let args = Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    let mut args = Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    // `KURATOR_DIR= kurator …` says that no directory is meant.
+    if matches.value_source("dir") == Some(ValueSource::EnvVariable) {
+        args.common.dir = args.common.dir.filter(|dir| !dir.as_os_str().is_empty());
+    }
     match refused(&matches, &args) {
         None => Ok(args),
         Some(why) => Err(command.error(ErrorKind::ArgumentConflict, why)),
@@ -66,6 +71,9 @@ fn refused(matches: &ArgMatches, args: &Args) -> Option<String> {
     let name = matches.subcommand_name()?;
     if let Some(option) = unused(name).iter().find(|option| is_given(option)) {
         return Some(format!("`kurator {name}` has no use for --{option}: leave it out"));
+    }
+    if is_given("dir") && args.common.dir.as_ref().is_some_and(|dir| dir.as_os_str().is_empty()) {
+        return Some("--dir is empty: name a directory, or leave it out".to_owned());
     }
     if is_given("kubeconfig") && is_given("dir") {
         return Some("--kubeconfig and --dir both say which hub is meant: give one of them".to_owned());

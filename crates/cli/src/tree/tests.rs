@@ -15,7 +15,8 @@ fn object(kind: &str, name: &str, sync: &str, health: &str) -> Value {
 }
 
 fn unit(member: &str, policy: &str, phase: &str, health: &str, details: Vec<Value>) -> Value {
-    json!({"member": member, "unit": format!("apps.kurator.dev/Application/default/shop/{policy}"), "policy": policy,
+    let revision = format!("main@sha1:3f2c1a{}", "0".repeat(34));
+    json!({"member": member, "sourceRevision": revision, "unit": format!("apps.kurator.dev/Application/default/shop/{policy}"), "policy": policy,
         "phase": phase, "health": health, "details": details})
 }
 

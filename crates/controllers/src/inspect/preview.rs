@@ -400,7 +400,7 @@ impl Preview<'_> {
         let revision = self.revisions.get(&entry.revision).copied();
         let revision = revision.ok_or_else(|| format!("Revision {} does not exist", entry.revision))?;
         let bundle = self.inspector.render(unit, revision, true).await.map_err(|failure| failure.to_string())?;
-        self.bundles.keep(unit, bundle.clone());
+        self.bundles.add(unit, bundle.clone());
         Ok(bundle)
     }
 }

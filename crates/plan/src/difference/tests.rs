@@ -286,8 +286,9 @@ fn equal_differences_are_one_and_their_numbers_are_of_all_members() {
         )
     };
     let both = || vec![object("a", ObjectChange::Add), object("z", ObjectChange::Delete)];
-    let members = ["beijing", "paris", "tokyo", "virginia"].map(|name| name.parse().unwrap());
-    let mut found = Found { members: members.into(), ..Found::default() };
+    let members = ["beijing", "paris", "tokyo", "virginia"].map(|name| name.parse::<MemberName>().unwrap());
+    let mut found = Found::default();
+    found.members.extend(members);
     found.add(difference("paris", both(), "why"));
     found.add(difference("beijing", both(), "why"));
     found.add(difference("tokyo", vec![object("a", ObjectChange::Add)], ""));

@@ -236,7 +236,7 @@ fn entry(removal: Removal, leaving: Option<&str>) -> MemberDecision {
         replicas: None,
         granted: None,
         removal,
-        leaving: leaving.map(|why| Box::new(Leaving::new(LeavingCause::NotListed, why.to_owned()))),
+        leaving: leaving.map(|why| Box::new(Leaving::new(LeavingCause::NotListed, why))),
     }
 }
 

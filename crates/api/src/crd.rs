@@ -1,7 +1,7 @@
 //! The CustomResourceDefinitions that the hub installs.
 //!
 //! Kurator's are the published schemas (`crds/*.json`, described in our words) plus the optional fields that
-//! `docs/adr/0003-optional-fields.md` and `docs/adr/0029-edits-are-held.md` list, and plus limits that no manifest in use
+//! `docs/adr/0003-optional-fields.md` and `docs/adr/0029-edits-are-held.md` list, plus short names, and plus limits that no manifest in use
 //! reaches (`docs/adr/0035-limits-in-published-kinds.md`): a text that the hub reads has one. Ours and Karmada's Cluster come from the types.
 
 use kube::CustomResourceExt;
@@ -84,8 +84,14 @@ fn condition_list() -> Value {
     })
 }
 
+/// Adds a short name for kubectl. Names that other projects' kinds have, such as `app` and `fl`, would hide one of the two.
+fn shortened(crd: &mut Value, name: &str) {
+    crd["spec"]["names"]["shortNames"] = json!([name]);
+}
+
 fn attached_clusters() -> Value {
     let mut crd = published(ATTACHED_CLUSTERS);
+    shortened(&mut crd, "kuac");
     let name = "Name of the member, unique over the hub; the object's own name when absent.";
     add(&mut crd, &["spec"], json!({"memberName": {"type": "string", "maxLength": 48, "description": name}}));
     add(
@@ -112,6 +118,7 @@ fn age() -> Value {
 
 fn fleets() -> Value {
     let mut crd = published(FLEETS);
+    shortened(&mut crd, "kufleet");
     let generation = json!({"type": "integer", "format": "int64"});
     add(&mut crd, &["status"], json!({"conditions": condition_list(), "observedGeneration": generation}));
     let columns = crd["spec"]["versions"][0]["additionalPrinterColumns"].as_array_mut();
@@ -122,6 +129,7 @@ fn fleets() -> Value {
 
 fn applications() -> Value {
     let mut crd = published(APPLICATIONS);
+    shortened(&mut crd, "kuapp");
     let count = || json!({"type": "integer", "format": "int32"});
     add(
         &mut crd,

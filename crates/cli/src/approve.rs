@@ -221,6 +221,7 @@ fn is_yes(answer: &str) -> bool {
 }
 
 async fn identity(common: &Common, name: &str) -> anyhow::Result<()> {
+    connect::made_a_member(name)?;
     let api: Api<Cluster> = Api::all(connect::hub(common).await?);
     let cluster = api.get(name).await.map_err(connect::about(&Target::Member(name.to_owned()), common))?;
     let status = cluster.status.unwrap_or_default();

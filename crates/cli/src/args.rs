@@ -34,14 +34,15 @@ pub(crate) const DEFAULT_NAMESPACE: &str = "default";
 /// Which hub, and how to print.
 #[derive(ClapArgs, Debug, Clone)]
 pub(crate) struct Common {
-    /// Kubeconfig of the hub, instead of the directory of a hub on this machine.
+    /// Kubeconfig of the hub. Without it: the hub of --dir or KURATOR_DIR, else that of KUBECONFIG, else the one that runs on this
+    /// machine.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
     /// Context in that kubeconfig; the current one by default.
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) context: Option<String>,
     /// Directory of a hub on this machine.
-    #[arg(long, global = true, value_name = "DIR", env = "KURATOR_DIR", hide_env_values = true)]
+    #[arg(long, global = true, value_name = "DIR", env = "KURATOR_DIR", hide_env_values = true, value_parser = directory())]
     pub(crate) dir: Option<PathBuf>,
     /// Namespace of applications.
     #[arg(long, short, global = true, default_value = DEFAULT_NAMESPACE, value_parser = namespace)]
@@ -107,6 +108,24 @@ pub(crate) enum Command {
                       kurator attach prod --kubeconfig ~/.kube/eks -n team-a"
     )]
     Attach(Attach),
+    /// Print the objects that a member gets of an application, as they are sent to it. Values of Secrets are hidden.
+    #[command(after_help = "Examples:\n  kurator render app/shop --member beijing\n  \
+                            kurator render app/shop --member beijing -o json")]
+    Render(Render),
+    /// Show what members have otherwise than they should, or what a commit or an edited file would change. Changes nothing.
+    ///
+    /// Exits with 0 when nothing differs, with 1 when something does, and with 2 when it cannot be said: an error, or a member
+    /// that does not answer while nothing else differs.
+    #[command(
+        after_help = "Examples:\n  kurator diff app/shop                      what members have against what they should have\n  \
+                            kurator diff app/shop --member beijing\n  \
+                            kurator diff app/shop --commit feature-x   what that branch, tag or commit would change\n  \
+                            kurator diff -f fleet.yaml                 what applying an edited file would change"
+    )]
+    Diff(Diff),
+    /// Show what happened to applications, fleets and clusters, the newest last.
+    #[command(after_help = "Examples:\n  kurator events\n  kurator events app/shop --watch")]
+    Events(Events),
     /// Look for known faults in the hub, its members, fleets and applications, and say what to do about each. Changes nothing;
     /// exits with 1 when there is a fault.
     #[command(after_help = "Examples:\n  kurator doctor\n  kurator doctor -o json\n  \
@@ -116,15 +135,63 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  kurator hub backup hub.backup\n  kurator hub verify hub.backup\n  \
                             kurator hub restore hub.backup --dir /srv/hub")]
     Hub(Hub),
-    /// Print a completion script for a shell.
-    #[command(after_help = "Example:\n  source <(kurator completion bash)")]
+    /// Print a completion script for a shell. Names of applications and members are asked of the hub as they are typed.
+    #[command(after_help = "Examples:\n  source <(kurator completion bash)\n  source <(kurator completion zsh)\n  \
+                            kurator completion fish")]
     Completion {
         /// The shell.
         shell: clap_complete::Shell,
     },
+    /// Print names that may complete these words: for the scripts of `kurator completion`.
+    #[command(hide = true, after_help = "Example:\n  kurator names -- status app/")]
+    Names {
+        /// The words so far, without the program; the last one is being typed.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
     /// Print the version.
     #[command(after_help = "Example:\n  kurator version -o json")]
     Version,
+}
+
+/// What to render.
+#[derive(ClapArgs, Debug, Clone)]
+pub(crate) struct Render {
+    /// `app/NAME`.
+    #[arg(value_name = "app/NAME", value_parser = application)]
+    pub(crate) name: String,
+    /// The member.
+    #[arg(long, short, value_name = "NAME", value_parser = member)]
+    pub(crate) member: String,
+}
+
+/// What to compare.
+#[derive(ClapArgs, Debug, Clone)]
+pub(crate) struct Diff {
+    /// `app/NAME`.
+    #[arg(value_name = "app/NAME", value_parser = application, required_unless_present = "file")]
+    pub(crate) name: Option<String>,
+    /// Only this member.
+    #[arg(long, short, value_name = "NAME", value_parser = member)]
+    pub(crate) member: Option<String>,
+    /// What this commit, branch, tag or full reference name would change.
+    #[arg(long, value_name = "REF", conflicts_with = "file", requires = "name")]
+    pub(crate) commit: Option<String>,
+    /// What applying the Applications, Fleets and AttachedClusters in this file would change; `-` reads stdin. May be given
+    /// several times.
+    #[arg(long = "filename", short = 'f', value_name = "FILE", conflicts_with = "name")]
+    pub(crate) file: Vec<PathBuf>,
+}
+
+/// Which events.
+#[derive(ClapArgs, Debug, Clone)]
+pub(crate) struct Events {
+    /// `app/NAME`; everything of the namespace when absent.
+    #[arg(value_name = "app/NAME", value_parser = application)]
+    pub(crate) name: Option<String>,
+    /// Go on, and print what happens.
+    #[arg(long, short)]
+    pub(crate) watch: bool,
 }
 
 /// How to run a hub.
@@ -388,7 +455,11 @@ impl std::str::FromStr for Target {
         match text.split_once('/') {
             Some(("app" | "application" | "applications", name)) if !name.is_empty() => named(name).map(Self::App),
             Some(("member" | "members" | "cluster" | "clusters", name)) if !name.is_empty() => {
-                named(name).map(Self::Member)
+                // A cluster that was attached and made no member is shown as NAMESPACE/NAME.
+                match name.split_once('/') {
+                    Some((space, name)) => Ok(Self::Member(format!("{}/{}", namespace(space)?, named(name)?))),
+                    None => named(name).map(Self::Member),
+                }
             }
             _ => Err(format!("{text:?} is neither app/NAME nor member/NAME")),
         }
@@ -401,6 +472,19 @@ fn application(text: &str) -> Result<String, String> {
         Target::App(name) => Ok(name),
         Target::Member(_) => Err(format!("{text:?} is no application: say app/NAME")),
     }
+}
+
+/// A member's name, alone or as `member/NAME`.
+fn member(text: &str) -> Result<String, String> {
+    let name = if text.contains('/') {
+        match text.parse()? {
+            Target::Member(name) => name,
+            Target::App(_) => return Err(format!("{text:?} is no member: say its name, such as beijing")),
+        }
+    } else {
+        text.to_owned()
+    };
+    name.parse::<model::MemberName>().map(|_| name).map_err(|error| error.to_string())
 }
 
 /// A name as objects have them.
@@ -417,6 +501,12 @@ fn server(text: &str) -> Result<String, String> {
         true => Err("an address of an API server has no user or password in it".to_owned()),
         false => Ok(text.trim_end_matches('/').to_owned()),
     }
+}
+
+/// A directory. One that is empty comes from the environment, and is none ([`read`]).
+fn directory() -> impl clap::builder::TypedValueParser<Value = PathBuf> {
+    use clap::builder::TypedValueParser as _;
+    clap::builder::OsStringValueParser::new().map(PathBuf::from)
 }
 
 fn namespace(name: &str) -> Result<String, String> {

@@ -1,4 +1,7 @@
-//! A client of the hub: `--kubeconfig`, else the directory of a hub on this machine.
+//! A client of the hub: `--kubeconfig`, else the directory of `--dir` or `KURATOR_DIR`, else `KUBECONFIG`, else the one hub that
+//! runs on this machine.
+//!
+//! `KUBECONFIG` is often that of another cluster. When a hub runs on this machine too, it is taken only if a hub answers there.
 //!
 //! A hub on this machine is asked where it listens, whatever name it advertises: that name may be known to others only.
 
@@ -7,7 +10,7 @@ mod silence;
 mod tests;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -20,6 +23,10 @@ use crate::instance;
 
 pub(crate) use silence::Silence;
 
+/// The variable that names kubeconfigs for kubectl.
+const KUBECONFIG: &str = "KUBECONFIG";
+/// What only a hub serves.
+const VIEWS: &str = "/apis/view.kurator.dev/v1alpha1";
 /// The context of the hub in the kubeconfig that it writes.
 const HUB: &str = "hub";
 /// Longest wait for a connection.
@@ -37,7 +44,14 @@ pub(crate) async fn hub_and_server(common: &Common) -> anyhow::Result<(Client, S
     if let Some(file) = &common.kubeconfig {
         return client(config(file, common.context.as_deref()).await?, file);
     }
-    let dir = instance::dir(common.dir.as_deref())?;
+    let local = || instance::dir(common.dir.as_deref());
+    let dir = match &common.dir {
+        None => match by_environment(common, instance::only_one().ok()).await? {
+            Some(found) => return Ok(found),
+            None => local()?,
+        },
+        Some(_) => local()?,
+    };
     let context = common.context.as_deref().unwrap_or(HUB);
     let file = dir.join(instance::KUBECONFIG);
     let mut config = config(&file, Some(context)).await?;
@@ -47,6 +61,34 @@ pub(crate) async fn hub_and_server(common: &Common) -> anyhow::Result<(Client, S
         go_to(&mut config, address)?;
     }
     client(config, &file)
+}
+
+/// A client of what `KUBECONFIG` names; `None` when it is not set, or when `local` is meant: the directory of the hub that runs
+/// here.
+async fn by_environment(common: &Common, local: Option<PathBuf>) -> anyhow::Result<Option<(Client, String)>> {
+    let Some(files) = std::env::var_os(KUBECONFIG).filter(|files| !files.is_empty()) else { return Ok(None) };
+    let shown = PathBuf::from(files);
+    let is_own = |dir: &PathBuf| std::fs::canonicalize(&shown).is_ok_and(|file| file == dir.join(instance::KUBECONFIG));
+    if local.as_ref().is_some_and(is_own) {
+        return Ok(None);
+    }
+    let found = async {
+        let kubeconfig = Kubeconfig::from_env().map_err(|error| unreadable(error, &shown))?.unwrap_or_default();
+        client(of_kubeconfig(kubeconfig, common.context.as_deref(), &shown).await?, &shown)
+    };
+    match (found.await, local) {
+        (Ok(found), None) => Ok(Some(found)),
+        (Ok(found), Some(_)) => Ok(if is_hub(&found.0).await { Some(found) } else { None }),
+        // What is wrong there concerns nobody while a hub runs here.
+        (Err(_), Some(_)) => Ok(None),
+        (Err(error), None) => Err(error),
+    }
+}
+
+/// Does a hub answer there, within a moment?
+async fn is_hub(client: &Client) -> bool {
+    let asked = client.request_text(http::Request::get(VIEWS).body(Vec::new()).unwrap_or_default());
+    tokio::time::timeout(TOLD_WITHIN, asked).await.is_ok_and(|answer| answer.is_ok())
 }
 
 /// A client of one context of the demo's kubeconfig.
@@ -80,21 +122,31 @@ fn go_to(config: &mut Config, listener: SocketAddr) -> anyhow::Result<()> {
 
 /// The configuration of a context; of the current one by default.
 async fn config(file: &Path, context: Option<&str>) -> anyhow::Result<Config> {
+    let kubeconfig = Kubeconfig::read_from(file).map_err(|error| unreadable(error, file))?;
+    of_kubeconfig(kubeconfig, context, file).await
+}
+
+/// Why a kubeconfig cannot be read.
+fn unreadable(error: KubeconfigError, file: &Path) -> anyhow::Error {
     let shown = file.display();
-    let kubeconfig = match Kubeconfig::read_from(file) {
-        Ok(kubeconfig) => kubeconfig,
+    match error {
         // Its text would name the file once more.
-        Err(KubeconfigError::ReadConfig(why, _)) => {
-            return Err(why).with_context(|| format!("cannot read the kubeconfig {shown}"));
+        KubeconfigError::ReadConfig(why, _) => {
+            anyhow::Error::new(why).context(format!("cannot read the kubeconfig {shown}"))
         }
         // The lines after the first show what the file holds around the place: keys.
-        Err(KubeconfigError::Parse(why)) => {
+        KubeconfigError::Parse(why) => {
             let why = why.to_string();
             let place = why.lines().next().unwrap_or_default().trim_start_matches("error: ");
-            anyhow::bail!("the kubeconfig {shown} is no YAML of a kubeconfig: {place}");
+            anyhow::anyhow!("the kubeconfig {shown} is no YAML of a kubeconfig: {place}")
         }
-        Err(why) => return Err(why).with_context(|| format!("cannot read the kubeconfig {shown}")),
-    };
+        why => anyhow::Error::new(why).context(format!("cannot read the kubeconfig {shown}")),
+    }
+}
+
+/// The configuration of a context of a kubeconfig. `file` is how it is named.
+async fn of_kubeconfig(kubeconfig: Kubeconfig, context: Option<&str>, file: &Path) -> anyhow::Result<Config> {
+    let shown = file.display();
     let about = || format!("the kubeconfig {shown}");
     let chosen = choose_context(&kubeconfig, context).map_err(anyhow::Error::msg).with_context(about)?;
     let options = KubeConfigOptions { context: Some(chosen), ..KubeConfigOptions::default() };
@@ -123,6 +175,22 @@ fn client(config: Config, file: &Path) -> anyhow::Result<(Client, String)> {
     let server = config.cluster_url.to_string();
     let client = Client::try_from(config).with_context(|| format!("the kubeconfig {}", file.display()))?;
     Ok((client, server))
+}
+
+/// Refuses the name of a cluster that was attached and made no member, for a command that needs one.
+pub(crate) fn made_a_member(name: &str) -> anyhow::Result<()> {
+    match name.split_once('/') {
+        Some((namespace, attached)) => anyhow::bail!(
+            "AttachedCluster {attached} in namespace {namespace} has made no member; `kurator status member/{name}` says why"
+        ),
+        None => Ok(()),
+    }
+}
+
+/// Does `KUBECONFIG` name the hub? It does when no hub runs here, and nothing else says which is meant.
+pub(crate) fn is_by_environment(common: &Common) -> bool {
+    let is_set = std::env::var_os(KUBECONFIG).is_some_and(|files| !files.is_empty());
+    common.kubeconfig.is_none() && common.dir.is_none() && is_set && instance::only_one().is_err()
 }
 
 /// Says what is wrong with an object that a command names.

@@ -150,6 +150,7 @@ async fn start_member(demo: &Path, &(name, region, nodes): &(&str, &str, usize))
         region: region.to_owned(),
         clock: std::sync::Arc::new(hub::SystemClock),
         seed: u64::from_le_bytes(hub::entropy::bytes()),
+        events: true,
         ..member_sim::Options::new(name)
     };
     Member::start(options).await.with_context(|| format!("member {name}"))

@@ -7,14 +7,18 @@ mod approve;
 mod args;
 mod attach;
 mod backup;
+mod completion;
 mod connect;
 mod demo;
+mod diff;
 mod doctor;
 mod duration;
+mod events;
 mod instance;
 mod notify;
 mod output;
 mod reach;
+mod render;
 mod status;
 mod sync;
 mod tree;
@@ -79,13 +83,13 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Resume(what) => sync::suspend(&common, what.name, false).await?,
         Command::Approve(what) => approve::run(&common, &what).await?,
         Command::Attach(what) => attach::run(&common, &what).await?,
+        Command::Render(what) => render::run(&common, &what).await?,
+        Command::Diff(what) => return diff::run(&common, &what).await,
+        Command::Events(what) => events::run(&common, &what).await?,
         Command::Doctor => return doctor::run(&common, args.verbose).await,
         Command::Hub(what) => return backup::run(&common, what).await,
-        Command::Completion { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut args::command(), "kurator", &mut script);
-            output::script(&script)?;
-        }
+        Command::Completion { shell } => completion::script(shell)?,
+        Command::Names { words } => completion::names(&common, &words).await?,
         Command::Version => version(common.output)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -46,6 +46,9 @@ fn patience(reason: &str) -> Option<Duration> {
     }
 }
 
+/// How long `kurator sync` waits before it says what it waits for: most fleets follow sooner.
+const SILENT_FOR: Duration = Duration::from_secs(3);
+
 /// Field manager of what this command line writes.
 pub(crate) const FIELD_MANAGER: &str = "kurator-cli";
 
@@ -65,6 +68,7 @@ pub(crate) async fn sync(common: &Common, what: Sync) -> anyhow::Result<()> {
     }
     let deadline = tokio::time::Instant::now() + what.timeout;
     let mut stuck: Option<(String, tokio::time::Instant)> = None;
+    let (began, mut said) = (tokio::time::Instant::now(), None);
     loop {
         let app = api.get(name).await.map_err(asked(&format!("cannot read app/{name}")))?;
         let status = app.status.unwrap_or_default();
@@ -92,6 +96,12 @@ pub(crate) async fn sync(common: &Common, what: Sync) -> anyhow::Result<()> {
                 }
                 _ => stuck = None,
             }
+        }
+        // What it waits for is said once.
+        let waits = ready.filter(|c| c.status != "True").map(|c| format!("{}: {}", c.reason, c.message));
+        if began.elapsed() >= SILENT_FOR && waits.is_some() && waits != said {
+            output::print_stderr(format_args!("app/{name}: {}", waits.as_deref().unwrap_or_default()));
+            said = waits;
         }
         if tokio::time::Instant::now() >= deadline {
             let why = ready.map(|c| format!("{}: {}", c.reason, c.message)).unwrap_or_default();
@@ -145,4 +155,27 @@ fn done(common: &Common, name: &str, said: &str, mut facts: Value) -> anyhow::Re
 
 pub(crate) fn params() -> PatchParams {
     PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_passes_by_itself_is_waited_for() {
+        for (reason, expect) in [
+            (reason::PROGRESSING, false),
+            (reason::PENDING, false),
+            (reason::MEMBER_UNKNOWN, false),
+            (reason::SOURCE_NOT_READY, false),
+            (reason::HEALTH_CHECK_FAILED, false),
+            (reason::BUILD_FAILED, true),
+            (reason::NO_MEMBER_SELECTED, true),
+            (reason::DUPLICATE_POLICY_NAME, true),
+            (reason::RECONCILIATION_FAILED, true),
+            (reason::DELETIONS_HELD, true),
+        ] {
+            assert_eq!(needs_the_author(reason), expect, "{reason}");
+        }
+    }
 }

@@ -14,16 +14,17 @@ use crate::output::{self, Cell, Line, Table, Tone};
 use crate::{connect, status};
 
 pub(crate) async fn run(common: &Common, what: Object) -> anyhow::Result<()> {
-    let client = connect::hub(common).await?;
     let (path, name) = match &what.object {
         Target::App(name) => (
             format!("/apis/view.kurator.dev/v1alpha1/namespaces/{}/trees/{name}", common.namespace),
             format!("app/{name}"),
         ),
         Target::Member(name) => {
+            connect::made_a_member(name)?;
             (format!("/apis/view.kurator.dev/v1alpha1/membertrees/{name}"), format!("member/{name}"))
         }
     };
+    let client = connect::hub(common).await?;
     let request = Request::get(path).body(Vec::new())?;
     let tree: Value = client.request(request).await.map_err(connect::about(&what.object, common))?;
     if !output::structured(common.output, &tree)? {

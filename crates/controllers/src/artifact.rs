@@ -111,6 +111,14 @@ impl Artifacts {
         Ok(git)
     }
 
+    /// A source that is asked once.
+    ///
+    /// # Errors
+    /// The URL or reference is malformed.
+    pub(crate) fn source(&self, spec: GitSpec) -> Result<GitSource, source::Error> {
+        GitSource::new(&self.http, spec)
+    }
+
     /// The source of an object is not followed any more.
     pub(crate) fn forget(&self, key: &NamespacedName) {
         self.followed().remove(key);

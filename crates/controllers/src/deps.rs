@@ -21,12 +21,14 @@ use tokio_util::task::TaskTracker;
 
 use crate::artifact::Artifacts;
 use crate::connection::{Connect, Connections};
+use crate::event::Recorder;
 use crate::fetch::Fetcher;
+use crate::inspect::Inspector;
 use crate::metrics::Metrics;
 use crate::rendering::Renderings;
 use crate::stores::Stores;
 use crate::write::WriteError;
-use crate::{application, credential, delivery, fleet, member, status};
+use crate::{application, credential, delivery, event, fleet, member, status};
 
 /// How the hub wants its controllers.
 #[derive(Clone, Debug)]
@@ -91,6 +93,8 @@ pub struct Deps {
     pub renderings: Arc<Renderings>,
     /// Where everything is counted.
     pub metrics: Metrics,
+    /// Where it is recorded what happened to objects.
+    pub events: Recorder,
     /// Background tasks, waited for at shutdown.
     pub tasks: TaskTracker,
     /// Ends everything.
@@ -128,6 +132,8 @@ pub struct Controllers {
     pub fetcher: Arc<Fetcher>,
     /// Rendered units.
     pub renderings: Arc<Renderings>,
+    /// Answers what members get, have and would get.
+    pub inspector: Inspector,
     reports: std::sync::Mutex<Option<delivery::Reports>>,
 }
 
@@ -150,35 +156,45 @@ impl Controllers {
         let artifacts = Artifacts::new(api.clone(), cache.clone(), options.metrics.queues(), shutdown.clone())?;
         let artifacts = Arc::new(artifacts);
         let renderings = Arc::new(Renderings::new(cache, api.clone(), options.metrics.queues()));
-        let (feed, reports) = PushFeed::new(hub.clone(), key);
-        Ok(Arc::new(Self {
-            which: options.controllers.clone(),
+        let (feed, reports) = PushFeed::new(hub.clone(), key.clone());
+        let fetcher = Arc::new(Fetcher::new(
+            artifacts.clone(),
+            Queue::with("application", BACKOFF, jitter.clone(), options.metrics.queues()),
+            clock.clone(),
+            options.metrics.queues(),
+            jitter.clone(),
+        ));
+        let deps = Deps {
+            api,
+            clock,
+            hub,
+            jitter,
+            trust: options.trust,
             stores: stores.clone(),
-            feed,
-            fetcher: Arc::new(Fetcher::new(
-                artifacts.clone(),
-                Queue::with("application", BACKOFF, jitter.clone(), options.metrics.queues()),
-                clock.clone(),
-                options.metrics.queues(),
-                jitter.clone(),
-            )),
+            connections: Arc::new(Connections::new(options.connect.clone())),
+            artifacts,
             renderings: renderings.clone(),
+            metrics: options.metrics.clone(),
+            events: Recorder::new(&options.metrics),
+            tasks: TaskTracker::new(),
+            shutdown,
+        };
+        let inspector = Inspector::new(&deps, feed.clone(), fetcher.clone(), key);
+        Ok(Arc::new(Self {
+            deps,
+            which: options.controllers.clone(),
+            stores,
+            feed,
+            fetcher,
+            renderings,
+            inspector,
             reports: std::sync::Mutex::new(Some(reports)),
-            deps: Deps {
-                api,
-                clock,
-                hub,
-                jitter,
-                trust: options.trust,
-                stores,
-                connections: Arc::new(Connections::new(options.connect.clone())),
-                artifacts,
-                renderings,
-                metrics: options.metrics.clone(),
-                tasks: TaskTracker::new(),
-                shutdown,
-            },
         }))
+    }
+
+    /// The hub, as the controllers' own user.
+    pub fn api(&self) -> &Api {
+        &self.deps.api
     }
 
     /// Is everything listed? Nothing is decided before.
@@ -208,6 +224,8 @@ impl Controllers {
             running.push(delivery::run(deps, self.feed.clone(), reports));
         }
         deps.stores.spawn(deps, &deps.api);
+        let api = deps.api.with_manager(event::FIELD_MANAGER);
+        deps.tasks.spawn(deps.events.clone().run(api, deps.clock.clone(), stop.clone()));
         tokio::select! {
             () = deps.stores.synced() => {}
             () = stop.cancelled() => return,

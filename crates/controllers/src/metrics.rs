@@ -50,6 +50,7 @@ pub struct Metrics {
     probe_seconds: Histogram,
     status_refusals: Counter,
     refusals: Refusals,
+    events_dropped: Counter,
 }
 
 impl fmt::Debug for Metrics {
@@ -75,6 +76,7 @@ impl Metrics {
             probe_seconds: Histogram::new(PROBE_SECONDS),
             status_refusals: Counter::default(),
             refusals: Refusals::default(),
+            events_dropped: Counter::default(),
         }
     }
 
@@ -106,6 +108,11 @@ impl Metrics {
             "Writes of a status that the API refused for what is in it",
             metrics.status_refusals.clone(),
         );
+        registry.register(
+            "kurator_events_dropped",
+            "Kubernetes Events that were not written: too many at once, or refused",
+            metrics.events_dropped.clone(),
+        );
         metrics
     }
 
@@ -136,6 +143,17 @@ impl Metrics {
     /// The statuses that are refused at present.
     pub(crate) fn refusals(&self) -> &Refusals {
         &self.refusals
+    }
+
+    /// An Event was not written.
+    pub(crate) fn event_dropped(&self) {
+        self.events_dropped.inc();
+    }
+
+    /// How many Events were not written.
+    #[cfg(test)]
+    pub(crate) fn events_dropped(&self) -> u64 {
+        self.events_dropped.get()
     }
 
     /// A write of a status was refused.

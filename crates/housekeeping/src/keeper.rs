@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::events::{Events, Sink, Watches, is_followed};
+use crate::expiry;
 use crate::graph::{Graph, Item, Uid};
 
 mod absent;
@@ -118,7 +119,11 @@ impl Housekeeper {
             let _ = timeout(LISTS_MAX, inner.listed.notified()).await;
             inner.queue.run(CONCURRENCY, CancellationToken::new(), |key| inner.work(key)).await;
         };
-        tokio::join!(feed, work);
+        let expiry = restarting(NAME, metrics.clone(), retry::steady(), || {
+            let inner = inner.clone();
+            async move { expiry::run(&inner.api, inner.clock.as_ref()).await }
+        });
+        tokio::join!(feed, work, expiry);
     }
 }
 

@@ -1,5 +1,5 @@
 //! What a cluster does for itself, as a client of any Kubernetes API: garbage collection of owned objects, emptying of
-//! deleted namespaces, default service accounts, the rules of aggregated roles.
+//! deleted namespaces, default service accounts, the rules of aggregated roles, the end of Events.
 //!
 //! The hub and the simulated members run it over their own API server in process; it is as right against a real
 //! kube-apiserver. Every part watches metadata only, decides in a pure function ([`collect::decide`],
@@ -11,6 +11,7 @@
 pub mod account;
 pub mod collect;
 pub mod events;
+pub mod expiry;
 pub mod graph;
 mod keeper;
 pub mod namespace;

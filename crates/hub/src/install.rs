@@ -68,7 +68,7 @@ pub(crate) async fn install(api: &Api) -> Result<Installed, InstallError> {
     // CRDs, the system namespace and roles do not need each other, nor do the three Secrets: writes at once share a sync.
     // Boxed: they are large, and what starts a hub would be as large.
     let wanted = api::crd::all();
-    let roles = role::roles(&wanted, &view::KINDS);
+    let roles = role::roles(&wanted, &view::KINDS, &view::CREATED);
     let definitions = Box::pin(applied::<CustomResourceDefinition>(&api, wanted));
     let roles = Box::pin(applied::<ClusterRole>(&api, roles));
     let ((), (), installed) = futures::future::try_join3(definitions, roles, Box::pin(secrets(&api))).await?;

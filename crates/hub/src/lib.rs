@@ -125,7 +125,13 @@ impl Hub {
         let views: view::Shared = Arc::new(OnceLock::new());
         let mut config = Config::new(store, clock.clone(), Arc::new(SystemIds));
         config.token_key = Some(keys.token.clone());
-        config.resources = vec![Arc::new(view::Trees(views.clone())), Arc::new(view::MemberTrees(views.clone()))];
+        config.resources = vec![
+            Arc::new(view::Trees(views.clone())),
+            Arc::new(view::MemberTrees(views.clone())),
+            Arc::new(view::question::Renderings(views.clone())),
+            Arc::new(view::question::Comparisons(views.clone())),
+            Arc::new(view::question::Previews(views.clone())),
+        ];
         config.admissions = vec![
             Arc::new(admission::Protection),
             Arc::new(admission::FleetAdmission),

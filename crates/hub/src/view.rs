@@ -1,10 +1,15 @@
-//! `view.kurator.dev/v1alpha1`: the truth object by object, read from what appliers reported last. Nothing of it is
-//! stored, and nothing can be written.
+//! `view.kurator.dev/v1alpha1`: the truth object by object, read from what appliers reported last, and answers that are
+//! computed when they are asked for ([`question`]). Nothing of it is stored, and nothing can be written.
 //!
 //! | kind | named by | says |
 //! |---|---|---|
 //! | Tree | an Application | its units, in each member, with every object |
 //! | MemberTree | a member | the units in it, with every object |
+//! | Rendering | `APPLICATION.MEMBER` | the objects that a member gets, without values of Secrets |
+//! | Comparison | an Application | what members have against what they should have |
+//! | Preview | created | what a commit or an edit would change |
+
+pub(crate) mod question;
 
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -22,13 +27,13 @@ use plan::state::State;
 use serde_json::{Value, json};
 use store::BoxFuture;
 
-/// API group of the views.
-pub const GROUP: &str = "view.kurator.dev";
-/// Version of the views.
-pub const VERSION: &str = "v1alpha1";
+pub use api::view::{GROUP, VERSION};
 
-/// The views: group and plural.
-pub(crate) const KINDS: [(&str, &str); 2] = [(GROUP, "trees"), (GROUP, "membertrees")];
+/// The views that are read: group and plural.
+pub(crate) const KINDS: [(&str, &str); 4] =
+    [(GROUP, "trees"), (GROUP, "membertrees"), (GROUP, "renderings"), (GROUP, "comparisons")];
+/// Those that are created, and answer: group and plural.
+pub(crate) const CREATED: [(&str, &str); 1] = [(GROUP, "previews")];
 
 /// What the views read; filled in when the controllers run.
 /// Weak: the API server holds its views, and the context holds clients of the API server.
@@ -65,6 +70,11 @@ fn unit(ctx: &Controllers, report: &UnitReport) -> Value {
     value["state"] = json!(State::of_reason(reason).as_str());
     value["stateReason"] = json!(reason);
     value["stateMessage"] = json!(message);
+    // The name of a Revision says nothing to people.
+    let revision = ctx.stores.revisions.get(&NamespacedName::new(report.unit.namespace.clone(), &report.revision));
+    if let Some(revision) = revision {
+        value["sourceRevision"] = json!(revision.spec.inputs.source_revision());
+    }
     if let Some(policy) = &report.unit.policy {
         value["policy"] = json!(policy);
     }

@@ -110,7 +110,7 @@ impl Member {
     /// # Errors
     /// See [`Error`].
     pub async fn start(options: Options) -> Result<Self, Error> {
-        let Options { name, dir, mut nodes, region, port, clock, seed, pace, version } = options;
+        let Options { name, dir, mut nodes, region, port, clock, seed, pace, version, events } = options;
         nodes.iter_mut().filter(|node| node.region.is_empty()).for_each(|node| node.region.clone_from(&region));
         let (mut identity, store) = prepare(&name, dir.clone(), clock.now()).await?;
         let held = Arc::downgrade(&store);
@@ -142,7 +142,7 @@ impl Member {
             events: None,
         };
         let names = nodes.iter().map(|node| node.name.clone()).collect();
-        let sim = Sim::new(Config { api: api.clone(), clock, nodes, pace, seed, version });
+        let sim = Sim::new(Config { api: api.clone(), clock, nodes, pace, seed, version, events });
         let tasks = vec![
             AbortOnDropHandle::new(tokio::spawn(Housekeeper::new(&api, keeper).run())),
             AbortOnDropHandle::new(tokio::spawn(sim.clone().run())),

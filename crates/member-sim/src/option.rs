@@ -64,6 +64,8 @@ pub struct Options {
     pub pace: Pace,
     /// The version that it says it has.
     pub version: String,
+    /// Whether its controllers, scheduler and kubelets write Events. Not unless it is said: of a thousand members that is much.
+    pub events: bool,
 }
 
 impl Options {
@@ -80,6 +82,7 @@ impl Options {
             seed: 0,
             pace: Pace::default(),
             version: "v1.37.2-sim".to_owned(),
+            events: false,
         }
     }
 }

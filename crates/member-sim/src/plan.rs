@@ -8,6 +8,7 @@ pub mod daemon_set;
 pub mod deployment;
 pub mod disruption;
 pub mod endpoint;
+pub mod event;
 pub mod history;
 pub mod job;
 pub mod kubelet;

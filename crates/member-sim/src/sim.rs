@@ -9,14 +9,16 @@ use client::contain::restarting;
 use client::{Api, Backoff, Class, Delete, Deletion, Error, Event, Metrics, Next, Propagation, Queue, Watch, retry};
 use model::{Clock, Timestamp};
 use serde_json::Value;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::object::{Progress, Uid};
 use crate::option::{NodeSpec, Pace};
+use crate::plan::event::Said;
 use crate::world::{Change, Name, World};
 
 mod disruption;
+mod event;
 mod known;
 mod kubelet;
 mod node;
@@ -76,6 +78,7 @@ pub(crate) struct Config {
     pub(crate) pace: Pace,
     pub(crate) seed: u64,
     pub(crate) version: String,
+    pub(crate) events: bool,
 }
 
 /// What the kubelets keep in memory.
@@ -105,15 +108,20 @@ pub(crate) struct Sim {
     local: Mutex<Local>,
     queue: Queue<Key>,
     listed: Notify,
+    /// In a member that writes Events.
+    speaker: Option<event::Speaker>,
+    said: tokio::sync::Mutex<Option<mpsc::Receiver<Said>>>,
 }
 
 impl Sim {
     pub(crate) fn new(config: Config) -> Arc<Self> {
-        let Config { api, clock, nodes, pace, seed, version } = config;
+        let Config { api, clock, nodes, pace, seed, version, events } = config;
         let (world, local) = (Mutex::default(), Mutex::default());
         let queue = Queue::with(NAME, BACKOFF, retry::steady(), &Metrics::default());
         let listed = Notify::new();
-        Arc::new(Self { api, clock, nodes, pace, seed, version, world, local, queue, listed })
+        let (speaker, said) = if events { Some(event::Speaker::new()).unzip() } else { (None, None) };
+        let said = tokio::sync::Mutex::new(said);
+        Arc::new(Self { api, clock, nodes, pace, seed, version, world, local, queue, listed, speaker, said })
     }
 
     /// Works until the future is dropped.
@@ -138,8 +146,16 @@ impl Sim {
             self.follow::<crate::object::Service>(),
             self.follow::<crate::object::Budget>(),
             self.follow::<crate::object::Slice>(),
+            self.speak(),
             work,
         );
+    }
+
+    /// Writes what is said.
+    async fn speak(&self) {
+        if let Some(said) = self.said.lock().await.as_mut() {
+            event::write(&self.api, &self.clock, said).await;
+        }
     }
 
     /// Takes a node down or brings it back.
@@ -177,6 +193,8 @@ impl Sim {
         let sink = |event: Event<T>| {
             let mut world = self.world();
             let objects = T::objects(&mut world);
+            // What a list brings is not new.
+            let is_told = matches!(event, Event::Applied(..) | Event::Deleted(..));
             let changes = match event {
                 Event::Listed(items, _) => objects.replace(items),
                 Event::Applied(item, _) => objects.apply(item).into_iter().collect(),
@@ -184,7 +202,7 @@ impl Sim {
                 // The watch goes on by itself.
                 Event::Absent | Event::Refused(_) | Event::Lost(_) => return,
             };
-            changes.iter().for_each(|change| self.notice(&world, change));
+            changes.iter().for_each(|change| self.notice(&world, change, is_told));
             if world.listed() {
                 self.listed.notify_one();
             }
@@ -195,7 +213,10 @@ impl Sim {
         .await;
     }
 
-    fn notice<T: SimulatedKind>(&self, world: &World, change: &Change<T>) {
+    fn notice<T: SimulatedKind>(&self, world: &World, change: &Change<T>, is_told: bool) {
+        if is_told && self.speaker.is_some() {
+            self.record_events(T::happened(change, world));
+        }
         if let (Some(old), None) = (&change.old, &change.new) {
             self.forget(&old.meta().uid);
         }
@@ -216,7 +237,7 @@ impl Sim {
         let Some(item) = T::read(object) else { return };
         let mut world = self.world();
         if let Some(change) = T::objects(&mut world).apply(item) {
-            self.notice(&world, &change);
+            self.notice(&world, &change, true);
         }
     }
 
@@ -242,7 +263,7 @@ impl Sim {
             Deletion::Gone | Deletion::Absent => {
                 let mut world = self.world();
                 if let Some(change) = T::objects(&mut world).bury(name.clone(), &uid.into()) {
-                    self.notice(&world, &change);
+                    self.notice(&world, &change, true);
                 }
             }
         }

@@ -27,6 +27,7 @@ mod purpose {
     pub(super) const INVENTORY: &str = "kurator.dev/inventory/v2";
     pub(super) const APPLIED: &str = "kurator.dev/applied/v1";
     pub(super) const OBJECTS: &str = "kurator.dev/objects/v1";
+    pub(super) const SHOWN: &str = "kurator.dev/shown/v1";
 }
 
 /// HMAC-SHA256 over texts and bytes, each with its length before it, so that nothing can move from one to the next.
@@ -89,6 +90,15 @@ impl HubKey {
     /// The digest of what was sent, when a plain digest would let its values be guessed. Members of one hub share it.
     pub fn digest_sent(&self, canonical: &[u8]) -> Digest {
         Digest::of(&finish(authenticate(&self.0, &[purpose::APPLIED.as_bytes(), canonical])))
+    }
+
+    /// The digest that people see in place of a secret value. `place` says where the value stands: the same value in another
+    /// place has another digest.
+    pub fn digest_shown(&self, place: &[String], value: &[u8]) -> Digest {
+        let mut parts = vec![purpose::SHOWN.as_bytes()];
+        parts.extend(place.iter().map(String::as_bytes));
+        parts.push(value);
+        Digest::of(&finish(authenticate(&self.0, &parts)))
     }
 
     /// The digest of the objects that are the inputs of a revision, when there are Secrets among them.

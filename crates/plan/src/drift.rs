@@ -148,6 +148,14 @@ fn is_mark(path: &Path) -> bool {
         if first == "metadata" && second == "annotations" && third == label::APPLIED)
 }
 
+/// The fields that our manager owns in the live object and that are not sent any more: the next apply takes them out.
+pub fn left_over(sent: &Value, live: &Value) -> Vec<Path> {
+    let owned = field::applied_by(live, label::FIELD_MANAGER).project(live);
+    let mut walk = Walk { object: live, shape: None, path: Path::default(), out: Vec::new() };
+    walk.compare(&owned, sent, true);
+    walk.out.into_iter().filter(|path| path.find(sent).is_none()).collect()
+}
+
 /// Fields that no manifest decides: the server sets them, we do, or they say what the object is.
 fn is_servers(path: &Path) -> bool {
     let [Element::Field(first), rest @ ..] = &path.0[..] else { return false };

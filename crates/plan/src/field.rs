@@ -68,6 +68,27 @@ impl Path {
         words
     }
 
+    /// What is at this place of an object. A key of a list that a server defaults may be missing in the item.
+    pub fn find<'a>(&self, object: &'a Value) -> Option<&'a Value> {
+        let mut at = object;
+        for element in &self.0 {
+            at = match element {
+                Element::Field(name) => at.get(name)?,
+                Element::Index(index) => at.get(*index)?,
+                Element::Value(text) => at.as_array()?.iter().find(|item| item.to_string() == *text)?,
+                Element::Key(_) => {
+                    let keys = element.keys()?;
+                    let is_it = |item: &&Value| {
+                        item.is_object()
+                            && keys.iter().all(|(name, value)| item.get(name).is_none_or(|own| own == value))
+                    };
+                    at.as_array()?.iter().find(is_it)?
+                }
+            };
+        }
+        Some(at)
+    }
+
     /// A path of fields.
     pub fn of_fields(fields: &[&str]) -> Self {
         Self(fields.iter().map(|f| Element::Field((*f).to_owned())).collect())

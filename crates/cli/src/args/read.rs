@@ -20,6 +20,7 @@ const UNUSED: [(&str, &[&str]); 6] = [
     ("doctor", &["namespace"]),
     ("hub", &["kubeconfig", "context", "namespace"]),
     ("completion", &["kubeconfig", "context", "dir", "namespace", "output"]),
+    ("names", &["output"]),
     ("version", &["kubeconfig", "context", "dir", "namespace"]),
 ];
 
@@ -66,7 +67,11 @@ where
 {
     let mut command = command();
     let matches = command.try_get_matches_from_mut(words)?;
-    let args = Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    let mut args = Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    // `KURATOR_DIR= kurator …` says that no directory is meant.
+    if matches.value_source("dir") == Some(ValueSource::EnvVariable) {
+        args.common.dir = args.common.dir.filter(|dir| !dir.as_os_str().is_empty());
+    }
     match refused(&matches, &args) {
         None => Ok(args),
         Some(why) => Err(command.error(ErrorKind::ArgumentConflict, why)),
@@ -79,6 +84,9 @@ fn refused(matches: &ArgMatches, args: &Args) -> Option<String> {
     let name = matches.subcommand_name()?;
     if let Some(option) = unused(name).iter().find(|option| is_given(option)) {
         return Some(format!("`kurator {name}` has no use for --{option}: leave it out"));
+    }
+    if is_given("dir") && args.common.dir.as_ref().is_some_and(|dir| dir.as_os_str().is_empty()) {
+        return Some("--dir is empty: name a directory, or leave it out".to_owned());
     }
     // There it is the kubeconfig of the cluster, and not of the hub.
     if name != "attach" && is_given("kubeconfig") && is_given("dir") {

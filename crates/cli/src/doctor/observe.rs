@@ -30,7 +30,7 @@ const METRICS_BYTES_MAX: usize = 16 << 20;
 /// # Errors
 /// What the command line names and is not there. A hub that is sick, or of which this machine has no kubeconfig, is a finding.
 pub(super) async fn observe(common: &Common) -> anyhow::Result<Facts> {
-    if common.kubeconfig.is_some() {
+    if common.kubeconfig.is_some() || connect::is_by_environment(common) {
         let (client, server) = connect::hub_and_server(common).await?;
         return Ok(facts(&client, server, None).await);
     }

@@ -17,7 +17,8 @@ const README: &str = include_str!("../../../../README.md");
 const README_CHINESE: &str = include_str!("../../../../docs/zh/README.md");
 
 /// Sections whose commands are for the demo, in the order in which they are played.
-const DEMO: [&str; 5] = ["Run the demo", "Look", "Sync now, suspend, resume", "Held deletions", "Play the scenes"];
+const DEMO: [&str; 6] =
+    ["Run the demo", "Look", "Sync now, suspend, resume", "See what would change", "Held deletions", "Play the scenes"];
 /// Sections whose commands are for a hub with clusters of one's own.
 const OWN: [&str; 3] = ["Use your own clusters", "Attach a cluster", "Attach a cluster by hand"];
 /// The section whose commands move a hub into a file and back.
@@ -47,6 +48,11 @@ fn expected(command: &str) -> &'static [&'static str] {
         "status member/beijing" => &["member/beijing  v1.37", "ALLOCATABLE", "default/shop"],
         "tree app/shop" => &["beijing (policy large)  Ready", "└─", "Synced"],
         "status app/shop -o json" => &["\"policy\": \"large\""],
+        "render app/shop --member beijing" => &["kind: Deployment", "policy large in beijing"],
+        "diff app/shop" => &["app/shop: 3 members: nothing differs"],
+        "diff app/shop --member beijing" => &["app/shop: 1 member: nothing differs"],
+        "diff app/shop --commit main" => &["app/shop: 3 members: nothing would change"],
+        "events app/shop" => &["LAST SEEN", "Fetched", "application/shop"],
         "doctor" => &["ok  member", "no known fault"],
         "sync app/shop" => &["3 of 3 ready"],
         "sync app/shop --no-wait" => &["asked to sync"],
@@ -77,7 +83,7 @@ fn play(place: &Place, command: &str) {
 #[test]
 fn the_demo_can_be_played_as_the_guide_says() {
     let guide = guide();
-    let [run, look, sync, held, scenes] = DEMO.map(|title| shown(&guide, title));
+    let [run, look, sync, see, held, scenes] = DEMO.map(|title| shown(&guide, title));
     let mut place = Place::new();
     let dir = place.dir().display().to_string();
     let [first, once] = run.as_slice() else { panic!("{run:?}") };
@@ -85,7 +91,7 @@ fn the_demo_can_be_played_as_the_guide_says() {
     assert!(converged.contains("converged "), "{converged}");
     place.up(first.strip_prefix("up").unwrap(), "converged");
 
-    look.iter().chain(&sync).for_each(|command| play(&place, command));
+    look.iter().chain(&sync).chain(&see).for_each(|command| play(&place, command));
 
     // The first example releases what is shown, the second one of the lists: here in the other order.
     place.ok("demo wipe");
@@ -110,7 +116,7 @@ fn the_demo_can_be_played_as_the_guide_says() {
     scenes.iter().for_each(|command| play(&place, command));
     assert_eq!(place.ended(), Some(0));
 
-    let played = [run, look, sync, held, scenes].concat();
+    let played = [run, look, sync, see, held, scenes].concat();
     let readme: Vec<String> =
         sections(README).iter().flat_map(|s| &s.blocks).flat_map(|(_, b)| commands(b, "$kurator")).collect();
     assert!(readme.len() >= 8, "{readme:?}");

@@ -42,6 +42,38 @@ fn a_hub_that_listens_everywhere_is_told_to_this_machine_as_loopback_and_says_wh
 }
 
 #[test]
+fn the_hub_is_found_by_the_first_that_names_it() {
+    let mut place = Place::new();
+    let dir = place.dir().display().to_string();
+    place.up("", "hub ready");
+    let kubeconfig = format!("{dir}/kubeconfig");
+    let elsewhere = place.dir().join("elsewhere").display().to_string();
+    // `XDG_STATE_HOME` elsewhere: no hub is known to run here.
+    for (variables, words, expect) in [
+        // Nothing names one.
+        (vec![("XDG_STATE_HOME", "/nowhere")], "", "no hub runs on this machine"),
+        (vec![("XDG_STATE_HOME", "/nowhere"), ("KUBECONFIG", kubeconfig.as_str())], "", ""),
+        (vec![("XDG_STATE_HOME", "/nowhere"), ("KUBECONFIG", elsewhere.as_str())], "", "cannot read the kubeconfig"),
+        (
+            vec![("XDG_STATE_HOME", "/nowhere"), ("KUBECONFIG", elsewhere.as_str()), ("KURATOR_DIR", dir.as_str())],
+            "",
+            "",
+        ),
+        (vec![("KURATOR_DIR", elsewhere.as_str())], &format!(" --kubeconfig {kubeconfig}"), ""),
+        (vec![("KURATOR_DIR", elsewhere.as_str())], &format!(" --dir {dir}"), ""),
+        // The hub that runs here is meant, whatever kubectl uses otherwise.
+        (vec![("KUBECONFIG", elsewhere.as_str())], "", ""),
+        (vec![("KURATOR_DIR", "")], "", ""),
+    ] {
+        let run = place.command(&format!("status{words}")).envs(variables.clone()).output().unwrap();
+        let said = String::from_utf8(run.stderr).unwrap();
+        let is_found = expect.is_empty();
+        assert_eq!(run.status.success(), is_found, "{variables:?}{words}: {said}");
+        assert!(said.contains(expect), "{variables:?}{words}: {said}");
+    }
+}
+
+#[test]
 fn a_start_can_be_read_by_programs() {
     let mut place = Place::new();
     let dir = place.dir().display().to_string();

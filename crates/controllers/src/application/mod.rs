@@ -25,9 +25,7 @@ mod without_status;
 use std::sync::Arc;
 
 use api::delivery::{Decision, HubId, Revision};
-use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
-use api::kurator::fleet::v1alpha1::Fleet;
 use k8s_openapi::api::core::v1::Namespace;
 use model::Clock;
 use tokio_util::sync::CancellationToken;
@@ -35,9 +33,9 @@ use tokio_util::sync::CancellationToken;
 use crate::WriteError;
 use crate::artifact::Artifacts;
 use crate::deps::{Deps, Running, work};
+use crate::event::Recorder;
 use crate::fetch::Fetcher;
 use crate::metrics::Metrics;
-use crate::origin::Origins;
 use crate::reach::MemberReader;
 use crate::record::application_of;
 use crate::rendering::Renderings;
@@ -54,6 +52,7 @@ const FIELD_MANAGER: &str = "kurator-application";
 /// How many Applications are looked at once: rendering is CPU work, and two cores are what a hub has.
 const AT_ONCE: usize = 8;
 
+pub(crate) use observe::{Edited, Reader, World, git_spec};
 pub(crate) use watch::{gathered, watch_applications, watch_decisions};
 
 /// What a pass needs.
@@ -62,12 +61,10 @@ struct Ctx {
     clock: Arc<dyn Clock>,
     hub: HubId,
     applications: Arc<Store<Application>>,
-    fleets: Arc<Store<Fleet>>,
     namespaces: Arc<Store<Namespace>>,
-    clusters: Arc<Store<Cluster>>,
     revisions: Arc<Store<Revision>>,
     decisions: Arc<Store<Decision>>,
-    origins: Origins,
+    reader: Reader,
     members: MemberReader,
     fetcher: Arc<Fetcher>,
     artifacts: Arc<Artifacts>,
@@ -76,6 +73,7 @@ struct Ctx {
     /// Since when the source's news waits for `Ready`.
     behind: Patience,
     metrics: Metrics,
+    events: Recorder,
     shutdown: CancellationToken,
 }
 
@@ -88,12 +86,10 @@ pub(crate) fn run(deps: &Deps, fetcher: Arc<Fetcher>) -> Running {
         clock: deps.clock.clone(),
         hub: deps.hub.clone(),
         applications: stores.applications.clone(),
-        fleets: stores.fleets.clone(),
         namespaces: stores.namespaces.clone(),
-        clusters: stores.clusters.clone(),
         revisions: stores.revisions.clone(),
         decisions: stores.decisions.clone(),
-        origins: Origins::new(&stores.attached),
+        reader: Reader::new(stores),
         members: MemberReader::new(stores),
         fetcher,
         artifacts: deps.artifacts.clone(),
@@ -101,6 +97,7 @@ pub(crate) fn run(deps: &Deps, fetcher: Arc<Fetcher>) -> Running {
         throttle: Throttle::default(),
         behind: Patience::default(),
         metrics: deps.metrics.clone(),
+        events: deps.events.clone(),
         shutdown: deps.shutdown.clone(),
     });
     watch::watch(stores, &queue);

@@ -1,12 +1,16 @@
 //! The fleet, the source, what is stored, what members report; and the renderings that are wanted.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
-use api::delivery::{DecisionSpec, Inputs, Owner, RevisionSpec, UnitId, UnitStatus};
+use api::delivery::{Decision, DecisionSpec, HubId, Inputs, Origin, Owner, Revision, RevisionSpec, UnitId, UnitStatus};
+use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::annotation::SYNC;
 use api::kurator::apps::v1alpha1::{Application, GitRepository};
+use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::Fleet;
+use client::{Api, NamespacedName, Store};
 use kube::ResourceExt;
 use model::{MemberName, Timestamp};
 use place::Candidate;
@@ -20,14 +24,99 @@ use super::Ctx;
 use crate::artifact::{self, RECOVER_AGAIN, Recovery, Refusal};
 use crate::fetch::Follow;
 use crate::index::ORIGIN;
-use crate::origin;
+use crate::origin::{self, OriginFacts, Origins};
+use crate::reach::MemberReader;
 use crate::record::{OWNER, application_of, owner_of_application};
 use crate::rendering::{Failure, Summary};
+use crate::stores::Stores;
 use crate::write::WriteError;
-use client::NamespacedName;
+
+/// Reads what is stored of an Application's units.
+#[derive(Clone)]
+pub(crate) struct Reader {
+    fleets: Arc<Store<Fleet>>,
+    clusters: Arc<Store<Cluster>>,
+    revisions: Arc<Store<Revision>>,
+    decisions: Arc<Store<Decision>>,
+    origins: Origins,
+    members: MemberReader,
+    /// What takes the place of stored objects, in a preview.
+    edited: Arc<Edited>,
+}
+
+/// Objects as they would be after an edit.
+#[derive(Default)]
+pub(crate) struct Edited {
+    pub(crate) fleets: BTreeMap<NamespacedName, Fleet>,
+    pub(crate) attached: BTreeMap<NamespacedName, AttachedCluster>,
+}
+
+impl Reader {
+    pub(crate) fn new(stores: &Stores) -> Self {
+        Self {
+            fleets: stores.fleets.clone(),
+            clusters: stores.clusters.clone(),
+            revisions: stores.revisions.clone(),
+            decisions: stores.decisions.clone(),
+            origins: Origins::new(&stores.attached),
+            members: MemberReader::new(stores),
+            edited: Arc::default(),
+        }
+    }
+
+    /// The same, with these objects in place of the stored ones.
+    pub(crate) fn with(&self, edited: Edited) -> Self {
+        Self { edited: Arc::new(edited), ..self.clone() }
+    }
+
+    fn fleet(&self, key: &NamespacedName) -> Option<Arc<Fleet>> {
+        self.edited.fleets.get(key).map(|fleet| Arc::new(fleet.clone())).or_else(|| self.fleets.get(key))
+    }
+
+    fn origin(&self, origin: &Origin) -> Option<OriginFacts> {
+        let key = NamespacedName::new(origin.namespace.clone(), origin.name.clone());
+        let edited = self.edited.attached.get(&key).filter(|_| *origin == origin::of_attached(&key));
+        edited.map(origin::facts).or_else(|| self.origins.get(origin))
+    }
+
+    /// How the members are that the units may have to do with: those that they may go to, and those that decisions name.
+    fn members(
+        &self,
+        units: &[UnitSpec],
+        decisions: &BTreeMap<String, DecisionSpec>,
+    ) -> BTreeMap<MemberName, MemberFacts> {
+        let mut all: BTreeSet<&MemberName> = decisions.values().flat_map(|d| d.members.keys()).collect();
+        for unit in units {
+            match &unit.placement {
+                Placement::Rules(_, candidates) => all.extend(candidates.iter().filter_map(|c| c.member.as_ref())),
+                Placement::Given(members) => all.extend(members.keys()),
+                Placement::Missing(_) => {}
+            }
+        }
+        all.into_iter().filter_map(|name| Some((name.clone(), self.members.facts(name)?))).collect()
+    }
+
+    /// The fleet of this name, and the member that each of its entries means.
+    fn candidates(&self, key: &NamespacedName, name: &str, fleet: Option<&Fleet>) -> FleetFacts {
+        let Some(fleet) = fleet else { return FleetFacts::Missing(name.to_owned()) };
+        let candidates = fleet.spec.clusters.iter().map(|entry| {
+            let origin = origin::of_entry(&key.namespace, entry);
+            let facts = origin.as_ref().and_then(|origin| self.origin(origin));
+            let records = origin.map(|origin| self.clusters.by_index(ORIGIN, &origin.to_string())).unwrap_or_default();
+            let records: Vec<MemberName> = records.iter().filter_map(|record| record.name_any().parse().ok()).collect();
+            let (says, wants) = facts.as_ref().map(|f| (f.says.as_ref(), f.wants.as_ref())).unwrap_or_default();
+            Candidate {
+                name: entry.name.clone(),
+                member: member_of_entry(says, wants, &records),
+                labels: facts.map(|facts| facts.labels).unwrap_or_default(),
+            }
+        });
+        FleetFacts::Found(candidates.collect())
+    }
+}
 
 /// Everything that is read of one Application before anything is rendered.
-pub(super) struct World {
+pub(crate) struct World {
     owner: Owner,
     facts: OwnerFacts,
     units: Vec<UnitSpec>,
@@ -39,91 +128,74 @@ pub(super) struct World {
 }
 
 impl World {
+    /// Reads it, and follows its source.
     pub(super) async fn read(
         ctx: &Ctx,
         key: &NamespacedName,
         application: Option<&Application>,
     ) -> Result<Self, WriteError> {
+        let source = follow(ctx, key, application).await?;
+        Ok(Self::of(&ctx.reader, key, application, source))
+    }
+
+    /// Reads it, given what is known of its source.
+    pub(crate) fn of(
+        reader: &Reader,
+        key: &NamespacedName,
+        application: Option<&Application>,
+        source: SourceFacts,
+    ) -> Self {
         let owner = owner_of_application(key);
         let term = owner.to_string();
-        let source = follow(ctx, key, application).await?;
         let named = application.and_then(fleet_name);
-        let fleet = named.and_then(|name| ctx.fleets.get(&key.beside(name)));
-        let candidates = named.map(|name| candidates(ctx, key, name, fleet.as_deref())).unwrap_or_default();
+        let fleet = named.and_then(|name| reader.fleet(&key.beside(name)));
+        let candidates = named.map(|name| reader.candidates(key, name, fleet.as_deref())).unwrap_or_default();
         let units = application.map(|a| units(a, &candidates, &source)).unwrap_or_default();
-        let revisions = ctx.revisions.by_index(OWNER, &term);
+        let revisions = reader.revisions.by_index(OWNER, &term);
         let decisions: BTreeMap<String, DecisionSpec> =
-            ctx.decisions.by_index(OWNER, &term).iter().map(|d| (d.name_any(), d.spec.clone())).collect();
-        Ok(Self {
+            reader.decisions.by_index(OWNER, &term).iter().map(|d| (d.name_any(), d.spec.clone())).collect();
+        Self {
             facts: owner_facts(application, fleet.as_deref()),
             source,
             revisions: revisions.iter().map(|r| (r.name_any(), r.spec.clone())).collect(),
-            statuses: ctx.members.statuses_of(&owner),
-            members: members(ctx, &units, &decisions),
+            statuses: reader.members.statuses_of(&owner),
+            members: reader.members(&units, &decisions),
             decisions,
             units,
             owner,
-        })
+        }
     }
 
-    /// Renders what every unit should be rendered from, as far as it can be. Says when to look again, should something be
-    /// missing that nothing announces. What was read is handed over: of a thousand members it is not copied.
-    pub(super) async fn observe<'a>(&'a mut self, ctx: &'a Ctx, now: Timestamp) -> (Observed<'a>, Option<Duration>) {
-        let mut observed = Observed {
+    /// What units are decided from, before anything is rendered. What was read is handed over: of a thousand members it is
+    /// not copied.
+    pub(crate) fn observed<'a>(&'a mut self, hub: &'a HubId) -> Observed<'a> {
+        Observed {
             owner: &self.owner,
             facts: self.facts.clone(),
             units: &self.units,
-            hub: &ctx.hub,
+            hub,
             revisions: std::mem::take(&mut self.revisions),
             decisions: std::mem::take(&mut self.decisions),
             statuses: std::mem::take(&mut self.statuses),
             members: std::mem::take(&mut self.members),
             rendered: BTreeMap::new(),
             renderer: render::VERSION,
-        };
+        }
+    }
+
+    /// Renders what every unit should be rendered from, as far as it can be. Says when to look again, should something be
+    /// missing that nothing announces.
+    pub(super) async fn observe<'a>(&'a mut self, ctx: &'a Ctx, now: Timestamp) -> (Observed<'a>, Option<Duration>) {
+        let owner = self.owner.clone();
+        let mut observed = self.observed(&ctx.hub);
         let mut again = None;
         for want in wanted(&observed, now) {
-            let (rendered, missing) = render(ctx, &self.owner, &want).await;
+            let (rendered, missing) = render(ctx, &owner, &want).await;
             again = again.or(missing);
             observed.rendered.insert(want.revision.unit.clone(), rendered);
         }
         (observed, again)
     }
-}
-
-/// How the members are that the units may have to do with: those that they may go to, and those that decisions name.
-fn members(
-    ctx: &Ctx,
-    units: &[UnitSpec],
-    decisions: &BTreeMap<String, DecisionSpec>,
-) -> BTreeMap<MemberName, MemberFacts> {
-    let mut all: BTreeSet<&MemberName> = decisions.values().flat_map(|d| d.members.keys()).collect();
-    for unit in units {
-        match &unit.placement {
-            Placement::Rules(_, candidates) => all.extend(candidates.iter().filter_map(|c| c.member.as_ref())),
-            Placement::Given(members) => all.extend(members.keys()),
-            Placement::Missing(_) => {}
-        }
-    }
-    all.into_iter().filter_map(|name| Some((name.clone(), ctx.members.facts(name)?))).collect()
-}
-
-/// The fleet of this name, and the member that each of its entries means.
-fn candidates(ctx: &Ctx, key: &NamespacedName, name: &str, fleet: Option<&Fleet>) -> FleetFacts {
-    let Some(fleet) = fleet else { return FleetFacts::Missing(name.to_owned()) };
-    let candidates = fleet.spec.clusters.iter().map(|entry| {
-        let origin = origin::of_entry(&key.namespace, entry);
-        let facts = origin.as_ref().and_then(|origin| ctx.origins.get(origin));
-        let records = origin.map(|origin| ctx.clusters.by_index(ORIGIN, &origin.to_string())).unwrap_or_default();
-        let records: Vec<MemberName> = records.iter().filter_map(|record| record.name_any().parse().ok()).collect();
-        let (says, wants) = facts.as_ref().map(|f| (f.says.as_ref(), f.wants.as_ref())).unwrap_or_default();
-        Candidate {
-            name: entry.name.clone(),
-            member: member_of_entry(says, wants, &records),
-            labels: facts.map(|facts| facts.labels).unwrap_or_default(),
-        }
-    });
-    FleetFacts::Found(candidates.collect())
 }
 
 async fn follow(ctx: &Ctx, key: &NamespacedName, application: Option<&Application>) -> Result<SourceFacts, WriteError> {
@@ -141,7 +213,7 @@ async fn follow(ctx: &Ctx, key: &NamespacedName, application: Option<&Applicatio
     if git.suspend {
         return Ok(ctx.fetcher.suspended(key));
     }
-    let spec = match git_spec(ctx, key, git).await? {
+    let spec = match git_spec(&ctx.api, key, git).await? {
         Ok(spec) => spec,
         Err(error) => return Ok(refused(Some(error))),
     };
@@ -153,8 +225,9 @@ async fn follow(ctx: &Ctx, key: &NamespacedName, application: Option<&Applicatio
     })
 }
 
-async fn git_spec(
-    ctx: &Ctx,
+/// The source that an Application names, with the credentials that its Secret has.
+pub(crate) async fn git_spec(
+    api: &Api,
     key: &NamespacedName,
     git: &GitRepository,
 ) -> Result<Result<GitSpec, Refusal>, WriteError> {
@@ -165,7 +238,7 @@ async fn git_spec(
         spec.timeout = timeout.max(Duration::from_secs(1));
     }
     let Some(secret) = &git.secret_ref else { return Ok(Ok(spec)) };
-    Ok(artifact::access(&ctx.api, &key.namespace, &secret.name, &git.url).await?.map(|access| {
+    Ok(artifact::access(api, &key.namespace, &secret.name, &git.url).await?.map(|access| {
         (spec.credentials, spec.ca) = (access.credentials, access.ca);
         spec
     }))

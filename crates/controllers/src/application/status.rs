@@ -58,7 +58,10 @@ pub(super) async fn write(
     let SourcePart { conditions, source_status, last_handled_sync } = part;
     let status = ApplicationStatus { conditions, source_status, last_handled_sync, ..ApplicationStatus::default() };
     match write::status_part(&ctx.api, &ctx.metrics, application.as_ref(), &status, CUT).await {
-        Ok(written) => ctx.applications.learn(written),
+        Ok(written) => {
+            ctx.events.record(application.as_ref(), &written);
+            ctx.applications.learn(written);
+        }
         Err(error) if error.is_gone() => {}
         Err(error) => return Err(error),
     }

@@ -31,6 +31,7 @@ use api::delivery::{
 };
 use api::feed::UnitReport;
 use api::karmada::cluster::v1alpha1::Cluster;
+use api::kurator::apps::v1alpha1::Application;
 use applier::{FeedReport, MemberReport, PushFeed};
 use client::Trust;
 use model::{Clock, MemberName};
@@ -41,6 +42,7 @@ use crate::WriteError;
 use crate::artifact::Artifacts;
 use crate::connection::Connections;
 use crate::deps::{Deps, Running, work};
+use crate::event::Recorder;
 use crate::metrics::Metrics;
 use crate::record;
 use crate::rendering::Renderings;
@@ -109,6 +111,7 @@ struct Ctx {
     decisions: Arc<Store<Decision>>,
     revisions: Arc<Store<Revision>>,
     statuses: Arc<Store<MemberStatus>>,
+    applications: Arc<Store<Application>>,
     secrets: Arc<SecretVersions>,
     connections: Arc<Connections>,
     artifacts: Arc<Artifacts>,
@@ -118,6 +121,7 @@ struct Ctx {
     sending: sending::Sending,
     throttle: Throttle,
     metrics: Metrics,
+    events: Recorder,
     /// Members whose snapshot and applier to look at.
     members: Queue<MemberName>,
     /// Members whose report to store. A queue of its own: a report changes what is stored, and seldom what the member
@@ -138,6 +142,7 @@ fn context(deps: &Deps, feed: Arc<PushFeed>) -> Arc<Ctx> {
         decisions: stores.decisions.clone(),
         revisions: stores.revisions.clone(),
         statuses: stores.statuses.clone(),
+        applications: stores.applications.clone(),
         secrets: stores.secrets.clone(),
         connections: deps.connections.clone(),
         artifacts: deps.artifacts.clone(),
@@ -147,6 +152,7 @@ fn context(deps: &Deps, feed: Arc<PushFeed>) -> Arc<Ctx> {
         sending: sending::Sending::default(),
         throttle: Throttle::default(),
         metrics: deps.metrics.clone(),
+        events: deps.events.clone(),
         members: deps.queue("delivery"),
         reported: deps.queue("delivery-report"),
         shutdown: deps.shutdown.clone(),

@@ -187,7 +187,7 @@ async fn write_slice(
     object: MemberStatus,
     status: &MemberStatusStatus,
 ) -> Result<(), WriteError> {
-    let slice = object.spec.slice;
+    let (slice, before) = (object.spec.slice, object.status.clone());
     let whole = MemberStatus { status: Some(status.clone()), ..object };
     let mut is_refused = false;
     let bare = |_: &client::Error| {
@@ -195,6 +195,7 @@ async fn write_slice(
         Ok(MemberStatus { status: Some(without_details(status)), ..whole.clone() })
     };
     let written = write::status_or_brief(&ctx.api, &ctx.metrics, &whole, bare).await?;
+    ctx.events.record_units(&ctx.applications, member, before.as_ref(), status);
     ctx.statuses.learn(written);
     let mut state = ctx.state();
     if is_refused {

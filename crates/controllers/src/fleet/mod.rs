@@ -29,6 +29,7 @@ use plan::application::fleet_name;
 use crate::WriteError;
 use crate::changes::Changes;
 use crate::deps::{Deps, Running, work};
+use crate::event::Recorder;
 use crate::index::ENTRY;
 use crate::metrics::Metrics;
 use crate::origin::{self, OriginFacts, Origins};
@@ -51,6 +52,7 @@ struct Ctx {
     attached: Arc<Store<AttachedCluster>>,
     origins: Origins,
     metrics: Metrics,
+    events: Recorder,
 }
 
 /// Wires the controller, and runs it.
@@ -63,6 +65,7 @@ pub(crate) fn run(deps: &Deps) -> Running {
         attached: deps.stores.attached.clone(),
         origins: Origins::new(&deps.stores.attached),
         metrics: deps.metrics.clone(),
+        events: deps.events.clone(),
     });
     let queue = deps.queue("fleet");
     watch(&ctx, &queue);

@@ -9,7 +9,9 @@ pub(super) async fn write(ctx: &Ctx, fleet: &Fleet, status: FleetStatus) -> Resu
     if fleet.status.as_ref() == Some(&status) {
         return Ok(());
     }
-    let fleet = Fleet { status: Some(status), ..fleet.clone() };
-    ctx.fleets.learn(write::status(&ctx.api, &ctx.metrics, &fleet).await?);
+    let wanted = Fleet { status: Some(status), ..fleet.clone() };
+    let written = write::status(&ctx.api, &ctx.metrics, &wanted).await?;
+    ctx.events.record(fleet, &written);
+    ctx.fleets.learn(written);
     Ok(())
 }

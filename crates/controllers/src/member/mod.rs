@@ -37,6 +37,7 @@ use crate::WriteError;
 use crate::changes::Changes;
 use crate::connection::{Connections, TRIED_AGAIN};
 use crate::deps::{Deps, Running, work};
+use crate::event::Recorder;
 use crate::index::{CLAIM, SECRET};
 use crate::metrics::Metrics;
 use crate::origin::{self, Origins};
@@ -62,6 +63,7 @@ struct Ctx {
     connections: Arc<Connections>,
     probes: Arc<Probes>,
     metrics: Metrics,
+    events: Recorder,
     jitter: client::Jitter,
     queue: Queue<NamespacedName>,
     tasks: TaskTracker,
@@ -79,6 +81,7 @@ fn context(deps: &Deps) -> Arc<Ctx> {
         connections: deps.connections.clone(),
         probes: Arc::default(),
         metrics: deps.metrics.clone(),
+        events: deps.events.clone(),
         jitter: deps.jitter.clone(),
         queue: deps.queue("member"),
         tasks: deps.tasks.clone(),

@@ -30,8 +30,10 @@ pub(super) async fn write(
         conditions,
     };
     if attached.status.as_ref() != Some(&status) {
-        let attached = AttachedCluster { status: Some(status), ..attached.clone() };
-        ctx.attached.learn(write::status(&ctx.api, &ctx.metrics, &attached).await?);
+        let wanted = AttachedCluster { status: Some(status), ..attached.clone() };
+        let written = write::status(&ctx.api, &ctx.metrics, &wanted).await?;
+        ctx.events.record(attached, &written);
+        ctx.attached.learn(written);
     }
     Ok(())
 }

@@ -25,6 +25,7 @@ use plan::application::{Fold, fold};
 
 use crate::WriteError;
 use crate::deps::{Deps, Running, work};
+use crate::event::Recorder;
 use crate::metrics::Metrics;
 use crate::reach::MemberReader;
 use crate::throttle::{Throttle, WRITE_EVERY};
@@ -52,6 +53,7 @@ struct Ctx {
     members: MemberReader,
     throttle: Throttle,
     metrics: Metrics,
+    events: Recorder,
 }
 
 /// Wires the controller, and runs it.
@@ -66,6 +68,7 @@ pub(crate) fn run(deps: &Deps) -> Running {
         members: MemberReader::new(stores),
         throttle: Throttle::default(),
         metrics: deps.metrics.clone(),
+        events: deps.events.clone(),
     });
     let queue = deps.queue("status");
     watch::watch(stores, &queue);
@@ -101,7 +104,10 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteErro
         ..ApplicationStatus::default()
     };
     match write::status_part(&ctx.api, &ctx.metrics, application.as_ref(), &status, CUT).await {
-        Ok(written) => ctx.applications.learn(written),
+        Ok(written) => {
+            ctx.events.record(application.as_ref(), &written);
+            ctx.applications.learn(written);
+        }
         Err(error) if error.is_gone() => {}
         Err(error) => return Err(error),
     }

@@ -59,6 +59,7 @@ async fn a_name_that_is_taken_is_free_when_the_object_that_has_it_goes_or_takes_
     assert_eq!(world.get(&format!("{CLUSTERS}/a")).await, None);
     let reasons = |list: &Value| {
         let items = list["items"].as_array().into_iter().flatten();
+        let items = items.filter(|event| event["reason"] == "MemberDetached");
         items.map(|event| format!("{} {}", event["regarding"]["name"], event["reason"])).collect::<Vec<_>>()
     };
     world.until(EVENTS, reasons, vec![r#""first" "MemberDetached""#.to_owned()]).await;

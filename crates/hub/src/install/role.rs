@@ -11,8 +11,8 @@ const WRITE: [&str; 5] = ["create", "delete", "deletecollection", "patch", "upda
 /// Groups of the kinds that people write. Records and members' records are written by controllers.
 const WRITTEN: [&str; 3] = ["apps.kurator.dev", "cluster.kurator.dev", "fleet.kurator.dev"];
 
-/// The roles, given the CRDs of the hub and the views beside them (group, plural).
-pub(super) fn roles(definitions: &[Value], views: &[(&str, &str)]) -> Vec<Value> {
+/// The roles, given the CRDs of the hub, the views beside them, and those of them that are created (group, plural).
+pub(super) fn roles(definitions: &[Value], views: &[(&str, &str)], created: &[(&str, &str)]) -> Vec<Value> {
     let text = |crd: &Value, path: &[&str]| model::object::get_str(crd, path).unwrap_or_default().to_owned();
     let kinds: Vec<(String, String)> = definitions
         .iter()
@@ -22,7 +22,8 @@ pub(super) fn roles(definitions: &[Value], views: &[(&str, &str)]) -> Vec<Value>
     let stored = kinds.iter().map(|(group, plural)| rule(&READ, group, &[plural, &format!("{plural}/status")]));
     let read = stored.chain(views.iter().map(|(group, plural)| rule(&READ, group, &[plural]))).collect();
     let written = kinds.iter().filter(|(group, _)| WRITTEN.contains(&group.as_str()));
-    let write = written.map(|(group, plural)| rule(&WRITE, group, &[plural])).collect();
+    let created = created.iter().map(|(group, plural)| rule(&["create"], group, &[plural]));
+    let write = written.map(|(group, plural)| rule(&WRITE, group, &[plural])).chain(created).collect();
     let role = |part_of: &str, rules: Vec<Value>| {
         json!({
             "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
@@ -47,7 +48,7 @@ mod tests {
             let mut rules = role["rules"].as_array().unwrap().iter();
             rules.any(|r| has(&r["verbs"], verb) && has(&r["apiGroups"], group) && has(&r["resources"], plural))
         };
-        let all = roles(&api::crd::all(), &[("view.kurator.dev", "trees")]);
+        let all = roles(&api::crd::all(), &[("view.kurator.dev", "trees")], &[("view.kurator.dev", "previews")]);
         all.iter().filter(allows).map(|role| role["metadata"]["name"].as_str().unwrap().to_owned()).collect()
     }
 
@@ -69,5 +70,7 @@ mod tests {
             assert_eq!(roles_with("patch", group, plural), expect, "{group} {plural}");
             assert!(roles_with("patch", group, &format!("{plural}/status")).is_empty(), "{group} {plural}");
         }
+        assert_eq!(roles_with("create", "view.kurator.dev", "previews"), edit);
+        assert!(roles_with("list", "view.kurator.dev", "previews").is_empty());
     }
 }

@@ -3,11 +3,13 @@
 mod acceptance;
 mod credential;
 mod delivery;
+mod event;
 mod external;
 mod fleet;
 mod green;
 mod hook;
 mod house;
+mod inspect;
 mod member;
 mod metrics;
 mod settled;

@@ -156,6 +156,15 @@ impl Stage {
         self.repository.commit();
     }
 
+    /// The same on a branch of its own; the main branch stays.
+    pub(crate) fn commit_on(&self, branch: &str, files: &[(&str, Option<&str>)]) -> String {
+        self.repository.git(&["checkout", "-q", "-b", branch]);
+        self.commit(files);
+        let commit = self.repository.git(&["rev-parse", "HEAD"]);
+        self.repository.git(&["checkout", "-q", "main"]);
+        commit
+    }
+
     /// Applies an object to the hub.
     pub(crate) async fn apply(&self, object: Value) -> Result<DynamicObject, kube::Error> {
         apply(&self.client(), object).await

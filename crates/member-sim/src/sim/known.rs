@@ -8,7 +8,8 @@ use model::LabelSelector;
 use crate::object::{
     Budget, DaemonSet, Deployment, Job, Node, Object, Pod, ReplicaSet, Revision, Service, Slice, StatefulSet, Uid,
 };
-use crate::sim::Key;
+use crate::plan::{self, event::Said};
+use crate::sim::{Key, event};
 use crate::world::{Change, Objects, World};
 
 /// A kind that behaviours know.
@@ -18,6 +19,11 @@ pub(crate) trait SimulatedKind: Object {
 
     /// Where the world keeps them.
     fn objects(world: &mut World) -> &mut Objects<Self>;
+
+    /// What is said of a change.
+    fn happened(_change: &Change<Self>, _world: &World) -> Vec<Said> {
+        Vec::new()
+    }
 
     /// What is to be looked at because of a change.
     fn wake(change: &Change<Self>, world: &World, push: &mut dyn FnMut(Key));
@@ -71,6 +77,12 @@ impl SimulatedKind for Pod {
 
     fn objects(world: &mut World) -> &mut Objects<Self> {
         &mut world.pods
+    }
+
+    fn happened(change: &Change<Self>, world: &World) -> Vec<Said> {
+        let owner = change.sides().find_map(|pod| pod.meta.controller.as_ref());
+        let owner = owner.and_then(|uid| event::owner(world, uid));
+        plan::event::pod(change.old.as_deref(), change.new.as_deref(), owner.as_ref())
     }
 
     fn wake(change: &Change<Self>, world: &World, push: &mut dyn FnMut(Key)) {
@@ -143,6 +155,12 @@ impl SimulatedKind for ReplicaSet {
 
     fn objects(world: &mut World) -> &mut Objects<Self> {
         &mut world.replica_sets
+    }
+
+    fn happened(change: &Change<Self>, world: &World) -> Vec<Said> {
+        let owner = change.sides().find_map(|set| set.meta.controller.as_ref());
+        let owner = owner.and_then(|uid| event::owner(world, uid));
+        plan::event::replica_set(change.old.as_deref(), change.new.as_deref(), owner.as_ref())
     }
 
     fn wake(change: &Change<Self>, world: &World, push: &mut dyn FnMut(Key)) {

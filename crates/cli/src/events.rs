@@ -1,0 +1,149 @@
+//! `kurator events`: what happened to the kinds of the hub, as `kubectl events` shows it, the newest last.
+
+use std::collections::HashMap;
+
+use futures::StreamExt as _;
+use k8s_openapi::api::events::v1::Event;
+use kube::api::ListParams;
+use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::{Api, ResourceExt as _};
+use model::{Clock as _, Timestamp, words};
+use serde_json::json;
+
+use crate::args::{Common, Events, Format};
+use crate::connect::{self, asked};
+use crate::duration::since;
+use crate::output::{self, Cell, Line, Table, Tone};
+
+/// Most events that are listed: as many as a hub keeps.
+const EVENTS_MAX: u32 = 5_000;
+
+/// Longest note that is shown.
+const NOTE_MAX: usize = 500;
+
+pub(crate) async fn run(common: &Common, what: &Events) -> anyhow::Result<()> {
+    let api: Api<Event> = Api::namespaced(connect::hub(common).await?, &common.namespace);
+    let fields = what.name.as_ref().map(|name| format!("regarding.kind=Application,regarding.name={name}"));
+    let fields = fields.unwrap_or_default();
+    let params = ListParams { field_selector: Some(fields.clone()), limit: Some(EVENTS_MAX), ..ListParams::default() };
+    let listed = api.list(&params).await.map_err(asked("cannot read events"))?;
+    let mut events = listed.items;
+    events.sort_by_key(last);
+    if common.output == Format::Text {
+        let about = what
+            .name
+            .as_ref()
+            .map_or_else(|| format!("in namespace {}", common.namespace), |name| format!("of app/{name}"));
+        if events.is_empty() {
+            output::print_stderr(format_args!("no events {about}; they are kept for an hour"));
+        }
+        output::print(&lines(&events, hub::SystemClock.now(), output::colour()))?;
+    } else if !what.watch {
+        output::structured(common.output, &json!({"apiVersion": "v1", "kind": "List", "items": events}))?;
+        return Ok(());
+    }
+    if what.watch {
+        follow(common, api, &fields, &events).await?;
+    }
+    Ok(())
+}
+
+/// Prints what happens from now on.
+async fn follow(common: &Common, api: Api<Event>, fields: &str, shown: &[Event]) -> anyhow::Result<()> {
+    let version = |event: &Event| (event.uid().unwrap_or_default(), event.resource_version().unwrap_or_default());
+    let mut shown: HashMap<String, String> = shown.iter().map(version).collect();
+    let config = watcher::Config::default().fields(fields);
+    let mut events = Box::pin(watcher(api, config).default_backoff().applied_objects());
+    while let Some(event) = events.next().await {
+        let event = match event {
+            Ok(event) => event,
+            Err(error) => {
+                output::print_stderr(format_args!(
+                    "the hub does not answer, and is asked again: {}",
+                    model::cause::innermost(&error)
+                ));
+                continue;
+            }
+        };
+        let (uid, version) = version(&event);
+        if shown.insert(uid, version.clone()).is_some_and(|before| before == version) {
+            continue;
+        }
+        if common.output == Format::Text {
+            output::print(&lines(&[event], hub::SystemClock.now(), output::colour())[1..])?;
+        } else {
+            output::structured(common.output, &serde_json::to_value(&event)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// When it happened last.
+fn last(event: &Event) -> Option<Timestamp> {
+    let series = event.series.as_ref().map(|series| series.last_observed_time.0);
+    let time = series
+        .or(event.event_time.as_ref().map(|time| time.0))
+        .or(event.deprecated_last_timestamp.as_ref().map(|t| t.0));
+    time.or_else(|| event.creation_timestamp().map(|time| time.0))
+}
+
+fn lines(events: &[Event], now: Timestamp, colour: bool) -> Vec<Line> {
+    let mut table = Table::new(&["LAST SEEN", "TYPE", "REASON", "OBJECT", "COUNT", "MESSAGE"]);
+    for event in events {
+        let kind = event.type_.as_deref().unwrap_or_default();
+        let tone = if kind == "Warning" { Tone::Waiting } else { Tone::Plain };
+        let object = event.regarding.as_ref();
+        let part = |text: Option<&String>| text.cloned().unwrap_or_default();
+        let object = format!(
+            "{}/{}",
+            part(object.and_then(|o| o.kind.as_ref())).to_lowercase(),
+            part(object.and_then(|o| o.name.as_ref()))
+        );
+        let count =
+            event.series.as_ref().map_or(1, |series| series.count).max(event.deprecated_count.unwrap_or_default());
+        table.row(vec![
+            last(event).map(|at| since(at, now)).unwrap_or_default().into(),
+            Cell::new(kind, tone),
+            event.reason.clone().unwrap_or_default().into(),
+            object.into(),
+            count.to_string().into(),
+            words::bounded(event.note.as_deref().unwrap_or_default(), NOTE_MAX).into(),
+        ]);
+    }
+    table.lines(colour)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(kind: &str, reason: &str, at: &str, series: Option<(i32, &str)>, note: &str) -> Event {
+        let series = series.map(|(count, at)| json!({"count": count, "lastObservedTime": at}));
+        let mut value = json!({
+            "apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": "a", "namespace": "default"},
+            "type": kind, "reason": reason, "note": note, "eventTime": at,
+            "regarding": {"kind": "Application", "name": "shop"},
+        });
+        if let Some(series) = series {
+            value["series"] = series;
+        }
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn events_are_shown_with_what_happened_last_and_how_often() {
+        let now: Timestamp = "2026-11-27T10:10:00Z".parse().unwrap();
+        let mut events = [
+            event("Normal", "Ready", "2026-11-27T10:09:30.000000Z", None, "3 of 3 ready"),
+            event(
+                "Warning",
+                "FetchFailed",
+                "2026-11-27T10:00:00.000000Z",
+                Some((7, "2026-11-27T10:08:00.000000Z")),
+                "https://git.example.com/shop: cannot connect\nconnection refused",
+            ),
+        ];
+        events.sort_by_key(last);
+        insta::assert_snapshot!("events", output::text(&lines(&events, now, false)));
+    }
+}

@@ -1,0 +1,207 @@
+//! What members have against what they should have.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::delivery::{DeletionState, HubId, MemberDecision, label};
+use api::feed::{ObjectReport, SyncState, UnitReport};
+use api::view::{Differences, ObjectChange, ObjectDifference};
+use client::{Api, NamespacedName};
+use futures::{StreamExt, stream};
+use model::{HashedKey, KeyMap, MemberName, ObjectKey, object};
+use plan::difference::hidden::Hider;
+use plan::difference::{self, field, group};
+use plan::inventory;
+use plan::mark::Mark;
+use plan::prepare::Bundle;
+use plan::reach::Standing;
+use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
+
+use super::live::{self, Wanted};
+use super::{InspectError, Inspector, Placed};
+use crate::record::owner_of_application;
+
+/// Members that are asked at the same time. What one of them has is in memory meanwhile.
+const MEMBERS_AT_ONCE: usize = 8;
+/// Longest time for all members: clients and proxies give up after 30 s or more.
+const ASKED_WITHIN: Duration = Duration::from_secs(25);
+/// Longest time for one member.
+const MEMBER_WITHIN: Duration = Duration::from_secs(10);
+
+impl Inspector {
+    /// What the members of an Application, or one of them, have against what they should have.
+    ///
+    /// # Errors
+    /// The Application is not there, or not placed in the member.
+    pub async fn comparison(
+        &self,
+        key: &NamespacedName,
+        only: Option<&MemberName>,
+    ) -> Result<Differences, InspectError> {
+        let _turn = self.turn().await?;
+        let application = self.application(key)?;
+        let owner = owner_of_application(key);
+        let hider = Hider { key: &self.key, owner: &owner };
+        let mut found = group::Found::default();
+        let mut pairs = Vec::new();
+        for placed in self.placed(&application, &owner) {
+            let reports = self.feed.reports_of(placed.unit());
+            let mut reports: BTreeMap<MemberName, Arc<UnitReport>> =
+                reports.into_iter().map(|report| (report.member.clone(), report)).collect();
+            let placed = Arc::new(placed);
+            let entries = placed.decision.spec.members.iter();
+            let entries = entries.filter(|(member, _)| only.is_none_or(|only| only == *member));
+            for (member, entry) in entries {
+                found.members.insert(member.clone());
+                pairs.push(Pair {
+                    placed: placed.clone(),
+                    member: member.clone(),
+                    entry: entry.clone(),
+                    report: reports.remove(member),
+                });
+            }
+        }
+        if let (Some(member), true) = (only, pairs.is_empty()) {
+            return Err(InspectError::NotFound(self.why_not_placed(&owner, key, member)));
+        }
+        let deadline = Instant::now() + ASKED_WITHIN;
+        let hider = &hider;
+        let ask = |pair: Pair| async move {
+            let until = deadline.min(Instant::now() + MEMBER_WITHIN);
+            let answer = timeout_at(until, self.compare(key, &pair, hider)).await;
+            let late = || Err("it was not asked in time; ask for it alone with --member".to_owned());
+            (pair.member, answer.unwrap_or_else(|_| late()))
+        };
+        let mut answers = stream::iter(pairs).map(ask).buffer_unordered(MEMBERS_AT_ONCE);
+        while let Some((member, answer)) = answers.next().await {
+            match answer {
+                Ok(difference) => found.add(difference),
+                Err(why) => drop(found.unknown.insert(member, why)),
+            }
+        }
+        Ok(found.into_differences())
+    }
+
+    /// One unit in one member. An error says in words why nothing is known.
+    async fn compare(
+        &self,
+        key: &NamespacedName,
+        pair: &Pair,
+        hider: &Hider<'_>,
+    ) -> Result<group::MemberDifference, String> {
+        let Pair { placed, member, entry, report } = pair;
+        let facts = self.members.facts(member).ok_or("its record is gone")?;
+        match facts.standing() {
+            Standing::Current => {}
+            Standing::Unknown(_) => return Err("it does not answer".to_owned()),
+            Standing::Blocked(_) => {
+                return Err(format!("nothing is delivered to it now; see `kurator status member/{member}`"));
+            }
+        }
+        let connection = self.connections.get(member).ok_or("the hub has no connection to it yet")?;
+        let unit = placed.unit();
+        let report = report.as_ref();
+        let bundle = match entry.removal.is_none() {
+            true => Some(self.bundle(&placed.decision, entry).await.map_err(|why| why.to_string())?),
+            false => None,
+        };
+        let part_of = inventory::applyset_id(&unit.short(&self.hub));
+        let wanted = wanted(bundle.as_deref(), report.map(Arc::as_ref));
+        let ask = Api::clone(&connection.api);
+        let live = live::read(&ask, wanted, &part_of).await.map_err(|error| model::cause::chain(&error))?;
+        let objects = objects(bundle.as_deref(), report.map(Arc::as_ref), &live, &self.hub, hider);
+        let waits =
+            report.and_then(|r| r.deletions.as_ref()).is_some_and(|d| d.state == DeletionState::Waiting && d.count > 0);
+        let deletes = objects.iter().any(|object| object.change == ObjectChange::Delete);
+        Ok(group::MemberDifference {
+            member: member.clone(),
+            application: key.name.clone(),
+            policy: placed.policy(),
+            from: String::new(),
+            to: self.source_revision(&placed.decision, entry),
+            held: if waits && deletes {
+                format!("it waits for `kurator approve app/{}`", key.name)
+            } else {
+                String::new()
+            },
+            objects: Arc::new(objects),
+        })
+    }
+}
+
+/// A unit in a member, and what the member said of it last.
+struct Pair {
+    placed: Arc<Placed>,
+    member: MemberName,
+    entry: MemberDecision,
+    report: Option<Arc<UnitReport>>,
+}
+
+/// What to look for: what the unit has, and what its member still holds of it.
+fn wanted(bundle: Option<&Bundle>, report: Option<&UnitReport>) -> Vec<Wanted> {
+    let sent = bundle.into_iter().flat_map(Bundle::objects);
+    let mut out: Vec<Wanted> =
+        sent.map(|object| Wanted { key: ObjectKey::clone(&object.key), version: object.version.to_string() }).collect();
+    for row in report.into_iter().flat_map(|report| &report.details) {
+        if bundle.is_none_or(|bundle| bundle.get(&row.key).is_none()) && row.sync != SyncState::Pending {
+            out.push(Wanted { key: ObjectKey::clone(&row.key), version: row.version.clone() });
+        }
+    }
+    out.sort();
+    out.dedup();
+    out
+}
+
+/// The objects that differ.
+fn objects(
+    bundle: Option<&Bundle>,
+    report: Option<&UnitReport>,
+    live: &BTreeMap<ObjectKey, Value>,
+    hub: &HubId,
+    hider: &Hider<'_>,
+) -> Vec<ObjectDifference> {
+    let rows = || report.into_iter().flat_map(|report| &report.details);
+    let by_key: KeyMap<&ObjectReport> = rows().map(|row| (row.key.clone(), row.as_ref())).collect();
+    let mut out = Vec::new();
+    for sent in bundle.into_iter().flat_map(Bundle::objects) {
+        let row = by_key.get(&*sent.key);
+        let refused = row.filter(|row| row.sync == SyncState::Failed).map(|row| row.message.clone());
+        let Some(there) = live.get(&**sent.key) else {
+            let note = refused.unwrap_or_default();
+            out.push(ObjectDifference { note, ..difference::whole(&sent.key, ObjectChange::Add) });
+            continue;
+        };
+        let known = row.map(|row| row.changed_by_admission.as_slice()).unwrap_or_default();
+        let scaled = Mark::read(there).is_some_and(|mark| mark.scaled);
+        let fields = field::live(&sent.object, there, known, scaled, hider);
+        if !fields.is_empty() {
+            let note = refused.unwrap_or_else(|| whose(there, hub));
+            out.push(ObjectDifference { note, ..difference::changed(&sent.key, fields) });
+        }
+    }
+    for row in rows().filter(|row| bundle.is_none_or(|bundle| bundle.get(&row.key).is_none())) {
+        if live.contains_key(&**row.key) {
+            out.push(extra(&row.key, row.adopted));
+        }
+    }
+    out
+}
+
+fn extra(key: &HashedKey, adopted: bool) -> ObjectDifference {
+    if adopted {
+        let note = "it was there before us".to_owned();
+        return ObjectDifference { note, ..difference::whole(key, ObjectChange::Release) };
+    }
+    difference::whole(key, ObjectChange::Delete)
+}
+
+/// Whose a live object is, when it is not ours.
+fn whose(live: &Value, hub: &HubId) -> String {
+    match object::label(live, label::HUB) {
+        Some(owner) if owner == hub.as_str() => String::new(),
+        Some(owner) => format!("the hub {owner} delivers it"),
+        None => "it was not delivered by this hub".to_owned(),
+    }
+}

@@ -1,0 +1,65 @@
+//! The objects of one unit as they are in a member now.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use api::delivery::label;
+use client::{Api, Discovery, Error, Resource, Selection};
+use futures::{StreamExt, TryStreamExt, stream};
+use model::{GroupVersionKind, ObjectKey, object};
+use serde_json::Value;
+
+/// Requests to one member at the same time: a quarter of those of its applier, which goes first.
+const REQUESTS_AT_ONCE: usize = 8;
+/// Objects of a kind that are asked for one by one; of more than these, all that carry the unit's label are listed, and what is
+/// not among them is asked for.
+const ONE_BY_ONE_MAX: usize = 3;
+
+/// An object to look for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Wanted {
+    pub(super) key: ObjectKey,
+    pub(super) version: String,
+}
+
+/// Reads objects. One that is not there, or whose kind the member does not serve, is missing in the result.
+pub(super) async fn read(api: &Api, wanted: Vec<Wanted>, part_of: &str) -> Result<BTreeMap<ObjectKey, Value>, Error> {
+    let discovery = Discovery::new(api.clone());
+    let mut kinds: BTreeMap<(String, String, String), Vec<ObjectKey>> = BTreeMap::new();
+    for Wanted { key, version } in wanted {
+        kinds.entry((key.group.clone(), version, key.kind.clone())).or_default().push(key);
+    }
+    let mut out = BTreeMap::new();
+    let (mut alone, mut listed) = (Vec::new(), Vec::new());
+    for ((group, version, kind), keys) in kinds {
+        let Some(resource) = discovery.find(&GroupVersionKind::new(group, version, kind)).await? else { continue };
+        if keys.len() > ONE_BY_ONE_MAX {
+            listed.push((resource, keys));
+        } else {
+            alone.extend(keys.into_iter().map(|key| (resource.clone(), key)));
+        }
+    }
+    let selection = Selection::labels(format!("{}={part_of}", label::APPLYSET_PART_OF));
+    for (resource, keys) in listed {
+        let found = api.list(&resource, "", &selection).await?;
+        let mut by_name: BTreeMap<(String, String), Value> = found.items.into_iter().map(named).collect();
+        for key in keys {
+            match by_name.remove(&(key.namespace.clone(), key.name.clone())) {
+                Some(live) => drop(out.insert(key, live)),
+                None => alone.push((resource.clone(), key)),
+            }
+        }
+    }
+    let get = |(resource, key): (Arc<Resource>, ObjectKey)| async move {
+        let live = api.get(&resource.target(&key.namespace, &key.name)).await?;
+        Ok::<_, Error>(live.map(|live| (key, live)))
+    };
+    let found: Vec<_> = stream::iter(alone).map(get).buffer_unordered(REQUESTS_AT_ONCE).try_collect().await?;
+    out.extend(found.into_iter().flatten());
+    Ok(out)
+}
+
+fn named(live: Value) -> ((String, String), Value) {
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    ((text(object::namespace(&live)), text(object::name(&live))), live)
+}

@@ -1,0 +1,406 @@
+//! What a commit or an edit would do, by the steps of controller [`crate::application`]: the world as it would be, rendered
+//! and planned, and nothing applied.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::delivery::{Artifact, DecisionSpec, Inputs, MemberDecision, Removal, RevisionSpec, UnitId};
+use api::kurator::apps::v1alpha1::Application;
+use api::view::{Differences, ObjectChange, ObjectDifference, Placing, PreviewSpec};
+use client::NamespacedName;
+use model::{Digest, HashedKey, MemberName};
+use plan::application::SourceFacts;
+use plan::difference::hidden::Hider;
+use plan::difference::{self, Loss, group, placing};
+use plan::prepare::Bundle;
+use plan::unit::{Observed, Rendered, wanted};
+use source::{GitReference, GitSpec};
+
+use super::edit::Edits;
+use super::{InspectError, Inspector};
+use crate::application::{Reader, World, git_spec};
+use crate::index::{ENTRY, FLEET};
+use crate::record::{OWNER, owner_of_application};
+
+/// Most Applications in one preview: an edit of a Fleet concerns all that name it, and each is planned and rendered.
+const APPLICATIONS_MAX: usize = 50;
+/// Longest fetch for a preview: who asks waits.
+const FETCH_WITHIN: Duration = Duration::from_secs(30);
+/// What is said of deletions that an edit causes.
+const EDIT_HELD: &str = "an edit takes it out of members; it waits for `kurator approve`";
+
+impl Inspector {
+    /// What a commit, or edited objects, would change.
+    ///
+    /// # Errors
+    /// The question is wrong, its Application is not there, or its commit cannot be fetched.
+    pub async fn preview(&self, namespace: &str, spec: &PreviewSpec) -> Result<Differences, InspectError> {
+        let invalid = |path: &str, why: &str| InspectError::Invalid(path.to_owned(), why.to_owned());
+        if spec.application.is_some() != spec.commit.is_some() {
+            return Err(invalid("spec.commit", "an Application and a commit are given together"));
+        }
+        if spec.commit.is_none() && spec.objects.is_empty() {
+            return Err(invalid("spec", "says nothing to preview: give a commit of an Application, or edited objects"));
+        }
+        let only = spec.member.as_ref().map(|name| name.parse::<MemberName>());
+        let only = only.transpose().map_err(|error| invalid("spec.member", &error.to_string()))?;
+        let _turn = self.turn().await?;
+        let edits = self.edits(namespace, &spec.objects).await?;
+        let target = spec.application.as_ref().map(|name| NamespacedName::new(namespace, name));
+        let mut found = group::Found::default();
+        let mut concerned = self.concerned(&edits, target.as_ref())?;
+        if concerned.len() > APPLICATIONS_MAX {
+            let more = concerned.len() - APPLICATIONS_MAX;
+            found.notes.push(format!("{more} more Applications are concerned and are left out here"));
+            concerned = concerned.into_iter().take(APPLICATIONS_MAX).collect();
+        }
+        let reader = self.reader.with(edits.others);
+        for (key, after) in concerned {
+            let commit = spec.commit.as_deref().filter(|_| target.as_ref() == Some(&key));
+            let source = self.source_of(&key, &after, commit).await?;
+            self.preview_application(&reader, &key, &after, source, only.as_ref(), &mut found).await;
+        }
+        Ok(found.into_differences())
+    }
+
+    /// The Applications that the edits concern, as they would be.
+    fn concerned(
+        &self,
+        edits: &Edits,
+        target: Option<&NamespacedName>,
+    ) -> Result<BTreeMap<NamespacedName, Arc<Application>>, InspectError> {
+        let stores = &self.stores;
+        let mut out: BTreeMap<NamespacedName, Arc<Application>> = BTreeMap::new();
+        if let Some(key) = target {
+            out.insert(key.clone(), self.application(key)?);
+        }
+        let mut fleets: BTreeSet<NamespacedName> = edits.others.fleets.keys().cloned().collect();
+        for key in edits.others.attached.keys() {
+            fleets
+                .extend(stores.fleets.by_index(ENTRY, &key.to_string()).iter().map(|f| NamespacedName::of(f.as_ref())));
+        }
+        for fleet in fleets {
+            for application in stores.applications.by_index(FLEET, &fleet.to_string()) {
+                out.insert(NamespacedName::of(application.as_ref()), application);
+            }
+        }
+        out.extend(edits.applications.iter().map(|(key, edited)| (key.clone(), Arc::new(edited.clone()))));
+        Ok(out)
+    }
+
+    /// What would be known of an Application's source.
+    async fn source_of(
+        &self,
+        key: &NamespacedName,
+        after: &Application,
+        commit: Option<&str>,
+    ) -> Result<SourceFacts, InspectError> {
+        let Some(git) = &after.spec.source.git_repository else { return Ok(SourceFacts::default()) };
+        let before = self.stores.applications.get(key);
+        let is_same = before.as_ref().and_then(|b| b.spec.source.git_repository.as_ref()).is_some_and(|b| b == git);
+        if commit.is_none() && is_same {
+            let heard = self.fetcher.heard(key).filter(|heard| heard.artifact.is_some());
+            return Ok(heard.unwrap_or_else(|| SourceFacts { artifact: self.newest(key), ..SourceFacts::default() }));
+        }
+        let spec =
+            git_spec(&self.api, key, git).await.map_err(|error| InspectError::Hub(model::cause::chain(&error)))?;
+        let spec = spec.map_err(|(_, why)| InspectError::Source(why))?;
+        let secret = git.secret_ref.as_ref().map(|secret| secret.name.clone());
+        let fetched = tokio::time::timeout(FETCH_WITHIN, self.fetch(&spec, commit, secret)).await;
+        let late = |_| InspectError::Source(format!("no answer within {} s", FETCH_WITHIN.as_secs()));
+        let artifact = fetched.map_err(late)??;
+        Ok(SourceFacts { artifact: Some(artifact), since: Some(self.clock.now()), ..SourceFacts::default() })
+    }
+
+    /// The newest artifact that an Application's units were rendered from.
+    fn newest(&self, key: &NamespacedName) -> Option<Artifact> {
+        let revisions = self.stores.revisions.by_index(OWNER, &owner_of_application(key).to_string());
+        let newest = revisions.iter().max_by_key(|revision| revision.spec.time)?;
+        match &newest.spec.inputs {
+            Inputs::Artifact(inputs) => Some(inputs.artifact.clone()),
+            Inputs::Objects(_) | Inputs::Chart(_) => None,
+        }
+    }
+
+    async fn fetch(
+        &self,
+        spec: &GitSpec,
+        commit: Option<&str>,
+        secret: Option<String>,
+    ) -> Result<Artifact, InspectError> {
+        let failed = |error: &source::Error| InspectError::Source(model::cause::chain(error));
+        let references = commit.map_or_else(|| vec![spec.reference.clone()], references);
+        let mut missing = None;
+        for reference in references {
+            let git = self.artifacts.source(GitSpec { reference, ..spec.clone() }).map_err(|e| failed(&e))?;
+            let commit = match git.resolve().await {
+                Ok(commit) => commit,
+                Err(error @ source::Error::ReferenceNotFound { .. }) => {
+                    missing.get_or_insert(error);
+                    continue;
+                }
+                Err(error) => return Err(failed(&error)),
+            };
+            let fetched = self.artifacts.fetch(&git, &commit).await.map_err(|e| failed(&e))?;
+            let digest = fetched.digest().parse();
+            return Ok(Artifact {
+                digest: digest.map_err(|_| InspectError::Source("its digest has another form".to_owned()))?,
+                revision: fetched.revision().to_owned(),
+                url: git.url().to_owned(),
+                secret,
+                ignore: spec.ignore.clone(),
+                submodules: spec.submodules,
+            });
+        }
+        Err(missing.as_ref().map_or_else(|| InspectError::Source("it names nothing".to_owned()), failed))
+    }
+
+    /// Plans one Application as it would be, and notes what differs.
+    async fn preview_application(
+        &self,
+        reader: &Reader,
+        key: &NamespacedName,
+        after: &Application,
+        source: SourceFacts,
+        only: Option<&MemberName>,
+        found: &mut group::Found,
+    ) {
+        let now = self.clock.now();
+        let mut world = World::of(reader, key, Some(after), source);
+        let mut observed = world.observed(&self.hub);
+        let mut bundles = Bundles::default();
+        for want in wanted(&observed, now) {
+            let unit = want.revision.unit.clone();
+            let rendered = match self.render(&unit, &want.revision, want.missing_is_empty).await {
+                Ok(bundle) => {
+                    let rendered = Rendered::Payload { digest: bundle.digest, objects: bundle.keys.len() };
+                    bundles.add(&unit, bundle);
+                    rendered
+                }
+                Err(failure) => Rendered::Failed(failure.to_string()),
+            };
+            observed.rendered.insert(unit, rendered);
+        }
+        let (plan, report) = plan::unit::plan(&observed, now);
+        for unit in &report.units {
+            let policy = unit.unit.policy.as_deref().unwrap_or_default();
+            let waits =
+                unit.waiting_on.iter().map(|waiting| format!("app/{} policy {policy} waits for {waiting}", key.name));
+            found.notes.extend(waits);
+        }
+        let decided = placing::after(&observed.decisions, &plan);
+        let mut revisions: BTreeMap<&String, &RevisionSpec> = observed.revisions.iter().collect();
+        revisions.extend(plan.create_revisions.iter().map(|(name, spec)| (name, spec)));
+        let owner = owner_of_application(key);
+        let mut preview = Preview {
+            inspector: self,
+            key,
+            observed: &observed,
+            decided: &decided,
+            revisions,
+            bundles,
+            hider: Hider { key: &self.key, owner: &owner },
+            known: HashMap::new(),
+        };
+        let (before, after) = (placing::entries(&observed.decisions), placing::entries(&decided));
+        let units: BTreeSet<&UnitId> = before.keys().chain(after.keys()).collect();
+        let none = placing::Entries::new();
+        for unit in units {
+            let (before, after) = (before.get(unit).unwrap_or(&none), after.get(unit).unwrap_or(&none));
+            preview.compare_unit(unit, before, after, only, found).await;
+        }
+    }
+}
+
+/// What a word for a commit may mean, most likely first.
+fn references(commit: &str) -> Vec<GitReference> {
+    let is_id = commit.len() == 40 && commit.bytes().all(|c| c.is_ascii_hexdigit());
+    let text = commit.to_owned();
+    match commit {
+        id if is_id => vec![GitReference::Commit(id.to_ascii_lowercase())],
+        name if name.starts_with("refs/") => vec![GitReference::Name(text)],
+        _ => vec![GitReference::Branch(text.clone()), GitReference::Tag(text)],
+    }
+}
+
+/// Prepared payloads, each made once.
+#[derive(Default)]
+struct Bundles(HashMap<(UnitId, Digest), Arc<Bundle>>);
+
+impl Bundles {
+    fn add(&mut self, unit: &UnitId, bundle: Arc<Bundle>) {
+        self.0.insert((unit.clone(), bundle.digest), bundle);
+    }
+}
+
+/// One Application's preview.
+struct Preview<'a> {
+    inspector: &'a Inspector,
+    key: &'a NamespacedName,
+    observed: &'a Observed<'a>,
+    decided: &'a BTreeMap<String, DecisionSpec>,
+    revisions: BTreeMap<&'a String, &'a RevisionSpec>,
+    bundles: Bundles,
+    hider: Hider<'a>,
+    /// Differences between two payloads that are known: most members have the same.
+    known: HashMap<(UnitId, Digest, Digest), Arc<Vec<ObjectDifference>>>,
+}
+
+/// What a unit would be in one member.
+struct Change {
+    member: MemberName,
+    from: String,
+    to: String,
+    objects: Arc<Vec<ObjectDifference>>,
+    /// The payloads, when the unit stays there and they differ: the guard weighs what the new one lacks.
+    both: Option<(Arc<Bundle>, Arc<Bundle>)>,
+    held: bool,
+}
+
+impl Preview<'_> {
+    async fn compare_unit(
+        &mut self,
+        unit: &UnitId,
+        before: &placing::Entries,
+        after: &placing::Entries,
+        only: Option<&MemberName>,
+        found: &mut group::Found,
+    ) {
+        let policy = unit.policy.clone().unwrap_or_default();
+        let members: BTreeSet<&MemberName> = before.keys().chain(after.keys()).collect();
+        let mut changes = Vec::new();
+        for member in members {
+            let is_meant = only.is_none_or(|only| only == member);
+            let (was, is) = (before.get(member), after.get(member));
+            let placing = placing::placing(was, is);
+            if is_meant {
+                found.members.insert(member.clone());
+                if let Some((change, reason)) = &placing {
+                    let (application, reason) = (self.key.name.clone(), reason.clone());
+                    found.placings.push((application, policy.clone(), *change, reason, member.clone()));
+                }
+            }
+            match self.change(unit, member, was, is, placing.map(|(change, _)| change)).await {
+                Ok(change) => changes.extend(change),
+                Err(why) => drop(found.unknown.insert(member.clone(), why)),
+            }
+        }
+        // The guard weighs all members of a unit, whichever of them were asked for.
+        let guarded = self.guarded(unit, &changes);
+        for change in changes.into_iter().filter(|change| only.is_none_or(|only| *only == change.member)) {
+            let deletes = change.objects.iter().any(|object| object.change == ObjectChange::Delete);
+            let held = match (change.held, &guarded) {
+                (true, _) => EDIT_HELD.to_owned(),
+                (false, Some(why)) if deletes && change.both.is_some() => why.clone(),
+                _ => String::new(),
+            };
+            found.add(group::MemberDifference {
+                member: change.member,
+                application: self.key.name.clone(),
+                policy: policy.clone(),
+                from: change.from,
+                to: change.to,
+                held,
+                objects: change.objects,
+            });
+        }
+    }
+
+    /// What becomes of a unit in a member; `None` when nothing does.
+    async fn change(
+        &mut self,
+        unit: &UnitId,
+        member: &MemberName,
+        was: Option<&MemberDecision>,
+        is: Option<&MemberDecision>,
+        placing: Option<Placing>,
+    ) -> Result<Option<Change>, String> {
+        let change = |from: String, to: String, objects, held| {
+            let objects = Arc::new(objects);
+            Some(Change { member: member.clone(), from, to, objects, both: None, held })
+        };
+        let (from, to) =
+            (was.map(|e| self.named(e)).unwrap_or_default(), is.map(|e| self.named(e)).unwrap_or_default());
+        match (placing, was, is) {
+            (Some(Placing::Comes), _, Some(entry)) => {
+                let bundle = self.bundle(unit, entry).await?;
+                Ok(change(String::new(), to, difference::all(&bundle, ObjectChange::Add), false))
+            }
+            (Some(Placing::Leaves), Some(entry), after) => {
+                let bundle = self.bundle(unit, entry).await?;
+                let removal = after.map_or(Removal::None, |after| after.removal);
+                // A member whose record is gone is left as it is.
+                let leaves = match removal {
+                    Removal::Prune => difference::all(&bundle, ObjectChange::Delete),
+                    Removal::Release => difference::all(&bundle, ObjectChange::Release),
+                    Removal::None => Vec::new(),
+                };
+                Ok(change(from, String::new(), leaves, false))
+            }
+            (Some(Placing::Held), Some(entry), _) => {
+                let bundle = self.bundle(unit, entry).await?;
+                let leaves = if self.prunes(unit) { ObjectChange::Delete } else { ObjectChange::Release };
+                Ok(change(from, String::new(), difference::all(&bundle, leaves), true))
+            }
+            (_, Some(was), Some(is)) if was.removal.is_none() && is.removal.is_none() && was.digest != is.digest => {
+                let (old, new) = (self.bundle(unit, was).await?, self.bundle(unit, is).await?);
+                let objects = self.difference(unit, &old, &new);
+                Ok(Some(Change { member: member.clone(), from, to, objects, both: Some((old, new)), held: false }))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn difference(&mut self, unit: &UnitId, old: &Bundle, new: &Bundle) -> Arc<Vec<ObjectDifference>> {
+        let (prune, hider) = (self.prunes(unit), self.hider);
+        let known = self.known.entry((unit.clone(), old.digest, new.digest));
+        known.or_insert_with(|| Arc::new(difference::bundles(old, new, prune, &hider))).clone()
+    }
+
+    /// Why the guard would hold what members lose.
+    fn guarded(&self, unit: &UnitId, changes: &[Change]) -> Option<String> {
+        if !self.prunes(unit) {
+            return None;
+        }
+        let loss = |change: &'_ Change| -> Option<(MemberName, u64, u64, Vec<Arc<HashedKey>>)> {
+            let (old, new) = change.both.as_ref()?;
+            let gone = old.objects().filter(|object| new.get(&object.key).is_none() && !object.stays);
+            let status = self.observed.statuses.get(&(unit.clone(), change.member.clone()));
+            let inventory = status.map_or(old.keys.len() as u64, |status| u64::from(status.objects.inventory));
+            Some((change.member.clone(), inventory, new.keys.len() as u64, gone.map(|o| o.key.clone()).collect()))
+        };
+        let losses: Vec<_> = changes.iter().filter_map(loss).collect();
+        let losses: Vec<Loss<'_>> = losses
+            .iter()
+            .map(|(member, inventory, desired, gone)| Loss {
+                member,
+                inventory: *inventory,
+                desired: *desired,
+                deleted: gone.iter().map(Arc::as_ref).collect(),
+            })
+            .collect();
+        difference::held(&losses)
+    }
+
+    fn prunes(&self, unit: &UnitId) -> bool {
+        self.decided.values().any(|decision| decision.unit == *unit && decision.prune)
+    }
+
+    fn named(&self, entry: &MemberDecision) -> String {
+        let revision = self.revisions.get(&entry.revision);
+        revision.map(|revision| revision.inputs.source_revision().to_owned()).unwrap_or_default()
+    }
+
+    async fn bundle(&mut self, unit: &UnitId, entry: &MemberDecision) -> Result<Arc<Bundle>, String> {
+        let known = |digest: Digest| self.bundles.0.get(&(unit.clone(), digest)).cloned();
+        if let Some(bundle) = entry.digest.and_then(known) {
+            return Ok(bundle);
+        }
+        let revision = self.revisions.get(&entry.revision).copied();
+        let revision = revision.ok_or_else(|| format!("Revision {} does not exist", entry.revision))?;
+        let bundle = self.inspector.render(unit, revision, true).await.map_err(|failure| failure.to_string())?;
+        self.bundles.add(unit, bundle.clone());
+        Ok(bundle)
+    }
+}

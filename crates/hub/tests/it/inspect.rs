@@ -1,0 +1,269 @@
+//! What members get, have and would get, asked through the hub's API.
+
+use api::kurator::fleet::v1alpha1::Fleet;
+use api::view::{Differences, ObjectChange, Placing};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::Request;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Api;
+use kube::api::{DeleteParams, Patch, PatchParams};
+use serde_json::{Value, json};
+
+use crate::stage::{Stage, settings, until};
+
+const VIEWS: &str = "/apis/view.kurator.dev/v1alpha1/namespaces/default";
+const SECRET: &str =
+    "apiVersion: v1\nkind: Secret\nmetadata: {name: token, namespace: app}\nstringData: {password: hunter2}\n";
+
+async fn get(stage: &Stage, path: &str) -> Result<Value, kube::Error> {
+    stage.client().request(Request::get(format!("{VIEWS}/{path}")).body(Vec::new()).unwrap()).await
+}
+
+async fn ask(stage: &Stage, request: http::request::Builder, spec: &Value) -> Result<Differences, kube::Error> {
+    let body = json!({"apiVersion": "view.kurator.dev/v1alpha1", "kind": "Preview", "spec": spec}).to_string();
+    let request = request.uri(format!("{VIEWS}/previews")).method("POST").header("content-type", "application/json");
+    let answer: Value = stage.client().request(request.body(body.into_bytes()).unwrap()).await?;
+    Ok(serde_json::from_value(answer["status"].clone()).unwrap())
+}
+
+async fn preview(stage: &Stage, spec: Value) -> Result<Differences, kube::Error> {
+    ask(stage, Request::builder(), &spec).await
+}
+
+async fn comparison(stage: &Stage, path: &str) -> Differences {
+    serde_json::from_value(get(stage, path).await.unwrap()).unwrap()
+}
+
+/// `± object`, for each group with its members.
+fn words(differences: &Differences) -> Vec<String> {
+    let sign = |change| match change {
+        ObjectChange::Add => "+",
+        ObjectChange::Change => "~",
+        ObjectChange::Delete => "-",
+        ObjectChange::Release => "o",
+    };
+    let one = |group: &api::view::DifferenceGroup| {
+        let members: Vec<&str> = group.members.iter().map(model::MemberName::as_str).collect();
+        let objects = group.objects.iter().map(|o| format!("{} {}", sign(o.change), o.object)).collect::<Vec<_>>();
+        format!("{}: {}", members.join(" "), objects.join(", "))
+    };
+    differences.groups.iter().map(one).collect()
+}
+
+fn status(answer: Result<impl std::fmt::Debug, kube::Error>) -> (u16, String) {
+    match answer {
+        Err(kube::Error::Api(status)) => (status.code, status.message),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_member_gets_and_has_is_shown_without_values_of_secrets() {
+    let stage = Stage::new(&["a", "b"]).await;
+    stage.commit(&[("app/secret.yaml", Some(SECRET))]);
+    stage.apply(stage.application()).await.unwrap();
+    stage.synced().await;
+
+    let rendering = get(&stage, "renderings/app.a").await.unwrap();
+    let objects = rendering["units"][0]["objects"].as_array().unwrap();
+    assert_eq!(objects.len(), 4, "{rendering}");
+    let text = rendering.to_string();
+    assert!(!text.contains("hunter2") && !text.contains(STANDARD.encode("hunter2").as_str()), "{text}");
+    assert!(text.contains("(hidden: 7 bytes, "), "{text}");
+    assert!(objects.iter().all(|object| model::object::label(object, "kurator.dev/hub").is_some()));
+    assert!(rendering["units"][0]["revision"].as_str().unwrap().starts_with("main@sha1:"));
+    for (name, code) in [("app.nope", 404), ("app", 404), ("none.a", 404)] {
+        assert_eq!(status(get(&stage, &format!("renderings/{name}")).await).0, code, "{name}");
+    }
+
+    let same = comparison(&stage, "comparisons/app").await;
+    assert_eq!((same.summary.members, same.summary.differing, same.summary.unknown), (2, 0, 0), "{same:?}");
+
+    // What is only observed stays as people leave it.
+    let mut observed = stage.application();
+    observed["spec"]["syncPolicies"][0]["kustomization"]["suspend"] = json!(true);
+    stage.apply(observed).await.unwrap();
+    until("members to be only observed", async || {
+        let reports = ["a", "b"].map(|m| stage.hub.controllers().feed.reports_in(&m.parse().unwrap()));
+        let is_observed = |r: &std::sync::Arc<api::feed::UnitReport>| r.phase == api::delivery::UnitPhase::Suspended;
+        match reports.iter().all(|reports| reports.iter().any(is_observed)) {
+            true => Ok(()),
+            false => Err(format!("{reports:?}")),
+        }
+    })
+    .await;
+    let by_hand = PatchParams { field_manager: Some("somebody".into()), ..PatchParams::default() };
+    let maps: Api<ConfigMap> = Api::namespaced(stage.member("b").client(), "app");
+    maps.patch("settings", &by_hand, &Patch::Merge(json!({"data": {"value": "by hand"}}))).await.unwrap();
+    let deployments: Api<Deployment> = Api::namespaced(stage.member("a").client(), "app");
+    deployments.delete("web", &DeleteParams::background()).await.unwrap();
+    until("the Deployment to be gone", async || match deployments.get_opt("web").await.unwrap() {
+        None => Ok(()),
+        Some(still) => Err(format!("{:?}", still.metadata)),
+    })
+    .await;
+    let differs = comparison(&stage, "comparisons/app").await;
+    assert_eq!(words(&differs), ["a: + Deployment.apps app/web", "b: ~ ConfigMap app/settings"]);
+    assert_eq!((differs.summary.differing, differs.summary.added, differs.summary.changed), (2, 1, 1));
+    let field = &differs.groups[1].objects[0].fields[0];
+    assert_eq!((field.path.as_str(), field.by.as_deref()), ("data.value", Some("somebody")));
+    assert_eq!((field.from.as_deref(), field.to.as_deref()), (Some("\"by hand\""), Some("\"one\"")));
+    let one = comparison(&stage, "comparisons/app?member=b").await;
+    assert_eq!((one.summary.members, words(&one)), (1, vec!["b: ~ ConfigMap app/settings".to_owned()]));
+
+    // A member that does not answer is not the same.
+    stage.member("b").unplug().await;
+    until("b to be unknown", async || {
+        let seen = comparison(&stage, "comparisons/app").await;
+        match seen.unknown.iter().any(|unknown| unknown.members == ["b".parse().unwrap()]) {
+            true => Ok(()),
+            false => Err(format!("{seen:?}")),
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_preview_says_what_a_commit_or_an_edit_would_do_and_writes_nothing() {
+    let stage = Stage::new(&["a", "b"]).await;
+    stage.apply(stage.application()).await.unwrap();
+    stage.synced().await;
+    let fleets: Api<Fleet> = Api::namespaced(stage.client(), "default");
+    let before = fleets.get("f").await.unwrap();
+
+    let commit = stage.commit_on(
+        "next",
+        &[
+            ("app/settings.yaml", Some(&settings("two"))),
+            ("app/web.yaml", None),
+            ("app/more.yaml", Some("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: more, namespace: app}\n")),
+        ],
+    );
+    let expect = ["a b: - Deployment.apps app/web, ~ ConfigMap app/settings, + ConfigMap app/more"];
+    for name in ["next", commit.as_str(), "refs/heads/next"] {
+        let next = preview(&stage, json!({"application": "app", "commit": name})).await.unwrap();
+        assert_eq!(words(&next), expect, "{name}");
+        let summary = &next.summary;
+        let counts = (summary.members, summary.added, summary.changed, summary.deleted, summary.held);
+        assert_eq!(counts, (2, 2, 2, 2, 0), "{name}");
+        assert!(next.groups[0].to.ends_with(&commit), "{next:?}");
+    }
+    let only = preview(&stage, json!({"application": "app", "commit": "next", "member": "a"})).await.unwrap();
+    assert_eq!((only.summary.members, only.summary.deleted), (1, 1));
+    stage.commit_on(
+        "empty",
+        &[
+            ("app/settings.yaml", None),
+            ("app/web.yaml", None),
+            ("app/namespace.yaml", None),
+            ("app/kustomization.yaml", Some("resources: []\n")),
+        ],
+    );
+    let empty = preview(&stage, json!({"application": "app", "commit": "empty"})).await.unwrap();
+    assert_eq!((empty.summary.deleted, empty.summary.held), (6, 6), "{empty:?}");
+    assert!(empty.groups[0].held.contains("nothing would be left of it"), "{empty:?}");
+
+    // A typo in a selector, as in issue 8: held, and said with the label.
+    let mut typo = stage.application();
+    typo["spec"]["destination"]["clusterSelector"] = json!({"matchLabels": {"name": "bb"}});
+    let edit = preview(&stage, json!({"objects": [typo]})).await.unwrap();
+    let held: Vec<_> = edit.placements.iter().map(|p| (p.change, p.members.len(), p.reason.as_str())).collect();
+    assert_eq!(
+        held,
+        [
+            (Placing::Held, 1, "label name is \"a\", the selector wants \"bb\""),
+            (Placing::Held, 1, "label name is \"b\", the selector wants \"bb\""),
+        ]
+    );
+    assert_eq!(edit.summary.held, edit.summary.deleted);
+    // A Fleet without a member; the Applications that name it are found.
+    let shorter = json!({"apiVersion": "fleet.kurator.dev/v1alpha1", "kind": "Fleet", "metadata": {"name": "f"},
+        "spec": {"clusters": [{"kind": "AttachedCluster", "name": "a"}]}});
+    let edit = preview(&stage, json!({"objects": [shorter]})).await.unwrap();
+    assert_eq!(
+        (edit.placements[0].change, edit.placements[0].reason.as_str()),
+        (Placing::Held, "fleet f does not list it")
+    );
+    // One more directory is one more policy: what comes is listed.
+    let mut second = stage.application();
+    let policy = json!({"name": "q", "kustomization": {"interval": "5m", "path": "./app", "targetNamespace": "other"}});
+    second["spec"]["syncPolicies"].as_array_mut().unwrap().push(policy);
+    let edit = preview(&stage, json!({"objects": [second]})).await.unwrap();
+    assert_eq!((edit.placements[0].change, edit.placements[0].policy.as_str()), (Placing::Comes, "q"));
+    assert!(edit.summary.added > 0 && edit.summary.deleted == 0, "{edit:?}");
+
+    for (spec, code, said) in [
+        (json!({"application": "app", "commit": "nope"}), 422, "nope"),
+        (json!({"application": "none", "commit": "next"}), 404, "there is no Application none"),
+        (json!({}), 422, "nothing to preview"),
+        (json!({"application": "app"}), 422, "spec.commit"),
+        (json!({"comit": "x"}), 422, "unknown field `comit`"),
+        (
+            json!({"objects": [{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}}]}),
+            422,
+            "spec.objects[0].kind",
+        ),
+        (
+            json!({"objects": [{"apiVersion": "fleet.kurator.dev/v1alpha1", "kind": "Fleet", "metadata": {"name": "f"},
+                "spec": {"clusters": "all"}}]}),
+            422,
+            "spec.clusters",
+        ),
+    ] {
+        let (found, message) = status(preview(&stage, spec.clone()).await);
+        assert!(found == code && message.contains(said), "{spec}: {found} {message}");
+    }
+    assert_eq!(fleets.get("f").await.unwrap().metadata.resource_version, before.metadata.resource_version);
+    stage.synced().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asks_must_be_allowed_to_read_and_to_edit_what_is_asked_about() {
+    let stage = Stage::new(&["a"]).await;
+    stage.apply(stage.application()).await.unwrap();
+    stage.synced().await;
+    let rule = |group: &str, resource: &str, verbs: &[&str]| json!({"apiGroups": [group], "resources": [resource], "verbs": verbs});
+    let role = |name: &str, rules: Vec<Value>| {
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+        "metadata": {"name": name, "namespace": "default"}, "rules": rules})
+    };
+    let binding = |name: &str| {
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+        "metadata": {"name": name, "namespace": "default"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": name}]})
+    };
+    let views = || {
+        vec![
+            rule("view.kurator.dev", "renderings", &["get"]),
+            rule("view.kurator.dev", "comparisons", &["get"]),
+            rule("view.kurator.dev", "previews", &["create"]),
+        ]
+    };
+    let applications = |verbs: &[&str]| rule("apps.kurator.dev", "applications", verbs);
+    let may_read = [views(), vec![applications(&["get", "list"])]].concat();
+    let may_edit = [may_read.clone(), vec![applications(&["update"])]].concat();
+    for (name, rules) in [("blind", views()), ("reader", may_read), ("editor", may_edit)] {
+        stage.apply(role(name, rules)).await.unwrap();
+        stage.apply(binding(name)).await.unwrap();
+    }
+    let code = |answer: Result<Value, kube::Error>| match answer {
+        Ok(_) => 200,
+        Err(kube::Error::Api(status)) => status.code,
+        Err(other) => panic!("{other}"),
+    };
+    for (user, reads, edits) in [("blind", 403, 403), ("reader", 200, 403), ("editor", 200, 200)] {
+        for path in ["renderings/app.a", "comparisons/app"] {
+            let request = Request::get(format!("{VIEWS}/{path}")).header("impersonate-user", user);
+            let answer = stage.client().request::<Value>(request.body(Vec::new()).unwrap()).await;
+            assert_eq!(code(answer), reads, "{user} {path}");
+        }
+        for spec in [json!({"application": "app", "commit": "main"}), json!({"objects": [stage.application()]})] {
+            let request = Request::builder().header("impersonate-user", user);
+            let answer = ask(&stage, request, &spec).await.map(|_| json!({}));
+            assert_eq!(code(answer), edits, "{user} {spec}");
+        }
+    }
+}

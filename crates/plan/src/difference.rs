@@ -1,0 +1,115 @@
+//! What differs between what is and what should be, in words that people read before anything is done.
+//!
+//! Two objects as they would be sent are compared field by field ([`field::between`]); an object in a member is compared as
+//! [`crate::drift`] does, by the fields that are sent ([`field::live`]). Values of Secrets are hidden first ([`hidden`]).
+//! Equal differences of many members become one ([`group`]), and what an edit does to members is read from the decisions
+//! before and after it ([`placing`]): those are made by [`crate::unit::plan`] alone.
+
+pub mod field;
+pub mod group;
+pub mod hidden;
+pub mod placing;
+
+#[cfg(test)]
+mod tests;
+
+use api::delivery::{DeletionState, Deletions};
+use api::view::{ObjectChange, ObjectDifference};
+use model::{Digest, HashedKey, MemberName};
+
+use crate::guard::{self, MemberScope};
+use crate::phase;
+use crate::prepare::Bundle;
+use hidden::Hider;
+
+/// How a payload differs from the one that a member has: changed, new, and those that would go. `prune`: whether what is no
+/// longer in it is deleted. Objects that ask to stay are let go of.
+pub fn bundles(old: &Bundle, new: &Bundle, prune: bool, hider: &Hider<'_>) -> Vec<ObjectDifference> {
+    let mut out = Vec::new();
+    for object in new.objects() {
+        match old.get(&object.key) {
+            None => out.push(whole(&object.key, ObjectChange::Add)),
+            Some(before) if before.digest == object.digest => {}
+            Some(before) => {
+                let fields = field::between(&before.object, &object.object, hider);
+                // Only what is ours differs, such as a label of another version of the hub.
+                if !fields.is_empty() {
+                    out.push(changed(&object.key, fields));
+                }
+            }
+        }
+    }
+    let gone = old.objects().filter(|object| new.get(&object.key).is_none());
+    out.extend(gone.filter(|_| prune).map(|object| leaving(&object.key, object.stays)));
+    out
+}
+
+/// All objects of a payload, coming or going.
+pub fn all(bundle: &Bundle, change: ObjectChange) -> Vec<ObjectDifference> {
+    let one = |object: &crate::prepare::Prepared| match change {
+        ObjectChange::Delete => leaving(&object.key, object.stays),
+        change => whole(&object.key, change),
+    };
+    bundle.objects().map(one).collect()
+}
+
+/// An object that differs as a whole.
+pub fn whole(key: &HashedKey, change: ObjectChange) -> ObjectDifference {
+    ObjectDifference { object: key.to_string(), change, fields: Vec::new(), left_out: 0, note: String::new() }
+}
+
+fn leaving(key: &HashedKey, stays: bool) -> ObjectDifference {
+    let change = if stays { ObjectChange::Release } else { ObjectChange::Delete };
+    let note = if stays { "an annotation asks that it stays".to_owned() } else { String::new() };
+    ObjectDifference { note, ..whole(key, change) }
+}
+
+/// An object whose fields differ; more than [`field::FIELDS_MAX`] are counted.
+pub fn changed(key: &HashedKey, fields: Vec<api::view::FieldDifference>) -> ObjectDifference {
+    let mut out = ObjectDifference { fields, ..whole(key, ObjectChange::Change) };
+    let left_out = out.fields.len().saturating_sub(field::FIELDS_MAX);
+    out.fields.truncate(field::FIELDS_MAX);
+    out.left_out = u32::try_from(left_out).unwrap_or(u32::MAX);
+    out
+}
+
+/// What a new payload would do in one member.
+#[derive(Clone, Debug)]
+pub struct Loss<'a> {
+    /// The member.
+    pub member: &'a MemberName,
+    /// How many objects of the unit it has.
+    pub inventory: u64,
+    /// How many the new payload has.
+    pub desired: u64,
+    /// Those that would be deleted.
+    pub deleted: Vec<&'a HashedKey>,
+}
+
+/// Why deletions in members would wait for an approval, as the guard would say when all members had reported them.
+pub fn held(losses: &[Loss<'_>]) -> Option<String> {
+    let scope = |loss: &Loss<'_>| {
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let list = Deletions {
+            digest: Digest::of_texts(loss.deleted.iter().map(ToString::to_string)),
+            count: count(loss.deleted.len()),
+            sample: Vec::new(),
+            guarded: count(loss.deleted.iter().filter(|key| phase::is_guarded(key)).count()),
+            state: DeletionState::Waiting,
+            released: 0,
+            behind: false,
+        };
+        MemberScope {
+            member: loss.member.clone(),
+            epoch: 0,
+            inventory: loss.inventory,
+            desired: loss.desired,
+            report: Some((!loss.deleted.is_empty()).then_some(list)),
+            expected: true,
+            leaving: false,
+        }
+    };
+    let scopes: Vec<MemberScope> = losses.iter().map(scope).collect();
+    let held = guard::plan(&scopes, None).1.held?;
+    Some(held.causes.iter().map(|cause| cause.as_str()).collect::<Vec<_>>().join("; "))
+}

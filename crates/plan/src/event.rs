@@ -1,0 +1,164 @@
+//! What happened to an object, from its status before and after: Kubernetes Events.
+//!
+//! A pure function of two statuses, of which the second one was just written: what did not change is not said, and a process
+//! that starts again says nothing twice. Absent on purpose: counting, merging and storing, which are the recorder's.
+
+use api::condition::{self, Condition};
+use api::delivery::{DriftRecord, UnitPhase, UnitStatus};
+use api::kurator::apps::v1alpha1::ApplicationStatus;
+use api::kurator::cluster::v1alpha1::AttachedClusterStatus;
+use api::kurator::fleet::v1alpha1::FleetStatus;
+use api::reason;
+use model::{MemberName, words};
+
+/// Longest note, in characters: what `events.k8s.io` takes, in bytes of texts that are mostly ASCII.
+const NOTE_MAX: usize = 1_000;
+/// Longest note in bytes (`validation.NoteLengthLimit` of `events.k8s.io`).
+const NOTE_BYTES_MAX: usize = 1_024;
+
+/// Reasons of conditions that are a step on the way and no fault.
+const ON_THE_WAY: [&str; 6] =
+    [reason::PROGRESSING, reason::PENDING, reason::DELETING, reason::FETCHING, reason::PROBING, reason::SUSPENDED];
+
+/// Must somebody look at it?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Severity {
+    /// No.
+    Normal,
+    /// Perhaps.
+    Warning,
+}
+
+impl Severity {
+    /// The `type` of an Event.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Normal => "Normal",
+            Self::Warning => "Warning",
+        }
+    }
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Must somebody look at it?
+    pub severity: Severity,
+    /// Why, in one CamelCase word.
+    pub reason: String,
+    /// What was done, or found out, in one CamelCase word.
+    pub action: &'static str,
+    /// What happened, in words.
+    pub note: String,
+}
+
+impl Event {
+    fn new(severity: Severity, reason: &str, action: &'static str, note: impl AsRef<str>) -> Self {
+        let mut note = words::bounded(note.as_ref(), NOTE_MAX);
+        if note.len() > NOTE_BYTES_MAX {
+            let mut end = NOTE_BYTES_MAX;
+            while !note.is_char_boundary(end) {
+                end -= 1;
+            }
+            note.truncate(end);
+        }
+        Self { severity, reason: reason.to_owned(), action, note }
+    }
+}
+
+/// What happened to an Application.
+pub fn application(before: Option<&ApplicationStatus>, after: &ApplicationStatus) -> Vec<Event> {
+    let revision = |status: &ApplicationStatus| {
+        let git = status.source_status.as_ref()?.git_repo_status.as_ref()?;
+        git.artifact.as_ref().map(|artifact| artifact.revision.clone())
+    };
+    let mut out = Vec::new();
+    let (was, is) = (before.and_then(revision), revision(after));
+    if let Some(is) = is.filter(|is| was.as_ref() != Some(is)) {
+        out.push(Event::new(Severity::Normal, "Fetched", "Fetch", format!("fetched {is}")));
+    }
+    let conditions = before.map(|status| status.conditions.as_slice()).unwrap_or_default();
+    // That it was fetched is said with the revision.
+    let source = condition_event(conditions, &after.conditions, condition::SOURCE_READY, "Fetch");
+    out.extend(source.filter(|event| event.reason != reason::SUCCEEDED));
+    out.extend(condition_event(conditions, &after.conditions, condition::READY, "Deliver"));
+    out.extend(held(conditions, &after.conditions));
+    out
+}
+
+/// Deletions that are held, another list of them, or that no list is held now.
+fn held(before: &[Condition], after: &[Condition]) -> Option<Event> {
+    let find =
+        |conditions| condition::find(conditions, condition::DELETIONS_HELD).filter(|c: &&Condition| c.status == "True");
+    match (find(before), find(after)) {
+        (was, Some(is)) if was.is_none_or(|was| was.message != is.message) => {
+            Some(Event::new(Severity::Warning, reason::DELETIONS_HELD, "Hold", &is.message))
+        }
+        (Some(_), None) => {
+            let note = "nothing is held any more: it was approved, or what asked for it was taken back";
+            Some(Event::new(Severity::Normal, "DeletionsReleased", "Release", note))
+        }
+        _ => None,
+    }
+}
+
+/// What happened to a Fleet.
+pub fn fleet(before: Option<&FleetStatus>, after: &FleetStatus) -> Vec<Event> {
+    let conditions = before.map(|status| status.conditions.as_slice()).unwrap_or_default();
+    condition_event(conditions, &after.conditions, condition::READY, "Count").into_iter().collect()
+}
+
+/// What happened to an AttachedCluster.
+pub fn attached(before: Option<&AttachedClusterStatus>, after: &AttachedClusterStatus) -> Vec<Event> {
+    let conditions = before.map(|status| status.conditions.as_slice()).unwrap_or_default();
+    condition_event(conditions, &after.conditions, condition::READY, "Reach").into_iter().collect()
+}
+
+/// What happened to a unit in a member: of interest to who looks at its owner.
+pub fn unit(before: Option<&UnitStatus>, after: &UnitStatus, member: &MemberName) -> Vec<Event> {
+    let mut out = Vec::new();
+    let reverts = after.reverts.saturating_sub(before.map_or(0, |before| before.reverts));
+    if reverts > 0 {
+        let what = after.last_drift.as_ref().map(drift).unwrap_or_else(|| format!("{reverts} changes"));
+        out.push(Event::new(Severity::Normal, "DriftReverted", "Revert", format!("{member}: {what}, reverted")));
+    }
+    let was = before.map(|before| (before.phase, before.reason.as_str()));
+    if after.reason == reason::CONTESTED && was != Some((after.phase, after.reason.as_str())) {
+        let note = format!("{member}: {}", after.message);
+        out.push(Event::new(Severity::Warning, reason::CONTESTED, "Revert", note));
+    }
+    let adopted = after.objects.adopted.saturating_sub(before.map_or(0, |before| before.objects.adopted));
+    if adopted > 0 && after.phase != UnitPhase::Removing {
+        let what = if adopted == 1 { "1 object that was" } else { &format!("{adopted} objects that were") };
+        let note = format!("{member}: {what} there before is managed from now on");
+        let note = if adopted == 1 { note } else { note.replace(" is managed", " are managed") };
+        out.push(Event::new(Severity::Normal, "Adopted", "Adopt", note));
+    }
+    out
+}
+
+/// What somebody changed, in words. Values are not among them.
+fn drift(record: &DriftRecord) -> String {
+    if record.deleted {
+        return format!("{} was deleted there", record.object);
+    }
+    let fields: Vec<&str> = record.fields.iter().map(|field| field.path.as_str()).collect();
+    let by = record.fields.iter().find_map(|field| field.manager.as_deref());
+    let by = by.map(|by| format!(" by {by}")).unwrap_or_default();
+    format!("{} was changed there{by} ({})", record.object, fields.join(", "))
+}
+
+/// A condition that has another status or reason.
+fn condition_event(before: &[Condition], after: &[Condition], type_: &str, action: &'static str) -> Option<Event> {
+    let is = condition::find(after, type_)?;
+    let same = |was: &Condition| (&was.status, &was.reason) == (&is.status, &is.reason);
+    if condition::find(before, type_).is_some_and(same) {
+        return None;
+    }
+    let is_fine = is.status == "True" || ON_THE_WAY.contains(&is.reason.as_str());
+    let severity = if is_fine { Severity::Normal } else { Severity::Warning };
+    Some(Event::new(severity, &is.reason, action, &is.message))
+}
+
+#[cfg(test)]
+mod tests;

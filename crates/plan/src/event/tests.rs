@@ -1,0 +1,169 @@
+use api::kurator::apps::v1alpha1::{ArtifactStatus, GitRepoStatus, SourceStatus};
+use serde_json::json;
+
+use super::*;
+
+fn condition(type_: &str, status: &str, reason: &str, message: &str) -> Condition {
+    Condition {
+        type_: type_.into(),
+        status: status.into(),
+        reason: reason.into(),
+        message: message.into(),
+        observed_generation: None,
+        last_transition_time: "2026-01-01T00:00:00Z".into(),
+    }
+}
+
+fn app(revision: Option<&str>, conditions: &[(&str, &str, &str, &str)]) -> ApplicationStatus {
+    let artifact = revision.map(|revision| ArtifactStatus { revision: revision.into(), ..ArtifactStatus::default() });
+    let git = GitRepoStatus { artifact, ..GitRepoStatus::default() };
+    ApplicationStatus {
+        conditions: conditions.iter().map(|(t, s, r, m)| condition(t, s, r, m)).collect(),
+        source_status: Some(SourceStatus { git_repo_status: Some(git) }),
+        ..ApplicationStatus::default()
+    }
+}
+
+/// `Type Reason: note`.
+fn words(events: Vec<Event>) -> Vec<String> {
+    events.into_iter().map(|e| format!("{} {}: {}", e.severity.as_str(), e.reason, e.note)).collect()
+}
+
+#[test]
+fn each_transition_of_an_application_is_said_once() {
+    let ready = ("Ready", "True", "ReconciliationSucceeded", "3 of 3 ready");
+    let progressing = ("Ready", "False", "Progressing", "2 of 3 ready");
+    let failed = ("Ready", "False", "ReconciliationFailed", "beijing: Service shop/web: spec.ports: Required value");
+    let unknown = ("Ready", "Unknown", "MemberUnknown", "2 of 3 ready; not answering: beijing");
+    let fetched = ("SourceReady", "True", "Succeeded", "main@sha1:1");
+    let broken = ("SourceReady", "False", "FetchFailed", "no answer");
+    let held = |list: &'static str| ("DeletionsHeld", "True", "SourceRemovesObjects", list);
+    let a = Some("main@sha1:1");
+    for (before, after, expect) in [
+        (
+            None,
+            app(a, &[fetched, progressing]),
+            vec!["Normal Fetched: fetched main@sha1:1", "Normal Progressing: 2 of 3 ready"],
+        ),
+        (
+            Some(app(a, &[fetched, progressing])),
+            app(a, &[fetched, ready]),
+            vec!["Normal ReconciliationSucceeded: 3 of 3 ready"],
+        ),
+        (Some(app(a, &[fetched, ready])), app(a, &[fetched, ready]), vec![]),
+        (Some(app(a, &[ready])), app(Some("main@sha1:2"), &[ready]), vec!["Normal Fetched: fetched main@sha1:2"]),
+        (
+            Some(app(a, &[ready])),
+            app(a, &[failed]),
+            vec!["Warning ReconciliationFailed: beijing: Service shop/web: spec.ports: Required value"],
+        ),
+        (
+            Some(app(a, &[ready])),
+            app(a, &[unknown]),
+            vec!["Warning MemberUnknown: 2 of 3 ready; not answering: beijing"],
+        ),
+        (Some(app(a, &[fetched])), app(a, &[broken]), vec!["Warning FetchFailed: no answer"]),
+        // It is fetched again, and has what it had.
+        (Some(app(a, &[broken])), app(a, &[fetched]), vec![]),
+        (Some(app(a, &[ready])), app(a, &[ready, held("12 objects")]), vec!["Warning DeletionsHeld: 12 objects"]),
+        (Some(app(a, &[held("12 objects")])), app(a, &[held("12 objects")]), vec![]),
+        (Some(app(a, &[held("12 objects")])), app(a, &[held("13 objects")]), vec!["Warning DeletionsHeld: 13 objects"]),
+        (
+            Some(app(a, &[held("12 objects")])),
+            app(a, &[]),
+            vec![
+                "Normal DeletionsReleased: nothing is held any more: it was approved, or what asked for it was taken back",
+            ],
+        ),
+    ] {
+        assert_eq!(words(application(before.as_ref(), &after)), expect, "{before:?} {after:?}");
+    }
+}
+
+#[test]
+fn clusters_and_fleets_say_when_they_are_reached_and_lost() {
+    let cluster = |status: &str, reason: &str| AttachedClusterStatus {
+        conditions: vec![condition("Ready", status, reason, "m")],
+        ..AttachedClusterStatus::default()
+    };
+    for (before, after, expect) in [
+        (None, cluster("Unknown", "Probing"), vec!["Normal Probing: m"]),
+        (Some(cluster("Unknown", "Probing")), cluster("True", "ClusterReady"), vec!["Normal ClusterReady: m"]),
+        (
+            Some(cluster("True", "ClusterReady")),
+            cluster("Unknown", "ClusterNotReachable"),
+            vec!["Warning ClusterNotReachable: m"],
+        ),
+        (
+            Some(cluster("True", "ClusterReady")),
+            cluster("False", "CredentialDenied"),
+            vec!["Warning CredentialDenied: m"],
+        ),
+        (Some(cluster("True", "ClusterReady")), cluster("True", "ClusterReady"), vec![]),
+    ] {
+        assert_eq!(words(attached(before.as_ref(), &after)), expect);
+        let fleet_of = |status: &AttachedClusterStatus| FleetStatus {
+            conditions: status.conditions.clone(),
+            ..FleetStatus::default()
+        };
+        assert_eq!(words(fleet(before.as_ref().map(fleet_of).as_ref(), &fleet_of(&after))), expect);
+    }
+}
+
+#[test]
+fn what_happens_in_a_member_is_said_of_its_unit() {
+    let status = |value: serde_json::Value| -> UnitStatus {
+        let mut whole = json!({"revision": "r", "epoch": 1, "phase": "Applied", "health": "Healthy", "since": "2026-01-01T00:00:00Z"});
+        whole.as_object_mut().unwrap().extend(value.as_object().unwrap().clone());
+        serde_json::from_value(whole).unwrap()
+    };
+    let drift = json!({"object": "Deployment.apps shop/web", "seen": "2026-01-01T00:00:00Z", "reverted": true,
+        "fields": [{"path": "spec.replicas", "manager": "kubectl"}, {"path": "spec.paused"}]});
+    let deleted =
+        json!({"object": "Service shop/web", "deleted": true, "seen": "2026-01-01T00:00:00Z", "reverted": true});
+    let counts = |adopted: u32| json!({"desired": 3, "applied": 3, "healthy": 3, "failed": 0, "inventory": 3, "adopted": adopted});
+    let member = "beijing".parse().unwrap();
+    for (before, after, expect) in [
+        (json!({}), json!({}), vec![]),
+        (
+            json!({"reverts": 1}),
+            json!({"reverts": 2, "lastDrift": drift}),
+            vec![
+                "Normal DriftReverted: beijing: Deployment.apps shop/web was changed there by kubectl (spec.replicas, spec.paused), reverted",
+            ],
+        ),
+        (
+            json!({"reverts": 2}),
+            json!({"reverts": 3, "lastDrift": deleted}),
+            vec!["Normal DriftReverted: beijing: Service shop/web was deleted there, reverted"],
+        ),
+        (json!({"reverts": 2, "lastDrift": deleted}), json!({"reverts": 2, "lastDrift": deleted}), vec![]),
+        (
+            json!({}),
+            json!({"reason": "Contested", "message": "Deployment.apps shop/web"}),
+            vec!["Warning Contested: beijing: Deployment.apps shop/web"],
+        ),
+        (json!({"reason": "Contested"}), json!({"reason": "Contested"}), vec![]),
+        (
+            json!({}),
+            json!({"objects": counts(1)}),
+            vec!["Normal Adopted: beijing: 1 object that was there before is managed from now on"],
+        ),
+        (
+            json!({"objects": counts(1)}),
+            json!({"objects": counts(3)}),
+            vec!["Normal Adopted: beijing: 2 objects that were there before are managed from now on"],
+        ),
+        (json!({"objects": counts(3)}), json!({"objects": counts(3)}), vec![]),
+    ] {
+        let (before, after) = (status(before), status(after));
+        assert_eq!(words(unit(Some(&before), &after, &member)), expect);
+    }
+}
+
+#[test]
+fn a_note_is_never_longer_than_servers_take() {
+    let long = "北".repeat(3_000);
+    let event = Event::new(Severity::Normal, "R", "A", &long);
+    assert!(event.note.len() <= NOTE_BYTES_MAX && event.note.starts_with('北'), "{}", event.note.len());
+}

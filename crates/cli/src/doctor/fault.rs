@@ -99,6 +99,8 @@ pub(super) const UNTRUSTED: &str = "HubUntrusted";
 pub(super) const UNAUTHORIZED: &str = "Unauthorized";
 /// `Process`: an API server answers that is no hub.
 pub(super) const NO_HUB: &str = "NoHub";
+/// `Process`: it is a hub, and does not know one of its own kinds any more.
+pub(super) const DEFINITION_GONE: &str = "DefinitionGone";
 /// `Process`: a health check of the API server fails.
 pub(super) const NOT_READY: &str = "HubNotReady";
 /// `Process`: it does not give a list to this credential.
@@ -169,6 +171,11 @@ pub(super) const FAULTS: &[Fault] = &[
     fault(Process, UNTRUSTED, "fetch the hub's kubeconfig again: another hub, or one with new keys, answers there"),
     fault(Process, UNAUTHORIZED, "use another credential, or fetch the hub's kubeconfig again"),
     fault(Process, NO_HUB, "choose another --context or --kubeconfig: this may be a member"),
+    fault(
+        Process,
+        DEFINITION_GONE,
+        "restore the definition with its objects, before anything else: a restart of the hub makes it anew and empty",
+    ),
     fault(Process, NOT_READY, "look at the hub's own output; restart it if the check stays so"),
     fault(Process, UNREADABLE, SEE_OUTPUT),
     fault(Process, SLOW, SEE_OUTPUT),
@@ -215,6 +222,7 @@ pub(super) const FAULTS: &[Fault] = &[
     fault(Member, reason::SECRET_UNREADABLE, "see that the Secret can be read"),
     fault(Member, reason::KUBECONFIG_REFUSED, "embed tokens and certificates in the kubeconfig"),
     fault(Member, reason::KUBECONFIG_MALFORMED, "replace the kubeconfig in its Secret"),
+    warning(Member, reason::RELEASING, "wait, or let it go as it is with `kurator detach {name} --keep`"),
     fault(Fleet, reason::MEMBER_NOT_FOUND, "create the cluster that is named, or take it out of spec.clusters"),
     fault(Fleet, reason::MEMBER_NOT_READY, "see its members above"),
     warning(Fleet, reason::NOT_IMPLEMENTED, "do without members of that kind for now"),

@@ -66,6 +66,8 @@ pub const FACTS_CUT: &str = "FactsCut";
 pub const STATUS_CUT: &str = "StatusCut";
 /// The same of what an Application says of its source, which another controller writes.
 pub const SOURCE_STATUS_CUT: &str = "SourceStatusCut";
+/// The member is being left: what this hub has in it is given back first.
+pub const DETACHING: &str = "Detaching";
 /// The source was fetched.
 pub const SOURCE_READY: &str = "SourceReady";
 

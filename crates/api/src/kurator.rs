@@ -3,4 +3,5 @@
 pub mod annotation;
 pub mod apps;
 pub mod cluster;
+pub mod consent;
 pub mod fleet;

@@ -78,6 +78,11 @@ pub const SUSPENDED: &str = "Suspended";
 
 // Fleet
 
+// AttachedCluster, `Detaching`
+
+/// What this hub has in the member is being given back.
+pub const RELEASING: &str = "Releasing";
+
 /// Every member answers.
 pub const ALL_MEMBERS_READY: &str = "AllMembersReady";
 
@@ -189,6 +194,7 @@ pub const ALL: &[&str] = &[
     SECRET_UNREADABLE,
     KUBECONFIG_REFUSED,
     KUBECONFIG_MALFORMED,
+    RELEASING,
 ];
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ mod member;
 mod observation;
 mod push;
 mod record;
+mod release;
 mod session;
 mod shard;
 mod shared;

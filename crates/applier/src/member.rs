@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use api::delivery::{Health, HubId, UnitId, UnitPhase, label};
+use api::delivery::{Health, HubId, MemberMove, UnitId, UnitPhase, label};
 use api::feed::{ObjectReport, UnitEntry, UnitReport};
 use client::contain::counted;
 use client::{Api, Backoff, Class, Jitter, Metrics, Resource};
@@ -24,6 +24,7 @@ use crate::error::Error;
 use crate::feed::{Feed, FeedReport, Link, MemberReport};
 use crate::limit::{self, Limits};
 use crate::record::Past;
+use crate::release;
 use crate::session::Session;
 use crate::shard::{self, InventoryOwner};
 use crate::shared::Shared;
@@ -72,6 +73,8 @@ pub struct Applier {
     memory: HashMap<UnitId, Past>,
     last: BTreeMap<UnitId, Arc<UnitReport>>,
     link: Option<MemberReport>,
+    /// What is on its way between the member's hubs.
+    moving: MemberMove,
 }
 
 impl Applier {
@@ -83,7 +86,7 @@ impl Applier {
     pub async fn run(feed: Arc<dyn Feed>, api: Api, ctx: Ctx) -> Infallible {
         let (memory, last) = (HashMap::new(), BTreeMap::new());
         let api = api.with_manager(label::FIELD_MANAGER).with_limits(ctx.limits.api);
-        let mut applier = Self { feed, api, ctx, memory, last, link: None };
+        let mut applier = Self { feed, api, ctx, memory, last, link: None, moving: MemberMove::default() };
         let mut failures = 0;
         loop {
             let began = Instant::now();
@@ -106,7 +109,8 @@ impl Applier {
 
     /// Reports the link and what is left over in the member, when they differ from the last report.
     async fn report_link(&mut self, link: Link, orphans: Vec<UnitId>) {
-        let report = MemberReport { member: self.ctx.member.clone(), link, orphans };
+        let moving = self.moving.clone();
+        let report = MemberReport { member: self.ctx.member.clone(), link, orphans, moving };
         if self.link.as_ref() != Some(&report) {
             self.link = Some(report.clone());
             self.feed.report(FeedReport::Member(report)).await;
@@ -206,7 +210,7 @@ impl Applier {
                 snapshot = &mut delta => {
                     Box::pin(session.update(&*feed, &snapshot, &mut self.memory)).await;
                     self.last.retain(|unit, _| session.slots.contains_key(unit));
-                    Box::pin(self.report_link(Link::Connected, session.orphans.keys().cloned().collect())).await;
+                    Box::pin(self.report_connected(session)).await?;
                     delta = feed.delta(Some(snapshot.digest));
                 }
                 Some(event) = inbox.recv() => {
@@ -238,11 +242,30 @@ impl Applier {
             return Err(error);
         }
         if !session.back(unit, next, waits_for_others, moved) {
-            self.report_link(Link::Connected, session.orphans.keys().cloned().collect()).await;
-        } else if let Some(report) = report {
+            return Box::pin(self.report_connected(session)).await;
+        }
+        if let Some(report) = report {
             let report = if panicked { self.with_last_rows(report) } else { report };
             self.report_unit(report).await;
         }
+        if session.is_released {
+            return Box::pin(self.report_connected(session)).await;
+        }
+        Ok(())
+    }
+
+    /// Reports that the member answers, what is left over in it, and how far it is with leaving it.
+    async fn report_connected(&mut self, session: &Session) -> Result<(), Error> {
+        if session.is_released && !self.moving.release.as_ref().is_some_and(|release| release.done) {
+            let is_out = |unit: &UnitId| self.last.get(unit).is_some_and(|last| last.phase == UnitPhase::Removed);
+            let left = session.slots.keys().filter(|unit| !is_out(unit)).count() + session.orphans.len();
+            let failed = self.last.values().find(|last| last.phase == UnitPhase::Failed);
+            self.moving.release = Some(match left {
+                0 => release::conclude(session.connection()).await?,
+                left => release::going(left, failed.map(|last| last.message.as_str())),
+            });
+        }
+        self.report_link(Link::Connected, session.orphans.keys().cloned().collect()).await;
         Ok(())
     }
 }

@@ -5,11 +5,13 @@
 
 mod approve;
 mod args;
+mod ask;
 mod connect;
 mod demo;
 mod doctor;
 mod duration;
 mod instance;
+mod leave;
 mod output;
 mod reach;
 mod status;
@@ -75,6 +77,9 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Suspend(what) => sync::suspend(&common, what.name, true).await?,
         Command::Resume(what) => sync::suspend(&common, what.name, false).await?,
         Command::Approve(what) => approve::run(&common, &what).await?,
+        Command::Fleet(args::FleetCommand::Remove(what)) => leave::fleet::remove(&common, &what).await?,
+        Command::Detach(what) => leave::detach::run(&common, &what).await?,
+        Command::Delete(what) => leave::delete::run(&common, &what).await?,
         Command::Doctor => return doctor::run(&common, args.verbose).await,
         Command::Completion { shell } => {
             let mut script = Vec::new();

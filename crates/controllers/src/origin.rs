@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use api::delivery::Origin;
 use api::karmada::cluster::v1alpha1::Cluster;
-use api::kurator::annotation::{CREDENTIAL_KEY, ORIGIN};
+use api::kurator::annotation::{CREDENTIAL_KEY, ON_DETACH, ORIGIN, RELEASE};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::{ClusterRef, Fleet};
 use kube::ResourceExt;
@@ -96,6 +96,11 @@ pub(crate) fn of_attached(key: &NamespacedName) -> Origin {
 /// The origin of a member's record, if it has one that can be read.
 pub(crate) fn of_record(cluster: &Cluster) -> Option<Origin> {
     cluster.annotations().get(ORIGIN)?.parse().ok()
+}
+
+/// Is everything that this hub has in a member to be given back, by its record?
+pub(crate) fn is_released(cluster: &Cluster) -> bool {
+    cluster.annotations().get(ON_DETACH).is_some_and(|how| how == RELEASE)
 }
 
 /// The origin that an entry of a fleet means; `None` for kinds that make no members here.

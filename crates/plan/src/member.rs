@@ -8,6 +8,7 @@
 //! | it answers, and is who it was | `True`; deliver |
 //! | it answers as somebody else, or is a member already | `False`; nothing is delivered until approved |
 //! | it answers, and does not say who it is | `False`; nothing is delivered |
+//! | its origin is being deleted and says `release` | the record says so; the origin goes once everything is given back |
 //! | it does not answer | `Unknown` with the time last seen; delivery keeps trying by itself |
 
 pub mod facts;
@@ -15,9 +16,9 @@ pub mod facts;
 use std::collections::BTreeMap;
 
 use api::condition::{self, Condition, Statement};
-use api::delivery::Origin;
+use api::delivery::{MemberRelease, Origin};
 use api::karmada::cluster::v1alpha1::ClusterStatus;
-use api::kurator::annotation::{CREDENTIAL_KEY, ORIGIN};
+use api::kurator::annotation::{CREDENTIAL_KEY, ON_DETACH, ORIGIN, RELEASE};
 use api::reason;
 use model::{MemberName, NameError, Timestamp, clock::format_seconds};
 use serde_json::{Value, json};
@@ -114,6 +115,17 @@ pub struct Observed {
     pub twin: Option<MemberName>,
     /// The last probe.
     pub probe: Option<Probe>,
+    /// The origin is being deleted, and waits for our word.
+    pub going: Option<Going>,
+}
+
+/// How an origin that is being deleted is to go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Going {
+    /// What this hub has in the member stays as it is.
+    Keep,
+    /// It is given back before. How far that is, once the applier has said so.
+    Release(Option<MemberRelease>),
 }
 
 /// What to do.
@@ -126,6 +138,8 @@ pub struct Plan {
     pub cluster_status: Option<ClusterStatus>,
     /// The origin's status.
     pub origin_status: OriginStatus,
+    /// Whether the origin, which is being deleted, may go.
+    pub let_go: bool,
 }
 
 /// What the object that makes a member is told of it.
@@ -150,6 +164,38 @@ pub struct Report {
 
 /// Decides.
 pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Plan, Report) {
+    let (mut plan, report) = decide(observed, generation, now);
+    let Some(going) = &observed.going else { return (plan, report) };
+    let is_ours = observed.record.as_ref().is_some_and(|record| record.origin.as_ref() == Some(&observed.origin));
+    let progress = match going {
+        Going::Keep => None,
+        Going::Release(progress) => Some(progress.clone().unwrap_or_default()),
+    };
+    // Without a record it never had a member, so that there is nothing to give back.
+    let Some(progress) = progress.filter(|progress| is_ours && !progress.done) else {
+        plan.let_go = true;
+        return (plan, report);
+    };
+    if let Some(record) = &mut plan.record {
+        record["metadata"]["annotations"][ON_DETACH] = json!(RELEASE);
+    }
+    let statements = vec![report.ready.clone(), detaching(&progress)];
+    plan.origin_status.conditions = condition::merge(&observed.conditions, statements, generation, now);
+    (plan, report)
+}
+
+fn detaching(progress: &MemberRelease) -> Statement {
+    let left = match progress.left {
+        0 => "the member was not asked yet".to_owned(),
+        1 => "1 unit has something there".to_owned(),
+        many => format!("{many} units have something there"),
+    };
+    let trouble = if progress.message.is_empty() { String::new() } else { format!("; {}", progress.message) };
+    let message = format!("everything that this hub has in the member is given back before it goes: {left}{trouble}");
+    Statement::new(condition::DETACHING, Some(true), reason::RELEASING, message)
+}
+
+fn decide(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Plan, Report) {
     let refuse = |statement: Statement| {
         let plan = Plan {
             record: None,
@@ -159,6 +205,7 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Pl
                 member: None,
                 conditions: condition::merge(&observed.conditions, vec![statement.clone()], generation, now),
             },
+            let_go: false,
         };
         (plan, Report { deliverable: deliverable(false, &statement), ready: statement })
     };
@@ -211,6 +258,7 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Pl
         record: Some(record(observed, member, server, id)),
         cluster_status: Some(cluster_status(&before, observed.probe.as_ref(), &report, now)),
         origin_status: OriginStatus { ready: is_ready, member: Some(member.clone()), conditions },
+        let_go: false,
     };
     (plan, report)
 }

@@ -8,6 +8,10 @@ pub const SYNC: &str = "kurator.dev/sync";
 /// shown, separated by commas.
 pub const APPROVE: &str = "kurator.dev/approve";
 
+/// On an Application: what a person agreed to before the edit that it is for was made, as JSON
+/// ([`super::consent::Consent`]). Written by commands that show the list and make the edit, such as `kurator fleet remove`.
+pub const CONSENT: &str = "kurator.dev/consent";
+
 /// On an Application, or on the Fleet that it names: how many members an edit may take its units out of at once without
 /// approval. A number; none is 0. Of two the larger counts.
 pub const REMOVALS: &str = "kurator.dev/removals";
@@ -24,6 +28,16 @@ pub const CREDENTIAL_KEY: &str = "kurator.dev/credential-key";
 
 /// On a member's Cluster: the UID of the kube-system namespace that may replace the recorded one.
 pub const APPROVE_IDENTITY: &str = "kurator.dev/approve-identity";
+
+/// On an AttachedCluster, and from there on its member's Cluster: what becomes of what this hub has in the member when the
+/// object is deleted. `release` gives everything back before; otherwise it stays as it is, with its inventories.
+pub const ON_DETACH: &str = "kurator.dev/on-detach";
+
+/// Value of [`ON_DETACH`]: objects stay, and are nobody's.
+pub const RELEASE: &str = "release";
+
+/// Finalizer of an AttachedCluster that is to be left as [`ON_DETACH`] says.
+pub const DETACH_FINALIZER: &str = "kurator.dev/detach";
 
 /// Label on members of a fleet, as Kurator sets it.
 pub const FLEET_NAME: &str = "fleet.kurator.dev/fleet-name";

@@ -63,9 +63,9 @@ pub(crate) struct Settled {
 
 /// Does the hub ask for the same, but for another payload?
 pub(crate) fn asks_the_same(a: &UnitEntry, b: &UnitEntry) -> bool {
-    let UnitEntry { unit, short, placed, prune, suspend, force, approved, frozen, removal, .. } = a;
+    let UnitEntry { unit, short, placed, prune, suspend, force, approved, frozen, removal, shown, .. } = a;
     (unit, short, placed, prune, suspend, force) == (&b.unit, &b.short, &b.placed, &b.prune, &b.suspend, &b.force)
-        && (approved, frozen, removal) == (&b.approved, &b.frozen, &b.removal)
+        && (approved, frozen, removal, shown) == (&b.approved, &b.frozen, &b.removal, &b.shown)
 }
 
 impl Pass {

@@ -7,6 +7,7 @@ mod drift;
 mod fault;
 mod fence;
 mod inhabited;
+mod leave;
 mod lie;
 mod link;
 mod own;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use api::delivery::{HubId, Removal, UnitId, UnitPhase, WaitingCause, label};
+use api::delivery::{HubId, MemberRelease, Removal, UnitId, UnitPhase, WaitingCause, label};
 use api::feed::{ObjectReport, Payload, Snapshot, UnitEntry, UnitReport};
 use apiserver::{Admission, AdmissionRequest, ApiServer, Config, Denied, Ids, JsonProjection, Operation, UserInfo};
 use applier::{Applier, Ctx, FeedReport, Limits, PushFeed};
@@ -172,6 +172,8 @@ pub(crate) struct World {
     pub(crate) metrics: client::Metrics,
     applier: Option<JoinHandle<()>>,
     units: BTreeMap<UnitId, (UnitEntry, Option<Arc<Bundle>>)>,
+    /// The hub leaves the member as a whole.
+    leaves: bool,
 }
 
 impl Drop for World {
@@ -262,6 +264,7 @@ impl World {
             metrics: client::Metrics::default(),
             applier: None,
             units: BTreeMap::new(),
+            leaves: false,
         };
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}});
         world.send_request("POST", "/api/v1/namespaces", "application/json", Some(&namespace)).await;
@@ -288,6 +291,7 @@ impl World {
             metrics: client::Metrics::default(),
             applier: None,
             units: BTreeMap::new(),
+            leaves: self.leaves,
         };
         twin.start();
         twin
@@ -440,6 +444,7 @@ impl World {
             approved: None,
             frozen: None,
             removal: Removal::None,
+            shown: None,
         };
         change(&mut entry);
         self.units.insert(unit.clone(), (entry, Some(bundle)));
@@ -464,7 +469,19 @@ impl World {
     pub(crate) fn publish(&self) {
         let entries = self.units.values().map(|(entry, _)| entry.clone()).collect();
         let bundles = self.units.iter().filter_map(|(unit, (_, bundle))| Some((unit.clone(), bundle.clone()?)));
-        self.push.set(Snapshot::new(self.member.clone(), self.hub.clone(), entries), bundles);
+        let snapshot = Snapshot::new(self.member.clone(), self.hub.clone(), entries);
+        self.push.set(if self.leaves { snapshot.releasing() } else { snapshot }, bundles);
+    }
+
+    /// Says that the hub leaves the member as a whole.
+    pub(crate) fn leave_member(&mut self) {
+        self.leaves = true;
+        self.publish();
+    }
+
+    /// How far the applier is with leaving the member.
+    pub(crate) fn released(&self) -> Option<MemberRelease> {
+        self.push.link(&self.member)?.moving.release
     }
 
     /// The hub's guard: weighs what was reported, and grants what may go ahead.

@@ -159,6 +159,7 @@ impl Hub {
                 approved: None,
                 frozen: None,
                 removal: Removal::None,
+                shown: None,
             };
             let snapshot = Snapshot::new(member.clone(), self.id.clone(), vec![entry]);
             self.push.set(snapshot, [(self.unit.clone(), Arc::clone(&bundle))]);

@@ -4,6 +4,7 @@
 mod demo;
 mod document;
 mod guide;
+mod leave;
 mod process;
 mod signal;
 mod single;

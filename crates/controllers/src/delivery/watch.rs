@@ -77,6 +77,7 @@ struct ClusterFacts {
     credential: Option<plan::member::CredentialRef>,
     reach: Reach,
     deliverable: bool,
+    is_released: bool,
 }
 
 impl ClusterFacts {
@@ -87,6 +88,7 @@ impl ClusterFacts {
             credential: crate::origin::credential_of(cluster),
             reach: reach(conditions),
             deliverable: is_deliverable(cluster),
+            is_released: crate::origin::is_released(cluster),
         }
     }
 }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use api::karmada::cluster::v1alpha1::Cluster;
+use api::kurator::annotation::DETACH_FINALIZER;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::{Resource, ResourceExt};
 use model::MemberName;
 use plan::member::Plan;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::registry::Start;
 use super::{Ctx, FIELD_MANAGER, probe};
@@ -30,7 +31,7 @@ pub(super) async fn apply(
     plan: &Plan,
     prepared: Option<Prepared>,
 ) -> Result<(), WriteError> {
-    let Plan { record, cluster_status: _, origin_status: _ } = plan;
+    let Plan { record, cluster_status: _, origin_status: _, let_go: _ } = plan;
     // Before there is another record of the same cluster: that would be the same cluster twice.
     detach(ctx, key, member).await?;
     let (Some(wanted), Some(member)) = (record, member) else { return Ok(()) };
@@ -113,17 +114,31 @@ pub(super) async fn detach(ctx: &Ctx, key: &NamespacedName, but: Option<&MemberN
     Ok(())
 }
 
+/// Takes our finalizer off an attached cluster that may go.
+pub(super) async fn let_go(ctx: &Ctx, key: &NamespacedName, attached: &AttachedCluster) -> Result<(), WriteError> {
+    let others: Vec<&String> = attached.finalizers().iter().filter(|f| *f != DETACH_FINALIZER).collect();
+    if others.len() == attached.finalizers().len() {
+        return Ok(());
+    }
+    // No finalizer can come to an object that is being deleted, so that none is lost here.
+    let patch = json!({"metadata": {"finalizers": others, "uid": attached.metadata.uid}});
+    write::patch::<AttachedCluster>(&ctx.api, key, "take the finalizer off", &patch).await?;
+    Ok(())
+}
+
 async fn say_so(ctx: &Ctx, key: &NamespacedName, cluster: &Cluster) {
     let member = cluster.name_any();
+    let what = if origin::is_released(cluster) {
+        "what was delivered stays in it, without Kurator"
+    } else {
+        "nothing was deleted in it; to remove what was delivered, take a member out of its Fleet first"
+    };
     let mut about = AttachedCluster::new(&key.name, api::kurator::cluster::v1alpha1::AttachedClusterSpec::default());
     about.metadata.namespace = Some(key.namespace.clone());
     let mut event = Event {
         type_: Some("Normal".into()),
         reason: Some("MemberDetached".into()),
-        note: Some(format!(
-            "member {member} was detached: its record is gone, and nothing was deleted in it; to remove what was \
-             delivered, take a member out of its Fleet first"
-        )),
+        note: Some(format!("member {member} was detached: its record is gone, and {what}")),
         action: Some("Detach".into()),
         regarding: Some(about.object_ref(&())),
         event_time: Some(MicroTime(ctx.clock.now())),

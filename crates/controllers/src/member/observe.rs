@@ -1,18 +1,19 @@
 //! The record, the kubeconfig with a client made of it, the last probe.
 
-use api::kurator::annotation::APPROVE_IDENTITY;
+use api::kurator::annotation::{APPROVE_IDENTITY, DETACH_FINALIZER, ON_DETACH, RELEASE};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::reason;
 use client::{Credential, CredentialError};
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use model::MemberName;
-use plan::member::{CredentialRef, Observed, Problem, Record};
+use plan::member::{CredentialRef, Going, Observed, Problem, Record};
 
 use super::Ctx;
 use crate::connection::Prepared;
 use crate::index::IDENTITY;
 use crate::origin;
+use crate::record;
 use crate::write::{self, WriteError};
 use client::NamespacedName;
 
@@ -43,6 +44,7 @@ pub(super) async fn observe(
         let mut others = same.iter().filter(|c| Some(c.name_any().as_str()) != name.map(MemberName::as_str));
         others.find(|c| ctx.origins.is_claimed(c)).and_then(|c| c.name_any().parse().ok())
     });
+    let going = going(ctx, attached, name);
     let observed = Observed {
         origin: origin::of_attached(key),
         labels: attached.labels().clone(),
@@ -57,8 +59,23 @@ pub(super) async fn observe(
         record,
         twin,
         probe,
+        going,
     };
     Ok((observed, prepared))
+}
+
+/// How an attached cluster is to go that is being deleted and waits for our word.
+fn going(ctx: &Ctx, attached: &AttachedCluster, member: Option<&MemberName>) -> Option<Going> {
+    let is_going = attached.metadata.deletion_timestamp.is_some();
+    let waits = attached.finalizers().iter().any(|finalizer| finalizer == DETACH_FINALIZER);
+    if !is_going || !waits {
+        return None;
+    }
+    let is_released = attached.annotations().get(ON_DETACH).is_some_and(|how| how == RELEASE);
+    let Some(member) = member.filter(|_| is_released) else { return Some(Going::Keep) };
+    let record = ctx.clusters.get(&NamespacedName::new("", member.as_str()));
+    let progress = record.and_then(|record| record::moving_of(&ctx.statuses, member, &record).release);
+    Some(Going::Release(progress))
 }
 
 /// The server in the kubeconfig, and a connection to it.

@@ -8,6 +8,7 @@ mod hook;
 mod house;
 mod member;
 mod metrics;
+mod moving;
 mod settled;
 mod source;
 mod split;

@@ -420,6 +420,7 @@ fn held_deletions_are_shown_and_an_approval_counts_only_for_that_list() {
         sample: vec!["Deployment.apps shop/web".into()],
         guarded: 1,
         behind: false,
+        unshown: false,
         released: 0,
         state: DeletionState::Waiting,
     };
@@ -451,6 +452,7 @@ fn a_held_list_that_may_still_grow_says_so() {
         sample: vec!["Deployment.apps shop/web".into()],
         guarded: 1,
         behind: false,
+        unshown: false,
         released: 0,
         state: DeletionState::Waiting,
     });
@@ -628,6 +630,7 @@ fn wiped(objects: u32, behind: bool) -> Deletions {
         sample: vec!["ConfigMap shop/c".into()],
         guarded: 0,
         behind,
+        unshown: false,
         released: 0,
         state: DeletionState::Waiting,
     }

@@ -19,6 +19,7 @@ fn observed() -> Observed {
         record: None,
         twin: None,
         probe: None,
+        going: None,
     }
 }
 

@@ -68,6 +68,8 @@ pub const STATUS_CUT: &str = "StatusCut";
 pub const SOURCE_STATUS_CUT: &str = "SourceStatusCut";
 /// The member is being left: what this hub has in it is given back first.
 pub const DETACHING: &str = "Detaching";
+/// What another hub has in the member is taken over, or waits for an approval.
+pub const TAKE_OVER: &str = "TakeOver";
 /// The source was fetched.
 pub const SOURCE_READY: &str = "SourceReady";
 

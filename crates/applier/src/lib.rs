@@ -27,6 +27,7 @@ mod release;
 mod session;
 mod shard;
 mod shared;
+mod takeover;
 mod unit;
 mod watch;
 

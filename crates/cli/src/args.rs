@@ -100,6 +100,9 @@ pub(crate) enum Command {
     /// Change which members a fleet has.
     #[command(subcommand, after_help = "Example:\n  kurator fleet remove beijing")]
     Fleet(FleetCommand),
+    /// Do something with the hub as a whole.
+    #[command(subcommand, after_help = "Example:\n  kurator hub adopt-fleet")]
+    Hub(HubCommand),
     /// Take a member out of the hub: with everything left as it is, given back, or removed.
     #[command(after_help = "Examples:\n  kurator detach beijing\n  kurator detach beijing --keep --yes\n  \
                             kurator detach beijing --release\n  kurator detach beijing --remove --timeout 5m")]
@@ -270,6 +273,44 @@ pub(crate) struct FleetRemove {
     /// The fleet; needed only when several list the member.
     #[arg(long, value_name = "NAME", value_parser = named)]
     pub(crate) fleet: Option<String>,
+    #[command(flatten)]
+    pub(crate) ask: Asking,
+}
+
+/// What to do with the hub.
+#[derive(Subcommand, Debug, Clone)]
+pub(crate) enum HubCommand {
+    /// Take over what another hub has in a member, after showing it and asking: it stays owned, and no pod restarts.
+    #[command(
+        after_help = "Examples:\n  kurator hub adopt beijing\n  kurator hub adopt beijing --from mxqz2ra7oykc4hbt --yes"
+    )]
+    Adopt(Adopt),
+    /// Take over what a lost hub has in all members of this one, after showing it and asking.
+    #[command(
+        after_help = "Examples:\n  kurator hub adopt-fleet\n  kurator hub adopt-fleet --from mxqz2ra7oykc4hbt --yes --timeout 5m"
+    )]
+    AdoptFleet(AdoptFleet),
+}
+
+/// What to take over in one member.
+#[derive(ClapArgs, Debug, Clone)]
+pub(crate) struct Adopt {
+    /// The member.
+    #[arg(value_name = "MEMBER", value_parser = named)]
+    pub(crate) member: String,
+    /// The other hub's id, as in the label kurator.dev/hub of its objects; needed only when there are several.
+    #[arg(long, value_name = "HUB")]
+    pub(crate) from: Option<api::delivery::HubId>,
+    #[command(flatten)]
+    pub(crate) ask: Asking,
+}
+
+/// What to take over in all members.
+#[derive(ClapArgs, Debug, Clone)]
+pub(crate) struct AdoptFleet {
+    /// The lost hub's id; needed only when the members have something of several.
+    #[arg(long, value_name = "HUB")]
+    pub(crate) from: Option<api::delivery::HubId>,
     #[command(flatten)]
     pub(crate) ask: Asking,
 }

@@ -6,3 +6,6 @@ pub(crate) mod detach;
 pub(crate) mod fleet;
 mod list;
 mod wait;
+
+pub(crate) use fleet::origin;
+pub(crate) use list::counted;

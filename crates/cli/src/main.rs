@@ -16,6 +16,7 @@ mod output;
 mod reach;
 mod status;
 mod sync;
+mod takeover;
 mod tree;
 mod up;
 
@@ -78,6 +79,8 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Resume(what) => sync::suspend(&common, what.name, false).await?,
         Command::Approve(what) => approve::run(&common, &what).await?,
         Command::Fleet(args::FleetCommand::Remove(what)) => leave::fleet::remove(&common, &what).await?,
+        Command::Hub(args::HubCommand::Adopt(what)) => takeover::adopt(&common, &what).await?,
+        Command::Hub(args::HubCommand::AdoptFleet(what)) => takeover::adopt_fleet(&common, &what).await?,
         Command::Detach(what) => leave::detach::run(&common, &what).await?,
         Command::Delete(what) => leave::delete::run(&common, &what).await?,
         Command::Doctor => return doctor::run(&common, args.verbose).await,

@@ -35,5 +35,6 @@ pub mod recall;
 pub mod report;
 pub mod retry;
 pub mod send;
+pub mod takeover;
 pub mod unit;
 pub mod wait;

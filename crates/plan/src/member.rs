@@ -16,11 +16,11 @@ pub mod facts;
 use std::collections::BTreeMap;
 
 use api::condition::{self, Condition, Statement};
-use api::delivery::{MemberRelease, Origin};
+use api::delivery::{HubId, MemberRelease, MemberTakeOver, Origin, TakeOverState};
 use api::karmada::cluster::v1alpha1::ClusterStatus;
-use api::kurator::annotation::{CREDENTIAL_KEY, ON_DETACH, ORIGIN, RELEASE};
+use api::kurator::annotation::{APPROVE_TAKE_OVER, CREDENTIAL_KEY, ON_DETACH, ORIGIN, RELEASE, TAKE_OVER};
 use api::reason;
-use model::{MemberName, NameError, Timestamp, clock::format_seconds};
+use model::{MemberName, NameError, Timestamp, clock::format_seconds, words};
 use serde_json::{Value, json};
 
 pub use facts::Facts;
@@ -117,6 +117,19 @@ pub struct Observed {
     pub probe: Option<Probe>,
     /// The origin is being deleted, and waits for our word.
     pub going: Option<Going>,
+    /// What is to be taken over from another hub.
+    pub take_over: Option<TakeOverWish>,
+}
+
+/// What an origin says of another hub's objects in the member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakeOverWish {
+    /// The other hub's id, as it was written.
+    pub hub: String,
+    /// The digest of the list that a person agreed to, as it was written.
+    pub approved: Option<String>,
+    /// How far it is, once the applier has said so.
+    pub progress: Option<MemberTakeOver>,
 }
 
 /// How an origin that is being deleted is to go.
@@ -165,6 +178,16 @@ pub struct Report {
 /// Decides.
 pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Plan, Report) {
     let (mut plan, report) = decide(observed, generation, now);
+    if let Some(wish) = &observed.take_over {
+        if let Some(record) = &mut plan.record {
+            record["metadata"]["annotations"][TAKE_OVER] = json!(wish.hub);
+            if let Some(approved) = &wish.approved {
+                record["metadata"]["annotations"][APPROVE_TAKE_OVER] = json!(approved);
+            }
+        }
+        let statements = vec![report.ready.clone(), taking_over(wish)];
+        plan.origin_status.conditions = condition::merge(&observed.conditions, statements, generation, now);
+    }
     let Some(going) = &observed.going else { return (plan, report) };
     let is_ours = observed.record.as_ref().is_some_and(|record| record.origin.as_ref() == Some(&observed.origin));
     let progress = match going {
@@ -182,6 +205,37 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Pl
     let statements = vec![report.ready.clone(), detaching(&progress)];
     plan.origin_status.conditions = condition::merge(&observed.conditions, statements, generation, now);
     (plan, report)
+}
+
+fn taking_over(wish: &TakeOverWish) -> Statement {
+    let hub = words::bounded(&wish.hub, model::name::LABEL_MAX);
+    let say = |status, reason, message: String| Statement::new(condition::TAKE_OVER, Some(status), reason, message);
+    if let Err(why) = wish.hub.parse::<HubId>() {
+        return say(false, reason::TAKE_OVER_STUCK, format!("spec.takeOver.hub: {why}"));
+    }
+    // What was said of another hub says nothing of this one.
+    let Some(said) = wish.progress.as_ref().filter(|said| said.from.as_str() == wish.hub) else {
+        return say(false, reason::TAKING_OVER, format!("the member was not asked yet what hub {hub} has there"));
+    };
+    let has = format!("{} objects of {} units", said.objects, said.units);
+    let more = if said.message.is_empty() { String::new() } else { format!("; {}", said.message) };
+    match said.state {
+        TakeOverState::Held => {
+            let message = format!(
+                "hub {hub} has {has} there: look and take them over with `kurator hub adopt`, or approve with the annotation \
+                 {APPROVE_TAKE_OVER}: {}{more}",
+                said.digest
+            );
+            say(false, reason::TAKE_OVER_HELD, message)
+        }
+        TakeOverState::Going => {
+            say(false, reason::TAKING_OVER, format!("{has} of hub {hub} are being taken over{more}"))
+        }
+        TakeOverState::Stuck => say(false, reason::TAKE_OVER_STUCK, format!("hub {hub}: {}", said.message)),
+        TakeOverState::Done => {
+            say(true, reason::TAKEN_OVER, format!("what hub {hub} had in the member is this hub's{more}"))
+        }
+    }
 }
 
 fn detaching(progress: &MemberRelease) -> Statement {

@@ -42,6 +42,17 @@ impl Snapshot {
     }
 }
 
+/// What an applier takes over from another hub.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TakeOver {
+    /// The other hub.
+    pub from: HubId,
+    /// Digest of the list that a person agreed to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<Digest>,
+}
+
 /// One unit of a snapshot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

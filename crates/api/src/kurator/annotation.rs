@@ -39,6 +39,14 @@ pub const RELEASE: &str = "release";
 /// Finalizer of an AttachedCluster that is to be left as [`ON_DETACH`] says.
 pub const DETACH_FINALIZER: &str = "kurator.dev/detach";
 
+/// On a member's Cluster: the id of the hub whose inventories and labels this hub may take over there
+/// (`spec.takeOver.hub` of the AttachedCluster).
+pub const TAKE_OVER: &str = "kurator.dev/take-over";
+
+/// On an AttachedCluster, and from there on its member's Cluster: the digest of the list of what is taken over from another
+/// hub, as a person agreed to it.
+pub const APPROVE_TAKE_OVER: &str = "kurator.dev/approve-take-over";
+
 /// Label on members of a fleet, as Kurator sets it.
 pub const FLEET_NAME: &str = "fleet.kurator.dev/fleet-name";
 

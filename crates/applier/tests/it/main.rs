@@ -16,4 +16,5 @@ mod proof;
 mod prune;
 mod restart;
 mod shard;
+mod takeover;
 mod world;

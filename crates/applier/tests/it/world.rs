@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use api::delivery::{HubId, MemberRelease, Removal, UnitId, UnitPhase, WaitingCause, label};
-use api::feed::{ObjectReport, Payload, Snapshot, UnitEntry, UnitReport};
+use api::feed::{ObjectReport, Payload, Snapshot, TakeOver, UnitEntry, UnitReport};
 use apiserver::{Admission, AdmissionRequest, ApiServer, Config, Denied, Ids, JsonProjection, Operation, UserInfo};
 use applier::{Applier, Ctx, FeedReport, Limits, PushFeed};
 use base64::Engine as _;
@@ -172,8 +172,11 @@ pub(crate) struct World {
     pub(crate) metrics: client::Metrics,
     applier: Option<JoinHandle<()>>,
     units: BTreeMap<UnitId, (UnitEntry, Option<Arc<Bundle>>)>,
+    payloads: BTreeMap<UnitId, Payload>,
     /// The hub leaves the member as a whole.
     leaves: bool,
+    /// What is taken over from another hub.
+    pub(crate) take_over: Option<TakeOver>,
 }
 
 impl Drop for World {
@@ -264,7 +267,9 @@ impl World {
             metrics: client::Metrics::default(),
             applier: None,
             units: BTreeMap::new(),
+            payloads: BTreeMap::new(),
             leaves: false,
+            take_over: None,
         };
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}});
         world.send_request("POST", "/api/v1/namespaces", "application/json", Some(&namespace)).await;
@@ -292,6 +297,8 @@ impl World {
             applier: None,
             units: BTreeMap::new(),
             leaves: self.leaves,
+            payloads: BTreeMap::new(),
+            take_over: None,
         };
         twin.start();
         twin
@@ -355,6 +362,7 @@ impl World {
             shared: self.push.shared(),
             key_of: self.push.key_of(),
             cluster: self.cluster.clone(),
+            take_over: self.take_over.clone().map(Box::new),
             clock: Arc::<Hand>::clone(&self.clock),
             jitter: Arc::new(|| 1.0),
             limits: self.limits,
@@ -389,6 +397,17 @@ impl World {
 
     pub(crate) fn pass_time(&self, seconds: i64) {
         self.clock.0.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    /// The units get the short ids, and the payloads, that they have for the hub as it is now.
+    pub(crate) fn rename_units(&mut self) {
+        self.push = feed(&self.hub, &self.failures);
+        for (unit, (entry, bundle)) in &mut self.units {
+            let Some(old) = bundle else { continue };
+            entry.short = unit.short(&self.hub);
+            let payload = self.payloads.get(unit).cloned().unwrap_or_default();
+            *bundle = Some(self.push.bundle(&entry.short, old.digest, &payload));
+        }
     }
 
     /// Says what a unit is.
@@ -447,6 +466,7 @@ impl World {
             shown: None,
         };
         change(&mut entry);
+        self.payloads.insert(unit.clone(), payload.clone());
         self.units.insert(unit.clone(), (entry, Some(bundle)));
         unit
     }
@@ -481,7 +501,7 @@ impl World {
 
     /// How far the applier is with leaving the member.
     pub(crate) fn released(&self) -> Option<MemberRelease> {
-        self.push.link(&self.member)?.moving.release
+        self.push.link(&self.member)?.moving.release.map(|release| *release)
     }
 
     /// The hub's guard: weighs what was reported, and grants what may go ahead.

@@ -124,6 +124,7 @@ impl Hub {
                 key_of: push.key_of(),
                 shared: push.shared(),
                 cluster: None,
+                take_over: None,
                 clock: Arc::new(Still),
                 jitter: Arc::new(|| 0.5),
                 limits,

@@ -87,6 +87,7 @@ fn every_reason_of_a_condition_is_in_the_table_or_says_that_all_is_well() {
         reason::IDENTITY_KNOWN,
         reason::ALL_MEMBERS_READY,
         reason::CLUSTER_READY,
+        reason::TAKEN_OVER,
         // Of the condition DeletionsHeld; Ready then has the reason of that name.
         reason::SOURCE_REMOVES_OBJECTS,
         reason::EDIT_REMOVES_MEMBERS,
@@ -125,7 +126,7 @@ fn the_document_and_the_table_have_the_same_reasons() {
         (
             "Fleet and members",
             &[Member, Fleet],
-            &[reason::ALL_MEMBERS_READY, reason::CLUSTER_READY, reason::IDENTITY_KNOWN],
+            &[reason::ALL_MEMBERS_READY, reason::CLUSTER_READY, reason::IDENTITY_KNOWN, reason::TAKEN_OVER],
         ),
         ("The hub itself", &[Process, Store], &[]),
     ];

@@ -193,7 +193,7 @@ fn is_container(key: &ObjectKey) -> bool {
 }
 
 /// So many of something, in words.
-pub(super) fn counted(number: usize, word: &str) -> String {
+pub(crate) fn counted(number: usize, word: &str) -> String {
     count(u32::try_from(number).unwrap_or(u32::MAX), word)
 }
 

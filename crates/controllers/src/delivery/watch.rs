@@ -78,6 +78,7 @@ struct ClusterFacts {
     reach: Reach,
     deliverable: bool,
     is_released: bool,
+    take_over: Option<api::feed::TakeOver>,
 }
 
 impl ClusterFacts {
@@ -89,6 +90,7 @@ impl ClusterFacts {
             reach: reach(conditions),
             deliverable: is_deliverable(cluster),
             is_released: crate::origin::is_released(cluster),
+            take_over: crate::origin::take_over_of(cluster),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use api::karmada::cluster::v1alpha1::Cluster;
-use api::kurator::annotation::DETACH_FINALIZER;
+use api::kurator::annotation::{APPROVE_TAKE_OVER, DETACH_FINALIZER, TAKE_OVER};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
@@ -37,7 +37,9 @@ pub(super) async fn apply(
     let (Some(wanted), Some(member)) = (record, member) else { return Ok(()) };
     let live = ctx.clusters.get(&NamespacedName::new("", member.as_str()));
     let live = live.and_then(|c| serde_json::to_value(c.as_ref()).ok()).unwrap_or_default();
-    if !model::object::holds(&live, wanted) || holds_more(&live, wanted) && owns_more(&read(ctx, member).await?, wanted)
+    if !model::object::holds(&live, wanted)
+        || is_told_more(&live, wanted)
+        || holds_more(&live, wanted) && owns_more(&read(ctx, member).await?, wanted)
     {
         ctx.clusters.learn(write::apply(&ctx.api, wanted).await?);
     }
@@ -48,6 +50,12 @@ pub(super) async fn apply(
         }
     }
     Ok(())
+}
+
+/// Does the record say to take something over that is not to be taken over any more?
+fn is_told_more(live: &Value, wanted: &Value) -> bool {
+    let has = |object: &Value, name: &str| model::object::annotation(object, name).is_some();
+    [TAKE_OVER, APPROVE_TAKE_OVER].into_iter().any(|name| has(live, name) && !has(wanted, name))
 }
 
 /// Does the record have a label or a field of the spec that is not wanted? Whose it is, is not kept in memory.

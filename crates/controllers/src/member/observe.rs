@@ -1,13 +1,13 @@
 //! The record, the kubeconfig with a client made of it, the last probe.
 
-use api::kurator::annotation::{APPROVE_IDENTITY, DETACH_FINALIZER, ON_DETACH, RELEASE};
+use api::kurator::annotation::{APPROVE_IDENTITY, APPROVE_TAKE_OVER, DETACH_FINALIZER, ON_DETACH, RELEASE};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::reason;
 use client::{Credential, CredentialError};
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use model::MemberName;
-use plan::member::{CredentialRef, Going, Observed, Problem, Record};
+use plan::member::{CredentialRef, Going, Observed, Problem, Record, TakeOverWish};
 
 use super::Ctx;
 use crate::connection::Prepared;
@@ -45,6 +45,7 @@ pub(super) async fn observe(
         others.find(|c| ctx.origins.is_claimed(c)).and_then(|c| c.name_any().parse().ok())
     });
     let going = going(ctx, attached, name);
+    let take_over = take_over(ctx, attached, name);
     let observed = Observed {
         origin: origin::of_attached(key),
         labels: attached.labels().clone(),
@@ -60,8 +61,19 @@ pub(super) async fn observe(
         twin,
         probe,
         going,
+        take_over,
     };
     Ok((observed, prepared))
+}
+
+/// What an attached cluster says of another hub's objects.
+fn take_over(ctx: &Ctx, attached: &AttachedCluster, member: Option<&MemberName>) -> Option<TakeOverWish> {
+    let hub = attached.spec.take_over.as_ref()?.hub.clone();
+    let progress = member.and_then(|member| {
+        let record = ctx.clusters.get(&NamespacedName::new("", member.as_str()))?;
+        record::moving_of(&ctx.statuses, member, &record).take_over.map(|said| *said)
+    });
+    Some(TakeOverWish { hub, approved: attached.annotations().get(APPROVE_TAKE_OVER).cloned(), progress })
 }
 
 /// How an attached cluster is to go that is being deleted and waits for our word.
@@ -74,7 +86,8 @@ fn going(ctx: &Ctx, attached: &AttachedCluster, member: Option<&MemberName>) -> 
     let is_released = attached.annotations().get(ON_DETACH).is_some_and(|how| how == RELEASE);
     let Some(member) = member.filter(|_| is_released) else { return Some(Going::Keep) };
     let record = ctx.clusters.get(&NamespacedName::new("", member.as_str()));
-    let progress = record.and_then(|record| record::moving_of(&ctx.statuses, member, &record).release);
+    let progress =
+        record.and_then(|record| record::moving_of(&ctx.statuses, member, &record).release.map(|release| *release));
     Some(Going::Release(progress))
 }
 

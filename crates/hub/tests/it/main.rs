@@ -13,4 +13,5 @@ mod settled;
 mod source;
 mod split;
 mod stage;
+mod takeover;
 mod trace;

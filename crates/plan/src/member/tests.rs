@@ -20,6 +20,7 @@ fn observed() -> Observed {
         twin: None,
         probe: None,
         going: None,
+        take_over: None,
     }
 }
 

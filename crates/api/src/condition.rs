@@ -68,6 +68,10 @@ pub const FACTS_CUT: &str = "FactsCut";
 pub const STATUS_CUT: &str = "StatusCut";
 /// The same of what an Application says of its source, which another controller writes.
 pub const SOURCE_STATUS_CUT: &str = "SourceStatusCut";
+/// The member is being left: what this hub has in it is given back first.
+pub const DETACHING: &str = "Detaching";
+/// What another hub has in the member is taken over, or waits for an approval.
+pub const TAKE_OVER: &str = "TakeOver";
 /// The source was fetched.
 pub const SOURCE_READY: &str = "SourceReady";
 

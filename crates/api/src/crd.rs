@@ -94,6 +94,10 @@ fn attached_clusters() -> Value {
     shortened(&mut crd, "kuac");
     let name = "Name of the member, unique over the hub; the object's own name when absent.";
     add(&mut crd, &["spec"], json!({"memberName": {"type": "string", "maxLength": 48, "description": name}}));
+    // A label's value: the id is one.
+    let hub = json!({"type": "string", "maxLength": model::name::LABEL_MAX});
+    let take_over = json!({"type": "object", "required": ["hub"], "properties": {"hub": hub}});
+    add(&mut crd, &["spec"], json!({"takeOver": take_over}));
     add(
         &mut crd,
         &["status"],

@@ -8,6 +8,7 @@
 pub mod crd;
 mod id;
 pub mod label;
+mod objects;
 pub mod v1alpha1;
 
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod tests;
 
 pub use crd::crds;
 pub use id::{HubId, Origin, Owner, ShortId, UnitId};
+pub use objects::ObjectSet;
 pub use v1alpha1::*;
 
 /// API group of the records.

@@ -6,5 +6,5 @@ mod report;
 #[cfg(test)]
 mod tests;
 
-pub use payload::{Payload, Phase, Snapshot, UnitEntry, Wait};
+pub use payload::{Payload, Phase, Snapshot, TakeOver, UnitEntry, Wait};
 pub use report::{ObjectReport, SyncState, UnitReport};

@@ -3,5 +3,6 @@
 pub mod annotation;
 pub mod apps;
 pub mod cluster;
+pub mod consent;
 pub mod fleet;
 pub mod minted;

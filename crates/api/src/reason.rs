@@ -81,6 +81,25 @@ pub const SUSPENDED: &str = "Suspended";
 
 // Fleet
 
+// AttachedCluster, `Detaching`
+
+/// What this hub has in the member is being given back.
+pub const RELEASING: &str = "Releasing";
+
+// AttachedCluster, `TakeOver`
+
+/// The list of what is taken over waits for an approval.
+pub const TAKE_OVER_HELD: &str = "TakeOverHeld";
+
+/// It is on its way, or the member was not asked yet.
+pub const TAKING_OVER: &str = "TakingOver";
+
+/// Everything that the other hub had in the member is this hub's.
+pub const TAKEN_OVER: &str = "TakenOver";
+
+/// What the other hub has there cannot be read.
+pub const TAKE_OVER_STUCK: &str = "TakeOverStuck";
+
 /// Every member answers.
 pub const ALL_MEMBERS_READY: &str = "AllMembersReady";
 
@@ -209,6 +228,11 @@ pub const ALL: &[&str] = &[
     SECRET_UNREADABLE,
     KUBECONFIG_REFUSED,
     KUBECONFIG_MALFORMED,
+    RELEASING,
+    TAKE_OVER_HELD,
+    TAKING_OVER,
+    TAKEN_OVER,
+    TAKE_OVER_STUCK,
 ];
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::delivery::UnitId;
+use api::delivery::{MemberMove, UnitId};
 use api::feed::{Snapshot, UnitEntry, UnitReport};
 use futures::future::BoxFuture;
 use model::{Digest, MemberName};
@@ -41,6 +41,8 @@ pub struct MemberReport {
     pub link: Link,
     /// Units that have an inventory of this hub there and are in no snapshot. Nothing is done to them.
     pub orphans: Vec<UnitId>,
+    /// What is on its way between the member's hubs.
+    pub moving: MemberMove,
 }
 
 /// A report that goes from an applier through its feed to the hub.

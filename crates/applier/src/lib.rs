@@ -23,9 +23,11 @@ mod member;
 mod observation;
 mod push;
 mod record;
+mod release;
 mod session;
 mod shard;
 mod shared;
+mod takeover;
 mod unit;
 mod watch;
 

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use api::delivery::{Health, HubId, UnitId, UnitPhase, label};
-use api::feed::{ObjectReport, UnitEntry, UnitReport};
+use api::delivery::{Health, HubId, MemberMove, TakeOverState, UnitId, UnitPhase, label};
+use api::feed::{ObjectReport, TakeOver, UnitEntry, UnitReport};
 use client::contain::counted;
 use client::{Api, Backoff, Class, Jitter, Metrics, Resource};
 use futures::StreamExt as _;
@@ -24,9 +24,11 @@ use crate::error::Error;
 use crate::feed::{Feed, FeedReport, Link, MemberReport};
 use crate::limit::{self, Limits};
 use crate::record::Past;
+use crate::release;
 use crate::session::Session;
-use crate::shard::{self, InventoryOwner};
+use crate::shard::{self, Found, InventoryOwner};
 use crate::shared::Shared;
+use crate::takeover;
 use crate::unit::Outcome;
 use crate::watch::Event;
 
@@ -48,6 +50,8 @@ pub struct Ctx {
     /// UID of the kube-system namespace of the cluster that this member is known to be; checked on each connection.
     /// Nothing is written to another cluster.
     pub cluster: Option<String>,
+    /// What is taken over from another hub.
+    pub take_over: Option<Box<TakeOver>>,
     /// What all appliers of the hub share.
     pub shared: Arc<Shared>,
     /// Tells the time that reports bear.
@@ -72,6 +76,9 @@ pub struct Applier {
     memory: HashMap<UnitId, Past>,
     last: BTreeMap<UnitId, Arc<UnitReport>>,
     link: Option<MemberReport>,
+    /// What is on its way between the member's hubs.
+    // Boxed, since the future of each member has room for it.
+    moving: Box<MemberMove>,
 }
 
 impl Applier {
@@ -83,7 +90,7 @@ impl Applier {
     pub async fn run(feed: Arc<dyn Feed>, api: Api, ctx: Ctx) -> Infallible {
         let (memory, last) = (HashMap::new(), BTreeMap::new());
         let api = api.with_manager(label::FIELD_MANAGER).with_limits(ctx.limits.api);
-        let mut applier = Self { feed, api, ctx, memory, last, link: None };
+        let mut applier = Self { feed, api, ctx, memory, last, link: None, moving: Box::default() };
         let mut failures = 0;
         loop {
             let began = Instant::now();
@@ -106,7 +113,8 @@ impl Applier {
 
     /// Reports the link and what is left over in the member, when they differ from the last report.
     async fn report_link(&mut self, link: Link, orphans: Vec<UnitId>) {
-        let report = MemberReport { member: self.ctx.member.clone(), link, orphans };
+        let moving = MemberMove::clone(&self.moving);
+        let report = MemberReport { member: self.ctx.member.clone(), link, orphans, moving };
         if self.link.as_ref() != Some(&report) {
             self.link = Some(report.clone());
             self.feed.report(FeedReport::Member(report)).await;
@@ -174,13 +182,15 @@ impl Applier {
             return Err(Error::OtherCluster { expected: expected.clone(), found: cluster });
         }
         let key = (self.ctx.key_of)(&cluster);
-        let owner = InventoryOwner { hub: self.ctx.hub.clone(), cluster, key };
-        let mut inventories = Box::pin(shard::read(&self.api, &owner, None)).await?;
+        let owner = InventoryOwner { hub: self.ctx.hub.clone(), cluster, key, is_unproven: false };
+        let (mut inventories, other_hubs) = Box::pin(shard::read_all(&self.api, &owner)).await?;
+        self.moving.other_hubs = other_hubs;
+        let (events, inbox) = mpsc::channel(limit::EVENTS_MAX);
+        let connection = Connection::new(self.ctx.clone(), owner, self.api.clone(), events);
+        Box::pin(self.take_over(&connection, &mut inventories)).await?;
         for inventory in inventories.iter_mut().filter_map(|found| found.inventory.as_mut().ok()) {
             inventory.share(&self.ctx.shared.pools);
         }
-        let (events, inbox) = mpsc::channel(limit::EVENTS_MAX);
-        let connection = Connection::new(self.ctx.clone(), owner, self.api.clone(), events);
         let mut session = Session::new(connection, inventories);
         let result = self.serve(&mut session, inbox).await;
         for (id, slot) in session.slots {
@@ -189,6 +199,20 @@ impl Applier {
             }
         }
         result
+    }
+
+    /// Takes over what another hub has in the member, if it is to and a person agreed.
+    async fn take_over(&mut self, connection: &Connection, inventories: &mut Vec<Found>) -> Result<(), Error> {
+        let Some(wanted) = self.ctx.take_over.clone().filter(|wanted| wanted.from != self.ctx.hub) else {
+            self.moving.take_over = None;
+            return Ok(());
+        };
+        let said = takeover::carry_out(connection, &wanted, inventories).await?;
+        if said.state == TakeOverState::Done {
+            self.moving.other_hubs.retain(|other| other.hub != wanted.from);
+        }
+        self.moving.take_over = Some(Box::new(said));
+        Ok(())
     }
 
     async fn serve(
@@ -206,7 +230,7 @@ impl Applier {
                 snapshot = &mut delta => {
                     Box::pin(session.update(&*feed, &snapshot, &mut self.memory)).await;
                     self.last.retain(|unit, _| session.slots.contains_key(unit));
-                    Box::pin(self.report_link(Link::Connected, session.orphans.keys().cloned().collect())).await;
+                    Box::pin(self.report_connected(session)).await?;
                     delta = feed.delta(Some(snapshot.digest));
                 }
                 Some(event) = inbox.recv() => {
@@ -238,11 +262,30 @@ impl Applier {
             return Err(error);
         }
         if !session.back(unit, next, waits_for_others, moved) {
-            self.report_link(Link::Connected, session.orphans.keys().cloned().collect()).await;
-        } else if let Some(report) = report {
+            return Box::pin(self.report_connected(session)).await;
+        }
+        if let Some(report) = report {
             let report = if panicked { self.with_last_rows(report) } else { report };
             self.report_unit(report).await;
         }
+        if session.is_released {
+            return Box::pin(self.report_connected(session)).await;
+        }
+        Ok(())
+    }
+
+    /// Reports that the member answers, what is left over in it, and how far it is with leaving it.
+    async fn report_connected(&mut self, session: &Session) -> Result<(), Error> {
+        if session.is_released && !self.moving.release.as_ref().is_some_and(|release| release.done) {
+            let is_out = |unit: &UnitId| self.last.get(unit).is_some_and(|last| last.phase == UnitPhase::Removed);
+            let left = session.slots.keys().filter(|unit| !is_out(unit)).count() + session.orphans.len();
+            let failed = self.last.values().find(|last| last.phase == UnitPhase::Failed);
+            self.moving.release = Some(Box::new(match left {
+                0 => release::conclude(session.connection()).await?,
+                left => release::going(left, failed.map(|last| last.message.as_str())),
+            }));
+        }
+        self.report_link(Link::Connected, session.orphans.keys().cloned().collect()).await;
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! One connection's units: which the snapshot names, which are at rest, which are due.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::error::Error;
 use crate::feed::{Feed, FeedError};
 use crate::member::{NAME, failed};
 use crate::record::Past;
+use crate::release;
 use crate::shard::{Found, InventorySecrets};
 use crate::unit::{self, Due, Outcome, Unit};
 use crate::watch::Event;
@@ -113,6 +115,8 @@ pub(crate) struct Session {
     last_started: Option<UnitId>,
     /// How often what some unit wants or has changed, which others may have waited for.
     changes: u64,
+    /// The member is left as a whole: each unit that has something in it is given back.
+    pub(crate) is_released: bool,
 }
 
 impl Session {
@@ -127,8 +131,15 @@ impl Session {
             let unit = fresh(&connection.ctx.hub, id.clone(), inventory, Some(inventory_secrets), unreadable);
             orphans.insert(id, unit);
         }
-        let session =
-            Self { connection, slots: BTreeMap::new(), orphans, away: BTreeSet::new(), last_started: None, changes: 0 };
+        let session = Self {
+            connection,
+            slots: BTreeMap::new(),
+            orphans,
+            away: BTreeSet::new(),
+            last_started: None,
+            changes: 0,
+            is_released: false,
+        };
         let mut view = session.connection.view();
         for unit in session.orphans.values() {
             view.claims.set_entries(&unit.id, unit.inventory.entries());
@@ -142,7 +153,8 @@ impl Session {
     pub(crate) async fn update(&mut self, feed: &dyn Feed, snapshot: &Snapshot, past: &mut HashMap<UnitId, Past>) {
         let mut old = std::mem::take(&mut self.slots);
         let mut changed = false;
-        for entry in &snapshot.units {
+        self.is_released = snapshot.release;
+        for entry in &*self.entries(snapshot, &old) {
             let slot = match old.remove(&entry.unit) {
                 Some(slot) if slot.entry == *entry => slot,
                 Some(mut slot) if unit::asks_the_same(&slot.entry, entry) => {
@@ -191,6 +203,23 @@ impl Session {
         if changed {
             self.wake_waiting(None);
         }
+    }
+
+    /// The connection.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// The units of a snapshot; of a member that is left as a whole, all that have something there.
+    fn entries<'a>(&self, snapshot: &'a Snapshot, old: &BTreeMap<UnitId, Box<Slot>>) -> Cow<'a, [UnitEntry]> {
+        if !snapshot.release {
+            return Cow::Borrowed(&snapshot.units);
+        }
+        let mut units: BTreeMap<UnitId, u64> = self.away.iter().map(|unit| (unit.clone(), 0)).collect();
+        units.extend(old.iter().map(|(unit, slot)| (unit.clone(), slot.entry.epoch)));
+        units.extend(self.orphans.iter().map(|(unit, orphan)| (unit.clone(), orphan.inventory.epoch())));
+        units.extend(snapshot.units.iter().map(|entry| (entry.unit.clone(), entry.epoch)));
+        Cow::Owned(release::entries(&self.connection.ctx.hub, units))
     }
 
     /// Looks again at units that wait for another one, except at the one that did something.

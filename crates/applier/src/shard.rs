@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{Read as _, Write as _};
 
-use api::delivery::{HubId, ShortId, UnitId, label};
+use api::delivery::{HubId, MemberMove, OtherHub, ShortId, UnitId, label};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use client::{Api, Resource, Selection};
@@ -61,6 +61,8 @@ pub(crate) struct InventoryOwner {
     /// UID of the kube-system namespace.
     pub(crate) cluster: String,
     pub(crate) key: MemberKey,
+    /// Another hub's, of whose inventories nothing can be checked.
+    pub(crate) is_unproven: bool,
 }
 
 impl InventoryOwner {
@@ -80,9 +82,30 @@ pub(crate) async fn read(api: &Api, owner: &InventoryOwner, only: Option<&ShortI
         Some(short) => format!("{}={hub},{}={short}", label::HUB, label::GROUP),
         None => format!("{}={hub},{}", label::HUB, label::GROUP),
     };
-    let mut units: BTreeMap<UnitId, BTreeMap<u32, Value>> = BTreeMap::new();
     let listed = api.list(&secrets(), label::SYSTEM_NAMESPACE, &Selection::labels(selector)).await?;
-    for secret in listed.items {
+    put_together(api, owner, listed.items).await
+}
+
+/// Reads all inventories of a hub, and says which other hubs have any, and of how many units.
+pub(crate) async fn read_all(api: &Api, owner: &InventoryOwner) -> Result<(Vec<Found>, Vec<OtherHub>), Error> {
+    let selection = Selection::labels(label::GROUP.to_owned());
+    let listed = api.list(&secrets(), label::SYSTEM_NAMESPACE, &selection).await?;
+    let is_ours = |secret: &Value| model::object::label(secret, label::HUB) == Some(owner.hub.as_str());
+    let (ours, others): (Vec<Value>, Vec<Value>) = listed.items.into_iter().partition(is_ours);
+    let mut hubs: BTreeMap<HubId, u32> = BTreeMap::new();
+    for secret in others.iter().filter(|secret| model::object::label(secret, label::SHARD) == Some("0")) {
+        if let Some(hub) = model::object::label(secret, label::HUB).and_then(|hub| hub.parse().ok()) {
+            *hubs.entry(hub).or_default() += 1;
+        }
+    }
+    let hubs = hubs.into_iter().take(MemberMove::HUBS_MAX).map(|(hub, units)| OtherHub { hub, units });
+    Ok((put_together(api, owner, ours).await?, hubs.collect()))
+}
+
+async fn put_together(api: &Api, owner: &InventoryOwner, secrets: Vec<Value>) -> Result<Vec<Found>, Error> {
+    let hub = &owner.hub;
+    let mut units: BTreeMap<UnitId, BTreeMap<u32, Value>> = BTreeMap::new();
+    for secret in secrets {
         let unit = model::object::annotation(&secret, label::GROUP_ID).filter(|text| text.len() <= UNIT_ID_BYTES_MAX);
         let unit: Option<UnitId> = unit.and_then(|text| text.parse().ok());
         let number: Option<u32> = model::object::label(&secret, label::SHARD).and_then(|text| text.parse().ok());
@@ -97,7 +120,8 @@ pub(crate) async fn read(api: &Api, owner: &InventoryOwner, only: Option<&ShortI
             _ => tracing::warn!(secret = name, "a Secret looks like an inventory and is none; it is left alone"),
         }
     }
-    let (mut out, mut unpacked) = (Vec::with_capacity(units.len()), Unpacked::default());
+    let mut unpacked = Unpacked { is_unproven: owner.is_unproven, ..Unpacked::default() };
+    let mut out = Vec::with_capacity(units.len());
     for (unit, secrets) in units {
         out.push(found(api, owner, unit, secrets, &mut unpacked).await?);
     }
@@ -192,11 +216,12 @@ fn slim(secret: &Value) -> Value {
 /// What may still be unpacked of a member's inventories. A Secret of 2 kB can become one of 2 MB.
 struct Unpacked {
     left: usize,
+    is_unproven: bool,
 }
 
 impl Default for Unpacked {
     fn default() -> Self {
-        Self { left: limit::INVENTORIES_BYTES_MAX }
+        Self { left: limit::INVENTORIES_BYTES_MAX, is_unproven: false }
     }
 }
 
@@ -204,7 +229,8 @@ impl Unpacked {
     /// Unpacks a shard, checks it, and gives it with the digest of its JSON.
     fn open(&mut self, place: &Place<'_>, number: u32, secret: &Value) -> Result<(Opened, Digest), InventoryError> {
         let sealed = self.unpack(number, secret)?;
-        Ok((shard::open(place, number, &sealed)?, Digest::of(&sealed.json)))
+        let open = if self.is_unproven { shard::open_unproven } else { shard::open };
+        Ok((open(place, number, &sealed)?, Digest::of(&sealed.json)))
     }
 
     /// Unpacks a shard. What is no gzip or no Base64 becomes an empty one, which is not readable.

@@ -1,10 +1,9 @@
 //! `kurator approve`: releases exactly what is shown of an application, after asking; or a member's new identity.
 
 mod verdict;
-mod wait;
+pub(crate) mod wait;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::bail;
@@ -16,6 +15,7 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
 use crate::args::{Approve, Common, Target};
+use crate::ask::{self, quoted};
 use crate::connect::{self, asked};
 use crate::duration::tenths;
 use crate::output;
@@ -52,7 +52,7 @@ async fn deletions(common: &Common, name: &str, what: &Approve) -> anyhow::Resul
     // The digests that were shown: a list that has changed since is another one, and not approved.
     let digests: Vec<String> = chosen.iter().map(|list| list.digest.clone()).collect();
     if !what.yes {
-        confirm(&command(common, name, &digests))?;
+        ask::confirm("Release exactly these?", "nothing was approved", &command(common, name, &digests))?;
     }
     let place = Place { client: &client, namespace: &common.namespace, name };
     let before = if what.no_wait { None } else { Some(place.before(chosen.clone()).await) };
@@ -144,24 +144,8 @@ fn has_changed(name: &str, held: &[HeldDeletions]) -> String {
 
 /// The command that approves exactly these lists, of the same hub, without asking.
 fn command(common: &Common, name: &str, digests: &[String]) -> String {
-    let mut words = vec![held::command(name, &common.namespace)];
-    let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
-    // A directory may be set for every command; a kubeconfig goes before it.
-    let dir = path(&common.dir).filter(|_| common.kubeconfig.is_none());
-    let options = [("--kubeconfig", path(&common.kubeconfig)), ("--context", common.context.clone()), ("--dir", dir)];
-    words.extend(options.into_iter().filter_map(|(option, value)| Some(format!("{option} {}", quoted(&value?)))));
-    words.extend(digests.iter().map(|digest| format!("--digest {}", quoted(digest))));
-    words.push("--yes".to_owned());
-    words.join(" ")
-}
-
-/// A word as a shell reads it.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
+    let digests = digests.iter().map(|digest| format!(" --digest {}", quoted(digest)));
+    ask::command(common, &["approve", &format!("app/{name}")]) + &digests.collect::<String>() + " --yes"
 }
 
 /// The lists that wait, or those of these digests.
@@ -205,21 +189,6 @@ async fn listed(
     Ok(held.into_iter().filter(|list| digests.contains(&list.digest)).collect())
 }
 
-/// Asks whether what is shown is meant. `command` approves it without asking.
-fn confirm(command: &str) -> anyhow::Result<()> {
-    let Some(answer) = output::prompt("Release exactly these? [y/N]")? else {
-        bail!("nothing was approved: there is no terminal to ask at; read the list, then approve it with `{command}`");
-    };
-    if !is_yes(&answer) {
-        bail!("nothing was approved");
-    }
-    Ok(())
-}
-
-fn is_yes(answer: &str) -> bool {
-    matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
-}
-
 async fn identity(common: &Common, name: &str) -> anyhow::Result<()> {
     connect::made_a_member(name)?;
     let api: Api<Cluster> = Api::all(connect::hub(common).await?);
@@ -237,4 +206,4 @@ async fn identity(common: &Common, name: &str) -> anyhow::Result<()> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

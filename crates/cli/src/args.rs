@@ -126,6 +126,17 @@ pub(crate) enum Command {
     /// Show what happened to applications, fleets and clusters, the newest last.
     #[command(after_help = "Examples:\n  kurator events\n  kurator events app/shop --watch")]
     Events(Events),
+    /// Change which members a fleet has.
+    #[command(subcommand, after_help = "Example:\n  kurator fleet remove beijing")]
+    Fleet(FleetCommand),
+    /// Take a member out of the hub: with everything left as it is, given back, or removed.
+    #[command(after_help = "Examples:\n  kurator detach beijing\n  kurator detach beijing --keep --yes\n  \
+                            kurator detach beijing --release\n  kurator detach beijing --remove --timeout 5m")]
+    Detach(Detach),
+    /// Delete an application or a fleet, after showing what goes with it in the members and asking.
+    #[command(after_help = "Examples:\n  kurator delete app/shop\n  kurator delete app/shop --yes\n  \
+                            kurator delete fleet/production")]
+    Delete(Delete),
     /// Look for known faults in the hub, its members, fleets and applications, and say what to do about each. Changes nothing;
     /// exits with 1 when there is a fault.
     #[command(after_help = "Examples:\n  kurator doctor\n  kurator doctor -o json\n  \
@@ -231,6 +242,24 @@ pub(crate) struct Hub {
 /// What can happen to it.
 #[derive(Subcommand, Debug, Clone)]
 pub(crate) enum HubCommand {
+    /// Backups.
+    #[command(flatten)]
+    Archive(ArchiveCommand),
+    /// Take over what another hub has in a member, after showing it and asking: it stays owned, and no pod restarts.
+    #[command(
+        after_help = "Examples:\n  kurator hub adopt beijing\n  kurator hub adopt beijing --from mxqz2ra7oykc4hbt --yes"
+    )]
+    Adopt(Adopt),
+    /// Take over what a lost hub has in all members of this one, after showing it and asking.
+    #[command(
+        after_help = "Examples:\n  kurator hub adopt-fleet\n  kurator hub adopt-fleet --from mxqz2ra7oykc4hbt --yes --timeout 5m"
+    )]
+    AdoptFleet(AdoptFleet),
+}
+
+/// Backups of a hub in a directory of this machine.
+#[derive(Subcommand, Debug, Clone)]
+pub(crate) enum ArchiveCommand {
     /// Write everything that the hub knows into one file, as it is at this moment: a tar.gz that only you can read, since
     /// the hub's keys and its members' credentials are in it. The hub may run.
     #[command(after_help = "Examples:\n  kurator hub backup hub.backup\n  \
@@ -402,6 +431,103 @@ pub(crate) struct Approve {
     pub(crate) timeout: std::time::Duration,
 }
 
+/// What to do with a fleet.
+#[derive(Subcommand, Debug, Clone)]
+pub(crate) enum FleetCommand {
+    /// Take a member out of a fleet, with what the fleet's applications put there, after showing that and asking.
+    #[command(
+        after_help = "Examples:\n  kurator fleet remove beijing\n  kurator fleet remove beijing --fleet production --yes"
+    )]
+    Remove(FleetRemove),
+}
+
+/// Which member to take out.
+#[derive(ClapArgs, Debug, Clone)]
+pub(crate) struct FleetRemove {
+    /// The member.
+    #[arg(value_name = "MEMBER", value_parser = named)]
+    pub(crate) member: String,
+    /// The fleet; needed only when several list the member.
+    #[arg(long, value_name = "NAME", value_parser = named)]
+    pub(crate) fleet: Option<String>,
+    #[command(flatten)]
+    pub(crate) ask: Asking,
+}
+
+/// What to take over in one member.
+#[derive(ClapArgs, Debug, Clone)]
+pub(crate) struct Adopt {
+    /// The member.
+    #[arg(value_name = "MEMBER", value_parser = named)]
+    pub(crate) member: String,
+    /// The other hub's id, as in the label kurator.dev/hub of its objects; needed only when there are several.
+    #[arg(long, value_name = "HUB")]
+    pub(crate) from: Option<api::delivery::HubId>,
+    #[command(flatten)]
+    pub(crate) ask: Asking,
+}
+
+/// What to take over in all members.
+#[derive(ClapArgs, Debug, Clone)]
+pub(crate) struct AdoptFleet {
+    /// The lost hub's id; needed only when the members have something of several.
+    #[arg(long, value_name = "HUB")]
+    pub(crate) from: Option<api::delivery::HubId>,
+    #[command(flatten)]
+    pub(crate) ask: Asking,
+}
+
+/// Which member to detach, and how.
+#[derive(ClapArgs, Debug, Clone)]
+pub(crate) struct Detach {
+    /// The member.
+    #[arg(value_name = "MEMBER", value_parser = named)]
+    pub(crate) member: String,
+    #[command(flatten)]
+    pub(crate) how: DetachHow,
+    #[command(flatten)]
+    pub(crate) ask: Asking,
+}
+
+/// What becomes of what the hub has in a member. Without one of these it is asked.
+#[derive(ClapArgs, Debug, Clone, Copy)]
+#[group(multiple = false)]
+pub(crate) struct DetachHow {
+    /// Touch nothing in the member: objects and inventories stay this hub's, for when it is attached again or moved.
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// Leave the objects and let go of them: inventories, our labels and annotations are removed.
+    #[arg(long)]
+    pub(crate) release: bool,
+    /// Delete what was delivered, then release the rest.
+    #[arg(long)]
+    pub(crate) remove: bool,
+}
+
+/// What to delete.
+#[derive(ClapArgs, Debug, Clone)]
+pub(crate) struct Delete {
+    /// `app/NAME` or `fleet/NAME`.
+    #[arg(value_name = "KIND/NAME")]
+    pub(crate) object: Deletable,
+    #[command(flatten)]
+    pub(crate) ask: Asking,
+}
+
+/// How a command that takes something away asks and waits.
+#[derive(ClapArgs, Debug, Clone)]
+pub(crate) struct Asking {
+    /// Do not ask: for scripts.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Return as soon as the hub was told.
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    /// How long to wait until it is done.
+    #[arg(long, default_value = "60s", value_name = "DURATION", value_parser = crate::duration::parse)]
+    pub(crate) timeout: std::time::Duration,
+}
+
 /// What to attach.
 #[derive(ClapArgs, Debug, Clone)]
 pub(crate) struct Attach {
@@ -432,6 +558,31 @@ pub(crate) struct Attach {
     /// How long the hub may take to reach the cluster.
     #[arg(long, default_value = "60s", value_name = "DURATION", value_parser = crate::duration::parse)]
     pub(crate) timeout: std::time::Duration,
+}
+
+/// What `kurator delete` can delete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Deletable {
+    /// An Application.
+    App(String),
+    /// A Fleet.
+    Fleet(String),
+}
+
+impl std::str::FromStr for Deletable {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('/') {
+            Some(("app" | "application" | "applications", name)) if !name.is_empty() => named(name).map(Self::App),
+            Some(("fleet" | "fleets", name)) if !name.is_empty() => named(name).map(Self::Fleet),
+            Some(("member" | "members" | "cluster" | "clusters", name)) if !name.is_empty() => Err(format!(
+                "a member is not deleted: `kurator fleet remove {name}` takes it out of a fleet, `kurator detach {name}` \
+                 out of the hub"
+            )),
+            _ => Err(format!("{text:?} is neither app/NAME nor fleet/NAME")),
+        }
+    }
 }
 
 /// An application or a member.

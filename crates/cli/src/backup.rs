@@ -11,7 +11,7 @@ use hub::backup::{self, Manifest, Restored, Sentences, Verdict};
 use model::Clock;
 use serde_json::json;
 
-use crate::args::{Common, Hub, HubCommand};
+use crate::args::{ArchiveCommand, Common};
 use crate::instance;
 use crate::output::{self, Line};
 
@@ -21,12 +21,12 @@ const STDOUT: &str = "-";
 const KINDS_SHOWN: usize = 8;
 
 /// Runs one of them. They read and write files for as long as these are large, so not on the threads of the runtime.
-pub(crate) async fn run(common: &Common, what: Hub) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(common: &Common, what: ArchiveCommand) -> anyhow::Result<ExitCode> {
     let common = common.clone();
-    tokio::task::spawn_blocking(move || match what.command {
-        HubCommand::Backup { file } => write_backup(&common, &file),
-        HubCommand::Restore { file } => restore(&common, &file),
-        HubCommand::Verify { file } => verify(&common, file.as_deref()),
+    tokio::task::spawn_blocking(move || match what {
+        ArchiveCommand::Backup { file } => write_backup(&common, &file),
+        ArchiveCommand::Restore { file } => restore(&common, &file),
+        ArchiveCommand::Verify { file } => verify(&common, file.as_deref()),
     })
     .await
     .context("it was stopped half way")?

@@ -5,6 +5,7 @@
 
 mod approve;
 mod args;
+mod ask;
 mod attach;
 mod backup;
 mod completion;
@@ -15,12 +16,14 @@ mod doctor;
 mod duration;
 mod events;
 mod instance;
+mod leave;
 mod notify;
 mod output;
 mod reach;
 mod render;
 mod status;
 mod sync;
+mod takeover;
 mod tree;
 mod up;
 
@@ -86,8 +89,15 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Render(what) => render::run(&common, &what).await?,
         Command::Diff(what) => return diff::run(&common, &what).await,
         Command::Events(what) => events::run(&common, &what).await?,
+        Command::Fleet(args::FleetCommand::Remove(what)) => leave::fleet::remove(&common, &what).await?,
+        Command::Detach(what) => leave::detach::run(&common, &what).await?,
+        Command::Delete(what) => leave::delete::run(&common, &what).await?,
         Command::Doctor => return doctor::run(&common, args.verbose).await,
-        Command::Hub(what) => return backup::run(&common, what).await,
+        Command::Hub(what) => match what.command {
+            args::HubCommand::Archive(what) => return backup::run(&common, what).await,
+            args::HubCommand::Adopt(what) => takeover::adopt(&common, &what).await?,
+            args::HubCommand::AdoptFleet(what) => takeover::adopt_fleet(&common, &what).await?,
+        },
         Command::Completion { shell } => completion::script(shell)?,
         Command::Names { words } => completion::names(&common, &words).await?,
         Command::Version => version(common.output)?,

@@ -168,14 +168,14 @@ mod tests {
             (reason::PENDING, false),
             (reason::MEMBER_UNKNOWN, false),
             (reason::SOURCE_NOT_READY, false),
-            (reason::HEALTH_CHECK_FAILED, false),
+            (reason::HEALTH_CHECK_FAILED, true),
             (reason::BUILD_FAILED, true),
             (reason::NO_MEMBER_SELECTED, true),
             (reason::DUPLICATE_POLICY_NAME, true),
             (reason::RECONCILIATION_FAILED, true),
             (reason::DELETIONS_HELD, true),
         ] {
-            assert_eq!(needs_the_author(reason), expect, "{reason}");
+            assert_eq!(patience(reason).is_some(), expect, "{reason}");
         }
     }
 }

@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::delivery::Origin;
+use api::feed::TakeOver;
 use api::karmada::cluster::v1alpha1::Cluster;
-use api::kurator::annotation::{CREDENTIAL_KEY, ORIGIN};
+use api::kurator::annotation::{APPROVE_TAKE_OVER, CREDENTIAL_KEY, ON_DETACH, ORIGIN, RELEASE, TAKE_OVER};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::{ClusterRef, Fleet};
 use kube::ResourceExt;
@@ -97,6 +98,18 @@ pub(crate) fn of_attached(key: &NamespacedName) -> Origin {
 /// The origin of a member's record, if it has one that can be read.
 pub(crate) fn of_record(cluster: &Cluster) -> Option<Origin> {
     cluster.annotations().get(ORIGIN)?.parse().ok()
+}
+
+/// Is everything that this hub has in a member to be given back, by its record?
+pub(crate) fn is_released(cluster: &Cluster) -> bool {
+    cluster.annotations().get(ON_DETACH).is_some_and(|how| how == RELEASE)
+}
+
+/// What is taken over in a member from another hub, by its record.
+pub(crate) fn take_over_of(cluster: &Cluster) -> Option<TakeOver> {
+    let said = |name: &str| cluster.annotations().get(name);
+    let from = said(TAKE_OVER)?.parse().ok()?;
+    Some(TakeOver { from, approved: said(APPROVE_TAKE_OVER).and_then(|digest| digest.parse().ok()) })
 }
 
 /// The origin that an entry of a fleet means; `None` for kinds that make no members here.

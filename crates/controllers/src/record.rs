@@ -6,7 +6,8 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use api::delivery::{
-    Decision, DeletionState, MemberLink, MemberStatus, MemberStatusSpec, Owner, Revision, UnitId, UnitStatus,
+    Decision, DeletionState, MemberLink, MemberMove, MemberStatus, MemberStatusSpec, Owner, Revision, UnitId,
+    UnitStatus,
 };
 use api::karmada::cluster::v1alpha1::Cluster;
 use kube::{Resource, ResourceExt};
@@ -116,6 +117,13 @@ pub(crate) fn slices_of(statuses: &Store<MemberStatus>, member: &MemberName) -> 
 pub(crate) fn link_of(statuses: &Store<MemberStatus>, member: &MemberName, record: &Cluster) -> Option<MemberLink> {
     let first = statuses.get(&NamespacedName::new("", MemberStatusSpec::object_name(member, 0)))?;
     link(&first).filter(|_| is_report_of(&first, record)).cloned()
+}
+
+/// What is on its way between the hubs of the member that this record is, as it is stored.
+pub(crate) fn moving_of(statuses: &Store<MemberStatus>, member: &MemberName, record: &Cluster) -> MemberMove {
+    let first = statuses.get(&NamespacedName::new("", MemberStatusSpec::object_name(member, 0)));
+    let first = first.filter(|first| is_report_of(first, record));
+    first.and_then(|first| first.status.as_ref().map(|status| status.moving.clone())).unwrap_or_default()
 }
 
 /// The link in a slice of a member's report; only slice 0 has one.

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use api::delivery::{Artifact, ArtifactInputs, Inputs, Missing, Owner, Removal, UnitId, WaitingOn};
 use api::kurator::annotation;
 use api::kurator::apps::v1alpha1::{Application, Destination, Kustomization, SyncPolicy};
+use api::kurator::consent::Consent;
 use api::kurator::fleet::v1alpha1::Fleet;
 use model::{Digest, Timestamp};
 use place::{Candidate, Rules};
@@ -92,6 +93,7 @@ pub fn owner_facts(application: Option<&Application>, fleet: Option<&Fleet>) -> 
             state: OwnerState::Gone,
             has_finalizer: false,
             approved: Vec::new(),
+            consents: Vec::new(),
             removals: 0,
             edited_by: None,
         };
@@ -111,6 +113,7 @@ pub fn owner_facts(application: Option<&Application>, fleet: Option<&Fleet>) -> 
         state,
         has_finalizer: metadata.finalizers.iter().flatten().any(|f| f == annotation::APPLICATION_FINALIZER),
         approved: approved.filter_map(|text| text.parse::<Digest>().ok()).collect(),
+        consents: annotation(annotation::CONSENT).map(Consent::read).unwrap_or_default(),
         removals,
         edited_by: serde_json::to_value(&metadata.managed_fields).ok().and_then(|fields| editor(&fields)),
     }

@@ -47,6 +47,7 @@ pub fn plan(member: &MemberName, hub: &HubId, wanted: &[Wanted<'_>]) -> (Snapsho
             approved: entry.granted,
             frozen: w.decision.frozen.clone().filter(|_| !leaving),
             removal: entry.removal,
+            shown: entry.leaving.as_ref().filter(|_| leaving).and_then(|leaving| leaving.shown.clone()),
         })
     });
     let snapshot = Snapshot::new(member.clone(), hub.clone(), entries.collect());

@@ -7,8 +7,8 @@
 //! approval of any other list, or of the same list at an earlier epoch, releases nothing.
 //!
 //! A unit that is being taken out of a member had a person's word or a scheduler's already ([`crate::unit`] holds what an
-//! edit takes out), so its list counts towards no budget; only a hub that is behind needs another word, since the decision
-//! to take it out may be as old as the backup.
+//! edit takes out), so its list counts towards no budget. Another word is needed when the hub is behind, since the decision
+//! to take it out may be as old as the backup, and for objects that were not shown to the person who agreed before the edit.
 
 use api::delivery::{DeletionState, Deletions};
 use model::{Digest, MemberName};
@@ -57,6 +57,8 @@ pub enum Cause {
     Guarded,
     /// The hub was restored from an older backup.
     Behind,
+    /// It was not in the list that a person agreed to before the edit was made.
+    Unshown,
 }
 
 impl Cause {
@@ -69,6 +71,7 @@ impl Cause {
                 "a Namespace, CustomResourceDefinition, PersistentVolume or PersistentVolumeClaim is among them"
             }
             Self::Behind => "the hub is behind what the member has seen, as after a restore from a backup",
+            Self::Unshown => "it came after the list that was agreed to when its member was taken out",
         }
     }
 }
@@ -142,6 +145,9 @@ pub fn plan(scopes: &[MemberScope], approved: Option<Digest>) -> (Plan, Report) 
     }
     if waiting.iter().any(|(_, d)| d.behind) {
         causes.push(Cause::Behind);
+    }
+    if waiting.iter().any(|(_, d)| d.unshown) {
+        causes.push(Cause::Unshown);
     }
     let silent = |m: &&&MemberScope| m.expected && !m.leaving && m.report.is_none();
     report.waiting_on = members.iter().filter(silent).map(|m| m.member.clone()).collect();

@@ -43,5 +43,6 @@ pub mod send;
 pub mod serverside;
 pub mod state;
 pub mod team;
+pub mod takeover;
 pub mod unit;
 pub mod wait;

@@ -8,6 +8,7 @@
 //! | it answers, and is who it was | `True`; deliver |
 //! | it answers as somebody else, or is a member already | `False`; nothing is delivered until approved |
 //! | it answers, and does not say who it is | `False`; nothing is delivered |
+//! | its origin is being deleted and says `release` | the record says so; the origin goes once everything is given back |
 //! | it does not answer | `Unknown` with the time last seen; delivery keeps trying by itself |
 //! | it refuses the credential | `Unknown`: what runs there is not known; delivery keeps trying by itself |
 
@@ -16,11 +17,11 @@ pub mod facts;
 use std::collections::BTreeMap;
 
 use api::condition::{self, Condition, Statement};
-use api::delivery::Origin;
+use api::delivery::{HubId, MemberRelease, MemberTakeOver, Origin, TakeOverState};
 use api::karmada::cluster::v1alpha1::ClusterStatus;
-use api::kurator::annotation::{CREDENTIAL_KEY, ORIGIN};
+use api::kurator::annotation::{APPROVE_TAKE_OVER, CREDENTIAL_KEY, ON_DETACH, ORIGIN, RELEASE, TAKE_OVER};
 use api::reason;
-use model::{MemberName, NameError, Timestamp, clock::format_seconds};
+use model::{MemberName, NameError, Timestamp, clock::format_seconds, words};
 use serde_json::{Value, json};
 
 use crate::credential::{self, Standing};
@@ -120,6 +121,30 @@ pub struct Observed {
     pub twin: Option<MemberName>,
     /// The last probe.
     pub probe: Option<Probe>,
+    /// The origin is being deleted, and waits for our word.
+    pub going: Option<Going>,
+    /// What is to be taken over from another hub.
+    pub take_over: Option<TakeOverWish>,
+}
+
+/// What an origin says of another hub's objects in the member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakeOverWish {
+    /// The other hub's id, as it was written.
+    pub hub: String,
+    /// The digest of the list that a person agreed to, as it was written.
+    pub approved: Option<String>,
+    /// How far it is, once the applier has said so.
+    pub progress: Option<MemberTakeOver>,
+}
+
+/// How an origin that is being deleted is to go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Going {
+    /// What this hub has in the member stays as it is.
+    Keep,
+    /// It is given back before. How far that is, once the applier has said so.
+    Release(Option<MemberRelease>),
 }
 
 /// What to do.
@@ -132,6 +157,8 @@ pub struct Plan {
     pub cluster_status: Option<ClusterStatus>,
     /// The origin's status.
     pub origin_status: OriginStatus,
+    /// Whether the origin, which is being deleted, may go.
+    pub let_go: bool,
 }
 
 /// What the object that makes a member is told of it.
@@ -158,6 +185,79 @@ pub struct Report {
 
 /// Decides.
 pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Plan, Report) {
+    let (mut plan, report) = decide(observed, generation, now);
+    if let Some(wish) = &observed.take_over {
+        if let Some(record) = &mut plan.record {
+            record["metadata"]["annotations"][TAKE_OVER] = json!(wish.hub);
+            if let Some(approved) = &wish.approved {
+                record["metadata"]["annotations"][APPROVE_TAKE_OVER] = json!(approved);
+            }
+        }
+        let statements = vec![report.ready.clone(), taking_over(wish)];
+        plan.origin_status.conditions = condition::merge(&observed.conditions, statements, generation, now);
+    }
+    let Some(going) = &observed.going else { return (plan, report) };
+    let is_ours = observed.record.as_ref().is_some_and(|record| record.origin.as_ref() == Some(&observed.origin));
+    let progress = match going {
+        Going::Keep => None,
+        Going::Release(progress) => Some(progress.clone().unwrap_or_default()),
+    };
+    // Without a record it never had a member, so that there is nothing to give back.
+    let Some(progress) = progress.filter(|progress| is_ours && !progress.done) else {
+        plan.let_go = true;
+        return (plan, report);
+    };
+    if let Some(record) = &mut plan.record {
+        record["metadata"]["annotations"][ON_DETACH] = json!(RELEASE);
+    }
+    let statements = vec![report.ready.clone(), detaching(&progress)];
+    plan.origin_status.conditions = condition::merge(&observed.conditions, statements, generation, now);
+    (plan, report)
+}
+
+fn taking_over(wish: &TakeOverWish) -> Statement {
+    let hub = words::bounded(&wish.hub, model::name::LABEL_MAX);
+    let say = |status, reason, message: String| Statement::new(condition::TAKE_OVER, Some(status), reason, message);
+    if let Err(why) = wish.hub.parse::<HubId>() {
+        return say(false, reason::TAKE_OVER_STUCK, format!("spec.takeOver.hub: {why}"));
+    }
+    // What was said of another hub says nothing of this one.
+    let Some(said) = wish.progress.as_ref().filter(|said| said.from.as_str() == wish.hub) else {
+        return say(false, reason::TAKING_OVER, format!("the member was not asked yet what hub {hub} has there"));
+    };
+    let has = format!("{} objects of {} units", said.objects, said.units);
+    let more = if said.message.is_empty() { String::new() } else { format!("; {}", said.message) };
+    match said.state {
+        TakeOverState::Held => {
+            let message = format!(
+                "hub {hub} has {has} there: look and take them over with `kurator hub adopt`, or approve with the annotation \
+                 {APPROVE_TAKE_OVER}: {}{more}",
+                said.digest
+            );
+            say(false, reason::TAKE_OVER_HELD, message)
+        }
+        TakeOverState::Going => {
+            say(false, reason::TAKING_OVER, format!("{has} of hub {hub} are being taken over{more}"))
+        }
+        TakeOverState::Stuck => say(false, reason::TAKE_OVER_STUCK, format!("hub {hub}: {}", said.message)),
+        TakeOverState::Done => {
+            say(true, reason::TAKEN_OVER, format!("what hub {hub} had in the member is this hub's{more}"))
+        }
+    }
+}
+
+fn detaching(progress: &MemberRelease) -> Statement {
+    let left = match progress.left {
+        0 => "the member was not asked yet".to_owned(),
+        1 => "1 unit has something there".to_owned(),
+        many => format!("{many} units have something there"),
+    };
+    let trouble = if progress.message.is_empty() { String::new() } else { format!("; {}", progress.message) };
+    let message = format!("everything that this hub has in the member is given back before it goes: {left}{trouble}");
+    Statement::new(condition::DETACHING, Some(true), reason::RELEASING, message)
+}
+
+fn decide(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Plan, Report) {
     let refuse = |statement: Statement| {
         let plan = Plan {
             record: None,
@@ -168,6 +268,7 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Pl
                 secret_version: observed.secret_version.clone(),
                 conditions: condition::merge(&observed.conditions, vec![statement.clone()], generation, now),
             },
+            let_go: false,
         };
         (plan, Report { deliverable: deliverable(false, &statement), ready: statement })
     };
@@ -224,6 +325,7 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Pl
         record: Some(record(observed, member, server, id)),
         cluster_status: Some(cluster_status(&before, observed.probe.as_ref(), &observed.standing, &report, now)),
         origin_status: OriginStatus { ready: is_ready, member: Some(member.clone()), secret_version, conditions },
+        let_go: false,
     };
     (plan, report)
 }

@@ -2,7 +2,7 @@
 //!
 //! Deletes nothing that is not in the inventory, nothing that was adopted (it is released), nothing that another unit
 //! of the member wants (it is handed over first), no Namespace or definition that holds what another unit wants, or what
-//! others made (it is released), and nothing at all while the unit is frozen, suspended, not settled, or told by a hub that is behind. Deletions that a source causes wait for the word of the [guard](crate::guard).
+//! others made (it is released), nothing that was not shown to the person who agreed to an edit before it was made, and nothing at all while the unit is frozen, suspended, not settled, or told by a hub that is behind. Deletions that a source causes wait for the word of the [guard](crate::guard).
 
 use std::sync::Arc;
 
@@ -180,14 +180,18 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
     report.waiting.extend(waits.into_iter().flatten());
     delete.sort_by(|a, b| phase::rank(b).cmp(&phase::rank(a)).then_with(|| a.cmp(b)));
     let behind = inventory.is_behind(entry);
-    if leaving && (!behind || delete.is_empty()) {
+    let unshown = unshown(observed, &delete);
+    if leaving && unshown.is_empty() && (!behind || delete.is_empty()) {
         release.extend(given_back);
         plan.release = release;
         plan.delete = delete;
         return (plan, report);
     }
-    let (doomed, pending): (Vec<_>, Vec<_>) =
-        delete.into_iter().partition(|key| inventory.get(key).is_some_and(|e| e.doomed));
+    // What a person agreed to goes as if it were released already, unless the hub may have forgotten why.
+    let (doomed, pending): (Vec<_>, Vec<_>) = delete.into_iter().partition(|key| {
+        let agreed = leaving && !behind && !unshown.contains(key);
+        agreed || inventory.get(key).is_some_and(|e| e.doomed)
+    });
     let released = inventory.released().filter(|r| r.epoch == entry.epoch);
     let mut deletable = doomed;
     if pending.is_empty() {
@@ -195,6 +199,7 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
         report.deletions = remembered(observed);
     } else {
         let mut list = deletions(&pending, released.map_or(0, |r| r.count), behind);
+        list.unshown = !unshown.is_empty();
         if behind {
             list.digest = digest_behind(inventory, entry.epoch, &pending);
         }
@@ -221,6 +226,20 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
     (plan, report)
 }
 
+/// Of what would be deleted, the objects that were not shown to the person who agreed that the unit leaves, and whose deletion
+/// was not released since. Containers wait with them: they would take along what is in them.
+fn unshown(observed: &Observed<'_>, delete: &[Arc<HashedKey>]) -> Vec<Arc<HashedKey>> {
+    let Some(shown) = observed.entry.shown.as_ref().filter(|_| !observed.entry.removal.is_none()) else {
+        return Vec::new();
+    };
+    let is_doomed = |key: &Arc<HashedKey>| observed.inventory.get(key).is_some_and(|entry| entry.doomed);
+    let beyond = |key: &&Arc<HashedKey>| !shown.contains(key) && !is_doomed(key);
+    if !delete.iter().any(|key| beyond(&key)) {
+        return Vec::new();
+    }
+    delete.iter().filter(|key| beyond(key) || phase::is_container(key) && !is_doomed(key)).cloned().collect()
+}
+
 /// What was released at this epoch stays in the report, so that the guard counts it with what other members still
 /// have to delete.
 fn remembered(observed: &Observed<'_>) -> Option<Deletions> {
@@ -236,6 +255,7 @@ fn as_released(released: Released) -> Deletions {
         state: DeletionState::Released,
         released: released.count,
         behind: false,
+        unshown: false,
     }
 }
 
@@ -257,6 +277,7 @@ pub fn deletions(keys: &[Arc<HashedKey>], released: u32, behind: bool) -> Deleti
         state: DeletionState::Waiting,
         released,
         behind,
+        unshown: false,
     }
 }
 

@@ -198,6 +198,7 @@ pub fn row(facts: &Facts<'_>) -> (ObjectReport, Part) {
         changed_by_admission: facts.accepted.map(|accepted| accepted.admission.clone()).unwrap_or_default(),
         notes: notes_of(facts),
         adopted: facts.entry.is_some_and(|entry| entry.adopted),
+        kept: facts.entry.is_some_and(|entry| entry.kept),
         reverts: facts.reverts,
         drift: facts.drift.to_vec(),
     };
@@ -383,15 +384,17 @@ impl Troubles<'_> {
     }
 
     fn kept_words(&self) -> String {
-        let behind = self.deletions.is_some_and(|deletions| deletions.behind);
-        self.kept.iter().map(|waiting| kept_words(waiting, behind)).collect()
+        self.kept.iter().map(|waiting| kept_words(waiting, self.deletions)).collect()
     }
 }
 
-fn kept_words(waiting: &WaitingOn, behind: bool) -> String {
+fn kept_words(waiting: &WaitingOn, deletions: Option<&Deletions>) -> String {
     match waiting {
-        WaitingOn::Guard if behind => {
+        WaitingOn::Guard if deletions.is_some_and(|deletions| deletions.behind) => {
             "; the hub is behind what the member has seen, as after a restore: deletions wait for approval".to_owned()
+        }
+        WaitingOn::Guard if deletions.is_some_and(|deletions| deletions.unshown) => {
+            "; what was not in the list that was agreed to waits for approval".to_owned()
         }
         // Not pruning is what the policy asks for.
         WaitingOn::Guard | WaitingOn::NotAsked(_) => String::new(),

@@ -15,6 +15,7 @@
 //! | the member's record is gone | its entry is dropped: nothing is deleted there |
 //! | members report deletions | the [guard](crate::guard) grants them, or they wait for an approval |
 
+mod consent;
 mod decide;
 mod edit;
 mod held;
@@ -31,6 +32,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::delivery::{DecisionSpec, HubId, Inputs, Owner, Removal, RevisionSpec, UnitId, UnitStatus, WaitingOn};
+use api::kurator::consent::Consent;
 use model::{Digest, MemberName, Timestamp};
 use place::{Candidate, Rules};
 
@@ -107,6 +109,8 @@ pub struct OwnerFacts {
     pub has_finalizer: bool,
     /// Digests of lists of deletions, and of lists of members that units leave, that a person approved.
     pub approved: Vec<Digest>,
+    /// What a person agreed to before making an edit.
+    pub consents: Vec<Consent>,
     /// How many members edits may take units out of at once without approval.
     pub removals: u32,
     /// The field manager that last edited its spec, if it is known.

@@ -5,6 +5,7 @@ mod explanation;
 mod leaving;
 mod link;
 mod memberstatus;
+mod moving;
 mod revision;
 mod state;
 mod waiting;
@@ -14,6 +15,7 @@ pub use explanation::{Explanation, Missing, PassedOver, Trigger, TriggerCause, W
 pub use leaving::{LabelDifference, Leaving, LeavingCause};
 pub use link::{LinkState, MemberLink};
 pub use memberstatus::{MemberStatus, MemberStatusSpec, MemberStatusStatus, UnitStatus};
+pub use moving::{MemberMove, MemberRelease, MemberTakeOver, OtherHub, TakeOverState, TakenUnit};
 pub use revision::{
     Answer, Artifact, ArtifactInputs, ChartInputs, Inputs, ObjectInputs, Revision, RevisionSpec, SealedAnswer,
 };

@@ -6,7 +6,7 @@ use model::{Digest, MemberName, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::delivery::{HubId, Removal, ShortId, UnitId};
+use crate::delivery::{HubId, ObjectSet, Removal, ShortId, UnitId};
 
 /// Everything that one member should have, without the objects themselves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,6 +21,9 @@ pub struct Snapshot {
     /// The units, in order of their ids. Units that left stay here, with a removal, until the member has reported
     /// them gone.
     pub units: Vec<UnitEntry>,
+    /// Whether the hub leaves the member: everything that it has there is given back, also of units that are not named here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub release: bool,
 }
 
 impl Snapshot {
@@ -28,8 +31,26 @@ impl Snapshot {
     pub fn new(member: MemberName, hub: HubId, mut units: Vec<UnitEntry>) -> Self {
         units.sort_by(|a, b| a.unit.cmp(&b.unit));
         let value = serde_json::to_value(&units).expect("units have string keys and no foreign serializers");
-        Self { member, hub, digest: Digest::of_json(&value), units }
+        Self { member, hub, digest: Digest::of_json(&value), units, release: false }
     }
+
+    /// The same, and the member is left as a whole.
+    #[must_use]
+    pub fn releasing(self) -> Self {
+        let digest = Digest::of_texts(["release".to_owned(), self.digest.to_string()]);
+        Self { digest, release: true, ..self }
+    }
+}
+
+/// What an applier takes over from another hub.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TakeOver {
+    /// The other hub.
+    pub from: HubId,
+    /// Digest of the list that a person agreed to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<Digest>,
 }
 
 /// One unit of a snapshot.
@@ -72,6 +93,9 @@ pub struct UnitEntry {
     /// Whether the unit leaves this member.
     #[serde(default, skip_serializing_if = "Removal::is_none")]
     pub removal: Removal,
+    /// The only objects that may be deleted while it leaves, when a person agreed to these before the edit was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<ObjectSet>,
 }
 
 /// A unit's objects for a member, in the order in which they are applied. Shared by all members whose inputs are the

@@ -63,6 +63,9 @@ pub struct ObjectReport {
     /// Whether it existed before us.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adopted: bool,
+    /// Whether it asks to stay, by an annotation.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kept: bool,
     /// How often changes to it were reverted since the applier started.
     #[serde(default)]
     pub reverts: u64,

@@ -25,6 +25,7 @@ fn a_snapshot_digest_ignores_the_order_in_which_units_came() {
             approved: None,
             frozen: None,
             removal: Removal::None,
+            shown: None,
         }
     };
     let member: MemberName = "beijing".parse().unwrap();

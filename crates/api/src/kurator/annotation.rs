@@ -8,6 +8,10 @@ pub const SYNC: &str = "kurator.dev/sync";
 /// shown, separated by commas.
 pub const APPROVE: &str = "kurator.dev/approve";
 
+/// On an Application: what a person agreed to before the edit that it is for was made, as JSON
+/// ([`super::consent::Consent`]). Written by commands that show the list and make the edit, such as `kurator fleet remove`.
+pub const CONSENT: &str = "kurator.dev/consent";
+
 /// On an Application, or on the Fleet that it names: how many members an edit may take its units out of at once without
 /// approval. A number; none is 0. Of two the larger counts.
 pub const REMOVALS: &str = "kurator.dev/removals";
@@ -40,6 +44,24 @@ pub const APPROVE_IDENTITY: &str = "kurator.dev/approve-identity";
 /// Label on a namespace of the hub: its Applications deliver nothing cluster-scoped, and nothing into the namespaces that a
 /// cluster itself runs in. Any value but `false` counts.
 pub const RESTRICTED: &str = "kurator.dev/restricted";
+
+/// On an AttachedCluster, and from there on its member's Cluster: what becomes of what this hub has in the member when the
+/// object is deleted. `release` gives everything back before; otherwise it stays as it is, with its inventories.
+pub const ON_DETACH: &str = "kurator.dev/on-detach";
+
+/// Value of [`ON_DETACH`]: objects stay, and are nobody's.
+pub const RELEASE: &str = "release";
+
+/// Finalizer of an AttachedCluster that is to be left as [`ON_DETACH`] says.
+pub const DETACH_FINALIZER: &str = "kurator.dev/detach";
+
+/// On a member's Cluster: the id of the hub whose inventories and labels this hub may take over there
+/// (`spec.takeOver.hub` of the AttachedCluster).
+pub const TAKE_OVER: &str = "kurator.dev/take-over";
+
+/// On an AttachedCluster, and from there on its member's Cluster: the digest of the list of what is taken over from another
+/// hub, as a person agreed to it.
+pub const APPROVE_TAKE_OVER: &str = "kurator.dev/approve-take-over";
 
 /// Label on members of a fleet, as Kurator sets it.
 pub const FLEET_NAME: &str = "fleet.kurator.dev/fleet-name";

@@ -10,6 +10,7 @@ use model::{HashedKey, KeySet};
 use plan::inhabitant::{self, Inhabitants, Inside};
 use tokio::time::Instant;
 
+use crate::connection::Connection;
 use crate::error::Error;
 use crate::limit;
 
@@ -61,34 +62,10 @@ impl Pass {
         if kinds.is_empty() && !is_namespace {
             return self.unserved(container, &served).await;
         }
-        let namespaced: BTreeSet<(&str, &str)> = served
-            .kinds
-            .iter()
-            .filter(|kind| kind.namespaced)
-            .map(|kind| (kind.group.as_str(), kind.kind.as_str()))
-            .collect();
-        let namespace = if is_namespace { container.name.as_str() } else { "" };
-        let (hub, namespaced) = (&connection.ctx.hub, &namespaced);
-        let list = |kind: Arc<Resource>| async move {
-            let read = |object| {
-                let is_namespaced = |group: &str, kind: &str| namespaced.contains(&(group, kind));
-                Some(Inside::read(&kind.group, &kind.kind, &object, hub, is_namespaced))
-            };
-            match connection.api.list_as(&kind, namespace, &Selection::metadata(), read).await {
-                Ok(listed) => Ok(listed.items),
-                Err(e) if e.is_gone() => Ok(Vec::new()),
-                Err(e) => Err(e),
-            }
+        let inside = match list_inside(connection, container, &served, kinds).await? {
+            Ok(inside) => inside,
+            Err(unseen) => return Ok(unseen),
         };
-        let lanes = self.lanes(kinds.len());
-        let mut lists = futures::stream::iter(kinds.into_iter().map(list)).buffered(lanes.width);
-        let mut inside = Vec::new();
-        while let Some(listed) = lists.next().await {
-            inside.extend(listed?);
-            if inside.len() > limit::INSIDE_MAX {
-                return Ok(Inhabitants::unseen(&format!("it has more than {} objects", limit::INSIDE_MAX)));
-            }
-        }
         let leaving = !self.entry.removal.is_none();
         let is_deleted = |key: &HashedKey| {
             let entry = self.unit.inventory.get(key)?;
@@ -109,6 +86,57 @@ impl Pass {
         let why = served.failed.values().next().map_or("the member does not serve its kind now", String::as_str);
         Ok(Inhabitants::unseen(why))
     }
+}
+
+/// Who lives in a namespace in which this hub has nothing any more.
+pub(crate) async fn into_namespace(connection: &Connection, namespace: &HashedKey) -> Result<Inhabitants, Error> {
+    let served = Served::discover(&connection.api).await?;
+    if let Some((version, why)) = served.failed.first_key_value() {
+        return Ok(Inhabitants::unseen(&format!("{version} does not answer: {why}")));
+    }
+    let kinds = served.kinds.iter().filter(|kind| is_inside(namespace, kind)).cloned().collect();
+    Ok(match list_inside(connection, namespace, &served, kinds).await? {
+        Ok(inside) => inhabitant::inhabitants(namespace, &connection.view().claims, |_| None, &inside),
+        Err(unseen) => unseen,
+    })
+}
+
+/// Lists what of these kinds is in a container; an answer when there is too much.
+async fn list_inside(
+    connection: &Connection,
+    container: &HashedKey,
+    served: &Served,
+    kinds: Vec<Arc<Resource>>,
+) -> Result<Result<Vec<Inside>, Inhabitants>, Error> {
+    let namespaced: BTreeSet<(&str, &str)> = served
+        .kinds
+        .iter()
+        .filter(|kind| kind.namespaced)
+        .map(|kind| (kind.group.as_str(), kind.kind.as_str()))
+        .collect();
+    let namespace = if container.kind == "Namespace" { container.name.as_str() } else { "" };
+    let (hub, namespaced) = (&connection.ctx.hub, &namespaced);
+    let list = |kind: Arc<Resource>| async move {
+        let read = |object| {
+            let is_namespaced = |group: &str, kind: &str| namespaced.contains(&(group, kind));
+            Some(Inside::read(&kind.group, &kind.kind, &object, hub, is_namespaced))
+        };
+        match connection.api.list_as(&kind, namespace, &Selection::metadata(), read).await {
+            Ok(listed) => Ok(listed.items),
+            Err(e) if e.is_gone() => Ok(Vec::new()),
+            Err(e) => Err(e),
+        }
+    };
+    let lanes = connection.ctx.shared.lanes(connection.ctx.limits.objects_in_flight.min(kinds.len()));
+    let mut lists = futures::stream::iter(kinds.into_iter().map(list)).buffered(lanes.width);
+    let mut inside = Vec::new();
+    while let Some(listed) = lists.next().await {
+        inside.extend(listed?);
+        if inside.len() > limit::INSIDE_MAX {
+            return Ok(Err(Inhabitants::unseen(&format!("it has more than {} objects", limit::INSIDE_MAX))));
+        }
+    }
+    Ok(Ok(inside))
 }
 
 /// Are objects of a kind in a container, so that they go with it? Kinds whose objects cannot be deleted are shown and not

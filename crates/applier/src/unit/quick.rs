@@ -63,9 +63,10 @@ pub(crate) struct Settled {
 
 /// Does the hub ask for the same, but for another payload?
 pub(crate) fn asks_the_same(a: &UnitEntry, b: &UnitEntry) -> bool {
-    let UnitEntry { unit, short, placed, prune, suspend, force, overwrite, approved, frozen, removal, .. } = a;
+    let UnitEntry { unit, short, placed, prune, suspend, force, overwrite, approved, frozen, removal, shown, .. } = a;
     (unit, short, placed, prune, suspend, force) == (&b.unit, &b.short, &b.placed, &b.prune, &b.suspend, &b.force)
-        && (overwrite, approved, frozen, removal) == (&b.overwrite, &b.approved, &b.frozen, &b.removal)
+        && (overwrite, approved, frozen) == (&b.overwrite, &b.approved, &b.frozen)
+        && (removal, shown) == (&b.removal, &b.shown)
 }
 
 impl Pass {

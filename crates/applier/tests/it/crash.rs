@@ -8,7 +8,7 @@ use crate::world::{Blow, World, config_map, config_map_path, deployment, deploym
 
 /// Plays a story with a process that dies at each of its mutating requests in turn, before or after it is carried out.
 /// Returns how many deaths it takes.
-async fn at_each_write(story: impl AsyncFn(&mut World, &str)) -> u64 {
+pub(crate) async fn at_each_write(story: impl AsyncFn(&mut World, &str)) -> u64 {
     let mut deaths = 0;
     for how in [Blow::Before, Blow::After] {
         for last in 0.. {
@@ -27,7 +27,7 @@ async fn at_each_write(story: impl AsyncFn(&mut World, &str)) -> u64 {
 }
 
 /// Waits for a state, or for the process's death; then the next process takes over.
-async fn until_or_dead(world: &mut World, when: &str, wanted: impl AsyncFn(&World) -> bool) {
+pub(crate) async fn until_or_dead(world: &mut World, when: &str, wanted: impl AsyncFn(&World) -> bool) {
     let reached = async |world: &World| world.fuse.is_dead() || wanted(world).await;
     world.eventually(when, || reached(world)).await;
     if world.fuse.is_dead() {

@@ -94,6 +94,7 @@ fn ctx(push: &PushFeed) -> Ctx {
         key_of: push.key_of(),
         shared: push.shared(),
         cluster: None,
+        take_over: None,
         clock: Arc::new(Still),
         jitter: Arc::new(|| 0.0),
         limits: Limits::default(),

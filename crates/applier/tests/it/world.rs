@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use api::delivery::{HubId, Removal, UnitId, UnitPhase, WaitingCause, label};
-use api::feed::{ObjectReport, Payload, Snapshot, UnitEntry, UnitReport};
+use api::delivery::{HubId, MemberRelease, Removal, UnitId, UnitPhase, WaitingCause, label};
+use api::feed::{ObjectReport, Payload, Snapshot, TakeOver, UnitEntry, UnitReport};
 use apiserver::{Admission, AdmissionRequest, ApiServer, Config, Denied, Ids, JsonProjection, Operation, UserInfo};
 use applier::{Applier, Ctx, FeedReport, Limits, PushFeed};
 use base64::Engine as _;
@@ -172,6 +172,11 @@ pub(crate) struct World {
     pub(crate) metrics: client::Metrics,
     applier: Option<JoinHandle<()>>,
     units: BTreeMap<UnitId, (UnitEntry, Option<Arc<Bundle>>)>,
+    payloads: BTreeMap<UnitId, Payload>,
+    /// The hub leaves the member as a whole.
+    leaves: bool,
+    /// What is taken over from another hub.
+    pub(crate) take_over: Option<TakeOver>,
 }
 
 impl Drop for World {
@@ -262,6 +267,9 @@ impl World {
             metrics: client::Metrics::default(),
             applier: None,
             units: BTreeMap::new(),
+            payloads: BTreeMap::new(),
+            leaves: false,
+            take_over: None,
         };
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}});
         world.send_request("POST", "/api/v1/namespaces", "application/json", Some(&namespace)).await;
@@ -288,6 +296,9 @@ impl World {
             metrics: client::Metrics::default(),
             applier: None,
             units: BTreeMap::new(),
+            leaves: self.leaves,
+            payloads: BTreeMap::new(),
+            take_over: None,
         };
         twin.start();
         twin
@@ -351,6 +362,7 @@ impl World {
             shared: self.push.shared(),
             key_of: self.push.key_of(),
             cluster: self.cluster.clone(),
+            take_over: self.take_over.clone().map(Box::new),
             clock: Arc::<Hand>::clone(&self.clock),
             jitter: Arc::new(|| 1.0),
             limits: self.limits,
@@ -385,6 +397,17 @@ impl World {
 
     pub(crate) fn pass_time(&self, seconds: i64) {
         self.clock.0.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    /// The units get the short ids, and the payloads, that they have for the hub as it is now.
+    pub(crate) fn rename_units(&mut self) {
+        self.push = feed(&self.hub, &self.failures);
+        for (unit, (entry, bundle)) in &mut self.units {
+            let Some(old) = bundle else { continue };
+            entry.short = unit.short(&self.hub);
+            let payload = self.payloads.get(unit).cloned().unwrap_or_default();
+            *bundle = Some(self.push.bundle(&entry.short, old.digest, &payload));
+        }
     }
 
     /// Says what a unit is.
@@ -441,8 +464,10 @@ impl World {
             approved: None,
             frozen: None,
             removal: Removal::None,
+            shown: None,
         };
         change(&mut entry);
+        self.payloads.insert(unit.clone(), payload.clone());
         self.units.insert(unit.clone(), (entry, Some(bundle)));
         unit
     }
@@ -465,7 +490,19 @@ impl World {
     pub(crate) fn publish(&self) {
         let entries = self.units.values().map(|(entry, _)| entry.clone()).collect();
         let bundles = self.units.iter().filter_map(|(unit, (_, bundle))| Some((unit.clone(), bundle.clone()?)));
-        self.push.set(Snapshot::new(self.member.clone(), self.hub.clone(), entries), bundles);
+        let snapshot = Snapshot::new(self.member.clone(), self.hub.clone(), entries);
+        self.push.set(if self.leaves { snapshot.releasing() } else { snapshot }, bundles);
+    }
+
+    /// Says that the hub leaves the member as a whole.
+    pub(crate) fn leave_member(&mut self) {
+        self.leaves = true;
+        self.publish();
+    }
+
+    /// How far the applier is with leaving the member.
+    pub(crate) fn released(&self) -> Option<MemberRelease> {
+        self.push.link(&self.member)?.moving.release.map(|release| *release)
     }
 
     /// The hub's guard: weighs what was reported, and grants what may go ahead.

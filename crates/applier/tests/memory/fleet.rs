@@ -124,6 +124,7 @@ impl Hub {
                 key_of: push.key_of(),
                 shared: push.shared(),
                 cluster: None,
+                take_over: None,
                 clock: Arc::new(Still),
                 jitter: Arc::new(|| 0.5),
                 limits,
@@ -160,6 +161,7 @@ impl Hub {
                 approved: None,
                 frozen: None,
                 removal: Removal::None,
+                shown: None,
             };
             let snapshot = Snapshot::new(member.clone(), self.id.clone(), vec![entry]);
             self.push.set(snapshot, [(self.unit.clone(), Arc::clone(&bundle))]);

@@ -67,32 +67,32 @@ enum Seen {
 
 /// Something that the hub did not give.
 #[derive(Debug)]
-pub(super) struct Unread {
+pub(crate) struct Unread {
     what: &'static str,
     error: kube::Error,
 }
 
 impl Unread {
-    fn of(what: &'static str) -> impl FnOnce(kube::Error) -> Self {
+    pub(crate) fn of(what: &'static str) -> impl FnOnce(kube::Error) -> Self {
         move |error| Self { what, error }
     }
 
     /// Is it for good? Then looking again is of no use.
-    fn is_forbidden(&self) -> bool {
+    pub(crate) fn is_forbidden(&self) -> bool {
         matches!(&self.error, kube::Error::Api(status) if matches!(status.code, 401 | 403))
     }
 
     /// In words.
-    pub(super) fn into_words(self) -> String {
+    pub(crate) fn into_words(self) -> String {
         asked(self.what)(self.error).to_string()
     }
 }
 
 /// The Application whose lists are approved.
-pub(super) struct Place<'a> {
-    pub(super) client: &'a Client,
-    pub(super) namespace: &'a str,
-    pub(super) name: &'a str,
+pub(crate) struct Place<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) namespace: &'a str,
+    pub(crate) name: &'a str,
 }
 
 impl Place<'_> {
@@ -181,12 +181,20 @@ impl Place<'_> {
         }
     }
 
+    /// Which of these members do not answer.
+    pub(crate) async fn away(&self, members: &BTreeSet<MemberName>) -> Result<BTreeSet<MemberName>, Unread> {
+        let (reports, records) = (self.reports(members).await?, self.records(members).await?);
+        let link = |member: &MemberName| reports.get(member)?.link.as_ref();
+        let away = members.iter().filter(|member| !reach::answers(records.get(*member), link(member)));
+        Ok(away.cloned().collect())
+    }
+
     fn owner(&self) -> Owner {
         Owner::new(&Application::group(&()), &Application::kind(&()), self.namespace, self.name)
     }
 
     /// What is decided of the Application's units.
-    async fn decisions(&self) -> Result<Vec<DecisionSpec>, Unread> {
+    pub(crate) async fn decisions(&self) -> Result<Vec<DecisionSpec>, Unread> {
         let api: Api<Decision> = Api::namespaced(self.client.clone(), self.namespace);
         let (mine, mut out) = (self.owner(), Vec::new());
         let mut page = ListParams::default().limit(PAGE);
@@ -266,7 +274,7 @@ fn changed(list: &HeldDeletions, held: &[HeldDeletions]) -> String {
 }
 
 /// The first of some members, and how many more.
-pub(super) fn named(members: &BTreeSet<MemberName>) -> String {
+pub(crate) fn named(members: &BTreeSet<MemberName>) -> String {
     let more = members.len().saturating_sub(NAMED_MAX);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     members.iter().take(NAMED_MAX).map(MemberName::to_string).collect::<Vec<_>>().join(", ") + &more

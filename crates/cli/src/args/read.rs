@@ -10,15 +10,14 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
-use super::{Approve, Args, Attach, Command, Target};
+use super::{Approve, Args, Attach, Command, Hub, HubCommand, Target};
 
 /// Commands, and the common options of which they have no use.
-const UNUSED: [(&str, &[&str]); 6] = [
+const UNUSED: [(&str, &[&str]); 7] = [
     ("up", &["kubeconfig", "context", "namespace"]),
     ("demo", &["kubeconfig", "context", "namespace"]),
     ("attach", &["context"]),
     ("doctor", &["namespace"]),
-    ("hub", &["kubeconfig", "context", "namespace"]),
     ("completion", &["kubeconfig", "context", "dir", "namespace", "output"]),
     ("names", &["output"]),
     ("version", &["kubeconfig", "context", "dir", "namespace"]),
@@ -93,6 +92,10 @@ fn refused(matches: &ArgMatches, args: &Args) -> Option<String> {
         return Some("--kubeconfig and --dir both say which hub is meant: give one of them".to_owned());
     }
     match &args.command {
+        Command::Hub(Hub { command: HubCommand::Archive(_) }) => {
+            let option = ["kubeconfig", "context", "namespace"].into_iter().find(|option| is_given(option))?;
+            Some(format!("a backup is made of the directory of a hub: leave --{option} out, and name one with --dir"))
+        }
         Command::Attach(Attach { hub_kubeconfig: Some(_), .. }) if is_given("dir") => {
             Some("--hub-kubeconfig and --dir both say which hub is meant: give one of them".to_owned())
         }

@@ -164,6 +164,8 @@ pub(super) struct Finding {
 
 /// What the list of members is called.
 pub(super) const MEMBERS: &str = "members";
+/// How many kinds of the hub are listed.
+const KINDS: usize = 6;
 /// Reason of an API server that does not know what it is asked for.
 const NOT_FOUND: &str = "NotFound";
 /// Free space below which the disk is almost full: a compaction of the largest store that a hub is made for (1 GiB)
@@ -271,8 +273,9 @@ fn process(facts: &Facts) -> Vec<Finding> {
         Ok(version) => version,
         Err(why) => return vec![of_hub(Place::Process, at, &why.reason, &why.message)],
     };
-    // A hub knows the kind from its start.
-    if facts.unread.iter().any(|(of, why)| *of == MEMBERS && why.reason == NOT_FOUND) {
+    // A hub knows its kinds from its start.
+    let unknown = facts.unread.iter().filter(|(_, why)| why.reason == NOT_FOUND).count();
+    if unknown == KINDS {
         let message = format!("{at} answers, version {version}, and does not know members");
         return vec![of_hub(Place::Process, at, fault::NO_HUB, &message)];
     }
@@ -283,6 +286,12 @@ fn process(facts: &Facts) -> Vec<Finding> {
         out.push(of_hub(Place::Process, at, reason, why));
     }
     for (of, why) in &facts.unread {
+        if why.reason == NOT_FOUND {
+            let message =
+                format!("the definition of {of} is gone: nothing is decided about them, and nothing is removed");
+            out.push(of_hub(Place::Process, of, fault::DEFINITION_GONE, &message));
+            continue;
+        }
         out.push(of_hub(Place::Process, of, &why.reason, &format!("cannot list {of}: {}", why.message)));
     }
     let own = env!("CARGO_PKG_VERSION");

@@ -99,6 +99,8 @@ pub(super) const UNTRUSTED: &str = "HubUntrusted";
 pub(super) const UNAUTHORIZED: &str = "Unauthorized";
 /// `Process`: an API server answers that is no hub.
 pub(super) const NO_HUB: &str = "NoHub";
+/// `Process`: it is a hub, and does not know one of its own kinds any more.
+pub(super) const DEFINITION_GONE: &str = "DefinitionGone";
 /// `Process`: a health check of the API server fails.
 pub(super) const NOT_READY: &str = "HubNotReady";
 /// `Process`: its store takes no writes.
@@ -172,6 +174,10 @@ pub(super) const FAULTS: &[Fault] = &[
         NO_WRITES,
         "do what it says: until then nothing new is decided; what runs in members stays, and reads are answered",
     ),
+    (
+        DEFINITION_GONE,
+        "restore the definition with its objects, before anything else: a restart of the hub makes it anew and empty",
+    ),
     fault(Process, NOT_READY, "look at the hub's own output; restart it if the check stays so"),
     fault(Process, UNREADABLE, SEE_OUTPUT),
     fault(Process, SLOW, SEE_OUTPUT),
@@ -232,6 +238,10 @@ pub(super) const FAULTS: &[Fault] = &[
     fault(Member, reason::SECRET_UNREADABLE, "see that the Secret can be read"),
     fault(Member, reason::KUBECONFIG_REFUSED, "embed tokens and certificates in the kubeconfig"),
     fault(Member, reason::KUBECONFIG_MALFORMED, "replace the kubeconfig in its Secret"),
+    warning(Member, reason::TAKE_OVER_HELD, "look and agree with `kurator hub adopt {name}`"),
+    warning(Member, reason::TAKING_OVER, "wait; if it stays so, see `kurator status member/{name}`"),
+    fault(Member, reason::TAKE_OVER_STUCK, "correct spec.takeOver.hub, or see to the inventories that are named"),
+    warning(Member, reason::RELEASING, "wait, or let it go as it is with `kurator detach {name} --keep`"),
     fault(Fleet, reason::MEMBER_NOT_FOUND, "create the cluster that is named, or take it out of spec.clusters"),
     fault(Fleet, reason::MEMBER_NOT_READY, "see its members above"),
     warning(Fleet, reason::MEMBER_UNKNOWN, "see its members above"),

@@ -74,7 +74,8 @@ fn reported(member: &str, phase: UnitPhase, reason: &str, message: &str, since: 
     };
     let spec = MemberStatusSpec { member: member.parse().unwrap(), slice: 0 };
     let mut out = MemberStatus::new(&format!("{member}-0"), spec);
-    out.status = Some(MemberStatusStatus { link: None, units: [(unit, status)].into_iter().collect() });
+    out.status =
+        Some(MemberStatusStatus { units: [(unit, status)].into_iter().collect(), ..MemberStatusStatus::default() });
     out
 }
 
@@ -86,6 +87,7 @@ fn every_reason_of_a_condition_is_in_the_table_or_says_that_all_is_well() {
         reason::IDENTITY_KNOWN,
         reason::ALL_MEMBERS_READY,
         reason::CLUSTER_READY,
+        reason::TAKEN_OVER,
         // Of the condition DeletionsHeld; Ready then has the reason of that name.
         reason::SOURCE_REMOVES_OBJECTS,
         reason::EDIT_REMOVES_MEMBERS,
@@ -124,7 +126,7 @@ fn the_document_and_the_table_have_the_same_reasons() {
         (
             "Fleet and members",
             &[Member, Fleet],
-            &[reason::ALL_MEMBERS_READY, reason::CLUSTER_READY, reason::IDENTITY_KNOWN],
+            &[reason::ALL_MEMBERS_READY, reason::CLUSTER_READY, reason::IDENTITY_KNOWN, reason::TAKEN_OVER],
         ),
         ("The hub itself", &[Process, Store], &[]),
     ];
@@ -408,6 +410,24 @@ async fn what_answers_instead_of_the_hub_is_told_apart() {
         assert_eq!(seen, [(reason, message)]);
         assert!(fault::find_fault(Place::Process, reason).is_some(), "{reason}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hub_that_has_lost_the_definition_of_one_of_its_kinds_is_told_from_what_is_no_hub() {
+    let answers: Answers = |path| match path {
+        "/version" => Some((200, r#"{"gitVersion":"v1.37.0+kurator-0.1.0"}"#.to_owned())),
+        "/readyz" => Some((200, "ok".to_owned())),
+        path if path.ends_with("/applications") || path.ends_with("/clusters") => {
+            Some(refusal(404, "NotFound", "the server could not find the requested resource"))
+        }
+        _ => Some((200, r#"{"apiVersion":"v1","kind":"List","metadata":{},"items":[]}"#.to_owned())),
+    };
+    let facts = observe::facts(&hub(answers), "https://hub:6443".to_owned(), None).await;
+    let findings = diagnose(&facts, now());
+    let seen: Vec<_> =
+        findings.iter().filter(|f| f.severity == Severity::Fault).map(|f| (&*f.object, &*f.reason)).collect();
+    assert_eq!(seen, [("members", "DefinitionGone"), ("applications", "DefinitionGone")]);
+    assert!(fault::find_fault(Place::Process, fault::DEFINITION_GONE).is_some());
 }
 
 #[test]

@@ -19,6 +19,8 @@ const README_CHINESE: &str = include_str!("../../../../docs/zh/README.md");
 /// Sections whose commands are for the demo, in the order in which they are played.
 const DEMO: [&str; 6] =
     ["Run the demo", "Look", "Sync now, suspend, resume", "See what would change", "Held deletions", "Play the scenes"];
+/// The section whose commands take members of a demo out of it, in their order.
+const MOVE: &str = "Remove, detach, move";
 /// Sections whose commands are for a hub with clusters of one's own.
 const OWN: [&str; 3] = ["Use your own clusters", "Attach a cluster", "Attach a cluster by hand"];
 /// The section whose commands move a hub into a file and back.
@@ -67,6 +69,11 @@ fn expected(command: &str) -> &'static [&'static str] {
         "demo plug beijing" => &["beijing is Ready after", "it has caught up after"],
         "demo restart" => &["objects as before", "mutating requests since the start"],
         "demo counters" => &["virginia:", "mutating requests"],
+        "fleet remove virginia --yes" => &["member/virginia: has left fleet/demo in", "4 objects deleted"],
+        "detach virginia --keep --yes" => &["member/virginia: detached in", "in the member nothing is touched"],
+        "detach shanghai --release --yes" => &["member/shanghai: detached in", "stay and are nobody's"],
+        "delete app/shop --yes" => &["app/shop: deleted in", "4 objects in 1 member deleted"],
+        "delete fleet/demo --yes" => &["fleet/demo: deleted"],
         _ => &[],
     }
 }
@@ -126,6 +133,15 @@ fn the_demo_can_be_played_as_the_guide_says() {
             "the README shows {command:?}, which the guide does not: nobody has tried it"
         );
     }
+}
+
+#[test]
+fn members_leave_as_the_guide_says() {
+    let moves = shown(&guide(), MOVE);
+    let mut place = Place::new();
+    place.up("--demo", "converged");
+    moves.iter().for_each(|command| play(&place, command));
+    place.ok("demo stop");
 }
 
 /// A client made from the kubeconfig that `up` names, as kubectl would.
@@ -212,7 +228,7 @@ fn every_example_is_played_or_said_to_need_another_program() {
             match mark.as_str() {
                 "sh test" => {
                     let title = section.title.as_str();
-                    let is_played = DEMO.contains(&title) || OWN.contains(&title) || title == BACKUP;
+                    let is_played = DEMO.contains(&title) || OWN.contains(&title) || [BACKUP, MOVE].contains(&title);
                     assert!(is_played, "nobody plays {title:?}");
                     let other = block.lines().find(|line| !line.starts_with("kurator "));
                     assert_eq!(other, None, "in {title:?}");

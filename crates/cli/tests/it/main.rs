@@ -7,6 +7,7 @@ mod demo;
 mod deploy;
 mod document;
 mod guide;
+mod leave;
 mod process;
 mod signal;
 mod single;

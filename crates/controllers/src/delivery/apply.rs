@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::feed::TakeOver;
 use api::karmada::cluster::v1alpha1::Cluster;
 use applier::Applier;
 use client::Credential;
@@ -32,6 +33,8 @@ struct Target {
     record: Option<String>,
     /// The identity that the applier is told to expect.
     cluster: Option<String>,
+    /// What it takes over from another hub.
+    take_over: Option<TakeOver>,
 }
 
 /// An applier that runs.
@@ -69,6 +72,7 @@ pub(super) async fn apply(
         credential,
         record: cluster.metadata.uid.clone(),
         cluster: cluster.spec.id.clone(),
+        take_over: origin::take_over_of(cluster),
     });
     let open = ctx.connections.get(member).map(|connection| connection.serial);
     let runs = |running: &Running| Some(&running.target) == target.as_ref() && Some(running.serial) == open;
@@ -94,7 +98,8 @@ pub(super) async fn apply(
             // The Secret was written again with the same kubeconfig.
             let same = running.serial == connection.serial
                 && running.target.cluster == target.cluster
-                && running.target.record == target.record;
+                && running.target.record == target.record
+                && running.target.take_over == target.take_over;
             if same {
                 running.target = target;
                 return Ok(again);
@@ -155,6 +160,7 @@ fn start(ctx: &Arc<Ctx>, member: &MemberName, target: Target, connection: Connec
         key_of: ctx.feed.key_of(),
         shared: ctx.feed.shared(),
         cluster: target.cluster.clone(),
+        take_over: target.take_over.clone().map(Box::new),
         clock: ctx.clock.clone(),
         jitter: ctx.jitter.clone(),
         limits: applier::Limits::default(),

@@ -27,12 +27,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use api::delivery::{
-    Decision, HubId, MemberLink, MemberStatus, MemberStatusStatus, Revision, UnitId, UnitStatus, WaitingOn,
+    Decision, HubId, MemberLink, MemberMove, MemberStatus, MemberStatusStatus, Revision, UnitId, UnitStatus, WaitingOn,
 };
 use api::feed::UnitReport;
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
-use applier::{FeedReport, MemberReport, PushFeed};
+use applier::{FeedReport, Link, MemberReport, PushFeed};
 use client::Trust;
 use model::{Clock, MemberName};
 use tokio::sync::{mpsc, watch as channel};
@@ -44,6 +44,7 @@ use crate::connection::Connections;
 use crate::deps::{Deps, Running, work};
 use crate::event::Recorder;
 use crate::metrics::Metrics;
+use crate::origin;
 use crate::record;
 use crate::rendering::Renderings;
 use crate::secrets::SecretVersions;
@@ -63,6 +64,7 @@ const AT_ONCE: usize = 64;
 struct Unstored {
     units: BTreeMap<UnitId, UnitStatus>,
     link: Option<MemberLink>,
+    moving: Option<MemberMove>,
 }
 
 #[derive(Default)]
@@ -242,7 +244,20 @@ fn count(ctx: &Ctx, unit: &UnitId, before: Option<&UnitStatus>, merged: &UnitSta
     ctx.metrics.delivered(result, took);
 }
 
+/// Notes what is on its way between a member's hubs. An applier that has only begun to connect says nothing of it.
+fn take_moving(ctx: &Ctx, report: &MemberReport) {
+    let Some(known) = record_of(ctx, &report.member) else { return };
+    let stored = record::moving_of(&ctx.statuses, &report.member, &known);
+    let mut state = ctx.state();
+    let unstored = state.unstored.get(&report.member).and_then(|unstored| unstored.moving.as_ref());
+    if report.link == Link::Connected && *unstored.unwrap_or(&stored) != report.moving {
+        state.unstored.entry(report.member.clone()).or_default().moving = Some(report.moving.clone());
+        ctx.reported.add_after(report.member.clone(), GATHER_LEAST);
+    }
+}
+
 fn take_link(ctx: &Ctx, report: &MemberReport) {
+    take_moving(ctx, report);
     let Some(link) = status::link(report, ctx.clock.now()) else { return };
     let Some(known) = record_of(ctx, &report.member) else { return };
     let mut state = ctx.state();
@@ -275,6 +290,7 @@ async fn reconcile(ctx: Arc<Ctx>, member: MemberName) -> Result<Next, WriteError
     if waiting.as_ref() != Some(&observed.waiting) {
         ctx.reported.add(member.clone());
     }
+    let snapshot = if origin::is_released(&cluster) { snapshot.releasing() } else { snapshot };
     // Before the applier can answer.
     let begun = ctx.sending.begin(member);
     if !ctx.feed.set(snapshot, observed.bundles) && begun {

@@ -57,6 +57,8 @@ fn wanted(ctx: &Ctx, member: &MemberName, stored: &[Arc<MemberStatus>]) -> BTree
         before.values().flatten().map(|(u, s)| (u.clone(), s.clone())).collect();
     let first = stored.iter().find(|slice| slice.spec.slice == 0);
     let mut link = first.and_then(|slice| slice.status.as_ref()?.link.clone());
+    let stored_moving = first.and_then(|slice| slice.status.as_ref()).map(|status| status.moving.clone());
+    let mut moving = stored_moving.unwrap_or_default();
     {
         let mut state = ctx.state();
         let State { unstored, waiting, refused, .. } = &mut *state;
@@ -75,14 +77,18 @@ fn wanted(ctx: &Ctx, member: &MemberName, stored: &[Arc<MemberStatus>]) -> BTree
             unstored.units.iter_mut().for_each(set_waiting);
             units.extend(unstored.units.iter().map(|(unit, status)| (unit.clone(), status.clone())));
             link = unstored.link.clone().or(link);
+            moving = unstored.moving.clone().unwrap_or(moving);
         }
     }
     units.retain(|unit, _| decided.contains(unit));
     let slices = plan::unit::slices(&before, units).into_iter();
     let mut out: BTreeMap<u32, MemberStatusStatus> =
-        slices.map(|(slice, units)| (slice, MemberStatusStatus { link: None, units })).collect();
+        slices.map(|(slice, units)| (slice, MemberStatusStatus { units, ..MemberStatusStatus::default() })).collect();
     if link.is_some() {
         out.entry(0).or_default().link = link;
+    }
+    if !moving.is_nothing() {
+        out.entry(0).or_default().moving = moving;
     }
     out
 }
@@ -114,6 +120,7 @@ fn changed<'a>(
         }
         let before = refused.unwrap_or(before);
         let news = before.link.as_ref().map(|l| l.state) != status.link.as_ref().map(|l| l.state)
+            || before.moving != status.moving
             || is_news(&before.units, &status.units);
         out.push(Changed { slice, status, known, news });
     }
@@ -220,7 +227,7 @@ fn forget_refused(ctx: &Ctx, member: &MemberName, slices: &BTreeMap<u32, MemberS
 fn without_details(status: &MemberStatusStatus) -> MemberStatusStatus {
     let units = status.units.iter().map(|(unit, status)| (unit.clone(), plan::unit::without_details(status)));
     let link = status.link.clone().map(|link| MemberLink { message: plan::unit::DETAILS_LEFT_OUT.to_owned(), ..link });
-    MemberStatusStatus { link, units: units.collect() }
+    MemberStatusStatus { link, units: units.collect(), moving: status.moving.clone() }
 }
 
 /// What was written is read from the store from now on; what came meanwhile, or waits, stays.
@@ -232,7 +239,10 @@ fn forget_stored(ctx: &Ctx, member: &MemberName, written: &BTreeMap<u32, MemberS
     if written.get(&0).map(|first| &first.link) == Some(&unstored.link) {
         unstored.link = None;
     }
-    if unstored.units.is_empty() && unstored.link.is_none() {
+    if unstored.moving.as_ref().is_some_and(|moving| written.get(&0).is_some_and(|first| first.moving == *moving)) {
+        unstored.moving = None;
+    }
+    if unstored.units.is_empty() && unstored.link.is_none() && unstored.moving.is_none() {
         state.unstored.remove(member);
     }
 }

@@ -64,6 +64,7 @@ fn status(held: bool) -> UnitStatus {
         sample: Vec::new(),
         guarded: 0,
         behind: false,
+        unshown: false,
         released: 0,
         state: DeletionState::Waiting,
     };
@@ -93,7 +94,7 @@ fn stored(name: MemberName, version: usize, units: BTreeMap<UnitId, UnitStatus>)
     let spec = api::delivery::MemberStatusSpec { member: name.clone(), slice: 0 };
     let mut stored = MemberStatus::new(&format!("{name}-0"), spec);
     stored.metadata.resource_version = Some(version.to_string());
-    stored.status = Some(api::delivery::MemberStatusStatus { link: None, units });
+    stored.status = Some(api::delivery::MemberStatusStatus { units, ..api::delivery::MemberStatusStatus::default() });
     stored
 }
 
@@ -259,7 +260,10 @@ async fn a_slice_that_waits_its_turn_holds_back_no_other() {
     let failed = UnitStatus { phase: UnitPhase::Failed, ..status(false) };
     ctx.state().unstored.insert(
         member(1),
-        Unstored { units: BTreeMap::from([(unit(0), counted.clone()), (unit(per_slice), failed)]), link: None },
+        Unstored {
+            units: BTreeMap::from([(unit(0), counted.clone()), (unit(per_slice), failed)]),
+            ..Unstored::default()
+        },
     );
     let next = status::write(&ctx, &member(1), &cluster(member(1), "1")).await.unwrap();
     assert_eq!(*log.lock().unwrap(), ["PUT m001-1", "DELETE m001-2"]);
@@ -299,7 +303,7 @@ async fn a_slice_that_cannot_be_written_stops_no_other_and_loses_its_details_onl
     let broken = UnitStatus { phase: UnitPhase::Failed, health: Health::Degraded, ..status(false) };
     let talks = UnitStatus { message: "m".repeat(TAKEN_MAX), ..broken.clone() };
     let units = BTreeMap::from([(unit(0), talks), (unit(1), broken.clone()), (unit(2), broken.clone())]);
-    ctx.state().unstored.insert(member(1), Unstored { units, link: None });
+    ctx.state().unstored.insert(member(1), Unstored { units, ..Unstored::default() });
     assert!(status::write(&ctx, &member(1), &record).await.is_err(), "slice 1 is tried again");
     assert_eq!(*log.lock().unwrap(), ["PUT m001-0", "PUT m001-0", "PUT m001-1", "PUT m001-2"]);
     let known = |n: usize| {
@@ -321,7 +325,7 @@ async fn what_was_to_be_stored_of_a_member_goes_with_its_record() {
     let (_cache, controllers) = idle();
     let ctx = context(&controllers.deps, controllers.feed.clone());
     let units = BTreeMap::from([(unit(1), status(false))]);
-    ctx.state().unstored.insert(member(1), Unstored { units, link: None });
+    ctx.state().unstored.insert(member(1), Unstored { units, ..Unstored::default() });
     status::remove(&ctx, &member(1)).await.unwrap();
     assert!(ctx.state().unstored.is_empty());
 }

@@ -77,6 +77,8 @@ struct ClusterFacts {
     credential: Option<plan::member::CredentialRef>,
     reach: Reach,
     deliverable: bool,
+    is_released: bool,
+    take_over: Option<api::feed::TakeOver>,
 }
 
 impl ClusterFacts {
@@ -87,6 +89,8 @@ impl ClusterFacts {
             credential: crate::origin::credential_of(cluster),
             reach: reach(conditions),
             deliverable: is_deliverable(cluster),
+            is_released: crate::origin::is_released(cluster),
+            take_over: crate::origin::take_over_of(cluster),
         }
     }
 }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use api::karmada::cluster::v1alpha1::Cluster;
+use api::kurator::annotation::{APPROVE_TAKE_OVER, DETACH_FINALIZER, TAKE_OVER};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::{Resource, ResourceExt};
 use model::MemberName;
 use plan::member::Plan;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::registry::Start;
 use super::{Ctx, FIELD_MANAGER, probe};
@@ -30,13 +31,15 @@ pub(super) async fn apply(
     plan: &Plan,
     prepared: Option<Prepared>,
 ) -> Result<(), WriteError> {
-    let Plan { record, cluster_status: _, origin_status: _ } = plan;
+    let Plan { record, cluster_status: _, origin_status: _, let_go: _ } = plan;
     // Before there is another record of the same cluster: that would be the same cluster twice.
     detach(ctx, key, member).await?;
     let (Some(wanted), Some(member)) = (record, member) else { return Ok(()) };
     let live = ctx.clusters.get(&NamespacedName::new("", member.as_str()));
     let live = live.and_then(|c| serde_json::to_value(c.as_ref()).ok()).unwrap_or_default();
-    if !model::object::holds(&live, wanted) || holds_more(&live, wanted) && owns_more(&read(ctx, member).await?, wanted)
+    if !model::object::holds(&live, wanted)
+        || is_told_more(&live, wanted)
+        || holds_more(&live, wanted) && owns_more(&read(ctx, member).await?, wanted)
     {
         ctx.clusters.learn(write::apply(&ctx.api, wanted).await?);
     }
@@ -47,6 +50,12 @@ pub(super) async fn apply(
         }
     }
     Ok(())
+}
+
+/// Does the record say to take something over that is not to be taken over any more?
+fn is_told_more(live: &Value, wanted: &Value) -> bool {
+    let has = |object: &Value, name: &str| model::object::annotation(object, name).is_some();
+    [TAKE_OVER, APPROVE_TAKE_OVER].into_iter().any(|name| has(live, name) && !has(wanted, name))
 }
 
 /// Does the record have a label or a field of the spec that is not wanted? Whose it is, is not kept in memory.
@@ -113,17 +122,31 @@ pub(super) async fn detach(ctx: &Ctx, key: &NamespacedName, but: Option<&MemberN
     Ok(())
 }
 
+/// Takes our finalizer off an attached cluster that may go.
+pub(super) async fn let_go(ctx: &Ctx, key: &NamespacedName, attached: &AttachedCluster) -> Result<(), WriteError> {
+    let others: Vec<&String> = attached.finalizers().iter().filter(|f| *f != DETACH_FINALIZER).collect();
+    if others.len() == attached.finalizers().len() {
+        return Ok(());
+    }
+    // No finalizer can come to an object that is being deleted, so that none is lost here.
+    let patch = json!({"metadata": {"finalizers": others, "uid": attached.metadata.uid}});
+    write::patch::<AttachedCluster>(&ctx.api, key, "take the finalizer off", &patch).await?;
+    Ok(())
+}
+
 async fn say_so(ctx: &Ctx, key: &NamespacedName, cluster: &Cluster) {
     let member = cluster.name_any();
+    let what = if origin::is_released(cluster) {
+        "what was delivered stays in it, without Kurator"
+    } else {
+        "nothing was deleted in it; to remove what was delivered, take a member out of its Fleet first"
+    };
     let mut about = AttachedCluster::new(&key.name, api::kurator::cluster::v1alpha1::AttachedClusterSpec::default());
     about.metadata.namespace = Some(key.namespace.clone());
     let mut event = Event {
         type_: Some("Normal".into()),
         reason: Some("MemberDetached".into()),
-        note: Some(format!(
-            "member {member} was detached: its record is gone, and nothing was deleted in it; to remove what was \
-             delivered, take a member out of its Fleet first"
-        )),
+        note: Some(format!("member {member} was detached: its record is gone, and {what}")),
         action: Some("Detach".into()),
         regarding: Some(about.object_ref(&())),
         event_time: Some(MicroTime(ctx.clock.now())),

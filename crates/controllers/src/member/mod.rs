@@ -1,7 +1,8 @@
 //! Member: an AttachedCluster becomes a member of the hub, and is watched from then on.
 //!
 //! Reads the Secret and the member. Writes the Cluster record (spec by server-side apply, all of its status) and
-//! `AttachedCluster.status`. Deleting an AttachedCluster deletes the record and nothing in the member.
+//! `AttachedCluster.status`. Deleting an AttachedCluster deletes the record and nothing in the member. One that has our finalizer
+//! and says `kurator.dev/on-detach: release` waits until delivery has given back everything that this hub has there.
 //!
 //! | step | what |
 //! |---|---|
@@ -59,6 +60,7 @@ struct Ctx {
     trust: Trust,
     attached: Arc<Store<AttachedCluster>>,
     clusters: Arc<Store<Cluster>>,
+    statuses: Arc<Store<MemberStatus>>,
     origins: Origins,
     connections: Arc<Connections>,
     probes: Arc<Probes>,
@@ -77,6 +79,7 @@ fn context(deps: &Deps) -> Arc<Ctx> {
         trust: deps.trust,
         attached: deps.stores.attached.clone(),
         clusters: deps.stores.clusters.clone(),
+        statuses: deps.stores.statuses.clone(),
         origins: Origins::new(&deps.stores.attached),
         connections: deps.connections.clone(),
         probes: Arc::default(),
@@ -123,13 +126,21 @@ fn watch(ctx: &Arc<Ctx>, deps: &Deps) {
         }
     });
 
-    // A member's report: what its prober counted there is out of date.
+    // A member's report: what its prober counted there is out of date. What is on its way between its hubs: the
+    // AttachedCluster that waits for it.
     let known: Changes<Arc<MemberStatus>> = Changes::new();
-    let probes = ctx.probes.clone();
+    let (probes, queue, clusters) = (ctx.probes.clone(), ctx.queue.clone(), ctx.clusters.clone());
     deps.stores.statuses.on_change(move |key, status| {
-        let member = status.map(|s| s.spec.member.clone());
-        if known.replace(key, status.cloned()).is_some() {
-            member.into_iter().for_each(|member| probes.changed(&member));
+        let Some(before) = known.replace(key, status.cloned()) else { return };
+        let Some(status) = status else { return };
+        let member = &status.spec.member;
+        probes.changed(member);
+        let moving =
+            |slice: &MemberStatus| slice.status.as_ref().map(|status| status.moving.clone()).unwrap_or_default();
+        if before.as_deref().map(moving).unwrap_or_default() != moving(status) {
+            let record = clusters.get(&NamespacedName::new("", member.as_str()));
+            let origin = record.and_then(|record| origin::of_record(&record));
+            origin.into_iter().for_each(|o| queue.add(NamespacedName::new(o.namespace, o.name)));
         }
     });
 }
@@ -146,7 +157,11 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteErro
     tracing::debug!(attached = %attached.name_any(), ?report, "decided");
     let member: Option<&MemberName> = observed.member.as_ref().ok();
     apply::apply(ctx, key, member, &plan, prepared).await?; // client
+    let may_go = plan.let_go;
     status::write(ctx, &attached, member, plan).await?; // client
+    if may_go {
+        apply::let_go(ctx, key, &attached).await?; // client
+    }
     Ok(Next::Wait.or_after(observed.standing.unused.as_ref().map(|_| TRIED_AGAIN)))
 }
 

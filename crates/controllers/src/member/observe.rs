@@ -1,6 +1,6 @@
 //! The record, the kubeconfig with a client made of it, the last probe.
 
-use api::kurator::annotation::{APPROVE_IDENTITY, MINTED};
+use api::kurator::annotation::{APPROVE_IDENTITY, APPROVE_TAKE_OVER, DETACH_FINALIZER, MINTED, ON_DETACH, RELEASE};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::minted::Minted;
 use api::reason;
@@ -9,12 +9,13 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use model::MemberName;
 use plan::credential::Standing;
-use plan::member::{CredentialRef, Observed, Problem, Record};
+use plan::member::{CredentialRef, Going, Observed, Problem, Record, TakeOverWish};
 
 use super::Ctx;
 use crate::connection::Prepared;
 use crate::index::IDENTITY;
 use crate::origin;
+use crate::record;
 use crate::write::{self, WriteError};
 use client::NamespacedName;
 
@@ -46,6 +47,8 @@ pub(super) async fn observe(
         let mut others = same.iter().filter(|c| Some(c.name_any().as_str()) != name.map(MemberName::as_str));
         others.find(|c| ctx.origins.is_claimed(c)).and_then(|c| c.name_any().parse().ok())
     });
+    let going = going(ctx, attached, name);
+    let take_over = take_over(ctx, attached, name);
     let observed = Observed {
         origin,
         labels: attached.labels().clone(),
@@ -62,8 +65,35 @@ pub(super) async fn observe(
         record,
         twin,
         probe,
+        going,
+        take_over,
     };
     Ok((observed, prepared))
+}
+
+/// What an attached cluster says of another hub's objects.
+fn take_over(ctx: &Ctx, attached: &AttachedCluster, member: Option<&MemberName>) -> Option<TakeOverWish> {
+    let hub = attached.spec.take_over.as_ref()?.hub.clone();
+    let progress = member.and_then(|member| {
+        let record = ctx.clusters.get(&NamespacedName::new("", member.as_str()))?;
+        record::moving_of(&ctx.statuses, member, &record).take_over.map(|said| *said)
+    });
+    Some(TakeOverWish { hub, approved: attached.annotations().get(APPROVE_TAKE_OVER).cloned(), progress })
+}
+
+/// How an attached cluster is to go that is being deleted and waits for our word.
+fn going(ctx: &Ctx, attached: &AttachedCluster, member: Option<&MemberName>) -> Option<Going> {
+    let is_going = attached.metadata.deletion_timestamp.is_some();
+    let waits = attached.finalizers().iter().any(|finalizer| finalizer == DETACH_FINALIZER);
+    if !is_going || !waits {
+        return None;
+    }
+    let is_released = attached.annotations().get(ON_DETACH).is_some_and(|how| how == RELEASE);
+    let Some(member) = member.filter(|_| is_released) else { return Some(Going::Keep) };
+    let record = ctx.clusters.get(&NamespacedName::new("", member.as_str()));
+    let progress =
+        record.and_then(|record| record::moving_of(&ctx.statuses, member, &record).release.map(|release| *release));
+    Some(Going::Release(progress))
 }
 
 /// What the Secret and the connections have.

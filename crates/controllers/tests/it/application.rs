@@ -245,6 +245,33 @@ async fn an_application_that_goes_with_its_definition_leaves_everything_where_it
     world.until_in("a", MAP, value, json!("1")).await;
 }
 
+/// On an API server that does not protect them, definitions can be lost. That there is no object of a kind is then no wish.
+#[tokio::test(start_paused = true)]
+async fn a_hub_that_has_lost_a_definition_removes_nothing_also_after_a_restart() {
+    for kind in [
+        "fleets.fleet.kurator.dev",
+        "attachedclusters.cluster.kurator.dev",
+        "clusters.cluster.karmada.io",
+        "revisions.delivery.kurator.dev",
+        "decisions.delivery.kurator.dev",
+    ] {
+        let definition = format!("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{kind}");
+        let (mut world, _) = applied(&[Controller::Application, Controller::Delivery], &["a"]).await;
+        world.until_in("a", MAP, value, json!("1")).await;
+        world.settles().await;
+        world.delete(&definition).await;
+        world.until_gone(&definition).await;
+        // time: longer than any pause of a controller, so that whatever it would do is done.
+        tokio::time::sleep(std::time::Duration::from_secs(120)).await;
+        world.kill().await;
+        // time: the same of a process that starts without it.
+        tokio::time::sleep(std::time::Duration::from_secs(120)).await;
+        let map = world.member("a").api.get(MAP).await.unwrap().unwrap_or_default();
+        assert_eq!(value(&map), json!("1"), "{kind}");
+        assert!(model::object::label(&map, "kurator.dev/hub").is_some(), "{kind}: nor is it given back");
+    }
+}
+
 /// The label of an AttachedCluster is what a destination's selector reads.
 #[tokio::test(start_paused = true)]
 async fn a_label_of_a_member_moves_it_in_and_out_of_a_policy() {

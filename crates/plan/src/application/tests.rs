@@ -421,6 +421,7 @@ fn held_deletions_are_shown_and_an_approval_counts_only_for_that_list() {
         sample: vec!["Deployment.apps shop/web".into()],
         guarded: 1,
         behind: false,
+        unshown: false,
         released: 0,
         state: DeletionState::Waiting,
     };
@@ -452,6 +453,7 @@ fn a_held_list_that_may_still_grow_says_so() {
         sample: vec!["Deployment.apps shop/web".into()],
         guarded: 1,
         behind: false,
+        unshown: false,
         released: 0,
         state: DeletionState::Waiting,
     });
@@ -629,6 +631,7 @@ fn wiped(objects: u32, behind: bool) -> Deletions {
         sample: vec!["ConfigMap shop/c".into()],
         guarded: 0,
         behind,
+        unshown: false,
         released: 0,
         state: DeletionState::Waiting,
     }

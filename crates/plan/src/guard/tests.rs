@@ -43,6 +43,19 @@ fn the_budget_is_the_larger_of_ten_objects_and_a_quarter_over_all_members() {
 }
 
 #[test]
+fn what_leaves_and_was_not_shown_is_held_and_what_was_shown_counts_towards_no_budget() {
+    let mut scope = scope("a", 100, 40);
+    scope.leaving = true;
+    let list = prune::deletions(&keys(40, "ConfigMap"), 0, false);
+    scope.report = Some(Some(Deletions { unshown: true, ..list.clone() }));
+    assert_eq!(causes(&[scope.clone()]), [Cause::Unshown]);
+    let held = plan(&[scope.clone()], None).1.held.unwrap();
+    assert_eq!(plan(&[scope.clone()], Some(held.digest)).0.grants, [("a".parse().unwrap(), list.digest)]);
+    scope.report = Some(Some(list));
+    assert_eq!(causes(&[scope]), []);
+}
+
+#[test]
 fn an_empty_unit_is_held_however_small() {
     assert_eq!(causes(&[scope("a", 1, 1), scope("b", 2, 2)]), [Cause::Empties]);
     assert_eq!(causes(&[scope("a", 1, 1), scope("b", 2, 0)]), []);

@@ -305,6 +305,34 @@ fn own(place: &Place<'_>, mut units: BTreeMap<UnitId, Inventory>) -> Result<Inve
     }
 }
 
+/// Reads a shard of another hub, of which nothing is proven: it may be believed only as far as a person agrees to what it says.
+/// What that hub had decided (epochs, releases) is left out.
+///
+/// # Errors
+/// A shard that is not readable, of another format, or of another place.
+pub fn open_unproven(place: &Place<'_>, shard: u32, sealed: &Sealed) -> Result<Opened, InventoryError> {
+    #[derive(Deserialize)]
+    struct Head {
+        format: u32,
+    }
+    let malformed = |source| InventoryError::Malformed { shard, source };
+    let head: Head = serde_json::from_slice(&sealed.json).map_err(malformed)?;
+    if head.format != FORMAT {
+        return Err(InventoryError::Format { shard, format: head.format });
+    }
+    let mut read: Shard = serde_json::from_slice(&sealed.json).map_err(malformed)?;
+    if (&read.hub, read.cluster.as_str()) != (place.hub, place.cluster) {
+        return Err(InventoryError::Unverified { shard, why: Unverified::Mismatch });
+    }
+    if read.group != *place.group {
+        return Err(InventoryError::Foreign { shard, group: Box::new(read.group) });
+    }
+    for unit in &mut read.units {
+        (unit.epoch, unit.placed, unit.released, unit.behind) = (None, None, None, false);
+    }
+    Ok(Opened(read))
+}
+
 /// Checks a shard and reads it.
 ///
 /// # Errors

@@ -40,6 +40,7 @@ fn unit_entry(epoch: u64, placed: i64) -> UnitEntry {
         approved: None,
         frozen: None,
         removal: api::delivery::Removal::None,
+        shown: None,
     }
 }
 

@@ -21,6 +21,8 @@ fn observed() -> Observed {
         record: None,
         twin: None,
         probe: None,
+        going: None,
+        take_over: None,
     }
 }
 

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use api::delivery::HubId;
+use api::delivery::{HubId, ObjectSet};
 use proptest::prelude::*;
 
 use super::*;
@@ -34,6 +34,7 @@ fn entry_of(unit: &UnitId) -> UnitEntry {
         approved: None,
         frozen: None,
         removal: Removal::None,
+        shown: None,
     }
 }
 
@@ -437,4 +438,98 @@ fn a_grant_from_a_backup_releases_nothing_for_a_hub_that_is_behind() {
     let other = Entry { uid: Some("another".into()), ..Entry::default() };
     world.inventory.put_entry(key("ConfigMap", "b"), other);
     assert_eq!(world.plan().0.delete, []);
+}
+
+fn shown(keys: &[(&str, &str)]) -> Option<ObjectSet> {
+    let keys: Vec<Arc<HashedKey>> = keys.iter().map(|(kind, name)| key(kind, name)).collect();
+    Some(ObjectSet::new(keys.iter().map(|key| &***key)))
+}
+
+#[test]
+fn what_leaves_by_a_consent_is_what_was_shown_and_the_rest_waits_for_a_word_of_its_own() {
+    let mut world = World::new(&[("ConfigMap", "a"), ("ConfigMap", "b")], &[]);
+    world.entry.removal = Removal::Prune;
+    // Shown: all of it, more than is there, a part, nothing.
+    for (list, goes, waits) in [
+        (shown(&[("ConfigMap", "a"), ("ConfigMap", "b")]), vec!["a", "b"], 0),
+        (shown(&[("ConfigMap", "a"), ("ConfigMap", "b"), ("ConfigMap", "c")]), vec!["a", "b"], 0),
+        (shown(&[("ConfigMap", "a")]), vec!["a"], 1),
+        (shown(&[]), vec![], 2),
+        (None, vec!["a", "b"], 0),
+    ] {
+        world.entry.shown = list;
+        let (plan, report) = world.plan();
+        let expect: Vec<_> = goes.iter().map(|name| key("ConfigMap", name)).collect();
+        assert_eq!(plan.delete, expect);
+        let list = report.deletions.filter(|list| list.state == DeletionState::Waiting);
+        assert_eq!(list.as_ref().map_or(0, |list| list.count), waits);
+        assert!(list.is_none_or(|list| list.unshown && !list.behind));
+        assert_eq!(report.waiting.contains(&WaitingOn::Guard), waits > 0);
+    }
+    world.entry.shown = shown(&[("ConfigMap", "a")]);
+    world.approve();
+    let (plan, _) = world.plan();
+    assert_eq!((plan.doom.clone(), plan.delete.len()), (vec![key("ConfigMap", "b")], 2));
+    world.doom(&plan);
+    world.entry.approved = None;
+    assert_eq!(world.plan().0.delete.len(), 2, "what was released goes on without the word, as after a restart");
+}
+
+#[test]
+fn a_container_does_not_go_while_something_that_was_not_shown_is_in_it() {
+    let namespace: Arc<HashedKey> =
+        ObjectKey { kind: "Namespace".into(), name: "shop".into(), ..ObjectKey::default() }.into();
+    let mut world = World::new(&[("ConfigMap", "a"), ("ConfigMap", "b")], &[]);
+    world.inventory.put_entry(namespace.clone(), confirmed());
+    world.entry.removal = Removal::Prune;
+    world.entry.shown = Some(ObjectSet::new([&**namespace, &**key("ConfigMap", "a")]));
+    let (plan, report) = world.plan();
+    assert_eq!(plan.delete, [key("ConfigMap", "a")]);
+    assert_eq!(report.deletions.unwrap().count, 2, "it waits with what is in it");
+    world.inventory.remove(&key("ConfigMap", "b"));
+    assert_eq!(world.plan().0.delete, [key("ConfigMap", "a"), namespace]);
+}
+
+#[test]
+fn a_hub_that_is_behind_needs_a_word_for_what_was_shown_too() {
+    let mut world = World::new(&[("ConfigMap", "a"), ("ConfigMap", "b")], &[]);
+    world.inventory.raise(&UnitEntry { epoch: 9, ..world.entry.clone() });
+    world.entry.removal = Removal::Prune;
+    world.entry.shown = shown(&[("ConfigMap", "a")]);
+    let (plan, report) = world.plan();
+    let list = report.deletions.unwrap();
+    assert_eq!((plan.delete, list.count, list.behind), (vec![], 2, true));
+}
+
+proptest! {
+    /// Whatever the member has, and whatever was released before: without a word of its own, nothing goes that was not shown.
+    #[test]
+    fn what_goes_by_a_consent_was_shown(case in case(), list in proptest::collection::btree_set(0_u8..8, 0..8)) {
+        let name = |i: &u8| key("ConfigMap", &format!("c{i}"));
+        let mut world = World::new(&[], &[]);
+        for (i, adopted) in &case.has {
+            world.inventory.put_entry(name(i), Entry { adopted: *adopted, ..Entry::default() });
+        }
+        world.entry.removal = Removal::Prune;
+        world.entry.epoch = case.epoch;
+        let names: Vec<_> = list.iter().map(&name).collect();
+        world.entry.shown = Some(ObjectSet::new(names.iter().map(|key| &***key)));
+        let (plan, report) = world.plan();
+        for gone in plan.delete.iter().chain(&plan.doom) {
+            prop_assert!(list.iter().any(|i| name(i) == *gone), "{gone} was not shown");
+        }
+        let left = case.has.iter().filter(|(i, adopted)| !**adopted && !list.contains(*i)).count();
+        let waits = report.deletions.filter(|list| list.state == DeletionState::Waiting).map_or(0, |list| list.count);
+        if case.epoch >= 4 {
+            prop_assert_eq!(waits as usize, left, "the others wait, and are counted");
+        }
+        // The word is for exactly the rest: then nothing is left.
+        world.approve();
+        let (plan, _) = world.plan();
+        world.doom(&plan);
+        for key in plan.delete.iter().chain(&plan.release) {
+            world.inventory.remove(key);
+        }
+        prop_assert!(world.plan().0.delete.is_empty() && world.inventory.entries().is_empty());
+    }
 }

@@ -9,6 +9,9 @@ use model::{HashedKey, ObjectKey, words};
 use crate::ownership::NotOurs;
 use crate::{apply, prune};
 
+/// Why what leaves waits though a person agreed that its unit leaves.
+const NOT_SHOWN: &str = "it was not in the list that was agreed to";
+
 /// Objects by cause and detail: how many, and the first by key.
 #[derive(Clone, Debug, Default)]
 pub struct Waits {
@@ -76,7 +79,11 @@ impl Waits {
                 }
                 prune::WaitingOn::Guard => {
                     let Some(list) = deletions else { continue };
-                    let why = if list.behind { "the hub is behind what the member has seen" } else { "" };
+                    let why = match list {
+                        list if list.behind => "the hub is behind what the member has seen",
+                        list if list.unshown => NOT_SHOWN,
+                        _ => "",
+                    };
                     let first = list.sample.first().cloned().unwrap_or_default();
                     self.add(WaitingCause::Release, why, list.count as usize, first);
                 }

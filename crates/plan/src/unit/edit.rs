@@ -5,6 +5,9 @@
 //! members at once without approval (`kurator.dev/removals`). It is counted over all units of the owner: each member once,
 //! those that are leaving already by that number included. When there are more, none of the new ones leaves.
 //!
+//! A command that shows the list and makes the edit itself writes a consent first ([`consent`]): members in it leave, and are
+//! part of no list that is held.
+//!
 //! Absent on purpose: members that somebody else has chosen ([`Placement::Given`]). A scheduler decides under unchanged
 //! objects, and no failover waits for a person.
 
@@ -15,12 +18,15 @@ use model::{Digest, MemberName, Timestamp};
 use place::{Candidate, Reason, Rules};
 
 use super::decide::Wish;
-use super::{Observed, OwnerState, Placement, UnitSpec};
+use super::{Observed, OwnerState, Placement, UnitSpec, consent};
 
 /// The members that an edit takes a unit out of.
 pub(super) struct Edit {
+    /// Those that wait, or leave together.
     leaving: BTreeMap<MemberName, Leaving>,
     verdict: Verdict,
+    /// Those that leave since a person agreed to it before the edit was made.
+    agreed: BTreeMap<MemberName, Leaving>,
 }
 
 #[derive(Clone, Copy)]
@@ -40,6 +46,9 @@ impl Edit {
         entry: &MemberDecision,
         removal: Removal,
     ) -> Option<MemberDecision> {
+        if let Some(why) = self.agreed.get(member) {
+            return Some(MemberDecision { removal, leaving: Some(Box::new(why.clone())), ..entry.clone() });
+        }
         let why = self.leaving.get(member)?;
         let (approval, removal) = match self.verdict {
             Verdict::Held(_) => (None, entry.removal),
@@ -91,11 +100,15 @@ pub(super) fn edits(
             continue;
         }
         date(observed, unit, &mut leaving, now);
-        let verdict = verdict(observed, unit, wish, &leaving);
+        let agreed = consent::split_agreed(observed, unit, &mut leaving, now);
+        let verdict = match leaving.is_empty() {
+            true => Verdict::Goes(None),
+            false => verdict(observed, unit, wish, &leaving),
+        };
         if let Verdict::Held(_) = verdict {
             counted.extend(leaving.keys().cloned());
         }
-        out.insert(unit.clone(), Edit { leaving, verdict });
+        out.insert(unit.clone(), Edit { leaving, verdict, agreed });
     }
     if counted.len() <= usize::try_from(observed.facts.removals).unwrap_or(usize::MAX) {
         for edit in out.values_mut().filter(|edit| edit.held().is_some()) {

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::*;
 use crate::reach::{MemberFacts, Reach};
 
+mod consent;
 mod edit;
 
 fn later() -> Timestamp {
@@ -74,6 +75,7 @@ impl World {
             state: OwnerState::Live,
             has_finalizer: true,
             approved: Vec::new(),
+            consents: Vec::new(),
             // What is held is the matter of `edit`; here units leave members at once.
             removals: u32::MAX,
             edited_by: Some("kubectl".into()),
@@ -185,15 +187,7 @@ fn status(phase: UnitPhase) -> UnitStatus {
 }
 
 fn list(text: &str, count: u32) -> Deletions {
-    Deletions {
-        digest: Digest::of(text.as_bytes()),
-        count,
-        sample: Vec::new(),
-        guarded: 0,
-        behind: false,
-        released: 0,
-        state: DeletionState::Waiting,
-    }
+    Deletions { digest: Digest::of(text.as_bytes()), count, ..crate::prune::deletions(&[], 0, false) }
 }
 
 #[test]

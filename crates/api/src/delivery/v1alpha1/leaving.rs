@@ -7,6 +7,8 @@ use model::{Digest, Timestamp, words};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::delivery::ObjectSet;
+
 /// Why an edit takes a unit out of a member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -27,6 +29,10 @@ pub struct Leaving {
     /// number of members that the owner allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Digest>,
+    /// The only objects that may be deleted by that approval, when it was given before the edit was made. Others wait for an
+    /// approval of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<ObjectSet>,
 }
 
 impl Leaving {
@@ -36,7 +42,7 @@ impl Leaving {
     /// Makes one without a time and without an approval; a longer message is cut.
     pub fn new(cause: LeavingCause, message: impl AsRef<str>) -> Self {
         let message = words::bounded(message.as_ref(), Self::MESSAGE_MAX);
-        Self { cause, label: None, message, since: None, approval: None }
+        Self { cause, label: None, message, since: None, approval: None, shown: None }
     }
 
     /// Is the unit taken out of the member for the same reason?

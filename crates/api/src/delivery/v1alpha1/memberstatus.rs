@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::explanation::WaitingOn;
 use super::link::MemberLink;
+use super::moving::MemberMove;
 use super::state::{Deletions, DriftRecord, Health, PodCounts, RevertCount, UnitCounts, UnitPhase};
 use super::waiting::ObjectsWaiting;
 use crate::delivery::UnitId;
@@ -48,6 +49,9 @@ pub struct MemberStatusStatus {
     /// How the applier gets on with the member; in slice 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<MemberLink>,
+    /// What is on its way between the member's hubs; in slice 0.
+    #[serde(default, skip_serializing_if = "MemberMove::is_nothing")]
+    pub moving: MemberMove,
     /// By unit, at most 100.
     #[serde(default)]
     pub units: BTreeMap<UnitId, UnitStatus>,

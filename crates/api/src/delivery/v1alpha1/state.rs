@@ -167,6 +167,10 @@ pub struct Deletions {
     /// person may release the list.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub behind: bool,
+    /// Whether the unit leaves the member by an approval that was given before the edit was made, and the list is of objects
+    /// that were not shown then: only a person may release it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unshown: bool,
 }
 
 impl Deletions {

@@ -18,6 +18,7 @@ fn deletions(behind: bool) -> Deletions {
         state: DeletionState::Waiting,
         released: 0,
         behind,
+        unshown: false,
     }
 }
 

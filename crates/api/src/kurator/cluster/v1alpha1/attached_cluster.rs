@@ -23,6 +23,17 @@ pub struct AttachedClusterSpec {
     /// Name of the member, unique over the hub; the object's own name when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member_name: Option<String>,
+    /// The hub whose inventories and labels in the cluster this hub may take over, once a person has approved the list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub take_over: Option<TakeOverFrom>,
+}
+
+/// From which hub a cluster is taken over.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakeOverFrom {
+    /// Its id, as on the objects in the cluster (label `kurator.dev/hub`).
+    #[serde(default)]
+    pub hub: String,
 }
 
 /// A key of a Secret.

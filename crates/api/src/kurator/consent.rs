@@ -1,0 +1,107 @@
+//! What a person agreed to before the edit was made that it is for.
+//!
+//! An approval ([`super::annotation::APPROVE`]) names a list that the hub has made. A command that shows the list and makes
+//! the edit itself writes a consent instead: a set of members and objects, and which kind of edit takes them out. What is
+//! released by it is a part of that set.
+
+use std::time::Duration;
+
+use model::{Digest, MemberName, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::delivery::{LeavingCause, ObjectSet};
+
+/// One consent. The annotation holds a JSON list of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Consent {
+    /// When the person agreed.
+    pub given: Timestamp,
+    /// The kind of edit.
+    pub cause: LeavingCause,
+    /// To what.
+    pub scopes: Vec<ConsentScope>,
+}
+
+/// A policy in a member.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConsentScope {
+    /// Name of the policy.
+    pub policy: String,
+    /// The member.
+    pub member: MemberName,
+    /// When the policy was given to the member: a consent is for once, and not for a member that came back since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placed: Option<Timestamp>,
+    /// The objects that may be deleted there.
+    pub objects: ObjectSet,
+}
+
+impl Consent {
+    /// How long one holds. The edit is made in the same second; a day lets a hub that was down for the night take it up.
+    pub const LASTS: Duration = Duration::from_secs(24 * 60 * 60);
+
+    /// How far the clock of the person's machine may be ahead of the hub's. Clocks that a time service sets are within a second.
+    pub const AHEAD_MAX: Duration = Duration::from_secs(5 * 60);
+
+    /// Reads the annotation. What is no list of consents counts as none: nothing is released by what cannot be read.
+    pub fn read(annotation: &str) -> Vec<Self> {
+        serde_json::from_str(annotation).unwrap_or_default()
+    }
+
+    /// As it is written into the annotation.
+    pub fn write(all: &[Self]) -> String {
+        serde_json::to_string(all).expect("a consent has string keys and no foreign serializers")
+    }
+
+    /// Does it hold at this time?
+    pub fn holds_at(&self, now: Timestamp) -> bool {
+        match Duration::try_from(now.duration_since(self.given)) {
+            Ok(age) => age < Self::LASTS,
+            Err(_) => Duration::try_from(self.given.duration_since(now)).is_ok_and(|ahead| ahead <= Self::AHEAD_MAX),
+        }
+    }
+
+    /// What names it.
+    pub fn digest(&self) -> Digest {
+        Digest::of_json(&serde_json::to_value(self).expect("a consent has string keys and no foreign serializers"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_consent_lapses_after_a_day_and_is_not_for_the_future() {
+        let consent =
+            Consent { given: "2026-01-01T12:00:00Z".parse().unwrap(), cause: LeavingCause::NotListed, scopes: vec![] };
+        for (now, holds) in [
+            ("2026-01-01T11:54:59Z", false),
+            ("2026-01-01T11:55:00Z", true),
+            ("2026-01-01T12:00:00Z", true),
+            ("2026-01-02T11:59:59Z", true),
+            ("2026-01-02T12:00:00Z", false),
+            ("2027-01-01T12:00:00Z", false),
+        ] {
+            assert_eq!(consent.holds_at(now.parse().unwrap()), holds, "{now}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_list_of_consents_is_none() {
+        let scope = ConsentScope {
+            policy: "p".into(),
+            member: "a".parse().unwrap(),
+            placed: Some("2026-01-01T00:00:00Z".parse().unwrap()),
+            objects: ObjectSet::default(),
+        };
+        let given = "2026-01-01T12:00:00Z".parse().unwrap();
+        let all = vec![Consent { given, cause: LeavingCause::NotListed, scopes: vec![scope] }];
+        assert_eq!(Consent::read(&Consent::write(&all)), all);
+        for text in ["", "{}", "yes", "[{\"given\": \"now\"}]", "sha256:00"] {
+            assert_eq!(Consent::read(text), [], "{text}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! A member that is left as a whole: every unit of this hub in it is given back, also those that no decision names any more,
+//! and then the namespace of the inventories goes, if nothing else is in it.
+
+use std::collections::BTreeMap;
+
+use api::delivery::{HubId, MemberRelease, Removal, UnitId, label};
+use api::feed::{Payload, UnitEntry};
+use client::{Class, Resource};
+use model::{HashedKey, ObjectKey};
+use plan::inhabitant::Inhabitants;
+
+use crate::connection::Connection;
+use crate::error::Error;
+use crate::unit::look;
+
+/// What is asked of units that are given back. Each has the epoch that it was written with: what is given back is not
+/// deleted, so that it does not matter how much this hub has forgotten.
+pub(crate) fn entries(hub: &HubId, units: BTreeMap<UnitId, u64>) -> Vec<UnitEntry> {
+    let entry = |(unit, epoch): (UnitId, u64)| UnitEntry {
+        short: unit.short(hub),
+        unit,
+        revision: String::new(),
+        epoch,
+        placed: None,
+        payload: Payload::default().digest(),
+        prune: false,
+        suspend: false,
+        force: false,
+        approved: None,
+        frozen: None,
+        removal: Removal::Release,
+        shown: None,
+    };
+    units.into_iter().map(entry).collect()
+}
+
+/// How far it is: so many units have something left, and one of them says this.
+pub(crate) fn going(left: usize, trouble: Option<&str>) -> MemberRelease {
+    let left = u32::try_from(left).unwrap_or(u32::MAX);
+    MemberRelease::new(left, false, trouble.unwrap_or_default())
+}
+
+/// Everything is given back. Removes the namespace of the inventories if nobody else has anything in it, and says why it
+/// stays otherwise.
+///
+/// # Errors
+/// The member cannot be asked.
+pub(crate) async fn conclude(connection: &Connection) -> Result<MemberRelease, Error> {
+    let namespaces = Resource::core("Namespace", "namespaces", false);
+    let stays =
+        |why: String| MemberRelease::new(0, true, format!("namespace {} stays: {why}", label::SYSTEM_NAMESPACE));
+    let read = connection.api.get(&namespaces.target("", label::SYSTEM_NAMESPACE)).await;
+    let Some(live) = read? else { return Ok(MemberRelease::new(0, true, "")) };
+    if model::object::is_deleting(&live) {
+        return Ok(MemberRelease::new(0, true, ""));
+    }
+    let container =
+        ObjectKey { kind: "Namespace".into(), name: label::SYSTEM_NAMESPACE.into(), ..ObjectKey::default() };
+    match look::into_namespace(connection, &HashedKey::from(container)).await {
+        Ok(Inhabitants::Nobody) => {}
+        Ok(Inhabitants::Unseen(why)) => return Ok(stays(format!("it cannot be seen whether it is empty: {why}"))),
+        Ok(strangers) => return Ok(stays(format!("it has {} in it", strangers.strangers().unwrap_or_default()))),
+        Err(e) if e.class() == Class::Unreachable => return Err(e),
+        Err(e) => return Ok(stays(e.to_string())),
+    }
+    match connection.delete(&namespaces, &live).await {
+        Ok(_) => Ok(MemberRelease::new(0, true, "")),
+        Err(e) if e.class() == Class::Unreachable => Err(e),
+        Err(e) => Ok(stays(e.to_string())),
+    }
+}

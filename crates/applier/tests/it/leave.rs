@@ -1,0 +1,141 @@
+//! A member that is left as a whole, and a unit that leaves with the objects that were shown.
+
+use api::delivery::{DeletionState, MemberRelease, ObjectSet, Removal, UnitPhase, label};
+use model::ObjectKey;
+use plan::guard::Cause;
+use serde_json::{Value, json};
+
+use crate::crash::{at_each_write, until_or_dead};
+use crate::world::{World, config_map, config_map_path, config_maps};
+
+const SYSTEM: &str = "/api/v1/namespaces/kurator-system";
+
+/// What of ours is on an object.
+fn marks(object: &Value) -> Vec<String> {
+    let labels = model::object::labels(object);
+    let ours = [label::HUB, label::APPLYSET_PART_OF].into_iter().filter(|key| labels.contains_key(*key));
+    let mut found: Vec<String> = ours.map(str::to_owned).collect();
+    found.extend(model::object::annotation(object, label::APPLIED).map(|_| label::APPLIED.to_owned()));
+    found
+}
+
+async fn namespace_goes(world: &World) -> bool {
+    world.get(SYSTEM).await.is_none_or(|namespace| model::object::is_deleting(&namespace))
+}
+
+fn done(message: &str) -> Option<MemberRelease> {
+    Some(MemberRelease::new(0, true, message))
+}
+
+#[tokio::test(start_paused = true)]
+async fn everything_is_given_back_also_what_no_decision_names_any_more() {
+    let mut world = World::new().await;
+    let a = world.set("a", 1, config_maps(3));
+    let b = world.set("b", 1, vec![config_map("of-b", "1")]);
+    world.applied(&a).await;
+    world.applied(&b).await;
+    // The hub has forgotten it.
+    world.forget(&b);
+    world.leave_member();
+    world.eventually("released", || async { world.released() == done("") }).await;
+    assert!(namespace_goes(&world).await, "nobody else has anything in it");
+    assert_eq!(world.inventories().await, [""; 0]);
+    for name in ["c000", "c002", "of-b"] {
+        let live = world.config_map(name).await.unwrap();
+        assert_eq!(marks(&live), [""; 0], "{name}");
+        assert_eq!(live["data"]["a"], "1", "{name}");
+    }
+    let before = world.quiet().await;
+    world.restart();
+    assert_eq!(world.quiet().await, before, "what is left is not touched again");
+    assert_eq!(world.released(), done(""));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_namespace_of_the_inventories_stays_when_others_have_something_in_it() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, config_maps(1));
+    world.applied(&unit).await;
+    let mine =
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "mine", "namespace": "kurator-system"}});
+    world.post(&format!("{SYSTEM}/configmaps"), mine).await;
+    world.leave_member();
+    let said = done("namespace kurator-system stays: it has ConfigMap kurator-system/mine in it");
+    world.eventually("released", || async { world.released() == said }).await;
+    assert!(!namespace_goes(&world).await);
+    assert_eq!(world.inventories().await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_inventory_that_proves_nothing_is_said_and_not_passed_over() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, config_maps(2));
+    world.applied(&unit).await;
+    let name = world.inventories().await.remove(0);
+    let path = format!("{SYSTEM}/secrets/{name}");
+    world.stop();
+    world.edit(&path, "somebody", json!({"data": {"authenticator": "AAAA"}})).await;
+    world.leave_member();
+    world.restart();
+    world
+        .eventually("stuck", || async {
+            world.released().is_some_and(|r| r.left == 1 && !r.done && r.message.contains("nothing proves"))
+        })
+        .await;
+    assert!(!marks(&world.config_map("c000").await.unwrap()).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn leaving_survives_death_at_each_write() {
+    let deaths = at_each_write(async |world, when| {
+        world.post("/api/v1/namespaces/shop/configmaps", config_map("theirs", "old")).await;
+        let unit = world.set("a", 1, vec![config_map("theirs", "new"), config_map("ours", "1")]);
+        until_or_dead(world, when, async |w: &World| {
+            w.report(&unit).is_some_and(|r| r.phase == UnitPhase::Applied && r.objects.applied == 2)
+        })
+        .await;
+        world.leave_member();
+        until_or_dead(world, when, async |w: &World| w.released().is_some_and(|release| release.done)).await;
+        assert!(namespace_goes(world).await && world.inventories().await.is_empty(), "{when}");
+        for name in ["theirs", "ours"] {
+            assert_eq!(marks(&world.config_map(name).await.unwrap()), [""; 0], "{when}: {name}");
+        }
+    })
+    .await;
+    assert!(deaths >= 14, "{deaths}");
+}
+
+fn shown(names: &[&str]) -> Option<ObjectSet> {
+    let key = |name: &&str| ObjectKey {
+        kind: "ConfigMap".into(),
+        namespace: "shop".into(),
+        name: (*name).to_owned(),
+        ..ObjectKey::default()
+    };
+    let keys: Vec<ObjectKey> = names.iter().map(key).collect();
+    Some(ObjectSet::new(&keys))
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_came_after_the_list_was_shown_stays_until_it_is_released_too() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, vec![config_map("shown", "1"), config_map("later", "1")]);
+    world.applied(&unit).await;
+    world.change(&unit, |entry| (entry.removal, entry.shown) = (Removal::Prune, shown(&["shown"])));
+    let report = world
+        .until(&unit, "held", |r| r.deletions.as_ref().is_some_and(|d| d.unshown) && r.objects.inventory == 1)
+        .await;
+    let list = report.deletions.clone().unwrap();
+    assert_eq!((list.count, list.state, list.sample), (1, DeletionState::Waiting, vec!["ConfigMap shop/later".into()]));
+    assert!(world.get(&config_map_path("shown")).await.is_none());
+    let held = world.guard(&unit, None).held.unwrap();
+    assert_eq!(held.causes, [Cause::Unshown]);
+    // Also in the next process.
+    world.restart();
+    let before = world.quiet().await;
+    assert!(world.config_map("later").await.is_some());
+    assert_eq!(world.quiet().await, before);
+    world.guard(&unit, Some(held.digest));
+    world.eventually("gone", || async { world.inventories().await.is_empty() }).await;
+    assert!(world.config_map("later").await.is_none());
+}

@@ -1,0 +1,136 @@
+//! What another hub has in the member becomes this hub's.
+
+use std::collections::BTreeMap;
+
+use api::delivery::{HubId, MemberTakeOver, TakeOverState, UnitPhase, label};
+use api::feed::TakeOver;
+use model::Digest;
+use serde_json::{Value, json};
+
+use crate::world::{Blow, World, config_map, config_map_path, config_maps};
+
+fn another() -> HubId {
+    HubId::from_random([77; 10])
+}
+
+fn hub_of(object: &Value) -> Option<String> {
+    model::object::label(object, label::HUB).map(str::to_owned)
+}
+
+impl World {
+    /// The hub is lost, and a new one wants the same: it has another id.
+    fn replace_hub(&mut self, approved: Option<Digest>) {
+        self.stop();
+        let lost = std::mem::replace(&mut self.hub, another());
+        self.take_over = Some(TakeOver { from: lost, approved });
+        self.rename_units();
+        self.restart();
+    }
+
+    fn taken(&self) -> Option<MemberTakeOver> {
+        self.push.link(&self.member)?.moving.take_over.map(|said| *said)
+    }
+
+    async fn until_taken(&self, state: TakeOverState) -> MemberTakeOver {
+        self.eventually("taken", || async { self.taken().is_some_and(|said| said.state == state) }).await;
+        self.taken().unwrap()
+    }
+
+    fn approve_take_over(&mut self, digest: Digest) {
+        self.take_over.as_mut().unwrap().approved = Some(digest);
+        self.restart();
+    }
+
+    async fn hubs(&self) -> BTreeMap<String, String> {
+        let list = self.get("/api/v1/namespaces/shop/configmaps").await.unwrap();
+        let all = list["items"].as_array().cloned().unwrap_or_default();
+        let hub = |object: &Value| Some((model::object::name(object)?.to_owned(), hub_of(object)?));
+        all.iter().filter_map(hub).collect()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_taken_over_before_the_list_is_approved_and_then_it_is_owned() {
+    let mut world = World::new().await;
+    world.post("/api/v1/namespaces/shop/configmaps", config_map("theirs", "old")).await;
+    let mut objects = config_maps(3);
+    objects.push(config_map("theirs", "new"));
+    let unit = world.set("a", 1, objects);
+    world.applied(&unit).await;
+    let before = world.hubs().await;
+    assert_eq!(before.len(), 4);
+    world.replace_hub(None);
+    let held = world.until_taken(TakeOverState::Held).await;
+    assert_eq!((held.units, held.objects, held.list[0].adopted), (1, 4, 1));
+    world.until(&unit, "refused", |r| r.phase == UnitPhase::Failed).await;
+    assert_eq!(world.hubs().await, before, "they are the lost hub's");
+    world.approve_take_over(Digest::of(b"another list"));
+    world.until_taken(TakeOverState::Held).await;
+    assert_eq!(world.hubs().await, before);
+
+    world.approve_take_over(held.digest);
+    world.until_taken(TakeOverState::Done).await;
+    world.applied(&unit).await;
+    assert!(world.hubs().await.values().all(|hub| *hub == another().to_string()));
+    let recorded = world.recorded().await;
+    let adopted: Vec<&str> = recorded.iter().filter(|(_, e)| e.adopted).map(|(k, _)| k.name.as_str()).collect();
+    assert_eq!((recorded.len(), adopted), (4, vec!["theirs"]), "what was adopted stays adopted");
+    assert_eq!(world.inventories().await.len(), 1);
+    let settled = world.quiet().await;
+    world.restart();
+    world.applied(&unit).await;
+    assert_eq!(world.quiet().await, settled, "a settled member gets no write");
+    // It prunes as if it had delivered everything.
+    world.set("a", 2, config_maps(2));
+    world.until(&unit, "held", |r| r.phase == UnitPhase::DeletionsHeld).await;
+    world.guard(&unit, None);
+    world.until(&unit, "pruned", |r| r.objects.inventory == 2).await;
+    assert!(world.config_map("c002").await.is_none() && world.config_map("theirs").await.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_the_lost_hub_still_has_is_taken() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, config_maps(3));
+    world.applied(&unit).await;
+    world.stop();
+    let unlabelled = json!({"metadata": {"labels": {label::HUB: null, label::APPLYSET_PART_OF: null}}});
+    world.edit(&config_map_path("c000"), "somebody", unlabelled).await;
+    world.delete(&config_map_path("c001")).await;
+    // Somebody writes an object of their own into the list.
+    world.replace_hub(None);
+    let held = world.until_taken(TakeOverState::Held).await;
+    assert_eq!((held.objects, held.list[0].first.clone()), (1, vec!["ConfigMap shop/c002".to_owned()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_take_over_survives_death_at_each_write_and_is_asked_once() {
+    for how in [Blow::Before, Blow::After] {
+        for last in 0.. {
+            assert!(last < 100, "it does not end");
+            let when = format!("death {how:?} write {last}");
+            let mut world = World::new().await;
+            let unit = world.set("a", 1, config_maps(2));
+            let other = world.set("b", 1, vec![config_map("of-b", "1")]);
+            world.applied(&unit).await;
+            world.applied(&other).await;
+            world.replace_hub(None);
+            let held = world.until_taken(TakeOverState::Held).await;
+            // Units that are refused are tried again, and write nothing.
+            world.fuse.set(last, how);
+            world.approve_take_over(held.digest);
+            let is_done = async |world: &World| world.taken().is_some_and(|said| said.state == TakeOverState::Done);
+            world.eventually(&when, || async { world.fuse.is_dead() || is_done(&world).await }).await;
+            if world.fuse.is_dead() {
+                world.revive();
+                world.eventually(&when, || is_done(&world)).await;
+            }
+            assert!(world.hubs().await.values().all(|hub| *hub == another().to_string()), "{when}");
+            assert_eq!((world.hubs().await.len(), world.inventories().await.len()), (3, 2), "{when}");
+            if !world.fuse.blew() {
+                assert!(last >= 7, "{last}");
+                break;
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! `kurator delete`: an application with what it has in members, or a fleet.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, bail};
+use api::delivery::{DecisionSpec, Removal};
+use api::kurator::annotation::ON_DELETE;
+use api::kurator::apps::v1alpha1::Application;
+use api::kurator::fleet::v1alpha1::Fleet;
+use kube::api::{DeleteParams, ListParams, Preconditions};
+use kube::{Api, Client, ResourceExt};
+use serde_json::json;
+
+use super::fleet::fleet_of;
+use super::list::{self, Part, counted};
+use super::wait::{End, Leave};
+use crate::approve::wait::{Place, named};
+use crate::args::{Common, Deletable, Delete, Target};
+use crate::ask;
+use crate::connect::{self, asked};
+use crate::duration::tenths;
+use crate::output;
+
+pub(crate) async fn run(common: &Common, what: &Delete) -> anyhow::Result<()> {
+    match &what.object {
+        Deletable::App(name) => application(common, name, what).await,
+        Deletable::Fleet(name) => fleet(common, name, what).await,
+    }
+}
+
+async fn application(common: &Common, name: &str, what: &Delete) -> anyhow::Result<()> {
+    let client = connect::hub(common).await?;
+    let api: Api<Application> = Api::namespaced(client.clone(), &common.namespace);
+    let app = api.get(name).await.map_err(connect::about(&Target::App(name.to_owned()), common))?;
+    let parts = parts(&client, &common.namespace, &app).await?;
+    output::print_stderr(format_args!("app/{name} would be deleted, with what it has in members:"));
+    if parts.is_empty() {
+        output::print_stderr("  it has nothing in any member");
+    }
+    list::lines(&parts).iter().for_each(|line| output::print_stderr(format_args!("  {line}")));
+    if !what.ask.yes {
+        let command = ask::command(common, &["delete", &format!("app/{name}")]) + " --yes";
+        ask::confirm(&format!("Delete app/{name}?"), "nothing was deleted", &command)?;
+        // The answer may have taken a while. What goes must not be more than what was shown.
+        if let Some(more) =
+            self::parts(&client, &common.namespace, &app).await?.iter().find(|part| is_more(part, &parts))
+        {
+            bail!(
+                "app/{name}: policy {} has more in member {} than was shown a moment ago, and nothing was deleted; look again with \
+                 the same command",
+                more.policy,
+                more.member
+            );
+        }
+    }
+    let began = tokio::time::Instant::now();
+    // This one, and not another that was made under the name since.
+    let only = Preconditions { uid: app.uid(), resource_version: None };
+    let delete = DeleteParams { preconditions: Some(only), ..DeleteParams::default() };
+    api.delete(name, &delete).await.map_err(asked(&format!("cannot delete app/{name}")))?;
+    let apps = BTreeSet::from([name.to_owned()]);
+    let (namespace, see) = (common.namespace.as_str(), format!("app/{name}"));
+    let leave = Leave { client: &client, namespace, apps: &apps, member: None, deleted: true };
+    let end = if what.ask.no_wait { None } else { Some(leave.until_done(what.ask.timeout).await.context(see)?) };
+    let away = match &end {
+        Some(End::Done(away)) => away.clone(),
+        _ => BTreeSet::new(),
+    };
+    let is_done = matches!(&end, Some(End::Done(away)) if away.is_empty());
+    let facts = json!({"name": name, "namespace": common.namespace, "units": list::facts(&parts), "done": is_done,
+        "away": away});
+    if output::structured(common.output, &facts)? {
+        return Ok(());
+    }
+    let sum = sum(&parts);
+    let said = match end {
+        None => format!("told to go: {sum}"),
+        Some(End::Unseen(why)) => format!("told to go: {sum}; cannot see whether it is done: {why}"),
+        Some(End::Done(away)) if away.is_empty() => format!("deleted in {}: {sum}", tenths(began.elapsed())),
+        Some(End::Done(away)) => {
+            format!("deleted: {sum}; no answer from {}: what it has there goes when there is one", named(&away))
+        }
+    };
+    output::print_stderr(format_args!("app/{name}: {said}"));
+    Ok(())
+}
+
+/// What an Application has in members, and what becomes of it.
+async fn parts(client: &Client, namespace: &str, app: &Application) -> anyhow::Result<Vec<Part>> {
+    let name = &app.name_any();
+    let decisions = Place { client, namespace, name }.decisions().await;
+    let decisions = decisions.map_err(|why| anyhow::anyhow!(why.into_words()))?;
+    let reports = list::reports(client, &format!("namespaces/{namespace}/trees/{name}")).await?;
+    let said = app.annotations().get(ON_DELETE).cloned();
+    Ok(list::parts(&decisions, &reports, |_| true, |decision| removal(said.as_deref(), decision)))
+}
+
+/// What becomes of a unit's objects when its Application is deleted: as the annotation says, else as its policy prunes.
+fn removal(said: Option<&str>, decision: &DecisionSpec) -> Removal {
+    match said {
+        Some("prune") => Removal::Prune,
+        Some(_) => Removal::Release,
+        None if decision.prune => Removal::Prune,
+        None => Removal::Release,
+    }
+}
+
+/// Would something of it go that was not shown?
+fn is_more(now: &Part, shown: &[Part]) -> bool {
+    let goes = now.objects.iter().flat_map(|objects| &objects.goes);
+    let same = shown.iter().find(|part| (&part.policy, &part.member) == (&now.policy, &now.member));
+    let known = same.and_then(|part| part.objects.as_ref());
+    goes.into_iter().any(|key| known.is_none_or(|objects| !objects.goes.contains(key)))
+}
+
+fn sum(parts: &[Part]) -> String {
+    let members: BTreeSet<_> = parts.iter().map(|part| &part.member).collect();
+    let stays = match list::staying(parts) {
+        0 => String::new(),
+        stays => format!(", {} left there", counted(stays, "object")),
+    };
+    format!("{} in {} deleted{stays}", counted(list::going(parts), "object"), counted(members.len(), "member"))
+}
+
+async fn fleet(common: &Common, name: &str, what: &Delete) -> anyhow::Result<()> {
+    let client = connect::hub(common).await?;
+    let namespace = &common.namespace;
+    let api: Api<Fleet> = Api::namespaced(client.clone(), namespace);
+    let found = api.get_opt(name).await.map_err(asked(&format!("fleet/{name}")))?;
+    let Some(found) = found else {
+        bail!("there is no fleet/{name} in namespace {namespace}: `kubectl get fleets -A` lists what there is");
+    };
+    let apps: Api<Application> = Api::namespaced(client, namespace);
+    let apps = apps.list(&ListParams::default()).await.map_err(asked("cannot list applications"))?.items;
+    let theirs: Vec<String> =
+        apps.iter().filter(|app| fleet_of(app) == Some(name)).map(|app| format!("app/{}", app.name_any())).collect();
+    let members = found.spec.clusters.len();
+    output::print_stderr(format_args!(
+        "fleet/{name} of {} would be deleted; nothing is deleted in any member, and no member is detached",
+        counted(members, "member")
+    ));
+    if !theirs.is_empty() {
+        output::print_stderr(format_args!(
+            "  {} keep what they have in members as it is, and get no new version there, until they name another fleet: delete \
+             them first if it is to go",
+            theirs.join(", ")
+        ));
+    }
+    if !what.ask.yes {
+        let command = ask::command(common, &["delete", &format!("fleet/{name}")]) + " --yes";
+        ask::confirm(&format!("Delete fleet/{name}?"), "nothing was deleted", &command)?;
+    }
+    let only = Preconditions { uid: found.uid(), resource_version: None };
+    let delete = DeleteParams { preconditions: Some(only), ..DeleteParams::default() };
+    api.delete(name, &delete).await.map_err(asked(&format!("cannot delete fleet/{name}")))?;
+    let facts = json!({"name": name, "namespace": namespace, "applications": theirs, "done": true});
+    if !output::structured(common.output, &facts)? {
+        output::print_stderr(format_args!("fleet/{name}: deleted"));
+    }
+    Ok(())
+}

@@ -1,0 +1,322 @@
+//! `kurator detach`: a member leaves the hub.
+//!
+//! The hub does it: an annotation of the AttachedCluster says how, a finalizer keeps it until it is done. What is interrupted
+//! here goes on there.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use anyhow::bail;
+use api::condition;
+use api::delivery::Origin;
+use api::feed::UnitReport;
+use api::kurator::annotation::{DETACH_FINALIZER, ON_DETACH, RELEASE};
+use api::kurator::cluster::v1alpha1::AttachedCluster;
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{DeleteParams, ListParams, Patch, Preconditions};
+use kube::{Api, Client, Resource, ResourceExt};
+use model::MemberName;
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::fleet::{Exit, listing, origin, take_out};
+use super::list::{self, counted};
+use super::wait::End;
+use crate::approve::wait::Place;
+use crate::args::{Common, Detach, DetachHow};
+use crate::ask;
+use crate::connect::{self, asked};
+use crate::duration::tenths;
+use crate::output;
+use crate::sync::{LOOK_EVERY, params};
+
+/// What becomes of what the hub has in a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    Keep,
+    Release,
+    Remove,
+}
+
+/// The three, for somebody who has to choose.
+const CHOICES: &str = "  keep     nothing is touched in the member: objects and inventories stay this hub's, for when it is attached again
+  release  objects stay and are nobody's: inventories, our labels and annotations are removed
+  remove   what was delivered is deleted, and the rest is released";
+
+impl How {
+    fn of(flags: DetachHow) -> Option<Self> {
+        match flags {
+            DetachHow { keep: true, .. } => Some(Self::Keep),
+            DetachHow { release: true, .. } => Some(Self::Release),
+            DetachHow { remove: true, .. } => Some(Self::Remove),
+            DetachHow { .. } => None,
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Release => "release",
+            Self::Remove => "remove",
+        }
+    }
+
+    fn read(answer: &str) -> Option<Self> {
+        [Self::Keep, Self::Release, Self::Remove].into_iter().find(|how| how.as_str() == answer.trim())
+    }
+
+    /// Asks which.
+    fn prompt_how(member: &str) -> anyhow::Result<Self> {
+        output::print_stderr(format_args!("what becomes of what is in member/{member}?"));
+        CHOICES.lines().for_each(output::print_stderr);
+        let Some(answer) = output::prompt("[keep/release/remove]")? else {
+            bail!("nothing was changed: say --keep, --release or --remove, since there is no terminal to ask at");
+        };
+        Self::read(&answer).ok_or_else(|| anyhow::anyhow!("nothing was changed: that is none of the three"))
+    }
+}
+
+/// A member that is to be detached.
+struct Parting {
+    client: Client,
+    member: MemberName,
+    origin: Origin,
+    attached: AttachedCluster,
+    fleets: Vec<String>,
+    /// What it reports, of all namespaces.
+    units: Vec<UnitReport>,
+}
+
+pub(crate) async fn run(common: &Common, what: &Detach) -> anyhow::Result<()> {
+    let client = connect::hub(common).await?;
+    let (member, origin) = origin(&client, common, &what.member).await?;
+    let parting = Parting::find(client, member, origin).await?;
+    let how = match How::of(what.how) {
+        Some(how) => how,
+        None => How::prompt_how(&what.member)?,
+    };
+    if how != How::Keep {
+        parting.answers().await?;
+    }
+    let exits = parting.show(how).await?;
+    if !what.ask.yes {
+        let words = ["detach", what.member.as_str(), &format!("--{}", how.as_str())];
+        let command = ask::command(common, &words) + " --yes";
+        ask::confirm(&format!("Detach member/{} ({})?", what.member, how.as_str()), "nothing was changed", &command)?;
+    }
+    let began = Instant::now();
+    for exit in &exits {
+        exit.edit().await?;
+        match exit.wait(&what.ask).await? {
+            End::Done(away) if away.is_empty() => {}
+            End::Done(_) => bail!(
+                "member/{} was taken out of fleet/{} and does not answer any more: it is still attached; detach it again when it \
+                 answers",
+                what.member,
+                exit.fleet
+            ),
+            End::Unseen(why) => bail!(
+                "member/{}: it is still attached, since it cannot be seen whether fleet/{} is left: {why}",
+                what.member,
+                exit.fleet
+            ),
+        }
+    }
+    parting.tell_hub(how).await?;
+    let is_done = if what.ask.no_wait { None } else { Some(parting.until_gone(how, what.ask.timeout).await?) };
+    if is_done.is_some() {
+        for fleet in &parting.fleets {
+            take_out(&Api::namespaced(parting.client.clone(), &parting.origin.namespace), fleet, &parting.origin.name)
+                .await?;
+        }
+    }
+    let said = is_done.clone().flatten();
+    let facts = json!({"member": parting.member, "how": how.as_str(), "done": is_done.is_some(), "remark": said,
+        "removed": exits.iter().map(Exit::facts).collect::<Vec<_>>()});
+    if output::structured(common.output, &facts)? {
+        return Ok(());
+    }
+    let member = &parting.member;
+    let what = match is_done {
+        None => {
+            format!("told to go ({}); see `kubectl get attachedcluster {} -o yaml`", how.as_str(), parting.origin.name)
+        }
+        Some(_) => format!("detached in {} ({})", tenths(began.elapsed()), how.as_str()),
+    };
+    output::print_stderr(format_args!("member/{member}: {what}"));
+    said.into_iter().for_each(|remark| output::print_stderr(format_args!("  {remark}")));
+    Ok(())
+}
+
+impl Parting {
+    async fn find(client: Client, member: MemberName, origin: Origin) -> anyhow::Result<Self> {
+        let api: Api<AttachedCluster> = Api::namespaced(client.clone(), &origin.namespace);
+        let name = &origin.name;
+        let attached = api.get(name).await.map_err(asked(&format!("cannot read AttachedCluster {name}")))?;
+        let fleets = listing(&client, &origin).await?;
+        let units = list::reports(&client, &format!("membertrees/{member}")).await?;
+        Ok(Self { client, member, origin, attached, fleets, units })
+    }
+
+    /// Refuses a member that does not answer: nothing can be given back or removed there.
+    async fn answers(&self) -> anyhow::Result<()> {
+        let place = Place { client: &self.client, namespace: &self.origin.namespace, name: "" };
+        let away = place.away(&BTreeSet::from([self.member.clone()])).await;
+        if away.map_err(|why| anyhow::anyhow!(why.into_words()))?.is_empty() {
+            return Ok(());
+        }
+        bail!(
+            "member/{0} does not answer, so that nothing can be given back or removed there, and nothing was changed; when it \
+             answers, try again, or let the hub forget it with `kurator detach {0} --keep`",
+            self.member
+        )
+    }
+
+    /// Shows what will be done. The fleets that are left first, if what was delivered is to go.
+    async fn show(&self, how: How) -> anyhow::Result<Vec<Exit>> {
+        let mut exits = Vec::new();
+        if how == How::Remove {
+            for fleet in &self.fleets {
+                let exit = Exit::of(&self.client, &self.origin, fleet, self.member.clone()).await?;
+                exit.show()?;
+                exits.push(exit);
+            }
+        }
+        let fleets = if how == How::Remove { &[][..] } else { &self.fleets };
+        self.lines(how, fleets, self.shares_secret().await?).into_iter().for_each(output::print_stderr);
+        Ok(exits)
+    }
+
+    fn lines(&self, how: How, fleets: &[String], is_secret_shared: bool) -> Vec<String> {
+        let Origin { namespace, name, .. } = &self.origin;
+        let secret = &self.attached.spec.kubeconfig.name;
+        let mut lines = vec![format!("member/{} would be detached ({}):", self.member, how.as_str())];
+        let secret = match is_secret_shared {
+            true => format!("Secret {namespace}/{secret} stays: another AttachedCluster uses it"),
+            false => format!("and the credential, Secret {namespace}/{secret}"),
+        };
+        lines.push(format!("  out of the hub go: AttachedCluster {namespace}/{name}, the member's record; {secret}"));
+        if !fleets.is_empty() {
+            lines.push(format!("  it leaves fleet {}", fleets.join(", ")));
+        }
+        let objects: usize = self.units.iter().map(|unit| unit.details.len()).sum();
+        let units = counted(self.units.len(), "unit");
+        let has = format!("{} of {units}", counted(objects, "object"));
+        lines.push(match how {
+            How::Keep if self.units.is_empty() => "  in the member nothing is touched; what it has is not known".to_owned(),
+            How::Keep => format!(
+                "  in the member nothing is touched: {has} stay as they are, with their inventories, and are this hub's again when \
+                 it is attached again"
+            ),
+            How::Release => format!(
+                "  in the member {has} stay and are nobody's: our labels, annotations and inventories are removed, and namespace \
+                 kurator-system if nothing else is in it"
+            ),
+            How::Remove => "  in the member what then is left of this hub stays and is nobody's: our labels, annotations and \
+                            inventories are removed, and namespace kurator-system if nothing else is in it"
+                .to_owned(),
+        });
+        lines
+    }
+
+    /// Does another AttachedCluster use the Secret?
+    async fn shares_secret(&self) -> anyhow::Result<bool> {
+        let api: Api<AttachedCluster> = Api::namespaced(self.client.clone(), &self.origin.namespace);
+        let all = api.list(&ListParams::default()).await.map_err(asked("cannot list attached clusters"))?;
+        let secret = &self.attached.spec.kubeconfig.name;
+        let others = all.items.iter().filter(|other| other.name_any() != self.origin.name);
+        Ok(others.into_iter().any(|other| other.spec.kubeconfig.name == *secret))
+    }
+
+    /// Tells the hub: how, and that it is to go. The credential goes with the AttachedCluster, since that owns it from now on.
+    async fn tell_hub(&self, how: How) -> anyhow::Result<()> {
+        let Origin { namespace, name, .. } = &self.origin;
+        if !self.shares_secret().await? {
+            self.own_secret().await?;
+        }
+        let api: Api<AttachedCluster> = Api::namespaced(self.client.clone(), namespace);
+        let what = format!("AttachedCluster {namespace}/{name}");
+        let is_going = self.attached.metadata.deletion_timestamp.is_some();
+        let mut metadata =
+            json!({"uid": self.attached.uid(), "annotations": {ON_DETACH: (how != How::Keep).then_some(RELEASE)}});
+        if how != How::Keep && !is_going {
+            let mut finalizers = self.attached.finalizers().to_vec();
+            finalizers.retain(|finalizer| finalizer != DETACH_FINALIZER);
+            finalizers.push(DETACH_FINALIZER.to_owned());
+            metadata["finalizers"] = json!(finalizers);
+        }
+        let patch = json!({"metadata": metadata});
+        api.patch(name, &params(), &Patch::Merge(&patch)).await.map_err(asked(&format!("cannot write {what}")))?;
+        let only = Preconditions { uid: self.attached.uid(), resource_version: None };
+        let delete = DeleteParams { preconditions: Some(only), ..DeleteParams::default() };
+        api.delete(name, &delete).await.map(drop).map_err(asked(&format!("cannot delete {what}")))
+    }
+
+    async fn own_secret(&self) -> anyhow::Result<()> {
+        let api: Api<Secret> = Api::namespaced(self.client.clone(), &self.origin.namespace);
+        let name = &self.attached.spec.kubeconfig.name;
+        let what = format!("Secret {}/{name}", self.origin.namespace);
+        let found = api.get_opt(name).await.map_err(asked(&format!("cannot read {what}")))?;
+        let (Some(secret), Some(owner)) = (found, self.attached.owner_ref(&())) else { return Ok(()) };
+        let mut owners = secret.owner_references().to_vec();
+        if owners.iter().any(|known| known.uid == owner.uid) {
+            return Ok(());
+        }
+        owners.push(owner);
+        let version = secret.resource_version();
+        let patch = json!({"metadata": {"resourceVersion": version, "ownerReferences": owners}});
+        api.patch(name, &params(), &Patch::Merge(&patch))
+            .await
+            .map(drop)
+            .map_err(asked(&format!("cannot write {what}")))
+    }
+
+    /// Waits until it is gone. What the hub said last of what stays in the member.
+    async fn until_gone(&self, how: How, timeout: Duration) -> anyhow::Result<Option<String>> {
+        let Origin { namespace, name, .. } = &self.origin;
+        let api: Api<AttachedCluster> = Api::namespaced(self.client.clone(), namespace);
+        let records: Api<api::karmada::cluster::v1alpha1::Cluster> = Api::all(self.client.clone());
+        let deadline = Instant::now() + timeout;
+        let (mut said, mut remark): (Option<String>, Option<String>) = (None, None);
+        loop {
+            let found = api.get_opt(name).await.map_err(asked(&format!("cannot read AttachedCluster {name}")))?;
+            let found = found.filter(|found| found.uid() == self.attached.uid());
+            let record = records.get_opt(self.member.as_str()).await.map_err(asked("cannot read the member"))?;
+            remark = self.remark().await.or(remark);
+            let Some(found) = found else {
+                if record.is_none() {
+                    return Ok(remark.filter(|_| how != How::Keep));
+                }
+                tokio::time::sleep(LOOK_EVERY).await;
+                continue;
+            };
+            let conditions = found.status.unwrap_or_default().conditions;
+            let now = condition::find(&conditions, condition::DETACHING).map(|c| c.message.clone());
+            if now != said {
+                now.iter().for_each(output::print_stderr);
+                said = now;
+            }
+            if Instant::now() >= deadline {
+                bail!(
+                    "member/{0}: not done within {1} s ({2}); it goes on without this command, and `kurator detach {0} --keep` lets \
+                     it go as it is",
+                    self.member,
+                    timeout.as_secs(),
+                    said.as_deref().unwrap_or("the hub has not said how far it is")
+                );
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// What stays in the member though everything is given back.
+    async fn remark(&self) -> Option<String> {
+        let api: Api<api::delivery::MemberStatus> = Api::all(self.client.clone());
+        let slice = api.get_opt(&api::delivery::MemberStatusSpec::object_name(&self.member, 0)).await.ok()??;
+        let release = slice.status?.moving.release?;
+        (release.done && !release.message.is_empty()).then_some(release.message)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,292 @@
+//! `kurator fleet remove`: a member leaves a fleet, with what the fleet's Applications put there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, bail};
+use api::delivery::{DecisionSpec, LeavingCause, ObjectSet, Origin, Removal};
+use api::karmada::cluster::v1alpha1::Cluster;
+use api::kurator::annotation::{CONSENT, ORIGIN};
+use api::kurator::apps::v1alpha1::Application;
+use api::kurator::cluster::v1alpha1::AttachedCluster;
+use api::kurator::consent::{Consent, ConsentScope};
+use api::kurator::fleet::v1alpha1::{ClusterRef, Fleet};
+use kube::api::{ListParams, Patch};
+use kube::{Api, Client, ResourceExt};
+use model::{Clock, MemberName};
+use serde_json::{Value, json};
+
+use super::list::{self, Part, counted};
+use super::wait::{End, Leave};
+use crate::approve::wait::Place;
+use crate::args::{Asking, Common, DEFAULT_NAMESPACE, FleetRemove, Target};
+use crate::ask;
+use crate::connect::{self, asked};
+use crate::duration::tenths;
+use crate::output;
+use crate::sync::params;
+
+/// Tries of a write that meets a newer version: as of `kurator approve`.
+const TRIES_MAX: usize = 5;
+
+pub(crate) async fn remove(common: &Common, what: &FleetRemove) -> anyhow::Result<()> {
+    let client = connect::hub(common).await?;
+    let exit = Exit::find(&client, common, &what.member, what.fleet.as_deref()).await?;
+    let began = tokio::time::Instant::now();
+    let words = ["fleet", "remove", what.member.as_str(), "--fleet", exit.fleet.as_str()];
+    let end = exit.carry_out(&what.ask, || ask::command(common, &words) + " --yes").await?;
+    let (member, fleet) = (&exit.member, &exit.fleet);
+    let facts = json!({"member": member, "fleet": fleet, "namespace": exit.namespace, "units": list::facts(&exit.parts),
+        "done": matches!(&end, Some(End::Done(away)) if away.is_empty())});
+    if output::structured(common.output, &facts)? {
+        return Ok(());
+    }
+    let sum = exit.sum();
+    let said = match end {
+        None => format!("taken out of fleet/{fleet}; {sum}; see `kurator status member/{member}`"),
+        Some(End::Unseen(why)) => format!("taken out of fleet/{fleet}; cannot see whether it is done: {why}"),
+        Some(End::Done(away)) if away.is_empty() => {
+            format!("has left fleet/{fleet} in {}: {sum}", tenths(began.elapsed()))
+        }
+        Some(End::Done(_)) => format!("taken out of fleet/{fleet}; it does not answer: {sum} when it does"),
+    };
+    output::print_stderr(format_args!("member/{member}: {said}"));
+    Ok(())
+}
+
+/// A member that is to leave a fleet.
+pub(crate) struct Exit {
+    client: Client,
+    pub(crate) namespace: String,
+    pub(crate) fleet: String,
+    pub(crate) member: MemberName,
+    /// The object that made the member: what the fleet lists.
+    entry: String,
+    parts: Vec<Part>,
+}
+
+impl Exit {
+    /// Finds the fleet, and what its Applications have in the member.
+    async fn find(client: &Client, common: &Common, member: &str, fleet: Option<&str>) -> anyhow::Result<Self> {
+        let (name, origin) = origin(client, common, member).await?;
+        let fleets = listing(client, &origin).await?;
+        let names: Vec<&str> = fleets.iter().map(String::as_str).collect();
+        let chosen = match (fleet, names.as_slice()) {
+            (Some(fleet), names) if names.contains(&fleet) => fleet,
+            (Some(fleet), _) => bail!("fleet/{fleet} does not list member/{member}; {}", listed_by(&names)),
+            (None, [one]) => one,
+            (None, []) => {
+                bail!("no fleet in namespace {} lists member/{member}: there is nothing to take out", origin.namespace)
+            }
+            (None, names) => {
+                bail!("member/{member} is in several fleets: say which with --fleet ({})", names.join(", "))
+            }
+        };
+        Self::of(client, &origin, chosen, name).await
+    }
+
+    /// What the Applications of one fleet have in a member that it lists.
+    pub(crate) async fn of(client: &Client, origin: &Origin, fleet: &str, member: MemberName) -> anyhow::Result<Self> {
+        let namespace = origin.namespace.clone();
+        let applications: Api<Application> = Api::namespaced(client.clone(), &namespace);
+        let all = applications.list(&ListParams::default()).await.map_err(asked("cannot list applications"))?;
+        let mut decisions: Vec<DecisionSpec> = Vec::new();
+        for app in all.items.iter().filter(|app| fleet_of(app) == Some(fleet)) {
+            let name = &app.name_any();
+            let place = Place { client, namespace: &namespace, name };
+            decisions.extend(place.decisions().await.map_err(|why| anyhow::anyhow!(why.into_words()))?);
+        }
+        let reports = list::reports(client, &format!("membertrees/{member}")).await?;
+        let by_prune = |decision: &DecisionSpec| if decision.prune { Removal::Prune } else { Removal::Release };
+        let parts = list::parts(&decisions, &reports, |name| *name == member, by_prune);
+        let (fleet, entry) = (fleet.to_owned(), origin.name.clone());
+        Ok(Self { client: client.clone(), namespace, fleet, member, entry, parts })
+    }
+
+    /// Shows the list, asks, writes the consents and then the fleet, and waits.
+    pub(crate) async fn carry_out(
+        &self,
+        how: &Asking,
+        command: impl FnOnce() -> String,
+    ) -> anyhow::Result<Option<End>> {
+        self.show()?;
+        if !how.yes {
+            let question = format!("Take member/{} out of fleet/{}?", self.member, self.fleet);
+            ask::confirm(&question, "nothing was changed", &command())?;
+        }
+        self.edit().await?;
+        if how.no_wait { Ok(None) } else { self.wait(how).await.map(Some) }
+    }
+
+    /// Prints what goes and what stays.
+    ///
+    /// # Errors
+    /// It is not known what the member has: what is not shown cannot be agreed to.
+    pub(crate) fn show(&self) -> anyhow::Result<()> {
+        let (member, fleet) = (&self.member, &self.fleet);
+        output::print_stderr(format_args!("member/{member} would leave fleet/{fleet}:"));
+        if self.parts.is_empty() {
+            output::print_stderr("  no application of the fleet has anything there");
+        }
+        list::lines(&self.parts).iter().for_each(|line| output::print_stderr(format_args!("  {line}")));
+        if let Some(part) = list::unknown(&self.parts).first() {
+            bail!(
+                "member/{member} has not reported what app/{} has there, so that it cannot be listed, and nothing was changed; \
+                 try again when it answers, or take {} out of fleet/{fleet} by hand and approve what is held then",
+                part.app,
+                self.entry
+            );
+        }
+        Ok(())
+    }
+
+    /// What becomes of it, in one line.
+    pub(crate) fn sum(&self) -> String {
+        let (goes, stays) = (list::going(&self.parts), list::staying(&self.parts));
+        let stays = if stays > 0 { format!(", {} left there", counted(stays, "object")) } else { String::new() };
+        format!("{} deleted{stays}", counted(goes, "object"))
+    }
+
+    /// Writes the consents of the Applications, and then the fleet.
+    pub(crate) async fn edit(&self) -> anyhow::Result<()> {
+        let given = hub::SystemClock.now();
+        for (app, consent) in consents(&self.parts, given)? {
+            write_consent(&Api::namespaced(self.client.clone(), &self.namespace), &app, &consent).await?;
+        }
+        take_out(&Api::namespaced(self.client.clone(), &self.namespace), &self.fleet, &self.entry).await
+    }
+
+    /// What goes and what stays, for programs.
+    pub(crate) fn facts(&self) -> Value {
+        json!({"fleet": self.fleet, "units": list::facts(&self.parts)})
+    }
+
+    /// Waits until everything has left.
+    pub(crate) async fn wait(&self, how: &Asking) -> anyhow::Result<End> {
+        let apps: BTreeSet<String> = self.parts.iter().map(|part| part.app.clone()).collect();
+        let (client, namespace) = (&self.client, self.namespace.as_str());
+        let leave = Leave { client, namespace, apps: &apps, member: Some(&self.member), deleted: false };
+        let see = format!("member/{}; see `kurator status member/{}`", self.member, self.member);
+        leave.until_done(how.timeout).await.with_context(|| see)
+    }
+}
+
+/// Takes an entry out of a fleet's list. A fleet that is gone has no list.
+pub(crate) async fn take_out(api: &Api<Fleet>, fleet: &str, attached: &str) -> anyhow::Result<()> {
+    for last in (0..TRIES_MAX).map(|n| n + 1 == TRIES_MAX) {
+        let read = api.get_opt(fleet).await.map_err(asked(&format!("cannot read fleet/{fleet}")))?;
+        let Some(read) = read else { return Ok(()) };
+        let rest: Vec<&ClusterRef> = read.spec.clusters.iter().filter(|entry| !is_entry(entry, attached)).collect();
+        if rest.len() == read.spec.clusters.len() {
+            return Ok(());
+        }
+        let patch = json!({"metadata": {"resourceVersion": read.resource_version()}, "spec": {"clusters": rest}});
+        match api.patch(fleet, &params(), &Patch::Merge(&patch)).await {
+            Err(kube::Error::Api(status)) if status.code == 409 && !last => {}
+            other => return other.map(drop).map_err(asked(&format!("cannot write fleet/{fleet}"))),
+        }
+    }
+    Ok(())
+}
+
+/// The member of a name, and the object that made it.
+pub(crate) async fn origin(client: &Client, common: &Common, member: &str) -> anyhow::Result<(MemberName, Origin)> {
+    let records: Api<Cluster> = Api::all(client.clone());
+    let record = match records.get(member).await {
+        Ok(record) => record,
+        Err(why) => {
+            // One that never became a member, such as with a credential that is refused, has no record.
+            let attached: Api<AttachedCluster> = Api::namespaced(client.clone(), &common.namespace);
+            return match attached.get_opt(member).await {
+                Ok(Some(_)) => {
+                    let origin = Origin::new("cluster.kurator.dev", "AttachedCluster", &common.namespace, member);
+                    Ok((member.parse()?, origin))
+                }
+                _ => Err(connect::about(&Target::Member(member.to_owned()), common)(why)),
+            };
+        }
+    };
+    let origin = record.annotations().get(ORIGIN).and_then(|text| text.parse::<Origin>().ok());
+    let Some(origin) = origin else { bail!("member/{member} was made by hand: no fleet lists it") };
+    let namespace = &common.namespace;
+    if namespace != DEFAULT_NAMESPACE && *namespace != origin.namespace {
+        bail!("member/{member} was attached in namespace {}, not in {namespace}: leave -n out", origin.namespace);
+    }
+    Ok((member.parse()?, origin))
+}
+
+/// The fleets that list the object that made a member.
+pub(crate) async fn listing(client: &Client, origin: &Origin) -> anyhow::Result<Vec<String>> {
+    let api: Api<Fleet> = Api::namespaced(client.clone(), &origin.namespace);
+    let fleets = api.list(&ListParams::default()).await.map_err(asked("cannot list fleets"))?;
+    let lists = |fleet: &&Fleet| fleet.spec.clusters.iter().any(|entry| is_entry(entry, &origin.name));
+    Ok(fleets.items.iter().filter(lists).map(ResourceExt::name_any).collect())
+}
+
+fn listed_by(fleets: &[&str]) -> String {
+    match fleets {
+        [] => "no fleet does".to_owned(),
+        names => format!("it is in {}", names.join(", ")),
+    }
+}
+
+fn is_entry(entry: &ClusterRef, attached: &str) -> bool {
+    entry.kind == "AttachedCluster" && entry.name == attached
+}
+
+/// The fleet that an Application names, in any of its policies: admission sees to it that they agree.
+pub(super) fn fleet_of(app: &Application) -> Option<&str> {
+    let spec = &app.spec;
+    let named = spec.sync_policies.iter().find_map(|policy| spec.destination_of(policy)).or(spec.destination.as_ref());
+    named.map(|destination| destination.fleet.as_str()).filter(|name| !name.is_empty())
+}
+
+/// One consent for each Application.
+///
+/// # Errors
+/// There are more objects than a consent can hold.
+fn consents(parts: &[Part], given: model::Timestamp) -> anyhow::Result<BTreeMap<String, Consent>> {
+    let mut out: BTreeMap<String, Consent> = BTreeMap::new();
+    for part in parts {
+        let Some(objects) = &part.objects else { continue };
+        let set = ObjectSet::new(&objects.goes);
+        if set.len() > ObjectSet::OBJECTS_MAX {
+            bail!(
+                "app/{}: {} would go, and a list that is agreed to before the edit holds {}: edit the fleet, and then approve \
+                 with `kurator approve app/{}`; nothing was changed",
+                part.app,
+                counted(set.len(), "object"),
+                ObjectSet::OBJECTS_MAX,
+                part.app
+            );
+        }
+        let consent = out.entry(part.app.clone());
+        let consent = consent.or_insert_with(|| Consent { given, cause: LeavingCause::NotListed, scopes: Vec::new() });
+        consent.scopes.push(ConsentScope {
+            policy: part.policy.clone(),
+            member: part.member.clone(),
+            placed: part.placed,
+            objects: set,
+        });
+    }
+    Ok(out)
+}
+
+/// Writes a consent beside those that still hold.
+async fn write_consent(api: &Api<Application>, name: &str, consent: &Consent) -> anyhow::Result<()> {
+    for last in (0..TRIES_MAX).map(|n| n + 1 == TRIES_MAX) {
+        let app = api.get(name).await.map_err(asked(&format!("cannot read app/{name}")))?;
+        let known = app.annotations().get(CONSENT).map(|text| Consent::read(text)).unwrap_or_default();
+        let mut all: Vec<Consent> = known.into_iter().filter(|known| known.holds_at(consent.given)).collect();
+        all.push(consent.clone());
+        let annotations: Value = json!({CONSENT: Consent::write(&all)});
+        let patch = json!({"metadata": {"resourceVersion": app.resource_version(), "annotations": annotations}});
+        match api.patch(name, &params(), &Patch::Merge(&patch)).await {
+            Err(kube::Error::Api(status)) if status.code == 409 && !last => {}
+            other => return other.map(drop).map_err(asked(&format!("cannot write what was agreed to on app/{name}"))),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

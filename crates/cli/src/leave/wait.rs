@@ -1,0 +1,214 @@
+//! Waits until units have left members, and says how far it is.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use anyhow::bail;
+use api::delivery::DecisionSpec;
+use api::kurator::apps::v1alpha1::Application;
+use api::reason;
+use kube::{Api, Client};
+use model::MemberName;
+use tokio::time::Instant;
+
+use super::list::counted;
+use crate::approve::wait::{Place, Unread, named};
+use crate::output;
+use crate::status::held;
+use crate::sync::LOOK_EVERY;
+
+/// How long a member may be held though its consent was written: the hub needs milliseconds to take up both.
+const TAKEN_UP_WITHIN: Duration = Duration::from_secs(10);
+
+/// Pause between two looks, as a multiple of what one took, and its longest: as of `kurator approve`.
+const PAUSE_TIMES: u32 = 10;
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+
+/// How a wait ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It is done, but for members that do not answer: it goes there when they do.
+    Done(BTreeSet<MemberName>),
+    /// This user may not see how far it is. Why, in words.
+    Unseen(String),
+}
+
+/// Units that leave members.
+pub(super) struct Leave<'a> {
+    pub(super) client: &'a Client,
+    pub(super) namespace: &'a str,
+    /// Their Applications.
+    pub(super) apps: &'a BTreeSet<String>,
+    /// The member that they leave; `None` when they leave all.
+    pub(super) member: Option<&'a MemberName>,
+    /// The Applications are deleted: the end is that there are none.
+    pub(super) deleted: bool,
+}
+
+/// What one look found.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Seen {
+    /// Units in members that are on their way out.
+    left: usize,
+    members: BTreeSet<MemberName>,
+    /// Applications in which something waits for an approval.
+    held: BTreeSet<String>,
+    /// Applications that keep the unit against the edit.
+    kept: BTreeSet<String>,
+    /// Applications that are still there, though they should be gone.
+    apps: BTreeSet<String>,
+}
+
+impl Leave<'_> {
+    /// Waits, and prints how far it is whenever that changes.
+    ///
+    /// # Errors
+    /// Something waits for an approval, or it is not done in time.
+    pub(super) async fn until_done(&self, timeout: Duration) -> anyhow::Result<End> {
+        let deadline = Instant::now() + timeout;
+        let (mut most, mut said) = (0, 0);
+        let mut kept_since = None;
+        let mut late = "the hub does not say how far it is".to_owned();
+        loop {
+            let began = Instant::now();
+            let Ok(seen) = tokio::time::timeout_at(deadline, self.look_at_units()).await else {
+                bail!("told, and {late} within {} s; it goes on without this command", timeout.as_secs());
+            };
+            match seen {
+                Ok((seen, away)) => {
+                    most = most.max(seen.left);
+                    let done = most - seen.left;
+                    if done > said {
+                        said = done;
+                        output::print_stderr(format_args!("{done} of {} left", counted(most, "unit")));
+                    }
+                    if !seen.held.is_empty() {
+                        bail!(
+                            "{}",
+                            self.held_words(&seen.held, "something that was not in the list waits for approval")
+                        );
+                    }
+                    let is_kept = !seen.kept.is_empty();
+                    let since = *kept_since.get_or_insert_with(Instant::now);
+                    kept_since = is_kept.then_some(since);
+                    if is_kept && since.elapsed() >= TAKEN_UP_WITHIN {
+                        bail!(
+                            "{}",
+                            self.held_words(&seen.kept, "it is held, since more was edited than was agreed to")
+                        );
+                    }
+                    let is_left = seen.members.iter().all(|member| away.contains(member));
+                    if !is_kept && is_left && (seen.apps.is_empty() || !away.is_empty()) {
+                        return Ok(End::Done(away));
+                    }
+                    let busy: BTreeSet<MemberName> = seen.members.difference(&away).cloned().collect();
+                    late = match busy.len() {
+                        0 => "not done".to_owned(),
+                        _ => format!("not done in {}", named(&busy)),
+                    };
+                }
+                Err(why) if why.is_forbidden() => return Ok(End::Unseen(why.into_words())),
+                Err(why) => late = format!("cannot see whether it is done: {}", why.into_words()),
+            }
+            let pause = (began.elapsed() * PAUSE_TIMES).clamp(LOOK_EVERY, PAUSE_MAX);
+            tokio::time::sleep_until((Instant::now() + pause).min(deadline)).await;
+        }
+    }
+
+    fn held_words(&self, apps: &BTreeSet<String>, what: &str) -> String {
+        let commands: Vec<String> =
+            apps.iter().map(|app| format!("`{}`", held::command(app, self.namespace))).collect();
+        format!("{what}: look and release it with {}", commands.join(", "))
+    }
+
+    /// What is left, and which members do not answer.
+    async fn look_at_units(&self) -> Result<(Seen, BTreeSet<MemberName>), Unread> {
+        let mut all = Seen::default();
+        let mut away = BTreeSet::new();
+        let api: Api<Application> = Api::namespaced(self.client.clone(), self.namespace);
+        for name in self.apps {
+            let place = Place { client: self.client, namespace: self.namespace, name };
+            let app = api.get_opt(name).await.map_err(Unread::of("cannot read the application"))?;
+            let seen = read_application(name, app.as_ref(), &place.decisions().await?, self.member, self.deleted);
+            away.extend(place.away(&seen.members).await?);
+            all.left += seen.left;
+            all.members.extend(seen.members);
+            all.held.extend(seen.held);
+            all.kept.extend(seen.kept);
+            all.apps.extend(seen.apps);
+        }
+        Ok((all, away))
+    }
+}
+
+/// How one Application is.
+fn read_application(
+    name: &str,
+    app: Option<&Application>,
+    decisions: &[DecisionSpec],
+    member: Option<&MemberName>,
+    deleted: bool,
+) -> Seen {
+    let mut seen = Seen::default();
+    for (entry_of, entry) in decisions.iter().flat_map(|decision| &decision.members) {
+        if member.is_some_and(|member| member != entry_of) {
+            continue;
+        }
+        seen.left += 1;
+        seen.members.insert(entry_of.clone());
+        if entry.kept().is_some() {
+            seen.kept.insert(name.to_owned());
+        }
+    }
+    let held = app.and_then(|app| app.status.as_ref()).map(|status| status.held.as_slice()).unwrap_or_default();
+    let is_ours = |line: &String| member.is_none_or(|member| line.starts_with(&format!("{member}: ")));
+    let waits = held.iter().any(|list| {
+        let is_unshown = list.causes.iter().any(|cause| cause.cause == "Unshown" || cause.cause == "Behind");
+        list.reason == reason::SOURCE_REMOVES_OBJECTS && is_unshown && list.members.iter().any(is_ours)
+    });
+    // What has left is held no longer, though the status may say so for a moment.
+    if waits && seen.left > 0 {
+        seen.held.insert(name.to_owned());
+    }
+    if deleted && app.is_some() {
+        seen.apps.insert(name.to_owned());
+    }
+    seen
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_left_is_told_from_what_is_held() {
+        let decision = |entries: serde_json::Value| -> Vec<DecisionSpec> {
+            let spec = json!({"unit": "apps.kurator.dev/Application/default/shop/p", "slice": 0, "members": entries});
+            vec![serde_json::from_value(spec).unwrap()]
+        };
+        let entry = |extra: serde_json::Value| {
+            let mut entry = json!({"revision": "r", "epoch": 1, "reason": ""});
+            entry.as_object_mut().unwrap().extend(extra.as_object().cloned().unwrap());
+            entry
+        };
+        let app = |held: serde_json::Value| -> Application {
+            serde_json::from_value(json!({"metadata": {"name": "shop"}, "spec": {"source": {}, "syncPolicies": []},
+                "status": {"held": held}}))
+            .unwrap()
+        };
+        let leaving = json!({"cause": "NotListed", "message": ""});
+        let both = decision(json!({"a": entry(json!({"removal": "Prune"})), "b": entry(json!({"leaving": leaving}))}));
+        let held = json!([{"policy": "p", "digest": "d", "reason": "SourceRemovesObjects", "count": 1,
+            "causes": [{"cause": "Unshown", "message": "", "members": 1, "objects": 1}], "members": ["a: 1 deletion"]}]);
+        let (a, b): (MemberName, MemberName) = ("a".parse().unwrap(), "b".parse().unwrap());
+        let found = read_application("shop", Some(&app(held.clone())), &both, Some(&a), false);
+        assert_eq!((found.left, found.held.len(), found.kept.len()), (1, 1, 0));
+        let found = read_application("shop", Some(&app(held)), &both, Some(&b), false);
+        assert_eq!((found.left, found.held.len(), found.kept.len()), (1, 0, 1), "the list is of another member");
+        let found = read_application("shop", Some(&app(json!([]))), &both, None, true);
+        assert_eq!((found.left, found.members.len(), found.apps.len()), (2, 2, 1));
+        assert_eq!(read_application("shop", None, &[], None, true), Seen::default());
+    }
+}

@@ -1,0 +1,278 @@
+//! `kurator hub adopt` and `adopt-fleet`: what another hub has in members becomes this hub's.
+//!
+//! The hub does it: `spec.takeOver` of an AttachedCluster names the other hub, an annotation approves the list that the hub
+//! then makes. `attach --take-over` calls [`take_over`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use anyhow::bail;
+use api::delivery::{HubId, MemberStatus, MemberStatusSpec, MemberTakeOver, Origin, TakeOverState};
+use api::karmada::cluster::v1alpha1::Cluster;
+use api::kurator::annotation::{APPROVE_TAKE_OVER, ORIGIN};
+use api::kurator::cluster::v1alpha1::AttachedCluster;
+use kube::api::{ListParams, Patch};
+use kube::{Api, Client, ResourceExt};
+use model::MemberName;
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::approve::wait::named;
+use crate::args::{Adopt, AdoptFleet, Asking, Common};
+use crate::ask;
+use crate::connect::{self, asked};
+use crate::leave::{counted, origin};
+use crate::output;
+use crate::sync::{LOOK_EVERY, params};
+
+/// Units of one member that are printed: a person reads two pages.
+const UNITS_SHOWN: usize = 50;
+
+/// A member that is taken over.
+struct Taken {
+    member: MemberName,
+    origin: Origin,
+    list: MemberTakeOver,
+}
+
+pub(crate) async fn adopt(common: &Common, what: &Adopt) -> anyhow::Result<()> {
+    let client = connect::hub(common).await?;
+    let (member, origin) = origin(&client, common, &what.member).await?;
+    let from = match &what.from {
+        Some(from) => from.clone(),
+        None => only_hub(&BTreeMap::from([(member.clone(), others(&client, &member).await?)]))?,
+    };
+    let words = ["hub", "adopt", what.member.as_str(), "--from", from.as_str()];
+    let command = ask::command(common, &words) + " --yes";
+    let done = take_over(&client, vec![(member, origin)], &from, &what.ask, &command).await?;
+    print_taken(common, &from, &done)
+}
+
+pub(crate) async fn adopt_fleet(common: &Common, what: &AdoptFleet) -> anyhow::Result<()> {
+    let client = connect::hub(common).await?;
+    let records: Api<Cluster> = Api::all(client.clone());
+    let records = records.list(&ListParams::default()).await.map_err(asked("cannot list members"))?.items;
+    let mut found = BTreeMap::new();
+    let mut origins = BTreeMap::new();
+    for record in &records {
+        let (Ok(member), Some(origin)) = (
+            record.name_any().parse::<MemberName>(),
+            record.annotations().get(ORIGIN).and_then(|text| text.parse::<Origin>().ok()),
+        ) else {
+            continue;
+        };
+        found.insert(member.clone(), others(&client, &member).await?);
+        origins.insert(member, origin);
+    }
+    let from = match &what.from {
+        Some(from) => from.clone(),
+        None => only_hub(&found)?,
+    };
+    let theirs = found.iter().filter(|(_, hubs)| hubs.contains_key(&from)).map(|(member, _)| member);
+    let members: Vec<(MemberName, Origin)> =
+        theirs.filter_map(|member| Some((member.clone(), origins.get(member)?.clone()))).collect();
+    if members.is_empty() {
+        bail!("no member has anything of hub {from}; {}", name_hubs(&found));
+    }
+    let command = ask::command(common, &["hub", "adopt-fleet", "--from", from.as_str()]) + " --yes";
+    let done = take_over(&client, members, &from, &what.ask, &command).await?;
+    print_taken(common, &from, &done)
+}
+
+/// Names the other hub on the AttachedClusters of members, shows what is taken over, asks, approves and waits.
+pub(crate) async fn take_over(
+    client: &Client,
+    members: Vec<(MemberName, Origin)>,
+    from: &HubId,
+    how: &Asking,
+    command: &str,
+) -> anyhow::Result<Vec<(MemberName, MemberTakeOver)>> {
+    for (_, origin) in &members {
+        let patch = json!({"spec": {"takeOver": {"hub": from}}});
+        write(client, origin, &patch).await?;
+    }
+    let deadline = Instant::now() + how.timeout;
+    let mut all = Vec::new();
+    for (member, origin) in members {
+        let list = listed(client, &member, from, deadline, how.timeout).await?;
+        all.push(Taken { member, origin, list });
+    }
+    lines(from, &all).into_iter().for_each(output::print_stderr);
+    let held: Vec<&Taken> = all.iter().filter(|taken| taken.list.state == TakeOverState::Held).collect();
+    if !held.is_empty() && !how.yes {
+        let members = counted(held.len(), "member");
+        ask::confirm(&format!("Take over exactly these in {members}?"), "nothing was taken over", command)?;
+    }
+    for taken in &held {
+        let patch = json!({"metadata": {"annotations": {APPROVE_TAKE_OVER: taken.list.digest}}});
+        write(client, &taken.origin, &patch).await?;
+    }
+    if how.no_wait {
+        return Ok(all.into_iter().map(|taken| (taken.member, taken.list)).collect());
+    }
+    let deadline = Instant::now() + how.timeout;
+    let mut left: BTreeSet<MemberName> = all.iter().map(|taken| taken.member.clone()).collect();
+    let most = left.len();
+    let digests: BTreeMap<&MemberName, _> = all.iter().map(|taken| (&taken.member, taken.list.digest)).collect();
+    loop {
+        let before = left.len();
+        for member in left.clone() {
+            let Some(now) = read_take_over(client, &member, from).await? else { continue };
+            match now.state {
+                TakeOverState::Done => drop(left.remove(&member)),
+                TakeOverState::Stuck => bail!("member/{member}: {}", now.message),
+                // Something came or went since it was shown.
+                TakeOverState::Held if digests.get(&member) != Some(&now.digest) => bail!(
+                    "member/{member}: the list has changed since you looked, and was not taken over; look again with the same \
+                     command"
+                ),
+                TakeOverState::Held | TakeOverState::Going => {}
+            }
+        }
+        if left.len() != before && most > 1 {
+            output::print_stderr(format_args!("{} of {} done", most - left.len(), counted(most, "member")));
+        }
+        if left.is_empty() {
+            return Ok(all.into_iter().map(|taken| (taken.member, taken.list)).collect());
+        }
+        if Instant::now() >= deadline {
+            bail!(
+                "approved, and not done within {} s in {}; it goes on without this command",
+                how.timeout.as_secs(),
+                named(&left)
+            );
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Waits until the member was looked into.
+async fn listed(
+    client: &Client,
+    member: &MemberName,
+    from: &HubId,
+    deadline: Instant,
+    within: Duration,
+) -> anyhow::Result<MemberTakeOver> {
+    loop {
+        if let Some(list) = read_take_over(client, member, from).await? {
+            return Ok(list);
+        }
+        if Instant::now() >= deadline {
+            bail!(
+                "member/{member} did not say within {} s what hub {from} has there, and nothing was taken over; see `kurator \
+                 status member/{member}`",
+                within.as_secs()
+            );
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+async fn write(client: &Client, origin: &Origin, patch: &serde_json::Value) -> anyhow::Result<()> {
+    let api: Api<AttachedCluster> = Api::namespaced(client.clone(), &origin.namespace);
+    let what = format!("cannot write AttachedCluster {}/{}", origin.namespace, origin.name);
+    api.patch(&origin.name, &params(), &Patch::Merge(patch)).await.map(drop).map_err(asked(&what))
+}
+
+/// What is on its way between a member's hubs.
+async fn moving(client: &Client, member: &MemberName) -> anyhow::Result<api::delivery::MemberMove> {
+    let api: Api<MemberStatus> = Api::all(client.clone());
+    let slice = api.get_opt(&MemberStatusSpec::object_name(member, 0)).await;
+    let slice = slice.map_err(asked(&format!("cannot read what member/{member} reports")))?;
+    Ok(slice.and_then(|slice| slice.status).map(|status| status.moving).unwrap_or_default())
+}
+
+/// What a member says of a hub that is taken over.
+async fn read_take_over(client: &Client, member: &MemberName, from: &HubId) -> anyhow::Result<Option<MemberTakeOver>> {
+    Ok(moving(client, member).await?.take_over.map(|said| *said).filter(|said| said.from == *from))
+}
+
+/// The other hubs that have something in a member, and how many units.
+async fn others(client: &Client, member: &MemberName) -> anyhow::Result<BTreeMap<HubId, u32>> {
+    Ok(moving(client, member).await?.other_hubs.into_iter().map(|other| (other.hub, other.units)).collect())
+}
+
+/// The one other hub that members have something of.
+fn only_hub(found: &BTreeMap<MemberName, BTreeMap<HubId, u32>>) -> anyhow::Result<HubId> {
+    let hubs: BTreeSet<&HubId> = found.values().flat_map(BTreeMap::keys).collect();
+    match hubs.into_iter().collect::<Vec<_>>().as_slice() {
+        [one] => Ok((*one).clone()),
+        [] => bail!("{}", name_hubs(found)),
+        _ => bail!("there is more than one other hub: say which with --from; {}", name_hubs(found)),
+    }
+}
+
+/// Which other hubs have how much where.
+fn name_hubs(found: &BTreeMap<MemberName, BTreeMap<HubId, u32>>) -> String {
+    let mut hubs: BTreeMap<&HubId, (u32, BTreeSet<MemberName>)> = BTreeMap::new();
+    for (member, theirs) in found {
+        for (hub, units) in theirs {
+            let (sum, members) = hubs.entry(hub).or_default();
+            *sum += units;
+            members.insert(member.clone());
+        }
+    }
+    if hubs.is_empty() {
+        return "no other hub has inventories in what was looked at".to_owned();
+    }
+    let line = |(hub, (units, members)): (&&HubId, &(u32, BTreeSet<MemberName>))| {
+        format!("hub {hub} has {} in {}", counted(*units as usize, "unit"), named(members))
+    };
+    hubs.iter().map(line).collect::<Vec<_>>().join("; ")
+}
+
+/// What is taken over, for people.
+fn lines(from: &HubId, all: &[Taken]) -> Vec<String> {
+    let mut out = vec![format!("of hub {from} would be taken over, as they are, without a restart of any pod:")];
+    for Taken { member, list, .. } in all {
+        let what = match list.state {
+            TakeOverState::Done => "nothing is left to take over".to_owned(),
+            TakeOverState::Stuck => list.message.clone(),
+            TakeOverState::Held | TakeOverState::Going => {
+                format!("{} of {}", counted(list.objects as usize, "object"), counted(list.units as usize, "unit"))
+            }
+        };
+        out.push(format!("  member/{member}: {what}"));
+        for unit in list.list.iter().take(UNITS_SHOWN) {
+            let adopted = match unit.adopted {
+                0 => String::new(),
+                adopted => format!(", {adopted} of them never to be deleted"),
+            };
+            let more = (unit.objects as usize).saturating_sub(unit.first.len());
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let names =
+                if unit.first.is_empty() { String::new() } else { format!(": {}{more}", unit.first.join(", ")) };
+            out.push(format!("    {}: {}{adopted}{names}", unit.unit, counted(unit.objects as usize, "object")));
+        }
+        let shown = list.list.len().min(UNITS_SHOWN);
+        if list.units as usize > shown {
+            out.push(format!("    and {} more units", list.units as usize - shown));
+        }
+        if list.state != TakeOverState::Stuck && !list.message.is_empty() {
+            out.push(format!("    {}", list.message));
+        }
+    }
+    out.push(
+        "that hub must not deliver there any more: detach the members from it first (`kurator detach --keep`)"
+            .to_owned(),
+    );
+    out
+}
+
+fn print_taken(common: &Common, from: &HubId, done: &[(MemberName, MemberTakeOver)]) -> anyhow::Result<()> {
+    let facts: Vec<_> = done.iter().map(|(member, list)| json!({"member": member, "taken": list})).collect();
+    if output::structured(common.output, &json!({"from": from, "members": facts}))? {
+        return Ok(());
+    }
+    let objects: usize = done.iter().map(|(_, list)| list.objects as usize).sum();
+    output::print_stderr(format_args!(
+        "hub {from}: {} in {} are this hub's",
+        counted(objects, "object"),
+        counted(done.len(), "member")
+    ));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+//! Members that leave a fleet or the hub, as commands make them.
+
+use api::delivery::{Decision, LeavingCause, ObjectSet, label};
+use api::kurator::annotation::{CONSENT, DETACH_FINALIZER, ON_DETACH, RELEASE};
+use api::kurator::apps::v1alpha1::Application;
+use api::kurator::cluster::v1alpha1::AttachedCluster;
+use api::kurator::consent::{Consent, ConsentScope};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::{Api, ResourceExt};
+use model::{Clock, MemberName, ObjectKey};
+use serde_json::{Value, json};
+
+use crate::stage::{Stage, settings, start_hub, until};
+
+pub(crate) fn maps(stage: &Stage, member: &str) -> Api<ConfigMap> {
+    Api::namespaced(stage.member(member).client(), "app")
+}
+
+async fn merge<K>(api: &Api<K>, name: &str, patch: Value)
+where
+    K: Clone + std::fmt::Debug + serde::de::DeserializeOwned,
+{
+    api.patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();
+}
+
+/// A person agrees that the application leaves a member with these ConfigMaps and all else that it has there.
+async fn agree(stage: &Stage, member: &str, maps: &[&str]) {
+    let decisions: Api<Decision> = Api::namespaced(stage.client(), "default");
+    let member: MemberName = member.parse().unwrap();
+    let all = decisions.list(&ListParams::default()).await.unwrap().items;
+    let placed = all.iter().find_map(|decision| decision.spec.members.get(&member)).unwrap().placed;
+    let key = |group: &str, kind: &str, namespace: &str, name: &str| ObjectKey {
+        group: group.into(),
+        kind: kind.into(),
+        namespace: namespace.into(),
+        name: name.into(),
+    };
+    let mut keys = vec![key("", "Namespace", "", "app"), key("apps", "Deployment", "app", "web")];
+    keys.extend(maps.iter().map(|name| key("", "ConfigMap", "app", name)));
+    let scope = ConsentScope { policy: "p".into(), member, placed, objects: ObjectSet::new(&keys) };
+    let given = hub::SystemClock.now();
+    let consent = Consent { given, cause: LeavingCause::NotListed, scopes: vec![scope] };
+    let app: Api<Application> = Api::namespaced(stage.client(), "default");
+    merge(&app, "app", json!({"metadata": {"annotations": {CONSENT: Consent::write(&[consent])}}})).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_agreed_to_before_the_edit_goes_at_once_and_what_was_not_shown_is_held() {
+    let stage = Stage::new(&["a", "b", "c"]).await;
+    stage.commit(&[("app/later.yaml", Some(&settings("one").replace("name: settings", "name: later")))]);
+    stage.apply(stage.application()).await.unwrap();
+    stage.synced().await;
+    agree(&stage, "b", &["settings", "later"]).await;
+    stage.fleet(&["a", "c"]).await;
+    until("b to be emptied", async || match maps(&stage, "b").get_opt("settings").await.unwrap() {
+        None => Ok(()),
+        Some(_) => Err("it is still there".to_owned()),
+    })
+    .await;
+    stage.synced().await;
+    assert!(stage.condition("DeletionsHeld").await.is_none(), "nothing is asked twice");
+
+    // One object was not in the list.
+    agree(&stage, "c", &["settings"]).await;
+    stage.fleet(&["a"]).await;
+    let app: Api<Application> = Api::namespaced(stage.client(), "default");
+    let held = until("the rest to be held", async || {
+        let status = app.get("app").await.unwrap().status.unwrap_or_default();
+        status.held.first().cloned().ok_or(format!("{:?}", status.conditions))
+    })
+    .await;
+    assert_eq!(held.causes[0].cause, "Unshown", "{held:?}");
+    assert!(maps(&stage, "c").get_opt("later").await.unwrap().is_some());
+    until("what was shown to go", async || match maps(&stage, "c").get_opt("settings").await.unwrap() {
+        None => Ok(()),
+        Some(_) => Err("it is still there".to_owned()),
+    })
+    .await;
+    merge(&app, "app", json!({"metadata": {"annotations": {api::kurator::annotation::APPROVE: held.digest}}})).await;
+    until("the rest to go", async || match maps(&stage, "c").get_opt("later").await.unwrap() {
+        None => Ok(()),
+        Some(_) => Err("it is still there".to_owned()),
+    })
+    .await;
+}
+
+/// Tells the hub to leave a member, and to give back what it has there.
+async fn detach(stage: &Stage, member: &str) {
+    let api: Api<AttachedCluster> = Api::namespaced(stage.client(), "default");
+    let metadata = json!({"annotations": {ON_DETACH: RELEASE}, "finalizers": [DETACH_FINALIZER]});
+    merge(&api, member, json!({"metadata": metadata})).await;
+    api.delete(member, &DeleteParams::default()).await.unwrap();
+}
+
+async fn is_detached(stage: &Stage, member: &str) {
+    let attached: Api<AttachedCluster> = Api::namespaced(stage.client(), "default");
+    let records: Api<api::karmada::cluster::v1alpha1::Cluster> = Api::all(stage.client());
+    until("the member to be gone", async || {
+        match (attached.get_opt(member).await.unwrap(), records.get_opt(member).await.unwrap()) {
+            (None, None) => Ok(()),
+            (attached, _) => Err(format!("{:?}", attached.and_then(|a| a.status))),
+        }
+    })
+    .await;
+    let map = maps(stage, member).get("settings").await.unwrap();
+    assert!(!map.labels().contains_key(label::HUB), "{:?}", map.labels());
+    let system: Api<Namespace> = Api::all(stage.member(member).client());
+    until("the namespace of the inventories to go", async || match system.get_opt("kurator-system").await.unwrap() {
+        None => Ok(()),
+        Some(namespace) => Err(format!("{namespace:?}")),
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_is_released_keeps_its_objects_and_nothing_of_this_hub() {
+    let stage = Stage::new(&["a", "b"]).await;
+    stage.apply(stage.application()).await.unwrap();
+    stage.synced().await;
+    detach(&stage, "b").await;
+    is_detached(&stage, "b").await;
+    let map = maps(&stage, "a").get("settings").await.unwrap();
+    assert!(map.labels().contains_key(label::HUB), "the other member is as before");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_release_goes_on_in_the_next_process_and_waits_for_a_member_that_does_not_answer() {
+    let mut stage = Stage::new(&["a"]).await;
+    stage.apply(stage.application()).await.unwrap();
+    stage.synced().await;
+    stage.member("a").unplug().await;
+    stage.ready("Unknown", "MemberUnknown").await;
+    detach(&stage, "a").await;
+    let api: Api<AttachedCluster> = Api::namespaced(stage.client(), "default");
+    until("the hub to say that it waits", async || {
+        let status = api.get("a").await.unwrap().status.unwrap_or_default();
+        let said = api::condition::find(&status.conditions, api::condition::DETACHING).cloned();
+        said.filter(|c| c.reason == "Releasing").map(drop).ok_or(format!("{:?}", status.conditions))
+    })
+    .await;
+    // The process ends, and another one takes over.
+    let stopped = std::mem::replace(&mut stage.hub, start_hub(&stage.dir.path().join("other")).await);
+    stopped.stop().await;
+    let spare = std::mem::replace(&mut stage.hub, start_hub(stage.dir.path()).await);
+    spare.stop().await;
+    stage.member("a").plug().await.unwrap();
+    is_detached(&stage, "a").await;
+}

@@ -1,0 +1,151 @@
+//! What a person agreed to before the edit: it is released without another word, and nothing else is.
+
+use api::delivery::{LeavingCause, ObjectSet, Removal};
+use api::kurator::consent::{Consent, ConsentScope};
+use model::ObjectKey;
+use proptest::prelude::*;
+
+use super::*;
+
+/// Four members that have the unit, which leaves none of them without a word.
+fn placed() -> World {
+    let mut world = World::new(&["a", "b", "c", "d"]);
+    world.facts.removals = 0;
+    world.step();
+    world
+}
+
+fn objects() -> ObjectSet {
+    ObjectSet::new([&ObjectKey { kind: "ConfigMap".into(), name: "x".into(), ..ObjectKey::default() }])
+}
+
+impl World {
+    fn consent(&self, members: &[&str]) -> Consent {
+        let scope = |member: &&str| ConsentScope {
+            policy: String::new(),
+            member: name(member),
+            placed: self.entry(member).placed,
+            objects: objects(),
+        };
+        Consent { given: self.now, cause: LeavingCause::NotListed, scopes: members.iter().map(scope).collect() }
+    }
+
+    fn of_entries(&self, is: impl Fn(&api::delivery::MemberDecision) -> bool) -> Vec<String> {
+        let entries = self.decisions.values().flat_map(|decision| &decision.members);
+        entries.filter(|(_, entry)| is(entry)).map(|(member, _)| member.to_string()).collect()
+    }
+
+    fn released(&self) -> Vec<String> {
+        self.of_entries(|entry| !entry.removal.is_none())
+    }
+
+    fn kept(&self) -> Vec<String> {
+        self.of_entries(|entry| entry.kept().is_some())
+    }
+}
+
+#[test]
+fn members_that_were_agreed_to_leave_at_once_and_say_by_what_and_with_which_objects() {
+    let mut world = placed();
+    let consent = world.consent(&["b"]);
+    world.facts.consents = vec![consent.clone()];
+    assert!(world.step().is_settled(), "there is no edit yet");
+    world.place(&["a", "c", "d"]);
+    world.step();
+    assert_eq!((world.released(), world.kept()), (vec!["b".to_owned()], vec![]));
+    let entry = world.entry("b");
+    let leaving = entry.leaving.clone().unwrap();
+    assert_eq!((entry.removal, leaving.approval), (Removal::Prune, Some(consent.digest())));
+    assert_eq!(leaving.shown, Some(objects()));
+    assert!(!entry.leaves_by_number());
+    // What was released stays so, whatever becomes of the annotation.
+    world.facts.consents.clear();
+    assert!(world.step().is_settled());
+}
+
+#[test]
+fn what_was_not_agreed_to_is_held_beside_it_as_a_list_of_its_own() {
+    let mut world = placed();
+    world.facts.consents = vec![world.consent(&["b"])];
+    world.place(&["a"]);
+    world.step();
+    assert_eq!(world.released(), ["b"]);
+    assert_eq!(world.kept(), ["c", "d"]);
+    let held = world.first_slice().held;
+    world.step();
+    assert_eq!(world.first_slice().held, held, "the list is the same when the other is on its way");
+    world.facts.approved = vec![held.unwrap()];
+    world.step();
+    assert_eq!(world.released(), ["b", "c", "d"]);
+    assert_eq!(world.entry("c").leaving.clone().unwrap().shown, None);
+}
+
+type Change = fn(&mut World, &mut Consent);
+
+#[test]
+fn a_consent_is_for_one_kind_of_edit_one_placement_and_one_day() {
+    let cases: [(&str, Change); 5] = [
+        ("another cause", |_, consent| consent.cause = LeavingCause::SelectorDiffers),
+        ("placed again since", |_, consent| consent.scopes[0].placed = Some(now())),
+        ("another policy", |_, consent| consent.scopes[0].policy = "p".into()),
+        ("another member", |_, consent| consent.scopes[0].member = name("a")),
+        ("a day later", |world, _| world.now = Timestamp::from_second(world.now.as_second() + 86_400).unwrap()),
+    ];
+    for (about, change) in cases {
+        let mut world = placed();
+        let mut consent = world.consent(&["b"]);
+        change(&mut world, &mut consent);
+        world.facts.consents = vec![consent];
+        world.place(&["a", "c", "d"]);
+        world.step();
+        assert_eq!((world.released(), world.kept()), (vec![], vec!["b".to_owned()]), "{about}");
+    }
+}
+
+#[test]
+fn a_member_that_came_back_does_not_leave_by_the_consent_of_the_last_time() {
+    let mut world = placed();
+    world.facts.consents = vec![world.consent(&["b"])];
+    world.place(&["a", "c", "d"]);
+    world.step();
+    world.place(&["a", "b", "c", "d"]);
+    world.step();
+    assert_eq!(world.released(), [""; 0]);
+    world.place(&["a", "c", "d"]);
+    world.step();
+    assert_eq!((world.released(), world.kept()), (vec![], vec!["b".to_owned()]));
+}
+
+#[test]
+fn the_objects_of_a_policy_that_does_not_prune_stay() {
+    let mut world = placed();
+    world.units[0].prune = false;
+    world.step();
+    world.facts.consents = vec![world.consent(&["b"])];
+    world.place(&["a", "c", "d"]);
+    world.step();
+    assert_eq!(world.entry("b").removal, Removal::Release);
+}
+
+proptest! {
+    /// Whatever edit is made after a consent was given: only members of the consent leave, and all others that would are held.
+    #[test]
+    fn what_leaves_was_agreed_to(
+        agreed in proptest::collection::btree_set(0_usize..4, 0..4),
+        stay in proptest::collection::btree_set(0_usize..4, 0..4),
+    ) {
+        let all = ["a", "b", "c", "d"];
+        let mut world = placed();
+        let members: Vec<&str> = agreed.iter().map(|i| all[*i]).collect();
+        world.facts.consents = vec![world.consent(&members)];
+        let stay: Vec<&str> = stay.iter().map(|i| all[*i]).collect();
+        world.place(&stay);
+        world.step();
+        let leave = |is_agreed: bool| -> Vec<String> {
+            let out = all.iter().filter(|m| !stay.contains(m) && members.contains(m) == is_agreed);
+            out.map(ToString::to_string).collect()
+        };
+        prop_assert_eq!(world.released(), leave(true));
+        prop_assert_eq!(world.kept(), leave(false));
+    }
+}

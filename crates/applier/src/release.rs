@@ -26,6 +26,7 @@ pub(crate) fn entries(hub: &HubId, units: BTreeMap<UnitId, u64>) -> Vec<UnitEntr
         prune: false,
         suspend: false,
         force: false,
+        overwrite: false,
         approved: None,
         frozen: None,
         removal: Removal::Release,

@@ -177,11 +177,6 @@ impl Connections {
         connection
     }
 
-    /// The connection that is open.
-    pub(crate) fn get(&self, member: &MemberName) -> Option<Connection> {
-        self.lock().get(member).cloned()
-    }
-
     /// Forgets a connection; who uses it ends it.
     pub(crate) fn close(&self, member: &MemberName) {
         self.lock().remove(member);

@@ -98,6 +98,7 @@ pub fn held(losses: &[Loss<'_>]) -> Option<String> {
             state: DeletionState::Waiting,
             released: 0,
             behind: false,
+            unshown: false,
         };
         MemberScope {
             member: loss.member.clone(),

@@ -151,7 +151,7 @@ fn is_mark(path: &Path) -> bool {
 /// The fields that our manager owns in the live object and that are not sent any more: the next apply takes them out.
 pub fn left_over(sent: &Value, live: &Value) -> Vec<Path> {
     let owned = field::applied_by(live, label::FIELD_MANAGER).project(live);
-    let mut walk = Walk { object: live, shape: None, path: Path::default(), out: Vec::new() };
+    let mut walk = Walk::new(live);
     walk.compare(&owned, sent, true);
     walk.out.into_iter().filter(|path| path.find(sent).is_none()).collect()
 }
@@ -212,10 +212,13 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
+    fn new(object: &'a Value) -> Self {
+        Self { object, shape: None, owned: None, path: Path::default(), out: Vec::new(), filled: Vec::new() }
+    }
+
     /// Walks over both.
     fn over(sent: &Value, live: &'a Value) -> Self {
-        let mut walk =
-            Self { object: live, shape: None, owned: None, path: Path::default(), out: Vec::new(), filled: Vec::new() };
+        let mut walk = Self::new(live);
         walk.compare(sent, live, true);
         walk
     }

@@ -174,7 +174,8 @@ pub(super) const FAULTS: &[Fault] = &[
         NO_WRITES,
         "do what it says: until then nothing new is decided; what runs in members stays, and reads are answered",
     ),
-    (
+    fault(
+        Process,
         DEFINITION_GONE,
         "restore the definition with its objects, before anything else: a restart of the hub makes it anew and empty",
     ),

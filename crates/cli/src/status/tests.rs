@@ -365,6 +365,7 @@ fn broken() -> World {
     let absent = "not found in this namespace: tokyo; 1 of 3 members are ready";
     let shanghai_well = unit("Applied", "Healthy", "");
     let lists = Lists {
+        hidden: Vec::new(),
         members: vec![
             with_origin("beijing", condition("Ready", "Unknown", "CredentialRefused", why)),
             with_origin("shanghai", answers()),

@@ -26,7 +26,6 @@ use std::sync::Arc;
 
 use api::delivery::{Decision, HubId, Revision};
 use api::kurator::apps::v1alpha1::Application;
-use k8s_openapi::api::core::v1::Namespace;
 use model::Clock;
 use tokio_util::sync::CancellationToken;
 
@@ -61,7 +60,6 @@ struct Ctx {
     clock: Arc<dyn Clock>,
     hub: HubId,
     applications: Arc<Store<Application>>,
-    namespaces: Arc<Store<Namespace>>,
     revisions: Arc<Store<Revision>>,
     decisions: Arc<Store<Decision>>,
     reader: Reader,
@@ -86,7 +84,6 @@ pub(crate) fn run(deps: &Deps, fetcher: Arc<Fetcher>) -> Running {
         clock: deps.clock.clone(),
         hub: deps.hub.clone(),
         applications: stores.applications.clone(),
-        namespaces: stores.namespaces.clone(),
         revisions: stores.revisions.clone(),
         decisions: stores.decisions.clone(),
         reader: Reader::new(stores),

@@ -11,6 +11,7 @@ use api::kurator::apps::v1alpha1::{Application, GitRepository};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::Fleet;
 use client::{Api, NamespacedName, Store};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt;
 use model::{MemberName, Timestamp};
 use place::Candidate;
@@ -35,6 +36,7 @@ use crate::write::WriteError;
 #[derive(Clone)]
 pub(crate) struct Reader {
     fleets: Arc<Store<Fleet>>,
+    namespaces: Arc<Store<Namespace>>,
     clusters: Arc<Store<Cluster>>,
     revisions: Arc<Store<Revision>>,
     decisions: Arc<Store<Decision>>,
@@ -55,6 +57,7 @@ impl Reader {
     pub(crate) fn new(stores: &Stores) -> Self {
         Self {
             fleets: stores.fleets.clone(),
+            namespaces: stores.namespaces.clone(),
             clusters: stores.clusters.clone(),
             revisions: stores.revisions.clone(),
             decisions: stores.decisions.clone(),
@@ -67,6 +70,12 @@ impl Reader {
     /// The same, with these objects in place of the stored ones.
     pub(crate) fn with(&self, edited: Edited) -> Self {
         Self { edited: Arc::new(edited), ..self.clone() }
+    }
+
+    /// Is this namespace restricted? One that is not known is about to go, or just came: then it is.
+    pub(crate) fn is_restricted(&self, namespace: &str) -> bool {
+        let namespace = self.namespaces.get(&NamespacedName::new("", namespace));
+        namespace.is_none_or(|namespace| plan::team::is_restricted(namespace.metadata.labels.as_ref()))
     }
 
     fn fleet(&self, key: &NamespacedName) -> Option<Arc<Fleet>> {
@@ -265,16 +274,10 @@ fn reference(git: &GitRepository) -> GitReference {
     }
 }
 
-/// Is this namespace restricted? One that is not known is about to go, or just came: then it is.
-fn is_restricted(ctx: &Ctx, namespace: &str) -> bool {
-    let namespace = ctx.namespaces.get(&NamespacedName::new("", namespace));
-    namespace.is_none_or(|namespace| plan::team::is_restricted(namespace.metadata.labels.as_ref()))
-}
-
 /// Renders one unit. Says when to look again, should something be missing that nothing announces.
 async fn render(ctx: &Ctx, owner: &Owner, want: &Wanted) -> (Rendered, Option<Duration>) {
     match ctx.renderings.summary(&want.revision, want.missing_is_empty).await {
-        Ok(Summary { refusals, .. }) if !refusals.is_empty() && is_restricted(ctx, &owner.namespace) => {
+        Ok(Summary { refusals, .. }) if !refusals.is_empty() && ctx.reader.is_restricted(&owner.namespace) => {
             (Rendered::Refused(refusals.sentence(&owner.namespace)), None)
         }
         Ok(Summary { digest, objects, .. }) => (Rendered::Payload { digest, objects }, None),

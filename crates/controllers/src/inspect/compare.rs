@@ -94,7 +94,8 @@ impl Inspector {
         let Pair { placed, member, entry, report } = pair;
         let facts = self.members.facts(member).ok_or("its record is gone")?;
         match facts.standing() {
-            Standing::Current => {}
+            // Not well, but it answers.
+            Standing::Current | Standing::NotReady => {}
             Standing::Unknown(_) => return Err("it does not answer".to_owned()),
             Standing::Blocked(_) => {
                 return Err(format!("nothing is delivered to it now; see `kurator status member/{member}`"));

@@ -29,6 +29,7 @@ use model::{Clock, MemberName};
 use plan::authenticator::HubKey;
 use plan::difference::hidden::Hider;
 use plan::prepare::Bundle;
+use plan::team::Refusals;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::application::Reader;
@@ -199,7 +200,7 @@ impl Inspector {
         let name = NamespacedName::new(unit.namespace.clone(), &entry.revision);
         let revision = self.stores.revisions.get(&name);
         let revision = revision.ok_or_else(|| Failure::Hub(format!("Revision {} does not exist", entry.revision)))?;
-        self.render(unit, &revision.spec, true).await
+        self.render(unit, &revision.spec, true).await.map(|(bundle, _)| bundle)
     }
 
     async fn render(
@@ -207,9 +208,10 @@ impl Inspector {
         unit: &UnitId,
         revision: &RevisionSpec,
         missing_is_empty: bool,
-    ) -> Result<Arc<Bundle>, Failure> {
+    ) -> Result<(Arc<Bundle>, Refusals), Failure> {
         let rendering = self.renderings.render(revision, missing_is_empty).await?;
-        Ok(self.feed.bundle(&unit.short(&self.hub), rendering.summary.digest, &rendering.payload))
+        let bundle = self.feed.bundle(&unit.short(&self.hub), rendering.summary.digest, &rendering.payload);
+        Ok((bundle, rendering.summary.refusals.clone()))
     }
 
     /// What the source calls what a member should have.

@@ -173,7 +173,10 @@ impl Inspector {
         for want in wanted(&observed, now) {
             let unit = want.revision.unit.clone();
             let rendered = match self.render(&unit, &want.revision, want.missing_is_empty).await {
-                Ok(bundle) => {
+                Ok((_, refusals)) if !refusals.is_empty() && reader.is_restricted(&unit.namespace) => {
+                    Rendered::Refused(refusals.sentence(&unit.namespace))
+                }
+                Ok((bundle, _)) => {
                     let rendered = Rendered::Payload { digest: bundle.digest, objects: bundle.keys.len() };
                     bundles.add(&unit, bundle);
                     rendered
@@ -399,7 +402,8 @@ impl Preview<'_> {
         }
         let revision = self.revisions.get(&entry.revision).copied();
         let revision = revision.ok_or_else(|| format!("Revision {} does not exist", entry.revision))?;
-        let bundle = self.inspector.render(unit, revision, true).await.map_err(|failure| failure.to_string())?;
+        let rendered = self.inspector.render(unit, revision, true).await;
+        let (bundle, _) = rendered.map_err(|failure| failure.to_string())?;
         self.bundles.add(unit, bundle.clone());
         Ok(bundle)
     }

@@ -42,6 +42,11 @@ pub enum Error {
          one for {host}: somebody may be in between. If its operator says that the key has changed, replace it there"
     )]
     HostKeyChanged { url: String, host: String, algorithm: String, fingerprint: String },
+    #[error(
+        "{url}: `known_hosts` in the Secret of secretRef has the {known} key of the server alone, and the server offers {theirs}: \
+         compare those with what its operator says, and add the lines that `ssh-keyscan {host}` prints"
+    )]
+    HostKeyKind { url: String, host: String, known: String, theirs: String },
     #[error("{url}: the key {fingerprint} of the server is revoked in `known_hosts`")]
     HostKeyRevoked { url: String, fingerprint: String },
     #[error("{url}: the server has no key that is understood; it offers {theirs}, and ed25519 and ecdsa are")]
@@ -123,6 +128,7 @@ impl Error {
             | Self::KeyRefused { .. }
             | Self::HostUnknown { .. }
             | Self::HostKeyChanged { .. }
+            | Self::HostKeyKind { .. }
             | Self::HostKeyRevoked { .. }
             | Self::SshAlgorithms { .. } => "AuthenticationFailed",
             Self::RepositoryNotFound { .. } | Self::NotOpened { .. } => "RepositoryNotFound",

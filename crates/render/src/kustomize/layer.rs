@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use model::tree::Node;
+use model::tree::{Node, TreeError};
 
 use super::Context;
 use super::config::{Config, from_crds};
@@ -209,15 +209,18 @@ impl<'a> Layers<'a> {
 
     fn find(&self, place: Place<'_>, path: &str) -> Result<(String, Node), RenderError> {
         // A repository of another server is written in more ways than a file there.
-        let remote = path.starts_with("git@")
+        let looks_remote = path.starts_with("git@")
             || path.contains("?ref=")
             || path.starts_with("github.com/")
             || path.contains("//") && !path.contains("://") && !path.starts_with('.');
-        if remote {
-            return Err(place.remote("", path));
+        // What is there under this name is meant, as in kustomize.
+        match place.path("", path).map(|full| self.files.node(&full)) {
+            Ok(Ok(Ok(found))) => Ok(found),
+            Ok(Err(spent)) => Err(spent),
+            Ok(Ok(Err(TreeError::NotFound { .. }))) | Err(_) if looks_remote => Err(place.remote("", path)),
+            Ok(Ok(Err(source))) => Err(RenderError::Tree { location: place.asked_by(""), source }),
+            Err(outside) => Err(outside),
         }
-        let full = place.path("", path)?;
-        self.files.node(&full)?.map_err(|source| RenderError::Tree { location: place.asked_by(""), source })
     }
 
     /// Adds what `configurations` and `crds` say to the fields that steps change.

@@ -38,6 +38,14 @@ pub(crate) fn path_or_patch(entry: &str) -> Patch {
     if inline { Patch { patch: entry, ..Patch::default() } } else { Patch { path: entry, ..Patch::default() } }
 }
 
+/// A text without the separators of documents at its end, after which there is nothing.
+fn without_separators(mut text: &str) -> &str {
+    while let Some(before) = text.trim_end().strip_suffix("---").filter(|before| before.ends_with('\n')) {
+        text = before;
+    }
+    text
+}
+
 /// The objects while patches change them.
 struct Patching<'a> {
     context: &'a Context<'a>,
@@ -63,7 +71,8 @@ impl Patching<'_> {
             [] => Err(place.fail("", format!("{from} is empty"))),
             [Value::Array(_)] => {
                 // Here words such as `yes` are booleans, as in kustomize.
-                let operations = files.value(&text)?.map_err(|e| place.fail("", format!("{from}: {e}")))?;
+                let operations =
+                    files.value(without_separators(&text))?.map_err(|e| place.fail("", format!("{from}: {e}")))?;
                 self.json(place, patch, &operations)
             }
             documents => documents.iter().try_for_each(|document| self.strategic(place, patch, document)),

@@ -14,6 +14,7 @@ mod range;
 mod reference;
 mod ssh;
 mod submodule;
+mod trailer;
 mod walk;
 mod wire;
 

@@ -95,6 +95,22 @@ impl Server {
         Ok(Self { address, identity, known_hosts: Arc::new(known_hosts), config: Arc::new(config) })
     }
 
+    /// Why there is no session. A server that has keys, but none of the kinds that were asked for, is told from one whose keys
+    /// are not understood: in the first case `known_hosts` lacks a line.
+    fn error_of(&self, failure: Failure) -> Error {
+        let theirs = match failure {
+            Failure::HostKey(error) => return error,
+            Failure::Ssh(russh::Error::NoCommonAlgo { kind: AlgorithmKind::Key, theirs, .. }) => theirs,
+            Failure::Ssh(error) => return failed(self.url(), &error),
+        };
+        let (url, shown) = (self.url().to_owned(), words(&theirs.join(", ")));
+        let known = self.known_hosts.algorithms(&self.address.host, self.address.port);
+        match theirs.iter().any(|key| HOST_KEYS.iter().any(|understood| understood.as_str() == key)) {
+            true => Error::HostKeyKind { url, host: self.address.scanned(), known: known.join(", "), theirs: shown },
+            false => Error::SshAlgorithms { url, theirs: shown },
+        }
+    }
+
     /// The URL, which has the name of the user and no password.
     pub(super) fn url(&self) -> &str {
         &self.address.url
@@ -125,7 +141,7 @@ impl Server {
         }));
         let check = HostCheck { address: self.address.clone(), known_hosts: self.known_hosts.clone() };
         let connected = client::connect_stream(self.config.clone(), near, check).await;
-        let mut session = connected.map_err(|failure| failure.into_error(&url))?;
+        let mut session = connected.map_err(|failure| self.error_of(failure))?;
         let key = PrivateKeyWithHashAlg::new(key, None);
         let accepted = session.authenticate_publickey(&self.address.user, key).await;
         if !accepted.map_err(|e| failed(&url, &e))?.success() {
@@ -228,19 +244,6 @@ enum Failure {
 impl From<russh::Error> for Failure {
     fn from(error: russh::Error) -> Self {
         Self::Ssh(error)
-    }
-}
-
-impl Failure {
-    fn into_error(self, url: &str) -> Error {
-        match self {
-            Self::HostKey(error) => error,
-            Self::Ssh(russh::Error::NoCommonAlgo { kind: AlgorithmKind::Key, theirs, .. }) => {
-                let url = url.to_owned();
-                Error::SshAlgorithms { url, theirs: words(&theirs.join(", ")) }
-            }
-            Self::Ssh(error) => failed(url, &error),
-        }
     }
 }
 

@@ -12,6 +12,7 @@ use super::advertisement::{self, Abilities, Ref, Version};
 use super::http::{self, Http};
 use super::incoming::Incoming;
 use super::packet::{Packet, Writer};
+use super::trailer::Trailer;
 use super::{Credentials, objects::PACK_BYTES_MAX, ssh};
 use crate::cache::{Pack, Repository};
 use crate::error::{Error, words};
@@ -173,8 +174,10 @@ impl Remote {
         let mut answer = talk.send_question(question).await?;
         let mut pack = repository.new_pack()?;
         let mut written = 0_u64;
+        let mut trailer = Trailer::new();
         let mut write = |data: &[u8]| {
             written += data.len() as u64;
+            trailer.update(data);
             *received += data.len() as u64;
             if *received > PACK_BYTES_MAX {
                 let what = "the repository's content".to_owned();
@@ -188,6 +191,9 @@ impl Remote {
         };
         match copied {
             Ok(()) if written == 0 => Err(self.protocol("the answer has no pack".into())),
+            Ok(()) if !trailer.holds() => {
+                Err(self.protocol(format!("the pack was cut off or changed on its way, after {written} bytes")))
+            }
             Ok(()) => answer.finish().await.map(|()| pack),
             Err(Refusal::NoSuchCommit) if !abilities.any_commit => {
                 Err(Error::CommitNotNamed { url: self.url().to_owned(), commit: sha.to_owned() })

@@ -118,7 +118,10 @@ async fn who_the_server_is_and_who_asks_is_checked_and_said() {
             "a kind of key that the host does not have",
             &url,
             SshCredentials { known_hosts: server.sshd.known_hosts("ecdsa.pub"), ..good.clone() },
-            "the server has no key that is understood; it offers ssh-ed25519".to_owned(),
+            format!(
+                "has the ecdsa-sha2-nistp256 key of the server alone, and the server offers ssh-ed25519: compare those with what its \
+                 operator says, and add the lines that `ssh-keyscan -p {port} 127.0.0.1` prints"
+            ),
         ),
         (
             "a revoked key",

@@ -4,13 +4,17 @@ use std::sync::Arc;
 
 use russh::keys::ssh_key::Kdf;
 use russh::keys::{Algorithm, PrivateKey};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 
 use crate::error::Error;
 
 /// Most rounds of the function that makes a key of a passphrase. `ssh-keygen` takes 16 or 24, people who say `-a` take 100;
 /// a hundred take about a second, on one core of the hub.
 const ROUNDS_MAX: u32 = 256;
+/// Keys that are decrypted at the same time, in the whole process. It takes a core for up to some seconds and cannot be stopped, so that a
+/// hundred sources with a passphrase must not take all cores; the place is given back when the work ends, not when its
+/// fetch does.
+static DECRYPTIONS: Semaphore = Semaphore::const_new(1);
 /// Most bytes of a key: RSA keys, the longest, have 12 kB with 16,384 bits.
 const KEY_BYTES_MAX: usize = 16 << 10;
 
@@ -59,8 +63,13 @@ impl Identity {
             if !key.is_encrypted() {
                 return Ok(Arc::new(key));
             }
-            // It takes a second, and does not wait for anything.
-            let decrypted = tokio::task::spawn_blocking(move || key.decrypt(passphrase)).await;
+            let place = DECRYPTIONS.acquire().await.map_err(|_| Error::Stopped)?;
+            let decrypted = tokio::task::spawn_blocking(move || {
+                let decrypted = key.decrypt(passphrase);
+                drop(place);
+                decrypted
+            });
+            let decrypted = decrypted.await;
             let why = "identity: its passphrase is not the `password` in the Secret";
             let wrong = |_| Error::SshCredentials { url: url.to_owned(), why: why.to_owned() };
             decrypted.map_err(|_| Error::Stopped)?.map(Arc::new).map_err(wrong)

@@ -42,7 +42,7 @@ pub mod retry;
 pub mod send;
 pub mod serverside;
 pub mod state;
-pub mod team;
 pub mod takeover;
+pub mod team;
 pub mod unit;
 pub mod wait;

@@ -84,7 +84,7 @@ fn the_demo_converges_and_its_scenes_do_what_they_say() {
     assert!(place.fails("approve app/shop --yes --digest sha256:0").contains("has changed since you looked"));
     let unasked = place.fails("approve app/shop");
     assert!(unasked.contains("held in policy large: 4 deletions (sha256:"), "the list comes first: {unasked}");
-    let command = unasked.split("approve it with `").nth(1).unwrap_or_default();
+    let command = unasked.split("do it with `").nth(1).unwrap_or_default();
     assert!(
         unasked.contains("no terminal to ask at")
             && command.starts_with("kurator approve app/shop --digest ")

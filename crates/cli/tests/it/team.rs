@@ -63,7 +63,7 @@ async fn rights_in_one_namespace_are_enough() {
     let app = place.ok(&asks("status app/shop"));
     assert!(app.contains("Ready        True") && app.contains("what its 3 members report is not shown here"), "{app}");
     let value = place.json(&asks("status"));
-    assert_eq!(value["hidden"], json!(["members", "what members report", "attached clusters"]));
+    assert_eq!(value["hidden"], json!(["members", "attached clusters", "what members report"]));
     let why = place.fails(&asks("status member/beijing"));
     assert!(why.contains("this credential may not list members"), "{why}");
 

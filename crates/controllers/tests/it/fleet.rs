@@ -23,13 +23,16 @@ async fn a_fleet_follows_the_objects_that_it_lists() {
     world.until(&path(ATTACHED, "a"), label, Some("f".to_owned())).await;
 
     // An AttachedCluster that comes, becomes ready, is no longer ready, and goes.
+    let said = |status: &str, reason: &str| json!([{"type": "Ready", "status": status, "reason": reason, "message": "", "lastTransitionTime": "2023-11-14T22:13:20Z"}]);
     world.create(ATTACHED, attached("b")).await;
-    world.until(&f, ready, is("False", "MemberNotReady")).await;
+    world.until(&f, ready, is("Unknown", "MemberUnknown")).await;
     for name in ["a", "b"] {
-        world.set_status(&path(ATTACHED, name), json!({"ready": true, "member": name})).await;
+        let status = json!({"ready": true, "member": name, "conditions": said("True", "ClusterReady")});
+        world.set_status(&path(ATTACHED, name), status).await;
     }
     world.until(&f, ready, is("True", "AllMembersReady")).await;
-    world.set_status(&path(ATTACHED, "b"), json!({"ready": false})).await;
+    let status = json!({"ready": false, "conditions": said("False", "ClusterNotReady")});
+    world.set_status(&path(ATTACHED, "b"), status).await;
     world.until(&f, ready, is("False", "MemberNotReady")).await;
     world.api.delete(&path(ATTACHED, "b"), &json!({})).await.unwrap();
     world.until(&f, ready, is("False", "MemberNotFound")).await;

@@ -288,7 +288,10 @@ async fn a_member_whose_credential_does_not_count_any_more_is_unknown_everywhere
                 let accounts: Api<ServiceAccount> = Api::namespaced(stage.member("a").client(), "default");
                 accounts.delete("limited", &DeleteParams::default()).await.unwrap();
             }
+            // A credential that does not count does not put away one that does: the old one goes as well.
             "the token is another one" => {
+                let accounts: Api<ServiceAccount> = Api::namespaced(stage.member("a").client(), "default");
+                accounts.delete("limited", &DeleteParams::default()).await.unwrap();
                 let mut config: Value = serde_json::from_str(&kubeconfig).unwrap();
                 config["users"][0]["user"]["token"] = json!("revoked");
                 stage.attach_with("a", &config.to_string(), json!({})).await;

@@ -188,7 +188,7 @@ async fn a_preview_says_what_a_commit_or_an_edit_would_do_and_writes_nothing() {
     );
     // One more directory is one more policy: what comes is listed.
     let mut second = stage.application();
-    let policy = json!({"name": "q", "kustomization": {"interval": "5m", "path": "./app", "targetNamespace": "other"}});
+    let policy = json!({"name": "q", "kustomization": {"interval": "5m", "path": "./app", "prune": true, "targetNamespace": "other"}});
     second["spec"]["syncPolicies"].as_array_mut().unwrap().push(policy);
     let edit = preview(&stage, json!({"objects": [second]})).await.unwrap();
     assert_eq!((edit.placements[0].change, edit.placements[0].policy.as_str()), (Placing::Comes, "q"));

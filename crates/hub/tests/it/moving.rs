@@ -139,6 +139,8 @@ async fn a_release_goes_on_in_the_next_process_and_waits_for_a_member_that_does_
         said.filter(|c| c.reason == "Releasing").map(drop).ok_or(format!("{:?}", status.conditions))
     })
     .await;
+    // A client of the process holds its store.
+    drop(api);
     // The process ends, and another one takes over.
     let stopped = std::mem::replace(&mut stage.hub, start_hub(&stage.dir.path().join("other")).await);
     stopped.stop().await;

@@ -77,7 +77,9 @@ fn a_member_that_refuses_the_credential_is_unknown_and_still_tried() {
     let o = Observed { record: mine(Some("u1")), probe: probe(denied, "u1"), ..observed() };
     let plan = check(&o, ("Unknown", reason::CREDENTIAL_REFUSED), true);
     let ready = ready(&plan.cluster_status.unwrap());
-    assert!(ready.message.starts_with("the member refuses the credential: 401: token has expired; replace"));
+    assert!(ready.message.starts_with(
+        "the member refuses the credential: 401: token has expired; make another one with `kurator attach "
+    ));
     assert!(!plan.origin_status.ready);
     assert_eq!(crate::reach::reach(std::slice::from_ref(&ready)), crate::reach::Reach::Unknown);
 }

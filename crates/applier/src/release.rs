@@ -50,8 +50,12 @@ pub(crate) async fn conclude(connection: &Connection) -> Result<MemberRelease, E
     let namespaces = Resource::core("Namespace", "namespaces", false);
     let stays =
         |why: String| MemberRelease::new(0, true, format!("namespace {} stays: {why}", label::SYSTEM_NAMESPACE));
-    let read = connection.api.get(&namespaces.target("", label::SYSTEM_NAMESPACE)).await;
-    let Some(live) = read? else { return Ok(MemberRelease::new(0, true, "")) };
+    let live = match connection.api.get(&namespaces.target("", label::SYSTEM_NAMESPACE)).await {
+        Ok(Some(live)) => live,
+        Ok(None) => return Ok(MemberRelease::new(0, true, "")),
+        Err(e) if e.class() == Class::Unreachable => return Err(e.into()),
+        Err(e) => return Ok(stays(e.to_string())),
+    };
     if model::object::is_deleting(&live) {
         return Ok(MemberRelease::new(0, true, ""));
     }

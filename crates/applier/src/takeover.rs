@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::delivery::{HubId, MemberTakeOver, TakeOverState, UnitId};
+use api::delivery::{HubId, MemberTakeOver, TakeOverState, UnitId, label};
 use api::feed::TakeOver;
-use client::Resource;
+use client::{Class, Resource};
 use futures::{StreamExt as _, TryStreamExt as _};
-use model::HashedKey;
+use model::{HashedKey, words};
 use plan::inventory::Inventory;
 use plan::takeover::{self, Observed, Plan, Standing};
 use serde_json::Value;
@@ -15,6 +15,10 @@ use serde_json::Value;
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::shard::{self, Found, InventoryOwner, InventorySecrets};
+
+/// How often an object is relabelled when others write it at the same time: a status that is written every second is
+/// written between a read and the patch once in a hundred times.
+const RELABEL_TRIES: u32 = 5;
 
 /// An object that the other hub recorded, as the member has it.
 struct Live {
@@ -39,21 +43,23 @@ pub(crate) async fn carry_out(
     let (mut theirs, mut objects, mut unreadable) = (BTreeMap::new(), Vec::new(), (0, None));
     for one in &found {
         match &one.inventory {
-            Ok(inventory) => {
-                let (kept, live) = still_theirs(connection, &wanted.from, inventory).await?;
-                theirs.insert(one.unit.clone(), kept);
-                objects.extend(live);
-            }
-            Err(why) => {
-                unreadable.0 += 1;
-                unreadable.1.get_or_insert_with(|| why.to_string());
-            }
+            Ok(inventory) => match still_theirs(connection, &wanted.from, inventory).await {
+                Ok((kept, live)) => {
+                    theirs.insert(one.unit.clone(), kept);
+                    objects.extend(live);
+                }
+                Err(e) if e.class() == Class::Unreachable => return Err(e),
+                // One object that cannot be read keeps its unit back, and no other.
+                Err(e) => note_unreadable(&mut unreadable, format!("of {}: {e}", one.unit)),
+            },
+            Err(why) => note_unreadable(&mut unreadable, why.to_string()),
         }
     }
     let known: BTreeMap<UnitId, Inventory> =
         ours.iter().filter_map(|one| Some((one.unit.clone(), one.inventory.as_ref().ok()?.clone()))).collect();
-    let observed =
-        Observed { from: &wanted.from, theirs: &theirs, ours: &known, approved: wanted.approved, unreadable };
+    let labelled = objects.iter().filter(|live| live.standing == Standing::Theirs).count();
+    let (approved, is_whole) = (wanted.approved, unreadable.0 == 0);
+    let observed = Observed { from: &wanted.from, theirs: &theirs, ours: &known, approved, labelled, unreadable };
     let (Plan { go, write }, said) = takeover::plan(&observed);
     if !go {
         return Ok(said);
@@ -61,12 +67,24 @@ pub(crate) async fn carry_out(
     for inventory in write {
         record(connection, ours, inventory).await?;
     }
-    relabel(connection, objects).await?;
+    let stuck = relabel(connection, &wanted.from, objects).await?;
     // Last: until then the list is the one that was approved.
-    for one in found.iter_mut().filter(|one| one.inventory.is_ok()) {
+    let done = |one: &&mut Found| theirs.contains_key(&one.unit) && !stuck.contains_key(&one.unit);
+    for one in found.iter_mut().filter(done) {
         one.inventory_secrets.remove(&connection.api).await?;
     }
-    Ok(MemberTakeOver { state: TakeOverState::Done, ..said })
+    let message = match stuck.values().next() {
+        Some(why) => words::bounded(&format!("{why}; {}", said.message), MemberTakeOver::MESSAGE_MAX),
+        None => said.message.clone(),
+    };
+    let state = if is_whole && stuck.is_empty() { TakeOverState::Done } else { TakeOverState::Stuck };
+    Ok(MemberTakeOver { state, message, ..said })
+}
+
+/// Counts an inventory that stays; the first reason is kept.
+fn note_unreadable(unreadable: &mut (usize, Option<String>), why: String) {
+    unreadable.0 += 1;
+    unreadable.1.get_or_insert(why);
 }
 
 /// What of an inventory the other hub still delivers, or this one since a take-over that was cut off.
@@ -117,17 +135,53 @@ async fn record(connection: &Connection, ours: &mut Vec<Found>, mut inventory: I
     Ok(())
 }
 
-/// Gives objects this hub's labels.
-async fn relabel(connection: &Connection, objects: Vec<Live>) -> Result<(), Error> {
+/// Gives objects this hub's labels. One that the member refuses to change keeps its unit back, with the reason.
+///
+/// # Errors
+/// The member does not answer.
+async fn relabel(connection: &Connection, from: &HubId, objects: Vec<Live>) -> Result<BTreeMap<UnitId, String>, Error> {
     let todo: Vec<Live> = objects.into_iter().filter(|live| live.standing == Standing::Theirs).collect();
     let lanes = connection.ctx.shared.lanes(connection.ctx.limits.objects_in_flight.min(todo.len()));
     let one = |live: Live| async move {
-        let patch = takeover::relabel(&live.object, &live.unit, &connection.ctx.hub);
-        match connection.api.merge(&live.resource.target_of(&live.object), &patch).await {
-            // Gone since it was read.
-            Err(e) if e.is_gone() => Ok(()),
-            other => other.map(drop).map_err(Error::from),
+        let (unit, is_secret) = (live.unit.clone(), live.resource.kind == "Secret");
+        match relabel_one(connection, from, live).await {
+            Ok(()) => Ok(None),
+            Err(e) if e.class() == Class::Unreachable => Err(Error::from(e)),
+            // What a member says of a Secret may have its values in it.
+            Err(e) if is_secret => Ok(Some((unit, format!("a Secret cannot be changed ({})", e.reason())))),
+            Err(e) => Ok(Some((unit, Error::from(e).to_string()))),
         }
     };
-    futures::stream::iter(todo.into_iter().map(one)).buffer_unordered(lanes.width).try_collect().await
+    let done = futures::stream::iter(todo.into_iter().map(one)).buffer_unordered(lanes.width);
+    done.try_fold(BTreeMap::new(), |mut stuck, one| async move {
+        if let Some((unit, why)) = one {
+            stuck.entry(unit).or_insert(why);
+        }
+        Ok(stuck)
+    })
+    .await
+}
+
+/// Gives one object this hub's labels. Others may write it meanwhile, as autoscalers do: then it is read again.
+async fn relabel_one(connection: &Connection, from: &HubId, live: Live) -> Result<(), client::Error> {
+    let Live { unit, resource, mut object, .. } = live;
+    let mut tries = 1;
+    loop {
+        let patch = takeover::relabel(&object, &unit, &connection.ctx.hub);
+        match connection.api.merge(&resource.target_of(&object), &patch).await {
+            Ok(_) => return Ok(()),
+            // Gone since it was read.
+            Err(e) if e.is_gone() => return Ok(()),
+            Err(e) if e.is_conflict() && tries < RELABEL_TRIES => tries += 1,
+            Err(e) => return Err(e),
+        }
+        let again = connection.api.get(&resource.target_of(&object)).await?;
+        let same = |again: &Value| {
+            model::object::uid(again) == model::object::uid(&object)
+                && model::object::label(again, label::HUB) == Some(from.as_str())
+        };
+        // Another object, or none, or it was let go of: it is not in the other hub's list any more.
+        let Some(again) = again.filter(same) else { return Ok(()) };
+        object = again;
+    }
 }

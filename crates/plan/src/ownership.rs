@@ -110,7 +110,8 @@ pub fn may_delete(ours: &Claimant<'_>, entry: &Entry, live: Option<&Value>) -> M
 pub fn may_release(ours: &Claimant<'_>, entry: &Entry, removal: Removal, live: Option<&Value>) -> MayRelease {
     let Some(live) = live else { return MayRelease::Nothing };
     match labels(ours, live) {
-        Some(why @ NotOurs::OtherUnit) => MayRelease::NotOurs(why),
+        // Its marks and its part of managedFields are theirs now.
+        Some(why @ (NotOurs::OtherUnit | NotOurs::OtherHub(_))) => MayRelease::NotOurs(why),
         _ if !is_object(entry, live) && removal != Removal::Release => MayRelease::NotOurs(NotOurs::OtherObject),
         _ => adopt::release(live).map_or(MayRelease::Nothing, MayRelease::Release),
     }
@@ -201,6 +202,11 @@ mod tests {
         assert_eq!(check(Some(live("v", us, Some("mine"), false)), Removal::Release), None);
         let taken = MayRelease::NotOurs(NotOurs::OtherUnit);
         assert_eq!(check(Some(live("u", us, Some("another"), false)), Removal::Release), Some(taken));
+        // Another hub has taken it over: its marks are not ours to take off.
+        for removal in [Removal::None, Removal::Release] {
+            let taken = check(Some(live("u", Some("another-hub"), Some("mine"), false)), removal);
+            assert!(matches!(taken, Some(MayRelease::NotOurs(NotOurs::OtherHub(_)))), "{taken:?}");
+        }
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub struct Observed<'a> {
     pub ours: &'a BTreeMap<UnitId, Inventory>,
     /// The list that a person agreed to.
     pub approved: Option<Digest>,
+    /// How many of these objects have the other hub's labels.
+    pub labelled: usize,
     /// Inventories of the other hub that cannot be read, and why the first of them cannot.
     pub unreadable: (usize, Option<String>),
 }
@@ -43,7 +45,7 @@ pub struct Plan {
 
 /// Decides.
 pub fn plan(observed: &Observed<'_>) -> (Plan, MemberTakeOver) {
-    let Observed { from, theirs, ours, approved, unreadable } = observed;
+    let Observed { from, theirs, ours, approved, labelled, unreadable } = observed;
     let digest = digest(from, theirs);
     let is_recorded = |(unit, inventory): (&UnitId, &Inventory)| {
         let ours = ours.get(unit);
@@ -54,7 +56,8 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, MemberTakeOver) {
         said.state = if unreadable.0 == 0 { TakeOverState::Done } else { TakeOverState::Stuck };
         return (Plan::default(), said);
     }
-    let go = *approved == Some(digest) || theirs.iter().all(is_recorded);
+    // Without an approval only what is left of one that was carried out: inventories of which every object is this hub's.
+    let go = *approved == Some(digest) || (*labelled == 0 && theirs.iter().all(is_recorded));
     if !go {
         return (Plan::default(), said);
     }

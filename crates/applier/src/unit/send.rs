@@ -56,14 +56,18 @@ async fn attempt(connection: &Connection, job: &Job, terms: &Terms) -> Result<Se
     }
 }
 
-/// Did the member refuse the change, and not the object? What its words do not tell is asked: a member that cannot tell,
-/// such as one with webhooks that have side effects, is taken at its words.
+/// Did the member refuse the change, and not the object? It is asked: one answer may say several things, and an object that is
+/// invalid in itself, or that a policy does not let in, could not be made again. A member that cannot tell, such as one with
+/// webhooks that have side effects, is taken at its words.
 async fn is_change_refused(connection: &Connection, resource: &Resource, job: &Job, error: &client::Error) -> bool {
     let Some(message) = error.invalid() else { return false };
     let object = &job.object;
-    let ask =
-        || connection.api.create_dry_run(resource, &object.key.namespace, Document::from_bytes(object.body.clone()));
-    immutable::is_named(message) || ask().await.is_err_and(|error| error.is_name_taken())
+    let body = Document::from_bytes(object.body.clone());
+    match connection.api.create_dry_run(resource, &object.key.namespace, body).await {
+        Err(error) if error.is_name_taken() => true,
+        Err(error) if error.code() == Some(400) => immutable::is_named(message),
+        _ => false,
+    }
 }
 
 /// Adds what to do. `keeps` says why an object whose immutable field changed is not made again.

@@ -31,7 +31,7 @@ fn decide(
     ours: &BTreeMap<UnitId, Inventory>,
     approved: Option<Digest>,
 ) -> (Plan, MemberTakeOver) {
-    plan(&Observed { from: &hub(1), theirs, ours, approved, unreadable: (0, None) })
+    plan(&Observed { from: &hub(1), theirs, ours, approved, labelled: 0, unreadable: (0, None) })
 }
 
 #[test]
@@ -86,7 +86,8 @@ fn what_this_hub_knows_of_an_object_counts() {
 fn inventories_that_cannot_be_read_are_said_and_stay() {
     let theirs = BTreeMap::new();
     let unreadable = (2, Some("shard 0 is not readable".to_owned()));
-    let observed = Observed { from: &hub(1), theirs: &theirs, ours: &BTreeMap::new(), approved: None, unreadable };
+    let observed =
+        Observed { from: &hub(1), theirs: &theirs, ours: &BTreeMap::new(), approved: None, labelled: 0, unreadable };
     let (_, said) = plan(&observed);
     assert_eq!(said.state, TakeOverState::Stuck);
     assert_eq!(said.message, "2 of its inventories cannot be read, and stay: shard 0 is not readable");
@@ -154,7 +155,11 @@ proptest! {
         for (unit, inventory) in &theirs {
             prop_assert!(inventory.entries().keys().all(|key| after[unit].get(key).is_some()));
         }
-        // Then it goes on without the approval.
+        // What is left of it goes on without the approval, and only when no object is the other hub's: both hubs have recorded
+        // the same objects also after the other one has taken them back.
         prop_assert_eq!(decide(&theirs, &after, None).0.go, !theirs.is_empty());
+        let observed =
+            Observed { from: &hub(1), theirs: &theirs, ours: &after, approved: None, labelled: 1, unreadable: (0, None) };
+        prop_assert!(!super::plan(&observed).0.go);
     }
 }

@@ -24,9 +24,9 @@ pub(super) fn split_agreed(
     for consent in observed.facts.consents.iter().filter(|consent| consent.holds_at(now)) {
         for scope in consent.scopes.iter().filter(|scope| scope.policy == policy) {
             let entry = observed.slices(unit).find_map(|(_, decision)| decision.members.get(&scope.member));
-            // Placed again since: that is not what was agreed to.
-            let is_it =
-                |why: &&Leaving| why.cause == consent.cause && entry.is_some_and(|entry| entry.placed == scope.placed);
+            // Placed again since: that is not what was agreed to. Nor is what has no time of its placement.
+            let is_same = entry.is_some_and(|entry| entry.placed.is_some() && entry.placed == scope.placed);
+            let is_it = |why: &&Leaving| why.cause == consent.cause && is_same;
             let Some(why) = leaving.get(&scope.member).filter(is_it) else { continue };
             let (approval, shown) = (Some(consent.digest()), Some(scope.objects.clone()));
             agreed.insert(scope.member.clone(), Leaving { approval, shown, ..why.clone() });

@@ -49,6 +49,7 @@ async fn deletions(common: &Common, name: &str, what: &Approve) -> anyhow::Resul
             ));
         }
     }
+    output::print_stderr(every_object(common, name));
     // The digests that were shown: a list that has changed since is another one, and not approved.
     let digests: Vec<String> = chosen.iter().map(|list| list.digest.clone()).collect();
     if !what.yes {
@@ -87,6 +88,11 @@ async fn deletions(common: &Common, name: &str, what: &Approve) -> anyhow::Resul
         }
     }
     Ok(())
+}
+
+/// Where every object is named: the lists are cut.
+fn every_object(common: &Common, name: &str) -> String {
+    format!("every object by name, in each member: `{}`", ask::command(common, &["tree", &format!("app/{name}")]))
 }
 
 /// What is asked: an approval may delete, or only let go of what stays.

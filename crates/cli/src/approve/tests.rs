@@ -107,6 +107,9 @@ fn the_command_that_is_suggested_approves_what_was_shown_on_the_same_hub() {
         ),
     ] {
         assert_eq!(command(&common, "shop", &digests), expect);
+        let tree =
+            expect.replace("kurator approve", "kurator tree").replace(" --digest sha256:1 --digest sha256:2 --yes", "");
+        assert_eq!(every_object(&common, "shop"), format!("every object by name, in each member: `{tree}`"));
     }
 }
 

@@ -1,5 +1,6 @@
 //! `kurator approve`: releases exactly what is shown of an application, after asking; or a member's new identity.
 
+mod identity;
 mod verdict;
 pub(crate) mod wait;
 
@@ -7,8 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::bail;
-use api::karmada::cluster::v1alpha1::Cluster;
-use api::kurator::annotation::{APPROVE, APPROVE_IDENTITY};
+use api::kurator::annotation::APPROVE;
 use api::kurator::apps::v1alpha1::{Application, HeldDeletions};
 use kube::api::Patch;
 use kube::{Api, Client, ResourceExt};
@@ -26,7 +26,7 @@ use wait::{End, Place};
 pub(crate) async fn run(common: &Common, what: &Approve) -> anyhow::Result<()> {
     match &what.object {
         Target::App(name) => deletions(common, name, what).await,
-        Target::Member(name) => identity(common, name).await,
+        Target::Member(name) => identity::approve(common, name, what.yes).await,
     }
 }
 
@@ -49,10 +49,11 @@ async fn deletions(common: &Common, name: &str, what: &Approve) -> anyhow::Resul
             ));
         }
     }
+    output::print_stderr(every_object(common, name));
     // The digests that were shown: a list that has changed since is another one, and not approved.
     let digests: Vec<String> = chosen.iter().map(|list| list.digest.clone()).collect();
     if !what.yes {
-        ask::confirm("Release exactly these?", "nothing was approved", &command(common, name, &digests))?;
+        ask::confirm(&question(&chosen), "nothing was approved", &command(common, name, &digests))?;
     }
     let place = Place { client: &client, namespace: &common.namespace, name };
     let before = if what.no_wait { None } else { Some(place.before(chosen.clone()).await) };
@@ -87,6 +88,24 @@ async fn deletions(common: &Common, name: &str, what: &Approve) -> anyhow::Resul
         }
     }
     Ok(())
+}
+
+/// Where every object is named: the lists are cut.
+fn every_object(common: &Common, name: &str) -> String {
+    format!("every object by name, in each member: `{}`", ask::command(common, &["tree", &format!("app/{name}")]))
+}
+
+/// What is asked: an approval may delete, or only let go of what stays.
+fn question(chosen: &[HeldDeletions]) -> String {
+    let deletes = chosen.iter().filter(|list| list.count > 0).count();
+    match deletes {
+        0 => "Approve exactly these? Nothing is deleted.".to_owned(),
+        all if all == chosen.len() => "Delete exactly these?".to_owned(),
+        _ => {
+            let deletions = chosen.iter().map(|list| list.count).fold(0, u32::saturating_add);
+            format!("Approve exactly these? With them go {}.", held::count(deletions, "object"))
+        }
+    }
 }
 
 /// What was approved, for programs. `end`: absent when it was not waited for.
@@ -187,22 +206,6 @@ async fn listed(
         bail!(has_changed(name, &held));
     }
     Ok(held.into_iter().filter(|list| digests.contains(&list.digest)).collect())
-}
-
-async fn identity(common: &Common, name: &str) -> anyhow::Result<()> {
-    connect::made_a_member(name)?;
-    let api: Api<Cluster> = Api::all(connect::hub(common).await?);
-    let cluster = api.get(name).await.map_err(connect::about(&Target::Member(name.to_owned()), common))?;
-    let status = cluster.status.unwrap_or_default();
-    let Some(uid) = status.observed_id else {
-        bail!("member/{name}: nothing waits for approval; see `kurator status member/{name}`");
-    };
-    let patch = json!({"metadata": {"annotations": {APPROVE_IDENTITY: uid}}});
-    api.patch(name, &params(), &Patch::Merge(&patch)).await.map_err(asked(&format!("cannot approve member/{name}")))?;
-    if !output::structured(common.output, &json!({"name": name, "approvedId": uid}))? {
-        output::print_stderr(format_args!("member/{name}: from now on the cluster with kube-system UID {uid}"));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -37,7 +37,8 @@ use crate::sync::FIELD_MANAGER;
 use hub::{Names, Present};
 use kubeconfig::Files;
 use proposal::Proposal;
-use rights::Grant;
+pub(crate) use rights::CREDENTIAL_ROLE;
+use rights::{Grant, MANAGED_BY, MANAGER};
 
 pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     let home = std::env::var_os("HOME").map(PathBuf::from);
@@ -177,6 +178,12 @@ impl Place<'_> {
         for grant in rights::grants() {
             let target = grant.resource.target_of(&grant.object);
             let there = match self.member.get_metadata(&target).await {
+                Ok(Some(found)) if !grant.may_be_written(&found) => bail!(
+                    "context {}: {} is there already, and `kurator attach` did not make it (it has no label {MANAGED_BY}: \
+                     {MANAGER}); nothing was changed: see what it is for, rename or delete it, and attach again",
+                    self.context,
+                    grant.name()
+                ),
                 Ok(found) => found.is_some(),
                 // It is applied anyway, and then it is said what the user may not.
                 Err(error) if error.is_denied() => false,

@@ -189,7 +189,14 @@ where
 {
     let params = ListParams { limit: Some(NAMES_MAX), ..ListParams::default() };
     let found = api.list_metadata(&params).await.map(|list| list.items).unwrap_or_default();
-    let mut names: Vec<String> = found.iter().map(|object| format!("{prefix}{}", object.name_any())).collect();
+    as_words(found.iter().map(ResourceExt::name_any), prefix)
+}
+
+/// What a shell completes. bash expands the words that it is given, so that a server must not be able to name a command: only
+/// what is a name of Kubernetes is passed on.
+fn as_words(names: impl Iterator<Item = String>, prefix: &str) -> Vec<String> {
+    let names = names.filter(|name| model::name::check_dns_subdomain(name).is_ok());
+    let mut names: Vec<String> = names.map(|name| format!("{prefix}{name}")).collect();
     names.sort();
     names
 }
@@ -239,6 +246,12 @@ mod tests {
         let plain = common(&words("status --kubeconfig /tmp/k "), &given);
         assert_eq!((plain.namespace.as_str(), plain.kubeconfig), ("default", Some("/tmp/k".into())));
         assert_eq!(common(&words("status -n A/B "), &given).namespace, "default");
+    }
+
+    #[test]
+    fn a_name_that_a_shell_would_run_is_no_name() {
+        let names = ["web", "$(x)", "`x`", "a b", "shop.v2", "a;x", "a\nb", "${x}", ""];
+        assert_eq!(as_words(names.into_iter().map(str::to_owned), "app/"), ["app/shop.v2", "app/web"]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod watch;
 mod world;
 
 use model::{Clock, Timestamp};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::args::{Common, Shown, Status};
 use crate::output::Line;
@@ -24,7 +24,7 @@ use crate::{connect, output};
 pub(crate) use cell::tone;
 pub(crate) use drift::sentence as drift;
 pub(crate) use world::members;
-use world::{Scope, World};
+use world::{DECISIONS, Scope, World};
 
 pub(crate) async fn run(common: &Common, what: Status) -> anyhow::Result<()> {
     let client = connect::hub(common).await?;
@@ -47,21 +47,27 @@ pub(crate) async fn run(common: &Common, what: Status) -> anyhow::Result<()> {
 
 /// What is shown to people.
 fn lines(world: &World, what: &Status, now: Timestamp, colour: bool, columns: usize) -> anyhow::Result<Vec<Line>> {
-    Ok(match &what.object {
+    let mut lines = match &what.object {
         None if what.problems => overview::problem_lines(world, now, colour, columns),
         None => overview::lines(world, now, colour, columns),
         Some(Shown::App(name)) => application::lines(world, world.application(name)?, now, colour, columns),
         Some(Shown::Fleet(name)) => fleet::lines(world, world.fleet(name)?, now, colour, columns),
         Some(Shown::Member(name)) => member::lines(world, world.member(name)?, now, colour, columns),
-    })
+    };
+    if world.hides(DECISIONS) && !what.problems {
+        lines.extend([Line::default(), NOT_COMPARED.into()]);
+    }
+    Ok(lines)
 }
+
+/// What is said when it may not be read what members should have.
+const NOT_COMPARED: &str =
+    "what members report is not compared with what is wanted: this credential may not list decisions";
 
 /// What is shown to programs.
 fn value(world: &World, what: &Status) -> anyhow::Result<Value> {
     Ok(match &what.object {
-        None if what.problems => {
-            json!({"problems": overview::problems(world).iter().map(overview::Entry::value).collect::<Vec<_>>()})
-        }
+        None if what.problems => overview::problem_value(world),
         None => overview::value(world),
         Some(Shown::App(name)) => application::value(world, world.application(name)?),
         Some(Shown::Fleet(name)) => fleet::value(world.fleet(name)?),

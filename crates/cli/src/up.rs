@@ -188,9 +188,10 @@ fn next_steps(dir: &Path, hub: &Hub, up: &Up) {
     let dir = dir.display();
     let mut lines = vec![
         "next, in another terminal:".to_owned(),
+        // Before the export: attach looks for the cluster in the user's own kubeconfig.
+        format!("  kurator attach CONTEXT --fleet FLEET --dir {dir}   (or apply an AttachedCluster and a Fleet)"),
         format!("  export KUBECONFIG={dir}/{}", instance::KUBECONFIG),
-        "  kubectl apply -f attachedcluster.yaml -f fleet.yaml -f application.yaml   (docs/guide.md has examples)"
-            .to_owned(),
+        "  kubectl apply -f application.yaml   (docs/guide.md has examples)".to_owned(),
         format!("  kurator status --dir {dir}"),
         format!(
             "push hooks: {}/NAMESPACE/APPLICATION, with the token in Secret kurator-system/kurator-push-hook",

@@ -185,7 +185,7 @@ fn wipe(stage: &Stage) -> Result<()> {
         expect(web["status"]["readyReplicas"] == *replicas, || format!("{member} lost something: {web}"))?;
     }
     stage.print_lines("every member still runs everything");
-    let wrong = stage.kurator(&["approve", "app/shop", "--yes", "--digest", "sha256:0000"]);
+    let wrong = stage.kurator(&["approve", "app/shop", "--yes", "--digest", &format!("sha256:{}", "0".repeat(64))]);
     expect(wrong.is_err(), || "an approval of another list was taken".to_owned())?;
     stage.print_lines("kurator approve with another digest: refused");
     stage.print_lines(&stage.kurator(&["approve", "app/shop", "--yes"])?);

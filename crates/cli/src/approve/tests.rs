@@ -107,5 +107,22 @@ fn the_command_that_is_suggested_approves_what_was_shown_on_the_same_hub() {
         ),
     ] {
         assert_eq!(command(&common, "shop", &digests), expect);
+        let tree =
+            expect.replace("kurator approve", "kurator tree").replace(" --digest sha256:1 --digest sha256:2 --yes", "");
+        assert_eq!(every_object(&common, "shop"), format!("every object by name, in each member: `{tree}`"));
+    }
+}
+
+#[test]
+fn the_question_says_whether_anything_is_deleted() {
+    let list = |count: u32| HeldDeletions { count, ..HeldDeletions::default() };
+    for (counts, expect) in [
+        (&[3][..], "Delete exactly these?"),
+        (&[3, 1], "Delete exactly these?"),
+        (&[0], "Approve exactly these? Nothing is deleted."),
+        (&[0, 2], "Approve exactly these? With them go 2 objects."),
+    ] {
+        let chosen: Vec<HeldDeletions> = counts.iter().map(|count| list(*count)).collect();
+        assert_eq!(question(&chosen), expect);
     }
 }

@@ -32,6 +32,11 @@ const PAUSE_TIMES: u32 = 10;
 /// Longest pause between two looks: a person waits for the end.
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 
+/// The pause after a look that took this long; `shortest` where looking costs little.
+pub(crate) fn pause(look: Duration, shortest: Duration) -> Duration {
+    look.saturating_mul(PAUSE_TIMES).clamp(shortest, PAUSE_MAX)
+}
+
 /// Decisions in one answer: one is below 80 kB, mostly far below.
 const PAGE: u32 = 100;
 
@@ -131,7 +136,7 @@ impl Place<'_> {
                 Err(why) if why.is_forbidden() => return Ok(End::Unseen(why.into_words())),
                 Err(why) => format!("cannot see within {secs} s whether it is done: {}; {see}", why.into_words()),
             };
-            let pause = (began.elapsed() * PAUSE_TIMES).clamp(LOOK_EVERY, PAUSE_MAX);
+            let pause = pause(began.elapsed(), LOOK_EVERY);
             tokio::time::sleep_until((Instant::now() + pause).min(deadline)).await;
         }
     }

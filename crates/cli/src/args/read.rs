@@ -103,6 +103,12 @@ fn refused(matches: &ArgMatches, args: &Args) -> Option<String> {
             "--digest is that of an application's held deletions; member/{name} has an identity to approve: leave it out, \
              and see first with `kurator status member/{name}` which cluster is there now"
         )),
+        Command::Approve(Approve { digest, .. }) => {
+            let wrong = digest.iter().find(|digest| digest.parse::<model::Digest>().is_err())?;
+            Some(format!(
+                "--digest {wrong}: not a digest: it is sha256: and 64 hexadecimal digits, as `kurator status app/NAME` shows it"
+            ))
+        }
         _ => None,
     }
 }

@@ -6,7 +6,11 @@ use client::Resource;
 use serde_json::{Value, json};
 
 /// The role for the account's own credential.
-const CREDENTIAL_ROLE: &str = "kurator-credential";
+pub(crate) const CREDENTIAL_ROLE: &str = "kurator-credential";
+
+/// The label of everything that is made, and its value.
+pub(super) const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+pub(super) const MANAGER: &str = "kurator";
 
 /// One object in the member.
 pub(super) struct Grant {
@@ -17,6 +21,12 @@ pub(super) struct Grant {
 }
 
 impl Grant {
+    /// May an object that is there be written? One without our label is not ours: its rules, or who is bound to it, would be
+    /// changed for others. A namespace only gets the label.
+    pub(super) fn may_be_written(&self, found: &Value) -> bool {
+        self.resource.kind == "Namespace" || model::object::label(found, MANAGED_BY) == Some(MANAGER)
+    }
+
     /// `ClusterRole kurator`.
     pub(super) fn name(&self) -> String {
         let name = model::object::name(&self.object).unwrap_or_default();
@@ -36,7 +46,7 @@ pub(super) fn grants() -> Vec<Grant> {
     let object = |resource: &Resource, namespace: &str, name: &str, mut body: Value| {
         body["apiVersion"] = json!(resource.api_version());
         body["kind"] = json!(resource.kind);
-        body["metadata"] = json!({"name": name, "labels": {"app.kubernetes.io/managed-by": "kurator"}});
+        body["metadata"] = json!({"name": name, "labels": {MANAGED_BY: MANAGER}});
         if !namespace.is_empty() {
             body["metadata"]["namespace"] = json!(namespace);
         }

@@ -324,3 +324,15 @@ fn names_come_from_contexts_and_advice_from_addresses() {
 fn the_document_lists_the_rights_that_are_given() {
     assert!(RIGHTS.contains(&rights::table()), "docs/rights.md needs this table:\n{}", rights::table());
 }
+
+#[test]
+fn only_what_attach_made_is_written_again() {
+    let labelled = |value: &str| json!({"metadata": {"labels": {"app.kubernetes.io/managed-by": value}}});
+    for grant in rights::grants() {
+        let is_namespace = grant.resource.kind == "Namespace";
+        let may = |found: Value| grant.may_be_written(&found);
+        assert!(may(grant.object.clone()) && may(labelled("kurator")), "{}", grant.name());
+        assert_eq!(may(labelled("Helm")), is_namespace, "{}", grant.name());
+        assert_eq!(may(json!({"metadata": {"name": "kurator"}})), is_namespace, "{}", grant.name());
+    }
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use api::condition;
 use api::delivery::{Health, UnitPhase};
-use api::feed::UnitReport;
+use api::feed::{SyncState, UnitReport};
 use api::reason;
 use client::NamespacedName;
 use hub::Hub;
@@ -335,7 +335,7 @@ fn read_member(ctx: &controllers::Controllers, name: &str) -> Row {
         row.pods.0 += report.pods.ready;
         row.pods.1 += report.pods.desired;
         row.objects += report.objects.desired;
-        row.drift += report.details.iter().filter(|d| d.sync != api::feed::SyncState::Synced).count() as u64;
+        row.drift += report.details.iter().filter(|d| is_drift(d.sync)).count() as u64;
         let is_settled = is_settled(report) && is_newest(ctx, report);
         row.is_settled &= is_settled;
         let ready = ctx.unit_ready(&report.unit, &member);
@@ -349,6 +349,11 @@ fn read_member(ctx: &controllers::Controllers, name: &str) -> Row {
         }
     }
     row
+}
+
+/// Is an object changed by others? One that waits, or is left alone, is not.
+fn is_drift(sync: SyncState) -> bool {
+    matches!(sync, SyncState::Drifted | SyncState::Contested)
 }
 
 fn is_settled(report: &UnitReport) -> bool {

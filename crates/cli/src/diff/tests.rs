@@ -167,3 +167,17 @@ fn the_exit_code_is_that_of_kubectl_diff_and_what_is_not_known_is_not_the_same()
         assert_eq!(shown(&differences, Kind::Live), said);
     }
 }
+
+#[test]
+fn a_commit_that_cannot_be_rendered_is_not_one_that_changes_nothing() {
+    let note = "app/shop policy small waits for: overlays/small/kustomization.yaml is no YAML";
+    let differences = Differences {
+        summary: DifferenceSummary { members: 3, ..DifferenceSummary::default() },
+        notes: vec![note.to_owned()],
+        ..Differences::default()
+    };
+    assert_eq!(code(&differences), 2);
+    let said = |kind| shown(&differences, kind);
+    assert_eq!(said(Kind::Preview), format!("app/shop: 3 members: it is not known what would change\n! {note}\n"));
+    assert!(said(Kind::Live).starts_with("app/shop: 3 members: it is not known whether something differs\n"));
+}

@@ -23,7 +23,7 @@ pub(super) enum Kind {
 
 /// Everything that there is to say.
 pub(super) fn lines(about: &str, differences: &Differences, kind: Kind, colour: bool) -> Vec<Line> {
-    let mut out = vec![Line::from(format!("{about}: {}", summary(&differences.summary, kind)))];
+    let mut out = vec![Line::from(format!("{about}: {}", summary(differences, kind)))];
     for unknown in &differences.unknown {
         let said = format!("{}: {}", names(&unknown.members), unknown.message);
         out.push(Line::from("? ").cell(&Cell::new(said, Tone::Waiting), colour));
@@ -43,7 +43,8 @@ pub(super) fn lines(about: &str, differences: &Differences, kind: Kind, colour: 
 }
 
 /// `3 members: 12 objects change, 1 deleted, held`.
-fn summary(summary: &DifferenceSummary, kind: Kind) -> String {
+fn summary(differences: &Differences, kind: Kind) -> String {
+    let summary: &DifferenceSummary = &differences.summary;
     let members = counted(summary.members, "member", "members");
     let mut parts = Vec::new();
     let verbs = match kind {
@@ -75,6 +76,10 @@ fn summary(summary: &DifferenceSummary, kind: Kind) -> String {
         let known = summary.members.saturating_sub(summary.unknown);
         parts.push(match (summary.differing, known) {
             (0, 0) if summary.members > 0 => "nothing is known".to_owned(),
+            (0, _) if !differences.notes.is_empty() => match kind {
+                Kind::Live => "it is not known whether something differs".to_owned(),
+                Kind::Preview => "it is not known what would change".to_owned(),
+            },
             (0, _) => match kind {
                 Kind::Live => "nothing differs".to_owned(),
                 Kind::Preview => "nothing would change".to_owned(),

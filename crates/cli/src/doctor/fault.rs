@@ -302,7 +302,11 @@ pub(super) const FAULTS: &[Fault] = &[
     fault(Unit, "NoKind", "install the CustomResourceDefinition in {member}, or correct apiVersion and kind"),
     fault(Unit, "WrongScope", "correct metadata.namespace of the object"),
     fault(Unit, "Conflict", "name the object in one unit only"),
-    fault(Unit, "ForeignHub", "remove the object from the other hub"),
+    fault(
+        Unit,
+        "ForeignHub",
+        "take it over: `kurator hub adopt {member}`; if the other hub is to keep it, take it out of this source",
+    ),
     fault(Unit, "Fenced", "stop the second hub that runs from the same backup"),
     fault(
         Unit,

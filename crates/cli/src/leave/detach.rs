@@ -10,8 +10,10 @@ use anyhow::bail;
 use api::condition;
 use api::delivery::Origin;
 use api::feed::UnitReport;
-use api::kurator::annotation::{DETACH_FINALIZER, ON_DETACH, RELEASE};
+use api::kurator::annotation::{DETACH_FINALIZER, MINTED, ON_DETACH, RELEASE};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
+use api::kurator::fleet::v1alpha1::Fleet;
+use api::kurator::minted::{NAMESPACE, SERVICE_ACCOUNT};
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, ListParams, Patch, Preconditions};
 use kube::{Api, Client, Resource, ResourceExt};
@@ -25,6 +27,7 @@ use super::wait::End;
 use crate::approve::wait::Place;
 use crate::args::{Common, Detach, DetachHow};
 use crate::ask;
+use crate::attach::CREDENTIAL_ROLE;
 use crate::connect::{self, asked};
 use crate::duration::tenths;
 use crate::output;
@@ -85,6 +88,8 @@ struct Parting {
     fleets: Vec<String>,
     /// What it reports, of all namespaces.
     units: Vec<UnitReport>,
+    /// Did `kurator attach` make the credential, and the account that it is of?
+    is_minted: bool,
 }
 
 pub(crate) async fn run(common: &Common, what: &Detach) -> anyhow::Result<()> {
@@ -122,14 +127,8 @@ pub(crate) async fn run(common: &Common, what: &Detach) -> anyhow::Result<()> {
             ),
         }
     }
-    parting.tell_hub(how).await?;
+    parting.begin(how).await?;
     let is_done = if what.ask.no_wait { None } else { Some(parting.until_gone(how, what.ask.timeout).await?) };
-    if is_done.is_some() {
-        for fleet in &parting.fleets {
-            take_out(&Api::namespaced(parting.client.clone(), &parting.origin.namespace), fleet, &parting.origin.name)
-                .await?;
-        }
-    }
     let said = is_done.clone().flatten();
     let facts = json!({"member": parting.member, "how": how.as_str(), "done": is_done.is_some(), "remark": said,
         "removed": exits.iter().map(Exit::facts).collect::<Vec<_>>()});
@@ -145,6 +144,7 @@ pub(crate) async fn run(common: &Common, what: &Detach) -> anyhow::Result<()> {
     };
     output::print_stderr(format_args!("member/{member}: {what}"));
     said.into_iter().for_each(|remark| output::print_stderr(format_args!("  {remark}")));
+    parting.rests(how).into_iter().for_each(output::print_stderr);
     Ok(())
 }
 
@@ -155,7 +155,12 @@ impl Parting {
         let attached = api.get(name).await.map_err(asked(&format!("cannot read AttachedCluster {name}")))?;
         let fleets = listing(&client, &origin).await?;
         let units = list::reports(&client, &format!("membertrees/{member}")).await?;
-        Ok(Self { client, member, origin, attached, fleets, units })
+        let secrets: Api<Secret> = Api::namespaced(client.clone(), &origin.namespace);
+        let secret = &attached.spec.kubeconfig.name;
+        let read = secrets.get_metadata_opt(secret).await;
+        let read = read.map_err(asked(&format!("cannot read Secret {}/{secret}", origin.namespace)))?;
+        let is_minted = read.is_some_and(|secret| secret.annotations().contains_key(MINTED));
+        Ok(Self { client, member, origin, attached, fleets, units, is_minted })
     }
 
     /// Refuses a member that does not answer: nothing can be given back or removed there.
@@ -184,6 +189,7 @@ impl Parting {
         }
         let fleets = if how == How::Remove { &[][..] } else { &self.fleets };
         self.lines(how, fleets, self.shares_secret().await?).into_iter().for_each(output::print_stderr);
+        self.rests(how).into_iter().for_each(output::print_stderr);
         Ok(exits)
     }
 
@@ -219,6 +225,25 @@ impl Parting {
         lines
     }
 
+    /// What `kurator attach` made in the member stays there, since the hub works with it until the end.
+    fn rests(&self, how: How) -> Vec<String> {
+        if how == How::Keep || !self.is_minted {
+            return Vec::new();
+        }
+        vec![
+            format!(
+                "  what `kurator attach` made stays in the member: ClusterRole and ClusterRoleBinding {SERVICE_ACCOUNT}, and in \
+                 namespace {NAMESPACE} ServiceAccount {SERVICE_ACCOUNT}, Role and RoleBinding {CREDENTIAL_ROLE}"
+            ),
+            "  when it is detached, and no other hub uses them, remove them there with:".to_owned(),
+            format!("    kubectl delete clusterrolebinding/{SERVICE_ACCOUNT} clusterrole/{SERVICE_ACCOUNT}"),
+            format!(
+                "    kubectl delete -n {NAMESPACE} rolebinding/{CREDENTIAL_ROLE} role/{CREDENTIAL_ROLE} \
+                 serviceaccount/{SERVICE_ACCOUNT}"
+            ),
+        ]
+    }
+
     /// Does another AttachedCluster use the Secret?
     async fn shares_secret(&self) -> anyhow::Result<bool> {
         let api: Api<AttachedCluster> = Api::namespaced(self.client.clone(), &self.origin.namespace);
@@ -226,6 +251,17 @@ impl Parting {
         let secret = &self.attached.spec.kubeconfig.name;
         let others = all.items.iter().filter(|other| other.name_any() != self.origin.name);
         Ok(others.into_iter().any(|other| other.spec.kubeconfig.name == *secret))
+    }
+
+    /// Tells the hub, and takes the entry out of the fleets that list it. That does not wait for the end: a command that is
+    /// interrupted would leave the entry behind. It deletes nothing, since the entry makes no member from here on.
+    async fn begin(&self, how: How) -> anyhow::Result<()> {
+        self.tell_hub(how).await?;
+        let fleets: Api<Fleet> = Api::namespaced(self.client.clone(), &self.origin.namespace);
+        for fleet in &self.fleets {
+            take_out(&fleets, fleet, &self.origin.name).await?;
+        }
+        Ok(())
     }
 
     /// Tells the hub: how, and that it is to go. The credential goes with the AttachedCluster, since that owns it from now on.

@@ -122,7 +122,7 @@ fn held(app: &Application, status: &ApplicationStatus) -> Vec<Line> {
     if !lines.is_empty() {
         let command = held::command(&app.name_any(), &app.namespace().unwrap_or_default());
         lines.push(Line::default());
-        lines.push(format!("release exactly these with: {command}").into());
+        lines.push(format!("approve exactly these with: {command}").into());
         if status.held.iter().any(held::is_edit) {
             lines.push("to keep what a policy would leave, take the edit back".into());
         }

@@ -10,7 +10,7 @@ use plan::state::{Said, State};
 use serde_json::{Value, json};
 
 use super::cell::{counted, state, tone};
-use super::world::{MEMBERS, REPORTS, Scope, World};
+use super::world::{APPLICATIONS, FLEETS, MEMBERS, REPORTS, Scope, World};
 use super::{application, fleet, held, member};
 use crate::args::Shown;
 use crate::output::{Cell, Line, Table, Tone};
@@ -20,7 +20,7 @@ pub(super) fn lines(world: &World, now: Timestamp, colour: bool, columns: usize)
     let mut lines = if world.hides(MEMBERS) {
         vec!["members are not shown: this credential may not list them".into()]
     } else if world.members.is_empty() {
-        vec!["no members yet: apply an AttachedCluster to the hub".into()]
+        vec!["no members yet: `kurator attach CONTEXT`, or apply an AttachedCluster to the hub".into()]
     } else {
         let mut table = members_table();
         world.members.iter().for_each(|one| table.row(member_row(world, one, now)));
@@ -31,6 +31,10 @@ pub(super) fn lines(world: &World, now: Timestamp, colour: bool, columns: usize)
         lines.extend(fleets(world, now).clipped(colour, columns));
     }
     lines.push(Line::default());
+    if world.hides(APPLICATIONS) {
+        lines.push("applications are not shown: this credential may not list them; choose a namespace with -n".into());
+        return lines;
+    }
     if world.applications.is_empty() {
         let place = world.scope.words();
         lines.push(format!("no applications {place}: apply an Application, or choose with -n or -A").into());
@@ -217,18 +221,43 @@ impl Entry {
 /// What is not ready, the worst of each kind first; or one line that says that everything is.
 pub(super) fn problem_lines(world: &World, now: Timestamp, colour: bool, columns: usize) -> Vec<Line> {
     let problems = problems(world);
+    let hidden = not_seen(world);
     if problems.is_empty() {
         let count = |n: usize, word: &str| held::count(u32::try_from(n).unwrap_or(u32::MAX), word);
         let all = [
-            count(world.members.len(), "member"),
-            count(world.fleets.len(), "fleet"),
-            count(world.applications.len(), "application"),
+            (MEMBERS, world.members.len(), "member"),
+            (FLEETS, world.fleets.len(), "fleet"),
+            (APPLICATIONS, world.applications.len(), "application"),
         ];
-        return vec![format!("nothing is wrong: {} are ready", all.join(", ")).into()];
+        let seen = all.into_iter().filter(|(what, _, _)| !world.hides(what));
+        let seen: Vec<String> = seen.map(|(_, number, word)| count(number, word)).collect();
+        let said = match (seen.as_slice(), hidden.is_some()) {
+            ([], _) => "nothing is known".to_owned(),
+            (seen, true) => format!("nothing is wrong in what can be seen: {} are ready", seen.join(", ")),
+            (seen, false) => format!("nothing is wrong: {} are ready", seen.join(", ")),
+        };
+        return [Some(said.into()), hidden].into_iter().flatten().collect();
     }
     let mut table = table(world, &["OBJECT", "STATE"]);
     problems.iter().for_each(|entry| table.row(entry.row(world, now)));
-    table.clipped(colour, columns)
+    let mut lines = table.clipped(colour, columns);
+    lines.extend(hidden);
+    lines
+}
+
+/// What the credential may not list, and so is not among the problems.
+fn not_seen(world: &World) -> Option<Line> {
+    let hidden = world.hidden.join(", ");
+    (!hidden.is_empty()).then(|| format!("not looked at, since this credential may not list it: {hidden}").into())
+}
+
+/// What is not ready, for programs.
+pub(super) fn problem_value(world: &World) -> Value {
+    let mut value = json!({"problems": problems(world).iter().map(Entry::value).collect::<Vec<_>>()});
+    if !world.hidden.is_empty() {
+        value["hidden"] = json!(world.hidden);
+    }
+    value
 }
 
 /// What is not ready, the worst of each kind first.

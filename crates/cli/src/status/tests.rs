@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::overview::Entry;
-use super::world::{Lists, Scope, World};
+use super::world::{DECISIONS, Decided, Lists, Scope, World};
 use super::{application, drift, fleet, member, near, overview, watch};
 use crate::output::{self, Line};
 
@@ -406,7 +406,7 @@ fn broken() -> World {
             reported("shanghai", "small", shanghai_well),
         ],
         revisions: vec![revision()],
-        decisions: Vec::new(),
+        ..Lists::default()
     };
     World::new(Scope::Namespace("default".to_owned()), lists)
 }
@@ -465,6 +465,7 @@ fn a_unit_is_compared_with_what_is_decided_for_it() {
             applications: vec![placed(shop(&conditions, 1, json!([])))],
             statuses: vec![reported("beijing", "large", unit("Applied", "Healthy", ""))],
             decisions: vec![decided(revision)],
+            decided: Decided::All,
             revisions: vec![self::revision()],
             ..Lists::default()
         };
@@ -509,4 +510,50 @@ fn a_watch_says_each_change_of_a_state_or_its_cause_once() {
     assert_eq!(said(vec![lost("for 2 s")]), ["member/a  Unknown, ClusterNotReachable: for 2 s"]);
     assert_eq!(said(vec![lost("for 3 s")]), [""; 0], "the same with another number");
     assert_eq!(said(vec![]), ["member/a  Gone"]);
+}
+
+#[test]
+fn what_may_not_be_seen_is_not_called_ready() {
+    let world = |hidden: &[&'static str]| {
+        let lists = Lists { hidden: hidden.to_vec(), ..Lists::default() };
+        World::new(Scope::All, lists)
+    };
+    let said = |hidden: &[&'static str]| text(&overview::problem_lines(&world(hidden), now(), false, usize::MAX));
+    assert_eq!(said(&[]), "nothing is wrong: 0 members, 0 fleets, 0 applications are ready\n");
+    assert_eq!(
+        said(&["members", "what members report"]),
+        "nothing is wrong in what can be seen: 0 fleets, 0 applications are ready\n\
+         not looked at, since this credential may not list it: members, what members report\n"
+    );
+    assert!(said(&["members", "fleets", "applications"]).starts_with("nothing is known\n"));
+    assert_eq!(overview::problem_value(&world(&["members"]))["hidden"], json!(["members"]));
+    assert!(overview::problem_value(&world(&[])).get("hidden").is_none());
+}
+
+#[test]
+fn a_unit_whose_decision_may_be_read_nowhere_is_compared_with_itself_and_that_is_said() {
+    let report = unit("Applied", "Healthy", "");
+    let status: api::delivery::UnitStatus = of(report.clone());
+    let id: api::delivery::UnitId = "apps.kurator.dev/Application/default/shop/large".parse().unwrap();
+    let hidden = vec![DECISIONS];
+    for (decided, wanted) in [
+        (Decided::Nothing, Some("abc-1")),
+        (Decided::Namespace("other".to_owned()), Some("abc-1")),
+        // It is known that nothing is decided there: the member is not as it should be.
+        (Decided::Namespace("default".to_owned()), None),
+        (Decided::All, None),
+    ] {
+        let lists = Lists {
+            members: vec![cluster("beijing", answers())],
+            statuses: vec![reported("beijing", "large", report.clone())],
+            decided: decided.clone(),
+            hidden: hidden.clone(),
+            ..Lists::default()
+        };
+        let world = World::new(Scope::Namespace("default".to_owned()), lists);
+        assert_eq!(world.unit(&id, "beijing", &status).wanted.map(String::as_str), wanted, "{decided:?}");
+        let what = crate::args::Status { object: None, all_namespaces: false, problems: false, watch: false };
+        let said = text(&super::lines(&world, &what, now(), false, usize::MAX).unwrap());
+        assert!(said.contains("is not compared with what is wanted: this credential may not list decisions"), "{said}");
+    }
 }

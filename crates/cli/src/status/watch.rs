@@ -9,14 +9,17 @@ use std::time::Duration;
 use kube::Client;
 use model::Clock;
 use model::clock::format_seconds;
+use tokio::time::Instant;
 
 use super::overview::{self, Entry};
 use super::world::{Scope, World};
 use super::{cell, lines};
+use crate::approve::wait::pause;
 use crate::args::{Format, Shown, Status};
 use crate::output::{self, Page};
 
-/// How often the hub is asked. What members report is stored at most once a second.
+/// Shortest pause between two looks. What members report is stored at most once a second. Where a look takes long, as with
+/// thousands of members, the pause is longer.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(client: &Client, scope: Scope, what: &Status, format: Format) -> anyhow::Result<()> {
@@ -24,18 +27,18 @@ pub(super) async fn run(client: &Client, scope: Scope, what: &Status, format: Fo
     let mut known: BTreeMap<String, Entry> = BTreeMap::new();
     let mut is_first = true;
     loop {
+        let began = Instant::now();
         match World::read(client, scope.clone()).await {
             Ok(world) => {
                 let now = hub::SystemClock.now();
+                // That an object does not exist is said at once. One that is deleted later is a change like others.
+                let shown = match lines(&world, what, now, output::colour(), output::columns()) {
+                    Err(error) if !is_first => vec![output::chain(&error).into()],
+                    shown => shown?,
+                };
                 match &mut page {
-                    Some(page) => {
-                        page.draw(&lines(&world, what, now, output::colour(), output::columns())?)?;
-                    }
-                    None => {
-                        // That an object does not exist is said at once.
-                        lines(&world, what, now, false, usize::MAX)?;
-                        print_changes(entries(&world, what), &mut known, format)?;
-                    }
+                    Some(page) => page.draw(&shown)?,
+                    None => print_changes(entries(&world, what), &mut known, format)?,
                 }
             }
             // It goes on, so that one sees the hub come back.
@@ -43,7 +46,7 @@ pub(super) async fn run(client: &Client, scope: Scope, what: &Status, format: Fo
             Err(error) => return Err(error),
         }
         is_first = false;
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(pause(began.elapsed(), LOOK_EVERY)).await;
     }
 }
 

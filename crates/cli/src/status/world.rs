@@ -54,14 +54,38 @@ pub(super) struct World {
     pub(super) links: BTreeMap<String, MemberLink>,
     /// How each member is reached.
     facts: BTreeMap<String, MemberFacts>,
-    /// What is decided, by unit and member; and the revision that is wanted. Empty when that may not be read.
+    /// What is decided, by unit and member; and the revision that is wanted.
     decisions: BTreeMap<(UnitId, String), (MemberDecision, Option<String>)>,
+    /// Of which units it may be read what is decided.
+    decided: Decided,
     /// Why each unit is where it is.
     pub(super) explanations: BTreeMap<UnitId, Explanation>,
     /// What git calls a Revision, by its name.
     pub(super) revisions: BTreeMap<String, String>,
     /// What the credential may not list.
     pub(super) hidden: Vec<&'static str>,
+}
+
+/// Of which units it was read what is decided.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Decided {
+    /// Of none: the credential may not list decisions.
+    #[default]
+    Nothing,
+    /// Of those in one namespace.
+    Namespace(String),
+    /// Of all.
+    All,
+}
+
+impl Decided {
+    fn covers(&self, unit: &UnitId) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Namespace(namespace) => unit.namespace == *namespace,
+            Self::All => true,
+        }
+    }
 }
 
 /// What was read of the hub.
@@ -73,6 +97,7 @@ pub(super) struct Lists {
     pub(super) applications: Vec<Application>,
     pub(super) statuses: Vec<MemberStatus>,
     pub(super) decisions: Vec<Decision>,
+    pub(super) decided: Decided,
     pub(super) revisions: Vec<Revision>,
     /// What the credential may not list.
     pub(super) hidden: Vec<&'static str>,
@@ -82,6 +107,10 @@ pub(super) struct Lists {
 pub(super) const MEMBERS: &str = "members";
 /// What their reports are called.
 pub(super) const REPORTS: &str = "what members report";
+/// What is wanted in each member.
+pub(super) const DECISIONS: &str = "decisions";
+pub(super) const FLEETS: &str = "fleets";
+pub(super) const APPLICATIONS: &str = "applications";
 const ATTACHED: &str = "attached clusters";
 
 /// What a list holds; nothing of one that this credential may not read, whose name is noted.
@@ -91,7 +120,7 @@ fn readable<K: Clone>(
     hidden: &mut Vec<&'static str>,
 ) -> anyhow::Result<Vec<K>> {
     match listed {
-        Err(kube::Error::Api(status)) if status.code == FORBIDDEN => {
+        Err(error) if is_forbidden(&error) => {
             hidden.push(what);
             Ok(Vec::new())
         }
@@ -102,6 +131,28 @@ fn readable<K: Clone>(
 /// The code of an answer to a credential without the right.
 const FORBIDDEN: u16 = 403;
 
+fn is_forbidden(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == FORBIDDEN)
+}
+
+/// What is decided: of all units, or of those in the namespace that is looked at where no more may be read.
+async fn read_decisions(
+    client: &Client,
+    scope: &Scope,
+    hidden: &mut Vec<&'static str>,
+) -> anyhow::Result<(Vec<Decision>, Decided)> {
+    let all = ListParams::default();
+    let listed = match (Api::<Decision>::all(client.clone()).list(&all).await, scope) {
+        (Err(error), Scope::Namespace(namespace)) if is_forbidden(&error) => {
+            let decisions: Api<Decision> = Api::namespaced(client.clone(), namespace);
+            (decisions.list(&all).await, Decided::Namespace(namespace.clone()))
+        }
+        (listed, _) => (listed, Decided::All),
+    };
+    let decided = if listed.0.as_ref().is_err_and(is_forbidden) { Decided::Nothing } else { listed.1 };
+    Ok((readable(listed.0, DECISIONS, hidden)?, decided))
+}
+
 impl World {
     pub(super) async fn read(client: &Client, scope: Scope) -> anyhow::Result<Self> {
         let all = ListParams::default();
@@ -110,7 +161,6 @@ impl World {
         let attached: Api<AttachedCluster> = Api::all(client.clone());
         let statuses: Api<MemberStatus> = Api::all(client.clone());
         let revisions: Api<Revision> = Api::all(client.clone());
-        let decisions: Api<Decision> = Api::all(client.clone());
         let (fleets, applications): (Api<Fleet>, Api<Application>) = match &scope {
             Scope::Namespace(namespace) => {
                 (Api::namespaced(client.clone(), namespace), Api::namespaced(client.clone(), namespace))
@@ -120,28 +170,32 @@ impl World {
         let mut hidden = Vec::new();
         let revisions = match (revisions.list(&all).await, &scope) {
             // Those of the applications that are shown are in their namespace.
-            (Err(kube::Error::Api(status)), Scope::Namespace(namespace)) if status.code == FORBIDDEN => {
+            (Err(error), Scope::Namespace(namespace)) if is_forbidden(&error) => {
                 let revisions: Api<Revision> = Api::namespaced(client.clone(), namespace);
                 readable(revisions.list(&all).await, "revisions", &mut hidden)?
             }
             (listed, _) => readable(listed, "revisions", &mut hidden)?,
         };
-        let lists = Lists {
-            members: readable(members.list(&all).await, MEMBERS, &mut hidden)?,
-            attached: readable(attached.list(&all).await, ATTACHED, &mut hidden)?,
-            fleets: fleets.list(&all).await.map_err(asked("cannot list fleets"))?.items,
-            applications: applications.list(&all).await.map_err(asked("cannot list applications"))?.items,
-            statuses: readable(statuses.list(&all).await, REPORTS, &mut hidden)?,
-            // Without them a unit is compared with what it reports itself.
-            decisions: decisions.list(&all).await.map(|list| list.items).unwrap_or_default(),
-            revisions,
-            hidden,
+        let members = readable(members.list(&all).await, MEMBERS, &mut hidden)?;
+        let attached = readable(attached.list(&all).await, ATTACHED, &mut hidden)?;
+        let (fleets, applications) = (fleets.list(&all).await, applications.list(&all).await);
+        let (fleets, applications) = match &scope {
+            // What is looked at is not left out: without it there is nothing to show.
+            Scope::Namespace(_) => (
+                fleets.map_err(asked("cannot list fleets"))?.items,
+                applications.map_err(asked("cannot list applications"))?.items,
+            ),
+            Scope::All => (readable(fleets, FLEETS, &mut hidden)?, readable(applications, APPLICATIONS, &mut hidden)?),
         };
+        let statuses = readable(statuses.list(&all).await, REPORTS, &mut hidden)?;
+        let (decisions, decided) = read_decisions(client, &scope, &mut hidden).await?;
+        let lists = Lists { members, attached, fleets, applications, statuses, decisions, decided, revisions, hidden };
         Ok(Self::new(scope, lists))
     }
 
     pub(super) fn new(scope: Scope, lists: Lists) -> Self {
-        let Lists { members, attached, mut fleets, mut applications, statuses, decisions, revisions, hidden } = lists;
+        let Lists { members, attached, mut fleets, mut applications, statuses, decisions, decided, revisions, hidden } =
+            lists;
         let key = |namespace: Option<String>, name: String| (namespace.unwrap_or_default(), name);
         applications.sort_by_key(|app| key(app.namespace(), app.name_any()));
         fleets.sort_by_key(|fleet| key(fleet.namespace(), fleet.name_any()));
@@ -166,7 +220,7 @@ impl World {
         }
         let explained = |d: &Decision| Some((d.spec.unit.clone(), d.spec.explanation.clone()?));
         let explanations: BTreeMap<UnitId, Explanation> = decisions.iter().filter_map(explained).collect();
-        let decided = decisions.into_iter().flat_map(|decision| {
+        let decisions = decisions.into_iter().flat_map(|decision| {
             let unit = decision.spec.unit.clone();
             let wanted = explanations.get(&unit).and_then(|explanation| explanation.revision.clone());
             let members = decision.spec.members.into_iter();
@@ -183,7 +237,8 @@ impl World {
             fleets,
             applications,
             attached: attached.into_iter().map(|one| (key(one.namespace(), one.name_any()), one)).collect(),
-            decisions: decided.collect(),
+            decisions: decisions.collect(),
+            decided,
             explanations,
             statuses,
             of_member,
@@ -249,7 +304,7 @@ impl World {
         let decided = self.decisions.get(&(unit.clone(), member.to_owned()));
         // Who may not read decisions sees what the member says of what it was told.
         let wanted =
-            if self.decisions.is_empty() { Some(&status.revision) } else { decided.and_then(|d| d.1.as_ref()) };
+            if self.decided.covers(unit) { decided.and_then(|d| d.1.as_ref()) } else { Some(&status.revision) };
         let entry = decided.map(|(entry, _)| entry).filter(|entry| entry.revision == status.revision);
         Pair {
             wanted,

@@ -94,3 +94,18 @@ async fn a_hub_that_allows_no_loopback_says_what_to_do() {
         "{said}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_role_of_somebody_else_is_not_taken() {
+    let mut place = Place::new();
+    place.up("--allow-loopback-members", "hub ready");
+    let (member, file) = cluster(&place, "paris", &["paris"]).await;
+    let roles: kube::Api<k8s_openapi::api::rbac::v1::ClusterRole> = kube::Api::all(member.client());
+    let role = serde_json::json!({"metadata": {"name": "kurator"},
+        "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}]});
+    roles.create(&kube::api::PostParams::default(), &serde_json::from_value(role).unwrap()).await.unwrap();
+    let said = tokio::task::block_in_place(|| place.fails(&format!("attach --kubeconfig {file} paris --yes")));
+    assert!(said.contains("ClusterRole kurator is there already, and `kurator attach` did not make it"), "{said}");
+    let kept = roles.get("kurator").await.unwrap();
+    assert_eq!(kept.rules.unwrap_or_default()[0].resources.as_deref(), Some(&["pods".to_owned()][..]));
+}

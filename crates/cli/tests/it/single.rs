@@ -14,8 +14,8 @@ fn a_hub_alone_says_what_comes_next_and_ends_with_ctrl_c() {
 
     place.up("", "hub ready");
     let empty = place.ok("status");
-    let expected = "no members yet: apply an AttachedCluster to the hub\n\nno applications in namespace default: apply an \
-                    Application, or choose with -n or -A\n";
+    let expected = "no members yet: `kurator attach CONTEXT`, or apply an AttachedCluster to the hub\n\nno applications in \
+                    namespace default: apply an Application, or choose with -n or -A\n";
     assert_eq!(empty, expected);
     assert_eq!(place.ok(&format!("status --kubeconfig {dir}/kubeconfig")), expected);
     assert!(place.fails("demo commit").contains("start one with `kurator up --demo`"));

@@ -68,7 +68,7 @@ async fn rights_in_one_namespace_are_enough() {
     assert!(why.contains("this credential may not list members"), "{why}");
 
     let tree = place.ok(&asks("tree app/shop"));
-    assert!(tree.contains("beijing (policy large)  Applied, Healthy"), "{tree}");
+    assert!(tree.contains("beijing (policy large)  Ready"), "{tree}");
     let why = place.fails(&asks("tree member/beijing"));
     assert!(why.contains("forbidden"), "{why}");
     let synced = place.run(&asks("sync app/shop"));

@@ -22,11 +22,70 @@ fn a_flag_or_a_whole_word_says_how() {
     }
 }
 
+fn attached() -> AttachedCluster {
+    serde_json::from_value(json!({"metadata": {"name": "beijing", "namespace": "default"},
+        "spec": {"kubeconfig": {"name": "beijing-kubeconfig", "key": "value"}}}))
+    .unwrap()
+}
+
+fn parting(client: Client, fleets: &[&str]) -> Parting {
+    Parting {
+        client,
+        member: "beijing".parse().unwrap(),
+        origin: Origin::new("cluster.kurator.dev", "AttachedCluster", "default", "beijing"),
+        attached: attached(),
+        fleets: fleets.iter().map(|name| (*name).to_owned()).collect(),
+        units: Vec::new(),
+        is_minted: true,
+    }
+}
+
+#[tokio::test]
+async fn what_attach_made_is_named_with_the_commands_that_remove_it() {
+    let commands = "    kubectl delete clusterrolebinding/kurator clusterrole/kurator\n    kubectl delete -n kurator-system \
+                    rolebinding/kurator-credential role/kurator-credential serviceaccount/kurator";
+    let mut parting = parting(crate::approve::tests::Hub::new([]).client(), &[]);
+    for how in [How::Release, How::Remove] {
+        assert!(parting.rests(how).join("\n").ends_with(commands), "{how:?}");
+    }
+    assert!(parting.rests(How::Keep).is_empty(), "it is used again");
+    parting.is_minted = false;
+    assert!(parting.rests(How::Release).is_empty(), "its account was made by hand");
+}
+
+/// Nothing waits here: this is what `--no-wait` does, and what is done when the wait is cut off.
+#[tokio::test]
+async fn the_fleets_entry_goes_at_once() {
+    let entry = |name: &str| json!({"kind": "AttachedCluster", "name": name});
+    let fleet = json!({"apiVersion": "fleet.kurator.dev/v1alpha1", "kind": "Fleet",
+        "metadata": {"name": "production", "namespace": "default", "resourceVersion": "7"},
+        "spec": {"clusters": [entry("paris"), entry("beijing")]}});
+    let one = serde_json::to_value(attached()).unwrap();
+    let not_found =
+        json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404, "reason": "NotFound"});
+    let hub = crate::approve::tests::Hub::new([
+        (
+            200,
+            json!({"apiVersion": "cluster.kurator.dev/v1alpha1", "kind": "AttachedClusterList", "metadata": {}, "items": [one]}),
+        ),
+        (404, not_found),
+        (200, one.clone()),
+        (200, one),
+        (200, fleet.clone()),
+        (200, fleet),
+    ]);
+    parting(hub.client(), &["production"]).begin(How::Keep).await.unwrap();
+    let asked = hub.asked.lock().unwrap();
+    let (what, body) = asked.last().unwrap();
+    assert_eq!(what, "PATCH /apis/fleet.kurator.dev/v1alpha1/namespaces/default/fleets/production");
+    assert_eq!(body["metadata"]["resourceVersion"], "7");
+    let rest: Vec<&serde_json::Value> = body["spec"]["clusters"].as_array().unwrap().iter().collect();
+    assert_eq!(rest.iter().map(|entry| &entry["name"]).collect::<Vec<_>>(), ["paris"]);
+    assert!(asked[3].0.starts_with("DELETE ") && asked[3].0.ends_with("/attachedclusters/beijing"), "{}", asked[3].0);
+}
+
 #[tokio::test]
 async fn what_will_be_done_is_said_before() {
-    let attached = serde_json::from_value(json!({"metadata": {"name": "beijing", "namespace": "default"},
-        "spec": {"kubeconfig": {"name": "beijing-kubeconfig", "key": "value"}}}))
-    .unwrap();
     let report = |policy: &str| -> UnitReport {
         let counts = json!({"desired": 0, "applied": 0, "healthy": 0, "failed": 0, "inventory": 0});
         let row = json!({"key": {"kind": "ConfigMap", "namespace": "shop", "name": "a"}, "version": "v1",
@@ -37,14 +96,8 @@ async fn what_will_be_done_is_said_before() {
             "details": [row, row]}))
         .unwrap()
     };
-    let mut parting = Parting {
-        client: crate::approve::tests::Hub::new([]).client(),
-        member: "beijing".parse().unwrap(),
-        origin: Origin::new("cluster.kurator.dev", "AttachedCluster", "default", "beijing"),
-        attached,
-        fleets: vec!["production".into(), "canary".into()],
-        units: vec![report("p"), report("q")],
-    };
+    let mut parting = parting(crate::approve::tests::Hub::new([]).client(), &["production", "canary"]);
+    parting.units = vec![report("p"), report("q")];
     let said = |parting: &Parting, how, shared| {
         let fleets = if how == How::Remove { &[][..] } else { &parting.fleets };
         parting.lines(how, fleets, shared).join("\n")

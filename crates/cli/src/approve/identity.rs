@@ -1,0 +1,138 @@
+//! `kurator approve member/NAME`: another cluster answers where a member was, and is to be the member from now on.
+
+use anyhow::bail;
+use api::karmada::cluster::v1alpha1::Cluster;
+use api::kurator::annotation::APPROVE_IDENTITY;
+use kube::api::Patch;
+use kube::{Api, ResourceExt};
+use serde_json::json;
+
+use super::TRIES_MAX;
+use crate::args::{Common, Target};
+use crate::ask;
+use crate::connect::{self, asked};
+use crate::output;
+use crate::sync::params;
+
+/// What is shown, and what an approval is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Swap {
+    /// UID of the cluster that was there.
+    recorded: Option<String>,
+    /// UID of the one that answers.
+    observed: String,
+    server: Option<String>,
+}
+
+impl Swap {
+    /// `None`: no other cluster answers.
+    fn of(cluster: &Cluster) -> Option<Self> {
+        let observed = cluster.status.as_ref()?.observed_id.clone()?;
+        let spec = &cluster.spec;
+        Some(Self { recorded: spec.id.clone(), observed, server: spec.api_endpoint.clone() })
+    }
+
+    fn lines(&self, name: &str) -> Vec<String> {
+        let known = |text: &Option<String>| text.as_deref().unwrap_or("not known").to_owned();
+        vec![
+            format!("member/{name}: another cluster answers at its address:"),
+            format!("  server    {}", known(&self.server)),
+            format!("  recorded  kube-system UID {}", known(&self.recorded)),
+            format!("  answers   kube-system UID {}", self.observed),
+            "  it would be this member from then on: what is delivered to the member is delivered there".to_owned(),
+            "  the cluster that was there keeps what it has, which the hub then does not manage".to_owned(),
+        ]
+    }
+}
+
+pub(super) async fn approve(common: &Common, name: &str, yes: bool) -> anyhow::Result<()> {
+    connect::made_a_member(name)?;
+    let api: Api<Cluster> = Api::all(connect::hub(common).await?);
+    let cluster = api.get(name).await.map_err(connect::about(&Target::Member(name.to_owned()), common))?;
+    let Some(swap) = Swap::of(&cluster) else {
+        bail!("member/{name}: nothing waits for approval; see `kurator status member/{name}`");
+    };
+    swap.lines(name).into_iter().for_each(output::print_stderr);
+    if !yes {
+        let command = ask::command(common, &["approve", &format!("member/{name}")]) + " --yes";
+        ask::confirm(&format!("Accept this cluster as member/{name}?"), "nothing was approved", &command)?;
+    }
+    write(&api, name, cluster, &swap).await?;
+    if !output::structured(common.output, &json!({"name": name, "approvedId": swap.observed}))? {
+        let uid = &swap.observed;
+        output::print_stderr(format_args!("member/{name}: from now on the cluster with kube-system UID {uid}"));
+    }
+    Ok(())
+}
+
+/// Writes the approval at the version that was shown. The record's version also grows by what the member reports: a newer one
+/// that says the same of both clusters is as good.
+async fn write(api: &Api<Cluster>, name: &str, shown: Cluster, swap: &Swap) -> anyhow::Result<()> {
+    let mut cluster = shown;
+    for last in (0..TRIES_MAX).map(|n| n + 1 == TRIES_MAX) {
+        let version = cluster.resource_version();
+        let patch = json!({"metadata": {"resourceVersion": version, "annotations": {APPROVE_IDENTITY: swap.observed}}});
+        match api.patch(name, &params(), &Patch::Merge(&patch)).await {
+            Err(kube::Error::Api(status)) if status.code == 409 && !last => {}
+            other => return other.map(drop).map_err(asked(&format!("cannot approve member/{name}"))),
+        }
+        cluster = api.get(name).await.map_err(asked(&format!("cannot read member/{name}")))?;
+        if Swap::of(&cluster).as_ref() != Some(swap) {
+            bail!(
+                "member/{name}: what answers there has changed since you looked, and nothing was approved; look again with \
+                 `kurator status member/{name}`"
+            );
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{Hub, refusal};
+    use super::*;
+
+    fn paris(version: &str, observed: &str) -> Cluster {
+        serde_json::from_value(json!({"apiVersion": "cluster.karmada.io/v1alpha1", "kind": "Cluster",
+            "metadata": {"name": "paris", "resourceVersion": version},
+            "spec": {"syncMode": "Push", "id": "old", "apiEndpoint": "https://paris.example:6443"},
+            "status": {"observedId": observed}}))
+        .unwrap()
+    }
+
+    fn answer(cluster: &Cluster) -> (u16, serde_json::Value) {
+        (200, serde_json::to_value(cluster).unwrap())
+    }
+
+    #[test]
+    fn both_clusters_and_what_happens_are_shown() {
+        let said = Swap::of(&paris("1", "new")).unwrap().lines("paris").join("\n");
+        for part in [
+            "server    https://paris.example:6443",
+            "recorded  kube-system UID old",
+            "answers   kube-system UID new",
+            "is delivered there",
+            "keeps what it has, which the hub then does not manage",
+        ] {
+            assert!(said.contains(part), "{part:?} is not in {said}");
+        }
+    }
+
+    #[tokio::test]
+    async fn only_the_cluster_that_was_shown_is_approved() {
+        let shown = paris("1", "new");
+        let swap = Swap::of(&shown).unwrap();
+        let conflict = || (409, refusal(409, "the object has been modified"));
+        // Its report was written in between.
+        let hub = Hub::new([conflict(), answer(&paris("2", "new")), answer(&paris("3", "new"))]);
+        write(&Api::all(hub.client()), "paris", shown.clone(), &swap).await.unwrap();
+        let asked = hub.asked.lock().unwrap().clone();
+        let patch =
+            |version: &str| json!({"metadata": {"resourceVersion": version, "annotations": {APPROVE_IDENTITY: "new"}}});
+        assert_eq!((&asked[0].1, &asked[2].1), (&patch("1"), &patch("2")));
+        // A third cluster answers now.
+        let hub = Hub::new([conflict(), answer(&paris("2", "third"))]);
+        let refused = write(&Api::all(hub.client()), "paris", shown, &swap).await.unwrap_err().to_string();
+        assert!(refused.contains("has changed since you looked, and nothing was approved"), "{refused}");
+    }
+}

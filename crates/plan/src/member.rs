@@ -195,14 +195,14 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Pl
         }
         statements.push(taking_over(wish));
     }
-    statements.extend(go(observed, &mut plan));
+    statements.extend(plan_detach(observed, &mut plan));
     // Once, and of everything: a type that no statement speaks of is dropped.
     plan.origin_status.conditions = condition::merge(&observed.conditions, statements, generation, now);
     (plan, report)
 }
 
 /// How an origin that is being deleted goes: it may, or something is given back before.
-fn go(observed: &Observed, plan: &mut Plan) -> Option<Statement> {
+fn plan_detach(observed: &Observed, plan: &mut Plan) -> Option<Statement> {
     let going = observed.going.as_ref()?;
     let is_ours = observed.record.as_ref().is_some_and(|record| record.origin.as_ref() == Some(&observed.origin));
     let progress = match going {

@@ -98,8 +98,11 @@ fn a_member_that_says_that_it_is_not_well_and_one_that_is_none_are_not_ready() {
     assert_eq!(ready.message, "Fleet f lists what is no member (see its Ready): absent; 1 of 1 ready");
 }
 
+/// Reason and start of the message, and what makes it so.
+type Cause = (&'static str, &'static str, fn(&mut World));
+
 /// What may be wrong, each alone in its member or at its place, the worst first: how `Ready` then begins.
-const CAUSES: [(&str, &str, fn(&mut World)); 10] = [
+const CAUSES: [Cause; 10] = [
     ("DeletionsHeld", "deletions wait for approval", |w| at(w, "a").held = Some(wiped(30, false))),
     ("NotImplemented", "spec.syncPolicies[1] has no kustomization", |w| {
         let policies = application(json!([{"name": "q"}])).spec.sync_policies;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use api::kurator::minted::{Minted, NAMESPACE, SERVICE_ACCOUNT, TOKEN_SECRET_LABEL};
 use client::{Api, Delete, Error, Resource};
 use k8s_openapi::api::core::v1::Secret;
-use model::{Timestamp, object};
+use model::{Digest, Timestamp, object};
 use plan::credential::{LIFE_ASKED, is_long_enough};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -28,6 +28,13 @@ pub struct Token {
     pub minted: Minted,
 }
 
+impl Token {
+    fn new(text: String, minted: Minted) -> Self {
+        let token_digest = Some(Digest::of(text.as_bytes()));
+        Self { text, minted: Minted { token_digest, ..minted } }
+    }
+}
+
 impl std::fmt::Debug for Token {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Token").field("minted", &self.minted).finish_non_exhaustive()
@@ -47,20 +54,21 @@ pub async fn mint(api: &Api, now: Timestamp, context: &str, before: Option<&Mint
         context: context.to_owned(),
         issued: now,
         expires: Some(requested.expires),
+        token_digest: None,
         token_secret: None,
         // One that was not removed yet is removed now.
         replaces: before.and_then(|before| before.token_secret.clone().or_else(|| before.replaces.clone())),
         problem: None,
     };
     if is_long_enough(now, requested.expires) {
-        return Ok(Token { text: requested.token, minted });
+        return Ok(Token::new(requested.token, minted));
     }
     match token_secret(api).await? {
         Some((name, text)) => {
             (minted.token_secret, minted.expires) = (Some(name), None);
-            Ok(Token { text, minted })
+            Ok(Token::new(text, minted))
         }
-        None => Ok(Token { text: requested.token, minted }),
+        None => Ok(Token::new(requested.token, minted)),
     }
 }
 

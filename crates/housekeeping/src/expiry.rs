@@ -94,10 +94,12 @@ async fn expire(api: &Api, now: Timestamp) -> Result<(), Error> {
         }
     };
     let mut deleted = stream::iter(expired(events, now)).map(delete).buffer_unordered(DELETES_AT_ONCE);
+    // One that is refused keeps no other. What is said is the first refusal.
+    let mut first = Ok(());
     while let Some(done) = deleted.next().await {
-        done?;
+        first = first.and(done);
     }
-    Ok(())
+    first
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub(crate) mod question;
 use std::sync::{Arc, OnceLock, Weak};
 
 use api::condition::{self, Condition, Statement};
+use api::delivery::MemberLink;
 use api::feed::UnitReport;
 use apimachinery::structural::Column;
 use apiserver::{Resource, ResourceInfo, ResourceRequest, Source, VirtualList};
@@ -23,7 +24,7 @@ use controllers::Controllers;
 use kinds::schema::{Schema, Type};
 use kube::ResourceExt;
 use model::{GroupResource, MemberName, Reason, Status};
-use plan::state::State;
+use plan::state::{Said, State};
 use serde_json::{Value, json};
 use store::BoxFuture;
 
@@ -81,15 +82,14 @@ fn unit(ctx: &Controllers, report: &UnitReport) -> Value {
     value
 }
 
-/// A state with its cause, by a stored `Ready`.
-fn state(conditions: &[Condition]) -> [(&'static str, Value); 3] {
-    let ready = condition::find(conditions, condition::READY);
-    let text = |of: fn(&Condition) -> &String| ready.map(of).filter(|text| !text.is_empty());
-    [
-        ("state", json!(State::of(ready).as_str())),
-        ("reason", json!(text(|c| &c.reason))),
-        ("message", json!(text(|c| &c.message))),
-    ]
+/// A state with its cause, as it is stored.
+fn state(conditions: &[Condition], link: Option<&MemberLink>) -> [(&'static str, Value); 3] {
+    if condition::find(conditions, condition::READY).is_none() {
+        return [("state", json!(State::default().as_str())), ("reason", Value::Null), ("message", Value::Null)];
+    }
+    let Said { state, reason, message, .. } = Said::of_member(conditions, link);
+    let text = |text: &str| json!(Some(text).filter(|text| !text.is_empty()));
+    [("state", json!(state.as_str())), ("reason", text(reason)), ("message", text(message))]
 }
 
 /// Applications, object by object.
@@ -113,7 +113,7 @@ impl Trees {
             },
             "units": units,
         });
-        state(&status.conditions).into_iter().for_each(|(field, value)| tree[field] = value);
+        state(&status.conditions, None).into_iter().for_each(|(field, value)| tree[field] = value);
         Some(tree)
     }
 }
@@ -171,7 +171,8 @@ impl MemberTrees {
             "units": units,
         });
         let conditions = cluster.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
-        state(conditions).into_iter().for_each(|(field, value)| tree[field] = value);
+        // As `kurator status` says it: a member whose applier is kept out is not ready, though it answers its prober.
+        state(conditions, ctx.member_link(&member).as_ref()).into_iter().for_each(|(field, value)| tree[field] = value);
         Some(tree)
     }
 }
@@ -194,5 +195,32 @@ impl Resource for MemberTrees {
             let items = ctx.stores.clusters.list().iter().filter_map(|c| Self::tree(&ctx, &c.name_any())).collect();
             Ok(VirtualList { items, resource_version: String::new() })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use api::delivery::LinkState;
+
+    use super::*;
+
+    #[test]
+    fn a_member_whose_applier_is_kept_out_is_not_shown_as_ready() {
+        let now = "2026-01-01T00:00:00Z".parse().unwrap();
+        let ready = Statement::new(condition::READY, Some(true), api::reason::CLUSTER_READY, "the member answers");
+        let conditions = condition::merge(&[], vec![ready], None, now);
+        let link = |state| MemberLink { state, message: "secrets is forbidden".into(), since: now };
+        for (link, expect) in [
+            (None, ["Ready", "ClusterReady", "the member answers"]),
+            (Some(link(LinkState::Connected)), ["Ready", "ClusterReady", "the member answers"]),
+            (Some(link(LinkState::Blocked)), ["NotReady", api::reason::APPLIER_REFUSED, "secrets is forbidden"]),
+            (
+                Some(link(LinkState::Unreachable)),
+                ["Unknown", api::reason::APPLIER_NOT_ANSWERED, "secrets is forbidden"],
+            ),
+        ] {
+            assert_eq!(state(&conditions, link.as_ref()).map(|(_, value)| value), expect.map(|text| json!(text)));
+        }
+        assert_eq!(state(&[], None).map(|(_, value)| value), [json!("Unknown"), Value::Null, Value::Null]);
     }
 }

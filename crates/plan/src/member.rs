@@ -185,7 +185,7 @@ pub struct Report {
 
 /// Decides.
 pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Plan, Report) {
-    let (mut plan, report) = decide(observed, generation, now);
+    let (mut plan, report, mut statements) = decide(observed, now);
     if let Some(wish) = &observed.take_over {
         if let Some(record) = &mut plan.record {
             record["metadata"]["annotations"][TAKE_OVER] = json!(wish.hub);
@@ -193,10 +193,17 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Pl
                 record["metadata"]["annotations"][APPROVE_TAKE_OVER] = json!(approved);
             }
         }
-        let statements = vec![report.ready.clone(), taking_over(wish)];
-        plan.origin_status.conditions = condition::merge(&observed.conditions, statements, generation, now);
+        statements.push(taking_over(wish));
     }
-    let Some(going) = &observed.going else { return (plan, report) };
+    statements.extend(plan_detach(observed, &mut plan));
+    // Once, and of everything: a type that no statement speaks of is dropped.
+    plan.origin_status.conditions = condition::merge(&observed.conditions, statements, generation, now);
+    (plan, report)
+}
+
+/// How an origin that is being deleted goes: it may, or something is given back before.
+fn plan_detach(observed: &Observed, plan: &mut Plan) -> Option<Statement> {
+    let going = observed.going.as_ref()?;
     let is_ours = observed.record.as_ref().is_some_and(|record| record.origin.as_ref() == Some(&observed.origin));
     let progress = match going {
         Going::Keep => None,
@@ -205,14 +212,12 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Pl
     // Without a record it never had a member, so that there is nothing to give back.
     let Some(progress) = progress.filter(|progress| is_ours && !progress.done) else {
         plan.let_go = true;
-        return (plan, report);
+        return None;
     };
     if let Some(record) = &mut plan.record {
         record["metadata"]["annotations"][ON_DETACH] = json!(RELEASE);
     }
-    let statements = vec![report.ready.clone(), detaching(&progress)];
-    plan.origin_status.conditions = condition::merge(&observed.conditions, statements, generation, now);
-    (plan, report)
+    Some(detaching(&progress))
 }
 
 fn taking_over(wish: &TakeOverWish) -> Statement {
@@ -257,7 +262,8 @@ fn detaching(progress: &MemberRelease) -> Statement {
     Statement::new(condition::DETACHING, Some(true), reason::RELEASING, message)
 }
 
-fn decide(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Plan, Report) {
+/// Without the origin's conditions: the statements that they are made of are the third part.
+fn decide(observed: &Observed, now: Timestamp) -> (Plan, Report, Vec<Statement>) {
     let refuse = |statement: Statement| {
         let plan = Plan {
             record: None,
@@ -266,11 +272,12 @@ fn decide(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Plan
                 ready: false,
                 member: None,
                 secret_version: observed.secret_version.clone(),
-                conditions: condition::merge(&observed.conditions, vec![statement.clone()], generation, now),
+                conditions: Vec::new(),
             },
             let_go: false,
         };
-        (plan, Report { deliverable: deliverable(false, &statement), ready: statement })
+        let statements = vec![statement.clone()];
+        (plan, Report { deliverable: deliverable(false, &statement), ready: statement }, statements)
     };
     let ready = |status, reason, message: String| Statement::new(condition::READY, status, reason, message);
     let member = match &observed.member {
@@ -294,13 +301,13 @@ fn decide(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Plan
         Ok(server) => server,
         Err(problem) => {
             let statement = ready(Some(false), problem.reason, problem.message.clone());
-            let (mut plan, report) = refuse(statement);
+            let (mut plan, report, statements) = refuse(statement);
             // The record stays: a Secret that is gone for a moment must not unmake a member.
             if let Some(record) = &observed.record {
                 plan.cluster_status = Some(cluster_status(record, None, &observed.standing, &report, now));
                 plan.origin_status.member = Some(member.clone());
             }
-            return (plan, report);
+            return (plan, report, statements);
         }
     };
     let recorded = observed.record.as_ref().and_then(|r| r.id.clone());
@@ -318,7 +325,7 @@ fn decide(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Plan
     let statements = std::iter::once(report.ready.clone())
         .chain(credential::current(&observed.standing, &observed.conditions))
         .collect();
-    let conditions = condition::merge(&observed.conditions, statements, generation, now);
+    let conditions = Vec::new();
     let secret_version = observed.secret_version.clone();
     let before = observed.record.clone().unwrap_or_default();
     let plan = Plan {
@@ -327,7 +334,7 @@ fn decide(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Plan
         origin_status: OriginStatus { ready: is_ready, member: Some(member.clone()), secret_version, conditions },
         let_go: false,
     };
-    (plan, report)
+    (plan, report, statements)
 }
 
 /// The `Deliverable` statement. When nothing may be delivered, the reason is that of `Ready`; a member whose identity is

@@ -35,7 +35,7 @@ pub const ORIGIN: &str = "kurator.dev/origin";
 pub const CREDENTIAL_KEY: &str = "kurator.dev/credential-key";
 
 /// On a Secret with a kubeconfig: how `kurator attach` made the credential in it, as [`super::minted::Minted`]. Only such a
-/// credential is renewed by the hub.
+/// credential is renewed by the hub, as long as the token is still the one that was made.
 pub const MINTED: &str = "kurator.dev/minted";
 
 /// On a member's Cluster: the UID of the kube-system namespace that may replace the recorded one.

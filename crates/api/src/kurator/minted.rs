@@ -1,6 +1,6 @@
 //! Credentials that `kurator attach` made in members, and that the hub renews.
 
-use model::Timestamp;
+use model::{Digest, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Namespace of what Kurator has in a member, its service account among it.
@@ -26,6 +26,10 @@ pub struct Minted {
     /// When it ends; absent for a token Secret, which has no end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Timestamp>,
+    /// Digest of the token. A Secret keeps this annotation when a person puts another kubeconfig into it: what has another
+    /// token is that person's. Without it nothing is known to be Kurator's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_digest: Option<Digest>,
     /// The token Secret in the member, where the server grants requested tokens for a short time only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_secret: Option<String>,

@@ -4,44 +4,63 @@ use std::time::Duration;
 
 use api::kurator::annotation::MINTED;
 use api::kurator::minted::Minted;
-use client::Next;
+use client::{Credential, Next};
 use k8s_openapi::api::core::v1::Secret;
 use model::Timestamp;
 use plan::credential::AGAIN;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::observe::Observed;
 use super::{Ctx, IN_USE_AGAIN};
+use crate::connection::Prepared;
 use crate::mint;
 use crate::write::{self, WriteError, without_numbers};
 
 /// Makes another token with the one that is in use, and writes it. What fails is noted in the Secret.
 pub(super) async fn renew(ctx: &Ctx, observed: &Observed, now: Timestamp) -> Result<Next, WriteError> {
     let Observed { member, minted, connection, .. } = observed;
-    let made = match connection {
-        Some(connection) => mint::mint(&connection.api, now, &minted.context, Some(minted)).await,
-        // The one before it is in use, since this one does not work: the member's record says so.
-        None => return Ok(Next::After(AGAIN)),
+    // The one before it is in use, since this one does not work: the member's record says so.
+    let Some(connection) = connection else { return Ok(Next::After(AGAIN)) };
+    let token = match mint::mint(&connection.api, now, &minted.context, Some(minted)).await {
+        Ok(token) => token,
+        Err(error) => return note_problem(ctx, observed, error.to_string()).await,
     };
-    match made {
-        Ok(token) => {
-            let Some(kubeconfig) = with_token(&observed.kubeconfig, &token.text) else { return Ok(Next::Wait) };
-            write(ctx, observed, &token.minted, Some(kubeconfig)).await?;
-            tracing::info!(%member, "the credential was renewed");
-            // The change of the Secret leads to the next look.
-            Ok(Next::After(IN_USE_AGAIN))
+    let kubeconfig = observed.kubeconfig.with_token(&token.text);
+    if let Err(problem) = go_on_with(ctx, observed, &kubeconfig).await {
+        if let Some(name) = &token.minted.token_secret
+            && let Err(error) = mint::remove_token_secret(&connection.api, name).await
+        {
+            tracing::debug!(%member, %error, "the token Secret of a token that does not work cannot be removed");
         }
-        Err(error) => {
-            tracing::warn!(%member, error = &error as &dyn std::error::Error, "the credential cannot be renewed");
-            let problem = error.to_string();
-            let is_said =
-                minted.problem.as_deref().is_some_and(|said| without_numbers(said) == without_numbers(&problem));
-            if !is_said {
-                write(ctx, observed, &Minted { problem: Some(problem), ..minted.clone() }, None).await?;
-            }
-            Ok(Next::After(AGAIN))
-        }
+        return note_problem(ctx, observed, problem).await;
     }
+    write(ctx, observed, &token.minted, Some(kubeconfig)).await?;
+    tracing::info!(%member, "the credential was renewed");
+    // The change of the Secret leads to the next look.
+    Ok(Next::After(IN_USE_AGAIN))
+}
+
+/// Goes on with a new credential, if the member answers to it. Until then the Secret keeps the one before, which works: a
+/// hub that starts again has nothing else.
+async fn go_on_with(ctx: &Ctx, observed: &Observed, kubeconfig: &str) -> Result<(), String> {
+    let credential = Credential::parse(kubeconfig.as_bytes(), ctx.trust).map_err(|error| error.to_string())?;
+    let prepared = ctx.connections.prepare(&observed.member, &credential, observed.id.as_deref()).await;
+    match prepared.map_err(|error| error.to_string())? {
+        Prepared::Open(_) => Ok(()),
+        Prepared::Kept(_, why) => Err(format!("a new token was made and does not work: {why}")),
+        Prepared::Fresh(_) => Err("a new token was made and could not be tried: the member does not answer".to_owned()),
+    }
+}
+
+/// Notes in the Secret why the credential was not renewed.
+async fn note_problem(ctx: &Ctx, observed: &Observed, problem: String) -> Result<Next, WriteError> {
+    let Observed { member, minted, .. } = observed;
+    tracing::warn!(%member, problem, "the credential cannot be renewed");
+    let is_said = minted.problem.as_deref().is_some_and(|said| without_numbers(said) == without_numbers(&problem));
+    if !is_said {
+        write(ctx, observed, &Minted { problem: Some(problem), ..minted.clone() }, None).await?;
+    }
+    Ok(Next::After(AGAIN))
 }
 
 /// Removes the token Secret that the credential in use replaces. Returns when to look again, if that is to be.
@@ -63,12 +82,4 @@ async fn write(ctx: &Ctx, observed: &Observed, minted: &Minted, kubeconfig: Opti
         patch["stringData"] = json!({&observed.key: kubeconfig});
     }
     write::patch::<Secret>(&ctx.api, &observed.secret, "renew the credential in", &patch).await.map(drop)
-}
-
-/// The kubeconfig with another token. One that is not of the form that Kurator writes is a person's, and stays.
-fn with_token(kubeconfig: &[u8], token: &str) -> Option<String> {
-    let mut value = model::yaml::parse(std::str::from_utf8(kubeconfig).ok()?).ok()?;
-    let users = value.get_mut("users").and_then(Value::as_array_mut).filter(|users| users.len() == 1)?;
-    *users.first_mut()?.get_mut("user")?.get_mut("token")? = json!(token);
-    Some(model::yaml::to_string(&value))
 }

@@ -2,21 +2,23 @@
 //!
 //! Reads the AttachedCluster, its Secret and the Cluster record. Writes that Secret, its kubeconfig and the annotation
 //! `kurator.dev/minted`; makes tokens of Kurator's own service account in the member, with the rights of that account, and
-//! removes token Secrets that were replaced. A Secret without the annotation is a person's, and is never written.
+//! removes token Secrets that were replaced. A Secret without the annotation, or with another token than the one that the
+//! annotation speaks of, is a person's, and is never written.
 //!
 //! | step | what |
 //! |---|---|
 //! | `observe` | the Secret with its annotation, whether its credential is in use |
 //! | [`plan::credential`] | when it is renewed |
-//! | `apply` | another token, into the Secret; the token Secret that it replaces goes when the new one is in use |
+//! | `apply` | another token, tried, into the Secret; the token Secret that it replaces goes when the new one is in use |
 //!
 //! The Secret is the status: when it was made, until when it is good, and why the last try failed. The member controller
 //! says of it what people should know.
 //!
 //! Failure modes: a member that does not answer or refuses is asked again every [`plan::credential::AGAIN`], since two thirds
-//! of the time are left; a new token that does not work is not used, and the one before stays ([`crate::connection`]).
+//! of the time are left; a new token that does not work is not written, and the one before stays ([`crate::connection`]).
 
 mod apply;
+pub(crate) mod kubeconfig;
 mod observe;
 
 use std::sync::Arc;

@@ -9,6 +9,7 @@ use kube::ResourceExt;
 use model::MemberName;
 
 use super::Ctx;
+use super::kubeconfig::Made;
 use crate::connection::Connection;
 use crate::origin;
 use crate::write::{self, WriteError};
@@ -21,9 +22,10 @@ pub(super) struct Observed {
     pub(super) key: String,
     /// resourceVersion of the Secret.
     pub(super) version: Option<String>,
-    /// Secret.
-    pub(super) kubeconfig: Vec<u8>,
+    pub(super) kubeconfig: Made,
     pub(super) minted: Minted,
+    /// The recorded identity of the member.
+    pub(super) id: Option<String>,
     /// The connection with this credential.
     pub(super) connection: Option<Connection>,
 }
@@ -46,6 +48,7 @@ pub(super) async fn observe(
     let Some(minted) = secret.annotations().get(MINTED).and_then(|text| Minted::parse(text)) else { return Ok(None) };
     let version = secret.metadata.resource_version.clone();
     let Some(kubeconfig) = secret.data.and_then(|mut data| data.remove(&reference.key)) else { return Ok(None) };
+    let Some(made) = Made::parse(&kubeconfig.0, &minted) else { return Ok(None) };
     let Ok(credential) = Credential::parse(&kubeconfig.0, ctx.trust) else { return Ok(None) };
     if !ctx.connections.uses(&member, &credential)
         && let Ok(prepared) = ctx.connections.prepare(&member, &credential, record.spec.id.as_deref()).await
@@ -58,8 +61,9 @@ pub(super) async fn observe(
         secret: NamespacedName::new(key.namespace.clone(), reference.name.clone()),
         key: reference.key.clone(),
         version,
-        kubeconfig: kubeconfig.0,
+        kubeconfig: made,
         minted,
+        id: record.spec.id.clone(),
         connection,
     }))
 }

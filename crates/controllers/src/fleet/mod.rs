@@ -1,6 +1,7 @@
 //! Fleet: counts its members and labels the objects that made them.
 //!
-//! Reads Fleets, AttachedClusters, and of Applications whether they hold an edit. Writes `Fleet.status` (all of it) and the label `fleet.kurator.dev/fleet-name` on
+//! Reads Fleets, AttachedClusters, of members whether their appliers get through, and of Applications whether they hold an
+//! edit. Writes `Fleet.status` (all of it) and the label `fleet.kurator.dev/fleet-name` on
 //! AttachedClusters, which a fleet that is gone takes along. Of several fleets with one member, the first by name labels
 //! it. One missing member does not stop the others.
 //!
@@ -17,13 +18,15 @@ mod status;
 
 use std::sync::Arc;
 
+use api::delivery::{LinkState, MemberStatus};
+use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::annotation::FLEET_NAME;
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::{ClusterRef, Fleet};
 use api::{condition, reason};
 use kube::ResourceExt;
-use model::Clock;
+use model::{Clock, MemberName};
 use plan::application::fleet_name;
 
 use crate::WriteError;
@@ -33,6 +36,7 @@ use crate::event::Recorder;
 use crate::index::ENTRY;
 use crate::metrics::Metrics;
 use crate::origin::{self, OriginFacts, Origins};
+use crate::record;
 use client::queue::note_generation;
 use client::{Api, NamespacedName, Store};
 use client::{Next, Queue};
@@ -50,6 +54,8 @@ struct Ctx {
     applications: Arc<Store<Application>>,
     fleets: Arc<Store<Fleet>>,
     attached: Arc<Store<AttachedCluster>>,
+    clusters: Arc<Store<Cluster>>,
+    statuses: Arc<Store<MemberStatus>>,
     origins: Origins,
     metrics: Metrics,
     events: Recorder,
@@ -63,12 +69,15 @@ pub(crate) fn run(deps: &Deps) -> Running {
         applications: deps.stores.applications.clone(),
         fleets: deps.stores.fleets.clone(),
         attached: deps.stores.attached.clone(),
+        clusters: deps.stores.clusters.clone(),
+        statuses: deps.stores.statuses.clone(),
         origins: Origins::new(&deps.stores.attached),
         metrics: deps.metrics.clone(),
         events: deps.events.clone(),
     });
     let queue = deps.queue("fleet");
     watch(&ctx, &queue);
+    watch_links(&ctx, &queue);
     Box::pin(work(ctx, queue, AT_ONCE, deps.shutdown.clone(), reconcile))
 }
 
@@ -102,6 +111,20 @@ fn watch(ctx: &Ctx, queue: &Queue<NamespacedName>) {
         all.by_index(ENTRY, &key.to_string()).iter().for_each(|f| fleets.add(NamespacedName::of(f.as_ref())));
         let label = attached.and_then(|a| a.labels().get(FLEET_NAME).cloned());
         label.into_iter().for_each(|fleet| fleets.add(key.beside(&fleet)));
+    });
+}
+
+/// An applier that gets on with its member otherwise than before: the Fleets that list the AttachedCluster of that member.
+fn watch_links(ctx: &Ctx, queue: &Queue<NamespacedName>) {
+    let (fleets, all, clusters) = (queue.clone(), ctx.fleets.clone(), ctx.clusters.clone());
+    let links: Changes<(MemberName, LinkState)> = Changes::new();
+    ctx.statuses.on_change(move |key, status| {
+        let link = status.and_then(|status| Some((status.spec.member.clone(), record::link(status)?.state)));
+        let Some(before) = links.replace(key, link.clone()) else { return };
+        let record = link.or(before).and_then(|(member, _)| clusters.get(&NamespacedName::new("", member.as_str())));
+        let Some(origin) = record.and_then(|record| origin::of_record(&record)) else { return };
+        let entry = NamespacedName::new(origin.namespace, origin.name).to_string();
+        all.by_index(ENTRY, &entry).iter().for_each(|f| fleets.add(NamespacedName::of(f.as_ref())));
     });
 }
 

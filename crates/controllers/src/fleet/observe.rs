@@ -1,14 +1,17 @@
 //! What is known of a fleet's members.
 
+use api::delivery::Origin;
 use api::kurator::annotation::FLEET_NAME;
 use api::kurator::fleet::v1alpha1::Fleet;
 use kube::ResourceExt;
 use model::GroupKind;
 use plan::fleet::{Entry, Observed, Other, labelled_by_others};
+use plan::state::State;
 
 use super::Ctx;
 use crate::index::FLEET;
-use crate::origin;
+use crate::origin::{self, OriginFacts};
+use crate::record;
 use client::NamespacedName;
 
 /// `fleet` is none when it is gone: then only its label is left to take away.
@@ -27,7 +30,11 @@ pub(super) fn observe(ctx: &Ctx, fleet: Option<&Fleet>, key: &NamespacedName) ->
             name: reference.name.clone(),
             supported: origin.is_some(),
             exists: facts.is_some(),
-            state: facts.map(|facts| facts.state).unwrap_or_default(),
+            state: origin
+                .as_ref()
+                .zip(facts.as_ref())
+                .map(|(origin, facts)| state(ctx, origin, facts))
+                .unwrap_or_default(),
             labelled_by: earlier.get(&reference.name).cloned(),
         }
     });
@@ -42,6 +49,16 @@ pub(super) fn observe(ctx: &Ctx, fleet: Option<&Fleet>, key: &NamespacedName) ->
         removals_ignored: plan::application::removals_ignored(fleet.metadata.annotations.as_ref()),
         deleting: fleet.metadata.deletion_timestamp.is_some(),
     }
+}
+
+/// How the member of an entry is. One that says `Ready` is so for its prober; its applier may be kept out.
+fn state(ctx: &Ctx, origin: &Origin, facts: &OriginFacts) -> State {
+    let record = facts.wants.as_ref().and_then(|member| {
+        let record = ctx.clusters.get(&NamespacedName::new("", member.as_str()))?;
+        (origin::of_record(&record).as_ref() == Some(origin)).then_some((member, record))
+    });
+    let link = record.and_then(|(member, record)| record::link_of(&ctx.statuses, member, &record));
+    facts.state.with_link(link.as_ref())
 }
 
 /// Applications that name the fleet and hold an edit.

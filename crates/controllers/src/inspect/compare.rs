@@ -15,7 +15,7 @@ use plan::difference::{self, field, group};
 use plan::inventory;
 use plan::mark::Mark;
 use plan::prepare::Bundle;
-use plan::reach::Standing;
+use plan::reach::{MemberFacts, Standing};
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
@@ -92,29 +92,19 @@ impl Inspector {
         hider: &Hider<'_>,
     ) -> Result<group::MemberDifference, String> {
         let Pair { placed, member, entry, report } = pair;
-        let facts = self.members.facts(member).ok_or("its record is gone")?;
-        match facts.standing() {
-            // Not well, but it answers.
-            Standing::Current | Standing::NotReady => {}
-            Standing::Unknown(_) => return Err("it does not answer".to_owned()),
-            Standing::Blocked(_) => {
-                return Err(format!("nothing is delivered to it now; see `kurator status member/{member}`"));
-            }
-        }
+        let report = last_report(member, self.members.facts(member).as_ref(), report.as_deref())?;
         let connection = self.connections.get(member).ok_or("the hub has no connection to it yet")?;
         let unit = placed.unit();
-        let report = report.as_ref();
         let bundle = match entry.removal.is_none() {
             true => Some(self.bundle(&placed.decision, entry).await.map_err(|why| why.to_string())?),
             false => None,
         };
         let part_of = inventory::applyset_id(&unit.short(&self.hub));
-        let wanted = wanted(bundle.as_deref(), report.map(Arc::as_ref));
+        let wanted = wanted(bundle.as_deref(), report);
         let ask = Api::clone(&connection.api);
         let live = live::read(&ask, wanted, &part_of).await.map_err(|error| model::cause::chain(&error))?;
-        let objects = objects(bundle.as_deref(), report.map(Arc::as_ref), &live, &self.hub, hider);
-        let waits =
-            report.and_then(|r| r.deletions.as_ref()).is_some_and(|d| d.state == DeletionState::Waiting && d.count > 0);
+        let objects = objects(bundle.as_deref(), report, &live, &self.hub, hider);
+        let waits = report.deletions.as_ref().is_some_and(|d| d.state == DeletionState::Waiting && d.count > 0);
         let deletes = objects.iter().any(|object| object.change == ObjectChange::Delete);
         Ok(group::MemberDifference {
             member: member.clone(),
@@ -132,6 +122,21 @@ impl Inspector {
     }
 }
 
+/// What a member said last of a unit; an error says why it is not compared. What is there and not wanted is known by the
+/// report alone: without one, such a member would look as if nothing differed.
+pub(super) fn last_report<'a>(
+    member: &MemberName,
+    facts: Option<&MemberFacts>,
+    report: Option<&'a UnitReport>,
+) -> Result<&'a UnitReport, String> {
+    match facts.ok_or("its record is gone")?.standing() {
+        // Not well, but it answers.
+        Standing::Current | Standing::NotReady => Ok(report.ok_or("its applier has not reported yet")?),
+        Standing::Unknown(_) => Err("it does not answer".to_owned()),
+        Standing::Blocked(_) => Err(format!("nothing is delivered to it now; see `kurator status member/{member}`")),
+    }
+}
+
 /// A unit in a member, and what the member said of it last.
 struct Pair {
     placed: Arc<Placed>,
@@ -141,11 +146,11 @@ struct Pair {
 }
 
 /// What to look for: what the unit has, and what its member still holds of it.
-fn wanted(bundle: Option<&Bundle>, report: Option<&UnitReport>) -> Vec<Wanted> {
+fn wanted(bundle: Option<&Bundle>, report: &UnitReport) -> Vec<Wanted> {
     let sent = bundle.into_iter().flat_map(Bundle::objects);
     let mut out: Vec<Wanted> =
         sent.map(|object| Wanted { key: ObjectKey::clone(&object.key), version: object.version.to_string() }).collect();
-    for row in report.into_iter().flat_map(|report| &report.details) {
+    for row in &report.details {
         if bundle.is_none_or(|bundle| bundle.get(&row.key).is_none()) && row.sync != SyncState::Pending {
             out.push(Wanted { key: ObjectKey::clone(&row.key), version: row.version.clone() });
         }
@@ -158,12 +163,12 @@ fn wanted(bundle: Option<&Bundle>, report: Option<&UnitReport>) -> Vec<Wanted> {
 /// The objects that differ.
 fn objects(
     bundle: Option<&Bundle>,
-    report: Option<&UnitReport>,
+    report: &UnitReport,
     live: &BTreeMap<ObjectKey, Value>,
     hub: &HubId,
     hider: &Hider<'_>,
 ) -> Vec<ObjectDifference> {
-    let rows = || report.into_iter().flat_map(|report| &report.details);
+    let rows = || report.details.iter();
     let by_key: KeyMap<&ObjectReport> = rows().map(|row| (row.key.clone(), row.as_ref())).collect();
     let mut out = Vec::new();
     for sent in bundle.into_iter().flat_map(Bundle::objects) {

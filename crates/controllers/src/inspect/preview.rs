@@ -61,6 +61,12 @@ impl Inspector {
             let source = self.source_of(&key, &after, commit).await?;
             self.preview_application(&reader, &key, &after, source, only.as_ref(), &mut found).await;
         }
+        if let Some(member) = only.filter(|member| !found.members.contains(member)) {
+            return Err(InspectError::NotFound(match &target {
+                Some(key) => self.why_not_placed(&owner_of_application(key), key, &member),
+                None => format!("no Application that the edit concerns is placed in member {member}, or would be"),
+            }));
+        }
         Ok(found.into_differences())
     }
 
@@ -286,7 +292,8 @@ impl Preview<'_> {
             }
             match self.change(unit, member, was, is, placing.map(|(change, _)| change)).await {
                 Ok(change) => changes.extend(change),
-                Err(why) => drop(found.unknown.insert(member.clone(), why)),
+                Err(why) if is_meant => drop(found.unknown.insert(member.clone(), why)),
+                Err(_) => {}
             }
         }
         // The guard weighs all members of a unit, whichever of them were asked for.

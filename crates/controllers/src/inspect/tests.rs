@@ -1,6 +1,11 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Value, json};
 
+use api::delivery::{Health, PodCounts, UnitCounts, UnitPhase};
+use api::feed::UnitReport;
+use plan::reach::{MemberFacts, Reach};
+
+use super::compare::last_report;
 use super::edit::{merged, named};
 
 fn fleet(name: &str, namespace: Option<&str>) -> Value {
@@ -50,5 +55,43 @@ fn an_edit_takes_away_what_an_apply_had_set_and_leaves_what_others_set() {
     ] {
         let after = merged(metadata(json!({"labels": {"size": "big"}})), stored.clone().map(metadata));
         assert_eq!(json!(after.labels), expect, "{stored:?}");
+    }
+}
+
+/// After a restart the hub knows of no report until the applier has looked.
+#[test]
+fn a_member_that_has_not_reported_is_not_compared() {
+    let member: model::MemberName = "a".parse().unwrap();
+    let report = UnitReport {
+        member: member.clone(),
+        unit: "apps.kurator.dev/Application/default/app/p".parse().unwrap(),
+        revision: "r".into(),
+        epoch: 1,
+        payload: model::Digest::of(b"payload"),
+        phase: UnitPhase::Applied,
+        health: Health::Healthy,
+        objects: UnitCounts::default(),
+        pods: PodCounts::default(),
+        reason: String::new(),
+        message: String::new(),
+        waiting: Vec::new(),
+        deletions: None,
+        reverts: None,
+        last_drift: None,
+        details: Vec::new(),
+    };
+    let blocked = "nothing is delivered to it now; see `kurator status member/a`";
+    for (reach, has_report, expect) in [
+        (Some(Reach::Reachable), true, None),
+        (Some(Reach::NotReady), true, None),
+        (Some(Reach::Reachable), false, Some("its applier has not reported yet")),
+        (Some(Reach::NotReady), false, Some("its applier has not reported yet")),
+        (Some(Reach::Unknown), true, Some("it does not answer")),
+        (Some(Reach::Blocked), true, Some(blocked)),
+        (None, true, Some("its record is gone")),
+    ] {
+        let facts = reach.map(MemberFacts::new);
+        let found = last_report(&member, facts.as_ref(), Some(&report).filter(|_| has_report));
+        assert_eq!(found.err().as_deref(), expect, "{reach:?} {has_report}");
     }
 }

@@ -13,6 +13,7 @@ use plan::member::{CredentialRef, Going, Observed, Problem, Record, TakeOverWish
 
 use super::Ctx;
 use crate::connection::Prepared;
+use crate::credential::kubeconfig::Made;
 use crate::index::IDENTITY;
 use crate::origin;
 use crate::record;
@@ -131,6 +132,11 @@ async fn find_connection(
             return Ok(found);
         }
     };
+    // Of a person's kubeconfig it says nothing that one from before it could not be renewed.
+    found.standing.minted = found.standing.minted.map(|minted| match Made::parse(&text, &minted) {
+        Some(_) => minted,
+        None => Minted { problem: None, ..minted },
+    });
     let credential = Credential::parse(&text, ctx.trust);
     let Some(member) = member else {
         found.server = credential.map(|c| c.server().to_owned()).map_err(|error| malformed(attached, key, &error));

@@ -42,3 +42,24 @@ async fn a_kind_that_may_not_be_listed_is_said_in_the_namespace_until_it_may() {
     cluster.refusal.end();
     cluster.until_gone(&format!("{SPACES}/shop")).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_event_whose_deletion_is_refused_keeps_no_other() {
+    let cluster = Cluster::start().await;
+    let events = "/api/v1/namespaces/default/events";
+    let event = |name: &str, last: &str| {
+        json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": name, "namespace": "default"},
+            "involvedObject": {"apiVersion": "v1", "kind": "Pod", "name": "p", "namespace": "default"},
+            "reason": "Started", "message": "m", "type": "Normal", "lastTimestamp": last, "firstTimestamp": last})
+    };
+    cluster.refusal.begin(|method, path| method == Method::DELETE && path.contains("/stuck-"));
+    // As many as are deleted at the same time, and older than the other.
+    for n in 0..8 {
+        cluster.create(events, event(&format!("stuck-{n}"), "2020-01-01T00:00:00Z")).await;
+    }
+    cluster.create(events, event("free", "2020-01-02T00:00:00Z")).await;
+    // time: they are kept for this long, and looked at now and then.
+    sleep(housekeeping::expiry::EVENT_TTL + housekeeping::expiry::LOOK_EVERY).await;
+    cluster.until_gone(&format!("{events}/free")).await;
+    assert!(cluster.get(&format!("{events}/stuck-0")).await.is_some(), "its deletion is refused");
+}

@@ -215,6 +215,44 @@ async fn what_attach_made_is_renewed_and_what_a_person_made_is_not() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renewed_credential_that_does_not_work_is_not_written() {
+    let stage = Stage::new(&["a"]).await;
+    let member = account(&stage).await;
+    let client = stage.member("a").client();
+    // What is in use may make tokens of the service account, which may do nothing itself.
+    let bindings: Api<k8s_openapi::api::rbac::v1::ClusterRoleBinding> = Api::all(client.clone());
+    bindings.delete(SERVICE_ACCOUNT, &Default::default()).await.unwrap();
+    let user = "system:serviceaccount:kurator-system:helper";
+    for object in [
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "helper", "namespace": NAMESPACE}}),
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": "helper"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+            "subjects": [{"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": user}]}),
+    ] {
+        apply(&client, object).await.unwrap();
+    }
+    let accounts: Api<k8s_openapi::api::core::v1::ServiceAccount> = Api::namespaced(client, NAMESPACE);
+    let asked = serde_json::from_value(json!({"metadata": {}, "spec": {"audiences": [], "expirationSeconds": 86_400}}));
+    let made = accounts.create_token_request("helper", &Default::default(), &asked.unwrap()).await.unwrap();
+    let token = made.status.unwrap().token.unwrap();
+    let now = SystemClock.now();
+    let config = kubeconfig(&stage, json!({"token": token}));
+    let minted = Minted {
+        issued: model::Timestamp::from_second(now.as_second() - 200 * 24 * 3600).unwrap(),
+        token_digest: Some(model::Digest::of(token.as_bytes())),
+        ..mint::mint(&member, now, "prod", None).await.unwrap().minted
+    };
+    set(&stage, &config).await;
+    looked(&stage, "Ready", Some("ClusterReady")).await;
+    write_minted(&stage, &config, &minted).await;
+    let said = looked(&stage, "CredentialCurrent", Some("RenewalFailed")).await.unwrap();
+    assert!(said.message.contains("a new token was made and does not work: "), "{}", said.message);
+    let text = String::from_utf8(secret(&stage).await.data.unwrap()["value"].0.clone()).unwrap();
+    assert_eq!(text, config, "the one that works stays");
+    looked(&stage, "Ready", Some("ClusterReady")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_credential_that_cannot_be_renewed_or_has_expired_is_said_with_the_command_that_mends_it() {
     let stage = Stage::new(&["a"]).await;
     let member = account(&stage).await;

@@ -321,6 +321,30 @@ async fn a_member_whose_credential_does_not_count_any_more_is_unknown_everywhere
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_whose_applier_alone_is_kept_out_is_green_in_its_own_columns_only() {
+    let stage = Stage::new(&["a"]).await;
+    let all =
+        json!([{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}, {"nonResourceURLs": ["*"], "verbs": ["*"]}]);
+    let kubeconfig = limited(&stage, "a", all.clone()).await;
+    stage.attach_with("a", &kubeconfig, json!({})).await;
+    start_application(&stage).await;
+    // No Secrets, in which the inventory is. Rights are asked for again when the connection is made again.
+    let few = json!([{"apiGroups": [""], "resources": ["namespaces", "nodes", "pods"], "verbs": ["*"]},
+        {"nonResourceURLs": ["*"], "verbs": ["*"]}]);
+    limited(&stage, "a", few).await;
+    stage.member("a").unplug().await;
+    shows(&stage, ColumnOfCluster, "Unknown").await;
+    stage.member("a").plug().await.unwrap();
+    shows(&stage, ColumnOfCluster, "True").await;
+    shows(&stage, PhaseOfFleet, "NotReady").await;
+    shows(&stage, TreeOfMember, "NotReady").await;
+    let all_places = places(&[&[StatusOfMember, TreeOfMember], OF_FLEET, OF_APPLICATION, OF_UNIT]);
+    nothing_is_green(&stage, "the applier is kept out", &all_places).await;
+    limited(&stage, "a", all).await;
+    all_is_green(&stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_member_without_a_kubeconfig_and_a_fleet_that_names_nobody_are_green_nowhere() {
     let stage = green_stage().await;
     stage.fleet(&["a", "absent"]).await;

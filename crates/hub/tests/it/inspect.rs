@@ -197,6 +197,16 @@ async fn a_preview_says_what_a_commit_or_an_edit_would_do_and_writes_nothing() {
     for (spec, code, said) in [
         (json!({"application": "app", "commit": "nope"}), 422, "nope"),
         (json!({"application": "none", "commit": "next"}), 404, "there is no Application none"),
+        (
+            json!({"application": "app", "commit": "next", "member": "nope"}),
+            404,
+            "app/app is not placed in member nope",
+        ),
+        (
+            json!({"objects": [stage.application()], "member": "nope"}),
+            404,
+            "no Application that the edit concerns is placed in member nope, or would be",
+        ),
         (json!({}), 422, "nothing to preview"),
         (json!({"application": "app"}), 422, "spec.commit"),
         (json!({"comit": "x"}), 422, "unknown field `comit`"),

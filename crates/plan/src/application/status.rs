@@ -25,6 +25,9 @@ const SYNC_NAME_MAX: usize = 63;
 /// Digits of the digest in a name that would not be unique: 40 bits tell the entries of one Application apart.
 const SYNC_NAME_DIGEST_LENGTH: usize = 10;
 
+/// Between why the source cannot be fetched and how many members are ready.
+const RUNS_ON: &str = "; what was fetched last runs on: ";
+
 /// The stored objects that an Application's status is folded from.
 #[derive(Debug)]
 pub struct FoldFacts<'a> {
@@ -79,7 +82,9 @@ impl Fold {
     pub fn is_news(&self, before: Option<&Self>) -> bool {
         let said = |fold: &Self| -> Vec<(String, String, String, Option<String>)> {
             let fetching = [reason::SOURCE_NOT_READY, reason::FETCH_FAILED];
-            let why = |c: &Condition| fetching.contains(&c.reason.as_str()).then(|| c.message.clone());
+            // Counts follow why there is no source.
+            let without_count = |text: &str| text.rsplit_once(RUNS_ON).map_or(text, |(why, _)| why).to_owned();
+            let why = |c: &Condition| fetching.contains(&c.reason.as_str()).then(|| without_count(&c.message));
             fold.conditions.iter().map(|c| (c.type_.clone(), c.status.clone(), c.reason.clone(), why(c))).collect()
         };
         before.is_none_or(|before| said(before) != said(self))
@@ -223,7 +228,14 @@ fn ready(
     let in_state = |state: State| placed.iter().filter(move |p| p.state == state);
     let ready_count = format!("{} of {} ready", in_state(State::Ready).count(), placed.len());
     if !held.is_empty() {
-        return statement(reason::DELETIONS_HELD, format!("{}; {ready_count}", held::in_short(held)));
+        let in_short = held::in_short(held);
+        let broken: BTreeSet<&MemberName> = in_state(State::NotReady).map(|p| p.member).collect();
+        let broken = match broken.len() {
+            0 => String::new(),
+            1 => "; 1 member is not ready".to_owned(),
+            many => format!("; {many} members are not ready"),
+        };
+        return statement(reason::DELETIONS_HELD, format!("{in_short}{broken}; {ready_count}"));
     }
     // A policy without a kustomization makes the Application not ready: nothing of that policy is delivered.
     if let Some(index) = application.spec.sync_policies.iter().position(|p| p.kustomization.is_none()) {
@@ -231,17 +243,20 @@ fn ready(
             format!("spec.syncPolicies[{index}] has no kustomization: nothing else is delivered so far; {ready_count}");
         return statement(reason::NOT_IMPLEMENTED, message);
     }
-    // What is worse than that a member does not answer, or passes by itself.
-    for state in [State::NotReady, State::Terminating, State::Held, State::Progressing] {
-        let all: Vec<&Placed<'_>> = in_state(state).collect();
-        let Some(first) = all.first() else { continue };
-        let more = if all.len() > 1 { format!(" (and {} more)", all.len() - 1) } else { String::new() };
+    // From here on the worst wins. First what is known to be wrong, then what is not known, then what passes by itself.
+    let first_in = |state: State| {
+        let mut all = in_state(state);
+        let first = all.next()?;
+        let more = all.count();
+        let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
         let message = first.pair.message(&facts.revisions);
-        return statement(first.pair.reason(), format!("{}: {message}{more}; {ready_count}", first.member));
+        Some(statement(first.pair.reason(), format!("{}: {message}{more}; {ready_count}", first.member)))
+    };
+    if let Some(said) = first_in(State::NotReady) {
+        return said;
     }
     if let Some(why) = failed_fetch(before) {
-        let message = format!("{why}; what was fetched last runs on: {ready_count}");
-        return statement(reason::FETCH_FAILED, message);
+        return statement(reason::FETCH_FAILED, format!("{why}{RUNS_ON}{ready_count}"));
     }
     let strangers: BTreeSet<String> = units.iter().flat_map(|unit| no_members(facts.explanation(unit))).collect();
     if !strangers.is_empty() {
@@ -254,6 +269,9 @@ fn ready(
     if !unknown.is_empty() {
         let message = format!("nothing is known of {}; {ready_count}", some(unknown.into_iter(), ", "));
         return statement(reason::MEMBER_UNKNOWN, message);
+    }
+    if let Some(said) = [State::Terminating, State::Held, State::Progressing].into_iter().find_map(first_in) {
+        return said;
     }
     let suspended = suspended(application);
     if !suspended.is_empty() {

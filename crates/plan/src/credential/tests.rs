@@ -9,6 +9,7 @@ fn minted(expires: Option<&str>) -> Minted {
         context: "prod".into(),
         issued: at("2026-01-01T00:00:00Z"),
         expires: expires.map(at),
+        token_digest: None,
         token_secret: None,
         replaces: None,
         problem: None,

@@ -204,3 +204,31 @@ fn a_restart_changes_nothing_before_the_first_answer() {
         assert_eq!(after.origin_status, before.origin_status);
     }
 }
+
+/// Each wish adds its own condition, and takes none away.
+#[test]
+fn a_take_over_and_a_detach_keep_what_is_said_of_the_credential() {
+    let unused = Problem { reason: reason::CREDENTIAL_REFUSED, message: "the new one is refused".into() };
+    let take_over = || Some(TakeOverWish { hub: "other".into(), approved: None, progress: None });
+    let release = || Some(Going::Release(None));
+    for (take_over, going, expect) in [
+        (None, None, vec!["CredentialCurrent", "Ready"]),
+        (take_over(), None, vec!["CredentialCurrent", "Ready", "TakeOver"]),
+        (None, release(), vec!["CredentialCurrent", "Detaching", "Ready"]),
+        (take_over(), release(), vec!["CredentialCurrent", "Detaching", "Ready", "TakeOver"]),
+        (take_over(), Some(Going::Keep), vec!["CredentialCurrent", "Ready", "TakeOver"]),
+    ] {
+        let standing = Standing { unused: Some(unused.clone()), ..Standing::default() };
+        let o = Observed {
+            record: mine(Some("u1")),
+            probe: probe(Outcome::Ready, "u1"),
+            standing,
+            take_over,
+            going,
+            ..observed()
+        };
+        let plan = plan(&o, Some(1), now()).0;
+        let types: Vec<&str> = plan.origin_status.conditions.iter().map(|c| c.type_.as_str()).collect();
+        assert_eq!(types, expect);
+    }
+}

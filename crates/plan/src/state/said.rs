@@ -6,7 +6,6 @@ use api::reason;
 use model::Timestamp;
 
 use super::State;
-use crate::reach::{MemberFacts, Standing, reach};
 
 /// A state, why it is so, and since when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,13 +40,25 @@ impl<'a> Said<'a> {
     /// applier sees. The record has the first word, since it says better what is wrong with the whole member.
     pub fn of_member(conditions: &'a [Condition], link: Option<&'a MemberLink>) -> Self {
         let record = Self::of_conditions(conditions);
-        let facts = MemberFacts { reach: reach(conditions), link: link.cloned() };
-        let kept_out = matches!(facts.standing(), Standing::Unknown(Some(_)) | Standing::Blocked(Some(_)));
-        let Some(link) = link.filter(|_| kept_out && record.state == State::Ready) else { return record };
-        let (state, reason) = match link.state {
-            LinkState::Blocked => (State::NotReady, reason::APPLIER_REFUSED),
-            LinkState::Connected | LinkState::Unreachable => (State::Unknown, reason::APPLIER_NOT_ANSWERED),
+        let Some((link, reason)) = link.and_then(|link| Some((link, kept_out(record.state, link)?))) else {
+            return record;
         };
-        Self { state, reason, message: &link.message, since: Some(link.since) }
+        Self { state: State::of_reason(reason), reason, message: &link.message, since: Some(link.since) }
+    }
+}
+
+/// Why a member is not ready whose record says that it is; `None` when its applier gets through.
+fn kept_out(record: State, link: &MemberLink) -> Option<&'static str> {
+    match link.state {
+        LinkState::Blocked if record == State::Ready => Some(reason::APPLIER_REFUSED),
+        LinkState::Unreachable if record == State::Ready => Some(reason::APPLIER_NOT_ANSWERED),
+        LinkState::Connected | LinkState::Blocked | LinkState::Unreachable => None,
+    }
+}
+
+impl State {
+    /// The same of a member of which only the state is at hand, as its record says it.
+    pub fn with_link(self, link: Option<&MemberLink>) -> Self {
+        link.and_then(|link| kept_out(self, link)).map_or(self, Self::of_reason)
     }
 }

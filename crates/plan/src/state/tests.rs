@@ -180,6 +180,8 @@ fn a_member_is_ready_only_when_prober_and_applier_get_through() {
         let conditions = [record];
         let said = Said::of_member(&conditions, link.as_ref());
         assert_eq!((said.state, said.reason), (state, reason), "{conditions:?} {link:?}");
+        let short = State::of_conditions(&conditions).with_link(link.as_ref());
+        assert_eq!(short, state, "{conditions:?} {link:?}");
     }
     let said = Said::of_member(&[], None);
     assert_eq!((said.state, said.message), (State::Unknown, "the hub has not looked at it yet"));

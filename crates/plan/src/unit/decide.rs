@@ -61,7 +61,10 @@ pub(super) fn decide(observed: &Observed<'_>, now: Timestamp) -> (Plan, Report) 
 
 fn wish(unit: &UnitSpec, members: Option<BTreeMap<MemberName, MemberDecision>>, said: &DecidedUnit) -> Wish {
     let frozen = members.is_none().then(|| said.waiting_on.first().map(|w| in_words(w.what).to_owned())).flatten();
-    let passed_over = said.passed_over.iter().take(Explanation::PASSED_OVER_MAX);
+    // What is no member makes the owner not ready, and is what people look for: it comes first, and is cut off last.
+    let (strangers, others): (Vec<_>, Vec<_>) =
+        said.passed_over.iter().partition(|(_, reason)| *reason == place::Reason::NotAMember);
+    let passed_over = strangers.into_iter().chain(others).take(Explanation::PASSED_OVER_MAX);
     let placement = match &unit.placement {
         Placement::Rules(rules, _) => rules.to_string(),
         Placement::Given(_) => "given by the owner".to_owned(),

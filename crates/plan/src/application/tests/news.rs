@@ -19,6 +19,17 @@ fn a_person_waits_for_conditions_artifacts_and_syncs_and_not_for_counts() {
     assert!(
         changed(|f| f.conditions[0].reason = "Other".into()) && changed(|f| f.conditions[0].status = "True".into())
     );
+    // With a source that failed: why is news, how many members are ready is not.
+    let failed = |why: &str, count: &str| {
+        let mut fold = fold.clone();
+        fold.conditions[0].reason = "FetchFailed".into();
+        fold.conditions[0].message =
+            format!("the source cannot be fetched: {why}; what was fetched last runs on: {count} ready");
+        fold
+    };
+    let before = failed("404", "1 of 2");
+    assert!(!failed("404", "2 of 2").is_news(Some(&before)));
+    assert!(failed("no such host", "1 of 2").is_news(Some(&before)));
     let part = SourcePart::of(&status);
     assert!(part.is_news(None) && !part.is_news(Some(&part)));
     let changed = |change: fn(&mut SourcePart)| {

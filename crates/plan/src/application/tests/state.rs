@@ -98,6 +98,86 @@ fn a_member_that_says_that_it_is_not_well_and_one_that_is_none_are_not_ready() {
     assert_eq!(ready.message, "Fleet f lists what is no member (see its Ready): absent; 1 of 1 ready");
 }
 
+/// Reason and start of the message, and what makes it so.
+type Cause = (&'static str, &'static str, fn(&mut World));
+
+/// What may be wrong, each alone in its member or at its place, the worst first: how `Ready` then begins.
+const CAUSES: [Cause; 10] = [
+    ("DeletionsHeld", "deletions wait for approval", |w| at(w, "a").held = Some(wiped(30, false))),
+    ("NotImplemented", "spec.syncPolicies[1] has no kustomization", |w| {
+        let policies = application(json!([{"name": "q"}])).spec.sync_policies;
+        w.application.as_mut().unwrap().spec.sync_policies.extend(policies);
+    }),
+    ("MemberNotReady", "b: ", |w| drop(w.members.insert(name("b"), MemberFacts::new(Reach::NotReady)))),
+    ("FetchFailed", "the source cannot be fetched: ", |w| w.source.error = Some(("Unreachable".into(), "404".into()))),
+    ("MemberNotFound", "Fleet f lists what is no member", |w| {
+        let FleetFacts::Found(candidates) = &mut w.fleet else { panic!("no fleet") };
+        candidates.push(Candidate { name: "stranger".into(), member: None, labels: BTreeMap::new() });
+    }),
+    ("MemberUnknown", "nothing is known of c", |w| drop(w.members.insert(name("c"), MemberFacts::new(Reach::Unknown)))),
+    ("Deleting", "d: ", |w| at(w, "d").phase = UnitPhase::Removing),
+    ("DeletionsHeld", "e: ", |w| at(w, "e").phase = UnitPhase::DeletionsHeld),
+    ("Progressing", "f: ", |w| at(w, "f").phase = UnitPhase::Applying),
+    ("Suspended", "spec.syncPolicies[0].kustomization.suspend is set", |w| {
+        let policy = &mut w.application.as_mut().unwrap().spec.sync_policies[0];
+        policy.kustomization.as_mut().unwrap().suspend = true;
+    }),
+];
+
+fn at<'a>(world: &'a mut World, member: &str) -> &'a mut UnitStatus {
+    let key = (world.unit(), name(member));
+    world.statuses.get_mut(&key).unwrap()
+}
+
+#[test]
+fn of_any_two_causes_the_worse_is_said() {
+    for (first, (reason, start, break_it)) in CAUSES.iter().enumerate() {
+        for (other_reason, other, break_more) in &CAUSES[first..] {
+            let mut world = settled(&["a", "b", "c", "d", "e", "f"]);
+            break_it(&mut world);
+            if (start, reason) != (other, other_reason) {
+                break_more(&mut world);
+            }
+            world.step();
+            let ready = condition(&world);
+            assert_eq!(ready.reason, *reason, "{start} and {other}: {}", ready.message);
+            assert!(ready.message.starts_with(start), "{start} and {other}: {}", ready.message);
+        }
+    }
+}
+
+#[test]
+fn a_list_that_waits_does_not_hide_members_that_are_not_ready() {
+    let mut world = settled(&["a", "b", "c"]);
+    at(&mut world, "a").held = Some(wiped(30, false));
+    for (broken, expect) in [
+        ("a", "deletions wait for approval; 1 member is not ready; 2 of 3 ready"),
+        ("b", "deletions wait for approval; 2 members are not ready; 1 of 3 ready"),
+    ] {
+        world.members.insert(name(broken), MemberFacts::new(Reach::NotReady));
+        world.step();
+        let ready = condition(&world);
+        assert_eq!((ready.reason.as_str(), ready.message.as_str()), ("DeletionsHeld", expect));
+    }
+}
+
+#[test]
+fn what_is_no_member_is_seen_behind_many_clusters_that_are_not_selected() {
+    let mut policy = one_policy();
+    policy[0]["destination"] = json!({"fleet": "f", "clusterSelector": {"matchLabels": {"size": "s"}}});
+    let mut world = World::new(policy, &["a"]);
+    let chosen = Candidate { labels: BTreeMap::from([("size".to_owned(), "s".to_owned())]), ..candidate("a") };
+    let stranger = Candidate { name: "z".into(), member: None, labels: BTreeMap::new() };
+    let others = (0..150).map(|n| candidate(&format!("m{n:03}")));
+    world.fleet = FleetFacts::Found([chosen, stranger].into_iter().chain(others).collect());
+    world.step();
+    world.report("a");
+    world.step();
+    let ready = condition(&world);
+    assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("False", "MemberNotFound"));
+    assert_eq!(ready.message, "Fleet f lists what is no member (see its Ready): z; 1 of 1 ready");
+}
+
 #[test]
 fn messages_stay_short_with_a_thousand_members() {
     let names: Vec<String> = (0..1000).map(|n| format!("m{n:04}")).collect();

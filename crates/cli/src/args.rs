@@ -654,7 +654,7 @@ fn server(text: &str) -> Result<String, String> {
     }
 }
 
-/// A directory. One that is empty comes from the environment, and is none ([`read`]).
+/// A directory. One that is empty comes from the environment, and is none (`read::read`).
 fn directory() -> impl clap::builder::TypedValueParser<Value = PathBuf> {
     use clap::builder::TypedValueParser as _;
     clap::builder::OsStringValueParser::new().map(PathBuf::from)

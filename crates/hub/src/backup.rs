@@ -1,11 +1,11 @@
 //! A hub in one file: backup, restore, and a look at every byte.
 //!
 //! A backup is what a plain copy of the hub's directory is, at one revision and in one file: an ordinary `tar.gz` that
-//! unpacks to the directory. First comes [`MARK`], then the hub's files, and last the manifest with the digest of each.
+//! unpacks to the directory. First comes `MARK`, then the hub's files, and last the manifest with the digest of each.
 //! It is made from the directory alone, of a hub that runs as of one that does not (see `store::disk::copy` for why that
 //! is consistent); nothing hands out the hub's keys over the network. See ADR 53.
 //!
-//! Memory stays the same however large the hub is, but for [`verify`], which remembers what objects are called.
+//! Memory stays the same however large the hub is, but for `verify`, which remembers what objects are called.
 //!
 //! Absent on purpose: the cache of artifacts, which is fetched again, and what each start writes itself.
 

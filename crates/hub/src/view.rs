@@ -1,5 +1,5 @@
 //! `view.kurator.dev/v1alpha1`: the truth object by object, read from what appliers reported last, and answers that are
-//! computed when they are asked for ([`question`]). Nothing of it is stored, and nothing can be written.
+//! computed when they are asked for (`question`). Nothing of it is stored, and nothing can be written.
 //!
 //! | kind | named by | says |
 //! |---|---|---|

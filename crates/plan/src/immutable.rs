@@ -1,8 +1,8 @@
 //! Which refusals say that a field cannot change, so that only making the object again helps.
 //!
-//! Kubernetes has no code for it: it answers 422 with a sentence, and there are many. [`SENTENCES`] has those of Kubernetes
-//! 1.28 to 1.37. What another sentence means is found out by asking for a creation that is not carried out: when nothing is
-//! wrong with the object but that its name is taken, then it is the change that was refused.
+//! Kubernetes has no code for it: it answers 422 with a sentence, and there are many. So a creation that is not carried out is
+//! asked for: when nothing is wrong with the object but that its name is taken, then it is the change that was refused.
+//! `SENTENCES` has those of Kubernetes 1.28 to 1.37, for members that cannot answer this.
 
 /// What servers say, and of what, from `pkg/apis/*/validation` and `apimachinery/pkg/api/validate`. The words are what all
 /// those versions have in common.

@@ -79,7 +79,7 @@ async fn by_environment(common: &Common, local: Option<PathBuf>) -> anyhow::Resu
     match (found.await, local) {
         (Ok(found), None) => Ok(Some(found)),
         (Ok(found), Some(_)) => Ok(if is_hub(&found.0).await { Some(found) } else { None }),
-        // What is wrong there concerns nobody while a hub runs here.
+        // While a hub runs here, mistakes in that file do not matter.
         (Err(_), Some(_)) => Ok(None),
         (Err(error), None) => Err(error),
     }

@@ -32,7 +32,7 @@ fn send_to(socket: &OsString, state: &str) -> io::Result<()> {
         None => SocketAddr::from_pathname(socket)?,
     };
     let sender = UnixDatagram::unbound()?;
-    // A manager that does not read holds nobody up.
+    // A manager that does not read its socket must not stop the hub.
     sender.set_nonblocking(true)?;
     sender.send_to_addr(state.as_bytes(), &address).map(drop)
 }

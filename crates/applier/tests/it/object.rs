@@ -402,6 +402,7 @@ async fn a_namespace_goes_with_the_last_of_the_units_that_leave_together() {
     // The one that made it goes first, and the other one a few seconds later.
     world.change(&a, |entry| entry.removal = Removal::Prune);
     world.until(&a, "waiting", |r| waiting(r).contains(&(WaitingCause::Occupied, 1, "Namespace both", ""))).await;
+    // time: it is paused; shorter than a unit that leaves waits for others.
     tokio::time::sleep(std::time::Duration::from_secs(5)).await;
     world.change(&b, |entry| entry.removal = Removal::Prune);
     world.eventually("going", || async { is_going(world.get(path).await) }).await;

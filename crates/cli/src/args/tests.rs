@@ -22,7 +22,7 @@ fn help_of_every_command() {
             let command = example.trim().trim_start_matches("source <(").trim_end_matches(')');
             for part in command.split(" && ") {
                 let words = part.split("  ").next().unwrap_or_default().split_whitespace();
-                // A digest is cut there, since nobody types one.
+                // A digest is cut there: people copy it, and do not type it.
                 let words = words.map(|word| word.replace("sha256:…", &model::Digest::of(b"").to_string()));
                 if let Err(error) = read(words) {
                     panic!("{path}: {part}: {error}");

@@ -396,7 +396,7 @@ fn table(commit: &str, rows: &BTreeMap<String, Row>) -> Vec<Vec<Cell>> {
     out
 }
 
-/// Pods of a row; of a member that is Unknown nobody knows how many are ready.
+/// Pods of a row. How many are ready in a member that is Unknown is not known.
 fn pods(row: &Row) -> String {
     match row.state {
         State::Unknown => format!("?/{}", row.pods.1),

@@ -41,7 +41,7 @@ enum How {
     Remove,
 }
 
-/// The three, for somebody who has to choose.
+/// The three ways to detach, as they are shown when none was named.
 const CHOICES: &str = "  keep     nothing is touched in the member: objects and inventories stay this hub's, for when it is attached again
   release  objects stay and are nobody's: inventories, our labels and annotations are removed
   remove   what was delivered is deleted, and the rest is released";

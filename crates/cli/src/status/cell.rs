@@ -25,7 +25,7 @@ pub(super) fn in_words(said: &Said<'_>, now: Timestamp) -> String {
     format!("{state}{age}{reason}: {message}")
 }
 
-/// How a state is shown. Green is what is known to be as it should be, and nothing else.
+/// How a state is shown. Only `Ready` is green.
 pub(crate) fn tone(state: State) -> Tone {
     match state {
         State::Ready => Tone::Good,

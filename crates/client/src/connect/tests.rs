@@ -41,7 +41,7 @@ fn own(is_ca: IsCa) -> Shown {
     Shown { pem: certificate.pem(), acceptor: acceptor(certificate.der().clone(), &key) }
 }
 
-/// A leaf of an authority that nobody is given: the leaf itself is.
+/// A server's certificate whose authority is not known: the client is given the certificate itself.
 fn pinned() -> Shown {
     let (authority, key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
     let issuer = Issuer::new(params(IsCa::Ca(BasicConstraints::Unconstrained)), authority);

@@ -7,11 +7,12 @@ pub(crate) mod wait;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::connect::Api;
 use anyhow::bail;
 use api::kurator::annotation::APPROVE;
 use api::kurator::apps::v1alpha1::{Application, HeldDeletions};
 use kube::api::Patch;
-use kube::{Api, Client, ResourceExt};
+use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 
 use crate::args::{Approve, Common, Target};

@@ -5,13 +5,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::connect::Api;
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
 use clap_complete::Shell;
 use k8s_openapi::api::core::v1::Namespace;
+use kinds::Wire;
+use kube::Client;
 use kube::api::ListParams;
-use kube::{Api, Client, ResourceExt};
-use serde::de::DeserializeOwned;
 
 use crate::args::{self, Common, DEFAULT_NAMESPACE, Format};
 use crate::{connect, output};
@@ -185,11 +186,11 @@ async fn members(client: &Client, prefix: &str) -> Vec<String> {
 
 async fn listed<K>(api: Api<K>, prefix: &str) -> Vec<String>
 where
-    K: kube::Resource + Clone + DeserializeOwned + std::fmt::Debug,
+    K: Wire,
 {
     let params = ListParams { limit: Some(NAMES_MAX), ..ListParams::default() };
-    let found = api.list_metadata(&params).await.map(|list| list.items).unwrap_or_default();
-    as_words(found.iter().map(ResourceExt::name_any), prefix)
+    let found = api.list_metadata(&params).await.unwrap_or_default();
+    as_words(found.into_iter().filter_map(|metadata| metadata.name), prefix)
 }
 
 /// What a shell completes. bash expands the words that it is given, so that a server must not be able to name a command: only

@@ -8,6 +8,7 @@
 mod silence;
 #[cfg(test)]
 mod tests;
+mod typed;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ use crate::demo::control;
 use crate::instance;
 
 pub(crate) use silence::Silence;
+pub(crate) use typed::Api;
 
 /// The variable that names kubeconfigs for kubectl.
 const KUBECONFIG: &str = "KUBECONFIG";

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use crate::connect::Api;
 use anyhow::bail;
 use api::kurator::annotation::SYNC;
 use api::kurator::apps::v1alpha1::Application;
 use api::{condition, reason};
-use kube::Api;
 use kube::api::{Patch, PatchParams};
 use model::Clock;
 use serde_json::{Value, json};

@@ -6,13 +6,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::connect::Api;
 use anyhow::bail;
 use api::delivery::{HubId, MemberStatus, MemberStatusSpec, MemberTakeOver, Origin, TakeOverState};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::annotation::{APPROVE_TAKE_OVER, ORIGIN};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use kube::api::{ListParams, Patch};
-use kube::{Api, Client, ResourceExt};
+use kube::{Client, ResourceExt};
 use model::MemberName;
 use serde_json::json;
 use tokio::time::Instant;

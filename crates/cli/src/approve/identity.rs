@@ -1,10 +1,11 @@
 //! `kurator approve member/NAME`: another cluster answers where a member was, and is to be the member from now on.
 
+use crate::connect::Api;
 use anyhow::bail;
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::annotation::APPROVE_IDENTITY;
+use kube::ResourceExt;
 use kube::api::Patch;
-use kube::{Api, ResourceExt};
 use serde_json::json;
 
 use super::TRIES_MAX;

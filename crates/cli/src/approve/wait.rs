@@ -6,15 +6,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::time::Duration;
 
+use crate::connect::Api;
 use anyhow::bail;
 use api::delivery::{Decision, DecisionSpec, MemberLink, MemberStatus, Owner, UnitId, UnitStatus};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::{Application, HeldDeletions};
 use futures::{StreamExt, TryStreamExt, stream};
+use kinds::Wire;
 use kube::api::ListParams;
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::{Client, Resource, ResourceExt};
 use model::MemberName;
-use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::verdict::{Approved, Heard, Released};
@@ -220,13 +221,13 @@ impl Place<'_> {
         }
         let api: Api<MemberStatus> = Api::all(self.client.clone());
         let listed = api.list_metadata(&ListParams::default()).await;
-        let listed = listed.map_err(Unread::of("cannot list what members report"))?.items;
+        let listed = listed.map_err(Unread::of("cannot list what members report"))?;
         let theirs = |name: &String| {
             // `MEMBER-SLICE`
             let member = name.rsplit_once('-').and_then(|(member, _)| member.parse::<MemberName>().ok());
             member.is_some_and(|member| members.contains(&member))
         };
-        let names: Vec<String> = listed.iter().map(ResourceExt::name_any).filter(theirs).collect();
+        let names: Vec<String> = listed.into_iter().filter_map(|metadata| metadata.name).filter(theirs).collect();
         let mine = self.owner();
         let mut out: BTreeMap<MemberName, Report> = BTreeMap::new();
         for slice in read(&api, names, "cannot read what a member reports").await? {
@@ -263,7 +264,7 @@ impl Report {
 /// The objects of these names that there are.
 async fn read<K>(api: &Api<K>, names: Vec<String>, what: &'static str) -> Result<Vec<K>, Unread>
 where
-    K: Clone + Debug + DeserializeOwned,
+    K: Wire,
 {
     let reads = names.into_iter().map(|name| async move { api.get_opt(&name).await.map_err(Unread::of(what)) });
     let found: Vec<Option<K>> = stream::iter(reads).buffer_unordered(AT_ONCE).try_collect().await?;

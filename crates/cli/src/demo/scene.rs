@@ -10,12 +10,13 @@ use std::cell::RefCell;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::connect::Api;
 use anyhow::{Context, bail};
 use api::feed::UnitReport;
 use api::kurator::apps::v1alpha1::Application;
 use api::{condition, reason};
 use http::Request;
-use kube::{Api, Client};
+use kube::Client;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 

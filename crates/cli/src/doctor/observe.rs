@@ -5,16 +5,17 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::connect::Api;
 use api::delivery::{Decision, MemberStatus};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::Fleet;
 use http::Request;
+use kinds::Wire;
+use kube::Client;
 use kube::api::ListParams;
-use kube::{Api, Client};
 use model::Clock;
-use serde::de::DeserializeOwned;
 
 use super::diagnose::{self, Facts, Process, Refused, Store, Unread};
 use super::fault;
@@ -71,7 +72,7 @@ pub(super) async fn facts(client: &Client, server: String, store: Option<Result<
 /// Every object of a kind.
 async fn list<K>(client: &Client) -> Result<Vec<K>, Unread>
 where
-    K: kube::Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
+    K: kube::Resource<DynamicType = ()> + Wire + Clone,
 {
     let api: Api<K> = Api::all(client.clone());
     match tokio::time::timeout(ANSWER_WITHIN, api.list(&ListParams::default())).await {

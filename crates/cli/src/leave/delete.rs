@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use crate::connect::Api;
 use anyhow::{Context, bail};
 use api::delivery::{DecisionSpec, Removal};
 use api::kurator::annotation::ON_DELETE;
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::fleet::v1alpha1::Fleet;
 use kube::api::{DeleteParams, ListParams, Preconditions};
-use kube::{Api, Client, ResourceExt};
+use kube::{Client, ResourceExt};
 use serde_json::json;
 
 use super::fleet::fleet_of;

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::connect::Api;
 use anyhow::bail;
 use api::condition;
 use api::delivery::Origin;
@@ -16,7 +17,7 @@ use api::kurator::fleet::v1alpha1::Fleet;
 use api::kurator::minted::{NAMESPACE, SERVICE_ACCOUNT};
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, ListParams, Patch, Preconditions};
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::{Client, Resource, ResourceExt};
 use model::MemberName;
 use serde_json::json;
 use tokio::time::Instant;
@@ -159,7 +160,7 @@ impl Parting {
         let secret = &attached.spec.kubeconfig.name;
         let read = secrets.get_metadata_opt(secret).await;
         let read = read.map_err(asked(&format!("cannot read Secret {}/{secret}", origin.namespace)))?;
-        let is_minted = read.is_some_and(|secret| secret.annotations().contains_key(MINTED));
+        let is_minted = read.is_some_and(|secret| secret.annotations.unwrap_or_default().contains_key(MINTED));
         Ok(Self { client, member, origin, attached, fleets, units, is_minted })
     }
 

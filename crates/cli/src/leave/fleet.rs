@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::connect::Api;
 use anyhow::{Context, bail};
 use api::delivery::{DecisionSpec, LeavingCause, ObjectSet, Origin, Removal};
 use api::karmada::cluster::v1alpha1::Cluster;
@@ -11,7 +12,7 @@ use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::consent::{Consent, ConsentScope};
 use api::kurator::fleet::v1alpha1::{ClusterRef, Fleet};
 use kube::api::{ListParams, Patch};
-use kube::{Api, Client, ResourceExt};
+use kube::{Client, ResourceExt};
 use model::{Clock, MemberName};
 use serde_json::{Value, json};
 

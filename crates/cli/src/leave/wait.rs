@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::connect::Api;
 use anyhow::bail;
 use api::delivery::DecisionSpec;
 use api::kurator::apps::v1alpha1::Application;
 use api::reason;
-use kube::{Api, Client};
+use kube::Client;
 use model::MemberName;
 use tokio::time::Instant;
 

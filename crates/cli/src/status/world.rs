@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::connect::Api;
 use api::condition::{self, Condition};
 use api::delivery::{
     Decision, Explanation, MemberDecision, MemberLink, MemberStatus, Origin, Revision, UnitId, UnitStatus,
@@ -12,7 +13,7 @@ use api::kurator::apps::v1alpha1::Application;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::Fleet;
 use kube::api::{ListParams, ObjectList};
-use kube::{Api, Client, ResourceExt};
+use kube::{Client, ResourceExt};
 use plan::reach::{MemberFacts, reach};
 use plan::state::{Pair, Said, State};
 

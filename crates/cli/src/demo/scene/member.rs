@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use crate::connect::Api;
 use anyhow::bail;
 use api::condition::{self, Condition};
 use api::delivery::UnitPhase;
 use api::feed::UnitReport;
 use api::karmada::cluster::v1alpha1::Cluster;
 use kube::api::ListParams;
-use kube::{Api, Client, ResourceExt};
+use kube::{Client, ResourceExt};
 use serde_json::Value;
 
 use super::Player;

@@ -1,5 +1,6 @@
 //! What a commit, an edit by hand, and an empty directory lead to.
 
+use crate::connect::Api;
 use anyhow::{Context, bail};
 use api::delivery::{DriftRecord, MemberStatus, UnitPhase, UnitStatus};
 use api::karmada::cluster::v1alpha1::Cluster;
@@ -7,7 +8,7 @@ use api::{condition, reason};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Service;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
-use kube::{Api, Client, ResourceExt};
+use kube::{Client, ResourceExt};
 use serde_json::json;
 
 use super::Player;

@@ -75,7 +75,7 @@ enum Place {
 }
 
 /// Commands and what their argument is.
-const COMMANDS: [(&str, Place); 11] = [
+const COMMANDS: [(&str, Place); 15] = [
     ("status", Place::Object),
     ("tree", Place::Object),
     ("approve", Place::Object),
@@ -85,12 +85,19 @@ const COMMANDS: [(&str, Place); 11] = [
     ("render", Place::Application),
     ("diff", Place::Application),
     ("events", Place::Application),
+    ("delete", Place::Application),
+    ("detach", Place::Member),
     ("plug", Place::Member),
     ("unplug", Place::Member),
+    ("remove", Place::Member),
+    ("adopt", Place::Member),
 ];
 
+/// Commands that others stand below.
+const PARENTS: [&str; 3] = ["demo", "fleet", "hub"];
+
 /// Options with a value, of which the next word is no argument.
-const WITH_VALUE: [&str; 13] = [
+const WITH_VALUE: [&str; 16] = [
     "-n",
     "--namespace",
     "-m",
@@ -103,6 +110,9 @@ const WITH_VALUE: [&str; 13] = [
     "-f",
     "--filename",
     "--commit",
+    "--digest",
+    "--fleet",
+    "--from",
     "--timeout",
 ];
 
@@ -125,7 +135,7 @@ fn place(words: &[String]) -> Option<Place> {
         !skip
     });
     let mut command = given.next()?.as_str();
-    if command == "demo" {
+    if PARENTS.contains(&command) {
         command = given.next()?.as_str();
     }
     let (_, place) = COMMANDS.iter().find(|(name, _)| *name == command)?;
@@ -226,6 +236,14 @@ mod tests {
             ("demo unplug ", Some(Place::Member)),
             ("demo ", None),
             ("demo edit ", None),
+            ("demo plug --timeout 5s ", Some(Place::Member)),
+            ("detach ", Some(Place::Member)),
+            ("detach beijing --keep ", None),
+            ("delete app/", Some(Place::Application)),
+            ("fleet remove --fleet east ", Some(Place::Member)),
+            ("fleet ", None),
+            ("hub adopt --from x ", Some(Place::Member)),
+            ("hub backup ", None),
             ("sta", None),
             ("status --wat", None),
             ("version ", None),

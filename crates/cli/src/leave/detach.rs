@@ -128,7 +128,8 @@ pub(crate) async fn run(common: &Common, what: &Detach) -> anyhow::Result<()> {
         }
     }
     parting.begin(how).await?;
-    let is_done = if what.ask.no_wait { None } else { Some(parting.until_gone(how, what.ask.timeout).await?) };
+    let is_done =
+        if what.ask.wait.no_wait { None } else { Some(parting.until_gone(how, what.ask.wait.timeout).await?) };
     let said = is_done.clone().flatten();
     let facts = json!({"member": parting.member, "how": how.as_str(), "done": is_done.is_some(), "remark": said,
         "removed": exits.iter().map(Exit::facts).collect::<Vec<_>>()});

@@ -7,7 +7,6 @@ pub(crate) mod wait;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::connect::Api;
 use anyhow::bail;
 use api::kurator::annotation::APPROVE;
 use api::kurator::apps::v1alpha1::{Application, HeldDeletions};
@@ -17,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::args::{Approve, Common, Target};
 use crate::ask::{self, quoted};
-use crate::connect::{self, asked};
+use crate::connect::{self, Api, asked};
 use crate::duration::tenths;
 use crate::output;
 use crate::status::held;
@@ -27,7 +26,7 @@ use wait::{End, Place};
 pub(crate) async fn run(common: &Common, what: &Approve) -> anyhow::Result<()> {
     match &what.object {
         Target::App(name) => deletions(common, name, what).await,
-        Target::Member(name) => identity::approve(common, name, what.yes).await,
+        Target::Member(name) => identity::approve(common, name, what.ask.yes).await,
     }
 }
 
@@ -53,16 +52,16 @@ async fn deletions(common: &Common, name: &str, what: &Approve) -> anyhow::Resul
     output::print_stderr(every_object(common, name));
     // The digests that were shown: a list that has changed since is another one, and not approved.
     let digests: Vec<String> = chosen.iter().map(|list| list.digest.clone()).collect();
-    if !what.yes {
+    if !what.ask.yes {
         ask::confirm(&question(&chosen), "nothing was approved", &command(common, name, &digests))?;
     }
     let place = Place { client: &client, namespace: &common.namespace, name };
-    let before = if what.no_wait { None } else { Some(place.before(chosen.clone()).await) };
+    let before = if what.ask.wait.no_wait { None } else { Some(place.before(chosen.clone()).await) };
     write(&Api::namespaced(client.clone(), &common.namespace), name, &digests).await?;
     let began = tokio::time::Instant::now();
     let end = match before {
         None => None,
-        Some(Ok(lists)) => Some(place.until_done(&lists, what.timeout).await?),
+        Some(Ok(lists)) => Some(place.until_done(&lists, what.ask.wait.timeout).await?),
         Some(Err(why)) => Some(End::Unseen(why.into_words())),
     };
     let facts = facts(common, name, &chosen, end.as_ref());
@@ -175,12 +174,11 @@ async fn listed(
     name: &str,
     digests: &[String],
 ) -> anyhow::Result<Vec<HeldDeletions>> {
-    let api: Api<Application> = Api::namespaced(client.clone(), &common.namespace);
     let deadline = tokio::time::Instant::now() + LISTED_WITHIN;
     // The first member's list is held at once. An approval of it would be void when the second one's is there, so
     // without a digest it is the whole list that is shown and approved.
     let held = loop {
-        let app = api.get(name).await.map_err(connect::about(&Target::App(name.to_owned()), common))?;
+        let app = connect::application(client, common, name).await?;
         let held = app.status.unwrap_or_default().held;
         if held.is_empty() {
             bail!("app/{name}: no deletion waits for approval; see `kurator status app/{name}`");

@@ -5,7 +5,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::connect::Api;
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
 use clap_complete::Shell;
@@ -15,6 +14,7 @@ use kube::Client;
 use kube::api::ListParams;
 
 use crate::args::{self, Common, DEFAULT_NAMESPACE, Format};
+use crate::connect::Api;
 use crate::{connect, output};
 
 /// Longest wait for the hub.
@@ -76,7 +76,7 @@ enum Place {
 }
 
 /// Commands and what their argument is.
-const COMMANDS: [(&str, Place); 11] = [
+const COMMANDS: [(&str, Place); 15] = [
     ("status", Place::Object),
     ("tree", Place::Object),
     ("approve", Place::Object),
@@ -86,12 +86,19 @@ const COMMANDS: [(&str, Place); 11] = [
     ("render", Place::Application),
     ("diff", Place::Application),
     ("events", Place::Application),
+    ("delete", Place::Application),
+    ("detach", Place::Member),
     ("plug", Place::Member),
     ("unplug", Place::Member),
+    ("remove", Place::Member),
+    ("adopt", Place::Member),
 ];
 
+/// Commands that others stand below.
+const PARENTS: [&str; 3] = ["demo", "fleet", "hub"];
+
 /// Options with a value, of which the next word is no argument.
-const WITH_VALUE: [&str; 13] = [
+const WITH_VALUE: [&str; 16] = [
     "-n",
     "--namespace",
     "-m",
@@ -104,6 +111,9 @@ const WITH_VALUE: [&str; 13] = [
     "-f",
     "--filename",
     "--commit",
+    "--digest",
+    "--fleet",
+    "--from",
     "--timeout",
 ];
 
@@ -126,7 +136,7 @@ fn place(words: &[String]) -> Option<Place> {
         !skip
     });
     let mut command = given.next()?.as_str();
-    if command == "demo" {
+    if PARENTS.contains(&command) {
         command = given.next()?.as_str();
     }
     let (_, place) = COMMANDS.iter().find(|(name, _)| *name == command)?;
@@ -227,6 +237,14 @@ mod tests {
             ("demo unplug ", Some(Place::Member)),
             ("demo ", None),
             ("demo edit ", None),
+            ("demo plug --timeout 5s ", Some(Place::Member)),
+            ("detach ", Some(Place::Member)),
+            ("detach beijing --keep ", None),
+            ("delete app/", Some(Place::Application)),
+            ("fleet remove --fleet east ", Some(Place::Member)),
+            ("fleet ", None),
+            ("hub adopt --from x ", Some(Place::Member)),
+            ("hub backup ", None),
             ("sta", None),
             ("status --wat", None),
             ("version ", None),

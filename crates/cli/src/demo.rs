@@ -11,7 +11,6 @@ pub(crate) mod scene;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::connect::Api;
 use anyhow::Context;
 use git_server::GitServer;
 use k8s_openapi::ByteString;
@@ -23,6 +22,8 @@ use member_sim::{Member, NodeSpec};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+use crate::connect::Api;
 
 /// Name of the demo's Application.
 pub(crate) const APPLICATION: &str = "shop";

@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::connect::Api;
 use anyhow::bail;
 use api::delivery::{HubId, MemberStatus, MemberStatusSpec, MemberTakeOver, Origin, TakeOverState};
 use api::karmada::cluster::v1alpha1::Cluster;
@@ -21,7 +20,7 @@ use tokio::time::Instant;
 use crate::approve::wait::named;
 use crate::args::{Adopt, AdoptFleet, Asking, Common};
 use crate::ask;
-use crate::connect::{self, asked};
+use crate::connect::{self, Api, asked};
 use crate::leave::{counted, origin};
 use crate::output;
 use crate::sync::{LOOK_EVERY, params};
@@ -92,10 +91,10 @@ pub(crate) async fn take_over(
         let patch = json!({"spec": {"takeOver": {"hub": from}}});
         write(client, origin, &patch).await?;
     }
-    let deadline = Instant::now() + how.timeout;
+    let deadline = Instant::now() + how.wait.timeout;
     let mut all = Vec::new();
     for (member, origin) in members {
-        let list = listed(client, &member, from, deadline, how.timeout).await?;
+        let list = listed(client, &member, from, deadline, how.wait.timeout).await?;
         all.push(Taken { member, origin, list });
     }
     lines(from, &all).into_iter().for_each(output::print_stderr);
@@ -108,10 +107,10 @@ pub(crate) async fn take_over(
         let patch = json!({"metadata": {"annotations": {APPROVE_TAKE_OVER: taken.list.digest}}});
         write(client, &taken.origin, &patch).await?;
     }
-    if how.no_wait {
+    if how.wait.no_wait {
         return Ok(all.into_iter().map(|taken| (taken.member, taken.list)).collect());
     }
-    let deadline = Instant::now() + how.timeout;
+    let deadline = Instant::now() + how.wait.timeout;
     let mut left: BTreeSet<MemberName> = all.iter().map(|taken| taken.member.clone()).collect();
     let most = left.len();
     let digests: BTreeMap<&MemberName, _> = all.iter().map(|taken| (&taken.member, taken.list.digest)).collect();
@@ -139,7 +138,7 @@ pub(crate) async fn take_over(
         if Instant::now() >= deadline {
             bail!(
                 "approved, and not done within {} s in {}; it goes on without this command",
-                how.timeout.as_secs(),
+                how.wait.timeout.as_secs(),
                 named(&left)
             );
         }

@@ -1,6 +1,5 @@
 //! `kurator approve member/NAME`: another cluster answers where a member was, and is to be the member from now on.
 
-use crate::connect::Api;
 use anyhow::bail;
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::annotation::APPROVE_IDENTITY;
@@ -9,9 +8,9 @@ use kube::api::Patch;
 use serde_json::json;
 
 use super::TRIES_MAX;
-use crate::args::{Common, Target};
+use crate::args::Common;
 use crate::ask;
-use crate::connect::{self, asked};
+use crate::connect::{self, Api, asked};
 use crate::output;
 use crate::sync::params;
 
@@ -48,8 +47,8 @@ impl Swap {
 
 pub(super) async fn approve(common: &Common, name: &str, yes: bool) -> anyhow::Result<()> {
     connect::made_a_member(name)?;
-    let api: Api<Cluster> = Api::all(connect::hub(common).await?);
-    let cluster = api.get(name).await.map_err(connect::about(&Target::Member(name.to_owned()), common))?;
+    let client = connect::hub(common).await?;
+    let cluster = connect::record(&client, common, name).await?;
     let Some(swap) = Swap::of(&cluster) else {
         bail!("member/{name}: nothing waits for approval; see `kurator status member/{name}`");
     };
@@ -58,7 +57,7 @@ pub(super) async fn approve(common: &Common, name: &str, yes: bool) -> anyhow::R
         let command = ask::command(common, &["approve", &format!("member/{name}")]) + " --yes";
         ask::confirm(&format!("Accept this cluster as member/{name}?"), "nothing was approved", &command)?;
     }
-    write(&api, name, cluster, &swap).await?;
+    write(&Api::all(client), name, cluster, &swap).await?;
     if !output::structured(common.output, &json!({"name": name, "approvedId": swap.observed}))? {
         let uid = &swap.observed;
         output::print_stderr(format_args!("member/{name}: from now on the cluster with kube-system UID {uid}"));

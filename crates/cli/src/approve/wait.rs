@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::time::Duration;
 
-use crate::connect::Api;
 use anyhow::bail;
 use api::delivery::{Decision, DecisionSpec, MemberLink, MemberStatus, Owner, UnitId, UnitStatus};
 use api::karmada::cluster::v1alpha1::Cluster;
@@ -19,7 +18,7 @@ use model::MemberName;
 use tokio::time::Instant;
 
 use super::verdict::{Approved, Heard, Released};
-use crate::connect::asked;
+use crate::connect::{Api, asked};
 use crate::reach;
 use crate::sync::LOOK_EVERY;
 

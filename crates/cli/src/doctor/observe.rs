@@ -5,7 +5,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::connect::Api;
 use api::delivery::{Decision, MemberStatus};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
@@ -20,7 +19,7 @@ use model::Clock;
 use super::diagnose::{self, Facts, Process, Refused, Store, Unread};
 use super::fault;
 use crate::args::Common;
-use crate::connect::Silence;
+use crate::connect::{Api, Silence};
 use crate::{connect, instance, status};
 
 /// Longest wait for an answer of a health check: one that needs longer is a finding.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::connect::Api;
 use anyhow::{Context, bail};
 use api::delivery::{DecisionSpec, Removal};
 use api::kurator::annotation::ON_DELETE;
@@ -16,9 +15,9 @@ use super::fleet::fleet_of;
 use super::list::{self, Part, counted};
 use super::wait::{End, Leave};
 use crate::approve::wait::{Place, named};
-use crate::args::{Common, Deletable, Delete, Target};
+use crate::args::{Common, Deletable, Delete};
 use crate::ask;
-use crate::connect::{self, asked};
+use crate::connect::{self, Api, asked};
 use crate::duration::tenths;
 use crate::output;
 
@@ -32,7 +31,7 @@ pub(crate) async fn run(common: &Common, what: &Delete) -> anyhow::Result<()> {
 async fn application(common: &Common, name: &str, what: &Delete) -> anyhow::Result<()> {
     let client = connect::hub(common).await?;
     let api: Api<Application> = Api::namespaced(client.clone(), &common.namespace);
-    let app = api.get(name).await.map_err(connect::about(&Target::App(name.to_owned()), common))?;
+    let app = connect::application(&client, common, name).await?;
     let parts = parts(&client, &common.namespace, &app).await?;
     output::print_stderr(format_args!("app/{name} would be deleted, with what it has in members:"));
     if parts.is_empty() {
@@ -62,7 +61,8 @@ async fn application(common: &Common, name: &str, what: &Delete) -> anyhow::Resu
     let apps = BTreeSet::from([name.to_owned()]);
     let (namespace, see) = (common.namespace.as_str(), format!("app/{name}"));
     let leave = Leave { client: &client, namespace, apps: &apps, member: None, deleted: true };
-    let end = if what.ask.no_wait { None } else { Some(leave.until_done(what.ask.timeout).await.context(see)?) };
+    let end =
+        if what.ask.wait.no_wait { None } else { Some(leave.until_done(what.ask.wait.timeout).await.context(see)?) };
     let away = match &end {
         Some(End::Done(away)) => away.clone(),
         _ => BTreeSet::new(),

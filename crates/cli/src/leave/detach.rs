@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::connect::Api;
 use anyhow::bail;
 use api::condition;
 use api::delivery::Origin;
@@ -29,7 +28,7 @@ use crate::approve::wait::Place;
 use crate::args::{Common, Detach, DetachHow};
 use crate::ask;
 use crate::attach::CREDENTIAL_ROLE;
-use crate::connect::{self, asked};
+use crate::connect::{self, Api, asked};
 use crate::duration::tenths;
 use crate::output;
 use crate::sync::{LOOK_EVERY, params};
@@ -129,7 +128,8 @@ pub(crate) async fn run(common: &Common, what: &Detach) -> anyhow::Result<()> {
         }
     }
     parting.begin(how).await?;
-    let is_done = if what.ask.no_wait { None } else { Some(parting.until_gone(how, what.ask.timeout).await?) };
+    let is_done =
+        if what.ask.wait.no_wait { None } else { Some(parting.until_gone(how, what.ask.wait.timeout).await?) };
     let said = is_done.clone().flatten();
     let facts = json!({"member": parting.member, "how": how.as_str(), "done": is_done.is_some(), "remark": said,
         "removed": exits.iter().map(Exit::facts).collect::<Vec<_>>()});

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::connect::Api;
 use anyhow::{Context, bail};
 use api::delivery::{DecisionSpec, LeavingCause, ObjectSet, Origin, Removal};
 use api::karmada::cluster::v1alpha1::Cluster;
@@ -21,7 +20,7 @@ use super::wait::{End, Leave};
 use crate::approve::wait::Place;
 use crate::args::{Asking, Common, DEFAULT_NAMESPACE, FleetRemove, Target};
 use crate::ask;
-use crate::connect::{self, asked};
+use crate::connect::{self, Api, asked};
 use crate::duration::tenths;
 use crate::output;
 use crate::sync::params;
@@ -115,7 +114,7 @@ impl Exit {
             ask::confirm(&question, "nothing was changed", &command())?;
         }
         self.edit().await?;
-        if how.no_wait { Ok(None) } else { self.wait(how).await.map(Some) }
+        if how.wait.no_wait { Ok(None) } else { self.wait(how).await.map(Some) }
     }
 
     /// Prints what goes and what stays.
@@ -167,7 +166,7 @@ impl Exit {
         let (client, namespace) = (&self.client, self.namespace.as_str());
         let leave = Leave { client, namespace, apps: &apps, member: Some(&self.member), deleted: false };
         let see = format!("member/{}; see `kurator status member/{}`", self.member, self.member);
-        leave.until_done(how.timeout).await.with_context(|| see)
+        leave.until_done(how.wait.timeout).await.with_context(|| see)
     }
 }
 
@@ -202,7 +201,7 @@ pub(crate) async fn origin(client: &Client, common: &Common, member: &str) -> an
                     let origin = Origin::new("cluster.kurator.dev", "AttachedCluster", &common.namespace, member);
                     Ok((member.parse()?, origin))
                 }
-                _ => Err(connect::about(&Target::Member(member.to_owned()), common)(why)),
+                _ => Err(connect::about(client, &Target::Member(member.to_owned()), common, why).await),
             };
         }
     };

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::connect::Api;
 use anyhow::bail;
 use api::delivery::DecisionSpec;
 use api::kurator::apps::v1alpha1::Application;
@@ -14,6 +13,7 @@ use tokio::time::Instant;
 
 use super::list::counted;
 use crate::approve::wait::{Place, Unread, named};
+use crate::connect::Api;
 use crate::output;
 use crate::status::held;
 use crate::sync::LOOK_EVERY;

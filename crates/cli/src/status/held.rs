@@ -28,21 +28,55 @@ pub(crate) fn command(app: &str, namespace: &str) -> String {
     format!("kurator approve app/{app}{option}")
 }
 
-/// A list in one line for each cause, with the next command.
-pub(super) fn in_short(app: &str, namespace: &str, held: &HeldDeletions) -> Vec<String> {
+/// Policies that one line names.
+const POLICIES_MAX: usize = 3;
+
+/// One cause, and the policies that it holds.
+struct Shared<'a> {
+    /// An edit causes it, and not the source.
+    edit: bool,
+    message: String,
+    policies: Vec<(&'a str, HeldCause)>,
+}
+
+/// The lists of an Application in one line for each cause, with the next command. Policies that are held for the same share a
+/// line: an edit of a fleet of thirty policies is one edit.
+pub(super) fn in_short(app: &str, namespace: &str, held: &[HeldDeletions]) -> Vec<String> {
+    let mut causes: Vec<Shared<'_>> = Vec::new();
+    for list in held {
+        for cause in list.causes.iter().cloned().chain(rest(list)) {
+            let (edit, message, one) = (is_edit(list), cause.message.clone(), (list.policy.as_str(), cause));
+            match causes.iter_mut().find(|shared| shared.edit == edit && shared.message == message) {
+                Some(shared) => shared.policies.push(one),
+                None => causes.push(Shared { edit, message, policies: vec![one] }),
+            }
+        }
+    }
     let command = command(app, namespace);
-    let undo = if is_edit(held) { "take the edit back" } else { "revert the commit" };
-    let line = |cause: &HeldCause| {
-        let policy = &held.policy;
-        let where_to = count(cause.members, "member");
-        let what = if is_edit(held) {
-            format!("kept in {where_to} with {}", count(cause.objects, "object"))
-        } else {
-            format!("{} held in {where_to}", count(cause.objects, "deletion"))
+    let line = |Shared { edit, message, policies }: Shared<'_>| {
+        let objects = policies.iter().map(|(_, cause)| cause.objects).fold(0, u32::saturating_add);
+        // A member that several policies share would be counted for each of them.
+        let members = match policies.as_slice() {
+            [(_, cause)] => format!(" in {}", count(cause.members, "member")),
+            _ => " in their members".to_owned(),
         };
-        format!("app/{app}: policy {policy}: {what}: {}; next: {command}, or {undo}", cause.message)
+        let what = match edit {
+            true => format!("kept{members} with {}", count(objects, "object")),
+            false => format!("{} held{members}", count(objects, "deletion")),
+        };
+        let undo = if edit { "take the edit back" } else { "revert the commit" };
+        format!("app/{app}: {}: {what}: {message}; next: {command}, or {undo}", policies_in_words(&policies))
     };
-    held.causes.iter().chain(rest(held).iter()).map(line).collect()
+    causes.into_iter().map(line).collect()
+}
+
+fn policies_in_words(policies: &[(&str, HeldCause)]) -> String {
+    let names: Vec<&str> = policies.iter().take(POLICIES_MAX).map(|(policy, _)| *policy).collect();
+    match policies.len() {
+        1 => format!("policy {}", names.join("")),
+        all if all > names.len() => format!("policies {} and {} more", names.join(", "), all - names.len()),
+        _ => format!("policies {}", names.join(", ")),
+    }
 }
 
 /// What the causes that are listed leave out: a list of them is cut, and each may concern other members.

@@ -11,8 +11,8 @@ use model::Timestamp;
 use plan::state::{Said, State};
 use serde_json::{Value, json};
 
-use super::cell;
 use super::world::{World, ready};
+use super::{cell, conditions};
 use crate::duration::since;
 use crate::output::{Cell, Line, Table};
 
@@ -48,7 +48,13 @@ pub(super) fn lines(world: &World, member: &Cluster, now: Timestamp, colour: boo
             vec!["Ready".into(), Cell::new(c.status.clone(), tone), cell::age(c, now).into(), c.reason.clone().into()];
         about.wrap(cells, &c.message);
     }
-    let noted = [condition::CREDENTIAL_CURRENT, condition::FACTS_CUT, condition::STATUS_CUT];
+    let noted = [
+        condition::CREDENTIAL_CURRENT,
+        condition::FACTS_CUT,
+        condition::STATUS_CUT,
+        condition::TAKE_OVER,
+        condition::DETACHING,
+    ];
     for c in status.conditions.iter().filter(|c| noted.contains(&c.type_.as_str())) {
         let cells =
             vec![c.type_.clone().into(), c.status.clone().into(), cell::age(c, now).into(), c.reason.clone().into()];
@@ -58,7 +64,7 @@ pub(super) fn lines(world: &World, member: &Cluster, now: Timestamp, colour: boo
         let state = Cell::new(said.state.as_str(), cell::tone(said.state));
         about.wrap(vec!["Applier".into(), state, since(at, now).into(), said.reason.into()], said.message);
     }
-    lines.extend(about.lines(colour).iter().map(|line| line.indented(2)));
+    lines.extend(conditions::indented(&about, colour, columns));
     lines.push(format!("  server {}", member.spec.api_endpoint.as_deref().unwrap_or("not known yet")).into());
     if let Some(resources) = &status.resource_summary {
         lines.push(Line::default());

@@ -34,7 +34,7 @@ fn a_list_of_more_causes_than_are_listed_says_its_size() {
         let reasons = format!("  and for other reasons ({others} members, {} objects)", others * 2);
         assert!(lines.contains(&reasons), "{lines:#?}");
         assert_eq!(lines.last(), Some(&format!("  and {} more members", 300 - members)), "{causes}");
-        let short = in_short("shop", "default", &list);
+        let short = in_short("shop", "default", std::slice::from_ref(&list));
         assert_eq!(short.len(), causes + 1);
         let rest = format!("app/shop: policy p: kept in {others} members with {} objects: other reasons, ", others * 2);
         assert!(short[causes].starts_with(&rest), "{}", short[causes]);
@@ -49,11 +49,33 @@ fn a_list_of_which_everything_is_listed_has_no_rest() {
     // A hub of an earlier version says no more than the causes.
     let old = HeldDeletions { member_count: 0, object_count: 0, ..whole.clone() };
     for list in [whole, old] {
-        assert_eq!(in_short("shop", "default", &list).len(), 20);
+        assert_eq!(in_short("shop", "default", std::slice::from_ref(&list)).len(), 20);
         assert_eq!(lines(&list).len(), 1 + 20 + 20);
         assert_eq!(members(&list), 20);
     }
     // All causes of a source concern the same members.
     let source = HeldDeletions { reason: reason::SOURCE_REMOVES_OBJECTS.into(), ..edit(2, 100, true) };
-    assert_eq!((in_short("shop", "default", &source).len(), members(&source)), (2, 300));
+    assert_eq!((in_short("shop", "default", std::slice::from_ref(&source)).len(), members(&source)), (2, 300));
+}
+
+#[test]
+fn policies_that_are_held_for_the_same_share_a_line() {
+    let named = |policy: &str, list: HeldDeletions| HeldDeletions { policy: policy.into(), ..list };
+    let small = || HeldDeletions { member_count: 1, object_count: 2, ..edit(1, 1, true) };
+    let source = || HeldDeletions { reason: reason::SOURCE_REMOVES_OBJECTS.into(), ..small() };
+    let all: Vec<HeldDeletions> = (0..30).map(|n| named(&format!("p{n}"), small())).collect();
+    let cause = "label site is \"s0\", the selector wants \"s\"; next: kurator approve app/shop -n east, or";
+    assert_eq!(
+        in_short("shop", "east", &all),
+        [format!(
+            "app/shop: policies p0, p1, p2 and 27 more: kept in their members with 60 objects: {cause} take the edit back"
+        )]
+    );
+    assert_eq!(
+        in_short("shop", "east", &[named("a", small()), named("b", source()), named("c", source())]),
+        [
+            format!("app/shop: policy a: kept in 1 member with 2 objects: {cause} take the edit back"),
+            format!("app/shop: policies b, c: 4 deletions held in their members: {cause} revert the commit"),
+        ]
+    );
 }

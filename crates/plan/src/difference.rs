@@ -50,7 +50,7 @@ pub fn all(bundle: &Bundle, change: ObjectChange) -> Vec<ObjectDifference> {
         ObjectChange::Delete => leaving(&object.key, object.stays),
         change => whole(&object.key, change),
     };
-    bundle.objects().map(one).collect()
+    bundle.objects().map(|object| one(object)).collect()
 }
 
 /// An object that differs as a whole.

@@ -46,8 +46,9 @@ pub struct Entry {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub doomed: bool,
     /// A content of it ran to its end, as Jobs do. When the object is gone, that content is not run again.
+    // Boxed: hardly an object has it, and there is an entry for each object in each member.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ended: Option<Ended>,
+    pub ended: Option<Box<Ended>>,
     /// The shard that holds the entry.
     #[serde(skip)]
     pub shard: u32,

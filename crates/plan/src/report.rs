@@ -143,7 +143,7 @@ pub fn row(facts: &Facts<'_>) -> (ObjectReport, Part) {
     let sync = sync(facts);
     let mut part = Part { health: Health::Unknown, pods: PodCounts::default() };
     let (mut reason, mut message) = ("", "");
-    let ended = facts.entry.and_then(|entry| entry.ended);
+    let ended = facts.entry.and_then(|entry| entry.ended.as_deref());
     match (facts.reading, facts.hidden) {
         // What was read of it once, or in an answer to a request of ours, says nothing of how it is now.
         (_, Some(why)) => (reason, message) = (NOT_VISIBLE, why),

@@ -15,6 +15,7 @@ use crate::connection::Connection;
 use crate::error::Error;
 use crate::observation::Observation;
 
+use super::apply::Looked;
 use super::{Pass, Unit};
 
 impl Unit {
@@ -64,7 +65,7 @@ impl Pass {
         }
         let found = self.look_at(unknown).await?;
         let (this, lanes) = (&*self, self.lanes(found.len()));
-        let recall = |(object, live): (Prepared, Option<Value>)| async move {
+        let recall = |(object, live): Looked| async move {
             let recalled = this.recall_one(&object, live.as_ref()).await;
             (object, live, recalled)
         };

@@ -225,3 +225,9 @@ fn a_hub_is_behind_by_its_epoch_or_by_an_earlier_placement_and_stays_so() {
     inventory.judge(&unit_entry(9, 1_900_000_000), |_| true);
     assert!(inventory.is_changed());
 }
+
+#[test]
+fn an_entry_is_small() {
+    // One for each object in each member: with 100 objects in a thousand members, eight bytes are a megabyte.
+    assert!(size_of::<Entry>() <= 56, "{}", size_of::<Entry>());
+}

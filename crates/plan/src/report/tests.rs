@@ -47,7 +47,7 @@ fn what_is_left_alone_or_ran_to_its_end_is_as_wanted() {
     let (alone, part) = row(&seen);
     assert_eq!((alone.reason.as_str(), alone.message.as_str(), part.health), ("CrashLoop", "no", Health::Degraded));
     for (failed, health, reason) in [(false, Health::Healthy, ""), (true, Health::Degraded, FAILED_AND_GONE)] {
-        let entry = Entry { ended: Some(Ended { digest: Digest::of(b"x"), failed }), ..Entry::default() };
+        let entry = Entry { ended: Some(Ended { digest: Digest::of(b"x"), failed }.into()), ..Entry::default() };
         let (ran, part) = row(&Facts { entry: Some(&entry), ..facts(&key, Standing::Wanted(Step::Skip)) });
         assert_eq!((ran.sync, part.health, ran.reason.as_str()), (SyncState::Synced, health, reason));
         assert!(ran.message.ends_with("it runs again when its content changes"), "{}", ran.message);

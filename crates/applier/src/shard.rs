@@ -102,8 +102,9 @@ pub(crate) async fn read_all(api: &Api, owner: &InventoryOwner) -> Result<(Vec<F
     Ok((put_together(api, owner, ours).await?, hubs.collect()))
 }
 
-/// Reads the inventories of all hubs, of which nothing can be checked: which hub has what there, for a person to see.
-pub(crate) async fn read_hubs(api: &Api) -> Result<BTreeMap<HubId, Vec<Found>>, Error> {
+/// Reads the inventories of all hubs, of which nothing can be checked: which hub has what there, for a person to see. `cluster`:
+/// the UID of the kube-system namespace.
+pub(crate) async fn read_hubs(api: &Api, cluster: &str) -> Result<BTreeMap<HubId, Vec<Found>>, Error> {
     let selection = Selection::labels(label::GROUP.to_owned());
     let listed = api.list(&secrets(), label::SYSTEM_NAMESPACE, &selection).await?;
     let mut hubs: BTreeMap<HubId, Vec<Value>> = BTreeMap::new();
@@ -115,8 +116,8 @@ pub(crate) async fn read_hubs(api: &Api) -> Result<BTreeMap<HubId, Vec<Found>>, 
     let mut out = BTreeMap::new();
     for (hub, secrets) in hubs.into_iter().take(MemberMove::HUBS_MAX) {
         // No key is needed where nothing is proven.
-        let key = HubKey::from_random([0; KEY_BYTES]).of_member(&hub, "");
-        let owner = InventoryOwner { hub: hub.clone(), cluster: String::new(), key, is_unproven: true };
+        let key = HubKey::from_random([0; KEY_BYTES]).of_member(&hub, cluster);
+        let owner = InventoryOwner { hub: hub.clone(), cluster: cluster.to_owned(), key, is_unproven: true };
         out.insert(hub, put_together(api, &owner, secrets).await?);
     }
     Ok(out)

@@ -88,11 +88,12 @@ pub(crate) async fn carry_out(
 }
 
 /// What hubs have recorded in a cluster, each as a take-over by a hub that has nothing there would list it. Its digest is that of
-/// this list too, as long as every object that a hub recorded is still there and still that hub's.
+/// this list too, as long as every object that a hub recorded is still there and still that hub's. `cluster`: the UID of the
+/// kube-system namespace.
 ///
 /// # Errors
 /// The cluster cannot be asked.
-pub async fn look_at_hubs(api: &Api) -> Result<Vec<MemberTakeOver>, Error> {
+pub async fn look_at_hubs(api: &Api, cluster: &str) -> Result<Vec<MemberTakeOver>, Error> {
     let nothing = BTreeMap::new();
     let list = |(from, found): (HubId, Vec<Found>)| {
         let (mut theirs, mut unreadable) = (BTreeMap::new(), (0, None));
@@ -112,7 +113,7 @@ pub async fn look_at_hubs(api: &Api) -> Result<Vec<MemberTakeOver>, Error> {
         };
         takeover::plan(&observed).1
     };
-    Ok(shard::read_hubs(api).await?.into_iter().map(list).collect())
+    Ok(shard::read_hubs(api, cluster).await?.into_iter().map(list).collect())
 }
 
 /// Counts an inventory that stays; the first reason is kept.

@@ -70,7 +70,8 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     let text = |field: &str| cluster.get(field).and_then(serde_json::Value::as_str);
     let server = text("server").unwrap_or_default().to_owned();
     let grants = place.grants().await?;
-    let foreign = Foreign::look(&member, &hub, what.take_over.is_some()).await?.choose(what.take_over.as_ref())?;
+    let foreign =
+        Foreign::look(&member, &facts.uid, &hub, what.take_over.is_some()).await?.choose(what.take_over.as_ref())?;
     let proposal = Proposal {
         context: &chosen.context,
         server: &server,

@@ -140,7 +140,7 @@ async fn a_person_sees_before_what_the_list_will_be() {
     let unit = world.set("a", 1, config_maps(3));
     world.applied(&unit).await;
     let lost = world.hub.clone();
-    let seen = applier::look_at_hubs(&world.api()).await.unwrap();
+    let seen = applier::look_at_hubs(&world.api(), &world.identity().await).await.unwrap();
     world.replace_hub(None);
     let held = world.until_taken(TakeOverState::Held).await;
     assert_eq!((seen.len(), &seen[0].from), (1, &lost));

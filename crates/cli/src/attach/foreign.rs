@@ -30,12 +30,12 @@ pub(super) struct Choice {
 }
 
 impl Foreign {
-    /// Looks with the user's rights: at the cluster, and at the hub for its id.
+    /// Looks with the user's rights: at the cluster, of which this is the UID of kube-system, and at the hub for its id.
     ///
     /// # Errors
     /// The hub does not answer, or the cluster does not, when something is to be taken over.
-    pub(super) async fn look(member: &Api, hub: &Api, is_wanted: bool) -> anyhow::Result<Self> {
-        let found = match controllers::look_at_hubs(member).await {
+    pub(super) async fn look(member: &Api, cluster: &str, hub: &Api, is_wanted: bool) -> anyhow::Result<Self> {
+        let found = match controllers::look_at_hubs(member, cluster).await {
             Ok(found) => found,
             Err(error) if is_wanted => bail!("cannot read what hubs have in this cluster: {error}"),
             // Who only attaches need not see it.

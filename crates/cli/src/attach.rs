@@ -71,7 +71,7 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     let server = text("server").unwrap_or_default().to_owned();
     let grants = place.grants().await?;
     let foreign =
-        Foreign::look(&member, &facts.uid, &hub, what.take_over.is_some()).await?.choose(what.take_over.as_ref())?;
+        Foreign::read(&member, &facts.uid, &hub, what.take_over.is_some()).await?.choose(what.take_over.as_ref())?;
     let proposal = Proposal {
         context: &chosen.context,
         server: &server,

@@ -11,7 +11,7 @@ use crate::error::{GROUPS_MAX, PkiError};
 /// What a block of PEM with a request is called; the second by tools of Microsoft.
 const LABELS: [&str; 2] = ["CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"];
 
-/// A request whose signature was checked: whoever made it has the key.
+/// A request whose signature was checked: the one who made it has the key.
 #[derive(Clone, Debug)]
 pub struct Request {
     user: String,

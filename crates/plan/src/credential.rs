@@ -61,7 +61,7 @@ pub fn is_long_enough(issued: Timestamp, expires: Timestamp) -> bool {
     Duration::try_from(expires.duration_since(issued)).is_ok_and(|life| life >= LIFE_MIN)
 }
 
-/// The name of the token Secret that comes after a credential. The same credential has the same successor, whoever asks: one
+/// The name of the token Secret that comes after a credential. The same credential always has the same successor: one
 /// that was made and not noted, since the process ended in between, is found again by its name, also by a hub that was
 /// restored from a backup of before.
 ///

@@ -34,7 +34,7 @@ impl Foreign {
     ///
     /// # Errors
     /// The hub does not answer, or the cluster does not, when something is to be taken over.
-    pub(super) async fn look(member: &Api, cluster: &str, hub: &Api, is_wanted: bool) -> anyhow::Result<Self> {
+    pub(super) async fn read(member: &Api, cluster: &str, hub: &Api, is_wanted: bool) -> anyhow::Result<Self> {
         let found = match controllers::look_at_hubs(member, cluster).await {
             Ok(found) => found,
             Err(error) if is_wanted => bail!("cannot read what hubs have in this cluster: {error}"),

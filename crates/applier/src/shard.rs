@@ -11,7 +11,7 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use model::{Digest, Uid};
-use plan::authenticator::MemberKey;
+use plan::authenticator::{HubKey, KEY_BYTES, MemberKey};
 use plan::inventory::shard::{self, FIRST, Opened, Place, SHARD_BYTES_MAX, Sealed};
 use plan::inventory::{self, Inventory, InventoryError};
 use serde_json::{Value, json};
@@ -116,6 +116,27 @@ pub(crate) async fn read_all(api: &Api, owner: &InventoryOwner) -> Result<(Vec<F
     }
     let hubs = hubs.into_iter().take(MemberMove::HUBS_MAX).map(|(hub, units)| OtherHub { hub, units });
     Ok((put_together(api, owner, ours).await?, hubs.collect()))
+}
+
+/// Reads the inventories of all hubs, of which nothing can be checked: which hub has what there, for a person to see. `cluster`:
+/// the UID of the kube-system namespace.
+pub(crate) async fn read_hubs(api: &Api, cluster: &str) -> Result<BTreeMap<HubId, Vec<Found>>, Error> {
+    let selection = Selection::labels(label::GROUP.to_owned());
+    let listed = api.list(&secrets(), label::SYSTEM_NAMESPACE, &selection).await?;
+    let mut hubs: BTreeMap<HubId, Vec<Value>> = BTreeMap::new();
+    for secret in listed.items {
+        if let Some(hub) = model::object::label(&secret, label::HUB).and_then(|hub| hub.parse().ok()) {
+            hubs.entry(hub).or_default().push(secret);
+        }
+    }
+    let mut out = BTreeMap::new();
+    for (hub, secrets) in hubs.into_iter().take(MemberMove::HUBS_MAX) {
+        // No key is needed where nothing is proven.
+        let key = HubKey::from_random([0; KEY_BYTES]).of_member(&hub, cluster);
+        let owner = InventoryOwner { hub: hub.clone(), cluster: cluster.to_owned(), key, is_unproven: true };
+        out.insert(hub, put_together(api, &owner, secrets).await?);
+    }
+    Ok(out)
 }
 
 async fn put_together(api: &Api, owner: &InventoryOwner, secrets: Vec<Value>) -> Result<Vec<Found>, Error> {

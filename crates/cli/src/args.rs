@@ -103,7 +103,7 @@ pub(crate) enum Command {
     #[command(
         after_help = "Whose kubeconfig is which: the cluster's is yours (--kubeconfig, $KUBECONFIG, ~/.kube/config), and is used \
                       once, on this machine; the hub is found as by the other commands, or by --hub-kubeconfig.\n\n\
-                      Examples:\n  kurator attach prod\n  kurator attach prod --name paris --fleet europe\n  \
+                      Examples:\n  kurator attach prod\n  kurator attach prod --name paris --fleet europe\n  kurator attach prod --take-over\n  \
                       kurator attach kind-dev --server https://192.0.2.7:6443 --yes\n  \
                       kurator attach prod --kubeconfig ~/.kube/eks -n team-a"
     )]
@@ -554,6 +554,10 @@ pub(crate) struct Attach {
     /// Fleet, in the same namespace, that lists the cluster from then on; made if it is not there.
     #[arg(long, value_name = "FLEET", value_parser = named)]
     pub(crate) fleet: Option<String>,
+    /// Take over what another hub, a lost one perhaps, has in the cluster: without HUB the only one that has anything there.
+    /// No pod restarts, and what that hub owned this one owns.
+    #[arg(long, value_name = "HUB", num_args = 0..=1)]
+    pub(crate) take_over: Option<Option<api::delivery::HubId>>,
     /// Where the hub reaches the cluster, if not where you do.
     #[arg(long, value_name = "URL", value_parser = server)]
     pub(crate) server: Option<String>,

@@ -7,11 +7,13 @@
 //! | make a service account with its rights in the cluster ([`rights`]), and a token of it | the user's |
 //! | write Secret, AttachedCluster and Fleet in the hub ([`hub`]) | those on the hub |
 //! | wait until the hub has reached the cluster with that token | |
+//! | with `--take-over`: approve the list that was shown, wait until it is this hub's ([`foreign`], [`crate::takeover`]) | those on the hub |
 //!
 //! Nothing of the user's credential is written, printed or logged. Again is harmless: what is there stays, and the token is
 //! made once more.
 
 mod exec;
+mod foreign;
 mod hub;
 mod kubeconfig;
 mod login;
@@ -24,21 +26,26 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use api::kurator::minted::{NAMESPACE, SERVICE_ACCOUNT};
+use api::delivery::{MemberTakeOver, Origin};
+use api::kurator::cluster::v1alpha1::AttachedCluster;
+use api::kurator::minted::{MANAGED_BY, MANAGER, Minted, NAMESPACE, SERVICE_ACCOUNT, USED_BY_PREFIX, used_by};
 use client::{Api, Resource};
 use controllers::mint;
 use model::{Clock, MemberName, object};
 use serde_json::json;
 
-use crate::args::{Attach, Common};
+use crate::args::{Asking, Attach, Common, Waiting};
+use crate::ask;
 use crate::connect;
+use crate::leave::counted;
 use crate::output;
 use crate::sync::FIELD_MANAGER;
+use crate::takeover;
+use foreign::Foreign;
 use hub::{Names, Present};
 use kubeconfig::Files;
 use proposal::Proposal;
-pub(crate) use rights::CREDENTIAL_ROLE;
-use rights::{Grant, MANAGED_BY, MANAGER};
+use rights::Grant;
 
 pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     let home = std::env::var_os("HOME").map(PathBuf::from);
@@ -49,12 +56,13 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     let hub_common =
         Common { kubeconfig: what.hub_kubeconfig.clone(), context: what.hub_context.clone(), ..common.clone() };
     let (hub_client, hub_server) = connect::hub_and_server(&hub_common).await?;
-    let hub = Api::new(hub_client, FIELD_MANAGER);
+    let hub = Api::new(hub_client.clone(), FIELD_MANAGER);
     let present = hub::look_up(&hub, &names).await?;
     let login = login::log_in(&chosen, what.certificate_authority.as_deref(), output::can_ask()).await?;
     let own_server = login.credential.server().to_owned();
     let member = login.credential.api(FIELD_MANAGER).await.with_context(|| format!("context {}", chosen.context))?;
-    let place = Place { member: &member, hub: &hub, names: &names, context: &chosen.context };
+    let hub_server = hub_server.trim_end_matches('/');
+    let place = Place { member: &member, hub: &hub, hub_server, names: &names, context: &chosen.context };
     let facts = place.look_at_cluster(&own_server).await?;
     hub::check_identity(&hub, &names, &present, &facts.uid).await?;
 
@@ -62,22 +70,25 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     let text = |field: &str| cluster.get(field).and_then(serde_json::Value::as_str);
     let server = text("server").unwrap_or_default().to_owned();
     let grants = place.grants().await?;
+    let foreign =
+        Foreign::read(&member, &facts.uid, &hub, what.take_over.is_some()).await?.choose(what.take_over.as_ref())?;
     let proposal = Proposal {
         context: &chosen.context,
         server: &server,
         proxy: text("proxy-url"),
         own_server: Some(own_server.as_str()).filter(|own| *own != server),
         version: &facts.version,
-        hub: hub_server.trim_end_matches('/'),
+        hub: hub_server,
         names: &names,
         present: &present,
         grants: &grants,
+        foreign: &foreign,
     };
     proposal.lines().into_iter().for_each(|line| output::print_stderr(output::text(&[line]).trim_end()));
     if !what.yes {
         confirm()?;
     }
-    let minted = place.attach(&cluster, &grants, &present).await?;
+    let minted = place.attach(&cluster, &grants, &present, foreign.is_alone()).await?;
     output::print_stderr(format_args!(
         "made in the cluster and in the hub; now the hub reaches {server} with its own credential"
     ));
@@ -85,16 +96,54 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     done.map_err(|why| anyhow::anyhow!("{why:#}; {}", advice(&server, what, &chosen.context, &names)))?;
 
     let member_name = names.name.clone();
-    let result = json!({
+    let taken = match &foreign.take {
+        Some(list) => Some(take_over(&hub_client, &hub_common, what, &names, list).await?),
+        None => None,
+    };
+    let mut result = json!({
         "name": names.name, "namespace": names.namespace, "server": server, "secret": names.secret(), "fleet": names.fleet,
         "kubeSystemUid": facts.uid, "kubernetesVersion": facts.version, "expires": minted.expires.map(|at| at.to_string()),
         "tokenSecret": minted.token_secret,
     });
+    if let Some(taken) = &taken {
+        result["takenOver"] = json!({"from": taken.from, "objects": taken.objects, "units": taken.units});
+    }
     if !output::structured(common.output, &result)? {
         output::print_stderr(format_args!("member/{member_name}: the hub has reached it; {}", renewal(&minted)));
+        if let Some(taken) = &taken {
+            let (objects, units) = (counted(taken.objects as usize, "object"), counted(taken.units as usize, "unit"));
+            output::print_stderr(format_args!("{objects} of {units} of hub {} are this hub's now", taken.from));
+        }
         output::print_stderr(format_args!("next: {}", next(&chosen.context, &names)));
     }
     Ok(())
+}
+
+/// Takes over what was shown and agreed to. The hub makes the list again, and it is asked again only if that is another one.
+async fn take_over(
+    hub: &kube::Client,
+    common: &Common,
+    what: &Attach,
+    names: &Names,
+    shown: &MemberTakeOver,
+) -> anyhow::Result<MemberTakeOver> {
+    let attached: connect::Api<AttachedCluster> = connect::Api::namespaced(hub.clone(), &names.namespace);
+    let about = format!("cannot read AttachedCluster {}/{}", names.namespace, names.name);
+    let attached = attached.get(&names.name).await.map_err(connect::asked(&about))?;
+    let member: MemberName =
+        attached.status.and_then(|status| status.member).unwrap_or_else(|| names.name.clone()).parse()?;
+    let resource = Resource::typed::<AttachedCluster>();
+    let origin = Origin::new(&resource.group, &resource.kind, &names.namespace, &names.name);
+    let words = ["hub", "adopt", member.as_str(), "--from", shown.from.as_str()];
+    let command = ask::command(common, &words) + " --yes";
+    let how = Asking { yes: what.yes, wait: Waiting { no_wait: false, timeout: what.timeout } };
+    let done = takeover::take_over(hub, vec![(member, origin)], &shown.from, Some(shown.digest), &how, &command).await;
+    let done =
+        done.map_err(|why| anyhow::anyhow!("the cluster is attached, and not everything is taken over: {why:#}"))?;
+    done.into_iter()
+        .next()
+        .map(|(_, list)| list)
+        .ok_or_else(|| anyhow::anyhow!("the hub said nothing of the take-over"))
 }
 
 /// Name, namespace and fleet in the hub.
@@ -136,11 +185,18 @@ struct Facts {
 struct Place<'a> {
     member: &'a Api,
     hub: &'a Api,
+    /// URL of the hub.
+    hub_server: &'a str,
     names: &'a Names,
     context: &'a str,
 }
 
 impl Place<'_> {
+    /// Which attached cluster of which hub this is.
+    fn whose(&self) -> String {
+        format!("{} {}/{}", self.hub_server, self.names.namespace, self.names.name)
+    }
+
     /// Says what is wrong when the cluster refuses the user, or does not answer.
     fn of_cluster(&self, what: &str) -> impl FnOnce(client::Error) -> anyhow::Error + use<> {
         let about = format!("context {}: {what}", self.context);
@@ -194,21 +250,46 @@ impl Place<'_> {
         Ok(out)
     }
 
+    /// Notes on the account that this hub works as it, so that a hub that leaves does not take the account of another one
+    /// along. `is_alone`: no other hub has anything in the cluster.
+    async fn mark_account(&self, before: Option<&Minted>, is_alone: bool) -> anyhow::Result<String> {
+        let accounts = Resource::core("ServiceAccount", "serviceaccounts", true);
+        let target = accounts.target(NAMESPACE, SERVICE_ACCOUNT);
+        let about = format!("cannot note this hub on ServiceAccount {NAMESPACE}/{SERVICE_ACCOUNT}");
+        let found = self.member.get(&target).await.map_err(self.of_cluster(&about))?.unwrap_or_default();
+        let own = used_by(&self.whose());
+        let known = object::get(&found, &["metadata", "annotations"]).and_then(serde_json::Value::as_object);
+        let marks = known.into_iter().flat_map(|all| all.keys()).filter(|name| name.starts_with(USED_BY_PREFIX));
+        // This hub may have had another address; a hub that was lost has nobody who takes its own away.
+        let is_old =
+            |name: &&String| **name != own && (is_alone || before.is_some_and(|b| b.used_by.as_ref() == Some(name)));
+        let old: Vec<(String, serde_json::Value)> =
+            marks.filter(is_old).map(|name| (name.clone(), json!(null))).collect();
+        let mut annotations = serde_json::Map::from_iter(old);
+        annotations.insert(own.clone(), json!(self.whose()));
+        let patch = json!({"metadata": {"annotations": annotations}});
+        self.member.merge(&target, &patch).await.map_err(self.of_cluster(&about))?;
+        Ok(own)
+    }
+
     /// Makes everything. Returns how the token was made.
     async fn attach(
         &self,
         cluster: &serde_json::Value,
         grants: &[(Grant, bool)],
         present: &Present,
-    ) -> anyhow::Result<api::kurator::minted::Minted> {
+        is_alone: bool,
+    ) -> anyhow::Result<Minted> {
         for (grant, _) in grants {
             let applied = self.member.apply(&grant.resource.target_of(&grant.object), &grant.object).await;
             applied.map_err(self.of_cluster(&format!("cannot make {}", grant.name())))?;
         }
         let before = present.minted();
-        let made = mint::mint(self.member, hub_clock().now(), self.context, before.as_ref()).await;
+        let used_by = self.mark_account(before.as_ref(), is_alone).await?;
+        let made = mint::mint(self.member, hub_clock().now(), self.context, before.as_ref(), &self.whose()).await;
         let about = format!("cannot make a token of service account {NAMESPACE}/{SERVICE_ACCOUNT}");
-        let token = made.map_err(self.of_cluster(&about))?;
+        let mut token = made.map_err(self.of_cluster(&about))?;
+        token.minted.used_by = Some(used_by);
         let kubeconfig = login::kubeconfig_of_hub(cluster, &token.text);
         hub::write(self.hub, self.names, present, &model::yaml::to_string(&kubeconfig), &token.minted).await?;
         Ok(token.minted)
@@ -221,7 +302,7 @@ fn hub_clock() -> ::hub::SystemClock {
 }
 
 /// When the hub renews the credential, in words.
-fn renewal(minted: &api::kurator::minted::Minted) -> String {
+fn renewal(minted: &Minted) -> String {
     match minted.expires {
         Some(at) => format!("its credential is good until {}, and is renewed at a third of that time", model::clock::format_seconds(at)),
         None => "the cluster grants short tokens only, so that the hub has a token Secret there, which it replaces by itself".to_owned(),

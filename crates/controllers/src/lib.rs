@@ -14,6 +14,7 @@
 //!
 //! What they share in one process are caches of stored objects: [`stores`], [`connection`], [`artifact`], [`rendering`].
 
+pub mod account;
 pub mod application;
 pub mod artifact;
 mod changes;
@@ -40,6 +41,7 @@ pub mod stores;
 mod throttle;
 mod write;
 
+pub use applier::look_at_hubs;
 pub use connection::Connect;
 pub use deps::{Controller, Controllers, Deps, Options};
 pub use metrics::Metrics;

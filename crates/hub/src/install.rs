@@ -22,7 +22,7 @@ use crate::{entropy, view};
 
 const FIELD_MANAGER: &str = "kurator-hub";
 /// Secret that holds the hub's id. Backup, export and import keep it.
-pub(crate) const ID_SECRET: &str = "kurator-hub-id";
+pub const ID_SECRET: &str = "kurator-hub-id";
 /// Secret that holds the hub's key, which proves to the hub what it wrote in members. Backup, export and import keep it.
 pub(crate) const KEY_SECRET: &str = "kurator-hub-key";
 /// Secret that push hooks must know.

@@ -13,6 +13,7 @@ mod hook;
 mod install;
 mod keys;
 mod metrics;
+mod signer;
 pub mod view;
 
 use std::collections::BTreeSet;
@@ -35,6 +36,7 @@ use tokio_util::task::TaskTracker;
 pub use clock::SystemClock;
 pub use directory::{Directory, DirectoryError};
 pub use entropy::SystemIds;
+pub use install::ID_SECRET;
 pub use keys::{Keys, KeysError};
 pub use metrics::Metrics;
 
@@ -111,15 +113,22 @@ impl Hub {
     /// See [`Error`]; nothing runs then.
     pub async fn start(options: Options, clock: Arc<dyn Clock>, shutdown: CancellationToken) -> Result<Self, Error> {
         let directory = Directory::open(&options.directory)?;
-        // Both wait for the disk and neither needs the other.
         let host = endpoint::host(options.listen.ip(), options.advertise.as_deref());
-        let (place, told, now) = (directory.clone(), host.clone(), clock.now());
-        let keys = tokio::task::spawn_blocking(move || Keys::open(&place, &told, now));
         let place = directory.store();
         let opened = tokio::task::spawn_blocking(move || {
             store::disk::open(&place, JsonProjection, store::disk::Options::default())
         });
-        let (store, keys) = (finished(opened).await?, finished(keys).await?);
+        let (place, told, now) = (directory.clone(), host.clone(), clock.now());
+        let open_keys = move || Keys::open(&place, &told, now);
+        let (store, keys) = if Keys::is_there(&directory)? {
+            // Both wait for the disk and neither needs the other.
+            let keys = tokio::task::spawn_blocking(open_keys);
+            (finished(opened).await?, finished(keys).await?)
+        } else {
+            let store = finished(opened).await?;
+            Keys::refuse_lost(&directory, store.snapshot().len())?;
+            (store, finished(tokio::task::spawn_blocking(open_keys)).await?)
+        };
         let held = Arc::downgrade(&store);
         let metrics = Metrics::new(&store, directory.store());
         let views: view::Shared = Arc::new(OnceLock::new());
@@ -181,6 +190,10 @@ impl Hub {
                 () = stop.cancelled() => {}
             }
         });
+        let signing = Api::new(client_of(&server, "system:signer"), "signer");
+        let (signs, counted) = ((clock.clone(), keys.authority.clone()), metrics.controllers().queues().clone());
+        let stop = shutdown.clone();
+        tasks.spawn(async move { signer::run(&signing, signs.0, signs.1, counted, stop).await });
         let hooks = Arc::new(hook::Hook::new(&api, clock, installed.hook));
         tasks.spawn(hooks.serve(hook_listener, keys.tls.clone(), shutdown.clone()));
         Ok(Self { server, address, hook, host, keys, controllers, shutdown, tasks, store: held })

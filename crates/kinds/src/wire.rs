@@ -5,6 +5,7 @@
 //! compiled for one format, and everybody calls it.
 
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::certificates::v1::CertificateSigningRequest;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, Service};
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::api::rbac::v1::ClusterRole;
@@ -43,4 +44,15 @@ macro_rules! wire {
     )*};
 }
 
-wire!(ClusterRole, ConfigMap, CustomResourceDefinition, Deployment, Event, Namespace, ObjectMeta, Secret, Service);
+wire!(
+    CertificateSigningRequest,
+    ClusterRole,
+    ConfigMap,
+    CustomResourceDefinition,
+    Deployment,
+    Event,
+    Namespace,
+    ObjectMeta,
+    Secret,
+    Service
+);

@@ -159,6 +159,8 @@ pub struct Plan {
     pub origin_status: OriginStatus,
     /// Whether the origin, which is being deleted, may go.
     pub let_go: bool,
+    /// Whether the origin's wish to take over from another hub is done with, and is taken away.
+    pub is_taken_over: bool,
 }
 
 /// What the object that makes a member is told of it.
@@ -193,7 +195,11 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Pl
                 record["metadata"]["annotations"][APPROVE_TAKE_OVER] = json!(approved);
             }
         }
-        statements.push(taking_over(wish));
+        let statement = taking_over(wish);
+        plan.is_taken_over = statement.reason == reason::TAKEN_OVER;
+        statements.push(statement);
+    } else {
+        statements.extend(taken_over(&observed.conditions));
     }
     statements.extend(plan_detach(observed, &mut plan));
     // Once, and of everything: a type that no statement speaks of is dropped.
@@ -209,14 +215,16 @@ fn plan_detach(observed: &Observed, plan: &mut Plan) -> Option<Statement> {
         Going::Keep => None,
         Going::Release(progress) => Some(progress.clone().unwrap_or_default()),
     };
+    // Also when it is done: without it, the record would say for a moment that everything is to be delivered again.
+    if let Some(record) = plan.record.as_mut().filter(|_| progress.is_some()) {
+        record["metadata"]["annotations"][ON_DETACH] = json!(RELEASE);
+    }
     // Without a record it never had a member, so that there is nothing to give back.
-    let Some(progress) = progress.filter(|progress| is_ours && !progress.done) else {
+    let Some(progress) = progress.filter(|_| is_ours) else {
         plan.let_go = true;
         return None;
     };
-    if let Some(record) = &mut plan.record {
-        record["metadata"]["annotations"][ON_DETACH] = json!(RELEASE);
-    }
+    plan.let_go = progress.done;
     Some(detaching(&progress))
 }
 
@@ -251,15 +259,24 @@ fn taking_over(wish: &TakeOverWish) -> Statement {
     }
 }
 
+/// What was taken over is said also when the wish is gone: it is what a person looks for who did not wait.
+fn taken_over(before: &[Condition]) -> Option<Statement> {
+    let said = condition::find(before, condition::TAKE_OVER).filter(|said| said.reason == reason::TAKEN_OVER)?;
+    Some(Statement::new(condition::TAKE_OVER, Some(true), reason::TAKEN_OVER, said.message.clone()))
+}
+
 fn detaching(progress: &MemberRelease) -> Statement {
+    let say = |message: String| Statement::new(condition::DETACHING, Some(true), reason::RELEASING, message);
+    if progress.done {
+        return say("everything is given back; last goes the account that the hub used there".to_owned());
+    }
     let left = match progress.left {
         0 => "the member was not asked yet".to_owned(),
         1 => "1 unit has something there".to_owned(),
         many => format!("{many} units have something there"),
     };
     let trouble = if progress.message.is_empty() { String::new() } else { format!("; {}", progress.message) };
-    let message = format!("everything that this hub has in the member is given back before it goes: {left}{trouble}");
-    Statement::new(condition::DETACHING, Some(true), reason::RELEASING, message)
+    say(format!("everything that this hub has in the member is given back before it goes: {left}{trouble}"))
 }
 
 /// Without the origin's conditions: the statements that they are made of are the third part.
@@ -275,6 +292,7 @@ fn decide(observed: &Observed, now: Timestamp) -> (Plan, Report, Vec<Statement>)
                 conditions: Vec::new(),
             },
             let_go: false,
+            is_taken_over: false,
         };
         let statements = vec![statement.clone()];
         (plan, Report { deliverable: deliverable(false, &statement), ready: statement }, statements)
@@ -333,6 +351,7 @@ fn decide(observed: &Observed, now: Timestamp) -> (Plan, Report, Vec<Statement>)
         cluster_status: Some(cluster_status(&before, observed.probe.as_ref(), &observed.standing, &report, now)),
         origin_status: OriginStatus { ready: is_ready, member: Some(member.clone()), secret_version, conditions },
         let_go: false,
+        is_taken_over: false,
     };
     (plan, report, statements)
 }

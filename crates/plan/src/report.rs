@@ -450,7 +450,13 @@ pub fn summarize(end: &PassEnd, troubles: &Troubles<'_>) -> Summary {
         }
         PassEnd::Leaving { gone: true } => Summary::new(UnitPhase::Removed, "Removed", ""),
         PassEnd::Leaving { gone: false } => {
-            Summary::new(UnitPhase::Removing, "Removing", format!("{} objects are left{}", troubles.left, kept()))
+            // Without it, a member that refuses to change one object looks like one that is slow.
+            let stuck = troubles.problem.map_or_else(String::new, |(key, _, message)| format!("; {key}: {message}"));
+            Summary::new(
+                UnitPhase::Removing,
+                "Removing",
+                format!("{} objects are left{stuck}{}", troubles.left, kept()),
+            )
         }
         PassEnd::Done => done(troubles),
     }

@@ -29,7 +29,7 @@ pub struct Observed<'a> {
     pub approved: Option<Digest>,
     /// How many of these objects have the other hub's labels.
     pub labelled: usize,
-    /// Inventories of the other hub that cannot be read, and why the first of them cannot.
+    /// Inventories of the other hub that cannot be read, or for whose units this hub's own cannot, and why the first cannot.
     pub unreadable: (usize, Option<String>),
 }
 
@@ -106,7 +106,7 @@ fn report(
         first: inventory.entries().keys().take(TakenUnit::FIRST_MAX).map(name).collect(),
     };
     let message = match why {
-        Some(why) => format!("{unreadable} of its inventories cannot be read, and stay: {why}"),
+        Some(why) => format!("{unreadable} of its inventories cannot be taken over, and stay: {why}"),
         None => String::new(),
     };
     MemberTakeOver {

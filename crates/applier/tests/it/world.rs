@@ -277,6 +277,11 @@ impl World {
         world
     }
 
+    /// The member's API, as a person asks it.
+    pub(crate) fn api(&self) -> client::Api {
+        client::Api::new(self.api.clone(), "somebody")
+    }
+
     /// The same member as another hub process sees it, from the same backup.
     pub(crate) fn twin(&self) -> Self {
         let failures = Failures::default();
@@ -497,6 +502,12 @@ impl World {
     /// Says that the hub leaves the member as a whole.
     pub(crate) fn leave_member(&mut self) {
         self.leaves = true;
+        self.publish();
+    }
+
+    /// The hub takes that back.
+    pub(crate) fn stay_in_member(&mut self) {
+        self.leaves = false;
         self.publish();
     }
 

@@ -1,5 +1,6 @@
 //! What `kurator attach` is about to do, as it is shown before it asks.
 
+use super::foreign::Choice;
 use super::hub::{Names, Present};
 use super::rights::Grant;
 use crate::output::{Line, Table};
@@ -20,6 +21,8 @@ pub(super) struct Proposal<'a> {
     pub(super) present: &'a Present,
     /// What is made in the cluster, and whether it is there already.
     pub(super) grants: &'a [(Grant, bool)],
+    /// What other hubs have there, and what becomes of it.
+    pub(super) foreign: &'a Choice,
 }
 
 impl Proposal<'_> {
@@ -82,6 +85,12 @@ impl Proposal<'_> {
             table.row(vec![verb.into(), format!("Fleet {namespace}/{fleet}").into(), what.into()]);
         }
         lines.extend(table.lines(false).iter().map(|line| line.indented(2)));
+
+        let foreign = self.foreign.lines();
+        if !foreign.is_empty() {
+            lines.push(Line::default());
+            lines.extend(foreign.into_iter().map(Line::from));
+        }
 
         lines.push(Line::default());
         lines.push("Your own credential is used now, on this machine, and is not kept.".into());

@@ -1,16 +1,9 @@
 //! What `kurator attach` makes in a member, and what each of it is for: the one place that says so. docs/rights.md shows it,
 //! and a test compares.
 
-use api::kurator::minted::{NAMESPACE, SERVICE_ACCOUNT};
+use api::kurator::minted::{CREDENTIAL_ROLE, MANAGED_BY, MANAGER, NAMESPACE, SERVICE_ACCOUNT};
 use client::Resource;
 use serde_json::{Value, json};
-
-/// The role for the account's own credential.
-pub(crate) const CREDENTIAL_ROLE: &str = "kurator-credential";
-
-/// The label of everything that is made, and its value.
-pub(super) const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
-pub(super) const MANAGER: &str = "kurator";
 
 /// One object in the member.
 pub(super) struct Grant {
@@ -96,7 +89,7 @@ pub(super) fn grants() -> Vec<Grant> {
             CREDENTIAL_ROLE,
             json!({"rules": [
                 {"apiGroups": [""], "resources": ["serviceaccounts/token"], "resourceNames": [SERVICE_ACCOUNT], "verbs": ["create"]},
-                {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "create", "delete"]},
+                {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "create", "delete"]},
             ]}),
             "lets the hub renew its own token, also where you narrow the ClusterRole",
         ),

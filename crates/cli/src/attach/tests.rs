@@ -245,6 +245,7 @@ fn what_will_be_made_is_shown_before() {
             names: &names,
             present: &present,
             grants: &grants,
+            foreign: &super::foreign::Choice::default(),
         };
         shown.push_str(&format!("== {what}\n{}\n", output::text(&proposal.lines())));
     }

@@ -13,8 +13,9 @@ use api::feed::UnitReport;
 use api::kurator::annotation::{DETACH_FINALIZER, MINTED, ON_DETACH, RELEASE};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::Fleet;
-use api::kurator::minted::{NAMESPACE, SERVICE_ACCOUNT};
+use api::kurator::minted::{ACCOUNT_STAYS, CREDENTIAL_ROLE, NAMESPACE, SERVICE_ACCOUNT, account_event};
 use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::events::v1::Event;
 use kube::api::{DeleteParams, ListParams, Patch, Preconditions};
 use kube::{Client, Resource, ResourceExt};
 use model::MemberName;
@@ -27,7 +28,6 @@ use super::wait::End;
 use crate::approve::wait::Place;
 use crate::args::{Common, Detach, DetachHow};
 use crate::ask;
-use crate::attach::CREDENTIAL_ROLE;
 use crate::connect::{self, Api, asked};
 use crate::duration::tenths;
 use crate::output;
@@ -131,8 +131,9 @@ pub(crate) async fn run(common: &Common, what: &Detach) -> anyhow::Result<()> {
     let is_done =
         if what.ask.wait.no_wait { None } else { Some(parting.until_gone(how, what.ask.wait.timeout).await?) };
     let said = is_done.clone().flatten();
+    let account = if is_done.is_some() { parting.account(how).await } else { Account::default() };
     let facts = json!({"member": parting.member, "how": how.as_str(), "done": is_done.is_some(), "remark": said,
-        "removed": exits.iter().map(Exit::facts).collect::<Vec<_>>()});
+        "account": account.note, "removed": exits.iter().map(Exit::facts).collect::<Vec<_>>()});
     if output::structured(common.output, &facts)? {
         return Ok(());
     }
@@ -145,8 +146,32 @@ pub(crate) async fn run(common: &Common, what: &Detach) -> anyhow::Result<()> {
     };
     output::print_stderr(format_args!("member/{member}: {what}"));
     said.into_iter().for_each(|remark| output::print_stderr(format_args!("  {remark}")));
-    parting.rests(how).into_iter().for_each(output::print_stderr);
+    account.note.iter().for_each(|note| output::print_stderr(format_args!("  {note}")));
+    if account.is_left {
+        commands().into_iter().for_each(output::print_stderr);
+    }
     Ok(())
+}
+
+/// What became of the account that `kurator attach` made in the member.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Account {
+    /// In words.
+    note: Option<String>,
+    /// It is for a person to remove.
+    is_left: bool,
+}
+
+/// What a person types in the member to remove the account and its rights.
+fn commands() -> Vec<String> {
+    vec![
+        "  when no other hub works as it, remove it in the member with:".to_owned(),
+        format!("    kubectl delete clusterrolebinding/{SERVICE_ACCOUNT} clusterrole/{SERVICE_ACCOUNT}"),
+        format!(
+            "    kubectl delete -n {NAMESPACE} rolebinding/{CREDENTIAL_ROLE} role/{CREDENTIAL_ROLE} \
+             serviceaccount/{SERVICE_ACCOUNT}"
+        ),
+    ]
 }
 
 impl Parting {
@@ -226,23 +251,40 @@ impl Parting {
         lines
     }
 
-    /// What `kurator attach` made in the member stays there, since the hub works with it until the end.
+    /// What becomes of what `kurator attach` made in the member, as it is said before.
     fn rests(&self, how: How) -> Vec<String> {
-        if how == How::Keep || !self.is_minted {
-            return Vec::new();
+        let made = format!("the account that `kurator attach` made there, {NAMESPACE}/{SERVICE_ACCOUNT}");
+        match how {
+            _ if !self.is_minted => Vec::new(),
+            How::Keep => {
+                vec![format!("  {made}, stays with its rights; `kurator attach` uses it again")]
+            }
+            How::Release | How::Remove => {
+                vec![format!("  last goes {made}, with all its rights, unless another hub works as it")]
+            }
         }
-        vec![
-            format!(
-                "  what `kurator attach` made stays in the member: ClusterRole and ClusterRoleBinding {SERVICE_ACCOUNT}, and in \
-                 namespace {NAMESPACE} ServiceAccount {SERVICE_ACCOUNT}, Role and RoleBinding {CREDENTIAL_ROLE}"
-            ),
-            "  when it is detached, and no other hub uses them, remove them there with:".to_owned(),
-            format!("    kubectl delete clusterrolebinding/{SERVICE_ACCOUNT} clusterrole/{SERVICE_ACCOUNT}"),
-            format!(
-                "    kubectl delete -n {NAMESPACE} rolebinding/{CREDENTIAL_ROLE} role/{CREDENTIAL_ROLE} \
-                 serviceaccount/{SERVICE_ACCOUNT}"
-            ),
-        ]
+    }
+
+    /// What became of the account. The hub notes it before the AttachedCluster goes.
+    async fn account(&self, how: How) -> Account {
+        if !self.is_minted {
+            return Account::default();
+        }
+        if how == How::Keep {
+            let note = format!("the hub's account in the member, {NAMESPACE}/{SERVICE_ACCOUNT}, stays with its rights");
+            return Account { note: Some(note), is_left: true };
+        }
+        let api: Api<Event> = Api::namespaced(self.client.clone(), &self.origin.namespace);
+        let name = account_event(&self.origin.name, &self.attached.uid().unwrap_or_default());
+        let unseen = |why: String| Account {
+            note: Some(format!("what became of the hub's account in the member cannot be seen: {why}")),
+            is_left: true,
+        };
+        match api.get_opt(&name).await {
+            Ok(Some(event)) => Account { is_left: event.reason.as_deref() == Some(ACCOUNT_STAYS), note: event.note },
+            Ok(None) => unseen("the hub has noted nothing".to_owned()),
+            Err(error) => unseen(error.to_string()),
+        }
     }
 
     /// Does another AttachedCluster use the Secret?

@@ -61,7 +61,7 @@ impl Stays {
 }
 
 /// Reads what is known object by object below a path of `view.kurator.dev`.
-pub(super) async fn reports(client: &Client, path: &str) -> anyhow::Result<Vec<UnitReport>> {
+pub(crate) async fn reports(client: &Client, path: &str) -> anyhow::Result<Vec<UnitReport>> {
     let request = Request::get(format!("/apis/view.kurator.dev/v1alpha1/{path}")).body(Vec::new())?;
     let tree: Value = match client.request(request).await {
         // A member without a record has nothing.

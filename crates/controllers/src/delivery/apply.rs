@@ -106,7 +106,9 @@ pub(super) async fn apply(
             }
         }
     }
-    let of_another = |running: &Running| running.target.record != target.record;
+    // Also another cluster whose identity a person approved.
+    let of_another =
+        |running: &Running| running.target.record != target.record || running.target.cluster != target.cluster;
     let is_of_another = ctx.state().appliers.get(member).is_some_and(of_another);
     stop(ctx, member).await;
     if is_of_another {

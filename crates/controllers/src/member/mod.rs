@@ -1,8 +1,9 @@
 //! Member: an AttachedCluster becomes a member of the hub, and is watched from then on.
 //!
 //! Reads the Secret and the member. Writes the Cluster record (spec by server-side apply, all of its status) and
-//! `AttachedCluster.status`. Deleting an AttachedCluster deletes the record and nothing in the member. One that has our finalizer
-//! and says `kurator.dev/on-detach: release` waits until delivery has given back everything that this hub has there.
+//! `AttachedCluster.status`; takes `spec.takeOver` away when that is done. Deleting an AttachedCluster deletes the record and nothing in the member. One that has our finalizer
+//! and says `kurator.dev/on-detach: release` waits until delivery has given back everything that this hub has there; then the
+//! account goes that `kurator attach` made there, and what became of it is an Event.
 //!
 //! | step | what |
 //! |---|---|
@@ -17,6 +18,7 @@
 //! Failure modes: a Secret that is missing or refused leaves the record and says so; a member that does not answer is
 //! probed for ever with back-off by its own task.
 
+mod account;
 mod apply;
 mod observe;
 mod probe;
@@ -25,7 +27,7 @@ mod status;
 
 use std::sync::Arc;
 
-use api::delivery::MemberStatus;
+use api::delivery::{HubId, MemberStatus};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use client::{Api, Trust};
@@ -61,6 +63,7 @@ struct Ctx {
     attached: Arc<Store<AttachedCluster>>,
     clusters: Arc<Store<Cluster>>,
     statuses: Arc<Store<MemberStatus>>,
+    hub: HubId,
     origins: Origins,
     connections: Arc<Connections>,
     probes: Arc<Probes>,
@@ -80,6 +83,7 @@ fn context(deps: &Deps) -> Arc<Ctx> {
         attached: deps.stores.attached.clone(),
         clusters: deps.stores.clusters.clone(),
         statuses: deps.stores.statuses.clone(),
+        hub: deps.hub.clone(),
         origins: Origins::new(&deps.stores.attached),
         connections: deps.connections.clone(),
         probes: Arc::default(),
@@ -157,9 +161,15 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteErro
     tracing::debug!(attached = %attached.name_any(), ?report, "decided");
     let member: Option<&MemberName> = observed.member.as_ref().ok();
     apply::apply(ctx, key, member, &plan, prepared).await?; // client
-    let may_go = plan.let_go;
-    status::write(ctx, &attached, member, plan).await?; // client
+    let (may_go, is_taken_over) = (plan.let_go, plan.is_taken_over);
+    let written = status::write(ctx, &attached, member, plan).await?; // client
+    if is_taken_over {
+        apply::forget_take_over(ctx, key, written.as_ref().unwrap_or(&attached)).await?; // client
+    }
     if may_go {
+        if let Some(again) = account::leave(ctx, key, &attached, &observed).await? {
+            return Ok(Next::After(again));
+        }
         apply::let_go(ctx, key, &attached).await?; // client
     }
     Ok(Next::Wait.or_after(observed.standing.unused.as_ref().map(|_| TRIED_AGAIN)))

@@ -9,12 +9,13 @@ use super::Ctx;
 use crate::write::{self, WriteError};
 use client::NamespacedName;
 
+/// Writes them. The AttachedCluster as it is then, if it was written.
 pub(super) async fn write(
     ctx: &Ctx,
     attached: &AttachedCluster,
     member: Option<&MemberName>,
     plan: Plan,
-) -> Result<(), WriteError> {
+) -> Result<Option<AttachedCluster>, WriteError> {
     let cluster = member.and_then(|member| ctx.clusters.get(&NamespacedName::new("", member.as_str())));
     if let (Some(status), Some(cluster)) = (plan.cluster_status, cluster)
         && cluster.status.as_ref() != Some(&status)
@@ -33,7 +34,8 @@ pub(super) async fn write(
         let wanted = AttachedCluster { status: Some(status), ..attached.clone() };
         let written = write::status(&ctx.api, &ctx.metrics, &wanted).await?;
         ctx.events.record(attached, &written);
-        ctx.attached.learn(written);
+        ctx.attached.learn(written.clone());
+        return Ok(Some(written));
     }
-    Ok(())
+    Ok(None)
 }

@@ -232,3 +232,55 @@ fn a_take_over_and_a_detach_keep_what_is_said_of_the_credential() {
         assert_eq!(types, expect);
     }
 }
+
+/// The record says `release` until it is gone: otherwise what was given back would be delivered again in its last moment.
+#[test]
+fn a_release_that_is_done_lets_the_origin_go_and_stays_said() {
+    for (progress, expect) in [
+        (None, (false, "the member was not asked yet")),
+        (Some(MemberRelease::new(2, false, "forbidden")), (false, "2 units have something there; forbidden")),
+        (Some(MemberRelease::new(0, true, "")), (true, "last goes the account")),
+    ] {
+        let going = Some(Going::Release(progress));
+        let o = Observed { record: mine(Some("u1")), probe: probe(Outcome::Ready, "u1"), going, ..observed() };
+        let (plan, _) = plan(&o, Some(1), now());
+        let said = condition::find(&plan.origin_status.conditions, condition::DETACHING).unwrap().message.clone();
+        assert_eq!((plan.let_go, said.contains(expect.1)), (expect.0, true), "{said}");
+        assert_eq!(plan.record.unwrap()["metadata"]["annotations"][ON_DETACH], RELEASE);
+    }
+    let kept = Observed { record: mine(Some("u1")), going: Some(Going::Keep), ..observed() };
+    let (plan, _) = plan(&kept, Some(1), now());
+    assert!(plan.let_go && plan.record.unwrap()["metadata"]["annotations"].get(ON_DETACH).is_none());
+}
+
+#[test]
+fn a_wish_to_take_over_that_is_done_is_taken_away_and_stays_said() {
+    let wish = |state| {
+        let hub = HubId::from_random([1; 10]);
+        let progress = MemberTakeOver {
+            from: hub.clone(),
+            state,
+            digest: model::Digest::of(b"list"),
+            units: 1,
+            objects: 3,
+            list: Vec::new(),
+            message: String::new(),
+        };
+        Some(TakeOverWish { hub: hub.to_string(), approved: None, progress: Some(progress) })
+    };
+    let all = [TakeOverState::Held, TakeOverState::Going, TakeOverState::Stuck, TakeOverState::Done];
+    let with = |take_over| Observed { record: mine(Some("u1")), take_over, ..observed() };
+    for state in all {
+        let (plan, _) = plan(&with(wish(state)), Some(1), now());
+        assert_eq!(plan.is_taken_over, state == TakeOverState::Done, "{state:?}");
+    }
+    let (done, _) = plan(&with(wish(TakeOverState::Done)), Some(1), now());
+    let conditions = done.origin_status.conditions;
+    let (after, _) = plan(&Observed { conditions: conditions.clone(), ..with(None) }, Some(2), now());
+    let said = |conditions: &[Condition]| condition::find(conditions, condition::TAKE_OVER).map(|c| c.message.clone());
+    assert_eq!(said(&after.origin_status.conditions), said(&conditions));
+    assert!(said(&conditions).unwrap().contains("is this hub's") && !after.is_taken_over);
+    let (held, _) = plan(&with(wish(TakeOverState::Held)), Some(1), now());
+    let (after, _) = plan(&Observed { conditions: held.origin_status.conditions, ..with(None) }, Some(2), now());
+    assert_eq!(said(&after.origin_status.conditions), None, "what was not done is not said any more");
+}

@@ -266,8 +266,8 @@ fn the_worst_is_said_first() {
     assert_eq!(word(&PassEnd::NoPayload("why".into()), &all).0, UnitPhase::Pending);
     assert_eq!(word(&PassEnd::Waiting { phase: "x".into() }, &all).0, UnitPhase::Waiting);
     assert_eq!(word(&PassEnd::Leaving { gone: true }, &all).0, UnitPhase::Removed);
-    assert!(
-        summarize(&PassEnd::Leaving { gone: false }, &all).message.starts_with("4 objects are left; the hub is behind")
-    );
+    let leaving = |troubles: &Troubles<'_>| summarize(&PassEnd::Leaving { gone: false }, troubles).message;
+    assert!(leaving(&all).starts_with("4 objects are left; ConfigMap shop/c: no; the hub is behind"), "it says why");
+    assert!(leaving(&Troubles { problem: None, ..all.clone() }).starts_with("4 objects are left; the hub is behind"));
     assert_ne!(held.digest, Digest::of(b""));
 }

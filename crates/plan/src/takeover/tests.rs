@@ -90,7 +90,7 @@ fn inventories_that_cannot_be_read_are_said_and_stay() {
         Observed { from: &hub(1), theirs: &theirs, ours: &BTreeMap::new(), approved: None, labelled: 0, unreadable };
     let (_, said) = plan(&observed);
     assert_eq!(said.state, TakeOverState::Stuck);
-    assert_eq!(said.message, "2 of its inventories cannot be read, and stay: shard 0 is not readable");
+    assert_eq!(said.message, "2 of its inventories cannot be taken over, and stay: shard 0 is not readable");
 }
 
 #[test]

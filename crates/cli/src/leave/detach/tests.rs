@@ -41,16 +41,38 @@ fn parting(client: Client, fleets: &[&str]) -> Parting {
 }
 
 #[tokio::test]
-async fn what_attach_made_is_named_with_the_commands_that_remove_it() {
-    let commands = "    kubectl delete clusterrolebinding/kurator clusterrole/kurator\n    kubectl delete -n kurator-system \
-                    rolebinding/kurator-credential role/kurator-credential serviceaccount/kurator";
-    let mut parting = parting(crate::approve::tests::Hub::new([]).client(), &[]);
-    for how in [How::Release, How::Remove] {
-        assert!(parting.rests(how).join("\n").ends_with(commands), "{how:?}");
+async fn what_becomes_of_the_account_is_said_before_and_after() {
+    let event = |reason: &str, note: &str| {
+        let event = json!({"apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": "beijing.u.account"},
+            "eventTime": "2026-01-01T00:00:00.000000Z", "reason": reason, "note": note});
+        (200, event)
+    };
+    let not_found =
+        json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404, "reason": "NotFound"});
+    let mut said = String::new();
+    for (what, how, answers) in [
+        ("keep", How::Keep, vec![]),
+        ("it is gone", How::Release, vec![event("AccountRemoved", "in member beijing, the hub's account is gone")]),
+        ("it stays", How::Remove, vec![event("AccountStays", "in member beijing, the hub's account stays: forbidden")]),
+        (
+            "others use it",
+            How::Release,
+            vec![event("AccountShared", "in member beijing, the account stays: https://b")],
+        ),
+        ("nothing was noted", How::Release, vec![(404, not_found)]),
+    ] {
+        let parting = parting(crate::approve::tests::Hub::new(answers).client(), &[]);
+        let after = parting.account(how).await;
+        let commands = if after.is_left { commands() } else { Vec::new() };
+        let after = after.note.into_iter().map(|note| format!("  {note}")).chain(commands);
+        let before = parting.rests(how).join("\n");
+        said.push_str(&format!("== {what}\n{before}\n--\n{}\n", after.collect::<Vec<_>>().join("\n")));
     }
-    assert!(parting.rests(How::Keep).is_empty(), "it is used again");
-    parting.is_minted = false;
-    assert!(parting.rests(How::Release).is_empty(), "its account was made by hand");
+    insta::assert_snapshot!("account", said);
+    let mut by_hand = parting(crate::approve::tests::Hub::new([]).client(), &[]);
+    by_hand.is_minted = false;
+    assert!(by_hand.rests(How::Release).is_empty(), "its account was made by hand");
+    assert_eq!(by_hand.account(How::Keep).await, Account::default());
 }
 
 /// Nothing waits here: this is what `--no-wait` does, and what is done when the wait is cut off.

@@ -101,9 +101,11 @@ impl View {
     }
 
     /// Notes how a request of ours showed an object. It stands for what a watch would have seen, until that says otherwise.
-    /// Of a kind that cannot be seen nothing is noted: no watch would ever take it back.
+    /// Of a kind that cannot be seen nothing is noted: no watch would ever take it back. Nor of an object of which a watch has
+    /// said something later, which may come before the answer does: it says so only once.
     pub(crate) fn note_observation(&mut self, key: &Arc<HashedKey>, observation: Observation) {
-        if self.hidden(key, Instant::now()).is_none() {
+        let is_latest = self.observations.get(key).is_none_or(|seen| seen.is_older_than(observation.version));
+        if is_latest && self.hidden(key, Instant::now()).is_none() {
             self.observations.insert(Arc::clone(key), observation);
         }
     }

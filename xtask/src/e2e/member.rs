@@ -1,4 +1,10 @@
-//! A real Kubernetes beside simulated members: attach, renewal, commit, drift, wipe, unplug.
+//! A real Kubernetes beside simulated members: attach, renewal, commit, drift, wipe, unplug. Then alone in a fleet: what
+//! is deleted and what stays, what is not green, and from hub to hub.
+
+mod credential;
+mod moving;
+mod surprise;
+mod trial;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -6,6 +12,7 @@ use serde_json::{Value, json};
 use super::scene;
 use super::stage::{Stage, condition, expect, refused};
 use crate::real::Real;
+use trial::Trial;
 
 /// The real member's name.
 const NAME: &str = "paris";
@@ -24,11 +31,15 @@ pub(super) fn play(stage: &mut Stage) -> Result<()> {
         .and_then(|()| drift(stage, &real))
         .and_then(|()| wipe(stage, &real))
         .and_then(|()| unplug(stage, &real))
-        .and_then(|()| leave(stage, &real));
+        .and_then(|()| leave(stage, &real))
+        .and_then(|()| alone(stage, &real));
     if played.is_err() {
         // A frozen server cannot say why.
         real.thaw()?;
         eprintln!("{}", real.logs());
+        for args in [["status", "app/trial"], ["tree", "app/trial"]] {
+            eprintln!("$ kurator {}\n{}", args.join(" "), stage.kurator(&args).unwrap_or_else(|e| format!("{e:#}")));
+        }
         eprintln!("{}", real.kubectl(&["get", "all,events", "-A"]).unwrap_or_else(|e| format!("{e:#}")));
     }
     played
@@ -189,7 +200,7 @@ fn unplug(stage: &Stage, real: &Real) -> Result<()> {
     stage.converged()
 }
 
-/// Taken out of the fleet, it keeps nothing of ours; its record can go.
+/// Taken out of the fleet, it keeps nothing of ours.
 fn leave(stage: &Stage, real: &Real) -> Result<()> {
     stage.scene("the real member leaves the fleet");
     let clusters: Vec<_> =
@@ -201,6 +212,19 @@ fn leave(stage: &Stage, real: &Real) -> Result<()> {
         let gone = real.kubectl(&["get", "deployment", "web", "-n", "shop"]);
         Ok(gone.is_err_and(|e| format!("{e:#}").contains("NotFound")).then_some(()))
     })?;
-    stage.print_lines(&stage.kubectl("hub", &["delete", "attachedcluster", NAME, "--timeout=60s"])?);
     stage.converged()
+}
+
+/// With an Application of its own, in a fleet of its own.
+fn alone(stage: &Stage, real: &Real) -> Result<()> {
+    stage.scene("the real member gets an application of its own");
+    let trial = Trial { stage, real, hub: stage.dir() };
+    trial.attach()?;
+    trial.commit_first()?;
+    trial.deliver("real", false)?;
+    trial.converged()?;
+    trial.started()?;
+    surprise::play(&trial)?;
+    credential::play(&trial)?;
+    moving::play(&trial)
 }

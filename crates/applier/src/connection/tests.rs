@@ -41,6 +41,26 @@ async fn what_is_seen_of_a_kind_that_cannot_be_seen_is_dropped_each_time_and_not
 }
 
 #[test]
+fn an_answer_that_comes_after_a_later_event_takes_nothing_of_it_back() {
+    let states = plan::pool::Pool::default();
+    let at = |version: &str, generation: u64, observed: u64| {
+        let object = json!({"apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"uid": "u", "resourceVersion": version, "generation": generation},
+            "spec": {"replicas": 1}, "status": {"observedGeneration": observed}});
+        Observation::of(&object, &states)
+    };
+    let (mut view, key) = (View::default(), key(0));
+    // What a controller makes of our change arrives before the answer to the change does.
+    view.apply_event(Event::Seen(Arc::clone(&key), at("8", 1, 1)));
+    view.claims.set_desires(&UnitId::new("g", "Kind", "default", "a", None), [&key]);
+    view.apply_event(Event::Seen(Arc::clone(&key), at("10", 2, 2)));
+    view.note_observation(&key, at("9", 2, 1));
+    assert_eq!(view.observations.get(&key), Some(&at("10", 2, 2)));
+    view.note_observation(&key, at("11", 3, 2));
+    assert_eq!(view.observations.get(&key), Some(&at("11", 3, 2)));
+}
+
+#[test]
 fn a_member_that_names_objects_without_end_fills_no_memory() {
     let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"uid": "u", "resourceVersion": "7"}});
     let states = plan::pool::Pool::default();

@@ -8,6 +8,7 @@ use client::{Credential, Next};
 use k8s_openapi::api::core::v1::Secret;
 use model::Timestamp;
 use plan::credential::AGAIN;
+use plan::journal::{Fact, turn};
 use serde_json::json;
 
 use super::observe::Observed;
@@ -35,7 +36,7 @@ pub(super) async fn renew(ctx: &Ctx, observed: &Observed, now: Timestamp) -> Res
         return note_problem(ctx, observed, problem).await;
     }
     write(ctx, observed, &token.minted, Some(kubeconfig)).await?;
-    tracing::info!(%member, "the credential was renewed");
+    ctx.events.journal().note(Fact::Turned(turn::renewed(member.as_str())));
     // The change of the Secret leads to the next look.
     Ok(Next::After(IN_USE_AGAIN))
 }
@@ -55,9 +56,9 @@ async fn go_on_with(ctx: &Ctx, observed: &Observed, kubeconfig: &str) -> Result<
 /// Notes in the Secret why the credential was not renewed.
 async fn note_problem(ctx: &Ctx, observed: &Observed, problem: String) -> Result<Next, WriteError> {
     let Observed { member, minted, .. } = observed;
-    tracing::warn!(%member, problem, "the credential cannot be renewed");
     let is_said = minted.problem.as_deref().is_some_and(|said| without_numbers(said) == without_numbers(&problem));
     if !is_said {
+        ctx.events.journal().note(Fact::Turned(turn::not_renewed(member.as_str(), &problem)));
         write(ctx, observed, &Minted { problem: Some(problem), ..minted.clone() }, None).await?;
     }
     Ok(Next::After(AGAIN))

@@ -258,6 +258,8 @@ fn nothing_is_said_of_what_did_not_turn() {
     for (before, after) in [
         (Some(ready(0)), ready(0)),
         (Some(lost(0)), attached("Unknown", "ClusterNotReachable", "another message", 0)),
+        (Some(lost(0)), attached("Unknown", "ApplierNotAnswered", "no answer", 0)),
+        (Some(attached("Unknown", "ApplierNotAnswered", "no answer", 0)), lost(0)),
         (None, probing.clone()),
         (Some(ready(0)), probing),
         (Some(ready(0)), attached("False", "Deleting", "", 0)),

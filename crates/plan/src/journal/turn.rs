@@ -22,6 +22,9 @@ pub(super) const SAID_ELSEWHERE: [&str; 6] = [
     reason::MEMBER_NOT_FOUND,
 ];
 
+/// Why nothing is known of a member that does not answer, whoever asks.
+const SILENT: [&str; 2] = [reason::CLUSTER_NOT_REACHABLE, reason::APPLIER_NOT_ANSWERED];
+
 /// That a thing has turned. Several things that turn in the same way are told in one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Turn {
@@ -108,6 +111,11 @@ pub fn member(name: &str, before: Option<&AttachedClusterStatus>, after: &Attach
     let is = find(&after.conditions)?;
     let was = before.and_then(|before| find(&before.conditions)).filter(|was| was.reason != reason::PROBING);
     if was.is_some_and(|was| (&was.status, &was.reason) == (&is.status, &is.reason)) {
+        return None;
+    }
+    // Its applier and its prober hear nothing one after the other, and hear it again so.
+    let is_silent = |ready: &Condition| SILENT.contains(&ready.reason.as_str());
+    if was.is_some_and(is_silent) && is_silent(is) {
         return None;
     }
     match State::of(Some(is)) {

@@ -326,10 +326,15 @@ async fn a_count_without_an_answer_is_followed_by_a_probe_at_once() {
 async fn what_a_member_answers_is_told_from_silence() {
     type Answer = Option<(u16, Value)>;
     let system = "/api/v1/namespaces/kube-system";
-    let cases: [(&'static str, Answer, &str, Option<Outcome>); 9] = [
+    let shutting_down = json!({"kind": "Status", "reason": "ServiceUnavailable", "message": "shutting down"});
+    let cases: [(&'static str, Answer, &str, Option<Outcome>); 12] = [
         ("/readyz", Some((200, json!("ok"))), "well", Some(Outcome::Ready)),
         ("/readyz", None, "silent, for the first time", None),
-        ("/readyz", Some((503, json!({"message": "etcd"}))), "not well", Some(Outcome::NotReady("etcd".into()))),
+        ("/readyz", Some((500, json!({"message": "etcd"}))), "not well", Some(Outcome::NotReady("etcd".into()))),
+        ("/readyz", Some((503, shutting_down)), "it says so itself", Some(Outcome::NotReady("shutting down".into()))),
+        // A load balancer that has no server behind it: one lost answer says nothing yet.
+        ("/readyz", Some((502, json!("<html>502 Bad Gateway</html>"))), "not reached", None),
+        (system, Some((504, json!(null))), "not reached in time", None),
         ("/readyz", Some((401, json!({"message": "who?"}))), "unknown", Some(Outcome::Denied("who?".into()))),
         ("/readyz", Some((403, json!({"message": "no"}))), "no rights", Some(Outcome::Denied("no".into()))),
         (system, None, "silent about itself", None),
@@ -355,12 +360,12 @@ async fn what_a_member_answers_is_told_from_silence() {
         ),
     ];
     for (path, answer, what, expect) in cases {
-        let fake = Fake::new();
+        let (fake, is_silent) = (Fake::new(), answer.is_none());
         fake.answers.lock().unwrap().insert(path, answer);
         let (began, (_says, mut changed)) = (Instant::now(), watch::channel(None));
         assert_eq!(State::default().once(&fake.api(), now(), &mut changed).await, expect, "{what}");
         // Silence costs one deadline: nothing else is asked meanwhile.
-        assert_eq!(began.elapsed(), if expect.is_none() { ANSWER_WITHIN } else { Duration::ZERO }, "{what}");
+        assert_eq!(began.elapsed(), if is_silent { ANSWER_WITHIN } else { Duration::ZERO }, "{what}");
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use api::delivery::UnitId;
 use client::contain::counted;
 use client::{Api, Class, Delete, Deletion, Discovery, Propagation, Resource, Selection};
 use model::{GroupKind, GroupVersionKind, HashedKey, KeyMap, ObjectKey, Uid, words};
@@ -70,8 +69,6 @@ pub(crate) struct View {
     pub(crate) ended: KeyMap<(Uid, bool)>,
     /// At how many of these those are forgotten that no unit has any more, such as Jobs that are named per commit.
     ended_swept_at: usize,
-    /// Namespaces that were made again since the last look, and by which unit: what ended there runs again, whosever it is.
-    pub(crate) remade: Vec<(UnitId, Box<str>)>,
     /// How often in a row the list of a kind that discovery names was not found.
     unlisted: HashMap<GroupKind, u32>,
     pub(crate) claims: Claims,

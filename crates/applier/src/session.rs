@@ -45,8 +45,6 @@ pub(crate) struct Slot {
     waits_for_others: bool,
     /// [`Session::changes`] when its pass began.
     began: u64,
-    /// Namespaces that another unit made again while a pass had this one.
-    remade: Vec<Box<str>>,
 }
 
 impl Slot {
@@ -57,17 +55,6 @@ impl Slot {
         let has = |unit: &Unit| unit.inventory.entries().keys().any(is_of_it);
         // Of one that a pass has it is not known.
         wants || self.unit.as_deref().is_none_or(has)
-    }
-
-    /// Runs again what ran to its end in a Namespace that was made again. Of a unit that a pass has it waits.
-    fn forget_ends(&mut self, namespace: Box<str>) {
-        let Some(unit) = &mut self.unit else {
-            self.remade.push(namespace);
-            return;
-        };
-        if unit.forget_ends(&namespace) {
-            self.dirty = Due::All;
-        }
     }
 
     /// Is it time to look at all of its objects?
@@ -193,17 +180,7 @@ impl Session {
                     let bundle = Err(FeedError::Missing(entry.payload));
                     let (entry, dirty) = (entry.clone(), Due::All);
                     let (due, told, waits_for_others, began) = (None, None, false, 0);
-                    Box::new(Slot {
-                        entry,
-                        bundle,
-                        unit,
-                        dirty,
-                        due,
-                        told,
-                        waits_for_others,
-                        began,
-                        remade: Vec::new(),
-                    })
+                    Box::new(Slot { entry, bundle, unit, dirty, due, told, waits_for_others, began })
                 }
             };
             self.connection.view().claims.set_idle(&entry.unit, false);
@@ -384,15 +361,9 @@ impl Session {
         slot.due = Some(Instant::now() + next);
         slot.waits_for_others = waits_for_others;
         slot.unit = Some(unit);
-        std::mem::take(&mut slot.remade).into_iter().for_each(|namespace| slot.forget_ends(namespace));
         // What it waits for may have come while it looked.
         if waits_for_others && slot.began != self.changes {
             slot.dirty = Due::All;
-        }
-        let remade = std::mem::take(&mut self.connection.view().remade);
-        for (by, namespace) in remade {
-            let others = self.slots.iter_mut().filter(|(id, _)| **id != by);
-            others.for_each(|(_, slot)| slot.forget_ends(namespace.clone()));
         }
         if moved {
             // What this pass did may be what others wait for.

@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::observation::Observation;
 use crate::record::Contest;
 
-use super::{Pass, Unit};
+use super::Pass;
 
 /// Sends an object, as far as its requests go.
 pub(super) async fn send(connection: &Connection, job: Job, terms: &Terms) -> (Job, Result<Sent, Error>) {
@@ -97,20 +97,6 @@ fn explain(error: client::Error, keeps: Option<Keeps>) -> Error {
     }
 }
 
-impl Unit {
-    /// What ran to its end in a Namespace that was made again runs again: what it made there is gone. True when something did.
-    pub(crate) fn forget_ends(&mut self, namespace: &str) -> bool {
-        let inside = |(key, entry): (&Arc<HashedKey>, &Entry)| {
-            (key.namespace == namespace && entry.ended.is_some()).then(|| Arc::clone(key))
-        };
-        let ended: Vec<Arc<HashedKey>> = self.inventory.entries().iter().filter_map(inside).collect();
-        for key in &ended {
-            self.inventory.update(key, |entry| entry.ended = None);
-        }
-        !ended.is_empty()
-    }
-}
-
 impl Pass {
     /// What holds for all sends of this pass.
     pub(super) fn terms(&self) -> Terms {
@@ -131,7 +117,6 @@ impl Pass {
             Sent::Applied { created, live, scaled, admission, drift } => {
                 let observation = Observation::of(&live, &self.connection.ctx.shared.pools.states);
                 let was_absent = self.read.get(key) == Some(&false);
-                let was_recorded = self.unit.inventory.get(key).is_some_and(|entry| entry.uid.is_some());
                 self.unit.inventory.update(key, |entry| {
                     entry.adopted = ownership::is_adopted_after(entry, created, was_absent, &observation.seen.uid);
                     entry.unrecorded &= entry.adopted;
@@ -144,11 +129,7 @@ impl Pass {
                 let left = drift::left_words(&drift::left_to_others(&object.object, &live));
                 self.accept(object, &observation, Accepted { scaled, admission, left, ..Accepted::default() });
                 if created && key.group.is_empty() && key.kind == "Namespace" {
-                    self.unit.forget_ends(&key.name);
-                    // One that is made for the first time has nothing in it that ended.
-                    if was_recorded {
-                        self.connection.view().remade.push((self.unit.id.clone(), key.name.clone().into()));
-                    }
+                    self.forget_ends(&key.name);
                 }
                 {
                     let mut view = self.connection.view();
@@ -205,6 +186,17 @@ impl Pass {
                     self.hold_until_gone(object);
                 }
             }
+        }
+    }
+
+    /// What ran to its end in a Namespace that was made again runs again: what it made there is gone.
+    fn forget_ends(&mut self, namespace: &str) {
+        let inside = |(key, entry): (&Arc<HashedKey>, &Entry)| {
+            (key.namespace == namespace && entry.ended.is_some()).then(|| Arc::clone(key))
+        };
+        let ended: Vec<Arc<HashedKey>> = self.unit.inventory.entries().iter().filter_map(inside).collect();
+        for key in ended {
+            self.unit.inventory.update(&key, |entry| entry.ended = None);
         }
     }
 

@@ -446,30 +446,3 @@ async fn units_that_share_a_namespace_and_leave_together_both_go() {
         world.eventually("both gone", || async { world.inventories().await.is_empty() }).await;
     }
 }
-
-#[tokio::test(start_paused = true)]
-async fn a_job_runs_again_when_another_unit_makes_its_namespace_again() {
-    let mut world = World::new().await;
-    let a = world.set("a", 1, vec![namespace(None)]);
-    world.applied(&a).await;
-    let mut once = job("once", "a");
-    once["metadata"]["namespace"] = json!("both");
-    let b = world.set("b", 1, vec![once, map_in_both("of-b")]);
-    world.applied(&b).await;
-    let (path, jobs) = ("/api/v1/namespaces/both", "/apis/batch/v1/namespaces/both/jobs/once");
-    let now = "2026-11-27T03:00:00Z";
-    let status = json!({"status": {"startTime": now, "conditions": [
-        {"type": "Complete", "status": "True", "lastTransitionTime": now, "lastProbeTime": now}]}});
-    world.edit(&format!("{jobs}/status"), "kube-controller-manager", status).await;
-    world.delete(jobs).await;
-    world.until(&b, "ended", |r| detail(r, "once").message.contains("ran to its end")).await;
-    world.quiet().await;
-    // Somebody deletes the namespace, with all that is in it.
-    world.delete(path).await;
-    world.delete("/api/v1/namespaces/both/configmaps/of-b").await;
-    let mut live = world.get(path).await.unwrap();
-    live["spec"]["finalizers"] = json!([]);
-    let (code, answer) = world.send_request("PUT", &format!("{path}/finalize"), "application/json", Some(&live)).await;
-    assert!(code < 300, "{answer}");
-    world.eventually("run again", || async { world.get(jobs).await.is_some() }).await;
-}

@@ -155,7 +155,7 @@ impl Recorder {
         for event in K::happened(before, after) {
             self.send(Regarding::of(after), event);
         }
-        K::turned(before, after).into_iter().for_each(|turn| self.journal.note(Fact::Turned(turn)));
+        K::turned(before, after).into_iter().for_each(|turn| self.journal.note_fact(Fact::Turned(turn)));
     }
 
     /// Records what happened to the units of a slice of a member's report, each with its owner.

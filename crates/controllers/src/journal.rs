@@ -47,7 +47,7 @@ impl Journal {
     }
 
     /// Notes a fact, and never waits.
-    pub(crate) fn note(&self, fact: Fact) {
+    pub(crate) fn note_fact(&self, fact: Fact) {
         if self.queue.try_send(fact).is_err() {
             self.inner.lost.fetch_add(1, Ordering::Relaxed);
         }
@@ -72,7 +72,7 @@ impl Journal {
                 () = sleep(pause) => {}
             }
             let now = clock.now();
-            batch.drain(..).for_each(|fact| journal.note(fact, now));
+            batch.drain(..).for_each(|fact| journal.note_fact(fact, now));
             if journal.due().is_none_or(|due| now < due) {
                 continue;
             }

@@ -24,7 +24,7 @@ pub(crate) fn before(path: &Path, now: Timestamp) -> Option<Timestamp> {
 }
 
 /// Notes it until shutdown, and then once more.
-pub(crate) async fn note(path: PathBuf, clock: Arc<dyn Clock>, stop: CancellationToken) {
+pub(crate) async fn note_alive(path: PathBuf, clock: Arc<dyn Clock>, stop: CancellationToken) {
     loop {
         let ended = tokio::select! {
             () = stop.cancelled() => true,
@@ -63,7 +63,7 @@ mod tests {
         assert_eq!(before(&path, now), None);
         let stop = CancellationToken::new();
         stop.cancel();
-        note(path.clone(), clock, stop).await;
+        note_alive(path.clone(), clock, stop).await;
         assert_eq!(before(&path, now), Some(now));
         // A clock that was set back.
         assert_eq!(before(&path, now - Duration::from_secs(1)), None);

@@ -174,7 +174,7 @@ impl Hub {
             async move { server.serve(listener, tls, stop).await }
         });
         tasks.spawn(controllers.clone().run());
-        tasks.spawn(alive::note(alive.0, alive.1, shutdown.clone()));
+        tasks.spawn(alive::note_alive(alive.0, alive.1, shutdown.clone()));
         let housekeeping =
             housekeeping::Options { ca: Some(keys.authority_pem.clone()), clock: clock.clone(), events: None };
         let keepers = Api::new(client_of(&server, "system:housekeeping"), "housekeeping");

@@ -14,7 +14,7 @@
 //! | [`LINES_MAX`] | lines of one look |
 //! | [`KNOWN_MAX`] | things that are remembered |
 //!
-//! Pure: time comes in, lines go out. Whoever asks knows from [`Journal::due`] when to look; at rest that is never. Absent on
+//! Pure: time comes in, lines go out. Its caller knows from [`Journal::due`] when to look; at rest that is never. Absent on
 //! purpose: what is stored of it, since a process that starts again has nothing to add; and values, which may be secret.
 
 pub mod audit;
@@ -205,7 +205,7 @@ pub struct Journal {
 
 impl Journal {
     /// Takes a fact.
-    pub fn note(&mut self, fact: Fact, now: Timestamp) {
+    pub fn note_fact(&mut self, fact: Fact, now: Timestamp) {
         match fact {
             Fact::Turned(turn) => self.note_turn(turn, now),
             Fact::Revision { unit, revision } => {
@@ -259,18 +259,18 @@ impl Journal {
             self.gathered = None;
             let turns = std::mem::take(&mut self.turns);
             let said = turns.into_values().filter_map(|turn| self.allow(turn, now)).collect();
-            lines.extend(turn::told(said));
+            lines.extend(turn::lines_of_turns(said));
         }
         lines.extend(self.waited(now));
         for (unit, round) in &mut self.rounds {
-            lines.extend(round.told(unit, now, progress));
+            lines.extend(round.take_line(unit, now, progress));
         }
         self.rounds.retain(|_, round| !round.is_over());
         for (unit, tally) in &mut self.reverts {
-            lines.extend(tally.told(now, |tally| tally.reverted(unit)));
+            lines.extend(tally.take_line(now, |tally| tally.reverted(unit)));
         }
         for ((unit, how), tally) in &mut self.gone {
-            lines.extend(tally.told(now, |tally| tally.gone(unit, *how)));
+            lines.extend(tally.take_line(now, |tally| tally.gone(unit, *how)));
         }
         self.reverts.retain(|_, tally| !tally.is_over(now));
         self.gone.retain(|_, tally| !tally.is_over(now));

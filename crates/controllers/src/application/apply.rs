@@ -58,7 +58,7 @@ async fn create_revision(
     let owner = owner.map(|owner| OwnerReference { block_owner_deletion: None, ..owner });
     revision.metadata.owner_references = owner.map(|owner| vec![owner]);
     ctx.revisions.learn(write::create(&ctx.api, &revision).await?);
-    ctx.events.journal().note(Fact::Revision { unit: spec.unit.clone(), revision: name.to_owned() });
+    ctx.events.journal().note_fact(Fact::Revision { unit: spec.unit.clone(), revision: name.to_owned() });
     Ok(())
 }
 

@@ -36,7 +36,7 @@ pub(super) async fn renew(ctx: &Ctx, observed: &Observed, now: Timestamp) -> Res
         return note_problem(ctx, observed, problem).await;
     }
     write(ctx, observed, &token.minted, Some(kubeconfig)).await?;
-    ctx.events.journal().note(Fact::Turned(turn::renewed(member.as_str())));
+    ctx.events.journal().note_fact(Fact::Turned(turn::renewed(member.as_str())));
     // The change of the Secret leads to the next look.
     Ok(Next::After(IN_USE_AGAIN))
 }
@@ -58,7 +58,7 @@ async fn note_problem(ctx: &Ctx, observed: &Observed, problem: String) -> Result
     let Observed { member, minted, .. } = observed;
     let is_said = minted.problem.as_deref().is_some_and(|said| without_numbers(said) == without_numbers(&problem));
     if !is_said {
-        ctx.events.journal().note(Fact::Turned(turn::not_renewed(member.as_str(), &problem)));
+        ctx.events.journal().note_fact(Fact::Turned(turn::not_renewed(member.as_str(), &problem)));
         write(ctx, observed, &Minted { problem: Some(problem), ..minted.clone() }, None).await?;
     }
     Ok(Next::After(AGAIN))

@@ -246,7 +246,7 @@ fn count(ctx: &Ctx, member: &MemberName, unit: &UnitId, before: Option<&UnitStat
     let is_removed = result == Some(plan::unit::Delivered::Removed);
     let removal = if is_removed { removal(ctx, member, unit) } else { Removal::None };
     let facts = plan::journal::unit_facts(unit, member, before, merged, removal, took);
-    facts.into_iter().for_each(|fact| ctx.events.journal().note(fact));
+    facts.into_iter().for_each(|fact| ctx.events.journal().note_fact(fact));
 }
 
 /// How a unit is to leave a member.

@@ -117,7 +117,7 @@ pub(super) async fn detach(ctx: &Ctx, key: &NamespacedName, but: Option<&MemberN
             ctx.probes.remove(&member);
             ctx.connections.close(&member);
         }
-        ctx.events.journal().note(Fact::Turned(turn::detached(&name)));
+        ctx.events.journal().note_fact(Fact::Turned(turn::detached(&name)));
         say_so(ctx, key, &cluster).await;
     }
     Ok(())

@@ -143,7 +143,7 @@ impl Round {
         self.is_over
     }
 
-    pub(super) fn told(
+    pub(super) fn take_line(
         &mut self,
         unit: &UnitId,
         now: Timestamp,

@@ -46,7 +46,7 @@ impl Tally {
         self.counts.is_empty() && self.told.is_none_or(|told| now >= told + REFILL)
     }
 
-    pub(super) fn told(&mut self, now: Timestamp, line: impl FnOnce(&Self) -> String) -> Option<Line> {
+    pub(super) fn take_line(&mut self, now: Timestamp, line: impl FnOnce(&Self) -> String) -> Option<Line> {
         if self.due().is_none_or(|due| now < due) {
             return None;
         }

@@ -107,7 +107,7 @@ fn what_a_person_reads() {
         let mut last = 0;
         for (when, fact) in facts {
             out.extend(play(&mut journal, last, when, so_far));
-            journal.note(fact, at(when));
+            journal.note_fact(fact, at(when));
             last = when;
         }
         out.extend(play(&mut journal, last, 600_000, so_far));
@@ -323,11 +323,11 @@ fn what_is_remembered_and_said_is_bounded_and_rest_costs_nothing() {
     assert_eq!(journal.due(), None);
     for n in 0..KNOWN_MAX * 2 {
         let name = format!("m{n}");
-        journal.note(turned(&name, Some(&ready(0)), &attached("False", "R", &format!("{n}"), 0)), at(0));
-        journal.note(Fact::Revision { unit: unit(&name), revision: "r".into() }, at(0));
+        journal.note_fact(turned(&name, Some(&ready(0)), &attached("False", "R", &format!("{n}"), 0)), at(0));
+        journal.note_fact(Fact::Revision { unit: unit(&name), revision: "r".into() }, at(0));
         let (unit, member) = (unit(&name), named("a"));
-        journal.note(Fact::Gone { unit: unit.clone(), member: member.clone(), objects: 1, how: How::Left }, at(0));
-        journal.note(Fact::Reverted { unit, member, count: 1, what: String::new() }, at(0));
+        journal.note_fact(Fact::Gone { unit: unit.clone(), member: member.clone(), objects: 1, how: How::Left }, at(0));
+        journal.note_fact(Fact::Reverted { unit, member, count: 1, what: String::new() }, at(0));
     }
     let kept = [journal.turns.len(), journal.rounds.len(), journal.gone.len(), journal.reverts.len()];
     assert_eq!(kept, [KNOWN_MAX; 4]);
@@ -339,7 +339,7 @@ fn what_is_remembered_and_said_is_bounded_and_rest_costs_nothing() {
     assert!(journal.allowances.len() <= KNOWN_MAX && journal.rounds.is_empty());
     // A clock that was set back keeps nothing from being said.
     for n in 0..10 {
-        journal.note(turned("a", Some(&ready(0)), &attached("False", &format!("R{n}"), "m", 0)), at(-1_000_000));
+        journal.note_fact(turned("a", Some(&ready(0)), &attached("False", &format!("R{n}"), "m", 0)), at(-1_000_000));
     }
     assert!(journal.due().is_some_and(|due| due < at(0)));
     assert_eq!(journal.lines(at(-999_000), &no_progress).len(), 1);

@@ -22,7 +22,7 @@ pub(super) const SAID_ELSEWHERE: [&str; 6] = [
     reason::MEMBER_NOT_FOUND,
 ];
 
-/// Why nothing is known of a member that does not answer, whoever asks.
+/// Why nothing is known of a member that answers neither its prober nor its applier.
 const SILENT: [&str; 2] = [reason::CLUSTER_NOT_REACHABLE, reason::APPLIER_NOT_ANSWERED];
 
 /// That a thing has turned. Several things that turn in the same way are told in one line.
@@ -61,7 +61,7 @@ impl Turn {
 }
 
 /// Turns as lines: one for each, or one for all that turned alike.
-pub(super) fn told(turns: Vec<Turn>) -> Vec<Line> {
+pub(super) fn lines_of_turns(turns: Vec<Turn>) -> Vec<Line> {
     let mut alike: Vec<Vec<Turn>> = Vec::new();
     for turn in turns {
         let same = |group: &&mut Vec<Turn>| {

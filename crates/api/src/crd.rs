@@ -103,6 +103,7 @@ fn attached_clusters() -> Value {
         &["status"],
         json!({
             "conditions": condition_list(), "member": {"type": "string"}, "observedSecretVersion": {"type": "string"},
+            "observedGeneration": {"type": "integer", "format": "int64"},
         }),
     );
     // The published column reads a boolean, in which Unknown is `false`.

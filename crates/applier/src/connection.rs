@@ -51,6 +51,9 @@ impl Kind {
     }
 }
 
+/// How many objects that ran to their end and are gone are remembered before those are looked for that no unit has: 25 kB.
+const ENDED_SWEPT_FIRST: usize = 256;
+
 /// Why objects cannot be seen of a kind that is named and not listed.
 const NOT_FOUND: &str = "the member names this kind, and says that its list is not found";
 
@@ -64,6 +67,8 @@ pub(crate) struct View {
     pub(crate) kinds: HashMap<GroupKind, Kind>,
     /// Objects that units have, that ran to their end and are gone: their UID, and whether they failed.
     pub(crate) ended: KeyMap<(Uid, bool)>,
+    /// At how many of these those are forgotten that no unit has any more, such as Jobs that are named per commit.
+    ended_swept_at: usize,
     /// How often in a row the list of a kind that discovery names was not found.
     unlisted: HashMap<GroupKind, u32>,
     pub(crate) claims: Claims,
@@ -84,7 +89,19 @@ impl View {
             && self.claims.units(key).next().is_some()
         {
             self.ended.insert(Arc::clone(key), (last.uid.clone(), failed));
+            self.sweep_ended();
         }
+    }
+
+    /// Forgets what ran to its end and that no unit has any more. What is left is bounded by what units have; it is looked
+    /// through each time that it has doubled.
+    fn sweep_ended(&mut self) {
+        if self.ended.len() < self.ended_swept_at.max(ENDED_SWEPT_FIRST) {
+            return;
+        }
+        let claims = &self.claims;
+        self.ended.retain(|key, _| claims.units(key).next().is_some());
+        self.ended_swept_at = self.ended.len() * 2;
     }
 
     fn keep_observation(&mut self, key: Arc<HashedKey>, observation: Observation) {

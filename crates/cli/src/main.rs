@@ -17,6 +17,7 @@ mod duration;
 mod events;
 mod instance;
 mod leave;
+mod log;
 mod notify;
 mod output;
 mod reach;
@@ -31,26 +32,20 @@ use std::process::ExitCode;
 
 use args::{Args, Command};
 
-/// What is said on stderr. The client library reports each failed connection as an error of its own; whether a member
-/// answers is in its status.
-const QUIET: &str = "error,kube_client=off";
-/// With `--verbose`.
-const VERBOSE: &str = "info,kube_client=off";
+/// How much is said on stderr by commands, whose errors are said by themselves, and by a demo, whose table shows it.
+const QUIET: &str = "error";
+/// How much a hub says, and everything with `--verbose`.
+const VERBOSE: &str = "info";
 
 fn main() -> ExitCode {
     let args = args::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
     // One crypto provider for everything; a second call would only find it set.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    tracing_subscriber::fmt()
-        .with_writer(output::log)
-        .with_target(false)
-        // Its colours could not be told from those that others wrote.
-        .with_ansi(false)
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("KURATOR_LOG")
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(if args.verbose { VERBOSE } else { QUIET })),
-        )
-        .init();
+    let is_hub = matches!(&args.command, Command::Up(up) if !up.demo);
+    if let Err(error) = log::start(if args.verbose || is_hub { VERBOSE } else { QUIET }) {
+        output::print_stderr(format_args!("error: {error}"));
+        return ExitCode::FAILURE;
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use admit::INTERVAL_MIN;
 use api::delivery::Artifact;
 use model::{Clock, Timestamp};
 use plan::application::SourceFacts;
@@ -21,8 +22,6 @@ use client::contain::restarting;
 use client::queue::BACKOFF;
 use client::{Jitter, Metrics, Queue};
 
-/// Shortest interval between two polls of one source. Asking more often than once a second only wears the server.
-const INTERVAL_MIN: Duration = Duration::from_secs(1);
 /// Interval of a source whose own cannot be read; its CRD requires one.
 const INTERVAL_DEFAULT: Duration = Duration::from_secs(60);
 

@@ -27,6 +27,7 @@ pub mod fetch;
 pub mod fleet;
 mod index;
 pub mod inspect;
+mod journal;
 pub mod member;
 pub mod metrics;
 pub mod mint;

@@ -4,6 +4,7 @@
 //! shutdown token's parent, or [`Hub::stop`], ends it; killing the process at any instant loses nothing acknowledged.
 
 mod admission;
+mod alive;
 pub mod backup;
 mod clock;
 pub mod directory;
@@ -146,6 +147,7 @@ impl Hub {
             Arc::new(admission::FleetAdmission),
             Arc::new(admission::DefinitionAdmission),
             Arc::new(admission::Warnings),
+            Arc::new(admission::Audit),
         ];
         config.version = concat!("v1.37.0+kurator-", env!("CARGO_PKG_VERSION")).to_owned();
         let scraped = metrics.clone();
@@ -166,7 +168,9 @@ impl Hub {
             cache_bytes_max: CACHE_BYTES_MAX,
             controllers: options.controllers,
             metrics: metrics.controllers().clone(),
+            alive_before: alive::before(&directory.alive(), clock.now()),
         };
+        let alive = (directory.alive(), clock.clone());
         let jitter: applier::Jitter = Arc::new(entropy::fraction);
         let (hub, key, stop) = (installed.id, installed.key, shutdown.child_token());
         let controllers = Controllers::new(api.clone(), clock.clone(), jitter, hub, key, &wanted, stop)?;
@@ -179,6 +183,7 @@ impl Hub {
             async move { server.serve(listener, tls, stop).await }
         });
         tasks.spawn(controllers.clone().run());
+        tasks.spawn(alive::note_alive(alive.0, alive.1, shutdown.clone()));
         let housekeeping =
             housekeeping::Options { ca: Some(keys.authority_pem.clone()), clock: clock.clone(), events: None };
         let keepers = Api::new(client_of(&server, "system:housekeeping"), "housekeeping");

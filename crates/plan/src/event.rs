@@ -138,7 +138,7 @@ pub fn unit(before: Option<&UnitStatus>, after: &UnitStatus, member: &MemberName
 }
 
 /// What somebody changed, in words. Values are not among them.
-fn drift(record: &DriftRecord) -> String {
+pub(crate) fn drift(record: &DriftRecord) -> String {
     if record.deleted {
         return format!("{} was deleted there", record.object);
     }

@@ -27,6 +27,7 @@ pub mod immutable;
 pub mod inhabitant;
 pub mod instruction;
 pub mod inventory;
+pub mod journal;
 pub mod keep;
 pub mod mark;
 pub mod member;

@@ -99,6 +99,23 @@ fn what_is_gone_is_told_to_units_that_have_it_also_when_what_was_seen_of_it_was_
 }
 
 #[test]
+fn jobs_that_are_named_per_commit_do_not_add_up() {
+    let states = plan::pool::Pool::default();
+    let done = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"uid": "u", "resourceVersion": "7"},
+        "status": {"conditions": [{"type": "Complete", "status": "True"}]}});
+    let unit = UnitId::new("g", "Kind", "default", "a", None);
+    let mut view = View::default();
+    for n in 0..ENDED_SWEPT_FIRST * 20 {
+        let (kind, namespace, name) = ("Job".into(), "shop".into(), format!("migrate-{n}").into());
+        let job: Arc<HashedKey> = ObjectKey { group: "batch".into(), kind, namespace, name }.into();
+        view.claims.set_desires(&unit, [&job]);
+        view.apply_event(Event::Gone(Arc::clone(&job), Some(8), Observation::of(&done, &states)));
+        assert!(view.ended.contains_key(&job), "that of this commit is remembered");
+        assert!(view.ended.len() <= ENDED_SWEPT_FIRST, "{}", view.ended.len());
+    }
+}
+
+#[test]
 fn what_ran_to_its_end_is_remembered_when_it_goes() {
     let object = |condition: &str| {
         json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"uid": "u", "resourceVersion": "7"},

@@ -197,6 +197,13 @@ async fn a_program_logs_in_as_with_kubectl() {
     insta::assert_snapshot!("failed_programs", said);
 }
 
+#[tokio::test]
+async fn a_program_that_says_too_much_is_stopped() {
+    let dir = TempDir::new().unwrap();
+    let said = exec(dir.path(), "yes hunter2 | head -c 4000000; sleep 1000", json!({}), false).await.unwrap_err();
+    assert!(said.contains("it said more than 1048576 bytes, and was stopped") && !said.contains("hunter2"), "{said}");
+}
+
 fn names(fleet: Option<&str>) -> Names {
     Names { namespace: "default".into(), name: "paris".into(), fleet: fleet.map(str::to_owned) }
 }

@@ -248,7 +248,8 @@ fn read(hub: &Hub, demo: &Demo) -> Seen {
     let commit = git.map(|a| short_revision(&a.revision)).unwrap_or_default();
     let commit = commit.rsplit_once('@').map_or(commit.clone(), |(_, sha)| sha.to_owned());
     let mut application = Row { is_settled: true, ..Row::default() };
-    application.set_state(&Said::of_conditions(&conditions(hub)));
+    let generation = app.as_ref().and_then(|app| app.metadata.generation);
+    application.set_state(&Said::of_object(&conditions(hub), generation));
     let members = demo.names().into_iter().map(|name| {
         let row = read_member(ctx, &name);
         (name, row)

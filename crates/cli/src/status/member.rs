@@ -108,7 +108,7 @@ fn troubles(world: &World, member: &str, now: Timestamp) -> Vec<Line> {
     for app in &world.applications {
         let (namespace, name) = (app.namespace().unwrap_or_default(), app.name_any());
         let conditions = app.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-        let said = Said::of_conditions(conditions);
+        let said = Said::of_object(conditions, app.metadata.generation);
         if here.contains(&(namespace.as_str(), name.as_str())) && said.state != State::Ready {
             lines.push(format!("app/{name} in namespace {namespace} is {}", cell::in_words(&said, now)).into());
         }

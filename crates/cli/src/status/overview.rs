@@ -112,7 +112,7 @@ fn fleets(world: &World, now: Timestamp) -> Table {
         let cells = vec![
             fleet.name_any().into(),
             format!("{}/{all}", status.ready_clusters).into(),
-            state(&Said::of_conditions(&status.conditions), now),
+            state(&Said::of_object(&status.conditions, fleet.metadata.generation), now),
         ];
         table.row(row(world, fleet.namespace(), cells));
     }
@@ -129,7 +129,7 @@ pub(super) fn applications<'a>(
     for app in applications {
         let status = app.status.clone().unwrap_or_default();
         let summary = status.summary.clone().unwrap_or_default();
-        let said = Said::of_conditions(&status.conditions);
+        let said = Said::of_object(&status.conditions, app.metadata.generation);
         let cells = vec![
             app.name_any().into(),
             revision(&status).into(),
@@ -176,11 +176,13 @@ pub(super) fn entries(world: &World) -> Vec<Entry> {
     let members = world.members.iter().map(|m| entry(format!("member/{}", m.name_any()), None, world.member_state(m)));
     let of_fleet = |fleet: &Fleet| {
         let status = fleet.status.clone().unwrap_or_default();
-        entry(format!("fleet/{}", fleet.name_any()), fleet.namespace(), Said::of_conditions(&status.conditions))
+        let said = Said::of_object(&status.conditions, fleet.metadata.generation);
+        entry(format!("fleet/{}", fleet.name_any()), fleet.namespace(), said)
     };
     let of_app = |app: &Application| {
         let status = app.status.clone().unwrap_or_default();
-        entry(format!("app/{}", app.name_any()), app.namespace(), Said::of_conditions(&status.conditions))
+        let said = Said::of_object(&status.conditions, app.metadata.generation);
+        entry(format!("app/{}", app.name_any()), app.namespace(), said)
     };
     members.chain(world.fleets.iter().map(of_fleet)).chain(world.applications.iter().map(of_app)).collect()
 }

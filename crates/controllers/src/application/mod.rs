@@ -106,7 +106,8 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteErro
     let (ctx, key) = (&*ctx, &key);
     let now = ctx.clock.now();
     let application = ctx.applications.get(key);
-    note_generation(application.as_ref().and_then(|a| a.metadata.generation));
+    let generation = application.as_ref().and_then(|a| a.metadata.generation);
+    note_generation(generation);
     if let Some(next) = definition::wait(&ctx.api, application.as_deref()).await? {
         return Ok(next); // client
     }
@@ -116,7 +117,7 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteErro
     let (plan, report) = plan::unit::plan(&observed, now); // pure
     tracing::debug!(application = %key, ?report, "decided");
     apply::apply(ctx, key, application.as_deref(), &plan).await?; // client
-    let next = status::write(ctx, key, &source, now).await?; // client
+    let next = status::write(ctx, key, &source, generation, now).await?; // client
     Ok(next.or_after(again))
 }
 

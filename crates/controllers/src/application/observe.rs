@@ -113,10 +113,12 @@ impl Reader {
             let facts = origin.as_ref().and_then(|origin| self.origin(origin));
             // One that is being detached makes no member any more, also while its record is still there.
             let facts = facts.filter(|facts| !facts.going);
-            let records = origin.map(|origin| self.clusters.by_index(ORIGIN, &origin.to_string())).unwrap_or_default();
+            let records =
+                origin.as_ref().map(|origin| self.clusters.by_index(ORIGIN, &origin.to_string())).unwrap_or_default();
             let records: Vec<MemberName> = records.iter().filter_map(|record| record.name_any().parse().ok()).collect();
             let (says, wants) = facts.as_ref().map(|f| (f.says.as_ref(), f.wants.as_ref())).unwrap_or_default();
             Candidate {
+                is_unfollowed: origin.is_none(),
                 name: entry.name.clone(),
                 member: member_of_entry(says, wants, &records),
                 labels: facts.map(|facts| facts.labels).unwrap_or_default(),

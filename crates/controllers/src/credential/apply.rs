@@ -6,6 +6,7 @@ use client::{Credential, Next};
 use k8s_openapi::api::core::v1::Secret;
 use model::Timestamp;
 use plan::credential::AGAIN;
+use plan::journal::{Fact, turn};
 use serde_json::json;
 
 use super::Ctx;
@@ -39,12 +40,12 @@ pub(super) async fn renew(ctx: &Ctx, observed: &Observed, now: Timestamp) -> Res
         return note_problem(ctx, observed, why).await;
     }
     write(ctx, observed, &token.minted, Some(kubeconfig)).await?;
-    tracing::info!(%member, "the credential was renewed");
+    ctx.events.journal().note_fact(Fact::Turned(turn::renewed(member.as_str())));
     let used = [&token.minted, minted].into_iter().filter_map(|minted| minted.token_secret.as_deref());
     let used: Vec<&str> = used.collect();
     match mint::remove_old_token_secrets(&connection.api, now, &used).await {
         Ok(0) => {}
-        Ok(removed) => tracing::info!(%member, removed, "token Secrets whose time is over were deleted"),
+        Ok(removed) => tracing::debug!(%member, removed, "token Secrets whose time is over were deleted"),
         // They are looked for at each renewal.
         Err(error) => tracing::warn!(%member, %error, "token Secrets whose time is over cannot be deleted"),
     }
@@ -79,9 +80,9 @@ async fn go_on_with(ctx: &Ctx, observed: &Observed, kubeconfig: &str) -> Result<
 /// Notes in the Secret why the credential was not renewed.
 async fn note_problem(ctx: &Ctx, observed: &Observed, problem: String) -> Result<Next, WriteError> {
     let Observed { member, minted, .. } = observed;
-    tracing::warn!(%member, problem, "the credential cannot be renewed");
     let is_said = minted.problem.as_deref().is_some_and(|said| without_numbers(said) == without_numbers(&problem));
     if !is_said {
+        ctx.events.journal().note_fact(Fact::Turned(turn::not_renewed(member.as_str(), &problem)));
         write(ctx, observed, &Minted { problem: Some(problem), ..minted.clone() }, None).await?;
     }
     Ok(Next::After(AGAIN))

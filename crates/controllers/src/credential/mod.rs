@@ -34,6 +34,7 @@ use plan::credential::Renewal;
 use crate::WriteError;
 use crate::connection::Connections;
 use crate::deps::{Deps, Running, work};
+use crate::event::Recorder;
 use crate::index::SECRET;
 
 /// Field manager of renewed credentials.
@@ -50,6 +51,7 @@ struct Ctx {
     attached: Arc<Store<AttachedCluster>>,
     clusters: Arc<Store<Cluster>>,
     connections: Arc<Connections>,
+    events: Recorder,
     queue: Queue<NamespacedName>,
 }
 
@@ -62,6 +64,7 @@ pub(crate) fn run(deps: &Deps) -> Running {
         attached: deps.stores.attached.clone(),
         clusters: deps.stores.clusters.clone(),
         connections: deps.connections.clone(),
+        events: deps.events.clone(),
         queue: deps.queue("credential"),
     });
     watch(&ctx, deps);

@@ -9,6 +9,7 @@ use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::{Resource, ResourceExt};
 use model::MemberName;
+use plan::journal::{Fact, turn};
 use plan::member::Plan;
 use serde_json::{Value, json};
 
@@ -119,7 +120,7 @@ pub(super) async fn detach(ctx: &Ctx, key: &NamespacedName, but: Option<&MemberN
             ctx.probes.remove(&member);
             ctx.connections.close(&member);
         }
-        tracing::info!(member = %name, "detached; nothing was deleted in the member");
+        ctx.events.journal().note_fact(Fact::Turned(turn::detached(&name)));
         say_so(ctx, key, &cluster).await;
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Member: an AttachedCluster becomes a member of the hub, and is watched from then on.
 //!
-//! Reads the Secret and the member. Writes the Cluster record (spec by server-side apply, all of its status) and
+//! Reads the Secret, the member, and whether its applier gets through. Writes the Cluster record (spec by server-side apply, all of its status) and
 //! `AttachedCluster.status`; takes `spec.takeOver` away when that is done. Deleting an AttachedCluster deletes the record and nothing in the member. One that has our finalizer
 //! and says `kurator.dev/on-detach: release` waits until delivery has given back everything that this hub has there; then the
 //! account goes that `kurator attach` made there, and what became of it is an Event.
@@ -32,7 +32,7 @@ use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use client::{Api, Trust};
 use kube::ResourceExt;
-use model::{Clock, MemberName};
+use model::{Clock, MemberName, Timestamp};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -69,6 +69,7 @@ struct Ctx {
     probes: Arc<Probes>,
     metrics: Metrics,
     events: Recorder,
+    alive_before: Option<Timestamp>,
     jitter: client::Jitter,
     queue: Queue<NamespacedName>,
     tasks: TaskTracker,
@@ -89,6 +90,7 @@ fn context(deps: &Deps) -> Arc<Ctx> {
         probes: Arc::default(),
         metrics: deps.metrics.clone(),
         events: deps.events.clone(),
+        alive_before: deps.alive_before,
         jitter: deps.jitter.clone(),
         queue: deps.queue("member"),
         tasks: deps.tasks.clone(),
@@ -130,8 +132,8 @@ fn watch(ctx: &Arc<Ctx>, deps: &Deps) {
         }
     });
 
-    // A member's report: what its prober counted there is out of date. What is on its way between its hubs: the
-    // AttachedCluster that waits for it.
+    // A member's report: what its prober counted there is out of date. What is on its way between its hubs, and whether its
+    // applier gets through: the AttachedCluster that says so.
     let known: Changes<Arc<MemberStatus>> = Changes::new();
     let (probes, queue, clusters) = (ctx.probes.clone(), ctx.queue.clone(), ctx.clusters.clone());
     deps.stores.statuses.on_change(move |key, status| {
@@ -139,9 +141,11 @@ fn watch(ctx: &Arc<Ctx>, deps: &Deps) {
         let Some(status) = status else { return };
         let member = &status.spec.member;
         probes.changed(member);
-        let moving =
-            |slice: &MemberStatus| slice.status.as_ref().map(|status| status.moving.clone()).unwrap_or_default();
-        if before.as_deref().map(moving).unwrap_or_default() != moving(status) {
+        let said = |slice: &MemberStatus| {
+            let status = slice.status.as_ref();
+            status.map(|status| (status.moving.clone(), status.link.clone())).unwrap_or_default()
+        };
+        if before.as_deref().map(said).unwrap_or_default() != said(status) {
             let record = clusters.get(&NamespacedName::new("", member.as_str()));
             let origin = record.and_then(|record| origin::of_record(&record));
             origin.into_iter().for_each(|o| queue.add(NamespacedName::new(o.namespace, o.name)));

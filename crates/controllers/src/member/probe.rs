@@ -324,9 +324,13 @@ impl std::fmt::Display for Silent {
 }
 
 impl From<Error> for Silent {
-    /// A member whose `/readyz` says 503 has answered: that is not [`client::Class::Unreachable`] here.
+    /// A member whose API server says 503 has answered: that is not [`client::Class::Unreachable`] here. What says so in other words
+    /// than a Kubernetes API does is in front of it, such as a load balancer, and has not reached it.
     fn from(error: Error) -> Self {
         match error {
+            Error::Refused { code: code @ 502..=504, ref reason, .. } if reason.is_empty() => {
+                Self::Lost(format!("what is in front of its API server answers {code}, and does not reach it"))
+            }
             Error::Transport { cause, .. } => Self::Lost(cause),
             Error::Deadline(_) => Self::Late(error.to_string()),
             _ if error.is_denied() => Self::Answered(Outcome::Denied(error.to_string())),

@@ -23,11 +23,12 @@ pub(super) async fn write(
         let cluster = Cluster { status: Some(status), ..cluster.as_ref().clone() };
         ctx.clusters.learn(write::status(&ctx.api, &ctx.metrics, &cluster).await?);
     }
-    let OriginStatus { ready, member, secret_version, conditions } = plan.origin_status;
+    let OriginStatus { ready, member, secret_version, observed_generation, conditions } = plan.origin_status;
     let status = AttachedClusterStatus {
         ready,
         member: member.map(|name| name.to_string()),
         observed_secret_version: secret_version,
+        observed_generation,
         conditions,
     };
     if attached.status.as_ref() != Some(&status) {

@@ -150,6 +150,7 @@ impl World {
             cache_bytes_max: 1 << 20,
             controllers: self.which.iter().copied().collect(),
             metrics: Metrics::default(),
+            alive_before: None,
         };
         let (clock, stop) = (Arc::new(TestClock::start()), CancellationToken::new());
         let api = Api::new(client_of(&self.server), "test");

@@ -64,7 +64,7 @@ fn artifact(commit: &str) -> Artifact {
 }
 
 fn candidate(member: &str) -> Candidate {
-    Candidate { name: member.into(), member: Some(name(member)), labels: BTreeMap::new() }
+    Candidate { name: member.into(), member: Some(name(member)), ..Candidate::default() }
 }
 
 /// A hub that keeps what plans say, so that a test can go on from there.
@@ -132,13 +132,22 @@ impl World {
 
     /// What the two controllers write that share the status.
     fn write_status(&mut self, members: &BTreeMap<MemberName, MemberFacts>) {
-        let Some(mut application) = self.application.clone() else { return };
+        self.write_source();
+        self.write_fold(members);
+    }
+
+    fn write_source(&mut self) {
+        let Some(application) = &mut self.application else { return };
         let SourcePart { conditions, source_status, last_handled_sync } =
-            source_part(&application, &self.source, &[], self.now);
+            source_part(application, &self.source, &[], application.metadata.generation, self.now);
         let mut status = application.status.clone().unwrap_or_default();
         status.conditions.retain(|c| !SourcePart::CONDITIONS.contains(&c.type_.as_str()));
         status.conditions.extend(conditions);
         application.status = Some(ApplicationStatus { source_status, last_handled_sync, ..status });
+    }
+
+    fn write_fold(&mut self, members: &BTreeMap<MemberName, MemberFacts>) {
+        let Some(mut application) = self.application.clone() else { return };
         let revisions = self.revisions.iter();
         let facts = FoldFacts {
             application: &application,

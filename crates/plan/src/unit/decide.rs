@@ -62,8 +62,7 @@ pub(super) fn decide(observed: &Observed<'_>, now: Timestamp) -> (Plan, Report) 
 fn wish(unit: &UnitSpec, members: Option<BTreeMap<MemberName, MemberDecision>>, said: &DecidedUnit) -> Wish {
     let frozen = members.is_none().then(|| said.waiting_on.first().map(|w| in_words(w.what).to_owned())).flatten();
     // What is no member makes the owner not ready, and is what people look for: it comes first, and is cut off last.
-    let (strangers, others): (Vec<_>, Vec<_>) =
-        said.passed_over.iter().partition(|(_, reason)| *reason == place::Reason::NotAMember);
+    let (strangers, others): (Vec<_>, Vec<_>) = said.passed_over.iter().partition(|(_, reason)| reason.is_stranger());
     let passed_over = strangers.into_iter().chain(others).take(Explanation::PASSED_OVER_MAX);
     let placement = match &unit.placement {
         Placement::Rules(rules, _) => rules.to_string(),
@@ -129,6 +128,15 @@ fn blocked(unit: &UnitSpec, want: Option<&Wanted>, waiting_on: WaitingOn) -> Dec
     }
 }
 
+/// A unit whose source was not fetched yet. That it goes nowhere is known before, and only a person can change it: it comes first.
+fn without_source(unit: &UnitSpec, want: Option<&Wanted>) -> DecidedUnit {
+    let (chosen, passed_over) = choose(&unit.placement);
+    let is_nowhere = matches!(unit.placement, Placement::Rules(..)) && chosen.is_empty();
+    let nowhere = is_nowhere.then(|| WaitingOn::new(Missing::Member, ""));
+    let waiting_on = nowhere.into_iter().chain([WaitingOn::new(Missing::Source, "")]).collect();
+    DecidedUnit { passed_over, waiting_on, ..blocked(unit, want, WaitingOn::new(Missing::Source, "")) }
+}
+
 fn one_unit(
     observed: &Observed<'_>,
     unit: &UnitSpec,
@@ -137,10 +145,11 @@ fn one_unit(
     now: Timestamp,
 ) -> (Option<BTreeMap<MemberName, MemberDecision>>, DecidedUnit) {
     let stays = |waiting_on: WaitingOn| (None, blocked(unit, want, waiting_on));
+    let unfetched = || (None, without_source(unit, want));
     if let Some(why) = &unit.frozen {
         return stays(why.clone());
     }
-    let Some(want) = want else { return stays(WaitingOn::new(Missing::Source, "")) };
+    let Some(want) = want else { return unfetched() };
     if let Placement::Missing(why) = &unit.placement {
         return stays(why.clone());
     }
@@ -149,7 +158,7 @@ fn one_unit(
         Some(Rendered::OnTheWay) => return stays(on_the_way()),
         Some(Rendered::Refused(why)) => return stays(WaitingOn::new(Missing::Rights, why.clone())),
         Some(Rendered::Failed(why)) => return stays(WaitingOn::new(Missing::Render, why.clone())),
-        None => return stays(WaitingOn::new(Missing::Source, "")),
+        None => return unfetched(),
     };
     if want.is_new {
         plan.create_revisions.push((want.name.clone(), want.revision.clone()));

@@ -99,7 +99,7 @@ impl World {
     }
 
     fn place(&mut self, members: &[&str]) {
-        let candidate = |m: &&str| Candidate { name: (*m).to_owned(), member: Some(name(m)), labels: BTreeMap::new() };
+        let candidate = |m: &&str| Candidate { name: (*m).to_owned(), member: Some(name(m)), ..Candidate::default() };
         let rules = Rules { list: "fleet f".into(), match_labels: BTreeMap::new() };
         self.units[0].placement = Placement::Rules(rules, members.iter().map(candidate).collect());
     }
@@ -255,7 +255,7 @@ fn the_first_slice_explains_as_long_as_the_unit_exists() {
 #[test]
 fn candidates_that_are_passed_over_are_listed_up_to_a_limit_and_counted() {
     let mut world = World::new(&[]);
-    let candidate = |n: usize| Candidate { name: format!("m{n:03}"), member: None, labels: BTreeMap::new() };
+    let candidate = |n: usize| Candidate { name: format!("m{n:03}"), member: None, ..Candidate::default() };
     let candidates = (0..250).map(candidate).collect();
     world.units[0].placement = Placement::Rules(Rules::default(), candidates);
     world.step();
@@ -313,7 +313,7 @@ fn what_caused_a_decision_is_recorded() {
     world.report("b", UnitPhase::Removed, None);
     assert_eq!(world.trigger(), (TriggerCause::Removal, "removed from b".into()));
     let rules = Rules { list: "fleet other".into(), match_labels: BTreeMap::new() };
-    let candidate = Candidate { name: "b".into(), member: Some(name("b")), labels: BTreeMap::new() };
+    let candidate = Candidate { name: "b".into(), member: Some(name("b")), ..Candidate::default() };
     world.units[0].placement = Placement::Rules(rules, vec![candidate]);
     assert_eq!(world.trigger(), (TriggerCause::Edit, "+b, -a".into()));
     world.units[0].placement = Placement::Missing(WaitingOn::new(Missing::Fleet, "f"));

@@ -331,11 +331,16 @@ async fn what_a_member_answers_is_told_from_silence() {
     let system = "/api/v1/namespaces/kube-system";
     let late = || Some(Outcome::Unreachable("no answer within 4 s".to_owned()));
     let refused = || Some((REFUSED, json!(null)));
-    let cases: [(&'static str, Answer, &str, Option<Outcome>); 11] = [
+    let shutting_down = json!({"kind": "Status", "reason": "ServiceUnavailable", "message": "shutting down"});
+    let cases: [(&'static str, Answer, &str, Option<Outcome>); 14] = [
         ("/readyz", Some((200, json!("ok"))), "well", Some(Outcome::Ready)),
         ("/readyz", None, "silent", late()),
         ("/readyz", refused(), "refused, for the first time", None),
-        ("/readyz", Some((503, json!({"message": "etcd"}))), "not well", Some(Outcome::NotReady("etcd".into()))),
+        ("/readyz", Some((500, json!({"message": "etcd"}))), "not well", Some(Outcome::NotReady("etcd".into()))),
+        ("/readyz", Some((503, shutting_down)), "it says so itself", Some(Outcome::NotReady("shutting down".into()))),
+        // A load balancer that has no server behind it: one lost answer says nothing yet.
+        ("/readyz", Some((502, json!("<html>502 Bad Gateway</html>"))), "not reached", None),
+        (system, Some((504, json!(null))), "not reached in time", None),
         ("/readyz", Some((401, json!({"message": "who?"}))), "unknown", Some(Outcome::Denied("who?".into()))),
         ("/readyz", Some((403, json!({"message": "no"}))), "no rights", Some(Outcome::Denied("no".into()))),
         (system, None, "silent about itself", late()),

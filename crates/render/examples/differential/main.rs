@@ -2,10 +2,11 @@
 //!
 //! `differential KUBECTL [PATH…]`: a path is a text file with trees (see `tree`), or a directory on disk, of which every
 //! directory with a kustomization file is built. `cargo xtask kustomize` calls it; without a path it takes the trees of
-//! `tests/tree`.
+//! `tests/tree` and `tests/remote`; the latter name repositories of other machines (see `remote`).
 #![allow(clippy::disallowed_methods, reason = "an example is a composition root: it starts programs and measures time")]
 
 mod compare;
+mod remote;
 mod tree;
 
 use std::path::{Path, PathBuf};

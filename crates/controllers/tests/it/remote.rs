@@ -132,7 +132,7 @@ async fn a_base_that_cannot_be_fetched_is_a_condition_and_leaves_what_runs() {
     // What is named no more is not asked for, and nothing more is said of it.
     push(&world, &format!("resources: [\"{url}//base?ref=lost\"]\n")).await;
     world.until(&app(), |app| condition(app, "SourceReady"), is("False", "FetchFailed")).await;
-    push(&world, &format!("resources: [\"{url}//base?ref=main\"]\nnameSuffix: -2\n")).await;
+    push(&world, &format!("resources: [\"{url}//base?ref=main\"]\nnamePrefix: my-\n")).await;
     world.until(&app(), |app| condition(app, "SourceReady").0, "True".to_owned()).await;
     world.until(REVISIONS, epoch, Some(3)).await;
     world.settles().await;

@@ -25,7 +25,7 @@ const ON_PURPOSE: &[(&str, &str)] = &[
     ),
     ("replacement-mapping-to-text", "a mapping that goes to a text is refused; kustomize leaves an empty text"),
     ("replacement-json-type", "text does not become a number inside of JSON; kustomize leaves the number as it was"),
-    ("replacement-yaml-comments", "YAML inside of a text is written anew: comments go, fields are sorted"),
+    ("file-beside-the-base", "a file anywhere in the repository of a base may be used, not only below the base"),
     ("reference-user-named-as-account", "a user is no service account of the same name"),
     ("reference-autoscaler-kind", "a scaleTargetRef means no object of another kind"),
     ("namespace-user-default", "a user named default is no service account"),

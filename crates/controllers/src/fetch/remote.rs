@@ -210,7 +210,7 @@ impl Runner {
                 Err(error) => Err(failed(error)),
             };
             let class = found.as_ref().err().map(|(class, ..)| *class);
-            self.note(found.map_err(|(_, reason, why)| (reason, why)), asked);
+            self.note_result(found.map_err(|(_, reason, why)| (reason, why)), asked);
             let pause = match class {
                 None => self.interval,
                 Some(Class::AwaitChange) => self.interval.max(BACKOFF.pause(failures + 1, 0.0)),
@@ -229,7 +229,7 @@ impl Runner {
     }
 
     /// Remembers what came of a fetch, and has the Application looked at when that is news.
-    fn note(&self, found: Result<RemoteInput, (&'static str, String)>, asked: Option<String>) {
+    fn note_result(&self, found: Result<RemoteInput, (&'static str, String)>, asked: Option<String>) {
         let mut state = self.state();
         let mut news = false;
         match found {

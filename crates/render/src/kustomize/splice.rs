@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::Context;
 use crate::error::RenderError;
 
-/// Most scalars that are changed in a text one by one. Beyond it the text is written anew. A path of a replacement names one, or those of a
-/// short list.
+/// Most scalars that are changed in a text one by one. Beyond it the text is written again. A path of a replacement names
+/// one, or those of a short list.
 const CHANGES_MAX: usize = 16;
 /// Most places that are looked at for one scalar. A field of one name stands in a configuration a few times.
 const PLACES_MAX: usize = 32;

@@ -335,7 +335,7 @@ impl<'a> Layers<'a> {
     fn builtin(&self, file: &Kustomization, kind: &str) -> Option<Rc<Origin>> {
         let name = file.file.rsplit('/').next().unwrap_or_default();
         let configured_by = ["builtin".to_owned(), kind.to_owned(), String::new(), String::new()];
-        Some(Rc::new(self.origin.as_ref()?.append(name).as_configuration(configured_by)))
+        Some(Rc::new(self.origin.as_ref()?.append(name).into_configuration(configured_by)))
     }
 
     /// The objects that configure generators or transformers: each is written in the list, or in a file or directory that it
@@ -380,7 +380,7 @@ impl<'a> Layers<'a> {
                         text(&["metadata", "name"]),
                         text(&["metadata", "namespace"]),
                     ];
-                    Rc::new(Origin::clone(origin).as_configuration(by))
+                    Rc::new(Origin::clone(origin).into_configuration(by))
                 });
                 let object = Object { value: resource.object, location: resource.location };
                 found.push(Listed { field: below.clone(), object, origin });

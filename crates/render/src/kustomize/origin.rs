@@ -47,7 +47,7 @@ impl Origin {
     }
 
     /// A generator or transformer that is written there.
-    pub(crate) fn as_configuration(self, configured_by: [String; 4]) -> Self {
+    pub(crate) fn into_configuration(self, configured_by: [String; 4]) -> Self {
         Self { path: String::new(), configured_in: self.path, configured_by, ..self }
     }
 

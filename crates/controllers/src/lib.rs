@@ -34,6 +34,7 @@ pub mod mint;
 mod origin;
 mod reach;
 mod record;
+mod remote;
 pub mod rendering;
 mod secrets;
 mod state;

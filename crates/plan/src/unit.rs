@@ -31,7 +31,9 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::delivery::{DecisionSpec, HubId, Inputs, Owner, Removal, RevisionSpec, UnitId, UnitStatus, WaitingOn};
+use api::delivery::{
+    DecisionSpec, HubId, Inputs, Owner, RemoteInput, Removal, RevisionSpec, UnitId, UnitStatus, WaitingOn,
+};
 use api::kurator::consent::Consent;
 use model::{Digest, MemberName, Timestamp};
 use place::{Candidate, Rules};
@@ -126,8 +128,10 @@ pub enum Rendered {
         digest: Digest,
         /// How many objects.
         objects: usize,
+        /// What it uses of other machines, of all that is known.
+        remotes: BTreeMap<String, RemoteInput>,
     },
-    /// What it is rendered from is being fetched again: the unit stays as it is decided, and so does its explanation.
+    /// What it is rendered from is being fetched: the unit stays as it is decided, and so does its explanation.
     OnTheWay,
     /// It cannot be rendered; the sentence names the file and the field.
     Failed(String),

@@ -17,7 +17,8 @@ pub use link::{LinkState, MemberLink};
 pub use memberstatus::{MemberStatus, MemberStatusSpec, MemberStatusStatus, UnitStatus};
 pub use moving::{MemberMove, MemberRelease, MemberTakeOver, OtherHub, TakeOverState, TakenUnit};
 pub use revision::{
-    Answer, Artifact, ArtifactInputs, ChartInputs, Inputs, ObjectInputs, Revision, RevisionSpec, SealedAnswer,
+    Answer, Artifact, ArtifactInputs, ChartInputs, Inputs, ObjectInputs, RemoteInput, Revision, RevisionSpec,
+    SealedAnswer,
 };
 pub use state::{
     ChangedField, DeletionState, Deletions, DriftRecord, Health, PodCounts, RevertCount, UnitCounts, UnitPhase,

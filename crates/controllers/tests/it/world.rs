@@ -137,6 +137,11 @@ impl World {
         self.start();
     }
 
+    /// Deletes the cache of artifacts, as an operator may at any time.
+    pub(crate) fn lose_cache(&self) {
+        std::fs::remove_dir_all(self.dir.path().join("cache")).unwrap();
+    }
+
     fn start(&mut self) {
         let members = self.members.clone();
         let connect = move |credential: &client::Credential| {

@@ -75,7 +75,8 @@ pub fn source_part(
 }
 
 fn source(facts: &SourceFacts, generation: Option<i64>, before: &ApplicationStatus) -> Statement {
-    if let (None, None, false) = (&facts.artifact, &facts.error, facts.suspended)
+    let is_unheard = facts.artifact.is_none() || facts.waits_for_remotes;
+    if let (true, None, false) = (is_unheard, &facts.error, facts.suspended)
         && let Some(failed) = condition::find(&before.conditions, condition::SOURCE_READY)
         && (failed.reason.as_str(), failed.observed_generation) == (reason::FETCH_FAILED, generation)
     {

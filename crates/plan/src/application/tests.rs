@@ -93,7 +93,7 @@ impl World {
             decisions: BTreeMap::new(),
             statuses: BTreeMap::new(),
             members: members.iter().map(|m| (name(m), MemberFacts::new(Reach::Reachable))).collect(),
-            rendered: Some(Rendered::Payload { digest: Digest::of(b"payload"), objects: 2 }),
+            rendered: Some(Rendered::Payload { digest: Digest::of(b"payload"), objects: 2, remotes: BTreeMap::new() }),
             now: reported(),
         }
     }
@@ -653,7 +653,7 @@ fn a_member_that_is_away_does_not_hide_that_a_commit_empties_the_unit() {
     world.report("a");
     world.report("b");
     world.source.artifact = Some(artifact("c2"));
-    world.rendered = Some(Rendered::Payload { digest: Digest::of(b"nothing"), objects: 0 });
+    world.rendered = Some(Rendered::Payload { digest: Digest::of(b"nothing"), objects: 0, remotes: BTreeMap::new() });
     world.members.insert(name("b"), MemberFacts::new(Reach::Unknown));
     world.step();
     world.report("a");
@@ -729,7 +729,8 @@ fn a_revision_that_a_member_did_not_apply_is_not_called_applied_or_ready() {
         let key = (world.unit(), name("a"));
         let before = world.statuses[&key].applied;
         world.source.artifact = Some(artifact("c2"));
-        world.rendered = Some(Rendered::Payload { digest: Digest::of(b"changed"), objects: 2 });
+        world.rendered =
+            Some(Rendered::Payload { digest: Digest::of(b"changed"), objects: 2, remotes: BTreeMap::new() });
         world.step();
         world.report("a");
         let status = world.statuses.get_mut(&key).unwrap();

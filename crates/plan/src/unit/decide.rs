@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::delivery::{Explanation, MemberDecision, Missing, PassedOver, Removal, UnitId, WaitingOn};
+use api::delivery::{Explanation, Inputs, MemberDecision, Missing, PassedOver, Removal, UnitId, WaitingOn};
 use model::{Digest, MemberName, Timestamp, words};
 
 use super::{
@@ -86,9 +86,9 @@ fn wish(unit: &UnitSpec, members: Option<BTreeMap<MemberName, MemberDecision>>, 
     }
 }
 
-/// What a unit waits for whose artifact is being fetched again.
+/// What a unit waits for whose artifact, or what is remote of it, is being fetched.
 fn on_the_way() -> WaitingOn {
-    WaitingOn::new(Missing::Source, "its artifact is being fetched again")
+    WaitingOn::new(Missing::Source, "what it is rendered from is being fetched")
 }
 
 /// Why the newest inputs could not be rendered, or may not be delivered, while this process does not know which they are. A revision of them is not
@@ -153,15 +153,20 @@ fn one_unit(
     if let Placement::Missing(why) = &unit.placement {
         return stays(why.clone());
     }
-    let digest = match observed.rendered.get(&unit.id) {
-        Some(Rendered::Payload { digest, .. }) => *digest,
+    let (digest, remotes) = match observed.rendered.get(&unit.id) {
+        Some(Rendered::Payload { digest, remotes, .. }) => (*digest, remotes),
         Some(Rendered::OnTheWay) => return stays(on_the_way()),
         Some(Rendered::Refused(why)) => return stays(WaitingOn::new(Missing::Rights, why.clone())),
         Some(Rendered::Failed(why)) => return stays(WaitingOn::new(Missing::Render, why.clone())),
         None => return unfetched(),
     };
     if want.is_new {
-        plan.create_revisions.push((want.name.clone(), want.revision.clone()));
+        let mut revision = want.revision.clone();
+        if let Inputs::Artifact(inputs) = &mut revision.inputs {
+            // A revision says what it uses, and no more: what another unit uses may move without it.
+            inputs.remotes.clone_from(remotes);
+        }
+        plan.create_revisions.push((want.name.clone(), revision));
     }
     let (chosen, passed_over) = choose(&unit.placement);
     let granted = granted_before(observed, &unit.id, want.revision.epoch);

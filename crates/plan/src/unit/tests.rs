@@ -12,6 +12,7 @@ use crate::reach::{MemberFacts, Reach};
 
 mod consent;
 mod edit;
+mod remote;
 
 fn later() -> Timestamp {
     "2026-02-01T00:00:00Z".parse().unwrap()
@@ -35,7 +36,7 @@ fn tree(commit: &str, path: &str) -> Inputs {
         submodules: false,
     };
     let kustomize = serde_json::from_value(json!({"path": path})).unwrap();
-    Inputs::Artifact(ArtifactInputs { artifact, kustomize })
+    Inputs::Artifact(ArtifactInputs { artifact, kustomize, remotes: BTreeMap::new() })
 }
 
 /// A hub that keeps what plans say.
@@ -53,8 +54,27 @@ struct World {
     on_the_way: Vec<UnitId>,
     /// Inputs that were not rendered before cannot be.
     is_broken: bool,
+    /// What units use of other machines.
+    uses: Vec<&'static str>,
     /// Each step is a second later than the one before.
     now: Timestamp,
+}
+
+/// What of the remotes in inputs is used.
+fn remotes_of(inputs: &Inputs, uses: &[&str]) -> BTreeMap<String, RemoteInput> {
+    let Inputs::Artifact(inputs) = inputs else { return BTreeMap::new() };
+    inputs.remotes.clone().into_iter().filter(|(id, _)| uses.contains(&id.as_str())).collect()
+}
+
+/// Inputs with something of other machines: id and content.
+fn with_remotes(inputs: Inputs, remotes: &[(&str, &str)]) -> Inputs {
+    let Inputs::Artifact(mut inputs) = inputs else { return inputs };
+    let fetched = |content: &str| RemoteInput {
+        digest: Digest::of(content.as_bytes()),
+        revision: Some(format!("main@sha1:{content}")),
+    };
+    inputs.remotes = remotes.iter().map(|(id, content)| ((*id).to_owned(), fetched(content))).collect();
+    Inputs::Artifact(inputs)
 }
 
 impl World {
@@ -92,6 +112,7 @@ impl World {
             renderer: "1",
             on_the_way: Vec::new(),
             is_broken: false,
+            uses: Vec::new(),
             now: now(),
         };
         world.place(members);
@@ -119,7 +140,8 @@ impl World {
             renderer: self.renderer,
         };
         for want in wanted(&observed, self.now) {
-            let payload = Rendered::Payload { digest: Digest::of(want.name.as_bytes()), objects: 1 };
+            let remotes = remotes_of(&want.revision.inputs, &self.uses);
+            let payload = Rendered::Payload { digest: Digest::of(want.name.as_bytes()), objects: 1, remotes };
             let waits = self.on_the_way.contains(&want.revision.unit);
             let payload = match () {
                 () if waits => Rendered::OnTheWay,

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use api::delivery::{
-    DecisionSpec, Inputs, Leaving, LeavingCause, MemberDecision, Removal, RevisionSpec, Trigger, TriggerCause as Cause,
-    UnitPhase,
+    ArtifactInputs, DecisionSpec, Inputs, Leaving, LeavingCause, MemberDecision, RemoteInput, Removal, RevisionSpec,
+    Trigger, TriggerCause as Cause, UnitPhase,
 };
 use model::{Digest, MemberName};
 use serde_json::Value;
 
 use super::{Observed, OwnerState};
 
-/// Members that a message names.
+/// Members, or remotes, that a message names.
 const NAMED_MAX: usize = 3;
 
 /// The most telling cause of a change of one slice. `new`: revisions that are made in the same plan.
@@ -72,9 +72,23 @@ fn revision(
         (Inputs::Artifact(a), Inputs::Artifact(b)) if !a.artifact.is_same(&b.artifact) => {
             Trigger::new(Cause::Source, source)
         }
+        (Inputs::Artifact(a), Inputs::Artifact(b)) if a.kustomize == b.kustomize && a.remotes != b.remotes => {
+            Trigger::new(Cause::Source, moved(a, b))
+        }
         (a, b) if a.is_same(b) => Trigger::new(Cause::Renderer, format!("renderer {}", is.renderer)),
         _ => edit(observed, "what is rendered was changed"),
     })
+}
+
+/// What is on other machines and is not what it was.
+fn moved(was: &ArtifactInputs, is: &ArtifactInputs) -> String {
+    let moved = is.remotes.iter().filter(|(id, fetched)| was.remotes.get(*id) != Some(fetched));
+    let one = |(id, fetched): (&String, &RemoteInput)| {
+        let name = fetched.revision.clone().unwrap_or_else(|| fetched.digest.to_string());
+        format!("{id} is {name}")
+    };
+    let moved: Vec<String> = moved.map(one).collect();
+    if moved.is_empty() { is.artifact.revision.clone() } else { named(&moved) }
 }
 
 /// Members that an edit would take the unit out of: they are kept, or kept no longer.

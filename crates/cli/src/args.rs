@@ -94,9 +94,11 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  kurator resume app/shop")]
     Resume(AppObject),
     /// Release held deletions of an application, exactly those that are shown, after asking; or a member's new identity.
-    #[command(after_help = "Examples:\n  kurator approve app/shop\n  kurator approve app/shop --yes\n  \
+    #[command(
+        after_help = "Examples:\n  kurator approve app/shop\n  kurator approve app/shop -v\n  kurator approve app/shop --yes\n  \
                             kurator approve app/shop --digest sha256:… --yes\n  \
-                            kurator approve member/beijing")]
+                            kurator approve member/beijing"
+    )]
     Approve(Approve),
     /// Make a cluster that you can reach a member of the hub: shows what it makes there and in the hub, asks, and ends when the
     /// hub has reached the cluster. Again is harmless: it renews the hub's credential.
@@ -420,6 +422,9 @@ pub(crate) struct Approve {
     /// given several times.
     #[arg(long)]
     pub(crate) digest: Vec<String>,
+    /// Name every object, however many there are.
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
     /// Do not ask: for scripts.
     #[arg(long, short)]
     pub(crate) yes: bool,
@@ -450,6 +455,9 @@ pub(crate) struct FleetRemove {
     /// The fleet; needed only when several list the member.
     #[arg(long, value_name = "NAME", value_parser = named)]
     pub(crate) fleet: Option<String>,
+    /// Name every object, however many there are.
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
     #[command(flatten)]
     pub(crate) ask: Asking,
 }
@@ -485,6 +493,9 @@ pub(crate) struct Detach {
     pub(crate) member: String,
     #[command(flatten)]
     pub(crate) how: DetachHow,
+    /// Name every object, however many there are.
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
     #[command(flatten)]
     pub(crate) ask: Asking,
 }
@@ -510,6 +521,9 @@ pub(crate) struct Delete {
     /// `app/NAME` or `fleet/NAME`.
     #[arg(value_name = "KIND/NAME")]
     pub(crate) object: Deletable,
+    /// Name every object, however many there are.
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
     #[command(flatten)]
     pub(crate) ask: Asking,
 }

@@ -18,6 +18,7 @@ mod events;
 mod instance;
 mod leave;
 mod notify;
+mod objects;
 mod output;
 mod reach;
 mod render;

@@ -26,6 +26,7 @@ pub mod fetch;
 pub mod fleet;
 mod index;
 pub mod inspect;
+mod lost;
 pub mod member;
 pub mod metrics;
 pub mod mint;

@@ -37,7 +37,7 @@ async fn application(common: &Common, name: &str, what: &Delete) -> anyhow::Resu
     if parts.is_empty() {
         output::print_stderr("  it has nothing in any member");
     }
-    list::lines(&parts).iter().for_each(|line| output::print_stderr(format_args!("  {line}")));
+    list::lines(&parts, what.verbose).iter().for_each(|line| output::print_stderr(format_args!("  {line}")));
     if !what.ask.yes {
         let command = ask::command(common, &["delete", &format!("app/{name}")]) + " --yes";
         ask::confirm(&format!("Delete app/{name}?"), "nothing was deleted", &command)?;

@@ -130,12 +130,12 @@ pub(super) fn applications<'a>(
     table
 }
 
-/// What waits for an approval, one line for each cause.
+/// What waits for an approval.
 fn waits<'a>(applications: impl Iterator<Item = &'a Application>) -> Vec<String> {
     let lists = |app: &Application| {
         let (name, namespace) = (app.name_any(), app.namespace().unwrap_or_default());
-        let held = app.status.iter().flat_map(|status| &status.held);
-        held.flat_map(|list| held::in_short(&name, &namespace, list)).collect::<Vec<_>>()
+        let lists = app.status.as_ref().map(|status| status.held.as_slice()).unwrap_or_default();
+        held::in_short(&name, &namespace, lists)
     };
     applications.flat_map(lists).collect()
 }

@@ -27,9 +27,10 @@ use crate::status::held;
 use crate::sync::{LOOK_EVERY, params};
 use wait::{End, Place};
 
-pub(crate) async fn run(common: &Common, what: &Approve) -> anyhow::Result<()> {
+/// `verbose`: every object is named, however many there are.
+pub(crate) async fn run(common: &Common, what: &Approve, verbose: bool) -> anyhow::Result<()> {
     match &what.object {
-        Target::App(name) => deletions(common, name, what).await,
+        Target::App(name) => deletions(common, name, what, verbose).await,
         Target::Member(name) => identity::approve(common, name, what.yes).await,
     }
 }
@@ -45,12 +46,12 @@ const NAMED_WITHIN: Duration = Duration::from_secs(10);
 /// milliseconds.
 const TRIES_MAX: usize = 5;
 
-async fn deletions(common: &Common, name: &str, what: &Approve) -> anyhow::Result<()> {
+async fn deletions(common: &Common, name: &str, what: &Approve, verbose: bool) -> anyhow::Result<()> {
     let client = connect::hub(common).await?;
     let (chosen, named) = listed_by_name(&client, common, name, &what.digest).await?;
     for list in &chosen {
         let objects = named.as_ref().and_then(|named| list::find(named, list));
-        let lines = objects.map_or_else(|| held::lines(list), |objects| list::lines(list, objects, what.verbose));
+        let lines = objects.map_or_else(|| held::lines(list), |objects| list::lines(list, objects, verbose));
         lines.into_iter().for_each(output::print_stderr);
         if !list.waiting_on.is_empty() {
             output::print_stderr(format_args!(

@@ -21,7 +21,7 @@ pub(crate) use read::{command, read};
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) common: Common,
-    /// Say more on stderr (`KURATOR_LOG` filters in detail).
+    /// Say more: every object of a list, and the log on stderr (`KURATOR_LOG` filters in detail).
     #[arg(long, short, global = true)]
     pub(crate) verbose: bool,
     #[command(subcommand)]
@@ -422,9 +422,6 @@ pub(crate) struct Approve {
     /// given several times.
     #[arg(long)]
     pub(crate) digest: Vec<String>,
-    /// Name every object, however many there are.
-    #[arg(long, short)]
-    pub(crate) verbose: bool,
     /// Do not ask: for scripts.
     #[arg(long, short)]
     pub(crate) yes: bool,
@@ -455,9 +452,6 @@ pub(crate) struct FleetRemove {
     /// The fleet; needed only when several list the member.
     #[arg(long, value_name = "NAME", value_parser = named)]
     pub(crate) fleet: Option<String>,
-    /// Name every object, however many there are.
-    #[arg(long, short)]
-    pub(crate) verbose: bool,
     #[command(flatten)]
     pub(crate) ask: Asking,
 }
@@ -493,9 +487,6 @@ pub(crate) struct Detach {
     pub(crate) member: String,
     #[command(flatten)]
     pub(crate) how: DetachHow,
-    /// Name every object, however many there are.
-    #[arg(long, short)]
-    pub(crate) verbose: bool,
     #[command(flatten)]
     pub(crate) ask: Asking,
 }
@@ -521,9 +512,6 @@ pub(crate) struct Delete {
     /// `app/NAME` or `fleet/NAME`.
     #[arg(value_name = "KIND/NAME")]
     pub(crate) object: Deletable,
-    /// Name every object, however many there are.
-    #[arg(long, short)]
-    pub(crate) verbose: bool,
     #[command(flatten)]
     pub(crate) ask: Asking,
 }

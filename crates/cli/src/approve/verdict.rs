@@ -140,7 +140,7 @@ impl Approved {
             Released::Source(granted) => {
                 let mut left = members_that(is_going, granted, &status);
                 left.extend(
-                    granted.iter().filter(|(name, list)| !has_said(status(name), list)).map(|(name, _)| name.clone()),
+                    granted.iter().filter(|(name, list)| is_behind(status(name), list)).map(|(name, _)| name.clone()),
                 );
                 left
             }
@@ -192,9 +192,9 @@ fn members_that<'a>(
     granted.iter().filter(says_so).map(|(name, _)| name.clone()).collect()
 }
 
-/// Has a member said anything of the epoch of the list that it was allowed? One that does not answer goes on with an older one.
-fn has_said(status: Option<&UnitStatus>, (epoch, _): &(u64, Digest)) -> bool {
-    status.is_some_and(|status| status.epoch >= *epoch)
+/// Does a member go on with an older epoch than that of the list that it was allowed? It does not answer, or is about to.
+fn is_behind(status: Option<&UnitStatus>, (epoch, _): &(u64, Digest)) -> bool {
+    status.is_some_and(|status| status.epoch < *epoch)
 }
 
 /// Does another list wait in a member that was allowed this one, and has released nothing at this epoch? A member that had

@@ -28,12 +28,12 @@ use crate::sync::params;
 /// Tries of a write that meets a newer version: as of `kurator approve`.
 const TRIES_MAX: usize = 5;
 
-pub(crate) async fn remove(common: &Common, what: &FleetRemove) -> anyhow::Result<()> {
+pub(crate) async fn remove(common: &Common, what: &FleetRemove, verbose: bool) -> anyhow::Result<()> {
     let client = connect::hub(common).await?;
     let exit = Exit::find(&client, common, &what.member, what.fleet.as_deref()).await?;
     let began = tokio::time::Instant::now();
     let words = ["fleet", "remove", what.member.as_str(), "--fleet", exit.fleet.as_str()];
-    let end = exit.carry_out(&what.ask, what.verbose, ask::command(common, &words) + " --yes").await?;
+    let end = exit.carry_out(&what.ask, verbose, ask::command(common, &words) + " --yes").await?;
     let (member, fleet) = (&exit.member, &exit.fleet);
     let facts = json!({"member": member, "fleet": fleet, "namespace": exit.namespace, "units": list::facts(&exit.parts),
         "done": matches!(&end, Some(End::Done(away)) if away.is_empty())});

@@ -52,7 +52,8 @@ pub(super) fn in_short(app: &str, namespace: &str, lists: &[HeldDeletions]) -> V
     let next = next(app, namespace, lists);
     // Those with the same reasons, in the order of the first of them.
     let mut groups: Vec<(String, Vec<&HeldDeletions>)> = Vec::new();
-    for list in lists {
+    // A hub of an earlier version says no causes: it has a line of its own for what waits.
+    for list in lists.iter().filter(|list| !list.causes.is_empty() || members(list) > 0) {
         let why = why(list);
         match groups.iter_mut().find(|(known, all)| *known == why && is_edit(all[0]) == is_edit(list)) {
             Some((_, all)) => all.push(list),
@@ -88,7 +89,7 @@ fn why(list: &HeldDeletions) -> String {
     let shown = all.len().min(CAUSES_SAID);
     let rest = if all.len() > shown || rest(list).is_some() { "; and other reasons" } else { "" };
     let said = all[..shown].join("; ");
-    if said.is_empty() { "of reasons that are not listed".to_owned() } else { said + rest }
+    if said.is_empty() { "for reasons that are not listed".to_owned() } else { said + rest }
 }
 
 /// What would happen to policies that wait for the same reasons.

@@ -166,6 +166,8 @@ fn applications() -> Value {
                         }},
                         "members": {"type": "array", "items": {"type": "string"}},
                         "waitingOn": {"type": "array", "items": {"type": "string"}},
+                        "away": {"type": "array", "items": {"type": "string"}},
+                        "awayCount": count(),
                     },
                 },
             },

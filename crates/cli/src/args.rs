@@ -21,7 +21,7 @@ pub(crate) use read::{command, read};
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) common: Common,
-    /// Say more on stderr (`KURATOR_LOG` filters in detail).
+    /// Say more: every object of a list, and the log on stderr (`KURATOR_LOG` filters in detail).
     #[arg(long, short, global = true)]
     pub(crate) verbose: bool,
     #[command(subcommand)]
@@ -94,9 +94,11 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  kurator resume app/shop")]
     Resume(AppObject),
     /// Release held deletions of an application, exactly those that are shown, after asking; or a member's new identity.
-    #[command(after_help = "Examples:\n  kurator approve app/shop\n  kurator approve app/shop --yes\n  \
+    #[command(
+        after_help = "Examples:\n  kurator approve app/shop\n  kurator approve app/shop -v\n  kurator approve app/shop --yes\n  \
                             kurator approve app/shop --digest sha256:… --yes\n  \
-                            kurator approve member/beijing")]
+                            kurator approve member/beijing"
+    )]
     Approve(Approve),
     /// Make a cluster that you can reach a member of the hub: shows what it makes there and in the hub, asks, and ends when the
     /// hub has reached the cluster. Again is harmless: it renews the hub's credential.

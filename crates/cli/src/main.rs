@@ -19,6 +19,7 @@ mod instance;
 mod leave;
 mod log;
 mod notify;
+mod objects;
 mod output;
 mod reach;
 mod render;
@@ -79,14 +80,14 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Sync(what) => sync::sync(&common, what).await?,
         Command::Suspend(what) => sync::suspend(&common, what.name, true).await?,
         Command::Resume(what) => sync::suspend(&common, what.name, false).await?,
-        Command::Approve(what) => approve::run(&common, &what).await?,
+        Command::Approve(what) => approve::run(&common, &what, args.verbose).await?,
         Command::Attach(what) => attach::run(&common, &what).await?,
         Command::Render(what) => render::run(&common, &what).await?,
         Command::Diff(what) => return diff::run(&common, &what).await,
         Command::Events(what) => events::run(&common, &what).await?,
-        Command::Fleet(args::FleetCommand::Remove(what)) => leave::fleet::remove(&common, &what).await?,
-        Command::Detach(what) => leave::detach::run(&common, &what).await?,
-        Command::Delete(what) => leave::delete::run(&common, &what).await?,
+        Command::Fleet(args::FleetCommand::Remove(what)) => leave::fleet::remove(&common, &what, args.verbose).await?,
+        Command::Detach(what) => leave::detach::run(&common, &what, args.verbose).await?,
+        Command::Delete(what) => leave::delete::run(&common, &what, args.verbose).await?,
         Command::Doctor => return doctor::run(&common, args.verbose).await,
         Command::Hub(what) => match what.command {
             args::HubCommand::Archive(what) => return backup::run(&common, what).await,

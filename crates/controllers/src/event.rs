@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use api::delivery::MemberStatusStatus;
+use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::Fleet;
@@ -176,6 +177,17 @@ impl Recorder {
             let Some(owner) = owner else { continue };
             events.into_iter().for_each(|event| self.send(Regarding::of(owner.as_ref()), event));
         }
+    }
+
+    /// Records what happened to a member whose record is gone.
+    pub(crate) fn record_member(&self, member: &MemberName, event: Event) {
+        let regarding = Regarding {
+            api_version: Cluster::api_version(&()).into_owned(),
+            kind: Cluster::kind(&()).into_owned(),
+            name: member.to_string(),
+            ..Regarding::default()
+        };
+        self.send(regarding, event);
     }
 
     fn send(&self, regarding: Regarding, event: Event) {

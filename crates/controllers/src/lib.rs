@@ -28,6 +28,7 @@ pub mod fleet;
 mod index;
 pub mod inspect;
 mod journal;
+mod lost;
 pub mod member;
 pub mod metrics;
 pub mod mint;

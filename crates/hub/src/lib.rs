@@ -140,6 +140,7 @@ impl Hub {
             Arc::new(view::MemberTrees(views.clone())),
             Arc::new(view::question::Renderings(views.clone())),
             Arc::new(view::question::Comparisons(views.clone())),
+            Arc::new(view::question::HeldLists(views.clone())),
             Arc::new(view::question::Previews(views.clone())),
         ];
         config.admissions = vec![

@@ -6,6 +6,7 @@
 //! | Tree | an Application | its units, in each member, with every object |
 //! | MemberTree | a member | the units in it, with every object |
 //! | Rendering | `APPLICATION.MEMBER` | the objects that a member gets, without values of Secrets |
+//! | HeldList | an Application | every object that waits for an approval, by name |
 //! | Comparison | an Application | what members have against what they should have |
 //! | Preview | created | what a commit or an edit would change |
 
@@ -30,8 +31,8 @@ use store::BoxFuture;
 pub use api::view::{GROUP, VERSION};
 
 /// The views that are read: group and plural.
-pub(crate) const KINDS: [(&str, &str); 4] =
-    [(GROUP, "trees"), (GROUP, "membertrees"), (GROUP, "renderings"), (GROUP, "comparisons")];
+pub(crate) const KINDS: [(&str, &str); 5] =
+    [(GROUP, "trees"), (GROUP, "membertrees"), (GROUP, "renderings"), (GROUP, "comparisons"), (GROUP, "heldlists")];
 /// Those that are created, and answer: group and plural.
 pub(crate) const CREATED: [(&str, &str); 1] = [(GROUP, "previews")];
 
@@ -70,6 +71,11 @@ fn unit(ctx: &Controllers, report: &UnitReport) -> Value {
     value["state"] = json!(State::of_reason(reason).as_str());
     value["stateReason"] = json!(reason);
     value["stateMessage"] = json!(message);
+    for (row, uid) in value["details"].as_array_mut().into_iter().flatten().zip(&report.uids) {
+        if let Some(uid) = uid {
+            row["uid"] = json!(uid.to_string());
+        }
+    }
     // The name of a Revision says nothing to people.
     let revision = ctx.stores.revisions.get(&NamespacedName::new(report.unit.namespace.clone(), &report.revision));
     if let Some(revision) = revision {

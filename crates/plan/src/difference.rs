@@ -107,6 +107,7 @@ pub fn held(losses: &[Loss<'_>]) -> Option<String> {
             desired: loss.desired,
             report: Some((!loss.deleted.is_empty()).then_some(list)),
             expected: true,
+            away: false,
             leaving: false,
         }
     };

@@ -15,6 +15,7 @@ pub mod apply;
 pub mod authenticator;
 pub mod credential;
 pub mod delivery;
+pub mod departure;
 pub mod difference;
 pub mod drift;
 pub mod event;

@@ -52,8 +52,10 @@ pub enum Standing {
     Elsewhere(String),
     /// The unit no longer wants it, and it is on its way out.
     Leaving,
-    /// The unit no longer wants it, and it is kept for now.
+    /// The unit no longer wants it, and a word is needed before it is deleted.
     Held,
+    /// The unit no longer wants it, and something else is waited for.
+    Lost,
 }
 
 /// Everything that a row is made from.
@@ -125,6 +127,7 @@ fn sync(facts: &Facts<'_>) -> SyncState {
     match &facts.standing {
         Standing::Leaving => SyncState::Deleting,
         Standing::Held => SyncState::DeletionHeld,
+        Standing::Lost => SyncState::PrunePending,
         Standing::Elsewhere(_) if facts.serves_both => SyncState::Synced,
         Standing::Elsewhere(_) => SyncState::Failed,
         Standing::Wanted(Step::LeftAlone(_)) => SyncState::LeftAlone,
@@ -252,6 +255,11 @@ impl Rows {
             (*old, *old_part) = (pool.share(row), part);
         }
         changed
+    }
+
+    /// The objects, in the order of the rows.
+    pub fn keys(&self) -> impl Iterator<Item = &Arc<HashedKey>> {
+        self.rows.iter().map(|row| &row.key)
     }
 
     /// The rows, shared.

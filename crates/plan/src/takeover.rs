@@ -72,7 +72,7 @@ fn merge(ours: Option<&Inventory>, theirs: &Inventory) -> Inventory {
     let mut out = ours.cloned().unwrap_or_else(|| Inventory::empty(theirs.unit.clone()));
     let new = theirs.entries().iter().filter(|(key, _)| ours.is_none_or(|ours| ours.get(key).is_none()));
     // What the other hub had released to deletion, this one has not.
-    let new: Vec<_> = new.map(|(key, entry)| (Arc::clone(key), Entry { doomed: false, ..entry.clone() })).collect();
+    let new: Vec<_> = new.map(|(key, entry)| (Arc::clone(key), Entry { doomed: None, ..entry.clone() })).collect();
     out.put_entries(new, inventory::shard::SHARD_BYTES_MAX);
     // Also one without objects is written: it says that the unit was taken over.
     out.set_changed();

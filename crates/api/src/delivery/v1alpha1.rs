@@ -1,6 +1,7 @@
 //! `delivery.kurator.dev/v1alpha1`.
 
 mod decision;
+mod expected;
 mod explanation;
 mod leaving;
 mod link;
@@ -11,6 +12,7 @@ mod state;
 mod waiting;
 
 pub use decision::{Decision, DecisionSpec, MemberDecision, Removal};
+pub use expected::ExpectedDeletions;
 pub use explanation::{Explanation, Missing, PassedOver, Trigger, TriggerCause, WaitingOn};
 pub use leaving::{LabelDifference, Leaving, LeavingCause};
 pub use link::{LinkState, MemberLink};

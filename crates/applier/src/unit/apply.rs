@@ -50,9 +50,9 @@ impl Pass {
                 continue;
             }
             if let Some(entry) = self.unit.inventory.get(&object.key) {
-                if entry.doomed || entry.kept != object.stays {
+                if entry.doomed.is_some() || entry.kept != object.stays {
                     // The source has it again: an earlier release of its deletion is over, also for later.
-                    let restore = |entry: &mut Entry| (entry.doomed, entry.kept) = (false, object.stays);
+                    let restore = |entry: &mut Entry| (entry.doomed, entry.kept) = (None, object.stays);
                     restored |= self.unit.inventory.update(&object.key, restore);
                 }
                 continue;

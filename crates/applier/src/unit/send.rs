@@ -122,7 +122,7 @@ impl Pass {
                     entry.unrecorded &= entry.adopted;
                     entry.version.clone_from(&object.version);
                     entry.uid = Some(observation.seen.uid.clone());
-                    entry.doomed = false;
+                    entry.doomed = None;
                     // What ran before was another content.
                     entry.ended = entry.ended.take().filter(|ended| ended.digest == object.digest);
                 });

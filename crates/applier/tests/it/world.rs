@@ -526,6 +526,7 @@ impl World {
             desired: report.objects.desired.into(),
             report: Some(report.deletions.clone()),
             expected: true,
+            away: false,
             leaving: !self.units[unit].0.removal.is_none(),
         };
         let (plan, said) = guard::plan(&[scope], approved);

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use super::verdict::{Approved, Heard, Released};
 use crate::connect::{Api, asked};
+use crate::duration::tenths;
 use crate::reach;
 use crate::sync::LOOK_EVERY;
 
@@ -115,26 +116,28 @@ impl Place<'_> {
         let name = self.name;
         let see = format!("see `kurator status app/{name}`");
         let deadline = Instant::now() + timeout;
-        let secs = timeout.as_secs();
+        let told = Instant::now();
+        // How long it was looked for: less than the time that was given when looking ends earlier.
+        let waited = || tenths(told.elapsed());
         let mut released = vec![None; lists.len()];
         // What is said when the time is up.
-        let mut late = format!("the hub does not say within {secs} s whether it is done; {see}");
+        let mut late = "the hub does not say whether it is done".to_owned();
         loop {
             let began = Instant::now();
             let Ok(seen) = tokio::time::timeout_at(deadline, self.look_at_lists(lists, &mut released)).await else {
-                bail!("app/{name}: approved, and {late}");
+                bail!("app/{name}: approved, and after {} {late}; it goes on without this command, {see}", waited());
             };
             late = match seen {
                 Ok(Seen::Left { members, away }) if members.is_empty() => return Ok(End::Done(away)),
                 Ok(Seen::Left { members, .. }) => {
                     let members = named(&members);
-                    format!("not done within {secs} s in {members}; it goes on without this command, {see}")
+                    format!("it is not done in {members}")
                 }
-                Ok(Seen::Unheard) => format!("the hub has not taken it up within {secs} s; {see}"),
+                Ok(Seen::Unheard) => "the hub has not taken it up".to_owned(),
                 Ok(Seen::Changed(how)) => bail!("app/{name}: {how}; look again: {see}"),
                 Ok(Seen::Gone) => bail!("app/{name}: it was deleted after the approval, and takes along what it had"),
                 Err(why) if why.is_forbidden() => return Ok(End::Unseen(why.into_words())),
-                Err(why) => format!("cannot see within {secs} s whether it is done: {}; {see}", why.into_words()),
+                Err(why) => format!("it cannot be seen whether it is done: {}", why.into_words()),
             };
             let pause = pause(began.elapsed(), LOOK_EVERY);
             tokio::time::sleep_until((Instant::now() + pause).min(deadline)).await;

@@ -21,14 +21,14 @@ use crate::connect::{self, Api, asked};
 use crate::duration::tenths;
 use crate::output;
 
-pub(crate) async fn run(common: &Common, what: &Delete) -> anyhow::Result<()> {
+pub(crate) async fn run(common: &Common, what: &Delete, verbose: bool) -> anyhow::Result<()> {
     match &what.object {
-        Deletable::App(name) => application(common, name, what).await,
+        Deletable::App(name) => application(common, name, what, verbose).await,
         Deletable::Fleet(name) => fleet(common, name, what).await,
     }
 }
 
-async fn application(common: &Common, name: &str, what: &Delete) -> anyhow::Result<()> {
+async fn application(common: &Common, name: &str, what: &Delete, verbose: bool) -> anyhow::Result<()> {
     let client = connect::hub(common).await?;
     let api: Api<Application> = Api::namespaced(client.clone(), &common.namespace);
     let app = connect::application(&client, common, name).await?;
@@ -37,7 +37,7 @@ async fn application(common: &Common, name: &str, what: &Delete) -> anyhow::Resu
     if parts.is_empty() {
         output::print_stderr("  it has nothing in any member");
     }
-    list::lines(&parts).iter().for_each(|line| output::print_stderr(format_args!("  {line}")));
+    list::lines(&parts, verbose).iter().for_each(|line| output::print_stderr(format_args!("  {line}")));
     if !what.ask.yes {
         let command = ask::command(common, &["delete", &format!("app/{name}")]) + " --yes";
         ask::confirm(&format!("Delete app/{name}?"), "nothing was deleted", &command)?;

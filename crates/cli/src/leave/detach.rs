@@ -92,7 +92,7 @@ struct Parting {
     is_minted: bool,
 }
 
-pub(crate) async fn run(common: &Common, what: &Detach) -> anyhow::Result<()> {
+pub(crate) async fn run(common: &Common, what: &Detach, verbose: bool) -> anyhow::Result<()> {
     let client = connect::hub(common).await?;
     let (member, origin) = origin(&client, common, &what.member).await?;
     let parting = Parting::find(client, member, origin).await?;
@@ -103,7 +103,7 @@ pub(crate) async fn run(common: &Common, what: &Detach) -> anyhow::Result<()> {
     if how != How::Keep {
         parting.answers().await?;
     }
-    let exits = parting.show(how).await?;
+    let exits = parting.show(how, verbose).await?;
     if !what.ask.yes {
         let words = ["detach", what.member.as_str(), &format!("--{}", how.as_str())];
         let command = ask::command(common, &words) + " --yes";
@@ -204,12 +204,12 @@ impl Parting {
     }
 
     /// Shows what will be done. The fleets that are left first, if what was delivered is to go.
-    async fn show(&self, how: How) -> anyhow::Result<Vec<Exit>> {
+    async fn show(&self, how: How, all: bool) -> anyhow::Result<Vec<Exit>> {
         let mut exits = Vec::new();
         if how == How::Remove {
             for fleet in &self.fleets {
                 let exit = Exit::of(&self.client, &self.origin, fleet, self.member.clone()).await?;
-                exit.show()?;
+                exit.show(all)?;
                 exits.push(exit);
             }
         }

@@ -5,21 +5,33 @@ use api::reason;
 
 use crate::args::DEFAULT_NAMESPACE;
 
-/// A list in full: what, why, and where.
-pub(crate) fn lines(held: &HeldDeletions) -> Vec<String> {
+/// What waits in a policy, and why.
+pub(crate) fn head(held: &HeldDeletions) -> Vec<String> {
     let mut lines = vec![format!("held in policy {}: {} ({})", held.policy, what(held), held.digest)];
     lines.extend(held.causes.iter().map(|cause| format!("  because {}", because(held, cause))));
     lines.extend(rest(held).map(|rest| format!("  and for other reasons ({})", members_and_objects(&rest))));
+    lines
+}
+
+/// A list in full, as far as the status has it: what, why, and where.
+pub(crate) fn lines(held: &HeldDeletions) -> Vec<String> {
+    let mut lines = head(held);
     lines.extend(held.members.iter().map(|member| format!("  {member}")));
     let shown = u32::try_from(held.members.len()).unwrap_or(u32::MAX);
     let all = members(held);
     if all > shown {
-        lines.push(format!("  and {} more members", all - shown));
+        let absent =
+            if held.away_count > 0 { format!("; of all, {} away", count_of(held.away_count)) } else { String::new() };
+        lines.push(format!("  and {} more members{absent}", all - shown));
     }
     if !held.waiting_on.is_empty() {
         lines.push(format!("  not reported yet: {}", held.waiting_on.join(", ")));
     }
     lines
+}
+
+fn count_of(number: u32) -> String {
+    if number == 1 { "1 is".to_owned() } else { format!("{number} are") }
 }
 
 /// The command that releases what waits.
@@ -28,55 +40,77 @@ pub(crate) fn command(app: &str, namespace: &str) -> String {
     format!("kurator approve app/{app}{option}")
 }
 
-/// Policies that one line names.
-const POLICIES_MAX: usize = 3;
+/// Policies that a line names.
+const POLICIES_SAID: usize = 5;
 
-/// One cause, and the policies that it holds.
-struct Shared<'a> {
-    /// An edit causes it, and not the source.
-    edit: bool,
-    message: String,
-    policies: Vec<(&'a str, HeldCause)>,
-}
+/// Reasons that a line names.
+const CAUSES_SAID: usize = 3;
 
-/// The lists of an Application in one line for each cause, with the next command. Policies that are held for the same share a
-/// line: an edit of a fleet of thirty policies is one edit.
-pub(super) fn in_short(app: &str, namespace: &str, held: &[HeldDeletions]) -> Vec<String> {
-    let mut causes: Vec<Shared<'_>> = Vec::new();
-    for list in held {
-        for cause in list.causes.iter().cloned().chain(rest(list)) {
-            let (edit, message, one) = (is_edit(list), cause.message.clone(), (list.policy.as_str(), cause));
-            match causes.iter_mut().find(|shared| shared.edit == edit && shared.message == message) {
-                Some(shared) => shared.policies.push(one),
-                None => causes.push(Shared { edit, message, policies: vec![one] }),
-            }
+/// What waits of one application: a line for each policy, those that wait for the same reasons together, and the next command
+/// once.
+pub(super) fn in_short(app: &str, namespace: &str, lists: &[HeldDeletions]) -> Vec<String> {
+    let next = next(app, namespace, lists);
+    // Those with the same reasons, in the order of the first of them.
+    let mut groups: Vec<(String, Vec<&HeldDeletions>)> = Vec::new();
+    // A hub of an earlier version says no causes: it has a line of its own for what waits.
+    for list in lists.iter().filter(|list| !list.causes.is_empty() || members(list) > 0) {
+        let why = why(list);
+        match groups.iter_mut().find(|(known, all)| *known == why && is_edit(all[0]) == is_edit(list)) {
+            Some((_, all)) => all.push(list),
+            None => groups.push((why, vec![list])),
         }
     }
-    let command = command(app, namespace);
-    let line = |Shared { edit, message, policies }: Shared<'_>| {
-        let objects = policies.iter().map(|(_, cause)| cause.objects).fold(0, u32::saturating_add);
-        // A member that several policies share would be counted for each of them.
-        let members = match policies.as_slice() {
-            [(_, cause)] => format!(" in {}", count(cause.members, "member")),
-            _ => " in their members".to_owned(),
-        };
-        let what = match edit {
-            true => format!("kept{members} with {}", count(objects, "object")),
-            false => format!("{} held{members}", count(objects, "deletion")),
-        };
-        let undo = if edit { "take the edit back" } else { "revert the commit" };
-        format!("app/{app}: {}: {what}: {message}; next: {command}, or {undo}", policies_in_words(&policies))
-    };
-    causes.into_iter().map(line).collect()
+    let line = |(why, all): &(String, Vec<&HeldDeletions>)| format!("{}: {why}", what_of(all));
+    match (groups.as_slice(), lists.len()) {
+        ([], _) => Vec::new(),
+        ([one], _) => vec![format!("app/{app}: {}; {next}", line(one))],
+        (_, all) => {
+            let head = format!("app/{app}: {} policies wait for approval; {next}", all);
+            [head].into_iter().chain(groups.iter().map(|group| format!("  {}", line(group)))).collect()
+        }
+    }
 }
 
-fn policies_in_words(policies: &[(&str, HeldCause)]) -> String {
-    let names: Vec<&str> = policies.iter().take(POLICIES_MAX).map(|(policy, _)| *policy).collect();
-    match policies.len() {
-        1 => format!("policy {}", names.join("")),
-        all if all > names.len() => format!("policies {} and {} more", names.join(", "), all - names.len()),
-        _ => format!("policies {}", names.join(", ")),
-    }
+/// What to do: approve, or undo what caused it.
+fn next(app: &str, namespace: &str, lists: &[HeldDeletions]) -> String {
+    let edits = lists.iter().filter(|list| is_edit(list)).count();
+    let undo = match edits {
+        0 => "revert the commit",
+        all if all == lists.len() => "take the edit back",
+        _ => "take the edit back and revert the commit",
+    };
+    format!("next: {}, or {undo}", command(app, namespace))
+}
+
+/// Why a list waits, each reason once. What names the policy is said of it.
+fn why(list: &HeldDeletions) -> String {
+    let policy = format!("policy {} ", list.policy);
+    let all: Vec<String> = list.causes.iter().map(|cause| cause.message.replacen(&policy, "it ", 1)).collect();
+    let shown = all.len().min(CAUSES_SAID);
+    let rest = if all.len() > shown || rest(list).is_some() { "; and other reasons" } else { "" };
+    let said = all[..shown].join("; ");
+    if said.is_empty() { "for reasons that are not listed".to_owned() } else { said + rest }
+}
+
+/// What would happen to policies that wait for the same reasons.
+fn what_of(all: &[&HeldDeletions]) -> String {
+    let sum = |of: fn(&HeldDeletions) -> u32| all.iter().map(|list| of(list)).fold(0, u32::saturating_add);
+    let is_kept = all.iter().all(|list| is_edit(list));
+    let what = match (is_kept, all) {
+        (true, [one]) => format!("kept in {} with {}", count(members(one), "member"), count(objects(one), "object")),
+        (true, _) => format!("kept in their members with {}", count(sum(objects), "object")),
+        (false, [one]) => format!("{} held in {}", count(one.count, "deletion"), count(members(one), "member")),
+        (false, _) => format!("{} held in their members", count(sum(|list| list.count), "deletion")),
+    };
+    let names: Vec<&str> = all.iter().take(POLICIES_SAID).map(|list| list.policy.as_str()).collect();
+    let more = all.len().saturating_sub(POLICIES_SAID);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let word = if all.len() == 1 { "policy" } else { "policies" };
+    let absent = match sum(|list| list.away_count) {
+        0 => "",
+        _ => ", some of which do not answer",
+    };
+    format!("{word} {}{more}: {what}{absent}", names.join(", "))
 }
 
 /// What the causes that are listed leave out: a list of them is cut, and each may concern other members.

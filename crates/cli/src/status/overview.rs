@@ -142,11 +142,12 @@ pub(super) fn applications<'a>(
     table
 }
 
-/// What waits for an approval, one line for each cause in an application.
+/// What waits for an approval.
 fn waits<'a>(applications: impl Iterator<Item = &'a Application>) -> Vec<String> {
     let lists = |app: &Application| {
-        let held = app.status.as_ref().map(|status| status.held.as_slice()).unwrap_or_default();
-        held::in_short(&app.name_any(), &app.namespace().unwrap_or_default(), held)
+        let (name, namespace) = (app.name_any(), app.namespace().unwrap_or_default());
+        let lists = app.status.as_ref().map(|status| status.held.as_slice()).unwrap_or_default();
+        held::in_short(&name, &namespace, lists)
     };
     applications.flat_map(lists).collect()
 }

@@ -15,12 +15,12 @@ use api::kurator::fleet::v1alpha1::Fleet;
 use client::{Api, NamespacedName, Store};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt;
-use model::{MemberName, Timestamp};
+use model::{HashedKey, MemberName, Timestamp};
 use place::Candidate;
 use plan::application::{FleetFacts, SourceFacts, fleet_name, owner_facts, units};
 use plan::fleet::member_of_entry;
 use plan::reach::MemberFacts;
-use plan::unit::{Observed, OwnerFacts, Placement, Rendered, UnitSpec, Wanted, wanted};
+use plan::unit::{Observed, OwnerFacts, Placement, Rendered, Unanswered, UnitSpec, Wanted, unanswered, wanted};
 use render::Remote;
 use source::{GitReference, GitSpec};
 
@@ -28,6 +28,7 @@ use super::Ctx;
 use crate::artifact::{self, RECOVER_AGAIN, Recovery, Refusal};
 use crate::fetch::Follow;
 use crate::index::ORIGIN;
+use crate::lost;
 use crate::origin::{self, OriginFacts, Origins};
 use crate::reach::MemberReader;
 use crate::record::{OWNER, application_of, owner_of_application};
@@ -195,6 +196,7 @@ impl World {
             statuses: std::mem::take(&mut self.statuses),
             members: std::mem::take(&mut self.members),
             rendered: BTreeMap::new(),
+            lost: BTreeMap::new(),
             renderer: render::VERSION,
         }
     }
@@ -220,6 +222,7 @@ impl World {
         if let Some(key) = application_of(&owner) {
             ctx.fetcher.name_remotes(&key, &named.remotes, named.all, &ctx.shutdown);
         }
+        observed.lost = lost_by_absent(ctx, &observed, now).await;
         (observed, again, named.waits)
     }
 }
@@ -305,6 +308,35 @@ fn reference(git: &GitRepository) -> GitReference {
     } else {
         GitReference::Default
     }
+}
+
+/// What members that do not answer had, and are to have no longer. Of one whose last revision cannot be rendered any more
+/// nothing is known.
+async fn lost_by_absent(
+    ctx: &Ctx,
+    observed: &Observed<'_>,
+    now: Timestamp,
+) -> BTreeMap<(UnitId, MemberName), Vec<Arc<HashedKey>>> {
+    let mut out = BTreeMap::new();
+    let away = unanswered(observed);
+    if away.is_empty() {
+        return out;
+    }
+    let wanted: BTreeMap<UnitId, Wanted> =
+        wanted(observed, now).into_iter().map(|want| (want.revision.unit.clone(), want)).collect();
+    let mut gone: BTreeMap<(&UnitId, &String), Vec<Arc<HashedKey>>> = BTreeMap::new();
+    for Unanswered { unit, member, had } in &away {
+        let (Some(want), Some(earlier)) = (wanted.get(unit), observed.revisions.get(had)) else { continue };
+        // Members that ran the same lose the same.
+        if !gone.contains_key(&(unit, had)) {
+            let Some(keys) = lost::between(&ctx.renderings, earlier, &want.revision).await else { continue };
+            gone.insert((unit, had), keys);
+        }
+        if let Some(keys) = gone.get(&(unit, had)).filter(|keys| !keys.is_empty()) {
+            out.insert((unit.clone(), member.clone()), keys.clone());
+        }
+    }
+    out
 }
 
 /// Renders one unit. Says when to look again, should something be missing that nothing announces.

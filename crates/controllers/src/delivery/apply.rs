@@ -185,6 +185,13 @@ fn start(ctx: &Arc<Ctx>, member: &MemberName, target: Target, connection: Connec
 /// The member has no record: its applier ends, and nothing is done in it.
 pub(super) async fn forget(ctx: &Ctx, member: &MemberName) {
     stop(ctx, member).await;
+    let reports = ctx.feed.reports_in(member);
+    let with_objects = reports.iter().filter(|report| report.objects.inventory > 0);
+    let left: Vec<_> = with_objects.map(|report| (report.unit.clone(), report.objects.inventory)).collect();
+    if let Some(event) = plan::event::left_behind(&left) {
+        tracing::warn!(%member, "{}", event.note);
+        ctx.events.record_member(member, event);
+    }
     ctx.feed.forget(member);
     ctx.sending.end(member);
     ctx.connections.close(member);

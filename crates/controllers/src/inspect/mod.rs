@@ -3,6 +3,7 @@
 //! | question | where |
 //! |---|---|
 //! | what does a member get of an Application? | here: its decision, rendered and prepared as for its applier |
+//! | what waits for an approval, by name? | `held` |
 //! | what does it have against that? | `compare`, which reads the member (`live`) |
 //! | what would a commit or an edit do? | `preview`: the same steps as controller [`crate::application`], without `apply` |
 //!
@@ -11,6 +12,7 @@
 
 mod compare;
 mod edit;
+mod held;
 mod live;
 mod preview;
 mod remote;

@@ -114,6 +114,7 @@ impl World {
             statuses: self.statuses.clone(),
             members: members.clone(),
             rendered: BTreeMap::new(),
+            lost: BTreeMap::new(),
             renderer: "1",
         };
         for want in wanted(&observed, self.now) {

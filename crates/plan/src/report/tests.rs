@@ -124,6 +124,7 @@ fn a_row_says_how_an_object_compares_and_what_it_amounts_to() {
     check(facts(&key, Standing::Elsewhere("u".into())), SyncState::Failed, Health::Missing, "Conflict");
     check(seen(facts(&key, Standing::Leaving)), SyncState::Deleting, Health::Healthy, "");
     check(facts(&key, Standing::Held), SyncState::DeletionHeld, Health::Missing, "");
+    check(facts(&key, Standing::Lost), SyncState::PrunePending, Health::Missing, "");
 }
 
 #[test]

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use api::delivery::{Explanation, Inputs, MemberDecision, Missing, PassedOver, Removal, UnitId, WaitingOn};
-use model::{Digest, MemberName, Timestamp, words};
+use model::{MemberName, Timestamp, words};
 
 use super::{
-    DecidedUnit, Given, Observed, OwnerState, Placement, Plan, Rendered, Report, UnitSpec, Wanted, duplicates,
+    DecidedUnit, Given, Observed, OwnerState, Placement, Plan, Rendered, Report, UnitSpec, Wanted, away, duplicates,
     revision, slice, wanted,
 };
 
@@ -153,8 +153,8 @@ fn one_unit(
     if let Placement::Missing(why) = &unit.placement {
         return stays(why.clone());
     }
-    let (digest, remotes) = match observed.rendered.get(&unit.id) {
-        Some(Rendered::Payload { digest, remotes, .. }) => (*digest, remotes),
+    let (digest, objects, remotes) = match observed.rendered.get(&unit.id) {
+        Some(Rendered::Payload { digest, objects, remotes }) => (*digest, *objects, remotes),
         Some(Rendered::OnTheWay) => return stays(on_the_way()),
         Some(Rendered::Refused(why)) => return stays(WaitingOn::new(Missing::Rights, why.clone())),
         Some(Rendered::Failed(why)) => return stays(WaitingOn::new(Missing::Render, why.clone())),
@@ -169,17 +169,21 @@ fn one_unit(
         plan.create_revisions.push((want.name.clone(), revision));
     }
     let (chosen, passed_over) = choose(&unit.placement);
-    let granted = granted_before(observed, &unit.id, want.revision.epoch);
+    let epoch = want.revision.epoch;
+    let entries: BTreeMap<&MemberName, &MemberDecision> =
+        observed.slices(&unit.id).flat_map(|(_, decision)| &decision.members).collect();
     let entry = |member: &MemberName, given: &Given| MemberDecision {
         revision: want.name.clone(),
-        epoch: want.revision.epoch,
+        epoch,
         digest: Some(digest),
         placed: Some(now),
         reason: words::bounded(&given.reason, MemberDecision::REASON_MAX),
         replicas: given.replicas,
-        granted: granted.get(member).copied(),
+        // Grants of this epoch stay: a release is never taken back because another member's part of it is done.
+        granted: entries.get(member).filter(|entry| entry.epoch == epoch).and_then(|entry| entry.granted),
         removal: Removal::None,
         leaving: None,
+        expected: away::expected(observed, &entries, &unit.id, member, (epoch, objects)).filter(|_| unit.prune),
     };
     let members = chosen.iter().map(|(member, given)| (member.clone(), entry(member, given))).collect();
     let report = DecidedUnit {
@@ -205,10 +209,4 @@ fn choose(placement: &Placement) -> (Chosen, Vec<(String, place::Reason)>) {
         Placement::Given(members) => (members.iter().map(|(m, g)| (m.clone(), g.clone())).collect(), Vec::new()),
         Placement::Missing(_) => (Vec::new(), Vec::new()),
     }
-}
-
-/// Grants of this epoch stay: a release is never taken back because another member's part of it is done.
-fn granted_before<'a>(observed: &'a Observed<'_>, unit: &'a UnitId, epoch: u64) -> BTreeMap<&'a MemberName, Digest> {
-    let entries = observed.slices(unit).flat_map(|(_, decision)| &decision.members);
-    entries.filter(|(_, e)| e.epoch == epoch).filter_map(|(m, e)| Some((m, e.granted?))).collect()
 }

@@ -35,6 +35,7 @@ pub(super) fn trigger(
     }
     held(observed, before, after)
         .or_else(|| members(observed, before, after))
+        .or_else(|| away(before, after))
         .or_else(|| granted(observed, before, after))
         .or_else(|| resolution(before, after))
         .unwrap_or_else(|| edit(observed, "the owner was changed"))
@@ -102,6 +103,17 @@ fn held(observed: &Observed<'_>, before: &DecisionSpec, after: &DecisionSpec) ->
     let released = after.members.iter().filter(|(member, _)| was.contains_key(*member));
     let released = released.filter_map(|(member, entry)| Some((member, entry.leaving.as_ref()?.approval?)));
     let released: Vec<(&MemberName, Digest)> = released.collect();
+    let handed_over = |entry: &MemberDecision| -> Option<Leaving> {
+        entry.leaving.as_deref().filter(|why| why.cause == LeavingCause::HandedOver).cloned()
+    };
+    let new = after.members.iter().filter(|(member, entry)| {
+        !entry.removal.is_none() && before.members.get(*member).is_none_or(|was| was.removal.is_none())
+    });
+    let new: Vec<(&MemberName, Leaving)> = new.filter_map(|(m, entry)| Some((m, handed_over(entry)?))).collect();
+    if let Some((_, why)) = new.first() {
+        let list = names(&mut new.iter().map(|(member, _)| *member));
+        return Some(edit(observed, &format!("{}: in {list}", why.message)));
+    }
     if let Some((_, digest)) = released.first() {
         let list = names(&mut released.iter().map(|(member, _)| *member));
         return Some(Trigger::new(Cause::Approval, format!("approved: -{list} ({digest})")));
@@ -183,6 +195,15 @@ fn granted(observed: &Observed<'_>, before: &DecisionSpec, after: &DecisionSpec)
         (None, _) => "deletions within the guard's budget".to_owned(),
     };
     Some(Trigger::new(Cause::Approval, message))
+}
+
+/// Members that do not answer, and whose part of a list is known.
+fn away(before: &DecisionSpec, after: &DecisionSpec) -> Option<Trigger> {
+    let known = |d: &DecisionSpec, member: &MemberName| d.members.get(member).is_some_and(|e| e.expected.is_some());
+    let new = after.members.keys().filter(|member| known(after, member) && !known(before, member));
+    let names: Vec<String> = new.map(ToString::to_string).collect();
+    let why = "no answer, so that what it deletes is weighed by what is known of it";
+    (!names.is_empty()).then(|| Trigger::new(Cause::MemberLost, format!("{why}: {}", named(&names))))
 }
 
 fn resolution(before: &DecisionSpec, after: &DecisionSpec) -> Option<Trigger> {

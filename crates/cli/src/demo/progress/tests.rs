@@ -4,8 +4,10 @@ use super::*;
 
 #[test]
 fn what_waits_or_is_left_alone_is_no_drift() {
-    use SyncState::{Contested, Deleting, DeletionHeld, Drifted, Failed, LeftAlone, Pending, Synced, Waiting};
-    let all = [Pending, Synced, Drifted, Contested, Failed, DeletionHeld, Deleting, Waiting, LeftAlone];
+    use SyncState::{
+        Contested, Deleting, DeletionHeld, Drifted, Failed, LeftAlone, Pending, PrunePending, Synced, Waiting,
+    };
+    let all = [Pending, Synced, Drifted, Contested, Failed, DeletionHeld, PrunePending, Deleting, Waiting, LeftAlone];
     let drift: Vec<SyncState> = all.into_iter().filter(|sync| is_drift(*sync)).collect();
     assert_eq!(drift, [Drifted, Contested]);
 }

@@ -329,6 +329,14 @@ async fn a_renamed_policy_hands_over_and_nothing_is_held() {
         }
     })
     .await;
+    until("q to be healthy", async || {
+        let reports = stage.hub.controllers().feed.reports_in(&"a".parse().unwrap());
+        match reports.as_slice() {
+            [one] if one.health == api::delivery::Health::Healthy => Ok(()),
+            other => Err(format!("{other:#?}")),
+        }
+    })
+    .await;
     stage.synced().await;
     assert!(stage.condition("DeletionsHeld").await.is_none());
     assert_eq!(settings_of(&stage, "a").get("settings").await.unwrap().metadata.uid, before, "it is the same object");

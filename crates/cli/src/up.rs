@@ -166,7 +166,7 @@ impl Running {
         notify::ready();
         match &running.demo {
             None if !up.exit_when_ready => next_steps(dir, &running.hub, up),
-            _ => tracing::info!("push hooks: {}/NAMESPACE/APPLICATION", running.hub.hook_url()),
+            _ => tracing::debug!("push hooks: {}/NAMESPACE/APPLICATION", running.hub.hook_url()),
         }
         if let Some(demo) = &running.demo {
             demo.install(&running.hub.client()).await?;

@@ -390,6 +390,10 @@ async fn an_edit_that_breaks_something_is_never_ready_for_its_generation() {
         json!({"spec": {"source": {"gitRepository": {"suspend": true}}}}),
     ] {
         edit_is_never_ready(&stage, &app, edit).await;
+        // An apply takes back what others set, and not what they added.
+        let resume = json!({"spec": {"source": {"gitRepository": {"suspend": null}}}});
+        let request = http::Request::patch(&app).header("content-type", "application/merge-patch+json");
+        let _: Value = stage.client().request(request.body(resume.to_string().into_bytes()).unwrap()).await.unwrap();
         stage.apply(stage.application()).await.unwrap();
         all_is_green(&stage).await;
     }

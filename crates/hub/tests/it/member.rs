@@ -248,7 +248,7 @@ async fn a_member_that_takes_a_right_from_the_applier_is_not_green_though_it_is_
     stage.member("a").plug().await.unwrap();
     let blocked = stage.ready("False", "MemberBlocked").await;
     assert!(blocked.message.contains("secrets is forbidden"), "{}", blocked.message);
-    ready(&stage, "a", "ClusterReady").await;
+    ready(&stage, "a", "ApplierRefused").await;
     limited(&stage, "a", all).await;
     stage.ready("True", "ReconciliationSucceeded").await;
 }

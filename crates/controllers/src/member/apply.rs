@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use api::karmada::cluster::v1alpha1::Cluster;
-use api::kurator::annotation::{APPROVE_TAKE_OVER, DETACH_FINALIZER, TAKE_OVER};
+use api::kurator::annotation::{APPROVE_TAKE_OVER, DETACH_FINALIZER, NAMESPACES, TAKE_OVER};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
@@ -52,10 +52,10 @@ pub(super) async fn apply(
     Ok(())
 }
 
-/// Does the record say to take something over that is not to be taken over any more?
+/// Does the record say to take something over that is not to be taken over any more, or name limits of rights that are gone?
 fn is_told_more(live: &Value, wanted: &Value) -> bool {
     let has = |object: &Value, name: &str| model::object::annotation(object, name).is_some();
-    [TAKE_OVER, APPROVE_TAKE_OVER].into_iter().any(|name| has(live, name) && !has(wanted, name))
+    [TAKE_OVER, APPROVE_TAKE_OVER, NAMESPACES].into_iter().any(|name| has(live, name) && !has(wanted, name))
 }
 
 /// Does the record have a label or a field of the spec that is not wanted? Whose it is, is not kept in memory.

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use super::Ctx;
 use super::registry::Start;
 use crate::connection::Connection;
+use crate::origin;
 use crate::write::without_numbers;
 use client::NamespacedName;
 
@@ -75,6 +76,8 @@ pub(super) async fn run(ctx: Arc<Ctx>, key: NamespacedName, member: MemberName, 
     let api = prober(connection.api);
     loop {
         let began = Instant::now();
+        let record = ctx.clusters.get(&NamespacedName::new("", member.as_str()));
+        state.is_limited = record.is_some_and(|record| origin::rights_of(&record).are_limited());
         let outcome = tokio::select! {
             () = stop.cancelled() => return,
             outcome = state.once(&api, ctx.clock.now(), &mut changed) => outcome,
@@ -147,6 +150,8 @@ struct State {
     counted: Option<Counted>,
     /// The last count was not answered: the member may have died meanwhile.
     unanswered: bool,
+    /// The hub has rights in some namespaces only: nodes and pods are not asked for.
+    is_limited: bool,
 }
 
 impl Default for State {
@@ -160,6 +165,7 @@ impl Default for State {
             facts: Facts::default(),
             counted: None,
             unanswered: false,
+            is_limited: false,
         }
     }
 }
@@ -223,15 +229,17 @@ impl State {
             Facts { uid: facts::uid_of(&system), version: facts::version_of(&version), ..self.facts.clone() };
         // One that does not say who it is is asked again with the next probe.
         let (mut moving, mut unanswered) = (facts.uid.is_none(), false);
-        match capacity::count(api).await {
-            Ok(census) => {
+        let count = if self.is_limited { None } else { Some(capacity::count(api).await) };
+        match count {
+            None => facts = Facts { uid: facts.uid, version: facts.version, ..Facts::default() },
+            Some(Ok(census)) => {
                 census.into_facts(&mut facts);
                 let ready = facts.nodes.as_ref().is_none_or(|nodes| nodes.ready_num >= nodes.total_num);
                 moving |= !ready || self.counted.is_some() && facts != self.facts;
             }
             // It answers, and is who it is. A credential need not be allowed to list pods, and a member that is slow
             // with them is not silent: what was counted last stays.
-            Err(why) => {
+            Some(Err(why)) => {
                 unanswered = matches!(why, Silent::NoAnswer(_));
                 tracing::debug!(server = ?facts.uid, %why, "nodes and pods cannot be counted");
             }

@@ -104,6 +104,7 @@ pub(crate) enum Command {
         after_help = "Whose kubeconfig is which: the cluster's is yours (--kubeconfig, $KUBECONFIG, ~/.kube/config), and is used \
                       once, on this machine; the hub is found as by the other commands, or by --hub-kubeconfig.\n\n\
                       Examples:\n  kurator attach prod\n  kurator attach prod --name paris --fleet europe\n  \
+                      kurator attach prod --namespaces shop,billing\n  \
                       kurator attach kind-dev --server https://192.0.2.7:6443 --yes\n  \
                       kurator attach prod --kubeconfig ~/.kube/eks -n team-a"
     )]
@@ -540,6 +541,10 @@ pub(crate) struct Attach {
     /// Fleet, in the same namespace, that lists the cluster from then on; made if it is not there.
     #[arg(long, value_name = "FLEET", value_parser = named)]
     pub(crate) fleet: Option<String>,
+    /// Give the hub rights in these namespaces only, which are made if they are not there; without this, in the whole cluster.
+    /// What needs more is not delivered there. Said again with others, or left out, it changes the rights.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = namespace)]
+    pub(crate) namespaces: Vec<String>,
     /// Where the hub reaches the cluster, if not where you do.
     #[arg(long, value_name = "URL", value_parser = server)]
     pub(crate) server: Option<String>,

@@ -20,15 +20,16 @@ mod rights;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use api::kurator::minted::{NAMESPACE, SERVICE_ACCOUNT};
-use client::{Api, Resource};
+use client::{Api, Delete, Resource, Selection};
 use controllers::mint;
 use model::{Clock, MemberName, object};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::args::{Attach, Common};
 use crate::connect;
@@ -37,7 +38,7 @@ use crate::sync::FIELD_MANAGER;
 use hub::{Names, Present};
 use kubeconfig::Files;
 use proposal::Proposal;
-pub(crate) use rights::CREDENTIAL_ROLE;
+pub(crate) use rights::removal;
 use rights::{Grant, MANAGED_BY, MANAGER};
 
 pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
@@ -59,9 +60,10 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     hub::check_identity(&hub, &names, &present, &facts.uid).await?;
 
     let cluster = login::for_hub(&login.cluster, what.server.as_deref());
-    let text = |field: &str| cluster.get(field).and_then(serde_json::Value::as_str);
+    let text = |field: &str| cluster.get(field).and_then(Value::as_str);
     let server = text("server").unwrap_or_default().to_owned();
     let grants = place.grants().await?;
+    let surplus = place.surplus(&present).await?;
     let proposal = Proposal {
         context: &chosen.context,
         server: &server,
@@ -72,6 +74,7 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
         names: &names,
         present: &present,
         grants: &grants,
+        surplus: &surplus,
     };
     proposal.lines().into_iter().for_each(|line| output::print_stderr(output::text(&[line]).trim_end()));
     if !what.yes {
@@ -82,13 +85,15 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
         "made in the cluster and in the hub; now the hub reaches {server} with its own credential"
     ));
     let done = hub::wait(&hub, &names, &minted, what.timeout).await;
+    // By now the hub works with the new rights: it asks for nothing that goes here.
+    place.remove(&surplus).await?;
     done.map_err(|why| anyhow::anyhow!("{why:#}; {}", advice(&server, what, &chosen.context, &names)))?;
 
     let member_name = names.name.clone();
     let result = json!({
         "name": names.name, "namespace": names.namespace, "server": server, "secret": names.secret(), "fleet": names.fleet,
         "kubeSystemUid": facts.uid, "kubernetesVersion": facts.version, "expires": minted.expires.map(|at| at.to_string()),
-        "tokenSecret": minted.token_secret,
+        "tokenSecret": minted.token_secret, "namespaces": names.namespaces,
     });
     if !output::structured(common.output, &result)? {
         output::print_stderr(format_args!("member/{member_name}: the hub has reached it; {}", renewal(&minted)));
@@ -105,7 +110,8 @@ fn names(common: &Common, what: &Attach) -> anyhow::Result<Names> {
     };
     name.parse::<MemberName>()
         .map_err(|why| anyhow::anyhow!("a member cannot have the name {name:?}: {why}; say another with --name"))?;
-    Ok(Names { namespace: common.namespace.clone(), name, fleet: what.fleet.clone() })
+    let namespaces = rights::asked(&what.namespaces)?;
+    Ok(Names { namespace: common.namespace.clone(), name, fleet: what.fleet.clone(), namespaces })
 }
 
 /// A member's name out of a context's: `prod` of `arn:aws:eks:eu-west-1:1234:cluster/prod` and of `admin@prod`.
@@ -124,6 +130,12 @@ fn confirm() -> anyhow::Result<()> {
         bail!("nothing was changed");
     }
     Ok(())
+}
+
+/// What was made in the cluster for rights that are not wanted any more, as it was found.
+struct Surplus {
+    grant: Grant,
+    found: Value,
 }
 
 /// What is known of the cluster.
@@ -175,7 +187,7 @@ impl Place<'_> {
     /// What is to be made in the cluster, and whether it is there.
     async fn grants(&self) -> anyhow::Result<Vec<(Grant, bool)>> {
         let mut out = Vec::new();
-        for grant in rights::grants() {
+        for grant in rights::grants(&self.names.namespaces) {
             let target = grant.resource.target_of(&grant.object);
             let there = match self.member.get_metadata(&target).await {
                 Ok(Some(found)) if !grant.may_be_written(&found) => bail!(
@@ -184,6 +196,7 @@ impl Place<'_> {
                     self.context,
                     grant.name()
                 ),
+                Ok(Some(_)) if grant.only_if_missing => continue,
                 Ok(found) => found.is_some(),
                 // It is applied anyway, and then it is said what the user may not.
                 Err(error) if error.is_denied() => false,
@@ -194,10 +207,49 @@ impl Place<'_> {
         Ok(out)
     }
 
+    /// What was made there for other rights than are wanted now. It is looked for: an attached cluster may have been deleted.
+    async fn surplus(&self, present: &Present) -> anyhow::Result<Vec<Surplus>> {
+        let recorded = present.attached.iter().flat_map(|attached| attached.spec.namespaces.iter().cloned());
+        let mut before: BTreeSet<String> = recorded.collect();
+        let bindings = Resource::new("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", true);
+        let ours = Selection::labels(format!("{MANAGED_BY}={MANAGER}"));
+        match self.member.list(&bindings, "", &ours).await {
+            Ok(list) => {
+                let of_account = list.items.iter().filter(|one| object::name(one) == Some(SERVICE_ACCOUNT));
+                before.extend(of_account.filter_map(object::namespace).map(str::to_owned));
+            }
+            // Who may not list them knows of those that are recorded.
+            Err(error) if error.is_denied() => {}
+            Err(error) => return Err(self.of_cluster("cannot list RoleBindings")(error)),
+        }
+        let mut out = Vec::new();
+        for grant in rights::surplus(&before, &self.names.namespaces) {
+            match self.member.get_metadata(&grant.resource.target_of(&grant.object)).await {
+                Ok(Some(found)) if grant.may_be_written(&found) => out.push(Surplus { grant, found }),
+                // It is not there, or it is not ours.
+                Ok(_) => {}
+                Err(error) if error.is_denied() => {}
+                Err(error) => return Err(self.of_cluster(&format!("cannot read {}", grant.name()))(error)),
+            }
+        }
+        Ok(out)
+    }
+
+    /// Removes what was shown. One that was changed since stays, and is said.
+    async fn remove(&self, surplus: &[Surplus]) -> anyhow::Result<()> {
+        for Surplus { grant, found } in surplus {
+            let deleted = self.member.delete(&grant.resource.target_of(&grant.object), &Delete::exactly(found)).await;
+            let what =
+                format!("the hub has its new rights, and cannot delete {}: run the same command again", grant.name());
+            deleted.map_err(self.of_cluster(&what))?;
+        }
+        Ok(())
+    }
+
     /// Makes everything. Returns how the token was made.
     async fn attach(
         &self,
-        cluster: &serde_json::Value,
+        cluster: &Value,
         grants: &[(Grant, bool)],
         present: &Present,
     ) -> anyhow::Result<api::kurator::minted::Minted> {

@@ -27,7 +27,7 @@ use super::wait::End;
 use crate::approve::wait::Place;
 use crate::args::{Common, Detach, DetachHow};
 use crate::ask;
-use crate::attach::CREDENTIAL_ROLE;
+use crate::attach::removal;
 use crate::connect::{self, asked};
 use crate::duration::tenths;
 use crate::output;
@@ -230,18 +230,17 @@ impl Parting {
         if how == How::Keep || !self.is_minted {
             return Vec::new();
         }
-        vec![
+        let namespaces = &self.attached.spec.namespaces;
+        let rights =
+            if namespaces.is_empty() { "ClusterRole and ClusterRoleBinding" } else { "Roles and RoleBindings" };
+        let said = [
             format!(
-                "  what `kurator attach` made stays in the member: ClusterRole and ClusterRoleBinding {SERVICE_ACCOUNT}, and in \
-                 namespace {NAMESPACE} ServiceAccount {SERVICE_ACCOUNT}, Role and RoleBinding {CREDENTIAL_ROLE}"
+                "  what `kurator attach` made stays in the member: {rights}, and in namespace {NAMESPACE} ServiceAccount \
+                 {SERVICE_ACCOUNT} with what it needs for its own token"
             ),
             "  when it is detached, and no other hub uses them, remove them there with:".to_owned(),
-            format!("    kubectl delete clusterrolebinding/{SERVICE_ACCOUNT} clusterrole/{SERVICE_ACCOUNT}"),
-            format!(
-                "    kubectl delete -n {NAMESPACE} rolebinding/{CREDENTIAL_ROLE} role/{CREDENTIAL_ROLE} \
-                 serviceaccount/{SERVICE_ACCOUNT}"
-            ),
-        ]
+        ];
+        said.into_iter().chain(removal(namespaces).into_iter().map(|command| format!("    {command}"))).collect()
     }
 
     /// Does another AttachedCluster use the Secret?

@@ -49,6 +49,15 @@ async fn what_attach_made_is_named_with_the_commands_that_remove_it() {
         assert!(parting.rests(how).join("\n").ends_with(commands), "{how:?}");
     }
     assert!(parting.rests(How::Keep).is_empty(), "it is used again");
+    parting.attached.spec.namespaces = vec!["a".to_owned(), "b".to_owned()];
+    let limited = [
+        "    kubectl delete -n a rolebinding/kurator role/kurator",
+        "    kubectl delete -n b rolebinding/kurator role/kurator",
+        "    kubectl delete -n kube-system rolebinding/kurator-identity role/kurator-identity",
+        "    kubectl delete -n kurator-system rolebinding/kurator-credential role/kurator-credential \
+             rolebinding/kurator-inventory role/kurator-inventory serviceaccount/kurator",
+    ];
+    assert!(parting.rests(How::Release).join("\n").ends_with(&limited.join("\n")), "{:?}", parting.rests(How::Release));
     parting.is_minted = false;
     assert!(parting.rests(How::Release).is_empty(), "its account was made by hand");
 }

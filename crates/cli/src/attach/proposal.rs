@@ -66,7 +66,7 @@ impl Proposal<'_> {
         }
         about.row(vec!["hub".into(), self.hub.into()]);
         for (index, line) in self.rights().into_iter().enumerate() {
-            about.row(vec![if index == 0 { "rights" } else { "." }.into(), line.into()]);
+            about.row(vec![if index == 0 { "rights" } else { "" }.into(), line.into()]);
         }
         let mut lines = about.lines(false);
 

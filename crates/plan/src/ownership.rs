@@ -39,7 +39,7 @@ pub enum NotOurs {
     /// Another unit of this hub has taken it over, perhaps since this one looked at what the others want.
     #[error("another unit has taken it over")]
     OtherUnit,
-    /// The member gives the hub no rights to it, or none any more.
+    /// The member gives the hub no rights to it.
     #[error("the member gives no rights to it")]
     OutsideRights,
 }

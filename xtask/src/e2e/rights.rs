@@ -22,7 +22,7 @@ pub(super) fn narrow(stage: &Stage, real: &Real) -> Result<()> {
     refused(&binding, "NotFound", "the rights in the whole cluster should be gone")?;
     expect(!may(real, &["list", "pods", "-A"]), || "the account may list pods everywhere".to_owned())?;
     expect(may(real, &["patch", "deployments", "-n", "shop"]), || "the account may not deliver to shop".to_owned())?;
-    let unit = said(stage, "OutsideRights")?;
+    let unit = reported_reason(stage, "OutsideRights")?;
     let why = unit["status"]["message"].as_str().unwrap_or_default().to_owned();
     expect(why.starts_with("Namespace shop: ") && unit["state"] != "Ready", || format!("what is said? {unit}"))?;
     stage.print_lines(&format!("{NAME}: {why}"));
@@ -51,7 +51,7 @@ fn may(real: &Real, what: &[&str]) -> bool {
 }
 
 /// Waits until the unit in the real member says so.
-fn said(stage: &Stage, reason: &str) -> Result<Value> {
+fn reported_reason(stage: &Stage, reason: &str) -> Result<Value> {
     stage.until(&format!("{NAME} to say {reason}"), |stage| {
         let text = stage.kurator(&["status", &format!("member/{NAME}"), "-o", "json"])?;
         let status: Value = serde_json::from_str(&text).with_context(|| format!("reading {text:?}"))?;

@@ -267,12 +267,12 @@ fn what_rights_in_namespaces_are_and_what_they_replace_is_shown_before() {
         ("the same again", Some(list(&["shop"])), list(&["shop"])),
     ] {
         let names = Names { namespaces: now.clone(), ..names(None) };
-        let mut present = Present::default();
-        present.attached = before.clone().map(|before| {
+        let before_attached = before.clone().map(|before| {
             let mut attached = attached(json!({}), "paris-kubeconfig");
             attached.spec.namespaces = before;
             attached
         });
+        let present = Present { attached: before_attached, ..Present::default() };
         // Namespace `shop` is there, and others are not.
         let is_there = |grant: &rights::Grant| grant.only_if_missing && grant.name() == "Namespace shop";
         let grants: Vec<(rights::Grant, bool)> =

@@ -16,7 +16,7 @@ use crate::{process, workspace};
 /// A crate, and every workspace crate that its library may use. Tests may use any crate.
 const EDGES: &[(&str, &[&str])] = &[
     ("model", &[]),
-    ("api", &["model"]),
+    ("api", &["model", "kinds"]),
     ("kinds", &["model"]),
     ("apimachinery", &["model", "kinds"]),
     ("pki", &["model"]),
@@ -29,12 +29,12 @@ const EDGES: &[(&str, &[&str])] = &[
     ("admit", &["model", "api"]),
     ("source", &["model", "pki"]),
     ("git-server", &["source"]),
-    ("client", &["model", "pki"]),
+    ("client", &["model", "kinds", "pki"]),
     ("apiserver", &["model", "kinds", "apimachinery", "store"]),
     ("test-apiserver", &["model", "store", "apiserver"]),
     ("housekeeping", &["model", "client"]),
     ("applier", &["model", "api", "plan", "client"]),
-    ("controllers", &["model", "api", "plan", "place", "render", "admit", "source", "client", "applier"]),
+    ("controllers", &["model", "api", "kinds", "plan", "place", "render", "admit", "source", "client", "applier"]),
     (
         "hub",
         &[
@@ -55,7 +55,10 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("member-sim", &["model", "store", "pki", "apiserver", "housekeeping", "client"]),
-    ("cli", &["model", "api", "plan", "apiserver", "controllers", "hub", "member-sim", "client", "git-server"]),
+    (
+        "cli",
+        &["model", "api", "kinds", "plan", "apiserver", "controllers", "hub", "member-sim", "client", "git-server"],
+    ),
     ("xtask", &[]),
 ];
 

@@ -1,8 +1,9 @@
 //! `cargo xtask kustomize [PATH…]`: trees built with the real `kubectl kustomize` and with crate `render`, compared object by
 //! object, in order.
 //!
-//! Without a path these are the trees in `crates/render/tests/tree`. A path is a file with such trees, or a directory, for
-//! example a clone of a public repository, of which every kustomization is built. Nothing is fetched.
+//! Without a path these are the trees in `crates/render/tests/tree`, and those in `crates/render/tests/remote`, which name
+//! repositories of other machines (`git` has to be there). A path is a file with such trees, or a directory, for
+//! example a clone of a public repository, of which every kustomization is built. Nothing is fetched over a network.
 
 use std::path::{Path, PathBuf};
 

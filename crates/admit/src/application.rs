@@ -1,10 +1,10 @@
-//! One fleet per Application.
+//! One fleet per Application; namespaces that can exist.
 
-use model::{FieldError, FieldPath};
+use model::{FieldError, FieldPath, name};
 use serde_json::Value;
 
 /// The policies agree with the default destination's fleet, or, without a default, all name the same fleet, or none.
-pub(crate) fn validate(application: &Value) -> Vec<FieldError> {
+pub(crate) fn validate(application: &Value, old: Option<&Value>) -> Vec<FieldError> {
     let fleet_of =
         |at: &Value| at.get("destination").and_then(|d| d.get("fleet")).and_then(Value::as_str).map(str::to_owned);
     let spec = &application["spec"];
@@ -12,7 +12,7 @@ pub(crate) fn validate(application: &Value) -> Vec<FieldError> {
     let path = |index: usize| FieldPath::of("spec.syncPolicies").index(index).field("destination").field("fleet");
     let default = fleet_of(spec);
     let first = policies.first().and_then(fleet_of);
-    let mut errors = Vec::new();
+    let mut errors = target_namespaces(application, old);
     for (index, policy) in policies.iter().enumerate() {
         match (&default, &first, fleet_of(policy)) {
             (Some(default), _, Some(own)) if own != *default => errors.push(FieldError::invalid(
@@ -39,6 +39,27 @@ pub(crate) fn validate(application: &Value) -> Vec<FieldError> {
                 "without spec.destination either every policy names the fleet or none does; the first names none",
             )),
             _ => {}
+        }
+    }
+    errors
+}
+
+/// Where a policy puts objects without a namespace, as it says. What is stored already is not refused, so that such an Application can
+/// still be written to and deleted.
+fn target_namespaces(application: &Value, old: Option<&Value>) -> Vec<FieldError> {
+    let named = |application: &Value, index: usize| {
+        let policy = &application["spec"]["syncPolicies"][index];
+        policy["kustomization"]["targetNamespace"].as_str().filter(|name| !name.is_empty()).map(str::to_owned)
+    };
+    let policies = application["spec"]["syncPolicies"].as_array().map(Vec::len).unwrap_or_default();
+    let mut errors = Vec::new();
+    for index in 0..policies {
+        let Some(wanted) = named(application, index) else { continue };
+        if let Err(why) = name::check_dns_label(&wanted)
+            && old.and_then(|old| named(old, index)).as_ref() != Some(&wanted)
+        {
+            let path = FieldPath::of("spec.syncPolicies").index(index).field("kustomization").field("targetNamespace");
+            errors.push(FieldError::invalid(path, wanted, format!("must be the name of a namespace: {why}")));
         }
     }
     errors

@@ -124,6 +124,57 @@ fn who_writes_what_does_nothing_is_told() {
 }
 
 #[test]
+fn what_was_probably_not_meant_is_said() {
+    let check = |group: &str, kind: &str, spec: serde_json::Value, expect: &[&str]| {
+        let said = warnings(&GroupKind::new(group, kind), &json!({"spec": spec}), None);
+        assert_eq!(said, expect);
+    };
+    let app = |interval: &str| json!({"destination": {"fleet": "f"}, "source": {"gitRepository": {"url": "https://x", "interval": interval}}});
+    let git = "apps.kurator.dev";
+    check(git, "Application", app("1s"), &[]);
+    check(git, "Application", app("never"), &[]);
+    check(
+        git,
+        "Application",
+        app("1ms"),
+        &["spec.source.gitRepository.interval: \"1ms\" is shorter than 1 s, and the source is asked every 1 s"],
+    );
+    let fleet = |kinds: &[&str]| {
+        let entries: Vec<_> = kinds.iter().map(|kind| json!({"name": "a", "kind": kind})).collect();
+        json!({"clusters": entries})
+    };
+    let group = "fleet.kurator.dev";
+    check(group, "Fleet", fleet(&["AttachedCluster"]), &[]);
+    check(
+        group,
+        "Fleet",
+        fleet(&["AttachedCluster", "AtachedCluster", "CustomCluster"]),
+        &[
+            "spec.clusters[1].kind: \"AtachedCluster\" is no kind of clusters; AttachedCluster is the one that makes \
+             members",
+            "spec.clusters[2].kind: CustomCluster is accepted, and makes no members yet",
+        ],
+    );
+    let many = warnings(&GroupKind::new(group, "Fleet"), &json!({"spec": fleet(&["X"; 200])}), None);
+    assert_eq!((many.len(), many.last().unwrap().as_str()), (10, "and 191 more of this kind"));
+}
+
+#[test]
+fn a_target_namespace_can_be_one() {
+    let spec = |name: &str| json!({"destination": {"fleet": "f"}, "syncPolicies": [{}, {"kustomization": {"targetNamespace": name}}]});
+    let path = "spec.syncPolicies[1].kustomization.targetNamespace";
+    check_application(spec("shop"), &[]);
+    check_application(spec(""), &[]);
+    check_application(spec("Bad_Name"), &[path]);
+    check_application(spec(&"n".repeat(64)), &[path]);
+    // One that is stored can still be written to; its mistake cannot be changed into another.
+    let stored = json!({"metadata": {"name": "a"}, "spec": spec("Bad_Name")});
+    assert_eq!(validate(&application(), &stored, Some(&stored)), []);
+    let other = json!({"metadata": {"name": "a"}, "spec": spec("Worse_Name")});
+    assert_eq!(validate(&application(), &other, Some(&stored)).len(), 1);
+}
+
+#[test]
 fn records_and_small_objects_are_written_without_a_look() {
     let check = |group: &str, plural: &str, expect: bool| {
         assert_eq!(may_warn(&model::GroupResource::new(group, plural)), expect, "{group} {plural}");

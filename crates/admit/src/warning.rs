@@ -4,6 +4,10 @@ use model::{GroupKind, GroupResource};
 use serde_json::Value;
 
 use crate::honour::{HUB_DELIVERY, not_implemented};
+use crate::intent;
+
+/// Most warnings of one write: a list of two hundred clusters with the same mistake is one mistake.
+const WARNINGS_MAX: usize = 10;
 
 /// The kinds of Kurator and Karmada that something acts on.
 const ACTED_ON: [(&str, &str); 4] = [
@@ -49,7 +53,18 @@ pub fn warnings(kind: &GroupKind, new: &Value, old: Option<&Value>) -> Vec<Strin
         }
         path => format!("{path} is accepted, but not honoured yet"),
     };
-    unhonoured.iter().map(say).collect()
+    let meant = match (kind.group.as_str(), kind.kind.as_str()) {
+        ("apps.kurator.dev", "Application") => intent::of_application(new),
+        ("fleet.kurator.dev", "Fleet") => intent::of_fleet(new),
+        _ => Vec::new(),
+    };
+    let mut all: Vec<String> = unhonoured.iter().map(say).chain(meant).collect();
+    if all.len() > WARNINGS_MAX {
+        let more = all.len() - (WARNINGS_MAX - 1);
+        all.truncate(WARNINGS_MAX - 1);
+        all.push(format!("and {more} more of this kind"));
+    }
+    all
 }
 
 /// Is this a resource whose writers may have to be told something?

@@ -110,6 +110,7 @@ fn attached_clusters() -> Value {
         &["status"],
         json!({
             "conditions": condition_list(), "member": {"type": "string"}, "observedSecretVersion": {"type": "string"},
+            "observedGeneration": {"type": "integer", "format": "int64"},
         }),
     );
     // The published column reads a boolean, in which Unknown is `false`.
@@ -177,6 +178,8 @@ fn applications() -> Value {
                         }},
                         "members": {"type": "array", "items": {"type": "string"}},
                         "waitingOn": {"type": "array", "items": {"type": "string"}},
+                        "away": {"type": "array", "items": {"type": "string"}},
+                        "awayCount": count(),
                     },
                 },
             },

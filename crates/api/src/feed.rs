@@ -7,4 +7,4 @@ mod report;
 mod tests;
 
 pub use payload::{Payload, Phase, Snapshot, TakeOver, UnitEntry, Wait};
-pub use report::{ObjectReport, SyncState, UnitReport};
+pub use report::{Going, ObjectReport, SyncState, UnitReport};

@@ -14,5 +14,6 @@ pub mod karmada;
 pub mod kurator;
 pub mod reason;
 pub mod view;
+mod wire;
 
 pub use condition::Condition;

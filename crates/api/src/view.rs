@@ -3,10 +3,13 @@
 //! | kind | asked by | says |
 //! |---|---|---|
 //! | Rendering | `get renderings/APPLICATION.MEMBER` | the objects that a member gets |
+//! | HeldList | `get heldlists/APPLICATION`, with `?uids=true` for the UIDs too | every object that waits for an approval, by name |
 //! | Comparison | `get comparisons/APPLICATION`, with `?member=` for one of them | what members have against what they should have |
 //! | Preview | `create previews` | what a commit or an edit would change |
 //!
 //! Values of Secrets are in none of them ([`FieldDifference`]).
+
+use std::collections::BTreeMap;
 
 use model::MemberName;
 use serde::{Deserialize, Serialize};
@@ -42,6 +45,77 @@ pub struct RenderedUnit {
     pub message: String,
     /// The objects, in the order in which they are sent.
     pub objects: Vec<Value>,
+}
+
+/// Everything of one Application that waits for an approval, object by object. Members with the same objects are one group, so
+/// that the answer grows with what differs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldList {
+    /// The Application.
+    pub application: String,
+    /// One for each policy and digest.
+    pub lists: Vec<HeldObjects>,
+}
+
+/// What exactly one approval is of.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldObjects {
+    /// The policy.
+    pub policy: String,
+    /// The digest that an approval says.
+    pub digest: String,
+    /// Members and what would go from them.
+    pub groups: Vec<HeldGroup>,
+    /// Members of which the objects cannot be named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unnamed: Vec<UnnamedMembers>,
+}
+
+/// Members in which the same would happen.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldGroup {
+    /// The members.
+    pub members: Vec<MemberName>,
+    /// They do not answer: the objects are those that they are known to have, and it is done when they answer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub away: bool,
+    /// The objects: first those that are deleted.
+    pub objects: Vec<HeldObject>,
+    /// By member, the UIDs in the order of `objects`; empty where none is known. Only when they are asked for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub uids: BTreeMap<MemberName, Vec<String>>,
+}
+
+/// One object of a list.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldObject {
+    /// API group; empty for the core group.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub group: String,
+    /// Kind.
+    pub kind: String,
+    /// Namespace; empty for objects of the cluster.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// Why it is left there; empty when it is deleted.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub stays: String,
+}
+
+/// Members of which it cannot be said by name what would go.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnnamedMembers {
+    /// The members.
+    pub members: Vec<MemberName>,
+    /// Why.
+    pub why: String,
 }
 
 /// What to preview.

@@ -51,6 +51,9 @@ impl Kind {
     }
 }
 
+/// How many objects that ran to their end and are gone are remembered before those are looked for that no unit has: 25 kB.
+const ENDED_SWEPT_FIRST: usize = 256;
+
 /// Why objects cannot be seen of a kind that is named and not listed.
 const NOT_FOUND: &str = "the member names this kind, and says that its list is not found";
 
@@ -67,6 +70,8 @@ pub(crate) struct View {
     pub(crate) kinds: HashMap<Collection, Kind>,
     /// Objects that units have, that ran to their end and are gone: their UID, and whether they failed.
     pub(crate) ended: KeyMap<(Uid, bool)>,
+    /// At how many of these those are forgotten that no unit has any more, such as Jobs that are named per commit.
+    ended_swept_at: usize,
     /// How often in a row the list of a kind that discovery names was not found.
     unlisted: HashMap<Collection, u32>,
     pub(crate) claims: Claims,
@@ -87,7 +92,19 @@ impl View {
             && self.claims.units(key).next().is_some()
         {
             self.ended.insert(Arc::clone(key), (last.uid.clone(), failed));
+            self.sweep_ended();
         }
+    }
+
+    /// Forgets what ran to its end and that no unit has any more. What is left is bounded by what units have; it is looked
+    /// through each time that it has doubled.
+    fn sweep_ended(&mut self) {
+        if self.ended.len() < self.ended_swept_at.max(ENDED_SWEPT_FIRST) {
+            return;
+        }
+        let claims = &self.claims;
+        self.ended.retain(|key, _| claims.units(key).next().is_some());
+        self.ended_swept_at = self.ended.len() * 2;
     }
 
     fn keep_observation(&mut self, key: Arc<HashedKey>, observation: Observation) {
@@ -104,9 +121,11 @@ impl View {
     }
 
     /// Notes how a request of ours showed an object. It stands for what a watch would have seen, until that says otherwise.
-    /// Of a kind that cannot be seen nothing is noted: no watch would ever take it back.
+    /// Of a kind that cannot be seen nothing is noted: no watch would ever take it back. Nor of an object of which a watch has
+    /// said something later, which may come before the answer does: it says so only once.
     pub(crate) fn note_observation(&mut self, key: &Arc<HashedKey>, observation: Observation) {
-        if self.hidden(key, Instant::now()).is_none() {
+        let is_latest = self.observations.get(key).is_none_or(|seen| seen.is_older_than(observation.version));
+        if is_latest && self.hidden(key, Instant::now()).is_none() {
             self.observations.insert(Arc::clone(key), observation);
         }
     }

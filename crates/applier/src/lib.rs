@@ -37,4 +37,6 @@ pub use feed::{Feed, FeedError, FeedReport, Link, MemberReport};
 pub use limit::Limits;
 pub use member::{Applier, Ctx, KeyOf};
 pub use push::PushFeed;
+pub use release::who_stays;
 pub use shared::Shared;
+pub use takeover::look_at_hubs;

@@ -136,8 +136,8 @@ impl Applier {
     /// A report of a pass that came to no end, with what was last seen of the objects.
     fn with_last_rows(&self, report: UnitReport) -> UnitReport {
         let Some(last) = self.last.get(&report.unit) else { return report };
-        let UnitReport { objects, pods, reverts, last_drift, details, .. } = UnitReport::clone(last);
-        UnitReport { objects, pods, reverts, last_drift, details, ..report }
+        let UnitReport { objects, pods, reverts, last_drift, details, uids, going, .. } = UnitReport::clone(last);
+        UnitReport { objects, pods, reverts, last_drift, details, uids, going, ..report }
     }
 
     /// Everything about the member is unknown from now on.
@@ -279,13 +279,18 @@ impl Applier {
 
     /// Reports that the member answers, what is left over in it, and how far it is with leaving it.
     async fn report_connected(&mut self, session: &Session) -> Result<(), Error> {
-        if session.is_released && !self.moving.release.as_ref().is_some_and(|release| release.done) {
+        if !session.is_released {
+            // It may have been told so before, and was attached again.
+            self.moving.release = None;
+        } else if !self.moving.release.as_ref().is_some_and(|release| release.done) {
             let is_out = |unit: &UnitId| self.last.get(unit).is_some_and(|last| last.phase == UnitPhase::Removed);
             let left = session.slots.keys().filter(|unit| !is_out(unit)).count() + session.orphans.len();
-            let failed = self.last.values().find(|last| last.phase == UnitPhase::Failed);
+            let in_phase = |phase| self.last.values().find(move |last| last.phase == phase);
+            let stuck = in_phase(UnitPhase::Failed).or_else(|| in_phase(UnitPhase::Removing));
+            let trouble = stuck.map(|last| format!("{}: {}", last.unit, last.message));
             self.moving.release = Some(Box::new(match left {
                 0 => release::conclude(session.connection()).await?,
-                left => release::going(left, failed.map(|last| last.message.as_str())),
+                left => release::going(left, trouble.as_deref()),
             }));
         }
         self.report_link(Link::Connected, session.orphans.keys().cloned().collect()).await;
@@ -332,5 +337,7 @@ fn blank(member: &MemberName, entry: &UnitEntry) -> UnitReport {
         reverts: None,
         last_drift: None,
         details: Vec::new(),
+        uids: Vec::new(),
+        going: None,
     }
 }

@@ -58,6 +58,8 @@ pub(crate) struct Past {
     pub(crate) leaving_since: Option<Instant>,
     /// Who lives in Namespaces and definitions that would be deleted.
     pub(crate) looks: KeyMap<Look>,
+    /// It leaves, and has looked for Namespaces that were left to it.
+    pub(crate) has_inherited: bool,
     /// How many objects it let go of that are still there.
     pub(crate) let_go: u64,
     /// Reverts of all its objects, also of those that it no longer has.
@@ -115,6 +117,12 @@ impl Memory {
         let retry = Instant::now() + Backoff::MEMBER.pause(attempts, jitter);
         let message = words::bounded(&message, UnitStatus::MESSAGE_MAX);
         self.failure = Some(Failure { waiting, message, digest, attempts, retry, until_gone: false });
+    }
+
+    /// Forgets what failed under another payload than this one.
+    pub(crate) fn forget_before(&mut self, payload: Digest) {
+        self.failure = self.failure.take().filter(|failure| failure.digest == payload);
+        self.overdue = self.overdue.take().filter(|(digest, _)| *digest == payload);
     }
 
     /// What is wrong with the object: reason and words.

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use api::delivery::{HubId, MemberRelease, Removal, UnitId, label};
 use api::feed::{Payload, UnitEntry};
-use client::{Class, Resource};
-use model::{HashedKey, ObjectKey};
+use api::kurator::minted;
+use client::{Api, Class, Resource};
+use model::{HashedKey, ObjectKey, object};
 use plan::inhabitant::Inhabitants;
 
 use crate::connection::Connection;
@@ -41,6 +42,28 @@ pub(crate) fn going(left: usize, trouble: Option<&str>) -> MemberRelease {
     MemberRelease::new(left, false, trouble.unwrap_or_default())
 }
 
+/// Is the account of `kurator attach` in the namespace? The hub works as it until this is reported; with its end, the namespace
+/// goes too.
+async fn has_account(connection: &Connection) -> Result<bool, Error> {
+    let accounts = Resource::core("ServiceAccount", "serviceaccounts", true);
+    match connection.api.get_metadata(&accounts.target(minted::NAMESPACE, minted::SERVICE_ACCOUNT)).await {
+        Ok(found) => Ok(found.is_some_and(|found| object::label(&found, minted::MANAGED_BY) == Some(minted::MANAGER))),
+        Err(e) if e.class() == Class::Unreachable => Err(e.into()),
+        // It cannot be seen, so that it is not touched either.
+        Err(_) => Ok(true),
+    }
+}
+
+/// Who has something in the namespace of the inventories, in which this hub has nothing any more but its account.
+///
+/// # Errors
+/// The member cannot be asked.
+pub async fn who_stays(api: &Api, hub: &HubId, width: usize) -> Result<Inhabitants, Error> {
+    let container =
+        ObjectKey { kind: "Namespace".into(), name: label::SYSTEM_NAMESPACE.into(), ..ObjectKey::default() };
+    look::into_namespace(api, hub, width, &HashedKey::from(container)).await
+}
+
 /// Everything is given back. Removes the namespace of the inventories if nobody else has anything in it, and says why it
 /// stays otherwise.
 ///
@@ -63,9 +86,9 @@ pub(crate) async fn conclude(connection: &Connection) -> Result<MemberRelease, E
     if model::object::is_deleting(&live) {
         return Ok(MemberRelease::new(0, true, ""));
     }
-    let container =
-        ObjectKey { kind: "Namespace".into(), name: label::SYSTEM_NAMESPACE.into(), ..ObjectKey::default() };
-    match look::into_namespace(connection, &HashedKey::from(container)).await {
+    let lanes = connection.ctx.shared.lanes(connection.ctx.limits.objects_in_flight);
+    match who_stays(&connection.api, &connection.ctx.hub, lanes.width).await {
+        Ok(Inhabitants::Nobody) if has_account(connection).await? => return Ok(MemberRelease::new(0, true, "")),
         Ok(Inhabitants::Nobody) => {}
         Ok(Inhabitants::Unseen(why)) => return Ok(stays(format!("it cannot be seen whether it is empty: {why}"))),
         Ok(strangers) => return Ok(stays(format!("it has {} in it", strangers.strangers().unwrap_or_default()))),

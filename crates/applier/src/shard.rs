@@ -10,8 +10,8 @@ use client::{Api, Resource, Selection};
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
-use model::Digest;
-use plan::authenticator::MemberKey;
+use model::{Digest, Uid};
+use plan::authenticator::{HubKey, KEY_BYTES, MemberKey};
 use plan::inventory::shard::{self, FIRST, Opened, Place, SHARD_BYTES_MAX, Sealed};
 use plan::inventory::{self, Inventory, InventoryError};
 use serde_json::{Value, json};
@@ -32,19 +32,35 @@ const UNIT_ID_BYTES_MAX: usize = 1_024;
 /// Type of the Secret.
 const TYPE: &str = "kurator.dev/inventory";
 
+/// What is kept of a Secret: what a precondition needs, and not its body.
 #[derive(Clone, Debug)]
 struct Stored {
-    object: Value,
+    uid: Option<Uid>,
+    version: Option<Box<str>>,
     content: Digest,
     /// It was found by its labels; else the next write puts them back.
     is_labelled: bool,
+}
+
+impl Stored {
+    fn new(secret: &Value, content: Digest, is_labelled: bool) -> Box<Self> {
+        let uid = model::object::uid(secret).map(Uid::from);
+        let version = model::object::resource_version(secret).map(Into::into);
+        Box::new(Self { uid, version, content, is_labelled })
+    }
+
+    /// What tells it from every other state of the Secret of its name, as `metadata`.
+    fn precondition(&self) -> Value {
+        json!({"uid": self.uid.as_ref().map(Uid::to_string), "resourceVersion": self.version})
+    }
 }
 
 /// A unit's Secrets as they were last read or written.
 #[derive(Clone, Debug)]
 pub(crate) struct InventorySecrets {
     short: ShortId,
-    shards: BTreeMap<u32, Stored>,
+    // Boxed: a map has room for eleven values as soon as there is one, and nearly every unit has one.
+    shards: BTreeMap<u32, Box<Stored>>,
 }
 
 /// A unit that has an inventory in the member.
@@ -100,6 +116,27 @@ pub(crate) async fn read_all(api: &Api, owner: &InventoryOwner) -> Result<(Vec<F
     }
     let hubs = hubs.into_iter().take(MemberMove::HUBS_MAX).map(|(hub, units)| OtherHub { hub, units });
     Ok((put_together(api, owner, ours).await?, hubs.collect()))
+}
+
+/// Reads the inventories of all hubs, of which nothing can be checked: which hub has what there, for a person to see. `cluster`:
+/// the UID of the kube-system namespace.
+pub(crate) async fn read_hubs(api: &Api, cluster: &str) -> Result<BTreeMap<HubId, Vec<Found>>, Error> {
+    let selection = Selection::labels(label::GROUP.to_owned());
+    let listed = api.list(&secrets(), label::SYSTEM_NAMESPACE, &selection).await?;
+    let mut hubs: BTreeMap<HubId, Vec<Value>> = BTreeMap::new();
+    for secret in listed.items {
+        if let Some(hub) = model::object::label(&secret, label::HUB).and_then(|hub| hub.parse().ok()) {
+            hubs.entry(hub).or_default().push(secret);
+        }
+    }
+    let mut out = BTreeMap::new();
+    for (hub, secrets) in hubs.into_iter().take(MemberMove::HUBS_MAX) {
+        // No key is needed where nothing is proven.
+        let key = HubKey::from_random([0; KEY_BYTES]).of_member(&hub, cluster);
+        let owner = InventoryOwner { hub: hub.clone(), cluster: cluster.to_owned(), key, is_unproven: true };
+        out.insert(hub, put_together(api, &owner, secrets).await?);
+    }
+    Ok(out)
 }
 
 async fn put_together(api: &Api, owner: &InventoryOwner, secrets: Vec<Value>) -> Result<Vec<Found>, Error> {
@@ -205,14 +242,6 @@ async fn found(
     Ok(Found { unit, inventory, inventory_secrets })
 }
 
-/// What a precondition needs of a Secret.
-fn slim(secret: &Value) -> Value {
-    json!({"metadata": {
-        "name": model::object::name(secret), "namespace": model::object::namespace(secret),
-        "uid": model::object::uid(secret), "resourceVersion": model::object::resource_version(secret),
-    }})
-}
-
 /// What may still be unpacked of a member's inventories. A Secret of 2 kB can become one of 2 MB.
 struct Unpacked {
     left: usize,
@@ -275,7 +304,7 @@ impl InventorySecrets {
     /// Notes a Secret as it was read.
     fn add(&mut self, number: u32, secret: &Value, is_labelled: bool) {
         let content = Digest::of_texts([model::object::get_str(secret, &["data", DATA]).unwrap_or_default()]);
-        self.shards.insert(number, Stored { object: slim(secret), content, is_labelled });
+        self.shards.insert(number, Stored::new(secret, content, is_labelled));
     }
 
     /// Were some found by their names only?
@@ -355,8 +384,9 @@ impl InventorySecrets {
             "data": {DATA: pack(&sealed.json), AUTHENTICATOR: STANDARD.encode(&sealed.authenticator)},
         });
         let written = if let Some(stored) = stored {
+            let mut precondition = stored.precondition();
             for field in ["uid", "resourceVersion"] {
-                secret["metadata"][field] = stored.object["metadata"][field].clone();
+                secret["metadata"][field] = precondition[field].take();
             }
             match api.replace(&secrets().target_of(&secret), &secret).await {
                 // Somebody deleted it; what it said is still known.
@@ -370,7 +400,7 @@ impl InventorySecrets {
         } else {
             create(api, &secret).await?
         };
-        self.shards.insert(number, Stored { object: slim(&written), content, is_labelled: true });
+        self.shards.insert(number, Stored::new(&written, content, true));
         Ok(())
     }
 
@@ -383,7 +413,10 @@ impl InventorySecrets {
     async fn delete(&mut self, api: &Api, numbers: &[u32]) -> Result<(), Error> {
         for number in numbers {
             if let Some(stored) = self.shards.get(number) {
-                connection::delete(api, &secrets(), &stored.object).await?;
+                let mut live = json!({"metadata": stored.precondition()});
+                live["metadata"]["name"] = inventory::secret_name(&self.short, *number).into();
+                live["metadata"]["namespace"] = label::SYSTEM_NAMESPACE.into();
+                connection::delete(api, &secrets(), &live).await?;
                 self.shards.remove(number);
             }
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use api::delivery::{HubId, MemberTakeOver, TakeOverState, UnitId, label};
 use api::feed::TakeOver;
-use client::{Class, Resource};
+use client::{Api, Class, Resource};
 use futures::{StreamExt as _, TryStreamExt as _};
 use model::{HashedKey, words};
 use plan::inventory::Inventory;
@@ -42,6 +42,12 @@ pub(crate) async fn carry_out(
     let mut found = shard::read(&connection.api, &owner, None).await?;
     let (mut theirs, mut objects, mut unreadable) = (BTreeMap::new(), Vec::new(), (0, None));
     for one in &found {
+        // What is written would take the place of what this hub recorded there, which nobody knows.
+        let own = ours.iter().find(|own| own.unit == one.unit).and_then(|own| own.inventory.as_ref().err());
+        if let Some(why) = own {
+            note_unreadable(&mut unreadable, format!("of {}: this hub's own cannot be read: {why}", one.unit));
+            continue;
+        }
         match &one.inventory {
             Ok(inventory) => match still_theirs(connection, &wanted.from, inventory).await {
                 Ok((kept, live)) => {
@@ -79,6 +85,35 @@ pub(crate) async fn carry_out(
     };
     let state = if is_whole && stuck.is_empty() { TakeOverState::Done } else { TakeOverState::Stuck };
     Ok(MemberTakeOver { state, message, ..said })
+}
+
+/// What hubs have recorded in a cluster, each as a take-over by a hub that has nothing there would list it. Its digest is that of
+/// this list too, as long as every object that a hub recorded is still there and still that hub's. `cluster`: the UID of the
+/// kube-system namespace.
+///
+/// # Errors
+/// The cluster cannot be asked.
+pub async fn look_at_hubs(api: &Api, cluster: &str) -> Result<Vec<MemberTakeOver>, Error> {
+    let nothing = BTreeMap::new();
+    let list = |(from, found): (HubId, Vec<Found>)| {
+        let (mut theirs, mut unreadable) = (BTreeMap::new(), (0, None));
+        for one in found {
+            match one.inventory {
+                Ok(inventory) => drop(theirs.insert(one.unit, inventory)),
+                Err(why) => note_unreadable(&mut unreadable, format!("of {}: {why}", one.unit)),
+            }
+        }
+        let observed = Observed {
+            from: &from,
+            theirs: &theirs,
+            ours: &nothing,
+            approved: None,
+            labelled: theirs.len(),
+            unreadable,
+        };
+        takeover::plan(&observed).1
+    };
+    Ok(shard::read_hubs(api, cluster).await?.into_iter().map(list).collect())
 }
 
 /// Counts an inventory that stays; the first reason is kept.

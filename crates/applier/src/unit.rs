@@ -5,6 +5,7 @@
 
 mod apply;
 mod delete;
+mod heir;
 pub(crate) mod look;
 mod outside;
 mod quick;
@@ -120,6 +121,8 @@ struct Pass {
     /// Why objects that are no longer desired are still there.
     kept: Vec<WaitingOn>,
     deletions: Option<Deletions>,
+    /// All objects of these, while they wait.
+    going: Vec<Arc<HashedKey>>,
     /// Objects that it wants or has and to which the member gives no rights.
     outside: KeyMap<Arc<Outside>>,
     /// Objects that another unit has.
@@ -155,6 +158,7 @@ pub(crate) async fn pass(
         unit,
         kept: Vec::new(),
         deletions: None,
+        going: Vec::new(),
         outside: KeyMap::default(),
         elsewhere: BTreeSet::new(),
         left_alone: KeyMap::default(),
@@ -210,6 +214,7 @@ impl Pass {
         let leaving = !self.entry.removal.is_none();
         let since = self.unit.past.leaving_since.filter(|_| leaving);
         self.unit.past.leaving_since = leaving.then(|| since.unwrap_or_else(Instant::now));
+        self.unit.past.has_inherited &= leaving;
         if leaving {
             let gone = self.prune(&KeySet::default(), true).await?;
             return Ok(Progress::Leaving { gone });
@@ -220,6 +225,10 @@ impl Pass {
         };
         let inventory = &self.unit.inventory;
         self.unit.past.memory.retain(|key, _| bundle.get(key).is_some() || inventory.get(key).is_some());
+        // What an earlier payload could not do to an object says nothing of one that the source has lost.
+        for (_, memory) in self.unit.past.memory.iter_mut().filter(|(key, _)| bundle.get(key).is_none()) {
+            memory.forget_before(bundle.digest);
+        }
         self.unit.past.accepted.retain(|key, _| inventory.get(key).is_some());
         self.unit.past.adoptions.retain(|key, _| inventory.get(key).is_some());
         self.unit.past.shared.retain(|key, _| bundle.get(key).is_some());

@@ -1,6 +1,7 @@
 //! `kurator approve`: releases exactly what is shown of an application, after asking; or a member's new identity.
 
 mod identity;
+mod list;
 mod verdict;
 pub(crate) mod wait;
 
@@ -10,23 +11,27 @@ use std::time::Duration;
 use anyhow::bail;
 use api::kurator::annotation::APPROVE;
 use api::kurator::apps::v1alpha1::{Application, HeldDeletions};
+use api::view::HeldList;
 use kube::api::Patch;
-use kube::{Api, Client, ResourceExt};
+use kube::{Client, ResourceExt};
+use model::MemberName;
 use serde_json::{Value, json};
 
-use crate::args::{Approve, Common, Target};
+use crate::args::{Approve, Common, Format, Target};
 use crate::ask::{self, quoted};
-use crate::connect::{self, asked};
+use crate::connect::{self, Api, asked};
 use crate::duration::tenths;
+use crate::objects;
 use crate::output;
 use crate::status::held;
 use crate::sync::{LOOK_EVERY, params};
 use wait::{End, Place};
 
-pub(crate) async fn run(common: &Common, what: &Approve) -> anyhow::Result<()> {
+/// `verbose`: every object is named, however many there are.
+pub(crate) async fn run(common: &Common, what: &Approve, verbose: bool) -> anyhow::Result<()> {
     match &what.object {
-        Target::App(name) => deletions(common, name, what).await,
-        Target::Member(name) => identity::approve(common, name, what.yes).await,
+        Target::App(name) => deletions(common, name, what, verbose).await,
+        Target::Member(name) => identity::approve(common, name, what.ask.yes).await,
     }
 }
 
@@ -34,37 +39,49 @@ pub(crate) async fn run(common: &Common, what: &Approve) -> anyhow::Result<()> {
 /// well below a second, and its status is stored at most once a second.
 const LISTED_WITHIN: Duration = Duration::from_secs(30);
 
+/// How long a list may change while it is read.
+const NAMED_WITHIN: Duration = Duration::from_secs(10);
+
 /// Tries of a write that meets a newer version of the Application: its status is written once a second at most, and a try takes
 /// milliseconds.
 const TRIES_MAX: usize = 5;
 
-async fn deletions(common: &Common, name: &str, what: &Approve) -> anyhow::Result<()> {
+async fn deletions(common: &Common, name: &str, what: &Approve, verbose: bool) -> anyhow::Result<()> {
     let client = connect::hub(common).await?;
-    let chosen = listed(&client, common, name, &what.digest).await?;
+    let (chosen, named) = listed_by_name(&client, common, name, &what.digest).await?;
     for list in &chosen {
-        held::lines(list).into_iter().for_each(output::print_stderr);
+        let objects = named.as_ref().and_then(|named| list::find(named, list));
+        let lines = objects.map_or_else(|| held::lines(list), |objects| list::lines(list, objects, verbose));
+        lines.into_iter().for_each(output::print_stderr);
         if !list.waiting_on.is_empty() {
             output::print_stderr(format_args!(
                 "  that is not covered, and held again; look with `kurator status app/{name}`"
             ));
         }
     }
-    output::print_stderr(every_object(common, name));
+    match &named {
+        None => output::print_stderr(every_object(common, name)),
+        Some(named) if chosen.iter().filter_map(|list| list::find(named, list)).any(list::has_containers) => {
+            output::print_stderr(objects::STRANGERS);
+        }
+        Some(_) => {}
+    }
+    refuse_unnamed(name, &chosen, named.as_ref())?;
     // The digests that were shown: a list that has changed since is another one, and not approved.
     let digests: Vec<String> = chosen.iter().map(|list| list.digest.clone()).collect();
-    if !what.yes {
+    if !what.ask.yes {
         ask::confirm(&question(&chosen), "nothing was approved", &command(common, name, &digests))?;
     }
     let place = Place { client: &client, namespace: &common.namespace, name };
-    let before = if what.no_wait { None } else { Some(place.before(chosen.clone()).await) };
+    let before = if what.ask.wait.no_wait { None } else { Some(place.before(chosen.clone()).await) };
     write(&Api::namespaced(client.clone(), &common.namespace), name, &digests).await?;
     let began = tokio::time::Instant::now();
     let end = match before {
         None => None,
-        Some(Ok(lists)) => Some(place.until_done(&lists, what.timeout).await?),
+        Some(Ok(lists)) => Some(place.until_done(&lists, what.ask.wait.timeout).await?),
         Some(Err(why)) => Some(End::Unseen(why.into_words())),
     };
-    let facts = facts(common, name, &chosen, end.as_ref());
+    let facts = facts(common, name, &chosen, named.as_ref(), end.as_ref());
     if output::structured(common.output, &facts)? {
         return Ok(());
     }
@@ -90,7 +107,48 @@ async fn deletions(common: &Common, name: &str, what: &Approve) -> anyhow::Resul
     Ok(())
 }
 
-/// Where every object is named: the lists are cut.
+/// The lists that wait, with every object. A list that changes while it is read is read again.
+async fn listed_by_name(
+    client: &Client,
+    common: &Common,
+    name: &str,
+    digests: &[String],
+) -> anyhow::Result<(Vec<HeldDeletions>, Option<HeldList>)> {
+    let deadline = tokio::time::Instant::now() + NAMED_WITHIN;
+    loop {
+        let chosen = listed(client, common, name, digests).await?;
+        let named = list::read(client, &common.namespace, name, common.output != Format::Text).await?;
+        let Some(named) = named else { return Ok((chosen, None)) };
+        if chosen.iter().all(|list| list::find(&named, list).is_some()) {
+            return Ok((chosen, Some(named)));
+        }
+        if tokio::time::Instant::now() >= deadline {
+            bail!(
+                "app/{name}: what waits changes all the time, so that it cannot be listed, and nothing was approved; see \
+                 `kurator status app/{name}`"
+            );
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Refuses what cannot be shown: nobody can agree to that.
+fn refuse_unnamed(name: &str, chosen: &[HeldDeletions], named: Option<&HeldList>) -> anyhow::Result<()> {
+    let deletes = chosen.iter().filter(|list| list.count > 0);
+    let lists = deletes.filter_map(|list| list::find(named?, list));
+    let members: BTreeSet<MemberName> =
+        lists.flat_map(|list| &list.unnamed).flat_map(|unnamed| &unnamed.members).cloned().collect();
+    if members.is_empty() {
+        return Ok(());
+    }
+    let members = wait::named(&members);
+    bail!(
+        "app/{name}: what would go from {members} cannot be named, and nothing was approved: try again when it answers, or take \
+         it out of the hub with `kurator detach`"
+    )
+}
+
+/// Where every object is named: a hub of an earlier version says it nowhere else.
 fn every_object(common: &Common, name: &str) -> String {
     format!("every object by name, in each member: `{}`", ask::command(common, &["tree", &format!("app/{name}")]))
 }
@@ -109,15 +167,16 @@ fn question(chosen: &[HeldDeletions]) -> String {
 }
 
 /// What was approved, for programs. `end`: absent when it was not waited for.
-fn facts(common: &Common, name: &str, chosen: &[HeldDeletions], end: Option<&End>) -> Value {
+fn facts(common: &Common, name: &str, chosen: &[HeldDeletions], named: Option<&HeldList>, end: Option<&End>) -> Value {
     let (away, unseen) = match end {
         Some(End::Done(away)) => (away.clone(), None),
         Some(End::Unseen(why)) => (BTreeSet::new(), Some(why)),
         None => (BTreeSet::new(), None),
     };
     let done = matches!(end, Some(End::Done(away)) if away.is_empty());
-    let mut facts =
-        json!({"name": name, "namespace": common.namespace, "approved": chosen, "done": done, "away": away});
+    let lists: Vec<Value> =
+        chosen.iter().map(|list| list::value(list, named.and_then(|named| list::find(named, list)))).collect();
+    let mut facts = json!({"name": name, "namespace": common.namespace, "approved": lists, "done": done, "away": away});
     if let Some(why) = unseen {
         facts["unseen"] = json!(why);
     }
@@ -174,12 +233,11 @@ async fn listed(
     name: &str,
     digests: &[String],
 ) -> anyhow::Result<Vec<HeldDeletions>> {
-    let api: Api<Application> = Api::namespaced(client.clone(), &common.namespace);
     let deadline = tokio::time::Instant::now() + LISTED_WITHIN;
     // The first member's list is held at once. An approval of it would be void when the second one's is there, so
     // without a digest it is the whole list that is shown and approved.
     let held = loop {
-        let app = api.get(name).await.map_err(connect::about(&Target::App(name.to_owned()), common))?;
+        let app = connect::application(client, common, name).await?;
         let held = app.status.unwrap_or_default().held;
         if held.is_empty() {
             bail!("app/{name}: no deletion waits for approval; see `kurator status app/{name}`");

@@ -21,7 +21,7 @@ pub(crate) use read::{command, read};
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) common: Common,
-    /// Say more on stderr (`KURATOR_LOG` filters in detail).
+    /// Say more: every object of a list, and the log on stderr (`KURATOR_LOG` filters in detail).
     #[arg(long, short, global = true)]
     pub(crate) verbose: bool,
     #[command(subcommand)]
@@ -44,7 +44,7 @@ pub(crate) struct Common {
     /// Directory of a hub on this machine.
     #[arg(long, global = true, value_name = "DIR", env = "KURATOR_DIR", hide_env_values = true, value_parser = directory())]
     pub(crate) dir: Option<PathBuf>,
-    /// Namespace of applications.
+    /// Namespace of applications and fleets.
     #[arg(long, short, global = true, default_value = DEFAULT_NAMESPACE, value_parser = namespace)]
     pub(crate) namespace: String,
     /// How to print.
@@ -94,9 +94,11 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  kurator resume app/shop")]
     Resume(AppObject),
     /// Release held deletions of an application, exactly those that are shown, after asking; or a member's new identity.
-    #[command(after_help = "Examples:\n  kurator approve app/shop\n  kurator approve app/shop --yes\n  \
+    #[command(
+        after_help = "Examples:\n  kurator approve app/shop\n  kurator approve app/shop -v\n  kurator approve app/shop --yes\n  \
                             kurator approve app/shop --digest sha256:… --yes\n  \
-                            kurator approve member/beijing")]
+                            kurator approve member/beijing"
+    )]
     Approve(Approve),
     /// Make a cluster that you can reach a member of the hub: shows what it makes there and in the hub, asks, and ends when the
     /// hub has reached the cluster. Again is harmless: it renews the hub's credential.
@@ -104,7 +106,7 @@ pub(crate) enum Command {
         after_help = "Whose kubeconfig is which: the cluster's is yours (--kubeconfig, $KUBECONFIG, ~/.kube/config), and is used \
                       once, on this machine; the hub is found as by the other commands, or by --hub-kubeconfig.\n\n\
                       Examples:\n  kurator attach prod\n  kurator attach prod --name paris --fleet europe\n  \
-                      kurator attach prod --namespaces shop,billing\n  \
+                      kurator attach prod --namespaces shop,billing\n  kurator attach prod --take-over\n  \
                       kurator attach kind-dev --server https://192.0.2.7:6443 --yes\n  \
                       kurator attach prod --kubeconfig ~/.kube/eks -n team-a"
     )]
@@ -212,13 +214,15 @@ pub(crate) struct Up {
     /// Add three simulated members and a git repository, and apply `examples/demo`.
     #[arg(long)]
     pub(crate) demo: bool,
-    /// Exit 0 as soon as everything has converged; 1, with the reason, when it has not within `--timeout`.
+    /// Exit 0 as soon as everything has converged: every member, fleet and application; 1, with the reason, when it has not
+    /// within `--timeout`.
     #[arg(long)]
     pub(crate) exit_when_ready: bool,
-    /// Where the API listens; port 0 takes the port of the last time, or any that is free.
+    /// Where the API listens; port 0 takes the port of the last time, or any that is free. The address is not remembered.
     #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS", value_parser = listener)]
     pub(crate) listen: SocketAddr,
-    /// Name or address by which other machines reach it: the kubeconfig says it and the certificate covers it.
+    /// Name or address by which other machines reach it: the kubeconfig says it and the certificate covers it. Say it at each
+    /// start.
     #[arg(long, value_name = "HOST", value_parser = host)]
     pub(crate) advertise: Option<String>,
     /// Where push hooks of git servers arrive; by default on the API's address, at the port of the last time or any that is
@@ -231,6 +235,10 @@ pub(crate) struct Up {
     /// How long `--exit-when-ready` waits, such as `60s`.
     #[arg(long, default_value = "60s", value_name = "DURATION", value_parser = crate::duration::parse)]
     pub(crate) timeout: std::time::Duration,
+    /// Start also where the directory is of the other kind: a demo in the directory of a hub, or a hub without its simulated
+    /// members in that of a demo.
+    #[arg(long)]
+    pub(crate) anyway: bool,
 }
 
 /// What is to happen to a hub's directory.
@@ -299,38 +307,50 @@ pub(crate) struct Scene {
 #[derive(Subcommand, Debug, Clone)]
 pub(crate) enum SceneKind {
     /// Commit a change and watch the members follow.
-    #[command(after_help = "Example:\n  kurator demo commit")]
-    Commit,
+    #[command(after_help = "Examples:\n  kurator demo commit\n  kurator demo commit --timeout 5m")]
+    Commit(Within),
     /// Edit a member by hand, delete something there, and watch both being reverted and reported.
     #[command(after_help = "Example:\n  kurator demo edit")]
-    Edit,
+    Edit(Within),
     /// Commit an empty directory and watch that nothing is deleted.
     #[command(after_help = "Example:\n  kurator demo wipe")]
-    Wipe,
+    Wipe(Within),
     /// Revert the last commit (after `wipe`: bring everything back).
     #[command(after_help = "Example:\n  kurator demo restore")]
-    Restore,
+    Restore(Within),
     /// Close a member's listener; the hub is told nothing.
     #[command(after_help = "Example:\n  kurator demo unplug beijing")]
     Unplug {
         /// The member.
         member: String,
+        #[command(flatten)]
+        within: Within,
     },
     /// Open a member's listener again.
     #[command(after_help = "Example:\n  kurator demo plug beijing")]
     Plug {
         /// The member.
         member: String,
+        #[command(flatten)]
+        within: Within,
     },
     /// Restart hub and members and watch that everything is as it was.
     #[command(after_help = "Example:\n  kurator demo restart")]
-    Restart,
+    Restart(Within),
     /// Count the requests that changed something, at each API server.
     #[command(after_help = "Example:\n  kurator demo counters -o json")]
     Counters,
     /// Stop the demo.
     #[command(after_help = "Example:\n  kurator demo stop")]
     Stop,
+}
+
+/// How long a scene may take.
+#[derive(ClapArgs, Debug, Clone, Copy)]
+pub(crate) struct Within {
+    /// How long to wait for the fleet to do what the scene shows.
+    #[arg(long, default_value = "60s", value_name = "DURATION", value_parser = crate::duration::parse)]
+    pub(crate) timeout: std::time::Duration,
 }
 
 /// An object: `app/NAME` or `member/NAME`.
@@ -403,12 +423,8 @@ pub(crate) struct Sync {
     /// `app/NAME`.
     #[arg(value_name = "app/NAME", value_parser = application)]
     pub(crate) name: String,
-    /// Return as soon as the hub was told.
-    #[arg(long)]
-    pub(crate) no_wait: bool,
-    /// How long to wait.
-    #[arg(long, default_value = "60s", value_name = "DURATION", value_parser = crate::duration::parse)]
-    pub(crate) timeout: std::time::Duration,
+    #[command(flatten)]
+    pub(crate) wait: Waiting,
 }
 
 /// What to approve.
@@ -421,15 +437,8 @@ pub(crate) struct Approve {
     /// given several times.
     #[arg(long)]
     pub(crate) digest: Vec<String>,
-    /// Do not ask: for scripts.
-    #[arg(long, short)]
-    pub(crate) yes: bool,
-    /// Return as soon as the approval is written.
-    #[arg(long)]
-    pub(crate) no_wait: bool,
-    /// How long to wait until it is done.
-    #[arg(long, default_value = "60s", value_name = "DURATION", value_parser = crate::duration::parse)]
-    pub(crate) timeout: std::time::Duration,
+    #[command(flatten)]
+    pub(crate) ask: Asking,
 }
 
 /// What to do with a fleet.
@@ -521,6 +530,13 @@ pub(crate) struct Asking {
     /// Do not ask: for scripts.
     #[arg(long, short)]
     pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) wait: Waiting,
+}
+
+/// How a command waits for what it told the hub.
+#[derive(ClapArgs, Debug, Clone, Copy)]
+pub(crate) struct Waiting {
     /// Return as soon as the hub was told.
     #[arg(long)]
     pub(crate) no_wait: bool,
@@ -545,6 +561,10 @@ pub(crate) struct Attach {
     /// What needs more is not delivered there. Said again with others, or left out, it changes the rights.
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = namespace)]
     pub(crate) namespaces: Vec<String>,
+    /// Take over what another hub, a lost one perhaps, has in the cluster: without HUB the only one that has anything there.
+    /// No pod restarts, and what that hub owned this one owns.
+    #[arg(long, value_name = "HUB", num_args = 0..=1)]
+    pub(crate) take_over: Option<Option<api::delivery::HubId>>,
     /// Where the hub reaches the cluster, if not where you do.
     #[arg(long, value_name = "URL", value_parser = server)]
     pub(crate) server: Option<String>,

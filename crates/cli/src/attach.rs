@@ -7,11 +7,13 @@
 //! | make a service account with its rights in the cluster ([`rights`]), and a token of it | the user's |
 //! | write Secret, AttachedCluster and Fleet in the hub ([`hub`]) | those on the hub |
 //! | wait until the hub has reached the cluster with that token | |
+//! | with `--take-over`: approve the list that was shown, wait until it is this hub's ([`foreign`], [`crate::takeover`]) | those on the hub |
 //!
 //! Nothing of the user's credential is written, printed or logged. Again is harmless: what is there stays, and the token is
 //! made once more.
 
 mod exec;
+mod foreign;
 mod hub;
 mod kubeconfig;
 mod login;
@@ -25,21 +27,27 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use api::kurator::minted::{NAMESPACE, SERVICE_ACCOUNT};
+use api::delivery::{MemberTakeOver, Origin};
+use api::kurator::cluster::v1alpha1::AttachedCluster;
+use api::kurator::minted::{MANAGED_BY, MANAGER, Minted, NAMESPACE, SERVICE_ACCOUNT, USED_BY_PREFIX, used_by};
 use client::{Api, Delete, Resource, Selection};
 use controllers::mint;
 use model::{Clock, MemberName, object};
 use serde_json::{Value, json};
 
-use crate::args::{Attach, Common};
+use crate::args::{Asking, Attach, Common, Waiting};
+use crate::ask;
 use crate::connect;
+use crate::leave::counted;
 use crate::output;
 use crate::sync::FIELD_MANAGER;
+use crate::takeover;
+use foreign::Foreign;
 use hub::{Names, Present};
 use kubeconfig::Files;
 use proposal::Proposal;
+use rights::Grant;
 pub(crate) use rights::removal;
-use rights::{Grant, MANAGED_BY, MANAGER};
 
 pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     let home = std::env::var_os("HOME").map(PathBuf::from);
@@ -50,12 +58,13 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     let hub_common =
         Common { kubeconfig: what.hub_kubeconfig.clone(), context: what.hub_context.clone(), ..common.clone() };
     let (hub_client, hub_server) = connect::hub_and_server(&hub_common).await?;
-    let hub = Api::new(hub_client, FIELD_MANAGER);
+    let hub = Api::new(hub_client.clone(), FIELD_MANAGER);
     let present = hub::look_up(&hub, &names).await?;
     let login = login::log_in(&chosen, what.certificate_authority.as_deref(), output::can_ask()).await?;
     let own_server = login.credential.server().to_owned();
     let member = login.credential.api(FIELD_MANAGER).await.with_context(|| format!("context {}", chosen.context))?;
-    let place = Place { member: &member, hub: &hub, names: &names, context: &chosen.context };
+    let hub_server = hub_server.trim_end_matches('/');
+    let place = Place { member: &member, hub: &hub, hub_server, names: &names, context: &chosen.context };
     let facts = place.look_at_cluster(&own_server).await?;
     hub::check_identity(&hub, &names, &present, &facts.uid).await?;
 
@@ -63,43 +72,84 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     let text = |field: &str| cluster.get(field).and_then(Value::as_str);
     let server = text("server").unwrap_or_default().to_owned();
     let grants = place.grants().await?;
-    let surplus = place.surplus(&present).await?;
+    let foreign =
+        Foreign::read(&member, &facts.uid, &hub, what.take_over.is_some()).await?.choose(what.take_over.as_ref())?;
+    let surplus = place.surplus(&present, foreign.is_alone()).await?;
     let proposal = Proposal {
         context: &chosen.context,
         server: &server,
         proxy: text("proxy-url"),
         own_server: Some(own_server.as_str()).filter(|own| *own != server),
         version: &facts.version,
-        hub: hub_server.trim_end_matches('/'),
+        hub: hub_server,
         names: &names,
         present: &present,
         grants: &grants,
         surplus: &surplus,
+        foreign: &foreign,
     };
     proposal.lines().into_iter().for_each(|line| output::print_stderr(output::text(&[line]).trim_end()));
     if !what.yes {
         confirm()?;
     }
-    let minted = place.attach(&cluster, &grants, &present).await?;
+    let minted = place.attach(&cluster, &grants, &present, foreign.is_alone()).await?;
     output::print_stderr(format_args!(
         "made in the cluster and in the hub; now the hub reaches {server} with its own credential"
     ));
     let done = hub::wait(&hub, &names, &minted, what.timeout).await;
     // By now the hub works with the new rights: it asks for nothing that goes here.
-    place.remove(&surplus).await?;
+    place.remove(&surplus, present.minted().as_ref(), foreign.is_alone()).await?;
     done.map_err(|why| anyhow::anyhow!("{why:#}; {}", advice(&server, what, &chosen.context, &names)))?;
 
     let member_name = names.name.clone();
-    let result = json!({
+    let taken = match &foreign.take {
+        Some(list) => Some(take_over(&hub_client, &hub_common, what, &names, list).await?),
+        None => None,
+    };
+    let mut result = json!({
         "name": names.name, "namespace": names.namespace, "server": server, "secret": names.secret(), "fleet": names.fleet,
         "kubeSystemUid": facts.uid, "kubernetesVersion": facts.version, "expires": minted.expires.map(|at| at.to_string()),
         "tokenSecret": minted.token_secret, "namespaces": names.namespaces,
     });
+    if let Some(taken) = &taken {
+        result["takenOver"] = json!({"from": taken.from, "objects": taken.objects, "units": taken.units});
+    }
     if !output::structured(common.output, &result)? {
         output::print_stderr(format_args!("member/{member_name}: the hub has reached it; {}", renewal(&minted)));
+        if let Some(taken) = &taken {
+            let (objects, units) = (counted(taken.objects as usize, "object"), counted(taken.units as usize, "unit"));
+            output::print_stderr(format_args!("{objects} of {units} of hub {} are this hub's now", taken.from));
+        }
         output::print_stderr(format_args!("next: {}", next(&chosen.context, &names)));
     }
     Ok(())
+}
+
+/// Takes over what was shown and agreed to. The hub makes the list again, and it is asked again only if that is another one.
+async fn take_over(
+    hub: &kube::Client,
+    common: &Common,
+    what: &Attach,
+    names: &Names,
+    shown: &MemberTakeOver,
+) -> anyhow::Result<MemberTakeOver> {
+    let attached: connect::Api<AttachedCluster> = connect::Api::namespaced(hub.clone(), &names.namespace);
+    let about = format!("cannot read AttachedCluster {}/{}", names.namespace, names.name);
+    let attached = attached.get(&names.name).await.map_err(connect::asked(&about))?;
+    let member: MemberName =
+        attached.status.and_then(|status| status.member).unwrap_or_else(|| names.name.clone()).parse()?;
+    let resource = Resource::typed::<AttachedCluster>();
+    let origin = Origin::new(&resource.group, &resource.kind, &names.namespace, &names.name);
+    let words = ["hub", "adopt", member.as_str(), "--from", shown.from.as_str()];
+    let command = ask::command(common, &words) + " --yes";
+    let how = Asking { yes: what.yes, wait: Waiting { no_wait: false, timeout: what.timeout } };
+    let done = takeover::take_over(hub, vec![(member, origin)], &shown.from, Some(shown.digest), &how, &command).await;
+    let done =
+        done.map_err(|why| anyhow::anyhow!("the cluster is attached, and not everything is taken over: {why:#}"))?;
+    done.into_iter()
+        .next()
+        .map(|(_, list)| list)
+        .ok_or_else(|| anyhow::anyhow!("the hub said nothing of the take-over"))
 }
 
 /// Name, namespace and fleet in the hub.
@@ -132,10 +182,13 @@ fn confirm() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What was made in the cluster for rights that are not wanted any more, as it was found.
+/// What was made in the cluster for rights that are not wanted any more.
+#[derive(Default)]
 struct Surplus {
-    grant: Grant,
-    found: Value,
+    /// Each as it was found.
+    rights: Vec<(Grant, Value)>,
+    /// Other hubs that work as the account, in words: as long as there are some, these rights may be theirs, and stay.
+    others: Vec<String>,
 }
 
 /// What is known of the cluster.
@@ -148,11 +201,18 @@ struct Facts {
 struct Place<'a> {
     member: &'a Api,
     hub: &'a Api,
+    /// URL of the hub.
+    hub_server: &'a str,
     names: &'a Names,
     context: &'a str,
 }
 
 impl Place<'_> {
+    /// Which attached cluster of which hub this is.
+    fn whose(&self) -> String {
+        format!("{} {}/{}", self.hub_server, self.names.namespace, self.names.name)
+    }
+
     /// Says what is wrong when the cluster refuses the user, or does not answer.
     fn of_cluster(&self, what: &str) -> impl FnOnce(client::Error) -> anyhow::Error + use<> {
         let about = format!("context {}: {what}", self.context);
@@ -208,7 +268,8 @@ impl Place<'_> {
     }
 
     /// What was made there for other rights than are wanted now. It is looked for: an attached cluster may have been deleted.
-    async fn surplus(&self, present: &Present) -> anyhow::Result<Vec<Surplus>> {
+    /// `is_alone`: no other hub has anything in the cluster.
+    async fn surplus(&self, present: &Present, is_alone: bool) -> anyhow::Result<Surplus> {
         let recorded = present.attached.iter().flat_map(|attached| attached.spec.namespaces.iter().cloned());
         let mut before: BTreeSet<String> = recorded.collect();
         let bindings = Resource::new("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", true);
@@ -222,22 +283,39 @@ impl Place<'_> {
             Err(error) if error.is_denied() => {}
             Err(error) => return Err(self.of_cluster("cannot list RoleBindings")(error)),
         }
-        let mut out = Vec::new();
+        let mut out = Surplus::default();
         for grant in rights::surplus(&before, &self.names.namespaces) {
             match self.member.get_metadata(&grant.resource.target_of(&grant.object)).await {
-                Ok(Some(found)) if grant.may_be_written(&found) => out.push(Surplus { grant, found }),
+                Ok(Some(found)) if grant.may_be_written(&found) => out.rights.push((grant, found)),
                 // It is not there, or it is not ours.
                 Ok(_) => {}
                 Err(error) if error.is_denied() => {}
                 Err(error) => return Err(self.of_cluster(&format!("cannot read {}", grant.name()))(error)),
             }
         }
+        if !out.rights.is_empty() {
+            out.others = self.others(present.minted().as_ref(), is_alone).await?;
+        }
         Ok(out)
     }
 
-    /// Removes what was shown. One that was changed since stays, and is said.
-    async fn remove(&self, surplus: &[Surplus]) -> anyhow::Result<()> {
-        for Surplus { grant, found } in surplus {
+    /// The other hubs that work as the account, in words.
+    async fn others(&self, before: Option<&Minted>, is_alone: bool) -> anyhow::Result<Vec<String>> {
+        let about = format!("cannot see which hubs work as ServiceAccount {NAMESPACE}/{SERVICE_ACCOUNT}");
+        let found = self.member.get(&accounts().target(NAMESPACE, SERVICE_ACCOUNT)).await;
+        let found = found.map_err(self.of_cluster(&about))?.unwrap_or_default();
+        let own = used_by(&self.whose());
+        let others = marks(&found).filter(|(name, _)| **name != own && !is_old(name, before, is_alone));
+        Ok(others.map(|(_, whose)| whose.to_owned()).collect())
+    }
+
+    /// Removes what was shown. One that was changed since stays, and is said. Nothing goes that another hub may work with, also
+    /// one that came since.
+    async fn remove(&self, surplus: &Surplus, before: Option<&Minted>, is_alone: bool) -> anyhow::Result<()> {
+        if surplus.rights.is_empty() || !surplus.others.is_empty() || !self.others(before, is_alone).await?.is_empty() {
+            return Ok(());
+        }
+        for (grant, found) in &surplus.rights {
             let deleted = self.member.delete(&grant.resource.target_of(&grant.object), &Delete::exactly(found)).await;
             let what =
                 format!("the hub has its new rights, and cannot delete {}: run the same command again", grant.name());
@@ -246,25 +324,61 @@ impl Place<'_> {
         Ok(())
     }
 
+    /// Notes on the account that this hub works as it, so that a hub that leaves does not take the account of another one
+    /// along. `is_alone`: no other hub has anything in the cluster.
+    async fn mark_account(&self, before: Option<&Minted>, is_alone: bool) -> anyhow::Result<String> {
+        let target = accounts();
+        let target = target.target(NAMESPACE, SERVICE_ACCOUNT);
+        let about = format!("cannot note this hub on ServiceAccount {NAMESPACE}/{SERVICE_ACCOUNT}");
+        let found = self.member.get(&target).await.map_err(self.of_cluster(&about))?.unwrap_or_default();
+        let own = used_by(&self.whose());
+        let old = marks(&found).filter(|(name, _)| **name != own && is_old(name, before, is_alone));
+        let old: Vec<(String, Value)> = old.map(|(name, _)| (name.clone(), json!(null))).collect();
+        let mut annotations = serde_json::Map::from_iter(old);
+        annotations.insert(own.clone(), json!(self.whose()));
+        let patch = json!({"metadata": {"annotations": annotations}});
+        self.member.merge(&target, &patch).await.map_err(self.of_cluster(&about))?;
+        Ok(own)
+    }
+
     /// Makes everything. Returns how the token was made.
     async fn attach(
         &self,
         cluster: &Value,
         grants: &[(Grant, bool)],
         present: &Present,
-    ) -> anyhow::Result<api::kurator::minted::Minted> {
+        is_alone: bool,
+    ) -> anyhow::Result<Minted> {
         for (grant, _) in grants {
             let applied = self.member.apply(&grant.resource.target_of(&grant.object), &grant.object).await;
             applied.map_err(self.of_cluster(&format!("cannot make {}", grant.name())))?;
         }
         let before = present.minted();
-        let made = mint::mint(self.member, hub_clock().now(), self.context, before.as_ref()).await;
+        let used_by = self.mark_account(before.as_ref(), is_alone).await?;
+        let made = mint::mint(self.member, hub_clock().now(), self.context, before.as_ref(), &self.whose()).await;
         let about = format!("cannot make a token of service account {NAMESPACE}/{SERVICE_ACCOUNT}");
-        let token = made.map_err(self.of_cluster(&about))?;
+        let mut token = made.map_err(self.of_cluster(&about))?;
+        token.minted.used_by = Some(used_by);
         let kubeconfig = login::kubeconfig_of_hub(cluster, &token.text);
         hub::write(self.hub, self.names, present, &model::yaml::to_string(&kubeconfig), &token.minted).await?;
         Ok(token.minted)
     }
+}
+
+fn accounts() -> Resource {
+    Resource::core("ServiceAccount", "serviceaccounts", true)
+}
+
+/// The marks of hubs that work as an account: the annotation, and whose it is.
+fn marks(account: &Value) -> impl Iterator<Item = (&String, &str)> {
+    let annotations = object::get(account, &["metadata", "annotations"]).and_then(Value::as_object);
+    let marks = annotations.into_iter().flatten().filter(|(name, _)| name.starts_with(USED_BY_PREFIX));
+    marks.map(|(name, whose)| (name, whose.as_str().unwrap_or_default()))
+}
+
+/// Is a mark one that nobody takes away any more? This hub may have had another address; and a hub that was lost is none.
+fn is_old(mark: &str, before: Option<&Minted>, is_alone: bool) -> bool {
+    is_alone || before.is_some_and(|before| before.used_by.as_deref() == Some(mark))
 }
 
 /// The composition root's clock.
@@ -273,7 +387,7 @@ fn hub_clock() -> ::hub::SystemClock {
 }
 
 /// When the hub renews the credential, in words.
-fn renewal(minted: &api::kurator::minted::Minted) -> String {
+fn renewal(minted: &Minted) -> String {
     match minted.expires {
         Some(at) => format!("its credential is good until {}, and is renewed at a third of that time", model::clock::format_seconds(at)),
         None => "the cluster grants short tokens only, so that the hub has a token Secret there, which it replaces by itself".to_owned(),

@@ -9,11 +9,12 @@ use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
 use clap_complete::Shell;
 use k8s_openapi::api::core::v1::Namespace;
+use kinds::Wire;
+use kube::Client;
 use kube::api::ListParams;
-use kube::{Api, Client, ResourceExt};
-use serde::de::DeserializeOwned;
 
 use crate::args::{self, Common, DEFAULT_NAMESPACE, Format};
+use crate::connect::Api;
 use crate::{connect, output};
 
 /// Longest wait for the hub.
@@ -75,7 +76,7 @@ enum Place {
 }
 
 /// Commands and what their argument is.
-const COMMANDS: [(&str, Place); 11] = [
+const COMMANDS: [(&str, Place); 15] = [
     ("status", Place::Object),
     ("tree", Place::Object),
     ("approve", Place::Object),
@@ -85,12 +86,19 @@ const COMMANDS: [(&str, Place); 11] = [
     ("render", Place::Application),
     ("diff", Place::Application),
     ("events", Place::Application),
+    ("delete", Place::Application),
+    ("detach", Place::Member),
     ("plug", Place::Member),
     ("unplug", Place::Member),
+    ("remove", Place::Member),
+    ("adopt", Place::Member),
 ];
 
+/// Commands that others stand below.
+const PARENTS: [&str; 3] = ["demo", "fleet", "hub"];
+
 /// Options with a value, of which the next word is no argument.
-const WITH_VALUE: [&str; 13] = [
+const WITH_VALUE: [&str; 16] = [
     "-n",
     "--namespace",
     "-m",
@@ -103,6 +111,9 @@ const WITH_VALUE: [&str; 13] = [
     "-f",
     "--filename",
     "--commit",
+    "--digest",
+    "--fleet",
+    "--from",
     "--timeout",
 ];
 
@@ -125,7 +136,7 @@ fn place(words: &[String]) -> Option<Place> {
         !skip
     });
     let mut command = given.next()?.as_str();
-    if command == "demo" {
+    if PARENTS.contains(&command) {
         command = given.next()?.as_str();
     }
     let (_, place) = COMMANDS.iter().find(|(name, _)| *name == command)?;
@@ -185,11 +196,11 @@ async fn members(client: &Client, prefix: &str) -> Vec<String> {
 
 async fn listed<K>(api: Api<K>, prefix: &str) -> Vec<String>
 where
-    K: kube::Resource + Clone + DeserializeOwned + std::fmt::Debug,
+    K: Wire,
 {
     let params = ListParams { limit: Some(NAMES_MAX), ..ListParams::default() };
-    let found = api.list_metadata(&params).await.map(|list| list.items).unwrap_or_default();
-    as_words(found.iter().map(ResourceExt::name_any), prefix)
+    let found = api.list_metadata(&params).await.unwrap_or_default();
+    as_words(found.into_iter().filter_map(|metadata| metadata.name), prefix)
 }
 
 /// What a shell completes. bash expands the words that it is given, so that a server must not be able to name a command: only
@@ -226,6 +237,14 @@ mod tests {
             ("demo unplug ", Some(Place::Member)),
             ("demo ", None),
             ("demo edit ", None),
+            ("demo plug --timeout 5s ", Some(Place::Member)),
+            ("detach ", Some(Place::Member)),
+            ("detach beijing --keep ", None),
+            ("delete app/", Some(Place::Application)),
+            ("fleet remove --fleet east ", Some(Place::Member)),
+            ("fleet ", None),
+            ("hub adopt --from x ", Some(Place::Member)),
+            ("hub backup ", None),
             ("sta", None),
             ("status --wat", None),
             ("version ", None),

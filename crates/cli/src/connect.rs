@@ -8,20 +8,27 @@
 mod silence;
 #[cfg(test)]
 mod tests;
+mod typed;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
+use api::karmada::cluster::v1alpha1::Cluster;
+use api::kurator::apps::v1alpha1::Application;
+use kinds::Wire;
+use kube::api::ListParams;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 
 use crate::args::{Common, Target};
 use crate::demo::control;
 use crate::instance;
+use crate::status::there_is;
 
 pub(crate) use silence::Silence;
+pub(crate) use typed::Api;
 
 /// The variable that names kubeconfigs for kubectl.
 const KUBECONFIG: &str = "KUBECONFIG";
@@ -53,7 +60,7 @@ pub(crate) async fn hub_and_server(common: &Common) -> anyhow::Result<(Client, S
         Some(_) => local()?,
     };
     let context = common.context.as_deref().unwrap_or(HUB);
-    let file = dir.join(instance::KUBECONFIG);
+    let file = instance::kubeconfig_in(&dir)?;
     let mut config = config(&file, Some(context)).await?;
     if context == HUB
         && let Some(address) = listens(&dir).await
@@ -193,22 +200,57 @@ pub(crate) fn is_by_environment(common: &Common) -> bool {
     common.kubeconfig.is_none() && common.dir.is_none() && is_set && instance::only_one().is_err()
 }
 
-/// Says what is wrong with an object that a command names.
-pub(crate) fn about(target: &Target, common: &Common) -> impl FnOnce(kube::Error) -> anyhow::Error {
-    let (missing, what) = match target {
-        Target::App(name) => {
-            let namespace = &common.namespace;
-            let next = "`kurator status` lists what there is, -n chooses another namespace";
-            (format!("there is no app/{name} in namespace {namespace}: {next}"), format!("app/{name}"))
-        }
-        Target::Member(name) => {
-            (format!("there is no member/{name}: `kurator status` lists what there is"), format!("member/{name}"))
-        }
-    };
-    move |error| match error {
-        kube::Error::Api(status) if status.code == 404 && !is_no_hub(&status) => anyhow::anyhow!(missing),
-        other => asked(&what)(other),
+/// An Application that a command names.
+///
+/// # Errors
+/// There is none of that name; what there is is said.
+pub(crate) async fn application(client: &Client, common: &Common, name: &str) -> anyhow::Result<Application> {
+    let api: Api<Application> = Api::namespaced(client.clone(), &common.namespace);
+    match api.get(name).await {
+        Ok(found) => Ok(found),
+        Err(error) => Err(about(client, &Target::App(name.to_owned()), common, error).await),
     }
+}
+
+/// The record of a member that a command names.
+///
+/// # Errors
+/// There is none of that name; what there is is said.
+pub(crate) async fn record(client: &Client, common: &Common, name: &str) -> anyhow::Result<Cluster> {
+    let api: Api<Cluster> = Api::all(client.clone());
+    match api.get(name).await {
+        Ok(found) => Ok(found),
+        Err(error) => Err(about(client, &Target::Member(name.to_owned()), common, error).await),
+    }
+}
+
+/// Says what is wrong with an object that a command names; of one that is not there, what there is.
+pub(crate) async fn about(client: &Client, target: &Target, common: &Common, error: kube::Error) -> anyhow::Error {
+    let (what, place) = match target {
+        Target::App(name) => (format!("app/{name}"), format!(" in namespace {}", common.namespace)),
+        Target::Member(name) => (format!("member/{name}"), String::new()),
+    };
+    match error {
+        kube::Error::Api(status) if status.code == 404 && !is_no_hub(&status) => {}
+        other => return asked(&what)(other),
+    }
+    let names = match target {
+        Target::App(_) => names(Api::<Application>::namespaced(client.clone(), &common.namespace), "app").await,
+        Target::Member(_) => names(Api::<Cluster>::all(client.clone()), "member").await,
+    };
+    // Who may not list them is told where to look.
+    let there_is = match names {
+        Ok(names) => there_is(&what, names.into_iter()),
+        Err(_) => "`kurator status` lists what there is".to_owned(),
+    };
+    let other = if place.is_empty() { "" } else { "; choose another namespace with -n" };
+    anyhow::anyhow!("there is no {what}{place} ({there_is}){other}")
+}
+
+/// The names of a list, each behind its kind.
+async fn names<K: Wire>(api: Api<K>, kind: &str) -> kube::Result<Vec<String>> {
+    let listed = api.list_metadata(&ListParams::default()).await?;
+    Ok(listed.into_iter().filter_map(|metadata| Some(format!("{kind}/{}", metadata.name?))).collect())
 }
 
 /// Does an answer say that the server does not know the kind at all? A hub knows every kind that is asked for here.

@@ -15,13 +15,15 @@ use anyhow::Context;
 use git_server::GitServer;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
+use kube::Client;
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
 use kube::core::GroupVersionKind;
-use kube::{Api, Client};
 use member_sim::{Member, NodeSpec};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+use crate::connect::Api;
 
 /// Name of the demo's Application.
 pub(crate) const APPLICATION: &str = "shop";
@@ -117,7 +119,7 @@ impl Demo {
             let gvk = model::object::gvk(&object).context("examples/demo")?;
             let name = model::object::name(&object).unwrap_or_default().to_owned();
             let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(&gvk.group, &gvk.version, &gvk.kind));
-            let api: Api<DynamicObject> = Api::namespaced_with(hub.clone(), "default", &resource);
+            let api: kube::Api<DynamicObject> = kube::Api::namespaced_with(hub.clone(), "default", &resource);
             let about = || format!("examples/demo: {} {name}", gvk.kind);
             let url = |object: &Value| object["spec"]["source"]["gitRepository"]["url"].as_str().map(str::to_owned);
             match api.get_opt(&name).await.with_context(about)? {

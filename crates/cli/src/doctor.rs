@@ -10,6 +10,7 @@
 mod diagnose;
 mod fault;
 mod observe;
+mod remedy;
 #[cfg(test)]
 mod tests;
 
@@ -32,7 +33,8 @@ pub(crate) async fn run(common: &Common, verbose: bool) -> anyhow::Result<ExitCo
     let facts = observe::observe(common).await?;
     let findings = diagnose::diagnose(&facts, hub::SystemClock.now());
     if !output::structured(common.output, &value(&findings))? {
-        output::print(&lines(&findings, if verbose { usize::MAX } else { SHOWN_MAX }, output::colour()))?;
+        let shown_max = if verbose { usize::MAX } else { SHOWN_MAX };
+        output::print(&lines(&findings, shown_max, output::colour(), output::columns()))?;
     }
     let broken = findings.iter().any(|finding| finding.severity == Severity::Fault);
     Ok(if broken { ExitCode::FAILURE } else { ExitCode::SUCCESS })
@@ -60,7 +62,7 @@ fn value(findings: &[Finding]) -> Value {
 }
 
 /// Faults first, then warnings, each with what to do; what is fine is counted by place.
-fn lines(findings: &[Finding], shown_max: usize, colour: bool) -> Vec<Line> {
+fn lines(findings: &[Finding], shown_max: usize, colour: bool, columns: usize) -> Vec<Line> {
     let (mut lines, mut is_cut) = (Vec::<Line>::new(), false);
     for severity in [Severity::Fault, Severity::Warning] {
         let mut groups: BTreeMap<(Place, &str, &str), Vec<&Finding>> = BTreeMap::new();
@@ -69,7 +71,9 @@ fn lines(findings: &[Finding], shown_max: usize, colour: bool) -> Vec<Line> {
         }
         for ((place, reason, _), group) in groups {
             is_cut |= group.len() > shown_max;
-            lines.extend(group_lines(severity, place, reason, &group, shown_max, colour));
+            let head = head(severity, place, reason, &group, shown_max, colour);
+            lines.push(head);
+            lines.extend(group_table(&group, shown_max).wrapped(colour, columns));
         }
     }
     if is_cut {
@@ -89,7 +93,7 @@ fn lines(findings: &[Finding], shown_max: usize, colour: bool) -> Vec<Line> {
         };
         table.row(vec![Cell::new("ok", Tone::Good), place.as_str().into(), text.into()]);
     }
-    lines.extend(table.lines(colour));
+    lines.extend(table.wrapped(colour, columns));
     let (faults, warnings) = (count(findings, Severity::Fault), count(findings, Severity::Warning));
     lines.push(match (faults, warnings) {
         (0, 0) => "no known fault".into(),
@@ -111,19 +115,16 @@ fn some<T: AsRef<str>>(names: impl ExactSizeIterator<Item = T>, max: usize) -> S
     format!("{}{more}", shown.join(", "))
 }
 
-/// One fault: what, whose, the words that came with it, and what to do. Objects of which the same is said share its line.
-fn group_lines(
-    severity: Severity,
-    place: Place,
-    reason: &str,
-    group: &[&Finding],
-    max: usize,
-    colour: bool,
-) -> Vec<Line> {
+/// One fault: what it is, and whose.
+fn head(severity: Severity, place: Place, reason: &str, group: &[&Finding], max: usize, colour: bool) -> Line {
     let tone = if severity == Severity::Fault { Tone::Bad } else { Tone::Waiting };
     let objects = some(group.iter().map(|finding| &finding.object), max);
     let head = Line::default().cell(&Cell::new(severity.as_str(), tone), colour);
-    let mut lines = vec![head.text(&format!("  {} {objects}: {reason}", place.as_str()))];
+    head.text(&format!("  {} {objects}: {reason}", place.as_str()))
+}
+
+/// The words that came with a fault, and what to do. Objects of which the same is said share its line.
+fn group_table(group: &[&Finding], max: usize) -> Table {
     let mut said: Vec<(&str, Vec<&str>)> = Vec::new();
     for finding in group {
         match said.iter_mut().find(|(message, _)| *message == finding.message) {
@@ -144,6 +145,5 @@ fn group_lines(
     let names: Vec<&Names> = group.iter().map(|finding| &finding.names).collect();
     let template = group.first().map(|finding| finding.template).unwrap_or_default();
     table.wrap(vec!["  →".into()], &fault::remedy(template, &names));
-    lines.extend(table.lines(colour));
-    lines
+    table
 }

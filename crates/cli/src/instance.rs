@@ -63,6 +63,25 @@ pub(crate) fn default_dir(demo: bool) -> anyhow::Result<PathBuf> {
     Ok(state_home()?.join(if demo { "demo" } else { "hub" }))
 }
 
+/// What was started in a directory first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Made {
+    /// A hub.
+    Hub,
+    /// A hub with the demo's members.
+    Demo,
+}
+
+/// What a directory was made for; `None` where nothing was started yet.
+pub(crate) fn made_for(dir: &Path) -> Option<Made> {
+    let has = |path: &str| dir.join(path).is_dir();
+    match (has("demo/members"), has("hub/store")) {
+        (true, _) => Some(Made::Demo),
+        (false, true) => Some(Made::Hub),
+        (false, false) => None,
+    }
+}
+
 /// Notes that an instance runs, until it is dropped.
 pub(crate) struct Registration(PathBuf);
 
@@ -85,8 +104,8 @@ impl Drop for Registration {
     }
 }
 
-/// The directory of the one instance that runs here.
-pub(crate) fn only_one() -> anyhow::Result<PathBuf> {
+/// The directories of the instances that run here, in order.
+fn running() -> anyhow::Result<Vec<PathBuf>> {
     let home = state_home()?.join("running");
     let mut found: Vec<PathBuf> = Vec::new();
     for entry in fs::read_dir(&home).into_iter().flatten().flatten() {
@@ -100,23 +119,57 @@ pub(crate) fn only_one() -> anyhow::Result<PathBuf> {
     }
     found.sort();
     found.dedup();
-    match found.as_slice() {
+    Ok(found)
+}
+
+/// The directory of the one instance that runs here.
+pub(crate) fn only_one() -> anyhow::Result<PathBuf> {
+    match running()?.as_slice() {
         [one] => Ok(one.clone()),
-        [] => bail!("no hub runs on this machine: start one with `kurator up --demo`, or say --kubeconfig FILE"),
-        many => {
-            let list: Vec<String> = many.iter().map(|d| d.display().to_string()).collect();
-            bail!("several hubs run on this machine: say which with --dir ({})", list.join(", "))
-        }
+        [] => bail!(
+            "no hub runs on this machine, and nothing says where another one is: say --kubeconfig FILE or set KUBECONFIG for a \
+             hub elsewhere, or start one here with `kurator up`; `kurator up --demo` is one to try things with"
+        ),
+        many => bail!("several hubs run on this machine: say which with --dir ({})", listed(many)),
     }
+}
+
+/// The directory of the one demo that runs here.
+pub(crate) fn only_demo() -> anyhow::Result<PathBuf> {
+    let demos: Vec<PathBuf> = running()?.into_iter().filter(|dir| made_for(dir) == Some(Made::Demo)).collect();
+    match demos.as_slice() {
+        [one] => Ok(one.clone()),
+        [] => bail!("no demo runs on this machine: start one with `kurator up --demo`"),
+        many => bail!("several demos run on this machine: say which with --dir ({})", listed(many)),
+    }
+}
+
+fn listed(dirs: &[PathBuf]) -> String {
+    dirs.iter().map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// The directory that a command means: `--dir` (or `KURATOR_DIR`), else the one that runs.
 pub(crate) fn dir(given: Option<&Path>) -> anyhow::Result<PathBuf> {
     match given {
-        Some(dir) => fs::canonicalize(dir).with_context(|| {
-            let dir = dir.display();
-            format!("there is no hub in {dir}: start one with `kurator up --dir {dir}`, or choose another directory")
-        }),
+        Some(dir) => fs::canonicalize(dir).with_context(|| no_hub_in(dir)),
         None => only_one(),
     }
+}
+
+/// What is said of a directory in which there is no hub.
+fn no_hub_in(dir: &Path) -> String {
+    let dir = dir.display();
+    format!("there is no hub in {dir}: start one with `kurator up --dir {dir}`, or choose another directory")
+}
+
+/// The kubeconfig in a directory. A hub that did not come up to its end has a directory of its own, and no kubeconfig.
+///
+/// # Errors
+/// There never was a hub in the directory.
+pub(crate) fn kubeconfig_in(dir: &Path) -> anyhow::Result<PathBuf> {
+    let file = dir.join(KUBECONFIG);
+    if !file.exists() && !dir.join("hub").is_dir() {
+        bail!(no_hub_in(dir));
+    }
+    Ok(file)
 }

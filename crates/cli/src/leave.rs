@@ -4,7 +4,7 @@
 pub(crate) mod delete;
 pub(crate) mod detach;
 pub(crate) mod fleet;
-mod list;
+pub(crate) mod list;
 mod wait;
 
 pub(crate) use fleet::origin;

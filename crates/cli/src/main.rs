@@ -17,7 +17,9 @@ mod duration;
 mod events;
 mod instance;
 mod leave;
+mod log;
 mod notify;
+mod objects;
 mod output;
 mod reach;
 mod render;
@@ -31,26 +33,20 @@ use std::process::ExitCode;
 
 use args::{Args, Command};
 
-/// What is said on stderr. The client library reports each failed connection as an error of its own; whether a member
-/// answers is in its status.
-const QUIET: &str = "error,kube_client=off";
-/// With `--verbose`.
-const VERBOSE: &str = "info,kube_client=off";
+/// How much is said on stderr by commands, whose errors are said by themselves, and by a demo, whose table shows it.
+const QUIET: &str = "error";
+/// How much a hub says, and everything with `--verbose`.
+const VERBOSE: &str = "info";
 
 fn main() -> ExitCode {
     let args = args::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
     // One crypto provider for everything; a second call would only find it set.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    tracing_subscriber::fmt()
-        .with_writer(output::log)
-        .with_target(false)
-        // Its colours could not be told from those that others wrote.
-        .with_ansi(false)
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("KURATOR_LOG")
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(if args.verbose { VERBOSE } else { QUIET })),
-        )
-        .init();
+    let is_hub = matches!(&args.command, Command::Up(up) if !up.demo);
+    if let Err(error) = log::start(if args.verbose || is_hub { VERBOSE } else { QUIET }) {
+        output::print_stderr(format_args!("error: {error}"));
+        return ExitCode::FAILURE;
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -84,14 +80,14 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Sync(what) => sync::sync(&common, what).await?,
         Command::Suspend(what) => sync::suspend(&common, what.name, true).await?,
         Command::Resume(what) => sync::suspend(&common, what.name, false).await?,
-        Command::Approve(what) => approve::run(&common, &what).await?,
+        Command::Approve(what) => approve::run(&common, &what, args.verbose).await?,
         Command::Attach(what) => attach::run(&common, &what).await?,
         Command::Render(what) => render::run(&common, &what).await?,
         Command::Diff(what) => return diff::run(&common, &what).await,
         Command::Events(what) => events::run(&common, &what).await?,
-        Command::Fleet(args::FleetCommand::Remove(what)) => leave::fleet::remove(&common, &what).await?,
-        Command::Detach(what) => leave::detach::run(&common, &what).await?,
-        Command::Delete(what) => leave::delete::run(&common, &what).await?,
+        Command::Fleet(args::FleetCommand::Remove(what)) => leave::fleet::remove(&common, &what, args.verbose).await?,
+        Command::Detach(what) => leave::detach::run(&common, &what, args.verbose).await?,
+        Command::Delete(what) => leave::delete::run(&common, &what, args.verbose).await?,
         Command::Doctor => return doctor::run(&common, args.verbose).await,
         Command::Hub(what) => match what.command {
             args::HubCommand::Archive(what) => return backup::run(&common, what).await,

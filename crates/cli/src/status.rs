@@ -23,6 +23,7 @@ use crate::{connect, output};
 
 pub(crate) use cell::tone;
 pub(crate) use drift::sentence as drift;
+pub(crate) use near::there_is;
 pub(crate) use world::members;
 use world::{DECISIONS, Scope, World};
 
@@ -64,13 +65,19 @@ fn lines(world: &World, what: &Status, now: Timestamp, colour: bool, columns: us
 const NOT_COMPARED: &str =
     "what members report is not compared with what is wanted: this credential may not list decisions";
 
+/// Version of what is shown to programs. It is no kind of the hub's API: this program folds several kinds into it.
+const API_VERSION: &str = "status.kurator.dev/v1alpha1";
+
 /// What is shown to programs.
 fn value(world: &World, what: &Status) -> anyhow::Result<Value> {
-    Ok(match &what.object {
-        None if what.problems => overview::problem_value(world),
-        None => overview::value(world),
-        Some(Shown::App(name)) => application::value(world, world.application(name)?),
-        Some(Shown::Fleet(name)) => fleet::value(world.fleet(name)?),
-        Some(Shown::Member(name)) => member::value(world, world.member(name)?),
-    })
+    let (kind, mut value) = match &what.object {
+        None if what.problems => ("Problems", overview::problem_value(world)),
+        None => ("Overview", overview::value(world)),
+        Some(Shown::App(name)) => ("ApplicationStatus", application::value(world, world.application(name)?)),
+        Some(Shown::Fleet(name)) => ("FleetStatus", fleet::value(world.fleet(name)?)),
+        Some(Shown::Member(name)) => ("MemberStatus", member::value(world, world.member(name)?)),
+    };
+    value["apiVersion"] = API_VERSION.into();
+    value["kind"] = kind.into();
+    Ok(value)
 }

@@ -6,13 +6,12 @@ use anyhow::bail;
 use api::kurator::annotation::SYNC;
 use api::kurator::apps::v1alpha1::Application;
 use api::{condition, reason};
-use kube::Api;
 use kube::api::{Patch, PatchParams};
 use model::Clock;
 use serde_json::{Value, json};
 
-use crate::args::{Common, Sync, Target};
-use crate::connect::{self, asked};
+use crate::args::{Common, Sync};
+use crate::connect::{self, Api, asked};
 use crate::output;
 
 /// How often a waiting command looks.
@@ -26,7 +25,7 @@ const STUCK_FOR: Duration = Duration::from_secs(2);
 const FAILING_FOR: Duration = Duration::from_secs(15);
 
 /// How long a reason of `Ready` is waited with, when only a person can mend it; `None` for what passes by itself.
-fn patience(reason: &str) -> Option<Duration> {
+pub(crate) fn patience(reason: &str) -> Option<Duration> {
     match reason {
         reason::DELETIONS_HELD
         | reason::BUILD_FAILED
@@ -46,27 +45,28 @@ fn patience(reason: &str) -> Option<Duration> {
     }
 }
 
-/// How long `kurator sync` waits before it says what it waits for: most fleets follow sooner.
-const SILENT_FOR: Duration = Duration::from_secs(3);
+/// How long a command waits before it says what it waits for: most fleets follow sooner.
+pub(crate) const SILENT_FOR: Duration = Duration::from_secs(3);
 
 /// Field manager of what this command line writes.
 pub(crate) const FIELD_MANAGER: &str = "kurator-cli";
 
 /// Asks for a fetch and waits until the fleet follows.
 pub(crate) async fn sync(common: &Common, what: Sync) -> anyhow::Result<()> {
-    let (name, target) = (what.name.as_str(), Target::App(what.name.clone()));
-    let api: Api<Application> = Api::namespaced(connect::hub(common).await?, &common.namespace);
+    let name = what.name.as_str();
+    let client = connect::hub(common).await?;
+    let api: Api<Application> = Api::namespaced(client.clone(), &common.namespace);
     let asked_for = model::clock::format_micros(hub::SystemClock.now());
     let patch = json!({"metadata": {"annotations": {SYNC: asked_for}}});
-    let app = api.get(name).await.map_err(connect::about(&target, common))?;
+    let app = connect::application(&client, common, name).await?;
     if app.spec.source.git_repository.is_some_and(|git| git.suspend) {
         bail!("app/{name}: its source is suspended and is not fetched; first `kurator resume app/{name}`");
     }
-    api.patch(name, &params(), &Patch::Merge(&patch)).await.map_err(connect::about(&target, common))?;
-    if what.no_wait {
+    api.patch(name, &params(), &Patch::Merge(&patch)).await.map_err(asked(&format!("cannot sync app/{name}")))?;
+    if what.wait.no_wait {
         return done(common, name, "asked to sync", json!({"requested": asked_for}));
     }
-    let deadline = tokio::time::Instant::now() + what.timeout;
+    let deadline = tokio::time::Instant::now() + what.wait.timeout;
     let mut stuck: Option<(String, tokio::time::Instant)> = None;
     let (began, mut said) = (tokio::time::Instant::now(), None);
     loop {
@@ -105,13 +105,17 @@ pub(crate) async fn sync(common: &Common, what: Sync) -> anyhow::Result<()> {
         }
         if tokio::time::Instant::now() >= deadline {
             let why = ready.map(|c| format!("{}: {}", c.reason, c.message)).unwrap_or_default();
-            bail!("app/{name}: not there after {} s ({why}); see `kurator status app/{name}`", what.timeout.as_secs());
+            bail!(
+                "app/{name}: not there after {} s ({why}); see `kurator status app/{name}`",
+                what.wait.timeout.as_secs()
+            );
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 
-fn held_or(status: &api::kurator::apps::v1alpha1::ApplicationStatus, message: &str) -> String {
+/// The list that waits, of an Application that is held; else its message.
+pub(crate) fn held_or(status: &api::kurator::apps::v1alpha1::ApplicationStatus, message: &str) -> String {
     condition::find(&status.conditions, condition::DELETIONS_HELD)
         .map_or_else(|| message.to_owned(), |c| c.message.clone())
 }
@@ -131,14 +135,14 @@ pub(crate) fn short_revision(revision: &str) -> String {
 
 /// Stops or starts the fetching of a source.
 pub(crate) async fn suspend(common: &Common, name: String, on: bool) -> anyhow::Result<()> {
-    let target = Target::App(name.clone());
-    let api: Api<Application> = Api::namespaced(connect::hub(common).await?, &common.namespace);
-    let app = api.get(&name).await.map_err(connect::about(&target, common))?;
+    let client = connect::hub(common).await?;
+    let api: Api<Application> = Api::namespaced(client.clone(), &common.namespace);
+    let app = connect::application(&client, common, &name).await?;
     if app.spec.source.git_repository.is_none() {
         bail!("app/{name}: only git sources can be suspended, and spec.source.gitRepository is not set");
     }
     let patch = json!({"spec": {"source": {"gitRepository": {"suspend": on}}}});
-    api.patch(&name, &params(), &Patch::Merge(&patch)).await.map_err(connect::about(&target, common))?;
+    api.patch(&name, &params(), &Patch::Merge(&patch)).await.map_err(asked(&format!("cannot change app/{name}")))?;
     let said = if on { "suspended; what runs stays" } else { "resumed" };
     done(common, &name, said, json!({"suspended": on}))
 }

@@ -7,20 +7,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::bail;
+use api::condition;
 use api::delivery::{HubId, MemberStatus, MemberStatusSpec, MemberTakeOver, Origin, TakeOverState};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::annotation::{APPROVE_TAKE_OVER, ORIGIN};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
+use api::reason;
 use kube::api::{ListParams, Patch};
-use kube::{Api, Client, ResourceExt};
-use model::MemberName;
+use kube::{Client, ResourceExt};
+use model::{Digest, MemberName};
 use serde_json::json;
 use tokio::time::Instant;
 
 use crate::approve::wait::named;
 use crate::args::{Adopt, AdoptFleet, Asking, Common};
 use crate::ask;
-use crate::connect::{self, asked};
+use crate::connect::{self, Api, asked};
 use crate::leave::{counted, origin};
 use crate::output;
 use crate::sync::{LOOK_EVERY, params};
@@ -44,7 +46,7 @@ pub(crate) async fn adopt(common: &Common, what: &Adopt) -> anyhow::Result<()> {
     };
     let words = ["hub", "adopt", what.member.as_str(), "--from", from.as_str()];
     let command = ask::command(common, &words) + " --yes";
-    let done = take_over(&client, vec![(member, origin)], &from, &what.ask, &command).await?;
+    let done = take_over(&client, vec![(member, origin)], &from, None, &what.ask, &command).await?;
     print_taken(common, &from, &done)
 }
 
@@ -75,15 +77,17 @@ pub(crate) async fn adopt_fleet(common: &Common, what: &AdoptFleet) -> anyhow::R
         bail!("no member has anything of hub {from}; {}", name_hubs(&found));
     }
     let command = ask::command(common, &["hub", "adopt-fleet", "--from", from.as_str()]) + " --yes";
-    let done = take_over(&client, members, &from, &what.ask, &command).await?;
+    let done = take_over(&client, members, &from, None, &what.ask, &command).await?;
     print_taken(common, &from, &done)
 }
 
-/// Names the other hub on the AttachedClusters of members, shows what is taken over, asks, approves and waits.
+/// Names the other hub on the AttachedClusters of members, shows what is taken over, asks, approves and waits. `agreed`: the list
+/// that the person has seen and agreed to; the same one is not shown again.
 pub(crate) async fn take_over(
     client: &Client,
     members: Vec<(MemberName, Origin)>,
     from: &HubId,
+    agreed: Option<Digest>,
     how: &Asking,
     command: &str,
 ) -> anyhow::Result<Vec<(MemberName, MemberTakeOver)>> {
@@ -91,15 +95,21 @@ pub(crate) async fn take_over(
         let patch = json!({"spec": {"takeOver": {"hub": from}}});
         write(client, origin, &patch).await?;
     }
-    let deadline = Instant::now() + how.timeout;
+    let deadline = Instant::now() + how.wait.timeout;
     let mut all = Vec::new();
     for (member, origin) in members {
-        let list = listed(client, &member, from, deadline, how.timeout).await?;
+        let list = listed(client, &member, &origin, from, deadline, how.wait.timeout).await?;
         all.push(Taken { member, origin, list });
     }
-    lines(from, &all).into_iter().for_each(output::print_stderr);
     let held: Vec<&Taken> = all.iter().filter(|taken| taken.list.state == TakeOverState::Held).collect();
-    if !held.is_empty() && !how.yes {
+    let is_news = all.iter().any(|taken| Some(taken.list.digest) != agreed);
+    if is_news {
+        if agreed.is_some() {
+            output::print_stderr("what the other hub has there is not what was shown:");
+        }
+        lines(from, &all).into_iter().for_each(output::print_stderr);
+    }
+    if !held.is_empty() && is_news && !how.yes {
         let members = counted(held.len(), "member");
         ask::confirm(&format!("Take over exactly these in {members}?"), "nothing was taken over", command)?;
     }
@@ -107,17 +117,24 @@ pub(crate) async fn take_over(
         let patch = json!({"metadata": {"annotations": {APPROVE_TAKE_OVER: taken.list.digest}}});
         write(client, &taken.origin, &patch).await?;
     }
-    if how.no_wait {
+    if how.wait.no_wait {
         return Ok(all.into_iter().map(|taken| (taken.member, taken.list)).collect());
     }
-    let deadline = Instant::now() + how.timeout;
-    let mut left: BTreeSet<MemberName> = all.iter().map(|taken| taken.member.clone()).collect();
+    let deadline = Instant::now() + how.wait.timeout;
+    let mut left: BTreeMap<MemberName, Origin> =
+        all.iter().map(|taken| (taken.member.clone(), taken.origin.clone())).collect();
     let most = left.len();
     let digests: BTreeMap<&MemberName, _> = all.iter().map(|taken| (&taken.member, taken.list.digest)).collect();
     loop {
         let before = left.len();
-        for member in left.clone() {
-            let Some(now) = read_take_over(client, &member, from).await? else { continue };
+        for (member, origin) in left.clone() {
+            let Some(now) = read_take_over(client, &member, from).await? else {
+                // The hub takes the wish away when it is done, and the report with it.
+                if is_taken(client, &origin, from).await? {
+                    left.remove(&member);
+                }
+                continue;
+            };
             match now.state {
                 TakeOverState::Done => drop(left.remove(&member)),
                 TakeOverState::Stuck => bail!("member/{member}: {}", now.message),
@@ -138,18 +155,33 @@ pub(crate) async fn take_over(
         if Instant::now() >= deadline {
             bail!(
                 "approved, and not done within {} s in {}; it goes on without this command",
-                how.timeout.as_secs(),
-                named(&left)
+                how.wait.timeout.as_secs(),
+                named(&left.into_keys().collect())
             );
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 
+/// Says the AttachedCluster that what the other hub had is this hub's, and nothing more is wished?
+async fn is_taken(client: &Client, origin: &Origin, from: &HubId) -> anyhow::Result<bool> {
+    let api: Api<AttachedCluster> = Api::namespaced(client.clone(), &origin.namespace);
+    let what = format!("cannot read AttachedCluster {}/{}", origin.namespace, origin.name);
+    let found = api.get(&origin.name).await.map_err(asked(&what))?;
+    Ok(has_taken(&found, from))
+}
+
+fn has_taken(attached: &AttachedCluster, from: &HubId) -> bool {
+    let conditions = attached.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    let said = condition::find(conditions, condition::TAKE_OVER).filter(|said| said.reason == reason::TAKEN_OVER);
+    attached.spec.take_over.is_none() && said.is_some_and(|said| said.message.contains(from.as_str()))
+}
+
 /// Waits until the member was looked into.
 async fn listed(
     client: &Client,
     member: &MemberName,
+    origin: &Origin,
     from: &HubId,
     deadline: Instant,
     within: Duration,
@@ -157,6 +189,9 @@ async fn listed(
     loop {
         if let Some(list) = read_take_over(client, member, from).await? {
             return Ok(list);
+        }
+        if is_taken(client, origin, from).await? {
+            return Ok(nothing_of(from));
         }
         if Instant::now() >= deadline {
             bail!(
@@ -166,6 +201,19 @@ async fn listed(
             );
         }
         tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// The list of a hub that has nothing there.
+fn nothing_of(from: &HubId) -> MemberTakeOver {
+    MemberTakeOver {
+        from: from.clone(),
+        state: TakeOverState::Done,
+        digest: Digest::of(&[]),
+        units: 0,
+        objects: 0,
+        list: Vec::new(),
+        message: String::new(),
     }
 }
 
@@ -225,38 +273,43 @@ fn name_hubs(found: &BTreeMap<MemberName, BTreeMap<HubId, u32>>) -> String {
 /// What is taken over, for people.
 fn lines(from: &HubId, all: &[Taken]) -> Vec<String> {
     let mut out = vec![format!("of hub {from} would be taken over, as they are, without a restart of any pod:")];
-    for Taken { member, list, .. } in all {
-        let what = match list.state {
-            TakeOverState::Done => "nothing is left to take over".to_owned(),
-            TakeOverState::Stuck => list.message.clone(),
-            TakeOverState::Held | TakeOverState::Going => {
-                format!("{} of {}", counted(list.objects as usize, "object"), counted(list.units as usize, "unit"))
-            }
+    all.iter().for_each(|taken| out.extend(list_lines(&format!("member/{}", taken.member), &taken.list)));
+    out.push(WARNING.to_owned());
+    out
+}
+
+/// What has to be done elsewhere.
+pub(crate) const WARNING: &str =
+    "that hub must not deliver there any more: detach the members from it first (`kurator detach --keep`)";
+
+/// What is taken over in one member, for people.
+pub(crate) fn list_lines(of: &str, list: &MemberTakeOver) -> Vec<String> {
+    let mut out = Vec::new();
+    let what = match list.state {
+        TakeOverState::Done => "nothing is left to take over".to_owned(),
+        TakeOverState::Stuck => list.message.clone(),
+        TakeOverState::Held | TakeOverState::Going => {
+            format!("{} of {}", counted(list.objects as usize, "object"), counted(list.units as usize, "unit"))
+        }
+    };
+    out.push(format!("  {of}: {what}"));
+    for unit in list.list.iter().take(UNITS_SHOWN) {
+        let adopted = match unit.adopted {
+            0 => String::new(),
+            adopted => format!(", {adopted} of them never to be deleted"),
         };
-        out.push(format!("  member/{member}: {what}"));
-        for unit in list.list.iter().take(UNITS_SHOWN) {
-            let adopted = match unit.adopted {
-                0 => String::new(),
-                adopted => format!(", {adopted} of them never to be deleted"),
-            };
-            let more = (unit.objects as usize).saturating_sub(unit.first.len());
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            let names =
-                if unit.first.is_empty() { String::new() } else { format!(": {}{more}", unit.first.join(", ")) };
-            out.push(format!("    {}: {}{adopted}{names}", unit.unit, counted(unit.objects as usize, "object")));
-        }
-        let shown = list.list.len().min(UNITS_SHOWN);
-        if list.units as usize > shown {
-            out.push(format!("    and {} more units", list.units as usize - shown));
-        }
-        if list.state != TakeOverState::Stuck && !list.message.is_empty() {
-            out.push(format!("    {}", list.message));
-        }
+        let more = (unit.objects as usize).saturating_sub(unit.first.len());
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let names = if unit.first.is_empty() { String::new() } else { format!(": {}{more}", unit.first.join(", ")) };
+        out.push(format!("    {}: {}{adopted}{names}", unit.unit, counted(unit.objects as usize, "object")));
     }
-    out.push(
-        "that hub must not deliver there any more: detach the members from it first (`kurator detach --keep`)"
-            .to_owned(),
-    );
+    let shown = list.list.len().min(UNITS_SHOWN);
+    if list.units as usize > shown {
+        out.push(format!("    and {} more units", list.units as usize - shown));
+    }
+    if list.state != TakeOverState::Stuck && !list.message.is_empty() {
+        out.push(format!("    {}", list.message));
+    }
     out
 }
 

@@ -26,7 +26,10 @@ pub(crate) async fn run(common: &Common, what: Object) -> anyhow::Result<()> {
     };
     let client = connect::hub(common).await?;
     let request = Request::get(path).body(Vec::new())?;
-    let tree: Value = client.request(request).await.map_err(connect::about(&what.object, common))?;
+    let tree: Value = match client.request(request).await {
+        Ok(tree) => tree,
+        Err(error) => return Err(connect::about(&client, &what.object, common, error).await),
+    };
     if !output::structured(common.output, &tree)? {
         output::print(&lines(&name, &page(&name, &what.object, &common.namespace), &tree, output::colour()))?;
     }

@@ -1,5 +1,10 @@
 //! `kurator up`: the hub as a process.
 
+mod converge;
+pub(crate) mod settled;
+#[cfg(test)]
+mod tests;
+
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::process::ExitCode;
@@ -18,6 +23,7 @@ use crate::args::{Common, Format, Up};
 use crate::demo::control::Control;
 use crate::demo::{self, Demo};
 use crate::duration::tenths;
+use crate::instance::Made;
 use crate::{instance, notify, output};
 
 /// Why the process ends.
@@ -49,6 +55,9 @@ pub(crate) async fn run(common: &Common, up: Up) -> anyhow::Result<ExitCode> {
         // What a start would make here is another hub, which its members do not know.
         bail!("a restore into {dir} did not end: run `kurator hub restore FILE --dir {dir}` once more, then start");
     }
+    if let Some(why) = refused(instance::made_for(&dir), &up) {
+        bail!("{} {why}, or say --anyway if that is meant", dir.display());
+    }
     let end = serve(&dir, &up, common.output).await?;
     match end {
         End::Stop => Ok(ExitCode::SUCCESS),
@@ -58,6 +67,24 @@ pub(crate) async fn run(common: &Common, up: Up) -> anyhow::Result<ExitCode> {
             let error = std::process::Command::new(&program).args(std::env::args_os().skip(1)).exec();
             Err(error).with_context(|| format!("cannot start {} again", program.display()))
         }
+    }
+}
+
+/// Why a directory is not used: what was made in it is of the other kind, and would be changed without a word.
+fn refused(made: Option<Made>, up: &Up) -> Option<&'static str> {
+    if up.anyway {
+        return None;
+    }
+    match (made?, up.demo) {
+        (Made::Hub, true) => Some(
+            "is the directory of a hub, and --demo would add three simulated members, a fleet and an application to it: \
+             choose another one with --dir",
+        ),
+        (Made::Demo, false) => Some(
+            "is the directory of a demo, and without --demo its simulated members and its git server do not run: add --demo, \
+             choose another one with --dir",
+        ),
+        (Made::Hub, false) | (Made::Demo, true) => None,
     }
 }
 
@@ -124,14 +151,18 @@ impl Running {
         kubeconfigs.extend(demo.iter().flat_map(|demo| demo.kubeconfigs()));
         let file = dir.join(instance::KUBECONFIG);
         let kubeconfig = merge(&kubeconfigs)?;
+        let before = hub::directory::read(&file)?;
         // What is there already needs no room on the disk.
-        if hub::directory::read(&file)?.as_deref() != Some(kubeconfig.as_str()) {
+        if before.as_deref() != Some(kubeconfig.as_str()) {
             hub::directory::write(&file, &kubeconfig).context("cannot write the kubeconfig")?;
         }
         let control = Control::serve(dir, hub.clone(), demo.clone(), CancellationToken::new())?;
         let registration = instance::Registration::new(dir);
         let running = Self { hub, demo, control, registration };
         running.announce(&file, begun, format)?;
+        if let Some(note) = before.and_then(|before| moved(&before, &running.hub.url())) {
+            output::print_stderr(note);
+        }
         notify::ready();
         match &running.demo {
             None if !up.exit_when_ready => next_steps(dir, &running.hub, up),
@@ -206,13 +237,27 @@ fn next_steps(dir: &Path, hub: &Hub, up: &Up) {
     lines.iter().for_each(output::print_stderr);
 }
 
-/// Shows how the demo converges and how it is then; for ever, unless told to exit when ready.
+/// What is said when the kubeconfig names another address than after the last start: the copies that others have are wrong
+/// from now on.
+fn moved(before: &str, now: &str) -> Option<String> {
+    let before = model::yaml::parse(before).ok()?;
+    let before = before["clusters"][0]["cluster"]["server"].as_str()?;
+    (before != now).then(|| {
+        format!(
+            "note: the hub was at {before} until now, and its kubeconfig says {now} from now on. Neither --listen nor \
+             --advertise is remembered: say them at each start, or give others the new kubeconfig"
+        )
+    })
+}
+
+/// Shows how everything converges, and how the demo is then; for ever, unless told to exit when ready.
 async fn watch(running: &Running, up: &Up, format: Format, begun: Instant) -> anyhow::Result<End> {
     let Some(demo) = &running.demo else {
-        if up.exit_when_ready {
-            return Ok(End::Stop);
+        if !up.exit_when_ready {
+            return std::future::pending().await;
         }
-        return std::future::pending().await;
+        let converged = converge::wait(&running.hub, begun, up.timeout, format).await?;
+        return Ok(if converged { End::Stop } else { End::NotReady });
     };
     let limit = up.exit_when_ready.then_some(up.timeout);
     let converged = demo::progress::show(&running.hub, demo, begun, limit, format).await?;

@@ -4,6 +4,7 @@
 //! (its pool has no timer), and speak HTTP/1.1 only: one connection for each watch and for each request in flight. With
 //! HTTP/2 a member costs one connection, whatever is asked of it.
 
+mod resolver;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ use tower::{BoxError, Service, ServiceBuilder};
 
 use crate::limit;
 use crate::transport::Transport;
+use resolver::NamedResolver;
 use session::LastSession;
 use tunnel::Through;
 
@@ -36,7 +38,7 @@ use tunnel::Through;
 /// # Errors
 /// What is wrong with certificates, keys, the proxy or the server's name.
 pub(crate) fn connect(config: &Config) -> Result<Transport, BoxError> {
-    let mut sockets = HttpConnector::new();
+    let mut sockets = HttpConnector::new_with_resolver(NamedResolver::new());
     sockets.enforce_http(false);
     // Small requests must not wait for the acknowledgement of what was sent before.
     sockets.set_nodelay(true);

@@ -84,7 +84,10 @@ impl Credential {
         }
         let text = std::str::from_utf8(text).map_err(|_| CredentialError::Malformed("it is not UTF-8".into()))?;
         // The parser's message may quote a line, and a line may be a key: say where, not what.
-        let raw = model::yaml::parse(text).map_err(|_| CredentialError::Malformed("it is not valid YAML".into()))?;
+        let raw = model::yaml::parse(text).map_err(|error| {
+            let place = error.place().map(|(line, column)| format!(" at line {line}, column {column}"));
+            CredentialError::Malformed(format!("it is not valid YAML{}", place.unwrap_or_default()))
+        })?;
         Self::from_value(&raw, trust)
     }
 

@@ -127,7 +127,8 @@ impl Error {
         while let Some(inner) = innermost.source() {
             innermost = inner;
         }
-        Self::Transport { cause: words(&innermost.to_string()), source: Box::new(error) }
+        let cause = advised(&innermost.to_string());
+        Self::Transport { cause: words(&cause), source: Box::new(error) }
     }
 
     /// HTTP status code, when the server answered with a failure.
@@ -232,6 +233,25 @@ impl Error {
             _ => None,
         }
     }
+}
+
+/// What is wrong with a server's certificate, and what to do. The library names the fault in one word.
+fn advised(cause: &str) -> String {
+    let fault = match cause.strip_prefix("invalid peer certificate: ") {
+        Some(fault) => fault,
+        None => return cause.to_owned(),
+    };
+    let advice = if fault.starts_with("UnknownIssuer") || fault.starts_with("BadSignature") {
+        "no certificate authority that is trusted for it has signed it; give that of this server (in a kubeconfig: \
+         certificate-authority-data)"
+    } else if fault.starts_with("certificate not valid for name") || fault.starts_with("NotValidForName") {
+        "reach it by a name that its certificate has (in a kubeconfig: server, or tls-server-name)"
+    } else if fault.starts_with("certificate expired") || fault.starts_with("Expired") {
+        "renew the server's certificate, or set the clocks"
+    } else {
+        return cause.to_owned();
+    };
+    format!("{cause}: {advice}")
 }
 
 /// A server's words: without control characters, and cut.

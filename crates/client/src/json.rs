@@ -68,8 +68,8 @@ pub(crate) fn parse_within(bytes: &[u8], budget: &mut Budget) -> Result<Value, E
 }
 
 /// Makes a typed object of a parsed one. Its error names no content: that may be a Secret's.
-pub(crate) fn typed<T: serde::de::DeserializeOwned>(value: Value, what: &str) -> Result<T, Error> {
-    serde_json::from_value(value).map_err(|_| Error::Malformed(format!("a field of this {what} has the wrong type")))
+pub(crate) fn typed<T: kinds::Wire>(value: Value, what: &str) -> Result<T, Error> {
+    T::from_json(value).map_err(|_| Error::Malformed(format!("a field of this {what} has the wrong type")))
 }
 
 /// Parses one value within a budget.

@@ -51,7 +51,7 @@ pub use raw::Raw;
 pub use resource::{Resource, Target, Verb};
 pub use retry::{Backoff, Jitter, Pace};
 pub use store::{Index, NamespacedName, Store};
-pub use transport::{AnswerBody, Switch, Transport};
+pub use transport::{AnswerBody, Answering, Switch, Transport};
 pub use twin::Twin;
 pub use typed::Typed;
 pub use watch::{Event, Position, Watch};

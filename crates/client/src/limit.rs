@@ -18,11 +18,11 @@ pub const IDLE_CONNECTIONS_MAX: usize = 2;
 
 /// Silence on a connection after which HTTP/2 asks whether the peer is there. Longer than the pause between two probes
 /// of a member, so that those that answer are not asked twice.
-pub const PING_INTERVAL: Duration = Duration::from_secs(10);
+pub const PING_INTERVAL: Duration = Duration::from_secs(12);
 
-/// Longest wait for the answer to that. With [`PING_INTERVAL`] a connection that died is replaced within 15 s: until
+/// Longest wait for the answer to that. With [`PING_INTERVAL`] a connection that died is replaced within 16 s: until
 /// then all requests share it.
-pub const PING_TIMEOUT: Duration = Duration::from_secs(5);
+pub const PING_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The same by TCP itself, for HTTP/1.1: silence after which the peer is asked, the pause between two questions, and how
 /// many remain without an answer. The kernel does it, so that it costs us nothing.

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use kinds::Wire;
 use kube::ResourceExt;
 use model::Weigh;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -105,13 +105,13 @@ pub struct Store<K> {
 
 impl<K> Store<K>
 where
-    K: kube::Resource<DynamicType = ()> + DeserializeOwned + Send + Sync + 'static,
+    K: kube::Resource<DynamicType = ()> + Wire + Send + Sync + 'static,
     K::Scope: 'static,
 {
     /// A store of a Rust type that knows nothing yet, and finds objects by these indexes too.
     pub fn typed(indexes: Vec<Index<K>>) -> Arc<Self> {
         let reader = Reader {
-            parse: |value| serde_json::from_value(value).ok(),
+            parse: |value| K::from_json(value).ok(),
             trim: |_| {},
             identify: |object: &K| (NamespacedName::of(object), object.resource_version()),
         };
@@ -125,7 +125,7 @@ where
         let reader = Reader {
             parse: |mut value| {
                 model::object::remove(&mut value, &["metadata", "managedFields"]);
-                serde_json::from_value(value).ok()
+                K::from_json(value).ok()
             },
             trim: |object: &mut K| object.meta_mut().managed_fields = None,
             identify: |object: &K| (NamespacedName::of(object), object.resource_version()),

@@ -46,8 +46,9 @@ impl Transport {
     ///
     /// # Errors
     /// No answer came; one that is a refusal is no error here.
-    pub async fn send(&self, request: Request<Body>) -> Result<Response<AnswerBody>, kube::Error> {
-        self.0.send(request).await
+    // No `async fn`: who awaits that has room for the request, which is in the future of the way already.
+    pub fn send(&self, request: Request<Body>) -> Answering {
+        self.0.send(request)
     }
 }
 
@@ -57,13 +58,18 @@ impl From<kube::Client> for Transport {
     }
 }
 
+/// The head of an answer, on its way.
+pub type Answering = BoxFuture<'static, Result<Response<AnswerBody>, kube::Error>>;
+
 trait Route: Send + Sync {
-    fn send(&self, request: Request<Body>) -> BoxFuture<'_, Result<Response<AnswerBody>, kube::Error>>;
+    /// The future keeps the way there: a switch may be turned meanwhile.
+    fn send(&self, request: Request<Body>) -> Answering;
 }
 
 impl Route for kube::Client {
-    fn send(&self, request: Request<Body>) -> BoxFuture<'_, Result<Response<AnswerBody>, kube::Error>> {
-        Box::pin(async move { Ok(Self::send(self, request).await?.map(|body| body.boxed_unsync())) })
+    fn send(&self, request: Request<Body>) -> Answering {
+        let client = self.clone();
+        Box::pin(async move { Ok(Self::send(&client, request).await?.map(|body| body.boxed_unsync())) })
     }
 }
 
@@ -95,9 +101,8 @@ impl Switch {
 }
 
 impl Route for Switch {
-    fn send(&self, request: Request<Body>) -> BoxFuture<'_, Result<Response<AnswerBody>, kube::Error>> {
-        let way = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
-        Box::pin(async move { way.send(request).await })
+    fn send(&self, request: Request<Body>) -> Answering {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).send(request)
     }
 }
 
@@ -112,7 +117,7 @@ where
         + 'static,
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    fn send(&self, request: Request<Body>) -> BoxFuture<'_, Result<Response<AnswerBody>, kube::Error>> {
+    fn send(&self, request: Request<Body>) -> Answering {
         let answered = |answer: Result<Response<B>, S::Error>| match answer {
             Ok(answer) => Ok(answer.map(|body| body.map_err(|error| sort(error.into())).boxed_unsync())),
             Err(error) => Err(sort(error.into())),

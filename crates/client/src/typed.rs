@@ -1,12 +1,10 @@
 //! Rust types on top of [`Api`]: the same requests, with the same limits and comparisons.
 
-use std::fmt::Debug;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use kinds::Wire;
 use model::Weigh;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::api::{Api, Applied, Delete, Deletion, Each, List, Selection};
@@ -45,7 +43,7 @@ impl<K> Typed<K> {
 
     fn read(&self, value: Value) -> Result<K, Error>
     where
-        K: DeserializeOwned,
+        K: Wire,
     {
         typed(value, &self.resource.kind)
     }
@@ -61,7 +59,7 @@ impl<K> Typed<K> {
 
 impl<K> Typed<K>
 where
-    K: kube::Resource<DynamicType = ()> + DeserializeOwned + Serialize + Debug,
+    K: kube::Resource<DynamicType = ()> + Wire,
 {
     /// Reads an object; `None` when it is not there.
     ///
@@ -143,7 +141,7 @@ where
     }
 
     fn write(&self, object: &K) -> Result<Value, Error> {
-        let mut value = serde_json::to_value(object).map_err(|e| Error::Request(e.to_string()))?;
+        let mut value = object.to_json().map_err(|e| Error::Request(e.to_string()))?;
         // Derived types may leave out what the type itself says.
         value["apiVersion"] = self.resource.api_version().into();
         value["kind"] = self.resource.kind.clone().into();

@@ -6,17 +6,19 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use api::delivery::Artifact;
+use api::delivery::{Artifact, RemoteInput};
 use client::contain::caught;
 use client::{Api, Metrics, NamespacedName};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use model::Digest;
-use source::{Cache, Credentials, GitReference, GitSource, GitSpec, Http, SshCredentials};
+use render::Remote;
+use source::{Cache, Credentials, FileSource, GitReference, GitSource, GitSpec, Http, SshCredentials};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::remote::{RemoteSource, commit};
 use crate::write::{self, WriteError};
 
 /// Fetches under way at once, over all sources: each is a connection, a temporary file and up to
@@ -35,6 +37,24 @@ pub(crate) enum Recovery {
     UnderWay,
     /// It could not be fetched, and is asked for again now and then.
     Failed(String),
+}
+
+/// What the cache has lost.
+#[derive(Clone)]
+enum Gone {
+    /// The artifact of a source.
+    Source(Artifact),
+    /// What a file of a source names on another machine.
+    Remote { source: Artifact, remote: Remote, pinned: RemoteInput },
+}
+
+impl Gone {
+    fn digest(&self) -> Digest {
+        match self {
+            Self::Source(artifact) => artifact.digest,
+            Self::Remote { pinned, .. } => pinned.digest,
+        }
+    }
 }
 
 /// What is known of a lost artifact.
@@ -119,6 +139,20 @@ impl Artifacts {
         GitSource::new(&self.http, spec)
     }
 
+    /// A file of another machine, which a file of the source at `from` names. `shown` stands for its URL in errors.
+    ///
+    /// # Errors
+    /// The URL cannot be used.
+    pub(crate) fn file(
+        &self,
+        url: &str,
+        shown: &str,
+        from: &str,
+        timeout: Duration,
+    ) -> Result<FileSource, source::Error> {
+        FileSource::new(&self.http, url, shown, from, timeout)
+    }
+
     /// The source of an object is not followed any more.
     pub(crate) fn forget(&self, key: &NamespacedName) {
         self.followed().remove(key);
@@ -142,6 +176,16 @@ impl Artifacts {
         git.fetch(commit, &self.cache).await
     }
 
+    /// Fetches a file into the cache, when its turn comes.
+    ///
+    /// # Errors
+    /// See [`source::Error`].
+    pub(crate) async fn fetch_file(&self, file: &FileSource) -> Result<source::Artifact, source::Error> {
+        // The semaphore is never closed.
+        let _permit = self.fetches.acquire().await;
+        file.fetch(&self.cache).await
+    }
+
     fn lost(&self) -> MutexGuard<'_, BTreeMap<Place, Lost>> {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -149,7 +193,24 @@ impl Artifacts {
     /// Fetches an artifact again that the cache has lost, in the background, and says how that is. While a fetch runs,
     /// `who` waits for it, and is told by `wake` when it has ended. Otherwise ask again after [`RECOVER_AGAIN`].
     pub(crate) fn recover(self: &Arc<Self>, namespace: &str, artifact: &Artifact, who: String, wake: Wake) -> Recovery {
-        let (place, now) = ((namespace.to_owned(), artifact.digest), Instant::now());
+        self.recover_gone(namespace, Gone::Source(artifact.clone()), who, wake)
+    }
+
+    /// The same, of what a file of the source `source` names on another machine.
+    pub(crate) fn recover_remote(
+        self: &Arc<Self>,
+        namespace: &str,
+        source: &Artifact,
+        lost: (&Remote, &RemoteInput),
+        who: String,
+        wake: Wake,
+    ) -> Recovery {
+        let (remote, pinned) = (lost.0.clone(), lost.1.clone());
+        self.recover_gone(namespace, Gone::Remote { source: source.clone(), remote, pinned }, who, wake)
+    }
+
+    fn recover_gone(self: &Arc<Self>, namespace: &str, gone: Gone, who: String, wake: Wake) -> Recovery {
+        let (place, now) = ((namespace.to_owned(), gone.digest()), Instant::now());
         let mut lost = self.lost();
         // Nobody waits for those any more: their units are gone, or have another revision.
         lost.retain(|_, other| other.running || now.duration_since(other.asked) < UNASKED_MAX);
@@ -159,10 +220,10 @@ impl Artifacts {
         let due = known.failed.as_ref().is_none_or(|(at, _)| at.elapsed() >= RECOVER_AGAIN);
         if due && !known.running {
             known.running = true;
-            let (all, artifact) = (self.clone(), artifact.clone());
+            let all = self.clone();
             tokio::spawn(async move {
                 let done = tokio::select! {
-                    done = caught("artifact", &all.metrics, all.fetch_again(&place.0, &artifact)) => done,
+                    done = caught("artifact", &all.metrics, all.fetch_again(&place.0, &gone)) => done,
                     // A hub that ends does not wait for a source.
                     () = all.shutdown.cancelled() => return,
                 };
@@ -187,14 +248,24 @@ impl Artifacts {
         known.failed.as_ref().map_or(Recovery::UnderWay, |(_, why)| Recovery::Failed(why.clone()))
     }
 
-    async fn fetch_again(&self, namespace: &str, artifact: &Artifact) -> Result<(), String> {
+    async fn fetch_again(&self, namespace: &str, gone: &Gone) -> Result<(), String> {
+        let artifact = match gone {
+            Gone::Source(artifact) => artifact,
+            Gone::Remote { source, remote, pinned } => {
+                let spec = self.spec_by_record(namespace, source).await?;
+                let remote = RemoteSource::new(self, remote, &spec).map_err(|error| text(&error))?;
+                return remote.fetch_again(self, pinned).await;
+            }
+        };
         // With the user information of a source that is otherwise the one of the record, and then without.
         for git in self.alike(namespace, artifact) {
             if self.fetch_from(&git, artifact).await.is_ok() {
                 return Ok(());
             }
         }
-        self.fetch_from(&self.by_record(namespace, artifact).await?, artifact).await
+        let spec = self.spec_by_record(namespace, artifact).await?;
+        let git = self.source(spec).map_err(|error| text(&error))?;
+        self.fetch_from(&git, artifact).await
     }
 
     /// The sources that are followed in a namespace and would fetch what a record says, as far as a record says it.
@@ -211,7 +282,7 @@ impl Artifacts {
     }
 
     async fn fetch_from(&self, git: &GitSource, artifact: &Artifact) -> Result<(), String> {
-        let found = self.fetch(git, &commit_of(artifact)).await.map_err(|error| text(&error))?;
+        let found = self.fetch(git, &commit(&artifact.revision)).await.map_err(|error| text(&error))?;
         if found.digest() == artifact.digest.to_string() {
             Ok(())
         } else {
@@ -221,8 +292,8 @@ impl Artifacts {
     }
 
     /// The source of an artifact as its record says it.
-    async fn by_record(&self, namespace: &str, artifact: &Artifact) -> Result<GitSource, String> {
-        let mut spec = GitSpec::new(&artifact.url, GitReference::Commit(commit_of(artifact).sha));
+    async fn spec_by_record(&self, namespace: &str, artifact: &Artifact) -> Result<GitSpec, String> {
+        let mut spec = GitSpec::new(&artifact.url, GitReference::Commit(commit(&artifact.revision).sha));
         spec.ignore.clone_from(&artifact.ignore);
         spec.submodules = artifact.submodules;
         if let Some(secret) = &artifact.secret {
@@ -230,7 +301,7 @@ impl Artifacts {
             let access = access.map_err(|(_, why)| why)?;
             (spec.credentials, spec.ca) = (access.credentials, access.ca);
         }
-        GitSource::new(&self.http, spec).map_err(|error| text(&error))
+        Ok(spec)
     }
 }
 
@@ -281,12 +352,6 @@ fn read(data: BTreeMap<String, ByteString>, url: &str) -> Result<Access, String>
         return Err("has neither username and password, nor bearerToken, nor ca.crt".to_owned());
     }
     Ok(Access { credentials, ca })
-}
-
-/// The commit that an artifact was made of.
-fn commit_of(artifact: &Artifact) -> source::Commit {
-    let (name, sha) = artifact.revision.rsplit_once("sha1:").unwrap_or(("", &artifact.revision));
-    source::Commit { sha: sha.to_owned(), name: name.trim_end_matches('@').to_owned() }
 }
 
 /// The error and its causes in one line.

@@ -155,7 +155,7 @@ impl Connections {
         let Fresh { api, server, expires, fingerprint } = fresh;
         entry.switch.turn_to(&api);
         (entry.server, entry.expires, entry.fingerprint) = (server, expires, fingerprint);
-        tracing::info!(member = %member, "goes on with another credential");
+        tracing::debug!(member = %member, "goes on with another credential");
         entry.clone()
     }
 

@@ -14,7 +14,7 @@ use applier::PushFeed;
 use client::contain::restarting;
 use client::queue::{BACKOFF, Key};
 use client::{Api, Next, Queue, Trust};
-use model::Clock;
+use model::{Clock, Timestamp};
 use plan::authenticator::HubKey;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -45,6 +45,8 @@ pub struct Options {
     pub controllers: BTreeSet<Controller>,
     /// Where everything is counted.
     pub metrics: Metrics,
+    /// Until when the process before this one lived, if that is known: members that were well then were seen until then.
+    pub alive_before: Option<Timestamp>,
 }
 
 /// A controller.
@@ -95,6 +97,8 @@ pub struct Deps {
     pub metrics: Metrics,
     /// Where it is recorded what happened to objects.
     pub events: Recorder,
+    /// See [`Options::alive_before`].
+    pub alive_before: Option<Timestamp>,
     /// Background tasks, waited for at shutdown.
     pub tasks: TaskTracker,
     /// Ends everything.
@@ -176,6 +180,7 @@ impl Controllers {
             renderings: renderings.clone(),
             metrics: options.metrics.clone(),
             events: Recorder::new(&options.metrics),
+            alive_before: options.alive_before,
             tasks: TaskTracker::new(),
             shutdown,
         };
@@ -226,6 +231,8 @@ impl Controllers {
         deps.stores.spawn(deps, &deps.api);
         let api = deps.api.with_manager(event::FIELD_MANAGER);
         deps.tasks.spawn(deps.events.clone().run(api, deps.clock.clone(), stop.clone()));
+        let journal = deps.events.journal().clone();
+        deps.tasks.spawn(journal.run(deps.stores.clone(), deps.clock.clone(), stop.clone()));
         tokio::select! {
             () = deps.stores.synced() => {}
             () = stop.cancelled() => return,

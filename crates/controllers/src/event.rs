@@ -1,6 +1,7 @@
 //! Records Kubernetes Events (`events.k8s.io/v1`) of what happened to the hub's kinds.
 //!
-//! What happened is decided where a status is written ([`crate::write`]), by [`plan::event`]. Here it is merged with what
+//! What happened is decided where a status is written ([`crate::write`]), by [`plan::event`]; the hub's log gets the same from
+//! here ([`crate::journal`]). Here it is merged with what
 //! happened before, bounded, and written by one task: who writes a status never waits for an event, and an event that cannot be
 //! written is lost, and counted.
 //!
@@ -16,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use api::delivery::MemberStatusStatus;
+use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::Fleet;
@@ -24,10 +26,12 @@ use kube::{Resource as Kind, ResourceExt as _};
 use model::clock::format_micros;
 use model::{Clock, MemberName, Timestamp};
 use plan::event::Event;
+use plan::journal::{Fact, Turn, turn};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::journal::Journal;
 use crate::metrics::Metrics;
 use crate::record::application_of;
 
@@ -79,11 +83,19 @@ impl Regarding {
 pub(crate) trait Told: Sized {
     /// What happened between two states of an object.
     fn happened(before: &Self, after: &Self) -> Vec<Event>;
+
+    /// What of it is a line of the log.
+    fn turned(before: &Self, after: &Self) -> Vec<Turn>;
 }
 
 impl Told for Application {
     fn happened(before: &Self, after: &Self) -> Vec<Event> {
         after.status.as_ref().map(|status| plan::event::application(before.status.as_ref(), status)).unwrap_or_default()
+    }
+
+    fn turned(before: &Self, after: &Self) -> Vec<Turn> {
+        let Some(status) = &after.status else { return Vec::new() };
+        turn::application(&after.namespace().unwrap_or_default(), &after.name_any(), before.status.as_ref(), status)
     }
 }
 
@@ -91,11 +103,22 @@ impl Told for Fleet {
     fn happened(before: &Self, after: &Self) -> Vec<Event> {
         after.status.as_ref().map(|status| plan::event::fleet(before.status.as_ref(), status)).unwrap_or_default()
     }
+
+    /// A Fleet is as its members are, which have lines of their own.
+    fn turned(_: &Self, _: &Self) -> Vec<Turn> {
+        Vec::new()
+    }
 }
 
 impl Told for AttachedCluster {
     fn happened(before: &Self, after: &Self) -> Vec<Event> {
         after.status.as_ref().map(|status| plan::event::attached(before.status.as_ref(), status)).unwrap_or_default()
+    }
+
+    fn turned(before: &Self, after: &Self) -> Vec<Turn> {
+        let Some(status) = &after.status else { return Vec::new() };
+        let name = status.member.clone().unwrap_or_else(|| after.name_any());
+        turn::member(&name, before.status.as_ref(), status).into_iter().collect()
     }
 }
 
@@ -104,6 +127,7 @@ impl Told for AttachedCluster {
 pub struct Recorder {
     queue: mpsc::Sender<(Regarding, Event)>,
     inner: Arc<Inner>,
+    journal: Journal,
 }
 
 struct Inner {
@@ -115,7 +139,16 @@ impl Recorder {
     /// Nothing is written before [`Recorder::run`].
     pub(crate) fn new(metrics: &Metrics) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
-        Self { queue, inner: Arc::new(Inner { waiting: Mutex::new(Some(waiting)), metrics: metrics.clone() }) }
+        Self {
+            queue,
+            inner: Arc::new(Inner { waiting: Mutex::new(Some(waiting)), metrics: metrics.clone() }),
+            journal: Journal::new(),
+        }
+    }
+
+    /// The hub's log.
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.journal
     }
 
     /// Records what happened between two states of an object.
@@ -123,6 +156,7 @@ impl Recorder {
         for event in K::happened(before, after) {
             self.send(Regarding::of(after), event);
         }
+        K::turned(before, after).into_iter().for_each(|turn| self.journal.note_fact(Fact::Turned(turn)));
     }
 
     /// Records what happened to the units of a slice of a member's report, each with its owner.
@@ -143,6 +177,17 @@ impl Recorder {
             let Some(owner) = owner else { continue };
             events.into_iter().for_each(|event| self.send(Regarding::of(owner.as_ref()), event));
         }
+    }
+
+    /// Records what happened to a member whose record is gone.
+    pub(crate) fn record_member(&self, member: &MemberName, event: Event) {
+        let regarding = Regarding {
+            api_version: Cluster::api_version(&()).into_owned(),
+            kind: Cluster::kind(&()).into_owned(),
+            name: member.to_string(),
+            ..Regarding::default()
+        };
+        self.send(regarding, event);
     }
 
     fn send(&self, regarding: Regarding, event: Event) {

@@ -3,13 +3,17 @@
 //! A task keeps the newest artifact it could fetch; a failure keeps it and says why. Nothing of this is stored: after a
 //! restart the first answer finds the same commit and nothing changes.
 
+mod remote;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use admit::INTERVAL_MIN;
 use api::delivery::Artifact;
 use model::{Clock, Timestamp};
 use plan::application::SourceFacts;
+use render::Remote;
 use source::{Class, GitSource, GitSpec};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -20,9 +24,8 @@ use client::NamespacedName;
 use client::contain::restarting;
 use client::queue::BACKOFF;
 use client::{Jitter, Metrics, Queue};
+use remote::RemoteTasks;
 
-/// Shortest interval between two polls of one source. Asking more often than once a second only wears the server.
-const INTERVAL_MIN: Duration = Duration::from_secs(1);
 /// Interval of a source whose own cannot be read; its CRD requires one.
 const INTERVAL_DEFAULT: Duration = Duration::from_secs(60);
 
@@ -89,6 +92,8 @@ pub struct Fetcher {
     metrics: Metrics,
     jitter: Jitter,
     tasks: Mutex<BTreeMap<NamespacedName, Task>>,
+    /// What their files name on other machines.
+    remotes: RemoteTasks,
 }
 
 impl Fetcher {
@@ -100,7 +105,8 @@ impl Fetcher {
         metrics: &Metrics,
         jitter: Jitter,
     ) -> Self {
-        Self { artifacts, queue, clock, metrics: metrics.clone(), jitter, tasks: Mutex::default() }
+        let remotes = RemoteTasks::new(artifacts.clone(), queue.clone(), metrics, jitter.clone());
+        Self { artifacts, queue, clock, metrics: metrics.clone(), jitter, tasks: Mutex::default(), remotes }
     }
 
     /// Where keys come out whose sources have news.
@@ -114,6 +120,19 @@ impl Fetcher {
     /// # Errors
     /// The source cannot be followed at all: the URL or reference is malformed.
     pub(crate) fn follow(
+        &self,
+        key: &NamespacedName,
+        follow: Follow,
+        sync: Option<&str>,
+        stop: &CancellationToken,
+    ) -> Result<SourceFacts, source::Error> {
+        let mut facts = self.follow_source(key, follow, sync, stop)?;
+        self.remotes.sync(key, sync);
+        self.remotes.add_to(key, &mut facts);
+        Ok(facts)
+    }
+
+    fn follow_source(
         &self,
         key: &NamespacedName,
         follow: Follow,
@@ -166,7 +185,33 @@ impl Fetcher {
     /// What this process has heard of a source; `None` when it does not follow it.
     pub fn heard(&self, key: &NamespacedName) -> Option<SourceFacts> {
         let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        tasks.get(key).map(|t| t.state.lock().unwrap_or_else(PoisonError::into_inner).facts.clone())
+        let facts = tasks.get(key).map(|t| t.state.lock().unwrap_or_else(PoisonError::into_inner).facts.clone());
+        drop(tasks);
+        facts.map(|mut facts| {
+            self.remotes.add_to(key, &mut facts);
+            facts
+        })
+    }
+
+    /// Follows what renderings of a source name on other machines; when these are `all`, nothing else. Says whether the
+    /// source itself is followed: without it nothing is.
+    pub(crate) fn name_remotes(
+        &self,
+        key: &NamespacedName,
+        remotes: &BTreeMap<String, Remote>,
+        all: bool,
+        stop: &CancellationToken,
+    ) -> bool {
+        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(source) = tasks.get(key).map(|task| task.follow.clone()) else { return false };
+        drop(tasks);
+        self.remotes.follow(key, &source, remotes, all, stop);
+        true
+    }
+
+    /// Why something on another machine could not be fetched, as far as it has been tried.
+    pub(crate) fn remote_error(&self, key: &NamespacedName, id: &str) -> Option<String> {
+        self.remotes.error(key, id)
     }
 
     /// What is known of a source that is not asked any more for now.
@@ -176,12 +221,14 @@ impl Fetcher {
             .remove(key)
             .map(|t| t.state.lock().unwrap_or_else(PoisonError::into_inner).facts.clone())
             .unwrap_or_default();
+        self.remotes.forget(key);
         SourceFacts { suspended: true, error: None, ..facts }
     }
 
     /// Stops following.
     pub(crate) fn forget(&self, key: &NamespacedName) {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.remotes.forget(key);
         // Also of one that was suspended, and has no task.
         self.artifacts.forget(key);
     }
@@ -264,12 +311,8 @@ impl Runner {
             return Ok(None);
         }
         let fetched = self.artifacts.fetch(&self.git, &commit).await?;
-        let Ok(digest) = fetched.digest().parse() else {
-            let digest = fetched.digest().to_owned();
-            return Err(source::Error::Damaged { digest, why: "its digest has another form".to_owned() });
-        };
         let artifact = Artifact {
-            digest,
+            digest: crate::remote::digest(&fetched)?,
             revision: fetched.revision().to_owned(),
             url: self.git.url().to_owned(),
             secret: self.secret.clone(),

@@ -14,6 +14,7 @@
 //!
 //! What they share in one process are caches of stored objects: [`stores`], [`connection`], [`artifact`], [`rendering`].
 
+pub mod account;
 pub mod application;
 pub mod artifact;
 mod changes;
@@ -26,12 +27,15 @@ pub mod fetch;
 pub mod fleet;
 mod index;
 pub mod inspect;
+mod journal;
+mod lost;
 pub mod member;
 pub mod metrics;
 pub mod mint;
 mod origin;
 mod reach;
 mod record;
+mod remote;
 pub mod rendering;
 mod secrets;
 mod state;
@@ -40,6 +44,7 @@ pub mod stores;
 mod throttle;
 mod write;
 
+pub use applier::look_at_hubs;
 pub use connection::Connect;
 pub use deps::{Controller, Controllers, Deps, Options};
 pub use metrics::Metrics;

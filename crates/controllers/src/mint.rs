@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use api::kurator::minted::{Minted, NAMESPACE, SERVICE_ACCOUNT, TOKEN_SECRET_LABEL};
-use client::{Api, Delete, Error, Resource};
+use client::{Api, Content, Delete, Error, Resource, Selection};
 use k8s_openapi::api::core::v1::Secret;
 use model::{Digest, Timestamp, object};
-use plan::credential::{LIFE_ASKED, is_long_enough};
+use plan::credential::{LIFE_ASKED, is_long_enough, is_token_secret_over};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -17,8 +17,9 @@ const TOKEN_WITHIN: Duration = Duration::from_secs(10);
 /// Between two looks at a token Secret.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// What token Secrets of Kurator are named; the server adds some characters.
-const TOKEN_SECRET_PREFIX: &str = "kurator-token-";
+/// Type of a token Secret, and the annotation that names its account (`pkg/apis/core/types.go`).
+const TOKEN_SECRET_TYPE: &str = "kubernetes.io/service-account-token";
+const ACCOUNT_NAME: &str = "kubernetes.io/service-account.name";
 
 /// A token, and how it was made. Debug output does not show the token.
 pub struct Token {
@@ -42,31 +43,38 @@ impl std::fmt::Debug for Token {
 }
 
 /// Makes a token of the service account. Where the server grants less than [`plan::credential::LIFE_MIN`], a token Secret is
-/// made; where that stays empty, the short token is taken after all, and renewed at a third of its life.
+/// made, or one is taken that was made for this and not noted; where that stays empty, the short token is taken after all, and
+/// renewed at a third of its life.
 ///
-/// `context`: the user's context, for the command that makes another one. `before`: how the one that is replaced was made.
+/// `context`: the user's context, for the command that makes another one. `before`: how the one that is replaced was made; it
+/// goes on to work. `whose`: the hub and the attached cluster, for a first one.
 ///
 /// # Errors
 /// The member refuses, or does not answer.
-pub async fn mint(api: &Api, now: Timestamp, context: &str, before: Option<&Minted>) -> Result<Token, Error> {
+pub async fn mint(
+    api: &Api,
+    now: Timestamp,
+    context: &str,
+    before: Option<&Minted>,
+    whose: &str,
+) -> Result<Token, Error> {
     let requested = request(api, now).await?;
-    let mut minted = Minted {
+    let minted = Minted {
         context: context.to_owned(),
         issued: now,
         expires: Some(requested.expires),
         token_digest: None,
         token_secret: None,
-        // One that was not removed yet is removed now.
-        replaces: before.and_then(|before| before.token_secret.clone().or_else(|| before.replaces.clone())),
+        used_by: before.and_then(|before| before.used_by.clone()),
         problem: None,
     };
     if is_long_enough(now, requested.expires) {
         return Ok(Token::new(requested.token, minted));
     }
-    match token_secret(api).await? {
-        Some((name, text)) => {
-            (minted.token_secret, minted.expires) = (Some(name), None);
-            Ok(Token::new(text, minted))
+    let name = plan::credential::token_secret_after(before, whose);
+    match token_secret(api, &name, now).await? {
+        Some((issued, text)) => {
+            Ok(Token::new(text, Minted { issued, expires: None, token_secret: Some(name), ..minted }))
         }
         None => Ok(Token::new(requested.token, minted)),
     }
@@ -95,31 +103,67 @@ async fn request(api: &Api, now: Timestamp) -> Result<Requested, Error> {
     }
 }
 
-/// Makes a token Secret; `None` when no token came into it, after which it is removed.
-async fn token_secret(api: &Api) -> Result<Option<(String, String)>, Error> {
-    let secrets = Resource::core("Secret", "secrets", true);
-    let secret = json!({
-        "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/service-account-token",
-        "metadata": {
-            "namespace": NAMESPACE, "generateName": TOKEN_SECRET_PREFIX,
-            "labels": {TOKEN_SECRET_LABEL: SERVICE_ACCOUNT},
-            "annotations": {"kubernetes.io/service-account.name": SERVICE_ACCOUNT},
-        },
-    });
-    let created = api.create(&secrets, NAMESPACE, &secret).await?;
-    let name = object::name(&created).unwrap_or_default().to_owned();
+fn secrets() -> Resource {
+    Resource::core("Secret", "secrets", true)
+}
+
+/// The token Secret of this name, made if it is not there: when it was made, and the token in it. `None` when no token came
+/// into it, after which it is removed.
+async fn token_secret(api: &Api, name: &str, now: Timestamp) -> Result<Option<(Timestamp, String)>, Error> {
+    let issued = match api.get(&secrets().target(NAMESPACE, name)).await? {
+        // Of one that another hub is about to delete nothing is to be had.
+        Some(found) if is_ours(&found) && is_token_secret_over(made_at(&found, now), now) => {
+            api.delete(&secrets().target(NAMESPACE, name), &Delete::exactly(&found)).await?;
+            make_token_secret(api, name).await?;
+            now
+        }
+        Some(found) if is_ours(&found) => made_at(&found, now),
+        Some(_) => {
+            return Err(Error::Malformed(format!(
+                "Secret {NAMESPACE}/{name} is there already, and is no token Secret of service account {SERVICE_ACCOUNT}; \
+                 see what it is for, and delete it"
+            )));
+        }
+        None => {
+            make_token_secret(api, name).await?;
+            now
+        }
+    };
     let deadline = Instant::now() + TOKEN_WITHIN;
     while Instant::now() < deadline {
-        let found = api.typed::<Secret>().get(NAMESPACE, &name).await?;
+        let found = api.typed::<Secret>().get(NAMESPACE, name).await?;
         if let Some(token) = found.and_then(|secret| secret.data?.remove("token")) {
             let token = String::from_utf8(token.0)
                 .map_err(|_| Error::Malformed(format!("Secret {NAMESPACE}/{name} holds no text as its token")))?;
-            return Ok(Some((name, token)));
+            return Ok(Some((issued, token)));
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
-    remove_token_secret(api, &name).await?;
+    remove_token_secret(api, name).await?;
     Ok(None)
+}
+
+async fn make_token_secret(api: &Api, name: &str) -> Result<(), Error> {
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret", "type": TOKEN_SECRET_TYPE,
+        "metadata": {
+            "namespace": NAMESPACE, "name": name,
+            "labels": {TOKEN_SECRET_LABEL: SERVICE_ACCOUNT},
+            "annotations": {ACCOUNT_NAME: SERVICE_ACCOUNT},
+        },
+    });
+    api.create(&secrets(), NAMESPACE, &secret).await.map(drop)
+}
+
+/// Is it a token Secret that Kurator made for its account?
+fn is_ours(secret: &Value) -> bool {
+    object::label(secret, TOKEN_SECRET_LABEL) == Some(SERVICE_ACCOUNT)
+}
+
+/// When a Secret was made, as the member says; not later than now.
+fn made_at(secret: &Value, now: Timestamp) -> Timestamp {
+    let said = object::get_str(secret, &["metadata", "creationTimestamp"]).and_then(|text| text.parse().ok());
+    said.map_or(now, |said: Timestamp| said.min(now))
 }
 
 /// Removes a token Secret, and with it ends its token. One that is gone is fine; one that is not Kurator's stays.
@@ -127,11 +171,35 @@ async fn token_secret(api: &Api) -> Result<Option<(String, String)>, Error> {
 /// # Errors
 /// The member refuses, or does not answer.
 pub async fn remove_token_secret(api: &Api, name: &str) -> Result<(), Error> {
-    let secrets = Resource::core("Secret", "secrets", true);
-    let target = secrets.target(NAMESPACE, name);
+    let target = secrets();
+    let target = target.target(NAMESPACE, name);
     let Some(found) = api.get(&target).await? else { return Ok(()) };
-    if object::get_str(&found, &["metadata", "labels", TOKEN_SECRET_LABEL]) == Some(SERVICE_ACCOUNT) {
+    if is_ours(&found) {
         api.delete(&target, &Delete::exactly(&found)).await?;
     }
     Ok(())
 }
+
+/// Removes the token Secrets whose time is over, but for those in `used`: also those that nobody remembers. Returns how many.
+///
+/// # Errors
+/// The member refuses, or does not answer.
+pub async fn remove_old_token_secrets(api: &Api, now: Timestamp, used: &[&str]) -> Result<usize, Error> {
+    let selection = Selection {
+        content: Content::Metadata,
+        ..Selection::labels(format!("{TOKEN_SECRET_LABEL}={SERVICE_ACCOUNT}"))
+    };
+    let mut removed = 0;
+    for secret in api.list(&secrets(), NAMESPACE, &selection).await?.items {
+        let name = object::name(&secret).unwrap_or_default();
+        if used.contains(&name) || !is_ours(&secret) || !is_token_secret_over(made_at(&secret, now), now) {
+            continue;
+        }
+        api.delete(&secrets().target(NAMESPACE, name), &Delete::exactly(&secret)).await?;
+        removed += 1;
+    }
+    Ok(removed)
+}
+
+#[cfg(test)]
+mod tests;

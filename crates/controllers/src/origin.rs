@@ -82,7 +82,9 @@ pub(crate) fn facts(attached: &AttachedCluster) -> OriginFacts {
         wants: wanted_name(attached).ok(),
         says: status.and_then(|status| status.member.as_ref()?.parse().ok()),
         going: attached.metadata.deletion_timestamp.is_some(),
-        state: status.map(|status| State::of_conditions(&status.conditions)).unwrap_or_default(),
+        state: status
+            .map(|status| State::of_object(&status.conditions, attached.metadata.generation))
+            .unwrap_or_default(),
     }
 }
 

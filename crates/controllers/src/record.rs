@@ -10,6 +10,7 @@ use api::delivery::{
     UnitStatus,
 };
 use api::karmada::cluster::v1alpha1::Cluster;
+use api::kurator::annotation::REPORT_OF;
 use kube::{Resource, ResourceExt};
 use model::MemberName;
 
@@ -67,10 +68,13 @@ fn waiting(status: &MemberStatus) -> Vec<String> {
 }
 
 /// Is a slice a report of the member that this record is? A record that was made again under the same name may be of another
-/// cluster, of which the older report says nothing. A slice without an owner is of an earlier version, and taken as it is.
+/// cluster, of which the older report says nothing; so may a record whose new identity a person approved. A slice without an
+/// owner or a cluster is of an earlier version, and taken as it is.
 pub(crate) fn is_report_of(slice: &MemberStatus, record: &Cluster) -> bool {
     let mut owners = slice.owner_references().iter().filter(|owner| owner.kind == Cluster::kind(&()));
-    owners.next().is_none_or(|owner| Some(&owner.uid) == record.metadata.uid.as_ref())
+    let is_of_record = owners.next().is_none_or(|owner| Some(&owner.uid) == record.metadata.uid.as_ref());
+    let cluster = slice.annotations().get(REPORT_OF);
+    is_of_record && cluster.is_none_or(|cluster| record.spec.id.as_ref().is_none_or(|id| id == cluster))
 }
 
 /// Is the unit one of this owner's? Asked for each report that is folded, so nothing is copied.

@@ -3,22 +3,23 @@
 //! A rendering is inputs → [`render::Request`] → answers to its questions → objects → phases (`plan::phase`). What it may
 //! cost is bounded by [`render::Budget`]; a revision that exceeds it fails as other wrong manifests do.
 
+mod answer;
 mod kept;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use api::delivery::{Inputs, ObjectInputs, RevisionSpec};
+use api::delivery::{Inputs, ObjectInputs, RemoteInput, RevisionSpec};
 use api::feed::Payload;
 use api::kurator::apps::v1alpha1::KustomizeInputs;
 use client::contain::caught;
 use client::{Api, Metrics};
 use k8s_openapi::api::core::v1::Secret;
 use model::Digest;
-use model::tree::FileTree;
 use plan::team::Refusals;
-use render::{Budget, Outcome, Question, RenderError, Request};
+use render::{Remote, RenderError};
 use serde_json::Value;
 use source::Cache;
 use tokio::sync::Semaphore;
@@ -26,6 +27,7 @@ use tokio::task::JoinError;
 
 use crate::artifact::text;
 use crate::write;
+use answer::{Answers, Given};
 use kept::Kept;
 
 /// Renders at once: CPU work, and two cores are what a hub has.
@@ -50,6 +52,31 @@ pub struct Summary {
     pub objects: usize,
     /// What of it a restricted namespace may not deliver.
     pub refusals: Refusals,
+    /// What it uses of other machines.
+    pub remotes: Arc<[Remote]>,
+    /// What is likely to be a mistake.
+    pub warnings: Arc<[String]>,
+}
+
+/// What a rendering needs of other machines before it can go on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RemoteNeeds {
+    /// All that it asked for, also what is there.
+    pub asked: Vec<Remote>,
+    /// What was never fetched.
+    pub missing: Vec<Remote>,
+    /// What the cache has lost, with what it was.
+    pub lost: Vec<(Remote, RemoteInput)>,
+}
+
+impl std::fmt::Display for RemoteNeeds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let first = self.missing.first().or_else(|| self.lost.first().map(|(remote, _)| remote));
+        match first {
+            Some(remote) => write!(f, "{}: {} is not fetched yet", remote.asked_by, remote.id),
+            None => f.write_str("something on another machine is not fetched yet"),
+        }
+    }
 }
 
 /// Why there is no rendering.
@@ -58,6 +85,9 @@ pub enum Failure {
     /// The cache has lost the artifact: fetch it again.
     #[error("artifact {0} is not in the cache any more")]
     ArtifactLost(Digest),
+    /// Something on another machine has to be fetched first.
+    #[error("{0}")]
+    Remotes(Box<RemoteNeeds>),
     /// The directory of the policy is not in the artifact.
     #[error("{0}")]
     NoDirectory(String),
@@ -95,7 +125,7 @@ impl Failure {
     fn is_lasting(&self) -> bool {
         match self {
             Self::NoDirectory(_) | Self::Manifests(_) => true,
-            Self::ArtifactLost(_) | Self::Hub(_) | Self::Bug(_) | Self::Disk(_) => false,
+            Self::ArtifactLost(_) | Self::Remotes(_) | Self::Hub(_) | Self::Bug(_) | Self::Disk(_) => false,
         }
     }
 }
@@ -162,9 +192,11 @@ impl Renderings {
         // The semaphore is never closed.
         let _permit = self.at_once.acquire().await;
         self.rendered.fetch_add(1, Ordering::Relaxed);
-        let cache = self.cache.clone();
+        let (cache, inputs) = (self.cache.clone(), Arc::new(inputs));
+        let blocking = inputs.clone();
         let work = async {
-            match tokio::task::spawn_blocking(move || inputs.render(&cache)).await.map_err(JoinError::try_into_panic) {
+            match tokio::task::spawn_blocking(move || blocking.render(&cache)).await.map_err(JoinError::try_into_panic)
+            {
                 Ok(done) => done,
                 Err(Ok(panic)) => std::panic::resume_unwind(panic),
                 Err(Err(_)) => Err(Failure::Bug("the hub is going down".to_owned())),
@@ -175,7 +207,14 @@ impl Renderings {
         match done.unwrap_or_else(|panic| Err(Failure::Bug(format!("please report it: {panic}")))) {
             Ok(rendering) => {
                 let rendering = Arc::new(rendering);
-                self.kept().remember(&key, rendering.clone());
+                let used = inputs.key_of_used(&rendering.summary.remotes);
+                let mut kept = self.kept();
+                if used != key {
+                    // Asked for once more with what it uses alone, as a revision records it.
+                    kept.find(&key).outcome = Some(Ok(rendering.summary.clone()));
+                }
+                kept.remember(&used, rendering.clone());
+                drop(kept);
                 Ok(rendering)
             }
             Err(failure) => {
@@ -194,6 +233,7 @@ impl Renderings {
                 artifact: inputs.artifact.digest,
                 revision: inputs.artifact.revision.clone(),
                 policy: inputs.kustomize.clone(),
+                remotes: inputs.remotes.clone(),
             }),
             Inputs::Objects(inputs) => {
                 let sealed = match &inputs.sealed {
@@ -223,8 +263,8 @@ impl Renderings {
 
 /// Everything that a rendering depends on.
 enum Work {
-    /// A fetched tree; `revision` is what the source calls it.
-    Tree { artifact: Digest, revision: String, policy: KustomizeInputs },
+    /// A fetched tree; `revision` is what the source calls it. With what was fetched of other machines.
+    Tree { artifact: Digest, revision: String, policy: KustomizeInputs, remotes: BTreeMap<String, RemoteInput> },
     /// Objects of the hub, with the bodies of Secrets that are kept beside the revision.
     Objects { inputs: ObjectInputs, sealed: Option<Vec<u8>> },
 }
@@ -232,14 +272,28 @@ enum Work {
 impl Work {
     fn key(&self) -> Digest {
         match self {
-            Self::Tree { artifact, policy, .. } => render::sharing_key(artifact, policy),
+            Self::Tree { artifact, policy, remotes, .. } => {
+                let digests = remotes.iter().map(|(id, fetched)| (id.clone(), fetched.digest)).collect();
+                render::sharing_key(artifact, policy, &digests)
+            }
             Self::Objects { inputs, .. } => inputs.digest,
         }
     }
 
+    /// The key with what was used of other machines alone.
+    fn key_of_used(&self, used: &[Remote]) -> Digest {
+        match self {
+            Self::Tree { artifact, policy, remotes, .. } => {
+                let used = used.iter().filter_map(|remote| Some((remote.id.clone(), remotes.get(&remote.id)?.digest)));
+                render::sharing_key(artifact, policy, &used.collect())
+            }
+            Self::Objects { .. } => self.key(),
+        }
+    }
+
     fn render(&self, cache: &Cache) -> Result<Rendering, Failure> {
-        let (digest, revision, policy) = match self {
-            Self::Tree { artifact, revision, policy } => (artifact, revision, policy),
+        let (digest, revision, policy, remotes) = match self {
+            Self::Tree { artifact, revision, policy, remotes } => (artifact, revision, policy, remotes),
             Self::Objects { inputs, sealed } => {
                 let bodies = plan::unit::objects::unpack(inputs, sealed.as_deref());
                 return in_phases(bodies.map_err(|e| Failure::Manifests(e.to_string()))?, None);
@@ -247,41 +301,24 @@ impl Work {
         };
         let artifact = cache.artifact(&digest.to_string(), revision)?;
         let artifact = artifact.ok_or(Failure::ArtifactLost(*digest))?;
-        let tree = artifact.tree(&render::directory(policy)?)?;
-        let objects = render_objects(tree, policy, |tree, directory| Ok(artifact.load(tree, directory)?))?;
-        in_phases(objects, policy.timeout.as_deref().and_then(model::duration::parse))
+        let mut given = Given { tree: artifact.tree(&render::directory(policy)?)?, remotes: render::Remotes::new() };
+        let mut answers = Answers::new(cache, &artifact, remotes);
+        let answer = &mut |given: &mut Given, questions| answers.answer(given, questions);
+        let rendered = answer::render(&mut given, policy, answer)?;
+        let objects = named_as_they_may_be(rendered.objects)?;
+        let mut rendering = in_phases(objects, policy.timeout.as_deref().and_then(model::duration::parse))?;
+        (rendering.summary.remotes, rendering.summary.warnings) = (rendered.remotes.into(), rendered.warnings.into());
+        Ok(rendering)
     }
 }
 
-/// Renders, and answers the questions that come up. `load` puts the files below a directory into the tree.
-fn render_objects(
-    mut tree: FileTree,
-    inputs: &KustomizeInputs,
-    mut load: impl FnMut(&mut FileTree, &str) -> Result<(), Failure>,
-) -> Result<Vec<Value>, Failure> {
-    let budget = Budget::default();
-    loop {
-        match render::render(&Request { tree: &tree, inputs, budget: &budget })? {
-            Outcome::Rendered(rendered) => return rendered.objects.into_iter().map(named_as_it_may_be).collect(),
-            // The budget ends this: it has a limit of turns.
-            Outcome::Needs(questions) => {
-                for question in questions {
-                    match question {
-                        Question::Directory(directory) => load(&mut tree, &directory)?,
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// An object without the place where it was written: only here it is known where a wrong name comes from.
-fn named_as_it_may_be(object: render::Object) -> Result<Value, Failure> {
-    let render::Object { value, location } = object;
-    match plan::phase::check_name(&value) {
+/// Objects without the places where they were written: only here it is known where a wrong name comes from.
+fn named_as_they_may_be(objects: Vec<render::Object>) -> Result<Vec<Value>, Failure> {
+    let check = |render::Object { value, location }: render::Object| match plan::phase::check_name(&value) {
         Ok(()) => Ok(value),
         Err(why) => Err(Failure::Manifests(format!("{location}: {why}"))),
-    }
+    };
+    objects.into_iter().map(check).collect()
 }
 
 /// The payload of rendered objects. `timeout` bounds the wait of each phase, instead of the phase's own limit.
@@ -296,7 +333,7 @@ fn in_phases(objects: Vec<Value>, timeout: Option<Duration>) -> Result<Rendering
         return Err(Failure::Manifests(list.join("; ")));
     }
     let (digest, objects, refusals) = (payload.digest(), payload.objects().count(), plan::team::refusals(&payload));
-    let summary = Summary { digest, objects, refusals };
+    let summary = Summary { digest, objects, refusals, remotes: Arc::default(), warnings: Arc::default() };
     let bytes = payload.objects().map(|object| kept::memory(object)).sum();
     Ok(Rendering { payload: Arc::new(payload), summary, bytes })
 }

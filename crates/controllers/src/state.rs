@@ -41,6 +41,11 @@ impl Controllers {
         MemberReader::new(&self.stores).facts(member)?.link
     }
 
+    /// Has the applier of a member got through to it since this process started, and does it still?
+    pub fn has_connected(&self, member: &MemberName) -> bool {
+        self.feed.link(member).is_some_and(|said| said.link == applier::Link::Connected)
+    }
+
     /// What the source calls each revision of a unit's owner.
     fn revision_names(&self, unit: &UnitId) -> BTreeMap<String, String> {
         let revisions = self.stores.revisions.by_index(record::OWNER, &unit.owner().to_string());

@@ -6,13 +6,11 @@
 mod brief;
 mod refusal;
 
-use std::fmt::Debug;
-
 use api::condition;
 use client::{Api, Class, Delete, NamespacedName};
+use kinds::Wire;
 use kube::{Resource, ResourceExt};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::metrics::Metrics;
@@ -52,12 +50,9 @@ impl WriteError {
 }
 
 /// A kind of the hub that has a Rust type.
-pub(crate) trait HubKind:
-    Resource<DynamicType = (), Scope: 'static> + Debug + DeserializeOwned + Serialize
-{
-}
+pub(crate) trait HubKind: Resource<DynamicType = (), Scope: 'static> + Wire {}
 
-impl<K> HubKind for K where K: Resource<DynamicType = (), Scope: 'static> + Debug + DeserializeOwned + Serialize {}
+impl<K> HubKind for K where K: Resource<DynamicType = (), Scope: 'static> + Wire {}
 
 /// Reads an object; `None` when it is not there.
 pub(crate) async fn read<K: HubKind>(api: &Api, namespace: &str, name: &str) -> Result<Option<K>, WriteError> {
@@ -73,9 +68,9 @@ pub(crate) async fn create<K: HubKind>(api: &Api, object: &K) -> Result<K, Write
 /// hub refuses is written in brief: phases and conditions, and that it is cut.
 pub(crate) async fn status<K: HubKind>(api: &Api, metrics: &Metrics, object: &K) -> Result<K, WriteError> {
     let brief = |refused: &client::Error| {
-        let mut value = serde_json::to_value(object)?;
+        let mut value = object.to_json()?;
         value["status"] = brief::brief(&value["status"], condition::STATUS_CUT, &refused.to_string());
-        serde_json::from_value(value)
+        K::from_json(value)
     };
     status_or_brief(api, metrics, object, brief).await
 }

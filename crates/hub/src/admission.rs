@@ -1,8 +1,10 @@
 //! Mounts crate `admit` into the API server, and keeps our CRDs whole.
 
+mod audit;
 mod protect;
 
 use apiserver::{Admission, AdmissionRequest, Denied, Operation};
+pub(crate) use audit::Audit;
 use model::GroupResource;
 pub(crate) use protect::Protection;
 use serde_json::Value;

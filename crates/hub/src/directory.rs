@@ -54,6 +54,11 @@ impl Directory {
         self.root.join("cache")
     }
 
+    /// A file that says when the hub lived last.
+    pub fn alive(&self) -> PathBuf {
+        self.root.join("alive")
+    }
+
     /// A file that holds one number: a port that is kept over restarts.
     pub fn port(&self, name: &str) -> PathBuf {
         self.root.join(format!("{name}.port"))

@@ -13,6 +13,7 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use k8s_openapi::api::rbac::v1::ClusterRole;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kinds::Wire;
 use kube::ResourceExt;
 use plan::authenticator::{HubKey, HubKeyError, KEY_BYTES};
 use serde_json::Value;
@@ -21,7 +22,7 @@ use crate::{entropy, view};
 
 const FIELD_MANAGER: &str = "kurator-hub";
 /// Secret that holds the hub's id. Backup, export and import keep it.
-pub(crate) const ID_SECRET: &str = "kurator-hub-id";
+pub const ID_SECRET: &str = "kurator-hub-id";
 /// Secret that holds the hub's key, which proves to the hub what it wrote in members. Backup, export and import keep it.
 pub(crate) const KEY_SECRET: &str = "kurator-hub-key";
 /// Secret that push hooks must know.
@@ -95,16 +96,12 @@ async fn secrets(api: &Api) -> Result<Installed, InstallError> {
 /// Applies those of the cluster-scoped objects that are not stored as they are wanted.
 async fn applied<K>(api: &Api, wanted: Vec<Value>) -> Result<(), InstallError>
 where
-    K: kube::Resource<DynamicType = (), Scope: 'static>
-        + Clone
-        + std::fmt::Debug
-        + serde::de::DeserializeOwned
-        + serde::Serialize,
+    K: kube::Resource<DynamicType = (), Scope: 'static> + Wire + Clone,
 {
     let objects = api.typed::<K>();
     let stored = objects.list("", &Selection::default()).await.map_err(failed(K::plural(&())))?;
     let stored: BTreeMap<String, Value> =
-        stored.items.iter().map(|c| (c.name_any(), serde_json::to_value(c).unwrap_or_default())).collect();
+        stored.items.iter().map(|c| (c.name_any(), c.to_json().unwrap_or_default())).collect();
     let missing: Vec<Value> = wanted
         .into_iter()
         .filter(|object| {
@@ -146,7 +143,7 @@ async fn kept(api: &Api, name: &str, key: &str, make: impl FnOnce() -> String) -
 
 async fn create<K>(api: &Typed<K>, object: &K) -> Result<(), InstallError>
 where
-    K: kube::Resource<DynamicType = ()> + std::fmt::Debug + serde::de::DeserializeOwned + serde::Serialize,
+    K: kube::Resource<DynamicType = ()> + Wire,
 {
     api.create(object).await.map(drop).map_err(failed(format!("{} {}", K::kind(&()), object.name_any())))
 }

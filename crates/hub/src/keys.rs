@@ -33,13 +33,27 @@ pub enum KeysError {
     #[error("keys of the hub")]
     Directory(#[from] DirectoryError),
     /// The file holds something else.
-    #[error("{path} holds no keys: restore it from a backup, or remove it to have new keys made")]
+    #[error(
+        "{path} holds no keys: restore it from a backup (`kurator hub backup` keeps it as hub/keys/hub.json), or write {{}} into it \
+         to have new keys made, after which no kubeconfig and no token that this hub gave out is good any more"
+    )]
     Damaged {
         /// The file.
         path: String,
         /// What is wrong.
         #[source]
         source: serde_json::Error,
+    },
+    /// The file is gone, and the hub has given credentials out.
+    #[error(
+        "{path} is not there, and this hub has {objects} objects: with new keys, no kubeconfig and no token that it gave out would \
+         be good any more; restore it from a backup (`tar xzf FILE hub/keys/hub.json`), or write {{}} into it to have new keys made"
+    )]
+    Lost {
+        /// The file.
+        path: String,
+        /// How many objects the store has.
+        objects: usize,
     },
     /// In themselves.
     #[error("keys of the hub")]
@@ -59,9 +73,29 @@ pub struct Keys {
     pub admin: Pair,
     /// Signs service account tokens.
     pub token: TokenKey,
+    /// Signs certificates of people.
+    pub authority: Arc<Authority>,
 }
 
 impl Keys {
+    /// Is the file there?
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn is_there(directory: &Directory) -> Result<bool, DirectoryError> {
+        Ok(directory::read(&directory.keys().join(FILE))?.is_some())
+    }
+
+    /// Refuses to make the keys of a hub that has objects already. Nothing is stored before keys are durable, so that these
+    /// were lost; a hub that went on with others would tell nobody.
+    ///
+    /// # Errors
+    /// It has objects.
+    pub fn refuse_lost(directory: &Directory, objects: usize) -> Result<(), KeysError> {
+        let path = directory.keys().join(FILE).display().to_string();
+        if objects == 0 { Ok(()) } else { Err(KeysError::Lost { path, objects }) }
+    }
+
     /// Reads what is there and makes what is not, or is about to end. The server's certificate covers loopback and the
     /// host that clients are told; with another host it is made again. What is made is durable when this returns.
     ///
@@ -101,6 +135,7 @@ impl Keys {
             authority_pem: authority.certificate_pem().to_owned(),
             admin,
             token: TokenKey::from_pem(&token.key_pem, &token.certificate_pem)?,
+            authority: Arc::new(authority),
         })
     }
 }

@@ -4,6 +4,7 @@
 //! shutdown token's parent, or [`Hub::stop`], ends it; killing the process at any instant loses nothing acknowledged.
 
 mod admission;
+mod alive;
 pub mod backup;
 mod clock;
 pub mod directory;
@@ -13,6 +14,7 @@ mod hook;
 mod install;
 mod keys;
 mod metrics;
+mod signer;
 pub mod view;
 
 use std::collections::BTreeSet;
@@ -35,6 +37,7 @@ use tokio_util::task::TaskTracker;
 pub use clock::SystemClock;
 pub use directory::{Directory, DirectoryError};
 pub use entropy::SystemIds;
+pub use install::ID_SECRET;
 pub use keys::{Keys, KeysError};
 pub use metrics::Metrics;
 
@@ -111,15 +114,22 @@ impl Hub {
     /// See [`Error`]; nothing runs then.
     pub async fn start(options: Options, clock: Arc<dyn Clock>, shutdown: CancellationToken) -> Result<Self, Error> {
         let directory = Directory::open(&options.directory)?;
-        // Both wait for the disk and neither needs the other.
         let host = endpoint::host(options.listen.ip(), options.advertise.as_deref());
-        let (place, told, now) = (directory.clone(), host.clone(), clock.now());
-        let keys = tokio::task::spawn_blocking(move || Keys::open(&place, &told, now));
         let place = directory.store();
         let opened = tokio::task::spawn_blocking(move || {
             store::disk::open(&place, JsonProjection, store::disk::Options::default())
         });
-        let (store, keys) = (finished(opened).await?, finished(keys).await?);
+        let (place, told, now) = (directory.clone(), host.clone(), clock.now());
+        let open_keys = move || Keys::open(&place, &told, now);
+        let (store, keys) = if Keys::is_there(&directory)? {
+            // Both wait for the disk and neither needs the other.
+            let keys = tokio::task::spawn_blocking(open_keys);
+            (finished(opened).await?, finished(keys).await?)
+        } else {
+            let store = finished(opened).await?;
+            Keys::refuse_lost(&directory, store.snapshot().len())?;
+            (store, finished(tokio::task::spawn_blocking(open_keys)).await?)
+        };
         let held = Arc::downgrade(&store);
         let metrics = Metrics::new(&store, directory.store());
         let views: view::Shared = Arc::new(OnceLock::new());
@@ -130,6 +140,7 @@ impl Hub {
             Arc::new(view::MemberTrees(views.clone())),
             Arc::new(view::question::Renderings(views.clone())),
             Arc::new(view::question::Comparisons(views.clone())),
+            Arc::new(view::question::HeldLists(views.clone())),
             Arc::new(view::question::Previews(views.clone())),
         ];
         config.admissions = vec![
@@ -137,6 +148,7 @@ impl Hub {
             Arc::new(admission::FleetAdmission),
             Arc::new(admission::DefinitionAdmission),
             Arc::new(admission::Warnings),
+            Arc::new(admission::Audit),
         ];
         config.version = concat!("v1.37.0+kurator-", env!("CARGO_PKG_VERSION")).to_owned();
         let scraped = metrics.clone();
@@ -157,7 +169,9 @@ impl Hub {
             cache_bytes_max: CACHE_BYTES_MAX,
             controllers: options.controllers,
             metrics: metrics.controllers().clone(),
+            alive_before: alive::before(&directory.alive(), clock.now()),
         };
+        let alive = (directory.alive(), clock.clone());
         let jitter: applier::Jitter = Arc::new(entropy::fraction);
         let (hub, key, stop) = (installed.id, installed.key, shutdown.child_token());
         let controllers = Controllers::new(api.clone(), clock.clone(), jitter, hub, key, &wanted, stop)?;
@@ -170,6 +184,7 @@ impl Hub {
             async move { server.serve(listener, tls, stop).await }
         });
         tasks.spawn(controllers.clone().run());
+        tasks.spawn(alive::note_alive(alive.0, alive.1, shutdown.clone()));
         let housekeeping =
             housekeeping::Options { ca: Some(keys.authority_pem.clone()), clock: clock.clone(), events: None };
         let keepers = Api::new(client_of(&server, "system:housekeeping"), "housekeeping");
@@ -181,6 +196,10 @@ impl Hub {
                 () = stop.cancelled() => {}
             }
         });
+        let signing = Api::new(client_of(&server, "system:signer"), "signer");
+        let (signs, counted) = ((clock.clone(), keys.authority.clone()), metrics.controllers().queues().clone());
+        let stop = shutdown.clone();
+        tasks.spawn(async move { signer::run(&signing, signs.0, signs.1, counted, stop).await });
         let hooks = Arc::new(hook::Hook::new(&api, clock, installed.hook));
         tasks.spawn(hooks.serve(hook_listener, keys.tls.clone(), shutdown.clone()));
         Ok(Self { server, address, hook, host, keys, controllers, shutdown, tasks, store: held })

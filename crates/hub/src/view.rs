@@ -6,6 +6,7 @@
 //! | Tree | an Application | its units, in each member, with every object |
 //! | MemberTree | a member | the units in it, with every object |
 //! | Rendering | `APPLICATION.MEMBER` | the objects that a member gets, without values of Secrets |
+//! | HeldList | an Application | every object that waits for an approval, by name |
 //! | Comparison | an Application | what members have against what they should have |
 //! | Preview | created | what a commit or an edit would change |
 
@@ -14,7 +15,6 @@ pub(crate) mod question;
 use std::sync::{Arc, OnceLock, Weak};
 
 use api::condition::{self, Condition, Statement};
-use api::delivery::MemberLink;
 use api::feed::UnitReport;
 use apimachinery::structural::Column;
 use apiserver::{Resource, ResourceInfo, ResourceRequest, Source, VirtualList};
@@ -31,8 +31,8 @@ use store::BoxFuture;
 pub use api::view::{GROUP, VERSION};
 
 /// The views that are read: group and plural.
-pub(crate) const KINDS: [(&str, &str); 4] =
-    [(GROUP, "trees"), (GROUP, "membertrees"), (GROUP, "renderings"), (GROUP, "comparisons")];
+pub(crate) const KINDS: [(&str, &str); 5] =
+    [(GROUP, "trees"), (GROUP, "membertrees"), (GROUP, "renderings"), (GROUP, "comparisons"), (GROUP, "heldlists")];
 /// Those that are created, and answer: group and plural.
 pub(crate) const CREATED: [(&str, &str); 1] = [(GROUP, "previews")];
 
@@ -71,6 +71,11 @@ fn unit(ctx: &Controllers, report: &UnitReport) -> Value {
     value["state"] = json!(State::of_reason(reason).as_str());
     value["stateReason"] = json!(reason);
     value["stateMessage"] = json!(message);
+    for (row, uid) in value["details"].as_array_mut().into_iter().flatten().zip(&report.uids) {
+        if let Some(uid) = uid {
+            row["uid"] = json!(uid.to_string());
+        }
+    }
     // The name of a Revision says nothing to people.
     let revision = ctx.stores.revisions.get(&NamespacedName::new(report.unit.namespace.clone(), &report.revision));
     if let Some(revision) = revision {
@@ -83,11 +88,11 @@ fn unit(ctx: &Controllers, report: &UnitReport) -> Value {
 }
 
 /// A state with its cause, as it is stored.
-fn state(conditions: &[Condition], link: Option<&MemberLink>) -> [(&'static str, Value); 3] {
+fn state(conditions: &[Condition], said: &Said<'_>) -> [(&'static str, Value); 3] {
     if condition::find(conditions, condition::READY).is_none() {
         return [("state", json!(State::default().as_str())), ("reason", Value::Null), ("message", Value::Null)];
     }
-    let Said { state, reason, message, .. } = Said::of_member(conditions, link);
+    let Said { state, reason, message, .. } = said;
     let text = |text: &str| json!(Some(text).filter(|text| !text.is_empty()));
     [("state", json!(state.as_str())), ("reason", text(reason)), ("message", text(message))]
 }
@@ -113,7 +118,8 @@ impl Trees {
             },
             "units": units,
         });
-        state(&status.conditions, None).into_iter().for_each(|(field, value)| tree[field] = value);
+        let said = Said::of_object(&status.conditions, application.metadata.generation);
+        state(&status.conditions, &said).into_iter().for_each(|(field, value)| tree[field] = value);
         Some(tree)
     }
 }
@@ -172,7 +178,9 @@ impl MemberTrees {
         });
         let conditions = cluster.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
         // As `kurator status` says it: a member whose applier is kept out is not ready, though it answers its prober.
-        state(conditions, ctx.member_link(&member).as_ref()).into_iter().for_each(|(field, value)| tree[field] = value);
+        let link = ctx.member_link(&member);
+        let said = Said::of_member(conditions, link.as_ref());
+        state(conditions, &said).into_iter().for_each(|(field, value)| tree[field] = value);
         Some(tree)
     }
 }
@@ -200,7 +208,7 @@ impl Resource for MemberTrees {
 
 #[cfg(test)]
 mod tests {
-    use api::delivery::LinkState;
+    use api::delivery::{LinkState, MemberLink};
 
     use super::*;
 
@@ -219,8 +227,9 @@ mod tests {
                 ["Unknown", api::reason::APPLIER_NOT_ANSWERED, "secrets is forbidden"],
             ),
         ] {
-            assert_eq!(state(&conditions, link.as_ref()).map(|(_, value)| value), expect.map(|text| json!(text)));
+            let said = Said::of_member(&conditions, link.as_ref());
+            assert_eq!(state(&conditions, &said).map(|(_, value)| value), expect.map(|text| json!(text)));
         }
-        assert_eq!(state(&[], None).map(|(_, value)| value), [json!("Unknown"), Value::Null, Value::Null]);
+        assert_eq!(state(&[], &Said::of(None)).map(|(_, value)| value), [json!("Unknown"), Value::Null, Value::Null]);
     }
 }

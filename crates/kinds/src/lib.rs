@@ -9,6 +9,7 @@
 mod builtin_type;
 mod kind;
 mod served;
+mod wire;
 
 pub mod schema;
 pub mod table;
@@ -16,6 +17,7 @@ pub mod table;
 pub use builtin_type::{request_type, schema_at, type_index};
 pub use kind::{Kind, ScalePaths, Subresource};
 pub use served::{all, find};
+pub use wire::Wire;
 
 #[cfg(test)]
 mod tests;

@@ -22,8 +22,19 @@ const MERGE_KEYS_MAX: usize = 1_000;
 
 /// Text that is not YAML of this dialect, with the parser's line and column.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not valid YAML: {0}")]
-pub struct YamlError(String);
+#[error("not valid YAML: {what}")]
+pub struct YamlError {
+    /// The place, and what is wrong.
+    what: String,
+    place: Option<(u64, u64)>,
+}
+
+impl YamlError {
+    /// Line and column, for who must not see what stands there.
+    pub fn place(&self) -> Option<(u64, u64)> {
+        self.place
+    }
+}
 
 fn options(words_are_booleans: bool) -> Options {
     let mut options = Options::default();
@@ -141,10 +152,11 @@ fn document_of(text: &str, options: Options) -> Result<Value, YamlError> {
 fn error(error: &serde_saphyr::Error) -> YamlError {
     let text = error.without_snippet().to_string();
     let line = text.lines().next().unwrap_or_default();
-    let place = error.location().map(|at| format!("line {} column {}: ", at.line(), at.column()));
+    let place = error.location().map(|at| (at.line(), at.column()));
+    let at = place.map(|(line, column)| format!("line {line} column {column}: ")).unwrap_or_default();
     let what = line.split(", set ").next().unwrap_or(line);
     let what = what.split(" at line ").next().unwrap_or(what);
-    YamlError(format!("{}{what}", place.unwrap_or_default()))
+    YamlError { what: format!("{at}{what}"), place }
 }
 
 /// Writes a value as YAML, ending with a newline.

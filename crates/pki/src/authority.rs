@@ -11,6 +11,7 @@ use rcgen::{
 };
 
 use crate::error::{GROUPS_MAX, PkiError};
+use crate::request::Request;
 
 /// How long an authority is valid: ten years, as kubeadm makes them.
 const AUTHORITY_LIFE: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
@@ -115,6 +116,21 @@ impl Authority {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         self.sign(params)
             .map_err(|source| PkiError::Make { what: format!("a client certificate for {user:?}"), source })
+    }
+
+    /// A certificate for the client that made a request, with its own key. Returned in PEM.
+    ///
+    /// # Errors
+    /// [`PkiError::Make`].
+    pub fn requested_client(&self, request: &Request, now: Timestamp, life: Duration) -> Result<String, PkiError> {
+        let groups: Vec<&str> = request.groups().iter().map(String::as_str).collect();
+        let mut params = params(request.user(), &groups, now, life);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.use_authority_key_identifier_extension = true;
+        let what = || format!("a client certificate for {:?}", request.user());
+        let signed = params.signed_by(&request.public_key, &self.issuer);
+        signed.map(|certificate| certificate.pem()).map_err(|source| PkiError::Make { what: what(), source })
     }
 
     fn sign(&self, mut params: CertificateParams) -> Result<Pair, rcgen::Error> {

@@ -21,6 +21,12 @@ pub enum PkiError {
         /// The user.
         user: String,
     },
+    /// A request for a certificate that cannot be granted as it is.
+    #[error("the request cannot be signed: {why}")]
+    Request {
+        /// Reason.
+        why: String,
+    },
     /// A certificate that was given as an authority and cannot be one.
     #[error("{why}")]
     Authority {

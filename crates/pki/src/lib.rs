@@ -6,12 +6,14 @@
 mod authority;
 mod error;
 mod kubeconfig;
+mod request;
 mod tls;
 mod trust;
 
 pub use authority::{Authority, Pair, token_key};
 pub use error::PkiError;
 pub use kubeconfig::{Context, Credential, kubeconfig};
+pub use request::Request;
 pub use tls::server_config;
 pub use trust::{Besides, certificates, client_config, not_after, server_verifier};
 

@@ -35,6 +35,8 @@ pub struct Candidate {
     pub member: Option<MemberName>,
     /// Labels of the object that made the member.
     pub labels: BTreeMap<String, String>,
+    /// It is of a kind that makes no members.
+    pub is_unfollowed: bool,
 }
 
 /// Why a candidate is in or out.
@@ -55,6 +57,15 @@ pub enum Reason {
     },
     /// The fleet names something that has not become a member.
     NotAMember,
+    /// The fleet names something of a kind that makes no members.
+    NotFollowed,
+}
+
+impl Reason {
+    /// Is the candidate none at all, whatever the rules say?
+    pub fn is_stranger(&self) -> bool {
+        matches!(self, Self::NotAMember | Self::NotFollowed)
+    }
 }
 
 impl std::fmt::Display for Reason {
@@ -69,6 +80,7 @@ impl std::fmt::Display for Reason {
                 write!(f, "label {key} is missing, the selector wants {wanted:?}")
             }
             Self::NotAMember => f.write_str("named by the fleet, but not a member (yet)"),
+            Self::NotFollowed => f.write_str("of a kind that is not followed: its entry in the fleet makes no member"),
         }
     }
 }
@@ -103,6 +115,9 @@ pub fn select(rules: &Rules, candidates: &[Candidate]) -> Selection {
 
 /// Why rules do not choose a candidate; `None` when they do.
 pub fn refusal(rules: &Rules, candidate: &Candidate) -> Option<Reason> {
+    if candidate.is_unfollowed {
+        return Some(Reason::NotFollowed);
+    }
     if candidate.member.is_none() {
         return Some(Reason::NotAMember);
     }

@@ -7,6 +7,7 @@ fn candidate(name: &str, labels: &[(&str, &str)]) -> Candidate {
         name: name.into(),
         member: Some(name.parse().unwrap()),
         labels: labels.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
+        ..Candidate::default()
     }
 }
 
@@ -40,9 +41,10 @@ fn rules_can_be_read() {
 fn no_selector_means_the_whole_fleet_and_missing_members_are_said() {
     let mut missing = candidate("z", &[]);
     missing.member = None;
-    let selection = select(&to(&[]), &[candidate("b", &[]), missing, candidate("a", &[])]);
+    let mistyped = Candidate { is_unfollowed: true, member: None, ..candidate("y", &[]) };
+    let selection = select(&to(&[]), &[candidate("b", &[]), missing, mistyped, candidate("a", &[])]);
     assert_eq!(selection.chosen.iter().map(|c| c.0.as_str()).collect::<Vec<_>>(), ["a", "b"]);
-    assert_eq!(selection.passed_over, [("z".into(), Reason::NotAMember)]);
+    assert_eq!(selection.passed_over, [("y".into(), Reason::NotFollowed), ("z".into(), Reason::NotAMember)]);
 }
 
 proptest! {

@@ -156,7 +156,7 @@ mod tests {
         let (payload, _) = crate::phase::plan(vec![object]);
         let key = HubKey::from_random([1; 32]);
         let bundle = Bundle::new(payload.digest(), &payload, &hub(), &short, &key, &Pools::default());
-        bundle.objects().next().unwrap().clone()
+        Prepared::clone(bundle.objects().next().unwrap())
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use api::delivery::{Artifact, ArtifactInputs, Inputs, Missing, Owner, Removal, UnitId, WaitingOn};
+use api::delivery::{Artifact, ArtifactInputs, Inputs, Missing, Owner, RemoteInput, Removal, UnitId, WaitingOn};
 use api::kurator::annotation;
 use api::kurator::apps::v1alpha1::{Application, Destination, Kustomization, SyncPolicy};
 use api::kurator::consent::Consent;
@@ -45,6 +45,10 @@ pub struct SourceFacts {
     pub artifact: Option<Artifact>,
     /// When that artifact was first seen.
     pub since: Option<Timestamp>,
+    /// What of other machines has been fetched for it: remote bases and remote resources, by id.
+    pub remotes: BTreeMap<String, RemoteInput>,
+    /// Something of other machines that it uses has not been asked for yet by this process.
+    pub waits_for_remotes: bool,
     /// Why the last fetch failed: reason and sentence.
     pub error: Option<(String, String)>,
     /// The source is suspended.
@@ -154,7 +158,8 @@ fn unit(
     let frozen = policy.kustomization.is_none().then(|| WaitingOn::new(Missing::Support, "kustomization"));
     let Kustomization { inputs, prune, suspend, force, .. } = policy.kustomization.clone().unwrap_or_default();
     let tree = |artifact: &Artifact| {
-        Inputs::Artifact(ArtifactInputs { artifact: artifact.clone(), kustomize: inputs.clone() })
+        let remotes = source.remotes.clone();
+        Inputs::Artifact(ArtifactInputs { artifact: artifact.clone(), kustomize: inputs.clone(), remotes })
     };
     let destination = application.spec.destination_of(policy).cloned().unwrap_or_default();
     UnitSpec {

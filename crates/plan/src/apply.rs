@@ -314,7 +314,7 @@ pub fn step(wanted: Wanted, entry: Option<&Entry>, accepted: Option<&Accepted>, 
     match (&entry.uid, accepted, seen) {
         (_, _, Some(seen)) if seen.state.deleting => Step::Wait,
         (None, _, _) => Step::Send(Why::New),
-        (Some(_), _, None) => match &entry.ended {
+        (Some(_), _, None) => match entry.ended.as_deref() {
             None => Step::Send(Why::Recreate),
             Some(Ended { digest: of, .. }) if *of == digest => Step::Skip,
             Some(_) => Step::Send(Why::Rerun),
@@ -352,7 +352,7 @@ pub fn ended(digest: Digest, entry: &Entry, accepted: Option<&Accepted>, seen: O
     let (uid, failed) = seen?;
     let is_it = entry.uid.as_ref() == Some(uid) && accepted.is_some_and(|accepted| accepted.applied == Some(digest));
     let ended = Ended { digest, failed };
-    (is_it && entry.ended.as_ref() != Some(&ended)).then_some(ended)
+    (is_it && entry.ended.as_deref() != Some(&ended)).then_some(ended)
 }
 
 #[cfg(test)]
@@ -415,7 +415,7 @@ mod tests {
     fn what_ran_to_its_end_runs_once_for_each_content() {
         let (sent, other) = (Digest::of(b"sent"), Digest::of(b"other"));
         let (gone, known) = (None, accepted());
-        let ran = |digest| Entry { ended: Some(Ended { digest, failed: false }), ..entry() };
+        let ran = |digest| Entry { ended: Some(Ended { digest, failed: false }.into()), ..entry() };
         let check = |digest, entry: &Entry, expect| {
             assert_eq!(step(wanted(digest), Some(entry), Some(&known), gone), expect);
             // Also by a process that knows nothing of the last apply.

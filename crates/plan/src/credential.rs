@@ -6,8 +6,8 @@ use api::condition::{self, Condition, Statement};
 use api::delivery::Origin;
 use api::kurator::minted::Minted;
 use api::reason;
-use model::Timestamp;
 use model::clock::format_seconds;
+use model::{Digest, Timestamp};
 
 use crate::member::Problem;
 
@@ -18,8 +18,15 @@ pub const LIFE_ASKED: Duration = Duration::from_secs(365 * DAY_SECS);
 /// server that grants less is asked for a token Secret.
 pub const LIFE_MIN: Duration = Duration::from_secs(7 * DAY_SECS);
 
-/// A token Secret, which has no end, is replaced as if it were good for this long.
+/// A token Secret, which has no end of its own, is good for this long: it is replaced at a third of it, and deleted by the first
+/// renewal after it. So a backup of a hub has a credential that works for two thirds of it, 60 days.
 pub const TOKEN_SECRET_LIFE: Duration = Duration::from_secs(90 * DAY_SECS);
+
+/// What token Secrets of Kurator are named, and some digits.
+pub const TOKEN_SECRET_PREFIX: &str = "kurator-token-";
+
+/// How many hexadecimal digits of a digest are in the name of a token Secret: 80 bits.
+const TOKEN_SECRET_DIGITS: usize = 20;
 
 /// A credential is renewed when this part of its time is over: two thirds are left for what may be in the way.
 const RENEWED_AT: u32 = 3;
@@ -52,6 +59,25 @@ pub fn renewal(minted: &Minted, now: Timestamp) -> Renewal {
 /// Is a token that was granted good for long enough? If not, a token Secret is asked for.
 pub fn is_long_enough(issued: Timestamp, expires: Timestamp) -> bool {
     Duration::try_from(expires.duration_since(issued)).is_ok_and(|life| life >= LIFE_MIN)
+}
+
+/// The name of the token Secret that comes after a credential. The same credential always has the same successor: one
+/// that was made and not noted, since the process ended in between, is found again by its name, also by a hub that was
+/// restored from a backup of before.
+///
+/// `whose`: the hub and the attached cluster, for a first one, which comes after nothing.
+pub fn token_secret_after(before: Option<&Minted>, whose: &str) -> String {
+    let digest = match before.and_then(|before| before.token_digest) {
+        Some(token) => Digest::of_texts(["after", &token.to_string()]),
+        None => Digest::of_texts(["first", whose]),
+    };
+    format!("{TOKEN_SECRET_PREFIX}{}", &digest.hex()[..TOKEN_SECRET_DIGITS])
+}
+
+/// Is the time of a token Secret over? Its age counts, and not who made it: one that no hub remembers goes too, and another
+/// hub has replaced its own long before.
+pub fn is_token_secret_over(made: Timestamp, now: Timestamp) -> bool {
+    made.checked_add(TOKEN_SECRET_LIFE).is_ok_and(|end| end <= now)
 }
 
 /// What is known of the credential of a member, beyond that it can be read.

@@ -47,7 +47,11 @@ pub fn plan(member: &MemberName, hub: &HubId, wanted: &[Wanted<'_>]) -> (Snapsho
             approved: entry.granted,
             frozen: w.decision.frozen.clone().filter(|_| !leaving),
             removal: entry.removal,
-            shown: entry.leaving.as_ref().filter(|_| leaving).and_then(|leaving| leaving.shown.clone()),
+            shown: match leaving {
+                true => entry.leaving.as_ref().and_then(|leaving| leaving.shown.clone()),
+                // What was approved while it was away.
+                false => entry.expected.as_ref().filter(|e| e.approval.is_some()).map(|e| e.objects.clone()),
+            },
         })
     });
     let snapshot = Snapshot::new(member.clone(), hub.clone(), entries.collect());
@@ -71,6 +75,7 @@ mod tests {
             granted: granted.map(Digest::of),
             removal,
             leaving: None,
+            expected: None,
         };
         let unit = "apps.kurator.dev/Application/default/shop/p".parse().unwrap();
         let mut decision = DecisionSpec { prune: true, suspended: true, ..DecisionSpec::empty(unit, 0) };

@@ -50,7 +50,7 @@ pub fn all(bundle: &Bundle, change: ObjectChange) -> Vec<ObjectDifference> {
         ObjectChange::Delete => leaving(&object.key, object.stays),
         change => whole(&object.key, change),
     };
-    bundle.objects().map(one).collect()
+    bundle.objects().map(|object| one(object)).collect()
 }
 
 /// An object that differs as a whole.
@@ -107,6 +107,7 @@ pub fn held(losses: &[Loss<'_>]) -> Option<String> {
             desired: loss.desired,
             report: Some((!loss.deleted.is_empty()).then_some(list)),
             expected: true,
+            away: false,
             leaving: false,
         }
     };

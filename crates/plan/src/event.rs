@@ -4,7 +4,7 @@
 //! that starts again says nothing twice. Absent on purpose: counting, merging and storing, which are the recorder's.
 
 use api::condition::{self, Condition};
-use api::delivery::{DriftRecord, UnitPhase, UnitStatus};
+use api::delivery::{DriftRecord, UnitId, UnitPhase, UnitStatus};
 use api::kurator::apps::v1alpha1::ApplicationStatus;
 use api::kurator::cluster::v1alpha1::AttachedClusterStatus;
 use api::kurator::fleet::v1alpha1::FleetStatus;
@@ -138,7 +138,7 @@ pub fn unit(before: Option<&UnitStatus>, after: &UnitStatus, member: &MemberName
 }
 
 /// What somebody changed, in words. Values are not among them.
-fn drift(record: &DriftRecord) -> String {
+pub(crate) fn drift(record: &DriftRecord) -> String {
     if record.deleted {
         return format!("{} was deleted there", record.object);
     }
@@ -158,6 +158,29 @@ fn condition_event(before: &[Condition], after: &[Condition], type_: &str, actio
     let is_fine = is.status == "True" || ON_THE_WAY.contains(&is.reason.as_str());
     let severity = if is_fine { Severity::Normal } else { Severity::Warning };
     Some(Event::new(severity, &is.reason, action, &is.message))
+}
+
+/// Most units that are named of a member that is forgotten.
+const LEFT_NAMED: usize = 10;
+
+/// A member is forgotten that has something: its record is gone, as when its AttachedCluster is deleted, or with it their
+/// namespace. `units`: what it has, with how many objects.
+pub fn left_behind(units: &[(UnitId, u32)]) -> Option<Event> {
+    let named = |(unit, objects): &(UnitId, u32)| {
+        let policy = unit.policy.as_ref().map(|policy| format!(", policy {policy}")).unwrap_or_default();
+        format!("{objects} of app/{} in namespace {}{policy}", unit.name, unit.namespace)
+    };
+    let objects = units.iter().map(|(_, objects)| *objects).fold(0, u32::saturating_add);
+    let mut names: Vec<String> = units.iter().take(LEFT_NAMED).map(named).collect();
+    if units.len() > LEFT_NAMED {
+        names.push(format!("and {} more units", units.len() - LEFT_NAMED));
+    }
+    let note = format!(
+        "the hub has no record of it any more, and deletes nothing there: {objects} objects stay with their inventories ({}); they \
+         are managed again when it is attached again and the same applications are applied",
+        names.join("; ")
+    );
+    (!units.is_empty()).then(|| Event::new(Severity::Warning, "LeftBehind", "Forget", note))
 }
 
 #[cfg(test)]

@@ -9,6 +9,12 @@
 //! A unit that is being taken out of a member had a person's word or a scheduler's already ([`crate::unit`] holds what an
 //! edit takes out), so its list counts towards no budget. Another word is needed when the hub is behind, since the decision
 //! to take it out may be as old as the backup, and for objects that were not shown to the person who agreed before the edit.
+//! Such a list waits by itself: what the source removes elsewhere goes on within the budget.
+//!
+//! A member that does not answer is in the list with what it is known to lose, and with the digest of that: one approval is
+//! enough, and a member that then has another list is asked about again.
+
+use std::collections::BTreeSet;
 
 use api::delivery::{DeletionState, Deletions};
 use model::{Digest, MemberName};
@@ -35,6 +41,8 @@ pub struct MemberScope {
     /// Whether it is expected to report: it is reachable. A member that is not does not hold up the others, and is
     /// weighed together with what they did when it comes back.
     pub expected: bool,
+    /// The report is no report: it is what the member, which does not answer, is known to lose.
+    pub away: bool,
     /// The unit is being taken out of it.
     pub leaving: bool,
 }
@@ -71,7 +79,7 @@ impl Cause {
                 "a Namespace, CustomResourceDefinition, PersistentVolume or PersistentVolumeClaim is among them"
             }
             Self::Behind => "the hub is behind what the member has seen, as after a restore from a backup",
-            Self::Unshown => "it came after the list that was agreed to when its member was taken out",
+            Self::Unshown => "it was not in the list that was agreed to",
         }
     }
 }
@@ -89,6 +97,8 @@ pub struct Held {
     pub causes: Vec<Cause>,
     /// Per member: how many, and the first of them.
     pub members: Vec<(MemberName, u32, Vec<String>)>,
+    /// Those of them that do not answer: it is done there when they do.
+    pub away: Vec<MemberName>,
     /// Members that are expected to report and have not: until they do, the list may grow, and its digest change.
     pub waiting_on: Vec<MemberName>,
 }
@@ -102,6 +112,54 @@ pub struct Report {
     pub waiting_on: Vec<MemberName>,
 }
 
+/// Lists of members.
+type Lists<'a> = Vec<(&'a MemberScope, &'a Deletions)>;
+
+fn lists_of<'a>(members: &[&'a MemberScope]) -> Lists<'a> {
+    members.iter().copied().filter_map(|m| Some((m, m.report.as_ref()?.as_ref()?))).collect()
+}
+
+/// The digest of lists. Those already released stay in it: otherwise the first member to go ahead would void the approval under
+/// which the others are about to. The epoch is in it too: an approval is for once. The same objects, made again and lost
+/// again, are another list.
+fn digest_of(lists: &[(&MemberScope, &Deletions)]) -> Digest {
+    Digest::of_texts(lists.iter().flat_map(|(m, d)| [m.member.to_string(), m.epoch.to_string(), d.digest.to_string()]))
+}
+
+fn waits(d: &Deletions) -> bool {
+    d.state == DeletionState::Waiting && d.count > 0
+}
+
+/// Why lists of members that the unit stays in may not go ahead.
+fn causes(members: &[&MemberScope], lists: &[(&MemberScope, &Deletions)]) -> BTreeSet<Cause> {
+    let waiting = || lists.iter().filter(|(_, d)| waits(d));
+    // What was released before at this epoch counts: a unit must not be emptied in slices. Released objects have left
+    // the inventories, or are about to; adding them to what is there errs on neither side by more than those in flight.
+    let released: u64 = lists.iter().map(|(_, d)| u64::from(d.released)).sum();
+    let caused: u64 = waiting().map(|(_, d)| u64::from(d.count)).sum();
+    let of: u64 = members.iter().map(|m| m.inventory).sum::<u64>() + released;
+    let desired: u64 = members.iter().map(|m| m.desired).sum();
+    let mut causes = BTreeSet::new();
+    if caused > 0 && desired == 0 {
+        causes.insert(Cause::Empties);
+    }
+    if caused > 0 && caused + released > OBJECTS_ALWAYS.max(of * PERCENT_MAX / 100) {
+        causes.insert(Cause::TooMany);
+    }
+    if waiting().any(|(_, d)| d.guarded > 0) {
+        causes.insert(Cause::Guarded);
+    }
+    causes.extend(words_needed(lists));
+    causes
+}
+
+/// Why lists need a person's word, however few objects they have.
+fn words_needed(lists: &[(&MemberScope, &Deletions)]) -> BTreeSet<Cause> {
+    let waiting = lists.iter().filter(|(_, d)| waits(d));
+    let of = |d: &Deletions| [d.behind.then_some(Cause::Behind), d.unshown.then_some(Cause::Unshown)];
+    waiting.flat_map(|(_, d)| of(d)).flatten().collect()
+}
+
 /// Weighs what all members of a unit reported. `approved` is the digest that a person approved, if any.
 ///
 /// Same input, same output: members are taken in order of their names.
@@ -109,61 +167,54 @@ pub fn plan(scopes: &[MemberScope], approved: Option<Digest>) -> (Plan, Report) 
     let mut members: Vec<&MemberScope> = scopes.iter().collect();
     members.sort_by(|a, b| a.member.cmp(&b.member));
     let (mut plan, mut report) = (Plan::default(), Report::default());
-    let lists: Vec<(&MemberScope, &Deletions)> =
-        members.iter().filter_map(|m| Some((*m, m.report.as_ref()?.as_ref()?))).collect();
-    let waits = |d: &Deletions| d.state == DeletionState::Waiting && d.count > 0;
-    let waiting: Vec<&(&MemberScope, &Deletions)> = lists.iter().filter(|(_, d)| waits(d)).collect();
-    if waiting.is_empty() {
+    let (leave, stay): (Vec<&MemberScope>, Vec<&MemberScope>) = members.iter().copied().partition(|m| m.leaving);
+    let (of_source, of_leave, all) = (lists_of(&stay), lists_of(&leave), lists_of(&members));
+    if !all.iter().any(|(_, d)| waits(d)) {
         return (plan, report);
     }
-    let grants = || waiting.iter().map(|(m, d)| (m.member.clone(), d.digest)).collect();
-    // Lists already released stay in the digest: otherwise the first member to go ahead would void the approval under
-    // which the others are about to.
-    // The epoch is in it too: an approval is for once. The same objects, made again and lost again, are another list.
-    let digest = Digest::of_texts(
-        lists.iter().flat_map(|(m, d)| [m.member.to_string(), m.epoch.to_string(), d.digest.to_string()]),
-    );
-    if approved == Some(digest) {
-        plan.grants = grants();
-        return (plan, report);
+    let (mut held, mut of_held): (BTreeSet<Cause>, Lists<'_>) = (causes(&stay, &of_source), of_source.clone());
+    let is_free = held.is_empty();
+    // What leaves waits by itself, unless what the source removes waits too: then a person sees both as one list.
+    let needed = words_needed(&of_leave);
+    if !needed.is_empty() {
+        of_held = if is_free { of_leave.clone() } else { all };
+        held.extend(needed);
     }
-    // What was released before at this epoch counts: a unit must not be emptied in slices. Released objects have left
-    // the inventories, or are about to; adding them to what is there errs on neither side by more than those in flight.
-    let released: u64 = lists.iter().filter(|(m, _)| !m.leaving).map(|(_, d)| u64::from(d.released)).sum();
-    let caused: u64 = waiting.iter().filter(|(m, _)| !m.leaving).map(|(_, d)| u64::from(d.count)).sum();
-    let of: u64 = members.iter().filter(|m| !m.leaving).map(|m| m.inventory).sum::<u64>() + released;
-    let desired: u64 = members.iter().filter(|m| !m.leaving).map(|m| m.desired).sum();
-    let mut causes = Vec::new();
-    if caused > 0 && desired == 0 {
-        causes.push(Cause::Empties);
+    let grants = |lists: &Lists<'_>| -> Vec<(MemberName, Digest)> {
+        lists.iter().filter(|(_, d)| waits(d)).map(|(m, d)| (m.member.clone(), d.digest)).collect()
+    };
+    let silent = |m: &&&MemberScope| m.expected && m.report.is_none();
+    report.waiting_on = stay.iter().filter(silent).map(|m| m.member.clone()).collect();
+    // Granting before all have reported would let a hundred small lists pass one by one.
+    if is_free && report.waiting_on.is_empty() {
+        plan.grants = grants(&of_source);
     }
-    if caused > 0 && caused + released > OBJECTS_ALWAYS.max(of * PERCENT_MAX / 100) {
-        causes.push(Cause::TooMany);
-    }
-    if waiting.iter().any(|(m, d)| !m.leaving && d.guarded > 0) {
-        causes.push(Cause::Guarded);
-    }
-    if waiting.iter().any(|(_, d)| d.behind) {
-        causes.push(Cause::Behind);
-    }
-    if waiting.iter().any(|(_, d)| d.unshown) {
-        causes.push(Cause::Unshown);
-    }
-    let silent = |m: &&&MemberScope| m.expected && !m.leaving && m.report.is_none();
-    report.waiting_on = members.iter().filter(silent).map(|m| m.member.clone()).collect();
-    if causes.is_empty() {
-        // Granting before all have reported would let a hundred small lists pass one by one.
-        if report.waiting_on.is_empty() {
-            plan.grants = grants();
+    let digest = digest_of(&of_held);
+    match held.is_empty() {
+        // What leaves and needs no word goes as it is told.
+        true if report.waiting_on.is_empty() => plan.grants.extend(grants(&of_leave)),
+        true => {}
+        false if approved == Some(digest) => plan.grants.extend(grants(&of_held)),
+        false => {
+            let waiting: Lists<'_> = of_held.into_iter().filter(|(_, d)| waits(d)).collect();
+            let sample = |(m, d): &(&MemberScope, &Deletions)| (m.member.clone(), d.count, d.sample.clone());
+            let released: u64 = of_source.iter().map(|(_, d)| u64::from(d.released)).sum();
+            let count = waiting.iter().map(|(_, d)| u64::from(d.count)).sum();
+            let of = members.iter().map(|m| m.inventory).sum::<u64>() + released;
+            let away = waiting.iter().filter(|(m, _)| m.away).map(|(m, _)| m.member.clone());
+            report.held = Some(Held {
+                digest,
+                count,
+                of,
+                causes: held.into_iter().collect(),
+                members: waiting.iter().map(sample).collect(),
+                away: away.collect(),
+                waiting_on: report.waiting_on.clone(),
+            });
         }
-    } else {
-        let sample = |(m, d): &&(&MemberScope, &Deletions)| (m.member.clone(), d.count, d.sample.clone());
-        let count = waiting.iter().map(|(_, d)| u64::from(d.count)).sum();
-        let of = of + members.iter().filter(|m| m.leaving).map(|m| m.inventory).sum::<u64>();
-        let waiting_on = report.waiting_on.clone();
-        report.held =
-            Some(Held { digest, count, of, causes, members: waiting.iter().map(sample).collect(), waiting_on });
     }
+    plan.grants.sort();
+    plan.grants.dedup();
     (plan, report)
 }
 

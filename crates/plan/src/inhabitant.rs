@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 
 use api::delivery::{HubId, label};
+use api::kurator::minted;
 use model::{HashedKey, KeySet, ObjectKey, Uid, Weigh, object, words};
 use serde_json::Value;
 
@@ -112,6 +113,22 @@ fn is_derived(key: &ObjectKey, metadata: &Value) -> bool {
         || (of("discovery.k8s.io", "EndpointSlice")
             && object::label(metadata, ENDPOINTS_BY).is_some_and(|by| by.ends_with(".k8s.io")))
         || (of("", "Secret") && object::annotation(metadata, TOKEN_OF).is_some())
+        || is_account(key, metadata)
+}
+
+/// Is it the account that `kurator attach` made, or a right of it? It goes with the last hub that works as it.
+fn is_account(key: &ObjectKey, metadata: &Value) -> bool {
+    let rbac = "rbac.authorization.k8s.io";
+    let made = [
+        ("", "ServiceAccount", minted::SERVICE_ACCOUNT),
+        (rbac, "Role", minted::CREDENTIAL_ROLE),
+        (rbac, "RoleBinding", minted::CREDENTIAL_ROLE),
+        (rbac, "Role", minted::INVENTORY_ROLE),
+        (rbac, "RoleBinding", minted::INVENTORY_ROLE),
+    ];
+    key.namespace == minted::NAMESPACE
+        && made.contains(&(key.group.as_str(), key.kind.as_str(), key.name.as_str()))
+        && object::label(metadata, minted::MANAGED_BY) == Some(minted::MANAGER)
 }
 
 /// How many objects own each other in a row at most; real ones are three (Deployment, ReplicaSet, Pod). More are strangers.

@@ -10,6 +10,7 @@
 pub mod shard;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use api::delivery::{HubId, ShortId, UnitId, label};
@@ -18,7 +19,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use indexmap::IndexMap;
 use model::{Digest, GroupKind, HashedKey, KeyState, ObjectKey, Timestamp, Uid};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 pub use shard::InventoryError;
 
@@ -42,15 +43,23 @@ pub struct Entry {
     /// It asks to stay ([`crate::keep`]): it is released too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub kept: bool,
-    /// Its deletion was released.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub doomed: bool,
+    /// The epoch at which its deletion was released. At any other it says nothing: the source may have had the object again since,
+    /// and an older shard may have been put back.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "release_epoch")]
+    pub doomed: Option<NonZeroU64>,
     /// A content of it ran to its end, as Jobs do. When the object is gone, that content is not run again.
+    // Boxed: hardly an object has it, and there is an entry for each object in each member.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ended: Option<Ended>,
+    pub ended: Option<Box<Ended>>,
     /// The shard that holds the entry.
     #[serde(skip)]
     pub shard: u32,
+}
+
+/// Reads the epoch of a release. An earlier version wrote `true`, which names none.
+fn release_epoch<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NonZeroU64>, D::Error> {
+    let said = serde_json::Value::deserialize(deserializer)?;
+    Ok(said.as_u64().and_then(NonZeroU64::new))
 }
 
 impl Entry {
@@ -138,6 +147,11 @@ impl Inventory {
     /// What is recorded of an object.
     pub fn get(&self, key: &HashedKey) -> Option<&Entry> {
         self.entries.get(key)
+    }
+
+    /// Was the deletion of an object released at this epoch?
+    pub fn is_doomed(&self, key: &HashedKey, epoch: u64) -> bool {
+        self.get(key).and_then(|entry| entry.doomed).is_some_and(|released| released.get() == epoch)
     }
 
     /// Highest epoch that wrote it.
@@ -276,7 +290,7 @@ impl Inventory {
     /// Records which deletions were released, before any of them is begun.
     pub fn doom<'a>(&mut self, keys: impl IntoIterator<Item = &'a HashedKey>, released: Released, entry: &UnitEntry) {
         for key in keys {
-            self.update(key, |entry| entry.doomed = true);
+            self.update(key, |entry| entry.doomed = NonZeroU64::new(released.epoch));
         }
         self.released = Some(released);
         // A person told a restored hub to go on: from now on its epoch counts.

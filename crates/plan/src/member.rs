@@ -10,14 +10,16 @@
 //! | it answers, and does not say who it is | `False`; nothing is delivered |
 //! | its origin is being deleted and says `release` | the record says so; the origin goes once everything is given back |
 //! | it does not answer | `Unknown` with the time last seen; delivery keeps trying by itself |
+//! | it answers, and what delivers to it does not get through | the record's `Ready` says so; delivery keeps trying by itself |
 //! | it refuses the credential | `Unknown`: what runs there is not known; delivery keeps trying by itself |
 
 pub mod facts;
+mod seen;
 
 use std::collections::BTreeMap;
 
 use api::condition::{self, Condition, Statement};
-use api::delivery::{HubId, MemberRelease, MemberTakeOver, Origin, TakeOverState};
+use api::delivery::{HubId, MemberLink, MemberRelease, MemberTakeOver, Origin, TakeOverState};
 use api::karmada::cluster::v1alpha1::ClusterStatus;
 use api::kurator::annotation::{APPROVE_TAKE_OVER, CREDENTIAL_KEY, NAMESPACES, ON_DETACH, ORIGIN, RELEASE, TAKE_OVER};
 use api::reason;
@@ -123,6 +125,12 @@ pub struct Observed {
     pub twin: Option<MemberName>,
     /// The last probe.
     pub probe: Option<Probe>,
+    /// Whether that probe is of the connection that is in use: one over an earlier connection says nothing of an edit.
+    pub is_probed: bool,
+    /// How what delivers to the member gets on with it, as it is stored.
+    pub link: Option<MemberLink>,
+    /// Until when the hub's process before this one lived, if that is known.
+    pub alive_before: Option<Timestamp>,
     /// The origin is being deleted, and waits for our word.
     pub going: Option<Going>,
     /// What is to be taken over from another hub.
@@ -161,6 +169,8 @@ pub struct Plan {
     pub origin_status: OriginStatus,
     /// Whether the origin, which is being deleted, may go.
     pub let_go: bool,
+    /// Whether the origin's wish to take over from another hub is done with, and is taken away.
+    pub is_taken_over: bool,
 }
 
 /// What the object that makes a member is told of it.
@@ -172,6 +182,8 @@ pub struct OriginStatus {
     pub member: Option<MemberName>,
     /// resourceVersion of the Secret that the conditions speak of.
     pub secret_version: Option<String>,
+    /// Generation that the conditions speak of.
+    pub observed_generation: Option<i64>,
     /// `Ready`, and `CredentialCurrent` when something is to be said.
     pub conditions: Vec<Condition>,
 }
@@ -195,7 +207,11 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Pl
                 record["metadata"]["annotations"][APPROVE_TAKE_OVER] = json!(approved);
             }
         }
-        statements.push(taking_over(wish));
+        let statement = taking_over(wish);
+        plan.is_taken_over = statement.reason == reason::TAKEN_OVER;
+        statements.push(statement);
+    } else {
+        statements.extend(taken_over(&observed.conditions));
     }
     statements.extend(plan_detach(observed, &mut plan));
     if !observed.namespaces.is_empty()
@@ -205,8 +221,18 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Pl
         (status.node_summary, status.resource_summary) = (None, None);
     }
     // Once, and of everything: a type that no statement speaks of is dropped.
+    let generation = observed_generation(observed, &report, generation);
+    plan.origin_status.observed_generation = generation;
     plan.origin_status.conditions = condition::merge(&observed.conditions, statements, generation, now);
     (plan, report)
+}
+
+/// Which generation of the origin the conditions speak of. What was seen over an earlier connection stays known until the new one
+/// has answered, and is not what an edit was looked at with: nothing is ready for a generation that was not tried.
+fn observed_generation(observed: &Observed, report: &Report, generation: Option<i64>) -> Option<i64> {
+    let before = condition::find(&observed.conditions, condition::READY).and_then(|ready| ready.observed_generation);
+    let is_untried = report.ready.status == Some(true) && !observed.is_probed;
+    before.filter(|_| is_untried).or(generation)
 }
 
 /// How an origin that is being deleted goes: it may, or something is given back before.
@@ -217,14 +243,16 @@ fn plan_detach(observed: &Observed, plan: &mut Plan) -> Option<Statement> {
         Going::Keep => None,
         Going::Release(progress) => Some(progress.clone().unwrap_or_default()),
     };
+    // Also when it is done: without it, the record would say for a moment that everything is to be delivered again.
+    if let Some(record) = plan.record.as_mut().filter(|_| progress.is_some()) {
+        record["metadata"]["annotations"][ON_DETACH] = json!(RELEASE);
+    }
     // Without a record it never had a member, so that there is nothing to give back.
-    let Some(progress) = progress.filter(|progress| is_ours && !progress.done) else {
+    let Some(progress) = progress.filter(|_| is_ours) else {
         plan.let_go = true;
         return None;
     };
-    if let Some(record) = &mut plan.record {
-        record["metadata"]["annotations"][ON_DETACH] = json!(RELEASE);
-    }
+    plan.let_go = progress.done;
     Some(detaching(&progress))
 }
 
@@ -259,15 +287,24 @@ fn taking_over(wish: &TakeOverWish) -> Statement {
     }
 }
 
+/// What was taken over is said also when the wish is gone: it is what a person looks for who did not wait.
+fn taken_over(before: &[Condition]) -> Option<Statement> {
+    let said = condition::find(before, condition::TAKE_OVER).filter(|said| said.reason == reason::TAKEN_OVER)?;
+    Some(Statement::new(condition::TAKE_OVER, Some(true), reason::TAKEN_OVER, said.message.clone()))
+}
+
 fn detaching(progress: &MemberRelease) -> Statement {
+    let say = |message: String| Statement::new(condition::DETACHING, Some(true), reason::RELEASING, message);
+    if progress.done {
+        return say("everything is given back; last goes the account that the hub used there".to_owned());
+    }
     let left = match progress.left {
         0 => "the member was not asked yet".to_owned(),
         1 => "1 unit has something there".to_owned(),
         many => format!("{many} units have something there"),
     };
     let trouble = if progress.message.is_empty() { String::new() } else { format!("; {}", progress.message) };
-    let message = format!("everything that this hub has in the member is given back before it goes: {left}{trouble}");
-    Statement::new(condition::DETACHING, Some(true), reason::RELEASING, message)
+    say(format!("everything that this hub has in the member is given back before it goes: {left}{trouble}"))
 }
 
 /// Without the origin's conditions: the statements that they are made of are the third part.
@@ -280,9 +317,11 @@ fn decide(observed: &Observed, now: Timestamp) -> (Plan, Report, Vec<Statement>)
                 ready: false,
                 member: None,
                 secret_version: observed.secret_version.clone(),
+                observed_generation: None,
                 conditions: Vec::new(),
             },
             let_go: false,
+            is_taken_over: false,
         };
         let statements = vec![statement.clone()];
         (plan, Report { deliverable: deliverable(false, &statement), ready: statement }, statements)
@@ -312,7 +351,7 @@ fn decide(observed: &Observed, now: Timestamp) -> (Plan, Report, Vec<Statement>)
             let (mut plan, report, statements) = refuse(statement);
             // The record stays: a Secret that is gone for a moment must not unmake a member.
             if let Some(record) = &observed.record {
-                plan.cluster_status = Some(cluster_status(record, None, &observed.standing, &report, now));
+                plan.cluster_status = Some(cluster_status(observed, record, None, &report, now));
                 plan.origin_status.member = Some(member.clone());
             }
             return (plan, report, statements);
@@ -327,9 +366,10 @@ fn decide(observed: &Observed, now: Timestamp) -> (Plan, Report, Vec<Statement>)
         (Some(_), Some(seen)) if approved.as_ref() == Some(seen) => Some(seen.clone()),
         _ => recorded,
     };
-    let is_ready = statement.status == Some(true);
     // Nothing is delivered to a cluster whose identity is not known: it may be a member already.
-    let report = Report { deliverable: deliverable(identity_ok && id.is_some(), &statement), ready: statement };
+    let deliverable = deliverable(identity_ok && id.is_some(), &statement);
+    let report = Report { deliverable, ready: seen::with_link(statement, observed.link.as_ref()) };
+    let is_ready = report.ready.status == Some(true);
     let statements = std::iter::once(report.ready.clone())
         .chain(credential::current(&observed.standing, &observed.conditions))
         .collect();
@@ -338,9 +378,16 @@ fn decide(observed: &Observed, now: Timestamp) -> (Plan, Report, Vec<Statement>)
     let before = observed.record.clone().unwrap_or_default();
     let plan = Plan {
         record: Some(record(observed, member, server, id)),
-        cluster_status: Some(cluster_status(&before, observed.probe.as_ref(), &observed.standing, &report, now)),
-        origin_status: OriginStatus { ready: is_ready, member: Some(member.clone()), secret_version, conditions },
+        cluster_status: Some(cluster_status(observed, &before, observed.probe.as_ref(), &report, now)),
+        origin_status: OriginStatus {
+            ready: is_ready,
+            member: Some(member.clone()),
+            secret_version,
+            observed_generation: None,
+            conditions,
+        },
         let_go: false,
+        is_taken_over: false,
     };
     (plan, report, statements)
 }
@@ -390,7 +437,7 @@ fn judge(observed: &Observed, member: &MemberName, recorded: Option<&str>, now: 
         return (ready(Some(false), reason::IDENTITY_UNKNOWN, message.to_owned()), false);
     }
     let statement = match &probe.outcome {
-        Outcome::Ready => ready(Some(true), reason::CLUSTER_READY, "the member answers".into()),
+        Outcome::Ready => ready(Some(true), reason::CLUSTER_READY, ANSWERS.into()),
         Outcome::NotReady(why) => ready(Some(false), reason::CLUSTER_NOT_READY, why.clone()),
         Outcome::Denied(why) => {
             // It answers, and tells us nothing: of what runs there nothing is known from now on.
@@ -399,8 +446,8 @@ fn judge(observed: &Observed, member: &MemberName, recorded: Option<&str>, now: 
             ready(None, reason, message)
         }
         Outcome::Unreachable(why) => {
-            let since = probe.last_seen.map_or_else(|| "never".to_owned(), format_seconds);
-            ready(None, reason::CLUSTER_NOT_REACHABLE, format!("last seen {since}: {why}"))
+            let last_seen = seen::last_seen(observed, probe).words;
+            ready(None, reason::CLUSTER_NOT_REACHABLE, format!("{last_seen}: {why}"))
         }
     };
     (statement, true)
@@ -410,6 +457,10 @@ fn judge(observed: &Observed, member: &MemberName, recorded: Option<&str>, now: 
 /// nothing; a new member is being probed.
 fn recorded_statement(observed: &Observed) -> Statement {
     let recorded = observed.record.as_ref().and_then(|r| condition::find(&r.status.conditions, condition::READY));
+    if recorded.is_some_and(|c| crate::state::is_of_link(&c.reason)) {
+        // Its prober got through; what its applier stored is added to that.
+        return Statement::new(condition::READY, Some(true), reason::CLUSTER_READY, ANSWERS);
+    }
     let known = recorded.and_then(|c| Some((c, RECORDED.iter().find(|r| **r == c.reason)?)));
     match known {
         Some((c, reason)) => Statement {
@@ -425,6 +476,9 @@ fn recorded_statement(observed: &Observed) -> Statement {
         None => Statement::new(condition::READY, None, reason::PROBING, "waiting for the first answer"),
     }
 }
+
+/// What a member does that is well.
+const ANSWERS: &str = "the member answers";
 
 /// Reasons that a probe leads to; the others are judged again without one.
 const RECORDED: [&str; 8] = [
@@ -461,15 +515,15 @@ fn facts_cut(record: &Record, probe: Option<&Probe>) -> Option<Statement> {
 }
 
 fn cluster_status(
+    observed: &Observed,
     record: &Record,
     probe: Option<&Probe>,
-    standing: &Standing,
     report: &Report,
     now: Timestamp,
 ) -> ClusterStatus {
     let mut status = record.status.clone();
     let mut statements = vec![report.ready.clone(), report.deliverable.clone()];
-    statements.extend(credential::current(standing, &record.status.conditions));
+    statements.extend(credential::current(&observed.standing, &record.status.conditions));
     statements.extend(facts_cut(record, probe));
     status.conditions = condition::merge(&record.status.conditions, statements, None, now);
     if let Some(probe) = probe {
@@ -480,7 +534,7 @@ fn cluster_status(
         status.observed_id = facts.uid.clone().filter(|seen| record.id.as_ref().is_some_and(|known| known != seen));
         // Heartbeats stay in memory: the time is written when the member is lost, not while it answers.
         status.last_seen = match &probe.outcome {
-            Outcome::Unreachable(_) => probe.last_seen.map(format_seconds).or(status.last_seen),
+            Outcome::Unreachable(_) => seen::last_seen(observed, probe).at.map(format_seconds).or(status.last_seen),
             _ => None,
         };
     }

@@ -109,8 +109,8 @@ const NOT_TEXT_MAX: usize = 8;
 pub struct Batch {
     /// Name of the phase.
     pub name: String,
-    /// Its objects.
-    pub objects: Vec<Prepared>,
+    /// Its objects. Shared: a pass keeps those that it works on, in each member.
+    pub objects: Vec<Arc<Prepared>>,
     /// What to wait for.
     pub wait: Wait,
     /// For how long, in seconds.
@@ -145,7 +145,7 @@ impl Bundle {
     /// Prepares a payload for the members of a hub. `digest` is the payload's.
     pub fn new(digest: Digest, payload: &Payload, hub: &HubId, short: &ShortId, key: &HubKey, pools: &Pools) -> Self {
         let part_of = inventory::applyset_id(short);
-        let prepare = |object: &Arc<Value>| Prepared::new(sent(object, hub, &part_of), key, pools);
+        let prepare = |object: &Arc<Value>| Arc::new(Prepared::new(sent(object, hub, &part_of), key, pools));
         let batches: Vec<Batch> = payload
             .phases
             .iter()
@@ -165,7 +165,7 @@ impl Bundle {
     }
 
     /// One object.
-    pub fn get(&self, key: &HashedKey) -> Option<&Prepared> {
+    pub fn get(&self, key: &HashedKey) -> Option<&Arc<Prepared>> {
         let (batch, index) = self.places.get(key)?;
         self.batches.get(*batch)?.objects.get(*index)
     }
@@ -184,7 +184,8 @@ impl Bundle {
         if let Some((_, difference)) = known.iter().find(|(digest, _)| *digest == earlier.digest) {
             return Arc::clone(difference);
         }
-        let differs = |(new, old): (&Prepared, &Prepared)| (new.digest != old.digest).then(|| new.key.clone());
+        let differs =
+            |(new, old): (&Arc<Prepared>, &Arc<Prepared>)| (new.digest != old.digest).then(|| new.key.clone());
         let same_places = self.places == earlier.places;
         let changed = same_places.then(|| self.objects().zip(earlier.objects()).filter_map(differs).collect());
         let difference = Arc::new(Difference { changed });
@@ -196,7 +197,7 @@ impl Bundle {
     }
 
     /// Every object in order.
-    pub fn objects(&self) -> impl Iterator<Item = &Prepared> {
+    pub fn objects(&self) -> impl Iterator<Item = &Arc<Prepared>> {
         self.batches.iter().flat_map(|batch| &batch.objects)
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! Deletes nothing that is not in the inventory, nothing that was adopted (it is released), nothing that another unit
 //! of the member wants (it is handed over first), no Namespace or definition that holds what another unit wants, or what
-//! others made (it is released), nothing that was not shown to the person who agreed to an edit before it was made, and nothing at all while the unit is frozen, suspended, not settled, or told by a hub that is behind. Deletions that a source causes wait for the word of the [guard](crate::guard).
+//! others made (it is released), nothing that was not shown to the person who agreed to an edit before it was made, and nothing at
+//! all while the unit is frozen, suspended, not settled, or told by a hub that is behind. Deletions that a source causes wait for
+//! the word of the [guard](crate::guard); it counts at the epoch at which it was given, and at no other.
 
 use std::sync::Arc;
 
@@ -48,6 +50,9 @@ pub struct Plan {
     pub forget: Vec<Arc<HashedKey>>,
     /// Adopted objects to give back.
     pub release: Vec<Arc<HashedKey>>,
+    /// Of these, Namespaces and definitions that the unit made, in which other units have something: the last of them to
+    /// leave deletes it.
+    pub bequeath: Vec<Arc<HashedKey>>,
     /// Objects to let go of as they are: they would be given back, and the member gives no rights to them.
     pub let_go: Vec<Arc<HashedKey>>,
     /// Objects whose release to deletion must be recorded in the inventory before anything is deleted.
@@ -97,6 +102,8 @@ pub struct Report {
     pub waiting: Vec<WaitingOn>,
     /// The deletions that the source causes at this epoch, for the hub's guard.
     pub deletions: Option<Deletions>,
+    /// All objects of these, while they wait.
+    pub going: Vec<Arc<HashedKey>>,
 }
 
 /// Decides.
@@ -176,7 +183,10 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
         match (claims.occupied(&entry.unit, &key), inhabitants.get(&key)) {
             (Occupied::Stays, _) if leaving && patient => occupied.push(key),
             // Deleting it would delete what another unit wants.
-            (Occupied::Stays, _) => release.push(key),
+            (Occupied::Stays, _) => {
+                plan.bequeath.push(Arc::clone(&key));
+                release.push(key);
+            }
             (Occupied::Leaving, _) => occupied.push(key),
             (Occupied::No, None) => plan.look_into.push(key),
             (Occupied::No, Some(Inhabitants::Nobody)) => delete.push(key),
@@ -206,10 +216,13 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
         plan.delete = delete;
         return (plan, report);
     }
-    // What a person agreed to goes as if it were released already, unless the hub may have forgotten why.
+    // What a person agreed to goes as if it were released already, unless the hub may have forgotten why. What was agreed to
+    // of a unit that stays is a list as any other while it is whole.
+    let is_cut = leaving || !unshown.is_empty();
+    let agreed = entry.shown.is_some() || leaving;
     let (doomed, pending): (Vec<_>, Vec<_>) = delete.into_iter().partition(|key| {
-        let agreed = leaving && !behind && !unshown.contains(key);
-        agreed || inventory.get(key).is_some_and(|e| e.doomed)
+        let goes = agreed && is_cut && !behind && !unshown.contains(key);
+        goes || inventory.is_doomed(key, entry.epoch)
     });
     let released = inventory.released().filter(|r| r.epoch == entry.epoch);
     let mut deletable = doomed;
@@ -222,7 +235,8 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
         if behind {
             list.digest = digest_behind(inventory, entry.epoch, &pending);
         }
-        let granted = entry.approved == Some(list.digest);
+        let is_shown = agreed && !is_cut && !behind;
+        let granted = is_shown || entry.approved == Some(list.digest);
         if granted && settled {
             release.extend(given_back);
             plan.released =
@@ -235,6 +249,7 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
                 report.waiting.push(WaitingOn::Guard);
             }
             report.deletions = Some(list);
+            report.going = pending;
         }
     }
     if settled {
@@ -245,18 +260,17 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
     (plan, report)
 }
 
-/// Of what would be deleted, the objects that were not shown to the person who agreed that the unit leaves, and whose deletion
-/// was not released since. Containers wait with them: they would take along what is in them.
+/// Of what would be deleted, the objects that were not shown to the person who agreed that the unit leaves, or that it deletes
+/// what it lost while the member was away, and whose deletion was not released since. A container in which one of them is waits
+/// with it: it would take that along.
 fn unshown(observed: &Observed<'_>, delete: &[Arc<HashedKey>]) -> Vec<Arc<HashedKey>> {
-    let Some(shown) = observed.entry.shown.as_ref().filter(|_| !observed.entry.removal.is_none()) else {
-        return Vec::new();
+    let Some(shown) = &observed.entry.shown else { return Vec::new() };
+    let is_doomed = |key: &Arc<HashedKey>| observed.inventory.is_doomed(key, observed.entry.epoch);
+    let beyond: Vec<&Arc<HashedKey>> = delete.iter().filter(|key| !shown.contains(key) && !is_doomed(key)).collect();
+    let holds = |key: &Arc<HashedKey>| {
+        phase::is_container(key) && !is_doomed(key) && beyond.iter().any(|inside| inhabitant::is_within(key, inside))
     };
-    let is_doomed = |key: &Arc<HashedKey>| observed.inventory.get(key).is_some_and(|entry| entry.doomed);
-    let beyond = |key: &&Arc<HashedKey>| !shown.contains(key) && !is_doomed(key);
-    if !delete.iter().any(|key| beyond(&key)) {
-        return Vec::new();
-    }
-    delete.iter().filter(|key| beyond(key) || phase::is_container(key) && !is_doomed(key)).cloned().collect()
+    delete.iter().filter(|key| beyond.contains(key) || holds(key)).cloned().collect()
 }
 
 /// What was released at this epoch stays in the report, so that the guard counts it with what other members still

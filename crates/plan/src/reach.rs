@@ -3,6 +3,8 @@
 use api::condition::{self, Condition};
 use api::delivery::{LinkState, MemberLink};
 
+use crate::state::is_of_link;
+
 /// Whether a member's record exists and its member answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
@@ -26,6 +28,10 @@ impl Reach {
 /// Reads the conditions of a member's record. A member that is not ready and may be delivered to answers.
 pub fn reach(conditions: &[Condition]) -> Reach {
     let status = |type_| condition::find(conditions, type_).map(|c| c.status.as_str());
+    // The prober gets through. What the applier sees is stored by itself, with its cause.
+    if condition::find(conditions, condition::READY).is_some_and(|ready| is_of_link(&ready.reason)) {
+        return Reach::Reachable;
+    }
     match (status(condition::READY), status(condition::DELIVERABLE)) {
         (Some("True"), _) => Reach::Reachable,
         (Some("False"), Some("True")) => Reach::NotReady,

@@ -52,8 +52,10 @@ pub enum Standing {
     Elsewhere(String),
     /// The unit no longer wants it, and it is on its way out.
     Leaving,
-    /// The unit no longer wants it, and it is kept for now.
+    /// The unit no longer wants it, and a word is needed before it is deleted.
     Held,
+    /// The unit no longer wants it, and something else is waited for.
+    Lost,
 }
 
 /// Everything that a row is made from.
@@ -125,6 +127,7 @@ fn sync(facts: &Facts<'_>) -> SyncState {
     match &facts.standing {
         Standing::Leaving => SyncState::Deleting,
         Standing::Held => SyncState::DeletionHeld,
+        Standing::Lost => SyncState::PrunePending,
         Standing::Elsewhere(_) if facts.serves_both => SyncState::Synced,
         Standing::Elsewhere(_) => SyncState::Failed,
         Standing::Wanted(Step::LeftAlone(_)) => SyncState::LeftAlone,
@@ -143,7 +146,7 @@ pub fn row(facts: &Facts<'_>) -> (ObjectReport, Part) {
     let sync = sync(facts);
     let mut part = Part { health: Health::Unknown, pods: PodCounts::default() };
     let (mut reason, mut message) = ("", "");
-    let ended = facts.entry.and_then(|entry| entry.ended);
+    let ended = facts.entry.and_then(|entry| entry.ended.as_deref());
     match (facts.reading, facts.hidden) {
         // What was read of it once, or in an answer to a request of ours, says nothing of how it is now.
         (_, Some(why)) => (reason, message) = (NOT_VISIBLE, why),
@@ -252,6 +255,11 @@ impl Rows {
             (*old, *old_part) = (pool.share(row), part);
         }
         changed
+    }
+
+    /// The objects, in the order of the rows.
+    pub fn keys(&self) -> impl Iterator<Item = &Arc<HashedKey>> {
+        self.rows.iter().map(|row| &row.key)
     }
 
     /// The rows, shared.
@@ -454,7 +462,13 @@ pub fn summarize(end: &PassEnd, troubles: &Troubles<'_>) -> Summary {
         }
         PassEnd::Leaving { gone: true } => Summary::new(UnitPhase::Removed, "Removed", ""),
         PassEnd::Leaving { gone: false } => {
-            Summary::new(UnitPhase::Removing, "Removing", format!("{} objects are left{}", troubles.left, kept()))
+            // Without it, a member that refuses to change one object looks like one that is slow.
+            let stuck = troubles.problem.map_or_else(String::new, |(key, _, message)| format!("; {key}: {message}"));
+            Summary::new(
+                UnitPhase::Removing,
+                "Removing",
+                format!("{} objects are left{stuck}{}", troubles.left, kept()),
+            )
         }
         PassEnd::Done => done(troubles),
     }

@@ -34,7 +34,7 @@ use crate::prepare::Prepared;
 #[derive(Clone, Debug)]
 pub struct Job {
     /// The object.
-    pub object: Prepared,
+    pub object: Arc<Prepared>,
     /// What is recorded of it.
     pub entry: Entry,
     /// What is known of its last apply.

@@ -22,7 +22,7 @@ use api::condition::{self, Condition, Statement};
 use api::reason;
 
 pub use pair::Pair;
-pub use said::Said;
+pub use said::{Said, is_of_link};
 
 /// How a member, a fleet, an application or a unit in a member is. Ordered from best to worst.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -95,6 +95,11 @@ impl State {
     /// The same of a list of conditions.
     pub fn of_conditions(conditions: &[Condition]) -> Self {
         Self::of(condition::find(conditions, condition::READY))
+    }
+
+    /// The same of an object of this generation: one that was edited and not looked at since is on its way.
+    pub fn of_object(conditions: &[Condition], generation: Option<i64>) -> Self {
+        Said::of_object(conditions, generation).state
     }
 
     /// The status of a `Ready` condition that means this.

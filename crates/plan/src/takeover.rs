@@ -29,7 +29,7 @@ pub struct Observed<'a> {
     pub approved: Option<Digest>,
     /// How many of these objects have the other hub's labels.
     pub labelled: usize,
-    /// Inventories of the other hub that cannot be read, and why the first of them cannot.
+    /// Inventories of the other hub that cannot be read, or for whose units this hub's own cannot, and why the first cannot.
     pub unreadable: (usize, Option<String>),
 }
 
@@ -72,7 +72,7 @@ fn merge(ours: Option<&Inventory>, theirs: &Inventory) -> Inventory {
     let mut out = ours.cloned().unwrap_or_else(|| Inventory::empty(theirs.unit.clone()));
     let new = theirs.entries().iter().filter(|(key, _)| ours.is_none_or(|ours| ours.get(key).is_none()));
     // What the other hub had released to deletion, this one has not.
-    let new: Vec<_> = new.map(|(key, entry)| (Arc::clone(key), Entry { doomed: false, ..entry.clone() })).collect();
+    let new: Vec<_> = new.map(|(key, entry)| (Arc::clone(key), Entry { doomed: None, ..entry.clone() })).collect();
     out.put_entries(new, inventory::shard::SHARD_BYTES_MAX);
     // Also one without objects is written: it says that the unit was taken over.
     out.set_changed();
@@ -106,7 +106,7 @@ fn report(
         first: inventory.entries().keys().take(TakenUnit::FIRST_MAX).map(name).collect(),
     };
     let message = match why {
-        Some(why) => format!("{unreadable} of its inventories cannot be read, and stay: {why}"),
+        Some(why) => format!("{unreadable} of its inventories cannot be taken over, and stay: {why}"),
         None => String::new(),
     };
     MemberTakeOver {

@@ -14,10 +14,14 @@
 //! | that is approved or within what the owner allows, a given member is given no more, the owner is gone | a removal, kept until the member reported it done |
 //! | the member's record is gone | its entry is dropped: nothing is deleted there |
 //! | members report deletions | the [guard](crate::guard) grants them, or they wait for an approval |
+//! | a member does not answer | what it is known to lose is weighed with them |
+//! | a policy is renamed | the one of the new name takes over what the old one has; nothing is held |
 
+mod away;
 mod consent;
 mod decide;
 mod edit;
+mod handover;
 mod held;
 pub mod objects;
 mod report;
@@ -30,14 +34,18 @@ mod wanted;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use api::delivery::{DecisionSpec, HubId, Inputs, Owner, Removal, RevisionSpec, UnitId, UnitStatus, WaitingOn};
+use api::delivery::{
+    DecisionSpec, HubId, Inputs, Owner, RemoteInput, Removal, RevisionSpec, UnitId, UnitStatus, WaitingOn,
+};
 use api::kurator::consent::Consent;
-use model::{Digest, MemberName, Timestamp};
+use model::{Digest, HashedKey, MemberName, Timestamp};
 use place::{Candidate, Rules};
 
 use crate::reach::MemberFacts;
 
+pub use away::{Unanswered, unanswered};
 pub use held::{decides, held, scopes};
 pub use report::{
     DETAILS_LEFT_OUT, Delivered, delivered, is_news, merge_link, merge_report, set_waiting_on, slices, without_details,
@@ -126,8 +134,10 @@ pub enum Rendered {
         digest: Digest,
         /// How many objects.
         objects: usize,
+        /// What it uses of other machines, of all that is known.
+        remotes: BTreeMap<String, RemoteInput>,
     },
-    /// What it is rendered from is being fetched again: the unit stays as it is decided, and so does its explanation.
+    /// What it is rendered from is being fetched: the unit stays as it is decided, and so does its explanation.
     OnTheWay,
     /// It cannot be rendered; the sentence names the file and the field.
     Failed(String),
@@ -156,6 +166,8 @@ pub struct Observed<'a> {
     pub members: BTreeMap<MemberName, MemberFacts>,
     /// Results of rendering what [`wanted()`] asked for.
     pub rendered: BTreeMap<UnitId, Rendered>,
+    /// What members that do not answer had and are to have no longer, as far as it is known ([`unanswered()`]).
+    pub lost: BTreeMap<(UnitId, MemberName), Vec<Arc<HashedKey>>>,
     /// Version of the renderer.
     pub renderer: &'a str,
 }

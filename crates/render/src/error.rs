@@ -3,8 +3,8 @@
 use model::ObjectKey;
 use model::tree::TreeError;
 
-use crate::Question;
 use crate::object::Location;
+use crate::{Question, Remote, remote};
 
 /// A field that is understood and not done yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,9 +39,16 @@ pub enum RenderError {
     #[error("{}: not supported yet; remove these fields or render before committing", list(.0))]
     NotImplemented(Vec<Unsupported>),
     #[error(
-        "{file}: {field}: {url:?} is remote; only files of the same source are rendered: copy it there, or make it a source of its own"
+        "{file}: {field}: {url:?} is remote, and only resources and components may be; copy the file into the source"
     )]
     Remote { file: String, field: String, url: String },
+    #[error("{file}: {field}: {url:?} cannot be used: {why}")]
+    RemoteRefused { file: String, field: String, url: String, why: String },
+    /// Something on another machine that was not fetched: [`RenderError::question`].
+    #[error("{}: {} is not fetched", .0.asked_by, .0.id)]
+    NotFetched(Box<Remote>),
+    #[error("{asked_by}: more than {limit} things on other machines are used; copy some of them into the source")]
+    TooManyRemotes { asked_by: String, limit: usize },
     #[error("{key} is defined twice: {first} and {second}; remove one or rename it")]
     Collision { key: String, first: String, second: String },
     #[error("{file}: {field}: {target} matches no object; check kind, name and namespace")]
@@ -76,7 +83,11 @@ impl RenderError {
     /// The question to answer before the next call, when that is all that is missing.
     pub(crate) fn question(&self) -> Option<Question> {
         match self {
-            Self::Tree { source: TreeError::NotLoaded { path }, .. } => Some(Question::Directory(path.clone())),
+            Self::Tree { source: TreeError::NotLoaded { path }, .. } => Some(match remote::split(path) {
+                Some((id, path)) => Question::DirectoryOf { id: id.to_owned(), path: path.to_owned() },
+                None => Question::Directory(path.clone()),
+            }),
+            Self::NotFetched(remote) => Some(Question::Remote(Remote::clone(remote))),
             _ => None,
         }
     }

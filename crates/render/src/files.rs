@@ -11,6 +11,8 @@ use serde_json::Value;
 use crate::budget::Budget;
 use crate::error::RenderError;
 use crate::object::{Location, Object};
+use crate::remote;
+use crate::{Fetched, Remotes};
 
 /// Deepest nesting of kustomizations, and of directories below a plain one. Real ones stay below 6.
 pub(crate) const DEPTH_MAX: usize = 32;
@@ -25,15 +27,41 @@ const KUSTOMIZATION_FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml
 /// How a text is read: its documents, and the work of it.
 type Parse = fn(&str) -> (Result<Vec<Value>, YamlError>, usize);
 
-/// The files of one rendering.
+/// The files of one rendering. Those of another machine have paths that begin with their id ([`remote::split`]); a path of
+/// one tree never leads into another.
 pub(crate) struct Files<'a> {
     tree: &'a FileTree,
+    remotes: &'a Remotes,
     budget: &'a Budget,
 }
 
+/// Where a path leads.
+enum At<'a, 'p> {
+    /// Into a tree: the source's, or that of the repository with this id.
+    Tree(&'a FileTree, Option<&'p str>, &'p str),
+    /// To a file of another machine.
+    File(&'a Arc<[u8]>),
+    /// To what was not fetched.
+    Nowhere,
+}
+
 impl<'a> Files<'a> {
-    pub(crate) fn new(tree: &'a FileTree, budget: &'a Budget) -> Self {
-        Self { tree, budget }
+    pub(crate) fn new(tree: &'a FileTree, remotes: &'a Remotes, budget: &'a Budget) -> Self {
+        Self { tree, remotes, budget }
+    }
+
+    /// What was fetched of another machine under an id.
+    pub(crate) fn remote(&self, id: &str) -> Option<&'a Fetched> {
+        self.remotes.get(id)
+    }
+
+    fn at<'p>(&self, path: &'p str) -> At<'a, 'p> {
+        let Some((id, below)) = remote::split(path) else { return At::Tree(self.tree, None, path) };
+        match self.remotes.get(id) {
+            Some(Fetched::Tree(tree)) => At::Tree(tree, Some(id), below),
+            Some(Fetched::File(bytes)) if below.is_empty() => At::File(bytes),
+            Some(Fetched::File(_)) | None => At::Nowhere,
+        }
     }
 
     /// What the rendering may still cost.
@@ -46,9 +74,15 @@ impl<'a> Files<'a> {
     /// # Errors
     /// The budget is spent. What is wrong with the path is inside.
     pub(crate) fn node(&self, path: &str) -> Result<Result<(String, Node), TreeError>, RenderError> {
-        let (node, work) = self.tree.node_and_work(path);
-        self.budget.spend(work)?;
-        Ok(node)
+        match self.at(path) {
+            At::Tree(tree, id, below) => {
+                let (node, work) = tree.node_and_work(below);
+                self.budget.spend(work)?;
+                Ok(node.map(|(found, node)| (in_remote(id, found), node)).map_err(|error| asked_of(id, error)))
+            }
+            At::File(_) => Ok(Ok((path.to_owned(), Node::File))),
+            At::Nowhere => Ok(Err(TreeError::NotFound { path: path.to_owned() })),
+        }
     }
 
     /// The names in a directory; links are not followed.
@@ -56,15 +90,28 @@ impl<'a> Files<'a> {
     /// # Errors
     /// The budget is spent. What is wrong with the path is inside.
     pub(crate) fn list(&self, path: &str) -> Result<Result<Vec<(String, Listed)>, TreeError>, RenderError> {
-        let (names, work) = self.tree.list_and_work(path);
-        self.budget.spend(work)?;
-        Ok(names)
+        match self.at(path) {
+            At::Tree(tree, id, below) => {
+                let (names, work) = tree.list_and_work(below);
+                self.budget.spend(work)?;
+                Ok(names.map_err(|error| asked_of(id, error)))
+            }
+            At::File(_) => Ok(Err(TreeError::WrongNode { path: path.to_owned(), wanted: "directory" })),
+            At::Nowhere => Ok(Err(TreeError::NotFound { path: path.to_owned() })),
+        }
     }
 
     /// The bytes of a file; `asked_by` says which field names it.
     pub(crate) fn bytes(&self, path: &str, asked_by: &str) -> Result<Arc<[u8]>, RenderError> {
-        let (bytes, work) = self.tree.read_and_work(path);
-        self.budget.spend(work)?;
+        let bytes = match self.at(path) {
+            At::Tree(tree, id, below) => {
+                let (bytes, work) = tree.read_and_work(below);
+                self.budget.spend(work)?;
+                bytes.map_err(|error| asked_of(id, error))
+            }
+            At::File(bytes) => Ok(bytes.clone()),
+            At::Nowhere => Err(TreeError::NotFound { path: path.to_owned() }),
+        };
         let bytes = bytes.map_err(|source| RenderError::Tree { location: asked_by.to_owned(), source })?;
         self.budget.spend(bytes.len())?;
         Ok(bytes)
@@ -150,7 +197,7 @@ impl<'a> Files<'a> {
     pub(crate) fn kustomization_file(&self, dir: &str) -> Result<Option<String>, RenderError> {
         let mut found: Option<String> = None;
         for name in KUSTOMIZATION_FILES {
-            let path = model::tree::join(dir, name);
+            let path = remote::join(dir, name);
             match self.node(&path)? {
                 Ok((_, Node::File)) if found.is_some() => {
                     let why = format!("{dir:?} has more than one kustomization file; keep one");
@@ -162,6 +209,22 @@ impl<'a> Files<'a> {
             }
         }
         Ok(found)
+    }
+}
+
+/// A path of a tree, with the id of the tree when it is not the source's.
+fn in_remote(id: Option<&str>, path: String) -> String {
+    match id {
+        Some(id) => remote::path_in(id, &path),
+        None => path,
+    }
+}
+
+/// An error of a tree: what it asks to load is a path as others are here.
+fn asked_of(id: Option<&str>, error: TreeError) -> TreeError {
+    match error {
+        TreeError::NotLoaded { path } => TreeError::NotLoaded { path: in_remote(id, path) },
+        error => error,
     }
 }
 

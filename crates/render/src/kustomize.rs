@@ -12,7 +12,7 @@
 //! | `reference`, `hash` | names, after all layers: fields that follow renamed objects, suffixes of generated objects |
 //! | `variable`, `sort`, `origin` | after all layers: `vars`, `sortOptions`, `buildMetadata` |
 //! | `resource` | an object on its way through the steps, and the list of these objects |
-//! | `selector`, `pattern`, `field`, `fieldpath`, `structured` | which objects and fields a step changes |
+//! | `selector`, `pattern`, `field`, `fieldpath`, `structured`, `splice` | which objects and fields a step changes |
 //! | `place`, `value_text` | where something is written, for errors; scalars as text |
 
 mod config;
@@ -42,23 +42,25 @@ mod replica;
 mod resource;
 mod selector;
 mod sort;
+mod splice;
 mod structured;
 mod transform;
 mod value_add;
 mod value_text;
 mod variable;
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use api::kurator::apps::v1alpha1::KustomizeInputs;
 use model::{GroupVersionKind, object};
 use serde_json::Value;
 
-use crate::Question;
 use crate::budget::Budget;
 use crate::error::RenderError;
 use crate::files::Files;
 use crate::object::Object;
+use crate::{Question, Rendered};
 
 use config::Config;
 pub(crate) use file::Kustomization;
@@ -86,9 +88,24 @@ pub(crate) struct Context<'a> {
     pub(crate) files: &'a Files<'a>,
     pub(crate) config: &'a Config,
     pub(crate) schemas: &'a Schemas,
+    /// Where mistakes that are no errors are noted; nowhere in a component.
+    pub(crate) warnings: Option<&'a Warnings>,
 }
 
+/// What is likely to be a mistake, each with its file and its field.
+pub(crate) type Warnings = RefCell<BTreeSet<String>>;
+
+/// Most warnings of one rendering: enough to see what is wrong.
+const WARNINGS_MAX: usize = 20;
+
 impl Context<'_> {
+    /// Notes what is likely to be a mistake.
+    pub(crate) fn warn(&self, warning: String) {
+        if let Some(warnings) = self.warnings.filter(|warnings| warnings.borrow().len() < WARNINGS_MAX) {
+            warnings.borrow_mut().insert(warning);
+        }
+    }
+
     pub(crate) fn budget(&self) -> &Budget {
         self.files.budget()
     }
@@ -117,7 +134,7 @@ pub(crate) fn build(
     mut file: Kustomization,
     inputs: &KustomizeInputs,
     questions: &mut BTreeSet<Question>,
-) -> Result<Vec<Object>, RenderError> {
+) -> Result<Rendered, RenderError> {
     let place = |field| Place { file: &file.file, dir: &file.dir, field };
     if let Some(word) = file.build_metadata.iter().find(|word| !origin::OPTIONS.contains(&word.as_str())) {
         let why = format!("{word:?} is none of {}", origin::OPTIONS.join(", "));
@@ -126,7 +143,9 @@ pub(crate) fn build(
     let common_metadata = policy::add_to(&mut file, inputs);
     let budget = files.budget();
     let mut all = Accumulated::default();
-    Layers::new(files, questions, !file.build_metadata.is_empty()).layer(&file, &mut all)?;
+    let mut layers = Layers::new(files, questions, !file.build_metadata.is_empty());
+    layers.layer(&file, &mut all)?;
+    let (remotes, warnings) = layers.into_notes();
     let Accumulated { objects: mut all, config, variables } = all;
     add_hash_suffixes(&mut all, budget)?;
     reference::update(&mut all, &config, budget)?;
@@ -144,7 +163,7 @@ pub(crate) fn build(
         policy::add_metadata(&mut resource.object, common_metadata, budget)?;
     }
     let object = |resource: Resource| Object { value: resource.object, location: resource.location };
-    Ok(all.0.into_iter().map(object).collect())
+    Ok(Rendered { objects: all.0.into_iter().map(object).collect(), remotes, warnings })
 }
 
 /// Annotations are text, also where a number or a boolean is written, and a label or annotation without a value is empty:

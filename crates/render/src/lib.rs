@@ -8,12 +8,15 @@
 //! |---|---|
 //! | `plain` | the list of manifests of a directory that has no kustomization file |
 //! | `kustomize` | objects from kustomization files, and from that list; it adds what the policy says |
+//! | `remote` | entries that name a repository or a file of another machine |
 //! | `files`, `object`, `budget` | shared: reading a tree, a rendered object, what a rendering may cost |
 //!
-//! Everything that `kubectl kustomize` 1.37 (kustomize 5.8) makes of a tree without network is made here, object by object
-//! and in the same order; `cargo xtask kustomize` compares both. What runs a program or a container, and Helm charts, are
-//! errors that name the field, and so are remote resources: what is rendered is what was fetched. Nothing is ignored in
-//! silence.
+//! Everything that `kubectl kustomize` 1.37 (kustomize 5.8) makes of a tree is made here, object by object and in the same
+//! order; `cargo xtask kustomize` compares both. What runs a program or a container, and Helm charts, are errors that name
+//! the field, and so are files of other machines outside of `resources` and `components`. Nothing is ignored in silence.
+//!
+//! What `resources` and `components` name on other machines is asked for ([`Question::Remote`]) and never fetched here: who
+//! calls says what the id stands for, and so decides that the same inputs give the same objects (ADR 46).
 //!
 //! Absent: Helm charts (no module for them exists yet), and everything that differs between members. A rendering reads no
 //! fact of a member, so all members share it; [`sharing_key`] says which inputs it depends on.
@@ -28,7 +31,10 @@
 //! - a merged list whose items have two keys, such as ports, takes a missing `protocol` for `TCP`;
 //! - a field that is written without a value stays `null` where a strategic merge patch of kustomize removes it;
 //! - a folded text (`>`) with indented lines is what YAML says; kustomize writes it again, with more lines;
-//! - a path of a replacement that leads into YAML inside of a text writes that text again, without its comments;
+//! - an entry that is there under its name is meant, also a directory `github.com/a/b`; a file in the repository of a remote
+//!   base may be used from every directory of it;
+//! - a path of a replacement that leads into YAML inside of a text changes scalars where they stand; what adds fields, lists
+//!   or mappings there writes that text again, without its comments;
 //! - taken though kustomize refuses it: a file with several strategic merge patches that has a `target`, annotations added by
 //!   `patchesJson6902` to an object that has none, a text where a step looks for a mapping;
 //! - refused though kustomize takes it: a mapping that replaces a text, a text that replaces a number inside of JSON, fields that a builtin plugin does not have, words of
@@ -40,8 +46,10 @@ mod files;
 mod kustomize;
 mod object;
 mod plain;
+mod remote;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use api::kurator::apps::v1alpha1::KustomizeInputs;
 use model::Digest;
@@ -50,23 +58,38 @@ use model::tree::{self, FileTree, Node, TreeError};
 pub use budget::Budget;
 pub use error::{RenderError, Unsupported};
 pub use object::{Location, Object};
+pub use remote::{Remote, RemoteAt, Repository};
 
 use files::Files;
 
 /// Version of the renderer, recorded with each revision. Change it when the same inputs render to other objects, or when
 /// `plan::phase` puts the same objects into other phases: the change then makes new revisions, which pass stages like any
 /// other change. `tests/it/version.rs`, and a test of the controllers for the phases, fail when it is forgotten.
-pub const VERSION: &str = "2";
+pub const VERSION: &str = "3";
 
 /// What to render.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     /// The source. Files that are known by name only are asked for when they are read.
     pub tree: &'a FileTree,
+    /// What was fetched of other machines so far.
+    pub remotes: &'a Remotes,
     /// The fields of the policy that decide what is rendered.
     pub inputs: &'a KustomizeInputs,
     /// What this rendering may still cost. One budget serves all calls for one rendering.
     pub budget: &'a Budget,
+}
+
+/// What was fetched of other machines, by the id of the [`Remote`].
+pub type Remotes = BTreeMap<String, Fetched>;
+
+/// What was fetched of another machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fetched {
+    /// A repository. Files that are known by name only are asked for when they are read.
+    Tree(FileTree),
+    /// A file.
+    File(Arc<[u8]>),
 }
 
 /// What came of a request.
@@ -83,6 +106,15 @@ pub enum Outcome {
 pub enum Question {
     /// The files below this directory of the tree, empty for the root. Answered by loading them into the tree.
     Directory(String),
+    /// The same, of a repository of another machine.
+    DirectoryOf {
+        /// Which one: the id of its [`Remote`].
+        id: String,
+        /// The directory, empty for the root.
+        path: String,
+    },
+    /// What is there on another machine. Answered by an entry of [`Request::remotes`].
+    Remote(Remote),
 }
 
 /// What was rendered, in the order of the resources.
@@ -90,6 +122,10 @@ pub enum Question {
 pub struct Rendered {
     /// The objects. No two have the same key.
     pub objects: Vec<Object>,
+    /// What it used of other machines, sorted by id; each with the first field that names it.
+    pub remotes: Vec<Remote>,
+    /// What is likely to be a mistake though kustomize takes it, sorted; each names the file and the field.
+    pub warnings: Vec<String>,
 }
 
 /// Renders a directory of a tree.
@@ -100,10 +136,10 @@ pub struct Rendered {
 /// # Errors
 /// See [`RenderError`]. Each names the file and the field, and says what to do.
 pub fn render(request: &Request<'_>) -> Result<Outcome, RenderError> {
-    let files = Files::new(request.tree, request.budget);
+    let files = Files::new(request.tree, request.remotes, request.budget);
     let mut questions = BTreeSet::new();
-    match objects(&files, request.inputs, &mut questions) {
-        Ok(objects) => Ok(Outcome::Rendered(Rendered { objects })),
+    match rendered(&files, request.inputs, &mut questions) {
+        Ok(rendered) => Ok(Outcome::Rendered(rendered)),
         Err(error) => match error.question() {
             None => Err(error),
             Some(last) => {
@@ -124,17 +160,19 @@ pub fn directory(inputs: &KustomizeInputs) -> Result<String, RenderError> {
 }
 
 /// Names everything that a rendering depends on: requests with the same key render to the same objects. `source` is the
-/// digest of the whole tree.
-pub fn sharing_key(source: &Digest, inputs: &KustomizeInputs) -> Digest {
+/// digest of the whole tree; `remotes` are the digests of what is fetched of other machines, by id.
+pub fn sharing_key(source: &Digest, inputs: &KustomizeInputs, remotes: &BTreeMap<String, Digest>) -> Digest {
     let inputs = serde_json::to_value(inputs).expect("the inputs have string keys and no foreign serializers");
-    Digest::of_texts([VERSION, &source.to_string(), &inputs.to_string()])
+    let mut texts = vec![VERSION.to_owned(), source.to_string(), inputs.to_string()];
+    texts.extend(remotes.iter().flat_map(|(id, digest)| [id.clone(), digest.to_string()]));
+    Digest::of_texts(texts)
 }
 
-fn objects(
+fn rendered(
     files: &Files<'_>,
     inputs: &KustomizeInputs,
     questions: &mut BTreeSet<Question>,
-) -> Result<Vec<Object>, RenderError> {
+) -> Result<Rendered, RenderError> {
     let (dir, node) = files.node(&directory(inputs)?)?.map_err(spec_path)?;
     if node == Node::File {
         return Err(spec_path(TreeError::WrongNode { path: dir, wanted: "directory" }));

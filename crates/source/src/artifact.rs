@@ -123,6 +123,16 @@ impl Artifact {
     /// # Errors
     /// A file of the cache is damaged; the artifact is then removed from the cache, so that it is fetched again.
     pub fn tree(&self, below: &str) -> Result<FileTree, Error> {
+        let mut tree = self.names()?;
+        self.load(&mut tree, below)?;
+        Ok(tree)
+    }
+
+    /// All paths, without the bytes of any file. Reads the disk for links.
+    ///
+    /// # Errors
+    /// As [`tree`](Self::tree).
+    pub fn names(&self) -> Result<FileTree, Error> {
         let mut tree = FileTree::new();
         for file in self.files.iter() {
             let entry = match file.mode {
@@ -135,7 +145,6 @@ impl Artifact {
         for (path, why) in self.left_out.iter() {
             tree.insert_left_out(path.clone(), why.clone());
         }
-        self.load(&mut tree, below)?;
         Ok(tree)
     }
 

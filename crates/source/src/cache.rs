@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::SystemTime;
 
-use crate::artifact::{Artifact, ArtifactFile, Builder};
+use crate::artifact::{Artifact, ArtifactFile, Builder, Mode};
 use crate::error::Error;
 use crate::git::Commit;
 
@@ -78,6 +78,20 @@ impl Cache {
         self.0.artifact(digest, revision.to_owned())
     }
 
+    /// Makes an artifact of one entry.
+    pub(crate) fn store(&self, path: &str, mode: Mode, bytes: &[u8], url: &str) -> Result<Artifact, Error> {
+        let temporary = self.0.temporary()?;
+        let file = fs::File::create_new(&temporary).map_err(failed(&temporary))?;
+        // Removed when it does not get its name.
+        let mut written = Pack { file, path: temporary };
+        let mut builder = Builder::new(io::BufWriter::new(written.file()), url);
+        builder.add(path.to_owned(), mode, bytes)?;
+        let digest = builder.finish().map_err(failed(&written.path))?;
+        let artifact = self.0.publish(&written, &digest, String::new())?;
+        self.0.evict(&[&artifact_path(&self.0.root, &digest)])?;
+        Ok(artifact)
+    }
+
     /// The place of one repository, held alone until the result is dropped. `content` is what decides which files of a
     /// commit are in its artifact.
     pub(crate) async fn repository(&self, key: &str, content: &str) -> Arc<Repository> {
@@ -95,6 +109,11 @@ impl Cache {
         let content = data_encoding::HEXLOWER.encode(&<sha2::Sha256 as sha2::Digest>::digest(content)[..8]);
         Arc::new(Repository { cache: self.clone(), dir, content, _guard: guard })
     }
+}
+
+/// Where the artifact of a digest is.
+fn artifact_path(root: &Path, digest: &str) -> PathBuf {
+    root.join("artifacts").join(digest.strip_prefix("sha256:").unwrap_or(digest))
 }
 
 fn failed(path: &Path) -> impl Fn(io::Error) -> Error {
@@ -146,6 +165,16 @@ impl Shared {
                 Err(error)
             }
         }
+    }
+
+    /// Puts a written artifact in its place and opens it.
+    fn publish(&self, written: &Pack, digest: &str, revision: String) -> Result<Artifact, Error> {
+        let path = artifact_path(&self.root, digest);
+        fs::rename(&written.path, &path).map_err(failed(&path))?;
+        self.touch(&path);
+        let artifact = Artifact::open(&path, digest, revision)?;
+        self.note_verified(&artifact);
+        Ok(artifact)
     }
 
     /// Is the content whole? It is read once, and again when the file has changed.
@@ -292,13 +321,7 @@ impl Repository {
 
     /// Puts a written artifact in its place and opens it.
     pub(crate) fn publish(&self, written: Pack, digest: &str, commit: &Commit) -> Result<Artifact, Error> {
-        let name = digest.strip_prefix("sha256:").unwrap_or(digest);
-        let path = self.cache.0.root.join("artifacts").join(name);
-        fs::rename(&written.path, &path).map_err(failed(&path))?;
-        self.cache.0.touch(&path);
-        let artifact = Artifact::open(&path, digest, commit.revision())?;
-        self.cache.0.note_verified(&artifact);
-        Ok(artifact)
+        self.cache.0.publish(&written, digest, commit.revision())
     }
 
     /// Records that a commit's objects are all here and which artifact it makes; then makes room. `asked` is the commit, or
@@ -312,8 +335,7 @@ impl Repository {
             self.write(&self.commit_file(asked), &format!("{} {}", artifact.digest(), commit.sha))?;
         }
         self.remember_tip(&commit.sha)?;
-        let name = artifact.digest().trim_start_matches("sha256:");
-        self.cache.0.evict(&[&self.dir, &self.cache.0.root.join("artifacts").join(name)])
+        self.cache.0.evict(&[&self.dir, &artifact_path(&self.cache.0.root, artifact.digest())])
     }
 
     /// Records that a commit's objects are all here.

@@ -30,6 +30,20 @@ pub enum Error {
     Refused { url: String, status: u16 },
     #[error("{url}: git over ssh needs a private key and the server's in the Secret of secretRef: {why}")]
     SshCredentials { url: String, why: String },
+    #[error(
+        "{url}: the identity of the source is given to the source's own server alone; name a public repository by https://, or \
+         one at the server of the source"
+    )]
+    SshOfBase { url: String },
+    #[error(
+        "{host} is this machine, or one that only this machine reaches: a file in a repository cannot send the hub there; use \
+         an address that other machines reach"
+    )]
+    OwnMachine { host: String },
+    #[error("{url}: no file there (HTTP {status}); check the URL: a file is asked for without credentials")]
+    FileNotFound { url: String, status: u16 },
+    #[error("{url}: a web page is there, not a manifest; use the URL of the raw file")]
+    WebPage { url: String },
     #[error("{url}: the server does not accept the key for the user {user}; add the public key of `identity` there")]
     KeyRefused { url: String, user: String },
     #[error(
@@ -119,12 +133,14 @@ impl Error {
     /// The reason in CamelCase, for a condition.
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::UnsupportedUrl { .. } => "UnsupportedURL",
+            Self::UnsupportedUrl { .. } | Self::OwnMachine { .. } => "UnsupportedURL",
+            Self::FileNotFound { .. } | Self::WebPage { .. } => "FileNotFound",
             Self::InvalidReference { .. } | Self::Ignore { .. } | Self::Gitmodules { .. } => "InvalidSource",
             Self::Submodule { source, .. } => source.reason(),
             Self::Certificate { .. }
             | Self::Refused { .. }
             | Self::SshCredentials { .. }
+            | Self::SshOfBase { .. }
             | Self::KeyRefused { .. }
             | Self::HostUnknown { .. }
             | Self::HostKeyChanged { .. }

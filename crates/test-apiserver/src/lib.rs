@@ -57,8 +57,17 @@ impl Ids for CountedIds {
 ///
 /// It does not start.
 pub async fn start() -> ApiServer {
+    start_with(Arc::new(TestClock::start())).await
+}
+
+/// The same, with a clock of the test's own: one that it sets to another day.
+///
+/// # Panics
+///
+/// It does not start.
+pub async fn start_with(clock: Arc<dyn Clock>) -> ApiServer {
     let store = store::memory::open(JsonProjection, store::memory::Options::default());
-    let config = Config::new(store, Arc::new(TestClock::start()), Arc::new(CountedIds::default()));
+    let config = Config::new(store, clock, Arc::new(CountedIds::default()));
     ApiServer::start(config).await.unwrap_or_else(|error| panic!("the API server of a test does not start: {error}"))
 }
 

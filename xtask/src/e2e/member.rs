@@ -1,4 +1,10 @@
-//! A real Kubernetes beside simulated members: attach, renewal, commit, drift, wipe, unplug.
+//! A real Kubernetes beside simulated members: attach, renewal, commit, drift, wipe, unplug. Then alone in a fleet: what
+//! is deleted and what stays, what is not green, and from hub to hub.
+
+mod credential;
+mod moving;
+mod surprise;
+mod trial;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -6,6 +12,7 @@ use serde_json::{Value, json};
 use super::stage::{Stage, condition, expect, refused};
 use super::{rights, scene};
 use crate::real::Real;
+use trial::Trial;
 
 /// The real member's name.
 pub(super) const NAME: &str = "paris";
@@ -25,11 +32,15 @@ pub(super) fn play(stage: &mut Stage) -> Result<()> {
         .and_then(|()| rights::narrow(stage, &real))
         .and_then(|()| wipe(stage, &real))
         .and_then(|()| unplug(stage, &real))
-        .and_then(|()| leave(stage, &real));
+        .and_then(|()| leave(stage, &real))
+        .and_then(|()| alone(stage, &real));
     if played.is_err() {
         // A frozen server cannot say why.
         real.thaw()?;
         eprintln!("{}", real.logs());
+        for args in [["status", "app/trial"], ["tree", "app/trial"]] {
+            eprintln!("$ kurator {}\n{}", args.join(" "), stage.kurator(&args).unwrap_or_else(|e| format!("{e:#}")));
+        }
         eprintln!("{}", real.kubectl(&["get", "all,events", "-A"]).unwrap_or_else(|e| format!("{e:#}")));
     }
     played
@@ -74,7 +85,7 @@ fn minted(stage: &Stage) -> Result<Value> {
     serde_json::from_str(text).with_context(|| format!("reading {text:?}"))
 }
 
-/// The hub replaces its credential by itself; what runs goes on, and the old one is worth nothing any more.
+/// The hub replaces its credential by itself; what runs goes on, and the old one still works: a backup of before has it.
 fn renew(stage: &Stage, real: &Real) -> Result<()> {
     stage.scene("the hub replaces its credential in the real member");
     let before = minted(stage)?;
@@ -84,12 +95,12 @@ fn renew(stage: &Stage, real: &Real) -> Result<()> {
     let annotation = format!("kurator.dev/minted={aged}");
     let secret = format!("{NAME}-kubeconfig");
     stage.kubectl("hub", &["annotate", "secret", &secret, "--overwrite", &annotation])?;
-    let now = stage.until("another token Secret, and the old one to be gone", |stage| {
+    let now = stage.until("another token Secret", |stage| {
         let now = minted(stage)?;
         let replaced = now["tokenSecret"].is_string() && now["tokenSecret"] != before["tokenSecret"];
-        let gone = real.kubectl(&["get", "secret", "-n", "kurator-system", &old]);
-        Ok((replaced && now["replaces"].is_null() && gone.is_err()).then_some(now))
+        Ok(replaced.then_some(now))
     })?;
+    real.kubectl(&["get", "secret", "-n", "kurator-system", &old]).context("a backup of before has nothing else")?;
     stage.print_lines(&format!("{} is replaced by {}", before["tokenSecret"], now["tokenSecret"]));
     scene::new_version(stage, "1.1.0")?;
     running(stage, real, "1.1.0")?;
@@ -190,7 +201,7 @@ fn unplug(stage: &Stage, real: &Real) -> Result<()> {
     stage.converged()
 }
 
-/// Taken out of the fleet, it keeps nothing of ours; its record can go.
+/// Taken out of the fleet, it keeps nothing of ours.
 fn leave(stage: &Stage, real: &Real) -> Result<()> {
     stage.scene("the real member leaves the fleet");
     let clusters: Vec<_> =
@@ -202,6 +213,19 @@ fn leave(stage: &Stage, real: &Real) -> Result<()> {
         let gone = real.kubectl(&["get", "deployment", "web", "-n", "shop"]);
         Ok(gone.is_err_and(|e| format!("{e:#}").contains("NotFound")).then_some(()))
     })?;
-    stage.print_lines(&stage.kubectl("hub", &["delete", "attachedcluster", NAME, "--timeout=60s"])?);
     stage.converged()
+}
+
+/// With an Application of its own, in a fleet of its own.
+fn alone(stage: &Stage, real: &Real) -> Result<()> {
+    stage.scene("the real member gets an application of its own");
+    let trial = Trial { stage, real, hub: stage.dir() };
+    trial.attach()?;
+    trial.commit_first()?;
+    trial.deliver("real", false)?;
+    trial.converged()?;
+    trial.started()?;
+    surprise::play(&trial)?;
+    credential::play(&trial)?;
+    moving::play(&trial)
 }

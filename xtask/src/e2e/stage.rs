@@ -60,12 +60,7 @@ impl<'a> Stage<'a> {
     /// Starts `kurator up --demo` and waits until every member runs what git says.
     pub(super) fn up(&mut self) -> Result<()> {
         let start = Instant::now();
-        let log =
-            File::options().create(true).append(true).open(self.base.join("kurator.log")).context("opening a log")?;
-        let twin = log.try_clone().context("opening a log")?;
-        let mut command = self.own(&["up", "--demo"]);
-        command.env("KURATOR_LOG", "warn").stdin(Stdio::null()).stdout(twin).stderr(log);
-        self.process = Some(command.spawn().context("starting kurator")?);
+        self.process = Some(self.spawn_hub(&self.dir(), &["up", "--demo"])?);
         self.until("the demo to answer", |stage| {
             stage.send_command("ping")?;
             Ok(Some(()))
@@ -73,6 +68,16 @@ impl<'a> Stage<'a> {
         self.converged()?;
         self.print_lines(&format!("kurator up --demo: converged after {:.1}s", start.elapsed().as_secs_f64()));
         Ok(())
+    }
+
+    /// Starts a hub in a directory. All hubs of a stage write into one log.
+    pub(super) fn spawn_hub(&self, dir: &Path, args: &[&str]) -> Result<Child> {
+        let log =
+            File::options().create(true).append(true).open(self.base.join("kurator.log")).context("opening a log")?;
+        let twin = log.try_clone().context("opening a log")?;
+        let mut command = self.own(dir, args);
+        command.env("KURATOR_LOG", "warn").stdin(Stdio::null()).stdout(twin).stderr(log);
+        command.spawn().context("starting kurator")
     }
 
     /// Ends the process as a crash would.
@@ -109,9 +114,13 @@ impl<'a> Stage<'a> {
 
     /// What kubectl says in a context of the demo's kubeconfig.
     pub(super) fn kubectl(&self, context: &str, args: &[&str]) -> Result<String> {
+        self.kubectl_of(&self.dir().join("kubeconfig"), &[&["--context", context], args].concat())
+    }
+
+    /// What kubectl says with another kubeconfig.
+    pub(super) fn kubectl_of(&self, kubeconfig: &Path, args: &[&str]) -> Result<String> {
         let mut command = Command::new(&self.kubectl);
-        command.arg("--kubeconfig").arg(self.dir().join("kubeconfig")).args(["--context", context]);
-        command.env("HOME", &self.base).args(args);
+        command.arg("--kubeconfig").arg(kubeconfig).env("HOME", &self.base).args(args);
         Ok(process::output(&mut command)?.trim_end().to_owned())
     }
 
@@ -123,11 +132,16 @@ impl<'a> Stage<'a> {
 
     /// kubectl with a text as its standard input: `apply -f -` and the like.
     pub(super) fn kubectl_with(&self, context: &str, args: &[&str], input: &str) -> Result<String> {
-        let file = self.base.join("input");
-        fs::write(&file, input).context("writing kubectl's input")?;
-        let file = file.to_string_lossy().into_owned();
+        let file = self.input(input)?;
         let args: Vec<&str> = args.iter().map(|a| if *a == "-" { file.as_str() } else { *a }).collect();
         self.kubectl(context, &args)
+    }
+
+    /// Writes a text into a file for a command to read, in the place of the one before; returns its path.
+    pub(super) fn input(&self, text: &str) -> Result<String> {
+        let file = self.base.join("input");
+        fs::write(&file, text).with_context(|| format!("writing {}", file.display()))?;
+        Ok(file.display().to_string())
     }
 
     /// kubectl against any other server, with nothing of the demo's kubeconfig.
@@ -149,7 +163,12 @@ impl<'a> Stage<'a> {
 
     /// What the command line says; what it wrote to its standard error comes first.
     pub(super) fn kurator(&self, args: &[&str]) -> Result<String> {
-        let out = self.own(args).stdin(Stdio::null()).output().context("starting kurator")?;
+        self.kurator_of(&self.dir(), args)
+    }
+
+    /// What the command line says about the hub of another directory.
+    pub(super) fn kurator_of(&self, dir: &Path, args: &[&str]) -> Result<String> {
+        let out = self.own(dir, args).stdin(Stdio::null()).output().context("starting kurator")?;
         let said = String::from_utf8_lossy(&out.stderr).into_owned() + &String::from_utf8_lossy(&out.stdout);
         if !out.status.success() {
             bail!("kurator {}: {}: {}", args.join(" "), out.status, said.trim());
@@ -268,9 +287,9 @@ impl<'a> Stage<'a> {
     }
 
     /// A command of the program under test that touches nothing outside the stage.
-    fn own(&self, args: &[&str]) -> Command {
+    fn own(&self, dir: &Path, args: &[&str]) -> Command {
         let mut command = Command::new(self.program);
-        command.arg("--dir").arg(self.dir()).args(args);
+        command.arg("--dir").arg(dir).args(args);
         command.env("XDG_STATE_HOME", self.base.join("state")).env_remove("KURATOR_DIR");
         command
     }

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use model::Digest;
 use serde_json::{Value, json};
 
@@ -62,7 +64,10 @@ fn artifact() -> Artifact {
 
 #[test]
 fn inputs_are_compared_by_what_they_render_to() {
-    let tree = |artifact| Inputs::Artifact(ArtifactInputs { artifact, kustomize: KustomizeInputs::default() });
+    let tree = |artifact| {
+        let (kustomize, remotes) = (KustomizeInputs::default(), BTreeMap::new());
+        Inputs::Artifact(ArtifactInputs { artifact, kustomize, remotes })
+    };
     let objects = |data: &str| {
         Inputs::Objects(ObjectInputs { digest: Digest::of(b"bodies"), data: data.to_owned(), sealed: None })
     };
@@ -76,6 +81,28 @@ fn inputs_are_compared_by_what_they_render_to() {
         (objects("one"), tree(artifact()), false),
     ] {
         assert_eq!(a.is_same(&b), same, "{a:?} {b:?}");
+    }
+}
+
+#[test]
+fn inputs_are_current_as_long_as_nothing_that_they_use_has_moved() {
+    let with = |remotes: &[(&str, &str)]| {
+        let remote = |(id, content): &(&str, &str)| {
+            ((*id).to_owned(), RemoteInput { digest: Digest::of(content.as_bytes()), revision: None })
+        };
+        let remotes = remotes.iter().map(remote).collect();
+        Inputs::Artifact(ArtifactInputs { artifact: artifact(), kustomize: KustomizeInputs::default(), remotes })
+    };
+    for (stored, known, current) in [
+        (with(&[("a", "1")]), with(&[("a", "1")]), true),
+        (with(&[("a", "1")]), with(&[]), true),
+        (with(&[("a", "1")]), with(&[("b", "2")]), true),
+        (with(&[("a", "1")]), with(&[("a", "2")]), false),
+        (with(&[("a", "1"), ("b", "1")]), with(&[("a", "1"), ("b", "2")]), false),
+        (with(&[]), with(&[("a", "1")]), true),
+    ] {
+        assert_eq!(stored.is_current(&known), current, "{stored:?} {known:?}");
+        assert_eq!(stored.is_same(&known), stored == known);
     }
 }
 
@@ -123,7 +150,11 @@ fn records_round_trip() {
     let spec = RevisionSpec {
         unit: unit.clone(),
         epoch: 3,
-        inputs: Inputs::Artifact(ArtifactInputs { artifact: artifact(), kustomize: KustomizeInputs::default() }),
+        inputs: Inputs::Artifact(ArtifactInputs {
+            artifact: artifact(),
+            kustomize: KustomizeInputs::default(),
+            remotes: BTreeMap::new(),
+        }),
         overrides: [("regions".to_owned(), Digest::of(b"override"))].into(),
         answers: [
             ("capabilities".to_owned(), Answer::Value(json!(["apps/v1"]))),

@@ -1,6 +1,7 @@
 //! `delivery.kurator.dev/v1alpha1`.
 
 mod decision;
+mod expected;
 mod explanation;
 mod leaving;
 mod link;
@@ -11,13 +12,15 @@ mod state;
 mod waiting;
 
 pub use decision::{Decision, DecisionSpec, MemberDecision, Removal};
+pub use expected::ExpectedDeletions;
 pub use explanation::{Explanation, Missing, PassedOver, Trigger, TriggerCause, WaitingOn};
 pub use leaving::{LabelDifference, Leaving, LeavingCause};
 pub use link::{LinkState, MemberLink};
 pub use memberstatus::{MemberStatus, MemberStatusSpec, MemberStatusStatus, UnitStatus};
 pub use moving::{MemberMove, MemberRelease, MemberTakeOver, OtherHub, TakeOverState, TakenUnit};
 pub use revision::{
-    Answer, Artifact, ArtifactInputs, ChartInputs, Inputs, ObjectInputs, Revision, RevisionSpec, SealedAnswer,
+    Answer, Artifact, ArtifactInputs, ChartInputs, Inputs, ObjectInputs, RemoteInput, Revision, RevisionSpec,
+    SealedAnswer,
 };
 pub use state::{
     ChangedField, DeletionState, Deletions, DriftRecord, Health, PodCounts, RevertCount, UnitCounts, UnitPhase,

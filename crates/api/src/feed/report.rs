@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Digest, HashedKey, MemberName, Weigh};
+use model::{Digest, HashedKey, MemberName, Uid, Weigh};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,9 @@ pub enum SyncState {
     Failed,
     /// Waits to be deleted until a person releases it.
     DeletionHeld,
+    /// The unit no longer wants it, and it is not deleted yet: the unit's status says what is waited for. Nobody has to
+    /// approve it.
+    PrunePending,
     /// Being deleted.
     Deleting,
     /// Waits for an earlier phase.
@@ -147,4 +150,20 @@ pub struct UnitReport {
     /// Object by object. A row that says the same is shared with the report before.
     #[serde(default)]
     pub details: Vec<Arc<ObjectReport>>,
+    /// The UID that the inventory has of each object, in the order of `details`, while a list of deletions waits: kept of all
+    /// objects at all times they would be a tenth of what the hub remembers.
+    #[serde(skip)]
+    pub uids: Vec<Option<Uid>>,
+    /// The whole list of `deletions` while it waits, also after the member was lost: what an approval is of.
+    #[serde(skip)]
+    pub going: Option<Arc<Going>>,
+}
+
+/// A list of deletions that waits in a member, by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Going {
+    /// The digest of exactly this list, as in [`Deletions`].
+    pub digest: Digest,
+    /// The objects.
+    pub objects: Vec<Arc<HashedKey>>,
 }

@@ -45,6 +45,9 @@ pub const MINTED: &str = "kurator.dev/minted";
 /// On a member's Cluster: the UID of the kube-system namespace that may replace the recorded one.
 pub const APPROVE_IDENTITY: &str = "kurator.dev/approve-identity";
 
+/// On a slice of a MemberStatus: the UID of the kube-system namespace of the cluster that it is a report of.
+pub const REPORT_OF: &str = "kurator.dev/report-of";
+
 /// Label on a namespace of the hub: its Applications deliver nothing cluster-scoped, and nothing into the namespaces that a
 /// cluster itself runs in. Any value but `false` counts.
 pub const RESTRICTED: &str = "kurator.dev/restricted";

@@ -15,6 +15,51 @@ pub const KUBECONFIG_KEY: &str = "kubeconfig";
 /// Label of token Secrets that Kurator makes in a member, with the service account's name as its value.
 pub const TOKEN_SECRET_LABEL: &str = "kurator.dev/token-of";
 
+/// The role and its binding, in [`NAMESPACE`], for the account's own credential.
+pub const CREDENTIAL_ROLE: &str = "kurator-credential";
+
+/// The role and its binding, in [`NAMESPACE`], for the Secrets in which the hub keeps what it delivered, where it has no rights
+/// in the whole cluster.
+pub const INVENTORY_ROLE: &str = "kurator-inventory";
+
+/// The role and its binding, in the namespace kube-system, to read who the cluster is, where the hub has no rights in the whole
+/// cluster.
+pub const IDENTITY_ROLE: &str = "kurator-identity";
+
+/// The label of everything that `kurator attach` makes in a member, and its value. What does not have it is somebody else's.
+pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// Value of [`MANAGED_BY`].
+pub const MANAGER: &str = "kurator";
+
+/// Begin of annotations on the service account, one for each attached cluster of each hub that works as it. What follows is a
+/// digest, the value says which hub. Without any, nobody does.
+pub const USED_BY_PREFIX: &str = "used-by.kurator.dev/";
+
+/// How many hexadecimal digits follow: 64 bits.
+const USED_BY_DIGITS: usize = 16;
+
+/// The annotation that says that a hub works as the account. `whose`: the hub and the attached cluster, in words.
+pub fn used_by(whose: &str) -> String {
+    format!("{USED_BY_PREFIX}{}", &Digest::of(whose.as_bytes()).hex()[..USED_BY_DIGITS])
+}
+
+/// Most characters of an object's name at the beginning of an event's: a name has 253, a dot and a UID take 37, and what
+/// follows 8.
+const EVENT_PREFIX_MAX: usize = 200;
+
+/// The Event that says what became of the account when an AttachedCluster, which has this name and UID, was detached.
+pub fn account_event(name: &str, uid: &str) -> String {
+    let prefix: String = name.chars().take(EVENT_PREFIX_MAX).collect();
+    format!("{prefix}.{uid}.account")
+}
+
+/// Reason of that Event: the account and all its rights are gone.
+pub const ACCOUNT_REMOVED: &str = "AccountRemoved";
+/// Reason of that Event: it could not be removed. The note says why.
+pub const ACCOUNT_STAYS: &str = "AccountStays";
+/// Reason of that Event: another hub works as it. The note says which.
+pub const ACCOUNT_SHARED: &str = "AccountShared";
+
 /// How a credential was made: the value of [`super::annotation::MINTED`], as JSON. Holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -33,9 +78,10 @@ pub struct Minted {
     /// The token Secret in the member, where the server grants requested tokens for a short time only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_secret: Option<String>,
-    /// The token Secret that it replaces: it goes when the new one is in use.
+    /// The annotation on the service account that says that this hub works as it ([`used_by`]). Without it the hub does not
+    /// know whether the account is there for it alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub replaces: Option<String>,
+    pub used_by: Option<String>,
     /// Why the last try to renew it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,

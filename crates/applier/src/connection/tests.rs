@@ -42,6 +42,26 @@ async fn what_is_seen_of_a_kind_that_cannot_be_seen_is_dropped_each_time_and_not
 }
 
 #[test]
+fn an_answer_that_comes_after_a_later_event_takes_nothing_of_it_back() {
+    let states = plan::pool::Pool::default();
+    let at = |version: &str, generation: u64, observed: u64| {
+        let object = json!({"apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"uid": "u", "resourceVersion": version, "generation": generation},
+            "spec": {"replicas": 1}, "status": {"observedGeneration": observed}});
+        Observation::of(&object, &states)
+    };
+    let (mut view, key) = (View::default(), key(0));
+    // What a controller makes of our change arrives before the answer to the change does.
+    view.apply_event(Event::Seen(Arc::clone(&key), at("8", 1, 1)));
+    view.claims.set_desires(&UnitId::new("g", "Kind", "default", "a", None), [&key]);
+    view.apply_event(Event::Seen(Arc::clone(&key), at("10", 2, 2)));
+    view.note_observation(&key, at("9", 2, 1));
+    assert_eq!(view.observations.get(&key), Some(&at("10", 2, 2)));
+    view.note_observation(&key, at("11", 3, 2));
+    assert_eq!(view.observations.get(&key), Some(&at("11", 3, 2)));
+}
+
+#[test]
 fn a_member_that_names_objects_without_end_fills_no_memory() {
     let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"uid": "u", "resourceVersion": "7"}});
     let states = plan::pool::Pool::default();
@@ -77,6 +97,23 @@ fn what_is_gone_is_told_to_units_that_have_it_also_when_what_was_seen_of_it_was_
     // Another one was made in its place since.
     view.observations.insert(Arc::clone(&held), Observation { version: Some(9), ..last() });
     assert_eq!(view.apply_event(Event::Gone(held, Some(8), last())), Changed::Nothing);
+}
+
+#[test]
+fn jobs_that_are_named_per_commit_do_not_add_up() {
+    let states = plan::pool::Pool::default();
+    let done = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"uid": "u", "resourceVersion": "7"},
+        "status": {"conditions": [{"type": "Complete", "status": "True"}]}});
+    let unit = UnitId::new("g", "Kind", "default", "a", None);
+    let mut view = View::default();
+    for n in 0..ENDED_SWEPT_FIRST * 20 {
+        let (kind, namespace, name) = ("Job".into(), "shop".into(), format!("migrate-{n}").into());
+        let job: Arc<HashedKey> = ObjectKey { group: "batch".into(), kind, namespace, name }.into();
+        view.claims.set_desires(&unit, [&job]);
+        view.apply_event(Event::Gone(Arc::clone(&job), Some(8), Observation::of(&done, &states)));
+        assert!(view.ended.contains_key(&job), "that of this commit is remembered");
+        assert!(view.ended.len() <= ENDED_SWEPT_FIRST, "{}", view.ended.len());
+    }
 }
 
 #[test]

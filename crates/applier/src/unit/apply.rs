@@ -32,12 +32,15 @@ fn may_end(key: &HashedKey) -> bool {
     matches!((key.group.as_str(), key.kind.as_str()), ("batch", "Job") | ("", "Pod"))
 }
 
+/// An object, and how the member has it.
+pub(super) type Looked = (Arc<Prepared>, Option<Value>);
+
 /// An object that is to be sent, and why.
-type Todo<'a> = (&'a Prepared, Why);
+type Todo<'a> = (&'a Arc<Prepared>, Why);
 
 impl Pass {
     /// Takes new objects into the inventory, before any of them is applied, with whose they are.
-    pub(super) async fn admit(&mut self, objects: impl Iterator<Item = &Prepared>) -> Result<(), Error> {
+    pub(super) async fn admit(&mut self, objects: impl Iterator<Item = &Arc<Prepared>>) -> Result<(), Error> {
         let now = Instant::now();
         let (mut new, mut elsewhere) = (Vec::new(), Vec::new());
         let mut restored = false;
@@ -51,9 +54,9 @@ impl Pass {
                 continue;
             }
             if let Some(entry) = self.unit.inventory.get(&object.key) {
-                if entry.doomed || entry.kept != object.stays {
+                if entry.doomed.is_some() || entry.kept != object.stays {
                     // The source has it again: an earlier release of its deletion is over, also for later.
-                    let restore = |entry: &mut Entry| (entry.doomed, entry.kept) = (false, object.stays);
+                    let restore = |entry: &mut Entry| (entry.doomed, entry.kept) = (None, object.stays);
                     restored |= self.unit.inventory.update(&object.key, restore);
                 }
                 continue;
@@ -90,7 +93,7 @@ impl Pass {
             let (version, kept) = (object.version.clone(), object.stays);
             let entry = Entry { version, adopted, unrecorded, kept, ..Entry::default() };
             entries.push((object.key.clone(), entry));
-            self.read.insert(object.key, live.is_some());
+            self.read.insert(object.key.clone(), live.is_some());
         }
         if restored || !entries.is_empty() {
             self.unit.inventory.put_entries(entries, self.connection.ctx.limits.shard_bytes);
@@ -117,7 +120,7 @@ impl Pass {
 
     /// Finds out of Namespaces and definitions that another unit delivers whether they are as this one has them. Each is read once for each
     /// change of it.
-    async fn compare_shared(&mut self, elsewhere: Vec<Prepared>) -> Result<(), Error> {
+    async fn compare_shared(&mut self, elsewhere: Vec<Arc<Prepared>>) -> Result<(), Error> {
         let seen: KeyMap<Digest> = {
             let view = self.connection.view();
             let projection = |key: &HashedKey| view.observations.get(key).map(|seen| seen.seen.state.projection);
@@ -127,15 +130,16 @@ impl Pass {
             let shared = self.unit.past.shared.get(&object.key);
             shared.is_some_and(|shared| (shared.digest, shared.projection) == (object.digest, *projection))
         };
-        let is_shared = |object: &Prepared| phase::is_container(&object.key);
-        let is_new = |object: &Prepared| seen.get(&object.key).is_some_and(|projection| !is_known(object, projection));
-        let unknown: Vec<Prepared> = elsewhere.into_iter().filter(is_shared).filter(is_new).collect();
+        let is_shared = |object: &Arc<Prepared>| phase::is_container(&object.key);
+        let is_new =
+            |object: &Arc<Prepared>| seen.get(&object.key).is_some_and(|projection| !is_known(object, projection));
+        let unknown: Vec<Arc<Prepared>> = elsewhere.into_iter().filter(is_shared).filter(is_new).collect();
         for (object, live) in self.look_at(unknown).await? {
             let Some(projection) = seen.get(&object.key) else { continue };
             let same = |live| adopt::changes(&object, live, false).all.is_empty();
             let serves_both = live.as_ref().is_some_and(same);
             let shared = Shared { digest: object.digest, projection: *projection, serves_both };
-            self.unit.past.shared.insert(object.key, shared);
+            self.unit.past.shared.insert(object.key.clone(), shared);
         }
         Ok(())
     }
@@ -164,22 +168,22 @@ impl Pass {
                 self.connection.view().ended.remove(&object.key);
             }
             if ended.is_some() {
-                self.unit.inventory.update(&object.key, |entry| entry.ended = ended);
+                self.unit.inventory.update(&object.key, |entry| entry.ended = ended.map(Box::new));
             }
         }
     }
 
     /// Reads objects as the member has them. One that cannot be read fails by itself.
-    pub(super) async fn look_at(&mut self, objects: Vec<Prepared>) -> Result<Vec<(Prepared, Option<Value>)>, Error> {
-        let lanes = self.lanes(objects.len());
-        let connection = &self.connection;
-        let read = |object: Prepared| async move {
+    pub(super) async fn look_at(&mut self, objects: Vec<Arc<Prepared>>) -> Result<Vec<Looked>, Error> {
+        let (connection, lanes) = (Arc::clone(&self.connection), self.lanes(objects.len()));
+        let connection = &*connection;
+        let read = |object: Arc<Prepared>| async move {
             let live = connection.read(&object).await;
             (object, live)
         };
-        let found: Vec<_> = futures::stream::iter(objects.into_iter().map(read)).buffered(lanes.width).collect().await;
-        let mut out = Vec::with_capacity(found.len());
-        for (object, live) in found {
+        let mut out = Vec::with_capacity(objects.len());
+        let mut found = futures::stream::iter(objects.into_iter().map(read)).buffered(lanes.width);
+        while let Some((object, live)) = found.next().await {
             match live {
                 Ok(live) => out.push((object, live)),
                 Err(e) if e.class() == Class::Unreachable => return Err(e),
@@ -226,7 +230,7 @@ impl Pass {
             matches!(why, Why::Recreate | Why::Rerun)
                 || !(is_recorded(&object.key) || self.read.contains_key(&object.key))
         };
-        let unsure: Vec<Prepared> = todo.iter().filter(is_unsure).map(|(object, _)| Prepared::clone(object)).collect();
+        let unsure: Vec<_> = todo.iter().filter(is_unsure).map(|(object, _)| Arc::clone(object)).collect();
         let mut read = KeyMap::default();
         if unsure.is_empty() {
             return Ok(read);
@@ -248,7 +252,7 @@ impl Pass {
                 entry.uid = entry.uid.take().filter(|_| live.is_some());
             });
             self.read.insert(Arc::clone(&object.key), live.is_some());
-            read.insert(object.key, live);
+            read.insert(object.key.clone(), live);
         }
         // Also what this pass changed before: an object whose deletion it began has lost its UID in memory only.
         self.save().await?;
@@ -284,7 +288,7 @@ impl Pass {
     }
 
     /// Sends what differs of these objects, several at a time.
-    pub(super) async fn apply<'a>(&mut self, objects: impl Iterator<Item = &'a Prepared>) -> Result<(), Error> {
+    pub(super) async fn apply<'a>(&mut self, objects: impl Iterator<Item = &'a Arc<Prepared>>) -> Result<(), Error> {
         let now = Instant::now();
         let ask = self.unit.scaled + self.connection.ctx.limits.resync <= now;
         let mut todo: Vec<Todo<'a>> = Vec::new();
@@ -326,9 +330,9 @@ impl Pass {
     }
 
     /// What is needed to send an object; `None` when it is not recorded. `live` is the object as it was read just now.
-    fn job(&self, object: &Prepared, why: Why, live: Option<Option<Value>>) -> Option<Job> {
+    fn job(&self, object: &Arc<Prepared>, why: Why, live: Option<Option<Value>>) -> Option<Job> {
         Some(Job {
-            object: object.clone(),
+            object: Arc::clone(object),
             entry: self.unit.inventory.get(&object.key)?.clone(),
             accepted: self.unit.past.accepted.get(&object.key).cloned(),
             why,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::delivery::Removal;
 use client::{Class, Resource};
 use futures::StreamExt as _;
 use model::{HashedKey, KeySet};
@@ -16,7 +17,7 @@ use tokio::time::Instant;
 use crate::error::Error;
 use crate::limit;
 
-use super::{Pass, Write};
+use super::{Pass, Write, heir};
 
 /// What came of an attempt to delete an object.
 enum Tried {
@@ -33,9 +34,13 @@ impl Pass {
     pub(super) async fn prune(&mut self, desired: &KeySet, settled: bool) -> Result<bool, Error> {
         // Looked into by this pass, and again before the deletion: once each is enough, however long it takes.
         let (mut looked, mut looked_again) = (KeySet::default(), KeySet::default());
+        self.drop_unmade(desired).await?;
+        if self.entry.removal == Removal::Prune && !std::mem::replace(&mut self.unit.past.has_inherited, true) {
+            self.inherit().await?;
+        }
         loop {
             let plan = self.plan_prune(desired, settled, &looked);
-            let Plan { look_into, forget, release, let_go, doom, released, delete, finish } = &plan;
+            let Plan { look_into, forget, release, let_go, bequeath, doom, released, delete, finish } = &plan;
             if !look_into.is_empty() {
                 self.look_into(look_into, desired).await?;
                 looked.extend(look_into.iter().cloned());
@@ -53,7 +58,7 @@ impl Pass {
             let mut progress = !forget.is_empty();
             let mut given_back = false;
             for key in release {
-                given_back |= self.release(key).await?;
+                given_back |= self.release(key, bequeath.contains(key)).await?;
             }
             progress |= given_back;
             for key in let_go {
@@ -118,7 +123,25 @@ impl Pass {
             report.waiting.iter().any(|w| matches!(w, WaitingOn::Handover(_) | WaitingOn::Occupied(_)));
         self.kept = report.waiting;
         self.deletions = report.deletions;
+        self.going = report.going;
         plan
+    }
+
+    /// Drops what was recorded before its first apply, was never made, and is not wanted any more: there is nothing to delete,
+    /// and nothing to wait for.
+    async fn drop_unmade(&mut self, desired: &KeySet) -> Result<(), Error> {
+        let entries = self.unit.inventory.entries().iter();
+        let unmade = entries.filter(|(key, entry)| entry.uid.is_none() && !desired.contains(*key));
+        let unmade: Vec<_> = unmade.map(|(key, entry)| (Arc::clone(key), Arc::clone(&entry.version))).collect();
+        for (key, version) in unmade {
+            match self.recorded(&key, &version).await {
+                Ok(None) => self.forget(&key),
+                Err(e) if e.class() == Class::Unreachable => return Err(e),
+                // It was made after all, or that cannot be said: it is deleted as any other.
+                Ok(Some(_)) | Err(_) => {}
+            }
+        }
+        Ok(())
     }
 
     /// How much longer a unit that leaves waits for others to leave its Namespaces too.
@@ -221,9 +244,10 @@ impl Pass {
         self.forget(key);
     }
 
-    /// Gives an object back: without our labels and our ownership of fields. True when its entry is gone.
-    async fn release(&mut self, key: &Arc<HashedKey>) -> Result<bool, Error> {
-        match self.try_release(key).await {
+    /// Gives an object back: without our labels and our ownership of fields. True when its entry is gone. `is_left`: other units
+    /// of the hub have something in it, and it goes with the last of them.
+    async fn release(&mut self, key: &Arc<HashedKey>, is_left: bool) -> Result<bool, Error> {
+        match self.try_release(key, is_left).await {
             Err(e) if e.code() == Some(409) => {
                 self.again = true;
                 Ok(false)
@@ -251,7 +275,7 @@ impl Pass {
     }
 
     /// Why it was left as it is, if it is not ours.
-    async fn try_release(&self, key: &Arc<HashedKey>) -> Result<Option<NotOurs>, Error> {
+    async fn try_release(&self, key: &Arc<HashedKey>, is_left: bool) -> Result<Option<NotOurs>, Error> {
         let Some(entry) = self.unit.inventory.get(key) else { return Ok(None) };
         let Some((resource, live)) = self.recorded(key, &entry.version).await? else { return Ok(None) };
         let part_of = inventory::applyset_id(&self.unit.short);
@@ -259,7 +283,10 @@ impl Pass {
         match ownership::may_release(&ours, entry, self.entry.removal, Some(&live)) {
             MayRelease::Nothing => Ok(None),
             MayRelease::NotOurs(why) => Ok(Some(why)),
-            MayRelease::Release(patch) => {
+            MayRelease::Release(mut patch) => {
+                if is_left && heir::is_namespace(key) {
+                    heir::mark(&mut patch, &live, &self.connection.owner);
+                }
                 match self.connection.api.merge(&resource.target(&key.namespace, &key.name), &patch).await {
                     Err(e) if !e.is_gone() => Err(e.into()),
                     _ => Ok(None),

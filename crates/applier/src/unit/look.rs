@@ -4,13 +4,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use client::{Class, Resource, Selection, Served, Verb};
+use api::delivery::HubId;
+use client::{Api, Class, Resource, Selection, Served, Verb};
 use futures::StreamExt as _;
 use model::{HashedKey, KeySet};
+use plan::handover::Claims;
 use plan::inhabitant::{self, Inhabitants, Inside};
 use tokio::time::Instant;
 
-use crate::connection::Connection;
 use crate::error::Error;
 use crate::limit;
 
@@ -62,7 +63,9 @@ impl Pass {
         if kinds.is_empty() && !is_namespace {
             return self.unserved(container, &served).await;
         }
-        let inside = match list_inside(connection, container, &served, kinds).await? {
+        let lanes = connection.ctx.shared.lanes(connection.ctx.limits.objects_in_flight.min(kinds.len()));
+        let hub = &connection.ctx.hub;
+        let inside = match list_inside(&connection.api, hub, lanes.width, container, &served, kinds).await? {
             Ok(inside) => inside,
             Err(unseen) => return Ok(unseen),
         };
@@ -88,22 +91,29 @@ impl Pass {
     }
 }
 
-/// Who lives in a namespace in which this hub has nothing any more.
-pub(crate) async fn into_namespace(connection: &Connection, namespace: &HashedKey) -> Result<Inhabitants, Error> {
-    let served = Served::discover(&connection.api).await?;
+/// Who lives in a namespace in which this hub has nothing any more, at most so many lists at a time.
+pub(crate) async fn into_namespace(
+    api: &Api,
+    hub: &HubId,
+    width: usize,
+    namespace: &HashedKey,
+) -> Result<Inhabitants, Error> {
+    let served = Served::discover(api).await?;
     if let Some((version, why)) = served.failed.first_key_value() {
         return Ok(Inhabitants::unseen(&format!("{version} does not answer: {why}")));
     }
     let kinds = served.kinds.iter().filter(|kind| is_inside(namespace, kind)).cloned().collect();
-    Ok(match list_inside(connection, namespace, &served, kinds).await? {
-        Ok(inside) => inhabitant::inhabitants(namespace, &connection.view().claims, |_| None, &inside),
+    Ok(match list_inside(api, hub, width, namespace, &served, kinds).await? {
+        Ok(inside) => inhabitant::inhabitants(namespace, &Claims::default(), |_| None, &inside),
         Err(unseen) => unseen,
     })
 }
 
 /// Lists what of these kinds is in a container; an answer when there is too much.
 async fn list_inside(
-    connection: &Connection,
+    api: &Api,
+    hub: &HubId,
+    width: usize,
     container: &HashedKey,
     served: &Served,
     kinds: Vec<Arc<Resource>>,
@@ -115,20 +125,19 @@ async fn list_inside(
         .map(|kind| (kind.group.as_str(), kind.kind.as_str()))
         .collect();
     let namespace = if container.kind == "Namespace" { container.name.as_str() } else { "" };
-    let (hub, namespaced) = (&connection.ctx.hub, &namespaced);
+    let namespaced = &namespaced;
     let list = |kind: Arc<Resource>| async move {
         let read = |object| {
             let is_namespaced = |group: &str, kind: &str| namespaced.contains(&(group, kind));
             Some(Inside::read(&kind.group, &kind.kind, &object, hub, is_namespaced))
         };
-        match connection.api.list_as(&kind, namespace, &Selection::metadata(), read).await {
+        match api.list_as(&kind, namespace, &Selection::metadata(), read).await {
             Ok(listed) => Ok(listed.items),
             Err(e) if e.is_gone() => Ok(Vec::new()),
             Err(e) => Err(e),
         }
     };
-    let lanes = connection.ctx.shared.lanes(connection.ctx.limits.objects_in_flight.min(kinds.len()));
-    let mut lists = futures::stream::iter(kinds.into_iter().map(list)).buffered(lanes.width);
+    let mut lists = futures::stream::iter(kinds.into_iter().map(list)).buffered(width);
     let mut inside = Vec::new();
     while let Some(listed) = lists.next().await {
         inside.extend(listed?);

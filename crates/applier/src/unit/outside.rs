@@ -27,7 +27,8 @@ impl Pass {
         }
         let bundle = self.bundle.as_ref().ok();
         // What asks to be left alone needs no rights, as long as the unit wants it.
-        let is_asked = |object: &Prepared| object.asked.is_some_and(|asked| asked.handling == Handling::LeaveAlone);
+        let is_asked =
+            |object: &Arc<Prepared>| object.asked.is_some_and(|asked| asked.handling == Handling::LeaveAlone);
         let leaving = !self.entry.removal.is_none();
         let wanted = bundle.into_iter().flat_map(|bundle| bundle.objects()).map(|object| &object.key);
         let all = wanted.chain(self.unit.inventory.entries().keys());

@@ -71,7 +71,7 @@ pub(crate) fn asks_the_same(a: &UnitEntry, b: &UnitEntry) -> bool {
 
 impl Pass {
     /// The objects to look at, when a pass over them alone will do.
-    fn few(&self, due: &Due) -> Option<Vec<Prepared>> {
+    fn few(&self, due: &Due) -> Option<Vec<Arc<Prepared>>> {
         let (Due::Objects(seen), Some(settled), Ok(bundle)) = (due, &self.unit.settled, &self.bundle) else {
             return None;
         };

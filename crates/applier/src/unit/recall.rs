@@ -15,14 +15,16 @@ use crate::connection::Connection;
 use crate::error::Error;
 use crate::observation::Observation;
 
+use super::apply::Looked;
 use super::{Pass, Unit};
 
 impl Unit {
     /// Asks the lists that are to come for what is not known of earlier applies.
     pub(crate) fn await_lists(&self, connection: &Connection, bundle: &Arc<Bundle>) {
         let rights = &connection.ctx.rights;
-        let is_awaited =
-            |object: &&Prepared| !self.past.accepted.contains_key(&object.key) && rights.lack(&object.key).is_none();
+        let is_awaited = |object: &&Arc<Prepared>| {
+            !self.past.accepted.contains_key(&object.key) && rights.lack(&object.key).is_none()
+        };
         for object in bundle.objects().filter(is_awaited) {
             if let Some(uid) = self.inventory.get(&object.key).and_then(|entry| entry.uid.as_ref()) {
                 connection.awaited.add(bundle, &object.key, uid);
@@ -68,7 +70,7 @@ impl Pass {
         }
         let found = self.look_at(unknown).await?;
         let (this, lanes) = (&*self, self.lanes(found.len()));
-        let recall = |(object, live): (Prepared, Option<Value>)| async move {
+        let recall = |(object, live): Looked| async move {
             let recalled = this.recall_one(&object, live.as_ref()).await;
             (object, live, recalled)
         };

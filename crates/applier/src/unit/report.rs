@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::delivery::UnitPhase;
-use api::feed::UnitReport;
+use api::delivery::{DeletionState, UnitPhase};
+use api::feed::{Going, UnitReport};
 use client::{Backoff, Class};
-use model::{HashedKey, ObjectKey};
+use model::{HashedKey, ObjectKey, Uid};
 use plan::apply::{Hold, Step, Why};
 use plan::prepare::Prepared;
 use plan::report::{self, Contest, Facts, PassEnd, Rows, Standing, Summary, Troubles};
@@ -142,6 +142,7 @@ impl Pass {
         let view = self.connection.view();
         let conflict = |key: &'_ Arc<HashedKey>| Some((Arc::clone(key), view.claims.owner(key)?.to_string()));
         let bundle = self.bundle.as_ref().ok();
+        let is_lost = |key: &HashedKey| bundle.is_none_or(|bundle| bundle.get(key).is_none());
         let serves_both = |key: &HashedKey| {
             bundle.and_then(|bundle| bundle.get(key)).is_some_and(|object| self.serves_both(&view, object))
         };
@@ -149,7 +150,10 @@ impl Pass {
         let (conflict, conflicts) = (conflicts().next().and_then(conflict), conflicts().count());
         drop(view);
         let troubles = Troubles {
-            problem: problems().min_by_key(|(key, ..)| *key).map(|(key, reason, message)| (&**key, reason, message)),
+            // What the unit wants comes before what it lost.
+            problem: problems()
+                .min_by_key(|(key, ..)| (is_lost(key), *key))
+                .map(|(key, reason, message)| (&**key, reason, message)),
             conflict: conflict.as_ref().map(|(key, owner)| (&***key, owner.clone())),
             failed: problems().count() + conflicts,
             pending: self.pending(),
@@ -254,15 +258,32 @@ impl Pass {
             let waiting = if as_wanted { None } else { self.decide(&view, object, trouble, hold, false).1.waiting };
             rows.push_wanted(&Facts { phase_waits: hold == Some(Hold::Phase), waiting, ..facts }, pool);
         }
+        let is_held = self.kept.contains(&plan::prune::WaitingOn::Guard);
         let is_wanted = |key: &HashedKey| wanted.is_some_and(|bundle| bundle.get(key).is_some());
         for (key, entry) in self.unit.inventory.entries().iter().filter(|(key, _)| !is_wanted(key)) {
-            let leaving = entry.doomed || !self.entry.removal.is_none();
+            let leaving = !self.entry.removal.is_none() || self.unit.inventory.is_doomed(key, self.entry.epoch);
             if leaving || self.entry.prune {
-                let standing = if leaving { Standing::Leaving } else { Standing::Held };
+                let standing = match leaving {
+                    true => Standing::Leaving,
+                    false if is_held && self.going.contains(key) => Standing::Held,
+                    false => Standing::Lost,
+                };
                 rows.push_unwanted(&self.facts(&view, key, &entry.version, standing), pool);
             }
         }
         rows
+    }
+
+    /// The UIDs of the objects of the rows.
+    fn uids(&self, rows: &Rows) -> Vec<Option<Uid>> {
+        let entries = self.unit.inventory.entries();
+        rows.keys().map(|key| entries.get(key).and_then(|entry| entry.uid.clone())).collect()
+    }
+
+    /// The list of deletions that waits, by name.
+    fn going(&self) -> Option<Arc<Going>> {
+        let waits = self.deletions.as_ref().filter(|deletions| deletions.state == DeletionState::Waiting)?;
+        Some(Arc::new(Going { digest: waits.digest, objects: self.going.clone() }))
     }
 
     fn report(&self, summary: Summary, rows: &Rows) -> UnitReport {
@@ -287,6 +308,8 @@ impl Pass {
             reverts: self.unit.past.reverts,
             last_drift,
             details: rows.shared(),
+            uids: if self.going.is_empty() { Vec::new() } else { self.uids(rows) },
+            going: self.going(),
         }
     }
 }

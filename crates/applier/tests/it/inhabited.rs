@@ -1,6 +1,6 @@
 //! Namespaces and definitions in which others made something.
 
-use api::delivery::{Removal, WaitingCause, label};
+use api::delivery::{Removal, UnitPhase, WaitingCause, label};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -200,4 +200,57 @@ async fn a_definition_whose_kind_does_not_answer_is_not_deleted() {
     world.faults.clear();
     world.eventually("gone", || async { world.inventories().await.is_empty() }).await;
     assert!(world.get(&format!("{GADGETS}/mine")).await.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_whose_unit_left_earlier_goes_with_the_last_object_in_it() {
+    for a_stranger_is_there in [false, true] {
+        let mut world = World::new().await;
+        let maker = world.set("a", 1, vec![namespace(), map("of-a")]);
+        world.applied(&maker).await;
+        let (second, third) = (world.set("b", 1, vec![map("of-b")]), world.set("c", 1, vec![map("of-c")]));
+        world.applied(&second).await;
+        world.applied(&third).await;
+        let left = |live: Value| model::object::annotation(&live, label::LEFT_BEHIND).map(str::to_owned);
+        for unit in [&maker, &second] {
+            world.change(unit, |entry| entry.removal = Removal::Prune);
+            let gone = || async { world.report(unit).is_none_or(|r| r.phase == UnitPhase::Removed) };
+            world.eventually("gone", gone).await;
+            world.forget(unit);
+            // Minutes later, in another process.
+            world.pass_time(600);
+            world.restart();
+            world.applied(&third).await;
+            let live = world.get(NAMESPACE).await.unwrap();
+            assert!(!model::object::is_deleting(&live) && model::object::label(&live, label::HUB).is_none(), "{unit}");
+            assert!(left(live).is_some(), "{unit}: it says whose it was");
+        }
+        if a_stranger_is_there {
+            world.post(MAPS, map("mine")).await;
+        }
+        world.change(&third, |entry| entry.removal = Removal::Prune);
+        if a_stranger_is_there {
+            world.eventually("left", || async { world.inventories().await.is_empty() }).await;
+            let live = world.get(NAMESPACE).await.unwrap();
+            assert!(!model::object::is_deleting(&live) && left(live).is_none(), "it is nobody's any more");
+            assert!(world.get(&format!("{MAPS}/mine")).await.is_some());
+        } else {
+            let is_going = |live: Option<Value>| live.is_none_or(|live| model::object::is_deleting(&live));
+            world.eventually("deleted", || async { is_going(world.get(NAMESPACE).await) }).await;
+        }
+        assert!(world.get(&format!("{MAPS}/of-c")).await.is_none());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_that_only_says_it_was_ours_stays() {
+    let mut world = World::new().await;
+    let mut theirs = namespace();
+    theirs["metadata"]["annotations"] = json!({label::LEFT_BEHIND: "00".repeat(32)});
+    world.post("/api/v1/namespaces", theirs).await;
+    let unit = world.set("b", 1, vec![map("of-b")]);
+    world.applied(&unit).await;
+    world.change(&unit, |entry| entry.removal = Removal::Prune);
+    world.eventually("left", || async { world.inventories().await.is_empty() }).await;
+    assert!(!model::object::is_deleting(&world.get(NAMESPACE).await.unwrap()));
 }

@@ -1,11 +1,13 @@
 //! A member that is left as a whole, and a unit that leaves with the objects that were shown.
 
 use api::delivery::{DeletionState, MemberRelease, ObjectSet, Removal, UnitPhase, label};
+use http::Method;
 use model::ObjectKey;
 use plan::guard::Cause;
 use serde_json::{Value, json};
 
 use crate::crash::{at_each_write, until_or_dead};
+use crate::fault::Act;
 use crate::world::{World, config_map, config_map_path, config_maps};
 
 const SYSTEM: &str = "/api/v1/namespaces/kurator-system";
@@ -83,6 +85,54 @@ async fn an_inventory_that_proves_nothing_is_said_and_not_passed_over() {
         })
         .await;
     assert!(!marks(&world.config_map("c000").await.unwrap()).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_that_is_attached_again_is_delivered_to_and_left_again() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, config_maps(1));
+    world.applied(&unit).await;
+    // The namespace of the inventories stays, since nobody here would end its removal.
+    let mine =
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "mine", "namespace": "kurator-system"}});
+    world.post(&format!("{SYSTEM}/configmaps"), mine).await;
+    let said = done("namespace kurator-system stays: it has ConfigMap kurator-system/mine in it");
+    world.leave_member();
+    world.eventually("released", || async { world.released() == said }).await;
+    world.stay_in_member();
+    world.applied(&unit).await;
+    assert_eq!(world.released(), None, "what was done before says nothing of the next time");
+    assert!(!marks(&world.config_map("c000").await.unwrap()).is_empty());
+    world.leave_member();
+    world.eventually("released again", || async { world.released() == said }).await;
+    assert_eq!(marks(&world.config_map("c000").await.unwrap()), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_attach_made_keeps_its_namespace_until_it_goes() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, config_maps(1));
+    world.applied(&unit).await;
+    let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "kurator",
+        "namespace": "kurator-system", "labels": {"app.kubernetes.io/managed-by": "kurator"}}});
+    world.post(&format!("{SYSTEM}/serviceaccounts"), account).await;
+    world.leave_member();
+    world.eventually("released", || async { world.released() == done("") }).await;
+    assert!(!namespace_goes(&world).await, "the hub works as it until this is stored");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_cannot_be_given_back_is_named() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, config_maps(2));
+    world.applied(&unit).await;
+    world.faults.add(Method::PATCH, &config_map_path("c001"), usize::MAX, Act::Refuse(422));
+    world.leave_member();
+    world
+        .eventually("stuck", || async {
+            world.released().is_some_and(|r| r.left == 1 && !r.done && r.message.contains("ConfigMap shop/c001: "))
+        })
+        .await;
 }
 
 #[tokio::test(start_paused = true)]

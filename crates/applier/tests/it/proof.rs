@@ -1,5 +1,7 @@
 //! What proves that we wrote an inventory, and what is done with one that proves nothing.
 
+use std::num::NonZeroU64;
+
 use api::delivery::{Removal, UnitPhase, WaitingCause, label};
 use api::feed::UnitReport;
 use base64::Engine as _;
@@ -31,7 +33,7 @@ async fn tamper(world: &World, json: Option<Vec<u8>>, authenticator: Option<Vec<
 async fn forged(world: &World, key: &HubKey, victim: &Value) -> Sealed {
     let mut inventory = Inventory::empty(unit("a"));
     let uid = model::object::uid(victim).map(model::Uid::from);
-    let doomed = Entry { version: "v1".into(), uid, doomed: true, ..Entry::default() };
+    let doomed = Entry { version: "v1".into(), uid, doomed: NonZeroU64::new(2), ..Entry::default() };
     let mut of_kind = victim.clone();
     (of_kind["apiVersion"], of_kind["kind"]) = (json!("v1"), json!("ConfigMap"));
     inventory.put_entry(model::ObjectKey::of(&of_kind), doomed);

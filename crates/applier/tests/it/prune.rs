@@ -1,6 +1,7 @@
 //! What goes, what stays, and who decides.
 
 use api::delivery::{DeletionState, Removal, UnitPhase, WaitingCause, label};
+use api::feed::{SyncState, UnitReport};
 use http::Method;
 use plan::guard::Cause;
 use serde_json::json;
@@ -296,4 +297,29 @@ async fn what_a_server_says_about_a_secret_that_is_deleted_or_given_back_is_not_
         let report = world.until(&unit, "refused", refused).await;
         assert!(!format!("{report:?}").contains("it is broken"), "{report:#?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_never_made_and_left_the_source_is_dropped_and_what_fails_now_is_said_first() {
+    let mut world = World::new().await;
+    world.faults.add(Method::PATCH, "configmaps/b-refused", usize::MAX, Act::Refuse(422));
+    world.faults.add(Method::PATCH, "configmaps/z-fails", usize::MAX, Act::Refuse(422));
+    let maps = |names: &[&str]| names.iter().map(|name| config_map(name, "1")).collect::<Vec<_>>();
+    let unit = world.set("a", 1, maps(&["a-made", "b-refused", "k", "l", "m"]));
+    world.until(&unit, "refused", |r| r.phase == UnitPhase::Failed && r.message.contains("b-refused")).await;
+    // One that was made and one that was not leave the source, and another one fails.
+    world.set("a", 2, maps(&["k", "l", "m", "z-fails"]));
+    let report = world.until(&unit, "refused", |r| r.epoch == 2 && r.phase == UnitPhase::Failed).await;
+    assert!(report.message.contains("z-fails") && !report.message.contains("b-refused"), "{}", report.message);
+    assert!(report.details.iter().all(|row| row.key.name != "b-refused"), "it was never made: {report:#?}");
+    let list = report.deletions.clone().unwrap();
+    assert_eq!((list.count, list.sample), (1, vec!["ConfigMap shop/a-made".to_owned()]));
+    // The hub lets it go, and it waits for the object that fails: nothing is held.
+    world.guard(&unit, None);
+    let pending = |r: &UnitReport| r.details.iter().any(|row| row.sync == SyncState::PrunePending);
+    let report = world.until(&unit, "pending", pending).await;
+    assert_eq!(detail(&report, "a-made").sync, SyncState::PrunePending);
+    assert!(report.details.iter().all(|row| row.sync != SyncState::DeletionHeld));
+    world.faults.clear();
+    world.eventually("gone", || async { world.config_map("a-made").await.is_none() }).await;
 }

@@ -104,6 +104,50 @@ async fn only_what_the_lost_hub_still_has_is_taken() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_this_hub_recorded_and_cannot_read_is_not_overwritten() {
+    let mut world = World::new().await;
+    let lost = world.hub.clone();
+    let unit = world.set("a", 1, config_maps(2));
+    let other = world.set("b", 1, vec![config_map("of-b", "1")]);
+    world.applied(&unit).await;
+    world.applied(&other).await;
+    world.stop();
+    // The hub that takes over had the unit before, and somebody has spoilt what it recorded.
+    let own = plan::inventory::secret_name(&unit.short(&another()), 0);
+    let spoilt = json!({"apiVersion": "v1", "kind": "Secret", "type": "kurator.dev/inventory",
+        "metadata": {"name": own, "namespace": "kurator-system",
+            "labels": {label::HUB: another().to_string(), label::GROUP: unit.short(&another()).to_string(), label::SHARD: "0"},
+            "annotations": {label::GROUP_ID: unit.to_string()}},
+        "data": {"inventory": "AAAA", "authenticator": "AAAA"}});
+    world.post("/api/v1/namespaces/kurator-system/secrets", spoilt).await;
+    world.replace_hub(None);
+    let held = world.until_taken(TakeOverState::Held).await;
+    assert_eq!((held.units, held.objects), (1, 1), "only the other unit");
+    world.approve_take_over(held.digest);
+    let stuck = world.until_taken(TakeOverState::Stuck).await;
+    let said = format!("of {unit}: this hub's own cannot be read: ");
+    assert!(stuck.message.starts_with("1 of its inventories cannot be taken over, and stay: "), "{}", stuck.message);
+    assert!(stuck.message.contains(&said), "{}", stuck.message);
+    let hubs = world.hubs().await;
+    assert_eq!((&hubs["c000"], &hubs["of-b"]), (&lost.to_string(), &another().to_string()));
+    let secret = world.get(&format!("/api/v1/namespaces/kurator-system/secrets/{own}")).await.unwrap();
+    assert_eq!(secret["data"]["inventory"], "AAAA");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_person_sees_before_what_the_list_will_be() {
+    let mut world = World::new().await;
+    let unit = world.set("a", 1, config_maps(3));
+    world.applied(&unit).await;
+    let lost = world.hub.clone();
+    let seen = applier::look_at_hubs(&world.api(), &world.identity().await).await.unwrap();
+    world.replace_hub(None);
+    let held = world.until_taken(TakeOverState::Held).await;
+    assert_eq!((seen.len(), &seen[0].from), (1, &lost));
+    assert_eq!(seen[0], held, "to the digest");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_take_over_survives_death_at_each_write_and_is_asked_once() {
     for how in [Blow::Before, Blow::After] {
         for last in 0.. {

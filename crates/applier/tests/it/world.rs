@@ -285,6 +285,11 @@ impl World {
         world
     }
 
+    /// The member's API, as a person asks it.
+    pub(crate) fn api(&self) -> client::Api {
+        client::Api::new(self.api.clone(), "somebody")
+    }
+
     /// The same member as another hub process sees it, from the same backup.
     pub(crate) fn twin(&self) -> Self {
         let failures = Failures::default();
@@ -513,6 +518,12 @@ impl World {
         self.publish();
     }
 
+    /// The hub takes that back.
+    pub(crate) fn stay_in_member(&mut self) {
+        self.leaves = false;
+        self.publish();
+    }
+
     /// How far the applier is with leaving the member.
     pub(crate) fn released(&self) -> Option<MemberRelease> {
         self.push.link(&self.member)?.moving.release.map(|release| *release)
@@ -528,6 +539,7 @@ impl World {
             desired: report.objects.desired.into(),
             report: Some(report.deletions.clone()),
             expected: true,
+            away: false,
             leaving: !self.units[unit].0.removal.is_none(),
         };
         let (plan, said) = guard::plan(&[scope], approved);

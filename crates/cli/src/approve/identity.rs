@@ -1,18 +1,25 @@
 //! `kurator approve member/NAME`: another cluster answers where a member was, and is to be the member from now on.
 
+use std::collections::BTreeSet;
+
 use anyhow::bail;
+use api::feed::UnitReport;
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::annotation::APPROVE_IDENTITY;
+use kube::ResourceExt;
 use kube::api::Patch;
-use kube::{Api, ResourceExt};
 use serde_json::json;
 
 use super::TRIES_MAX;
-use crate::args::{Common, Target};
+use crate::args::Common;
 use crate::ask;
-use crate::connect::{self, asked};
+use crate::connect::{self, Api, asked};
+use crate::leave::{counted, list};
 use crate::output;
 use crate::sync::params;
+
+/// Applications that are named: a line of a terminal has room for so many.
+const APPS_NAMED_MAX: usize = 4;
 
 /// What is shown, and what an approval is of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,32 +39,47 @@ impl Swap {
         Some(Self { recorded: spec.id.clone(), observed, server: spec.api_endpoint.clone() })
     }
 
-    fn lines(&self, name: &str) -> Vec<String> {
+    /// `units`: what the member reported last, which was the cluster that was there.
+    fn lines(&self, name: &str, units: &[UnitReport]) -> Vec<String> {
         let known = |text: &Option<String>| text.as_deref().unwrap_or("not known").to_owned();
+        let objects: usize = units.iter().map(|unit| unit.details.len()).sum();
+        let apps: BTreeSet<&str> = units.iter().map(|unit| unit.unit.name.as_str()).collect();
+        let more = apps.len().saturating_sub(APPS_NAMED_MAX);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let apps = apps.into_iter().take(APPS_NAMED_MAX).map(|app| format!("app/{app}")).collect::<Vec<_>>().join(", ");
+        let (delivered, left) = match units.len() {
+            0 => ("what is delivered to the member".to_owned(), "what it has".to_owned()),
+            _ => (
+                format!("what is delivered to the member ({apps}{more})"),
+                format!("what it has ({})", counted(objects, "object")),
+            ),
+        };
         vec![
             format!("member/{name}: another cluster answers at its address:"),
             format!("  server    {}", known(&self.server)),
             format!("  recorded  kube-system UID {}", known(&self.recorded)),
             format!("  answers   kube-system UID {}", self.observed),
-            "  it would be this member from then on: what is delivered to the member is delivered there".to_owned(),
-            "  the cluster that was there keeps what it has, which the hub then does not manage".to_owned(),
+            format!("  it would be this member from then on: {delivered} is delivered there"),
+            format!("  the cluster that was there keeps {left}, which the hub then does not manage"),
         ]
     }
 }
 
 pub(super) async fn approve(common: &Common, name: &str, yes: bool) -> anyhow::Result<()> {
     connect::made_a_member(name)?;
-    let api: Api<Cluster> = Api::all(connect::hub(common).await?);
-    let cluster = api.get(name).await.map_err(connect::about(&Target::Member(name.to_owned()), common))?;
+    let client = connect::hub(common).await?;
+    let cluster = connect::record(&client, common, name).await?;
     let Some(swap) = Swap::of(&cluster) else {
         bail!("member/{name}: nothing waits for approval; see `kurator status member/{name}`");
     };
-    swap.lines(name).into_iter().for_each(output::print_stderr);
+    // What is not known is not said: it need not keep anybody from approving.
+    let units = list::reports(&client, &format!("membertrees/{name}")).await.unwrap_or_default();
+    swap.lines(name, &units).into_iter().for_each(output::print_stderr);
     if !yes {
         let command = ask::command(common, &["approve", &format!("member/{name}")]) + " --yes";
         ask::confirm(&format!("Accept this cluster as member/{name}?"), "nothing was approved", &command)?;
     }
-    write(&api, name, cluster, &swap).await?;
+    write(&Api::all(client), name, cluster, &swap).await?;
     if !output::structured(common.output, &json!({"name": name, "approvedId": swap.observed}))? {
         let uid = &swap.observed;
         output::print_stderr(format_args!("member/{name}: from now on the cluster with kube-system UID {uid}"));
@@ -106,16 +128,20 @@ mod tests {
 
     #[test]
     fn both_clusters_and_what_happens_are_shown() {
-        let said = Swap::of(&paris("1", "new")).unwrap().lines("paris").join("\n");
-        for part in [
-            "server    https://paris.example:6443",
-            "recorded  kube-system UID old",
-            "answers   kube-system UID new",
-            "is delivered there",
-            "keeps what it has, which the hub then does not manage",
-        ] {
-            assert!(said.contains(part), "{part:?} is not in {said}");
-        }
+        let report = |app: &str| -> UnitReport {
+            let counts = json!({"desired": 0, "applied": 0, "healthy": 0, "failed": 0, "inventory": 0});
+            let row = json!({"key": {"kind": "ConfigMap", "namespace": "shop", "name": "a"}, "version": "v1",
+                "sync": "Synced", "health": "Healthy"});
+            serde_json::from_value(json!({"member": "paris", "unit": format!("apps.kurator.dev/Application/default/{app}/p"),
+                "revision": "r", "epoch": 1, "payload": format!("sha256:{}", "0".repeat(64)), "phase": "Applied",
+                "health": "Healthy", "objects": counts, "pods": serde_json::to_value(api::delivery::PodCounts::default()).unwrap(),
+                "details": [row, row]}))
+            .unwrap()
+        };
+        let swap = Swap::of(&paris("1", "new")).unwrap();
+        let units = ["shop", "base", "logs", "mesh", "dns"].map(report);
+        let said = [&units[..1], &units, &[]].map(|units| swap.lines("paris", units).join("\n"));
+        insta::assert_snapshot!("swap", said.join("\n\n"));
     }
 
     #[tokio::test]

@@ -137,7 +137,13 @@ impl Approved {
         status: impl Fn(&MemberName) -> Option<&'a UnitStatus>,
     ) -> BTreeSet<MemberName> {
         match released {
-            Released::Source(granted) => members_that(is_going, granted, status),
+            Released::Source(granted) => {
+                let mut left = members_that(is_going, granted, &status);
+                left.extend(
+                    granted.iter().filter(|(name, list)| is_behind(status(name), list)).map(|(name, _)| name.clone()),
+                );
+                left
+            }
             Released::Edit => {
                 let theirs = decisions.iter().filter(|decision| is_of(&self.list, decision));
                 let entries = theirs.flat_map(|decision| &decision.members);
@@ -184,6 +190,11 @@ fn members_that<'a>(
         status.is_some_and(|status| is(status, *granted))
     };
     granted.iter().filter(says_so).map(|(name, _)| name.clone()).collect()
+}
+
+/// Does a member go on with an older epoch than that of the list that it was allowed? It does not answer, or is about to.
+fn is_behind(status: Option<&UnitStatus>, (epoch, _): &(u64, Digest)) -> bool {
+    status.is_some_and(|status| status.epoch < *epoch)
 }
 
 /// Does another list wait in a member that was allowed this one, and has released nothing at this epoch? A member that had

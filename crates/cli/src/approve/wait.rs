@@ -11,14 +11,15 @@ use api::delivery::{Decision, DecisionSpec, MemberLink, MemberStatus, Owner, Uni
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::{Application, HeldDeletions};
 use futures::{StreamExt, TryStreamExt, stream};
+use kinds::Wire;
 use kube::api::ListParams;
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::{Client, Resource, ResourceExt};
 use model::MemberName;
-use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::verdict::{Approved, Heard, Released};
-use crate::connect::asked;
+use crate::connect::{Api, asked};
+use crate::duration::tenths;
 use crate::reach;
 use crate::sync::LOOK_EVERY;
 
@@ -115,26 +116,28 @@ impl Place<'_> {
         let name = self.name;
         let see = format!("see `kurator status app/{name}`");
         let deadline = Instant::now() + timeout;
-        let secs = timeout.as_secs();
+        let told = Instant::now();
+        // How long it was looked for: less than the time that was given when looking ends earlier.
+        let waited = || tenths(told.elapsed());
         let mut released = vec![None; lists.len()];
         // What is said when the time is up.
-        let mut late = format!("the hub does not say within {secs} s whether it is done; {see}");
+        let mut late = "the hub does not say whether it is done".to_owned();
         loop {
             let began = Instant::now();
             let Ok(seen) = tokio::time::timeout_at(deadline, self.look_at_lists(lists, &mut released)).await else {
-                bail!("app/{name}: approved, and {late}");
+                bail!("app/{name}: approved, and after {} {late}; it goes on without this command, {see}", waited());
             };
             late = match seen {
                 Ok(Seen::Left { members, away }) if members.is_empty() => return Ok(End::Done(away)),
                 Ok(Seen::Left { members, .. }) => {
                     let members = named(&members);
-                    format!("not done within {secs} s in {members}; it goes on without this command, {see}")
+                    format!("it is not done in {members}")
                 }
-                Ok(Seen::Unheard) => format!("the hub has not taken it up within {secs} s; {see}"),
+                Ok(Seen::Unheard) => "the hub has not taken it up".to_owned(),
                 Ok(Seen::Changed(how)) => bail!("app/{name}: {how}; look again: {see}"),
                 Ok(Seen::Gone) => bail!("app/{name}: it was deleted after the approval, and takes along what it had"),
                 Err(why) if why.is_forbidden() => return Ok(End::Unseen(why.into_words())),
-                Err(why) => format!("cannot see within {secs} s whether it is done: {}; {see}", why.into_words()),
+                Err(why) => format!("it cannot be seen whether it is done: {}", why.into_words()),
             };
             let pause = pause(began.elapsed(), LOOK_EVERY);
             tokio::time::sleep_until((Instant::now() + pause).min(deadline)).await;
@@ -220,13 +223,13 @@ impl Place<'_> {
         }
         let api: Api<MemberStatus> = Api::all(self.client.clone());
         let listed = api.list_metadata(&ListParams::default()).await;
-        let listed = listed.map_err(Unread::of("cannot list what members report"))?.items;
+        let listed = listed.map_err(Unread::of("cannot list what members report"))?;
         let theirs = |name: &String| {
             // `MEMBER-SLICE`
             let member = name.rsplit_once('-').and_then(|(member, _)| member.parse::<MemberName>().ok());
             member.is_some_and(|member| members.contains(&member))
         };
-        let names: Vec<String> = listed.iter().map(ResourceExt::name_any).filter(theirs).collect();
+        let names: Vec<String> = listed.into_iter().filter_map(|metadata| metadata.name).filter(theirs).collect();
         let mine = self.owner();
         let mut out: BTreeMap<MemberName, Report> = BTreeMap::new();
         for slice in read(&api, names, "cannot read what a member reports").await? {
@@ -263,7 +266,7 @@ impl Report {
 /// The objects of these names that there are.
 async fn read<K>(api: &Api<K>, names: Vec<String>, what: &'static str) -> Result<Vec<K>, Unread>
 where
-    K: Clone + Debug + DeserializeOwned,
+    K: Wire,
 {
     let reads = names.into_iter().map(|name| async move { api.get_opt(&name).await.map_err(Unread::of(what)) });
     let found: Vec<Option<K>> = stream::iter(reads).buffer_unordered(AT_ONCE).try_collect().await?;

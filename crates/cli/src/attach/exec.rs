@@ -72,7 +72,12 @@ pub(super) async fn run(chosen: &Chosen, terminal: bool) -> anyhow::Result<Value
     let mut answer = Vec::new();
     let answered = async {
         let stdout = child.stdout.take().context("its output cannot be read")?;
-        stdout.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).await?;
+        stdout.take(ANSWER_BYTES_MAX + 1).read_to_end(&mut answer).await?;
+        // Its end is not waited for: it waits itself until the rest of what it says is read.
+        anyhow::ensure!(
+            answer.len() as u64 <= ANSWER_BYTES_MAX,
+            "it said more than {ANSWER_BYTES_MAX} bytes, and was stopped"
+        );
         anyhow::Ok(child.wait().await?)
     };
     let status = match tokio::time::timeout(WITHIN, answered).await {

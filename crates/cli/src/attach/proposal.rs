@@ -1,6 +1,7 @@
 //! What `kurator attach` is about to do, as it is shown before it asks.
 
 use super::Surplus;
+use super::foreign::Choice;
 use super::hub::{Names, Present};
 use super::rights::Grant;
 use crate::output::{Line, Table};
@@ -21,8 +22,10 @@ pub(super) struct Proposal<'a> {
     pub(super) present: &'a Present,
     /// What is made in the cluster, and whether it is there already.
     pub(super) grants: &'a [(Grant, bool)],
-    /// What is removed there.
-    pub(super) surplus: &'a [Surplus],
+    /// What is removed there, or stays for other hubs.
+    pub(super) surplus: &'a Surplus,
+    /// What other hubs have there, and what becomes of it.
+    pub(super) foreign: &'a Choice,
 }
 
 impl Proposal<'_> {
@@ -42,6 +45,9 @@ impl Proposal<'_> {
         let mut lines = vec![format!("everything {}", where_in(now))];
         if !now.is_empty() {
             lines.push("what needs more is not sent there, and its Application says so".to_owned());
+        }
+        if !self.surplus.rights.is_empty() && !self.surplus.others.is_empty() {
+            lines.push("the account has more, which stay for another hub; this hub does not use them".to_owned());
         }
         if self.is_renewal() && before != now {
             lines.push(format!("until now {}", where_in(before)));
@@ -78,12 +84,13 @@ impl Proposal<'_> {
             let verb = if *there { "apply" } else { "create" };
             table.row(vec![verb.into(), grant.name().into(), grant.why.into()]);
         }
-        for Surplus { grant, .. } in self.surplus {
-            table.row(vec![
-                "delete".into(),
-                grant.name().into(),
-                "the rights that it gave are not wanted any more".into(),
-            ]);
+        let Surplus { rights, others } = self.surplus;
+        for (grant, _) in rights {
+            let (verb, why) = match others.as_slice() {
+                [] => ("delete", "the rights that it gave are not wanted any more".to_owned()),
+                others => ("keep", format!("another hub works as this account: {}", others.join(", "))),
+            };
+            table.row(vec![verb.into(), grant.name().into(), why.into()]);
         }
         table.row(vec![
             "create".into(),
@@ -119,6 +126,12 @@ impl Proposal<'_> {
             table.row(vec![verb.into(), format!("Fleet {namespace}/{fleet}").into(), what.into()]);
         }
         lines.extend(table.lines(false).iter().map(|line| line.indented(2)));
+
+        let foreign = self.foreign.lines();
+        if !foreign.is_empty() {
+            lines.push(Line::default());
+            lines.extend(foreign.into_iter().map(Line::from));
+        }
 
         lines.push(Line::default());
         lines.push("Your own credential is used now, on this machine, and is not kept.".into());

@@ -5,18 +5,11 @@ use std::collections::BTreeSet;
 
 use anyhow::bail;
 use api::kurator::cluster::v1alpha1::AttachedClusterSpec;
-use api::kurator::minted::{NAMESPACE, SERVICE_ACCOUNT};
+use api::kurator::minted::{
+    CREDENTIAL_ROLE, IDENTITY_ROLE, INVENTORY_ROLE, MANAGED_BY, MANAGER, NAMESPACE, SERVICE_ACCOUNT,
+};
 use client::Resource;
 use serde_json::{Value, json};
-
-/// The role for the account's own credential.
-const CREDENTIAL_ROLE: &str = "kurator-credential";
-
-/// The role for the Secrets in which the hub keeps what it delivered, where it has no rights in the whole cluster.
-const INVENTORY_ROLE: &str = "kurator-inventory";
-
-/// The role to read who the cluster is, where it has no rights in the whole cluster.
-const IDENTITY_ROLE: &str = "kurator-identity";
 
 /// The namespace by whose UID clusters are told apart.
 const IDENTITY_NAMESPACE: &str = "kube-system";
@@ -26,10 +19,6 @@ const RESERVED: [(&str, &str); 2] = [
     (IDENTITY_NAMESPACE, "who has all rights there has them in the whole cluster: say so, without --namespaces"),
     (NAMESPACE, "the hub has there what it needs, and delivers nothing there"),
 ];
-
-/// The label of everything that is made, and its value.
-pub(super) const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
-pub(super) const MANAGER: &str = "kurator";
 
 /// The namespaces that were asked for, each once and in order.
 ///
@@ -90,10 +79,13 @@ pub(super) fn grants(namespaces: &[String]) -> Vec<Grant> {
     });
     let credential = json!([
         {"apiGroups": [""], "resources": ["serviceaccounts/token"], "resourceNames": [SERVICE_ACCOUNT], "verbs": ["create"]},
-        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "create", "delete"]},
+        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "create", "delete"]},
+        {"apiGroups": [""], "resources": ["serviceaccounts"], "resourceNames": [SERVICE_ACCOUNT], "verbs": ["get", "patch"]},
     ]);
-    let credential_why = "lets the hub renew its own token, also where you narrow the ClusterRole";
-    let credential_why = if namespaces.is_empty() { credential_why } else { "lets the hub renew its own token" };
+    let credential_why = match namespaces {
+        [] => "lets the hub renew its own token, and note that it leaves, also where you narrow the ClusterRole",
+        _ => "lets the hub renew its own token, and note that it leaves",
+    };
     grants.push(grant(
         Resource::core("Namespace", "namespaces", false),
         "",

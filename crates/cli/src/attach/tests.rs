@@ -197,6 +197,13 @@ async fn a_program_logs_in_as_with_kubectl() {
     insta::assert_snapshot!("failed_programs", said);
 }
 
+#[tokio::test]
+async fn a_program_that_says_too_much_is_stopped() {
+    let dir = TempDir::new().unwrap();
+    let said = exec(dir.path(), "yes hunter2 | head -c 4000000; sleep 1000", json!({}), false).await.unwrap_err();
+    assert!(said.contains("it said more than 1048576 bytes, and was stopped") && !said.contains("hunter2"), "{said}");
+}
+
 fn names(fleet: Option<&str>) -> Names {
     Names { namespace: "default".into(), name: "paris".into(), fleet: fleet.map(str::to_owned), namespaces: Vec::new() }
 }
@@ -245,7 +252,8 @@ fn what_will_be_made_is_shown_before() {
             names: &names,
             present: &present,
             grants: &grants,
-            surplus: &[],
+            surplus: &Surplus::default(),
+            foreign: &super::foreign::Choice::default(),
         };
         shown.push_str(&format!("== {what}\n{}\n", output::text(&proposal.lines())));
     }
@@ -259,12 +267,13 @@ fn list(namespaces: &[&str]) -> Vec<String> {
 #[test]
 fn what_rights_in_namespaces_are_and_what_they_replace_is_shown_before() {
     let mut shown = String::new();
-    for (what, before, now) in [
-        ("new, in two namespaces", None, list(&["billing", "shop"])),
-        ("narrower than the whole cluster", Some(list(&[])), list(&["shop"])),
-        ("other namespaces", Some(list(&["billing", "shop"])), list(&["shop", "stock"])),
-        ("the whole cluster again", Some(list(&["billing", "shop"])), list(&[])),
-        ("the same again", Some(list(&["shop"])), list(&["shop"])),
+    for (what, before, now, others) in [
+        ("new, in two namespaces", None, list(&["billing", "shop"]), list(&[])),
+        ("narrower than the whole cluster", Some(list(&[])), list(&["shop"]), list(&[])),
+        ("narrower, beside another hub", Some(list(&[])), list(&["shop"]), list(&["https://b.example.com team/paris"])),
+        ("other namespaces", Some(list(&["billing", "shop"])), list(&["shop", "stock"]), list(&[])),
+        ("the whole cluster again", Some(list(&["billing", "shop"])), list(&[]), list(&[])),
+        ("the same again", Some(list(&["shop"])), list(&["shop"]), list(&[])),
     ] {
         let names = Names { namespaces: now.clone(), ..names(None) };
         let before_attached = before.clone().map(|before| {
@@ -282,8 +291,8 @@ fn what_rights_in_namespaces_are_and_what_they_replace_is_shown_before() {
         // The ClusterRole is there where rights were in the whole cluster.
         let had_all = present.attached.as_ref().is_some_and(|attached| attached.spec.namespaces.is_empty());
         let found = |grant: &rights::Grant| had_all || !grant.resource.kind.starts_with("Cluster");
-        let surplus: Vec<Surplus> =
-            replaced.into_iter().filter(found).map(|grant| Surplus { grant, found: json!({}) }).collect();
+        let rights = replaced.into_iter().filter(found).map(|grant| (grant, json!({}))).collect();
+        let surplus = Surplus { rights, others };
         let proposal = Proposal {
             context: "paris",
             server: "https://paris.example.com:6443",
@@ -295,6 +304,7 @@ fn what_rights_in_namespaces_are_and_what_they_replace_is_shown_before() {
             present: &present,
             grants: &grants,
             surplus: &surplus,
+            foreign: &super::foreign::Choice::default(),
         };
         shown.push_str(&format!("== {what}\n{}\n", output::text(&proposal.lines())));
     }

@@ -32,6 +32,10 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 /// The command that asks where the hub's API listens.
 pub(crate) const ADDRESS: &str = "address";
 
+/// What is said when a scene is to be played by a hub that has no members to play it with.
+const WITHOUT_DEMO: &str =
+    "this hub runs without its demo: end it, and start it with `kurator up --demo` in the same directory";
+
 /// The listening end.
 pub(crate) struct Control {
     end: Arc<Mutex<End>>,
@@ -131,7 +135,7 @@ impl Shared {
         let line = std::str::from_utf8(line).context("a command is UTF-8 text")?;
         let _turn = self.turn.lock().await;
         let words: Vec<&str> = line.split_whitespace().collect();
-        let demo = || self.demo.as_deref().context("no demo runs here: start one with `kurator up --demo`");
+        let demo = || self.demo.as_deref().context(WITHOUT_DEMO);
         match words.as_slice() {
             ["ping"] => Ok(self.start.clone()),
             ["unplug", member] => {
@@ -142,6 +146,7 @@ impl Shared {
                 demo()?.member(member)?.plug().await.context("cannot listen again")?;
                 Ok(String::new())
             }
+            ["members"] => Ok(demo()?.names().join("\n")),
             ["unplugged"] => Ok(self.unplugged().join("\n")),
             ["counters"] => Ok(self.counters().to_string()),
             [ADDRESS] => Ok(self.hub.address().to_string()),
@@ -155,7 +160,7 @@ impl Shared {
                 Ok(String::new())
             }
             _ => bail!(
-                "{line:?} is not understood; a command is one of ping, address, unplug MEMBER, plug MEMBER, unplugged, counters, hook, restart and stop"
+                "{line:?} is not understood; a command is one of ping, address, members, unplug MEMBER, plug MEMBER, unplugged, counters, hook, restart and stop"
             ),
         }
     }

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use api::condition;
-use api::delivery::{Health, UnitPhase};
+use api::delivery::Health;
 use api::feed::{SyncState, UnitReport};
-use api::reason;
 use client::NamespacedName;
 use hub::Hub;
 use model::clock::format_seconds;
@@ -22,18 +21,13 @@ use crate::duration::tenths;
 use crate::output::{self, Cell, Line, Screen, Tone};
 use crate::status;
 use crate::sync::short_revision;
+use crate::up::settled::{InTheWay, STUCK_FOR, Stuck, hindrance, is_settled, source_is_newest};
 
 /// How often the table is drawn again: fast enough to watch, slow enough to read.
 const DRAW_EVERY: Duration = Duration::from_millis(50);
 
 /// The same once everything has converged: a person sees no difference, and a settled demo costs nothing.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-
-/// How long something that only a person can change has to be in the way before nothing more is waited for: longer than
-/// the hub takes from a fetch to the members' first reports on it.
-const STUCK_FOR: Duration = Duration::from_secs(3);
-/// The same for what may still mend itself: an applier's first retries, a container's first restarts.
-const FAILING_FOR: Duration = Duration::from_secs(15);
 
 /// One row: a member, or the Application.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -102,7 +96,9 @@ pub(crate) async fn show(
                 took.remove(name);
             }
         }
-        let done = members.values().all(Row::is_ready) && has_converged(&application) && source_is_newest(hub);
+        let done = members.values().all(Row::is_ready)
+            && has_converged(&application)
+            && source_is_newest(hub.controllers(), &shop());
         let hopeless = !done && limit.is_some() && stuck.is_stuck(in_the_way(hub), begun.elapsed());
         let over = hopeless || limit.is_some_and(|limit| begun.elapsed() >= limit);
         let footer = if done { footer(&members, begun.elapsed()) } else { Vec::new() };
@@ -207,83 +203,24 @@ fn has_converged(application: &Row) -> bool {
     matches!(application.state, State::Ready | State::Suspended)
 }
 
-/// What keeps the Application from converging, and for how long it has to before there is no hope.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct InTheWay {
-    reason: String,
-    long: Duration,
-}
-
-/// Since when the same is in the way.
-#[derive(Debug, Default)]
-struct Stuck(Option<(InTheWay, Duration)>);
-
-impl Stuck {
-    /// Remembers what is in the way now, and says whether it has been there for long enough. `now` is any time that goes
-    /// on.
-    fn is_stuck(&mut self, found: Option<InTheWay>, now: Duration) -> bool {
-        let since = match (&self.0, &found) {
-            (Some((before, since)), Some(found)) if before == found => *since,
-            _ => now,
-        };
-        self.0 = found.map(|found| (found, since));
-        self.0.as_ref().is_some_and(|(found, since)| now.saturating_sub(*since) >= found.long)
-    }
+/// The demo's Application.
+fn shop() -> NamespacedName {
+    NamespacedName::new("default", APPLICATION)
 }
 
 fn in_the_way(hub: &Hub) -> Option<InTheWay> {
-    let exists = hub.controllers().stores.applications.get(&NamespacedName::new("default", APPLICATION)).is_some();
+    let exists = hub.controllers().stores.applications.get(&shop()).is_some();
     if !exists {
         return Some(InTheWay { reason: "NotFound".to_owned(), long: STUCK_FOR });
     }
     hindrance(&conditions(hub))
 }
 
-fn hindrance(conditions: &[api::Condition]) -> Option<InTheWay> {
-    let refused = |type_| condition::find(conditions, type_).filter(|c| c.status == "False");
-    let ready = refused(condition::READY).and_then(|c| {
-        let long = match c.reason.as_str() {
-            reason::BUILD_FAILED
-            | reason::RESTRICTED_NAMESPACE
-            | reason::FLEET_NOT_FOUND
-            | reason::DUPLICATE_POLICY_NAME
-            | reason::NOT_IMPLEMENTED
-            | reason::NO_MEMBER_SELECTED
-            | reason::DELETIONS_HELD
-            | reason::MEMBER_NOT_FOUND
-            | reason::FETCH_FAILED => STUCK_FOR,
-            reason::RECONCILIATION_FAILED
-            | reason::HEALTH_CHECK_FAILED
-            | reason::MEMBER_BLOCKED
-            | reason::MEMBER_NOT_READY => FAILING_FOR,
-            _ => return None,
-        };
-        Some(InTheWay { reason: c.reason.clone(), long })
-    });
-    let source = refused(condition::SOURCE_READY).map(|c| InTheWay { reason: c.reason.clone(), long: STUCK_FOR });
-    ready.or(source)
-}
-
-/// Was the repository asked since this process started, and is its answer what the Application shows? After a restart
-/// what was stored is ready at once, and says nothing of what was committed meanwhile.
-fn source_is_newest(hub: &Hub) -> bool {
-    let key = NamespacedName::new("default", APPLICATION);
-    let Some(app) = hub.controllers().stores.applications.get(&key) else { return false };
-    if app.spec.source.git_repository.as_ref().is_some_and(|git| git.suspend) {
-        return true;
-    }
-    let shown = app.status.as_ref().and_then(|s| s.source_status.clone()?.git_repo_status?.artifact);
-    let heard = hub.controllers().fetcher.heard(&key);
-    heard.is_some_and(|facts| {
-        facts.error.is_none() && facts.artifact.map(|a| a.revision) == shown.map(|artifact| artifact.revision)
-    })
-}
-
 /// What keeps the Application: its source before its members, which may be ready with what was fetched earlier.
 fn application_reason(hub: &Hub) -> String {
     let conditions = conditions(hub);
     let wrong = |type_| condition::find(&conditions, type_).filter(|c| c.status != "True");
-    let gone = hub.controllers().stores.applications.get(&NamespacedName::new("default", APPLICATION)).is_none();
+    let gone = hub.controllers().stores.applications.get(&shop()).is_none();
     match wrong(condition::SOURCE_READY).or_else(|| wrong(condition::READY)) {
         Some(c) => format!("app/{APPLICATION}: {}: {}", c.reason, c.message),
         None if gone => format!("there is no Application {APPLICATION} in namespace default"),
@@ -292,7 +229,7 @@ fn application_reason(hub: &Hub) -> String {
 }
 
 fn conditions(hub: &Hub) -> Vec<api::Condition> {
-    let app = hub.controllers().stores.applications.get(&NamespacedName::new("default", APPLICATION));
+    let app = hub.controllers().stores.applications.get(&shop());
     app.and_then(|app| Some(app.status.as_ref()?.conditions.clone())).unwrap_or_default()
 }
 
@@ -306,12 +243,13 @@ struct Seen {
 /// The newest state.
 fn read(hub: &Hub, demo: &Demo) -> Seen {
     let ctx = hub.controllers();
-    let app = ctx.stores.applications.get(&NamespacedName::new("default", APPLICATION));
+    let app = ctx.stores.applications.get(&shop());
     let git = app.as_ref().and_then(|a| a.status.clone()?.source_status?.git_repo_status?.artifact);
     let commit = git.map(|a| short_revision(&a.revision)).unwrap_or_default();
     let commit = commit.rsplit_once('@').map_or(commit.clone(), |(_, sha)| sha.to_owned());
     let mut application = Row { is_settled: true, ..Row::default() };
-    application.set_state(&Said::of_conditions(&conditions(hub)));
+    let generation = app.as_ref().and_then(|app| app.metadata.generation);
+    application.set_state(&Said::of_object(&conditions(hub), generation));
     let members = demo.names().into_iter().map(|name| {
         let row = read_member(ctx, &name);
         (name, row)
@@ -354,10 +292,6 @@ fn read_member(ctx: &controllers::Controllers, name: &str) -> Row {
 /// Is an object changed by others? One that waits, or is left alone, is not.
 fn is_drift(sync: SyncState) -> bool {
     matches!(sync, SyncState::Drifted | SyncState::Contested)
-}
-
-fn is_settled(report: &UnitReport) -> bool {
-    report.phase == UnitPhase::Applied && matches!(report.health, Health::Healthy | Health::Suspended)
 }
 
 /// What keeps a unit from being settled: its own message, else its worst object.

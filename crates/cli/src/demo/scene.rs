@@ -5,6 +5,8 @@
 
 mod member;
 mod source;
+#[cfg(test)]
+mod tests;
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -12,32 +14,74 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use api::feed::UnitReport;
-use api::kurator::apps::v1alpha1::Application;
+use api::kurator::apps::v1alpha1::{Application, ApplicationStatus};
 use api::{condition, reason};
 use http::Request;
-use kube::{Api, Client};
+use kube::Client;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{APPLICATION, control, repository};
 use crate::args::{Common, Format, Scene, SceneKind};
-use crate::connect::asked;
-use crate::sync::{LOOK_EVERY, short_revision};
+use crate::connect::{Api, asked};
+use crate::sync::{LOOK_EVERY, SILENT_FOR, held_or, patience, revision};
+use crate::up::settled::{FAILING_FOR, InTheWay, STUCK_FOR, Stuck};
 use crate::{instance, output};
 
-/// Longest wait for the fleet to do what a scene shows.
-const WAIT_MAX: Duration = Duration::from_secs(60);
+impl SceneKind {
+    /// How long it may take; `None`: it waits for nothing.
+    fn timeout(&self) -> Option<Duration> {
+        match self {
+            Self::Commit(within) | Self::Edit(within) | Self::Wipe(within) | Self::Restore(within) => {
+                Some(within.timeout)
+            }
+            Self::Restart(within) | Self::Unplug { within, .. } | Self::Plug { within, .. } => Some(within.timeout),
+            Self::Counters | Self::Stop => None,
+        }
+    }
+}
+
+/// What a look at the fleet found.
+#[derive(Debug, PartialEq, Eq)]
+enum Look<T> {
+    /// What was waited for.
+    Found(T),
+    /// It is not there yet.
+    NotYet {
+        /// Why, in words; empty when nothing is known.
+        why: String,
+        /// What has to go away before it can come, if it does not by itself.
+        in_the_way: Option<InTheWay>,
+    },
+}
+
+impl<T> Look<T> {
+    /// What was found, or why nothing was.
+    fn found_or(found: Option<T>, why: impl Into<String>) -> Self {
+        found.map_or_else(|| Self::NotYet { why: why.into(), in_the_way: None }, Self::Found)
+    }
+
+    /// It does not come as long as this is so.
+    fn blocked(reason: &str, long: Duration, why: impl Into<String>) -> Self {
+        Self::NotYet { why: why.into(), in_the_way: Some(InTheWay { reason: reason.to_owned(), long }) }
+    }
+}
 
 /// Plays one scene.
 pub(crate) async fn play(common: &Common, scene: Scene) -> anyhow::Result<()> {
-    let dir = instance::dir(common.dir.as_deref())?;
+    let dir = match &common.dir {
+        Some(dir) => instance::dir(Some(dir))?,
+        // Other hubs that run here play no scenes.
+        None => instance::only_demo()?,
+    };
     if !super::repository(&dir).exists() {
         bail!("there is no demo in {}: start one with `kurator up --demo`", dir.display());
     }
     let common = Common { dir: Some(dir.clone()), ..common.clone() };
-    let player = Player { dir, common, lines: RefCell::default() };
-    // Before anything is committed or waited for: without a process, no scene does what it says.
-    player.send_command("ping").await?;
+    let timeout = scene.scene.timeout();
+    let player = Player { dir, common, timeout: timeout.unwrap_or_default(), lines: RefCell::default() };
+    // Before anything is committed or waited for: without a process that runs the demo, no scene does what it says.
+    player.send_command(if timeout.is_some() { "members" } else { "ping" }).await?;
     player.play(scene.scene).await?;
     player.finish()
 }
@@ -45,6 +89,8 @@ pub(crate) async fn play(common: &Common, scene: Scene) -> anyhow::Result<()> {
 struct Player {
     dir: PathBuf,
     common: Common,
+    /// Longest wait for the fleet to do what the scene shows.
+    timeout: Duration,
     /// What was printed, for programs; people see it as it happens.
     lines: RefCell<Vec<String>>,
 }
@@ -52,13 +98,13 @@ struct Player {
 impl Player {
     async fn play(&self, scene: SceneKind) -> anyhow::Result<()> {
         match scene {
-            SceneKind::Commit => self.commit().await,
-            SceneKind::Edit => self.edit().await,
-            SceneKind::Wipe => self.wipe().await,
-            SceneKind::Restore => self.restore().await,
-            SceneKind::Unplug { member } => self.unplug(&member).await,
-            SceneKind::Plug { member } => self.plug(&member).await,
-            SceneKind::Restart => self.restart().await,
+            SceneKind::Commit(_) => self.commit().await,
+            SceneKind::Edit(_) => self.edit().await,
+            SceneKind::Wipe(_) => self.wipe().await,
+            SceneKind::Restore(_) => self.restore().await,
+            SceneKind::Unplug { member, .. } => self.unplug(&member).await,
+            SceneKind::Plug { member, .. } => self.plug(&member).await,
+            SceneKind::Restart(_) => self.restart().await,
             SceneKind::Counters => self.counters().await,
             SceneKind::Stop => {
                 self.send_command("stop").await?;
@@ -114,57 +160,112 @@ impl Player {
 
     async fn application(&self, hub: &Client) -> anyhow::Result<Application> {
         let api: Api<Application> = Api::namespaced(hub.clone(), "default");
-        api.get(APPLICATION).await.map_err(asked("cannot read app/shop"))
+        let found = api.get_opt(APPLICATION).await.map_err(asked("cannot read app/shop"))?;
+        found.context("there is no app/shop: end the demo and start it again, which makes it")
+    }
+
+    /// Ends a scene before it commits something that the hub would not fetch.
+    async fn must_be_followed(&self, hub: &Client) -> anyhow::Result<()> {
+        if is_suspended(&self.application(hub).await?) {
+            bail!(SUSPENDED);
+        }
+        Ok(())
+    }
+
+    /// The units of the Application, in each member: what its applier reported last, and how the hub sees that.
+    async fn units(&self, hub: &Client) -> anyhow::Result<Vec<Value>> {
+        let path = format!("/apis/view.kurator.dev/v1alpha1/namespaces/default/trees/{APPLICATION}");
+        let tree: Value =
+            hub.request(Request::get(path).body(Vec::new())?).await.map_err(asked("the tree of app/shop"))?;
+        Ok(tree["units"].as_array().cloned().unwrap_or_default())
     }
 
     /// What appliers reported last.
     async fn reports(&self, hub: &Client) -> anyhow::Result<Vec<UnitReport>> {
-        let path = format!("/apis/view.kurator.dev/v1alpha1/namespaces/default/trees/{APPLICATION}");
-        let tree: Value =
-            hub.request(Request::get(path).body(Vec::new())?).await.map_err(asked("the tree of app/shop"))?;
-        let units = tree["units"].as_array().cloned().unwrap_or_default();
-        units.into_iter().map(|unit| serde_json::from_value(unit).context("the tree of app/shop")).collect()
+        let units = self.units(hub).await?.into_iter();
+        units.map(|unit| serde_json::from_value(unit).context("the tree of app/shop")).collect()
     }
 
-    /// Waits until `look` finds something.
+    /// Waits until `look` finds something, and says what it waits for when that takes long.
     async fn until<T>(
         &self,
         what: &str,
-        look: impl AsyncFn() -> anyhow::Result<Option<T>>,
+        look: impl AsyncFn() -> anyhow::Result<Look<T>>,
     ) -> anyhow::Result<(T, Duration)> {
         let begun = Instant::now();
+        let (mut stuck, mut said) = (Stuck::default(), String::new());
         loop {
-            let last = match look().await {
-                Ok(Some(found)) => return Ok((found, begun.elapsed())),
-                Ok(None) => None,
-                Err(error) => Some(error),
+            let (why, in_the_way) = match look().await {
+                Ok(Look::Found(found)) => return Ok((found, begun.elapsed())),
+                Ok(Look::NotYet { why, in_the_way }) => (why, in_the_way),
+                Err(error) => (output::chain(&error), None),
             };
-            if begun.elapsed() >= WAIT_MAX {
-                let error = last.unwrap_or_else(|| anyhow::anyhow!("see `kurator status app/{APPLICATION}`"));
-                return Err(error.context(format!("waited {} s for {what}", WAIT_MAX.as_secs())));
+            let is_stuck = stuck.is_stuck(in_the_way, begun.elapsed());
+            if is_stuck || begun.elapsed() >= self.timeout {
+                let why = if why.is_empty() { why } else { format!(": {why}") };
+                let secs = begun.elapsed().as_secs();
+                bail!("waited {secs} s for {what}{why}; see `kurator status app/{APPLICATION}`");
+            }
+            if begun.elapsed() >= SILENT_FOR && !why.is_empty() && why != said {
+                output::print_stderr(format_args!("  waiting for {what}: {why}"));
+                said = why;
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 
-    /// Waits until every member that can be reached runs a commit. `MemberUnknown` means that all others are ready. What is
-    /// left alone after a fight is not waited for.
+    /// Waits until every member that can be reached runs a commit. What is left alone after a fight is not waited for.
     async fn converged(&self, hub: &Client, commit: &str) -> anyhow::Result<Duration> {
-        let (contest, took) = self
-            .until("the fleet to follow", async || {
-                let app = self.application(hub).await?;
-                let status = app.status.unwrap_or_default();
-                let at =
-                    status.source_status.and_then(|s| s.git_repo_status?.artifact).map(|a| short_revision(&a.revision));
-                let Some(ready) = condition::find(&status.conditions, condition::READY) else { return Ok(None) };
-                let contest = (ready.reason == reason::CONTESTED).then(|| ready.message.clone());
-                let ended = ready.status == "True" || ready.reason == reason::MEMBER_UNKNOWN || contest.is_some();
-                Ok((ended && at.is_some_and(|at| at.ends_with(commit))).then_some(contest))
-            })
-            .await?;
+        let (contest, took) =
+            self.until("the fleet to follow", async || Ok(follows(&self.application(hub).await?, commit))).await?;
         match contest {
             Some(contest) => bail!("the fleet runs {commit}, but for what is left alone: {contest}"),
             None => Ok(took),
         }
+    }
+}
+
+/// What is said of an Application whose source a person suspended.
+const SUSPENDED: &str = "app/shop is suspended, and fetches nothing: first `kurator resume app/shop`";
+
+fn is_suspended(app: &Application) -> bool {
+    app.spec.source.git_repository.as_ref().is_some_and(|git| git.suspend)
+}
+
+/// Why a commit does not arrive at the hub; `None` when it is there.
+fn not_fetched<T>(app: &Application, status: &ApplicationStatus, commit: &str) -> Option<Look<T>> {
+    if is_suspended(app) {
+        return Some(Look::blocked(reason::SUSPENDED, STUCK_FOR, SUSPENDED));
+    }
+    if revision(status).ends_with(commit) {
+        return None;
+    }
+    let source = condition::find(&status.conditions, condition::SOURCE_READY).filter(|c| c.status == "False");
+    Some(match source {
+        Some(c) => Look::blocked(&c.reason, FAILING_FOR, format!("{}: {}", c.reason, c.message)),
+        None => Look::found_or(None, format!("the hub has not fetched {commit} yet")),
+    })
+}
+
+/// Does the fleet run a commit? `MemberUnknown` means that all others are ready. Found is also what is left alone after a
+/// fight, in words.
+fn follows(app: &Application, commit: &str) -> Look<Option<String>> {
+    let status = app.status.clone().unwrap_or_default();
+    if let Some(look) = not_fetched(app, &status, commit) {
+        return look;
+    }
+    let Some(ready) = condition::find(&status.conditions, condition::READY) else {
+        return Look::found_or(None, "the hub has not looked at app/shop yet");
+    };
+    let contest = (ready.reason == reason::CONTESTED).then(|| ready.message.clone());
+    if ready.status == "True" || ready.reason == reason::MEMBER_UNKNOWN || contest.is_some() {
+        return Look::Found(contest);
+    }
+    let message =
+        if ready.reason == reason::DELETIONS_HELD { held_or(&status, &ready.message) } else { ready.message.clone() };
+    let why = format!("app/shop is not ready, {}: {message}", ready.reason);
+    match patience(&ready.reason) {
+        Some(long) => Look::blocked(&ready.reason, long, why),
+        None => Look::found_or(None, why),
     }
 }

@@ -13,6 +13,7 @@ use api::reason;
 use model::Timestamp;
 
 use super::fault::{self, Fault, Names, Place, Severity};
+use super::remedy;
 use crate::reach;
 
 /// What was read.
@@ -197,6 +198,8 @@ pub(super) fn diagnose(facts: &Facts, now: Timestamp) -> Vec<Finding> {
         out.extend(noted(Place::Member, &names, conditions, condition::CREDENTIAL_CURRENT));
         out.extend(noted(Place::Member, &names, conditions, condition::FACTS_CUT));
         out.extend(noted(Place::Member, &names, conditions, condition::STATUS_CUT));
+        out.extend(noted(Place::Member, &names, conditions, condition::DETACHING));
+        out.extend(noted(Place::Member, &names, conditions, condition::TAKE_OVER));
     }
     for fleet in &facts.fleets {
         let conditions = fleet.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
@@ -226,9 +229,9 @@ pub(super) fn diagnose(facts: &Facts, now: Timestamp) -> Vec<Finding> {
     out
 }
 
-/// A condition that is there only when something is to be said.
+/// A condition that is there only when something is to be said. That a member was taken over is said when it is done, too.
 fn noted(place: Place, names: &Names, conditions: &[Condition], type_: &str) -> Option<Finding> {
-    let said = condition::find(conditions, type_)?;
+    let said = condition::find(conditions, type_).filter(|said| said.reason != reason::TAKEN_OVER)?;
     Some(found(place, &names.to_string(), names.clone(), &said.reason, &said.message))
 }
 
@@ -248,7 +251,7 @@ fn fine(place: Place, object: &str, message: impl Into<String>) -> Finding {
 /// A finding by its reason. One that the table does not have is a fault whose own words have to do.
 fn found(place: Place, object: &str, names: Names, reason: &str, message: &str) -> Finding {
     let known: Option<&Fault> = fault::find_fault(place, reason);
-    let template = fault::template(known, place);
+    let template = remedy::template(known, place, reason, message);
     Finding {
         place,
         object: object.to_owned(),

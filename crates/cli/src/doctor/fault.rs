@@ -177,7 +177,7 @@ pub(super) const FAULTS: &[Fault] = &[
     fault(
         Process,
         DEFINITION_GONE,
-        "restore the definition with its objects, before anything else: a restart of the hub makes it anew and empty",
+        "restore the definition with its objects before anything else: after a restart the hub has an empty one",
     ),
     fault(Process, NOT_READY, "look at the hub's own output; restart it if the check stays so"),
     fault(Process, UNREADABLE, SEE_OUTPUT),
@@ -237,11 +237,11 @@ pub(super) const FAULTS: &[Fault] = &[
     fault(Member, reason::SECRET_NOT_FOUND, "create the Secret that spec.kubeconfig names"),
     fault(Member, reason::SECRET_KEY_NOT_FOUND, "set spec.kubeconfig.key to a key of the Secret"),
     fault(Member, reason::SECRET_UNREADABLE, "see that the Secret can be read"),
-    fault(Member, reason::KUBECONFIG_REFUSED, "embed tokens and certificates in the kubeconfig"),
+    fault(Member, reason::KUBECONFIG_REFUSED, "correct the field that is named, in the kubeconfig of its Secret"),
     fault(Member, reason::KUBECONFIG_MALFORMED, "replace the kubeconfig in its Secret"),
     warning(Member, reason::TAKE_OVER_HELD, "look and agree with `kurator hub adopt {name}`"),
     warning(Member, reason::TAKING_OVER, "wait; if it stays so, see `kurator status member/{name}`"),
-    fault(Member, reason::TAKE_OVER_STUCK, "correct spec.takeOver.hub, or see to the inventories that are named"),
+    fault(Member, reason::TAKE_OVER_STUCK, "restore the Secrets that are named in the member, or delete them there"),
     warning(Member, reason::RELEASING, "wait, or let it go as it is with `kurator detach {name} --keep`"),
     fault(Fleet, reason::MEMBER_NOT_FOUND, "create the cluster that is named, or take it out of spec.clusters"),
     fault(Fleet, reason::MEMBER_NOT_READY, "see its members above"),
@@ -326,7 +326,7 @@ pub(super) const FAULTS: &[Fault] = &[
     fault(Unit, "Forbidden", "give the member's credential that right"),
     fault(Unit, "Invalid", "correct the object in the source"),
     fault(Unit, "PhaseTimeout", SEE_TREE),
-    fault(Unit, "NotFound", "deliver its namespace too, or make it"),
+    fault(Unit, "NotFound", "deliver what is named too, or make it in {member}"),
     fault(Unit, "OtherCluster", "correct the kubeconfig, or accept it: `kurator approve member/{member}`"),
     warning(Unit, "BeingDeleted", "see which finalizer holds the object in {member}"),
     warning(Unit, "Unreachable", "see that {member} can be reached; it is tried again"),
@@ -344,7 +344,7 @@ pub(super) fn find_fault(place: Place, reason: &str) -> Option<&'static Fault> {
     FAULTS.iter().find(|fault| fault.place == place && fault.reason == reason)
 }
 
-/// What to do about a reason. One that is not known leads to where its words are shown whole.
+/// What to do about a reason, whatever its message says. One that is not known leads to where its words are shown whole.
 pub(super) fn template(fault: Option<&'static Fault>, place: Place) -> &'static str {
     match (fault, place) {
         (Some(fault), _) => fault.remedy,

@@ -11,15 +11,15 @@ use api::kurator::apps::v1alpha1::Application;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::Fleet;
 use http::Request;
+use kinds::Wire;
+use kube::Client;
 use kube::api::ListParams;
-use kube::{Api, Client};
 use model::Clock;
-use serde::de::DeserializeOwned;
 
 use super::diagnose::{self, Facts, Process, Refused, Store, Unread};
 use super::fault;
 use crate::args::Common;
-use crate::connect::Silence;
+use crate::connect::{Api, Silence};
 use crate::{connect, instance, status};
 
 /// Longest wait for an answer of a health check: one that needs longer is a finding.
@@ -71,7 +71,7 @@ pub(super) async fn facts(client: &Client, server: String, store: Option<Result<
 /// Every object of a kind.
 async fn list<K>(client: &Client) -> Result<Vec<K>, Unread>
 where
-    K: kube::Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
+    K: kube::Resource<DynamicType = ()> + Wire + Clone,
 {
     let api: Api<K> = Api::all(client.clone());
     match tokio::time::timeout(ANSWER_WITHIN, api.list(&ListParams::default())).await {

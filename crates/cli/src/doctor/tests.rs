@@ -187,13 +187,14 @@ fn a_fleet_with_faults_is_told_what_to_do_worst_first() {
         )
     };
     let findings = diagnose(&facts, now());
-    insta::assert_snapshot!(output::text(&lines(&findings, SHOWN_MAX, false)), @r"
+    insta::assert_snapshot!(output::text(&lines(&findings, SHOWN_MAX, false, usize::MAX)), @r"
     fault  store /d/hub: DiskAlmostFull
          1024 MiB are free for /d/hub
       →  free space on that disk; the hub refuses writes when it is full
     fault  member a, b, c, d: ClusterNotReachable
          last seen …: Connection refused
-      →  see that its API server runs and can be reached from the hub
+      →  see that its API server runs, and listens at the address and port of its
+         kubeconfig
     fault  member f: SomethingNew
          words that came with it
       →  see `kurator status member/f`
@@ -267,7 +268,7 @@ fn a_remedy_names_the_namespace_and_leaves_open_in_what_objects_differ() {
     let check = |applications: &[(&str, &str)], head: &str, command: &str| {
         let applications = applications.iter().map(|(namespace, name)| application_in(namespace, name, held()));
         let facts = Facts { applications: applications.collect(), ..Facts::of_process(process(), None) };
-        let lines = lines(&diagnose(&facts, now()), SHOWN_MAX, false);
+        let lines = lines(&diagnose(&facts, now()), SHOWN_MAX, false, usize::MAX);
         assert_eq!(lines[0], Line::from(format!("fault  application {head}: DeletionsHeld")));
         assert!(output::text(&lines[2..3]).ends_with(&format!("`kurator approve {command}`\n")), "{lines:#?}");
     };
@@ -344,7 +345,7 @@ async fn a_sick_hub_is_a_finding_and_hides_no_other() {
         _ => Some((200, r#"{"metadata":{},"items":[]}"#.to_owned())),
     });
     let facts = observe::facts(&sick, "https://hub:6443".to_owned(), None).await;
-    insta::assert_snapshot!(output::text(&lines(&diagnose(&facts, now()), SHOWN_MAX, false)), @r"
+    insta::assert_snapshot!(output::text(&lines(&diagnose(&facts, now()), SHOWN_MAX, false, usize::MAX)), @r"
     fault  process members: Forbidden
          cannot list members: 403: may not list clusters
       →  use a credential that may list them: nothing is known of what is missing here
@@ -376,7 +377,7 @@ async fn a_hub_that_takes_no_writes_is_told_from_one_that_is_not_ready() {
         _ => Some((200, r#"{"metadata":{},"items":[]}"#.to_owned())),
     });
     let facts = observe::facts(&full, "https://hub:6443".to_owned(), None).await;
-    let text = output::text(&lines(&diagnose(&facts, now()), SHOWN_MAX, false));
+    let text = output::text(&lines(&diagnose(&facts, now()), SHOWN_MAX, false, usize::MAX));
     for expect in ["fault  process https://hub:6443: TakesNoWrites", "no space; make room", "→  do what it says"] {
         assert!(text.contains(expect), "{text}");
     }
@@ -443,7 +444,7 @@ fn each_sentence_of_a_group_is_shown_with_its_objects() {
     ];
     let facts = Facts { applications, ..Facts::of_process(process(), None) };
     let findings = diagnose(&facts, now());
-    let shown = |max| output::text(&lines(&findings, max, false));
+    let shown = |max| output::text(&lines(&findings, max, false, usize::MAX));
     insta::assert_snapshot!(shown(SHOWN_MAX), @r"
     fault  application default/a, default/b, default/c, default/d: BuildFailed
          default/a, default/c: web.yaml: no kind
@@ -475,7 +476,7 @@ fn one_object_of_which_nothing_is_said_is_named() {
         statuses: vec![reported("e", UnitPhase::Applied, "", "", since)],
         ..Facts::of_process(process(), None)
     };
-    let lines = lines(&diagnose(&facts, now()), SHOWN_MAX, false);
+    let lines = lines(&diagnose(&facts, now()), SHOWN_MAX, false, usize::MAX);
     assert!(lines.contains(&"ok  unit     default/shop/base in e is as it should be".into()), "{lines:#?}");
 }
 
@@ -517,7 +518,7 @@ fn statuses_that_are_refused_are_faults_or_warnings_and_never_nothing() {
         let findings = diagnose(&Facts::of_process(process, None), now());
         let wrong: Vec<_> = findings.iter().filter(|f| f.severity != Severity::Fine).collect();
         assert_eq!(wrong.iter().map(|f| (f.reason.as_str(), f.severity)).collect::<Vec<_>>(), expect);
-        let said = output::text(&lines(&findings, SHOWN_MAX, false));
+        let said = output::text(&lines(&findings, SHOWN_MAX, false, usize::MAX));
         assert_eq!(said.contains("no known fault"), expect.is_empty(), "{said}");
     }
 }

@@ -8,36 +8,36 @@ use api::kurator::annotation::ON_DELETE;
 use api::kurator::apps::v1alpha1::Application;
 use api::kurator::fleet::v1alpha1::Fleet;
 use kube::api::{DeleteParams, ListParams, Preconditions};
-use kube::{Api, Client, ResourceExt};
+use kube::{Client, ResourceExt};
 use serde_json::json;
 
 use super::fleet::fleet_of;
 use super::list::{self, Part, counted};
 use super::wait::{End, Leave};
 use crate::approve::wait::{Place, named};
-use crate::args::{Common, Deletable, Delete, Target};
+use crate::args::{Common, Deletable, Delete};
 use crate::ask;
-use crate::connect::{self, asked};
+use crate::connect::{self, Api, asked};
 use crate::duration::tenths;
 use crate::output;
 
-pub(crate) async fn run(common: &Common, what: &Delete) -> anyhow::Result<()> {
+pub(crate) async fn run(common: &Common, what: &Delete, verbose: bool) -> anyhow::Result<()> {
     match &what.object {
-        Deletable::App(name) => application(common, name, what).await,
+        Deletable::App(name) => application(common, name, what, verbose).await,
         Deletable::Fleet(name) => fleet(common, name, what).await,
     }
 }
 
-async fn application(common: &Common, name: &str, what: &Delete) -> anyhow::Result<()> {
+async fn application(common: &Common, name: &str, what: &Delete, verbose: bool) -> anyhow::Result<()> {
     let client = connect::hub(common).await?;
     let api: Api<Application> = Api::namespaced(client.clone(), &common.namespace);
-    let app = api.get(name).await.map_err(connect::about(&Target::App(name.to_owned()), common))?;
+    let app = connect::application(&client, common, name).await?;
     let parts = parts(&client, &common.namespace, &app).await?;
     output::print_stderr(format_args!("app/{name} would be deleted, with what it has in members:"));
     if parts.is_empty() {
         output::print_stderr("  it has nothing in any member");
     }
-    list::lines(&parts).iter().for_each(|line| output::print_stderr(format_args!("  {line}")));
+    list::lines(&parts, verbose).iter().for_each(|line| output::print_stderr(format_args!("  {line}")));
     if !what.ask.yes {
         let command = ask::command(common, &["delete", &format!("app/{name}")]) + " --yes";
         ask::confirm(&format!("Delete app/{name}?"), "nothing was deleted", &command)?;
@@ -61,7 +61,8 @@ async fn application(common: &Common, name: &str, what: &Delete) -> anyhow::Resu
     let apps = BTreeSet::from([name.to_owned()]);
     let (namespace, see) = (common.namespace.as_str(), format!("app/{name}"));
     let leave = Leave { client: &client, namespace, apps: &apps, member: None, deleted: true };
-    let end = if what.ask.no_wait { None } else { Some(leave.until_done(what.ask.timeout).await.context(see)?) };
+    let end =
+        if what.ask.wait.no_wait { None } else { Some(leave.until_done(what.ask.wait.timeout).await.context(see)?) };
     let away = match &end {
         Some(End::Done(away)) => away.clone(),
         _ => BTreeSet::new(),

@@ -13,10 +13,11 @@ use api::feed::UnitReport;
 use api::kurator::annotation::{DETACH_FINALIZER, MINTED, ON_DETACH, RELEASE};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::Fleet;
-use api::kurator::minted::{NAMESPACE, SERVICE_ACCOUNT};
+use api::kurator::minted::{ACCOUNT_STAYS, NAMESPACE, SERVICE_ACCOUNT, account_event};
 use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::events::v1::Event;
 use kube::api::{DeleteParams, ListParams, Patch, Preconditions};
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::{Client, Resource, ResourceExt};
 use model::MemberName;
 use serde_json::json;
 use tokio::time::Instant;
@@ -28,7 +29,7 @@ use crate::approve::wait::Place;
 use crate::args::{Common, Detach, DetachHow};
 use crate::ask;
 use crate::attach::removal;
-use crate::connect::{self, asked};
+use crate::connect::{self, Api, asked};
 use crate::duration::tenths;
 use crate::output;
 use crate::sync::{LOOK_EVERY, params};
@@ -92,7 +93,7 @@ struct Parting {
     is_minted: bool,
 }
 
-pub(crate) async fn run(common: &Common, what: &Detach) -> anyhow::Result<()> {
+pub(crate) async fn run(common: &Common, what: &Detach, verbose: bool) -> anyhow::Result<()> {
     let client = connect::hub(common).await?;
     let (member, origin) = origin(&client, common, &what.member).await?;
     let parting = Parting::find(client, member, origin).await?;
@@ -103,7 +104,7 @@ pub(crate) async fn run(common: &Common, what: &Detach) -> anyhow::Result<()> {
     if how != How::Keep {
         parting.answers().await?;
     }
-    let exits = parting.show(how).await?;
+    let exits = parting.show(how, verbose).await?;
     if !what.ask.yes {
         let words = ["detach", what.member.as_str(), &format!("--{}", how.as_str())];
         let command = ask::command(common, &words) + " --yes";
@@ -128,10 +129,12 @@ pub(crate) async fn run(common: &Common, what: &Detach) -> anyhow::Result<()> {
         }
     }
     parting.begin(how).await?;
-    let is_done = if what.ask.no_wait { None } else { Some(parting.until_gone(how, what.ask.timeout).await?) };
+    let is_done =
+        if what.ask.wait.no_wait { None } else { Some(parting.until_gone(how, what.ask.wait.timeout).await?) };
     let said = is_done.clone().flatten();
+    let account = if is_done.is_some() { parting.account(how).await } else { Account::default() };
     let facts = json!({"member": parting.member, "how": how.as_str(), "done": is_done.is_some(), "remark": said,
-        "removed": exits.iter().map(Exit::facts).collect::<Vec<_>>()});
+        "account": account.note, "removed": exits.iter().map(Exit::facts).collect::<Vec<_>>()});
     if output::structured(common.output, &facts)? {
         return Ok(());
     }
@@ -144,8 +147,33 @@ pub(crate) async fn run(common: &Common, what: &Detach) -> anyhow::Result<()> {
     };
     output::print_stderr(format_args!("member/{member}: {what}"));
     said.into_iter().for_each(|remark| output::print_stderr(format_args!("  {remark}")));
-    parting.rests(how).into_iter().for_each(output::print_stderr);
+    account.note.iter().for_each(|note| output::print_stderr(format_args!("  {note}")));
+    if account.is_left {
+        commands(&parting.attached.spec.namespaces).into_iter().for_each(output::print_stderr);
+    }
     Ok(())
+}
+
+/// What became of the account that `kurator attach` made in the member.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Account {
+    /// In words.
+    note: Option<String>,
+    /// It is for a person to remove.
+    is_left: bool,
+}
+
+/// What a person types in the member to remove the account and its rights, which are in these namespaces, or in the whole cluster.
+fn commands(namespaces: &[String]) -> Vec<String> {
+    let mut commands = vec!["  when no other hub works as it, remove it in the member with:".to_owned()];
+    commands.extend(removal(namespaces).into_iter().map(|command| format!("    {command}")));
+    if !namespaces.is_empty() {
+        commands.push("  and, should it have had rights in the whole cluster before:".to_owned());
+        let all =
+            removal(&[]).into_iter().next().map(|command| command.replacen("delete", "delete --ignore-not-found", 1));
+        commands.extend(all.map(|command| format!("    {command}")));
+    }
+    commands
 }
 
 impl Parting {
@@ -159,7 +187,7 @@ impl Parting {
         let secret = &attached.spec.kubeconfig.name;
         let read = secrets.get_metadata_opt(secret).await;
         let read = read.map_err(asked(&format!("cannot read Secret {}/{secret}", origin.namespace)))?;
-        let is_minted = read.is_some_and(|secret| secret.annotations().contains_key(MINTED));
+        let is_minted = read.is_some_and(|secret| secret.annotations.unwrap_or_default().contains_key(MINTED));
         Ok(Self { client, member, origin, attached, fleets, units, is_minted })
     }
 
@@ -178,12 +206,12 @@ impl Parting {
     }
 
     /// Shows what will be done. The fleets that are left first, if what was delivered is to go.
-    async fn show(&self, how: How) -> anyhow::Result<Vec<Exit>> {
+    async fn show(&self, how: How, all: bool) -> anyhow::Result<Vec<Exit>> {
         let mut exits = Vec::new();
         if how == How::Remove {
             for fleet in &self.fleets {
                 let exit = Exit::of(&self.client, &self.origin, fleet, self.member.clone()).await?;
-                exit.show()?;
+                exit.show(all)?;
                 exits.push(exit);
             }
         }
@@ -225,22 +253,44 @@ impl Parting {
         lines
     }
 
-    /// What `kurator attach` made in the member stays there, since the hub works with it until the end.
+    /// What becomes of what `kurator attach` made in the member, as it is said before.
     fn rests(&self, how: How) -> Vec<String> {
-        if how == How::Keep || !self.is_minted {
-            return Vec::new();
+        let made = format!("the account that `kurator attach` made there, {NAMESPACE}/{SERVICE_ACCOUNT}");
+        match how {
+            _ if !self.is_minted => Vec::new(),
+            How::Keep => {
+                vec![format!("  {made}, stays with its rights; `kurator attach` uses it again")]
+            }
+            How::Release | How::Remove if !self.attached.spec.namespaces.is_empty() => vec![format!(
+                "  {made}, stays with its rights: it may not delete those in namespaces by itself; the commands that do are said \
+                 at the end"
+            )],
+            How::Release | How::Remove => {
+                vec![format!("  last goes {made}, with all its rights, unless another hub works as it")]
+            }
         }
-        let namespaces = &self.attached.spec.namespaces;
-        let rights =
-            if namespaces.is_empty() { "ClusterRole and ClusterRoleBinding" } else { "Roles and RoleBindings" };
-        let said = [
-            format!(
-                "  what `kurator attach` made stays in the member: {rights}, and in namespace {NAMESPACE} ServiceAccount \
-                 {SERVICE_ACCOUNT} with what it needs for its own token"
-            ),
-            "  when it is detached, and no other hub uses them, remove them there with:".to_owned(),
-        ];
-        said.into_iter().chain(removal(namespaces).into_iter().map(|command| format!("    {command}"))).collect()
+    }
+
+    /// What became of the account. The hub notes it before the AttachedCluster goes.
+    async fn account(&self, how: How) -> Account {
+        if !self.is_minted {
+            return Account::default();
+        }
+        if how == How::Keep {
+            let note = format!("the hub's account in the member, {NAMESPACE}/{SERVICE_ACCOUNT}, stays with its rights");
+            return Account { note: Some(note), is_left: true };
+        }
+        let api: Api<Event> = Api::namespaced(self.client.clone(), &self.origin.namespace);
+        let name = account_event(&self.origin.name, &self.attached.uid().unwrap_or_default());
+        let unseen = |why: String| Account {
+            note: Some(format!("what became of the hub's account in the member cannot be seen: {why}")),
+            is_left: true,
+        };
+        match api.get_opt(&name).await {
+            Ok(Some(event)) => Account { is_left: event.reason.as_deref() == Some(ACCOUNT_STAYS), note: event.note },
+            Ok(None) => unseen("the hub has noted nothing".to_owned()),
+            Err(error) => unseen(error.to_string()),
+        }
     }
 
     /// Does another AttachedCluster use the Secret?

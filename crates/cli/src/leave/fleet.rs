@@ -11,8 +11,8 @@ use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::consent::{Consent, ConsentScope};
 use api::kurator::fleet::v1alpha1::{ClusterRef, Fleet};
 use kube::api::{ListParams, Patch};
-use kube::{Api, Client, ResourceExt};
-use model::{Clock, MemberName};
+use kube::{Client, ResourceExt};
+use model::{Clock, MemberName, Timestamp};
 use serde_json::{Value, json};
 
 use super::list::{self, Part, counted};
@@ -20,7 +20,7 @@ use super::wait::{End, Leave};
 use crate::approve::wait::Place;
 use crate::args::{Asking, Common, DEFAULT_NAMESPACE, FleetRemove, Target};
 use crate::ask;
-use crate::connect::{self, asked};
+use crate::connect::{self, Api, asked};
 use crate::duration::tenths;
 use crate::output;
 use crate::sync::params;
@@ -28,12 +28,12 @@ use crate::sync::params;
 /// Tries of a write that meets a newer version: as of `kurator approve`.
 const TRIES_MAX: usize = 5;
 
-pub(crate) async fn remove(common: &Common, what: &FleetRemove) -> anyhow::Result<()> {
+pub(crate) async fn remove(common: &Common, what: &FleetRemove, verbose: bool) -> anyhow::Result<()> {
     let client = connect::hub(common).await?;
     let exit = Exit::find(&client, common, &what.member, what.fleet.as_deref()).await?;
     let began = tokio::time::Instant::now();
     let words = ["fleet", "remove", what.member.as_str(), "--fleet", exit.fleet.as_str()];
-    let end = exit.carry_out(&what.ask, || ask::command(common, &words) + " --yes").await?;
+    let end = exit.carry_out(&what.ask, verbose, ask::command(common, &words) + " --yes").await?;
     let (member, fleet) = (&exit.member, &exit.fleet);
     let facts = json!({"member": member, "fleet": fleet, "namespace": exit.namespace, "units": list::facts(&exit.parts),
         "done": matches!(&end, Some(End::Done(away)) if away.is_empty())});
@@ -62,7 +62,15 @@ pub(crate) struct Exit {
     /// The object that made the member: what the fleet lists.
     entry: String,
     parts: Vec<Part>,
+    /// By Application, the placements of its policies: a consent is of one that is still there.
+    open: BTreeMap<String, Open>,
 }
+
+/// Policies in members, and since when they are there.
+type Open = BTreeSet<(String, MemberName, Option<Timestamp>)>;
+
+/// Bytes of all consents of an Application, at most. Kubernetes allows 256 KiB for all annotations of an object.
+const CONSENTS_BYTES_MAX: usize = 200 * 1024;
 
 impl Exit {
     /// Finds the fleet, and what its Applications have in the member.
@@ -99,35 +107,31 @@ impl Exit {
         let by_prune = |decision: &DecisionSpec| if decision.prune { Removal::Prune } else { Removal::Release };
         let parts = list::parts(&decisions, &reports, |name| *name == member, by_prune);
         let (fleet, entry) = (fleet.to_owned(), origin.name.clone());
-        Ok(Self { client: client.clone(), namespace, fleet, member, entry, parts })
+        Ok(Self { client: client.clone(), namespace, fleet, member, entry, parts, open: open(&decisions) })
     }
 
     /// Shows the list, asks, writes the consents and then the fleet, and waits.
-    pub(crate) async fn carry_out(
-        &self,
-        how: &Asking,
-        command: impl FnOnce() -> String,
-    ) -> anyhow::Result<Option<End>> {
-        self.show()?;
+    pub(crate) async fn carry_out(&self, how: &Asking, all: bool, command: String) -> anyhow::Result<Option<End>> {
+        self.show(all)?;
         if !how.yes {
             let question = format!("Take member/{} out of fleet/{}?", self.member, self.fleet);
-            ask::confirm(&question, "nothing was changed", &command())?;
+            ask::confirm(&question, "nothing was changed", &command)?;
         }
         self.edit().await?;
-        if how.no_wait { Ok(None) } else { self.wait(how).await.map(Some) }
+        if how.wait.no_wait { Ok(None) } else { self.wait(how).await.map(Some) }
     }
 
-    /// Prints what goes and what stays.
+    /// Prints what goes and what stays: every object, when all are asked for.
     ///
     /// # Errors
     /// It is not known what the member has: what is not shown cannot be agreed to.
-    pub(crate) fn show(&self) -> anyhow::Result<()> {
+    pub(crate) fn show(&self, all: bool) -> anyhow::Result<()> {
         let (member, fleet) = (&self.member, &self.fleet);
         output::print_stderr(format_args!("member/{member} would leave fleet/{fleet}:"));
         if self.parts.is_empty() {
             output::print_stderr("  no application of the fleet has anything there");
         }
-        list::lines(&self.parts).iter().for_each(|line| output::print_stderr(format_args!("  {line}")));
+        list::lines(&self.parts, all).iter().for_each(|line| output::print_stderr(format_args!("  {line}")));
         if let Some(part) = list::unknown(&self.parts).first() {
             bail!(
                 "member/{member} has not reported what app/{} has there, so that it cannot be listed, and nothing was changed; \
@@ -150,7 +154,8 @@ impl Exit {
     pub(crate) async fn edit(&self) -> anyhow::Result<()> {
         let given = hub::SystemClock.now();
         for (app, consent) in consents(&self.parts, given)? {
-            write_consent(&Api::namespaced(self.client.clone(), &self.namespace), &app, &consent).await?;
+            let open = self.open.get(&app).cloned().unwrap_or_default();
+            write_consent(&Api::namespaced(self.client.clone(), &self.namespace), &app, &consent, &open).await?;
         }
         take_out(&Api::namespaced(self.client.clone(), &self.namespace), &self.fleet, &self.entry).await
     }
@@ -166,7 +171,7 @@ impl Exit {
         let (client, namespace) = (&self.client, self.namespace.as_str());
         let leave = Leave { client, namespace, apps: &apps, member: Some(&self.member), deleted: false };
         let see = format!("member/{}; see `kurator status member/{}`", self.member, self.member);
-        leave.until_done(how.timeout).await.with_context(|| see)
+        leave.until_done(how.wait.timeout).await.with_context(|| see)
     }
 }
 
@@ -201,7 +206,7 @@ pub(crate) async fn origin(client: &Client, common: &Common, member: &str) -> an
                     let origin = Origin::new("cluster.kurator.dev", "AttachedCluster", &common.namespace, member);
                     Ok((member.parse()?, origin))
                 }
-                _ => Err(connect::about(&Target::Member(member.to_owned()), common)(why)),
+                _ => Err(connect::about(client, &Target::Member(member.to_owned()), common, why).await),
             };
         }
     };
@@ -244,7 +249,7 @@ pub(super) fn fleet_of(app: &Application) -> Option<&str> {
 ///
 /// # Errors
 /// There are more objects than a consent can hold.
-fn consents(parts: &[Part], given: model::Timestamp) -> anyhow::Result<BTreeMap<String, Consent>> {
+fn consents(parts: &[Part], given: Timestamp) -> anyhow::Result<BTreeMap<String, Consent>> {
     let mut out: BTreeMap<String, Consent> = BTreeMap::new();
     for part in parts {
         let Some(objects) = &part.objects else { continue };
@@ -271,14 +276,48 @@ fn consents(parts: &[Part], given: model::Timestamp) -> anyhow::Result<BTreeMap<
     Ok(out)
 }
 
-/// Writes a consent beside those that still hold.
-async fn write_consent(api: &Api<Application>, name: &str, consent: &Consent) -> anyhow::Result<()> {
+/// The placements that there are, by Application. One that is on its way out was agreed to, or needs no consent.
+fn open(decisions: &[DecisionSpec]) -> BTreeMap<String, Open> {
+    let mut out: BTreeMap<String, Open> = BTreeMap::new();
+    for decision in decisions {
+        let policy = decision.unit.policy.clone().unwrap_or_default();
+        let placed = decision.members.iter().filter(|(_, entry)| entry.removal.is_none());
+        let placed = placed.map(|(member, entry)| (policy.clone(), member.clone(), entry.placed));
+        out.entry(decision.unit.name.clone()).or_default().extend(placed);
+    }
+    out
+}
+
+/// What is still needed of earlier consents: not what has lapsed, was used, or is agreed to again.
+fn still_needed(known: Vec<Consent>, new: &Consent, open: &Open) -> Vec<Consent> {
+    let is_again = |scope: &ConsentScope| {
+        new.scopes.iter().any(|other| (&other.policy, &other.member) == (&scope.policy, &scope.member))
+    };
+    let is_open = |scope: &ConsentScope| open.contains(&(scope.policy.clone(), scope.member.clone(), scope.placed));
+    let holding = known.into_iter().filter(|known| known.holds_at(new.given));
+    let needed = holding.map(|mut known| {
+        known.scopes.retain(|scope| is_open(scope) && !is_again(scope));
+        known
+    });
+    needed.filter(|known| !known.scopes.is_empty()).collect()
+}
+
+/// Writes a consent beside those that are still needed.
+async fn write_consent(api: &Api<Application>, name: &str, consent: &Consent, open: &Open) -> anyhow::Result<()> {
     for last in (0..TRIES_MAX).map(|n| n + 1 == TRIES_MAX) {
         let app = api.get(name).await.map_err(asked(&format!("cannot read app/{name}")))?;
         let known = app.annotations().get(CONSENT).map(|text| Consent::read(text)).unwrap_or_default();
-        let mut all: Vec<Consent> = known.into_iter().filter(|known| known.holds_at(consent.given)).collect();
+        let mut all = still_needed(known, consent, open);
         all.push(consent.clone());
-        let annotations: Value = json!({CONSENT: Consent::write(&all)});
+        let written = Consent::write(&all);
+        if written.len() > CONSENTS_BYTES_MAX {
+            bail!(
+                "app/{name}: what was agreed to before and is not carried out yet leaves no room for this, and nothing was \
+                 changed: wait until those members are done (`kurator status app/{name}`), or edit the fleet, and then approve with \
+                 `kurator approve app/{name}`"
+            );
+        }
+        let annotations: Value = json!({CONSENT: written});
         let patch = json!({"metadata": {"resourceVersion": app.resource_version(), "annotations": annotations}});
         match api.patch(name, &params(), &Patch::Merge(&patch)).await {
             Err(kube::Error::Api(status)) if status.code == 409 && !last => {}

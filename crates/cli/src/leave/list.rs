@@ -2,19 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::delivery::{DecisionSpec, Health, Removal, UnitId};
-use api::feed::{ObjectReport, SyncState, UnitReport};
+use api::delivery::{DecisionSpec, Removal, UnitId};
+use api::feed::UnitReport;
 use http::Request;
 use kube::Client;
-use model::{MemberName, ObjectKey, Timestamp};
+use model::{MemberName, ObjectKey, Timestamp, Uid};
+use plan::departure::Objects;
 use serde_json::{Value, json};
 
-use crate::approve::wait::named;
 use crate::connect::asked;
+use crate::objects;
 use crate::status::held::count;
-
-/// Objects of one list that are printed: a person reads three pages, and `-o json` has all of them.
-const SHOWN_MAX: usize = 100;
 
 /// A unit in a member, which it would leave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,42 +24,26 @@ pub(super) struct Part {
     pub(super) placed: Option<Timestamp>,
     /// What is known of its objects; `None` when the member has reported nothing.
     pub(super) objects: Option<Objects>,
+    /// The UIDs that the member's inventory has of them.
+    uids: BTreeMap<ObjectKey, Uid>,
 }
 
-/// What a unit has in a member.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Objects {
-    pub(super) goes: BTreeSet<ObjectKey>,
-    /// With the reason.
-    pub(super) stays: BTreeMap<ObjectKey, Stays>,
-}
-
-/// Why an object stays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Stays {
-    /// It was there before us.
-    Adopted,
-    /// An annotation on it says so.
-    Asks,
-    /// The unit does not prune.
-    NotPruned,
-    /// A Namespace in which something of these stays.
-    Holds,
-}
-
-impl Stays {
-    fn in_words(self) -> &'static str {
-        match self {
-            Self::Adopted => "it was there before Kurator",
-            Self::Asks => "an annotation on it asks that it stays",
-            Self::NotPruned => "its policy does not prune",
-            Self::Holds => "something in it stays",
-        }
+#[cfg(test)]
+impl Part {
+    /// Of a member that names no UIDs.
+    pub(super) fn new(
+        app: &str,
+        policy: &str,
+        member: MemberName,
+        placed: Option<Timestamp>,
+        objects: Option<Objects>,
+    ) -> Self {
+        Self { app: app.to_owned(), policy: policy.to_owned(), member, placed, objects, uids: BTreeMap::new() }
     }
 }
 
 /// Reads what is known object by object below a path of `view.kurator.dev`.
-pub(super) async fn reports(client: &Client, path: &str) -> anyhow::Result<Vec<UnitReport>> {
+pub(crate) async fn reports(client: &Client, path: &str) -> anyhow::Result<Vec<UnitReport>> {
     let request = Request::get(format!("/apis/view.kurator.dev/v1alpha1/{path}")).body(Vec::new())?;
     let tree: Value = match client.request(request).await {
         // A member without a record has nothing.
@@ -69,7 +51,14 @@ pub(super) async fn reports(client: &Client, path: &str) -> anyhow::Result<Vec<U
         other => other.map_err(asked("cannot read what members have"))?,
     };
     let units = tree["units"].as_array().cloned().unwrap_or_default();
-    Ok(units.into_iter().map(serde_json::from_value).collect::<Result<_, _>>()?)
+    Ok(units.into_iter().map(report).collect::<Result<_, _>>()?)
+}
+
+/// A unit of a tree, with the UIDs that stand in its rows.
+fn report(unit: Value) -> serde_json::Result<UnitReport> {
+    let rows = unit["details"].as_array().into_iter().flatten();
+    let uids = rows.map(|row| row["uid"].as_str().map(Uid::from)).collect();
+    Ok(UnitReport { uids, ..serde_json::from_value(unit)? })
 }
 
 /// The parts that these decisions place, of the members that are meant. `removal` says what becomes of the objects of a unit.
@@ -92,7 +81,8 @@ pub(super) fn parts(
                 policy: decision.unit.policy.clone().unwrap_or_default(),
                 member: member.clone(),
                 placed: entry.placed,
-                objects: known.get(&(&decision.unit, member)).map(|report| objects(report, removal)),
+                objects: known.get(&(&decision.unit, member)).map(|report| Objects::of_report(report, removal)),
+                uids: known.get(&(&decision.unit, member)).map(|report| uids(report)).unwrap_or_default(),
             });
         }
     }
@@ -100,38 +90,9 @@ pub(super) fn parts(
     out
 }
 
-fn objects(report: &UnitReport, removal: Removal) -> Objects {
-    let mut out = Objects::default();
-    for row in report.details.iter().filter(|row| is_there(row)) {
-        let key = ObjectKey::clone(&row.key);
-        let stays = match () {
-            () if row.adopted => Some(Stays::Adopted),
-            () if row.kept => Some(Stays::Asks),
-            () if removal != Removal::Prune => Some(Stays::NotPruned),
-            () => None,
-        };
-        match stays {
-            Some(why) => drop(out.stays.insert(key, why)),
-            None => drop(out.goes.insert(key)),
-        }
-    }
-    let holds = |key: &&ObjectKey| {
-        let name = key.group.is_empty() && key.kind == "Namespace";
-        name && out.stays.keys().any(|inside| inside.namespace == key.name)
-    };
-    let containers: Vec<ObjectKey> = out.goes.iter().filter(holds).cloned().collect();
-    for key in containers {
-        out.goes.remove(&key);
-        out.stays.insert(key, Stays::Holds);
-    }
-    out
-}
-
-/// Is the object in the member, and this unit's? One that was not applied yet is not.
-fn is_there(row: &ObjectReport) -> bool {
-    let is_begun = !matches!(row.sync, SyncState::Pending | SyncState::Waiting);
-    let was_seen = !matches!(row.health, Health::Progressing | Health::Missing);
-    row.reason != "Conflict" && (is_begun || was_seen)
+fn uids(report: &UnitReport) -> BTreeMap<ObjectKey, Uid> {
+    let rows = report.details.iter().zip(&report.uids);
+    rows.filter_map(|(row, uid)| Some((ObjectKey::clone(&row.key), uid.clone()?))).collect()
 }
 
 /// How many objects go in all members.
@@ -149,8 +110,8 @@ pub(super) fn unknown(parts: &[Part]) -> Vec<&Part> {
     parts.iter().filter(|part| part.objects.is_none()).collect()
 }
 
-/// What goes and what stays, for people: members with the same list are one block.
-pub(super) fn lines(parts: &[Part]) -> Vec<String> {
+/// What goes and what stays, for people: members with the same list are one block. A long block is cut unless all is asked for.
+pub(super) fn lines(parts: &[Part], all: bool) -> Vec<String> {
     let mut lines = Vec::new();
     let mut blocks: BTreeMap<(&str, &str, Option<&Objects>), BTreeSet<MemberName>> = BTreeMap::new();
     for part in parts {
@@ -159,37 +120,21 @@ pub(super) fn lines(parts: &[Part]) -> Vec<String> {
     }
     let mut has_containers = false;
     for ((app, policy, objects), members) in blocks {
-        let members = match members.len() {
-            1 => format!("member {}", named(&members)),
-            many => format!("{many} members ({})", named(&members)),
-        };
-        let head = format!("app/{app}, policy {policy}, in {members}:");
-        let Some(Objects { goes, stays }) = objects else {
+        let members: Vec<MemberName> = members.into_iter().collect();
+        let head = format!("app/{app}, policy {policy}, in {}:", objects::members(&members));
+        let Some(objects) = objects else {
             lines.push(format!("{head} what it has there is not known"));
             continue;
         };
-        has_containers |= goes.iter().any(is_container);
-        let said = [(goes.len(), "deleted"), (stays.len(), "left there")].into_iter().filter(|(n, _)| *n > 0);
-        let said: Vec<String> = said.map(|(n, what)| format!("{} {what}", counted(n, "object"))).collect();
-        let said = if said.is_empty() { "nothing".to_owned() } else { said.join(", ") };
-        lines.push(format!("{head} {said}"));
-        let going = goes.iter().map(|key| format!("  - {key}"));
-        let staying = stays.iter().map(|(key, why)| format!("  = {key} stays: {}", why.in_words()));
-        let all = goes.len() + stays.len();
-        lines.extend(going.chain(staying).take(SHOWN_MAX));
-        if all > SHOWN_MAX {
-            lines.push(format!("  and {} more; `-o json` lists all", all - SHOWN_MAX));
-        }
+        has_containers |= objects.has_containers();
+        let listed = objects::listed(objects);
+        lines.push(format!("{head} {}", objects::summary(&listed)));
+        lines.extend(objects::lines(&listed, all));
     }
     if has_containers {
-        lines
-            .push("a Namespace or definition in which others have something stays, and is named afterwards".to_owned());
+        lines.push(objects::STRANGERS.to_owned());
     }
     lines
-}
-
-fn is_container(key: &ObjectKey) -> bool {
-    matches!(key.kind.as_str(), "Namespace" | "CustomResourceDefinition")
 }
 
 /// So many of something, in words.
@@ -197,16 +142,16 @@ pub(crate) fn counted(number: usize, word: &str) -> String {
     count(u32::try_from(number).unwrap_or(u32::MAX), word)
 }
 
-/// What goes and what stays, for programs.
+/// What goes and what stays, for programs: every object in each member. `objects` is absent where nothing is known.
 pub(super) fn facts(parts: &[Part]) -> Value {
     let part = |part: &Part| {
-        let objects = part.objects.as_ref();
-        let goes = objects.map(|o| o.goes.iter().map(ToString::to_string).collect::<Vec<_>>());
-        let stays = objects.map(|o| {
-            let all = o.stays.iter().map(|(key, why)| json!({"object": key.to_string(), "reason": format!("{why:?}")}));
-            all.collect::<Vec<_>>()
-        });
-        json!({"app": part.app, "policy": part.policy, "member": part.member, "deleted": goes, "left": stays})
+        let uid = |object: &ObjectKey| part.uids.get(object).map(ToString::to_string);
+        let one = |object| {
+            let uid = uid(&objects::key(&object));
+            objects::value(&part.member, false, &object, uid.as_deref())
+        };
+        let all = part.objects.as_ref().map(|all| objects::listed(all).into_iter().map(one).collect::<Vec<_>>());
+        json!({"app": part.app, "policy": part.policy, "member": part.member, "objects": all})
     };
     parts.iter().map(part).collect()
 }

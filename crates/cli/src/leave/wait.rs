@@ -7,12 +7,14 @@ use anyhow::bail;
 use api::delivery::DecisionSpec;
 use api::kurator::apps::v1alpha1::Application;
 use api::reason;
-use kube::{Api, Client};
+use kube::Client;
 use model::MemberName;
 use tokio::time::Instant;
 
 use super::list::counted;
 use crate::approve::wait::{Place, Unread, named};
+use crate::connect::Api;
+use crate::duration::tenths;
 use crate::output;
 use crate::status::held;
 use crate::sync::LOOK_EVERY;
@@ -65,14 +67,15 @@ impl Leave<'_> {
     /// # Errors
     /// Something waits for an approval, or it is not done in time.
     pub(super) async fn until_done(&self, timeout: Duration) -> anyhow::Result<End> {
-        let deadline = Instant::now() + timeout;
+        let told = Instant::now();
+        let deadline = told + timeout;
         let (mut most, mut said) = (0, 0);
         let mut kept_since = None;
         let mut late = "the hub does not say how far it is".to_owned();
         loop {
             let began = Instant::now();
             let Ok(seen) = tokio::time::timeout_at(deadline, self.look_at_units()).await else {
-                bail!("told, and {late} within {} s; it goes on without this command", timeout.as_secs());
+                bail!("told, and after {} {late}; it goes on without this command", tenths(told.elapsed()));
             };
             match seen {
                 Ok((seen, away)) => {
@@ -103,12 +106,12 @@ impl Leave<'_> {
                     }
                     let busy: BTreeSet<MemberName> = seen.members.difference(&away).cloned().collect();
                     late = match busy.len() {
-                        0 => "not done".to_owned(),
-                        _ => format!("not done in {}", named(&busy)),
+                        0 => "it is not done".to_owned(),
+                        _ => format!("it is not done in {}", named(&busy)),
                     };
                 }
                 Err(why) if why.is_forbidden() => return Ok(End::Unseen(why.into_words())),
-                Err(why) => late = format!("cannot see whether it is done: {}", why.into_words()),
+                Err(why) => late = format!("it cannot be seen whether it is done: {}", why.into_words()),
             }
             let pause = (began.elapsed() * PAUSE_TIMES).clamp(LOOK_EVERY, PAUSE_MAX);
             tokio::time::sleep_until((Instant::now() + pause).min(deadline)).await;

@@ -52,6 +52,12 @@ impl PartialEq<&str> for Line {
 
 /// Longest line of a text that is broken: with the columns before it, a row stays below 160 characters.
 const TEXT_WIDTH: usize = 80;
+/// Least room for a text beside the other columns. On a terminal that is narrower it stands below them.
+const BESIDE_MIN: usize = 30;
+/// How far it stands from the left there.
+const BELOW_INDENT: usize = 4;
+/// Shortest line of a text, however narrow the terminal is: a few words.
+const TEXT_WIDTH_MIN: usize = 20;
 
 /// What a cell says, beyond its text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -106,67 +112,122 @@ impl<T: Into<String>> From<T> for Cell {
 /// A table: columns as wide as their widest cell, two spaces apart, the last one ragged.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
-    rows: Vec<Vec<Cell>>,
+    rows: Vec<Row>,
+}
+
+/// One row.
+#[derive(Debug)]
+struct Row {
+    cells: Vec<Cell>,
+    /// What stands in the last column, and continues below itself.
+    text: Option<String>,
 }
 
 impl Table {
     /// A table with these headings.
     pub(crate) fn new(headings: &[&str]) -> Self {
-        Self { rows: vec![headings.iter().map(|h| Cell::from(*h)).collect()] }
+        let mut table = Self::default();
+        table.row(headings.iter().map(|heading| Cell::from(*heading)).collect());
+        table
     }
 
     /// Adds a row.
     pub(crate) fn row(&mut self, cells: Vec<Cell>) {
-        self.rows.push(cells);
+        self.rows.push(Row { cells, text: None });
     }
 
     /// Adds a row whose last cell is a text that continues below itself when it is long.
     pub(crate) fn wrap(&mut self, cells: Vec<Cell>, text: &str) {
-        let blank = vec![Cell::default(); cells.len()];
-        let mut text = fold(&visible(text)).into_iter();
-        let mut first = cells;
-        first.push(text.next().unwrap_or_default().into());
-        self.rows.push(first);
-        for line in text {
-            let mut next = blank.clone();
-            next.push(line.into());
-            self.rows.push(next);
-        }
+        self.rows.push(Row { cells, text: Some(visible(text)) });
     }
 
     /// The lines.
     pub(crate) fn lines(&self, colour: bool) -> Vec<Line> {
-        self.clipped(colour, usize::MAX)
+        self.wrapped(colour, usize::MAX)
+    }
+
+    /// The lines, with long texts broken so that they fit into this many columns. Nothing is cut: a word that is too long, such as
+    /// a path, stays whole.
+    pub(crate) fn wrapped(&self, colour: bool, columns: usize) -> Vec<Line> {
+        drawn(&self.broken(columns), colour, usize::MAX)
     }
 
     /// The lines, each cut where it would be wider than this many columns.
     pub(crate) fn clipped(&self, colour: bool, columns: usize) -> Vec<Line> {
-        let count = self.rows.iter().map(Vec::len).max().unwrap_or_default();
-        let width = |c: usize| self.rows.iter().filter_map(|r| r.get(c)).map(Cell::width).max();
-        let widths: Vec<usize> = (0..count).map(|c| width(c).unwrap_or_default()).collect();
-        let line = |row: &Vec<Cell>| {
-            let mut out = String::new();
-            let mut at = 0;
-            for (index, cell) in row.iter().enumerate() {
-                let left = columns.saturating_sub(at);
-                if left == 0 {
-                    break;
-                }
-                if cell.width() > left {
-                    out.push_str(&Cell::new(cut(&cell.text, left), cell.tone).paint(colour));
-                    break;
-                }
-                out.push_str(&cell.paint(colour));
-                let last = index + 1 == row.len();
-                let pad = if last { 0 } else { widths[index] + 2 - cell.width() };
-                out.extend(std::iter::repeat_n(' ', pad));
-                at += cell.width() + pad;
-            }
-            // Of cells, whose texts are harmless.
-            Line(out.trim_end().to_owned())
-        };
-        self.rows.iter().map(line).collect()
+        drawn(&self.broken(columns), colour, columns)
     }
+
+    /// Rows of cells alone: long texts are broken into several.
+    fn broken(&self, columns: usize) -> Vec<Vec<Cell>> {
+        let width = |c: usize| self.rows.iter().filter_map(|row| row.before_text().get(c)).map(Cell::width).max();
+        let before = |count: usize| (0..count).map(|c| width(c).unwrap_or_default() + GAP).sum::<usize>();
+        let mut out = Vec::new();
+        for Row { cells, text } in &self.rows {
+            let Some(text) = text else {
+                out.push(cells.clone());
+                continue;
+            };
+            let beside = columns.saturating_sub(before(cells.len()));
+            if beside < BESIDE_MIN {
+                out.push(cells.clone());
+                let room = columns.saturating_sub(BELOW_INDENT).clamp(TEXT_WIDTH_MIN, TEXT_WIDTH);
+                out.extend(fold(text, room).iter().map(|line| vec![format!("{:BELOW_INDENT$}{line}", "").into()]));
+                continue;
+            }
+            for (index, line) in fold(text, beside.min(TEXT_WIDTH)).into_iter().enumerate() {
+                let mut row = if index == 0 { cells.clone() } else { vec![Cell::default(); cells.len()] };
+                row.push(line.into());
+                out.push(row);
+            }
+        }
+        out
+    }
+}
+
+impl Row {
+    /// Its cells without the last column, which is ragged.
+    fn before_text(&self) -> &[Cell] {
+        match &self.text {
+            Some(_) => &self.cells,
+            None => before_last(&self.cells),
+        }
+    }
+}
+
+fn before_last(cells: &[Cell]) -> &[Cell] {
+    cells.split_last().map_or(cells, |(_, before)| before)
+}
+
+/// Columns between two cells.
+const GAP: usize = 2;
+
+/// Rows as lines, each cut where it would be wider than this many columns.
+fn drawn(rows: &[Vec<Cell>], colour: bool, columns: usize) -> Vec<Line> {
+    let count = rows.iter().map(Vec::len).max().unwrap_or_default();
+    let width = |c: usize| rows.iter().filter_map(|row| before_last(row).get(c)).map(Cell::width).max();
+    let widths: Vec<usize> = (0..count).map(|c| width(c).unwrap_or_default()).collect();
+    let line = |row: &Vec<Cell>| {
+        let mut out = String::new();
+        let mut at = 0;
+        for (index, cell) in row.iter().enumerate() {
+            let left = columns.saturating_sub(at);
+            if left == 0 {
+                break;
+            }
+            if cell.width() > left {
+                out.push_str(&Cell::new(cut(&cell.text, left), cell.tone).paint(colour));
+                break;
+            }
+            out.push_str(&cell.paint(colour));
+            let last = index + 1 == row.len();
+            let pad = if last { 0 } else { widths[index] + GAP - cell.width() };
+            out.extend(std::iter::repeat_n(' ', pad));
+            at += cell.width() + pad;
+        }
+        // Of cells, whose texts are harmless.
+        Line(out.trim_end().to_owned())
+    };
+    rows.iter().map(line).collect()
 }
 
 /// The beginning of a text, in at most so many columns, the last one an ellipsis.
@@ -186,11 +247,11 @@ fn cut(text: &str, columns: usize) -> String {
 }
 
 /// Breaks a text between words; a word that is longer than a line stays whole, since it may be a path to copy.
-fn fold(text: &str) -> Vec<String> {
+fn fold(text: &str, columns: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let Some(line) = lines.last_mut() else { continue };
-        if !line.is_empty() && line.width() + 1 + word.width() > TEXT_WIDTH {
+        if !line.is_empty() && line.width() + 1 + word.width() > columns {
             lines.push(word.to_owned());
         } else {
             if !line.is_empty() {

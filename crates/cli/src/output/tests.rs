@@ -23,6 +23,22 @@ fn long_texts_continue_below_themselves() {
 }
 
 #[test]
+fn a_text_is_broken_to_the_width_of_a_terminal_and_a_path_stays_whole() {
+    let mut table = Table::default();
+    table.wrap(vec!["Ready".into(), "False".into()], "the file /srv/a/very/long/path/to/it.yaml is wrong");
+    for (columns, shown) in [
+        (usize::MAX, vec!["Ready  False  the file /srv/a/very/long/path/to/it.yaml is wrong"]),
+        (60, vec!["Ready  False  the file /srv/a/very/long/path/to/it.yaml is", "              wrong"]),
+        (40, vec!["Ready  False", "    the file", "    /srv/a/very/long/path/to/it.yaml is", "    wrong"]),
+        (3, vec!["Ready  False", "    the file", "    /srv/a/very/long/path/to/it.yaml", "    is wrong"]),
+    ] {
+        assert_eq!(table.wrapped(false, columns), shown, "{columns}");
+    }
+    let cut = &table.clipped(false, 30)[2];
+    assert_eq!(*cut, "    /srv/a/very/long/path/to/…", "a table that is drawn over is cut");
+}
+
+#[test]
 fn causes_are_said_once() {
     let error = anyhow::anyhow!("the port is taken").context("cannot listen: the port is taken").context("the hub");
     assert_eq!(chain(&error), "the hub: cannot listen: the port is taken");

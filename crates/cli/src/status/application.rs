@@ -36,7 +36,7 @@ pub(super) fn lines(world: &World, app: &Application, now: Timestamp, colour: bo
         lines.push("  nothing is known yet: the hub has not looked at it".into());
     }
     let table = conditions::table(&status.conditions, now, |condition| message(condition, &status));
-    lines.extend(table.lines(colour).iter().map(|line| line.indented(2)));
+    lines.extend(conditions::indented(&table, colour, columns));
     let units = world.of_application(app);
     if world.hides(REPORTS) {
         let name = app.name_any();

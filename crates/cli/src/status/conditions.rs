@@ -4,7 +4,7 @@ use api::condition::{self, Condition};
 use model::Timestamp;
 
 use super::cell;
-use crate::output::{Cell, Table};
+use crate::output::{Cell, Line, Table};
 
 /// `Ready` first, then by type: who compares two objects needs one order. `message` is what is said of each.
 pub(super) fn table(conditions: &[Condition], now: Timestamp, message: impl Fn(&Condition) -> String) -> Table {
@@ -22,4 +22,13 @@ pub(super) fn table(conditions: &[Condition], now: Timestamp, message: impl Fn(&
         table.wrap(cells, &message(condition));
     }
     table
+}
+
+/// How far conditions stand from the left.
+const INDENT: usize = 2;
+
+/// The lines of such a table below a heading, with texts broken to the width of a terminal.
+pub(super) fn indented(table: &Table, colour: bool, columns: usize) -> Vec<Line> {
+    let lines = table.wrapped(colour, columns.saturating_sub(INDENT));
+    lines.iter().map(|line| line.indented(INDENT)).collect()
 }

@@ -25,7 +25,7 @@ pub(super) fn lines(world: &World, fleet: &Fleet, now: Timestamp, colour: bool, 
         lines.push("  nothing is known yet: the hub has not looked at it".into());
     }
     let table = conditions::table(&status.conditions, now, |c: &Condition| c.message.clone());
-    lines.extend(table.lines(colour).iter().map(|line| line.indented(2)));
+    lines.extend(conditions::indented(&table, colour, columns));
     lines.push(Line::default());
     if fleet.spec.clusters.is_empty() {
         lines.push("it lists no cluster: add them to spec.clusters".into());

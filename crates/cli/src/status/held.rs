@@ -5,21 +5,33 @@ use api::reason;
 
 use crate::args::DEFAULT_NAMESPACE;
 
-/// A list in full: what, why, and where.
-pub(crate) fn lines(held: &HeldDeletions) -> Vec<String> {
+/// What waits in a policy, and why.
+pub(crate) fn head(held: &HeldDeletions) -> Vec<String> {
     let mut lines = vec![format!("held in policy {}: {} ({})", held.policy, what(held), held.digest)];
     lines.extend(held.causes.iter().map(|cause| format!("  because {}", because(held, cause))));
     lines.extend(rest(held).map(|rest| format!("  and for other reasons ({})", members_and_objects(&rest))));
+    lines
+}
+
+/// A list in full, as far as the status has it: what, why, and where.
+pub(crate) fn lines(held: &HeldDeletions) -> Vec<String> {
+    let mut lines = head(held);
     lines.extend(held.members.iter().map(|member| format!("  {member}")));
     let shown = u32::try_from(held.members.len()).unwrap_or(u32::MAX);
     let all = members(held);
     if all > shown {
-        lines.push(format!("  and {} more members", all - shown));
+        let absent =
+            if held.away_count > 0 { format!("; of all, {} away", count_of(held.away_count)) } else { String::new() };
+        lines.push(format!("  and {} more members{absent}", all - shown));
     }
     if !held.waiting_on.is_empty() {
         lines.push(format!("  not reported yet: {}", held.waiting_on.join(", ")));
     }
     lines
+}
+
+fn count_of(number: u32) -> String {
+    if number == 1 { "1 is".to_owned() } else { format!("{number} are") }
 }
 
 /// The command that releases what waits.
@@ -28,21 +40,77 @@ pub(crate) fn command(app: &str, namespace: &str) -> String {
     format!("kurator approve app/{app}{option}")
 }
 
-/// A list in one line for each cause, with the next command.
-pub(super) fn in_short(app: &str, namespace: &str, held: &HeldDeletions) -> Vec<String> {
-    let command = command(app, namespace);
-    let undo = if is_edit(held) { "take the edit back" } else { "revert the commit" };
-    let line = |cause: &HeldCause| {
-        let policy = &held.policy;
-        let where_to = count(cause.members, "member");
-        let what = if is_edit(held) {
-            format!("kept in {where_to} with {}", count(cause.objects, "object"))
-        } else {
-            format!("{} held in {where_to}", count(cause.objects, "deletion"))
-        };
-        format!("app/{app}: policy {policy}: {what}: {}; next: {command}, or {undo}", cause.message)
+/// Policies that a line names.
+const POLICIES_SAID: usize = 5;
+
+/// Reasons that a line names.
+const CAUSES_SAID: usize = 3;
+
+/// What waits of one application: a line for each policy, those that wait for the same reasons together, and the next command
+/// once.
+pub(super) fn in_short(app: &str, namespace: &str, lists: &[HeldDeletions]) -> Vec<String> {
+    let next = next(app, namespace, lists);
+    // Those with the same reasons, in the order of the first of them.
+    let mut groups: Vec<(String, Vec<&HeldDeletions>)> = Vec::new();
+    // A hub of an earlier version says no causes: it has a line of its own for what waits.
+    for list in lists.iter().filter(|list| !list.causes.is_empty() || members(list) > 0) {
+        let why = why(list);
+        match groups.iter_mut().find(|(known, all)| *known == why && is_edit(all[0]) == is_edit(list)) {
+            Some((_, all)) => all.push(list),
+            None => groups.push((why, vec![list])),
+        }
+    }
+    let line = |(why, all): &(String, Vec<&HeldDeletions>)| format!("{}: {why}", what_of(all));
+    match (groups.as_slice(), lists.len()) {
+        ([], _) => Vec::new(),
+        ([one], _) => vec![format!("app/{app}: {}; {next}", line(one))],
+        (_, all) => {
+            let head = format!("app/{app}: {} policies wait for approval; {next}", all);
+            [head].into_iter().chain(groups.iter().map(|group| format!("  {}", line(group)))).collect()
+        }
+    }
+}
+
+/// What to do: approve, or undo what caused it.
+fn next(app: &str, namespace: &str, lists: &[HeldDeletions]) -> String {
+    let edits = lists.iter().filter(|list| is_edit(list)).count();
+    let undo = match edits {
+        0 => "revert the commit",
+        all if all == lists.len() => "take the edit back",
+        _ => "take the edit back and revert the commit",
     };
-    held.causes.iter().chain(rest(held).iter()).map(line).collect()
+    format!("next: {}, or {undo}", command(app, namespace))
+}
+
+/// Why a list waits, each reason once. What names the policy is said of it.
+fn why(list: &HeldDeletions) -> String {
+    let policy = format!("policy {} ", list.policy);
+    let all: Vec<String> = list.causes.iter().map(|cause| cause.message.replacen(&policy, "it ", 1)).collect();
+    let shown = all.len().min(CAUSES_SAID);
+    let rest = if all.len() > shown || rest(list).is_some() { "; and other reasons" } else { "" };
+    let said = all[..shown].join("; ");
+    if said.is_empty() { "for reasons that are not listed".to_owned() } else { said + rest }
+}
+
+/// What would happen to policies that wait for the same reasons.
+fn what_of(all: &[&HeldDeletions]) -> String {
+    let sum = |of: fn(&HeldDeletions) -> u32| all.iter().map(|list| of(list)).fold(0, u32::saturating_add);
+    let is_kept = all.iter().all(|list| is_edit(list));
+    let what = match (is_kept, all) {
+        (true, [one]) => format!("kept in {} with {}", count(members(one), "member"), count(objects(one), "object")),
+        (true, _) => format!("kept in their members with {}", count(sum(objects), "object")),
+        (false, [one]) => format!("{} held in {}", count(one.count, "deletion"), count(members(one), "member")),
+        (false, _) => format!("{} held in their members", count(sum(|list| list.count), "deletion")),
+    };
+    let names: Vec<&str> = all.iter().take(POLICIES_SAID).map(|list| list.policy.as_str()).collect();
+    let more = all.len().saturating_sub(POLICIES_SAID);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let word = if all.len() == 1 { "policy" } else { "policies" };
+    let absent = match sum(|list| list.away_count) {
+        0 => "",
+        _ => ", some of which do not answer",
+    };
+    format!("{word} {}{more}: {what}{absent}", names.join(", "))
 }
 
 /// What the causes that are listed leave out: a list of them is cut, and each may concern other members.

@@ -12,8 +12,8 @@ use model::Timestamp;
 use plan::state::{Said, State};
 use serde_json::{Value, json};
 
-use super::cell;
 use super::world::{World, ready};
+use super::{cell, conditions};
 use crate::duration::since;
 use crate::output::{Cell, Line, Table};
 
@@ -52,7 +52,13 @@ pub(super) fn lines(world: &World, member: &Cluster, now: Timestamp, colour: boo
             vec!["Ready".into(), Cell::new(c.status.clone(), tone), cell::age(c, now).into(), c.reason.clone().into()];
         about.wrap(cells, &c.message);
     }
-    let noted = [condition::CREDENTIAL_CURRENT, condition::FACTS_CUT, condition::STATUS_CUT];
+    let noted = [
+        condition::CREDENTIAL_CURRENT,
+        condition::FACTS_CUT,
+        condition::STATUS_CUT,
+        condition::TAKE_OVER,
+        condition::DETACHING,
+    ];
     for c in status.conditions.iter().filter(|c| noted.contains(&c.type_.as_str())) {
         let cells =
             vec![c.type_.clone().into(), c.status.clone().into(), cell::age(c, now).into(), c.reason.clone().into()];
@@ -62,7 +68,7 @@ pub(super) fn lines(world: &World, member: &Cluster, now: Timestamp, colour: boo
         let state = Cell::new(said.state.as_str(), cell::tone(said.state));
         about.wrap(vec!["Applier".into(), state, since(at, now).into(), said.reason.into()], said.message);
     }
-    lines.extend(about.lines(colour).iter().map(|line| line.indented(2)));
+    lines.extend(conditions::indented(&about, colour, columns));
     lines.push(format!("  server {}", member.spec.api_endpoint.as_deref().unwrap_or("not known yet")).into());
     if let Some(namespaces) = member.annotations().get(NAMESPACES) {
         lines
@@ -110,7 +116,7 @@ fn troubles(world: &World, member: &str, now: Timestamp) -> Vec<Line> {
     for app in &world.applications {
         let (namespace, name) = (app.namespace().unwrap_or_default(), app.name_any());
         let conditions = app.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-        let said = Said::of_conditions(conditions);
+        let said = Said::of_object(conditions, app.metadata.generation);
         if here.contains(&(namespace.as_str(), name.as_str())) && said.state != State::Ready {
             lines.push(format!("app/{name} in namespace {namespace} is {}", cell::in_words(&said, now)).into());
         }

@@ -10,7 +10,7 @@ const NEAR_MAX: usize = 3;
 const ALIKE_MIN: f64 = 0.85;
 
 /// What there is instead of a name: all of a few, and of many those that are near.
-pub(super) fn there_is(missing: &str, names: impl Iterator<Item = String>) -> String {
+pub(crate) fn there_is(missing: &str, names: impl Iterator<Item = String>) -> String {
     let names: Vec<String> = names.collect();
     if names.is_empty() {
         return "there is none yet".to_owned();

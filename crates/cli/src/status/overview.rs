@@ -1,5 +1,6 @@
 //! All members, fleets and applications.
 
+use api::condition::{self, Condition};
 use api::delivery::{UnitId, UnitStatus};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
@@ -9,8 +10,8 @@ use model::Timestamp;
 use plan::state::{Said, State};
 use serde_json::{Value, json};
 
-use super::cell::{counted, state, tone};
-use super::world::{APPLICATIONS, FLEETS, MEMBERS, REPORTS, Scope, World};
+use super::cell::{age, counted, state, tone};
+use super::world::{APPLICATIONS, FLEETS, MEMBERS, MOVING, REPORTS, Scope, World, conditions};
 use super::{application, fleet, held, member};
 use crate::args::Shown;
 use crate::output::{Cell, Line, Table, Tone};
@@ -26,6 +27,7 @@ pub(super) fn lines(world: &World, now: Timestamp, colour: bool, columns: usize)
         world.members.iter().for_each(|one| table.row(member_row(world, one, now)));
         table.clipped(colour, columns)
     };
+    lines.extend(world.members.iter().flat_map(|member| moves(member, now)).map(Line::from));
     if !world.fleets.is_empty() {
         lines.push(Line::default());
         lines.extend(fleets(world, now).clipped(colour, columns));
@@ -80,6 +82,16 @@ pub(super) fn member_row(world: &World, member: &Cluster, now: Timestamp) -> Vec
     ]
 }
 
+/// Members that are being taken over or detached, which their `Ready` does not say.
+fn moves(member: &Cluster, now: Timestamp) -> Vec<String> {
+    let name = member.name_any();
+    // A take-over that is done is no news.
+    let open = |c: &&Condition| c.type_ != condition::TAKE_OVER || c.status != "True";
+    let moving = conditions(member).iter().filter(|c| MOVING.contains(&c.type_.as_str())).filter(open);
+    let line = |c: &Condition| format!("member/{name}: {} for {}: {}", c.reason, age(c, now), c.message);
+    moving.map(line).collect()
+}
+
 /// Headings, with the namespace before them when several are shown.
 fn table(world: &World, headings: &[&str]) -> Table {
     let namespace = (world.scope == Scope::All).then_some("NAMESPACE");
@@ -100,7 +112,7 @@ fn fleets(world: &World, now: Timestamp) -> Table {
         let cells = vec![
             fleet.name_any().into(),
             format!("{}/{all}", status.ready_clusters).into(),
-            state(&Said::of_conditions(&status.conditions), now),
+            state(&Said::of_object(&status.conditions, fleet.metadata.generation), now),
         ];
         table.row(row(world, fleet.namespace(), cells));
     }
@@ -117,7 +129,7 @@ pub(super) fn applications<'a>(
     for app in applications {
         let status = app.status.clone().unwrap_or_default();
         let summary = status.summary.clone().unwrap_or_default();
-        let said = Said::of_conditions(&status.conditions);
+        let said = Said::of_object(&status.conditions, app.metadata.generation);
         let cells = vec![
             app.name_any().into(),
             revision(&status).into(),
@@ -130,12 +142,12 @@ pub(super) fn applications<'a>(
     table
 }
 
-/// What waits for an approval, one line for each cause.
+/// What waits for an approval.
 fn waits<'a>(applications: impl Iterator<Item = &'a Application>) -> Vec<String> {
     let lists = |app: &Application| {
         let (name, namespace) = (app.name_any(), app.namespace().unwrap_or_default());
-        let held = app.status.iter().flat_map(|status| &status.held);
-        held.flat_map(|list| held::in_short(&name, &namespace, list)).collect::<Vec<_>>()
+        let lists = app.status.as_ref().map(|status| status.held.as_slice()).unwrap_or_default();
+        held::in_short(&name, &namespace, lists)
     };
     applications.flat_map(lists).collect()
 }
@@ -165,11 +177,13 @@ pub(super) fn entries(world: &World) -> Vec<Entry> {
     let members = world.members.iter().map(|m| entry(format!("member/{}", m.name_any()), None, world.member_state(m)));
     let of_fleet = |fleet: &Fleet| {
         let status = fleet.status.clone().unwrap_or_default();
-        entry(format!("fleet/{}", fleet.name_any()), fleet.namespace(), Said::of_conditions(&status.conditions))
+        let said = Said::of_object(&status.conditions, fleet.metadata.generation);
+        entry(format!("fleet/{}", fleet.name_any()), fleet.namespace(), said)
     };
     let of_app = |app: &Application| {
         let status = app.status.clone().unwrap_or_default();
-        entry(format!("app/{}", app.name_any()), app.namespace(), Said::of_conditions(&status.conditions))
+        let said = Said::of_object(&status.conditions, app.metadata.generation);
+        entry(format!("app/{}", app.name_any()), app.namespace(), said)
     };
     members.chain(world.fleets.iter().map(of_fleet)).chain(world.applications.iter().map(of_app)).collect()
 }

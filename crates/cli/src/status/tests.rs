@@ -209,6 +209,59 @@ fn a_cluster_that_was_attached_and_is_no_member_says_why() {
 }
 
 #[test]
+fn a_member_that_moves_says_so_beside_its_ready() {
+    let mut beijing = cluster("beijing", answers());
+    let origin = "cluster.kurator.dev/AttachedCluster/default/beijing".to_owned();
+    beijing.metadata.annotations = Some([(api::kurator::annotation::ORIGIN.to_owned(), origin)].into());
+    let held = "hub mxqz2ra7oykc4hbt has 12 objects of 3 units there: look and take them over with `kurator hub adopt`";
+    let page = |moving: Value| {
+        let attached = of(json!({"apiVersion": "cluster.kurator.dev/v1alpha1", "kind": "AttachedCluster",
+            "metadata": {"name": "beijing", "namespace": "default"}, "spec": {"kubeconfig": {"name": "b", "key": "value"}},
+            "status": {"conditions": [answers(), moving]}}));
+        let lists = Lists { members: vec![beijing.clone()], attached: vec![attached], ..Lists::default() };
+        let world = World::new(Scope::Namespace("default".to_owned()), lists);
+        format!("{}\n{}", overview(&world), member_text(&world, "beijing"))
+    };
+    insta::assert_snapshot!("moving_held", page(condition("TakeOver", "False", "TakeOverHeld", held)));
+    let release =
+        "everything that this hub has in the member is given back before it goes: 2 units have something there";
+    insta::assert_snapshot!("moving_out", page(condition("Detaching", "True", "Releasing", release)));
+    let taken = page(condition("TakeOver", "True", "TakenOver", "what hub mxqz2ra7oykc4hbt had is this hub's"));
+    assert!(!taken.contains("member/beijing: TakenOver") && taken.contains("TakeOver  True"), "{taken}");
+}
+
+#[test]
+fn each_value_for_programs_says_what_it_is() {
+    let world = settled();
+    let kind = |words: &[&str]| {
+        let command = crate::args::read([&["kurator", "status"], words].concat()).unwrap().command;
+        let crate::args::Command::Status(what) = command else { panic!("{words:?}") };
+        let value = super::value(&world, &what).unwrap();
+        assert_eq!(value["apiVersion"], "status.kurator.dev/v1alpha1");
+        value["kind"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(kind(&[]), "Overview");
+    assert_eq!(kind(&["--problems"]), "Problems");
+    assert_eq!(kind(&["app/shop"]), "ApplicationStatus");
+    assert_eq!(kind(&["member/beijing"]), "MemberStatus");
+}
+
+#[test]
+fn conditions_fit_a_narrow_terminal() {
+    let world = lost_one();
+    for columns in [60, 80, 100] {
+        let lines = application::lines(&world, world.application("shop").unwrap(), now(), false, columns);
+        let page = text(&lines);
+        assert!(page.lines().all(|line| line.chars().count() <= columns), "{columns}: {page}");
+        let page = text(&member::lines(&world, world.member("beijing").unwrap(), now(), false, columns));
+        // A sentence that is no row of a table is broken by the terminal.
+        let page: String =
+            page.lines().filter(|line| !line.starts_with("app/")).map(|line| format!("{line}\n")).collect();
+        assert!(page.lines().all(|line| line.chars().count() <= columns), "{columns}: {page}");
+    }
+}
+
+#[test]
 fn held_deletions_are_listed_with_the_command_that_releases_them() {
     let list = "beijing: Namespace shop, ConfigMap shop/settings, Service shop/web and 1 more";
     let why = "a Namespace, CustomResourceDefinition, PersistentVolume or PersistentVolumeClaim is among them";

@@ -12,12 +12,12 @@ use api::kurator::apps::v1alpha1::Application;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::Fleet;
 use kube::api::{ListParams, ObjectList};
-use kube::{Api, Client, ResourceExt};
+use kube::{Client, ResourceExt};
 use plan::reach::{MemberFacts, reach};
 use plan::state::{Pair, Said, State};
 
 use super::near::there_is;
-use crate::connect::asked;
+use crate::connect::{Api, asked};
 use crate::sync::short_revision;
 
 /// Where applications and fleets are looked for.
@@ -347,14 +347,21 @@ impl World {
     }
 }
 
+/// Conditions of an AttachedCluster that are of its member, and that the member's record does not have.
+pub(super) const MOVING: [&str; 2] = [condition::TAKE_OVER, condition::DETACHING];
+
 /// Members, and clusters that were attached and have made none: their own `Ready` says why, and nothing else does. Such a
-/// one is shown by the name that it wants, or by that of its object if another member has it. In the order of names.
+/// one is shown by the name that it wants, or by that of its object if another member has it. In the order of names. A member
+/// has the conditions of [`MOVING`], too.
 pub(crate) fn members(mut members: Vec<Cluster>, attached: Vec<AttachedCluster>) -> Vec<Cluster> {
     for one in attached {
         let namespace = one.namespace().unwrap_or_default();
         let me = format!("{namespace}/{}", one.name_any());
         let origin = Origin::new("cluster.kurator.dev", "AttachedCluster", &namespace, &one.name_any()).to_string();
-        if members.iter().any(|member| member.annotations().get(ORIGIN) == Some(&origin)) {
+        if let Some(member) = members.iter_mut().find(|member| member.annotations().get(ORIGIN) == Some(&origin)) {
+            let moving = one.status.map(|status| status.conditions).unwrap_or_default();
+            let moving = moving.into_iter().filter(|c| MOVING.contains(&c.type_.as_str()));
+            member.status.get_or_insert_default().conditions.extend(moving);
             continue;
         }
         let wanted = one.spec.member_name.clone().unwrap_or_else(|| one.name_any());

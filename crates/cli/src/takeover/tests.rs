@@ -58,11 +58,31 @@ fn the_list_names_units_and_the_first_of_their_objects() {
                 TakeOverState::Held,
                 3,
                 vec![unit("web", 7, 1, &["Namespace shop", "ConfigMap shop/settings"]), unit("empty", 0, 0, &[])],
-                "1 of its inventories cannot be read, and stay: shard 0 is not readable",
+                "1 of its inventories cannot be taken over, and stay: of app/shop: shard 0 is not readable",
             ),
         ),
         taken("shanghai", list(TakeOverState::Done, 0, vec![], "")),
         taken("virginia", list(TakeOverState::Stuck, 0, vec![], "shard 0 is not readable")),
     ];
     insta::assert_snapshot!("lines", lines(&hub("lost"), &all).join("\n"));
+}
+
+#[test]
+fn it_is_done_when_the_wish_is_gone_and_this_hub_said_so_of_that_one() {
+    let attached = |wish: Option<&str>, reason: &str| -> AttachedCluster {
+        let spec =
+            json!({"kubeconfig": {"name": "k", "key": "value"}, "takeOver": wish.map(|hub| json!({"hub": hub}))});
+        let condition = json!({"type": "TakeOver", "status": "True", "reason": reason, "lastTransitionTime": "2026-01-01T00:00:00Z",
+            "message": "what hub lost had in the member is this hub's"});
+        serde_json::from_value(json!({"metadata": {"name": "a"}, "spec": spec, "status": {"conditions": [condition]}}))
+            .unwrap()
+    };
+    for (wish, reason, from, expect) in [
+        (None, "TakenOver", "lost", true),
+        (None, "TakenOver", "other", false),
+        (Some("lost"), "TakenOver", "lost", false),
+        (None, "TakeOverHeld", "lost", false),
+    ] {
+        assert_eq!(has_taken(&attached(wish, reason), &hub(from)), expect, "{wish:?} {reason} {from}");
+    }
 }

@@ -80,6 +80,37 @@ async fn a_cluster_is_attached_shown_before_and_again_without_harm() {
     assert!(lost.contains("the hub has not reached it within 2 s"), "{lost}");
     assert!(lost.contains("`kurator attach other --name other` is harmless"), "{lost}");
     tokio::task::block_in_place(|| place.ok(&format!("attach --kubeconfig {other} other --yes")));
+
+    // For good: nothing of the hub's is left there.
+    let left = tokio::task::block_in_place(|| place.run("detach paris --release --yes"));
+    assert_eq!(left.code, Some(0), "{}", left.err);
+    assert!(left.err.ends_with("  in member paris, the hub's account and all its rights are gone\n"), "{}", left.err);
+    let roles: kube::Api<k8s_openapi::api::rbac::v1::ClusterRole> = kube::Api::all(member.client());
+    assert!(roles.get_opt("kurator").await.unwrap().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_of_another_hub_is_taken_over_with_one_command() {
+    let (mut old, mut new) = (Place::new(), Place::new());
+    old.up("--demo", "converged");
+    new.up("--allow-loopback-members", "hub ready");
+    let file = old.dir().join("kubeconfig").display().to_string();
+    let seen = tokio::task::block_in_place(|| new.fails(&format!("attach --kubeconfig {file} beijing")));
+    assert!(seen.contains(" in this cluster, and keeps it: --take-over "), "{seen}");
+    let said =
+        tokio::task::block_in_place(|| new.run(&format!("attach --kubeconfig {file} beijing --take-over --yes")));
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(said.err.contains("Taken over from another hub, as it is, without a restart of any pod:"), "{}", said.err);
+    assert!(said.err.contains(" are this hub's now"), "{}", said.err);
+    assert!(!said.err.contains("is not what was shown"), "one list for one question: {}", said.err);
+    let attached = tokio::task::block_in_place(|| new.json("status member/beijing"));
+    let conditions = attached["status"]["conditions"].as_array().unwrap();
+    assert!(conditions.iter().any(|c| c["type"] == "Ready" && c["status"] == "True"), "{attached}");
+    // Once more: nothing is left.
+    let again =
+        tokio::task::block_in_place(|| new.run(&format!("attach --kubeconfig {file} beijing --take-over --yes")));
+    assert_eq!(again.code, Some(0), "{}", again.err);
+    assert!(again.err.contains("no other hub has anything in this cluster"), "{}", again.err);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,7 +3,10 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use api::kurator::apps::v1alpha1::Application;
 use component::{Repository, git};
+use kube::Api;
+use kube::api::PostParams;
 use serde_json::Value;
 
 use crate::process::{Place, until};
@@ -61,7 +64,14 @@ fn the_demo_converges_and_its_scenes_do_what_they_say() {
         (allocated["cpu"] == "600m").then_some(()).ok_or(allocated.to_string())
     });
 
-    assert!(place.fails("tree app/nobody").contains("there is no app/nobody in namespace default"));
+    for command in
+        ["tree app/nobody", "sync app/nobody", "suspend app/nobody", "approve app/nobody", "delete app/nobody"]
+    {
+        let said = place.fails(command);
+        assert!(said.contains("there is no app/nobody in namespace default (there is: app/shop)"), "{command}: {said}");
+    }
+    let said = place.fails("tree member/beijng");
+    assert!(said.contains("there is no member/beijng (there is: member/beijing, member/shanghai"), "{said}");
     assert!(place.fails("status app/nobody").contains("app/shop"));
     assert!(place.fails("status member/nobody").contains("member/beijing, member/shanghai, member/virginia"));
     assert!(place.fails("approve app/shop --yes").contains("no deletion waits"));
@@ -119,6 +129,9 @@ fn the_demo_converges_and_its_scenes_do_what_they_say() {
 
     assert_eq!(place.json("suspend app/shop")["suspended"], true);
     assert!(place.fails("sync app/shop").contains("kurator resume app/shop"));
+    for scene in ["commit", "wipe"] {
+        assert!(place.fails(&format!("demo {scene}")).contains("first `kurator resume app/shop`"), "{scene}");
+    }
     assert_eq!(place.json("resume app/shop")["suspended"], false);
     let synced = place.json("sync app/shop");
     assert_eq!((&synced["name"], &synced["message"]), (&"shop".into(), &"3 of 3 ready".into()));
@@ -233,9 +246,9 @@ fn what_cannot_converge_ends_with_the_reason() {
                web, image: 'x/fail:1'}]}\n";
     repository.write("shop/web.yaml", web);
     repository.commit();
-    let said = place.run(&format!("up --demo --dir {} --exit-when-ready --timeout 8s", place.dir().display()));
+    let said = place.run(&format!("up --demo --dir {} --exit-when-ready --timeout 25s", place.dir().display()));
     assert_eq!(said.code, Some(1), "{}{}", said.out, said.err);
-    assert!(said.err.starts_with("error: not converged after 8."), "{}", said.err);
+    assert!(said.err.starts_with("error: not converged after 25."), "{}", said.err);
     assert!(said.err.contains("Deployment.apps default/web is "), "{}", said.err);
     assert!(!said.out.contains("converged"), "{}", said.out);
 }
@@ -263,4 +276,41 @@ fn what_cannot_be_fetched_ends_with_the_reason() {
     let said = place.run(&format!("up --demo --dir {} --exit-when-ready --timeout 1h", place.dir().display()));
     assert_eq!(said.code, Some(1), "{}{}", said.out, said.err);
     assert!(said.err.contains("app/shop: ") && said.err.contains("\"main\" does not exist"), "{}", said.err);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scene_that_the_fleet_cannot_follow_ends_with_the_reason() {
+    // A second call only finds it set.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let mut place = Place::new();
+    place.up("--demo", "converged");
+    let apps: Api<Application> = Api::namespaced(crate::guide::client(&place).await, "default");
+    let mut app = apps.get("shop").await.unwrap();
+    let mut nowhere = app.spec.sync_policies[0].clone();
+    nowhere.name = Some("nowhere".to_owned());
+    let destination = nowhere.destination.as_mut().unwrap();
+    destination.cluster_selector = serde_json::from_str(r#"{"matchLabels": {"size": "none"}}"#).unwrap();
+    app.spec.sync_policies.push(nowhere);
+    apps.replace("shop", &PostParams::default(), &app).await.unwrap();
+
+    let begun = Instant::now();
+    let late = place.run("demo commit");
+    assert_eq!(late.code, Some(1), "{}{}", late.out, late.err);
+    assert!(late.err.contains("for the fleet to follow: app/shop is not ready, NoMemberSelected: "), "{}", late.err);
+    assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
+    let begun = Instant::now();
+    let held = place.ok("demo wipe");
+    assert!(held.contains("nothing was deleted; held after") && held.contains("policy large: 4 deletions"), "{held}");
+    assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
+    place.signal("TERM");
+    assert_eq!(place.ended(), Some(0));
+
+    let dir = place.dir().display().to_string();
+    let plain = place.fails(&format!("up --dir {dir}"));
+    assert!(plain.contains("is the directory of a demo") && plain.contains("add --demo"), "{plain}");
+    place.up("--anyway", "hub ready");
+    for scene in ["commit", "wipe", "edit", "restart"] {
+        let said = place.fails(&format!("demo {scene}"));
+        assert!(said.contains("this hub runs without its demo"), "{scene}: {said}");
+    }
 }

@@ -146,7 +146,7 @@ fn members_leave_as_the_guide_says() {
 }
 
 /// A client made from the kubeconfig that `up` names, as kubectl would.
-async fn client(place: &Place) -> Client {
+pub(crate) async fn client(place: &Place) -> Client {
     let config = Kubeconfig::read_from(place.dir().join("kubeconfig")).unwrap();
     let mut config = Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await.unwrap();
     config.proxy_url = None;

@@ -1,7 +1,8 @@
 //! A cluster that is attached with rights in some of its namespaces, and what an application does there.
 
+use api::kurator::minted::used_by;
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Namespace, Service};
+use k8s_openapi::api::core::v1::{Namespace, Service, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, Role, RoleBinding};
 use kube::api::{Patch, PatchParams};
 use member_sim::Member;
@@ -104,4 +105,24 @@ async fn rights_in_namespaces_are_kept_widened_and_narrowed() {
     let refused = blocking(|| said(&place, "the limit", |unit| unit["status"]["reason"] == "OutsideRights"));
     assert_ne!(refused["state"], "Ready", "{refused}");
     assert!(services.get_opt(&name).await.unwrap().is_some(), "nothing was deleted");
+
+    // Another hub comes to work as the account: what it may need stays, and is shown.
+    let accounts: kube::Api<ServiceAccount> = kube::Api::namespaced(member.client(), "kurator-system");
+    let other = "https://other.example.com team/paris";
+    let mark = json!({"metadata": {"annotations": {used_by(other): other}}});
+    accounts.patch("kurator", &PatchParams::default(), &Patch::Merge(&mark)).await.unwrap();
+    let shown = blocking(|| place.run(&attach("--namespaces shop"))).err;
+    assert!(shown.contains("  keep    Role stock/kurator") && shown.contains(other), "{shown}");
+    assert!(shown.contains("the account has more, which stay for another hub"), "{shown}");
+    assert!(has_rights_in(&member, "stock").await && has_rights_in(&member, "shop").await);
+
+    // Left for good: its objects are let go of, and the account is the other hub's.
+    let denied = member.counters().denied();
+    let left = blocking(|| place.run("detach paris --release --yes")).err;
+    assert!(left.contains(&format!("the account stays, since others work as it: {other}")), "{left}");
+    let account = accounts.get("kurator").await.unwrap();
+    let marks: Vec<String> = account.metadata.annotations.unwrap_or_default().into_keys().collect();
+    assert_eq!(marks, [used_by(other)]);
+    assert!(services.get_opt(&name).await.unwrap().is_some());
+    assert_eq!(member.counters().denied(), denied, "nothing was asked for beyond the rights");
 }

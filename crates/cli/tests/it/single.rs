@@ -1,5 +1,9 @@
 //! A hub without a demo.
 
+use api::kurator::cluster::v1alpha1::AttachedCluster;
+use kube::Api;
+use kube::api::{DeleteParams, Patch, PatchParams};
+
 use crate::process::Place;
 
 #[test]
@@ -8,8 +12,11 @@ fn a_hub_alone_says_what_comes_next_and_ends_with_ctrl_c() {
     let dir = place.dir().display().to_string();
     let once = place.run(&format!("up --dir {dir} --exit-when-ready"));
     assert_eq!(once.code, Some(0), "{}", once.err);
-    assert!(once.out.starts_with("hub ready ") && once.out.lines().count() == 1, "{}", once.out);
-    assert!(once.out.trim_end().ends_with(&format!("kubeconfig {dir}/kubeconfig (context hub)")), "{}", once.out);
+    let lines: Vec<&str> = once.out.lines().collect();
+    let [ready, converged] = lines[..] else { panic!("{}", once.out) };
+    assert!(ready.starts_with("hub ready "), "{ready}");
+    assert!(ready.ends_with(&format!("kubeconfig {dir}/kubeconfig (context hub)")), "{ready}");
+    assert!(converged.starts_with("converged ") && converged.contains("nothing to wait for"), "{converged}");
     assert_eq!(once.err, "");
 
     place.up("", "hub ready");
@@ -77,7 +84,10 @@ fn the_hub_is_found_by_the_first_that_names_it() {
 fn a_start_can_be_read_by_programs() {
     let mut place = Place::new();
     let dir = place.dir().display().to_string();
-    let ready = place.json(&format!("up --dir {dir} --exit-when-ready"));
+    let events = place.ok(&format!("up --dir {dir} --exit-when-ready -o json"));
+    let events: Vec<serde_json::Value> = events.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [ready, converged] = &events[..] else { panic!("{events:?}") };
+    assert_eq!((&converged["event"], &converged["converged"]), (&"converged".into(), &true.into()));
     assert_eq!(ready["kubeconfig"], format!("{dir}/kubeconfig"));
     assert_eq!(ready["contexts"], serde_json::json!(["hub"]));
     assert!(ready["hub"].as_str().is_some_and(|url| url.starts_with("https://127.0.0.1:")), "{ready}");
@@ -126,4 +136,65 @@ fn a_hub_is_found_on_its_machine_though_the_name_that_it_advertises_is_known_to_
     assert_eq!(broken.lines().count(), 1, "{broken}");
     let unread = place.fails("status --kubeconfig /nowhere/x");
     assert_eq!(unread, "error: cannot read the kubeconfig /nowhere/x: No such file or directory (os error 2)\n");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_that_is_to_end_when_all_is_ready_waits_for_all() {
+    // A second call only finds it set.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let mut place = Place::new();
+    let dir = place.dir().display().to_string();
+    place.up("", "hub ready");
+    let client = crate::guide::client(&place).await;
+    let attached: Api<AttachedCluster> = Api::namespaced(client.clone(), "default");
+    let paris = serde_json::json!({"apiVersion": "cluster.kurator.dev/v1alpha1", "kind": "AttachedCluster",
+        "metadata": {"name": "paris"}, "spec": {"kubeconfig": {"name": "paris-kubeconfig", "key": "value"}}});
+    attached.patch("paris", &PatchParams::apply("test"), &Patch::Apply(&paris)).await.unwrap();
+    place.signal("TERM");
+    assert_eq!(place.ended(), Some(0));
+
+    let late = place.run(&format!("up --dir {dir} --exit-when-ready --timeout 3s"));
+    assert_eq!(late.code, Some(1), "{}{}", late.out, late.err);
+    assert!(late.err.starts_with("error: not converged after "), "{}", late.err);
+    assert!(
+        late.err.contains("member/paris NotReady, SecretNotFound: Secret default/paris-kubeconfig"),
+        "{}",
+        late.err
+    );
+    let late = place.run(&format!("up --dir {dir} --exit-when-ready --timeout 2s -o json"));
+    let last: serde_json::Value = serde_json::from_str(late.out.lines().last().unwrap()).unwrap();
+    assert_eq!((&last["converged"], &last["waiting"][0]["reason"]), (&false.into(), &"SecretNotFound".into()));
+
+    place.up("", "hub ready");
+    attached_at(&place).await.delete("paris", &DeleteParams::default()).await.unwrap();
+    place.signal("TERM");
+    assert_eq!(place.ended(), Some(0));
+    let done = place.ok(&format!("up --dir {dir} --exit-when-ready --timeout 30s"));
+    assert!(done.contains("nothing to wait for"), "{done}");
+}
+
+/// A client that knows where the hub of this place listens now.
+async fn attached_at(place: &Place) -> Api<AttachedCluster> {
+    Api::namespaced(crate::guide::client(place).await, "default")
+}
+
+#[test]
+fn a_directory_is_used_for_what_it_was_made_for_and_a_hub_that_moved_says_so() {
+    let mut place = Place::new();
+    let dir = place.dir().display().to_string();
+    place.ok(&format!("up --dir {dir} --listen 0.0.0.0:0 --advertise hub.example.com --exit-when-ready"));
+    let demo = place.fails(&format!("up --demo --dir {dir} --exit-when-ready"));
+    assert!(demo.contains("is the directory of a hub") && demo.contains("--anyway"), "{demo}");
+    assert!(!place.dir().join("demo").exists(), "nothing was made");
+    let moved = place.run(&format!("up --dir {dir} --exit-when-ready"));
+    assert!(
+        moved.code == Some(0) && moved.err.contains("note: the hub was at https://hub.example.com:"),
+        "{}",
+        moved.err
+    );
+    let again = place.run(&format!("up --dir {dir} --exit-when-ready"));
+    assert_eq!((again.code, again.err.as_str()), (Some(0), ""), "it is said once");
+    place.up("", "hub ready");
+    assert!(place.fails("demo commit").contains("no demo runs on this machine"));
+    assert!(place.fails("status --dir /tmp").contains("there is no hub in /tmp: start one with"));
 }

@@ -17,6 +17,8 @@ use rustls::pki_types::CertificateDer;
 use tokio::net::TcpStream;
 use tower::{BoxError, Service};
 
+use super::resolver::NamedResolver;
+
 /// Why no connection came about through a proxy. Its user and password are not shown.
 #[derive(Debug, thiserror::Error)]
 #[error("through proxy {proxy}: {why}")]
@@ -28,7 +30,7 @@ struct TunnelError {
 /// Connects to servers through one proxy.
 #[derive(Clone)]
 pub(super) struct Through {
-    tunnel: Tunnel<HttpsConnector<HttpConnector>>,
+    tunnel: Tunnel<HttpsConnector<HttpConnector<NamedResolver>>>,
     shown: Arc<str>,
 }
 
@@ -40,7 +42,7 @@ impl Through {
     pub(super) fn new(
         proxy: &Uri,
         given: &[CertificateDer<'static>],
-        sockets: HttpConnector,
+        sockets: HttpConnector<NamedResolver>,
     ) -> Result<Self, BoxError> {
         let authority = proxy.authority().ok_or("proxy-url names no host")?.as_str();
         let (login, host) = authority.rsplit_once('@').map_or((None, authority), |(login, host)| (Some(login), host));

@@ -42,6 +42,13 @@ fn malformed_kubeconfigs_are_errors_without_their_contents() {
         let error = refusal(text);
         assert!(!error.contains("hunter2"), "{error}");
     }
+    // Where it is wrong is said, and not what stands there.
+    for (text, place) in
+        [("a: [", "line 1, column "), ("users:\n- user: {token: hunter2\n  b: c: d\n", "line 3, column ")]
+    {
+        let error = refusal(text);
+        assert!(error.contains(&format!("it is not valid YAML at {place}")), "{error}");
+    }
     let wrong = kubeconfig("https://a.example", "", "token: [1]");
     assert!(refusal(&wrong).contains("wrong type"), "{}", refusal(&wrong));
 }

@@ -34,6 +34,21 @@ fn the_class_says_who_acts_as_the_table_in_docs_errors_md_has_it() {
 }
 
 #[test]
+fn what_is_wrong_with_a_certificate_comes_with_what_to_do() {
+    for (cause, advice) in [
+        ("invalid peer certificate: UnknownIssuer", "certificate-authority-data"),
+        ("invalid peer certificate: certificate not valid for name \"a\"; it is for b", "tls-server-name"),
+        ("invalid peer certificate: certificate expired: verification time 5 (UNIX)", "set the clocks"),
+    ] {
+        let said = advised(cause);
+        assert!(said.starts_with(cause) && said.contains(advice), "{said}");
+    }
+    for other in ["invalid peer certificate: Revoked", "Connection refused (os error 111)"] {
+        assert_eq!(advised(other), other);
+    }
+}
+
+#[test]
 fn a_refusal_is_no_doubt_about_a_write_and_silence_is() {
     for (code, ambiguous) in [(400, false), (404, false), (408, true), (409, false), (422, false), (429, false)] {
         assert_eq!(refused(code, "").is_ambiguous(), ambiguous, "{code}");

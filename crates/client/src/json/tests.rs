@@ -1,3 +1,4 @@
+use k8s_openapi::api::core::v1::Secret;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -38,7 +39,7 @@ fn a_real_object_fits_with_room_to_spare() {
 
 #[test]
 fn a_type_that_does_not_fit_is_named_and_its_content_is_not() {
-    let error = typed::<u32>(json!("hunter2"), "Secret").unwrap_err();
+    let error = typed::<Secret>(json!({"type": ["hunter2"]}), "Secret").unwrap_err();
     assert_eq!(error.to_string(), "the answer is not a Kubernetes object: a field of this Secret has the wrong type");
 }
 

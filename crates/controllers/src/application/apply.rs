@@ -5,6 +5,7 @@ use api::kurator::annotation::APPLICATION_FINALIZER;
 use api::kurator::apps::v1alpha1::Application;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Resource, ResourceExt};
+use plan::journal::Fact;
 use plan::unit::Plan;
 use serde_json::json;
 
@@ -57,6 +58,7 @@ async fn create_revision(
     let owner = owner.map(|owner| OwnerReference { block_owner_deletion: None, ..owner });
     revision.metadata.owner_references = owner.map(|owner| vec![owner]);
     ctx.revisions.learn(write::create(&ctx.api, &revision).await?);
+    ctx.events.journal().note_fact(Fact::Revision { unit: spec.unit.clone(), revision: name.to_owned() });
     Ok(())
 }
 

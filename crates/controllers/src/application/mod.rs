@@ -51,7 +51,7 @@ const FIELD_MANAGER: &str = "kurator-application";
 /// How many Applications are looked at once: rendering is CPU work, and two cores are what a hub has.
 const AT_ONCE: usize = 8;
 
-pub(crate) use observe::{Edited, Reader, World, git_spec};
+pub(crate) use observe::{Edited, Reader, World, git_spec, used_remotes};
 pub(crate) use watch::{gathered, watch_applications, watch_decisions};
 
 /// What a pass needs.
@@ -106,17 +106,19 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteErro
     let (ctx, key) = (&*ctx, &key);
     let now = ctx.clock.now();
     let application = ctx.applications.get(key);
-    note_generation(application.as_ref().and_then(|a| a.metadata.generation));
+    let generation = application.as_ref().and_then(|a| a.metadata.generation);
+    note_generation(generation);
     if let Some(next) = definition::wait(&ctx.api, application.as_deref()).await? {
         return Ok(next); // client
     }
     let mut world = observe::World::read(ctx, key, application.as_deref()).await?; // source, cache
-    let source = world.source.clone();
-    let (observed, again) = world.observe(ctx, now).await; // renderer
+    let mut source = world.source.clone();
+    let (observed, again, waits) = world.observe(ctx, now).await; // renderer
+    source.waits_for_remotes |= waits;
     let (plan, report) = plan::unit::plan(&observed, now); // pure
     tracing::debug!(application = %key, ?report, "decided");
     apply::apply(ctx, key, application.as_deref(), &plan).await?; // client
-    let next = status::write(ctx, key, &source, now).await?; // client
+    let next = status::write(ctx, key, &source, generation, now).await?; // client
     Ok(next.or_after(again))
 }
 

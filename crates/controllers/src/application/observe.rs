@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::delivery::{Decision, DecisionSpec, HubId, Inputs, Origin, Owner, Revision, RevisionSpec, UnitId, UnitStatus};
+use api::delivery::{
+    Decision, DecisionSpec, HubId, Inputs, Origin, Owner, RemoteInput, Revision, RevisionSpec, UnitId, UnitStatus,
+};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::annotation::SYNC;
 use api::kurator::apps::v1alpha1::{Application, GitRepository};
@@ -13,22 +15,24 @@ use api::kurator::fleet::v1alpha1::Fleet;
 use client::{Api, NamespacedName, Store};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt;
-use model::{MemberName, Timestamp};
+use model::{HashedKey, MemberName, Timestamp};
 use place::Candidate;
 use plan::application::{FleetFacts, SourceFacts, fleet_name, owner_facts, units};
 use plan::fleet::member_of_entry;
 use plan::reach::MemberFacts;
-use plan::unit::{Observed, OwnerFacts, Placement, Rendered, UnitSpec, Wanted, wanted};
+use plan::unit::{Observed, OwnerFacts, Placement, Rendered, Unanswered, UnitSpec, Wanted, unanswered, wanted};
+use render::Remote;
 use source::{GitReference, GitSpec};
 
 use super::Ctx;
 use crate::artifact::{self, RECOVER_AGAIN, Recovery, Refusal};
 use crate::fetch::Follow;
 use crate::index::ORIGIN;
+use crate::lost;
 use crate::origin::{self, OriginFacts, Origins};
 use crate::reach::MemberReader;
 use crate::record::{OWNER, application_of, owner_of_application};
-use crate::rendering::{Failure, Summary};
+use crate::rendering::{Failure, RemoteNeeds, Summary};
 use crate::stores::Stores;
 use crate::write::WriteError;
 
@@ -113,10 +117,12 @@ impl Reader {
             let facts = origin.as_ref().and_then(|origin| self.origin(origin));
             // One that is being detached makes no member any more, also while its record is still there.
             let facts = facts.filter(|facts| !facts.going);
-            let records = origin.map(|origin| self.clusters.by_index(ORIGIN, &origin.to_string())).unwrap_or_default();
+            let records =
+                origin.as_ref().map(|origin| self.clusters.by_index(ORIGIN, &origin.to_string())).unwrap_or_default();
             let records: Vec<MemberName> = records.iter().filter_map(|record| record.name_any().parse().ok()).collect();
             let (says, wants) = facts.as_ref().map(|f| (f.says.as_ref(), f.wants.as_ref())).unwrap_or_default();
             Candidate {
+                is_unfollowed: origin.is_none(),
                 name: entry.name.clone(),
                 member: member_of_entry(says, wants, &records),
                 labels: facts.map(|facts| facts.labels).unwrap_or_default(),
@@ -190,22 +196,52 @@ impl World {
             statuses: std::mem::take(&mut self.statuses),
             members: std::mem::take(&mut self.members),
             rendered: BTreeMap::new(),
+            lost: BTreeMap::new(),
             renderer: render::VERSION,
         }
     }
 
     /// Renders what every unit should be rendered from, as far as it can be. Says when to look again, should something be
-    /// missing that nothing announces.
-    pub(super) async fn observe<'a>(&'a mut self, ctx: &'a Ctx, now: Timestamp) -> (Observed<'a>, Option<Duration>) {
+    /// missing that nothing announces; and whether something is being fetched.
+    pub(super) async fn observe<'a>(
+        &'a mut self,
+        ctx: &'a Ctx,
+        now: Timestamp,
+    ) -> (Observed<'a>, Option<Duration>, bool) {
         let owner = self.owner.clone();
+        let suspended = self.source.suspended;
         let mut observed = self.observed(&ctx.hub);
         let mut again = None;
+        let mut named = NamedRemotes { all: true, ..NamedRemotes::default() };
         for want in wanted(&observed, now) {
-            let (rendered, missing) = render(ctx, &owner, &want).await;
+            let (rendered, missing) = render(ctx, &owner, &want, suspended, &mut named).await;
+            named.waits |= rendered == Rendered::OnTheWay;
             again = again.or(missing);
             observed.rendered.insert(want.revision.unit.clone(), rendered);
         }
-        (observed, again)
+        if let Some(key) = application_of(&owner) {
+            ctx.fetcher.name_remotes(&key, &named.remotes, named.all, &ctx.shutdown);
+        }
+        observed.lost = lost_by_absent(ctx, &observed, now).await;
+        (observed, again, named.waits)
+    }
+}
+
+/// What renderings of one Application name on other machines.
+#[derive(Default)]
+struct NamedRemotes {
+    remotes: BTreeMap<String, Remote>,
+    /// All of them are known: every unit could be rendered.
+    all: bool,
+    /// Some are being fetched.
+    waits: bool,
+}
+
+impl NamedRemotes {
+    fn add(&mut self, remotes: &[Remote]) {
+        for remote in remotes {
+            self.remotes.entry(remote.id.clone()).or_insert_with(|| remote.clone());
+        }
     }
 }
 
@@ -274,13 +310,63 @@ fn reference(git: &GitRepository) -> GitReference {
     }
 }
 
+/// What members that do not answer had, and are to have no longer. Of one whose last revision cannot be rendered any more
+/// nothing is known.
+async fn lost_by_absent(
+    ctx: &Ctx,
+    observed: &Observed<'_>,
+    now: Timestamp,
+) -> BTreeMap<(UnitId, MemberName), Vec<Arc<HashedKey>>> {
+    let mut out = BTreeMap::new();
+    let away = unanswered(observed);
+    if away.is_empty() {
+        return out;
+    }
+    let wanted: BTreeMap<UnitId, Wanted> =
+        wanted(observed, now).into_iter().map(|want| (want.revision.unit.clone(), want)).collect();
+    let mut gone: BTreeMap<(&UnitId, &String), Vec<Arc<HashedKey>>> = BTreeMap::new();
+    for Unanswered { unit, member, had } in &away {
+        let (Some(want), Some(earlier)) = (wanted.get(unit), observed.revisions.get(had)) else { continue };
+        // Members that ran the same lose the same.
+        if !gone.contains_key(&(unit, had)) {
+            let Some(keys) = lost::between(&ctx.renderings, earlier, &want.revision).await else { continue };
+            gone.insert((unit, had), keys);
+        }
+        if let Some(keys) = gone.get(&(unit, had)).filter(|keys| !keys.is_empty()) {
+            out.insert((unit.clone(), member.clone()), keys.clone());
+        }
+    }
+    out
+}
+
 /// Renders one unit. Says when to look again, should something be missing that nothing announces.
-async fn render(ctx: &Ctx, owner: &Owner, want: &Wanted) -> (Rendered, Option<Duration>) {
-    match ctx.renderings.summary(&want.revision, want.missing_is_empty).await {
+async fn render(
+    ctx: &Ctx,
+    owner: &Owner,
+    want: &Wanted,
+    suspended: bool,
+    named: &mut NamedRemotes,
+) -> (Rendered, Option<Duration>) {
+    let summary = ctx.renderings.summary(&want.revision, want.missing_is_empty).await;
+    match &summary {
+        Ok(summary) => named.add(&summary.remotes),
+        // What it would name besides is not known.
+        Err(failure) => {
+            named.all = false;
+            if let Failure::Remotes(needs) = failure {
+                named.add(&needs.asked);
+            }
+        }
+    }
+    match summary {
         Ok(Summary { refusals, .. }) if !refusals.is_empty() && ctx.reader.is_restricted(&owner.namespace) => {
             (Rendered::Refused(refusals.sentence(&owner.namespace)), None)
         }
-        Ok(Summary { digest, objects, .. }) => (Rendered::Payload { digest, objects }, None),
+        Ok(Summary { digest, objects, remotes, .. }) => {
+            let remotes = used_remotes(&want.revision, &remotes);
+            (Rendered::Payload { digest, objects, remotes }, None)
+        }
+        Err(Failure::Remotes(needs)) => fetch_remotes(ctx, owner, want, suspended, &needs),
         Err(Failure::ArtifactLost(digest)) => {
             let recovery = match &want.revision.inputs {
                 Inputs::Artifact(inputs) => {
@@ -304,4 +390,44 @@ async fn render(ctx: &Ctx, owner: &Owner, want: &Wanted) -> (Rendered, Option<Du
             (Rendered::Failed(failure.to_string()), passes.then_some(RECOVER_AGAIN))
         }
     }
+}
+
+/// What a rendering used of other machines, as it was for it.
+pub(crate) fn used_remotes(revision: &RevisionSpec, used: &[Remote]) -> BTreeMap<String, RemoteInput> {
+    let Inputs::Artifact(inputs) = &revision.inputs else { return BTreeMap::new() };
+    used.iter().filter_map(|remote| Some((remote.id.clone(), inputs.remotes.get(&remote.id)?.clone()))).collect()
+}
+
+/// How a unit is that needs something on another machine. What was never fetched is fetched by who follows the source; what
+/// the cache has lost is fetched again, as it was.
+fn fetch_remotes(
+    ctx: &Ctx,
+    owner: &Owner,
+    want: &Wanted,
+    suspended: bool,
+    needs: &RemoteNeeds,
+) -> (Rendered, Option<Duration>) {
+    let Some(key) = application_of(owner) else { return (Rendered::Failed(needs.to_string()), None) };
+    for remote in &needs.missing {
+        if let Some(why) = ctx.fetcher.remote_error(&key, &remote.id) {
+            return (Rendered::Failed(why), None);
+        }
+        if suspended {
+            let why = format!("{}: {} is not fetched while the source is suspended", remote.asked_by, remote.id);
+            return (Rendered::Failed(why), None);
+        }
+    }
+    let Inputs::Artifact(inputs) = &want.revision.inputs else { return (Rendered::OnTheWay, None) };
+    for (remote, pinned) in &needs.lost {
+        let (queue, key) = (ctx.fetcher.queue(), key.clone());
+        let wake = Box::new(move || queue.add(key));
+        let who = owner.to_string();
+        let recovery = ctx.artifacts.recover_remote(&owner.namespace, &inputs.artifact, (remote, pinned), who, wake);
+        if let Recovery::Failed(why) = recovery {
+            let why = format!("{}: {} is lost and cannot be fetched again: {why}", remote.asked_by, remote.id);
+            return (Rendered::Failed(why), Some(RECOVER_AGAIN));
+        }
+    }
+    // The end of each fetch makes it look again.
+    (Rendered::OnTheWay, None)
 }

@@ -26,10 +26,12 @@ const READY_WITHIN: Duration = Duration::from_secs(2);
 /// The condition that says that this part is cut.
 const CUT: &str = condition::SOURCE_STATUS_CUT;
 
+/// `generation`: that of the Application that was decided from. An edit that came since is looked at next.
 pub(super) async fn write(
     ctx: &Ctx,
     key: &NamespacedName,
     source: &SourceFacts,
+    generation: Option<i64>,
     now: Timestamp,
 ) -> Result<Next, WriteError> {
     let Some(application) = ctx.applications.get(key) else {
@@ -39,7 +41,7 @@ pub(super) async fn write(
     };
     let kind = GroupKind::new(plan::application::GROUP, plan::application::KIND);
     let unhonoured = admit::not_implemented(&kind, &serde_json::json!({"spec": application.spec}));
-    let part = source_part(&application, source, &unhonoured, now);
+    let part = source_part(&application, source, &unhonoured, generation, now);
     let before = application.status.as_ref().map(SourcePart::of);
     let is_cut = application.status.as_ref().is_some_and(|status| write::is_marked(&status.conditions, CUT));
     if before.as_ref() == Some(&part) && !is_cut {

@@ -2,14 +2,14 @@
 //!
 //! Reads the AttachedCluster, its Secret and the Cluster record. Writes that Secret, its kubeconfig and the annotation
 //! `kurator.dev/minted`; makes tokens of Kurator's own service account in the member, with the rights of that account, and
-//! removes token Secrets that were replaced. A Secret without the annotation, or with another token than the one that the
+//! removes its token Secrets whose time is over. A Secret without the annotation, or with another token than the one that the
 //! annotation speaks of, is a person's, and is never written.
 //!
 //! | step | what |
 //! |---|---|
 //! | `observe` | the Secret with its annotation, whether its credential is in use |
 //! | [`plan::credential`] | when it is renewed |
-//! | `apply` | another token, tried, into the Secret; the token Secret that it replaces goes when the new one is in use |
+//! | `apply` | another token, tried, into the Secret; token Secrets whose time is over go, also those that nobody remembers |
 //!
 //! The Secret is the status: when it was made, until when it is good, and why the last try failed. The member controller
 //! says of it what people should know.
@@ -34,6 +34,7 @@ use plan::credential::Renewal;
 use crate::WriteError;
 use crate::connection::Connections;
 use crate::deps::{Deps, Running, work};
+use crate::event::Recorder;
 use crate::index::SECRET;
 
 /// Field manager of renewed credentials.
@@ -41,9 +42,6 @@ const FIELD_MANAGER: &str = "kurator-credential";
 
 /// How many members are looked at once: each waits for its own network.
 const AT_ONCE: usize = 16;
-
-/// How soon is looked whether a credential that was written is in use.
-const IN_USE_AGAIN: Duration = Duration::from_secs(10);
 
 /// What a pass needs.
 struct Ctx {
@@ -53,6 +51,7 @@ struct Ctx {
     attached: Arc<Store<AttachedCluster>>,
     clusters: Arc<Store<Cluster>>,
     connections: Arc<Connections>,
+    events: Recorder,
     queue: Queue<NamespacedName>,
 }
 
@@ -65,6 +64,7 @@ pub(crate) fn run(deps: &Deps) -> Running {
         attached: deps.stores.attached.clone(),
         clusters: deps.stores.clusters.clone(),
         connections: deps.connections.clone(),
+        events: deps.events.clone(),
         queue: deps.queue("credential"),
     });
     watch(&ctx, deps);
@@ -91,11 +91,9 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteErro
     note_generation(attached.metadata.generation);
     let Some(observed) = observe::observe(ctx, &attached, key).await? else { return Ok(Next::Wait) }; // client
     let now = ctx.clock.now();
-    let next = match plan::credential::renewal(&observed.minted, now) {
+    Ok(match plan::credential::renewal(&observed.minted, now) {
         // pure
         Renewal::Now => return apply::renew(ctx, &observed, now).await, // client
-        Renewal::At(at) => Duration::try_from(at.duration_since(now)).unwrap_or_default(),
-    };
-    let replaced = apply::remove_replaced(ctx, &observed).await?; // client
-    Ok(Next::After(next).or_after(replaced))
+        Renewal::At(at) => Next::After(Duration::try_from(at.duration_since(now)).unwrap_or_default()),
+    })
 }

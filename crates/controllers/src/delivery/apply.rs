@@ -111,7 +111,9 @@ pub(super) async fn apply(
             }
         }
     }
-    let of_another = |running: &Running| running.target.record != target.record;
+    // Also another cluster whose identity a person approved.
+    let of_another =
+        |running: &Running| running.target.record != target.record || running.target.cluster != target.cluster;
     let is_of_another = ctx.state().appliers.get(member).is_some_and(of_another);
     stop(ctx, member).await;
     if is_of_another {
@@ -189,6 +191,13 @@ fn start(ctx: &Arc<Ctx>, member: &MemberName, target: Target, connection: Connec
 /// The member has no record: its applier ends, and nothing is done in it.
 pub(super) async fn forget(ctx: &Ctx, member: &MemberName) {
     stop(ctx, member).await;
+    let reports = ctx.feed.reports_in(member);
+    let with_objects = reports.iter().filter(|report| report.objects.inventory > 0);
+    let left: Vec<_> = with_objects.map(|report| (report.unit.clone(), report.objects.inventory)).collect();
+    if let Some(event) = plan::event::left_behind(&left) {
+        tracing::warn!(%member, "{}", event.note);
+        ctx.events.record_member(member, event);
+    }
     ctx.feed.forget(member);
     ctx.sending.end(member);
     ctx.connections.close(member);

@@ -27,7 +27,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use api::delivery::{
-    Decision, HubId, MemberLink, MemberMove, MemberStatus, MemberStatusStatus, Revision, UnitId, UnitStatus, WaitingOn,
+    Decision, HubId, MemberLink, MemberMove, MemberStatus, MemberStatusStatus, Removal, Revision, UnitId, UnitStatus,
+    WaitingOn,
 };
 use api::feed::UnitReport;
 use api::karmada::cluster::v1alpha1::Cluster;
@@ -222,7 +223,7 @@ fn take_report(ctx: &Ctx, report: &UnitReport) {
     if let Some(merged) = plan::unit::merge_report(report, stored.as_ref(), ctx.clock.now())
         && stored.as_ref() != Some(&merged)
     {
-        count(ctx, &report.unit, stored.as_ref(), &merged);
+        count(ctx, member, &report.unit, stored.as_ref(), &merged);
         state.unstored.entry(member.clone()).or_default().units.insert(report.unit.clone(), merged);
         ctx.reported.add_after(member.clone(), GATHER_LEAST);
     }
@@ -233,15 +234,34 @@ fn record_of(ctx: &Ctx, member: &MemberName) -> Option<Arc<Cluster>> {
     ctx.clusters.get(&NamespacedName::new("", member.as_str()))
 }
 
-/// Counts what a report says for the first time.
-fn count(ctx: &Ctx, unit: &UnitId, before: Option<&UnitStatus>, merged: &UnitStatus) {
+/// Counts what a report says for the first time, and tells the log.
+fn count(ctx: &Ctx, member: &MemberName, unit: &UnitId, before: Option<&UnitStatus>, merged: &UnitStatus) {
     ctx.metrics.reverted(merged.reverts.saturating_sub(before.map_or(0, |before| before.reverts)));
-    let Some(result) = plan::unit::delivered(before, merged) else { return };
+    let result = plan::unit::delivered(before, merged);
+    let took = result.and_then(|result| took(ctx, unit, merged, result));
+    if let Some(result) = result {
+        ctx.metrics.delivered(result, took);
+    }
+    // Asked only when it leaves: a look at decisions costs more than a report.
+    let is_removed = result == Some(plan::unit::Delivered::Removed);
+    let removal = if is_removed { removal(ctx, member, unit) } else { Removal::None };
+    let facts = plan::journal::unit_facts(unit, member, before, merged, removal, took);
+    facts.into_iter().for_each(|fact| ctx.events.journal().note_fact(fact));
+}
+
+/// How a unit is to leave a member.
+fn removal(ctx: &Ctx, member: &MemberName, unit: &UnitId) -> Removal {
+    let decisions = ctx.decisions.by_index(record::OWNER, &unit.owner().to_string());
+    let mut own = decisions.iter().filter(|decision| decision.spec.unit == *unit);
+    own.find_map(|decision| Some(decision.spec.members.get(member)?.removal)).unwrap_or_default()
+}
+
+/// How long it took from a revision to its being applied in a member.
+fn took(ctx: &Ctx, unit: &UnitId, merged: &UnitStatus, result: plan::unit::Delivered) -> Option<Duration> {
     let revision = ctx.revisions.get(&NamespacedName::new(unit.namespace.clone(), merged.revision.clone()));
     let since = revision.filter(|_| result == plan::unit::Delivered::Applied).map(|revision| revision.spec.time);
     // A hub whose clock was set back has no time to show.
-    let took = since.and_then(|since| Duration::try_from(ctx.clock.now().duration_since(since)).ok());
-    ctx.metrics.delivered(result, took);
+    since.and_then(|since| Duration::try_from(ctx.clock.now().duration_since(since)).ok())
 }
 
 /// Notes what is on its way between a member's hubs. An applier that has only begun to connect says nothing of it.

@@ -101,6 +101,24 @@ async fn bundle(
                         }
                     }
                 }
+                (Failure::Remotes(needs), Inputs::Artifact(inputs)) => {
+                    // A revision names all that it uses, so that nothing is missing that was not lost.
+                    let mut waiting = needs.missing.first().and_then(|_| rendering());
+                    if waiting.is_some() {
+                        out.look_again(RECOVER_AGAIN);
+                    }
+                    for (remote, pinned) in &needs.lost {
+                        let (members, name) = (ctx.members.clone(), member.clone());
+                        let wake = Box::new(move || members.add(name));
+                        let (lost, who) = ((remote, pinned), format!("member {member}"));
+                        let recovery = ctx.artifacts.recover_remote(&namespace, &inputs.artifact, lost, who, wake);
+                        if let Recovery::Failed(why) = recovery {
+                            out.look_again(RECOVER_AGAIN);
+                            waiting = Some(WaitingOn::new(Missing::Source, format!("{}: {why}", remote.id)));
+                        }
+                    }
+                    waiting
+                }
                 (Failure::Manifests(_), _) => rendering(),
                 (Failure::Bug(_), _) => {
                     // What panicked is most likely to panic again.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use api::delivery::{LinkState, MemberLink, MemberStatus, MemberStatusSpec, MemberStatusStatus, UnitId, UnitStatus};
 use api::karmada::cluster::v1alpha1::Cluster;
+use api::kurator::annotation::REPORT_OF;
 use applier::{Link, MemberReport};
 use kube::Resource;
 use model::{MemberName, Timestamp};
@@ -266,6 +267,8 @@ async fn create(
     let mut object = MemberStatus::new(name, MemberStatusSpec { member: member.clone(), slice });
     // It says whose report it is, and goes with the record also while delivery does not run.
     object.metadata.owner_references = record.owner_ref(&()).map(|owner| vec![owner]);
+    let cluster = record.spec.id.as_ref();
+    object.metadata.annotations = cluster.map(|id| BTreeMap::from([(REPORT_OF.to_owned(), id.clone())]));
     write::create(&ctx.api, &object).await
 }
 

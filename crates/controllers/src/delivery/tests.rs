@@ -41,6 +41,7 @@ fn decision(n: usize) -> api::delivery::Decision {
         // A unit that leaves needs no rendering.
         removal: Removal::Prune,
         leaving: None,
+        expected: None,
     };
     let members = (0..MEMBERS_OF_UNIT).map(|k| (member(n + k * MEMBERS / MEMBERS_OF_UNIT), entry.clone())).collect();
     let spec = DecisionSpec { prune: true, members, ..DecisionSpec::empty(unit(n), 0) };
@@ -169,6 +170,8 @@ fn report(phase: UnitPhase, payload: &[u8]) -> UnitReport {
         reverts: None,
         last_drift: None,
         details: Vec::new(),
+        uids: Vec::new(),
+        going: None,
     }
 }
 

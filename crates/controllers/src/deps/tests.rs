@@ -50,6 +50,7 @@ pub(crate) fn counting(api: Api, clock: Arc<dyn Clock>, metrics: Metrics) -> (Te
         cache_bytes_max: 1 << 20,
         controllers: BTreeSet::new(),
         metrics,
+        alive_before: None,
     };
     let (hub, key) = (HubId::from_random([7; 10]), HubKey::from_random([1; 32]));
     let made = Controllers::new(api, clock, Arc::new(|| 0.5), hub, key, &options, CancellationToken::new());

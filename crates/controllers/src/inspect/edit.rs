@@ -7,8 +7,8 @@ use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::Fleet;
 use client::{NamespacedName, Resource};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kinds::Wire;
 use model::object;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{InspectError, Inspector};
@@ -135,8 +135,8 @@ impl Inspector {
     }
 }
 
-fn read<K: DeserializeOwned>(path: &str, value: Value) -> Result<K, InspectError> {
-    serde_json::from_value(value).map_err(|error| InspectError::Invalid(path.to_owned(), error.to_string()))
+fn read<K: Wire>(path: &str, value: Value) -> Result<K, InspectError> {
+    K::from_json(value).map_err(|error| InspectError::Invalid(path.to_owned(), error.to_string()))
 }
 
 /// The metadata that an apply leaves: labels and annotations of the file, and those of others. What an earlier apply set and

@@ -3,6 +3,7 @@
 //! | question | where |
 //! |---|---|
 //! | what does a member get of an Application? | here: its decision, rendered and prepared as for its applier |
+//! | what waits for an approval, by name? | `held` |
 //! | what does it have against that? | `compare`, which reads the member (`live`) |
 //! | what would a commit or an edit do? | `preview`: the same steps as controller [`crate::application`], without `apply` |
 //!
@@ -11,8 +12,10 @@
 
 mod compare;
 mod edit;
+mod held;
 mod live;
 mod preview;
+mod remote;
 #[cfg(test)]
 mod tests;
 
@@ -29,7 +32,6 @@ use model::{Clock, MemberName};
 use plan::authenticator::HubKey;
 use plan::difference::hidden::Hider;
 use plan::prepare::Bundle;
-use plan::team::Refusals;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::application::Reader;
@@ -39,7 +41,7 @@ use crate::deps::Deps;
 use crate::fetch::Fetcher;
 use crate::reach::MemberReader;
 use crate::record::{OWNER, owner_of_application};
-use crate::rendering::{Failure, Renderings};
+use crate::rendering::{Failure, Renderings, Summary};
 use crate::stores::Stores;
 
 pub use edit::{Named, named};
@@ -143,7 +145,18 @@ impl Inspector {
             Ok(bundle) => out.objects = bundle.objects().map(|object| hider.hide(&object.object)).collect(),
             Err(failure) => out.message = format!("it cannot be rendered: {failure}"),
         }
+        for warning in self.warnings(&placed.decision, entry).await.iter() {
+            out.message = if out.message.is_empty() { warning.clone() } else { format!("{}; {warning}", out.message) };
+        }
         out
+    }
+
+    /// What is likely to be a mistake in what a member should have.
+    async fn warnings(&self, decision: &Decision, entry: &MemberDecision) -> Arc<[String]> {
+        let name = NamespacedName::new(decision.spec.unit.namespace.clone(), &entry.revision);
+        let Some(revision) = self.stores.revisions.get(&name) else { return Arc::default() };
+        let summary = self.renderings.summary(&revision.spec, true).await;
+        summary.map(|summary| summary.warnings).unwrap_or_default()
     }
 
     /// Does an edited object exist already?
@@ -208,10 +221,10 @@ impl Inspector {
         unit: &UnitId,
         revision: &RevisionSpec,
         missing_is_empty: bool,
-    ) -> Result<(Arc<Bundle>, Refusals), Failure> {
+    ) -> Result<(Arc<Bundle>, Summary), Failure> {
         let rendering = self.renderings.render(revision, missing_is_empty).await?;
         let bundle = self.feed.bundle(&unit.short(&self.hub), rendering.summary.digest, &rendering.payload);
-        Ok((bundle, rendering.summary.refusals.clone()))
+        Ok((bundle, rendering.summary.clone()))
     }
 
     /// What the source calls what a member should have.

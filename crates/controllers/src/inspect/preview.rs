@@ -26,7 +26,7 @@ use crate::record::{OWNER, owner_of_application};
 /// Most Applications in one preview: an edit of a Fleet concerns all that name it, and each is planned and rendered.
 const APPLICATIONS_MAX: usize = 50;
 /// Longest fetch for a preview: who asks waits.
-const FETCH_WITHIN: Duration = Duration::from_secs(30);
+pub(super) const FETCH_WITHIN: Duration = Duration::from_secs(30);
 /// What is said of deletions that an edit causes.
 const EDIT_HELD: &str = "an edit takes it out of members; it waits for `kurator approve`";
 
@@ -178,12 +178,16 @@ impl Inspector {
         let mut bundles = Bundles::default();
         for want in wanted(&observed, now) {
             let unit = want.revision.unit.clone();
-            let rendered = match self.render(&unit, &want.revision, want.missing_is_empty).await {
-                Ok((_, refusals)) if !refusals.is_empty() && reader.is_restricted(&unit.namespace) => {
-                    Rendered::Refused(refusals.sentence(&unit.namespace))
+            let rendered = match self.render_fetching(key, after, &want.revision, want.missing_is_empty).await {
+                Ok((_, summary, _)) if !summary.refusals.is_empty() && reader.is_restricted(&unit.namespace) => {
+                    Rendered::Refused(summary.refusals.sentence(&unit.namespace))
                 }
-                Ok((bundle, _)) => {
-                    let rendered = Rendered::Payload { digest: bundle.digest, objects: bundle.keys.len() };
+                Ok((bundle, summary, remotes)) => {
+                    let policy = unit.policy.as_deref().unwrap_or_default();
+                    let warning = |warning: &String| format!("app/{} policy {policy}: {warning}", key.name);
+                    found.notes.extend(summary.warnings.iter().map(warning));
+                    let (digest, objects) = (bundle.digest, bundle.keys.len());
+                    let rendered = Rendered::Payload { digest, objects, remotes };
                     bundles.add(&unit, bundle);
                     rendered
                 }

@@ -79,6 +79,8 @@ fn a_member_that_has_not_reported_is_not_compared() {
         reverts: None,
         last_drift: None,
         details: Vec::new(),
+        uids: Vec::new(),
+        going: None,
     };
     let blocked = "nothing is delivered to it now; see `kurator status member/a`";
     for (reach, has_report, expect) in [

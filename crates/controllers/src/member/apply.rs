@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use api::karmada::cluster::v1alpha1::Cluster;
-use api::kurator::annotation::{APPROVE_TAKE_OVER, DETACH_FINALIZER, NAMESPACES, TAKE_OVER};
+use api::kurator::annotation::{APPROVE_TAKE_OVER, DETACH_FINALIZER, NAMESPACES, ON_DETACH, TAKE_OVER};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::{Resource, ResourceExt};
 use model::MemberName;
+use plan::journal::{Fact, turn};
 use plan::member::Plan;
 use serde_json::{Value, json};
 
@@ -31,14 +32,14 @@ pub(super) async fn apply(
     plan: &Plan,
     prepared: Option<Prepared>,
 ) -> Result<(), WriteError> {
-    let Plan { record, cluster_status: _, origin_status: _, let_go: _ } = plan;
+    let Plan { record, cluster_status: _, origin_status: _, let_go, is_taken_over: _ } = plan;
     // Before there is another record of the same cluster: that would be the same cluster twice.
     detach(ctx, key, member).await?;
     let (Some(wanted), Some(member)) = (record, member) else { return Ok(()) };
     let live = ctx.clusters.get(&NamespacedName::new("", member.as_str()));
     let live = live.and_then(|c| serde_json::to_value(c.as_ref()).ok()).unwrap_or_default();
     if !model::object::holds(&live, wanted)
-        || is_told_more(&live, wanted)
+        || is_told_more(&live, wanted, *let_go)
         || holds_more(&live, wanted) && owns_more(&read(ctx, member).await?, wanted)
     {
         ctx.clusters.learn(write::apply(&ctx.api, wanted).await?);
@@ -52,10 +53,14 @@ pub(super) async fn apply(
     Ok(())
 }
 
-/// Does the record say to take something over that is not to be taken over any more, or name limits of rights that are gone?
-fn is_told_more(live: &Value, wanted: &Value) -> bool {
+/// Does the record say to take something over that is not to be taken over any more, name limits of rights that are gone, or say
+/// that the member is left, though its AttachedCluster was made again?
+pub(super) fn is_told_more(live: &Value, wanted: &Value, is_leaving: bool) -> bool {
     let has = |object: &Value, name: &str| model::object::annotation(object, name).is_some();
-    [TAKE_OVER, APPROVE_TAKE_OVER, NAMESPACES].into_iter().any(|name| has(live, name) && !has(wanted, name))
+    // A record that is about to go keeps it: what was given back would be delivered again.
+    let on_detach = (!is_leaving).then_some(ON_DETACH);
+    let told = [TAKE_OVER, APPROVE_TAKE_OVER, NAMESPACES].into_iter().chain(on_detach);
+    told.into_iter().any(|name| has(live, name) && !has(wanted, name))
 }
 
 /// Does the record have a label or a field of the spec that is not wanted? Whose it is, is not kept in memory.
@@ -116,7 +121,7 @@ pub(super) async fn detach(ctx: &Ctx, key: &NamespacedName, but: Option<&MemberN
             ctx.probes.remove(&member);
             ctx.connections.close(&member);
         }
-        tracing::info!(member = %name, "detached; nothing was deleted in the member");
+        ctx.events.journal().note_fact(Fact::Turned(turn::detached(&name)));
         say_so(ctx, key, &cluster).await;
     }
     Ok(())
@@ -132,6 +137,18 @@ pub(super) async fn let_go(ctx: &Ctx, key: &NamespacedName, attached: &AttachedC
     let patch = json!({"metadata": {"finalizers": others, "uid": attached.metadata.uid}});
     write::patch::<AttachedCluster>(&ctx.api, key, "take the finalizer off", &patch).await?;
     Ok(())
+}
+
+/// Takes the wish to take over away, which is done: said again, it would be asked of another hub's objects that come later.
+pub(super) async fn forget_take_over(
+    ctx: &Ctx,
+    key: &NamespacedName,
+    attached: &AttachedCluster,
+) -> Result<(), WriteError> {
+    // A person may have named another hub meanwhile.
+    let patch = json!({"metadata": {"resourceVersion": attached.metadata.resource_version,
+        "annotations": {APPROVE_TAKE_OVER: null}}, "spec": {"takeOver": null}});
+    write::patch::<AttachedCluster>(&ctx.api, key, "take spec.takeOver away from", &patch).await.map(drop)
 }
 
 async fn say_so(ctx: &Ctx, key: &NamespacedName, cluster: &Cluster) {

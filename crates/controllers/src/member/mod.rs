@@ -1,8 +1,9 @@
 //! Member: an AttachedCluster becomes a member of the hub, and is watched from then on.
 //!
-//! Reads the Secret and the member. Writes the Cluster record (spec by server-side apply, all of its status) and
-//! `AttachedCluster.status`. Deleting an AttachedCluster deletes the record and nothing in the member. One that has our finalizer
-//! and says `kurator.dev/on-detach: release` waits until delivery has given back everything that this hub has there.
+//! Reads the Secret, the member, and whether its applier gets through. Writes the Cluster record (spec by server-side apply, all of its status) and
+//! `AttachedCluster.status`; takes `spec.takeOver` away when that is done. Deleting an AttachedCluster deletes the record and nothing in the member. One that has our finalizer
+//! and says `kurator.dev/on-detach: release` waits until delivery has given back everything that this hub has there; then the
+//! account goes that `kurator attach` made there, and what became of it is an Event.
 //!
 //! | step | what |
 //! |---|---|
@@ -17,6 +18,7 @@
 //! Failure modes: a Secret that is missing or refused leaves the record and says so; a member that does not answer is
 //! probed for ever with back-off by its own task.
 
+mod account;
 mod apply;
 mod observe;
 mod probe;
@@ -25,12 +27,12 @@ mod status;
 
 use std::sync::Arc;
 
-use api::delivery::MemberStatus;
+use api::delivery::{HubId, MemberStatus};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use client::{Api, Trust};
 use kube::ResourceExt;
-use model::{Clock, MemberName};
+use model::{Clock, MemberName, Timestamp};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -61,11 +63,13 @@ struct Ctx {
     attached: Arc<Store<AttachedCluster>>,
     clusters: Arc<Store<Cluster>>,
     statuses: Arc<Store<MemberStatus>>,
+    hub: HubId,
     origins: Origins,
     connections: Arc<Connections>,
     probes: Arc<Probes>,
     metrics: Metrics,
     events: Recorder,
+    alive_before: Option<Timestamp>,
     jitter: client::Jitter,
     queue: Queue<NamespacedName>,
     tasks: TaskTracker,
@@ -80,11 +84,13 @@ fn context(deps: &Deps) -> Arc<Ctx> {
         attached: deps.stores.attached.clone(),
         clusters: deps.stores.clusters.clone(),
         statuses: deps.stores.statuses.clone(),
+        hub: deps.hub.clone(),
         origins: Origins::new(&deps.stores.attached),
         connections: deps.connections.clone(),
         probes: Arc::default(),
         metrics: deps.metrics.clone(),
         events: deps.events.clone(),
+        alive_before: deps.alive_before,
         jitter: deps.jitter.clone(),
         queue: deps.queue("member"),
         tasks: deps.tasks.clone(),
@@ -126,8 +132,8 @@ fn watch(ctx: &Arc<Ctx>, deps: &Deps) {
         }
     });
 
-    // A member's report: what its prober counted there is out of date. What is on its way between its hubs: the
-    // AttachedCluster that waits for it.
+    // A member's report: what its prober counted there is out of date. What is on its way between its hubs, and whether its
+    // applier gets through: the AttachedCluster that says so.
     let known: Changes<Arc<MemberStatus>> = Changes::new();
     let (probes, queue, clusters) = (ctx.probes.clone(), ctx.queue.clone(), ctx.clusters.clone());
     deps.stores.statuses.on_change(move |key, status| {
@@ -135,9 +141,11 @@ fn watch(ctx: &Arc<Ctx>, deps: &Deps) {
         let Some(status) = status else { return };
         let member = &status.spec.member;
         probes.changed(member);
-        let moving =
-            |slice: &MemberStatus| slice.status.as_ref().map(|status| status.moving.clone()).unwrap_or_default();
-        if before.as_deref().map(moving).unwrap_or_default() != moving(status) {
+        let said = |slice: &MemberStatus| {
+            let status = slice.status.as_ref();
+            status.map(|status| (status.moving.clone(), status.link.clone())).unwrap_or_default()
+        };
+        if before.as_deref().map(said).unwrap_or_default() != said(status) {
             let record = clusters.get(&NamespacedName::new("", member.as_str()));
             let origin = record.and_then(|record| origin::of_record(&record));
             origin.into_iter().for_each(|o| queue.add(NamespacedName::new(o.namespace, o.name)));
@@ -157,9 +165,15 @@ async fn reconcile(ctx: Arc<Ctx>, key: NamespacedName) -> Result<Next, WriteErro
     tracing::debug!(attached = %attached.name_any(), ?report, "decided");
     let member: Option<&MemberName> = observed.member.as_ref().ok();
     apply::apply(ctx, key, member, &plan, prepared).await?; // client
-    let may_go = plan.let_go;
-    status::write(ctx, &attached, member, plan).await?; // client
+    let (may_go, is_taken_over) = (plan.let_go, plan.is_taken_over);
+    let written = status::write(ctx, &attached, member, plan).await?; // client
+    if is_taken_over {
+        apply::forget_take_over(ctx, key, written.as_ref().unwrap_or(&attached)).await?; // client
+    }
     if may_go {
+        if let Some(again) = account::leave(ctx, key, &attached, &observed).await? {
+            return Ok(Next::After(again));
+        }
         apply::let_go(ctx, key, &attached).await?; // client
     }
     Ok(Next::Wait.or_after(observed.standing.unused.as_ref().map(|_| TRIED_AGAIN)))

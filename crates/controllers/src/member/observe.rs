@@ -50,6 +50,15 @@ pub(super) async fn observe(
     });
     let going = going(ctx, attached, name);
     let take_over = take_over(ctx, attached, name);
+    let is_probed = match (&prepared, name) {
+        (Some(Prepared::Open(open)), Some(name)) => ctx.probes.is_probed(name, open.serial),
+        _ => false,
+    };
+    let link = name.and_then(|name| {
+        let record = ctx.clusters.get(&NamespacedName::new("", name.as_str()))?;
+        let is_mine = origin::of_record(&record).as_ref() == Some(&origin);
+        is_mine.then(|| record::link_of(&ctx.statuses, name, &record)).flatten()
+    });
     let observed = Observed {
         origin,
         labels: attached.labels().clone(),
@@ -67,6 +76,9 @@ pub(super) async fn observe(
         record,
         twin,
         probe,
+        is_probed,
+        link,
+        alive_before: ctx.alive_before,
         going,
         take_over,
     };

@@ -22,28 +22,29 @@ use crate::origin;
 use crate::write::without_numbers;
 use client::NamespacedName;
 
-/// How often a member that answers is asked. 1,000 members are then 125 small requests per second.
+/// How often a member that answers is asked. 1,000 members are then 100 small requests per second.
 ///
 /// A member that dies must be said to be Unknown within 15 s, however it dies. The worst case is silence that begins just
-/// after an answer: this pause with its spread (8.8 s) and half a [`BEAT`] (0.5 s), [`FAILURES_MAX`] times
-/// [`ANSWER_WITHIN`] (5 s), and one pause of [`RETRY_FIRST`] with its spread (0.55 s) are 14.85 s. Silence that begins while nodes and pods are counted is seen
-/// sooner, since a count without an answer is followed by that pause and not by this one. A refused connection is seen
-/// after 9.85 s, and after 2 s when something was delivered there: its applier loses its watches and says so.
-const EVERY: Duration = Duration::from_secs(8);
-/// Probes begin on whole beats. 1,000 members are then 125 requests at the start of each second, which take two cores
+/// after an answer: this pause with its spread (10.4 s), half a [`BEAT`] (0.5 s) and [`ANSWER_WITHIN`] (4 s) are 14.9 s.
+/// Silence that begins while nodes and pods are counted is seen sooner, since a count without an answer is followed by
+/// [`RETRY_FIRST`] and not by this pause. A refused connection is seen after 11.5 s, and after 2 s when something was
+/// delivered there: its applier loses its watches and says so.
+const EVERY: Duration = Duration::from_secs(10);
+/// Probes begin on whole beats. 1,000 members are then 100 requests at the start of each second, which take two cores
 /// some 10 ms.
 const BEAT: Duration = Duration::from_secs(1);
-/// Longest time for one answer; see [`EVERY`].
-const ANSWER_WITHIN: Duration = Duration::from_millis(2500);
+/// Longest time for one answer; see [`EVERY`]. A packet that the network lost is sent again four times until then.
+const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 /// First delay after a failure, doubling up to [`RETRY_MAX`].
 const RETRY_FIRST: Duration = Duration::from_millis(500);
 /// Longest delay while a member is silent: how long a repaired member may look dead.
 const RETRY_MAX: Duration = Duration::from_secs(10);
-/// Failures in a row before a member counts as silent: one lost connection is no outage.
-const FAILURES_MAX: u32 = 2;
+/// Connections that are lost or refused in a row before a member counts as silent: one lost connection is no outage.
+/// An answer that does not come counts at once. It was waited for, and a second question would take the same connection.
+const LOST_MAX: u32 = 2;
 /// How soon identity, version, nodes and pods are read again when nothing is known to have changed: nodes come and go by
 /// themselves. Doubles while they are the same as before, up to [`FACTS_MAX`].
-const FACTS_FIRST: Duration = Duration::from_secs(30);
+const FACTS_FIRST: Duration = Duration::from_secs(60);
 /// Longest time until then: how late a node that goes is noticed in a member where nothing else happens. 1,000 members
 /// at rest are then 17 requests per second.
 const FACTS_MAX: Duration = Duration::from_secs(240);
@@ -76,8 +77,10 @@ pub(super) async fn run(ctx: Arc<Ctx>, key: NamespacedName, member: MemberName, 
     let api = prober(connection.api);
     loop {
         let began = Instant::now();
+        // The record is made after the first probe; and as long as one of the two has limits, nothing beyond them is asked for.
         let record = ctx.clusters.get(&NamespacedName::new("", member.as_str()));
-        state.is_limited = record.is_some_and(|record| origin::rights_of(&record).are_limited());
+        state.is_limited = ctx.attached.get(&key).is_some_and(|attached| !attached.spec.namespaces.is_empty())
+            || record.is_some_and(|record| origin::rights_of(&record).are_limited());
         let outcome = tokio::select! {
             () = stop.cancelled() => return,
             outcome = state.once(&api, ctx.clock.now(), &mut changed) => outcome,
@@ -98,13 +101,13 @@ pub(super) async fn run(ctx: Arc<Ctx>, key: NamespacedName, member: MemberName, 
     }
 }
 
-/// Spreads a pause by ±10 % so that members that started together do not stay together. Deterministic: a run can be
+/// Spreads a pause by ±4 % so that members that started together do not stay together. Deterministic: a run can be
 /// replayed.
 fn spread(pause: Duration, member: &str, turn: u64) -> Duration {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
     (member, turn).hash(&mut hasher);
-    pause.mul_f64(0.9 + 0.2 * (hasher.finish() % 1000) as f64 / 1000.0)
+    pause.mul_f64(0.96 + 0.08 * (hasher.finish() % 1000) as f64 / 1000.0)
 }
 
 /// Moves the end of a long pause to the nearest whole [`BEAT`]: probes that are due in the same second begin together. One
@@ -186,9 +189,13 @@ impl State {
         let outcome = match asked {
             Ok(()) => Outcome::Ready,
             Err(Silent::Answered(outcome)) => outcome,
-            Err(Silent::NoAnswer(why)) => {
+            Err(Silent::Lost(why)) => {
                 self.failures = self.failures.saturating_add(1);
-                return (self.failures >= FAILURES_MAX).then(|| self.steady_outcome(Outcome::Unreachable(why)));
+                return (self.failures >= LOST_MAX).then(|| self.steady_outcome(Outcome::Unreachable(why)));
+            }
+            Err(Silent::Late(why)) => {
+                self.failures = self.failures.saturating_add(1).max(LOST_MAX);
+                return Some(self.steady_outcome(Outcome::Unreachable(why)));
             }
         };
         self.failures = 0;
@@ -240,7 +247,7 @@ impl State {
             // It answers, and is who it is. A credential need not be allowed to list pods, and a member that is slow
             // with them is not silent: what was counted last stays.
             Some(Err(why)) => {
-                unanswered = matches!(why, Silent::NoAnswer(_));
+                unanswered = matches!(why, Silent::Lost(_) | Silent::Late(_));
                 tracing::debug!(server = ?facts.uid, %why, "nodes and pods cannot be counted");
             }
         }
@@ -309,25 +316,33 @@ fn words(outcome: &Outcome) -> (std::mem::Discriminant<Outcome>, String) {
 /// Why a probe is not simply fine.
 #[derive(Debug)]
 enum Silent {
+    /// It answered, and this is what it said.
     Answered(Outcome),
-    NoAnswer(String),
+    /// There is no connection to it, or it was lost: why.
+    Lost(String),
+    /// No answer came in time: how long was waited.
+    Late(String),
 }
 
 impl std::fmt::Display for Silent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Answered(outcome) => write!(f, "{outcome:?}"),
-            Self::NoAnswer(why) => f.write_str(why),
+            Self::Lost(why) | Self::Late(why) => f.write_str(why),
         }
     }
 }
 
 impl From<Error> for Silent {
-    /// A member whose `/readyz` says 503 has answered: that is not [`client::Class::Unreachable`] here.
+    /// A member whose API server says 503 has answered: that is not [`client::Class::Unreachable`] here. What says so in other words
+    /// than a Kubernetes API does is in front of it, such as a load balancer, and has not reached it.
     fn from(error: Error) -> Self {
         match error {
-            Error::Transport { cause, .. } => Self::NoAnswer(cause),
-            Error::Deadline(_) => Self::NoAnswer(error.to_string()),
+            Error::Refused { code: code @ 502..=504, ref reason, .. } if reason.is_empty() => {
+                Self::Lost(format!("what is in front of its API server answers {code}, and does not reach it"))
+            }
+            Error::Transport { cause, .. } => Self::Lost(cause),
+            Error::Deadline(_) => Self::Late(error.to_string()),
             _ if error.is_denied() => Self::Answered(Outcome::Denied(error.to_string())),
             _ => Self::Answered(Outcome::NotReady(error.to_string())),
         }

@@ -13,6 +13,8 @@ struct Entry {
     /// Of the connection that is probed.
     serial: u64,
     probe: Option<Probe>,
+    /// The probe is of this connection, and not of an earlier one.
+    is_own: bool,
     changed: watch::Sender<Option<Instant>>,
     stop: CancellationToken,
 }
@@ -46,7 +48,7 @@ impl Probes {
         let start = Start { changed: changed.subscribe(), stop: stop.clone() };
         // What was seen over an earlier connection stays known until the new one has answered.
         let probe = entries.get(member).and_then(|e| e.probe.clone());
-        if let Some(old) = entries.insert(member.clone(), Entry { serial, probe, changed, stop }) {
+        if let Some(old) = entries.insert(member.clone(), Entry { serial, probe, is_own: false, changed, stop }) {
             old.stop.cancel();
         }
         Some(start)
@@ -67,6 +69,11 @@ impl Probes {
         }
     }
 
+    /// Was the member probed over this connection?
+    pub(super) fn is_probed(&self, member: &MemberName, serial: u64) -> bool {
+        self.lock().get(member).is_some_and(|e| e.serial == serial && e.is_own)
+    }
+
     /// What the last probe saw.
     pub(super) fn probe(&self, member: &MemberName) -> Option<Probe> {
         self.lock().get(member).and_then(|e| e.probe.clone())
@@ -77,6 +84,7 @@ impl Probes {
         let mut entries = self.lock();
         let Some(entry) = entries.get_mut(member).filter(|e| e.serial == serial) else { return false };
         let news = entry.probe.as_ref().is_none_or(|p| p.outcome != probe.outcome || p.facts != probe.facts);
+        let news = !std::mem::replace(&mut entry.is_own, true) || news;
         entry.probe = Some(probe);
         news
     }

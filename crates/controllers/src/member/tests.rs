@@ -1,4 +1,4 @@
-//! A panic costs one probe.
+//! A panic costs one probe; what a record says that is not wished any more is taken off.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -35,4 +35,25 @@ async fn a_probe_that_panics_does_not_end_probing() {
     .await
     .expect("it probes again");
     assert_eq!(controllers.deps.metrics.queues().panics("probe"), 1);
+}
+
+#[test]
+fn a_record_that_is_claimed_again_is_not_left_any_more() {
+    let record = |annotations: &[&str]| {
+        let all: serde_json::Map<String, serde_json::Value> =
+            annotations.iter().map(|name| ((*name).to_owned(), serde_json::json!("x"))).collect();
+        serde_json::json!({"metadata": {"annotations": all}})
+    };
+    let (release, from) = (api::kurator::annotation::ON_DETACH, api::kurator::annotation::TAKE_OVER);
+    for (live, wanted, is_leaving, expect) in [
+        (&[release][..], &[][..], false, true),
+        // In its last moment it still says so: what was given back is not delivered again.
+        (&[release], &[], true, false),
+        (&[release], &[release], false, false),
+        (&[from], &[], false, true),
+        (&[from], &[], true, true),
+        (&[], &[release], false, false),
+    ] {
+        assert_eq!(apply::is_told_more(&record(live), &record(wanted), is_leaving), expect, "{live:?} {wanted:?}");
+    }
 }

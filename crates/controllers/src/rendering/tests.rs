@@ -2,14 +2,16 @@ use std::convert::Infallible;
 
 use api::delivery::{Artifact as ArtifactRecord, ArtifactInputs, ChartInputs, UnitId};
 use kube::client::Body;
-use model::tree::Entry;
+use model::tree::{Entry, FileTree};
+use render::Question;
 use serde_json::json;
 
 use super::kept::{KEPT_BYTES_MAX, KNOWN_MAX};
 use super::*;
 
 fn rendering(bytes: usize) -> Arc<Rendering> {
-    let summary = Summary { digest: Digest::of(&bytes.to_le_bytes()), objects: 1, refusals: Refusals::default() };
+    let (digest, refusals, remotes) = (Digest::of(&bytes.to_le_bytes()), Refusals::default(), Arc::default());
+    let summary = Summary { digest, objects: 1, refusals, remotes, warnings: Arc::default() };
     Arc::new(Rendering { payload: Arc::default(), summary, bytes })
 }
 
@@ -126,24 +128,28 @@ fn what_a_rendering_asks_for_is_loaded_until_it_is_whole() {
     files.iter().for_each(|(path, _)| tree.insert(*path, Entry::Known));
     let inputs = KustomizeInputs { path: Some("app".into()), ..KustomizeInputs::default() };
     let mut loaded = Vec::new();
-    let objects = render_objects(tree.clone(), &inputs, |tree, directory| {
-        for (path, text) in files.iter().filter(|(path, _)| path.starts_with(directory)) {
-            tree.insert_file(*path, text.as_bytes().to_vec());
+    let given = || Given { tree: tree.clone(), remotes: render::Remotes::new() };
+    let rendered = answer::render(&mut given(), &inputs, &mut |given, questions| {
+        for question in questions {
+            let Question::Directory(directory) = question else { panic!("{question:?}") };
+            for (path, text) in files.iter().filter(|(path, _)| path.starts_with(&directory)) {
+                given.tree.insert_file(*path, text.as_bytes().to_vec());
+            }
+            loaded.push(directory);
         }
-        loaded.push(directory.to_owned());
         Ok(())
     });
-    assert_eq!(objects.unwrap().len(), 1);
+    assert_eq!(rendered.unwrap().objects.len(), 1);
     assert_eq!(loaded, ["app", "base", "part"]);
     // A loader that loads nothing is asked a limited number of times.
     let mut turns = 0;
-    let endless = render_objects(tree.clone(), &inputs, |_, _| {
+    let endless = answer::render(&mut given(), &inputs, &mut |_, _| {
         turns += 1;
         Ok(())
     });
     assert!(matches!(endless, Err(Failure::Manifests(why)) if why.contains("asks for files more than 1000 times")));
     assert_eq!(turns, 1000);
-    let broken = render_objects(tree, &inputs, |_, _| Err(Failure::Disk("x".into())));
+    let broken = answer::render(&mut given(), &inputs, &mut |_, _| Err(Failure::Disk("x".into())));
     assert_eq!(broken, Err(Failure::Disk("x".into())));
 }
 
@@ -156,7 +162,8 @@ fn revision(policy: Value) -> RevisionSpec {
         ignore: None,
         submodules: false,
     };
-    of_inputs(Inputs::Artifact(ArtifactInputs { artifact, kustomize: serde_json::from_value(policy).unwrap() }))
+    let (kustomize, remotes) = (serde_json::from_value(policy).unwrap(), BTreeMap::new());
+    of_inputs(Inputs::Artifact(ArtifactInputs { artifact, kustomize, remotes }))
 }
 
 fn of_inputs(inputs: Inputs) -> RevisionSpec {
@@ -252,8 +259,10 @@ fn a_name_that_no_server_takes_is_said_with_its_file() {
     let text = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {}}}\n", "n".repeat(300));
     tree.insert_file("app/a.yaml", text.into_bytes());
     let inputs = KustomizeInputs { path: Some("app".into()), ..KustomizeInputs::default() };
-    let rendered = render_objects(tree, &inputs, |_, _| Ok(()));
-    let Err(Failure::Manifests(why)) = rendered else { panic!("{rendered:?}") };
+    let mut given = Given { tree, remotes: render::Remotes::new() };
+    let rendered = answer::render(&mut given, &inputs, &mut |_, _| Ok(())).unwrap();
+    let named = named_as_they_may_be(rendered.objects);
+    let Err(Failure::Manifests(why)) = named else { panic!("{named:?}") };
     assert!(why.starts_with("app/a.yaml document 1: metadata.name \"nnn"), "{why}");
     assert!(why.ends_with("has 300 bytes, and Kubernetes takes 253; give it another one"), "{why}");
 }

@@ -6,6 +6,7 @@ mod delivery;
 mod fleet;
 mod member;
 mod member_api;
+mod remote;
 mod repository;
 mod status;
 mod world;

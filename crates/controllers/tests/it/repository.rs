@@ -34,6 +34,11 @@ impl Repository {
         self.repository.commit()
     }
 
+    /// Runs git in it.
+    pub(crate) fn git(&self, arguments: &[&str]) {
+        self.repository.git(arguments);
+    }
+
     /// Takes a file away, and commits.
     pub(crate) fn remove(&self, path: &str) -> String {
         self.repository.git(&["rm", "--quiet", path]);

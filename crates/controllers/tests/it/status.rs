@@ -158,7 +158,17 @@ async fn a_unit_in_a_later_slice_is_folded() {
 async fn an_application_that_is_edited_is_folded() {
     let mut world = delivered().await;
     world.api.merge(&app(), &json!({"spec": {"syncPolicies": []}})).await.unwrap();
+    world.settles().await;
+    // Until another controller has decided of the edit, nothing is said of it.
     let generation = |app: &Value| app["status"]["observedGeneration"] == app["metadata"]["generation"];
+    let edited = world.get(&app()).await.unwrap();
+    assert!(!generation(&edited), "{edited}");
+    let mut conditions = edited["status"]["conditions"].as_array().cloned().unwrap_or_default();
+    conditions.retain(|c| c["type"] != "SourceReady");
+    conditions.push(json!({"type": "SourceReady", "status": "True", "reason": "Succeeded", "message": "",
+        "observedGeneration": edited["metadata"]["generation"], "lastTransitionTime": "2026-01-01T00:00:00Z"}));
+    let decided = json!({"status": {"conditions": conditions}});
+    world.api.merge(&format!("{}/status", app()), &decided).await.unwrap();
     world.until(&app(), generation, true).await;
     world.settles().await;
 }

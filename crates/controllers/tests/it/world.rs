@@ -137,6 +137,11 @@ impl World {
         self.start();
     }
 
+    /// Deletes the cache of artifacts, as an operator may at any time.
+    pub(crate) fn lose_cache(&self) {
+        std::fs::remove_dir_all(self.dir.path().join("cache")).unwrap();
+    }
+
     fn start(&mut self) {
         let members = self.members.clone();
         let connect = move |credential: &client::Credential| {
@@ -150,6 +155,7 @@ impl World {
             cache_bytes_max: 1 << 20,
             controllers: self.which.iter().copied().collect(),
             metrics: Metrics::default(),
+            alive_before: None,
         };
         let (clock, stop) = (Arc::new(TestClock::start()), CancellationToken::new());
         let api = Api::new(client_of(&self.server), "test");

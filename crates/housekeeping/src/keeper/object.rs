@@ -90,7 +90,7 @@ impl Inner {
             Step::EndForeground => self.end(item, live, FOREGROUND).await,
             Step::Disown(gone) => self.patch_owners(item, live, |owners| release(owners, &gone)).await,
             Step::Delete(policy) => {
-                tracing::info!(object = item.name, kind = %item.resource, policy = policy.as_str(), "its owners are gone");
+                tracing::debug!(object = item.name, kind = %item.resource, policy = policy.as_str(), "its owners are gone");
                 self.api.delete(&item.target(), &Delete::exactly(live).propagation(policy)).await.map(drop)
             }
         }

@@ -46,6 +46,27 @@ fn a_damaged_file_is_not_replaced() {
 }
 
 #[test]
+fn keys_that_are_lost_are_made_only_when_a_person_says_so() {
+    let root = tempfile::tempdir().unwrap();
+    let directory = Directory::open(root.path()).unwrap();
+    assert!(!Keys::is_there(&directory).unwrap());
+    Keys::refuse_lost(&directory, 0).unwrap();
+    let error = Keys::refuse_lost(&directory, 31).unwrap_err().to_string();
+    let path = directory.keys().join(FILE);
+    assert_eq!(
+        error,
+        format!(
+            "{} is not there, and this hub has 31 objects: with new keys, no kubeconfig and no token that it gave out would be \
+             good any more; restore it from a backup (`tar xzf FILE hub/keys/hub.json`), or write {{}} into it to have new keys made",
+            path.display()
+        )
+    );
+    fs::write(&path, "{}").unwrap();
+    assert!(Keys::is_there(&directory).unwrap());
+    Keys::open(&directory, LOCAL, at(0)).unwrap();
+}
+
+#[test]
 fn what_another_authority_signed_goes_with_it() {
     let root = tempfile::tempdir().unwrap();
     let directory = Directory::open(root.path()).unwrap();

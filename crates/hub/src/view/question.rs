@@ -130,6 +130,31 @@ impl Resource for Comparisons {
     }
 }
 
+/// Everything that waits for an approval, by the name of the Application.
+pub(crate) struct HeldLists(pub(crate) Shared);
+
+/// The parameter that asks for UIDs.
+const UIDS: &str = "uids";
+
+impl Resource for HeldLists {
+    fn info(&self) -> ResourceInfo {
+        questions("HeldList", "heldlists", "get")
+    }
+
+    fn get<'a>(&'a self, request: &'a ResourceRequest, name: &'a str) -> BoxFuture<'a, Result<Value, Status>> {
+        Box::pin(async move {
+            let controllers = ready(&self.0)?;
+            let namespace = request.namespace.as_deref().unwrap_or_default();
+            require(&controllers, &request.user, namespace, &reading(name)).await?;
+            let with_uids = parameter(&request.query, UIDS) == Some("true");
+            let key = NamespacedName::new(namespace, name);
+            let answer = controllers.inspector.held(&key, with_uids).await;
+            let answer = answer.map_err(|error| refused(error, "heldlists", name))?;
+            Ok(with_metadata(as_value(&answer)?, namespace, name))
+        })
+    }
+}
+
 /// A parameter of a query whose value needs no decoding: a name.
 fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     let pairs = query.split('&').filter_map(|pair| pair.split_once('='));

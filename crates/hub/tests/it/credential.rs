@@ -3,7 +3,7 @@
 use api::condition::{self, Condition};
 use api::kurator::annotation::MINTED;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
-use api::kurator::minted::{Minted, NAMESPACE, SERVICE_ACCOUNT};
+use api::kurator::minted::{MANAGED_BY, MANAGER, Minted, NAMESPACE, SERVICE_ACCOUNT, account_event, used_by};
 use client::Credential;
 use controllers::mint;
 use hub::SystemClock;
@@ -79,7 +79,7 @@ async fn another_credential_of_the_same_cluster_is_taken_without_a_gap() {
     let member = account(&stage).await;
     let ready = condition(&stage, "Ready").await.unwrap();
     let watches = stage.member("a").counters().verb("watch");
-    let token = mint::mint(&member, SystemClock.now(), "c", None).await.unwrap();
+    let token = mint::mint(&member, SystemClock.now(), "c", None, "hub default/a").await.unwrap();
     set(&stage, &kubeconfig(&stage, json!({"token": token.text}))).await;
     assert_eq!(looked(&stage, "CredentialCurrent", None).await, None);
     stage.commit(&[("app/settings.yaml", Some(&settings("two")))]);
@@ -140,7 +140,7 @@ async fn a_kubeconfig_of_another_cluster_is_held_and_another_claimant_changes_no
     stage.synced().await;
     // A claimant's credential is good for the same cluster, and is not the member's.
     let member = account(&stage).await;
-    let token = mint::mint(&member, SystemClock.now(), "c", None).await.unwrap();
+    let token = mint::mint(&member, SystemClock.now(), "c", None, "hub default/a").await.unwrap();
     let claimant = kubeconfig(&stage, json!({"token": token.text}));
     stage.attach_with("claimant", &claimant, json!({"memberName": "a"})).await;
     let api: Api<AttachedCluster> = Api::namespaced(stage.client(), "default");
@@ -178,7 +178,7 @@ async fn what_attach_made_is_renewed_and_what_a_person_made_is_not() {
     let stage = Stage::new(&["a"]).await;
     let member = account(&stage).await;
     let now = SystemClock.now();
-    let token = mint::mint(&member, now, "prod", None).await.unwrap();
+    let token = mint::mint(&member, now, "prod", None, "hub default/a").await.unwrap();
     let life = token.minted.expires.unwrap().duration_since(now).as_secs();
     assert_eq!(life, 365 * 24 * 3600, "a year was asked for");
     let issued = |days_ago: i64| model::Timestamp::from_second(now.as_second() - days_ago * 24 * 3600).unwrap();
@@ -196,8 +196,7 @@ async fn what_attach_made_is_renewed_and_what_a_person_made_is_not() {
     let renewed = until("the credential to be renewed", async || {
         let secret = secret(&stage).await;
         let minted = Minted::parse(&secret.annotations()[MINTED]).unwrap();
-        // The token Secret that it replaces is gone, too.
-        match minted.issued >= now && minted.replaces.is_none() {
+        match minted.issued >= now {
             true => Ok(secret),
             false => Err(format!("{minted:?}")),
         }
@@ -209,7 +208,7 @@ async fn what_attach_made_is_renewed_and_what_a_person_made_is_not() {
     assert_ne!(text(&renewed), config);
     credential.api("test").await.unwrap().read("/version").await.unwrap();
     let secrets: Api<Secret> = Api::namespaced(stage.member("a").client(), NAMESPACE);
-    assert!(secrets.get_opt("kurator-token-old").await.unwrap().is_none(), "the one before goes");
+    assert!(secrets.get_opt("kurator-token-old").await.unwrap().is_some(), "a backup of before has nothing else");
     looked(&stage, "Ready", Some("ClusterReady")).await;
     assert_eq!(condition(&stage, "CredentialCurrent").await, None);
 }
@@ -240,7 +239,7 @@ async fn a_renewed_credential_that_does_not_work_is_not_written() {
     let minted = Minted {
         issued: model::Timestamp::from_second(now.as_second() - 200 * 24 * 3600).unwrap(),
         token_digest: Some(model::Digest::of(token.as_bytes())),
-        ..mint::mint(&member, now, "prod", None).await.unwrap().minted
+        ..mint::mint(&member, now, "prod", None, "hub default/a").await.unwrap().minted
     };
     set(&stage, &config).await;
     looked(&stage, "Ready", Some("ClusterReady")).await;
@@ -257,7 +256,7 @@ async fn a_credential_that_cannot_be_renewed_or_has_expired_is_said_with_the_com
     let stage = Stage::new(&["a"]).await;
     let member = account(&stage).await;
     let now = SystemClock.now();
-    let token = mint::mint(&member, now, "prod eu", None).await.unwrap();
+    let token = mint::mint(&member, now, "prod eu", None, "hub default/a").await.unwrap();
     // The rights are gone, so that no other token can be made.
     let bindings: Api<k8s_openapi::api::rbac::v1::ClusterRoleBinding> = Api::all(stage.member("a").client());
     bindings.delete(SERVICE_ACCOUNT, &Default::default()).await.unwrap();
@@ -283,4 +282,60 @@ async fn a_credential_that_cannot_be_renewed_or_has_expired_is_said_with_the_com
     let said = looked(&stage, "Ready", Some("CredentialExpired")).await.unwrap();
     assert!(said.message.starts_with("the credential expired at 2023-11-14T22:13:20Z"), "{}", said.message);
     assert!(said.message.ends_with("make another one with `kurator attach 'prod eu' --name a`"), "{}", said.message);
+}
+
+/// What `kurator attach` makes in the member `a`, and its credential in the hub.
+async fn attach_as_people_do(stage: &Stage) {
+    let client = stage.member("a").client();
+    let whose = "https://hub default/a";
+    let labels = json!({MANAGED_BY: MANAGER});
+    let group = "rbac.authorization.k8s.io";
+    let subject = json!({"kind": "ServiceAccount", "name": SERVICE_ACCOUNT, "namespace": NAMESPACE});
+    for object in [
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}}),
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": SERVICE_ACCOUNT, "namespace": NAMESPACE,
+            "labels": labels, "annotations": {used_by(whose): whose}}}),
+        json!({"apiVersion": format!("{group}/v1"), "kind": "ClusterRole", "metadata": {"name": SERVICE_ACCOUNT, "labels": labels},
+            "rules": [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}, {"nonResourceURLs": ["*"], "verbs": ["*"]}]}),
+        json!({"apiVersion": format!("{group}/v1"), "kind": "ClusterRoleBinding",
+            "metadata": {"name": SERVICE_ACCOUNT, "labels": labels},
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": SERVICE_ACCOUNT}, "subjects": [subject]}),
+    ] {
+        apply(&client, object).await.unwrap();
+    }
+    let member = client::Api::new(client, "test");
+    let token = mint::mint(&member, SystemClock.now(), "prod", None, whose).await.unwrap();
+    let config = kubeconfig(stage, json!({"token": token.text}));
+    set(stage, &config).await;
+    write_minted(stage, &config, &Minted { used_by: Some(used_by(whose)), ..token.minted }).await;
+    looked(stage, "Ready", Some("ClusterReady")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_is_left_for_good_keeps_no_right_of_ours() {
+    let stage = Stage::new(&["a"]).await;
+    attach_as_people_do(&stage).await;
+    stage.apply(stage.application()).await.unwrap();
+    stage.synced().await;
+    let attached: Api<AttachedCluster> = Api::namespaced(stage.client(), "default");
+    let uid = attached.get("a").await.unwrap().uid().unwrap();
+    crate::moving::detach(&stage, "a").await;
+    crate::moving::is_detached(&stage, "a").await;
+    let client = stage.member("a").client();
+    let accounts: Api<k8s_openapi::api::core::v1::ServiceAccount> = Api::namespaced(client.clone(), NAMESPACE);
+    let roles: Api<k8s_openapi::api::rbac::v1::ClusterRole> = Api::all(client.clone());
+    let bindings: Api<k8s_openapi::api::rbac::v1::ClusterRoleBinding> = Api::all(client);
+    until("its rights to go", async || {
+        let left = (
+            accounts.get_opt(SERVICE_ACCOUNT).await.unwrap().is_some(),
+            roles.get_opt(SERVICE_ACCOUNT).await.unwrap().is_some(),
+            bindings.get_opt(SERVICE_ACCOUNT).await.unwrap().is_some(),
+        );
+        if left == (false, false, false) { Ok(()) } else { Err(format!("{left:?}")) }
+    })
+    .await;
+    let events: Api<k8s_openapi::api::events::v1::Event> = Api::namespaced(stage.client(), "default");
+    let said = events.get(&account_event("a", &uid)).await.unwrap();
+    assert_eq!(said.reason.as_deref(), Some("AccountRemoved"), "{:?}", said.note);
+    assert_eq!(said.note.unwrap(), "in member a, the hub's account and all its rights are gone");
 }

@@ -231,3 +231,113 @@ async fn a_member_that_goes_away_is_not_waited_for_before_the_others_delete() {
     .await;
     assert!(settings_of(&stage, "b").get_opt("extra").await.unwrap().is_some());
 }
+
+/// Everything that waits, as the hub names it: `members: objects`, one for each group, and how many members have no names.
+async fn named(stage: &Stage) -> (Vec<String>, usize) {
+    let path = "/apis/view.kurator.dev/v1alpha1/namespaces/default/heldlists/app?uids=true";
+    let request = http::Request::get(path).body(Vec::new()).unwrap();
+    let answer: serde_json::Value = stage.client().request(request).await.unwrap();
+    let all: api::view::HeldList = serde_json::from_value(answer).unwrap();
+    let mut out = Vec::new();
+    for group in all.lists.iter().flat_map(|list| &list.groups) {
+        let members: Vec<&str> = group.members.iter().map(model::MemberName::as_str).collect();
+        let objects: Vec<String> = group.objects.iter().map(|o| format!("{} {}", o.kind, o.name)).collect();
+        let away = if group.away { " (away)" } else { "" };
+        out.push(format!("{}{away}: {}", members.join(" "), objects.join(", ")));
+        assert!(group.uids.values().all(|uids| uids.len() == objects.len()), "{group:?}");
+    }
+    (out, all.lists.iter().flat_map(|list| &list.unnamed).map(|unnamed| unnamed.members.len()).sum())
+}
+
+/// Waits until so many deletions are held, and says with which list.
+async fn held(stage: &Stage, count: u32) -> HeldDeletions {
+    let app: Api<Application> = Api::namespaced(stage.client(), "default");
+    until("the whole list", async || {
+        let held = app.get("app").await.unwrap().status.unwrap_or_default().held;
+        match held.as_slice() {
+            [one] if one.count == count => Ok(one.clone()),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_is_away_is_in_the_list_and_one_approval_is_enough() {
+    let stage = Stage::new(&["a", "b"]).await;
+    stage.apply(stage.application()).await.unwrap();
+    stage.synced().await;
+    stage.member("b").unplug().await;
+    stage.ready("Unknown", "MemberUnknown").await;
+    stage.commit(&[("app/settings.yaml", None), ("app/web.yaml", None), ("app/namespace.yaml", None)]);
+    let list = held(&stage, 6).await;
+    assert_eq!((list.away.as_slice(), list.away_count), (&["b".to_owned()][..], 1), "{list:?}");
+    assert!(
+        list.members[1].starts_with("b: ") && list.members[1].ends_with("(away: done when it answers)"),
+        "{list:?}"
+    );
+    let objects = "Namespace app, ConfigMap settings, Deployment web";
+    let mut all = named(&stage).await;
+    all.0.iter_mut().for_each(|line| *line = sorted(line));
+    assert_eq!(all, (vec![sorted(&format!("a: {objects}")), sorted(&format!("b (away): {objects}"))], 0));
+
+    approve(&stage, &list.digest).await;
+    until("a to be emptied", async || match value(&stage, "a").await {
+        None => Ok(()),
+        some => Err(format!("{some:?}")),
+    })
+    .await;
+    until("nothing to be held", async || match stage.condition("DeletionsHeld").await {
+        None => Ok(()),
+        Some(condition) => Err(condition.message),
+    })
+    .await;
+    assert!(value(&stage, "b").await.is_some(), "it cannot be asked");
+    // It has one object less by then, and goes on without another word.
+    stage.member("b").plug().await.unwrap();
+    until("b to follow", async || match value(&stage, "b").await {
+        None => Ok(()),
+        some => Err(format!("{some:?}")),
+    })
+    .await;
+    stage.synced().await;
+    assert!(stage.condition("DeletionsHeld").await.is_none());
+}
+
+/// A line of [`named`], its objects in order.
+fn sorted(line: &str) -> String {
+    let (head, objects) = line.split_once(": ").unwrap();
+    let mut objects: Vec<&str> = objects.split(", ").collect();
+    objects.sort_unstable();
+    format!("{head}: {}", objects.join(", "))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renamed_policy_hands_over_and_nothing_is_held() {
+    let stage = Stage::new(&["a"]).await;
+    stage.apply(stage.application()).await.unwrap();
+    stage.synced().await;
+    let before = settings_of(&stage, "a").get("settings").await.unwrap().metadata.uid;
+    let mut renamed = stage.application();
+    renamed["spec"]["syncPolicies"][0]["name"] = json!("q");
+    stage.apply(renamed).await.unwrap();
+    until("q to have taken over", async || {
+        let reports = stage.hub.controllers().feed.reports_in(&"a".parse().unwrap());
+        match reports.as_slice() {
+            [one] if one.unit.policy.as_deref() == Some("q") && one.objects.applied == 3 => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await;
+    until("q to be healthy", async || {
+        let reports = stage.hub.controllers().feed.reports_in(&"a".parse().unwrap());
+        match reports.as_slice() {
+            [one] if one.health == api::delivery::Health::Healthy => Ok(()),
+            other => Err(format!("{other:#?}")),
+        }
+    })
+    .await;
+    stage.synced().await;
+    assert!(stage.condition("DeletionsHeld").await.is_none());
+    assert_eq!(settings_of(&stage, "a").get("settings").await.unwrap().metadata.uid, before, "it is the same object");
+}

@@ -104,7 +104,9 @@ async fn tree(stage: &Stage, path: &str) -> Value {
 /// What a place shows.
 async fn look(stage: &Stage, place: Place) -> String {
     let apps: Api<Application> = Api::namespaced(stage.client(), "default");
-    let status = apps.get_opt("app").await.unwrap().and_then(|app| app.status).unwrap_or_default();
+    let app = apps.get_opt("app").await.unwrap();
+    let generation = app.as_ref().and_then(|app| app.metadata.generation);
+    let status = app.and_then(|app| app.status).unwrap_or_default();
     let fleets: Api<Fleet> = Api::namespaced(stage.client(), "default");
     let fleet = fleets.get_opt("f").await.unwrap().and_then(|fleet| fleet.status).unwrap_or_default();
     let name = "a".parse().unwrap();
@@ -125,7 +127,7 @@ async fn look(stage: &Stage, place: Place) -> String {
         CountOfFleet => counted(fleet.ready_clusters, fleet.ready_clusters + fleet.un_ready_clusters),
         ColumnOfApplication => column(stage, &group("apps.kurator.dev", "applications"), "app", "Ready").await,
         ReasonColumnOfApplication => column(stage, &group("apps.kurator.dev", "applications"), "app", "Reason").await,
-        StatusOfApplication => State::of_conditions(&status.conditions).to_string(),
+        StatusOfApplication => State::of_object(&status.conditions, generation).to_string(),
         TreeOfApplication => text(&tree(stage, "namespaces/default/trees/app").await["state"]),
         CountOfApplication => {
             let summary = status.summary.unwrap_or_default();
@@ -321,7 +323,7 @@ async fn a_member_whose_credential_does_not_count_any_more_is_unknown_everywhere
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_member_whose_applier_alone_is_kept_out_is_green_in_its_own_columns_only() {
+async fn a_member_whose_applier_alone_is_kept_out_is_green_nowhere() {
     let stage = Stage::new(&["a"]).await;
     let all =
         json!([{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}, {"nonResourceURLs": ["*"], "verbs": ["*"]}]);
@@ -335,13 +337,69 @@ async fn a_member_whose_applier_alone_is_kept_out_is_green_in_its_own_columns_on
     stage.member("a").unplug().await;
     shows(&stage, ColumnOfCluster, "Unknown").await;
     stage.member("a").plug().await.unwrap();
-    shows(&stage, ColumnOfCluster, "True").await;
+    // It answers its prober, and refuses what delivers to it.
+    shows(&stage, ColumnOfCluster, "False").await;
+    shows(&stage, ColumnOfAttachedCluster, "False").await;
     shows(&stage, PhaseOfFleet, "NotReady").await;
     shows(&stage, TreeOfMember, "NotReady").await;
-    let all_places = places(&[&[StatusOfMember, TreeOfMember], OF_FLEET, OF_APPLICATION, OF_UNIT]);
-    nothing_is_green(&stage, "the applier is kept out", &all_places).await;
+    let everywhere = places(&[OF_MEMBER, OF_FLEET, OF_APPLICATION, OF_UNIT]);
+    nothing_is_green(&stage, "the applier is kept out", &everywhere).await;
+    let clusters: Api<Cluster> = Api::all(stage.client());
+    let conditions = clusters.get("a").await.unwrap().status.unwrap().conditions;
+    let said = condition::find(&conditions, "Ready").unwrap();
+    assert_eq!(said.reason, "ApplierRefused", "{said:?}");
+    assert_eq!(condition::find(&conditions, "Deliverable").unwrap().status, "True", "it is tried on");
     limited(&stage, "a", all).await;
     all_is_green(&stage).await;
+}
+
+/// Edits an object, and looks at its `Ready` from the write on: it is never true for a generation that breaks it.
+async fn edit_is_never_ready(stage: &Stage, path: &str, edit: Value) {
+    let request = |method: &str, body: Vec<u8>| {
+        let request =
+            http::Request::builder().method(method).uri(path).header("content-type", "application/merge-patch+json");
+        request.body(body).unwrap()
+    };
+    let edited: Value = stage.client().request(request("PATCH", edit.to_string().into_bytes())).await.unwrap();
+    let generation = edited["metadata"]["generation"].as_i64().unwrap();
+    until(&format!("the edit of {path} to be looked at"), async || {
+        let object: Value = stage.client().request(request("GET", Vec::new())).await.unwrap();
+        let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
+        let ready = conditions.into_iter().find(|c| c["type"] == "Ready").unwrap();
+        let observed = |value: &Value| value["observedGeneration"].as_i64().unwrap_or_default();
+        assert_eq!(observed(&object["status"]), observed(&ready), "{object}");
+        if observed(&ready) < generation {
+            return Err(ready.to_string());
+        }
+        // As `kubectl wait --for=condition=Ready` reads it.
+        assert_ne!(ready["status"], "True", "{path}: {object}");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_edit_that_breaks_something_is_never_ready_for_its_generation() {
+    let stage = green_stage().await;
+    let spec =
+        |group: &str, plural: &str, name: &str| format!("/apis/{group}/v1alpha1/namespaces/default/{plural}/{name}");
+    let app = spec("apps.kurator.dev", "applications", "app");
+    for edit in [
+        json!({"spec": {"source": {"gitRepository": {"url": "http://git.invalid/app.git"}}}}),
+        json!({"spec": {"destination": {"fleet": "absent"}}}),
+        json!({"spec": {"source": {"gitRepository": {"suspend": true}}}}),
+    ] {
+        edit_is_never_ready(&stage, &app, edit).await;
+        stage.apply(stage.application()).await.unwrap();
+        all_is_green(&stage).await;
+    }
+    let fleet = spec("fleet.kurator.dev", "fleets", "f");
+    let list = json!([{"name": "a", "kind": "AttachedCluster"}, {"name": "absent", "kind": "AttachedCluster"}]);
+    edit_is_never_ready(&stage, &fleet, json!({"spec": {"clusters": list}})).await;
+    stage.fleet(&["a"]).await;
+    all_is_green(&stage).await;
+    let attached = spec("cluster.kurator.dev", "attachedclusters", "a");
+    edit_is_never_ready(&stage, &attached, json!({"spec": {"kubeconfig": {"name": "absent", "key": "value"}}})).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

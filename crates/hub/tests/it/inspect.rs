@@ -249,6 +249,7 @@ async fn who_asks_must_be_allowed_to_read_and_to_edit_what_is_asked_about() {
         vec![
             rule("view.kurator.dev", "renderings", &["get"]),
             rule("view.kurator.dev", "comparisons", &["get"]),
+            rule("view.kurator.dev", "heldlists", &["get"]),
             rule("view.kurator.dev", "previews", &["create"]),
         ]
     };
@@ -265,7 +266,7 @@ async fn who_asks_must_be_allowed_to_read_and_to_edit_what_is_asked_about() {
         Err(other) => panic!("{other}"),
     };
     for (user, reads, edits) in [("blind", 403, 403), ("reader", 200, 403), ("editor", 200, 200)] {
-        for path in ["renderings/app.a", "comparisons/app"] {
+        for path in ["renderings/app.a", "comparisons/app", "heldlists/app"] {
             let request = Request::get(format!("{VIEWS}/{path}")).header("impersonate-user", user);
             let answer = stage.client().request::<Value>(request.body(Vec::new()).unwrap()).await;
             assert_eq!(code(answer), reads, "{user} {path}");

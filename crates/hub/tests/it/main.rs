@@ -13,6 +13,7 @@ mod inspect;
 mod member;
 mod metrics;
 mod moving;
+mod person;
 mod settled;
 mod source;
 mod split;

@@ -6,7 +6,7 @@ use api::kurator::cluster::v1alpha1::AttachedCluster;
 use kube::Api;
 use serde_json::json;
 
-use crate::stage::{Stage, apply, settings, until};
+use crate::stage::{Stage, apply, settings, start_hub, until};
 
 async fn ready(stage: &Stage, name: &str, reason: &str) -> Condition {
     let api: Api<AttachedCluster> = Api::namespaced(stage.client(), "default");
@@ -40,6 +40,24 @@ async fn a_member_is_probed_and_its_record_says_what_it_is() {
     assert!(status.last_seen.is_some() && status.kubernetes_version.is_some());
     stage.member("a").plug().await.unwrap();
     ready(&stage, "a", "ClusterReady").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_is_gone_after_a_restart_of_the_hub_was_seen_before_it() {
+    let mut stage = Stage::new(&["a"]).await;
+    ready(&stage, "a", "ClusterReady").await;
+    let stopped = std::mem::replace(&mut stage.hub, start_hub(&stage.dir.path().join("other")).await);
+    stopped.stop().await;
+    stage.member("a").unplug().await;
+    let spare = std::mem::replace(&mut stage.hub, start_hub(stage.dir.path()).await);
+    spare.stop().await;
+    let unknown = ready(&stage, "a", "ClusterNotReachable").await;
+    let words = "last seen before the hub's restart, at 20";
+    assert!(unknown.message.starts_with(words) && unknown.message.contains("Z or later: "), "{}", unknown.message);
+    let api: Api<Cluster> = Api::all(stage.client());
+    let status = api.get("a").await.unwrap().status.unwrap();
+    let time = status.last_seen.unwrap();
+    assert!(unknown.message.contains(&time), "{time} {}", unknown.message);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -86,14 +86,14 @@ async fn what_was_agreed_to_before_the_edit_goes_at_once_and_what_was_not_shown_
 }
 
 /// Tells the hub to leave a member, and to give back what it has there.
-async fn detach(stage: &Stage, member: &str) {
+pub(crate) async fn detach(stage: &Stage, member: &str) {
     let api: Api<AttachedCluster> = Api::namespaced(stage.client(), "default");
     let metadata = json!({"annotations": {ON_DETACH: RELEASE}, "finalizers": [DETACH_FINALIZER]});
     merge(&api, member, json!({"metadata": metadata})).await;
     api.delete(member, &DeleteParams::default()).await.unwrap();
 }
 
-async fn is_detached(stage: &Stage, member: &str) {
+pub(crate) async fn is_detached(stage: &Stage, member: &str) {
     let attached: Api<AttachedCluster> = Api::namespaced(stage.client(), "default");
     let records: Api<api::karmada::cluster::v1alpha1::Cluster> = Api::all(stage.client());
     until("the member to be gone", async || {

@@ -49,6 +49,7 @@ impl Process {
                 cache_bytes_max: 1 << 28,
                 controllers: which.iter().copied().collect(),
                 metrics: controllers::Metrics::default(),
+                alive_before: None,
             };
             let (clock, jitter) = (Arc::new(hub::SystemClock), Arc::new(|| 0.5));
             let stop = CancellationToken::new();

@@ -56,6 +56,11 @@ pub(crate) async fn start_hub(dir: &Path) -> Hub {
 }
 
 async fn start_hub_with(dir: &Path, controllers: &[Controller]) -> Hub {
+    try_start_hub(dir, controllers).await.unwrap()
+}
+
+/// Starts a hub, or says why it does not start.
+pub(crate) async fn try_start_hub(dir: &Path, controllers: &[Controller]) -> Result<Hub, hub::Error> {
     let options = Options {
         directory: dir.join("hub"),
         listen: ([127, 0, 0, 1], 0).into(),
@@ -75,7 +80,7 @@ async fn start_hub_with(dir: &Path, controllers: &[Controller]) -> Hub {
             Err(hub::Error::Store(store::disk::OpenError::Locked { .. })) if tokio::time::Instant::now() < deadline => {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
-            started => return started.unwrap(),
+            started => return started,
         }
     }
 }

@@ -91,8 +91,18 @@ async fn a_new_hub_takes_over_what_a_lost_one_had_and_prunes_afterwards() {
     assert_eq!(hub(maps(&stage, "a").get("settings").await.unwrap().labels()), lost, "another list was approved");
 
     merge(&stage, "a", json!({"metadata": {"annotations": {APPROVE_TAKE_OVER: held.digest}}})).await;
-    take_over(&stage, "a", TakeOverState::Done).await;
     condition(&stage, "a", "TakenOver").await;
+    let attached: Api<AttachedCluster> = Api::namespaced(stage.client(), "default");
+    until("the wish to be taken away", async || {
+        let found = attached.get("a").await.unwrap();
+        let is_approved = found.annotations().contains_key(APPROVE_TAKE_OVER);
+        match (&found.spec.take_over, is_approved) {
+            (None, false) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await;
+    assert_eq!(condition(&stage, "a", "TakenOver").await.status, "True", "it stays said");
     stage.synced().await;
     let now = hub(maps(&stage, "a").get("settings").await.unwrap().labels());
     assert_ne!(now, lost);

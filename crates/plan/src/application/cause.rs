@@ -29,9 +29,9 @@ pub(super) fn failed_fetch(status: &ApplicationStatus) -> Option<String> {
 
 /// Candidates of a unit that are no members: their objects do not exist, or have made none.
 pub(super) fn no_members(explanation: Option<&Explanation>) -> impl Iterator<Item = String> {
-    let not_a_member = place::Reason::NotAMember.to_string();
+    let strangers = [place::Reason::NotAMember, place::Reason::NotFollowed].map(|reason| reason.to_string());
     let passed_over = explanation.into_iter().flat_map(|explanation| &explanation.passed_over);
-    passed_over.filter(move |one| one.reason == not_a_member).map(|one| one.name.clone())
+    passed_over.filter(move |one| strangers.contains(&one.reason)).map(|one| one.name.clone())
 }
 
 /// The fields by which a person has suspended something.

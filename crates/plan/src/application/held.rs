@@ -23,6 +23,9 @@ const HELD_SHOWN: usize = SYNC_STATUS_MAX;
 /// Members named that have not reported their deletions: enough to know whom to look at.
 const WAITING_SHOWN: usize = 10;
 
+/// What is said of a member that does not answer.
+const AWAY: &str = " (away: done when it answers)";
+
 /// Causes of one list: labels may differ from member to member, and a person reads a page of them.
 const CAUSES_SHOWN: usize = 20;
 
@@ -75,6 +78,10 @@ fn by_source(facts: &FoldFacts<'_>, unit: &UnitId) -> Option<HeldDeletions> {
         objects: count,
     };
     let members = held.members.iter().take(HELD_SHOWN);
+    let line = |member: &MemberName, count: u32, names: &[String]| {
+        let away = if held.away.contains(member) { AWAY } else { "" };
+        format!("{member}: {}{away}", sample(count, names))
+    };
     Some(HeldDeletions {
         policy: unit.policy.clone().unwrap_or_default(),
         digest: held.digest.to_string(),
@@ -83,8 +90,10 @@ fn by_source(facts: &FoldFacts<'_>, unit: &UnitId) -> Option<HeldDeletions> {
         member_count,
         object_count: count,
         causes: held.causes.iter().map(cause).collect(),
-        members: members.map(|(m, count, names)| format!("{m}: {}", sample(*count, names))).collect(),
+        members: members.map(|(m, count, names)| line(m, *count, names)).collect(),
         waiting_on: held.waiting_on.iter().take(WAITING_SHOWN).map(MemberName::to_string).collect(),
+        away: held.away.iter().take(WAITING_SHOWN).map(MemberName::to_string).collect(),
+        away_count: u32::try_from(held.away.len()).unwrap_or(u32::MAX),
     })
 }
 
@@ -108,6 +117,8 @@ fn by_edit(facts: &FoldFacts<'_>, unit: &UnitId) -> Option<HeldDeletions> {
         cause.members += 1;
         cause.objects = cause.objects.saturating_add(objects(member).unwrap_or_default());
     }
+    let is_away = |member: &MemberName| facts.members.get(member).is_some_and(|facts| !facts.reports());
+    let away: Vec<String> = kept.keys().filter(|member| is_away(member)).map(ToString::to_string).collect();
     let tells = causes.len() > 1;
     let line = |member: &MemberName, entry: &MemberDecision| {
         let stay = if prune { "" } else { " that stay" };
@@ -117,7 +128,8 @@ fn by_edit(facts: &FoldFacts<'_>, unit: &UnitId) -> Option<HeldDeletions> {
             Some(count) => format!("{count} objects{stay}"),
         };
         let why = entry.kept().filter(|_| tells).map(|why| format!(" ({})", why.message)).unwrap_or_default();
-        format!("{member}: {what}{why}")
+        let absent = if is_away(member) { AWAY } else { "" };
+        format!("{member}: {what}{why}{absent}")
     };
     let object_count = total(causes.values().map(|cause| cause.objects));
     Some(HeldDeletions {
@@ -130,6 +142,8 @@ fn by_edit(facts: &FoldFacts<'_>, unit: &UnitId) -> Option<HeldDeletions> {
         members: kept.iter().take(HELD_SHOWN).map(|(member, entry)| line(member, entry)).collect(),
         causes: causes.into_values().take(CAUSES_SHOWN).collect(),
         waiting_on: Vec::new(),
+        away_count: u32::try_from(away.len()).unwrap_or(u32::MAX),
+        away: away.into_iter().take(WAITING_SHOWN).collect(),
     })
 }
 

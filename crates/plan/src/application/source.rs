@@ -32,11 +32,12 @@ impl SourcePart {
         }
     }
 
-    /// Whether a person waits for it: a condition changed its status or reason, there is another artifact, or a sync is
-    /// done.
+    /// Whether a person waits for it: a condition changed its status or reason, there is another artifact, a sync is
+    /// done, or an edit was looked at.
     pub fn is_news(&self, before: Option<&Self>) -> bool {
-        let said = |part: &Self| -> Vec<(String, String, String)> {
-            part.conditions.iter().map(|c| (c.type_.clone(), c.status.clone(), c.reason.clone())).collect()
+        let said = |part: &Self| -> Vec<(String, String, String, Option<i64>)> {
+            let said = |c: &Condition| (c.type_.clone(), c.status.clone(), c.reason.clone(), c.observed_generation);
+            part.conditions.iter().map(said).collect()
         };
         let artifact = |part: &Self| {
             let git = part.source_status.as_ref().and_then(|s| s.git_repo_status.as_ref());
@@ -50,15 +51,16 @@ impl SourcePart {
     }
 }
 
-/// Decides the source's part of the status.
+/// Decides the source's part of the status. `generation`: that of the Application that units were decided from, which may have
+/// been edited since.
 pub fn source_part(
     application: &Application,
     facts: &SourceFacts,
     not_implemented: &[FieldPath],
+    generation: Option<i64>,
     now: Timestamp,
 ) -> SourcePart {
     let before = application.status.clone().unwrap_or_default();
-    let generation = application.metadata.generation;
     let mut statements = vec![source(facts, generation, &before)];
     if !not_implemented.is_empty() {
         let paths = not_implemented.iter().map(ToString::to_string);
@@ -67,13 +69,14 @@ pub fn source_part(
     }
     SourcePart {
         conditions: condition::merge(&before.conditions, statements, generation, now),
-        source_status: source_status(facts, application, &before, now).or(before.source_status),
+        source_status: source_status(facts, application, generation, &before, now).or(before.source_status),
         last_handled_sync: facts.handled_sync.clone().or(before.last_handled_sync),
     }
 }
 
 fn source(facts: &SourceFacts, generation: Option<i64>, before: &ApplicationStatus) -> Statement {
-    if let (None, None, false) = (&facts.artifact, &facts.error, facts.suspended)
+    let is_unheard = facts.artifact.is_none() || facts.waits_for_remotes;
+    if let (true, None, false) = (is_unheard, &facts.error, facts.suspended)
         && let Some(failed) = condition::find(&before.conditions, condition::SOURCE_READY)
         && (failed.reason.as_str(), failed.observed_generation) == (reason::FETCH_FAILED, generation)
     {
@@ -103,6 +106,7 @@ fn source(facts: &SourceFacts, generation: Option<i64>, before: &ApplicationStat
 fn source_status(
     facts: &SourceFacts,
     application: &Application,
+    generation: Option<i64>,
     before: &ApplicationStatus,
     now: Timestamp,
 ) -> Option<SourceStatus> {
@@ -119,7 +123,6 @@ fn source_status(
             url: artifact.url.clone(),
         }
     });
-    let generation = application.metadata.generation;
     let mut statement = source(facts, generation, before);
     statement.type_ = condition::READY;
     Some(SourceStatus {

@@ -77,7 +77,8 @@ impl Fold {
         }
     }
 
-    /// Whether a person waits for it: a condition changed its status or reason, or says otherwise why there is no source.
+    /// Whether a person waits for it: a condition changed its status or reason, or says otherwise why there is no source; an edit
+    /// was looked at.
     /// Counts may wait.
     pub fn is_news(&self, before: Option<&Self>) -> bool {
         let said = |fold: &Self| -> Vec<(String, String, String, Option<String>)> {
@@ -87,7 +88,8 @@ impl Fold {
             let why = |c: &Condition| fetching.contains(&c.reason.as_str()).then(|| without_count(&c.message));
             fold.conditions.iter().map(|c| (c.type_.clone(), c.status.clone(), c.reason.clone(), why(c))).collect()
         };
-        before.is_none_or(|before| said(before) != said(self))
+        // Who made an edit waits for the answer to it.
+        before.is_none_or(|before| said(before) != said(self) || before.observed_generation != self.observed_generation)
     }
 }
 
@@ -120,8 +122,8 @@ pub(super) fn total(counts: impl Iterator<Item = u32>) -> u32 {
 /// Folds. `None` while a unit of the Application has not been decided at all: there is nothing to say yet.
 pub fn fold(facts: &FoldFacts<'_>, now: Timestamp) -> Option<Fold> {
     let application = facts.application;
-    let generation = application.metadata.generation;
     let before = application.status.clone().unwrap_or_default();
+    let generation = decided_generation(application, &before);
     let mut units = Vec::new();
     if application.metadata.deletion_timestamp.is_none() {
         for unit in unit_ids(application) {
@@ -158,6 +160,15 @@ pub fn fold(facts: &FoldFacts<'_>, now: Timestamp) -> Option<Fold> {
         }),
         held,
     })
+}
+
+/// The generation that the stored decisions were made of: the source's part of the status is written after them, and says which
+/// one was looked at. A fold that comes before that knows the edit and not what becomes of it.
+fn decided_generation(application: &Application, before: &ApplicationStatus) -> Option<i64> {
+    let newest = application.metadata.generation?;
+    let source = condition::find(&before.conditions, condition::SOURCE_READY).and_then(|c| c.observed_generation);
+    // Of one that is new its first generation was looked at: units are decided.
+    Some(source.unwrap_or(1).min(newest))
 }
 
 /// The units that run or are to run: those that are asked for, and those that are kept though their policies are gone.

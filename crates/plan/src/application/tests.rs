@@ -64,7 +64,7 @@ fn artifact(commit: &str) -> Artifact {
 }
 
 fn candidate(member: &str) -> Candidate {
-    Candidate { name: member.into(), member: Some(name(member)), labels: BTreeMap::new() }
+    Candidate { name: member.into(), member: Some(name(member)), ..Candidate::default() }
 }
 
 /// A hub that keeps what plans say, so that a test can go on from there.
@@ -93,7 +93,7 @@ impl World {
             decisions: BTreeMap::new(),
             statuses: BTreeMap::new(),
             members: members.iter().map(|m| (name(m), MemberFacts::new(Reach::Reachable))).collect(),
-            rendered: Some(Rendered::Payload { digest: Digest::of(b"payload"), objects: 2 }),
+            rendered: Some(Rendered::Payload { digest: Digest::of(b"payload"), objects: 2, remotes: BTreeMap::new() }),
             now: reported(),
         }
     }
@@ -114,6 +114,7 @@ impl World {
             statuses: self.statuses.clone(),
             members: members.clone(),
             rendered: BTreeMap::new(),
+            lost: BTreeMap::new(),
             renderer: "1",
         };
         for want in wanted(&observed, self.now) {
@@ -132,13 +133,22 @@ impl World {
 
     /// What the two controllers write that share the status.
     fn write_status(&mut self, members: &BTreeMap<MemberName, MemberFacts>) {
-        let Some(mut application) = self.application.clone() else { return };
+        self.write_source();
+        self.write_fold(members);
+    }
+
+    fn write_source(&mut self) {
+        let Some(application) = &mut self.application else { return };
         let SourcePart { conditions, source_status, last_handled_sync } =
-            source_part(&application, &self.source, &[], self.now);
+            source_part(application, &self.source, &[], application.metadata.generation, self.now);
         let mut status = application.status.clone().unwrap_or_default();
         status.conditions.retain(|c| !SourcePart::CONDITIONS.contains(&c.type_.as_str()));
         status.conditions.extend(conditions);
         application.status = Some(ApplicationStatus { source_status, last_handled_sync, ..status });
+    }
+
+    fn write_fold(&mut self, members: &BTreeMap<MemberName, MemberFacts>) {
+        let Some(mut application) = self.application.clone() else { return };
         let revisions = self.revisions.iter();
         let facts = FoldFacts {
             application: &application,
@@ -644,7 +654,7 @@ fn a_member_that_is_away_does_not_hide_that_a_commit_empties_the_unit() {
     world.report("a");
     world.report("b");
     world.source.artifact = Some(artifact("c2"));
-    world.rendered = Some(Rendered::Payload { digest: Digest::of(b"nothing"), objects: 0 });
+    world.rendered = Some(Rendered::Payload { digest: Digest::of(b"nothing"), objects: 0, remotes: BTreeMap::new() });
     world.members.insert(name("b"), MemberFacts::new(Reach::Unknown));
     world.step();
     world.report("a");
@@ -720,7 +730,8 @@ fn a_revision_that_a_member_did_not_apply_is_not_called_applied_or_ready() {
         let key = (world.unit(), name("a"));
         let before = world.statuses[&key].applied;
         world.source.artifact = Some(artifact("c2"));
-        world.rendered = Some(Rendered::Payload { digest: Digest::of(b"changed"), objects: 2 });
+        world.rendered =
+            Some(Rendered::Payload { digest: Digest::of(b"changed"), objects: 2, remotes: BTreeMap::new() });
         world.step();
         world.report("a");
         let status = world.statuses.get_mut(&key).unwrap();

@@ -11,7 +11,7 @@ fn minted(expires: Option<&str>) -> Minted {
         expires: expires.map(at),
         token_digest: None,
         token_secret: None,
-        replaces: None,
+        used_by: None,
         problem: None,
     }
 }
@@ -44,6 +44,38 @@ fn a_token_of_a_week_is_long_enough() {
     ] {
         assert_eq!(is_long_enough(issued, at(expires)), expect, "{expires}");
     }
+}
+
+#[test]
+fn a_token_secret_has_one_successor() {
+    let of = |token: &str| Minted { token_digest: Some(Digest::of(token.as_bytes())), ..minted(None) };
+    let first = token_secret_after(None, "https://hub default/paris");
+    // No token is known of one that an earlier version made: it is as if there were none.
+    assert_eq!(first, token_secret_after(Some(&minted(None)), "https://hub default/paris"));
+    let all = [
+        first.clone(),
+        token_secret_after(None, "https://hub default/lyon"),
+        token_secret_after(Some(&of("a")), "https://hub default/paris"),
+        token_secret_after(Some(&of("b")), "https://hub default/paris"),
+    ];
+    assert_eq!(all.iter().collect::<std::collections::BTreeSet<_>>().len(), 4, "{all:?}");
+    let again = Minted { issued: at("2026-02-01T00:00:00Z"), problem: Some("no answer".into()), ..of("a") };
+    assert_eq!(all[2], token_secret_after(Some(&again), ""), "only the token counts");
+    assert!(first.starts_with("kurator-token-") && first.len() == 34, "{first}");
+}
+
+#[test]
+fn a_token_secret_is_deleted_when_it_is_90_days_old() {
+    let made = at("2026-01-01T00:00:00Z");
+    for (now, over) in [
+        ("2025-12-31T00:00:00Z", false),
+        ("2026-01-31T00:00:00Z", false),
+        ("2026-03-31T23:59:59Z", false),
+        ("2026-04-01T00:00:00Z", true),
+    ] {
+        assert_eq!(is_token_secret_over(made, at(now)), over, "{now}");
+    }
+    assert!(!is_token_secret_over(Timestamp::MAX, made));
 }
 
 #[test]

@@ -237,6 +237,7 @@ fn entry(removal: Removal, leaving: Option<&str>) -> MemberDecision {
         granted: None,
         removal,
         leaving: leaving.map(|why| Box::new(Leaving::new(LeavingCause::NotListed, why))),
+        expected: None,
     }
 }
 

@@ -167,3 +167,16 @@ fn a_note_is_never_longer_than_servers_take() {
     let event = Event::new(Severity::Normal, "R", "A", &long);
     assert!(event.note.len() <= NOTE_BYTES_MAX && event.note.starts_with('北'), "{}", event.note.len());
 }
+
+#[test]
+fn a_member_that_is_forgotten_says_what_stays_in_it() {
+    let unit = |name: &str| UnitId::new("apps.kurator.dev", "Application", "team-a", name, Some("p".into()));
+    assert_eq!(left_behind(&[]), None);
+    let event = left_behind(&[(unit("shop"), 12), (unit("web"), 3)]).unwrap();
+    assert_eq!((event.severity, event.reason.as_str()), (Severity::Warning, "LeftBehind"));
+    let parts =
+        ["15 objects stay", "12 of app/shop in namespace team-a, policy p; 3 of app/web in namespace team-a, policy p"];
+    assert!(parts.iter().all(|part| event.note.contains(part)), "{}", event.note);
+    let many: Vec<(UnitId, u32)> = (0..40).map(|n| (unit(&format!("app-{n}")), 1)).collect();
+    assert!(left_behind(&many).unwrap().note.contains("and 30 more units"));
+}

@@ -20,6 +20,7 @@ fn scope(member: &str, inventory: u64, deletions: u32) -> MemberScope {
         desired: inventory - u64::from(deletions),
         report: Some((deletions > 0).then(|| prune::deletions(&keys(deletions, "ConfigMap"), 0, false))),
         expected: true,
+        away: false,
         leaving: false,
     }
 }
@@ -165,6 +166,28 @@ fn an_approval_is_for_once() {
     // Restored at epoch 2, and wiped again at 3: the same objects, and nobody has approved that they go.
     let (again, report) = plan(&[wiped(3)], Some(first.digest));
     assert_eq!((again.grants.len(), report.held.unwrap().count), (0, 4));
+}
+
+#[test]
+fn what_leaves_and_was_not_shown_waits_by_itself() {
+    let list = Deletions { unshown: true, ..prune::deletions(&keys(4, "ConfigMap"), 0, false) };
+    let leaving = MemberScope { desired: 0, report: Some(Some(list.clone())), leaving: true, ..scope("b", 4, 0) };
+    let (granted, report) = plan(&[scope("a", 100, 3), leaving.clone()], None);
+    assert_eq!(
+        granted.grants.iter().map(|(m, _)| m.as_str()).collect::<Vec<_>>(),
+        ["a"],
+        "its own list holds up no other"
+    );
+    let held = report.held.unwrap();
+    assert_eq!((held.count, held.causes.clone(), held.members.len()), (4, vec![Cause::Unshown], 1));
+    // What a goes on with changes nothing of that.
+    let (granted, report) = plan(&[scope("a", 100, 0), leaving.clone()], Some(held.digest));
+    assert_eq!((granted.grants, report.held), (vec![("b".parse().unwrap(), list.digest)], None));
+    // Both wait: one list, one approval.
+    let both = [scope("a", 4, 4), leaving];
+    let held = plan(&both, None).1.held.unwrap();
+    assert_eq!((held.count, held.causes), (8, vec![Cause::Empties, Cause::Unshown]));
+    assert_eq!(plan(&both, Some(held.digest)).0.grants.len(), 2);
 }
 
 proptest! {

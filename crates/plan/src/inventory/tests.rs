@@ -200,7 +200,7 @@ fn a_shard_of_another_format_or_without_sense_is_not_read() {
 fn only_what_differs_from_the_member_is_a_change() {
     let mut inventory = read(&write(&[&filled()])).unwrap();
     assert!(!inventory.is_changed());
-    assert!(!inventory.update(&key(1), |entry| entry.doomed = false) && !inventory.remove(&key(9)));
+    assert!(!inventory.update(&key(1), |entry| entry.doomed = None) && !inventory.remove(&key(9)));
     inventory.put_entry(key(1), entry());
     inventory.judge(&unit_entry(8, 1_800_000_000), |_| true);
     inventory.raise(&unit_entry(8, 1_800_000_000));
@@ -224,4 +224,10 @@ fn a_hub_is_behind_by_its_epoch_or_by_an_earlier_placement_and_stays_so() {
     inventory.set_written();
     inventory.judge(&unit_entry(9, 1_900_000_000), |_| true);
     assert!(inventory.is_changed());
+}
+
+#[test]
+fn an_entry_is_small() {
+    // One for each object in each member: with 100 objects in a thousand members, eight bytes are a megabyte.
+    assert!(size_of::<Entry>() <= 56, "{}", size_of::<Entry>());
 }

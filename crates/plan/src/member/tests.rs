@@ -24,6 +24,9 @@ fn observed() -> Observed {
         record: None,
         twin: None,
         probe: None,
+        is_probed: true,
+        link: None,
+        alive_before: None,
         going: None,
         take_over: None,
     }
@@ -118,6 +121,126 @@ fn a_silent_member_is_unknown_since_it_was_last_seen() {
     assert_eq!(ready(&status).message, "last seen 2026-01-01T00:00:05Z: connection refused");
     assert_eq!(status.last_seen.as_deref(), Some("2026-01-01T00:00:05Z"));
     assert_eq!(status.kubernetes_version.as_deref(), Some("v1.37.2"), "what was known stays");
+}
+
+#[test]
+fn a_member_that_is_silent_after_a_restart_of_the_hub_was_seen_before_it() {
+    let time = |text: &str| text.parse::<Timestamp>().unwrap();
+    let stored = |status: &str, reason: &str, message: &str, last_seen: Option<&str>| Record {
+        status: ClusterStatus {
+            conditions: vec![Condition {
+                type_: condition::READY.into(),
+                status: status.into(),
+                reason: reason.into(),
+                message: message.into(),
+                observed_generation: None,
+                last_transition_time: "2025-12-31T10:00:00Z".into(),
+            }],
+            last_seen: last_seen.map(str::to_owned),
+            ..ClusterStatus::default()
+        },
+        ..mine(Some("u1")).unwrap()
+    };
+    let until = "last seen before the hub's restart, at 2025-12-31T23:58:00Z or later";
+    let since = "last seen before the hub's restart, at 2025-12-31T10:00:00Z or later";
+    let alive = Some("2025-12-31T23:58:00Z");
+    for (record, alive, words, last_seen) in [
+        (stored("True", "ClusterReady", "", None), alive, until, alive),
+        (stored("False", "ClusterNotReady", "", None), alive, until, alive),
+        (stored("Unknown", "CredentialRefused", "", None), alive, until, alive),
+        (stored("Unknown", "ApplierNotAnswered", "", None), alive, until, alive),
+        // Of a hub whose directory was restored, or that does not say how long it lived.
+        (stored("True", "ClusterReady", "", None), None, since, Some("2025-12-31T10:00:00Z")),
+        // A clock that was set back.
+        (stored("True", "ClusterReady", "", None), Some("2025-12-31T09:00:00Z"), since, Some("2025-12-31T10:00:00Z")),
+        // It was lost before: what was known then stays.
+        (
+            stored(
+                "Unknown",
+                "ClusterNotReachable",
+                "last seen 2025-12-30T01:00:00Z: no route: x",
+                Some("2025-12-30T01:00:00Z"),
+            ),
+            alive,
+            "last seen 2025-12-30T01:00:00Z",
+            Some("2025-12-30T01:00:00Z"),
+        ),
+        (
+            stored("Unknown", "ClusterNotReachable", &format!("{until}: no"), alive),
+            Some("2025-12-31T23:59:30Z"),
+            until,
+            alive,
+        ),
+        (stored("Unknown", "ClusterNotReachable", "last seen never: no", None), alive, "last seen never", None),
+        (stored("Unknown", "Probing", "waiting for the first answer", None), alive, "last seen never", None),
+    ] {
+        let silent = Probe {
+            outcome: Outcome::Unreachable("connection refused".into()),
+            last_seen: None,
+            facts: Facts::default(),
+        };
+        let mut o = Observed { record: Some(record), probe: Some(silent), alive_before: alive.map(time), ..observed() };
+        for look in ["first", "second"] {
+            let plan = check(&o, ("Unknown", reason::CLUSTER_NOT_REACHABLE), true);
+            let status = plan.cluster_status.unwrap();
+            assert_eq!(ready(&status).message, format!("{words}: connection refused"), "{look}");
+            assert_eq!(status.last_seen.as_deref(), last_seen, "{look}");
+            // What was written is the same at the next look.
+            assert!(look == "first" || o.record.as_ref().unwrap().status == status);
+            o.record.as_mut().unwrap().status = status;
+        }
+    }
+}
+
+#[test]
+fn a_member_whose_applier_is_kept_out_is_not_ready_and_delivered_to() {
+    let link = |state| Some(MemberLink { state, message: "secrets is forbidden".into(), since: now() });
+    use api::delivery::LinkState::*;
+    let answers = || probe(Outcome::Ready, "u1");
+    for (state, probe, expect) in [
+        (Connected, answers(), ("True", reason::CLUSTER_READY)),
+        (Blocked, answers(), ("False", reason::APPLIER_REFUSED)),
+        (Unreachable, answers(), ("Unknown", reason::APPLIER_NOT_ANSWERED)),
+        // The prober has the first word.
+        (Blocked, self::probe(Outcome::NotReady("etcd".into()), "u1"), ("False", reason::CLUSTER_NOT_READY)),
+        (Unreachable, self::probe(Outcome::Unreachable("no".into()), "u1"), ("Unknown", reason::CLUSTER_NOT_REACHABLE)),
+    ] {
+        let o = Observed { record: mine(Some("u1")), probe, link: link(state), ..observed() };
+        let plan = check(&o, expect, true);
+        assert_eq!(plan.origin_status.ready, expect.0 == "True");
+        let status = plan.cluster_status.unwrap();
+        let stored = (ready(&status).status.clone(), ready(&status).reason.clone());
+        assert_eq!((stored.0.as_str(), stored.1.as_str()), expect);
+        // What decisions read of the record is what its prober saw; a hub that starts again says the same.
+        let record = Record { status: status.clone(), ..o.record.clone().unwrap() };
+        let again = Observed { record: Some(record), probe: None, ..o.clone() };
+        check(&again, expect, true);
+        if answers() == o.probe {
+            assert_eq!(crate::reach::reach(&status.conditions), crate::reach::Reach::Reachable, "{state:?}");
+            check(&Observed { link: None, ..again }, ("True", reason::CLUSTER_READY), true);
+        }
+    }
+}
+
+#[test]
+fn an_edit_is_ready_for_its_generation_once_the_member_has_answered_to_it() {
+    let o = Observed { record: mine(Some("u1")), probe: probe(Outcome::Ready, "u1"), ..observed() };
+    let (first, _) = plan(&o, Some(1), now());
+    for (is_probed, server, generation) in [
+        (true, observed().server, Some(2)),
+        (false, observed().server, Some(1)),
+        // It was looked at: there is no credential.
+        (false, Err(Problem { reason: reason::SECRET_NOT_FOUND, message: String::new() }), Some(2)),
+    ] {
+        let conditions = first.origin_status.conditions.clone();
+        let (second, _) = plan(&Observed { conditions, is_probed, server, ..o.clone() }, Some(2), now());
+        assert_eq!(second.origin_status.observed_generation, generation);
+        let ready = condition::find(&second.origin_status.conditions, condition::READY).unwrap();
+        assert_eq!(ready.observed_generation, generation);
+    }
+    // One that is new has no earlier generation to speak of.
+    let (new, _) = plan(&Observed { is_probed: false, ..o }, Some(1), now());
+    assert_eq!(new.origin_status.observed_generation, Some(1));
 }
 
 #[test]
@@ -253,4 +376,56 @@ fn a_take_over_and_a_detach_keep_what_is_said_of_the_credential() {
         let types: Vec<&str> = plan.origin_status.conditions.iter().map(|c| c.type_.as_str()).collect();
         assert_eq!(types, expect);
     }
+}
+
+/// The record says `release` until it is gone: otherwise what was given back would be delivered again in its last moment.
+#[test]
+fn a_release_that_is_done_lets_the_origin_go_and_stays_said() {
+    for (progress, expect) in [
+        (None, (false, "the member was not asked yet")),
+        (Some(MemberRelease::new(2, false, "forbidden")), (false, "2 units have something there; forbidden")),
+        (Some(MemberRelease::new(0, true, "")), (true, "last goes the account")),
+    ] {
+        let going = Some(Going::Release(progress));
+        let o = Observed { record: mine(Some("u1")), probe: probe(Outcome::Ready, "u1"), going, ..observed() };
+        let (plan, _) = plan(&o, Some(1), now());
+        let said = condition::find(&plan.origin_status.conditions, condition::DETACHING).unwrap().message.clone();
+        assert_eq!((plan.let_go, said.contains(expect.1)), (expect.0, true), "{said}");
+        assert_eq!(plan.record.unwrap()["metadata"]["annotations"][ON_DETACH], RELEASE);
+    }
+    let kept = Observed { record: mine(Some("u1")), going: Some(Going::Keep), ..observed() };
+    let (plan, _) = plan(&kept, Some(1), now());
+    assert!(plan.let_go && plan.record.unwrap()["metadata"]["annotations"].get(ON_DETACH).is_none());
+}
+
+#[test]
+fn a_wish_to_take_over_that_is_done_is_taken_away_and_stays_said() {
+    let wish = |state| {
+        let hub = HubId::from_random([1; 10]);
+        let progress = MemberTakeOver {
+            from: hub.clone(),
+            state,
+            digest: model::Digest::of(b"list"),
+            units: 1,
+            objects: 3,
+            list: Vec::new(),
+            message: String::new(),
+        };
+        Some(TakeOverWish { hub: hub.to_string(), approved: None, progress: Some(progress) })
+    };
+    let all = [TakeOverState::Held, TakeOverState::Going, TakeOverState::Stuck, TakeOverState::Done];
+    let with = |take_over| Observed { record: mine(Some("u1")), take_over, ..observed() };
+    for state in all {
+        let (plan, _) = plan(&with(wish(state)), Some(1), now());
+        assert_eq!(plan.is_taken_over, state == TakeOverState::Done, "{state:?}");
+    }
+    let (done, _) = plan(&with(wish(TakeOverState::Done)), Some(1), now());
+    let conditions = done.origin_status.conditions;
+    let (after, _) = plan(&Observed { conditions: conditions.clone(), ..with(None) }, Some(2), now());
+    let said = |conditions: &[Condition]| condition::find(conditions, condition::TAKE_OVER).map(|c| c.message.clone());
+    assert_eq!(said(&after.origin_status.conditions), said(&conditions));
+    assert!(said(&conditions).unwrap().contains("is this hub's") && !after.is_taken_over);
+    let (held, _) = plan(&with(wish(TakeOverState::Held)), Some(1), now());
+    let (after, _) = plan(&Observed { conditions: held.origin_status.conditions, ..with(None) }, Some(2), now());
+    assert_eq!(said(&after.origin_status.conditions), None, "what was not done is not said any more");
 }

@@ -267,7 +267,8 @@ fn a_namespace_with_objects_of_another_unit_is_not_deleted_with_them_in_it() {
     assert_eq!(report.waiting, [WaitingOn::Occupied(vec![namespace.clone()])]);
     world.patient = false;
     let (plan, _) = world.plan();
-    assert_eq!((plan.delete, plan.release), (vec![key("ConfigMap", "a")], vec![namespace]));
+    assert_eq!((plan.delete, plan.release), (vec![key("ConfigMap", "a")], vec![namespace.clone()]));
+    assert_eq!(plan.bequeath, [namespace], "the last of them to leave deletes it");
 }
 
 #[test]
@@ -574,4 +575,61 @@ fn what_the_member_gives_no_rights_to_is_held_and_said_and_never_deleted() {
     moved.claims.set_desires(&unit("b"), [&outside]);
     moved.claims.set_entries(&unit("b"), [(&outside, &confirmed())]);
     assert_eq!(moved.plan().0.forget, [Arc::clone(&outside)]);
+}
+
+#[test]
+fn what_was_approved_while_the_member_was_away_goes_and_more_is_asked_about() {
+    let has = [("ConfigMap", "a"), ("ConfigMap", "b"), ("ConfigMap", "c")];
+    let mut world = World::new(&has, &[("ConfigMap", "c")]);
+    // All of it, and something that is gone by now.
+    world.entry.shown = shown(&[("ConfigMap", "a"), ("ConfigMap", "b"), ("ConfigMap", "gone")]);
+    let (plan, report) = world.plan();
+    assert_eq!(plan.delete, [key("ConfigMap", "a"), key("ConfigMap", "b")]);
+    assert_eq!(plan.released.unwrap().count, 2, "it counts as a list that was released");
+    assert_eq!((report.deletions.unwrap().state, report.going), (DeletionState::Released, vec![]));
+    // A part: the rest waits, and says so.
+    world.entry.shown = shown(&[("ConfigMap", "a")]);
+    let (plan, report) = world.plan();
+    assert_eq!((plan.delete, plan.doom), (vec![key("ConfigMap", "a")], vec![]));
+    let list = report.deletions.unwrap();
+    assert_eq!((list.count, list.unshown, list.state), (1, true, DeletionState::Waiting));
+    assert_eq!(report.going, [key("ConfigMap", "b")]);
+    // Whatever was approved: not while something else is not applied, and not for a hub that is behind.
+    world.entry.shown = shown(&[("ConfigMap", "a"), ("ConfigMap", "b")]);
+    world.settled = false;
+    assert_eq!(world.plan().0.delete, []);
+    world.settled = true;
+    world.inventory.raise(&UnitEntry { epoch: 9, ..world.entry.clone() });
+    let (plan, report) = world.plan();
+    assert!(plan.delete.is_empty() && report.deletions.unwrap().behind);
+}
+
+#[test]
+fn a_release_counts_at_its_epoch_alone() {
+    let mut world = World::new(&[("ConfigMap", "a"), ("ConfigMap", "b")], &[("ConfigMap", "b")]);
+    world.approve();
+    let (plan, _) = world.plan();
+    world.doom(&plan);
+    world.entry.approved = None;
+    assert_eq!(world.plan().0.delete, [key("ConfigMap", "a")], "as after a restart");
+    // A shard of that time, put back when the source has had the object again and has lost it once more.
+    world.entry.epoch = 6;
+    let (plan, report) = world.plan();
+    assert_eq!((plan.delete, report.deletions.unwrap().count), (vec![], 1));
+}
+
+#[test]
+fn of_what_was_not_shown_only_its_own_container_waits() {
+    let namespace = |name: &str| -> Arc<HashedKey> {
+        ObjectKey { kind: "Namespace".into(), name: name.into(), ..ObjectKey::default() }.into()
+    };
+    let mut world = World::new(&[("ConfigMap", "a")], &[]);
+    for name in ["shop", "other"] {
+        world.inventory.put_entry(namespace(name), confirmed());
+    }
+    world.entry.removal = Removal::Prune;
+    world.entry.shown = Some(ObjectSet::new([&**namespace("shop"), &**namespace("other")]));
+    let (plan, report) = world.plan();
+    assert_eq!(plan.delete, [namespace("other")]);
+    assert_eq!(report.deletions.unwrap().count, 2, "the object, and the Namespace that it is in");
 }

@@ -12,7 +12,7 @@ fn prepared(object: Value) -> Prepared {
     let (payload, _) = crate::phase::plan(vec![object]);
     let bundle =
         Bundle::new(payload.digest(), &payload, &hub, &short, &HubKey::from_random([1; 32]), &Pools::default());
-    bundle.objects().next().unwrap().clone()
+    Prepared::clone(bundle.objects().next().unwrap())
 }
 
 fn deployment() -> Prepared {

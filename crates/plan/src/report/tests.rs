@@ -47,7 +47,7 @@ fn what_is_left_alone_or_ran_to_its_end_is_as_wanted() {
     let (alone, part) = row(&seen);
     assert_eq!((alone.reason.as_str(), alone.message.as_str(), part.health), ("CrashLoop", "no", Health::Degraded));
     for (failed, health, reason) in [(false, Health::Healthy, ""), (true, Health::Degraded, FAILED_AND_GONE)] {
-        let entry = Entry { ended: Some(Ended { digest: Digest::of(b"x"), failed }), ..Entry::default() };
+        let entry = Entry { ended: Some(Ended { digest: Digest::of(b"x"), failed }.into()), ..Entry::default() };
         let (ran, part) = row(&Facts { entry: Some(&entry), ..facts(&key, Standing::Wanted(Step::Skip)) });
         assert_eq!((ran.sync, part.health, ran.reason.as_str()), (SyncState::Synced, health, reason));
         assert!(ran.message.ends_with("it runs again when its content changes"), "{}", ran.message);
@@ -124,6 +124,7 @@ fn a_row_says_how_an_object_compares_and_what_it_amounts_to() {
     check(facts(&key, Standing::Elsewhere("u".into())), SyncState::Failed, Health::Missing, "Conflict");
     check(seen(facts(&key, Standing::Leaving)), SyncState::Deleting, Health::Healthy, "");
     check(facts(&key, Standing::Held), SyncState::DeletionHeld, Health::Missing, "");
+    check(facts(&key, Standing::Lost), SyncState::PrunePending, Health::Missing, "");
 }
 
 #[test]
@@ -266,8 +267,8 @@ fn the_worst_is_said_first() {
     assert_eq!(word(&PassEnd::NoPayload("why".into()), &all).0, UnitPhase::Pending);
     assert_eq!(word(&PassEnd::Waiting { phase: "x".into() }, &all).0, UnitPhase::Waiting);
     assert_eq!(word(&PassEnd::Leaving { gone: true }, &all).0, UnitPhase::Removed);
-    assert!(
-        summarize(&PassEnd::Leaving { gone: false }, &all).message.starts_with("4 objects are left; the hub is behind")
-    );
+    let leaving = |troubles: &Troubles<'_>| summarize(&PassEnd::Leaving { gone: false }, troubles).message;
+    assert!(leaving(&all).starts_with("4 objects are left; ConfigMap shop/c: no; the hub is behind"), "it says why");
+    assert!(leaving(&Troubles { problem: None, ..all.clone() }).starts_with("4 objects are left; the hub is behind"));
     assert_ne!(held.digest, Digest::of(b""));
 }

@@ -36,6 +36,20 @@ impl<'a> Said<'a> {
         Self::of(condition::find(conditions, condition::READY))
     }
 
+    /// The same of an object of this generation. What was well before an edit says nothing of the edit; what was not well stays
+    /// the best that is known.
+    pub fn of_object(conditions: &'a [Condition], generation: Option<i64>) -> Self {
+        let ready = condition::find(conditions, condition::READY);
+        let said = Self::of(ready);
+        let observed = ready.and_then(|ready| ready.observed_generation);
+        let is_older = observed.zip(generation).is_some_and(|(observed, generation)| observed < generation);
+        if !is_older || !matches!(said.state, State::Ready | State::Suspended) {
+            return said;
+        }
+        let message = "the hub has not looked at the last edit yet";
+        Self { state: State::Progressing, reason: reason::PROGRESSING, message, since: None }
+    }
+
     /// What is known of a member, which has two witnesses: its record says what its prober sees, and its link what its
     /// applier sees. The record has the first word, since it says better what is wrong with the whole member.
     pub fn of_member(conditions: &'a [Condition], link: Option<&'a MemberLink>) -> Self {
@@ -45,6 +59,11 @@ impl<'a> Said<'a> {
         };
         Self { state: State::of_reason(reason), reason, message: &link.message, since: Some(link.since) }
     }
+}
+
+/// Does a reason of `Ready` say that a member answers its prober, and not its applier?
+pub fn is_of_link(reason: &str) -> bool {
+    [reason::APPLIER_REFUSED, reason::APPLIER_NOT_ANSWERED].contains(&reason)
 }
 
 /// Why a member is not ready whose record says that it is; `None` when its applier gets through.

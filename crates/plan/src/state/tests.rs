@@ -38,6 +38,28 @@ fn each_state_has_a_reason_and_its_status_comes_back() {
 }
 
 #[test]
+fn what_was_ready_before_an_edit_is_on_its_way_until_it_was_looked_at() {
+    let stored = |status: &str, reason: &str, observed_generation| {
+        vec![Condition { observed_generation, ..ready(status, reason) }]
+    };
+    for (conditions, generation, state) in [
+        (stored("True", reason::RECONCILIATION_SUCCEEDED, Some(1)), Some(1), State::Ready),
+        (stored("True", reason::RECONCILIATION_SUCCEEDED, Some(1)), Some(2), State::Progressing),
+        (stored("False", reason::SUSPENDED, Some(1)), Some(2), State::Progressing),
+        // What was not well stays the best that is known.
+        (stored("False", reason::FETCH_FAILED, Some(1)), Some(2), State::NotReady),
+        (stored("Unknown", reason::MEMBER_UNKNOWN, Some(1)), Some(2), State::Unknown),
+        (stored("False", reason::DELETIONS_HELD, Some(1)), Some(2), State::Held),
+        // Conditions that count no generations, and objects that have none.
+        (stored("True", reason::RECONCILIATION_SUCCEEDED, None), Some(2), State::Ready),
+        (stored("True", reason::RECONCILIATION_SUCCEEDED, Some(1)), None, State::Ready),
+        (Vec::new(), Some(1), State::Unknown),
+    ] {
+        assert_eq!(State::of_object(&conditions, generation), state, "{conditions:?} {generation:?}");
+    }
+}
+
+#[test]
 fn a_condition_is_ready_only_when_it_is_true_and_unknown_is_never_ready() {
     for (status, reason, state) in [
         ("True", reason::RECONCILIATION_SUCCEEDED, State::Ready),

@@ -21,7 +21,10 @@ fn key(name: &str) -> Arc<HashedKey> {
 fn inventory(name: &str, objects: &[&str]) -> (UnitId, Inventory) {
     let mut out = Inventory::empty(unit(name));
     for object in objects {
-        out.put_entry(key(object), Entry { uid: Some(Uid::from(*object)), doomed: true, ..Entry::default() });
+        out.put_entry(
+            key(object),
+            Entry { uid: Some(Uid::from(*object)), doomed: std::num::NonZeroU64::new(1), ..Entry::default() },
+        );
     }
     (unit(name), out)
 }
@@ -49,7 +52,10 @@ fn nothing_is_taken_before_exactly_this_list_is_approved() {
     let taken = &plan.write[0];
     assert!(taken.is_changed() && plan.write[1].is_changed(), "one without objects is written too");
     assert_eq!((taken.unit.clone(), taken.epoch()), (unit("a"), 0));
-    assert!(taken.entries().values().all(|entry| !entry.doomed), "what the other hub released is not released here");
+    assert!(
+        taken.entries().values().all(|entry| entry.doomed.is_none()),
+        "what the other hub released is not released here"
+    );
 }
 
 #[test]
@@ -90,7 +96,7 @@ fn inventories_that_cannot_be_read_are_said_and_stay() {
         Observed { from: &hub(1), theirs: &theirs, ours: &BTreeMap::new(), approved: None, labelled: 0, unreadable };
     let (_, said) = plan(&observed);
     assert_eq!(said.state, TakeOverState::Stuck);
-    assert_eq!(said.message, "2 of its inventories cannot be read, and stay: shard 0 is not readable");
+    assert_eq!(said.message, "2 of its inventories cannot be taken over, and stay: shard 0 is not readable");
 }
 
 #[test]

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use api::delivery::{Explanation, MemberDecision, Missing, PassedOver, Removal, UnitId, WaitingOn};
-use model::{Digest, MemberName, Timestamp, words};
+use api::delivery::{Explanation, Inputs, MemberDecision, Missing, PassedOver, Removal, UnitId, WaitingOn};
+use model::{MemberName, Timestamp, words};
 
 use super::{
-    DecidedUnit, Given, Observed, OwnerState, Placement, Plan, Rendered, Report, UnitSpec, Wanted, duplicates,
+    DecidedUnit, Given, Observed, OwnerState, Placement, Plan, Rendered, Report, UnitSpec, Wanted, away, duplicates,
     revision, slice, wanted,
 };
 
@@ -62,8 +62,7 @@ pub(super) fn decide(observed: &Observed<'_>, now: Timestamp) -> (Plan, Report) 
 fn wish(unit: &UnitSpec, members: Option<BTreeMap<MemberName, MemberDecision>>, said: &DecidedUnit) -> Wish {
     let frozen = members.is_none().then(|| said.waiting_on.first().map(|w| in_words(w.what).to_owned())).flatten();
     // What is no member makes the owner not ready, and is what people look for: it comes first, and is cut off last.
-    let (strangers, others): (Vec<_>, Vec<_>) =
-        said.passed_over.iter().partition(|(_, reason)| *reason == place::Reason::NotAMember);
+    let (strangers, others): (Vec<_>, Vec<_>) = said.passed_over.iter().partition(|(_, reason)| reason.is_stranger());
     let passed_over = strangers.into_iter().chain(others).take(Explanation::PASSED_OVER_MAX);
     let placement = match &unit.placement {
         Placement::Rules(rules, _) => rules.to_string(),
@@ -87,9 +86,9 @@ fn wish(unit: &UnitSpec, members: Option<BTreeMap<MemberName, MemberDecision>>, 
     }
 }
 
-/// What a unit waits for whose artifact is being fetched again.
+/// What a unit waits for whose artifact, or what is remote of it, is being fetched.
 fn on_the_way() -> WaitingOn {
-    WaitingOn::new(Missing::Source, "its artifact is being fetched again")
+    WaitingOn::new(Missing::Source, "what it is rendered from is being fetched")
 }
 
 /// Why the newest inputs could not be rendered, or may not be delivered, while this process does not know which they are. A revision of them is not
@@ -129,6 +128,15 @@ fn blocked(unit: &UnitSpec, want: Option<&Wanted>, waiting_on: WaitingOn) -> Dec
     }
 }
 
+/// A unit whose source was not fetched yet. That it goes nowhere is known before, and only a person can change it: it comes first.
+fn without_source(unit: &UnitSpec, want: Option<&Wanted>) -> DecidedUnit {
+    let (chosen, passed_over) = choose(&unit.placement);
+    let is_nowhere = matches!(unit.placement, Placement::Rules(..)) && chosen.is_empty();
+    let nowhere = is_nowhere.then(|| WaitingOn::new(Missing::Member, ""));
+    let waiting_on = nowhere.into_iter().chain([WaitingOn::new(Missing::Source, "")]).collect();
+    DecidedUnit { passed_over, waiting_on, ..blocked(unit, want, WaitingOn::new(Missing::Source, "")) }
+}
+
 fn one_unit(
     observed: &Observed<'_>,
     unit: &UnitSpec,
@@ -137,35 +145,45 @@ fn one_unit(
     now: Timestamp,
 ) -> (Option<BTreeMap<MemberName, MemberDecision>>, DecidedUnit) {
     let stays = |waiting_on: WaitingOn| (None, blocked(unit, want, waiting_on));
+    let unfetched = || (None, without_source(unit, want));
     if let Some(why) = &unit.frozen {
         return stays(why.clone());
     }
-    let Some(want) = want else { return stays(WaitingOn::new(Missing::Source, "")) };
+    let Some(want) = want else { return unfetched() };
     if let Placement::Missing(why) = &unit.placement {
         return stays(why.clone());
     }
-    let digest = match observed.rendered.get(&unit.id) {
-        Some(Rendered::Payload { digest, .. }) => *digest,
+    let (digest, objects, remotes) = match observed.rendered.get(&unit.id) {
+        Some(Rendered::Payload { digest, objects, remotes }) => (*digest, *objects, remotes),
         Some(Rendered::OnTheWay) => return stays(on_the_way()),
         Some(Rendered::Refused(why)) => return stays(WaitingOn::new(Missing::Rights, why.clone())),
         Some(Rendered::Failed(why)) => return stays(WaitingOn::new(Missing::Render, why.clone())),
-        None => return stays(WaitingOn::new(Missing::Source, "")),
+        None => return unfetched(),
     };
     if want.is_new {
-        plan.create_revisions.push((want.name.clone(), want.revision.clone()));
+        let mut revision = want.revision.clone();
+        if let Inputs::Artifact(inputs) = &mut revision.inputs {
+            // A revision says what it uses, and no more: what another unit uses may move without it.
+            inputs.remotes.clone_from(remotes);
+        }
+        plan.create_revisions.push((want.name.clone(), revision));
     }
     let (chosen, passed_over) = choose(&unit.placement);
-    let granted = granted_before(observed, &unit.id, want.revision.epoch);
+    let epoch = want.revision.epoch;
+    let entries: BTreeMap<&MemberName, &MemberDecision> =
+        observed.slices(&unit.id).flat_map(|(_, decision)| &decision.members).collect();
     let entry = |member: &MemberName, given: &Given| MemberDecision {
         revision: want.name.clone(),
-        epoch: want.revision.epoch,
+        epoch,
         digest: Some(digest),
         placed: Some(now),
         reason: words::bounded(&given.reason, MemberDecision::REASON_MAX),
         replicas: given.replicas,
-        granted: granted.get(member).copied(),
+        // Grants of this epoch stay: a release is never taken back because another member's part of it is done.
+        granted: entries.get(member).filter(|entry| entry.epoch == epoch).and_then(|entry| entry.granted),
         removal: Removal::None,
         leaving: None,
+        expected: away::expected(observed, &entries, &unit.id, member, (epoch, objects)).filter(|_| unit.prune),
     };
     let members = chosen.iter().map(|(member, given)| (member.clone(), entry(member, given))).collect();
     let report = DecidedUnit {
@@ -191,10 +209,4 @@ fn choose(placement: &Placement) -> (Chosen, Vec<(String, place::Reason)>) {
         Placement::Given(members) => (members.iter().map(|(m, g)| (m.clone(), g.clone())).collect(), Vec::new()),
         Placement::Missing(_) => (Vec::new(), Vec::new()),
     }
-}
-
-/// Grants of this epoch stay: a release is never taken back because another member's part of it is done.
-fn granted_before<'a>(observed: &'a Observed<'_>, unit: &'a UnitId, epoch: u64) -> BTreeMap<&'a MemberName, Digest> {
-    let entries = observed.slices(unit).flat_map(|(_, decision)| &decision.members);
-    entries.filter(|(_, e)| e.epoch == epoch).filter_map(|(m, e)| Some((m, e.granted?))).collect()
 }

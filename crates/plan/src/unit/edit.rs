@@ -8,6 +8,8 @@
 //! A command that shows the list and makes the edit itself writes a consent first ([`consent`]): members in it leave, and are
 //! part of no list that is held.
 //!
+//! A policy that is renamed deletes nothing: another unit has the same objects there ([`handover`]), and nobody is asked.
+//!
 //! Absent on purpose: members that somebody else has chosen ([`Placement::Given`]). A scheduler decides under unchanged
 //! objects, and no failover waits for a person.
 
@@ -18,14 +20,14 @@ use model::{Digest, MemberName, Timestamp};
 use place::{Candidate, Reason, Rules};
 
 use super::decide::Wish;
-use super::{Observed, OwnerState, Placement, UnitSpec, consent};
+use super::{Observed, OwnerState, Placement, UnitSpec, consent, handover};
 
 /// The members that an edit takes a unit out of.
 pub(super) struct Edit {
     /// Those that wait, or leave together.
     leaving: BTreeMap<MemberName, Leaving>,
     verdict: Verdict,
-    /// Those that leave since a person agreed to it before the edit was made.
+    /// Those that leave since a person agreed to it before the edit was made, or since another unit takes over what is there.
     agreed: BTreeMap<MemberName, Leaving>,
 }
 
@@ -100,7 +102,8 @@ pub(super) fn edits(
             continue;
         }
         date(observed, unit, &mut leaving, now);
-        let agreed = consent::split_agreed(observed, unit, &mut leaving, now);
+        let mut agreed = handover::split_handed_over(observed, wishes, unit, &mut leaving);
+        agreed.extend(consent::split_agreed(observed, unit, &mut leaving, now));
         let verdict = match leaving.is_empty() {
             true => Verdict::Goes(None),
             false => verdict(observed, unit, wish, &leaving),

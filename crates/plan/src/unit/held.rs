@@ -1,6 +1,6 @@
 //! What the deletion guard weighs of a unit, and what it holds.
 
-use api::delivery::{DeletionState, MemberDecision, UnitId, UnitPhase, UnitStatus};
+use api::delivery::{DeletionState, Deletions, ExpectedDeletions, MemberDecision, UnitId, UnitPhase, UnitStatus};
 use model::MemberName;
 
 use super::Observed;
@@ -14,9 +14,6 @@ pub fn scopes<'a>(
     status_of: impl Fn(&UnitId, &MemberName) -> Option<UnitStatus>,
     reports: impl Fn(&MemberName) -> bool,
 ) -> Vec<MemberScope> {
-    // In these phases a member has not yet come to what it would delete. In `Applying` it has: an object that is stuck
-    // there must not hold up what the others may delete.
-    let knows = |s: &UnitStatus| !matches!(s.phase, UnitPhase::Pending | UnitPhase::Waiting | UnitPhase::Unknown);
     let scope = |(member, entry): (&MemberName, &MemberDecision)| {
         let status = status_of(unit, member);
         let current = status.as_ref().filter(|s| s.epoch == entry.epoch && knows(s));
@@ -27,13 +24,21 @@ pub fn scopes<'a>(
         if (leaving || is_kept) && current.is_none_or(|s| s.held.is_none()) {
             return None;
         }
+        let (expected, is_asked) = (entry.expected.as_deref(), reports(member));
+        let expected = expected.filter(|_| current.is_none() && !leaving && !is_kept);
+        let desired = current.map(|s| s.objects.desired).or(expected.map(|e| e.desired)).unwrap_or_default();
+        let mut report = current.map(|s| s.held.clone()).or(expected.map(|e| Some(of_expected(e))));
+        if let Some(Some(list)) = report.as_mut().filter(|_| !is_asked || expected.is_some()) {
+            note_grant(list, entry);
+        }
         let mut scope = MemberScope {
             member: member.clone(),
             epoch: entry.epoch,
             inventory: status.as_ref().map_or(0, |s| u64::from(s.objects.inventory)),
-            desired: current.map_or(0, |s| u64::from(s.objects.desired)),
-            report: current.map(|s| s.held.clone()),
-            expected: reports(member),
+            desired: u64::from(desired),
+            report,
+            expected: is_asked,
+            away: !is_asked,
             leaving,
         };
         if is_kept {
@@ -42,6 +47,34 @@ pub fn scopes<'a>(
         Some(scope)
     };
     entries.into_iter().filter_map(scope).collect()
+}
+
+/// In these phases a member has not yet come to what it would delete. In `Applying` it has: an object that is stuck there must
+/// not hold up what the others may delete.
+pub(super) fn knows(status: &UnitStatus) -> bool {
+    !matches!(status.phase, UnitPhase::Pending | UnitPhase::Waiting | UnitPhase::Unknown)
+}
+
+/// The list of a member that does not answer, by what is known of it.
+fn of_expected(expected: &ExpectedDeletions) -> Deletions {
+    Deletions {
+        digest: expected.digest,
+        count: expected.count,
+        sample: expected.sample.clone(),
+        guarded: expected.guarded,
+        state: DeletionState::Waiting,
+        released: 0,
+        behind: false,
+        unshown: false,
+    }
+}
+
+/// A list that was granted to a member that does not answer waits for nothing but the member.
+fn note_grant(list: &mut Deletions, entry: &MemberDecision) {
+    let is_approved = entry.expected.as_ref().is_some_and(|e| e.approval.is_some() && e.digest == list.digest);
+    if list.state == DeletionState::Waiting && (is_approved || entry.granted == Some(list.digest)) {
+        (list.state, list.released, list.count) = (DeletionState::Released, list.released + list.count, 0);
+    }
 }
 
 /// Of a member that an edit would take the unit out of, only the list that waits counts. What was released there before stays

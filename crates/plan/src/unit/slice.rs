@@ -157,8 +157,11 @@ fn grant(observed: &Observed<'_>, unit: &UnitId, slices: &mut BTreeMap<u32, Deci
     let (plan, _) = guard::plan(&scopes, approved);
     for (member, digest) in plan.grants {
         let entry = slices.values_mut().find_map(|decision| decision.members.get_mut(&member));
-        if let Some(entry) = entry {
-            entry.granted = Some(digest);
+        let Some(entry) = entry else { continue };
+        entry.granted = Some(digest);
+        // A person saw these objects: they go when the member answers, also when it has fewer of them by then.
+        if let Some(expected) = entry.expected.as_mut().filter(|expected| expected.digest == digest) {
+            expected.approval = expected.approval.or(approved);
         }
     }
 }

@@ -10,8 +10,13 @@ use serde_json::json;
 use super::*;
 use crate::reach::{MemberFacts, Reach};
 
+mod away;
 mod consent;
 mod edit;
+mod handover;
+mod news;
+mod on_the_way;
+mod remote;
 
 fn later() -> Timestamp {
     "2026-02-01T00:00:00Z".parse().unwrap()
@@ -35,7 +40,7 @@ fn tree(commit: &str, path: &str) -> Inputs {
         submodules: false,
     };
     let kustomize = serde_json::from_value(json!({"path": path})).unwrap();
-    Inputs::Artifact(ArtifactInputs { artifact, kustomize })
+    Inputs::Artifact(ArtifactInputs { artifact, kustomize, remotes: BTreeMap::new() })
 }
 
 /// A hub that keeps what plans say.
@@ -53,8 +58,31 @@ struct World {
     on_the_way: Vec<UnitId>,
     /// Inputs that were not rendered before cannot be.
     is_broken: bool,
+    /// What units use of other machines.
+    uses: Vec<&'static str>,
+    /// The same inputs are the same payload, whatever the unit.
+    by_inputs: bool,
+    /// What members that do not answer are known to lose.
+    lost: BTreeMap<(UnitId, MemberName), Vec<Arc<HashedKey>>>,
     /// Each step is a second later than the one before.
     now: Timestamp,
+}
+
+/// What of the remotes in inputs is used.
+fn remotes_of(inputs: &Inputs, uses: &[&str]) -> BTreeMap<String, RemoteInput> {
+    let Inputs::Artifact(inputs) = inputs else { return BTreeMap::new() };
+    inputs.remotes.clone().into_iter().filter(|(id, _)| uses.contains(&id.as_str())).collect()
+}
+
+/// Inputs with something of other machines: id and content.
+fn with_remotes(inputs: Inputs, remotes: &[(&str, &str)]) -> Inputs {
+    let Inputs::Artifact(mut inputs) = inputs else { return inputs };
+    let fetched = |content: &str| RemoteInput {
+        digest: Digest::of(content.as_bytes()),
+        revision: Some(format!("main@sha1:{content}")),
+    };
+    inputs.remotes = remotes.iter().map(|(id, content)| ((*id).to_owned(), fetched(content))).collect();
+    Inputs::Artifact(inputs)
 }
 
 impl World {
@@ -92,6 +120,9 @@ impl World {
             renderer: "1",
             on_the_way: Vec::new(),
             is_broken: false,
+            uses: Vec::new(),
+            by_inputs: false,
+            lost: BTreeMap::new(),
             now: now(),
         };
         world.place(members);
@@ -99,12 +130,17 @@ impl World {
     }
 
     fn place(&mut self, members: &[&str]) {
-        let candidate = |m: &&str| Candidate { name: (*m).to_owned(), member: Some(name(m)), labels: BTreeMap::new() };
+        let candidate = |m: &&str| Candidate { name: (*m).to_owned(), member: Some(name(m)), ..Candidate::default() };
         let rules = Rules { list: "fleet f".into(), match_labels: BTreeMap::new() };
         self.units[0].placement = Placement::Rules(rules, members.iter().map(candidate).collect());
     }
 
     fn step(&mut self) -> Plan {
+        self.step_asking().0
+    }
+
+    /// Says too of whom it is to be found out what they would delete.
+    fn step_asking(&mut self) -> (Plan, Vec<Unanswered>) {
         self.now = Timestamp::from_second(self.now.as_second() + 1).unwrap();
         let mut observed = Observed {
             owner: &self.owner,
@@ -116,10 +152,14 @@ impl World {
             statuses: self.statuses.clone(),
             members: self.members.clone(),
             rendered: BTreeMap::new(),
+            lost: self.lost.clone(),
             renderer: self.renderer,
         };
         for want in wanted(&observed, self.now) {
-            let payload = Rendered::Payload { digest: Digest::of(want.name.as_bytes()), objects: 1 };
+            let remotes = remotes_of(&want.revision.inputs, &self.uses);
+            let inputs = format!("{:?}", want.revision.inputs);
+            let what = if self.by_inputs { inputs.as_bytes() } else { want.name.as_bytes() };
+            let payload = Rendered::Payload { digest: Digest::of(what), objects: 1, remotes };
             let waits = self.on_the_way.contains(&want.revision.unit);
             let payload = match () {
                 () if waits => Rendered::OnTheWay,
@@ -128,12 +168,13 @@ impl World {
             };
             observed.rendered.insert(want.revision.unit.clone(), payload);
         }
+        let asked = unanswered(&observed);
         let (plan, _) = plan(&observed, self.now);
         self.revisions.extend(plan.create_revisions.clone());
         self.decisions.extend(plan.write_decisions.clone());
         plan.delete_decisions.iter().for_each(|n| drop(self.decisions.remove(n)));
         plan.delete_revisions.iter().for_each(|n| drop(self.revisions.remove(n)));
-        plan
+        (plan, asked)
     }
 
     fn entry(&self, member: &str) -> &api::delivery::MemberDecision {
@@ -255,7 +296,7 @@ fn the_first_slice_explains_as_long_as_the_unit_exists() {
 #[test]
 fn candidates_that_are_passed_over_are_listed_up_to_a_limit_and_counted() {
     let mut world = World::new(&[]);
-    let candidate = |n: usize| Candidate { name: format!("m{n:03}"), member: None, labels: BTreeMap::new() };
+    let candidate = |n: usize| Candidate { name: format!("m{n:03}"), member: None, ..Candidate::default() };
     let candidates = (0..250).map(candidate).collect();
     world.units[0].placement = Placement::Rules(Rules::default(), candidates);
     world.step();
@@ -278,6 +319,7 @@ fn a_directory_that_an_earlier_revision_had_was_emptied_and_another_is_a_mistake
             statuses: BTreeMap::new(),
             members: BTreeMap::new(),
             rendered: BTreeMap::new(),
+            lost: BTreeMap::new(),
             renderer: "1",
         };
         let want = &wanted(&observed, now())[0];
@@ -313,7 +355,7 @@ fn what_caused_a_decision_is_recorded() {
     world.report("b", UnitPhase::Removed, None);
     assert_eq!(world.trigger(), (TriggerCause::Removal, "removed from b".into()));
     let rules = Rules { list: "fleet other".into(), match_labels: BTreeMap::new() };
-    let candidate = Candidate { name: "b".into(), member: Some(name("b")), labels: BTreeMap::new() };
+    let candidate = Candidate { name: "b".into(), member: Some(name("b")), ..Candidate::default() };
     world.units[0].placement = Placement::Rules(rules, vec![candidate]);
     assert_eq!(world.trigger(), (TriggerCause::Edit, "+b, -a".into()));
     world.units[0].placement = Placement::Missing(WaitingOn::new(Missing::Fleet, "f"));
@@ -474,6 +516,8 @@ fn reported(phase: UnitPhase, payload: &[u8]) -> Reported {
         reverts: None,
         last_drift: None,
         details: Vec::new(),
+        uids: Vec::new(),
+        going: None,
     }
 }
 
@@ -711,83 +755,4 @@ fn a_link_is_written_when_it_changes_and_not_for_each_second() {
     assert_eq!(merge_link(back.clone(), Some(&before)), back);
     let long = link(LinkState::Blocked, &"x".repeat(10_000), "2026-01-01T00:00:02Z");
     assert_eq!(merge_link(long, None).message.chars().count(), MemberLink::MESSAGE_MAX);
-}
-
-#[test]
-fn a_unit_whose_artifact_is_on_its_way_stays_as_it_is_and_stops_no_other() {
-    let mut world = World::new(&["a"]);
-    let (first, second) = (world.units[0].id.clone(), world.owner.unit(Some("second")));
-    world.on_the_way = vec![first.clone()];
-    assert!(world.step().is_settled(), "a unit that was never decided is not explained yet");
-    world.on_the_way.clear();
-    world.step();
-    let before = world.decisions.clone();
-    // A commit comes, the cache loses it before it is rendered, and another unit is made meanwhile.
-    world.units[0].inputs = Some(tree("c2", "./a"));
-    world.units.push(UnitSpec { id: second.clone(), ..world.units[0].clone() });
-    world.on_the_way = vec![first.clone()];
-    let plan = world.step();
-    let written: Vec<&UnitId> = plan.write_decisions.iter().map(|(_, decision)| &decision.unit).collect();
-    assert_eq!(written, [&second]);
-    assert!(before.iter().all(|(name, decision)| world.decisions[name] == *decision));
-    // An edit that needs no rendering is taken.
-    world.units[0].suspend = true;
-    let plan = world.step();
-    assert_eq!(plan.write_decisions.len(), 1);
-    let decision = &plan.write_decisions[0].1;
-    assert!(
-        decision.suspended
-            && decision.frozen.is_none()
-            && decision.explanation == before.values().next().unwrap().explanation
-    );
-    world.on_the_way.clear();
-    world.step();
-    let decided = world.decisions.values().find(|decision| decision.unit == first).unwrap();
-    assert_eq!(decided.members[&name("a")].epoch, 2);
-}
-
-#[test]
-fn what_the_hub_lacks_is_news_once_and_not_for_each_second() {
-    let waiting = |detail: &str| WaitingOn::new(Missing::Source, detail);
-    let mut status = status(UnitPhase::Pending);
-    for (now, expect) in [
-        (Some(waiting("no answer for 1 s")), Some("its source: no answer for 1 s")),
-        (Some(waiting("no answer for 2 s")), Some("its source: no answer for 1 s")),
-        (Some(waiting("401 Unauthorized")), Some("its source: 401 Unauthorized")),
-        (None, None),
-    ] {
-        let before = status.clone();
-        set_waiting_on(&mut status, now.as_ref());
-        assert_eq!(status.waiting_on.as_ref().map(ToString::to_string).as_deref(), expect);
-        let slice = |s: &UnitStatus| BTreeMap::from([("g/K/n/o".parse::<UnitId>().unwrap(), s.clone())]);
-        assert_eq!(is_news(&slice(&before), &slice(&status)), before.waiting_on != status.waiting_on);
-    }
-}
-
-#[test]
-fn a_report_is_looked_at_when_it_can_change_a_decision() {
-    let before = status(UnitPhase::Applying);
-    let with = |change: fn(&mut UnitStatus)| {
-        let mut status = before.clone();
-        change(&mut status);
-        Some(status)
-    };
-    // Changed what; whether it decides while no list waits, and while one does.
-    for (what, is, alone, weighed) in [
-        ("nothing", with(|_| ()), false, false),
-        ("a message", with(|s| s.message = "1 of 2".into()), false, false),
-        ("pods", with(|s| s.pods.ready += 1), false, false),
-        ("objects that are applied", with(|s| s.objects.applied += 1), false, false),
-        ("the inventory", with(|s| s.objects.inventory += 1), false, true),
-        ("what is desired", with(|s| s.objects.desired += 1), false, true),
-        ("the epoch", with(|s| s.epoch += 1), false, true),
-        ("the phase", with(|s| s.phase = UnitPhase::Applied), false, true),
-        ("a removal that is done", with(|s| s.phase = UnitPhase::Removed), true, true),
-        ("a list", with(|s| s.held = Some(list("a", 1))), true, true),
-        ("the report is gone", None, false, true),
-    ] {
-        assert_eq!(decides(Some(&before), is.as_ref(), || false), alone, "{what}");
-        assert_eq!(decides(Some(&before), is.as_ref(), || true), weighed, "{what}");
-        assert_eq!(decides(is.as_ref(), Some(&before), || true), weighed, "{what}, the other way");
-    }
 }

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use api::delivery::{
-    DecisionSpec, Inputs, Leaving, LeavingCause, MemberDecision, Removal, RevisionSpec, Trigger, TriggerCause as Cause,
-    UnitPhase,
+    ArtifactInputs, DecisionSpec, Inputs, Leaving, LeavingCause, MemberDecision, RemoteInput, Removal, RevisionSpec,
+    Trigger, TriggerCause as Cause, UnitPhase,
 };
 use model::{Digest, MemberName};
 use serde_json::Value;
 
 use super::{Observed, OwnerState};
 
-/// Members that a message names.
+/// Members, or remotes, that a message names.
 const NAMED_MAX: usize = 3;
 
 /// The most telling cause of a change of one slice. `new`: revisions that are made in the same plan.
@@ -35,6 +35,7 @@ pub(super) fn trigger(
     }
     held(observed, before, after)
         .or_else(|| members(observed, before, after))
+        .or_else(|| away(before, after))
         .or_else(|| granted(observed, before, after))
         .or_else(|| resolution(before, after))
         .unwrap_or_else(|| edit(observed, "the owner was changed"))
@@ -72,9 +73,23 @@ fn revision(
         (Inputs::Artifact(a), Inputs::Artifact(b)) if !a.artifact.is_same(&b.artifact) => {
             Trigger::new(Cause::Source, source)
         }
+        (Inputs::Artifact(a), Inputs::Artifact(b)) if a.kustomize == b.kustomize && a.remotes != b.remotes => {
+            Trigger::new(Cause::Source, moved(a, b))
+        }
         (a, b) if a.is_same(b) => Trigger::new(Cause::Renderer, format!("renderer {}", is.renderer)),
         _ => edit(observed, "what is rendered was changed"),
     })
+}
+
+/// What is on other machines and is not what it was.
+fn moved(was: &ArtifactInputs, is: &ArtifactInputs) -> String {
+    let moved = is.remotes.iter().filter(|(id, fetched)| was.remotes.get(*id) != Some(fetched));
+    let one = |(id, fetched): (&String, &RemoteInput)| {
+        let name = fetched.revision.clone().unwrap_or_else(|| fetched.digest.to_string());
+        format!("{id} is {name}")
+    };
+    let moved: Vec<String> = moved.map(one).collect();
+    if moved.is_empty() { is.artifact.revision.clone() } else { named(&moved) }
 }
 
 /// Members that an edit would take the unit out of: they are kept, or kept no longer.
@@ -88,6 +103,17 @@ fn held(observed: &Observed<'_>, before: &DecisionSpec, after: &DecisionSpec) ->
     let released = after.members.iter().filter(|(member, _)| was.contains_key(*member));
     let released = released.filter_map(|(member, entry)| Some((member, entry.leaving.as_ref()?.approval?)));
     let released: Vec<(&MemberName, Digest)> = released.collect();
+    let handed_over = |entry: &MemberDecision| -> Option<Leaving> {
+        entry.leaving.as_deref().filter(|why| why.cause == LeavingCause::HandedOver).cloned()
+    };
+    let new = after.members.iter().filter(|(member, entry)| {
+        !entry.removal.is_none() && before.members.get(*member).is_none_or(|was| was.removal.is_none())
+    });
+    let new: Vec<(&MemberName, Leaving)> = new.filter_map(|(m, entry)| Some((m, handed_over(entry)?))).collect();
+    if let Some((_, why)) = new.first() {
+        let list = names(&mut new.iter().map(|(member, _)| *member));
+        return Some(edit(observed, &format!("{}: in {list}", why.message)));
+    }
     if let Some((_, digest)) = released.first() {
         let list = names(&mut released.iter().map(|(member, _)| *member));
         return Some(Trigger::new(Cause::Approval, format!("approved: -{list} ({digest})")));
@@ -169,6 +195,15 @@ fn granted(observed: &Observed<'_>, before: &DecisionSpec, after: &DecisionSpec)
         (None, _) => "deletions within the guard's budget".to_owned(),
     };
     Some(Trigger::new(Cause::Approval, message))
+}
+
+/// Members that do not answer, and whose part of a list is known.
+fn away(before: &DecisionSpec, after: &DecisionSpec) -> Option<Trigger> {
+    let known = |d: &DecisionSpec, member: &MemberName| d.members.get(member).is_some_and(|e| e.expected.is_some());
+    let new = after.members.keys().filter(|member| known(after, member) && !known(before, member));
+    let names: Vec<String> = new.map(ToString::to_string).collect();
+    let why = "no answer, so that what it deletes is weighed by what is known of it";
+    (!names.is_empty()).then(|| Trigger::new(Cause::MemberLost, format!("{why}: {}", named(&names))))
 }
 
 fn resolution(before: &DecisionSpec, after: &DecisionSpec) -> Option<Trigger> {

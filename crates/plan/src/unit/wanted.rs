@@ -39,7 +39,10 @@ pub fn wanted(observed: &Observed<'_>, now: Timestamp) -> Vec<Wanted> {
                 (Some(inputs), Some((name, revision))) if is_current(revision, inputs, observed.renderer) => {
                     Some(kept((name, revision)))
                 }
-                (Some(inputs), _) => Some(new(observed, &unit.id, inputs, now)),
+                (Some(inputs), newest) => {
+                    let inputs = with_known_remotes(inputs, newest.map(|(_, revision)| &revision.inputs));
+                    Some(new(observed, &unit.id, &inputs, now))
+                }
             }
         })
         .collect()
@@ -64,7 +67,18 @@ fn new(observed: &Observed<'_>, unit: &UnitId, inputs: &Inputs, now: Timestamp) 
 }
 
 fn is_current(revision: &RevisionSpec, inputs: &Inputs, renderer: &str) -> bool {
-    revision.inputs.is_same(inputs) && revision.renderer == renderer
+    revision.inputs.is_current(inputs) && revision.renderer == renderer
+}
+
+/// Inputs with what is known of other machines: what was asked for now, and else what the newest revision was rendered from.
+/// A hub that has just started has asked for nothing yet, and makes the same of an edit as before.
+fn with_known_remotes(inputs: &Inputs, newest: Option<&Inputs>) -> Inputs {
+    let (Inputs::Artifact(inputs), Some(Inputs::Artifact(newest))) = (inputs, newest) else { return inputs.clone() };
+    let mut inputs = inputs.clone();
+    for (id, fetched) in &newest.remotes {
+        inputs.remotes.entry(id.clone()).or_insert_with(|| fetched.clone());
+    }
+    Inputs::Artifact(inputs)
 }
 
 /// A directory that was there in an earlier revision and is gone was emptied, since git keeps no empty directories; one

@@ -6,9 +6,10 @@ use std::process::Command;
 
 use api::kurator::apps::v1alpha1::KustomizeInputs;
 use model::ObjectKey;
-use render::{Budget, Outcome, Request};
+use render::{Budget, Outcome, Remotes, Request};
 use serde_json::Value;
 
+use crate::remote;
 use crate::tree::{Files, Tree};
 
 /// Most lines of a difference that are shown.
@@ -77,11 +78,19 @@ pub(crate) fn one(kubectl: &Path, tree: &Tree) -> Verdict {
 fn ours(tree: &Tree) -> Result<Vec<Value>, String> {
     let value = tree.value();
     let inputs = KustomizeInputs { path: Some(tree.dir.clone()), ..KustomizeInputs::default() };
-    let budget = Budget::default();
-    match render::render(&Request { tree: &value, inputs: &inputs, budget: &budget }) {
-        Ok(Outcome::Rendered(rendered)) => Ok(rendered.objects.into_iter().map(|object| plain(object.value)).collect()),
-        Ok(Outcome::Needs(questions)) => Err(format!("everything is loaded, and still it asks {questions:?}")),
-        Err(error) => Err(error.to_string()),
+    let (budget, mut remotes) = (Budget::default(), Remotes::new());
+    loop {
+        match render::render(&Request { tree: &value, remotes: &remotes, inputs: &inputs, budget: &budget }) {
+            Ok(Outcome::Rendered(rendered)) => {
+                return Ok(rendered.objects.into_iter().map(|object| plain(object.value)).collect());
+            }
+            Ok(Outcome::Needs(questions)) => {
+                for question in questions {
+                    remote::answer(tree, question, &mut remotes)?;
+                }
+            }
+            Err(error) => return Err(error.to_string()),
+        }
     }
 }
 
@@ -100,15 +109,18 @@ fn theirs(kubectl: &Path, tree: &Tree) -> Result<Vec<Value>, String> {
             std::fs::write(&file, text).expect("the disk has room");
         }
     }
-    let output = Command::new(kubectl)
+    let mut command = Command::new(kubectl);
+    command
         .args(["kustomize", "--load-restrictor", "LoadRestrictionsNone"])
         .arg(&dir)
-        // Nothing is fetched.
+        // Nothing is fetched over a network.
         .env("PATH", "/nonexistent")
         .env("HTTPS_PROXY", "http://127.0.0.1:9")
-        .env("HTTP_PROXY", "http://127.0.0.1:9")
-        .output()
-        .map_err(|error| error.to_string())?;
+        .env("HTTP_PROXY", "http://127.0.0.1:9");
+    if remote::has_any(tree) {
+        remote::serve(tree, scratch.path(), &mut command);
+    }
+    let output = command.output().map_err(|error| error.to_string())?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).trim().to_owned());
     }

@@ -2,10 +2,11 @@
 //!
 //! `differential KUBECTL [PATH…]`: a path is a text file with trees (see `tree`), or a directory on disk, of which every
 //! directory with a kustomization file is built. `cargo xtask kustomize` calls it; without a path it takes the trees of
-//! `tests/tree`.
+//! `tests/tree` and `tests/remote`; the latter name repositories of other machines (see `remote`).
 #![allow(clippy::disallowed_methods, reason = "an example is a composition root: it starts programs and measures time")]
 
 mod compare;
+mod remote;
 mod tree;
 
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ const ON_PURPOSE: &[(&str, &str)] = &[
     ),
     ("replacement-mapping-to-text", "a mapping that goes to a text is refused; kustomize leaves an empty text"),
     ("replacement-json-type", "text does not become a number inside of JSON; kustomize leaves the number as it was"),
-    ("replacement-yaml-comments", "YAML inside of a text is written anew: comments go, fields are sorted"),
+    ("file-beside-the-base", "a file anywhere in the repository of a base may be used, not only below the base"),
     ("reference-user-named-as-account", "a user is no service account of the same name"),
     ("reference-autoscaler-kind", "a scaleTargetRef means no object of another kind"),
     ("namespace-user-default", "a user named default is no service account"),

@@ -25,9 +25,12 @@ pub(crate) enum Files {
 
 /// The trees of this crate.
 pub(crate) fn own() -> Vec<PathBuf> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tree");
-    let mut paths: Vec<PathBuf> =
-        std::fs::read_dir(dir).expect("the trees lie beside the tests").flatten().map(|entry| entry.path()).collect();
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let mut paths: Vec<PathBuf> = ["tree", "remote"]
+        .iter()
+        .flat_map(|dir| std::fs::read_dir(tests.join(dir)).expect("the trees lie beside the tests").flatten())
+        .map(|entry| entry.path())
+        .collect();
     paths.sort();
     paths
 }

@@ -42,14 +42,15 @@ fn a_file_counts_as_often_as_it_is_read() {
     let budget = Budget::with_work(9 + 3 * find);
     let mut tree = FileTree::new();
     tree.insert_file("a", *b"1234");
-    let files = Files::new(&tree, &budget);
+    let none = crate::Remotes::new();
+    let files = Files::new(&tree, &none, &budget);
     assert_eq!(files.text("a", "x"), Ok("1234".to_owned()));
     assert_eq!(files.text("a", "x"), Ok("1234".to_owned()));
     assert_eq!(files.text("a", "x"), Err(RenderError::TooMuchWork { limit: WORK_BYTES_MAX }));
     // Reading it as YAML is more work.
     assert_eq!(files.document("a", "x"), Err(RenderError::TooMuchWork { limit: WORK_BYTES_MAX }));
     let budget = Budget::with_work(find + 4 + 4 * 12);
-    assert_eq!(Files::new(&tree, &budget).document("a", "x"), Ok(1234.into()));
+    assert_eq!(Files::new(&tree, &Default::default(), &budget).document("a", "x"), Ok(1234.into()));
     assert_eq!(budget.work.get(), 0);
 }
 
@@ -61,7 +62,10 @@ fn a_small_text_that_repeats_itself_counts_as_what_it_becomes() {
         text += &format!("a{level}: &a{level} [{}]\n", vec![format!("*a{}", level - 1); 10].join(","));
     }
     let (tree, budget) = (FileTree::new(), Budget::with_work(10_000_000));
-    assert_eq!(Files::new(&tree, &budget).documents(&text), Err(RenderError::TooMuchWork { limit: WORK_BYTES_MAX }));
+    assert_eq!(
+        Files::new(&tree, &Default::default(), &budget).documents(&text),
+        Err(RenderError::TooMuchWork { limit: WORK_BYTES_MAX })
+    );
 }
 
 #[test]
@@ -77,7 +81,7 @@ fn links_count_as_often_as_they_are_followed() {
     let inputs = KustomizeInputs { path: Some("app".into()), ..KustomizeInputs::default() };
     let render = |bytes: u64| {
         let budget = Budget::with_work(bytes);
-        crate::render(&Request { tree: &tree, inputs: &inputs, budget: &budget })
+        crate::render(&Request { tree: &tree, remotes: &Default::default(), inputs: &inputs, budget: &budget })
     };
     assert_eq!(render(LINKS * 160_000), Err(RenderError::TooMuchWork { limit: WORK_BYTES_MAX }));
     assert_eq!(render(LINKS * 180_000), Ok(Outcome::Rendered(Rendered::default())));
@@ -101,7 +105,8 @@ fn work(fields: &str) -> u64 {
     tree.insert_file("a.yaml", object.into_bytes());
     tree.insert_file("kustomization.yaml", format!("resources: [a.yaml]\n{fields}").into_bytes());
     let budget = Budget::default();
-    let request = Request { tree: &tree, inputs: &KustomizeInputs::default(), budget: &budget };
+    let request =
+        Request { tree: &tree, remotes: &Default::default(), inputs: &KustomizeInputs::default(), budget: &budget };
     crate::render(&request).unwrap();
     WORK_BYTES_MAX - budget.work_left()
 }
@@ -128,7 +133,12 @@ fn work_of(files: &[(&str, String)]) -> u64 {
     let budget = Budget::default();
     let mut tree = FileTree::new();
     files.iter().for_each(|(path, text)| tree.insert_file(*path, text.clone().into_bytes()));
-    let result = crate::render(&Request { tree: &tree, inputs: &KustomizeInputs::default(), budget: &budget });
+    let result = crate::render(&Request {
+        tree: &tree,
+        remotes: &Default::default(),
+        inputs: &KustomizeInputs::default(),
+        budget: &budget,
+    });
     assert!(matches!(result, Ok(Outcome::Rendered(_))), "{result:?}");
     WORK_BYTES_MAX - budget.work_left()
 }

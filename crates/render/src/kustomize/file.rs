@@ -92,7 +92,7 @@ impl Kustomization {
         let out = Self {
             file: file.to_owned(),
             plain: false,
-            dir: model::tree::parent(file).to_owned(),
+            dir: crate::remote::parent(file),
             component,
             resources,
             components: reader.field("components")?,

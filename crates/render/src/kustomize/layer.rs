@@ -1,12 +1,11 @@
 //! Layers: resources, then generators, then components, then the steps that change every object. The order is that of
 //! `kustomize/api/internal/target/kusttarget.go`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use model::tree::{Node, TreeError};
 
-use super::Context;
 use super::config::{Config, from_crds};
 use super::file::Kustomization;
 use super::generate::{self, Made};
@@ -18,14 +17,20 @@ use super::read;
 use super::resource::{KEY_BYTES_MAX, Keys, Resource, Resources};
 use super::transform;
 use super::variable::Variables;
-use crate::Question;
+use super::{Context, Warnings};
 use crate::error::RenderError;
 use crate::files::{DEPTH_MAX, Files};
 use crate::object::{Location, Object};
+use crate::remote;
+use crate::{Fetched, Question, Remote};
 
 /// Most layers of one rendering. A base that is used twice is rendered twice; one that uses another twice, and so on, in
 /// 32 files, would take years. A fleet repository of a thousand overlays stays below 5,000.
 const LAYERS_MAX: usize = 20_000;
+
+/// Most things on other machines that one rendering uses. Each is asked for once a minute by the hub, and an unpacked
+/// repository has up to 50,000 names in memory while something is rendered from it. Public fleets name one to ten.
+const REMOTES_MAX: usize = 50;
 
 /// What a step costs beside the bytes of the objects: reading its entry takes about as long as walking over so many bytes.
 /// Its regular expressions spend more, see `pattern`.
@@ -57,15 +62,31 @@ pub(super) struct Layers<'a> {
     /// Layers so far.
     count: usize,
     schemas: Schemas,
-    /// The path from the outermost directory to the one being rendered, when objects shall say where they come from.
-    origin: Option<String>,
+    /// The path from the outermost directory, or from the root of a remote repository, to the directory being rendered, when
+    /// objects shall say where they come from.
+    origin: Option<Origin>,
+    /// What is used of other machines, by id.
+    remotes: BTreeMap<String, Remote>,
+    warnings: Warnings,
 }
 
 impl<'a> Layers<'a> {
     /// With `origins`, objects note where they come from.
     pub(super) fn new(files: &'a Files<'a>, questions: &'a mut BTreeSet<Question>, origins: bool) -> Self {
-        let origin = origins.then(String::new);
-        Self { files, questions, stack: Vec::new(), count: 0, schemas: Schemas::default(), origin }
+        let origin = origins.then(Origin::default);
+        let (schemas, remotes, warnings) = (Schemas::default(), BTreeMap::new(), Warnings::default());
+        Self { files, questions, stack: Vec::new(), count: 0, schemas, origin, remotes, warnings }
+    }
+
+    /// What was used of other machines, sorted by id, and what is likely to be a mistake.
+    pub(super) fn into_notes(self) -> (Vec<Remote>, Vec<String>) {
+        (self.remotes.into_values().collect(), self.warnings.into_inner().into_iter().collect())
+    }
+
+    fn context<'b>(&'b self, file: &Kustomization, config: &'b Config) -> Context<'b> {
+        // A component is made for users of many kinds: what it changes is there in some of them.
+        let warnings = (!file.component).then_some(&self.warnings);
+        Context { files: self.files, config, schemas: &self.schemas, warnings }
     }
 
     /// Adds what a kustomization file makes to `all`. A component gets what its user has; others start with nothing.
@@ -154,8 +175,7 @@ impl<'a> Layers<'a> {
         let (found, node) = self.find(place, path)?;
         if node == Node::File {
             let objects = self.files.objects(&found, &place.asked_by(""))?;
-            let origin =
-                self.origin.as_ref().map(|dir| Rc::new(Origin { path: origin::join(dir, path), ..Origin::default() }));
+            let origin = self.origin.as_ref().map(|dir| Rc::new(dir.append(path)));
             let resource = |object: Object| Resource { origin: origin.clone(), ..Resource::from(object) };
             return all.objects.append(objects.into_iter().map(resource).collect());
         }
@@ -182,7 +202,7 @@ impl<'a> Layers<'a> {
     /// A layer below this one, which `path` leads to.
     fn below(&mut self, path: &str, file: &Kustomization, all: &mut Accumulated) -> Result<(), RenderError> {
         let here = self.origin.clone();
-        self.origin = here.as_ref().map(|dir| origin::join(dir, path));
+        self.origin = here.as_ref().map(|dir| dir.append(path));
         self.layer(file, all)?;
         self.origin = here;
         Ok(())
@@ -202,24 +222,57 @@ impl<'a> Layers<'a> {
 
     fn kustomization(&self, place: Place<'_>, dir: &str) -> Result<Kustomization, RenderError> {
         let Some(path) = self.files.kustomization_file(dir)? else {
+            // The root of a repository is shown as the repository.
+            let dir = dir.trim_end_matches(": ");
             return Err(place.fail("", format!("{dir:?} has no kustomization file; add one, or list its files")));
         };
         read(self.files, &path, &place.asked_by(""))
     }
 
-    fn find(&self, place: Place<'_>, path: &str) -> Result<(String, Node), RenderError> {
-        // A repository of another server is written in more ways than a file there.
-        let looks_remote = path.starts_with("git@")
-            || path.contains("?ref=")
-            || path.starts_with("github.com/")
-            || path.contains("//") && !path.contains("://") && !path.starts_with('.');
-        // What is there under this name is meant, as in kustomize.
-        match place.path("", path).map(|full| self.files.node(&full)) {
-            Ok(Ok(Ok(found))) => Ok(found),
-            Ok(Err(spent)) => Err(spent),
-            Ok(Ok(Err(TreeError::NotFound { .. }))) | Err(_) if looks_remote => Err(place.remote("", path)),
-            Ok(Ok(Err(source))) => Err(RenderError::Tree { location: place.asked_by(""), source }),
-            Err(outside) => Err(outside),
+    fn find(&mut self, place: Place<'_>, path: &str) -> Result<(String, Node), RenderError> {
+        // What is there under this name is meant.
+        let missing = match place.path("", path).map(|full| self.files.node(&full)) {
+            Ok(Ok(Ok(found))) => return Ok(found),
+            Ok(Err(spent)) => return Err(spent),
+            Ok(Ok(Err(source @ TreeError::NotFound { .. }))) => {
+                RenderError::Tree { location: place.asked_by(""), source }
+            }
+            Ok(Ok(Err(source))) => return Err(RenderError::Tree { location: place.asked_by(""), source }),
+            Err(outside) => outside,
+        };
+        match remote::parse(path) {
+            None if path.contains("://") => {
+                let why = "its scheme is not understood; use https://, http:// or ssh://".to_owned();
+                Err(place.refuse_remote("", path, why))
+            }
+            None => Err(missing),
+            Some(Err(why)) => Err(place.refuse_remote("", path, why)),
+            Some(Ok(entry)) => self.find_remote(place, entry),
+        }
+    }
+
+    /// The directory of a remote repository, or the remote file, that an entry names.
+    fn find_remote(&mut self, place: Place<'_>, entry: remote::Entry) -> Result<(String, Node), RenderError> {
+        let remote::Entry { id, at, path, timeout, .. } = entry;
+        let asked_by = place.asked_by("");
+        if !self.remotes.contains_key(&id) {
+            if self.remotes.len() >= REMOTES_MAX {
+                return Err(RenderError::TooManyRemotes { asked_by, limit: REMOTES_MAX });
+            }
+            self.remotes.insert(id.clone(), Remote { id: id.clone(), at, asked_by: asked_by.clone(), timeout });
+        }
+        match self.files.remote(&id) {
+            None => Err(RenderError::NotFetched(Box::new(self.remotes[&id].clone()))),
+            Some(Fetched::File(_)) => Ok((id, Node::File)),
+            Some(Fetched::Tree(_)) => match self.files.node(&remote::path_in(&id, &path))? {
+                Ok((found, Node::Directory)) => Ok((found, Node::Directory)),
+                Ok((found, Node::File)) => {
+                    let why =
+                        format!("{found} is a file; name a directory of a repository, or the URL of the file itself");
+                    Err(place.fail("", why))
+                }
+                Err(source) => Err(RenderError::Tree { location: format!("{asked_by}: {id}"), source }),
+            },
         }
     }
 
@@ -257,14 +310,14 @@ impl<'a> Layers<'a> {
                 let place = place.at(&field);
                 let location = Location { file: file.file.clone(), document: at + 1 };
                 let written = generate::Written { place, location, made, generator, shared: &file.options };
-                let context = Context { files: self.files, config: &all.config, schemas: &self.schemas };
+                let context = self.context(file, &all.config);
                 generate::generate(&context, &written, &mut all.objects, &mut keys)?;
                 self.made_by(self.builtin(file, kind).as_ref(), &mut all.objects);
             }
         }
         for Listed { field, object, origin } in self.plugins(place, "generators", &file.generators)? {
             let plugin = Plugin { object: &object, dir: &file.dir, listed: place.at(&field) };
-            let context = Context { files: self.files, config: &all.config, schemas: &self.schemas };
+            let context = self.context(file, &all.config);
             plugin.generate(&context, &mut all.objects, &mut keys)?;
             self.made_by(origin.as_ref(), &mut all.objects);
         }
@@ -281,9 +334,8 @@ impl<'a> Layers<'a> {
     /// What a step of a kustomization file is called where objects note what changed them.
     fn builtin(&self, file: &Kustomization, kind: &str) -> Option<Rc<Origin>> {
         let name = file.file.rsplit('/').next().unwrap_or_default();
-        let configured_in = origin::join(self.origin.as_ref()?, name);
         let configured_by = ["builtin".to_owned(), kind.to_owned(), String::new(), String::new()];
-        Some(Rc::new(Origin { configured_in, configured_by, ..Origin::default() }))
+        Some(Rc::new(self.origin.as_ref()?.append(name).into_configuration(configured_by)))
     }
 
     /// The objects that configure generators or transformers: each is written in the list, or in a file or directory that it
@@ -302,10 +354,7 @@ impl<'a> Layers<'a> {
                 let location = Location { file: place.file.to_owned(), document: at + 1 };
                 let objects = self.files.objects_in(entry, &location)?;
                 let name = place.file.rsplit('/').next().unwrap_or_default();
-                let origin = self
-                    .origin
-                    .as_ref()
-                    .map(|dir| Rc::new(Origin { path: origin::join(dir, name), ..Origin::default() }));
+                let origin = self.origin.as_ref().map(|dir| Rc::new(dir.append(name)));
                 let resource = |object: Object| Resource { origin: origin.clone(), ..Resource::from(object) };
                 all.objects.append(objects.into_iter().map(resource).collect())?;
             } else {
@@ -331,8 +380,7 @@ impl<'a> Layers<'a> {
                         text(&["metadata", "name"]),
                         text(&["metadata", "namespace"]),
                     ];
-                    let configured_in = origin.path.clone();
-                    Rc::new(Origin { configured_in, configured_by: by, ..Origin::default() })
+                    Rc::new(Origin::clone(origin).into_configuration(by))
                 });
                 let object = Object { value: resource.object, location: resource.location };
                 found.push(Listed { field: below.clone(), object, origin });
@@ -349,7 +397,7 @@ impl<'a> Layers<'a> {
         all: &mut Accumulated,
     ) -> Result<(), RenderError> {
         {
-            let context = Context { files: self.files, config: &all.config, schemas: &self.schemas };
+            let context = self.context(file, &all.config);
             let mut note = |kind: &str, times: usize, objects: &mut Resources| match self.builtin(file, kind) {
                 Some(origin) => origin::note_step(objects, &origin, times, self.files.budget()),
                 None => Ok(()),
@@ -357,7 +405,7 @@ impl<'a> Layers<'a> {
             transform::apply(&context, file, place, &mut all.objects, &mut note)?;
         }
         for Listed { field, object, origin } in self.plugins(place, "transformers", &file.transformers)? {
-            let context = Context { files: self.files, config: &all.config, schemas: &self.schemas };
+            let context = self.context(file, &all.config);
             let plugin = Plugin { object: &object, dir: &file.dir, listed: place.at(&field) };
             plugin.transform(&context, &mut all.objects)?;
             if let Some(origin) = origin {
@@ -365,7 +413,7 @@ impl<'a> Layers<'a> {
             }
         }
         for Listed { field, object, .. } in self.plugins(place, "validators", &file.validators)? {
-            let context = Context { files: self.files, config: &all.config, schemas: &self.schemas };
+            let context = self.context(file, &all.config);
             let plugin = Plugin { object: &object, dir: &file.dir, listed: place.at(&field) };
             self.files.budget().spend_made(all.objects.weight())?;
             let mut copy = all.objects.clone();

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::resource::Resources;
 use crate::budget::Budget;
 use crate::error::RenderError;
+use crate::remote;
 
 const ORIGIN: &str = "config.kubernetes.io/origin";
 const TRANSFORMATIONS: &str = "alpha.config.kubernetes.io/transformations";
@@ -22,8 +23,12 @@ pub(crate) const OPTIONS: [&str; 3] = ["originAnnotations", "transformerAnnotati
 /// Where an object comes from, or what changed it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Origin {
-    /// The file, from the directory that is rendered.
+    /// The file, from the directory that is rendered, or from the root of the repository.
     pub(crate) path: String,
+    /// The repository, when it is on another machine.
+    pub(crate) repo: String,
+    /// What of the repository was asked for.
+    pub(crate) reference: String,
     /// The file that says so, when it is a generator or a transformer.
     pub(crate) configured_in: String,
     /// API version, kind, name and namespace of the generator or transformer.
@@ -31,6 +36,21 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
+    /// What a path that is written here leads to; a repository on another machine starts from its root.
+    pub(crate) fn append(&self, path: &str) -> Self {
+        match remote::parse(path) {
+            Some(Ok(remote::Entry { clone: Some(repo), reference, path, .. })) => {
+                Self { path: join("", &path), repo, reference, ..self.clone() }
+            }
+            _ => Self { path: join(&self.path, path), ..self.clone() },
+        }
+    }
+
+    /// A generator or transformer that is written there.
+    pub(crate) fn into_configuration(self, configured_by: [String; 4]) -> Self {
+        Self { path: String::new(), configured_in: self.path, configured_by, ..self }
+    }
+
     /// As YAML, at an indentation. Empty fields are left out.
     fn write(&self, indent: &str) -> String {
         let mut out = String::new();
@@ -40,6 +60,8 @@ impl Origin {
             }
         };
         line("path", &self.path, indent);
+        line("repo", &self.repo, indent);
+        line("ref", &self.reference, indent);
         line("configuredIn", &self.configured_in, indent);
         let [version, kind, name, namespace] = &self.configured_by;
         if !kind.is_empty() {

@@ -94,6 +94,9 @@ impl Patching<'_> {
                 selected.push(at);
             }
         }
+        if selected.is_empty() {
+            self.context.warn(format!("{}: {target} selects no object", place.asked_by("")));
+        }
         Ok(selected)
     }
 

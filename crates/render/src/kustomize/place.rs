@@ -4,6 +4,7 @@ use model::{limit, tree};
 
 use crate::error::RenderError;
 use crate::files::Files;
+use crate::remote;
 
 /// A field of a file.
 #[derive(Clone, Copy, Debug)]
@@ -51,12 +52,22 @@ impl<'a> Place<'a> {
         if path.contains("://") {
             return Err(self.remote(below, path));
         }
-        tree::normalize(self.dir, path).map_err(|error| self.fail(below, error.to_string()))
+        let fail = |error: tree::TreeError| self.fail(below, error.to_string());
+        match remote::split(self.dir) {
+            // It stays in the repository in which it is written.
+            Some((id, dir)) => Ok(remote::path_in(id, &tree::normalize(dir, path).map_err(fail)?)),
+            None => tree::normalize(self.dir, path).map_err(fail),
+        }
     }
 
     /// What is wrong with a field below that names something on another machine.
     pub(crate) fn remote(self, below: &str, url: &str) -> RenderError {
         RenderError::Remote { file: self.file.to_owned(), field: self.below(below), url: shown(url) }
+    }
+
+    /// Why something on another machine, which a field below names, is not fetched.
+    pub(crate) fn refuse_remote(self, below: &str, url: &str, why: String) -> RenderError {
+        RenderError::RemoteRefused { file: self.file.to_owned(), field: self.below(below), url: shown(url), why }
     }
 
     /// The text of the file that a field below names, and its path.

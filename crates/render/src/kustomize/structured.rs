@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::Context;
 use super::fieldpath::FieldPath;
 use super::hash::go_text;
+use super::splice::splice;
 use crate::error::RenderError;
 
 /// Puts a value at a path that leads into the text of a field. Returns how many places there were, and an error inside when
@@ -33,7 +34,9 @@ pub(crate) fn set(
         return Ok(None);
     }
     let budget = context.budget();
-    budget.spend_made(text.len())?;
+    // Once more as it was, to see what has changed.
+    budget.spend_made(text.len().saturating_mul(2))?;
+    let before_value = inner.clone();
     let mut wrong = None;
     let found = inside.each(&mut inner, create, budget, &mut |place| {
         if let Err(why) = put(place) {
@@ -46,7 +49,9 @@ pub(crate) fn set(
         (Ok(found), None) => return Ok(Some(Ok(found))),
         (Err(why), _) | (Ok(_), Some(why)) => return Ok(Some(Err(format!("in the text of the field: {why}")))),
     };
-    let written = write(&inner, &text);
+    let is_json = text.trim_start().starts_with(['{', '[']);
+    let spliced = if is_json { None } else { splice(context, &text, &before_value, &inner)? };
+    let written = spliced.map_or_else(|| write(&inner, &text), |text| text.trim().to_owned());
     budget.spend_made(written.len())?;
     if let Some(place) = before.read_mut(object) {
         *place = written.into();
@@ -54,8 +59,8 @@ pub(crate) fn set(
     Ok(Some(Ok(found)))
 }
 
-/// A value in the format of the text that it was read from. JSON is written as Go writes it; the text of YAML loses its
-/// comments and gets its fields in the order of their names.
+/// A value in the format of the text that it was read from. JSON is written as Go writes it; the text of YAML in which more
+/// than scalars changes loses its comments and gets its fields in the order of their names.
 fn write(value: &Value, before: &str) -> String {
     if !before.trim_start().starts_with(['{', '[']) {
         return model::yaml::to_string(value).trim().to_owned();

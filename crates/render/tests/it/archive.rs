@@ -56,7 +56,7 @@ pub(crate) fn render_with(text: &str, inputs: KustomizeInputs) -> Result<Rendere
 /// Renders a tree whose files are all loaded.
 pub(crate) fn render_tree(tree: &FileTree, inputs: &KustomizeInputs) -> Result<Rendered, RenderError> {
     let budget = Budget::default();
-    match render::render(&Request { tree, inputs, budget: &budget })? {
+    match render::render(&Request { tree, remotes: &Default::default(), inputs, budget: &budget })? {
         Outcome::Rendered(rendered) => Ok(rendered),
         Outcome::Needs(questions) => panic!("everything is loaded, and still it asks {questions:?}"),
     }

@@ -32,11 +32,19 @@ fn errors_name_the_file_and_the_field() {
         ),
         (
             kustomization("resources: [\"https://me:secret@example.com/x.yaml\"]"),
-            "\"https://example.com/x.yaml\" is remote",
+            "app/kustomization.yaml: resources[0]: \"https://example.com/x.yaml\" cannot be used: a password in it",
         ),
         (
-            kustomization("resources: [github.com/a/b//c?ref=v1]"),
-            "is remote; only files of the same source are rendered",
+            kustomization("components: [\"file:///etc\"]"),
+            "components[0]: \"file:///etc\" cannot be used: file:// would read the hub's own disk",
+        ),
+        (
+            kustomization("resources: [\"oci://example.com/x\"]"),
+            "resources[0]: \"oci://example.com/x\" cannot be used: its scheme is not understood",
+        ),
+        (
+            kustomization("patches: [{path: \"https://example.com/x.yaml\"}]"),
+            "patches[0].path: \"https://example.com/x.yaml\" is remote, and only resources and components may be",
         ),
         (kustomization("resorces: [pod.yaml]"), "app/kustomization.yaml: resorces: no such field"),
         (kustomization("resources: pod.yaml"), "app/kustomization.yaml: resources: invalid type"),
@@ -185,7 +193,7 @@ fn errors_of_what_files_bring_with_them_name_the_file_and_the_field() {
         ),
         (
             tree("configurations: [\"https://me:secret@example.com/c.yaml\"]", ""),
-            "app/kustomization.yaml: configurations[0]: \"https://example.com/c.yaml\" is remote; only files of the same source",
+            "app/kustomization.yaml: configurations[0]: \"https://example.com/c.yaml\" is remote, and only resources and components may be",
         ),
         (
             tree("secretGenerator: [{name: s, envs: [s.env]}]", "-- app/s.env --\nA=ENC[x]\nsops_mac=ENC[y]\n"),
@@ -320,4 +328,15 @@ fn unknown_fields_of_a_value_add_transformer_are_refused() {
         let error = error(fields, targets).unwrap_err();
         assert!(error.contains(expect), "{error}");
     }
+}
+
+#[test]
+fn a_patch_that_selects_nothing_is_a_warning_but_in_a_component() {
+    let patches = "patches:\n- target: {kind: Deploymnt}\n  patch: '[{op: remove, path: /spec}]'\n- target: {kind: Pod}\n  patch: 'metadata: {labels: {a: b}}'\n";
+    let files = format!(
+        "-- app/kustomization.yaml --\nresources: [pod.yaml]\ncomponents: [../part]\n{patches}-- app/pod.yaml --\n{POD}\
+         -- part/kustomization.yaml --\nkind: Component\napiVersion: kustomize.config.k8s.io/v1alpha1\n{patches}"
+    );
+    let rendered = render(&files, "app").unwrap();
+    assert_eq!(rendered.warnings, ["app/kustomization.yaml: patches[0]: target {kind=Deploymnt} selects no object"]);
 }

@@ -7,4 +7,5 @@ mod errors;
 mod oracle;
 mod policy;
 mod property;
+mod remote;
 mod version;

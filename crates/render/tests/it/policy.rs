@@ -1,5 +1,7 @@
 //! Plain directories, and what a policy puts on top.
 
+use std::collections::BTreeMap;
+
 use api::kurator::apps::v1alpha1::KustomizeInputs;
 use model::Digest;
 use model::tree::{Entry, FileTree};
@@ -109,10 +111,16 @@ fn render_by_turns(text: &str, path: &str) -> (Vec<Vec<String>>, Rendered) {
     let budget = Budget::default();
     let mut turns = Vec::new();
     loop {
-        match render::render(&Request { tree: &part, inputs: &inputs, budget: &budget }).unwrap() {
+        match render::render(&Request { tree: &part, remotes: &Default::default(), inputs: &inputs, budget: &budget })
+            .unwrap()
+        {
             Outcome::Rendered(rendered) => return (turns, rendered),
             Outcome::Needs(questions) => {
-                let asked = questions.into_iter().map(|Question::Directory(dir)| dir).collect::<Vec<_>>();
+                let directory = |question| match question {
+                    Question::Directory(dir) => dir,
+                    other => panic!("nothing of it is on another machine, and still it asks {other:?}"),
+                };
+                let asked = questions.into_iter().map(directory).collect::<Vec<_>>();
                 for (path, entry) in full.entries().filter(|(path, _)| asked.iter().any(|dir| path.starts_with(dir))) {
                     part.insert(path, entry.clone());
                 }
@@ -148,11 +156,15 @@ fn one_turn_asks_for_all_bases_of_a_level() {
 fn renderings_with_the_same_key_are_the_same() {
     let source = Digest::of(b"tree");
     let inputs: KustomizeInputs = serde_json::from_value(json!({"path": "app"})).unwrap();
-    let key = render::sharing_key(&source, &inputs);
-    assert_eq!(render::sharing_key(&source, &inputs.clone()), key);
-    assert_ne!(render::sharing_key(&Digest::of(b"other"), &inputs), key);
+    let none = BTreeMap::new();
+    let key = render::sharing_key(&source, &inputs, &none);
+    assert_eq!(render::sharing_key(&source, &inputs.clone(), &none), key);
+    assert_ne!(render::sharing_key(&Digest::of(b"other"), &inputs, &none), key);
+    let remotes = |content: &[u8]| BTreeMap::from([("https://example.com/a.yaml".to_owned(), Digest::of(content))]);
+    let with = render::sharing_key(&source, &inputs, &remotes(b"1"));
+    assert!(with != key && with != render::sharing_key(&source, &inputs, &remotes(b"2")));
     let other = KustomizeInputs { target_namespace: Some("n".into()), ..inputs };
-    assert_ne!(render::sharing_key(&source, &other), key);
+    assert_ne!(render::sharing_key(&source, &other, &none), key);
 }
 
 #[test]

@@ -17,6 +17,9 @@ const REDIRECTS_MAX: usize = 5;
 /// Servers such as GitHub look for `git/` at the start.
 const USER_AGENT: &str = concat!("git/2.50 kurator/", env!("CARGO_PKG_VERSION"));
 
+/// For files that are no part of git.
+const FILE_USER_AGENT: &str = concat!("kurator/", env!("CARGO_PKG_VERSION"));
+
 /// Connections that sources share. Cheap to clone; make one per runtime.
 #[derive(Clone)]
 pub struct Http {
@@ -24,6 +27,8 @@ pub struct Http {
     local: reqwest::Client,
     /// For everything else. Made when it is first needed: it reads the machine's trusted certificates, which takes 30 ms.
     remote: Arc<OnceLock<reqwest::Client>>,
+    /// For files of other machines, which may be redirected elsewhere. Made when it is first needed.
+    files: Arc<OnceLock<reqwest::Client>>,
 }
 
 impl Http {
@@ -34,7 +39,20 @@ impl Http {
     pub fn new() -> Result<Self, Error> {
         let local = builder().no_proxy().tls_certs_only([]).build();
         let local = local.map_err(|e| Error::Certificate { url: "http://localhost".into(), why: innermost(&e) })?;
-        Ok(Self { local, remote: Arc::default() })
+        Ok(Self { local, remote: Arc::default(), files: Arc::default() })
+    }
+
+    /// The client for a file. It follows redirects to other servers: nothing is given to them.
+    pub(crate) fn file_client(&self, url: &str) -> Result<reqwest::Client, Error> {
+        let fail = |error: reqwest::Error| Error::Certificate { url: url.to_owned(), why: innermost(&error) };
+        if is_local(url) && url.starts_with("http://") {
+            return file_builder().no_proxy().tls_certs_only([]).build().map_err(fail);
+        }
+        if let Some(client) = self.files.get() {
+            return Ok(client.clone());
+        }
+        let client = file_builder().build().map_err(fail)?;
+        Ok(self.files.get_or_init(|| client).clone())
     }
 
     /// The client for a server; one of its own when `ca` is trusted too.
@@ -67,6 +85,46 @@ fn builder() -> reqwest::ClientBuilder {
     reqwest::Client::builder().user_agent(USER_AGENT).connect_timeout(CONNECT_TIMEOUT).redirect(policy)
 }
 
+fn file_builder() -> reqwest::ClientBuilder {
+    let policy = reqwest::redirect::Policy::custom(|attempt| {
+        let Some(first) = attempt.previous().first() else { return attempt.stop() };
+        let safe = attempt.url().scheme() == "https" || first.scheme() == "http" && attempt.url().scheme() == "http";
+        let stays = check_reach(attempt.url().as_str(), first.as_str()).is_ok();
+        if !safe || !stays || attempt.previous().len() > REDIRECTS_MAX { attempt.stop() } else { attempt.follow() }
+    });
+    reqwest::Client::builder().user_agent(FILE_USER_AGENT).connect_timeout(CONNECT_TIMEOUT).redirect(policy)
+}
+
+/// Refuses a URL that leads to the hub's own machine, or to what only this machine reaches, such as the address under which
+/// clouds give out credentials. A file in a repository must not send the hub there, unless `from` is there itself.
+/// It is decided by how the host is written: a name that resolves to such an address is not noticed.
+pub(crate) fn check_reach(to: &str, from: &str) -> Result<(), Error> {
+    if !is_own(to) || is_own(from) {
+        return Ok(());
+    }
+    let url = reqwest::Url::parse(to).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+    Err(Error::OwnMachine { host: url })
+}
+
+/// Is the host this machine, or one that only this machine reaches?
+fn is_own(url: &str) -> bool {
+    let host = reqwest::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+    let host = host.trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();
+    match host.parse::<std::net::IpAddr>().map(|address| address.to_canonical()) {
+        Ok(std::net::IpAddr::V4(address)) => {
+            address.is_loopback() || address.is_link_local() || address.octets()[0] == 0
+        }
+        // The second one is where a cloud gives out credentials over IPv6.
+        Ok(std::net::IpAddr::V6(address)) => {
+            address.is_loopback()
+                || address.is_unicast_link_local()
+                || address.is_unspecified()
+                || address.segments()[..2] == [0xfd00, 0xec2]
+        }
+        Err(_) => host == "localhost" || host.ends_with(".localhost"),
+    }
+}
+
 /// Is it the same server: host and port, with TLS if it was with TLS? From plain HTTP to TLS, each at its usual port, is a
 /// step that servers ask for.
 fn same_server(from: &reqwest::Url, to: &reqwest::Url) -> bool {
@@ -90,7 +148,7 @@ fn is_local(url: &str) -> bool {
 }
 
 /// Turns a failed request into words.
-fn failure(url: &str, error: &reqwest::Error) -> Error {
+pub(crate) fn failure(url: &str, error: &reqwest::Error) -> Error {
     let (url, why) = (url.to_owned(), innermost(error));
     let tls = std::error::Error::source(error).is_some_and(is_tls);
     match () {

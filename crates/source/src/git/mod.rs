@@ -6,7 +6,7 @@
 mod address;
 mod advertisement;
 mod fetch;
-mod http;
+pub(crate) mod http;
 mod incoming;
 mod objects;
 pub mod packet;
@@ -94,6 +94,32 @@ impl GitSpec {
     pub fn new(url: impl Into<String>, reference: GitReference) -> Self {
         let (url, timeout) = (url.into(), TIMEOUT_DEFAULT);
         Self { url, reference, credentials: None, ca: None, timeout, ignore: None, submodules: false }
+    }
+
+    /// Another repository, which a file of this source names. It is given the credentials and the certificates of the source
+    /// when it is at the same server, as submodules are.
+    ///
+    /// # Errors
+    /// A URL that cannot be used, or that leads to the hub's own machine while the source does not.
+    pub fn beside(&self, url: &str, reference: GitReference, submodules: bool) -> Result<Self, Error> {
+        let (address, source) = (Address::parse(url)?, Address::parse(&self.url)?);
+        let shown = |address: &Address| match address {
+            Address::Http { url, .. } => url.clone(),
+            Address::Ssh(address) => address.url.clone(),
+        };
+        let own = match &source {
+            Address::Http { credentials, .. } => credentials.clone(),
+            Address::Ssh(_) => None,
+        };
+        let (to, from) = (shown(&address), shown(&source));
+        http::check_reach(&to, &from)?;
+        let same = http::is_same_server(&from, &to);
+        let credentials = self.credentials.clone().or(own).filter(|_| same);
+        if credentials.is_none() && matches!(address, Address::Ssh(_)) {
+            return Err(Error::SshOfBase { url: to });
+        }
+        let ca = self.ca.clone().filter(|_| same);
+        Ok(Self { url: to, reference, credentials, ca, timeout: self.timeout, ignore: None, submodules })
     }
 }
 

@@ -23,6 +23,27 @@ pub enum GitReference {
     Name(String),
     /// One commit, 40 hexadecimal digits.
     Commit(String),
+    /// What `HEAD` is there.
+    Head,
+    /// A name as `git fetch` takes it: a full name, one below `refs/`, a tag, or else a branch (`gitrevisions(7)`).
+    Named(String),
+}
+
+impl GitReference {
+    /// What a reference in the URL of a remote base of Kustomize means, as `git fetch` reads it.
+    pub fn of_base(text: &str) -> Self {
+        let is_id = text.len() == 40 && text.bytes().all(|c| c.is_ascii_hexdigit());
+        match text {
+            "" | "HEAD" => Self::Head,
+            id if is_id => Self::Commit(id.to_ascii_lowercase()),
+            name => Self::Named(name.to_owned()),
+        }
+    }
+}
+
+/// The names that a name as `git fetch` takes it may stand for, the one that counts first.
+fn full_names(name: &str) -> [String; 4] {
+    [name.to_owned(), format!("refs/{name}"), format!("refs/tags/{name}"), format!("refs/heads/{name}")]
 }
 
 /// A commit that a reference meant when it was resolved.
@@ -57,7 +78,9 @@ impl GitReference {
         };
         let rule = "a reference name has no spaces, no \"..\" and none of ~ ^ : \\";
         match self {
-            Self::Default => Ok(()),
+            Self::Default | Self::Head => Ok(()),
+            Self::Named(name) if too_long(name) => fail("ref", name, &length),
+            Self::Named(name) if bad_name(name) => fail("ref", name, rule),
             Self::Branch(name) if too_long(name) => fail("ref.branch", name, &length),
             Self::Tag(name) if too_long(name) => fail("ref.tag", name, &length),
             Self::Name(name) if too_long(name) => fail("ref.name", name, &length),
@@ -93,6 +116,8 @@ impl GitReference {
             Self::Tag(name) => vec![format!("refs/tags/{name}")],
             Self::Semver(_) => vec!["refs/tags/".into()],
             Self::Name(name) => vec![name.clone()],
+            Self::Head => vec!["HEAD".into()],
+            Self::Named(name) => full_names(name).to_vec(),
             Self::Commit(_) => Vec::new(),
         }
     }
@@ -103,7 +128,8 @@ impl GitReference {
             Self::Default | Self::Branch(_) => ("branch", "refs/heads/"),
             Self::Tag(_) => ("tag", "refs/tags/"),
             Self::Semver(_) => ("a tag within", "refs/tags/"),
-            Self::Name(_) | Self::Commit(_) => ("reference", ""),
+            Self::Named(_) => ("branch or tag", "refs/heads/"),
+            Self::Name(_) | Self::Commit(_) | Self::Head => ("reference", ""),
         }
     }
 
@@ -111,7 +137,10 @@ impl GitReference {
     pub(super) fn text(&self) -> String {
         match self {
             Self::Default => "master".into(),
-            Self::Branch(t) | Self::Tag(t) | Self::Semver(t) | Self::Name(t) | Self::Commit(t) => t.clone(),
+            Self::Head => "HEAD".into(),
+            Self::Branch(t) | Self::Tag(t) | Self::Semver(t) | Self::Name(t) | Self::Commit(t) | Self::Named(t) => {
+                t.clone()
+            }
         }
     }
 }
@@ -125,6 +154,8 @@ pub(super) struct Choice<'a> {
     version: Option<Version>,
     /// What `HEAD` means, for the default.
     head: Option<Commit>,
+    /// Place of what is chosen among the names that a name may stand for.
+    rank: usize,
 }
 
 impl<'a> Choice<'a> {
@@ -138,7 +169,7 @@ impl<'a> Choice<'a> {
             })?),
             _ => None,
         };
-        Ok(Self { reference, range, chosen: None, version: None, head: None })
+        Ok(Self { reference, range, chosen: None, version: None, head: None, rank: usize::MAX })
     }
 
     /// Looks at a reference that the server has.
@@ -149,7 +180,7 @@ impl<'a> Choice<'a> {
         let first = self.chosen.is_none();
         match self.reference {
             GitReference::Default if full == "refs/heads/master" && first => self.chosen = commit("master"),
-            GitReference::Default if full == "HEAD" && self.head.is_none() => {
+            GitReference::Default | GitReference::Head if full == "HEAD" && self.head.is_none() => {
                 let target = found.target.as_deref().and_then(|t| t.strip_prefix("refs/heads/"));
                 self.head = commit(target.unwrap_or("HEAD"));
             }
@@ -160,6 +191,12 @@ impl<'a> Choice<'a> {
                 self.chosen = commit(name);
             }
             GitReference::Name(name) if first && full == name => self.chosen = commit(name),
+            GitReference::Named(name) => {
+                let rank = full_names(name).iter().position(|candidate| candidate == full);
+                if let Some(rank) = rank.filter(|rank| *rank < self.rank) {
+                    (self.rank, self.chosen) = (rank, commit(name));
+                }
+            }
             GitReference::Semver(_) => {
                 let Some(tag) = full.strip_prefix("refs/tags/") else { return };
                 let Some(version) = self.range.as_ref().and_then(|range| range.accept(tag)) else { return };

@@ -1,6 +1,7 @@
 //! Git sources against repositories that the real `git` made, served by our server.
 
 mod backend;
+mod base;
 mod fetch;
 mod hostile;
 mod old;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs;
+use std::io;
 use std::num::NonZero;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -143,7 +144,14 @@ fn cut(dir: &Path, active: &Part, length: u64, what: &'static str) -> Result<(),
         .read_exact_at(&mut bytes, active.length)
         .map_err(|error| OpenError::io("read", &segment.path, error))?;
     let kept = dir.join("torn");
-    write_private(&kept, &bytes).map_err(|error| OpenError::io("write", &kept, error))?;
+    match write_private(&kept, &bytes) {
+        Ok(()) => {}
+        // A full disk may be what tore the batch. Cutting it off needs no room, and then the store can be opened and emptied.
+        Err(error) if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+            tracing::warn!(kept = %kept.display(), %error, "there is no room for a copy of a batch that is cut off");
+        }
+        Err(error) => return Err(OpenError::io("write", &kept, error)),
+    }
     let cut = segment.file.set_len(active.length).and_then(|()| segment.file.sync_all());
     cut.map_err(|error| OpenError::io("truncate", &segment.path, error))?;
     tracing::warn!(

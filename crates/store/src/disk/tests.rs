@@ -109,6 +109,20 @@ async fn a_torn_tail_is_cut_off_and_the_log_goes_on() {
     assert_eq!((store.revision(), store.snapshot().len()), (Revision(3), 3));
 }
 
+/// `/dev/full` takes nothing, as a full disk does.
+#[tokio::test]
+async fn a_torn_tail_on_a_full_disk_is_cut_off_without_a_copy() {
+    let dir = tempfile::tempdir().unwrap();
+    let ends = three(dir.path()).await;
+    let file = files(dir.path()).remove(0);
+    let sound = fs::read(&file).unwrap();
+    fs::write(&file, &sound[..ends[2] - 1]).unwrap();
+    std::os::unix::fs::symlink("/dev/full", dir.path().join("torn")).unwrap();
+    let store = open(dir.path(), Length, large()).unwrap();
+    assert_eq!((store.revision(), store.snapshot().len()), (Revision(2), 2));
+    assert_eq!(fs::metadata(&file).unwrap().len() as usize, ends[1]);
+}
+
 async fn several_segments(dir: &Path) -> Vec<PathBuf> {
     let store = open(dir, Length, Options { segment_bytes: 500, ..large() }).unwrap();
     for key in 0..20 {

@@ -7,6 +7,7 @@ use model::{Digest, MemberName, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::expected::ExpectedDeletions;
 use super::explanation::{Explanation, Trigger};
 use super::leaving::Leaving;
 use crate::delivery::{ShortId, UnitId};
@@ -44,6 +45,10 @@ pub struct MemberDecision {
     // Boxed: hardly an entry has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaving: Option<Box<Leaving>>,
+    /// What this member, which does not answer, would delete at this epoch when it does.
+    // Boxed, as above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Box<ExpectedDeletions>>,
 }
 
 impl MemberDecision {
@@ -131,7 +136,8 @@ pub struct DecisionSpec {
 impl DecisionSpec {
     /// Most members in a slice. An entry is below 500 bytes, so a slice stays below 50 kB, and slice 0, which explains,
     /// below 80 kB: a change of one member rewrites little, and 1,000 members are ten objects. While an edit takes the unit out
-    /// of members, their entries are mostly 250 bytes longer.
+    /// of members, their entries are mostly 250 bytes longer; entries of members that do not answer are by up to 6 kB
+    /// ([`ExpectedDeletions::OBJECTS_MAX`]).
     pub const MEMBERS_MAX: usize = 100;
 
     /// A slice without members.

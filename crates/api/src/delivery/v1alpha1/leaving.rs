@@ -89,6 +89,8 @@ pub enum LeavingCause {
     NotAMember,
     /// The owner does not have the unit: its policy was removed or renamed.
     UnitRemoved,
+    /// The owner does not have the unit, and another unit of it has the same objects in the member: it takes them over.
+    HandedOver,
 }
 
 impl fmt::Display for LeavingCause {

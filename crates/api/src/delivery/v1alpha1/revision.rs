@@ -56,7 +56,21 @@ impl Inputs {
     /// Do both render to the same, with the same renderer?
     pub fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Artifact(a), Self::Artifact(b)) => a.artifact.is_same(&b.artifact) && a.kustomize == b.kustomize,
+            (Self::Artifact(a), Self::Artifact(b)) => a.is_same_but_remotes(b) && a.remotes == b.remotes,
+            (a, b) => a.is_current(b),
+        }
+    }
+
+    /// Do these inputs render to what `known` would render to? Of what is on other machines `known` says only what has been
+    /// asked for already; the rest is as it is here.
+    pub fn is_current(&self, known: &Self) -> bool {
+        match (self, known) {
+            (Self::Artifact(a), Self::Artifact(b)) => {
+                let moved = |(id, fetched): (&String, &RemoteInput)| {
+                    b.remotes.get(id).is_some_and(|known| known.digest != fetched.digest)
+                };
+                a.is_same_but_remotes(b) && !a.remotes.iter().any(moved)
+            }
             // The digest is of the bodies; how they are compressed may differ between versions.
             (Self::Objects(a), Self::Objects(b)) => a.digest == b.digest,
             (Self::Chart(a), Self::Chart(b)) => a == b,
@@ -84,6 +98,26 @@ pub struct ArtifactInputs {
     #[serde(default)]
     #[schemars(schema_with = "crate::delivery::crd::free_object")]
     pub kustomize: KustomizeInputs,
+    /// What it uses of other machines, as it was then, by its URL: remote bases and remote resources of Kustomize.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub remotes: BTreeMap<String, RemoteInput>,
+}
+
+impl ArtifactInputs {
+    fn is_same_but_remotes(&self, other: &Self) -> bool {
+        self.artifact.is_same(&other.artifact) && self.kustomize == other.kustomize
+    }
+}
+
+/// What was fetched of another machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RemoteInput {
+    /// Digest of the content.
+    pub digest: Digest,
+    /// What a repository calls it, such as `v1@sha1:3f2c1a…`; a file has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
 }
 
 /// Bodies of hub objects. A rollback needs them, since the hub keeps only the newest.

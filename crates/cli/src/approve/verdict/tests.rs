@@ -194,6 +194,7 @@ fn deletions_of_a_source_are_done_when_each_member_that_was_granted_its_list_has
         ("one does not answer", &this, granted(yes()), gone.clone(), waits(b), "b"),
         ("released and not gone", &none, granted(json!({})), status(7, "Released", a, 5), gone.clone(), "a"),
         ("released and gone", &none, granted(json!({})), gone.clone(), gone.clone(), ""),
+        ("away since an earlier commit", &none, granted(json!({})), gone.clone(), status(6, "Released", 9, 3), "b"),
         ("another list of a member waits", &other, granted(json!({})), another_waits(), gone.clone(), ""),
         ("a member's list changed before it began", &other, granted(json!({})), waits(6), waits(b), "b a:changed"),
         ("a later epoch's list", &other, granted(json!({})), status(8, "Waiting", a, 5), gone.clone(), ""),

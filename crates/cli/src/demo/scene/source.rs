@@ -1,17 +1,22 @@
 //! What a commit, an edit by hand, and an empty directory lead to.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, bail};
-use api::delivery::{DriftRecord, MemberStatus, UnitPhase, UnitStatus};
-use api::karmada::cluster::v1alpha1::Cluster;
-use api::{condition, reason};
+use api::delivery::{DriftRecord, MemberStatus, UnitId, UnitPhase, UnitStatus};
+use api::feed::UnitReport;
+use api::kurator::apps::v1alpha1::HeldDeletions;
+use api::reason;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Service;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
-use kube::{Api, Client, ResourceExt};
+use kube::{Client, ResourceExt};
+use model::MemberName;
 use serde_json::json;
 
-use super::Player;
-use crate::connect::{self, asked};
+use super::member::is_settled;
+use super::{Look, Player, not_fetched};
+use crate::connect::{self, Api, asked};
 use crate::demo::{APPLICATION, repository};
 use crate::duration::tenths;
 use crate::status;
@@ -49,6 +54,35 @@ fn of_member(what: &str, member: &str) -> impl FnOnce(kube::Error) -> anyhow::Er
     }
 }
 
+/// A unit in a member.
+type Unit = (MemberName, UnitId);
+
+fn unit_of(report: &UnitReport) -> Unit {
+    (report.member.clone(), report.unit.clone())
+}
+
+/// The lists of what is held, when every unit that had something has said what it would delete.
+fn held_of(expected: &BTreeSet<Unit>, reports: &[UnitReport], held: Vec<HeldDeletions>) -> Look<Vec<HeldDeletions>> {
+    let is_late = |report: &&UnitReport| {
+        // One that does not answer any more is not waited for.
+        report.phase != UnitPhase::Unknown && (report.objects.desired > 0 || !is_settled(report.phase))
+    };
+    let late = reports.iter().filter(|report| expected.contains(&unit_of(report))).filter(is_late);
+    let late: BTreeSet<&str> = late.map(|report| report.member.as_str()).collect();
+    if !late.is_empty() {
+        let names = late.into_iter().collect::<Vec<_>>().join(", ");
+        return Look::found_or(None, format!("{names} did not say yet what would be deleted there"));
+    }
+    // The Application's status is stored at most once a second.
+    let mut holds = reports.iter().filter(|report| report.phase == UnitPhase::DeletionsHeld);
+    let is_listed = |report: &UnitReport| {
+        let policy = report.unit.policy.as_deref().unwrap_or_default();
+        held.iter().any(|list| list.policy == policy && !list.waiting_on.contains(&report.member.to_string()))
+    };
+    let is_whole = holds.all(is_listed);
+    Look::found_or(is_whole.then_some(held), "the list is not whole yet")
+}
+
 impl Player {
     pub(super) async fn commit(&self) -> anyhow::Result<()> {
         let hub = connect::hub(&self.common).await?;
@@ -62,6 +96,7 @@ impl Player {
             .context("shop/web.yaml names no image")?
             .to_owned();
         let (name, version) = image.rsplit_once('.').context("the image's tag is not X.Y.Z")?;
+        self.must_be_followed(&hub).await?;
         let next = format!("{name}.{}", version.parse::<u32>().context("the image's tag is not X.Y.Z")? + 1);
         std::fs::write(&file, text.replace(&image, &next))?;
         repository::run(&self.repo(), &["add", "--all"])?;
@@ -141,7 +176,8 @@ impl Player {
         let (back, took) = self
             .until(&format!("the change in {member} to be {done}"), async || {
                 let contest = self.last_change(hub, member).await?.contest;
-                Ok(if contest.is_some() { Some(contest) } else { is_back().await?.then_some(None) })
+                let found = if contest.is_some() { Some(contest) } else { is_back().await?.then_some(None) };
+                Ok(Look::found_or(found, "it is still as it was changed by hand"))
             })
             .await?;
         if let Some(contest) = back {
@@ -151,7 +187,7 @@ impl Player {
         let (drift, _) = self
             .until("the report", async || {
                 let now = self.last_change(hub, member).await?;
-                Ok(now.drift.filter(|_| now.reverts > known.reverts))
+                Ok(Look::found_or(now.drift.filter(|_| now.reverts > known.reverts), "the hub has not stored it yet"))
             })
             .await?;
         self.print_line(format!("  {done} after {}; the hub reports: {}", tenths(took), status::drift(&drift)))?;
@@ -169,21 +205,38 @@ impl Player {
 
     pub(super) async fn wipe(&self) -> anyhow::Result<()> {
         let hub = connect::hub(&self.common).await?;
-        let answering = self.answering(&hub).await?;
         if !self.has("HEAD:shop") {
             bail!("the directory is empty already: `kurator demo restore` brings it back");
         }
+        self.must_be_followed(&hub).await?;
+        let reports = self.reports(&hub).await?;
+        // What does not answer says nothing of what it would delete.
+        let answering =
+            reports.iter().filter(|report| report.phase != UnitPhase::Unknown && report.objects.desired > 0);
+        let expected: BTreeSet<Unit> = answering.map(unit_of).collect();
+        if expected.is_empty() {
+            bail!(
+                "no member that answers has anything of app/{APPLICATION}, so that an empty directory would show nothing: see \
+                 `kurator status app/{APPLICATION}`"
+            );
+        }
         repository::run(&self.repo(), &["rm", "-r", "--quiet", "shop"])?;
         repository::commit(&self.repo(), "Oops: an empty shop")?;
-        self.print_line(format!("committed {}: directory shop/ is empty now", self.head()?))?;
+        let head = self.head()?;
+        self.print_line(format!("committed {head}: directory shop/ is empty now"))?;
         let (held, took) = self
             .until("the deletions to be held", async || {
-                let status = self.application(&hub).await?.status.unwrap_or_default();
-                // Every member that answers has to have said what it would delete before the list is whole.
-                let members: usize = status.held.iter().map(|list| list.members.len()).sum();
-                Ok((members > 0 && members >= answering).then_some(status.held))
+                let app = self.application(&hub).await?;
+                let status = app.status.clone().unwrap_or_default();
+                if let Some(look) = not_fetched(&app, &status, &head) {
+                    return Ok(look);
+                }
+                Ok(held_of(&expected, &self.reports(&hub).await?, status.held))
             })
             .await?;
+        if held.is_empty() {
+            return self.print_line("  nothing was deleted, and nothing is held: no policy prunes");
+        }
         self.print_line(format!("  nothing was deleted; held after {}:", tenths(took)))?;
         for list in &held {
             self.print_line(format!(
@@ -199,22 +252,12 @@ impl Player {
         ))
     }
 
-    /// How many members answer.
-    async fn answering(&self, hub: &Client) -> anyhow::Result<usize> {
-        let members: Api<Cluster> = Api::all(hub.clone());
-        let all = members.list(&ListParams::default()).await.map_err(asked("cannot list members"))?;
-        let ready = |c: &&Cluster| {
-            let status = c.status.as_ref();
-            status.is_some_and(|s| condition::find(&s.conditions, condition::READY).is_some_and(|c| c.status == "True"))
-        };
-        Ok(all.items.iter().filter(ready).count())
-    }
-
     pub(super) async fn restore(&self) -> anyhow::Result<()> {
         let hub = connect::hub(&self.common).await?;
         if !self.has("HEAD~1:shop") {
             bail!("nothing to restore: the commit before has no shop/, and to revert the last one would empty it");
         }
+        self.must_be_followed(&hub).await?;
         repository::run(&self.repo(), &["revert", "--no-edit", "HEAD"])?;
         let head = self.head()?;
         self.print_line(format!("reverted the last commit as {head}"))?;

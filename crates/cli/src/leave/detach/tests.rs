@@ -41,25 +41,55 @@ fn parting(client: Client, fleets: &[&str]) -> Parting {
 }
 
 #[tokio::test]
-async fn what_attach_made_is_named_with_the_commands_that_remove_it() {
-    let commands = "    kubectl delete clusterrolebinding/kurator clusterrole/kurator\n    kubectl delete -n kurator-system \
-                    rolebinding/kurator-credential role/kurator-credential serviceaccount/kurator";
-    let mut parting = parting(crate::approve::tests::Hub::new([]).client(), &[]);
-    for how in [How::Release, How::Remove] {
-        assert!(parting.rests(how).join("\n").ends_with(commands), "{how:?}");
+async fn what_becomes_of_the_account_is_said_before_and_after() {
+    let event = |reason: &str, note: &str| {
+        let event = json!({"apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": "beijing.u.account"},
+            "eventTime": "2026-01-01T00:00:00.000000Z", "reason": reason, "note": note});
+        (200, event)
+    };
+    let not_found =
+        json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404, "reason": "NotFound"});
+    let mut said = String::new();
+    let (everywhere, limited) = (vec![], vec!["a".to_owned(), "b".to_owned()]);
+    let stays = "in member beijing, the hub's account stays, with its rights: they are in namespaces, where it may not delete all \
+                 of them by itself";
+    for (what, how, answers, namespaces) in [
+        ("keep", How::Keep, vec![], &everywhere),
+        ("keep, with rights in namespaces", How::Keep, vec![], &limited),
+        ("rights in namespaces", How::Release, vec![event("AccountStays", stays)], &limited),
+        (
+            "it is gone",
+            How::Release,
+            vec![event("AccountRemoved", "in member beijing, the hub's account is gone")],
+            &everywhere,
+        ),
+        (
+            "it stays",
+            How::Remove,
+            vec![event("AccountStays", "in member beijing, the hub's account stays: forbidden")],
+            &everywhere,
+        ),
+        (
+            "others use it",
+            How::Release,
+            vec![event("AccountShared", "in member beijing, the account stays: https://b")],
+            &limited,
+        ),
+        ("nothing was noted", How::Release, vec![(404, not_found)], &everywhere),
+    ] {
+        let mut parting = parting(crate::approve::tests::Hub::new(answers).client(), &[]);
+        parting.attached.spec.namespaces = namespaces.clone();
+        let after = parting.account(how).await;
+        let commands = if after.is_left { commands(namespaces) } else { Vec::new() };
+        let after = after.note.into_iter().map(|note| format!("  {note}")).chain(commands);
+        let before = parting.rests(how).join("\n");
+        said.push_str(&format!("== {what}\n{before}\n--\n{}\n", after.collect::<Vec<_>>().join("\n")));
     }
-    assert!(parting.rests(How::Keep).is_empty(), "it is used again");
-    parting.attached.spec.namespaces = vec!["a".to_owned(), "b".to_owned()];
-    let limited = [
-        "    kubectl delete -n a rolebinding/kurator role/kurator",
-        "    kubectl delete -n b rolebinding/kurator role/kurator",
-        "    kubectl delete -n kube-system rolebinding/kurator-identity role/kurator-identity",
-        "    kubectl delete -n kurator-system rolebinding/kurator-credential role/kurator-credential \
-             rolebinding/kurator-inventory role/kurator-inventory serviceaccount/kurator",
-    ];
-    assert!(parting.rests(How::Release).join("\n").ends_with(&limited.join("\n")), "{:?}", parting.rests(How::Release));
-    parting.is_minted = false;
-    assert!(parting.rests(How::Release).is_empty(), "its account was made by hand");
+    insta::assert_snapshot!("account", said);
+    let mut by_hand = parting(crate::approve::tests::Hub::new([]).client(), &[]);
+    by_hand.is_minted = false;
+    assert!(by_hand.rests(How::Release).is_empty(), "its account was made by hand");
+    assert_eq!(by_hand.account(How::Keep).await, Account::default());
 }
 
 /// Nothing waits here: this is what `--no-wait` does, and what is done when the wait is cut off.

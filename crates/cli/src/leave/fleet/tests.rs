@@ -1,19 +1,15 @@
 //! What is written before the fleet is edited.
 
-use super::super::list::Objects;
+use plan::departure::Objects;
+
 use super::*;
 use crate::approve::tests::{Hub, refusal};
 
 fn part(app: &str, policy: &str, objects: usize) -> Part {
     let key = |n: usize| model::ObjectKey { kind: "ConfigMap".into(), name: format!("c{n}"), ..Default::default() };
     let goes = (0..objects).map(key).collect();
-    Part {
-        app: app.into(),
-        policy: policy.into(),
-        member: "beijing".parse().unwrap(),
-        placed: Some("2026-01-01T00:00:00Z".parse().unwrap()),
-        objects: Some(Objects { goes, ..Objects::default() }),
-    }
+    let placed = Some("2026-01-01T00:00:00Z".parse().unwrap());
+    Part::new(app, policy, "beijing".parse().unwrap(), placed, Some(Objects { goes, ..Objects::default() }))
 }
 
 fn given() -> model::Timestamp {
@@ -41,11 +37,48 @@ fn more_objects_than_a_consent_holds_are_refused_with_the_way_that_works() {
     assert!(refused.ends_with("nothing was changed"), "{refused}");
 }
 
+/// A consent to take the policies out of a member, as they were placed there.
+fn consent(at: &str, policies: &[&str]) -> Consent {
+    let scope = |policy: &&str| ConsentScope {
+        policy: (*policy).to_owned(),
+        member: "beijing".parse().unwrap(),
+        placed: Some("2026-01-01T00:00:00Z".parse().unwrap()),
+        objects: ObjectSet::default(),
+    };
+    Consent { given: at.parse().unwrap(), cause: LeavingCause::NotListed, scopes: policies.iter().map(scope).collect() }
+}
+
+fn placed(policies: &[&str]) -> Open {
+    let at = |text: &str| Some(text.parse().unwrap());
+    let one = |policy: &&str| ((*policy).to_owned(), "beijing".parse().unwrap(), at("2026-01-01T00:00:00Z"));
+    policies.iter().map(one).collect()
+}
+
+#[test]
+fn consents_that_lapsed_were_used_or_are_given_again_are_dropped() {
+    let new = consent("2026-01-02T00:00:00Z", &["again"]);
+    let names = |all: &[Consent]| -> Vec<Vec<String>> {
+        all.iter().map(|consent| consent.scopes.iter().map(|scope| scope.policy.clone()).collect()).collect()
+    };
+    let (noon, lapsed) = ("2026-01-01T12:00:00Z", "2026-01-01T00:00:00Z");
+    for (known, open, expect) in [
+        (vec![consent(lapsed, &["p"])], placed(&["p"]), vec![]),
+        (vec![consent(noon, &["p"])], placed(&["p"]), vec![vec!["p".to_owned()]]),
+        // The policy has left the member, or was placed there once more.
+        (vec![consent(noon, &["p"])], placed(&["q"]), vec![]),
+        (vec![consent(noon, &["p", "q", "again"])], placed(&["p", "again"]), vec![vec!["p".to_owned()]]),
+    ] {
+        assert_eq!(names(&still_needed(known, &new, &open)), expect);
+    }
+}
+
 #[tokio::test]
-async fn a_consent_is_written_beside_those_that_hold_and_at_the_version_that_was_read() {
-    let consent = |at: &str| Consent { given: at.parse().unwrap(), cause: LeavingCause::NotListed, scopes: vec![] };
-    let (lapsed, holds, new) =
-        (consent("2026-01-01T00:00:00Z"), consent("2026-01-01T12:00:00Z"), consent("2026-01-02T00:00:00Z"));
+async fn a_consent_is_written_beside_those_that_are_needed_and_at_the_version_that_was_read() {
+    let (lapsed, holds, new) = (
+        consent("2026-01-01T00:00:00Z", &["p"]),
+        consent("2026-01-01T12:00:00Z", &["p"]),
+        consent("2026-01-02T00:00:00Z", &["q"]),
+    );
     let app = |version: &str, all: &[Consent]| {
         json!({"apiVersion": "apps.kurator.dev/v1alpha1", "kind": "Application",
             "metadata": {"name": "shop", "namespace": "default", "resourceVersion": version,
@@ -58,10 +91,29 @@ async fn a_consent_is_written_beside_those_that_hold_and_at_the_version_that_was
         (200, app("2", &[lapsed, holds.clone()])),
         (200, app("3", &[])),
     ]);
-    write_consent(&Api::namespaced(hub.client(), "default"), "shop", &new).await.unwrap();
+    write_consent(&Api::namespaced(hub.client(), "default"), "shop", &new, &placed(&["p", "q"])).await.unwrap();
     let asked = hub.asked.lock().unwrap();
     let patches: Vec<&Value> =
         asked.iter().filter(|(what, _)| what.starts_with("PATCH")).map(|(_, body)| body).collect();
     let patch = |version: &str, all: &[Consent]| json!({"metadata": {"resourceVersion": version, "annotations": {CONSENT: Consent::write(all)}}});
     assert_eq!(patches, [&patch("1", std::slice::from_ref(&new)), &patch("2", &[holds, new])]);
+}
+
+#[tokio::test]
+async fn consents_that_would_not_fit_are_refused_before_anything_is_written() {
+    let many: Vec<model::ObjectKey> = (0..4_500)
+        .map(|n| model::ObjectKey { kind: "ConfigMap".into(), name: format!("c{n}"), ..Default::default() })
+        .collect();
+    let mut large = consent("2026-01-01T12:00:00Z", &["a", "b", "c", "d"]);
+    large.scopes.iter_mut().for_each(|scope| scope.objects = ObjectSet::new(&many));
+    let app = json!({"apiVersion": "apps.kurator.dev/v1alpha1", "kind": "Application",
+        "metadata": {"name": "shop", "annotations": {CONSENT: Consent::write(&[large])}},
+        "spec": {"source": {}, "syncPolicies": []}});
+    let mut new = consent("2026-01-02T00:00:00Z", &["q"]);
+    new.scopes[0].objects = ObjectSet::new(&many);
+    let hub = Hub::new([(200, app)]);
+    let open = placed(&["a", "b", "c", "d", "q"]);
+    let refused = write_consent(&Api::namespaced(hub.client(), "default"), "shop", &new, &open).await.unwrap_err();
+    assert!(refused.to_string().contains("leaves no room for this, and nothing was changed"), "{refused}");
+    assert_eq!(hub.asked.lock().unwrap().len(), 1);
 }

@@ -16,7 +16,7 @@ fn report(policy: &str, member: &str, rows: &[Value]) -> UnitReport {
     let counts = json!({"desired": 0, "applied": 0, "healthy": 0, "failed": 0, "inventory": 0});
     let pods = serde_json::to_value(api::delivery::PodCounts::default()).unwrap();
     let digest = format!("sha256:{}", "0".repeat(64));
-    serde_json::from_value(json!({"member": member, "unit": unit, "revision": "r", "epoch": 1, "payload": digest,
+    super::report(json!({"member": member, "unit": unit, "revision": "r", "epoch": 1, "payload": digest,
         "phase": "Applied", "health": "Healthy", "objects": counts, "pods": pods, "details": rows}))
     .unwrap()
 }
@@ -30,7 +30,7 @@ fn row(kind: &str, namespace: &str, name: &str, extra: &Value) -> Value {
 
 fn rows() -> Vec<Value> {
     vec![
-        row("Namespace", "", "shop", &json!({})),
+        row("Namespace", "", "shop", &json!({"uid": "5"})),
         row("ConfigMap", "shop", "settings", &json!({})),
         row("ConfigMap", "shop", "theirs", &json!({"adopted": true})),
         row("PersistentVolumeClaim", "shop", "data", &json!({"kept": true})),
@@ -56,7 +56,7 @@ fn shown() -> Vec<Part> {
 
 #[test]
 fn a_list_names_what_goes_what_stays_and_why_and_members_with_the_same_are_one_block() {
-    insta::assert_snapshot!("list", lines(&shown()).join("\n"));
+    insta::assert_snapshot!("list", lines(&shown(), false).join("\n"));
 }
 
 #[test]
@@ -71,8 +71,10 @@ fn only_members_that_are_meant_are_in_it_and_a_long_list_is_cut() {
     let reports = [report("web", "beijing", &many)];
     let parts = parts(&decisions, &reports, |member| member.as_str() == "beijing", by_prune);
     assert_eq!((parts.len(), going(&parts), staying(&parts), unknown(&parts).len()), (1, 150, 0, 0));
-    let lines = lines(&parts);
-    assert_eq!((lines.len(), lines.last().unwrap().as_str()), (102, "  and 50 more; `-o json` lists all"));
+    let whole = lines(&parts, true);
+    let lines = lines(&parts, false);
+    assert_eq!((lines.len(), lines.last().unwrap().as_str()), (102, "  and 50 more: -v shows them"));
+    assert_eq!(whole.len(), 151);
 }
 
 #[test]

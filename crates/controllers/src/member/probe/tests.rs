@@ -1,5 +1,4 @@
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::sync::Mutex;
 
 use http::{Request, Response};
@@ -8,8 +7,11 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// How a member answers requests for a path, by how it begins: status and body. Nothing for those that never answer.
+/// How a member answers requests for a path, by how it begins: status and body. Nothing for those that never answer, and
+/// [`REFUSED`] for a connection that is refused.
 type Answers = BTreeMap<&'static str, Option<(u16, Value)>>;
+
+const REFUSED: u16 = 0;
 
 /// A member that counts what it is asked.
 #[derive(Clone, Default)]
@@ -59,9 +61,10 @@ impl Fake {
                 if let Some(token) = body.pointer_mut("/metadata/continue") {
                     *token = json!(turn.to_string());
                 }
-                Ok::<_, Infallible>(
-                    Response::builder().status(status).body(Body::from(body.to_string().into_bytes())).unwrap(),
-                )
+                if status == REFUSED {
+                    return Err(tower::BoxError::from("connection refused"));
+                }
+                Ok(Response::builder().status(status).body(Body::from(body.to_string().into_bytes())).unwrap())
             }
         };
         prober(Api::new(kube::Client::new(tower::service_fn(answer), "default"), "test"))
@@ -163,7 +166,7 @@ async fn a_member_is_ready_whatever_comes_of_counting_its_pods() {
     tokio::time::advance(FACTS_FIRST).await;
     assert_eq!(state.once(&api, now(), &mut changed).await, Some(Outcome::Ready));
     fake.answers.lock().unwrap().insert("/api/v1/pods", None);
-    for _ in 0..FAILURES_MAX + 1 {
+    for _ in 0..3 {
         tokio::time::advance(FACTS_MAX * COUNT_SHARE).await;
         assert_eq!(state.once(&api, now(), &mut changed).await, Some(Outcome::Ready));
     }
@@ -280,7 +283,7 @@ async fn a_dead_member_is_unknown_within_fifteen_seconds() {
 #[test]
 fn probes_that_are_due_in_one_second_begin_together_and_retries_do_not_wait() {
     let at = |millis: i64| Timestamp::from_millisecond(millis).unwrap();
-    for (pause, now, begins) in [(8_000, 0, 8_000), (8_400, 100, 9_000), (7_200, 250, 7_000), (500, 250, 750)] {
+    for (pause, now, begins) in [(10_000, 0, 10_000), (10_400, 100, 11_000), (9_600, 250, 10_000), (500, 250, 750)] {
         let pause = on_a_beat(Duration::from_millis(pause), at(now));
         assert_eq!(pause + Duration::from_millis(now.unsigned_abs()), Duration::from_millis(begins));
     }
@@ -301,7 +304,7 @@ async fn a_member_where_nothing_changes_is_counted_less_and_less_often() {
         }
         tokio::time::advance(Duration::from_secs(1)).await;
     }
-    assert_eq!(counted_at, [0, 30, 90, 210, 450, 690]);
+    assert_eq!(counted_at, [0, 60, 180, 420, 660]);
     // A node more: the next count sees it, and the one after comes soon again.
     fake.pods("2");
     tokio::time::advance(FACTS_MAX).await;
@@ -326,13 +329,22 @@ async fn a_count_without_an_answer_is_followed_by_a_probe_at_once() {
 async fn what_a_member_answers_is_told_from_silence() {
     type Answer = Option<(u16, Value)>;
     let system = "/api/v1/namespaces/kube-system";
-    let cases: [(&'static str, Answer, &str, Option<Outcome>); 9] = [
+    let late = || Some(Outcome::Unreachable("no answer within 4 s".to_owned()));
+    let refused = || Some((REFUSED, json!(null)));
+    let shutting_down = json!({"kind": "Status", "reason": "ServiceUnavailable", "message": "shutting down"});
+    let cases: [(&'static str, Answer, &str, Option<Outcome>); 14] = [
         ("/readyz", Some((200, json!("ok"))), "well", Some(Outcome::Ready)),
-        ("/readyz", None, "silent, for the first time", None),
-        ("/readyz", Some((503, json!({"message": "etcd"}))), "not well", Some(Outcome::NotReady("etcd".into()))),
+        ("/readyz", None, "silent", late()),
+        ("/readyz", refused(), "refused, for the first time", None),
+        ("/readyz", Some((500, json!({"message": "etcd"}))), "not well", Some(Outcome::NotReady("etcd".into()))),
+        ("/readyz", Some((503, shutting_down)), "it says so itself", Some(Outcome::NotReady("shutting down".into()))),
+        // A load balancer that has no server behind it: one lost answer says nothing yet.
+        ("/readyz", Some((502, json!("<html>502 Bad Gateway</html>"))), "not reached", None),
+        (system, Some((504, json!(null))), "not reached in time", None),
         ("/readyz", Some((401, json!({"message": "who?"}))), "unknown", Some(Outcome::Denied("who?".into()))),
         ("/readyz", Some((403, json!({"message": "no"}))), "no rights", Some(Outcome::Denied("no".into()))),
-        (system, None, "silent about itself", None),
+        (system, None, "silent about itself", late()),
+        (system, refused(), "lost in between", None),
         (
             system,
             Some((404, json!({"message": "not found"}))),
@@ -355,13 +367,28 @@ async fn what_a_member_answers_is_told_from_silence() {
         ),
     ];
     for (path, answer, what, expect) in cases {
-        let fake = Fake::new();
+        let (fake, waits) = (Fake::new(), answer.is_none());
         fake.answers.lock().unwrap().insert(path, answer);
         let (began, (_says, mut changed)) = (Instant::now(), watch::channel(None));
         assert_eq!(State::default().once(&fake.api(), now(), &mut changed).await, expect, "{what}");
         // Silence costs one deadline: nothing else is asked meanwhile.
-        assert_eq!(began.elapsed(), if expect.is_none() { ANSWER_WITHIN } else { Duration::ZERO }, "{what}");
+        assert_eq!(began.elapsed(), if waits { ANSWER_WITHIN } else { Duration::ZERO }, "{what}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_lost_connection_is_no_outage_and_two_are() {
+    let fake = Fake::new();
+    let (api, (_says, mut changed)) = (fake.api(), watch::channel(None));
+    let mut state = State::default();
+    for again in 0..2 {
+        fake.set("/readyz", 200, json!("ok"));
+        assert_eq!(state.once(&api, now(), &mut changed).await, Some(Outcome::Ready), "{again}");
+        fake.set("/readyz", REFUSED, json!(null));
+        assert_eq!(state.once(&api, now(), &mut changed).await, None, "{again}");
+    }
+    let seen = state.once(&api, now(), &mut changed).await;
+    assert!(matches!(&seen, Some(Outcome::Unreachable(why)) if why.contains("connection refused")), "{seen:?}");
 }
 
 #[tokio::test(start_paused = true)]

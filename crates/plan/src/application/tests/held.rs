@@ -59,7 +59,7 @@ fn a_list_that_was_emptied_by_mistake_is_told_with_members_objects_and_cause() {
             objects: 22,
         }],
         members: vec!["a: 11 objects".into(), "b: 11 objects".into()],
-        waiting_on: Vec::new(),
+        ..HeldDeletions::default()
     };
     assert_eq!(*list, expect);
     let summary = status.summary.clone().unwrap();

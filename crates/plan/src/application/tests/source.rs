@@ -47,3 +47,20 @@ fn a_source_that_failed_has_failed_until_a_process_that_starts_has_asked_it() {
         assert_ne!(source_ready(&world), failed, "was fetched: {was_fetched}");
     }
 }
+
+#[test]
+fn a_base_that_failed_has_failed_until_a_process_that_starts_has_asked_for_it() {
+    let mut world = World::new(one_policy(), &["a"]);
+    world.step();
+    world.source.error = Some(("Unreachable".into(), "app/kustomization.yaml: resources[0]: no answer".into()));
+    world.step();
+    let failed = source_ready(&world);
+    assert_eq!((failed.0.as_str(), failed.1.as_str()), ("False", "FetchFailed"));
+    // The source itself answers first.
+    (world.source.error, world.source.waits_for_remotes) = (None, true);
+    world.step();
+    assert_eq!(source_ready(&world), failed);
+    world.source.waits_for_remotes = false;
+    world.step();
+    assert_eq!(source_ready(&world).0, "True");
+}

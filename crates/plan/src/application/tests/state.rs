@@ -20,6 +20,35 @@ fn settled(members: &[&str]) -> World {
 }
 
 #[test]
+fn an_edit_is_ready_for_its_generation_once_it_was_decided() {
+    let mut world = settled(&["a"]);
+    let observed = |world: &World| {
+        let status = world.application.as_ref().unwrap().status.clone().unwrap();
+        let ready = api::condition::find(&status.conditions, "Ready").unwrap();
+        assert_eq!(status.observed_generation, ready.observed_generation);
+        let generation = world.application.as_ref().unwrap().metadata.generation;
+        (status.observed_generation, State::of_object(&status.conditions, generation))
+    };
+    let edit = |world: &mut World, generation| {
+        world.application.as_mut().unwrap().metadata.generation = Some(generation);
+    };
+    edit(&mut world, 1);
+    world.step();
+    assert_eq!(observed(&world), (Some(1), State::Ready));
+    edit(&mut world, 2);
+    let members = world.members.clone();
+    world.write_fold(&members);
+    assert_eq!(observed(&world), (Some(1), State::Progressing), "what is decided is of before the edit");
+    world.step();
+    assert_eq!(observed(&world), (Some(2), State::Ready));
+    // An edit that comes between the decision and what is said of it.
+    edit(&mut world, 3);
+    let application = world.application.as_ref().unwrap();
+    let part = source_part(application, &world.source, &[], Some(2), world.now);
+    assert!(part.conditions.iter().all(|c| c.observed_generation == Some(2)), "{part:?}");
+}
+
+#[test]
 fn an_application_whose_source_is_gone_is_not_ready_and_says_first_why() {
     let mut world = settled(&["a"]);
     world.source.error = Some(("RepositoryNotFound".into(), "https://x: 404".into()));
@@ -90,7 +119,7 @@ fn a_member_that_says_that_it_is_not_well_and_one_that_is_none_are_not_ready() {
     assert!(ready.message.starts_with("b: ") && ready.message.ends_with("; 1 of 2 ready"), "{}", ready.message);
 
     let mut world = settled(&["a"]);
-    let absent = Candidate { name: "absent".into(), member: None, labels: BTreeMap::new() };
+    let absent = Candidate { name: "absent".into(), member: None, ..Candidate::default() };
     world.fleet = FleetFacts::Found(vec![candidate("a"), absent]);
     world.step();
     let ready = condition(&world);
@@ -112,7 +141,7 @@ const CAUSES: [Cause; 10] = [
     ("FetchFailed", "the source cannot be fetched: ", |w| w.source.error = Some(("Unreachable".into(), "404".into()))),
     ("MemberNotFound", "Fleet f lists what is no member", |w| {
         let FleetFacts::Found(candidates) = &mut w.fleet else { panic!("no fleet") };
-        candidates.push(Candidate { name: "stranger".into(), member: None, labels: BTreeMap::new() });
+        candidates.push(Candidate { name: "stranger".into(), member: None, ..Candidate::default() });
     }),
     ("MemberUnknown", "nothing is known of c", |w| drop(w.members.insert(name("c"), MemberFacts::new(Reach::Unknown)))),
     ("Deleting", "d: ", |w| at(w, "d").phase = UnitPhase::Removing),
@@ -167,7 +196,7 @@ fn what_is_no_member_is_seen_behind_many_clusters_that_are_not_selected() {
     policy[0]["destination"] = json!({"fleet": "f", "clusterSelector": {"matchLabels": {"size": "s"}}});
     let mut world = World::new(policy, &["a"]);
     let chosen = Candidate { labels: BTreeMap::from([("size".to_owned(), "s".to_owned())]), ..candidate("a") };
-    let stranger = Candidate { name: "z".into(), member: None, labels: BTreeMap::new() };
+    let stranger = Candidate { name: "z".into(), member: None, ..Candidate::default() };
     let others = (0..150).map(|n| candidate(&format!("m{n:03}")));
     world.fleet = FleetFacts::Found([chosen, stranger].into_iter().chain(others).collect());
     world.step();

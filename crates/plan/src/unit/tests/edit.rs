@@ -15,8 +15,12 @@ fn placed() -> World {
 
 fn rules(wanted: &str, members: &[(&str, &str)]) -> Placement {
     let size = |value: &str| BTreeMap::from([("size".to_owned(), value.to_owned())]);
-    let candidate =
-        |(m, value): &(&str, &str)| Candidate { name: (*m).to_owned(), member: Some(name(m)), labels: size(value) };
+    let candidate = |(m, value): &(&str, &str)| Candidate {
+        name: (*m).to_owned(),
+        member: Some(name(m)),
+        labels: size(value),
+        ..Candidate::default()
+    };
     let rules = Rules { list: "fleet f".into(), match_labels: size(wanted) };
     Placement::Rules(rules, members.iter().map(candidate).collect())
 }
@@ -206,8 +210,12 @@ fn what_an_edit_says_has_a_bound_and_is_one_line() {
     let labels = |value: String| BTreeMap::from([(long(), value)]);
     let rules = |value: &str| Rules { list: long(), match_labels: labels(value.to_owned()) };
     let candidates = || {
-        let candidate =
-            |n: &String| Candidate { name: n.clone(), member: Some(name(n)), labels: labels("a".to_owned() + &long()) };
+        let candidate = |n: &String| Candidate {
+            name: n.clone(),
+            member: Some(name(n)),
+            labels: labels("a".to_owned() + &long()),
+            ..Candidate::default()
+        };
         names.iter().map(candidate).collect()
     };
     world.units[0].placement = Placement::Rules(rules(&("a".to_owned() + &long())), candidates());

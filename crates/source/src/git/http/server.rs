@@ -13,6 +13,8 @@ use crate::git::packet::Writer;
 const MEDIA: &str = "application/x-git-upload-pack";
 /// What is after a repository's URL when a server is asked what it can do.
 const GREETING: &str = "/info/refs?service=git-upload-pack";
+/// The same without its query.
+const GREETING_PATH: &str = "/info/refs";
 /// Asks for version 2 of the protocol. A server that does not know it answers in an older one.
 const VERSION_2: (&str, &str) = ("git-protocol", "version=2");
 
@@ -110,7 +112,11 @@ impl Server {
             200 => Ok(answer),
             300..=399 => {
                 let to = answer.headers().get("location").and_then(|l| l.to_str().ok());
-                let to = to.and_then(|to| answer.url().join(to).ok()).map_or_else(|| "elsewhere".into(), shown);
+                let mut to = to.and_then(|to| answer.url().join(to).ok()).map_or_else(|| "elsewhere".into(), shown);
+                // The repository's URL is what belongs into the source, not what was asked for below it.
+                if let Some(repository) = to.strip_suffix(GREETING_PATH) {
+                    to = repository.to_owned();
+                }
                 Err(Error::Redirected { url, to })
             }
             401 | 403 => Err(Error::Refused { url, status }),

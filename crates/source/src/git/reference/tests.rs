@@ -9,6 +9,8 @@ fn a_reference_is_checked_before_any_server_is_asked() {
         GitReference::Branch("--upload-pack=x".into()),
         GitReference::Tag("a..b".into()),
         GitReference::Name("main".into()),
+        GitReference::Named("a..b".into()),
+        GitReference::Named(String::new()),
         GitReference::Commit("3f2c1a".into()),
         GitReference::Semver("one".into()),
     ] {
@@ -53,4 +55,32 @@ fn what_is_chosen_does_not_depend_on_the_order_of_the_list() {
     check(GitReference::Default, &["HEAD", "refs/heads/main"], Some("HEAD"));
     check(GitReference::Default, &["HEAD", "refs/heads/master"], Some("master"));
     check(GitReference::Branch("main".into()), &["HEAD", "refs/heads/main2"], None);
+    check(GitReference::Head, &["HEAD", "refs/heads/master"], Some("HEAD"));
+    let named = ["HEAD", "refs/heads/v1", "refs/tags/v1", "refs/heads/main", "refs/pull/1/head"];
+    for (text, expect) in [
+        ("v1", Some("v1")),
+        ("main", Some("main")),
+        ("heads/main", Some("heads/main")),
+        ("refs/pull/1/head", Some("refs/pull/1/head")),
+        ("pull/1/head", Some("pull/1/head")),
+        ("gone", None),
+    ] {
+        check(GitReference::Named(text.into()), &named, expect);
+    }
+}
+
+#[test]
+fn a_tag_counts_before_a_branch_of_its_name() {
+    let reference = GitReference::of_base("v1");
+    for names in [["refs/heads/v1", "refs/tags/v1"], ["refs/tags/v1", "refs/heads/v1"]] {
+        let mut choice = Choice::new(&reference).unwrap();
+        for name in names {
+            let id = if name.contains("tags") { "a" } else { "b" };
+            choice.consider(&Ref::parse(&format!("{} {name}", id.repeat(40))).unwrap());
+        }
+        assert_eq!(choice.commit().unwrap().sha, "a".repeat(40));
+    }
+    assert_eq!(GitReference::of_base(""), GitReference::Head);
+    assert_eq!(GitReference::of_base(&"AB".repeat(20)), GitReference::Commit("ab".repeat(20)));
+    assert_eq!(GitReference::of_base("abc123"), GitReference::Named("abc123".into()));
 }

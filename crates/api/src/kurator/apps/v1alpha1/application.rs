@@ -352,6 +352,12 @@ pub struct HeldDeletions {
     /// Members that have not reported yet: until they do, the list may grow, and its digest change. The first 10.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waiting_on: Vec<String>,
+    /// Members of the list that do not answer: it is done there when they do. The first 10.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub away: Vec<String>,
+    /// How many they are.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub away_count: u32,
 }
 
 fn is_zero(n: &u32) -> bool {

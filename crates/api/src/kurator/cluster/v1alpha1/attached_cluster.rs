@@ -65,7 +65,7 @@ fn default_key() -> String {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AttachedClusterStatus {
-    /// The member answered its last probe.
+    /// The member answered its last probe, and what delivers to it gets through.
     #[serde(default)]
     pub ready: bool,
     /// Name of the member that this object made.
@@ -74,6 +74,9 @@ pub struct AttachedClusterStatus {
     /// The resourceVersion of the Secret that the conditions speak of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_secret_version: Option<String>,
+    /// The generation that the conditions speak of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
     /// `Ready`, with a reason such as `NameTaken`, `SameCluster`, `KubeconfigRefused`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,

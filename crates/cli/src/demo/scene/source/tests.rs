@@ -30,3 +30,42 @@ fn changes_are_counted_over_the_units_of_a_member_and_the_newest_is_the_last() {
     check(two().into_iter().rev().collect(), 3, Some("new"), None);
     check(vec![unit(3, None, "Applied"), unit(0, None, reason::CONTESTED)], 3, None, Some("why"));
 }
+
+#[test]
+fn a_list_is_whole_when_every_unit_that_had_something_has_spoken() {
+    let report = |member: &str, policy: &str, phase: &str, desired: u32| -> UnitReport {
+        serde_json::from_value(json!({"unit": format!("apps.kurator.dev/Application/default/shop/{policy}"),
+            "member": member, "revision": "r", "epoch": 1, "payload": model::Digest::of(b""), "phase": phase, "health": "Healthy",
+            "objects": {"desired": desired, "applied": 0, "healthy": 0, "failed": 0, "inventory": 4},
+            "pods": {"desired": 0, "ready": 0}, "details": []}))
+        .unwrap()
+    };
+    let held = |policy: &str, waiting_on: &[&str]| HeldDeletions {
+        policy: policy.to_owned(),
+        waiting_on: waiting_on.iter().map(|name| (*name).to_owned()).collect(),
+        ..HeldDeletions::default()
+    };
+    let expected: BTreeSet<Unit> =
+        [report("beijing", "large", "Applied", 4), report("rome", "small", "Applied", 4)].iter().map(unit_of).collect();
+    let rome = || report("rome", "small", "DeletionsHeld", 0);
+    let whole = || vec![held("large", &[]), held("small", &[])];
+    for (reports, lists, is_whole) in [
+        // Beijing runs the commit before.
+        (vec![report("beijing", "large", "Applied", 4), rome()], vec![held("small", &[])], false),
+        (vec![report("beijing", "large", "Pending", 0), rome()], vec![held("small", &[])], false),
+        (vec![report("beijing", "large", "DeletionsHeld", 0), rome()], vec![held("small", &[])], false),
+        (
+            vec![report("beijing", "large", "DeletionsHeld", 0), rome()],
+            vec![held("large", &["beijing"]), held("small", &[])],
+            false,
+        ),
+        (vec![report("beijing", "large", "DeletionsHeld", 0), rome()], whole(), true),
+        // One that does not answer any more, and a policy that does not prune.
+        (vec![report("beijing", "large", "Unknown", 4), rome()], vec![held("small", &[])], true),
+        (vec![report("beijing", "large", "Applied", 0), rome()], vec![held("small", &[])], true),
+        (vec![rome()], vec![held("small", &[])], true),
+    ] {
+        let look = held_of(&expected, &reports, lists);
+        assert_eq!(matches!(look, Look::Found(_)), is_whole, "{reports:?}: {look:?}");
+    }
+}

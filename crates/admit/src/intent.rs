@@ -1,0 +1,51 @@
+//! What is accepted, and probably not what was meant.
+
+use std::time::Duration;
+
+use model::{FieldPath, duration};
+use serde_json::Value;
+
+/// Kind of the entries of a Fleet that make members so far.
+const FLEET_ENTRY_KIND: &str = "AttachedCluster";
+
+/// Kinds of Kurator's that a Fleet may list and that make no members yet.
+const LATER_KINDS: [&str; 2] = ["Cluster", "CustomCluster"];
+
+/// Shortest interval between two polls of one source. Asking more often than once a second only wears the server.
+pub const INTERVAL_MIN: Duration = Duration::from_secs(1);
+
+/// Warnings for the writer of an Application.
+pub(crate) fn of_application(application: &Value) -> Vec<String> {
+    let source = &application["spec"]["source"];
+    let mut out = Vec::new();
+    // Sources of other kinds are not asked at all, which is said by itself.
+    if let Some(text) = source["gitRepository"]["interval"].as_str()
+        && duration::parse(text).is_some_and(|interval| interval < INTERVAL_MIN)
+    {
+        let path = FieldPath::of("spec.source.gitRepository.interval");
+        let least = INTERVAL_MIN.as_secs();
+        out.push(format!("{path}: {text:?} is shorter than {least} s, and the source is asked every {least} s"));
+    }
+    out
+}
+
+/// Warnings for the writer of a Fleet.
+pub(crate) fn of_fleet(fleet: &Value) -> Vec<String> {
+    let entries = fleet["spec"]["clusters"].as_array().into_iter().flatten().enumerate();
+    let mut out = Vec::new();
+    for (index, entry) in entries {
+        let kind = entry["kind"].as_str().unwrap_or_default();
+        if kind == FLEET_ENTRY_KIND {
+            continue;
+        }
+        let path = FieldPath::of("spec.clusters").index(index).field("kind");
+        let why = if LATER_KINDS.contains(&kind) {
+            format!("{kind} is accepted, and makes no members yet")
+        } else {
+            let kind = model::words::cut(kind);
+            format!("{kind:?} is no kind of clusters; {FLEET_ENTRY_KIND} is the one that makes members")
+        };
+        out.push(format!("{path}: {why}"));
+    }
+    out
+}

@@ -1,0 +1,95 @@
+//! The list of an approval, object by object, from the hub's `heldlists`.
+
+use api::kurator::apps::v1alpha1::HeldDeletions;
+use api::view::{HeldGroup, HeldList, HeldObjects};
+use http::Request;
+use kube::Client;
+use serde_json::{Value, json};
+
+use crate::connect::asked;
+use crate::objects;
+use crate::status::held;
+
+/// Reads what waits, object by object. `None`: the hub is of an earlier version, which has no such list.
+pub(super) async fn read(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    with_uids: bool,
+) -> anyhow::Result<Option<HeldList>> {
+    let uids = if with_uids { "?uids=true" } else { "" };
+    let path = format!("/apis/view.kurator.dev/v1alpha1/namespaces/{namespace}/heldlists/{name}{uids}");
+    match client.request(Request::get(path).body(Vec::new())?).await {
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+        other => other.map(Some).map_err(asked(&format!("cannot read what waits of app/{name}, object by object"))),
+    }
+}
+
+/// The list of a digest.
+pub(super) fn find<'a>(all: &'a HeldList, list: &HeldDeletions) -> Option<&'a HeldObjects> {
+    all.lists.iter().find(|known| known.digest == list.digest && known.policy == list.policy)
+}
+
+/// A list in full: what, why, and every object in each member.
+pub(super) fn lines(list: &HeldDeletions, named: &HeldObjects, all: bool) -> Vec<String> {
+    let mut lines = held::head(list);
+    let shown = if all { named.groups.len() } else { objects::BLOCKS_MAX };
+    for group in named.groups.iter().take(shown) {
+        lines.push(format!(
+            "  in {}: {}{}",
+            objects::members(&group.members),
+            objects::summary(&group.objects),
+            away(group)
+        ));
+        lines.extend(objects::lines(&group.objects, all).into_iter().map(|line| format!("  {line}")));
+    }
+    let rest = named.groups.get(shown..).unwrap_or_default();
+    if !rest.is_empty() {
+        let members: usize = rest.iter().map(|group| group.members.len()).sum();
+        let counted = held::count(u32::try_from(members).unwrap_or(u32::MAX), "more member");
+        lines.push(format!("  in {counted} other objects: -v shows them"));
+    }
+    for unnamed in &named.unnamed {
+        lines.push(format!("  in {}: {}", objects::members(&unnamed.members), unnamed.why));
+    }
+    if !list.waiting_on.is_empty() {
+        lines.push(format!("  not reported yet: {}", list.waiting_on.join(", ")));
+    }
+    lines
+}
+
+fn away(group: &HeldGroup) -> &'static str {
+    match (group.away, group.members.len()) {
+        (false, _) => "",
+        (true, 1) => "; away: done when it answers",
+        (true, _) => "; away: done when they answer",
+    }
+}
+
+/// Does a list have a Namespace or definition in it that goes?
+pub(super) fn has_containers(named: &HeldObjects) -> bool {
+    named.groups.iter().flat_map(|group| &group.objects).any(objects::is_container)
+}
+
+/// A list for programs: what the hub says of it, and every object in each member.
+pub(super) fn value(list: &HeldDeletions, named: Option<&HeldObjects>) -> Value {
+    let mut value = json!(list);
+    if let Some(named) = named {
+        value["objects"] = named.groups.iter().flat_map(objects_of).collect();
+        value["unnamed"] = json!(named.unnamed);
+    }
+    value
+}
+
+fn objects_of(group: &HeldGroup) -> Vec<Value> {
+    let of_member = |member| {
+        let uids = group.uids.get(member);
+        let uid = move |index: usize| uids.and_then(|uids| uids.get(index)).map(String::as_str);
+        let each = group.objects.iter().enumerate();
+        each.map(move |(index, object)| objects::value(member, group.away, object, uid(index)))
+    };
+    group.members.iter().flat_map(of_member).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,52 @@
+//! The list of an approval, as people and programs read it.
+
+use super::*;
+
+fn deletions() -> HeldDeletions {
+    serde_json::from_value(
+        json!({"policy": "web", "digest": "sha256:1", "reason": "SourceRemovesObjects", "count": 128,
+        "memberCount": 60, "objectCount": 128, "away": ["tokyo"], "awayCount": 1,
+        "causes": [{"cause": "Empties", "message": "nothing would be left of it", "members": 60, "objects": 128},
+            {"cause": "Guarded", "message": "a Namespace is among them", "members": 60, "objects": 128}],
+        "members": ["m00: Namespace shop"]}),
+    )
+    .unwrap()
+}
+
+fn named() -> HeldObjects {
+    let object = |kind: &str, namespace: &str, name: &str| json!({"kind": kind, "namespace": namespace, "name": name});
+    let members: Vec<String> = (0..57).map(|n| format!("m{n:02}")).collect();
+    let both = [object("Namespace", "", "shop"), object("ConfigMap", "shop", "settings")];
+    let stays = json!({"group": "apps", "kind": "Deployment", "namespace": "shop", "name": "web",
+        "stays": "policy new takes it over"});
+    serde_json::from_value(json!({"policy": "web", "digest": "sha256:1", "groups": [
+            {"members": members, "objects": both},
+            {"members": ["paris"], "objects": [object("ConfigMap", "shop", "settings"), stays]},
+            {"members": ["tokyo"], "away": true, "objects": both, "uids": {"tokyo": ["u1", ""]}},
+        ], "unnamed": [{"members": ["lima"], "why": "what it has is not known by name"}]}))
+    .unwrap()
+}
+
+#[test]
+fn every_object_is_named_members_with_the_same_are_one_block_and_those_away_say_so() {
+    insta::assert_snapshot!("list", lines(&deletions(), &named(), false).join("\n"));
+}
+
+#[test]
+fn members_that_differ_beyond_a_page_are_counted() {
+    let mut all = named();
+    all.unnamed.clear();
+    let one = all.groups[1].clone();
+    all.groups = (0..25).map(|_| one.clone()).collect();
+    let cut = lines(&deletions(), &all, false);
+    assert_eq!(cut.last().unwrap(), "  in 5 more members other objects: -v shows them");
+    assert_eq!(lines(&deletions(), &all, true).iter().filter(|line| line.starts_with("  in member paris")).count(), 25);
+}
+
+#[test]
+fn programs_get_objects_as_data() {
+    let mut all = named();
+    all.groups[0].members.truncate(1);
+    insta::assert_snapshot!("value", format!("{:#}", value(&deletions(), Some(&all))));
+    assert!(value(&deletions(), None).get("objects").is_none(), "a hub of an earlier version");
+}

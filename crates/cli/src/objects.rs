@@ -1,0 +1,112 @@
+//! Objects in a list that a person agrees to, as people and as programs read them.
+
+use api::view::HeldObject;
+use model::{MemberName, ObjectKey};
+use plan::departure::Objects;
+use serde_json::{Value, json};
+
+use crate::status::held::count;
+
+/// Objects of one block that are named unless all are asked for: a person reads three pages.
+const SHOWN_MAX: usize = 100;
+
+/// Blocks of one list that are printed unless all are asked for. Members differ in a few objects, if in any; of more blocks, the
+/// last are those of single members.
+pub(crate) const BLOCKS_MAX: usize = 20;
+
+/// Members that a line names.
+const MEMBERS_MAX: usize = 5;
+
+/// `member beijing`, or how many and the first of them.
+pub(crate) fn members(members: &[MemberName]) -> String {
+    let shown = members.iter().take(MEMBERS_MAX).map(MemberName::to_string).collect::<Vec<_>>().join(", ");
+    match members.len() {
+        1 => format!("member {shown}"),
+        all if all > MEMBERS_MAX => format!("{all} members ({shown} and {} more)", all - MEMBERS_MAX),
+        all => format!("{all} members ({shown})"),
+    }
+}
+
+/// What goes and what stays, in the shape of the hub's view.
+pub(crate) fn listed(objects: &Objects) -> Vec<HeldObject> {
+    let named = |key: &ObjectKey, stays: String| {
+        let ObjectKey { group, kind, namespace, name } = key.clone();
+        HeldObject { group, kind, namespace, name, stays }
+    };
+    let goes = objects.goes.iter().map(|key| named(key, String::new()));
+    goes.chain(objects.stays.iter().map(|(key, why)| named(key, why.in_words()))).collect()
+}
+
+/// How many go and how many stay.
+pub(crate) fn summary(objects: &[HeldObject]) -> String {
+    let stays = objects.iter().filter(|object| !object.stays.is_empty()).count();
+    let counted = |number: usize| count(u32::try_from(number).unwrap_or(u32::MAX), "object");
+    match (objects.len() - stays, stays) {
+        (0, 0) => "nothing".to_owned(),
+        (goes, 0) => format!("{} deleted", counted(goes)),
+        (0, stays) => format!("{} left there", counted(stays)),
+        (goes, stays) => format!("{} deleted, {} left there", counted(goes), counted(stays)),
+    }
+}
+
+/// One line for each object. A long block is cut unless all are asked for.
+pub(crate) fn lines(objects: &[HeldObject], all: bool) -> Vec<String> {
+    let shown = if all { objects.len() } else { SHOWN_MAX };
+    let line = |object: &HeldObject| match object.stays.as_str() {
+        "" => format!("  - {}", key(object)),
+        why => format!("  = {} stays: {why}", key(object)),
+    };
+    let mut lines: Vec<String> = objects.iter().take(shown).map(line).collect();
+    if objects.len() > shown {
+        lines.push(format!("  and {} more: -v shows them", objects.len() - shown));
+    }
+    lines
+}
+
+/// What names it.
+pub(crate) fn key(object: &HeldObject) -> ObjectKey {
+    let HeldObject { group, kind, namespace, name, stays: _ } = object.clone();
+    ObjectKey { group, kind, namespace, name }
+}
+
+/// Is it a Namespace or a definition, which takes along what is in it?
+pub(crate) fn is_container(object: &HeldObject) -> bool {
+    object.stays.is_empty() && matches!(object.kind.as_str(), "Namespace" | "CustomResourceDefinition")
+}
+
+/// What a list with containers in it says of strangers.
+pub(crate) const STRANGERS: &str =
+    "a Namespace or definition in which others have something stays, and is named afterwards";
+
+/// One object in a member, for programs.
+pub(crate) fn value(member: &MemberName, away: bool, object: &HeldObject, uid: Option<&str>) -> Value {
+    let uid = uid.filter(|uid| !uid.is_empty());
+    let why = Some(&object.stays).filter(|why| !why.is_empty());
+    json!({"member": member, "away": away, "group": object.group, "kind": object.kind, "namespace": object.namespace,
+        "name": object.name, "uid": uid, "deleted": why.is_none(), "why": why})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_block_is_cut_unless_all_is_asked_for() {
+        let object = |n: usize| HeldObject { kind: "ConfigMap".into(), name: format!("c{n}"), ..HeldObject::default() };
+        let many: Vec<HeldObject> = (0..154).map(object).collect();
+        let cut = lines(&many, false);
+        assert_eq!((cut.len(), cut.last().unwrap().as_str()), (101, "  and 54 more: -v shows them"));
+        assert_eq!(lines(&many, true).len(), 154);
+        assert_eq!(summary(&many), "154 objects deleted");
+    }
+
+    #[test]
+    fn members_are_counted_and_the_first_are_named() {
+        let names = |n: usize| (0..n).map(|n| format!("m{n}").parse().unwrap()).collect::<Vec<MemberName>>();
+        for (n, expect) in
+            [(1, "member m0"), (2, "2 members (m0, m1)"), (57, "57 members (m0, m1, m2, m3, m4 and 52 more)")]
+        {
+            assert_eq!(members(&names(n)), expect);
+        }
+    }
+}

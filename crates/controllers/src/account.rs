@@ -1,0 +1,172 @@
+//! The end of the account that `kurator attach` made in a member, when the last hub that works as it leaves.
+//!
+//! The hub has no rights but those of the account, so that it cannot delete one object after the other: with the first one it
+//! may delete no more. Everything gets the ClusterRole as its owner, and that is deleted: the member's garbage collection
+//! removes the rest. The namespace is among it when nobody else has anything in it.
+//!
+//! What is not known to be made for this hub alone stays, and it is said why. So does the account where it has rights in some
+//! namespaces only: its rights do not reach to all that was made for it, and a right to delete those would be one more. What a
+//! person types to remove it is said by `kurator detach`.
+
+use api::delivery::{HubId, label};
+use api::kurator::minted::{
+    CREDENTIAL_ROLE, IDENTITY_ROLE, INVENTORY_ROLE, MANAGED_BY, MANAGER, Minted, NAMESPACE, SERVICE_ACCOUNT,
+    USED_BY_PREFIX,
+};
+use client::{Api, Content, Delete, Error, Propagation, Resource, Selection};
+use model::object;
+use plan::inhabitant::Inhabitants;
+use serde_json::{Value, json};
+
+use crate::mint;
+
+/// Lists of a namespace's objects that run at a time: a member has some 60 kinds, and nothing else is under way there.
+const LISTS_AT_ONCE: usize = 8;
+
+/// Most other hubs that are named; a cluster has one or two.
+const HUBS_NAMED_MAX: usize = 3;
+
+const RBAC: &str = "rbac.authorization.k8s.io";
+
+/// What became of the account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It is gone, with all its rights. Why the namespace stays, if it does.
+    Removed(Option<String>),
+    /// It is there as before, for this reason.
+    Stays(String),
+    /// It stays for other hubs, which are named.
+    Shared(String),
+}
+
+/// Removes the account and its rights. `is_limited`: it has rights in some namespaces only.
+///
+/// # Errors
+/// The member does not answer, or something changed in between: to be tried again.
+pub async fn remove(api: &Api, hub: &HubId, minted: &Minted, is_limited: bool) -> Result<End, Error> {
+    match try_remove(api, hub, minted, is_limited).await {
+        Err(error) if is_final(&error) => Ok(End::Stays(error.to_string())),
+        other => other,
+    }
+}
+
+/// Is it an answer that no trying changes?
+fn is_final(error: &Error) -> bool {
+    !error.is_conflict() && matches!(error.code(), Some(400..=428 | 430..=499))
+}
+
+fn rbac(kind: &str, plural: &str, namespaced: bool) -> Resource {
+    Resource::new(RBAC, "v1", kind, plural, namespaced)
+}
+
+async fn try_remove(api: &Api, hub: &HubId, minted: &Minted, is_limited: bool) -> Result<End, Error> {
+    let accounts = Resource::core("ServiceAccount", "serviceaccounts", true);
+    let account = accounts.target(NAMESPACE, SERVICE_ACCOUNT);
+    let found = match api.get(&account).await {
+        Ok(Some(found)) => found,
+        Ok(None) => return Ok(End::Stays(format!("there is no ServiceAccount {NAMESPACE}/{SERVICE_ACCOUNT}"))),
+        Err(error) if error.code() == Some(401) => {
+            // As after a process that ended between the removal and its note.
+            return Ok(End::Stays(format!("the member does not know the hub's credential any more: {error}")));
+        }
+        Err(error) => return Err(error),
+    };
+    let marks = object::get(&found, &["metadata", "annotations"]).and_then(Value::as_object);
+    let marks: Vec<(&String, &str)> = marks
+        .into_iter()
+        .flatten()
+        .filter(|(name, _)| name.starts_with(USED_BY_PREFIX))
+        .map(|(name, value)| (name, value.as_str().unwrap_or_default()))
+        .collect();
+    let Some(own) = minted.used_by.as_ref().filter(|own| marks.iter().any(|(name, _)| name == own)) else {
+        return Ok(End::Stays("it does not say that this hub works as it, as one of an earlier version".to_owned()));
+    };
+    let others: Vec<&str> = marks.iter().filter(|(name, _)| *name != own).map(|(_, whose)| *whose).collect();
+    if !others.is_empty() {
+        let patch = json!({"metadata": {"annotations": {own: null}}});
+        api.merge(&account, &patch).await?;
+        if let Some(name) = &minted.token_secret {
+            mint::remove_token_secret(api, name).await?;
+        }
+        return Ok(End::Shared(named(&others)));
+    }
+    if is_limited {
+        return Ok(End::Stays("they are in namespaces, where it may not delete all of them by itself".to_owned()));
+    }
+    let roles = rbac("ClusterRole", "clusterroles", false);
+    let role = roles.target("", SERVICE_ACCOUNT);
+    let Some(owner) = api.get(&role).await? else {
+        return Ok(End::Stays(format!("there is no ClusterRole {SERVICE_ACCOUNT}, with which the rest would go")));
+    };
+    if !is_made(&owner) {
+        return Ok(End::Stays(format!("ClusterRole {SERVICE_ACCOUNT} is not one that `kurator attach` made")));
+    }
+    let rest = [
+        (rbac("ClusterRoleBinding", "clusterrolebindings", false), "", SERVICE_ACCOUNT),
+        (rbac("RoleBinding", "rolebindings", true), NAMESPACE, CREDENTIAL_ROLE),
+        (rbac("Role", "roles", true), NAMESPACE, CREDENTIAL_ROLE),
+        (accounts.clone(), NAMESPACE, SERVICE_ACCOUNT),
+    ];
+    for (resource, namespace, name) in &rest {
+        own_object(api, resource, namespace, name, &owner).await?;
+    }
+    own_rights_in_namespaces(api, &owner).await?;
+    let namespace_stays = match applier::who_stays(api, hub, LISTS_AT_ONCE).await {
+        Ok(Inhabitants::Nobody) => {
+            let namespaces = Resource::core("Namespace", "namespaces", false);
+            own_object(api, &namespaces, "", NAMESPACE, &owner).await?;
+            None
+        }
+        Ok(Inhabitants::Unseen(why)) => Some(format!("it cannot be seen whether it is empty: {why}")),
+        Ok(strangers) => Some(format!("it has {} in it", strangers.strangers().unwrap_or_default())),
+        Err(error) => Some(format!("it cannot be seen whether it is empty: {error}")),
+    };
+    let background = Delete::exactly(&owner).propagation(Propagation::Background);
+    api.delete(&role, &background).await?;
+    Ok(End::Removed(namespace_stays.map(|why| format!("namespace {} stays: {why}", label::SYSTEM_NAMESPACE))))
+}
+
+fn is_made(found: &Value) -> bool {
+    object::label(found, MANAGED_BY) == Some(MANAGER)
+}
+
+/// Gives an object of `kurator attach` its owner. One that is somebody else's, or is not there, is left alone.
+async fn own_object(api: &Api, resource: &Resource, namespace: &str, name: &str, owner: &Value) -> Result<(), Error> {
+    let target = resource.target(namespace, name);
+    let Some(found) = api.get_metadata(&target).await?.filter(is_made) else { return Ok(()) };
+    let uid = object::uid(owner).unwrap_or_default();
+    let known = object::get(&found, &["metadata", "ownerReferences"]).and_then(Value::as_array);
+    if known.is_some_and(|owners| owners.iter().any(|known| known["uid"] == uid)) {
+        return Ok(());
+    }
+    // Only this one: with another owner it would not go.
+    let reference =
+        json!({"apiVersion": format!("{RBAC}/v1"), "kind": "ClusterRole", "name": SERVICE_ACCOUNT, "uid": uid});
+    let patch = json!({"metadata": {"uid": object::uid(&found), "resourceVersion": object::resource_version(&found),
+        "ownerReferences": [reference]}});
+    api.merge(&target, &patch).await.map(drop)
+}
+
+/// Gives the roles in namespaces their owner: those that are left of rights in some namespaces only, before they were widened, or
+/// of a hub that left.
+async fn own_rights_in_namespaces(api: &Api, owner: &Value) -> Result<(), Error> {
+    let (roles, bindings) = (rbac("Role", "roles", true), rbac("RoleBinding", "rolebindings", true));
+    let made = Selection { content: Content::Metadata, ..Selection::labels(format!("{MANAGED_BY}={MANAGER}")) };
+    for binding in api.list(&bindings, "", &made).await?.items {
+        let (Some(namespace), Some(name)) = (object::namespace(&binding), object::name(&binding)) else { continue };
+        if [SERVICE_ACCOUNT, IDENTITY_ROLE, INVENTORY_ROLE].contains(&name) {
+            own_object(api, &bindings, namespace, name, owner).await?;
+            own_object(api, &roles, namespace, name, owner).await?;
+        }
+    }
+    Ok(())
+}
+
+fn named(hubs: &[&str]) -> String {
+    let more = hubs.len().saturating_sub(HUBS_NAMED_MAX);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", hubs.iter().take(HUBS_NAMED_MAX).copied().collect::<Vec<_>>().join(", "))
+}
+
+#[cfg(test)]
+mod tests;

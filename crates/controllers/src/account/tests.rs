@@ -1,0 +1,183 @@
+use api::kurator::minted::used_by;
+use apiserver::UserInfo;
+
+use super::*;
+
+const PARIS: &str = "https://hub default/paris";
+
+/// What `kurator attach` makes, for hubs of these names.
+async fn member(hubs: &[&str]) -> (apiserver::ApiServer, Api) {
+    let server = test_apiserver::start().await;
+    let api = Api::new(kube::Client::new(server.service_as(UserInfo::master("test")), "default"), "tester");
+    let metadata = |namespace: &str, name: &str| {
+        let mut metadata = json!({"name": name, "labels": {MANAGED_BY: MANAGER}});
+        if !namespace.is_empty() {
+            metadata["namespace"] = json!(namespace);
+        }
+        metadata
+    };
+    let reference = |kind: &str, name: &str| json!({"apiGroup": RBAC, "kind": kind, "name": name});
+    let mut account = json!({"metadata": metadata(NAMESPACE, SERVICE_ACCOUNT)});
+    for hub in hubs {
+        account["metadata"]["annotations"][used_by(hub)] = json!(hub);
+    }
+    for (resource, namespace, name, mut body) in [
+        (Resource::core("Namespace", "namespaces", false), "", NAMESPACE, json!({})),
+        (rbac("ClusterRole", "clusterroles", false), "", SERVICE_ACCOUNT, json!({"rules": []})),
+        (
+            rbac("ClusterRoleBinding", "clusterrolebindings", false),
+            "",
+            SERVICE_ACCOUNT,
+            json!({"roleRef": reference("ClusterRole", SERVICE_ACCOUNT), "subjects": []}),
+        ),
+        (rbac("Role", "roles", true), NAMESPACE, CREDENTIAL_ROLE, json!({"rules": []})),
+        (
+            rbac("RoleBinding", "rolebindings", true),
+            NAMESPACE,
+            CREDENTIAL_ROLE,
+            json!({"roleRef": reference("Role", CREDENTIAL_ROLE), "subjects": []}),
+        ),
+        (Resource::core("ServiceAccount", "serviceaccounts", true), NAMESPACE, SERVICE_ACCOUNT, account),
+    ] {
+        if body.get("metadata").is_none() {
+            body["metadata"] = metadata(namespace, name);
+        }
+        body["apiVersion"] = json!(resource.api_version());
+        body["kind"] = json!(resource.kind);
+        api.create(&resource, namespace, &body).await.unwrap();
+    }
+    (server, api)
+}
+
+fn minted(whose: Option<&str>) -> Minted {
+    let mut minted = Minted::parse(r#"{"context": "c", "issued": "2026-01-01T00:00:00Z"}"#).unwrap();
+    minted.used_by = whose.map(used_by);
+    minted
+}
+
+async fn end(api: &Api, minted: &Minted) -> End {
+    remove(api, &HubId::from_random([7; 10]), minted, false).await.unwrap()
+}
+
+/// As [`end`], of an account with rights in namespaces only.
+async fn end_in_namespaces(api: &Api, minted: &Minted) -> End {
+    remove(api, &HubId::from_random([7; 10]), minted, true).await.unwrap()
+}
+
+/// Makes what `kurator attach --namespaces shop` makes, and roles of somebody else.
+async fn make_roles(api: &Api) {
+    let (made, others) = (json!({MANAGED_BY: MANAGER}), json!({}));
+    for (namespace, name, labels) in [
+        ("shop", SERVICE_ACCOUNT, &made),
+        ("kube-system", IDENTITY_ROLE, &made),
+        (NAMESPACE, INVENTORY_ROLE, &made),
+        ("shop", "viewer", &made),
+        ("stock", SERVICE_ACCOUNT, &others),
+    ] {
+        let metadata = json!({"name": name, "namespace": namespace, "labels": labels});
+        let reference = json!({"apiGroup": RBAC, "kind": "Role", "name": name});
+        for (resource, mut body) in [
+            (rbac("Role", "roles", true), json!({"rules": []})),
+            (rbac("RoleBinding", "rolebindings", true), json!({"roleRef": reference, "subjects": []})),
+        ] {
+            (body["apiVersion"], body["kind"]) = (json!(resource.api_version()), json!(resource.kind));
+            body["metadata"] = metadata.clone();
+            api.create(&resource, namespace, &body).await.unwrap();
+        }
+    }
+}
+
+/// Who owns an object, by kind, and whether it is there.
+async fn owner(api: &Api, resource: &Resource, namespace: &str, name: &str) -> Option<Option<String>> {
+    let found = api.get(&resource.target(namespace, name)).await.unwrap()?;
+    Some(object::get_str(&found["metadata"]["ownerReferences"][0], &["kind"]).map(str::to_owned))
+}
+
+#[tokio::test]
+async fn everything_goes_with_the_role_that_is_deleted_last() {
+    let (_server, api) = member(&[PARIS]).await;
+    assert_eq!(end(&api, &minted(Some(PARIS))).await, End::Removed(None));
+    let owned = Some(Some("ClusterRole".to_owned()));
+    for (resource, namespace, name) in [
+        (rbac("ClusterRoleBinding", "clusterrolebindings", false), "", SERVICE_ACCOUNT),
+        (rbac("RoleBinding", "rolebindings", true), NAMESPACE, CREDENTIAL_ROLE),
+        (rbac("Role", "roles", true), NAMESPACE, CREDENTIAL_ROLE),
+        (Resource::core("ServiceAccount", "serviceaccounts", true), NAMESPACE, SERVICE_ACCOUNT),
+        (Resource::core("Namespace", "namespaces", false), "", NAMESPACE),
+    ] {
+        assert_eq!(owner(&api, &resource, namespace, name).await, owned, "{}", resource.kind);
+    }
+    assert_eq!(owner(&api, &rbac("ClusterRole", "clusterroles", false), "", SERVICE_ACCOUNT).await, None);
+    // Once more, as after a process that ended before it noted the first time.
+    let again = end(&api, &minted(Some(PARIS))).await;
+    assert_eq!(again, End::Stays("there is no ClusterRole kurator, with which the rest would go".to_owned()));
+}
+
+#[tokio::test]
+async fn the_namespace_stays_with_what_others_have_in_it() {
+    let (_server, api) = member(&[PARIS]).await;
+    let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "notes", "namespace": NAMESPACE}});
+    api.create(&Resource::core("ConfigMap", "configmaps", true), NAMESPACE, &map).await.unwrap();
+    let said = "namespace kurator-system stays: it has ConfigMap kurator-system/notes in it".to_owned();
+    assert_eq!(end(&api, &minted(Some(PARIS))).await, End::Removed(Some(said)));
+    let namespaces = Resource::core("Namespace", "namespaces", false);
+    assert_eq!(owner(&api, &namespaces, "", NAMESPACE).await, Some(None));
+}
+
+#[tokio::test]
+async fn an_account_of_another_hub_stays_and_a_hub_that_left_is_not_named_again() {
+    let lyon = "https://other team/lyon";
+    let (_server, api) = member(&[PARIS, lyon]).await;
+    assert_eq!(end(&api, &minted(Some(PARIS))).await, End::Shared(lyon.to_owned()));
+    let roles = rbac("ClusterRole", "clusterroles", false);
+    assert_eq!(owner(&api, &roles, "", SERVICE_ACCOUNT).await, Some(None));
+    assert_eq!(end(&api, &minted(Some(lyon))).await, End::Removed(None), "the last one takes it along");
+}
+
+#[tokio::test]
+async fn what_is_not_known_to_be_this_hubs_stays() {
+    for (marks, minted) in [(&[PARIS][..], minted(None)), (&[][..], minted(Some(PARIS)))] {
+        let (_server, api) = member(marks).await;
+        let said = "it does not say that this hub works as it, as one of an earlier version".to_owned();
+        assert_eq!(end(&api, &minted).await, End::Stays(said));
+    }
+    let (_server, api) = member(&[PARIS]).await;
+    let roles = rbac("ClusterRole", "clusterroles", false);
+    let unmade = json!({"metadata": {"labels": {MANAGED_BY: null}}});
+    api.merge(&roles.target("", SERVICE_ACCOUNT), &unmade).await.unwrap();
+    let said = "ClusterRole kurator is not one that `kurator attach` made".to_owned();
+    assert_eq!(end(&api, &minted(Some(PARIS))).await, End::Stays(said));
+}
+
+#[tokio::test]
+async fn rights_in_namespaces_stay_and_the_hub_is_not_named_when_others_use_them() {
+    let lyon = "https://other team/lyon";
+    let (_server, api) = member(&[PARIS, lyon]).await;
+    assert_eq!(end_in_namespaces(&api, &minted(Some(PARIS))).await, End::Shared(lyon.to_owned()));
+    let said = "they are in namespaces, where it may not delete all of them by itself".to_owned();
+    assert_eq!(end_in_namespaces(&api, &minted(Some(lyon))).await, End::Stays(said));
+    // The ClusterRole is not looked at.
+    assert_eq!(owner(&api, &rbac("ClusterRole", "clusterroles", false), "", SERVICE_ACCOUNT).await, Some(None));
+    let accounts = Resource::core("ServiceAccount", "serviceaccounts", true);
+    assert_eq!(owner(&api, &accounts, NAMESPACE, SERVICE_ACCOUNT).await, Some(None));
+}
+
+#[tokio::test]
+async fn rights_in_namespaces_that_are_left_of_before_go_with_the_rest() {
+    let (_server, api) = member(&[PARIS]).await;
+    for name in ["shop", "stock", "kube-system"] {
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+        // Some are there from the start.
+        let _ = api.create(&Resource::core("Namespace", "namespaces", false), "", &namespace).await;
+    }
+    make_roles(&api).await;
+    assert_eq!(end(&api, &minted(Some(PARIS))).await, End::Removed(None));
+    for resource in [rbac("Role", "roles", true), rbac("RoleBinding", "rolebindings", true)] {
+        let owned = Some(Some("ClusterRole".to_owned()));
+        assert_eq!(owner(&api, &resource, "shop", SERVICE_ACCOUNT).await, owned);
+        assert_eq!(owner(&api, &resource, "kube-system", IDENTITY_ROLE).await, owned);
+        assert_eq!(owner(&api, &resource, NAMESPACE, INVENTORY_ROLE).await, owned);
+        assert_eq!(owner(&api, &resource, "shop", "viewer").await, Some(None), "it is not attach's");
+        assert_eq!(owner(&api, &resource, "stock", SERVICE_ACCOUNT).await, Some(None), "it is somebody else's");
+    }
+}

@@ -1,0 +1,172 @@
+//! Everything of an Application that waits for an approval, by name: what an approval is of.
+//!
+//! Names come from where they are known: a list that a source causes from the member's own report of exactly that list, what an
+//! edit takes out from the member's report of all that it has, and, of a member that has said nothing since the hub started, from
+//! what it was sent. Nothing of it is stored: a thousand members would make megabytes of a status. A list whose digest is not
+//! that of the names is left out: it has changed a moment ago.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use api::delivery::{DecisionSpec, MemberDecision, Owner, Removal, UnitId, UnitStatus};
+use api::feed::UnitReport;
+use api::view::{HeldList, HeldObjects};
+use client::NamespacedName;
+use kube::ResourceExt;
+use model::{Digest, MemberName, ObjectKey, Uid};
+use plan::departure::{Known, Objects, grouped};
+use plan::unit;
+
+use super::{InspectError, Inspector, Placed};
+use crate::lost;
+use crate::record::{OWNER, owner_of_application};
+
+/// Why nothing is said of a member.
+const UNNAMED: &str = "what it has is not known by name: it has not said so since the hub started, and what it was sent cannot be \
+                       rendered any more";
+
+/// What is known of the members of one Application.
+struct World {
+    placed: Vec<Placed>,
+    statuses: BTreeMap<(UnitId, MemberName), UnitStatus>,
+    reports: BTreeMap<(UnitId, MemberName), Arc<UnitReport>>,
+}
+
+impl World {
+    fn entries(&self, unit: &UnitId) -> impl Iterator<Item = (&Placed, &MemberName, &MemberDecision)> {
+        let mine = self.placed.iter().filter(move |placed| placed.unit() == unit);
+        mine.flat_map(|placed| placed.decision.spec.members.iter().map(move |(member, entry)| (placed, member, entry)))
+    }
+
+    fn report(&self, unit: &UnitId, member: &MemberName) -> Option<&Arc<UnitReport>> {
+        self.reports.get(&(unit.clone(), member.clone()))
+    }
+}
+
+impl Inspector {
+    /// What of an Application waits for an approval, object by object; with UIDs when they are asked for.
+    ///
+    /// # Errors
+    /// The Application is not there.
+    pub async fn held(&self, key: &NamespacedName, with_uids: bool) -> Result<HeldList, InspectError> {
+        let _turn = self.turn().await?;
+        let application = self.application(key)?;
+        let owner = owner_of_application(key);
+        let world = self.world(&owner, self.placed(&application, &owner));
+        let mut units: Vec<UnitId> = world.placed.iter().map(|placed| placed.unit().clone()).collect();
+        units.dedup();
+        let mut out = HeldList { application: key.name.clone(), lists: Vec::new() };
+        for unit in &units {
+            let policy = unit.policy.clone().unwrap_or_default();
+            let lists = [self.by_source(&world, unit).await, self.by_edit(&world, unit).await];
+            for (digest, known) in lists.into_iter().flatten() {
+                let (groups, unnamed) = grouped(known, with_uids);
+                let (policy, digest) = (policy.clone(), digest.to_string());
+                out.lists.push(HeldObjects { policy, digest, groups, unnamed });
+            }
+        }
+        Ok(out)
+    }
+
+    fn world(&self, owner: &Owner, placed: Vec<Placed>) -> World {
+        let mut reports = BTreeMap::new();
+        for placed in &placed {
+            let of_unit = self.feed.reports_of(placed.unit()).into_iter();
+            reports.extend(of_unit.map(|report| ((placed.unit().clone(), report.member.clone()), report)));
+        }
+        World { placed, reports, statuses: self.members.statuses_of(owner) }
+    }
+
+    /// Does a member not answer now?
+    fn is_away(&self, member: &MemberName) -> bool {
+        self.members.facts(member).is_some_and(|facts| !facts.reports())
+    }
+
+    /// What a source causes.
+    async fn by_source(&self, world: &World, unit: &UnitId) -> Option<(Digest, Vec<Known>)> {
+        let status_of =
+            |unit: &UnitId, member: &MemberName| world.statuses.get(&(unit.clone(), member.clone())).cloned();
+        let entries = world.entries(unit).map(|(_, member, entry)| (member, entry));
+        let reports = |member: &MemberName| self.members.facts(member).is_some_and(|facts| facts.reports());
+        let held = unit::held(unit, entries, status_of, reports)?;
+        let waiting: HashSet<&MemberName> = held.members.iter().map(|(member, ..)| member).collect();
+        let mut out = Vec::new();
+        for (placed, member, entry) in world.entries(unit).filter(|(_, member, _)| waiting.contains(member)) {
+            let report = world.report(unit, member);
+            let status = world.statuses.get(&(unit.clone(), member.clone()));
+            let list = status.filter(|status| status.epoch == entry.epoch).and_then(|status| status.held.as_ref());
+            let digest = list.map(|list| list.digest).or(entry.expected.as_ref().map(|expected| expected.digest));
+            let going = report.and_then(|report| report.going.as_ref());
+            let objects = match (going.filter(|going| Some(going.digest) == digest), digest) {
+                // The report of exactly this list.
+                (Some(going), _) => Ok(Objects::of_list(&going.objects)),
+                // It says otherwise by now.
+                (None, _) if list.is_some() && !self.is_away(member) => return None,
+                (None, Some(digest)) => self.lost(placed, entry, digest).await,
+                (None, None) => return None,
+            };
+            let uids = report.map(|report| uids(report)).unwrap_or_default();
+            out.push(Known { member: member.clone(), away: self.is_away(member), objects, uids });
+        }
+        Some((held.digest, out))
+    }
+
+    /// The list of a member that does not answer: the objects of an earlier revision that have this digest together.
+    async fn lost(&self, placed: &Placed, entry: &MemberDecision, digest: Digest) -> Result<Objects, String> {
+        let unit = placed.unit();
+        let all = self.stores.revisions.by_index(OWNER, &unit.owner().to_string());
+        let (wanted, earlier): (Vec<_>, Vec<_>) =
+            all.iter().filter(|revision| revision.spec.unit == *unit).partition(|r| r.name_any() == entry.revision);
+        for (earlier, wanted) in earlier.iter().zip(wanted.iter().cycle()) {
+            let keys = lost::between(&self.renderings, &earlier.spec, &wanted.spec).await;
+            if let Some(keys) = keys.filter(|keys| plan::prune::deletions(keys, 0, false).digest == digest) {
+                return Ok(Objects::of_list(&keys));
+            }
+        }
+        Err(UNNAMED.to_owned())
+    }
+
+    /// What an edit takes a unit out of.
+    async fn by_edit(&self, world: &World, unit: &UnitId) -> Option<(Digest, Vec<Known>)> {
+        let held = |placed: &Placed| placed.decision.spec.held;
+        let digest = world.placed.iter().filter(|placed| placed.unit() == unit).find_map(held)?;
+        let mut out = Vec::new();
+        for (placed, member, entry) in world.entries(unit).filter(|(_, _, entry)| entry.kept().is_some()) {
+            let removal = removal(&placed.decision.spec);
+            let report = world.report(unit, member);
+            let known = match report {
+                Some(report) if !report.details.is_empty() => Ok(Objects::of_report(report, removal)),
+                _ => self.bundle(&placed.decision, entry).await.map(|bundle| Objects::of_bundle(&bundle, removal)),
+            };
+            let mut objects = known.map_err(|_| UNNAMED.to_owned());
+            if let Ok(objects) = &mut objects {
+                self.hand_over(world, unit, member, objects).await;
+            }
+            let uids = report.map(|report| uids(report)).unwrap_or_default();
+            out.push(Known { member: member.clone(), away: self.is_away(member), objects, uids });
+        }
+        (!out.is_empty()).then_some((digest, out))
+    }
+
+    /// Leaves out what other policies of the Application have in the member too: that is handed over.
+    async fn hand_over(&self, world: &World, unit: &UnitId, member: &MemberName, objects: &mut Objects) {
+        let others = world.placed.iter().filter(|placed| placed.unit() != unit);
+        for placed in others {
+            let entry = placed.decision.spec.members.get(member);
+            let Some(entry) = entry.filter(|entry| entry.removal.is_none() && entry.kept().is_none()) else { continue };
+            if let Ok(bundle) = self.bundle(&placed.decision, entry).await {
+                objects.hand_over(&bundle.keys, &placed.policy());
+            }
+        }
+    }
+}
+
+fn removal(decision: &DecisionSpec) -> Removal {
+    if decision.prune { Removal::Prune } else { Removal::Release }
+}
+
+/// The UIDs that a member's inventory has.
+fn uids(report: &UnitReport) -> BTreeMap<ObjectKey, Uid> {
+    let rows = report.details.iter().zip(&report.uids);
+    rows.filter_map(|(row, uid)| Some((ObjectKey::clone(&row.key), uid.clone()?))).collect()
+}

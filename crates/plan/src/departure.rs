@@ -1,0 +1,186 @@
+//! What would go from members, and what would stay there and why, object by object.
+//!
+//! Every list that a person agrees to is made here: of what a member reported, or, of one that has not reported, of what it was
+//! sent. What goes by a list never has more in it than the list: the applier looks again, and asks about the rest.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use api::delivery::{Health, Removal};
+use api::feed::{ObjectReport, SyncState, UnitReport};
+use api::view::{HeldGroup, HeldObject, UnnamedMembers};
+use model::{HashedKey, KeySet, MemberName, ObjectKey, Uid};
+
+use crate::phase;
+use crate::prepare::Bundle;
+
+/// What a unit has in a member.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Objects {
+    /// What is deleted.
+    pub goes: BTreeSet<ObjectKey>,
+    /// What is left there, with the reason.
+    pub stays: BTreeMap<ObjectKey, Stays>,
+}
+
+/// Why an object stays.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stays {
+    /// It was there before us.
+    Adopted,
+    /// An annotation on it says so.
+    Asks,
+    /// The unit does not prune.
+    NotPruned,
+    /// A Namespace in which something of these stays.
+    Holds,
+    /// Another policy has it too, and takes it over.
+    TakenOver(String),
+}
+
+impl Stays {
+    /// In words, after "it stays: ".
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::Adopted => "it was there before Kurator".to_owned(),
+            Self::Asks => "an annotation on it asks that it stays".to_owned(),
+            Self::NotPruned => "its policy does not prune".to_owned(),
+            Self::Holds => "something in it stays".to_owned(),
+            Self::TakenOver(policy) => format!("policy {policy} takes it over"),
+        }
+    }
+}
+
+impl Objects {
+    /// What becomes of the objects that a member reported, when the unit leaves it like this.
+    pub fn of_report(report: &UnitReport, removal: Removal) -> Self {
+        let rows = report.details.iter().enumerate().filter(|(index, row)| {
+            let is_recorded = report.uids.get(*index).is_some_and(Option::is_some);
+            is_recorded || is_there(row)
+        });
+        Self::of(rows.map(|(_, row)| (&row.key, row.adopted, row.kept)), removal)
+    }
+
+    /// The same of a member that has not reported: of all that it was sent.
+    pub fn of_bundle(bundle: &Bundle, removal: Removal) -> Self {
+        Self::of(bundle.objects().map(|object| (&object.key, false, object.stays)), removal)
+    }
+
+    /// A list that a member made itself.
+    pub fn of_list<'a>(keys: impl IntoIterator<Item = &'a Arc<HashedKey>>) -> Self {
+        let goes = keys.into_iter().map(|key| ObjectKey::clone(key)).collect();
+        Self { goes, stays: BTreeMap::new() }
+    }
+
+    fn of<'a>(rows: impl Iterator<Item = (&'a Arc<HashedKey>, bool, bool)>, removal: Removal) -> Self {
+        let mut out = Self::default();
+        for (key, adopted, kept) in rows {
+            let key = ObjectKey::clone(key);
+            let stays = match () {
+                () if adopted => Some(Stays::Adopted),
+                () if kept => Some(Stays::Asks),
+                () if removal != Removal::Prune => Some(Stays::NotPruned),
+                () => None,
+            };
+            match stays {
+                Some(why) => drop(out.stays.insert(key, why)),
+                None => drop(out.goes.insert(key)),
+            }
+        }
+        out.spare_containers();
+        out
+    }
+
+    /// Another policy has these objects in the member too: they are handed over.
+    pub fn hand_over(&mut self, keys: &KeySet, policy: &str) {
+        let taken: Vec<ObjectKey> =
+            self.goes.iter().filter(|key| keys.contains(&HashedKey::from((*key).clone()))).cloned().collect();
+        for key in taken {
+            self.goes.remove(&key);
+            self.stays.insert(key, Stays::TakenOver(policy.to_owned()));
+        }
+        self.spare_containers();
+    }
+
+    /// A Namespace in which something stays is not deleted.
+    fn spare_containers(&mut self) {
+        let holds = |key: &&ObjectKey| {
+            let is_namespace = key.group.is_empty() && key.kind == "Namespace";
+            is_namespace && self.stays.keys().any(|inside| inside.namespace == key.name)
+        };
+        let containers: Vec<ObjectKey> = self.goes.iter().filter(holds).cloned().collect();
+        for key in containers {
+            self.goes.remove(&key);
+            self.stays.insert(key, Stays::Holds);
+        }
+    }
+
+    /// Is a Namespace or definition among what goes?
+    pub fn has_containers(&self) -> bool {
+        self.goes.iter().any(phase::is_container)
+    }
+}
+
+/// Is the object in the member, and this unit's? One that was not applied yet is not.
+fn is_there(row: &ObjectReport) -> bool {
+    let is_begun = !matches!(row.sync, SyncState::Pending | SyncState::Waiting);
+    let was_seen = !matches!(row.health, Health::Progressing | Health::Missing);
+    row.reason != "Conflict" && (is_begun || was_seen)
+}
+
+/// What is known of one member.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// The member.
+    pub member: MemberName,
+    /// It does not answer.
+    pub away: bool,
+    /// Its objects, or why they cannot be named.
+    pub objects: Result<Objects, String>,
+    /// The UIDs that its inventory has, as far as they are known and asked for.
+    pub uids: BTreeMap<ObjectKey, Uid>,
+}
+
+/// A member, and the UIDs that are known of it.
+type MemberUids = (MemberName, BTreeMap<ObjectKey, Uid>);
+
+/// Groups members with the same objects: a list of a thousand members is as long as what differs.
+pub fn grouped(all: Vec<Known>, with_uids: bool) -> (Vec<HeldGroup>, Vec<UnnamedMembers>) {
+    let mut groups: BTreeMap<(bool, Objects), Vec<MemberUids>> = BTreeMap::new();
+    let mut unnamed: BTreeMap<String, Vec<MemberName>> = BTreeMap::new();
+    for Known { member, away, objects, uids } in all {
+        match objects {
+            Ok(objects) => groups.entry((away, objects)).or_default().push((member, uids)),
+            Err(why) => unnamed.entry(why).or_default().push(member),
+        }
+    }
+    let group = |((away, objects), members): ((bool, Objects), Vec<MemberUids>)| {
+        let stays = |why: &Stays| why.in_words();
+        let goes = objects.goes.iter().map(|key| named(key, String::new()));
+        let listed = goes.chain(objects.stays.iter().map(|(key, why)| named(key, stays(why))));
+        let keys = || objects.goes.iter().chain(objects.stays.keys());
+        let ids = |known: &BTreeMap<ObjectKey, Uid>| -> Vec<String> {
+            keys().map(|key| known.get(key).map(ToString::to_string).unwrap_or_default()).collect()
+        };
+        let uids = members.iter().filter(|_| with_uids).map(|(member, known)| (member.clone(), ids(known)));
+        HeldGroup {
+            uids: uids.collect(),
+            members: members.iter().map(|(member, _)| member.clone()).collect(),
+            away,
+            objects: listed.collect(),
+        }
+    };
+    let mut groups: Vec<HeldGroup> = groups.into_iter().map(group).collect();
+    // Those that answer first; then where it goes in most members.
+    groups.sort_by_key(|group| (group.away, std::cmp::Reverse(group.members.len())));
+    let unnamed = unnamed.into_iter().map(|(why, members)| UnnamedMembers { members, why });
+    (groups, unnamed.collect())
+}
+
+fn named(key: &ObjectKey, stays: String) -> HeldObject {
+    let ObjectKey { group, kind, namespace, name } = key.clone();
+    HeldObject { group, kind, namespace, name, stays }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! Members that do not answer are in the list of what their unit deletes: by what is known of them.
+//!
+//! What a member ran last is known, and what it is to run is: the objects that only the former has are those that it deletes when
+//! it answers. They are stored in its entry, so that everybody who looks at it sees the same list, and are released by the
+//! same approval as the lists of the others. A member that then has more asks about the rest.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use api::delivery::{ExpectedDeletions, MemberDecision, ObjectSet, UnitId};
+use model::{Digest, HashedKey, MemberName};
+
+use super::held::knows;
+use super::{Observed, Rendered};
+use crate::prune;
+
+/// A member that does not answer, and whose unit has another revision now than it had there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unanswered {
+    /// The unit.
+    pub unit: UnitId,
+    /// The member.
+    pub member: MemberName,
+    /// Name of the Revision that it ran last.
+    pub had: String,
+}
+
+/// The members of which it is to be found out what they would delete: those that do not answer. Asked after everything is
+/// rendered.
+pub fn unanswered(observed: &Observed<'_>) -> Vec<Unanswered> {
+    let prunes = observed.units.iter().filter(|unit| unit.prune && unit.frozen.is_none());
+    let mut out = Vec::new();
+    for unit in prunes.map(|unit| &unit.id) {
+        let is_rendered = matches!(observed.rendered.get(unit), Some(Rendered::Payload { .. }));
+        for (_, decision) in observed.slices(unit).filter(|_| is_rendered) {
+            let away = decision.members.iter().filter(|(member, entry)| {
+                let facts = observed.members.get(*member);
+                entry.removal.is_none() && facts.is_some_and(|facts| !facts.reports())
+            });
+            for (member, _) in away {
+                let Some(status) = observed.statuses.get(&(unit.clone(), member.clone())) else { continue };
+                if observed.revisions.contains_key(&status.revision) {
+                    let (unit, member, had) = (unit.clone(), member.clone(), status.revision.clone());
+                    out.push(Unanswered { unit, member, had });
+                }
+            }
+        }
+    }
+    out
+}
+
+/// What is stored of a member for this epoch: nothing once it has said so itself.
+pub(super) fn expected(
+    observed: &Observed<'_>,
+    entries: &BTreeMap<&MemberName, &MemberDecision>,
+    unit: &UnitId,
+    member: &MemberName,
+    (epoch, desired): (u64, usize),
+) -> Option<Box<ExpectedDeletions>> {
+    let key = (unit.clone(), member.clone());
+    let before = entries.get(member).and_then(|entry| Some((entry.epoch, entry.expected.as_ref()?)));
+    let has_answered = observed.statuses.get(&key).is_some_and(|status| status.epoch == epoch && knows(status));
+    match before {
+        // What was approved holds for as long as the epoch: the member may be about to do it.
+        Some((at, known)) if at == epoch && (known.approval.is_some() || !has_answered) => Some(known.clone()),
+        _ if has_answered => None,
+        before => {
+            let lost = observed.lost.get(&key)?;
+            let approved = before.map(|(_, known)| known).filter(|known| known.approval.is_some());
+            describe(lost, desired, approved.map(|known| &**known)).map(Box::new)
+        }
+    }
+}
+
+/// Describes what a member would delete. An approval of all of it, of an earlier epoch, is still one: the member has not been
+/// asked since.
+fn describe(
+    lost: &[Arc<HashedKey>],
+    desired: usize,
+    approved: Option<&ExpectedDeletions>,
+) -> Option<ExpectedDeletions> {
+    if lost.is_empty() || lost.len() > ExpectedDeletions::OBJECTS_MAX {
+        return None;
+    }
+    let list = prune::deletions(lost, 0, false);
+    let is_within = |known: &&ExpectedDeletions| lost.iter().all(|key| known.objects.contains(key));
+    let approval: Option<Digest> = approved.filter(is_within).and_then(|known| known.approval);
+    Some(ExpectedDeletions {
+        digest: list.digest,
+        count: list.count,
+        sample: list.sample,
+        guarded: list.guarded,
+        desired: u32::try_from(desired).unwrap_or(u32::MAX),
+        objects: ObjectSet::new(lost.iter().map(|key| &***key)),
+        approval,
+    })
+}

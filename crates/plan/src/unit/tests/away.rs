@@ -1,0 +1,144 @@
+//! Members that do not answer are in the list, and one approval is enough.
+
+use model::{HashedKey, ObjectKey};
+
+use super::*;
+
+fn keys(names: &[&str]) -> Vec<Arc<HashedKey>> {
+    let key = |name: &&str| ObjectKey {
+        kind: "ConfigMap".into(),
+        namespace: "shop".into(),
+        name: (*name).to_owned(),
+        ..ObjectKey::default()
+    };
+    names.iter().map(|name| key(name).into()).collect()
+}
+
+/// What a member reports that lost these.
+fn lost(names: &[&str]) -> Option<Deletions> {
+    Some(crate::prune::deletions(&keys(names), 0, false))
+}
+
+/// Two members at the second revision of a unit, of which `b` does not answer since the first.
+fn away(of_b: &[&str]) -> World {
+    let mut world = World::new(&["a", "b"]);
+    world.step();
+    for member in ["a", "b"] {
+        world.report(member, UnitPhase::Applied, None);
+    }
+    world.members.insert(name("b"), MemberFacts::new(Reach::Unknown));
+    world.units[0].inputs = Some(tree("c2", "./a"));
+    world.lost.insert((world.owner.unit(None), name("b")), keys(of_b));
+    world.step();
+    world
+}
+
+fn held(world: &World) -> Option<crate::guard::Held> {
+    let entries = world.decisions.values().flat_map(|decision| &decision.members);
+    let status_of = |u: &UnitId, m: &MemberName| world.statuses.get(&(u.clone(), m.clone())).cloned();
+    crate::unit::held(&world.owner.unit(None), entries, status_of, |member| world.members[member].reports())
+}
+
+const MANY: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
+
+#[test]
+fn a_unit_whose_only_member_is_away_is_in_the_list() {
+    let mut world = away(&MANY);
+    world.report("a", UnitPhase::Applied, None);
+    world.step();
+    let held = held(&world).unwrap();
+    assert_eq!((held.count, held.away, held.waiting_on), (12, vec![name("b")], vec![]));
+    assert_eq!(held.members[0].2.len(), Deletions::SAMPLE_MAX);
+    assert!(world.step().is_settled(), "it is written once");
+}
+
+#[test]
+fn one_approval_is_enough_and_what_goes_later_is_within_it() {
+    let mut world = away(&MANY);
+    world.report("a", UnitPhase::DeletionsHeld, lost(&MANY));
+    world.step();
+    let list = held(&world).unwrap();
+    assert_eq!((list.count, list.members.len(), list.away.len()), (24, 2, 1));
+    world.facts.approved = vec![list.digest];
+    world.step();
+    let digest = lost(&MANY).unwrap().digest;
+    for member in ["a", "b"] {
+        assert_eq!(world.entry(member).granted, Some(digest), "{member}");
+    }
+    let expected = world.entry("b").expected.clone().unwrap();
+    assert_eq!((expected.approval, expected.count), (Some(list.digest), 12));
+    assert!(keys(&MANY).iter().all(|key| expected.objects.contains(key)));
+    // Nothing waits but the member; its approval is written nowhere else.
+    world.facts.approved.clear();
+    world.report("a", UnitPhase::Applied, None);
+    world.step();
+    assert_eq!(held(&world), None);
+    // It answers with fewer, which the applier takes for approved, and then with nothing.
+    world.members.insert(name("b"), MemberFacts::new(Reach::Reachable));
+    world.lost.clear();
+    world.step();
+    assert!(world.entry("b").expected.is_some(), "the member is about to do it");
+    world.report("b", UnitPhase::Applied, None);
+    world.step();
+    assert_eq!(held(&world), None);
+    // It has more: that waits for a word of its own.
+    world.report("b", UnitPhase::DeletionsHeld, Some(Deletions { unshown: true, ..lost(&["z"]).unwrap() }));
+    world.step();
+    let rest = held(&world).unwrap();
+    assert_eq!((rest.count, rest.away, rest.causes), (1, vec![], vec![crate::guard::Cause::Unshown]));
+}
+
+#[test]
+fn a_member_that_answers_first_says_itself_what_it_has() {
+    let mut world = away(&MANY);
+    world.members.insert(name("b"), MemberFacts::new(Reach::Reachable));
+    world.report("a", UnitPhase::Applied, None);
+    world.report("b", UnitPhase::DeletionsHeld, lost(&["a"]));
+    world.step();
+    assert_eq!(world.entry("b").expected, None);
+    assert_eq!(world.entry("b").granted, Some(lost(&["a"]).unwrap().digest), "one object is within the budget");
+}
+
+#[test]
+fn an_approval_holds_over_the_next_commit_while_it_covers_what_goes() {
+    let mut world = away(&MANY);
+    world.report("a", UnitPhase::Applied, None);
+    world.step();
+    world.facts.approved = vec![held(&world).unwrap().digest];
+    world.step();
+    world.facts.approved.clear();
+    let approval = world.entry("b").expected.clone().unwrap().approval;
+    for (commit, names, covered) in [("c3", &MANY[..11], true), ("c4", &MANY[..], false)] {
+        world.units[0].inputs = Some(tree(commit, "./a"));
+        world.lost.insert((world.owner.unit(None), name("b")), keys(names));
+        world.step();
+        world.report("a", UnitPhase::Applied, None);
+        world.step();
+        let expected = world.entry("b").expected.clone().unwrap();
+        assert_eq!(expected.approval, approval.filter(|_| covered), "{commit}");
+        assert_eq!(held(&world).is_some(), !covered, "{commit}");
+    }
+}
+
+#[test]
+fn who_is_asked_about_is_who_does_not_answer_and_ran_something_else() {
+    let mut world = away(&[]);
+    let of = |world: &mut World| {
+        let unit = world.owner.unit(None);
+        let (plan, asked) = world.step_asking();
+        assert!(plan.is_settled());
+        asked.into_iter().map(|one| (one.unit == unit, one.member.to_string(), one.had)).collect::<Vec<_>>()
+    };
+    let first = world.revisions.iter().find(|(_, revision)| revision.epoch == 1).unwrap().0.clone();
+    assert_eq!(of(&mut world), [(true, "b".to_owned(), first)]);
+    assert_eq!(world.entry("b").expected, None, "nothing is lost there");
+    // A revision that an absent member runs is kept, however many came since.
+    for commit in ["c3", "c4", "c5"] {
+        world.units[0].inputs = Some(tree(commit, "./a"));
+        world.step();
+    }
+    assert!(world.revisions.values().any(|revision| revision.epoch == 1));
+    world.units[0].prune = false;
+    world.step();
+    assert_eq!(of(&mut world), []);
+}

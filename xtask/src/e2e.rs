@@ -5,6 +5,7 @@
 
 mod kubectl;
 mod member;
+mod rights;
 mod scene;
 mod stage;
 

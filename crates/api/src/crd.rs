@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::description;
 use crate::karmada::cluster::v1alpha1::Cluster;
+use crate::kurator::cluster::v1alpha1::AttachedClusterSpec;
 
 const ATTACHED_CLUSTERS: &str = include_str!("../crds/cluster.kurator.dev_attachedclusters.json");
 const FLEETS: &str = include_str!("../crds/fleet.kurator.dev_fleets.json");
@@ -94,6 +95,12 @@ fn attached_clusters() -> Value {
     shortened(&mut crd, "kuac");
     let name = "Name of the member, unique over the hub; the object's own name when absent.";
     add(&mut crd, &["spec"], json!({"memberName": {"type": "string", "maxLength": 48, "description": name}}));
+    let namespaces = "The namespaces of the cluster in which the credential has rights, and nowhere else; nothing else is asked for there. \
+                      Absent: it has rights in the whole cluster.";
+    let namespace = json!({"type": "string", "minLength": 1, "maxLength": model::name::LABEL_MAX});
+    let namespaces = json!({"type": "array", "description": namespaces, "items": namespace, "x-kubernetes-list-type": "set",
+        "minItems": 1, "maxItems": AttachedClusterSpec::NAMESPACES_MAX});
+    add(&mut crd, &["spec"], json!({"namespaces": namespaces}));
     // A label's value: the id is one.
     let hub = json!({"type": "string", "maxLength": model::name::LABEL_MAX});
     let take_over = json!({"type": "object", "required": ["hub"], "properties": {"hub": hub}});
@@ -108,8 +115,13 @@ fn attached_clusters() -> Value {
     );
     // The published column reads a boolean, in which Unknown is `false`.
     crd["spec"]["versions"][0]["additionalPrinterColumns"] =
-        json!([ready("Ready", "status"), ready("Reason", "reason"), age()]);
+        json!([ready("Ready", "status"), ready("Reason", "reason"), namespaces_column(), age()]);
     crd
+}
+
+/// The column that says in which namespaces the hub has rights; empty for the whole cluster. Shown with `-o wide`.
+fn namespaces_column() -> Value {
+    json!({"name": "Namespaces", "type": "string", "jsonPath": ".spec.namespaces", "priority": 1})
 }
 
 /// A column that shows a field of the `Ready` condition.

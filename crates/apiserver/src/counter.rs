@@ -19,6 +19,7 @@ pub struct Counters {
     failures: AtomicU64,
     panics: AtomicU64,
     refused: AtomicU64,
+    denied: AtomicU64,
     clients: Mutex<BTreeMap<String, BTreeMap<&'static str, u64>>>,
 }
 
@@ -54,6 +55,11 @@ impl Counters {
         self.refused.load(Ordering::Relaxed)
     }
 
+    /// Requests for which the user has no rights.
+    pub fn denied(&self) -> u64 {
+        self.denied.load(Ordering::Relaxed)
+    }
+
     /// Mutating requests by client (field manager, else the first word of the user agent) and verb.
     pub fn mutations_by_client(&self) -> BTreeMap<String, BTreeMap<&'static str, u64>> {
         self.clients.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
@@ -84,6 +90,10 @@ impl Counters {
 
     pub(crate) fn panicked(&self) {
         self.panics.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn deny(&self) {
+        self.denied.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn refuse(&self) {

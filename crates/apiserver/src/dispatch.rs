@@ -56,7 +56,7 @@ pub(crate) async fn dispatch(
         name: resource.name.as_deref().or(selected.as_deref()).unwrap_or_default(),
         path: "",
     };
-    authz::check(&state.authorizer, &user, &what, state.as_ref())?;
+    authz::check(&state.authorizer, &user, &what, state.as_ref()).inspect_err(|_| state.counters.deny())?;
     let registry = state.registry();
     if let Some(connect) = resource
         .subresource

@@ -20,9 +20,9 @@ use crate::limit;
 use crate::member::{Ctx, NAME};
 use crate::observation::{Observation, Observations};
 use crate::shard::InventoryOwner;
-use crate::watch::{Event, Events, Watch};
+use crate::watch::{Collection, Event, Events, Watch};
 
-/// What is known of a kind.
+/// What is known of a kind, or of its objects in one namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Its list is on the way, since then.
@@ -60,17 +60,20 @@ const NOT_FOUND: &str = "the member names this kind, and says that its list is n
 /// Why objects cannot be seen whose list is on the way for too long.
 const NOT_LISTED: &str = "the member has not listed the objects of this kind yet";
 
+/// Why objects cannot be seen that have a namespace and are of a kind that has none.
+const NOT_IN_NAMESPACES: &str = "the kind is cluster-scoped, and the member gives rights in namespaces only";
+
 /// What was seen, and who claims what.
 #[derive(Default)]
 pub(crate) struct View {
     pub(crate) observations: Observations,
-    pub(crate) kinds: HashMap<GroupKind, Kind>,
+    pub(crate) kinds: HashMap<Collection, Kind>,
     /// Objects that units have, that ran to their end and are gone: their UID, and whether they failed.
     pub(crate) ended: KeyMap<(Uid, bool)>,
     /// At how many of these those are forgotten that no unit has any more, such as Jobs that are named per commit.
     ended_swept_at: usize,
     /// How often in a row the list of a kind that discovery names was not found.
-    unlisted: HashMap<GroupKind, u32>,
+    unlisted: HashMap<Collection, u32>,
     pub(crate) claims: Claims,
     /// Why nothing may be pruned: not everything that the units desire is known.
     pub(crate) incomplete: Option<String>,
@@ -113,8 +116,8 @@ impl View {
     /// Why an object cannot be seen.
     pub(crate) fn hidden(&self, key: &ObjectKey, now: Instant) -> Option<&str> {
         // Asked for each object, of which nearly none is hidden.
-        let mut hidden = self.kinds.iter().filter_map(|(kind, known)| Some((kind, known.hidden(now)?)));
-        hidden.find(|(kind, _)| key.is_of(kind)).map(|(_, why)| why)
+        let mut hidden = self.kinds.iter().filter_map(|(collection, known)| Some((collection, known.hidden(now)?)));
+        hidden.find(|(collection, _)| collection.has(key)).map(|(_, why)| why)
     }
 
     /// Notes how a request of ours showed an object. It stands for what a watch would have seen, until that says otherwise.
@@ -130,22 +133,23 @@ impl View {
     /// Applies an event of a watch. Returns whether it changes anything, and for which objects; `None` means all.
     pub(crate) fn apply_event(&mut self, event: Event) -> Changed {
         match event {
-            Event::Listed(kind, version, observations) => {
+            Event::Listed(collection, version, observations) => {
                 let listed: HashSet<&HashedKey> = observations.iter().map(|(key, _)| &**key).collect();
                 let ended = self.observations.iter().filter(|(key, observation)| {
-                    key.is_of(&kind) && observation.seen.state.ended.is_some() && !listed.contains(&***key)
+                    collection.has(key) && observation.seen.state.ended.is_some() && !listed.contains(&***key)
                 });
                 let gone: Vec<_> = ended.map(|(key, old)| (Arc::clone(key), old.seen.clone())).collect();
                 gone.iter().for_each(|(key, last)| self.note_gone(key, last));
                 // What we applied after the list was made is not in it.
-                self.observations.retain(|key, observation| !key.is_of(&kind) || !observation.is_older_than(version));
+                self.observations
+                    .retain(|key, observation| !collection.has(key) || !observation.is_older_than(version));
                 for (key, observation) in observations {
                     if self.observations.get(&key).is_none_or(|old| old.is_older_than(observation.version)) {
                         self.keep_observation(key, observation);
                     }
                 }
-                self.unlisted.remove(&kind);
-                self.kinds.insert(kind, Kind::Listed);
+                self.unlisted.remove(&collection);
+                self.kinds.insert(collection, Kind::Listed);
                 Changed::All
             }
             Event::Seen(key, observation) => match self.observations.get_mut(&key) {
@@ -174,23 +178,23 @@ impl View {
                     None => Changed::Nothing,
                 }
             }
-            Event::Absent(kind) => {
-                self.observations.retain(|key, _| !key.is_of(&kind));
-                *self.unlisted.entry(kind.clone()).or_default() += 1;
-                self.kinds.insert(kind.clone(), Kind::Unlisted);
-                Changed::Kind(kind)
+            Event::Absent(collection) => {
+                self.observations.retain(|key, _| !collection.has(key));
+                *self.unlisted.entry(collection.clone()).or_default() += 1;
+                self.kinds.insert(collection.clone(), Kind::Unlisted);
+                Changed::Kind(collection.kind)
             }
-            Event::AskAgain(kind) => {
-                self.kinds.insert(kind.clone(), Kind::Absent);
-                Changed::Kind(kind)
+            Event::AskAgain(collection) => {
+                self.kinds.insert(collection.clone(), Kind::Absent);
+                Changed::Kind(collection.kind)
             }
-            Event::Blind(kind, why) => {
+            Event::Blind(collection, why) => {
                 let now = Kind::Blind(words::bounded(&why, limit::HIDDEN_WORDS_MAX));
                 let seen = self.observations.len();
                 // What was seen before is no longer known.
-                self.observations.retain(|key, _| !key.is_of(&kind));
-                let is_news = self.kinds.get(&kind) != Some(&now) || self.observations.len() != seen;
-                self.kinds.insert(kind, now);
+                self.observations.retain(|key, _| !collection.has(key));
+                let is_news = self.kinds.get(&collection) != Some(&now) || self.observations.len() != seen;
+                self.kinds.insert(collection, now);
                 if is_news { Changed::All } else { Changed::Nothing }
             }
             Event::Lost(_) => Changed::Nothing,
@@ -233,24 +237,31 @@ impl Connection {
         self.view.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes sure that a kind is watched, if the member serves it, and says what is known of it.
-    pub(crate) async fn watch(&self, gvk: &GroupVersionKind) -> Result<Kind, Error> {
-        let kind = gvk.group_kind();
-        match self.view().kinds.get(&kind) {
+    /// Makes sure that the objects of a kind are watched, in one namespace or in all (an empty one), if the member serves it, and
+    /// says what is known of them.
+    pub(crate) async fn watch(&self, gvk: &GroupVersionKind, namespace: &str) -> Result<Kind, Error> {
+        let collection = Collection { kind: gvk.group_kind(), namespace: namespace.into() };
+        match self.view().kinds.get(&collection) {
             None | Some(Kind::Absent | Kind::Unasked(_)) => {}
             Some(known) => return Ok(known.clone()),
         }
         let resource = match self.discovery.find(gvk).await {
+            // The list of a cluster-scoped kind takes no namespace: it would ask for all of the member.
+            Ok(Some(resource)) if !namespace.is_empty() && !resource.namespaced => {
+                let blind = Kind::Blind(NOT_IN_NAMESPACES.to_owned());
+                self.view().kinds.insert(collection, blind.clone());
+                return Ok(blind);
+            }
             Ok(Some(resource)) => resource,
             Ok(None) => {
-                self.view().kinds.insert(kind, Kind::Absent);
+                self.view().kinds.insert(collection, Kind::Absent);
                 return Ok(Kind::Absent);
             }
             Err(e) if e.class() == Class::Unreachable => return Err(e.into()),
             Err(e) => {
                 let why = Error::from(e).to_string();
                 let unasked = Kind::Unasked(words::bounded(&why, limit::HIDDEN_WORDS_MAX));
-                self.view().kinds.insert(kind, unasked.clone());
+                self.view().kinds.insert(collection, unasked.clone());
                 return Ok(unasked);
             }
         };
@@ -258,9 +269,9 @@ impl Connection {
         let absences = {
             // Another unit may have started it meanwhile.
             let mut view = self.view();
-            let absences = view.unlisted.get(&kind).copied().unwrap_or(0);
-            match view.kinds.get(&kind) {
-                None | Some(Kind::Absent | Kind::Unasked(_)) => view.kinds.insert(kind, Kind::Listing(since)),
+            let absences = view.unlisted.get(&collection).copied().unwrap_or(0);
+            match view.kinds.get(&collection) {
+                None | Some(Kind::Absent | Kind::Unasked(_)) => view.kinds.insert(collection, Kind::Listing(since)),
                 Some(known) => return Ok(known.clone()),
             };
             absences
@@ -269,6 +280,7 @@ impl Connection {
             absences,
             api: self.api.clone(),
             resource,
+            namespace: namespace.into(),
             hub: self.ctx.hub.clone(),
             awaited: Arc::clone(&self.awaited),
             shared: Arc::clone(&self.ctx.shared),
@@ -292,8 +304,12 @@ impl Connection {
         Ok(Kind::Listing(since))
     }
 
-    /// The kind of an object as it is served.
+    /// The kind of an object as it is served. Every request about one object begins here, so that none goes beyond the rights
+    /// that the member gives.
     pub(crate) async fn resource(&self, key: &HashedKey, version: &str) -> Result<Arc<Resource>, Error> {
+        if let Some(lack) = self.ctx.rights.lack(key) {
+            return Err(Error::OutsideRights(self.ctx.rights.sentence(&lack)));
+        }
         let gvk = GroupVersionKind::new(key.group.clone(), version, key.kind.clone());
         let resource = self.discovery.resolve(&gvk).await?;
         if resource.namespaced == key.namespace.is_empty() {

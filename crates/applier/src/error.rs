@@ -2,6 +2,7 @@
 
 use client::Class;
 use plan::inventory::InventoryError;
+use plan::rights::OUTSIDE_RIGHTS;
 
 /// An error of a request to a member, or of what it holds.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +18,9 @@ pub enum Error {
         /// Whether objects of the kind live in namespaces.
         namespaced: bool,
     },
+    /// The member gives no rights to the object, so that nothing was asked.
+    #[error("{0}")]
+    OutsideRights(String),
     /// The inventory in the member.
     #[error(transparent)]
     Inventory(#[from] InventoryError),
@@ -121,7 +125,9 @@ impl Error {
     pub fn class(&self) -> Class {
         match self {
             Self::Member(error) => error.class(),
-            Self::Scope { .. } | Self::Inventory(_) | Self::OtherCluster { .. } => Class::AwaitChange,
+            Self::Scope { .. } | Self::OutsideRights(_) | Self::Inventory(_) | Self::OtherCluster { .. } => {
+                Class::AwaitChange
+            }
             Self::Fenced { .. } => Class::Retry,
             Self::Reread => Class::Reread,
             Self::Bug(_) => Class::Bug,
@@ -133,6 +139,7 @@ impl Error {
         match self {
             Self::Member(error) => error.reason(),
             Self::Scope { .. } => "WrongScope",
+            Self::OutsideRights(_) => OUTSIDE_RIGHTS,
             Self::Inventory(InventoryError::Unverified { .. } | InventoryError::Foreign { .. }) => {
                 "InventoryUnverified"
             }
@@ -150,6 +157,7 @@ impl Error {
             Self::Member(error) => error.is_ambiguous(),
             Self::Bug(_) => true,
             Self::Scope { .. }
+            | Self::OutsideRights(_)
             | Self::Inventory(_)
             | Self::Fenced { .. }
             | Self::Reread

@@ -16,6 +16,7 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use model::{Clock, MemberName};
 use plan::authenticator::MemberKey;
+use plan::rights::Rights;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -52,6 +53,8 @@ pub struct Ctx {
     pub cluster: Option<String>,
     /// What is taken over from another hub.
     pub take_over: Option<Box<TakeOver>>,
+    /// What it may do in the member. Nothing else is asked for.
+    pub rights: Rights,
     /// What all appliers of the hub share.
     pub shared: Arc<Shared>,
     /// Tells the time that reports bear.

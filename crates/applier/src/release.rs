@@ -73,6 +73,10 @@ pub(crate) async fn conclude(connection: &Connection) -> Result<MemberRelease, E
     let namespaces = Resource::core("Namespace", "namespaces", false);
     let stays =
         |why: String| MemberRelease::new(0, true, format!("namespace {} stays: {why}", label::SYSTEM_NAMESPACE));
+    if connection.ctx.rights.are_limited() {
+        // To be emptied it has to be looked into, and to be deleted it takes rights in the whole cluster.
+        return Ok(stays("the member gives no rights to look into it".to_owned()));
+    }
     let live = match connection.api.get(&namespaces.target("", label::SYSTEM_NAMESPACE)).await {
         Ok(Some(live)) => live,
         Ok(None) => return Ok(MemberRelease::new(0, true, "")),

@@ -300,8 +300,8 @@ impl Session {
 
     /// Takes an event of a watch, and marks the units that it is about.
     pub(crate) fn on_event(&mut self, event: Event) {
-        if let Event::Absent(kind) | Event::AskAgain(kind) = &event {
-            self.connection.discovery.forget(&kind.group);
+        if let Event::Absent(collection) | Event::AskAgain(collection) = &event {
+            self.connection.discovery.forget(&collection.kind.group);
         }
         let changed = self.connection.view().apply_event(event);
         match changed {

@@ -7,6 +7,7 @@ mod apply;
 mod delete;
 mod heir;
 pub(crate) mod look;
+mod outside;
 mod quick;
 mod recall;
 mod report;
@@ -34,6 +35,7 @@ use crate::record::{Memory, Past};
 use crate::shard::{self, InventorySecrets};
 use crate::shared::Lanes;
 
+use outside::Outside;
 pub(crate) use quick::{Due, Settled, asks_the_same};
 
 /// A unit between passes.
@@ -121,6 +123,8 @@ struct Pass {
     deletions: Option<Deletions>,
     /// All objects of these, while they wait.
     going: Vec<Arc<HashedKey>>,
+    /// Objects that it wants or has and to which the member gives no rights.
+    outside: KeyMap<Arc<Outside>>,
     /// Objects that another unit has.
     elsewhere: BTreeSet<Arc<HashedKey>>,
     /// Objects that are there and not recorded, and ask to be left alone.
@@ -155,6 +159,7 @@ pub(crate) async fn pass(
         kept: Vec::new(),
         deletions: None,
         going: Vec::new(),
+        outside: KeyMap::default(),
         elsewhere: BTreeSet::new(),
         left_alone: KeyMap::default(),
         read: KeyMap::default(),
@@ -190,6 +195,7 @@ impl Pass {
             }
             self.unit.fenced = None;
         }
+        self.note_outside();
         if self.watch().await? {
             let overdue = self.listing.is_some_and(|since| since.elapsed() >= limit::LISTED_WITHIN);
             let leaving = !self.entry.removal.is_none();
@@ -270,17 +276,21 @@ impl Pass {
     async fn watch(&mut self) -> Result<bool, Error> {
         let held = self.unit.inventory.entries().iter().map(|(key, entry)| (key, &entry.version, true));
         let desired = self.bundle.iter().flat_map(|bundle| bundle.objects().map(|o| (&o.key, &o.version, false)));
-        let mut kinds: BTreeMap<(&str, &str), (&str, bool)> = BTreeMap::new();
-        for (key, version, held) in desired.chain(held) {
-            kinds.entry((&key.group, &key.kind)).or_insert((version, false)).1 |= held;
+        let rights = &self.connection.ctx.rights;
+        let mut kinds: BTreeMap<(&str, &str, &str), (&str, bool)> = BTreeMap::new();
+        for (key, version, held) in desired.chain(held).filter(|(key, ..)| rights.lack(key).is_none()) {
+            let namespace = rights.listed_in(key);
+            kinds.entry((&key.group, &key.kind, namespace)).or_insert((version, false)).1 |= held;
         }
-        let kinds: Vec<(GroupVersionKind, bool)> = kinds
+        let kinds: Vec<(GroupVersionKind, String, bool)> = kinds
             .into_iter()
-            .map(|((group, kind), (version, held))| (GroupVersionKind::new(group, version, kind), held))
+            .map(|((group, kind, namespace), (version, held))| {
+                (GroupVersionKind::new(group, version, kind), namespace.to_owned(), held)
+            })
             .collect();
         let mut listing = false;
-        for (gvk, held) in kinds {
-            if let Kind::Listing(since) = self.connection.watch(&gvk).await? {
+        for (gvk, namespace, held) in kinds {
+            if let Kind::Listing(since) = self.connection.watch(&gvk, &namespace).await? {
                 self.listing = Some(self.listing.map_or(since, |longest| longest.min(since)));
                 listing |= held;
             }

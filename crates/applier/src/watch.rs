@@ -1,11 +1,13 @@
 //! Watching the objects of one kind that this hub delivered: what [`client::Watch`] follows, as observations.
 
+use std::fmt;
 use std::sync::Arc;
 
 use api::delivery::{HubId, label};
 use client::{Api, Backoff, Jitter, Kept, Project, Resource, Selection, Twin};
 use model::{GroupKind, HashedKey, ObjectKey, Uid, Weigh as _};
 use plan::apply::{Seen, SeenState};
+use plan::rights::Rights;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -15,21 +17,57 @@ use crate::lookalike::{Known, Lookalike, Reading};
 use crate::observation::Observation;
 use crate::shared::Shared;
 
+/// What one watch follows: the objects of a kind, all of them or those in one namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Collection {
+    pub(crate) kind: GroupKind,
+    /// Empty for all.
+    pub(crate) namespace: Box<str>,
+}
+
+impl Collection {
+    /// The one in which an object is, of a member with these rights.
+    pub(crate) fn of(key: &ObjectKey, rights: &Rights) -> Self {
+        Self { kind: key.group_kind(), namespace: rights.listed_in(key).into() }
+    }
+
+    /// Is an object in it?
+    pub(crate) fn has(&self, key: &ObjectKey) -> bool {
+        key.is_of(&self.kind) && (self.namespace.is_empty() || *self.namespace == *key.namespace)
+    }
+}
+
+impl From<GroupKind> for Collection {
+    /// All objects of the kind.
+    fn from(kind: GroupKind) -> Self {
+        Self { kind, namespace: Box::default() }
+    }
+}
+
+impl fmt::Display for Collection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.namespace {
+            "" => self.kind.fmt(f),
+            namespace => write!(f, "{} in {namespace}", self.kind),
+        }
+    }
+}
+
 /// What a watch says.
 #[derive(Debug)]
 pub(crate) enum Event {
-    /// All objects of the kind, as of this position.
-    Listed(GroupKind, Option<u64>, Vec<(Arc<HashedKey>, Observation)>),
+    /// All objects of the collection, as of this position.
+    Listed(Collection, Option<u64>, Vec<(Arc<HashedKey>, Observation)>),
     /// An object is there, perhaps changed.
     Seen(Arc<HashedKey>, Observation),
     /// An object is gone, as of this position; as it was last.
     Gone(Arc<HashedKey>, Option<u64>, Observation),
     /// The member does not serve the kind, or no longer.
-    Absent(GroupKind),
+    Absent(Collection),
     /// A while has gone by since the kind was absent: it is looked for again. The watch is over.
-    AskAgain(GroupKind),
+    AskAgain(Collection),
     /// The member does not let us see the kind, or cannot show it. The watch tries again from time to time.
-    Blind(GroupKind, String),
+    Blind(Collection, String),
     /// Nothing more can be seen: the member cannot be reached, or the watch failed.
     Lost(Error),
 }
@@ -38,12 +76,14 @@ pub(crate) enum Event {
 /// events in each member, and a member at rest has none on their way.
 pub(crate) type Events = mpsc::Sender<Box<Event>>;
 
-/// One kind's watch.
+/// One collection's watch.
 pub(crate) struct Watch {
     /// How often in a row the kind was absent before, though discovery named it.
     pub(crate) absences: u32,
     pub(crate) api: Api,
     pub(crate) resource: Arc<Resource>,
+    /// The namespace that is watched; empty for all.
+    pub(crate) namespace: Box<str>,
     pub(crate) hub: HubId,
     pub(crate) awaited: Arc<Awaited>,
     pub(crate) shared: Arc<Shared>,
@@ -132,11 +172,11 @@ impl Watch {
     /// Runs until the kind is gone or the receiver is. The future has room for what an idle watch keeps, and not for what
     /// made it: there are thousands.
     pub(crate) fn run(self) -> impl Future<Output = ()> + Send + 'static {
-        let Self { absences, api, resource, hub, awaited, shared, jitter, events } = self;
+        let Self { absences, api, resource, namespace, hub, awaited, shared, jitter, events } = self;
         // Inventories carry the hub's label too; only delivered objects are part of an ApplySet.
         let selection = Selection::labels(format!("{}={hub},{}", label::HUB, label::APPLYSET_PART_OF));
         let observe = Observe::new(Arc::clone(&resource), awaited, Arc::clone(&shared));
-        let watch = client::Watch::projecting(api, resource, observe).selection(selection);
+        let watch = client::Watch::projecting(api, resource, observe).namespace(&*namespace).selection(selection);
         let mut watch = watch.backoff(Backoff::MEMBER, Arc::clone(&jitter));
         async move {
             // The first event is a list.
@@ -144,7 +184,7 @@ impl Watch {
             loop {
                 let event = match watch.next().await {
                     client::Event::Absent => break,
-                    event => translate(&mut watch, event),
+                    event => translate(&mut watch, &namespace, event),
                 };
                 if events.send(Box::new(event)).await.is_err() {
                     return;
@@ -152,13 +192,13 @@ impl Watch {
                 turn = None;
             }
             drop(turn);
-            let kind = watch.resource().group_kind();
-            if events.send(Box::new(Event::Absent(kind.clone()))).await.is_err() {
+            let collection = Collection { kind: watch.resource().group_kind(), namespace };
+            if events.send(Box::new(Event::Absent(collection.clone()))).await.is_err() {
                 return;
             }
             // Discovery may still name the kind: do not ask in a tight loop.
             tokio::time::sleep(Backoff::MEMBER.pause(absences.saturating_add(1), jitter())).await;
-            drop(events.send(Box::new(Event::AskAgain(kind))).await);
+            drop(events.send(Box::new(Event::AskAgain(collection))).await);
         }
     }
 }
@@ -167,15 +207,15 @@ impl Watch {
 type Item = (Arc<HashedKey>, Observation);
 
 /// Translates an event of the client's watch.
-fn translate(watch: &mut client::Watch<Item>, event: client::Event<Item>) -> Event {
-    let kind = || watch.resource().group_kind();
+fn translate(watch: &mut client::Watch<Item>, namespace: &str, event: client::Event<Item>) -> Event {
+    let collection = || Collection { kind: watch.resource().group_kind(), namespace: namespace.into() };
     match event {
-        client::Event::Listed(items, position) => Event::Listed(kind(), position, items),
+        client::Event::Listed(items, position) => Event::Listed(collection(), position, items),
         client::Event::Applied((key, observation), _) => Event::Seen(key, observation),
         client::Event::Deleted((key, last), position) => Event::Gone(key, position, last),
-        client::Event::Absent => Event::Absent(kind()),
+        client::Event::Absent => Event::Absent(collection()),
         client::Event::Refused(error) => {
-            let blind = Event::Blind(kind(), Error::from(error).to_string());
+            let blind = Event::Blind(collection(), Error::from(error).to_string());
             // The receiver forgets the kind's objects, so a list has to come next.
             watch.relist();
             blind

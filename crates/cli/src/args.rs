@@ -105,7 +105,8 @@ pub(crate) enum Command {
     #[command(
         after_help = "Whose kubeconfig is which: the cluster's is yours (--kubeconfig, $KUBECONFIG, ~/.kube/config), and is used \
                       once, on this machine; the hub is found as by the other commands, or by --hub-kubeconfig.\n\n\
-                      Examples:\n  kurator attach prod\n  kurator attach prod --name paris --fleet europe\n  kurator attach prod --take-over\n  \
+                      Examples:\n  kurator attach prod\n  kurator attach prod --name paris --fleet europe\n  \
+                      kurator attach prod --namespaces shop,billing\n  kurator attach prod --take-over\n  \
                       kurator attach kind-dev --server https://192.0.2.7:6443 --yes\n  \
                       kurator attach prod --kubeconfig ~/.kube/eks -n team-a"
     )]
@@ -556,6 +557,10 @@ pub(crate) struct Attach {
     /// Fleet, in the same namespace, that lists the cluster from then on; made if it is not there.
     #[arg(long, value_name = "FLEET", value_parser = named)]
     pub(crate) fleet: Option<String>,
+    /// Give the hub rights in these namespaces only, which are made if they are not there; without this, in the whole cluster.
+    /// What needs more is not delivered there. Said again with others, or left out, it changes the rights.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = namespace)]
+    pub(crate) namespaces: Vec<String>,
     /// Take over what another hub, a lost one perhaps, has in the cluster: without HUB the only one that has anything there.
     /// No pod restarts, and what that hub owned this one owns.
     #[arg(long, value_name = "HUB", num_args = 0..=1)]

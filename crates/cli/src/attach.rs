@@ -22,6 +22,7 @@ mod rights;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -29,10 +30,10 @@ use anyhow::{Context, bail};
 use api::delivery::{MemberTakeOver, Origin};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::minted::{MANAGED_BY, MANAGER, Minted, NAMESPACE, SERVICE_ACCOUNT, USED_BY_PREFIX, used_by};
-use client::{Api, Resource};
+use client::{Api, Delete, Resource, Selection};
 use controllers::mint;
 use model::{Clock, MemberName, object};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::args::{Asking, Attach, Common, Waiting};
 use crate::ask;
@@ -46,6 +47,7 @@ use hub::{Names, Present};
 use kubeconfig::Files;
 use proposal::Proposal;
 use rights::Grant;
+pub(crate) use rights::removal;
 
 pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     let home = std::env::var_os("HOME").map(PathBuf::from);
@@ -67,11 +69,12 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     hub::check_identity(&hub, &names, &present, &facts.uid).await?;
 
     let cluster = login::for_hub(&login.cluster, what.server.as_deref());
-    let text = |field: &str| cluster.get(field).and_then(serde_json::Value::as_str);
+    let text = |field: &str| cluster.get(field).and_then(Value::as_str);
     let server = text("server").unwrap_or_default().to_owned();
     let grants = place.grants().await?;
     let foreign =
         Foreign::read(&member, &facts.uid, &hub, what.take_over.is_some()).await?.choose(what.take_over.as_ref())?;
+    let surplus = place.surplus(&present, foreign.is_alone()).await?;
     let proposal = Proposal {
         context: &chosen.context,
         server: &server,
@@ -82,6 +85,7 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
         names: &names,
         present: &present,
         grants: &grants,
+        surplus: &surplus,
         foreign: &foreign,
     };
     proposal.lines().into_iter().for_each(|line| output::print_stderr(output::text(&[line]).trim_end()));
@@ -93,6 +97,8 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
         "made in the cluster and in the hub; now the hub reaches {server} with its own credential"
     ));
     let done = hub::wait(&hub, &names, &minted, what.timeout).await;
+    // By now the hub works with the new rights: it asks for nothing that goes here.
+    place.remove(&surplus, present.minted().as_ref(), foreign.is_alone()).await?;
     done.map_err(|why| anyhow::anyhow!("{why:#}; {}", advice(&server, what, &chosen.context, &names)))?;
 
     let member_name = names.name.clone();
@@ -103,7 +109,7 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     let mut result = json!({
         "name": names.name, "namespace": names.namespace, "server": server, "secret": names.secret(), "fleet": names.fleet,
         "kubeSystemUid": facts.uid, "kubernetesVersion": facts.version, "expires": minted.expires.map(|at| at.to_string()),
-        "tokenSecret": minted.token_secret,
+        "tokenSecret": minted.token_secret, "namespaces": names.namespaces,
     });
     if let Some(taken) = &taken {
         result["takenOver"] = json!({"from": taken.from, "objects": taken.objects, "units": taken.units});
@@ -154,7 +160,8 @@ fn names(common: &Common, what: &Attach) -> anyhow::Result<Names> {
     };
     name.parse::<MemberName>()
         .map_err(|why| anyhow::anyhow!("a member cannot have the name {name:?}: {why}; say another with --name"))?;
-    Ok(Names { namespace: common.namespace.clone(), name, fleet: what.fleet.clone() })
+    let namespaces = rights::asked(&what.namespaces)?;
+    Ok(Names { namespace: common.namespace.clone(), name, fleet: what.fleet.clone(), namespaces })
 }
 
 /// A member's name out of a context's: `prod` of `arn:aws:eks:eu-west-1:1234:cluster/prod` and of `admin@prod`.
@@ -173,6 +180,15 @@ fn confirm() -> anyhow::Result<()> {
         bail!("nothing was changed");
     }
     Ok(())
+}
+
+/// What was made in the cluster for rights that are not wanted any more.
+#[derive(Default)]
+struct Surplus {
+    /// Each as it was found.
+    rights: Vec<(Grant, Value)>,
+    /// Other hubs that work as the account, in words: as long as there are some, these rights may be theirs, and stay.
+    others: Vec<String>,
 }
 
 /// What is known of the cluster.
@@ -231,7 +247,7 @@ impl Place<'_> {
     /// What is to be made in the cluster, and whether it is there.
     async fn grants(&self) -> anyhow::Result<Vec<(Grant, bool)>> {
         let mut out = Vec::new();
-        for grant in rights::grants() {
+        for grant in rights::grants(&self.names.namespaces) {
             let target = grant.resource.target_of(&grant.object);
             let there = match self.member.get_metadata(&target).await {
                 Ok(Some(found)) if !grant.may_be_written(&found) => bail!(
@@ -240,6 +256,7 @@ impl Place<'_> {
                     self.context,
                     grant.name()
                 ),
+                Ok(Some(_)) if grant.only_if_missing => continue,
                 Ok(found) => found.is_some(),
                 // It is applied anyway, and then it is said what the user may not.
                 Err(error) if error.is_denied() => false,
@@ -250,21 +267,73 @@ impl Place<'_> {
         Ok(out)
     }
 
+    /// What was made there for other rights than are wanted now. It is looked for: an attached cluster may have been deleted.
+    /// `is_alone`: no other hub has anything in the cluster.
+    async fn surplus(&self, present: &Present, is_alone: bool) -> anyhow::Result<Surplus> {
+        let recorded = present.attached.iter().flat_map(|attached| attached.spec.namespaces.iter().cloned());
+        let mut before: BTreeSet<String> = recorded.collect();
+        let bindings = Resource::new("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", true);
+        let ours = Selection::labels(format!("{MANAGED_BY}={MANAGER}"));
+        match self.member.list(&bindings, "", &ours).await {
+            Ok(list) => {
+                let of_account = list.items.iter().filter(|one| object::name(one) == Some(SERVICE_ACCOUNT));
+                before.extend(of_account.filter_map(object::namespace).map(str::to_owned));
+            }
+            // Who may not list them knows of those that are recorded.
+            Err(error) if error.is_denied() => {}
+            Err(error) => return Err(self.of_cluster("cannot list RoleBindings")(error)),
+        }
+        let mut out = Surplus::default();
+        for grant in rights::surplus(&before, &self.names.namespaces) {
+            match self.member.get_metadata(&grant.resource.target_of(&grant.object)).await {
+                Ok(Some(found)) if grant.may_be_written(&found) => out.rights.push((grant, found)),
+                // It is not there, or it is not ours.
+                Ok(_) => {}
+                Err(error) if error.is_denied() => {}
+                Err(error) => return Err(self.of_cluster(&format!("cannot read {}", grant.name()))(error)),
+            }
+        }
+        if !out.rights.is_empty() {
+            out.others = self.others(present.minted().as_ref(), is_alone).await?;
+        }
+        Ok(out)
+    }
+
+    /// The other hubs that work as the account, in words.
+    async fn others(&self, before: Option<&Minted>, is_alone: bool) -> anyhow::Result<Vec<String>> {
+        let about = format!("cannot see which hubs work as ServiceAccount {NAMESPACE}/{SERVICE_ACCOUNT}");
+        let found = self.member.get(&accounts().target(NAMESPACE, SERVICE_ACCOUNT)).await;
+        let found = found.map_err(self.of_cluster(&about))?.unwrap_or_default();
+        let own = used_by(&self.whose());
+        let others = marks(&found).filter(|(name, _)| **name != own && !is_old(name, before, is_alone));
+        Ok(others.map(|(_, whose)| whose.to_owned()).collect())
+    }
+
+    /// Removes what was shown. One that was changed since stays, and is said. Nothing goes that another hub may work with, also
+    /// one that came since.
+    async fn remove(&self, surplus: &Surplus, before: Option<&Minted>, is_alone: bool) -> anyhow::Result<()> {
+        if surplus.rights.is_empty() || !surplus.others.is_empty() || !self.others(before, is_alone).await?.is_empty() {
+            return Ok(());
+        }
+        for (grant, found) in &surplus.rights {
+            let deleted = self.member.delete(&grant.resource.target_of(&grant.object), &Delete::exactly(found)).await;
+            let what =
+                format!("the hub has its new rights, and cannot delete {}: run the same command again", grant.name());
+            deleted.map_err(self.of_cluster(&what))?;
+        }
+        Ok(())
+    }
+
     /// Notes on the account that this hub works as it, so that a hub that leaves does not take the account of another one
     /// along. `is_alone`: no other hub has anything in the cluster.
     async fn mark_account(&self, before: Option<&Minted>, is_alone: bool) -> anyhow::Result<String> {
-        let accounts = Resource::core("ServiceAccount", "serviceaccounts", true);
-        let target = accounts.target(NAMESPACE, SERVICE_ACCOUNT);
+        let target = accounts();
+        let target = target.target(NAMESPACE, SERVICE_ACCOUNT);
         let about = format!("cannot note this hub on ServiceAccount {NAMESPACE}/{SERVICE_ACCOUNT}");
         let found = self.member.get(&target).await.map_err(self.of_cluster(&about))?.unwrap_or_default();
         let own = used_by(&self.whose());
-        let known = object::get(&found, &["metadata", "annotations"]).and_then(serde_json::Value::as_object);
-        let marks = known.into_iter().flat_map(|all| all.keys()).filter(|name| name.starts_with(USED_BY_PREFIX));
-        // This hub may have had another address; a hub that was lost has nobody who takes its own away.
-        let is_old =
-            |name: &&String| **name != own && (is_alone || before.is_some_and(|b| b.used_by.as_ref() == Some(name)));
-        let old: Vec<(String, serde_json::Value)> =
-            marks.filter(is_old).map(|name| (name.clone(), json!(null))).collect();
+        let old = marks(&found).filter(|(name, _)| **name != own && is_old(name, before, is_alone));
+        let old: Vec<(String, Value)> = old.map(|(name, _)| (name.clone(), json!(null))).collect();
         let mut annotations = serde_json::Map::from_iter(old);
         annotations.insert(own.clone(), json!(self.whose()));
         let patch = json!({"metadata": {"annotations": annotations}});
@@ -275,7 +344,7 @@ impl Place<'_> {
     /// Makes everything. Returns how the token was made.
     async fn attach(
         &self,
-        cluster: &serde_json::Value,
+        cluster: &Value,
         grants: &[(Grant, bool)],
         present: &Present,
         is_alone: bool,
@@ -294,6 +363,22 @@ impl Place<'_> {
         hub::write(self.hub, self.names, present, &model::yaml::to_string(&kubeconfig), &token.minted).await?;
         Ok(token.minted)
     }
+}
+
+fn accounts() -> Resource {
+    Resource::core("ServiceAccount", "serviceaccounts", true)
+}
+
+/// The marks of hubs that work as an account: the annotation, and whose it is.
+fn marks(account: &Value) -> impl Iterator<Item = (&String, &str)> {
+    let annotations = object::get(account, &["metadata", "annotations"]).and_then(Value::as_object);
+    let marks = annotations.into_iter().flatten().filter(|(name, _)| name.starts_with(USED_BY_PREFIX));
+    marks.map(|(name, whose)| (name, whose.as_str().unwrap_or_default()))
+}
+
+/// Is a mark one that nobody takes away any more? This hub may have had another address; and a hub that was lost is none.
+fn is_old(mark: &str, before: Option<&Minted>, is_alone: bool) -> bool {
+    is_alone || before.is_some_and(|before| before.used_by.as_deref() == Some(mark))
 }
 
 /// The composition root's clock.

@@ -4,11 +4,16 @@
 //! may delete no more. Everything gets the ClusterRole as its owner, and that is deleted: the member's garbage collection
 //! removes the rest. The namespace is among it when nobody else has anything in it.
 //!
-//! What is not known to be made for this hub alone stays, and it is said why.
+//! What is not known to be made for this hub alone stays, and it is said why. So does the account where it has rights in some
+//! namespaces only: its rights do not reach to all that was made for it, and a right to delete those would be one more. What a
+//! person types to remove it is said by `kurator detach`.
 
 use api::delivery::{HubId, label};
-use api::kurator::minted::{CREDENTIAL_ROLE, MANAGED_BY, MANAGER, Minted, NAMESPACE, SERVICE_ACCOUNT, USED_BY_PREFIX};
-use client::{Api, Delete, Error, Propagation, Resource};
+use api::kurator::minted::{
+    CREDENTIAL_ROLE, IDENTITY_ROLE, INVENTORY_ROLE, MANAGED_BY, MANAGER, Minted, NAMESPACE, SERVICE_ACCOUNT,
+    USED_BY_PREFIX,
+};
+use client::{Api, Content, Delete, Error, Propagation, Resource, Selection};
 use model::object;
 use plan::inhabitant::Inhabitants;
 use serde_json::{Value, json};
@@ -34,12 +39,12 @@ pub enum End {
     Shared(String),
 }
 
-/// Removes the account and its rights.
+/// Removes the account and its rights. `is_limited`: it has rights in some namespaces only.
 ///
 /// # Errors
 /// The member does not answer, or something changed in between: to be tried again.
-pub async fn remove(api: &Api, hub: &HubId, minted: &Minted) -> Result<End, Error> {
-    match try_remove(api, hub, minted).await {
+pub async fn remove(api: &Api, hub: &HubId, minted: &Minted, is_limited: bool) -> Result<End, Error> {
+    match try_remove(api, hub, minted, is_limited).await {
         Err(error) if is_final(&error) => Ok(End::Stays(error.to_string())),
         other => other,
     }
@@ -54,7 +59,7 @@ fn rbac(kind: &str, plural: &str, namespaced: bool) -> Resource {
     Resource::new(RBAC, "v1", kind, plural, namespaced)
 }
 
-async fn try_remove(api: &Api, hub: &HubId, minted: &Minted) -> Result<End, Error> {
+async fn try_remove(api: &Api, hub: &HubId, minted: &Minted, is_limited: bool) -> Result<End, Error> {
     let accounts = Resource::core("ServiceAccount", "serviceaccounts", true);
     let account = accounts.target(NAMESPACE, SERVICE_ACCOUNT);
     let found = match api.get(&account).await {
@@ -85,6 +90,9 @@ async fn try_remove(api: &Api, hub: &HubId, minted: &Minted) -> Result<End, Erro
         }
         return Ok(End::Shared(named(&others)));
     }
+    if is_limited {
+        return Ok(End::Stays("they are in namespaces, where it may not delete all of them by itself".to_owned()));
+    }
     let roles = rbac("ClusterRole", "clusterroles", false);
     let role = roles.target("", SERVICE_ACCOUNT);
     let Some(owner) = api.get(&role).await? else {
@@ -102,6 +110,7 @@ async fn try_remove(api: &Api, hub: &HubId, minted: &Minted) -> Result<End, Erro
     for (resource, namespace, name) in &rest {
         own_object(api, resource, namespace, name, &owner).await?;
     }
+    own_rights_in_namespaces(api, &owner).await?;
     let namespace_stays = match applier::who_stays(api, hub, LISTS_AT_ONCE).await {
         Ok(Inhabitants::Nobody) => {
             let namespaces = Resource::core("Namespace", "namespaces", false);
@@ -136,6 +145,21 @@ async fn own_object(api: &Api, resource: &Resource, namespace: &str, name: &str,
     let patch = json!({"metadata": {"uid": object::uid(&found), "resourceVersion": object::resource_version(&found),
         "ownerReferences": [reference]}});
     api.merge(&target, &patch).await.map(drop)
+}
+
+/// Gives the roles in namespaces their owner: those that are left of rights in some namespaces only, before they were widened, or
+/// of a hub that left.
+async fn own_rights_in_namespaces(api: &Api, owner: &Value) -> Result<(), Error> {
+    let (roles, bindings) = (rbac("Role", "roles", true), rbac("RoleBinding", "rolebindings", true));
+    let made = Selection { content: Content::Metadata, ..Selection::labels(format!("{MANAGED_BY}={MANAGER}")) };
+    for binding in api.list(&bindings, "", &made).await?.items {
+        let (Some(namespace), Some(name)) = (object::namespace(&binding), object::name(&binding)) else { continue };
+        if [SERVICE_ACCOUNT, IDENTITY_ROLE, INVENTORY_ROLE].contains(&name) {
+            own_object(api, &bindings, namespace, name, owner).await?;
+            own_object(api, &roles, namespace, name, owner).await?;
+        }
+    }
+    Ok(())
 }
 
 fn named(hubs: &[&str]) -> String {

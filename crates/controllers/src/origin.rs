@@ -10,12 +10,13 @@ use std::sync::Arc;
 use api::delivery::Origin;
 use api::feed::TakeOver;
 use api::karmada::cluster::v1alpha1::Cluster;
-use api::kurator::annotation::{APPROVE_TAKE_OVER, CREDENTIAL_KEY, ON_DETACH, ORIGIN, RELEASE, TAKE_OVER};
+use api::kurator::annotation::{APPROVE_TAKE_OVER, CREDENTIAL_KEY, NAMESPACES, ON_DETACH, ORIGIN, RELEASE, TAKE_OVER};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::{ClusterRef, Fleet};
 use kube::ResourceExt;
 use model::{MemberName, NameError};
 use plan::member::CredentialRef;
+use plan::rights::Rights;
 use plan::state::State;
 
 use client::{NamespacedName, Store};
@@ -112,6 +113,17 @@ pub(crate) fn take_over_of(cluster: &Cluster) -> Option<TakeOver> {
     let said = |name: &str| cluster.annotations().get(name);
     let from = said(TAKE_OVER)?.parse().ok()?;
     Some(TakeOver { from, approved: said(APPROVE_TAKE_OVER).and_then(|digest| digest.parse().ok()) })
+}
+
+/// What the hub may do in a member, by its record.
+pub(crate) fn rights_of(cluster: &Cluster) -> Rights {
+    let Some(namespaces) = cluster.annotations().get(NAMESPACES) else { return Rights::default() };
+    let origin =
+        of_record(cluster).unwrap_or_else(|| Origin::new(ATTACHED.0, ATTACHED.1, "default", &cluster.name_any()));
+    let attach = plan::credential::attach_command(None, &origin);
+    // Without a name in it nothing is given: a mistake must not open everything.
+    let namespaces = namespaces.split(',').filter(|namespace| !namespace.is_empty());
+    Rights::in_namespaces(namespaces.map(str::to_owned), attach)
 }
 
 /// The origin that an entry of a fleet means; `None` for kinds that make no members here.

@@ -8,6 +8,7 @@
 //! noted is kept in memory only; a process that starts finds it again by reading ([`crate::recall`]), so a settled member
 //! gets no request that mutates, also right after a restart.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use api::delivery::WaitingCause;
@@ -19,6 +20,7 @@ use crate::drift;
 use crate::health::{self, Reading};
 use crate::instruction::{self, Asked, Handling};
 use crate::inventory::{Ended, Entry};
+use crate::rights::{self, Lack};
 
 /// An object as the member has it, without its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,6 +139,8 @@ impl Step {
 pub enum WaitingOn {
     /// Somebody deletes it: it is made again when it is gone.
     BeingDeleted,
+    /// It needs more rights than the member gives: it is not asked for.
+    OutsideRights(Lack),
     /// Another hub, of this id, delivers it.
     OtherHub(String),
     /// Another unit of this hub delivers it.
@@ -164,6 +168,7 @@ impl WaitingOn {
     pub fn cause(&self) -> WaitingCause {
         match self {
             Self::BeingDeleted => WaitingCause::BeingDeleted,
+            Self::OutsideRights(_) => WaitingCause::OutsideRights,
             Self::OtherHub(_) => WaitingCause::OtherHub,
             Self::OtherUnit(_) => WaitingCause::OtherUnit,
             Self::Adoption => WaitingCause::Adoption,
@@ -177,12 +182,13 @@ impl WaitingOn {
         }
     }
 
-    /// Which hub, unit or refusal it is; empty where the cause says all.
-    pub fn detail(&self) -> &str {
+    /// Which hub, unit, right or refusal it is; empty where the cause says all.
+    pub fn detail(&self) -> Cow<'_, str> {
         match self {
-            Self::OtherHub(text) | Self::OtherUnit(text) | Self::Refused(text) => text,
-            Self::Asked(by) => by,
-            _ => "",
+            Self::OtherHub(text) | Self::OtherUnit(text) | Self::Refused(text) => text.into(),
+            Self::OutsideRights(lack) => lack.to_string().into(),
+            Self::Asked(by) => (*by).into(),
+            _ => "".into(),
         }
     }
 
@@ -190,6 +196,7 @@ impl WaitingOn {
     pub fn reason(&self) -> &str {
         match self {
             Self::BeingDeleted => "BeingDeleted",
+            Self::OutsideRights(_) => rights::OUTSIDE_RIGHTS,
             Self::OtherHub(_) => "ForeignHub",
             Self::OtherUnit(_) => "Conflict",
             Self::Adoption => "AdoptionRefused",
@@ -220,6 +227,8 @@ pub struct Observed {
     pub step: Step,
     /// The unit's inventory names it: nothing else is sent.
     pub is_recorded: bool,
+    /// What it needs that the member does not give.
+    pub lack: Option<Lack>,
     /// The other unit that delivers it.
     pub elsewhere: Option<String>,
     /// What came of it when it was last tried, while that keeps it from being tried again.
@@ -256,7 +265,10 @@ impl From<WaitingOn> for Report {
 
 /// Decides for one object that a unit wants.
 pub fn plan(observed: Observed) -> (Plan, Report) {
-    let Observed { step, is_recorded, elsewhere, rest, ask_autoscaler, hold } = observed;
+    let Observed { step, is_recorded, lack, elsewhere, rest, ask_autoscaler, hold } = observed;
+    if let Some(lack) = lack {
+        return (Plan::Leave, WaitingOn::OutsideRights(lack).into());
+    }
     if let Some(unit) = elsewhere {
         return (Plan::Leave, WaitingOn::OtherUnit(unit).into());
     }
@@ -467,8 +479,17 @@ mod tests {
     #[test]
     fn what_is_not_sent_says_why() {
         let send = || Step::Send(Why::Changed);
-        let observed =
-            |step| Observed { step, is_recorded: true, elsewhere: None, rest: None, ask_autoscaler: false, hold: None };
+        let observed = |step| Observed {
+            step,
+            is_recorded: true,
+            lack: None,
+            elsewhere: None,
+            rest: None,
+            ask_autoscaler: false,
+            hold: None,
+        };
+        let lack = || Lack::Namespace("other".into());
+        let outside = |observed| Observed { lack: Some(lack()), ..observed };
         let resting = |step, rest| Observed { rest: Some(rest), ..observed(step) };
         let held = |step, hold| Observed { hold: Some(hold), ..observed(step) };
         let refused = || WaitingOn::Refused("Forbidden".into());
@@ -494,6 +515,15 @@ mod tests {
                 Observed { elsewhere: Some("u".into()), ..observed(Step::Skip) },
                 Plan::Leave,
                 Some(WaitingOn::OtherUnit("u".into())),
+            ),
+            // Whatever else is known of it: it is not asked for.
+            (outside(observed(send())), Plan::Leave, Some(WaitingOn::OutsideRights(lack()))),
+            (outside(observed(Step::Recall)), Plan::Leave, Some(WaitingOn::OutsideRights(lack()))),
+            (outside(observed(Step::Skip)), Plan::Leave, Some(WaitingOn::OutsideRights(lack()))),
+            (
+                outside(Observed { ask_autoscaler: true, elsewhere: Some("u".into()), ..resting(send(), refused()) }),
+                Plan::Leave,
+                Some(WaitingOn::OutsideRights(lack())),
             ),
             (resting(send(), refused()), Plan::Leave, Some(refused())),
             (resting(send(), WaitingOn::OtherHub("h".into())), Plan::Leave, Some(WaitingOn::OtherHub("h".into()))),

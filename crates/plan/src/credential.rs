@@ -117,8 +117,19 @@ fn statement(standing: &Standing) -> Option<Statement> {
 }
 
 /// What to say of a credential that the member refuses.
-pub fn refused(standing: &Standing, origin: &Origin, why: &str, now: Timestamp) -> (&'static str, String) {
-    let mend = format!("make another one with `{}`", attach_command(standing.minted.as_ref(), origin));
+pub fn refused(
+    standing: &Standing,
+    origin: &Origin,
+    namespaces: &[String],
+    why: &str,
+    now: Timestamp,
+) -> (&'static str, String) {
+    let mut attach = attach_command(standing.minted.as_ref(), origin);
+    if !namespaces.is_empty() {
+        // Without them it would give more rights than there were.
+        attach.push_str(&format!(" --namespaces {}", namespaces.join(",")));
+    }
+    let mend = format!("make another one with `{attach}`");
     match standing.expires.filter(|at| *at <= now) {
         Some(at) => {
             let at = format_seconds(at);

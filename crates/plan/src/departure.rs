@@ -141,9 +141,12 @@ pub struct Known {
     pub uids: BTreeMap<ObjectKey, Uid>,
 }
 
+/// A member, and the UIDs that are known of it.
+type MemberUids = (MemberName, BTreeMap<ObjectKey, Uid>);
+
 /// Groups members with the same objects: a list of a thousand members is as long as what differs.
 pub fn grouped(all: Vec<Known>, with_uids: bool) -> (Vec<HeldGroup>, Vec<UnnamedMembers>) {
-    let mut groups: BTreeMap<(bool, Objects), Vec<(MemberName, BTreeMap<ObjectKey, Uid>)>> = BTreeMap::new();
+    let mut groups: BTreeMap<(bool, Objects), Vec<MemberUids>> = BTreeMap::new();
     let mut unnamed: BTreeMap<String, Vec<MemberName>> = BTreeMap::new();
     for Known { member, away, objects, uids } in all {
         match objects {
@@ -151,7 +154,7 @@ pub fn grouped(all: Vec<Known>, with_uids: bool) -> (Vec<HeldGroup>, Vec<Unnamed
             Err(why) => unnamed.entry(why).or_default().push(member),
         }
     }
-    let group = |((away, objects), members): ((bool, Objects), Vec<(MemberName, BTreeMap<ObjectKey, Uid>)>)| {
+    let group = |((away, objects), members): ((bool, Objects), Vec<MemberUids>)| {
         let stays = |why: &Stays| why.in_words();
         let goes = objects.goes.iter().map(|key| named(key, String::new()));
         let listed = goes.chain(objects.stays.iter().map(|(key, why)| named(key, stays(why))));

@@ -123,6 +123,8 @@ fn is_account(key: &ObjectKey, metadata: &Value) -> bool {
         ("", "ServiceAccount", minted::SERVICE_ACCOUNT),
         (rbac, "Role", minted::CREDENTIAL_ROLE),
         (rbac, "RoleBinding", minted::CREDENTIAL_ROLE),
+        (rbac, "Role", minted::INVENTORY_ROLE),
+        (rbac, "RoleBinding", minted::INVENTORY_ROLE),
     ];
     key.namespace == minted::NAMESPACE
         && made.contains(&(key.group.as_str(), key.kind.as_str(), key.name.as_str()))

@@ -41,6 +41,7 @@ pub mod reach;
 pub mod recall;
 pub mod report;
 pub mod retry;
+pub mod rights;
 pub mod send;
 pub mod serverside;
 pub mod state;

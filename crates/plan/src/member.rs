@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use api::condition::{self, Condition, Statement};
 use api::delivery::{HubId, MemberLink, MemberRelease, MemberTakeOver, Origin, TakeOverState};
 use api::karmada::cluster::v1alpha1::ClusterStatus;
-use api::kurator::annotation::{APPROVE_TAKE_OVER, CREDENTIAL_KEY, ON_DETACH, ORIGIN, RELEASE, TAKE_OVER};
+use api::kurator::annotation::{APPROVE_TAKE_OVER, CREDENTIAL_KEY, NAMESPACES, ON_DETACH, ORIGIN, RELEASE, TAKE_OVER};
 use api::reason;
 use model::{MemberName, NameError, Timestamp, clock::format_seconds, words};
 use serde_json::{Value, json};
@@ -107,6 +107,8 @@ pub struct Observed {
     pub labels: BTreeMap<String, String>,
     /// The name that it wants for its member.
     pub member: Result<MemberName, NameError>,
+    /// The namespaces of the member in which the hub has rights; none when it has them everywhere.
+    pub namespaces: Vec<String>,
     /// Where the kubeconfig is.
     pub credential: CredentialRef,
     /// The origin's conditions before.
@@ -212,6 +214,12 @@ pub fn plan(observed: &Observed, generation: Option<i64>, now: Timestamp) -> (Pl
         statements.extend(taken_over(&observed.conditions));
     }
     statements.extend(plan_detach(observed, &mut plan));
+    if !observed.namespaces.is_empty()
+        && let Some(status) = &mut plan.cluster_status
+    {
+        // What was counted with more rights is not counted any more.
+        (status.node_summary, status.resource_summary) = (None, None);
+    }
     // Once, and of everything: a type that no statement speaks of is dropped.
     let generation = observed_generation(observed, &report, generation);
     plan.origin_status.observed_generation = generation;
@@ -433,7 +441,8 @@ fn judge(observed: &Observed, member: &MemberName, recorded: Option<&str>, now: 
         Outcome::NotReady(why) => ready(Some(false), reason::CLUSTER_NOT_READY, why.clone()),
         Outcome::Denied(why) => {
             // It answers, and tells us nothing: of what runs there nothing is known from now on.
-            let (reason, message) = credential::refused(&observed.standing, &observed.origin, why, now);
+            let (reason, message) =
+                credential::refused(&observed.standing, &observed.origin, &observed.namespaces, why, now);
             ready(None, reason, message)
         }
         Outcome::Unreachable(why) => {
@@ -547,7 +556,10 @@ fn record(observed: &Observed, member: &MemberName, server: &str, id: Option<Str
     if let Some(region) = label.or(probed) {
         spec["region"] = json!(region);
     }
-    let annotations = json!({ORIGIN: observed.origin, CREDENTIAL_KEY: key});
+    let mut annotations = json!({ORIGIN: observed.origin, CREDENTIAL_KEY: key});
+    if !observed.namespaces.is_empty() {
+        annotations[NAMESPACES] = json!(observed.namespaces.join(","));
+    }
     let mut metadata = json!({"name": member, "annotations": annotations});
     if !observed.labels.is_empty() {
         metadata["labels"] = json!(observed.labels);

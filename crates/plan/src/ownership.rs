@@ -39,6 +39,9 @@ pub enum NotOurs {
     /// Another unit of this hub has taken it over, perhaps since this one looked at what the others want.
     #[error("another unit has taken it over")]
     OtherUnit,
+    /// The member gives the hub no rights to it.
+    #[error("the member gives no rights to it")]
+    OutsideRights,
 }
 
 /// What to do with an object that is to be deleted.

@@ -16,6 +16,7 @@ use crate::handover::{Claims, Occupied, Succession};
 use crate::inhabitant::{self, Inhabitants};
 use crate::inventory::{Entry, Inventory, Released};
 use crate::phase;
+use crate::rights::{Lack, Rights};
 
 /// What the decision is made from.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +29,8 @@ pub struct Observed<'a> {
     pub desired: &'a KeySet,
     /// What all units of the member want and hold.
     pub claims: &'a Claims,
+    /// What the hub may do in the member.
+    pub rights: &'a Rights,
     /// Who else lives in Namespaces and definitions that were looked into a moment ago.
     pub inhabitants: &'a KeyMap<Inhabitants>,
     /// Whether everything desired was applied and waited for. Until then the old objects may be all that works.
@@ -50,6 +53,8 @@ pub struct Plan {
     /// Of these, Namespaces and definitions that the unit made, in which other units have something: the last of them to
     /// leave deletes it.
     pub bequeath: Vec<Arc<HashedKey>>,
+    /// Objects to let go of as they are: they would be given back, and the member gives no rights to them.
+    pub let_go: Vec<Arc<HashedKey>>,
     /// Objects whose release to deletion must be recorded in the inventory before anything is deleted.
     pub doom: Vec<Arc<HashedKey>>,
     /// What to record with them.
@@ -84,6 +89,8 @@ pub enum WaitingOn {
     Inhabited(Vec<(Arc<HashedKey>, String)>),
     /// It cannot be seen whether others have something in these, for this reason.
     Unseen(Vec<(Arc<HashedKey>, String)>),
+    /// These stay, and stay recorded: the member gives no rights to them.
+    OutsideRights(Vec<(Arc<HashedKey>, Lack)>),
     /// The hub has to release the list.
     Guard,
 }
@@ -101,7 +108,7 @@ pub struct Report {
 
 /// Decides.
 pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
-    let Observed { entry, inventory, desired, claims, inhabitants, settled, patient } = *observed;
+    let Observed { entry, inventory, desired, claims, rights, inhabitants, settled, patient } = *observed;
     let (mut plan, mut report) = (Plan::default(), Report::default());
     let leaving = entry.removal != Removal::None;
     let stale: Vec<&Arc<HashedKey>> =
@@ -116,12 +123,15 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
         return (plan, report);
     }
     let mut candidates = Vec::new();
-    let mut moving = Vec::new();
+    let (mut moving, mut outside) = (Vec::new(), Vec::new());
     for key in stale {
         match claims.succession(&entry.unit, key) {
             Succession::Taken(_) => plan.forget.push(Arc::clone(key)),
             Succession::Awaited(other) => moving.push((Arc::clone(key), other.clone())),
-            Succession::Nobody => candidates.push(Arc::clone(key)),
+            Succession::Nobody => match rights.lack(key) {
+                Some(lack) => outside.push((Arc::clone(key), lack)),
+                None => candidates.push(Arc::clone(key)),
+            },
         }
     }
     if !moving.is_empty() {
@@ -129,17 +139,26 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
     }
     if entry.removal == Removal::Release {
         plan.release = candidates;
+        plan.let_go = outside.into_iter().map(|(key, _)| key).collect();
         return (plan, report);
     }
     if !leaving && !entry.prune {
-        if !candidates.is_empty() {
-            report.waiting.push(WaitingOn::NotAsked(candidates.len()));
+        let count = candidates.len() + outside.len();
+        if count > 0 {
+            report.waiting.push(WaitingOn::NotAsked(count));
         }
         return (plan, report);
     }
     if let Some(why) = &entry.frozen {
-        report.waiting.push(WaitingOn::Frozen { why: why.clone(), count: candidates.len() });
+        report.waiting.push(WaitingOn::Frozen { why: why.clone(), count: candidates.len() + outside.len() });
         return (plan, report);
+    }
+    // What would only be given back is let go of: nothing would be deleted anyway.
+    let is_only_released = |(key, _): &(Arc<HashedKey>, Lack)| inventory.get(key).is_some_and(Entry::is_only_released);
+    let (let_go, outside): (Vec<_>, Vec<_>) = outside.into_iter().partition(|one| leaving && is_only_released(one));
+    plan.let_go = let_go.into_iter().map(|(key, _)| key).collect();
+    if !outside.is_empty() {
+        report.waiting.push(WaitingOn::OutsideRights(outside));
     }
     let settled = settled || leaving;
     if !settled {

@@ -416,6 +416,10 @@ fn kept_words(waiting: &WaitingOn, deletions: Option<&Deletions>) -> String {
         WaitingOn::Unseen(containers) => containers.first().map_or_else(String::new, |(key, why)| {
             format!("; {key} is not deleted, since it cannot be seen whether others have something in it: {why}")
         }),
+        WaitingOn::OutsideRights(objects) => objects.first().map_or_else(String::new, |(key, lack)| {
+            let more = if objects.len() > 1 { format!(" (and {} more)", objects.len() - 1) } else { String::new() };
+            format!("; {key}{more} stays, since the member gives no rights in {lack}: widen them, or delete it there by hand")
+        }),
         WaitingOn::Occupied(keys) => {
             let names: Vec<String> = keys.iter().map(ToString::to_string).collect();
             format!("; waiting for what other units have in {}", names.join(", "))

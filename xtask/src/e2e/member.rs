@@ -9,13 +9,13 @@ mod trial;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use super::scene;
 use super::stage::{Stage, condition, expect, refused};
+use super::{rights, scene};
 use crate::real::Real;
 use trial::Trial;
 
 /// The real member's name.
-const NAME: &str = "paris";
+pub(super) const NAME: &str = "paris";
 
 /// Replicas that policy `small` gives it.
 const REPLICAS: u64 = 2;
@@ -29,6 +29,7 @@ pub(super) fn play(stage: &mut Stage) -> Result<()> {
         .and_then(|()| renew(stage, &real))
         .and_then(|()| commit(stage, &real))
         .and_then(|()| drift(stage, &real))
+        .and_then(|()| rights::narrow(stage, &real))
         .and_then(|()| wipe(stage, &real))
         .and_then(|()| unplug(stage, &real))
         .and_then(|()| leave(stage, &real))
@@ -121,7 +122,7 @@ fn leaves(stage: &Stage, member: &str) -> Result<()> {
 }
 
 /// Waits until the real member runs a version in all replicas.
-fn running(stage: &Stage, real: &Real, version: &str) -> Result<()> {
+pub(super) fn running(stage: &Stage, real: &Real, version: &str) -> Result<()> {
     stage.until(&format!("{NAME} to run {version}"), |_| {
         let text = real.kubectl(&["get", "deployment", "web", "-n", "shop", "-o", "json"])?;
         let web: serde_json::Value = serde_json::from_str(&text)?;

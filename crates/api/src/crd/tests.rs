@@ -34,6 +34,9 @@ fn added_fields_are_optional_and_published_ones_stay() {
     let attached = crd("attachedclusters.cluster.kurator.dev");
     assert_eq!(schema(&attached, &["spec", "memberName"])["maxLength"], json!(48));
     assert_eq!(schema(&attached, &["spec"]).get("required"), None);
+    // None means the whole cluster, so an empty list must not be written by mistake.
+    let namespaces = schema(&attached, &["spec", "namespaces"]);
+    assert_eq!((&namespaces["minItems"], &namespaces["maxItems"]), (&json!(1), &json!(64)));
     assert_eq!(schema(&attached, &["spec", "kubeconfig", "key"])["default"], json!("value"));
     let application = crd("applications.apps.kurator.dev");
     assert_eq!(schema(&application, &["status", "conditions"])["type"], json!("array"));

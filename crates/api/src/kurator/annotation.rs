@@ -34,6 +34,10 @@ pub const ORIGIN: &str = "kurator.dev/origin";
 /// On a member's Cluster: the key of the kubeconfig in the Secret that `spec.secretRef` names.
 pub const CREDENTIAL_KEY: &str = "kurator.dev/credential-key";
 
+/// On a member's Cluster: the namespaces of the member in which the hub has rights, separated by commas (`spec.namespaces` of
+/// the AttachedCluster). Without it the hub has them everywhere.
+pub const NAMESPACES: &str = "kurator.dev/namespaces";
+
 /// On a Secret with a kubeconfig: how `kurator attach` made the credential in it, as [`super::minted::Minted`]. Only such a
 /// credential is renewed by the hub, as long as the token is still the one that was made.
 pub const MINTED: &str = "kurator.dev/minted";

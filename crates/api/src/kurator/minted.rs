@@ -18,6 +18,14 @@ pub const TOKEN_SECRET_LABEL: &str = "kurator.dev/token-of";
 /// The role and its binding, in [`NAMESPACE`], for the account's own credential.
 pub const CREDENTIAL_ROLE: &str = "kurator-credential";
 
+/// The role and its binding, in [`NAMESPACE`], for the Secrets in which the hub keeps what it delivered, where it has no rights
+/// in the whole cluster.
+pub const INVENTORY_ROLE: &str = "kurator-inventory";
+
+/// The role and its binding, in the namespace kube-system, to read who the cluster is, where the hub has no rights in the whole
+/// cluster.
+pub const IDENTITY_ROLE: &str = "kurator-identity";
+
 /// The label of everything that `kurator attach` makes in a member, and its value. What does not have it is somebody else's.
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// Value of [`MANAGED_BY`].

@@ -1,5 +1,6 @@
 use api::delivery::UnitId;
 use plan::apply::{Seen, SeenState};
+use plan::rights::Rights;
 use serde_json::json;
 
 use super::*;
@@ -17,7 +18,7 @@ async fn what_is_seen_of_a_kind_that_cannot_be_seen_is_dropped_each_time_and_not
     let observation = || Observation::of(&object, &states);
     let (mut view, key) = (View::default(), key(0));
     let kind = key.group_kind();
-    let blind = |why: &str| Event::Blind(kind.clone(), why.to_owned());
+    let blind = |why: &str| Event::Blind(kind.clone().into(), why.to_owned());
     view.observations.insert(Arc::clone(&key), observation());
     assert_eq!(view.apply_event(blind("no")), Changed::All);
     assert_eq!(view.observations.len(), 0);
@@ -31,12 +32,12 @@ async fn what_is_seen_of_a_kind_that_cannot_be_seen_is_dropped_each_time_and_not
     let why = view.hidden(&key, Instant::now()).unwrap_or_default();
     assert_eq!(why.chars().count(), limit::HIDDEN_WORDS_MAX);
     // While the list is on the way, an answer stands for what it will show, for a while.
-    view.kinds.insert(kind.clone(), Kind::Listing(Instant::now()));
+    view.kinds.insert(kind.clone().into(), Kind::Listing(Instant::now()));
     view.note_observation(&key, observation());
     assert_eq!((view.observations.len(), view.hidden(&key, Instant::now())), (1, None));
     tokio::time::advance(limit::LISTED_WITHIN).await;
     assert!(view.hidden(&key, Instant::now()).is_some());
-    view.apply_event(Event::Listed(kind.clone(), Some(8), Vec::new()));
+    view.apply_event(Event::Listed(kind.clone().into(), Some(8), Vec::new()));
     assert_eq!((view.observations.len(), view.hidden(&key, Instant::now())), (0, None));
 }
 
@@ -69,7 +70,7 @@ fn a_member_that_names_objects_without_end_fills_no_memory() {
     let (max, wanted) = (limit::OBSERVATIONS_MAX, key(limit::OBSERVATIONS_MAX + 1));
     view.claims.set_desires(&UnitId::new("g", "Kind", "default", "a", None), [&wanted]);
     let listed = (0..=max).map(|name| (key(name), observation.clone())).collect();
-    view.apply_event(Event::Listed(wanted.group_kind(), Some(7), listed));
+    view.apply_event(Event::Listed(wanted.group_kind().into(), Some(7), listed));
     assert_eq!(view.observations.len(), max);
     view.apply_event(Event::Seen(key(max + 2), observation.clone()));
     assert_eq!(view.observations.len(), max);
@@ -136,11 +137,38 @@ fn what_ran_to_its_end_is_remembered_when_it_goes() {
         let mut view = View::default();
         view.claims.set_desires(&unit, [&job]);
         view.observations.insert(Arc::clone(&job), last.clone());
-        view.apply_event(Event::Listed(job.group_kind(), Some(9), Vec::new()));
+        view.apply_event(Event::Listed(job.group_kind().into(), Some(9), Vec::new()));
         assert_eq!(ended(&view), expect, "{condition}");
         // Of what no unit has nothing is kept.
         let mut view = View::default();
         view.apply_event(Event::Gone(Arc::clone(&job), Some(8), last));
         assert_eq!(ended(&view), None);
     }
+}
+
+#[test]
+fn what_is_said_of_one_namespace_says_nothing_of_another() {
+    let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"uid": "u", "resourceVersion": "7"}});
+    let observation = Observation::of(&object, &plan::pool::Pool::default());
+    let in_namespace = |namespace: &str| -> Arc<HashedKey> {
+        let (kind, namespace) = ("ConfigMap".into(), namespace.into());
+        ObjectKey { kind, namespace, name: "c".into(), ..ObjectKey::default() }.into()
+    };
+    let rights = Rights::in_namespaces(["a".to_owned(), "b".to_owned()], String::new());
+    let ((a, b), mut view) = ((in_namespace("a"), in_namespace("b")), View::default());
+    let (of_a, of_b) = (Collection::of(&a, &rights), Collection::of(&b, &rights));
+    assert_eq!(of_a.to_string(), "ConfigMap in a");
+    for (key, of) in [(&a, &of_a), (&b, &of_b)] {
+        view.apply_event(Event::Listed(of.clone(), Some(7), vec![(Arc::clone(key), observation.clone())]));
+    }
+    view.apply_event(Event::Listed(of_a.clone(), Some(8), Vec::new()));
+    assert!(!view.observations.contains_key(&a) && view.observations.contains_key(&b));
+    let now = Instant::now();
+    view.apply_event(Event::Blind(of_a, "no".to_owned()));
+    assert_eq!((view.hidden(&a, now), view.hidden(&b, now)), (Some("no"), None));
+    assert_eq!(view.observations.len(), 1);
+    view.apply_event(Event::Absent(of_b));
+    assert!(view.hidden(&b, now).is_some() && view.observations.len() == 0);
+    // Without limits it is all of the kind.
+    assert!(Collection::of(&a, &Rights::default()).has(&b));
 }

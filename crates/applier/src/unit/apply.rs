@@ -23,6 +23,7 @@ use tokio::time::Instant;
 use crate::connection::{Kind, View};
 use crate::error::Error;
 use crate::record::Shared;
+use crate::watch::Collection;
 
 use super::{Pass, send};
 
@@ -44,6 +45,9 @@ impl Pass {
         let (mut new, mut elsewhere) = (Vec::new(), Vec::new());
         let mut restored = false;
         for object in objects {
+            if self.outside.contains_key(&object.key) {
+                continue;
+            }
             if !self.is_mine(&object.key) {
                 self.elsewhere.insert(object.key.clone());
                 elsewhere.push(object.clone());
@@ -275,6 +279,7 @@ impl Pass {
         decision::plan(Observed {
             step: self.step_in(view, object),
             is_recorded: self.unit.inventory.get(&object.key).is_some(),
+            lack: self.lack(&object.key),
             elsewhere: elsewhere.then(|| view.claims.owner(&object.key).map(ToString::to_string).unwrap_or_default()),
             rest,
             ask_autoscaler: ask && accepted.is_some_and(|accepted| accepted.scaled),
@@ -338,8 +343,9 @@ impl Pass {
 
     /// Was the member seen not to have the object?
     fn is_gone(&self, key: &HashedKey) -> bool {
+        let collection = Collection::of(key, &self.connection.ctx.rights);
         let view = self.connection.view();
-        !view.observations.contains_key(key) && view.kinds.get(&key.group_kind()) == Some(&Kind::Listed)
+        !view.observations.contains_key(key) && view.kinds.get(&collection) == Some(&Kind::Listed)
     }
 
     /// How much longer a phase waits; `None` to go on. Decided by [`plan::wait`].
@@ -356,7 +362,10 @@ impl Pass {
                 let observed = wait::Observed {
                     key,
                     seen: observation.map(|observation| &*observation.seen.state),
-                    is_given_up: unseen || self.elsewhere.contains(key) || self.left_alone.contains_key(key),
+                    is_given_up: unseen
+                        || self.outside.contains_key(key)
+                        || self.elsewhere.contains(key)
+                        || self.left_alone.contains_key(key),
                 };
                 let ready = wait::is_ready(batch.wait, &observed);
                 let failed = memory.is_some_and(|memory| {

@@ -40,7 +40,7 @@ impl Pass {
         }
         loop {
             let plan = self.plan_prune(desired, settled, &looked);
-            let Plan { look_into, forget, release, bequeath, doom, released, delete, finish } = &plan;
+            let Plan { look_into, forget, release, let_go, bequeath, doom, released, delete, finish } = &plan;
             if !look_into.is_empty() {
                 self.look_into(look_into, desired).await?;
                 looked.extend(look_into.iter().cloned());
@@ -61,6 +61,10 @@ impl Pass {
                 given_back |= self.release(key, bequeath.contains(key)).await?;
             }
             progress |= given_back;
+            for key in let_go {
+                self.let_go(key, Some(&NotOurs::OutsideRights), "left as it is, and no longer recorded");
+                progress = true;
+            }
             let (first, last) = prune::waves(delete);
             // What contains others goes when the others are gone.
             let wave = if first.is_empty() { last } else { first };
@@ -110,9 +114,9 @@ impl Pass {
         let known = self.unit.past.looks.iter().filter(|(key, look)| look.is_known() || looked.contains(*key));
         let inhabitants = known.map(|(key, look)| (Arc::clone(key), look.inhabitants.clone())).collect();
         let (inventory, claims) = (&self.unit.inventory, &view.claims);
-        let patient = !self.patience().is_zero();
+        let (rights, patient) = (&self.connection.ctx.rights, !self.patience().is_zero());
         let inhabitants = &inhabitants;
-        let observed = Observed { entry: &entry, inventory, desired, claims, inhabitants, settled, patient };
+        let observed = Observed { entry: &entry, inventory, desired, claims, rights, inhabitants, settled, patient };
         let (plan, report) = prune::plan(&observed);
         drop(view);
         self.waits_for_others |=

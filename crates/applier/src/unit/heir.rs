@@ -45,6 +45,9 @@ impl Pass {
             entries.map(|key| key.namespace.clone()).filter(|name| !name.is_empty()).collect();
         for name in names {
             let key: Arc<HashedKey> = ObjectKey { kind: "Namespace".into(), name, ..ObjectKey::default() }.into();
+            if self.connection.ctx.rights.lack(&key).is_some() {
+                continue;
+            }
             if self.unit.inventory.get(&key).is_some() || self.connection.view().claims.owner(&key).is_some() {
                 continue;
             }

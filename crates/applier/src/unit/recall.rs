@@ -21,7 +21,11 @@ use super::{Pass, Unit};
 impl Unit {
     /// Asks the lists that are to come for what is not known of earlier applies.
     pub(crate) fn await_lists(&self, connection: &Connection, bundle: &Arc<Bundle>) {
-        for object in bundle.objects().filter(|object| !self.past.accepted.contains_key(&object.key)) {
+        let rights = &connection.ctx.rights;
+        let is_awaited = |object: &&Arc<Prepared>| {
+            !self.past.accepted.contains_key(&object.key) && rights.lack(&object.key).is_none()
+        };
+        for object in bundle.objects().filter(is_awaited) {
             if let Some(uid) = self.inventory.get(&object.key).and_then(|entry| entry.uid.as_ref()) {
                 connection.awaited.add(bundle, &object.key, uid);
             }
@@ -39,7 +43,8 @@ impl Pass {
         let now = Instant::now();
         let mut unknown = Vec::new();
         for object in bundle.objects() {
-            if self.step(object) != Step::Recall || !self.is_mine(&object.key) {
+            let is_outside = self.outside.contains_key(&object.key);
+            if is_outside || self.step(object) != Step::Recall || !self.is_mine(&object.key) {
                 continue;
             }
             self.connection.awaited.remove(&object.key);

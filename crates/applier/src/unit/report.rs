@@ -10,6 +10,7 @@ use model::{HashedKey, ObjectKey, Uid};
 use plan::apply::{Hold, Step, Why};
 use plan::prepare::Prepared;
 use plan::report::{self, Contest, Facts, PassEnd, Rows, Standing, Summary, Troubles};
+use plan::rights::OUTSIDE_RIGHTS;
 use tokio::time::Instant;
 
 use crate::connection::View;
@@ -134,7 +135,9 @@ impl Pass {
         }
         let problems = || {
             let all = self.unit.past.memory.iter();
-            all.filter_map(|(key, memory)| memory.problem().map(|(reason, message)| (&**key, reason, message)))
+            let failed =
+                all.filter_map(|(key, memory)| memory.problem().map(|(reason, message)| (&**key, reason, message)));
+            failed.chain(self.wanted_outside().map(|(key, why)| (&**key, OUTSIDE_RIGHTS, why)))
         };
         let view = self.connection.view();
         let conflict = |key: &'_ Arc<HashedKey>| Some((Arc::clone(key), view.claims.owner(key)?.to_string()));
@@ -175,7 +178,8 @@ impl Pass {
         let (view, now) = (self.connection.view(), Instant::now());
         let idle = |key: &HashedKey| {
             let memory = self.unit.past.memory.get(key);
-            !self.elsewhere.contains(key) && memory.is_none_or(|m| m.problem().is_none() && !m.is_contested(now))
+            let is_elsewhere = self.elsewhere.contains(key) || self.outside.contains_key(key);
+            !is_elsewhere && memory.is_none_or(|m| m.problem().is_none() && !m.is_contested(now))
         };
         bundle.objects().find(|o| is_unsent(self.step_in(&view, o)) && idle(&o.key)).map(|o| &**o.key)
     }
@@ -207,18 +211,19 @@ impl Pass {
     fn facts<'a>(&'a self, view: &'a View, key: &'a Arc<HashedKey>, version: &'a str, standing: Standing) -> Facts<'a> {
         let memory = self.unit.past.memory.get(key);
         let now = Instant::now();
+        let outside = self.outside.get(key).map(|outside| outside.sentence.as_str());
         Facts {
             key,
             version,
             standing,
             waiting: None,
             phase_waits: false,
-            problem: memory.and_then(|m| m.problem()),
+            problem: outside.map(|why| (OUTSIDE_RIGHTS, why)).or_else(|| memory.and_then(|m| m.problem())),
             is_contested: memory.is_some_and(|m| m.is_contested(now)),
             entry: self.unit.inventory.get(key),
             accepted: self.unit.past.accepted.get(key).map(|accepted| &**accepted),
             reading: view.observations.get(key).map(|observation| &observation.seen.state.reading),
-            hidden: view.hidden(key, now),
+            hidden: outside.or_else(|| view.hidden(key, now)),
             reverts: memory.map_or(0, |m| m.reverts),
             drift: memory.map_or(&[], |m| &m.drift),
             unsent: &[],

@@ -220,6 +220,9 @@ impl Pass {
     pub(super) async fn notice(&mut self) -> Result<(), Error> {
         let Ok(bundle) = self.bundle.clone() else { return Ok(()) };
         for object in bundle.objects() {
+            if self.outside.contains_key(&object.key) {
+                continue;
+            }
             let lost = matches!(self.step(object), Step::Send(Why::Revert | Why::Recreate));
             let state: Option<Digest> =
                 self.connection.view().observations.get(&object.key).map(|l| l.seen.state.projection);

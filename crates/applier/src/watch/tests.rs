@@ -34,6 +34,7 @@ fn watch(answers: Vec<(u16, String)>) -> (Watch, mpsc::Receiver<Box<Event>>) {
         absences: 0,
         api: Api::new(kube::Client::new(service, "default"), label::FIELD_MANAGER),
         resource: maps(),
+        namespace: Box::default(),
         hub: "hub".parse().unwrap(),
         awaited: Arc::default(),
         shared: Arc::default(),

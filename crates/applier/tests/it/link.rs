@@ -95,6 +95,7 @@ fn ctx(push: &PushFeed) -> Ctx {
         shared: push.shared(),
         cluster: None,
         take_over: None,
+        rights: plan::rights::Rights::default(),
         clock: Arc::new(Still),
         jitter: Arc::new(|| 0.0),
         limits: Limits::default(),

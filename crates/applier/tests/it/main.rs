@@ -16,6 +16,7 @@ mod part;
 mod proof;
 mod prune;
 mod restart;
+mod rights;
 mod shard;
 mod takeover;
 mod world;

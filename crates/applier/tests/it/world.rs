@@ -26,11 +26,13 @@ use plan::guard::{self, MemberScope};
 use plan::inventory::Entry;
 use plan::inventory::shard::{Place, Sealed, decode_own};
 use plan::prepare::Bundle;
+use plan::rights::Rights;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tower::BoxError;
 
 use crate::fault::{Act, Faults, answer, endless, whole};
+use crate::rights::Gate;
 
 /// How long a state is waited for, in paused time: long enough for the longest pause before something is tried again.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -177,6 +179,10 @@ pub(crate) struct World {
     leaves: bool,
     /// What is taken over from another hub.
     pub(crate) take_over: Option<TakeOver>,
+    /// What the hub believes that it may do in the member.
+    pub(crate) rights: Rights,
+    /// What the member lets it do.
+    pub(crate) gate: Option<Arc<Gate>>,
 }
 
 impl Drop for World {
@@ -270,6 +276,8 @@ impl World {
             payloads: BTreeMap::new(),
             leaves: false,
             take_over: None,
+            rights: Rights::default(),
+            gate: None,
         };
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}});
         world.send_request("POST", "/api/v1/namespaces", "application/json", Some(&namespace)).await;
@@ -304,6 +312,8 @@ impl World {
             leaves: self.leaves,
             payloads: BTreeMap::new(),
             take_over: None,
+            rights: self.rights.clone(),
+            gate: self.gate.clone(),
         };
         twin.start();
         twin
@@ -312,16 +322,18 @@ impl World {
     pub(crate) fn start(&mut self) {
         let (api, counts) = (self.api.clone(), Arc::clone(&self.counts));
         let (down, fuse, faults) = (Arc::clone(&self.down), Arc::clone(&self.fuse), Arc::clone(&self.faults));
+        let gate = self.gate.clone();
         let service = tower::service_fn(move |request: Request<Body>| {
             let (api, counts) = (api.clone(), Arc::clone(&counts));
             let (down, fuse, faults) = (Arc::clone(&down), Arc::clone(&fuse), Arc::clone(&faults));
+            let refused = gate.as_ref().is_some_and(|gate| gate.refuses(request.method(), request.uri()));
             async move {
                 let blown = fuse.burn(mutates(&request));
                 if down.load(Ordering::SeqCst) || blown == Some(Blow::Before) {
                     return Err(BoxError::from("connection refused"));
                 }
                 counts.count(&request);
-                let mut lie = None;
+                let mut lie = refused.then(|| (answer(403), false));
                 match faults.meet(request.method(), &request.uri().to_string()) {
                     Some(Act::Refuse(code)) => lie = Some((answer(code), false)),
                     Some(Act::Lie(code)) => lie = Some((answer(code), true)),
@@ -368,6 +380,7 @@ impl World {
             key_of: self.push.key_of(),
             cluster: self.cluster.clone(),
             take_over: self.take_over.clone().map(Box::new),
+            rights: self.rights.clone(),
             clock: Arc::<Hand>::clone(&self.clock),
             jitter: Arc::new(|| 1.0),
             limits: self.limits,

@@ -125,6 +125,7 @@ impl Hub {
                 shared: push.shared(),
                 cluster: None,
                 take_over: None,
+                rights: plan::rights::Rights::default(),
                 clock: Arc::new(Still),
                 jitter: Arc::new(|| 0.5),
                 limits,

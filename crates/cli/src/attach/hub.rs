@@ -28,6 +28,8 @@ pub(super) struct Names {
     pub(super) namespace: String,
     pub(super) name: String,
     pub(super) fleet: Option<String>,
+    /// In which namespaces of the cluster the hub has rights; none for all of it.
+    pub(super) namespaces: Vec<String>,
 }
 
 impl Names {
@@ -36,14 +38,18 @@ impl Names {
         format!("{}-kubeconfig", self.name)
     }
 
-    /// The options that mean this attached cluster.
+    /// The options that mean this attached cluster, with the rights that it has.
     pub(super) fn options(&self) -> String {
         let namespace = if self.namespace == crate::args::DEFAULT_NAMESPACE {
             String::new()
         } else {
             format!(" -n {}", self.namespace)
         };
-        format!("--name {}{namespace}", self.name)
+        let limit = match self.namespaces.as_slice() {
+            [] => String::new(),
+            namespaces => format!(" --namespaces {}", namespaces.join(",")),
+        };
+        format!("--name {}{namespace}{limit}", self.name)
     }
 }
 
@@ -82,7 +88,7 @@ pub(super) fn of_hub(what: &str) -> impl FnOnce(client::Error) -> anyhow::Error 
 /// # Errors
 /// The hub refuses, or the names belong to something else.
 pub(super) async fn look_up(hub: &Api, names: &Names) -> anyhow::Result<Present> {
-    let Names { namespace, name, fleet } = names;
+    let Names { namespace, name, fleet, .. } = names;
     let attached =
         hub.typed::<AttachedCluster>().get(namespace, name).await.map_err(of_hub("cannot read attached clusters"))?;
     let secret = hub.typed::<Secret>().get(namespace, &names.secret()).await.map_err(of_hub("cannot read Secrets"))?;
@@ -143,7 +149,7 @@ pub(super) async fn write(
     kubeconfig: &str,
     minted: &Minted,
 ) -> anyhow::Result<()> {
-    let Names { namespace, name, fleet } = names;
+    let Names { namespace, name, fleet, namespaces } = names;
     let secrets = Resource::core("Secret", "secrets", true);
     let secret = json!({
         "apiVersion": "v1", "kind": "Secret",
@@ -159,7 +165,13 @@ pub(super) async fn write(
     };
     written.map_err(of_hub(&format!("cannot write Secret {namespace}/{secret_name}")))?;
     let attached = Resource::typed::<AttachedCluster>();
-    let spec = json!({"kubeconfig": {"name": names.secret(), "key": KUBECONFIG_KEY}});
+    let mut spec = json!({"kubeconfig": {"name": names.secret(), "key": KUBECONFIG_KEY}});
+    if !namespaces.is_empty() {
+        spec["namespaces"] = json!(namespaces);
+    } else if present.attached.is_some() {
+        // A merge takes it away.
+        spec["namespaces"] = Value::Null;
+    }
     let object = json!({"apiVersion": attached.api_version(), "kind": attached.kind,
         "metadata": {"namespace": namespace, "name": name}, "spec": spec});
     let done = match &present.attached {

@@ -1,5 +1,6 @@
 //! What `kurator attach` is about to do, as it is shown before it asks.
 
+use super::Surplus;
 use super::foreign::Choice;
 use super::hub::{Names, Present};
 use super::rights::Grant;
@@ -21,6 +22,8 @@ pub(super) struct Proposal<'a> {
     pub(super) present: &'a Present,
     /// What is made in the cluster, and whether it is there already.
     pub(super) grants: &'a [(Grant, bool)],
+    /// What is removed there, or stays for other hubs.
+    pub(super) surplus: &'a Surplus,
     /// What other hubs have there, and what becomes of it.
     pub(super) foreign: &'a Choice,
 }
@@ -29,6 +32,32 @@ impl Proposal<'_> {
     /// Is it a cluster that was attached before?
     fn is_renewal(&self) -> bool {
         self.present.attached.is_some()
+    }
+
+    /// In which namespaces the rights were until now; none for the whole cluster, also while it is not attached.
+    fn before(&self) -> &[String] {
+        self.present.attached.as_ref().map_or(&[], |attached| attached.spec.namespaces.as_slice())
+    }
+
+    /// Which rights the hub gets, and what becomes of what they do not cover.
+    fn rights(&self) -> Vec<String> {
+        let (before, now) = (self.before(), self.names.namespaces.as_slice());
+        let mut lines = vec![format!("everything {}", where_in(now))];
+        if !now.is_empty() {
+            lines.push("what needs more is not sent there, and its Application says so".to_owned());
+        }
+        if !self.surplus.rights.is_empty() && !self.surplus.others.is_empty() {
+            lines.push("the account has more, which stay for another hub; this hub does not use them".to_owned());
+        }
+        if self.is_renewal() && before != now {
+            lines.push(format!("until now {}", where_in(before)));
+        }
+        let is_narrower =
+            !now.is_empty() && (before.is_empty() || before.iter().any(|namespace| !now.contains(namespace)));
+        if self.is_renewal() && is_narrower {
+            lines.push("what was delivered elsewhere stays as it is, and is neither changed nor deleted".to_owned());
+        }
+        lines
     }
 
     pub(super) fn lines(&self) -> Vec<Line> {
@@ -42,6 +71,9 @@ impl Proposal<'_> {
             about.row(vec!["".into(), format!("{own}, by you").into()]);
         }
         about.row(vec!["hub".into(), self.hub.into()]);
+        for (index, line) in self.rights().into_iter().enumerate() {
+            about.row(vec![if index == 0 { "rights" } else { "" }.into(), line.into()]);
+        }
         let mut lines = about.lines(false);
 
         lines.push(Line::default());
@@ -51,6 +83,14 @@ impl Proposal<'_> {
             // It is written as it is listed, also where it was narrowed.
             let verb = if *there { "apply" } else { "create" };
             table.row(vec![verb.into(), grant.name().into(), grant.why.into()]);
+        }
+        let Surplus { rights, others } = self.surplus;
+        for (grant, _) in rights {
+            let (verb, why) = match others.as_slice() {
+                [] => ("delete", "the rights that it gave are not wanted any more".to_owned()),
+                others => ("keep", format!("another hub works as this account: {}", others.join(", "))),
+            };
+            table.row(vec![verb.into(), grant.name().into(), why.into()]);
         }
         table.row(vec![
             "create".into(),
@@ -62,7 +102,7 @@ impl Proposal<'_> {
         lines.push(Line::default());
         lines.push("In the hub:".into());
         let mut table = Table::default();
-        let Names { namespace, name, fleet } = names;
+        let Names { namespace, name, fleet, namespaces } = names;
         let verb = |there: bool| if there { "change" } else { "create" };
         table.row(vec![
             verb(present.secret.is_some()).into(),
@@ -72,7 +112,8 @@ impl Proposal<'_> {
         let from = present.attached.as_ref().map(|attached| &attached.spec.kubeconfig.name);
         let what = match from.filter(|secret| **secret != names.secret()) {
             Some(secret) => format!("takes that Secret; until now it took Secret {secret}, which stays"),
-            None => "the cluster as a member".to_owned(),
+            None if self.before() == namespaces.as_slice() => "the cluster as a member".to_owned(),
+            None => format!("says that the rights are {}", where_in(namespaces)),
         };
         let verb_attached = if self.is_renewal() && what.starts_with("the") { "keep" } else { verb(self.is_renewal()) };
         table.row(vec![verb_attached.into(), format!("AttachedCluster {namespace}/{name}").into(), what.into()]);
@@ -95,5 +136,14 @@ impl Proposal<'_> {
         lines.push(Line::default());
         lines.push("Your own credential is used now, on this machine, and is not kept.".into());
         lines
+    }
+}
+
+/// Where rights are.
+fn where_in(namespaces: &[String]) -> String {
+    match namespaces {
+        [] => "in the whole cluster".to_owned(),
+        [one] => format!("in namespace {one} only"),
+        several => format!("in namespaces {} only", several.join(", ")),
     }
 }

@@ -1,9 +1,45 @@
 //! What `kurator attach` makes in a member, and what each of it is for: the one place that says so. docs/rights.md shows it,
 //! and a test compares.
 
-use api::kurator::minted::{CREDENTIAL_ROLE, MANAGED_BY, MANAGER, NAMESPACE, SERVICE_ACCOUNT};
+use std::collections::BTreeSet;
+
+use anyhow::bail;
+use api::kurator::cluster::v1alpha1::AttachedClusterSpec;
+use api::kurator::minted::{
+    CREDENTIAL_ROLE, IDENTITY_ROLE, INVENTORY_ROLE, MANAGED_BY, MANAGER, NAMESPACE, SERVICE_ACCOUNT,
+};
 use client::Resource;
 use serde_json::{Value, json};
+
+/// The namespace by whose UID clusters are told apart.
+const IDENTITY_NAMESPACE: &str = "kube-system";
+
+/// Namespaces in which no rights are given one by one, and why.
+const RESERVED: [(&str, &str); 2] = [
+    (IDENTITY_NAMESPACE, "who has all rights there has them in the whole cluster: say so, without --namespaces"),
+    (NAMESPACE, "the hub has there what it needs, and delivers nothing there"),
+];
+
+/// The namespaces that were asked for, each once and in order.
+///
+/// # Errors
+/// One of them cannot be given, or there are too many.
+pub(super) fn asked(namespaces: &[String]) -> anyhow::Result<Vec<String>> {
+    let all: BTreeSet<&String> = namespaces.iter().collect();
+    let reserved = |namespace: &&&String| RESERVED.into_iter().find(|(name, _)| name == **namespace);
+    if let Some((name, why)) = all.iter().find_map(|namespace| reserved(&namespace)) {
+        bail!("--namespaces {name}: {why}");
+    }
+    let max = AttachedClusterSpec::NAMESPACES_MAX;
+    if all.len() > max {
+        bail!(
+            "--namespaces names {} namespaces, and at most {max} can be given one by one; give rights in the whole cluster, \
+             without --namespaces",
+            all.len()
+        );
+    }
+    Ok(all.into_iter().cloned().collect())
+}
 
 /// One object in the member.
 pub(super) struct Grant {
@@ -11,6 +47,8 @@ pub(super) struct Grant {
     pub(super) object: Value,
     /// What it is for, in words of the person who is asked.
     pub(super) why: &'static str,
+    /// It is left as it is where it is there.
+    pub(super) only_if_missing: bool,
 }
 
 impl Grant {
@@ -30,35 +68,56 @@ impl Grant {
     }
 }
 
-/// Everything, in the order in which it is applied. What needs most comes first: who may not give these rights changes nothing.
-pub(super) fn grants() -> Vec<Grant> {
-    let rbac = |kind: &str, plural: &str, namespaced| {
-        Resource::new("rbac.authorization.k8s.io", "v1", kind, plural, namespaced)
+/// Everything, in the order in which it is applied: for the whole cluster, or for these namespaces of it. What needs most comes
+/// first: who may not give these rights changes nothing.
+pub(super) fn grants(namespaces: &[String]) -> Vec<Grant> {
+    let mut grants = if namespaces.is_empty() { in_cluster() } else { in_namespaces(namespaces) };
+    let inventory = (!namespaces.is_empty()).then(|| {
+        // With rights in the whole cluster these are among them.
+        let rules = json!([{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "create", "update", "delete"]}]);
+        role(NAMESPACE, INVENTORY_ROLE, rules, "lets the hub keep there the list of what it delivered")
+    });
+    let credential = json!([
+        {"apiGroups": [""], "resources": ["serviceaccounts/token"], "resourceNames": [SERVICE_ACCOUNT], "verbs": ["create"]},
+        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "create", "delete"]},
+        {"apiGroups": [""], "resources": ["serviceaccounts"], "resourceNames": [SERVICE_ACCOUNT], "verbs": ["get", "patch"]},
+    ]);
+    let credential_why = match namespaces {
+        [] => "lets the hub renew its own token, and note that it leaves, also where you narrow the ClusterRole",
+        _ => "lets the hub renew its own token, and note that it leaves",
     };
-    let subject = json!({"kind": "ServiceAccount", "namespace": NAMESPACE, "name": SERVICE_ACCOUNT});
-    let object = |resource: &Resource, namespace: &str, name: &str, mut body: Value| {
-        body["apiVersion"] = json!(resource.api_version());
-        body["kind"] = json!(resource.kind);
-        body["metadata"] = json!({"name": name, "labels": {MANAGED_BY: MANAGER}});
-        if !namespace.is_empty() {
-            body["metadata"]["namespace"] = json!(namespace);
-        }
-        body
-    };
-    let bound = |kind: &str, name: &str| json!({"roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name}, "subjects": [subject]});
-    let grant = |resource: Resource, namespace: &str, name: &str, body: Value, why| {
-        let object = object(&resource, namespace, name, body);
-        Grant { resource, object, why }
-    };
+    grants.push(grant(
+        Resource::core("Namespace", "namespaces", false),
+        "",
+        NAMESPACE,
+        json!({}),
+        "holds the account, and later the list of what was delivered",
+    ));
+    grants.push(grant(
+        Resource::core("ServiceAccount", "serviceaccounts", true),
+        NAMESPACE,
+        SERVICE_ACCOUNT,
+        // Nothing runs as it in the member.
+        json!({"automountServiceAccountToken": false}),
+        "as whom the hub works",
+    ));
+    grants.extend(inventory.into_iter().flatten());
+    grants.extend(role(NAMESPACE, CREDENTIAL_ROLE, credential, credential_why));
+    grants
+}
+
+/// Rights in the whole cluster.
+fn in_cluster() -> Vec<Grant> {
+    let rules = json!([
+        {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]},
+        {"nonResourceURLs": ["*"], "verbs": ["*"]},
+    ]);
     vec![
         grant(
             rbac("ClusterRole", "clusterroles", false),
             "",
             SERVICE_ACCOUNT,
-            json!({"rules": [
-                {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]},
-                {"nonResourceURLs": ["*"], "verbs": ["*"]},
-            ]}),
+            json!({"rules": rules}),
             "everything, everywhere, as cluster-admin: an Application may deliver any object",
         ),
         grant(
@@ -68,39 +127,96 @@ pub(super) fn grants() -> Vec<Grant> {
             bound("ClusterRole", SERVICE_ACCOUNT),
             "gives these rights to the account below",
         ),
-        grant(
-            Resource::core("Namespace", "namespaces", false),
-            "",
-            NAMESPACE,
-            json!({}),
-            "holds the account, and later the list of what was delivered",
-        ),
-        grant(
-            Resource::core("ServiceAccount", "serviceaccounts", true),
-            NAMESPACE,
+    ]
+}
+
+/// Rights in these namespaces, which are made where they are not there, and to read who the cluster is.
+fn in_namespaces(namespaces: &[String]) -> Vec<Grant> {
+    let mut grants = Vec::new();
+    for namespace in namespaces {
+        let made =
+            grant(Resource::core("Namespace", "namespaces", false), "", namespace, json!({}), "it is not there yet");
+        grants.push(Grant { only_if_missing: true, ..made });
+        let rules = json!([{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]);
+        grants.extend(role(
+            namespace,
             SERVICE_ACCOUNT,
-            // Nothing runs as it in the member.
-            json!({"automountServiceAccountToken": false}),
-            "as whom the hub works",
-        ),
-        grant(
-            rbac("Role", "roles", true),
-            NAMESPACE,
-            CREDENTIAL_ROLE,
-            json!({"rules": [
-                {"apiGroups": [""], "resources": ["serviceaccounts/token"], "resourceNames": [SERVICE_ACCOUNT], "verbs": ["create"]},
-                {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "create", "delete"]},
-            ]}),
-            "lets the hub renew its own token, also where you narrow the ClusterRole",
-        ),
+            rules,
+            "everything in this namespace, its Secrets and roles among it: an Application may deliver any object there",
+        ));
+    }
+    let rules = json!([{"apiGroups": [""], "resources": ["namespaces"], "resourceNames": [IDENTITY_NAMESPACE], "verbs": ["get"]}]);
+    let why = "lets the hub read the UID of this namespace, by which it tells one cluster from another";
+    grants.extend(role(IDENTITY_NAMESPACE, IDENTITY_ROLE, rules, why));
+    grants
+}
+
+/// A role in a namespace, and its binding to the account.
+fn role(namespace: &str, name: &str, rules: Value, why: &'static str) -> [Grant; 2] {
+    [
+        grant(rbac("Role", "roles", true), namespace, name, json!({"rules": rules}), why),
         grant(
             rbac("RoleBinding", "rolebindings", true),
-            NAMESPACE,
-            CREDENTIAL_ROLE,
-            bound("Role", CREDENTIAL_ROLE),
+            namespace,
+            name,
+            bound("Role", name),
             "gives this right to the account",
         ),
     ]
+}
+
+fn rbac(kind: &str, plural: &str, namespaced: bool) -> Resource {
+    Resource::new("rbac.authorization.k8s.io", "v1", kind, plural, namespaced)
+}
+
+/// What is in a binding of a role to the account.
+fn bound(kind: &str, name: &str) -> Value {
+    let subject = json!({"kind": "ServiceAccount", "namespace": NAMESPACE, "name": SERVICE_ACCOUNT});
+    json!({"roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name}, "subjects": [subject]})
+}
+
+fn grant(resource: Resource, namespace: &str, name: &str, body: Value, why: &'static str) -> Grant {
+    let mut object = body;
+    object["apiVersion"] = json!(resource.api_version());
+    object["kind"] = json!(resource.kind);
+    object["metadata"] = json!({"name": name, "labels": {MANAGED_BY: MANAGER}});
+    if !namespace.is_empty() {
+        object["metadata"]["namespace"] = json!(namespace);
+    }
+    Grant { resource, object, why, only_if_missing: false }
+}
+
+/// The bindings and roles that were made for other rights than these: for the whole cluster, or for namespaces that are not
+/// among them. Bindings first. Namespaces and the account stay in any case.
+pub(super) fn surplus(before: &BTreeSet<String>, namespaces: &[String]) -> Vec<Grant> {
+    let wanted: BTreeSet<String> = grants(namespaces).iter().map(Grant::name).collect();
+    let before: Vec<String> = before.iter().cloned().collect();
+    let limited = if before.is_empty() { Vec::new() } else { grants(&before) };
+    let is_right = |grant: &Grant| grant.resource.group == "rbac.authorization.k8s.io";
+    let all = in_cluster().into_iter().chain(limited);
+    let mut surplus: Vec<Grant> = all.filter(|grant| is_right(grant) && !wanted.contains(&grant.name())).collect();
+    surplus.reverse();
+    surplus
+}
+
+/// The commands that remove from a member what was made there for these rights.
+pub(crate) fn removal(namespaces: &[String]) -> Vec<String> {
+    let mut places: Vec<(String, Vec<String>)> = Vec::new();
+    for grant in grants(namespaces).iter().rev().filter(|grant| grant.resource.kind != "Namespace") {
+        let namespace = model::object::namespace(&grant.object).unwrap_or_default();
+        let name = model::object::name(&grant.object).unwrap_or_default();
+        let object = format!("{}/{name}", grant.resource.kind.to_ascii_lowercase());
+        match places.iter_mut().find(|(place, _)| place == namespace) {
+            Some((_, objects)) => objects.push(object),
+            None => places.push((namespace.to_owned(), vec![object])),
+        }
+    }
+    // The account goes last.
+    let command = |(namespace, objects): (String, Vec<String>)| match namespace.as_str() {
+        "" => format!("kubectl delete {}", objects.join(" ")),
+        namespace => format!("kubectl delete -n {namespace} {}", objects.join(" ")),
+    };
+    places.into_iter().rev().map(command).collect()
 }
 
 /// The rules of a role as lines: `create serviceaccounts/token kurator`.
@@ -125,10 +241,10 @@ fn rules(object: &Value) -> String {
     object["rules"].as_array().into_iter().flatten().map(line).collect::<Vec<_>>().join("; ")
 }
 
-/// The table of docs/rights.md.
+/// The table of docs/rights.md for the whole cluster, or for these namespaces.
 #[cfg(test)]
-pub(super) fn table() -> String {
-    let rows = grants().into_iter().map(|grant| {
+pub(super) fn table(namespaces: &[String]) -> String {
+    let rows = grants(namespaces).into_iter().map(|grant| {
         let rules = rules(&grant.object);
         format!("| `{}` | {rules} | {} |\n", grant.name(), grant.why)
     });

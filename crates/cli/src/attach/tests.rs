@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::hub::{Names, Present, Progress, progress};
 use super::kubeconfig::{Chosen, Files, Merged};
 use super::proposal::Proposal;
-use super::{advice, exec, is_near, login, name_of_context, rights};
+use super::{Surplus, advice, exec, is_near, login, name_of_context, rights};
 use crate::args::{self, Command};
 use crate::output;
 
@@ -205,7 +205,7 @@ async fn a_program_that_says_too_much_is_stopped() {
 }
 
 fn names(fleet: Option<&str>) -> Names {
-    Names { namespace: "default".into(), name: "paris".into(), fleet: fleet.map(str::to_owned) }
+    Names { namespace: "default".into(), name: "paris".into(), fleet: fleet.map(str::to_owned), namespaces: Vec::new() }
 }
 
 fn attached(status: Value, secret: &str) -> AttachedCluster {
@@ -241,7 +241,7 @@ fn what_will_be_made_is_shown_before() {
         ("by hand before, with a fleet", by_hand, Some("europe"), false, false),
     ] {
         let (names, grants) =
-            (names(fleet), rights::grants().into_iter().map(|grant| (grant, there)).collect::<Vec<_>>());
+            (names(fleet), rights::grants(&[]).into_iter().map(|grant| (grant, there)).collect::<Vec<_>>());
         let proposal = Proposal {
             context: "arn:aws:eks:eu-west-1:1234:cluster/paris",
             server: "https://paris.example.com:6443",
@@ -252,11 +252,85 @@ fn what_will_be_made_is_shown_before() {
             names: &names,
             present: &present,
             grants: &grants,
+            surplus: &Surplus::default(),
             foreign: &super::foreign::Choice::default(),
         };
         shown.push_str(&format!("== {what}\n{}\n", output::text(&proposal.lines())));
     }
     insta::assert_snapshot!("proposals", shown);
+}
+
+fn list(namespaces: &[&str]) -> Vec<String> {
+    namespaces.iter().map(|namespace| (*namespace).to_owned()).collect()
+}
+
+#[test]
+fn what_rights_in_namespaces_are_and_what_they_replace_is_shown_before() {
+    let mut shown = String::new();
+    for (what, before, now, others) in [
+        ("new, in two namespaces", None, list(&["billing", "shop"]), list(&[])),
+        ("narrower than the whole cluster", Some(list(&[])), list(&["shop"]), list(&[])),
+        ("narrower, beside another hub", Some(list(&[])), list(&["shop"]), list(&["https://b.example.com team/paris"])),
+        ("other namespaces", Some(list(&["billing", "shop"])), list(&["shop", "stock"]), list(&[])),
+        ("the whole cluster again", Some(list(&["billing", "shop"])), list(&[]), list(&[])),
+        ("the same again", Some(list(&["shop"])), list(&["shop"]), list(&[])),
+    ] {
+        let names = Names { namespaces: now.clone(), ..names(None) };
+        let before_attached = before.clone().map(|before| {
+            let mut attached = attached(json!({}), "paris-kubeconfig");
+            attached.spec.namespaces = before;
+            attached
+        });
+        let present = Present { attached: before_attached, ..Present::default() };
+        // Namespace `shop` is there, and others are not.
+        let is_there = |grant: &rights::Grant| grant.only_if_missing && grant.name() == "Namespace shop";
+        let grants: Vec<(rights::Grant, bool)> =
+            rights::grants(&now).into_iter().filter(|grant| !is_there(grant)).map(|grant| (grant, false)).collect();
+        let replaced =
+            before.map(|before| rights::surplus(&before.iter().cloned().collect(), &now)).unwrap_or_default();
+        // The ClusterRole is there where rights were in the whole cluster.
+        let had_all = present.attached.as_ref().is_some_and(|attached| attached.spec.namespaces.is_empty());
+        let found = |grant: &rights::Grant| had_all || !grant.resource.kind.starts_with("Cluster");
+        let rights = replaced.into_iter().filter(found).map(|grant| (grant, json!({}))).collect();
+        let surplus = Surplus { rights, others };
+        let proposal = Proposal {
+            context: "paris",
+            server: "https://paris.example.com:6443",
+            proxy: None,
+            own_server: None,
+            version: "v1.37.2",
+            hub: "https://hub.example.com:6443",
+            names: &names,
+            present: &present,
+            grants: &grants,
+            surplus: &surplus,
+            foreign: &super::foreign::Choice::default(),
+        };
+        shown.push_str(&format!("== {what}\n{}\n", output::text(&proposal.lines())));
+    }
+    insta::assert_snapshot!("proposals_in_namespaces", shown);
+}
+
+#[test]
+fn namespaces_that_cannot_be_given_are_refused() {
+    let asked = |namespaces: &[&str]| rights::asked(&list(namespaces)).map_err(|why| why.to_string());
+    assert_eq!(asked(&["b", "a", "b"]), Ok(list(&["a", "b"])));
+    assert_eq!(asked(&[]), Ok(list(&[])));
+    for reserved in ["kube-system", "kurator-system"] {
+        let why = asked(&["a", reserved]).unwrap_err();
+        assert!(why.starts_with(&format!("--namespaces {reserved}: ")), "{why}");
+    }
+    let many: Vec<String> = (0..65).map(|n| format!("n{n}")).collect();
+    let why = rights::asked(&many).unwrap_err().to_string();
+    assert!(why.contains("65 namespaces, and at most 64"), "{why}");
+    for (words, expect) in [("a,b", list(&["a", "b"])), ("a --namespaces c", list(&["a", "c"]))] {
+        let words = ["kurator", "attach", "x", "--namespaces"].into_iter().chain(words.split(' '));
+        let Ok(args::Args { command: Command::Attach(what), .. }) = args::read(words) else {
+            panic!("it is a command")
+        };
+        assert_eq!(what.namespaces, expect);
+    }
+    assert!(args::read(["kurator", "attach", "x", "--namespaces", "a,B"]).is_err());
 }
 
 #[test]
@@ -330,13 +404,19 @@ fn names_come_from_contexts_and_advice_from_addresses() {
 
 #[test]
 fn the_document_lists_the_rights_that_are_given() {
-    assert!(RIGHTS.contains(&rights::table()), "docs/rights.md needs this table:\n{}", rights::table());
+    for namespaces in [list(&[]), list(&["a"])] {
+        let table = rights::table(&namespaces);
+        assert!(RIGHTS.contains(&table), "docs/rights.md needs this table:\n{table}");
+    }
+    for command in rights::removal(&[]).into_iter().chain(rights::removal(&list(&["a"]))) {
+        assert!(RIGHTS.lines().any(|line| line == command), "docs/rights.md needs this command: {command}");
+    }
 }
 
 #[test]
 fn only_what_attach_made_is_written_again() {
     let labelled = |value: &str| json!({"metadata": {"labels": {"app.kubernetes.io/managed-by": value}}});
-    for grant in rights::grants() {
+    for grant in rights::grants(&[]).into_iter().chain(rights::grants(&list(&["a"]))) {
         let is_namespace = grant.resource.kind == "Namespace";
         let may = |found: Value| grant.may_be_written(&found);
         assert!(may(grant.object.clone()) && may(labelled("kurator")), "{}", grant.name());

@@ -301,6 +301,11 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     fault(Unit, "NoKind", "install the CustomResourceDefinition in {member}, or correct apiVersion and kind"),
     fault(Unit, "WrongScope", "correct metadata.namespace of the object"),
+    fault(
+        Unit,
+        "OutsideRights",
+        "take the object out of what {member} gets, or give rights there with the `kurator attach` that is named",
+    ),
     fault(Unit, "Conflict", "name the object in one unit only"),
     fault(
         Unit,

@@ -13,7 +13,7 @@ use api::feed::UnitReport;
 use api::kurator::annotation::{DETACH_FINALIZER, MINTED, ON_DETACH, RELEASE};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::Fleet;
-use api::kurator::minted::{ACCOUNT_STAYS, CREDENTIAL_ROLE, NAMESPACE, SERVICE_ACCOUNT, account_event};
+use api::kurator::minted::{ACCOUNT_STAYS, NAMESPACE, SERVICE_ACCOUNT, account_event};
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{DeleteParams, ListParams, Patch, Preconditions};
@@ -28,6 +28,7 @@ use super::wait::End;
 use crate::approve::wait::Place;
 use crate::args::{Common, Detach, DetachHow};
 use crate::ask;
+use crate::attach::removal;
 use crate::connect::{self, Api, asked};
 use crate::duration::tenths;
 use crate::output;
@@ -148,7 +149,7 @@ pub(crate) async fn run(common: &Common, what: &Detach, verbose: bool) -> anyhow
     said.into_iter().for_each(|remark| output::print_stderr(format_args!("  {remark}")));
     account.note.iter().for_each(|note| output::print_stderr(format_args!("  {note}")));
     if account.is_left {
-        commands().into_iter().for_each(output::print_stderr);
+        commands(&parting.attached.spec.namespaces).into_iter().for_each(output::print_stderr);
     }
     Ok(())
 }
@@ -162,16 +163,17 @@ struct Account {
     is_left: bool,
 }
 
-/// What a person types in the member to remove the account and its rights.
-fn commands() -> Vec<String> {
-    vec![
-        "  when no other hub works as it, remove it in the member with:".to_owned(),
-        format!("    kubectl delete clusterrolebinding/{SERVICE_ACCOUNT} clusterrole/{SERVICE_ACCOUNT}"),
-        format!(
-            "    kubectl delete -n {NAMESPACE} rolebinding/{CREDENTIAL_ROLE} role/{CREDENTIAL_ROLE} \
-             serviceaccount/{SERVICE_ACCOUNT}"
-        ),
-    ]
+/// What a person types in the member to remove the account and its rights, which are in these namespaces, or in the whole cluster.
+fn commands(namespaces: &[String]) -> Vec<String> {
+    let mut commands = vec!["  when no other hub works as it, remove it in the member with:".to_owned()];
+    commands.extend(removal(namespaces).into_iter().map(|command| format!("    {command}")));
+    if !namespaces.is_empty() {
+        commands.push("  and, should it have had rights in the whole cluster before:".to_owned());
+        let all =
+            removal(&[]).into_iter().next().map(|command| command.replacen("delete", "delete --ignore-not-found", 1));
+        commands.extend(all.map(|command| format!("    {command}")));
+    }
+    commands
 }
 
 impl Parting {
@@ -259,6 +261,10 @@ impl Parting {
             How::Keep => {
                 vec![format!("  {made}, stays with its rights; `kurator attach` uses it again")]
             }
+            How::Release | How::Remove if !self.attached.spec.namespaces.is_empty() => vec![format!(
+                "  {made}, stays with its rights: it may not delete those in namespaces by itself; the commands that do are said \
+                 at the end"
+            )],
             How::Release | How::Remove => {
                 vec![format!("  last goes {made}, with all its rights, unless another hub works as it")]
             }

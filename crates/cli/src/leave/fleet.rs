@@ -288,7 +288,7 @@ fn open(decisions: &[DecisionSpec]) -> BTreeMap<String, Open> {
     out
 }
 
-/// What is still needed of earlier consents: not what has lapsed, was used, or is agreed to anew.
+/// What is still needed of earlier consents: not what has lapsed, was used, or is agreed to again.
 fn still_needed(known: Vec<Consent>, new: &Consent, open: &Open) -> Vec<Consent> {
     let is_again = |scope: &ConsentScope| {
         new.scopes.iter().any(|other| (&other.policy, &other.member) == (&scope.policy, &scope.member))

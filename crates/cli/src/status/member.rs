@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use api::condition;
 use api::delivery::{UnitId, UnitStatus};
 use api::karmada::cluster::v1alpha1::Cluster;
+use api::kurator::annotation::NAMESPACES;
 use api::reason::{APPLIER_NOT_ANSWERED, APPLIER_REFUSED};
 use kube::ResourceExt;
 use model::Timestamp;
@@ -23,6 +24,9 @@ pub(super) fn value(world: &World, member: &Cluster) -> Value {
     let said = world.member_state(member);
     let mut value = json!({"name": name, "region": member.spec.region, "state": said.state.as_str(),
         "reason": said.reason, "status": member.status, "units": units});
+    if let Some(namespaces) = member.annotations().get(NAMESPACES) {
+        value["namespaces"] = json!(namespaces.split(',').collect::<Vec<_>>());
+    }
     if let Some(link) = world.links.get(&name) {
         value["link"] = json!(link);
     }
@@ -66,6 +70,10 @@ pub(super) fn lines(world: &World, member: &Cluster, now: Timestamp, colour: boo
     }
     lines.extend(conditions::indented(&about, colour, columns));
     lines.push(format!("  server {}", member.spec.api_endpoint.as_deref().unwrap_or("not known yet")).into());
+    if let Some(namespaces) = member.annotations().get(NAMESPACES) {
+        lines
+            .push(format!("  rights in {} only: nothing else is delivered here", namespaces.replace(',', ", ")).into());
+    }
     if let Some(resources) = &status.resource_summary {
         lines.push(Line::default());
         let mut table = Table::new(&["RESOURCE", "REQUESTED", "ALLOCATABLE"]);

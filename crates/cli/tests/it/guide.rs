@@ -22,7 +22,8 @@ const DEMO: [&str; 6] =
 /// The section whose commands take members of a demo out of it, in their order.
 const MOVE: &str = "Remove, detach, move";
 /// Sections whose commands are for a hub with clusters of one's own.
-const OWN: [&str; 3] = ["Use your own clusters", "Attach a cluster", "Attach a cluster by hand"];
+const OWN: [&str; 4] =
+    ["Use your own clusters", "Attach a cluster", "Attach a cluster by hand", "Attach a cluster with fewer rights"];
 /// The section whose commands move a hub into a file and back.
 const BACKUP: &str = "Backup and restore";
 
@@ -196,6 +197,17 @@ async fn a_hub_of_ones_own_can_be_set_up_as_the_guide_says() {
         said.out,
         said.err
     );
+
+    let [narrow] = &shown(&guide, OWN[3])[..] else { panic!("one command gives fewer rights") };
+    let said = place.run(&format!("{narrow} --yes --kubeconfig {file}"));
+    assert!(
+        said.code == Some(0) && said.err.contains("delete  ClusterRoleBinding kurator"),
+        "{}{}",
+        said.out,
+        said.err
+    );
+    let status = place.ok("status member/berlin");
+    assert!(status.contains("rights in billing, shop only"), "{status}");
 
     let [status] = &shown(&guide, OWN[2])[..] else { panic!("one command looks at the member") };
     until("the member to be probed", || {

@@ -9,6 +9,7 @@ mod document;
 mod guide;
 mod leave;
 mod process;
+mod rights;
 mod signal;
 mod single;
 mod socket;

@@ -56,7 +56,35 @@ fn minted(whose: Option<&str>) -> Minted {
 }
 
 async fn end(api: &Api, minted: &Minted) -> End {
-    remove(api, &HubId::from_random([7; 10]), minted).await.unwrap()
+    remove(api, &HubId::from_random([7; 10]), minted, false).await.unwrap()
+}
+
+/// As [`end`], of an account with rights in namespaces only.
+async fn end_in_namespaces(api: &Api, minted: &Minted) -> End {
+    remove(api, &HubId::from_random([7; 10]), minted, true).await.unwrap()
+}
+
+/// Makes what `kurator attach --namespaces shop` makes, and roles of somebody else.
+async fn make_roles(api: &Api) {
+    let (made, others) = (json!({MANAGED_BY: MANAGER}), json!({}));
+    for (namespace, name, labels) in [
+        ("shop", SERVICE_ACCOUNT, &made),
+        ("kube-system", IDENTITY_ROLE, &made),
+        (NAMESPACE, INVENTORY_ROLE, &made),
+        ("shop", "viewer", &made),
+        ("stock", SERVICE_ACCOUNT, &others),
+    ] {
+        let metadata = json!({"name": name, "namespace": namespace, "labels": labels});
+        let reference = json!({"apiGroup": RBAC, "kind": "Role", "name": name});
+        for (resource, mut body) in [
+            (rbac("Role", "roles", true), json!({"rules": []})),
+            (rbac("RoleBinding", "rolebindings", true), json!({"roleRef": reference, "subjects": []})),
+        ] {
+            (body["apiVersion"], body["kind"]) = (json!(resource.api_version()), json!(resource.kind));
+            body["metadata"] = metadata.clone();
+            api.create(&resource, namespace, &body).await.unwrap();
+        }
+    }
 }
 
 /// Who owns an object, by kind, and whether it is there.
@@ -119,4 +147,37 @@ async fn what_is_not_known_to_be_this_hubs_stays() {
     api.merge(&roles.target("", SERVICE_ACCOUNT), &unmade).await.unwrap();
     let said = "ClusterRole kurator is not one that `kurator attach` made".to_owned();
     assert_eq!(end(&api, &minted(Some(PARIS))).await, End::Stays(said));
+}
+
+#[tokio::test]
+async fn rights_in_namespaces_stay_and_the_hub_is_not_named_when_others_use_them() {
+    let lyon = "https://other team/lyon";
+    let (_server, api) = member(&[PARIS, lyon]).await;
+    assert_eq!(end_in_namespaces(&api, &minted(Some(PARIS))).await, End::Shared(lyon.to_owned()));
+    let said = "they are in namespaces, where it may not delete all of them by itself".to_owned();
+    assert_eq!(end_in_namespaces(&api, &minted(Some(lyon))).await, End::Stays(said));
+    // The ClusterRole is not looked at.
+    assert_eq!(owner(&api, &rbac("ClusterRole", "clusterroles", false), "", SERVICE_ACCOUNT).await, Some(None));
+    let accounts = Resource::core("ServiceAccount", "serviceaccounts", true);
+    assert_eq!(owner(&api, &accounts, NAMESPACE, SERVICE_ACCOUNT).await, Some(None));
+}
+
+#[tokio::test]
+async fn rights_in_namespaces_that_are_left_of_before_go_with_the_rest() {
+    let (_server, api) = member(&[PARIS]).await;
+    for name in ["shop", "stock", "kube-system"] {
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+        // Some are there from the start.
+        let _ = api.create(&Resource::core("Namespace", "namespaces", false), "", &namespace).await;
+    }
+    make_roles(&api).await;
+    assert_eq!(end(&api, &minted(Some(PARIS))).await, End::Removed(None));
+    for resource in [rbac("Role", "roles", true), rbac("RoleBinding", "rolebindings", true)] {
+        let owned = Some(Some("ClusterRole".to_owned()));
+        assert_eq!(owner(&api, &resource, "shop", SERVICE_ACCOUNT).await, owned);
+        assert_eq!(owner(&api, &resource, "kube-system", IDENTITY_ROLE).await, owned);
+        assert_eq!(owner(&api, &resource, NAMESPACE, INVENTORY_ROLE).await, owned);
+        assert_eq!(owner(&api, &resource, "shop", "viewer").await, Some(None), "it is not attach's");
+        assert_eq!(owner(&api, &resource, "stock", SERVICE_ACCOUNT).await, Some(None), "it is somebody else's");
+    }
 }

@@ -11,6 +11,7 @@ use client::contain::restarting;
 use k8s_openapi::api::core::v1::Secret;
 use model::MemberName;
 use plan::member::CredentialRef;
+use plan::rights::Rights;
 use tokio::sync::watch as channel;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -35,6 +36,8 @@ struct Target {
     cluster: Option<String>,
     /// What it takes over from another hub.
     take_over: Option<TakeOver>,
+    /// What it may do in the member.
+    rights: Rights,
 }
 
 /// An applier that runs.
@@ -73,6 +76,7 @@ pub(super) async fn apply(
         record: cluster.metadata.uid.clone(),
         cluster: cluster.spec.id.clone(),
         take_over: origin::take_over_of(cluster),
+        rights: origin::rights_of(cluster),
     });
     let open = ctx.connections.get(member).map(|connection| connection.serial);
     let runs = |running: &Running| Some(&running.target) == target.as_ref() && Some(running.serial) == open;
@@ -99,7 +103,8 @@ pub(super) async fn apply(
             let same = running.serial == connection.serial
                 && running.target.cluster == target.cluster
                 && running.target.record == target.record
-                && running.target.take_over == target.take_over;
+                && running.target.take_over == target.take_over
+                && running.target.rights == target.rights;
             if same {
                 running.target = target;
                 return Ok(again);
@@ -163,6 +168,7 @@ fn start(ctx: &Arc<Ctx>, member: &MemberName, target: Target, connection: Connec
         shared: ctx.feed.shared(),
         cluster: target.cluster.clone(),
         take_over: target.take_over.clone().map(Box::new),
+        rights: target.rights.clone(),
         clock: ctx.clock.clone(),
         jitter: ctx.jitter.clone(),
         limits: applier::Limits::default(),

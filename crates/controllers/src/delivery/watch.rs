@@ -79,6 +79,7 @@ struct ClusterFacts {
     deliverable: bool,
     is_released: bool,
     take_over: Option<api::feed::TakeOver>,
+    rights: plan::rights::Rights,
 }
 
 impl ClusterFacts {
@@ -91,6 +92,7 @@ impl ClusterFacts {
             deliverable: is_deliverable(cluster),
             is_released: crate::origin::is_released(cluster),
             take_over: crate::origin::take_over_of(cluster),
+            rights: crate::origin::rights_of(cluster),
         }
     }
 }

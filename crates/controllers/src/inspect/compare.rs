@@ -21,6 +21,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::live::{self, Wanted};
 use super::{InspectError, Inspector, Placed};
+use crate::origin;
 use crate::record::owner_of_application;
 
 /// Members that are asked at the same time. What one of them has is in memory meanwhile.
@@ -102,7 +103,9 @@ impl Inspector {
         let part_of = inventory::applyset_id(&unit.short(&self.hub));
         let wanted = wanted(bundle.as_deref(), report);
         let ask = Api::clone(&connection.api);
-        let live = live::read(&ask, wanted, &part_of).await.map_err(|error| model::cause::chain(&error))?;
+        let record = self.stores.clusters.get(&NamespacedName::new("", member.as_str()));
+        let rights = record.map(|record| origin::rights_of(&record)).unwrap_or_default();
+        let live = live::read(&ask, wanted, &part_of, &rights).await.map_err(|error| model::cause::chain(&error))?;
         let objects = objects(bundle.as_deref(), report, &live, &self.hub, hider);
         let waits = report.deletions.as_ref().is_some_and(|d| d.state == DeletionState::Waiting && d.count > 0);
         let deletes = objects.iter().any(|object| object.change == ObjectChange::Delete);

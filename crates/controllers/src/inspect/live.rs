@@ -7,6 +7,7 @@ use api::delivery::label;
 use client::{Api, Discovery, Error, Resource, Selection};
 use futures::{StreamExt, TryStreamExt, stream};
 use model::{GroupVersionKind, ObjectKey, object};
+use plan::rights::Rights;
 use serde_json::Value;
 
 /// Requests to one member at the same time: a quarter of those of its applier, which goes first.
@@ -23,25 +24,36 @@ pub(super) struct Wanted {
 }
 
 /// Reads objects. One that is not there, or whose kind the member does not serve, is missing in the result.
-pub(super) async fn read(api: &Api, wanted: Vec<Wanted>, part_of: &str) -> Result<BTreeMap<ObjectKey, Value>, Error> {
+/// What the member gives no rights to is not asked for, and is missing too.
+pub(super) async fn read(
+    api: &Api,
+    wanted: Vec<Wanted>,
+    part_of: &str,
+    rights: &Rights,
+) -> Result<BTreeMap<ObjectKey, Value>, Error> {
     let discovery = Discovery::new(api.clone());
-    let mut kinds: BTreeMap<(String, String, String), Vec<ObjectKey>> = BTreeMap::new();
-    for Wanted { key, version } in wanted {
-        kinds.entry((key.group.clone(), version, key.kind.clone())).or_default().push(key);
+    let mut kinds: BTreeMap<(GroupVersionKind, String), Vec<ObjectKey>> = BTreeMap::new();
+    for Wanted { key, version } in wanted.into_iter().filter(|wanted| rights.lack(&wanted.key).is_none()) {
+        let gvk = GroupVersionKind::new(key.group.clone(), version, key.kind.clone());
+        kinds.entry((gvk, rights.listed_in(&key).to_owned())).or_default().push(key);
     }
     let mut out = BTreeMap::new();
     let (mut alone, mut listed) = (Vec::new(), Vec::new());
-    for ((group, version, kind), keys) in kinds {
-        let Some(resource) = discovery.find(&GroupVersionKind::new(group, version, kind)).await? else { continue };
+    for ((gvk, namespace), keys) in kinds {
+        let Some(resource) = discovery.find(&gvk).await? else { continue };
+        if !namespace.is_empty() && !resource.namespaced {
+            // A namespace does not make it less than cluster-scoped.
+            continue;
+        }
         if keys.len() > ONE_BY_ONE_MAX {
-            listed.push((resource, keys));
+            listed.push((resource, namespace, keys));
         } else {
             alone.extend(keys.into_iter().map(|key| (resource.clone(), key)));
         }
     }
     let selection = Selection::labels(format!("{}={part_of}", label::APPLYSET_PART_OF));
-    for (resource, keys) in listed {
-        let found = api.list(&resource, "", &selection).await?;
+    for (resource, namespace, keys) in listed {
+        let found = api.list(&resource, &namespace, &selection).await?;
         let mut by_name: BTreeMap<(String, String), Value> = found.items.into_iter().map(named).collect();
         for key in keys {
             match by_name.remove(&(key.namespace.clone(), key.name.clone())) {

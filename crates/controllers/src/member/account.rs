@@ -36,13 +36,15 @@ pub(super) async fn leave(
         return Ok(None);
     };
     let end = match ctx.connections.get(member) {
-        Some(connection) => match account::remove(&connection.api, &ctx.hub, minted).await {
-            Ok(end) => end,
-            Err(error) => {
-                tracing::info!(%member, %error, "its account in the member cannot be removed yet");
-                return Ok(Some(AGAIN));
+        Some(connection) => {
+            match account::remove(&connection.api, &ctx.hub, minted, !observed.namespaces.is_empty()).await {
+                Ok(end) => end,
+                Err(error) => {
+                    tracing::info!(%member, %error, "its account in the member cannot be removed yet");
+                    return Ok(Some(AGAIN));
+                }
             }
-        },
+        }
         None => End::Stays("the hub has no credential for the member any more".to_owned()),
     };
     let (reason, note) = match &end {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use api::karmada::cluster::v1alpha1::Cluster;
-use api::kurator::annotation::{APPROVE_TAKE_OVER, DETACH_FINALIZER, ON_DETACH, TAKE_OVER};
+use api::kurator::annotation::{APPROVE_TAKE_OVER, DETACH_FINALIZER, NAMESPACES, ON_DETACH, TAKE_OVER};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
@@ -53,13 +53,14 @@ pub(super) async fn apply(
     Ok(())
 }
 
-/// Does the record say to take something over that is not to be taken over any more, or that the member is left, though its
-/// AttachedCluster was made again?
+/// Does the record say to take something over that is not to be taken over any more, name limits of rights that are gone, or say
+/// that the member is left, though its AttachedCluster was made again?
 pub(super) fn is_told_more(live: &Value, wanted: &Value, is_leaving: bool) -> bool {
     let has = |object: &Value, name: &str| model::object::annotation(object, name).is_some();
     // A record that is about to go keeps it: what was given back would be delivered again.
     let on_detach = (!is_leaving).then_some(ON_DETACH);
-    [TAKE_OVER, APPROVE_TAKE_OVER].into_iter().chain(on_detach).any(|name| has(live, name) && !has(wanted, name))
+    let told = [TAKE_OVER, APPROVE_TAKE_OVER, NAMESPACES].into_iter().chain(on_detach);
+    told.into_iter().any(|name| has(live, name) && !has(wanted, name))
 }
 
 /// Does the record have a label or a field of the spec that is not wanted? Whose it is, is not kept in memory.

@@ -62,6 +62,7 @@ pub(super) async fn observe(
     let observed = Observed {
         origin,
         labels: attached.labels().clone(),
+        namespaces: attached.spec.namespaces.clone(),
         credential: CredentialRef {
             namespace: key.namespace.clone(),
             secret: attached.spec.kubeconfig.name.clone(),

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use super::Ctx;
 use super::registry::Start;
 use crate::connection::Connection;
+use crate::origin;
 use crate::write::without_numbers;
 use client::NamespacedName;
 
@@ -76,6 +77,10 @@ pub(super) async fn run(ctx: Arc<Ctx>, key: NamespacedName, member: MemberName, 
     let api = prober(connection.api);
     loop {
         let began = Instant::now();
+        // The record is made after the first probe; and as long as one of the two has limits, nothing beyond them is asked for.
+        let record = ctx.clusters.get(&NamespacedName::new("", member.as_str()));
+        state.is_limited = ctx.attached.get(&key).is_some_and(|attached| !attached.spec.namespaces.is_empty())
+            || record.is_some_and(|record| origin::rights_of(&record).are_limited());
         let outcome = tokio::select! {
             () = stop.cancelled() => return,
             outcome = state.once(&api, ctx.clock.now(), &mut changed) => outcome,
@@ -148,6 +153,8 @@ struct State {
     counted: Option<Counted>,
     /// The last count was not answered: the member may have died meanwhile.
     unanswered: bool,
+    /// The hub has rights in some namespaces only: nodes and pods are not asked for.
+    is_limited: bool,
 }
 
 impl Default for State {
@@ -161,6 +168,7 @@ impl Default for State {
             facts: Facts::default(),
             counted: None,
             unanswered: false,
+            is_limited: false,
         }
     }
 }
@@ -228,15 +236,17 @@ impl State {
             Facts { uid: facts::uid_of(&system), version: facts::version_of(&version), ..self.facts.clone() };
         // One that does not say who it is is asked again with the next probe.
         let (mut moving, mut unanswered) = (facts.uid.is_none(), false);
-        match capacity::count(api).await {
-            Ok(census) => {
+        let count = if self.is_limited { None } else { Some(capacity::count(api).await) };
+        match count {
+            None => facts = Facts { uid: facts.uid, version: facts.version, ..Facts::default() },
+            Some(Ok(census)) => {
                 census.into_facts(&mut facts);
                 let ready = facts.nodes.as_ref().is_none_or(|nodes| nodes.ready_num >= nodes.total_num);
                 moving |= !ready || self.counted.is_some() && facts != self.facts;
             }
             // It answers, and is who it is. A credential need not be allowed to list pods, and a member that is slow
             // with them is not silent: what was counted last stays.
-            Err(why) => {
+            Some(Err(why)) => {
                 unanswered = matches!(why, Silent::Lost(_) | Silent::Late(_));
                 tracing::debug!(server = ?facts.uid, %why, "nodes and pods cannot be counted");
             }

@@ -91,7 +91,7 @@ fn a_refused_credential_has_the_command_that_mends_it() {
     let said = cases.map(|(expires, context, namespace)| {
         let minted = context.map(|context| Minted { context: context.to_owned(), ..minted(None) });
         let standing = Standing { expires: expires.map(at), minted, unused: None };
-        let (reason, message) = refused(&standing, &origin(namespace), "Unauthorized", now);
+        let (reason, message) = refused(&standing, &origin(namespace), &[], "Unauthorized", now);
         format!("{reason}: {message}")
     });
     assert_eq!(

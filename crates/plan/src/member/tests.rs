@@ -1,3 +1,5 @@
+use api::karmada::cluster::v1alpha1::NodeSummary;
+
 use super::*;
 
 fn now() -> Timestamp {
@@ -13,6 +15,7 @@ fn observed() -> Observed {
         origin: origin("default"),
         labels: BTreeMap::from([("size".to_owned(), "large".to_owned())]),
         member: "beijing".parse(),
+        namespaces: Vec::new(),
         credential: CredentialRef { namespace: "default".into(), secret: "kc".into(), key: "value".into() },
         conditions: Vec::new(),
         server: Ok("https://10.0.0.1:6443".into()),
@@ -63,6 +66,25 @@ fn a_new_member_gets_a_record_before_it_answers() {
     assert_eq!(record["metadata"]["annotations"][ORIGIN], "g/Kind/default/beijing");
     assert_eq!(record["metadata"]["annotations"][CREDENTIAL_KEY], "value");
     assert_eq!(record["spec"].get("id"), None);
+    assert_eq!(record["metadata"]["annotations"].get(NAMESPACES), None);
+}
+
+#[test]
+fn the_record_says_in_which_namespaces_the_hub_has_rights() {
+    let limited = Observed { namespaces: vec!["a".into(), "b".into()], ..observed() };
+    let record = check(&limited, ("Unknown", reason::PROBING), false).record.unwrap();
+    assert_eq!(record["metadata"]["annotations"][NAMESPACES], "a,b");
+    // What renews the credential gives no more than there was, and what was counted before is not said any more.
+    let mut known = mine(Some("u1")).unwrap();
+    known.status.node_summary = Some(NodeSummary { total_num: 3, ready_num: 3 });
+    let probe = probe(Outcome::Denied("401".into()), "u1");
+    let status =
+        check(&Observed { record: Some(known), probe, ..limited }, ("Unknown", reason::CREDENTIAL_REFUSED), true)
+            .cluster_status
+            .unwrap();
+    assert_eq!(status.node_summary, None);
+    let said = ready(&status).message;
+    assert!(said.contains("`kurator attach CONTEXT --name beijing --namespaces a,b`"), "{said}");
 }
 
 #[test]

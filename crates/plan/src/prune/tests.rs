@@ -47,6 +47,7 @@ struct World {
     inventory: Inventory,
     desired: KeySet,
     claims: Claims,
+    rights: Rights,
     /// Nobody else lives in any other container.
     inhabitants: KeyMap<Inhabitants>,
     settled: bool,
@@ -66,7 +67,8 @@ impl World {
         let desired: KeySet = wants.iter().map(|(k, n)| key(k, n)).collect();
         claims.set_desires(&me, &desired);
         let (entry, inhabitants) = (entry_of(&me), KeyMap::default());
-        Self { entry, inventory, desired, claims, inhabitants, settled: true, patient: false }
+        let rights = Rights::default();
+        Self { entry, inventory, desired, claims, rights, inhabitants, settled: true, patient: false }
     }
 
     fn plan(&self) -> (Plan, Report) {
@@ -82,9 +84,9 @@ impl World {
     }
 
     fn plan_knowing(&self, inhabitants: &KeyMap<Inhabitants>) -> (Plan, Report) {
-        let Self { entry, inventory, desired, claims, settled, patient, .. } = self;
+        let Self { entry, inventory, desired, claims, rights, settled, patient, .. } = self;
         let (settled, patient) = (*settled, *patient);
-        plan(&Observed { entry, inventory, desired, claims, inhabitants, settled, patient })
+        plan(&Observed { entry, inventory, desired, claims, rights, inhabitants, settled, patient })
     }
 
     /// Records what the plan releases.
@@ -533,6 +535,46 @@ proptest! {
         }
         prop_assert!(world.plan().0.delete.is_empty() && world.inventory.entries().is_empty());
     }
+}
+
+#[test]
+fn what_the_member_gives_no_rights_to_is_held_and_said_and_never_deleted() {
+    let (inside, outside) = (key("ConfigMap", "in"), key("ConfigMap", "out"));
+    let outside: Arc<HashedKey> = ObjectKey { namespace: "other".into(), ..ObjectKey::clone(&outside) }.into();
+    let world = |change: fn(&mut World)| {
+        let mut world = World::new(&[("ConfigMap", "in")], &[]);
+        world.rights = Rights::in_namespaces(["shop".to_owned()], "kurator attach CONTEXT --name beijing".to_owned());
+        world.inventory.put_entry(Arc::clone(&outside), confirmed());
+        change(&mut world);
+        world
+    };
+    let held = || WaitingOn::OutsideRights(vec![(Arc::clone(&outside), Lack::Namespace("other".into()))]);
+    // The guard is asked about what can be deleted, and about nothing else.
+    let mut pruned = world(|_| {});
+    let (_, report) = pruned.plan();
+    assert!(report.waiting.contains(&held()), "{:?}", report.waiting);
+    assert_eq!(report.deletions.unwrap().sample, ["ConfigMap shop/in"]);
+    pruned.approve();
+    assert_eq!(pruned.plan().0.delete, [Arc::clone(&inside)]);
+    let leaves: fn(&mut World) = |world| world.entry.removal = Removal::Prune;
+    let (plan, report) = world(leaves).plan();
+    assert_eq!((plan.delete, plan.let_go, report.waiting), (vec![Arc::clone(&inside)], vec![], vec![held()]));
+    let (plan, report) = world(|world| world.entry.frozen = Some("no branch".into())).plan();
+    assert_eq!((plan, report.waiting.len()), (Plan::default(), 1));
+    let (_, report) = world(|world| world.entry.prune = false).plan();
+    assert_eq!(report.waiting, [WaitingOn::NotAsked(2)]);
+    // What would be given back loses its record: it stays as it is anyway.
+    let (plan, report) = world(|world| world.entry.removal = Removal::Release).plan();
+    assert_eq!((plan.delete, plan.let_go, report.waiting), (vec![], vec![Arc::clone(&outside)], vec![]));
+    let mut adopted = world(leaves);
+    adopted.inventory.update(&outside, |entry| entry.adopted = true);
+    let (plan, report) = adopted.plan();
+    assert_eq!((plan.let_go, report.waiting), (vec![Arc::clone(&outside)], vec![]));
+    // Another unit has it now.
+    let mut moved = world(leaves);
+    moved.claims.set_desires(&unit("b"), [&outside]);
+    moved.claims.set_entries(&unit("b"), [(&outside, &confirmed())]);
+    assert_eq!(moved.plan().0.forget, [Arc::clone(&outside)]);
 }
 
 #[test]

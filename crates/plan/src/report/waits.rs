@@ -37,7 +37,7 @@ impl Waits {
 
     /// Adds an object that the unit wants.
     pub fn add_object(&mut self, key: &ObjectKey, waiting: &apply::WaitingOn) {
-        self.add(waiting.cause(), waiting.detail(), 1, key.to_string());
+        self.add(waiting.cause(), &waiting.detail(), 1, key.to_string());
     }
 
     /// Adds an object that the unit no longer wants, and let go of since it is not its own.
@@ -70,6 +70,11 @@ impl Waits {
                 prune::WaitingOn::Unseen(containers) => {
                     for (key, why) in containers {
                         self.add(WaitingCause::Unseen, why, 1, key.to_string());
+                    }
+                }
+                prune::WaitingOn::OutsideRights(objects) => {
+                    for (key, lack) in objects {
+                        self.add(WaitingCause::OutsideRights, &lack.to_string(), 1, key.to_string());
                     }
                 }
                 prune::WaitingOn::Handover(moving) => {

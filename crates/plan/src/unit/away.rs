@@ -1,7 +1,7 @@
 //! Members that do not answer are in the list of what their unit deletes: by what is known of them.
 //!
 //! What a member ran last is known, and what it is to run is: the objects that only the former has are those that it deletes when
-//! it answers. They are stored in its entry, so that the list stays the same list whoever looks at it, and are released by the
+//! it answers. They are stored in its entry, so that everybody who looks at it sees the same list, and are released by the
 //! same approval as the lists of the others. A member that then has more asks about the rest.
 
 use std::collections::BTreeMap;

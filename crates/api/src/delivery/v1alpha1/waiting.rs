@@ -35,6 +35,9 @@ impl ObjectsWaiting {
 pub enum WaitingCause {
     /// The member refused it; it is tried again after a pause. The detail is the reason in one word.
     Refused,
+    /// It needs rights that the member does not give: it is neither sent nor deleted, as long as that is so. The detail says
+    /// where.
+    OutsideRights,
     /// Another hub delivers it: it is left alone. The detail is that hub's id.
     OtherHub,
     /// Another unit of this hub delivers it: it is left alone. The detail is that unit.

@@ -50,20 +50,37 @@ async fn what_becomes_of_the_account_is_said_before_and_after() {
     let not_found =
         json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404, "reason": "NotFound"});
     let mut said = String::new();
-    for (what, how, answers) in [
-        ("keep", How::Keep, vec![]),
-        ("it is gone", How::Release, vec![event("AccountRemoved", "in member beijing, the hub's account is gone")]),
-        ("it stays", How::Remove, vec![event("AccountStays", "in member beijing, the hub's account stays: forbidden")]),
+    let (everywhere, limited) = (vec![], vec!["a".to_owned(), "b".to_owned()]);
+    let stays = "in member beijing, the hub's account stays, with its rights: they are in namespaces, where it may not delete all \
+                 of them by itself";
+    for (what, how, answers, namespaces) in [
+        ("keep", How::Keep, vec![], &everywhere),
+        ("keep, with rights in namespaces", How::Keep, vec![], &limited),
+        ("rights in namespaces", How::Release, vec![event("AccountStays", stays)], &limited),
+        (
+            "it is gone",
+            How::Release,
+            vec![event("AccountRemoved", "in member beijing, the hub's account is gone")],
+            &everywhere,
+        ),
+        (
+            "it stays",
+            How::Remove,
+            vec![event("AccountStays", "in member beijing, the hub's account stays: forbidden")],
+            &everywhere,
+        ),
         (
             "others use it",
             How::Release,
             vec![event("AccountShared", "in member beijing, the account stays: https://b")],
+            &limited,
         ),
-        ("nothing was noted", How::Release, vec![(404, not_found)]),
+        ("nothing was noted", How::Release, vec![(404, not_found)], &everywhere),
     ] {
-        let parting = parting(crate::approve::tests::Hub::new(answers).client(), &[]);
+        let mut parting = parting(crate::approve::tests::Hub::new(answers).client(), &[]);
+        parting.attached.spec.namespaces = namespaces.clone();
         let after = parting.account(how).await;
-        let commands = if after.is_left { commands() } else { Vec::new() };
+        let commands = if after.is_left { commands(namespaces) } else { Vec::new() };
         let after = after.note.into_iter().map(|note| format!("  {note}")).chain(commands);
         let before = parting.rests(how).join("\n");
         said.push_str(&format!("== {what}\n{before}\n--\n{}\n", after.collect::<Vec<_>>().join("\n")));

@@ -4,6 +4,7 @@ use model::Digest;
 use super::*;
 use crate::apply::WaitingOn as Object;
 use crate::prune::WaitingOn as Kept;
+use crate::rights::Lack;
 
 fn key(name: &str) -> ObjectKey {
     ObjectKey { kind: "ConfigMap".into(), namespace: "shop".into(), name: name.into(), ..ObjectKey::default() }
@@ -64,6 +65,10 @@ fn every_reason_of_a_prune_is_stored_with_its_cause() {
         (
             Kept::Occupied(vec![key("b").into(), key("a").into()]),
             Some(entry(WaitingCause::Occupied, 2, "ConfigMap shop/a", "")),
+        ),
+        (
+            Kept::OutsideRights(vec![(key("b").into(), Lack::Cluster), (key("a").into(), Lack::Cluster)]),
+            Some(entry(WaitingCause::OutsideRights, 2, "ConfigMap shop/a", "the whole cluster")),
         ),
         (Kept::Guard, Some(entry(WaitingCause::Release, 3, "Namespace shop", ""))),
     ] {

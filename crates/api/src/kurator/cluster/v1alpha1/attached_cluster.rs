@@ -23,9 +23,19 @@ pub struct AttachedClusterSpec {
     /// Name of the member, unique over the hub; the object's own name when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member_name: Option<String>,
+    /// The namespaces of the cluster in which the credential has rights, and nowhere else, as `kurator attach --namespaces` makes
+    /// one. Nothing else is asked for there. None: it has rights in the whole cluster.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub namespaces: Vec<String>,
     /// The hub whose inventories and labels in the cluster this hub may take over, once a person has approved the list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub take_over: Option<TakeOverFrom>,
+}
+
+impl AttachedClusterSpec {
+    /// Most namespaces of a member that are named: each is a list and a watch for every kind that is delivered there, some 20.
+    /// Who needs more gives rights in the whole cluster.
+    pub const NAMESPACES_MAX: usize = 64;
 }
 
 /// From which hub a cluster is taken over.

@@ -1,0 +1,112 @@
+//! What a member lets the hub do in it: everything, or everything in some of its namespaces (ADR 44).
+//!
+//! `kurator attach --namespaces a,b` gives Roles in these namespaces and no ClusterRole. What needs more is not asked for: it
+//! is found out here, before anything is sent.
+//!
+//! | an object | of a member that gives namespaces a, b |
+//! |---|---|
+//! | in namespace a or b | is delivered |
+//! | in another namespace | is not sent: the member's operator gives more, or the source has less |
+//! | without a namespace | is not sent: it is cluster-scoped, also the Namespace a itself |
+//!
+//! Absent on purpose: what the member's RBAC says at the moment. A credential with fewer rights than are recorded is answered
+//! by the member, as before.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use model::ObjectKey;
+
+/// Reason of an object that needs more rights than the member gives, and of a unit that has one.
+pub const OUTSIDE_RIGHTS: &str = "OutsideRights";
+
+/// Namespaces that a sentence names. More would fill it: a member may give dozens.
+const NAMED_MAX: usize = 5;
+
+/// What the hub may do in a member. Cheap to clone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rights(Option<Arc<Limited>>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Limited {
+    namespaces: BTreeSet<String>,
+    /// `kurator attach` with what means this member: the beginning of the command that widens its rights.
+    attach: String,
+}
+
+/// What an object needs that its member does not give.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lack {
+    /// Rights in this namespace.
+    Namespace(String),
+    /// Rights in the whole cluster.
+    Cluster,
+}
+
+impl fmt::Display for Lack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Namespace(namespace) => write!(f, "namespace {namespace}"),
+            Self::Cluster => f.write_str("the whole cluster"),
+        }
+    }
+}
+
+impl Rights {
+    /// Everything in these namespaces. `attach` is the command that attaches the member, without `--namespaces`.
+    pub fn in_namespaces(namespaces: impl IntoIterator<Item = String>, attach: String) -> Self {
+        Self(Some(Arc::new(Limited { namespaces: namespaces.into_iter().collect(), attach })))
+    }
+
+    /// Are they limited to namespaces?
+    pub fn are_limited(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// What an object needs beyond them; `None` when it may be asked for.
+    pub fn lack(&self, key: &ObjectKey) -> Option<Lack> {
+        let limited = self.0.as_ref()?;
+        match key.namespace.as_str() {
+            "" => Some(Lack::Cluster),
+            namespace if limited.namespaces.contains(namespace) => None,
+            namespace => Some(Lack::Namespace(namespace.to_owned())),
+        }
+    }
+
+    /// In which namespace the objects of a key's kind are listed and watched; empty for all of the member.
+    pub fn listed_in<'a>(&self, key: &'a ObjectKey) -> &'a str {
+        if self.are_limited() { &key.namespace } else { "" }
+    }
+
+    /// Why an object is not asked for, and what to do.
+    pub fn sentence(&self, lack: &Lack) -> String {
+        // Without a limit nothing is lacking.
+        let Some(Limited { namespaces, attach }) = self.0.as_deref() else { return String::new() };
+        let given = named(namespaces, ", ", " more");
+        match lack {
+            Lack::Namespace(namespace) => {
+                let list = if namespaces.len() > NAMED_MAX { "LIST".to_owned() } else { named(namespaces, ",", "") };
+                format!(
+                    "it needs rights in namespace {namespace}, and the member gives them in {given} only, so it is not \
+                     asked for: take it out, or widen them with `{attach} --namespaces {list},{namespace}`"
+                )
+            }
+            Lack::Cluster => format!(
+                "it is in no namespace, so it needs rights in the whole cluster, and the member gives them in {given} only; it \
+                 is not asked for: take it out, or give all rights with `{attach}`"
+            ),
+        }
+    }
+}
+
+/// The first namespaces, and how many more there are.
+fn named(namespaces: &BTreeSet<String>, between: &str, more: &str) -> String {
+    let first: Vec<&str> = namespaces.iter().take(NAMED_MAX).map(String::as_str).collect();
+    let left = namespaces.len() - first.len();
+    let first = if first.is_empty() { "no namespace".to_owned() } else { first.join(between) };
+    if left == 0 { first } else { format!("{first} and {left}{more}") }
+}
+
+#[cfg(test)]
+mod tests;

@@ -50,7 +50,7 @@ impl FileSource {
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
             return Err(fail("a file is fetched by https:// or http://".to_owned()));
         }
-        let client = http.file_client(url.as_str())?;
+        let client = http.file_client(url.as_str(), shown)?;
         let timeout = timeout.min(crate::TIMEOUT_MAX);
         Ok(Self { client, url, shown: shown.to_owned(), timeout, last: Arc::default() })
     }
@@ -84,7 +84,7 @@ impl FileSource {
         if let Some((tag, _)) = &known {
             request = request.header(reqwest::header::IF_NONE_MATCH, tag);
         }
-        let answer = request.send().await.map_err(|error| failure(&self.shown, &error))?;
+        let answer = request.send().await.map_err(|error| failure(&self.shown, error))?;
         let (url, status) = (self.shown.clone(), answer.status().as_u16());
         match (status, known) {
             (200, _) => {}
@@ -116,7 +116,7 @@ impl FileSource {
         let mut bytes = Vec::new();
         let mut chunks = answer.bytes_stream();
         while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|error| failure(&self.shown, &error))?;
+            let chunk = chunk.map_err(|error| failure(&self.shown, error))?;
             if bytes.len() + chunk.len() > FILE_BYTES_MAX {
                 let what = "the size of the file, in bytes,".to_owned();
                 return Err(Error::TooLarge { url: self.shown.clone(), what, limit: FILE_BYTES_MAX as u64 });

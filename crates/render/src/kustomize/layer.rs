@@ -53,6 +53,12 @@ struct Listed {
     origin: Option<Rc<Origin>>,
 }
 
+/// May an entry be meant for another machine, though kustomize would not take it so? It may have a token in its query, or a
+/// password.
+fn looks_remote(path: &str) -> bool {
+    path.contains(['?', '@']) || path.contains("//") && !path.starts_with(['.', '/'])
+}
+
 pub(super) struct Layers<'a> {
     files: &'a Files<'a>,
     /// Questions of resources that were put off, so that one turn asks for all directories that a file lists.
@@ -244,6 +250,11 @@ impl<'a> Layers<'a> {
             None if path.contains("://") => {
                 let why = "its scheme is not understood; use https://, http:// or ssh://".to_owned();
                 Err(place.refuse_remote("", path, why))
+            }
+            None if looks_remote(path) => {
+                let why = "there is no such file or directory; begin it with https:// if it is on another machine, or \
+                           correct the path";
+                Err(place.refuse_remote("", path, why.to_owned()))
             }
             None => Err(missing),
             Some(Err(why)) => Err(place.refuse_remote("", path, why)),

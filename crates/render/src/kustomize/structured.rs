@@ -51,12 +51,29 @@ pub(crate) fn set(
     };
     let is_json = text.trim_start().starts_with(['{', '[']);
     let spliced = if is_json { None } else { splice(context, &text, &before_value, &inner)? };
-    let written = spliced.map_or_else(|| write(&inner, &text), |text| text.trim().to_owned());
+    let spliced = match spliced {
+        Some(spliced) => trim(context, &spliced, &inner)?,
+        None => None,
+    };
+    let written = spliced.unwrap_or_else(|| write(&inner, &text));
     budget.spend_made(written.len())?;
     if let Some(place) = before.read_mut(object) {
         *place = written.into();
     }
     Ok(Some(Ok(found)))
+}
+
+/// The text without blank lines around it, as kustomize leaves them out, as far as it still reads as `value`: the first line
+/// keeps its indent, and the last one its line break where that is part of a block. `None` when it reads as something else.
+fn trim(context: &Context<'_>, text: &str, value: &Value) -> Result<Option<String>, RenderError> {
+    let first = text.len() - text.trim_start().len();
+    let text = &text[text[..first].rfind('\n').map_or(0, |at| at + 1)..];
+    for trimmed in [text.trim_end(), text] {
+        if context.files.value(trimmed)?.is_ok_and(|read| read == *value) {
+            return Ok(Some(trimmed.to_owned()));
+        }
+    }
+    Ok(None)
 }
 
 /// A value in the format of the text that it was read from. JSON is written as Go writes it; the text of YAML in which more

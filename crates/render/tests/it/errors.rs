@@ -43,6 +43,15 @@ fn errors_name_the_file_and_the_field() {
             "resources[0]: \"oci://example.com/x\" cannot be used: its scheme is not understood",
         ),
         (
+            kustomization("resources: [\"gitlab.example.com/org/repo//x?ref=v1&private_token=glpat\"]"),
+            "resources[0]: \"gitlab.example.com/org/repo//x?ref=v1\" cannot be used: there is no such file or directory; \
+             begin it with https:// if it is on another machine, or correct the path",
+        ),
+        (
+            kustomization("components: [\"me:secret@example.com//x\"]"),
+            "components[0]: \"example.com//x\" cannot be used: there is no such file",
+        ),
+        (
             kustomization("patches: [{path: \"https://example.com/x.yaml\"}]"),
             "patches[0].path: \"https://example.com/x.yaml\" is remote, and only resources and components may be",
         ),

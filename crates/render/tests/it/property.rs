@@ -167,3 +167,25 @@ proptest! {
         let _ = render(&format!("-- app/a.yaml --\n{text}\n"), "app");
     }
 }
+
+/// A replacement into the text of a field changes what it names, and the text still reads as YAML with everything else in it.
+#[test]
+fn a_replacement_inside_a_text_leaves_the_rest_of_it() {
+    for (before, after) in [
+        ("\n  host: old\n  port: 1\n", "  host: new\n  port: 1"),
+        (" \n# why\nhost: old\n\n", "# why\nhost: new"),
+        ("host: old\nkey: |\n  a\n", "host: new\nkey: |\n  a\n"),
+        ("  host: old\n  key: |+\n    a\n\n", "  host: new\n  key: |+\n    a\n\n"),
+    ] {
+        let text = serde_json::to_string(before).unwrap();
+        let rendered = render(
+            &format!(
+                "-- app/kustomization.yaml --\nresources: [a.yaml]\nreplacements:\n- source: {{name: m, fieldPath: data.v}}\n  \
+                 targets: [{{select: {{name: m}}, fieldPaths: [data.text.host]}}]\n-- app/a.yaml --\n\
+                 {{apiVersion: v1, kind: ConfigMap, metadata: {{name: m}}, data: {{v: new, text: {text}}}}}\n"
+            ),
+            "app",
+        );
+        assert_eq!(rendered.unwrap().objects[0].value["data"]["text"], after, "{before:?}");
+    }
+}

@@ -114,7 +114,7 @@ impl GitSource {
             url: submodule.url.clone(),
             why: format!("it leads out of {}", found.parent),
         })?;
-        let remote = self.access.remote(&url, self.url())?;
+        let remote = self.access.remote(&url, &found.parent, self.url())?;
         let repository = cache.repository(&remote.cache_key(), &self.content()).await;
         let (commit, dir) = (submodule.commit.clone(), submodule.path.clone());
         let tree = Tree { commit, dir, layers: submodule.layers.clone() };
@@ -179,14 +179,16 @@ pub(super) struct Access {
 }
 
 impl Access {
-    /// A submodule's repository. When its server is the server of the source it is given the credentials of the source, also
+    /// A submodule's repository, which a file in the repository at `parent` names. When its server is the server of the source it is given the credentials of the source, also
     /// where the URL names a user, and is known by the certificates of the source.
-    fn remote(&self, url: &str, source: &str) -> Result<Remote, Error> {
+    fn remote(&self, url: &str, parent: &str, source: &str) -> Result<Remote, Error> {
         let address = Address::parse(url)?;
         let (to, own) = match &address {
             Address::Http { url, credentials } => (url.clone(), credentials.clone()),
             Address::Ssh(address) => (address.url.clone(), None),
         };
+        // The parent passed the same check, and so on up to the source: none of them widens what the source may reach.
+        http::check_reach(&to, parent)?;
         let same = http::is_same_server(source, &to);
         let credentials = self.credentials.clone().filter(|_| same).or(own);
         if credentials.is_none() && matches!(address, Address::Ssh(_)) {
@@ -211,5 +213,24 @@ struct Stop(Arc<AtomicBool>);
 impl Drop for Stop {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gitmodules_do_not_send_the_hub_to_itself() {
+        let access = Access { http: http::Http::new().unwrap(), credentials: None, ca: None };
+        let (outside, here) = ("https://git.example/org/app", "http://127.0.0.1:8080/app");
+        for url in ["http://127.0.0.1:8080/org/lib", "http://localhost/org/lib", "http://169.254.169.254/latest"] {
+            for source in [outside, here] {
+                let error = access.remote(url, outside, source).err().unwrap();
+                assert!(matches!(error, Error::OwnMachine { .. }), "{url} from {source}: {error}");
+            }
+            assert!(access.remote(url, here, here).is_ok(), "{url}");
+        }
+        assert!(access.remote("http://10.0.0.7/org/lib", outside, outside).is_ok());
     }
 }

@@ -42,9 +42,10 @@ impl Http {
         Ok(Self { local, remote: Arc::default(), files: Arc::default() })
     }
 
-    /// The client for a file. It follows redirects to other servers: nothing is given to them.
-    pub(crate) fn file_client(&self, url: &str) -> Result<reqwest::Client, Error> {
-        let fail = |error: reqwest::Error| Error::Certificate { url: url.to_owned(), why: innermost(&error) };
+    /// The client for a file. It follows redirects to other servers: nothing is given to them. `shown` stands for the URL in
+    /// errors.
+    pub(crate) fn file_client(&self, url: &str, shown: &str) -> Result<reqwest::Client, Error> {
+        let fail = |error: reqwest::Error| Error::Certificate { url: shown.to_owned(), why: innermost(&error) };
         if is_local(url) && url.starts_with("http://") {
             return file_builder().no_proxy().tls_certs_only([]).build().map_err(fail);
         }
@@ -82,7 +83,7 @@ fn builder() -> reqwest::ClientBuilder {
         // Another server would be given what this one was trusted with; git's answer is to name it in the URL.
         if !stays || attempt.previous().len() > REDIRECTS_MAX { attempt.stop() } else { attempt.follow() }
     });
-    reqwest::Client::builder().user_agent(USER_AGENT).connect_timeout(CONNECT_TIMEOUT).redirect(policy)
+    client_builder(USER_AGENT, policy)
 }
 
 fn file_builder() -> reqwest::ClientBuilder {
@@ -92,7 +93,13 @@ fn file_builder() -> reqwest::ClientBuilder {
         let stays = check_reach(attempt.url().as_str(), first.as_str()).is_ok();
         if !safe || !stays || attempt.previous().len() > REDIRECTS_MAX { attempt.stop() } else { attempt.follow() }
     });
-    reqwest::Client::builder().user_agent(FILE_USER_AGENT).connect_timeout(CONNECT_TIMEOUT).redirect(policy)
+    client_builder(FILE_USER_AGENT, policy)
+}
+
+fn client_builder(user_agent: &str, policy: reqwest::redirect::Policy) -> reqwest::ClientBuilder {
+    let builder = reqwest::Client::builder().user_agent(user_agent).connect_timeout(CONNECT_TIMEOUT).redirect(policy);
+    // The query of the URL that redirects may be a token.
+    builder.referer(false)
 }
 
 /// Refuses a URL that leads to the hub's own machine, or to what only this machine reaches, such as the address under which
@@ -112,7 +119,11 @@ fn is_own(url: &str) -> bool {
     let host = host.trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();
     match host.parse::<std::net::IpAddr>().map(|address| address.to_canonical()) {
         Ok(std::net::IpAddr::V4(address)) => {
-            address.is_loopback() || address.is_link_local() || address.octets()[0] == 0
+            // The last one is where a cloud gives out credentials outside of the link-local addresses.
+            address.is_loopback()
+                || address.is_link_local()
+                || address.octets()[0] == 0
+                || address.octets() == [100, 100, 100, 200]
         }
         // The second one is where a cloud gives out credentials over IPv6.
         Ok(std::net::IpAddr::V6(address)) => {
@@ -147,10 +158,12 @@ fn is_local(url: &str) -> bool {
     host == "localhost" || address.is_ok_and(|a| a.is_loopback())
 }
 
-/// Turns a failed request into words.
-pub(crate) fn failure(url: &str, error: &reqwest::Error) -> Error {
-    let (url, why) = (url.to_owned(), innermost(error));
-    let tls = std::error::Error::source(error).is_some_and(is_tls);
+/// Turns a failed request into words. `url` is the one that may be printed.
+pub(crate) fn failure(url: &str, error: reqwest::Error) -> Error {
+    // What it was asked with, and where it was redirected to, may have a token in its query.
+    let error = error.without_url();
+    let (url, why) = (url.to_owned(), innermost(&error));
+    let tls = std::error::Error::source(&error).is_some_and(is_tls);
     match () {
         () if tls => Error::Tls { url, why },
         () if error.is_timeout() => Error::Timeout { url, after: CONNECT_TIMEOUT },
@@ -163,4 +176,28 @@ pub(crate) fn failure(url: &str, error: &reqwest::Error) -> Error {
 fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
     let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
     error.is::<rustls::Error>() || wrapped.is_some_and(|inner| is_tls(inner)) || error.source().is_some_and(is_tls)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_failure_does_not_repeat_what_was_asked_with() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/x?token=abc", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let (mut socket, _) = listener.accept().unwrap();
+            let _ = socket.read(&mut [0; 4096]).unwrap();
+            socket.write_all(b"HTTP/1.1 500 Broken\r\ncontent-length: 0\r\n\r\n").unwrap();
+        });
+        let answer = Http::new().unwrap().local.get(&url).send().await.unwrap();
+        server.join().unwrap();
+        let error = answer.error_for_status().unwrap_err();
+        assert!(innermost(&error).contains("token"), "{error}");
+        let error = failure("https://shown/x", error);
+        assert!(error.to_string().starts_with("https://shown/x: ") && !error.to_string().contains("token"), "{error}");
+    }
 }

@@ -113,6 +113,7 @@ fn a_file_in_a_repository_does_not_send_the_hub_to_itself() {
         "http://169.254.169.254/latest/meta-data",
         "http://[fe80::1]/org/base",
         "http://[fd00:ec2::254]/latest",
+        "http://100.100.100.200/latest/meta-data",
     ] {
         let error = outside.beside(url, GitReference::Head, true).unwrap_err();
         assert!(matches!(error, Error::OwnMachine { .. }) && error.class() == Class::AwaitChange, "{url}: {error}");
@@ -157,13 +158,15 @@ async fn redirects_are_followed_to_other_servers_within_limits() {
     let target = Server::start(|_| ok("", "a: b\n")).await;
     let to = target.url("real.yaml");
     let server = Server::start(move |request| match request.split(' ').nth(1).unwrap() {
-        "/once" => empty("302 Found", &format!("location: {to}\r\n")),
+        "/once?token=abc" => empty("302 Found", &format!("location: {to}\r\n")),
         "/downgrade" => empty("302 Found", "location: ftp://example.com/x\r\n"),
         path => empty("302 Found", &format!("location: {path}x\r\n")),
     })
     .await;
-    let artifact = file(&world, &server.url("once")).unwrap().fetch(&world.cache).await.unwrap();
+    let artifact = file(&world, &server.url("once?token=abc")).unwrap().fetch(&world.cache).await.unwrap();
     assert_eq!(&*FileSource::bytes(&artifact).unwrap(), b"a: b\n");
+    let asked = target.requests.lock().unwrap().concat().to_ascii_lowercase();
+    assert!(asked.starts_with("get /real.yaml ") && !asked.contains("referer") && !asked.contains("abc"), "{asked}");
     for path in ["endless", "downgrade"] {
         let error = file(&world, &server.url(path)).unwrap().fetch(&world.cache).await.unwrap_err();
         assert!(error.to_string().starts_with("https://shown/x.yaml: "), "{error}");

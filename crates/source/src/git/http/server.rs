@@ -98,7 +98,7 @@ impl Server {
     }
 
     fn incoming(&self, answer: reqwest::Response) -> Incoming<'_> {
-        let chunks = answer.bytes_stream().map(|chunk| chunk.map_err(|e| failure(&self.url, &e)));
+        let chunks = answer.bytes_stream().map(|chunk| chunk.map_err(|e| failure(&self.url, e)));
         Incoming::body(&self.url, chunks.boxed())
     }
 
@@ -106,7 +106,7 @@ impl Server {
         if let Some(authorization) = &self.authorization {
             request = request.header(reqwest::header::AUTHORIZATION, authorization.clone());
         }
-        let answer = request.send().await.map_err(|e| failure(&self.url, &e))?;
+        let answer = request.send().await.map_err(|e| failure(&self.url, e))?;
         let (url, status) = (self.url.clone(), answer.status().as_u16());
         match status {
             200 => Ok(answer),

@@ -26,12 +26,12 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use api::delivery::{MemberTakeOver, Origin};
+use api::delivery::{HubId, MemberTakeOver, Origin};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::minted::{MANAGED_BY, MANAGER, Minted, NAMESPACE, SERVICE_ACCOUNT, USED_BY_PREFIX, used_by};
 use client::{Api, Resource};
 use controllers::mint;
-use model::{Clock, MemberName, object};
+use model::{Clock, Digest, MemberName, object};
 use serde_json::json;
 
 use crate::args::{Asking, Attach, Common, Waiting};
@@ -55,14 +55,17 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     // The hub first: a hub that does not run need not cost the user a login.
     let hub_common =
         Common { kubeconfig: what.hub_kubeconfig.clone(), context: what.hub_context.clone(), ..common.clone() };
-    let (hub_client, hub_server) = connect::hub_and_server(&hub_common).await?;
+    let reached = connect::reach_hub(&hub_common).await?;
+    let hub_client = reached.client.clone();
     let hub = Api::new(hub_client.clone(), FIELD_MANAGER);
     let present = hub::look_up(&hub, &names).await?;
     let login = login::log_in(&chosen, what.certificate_authority.as_deref(), output::can_ask()).await?;
     let own_server = login.credential.server().to_owned();
     let member = login.credential.api(FIELD_MANAGER).await.with_context(|| format!("context {}", chosen.context))?;
-    let hub_server = hub_server.trim_end_matches('/');
-    let place = Place { member: &member, hub: &hub, hub_server, names: &names, context: &chosen.context };
+    let hub_server = reached.advertised.trim_end_matches('/');
+    let own_id = foreign::own_id(&hub).await?;
+    let whose = Whose::of(hub_server, own_id.as_ref(), reached.authority.as_ref(), &names);
+    let place = Place { member: &member, hub: &hub, whose: &whose, names: &names, context: &chosen.context };
     let facts = place.look_at_cluster(&own_server).await?;
     hub::check_identity(&hub, &names, &present, &facts.uid).await?;
 
@@ -70,8 +73,8 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     let text = |field: &str| cluster.get(field).and_then(serde_json::Value::as_str);
     let server = text("server").unwrap_or_default().to_owned();
     let grants = place.grants().await?;
-    let foreign =
-        Foreign::read(&member, &facts.uid, &hub, what.take_over.is_some()).await?.choose(what.take_over.as_ref())?;
+    let foreign = Foreign::read(&member, &facts.uid, own_id, what.take_over.is_some()).await?;
+    let foreign = foreign.choose(what.take_over.as_ref())?;
     let proposal = Proposal {
         context: &chosen.context,
         server: &server,
@@ -88,7 +91,7 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     if !what.yes {
         confirm()?;
     }
-    let minted = place.attach(&cluster, &grants, &present, foreign.is_alone()).await?;
+    let minted = place.attach(&cluster, &grants, &present).await?;
     output::print_stderr(format_args!(
         "made in the cluster and in the hub; now the hub reaches {server} with its own credential"
     ));
@@ -185,18 +188,41 @@ struct Facts {
 struct Place<'a> {
     member: &'a Api,
     hub: &'a Api,
-    /// URL of the hub.
-    hub_server: &'a str,
+    whose: &'a Whose,
     names: &'a Names,
     context: &'a str,
 }
 
-impl Place<'_> {
-    /// Which attached cluster of which hub this is.
-    fn whose(&self) -> String {
-        format!("{} {}/{}", self.hub_server, self.names.namespace, self.names.name)
-    }
+/// Which attached cluster of which hub this is.
+#[derive(Debug, PartialEq, Eq)]
+struct Whose {
+    /// The same for each attach of it, and for no other hub's. An address is no such thing: two hubs on two machines may both
+    /// be at `https://127.0.0.1:6443`.
+    key: String,
+    /// As people read it.
+    words: String,
+}
 
+impl Whose {
+    /// Of a hub with this id, or, where the user may not see that, with this authority.
+    fn of(server: &str, id: Option<&HubId>, authority: Option<&Digest>, names: &Names) -> Self {
+        let what = format!("{}/{}", names.namespace, names.name);
+        let hub = match (id, authority) {
+            (Some(id), _) => format!("hub {id}"),
+            (None, Some(authority)) => format!("authority {authority}"),
+            // It has a certificate that everybody trusts, so that the name is its own.
+            (None, None) => format!("hub at {server}"),
+        };
+        Self { key: format!("{hub} {what}"), words: format!("{server} {what} ({hub})") }
+    }
+}
+
+/// May this mark, of an earlier version, be another hub's as well? It stood for an address only.
+fn may_be_shared(words: &str) -> bool {
+    !words.ends_with(')') && is_near(words.split(' ').next().unwrap_or_default())
+}
+
+impl Place<'_> {
     /// Says what is wrong when the cluster refuses the user, or does not answer.
     fn of_cluster(&self, what: &str) -> impl FnOnce(client::Error) -> anyhow::Error + use<> {
         let about = format!("context {}: {what}", self.context);
@@ -251,22 +277,23 @@ impl Place<'_> {
     }
 
     /// Notes on the account that this hub works as it, so that a hub that leaves does not take the account of another one
-    /// along. `is_alone`: no other hub has anything in the cluster.
-    async fn mark_account(&self, before: Option<&Minted>, is_alone: bool) -> anyhow::Result<String> {
+    /// along. The marks of others stay: a hub may have the account and have delivered nothing yet, and one mark too many only
+    /// means that the account stays.
+    async fn mark_account(&self, before: Option<&Minted>) -> anyhow::Result<String> {
         let accounts = Resource::core("ServiceAccount", "serviceaccounts", true);
         let target = accounts.target(NAMESPACE, SERVICE_ACCOUNT);
         let about = format!("cannot note this hub on ServiceAccount {NAMESPACE}/{SERVICE_ACCOUNT}");
         let found = self.member.get(&target).await.map_err(self.of_cluster(&about))?.unwrap_or_default();
-        let own = used_by(&self.whose());
-        let known = object::get(&found, &["metadata", "annotations"]).and_then(serde_json::Value::as_object);
-        let marks = known.into_iter().flat_map(|all| all.keys()).filter(|name| name.starts_with(USED_BY_PREFIX));
-        // This hub may have had another address; a hub that was lost has nobody who takes its own away.
-        let is_old =
-            |name: &&String| **name != own && (is_alone || before.is_some_and(|b| b.used_by.as_ref() == Some(name)));
-        let old: Vec<(String, serde_json::Value)> =
-            marks.filter(is_old).map(|name| (name.clone(), json!(null))).collect();
-        let mut annotations = serde_json::Map::from_iter(old);
-        annotations.insert(own.clone(), json!(self.whose()));
+        let own = used_by(&self.whose.key);
+        let mut annotations = serde_json::Map::new();
+        // The user may not have seen the id of this hub the last time.
+        let old = before.and_then(|before| before.used_by.as_ref()).filter(|name| name.starts_with(USED_BY_PREFIX));
+        if let Some(old) = old
+            && object::get_str(&found, &["metadata", "annotations", old]).is_some_and(|words| !may_be_shared(words))
+        {
+            annotations.insert(old.clone(), json!(null));
+        }
+        annotations.insert(own.clone(), json!(self.whose.words));
         let patch = json!({"metadata": {"annotations": annotations}});
         self.member.merge(&target, &patch).await.map_err(self.of_cluster(&about))?;
         Ok(own)
@@ -278,15 +305,14 @@ impl Place<'_> {
         cluster: &serde_json::Value,
         grants: &[(Grant, bool)],
         present: &Present,
-        is_alone: bool,
     ) -> anyhow::Result<Minted> {
         for (grant, _) in grants {
             let applied = self.member.apply(&grant.resource.target_of(&grant.object), &grant.object).await;
             applied.map_err(self.of_cluster(&format!("cannot make {}", grant.name())))?;
         }
         let before = present.minted();
-        let used_by = self.mark_account(before.as_ref(), is_alone).await?;
-        let made = mint::mint(self.member, hub_clock().now(), self.context, before.as_ref(), &self.whose()).await;
+        let used_by = self.mark_account(before.as_ref()).await?;
+        let made = mint::mint(self.member, hub_clock().now(), self.context, before.as_ref(), &self.whose.key).await;
         let about = format!("cannot make a token of service account {NAMESPACE}/{SERVICE_ACCOUNT}");
         let mut token = made.map_err(self.of_cluster(&about))?;
         token.minted.used_by = Some(used_by);

@@ -25,6 +25,7 @@ use crate::objects;
 use crate::output;
 use crate::status::held;
 use crate::sync::{LOOK_EVERY, params};
+use list::Named;
 use wait::{End, Place};
 
 /// `verbose`: every object is named, however many there are.
@@ -117,15 +118,18 @@ async fn listed_by_name(
     let deadline = tokio::time::Instant::now() + NAMED_WITHIN;
     loop {
         let chosen = listed(client, common, name, digests).await?;
-        let named = list::read(client, &common.namespace, name, common.output != Format::Text).await?;
-        let Some(named) = named else { return Ok((chosen, None)) };
-        if chosen.iter().all(|list| list::find(&named, list).is_some()) {
-            return Ok((chosen, Some(named)));
-        }
+        let why = match list::read(client, &common.namespace, name, common.output != Format::Text).await? {
+            Named::Earlier => return Ok((chosen, None)),
+            Named::List(named) if chosen.iter().all(|list| list::find(&named, list).is_some()) => {
+                return Ok((chosen, Some(named)));
+            }
+            Named::List(_) => "what waits changes all the time".to_owned(),
+            // It was deleted, or is one that the hub has not looked at yet.
+            Named::Missing(why) => format!("the hub does not say what waits ({why})"),
+        };
         if tokio::time::Instant::now() >= deadline {
             bail!(
-                "app/{name}: what waits changes all the time, so that it cannot be listed, and nothing was approved; see \
-                 `kurator status app/{name}`"
+                "app/{name}: {why}, so that it cannot be listed, and nothing was approved; see `kurator status app/{name}`"
             );
         }
         tokio::time::sleep(LOOK_EVERY).await;

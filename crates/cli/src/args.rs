@@ -520,6 +520,10 @@ pub(crate) struct Delete {
     /// `app/NAME` or `fleet/NAME`.
     #[arg(value_name = "KIND/NAME")]
     pub(crate) object: Deletable,
+    /// Delete an application also where it is not known what a member has of it, so that it cannot be listed: what it has there
+    /// goes unseen, when the member answers.
+    #[arg(long)]
+    pub(crate) anyway: bool,
     #[command(flatten)]
     pub(crate) ask: Asking,
 }

@@ -27,12 +27,12 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use api::delivery::{MemberTakeOver, Origin};
+use api::delivery::{HubId, MemberTakeOver, Origin};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::minted::{MANAGED_BY, MANAGER, Minted, NAMESPACE, SERVICE_ACCOUNT, USED_BY_PREFIX, used_by};
 use client::{Api, Delete, Resource, Selection};
 use controllers::mint;
-use model::{Clock, MemberName, object};
+use model::{Clock, Digest, MemberName, object};
 use serde_json::{Value, json};
 
 use crate::args::{Asking, Attach, Common, Waiting};
@@ -57,14 +57,17 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     // The hub first: a hub that does not run need not cost the user a login.
     let hub_common =
         Common { kubeconfig: what.hub_kubeconfig.clone(), context: what.hub_context.clone(), ..common.clone() };
-    let (hub_client, hub_server) = connect::hub_and_server(&hub_common).await?;
+    let reached = connect::reach_hub(&hub_common).await?;
+    let hub_client = reached.client.clone();
     let hub = Api::new(hub_client.clone(), FIELD_MANAGER);
     let present = hub::look_up(&hub, &names).await?;
     let login = login::log_in(&chosen, what.certificate_authority.as_deref(), output::can_ask()).await?;
     let own_server = login.credential.server().to_owned();
     let member = login.credential.api(FIELD_MANAGER).await.with_context(|| format!("context {}", chosen.context))?;
-    let hub_server = hub_server.trim_end_matches('/');
-    let place = Place { member: &member, hub: &hub, hub_server, names: &names, context: &chosen.context };
+    let hub_server = reached.advertised.trim_end_matches('/');
+    let own_id = foreign::own_id(&hub).await?;
+    let whose = Whose::of(hub_server, own_id.as_ref(), reached.authority.as_ref(), &names);
+    let place = Place { member: &member, hub: &hub, whose: &whose, names: &names, context: &chosen.context };
     let facts = place.look_at_cluster(&own_server).await?;
     hub::check_identity(&hub, &names, &present, &facts.uid).await?;
 
@@ -72,9 +75,9 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     let text = |field: &str| cluster.get(field).and_then(Value::as_str);
     let server = text("server").unwrap_or_default().to_owned();
     let grants = place.grants().await?;
-    let foreign =
-        Foreign::read(&member, &facts.uid, &hub, what.take_over.is_some()).await?.choose(what.take_over.as_ref())?;
-    let surplus = place.surplus(&present, foreign.is_alone()).await?;
+    let foreign = Foreign::read(&member, &facts.uid, own_id, what.take_over.is_some()).await?;
+    let foreign = foreign.choose(what.take_over.as_ref())?;
+    let surplus = place.surplus(&present).await?;
     let proposal = Proposal {
         context: &chosen.context,
         server: &server,
@@ -92,13 +95,13 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     if !what.yes {
         confirm()?;
     }
-    let minted = place.attach(&cluster, &grants, &present, foreign.is_alone()).await?;
+    let minted = place.attach(&cluster, &grants, &present).await?;
     output::print_stderr(format_args!(
         "made in the cluster and in the hub; now the hub reaches {server} with its own credential"
     ));
     let done = hub::wait(&hub, &names, &minted, what.timeout).await;
     // By now the hub works with the new rights: it asks for nothing that goes here.
-    place.remove(&surplus, present.minted().as_ref(), foreign.is_alone()).await?;
+    place.remove(&surplus, present.minted().as_ref()).await?;
     done.map_err(|why| anyhow::anyhow!("{why:#}; {}", advice(&server, what, &chosen.context, &names)))?;
 
     let member_name = names.name.clone();
@@ -201,18 +204,41 @@ struct Facts {
 struct Place<'a> {
     member: &'a Api,
     hub: &'a Api,
-    /// URL of the hub.
-    hub_server: &'a str,
+    whose: &'a Whose,
     names: &'a Names,
     context: &'a str,
 }
 
-impl Place<'_> {
-    /// Which attached cluster of which hub this is.
-    fn whose(&self) -> String {
-        format!("{} {}/{}", self.hub_server, self.names.namespace, self.names.name)
-    }
+/// Which attached cluster of which hub this is.
+#[derive(Debug, PartialEq, Eq)]
+struct Whose {
+    /// The same for each attach of it, and for no other hub's. An address is no such thing: two hubs on two machines may both
+    /// be at `https://127.0.0.1:6443`.
+    key: String,
+    /// As people read it.
+    words: String,
+}
 
+impl Whose {
+    /// Of a hub with this id, or, where the user may not see that, with this authority.
+    fn of(server: &str, id: Option<&HubId>, authority: Option<&Digest>, names: &Names) -> Self {
+        let what = format!("{}/{}", names.namespace, names.name);
+        let hub = match (id, authority) {
+            (Some(id), _) => format!("hub {id}"),
+            (None, Some(authority)) => format!("authority {authority}"),
+            // It has a certificate that everybody trusts, so that the name is its own.
+            (None, None) => format!("hub at {server}"),
+        };
+        Self { key: format!("{hub} {what}"), words: format!("{server} {what} ({hub})") }
+    }
+}
+
+/// May this mark, of an earlier version, be another hub's as well? It stood for an address only.
+fn may_be_shared(words: &str) -> bool {
+    !words.ends_with(')') && is_near(words.split(' ').next().unwrap_or_default())
+}
+
+impl Place<'_> {
     /// Says what is wrong when the cluster refuses the user, or does not answer.
     fn of_cluster(&self, what: &str) -> impl FnOnce(client::Error) -> anyhow::Error + use<> {
         let about = format!("context {}: {what}", self.context);
@@ -268,8 +294,7 @@ impl Place<'_> {
     }
 
     /// What was made there for other rights than are wanted now. It is looked for: an attached cluster may have been deleted.
-    /// `is_alone`: no other hub has anything in the cluster.
-    async fn surplus(&self, present: &Present, is_alone: bool) -> anyhow::Result<Surplus> {
+    async fn surplus(&self, present: &Present) -> anyhow::Result<Surplus> {
         let recorded = present.attached.iter().flat_map(|attached| attached.spec.namespaces.iter().cloned());
         let mut before: BTreeSet<String> = recorded.collect();
         let bindings = Resource::new("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", true);
@@ -294,25 +319,25 @@ impl Place<'_> {
             }
         }
         if !out.rights.is_empty() {
-            out.others = self.others(present.minted().as_ref(), is_alone).await?;
+            out.others = self.others(present.minted().as_ref()).await?;
         }
         Ok(out)
     }
 
     /// The other hubs that work as the account, in words.
-    async fn others(&self, before: Option<&Minted>, is_alone: bool) -> anyhow::Result<Vec<String>> {
+    async fn others(&self, before: Option<&Minted>) -> anyhow::Result<Vec<String>> {
         let about = format!("cannot see which hubs work as ServiceAccount {NAMESPACE}/{SERVICE_ACCOUNT}");
         let found = self.member.get(&accounts().target(NAMESPACE, SERVICE_ACCOUNT)).await;
         let found = found.map_err(self.of_cluster(&about))?.unwrap_or_default();
-        let own = used_by(&self.whose());
-        let others = marks(&found).filter(|(name, _)| **name != own && !is_old(name, before, is_alone));
+        let own = used_by(&self.whose.key);
+        let others = marks(&found).filter(|(name, words)| **name != own && !is_old(name, words, before));
         Ok(others.map(|(_, whose)| whose.to_owned()).collect())
     }
 
     /// Removes what was shown. One that was changed since stays, and is said. Nothing goes that another hub may work with, also
     /// one that came since.
-    async fn remove(&self, surplus: &Surplus, before: Option<&Minted>, is_alone: bool) -> anyhow::Result<()> {
-        if surplus.rights.is_empty() || !surplus.others.is_empty() || !self.others(before, is_alone).await?.is_empty() {
+    async fn remove(&self, surplus: &Surplus, before: Option<&Minted>) -> anyhow::Result<()> {
+        if surplus.rights.is_empty() || !surplus.others.is_empty() || !self.others(before).await?.is_empty() {
             return Ok(());
         }
         for (grant, found) in &surplus.rights {
@@ -325,17 +350,18 @@ impl Place<'_> {
     }
 
     /// Notes on the account that this hub works as it, so that a hub that leaves does not take the account of another one
-    /// along. `is_alone`: no other hub has anything in the cluster.
-    async fn mark_account(&self, before: Option<&Minted>, is_alone: bool) -> anyhow::Result<String> {
+    /// along. The marks of others stay: a hub may have the account and have delivered nothing yet, and one mark too many only
+    /// means that the account stays.
+    async fn mark_account(&self, before: Option<&Minted>) -> anyhow::Result<String> {
         let target = accounts();
         let target = target.target(NAMESPACE, SERVICE_ACCOUNT);
         let about = format!("cannot note this hub on ServiceAccount {NAMESPACE}/{SERVICE_ACCOUNT}");
         let found = self.member.get(&target).await.map_err(self.of_cluster(&about))?.unwrap_or_default();
-        let own = used_by(&self.whose());
-        let old = marks(&found).filter(|(name, _)| **name != own && is_old(name, before, is_alone));
+        let own = used_by(&self.whose.key);
+        let old = marks(&found).filter(|(name, words)| **name != own && is_old(name, words, before));
         let old: Vec<(String, Value)> = old.map(|(name, _)| (name.clone(), json!(null))).collect();
         let mut annotations = serde_json::Map::from_iter(old);
-        annotations.insert(own.clone(), json!(self.whose()));
+        annotations.insert(own.clone(), json!(self.whose.words));
         let patch = json!({"metadata": {"annotations": annotations}});
         self.member.merge(&target, &patch).await.map_err(self.of_cluster(&about))?;
         Ok(own)
@@ -347,15 +373,14 @@ impl Place<'_> {
         cluster: &Value,
         grants: &[(Grant, bool)],
         present: &Present,
-        is_alone: bool,
     ) -> anyhow::Result<Minted> {
         for (grant, _) in grants {
             let applied = self.member.apply(&grant.resource.target_of(&grant.object), &grant.object).await;
             applied.map_err(self.of_cluster(&format!("cannot make {}", grant.name())))?;
         }
         let before = present.minted();
-        let used_by = self.mark_account(before.as_ref(), is_alone).await?;
-        let made = mint::mint(self.member, hub_clock().now(), self.context, before.as_ref(), &self.whose()).await;
+        let used_by = self.mark_account(before.as_ref()).await?;
+        let made = mint::mint(self.member, hub_clock().now(), self.context, before.as_ref(), &self.whose.key).await;
         let about = format!("cannot make a token of service account {NAMESPACE}/{SERVICE_ACCOUNT}");
         let mut token = made.map_err(self.of_cluster(&about))?;
         token.minted.used_by = Some(used_by);
@@ -376,9 +401,9 @@ fn marks(account: &Value) -> impl Iterator<Item = (&String, &str)> {
     marks.map(|(name, whose)| (name, whose.as_str().unwrap_or_default()))
 }
 
-/// Is a mark one that nobody takes away any more? This hub may have had another address; and a hub that was lost is none.
-fn is_old(mark: &str, before: Option<&Minted>, is_alone: bool) -> bool {
-    is_alone || before.is_some_and(|before| before.used_by.as_deref() == Some(mark))
+/// Is it the mark that this hub set before? The user may not have seen the hub's id the last time, or it had another address.
+fn is_old(mark: &str, words: &str, before: Option<&Minted>) -> bool {
+    before.is_some_and(|before| before.used_by.as_deref() == Some(mark)) && !may_be_shared(words)
 }
 
 /// The composition root's clock.

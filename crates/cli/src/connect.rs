@@ -21,6 +21,7 @@ use kinds::Wire;
 use kube::api::ListParams;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
+use model::Digest;
 
 use crate::args::{Common, Target};
 use crate::demo::control;
@@ -41,15 +42,26 @@ const CONNECTED_WITHIN: Duration = Duration::from_secs(5);
 /// Longest wait for a hub on this machine to say where it listens: it has the answer at hand.
 const TOLD_WITHIN: Duration = Duration::from_secs(2);
 
-/// A client of the hub.
-pub(crate) async fn hub(common: &Common) -> anyhow::Result<Client> {
-    hub_and_server(common).await.map(|(client, _)| client)
+/// A hub that a command asks.
+pub(crate) struct Reached {
+    pub(crate) client: Client,
+    /// The address where it is asked: that of its listener, for a hub on this machine.
+    pub(crate) server: String,
+    /// The address that its kubeconfig has, under which others know it.
+    pub(crate) advertised: String,
+    /// Digest of the authorities that its kubeconfig names; `None` when it names none.
+    pub(crate) authority: Option<Digest>,
 }
 
-/// A client of the hub, and the address where it asks.
-pub(crate) async fn hub_and_server(common: &Common) -> anyhow::Result<(Client, String)> {
+/// A client of the hub.
+pub(crate) async fn hub(common: &Common) -> anyhow::Result<Client> {
+    reach_hub(common).await.map(|reached| reached.client)
+}
+
+/// A client of the hub, and what is known of where it is.
+pub(crate) async fn reach_hub(common: &Common) -> anyhow::Result<Reached> {
     if let Some(file) = &common.kubeconfig {
-        return client(config(file, common.context.as_deref()).await?, file);
+        return reached(config(file, common.context.as_deref()).await?, None, file);
     }
     let local = || instance::dir(common.dir.as_deref());
     let dir = match &common.dir {
@@ -61,18 +73,14 @@ pub(crate) async fn hub_and_server(common: &Common) -> anyhow::Result<(Client, S
     };
     let context = common.context.as_deref().unwrap_or(HUB);
     let file = instance::kubeconfig_in(&dir)?;
-    let mut config = config(&file, Some(context)).await?;
-    if context == HUB
-        && let Some(address) = listens(&dir).await
-    {
-        go_to(&mut config, address)?;
-    }
-    client(config, &file)
+    let config = config(&file, Some(context)).await?;
+    let listener = if context == HUB { listens(&dir).await } else { None };
+    reached(config, listener, &file)
 }
 
 /// A client of what `KUBECONFIG` names; `None` when it is not set, or when `local` is meant: the directory of the hub that runs
 /// here.
-async fn by_environment(common: &Common, local: Option<PathBuf>) -> anyhow::Result<Option<(Client, String)>> {
+async fn by_environment(common: &Common, local: Option<PathBuf>) -> anyhow::Result<Option<Reached>> {
     let Some(files) = std::env::var_os(KUBECONFIG).filter(|files| !files.is_empty()) else { return Ok(None) };
     let shown = PathBuf::from(files);
     let is_own = |dir: &PathBuf| std::fs::canonicalize(&shown).is_ok_and(|file| file == dir.join(instance::KUBECONFIG));
@@ -81,11 +89,11 @@ async fn by_environment(common: &Common, local: Option<PathBuf>) -> anyhow::Resu
     }
     let found = async {
         let kubeconfig = Kubeconfig::from_env().map_err(|error| unreadable(error, &shown))?.unwrap_or_default();
-        client(of_kubeconfig(kubeconfig, common.context.as_deref(), &shown).await?, &shown)
+        reached(of_kubeconfig(kubeconfig, common.context.as_deref(), &shown).await?, None, &shown)
     };
     match (found.await, local) {
         (Ok(found), None) => Ok(Some(found)),
-        (Ok(found), Some(_)) => Ok(if is_hub(&found.0).await { Some(found) } else { None }),
+        (Ok(found), Some(_)) => Ok(if is_hub(&found.client).await { Some(found) } else { None }),
         // While a hub runs here, mistakes in that file do not matter.
         (Err(_), Some(_)) => Ok(None),
         (Err(error), None) => Err(error),
@@ -101,7 +109,7 @@ async fn is_hub(client: &Client) -> bool {
 /// A client of one context of the demo's kubeconfig.
 pub(crate) async fn member(common: &Common, name: &str) -> anyhow::Result<Client> {
     let file = instance::dir(common.dir.as_deref())?.join(instance::KUBECONFIG);
-    client(config(&file, Some(name)).await?, &file).map(|(client, _)| client)
+    reached(config(&file, Some(name)).await?, None, &file).map(|reached| reached.client)
 }
 
 /// Where the hub of a directory listens; nothing when it does not run, or is too old to say it.
@@ -178,10 +186,21 @@ fn choose_context(kubeconfig: &Kubeconfig, context: Option<&str>) -> Result<Stri
     }
 }
 
-fn client(config: Config, file: &Path) -> anyhow::Result<(Client, String)> {
+/// Digest of the authorities that a configuration names.
+fn authority(config: &Config) -> Option<Digest> {
+    config.root_cert.as_ref().filter(|all| !all.is_empty()).map(|all| Digest::of(&all.concat()))
+}
+
+/// Makes the client of a configuration. `listener`: where the hub listens on this machine, if it is known.
+fn reached(mut config: Config, listener: Option<SocketAddr>, file: &Path) -> anyhow::Result<Reached> {
+    let advertised = config.cluster_url.to_string();
+    let authority = authority(&config);
+    if let Some(listener) = listener {
+        go_to(&mut config, listener)?;
+    }
     let server = config.cluster_url.to_string();
     let client = Client::try_from(config).with_context(|| format!("the kubeconfig {}", file.display()))?;
-    Ok((client, server))
+    Ok(Reached { client, server, advertised, authority })
 }
 
 /// Refuses the name of a cluster that was attached and made no member, for a command that needs one.
@@ -254,7 +273,7 @@ async fn names<K: Wire>(api: Api<K>, kind: &str) -> kube::Result<Vec<String>> {
 }
 
 /// Does an answer say that the server does not know the kind at all? A hub knows every kind that is asked for here.
-fn is_no_hub(status: &kube::core::Status) -> bool {
+pub(crate) fn is_no_hub(status: &kube::core::Status) -> bool {
     status.code == 404 && status.details.as_ref().is_none_or(|details| details.name.is_empty())
 }
 
@@ -272,6 +291,10 @@ pub(crate) fn asked(what: &str) -> impl FnOnce(kube::Error) -> anyhow::Error {
             status.message
         ),
         kube::Error::Api(status) => anyhow::anyhow!("{what}: the hub refused: {}", status.message),
+        // It answers, and not as an API server does.
+        kube::Error::SerdeError(why) => {
+            anyhow::anyhow!("{what}: what answers is no hub of Kurator, or one of another version: {why}")
+        }
         other => {
             let hint = Silence::of(&other).of_hub();
             anyhow::anyhow!("{what}: {hint}: {}", model::cause::innermost(&other))

@@ -86,7 +86,7 @@ async fn preview(client: &Client, namespace: &str, spec: &PreviewSpec, about: &s
     let request =
         Request::post(path).header("content-type", "application/json").body(question.to_string().into_bytes())?;
     let mut answer: Value = client.request(request).await.map_err(asked(about))?;
-    understood(answer["status"].take())
+    understood(answer.get_mut("status").map(Value::take).unwrap_or_default())
 }
 
 fn understood(answer: Value) -> anyhow::Result<Differences> {

@@ -6,22 +6,31 @@ use http::Request;
 use kube::Client;
 use serde_json::{Value, json};
 
-use crate::connect::asked;
+use crate::connect::{asked, is_no_hub};
 use crate::objects;
 use crate::status::held;
 
-/// Reads what waits, object by object. `None`: the hub is of an earlier version, which has no such list.
-pub(super) async fn read(
-    client: &Client,
-    namespace: &str,
-    name: &str,
-    with_uids: bool,
-) -> anyhow::Result<Option<HeldList>> {
+/// What waits, as far as the hub says it object by object.
+#[derive(Debug)]
+pub(super) enum Named {
+    /// These.
+    List(HeldList),
+    /// The hub is of an earlier version, which has no such list.
+    Earlier,
+    /// The hub has such lists, and none of this Application at this moment. Why, in its words.
+    Missing(String),
+}
+
+/// Reads what waits, object by object.
+pub(super) async fn read(client: &Client, namespace: &str, name: &str, with_uids: bool) -> anyhow::Result<Named> {
     let uids = if with_uids { "?uids=true" } else { "" };
     let path = format!("/apis/view.kurator.dev/v1alpha1/namespaces/{namespace}/heldlists/{name}{uids}");
     match client.request(Request::get(path).body(Vec::new())?).await {
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
-        other => other.map(Some).map_err(asked(&format!("cannot read what waits of app/{name}, object by object"))),
+        Err(kube::Error::Api(status)) if is_no_hub(&status) => Ok(Named::Earlier),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(Named::Missing(status.message)),
+        other => {
+            other.map(Named::List).map_err(asked(&format!("cannot read what waits of app/{name}, object by object")))
+        }
     }
 }
 

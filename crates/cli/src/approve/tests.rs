@@ -126,3 +126,18 @@ fn the_question_says_whether_anything_is_deleted() {
         assert_eq!(question(&chosen), expect);
     }
 }
+
+#[tokio::test]
+async fn a_list_that_is_not_there_for_a_moment_is_asked_for_again() {
+    let missing = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404, "reason": "NotFound",
+        "message": "heldlists \"shop\" not found", "details": {"name": "shop"}});
+    let unnamed = json!([{"members": ["lima"], "why": "what it has is not known by name"}]);
+    let list = json!({"application": "shop",
+        "lists": [{"policy": "p", "digest": "d1", "groups": [], "unnamed": unnamed}]});
+    let app = || (200, shop("1", "", &["d1"]));
+    let hub = Hub::new([app(), (404, missing), app(), (200, list)]);
+    let common =
+        Common { kubeconfig: None, context: None, dir: None, namespace: "default".to_owned(), output: Format::Text };
+    let (chosen, named) = listed_by_name(&hub.client(), &common, "shop", &["d1".to_owned()]).await.unwrap();
+    assert!(refuse_unnamed("shop", &chosen, named.as_ref()).is_err(), "what cannot be shown is refused");
+}

@@ -25,30 +25,19 @@ pub(super) struct Choice {
     pub(super) take: Option<MemberTakeOver>,
     /// What is said of hubs of which nothing is.
     remarks: Vec<String>,
-    /// Nothing is left to any other hub, and a take-over was asked for.
-    is_alone: bool,
 }
 
 impl Foreign {
-    /// Looks with the user's rights: at the cluster, of which this is the UID of kube-system, and at the hub for its id.
+    /// Looks at the cluster, of which this is the UID of kube-system, with the user's rights. `own`: this hub's id.
     ///
     /// # Errors
-    /// The hub does not answer, or the cluster does not, when something is to be taken over.
-    pub(super) async fn read(member: &Api, cluster: &str, hub: &Api, is_wanted: bool) -> anyhow::Result<Self> {
+    /// The cluster does not answer, when something is to be taken over.
+    pub(super) async fn read(member: &Api, cluster: &str, own: Option<HubId>, is_wanted: bool) -> anyhow::Result<Self> {
         let found = match controllers::look_at_hubs(member, cluster).await {
             Ok(found) => found,
             Err(error) if is_wanted => bail!("cannot read what hubs have in this cluster: {error}"),
             // Who only attaches need not see it.
             Err(_) => Vec::new(),
-        };
-        if found.is_empty() {
-            return Ok(Self { found, own: None });
-        }
-        let secrets = Resource::core("Secret", "secrets", true);
-        let own = match hub.get(&secrets.target(label::SYSTEM_NAMESPACE, ID_SECRET)).await {
-            Ok(secret) => secret.as_ref().and_then(id_in),
-            Err(error) if error.is_denied() => None,
-            Err(error) => return Err(of_hub("cannot read the id of the hub")(error)),
         };
         Ok(Self { found, own })
     }
@@ -71,12 +60,14 @@ impl Foreign {
             None => None,
             Some(Some(hub)) => match others.iter().position(|list| list.from == *hub) {
                 Some(at) => Some(others.remove(at)),
-                None => {
+                None if others.is_empty() => {
                     return Ok(Choice {
                         remarks: vec![format!("hub {hub} has nothing in this cluster")],
                         ..Choice::default()
                     });
                 }
+                // Probably a slip of the pen.
+                None => bail!("--take-over {hub}: that hub has nothing in this cluster; {}", all()),
             },
             Some(None) if others.is_empty() => {
                 let remarks = vec!["no other hub has anything in this cluster".to_owned()];
@@ -98,8 +89,20 @@ impl Foreign {
                 .map(|list| format!("{}, and keeps it: --take-over {} takes it over", words(list), list.from))
                 .collect(),
         };
-        let is_alone = take.is_some() && others.is_empty();
-        Ok(Choice { take, remarks, is_alone })
+        Ok(Choice { take, remarks })
+    }
+}
+
+/// The id of the hub that is attached to; `None` when the user may not see it.
+///
+/// # Errors
+/// The hub does not answer.
+pub(super) async fn own_id(hub: &Api) -> anyhow::Result<Option<HubId>> {
+    let secrets = Resource::core("Secret", "secrets", true);
+    match hub.get(&secrets.target(label::SYSTEM_NAMESPACE, ID_SECRET)).await {
+        Ok(secret) => Ok(secret.as_ref().and_then(id_in)),
+        Err(error) if error.is_denied() => Ok(None),
+        Err(error) => Err(of_hub("cannot read the id of the hub")(error)),
     }
 }
 
@@ -117,11 +120,6 @@ fn words(list: &MemberTakeOver) -> String {
 }
 
 impl Choice {
-    /// Is this hub the only one in the cluster, since it was told to take over everything of the others?
-    pub(super) fn is_alone(&self) -> bool {
-        self.is_alone
-    }
-
     /// What is said of it before the question.
     pub(super) fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();

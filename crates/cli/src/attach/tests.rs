@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::hub::{Names, Present, Progress, progress};
 use super::kubeconfig::{Chosen, Files, Merged};
 use super::proposal::Proposal;
-use super::{Surplus, advice, exec, is_near, login, name_of_context, rights};
+use super::{Api, Minted, Place, Surplus, Whose, advice, exec, is_near, login, name_of_context, rights, used_by};
 use crate::args::{self, Command};
 use crate::output;
 
@@ -422,5 +422,53 @@ fn only_what_attach_made_is_written_again() {
         assert!(may(grant.object.clone()) && may(labelled("kurator")), "{}", grant.name());
         assert_eq!(may(labelled("Helm")), is_namespace, "{}", grant.name());
         assert_eq!(may(json!({"metadata": {"name": "kurator"}})), is_namespace, "{}", grant.name());
+    }
+}
+
+#[test]
+fn two_hubs_at_the_same_address_are_two() {
+    let local = "https://127.0.0.1:6443";
+    let (one, other) = ("mxqz2ra7oykc4hbt".parse().unwrap(), "mxqz2ra7oykc4hbu".parse().unwrap());
+    let (here, there) = (model::Digest::of(b"here"), model::Digest::of(b"there"));
+    let of = |server: &str, id, authority| Whose::of(server, id, authority, &names(None));
+    let known = of(local, Some(&one), Some(&here));
+    assert_eq!(known.words, "https://127.0.0.1:6443 default/paris (hub mxqz2ra7oykc4hbt)");
+    let unseen = of(local, None, Some(&here));
+    for (first, second) in [(&known, of(local, Some(&other), Some(&here))), (&unseen, of(local, None, Some(&there)))] {
+        assert_ne!(used_by(&first.key), used_by(&second.key));
+        let token = |whose: &Whose| plan::credential::token_secret_after(None, &whose.key);
+        assert_ne!(token(first), token(&second));
+    }
+    // A hub that moves stays the same one.
+    assert_eq!(known.key, of("https://hub.example.com", Some(&one), Some(&there)).key);
+    assert_eq!(of("https://a.example", None, None).key, "hub at https://a.example default/paris");
+}
+
+#[tokio::test]
+async fn a_hub_takes_its_own_old_mark_away_and_no_other() {
+    let marked = |own: &str| {
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "kurator", "namespace": "kurator-system",
+            "annotations": {used_by("old"): own, used_by("other"): "https://b.example default/b (hub b)"}}})
+    };
+    for (own, goes) in [
+        ("https://hub.example.com default/paris", true),
+        ("https://127.0.0.1:6443 default/paris (authority sha256:1)", true),
+        // One of an earlier version, which a hub on another machine may have as well.
+        ("https://127.0.0.1:6443 default/paris", false),
+    ] {
+        let member = crate::approve::tests::Hub::new([(200, marked(own)), (200, marked(own))]);
+        let api = Api::new(member.client(), "tester");
+        let names = names(None);
+        let whose = Whose::of("https://hub.example.com", Some(&"mxqz2ra7oykc4hbt".parse().unwrap()), None, &names);
+        let place = Place { member: &api, hub: &api, whose: &whose, names: &names, context: "prod" };
+        let mut before = Minted::parse(r#"{"context": "prod", "issued": "2026-01-01T00:00:00Z"}"#).unwrap();
+        before.used_by = Some(used_by("old"));
+        assert_eq!(place.mark_account(Some(&before)).await.unwrap(), used_by(&whose.key));
+        let mut expect = json!({used_by(&whose.key): whose.words});
+        if goes {
+            expect[used_by("old")] = json!(null);
+        }
+        let asked = member.asked.lock().unwrap();
+        assert_eq!(asked.last().unwrap().1["metadata"]["annotations"], expect, "{own}");
     }
 }

@@ -5,7 +5,7 @@ use kube::Config;
 use kube::config::Kubeconfig;
 use kube::core::Status;
 
-use super::{asked, choose_context, go_to};
+use super::{asked, authority, choose_context, go_to, reached};
 
 #[test]
 fn a_hub_on_this_machine_is_asked_there_and_proves_its_own_name() {
@@ -56,4 +56,19 @@ fn each_refusal_is_answered_with_what_to_do() {
         let said = asked("cannot list members")(kube::Error::Api(Box::new(status))).to_string();
         assert!(said.contains(words), "{said}");
     }
+}
+
+#[tokio::test]
+async fn a_hub_is_known_by_what_its_kubeconfig_says_and_not_by_where_it_listens() {
+    let config = || Config::new("https://hub.example.com:6443".parse::<Uri>().unwrap());
+    let found = reached(config(), Some("0.0.0.0:6443".parse().unwrap()), "hub.yaml".as_ref()).unwrap();
+    assert_eq!(found.server, "https://127.0.0.1:6443/");
+    assert_eq!((found.advertised.as_str(), found.authority), ("https://hub.example.com:6443/", None));
+    let of = |certificates: &[&[u8]]| {
+        let mut config = config();
+        config.root_cert = Some(certificates.iter().map(|one| one.to_vec()).collect());
+        authority(&config)
+    };
+    assert!(of(&[b"a"]).is_some() && of(&[b"a"]) != of(&[b"b"]));
+    assert_eq!(of(&[]), None);
 }

@@ -12,6 +12,7 @@ use kube::api::{DeleteParams, GetParams, ListMeta, ListParams, ObjectList, Patch
 use kube::core::{NamespaceResourceScope, ObjectMeta, Request, request};
 use kube::{Client, Error, Resource, Result};
 use serde::Serialize;
+use serde::de::Error as _;
 use serde_json::Value;
 
 /// The objects of one type on one server, in one namespace or in all.
@@ -62,8 +63,7 @@ impl<K: Wire> Api<K> {
         K: Clone,
     {
         let mut list = self.server.read_answer(self.server.requests.list(params)).await?;
-        let Value::Array(items) = list["items"].take() else { return Ok(listed(&list, Vec::new())) };
-        let items: Result<_> = items.into_iter().map(typed).collect();
+        let items: Result<_> = items(&mut list)?.into_iter().map(typed).collect();
         Ok(listed(&list, items?))
     }
 
@@ -94,8 +94,7 @@ impl<K: Wire> Api<K> {
     /// Reads the metadata of all objects that are asked for.
     pub(crate) async fn list_metadata(&self, params: &ListParams) -> Result<Vec<ObjectMeta>> {
         let mut list = self.server.read_answer(self.server.requests.list_metadata(params)).await?;
-        let Value::Array(items) = list["items"].take() else { return Ok(Vec::new()) };
-        items.into_iter().map(metadata).collect()
+        items(&mut list)?.into_iter().map(metadata).collect()
     }
 
     /// Asks to delete an object. It may take time to go.
@@ -126,7 +125,23 @@ fn typed<K: Wire>(value: Value) -> Result<K> {
 }
 
 fn metadata(mut object: Value) -> Result<ObjectMeta> {
-    typed(object["metadata"].take())
+    typed(object.get_mut("metadata").map(Value::take).ok_or_else(no_object)?)
+}
+
+/// Takes the objects out of a list. Servers write `null` for none.
+fn items(list: &mut Value) -> Result<Vec<Value>> {
+    match list.as_object_mut().ok_or_else(no_object)?.get_mut("items").map(Value::take) {
+        Some(Value::Array(items)) => Ok(items),
+        Some(Value::Null) | None => Ok(Vec::new()),
+        Some(_) => Err(no_object()),
+    }
+}
+
+/// The error about an answer that no API server of Kubernetes gives.
+fn no_object() -> Error {
+    Error::SerdeError(serde_json::Error::custom(
+        "its answer is no object or list; choose another --context or --kubeconfig",
+    ))
 }
 
 /// The list that an answer says, with its objects.

@@ -31,14 +31,14 @@ const METRICS_BYTES_MAX: usize = 16 << 20;
 /// What the command line names and is not there. A hub that is sick, or of which this machine has no kubeconfig, is a finding.
 pub(super) async fn observe(common: &Common) -> anyhow::Result<Facts> {
     if common.kubeconfig.is_some() || connect::is_by_environment(common) {
-        let (client, server) = connect::hub_and_server(common).await?;
-        return Ok(facts(&client, server, None).await);
+        let hub = connect::reach_hub(common).await?;
+        return Ok(facts(&hub.client, hub.server, None).await);
     }
     let dir = instance::dir(common.dir.as_deref())?;
     let store = store(&dir.join("hub"));
     // A hub that never came up has written no kubeconfig, or half of one.
-    Ok(match connect::hub_and_server(common).await {
-        Ok((client, server)) => facts(&client, server, store).await,
+    Ok(match connect::reach_hub(common).await {
+        Ok(hub) => facts(&hub.client, hub.server, store).await,
         Err(error) => Facts::of_process(Process::silent(dir.display().to_string(), format!("{error:#}")), store),
     })
 }

@@ -123,6 +123,13 @@ pub(super) const CAUSES: &[Cause] = &[
         "spec.takeOver.hub",
         "correct spec.takeOver.hub: it is the id in the label kurator.dev/hub of the other hub's objects",
     ),
+    cause(Source, NOT_FETCHED, "the source cache", "see the disk of the hub's directory"),
+    cause(
+        Source,
+        NOT_FETCHED,
+        "remote base of ",
+        "correct the entry that is named, in its kustomization file; when it is right, see the server that it names",
+    ),
     cause(
         Source,
         NOT_FETCHED,
@@ -171,7 +178,6 @@ pub(super) const CAUSES: &[Cause] = &[
         "exceeds the limit",
         "leave out what is not delivered: spec.source.gitRepository.ignore",
     ),
-    cause(Source, NOT_FETCHED, "the source cache", "see the disk of the hub's directory"),
     cause(
         Unit,
         "Immutable",

@@ -9,6 +9,7 @@ use api::kurator::apps::v1alpha1::Application;
 use api::kurator::fleet::v1alpha1::Fleet;
 use kube::api::{DeleteParams, ListParams, Preconditions};
 use kube::{Client, ResourceExt};
+use model::MemberName;
 use serde_json::json;
 
 use super::fleet::fleet_of;
@@ -38,8 +39,12 @@ async fn application(common: &Common, name: &str, what: &Delete, verbose: bool) 
         output::print_stderr("  it has nothing in any member");
     }
     list::lines(&parts, verbose).iter().for_each(|line| output::print_stderr(format_args!("  {line}")));
+    if !what.anyway {
+        refuse_unknown(name, &parts)?;
+    }
     if !what.ask.yes {
-        let command = ask::command(common, &["delete", &format!("app/{name}")]) + " --yes";
+        let anyway = if what.anyway { " --anyway" } else { "" };
+        let command = ask::command(common, &["delete", &format!("app/{name}")]) + anyway + " --yes";
         ask::confirm(&format!("Delete app/{name}?"), "nothing was deleted", &command)?;
         // The answer may have taken a while. What goes must not be more than what was shown.
         if let Some(more) =
@@ -106,12 +111,25 @@ fn removal(said: Option<&str>, decision: &DecisionSpec) -> Removal {
     }
 }
 
+/// Refuses what cannot be shown: nobody can agree to that.
+fn refuse_unknown(name: &str, parts: &[Part]) -> anyhow::Result<()> {
+    let members: BTreeSet<MemberName> = list::unknown(parts).into_iter().map(|part| part.member.clone()).collect();
+    if members.is_empty() {
+        return Ok(());
+    }
+    let (members, has) = (named(&members), if members.len() == 1 { "has" } else { "have" });
+    bail!(
+        "app/{name}: {members} {has} not reported what is there, so that it cannot be listed, and nothing was deleted; try again \
+         when there is an answer, or say --anyway to delete it unseen"
+    )
+}
+
 /// Would something of it go that was not shown?
 fn is_more(now: &Part, shown: &[Part]) -> bool {
-    let goes = now.objects.iter().flat_map(|objects| &objects.goes);
     let same = shown.iter().find(|part| (&part.policy, &part.member) == (&now.policy, &now.member));
+    let Some(objects) = &now.objects else { return same.is_none_or(|part| part.objects.is_some()) };
     let known = same.and_then(|part| part.objects.as_ref());
-    goes.into_iter().any(|key| known.is_none_or(|objects| !objects.goes.contains(key)))
+    objects.goes.iter().any(|key| known.is_none_or(|known| !known.goes.contains(key)))
 }
 
 fn sum(parts: &[Part]) -> String {
@@ -160,3 +178,6 @@ async fn fleet(common: &Common, name: &str, what: &Delete) -> anyhow::Result<()>
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,10 +10,11 @@ use anyhow::bail;
 use api::condition;
 use api::delivery::Origin;
 use api::feed::UnitReport;
-use api::kurator::annotation::{DETACH_FINALIZER, MINTED, ON_DETACH, RELEASE};
+use api::karmada::cluster::v1alpha1::Cluster;
+use api::kurator::annotation::{DETACH_FINALIZER, MINTED, ON_DETACH, ORIGIN, RELEASE};
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use api::kurator::fleet::v1alpha1::Fleet;
-use api::kurator::minted::{ACCOUNT_STAYS, NAMESPACE, SERVICE_ACCOUNT, account_event};
+use api::kurator::minted::{ACCOUNT_SHARED, ACCOUNT_STAYS, NAMESPACE, SERVICE_ACCOUNT, account_event};
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{DeleteParams, ListParams, Patch, Preconditions};
@@ -176,6 +177,12 @@ fn commands(namespaces: &[String]) -> Vec<String> {
     commands
 }
 
+/// Is a record that of a member which another object made? It has only the name in common with the one that left.
+fn is_of_another(record: &Cluster, origin: &Origin) -> bool {
+    let known = record.annotations().get(ORIGIN).and_then(|text| text.parse::<Origin>().ok());
+    known.is_some_and(|known| known != *origin)
+}
+
 impl Parting {
     async fn find(client: Client, member: MemberName, origin: Origin) -> anyhow::Result<Self> {
         let api: Api<AttachedCluster> = Api::namespaced(client.clone(), &origin.namespace);
@@ -287,7 +294,11 @@ impl Parting {
             is_left: true,
         };
         match api.get_opt(&name).await {
-            Ok(Some(event)) => Account { is_left: event.reason.as_deref() == Some(ACCOUNT_STAYS), note: event.note },
+            // A hub that was lost has left its mark on the account: only a person knows that it works as it no longer.
+            Ok(Some(event)) => Account {
+                is_left: event.reason.is_some_and(|reason| [ACCOUNT_STAYS, ACCOUNT_SHARED].contains(&reason.as_str())),
+                note: event.note,
+            },
             Ok(None) => unseen("the hub has noted nothing".to_owned()),
             Err(error) => unseen(error.to_string()),
         }
@@ -360,7 +371,7 @@ impl Parting {
     async fn until_gone(&self, how: How, timeout: Duration) -> anyhow::Result<Option<String>> {
         let Origin { namespace, name, .. } = &self.origin;
         let api: Api<AttachedCluster> = Api::namespaced(self.client.clone(), namespace);
-        let records: Api<api::karmada::cluster::v1alpha1::Cluster> = Api::all(self.client.clone());
+        let records: Api<Cluster> = Api::all(self.client.clone());
         let deadline = Instant::now() + timeout;
         let (mut said, mut remark): (Option<String>, Option<String>) = (None, None);
         loop {
@@ -368,9 +379,18 @@ impl Parting {
             let found = found.filter(|found| found.uid() == self.attached.uid());
             let record = records.get_opt(self.member.as_str()).await.map_err(asked("cannot read the member"))?;
             remark = self.remark().await.or(remark);
+            let record = record.filter(|record| !is_of_another(record, &self.origin));
             let Some(found) = found else {
                 if record.is_none() {
                     return Ok(remark.filter(|_| how != How::Keep));
+                }
+                if Instant::now() >= deadline {
+                    bail!(
+                        "member/{0}: its AttachedCluster is gone, and the member's record is still there after {1} s; the hub \
+                         removes it when it can; see `kurator status member/{0}`",
+                        self.member,
+                        timeout.as_secs()
+                    );
                 }
                 tokio::time::sleep(LOOK_EVERY).await;
                 continue;

@@ -9,6 +9,7 @@ use api::condition::{self, Condition};
 use api::delivery::Removal;
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::apps::v1alpha1::Application;
+use api::reason;
 use client::NamespacedName;
 use controllers::Controllers;
 use hub::Hub;
@@ -18,7 +19,7 @@ use plan::state::{Said, State};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::settled::{FAILING_FOR, InTheWay, Stuck, is_settled, patience, source_is_newest};
+use super::settled::{FAILING_FOR, InTheWay, STUCK_FOR, Stuck, is_settled, patience, source_is_newest};
 use crate::args::Format;
 use crate::duration::tenths;
 use crate::output;
@@ -163,8 +164,7 @@ fn read(ctx: &Controllers) -> Seen {
         let object = named("fleet", &fleet.name_any(), fleet.namespace());
         let said = Said::of_conditions(conditions);
         if said.state != State::Ready {
-            let long = (said.state == State::NotReady).then_some(FAILING_FOR);
-            waits.push(Waits::of(object, &said, long));
+            waits.push(Waits::of(object, &said, hopeless_after(said.reason)));
         } else if !is_of_now(conditions, fleet.metadata.generation) {
             waits.push(Waits::unheard(object, "the hub has not looked at its last change yet"));
         }
@@ -172,6 +172,30 @@ fn read(ctx: &Controllers) -> Seen {
     waits.extend(applications.iter().filter_map(|application| application_waits(ctx, application)));
     let (members, fleets, applications) = (members.len(), fleets.len(), applications.len());
     Seen { members, fleets, applications, waits }
+}
+
+/// What only a person changes at a member. Everything else may pass: it does not answer yet, or is not well yet.
+const HOPELESS_MEMBER: [&str; 13] = [
+    reason::CREDENTIAL_REFUSED,
+    reason::CREDENTIAL_EXPIRED,
+    reason::KUBECONFIG_REFUSED,
+    reason::KUBECONFIG_MALFORMED,
+    reason::SECRET_NOT_FOUND,
+    reason::SECRET_KEY_NOT_FOUND,
+    reason::NAME_TAKEN,
+    reason::NAME_INVALID,
+    reason::SAME_CLUSTER,
+    reason::IDENTITY_CHANGED,
+    reason::APPLIER_REFUSED,
+    reason::TAKE_OVER_HELD,
+    reason::IDENTITY_UNKNOWN,
+];
+
+/// How long a reason has to be there before nothing more is waited for; `None` for what may pass by itself: a fetch that failed,
+/// a member that does not answer, a container that restarts. A start with many members takes longer than a demo's.
+fn hopeless_after(reason: &str) -> Option<Duration> {
+    let is_stuck = patience(reason) == Some(STUCK_FOR) && reason != reason::FETCH_FAILED;
+    (is_stuck || HOPELESS_MEMBER.contains(&reason)).then_some(FAILING_FOR)
 }
 
 fn named(kind: &str, name: &str, namespace: Option<String>) -> String {
@@ -195,8 +219,8 @@ fn member_waits(ctx: &Controllers, member: &Cluster) -> Option<Waits> {
     match said.state {
         State::Ready if parsed.is_some_and(|name| ctx.has_connected(&name)) => None,
         State::Ready => Some(Waits::unheard(object, "it has not been heard of since the start")),
+        State::NotReady => Some(Waits::of(object, &said, hopeless_after(said.reason))),
         // What is Unknown may answer yet.
-        State::NotReady => Some(Waits::of(object, &said, Some(FAILING_FOR))),
         _ => Some(Waits::of(object, &said, None)),
     }
 }
@@ -207,8 +231,9 @@ fn application_waits(ctx: &Controllers, application: &Application) -> Option<Wai
     let conditions = application.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
     let said = Said::of_conditions(conditions);
     if !matches!(said.state, State::Ready | State::Suspended) {
-        // A fetch over a network, and a start with many members, take longer than a demo's.
-        return Some(Waits::of(object, &said, patience(said.reason).map(|_| FAILING_FOR)));
+        // What is not fetched yet, a remote base among it, may be what keeps it from being built.
+        let is_fetched = condition::find(conditions, condition::SOURCE_READY).is_none_or(|c| c.status != "False");
+        return Some(Waits::of(object, &said, hopeless_after(said.reason).filter(|_| is_fetched)));
     }
     if !is_of_now(conditions, application.metadata.generation) {
         return Some(Waits::unheard(object, "the hub has not looked at its last change yet"));
@@ -217,7 +242,7 @@ fn application_waits(ctx: &Controllers, application: &Application) -> Option<Wai
         let source = Said::of(condition::find(conditions, condition::SOURCE_READY).filter(|c| c.status == "False"));
         return Some(match source.reason {
             "" => Waits::unheard(object, "its source has not been asked since the start"),
-            _ => Waits::of(object, &source, Some(FAILING_FOR)),
+            _ => Waits::of(object, &source, None),
         });
     }
     // One that a person suspended stays as it is.

@@ -238,7 +238,8 @@ impl Runner {
                 state.fetched = Some(fetched);
             }
             Err((reason, why)) => {
-                let said = format!("{}: {why}", self.remote.asked_by);
+                // Who reads it tells by the first words that it is not the source itself.
+                let said = format!("remote base of {}: {why}", self.remote.asked_by);
                 let same = state.error.as_ref().is_some_and(|(before, known)| {
                     before == reason && without_numbers(known) == without_numbers(&said)
                 });

@@ -113,8 +113,9 @@ async fn a_base_that_cannot_be_fetched_is_a_condition_and_leaves_what_runs() {
     world.until(&app(), |app| condition(app, "SourceReady"), is("False", "FetchFailed")).await;
     world.until(&app(), ready, is("False", "BuildFailed")).await;
     let stored = world.get(&app()).await.unwrap();
-    let why =
-        format!("app/kustomization.yaml: resources[0]: {url}: branch or tag \"gone\" does not exist; there is main");
+    let why = format!(
+        "remote base of app/kustomization.yaml: resources[0]: {url}: branch or tag \"gone\" does not exist; there is main"
+    );
     assert_eq!(message(&stored, "SourceReady"), why);
     assert!(message(&stored, "Ready").contains(&why), "{}", message(&stored, "Ready"));
     world.settles().await;

@@ -50,3 +50,20 @@ fn programs_get_objects_as_data() {
     insta::assert_snapshot!("value", format!("{:#}", value(&deletions(), Some(&all))));
     assert!(value(&deletions(), None).get("objects").is_none(), "a hub of an earlier version");
 }
+
+#[tokio::test]
+async fn only_a_hub_that_has_no_such_lists_is_one_of_an_earlier_version() {
+    let status = |message: &str, details: Value| {
+        let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404, "reason": "NotFound",
+            "message": message, "details": details});
+        (404, status)
+    };
+    let read = async |answer| {
+        let hub = crate::approve::tests::Hub::new([answer]);
+        read(&hub.client(), "default", "shop", false).await.unwrap()
+    };
+    let unknown = status("the server could not find the requested resource", json!({}));
+    assert!(matches!(read(unknown).await, Named::Earlier));
+    let missing = status("heldlists \"shop\" not found", json!({"name": "shop", "kind": "heldlists"}));
+    assert!(matches!(read(missing).await, Named::Missing(why) if why.contains("not found")));
+}

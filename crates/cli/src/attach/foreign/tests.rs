@@ -40,14 +40,12 @@ fn what_other_hubs_have_is_shown_and_taken_over_only_when_that_is_clear() {
         ("take over, and the id is not seen", one(), None, any),
         ("take over one of two", two(), mine, hub("lost")),
         ("take over a hub that is not there", one(), mine, hub("gone")),
+        ("take over a hub that is not there, and only this hub is", own(), mine, hub("gone")),
         ("take over this hub", two(), mine, hub("mine")),
     ] {
         let foreign = Foreign { found, own: own.map(|own| own.parse().unwrap()) };
         let lines = match foreign.choose(wanted.as_ref()) {
-            Ok(choice) => {
-                let alone = if choice.is_alone() { vec!["(alone)".to_owned()] } else { Vec::new() };
-                [choice.lines(), alone].concat()
-            }
+            Ok(choice) => choice.lines(),
             Err(error) => vec![format!("refused: {error:#}")],
         };
         said.push_str(&format!("== {what}\n{}\n", lines.join("\n")));

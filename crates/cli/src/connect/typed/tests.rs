@@ -66,3 +66,23 @@ async fn what_is_not_there_is_told_from_what_is_refused_and_from_what_has_anothe
     let other = server(200, |_| json!({"metadata": {"name": "a"}, "spec": 3}));
     assert!(matches!(other.get("a").await, Err(Error::SerdeError(_))));
 }
+
+#[tokio::test]
+async fn an_answer_that_is_no_object_or_list_is_refused() {
+    let answers: [fn(String) -> Value; 3] = [|_| json!("hello"), |_| json!([1]), |_| json!(3)];
+    let listed: [fn(String) -> Value; 3] =
+        [|_| json!({"items": "x"}), |_| json!({"items": {}}), |_| json!({"items": [1]})];
+    let is_refused = |error: &Error| matches!(error, Error::SerdeError(_));
+    for answer in answers {
+        assert!(is_refused(&server(200, answer).get_metadata_opt("a").await.unwrap_err()));
+        assert!(is_refused(&server(200, answer).get("a").await.unwrap_err()));
+    }
+    for answer in answers.into_iter().chain(listed) {
+        assert!(is_refused(&server(200, answer).list(&ListParams::default()).await.unwrap_err()));
+        assert!(is_refused(&server(200, answer).list_metadata(&ListParams::default()).await.unwrap_err()));
+    }
+    let none = server(200, |_| json!({"items": null}));
+    assert!(none.list(&ListParams::default()).await.unwrap().items.is_empty());
+    let said = super::super::asked("cannot list fleets")(server(200, answers[0]).get_opt("a").await.unwrap_err());
+    assert!(said.to_string().starts_with("cannot list fleets: what answers is no hub of Kurator"), "{said}");
+}

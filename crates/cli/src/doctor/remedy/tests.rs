@@ -117,7 +117,7 @@ fn examples_of_members() -> Vec<(&'static str, String)> {
     ]
 }
 
-const SOURCES: [&str; 17] = [
+const SOURCES: [&str; 21] = [
     "spec.source.gitRepository is not set: only git sources are followed so far",
     "git://a/b: it is no address; use a URL that begins with https://, http:// or ssh://",
     "https://a/b: no git repository there (HTTP 404); check the URL, and the credentials if it is private",
@@ -135,6 +135,12 @@ const SOURCES: [&str; 17] = [
     "the source cache at /d/cache: No space left on device",
     "https://a/b: the server answered HTTP 503",
     "https://a/b: what was fetched is damaged: a checksum is wrong",
+    "remote base of app/kustomization.yaml: resources[0]: https://a/b: no git repository there (HTTP 404); check the URL, and \
+     the credentials if it is private",
+    "remote base of app/kustomization.yaml: resources[0]: https://a/b: branch or tag \"gone\" does not exist; there is main",
+    "remote base of app/kustomization.yaml: resources[0]: https://a/b: no answer within 60 s; check the network or raise \
+     spec.timeout",
+    "remote base of app/kustomization.yaml: resources[0]: the source cache at /d/cache: No space left on device",
 ];
 
 const UNITS: [(&str, &str); 12] = [
@@ -202,9 +208,10 @@ fn every_cause_has_an_example_that_chooses_it() {
 #[test]
 fn the_words_of_a_source_are_those_that_it_says() {
     const ERRORS: &str = include_str!("../../../../source/src/error.rs");
+    const REMOTE: &str = include_str!("../../../../controllers/src/fetch/remote.rs");
     const OBSERVED: &str = include_str!("../../../../controllers/src/application/observe.rs");
     for cause in CAUSES.iter().filter(|cause| cause.place == Source) {
-        let is_known = [ERRORS, OBSERVED].iter().any(|text| text.contains(cause.words));
+        let is_known = [ERRORS, OBSERVED, REMOTE].iter().any(|text| text.contains(cause.words));
         // The list of what there is comes from a value.
         assert!(is_known || cause.words.ends_with("; there is"), "no code says {:?}", cause.words);
     }

@@ -147,3 +147,25 @@ async fn what_will_be_done_is_said_before() {
     all.push(said(&parting, How::Keep, false));
     insta::assert_snapshot!("lines", all.join("\n\n"));
 }
+
+#[tokio::test]
+async fn a_record_that_stays_is_not_waited_for_without_end_and_anothers_is_not_waited_for() {
+    let not_found =
+        || (404, json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404, "reason": "NotFound"}));
+    let record = |namespace: &str| {
+        let origin = Origin::new("cluster.kurator.dev", "AttachedCluster", namespace, "beijing").to_string();
+        (
+            200,
+            json!({"apiVersion": "cluster.karmada.io/v1alpha1", "kind": "Cluster", "metadata": {"name": "beijing",
+            "annotations": {ORIGIN: origin}}, "spec": {"syncMode": "Push"}}),
+        )
+    };
+    let look = async |record| {
+        let hub = crate::approve::tests::Hub::new([not_found(), record, not_found()]);
+        let gone = parting(hub.client(), &[]);
+        tokio::time::timeout(Duration::from_secs(10), gone.until_gone(How::Release, Duration::ZERO)).await.unwrap()
+    };
+    let late = look(record("default")).await.unwrap_err().to_string();
+    assert!(late.contains("the member's record is still there after 0 s"), "{late}");
+    assert_eq!(look(record("west")).await.unwrap(), None, "another AttachedCluster's");
+}

@@ -24,6 +24,29 @@ fn what_is_missing_is_named_with_its_cause_and_the_rest_is_counted() {
 }
 
 #[test]
+fn only_what_a_person_has_to_change_ends_the_wait_early() {
+    for (reason, expect) in [
+        (reason::KUBECONFIG_REFUSED, true),
+        (reason::SECRET_NOT_FOUND, true),
+        (reason::CREDENTIAL_REFUSED, true),
+        (reason::BUILD_FAILED, true),
+        (reason::DELETIONS_HELD, true),
+        (reason::MEMBER_NOT_FOUND, true),
+        (reason::FETCH_FAILED, false),
+        (reason::CLUSTER_NOT_REACHABLE, false),
+        (reason::CLUSTER_NOT_READY, false),
+        (reason::APPLIER_NOT_ANSWERED, false),
+        (reason::MEMBER_NOT_READY, false),
+        (reason::MEMBER_BLOCKED, false),
+        (reason::HEALTH_CHECK_FAILED, false),
+        (reason::RECONCILIATION_FAILED, false),
+        ("", false),
+    ] {
+        assert_eq!(hopeless_after(reason), expect.then_some(FAILING_FOR), "{reason}");
+    }
+}
+
+#[test]
 fn a_hub_with_nothing_in_it_says_so() {
     let empty = Seen::default();
     assert_eq!(empty.all_in_words(), "nothing to wait for: there are no members, fleets or applications yet");

@@ -24,6 +24,7 @@ mod tests;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use api::delivery::{MemberTakeOver, Origin};
@@ -33,6 +34,7 @@ use client::{Api, Resource};
 use controllers::mint;
 use model::{Clock, MemberName, object};
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::args::{Asking, Attach, Common, Waiting};
 use crate::ask;
@@ -46,6 +48,12 @@ use hub::{Names, Present};
 use kubeconfig::Files;
 use proposal::Proposal;
 use rights::Grant;
+
+/// Longest wait for what a detach has left. A cluster removes it within seconds, and a namespace after all that is in it.
+const GONE_WITHIN: Duration = Duration::from_secs(120);
+
+/// Between two looks at it.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     let home = std::env::var_os("HOME").map(PathBuf::from);
@@ -69,7 +77,7 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     let cluster = login::for_hub(&login.cluster, what.server.as_deref());
     let text = |field: &str| cluster.get(field).and_then(serde_json::Value::as_str);
     let server = text("server").unwrap_or_default().to_owned();
-    let grants = place.grants().await?;
+    let grants = place.grants(GONE_WITHIN).await?;
     let foreign =
         Foreign::read(&member, &facts.uid, &hub, what.take_over.is_some()).await?.choose(what.take_over.as_ref())?;
     let proposal = Proposal {
@@ -228,17 +236,25 @@ impl Place<'_> {
         Ok(Facts { uid, version: object::get_str(&version, &["gitVersion"]).unwrap_or("unknown").to_owned() })
     }
 
-    /// What is to be made in the cluster, and whether it is there.
-    async fn grants(&self) -> anyhow::Result<Vec<(Grant, bool)>> {
+    /// What is to be made in the cluster, and whether it is there. What another detach has begun to remove is waited for.
+    async fn grants(&self, within: Duration) -> anyhow::Result<Vec<(Grant, bool)>> {
         let mut out = Vec::new();
+        let until = Instant::now() + within;
         for grant in rights::grants() {
-            let target = grant.resource.target_of(&grant.object);
-            let there = match self.member.get_metadata(&target).await {
+            let there = match self.settled(&grant, until).await {
                 Ok(Some(found)) if !grant.may_be_written(&found) => bail!(
                     "context {}: {} is there already, and `kurator attach` did not make it (it has no label {MANAGED_BY}: \
                      {MANAGER}); nothing was changed: see what it is for, rename or delete it, and attach again",
                     self.context,
                     grant.name()
+                ),
+                Ok(Some(found)) if rights::is_going(&found) => bail!(
+                    "context {}: {} is on its way out, as after `kurator detach --release`, and is still there after {} s; \
+                     nothing was changed: see with `kubectl get {} -o yaml` what keeps it, and attach again when it is gone",
+                    self.context,
+                    grant.name(),
+                    within.as_secs(),
+                    grant.kubectl_words()
                 ),
                 Ok(found) => found.is_some(),
                 // It is applied anyway, and then it is said what the user may not.
@@ -248,6 +264,24 @@ impl Place<'_> {
             out.push((grant, there));
         }
         Ok(out)
+    }
+
+    /// Metadata of an object, once it is not on its way out: what is applied to one that is would go with it.
+    async fn settled(&self, grant: &Grant, until: Instant) -> Result<Option<serde_json::Value>, client::Error> {
+        let target = grant.resource.target_of(&grant.object);
+        let mut is_said = false;
+        loop {
+            let found = self.member.get_metadata(&target).await?;
+            let waits = found.as_ref().is_some_and(|found| grant.may_be_written(found) && rights::is_going(found));
+            if !waits || Instant::now() >= until {
+                return Ok(found);
+            }
+            if !is_said {
+                output::print_stderr(format_args!("waits until {} is gone, which a detach has left", grant.name()));
+                is_said = true;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
 
     /// Notes on the account that this hub works as it, so that a hub that leaves does not take the account of another one

@@ -54,7 +54,7 @@ pub(crate) fn user(state: &Arc<State>, sender: UserInfo, headers: &HeaderMap) ->
             })?;
         }
     }
-    Ok(asked.into_user())
+    Ok(UserInfo { impersonator: Some(sender.name), ..asked.into_user() })
 }
 
 /// Namespace and name of a service account's user name.
@@ -114,6 +114,7 @@ impl Impersonated {
             uid: self.uid.map(Into::into),
             groups: groups.into(),
             extra: Arc::new(self.extra),
+            impersonator: None,
         }
     }
 }

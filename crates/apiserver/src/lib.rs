@@ -77,4 +77,4 @@ pub use server::ApiServer;
 pub use service::Service;
 pub use tls::Gate;
 pub use token_key::{TokenKey, TokenKeyError};
-pub use user::UserInfo;
+pub use user::{MASTERS, UserInfo};

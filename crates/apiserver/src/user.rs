@@ -23,6 +23,8 @@ pub struct UserInfo {
     pub groups: Arc<[String]>,
     /// Further facts, such as the pod a token is bound to.
     pub extra: Arc<BTreeMap<String, Vec<String>>>,
+    /// Who sent the request, when it is made on behalf of this user.
+    pub impersonator: Option<Arc<str>>,
 }
 
 impl UserInfo {
@@ -36,7 +38,7 @@ impl UserInfo {
         if !groups.iter().any(|g| g == AUTHENTICATED) {
             groups.push(AUTHENTICATED.to_owned());
         }
-        Self { name: name.into(), uid: None, groups: groups.into(), extra: Arc::default() }
+        Self { name: name.into(), uid: None, groups: groups.into(), extra: Arc::default(), impersonator: None }
     }
 
     /// A user in `system:masters`.
@@ -51,6 +53,7 @@ impl UserInfo {
             uid: None,
             groups: Arc::new([UNAUTHENTICATED.to_owned()]),
             extra: Arc::default(),
+            impersonator: None,
         }
     }
 

@@ -127,6 +127,13 @@ impl PushFeed {
     pub fn forget(&self, member: &MemberName) {
         let mut state = self.state();
         state.members.remove(member);
+        drop(state);
+        self.forget_reports(member);
+    }
+
+    /// Forgets what a member said, and keeps what it is to have: another cluster is behind it now.
+    pub fn forget_reports(&self, member: &MemberName) {
+        let mut state = self.state();
         state.links.remove(member);
         state.units.values_mut().for_each(|members| drop(members.remove(member)));
         state.units.retain(|_, members| !members.is_empty());

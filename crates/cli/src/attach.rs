@@ -25,6 +25,7 @@ mod tests;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use api::delivery::{HubId, MemberTakeOver, Origin};
@@ -34,6 +35,7 @@ use client::{Api, Delete, Resource, Selection};
 use controllers::mint;
 use model::{Clock, Digest, MemberName, object};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::args::{Asking, Attach, Common, Waiting};
 use crate::ask;
@@ -48,6 +50,12 @@ use kubeconfig::Files;
 use proposal::Proposal;
 use rights::Grant;
 pub(crate) use rights::removal;
+
+/// Longest wait for what a detach has left. A cluster removes it within seconds, and a namespace after all that is in it.
+const GONE_WITHIN: Duration = Duration::from_secs(120);
+
+/// Between two looks at it.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     let home = std::env::var_os("HOME").map(PathBuf::from);
@@ -74,7 +82,7 @@ pub(crate) async fn run(common: &Common, what: &Attach) -> anyhow::Result<()> {
     let cluster = login::for_hub(&login.cluster, what.server.as_deref());
     let text = |field: &str| cluster.get(field).and_then(Value::as_str);
     let server = text("server").unwrap_or_default().to_owned();
-    let grants = place.grants().await?;
+    let grants = place.grants(GONE_WITHIN).await?;
     let foreign = Foreign::read(&member, &facts.uid, own_id, what.take_over.is_some()).await?;
     let foreign = foreign.choose(what.take_over.as_ref())?;
     let surplus = place.surplus(&present).await?;
@@ -270,17 +278,25 @@ impl Place<'_> {
         Ok(Facts { uid, version: object::get_str(&version, &["gitVersion"]).unwrap_or("unknown").to_owned() })
     }
 
-    /// What is to be made in the cluster, and whether it is there.
-    async fn grants(&self) -> anyhow::Result<Vec<(Grant, bool)>> {
+    /// What is to be made in the cluster, and whether it is there. What another detach has begun to remove is waited for.
+    async fn grants(&self, within: Duration) -> anyhow::Result<Vec<(Grant, bool)>> {
         let mut out = Vec::new();
+        let until = Instant::now() + within;
         for grant in rights::grants(&self.names.namespaces) {
-            let target = grant.resource.target_of(&grant.object);
-            let there = match self.member.get_metadata(&target).await {
+            let there = match self.settled(&grant, until).await {
                 Ok(Some(found)) if !grant.may_be_written(&found) => bail!(
                     "context {}: {} is there already, and `kurator attach` did not make it (it has no label {MANAGED_BY}: \
                      {MANAGER}); nothing was changed: see what it is for, rename or delete it, and attach again",
                     self.context,
                     grant.name()
+                ),
+                Ok(Some(found)) if rights::is_going(&found) => bail!(
+                    "context {}: {} is on its way out, as after `kurator detach --release`, and is still there after {} s; \
+                     nothing was changed: see with `kubectl get {} -o yaml` what keeps it, and attach again when it is gone",
+                    self.context,
+                    grant.name(),
+                    within.as_secs(),
+                    grant.kubectl_words()
                 ),
                 Ok(Some(_)) if grant.only_if_missing => continue,
                 Ok(found) => found.is_some(),
@@ -349,6 +365,24 @@ impl Place<'_> {
         Ok(())
     }
 
+    /// Metadata of an object, once it is not on its way out: what is applied to one that is would go with it.
+    async fn settled(&self, grant: &Grant, until: Instant) -> Result<Option<serde_json::Value>, client::Error> {
+        let target = grant.resource.target_of(&grant.object);
+        let mut is_said = false;
+        loop {
+            let found = self.member.get_metadata(&target).await?;
+            let waits = found.as_ref().is_some_and(|found| grant.may_be_written(found) && rights::is_going(found));
+            if !waits || Instant::now() >= until {
+                return Ok(found);
+            }
+            if !is_said {
+                output::print_stderr(format_args!("waits until {} is gone, which a detach has left", grant.name()));
+                is_said = true;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
     /// Notes on the account that this hub works as it, so that a hub that leaves does not take the account of another one
     /// along. The marks of others stay: a hub may have the account and have delivered nothing yet, and one mark too many only
     /// means that the account stays.
@@ -368,12 +402,7 @@ impl Place<'_> {
     }
 
     /// Makes everything. Returns how the token was made.
-    async fn attach(
-        &self,
-        cluster: &Value,
-        grants: &[(Grant, bool)],
-        present: &Present,
-    ) -> anyhow::Result<Minted> {
+    async fn attach(&self, cluster: &Value, grants: &[(Grant, bool)], present: &Present) -> anyhow::Result<Minted> {
         for (grant, _) in grants {
             let applied = self.member.apply(&grant.resource.target_of(&grant.object), &grant.object).await;
             applied.map_err(self.of_cluster(&format!("cannot make {}", grant.name())))?;

@@ -8,12 +8,14 @@
 //! namespaces only: its rights do not reach to all that was made for it, and a right to delete those would be one more. What a
 //! person types to remove it is said by `kurator detach`.
 
+use std::collections::BTreeSet;
+
 use api::delivery::{HubId, label};
 use api::kurator::minted::{
     CREDENTIAL_ROLE, IDENTITY_ROLE, INVENTORY_ROLE, MANAGED_BY, MANAGER, Minted, NAMESPACE, SERVICE_ACCOUNT,
-    USED_BY_PREFIX,
+    USED_BY_PREFIX, used_by,
 };
-use client::{Api, Content, Delete, Error, Propagation, Resource, Selection};
+use client::{Api, Content, Delete, Error, Propagation, Resource, Selection, Target};
 use model::object;
 use plan::inhabitant::Inhabitants;
 use serde_json::{Value, json};
@@ -37,6 +39,8 @@ pub enum End {
     Stays(String),
     /// It stays for other hubs, which are named.
     Shared(String),
+    /// The member does not let the hub in any more, so that it cannot see what became of it. What the member answered.
+    ShutOut(String),
 }
 
 /// Removes the account and its rights. `is_limited`: it has rights in some namespaces only.
@@ -45,14 +49,16 @@ pub enum End {
 /// The member does not answer, or something changed in between: to be tried again.
 pub async fn remove(api: &Api, hub: &HubId, minted: &Minted, is_limited: bool) -> Result<End, Error> {
     match try_remove(api, hub, minted, is_limited).await {
+        // As after a process that ended between the removal and its note.
+        Err(error) if error.code() == Some(401) => Ok(End::ShutOut(error.to_string())),
         Err(error) if is_final(&error) => Ok(End::Stays(error.to_string())),
         other => other,
     }
 }
 
-/// Is it an answer that no trying changes?
+/// Is it an answer that no trying changes? A member that is slow (408) or busy (429) is asked again.
 fn is_final(error: &Error) -> bool {
-    !error.is_conflict() && matches!(error.code(), Some(400..=428 | 430..=499))
+    !error.is_conflict() && matches!(error.code(), Some(400..=407 | 409..=428 | 430..=499))
 }
 
 fn rbac(kind: &str, plural: &str, namespaced: bool) -> Resource {
@@ -65,10 +71,8 @@ async fn try_remove(api: &Api, hub: &HubId, minted: &Minted, is_limited: bool) -
     let found = match api.get(&account).await {
         Ok(Some(found)) => found,
         Ok(None) => return Ok(End::Stays(format!("there is no ServiceAccount {NAMESPACE}/{SERVICE_ACCOUNT}"))),
-        Err(error) if error.code() == Some(401) => {
-            // As after a process that ended between the removal and its note.
-            return Ok(End::Stays(format!("the member does not know the hub's credential any more: {error}")));
-        }
+        // Its token may outlive its rights for a moment.
+        Err(error) if error.code() == Some(403) => return Ok(End::ShutOut(error.to_string())),
         Err(error) => return Err(error),
     };
     let marks = object::get(&found, &["metadata", "annotations"]).and_then(Value::as_object);
@@ -78,17 +82,24 @@ async fn try_remove(api: &Api, hub: &HubId, minted: &Minted, is_limited: bool) -
         .filter(|(name, _)| name.starts_with(USED_BY_PREFIX))
         .map(|(name, value)| (name, value.as_str().unwrap_or_default()))
         .collect();
-    let Some(own) = minted.used_by.as_ref().filter(|own| marks.iter().any(|(name, _)| name == own)) else {
-        return Ok(End::Stays("it does not say that this hub works as it, as one of an earlier version".to_owned()));
-    };
-    let others: Vec<&str> = marks.iter().filter(|(name, _)| *name != own).map(|(_, whose)| *whose).collect();
+    let own = minted.used_by.as_ref();
+    let others: Vec<&str> = marks.iter().filter(|(name, _)| Some(*name) != own).map(|(_, whose)| *whose).collect();
+    let is_marked = marks.iter().any(|(name, _)| Some(*name) == own);
+    let unmarked = "it does not say that this hub works as it, as one of an earlier version";
+    let Some(own) = own else { return Ok(End::Stays(unmarked.to_owned())) };
+    let mark = Some(own).filter(|_| is_marked);
     if !others.is_empty() {
-        let patch = json!({"metadata": {"annotations": {own: null}}});
-        api.merge(&account, &patch).await?;
-        if let Some(name) = &minted.token_secret {
-            mint::remove_token_secret(api, name).await?;
-        }
-        return Ok(End::Shared(named(&others)));
+        return share(api, mark, minted, named(&others)).await;
+    }
+    // A hub of an earlier version has set no mark. What it delivered says that it is there.
+    let hubs = hubs_with_inventories(api, hub).await?;
+    if !hubs.is_empty() {
+        let hubs: Vec<String> = hubs.iter().map(|hub| format!("hub {hub}")).collect();
+        let hubs: Vec<&str> = hubs.iter().map(String::as_str).collect();
+        return share(api, mark, minted, named(&hubs)).await;
+    }
+    if !is_marked {
+        return Ok(End::Stays(unmarked.to_owned()));
     }
     if is_limited {
         return Ok(End::Stays("they are in namespaces, where it may not delete all of them by itself".to_owned()));
@@ -101,11 +112,14 @@ async fn try_remove(api: &Api, hub: &HubId, minted: &Minted, is_limited: bool) -
     if !is_made(&owner) {
         return Ok(End::Stays(format!("ClusterRole {SERVICE_ACCOUNT} is not one that `kurator attach` made")));
     }
+    // First, and as it was when its marks were read: a hub that has come meanwhile is a conflict, and nothing has changed.
+    if is_made(&found) {
+        give_owner(api, &account, &found, &owner).await?;
+    }
     let rest = [
         (rbac("ClusterRoleBinding", "clusterrolebindings", false), "", SERVICE_ACCOUNT),
         (rbac("RoleBinding", "rolebindings", true), NAMESPACE, CREDENTIAL_ROLE),
         (rbac("Role", "roles", true), NAMESPACE, CREDENTIAL_ROLE),
-        (accounts.clone(), NAMESPACE, SERVICE_ACCOUNT),
     ];
     for (resource, namespace, name) in &rest {
         own_object(api, resource, namespace, name, &owner).await?;
@@ -126,6 +140,37 @@ async fn try_remove(api: &Api, hub: &HubId, minted: &Minted, is_limited: bool) -
     Ok(End::Removed(namespace_stays.map(|why| format!("namespace {} stays: {why}", label::SYSTEM_NAMESPACE))))
 }
 
+/// Leaves the account to others. Can be done again after every step: the token in use goes last, since nothing works without it.
+async fn share(api: &Api, mark: Option<&String>, minted: &Minted, hubs: String) -> Result<End, Error> {
+    if let Some(mark) = mark {
+        let accounts = Resource::core("ServiceAccount", "serviceaccounts", true);
+        let patch = json!({"metadata": {"annotations": {mark: null}}});
+        api.merge(&accounts.target(NAMESPACE, SERVICE_ACCOUNT), &patch).await?;
+    }
+    if let Some(name) = &minted.token_secret {
+        mint::remove_token_secret(api, name).await?;
+    }
+    Ok(End::Shared(hubs))
+}
+
+/// The other hubs that have inventories in the member.
+async fn hubs_with_inventories(api: &Api, own: &HubId) -> Result<BTreeSet<HubId>, Error> {
+    let secrets = Resource::core("Secret", "secrets", true);
+    let selection = Selection { content: Content::Metadata, ..Selection::labels(label::GROUP.to_owned()) };
+    let listed = api.list(&secrets, label::SYSTEM_NAMESPACE, &selection).await?;
+    let hubs = listed.items.iter().filter_map(|secret| object::label(secret, label::HUB)?.parse().ok());
+    Ok(hubs.filter(|hub| hub != own).collect())
+}
+
+/// Notes on the account that a hub works as it, and returns the annotation. `whose`: the hub and the attached cluster.
+pub(crate) async fn mark(api: &Api, whose: &str) -> Result<String, Error> {
+    let accounts = Resource::core("ServiceAccount", "serviceaccounts", true);
+    let own = used_by(whose);
+    let patch = json!({"metadata": {"annotations": {own.as_str(): whose}}});
+    api.merge(&accounts.target(NAMESPACE, SERVICE_ACCOUNT), &patch).await?;
+    Ok(own)
+}
+
 fn is_made(found: &Value) -> bool {
     object::label(found, MANAGED_BY) == Some(MANAGER)
 }
@@ -134,17 +179,22 @@ fn is_made(found: &Value) -> bool {
 async fn own_object(api: &Api, resource: &Resource, namespace: &str, name: &str, owner: &Value) -> Result<(), Error> {
     let target = resource.target(namespace, name);
     let Some(found) = api.get_metadata(&target).await?.filter(is_made) else { return Ok(()) };
+    give_owner(api, &target, &found, owner).await
+}
+
+/// The same, of an object as it was read: one that has changed since is a conflict.
+async fn give_owner(api: &Api, target: &Target<'_>, found: &Value, owner: &Value) -> Result<(), Error> {
     let uid = object::uid(owner).unwrap_or_default();
-    let known = object::get(&found, &["metadata", "ownerReferences"]).and_then(Value::as_array);
+    let known = object::get(found, &["metadata", "ownerReferences"]).and_then(Value::as_array);
     if known.is_some_and(|owners| owners.iter().any(|known| known["uid"] == uid)) {
         return Ok(());
     }
     // Only this one: with another owner it would not go.
     let reference =
         json!({"apiVersion": format!("{RBAC}/v1"), "kind": "ClusterRole", "name": SERVICE_ACCOUNT, "uid": uid});
-    let patch = json!({"metadata": {"uid": object::uid(&found), "resourceVersion": object::resource_version(&found),
+    let patch = json!({"metadata": {"uid": object::uid(found), "resourceVersion": object::resource_version(found),
         "ownerReferences": [reference]}});
-    api.merge(&target, &patch).await.map(drop)
+    api.merge(target, &patch).await.map(drop)
 }
 
 /// Gives the roles in namespaces their owner: those that are left of rights in some namespaces only, before they were widened, or

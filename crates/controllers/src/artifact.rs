@@ -76,6 +76,7 @@ struct Followed {
     secret: Option<String>,
     ignore: Option<String>,
     submodules: bool,
+    spec: GitSpec,
     git: GitSource,
 }
 
@@ -120,13 +121,13 @@ impl Artifacts {
         secret: Option<&str>,
     ) -> Result<GitSource, source::Error> {
         let (url, ignore, submodules) = (spec.url.clone(), spec.ignore.clone(), spec.submodules);
-        let git = GitSource::new(&self.http, spec)?;
+        let git = GitSource::new(&self.http, spec.clone())?;
         let mut followed = self.followed();
         if git.url() == url {
             followed.remove(key);
         } else {
             let (namespace, secret) = (key.namespace.clone(), secret.map(str::to_owned));
-            followed.insert(key.clone(), Followed { namespace, secret, ignore, submodules, git: git.clone() });
+            followed.insert(key.clone(), Followed { namespace, secret, ignore, submodules, spec, git: git.clone() });
         }
         Ok(git)
     }
@@ -252,13 +253,21 @@ impl Artifacts {
         let artifact = match gone {
             Gone::Source(artifact) => artifact,
             Gone::Remote { source, remote, pinned } => {
+                // Its server may be that of the source, and be asked with the same user information.
+                for (_, spec) in self.alike(namespace, source) {
+                    if let Ok(remote) = RemoteSource::new(self, remote, &spec)
+                        && remote.fetch_again(self, pinned).await.is_ok()
+                    {
+                        return Ok(());
+                    }
+                }
                 let spec = self.spec_by_record(namespace, source).await?;
                 let remote = RemoteSource::new(self, remote, &spec).map_err(|error| text(&error))?;
                 return remote.fetch_again(self, pinned).await;
             }
         };
         // With the user information of a source that is otherwise the one of the record, and then without.
-        for git in self.alike(namespace, artifact) {
+        for (git, _) in self.alike(namespace, artifact) {
             if self.fetch_from(&git, artifact).await.is_ok() {
                 return Ok(());
             }
@@ -269,7 +278,7 @@ impl Artifacts {
     }
 
     /// The sources that are followed in a namespace and would fetch what a record says, as far as a record says it.
-    fn alike(&self, namespace: &str, artifact: &Artifact) -> Vec<GitSource> {
+    fn alike(&self, namespace: &str, artifact: &Artifact) -> Vec<(GitSource, GitSpec)> {
         let followed = self.followed();
         let same = |f: &&Followed| {
             f.namespace == namespace
@@ -278,7 +287,7 @@ impl Artifacts {
                 && f.ignore == artifact.ignore
                 && f.submodules == artifact.submodules
         };
-        followed.values().filter(same).map(|f| f.git.clone()).collect()
+        followed.values().filter(same).map(|f| (f.git.clone(), f.spec.clone())).collect()
     }
 
     async fn fetch_from(&self, git: &GitSource, artifact: &Artifact) -> Result<(), String> {

@@ -51,6 +51,7 @@ impl RemoteSource {
             Self::Either(_, file) if known.is_some_and(|known| known.revision.is_none()) => {
                 fetch_file(artifacts, file).await
             }
+            // One that was a repository stays one: a server that refuses it for a while may answer with a page.
             Self::Either(git, file) => match fetch_git(artifacts, git, known).await {
                 Err(
                     no_repository @ (Error::RepositoryNotFound { .. }
@@ -58,7 +59,7 @@ impl RemoteSource {
                     | Error::Protocol { .. }
                     | Error::Http { .. }
                     | Error::Redirected { .. }),
-                ) => match fetch_file(artifacts, file).await {
+                ) if known.is_none() => match fetch_file(artifacts, file).await {
                     // It is neither: what is said of a repository tells more.
                     Err(Error::FileNotFound { .. } | Error::WebPage { .. }) => Err(no_repository),
                     other => other,
@@ -123,4 +124,51 @@ pub(crate) fn digest(artifact: &source::Artifact) -> Result<Digest, Error> {
 pub(crate) fn commit(revision: &str) -> Commit {
     let (name, sha) = revision.rsplit_once("sha1:").unwrap_or(("", revision));
     Commit { sha: sha.to_owned(), name: name.trim_end_matches('@').to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use client::{Api, Metrics};
+    use source::Cache;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+
+    /// A server on which there is no repository, and at every path the same file.
+    async fn file_server() -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/maps/settings.yaml", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            while let Ok((mut socket, _)) = listener.accept().await {
+                let _ = socket.read(&mut [0; 4096]).await;
+                let answer = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\na: 1\n";
+                let _ = socket.write_all(answer.as_bytes()).await;
+            }
+        });
+        url
+    }
+
+    #[tokio::test]
+    async fn what_was_a_repository_does_not_become_a_file() {
+        let url = file_server().await;
+        let (dir, metrics) = (tempfile::tempdir().unwrap(), Metrics::default());
+        let nothing = tower::service_fn(|_: http::Request<kube::client::Body>| async {
+            Ok::<_, std::convert::Infallible>(http::Response::new(kube::client::Body::empty()))
+        });
+        let api = Api::new(kube::Client::new(nothing, "default"), "test");
+        let cache = Cache::open(dir.path(), 1 << 20).unwrap();
+        let artifacts = Arc::new(Artifacts::new(api, cache, &metrics, CancellationToken::new()).unwrap());
+        let git = artifacts.source(GitSpec::new(&url, GitReference::Default)).unwrap();
+        let file = artifacts.file(&url, "shown", &url, TIMEOUT_DEFAULT).unwrap();
+        let either = RemoteSource::Either(git, file);
+        let found = either.fetch(&artifacts, None).await.unwrap();
+        assert_eq!(found.revision, None);
+        let was = |revision: Option<&str>| RemoteInput { digest: found.digest, revision: revision.map(str::to_owned) };
+        assert_eq!(either.fetch(&artifacts, Some(&was(None))).await.unwrap(), found);
+        let repository = was(Some("main@sha1:3f2c1a97df8477b5708f63235d978e6ede475f92"));
+        assert!(either.fetch(&artifacts, Some(&repository)).await.is_err());
+    }
 }

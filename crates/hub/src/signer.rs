@@ -54,6 +54,9 @@ const OTHER_USAGES: [&str; 2] = ["digital signature", "key encipherment"];
 /// The group whose members may do everything, also without any role.
 const MASTERS: &str = "system:masters";
 
+/// How users of Kubernetes itself begin: what these do is not told as what a person did.
+const SYSTEM_USERS: &str = "system:";
+
 /// Requests looked at at the same time: each is one signature and one write, and people make them by hand.
 const AT_ONCE: usize = 2;
 
@@ -230,6 +233,13 @@ fn judge(request: &CertificateSigningRequest) -> Verdict {
         Ok(asked) => asked,
         Err(error) => return Verdict::Refuse("SignerValidationFailure", format!("spec.request: {error}")),
     };
+    if asked.user().starts_with(SYSTEM_USERS) {
+        let why = format!(
+            "spec.request: nobody gets a certificate with a user that begins with {SYSTEM_USERS}, as those of the hub itself \
+             do; choose another CN"
+        );
+        return Verdict::Refuse("SignerValidationFailure", why);
+    }
     if asked.groups().iter().any(|group| group == MASTERS) {
         let why = format!(
             "spec.request: nobody gets a certificate with the group {MASTERS}, which no role can be taken from again; bind \

@@ -58,6 +58,15 @@ impl Grant {
         self.resource.kind == "Namespace" || model::object::label(found, MANAGED_BY) == Some(MANAGER)
     }
 
+    /// `-n kurator-system serviceaccount kurator`, as `kubectl get` takes it.
+    pub(super) fn kubectl_words(&self) -> String {
+        let (kind, name) = (self.resource.kind.to_lowercase(), model::object::name(&self.object).unwrap_or_default());
+        match model::object::namespace(&self.object) {
+            Some(namespace) => format!("-n {namespace} {kind} {name}"),
+            None => format!("{kind} {name}"),
+        }
+    }
+
     /// `ClusterRole kurator`.
     pub(super) fn name(&self) -> String {
         let name = model::object::name(&self.object).unwrap_or_default();
@@ -66,6 +75,14 @@ impl Grant {
             None => format!("{} {name}", self.resource.kind),
         }
     }
+}
+
+/// Is an object on its way out? A hub that leaves gives everything the ClusterRole as its owner, and deletes that: the cluster
+/// removes the rest a moment later, also what was applied meanwhile, since applying takes no owner away.
+pub(super) fn is_going(found: &Value) -> bool {
+    let owners = model::object::get(found, &["metadata", "ownerReferences"]).and_then(Value::as_array);
+    let is_role = |owner: &Value| owner["kind"] == "ClusterRole" && owner["name"] == SERVICE_ACCOUNT;
+    model::object::is_deleting(found) || owners.is_some_and(|owners| owners.iter().any(is_role))
 }
 
 /// Everything, in the order in which it is applied: for the whole cluster, or for these namespaces of it. What needs most comes

@@ -11,7 +11,9 @@ use tempfile::TempDir;
 use super::hub::{Names, Present, Progress, progress};
 use super::kubeconfig::{Chosen, Files, Merged};
 use super::proposal::Proposal;
-use super::{Api, Minted, Place, Surplus, Whose, advice, exec, is_near, login, name_of_context, rights, used_by};
+use super::{
+    Api, GONE_WITHIN, Minted, Place, Surplus, Whose, advice, exec, is_near, login, name_of_context, rights, used_by,
+};
 use crate::args::{self, Command};
 use crate::output;
 
@@ -470,5 +472,61 @@ async fn a_hub_takes_its_own_old_mark_away_and_no_other() {
         }
         let asked = member.asked.lock().unwrap();
         assert_eq!(asked.last().unwrap().1["metadata"]["annotations"], expect, "{own}");
+    }
+}
+
+/// A cluster that has ServiceAccount kurator for so many looks, with this metadata, and nothing else.
+fn cluster_with_account(metadata: Value, looks: usize) -> client::Api {
+    let seen = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let service = tower::service_fn(move |request: http::Request<kube::client::Body>| {
+        let is_account = request.uri().path().ends_with("/serviceaccounts/kurator");
+        let is_there = is_account && seen.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < looks;
+        let (code, body) = match is_there {
+            true => (200, json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})),
+            false => (
+                404,
+                json!({"apiVersion": "v1", "kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404}),
+            ),
+        };
+        let body = kube::client::Body::from(body.to_string().into_bytes());
+        let answer = http::Response::builder().status(code).header("content-type", "application/json").body(body);
+        async move { answer }
+    });
+    client::Api::new(kube::Client::new(service, "default"), "tester")
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_detach_has_left_is_waited_for() {
+    let names = names(None);
+    let whose = Whose::of("https://hub", None, None, &names);
+    let labels = json!({"app.kubernetes.io/managed-by": "kurator"});
+    let metadata = |more: Value| {
+        let mut all = json!({"name": "kurator", "namespace": "kurator-system", "labels": labels});
+        all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        all
+    };
+    let owned =
+        metadata(json!({"ownerReferences": [{"kind": "ClusterRole", "name": "kurator", "uid": "of-a-dead-one"}]}));
+    let deleted = metadata(json!({"deletionTimestamp": "2026-01-01T00:00:00Z"}));
+    let stays = |metadata: &Value, looks| cluster_with_account(metadata.clone(), looks);
+    for (api, expect) in [
+        (stays(&metadata(json!({})), usize::MAX), Ok(true)),
+        (stays(&owned, 3), Ok(false)),
+        (stays(&deleted, 3), Ok(false)),
+        (stays(&owned, usize::MAX), Err("ServiceAccount kurator-system/kurator is on its way out")),
+    ] {
+        let place = Place { member: &api, hub: &api, whose: &whose, names: &names, context: "prod" };
+        match (place.grants(GONE_WITHIN).await, expect) {
+            (Ok(grants), Ok(expect)) => {
+                let account = grants.iter().find(|(grant, _)| grant.resource.kind == "ServiceAccount");
+                assert_eq!(account.map(|(_, there)| *there), Some(expect));
+            }
+            (Err(error), Err(expect)) => assert!(
+                error.to_string().contains(expect)
+                    && error.to_string().contains("`kubectl get -n kurator-system serviceaccount kurator -o yaml`"),
+                "{error}"
+            ),
+            (done, expect) => panic!("{} instead of {expect:?}", done.is_ok()),
+        }
     }
 }

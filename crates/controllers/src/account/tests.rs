@@ -1,4 +1,3 @@
-use api::kurator::minted::used_by;
 use apiserver::UserInfo;
 
 use super::*;
@@ -179,5 +178,66 @@ async fn rights_in_namespaces_that_are_left_of_before_go_with_the_rest() {
         assert_eq!(owner(&api, &resource, NAMESPACE, INVENTORY_ROLE).await, owned);
         assert_eq!(owner(&api, &resource, "shop", "viewer").await, Some(None), "it is not attach's");
         assert_eq!(owner(&api, &resource, "stock", SERVICE_ACCOUNT).await, Some(None), "it is somebody else's");
+    }
+}
+
+#[tokio::test]
+async fn a_hub_without_a_mark_that_delivers_there_keeps_the_account() {
+    let (_server, api) = member(&[PARIS]).await;
+    let inventory = |name: &str, hub: &HubId| {
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": NAMESPACE,
+            "labels": {label::GROUP: "g", label::HUB: hub.as_str()}}})
+    };
+    let secrets = Resource::core("Secret", "secrets", true);
+    let other = HubId::from_random([9; 10]);
+    for (name, hub) in [("kurator-a", &other), ("kurator-b", &HubId::from_random([7; 10]))] {
+        api.create(&secrets, NAMESPACE, &inventory(name, hub)).await.unwrap();
+    }
+    assert_eq!(end(&api, &minted(Some(PARIS))).await, End::Shared(format!("hub {other}")));
+    let roles = rbac("ClusterRole", "clusterroles", false);
+    assert_eq!(owner(&api, &roles, "", SERVICE_ACCOUNT).await, Some(None));
+    let accounts = Resource::core("ServiceAccount", "serviceaccounts", true);
+    assert_eq!(owner(&api, &accounts, NAMESPACE, SERVICE_ACCOUNT).await, Some(None));
+    // Once more, as after a process that ended before it noted the first time.
+    assert_eq!(end(&api, &minted(Some(PARIS))).await, End::Shared(format!("hub {other}")));
+}
+
+#[tokio::test]
+async fn a_shared_account_can_be_left_again_after_the_mark_is_gone() {
+    let lyon = "https://other team/lyon";
+    let (_server, api) = member(&[lyon]).await;
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "kurator-token", "namespace": NAMESPACE,
+        "labels": {api::kurator::minted::TOKEN_SECRET_LABEL: SERVICE_ACCOUNT}}});
+    let secrets = Resource::core("Secret", "secrets", true);
+    api.create(&secrets, NAMESPACE, &secret).await.unwrap();
+    let mut minted = minted(Some(PARIS));
+    minted.token_secret = Some("kurator-token".to_owned());
+    assert_eq!(end(&api, &minted).await, End::Shared(lyon.to_owned()));
+    assert!(api.get(&secrets.target(NAMESPACE, "kurator-token")).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_mark_that_came_after_the_look_is_a_conflict() {
+    let (_server, api) = member(&[PARIS]).await;
+    let accounts = Resource::core("ServiceAccount", "serviceaccounts", true);
+    let target = accounts.target(NAMESPACE, SERVICE_ACCOUNT);
+    let found = api.get(&target).await.unwrap().unwrap();
+    let roles = rbac("ClusterRole", "clusterroles", false);
+    let role = api.get(&roles.target("", SERVICE_ACCOUNT)).await.unwrap().unwrap();
+    let own = mark(&api, "hub h team/lyon").await.unwrap();
+    assert!(give_owner(&api, &target, &found, &role).await.unwrap_err().is_conflict());
+    assert_eq!(own, used_by("hub h team/lyon"));
+    assert_eq!(end(&api, &minted(Some(PARIS))).await, End::Shared("hub h team/lyon".to_owned()));
+}
+
+#[tokio::test]
+async fn a_member_that_shuts_the_hub_out_is_told_apart() {
+    let (server, _api) = member(&[PARIS]).await;
+    let nobody = Api::new(kube::Client::new(server.service_as(UserInfo::new("gone", ["some"])), "default"), "tester");
+    let said = end(&nobody, &minted(Some(PARIS))).await;
+    assert!(matches!(&said, End::ShutOut(why) if why.contains("gone")), "{said:?}");
+    let answer = |code: u16| Error::Refused { code, reason: String::new(), message: String::new(), fields: Vec::new() };
+    for (code, expect) in [(403, true), (404, true), (408, false), (409, false), (429, false), (500, false)] {
+        assert_eq!(is_final(&answer(code)), expect, "{code}");
     }
 }

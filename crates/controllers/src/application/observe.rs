@@ -32,7 +32,7 @@ use crate::lost;
 use crate::origin::{self, OriginFacts, Origins};
 use crate::reach::MemberReader;
 use crate::record::{OWNER, application_of, owner_of_application};
-use crate::rendering::{Failure, RemoteNeeds, Summary};
+use crate::rendering::{Failure, RemoteNeeds, Renderings, Summary};
 use crate::stores::Stores;
 use crate::write::WriteError;
 
@@ -222,7 +222,7 @@ impl World {
         if let Some(key) = application_of(&owner) {
             ctx.fetcher.name_remotes(&key, &named.remotes, named.all, &ctx.shutdown);
         }
-        observed.lost = lost_by_absent(ctx, &observed, now).await;
+        observed.lost = lost_by_absent(&ctx.renderings, &observed, now).await;
         (observed, again, named.waits)
     }
 }
@@ -313,7 +313,7 @@ fn reference(git: &GitRepository) -> GitReference {
 /// What members that do not answer had, and are to have no longer. Of one whose last revision cannot be rendered any more
 /// nothing is known.
 async fn lost_by_absent(
-    ctx: &Ctx,
+    renderings: &Renderings,
     observed: &Observed<'_>,
     now: Timestamp,
 ) -> BTreeMap<(UnitId, MemberName), Vec<Arc<HashedKey>>> {
@@ -327,9 +327,13 @@ async fn lost_by_absent(
     let mut gone: BTreeMap<(&UnitId, &String), Vec<Arc<HashedKey>>> = BTreeMap::new();
     for Unanswered { unit, member, had } in &away {
         let (Some(want), Some(earlier)) = (wanted.get(unit), observed.revisions.get(had)) else { continue };
+        // It has what it is to have; or what it would lose is stored, for as long as nothing else is wanted.
+        if *had == want.name || is_known(observed, want, member) {
+            continue;
+        }
         // Members that ran the same lose the same.
         if !gone.contains_key(&(unit, had)) {
-            let Some(keys) = lost::between(&ctx.renderings, earlier, &want.revision).await else { continue };
+            let Some(keys) = lost::between(renderings, earlier, &want.revision).await else { continue };
             gone.insert((unit, had), keys);
         }
         if let Some(keys) = gone.get(&(unit, had)).filter(|keys| !keys.is_empty()) {
@@ -337,6 +341,14 @@ async fn lost_by_absent(
         }
     }
     out
+}
+
+/// Is what a member that does not answer would lose stored already, of what is wanted now?
+fn is_known(observed: &Observed<'_>, want: &Wanted, member: &MemberName) -> bool {
+    let slices = observed.decisions.values().filter(|decision| decision.unit == want.revision.unit);
+    slices
+        .filter_map(|decision| decision.members.get(member))
+        .any(|entry| entry.epoch == want.revision.epoch && entry.expected.is_some())
 }
 
 /// Renders one unit. Says when to look again, should something be missing that nothing announces.
@@ -431,3 +443,6 @@ fn fetch_remotes(
     // The end of each fetch makes it look again.
     (Rendered::OnTheWay, None)
 }
+
+#[cfg(test)]
+mod tests;

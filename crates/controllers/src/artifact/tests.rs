@@ -114,6 +114,8 @@ async fn an_artifact_is_fetched_again_from_a_source_that_is_the_same_but_for_use
     assert_eq!(alike(&artifact(None)), 0, "of another Application with the same URL");
     follow("same", with_user, None, None);
     assert_eq!((alike(&artifact(None)), alike(&artifact(Some("login")))), (1, 1));
+    // What its files name at the same server is asked for with it too.
+    assert_eq!(artifacts.alike("default", &artifact(None))[0].1.url, with_user);
     assert!(artifacts.alike("elsewhere", &artifact(None)).is_empty());
     // An edit takes the credentials along.
     follow("same", plain, None, None);

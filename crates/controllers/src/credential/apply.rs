@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::Ctx;
 use super::observe::Observed;
+use crate::account;
 use crate::connection::Prepared;
 use crate::mint;
 use crate::write::{self, WriteError, without_numbers};
@@ -24,10 +25,20 @@ pub(super) async fn renew(ctx: &Ctx, observed: &Observed, now: Timestamp) -> Res
     let Observed { member, minted, connection, .. } = observed;
     // The one before it is in use, since this one does not work: the member's record says so.
     let Some(connection) = connection else { return Ok(Next::After(AGAIN)) };
-    let token = match mint::mint(&connection.api, now, &minted.context, Some(minted), "").await {
+    let mut token = match mint::mint(&connection.api, now, &minted.context, Some(minted), "").await {
         Ok(token) => token,
         Err(error) => return note_problem(ctx, observed, error.to_string()).await,
     };
+    if token.minted.used_by.is_none() {
+        // It was attached by an earlier version. Another hub that leaves must not take the account along.
+        let whose = format!("hub {} {}/{member}", ctx.hub, observed.secret.namespace);
+        match account::mark(&connection.api, &whose).await {
+            Ok(mark) => token.minted.used_by = Some(mark),
+            Err(error) => {
+                tracing::debug!(%member, %error, "it cannot be noted on the account that this hub works as it")
+            }
+        }
+    }
     let kubeconfig = observed.kubeconfig.with_token(&token.text);
     if let Err(Unused { why, is_refused }) = go_on_with(ctx, observed, &kubeconfig).await {
         // The next try would find the same one.

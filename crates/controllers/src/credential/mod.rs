@@ -24,6 +24,7 @@ mod observe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::delivery::HubId;
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::cluster::v1alpha1::AttachedCluster;
 use client::queue::note_generation;
@@ -47,6 +48,7 @@ const AT_ONCE: usize = 16;
 struct Ctx {
     api: Api,
     clock: Arc<dyn Clock>,
+    hub: HubId,
     trust: Trust,
     attached: Arc<Store<AttachedCluster>>,
     clusters: Arc<Store<Cluster>>,
@@ -60,6 +62,7 @@ pub(crate) fn run(deps: &Deps) -> Running {
     let ctx = Arc::new(Ctx {
         api: deps.api.with_manager(FIELD_MANAGER),
         clock: deps.clock.clone(),
+        hub: deps.hub.clone(),
         trust: deps.trust,
         attached: deps.stores.attached.clone(),
         clusters: deps.stores.clusters.clone(),

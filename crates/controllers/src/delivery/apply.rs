@@ -40,6 +40,13 @@ struct Target {
     rights: Rights,
 }
 
+/// Which cluster is behind a member: the UID of its record, and the identity. Another one has not said anything yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Behind {
+    pub(super) record: Option<String>,
+    pub(super) cluster: Option<String>,
+}
+
 /// An applier that runs.
 pub(super) struct Running {
     target: Target,
@@ -111,17 +118,21 @@ pub(super) async fn apply(
             }
         }
     }
-    // Also another cluster whose identity a person approved.
-    let of_another =
-        |running: &Running| running.target.record != target.record || running.target.cluster != target.cluster;
-    let is_of_another = ctx.state().appliers.get(member).is_some_and(of_another);
     stop(ctx, member).await;
-    if is_of_another {
-        ctx.state().forget_reports(member);
-    }
+    note_behind(ctx, member, Behind { record: target.record.clone(), cluster: target.cluster.clone() });
     let running = start(ctx, member, target, connection);
     ctx.state().appliers.insert(member.clone(), running);
     Ok(again)
+}
+
+/// Notes which cluster an applier is started for. What another one said before, as until a person approved the new identity, is
+/// forgotten: the applier of that one may have been stopped long ago.
+pub(super) fn note_behind(ctx: &Ctx, member: &MemberName, behind: Behind) {
+    let before = ctx.state().behind.insert(member.clone(), behind.clone());
+    if before.is_some_and(|before| before != behind) {
+        ctx.state().forget_reports(member);
+        ctx.feed.forget_reports(member);
+    }
 }
 
 async fn stop(ctx: &Ctx, member: &MemberName) {
@@ -205,4 +216,5 @@ pub(super) async fn forget(ctx: &Ctx, member: &MemberName) {
     state.forget_reports(member);
     state.waiting.remove(member);
     state.back.remove(member);
+    state.behind.remove(member);
 }

@@ -78,6 +78,8 @@ struct State {
     /// What this process lacks of members' units; of a member that it has not looked at yet, what is stored is kept.
     waiting: BTreeMap<MemberName, BTreeMap<UnitId, WaitingOn>>,
     appliers: BTreeMap<MemberName, apply::Running>,
+    /// Of which cluster each member's last applier was, also when it does not run any more.
+    behind: BTreeMap<MemberName, apply::Behind>,
     /// Counts how often each member answered after it had not: its applier need not wait out its pause.
     back: BTreeMap<MemberName, channel::Sender<u64>>,
 }

@@ -7,10 +7,12 @@ use std::time::Duration;
 use api::delivery::{LinkState, MemberLink, MemberStatus, MemberStatusSpec, MemberStatusStatus, UnitId, UnitStatus};
 use api::karmada::cluster::v1alpha1::Cluster;
 use api::kurator::annotation::REPORT_OF;
+use api::reason;
 use applier::{Link, MemberReport};
-use kube::Resource;
+use kube::{Resource, ResourceExt};
 use model::{MemberName, Timestamp};
 use plan::unit::{is_news, set_waiting_on};
+use serde_json::json;
 
 use super::{Ctx, State};
 use crate::record::{self, MEMBER};
@@ -132,13 +134,18 @@ fn changed<'a>(
 pub(super) async fn write(ctx: &Ctx, member: &MemberName, record: &Cluster) -> Result<Next, WriteError> {
     let stored = record::slices_of(&ctx.statuses, member);
     // Of an earlier record of this name, which may have been another cluster.
-    let (stored, others): (Vec<_>, Vec<_>) = stored.into_iter().partition(|s| record::is_report_of(s, record));
+    let (mut stored, others): (Vec<_>, Vec<_>) = stored.into_iter().partition(|s| record::is_report_of(s, record));
     let mut slices = wanted(ctx, member, &stored);
     // Each slice is written for itself: one that must wait, or cannot be written, holds back no other. What fails is tried
     // again.
     let mut failed: Option<WriteError> = None;
     for other in &others {
         if let Err(error) = delete(ctx, other).await {
+            keep_first_failure(&mut failed, error);
+        }
+    }
+    for slice in stored.iter_mut().filter(|slice| slices.contains_key(&slice.spec.slice)) {
+        if let Err(error) = say_of_which_cluster(ctx, record, slice).await {
             keep_first_failure(&mut failed, error);
         }
     }
@@ -270,6 +277,24 @@ async fn create(
     let cluster = record.spec.id.as_ref();
     object.metadata.annotations = cluster.map(|id| BTreeMap::from([(REPORT_OF.to_owned(), id.clone())]));
     write::create(&ctx.api, &object).await
+}
+
+/// Notes on a slice of an earlier version of which cluster it is, while it is sure that this is the one.
+async fn say_of_which_cluster(ctx: &Ctx, record: &Cluster, slice: &mut Arc<MemberStatus>) -> Result<(), WriteError> {
+    let Some(id) = record.spec.id.as_ref().filter(|_| !slice.annotations().contains_key(REPORT_OF)) else {
+        return Ok(());
+    };
+    let conditions = record.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    if conditions.iter().any(|condition| condition.reason == reason::IDENTITY_CHANGED) {
+        return Ok(());
+    }
+    let patch = json!({"metadata": {"uid": slice.metadata.uid, "annotations": {REPORT_OF: id}}});
+    let verb = "note the cluster of";
+    if let Some(noted) = write::patch::<MemberStatus>(&ctx.api, &NamespacedName::of(&**slice), verb, &patch).await? {
+        ctx.statuses.learn(noted.clone());
+        *slice = Arc::new(noted);
+    }
+    Ok(())
 }
 
 /// Deletes exactly this slice. Another may have been made under the name since: that one stays.

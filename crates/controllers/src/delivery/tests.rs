@@ -228,6 +228,12 @@ fn hub_that_refuses(
             if method == http::Method::DELETE {
                 object = serde_json::json!({"kind": "Status", "apiVersion": "v1", "status": "Success"});
             }
+            if method == http::Method::PATCH {
+                object["apiVersion"] = "delivery.kurator.dev/v1alpha1".into();
+                object["kind"] = "MemberStatus".into();
+                object["spec"] = serde_json::json!({"member": name.trim_end_matches("-0"), "slice": 0});
+                object["metadata"]["name"] = name.into();
+            }
             object["metadata"]["resourceVersion"] = version.to_string().into();
             Ok::<_, Infallible>(http::Response::new(Body::from(object.to_string().into_bytes())))
         }
@@ -454,4 +460,53 @@ fn reverts_are_counted_once_each_also_by_appliers_that_start_again() {
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
     assert!(text.contains("kurator_drift_reverts_total 4\n"), "{text}");
+}
+
+#[tokio::test]
+async fn another_cluster_behind_a_record_has_said_nothing_yet() {
+    let (_cache, controllers) = idle();
+    let ctx = context(&controllers.deps, controllers.feed.clone());
+    ctx.clusters.learn(cluster(member(1), "1"));
+    let start = |id: &str| {
+        let behind = apply::Behind { record: Some("u".to_owned()), cluster: Some(id.to_owned()) };
+        apply::note_behind(&ctx, &member(1), behind);
+    };
+    let known = || (ctx.state().unstored.contains_key(&member(1)), ctx.feed.reports_in(&member(1)).len());
+    start("one");
+    let feed = ctx.feed.member(&member(1));
+    feed.report(FeedReport::Unit(Arc::new(report(UnitPhase::Applied, b"one")))).await;
+    take_report(&ctx, &report(UnitPhase::Applied, b"one"));
+    assert_eq!(known(), (true, 1));
+    // The same cluster with another credential.
+    start("one");
+    assert_eq!(known(), (true, 1));
+    // Its applier was stopped when the identity had changed; a person has approved it since.
+    assert!(ctx.state().appliers.is_empty());
+    start("two");
+    assert_eq!(known(), (false, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_of_an_earlier_version_is_told_once_of_which_cluster_it_is() {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let (_cache, controllers) = with(hub_that_writes(log.clone()), Arc::new(Still));
+    let ctx = context(&controllers.deps, controllers.feed.clone());
+    let mut decided = decision(1);
+    decided.spec.members = BTreeMap::from([(member(1), decided.spec.members.values().next().unwrap().clone())]);
+    ctx.decisions.learn(decided);
+    ctx.statuses.learn(stored(member(1), 1, BTreeMap::from([(unit(1), status(false))])));
+    let mut record = cluster(member(1), "1");
+    record.spec.id = Some("one".to_owned());
+    let changed = serde_json::json!({"conditions": [{"type": "Ready", "status": "False", "reason": "IdentityChanged",
+        "message": "m", "lastTransitionTime": "2026-01-01T00:00:00Z"}]});
+    let mut in_doubt = record.clone();
+    in_doubt.status = Some(serde_json::from_value(changed).unwrap());
+    status::write(&ctx, &member(1), &in_doubt).await.unwrap();
+    assert_eq!(*log.lock().unwrap(), [""; 0], "it is not sure which one it is");
+    status::write(&ctx, &member(1), &record).await.unwrap();
+    assert_eq!(log.lock().unwrap().first().map(String::as_str), Some("PATCH m001-0"));
+    status::write(&ctx, &member(1), &record).await.unwrap();
+    assert_eq!(log.lock().unwrap().iter().filter(|line| line.starts_with("PATCH")).count(), 1);
+    let noted = ctx.statuses.get(&NamespacedName::new("", "m001-0")).unwrap();
+    assert_eq!(noted.metadata.annotations.as_ref().unwrap()["kurator.dev/report-of"], "one");
 }

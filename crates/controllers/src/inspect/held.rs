@@ -5,7 +5,7 @@
 //! what it was sent. Nothing of it is stored: a thousand members would make megabytes of a status. A list whose digest is not
 //! that of the names is left out: it has changed a moment ago.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use api::delivery::{DecisionSpec, MemberDecision, Owner, Removal, UnitId, UnitStatus};
@@ -13,17 +13,20 @@ use api::feed::UnitReport;
 use api::view::{HeldList, HeldObjects};
 use client::NamespacedName;
 use kube::ResourceExt;
-use model::{Digest, MemberName, ObjectKey, Uid};
+use model::{Digest, HashedKey, MemberName, ObjectKey, Uid};
 use plan::departure::{Known, Objects, grouped};
 use plan::unit;
 
-use super::{InspectError, Inspector, Placed};
+use super::{InspectError, Inspector, Placed, turn_of};
 use crate::lost;
 use crate::record::{OWNER, owner_of_application};
 
 /// Why nothing is said of a member.
 const UNNAMED: &str = "what it has is not known by name: it has not said so since the hub started, and what it was sent cannot be \
                        rendered any more";
+
+/// What is lost between two revisions, by their names, and the digest of that list. Members that ran the same lose the same.
+type Lost = HashMap<(String, String), Option<(Digest, Vec<Arc<HashedKey>>)>>;
 
 /// What is known of the members of one Application.
 struct World {
@@ -49,7 +52,7 @@ impl Inspector {
     /// # Errors
     /// The Application is not there.
     pub async fn held(&self, key: &NamespacedName, with_uids: bool) -> Result<HeldList, InspectError> {
-        let _turn = self.turn().await?;
+        let _turn = turn_of(&self.held_turns).await?;
         let application = self.application(key)?;
         let owner = owner_of_application(key);
         let world = self.world(&owner, self.placed(&application, &owner));
@@ -90,7 +93,7 @@ impl Inspector {
         let reports = |member: &MemberName| self.members.facts(member).is_some_and(|facts| facts.reports());
         let held = unit::held(unit, entries, status_of, reports)?;
         let waiting: HashSet<&MemberName> = held.members.iter().map(|(member, ..)| member).collect();
-        let mut out = Vec::new();
+        let (mut out, mut known) = (Vec::new(), Lost::new());
         for (placed, member, entry) in world.entries(unit).filter(|(_, member, _)| waiting.contains(member)) {
             let report = world.report(unit, member);
             let status = world.statuses.get(&(unit.clone(), member.clone()));
@@ -102,7 +105,7 @@ impl Inspector {
                 (Some(going), _) => Ok(Objects::of_list(&going.objects)),
                 // It says otherwise by now.
                 (None, _) if list.is_some() && !self.is_away(member) => return None,
-                (None, Some(digest)) => self.lost(placed, entry, digest).await,
+                (None, Some(digest)) => self.lost(placed, entry, digest, &mut known).await,
                 (None, None) => return None,
             };
             let uids = report.map(|report| uids(report)).unwrap_or_default();
@@ -112,15 +115,27 @@ impl Inspector {
     }
 
     /// The list of a member that does not answer: the objects of an earlier revision that have this digest together.
-    async fn lost(&self, placed: &Placed, entry: &MemberDecision, digest: Digest) -> Result<Objects, String> {
+    async fn lost(
+        &self,
+        placed: &Placed,
+        entry: &MemberDecision,
+        digest: Digest,
+        known: &mut Lost,
+    ) -> Result<Objects, String> {
         let unit = placed.unit();
         let all = self.stores.revisions.by_index(OWNER, &unit.owner().to_string());
         let (wanted, earlier): (Vec<_>, Vec<_>) =
             all.iter().filter(|revision| revision.spec.unit == *unit).partition(|r| r.name_any() == entry.revision);
         for (earlier, wanted) in earlier.iter().zip(wanted.iter().cycle()) {
-            let keys = lost::between(&self.renderings, &earlier.spec, &wanted.spec).await;
-            if let Some(keys) = keys.filter(|keys| plan::prune::deletions(keys, 0, false).digest == digest) {
-                return Ok(Objects::of_list(&keys));
+            let pair = (earlier.name_any(), wanted.name_any());
+            if !known.contains_key(&pair) {
+                let keys = lost::between(&self.renderings, &earlier.spec, &wanted.spec).await;
+                let lost = keys.map(|keys| (plan::prune::deletions(&keys, 0, false).digest, keys));
+                known.insert(pair.clone(), lost);
+            }
+            if let Some(Some((_, keys))) = known.get(&pair).filter(|lost| lost.as_ref().is_some_and(|l| l.0 == digest))
+            {
+                return Ok(Objects::of_list(keys));
             }
         }
         Err(UNNAMED.to_owned())

@@ -87,6 +87,8 @@ pub struct Inspector {
     feed: Arc<PushFeed>,
     fetcher: Arc<Fetcher>,
     turns: Semaphore,
+    /// Those of lists of what is held: who approves does not wait for previews, which wait for other machines.
+    held_turns: Semaphore,
 }
 
 impl Inspector {
@@ -105,6 +107,7 @@ impl Inspector {
             feed,
             fetcher,
             turns: Semaphore::new(AT_ONCE),
+            held_turns: Semaphore::new(AT_ONCE),
         }
     }
 
@@ -171,11 +174,7 @@ impl Inspector {
 
     /// Waits for a turn.
     async fn turn(&self) -> Result<SemaphorePermit<'_>, InspectError> {
-        match tokio::time::timeout(TURN_WITHIN, self.turns.acquire()).await {
-            Ok(Ok(permit)) => Ok(permit),
-            // The semaphore is never closed.
-            Ok(Err(_)) | Err(_) => Err(InspectError::Busy),
-        }
+        turn_of(&self.turns).await
     }
 
     fn application(&self, key: &NamespacedName) -> Result<Arc<Application>, InspectError> {
@@ -247,5 +246,14 @@ impl Placed {
 
     fn policy(&self) -> String {
         self.unit().policy.clone().unwrap_or_default()
+    }
+}
+
+/// Waits for a turn.
+async fn turn_of(turns: &Semaphore) -> Result<SemaphorePermit<'_>, InspectError> {
+    match tokio::time::timeout(TURN_WITHIN, turns.acquire()).await {
+        Ok(Ok(permit)) => Ok(permit),
+        // The semaphore is never closed.
+        Ok(Err(_)) | Err(_) => Err(InspectError::Busy),
     }
 }

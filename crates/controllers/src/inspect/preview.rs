@@ -16,6 +16,7 @@ use plan::difference::{self, Loss, group, placing};
 use plan::prepare::Bundle;
 use plan::unit::{Observed, Rendered, wanted};
 use source::{GitReference, GitSpec};
+use tokio::time::Instant;
 
 use super::edit::Edits;
 use super::{InspectError, Inspector};
@@ -25,7 +26,7 @@ use crate::record::{OWNER, owner_of_application};
 
 /// Most Applications in one preview: an edit of a Fleet concerns all that name it, and each is planned and rendered.
 const APPLICATIONS_MAX: usize = 50;
-/// Longest fetch for a preview: who asks waits.
+/// Longest time that one preview fetches: who asks waits, and so do others for its turn.
 pub(super) const FETCH_WITHIN: Duration = Duration::from_secs(30);
 /// What is said of deletions that an edit causes.
 const EDIT_HELD: &str = "an edit takes it out of members; it waits for `kurator approve`";
@@ -56,10 +57,14 @@ impl Inspector {
             concerned = concerned.into_iter().take(APPLICATIONS_MAX).collect();
         }
         let reader = self.reader.with(edits.others);
+        // Who asks waits for all of them.
+        let mut left = FETCH_WITHIN;
         for (key, after) in concerned {
             let commit = spec.commit.as_deref().filter(|_| target.as_ref() == Some(&key));
-            let source = self.source_of(&key, &after, commit).await?;
-            self.preview_application(&reader, &key, &after, source, only.as_ref(), &mut found).await;
+            let began = Instant::now();
+            let source = self.source_of(&key, &after, commit, left).await?;
+            left = left.saturating_sub(began.elapsed());
+            self.preview_application(&reader, (&key, &after, &mut left), source, only.as_ref(), &mut found).await;
         }
         if let Some(member) = only.filter(|member| !found.members.contains(member)) {
             return Err(InspectError::NotFound(match &target {
@@ -101,6 +106,7 @@ impl Inspector {
         key: &NamespacedName,
         after: &Application,
         commit: Option<&str>,
+        left: Duration,
     ) -> Result<SourceFacts, InspectError> {
         let Some(git) = &after.spec.source.git_repository else { return Ok(SourceFacts::default()) };
         let before = self.stores.applications.get(key);
@@ -113,7 +119,7 @@ impl Inspector {
             git_spec(&self.api, key, git).await.map_err(|error| InspectError::Hub(model::cause::chain(&error)))?;
         let spec = spec.map_err(|(_, why)| InspectError::Source(why))?;
         let secret = git.secret_ref.as_ref().map(|secret| secret.name.clone());
-        let fetched = tokio::time::timeout(FETCH_WITHIN, self.fetch(&spec, commit, secret)).await;
+        let fetched = tokio::time::timeout(left, self.fetch(&spec, commit, secret)).await;
         let late = |_| InspectError::Source(format!("no answer within {} s", FETCH_WITHIN.as_secs()));
         let artifact = fetched.map_err(late)??;
         Ok(SourceFacts { artifact: Some(artifact), since: Some(self.clock.now()), ..SourceFacts::default() })
@@ -162,12 +168,11 @@ impl Inspector {
         Err(missing.as_ref().map_or_else(|| InspectError::Source("it names nothing".to_owned()), failed))
     }
 
-    /// Plans one Application as it would be, and notes what differs.
+    /// Plans one Application as it would be, and notes what differs. The last of the Application: how long may be fetched yet.
     async fn preview_application(
         &self,
         reader: &Reader,
-        key: &NamespacedName,
-        after: &Application,
+        (key, after, left): (&NamespacedName, &Application, &mut Duration),
         source: SourceFacts,
         only: Option<&MemberName>,
         found: &mut group::Found,
@@ -178,7 +183,8 @@ impl Inspector {
         let mut bundles = Bundles::default();
         for want in wanted(&observed, now) {
             let unit = want.revision.unit.clone();
-            let rendered = match self.render_fetching(key, after, &want.revision, want.missing_is_empty).await {
+            let rendered = self.render_fetching(key, after, &want.revision, want.missing_is_empty, left).await;
+            let rendered = match rendered {
                 Ok((_, summary, _)) if !summary.refusals.is_empty() && reader.is_restricted(&unit.namespace) => {
                     Rendered::Refused(summary.refusals.sentence(&unit.namespace))
                 }

@@ -97,3 +97,15 @@ fn a_member_that_has_not_reported_is_not_compared() {
         assert_eq!(found.err().as_deref(), expect, "{reach:?} {has_report}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_held_is_answered_also_while_previews_wait_for_other_machines() {
+    let (_cache, controllers) = crate::deps::tests::idle();
+    let inspector = &controllers.inspector;
+    let _all = inspector.turns.acquire_many(u32::try_from(super::AT_ONCE).unwrap()).await.unwrap();
+    let key = client::NamespacedName::new("default", "app");
+    let held = inspector.held(&key, false).await.unwrap_err();
+    assert!(matches!(held, super::InspectError::NotFound(_)), "{held}");
+    let member = "a".parse().unwrap();
+    assert_eq!(inspector.rendering(&key, &member).await.unwrap_err(), super::InspectError::Busy);
+}

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use api::kurator::cluster::v1alpha1::AttachedCluster;
-use api::kurator::minted::{ACCOUNT_REMOVED, ACCOUNT_SHARED, ACCOUNT_STAYS, account_event};
+use api::kurator::minted::{ACCOUNT_REMOVED, ACCOUNT_SHARED, ACCOUNT_STAYS, SERVICE_ACCOUNT, account_event};
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::{Resource, ResourceExt};
@@ -60,6 +60,13 @@ pub(super) async fn leave(
         End::Shared(hubs) => {
             (ACCOUNT_SHARED, format!("in member {member}, the account stays, since others work as it: {hubs}"))
         }
+        End::ShutOut(why) => (
+            ACCOUNT_STAYS,
+            format!(
+                "member {member} does not let the hub in any more; see whether ClusterRole {SERVICE_ACCOUNT} is gone \
+                 there, with which the hub's account goes: {why}"
+            ),
+        ),
     };
     tracing::info!(%member, note, "left for good");
     let event = event(ctx, key, attached, reason, &note);

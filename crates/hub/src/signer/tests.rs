@@ -75,6 +75,7 @@ fn what_becomes_of_a_request() {
         ("a server's", anna.clone(), json!({"spec": {"usages": ["client auth", "server auth"]}})),
         ("no usage", anna, json!({"spec": {"usages": []}})),
         ("administrators", pem(&[("CN", "anna"), ("O", "system:masters")]), json!({})),
+        ("a user of the hub", pem(&[("CN", "system:kurator"), ("O", "team-a")]), json!({})),
         ("no name", pem(&[("O", "team-a")]), json!({})),
         ("no PEM", "hello".to_owned(), json!({})),
         ("a key", KeyPair::generate().unwrap().serialize_pem(), json!({})),

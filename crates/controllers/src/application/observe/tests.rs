@@ -1,0 +1,79 @@
+use api::delivery::{ExpectedDeletions, ObjectSet};
+use model::Digest;
+use plan::reach::Reach;
+use serde_json::json;
+
+use super::*;
+use crate::deps::tests::{Still, idle};
+use model::Clock as _;
+
+/// A revision of the unit, of files that the cache has lost: each try to render it is counted.
+fn revision(unit: &UnitId, epoch: u64) -> RevisionSpec {
+    let artifact = json!({"digest": Digest::of(&epoch.to_be_bytes()), "url": "ftp://gone",
+        "revision": "main@sha1:3f2c1a97df8477b5708f63235d978e6ede475f92"});
+    let inputs = json!({"artifact": {"artifact": artifact, "kustomize": {"path": "."}}});
+    let spec = json!({"unit": unit, "epoch": epoch, "renderer": render::VERSION, "inputs": inputs,
+        "time": Still.now().to_string()});
+    serde_json::from_value(spec).unwrap()
+}
+
+#[tokio::test]
+async fn members_that_are_away_make_nothing_be_rendered_that_is_known() {
+    let (_cache, controllers) = idle();
+    let renderings = &controllers.deps.renderings;
+    let hub = HubId::from_random([7; 10]);
+    let owner = plan::application::owner("default", "app");
+    let id = owner.unit(Some("p"));
+    let member: MemberName = "a".parse().unwrap();
+    let units = [UnitSpec {
+        id: id.clone(),
+        inputs: None,
+        placement: Placement::Given(BTreeMap::new()),
+        prune: true,
+        suspend: false,
+        force: false,
+        overwrite: false,
+        frozen: None,
+    }];
+    let expected = ExpectedDeletions {
+        digest: Digest::of(b"list"),
+        count: 1,
+        sample: Vec::new(),
+        guarded: 0,
+        desired: 1,
+        objects: ObjectSet::default(),
+        approval: None,
+    };
+    let (one, two) = (revision(&id, 1), revision(&id, 2));
+    let name = |epoch| RevisionSpec::object_name(&id.short(&hub), epoch);
+    // What it had, the epoch of what is stored of it, and whether its list is; and whether something is rendered.
+    for (had, epoch, is_stored, renders) in
+        [(1, 1, false, true), (2, 2, false, false), (1, 2, true, false), (1, 2, false, true), (1, 1, true, true)]
+    {
+        let status = json!({"revision": name(had), "epoch": had, "phase": "Applied", "health": "Healthy",
+            "since": Still.now().to_string()});
+        let entry = json!({"revision": name(2), "epoch": epoch, "reason": ""});
+        let mut entry: api::delivery::MemberDecision = serde_json::from_value(entry).unwrap();
+        entry.expected = is_stored.then(|| Box::new(expected.clone()));
+        let decision =
+            DecisionSpec { members: BTreeMap::from([(member.clone(), entry)]), ..DecisionSpec::empty(id.clone(), 0) };
+        let rendered = Rendered::Payload { digest: Digest::of(b"x"), objects: 1, remotes: BTreeMap::new() };
+        let observed = Observed {
+            owner: &owner,
+            facts: owner_facts(None, None),
+            units: &units,
+            hub: &hub,
+            revisions: BTreeMap::from([(name(1), one.clone()), (name(2), two.clone())]),
+            decisions: BTreeMap::from([("d".to_owned(), decision)]),
+            statuses: BTreeMap::from([((id.clone(), member.clone()), serde_json::from_value(status).unwrap())]),
+            members: BTreeMap::from([(member.clone(), MemberFacts::new(Reach::Unknown))]),
+            rendered: BTreeMap::from([(id.clone(), rendered)]),
+            lost: BTreeMap::new(),
+            renderer: render::VERSION,
+        };
+        assert_eq!(unanswered(&observed).len(), 1);
+        let before = renderings.count();
+        lost_by_absent(renderings, &observed, Still.now()).await;
+        assert_eq!(renderings.count() > before, renders, "had {had}, entry of epoch {epoch}, {is_stored}");
+    }
+}

@@ -119,6 +119,10 @@ impl Inspector {
             all.iter().filter(|revision| revision.spec.unit == *unit).partition(|r| r.name_any() == entry.revision);
         for (earlier, wanted) in earlier.iter().zip(wanted.iter().cycle()) {
             let keys = lost::between(&self.renderings, &earlier.spec, &wanted.spec).await;
+            // What was approved before is in no list.
+            let approved = entry.expected.as_ref().map(|expected| &expected.approved);
+            let is_asked = |key: &Arc<HashedKey>| approved.is_none_or(|approved| !approved.contains(key));
+            let keys = keys.map(|keys| keys.into_iter().filter(is_asked).collect::<Vec<_>>());
             if let Some(keys) = keys.filter(|keys| plan::prune::deletions(keys, 0, false).digest == digest) {
                 return Ok(Objects::of_list(&keys));
             }

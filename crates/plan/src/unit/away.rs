@@ -1,7 +1,7 @@
 //! Members that do not answer are in the list of what their unit deletes: by what is known of them.
 //!
 //! What a member ran last is known, and what it is to run is: the objects that only the former has are those that it deletes when
-//! it answers. They are stored in its entry, so that the list stays the same list whoever looks at it, and are released by the
+//! it answers. They are stored in its entry, so that the list is the same at every look, and are released by the
 //! same approval as the lists of the others. What was approved is kept apart from then on: a member that is away for long loses
 //! more with each revision, and its next list has no more in it than what is new. A member that then has more asks about the rest.
 

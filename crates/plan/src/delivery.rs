@@ -50,7 +50,7 @@ pub fn plan(member: &MemberName, hub: &HubId, wanted: &[Wanted<'_>]) -> (Snapsho
             shown: match leaving {
                 true => entry.leaving.as_ref().and_then(|leaving| leaving.shown.clone()),
                 // What was approved while it was away.
-                false => entry.expected.as_ref().filter(|e| e.approval.is_some()).map(|e| e.objects.clone()),
+                false => entry.expected.as_ref().and_then(|expected| expected.shown()),
             },
         })
     });

@@ -1,7 +1,9 @@
 //! What would go from members, and what would stay there and why, object by object.
 //!
 //! Every list that a person agrees to is made here: of what a member reported, or, of one that has not reported, of what it was
-//! sent. What goes by a list never has more in it than the list: the applier looks again, and asks about the rest.
+//! sent. What goes by a list of objects never has more in it than the list: the applier looks again, and asks about the rest. An edit that
+//! is approved as a list of members goes with what is there then, also with a Namespace that another unit of this hub made and left,
+//! and in which nothing else is.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

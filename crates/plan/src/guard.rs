@@ -12,7 +12,8 @@
 //! Such a list waits by itself: what the source removes elsewhere goes on within the budget.
 //!
 //! A member that does not answer is in the list with what it is known to lose, and with the digest of that: one approval is
-//! enough, and a member that then has another list is asked about again.
+//! enough, and a member that then has another list is asked about again. When only such lists are why deletions are held, they
+//! wait by themselves, and the members that answer go on: one that is away for weeks holds up nothing.
 
 use std::collections::BTreeSet;
 
@@ -38,10 +39,10 @@ pub struct MemberScope {
     pub desired: u64,
     /// What it reported at the unit's current epoch; `None` when it has not yet.
     pub report: Option<Option<Deletions>>,
-    /// Whether it is expected to report: it is reachable. A member that is not does not hold up the others, and is
-    /// weighed together with what they did when it comes back.
+    /// Whether it is expected to report: it is reachable. A member that is not does not hold up the others. What it is known to
+    /// lose is weighed together with what they lose, and what it says itself when it comes back.
     pub expected: bool,
-    /// The report is no report: it is what the member, which does not answer, is known to lose.
+    /// It does not answer now. The report is what it is known to lose, or what it said last.
     pub away: bool,
     /// The unit is being taken out of it.
     pub leaving: bool,
@@ -52,6 +53,8 @@ pub struct MemberScope {
 pub struct Plan {
     /// Per member the digest of its list, for [`api::feed::UnitEntry::approved`].
     pub grants: Vec<(MemberName, Digest)>,
+    /// Those of them that a person approved; the others are within the budget.
+    pub by_approval: BTreeSet<MemberName>,
 }
 
 /// Why deletions are held.
@@ -172,14 +175,22 @@ pub fn plan(scopes: &[MemberScope], approved: Option<Digest>) -> (Plan, Report) 
     if !all.iter().any(|(_, d)| waits(d)) {
         return (plan, report);
     }
-    let (mut held, mut of_held): (BTreeSet<Cause>, Lists<'_>) = (causes(&stay, &of_source), of_source.clone());
-    let is_free = held.is_empty();
+    let mut held: BTreeSet<Cause> = causes(&stay, &of_source);
+    let answering: Vec<&MemberScope> = stay.iter().copied().filter(|m| !m.away).collect();
+    let of_answering = lists_of(&answering);
+    // What members that do not answer lose waits by itself, if the lists of the others alone need no word.
+    let only_away = !held.is_empty() && causes(&answering, &of_answering).is_empty();
+    let (is_source_free, is_free) = (held.is_empty(), held.is_empty() || only_away);
+    let free = if only_away { of_answering } else { of_source.clone() };
     // What leaves waits by itself, unless what the source removes waits too: then a person sees both as one list.
     let needed = words_needed(&of_leave);
-    if !needed.is_empty() {
-        of_held = if is_free { of_leave.clone() } else { all };
-        held.extend(needed);
-    }
+    let is_held = |m: &MemberScope| match m.leaving {
+        true => !needed.is_empty(),
+        false if only_away => m.away,
+        false => !is_source_free || needed.is_empty(),
+    };
+    let of_held: Lists<'_> = all.into_iter().filter(|(m, _)| is_held(m)).collect();
+    held.extend(&needed);
     let grants = |lists: &Lists<'_>| -> Vec<(MemberName, Digest)> {
         lists.iter().filter(|(_, d)| waits(d)).map(|(m, d)| (m.member.clone(), d.digest)).collect()
     };
@@ -187,14 +198,18 @@ pub fn plan(scopes: &[MemberScope], approved: Option<Digest>) -> (Plan, Report) 
     report.waiting_on = stay.iter().filter(silent).map(|m| m.member.clone()).collect();
     // Granting before all have reported would let a hundred small lists pass one by one.
     if is_free && report.waiting_on.is_empty() {
-        plan.grants = grants(&of_source);
+        plan.grants = grants(&free);
     }
     let digest = digest_of(&of_held);
     match held.is_empty() {
         // What leaves and needs no word goes as it is told.
         true if report.waiting_on.is_empty() => plan.grants.extend(grants(&of_leave)),
         true => {}
-        false if approved == Some(digest) => plan.grants.extend(grants(&of_held)),
+        false if approved == Some(digest) => {
+            let of_person = grants(&of_held);
+            plan.by_approval = of_person.iter().map(|(member, _)| member.clone()).collect();
+            plan.grants.extend(of_person);
+        }
         false => {
             let waiting: Lists<'_> = of_held.into_iter().filter(|(_, d)| waits(d)).collect();
             let sample = |(m, d): &(&MemberScope, &Deletions)| (m.member.clone(), d.count, d.sample.clone());

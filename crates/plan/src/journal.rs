@@ -152,12 +152,15 @@ pub fn unit_facts(
         }
         None => {}
     }
-    let released = before.and_then(|before| before.held.as_ref()).filter(|held| held.state == DeletionState::Released);
-    if let Some(released) = released
+    // How many went is added up within an epoch. What was said before this process began is not said again.
+    if let Some(before) = before
+        && let Some(now) = after.held.as_ref().filter(|held| held.state == DeletionState::Released)
         && !matches!(after.phase, UnitPhase::Removing | UnitPhase::Removed)
-        && after.held.as_ref().is_none_or(|held| held.digest != released.digest)
     {
-        out.push(gone(released.count, How::Deleted));
+        let known = before.held.as_ref().filter(|_| before.epoch == after.epoch).map_or(0, |held| held.released);
+        if now.released > known {
+            out.push(gone(now.released - known, How::Deleted));
+        }
     }
     out
 }

@@ -50,8 +50,8 @@ pub struct Plan {
     pub forget: Vec<Arc<HashedKey>>,
     /// Adopted objects to give back.
     pub release: Vec<Arc<HashedKey>>,
-    /// Of these, Namespaces and definitions that the unit made, in which other units have something: the last of them to
-    /// leave deletes it.
+    /// Of these, Namespaces and definitions that the unit made, in which other units have something. A Namespace is marked when it
+    /// is given back, and the last of them to leave deletes it; a definition stays.
     pub bequeath: Vec<Arc<HashedKey>>,
     /// Objects to let go of as they are: they would be given back, and the member gives no rights to them.
     pub let_go: Vec<Arc<HashedKey>>,
@@ -244,6 +244,9 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
             plan.doom.clone_from(&pending);
             deletable.extend(pending);
             report.deletions = plan.released.map(as_released);
+        } else if is_shown {
+            // It was approved already, and goes once everything desired is applied.
+            report.deletions = remembered(observed);
         } else {
             if !granted {
                 report.waiting.push(WaitingOn::Guard);
@@ -266,11 +269,11 @@ pub fn plan(observed: &Observed<'_>) -> (Plan, Report) {
 fn unshown(observed: &Observed<'_>, delete: &[Arc<HashedKey>]) -> Vec<Arc<HashedKey>> {
     let Some(shown) = &observed.entry.shown else { return Vec::new() };
     let is_doomed = |key: &Arc<HashedKey>| observed.inventory.is_doomed(key, observed.entry.epoch);
-    let beyond: Vec<&Arc<HashedKey>> = delete.iter().filter(|key| !shown.contains(key) && !is_doomed(key)).collect();
+    let beyond: KeySet = delete.iter().filter(|key| !shown.contains(key) && !is_doomed(key)).cloned().collect();
     let holds = |key: &Arc<HashedKey>| {
         phase::is_container(key) && !is_doomed(key) && beyond.iter().any(|inside| inhabitant::is_within(key, inside))
     };
-    delete.iter().filter(|key| beyond.contains(key) || holds(key)).cloned().collect()
+    delete.iter().filter(|key| beyond.contains(*key) || holds(key)).cloned().collect()
 }
 
 /// What was released at this epoch stays in the report, so that the guard counts it with what other members still

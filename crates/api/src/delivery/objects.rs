@@ -36,6 +36,15 @@ impl ObjectSet {
         self.0.binary_search(&fingerprint(key)).is_ok()
     }
 
+    /// What is in it, or in another one.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        let mut all = [self.0.as_slice(), &other.0].concat();
+        all.sort_unstable();
+        all.dedup();
+        Self(all)
+    }
+
     /// How many objects it has.
     pub fn len(&self) -> usize {
         self.0.len()

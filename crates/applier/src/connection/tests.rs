@@ -107,7 +107,7 @@ fn jobs_that_are_named_per_commit_do_not_add_up() {
     let unit = UnitId::new("g", "Kind", "default", "a", None);
     let mut view = View::default();
     for n in 0..ENDED_SWEPT_FIRST * 20 {
-        let (kind, namespace, name) = ("Job".into(), "shop".into(), format!("migrate-{n}").into());
+        let (kind, namespace, name) = ("Job".into(), "shop".into(), format!("migrate-{n}"));
         let job: Arc<HashedKey> = ObjectKey { group: "batch".into(), kind, namespace, name }.into();
         view.claims.set_desires(&unit, [&job]);
         view.apply_event(Event::Gone(Arc::clone(&job), Some(8), Observation::of(&done, &states)));

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::delivery::Removal;
 use client::{Class, Resource};
 use futures::StreamExt as _;
 use model::{HashedKey, KeySet};
@@ -35,9 +34,7 @@ impl Pass {
         // Looked into by this pass, and again before the deletion: once each is enough, however long it takes.
         let (mut looked, mut looked_again) = (KeySet::default(), KeySet::default());
         self.drop_unmade(desired).await?;
-        if self.entry.removal == Removal::Prune && !std::mem::replace(&mut self.unit.past.has_inherited, true) {
-            self.inherit().await?;
-        }
+        self.inherit().await?;
         loop {
             let plan = self.plan_prune(desired, settled, &looked);
             let Plan { look_into, forget, release, let_go, bequeath, doom, released, delete, finish } = &plan;

@@ -2,14 +2,15 @@
 //!
 //! A Namespace in which another unit has something is not deleted when the unit that made it leaves: it is given back, with a proof
 //! on it that this hub made it. A unit that leaves takes such Namespaces over first, of those that it has something in, and then
-//! does with them what it does with its own: the last one to leave deletes them, and none takes along what others made. The proof
+//! does with them what it does with its own: the last one to leave deletes them, and none takes along what others made. What
+//! another hub or unit has adopted since is theirs, and a list that a person agreed to has no more in it than was shown. The proof
 //! is of the Namespace's UID, so that nobody can put it on another one.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use api::delivery::label;
-use client::Class;
+use api::delivery::{Removal, label};
+use client::{Class, Resource};
 use model::{HashedKey, ObjectKey, Uid, object};
 use plan::inventory::{self, Entry};
 use serde_json::{Value, json};
@@ -31,34 +32,53 @@ pub(super) fn mark(patch: &mut Value, live: &Value, owner: &InventoryOwner) {
     patch["metadata"]["annotations"][label::LEFT_BEHIND] = json!(proof);
 }
 
-/// Did this hub make the Namespace, and leave it?
+/// Did this hub make the Namespace, and leave it, and has it no other owner since? A hub or unit that adopts it takes no
+/// annotation off.
 fn is_left(live: &Value, owner: &InventoryOwner) -> bool {
+    if [label::HUB, label::APPLYSET_PART_OF].iter().any(|key| object::label(live, key).is_some()) {
+        return false;
+    }
     let (uid, proof) = (object::uid(live), object::annotation(live, label::LEFT_BEHIND));
     uid.zip(proof).is_some_and(|(uid, proof)| owner.key.verifies_left(&owner.hub, &owner.cluster, uid, proof))
 }
 
 impl Pass {
-    /// Takes over the Namespaces that were left, of those in which the unit has something.
+    /// Takes over the Namespaces that were left, of those in which the unit has something. One that a person was shown no list
+    /// with stays as it is: it is marked, for the next unit that leaves.
     pub(super) async fn inherit(&mut self) -> Result<(), Error> {
+        if self.entry.removal != Removal::Prune || self.unit.past.has_inherited {
+            return Ok(());
+        }
         let entries = self.unit.inventory.entries().keys();
         let names: BTreeSet<String> =
             entries.map(|key| key.namespace.clone()).filter(|name| !name.is_empty()).collect();
+        let mut is_done = true;
         for name in names {
             let key: Arc<HashedKey> = ObjectKey { kind: "Namespace".into(), name, ..ObjectKey::default() }.into();
-            if self.connection.ctx.rights.lack(&key).is_some() {
-                continue;
-            }
-            if self.unit.inventory.get(&key).is_some() || self.connection.view().claims.owner(&key).is_some() {
+            if self.connection.ctx.rights.lack(&key).is_some() || !self.may_inherit(&key) {
                 continue;
             }
             match self.take_over(&key).await {
                 Err(e) if e.class() == Class::Unreachable => return Err(e),
+                // It changed since it was read.
+                Err(e) if e.code() == Some(409) => return Err(Error::Reread),
                 // It stays behind, as it would without a heir.
-                Err(e) => tracing::warn!(object = %key, unit = %self.unit.id, error = %e, "not taken over"),
+                Err(e) => {
+                    tracing::warn!(object = %key, unit = %self.unit.id, error = %e, "not taken over");
+                    is_done = false;
+                }
                 Ok(()) => {}
             }
         }
+        self.unit.past.has_inherited = is_done;
         Ok(())
+    }
+
+    /// Another unit that has it, or wants it, does with it what its own policy says.
+    fn may_inherit(&self, key: &Arc<HashedKey>) -> bool {
+        let is_shown = self.entry.shown.as_ref().is_none_or(|shown| shown.contains(key));
+        let is_adopted = self.unit.inventory.get(key).is_some_and(|entry| entry.adopted);
+        is_shown && !is_adopted && !self.connection.view().claims.units(key).any(|unit| *unit != self.unit.id)
     }
 
     async fn take_over(&mut self, key: &Arc<HashedKey>) -> Result<(), Error> {
@@ -67,12 +87,37 @@ impl Pass {
         if !is_left(&live, &self.connection.owner) || object::is_deleting(&live) {
             return Ok(());
         }
-        // It is on record before it is marked as ours.
-        let entry = Entry { version: VERSION.into(), uid: object::uid(&live).map(Uid::from), ..Entry::default() };
-        self.unit.inventory.put_entry(Arc::clone(key), entry);
-        self.save().await?;
+        let uid = object::uid(&live).map(Uid::from);
+        match self.unit.inventory.get(key) {
+            // It is on record before it is marked as ours.
+            None => {
+                let entry = Entry { version: VERSION.into(), uid, ..Entry::default() };
+                self.unit.inventory.put_entry(Arc::clone(key), entry);
+            }
+            // It was recorded, and the process ended before the patch.
+            Some(entry) if entry.uid == uid => {}
+            Some(_) => return Ok(()),
+        }
+        let marked = match self.save().await {
+            Ok(()) => self.mark_as_ours(key, &resource, &live).await,
+            Err(e) => Err(e),
+        };
+        match marked {
+            // The next pass watches it, so that its end is seen.
+            Ok(()) => self.again = true,
+            // It may have arrived.
+            Err(e) if e.class() == Class::Unreachable => return Err(e),
+            Err(e) => {
+                self.unit.inventory.remove(key);
+                return Err(e);
+            }
+        }
+        Ok(())
+    }
+
+    async fn mark_as_ours(&self, key: &HashedKey, resource: &Resource, live: &Value) -> Result<(), Error> {
         let patch = json!({"metadata": {
-            "resourceVersion": object::resource_version(&live),
+            "resourceVersion": object::resource_version(live),
             "labels": {
                 label::HUB: self.connection.ctx.hub.as_str(),
                 label::APPLYSET_PART_OF: inventory::applyset_id(&self.unit.short),
@@ -80,8 +125,6 @@ impl Pass {
             "annotations": {label::LEFT_BEHIND: null},
         }});
         self.connection.api.merge(&resource.target("", &key.name), &patch).await?;
-        // The next pass watches it, so that its end is seen.
-        self.again = true;
         Ok(())
     }
 }
@@ -113,5 +156,10 @@ mod tests {
             assert!(!is_left(&marked(uid), &owner(hub, cluster)), "{uid} {hub} {cluster}");
         }
         assert!(!is_left(&namespace("u"), &owner(1, "c")));
+        for key in [label::HUB, label::APPLYSET_PART_OF] {
+            let mut adopted = marked("u");
+            adopted["metadata"]["labels"] = json!({key: "another"});
+            assert!(!is_left(&adopted, &owner(1, "c")), "{key}");
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! Namespaces and definitions in which others made something.
 
-use api::delivery::{Removal, UnitPhase, WaitingCause, label};
+use api::delivery::{ObjectSet, Removal, UnitId, UnitPhase, WaitingCause, label};
 use http::Method;
+use model::ObjectKey;
 use serde_json::{Value, json};
 
 use crate::fault::Act;
@@ -253,4 +254,88 @@ async fn a_namespace_that_only_says_it_was_ours_stays() {
     world.change(&unit, |entry| entry.removal = Removal::Prune);
     world.eventually("left", || async { world.inventories().await.is_empty() }).await;
     assert!(!model::object::is_deleting(&world.get(NAMESPACE).await.unwrap()));
+}
+
+/// A Namespace whose unit has left it, with its proof on it, and the unit that has something in it.
+async fn left_namespace(world: &mut World) -> UnitId {
+    let maker = world.set("a", 1, vec![namespace(), map("of-a")]);
+    world.applied(&maker).await;
+    let other = world.set("b", 1, vec![map("of-b")]);
+    world.applied(&other).await;
+    world.change(&maker, |entry| entry.removal = Removal::Prune);
+    let gone = || async { world.report(&maker).is_none_or(|r| r.phase == UnitPhase::Removed) };
+    world.eventually("gone", gone).await;
+    world.forget(&maker);
+    assert!(is_left(&world.get(NAMESPACE).await.unwrap()));
+    other
+}
+
+fn is_left(live: &Value) -> bool {
+    model::object::annotation(live, label::LEFT_BEHIND).is_some()
+}
+
+/// The unit leaves, and the Namespace stays as it is.
+async fn leaves_it(world: &mut World, unit: &UnitId) {
+    world.change(unit, |entry| entry.removal = Removal::Prune);
+    let gone = || async { world.report(unit).is_none_or(|r| r.phase == UnitPhase::Removed) };
+    world.eventually("gone", gone).await;
+    let live = world.get(NAMESPACE).await.unwrap();
+    assert!(!model::object::is_deleting(&live) && is_left(&live), "{live:#}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_left_namespace_that_another_hub_has_adopted_stays() {
+    let mut world = World::new().await;
+    let unit = left_namespace(&mut world).await;
+    let theirs = json!({"metadata": {"labels": {label::HUB: "another", label::APPLYSET_PART_OF: "another"}}});
+    world.edit(NAMESPACE, "another", theirs).await;
+    leaves_it(&mut world, &unit).await;
+    let live = world.get(NAMESPACE).await.unwrap();
+    assert_eq!(model::object::label(&live, label::HUB), Some("another"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_left_namespace_that_a_unit_has_and_does_not_prune_stays() {
+    let mut world = World::new().await;
+    let unit = left_namespace(&mut world).await;
+    let keeper = world.set("c", 1, vec![namespace(), map("of-c")]);
+    world.applied(&keeper).await;
+    world.set("c", 2, vec![]);
+    world.change(&keeper, |entry| entry.prune = false);
+    world.until(&keeper, "kept", |r| r.epoch == 2 && r.objects.inventory == 2).await;
+    // Nothing is on it that says so.
+    let labels = json!({"metadata": {"labels": {label::HUB: null, label::APPLYSET_PART_OF: null}}});
+    world.edit(NAMESPACE, "kubectl", labels).await;
+    leaves_it(&mut world, &unit).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_left_namespace_that_was_not_in_the_list_stays_and_holds_nothing_up() {
+    let mut world = World::new().await;
+    let unit = left_namespace(&mut world).await;
+    let shown = ObjectSet::new([&ObjectKey {
+        kind: "ConfigMap".into(),
+        namespace: "lived-in".into(),
+        name: "of-b".into(),
+        ..ObjectKey::default()
+    }]);
+    world.change(&unit, |entry| entry.shown = Some(shown));
+    leaves_it(&mut world, &unit).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_left_namespace_is_taken_over_again_when_it_could_not_be_marked() {
+    for code in [409, 500] {
+        let mut world = World::new().await;
+        let unit = left_namespace(&mut world).await;
+        // Something holds the unit up, so that there is another pass.
+        world.edit(&format!("{MAPS}/of-b"), "kubectl", json!({"metadata": {"finalizers": ["x/y"]}})).await;
+        world.faults.add(Method::PATCH, NAMESPACE, 1, Act::Refuse(code));
+        world.change(&unit, |entry| entry.removal = Removal::Prune);
+        let is_ours = || async { world.get(NAMESPACE).await.is_some_and(|live| !is_left(&live)) };
+        world.eventually("marked", is_ours).await;
+        world.edit(&format!("{MAPS}/of-b"), "kubectl", json!({"metadata": {"finalizers": null}})).await;
+        let is_going = |live: Option<Value>| live.is_none_or(|live| model::object::is_deleting(&live));
+        world.eventually("deleted", || async { is_going(world.get(NAMESPACE).await) }).await;
+    }
 }

@@ -1,5 +1,6 @@
 //! The fleet, the source, what is stored, what members report; and the renderings that are wanted.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -332,11 +333,14 @@ async fn lost_by_absent(
             continue;
         }
         // Members that ran the same lose the same.
-        if !gone.contains_key(&(unit, had)) {
-            let Some(keys) = lost::between(renderings, earlier, &want.revision).await else { continue };
-            gone.insert((unit, had), keys);
-        }
-        if let Some(keys) = gone.get(&(unit, had)).filter(|keys| !keys.is_empty()) {
+        let keys = match gone.entry((unit, had)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let Some(keys) = lost::between(renderings, earlier, &want.revision).await else { continue };
+                place.insert(keys)
+            }
+        };
+        if !keys.is_empty() {
             out.insert((unit.clone(), member.clone()), keys.clone());
         }
     }

@@ -26,7 +26,7 @@ const UNNAMED: &str = "what it has is not known by name: it has not said so sinc
                        rendered any more";
 
 /// What is lost between two revisions, by their names, and the digest of that list. Members that ran the same lose the same.
-type Lost = HashMap<(String, String), Option<(Digest, Vec<Arc<HashedKey>>)>>;
+type Lost = HashMap<(String, String), Option<Vec<Arc<HashedKey>>>>;
 
 /// What is known of the members of one Application.
 struct World {
@@ -130,12 +130,15 @@ impl Inspector {
             let pair = (earlier.name_any(), wanted.name_any());
             if !known.contains_key(&pair) {
                 let keys = lost::between(&self.renderings, &earlier.spec, &wanted.spec).await;
-                let lost = keys.map(|keys| (plan::prune::deletions(&keys, 0, false).digest, keys));
-                known.insert(pair.clone(), lost);
+                known.insert(pair.clone(), keys);
             }
-            if let Some(Some((_, keys))) = known.get(&pair).filter(|lost| lost.as_ref().is_some_and(|l| l.0 == digest))
-            {
-                return Ok(Objects::of_list(keys));
+            let Some(Some(keys)) = known.get(&pair) else { continue };
+            // What was approved before is in no list.
+            let approved = entry.expected.as_ref().map(|expected| &expected.approved);
+            let is_asked = |key: &&Arc<HashedKey>| approved.is_none_or(|approved| !approved.contains(key));
+            let keys: Vec<_> = keys.iter().filter(is_asked).cloned().collect();
+            if plan::prune::deletions(&keys, 0, false).digest == digest {
+                return Ok(Objects::of_list(&keys));
             }
         }
         Err(UNNAMED.to_owned())

@@ -20,6 +20,9 @@ pub(super) struct Given {
     pub(super) remotes: Remotes,
 }
 
+/// Answers the questions of a turn.
+type AnswerTurn<'a> = dyn FnMut(&mut Given, Vec<Question>) -> Result<(), Failure> + 'a;
+
 /// Renders, and has the questions of each turn answered.
 ///
 /// # Errors
@@ -27,7 +30,7 @@ pub(super) struct Given {
 pub(super) fn render(
     given: &mut Given,
     inputs: &KustomizeInputs,
-    answer: &mut dyn FnMut(&mut Given, Vec<Question>) -> Result<(), Failure>,
+    answer: &mut AnswerTurn<'_>,
 ) -> Result<Rendered, Failure> {
     let budget = Budget::default();
     loop {

@@ -164,7 +164,7 @@ async fn serve_file() -> (String, Arc<Mutex<String>>) {
         loop {
             let (mut socket, _) = listener.accept().await.unwrap();
             let mut request = [0; 4096];
-            socket.read(&mut request).await.unwrap();
+            let _ = socket.read(&mut request).await.unwrap();
             let body = served.lock().unwrap().clone();
             let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
             socket.write_all(format!("{head}{body}").as_bytes()).await.unwrap();

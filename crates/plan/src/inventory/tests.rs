@@ -229,5 +229,5 @@ fn a_hub_is_behind_by_its_epoch_or_by_an_earlier_placement_and_stays_so() {
 #[test]
 fn an_entry_is_small() {
     // One for each object in each member: with 100 objects in a thousand members, eight bytes are a megabyte.
-    assert!(size_of::<Entry>() <= 56, "{}", size_of::<Entry>());
+    assert!(size_of::<Entry>() <= 64, "{}", size_of::<Entry>());
 }

@@ -278,7 +278,7 @@ fn nothing_is_said_of_what_did_not_turn() {
 #[test]
 fn a_report_is_one_fact_and_the_same_report_none() {
     let counts = |n: u32| json!({"desired": n, "applied": n, "healthy": n, "failed": 0, "inventory": n});
-    let held = |state: &str| json!({"digest": Digest::of(b"list"), "count": 4, "state": state});
+    let held = |state: &str, released: u32| json!({"digest": Digest::of(b"list"), "count": 0, "state": state, "released": released});
     let digest = |text: &str| json!(Digest::of(text.as_bytes()));
     let name = named("a");
     let gone = |objects, how| vec![Fact::Gone { unit: unit("web"), member: name.clone(), objects, how }];
@@ -288,10 +288,28 @@ fn a_report_is_one_fact_and_the_same_report_none() {
         (json!({"applied": digest("a")}), json!({"applied": digest("b")}), Removal::None, delivered.clone()),
         (json!({}), json!({"phase": "Failed"}), Removal::None, delivered.clone()),
         (json!({"phase": "Failed"}), json!({"phase": "Failed"}), Removal::None, vec![]),
-        (json!({"held": held("Waiting")}), json!({"held": held("Released")}), Removal::None, vec![]),
-        (json!({"held": held("Released")}), json!({}), Removal::None, gone(4, How::Deleted)),
+        (
+            json!({"held": held("Waiting", 0)}),
+            json!({"held": held("Released", 4)}),
+            Removal::None,
+            gone(4, How::Deleted),
+        ),
+        (
+            json!({"held": held("Waiting", 3)}),
+            json!({"held": held("Released", 4)}),
+            Removal::None,
+            gone(1, How::Deleted),
+        ),
+        (json!({"held": held("Released", 4)}), json!({"held": held("Released", 4)}), Removal::None, vec![]),
+        (
+            json!({"held": held("Released", 4), "epoch": 1}),
+            json!({"held": held("Released", 3), "epoch": 2}),
+            Removal::None,
+            gone(3, How::Deleted),
+        ),
+        (json!({"held": held("Released", 4)}), json!({}), Removal::None, vec![]),
         // What was held is in the source again.
-        (json!({"held": held("Waiting")}), json!({}), Removal::None, vec![]),
+        (json!({"held": held("Waiting", 0)}), json!({}), Removal::None, vec![]),
         (
             json!({"objects": counts(3), "phase": "Removing"}),
             json!({"phase": "Removed"}),

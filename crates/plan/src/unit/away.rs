@@ -1,14 +1,15 @@
 //! Members that do not answer are in the list of what their unit deletes: by what is known of them.
 //!
 //! What a member ran last is known, and what it is to run is: the objects that only the former has are those that it deletes when
-//! it answers. They are stored in its entry, so that everybody who looks at it sees the same list, and are released by the
-//! same approval as the lists of the others. A member that then has more asks about the rest.
+//! it answers. They are stored in its entry, so that the list is the same at every look, and are released by the
+//! same approval as the lists of the others. What was approved is kept apart from then on: a member that is away for long loses
+//! more with each revision, and its next list has no more in it than what is new. A member that then has more asks about the rest.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::delivery::{ExpectedDeletions, MemberDecision, ObjectSet, UnitId};
-use model::{Digest, HashedKey, MemberName};
+use model::{HashedKey, MemberName};
 
 use super::held::knows;
 use super::{Observed, Rendered};
@@ -28,7 +29,7 @@ pub struct Unanswered {
 /// The members of which it is to be found out what they would delete: those that do not answer. Asked after everything is
 /// rendered.
 pub fn unanswered(observed: &Observed<'_>) -> Vec<Unanswered> {
-    let prunes = observed.units.iter().filter(|unit| unit.prune && unit.frozen.is_none());
+    let prunes = observed.units.iter().filter(|unit| unit.prune && !unit.suspend && unit.frozen.is_none());
     let mut out = Vec::new();
     for unit in prunes.map(|unit| &unit.id) {
         let is_rendered = matches!(observed.rendered.get(unit), Some(Rendered::Payload { .. }));
@@ -62,36 +63,33 @@ pub(super) fn expected(
     let has_answered = observed.statuses.get(&key).is_some_and(|status| status.epoch == epoch && knows(status));
     match before {
         // What was approved holds for as long as the epoch: the member may be about to do it.
-        Some((at, known)) if at == epoch && (known.approval.is_some() || !has_answered) => Some(known.clone()),
+        Some((at, known)) if at == epoch && (known.shown().is_some() || !has_answered) => Some(known.clone()),
         _ if has_answered => None,
         before => {
             let lost = observed.lost.get(&key)?;
-            let approved = before.map(|(_, known)| known).filter(|known| known.approval.is_some());
-            describe(lost, desired, approved.map(|known| &**known)).map(Box::new)
+            let approved = before.and_then(|(_, known)| known.shown()).unwrap_or_default();
+            describe(lost, desired, &approved).map(Box::new)
         }
     }
 }
 
-/// Describes what a member would delete. An approval of all of it, of an earlier epoch, is still one: the member has not been
-/// asked since.
-fn describe(
-    lost: &[Arc<HashedKey>],
-    desired: usize,
-    approved: Option<&ExpectedDeletions>,
-) -> Option<ExpectedDeletions> {
+/// Describes what a member would delete. What was approved at an earlier epoch stays approved, since the member has not been asked
+/// since, and is not in the list.
+fn describe(lost: &[Arc<HashedKey>], desired: usize, approved: &ObjectSet) -> Option<ExpectedDeletions> {
     if lost.is_empty() || lost.len() > ExpectedDeletions::OBJECTS_MAX {
         return None;
     }
-    let list = prune::deletions(lost, 0, false);
-    let is_within = |known: &&ExpectedDeletions| lost.iter().all(|key| known.objects.contains(key));
-    let approval: Option<Digest> = approved.filter(is_within).and_then(|known| known.approval);
+    let (before, new): (Vec<_>, Vec<_>) = lost.iter().cloned().partition(|key| approved.contains(key));
+    let list = prune::deletions(&new, 0, false);
+    let set = |keys: &[Arc<HashedKey>]| ObjectSet::new(keys.iter().map(|key| &***key));
     Some(ExpectedDeletions {
         digest: list.digest,
         count: list.count,
         sample: list.sample,
         guarded: list.guarded,
         desired: u32::try_from(desired).unwrap_or(u32::MAX),
-        objects: ObjectSet::new(lost.iter().map(|key| &***key)),
-        approval,
+        objects: set(&new),
+        approval: None,
+        approved: set(&before),
     })
 }

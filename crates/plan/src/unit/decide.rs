@@ -183,7 +183,8 @@ fn one_unit(
         granted: entries.get(member).filter(|entry| entry.epoch == epoch).and_then(|entry| entry.granted),
         removal: Removal::None,
         leaving: None,
-        expected: away::expected(observed, &entries, &unit.id, member, (epoch, objects)).filter(|_| unit.prune),
+        expected: away::expected(observed, &entries, &unit.id, member, (epoch, objects))
+            .filter(|_| unit.prune && !unit.suspend),
     };
     let members = chosen.iter().map(|(member, given)| (member.clone(), entry(member, given))).collect();
     let report = DecidedUnit {

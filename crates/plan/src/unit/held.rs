@@ -27,9 +27,9 @@ pub fn scopes<'a>(
         let (expected, is_asked) = (entry.expected.as_deref(), reports(member));
         let expected = expected.filter(|_| current.is_none() && !leaving && !is_kept);
         let desired = current.map(|s| s.objects.desired).or(expected.map(|e| e.desired)).unwrap_or_default();
-        let mut report = current.map(|s| s.held.clone()).or(expected.map(|e| Some(of_expected(e))));
-        if let Some(Some(list)) = report.as_mut().filter(|_| !is_asked || expected.is_some()) {
-            note_grant(list, entry);
+        let mut report = current.map(|s| s.held.clone()).or(expected.map(of_expected));
+        if let Some(Some(list)) = &mut report {
+            note_grant(list, entry, !is_asked || expected.is_some());
         }
         let mut scope = MemberScope {
             member: member.clone(),
@@ -55,9 +55,9 @@ pub(super) fn knows(status: &UnitStatus) -> bool {
     !matches!(status.phase, UnitPhase::Pending | UnitPhase::Waiting | UnitPhase::Unknown)
 }
 
-/// The list of a member that does not answer, by what is known of it.
-fn of_expected(expected: &ExpectedDeletions) -> Deletions {
-    Deletions {
+/// The list of a member that does not answer, by what is known of it. All of it may have been approved before.
+fn of_expected(expected: &ExpectedDeletions) -> Option<Deletions> {
+    (expected.count > 0).then(|| Deletions {
         digest: expected.digest,
         count: expected.count,
         sample: expected.sample.clone(),
@@ -66,13 +66,14 @@ fn of_expected(expected: &ExpectedDeletions) -> Deletions {
         released: 0,
         behind: false,
         unshown: false,
-    }
+    })
 }
 
-/// A list that was granted to a member that does not answer waits for nothing but the member.
-fn note_grant(list: &mut Deletions, entry: &MemberDecision) {
+/// A list that was granted to a member that does not answer waits for nothing but the member. So does one that was approved
+/// while it did not (`away`: it still does not).
+fn note_grant(list: &mut Deletions, entry: &MemberDecision, away: bool) {
     let is_approved = entry.expected.as_ref().is_some_and(|e| e.approval.is_some() && e.digest == list.digest);
-    if list.state == DeletionState::Waiting && (is_approved || entry.granted == Some(list.digest)) {
+    if list.state == DeletionState::Waiting && (is_approved || away && entry.granted == Some(list.digest)) {
         (list.state, list.released, list.count) = (DeletionState::Released, list.released + list.count, 0);
     }
 }

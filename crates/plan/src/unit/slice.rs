@@ -138,7 +138,11 @@ fn leave(
     let status = observed.statuses.get(&(unit.clone(), member.clone()));
     let done = status.is_some_and(|s| s.phase == UnitPhase::Removed) && entry.removal != Removal::None;
     // What was held is not what takes it out now.
-    let leaving = entry.leaving.clone().filter(|_| !entry.removal.is_none());
+    let mut leaving = entry.leaving.clone().filter(|_| !entry.removal.is_none());
+    if let (OwnerState::Leaving(_), Removal::Prune, Some(leaving)) = (observed.facts.state, removal, &mut leaving) {
+        // The owner goes with all that it has: no list that was shown before is left to ask about the rest.
+        leaving.shown = None;
+    }
     (!done).then(|| MemberDecision { removal, leaving, ..entry.clone() })
 }
 
@@ -160,7 +164,8 @@ fn grant(observed: &Observed<'_>, unit: &UnitId, slices: &mut BTreeMap<u32, Deci
         let Some(entry) = entry else { continue };
         entry.granted = Some(digest);
         // A person saw these objects: they go when the member answers, also when it has fewer of them by then.
-        if let Some(expected) = entry.expected.as_mut().filter(|expected| expected.digest == digest) {
+        let expected = entry.expected.as_mut().filter(|_| plan.by_approval.contains(&member));
+        if let Some(expected) = expected.filter(|expected| expected.digest == digest) {
             expected.approval = expected.approval.or(approved);
         }
     }

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::delivery::ObjectSet;
 
 /// What a member that does not answer is known to have, and its unit no longer has: it deletes that when it answers. Known by
-/// what it reported last, and by what the hub had sent by then.
+/// what it reported last, and by what the hub had sent by then. What was approved at an earlier epoch is kept apart, and is in no
+/// list any more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ExpectedDeletions {
@@ -30,10 +31,22 @@ pub struct ExpectedDeletions {
     /// others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Digest>,
+    /// What was approved at earlier epochs, and the member has not been asked for since. It goes too when the member answers.
+    #[serde(default, skip_serializing_if = "ObjectSet::is_empty")]
+    pub approved: ObjectSet,
 }
 
 impl ExpectedDeletions {
     /// Most objects of a member: a slice in which all 100 members are away stays below 600 kB. More are asked about when the
     /// member answers.
     pub const OBJECTS_MAX: usize = 500;
+
+    /// What a person was shown and approved; `None` when there is no such object.
+    pub fn shown(&self) -> Option<ObjectSet> {
+        let all = match self.approval {
+            Some(_) => self.approved.union(&self.objects),
+            None => self.approved.clone(),
+        };
+        (!all.is_empty()).then_some(all)
+    }
 }

@@ -100,24 +100,64 @@ fn a_member_that_answers_first_says_itself_what_it_has() {
 }
 
 #[test]
-fn an_approval_holds_over_the_next_commit_while_it_covers_what_goes() {
+fn what_was_approved_is_in_no_list_of_a_later_commit_and_holds_up_nothing() {
     let mut world = away(&MANY);
     world.report("a", UnitPhase::Applied, None);
     world.step();
     world.facts.approved = vec![held(&world).unwrap().digest];
     world.step();
     world.facts.approved.clear();
-    let approval = world.entry("b").expected.clone().unwrap().approval;
-    for (commit, names, covered) in [("c3", &MANY[..11], true), ("c4", &MANY[..], false)] {
+    let more: Vec<&str> = MANY.into_iter().chain(["z"]).collect();
+    for (commit, names, new) in [("c3", &MANY[..11], 0), ("c4", &more[..11], 0), ("c5", &more[1..], 2)] {
         world.units[0].inputs = Some(tree(commit, "./a"));
         world.lost.insert((world.owner.unit(None), name("b")), keys(names));
         world.step();
-        world.report("a", UnitPhase::Applied, None);
+        world.report("a", UnitPhase::DeletionsHeld, lost(&["z"]));
         world.step();
         let expected = world.entry("b").expected.clone().unwrap();
-        assert_eq!(expected.approval, approval.filter(|_| covered), "{commit}");
-        assert_eq!(held(&world).is_some(), !covered, "{commit}");
+        assert_eq!((expected.approval, expected.count), (None, new), "{commit}");
+        assert_eq!(held(&world), None, "{commit}");
+        let shown = expected.shown().unwrap();
+        let kept: Vec<bool> = keys(&more).iter().map(|key| shown.contains(key)).collect();
+        assert_eq!(kept.iter().filter(|is| **is).count(), 11.min(names.len() - new as usize), "{commit}");
+        assert_eq!(world.entry("a").granted, Some(lost(&["z"]).unwrap().digest), "{commit}");
     }
+}
+
+#[test]
+fn a_list_of_a_member_that_is_away_holds_up_no_other() {
+    let mut world = away(&MANY);
+    world.report("a", UnitPhase::DeletionsHeld, lost(&["z"]));
+    world.step();
+    assert_eq!(world.entry("a").granted, Some(lost(&["z"]).unwrap().digest));
+    let list = held(&world).unwrap();
+    assert_eq!((list.count, list.away), (12, vec![name("b")]));
+    assert_eq!(world.entry("b").granted, None);
+    // What is within the budget was approved by nobody.
+    world.facts.approved = vec![list.digest];
+    world.step();
+    assert_eq!(world.entry("b").expected.clone().unwrap().approval, Some(list.digest));
+}
+
+#[test]
+fn what_was_approved_while_away_is_not_held_again_when_the_member_says_the_same() {
+    let mut world = away(&MANY);
+    world.report("a", UnitPhase::Applied, None);
+    world.step();
+    world.facts.approved = vec![held(&world).unwrap().digest];
+    world.step();
+    world.members.insert(name("b"), MemberFacts::new(Reach::Reachable));
+    world.report("b", UnitPhase::Applying, lost(&MANY));
+    world.step();
+    assert_eq!(held(&world), None);
+}
+
+#[test]
+fn nothing_is_asked_about_a_unit_that_is_suspended() {
+    let mut world = away(&MANY);
+    world.units[0].suspend = true;
+    let (_, asked) = world.step_asking();
+    assert_eq!((asked, world.entry("b").expected.clone()), (vec![], None));
 }
 
 #[test]

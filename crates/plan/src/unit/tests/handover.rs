@@ -57,3 +57,14 @@ fn a_policy_that_is_removed_is_not_handed_over_to_nobody() {
     world.step();
     assert!(of(&world, "q").iter().all(|(removal, why)| removal.is_none() && why.is_some()), "q itself is held now");
 }
+
+#[test]
+fn a_renamed_policy_whose_application_is_deleted_goes_with_all_that_it_has() {
+    let mut world = renamed("./a");
+    world.members.insert(name("b"), MemberFacts::new(Reach::Unknown));
+    world.facts.state = OwnerState::Leaving(Some(Removal::Prune));
+    world.step();
+    for (removal, why) in of(&world, "p") {
+        assert_eq!((removal, why.unwrap().shown), (Removal::Prune, None), "nobody could approve the rest");
+    }
+}

@@ -170,7 +170,7 @@ fn a_note_is_never_longer_than_servers_take() {
 
 #[test]
 fn a_member_that_is_forgotten_says_what_stays_in_it() {
-    let unit = |name: &str| UnitId::new("apps.kurator.dev", "Application", "team-a", name, Some("p".into()));
+    let unit = |name: &str| UnitId::new("apps.kurator.dev", "Application", "team-a", name, Some("p"));
     assert_eq!(left_behind(&[]), None);
     let event = left_behind(&[(unit("shop"), 12), (unit("web"), 3)]).unwrap();
     assert_eq!((event.severity, event.reason.as_str()), (Severity::Warning, "LeftBehind"));

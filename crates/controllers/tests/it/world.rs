@@ -8,6 +8,7 @@ use std::time::Duration;
 use apiserver::ApiServer;
 use client::{Api, NamespacedName, Raw};
 use controllers::{Connect, Controller, Controllers, Metrics, Options};
+use plan::application::SourceFacts;
 use plan::authenticator::HubKey;
 use serde_json::{Value, json};
 use test_apiserver::{TestClock, client_of};
@@ -246,9 +247,13 @@ impl World {
         let list = self.get(APPLICATIONS).await.unwrap();
         let live = list["items"].as_array().unwrap().iter().filter(|a| a["metadata"]["deletionTimestamp"].is_null());
         let fetcher = &self.process.as_ref().unwrap().controllers.fetcher;
+        let revisions = self.get(REVISIONS).await.unwrap();
+        let remotes = |revision: &Value| revision["spec"]["inputs"]["artifact"]["remotes"].is_object();
+        let uses_remotes = revisions["items"].as_array().unwrap().iter().any(remotes);
         for key in live.map(NamespacedName::of_value) {
-            let is_heard =
-                || fetcher.heard(&key).is_some_and(|facts| facts.artifact.is_some() || facts.error.is_some());
+            let is_whole =
+                |facts: &SourceFacts| facts.artifact.is_some() && (!uses_remotes || !facts.remotes.is_empty());
+            let is_heard = || fetcher.heard(&key).is_some_and(|facts| is_whole(&facts) || facts.error.is_some());
             let wait = async {
                 while !is_heard() {
                     self.pause().await;

@@ -2,19 +2,19 @@
 //!
 //! | fact | line |
 //! |---|---|
-//! | a thing has turned ([`turn`]): a member is lost or back, a source cannot be fetched, deletions are held | one for each, or one for many that turned alike |
-//! | a revision was made, and members came to an end with it ([`round`]) | one for each revision, with who waits |
-//! | changes of others were reverted, objects were deleted ([`tally`]) | one for each unit, with counts |
+//! | a thing has turned (`turn`): a member is lost or back, a source cannot be fetched, deletions are held | one for each, or one for many that turned alike |
+//! | a revision was made, and members came to an end with it (`round`) | one for each revision, with who waits |
+//! | changes of others were reverted, objects were deleted (`tally`) | one for each unit, with counts |
 //!
 //! | limit | |
 //! |---|---|
-//! | [`GATHER`] | facts of so long are told together |
-//! | [`SINGLES_MAX`], [`NAMES_MAX`] | lines of one kind in one look, then one with the first names |
-//! | [`BURST`], [`REFILL`] | lines on one thing; what turns more often is told later, with how often |
-//! | [`LINES_MAX`] | lines of one look |
-//! | [`KNOWN_MAX`] | things that are remembered |
+//! | `GATHER` | facts of so long are told together |
+//! | `SINGLES_MAX`, `NAMES_MAX` | lines of one kind in one look, then one with the first names |
+//! | `BURST`, `REFILL` | lines on one thing; what turns more often is told later, with how often |
+//! | `LINES_MAX` | lines of one look |
+//! | `KNOWN_MAX` | things that are remembered |
 //!
-//! Pure: time comes in, lines go out. Its caller knows from [`Journal::due`] when to look; at rest that is never. Absent on
+//! Pure: time comes in, lines go out. Its caller knows from `Journal::due` when to look; at rest that is never. Absent on
 //! purpose: what is stored of it, since a process that starts again has nothing to add; and values, which may be secret.
 
 pub mod audit;

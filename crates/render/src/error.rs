@@ -44,7 +44,7 @@ pub enum RenderError {
     Remote { file: String, field: String, url: String },
     #[error("{file}: {field}: {url:?} cannot be used: {why}")]
     RemoteRefused { file: String, field: String, url: String, why: String },
-    /// Something on another machine that was not fetched: [`RenderError::question`].
+    /// Something on another machine that was not fetched: `RenderError::question`.
     #[error("{}: {} is not fetched", .0.asked_by, .0.id)]
     NotFetched(Box<Remote>),
     #[error("{asked_by}: more than {limit} things on other machines are used; copy some of them into the source")]

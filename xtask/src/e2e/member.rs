@@ -172,7 +172,7 @@ fn wipe(stage: &Stage, real: &Real) -> Result<()> {
     })?;
     stage.print_lines(&format!("approved: namespace shop is gone in {NAME}"));
     stage.git(&["revert", "--no-edit", "HEAD"])?;
-    running(stage, real, "2.0.0")?;
+    running(stage, real, rights::VERSION)?;
     stage.converged()
 }
 

@@ -8,6 +8,9 @@ use super::scene;
 use super::stage::{Stage, expect, refused};
 use crate::real::Real;
 
+/// What the shop runs after this scene.
+pub(super) const VERSION: &str = "2.0.1";
+
 /// The hub's account in a member, as a user.
 const ACCOUNT: &str = "--as=system:serviceaccount:kurator-system:kurator";
 
@@ -28,9 +31,9 @@ pub(super) fn narrow(stage: &Stage, real: &Real) -> Result<()> {
     stage.print_lines(&format!("{NAME}: {why}"));
 
     let before = denied(real)?;
-    scene::new_version(stage, "2.0.1")?;
+    scene::new_version(stage, VERSION)?;
     stage.kurator(&["sync", "app/shop", "--no-wait"])?;
-    running(stage, real, "2.0.1")?;
+    running(stage, real, VERSION)?;
     stage.print_lines(&real.kubectl(&["delete", "service", "web", "-n", "shop"])?);
     stage.until("the service to be made again", |_| Ok(real.kubectl(&["get", "service", "web", "-n", "shop"]).ok()))?;
     let after = denied(real)?;
@@ -41,7 +44,7 @@ pub(super) fn narrow(stage: &Stage, real: &Real) -> Result<()> {
     stage.print_lines(&stage.kurator(&attach)?);
     let role = real.kubectl(&["get", "role", "kurator", "-n", "shop"]);
     refused(&role, "NotFound", "the rights in the namespace should be gone")?;
-    running(stage, real, "2.0.1")?;
+    running(stage, real, VERSION)?;
     stage.converged()
 }
 
